@@ -1,0 +1,125 @@
+"""Make or refresh `.venv` for one verb of `./wipline`; standard library only, quick when nothing changed.
+
+`environment.py demo|station|test`. A stamp in `.venv` names what was installed from which `pyproject.toml`; a second call
+with the same answer does nothing. Debian images without `ensurepip` get pip from its wheel, checked against a pinned hash.
+"""
+
+import hashlib
+import importlib.util
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+import urllib.request
+from pathlib import Path
+from urllib.parse import urljoin
+
+ROOT = Path(__file__).resolve().parent.parent
+VENV = ROOT / ".venv"
+PIP_VERSION = "25.3"  # dependency groups need 25.1
+PIP_WHEEL = f"pip-{PIP_VERSION}-py3-none-any.whl"
+PIP_SHA256 = "9655943313a94722b7774661c21049070f6bbb0a1516bf02f7c8d5d9201514cd"
+# What each verb installs: extras of the project, and dependency groups.
+EXTRAS = {"demo": "hub,codes", "station": "codes,station", "test": "codes,station,hub"}
+GROUPS = {"test": ["dev"]}
+# A build of the verb's extras needs these where no wheel exists; a test machine has them from apt-packages.txt.
+STATION_BUILD = "gcc python3-dev libpcsclite-dev pkg-config"
+
+
+def run(*command: str) -> None:
+    """Run a step; what it prints goes to standard error, and a failure ends the set-up with its exit code."""
+    done = subprocess.run(command, stdout=sys.stderr, check=False)
+    if done.returncode:
+        sys.exit(done.returncode)
+
+
+def bootstrap_pip(python: Path) -> None:
+    """Install pip into a bare environment from the index's own wheel, refused unless its SHA-256 is the pinned one."""
+    index = os.environ.get("PIP_INDEX_URL", "https://pypi.org/simple").rstrip("/") + "/pip/"
+    with urllib.request.urlopen(index, timeout=60) as page:  # noqa: S310 - the index the installer chose
+        links = re.findall(r'href="([^"]+)"', page.read().decode())
+    link = next((urljoin(index, href) for href in links if PIP_WHEEL in href), None)
+    if link is None:
+        sys.exit(f"wipline: {index} has no {PIP_WHEEL}. Install pip yourself: sudo apt-get install python3-venv")
+    with urllib.request.urlopen(link, timeout=60) as answer:  # noqa: S310 - hash-checked below
+        wheel = answer.read()
+    if hashlib.sha256(wheel).hexdigest() != PIP_SHA256:
+        sys.exit(f"wipline: {PIP_WHEEL} from {index} has the wrong SHA-256; expected {PIP_SHA256}. Not installed.")
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / PIP_WHEEL
+        path.write_bytes(wheel)
+        run(str(python), f"{path}/pip", "install", "--no-index", str(path))
+
+
+def make_venv() -> Path:
+    """`.venv` with a pip in it, made with whatever this Python has."""
+    python = VENV / "bin" / "python"
+    if not python.exists():
+        print(f"wipline: making {VENV}", file=sys.stderr)
+        shutil.rmtree(VENV, ignore_errors=True)
+        if importlib.util.find_spec("ensurepip"):
+            run(sys.executable, "-m", "venv", str(VENV))
+            run(str(python), "-m", "pip", "install", "--quiet", f"pip=={PIP_VERSION}")
+        else:
+            run(sys.executable, "-m", "venv", "--without-pip", str(VENV))
+            bootstrap_pip(python)
+    return python
+
+
+def stamp_of(verb: str) -> str:
+    """One text for everything that decides what is installed."""
+    recipe = (ROOT / "pyproject.toml").read_bytes() + Path(__file__).read_bytes() + str(ROOT).encode()
+    return hashlib.sha256(recipe + EXTRAS[verb].encode()).hexdigest()
+
+
+def system_packages() -> None:
+    """Install the Debian packages that the tests need, or print the one line that does and exit 3."""
+    names = [line for line in (ROOT / "tests" / "apt-packages.txt").read_text().splitlines() if line and line[0] != "#"]
+    listed = subprocess.run(
+        ["dpkg-query", "-W", "-f", "${Package} ${db:Status-Status}\n", *names],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    present = {line.split()[0] for line in listed.stdout.splitlines() if line.endswith(" installed")}
+    missing = [name for name in names if name not in present]
+    if not missing:
+        return
+    sudo = [] if os.geteuid() == 0 else ["sudo", "-n"]
+    allowed = not sudo or subprocess.run(["sudo", "-n", "true"], capture_output=True, check=False).returncode == 0
+    if not allowed or not shutil.which("apt-get"):
+        print("wipline: the tests need these packages:\n  sudo apt-get install " + " ".join(missing), file=sys.stderr)
+        sys.exit(3)
+    print(
+        "wipline: installing for the tests (a browser and a virtual machine are among them):", *missing, file=sys.stderr
+    )
+    environment = ["env", "DEBIAN_FRONTEND=noninteractive"]
+    run(*sudo, *environment, "apt-get", "update", "-qq")
+    run(*sudo, *environment, "apt-get", "install", "-y", "-qq", "--no-install-recommends", *missing)
+
+
+def main(verb: str) -> None:
+    """Bring `.venv` to what `verb` needs."""
+    if verb == "test":
+        system_packages()
+    stamp = VENV / f"wipline-{verb}.stamp"
+    wanted = stamp_of(verb)
+    if stamp.exists() and stamp.read_text() == wanted:
+        return
+    python = make_venv()
+    command = [str(python), "-m", "pip", "install", "--quiet", "--editable", f"{ROOT}[{EXTRAS[verb]}]"]
+    for group in GROUPS.get(verb, []):
+        command += ["--group", f"{ROOT / 'pyproject.toml'}:{group}"]
+    print(f"wipline: installing what '{verb}' needs", file=sys.stderr)
+    if subprocess.run(command, stdout=sys.stderr, check=False).returncode:
+        hint = (
+            f" Readers need a compiler here: sudo apt-get install {STATION_BUILD}" if "station" in EXTRAS[verb] else ""
+        )
+        sys.exit(f"wipline: pip could not install what '{verb}' needs; its own words stand above.{hint}")
+    stamp.write_text(wanted)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1])

@@ -1,0 +1,190 @@
+"""The ledger of one item: its facts, in their order, folded into what stands where.
+
+>>> from station.core.fact import Fact
+>>> released = Fact(key_us=1, log="hub", seq=1, verb="order.release", data={"order": "WO-1", "qty_milli": 40_000})
+>>> scanned = Fact(key_us=2, log="saw", seq=1, stage="saw", station="saw-1")
+>>> state = fold("WO-1", [scanned, released], Catalogue()).state
+>>> [(parcel.state, parcel.stage, parcel.qty_milli) for parcel in state.parcels]
+[('here', 'saw', 40000)]
+"""
+
+from collections.abc import Callable, Iterable
+
+import msgspec
+
+from station.core import orders, postings
+from station.core.catalogue import Catalogue
+from station.core.fact import BARE, Fact
+from station.core.parcel import LIVE, Finding, In, ItemState, Posting, Step, Visit
+from station.core.postings import Bench, Marks
+from station.core.routing import StageType
+from station.core.rules import Movement, look_at
+from station.core.stock import Stock
+from station.core.walk import choose, here
+
+ROWS: dict[str, Callable[[Bench], None]] = {
+    "in": postings.arrive,
+    "start": postings.arrive,
+    "out": postings.depart,
+    "done": postings.depart,
+    "scrap": postings.scrap,
+    "rework": postings.rework,
+    "hold": postings.hold,
+    "release": postings.release,
+    "finish": postings.finish,
+}
+DRAWS_ON_HERE = frozenset({"out", "done", "scrap", "rework", "hold"})
+BARE_MEANS = {"arrived": "in", "both": "in", "done": "out"}
+
+
+def empty(item: str) -> ItemState:
+    """An item of which nothing is known."""
+    return ItemState(item=item)
+
+
+def apply(state: ItemState, fact: Fact, catalogue: Catalogue) -> Step:
+    """The item after one more fact; `fact` must stand behind all facts applied so far."""
+    state = msgspec.structs.replace(
+        state, last=fact.place, first_us=fact.key_us if state.first_us is None else state.first_us
+    )
+    if fact.repeat or fact.seen:
+        return Step(state)
+    if fact.verb in orders.ROWS:
+        return _entered(state, fact, catalogue)
+    if fact.verb == BARE or fact.verb in ROWS:
+        return _scanned(state, fact, catalogue)
+    return Step(state)  # calls, counts, bindings, notes: kept, nothing moves
+
+
+def fold(item: str, facts: Iterable[Fact], catalogue: Catalogue) -> Step:
+    """All facts of an item, in whatever order they come; postings, visits and findings of all of them."""
+    state, trail = empty(item), Trail()
+    for fact in sorted(facts, key=lambda each: each.place):
+        step = apply(state, fact, catalogue)
+        state = step.state
+        trail.follow(step)
+    return Step(state, tuple(trail.postings), tuple(trail.visits), tuple(trail.findings))
+
+
+class Trail:
+    """What the steps of one item have left behind so far, in order."""
+
+    def __init__(self) -> None:
+        self.postings: list[Posting] = []
+        self.visits: list[Visit] = []
+        self.findings: list[Finding] = []
+
+    def follow(self, step: Step) -> None:
+        """Add what one step left; a quantity that became known holds for the visits before it too."""
+        if step.quantity_became is not None:
+            self.visits = [
+                msgspec.structs.replace(each, qty_milli=step.quantity_became) if each.qty_milli is None else each
+                for each in self.visits
+            ]
+        self.postings += step.postings
+        self.visits += step.visits
+        self.findings += step.findings
+
+
+def balances(state: ItemState) -> dict[str, int]:
+    """Every account of an item, in thousandths; they sum to zero."""
+    found = dict(state.outer)
+    for parcel in state.parcels:
+        found[str(parcel.spot)] = found.get(str(parcel.spot), 0) + (parcel.qty_milli or 0)
+    return {account: qty for account, qty in found.items() if qty}
+
+
+def _entered(state: ItemState, fact: Fact, catalogue: Catalogue) -> Step:
+    state = orders.headed(state, fact, catalogue)
+    stock, marks = Stock(state, fact), Marks()
+    orders.ROWS[fact.verb](stock, marks)
+    state = orders.dated(state, fact)
+    return _close(state, stock, marks, catalogue, closed=False)
+
+
+def _scanned(state: ItemState, fact: Fact, catalogue: Catalogue) -> Step:
+    stock, marks = Stock(state, fact), Marks()
+    if not state.closed and fact.unread is None and (fact.stage is not None or fact.verb == "finish"):
+        _post(state, stock, marks, catalogue)
+    return _close(state, stock, marks, catalogue, closed=state.closed)
+
+
+def _post(state: ItemState, stock: Stock, marks: Marks, catalogue: Catalogue) -> None:
+    fact = stock.fact
+    operation = choose(stock, fact.stage or "", fact.verb in DRAWS_ON_HERE)
+    known = catalogue.stage(fact.stage, fact.key_us)
+    is_done = known is not None and known.type == StageType.DONE
+    verb = fact.verb
+    if verb == BARE:
+        means = state.routing.means(operation.op) if state.routing and operation else "done" if is_done else "arrived"
+        verb = BARE_MEANS.get(means, "in")
+    if state.routing is not None and operation is None and verb in ("in", "start", "out", "done"):
+        marks.foreign = True  # kept as a sighting
+        return
+    quantity = fact.qty_milli
+    if quantity is None and not fact.all and operation is not None and verb not in ("hold", "release", "finish"):
+        quantity = operation.transfer_qty_milli
+    bench = Bench(
+        stock=stock,
+        spot=here(operation, fact.stage),
+        marks=marks,
+        quantity=None if fact.all else quantity,
+        stage_is_done=is_done,
+    )
+    ROWS[verb](bench)
+
+
+def _close(state: ItemState, stock: Stock, marks: Marks, catalogue: Catalogue, *, closed: bool) -> Step:
+    """The state with the stock's parcels, and what the rules say of the movement."""
+    fact = stock.fact
+    live = any(each.state in LIVE for each in stock.parcels)
+    ended = not live and any(each.state == In.FINISHED for each in stock.parcels)
+    started = state.started_us
+    if started is None and any(each.started_us is not None for each in stock.parcels):
+        started = fact.key_us
+    after = msgspec.structs.replace(
+        state,
+        parcels=tuple(stock.parcels),
+        outer={account: qty for account, qty in stock.outer.items() if qty},
+        started_us=started,
+        finished_us=(state.finished_us or fact.key_us) if ended else None,
+    )
+    findings: tuple[Finding, ...] = ()
+    if closed or fact.unknown or fact.unread is not None or marks != _NOTHING:
+        movement = _movement(state, stock, marks, catalogue, closed)
+        findings = tuple(
+            Finding(rule, fact.key_us, fact.log, fact.seq, fact.stage, fact.station, text)
+            for rule, text in look_at(movement)
+        )
+    return Step(after, tuple(stock.postings), tuple(stock.visits), findings, stock.quantity_became)
+
+
+def _movement(state: ItemState, stock: Stock, marks: Marks, catalogue: Catalogue, closed: bool) -> Movement:
+    fact = stock.fact
+    passed: tuple[str, ...] = ()
+    if state.routing is not None:
+        passed = tuple(
+            catalogue.stage_name(each.stage, fact.key_us)
+            for each in state.routing.operations
+            if each.op in marks.passed
+        )
+    return Movement(
+        item=state.item,
+        place=catalogue.stage_name(fact.stage, fact.key_us) if fact.stage else "the office",
+        passed=passed,
+        finished=marks.finished,
+        back_from=catalogue.stage_name(marks.back_from, fact.key_us) if marks.back_from else None,
+        foreign=marks.foreign,
+        held=marks.held,
+        ended=marks.ended,
+        closed=closed,
+        over_milli=marks.over_milli,
+        several=marks.several,
+        uncut_milli=marks.uncut_milli,
+        left_behind_milli=marks.left_behind_milli,
+        unknown=fact.unknown,
+        unread=fact.unread,
+    )
+
+
+_NOTHING = Marks()

@@ -1,0 +1,157 @@
+"""Rules: what is worth a supervisor's attention in one movement of one item.
+
+A rule looks at a movement and returns one sentence, or None; it never refuses. Every rule is always computed, so that a
+person who thinks of turning one on sees how many scans of last week it would have flagged; only those that are on are shown.
+
+>>> look_at(Movement(item="WO-1077", place="Pack", passed=("Test",)))
+[('skipped', 'WO-1077 came to Pack without Test.')]
+"""
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+import msgspec
+
+
+class Movement(msgspec.Struct, frozen=True, kw_only=True):
+    """What one scan or entry did to one item, in the shop's words. Quantities in thousandths."""
+
+    item: str
+    place: str
+    passed: tuple[str, ...] = ()  # mandatory operations that it passed and nobody scanned
+    finished: bool = False
+    back_from: str | None = None
+    foreign: bool = False  # the routing has no such stage
+    held: bool = False
+    ended: bool = False  # nothing of it is in process any more
+    closed: bool = False
+    over_milli: int = 0
+    several: bool = False
+    uncut_milli: int = 0
+    left_behind_milli: int = 0
+    unknown: bool = False
+    unread: str | None = None
+
+
+def quantity(milli: int) -> str:
+    """Thousandths as a person writes them.
+
+    >>> quantity(12_000), quantity(2_500), quantity(-1)
+    ('12', '2.5', '-0.001')
+    """
+    sign, whole, part = "-" if milli < 0 else "", abs(milli) // 1000, abs(milli) % 1000
+    return f"{sign}{whole}" + (f".{part:03}".rstrip("0") if part else "")
+
+
+def listed(words: tuple[str, ...]) -> str:
+    """Words as a person lists them.
+
+    >>> listed(("Saw", "Weld", "Test"))
+    'Saw, Weld and Test'
+    """
+    return " and ".join(filter(None, (", ".join(words[:-1]), words[-1]))) if words else ""
+
+
+def unknown_code(move: Movement) -> str | None:
+    """A scan should name something that the office has released, bound or described by a pattern."""
+    return f"Nobody knows {move.item}, scanned at {move.place}." if move.unknown else None
+
+
+def unread(move: Movement) -> str | None:
+    """A scan should be readable."""
+    return f"A scan at {move.place} could not be read: {move.unread}." if move.unread else None
+
+
+def held(move: Movement) -> str | None:
+    """What is on hold should stay where it is until it is released."""
+    return f"{move.item} came to {move.place} while on hold." if move.held else None
+
+
+def closed(move: Movement) -> str | None:
+    """Nothing should move after the end: finished, scrapped, or closed by the office."""
+    if move.closed:
+        return f"{move.item} was scanned at {move.place} after it was closed."
+    return f"{move.item} was scanned at {move.place} after its end." if move.ended else None
+
+
+def skipped(move: Movement) -> str | None:
+    """An item should not jump over an operation of its routing."""
+    if not move.passed or move.finished:
+        return None
+    return f"{move.item} came to {move.place} without {listed(move.passed)}."
+
+
+def passed_unscanned(move: Movement) -> str | None:
+    """A finished item should have been scanned at every operation that may not be left out."""
+    if not move.passed or not move.finished:
+        return None
+    return f"{move.item} was finished at {move.place} without a scan at {listed(move.passed)}."
+
+
+def out_of_order(move: Movement) -> str | None:
+    """An item should come to its operations in the order of its routing."""
+    if move.foreign:
+        return f"{move.item} came to {move.place}, which its routing does not have."
+    return f"{move.item} came back to {move.place} from {move.back_from}." if move.back_from else None
+
+
+def overrun(move: Movement) -> str | None:
+    """No more should be moved than was there."""
+    if not move.over_milli:
+        return None
+    return f"{move.item} has {quantity(move.over_milli)} more at {move.place} than was there."
+
+
+def which_quantity(move: Movement) -> str | None:
+    """A scan without a quantity should leave no doubt which part of the item it means."""
+    return (
+        f"{move.item} was scanned at {move.place}, but stands in several places: say how many."
+        if move.several
+        else None
+    )
+
+
+def late_change(move: Movement) -> str | None:
+    """An order should be cut only by what has not been started."""
+    if not move.uncut_milli:
+        return None
+    return f"{move.item} could not be cut by {quantity(move.uncut_milli)} more: that is already in process."
+
+
+def left_behind(move: Movement) -> str | None:
+    """An order should be completed with nothing on hold or unstarted."""
+    if not move.left_behind_milli:
+        return None
+    return f"{move.item} was completed with {quantity(move.left_behind_milli)} on hold or not started."
+
+
+class Rule(NamedTuple):
+    """A rule: its name in the records, the function that looks, and whether it shows before anybody turned it on."""
+
+    name: str
+    look: Callable[[Movement], str | None]
+    on: bool
+
+
+RULES = tuple(
+    Rule(look.__name__, look, on)
+    for look, on in (
+        (unknown_code, True),
+        (unread, True),
+        (held, True),
+        (closed, True),
+        (skipped, False),
+        (passed_unscanned, False),
+        (out_of_order, False),
+        (overrun, False),
+        (which_quantity, False),
+        (late_change, False),
+        (left_behind, False),
+    )
+)
+ON_BY_DEFAULT = {rule.name: rule.on for rule in RULES}
+
+
+def look_at(move: Movement) -> list[tuple[str, str]]:
+    """What the rules say of a movement: (rule, sentence), in the order of the table."""
+    return [(rule.name, sentence) for rule in RULES if (sentence := rule.look(move)) is not None]

@@ -1,0 +1,119 @@
+"""The walk: from where a scan at an operation draws, nearest first.
+
+With a routing, what waits at the operation, then each earlier operation backwards, what stands there before what waits
+there, and last the raw goods. Without one every other stage is a source, the one reached last first.
+"""
+
+from collections.abc import Iterator
+
+from station.core.parcel import RELEASED, In, Spot
+from station.core.routing import Operation, Routing
+from station.core.stock import Stock
+
+NEXT_DOOR = 1  # operations back: a source so near is where the item would come from
+
+
+def here(op: Operation | None, stage: str | None) -> Spot:
+    """The spot at which work stands at an operation, or at a stage for an item without routing."""
+    return Spot(In.HERE, op.op, op.stage) if op else Spot(In.HERE, None, stage)
+
+
+def waiting_at(spot: Spot) -> Spot:
+    """The queue in front of a spot; without a routing there is one queue between all stages."""
+    return Spot(In.WAITING, spot.op, spot.stage) if spot.op is not None else Spot(In.WAITING)
+
+
+def held_at(spot: Spot) -> Spot:
+    """Where work of this spot stands on hold."""
+    return Spot(In.HELD, spot.op, spot.stage)
+
+
+def upstream(stock: Stock, spot: Spot) -> list[Spot]:
+    """The sources of the walk to a spot, the spot itself not among them."""
+    if spot.op is None or stock.routing is None:
+        return [*_by_newest(stock, spot, In.HERE, In.WAITING), RELEASED]
+    sources = [waiting_at(spot)]
+    for operation in reversed(stock.routing.operations):
+        if operation.op < spot.op:
+            sources += [Spot(In.HERE, operation.op, operation.stage), Spot(In.WAITING, operation.op, operation.stage)]
+    return [*sources, *_unrouted(stock, In.HERE, In.WAITING), RELEASED]
+
+
+def held_upstream(stock: Stock, spot: Spot) -> list[Spot]:
+    """Where work is on hold on the way to a spot, nearest first."""
+    if spot.op is None or stock.routing is None:
+        return _by_newest(stock, spot, In.HELD)
+    earlier = [each for each in reversed(stock.routing.operations) if each.op < spot.op]
+    spots = [Spot(In.HELD, each.op, each.stage) for each in earlier]
+    return [each for each in [*spots, *_unrouted(stock, In.HELD)] if stock.holds(each)]
+
+
+def downstream(stock: Stock, spot: Spot) -> list[Spot]:
+    """Where work in process stands beyond a spot."""
+    if spot.op is None:
+        return []
+    live = (In.WAITING, In.HERE, In.HELD)
+    return list(
+        dict.fromkeys(
+            each.spot for each in stock.parcels if each.state in live and each.op is not None and each.op > spot.op
+        )
+    )
+
+
+def held_anywhere(stock: Stock, spot: Spot) -> list[Spot]:
+    """Where work is on hold: here, else upstream nearest first, else beyond."""
+    beyond = sorted(
+        {each.spot for each in stock.parcels if each.state == In.HELD},
+        key=lambda each: (each.op or 0, each.stage or ""),
+    )
+    ordered = [held_at(spot), *held_upstream(stock, spot), *beyond]
+    return list(dict.fromkeys(each for each in ordered if stock.holds(each)))
+
+
+def next_spot(stock: Stock, spot: Spot, stage_is_done: bool) -> Spot:
+    """Where work goes when it is done at a spot: the queue of the next operation, or the finished goods."""
+    if spot.op is None or stock.routing is None:
+        return Spot(In.FINISHED) if stage_is_done else Spot(In.WAITING)
+    following = stock.routing.after(spot.op)
+    return Spot(In.WAITING, following.op, following.stage) if following else Spot(In.FINISHED)
+
+
+def choose(stock: Stock, stage: str, own: bool) -> Operation | None:
+    """Which of the operations done at a stage a scan there means; None where the routing has none there.
+
+    Where a routing visits the stage twice: the one whose nearest source is fewest operations back, at a tie the earlier.
+    A second look at work that stands here already beats a source further away than next door.
+    """
+    candidates = stock.routing.at_stage(stage) if stock.routing else ()
+    if len(candidates) < 2:
+        return candidates[0] if candidates else None
+    return min(candidates, key=lambda each: (_distance(stock, each, own), each.op))
+
+
+def _distance(stock: Stock, operation: Operation, own: bool) -> float:
+    routing: Routing | None = stock.routing
+    assert routing is not None
+    spot = here(operation, None)
+    place = routing.index(operation.op)
+    if own and stock.holds(spot):
+        return 0
+    nearest = float("inf")
+    for source in upstream(stock, spot):
+        if stock.holds(source):
+            nearest = place + 1 if source.op is None else place - routing.index(source.op)
+            break
+    stands_here = stock.holds(spot) or stock.holds(held_at(spot))
+    return NEXT_DOOR + 0.5 if stands_here and nearest > NEXT_DOOR else nearest
+
+
+def _by_newest(stock: Stock, spot: Spot, *states: str) -> list[Spot]:
+    newest: dict[Spot, int] = {}
+    for each in stock.parcels:
+        if each.state in states and each.spot != spot:
+            newest[each.spot] = max(each.since_us, newest.get(each.spot, each.since_us))
+    return sorted(newest, key=lambda each: (-newest[each], each.stage or ""))
+
+
+def _unrouted(stock: Stock, *states: str) -> Iterator[Spot]:
+    """Spots that stem from before the item had its routing."""
+    return iter(dict.fromkeys(each.spot for each in stock.parcels if each.op is None and each.state in states))

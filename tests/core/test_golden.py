@@ -1,0 +1,60 @@
+"""The golden vectors: bytes, hashes and meanings that stand in recorded events for ever."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from station.core import chain, event
+
+VECTORS = json.loads((Path(__file__).parent.parent / "contract" / "v1" / "events.json").read_text())
+EVENTS = {row["name"]: row for row in VECTORS["events"]}
+
+
+@pytest.mark.parametrize("name", EVENTS)
+def test_an_event_decodes_and_encodes_to_the_same_bytes_for_ever(name: str) -> None:
+    encoded = EVENTS[name]["event"].encode()
+    assert event.encode(event.decode(encoded)) == encoded
+
+
+def test_the_log_links_from_its_genesis_to_its_tip() -> None:
+    previous = chain.genesis(bytes.fromhex(VECTORS["log_id"]))
+    assert previous.hex() == VECTORS["genesis"]
+    for row in VECTORS["events"]:
+        previous = chain.link(previous, row["event"].encode())
+        assert previous.hex() == row["hash"], row["name"]
+    assert previous.hex() == VECTORS["tip"]
+
+
+def test_the_hub_links_what_it_took_in_its_own_order() -> None:
+    log_id = bytes.fromhex(VECTORS["log_id"])
+    previous = chain.ledger_genesis(bytes.fromhex(VECTORS["hub_id"]))
+    assert previous.hex() == VECTORS["ledger_genesis"]
+    for pos, row in enumerate(VECTORS["events"], start=1):
+        previous = chain.ledger_link(previous, pos, log_id, row["seq"], bytes.fromhex(row["hash"]))
+        assert previous.hex() == row["chain"], row["name"]
+
+
+def test_an_anchor_carries_the_hubs_seal() -> None:
+    anchor = event.decode(EVENTS["anchor"]["event"].encode())
+    assert anchor.boot is not None
+    assert anchor.t2 is not None
+    assert anchor.t3 is not None
+    sealed = chain.anchor_mac(
+        bytes.fromhex(VECTORS["anchor_key"]),
+        bytes.fromhex(VECTORS["log_id"]),
+        chain.boot_bytes(anchor.boot),
+        anchor.t2,
+        anchor.t3,
+    )
+    assert sealed == anchor.mac
+
+
+def test_every_word_of_the_contract_has_a_vector() -> None:
+    kinds = {event.decode(row["event"].encode()).kind for row in VECTORS["events"]}
+    assert kinds == {"open", "scan", "entry", "anchor", "salvage"}
+    present = {name for row in VECTORS["events"] for name in json.loads(row["event"])}
+    fields = {
+        "from" if name == "from_" else "bytes" if name == "body" else name for name in event.Event.__struct_fields__
+    }
+    assert fields <= present

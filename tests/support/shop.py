@@ -1,0 +1,102 @@
+"""A shop of six operations for the tests of the ledger: Saw, Deburr, Weld, Paint (optional), Test, Pack."""
+
+from itertools import count
+from typing import Any
+
+from station.core.catalogue import Catalogue, Definition
+from station.core.fact import Fact
+from station.core.ledger import balances, fold
+from station.core.parcel import Step
+
+MINUTE_US = 60_000_000
+STAGES = ("saw", "deburr", "weld", "paint", "test", "pack")
+
+
+def definition(what: str, **data: Any) -> Definition:
+    """A definition that holds from the beginning."""
+    return Definition(what, 0, (0, "hub", 1), data)
+
+
+def routing(name: str, *stages: str, optional: tuple[str, ...] = (), **operation: Any) -> Definition:
+    """A routing with operations 10, 20, 30 … at these stages."""
+    operations = [
+        {
+            "op": 10 * number,
+            "stage": stage,
+            **({"optional": True} if stage in optional else {}),
+            **operation.get(stage, {}),
+        }
+        for number, stage in enumerate(stages, start=1)
+    ]
+    return definition("routing.define", routing=name, operations=operations)
+
+
+def shop(*more: Definition) -> Catalogue:
+    """The catalogue of the shop; `more` is added to it."""
+    return Catalogue(
+        [
+            *(definition("stage.define", stage=stage, name=stage.capitalize()) for stage in STAGES),
+            routing("line", *STAGES, optional=("paint",)),
+            definition("product.define", product="bracket", name="Bracket", routing="line"),
+            *more,
+        ]
+    )
+
+
+class Story:
+    """Facts told one after another, a minute apart, about WO-1."""
+
+    def __init__(self, catalogue: Catalogue | None = None) -> None:
+        self.catalogue = catalogue or shop()
+        self.facts: list[Fact] = []
+        self._seq = count(1)
+
+    def tell(self, verb: str = "", stage: str | None = None, qty: int | None = None, **fact: Any) -> Fact:
+        """One more fact; `qty` in whole units."""
+        seq = next(self._seq)
+        key_us = fact.pop("key_us", seq * MINUTE_US)
+        fact.setdefault("station", f"{stage}-1" if stage else "hub")
+        told = Fact(
+            key_us=key_us,
+            log=fact.pop("log", "log"),
+            seq=seq,
+            verb=verb,
+            stage=stage,
+            lo_us=key_us,
+            hi_us=key_us,
+            qty_milli=None if qty is None else qty * 1000,
+            **fact,
+        )
+        self.facts.append(told)
+        return told
+
+    def release(self, qty: int = 100, product: str = "bracket", **data: Any) -> Fact:
+        """The office releases the order."""
+        return self.tell("order.release", data={"order": "WO-1", "product": product, "qty_milli": qty * 1000, **data})
+
+    def scan(self, *stages: str, qty: int | None = None) -> None:
+        """Bare scans at these stages."""
+        for stage in stages:
+            self.tell("", stage, qty)
+
+    @property
+    def end(self) -> Step:
+        """Everything folded; the accounts balance, whatever was told."""
+        step = fold("WO-1", self.facts, self.catalogue)
+        assert sum(balances(step.state).values()) == 0
+        assert all(parcel.qty_milli is None or parcel.qty_milli > 0 for parcel in step.state.parcels)
+        return step
+
+    @property
+    def stands(self) -> dict[str, int | None]:
+        """Where how much stands, in whole units; None where nobody has said how many."""
+        found: dict[str, int | None] = {}
+        for parcel in self.end.state.parcels:
+            spot = f"{parcel.state}@{parcel.stage}" if parcel.stage else parcel.state
+            found[spot] = None if parcel.qty_milli is None else (found.get(spot) or 0) + parcel.qty_milli // 1000
+        return found
+
+    @property
+    def said(self) -> list[tuple[str, str]]:
+        """What the rules said: (rule, sentence)."""
+        return [(finding.rule, finding.text) for finding in self.end.findings]
