@@ -150,29 +150,28 @@ def _close(state: ItemState, stock: Stock, marks: Marks, catalogue: Catalogue, *
         finished_us=(state.finished_us or fact.key_us) if ended else None,
     )
     findings: tuple[Finding, ...] = ()
+    movement = None
     if closed or fact.unknown or fact.unread is not None or marks != _NOTHING:
         movement = _movement(state, stock, marks, catalogue, closed)
         findings = tuple(
             Finding(rule, fact.key_us, fact.log, fact.seq, fact.stage, fact.station, text)
             for rule, text in look_at(movement)
         )
-    return Step(after, tuple(stock.postings), tuple(stock.visits), findings, stock.quantity_became)
+    return Step(after, tuple(stock.postings), tuple(stock.visits), findings, stock.quantity_became, movement)
 
 
 def _movement(state: ItemState, stock: Stock, marks: Marks, catalogue: Catalogue, closed: bool) -> Movement:
     fact = stock.fact
-    passed: tuple[str, ...] = ()
-    if state.routing is not None:
-        passed = tuple(
-            catalogue.stage_name(each.stage, fact.key_us)
-            for each in state.routing.operations
-            if each.op in marks.passed
-        )
+
+    def names(ops: set[int]) -> tuple[str, ...]:
+        operations = state.routing.operations if state.routing else ()
+        return tuple(catalogue.stage_name(each.stage, fact.key_us) for each in operations if each.op in ops)
+
     return Movement(
         item=state.item,
         place=catalogue.stage_name(fact.stage, fact.key_us) if fact.stage else "the office",
-        passed=passed,
-        finished=marks.finished,
+        passed=names(marks.passed),
+        unscanned=names(marks.unscanned),
         back_from=catalogue.stage_name(marks.back_from, fact.key_us) if marks.back_from else None,
         foreign=marks.foreign,
         held=marks.held,

@@ -9,6 +9,7 @@ from typing import NamedTuple
 import msgspec
 
 from station.core.routing import Routing
+from station.core.rules import Movement
 
 
 class In:
@@ -166,3 +167,4 @@ class Step(NamedTuple):
     visits: tuple[Visit, ...] = ()
     findings: tuple[Finding, ...] = ()
     quantity_became: int | None = None
+    movement: Movement | None = None  # what the rules looked at, where there was anything to look at

@@ -30,7 +30,7 @@ class Marks:
     """What a posting noticed; the rules turn it into sentences."""
 
     passed: set[int] = field(default_factory=set)
-    finished: bool = False
+    unscanned: set[int] = field(default_factory=set)
     back_from: str | None = None
     foreign: bool = False
     held: bool = False
@@ -68,7 +68,6 @@ def depart(bench: Bench) -> None:
     """`out`, `done`, and a bare scan that means done: from here to the next queue, the missing `in` first."""
     _settle(bench)
     target = next_spot(bench.stock, bench.spot, bench.stage_is_done)
-    bench.marks.finished = target.state == In.FINISHED
     for piece in _collect(bench, target, own=True):
         if piece.spot == bench.spot:
             bench.stock.put([piece], target)
@@ -125,7 +124,6 @@ def release(bench: Bench) -> None:
 def finish(bench: Bench) -> None:
     """`finish`: here and waiting, anywhere, to finished; what is on hold or not started is adjusted away."""
     _settle(bench)
-    bench.marks.finished = True
     stock = bench.stock
     if bench.quantity is not None:
         pieces = _draw(bench, [bench.spot, *upstream(stock, bench.spot)])
@@ -249,12 +247,13 @@ def _same_again(bench: Bench, piece: Piece) -> list[Piece]:
 def _pass(bench: Bench, piece: Piece, op: int | None) -> None:
     """Mark the mandatory operations that this move passes and that nobody scanned."""
     routing = bench.stock.routing
-    if routing is None or not piece.state or piece.state == "overrun" or (op is None and not bench.marks.finished):
+    if routing is None or piece.state not in LIVE:
         return
     reached = piece.reached
     if piece.state in (In.HERE, In.HELD) and piece.op is not None:
         reached = max(reached or piece.op, piece.op)
-    bench.marks.passed.update(each.op for each in routing.mandatory_between(reached, op))
+    marked = bench.marks.unscanned if op is None else bench.marks.passed
+    marked.update(each.op for each in routing.mandatory_between(reached, op))
 
 
 def _draw(bench: Bench, sources: list[Spot]) -> list[Piece]:
