@@ -1,0 +1,136 @@
+"""Readers: every device that turns a label or a tag into text, behind one port.
+
+A driver is one file in this folder with a function `open_device(settings)`; its kind is the file's name. What a driver
+yields, it yields whole: a `Read` is one scan as the device sent it, a `Dropped` is a scan the device lost.
+
+>>> kinds()
+('keyboard', 'replay')
+>>> open_driver("telepathy", {})
+Traceback (most recent call last):
+    ...
+drivers.DriverError: There is no reader of kind 'telepathy'. Expected one of keyboard, replay. Correct the reader's kind.
+"""
+
+import importlib
+import pkgutil
+import time
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Protocol, cast
+
+from drivers.decode.scan import MAX_RAW_BYTES, Scan, aim_identifier
+
+__all__ = [
+    "MAX_RAW_BYTES",
+    "DeviceLost",
+    "Driver",
+    "DriverError",
+    "Dropped",
+    "Read",
+    "Settings",
+    "boot_ns",
+    "kinds",
+    "missing",
+    "open_driver",
+    "read_of",
+]
+
+Settings = Mapping[str, str | None]
+"""What the configuration says of one reader: `path`, `match`; keys that a driver does not know are not its business."""
+
+
+@dataclass(frozen=True, slots=True)
+class Read:
+    """One scan as the device sent it.
+
+    `raw` is without terminator and with the AIM identifier, at most `MAX_RAW_BYTES`; `sym` is that identifier where there
+    is one (`]C1`); `reader` is stable over replugging (`usb-05e0-1200-SN77`); `boot_ns` is CLOCK_BOOTTIME when the scan was
+    complete; `raw_len` is the true length, and `sha256` (hex) that of the whole where `raw` had to be cut.
+    """
+
+    raw: bytes
+    sym: str | None
+    kind: str
+    reader: str
+    boot_ns: int
+    raw_len: int
+    sha256: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Dropped:
+    """A scan that the device or the kernel lost in part: nothing to record, and the operator must scan again."""
+
+    kind: str
+    reader: str
+    boot_ns: int
+    why: str
+
+
+class Driver(Protocol):
+    """An open reader.
+
+    `lossless` readers may be kept waiting and lose nothing; from all others a scan must be taken at once. `reads` blocks
+    until a scan comes, ends after `close` and raises `DeviceLost` when the device goes; the device is then closed. `close`
+    may be called from any thread, more than once.
+    """
+
+    @property
+    def kind(self) -> str: ...
+    @property
+    def reader(self) -> str: ...
+    @property
+    def lossless(self) -> bool: ...
+    def reads(self) -> Iterator[Read | Dropped]: ...
+    def close(self) -> None: ...
+
+
+class DriverError(Exception):
+    """A reader cannot be used: what came, what was expected, and what to do, a sentence each."""
+
+    def __init__(self, came: str, expected: str, do: str) -> None:
+        super().__init__(came, expected, do)
+        self.came, self.expected, self.do = came, expected, do
+
+    def __str__(self) -> str:
+        return f"{self.came} {self.expected} {self.do}"
+
+
+class DeviceLost(DriverError):
+    """An open reader went away; it may come back."""
+
+
+def kinds() -> tuple[str, ...]:
+    """Every kind of reader, by the files of this folder."""
+    names = sorted(module.name for module in pkgutil.iter_modules(__path__) if not module.ispkg)
+    return tuple(name for name in names if hasattr(importlib.import_module(f"{__name__}.{name}"), "open_device"))
+
+
+def open_driver(kind: str, settings: Settings) -> Driver:
+    """Open a reader of this kind; `DriverError` says why it cannot be."""
+    if kind not in kinds():
+        raise DriverError(
+            came=f"There is no reader of kind {kind!r}.",
+            expected=f"Expected one of {', '.join(kinds())}.",
+            do="Correct the reader's kind.",
+        )
+    return cast("Driver", importlib.import_module(f"{__name__}.{kind}").open_device(settings))
+
+
+def missing(package: str, debian: str) -> DriverError:
+    """The error for a vendor's library that is not installed."""
+    return DriverError(
+        came=f"The Python package {package!r} is not installed here.",
+        expected="Readers of this kind need it.",
+        do=f"Install it: sudo apt-get install {debian}, or pip install 'wipline[station]'.",
+    )
+
+
+def read_of(scan: Scan, kind: str, reader: str, complete_ns: int) -> Read:
+    """The `Read` of a decoded scan that was complete at `complete_ns` of CLOCK_BOOTTIME."""
+    return Read(scan.raw, aim_identifier(scan.raw), kind, reader, complete_ns, scan.raw_len, scan.sha256)
+
+
+def boot_ns() -> int:
+    """CLOCK_BOOTTIME in nanoseconds: never steps, and counts suspended time."""
+    return time.clock_gettime_ns(time.CLOCK_BOOTTIME)

@@ -1,0 +1,151 @@
+"""The keyboard wedge at its descriptor: silences, overruns, half events, and what is said when it cannot be opened."""
+
+import errno
+import os
+import sys
+import time
+
+import pytest
+
+from drivers import DeviceLost, DriverError, Dropped, open_driver
+from drivers.decode.keys import GAP_S
+from drivers.decode.plugged import Facts
+from drivers.hotplug import Hotplug, facts_of
+from drivers.keyboard import EVENT, Keyboard, _refused
+
+FACTS = Facts("/dev/input/event3", "Symbol Bar Code Scanner", 3, 0x05E0, 0x1200, "SN77", "usb-1.3", True, False)
+SYN_DROPPED, SYN_REPORT = (0, 3, 0), (0, 0, 0)
+
+
+@pytest.fixture
+def wedge(benches, tmp_path):
+    return benches["keyboard"](tmp_path)
+
+
+def test_silence_ends_a_scan_without_enter(wedge, listen):
+    heard = listen(wedge.driver)
+    before = time.clock_gettime_ns(time.CLOCK_BOOTTIME)
+    wedge.begin("WO-1042")
+    read = heard.read()
+    assert read.raw == b"WO-1042"
+    assert read.boot_ns >= before + int(GAP_S * 1e9)
+    wedge.scan("WO-1043")
+    assert heard.read().raw == b"WO-1043"
+
+
+def test_an_overrun_is_told_and_the_next_scan_is_whole(wedge, listen):
+    heard = listen(wedge.driver)
+    wedge.begin("WO-10")
+    wedge.strike(SYN_DROPPED, SYN_REPORT)
+    wedge.scan("42")
+    wedge.scan("WO-1043")
+    dropped = heard.next()
+    why = "The reader sent keys faster than they were taken, and some were lost."
+    assert isinstance(dropped, Dropped)
+    assert dropped == Dropped("keyboard", "usb-05e0-1200-SN77", dropped.boot_ns, why)
+    assert heard.read().raw == b"WO-1043"
+
+
+def test_unplugged_in_mid_scan_the_half_scan_is_dropped_and_said_with_the_loss(wedge, listen):
+    heard = listen(wedge.driver)
+    wedge.begin("WO-10")
+    wedge.unplug()
+    lost = heard.next()
+    assert isinstance(lost, DeviceLost)
+    assert str(lost) == (
+        "usb-05e0-1200-SN77 (Symbol Bar Code Scanner) was unplugged in mid-scan, and half a scan was dropped (bytes: 5). "
+        "Scans are read while it is plugged in. Plug it in again; it is used again at once."
+    )
+    assert heard.next() is None
+
+
+def test_unplugged_between_scans_nothing_was_dropped(wedge, listen):
+    heard = listen(wedge.driver)
+    wedge.scan("WO-1042")
+    assert heard.read().raw == b"WO-1042"
+    wedge.unplug()
+    assert heard.next().came == "usb-05e0-1200-SN77 (Symbol Bar Code Scanner) was unplugged."
+
+
+def test_an_event_cut_by_the_stream_is_put_together(strike, listen):
+    read_end, write_end = os.pipe2(os.O_NONBLOCK)
+    heard = listen(Keyboard(read_end, "r", "n", lambda: os.close(read_end)))
+    for byte in b"".join(EVENT.pack(0, 0, *event) for event in strike("a1\n")):
+        os.write(write_end, bytes([byte]))
+        time.sleep(0.0005)
+    assert heard.read().raw == b"a1"
+    os.close(write_end)
+
+
+def test_events_with_the_kernels_own_time_are_told_with_it(strike, listen):
+    read_end, write_end = os.pipe2(os.O_NONBLOCK)
+    heard = listen(Keyboard(read_end, "r", "n", lambda: os.close(read_end), stamped=True))
+    os.write(write_end, b"".join(EVENT.pack(5, 250_000, *event) for event in strike("a\n")))
+    assert heard.read().boot_ns == 5_250_000_000
+    os.close(write_end)
+
+
+@pytest.mark.parametrize("number", [errno.ENODEV, errno.EIO])
+def test_an_error_of_the_device_is_a_loss(monkeypatch, wedge, number):
+    def fail(_descriptor, _count):
+        raise OSError(number, os.strerror(number))
+
+    wedge.scan("a")
+    monkeypatch.setattr(os, "read", fail)
+    with pytest.raises(DeviceLost):
+        list(wedge.driver.reads())
+
+
+def test_two_identical_scanners_never_mix(benches, tmp_path, listen):
+    first, second = benches["keyboard"](tmp_path), benches["keyboard"](tmp_path)
+    heard = [listen(first.driver), listen(second.driver)]
+    for left, right in zip("WO-1111\n", "WO-2222\n", strict=True):
+        first.begin(left)
+        second.begin(right)
+    assert [listener.read().raw for listener in heard] == [b"WO-1111", b"WO-2222"]
+
+
+REFUSED = {
+    errno.EBUSY: """\
+/dev/input/event3 (Symbol Bar Code Scanner) is held by another program. \
+A scanner is read by one program alone. \
+End the other one, perhaps a second station; this finds it: sudo fuser -v /dev/input/event3""",
+    errno.EACCES: """\
+/dev/input/event3 (Symbol Bar Code Scanner) cannot be read: Permission denied. \
+The station's user must be allowed to read the device. \
+Install config/udev/70-wipline-readers.rules, then plug the scanner in again.""",
+    errno.ENODEV: """\
+/dev/input/event3 (Symbol Bar Code Scanner) cannot be read: No such device. \
+Expected a device that can be opened and grabbed. \
+Plug the scanner in again.""",
+}
+
+
+@pytest.mark.parametrize("number", REFUSED)
+def test_a_scanner_that_cannot_be_opened_says_why_and_what_to_do(number):
+    assert str(_refused(FACTS, OSError(number, os.strerror(number)))) == REFUSED[number]
+
+
+@pytest.mark.parametrize("setting", ["path", "match"])
+def test_a_scanner_that_is_not_plugged_in_says_so(setting):
+    with pytest.raises(DriverError) as refused:
+        open_driver("keyboard", {setting: "/dev/input/by-id/none"})
+    assert refused.value.came == "No scanner '/dev/input/by-id/none' is plugged in."
+    assert facts_of("/dev/input/by-id/none") is None
+
+
+@pytest.mark.parametrize(
+    ("package", "debian", "use"),
+    [
+        ("evdev", "python3-evdev", lambda: open_driver("keyboard", {"match": "none"})),
+        ("pyudev", "python3-pyudev libudev1", Hotplug),
+    ],
+)
+def test_a_missing_package_is_named_with_its_installation(monkeypatch, package, debian, use):
+    monkeypatch.setitem(sys.modules, package, None)
+    with pytest.raises(DriverError) as refused:
+        use()
+    assert str(refused.value) == (
+        f"The Python package {package!r} is not installed here. Readers of this kind need it. "
+        f"Install it: sudo apt-get install {debian}, or pip install 'wipline[station]'."
+    )
