@@ -1,0 +1,66 @@
+"""The guest for tests: built, booted and furnished at most once, then started from a snapshot for each test."""
+
+import os
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from pathlib import Path
+from typing import NoReturn
+
+import pytest
+
+from tests.guest.image import NotOnThisMachine, ensure_image
+from tests.guest.installed import Installed, copy_disk, ensure_installed
+from tests.guest.machine import Machine
+from tests.guest.scanner import Scanner
+
+
+def not_here(why: str) -> NoReturn:
+    """A machine that cannot run the guest: named and passed over on a desk, a failure in the pipeline."""
+    if os.environ.get("CI") == "true":
+        pytest.fail(why, pytrace=False)
+    pytest.skip(why)
+
+
+@pytest.fixture(scope="session")
+def installed(tmp_path_factory: pytest.TempPathFactory) -> Installed:
+    """The product in a guest, ready to start from; its disk is this session's own."""
+    scratch = tmp_path_factory.mktemp("guest")
+    try:
+        image = ensure_image()
+    except NotOnThisMachine as error:
+        not_here(str(error))
+    kept = ensure_installed(image, scratch)
+    copy_disk(kept.disk, scratch / "disk.qcow2")
+    return Installed(kept.image, scratch / "disk.qcow2", kept.project)
+
+
+@pytest.fixture
+def start(installed: Installed, tmp_path: Path) -> Iterator[Callable[..., Machine]]:
+    """`start(hub_port=None)`: a guest as it was when the product had just been installed; one at a time."""
+    with ExitStack() as running:
+
+        def start(hub_port: int | None = None) -> Machine:
+            return running.enter_context(
+                Machine(
+                    installed.image,
+                    installed.disk,
+                    tmp_path,
+                    snapshot="installed",
+                    project=installed.project,
+                    hub_port=hub_port,
+                )
+            )
+
+        yield start
+
+
+@pytest.fixture
+def guest(start: Callable[..., Machine]) -> Machine:
+    """A running guest without a hub."""
+    return start()
+
+
+@pytest.fixture
+def scanner(guest: Machine) -> Scanner:
+    """A Symbol scanner, 05e0:1200 with serial number SN77, plugged in."""
+    return Scanner(guest).add()
