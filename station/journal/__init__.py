@@ -1,0 +1,55 @@
+"""The journal: the durable, hash-chained log of one station.
+
+An event's bytes go in once and stay as they are. `Journal.commit()` returns when they are on the medium, and its receipt
+is what a green answer stands on. The file is SQLite: anyone can read it with the tools of the trade, and its triggers
+refuse whoever would change it.
+
+>>> from pathlib import Path; from tempfile import TemporaryDirectory
+>>> with TemporaryDirectory() as folder:
+...     with Journal.open(Path(folder, "journal.db"), station="saw-1", sw="0.1.0", boot="b", now_ns=lambda: 5) as journal:
+...         receipt = journal.commit(b'{"v":1,"kind":"scan","station":"saw-1","sw":"0.1.0"}')
+...         (receipt.seq, receipt.committed_boot_ns, journal.tip.hash == receipt.hash)
+(1, 5, True)
+"""
+
+from station.journal.disk import Level
+from station.journal.hardware import hardware_id
+from station.journal.reader import JournalReader
+from station.journal.records import (
+    Break,
+    JournalError,
+    JournalFull,
+    JournalLocked,
+    JournalLost,
+    LogChanged,
+    LogState,
+    Mark,
+    OpenItem,
+    OpenItems,
+    Parent,
+    Receipt,
+    Stored,
+    Tip,
+)
+from station.journal.writer import Journal
+
+__all__ = [
+    "Break",
+    "Journal",
+    "JournalError",
+    "JournalFull",
+    "JournalLocked",
+    "JournalLost",
+    "JournalReader",
+    "Level",
+    "LogChanged",
+    "LogState",
+    "Mark",
+    "OpenItem",
+    "OpenItems",
+    "Parent",
+    "Receipt",
+    "Stored",
+    "Tip",
+    "hardware_id",
+]

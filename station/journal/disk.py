@@ -1,0 +1,111 @@
+"""How full the disk is, and the ballast: a file of nothing, thrown out so that a full card can still prune.
+
+Deleting needs room too: the write-ahead log of the deletion. Without ballast a card that is full to the brim stays full.
+
+>>> level_of(Room(size_bytes=1_000_000_000, free_bytes=40_000_000, ballast_bytes=16_777_216))
+<Level.NEARLY_FULL: 'nearly full'>
+"""
+
+import os
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+
+MIB = 1024 * 1024
+MOST_BALLAST = 16 * MIB
+LEAST_BALLAST = 1 * MIB
+RESERVE = 2 * MIB  # what red keeps free: one write-ahead log between two looks
+SHARE = 20  # ballast and reserve are at most one in twenty of the file system
+WARN, PRUNE, NEARLY = 0.70, 0.85, 0.95
+PLANNED_SCANS_A_DAY = 5_000  # where the journal does not know better yet
+
+
+class Level(StrEnum):
+    """What the fill of the disk asks for; scans stay green until `FULL`."""
+
+    FINE = "fine"
+    WARN = "warn"
+    PRUNE = "prune"
+    NEARLY_FULL = "nearly full"
+    FULL = "full"
+
+
+@dataclass(frozen=True, slots=True)
+class Room:
+    """The file system under the journal: its size, what is free for us, and the ballast that lies on it."""
+
+    size_bytes: int
+    free_bytes: int
+    ballast_bytes: int
+
+
+def ballast_path(journal: Path) -> Path:
+    """Where the ballast of this journal lies."""
+    return journal.with_name(journal.name + ".ballast")
+
+
+def room(journal: Path, to_fold_bytes: int = 0) -> Room:
+    """Look at the file system that this journal lies on; what is still to be folded in counts as taken."""
+    found = os.statvfs(journal.parent)
+    ballast = ballast_path(journal)
+    size = ballast.stat().st_size if ballast.exists() else 0
+    return Room(found.f_blocks * found.f_frsize, found.f_bavail * found.f_frsize - to_fold_bytes, size)
+
+
+def reserve_bytes(size_bytes: int) -> int:
+    """What must stay free on a file system of this size: below it an answer is red."""
+    return min(RESERVE, size_bytes // SHARE)
+
+
+def level_of(here: Room) -> Level:
+    """What the fill of the disk asks for."""
+    if usable_bytes(here) <= 0:
+        return Level.FULL
+    used = 1 - here.free_bytes / here.size_bytes if here.size_bytes else 1.0
+    steps = ((NEARLY, Level.NEARLY_FULL), (PRUNE, Level.PRUNE), (WARN, Level.WARN))
+    return next((level for share, level in steps if used >= share), Level.FINE)
+
+
+def usable_bytes(here: Room) -> int:
+    """What events may still take: not the reserve, and not the ballast's place while the ballast is out for pruning."""
+    missing = max(ballast_wanted(here.size_bytes) - here.ballast_bytes, 0)
+    return here.free_bytes - missing - reserve_bytes(here.size_bytes)
+
+
+def days_left(here: Room, bytes_per_event: float, events_per_day: float) -> float:
+    """For how many days without the hub the disk lasts before an answer is red."""
+    return max(usable_bytes(here), 0) / max(bytes_per_event * events_per_day, 1.0)
+
+
+def ballast_wanted(size_bytes: int) -> int:
+    """How large the ballast on a file system of this size is; 0 where it would be too small to help."""
+    wanted = min(MOST_BALLAST, size_bytes // SHARE)
+    return wanted if wanted >= LEAST_BALLAST else 0
+
+
+def lay_ballast(journal: Path) -> int:
+    """Lay the ballast where there is room for it, in real blocks; returns its size in bytes."""
+    here = room(journal)
+    wanted = ballast_wanted(here.size_bytes)
+    if here.ballast_bytes >= wanted or here.free_bytes + here.ballast_bytes < wanted + 2 * reserve_bytes(
+        here.size_bytes
+    ):
+        return here.ballast_bytes
+    descriptor = os.open(ballast_path(journal), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+    try:
+        os.posix_fallocate(descriptor, 0, wanted)
+        os.fsync(descriptor)
+    except OSError:
+        free_ballast(journal)
+        return 0
+    finally:
+        os.close(descriptor)
+    return wanted
+
+
+def free_ballast(journal: Path) -> int:
+    """Throw the ballast out; returns how many bytes that freed."""
+    path = ballast_path(journal)
+    size = path.stat().st_size if path.exists() else 0
+    path.unlink(missing_ok=True)
+    return size

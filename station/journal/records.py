@@ -1,0 +1,121 @@
+"""What the journal hands out: a receipt, a stored event, where the hub stands, a break in the chain; and its errors.
+
+>>> Stored(2, b"{}", b"p" * 32, b"h" * 32).seq
+2
+"""
+
+from dataclasses import dataclass
+from typing import NamedTuple
+
+
+class JournalError(Exception):
+    """The journal cannot go on; the message says what came, what was expected and what to do."""
+
+
+class JournalLocked(JournalError):
+    """Another daemon writes this journal; `pid` is its process, 0 where the lock file does not say."""
+
+    def __init__(self, message: str, pid: int) -> None:
+        super().__init__(message)
+        self.pid = pid
+
+
+class JournalFull(JournalError):
+    """The disk is full but for the reserve: nothing was written, the next commit may succeed after a prune. Show red."""
+
+
+class JournalLost(JournalError):
+    """The medium failed: nothing that is still in memory can be believed. Show red, then exit; a start finds out."""
+
+
+class LogChanged(JournalError):
+    """A new log took this journal's place since the caller asked last: begin a new session with the hub."""
+
+
+@dataclass(frozen=True, slots=True)
+class Receipt:
+    """Proof that an event is on the medium; only `Journal.commit()` makes one, and no green shows without it.
+
+    `log_id` 16 bytes, `hash` 32 bytes, `committed_boot_ns` CLOCK_BOOTTIME after COMMIT returned.
+    """
+
+    log_id: bytes
+    seq: int
+    hash: bytes
+    committed_boot_ns: int
+
+
+class Tip(NamedTuple):
+    """The last event of a log: `seq` 0 and the genesis hash while there is none."""
+
+    seq: int
+    hash: bytes
+
+
+class Stored(NamedTuple):
+    """One event as it stands in the journal; `prev` and `hash` have 32 bytes."""
+
+    seq: int
+    encoded: bytes
+    prev: bytes
+    hash: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """How far the hub has taken this log: accepted (committed there) and durable (also off the hub's disk).
+
+    `hub_epoch` is kept as the hub gave it, a number or a text.
+    """
+
+    hub_epoch: int | str
+    accepted_thru: int
+    durable_thru: int
+    head: str
+
+
+@dataclass(frozen=True, slots=True)
+class Parent:
+    """The log before this one: its id (16 bytes), its last known event, and why it ended."""
+
+    log_id: bytes
+    seq: int
+    hash: bytes
+    cause: str
+
+
+@dataclass(frozen=True, slots=True)
+class LogState:
+    """Everything a session with the hub begins with, read at one moment."""
+
+    log_id: bytes
+    tip: Tip
+    pruned_thru: int
+    parent: Parent | None
+    mark: Mark | None
+
+
+@dataclass(frozen=True, slots=True)
+class Break:
+    """A place where the chain does not hold, in one sentence for a person."""
+
+    seq: int
+    sentence: str
+
+
+class OpenItem(NamedTuple):
+    """One open item as the hub last told it; a quantity in thousandths, None where unknown."""
+
+    item: str
+    product: str | None
+    operation: str | int | None
+    state: str | None
+    qty_milli: int | None
+
+
+class OpenItems(NamedTuple):
+    """The open items kept for judging offline, up to which place in the hub's ledger, and whether these are all."""
+
+    rows: list[OpenItem]
+    cursor: str
+    complete: bool

@@ -1,0 +1,135 @@
+"""The journal's file: its tables, the triggers that defend them, and the settings of a connection.
+
+A setting of SQLite belongs to the connection, not to the file, and an unknown pragma is passed over without a word: so
+every one is set and then read back.
+"""
+
+import sqlite3
+from pathlib import Path
+from urllib.parse import quote
+
+from sqlite_utils import Database
+from sqlite_utils.migrations import Migrations
+
+from station.journal.records import JournalError
+
+PAGE_BYTES = 4096
+INSERT = "INSERT INTO event (seq, bytes, prev, hash) VALUES (?, ?, ?, ?)"
+BUSY_MS = 5_000
+WAL_KEPT_BYTES = 2 * 1024 * 1024
+
+PRAGMAS: dict[str, str | int] = {
+    "journal_mode": "wal",
+    "synchronous": 2,  # FULL: NORMAL may lose the last commits when the power goes; green is a promise
+    "mmap_size": 0,  # a page that cannot be read must be an error, not a SIGBUS
+    "cell_size_check": 1,  # damage shows when the page is read
+    "trusted_schema": 0,
+    "wal_autocheckpoint": 0,  # it would swallow an fsync error; Journal.tidy() checkpoints and hears of it
+    "journal_size_limit": WAL_KEPT_BYTES,
+    "busy_timeout": BUSY_MS,
+}
+
+_TABLES = """
+CREATE TABLE meta (k TEXT PRIMARY KEY, v ANY) STRICT, WITHOUT ROWID;
+CREATE TABLE event (
+    seq INTEGER PRIMARY KEY CHECK (seq >= 1),
+    bytes BLOB NOT NULL CHECK (length(bytes) > 0),
+    prev BLOB NOT NULL CHECK (length(prev) = 32),
+    hash BLOB NOT NULL CHECK (length(hash) = 32)
+) STRICT;
+CREATE TABLE mark (
+    hub_epoch ANY PRIMARY KEY NOT NULL,
+    accepted_thru INTEGER NOT NULL CHECK (accepted_thru >= 0),
+    durable_thru INTEGER NOT NULL CHECK (durable_thru >= 0),
+    head TEXT NOT NULL
+) STRICT;
+CREATE TABLE snapshot (version TEXT NOT NULL, body BLOB NOT NULL) STRICT;
+CREATE TABLE item (item TEXT NOT NULL, product TEXT, operation ANY, state TEXT, qty_milli INTEGER) STRICT;
+CREATE INDEX item_by_name ON item (item);
+CREATE TABLE verified (seq INTEGER NOT NULL, hash BLOB NOT NULL) STRICT;
+CREATE TABLE reached (hub_day INTEGER PRIMARY KEY, seq INTEGER NOT NULL) STRICT;
+"""
+
+# INSERT OR REPLACE deletes without asking the delete trigger; the insert trigger stands before it.
+_TRIGGERS = (
+    """CREATE TRIGGER event_follows BEFORE INSERT ON event
+    WHEN CASE WHEN NEW.seq = 1 THEN EXISTS (SELECT 1 FROM event)
+        ELSE (NEW.seq, NEW.prev) IS NOT (SELECT seq + 1, hash FROM event ORDER BY seq DESC LIMIT 1) END
+    BEGIN SELECT RAISE(ABORT, 'an event follows the last one'); END""",
+    """CREATE TRIGGER event_stays_as_it_is BEFORE UPDATE ON event
+    BEGIN SELECT RAISE(ABORT, 'an event is never changed'); END""",
+    """CREATE TRIGGER event_leaves_when_durable BEFORE DELETE ON event
+    WHEN OLD.seq > coalesce((SELECT durable_thru FROM mark
+            WHERE hub_epoch = (SELECT v FROM meta WHERE k = 'hub_epoch')), 0)
+        OR OLD.seq > coalesce((SELECT v FROM meta WHERE k = 'pruned_thru'), 0)
+        OR OLD.seq = (SELECT max(seq) FROM event)
+    BEGIN SELECT RAISE(ABORT, 'an event leaves only when it is durable at the hub'); END""",
+    """CREATE TRIGGER log_id_stays BEFORE UPDATE ON meta WHEN OLD.k = 'log_id'
+    BEGIN SELECT RAISE(ABORT, 'a log keeps its id'); END""",
+    """CREATE TRIGGER log_id_remains BEFORE DELETE ON meta WHEN OLD.k = 'log_id'
+    BEGIN SELECT RAISE(ABORT, 'a log keeps its id'); END""",
+)
+
+# What reading a damaged file raises: SQLite's own errors, its messages in no encoding, values of the wrong type.
+UNREADABLE = (sqlite3.Error, ValueError, TypeError)
+
+migrations = Migrations("journal")
+
+
+def bring_up_to_date(db: Database) -> None:
+    """Run the migrations that this file has not seen; raises `JournalError` for a file of later software."""
+    later = {done.name for done in migrations.applied(db)} - {known.name for known in _known()}
+    if later:
+        msg = f"The journal was written by later software ({', '.join(sorted(later))}). Install that version again."
+        raise JournalError(msg)
+    migrations.apply(db)
+
+
+def _known() -> list[Migrations._Migration]:
+    return migrations._migrations  # noqa: SLF001 - sqlite-utils has no public list of a set's migrations
+
+
+@migrations()
+def version_1(db: Database) -> None:
+    """The tables of the first release."""
+    db.executescript(_TABLES)
+    for trigger in _TRIGGERS:
+        db.execute(trigger)
+
+
+def connect(path: Path) -> Database:
+    """The writing connection: settings made and read back. Autocommit: one statement is one transaction.
+
+    Raises `JournalError` where a setting does not hold, `sqlite3.Error` where the file cannot be read.
+    """
+    connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False, cached_statements=32)
+    try:
+        for name, wanted in PRAGMAS.items():
+            connection.execute(f"PRAGMA {name} = {wanted}")
+        check_pragmas(connection)
+    except BaseException:
+        connection.close()
+        raise
+    return Database(connection, execute_plugins=False)
+
+
+def check_pragmas(connection: sqlite3.Connection) -> None:
+    """Raise `JournalError` unless every setting reads back as it was made."""
+    for name, wanted in PRAGMAS.items():
+        (found,) = connection.execute(f"PRAGMA {name}").fetchone()
+        if found != wanted:
+            msg = (
+                f"SQLite {sqlite3.sqlite_version} answers {name} = {found}; expected {wanted}. Nothing can be promised."
+            )
+            raise JournalError(msg)
+
+
+def connect_reading(path: Path, *, main_file_only: bool = False) -> sqlite3.Connection:
+    """A connection that cannot write; `main_file_only` looks past the write-ahead log at the database file itself."""
+    how = "mode=ro&immutable=1" if main_file_only else "mode=ro"
+    uri = f"file:{quote(str(path.absolute()))}?{how}"
+    connection = sqlite3.connect(uri, uri=True, isolation_level=None, check_same_thread=False)
+    connection.execute(f"PRAGMA busy_timeout = {BUSY_MS}")
+    connection.execute("PRAGMA cell_size_check = ON")
+    connection.execute("PRAGMA trusted_schema = OFF")
+    return connection

@@ -1,0 +1,72 @@
+"""kill -9 in the middle of commits: every answered scan is there, the log goes on in the same chain."""
+
+import os
+import random
+import subprocess
+import sys
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from station.journal import JournalReader
+from tests.faults.conftest import Writers, kept, lay_bench
+
+SEED = 9
+
+
+@pytest.mark.host
+@pytest.mark.parametrize("kills", [40, pytest.param(1_000, marks=pytest.mark.nightly)])
+def test_kills_in_mid_commit_lose_nothing_that_was_answered(writers: Writers, tmp_path: Path, kills: int) -> None:
+    chance = random.Random(SEED)
+    journal = tmp_path / "journal" / "journal.db"
+    bench = lay_bench(tmp_path / "bench", journal)
+    sent = answered = extra = 0
+    for number in range(kills):
+        pid = writers.start("run_daemon", bench.config, bench.log)
+        bench.scan([f"WO-{sent + each:05}" for each in range(400)])
+        sent += 400
+        bench.wait_for(answered + chance.randrange(1, 60))
+        assert writers.kill(pid) == -9
+        drained(bench.pipe)
+        said = bench.said()
+        with closing(JournalReader(journal)) as reader:
+            assert reader.verify() == [], f"kill {number} of seed {SEED}"
+            found, log = kept(reader), reader.log_id.hex()
+        promised = {(line["log"], line["seq"]): line["code"] for line in said if line.get("seq")}
+        assert {place: found.get(place) for place in promised} == promised, f"kill {number} of seed {SEED}"
+        assert {name for name, _ in promised} == {log}, "one log all along"
+        answered, extra = len(said), len(found) - len(promised)
+        assert extra <= number + 1, "at most one commit a kill was not answered"
+    assert not (journal.parent / "quarantine").exists()
+    os.close(bench.pipe)
+    print(
+        f"\n{kills} kills (seed {SEED}): lost 0 of {answered} answered, {extra} saved and cut off before their answer"
+    )
+
+
+@pytest.mark.host
+def test_a_second_station_on_the_same_journal_exits_and_names_the_first(writers: Writers, tmp_path: Path) -> None:
+    bench = lay_bench(tmp_path / "bench", tmp_path / "journal.db")
+    pid = writers.start("run_daemon", bench.config, bench.log)
+    try:
+        bench.scan(["WO-1"])
+        bench.wait_for(1)
+        station = Path(sys.executable).with_name("wipline-station")
+        second = subprocess.run(
+            [station, "run", "--config", bench.config], capture_output=True, text=True, timeout=20, check=False
+        )
+        assert second.returncode == 1
+        assert f"is being written by process {pid}; one daemon a journal." in second.stderr
+    finally:
+        writers.kill(pid)
+        os.close(bench.pipe)
+
+
+def drained(pipe: int) -> None:
+    """Take what nobody read out of the pipe."""
+    try:
+        while os.read(pipe, 65_536):
+            pass
+    except BlockingIOError:
+        return

@@ -1,0 +1,107 @@
+"""The disk under the journal: its levels, the ballast, the days that are left, and which board this is."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+from station.journal import JournalFull, Level, disk, hardware_id
+from station.journal.disk import MIB, Room, ballast_wanted, days_left, level_of, reserve_bytes
+from tests.station.journal_room import a_scan, open_journal
+
+GIB = 1024 * MIB
+
+
+@pytest.mark.parametrize(
+    ("used", "level"),
+    [
+        (0.699, Level.FINE),
+        (0.701, Level.WARN),
+        (0.849, Level.WARN),
+        (0.851, Level.PRUNE),
+        (0.949, Level.PRUNE),
+        (0.951, Level.NEARLY_FULL),
+        (0.998, Level.NEARLY_FULL),
+        (0.9999, Level.FULL),
+    ],
+)
+def test_the_levels_of_a_card(used: float, level: Level) -> None:
+    assert level_of(Room(16 * GIB, int(16 * GIB * (1 - used)), 16 * MIB)) is level
+
+
+def test_red_comes_with_two_mebibytes_left() -> None:
+    assert reserve_bytes(16 * GIB) == 2 * MIB
+    assert level_of(Room(16 * GIB, 2 * MIB + 1, 16 * MIB)) is Level.NEARLY_FULL
+    assert level_of(Room(16 * GIB, 2 * MIB, 16 * MIB)) is Level.FULL
+
+
+def test_ballast_that_is_out_is_no_room_for_events() -> None:
+    assert level_of(Room(16 * GIB, 18 * MIB, 0)) is Level.FULL
+    assert level_of(Room(16 * GIB, 18 * MIB + 1, 0)) is Level.NEARLY_FULL
+
+
+@pytest.mark.parametrize(
+    ("size", "wanted"),
+    [(16 * GIB, 16 * MIB), (320 * MIB, 16 * MIB), (319 * MIB, 319 * MIB // 20), (20 * MIB, MIB), (20 * MIB - 1, 0)],
+)
+def test_ballast_is_sixteen_mebibytes_or_a_twentieth_or_none(size: int, wanted: int) -> None:
+    assert ballast_wanted(size) == wanted
+
+
+def test_ballast_lies_beside_the_journal_in_real_blocks(tmp_path: Path) -> None:
+    with open_journal(tmp_path):
+        ballast = (tmp_path / "journal.db.ballast").stat()
+        assert ballast.st_size == disk.MOST_BALLAST
+        assert ballast.st_blocks * 512 >= ballast.st_size
+    assert disk.free_ballast(tmp_path / "journal.db") == disk.MOST_BALLAST
+    open_journal(tmp_path).close()
+    assert (tmp_path / "journal.db.ballast").exists(), "laid again at the next start"
+
+
+def test_days_left_are_counted_to_red() -> None:
+    assert days_left(Room(16 * GIB, 18 * MIB + 30_000_000, 0), 600.0, 5_000.0) == 10.0
+    assert days_left(Room(16 * GIB, MIB, 0), 600.0, 5_000.0) == 0.0
+
+
+def test_the_pace_of_the_last_days_is_used_when_it_is_known(tmp_path: Path) -> None:
+    with open_journal(tmp_path) as journal:
+        planned = journal.days_left()
+        journal.mark(1, 0, 0, "aa", hub_us=0)
+        for number in range(10):
+            journal.commit(a_scan(number))
+        journal.mark(1, 0, 0, "aa", hub_us=86_400 * 10**6)
+        assert journal.days_left() > planned, "ten a day are fewer than planned"
+
+
+def test_a_full_disk_refuses_and_takes_up_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    real = os.statvfs(tmp_path)
+    free = [real.f_bavail]
+
+    class Told:
+        f_blocks, f_frsize = real.f_blocks, real.f_frsize
+
+        @property
+        def f_bavail(self) -> int:
+            return free[0]
+
+    with open_journal(tmp_path) as journal:
+        assert journal.commit(a_scan(1)).seq == 1
+        monkeypatch.setattr(os, "statvfs", lambda _: Told())
+        free[0] = 100
+        assert journal.disk_level() is Level.FULL
+        with pytest.raises(JournalFull) as told:
+            journal.commit(a_scan(2))
+        assert str(told.value) == (
+            f"The disk under {tmp_path}/journal.db is full. Not recorded. Reach the hub, so that old events can go."
+        )
+        assert journal.tip.seq == 1
+        free[0] = real.f_bavail
+        assert journal.commit(a_scan(2)).seq == 2
+
+
+def test_the_board_is_named_by_the_first_source_that_says_something(tmp_path: Path) -> None:
+    (tmp_path / "zeros").write_text("00000000-0000\n")
+    (tmp_path / "serial").write_bytes(b"10000000ABCD1234\0")
+    sources = [("none", tmp_path / "missing"), ("dmi", tmp_path / "zeros"), ("serial", tmp_path / "serial")]
+    assert hardware_id(sources) == "serial:10000000abcd1234"
+    assert hardware_id(sources[:2]) is None
