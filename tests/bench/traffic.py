@@ -1,0 +1,71 @@
+"""Traffic for the hub's benches: a small shop, and orders that stations scan through it, in batches as they are sent."""
+
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "support"))
+
+from told import AT_ONCE, STAGES, Told
+
+from server import logs
+from server.ledger import Batch, append
+from server.opening import initialise
+from server.store import Store
+from station.core.chain import genesis
+
+SCANS_AN_ORDER = 2 * len(STAGES)
+
+
+def hub(path: Path) -> tuple[Store, Told]:
+    """A hub in a file that was not there before, with the small shop told."""
+    for old in path.parent.glob(path.name + "*"):
+        old.unlink()
+    store = Store(path)
+    initialise(store)
+    told = Told(store)
+    told.small_shop()
+    return store, told
+
+
+def orders_through(told: Told, first: int, orders: int, *, days_ago: float) -> None:
+    """Release orders and scan each in and out at every stage; they end finished. Nothing is sent yet."""
+    from server.entries import Entry, record_all
+
+    held_us = told.ago(days=days_ago + 1)
+    entries = [
+        Entry("order.release", {"order": f"WO-{n}", "product": "bracket", "qty_milli": 40_000}, "Kim", held_us)
+        for n in range(first, first + orders)
+    ]
+    for start in range(0, orders, AT_ONCE):
+        record_all(told.store, entries[start : start + AT_ONCE])
+    step_us = int(0.9 * 86_400_000_000 * days_ago / max(orders, 1))
+    at_us = told.ago(days=days_ago)
+    for n in range(first, first + orders):
+        for number, stage in enumerate(STAGES):
+            told.scan(f"WO-{n}", stage, at_us + number * 60_000_000, action="in", operator="kim")
+            told.scan(f"WO-{n}", stage, at_us + number * 60_000_000 + 30_000_000, action="out", operator="kim")
+        at_us += step_us
+
+
+def batches(told: Told) -> Iterator[Batch]:
+    """What the stations have not sent yet, as they send it."""
+    for log in told._logs.values():
+        while log.sent < len(log.events):
+            last = min(log.sent + AT_ONCE, len(log.events))
+            prev = log.hashes[log.sent - 1] if log.sent else genesis(log.log_id)
+            yield Batch(log.log_id, log.sent + 1, prev, log.hashes[last - 1], log.events[log.sent : last])
+            log.sent = last
+
+
+def take(told: Told, batch: Batch) -> None:
+    """Append one batch and commit."""
+    with told.store.write() as connection:
+        append(connection, batch, recv_us=told.now_us)
+
+
+def introduce(told: Told) -> None:
+    """Make the rows of the logs, as a session would."""
+    with told.store.write() as connection:
+        for log in told._logs.values():
+            logs.log_of(connection, log.log_id, device=None, station=log.station, now_us=told.now_us)
