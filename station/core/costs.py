@@ -37,16 +37,20 @@ class UnitCosts(NamedTuple):
 
     lines: tuple[CostLine, ...]
 
+    def reached_by(self, entered: int | None, reached: int | None) -> Iterator[CostLine]:
+        """The lines that a unit has taken up: materials up to `entered`, conversion up to `reached`."""
+        for line in self.lines:
+            limit = entered if line.material else reached
+            if limit is not None and line.op <= limit:
+                yield line
+
     def at(self, entered: int | None, reached: int | None) -> dict[str, int | None]:
         """Per component, the micros in one unit that has `entered` and `reached` these operations.
 
-        Materials count up to `entered`, conversion up to `reached`. None where one line of the component is unknown.
+        None where one line of the component is unknown.
         """
         found: dict[str, int | None] = {}
-        for line in self.lines:
-            limit = entered if line.material else reached
-            if limit is None or line.op > limit:
-                continue
+        for line in self.reached_by(entered, reached):
             known = found.get(line.component, 0)
             found[line.component] = None if known is None or line.micros is None else known + line.micros
         return found
@@ -63,10 +67,18 @@ def half_even(numerator: int, denominator: int) -> int:
 
 
 def unit_costs(
-    product: str, operations: tuple[int, ...], catalogue: Catalogue, at_us: int, order_milli: int | None = None
+    product: str,
+    operations: tuple[int, ...],
+    catalogue: Catalogue,
+    at_us: int,
+    order_milli: int | None = None,
+    bill_us: int | None = None,
 ) -> UnitCosts:
-    """The cost lines of one unit, by the definitions as of a time; `order_milli` shares costs stated per order."""
-    known = catalogue.product(product, at_us)
+    """The cost lines of one unit, by the prices as of a time; `order_milli` shares costs stated per order.
+
+    `bill_us`: when the order was released, because it keeps the bill it was released with; without one the bill of `at_us`.
+    """
+    known = catalogue.product(product, at_us if bill_us is None else bill_us)
     lines = []
     first = operations[0] if operations else 0
     for material in known.bom if known else ():
@@ -118,15 +130,19 @@ class Value(NamedTuple):
 def parcel_value(costs: UnitCosts, qty_milli: int | None, entered: int | None, reached: int | None) -> Value | None:
     """What a parcel is worth; None where nothing about it is known.
 
-    A parcel of which some component has no cost carries the known ones, and its quantity as unvalued.
+    A parcel of which some cost is unknown carries the known ones, and its quantity as unvalued: what it was worth before
+    it met the unknown one it is still worth.
     """
     if qty_milli is None:
         return None
-    units = costs.at(entered, reached)
-    if not costs.lines:
-        return Value({}, qty_milli)
-    leaves = {component: micros * qty_milli for component, micros in units.items() if micros is not None}
-    return Value(leaves, qty_milli if None in units.values() else 0)
+    leaves: dict[str, int] = {}
+    complete = bool(costs.lines)
+    for line in costs.reached_by(entered, reached):
+        if line.micros is None:
+            complete = False
+        else:
+            leaves[line.component] = leaves.get(line.component, 0) + line.micros * qty_milli
+    return Value(leaves, 0 if complete else qty_milli)
 
 
 def add(values: Iterable[Value]) -> Value:

@@ -1,0 +1,29 @@
+"""Answering: from a scan that is safe to what its operator is told.
+
+The bench's word comes first where it asks for something, then the rules', then where the sheet goes next.
+"""
+
+from station.answers import Answer, Green, Look, Shown, State, Why
+from station.bench import label
+from station.bench_state import Fields, Pending, Says
+from station.core.codes import Code
+from station.journal.records import Receipt
+from station.judgement import Judgement
+
+
+def answer(receipt: Receipt, code: Code, fields: Fields, says: Says, judged: Judgement) -> Answer:
+    """The answer to the scan behind `receipt`; `judged` says nothing for cards, badges and what was not understood."""
+    if code.item is None:
+        shown = Shown(item=code.code, detail=says.text)
+        kind = Green if says.state is State.GREEN else Look
+        return kind(receipt, says.why, says.text, code.code or None, shown)
+    said = Pending(fields.action, fields.to, fields.qty_milli, fields.all, fields.reason)
+    name = judged.name or label(code, said)
+    if says.state is not State.GREEN:
+        return Look(receipt, says.why, says.text, code.code, Shown(item=name, detail=says.text))
+    if judged.look is not None:
+        return Look(receipt, Why.LOOK, f"{code.item}: {judged.look}", code.code, Shown(item=name, detail=judged.look))
+    if judged.next_stage is None:
+        return Green(receipt, says.why, says.text, code.code, Shown(item=name))
+    advice = f"-> {judged.next_stage} next"
+    return Green(receipt, says.why, f"{says.text} {advice}", code.code, Shown(item=name, advice=advice))

@@ -1,0 +1,203 @@
+"""`wipline-station`: the commands of a scanning station.
+
+Each exits 0, or says on standard error what came, what was expected and what to do: 1 where the station or its journal is
+at fault, 2 where the command or the configuration is.
+"""
+
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, NoReturn
+
+import click
+
+if TYPE_CHECKING:
+    from station.config import Config
+
+DEFAULT_CONFIG = "/etc/wipline/station.toml"
+
+config_option = click.option(
+    "--config", "config_path", type=click.Path(path_type=Path), default=DEFAULT_CONFIG, show_default=True,
+    help="The station's configuration.",
+)  # fmt: skip
+journal_option = click.option("--journal", type=click.Path(), help="The journal, instead of the configured one.")
+
+
+def fail(message: object, code: int) -> NoReturn:
+    """Say what is wrong and end."""
+    click.echo(f"wipline-station: {message}", err=True)
+    sys.exit(code)
+
+
+def configured(path: Path, **flags: str | None) -> "Config":
+    """The configuration, or the end."""
+    from station.config import ConfigError, load
+
+    try:
+        return load(path, **flags)
+    except ConfigError as error:
+        fail(error, 2)
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="wipline", prog_name="wipline-station")
+def main() -> None:
+    """A scanning station: records every scan durably, answers the operator, and sends all of it to the hub."""
+
+
+@main.command()
+@config_option
+@journal_option
+@click.option("--station", help="The station's name, instead of the configured one.")
+@click.option("--stage", help="The stage, instead of the configured one.")
+@click.option("--status", type=click.Path(), help="The status file, instead of the configured one.")
+def run(config_path: Path, **flags: str | None) -> None:
+    """Scan until told to end (SIGTERM, Ctrl-C)."""
+    from drivers import DriverError
+    from station.daemon import run as run_station
+    from station.signals import SignalError
+
+    config = configured(config_path, **flags)
+    try:
+        code = run_station(config, str(config_path))
+    except (SignalError, DriverError) as error:
+        fail(error, 2)
+    sys.exit(code)
+
+
+@main.command()
+@config_option
+@click.option("--json", "as_json", is_flag=True, help="The status file as it is.")
+def status(config_path: Path, as_json: bool) -> None:
+    """How the station is, and how old that news is."""
+    from station.report import as_text
+
+    found, age_s = _status(config_path)
+    if as_json:
+        import msgspec
+
+        click.echo(msgspec.json.encode(found).decode())
+    else:
+        click.echo(as_text(found, age_s))
+
+
+@main.command()
+@config_option
+def readers(config_path: Path) -> None:
+    """The readers of this station: which are ready, and why another is not."""
+    from station.report import readers_text
+
+    found, age_s = _status(config_path)
+    click.echo(readers_text(found, age_s))
+
+
+def _status(config_path: Path) -> "tuple[Status, float]":
+    from station.status import read
+
+    path = Path(configured(config_path).status)
+    found = read(path)
+    if found is None:
+        fail(
+            f"There is no status in {path}. Expected one that a running station writes. "
+            "Start it: sudo systemctl start wipline-station",
+            1,
+        )
+    return found
+
+
+@main.command()
+@config_option
+def doctor(config_path: Path) -> None:
+    """Name each thing that is wrong, and the command that mends it. Exits 1 where there is one."""
+    from station.doctor import examine
+
+    wrong = 0
+    for finding in examine(config_path):
+        click.echo(f"{'ok   ' if finding.ok else 'WRONG'}  {finding.what}")
+        if not finding.ok:
+            wrong += not finding.only_note
+        if finding.mend:
+            click.echo(f"       {finding.mend}")
+    click.echo(f"{wrong} wrong" if wrong else "nothing is wrong")
+    sys.exit(1 if wrong else 0)
+
+
+@main.command()
+@config_option
+@journal_option
+def verify(config_path: Path, journal: str | None) -> None:
+    """Walk the journal's whole chain. Exits 1 where it is broken."""
+    reader = _journal(config_path, journal)
+    breaks = reader.verify()
+    for each in breaks:
+        click.echo(f"seq {each.seq}: {each.sentence}")
+    if breaks:
+        fail(
+            f"The chain of {len(breaks)} event(s) does not hold. Expected none. "
+            "Restart the station: it moves the files aside and saves what can be read.",
+            1,
+        )
+    click.echo(f"log {reader.log_id.hex()}: whole, {reader.tip.seq} events, tip {reader.tip.hash.hex()}")
+
+
+@main.command()
+@config_option
+@journal_option
+@click.option("--after", type=int, default=0, help="Only events behind this number.")
+@click.option("--limit", type=int, help="At most so many.")
+def events(config_path: Path, journal: str | None, after: int, limit: int | None) -> None:
+    """The journal's events as lines of JSON: log, seq, hash, and the event as it was recorded."""
+    from station.report import event_line
+
+    reader, left = _journal(config_path, journal), limit if limit is not None else sys.maxsize
+    log = reader.log_id
+    while left > 0 and (found := reader.events(after, min(left, 500), log_id=log)):
+        for stored in found:
+            click.echo(event_line(log, stored))
+        after, left = found[-1].seq, left - len(found)
+
+
+def _journal(config_path: Path, journal: str | None) -> "JournalReader":
+    from station.journal import JournalError, JournalReader
+
+    path = Path(journal if journal is not None else configured(config_path).journal)
+    try:
+        return JournalReader(path)
+    except JournalError as error:
+        fail(error, 1)
+
+
+@main.command()
+@config_option
+@click.argument("source", type=click.File("rb"), default="-")
+def decode(config_path: Path, source: Callable[[], bytes]) -> None:
+    """Read one scan a line ({GS} {RS} {EOT} {FNC1} {XX} for control characters) and print what each says, as JSON.
+
+    Uses the shop's own patterns where this station has them.
+    """
+    from station.report import decoded_lines
+
+    for line in decoded_lines(source, _snapshot(config_path)):  # type: ignore[arg-type]
+        click.echo(line)
+
+
+def _snapshot(config_path: Path) -> bytes | None:
+    """The shop's definitions, where there is a station here that has them."""
+    from station.config import ConfigError, load
+    from station.journal import JournalError, JournalReader
+
+    try:
+        found = JournalReader(Path(load(config_path).journal)).snapshot()
+    except (ConfigError, JournalError):
+        if str(config_path) != DEFAULT_CONFIG:
+            configured(config_path)
+        return None
+    return found[1] if found else None
+
+
+if TYPE_CHECKING:
+    from station.journal import JournalReader
+    from station.status import Status
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,75 @@
+"""Composing: the event of a read, field by field as CONTRACT names them."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+from drivers import Read
+from station.bench_state import Fields
+from station.core.codes import Code, written_code
+from station.core.event import Event, Reader
+from station.core.event import Place as LogPlace
+from station.repeats import Said
+
+
+@dataclass(slots=True)
+class Recorder:
+    """Who records: the station's name, software and boot, and its clocks (`now_ns` CLOCK_BOOTTIME, `wall_us` UTC).
+
+    `clk` is the wall clock's state (`never`, `holdover`, `synced`), refreshed from outside now and then.
+    """
+
+    station: str
+    sw: str
+    boot: str
+    now_ns: Callable[[], int]
+    wall_us: Callable[[], int]
+    clk: str = "never"
+    _readers: dict[tuple[str, str], Reader] = field(default_factory=dict)
+
+    def wall_at(self, boot_ns: int) -> int:
+        """Wall time of a moment of this boot, as the wall clock stands now."""
+        return self.wall_us() - (self.now_ns() - boot_ns) // 1000
+
+    def reader(self, kind: str, name: str) -> Reader:
+        """The `reader` field; one object a device."""
+        known = self._readers.get((kind, name))
+        if known is None:
+            known = self._readers[(kind, name)] = Reader(kind, name)
+        return known
+
+    def void(self, place: LogPlace, mono_ns: int, like: Event, late: Sequence[int]) -> Event:
+        """An event that takes back the one at `place`, by the operator and at the stage of the event `like`."""
+        return Event(
+            kind="scan", station=self.station, sw=self.sw, boot=self.boot, mono_ns=mono_ns, wall_us=like.wall_us,
+            clk=self.clk, late=list(late) or None, reader=like.reader, stage=like.stage, bench=like.bench,
+            action="void", operator=like.operator, ref=place,
+        )  # fmt: skip
+
+
+def event_of(
+    recorder: Recorder, read: Read, code: Code, fields: Fields, bench: str | None, late: Sequence[int]
+) -> Event:
+    """The event of a read, as its code was understood and its bench placed it."""
+    cut = read.raw_len > len(read.raw)
+    return Event(
+        kind="scan", station=recorder.station, sw=recorder.sw, boot=recorder.boot,
+        mono_ns=read.boot_ns, wall_us=recorder.wall_at(read.boot_ns), clk=recorder.clk,
+        late=list(late) or None, raw=read.raw, sym=code.sym or None,
+        raw_len=read.raw_len if cut else None, raw_sha256=read.sha256 if cut else None,
+        reader=recorder.reader(read.kind, read.reader),
+        scheme=code.scheme, code=None if cut or not code.code else written_code(code.code, read.raw), unread=code.unread,
+        stage=fields.stage, bench=bench, action=fields.action, qty_milli=fields.qty_milli, all=fields.all,
+        reason=fields.reason, to=fields.to, load=fields.load, operator=fields.operator, repeat=fields.repeat,
+        ref=fields.void,
+    )  # fmt: skip
+
+
+def said_of(code: Code, fields: Fields) -> Said:
+    """What a scan said, for telling repeats."""
+    return Said(code.code, fields.action, fields.qty_milli, fields.reason, fields.operator)
+
+
+def said_by(event: Event) -> Said:
+    """What a recorded scan said: a code absent from the event is its raw bytes."""
+    code = event.code if event.code is not None else (event.raw or b"").decode("ascii", "replace")
+    return Said(code, event.action, event.qty_milli, event.reason, event.operator)

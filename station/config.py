@@ -1,0 +1,162 @@
+"""station.toml: what an installer writes once for a bench, read strictly.
+
+A misspelt key is an error that names the nearest known one: one that is quietly ignored is found out in a month.
+
+>>> read('station = "saw-1"\\nstage = "saw"', "station.toml").stage
+'saw'
+>>> read('station = "saw-1"\\nstgae = "saw"', "station.toml")
+Traceback (most recent call last):
+  ...
+station.config.ConfigError: station.toml has a key 'stgae'. Expected a known one; the nearest is 'stage'. Correct it.
+"""
+
+import difflib
+import os
+import tomllib
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import msgspec
+
+from station.core.codes.cards import MAX_ARGUMENT_CHARACTERS
+
+DEFAULT_PATH = Path("/etc/wipline/station.toml")
+MAX_READERS = 32
+MAX_SIGNALS = 8
+
+Text = Annotated[str, msgspec.Meta(min_length=1, max_length=MAX_ARGUMENT_CHARACTERS)]
+Path_ = Annotated[str, msgspec.Meta(min_length=1, max_length=4096)]
+Action = Literal["in", "out", "start", "done", "scrap", "rework", "hold", "release", "finish", "count"]
+
+
+class ConfigError(ValueError):
+    """A configuration that cannot be used: what came, what was expected, what to do, a sentence each."""
+
+    def __init__(self, came: str, expected: str, do: str) -> None:
+        super().__init__(came, expected, do)
+        self.came, self.expected, self.do = came, expected, do
+
+    def __str__(self) -> str:
+        return f"{self.came} {self.expected} {self.do}"
+
+
+class Hub(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Where the hub is, the file that holds this station's token, and a private CA's certificate."""
+
+    url: Annotated[str, msgspec.Meta(pattern=r"^https?://[^/\s]+(/.*)?$")]
+    token_file: Path_
+    ca_file: Path_ | None = None
+
+
+class Reader(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """One reader: its kind, which device it is, and what its scans say unless a card says otherwise."""
+
+    kind: Text
+    path: Path_ | None = None
+    match: Text | None = None
+    stage: Text | None = None
+    bench: Text | None = None
+    action: Action | None = None
+
+
+class Signal(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """One way to answer: its kind, and the file or terminal it writes to."""
+
+    kind: Text
+    path: Path_ | None = None
+
+
+class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A whole station.toml. Times end in `_s`, seconds."""
+
+    station: Text
+    stage: Text | None = None
+    stages: Annotated[tuple[Text, ...], msgspec.Meta(max_length=100)] = ()
+    journal: Path_ = "/var/lib/wipline/journal.db"
+    status: Path_ = "/run/wipline/status.json"
+    repeat_s: Annotated[float, msgspec.Meta(ge=0, le=60)] = 3
+    operator_idle_s: Annotated[float, msgspec.Meta(ge=1, le=86_400)] = 900
+    command_s: Annotated[float, msgspec.Meta(ge=1, le=600)] = 20
+    cards: Literal["before", "after"] = "before"
+    hub: Hub | None = None
+    reader: Annotated[tuple[Reader, ...], msgspec.Meta(max_length=MAX_READERS)] = ()
+    signal: Annotated[tuple[Signal, ...], msgspec.Meta(max_length=MAX_SIGNALS)] = ()
+
+
+_TABLES: dict[str, type[msgspec.Struct]] = {"hub": Hub, "reader": Reader, "signal": Signal}
+
+
+def load(path: Path, **flags: str | None) -> Config:
+    """The configuration in a file, with flags (their names as in the file) before it. Raises `ConfigError`."""
+    try:
+        text = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        why = error.strerror if isinstance(error, OSError) else "it is not UTF-8 text"
+        raise ConfigError(
+            came=f"{path} cannot be read: {why}.",
+            expected="Expected a station.toml.",
+            do=f"Name another with --config, or make it: sudo install -D -m 644 station.toml {path}",
+        ) from error
+    return read(text, str(path), **flags)
+
+
+def read(text: str, name: str, **flags: str | None) -> Config:
+    """The configuration in this text of the file `name`. Raises `ConfigError`."""
+    try:
+        table = tomllib.loads(text)
+    except (tomllib.TOMLDecodeError, RecursionError) as error:
+        raise ConfigError(
+            came=f"{name} is not TOML: {error}.", expected='Expected lines like stage = "saw".', do="Correct that line."
+        ) from error
+    _refuse_unknown(table, Config, name)
+    table |= {key: flag for key, flag in flags.items() if flag is not None}
+    try:
+        config = msgspec.convert(table, Config)
+    except msgspec.ValidationError as error:
+        raise ConfigError(
+            came=f"{name} cannot be used: {error}.",
+            expected="Expected what the sample explains.",
+            do="Correct that key.",
+        ) from error
+    if config.stage is not None and config.stages:
+        raise ConfigError(
+            came=f"{name} has both stage and stages.", expected="Expected one of them, or neither.", do="Remove one."
+        )
+    return config
+
+
+def _refuse_unknown(table: dict[str, Any], kind: type[msgspec.Struct], name: str) -> None:
+    known = kind.__struct_fields__
+    for key, value in table.items():
+        if key not in known:
+            near = difflib.get_close_matches(key, known, 1, 0.0)[0]
+            raise ConfigError(
+                came=f"{name} has a key {key!r}.",
+                expected=f"Expected a known one; the nearest is {near!r}.",
+                do="Correct it.",
+            )
+        if kind is Config and key in _TABLES:
+            for inner in value if isinstance(value, list) else [value]:
+                if isinstance(inner, dict):
+                    _refuse_unknown(inner, _TABLES[key], f"{name} [{key}]")
+
+
+def token(hub: Hub) -> str:
+    """This station's token, from its file. Raises `ConfigError`."""
+    path = Path(hub.token_file)
+    try:
+        text = path.read_text(encoding="ascii").strip()
+    except (OSError, UnicodeDecodeError) as error:
+        why = error.strerror if isinstance(error, OSError) else "it is not plain text"
+        raise ConfigError(
+            came=f"The token in {path} cannot be read: {why}.",
+            expected="Expected one line from `wipline-hub station add`.",
+            do=f"Put it there, readable for this user ({os.geteuid()}): sudo install -m 640 -g wipline token {path}",
+        ) from error
+    if not text or not text.isprintable() or " " in text:
+        raise ConfigError(
+            came=f"{path} holds no token.",
+            expected="Expected one line from `wipline-hub station add`.",
+            do=f"Write it there: wipline-hub station add NAME > {path}",
+        )
+    return text

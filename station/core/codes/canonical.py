@@ -1,0 +1,52 @@
+"""Canonical text: the one way to write what a label said, so that every station, page and year names it alike.
+
+A label may hold control characters, text in an old character set, accents in two spellings. Canonical text is printable,
+complete and unambiguous: a control character becomes its name in braces, and so does a brace itself.
+
+>>> canonical(b"WO-1042")
+'WO-1042'
+>>> canonical(b"0112\\x1d{a}\\xe9")
+'0112{GS}{7B}a}é'
+"""
+
+import re
+import unicodedata
+
+_NAMED = {0x04: "{EOT}", 0x1D: "{GS}", 0x1E: "{RS}"}
+_ESCAPES = {point: _NAMED.get(point, f"{{{point:02X}}}") for point in (*range(0x20), *range(0x7F, 0xA0), ord("{"))}
+# ISO/IEC 15424: a bracket, the symbology's letter, one modifier that tells how the symbol was read.
+_AIM = re.compile(rb"\](?:[A-Za-z][0-9A-Za-z])")
+AIM_BYTES = 3
+
+
+def split_aim(raw: bytes, sym: str | None) -> tuple[str | None, bytes]:
+    """The AIM identifier of a scan and what stands behind it; (`sym`, everything) where the scan opens with none.
+
+    >>> split_aim(b"]C1WO-7", None)
+    (']C1', b'WO-7')
+    """
+    if sym:
+        return sym, raw.removeprefix(sym.encode("utf-8", "replace"))
+    if _AIM.match(raw):
+        return raw[:AIM_BYTES].decode("ascii"), raw[AIM_BYTES:]
+    return None, raw
+
+
+def canonical(content: bytes) -> str:
+    """Canonical text of a scan's bytes without AIM identifier: UTF-8, Latin-1 where they are not, escaped, then NFC."""
+    try:
+        text = content.decode("utf-8")
+    except UnicodeDecodeError:
+        text = content.decode("latin-1")
+    if text.isascii() and text.isprintable() and "{" not in text:
+        return text
+    return unicodedata.normalize("NFC", text.translate(_ESCAPES))
+
+
+def written_code(code: str, raw: bytes) -> str | None:
+    """The event's `code` field: absent where the raw bytes, as printable ASCII, already say it.
+
+    >>> written_code("WO-1042", b"WO-1042"), written_code("WIP:IN", b"wip:in")
+    (None, 'WIP:IN')
+    """
+    return None if code.isascii() and code.isprintable() and code.encode() == raw else code

@@ -1,0 +1,112 @@
+"""Cards: the printed commands of the bench, the same at every site.
+
+A card is read in any case up to its argument; the argument is taken as printed.
+
+>>> read_card("wip:reason:Burr")
+CardText(card=<Card.REASON: 'REASON'>, text='WIP:REASON:Burr', argument='Burr', qty_milli=None, unread=None)
+>>> read_card("WIP:QTY:2.5").qty_milli
+2500
+>>> read_card("WO-1042") is None
+True
+"""
+
+import re
+from dataclasses import dataclass
+from enum import StrEnum
+
+from station.core.event import MAX_QTY_MILLI
+
+HEAD = "WIP:"
+MAX_ARGUMENT_CHARACTERS = 120  # so that no event can outgrow its limit through cards
+_DECIMAL = re.compile(r"([0-9]{1,10})(?:\.([0-9]{1,3}))?")
+
+
+class Card(StrEnum):
+    """The word on a card behind `WIP:`."""
+
+    IN = "IN"
+    OUT = "OUT"
+    START = "START"
+    DONE = "DONE"
+    SCRAP = "SCRAP"
+    REWORK = "REWORK"
+    HOLD = "HOLD"
+    RELEASE = "RELEASE"
+    FINISH = "FINISH"
+    QTY = "QTY"
+    ALL = "ALL"
+    MORE = "MORE"
+    REASON = "REASON"
+    STAGE = "STAGE"
+    LOAD = "LOAD"
+    CALL = "CALL"
+    COUNT = "COUNT"
+    UNDO = "UNDO"
+    CANCEL = "CANCEL"
+    BADGE = "BADGE"
+
+
+_NEEDS_ARGUMENT = {
+    Card.QTY: "a quantity",
+    Card.REASON: "a reason",
+    Card.STAGE: "a stage",
+    Card.CALL: "what is called for",
+    Card.BADGE: "a person's id",
+}
+_MAY_HAVE_ARGUMENT = frozenset({Card.REWORK})
+
+
+@dataclass(frozen=True, slots=True)
+class CardText:
+    """A card as read: its canonical text, its argument, or why it cannot be read."""
+
+    card: Card | None
+    text: str
+    argument: str | None = None
+    qty_milli: int | None = None
+    unread: str | None = None
+
+
+def quantity_milli(text: str) -> int | None:
+    """Thousandths of a printed decimal (`.` only, at most three places, 1 to 10^12 thousandths); None for any other text.
+
+    >>> quantity_milli("0.5"), quantity_milli("1,5"), quantity_milli("0")
+    (500, None, None)
+    """
+    match = _DECIMAL.fullmatch(text)
+    if match is None:
+        return None
+    milli = int(match[1]) * 1000 + int((match[2] or "").ljust(3, "0"))
+    return milli if 1 <= milli <= MAX_QTY_MILLI else None
+
+
+def read_card(text: str) -> CardText | None:
+    """The card that this canonical text is; None for a text that is no card, `unread` for a card nobody printed."""
+    if text[: len(HEAD)].upper() != HEAD:
+        return None
+    word, colon, argument = text[len(HEAD) :].partition(":")
+    if not word.isascii() or word.upper() not in Card.__members__:
+        return CardText(None, text, unread="no such card")
+    card = Card(word.upper())
+    head = HEAD + card
+    if not colon:
+        needed = _NEEDS_ARGUMENT.get(card)
+        return (
+            CardText(None, head, unread=f"the {card} card names no {needed.split()[-1]}")
+            if needed
+            else CardText(card, head)
+        )
+    whole = f"{head}:{argument}"
+    if card not in _NEEDS_ARGUMENT and card not in _MAY_HAVE_ARGUMENT:
+        return CardText(None, whole, unread=f"the {card} card takes nothing behind it")
+    if not argument or len(argument) > MAX_ARGUMENT_CHARACTERS:
+        return CardText(
+            None,
+            whole,
+            unread=f"what stands behind {card} has {len(argument)} characters, not 1 to {MAX_ARGUMENT_CHARACTERS}",
+        )
+    if card is Card.QTY:
+        milli = quantity_milli(argument)
+        unread = None if milli else "no quantity: expected digits, at most three behind a point"
+        return CardText(card if milli else None, whole, argument, milli, unread)
+    return CardText(card, whole, argument)

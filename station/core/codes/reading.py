@@ -1,0 +1,97 @@
+"""Reading a scan: each kind of code is asked in turn whether this one is its own; the first that says yes has it.
+
+>>> read_code(b"wip:badge:7", None, ()).badge
+'7'
+>>> read_code(b"]C0WO-1042", None, (Pattern("order", "WO-(?P<id>[0-9]+)", "item"),)).item
+'1042'
+>>> read_code(b"WIP:QTY:x", None, ()).unread
+'no quantity: expected digits, at most three behind a point'
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from station.core.codes.canonical import canonical, split_aim
+from station.core.codes.cards import HEAD, Card, CardText, read_card
+from station.core.codes.code import As, Code, Scheme
+from station.core.codes.patterns import Pattern
+from station.core.event import MAX_RAW_BYTES
+
+TOO_LONG = "too long"
+EMPTY = "nothing behind the AIM identifier"
+
+
+@dataclass(frozen=True, slots=True)
+class Scanned:
+    """One scan on its way through the readers: its bytes, AIM identifier, content behind that, and canonical text."""
+
+    raw: bytes
+    sym: str | None
+    content: bytes
+    text: str
+    patterns: Sequence[Pattern]
+
+
+def _of_card(scanned: Scanned, read: CardText) -> Code:
+    if read.unread is not None:
+        return Code(scanned.raw, scanned.sym, None, read.text, unread=read.unread)
+    if read.card is Card.BADGE:
+        fields = {"badge": read.argument or ""}
+        return Code(scanned.raw, scanned.sym, Scheme.BADGE, read.text, fields=fields, as_=As.BADGE, badge=read.argument)
+    fields = {"card": read.card or ""} | ({"argument": read.argument} if read.argument else {})
+    return Code(
+        scanned.raw, scanned.sym, Scheme.COMMAND, read.text, fields=fields, as_=As.COMMAND,
+        card=read.card, argument=read.argument, qty_milli=read.qty_milli,
+    )  # fmt: skip
+
+
+def card(scanned: Scanned) -> Code | None:
+    """The printed cards and badges, the same at every site: `WIP:…`."""
+    read = read_card(scanned.text)
+    return None if read is None else _of_card(scanned, read)
+
+
+def own(scanned: Scanned) -> Code | None:
+    """The shop's own patterns; two that read one code differently make it ambiguous."""
+    found = [(pattern, *match) for pattern in scanned.patterns if (match := pattern.match(scanned.text)) is not None]
+    if not found:
+        return None
+    pattern, named, fields = found[0]
+    if any((other.as_, name) != (pattern.as_, named) for other, name, _ in found[1:]):
+        readings = {each.name: name for each, name, _ in found}
+        return Code(scanned.raw, scanned.sym, Scheme.AMBIGUOUS, scanned.text, scanned.text, readings)
+    as_ = As(pattern.as_)
+    if as_ is As.BADGE:
+        return Code(scanned.raw, scanned.sym, Scheme.BADGE, scanned.text, fields=fields, as_=as_, badge=named)
+    if as_ is As.COMMAND:
+        read = read_card(named if named[: len(HEAD)].upper() == HEAD else HEAD + named)
+        # The pattern only finds the card: the code stays what is printed on this shop's own card.
+        return (
+            None
+            if read is None
+            else _of_card(scanned, CardText(read.card, scanned.text, read.argument, read.qty_milli, read.unread))
+        )
+    return Code(scanned.raw, scanned.sym, Scheme.OWN, scanned.text, named, fields, as_)
+
+
+def text(scanned: Scanned) -> Code:
+    """Whatever is left is a text that names itself."""
+    return Code(scanned.raw, scanned.sym, Scheme.TEXT, scanned.text, scanned.text)
+
+
+# The one place for a new kind of code: its reader goes between the shop's own patterns and plain text.
+READERS: tuple[Callable[[Scanned], Code | None], ...] = (card, own, text)
+
+
+def read_code(raw: bytes, sym: str | None, patterns: Sequence[Pattern]) -> Code:
+    """What a scan says: `raw` as the device sent it (AIM identifier included), `sym` where the device told it apart.
+
+    Takes any bytes and never raises: what cannot be read has `unread` and no scheme.
+    """
+    if len(raw) > MAX_RAW_BYTES:
+        return Code(raw, sym, None, canonical(raw[:MAX_RAW_BYTES]), unread=TOO_LONG)
+    symbology, content = split_aim(raw, sym)
+    scanned = Scanned(raw, symbology, content, canonical(content), patterns)
+    if not content:
+        return Code(raw, symbology, None, "", unread=EMPTY)
+    return next(code for reader in READERS if (code := reader(scanned)) is not None)

@@ -1,0 +1,247 @@
+"""When it happened: intervals and order keys from clocks that nobody set.
+
+A station has no clock that survives the power switch, only one that counts since the start (boottime). An anchor ties that
+count to the hub's time: the station asked at `t1`, the hub answered with `t2` to `t3`, the answer came at `t4`. What was
+asked slowly is known loosely: the error is half the round trip, and the crystal's drift for every second away from it.
+
+>>> noon_us = 1_700_000_000_000_000
+>>> anchor = Anchor(boot="b", t1_ns=10_000_000_000, t4_ns=10_002_000_000, t2_us=noon_us, t3_us=noon_us)
+>>> ten_seconds_later = Clock((anchor,)).at(20_001_000_000)
+>>> ten_seconds_later.at_us - noon_us, ten_seconds_later.hi_us - ten_seconds_later.at_us
+(10000000, 1501)
+>>> next_key(Key(us=ten_seconds_later.at_us + 7), ten_seconds_later).us - noon_us
+10000007
+
+Keys never use a wall clock or the time of receipt, so the same set of events has the same keys in any order of arrival.
+"""
+
+from bisect import bisect_right
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import pairwise
+from typing import NamedTuple
+
+DRIFT_PPM = 50
+EARLIEST_US = 0  # no lower bound known: nothing here happened before 1970
+LATEST_US = 253_402_300_799_999_999  # no upper bound known: the end of the year 9999
+ROUNDING_US = 1
+
+
+class Anchor(NamedTuple):
+    """One exchange with the hub: boottime ns at the station's ends, UTC us at the hub's."""
+
+    boot: str
+    t1_ns: int
+    t4_ns: int
+    t2_us: int
+    t3_us: int
+    log: str = ""
+    seq: int = 0
+
+    @property
+    def middle_ns(self) -> int:
+        """The boottime that the hub's middle stands for."""
+        return (self.t1_ns + self.t4_ns) // 2
+
+    @property
+    def middle_us(self) -> int:
+        """The hub's time half way between taking the question and giving the answer."""
+        return (self.t2_us + self.t3_us) // 2
+
+    @property
+    def error_us(self) -> int:
+        """Half of the time on the way, rounded up: how far the two middles may lie apart."""
+        on_the_way_ns = self.t4_ns - self.t1_ns - (self.t3_us - self.t2_us) * 1000
+        return -(-max(on_the_way_ns, 0) // 2000)
+
+    @property
+    def order(self) -> tuple[int, int, str, int, int, int]:
+        """Anchors of a boot in the order of their answers; of two at once the tight one last, because that one counts."""
+        return (self.t4_ns, -self.error_us, self.log, self.seq, self.t2_us, self.t3_us)
+
+
+class Interval(NamedTuple):
+    """An estimate in UTC us: the true time lies in [lo_us, hi_us]. `approx`: no anchor of its own boot stands behind it."""
+
+    at_us: int
+    lo_us: int
+    hi_us: int
+    approx: bool = False
+
+
+class Key(NamedTuple):
+    """The recorded key of an event, without its place (log, seq): `us` never falls within a log."""
+
+    us: int = 0
+    lo_us: int = EARLIEST_US
+    hi_us: int = LATEST_US
+    approx: bool = True
+
+
+class Stamp(NamedTuple):
+    """What an event says about its time: its place, and the clock that it read where it read one."""
+
+    log: str
+    seq: int
+    boot: str | None = None
+    mono_ns: int | None = None
+
+
+class Run(NamedTuple):
+    """Events of one log, in sequence, that were recorded in one boot."""
+
+    log: str
+    first_seq: int
+    boot: str
+
+
+class Parent(NamedTuple):
+    """Where a log continues another one: behind `seq` of `log`."""
+
+    log: str
+    seq: int
+
+
+class Clock:
+    """One boot's time, from its anchors or, without any, hung rigidly before the boot that followed."""
+
+    __slots__ = ("_answers", "_last_ns", "_marks", "_next")
+
+    def __init__(self, anchors: Iterable[Anchor] = (), last_ns: int = 0, following: Interval | None = None) -> None:
+        in_order = sorted(anchors, key=lambda each: each.order)
+        self._answers = [anchor.t4_ns for anchor in in_order]
+        self._marks = [(anchor.middle_ns, anchor.middle_us, anchor.error_us + ROUNDING_US) for anchor in in_order]
+        self._last_ns = last_ns
+        self._next = following
+
+    def at(self, mono_ns: int) -> Interval | None:
+        """The estimate for a boottime; None where nothing places this boot."""
+        if self._marks:
+            # The last anchor answered before the event, else the first after it: a later anchor moves nothing.
+            middle_ns, middle_us, error_us = self._marks[max(bisect_right(self._answers, mono_ns) - 1, 0)]
+            away_ns = mono_ns - middle_ns
+            at_us = middle_us + away_ns // 1000
+            error_us += -(-abs(away_ns) * DRIFT_PPM // 10**9)
+            return _within(Interval(at_us, at_us - error_us, at_us + error_us))
+        if self._next is None:
+            return None
+        before_next_ns = max(self._last_ns - mono_ns, 0)
+        surely_us = before_next_ns * (1_000_000 - DRIFT_PPM) // 10**9
+        at_us = self._next.at_us - before_next_ns // 1000
+        return _within(Interval(at_us, EARLIEST_US, self._next.hi_us - surely_us, approx=True))
+
+
+def _within(interval: Interval) -> Interval:
+    """The part that a calendar has: a station may claim any 64 bits for its clock."""
+    if min(interval.lo_us, interval.at_us) >= EARLIEST_US and interval.hi_us <= LATEST_US:
+        return interval
+    at_us, lo_us, hi_us = (min(max(us, EARLIEST_US), LATEST_US) for us in interval[:3])
+    return Interval(at_us, lo_us, hi_us, interval.approx)
+
+
+UNKNOWN = Clock()
+
+
+def next_key(before: Key, estimate: Interval | None) -> Key:
+    """The key of an event whose predecessor in the log has the key `before`; equal to it where nothing places the event."""
+    if estimate is None:
+        return Key(before.us, before.lo_us, LATEST_US)
+    us = max(estimate.at_us, before.us)
+    # An unanchored boot has no lower bound of its own: it ended after whatever stands before it in the log.
+    lo_us = max(estimate.lo_us, before.lo_us) if estimate.approx else estimate.lo_us
+    return Key(us, min(lo_us, us), max(estimate.hi_us, us), estimate.approx)
+
+
+def runs(stamps: Iterable[Stamp]) -> Iterator[Run]:
+    """The boots of one log in the order in which it lived through them; `stamps` in sequence."""
+    boot: str | None = None
+    for stamp in stamps:
+        if stamp.boot is not None and stamp.boot != boot:
+            boot = stamp.boot
+            yield Run(stamp.log, stamp.seq, boot)
+
+
+def followers(runs_of: Mapping[str, Sequence[Run]], parents: Mapping[str, Parent]) -> dict[str, set[str]]:
+    """For each boot the boots that came next, in its own logs, or where a log ends in those that continue it."""
+    found: dict[str, set[str]] = {}
+    for in_log in runs_of.values():
+        for run, following in pairwise(in_log):
+            found.setdefault(run.boot, set()).add(following.boot)
+    for child, parent in parents.items():
+        before, after = runs_of.get(parent.log), runs_of.get(child)
+        if before and after and before[-1].first_seq <= parent.seq and before[-1].boot != after[0].boot:
+            found.setdefault(before[-1].boot, set()).add(after[0].boot)
+    return found
+
+
+def clocks(
+    anchors: Mapping[str, Sequence[Anchor]], last_ns: Mapping[str, int], following: Mapping[str, Iterable[str]]
+) -> dict[str, Clock]:
+    """A clock for every boot in `last_ns` (boot -> the boottime of its last event).
+
+    A boot without anchor ends where the next boot of its log begins; where several continue it, where the first does.
+    Boots that follow each other in a ring can only be forged; sorting makes even those the same for everybody.
+    """
+    made: dict[str, Clock] = {boot: Clock(anchors[boot]) for boot in last_ns if anchors.get(boot)}
+    for start in sorted(last_ns):
+        path = [
+            start
+        ]  # a walk, not a recursion: a station may be switched off and on for a year without meeting the hub
+        entered = {start}
+        while path:
+            boot = path[-1]
+            waiting = [each for each in sorted(following.get(boot, ())) if each not in made and each not in entered]
+            if boot in made or not waiting:
+                if boot not in made:
+                    zeros = [zero for each in following.get(boot, ()) if each in made and (zero := made[each].at(0))]
+                    made[boot] = Clock((), last_ns.get(boot, 0), min(zeros, default=None))
+                path.pop()
+            else:
+                entered.add(waiting[0])
+                path.append(waiting[0])
+    return made
+
+
+def log_keys(
+    stamps: Iterable[Stamp], clock_of: Mapping[str, Clock], before: Key | None = None
+) -> Iterator[tuple[Stamp, Key]]:
+    """The recorded keys of one log's events, in sequence; `before`: the key of the event in front of the first one."""
+    key = Key() if before is None else before
+    seq, entry_key = None, key
+    for stamp in stamps:
+        if stamp.seq == seq:  # two branches of a fork stand beside each other, neither behind the other
+            beside = next_key(entry_key, _estimate(stamp, clock_of))
+            key = max(key, beside)
+            yield stamp, beside
+            continue
+        seq, entry_key = stamp.seq, key
+        key = next_key(key, _estimate(stamp, clock_of))
+        yield stamp, key
+
+
+def _estimate(stamp: Stamp, clock_of: Mapping[str, Clock]) -> Interval | None:
+    if stamp.boot is None or stamp.mono_ns is None:
+        return None
+    return clock_of.get(stamp.boot, UNKNOWN).at(stamp.mono_ns)
+
+
+def recorded_keys(
+    stamps: Iterable[Stamp], anchors: Iterable[Anchor], parents: Mapping[str, Parent]
+) -> dict[tuple[str, int], Key]:
+    """The recorded key of every (log, seq), from the whole set at once: what reckoning step by step must equal.
+
+    `anchors`: the unvoided ones whose seal is good. `parents`: log -> where it continues another.
+    """
+    logs: dict[str, list[Stamp]] = {}
+    last_ns: dict[str, int] = {}
+    for stamp in stamps:
+        logs.setdefault(stamp.log, []).append(stamp)
+        if stamp.boot is not None:
+            last_ns[stamp.boot] = max(last_ns.get(stamp.boot, 0), stamp.mono_ns or 0)
+    for in_log in logs.values():
+        in_log.sort(key=lambda each: (each.seq, each.boot or "", each.mono_ns or 0))
+    by_boot: dict[str, list[Anchor]] = {}
+    for anchor in anchors:
+        by_boot.setdefault(anchor.boot, []).append(anchor)
+    runs_of = {log: tuple(runs(in_log)) for log, in_log in logs.items()}
+    clock_of = clocks(by_boot, last_ns, followers(runs_of, parents))
+    return {(stamp.log, stamp.seq): key for in_log in logs.values() for stamp, key in log_keys(in_log, clock_of)}

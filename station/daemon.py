@@ -1,0 +1,239 @@
+"""The daemon: readers, recording thread, signals, hub and status, put together and taken apart again."""
+
+import gc
+import os
+import signal
+import sys
+import threading
+import time
+from pathlib import Path
+from types import FrameType
+from typing import TYPE_CHECKING
+
+from station import log, status
+from station.answers import Answer
+from station.bench_state import Bench, S, Settings
+from station.clock import WallClock, boot_id, boot_ns, wall_us
+from station.composing import Recorder, said_by
+from station.config import Config
+from station.core.event import EventError, decode
+from station.idle import idle_screen
+from station.inbox import Inbox
+from station.journal import Journal, JournalError, JournalReader, hardware_id
+from station.journal.disk import level_of, room
+from station.notify import notify, watchdog_s
+from station.readers import Readers
+from station.repeats import Said
+from station.scan import Scan
+from station.shop import Shop, known, read_shop
+from station.signals import Signal, open_signal
+from station.software import version
+from station.voice import Voice
+
+if TYPE_CHECKING:
+    from drivers import Dropped, Read
+    from station.link import Link
+
+STATUS_S = 5.0
+HOUR_NS = 3600 * S
+WEEK_NS = 7 * 24 * HOUR_NS
+SETTLE_S = 0.2  # changes that come together are written together
+REMEMBERED = 500  # events looked at for what each reader said last
+END_S = 10.0
+
+
+class Station:
+    """A running station."""
+
+    def __init__(self, config: Config, config_path: str) -> None:
+        self._began_ns = boot_ns()
+        self.config, self._config_path = config, config_path
+        self.changed, self._stop = threading.Event(), threading.Event()
+        self.link: Link | None = None
+        self._failed_signals: set[str] = set()
+        signals: list[Signal] = [open_signal(each.kind, each.path) for each in config.signal]
+        self.voice = Voice(signals, boot_ns, self._signal_failed)
+        self._wall_clock = WallClock()
+        self.recorder = Recorder(config.station, version(), boot_id(), boot_ns, wall_us, self._wall_clock.state())
+        self.journal = Journal.open(
+            Path(config.journal), station=config.station, sw=self.recorder.sw, boot=self.recorder.boot,
+            now_ns=boot_ns, hardware_id=hardware_id(),
+        )  # fmt: skip
+        for news in self.journal.news:
+            log.say("the journal says", news=news)
+        self.inbox: Inbox[Read | Dropped] = Inbox()
+        self.readers = Readers(config, self.inbox, self._say, log.say, self.changed.set)
+        snapshot, items = self.journal.snapshot(), self.journal.items()
+        self.shop: Shop = read_shop(snapshot[1] if snapshot else None)
+        self.items = items.rows
+        self.scan = Scan(
+            self.journal, self.inbox, self.recorder, self._say, boot_ns,
+            known=known(snapshot[1] if snapshot else None, items.rows, complete=items.complete),
+            settings=Settings(
+                int(config.command_s * S), int(config.operator_idle_s * S), config.cards == "after", config.stages
+            ),
+            repeat_s=config.repeat_s, place_of=self.readers.place_of, before=last_said(self.journal), log=log.say,
+        )  # fmt: skip
+        self.ready_ns = 0
+        self.days_left: float | None = None
+        self._disk_due_ns, self._walk_due_ns = 0, self._began_ns + HOUR_NS
+        self.link = self._link()
+
+    def _link(self) -> "Link | None":
+        if self.config.hub is None:
+            return None
+        from station.link import Link
+
+        return Link(self)
+
+    def _say(self, answer: Answer) -> None:
+        self.voice.say(answer)
+        if self.link is not None:
+            self.link.poke()
+
+    def _signal_failed(self, signal_: Signal, error: Exception) -> None:
+        if signal_.kind not in self._failed_signals:
+            self._failed_signals.add(signal_.kind)
+            log.say("a signal fails; scanning goes on", kind=signal_.kind, error=repr(error))
+
+    # -- life
+
+    def run(self) -> int:
+        """Scan until SIGTERM or SIGINT (0), or until the medium fails (1)."""
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, self._stop_asked)
+        recording = threading.Thread(target=self._record, name="scan")
+        recording.start()
+        threading.Thread(target=self.scan.watchdog.run, name="watchdog", daemon=True).start()
+        self.readers.start()
+        if self.link is not None:
+            self.link.start()
+        gc.freeze()  # what is here stays: a collection in the middle of a scan need not look at it again
+        self.ready_ns = boot_ns()
+        self._tell()
+        notify("READY=1")
+        log.say(
+            "ready", station=self.config.station, log=self.journal.log_id, seq=self.journal.tip.seq,
+            in_s=f"{(self.ready_ns - self._began_ns) / S:.2f}",
+        )  # fmt: skip
+        self._watch()
+        return self._end(recording)
+
+    def _record(self) -> None:
+        self.scan.run()
+        self._stop.set()
+        self.changed.set()
+
+    def _stop_asked(self, _number: int, _frame: FrameType | None) -> None:
+        self._stop.set()
+        self.changed.set()
+
+    def _watch(self) -> None:
+        """Write the status at each change and every 5 s, and tell systemd that the recording thread lives."""
+        pause_s = min(STATUS_S, watchdog_s() or STATUS_S)
+        while not self._stop.is_set():
+            if self.changed.wait(pause_s):
+                self._stop.wait(SETTLE_S)
+                self.changed.clear()
+            self.recorder.clk = self._wall_clock.state()
+            self._tell()
+            if not self.scan.watchdog.hangs():
+                notify("WATCHDOG=1")
+            self._keep_house(boot_ns())
+
+    def _keep_house(self, now_ns: int) -> None:
+        """Once an hour, how long the disk lasts; an hour after the start and then weekly, the whole chain."""
+        if now_ns >= self._disk_due_ns:
+            self._disk_due_ns = now_ns + HOUR_NS
+            self.inbox.ask(self._estimate)
+        if now_ns >= self._walk_due_ns:
+            self._walk_due_ns = now_ns + WEEK_NS
+            threading.Thread(target=self._walk, name="walk", daemon=True).start()
+
+    def _estimate(self) -> None:
+        self.days_left = self.journal.days_left()
+
+    def _walk(self) -> None:
+        """Walk the chain beside the scans; after a break the next start walks it too, and salvages."""
+        breaks = JournalReader(self.journal.path).verify()
+        if breaks:
+            log.say("the journal's chain is broken; restart the station", seq=breaks[0].seq, why=breaks[0].sentence)
+            self.inbox.ask(self.journal.distrust)
+
+    def _tell(self) -> None:
+        """Status file and screens."""
+        state = self.state()
+        try:
+            status.write(Path(self.config.status), state)
+        except OSError as error:
+            if "status" not in self._failed_signals:
+                self._failed_signals.add("status")
+                log.say("the status cannot be written", path=self.config.status, error=str(error))
+        self.voice.idle(idle_screen(state, self.shop, self._bench(), self.items, time.localtime(), self.config.stages))
+
+    def _bench(self) -> Bench | None:
+        """The bench that the station shows: the one without a name, else the first that was scanned at."""
+        benches = dict(self.scan.benches)
+        return benches.get(None) or next(iter(benches.values()), None)
+
+    def state(self) -> status.Status:
+        """How the station is now."""
+        tip, here = self.journal.tip, room(self.journal.path)
+        hub = self.link.status() if self.link is not None else status.HubStatus()
+        waiting = tip.seq - hub.accepted_thru if self.link is not None else 0
+        bench = self._bench()
+        return status.Status(
+            station=self.config.station, sw=self.recorder.sw, pid=os.getpid(), boot=self.recorder.boot,
+            written_boot_ns=boot_ns(), written_us=wall_us(), ready_boot_ns=self.ready_ns,
+            ready_in_s=round((self.ready_ns - self._began_ns) / S, 3),
+            stage=bench.place.stage if bench and bench.place else self.config.stage,
+            operator=bench.operator.badge if bench and bench.operator else None,
+            log=self.journal.log_id.hex(), tip_seq=tip.seq, waiting=max(waiting, 0),
+            oldest_waiting_s=self.link.oldest_waiting_s() if self.link is not None else None,
+            clock=self.recorder.clk, hub=hub, readers=self.readers.status(), disk_level=level_of(here),
+            disk_free_bytes=here.free_bytes, days_left=self.days_left, journal=str(self.journal.path),
+            news=list(self.journal.news), config=self._config_path,
+        )  # fmt: skip
+
+    def _end(self, recording: threading.Thread) -> int:
+        """Take complete scans in, answer them, and let go of everything."""
+        notify("STOPPING=1")
+        self.readers.close()
+        if self.link is not None:
+            self.link.close()
+        self.inbox.close()
+        recording.join(END_S)
+        self.voice.close()
+        if recording.is_alive():
+            log.say("the recording thread hangs; ending without it")
+            os._exit(1)
+        died = self.scan.died
+        if died is None:
+            self.journal.close()
+        log.say("ended", seq=self.journal.tip.seq, **({"error": repr(died)} if died else {}))
+        return 0 if died is None else 1
+
+
+def last_said(journal: Journal) -> dict[str, Said]:
+    """What each reader said last, from the newest events of the log."""
+    said: dict[str, Said] = {}
+    for stored in journal.newest(REMEMBERED):
+        try:
+            event = decode(stored.encoded)
+        except EventError:
+            continue
+        if event.kind == "scan" and event.reader is not None and event.raw is not None:
+            said.setdefault(event.reader.id, said_by(event))
+    return said
+
+
+def run(config: Config, config_path: str) -> int:
+    """Run a station until it is told to end; its exit code."""
+    # One switch of threads may cost the scan that waits this long; the interpreter's own 5 ms would be felt.
+    sys.setswitchinterval(0.0005)
+    try:
+        station = Station(config, config_path)
+    except JournalError as error:
+        log.say("the station cannot start", error=str(error))
+        return 1
+    return station.run()

@@ -1,0 +1,44 @@
+"""The judge's port: what the shop's rules say to an operator about a scan that is already safe.
+
+The judge knows the last snapshot of definitions and the open items, so it answers offline too. It may be absent: then
+every scan that was understood is green.
+"""
+
+from dataclasses import dataclass
+from typing import Protocol
+
+from station.core.codes import Code
+from station.core.event import Event
+
+
+@dataclass(frozen=True, slots=True)
+class Judgement:
+    """What to tell the operator: `look` makes the answer amber, `name` and `next_stage` stand on the screen."""
+
+    look: str | None = None
+    name: str | None = None
+    next_stage: str | None = None
+
+
+class Judge(Protocol):
+    """Rules as the bench needs them. Both calls must be quick (well under a millisecond) and do no IO."""
+
+    def pieces(self, code: Code, stage: str | None) -> bool:
+        """Whether each scan of this code at this stage is a piece (`transfer_qty_milli`), so that none is a repeat."""
+        ...
+
+    def look(self, code: Code, event: Event) -> Judgement:
+        """What to say about a scan that was just recorded."""
+        ...
+
+
+class NoJudge:
+    """The judge of a station that knows no rules yet."""
+
+    def pieces(self, code: Code, stage: str | None) -> bool:  # noqa: ARG002 - the port's signature
+        """No operation is known."""
+        return False
+
+    def look(self, code: Code, event: Event) -> Judgement:  # noqa: ARG002 - the port's signature
+        """Nothing is said."""
+        return Judgement()

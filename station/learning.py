@@ -1,0 +1,102 @@
+"""Learning from the hub: the shop's definitions and its open items, kept in the journal so that rules hold offline.
+
+Both are fetched by the link's thread and written by the recording thread, in portions small enough that no scan waits.
+"""
+
+import threading
+from collections.abc import Callable, Sequence
+from typing import Any, Protocol, TypeVar
+
+from station.core.codes import Pattern, read_code
+from station.core.event import EventError, decode
+from station.hub import Hub
+from station.hub_words import Item
+from station.inbox import Inbox
+from station.journal import Journal, JournalReader, OpenItem
+from station.scan import Scan
+from station.shop import Shop, known, read_shop, tell
+
+ROWS_A_CHORE = 500
+OPEN_STATES = frozenset({"released", "waiting", "here", "held"})
+Result = TypeVar("Result")
+
+
+class Learner(Protocol):
+    """What learning needs of the station."""
+
+    journal: Journal
+    inbox: Inbox[Any]
+    scan: Scan
+    shop: Shop
+    items: list[OpenItem]
+    changed: threading.Event
+
+
+def ask(station: Learner, work: Callable[[], Result]) -> Result:
+    """Have the recording thread do this when no scan waits; its result."""
+    return station.inbox.ask(work).wait()
+
+
+def learn_shop(station: Learner, hub: Hub, reader: JournalReader, version: str | None) -> None:
+    """Fetch the definitions where they are not those of `version`, keep them and judge by them."""
+    fetched = hub.snapshot(version)
+    if fetched is None:
+        return
+    fresh, body = fetched
+    items = reader.items()
+    shop, rules = read_shop(body), known(body, items.rows, complete=items.complete)  # made here: it may take a while
+
+    def use() -> None:
+        station.journal.save_snapshot(fresh, body)
+        station.scan.known, station.shop = rules, shop
+
+    ask(station, use)
+    station.changed.set()
+
+
+def learn_items(station: Learner, hub: Hub, reader: JournalReader) -> None:
+    """Fetch the open items that changed since the last time, keep them and judge by them."""
+    cursor = reader.items().cursor
+    answer = hub.items(cursor)
+    afresh = answer.reset or not cursor
+    starts = range(0, max(len(answer.items), 1), ROWS_A_CHORE)
+    for start in starts:
+        part = answer.items[start : start + ROWS_A_CHORE]
+        # The cursor moves with the last part: a power cut in between fetches all of them again.
+        reached = answer.cursor if start == starts[-1] else ""
+        ours = items_on_the_way(reader, station.scan.known.patterns)
+        _keep(station, part, reached, ours, complete=answer.complete, afresh=afresh and start == 0)
+    if answer.items:
+        station.items = reader.items().rows
+        station.changed.set()
+
+
+def items_on_the_way(reader: JournalReader, patterns: Sequence[Pattern]) -> frozenset[str]:
+    """The items of scans that the hub has not taken yet: of these this station knows more than the hub."""
+    mark = reader.mark()
+    items = set()
+    for stored in reader.events(after=mark.accepted_thru if mark else 0):
+        try:
+            event = decode(stored.encoded)
+        except EventError:
+            continue
+        if event.kind == "scan" and event.raw is not None:
+            items.add(read_code(event.raw, event.sym, patterns).item)
+    return frozenset(item for item in items if item is not None)
+
+
+def _keep(
+    station: Learner, part: Sequence[Item], cursor: str, ours: frozenset[str], *, complete: bool, afresh: bool
+) -> None:
+    rows = [
+        OpenItem(row.item, row.product, row.operation, row.state, row.qty_milli)
+        for row in part
+        if row.state in OPEN_STATES
+    ]
+
+    def use() -> None:
+        named = [row.item for row in part]
+        station.journal.save_items(named, rows, cursor, complete=complete, afresh=afresh)
+        tell(station.scan.known, [row for row in part if row.item not in ours], complete=complete)
+
+    ask(station, use)

@@ -1,0 +1,91 @@
+"""What the commands print: a station's status, its readers, its events, and what a scan says."""
+
+from collections.abc import Iterable, Iterator
+
+import msgspec
+
+from drivers.decode.notation import Lines
+from station.core.codes import read_code
+from station.idle import HUB_WORDS
+from station.journal.records import Stored
+from station.shop import read_shop
+from station.status import Status, lives
+
+
+class Decoded(msgspec.Struct, frozen=True):
+    """One scan as `decode` prints it; `raw` base64, `error` why it could not be read."""
+
+    raw: bytes
+    sym: str | None
+    scheme: str | None
+    code: str
+    fields: dict[str, str]
+    error: str | None
+
+
+class EventLine(msgspec.Struct, frozen=True, omit_defaults=True):
+    """One event as `events` prints it: its place, its hash, the very JSON that was recorded (`bytes` where it is none)."""
+
+    log: str
+    seq: int
+    hash: str
+    event: msgspec.Raw | None = None
+    body: bytes | None = msgspec.field(default=None, name="bytes")
+
+
+def decoded_lines(source: Iterable[bytes], snapshot: bytes | None) -> Iterator[str]:
+    """What each written scan says, a line of JSON each, by the patterns of a snapshot's body."""
+    patterns, lines = read_shop(snapshot).patterns, Lines()
+    for piece in source:
+        for scan in lines.feed(piece):
+            yield _decoded(scan.raw, patterns)
+    for scan in lines.end():
+        yield _decoded(scan.raw, patterns)
+
+
+def _decoded(raw: bytes, patterns: tuple) -> str:  # type: ignore[type-arg]
+    code = read_code(raw, None, patterns)
+    return msgspec.json.encode(Decoded(raw, code.sym, code.scheme, code.code, dict(code.fields), code.unread)).decode()
+
+
+def event_line(log_id: bytes, stored: Stored) -> str:
+    """A stored event as a line of JSON."""
+    log, digest = log_id.hex(), stored.hash.hex()
+    try:
+        msgspec.json.decode(stored.encoded)
+    except msgspec.MsgspecError:
+        return msgspec.json.encode(EventLine(log, stored.seq, digest, body=stored.encoded)).decode()
+    return msgspec.json.encode(EventLine(log, stored.seq, digest, event=msgspec.Raw(stored.encoded))).decode()
+
+
+def age(age_s: float, pid: int) -> str:
+    """How old a status is, and whether the station that wrote it still runs."""
+    return f"{age_s:.0f} s old" + ("" if lives(pid) else f"; the station (process {pid}) is not running")
+
+
+def as_text(status: Status, age_s: float) -> str:
+    """A status for a person."""
+    hub = "no hub is configured" if status.hub.state == "none" else HUB_WORDS[status.hub.state]
+    days = f", {status.days_left:.0f} days offline" if status.days_left is not None else ""
+    rows = [
+        ("station", f"{status.station} ({status.sw}), {age(age_s, status.pid)}"),
+        ("stage", status.stage or "none: STAGE cards say which"),
+        ("operator", status.operator or "nobody signed in"),
+        ("journal", f"{status.journal}: log {status.log}, {status.tip_seq} events"),
+        ("hub", f"{hub}, {status.waiting} waiting" + (f" ({status.hub.error})" if status.hub.error else "")),
+        ("disk", f"{status.disk_level}, {status.disk_free_bytes // 2**20} MiB free{days}"),
+        ("clock", status.clock),
+        ("ready", f"after {status.ready_in_s:.2f} s"),
+        *(("note", news) for news in status.news),
+    ]
+    return "\n".join([*(f"{name:9} {text}" for name, text in rows), readers_text(status, None)])
+
+
+def readers_text(status: Status, age_s: float | None) -> str:
+    """The readers for a person."""
+    rows = [
+        f"reader    {each.id} ({each.kind}): {each.state}, {each.reads} scans" + (f". {each.why}" if each.why else "")
+        for each in status.readers
+    ]
+    rows = rows or ["reader    none is plugged in"]
+    return "\n".join([*rows, *([f"          {age(age_s, status.pid)}"] if age_s is not None else [])])

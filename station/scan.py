@@ -1,0 +1,300 @@
+"""The recording thread: from a read to an answer, one scan after another, and never an answer before its fact.
+
+This thread alone owns the journal's writing connection. What others need written (marks, anchors, pruning) comes to it as
+chores, done when no scan waits. Reads come in, each is read, placed at its bench, encoded, committed and only then answered.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Protocol
+
+import msgspec
+
+from drivers import Dropped, Read
+from station.answering import answer
+from station.answers import DISK_FULL, NOT_RECORDED, Answer, Notice, Red, Why
+from station.bench import expire, step
+from station.bench_state import Again, Bench, Heard, Settings, Step
+from station.composing import Recorder, event_of, said_of
+from station.core.codes import As, Code, Pattern, read_code
+from station.core.codes.reading import TOO_LONG
+from station.core.event import Event, EventError, encode
+from station.core.event import Place as LogPlace
+from station.inbox import Inbox
+from station.journal.records import JournalFull, JournalLost, Receipt, Tip
+from station.judgement import Judge, Judgement
+from station.repeats import OWED_NS, Memory, Said, forget, heard, is_repeat, owing
+from station.watchdog import Watchdog
+
+TIDY_EVERY_READS = 256  # a reader that never pauses must not keep the journal from being tidied
+TIDY_IDLE_S = 1.0
+S = 10**9
+
+
+class Journal(Protocol):
+    """What this thread needs of the journal."""
+
+    @property
+    def log_id(self) -> bytes: ...
+    @property
+    def tip(self) -> Tip: ...
+    def commit(self, encoded: bytes) -> Receipt: ...
+    def tidy(self, idle_s: float) -> object: ...
+
+
+@dataclass(frozen=True, slots=True)
+class ReaderPlace:
+    """What station.toml says of one reader: its bench, stage and action."""
+
+    bench: str | None = None
+    stage: str | None = None
+    action: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """What the shop has told this station: its patterns, and the rules' judge."""
+
+    patterns: Sequence[Pattern]
+    judge: Judge
+
+
+class Scan:
+    """The recording thread's state. `died` is the error that ended it, for the daemon's exit code."""
+
+    def __init__(
+        self,
+        journal: Journal,
+        inbox: Inbox[Read | Dropped],
+        recorder: Recorder,
+        say: Callable[[Answer], None],
+        now_ns: Callable[[], int],
+        *,
+        known: Known,
+        settings: Settings,
+        repeat_s: float = 3,
+        place_of: Callable[[str], ReaderPlace] = lambda _reader: ReaderPlace(),
+        before: Mapping[str, Said] | None = None,
+        log: Callable[..., None] = lambda *_args, **_fields: None,
+    ) -> None:
+        self._journal, self._inbox, self.recorder = journal, inbox, recorder
+        self._say, self._now_ns, self._log = say, now_ns, log
+        self._settings, self._repeat_ns = settings, int(repeat_s * S)
+        self._place_of = place_of
+        self._before = dict(before or {})
+        self._ready_until_ns = 0
+        self._memories: dict[str, Memory] = {}
+        self._late: list[int] = []
+        self._last_ns = now_ns()
+        self._reads = 0
+        self.known = known  # replaced whole when the hub's definitions change
+        self.benches: dict[str | None, Bench] = {}
+        self.watchdog = Watchdog(say, now_ns)
+        self.died: BaseException | None = None
+
+    # -- the loop
+
+    def run(self) -> None:
+        """Record until the inbox is closed and empty, or the medium fails: then red, and `died` says why."""
+        self._ready_until_ns = self._now_ns() + OWED_NS
+        try:
+            while not (self._inbox.closed and self._inbox.quiet):
+                read = self._inbox.take(self._pause_s())
+                if read is not None:
+                    self._last_ns = self._now_ns()
+                    self._reads += 1
+                    self.take(read)
+                self._between()
+        except BaseException as error:  # noqa: BLE001 - after a failed write nothing may be believed: say so and end
+            self.died = error
+            self._say(Red(Why.NOT_SAVED, NOT_RECORDED))
+            self._log("the recording thread ends", error=repr(error))
+        finally:
+            self._inbox.refuse_rest()
+            self.watchdog.stop()
+
+    def _pause_s(self) -> float | None:
+        """How long nothing can be due: until a card is forgotten, or until the journal may be tidied."""
+        due = [bench.due_ns() for bench in self.benches.values()]
+        now_ns = self._now_ns()
+        waits = [max(0.0, (due_ns - now_ns) / S) + 0.001 for due_ns in due if due_ns is not None]
+        if self._reads:
+            waits.append(TIDY_IDLE_S)
+        return min(waits, default=None)
+
+    def _between(self) -> None:
+        """What is due between two scans."""
+        while self._inbox.quiet and (chore := self._inbox.chore()) is not None:
+            self.watchdog.begin(self._now_ns(), None, waits=lambda: not self._inbox.quiet)
+            try:
+                chore.run()
+            except JournalLost:
+                raise
+            except Exception as error:  # noqa: BLE001 - it went to who asked; no chore may end the recording of scans
+                self._log("a chore failed", error=repr(error))
+            finally:
+                self.watchdog.end()
+            self._reads += 1  # a chore may have written: tidy behind it, too
+        idle_s = (self._now_ns() - self._last_ns) / S
+        if self._reads and (idle_s >= TIDY_IDLE_S or self._reads % TIDY_EVERY_READS == 0):
+            self._journal.tidy(idle_s)
+            if idle_s >= TIDY_IDLE_S:
+                self._reads = 0
+        if self._inbox.quiet:
+            self._end_what_is_over()
+
+    def _end_what_is_over(self) -> None:
+        now_ns = self._now_ns()
+        for name, bench in self.benches.items():
+            self.benches[name] = self._expired(bench, now_ns)
+
+    def _expired(self, bench: Bench, now_ns: int) -> Bench:
+        bench, says = expire(bench, now_ns)
+        if says is not None:
+            self._say(Notice(says.why, says.text))
+        return bench
+
+    # -- one scan
+
+    def take(self, read: Read | Dropped) -> None:
+        """Record one read and answer it. Raises only where the medium failed."""
+        if isinstance(read, Dropped):
+            self._say(Red(Why.NOT_SAVED, f"{NOT_RECORDED} ({read.why})"))
+            return
+        if not read.raw:
+            return  # a terminator alone: nothing was scanned
+        place = self._place_of(read.reader)
+        try:
+            code = self._code(read)
+            taken, event = self._taken(read, code, place)
+            encoded = encoded_or_shortened(event)
+        except Exception as error:  # noqa: BLE001 - a mistake of ours must not end the station: the operator is told red
+            self._log("a scan could not be placed", error=repr(error), raw=repr(read.raw[:200]))
+            self._say(Red(Why.NOT_SAVED, NOT_RECORDED))
+            return
+        receipt = self._commit(encoded, code.code)
+        if receipt is None:
+            kept = self.benches[place.bench]
+            self.benches[place.bench] = replace(taken.bench, done=kept.done, latest=None)
+            return
+        said = said_of(code, taken.fields)
+        self._memories[read.reader] = heard(self._memory(read.reader), said, read.boot_ns)
+        self._settle(read.reader, said, place, taken)
+        if taken.again is not None:
+            self._record_again(read, taken.again, place, taken, event)
+        elif not self._late:  # after red there is no green
+            self._say(answer(receipt, code, taken.fields, taken.says, self._judged(code, event)))
+
+    def _code(self, read: Read) -> Code:
+        code = read_code(read.raw, read.sym, self.known.patterns)
+        if read.raw_len > len(read.raw):
+            return Code(code.raw, code.sym, None, code.code, unread=TOO_LONG)
+        return code
+
+    def _memory(self, reader: str) -> Memory:
+        memory = self._memories.get(reader)
+        return memory or Memory(before=self._before.pop(reader, None), before_until_ns=self._ready_until_ns)
+
+    def _taken(self, read: Read, code: Code, place: ReaderPlace) -> tuple[Step, Event]:
+        """What the bench makes of a read, and its event."""
+        bench = self._expired(self.benches.get(place.bench) or Bench(), read.boot_ns)
+        self.benches[place.bench] = bench
+        memory, now_ns = self._memory(read.reader), read.boot_ns
+        self._memories[read.reader] = memory
+        stage = bench.place.stage if bench.place else place.stage
+        taken = step(
+            bench,
+            Heard(
+                code,
+                now_ns,
+                LogPlace(self._journal.log_id.hex(), self._journal.tip.seq + 1),
+                action=place.action,
+                stage=place.stage,
+                is_repeat=lambda fields: is_repeat(memory, said_of(code, fields), now_ns, self._repeat_ns),
+                pieces=self._pieces(code, stage),
+            ),
+            self._settings,
+        )
+        return taken, event_of(self.recorder, read, code, taken.fields, place.bench, self._late)
+
+    def _settle(self, reader: str, said: Said, place: ReaderPlace, taken: Step) -> None:
+        """After a commit: the bench moves on, and what was answered red meanwhile is remembered."""
+        self.benches[place.bench] = taken.bench
+        if self._late:
+            self._memories[reader] = owing(self._memories[reader], said, self._now_ns())
+        if taken.undone:  # the same sheet again is meant, at whichever reader of this bench
+            for name, memory in self._memories.items():
+                if self._place_of(name).bench == place.bench:
+                    self._memories[name] = forget(memory)
+
+    def _commit(self, encoded: bytes, code: str | None) -> Receipt | None:
+        """The receipt of an event; None where the disk is full, which is answered red."""
+        self.watchdog.begin(self._now_ns(), code)
+        try:
+            receipt = self._journal.commit(encoded)
+        except JournalFull as error:
+            self._log("the disk is full", error=str(error))
+            if not self.watchdog.end():
+                self._say(Red(Why.NOT_SAVED, DISK_FULL, code))
+            return None
+        except BaseException:
+            self.watchdog.end()
+            raise
+        self._late = [receipt.seq] if self.watchdog.end() else []
+        return receipt
+
+    def _record_again(self, read: Read, again: Again, place: ReaderPlace, taken: Step, card: Event) -> None:
+        """Sheet before card: the sheet's event with what the card says, then the void of its event before.
+
+        In this order, because a scan told twice can be seen and mended, and one that is void without its other cannot.
+        """
+        red = bool(self._late)
+        first = replace(read, raw=again.code.raw, sym=again.code.sym, raw_len=len(again.code.raw), sha256=None)
+        event = event_of(self.recorder, first, again.code, again.fields, place.bench, self._late)
+        receipt = self._commit(encoded_or_shortened(event), again.code.code)
+        red = red or bool(self._late)
+        if receipt is not None and again.void is not None:
+            void = self.recorder.void(again.void, read.boot_ns, card, self._late)
+            if self._commit(encode(void), again.code.code) is None:
+                return
+        if receipt is not None and not red and not self._late:
+            judged = self._judged(again.code, event)
+            self._say(answer(receipt, again.code, again.fields, taken.says, judged))
+
+    # -- the rules
+
+    def _pieces(self, code: Code, stage: str | None) -> bool:
+        if code.as_ is As.PRODUCT:
+            return True
+        try:
+            return code.item is not None and self.known.judge.pieces(code, stage)
+        except Exception as error:  # noqa: BLE001 - without the rules a scan is what it always was
+            self._log("a scan could not be judged", error=repr(error), code=code.code)
+            return False
+
+    def _judged(self, code: Code, event: Event) -> Judgement:
+        if code.item is None:
+            return Judgement()
+        try:
+            return self.known.judge.look(code, event)
+        except Exception as error:  # noqa: BLE001 - the scan is safe; only the rules' opinion is missing, and that is said
+            self._log("a scan could not be judged", error=repr(error), code=code.code)
+            return Judgement(look="saved, but the rules could not be asked")
+
+    # -- what others record
+
+    def record(self, event: Event) -> Receipt:
+        """Commit an event that is no scan (an anchor). Only from a chore. Raises as the journal does."""
+        if self._late:
+            event = msgspec.structs.replace(event, late=self._late)
+        receipt = self._journal.commit(encode(event))
+        self._late = []
+        return receipt
+
+
+def encoded_or_shortened(event: Event) -> bytes:
+    """The bytes of a scan's event; one that would be longer than a scan may be is recorded as too long to read."""
+    try:
+        return encode(event)
+    except EventError:
+        return encode(msgspec.structs.replace(event, code=None, scheme=None, unread=TOO_LONG))

@@ -1,0 +1,120 @@
+"""What the shop told this station: patterns, names and rules from the hub's last snapshot, and the items that come next.
+
+Everything here is read from what the journal keeps, so it holds offline and after a restart. A definition that this
+version cannot read is passed over: the hub showed it to a person when it was made.
+"""
+
+from collections.abc import Iterable
+from typing import Any
+
+import msgspec
+
+from station.core.codes import Pattern, PatternError
+from station.hub_words import Item
+from station.judgement import NoJudge
+from station.scan import Known
+
+MOST_NEXT = 3
+
+
+class _Entry(msgspec.Struct, frozen=True):
+    what: str
+    data: dict[str, Any] = {}
+
+
+class _Snapshot(msgspec.Struct, frozen=True):
+    definitions: tuple[_Entry, ...] = ()
+
+
+class Shop(msgspec.Struct, frozen=True):
+    """The words of the shop: patterns for codes, people by badge, names of stages, the stage of a product's operation."""
+
+    patterns: tuple[Pattern, ...] = ()
+    people: dict[str, str] = {}
+    stages: dict[str, str] = {}
+    operations: dict[tuple[str, int], str] = {}
+
+    def stage_of(self, product: str | None, operation: int | str | None) -> str | None:
+        """The stage of an operation of a product; None where the shop has not said."""
+        return self.operations.get((product or "", operation)) if isinstance(operation, int) else None
+
+    def person(self, badge: str) -> str:
+        """A person's name, the badge where it is not known."""
+        return self.people.get(badge, badge)
+
+    def stage(self, stage: str) -> str:
+        """The shop's word for a stage, its id where it has none."""
+        return self.stages.get(stage, stage)
+
+
+def read_shop(body: bytes | None) -> Shop:
+    """The shop in a snapshot's body; an empty one where there is none or it cannot be read.
+
+    >>> read_shop(b'{"definitions":[{"what":"stage.define","data":{"stage":"saw","name":"Saw"}}]}').stage("saw")
+    'Saw'
+    """
+    try:
+        snapshot = msgspec.json.decode(body, type=_Snapshot) if body else _Snapshot()
+    except msgspec.MsgspecError:
+        snapshot = _Snapshot()
+    patterns: dict[str, Pattern] = {}
+    people: dict[str, str] = {}
+    stages: dict[str, str] = {}
+    routed: dict[str, str] = {}
+    routings: dict[str, Any] = {}
+    for entry in snapshot.definitions:
+        data = entry.data
+        if entry.what == "pattern.define":
+            name = str(data.get("name", ""))
+            patterns.pop(name, None)
+            patterns.update((pattern.name, pattern) for pattern in _pattern(data))
+        elif entry.what == "person.define" and data.get("badge"):
+            people[str(data["badge"])] = str(data.get("name") or data["badge"])
+        elif entry.what == "stage.define" and data.get("stage"):
+            stages[str(data["stage"])] = str(data.get("name") or data["stage"])
+        elif entry.what == "product.define":
+            routed[str(data.get("product"))] = str(data.get("routing"))
+        elif entry.what == "routing.define":
+            routings[str(data.get("routing"))] = data.get("operations")
+    return Shop(tuple(patterns.values()), people, stages, _operations(routed, routings))
+
+
+def _operations(routed: dict[str, str], routings: dict[str, Any]) -> dict[tuple[str, int], str]:
+    """(product, operation number) -> stage."""
+    stages: dict[tuple[str, int], str] = {}
+    for product, routing in routed.items():
+        for operation in routings.get(routing) or ():
+            if isinstance(operation, dict) and isinstance(operation.get("op"), int) and operation.get("stage"):
+                stages[(product, operation["op"])] = str(operation["stage"])
+    return stages
+
+
+def _pattern(data: dict[str, Any]) -> Iterable[Pattern]:
+    try:
+        yield Pattern(str(data["name"]), str(data["regex"]), str(data.get("as", "item")))
+    except (KeyError, PatternError):
+        return
+
+
+def known(snapshot: bytes | None, items: Iterable[Any] = (), *, complete: bool = False) -> Known:
+    """What the recording thread knows of the shop. A station without a snapshot has no rules and loads none."""
+    shop = read_shop(snapshot)
+    if snapshot is None:
+        return Known(shop.patterns, NoJudge())
+    from station.judge import OpenItem, ShopJudge
+
+    judge = ShopJudge(snapshot)
+    rows = [OpenItem(row.item, row.product, row.operation, row.state or "", row.qty_milli) for row in items]
+    judge.know(rows, complete=complete)
+    return Known(shop.patterns, judge)
+
+
+def tell(known_: Known, items: Iterable[Item], *, complete: bool) -> None:
+    """Tell the rules what the hub said of open items just now. In the recording thread."""
+    if isinstance(known_.judge, NoJudge):
+        return
+    from station.judge import OpenItem, ShopJudge
+
+    if isinstance(known_.judge, ShopJudge):
+        rows = [OpenItem(row.item, row.product, row.operation, row.state, row.qty_milli, row.stage) for row in items]
+        known_.judge.know(rows, complete=complete)

@@ -1,0 +1,76 @@
+"""status.json: how the station is, for `status`, `readers`, `doctor` and whoever else looks; replaced whole, never half."""
+
+import os
+from pathlib import Path
+
+import msgspec
+
+from station.clock import boot_ns
+from station.readers import ReaderStatus
+
+
+class HubStatus(msgspec.Struct, frozen=True):
+    """How the hub is seen: `state` none, never, ok, away, refused; `error` the last failure in a sentence."""
+
+    state: str = "none"
+    error: str = ""
+    last_contact_boot_ns: int | None = None
+    accepted_thru: int = 0
+    durable_thru: int = 0
+    epoch: str | None = None
+
+
+class Status(msgspec.Struct, frozen=True, kw_only=True):
+    """All that stands in status.json. Times are CLOCK_BOOTTIME in ns (`_ns`) or UTC in us (`_us`)."""
+
+    station: str
+    sw: str
+    pid: int
+    boot: str
+    written_boot_ns: int
+    written_us: int
+    ready_boot_ns: int
+    ready_in_s: float
+    stage: str | None
+    operator: str | None
+    log: str
+    tip_seq: int
+    waiting: int
+    oldest_waiting_s: float | None
+    clock: str
+    hub: HubStatus
+    readers: list[ReaderStatus]
+    disk_level: str
+    disk_free_bytes: int
+    days_left: float | None
+    journal: str
+    news: list[str]
+    config: str
+
+
+def write(path: Path, status: Status) -> None:
+    """Replace the file at `path`. No fsync: after a power cut there is nothing to know."""
+    fresh = path.with_name(path.name + ".new")
+    fresh.write_bytes(msgspec.json.format(msgspec.json.encode(status), indent=2) + b"\n")
+    fresh.replace(path)
+
+
+def read(path: Path) -> tuple[Status, float] | None:
+    """The status and its age in seconds; None where there is none."""
+    try:
+        status = msgspec.json.decode(path.read_bytes(), type=Status)
+    except (OSError, msgspec.MsgspecError):
+        return None
+    age_s = (boot_ns() - status.written_boot_ns) / 1e9
+    return status, max(age_s, 0.0)
+
+
+def lives(pid: int) -> bool:
+    """Whether there is a process of this number."""
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True

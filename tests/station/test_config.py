@@ -1,0 +1,71 @@
+"""station.toml: read strictly, the sample explained, flags before the file."""
+
+from pathlib import Path
+
+import pytest
+
+from station.config import Config, ConfigError, Hub, Reader, Signal, load, read, token
+
+SAMPLE = Path(__file__).parents[2] / "config" / "station.toml"
+
+
+def test_the_sample_is_the_contracts_and_explains_every_key() -> None:
+    assert load(SAMPLE) == Config(
+        station="saw-1", stage="saw", hub=Hub("http://127.0.0.1:8080", "/etc/wipline/token"),
+        reader=(Reader("replay", "/run/wipline/scans"),), signal=(Signal("lines", "/run/wipline/answers"),),
+    )  # fmt: skip
+    text = SAMPLE.read_text(encoding="utf-8")
+    for kind in (Config, Hub, Reader, Signal):
+        for key in kind.__struct_fields__:
+            assert f"{key} " in text or f"[{key}]" in text, f"{key} is not explained in {SAMPLE.name}"
+
+
+def test_flags_beat_the_file() -> None:
+    config = read('station = "a"\nstage = "saw"', "station.toml", stage="mill", journal=None, station="b")
+    assert (config.station, config.stage, config.journal) == ("b", "mill", "/var/lib/wipline/journal.db")
+
+
+@pytest.mark.parametrize(
+    ("text", "came"),
+    [
+        ('stage = "saw"', "station.toml cannot be used: Object missing required field `station`."),
+        ('station = "a"\nreapeat_s = 3', "station.toml has a key 'reapeat_s'."),
+        ('station = "a"\n[hub]\nurll = "x"', "station.toml [hub] has a key 'urll'."),
+        ('station = "a"\n[[reader]]\nkind = "replay"\nbanch = "x"', "station.toml [reader] has a key 'banch'."),
+        ('station = "a"\nrepeat_s = -1', "station.toml cannot be used: Expected `float` >= 0.0 - at `$.repeat_s`."),
+        ('station = ""', "station.toml cannot be used: Expected `str` of length >= 1 - at `$.station`."),
+        ('station = "a"\nstage = "b"\nstages = ["c"]', "station.toml has both stage and stages."),
+        ('station = "a"\n[[reader]]\nkind = "x"\naction = "add"',
+         "station.toml cannot be used: Invalid enum value 'add' - at `$.reader[0].action`."),
+        ("station", "station.toml is not TOML: Expected '=' after a key in a key/value pair (at end of document)."),
+    ],
+)  # fmt: skip
+def test_what_cannot_be_used_says_what_came(text: str, came: str) -> None:
+    with pytest.raises(ConfigError) as refused:
+        read(text, "station.toml")
+    assert refused.value.came == came
+
+
+def test_an_unknown_key_names_the_nearest_known_one() -> None:
+    with pytest.raises(ConfigError) as refused:
+        read('station = "a"\nreapeat_s = 3', "station.toml")
+    assert refused.value.expected == "Expected a known one; the nearest is 'repeat_s'."
+
+
+def test_a_missing_file_says_how_to_make_it(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError) as refused:
+        load(tmp_path / "station.toml")
+    assert str(refused.value) == (
+        f"{tmp_path}/station.toml cannot be read: No such file or directory. Expected a station.toml. "
+        f"Name another with --config, or make it: sudo install -D -m 644 station.toml {tmp_path}/station.toml"
+    )
+
+
+def test_a_token_is_one_line(tmp_path: Path) -> None:
+    path = tmp_path / "token"
+    path.write_text("abc\n")
+    assert token(Hub("http://h", str(path))) == "abc"
+    path.write_text("two words\n")
+    with pytest.raises(ConfigError) as refused:
+        token(Hub("http://h", str(path)))
+    assert refused.value.came == f"{path} holds no token."

@@ -1,0 +1,187 @@
+"""Readers under supervision: opened again with patience, refused when too fast, known by one name over replugging."""
+
+import queue
+import threading
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from drivers import DeviceLost, DriverError, Dropped, Read
+from drivers.hotplug import Added, Facts, Removed
+from station import readers as module
+from station.answers import TOO_FAST, Answer, Red
+from station.config import Config
+from station.config import Reader as Row
+from station.inbox import Inbox
+from station.readers import Readers, ReaderStatus
+from station.scan import ReaderPlace
+from tests.station.scan_room import a_read, until
+
+
+class Held:
+    """A reader in a test's hand: what is put in `scans` is read; None is a pulled plug."""
+
+    kind = "replay"
+
+    def __init__(self, name: str = "replay-1", lossless: bool = False) -> None:
+        self.reader, self.lossless = name, lossless
+        self.scans: queue.Queue[Read | Dropped | str | None] = queue.Queue()
+
+    def reads(self) -> Iterator[Read | Dropped]:
+        """What is put in."""
+        while (scan := self.scans.get()) != "closed":
+            if scan is None:
+                raise DeviceLost(came="Unplugged.", expected="A plug.", do="Plug it in.")
+            assert not isinstance(scan, str)
+            yield scan
+
+    def close(self) -> None:
+        """End."""
+        self.scans.put("closed")
+
+
+@pytest.fixture
+def opened(monkeypatch: pytest.MonkeyPatch) -> list[Held | DriverError]:
+    """What the next openings give; the last one stays."""
+    queued: list[Held | DriverError] = []
+
+    def open_driver(_kind: str, _settings: Mapping[str, str | None]) -> Held:
+        given = queued.pop(0) if len(queued) > 1 else queued[0]
+        if isinstance(given, DriverError):
+            raise given
+        return given
+
+    monkeypatch.setattr(module, "open_driver", open_driver)
+    monkeypatch.setattr(module, "FIRST_PAUSE_S", 0.01)
+    return queued
+
+
+def a_station(*rows: Row, room: int = 64) -> tuple[Readers, Inbox[Read | Dropped], list[Answer], list[str]]:
+    """Readers with an inbox, what was said, and what was logged."""
+    inbox: Inbox[Read | Dropped] = Inbox(room)
+    said, logged = list[Answer](), list[str]()
+    config = Config(station="saw-1", stage="saw", reader=rows or (Row("replay", "scans"),))
+    log = lambda what, **_fields: logged.append(what)  # noqa: E731 - a port
+    return Readers(config, inbox, said.append, log, lambda: None), inbox, said, logged
+
+
+def test_a_reader_that_is_not_there_is_opened_when_it_comes(opened: list[Any]) -> None:
+    missing = DriverError(came="scans is not there.", expected="A pipe.", do="Make it: mkfifo scans")
+    held = Held()
+    opened += [missing, missing, missing, held]
+    readers, inbox, _, logged = a_station()
+    readers.start()
+    until(lambda: [each.state for each in readers.status()] == ["ready"])
+    held.scans.put(a_read())
+    assert inbox.take(5) == a_read()
+    until(lambda: readers.status()[0].reads == 1)
+    assert readers.status() == [ReaderStatus("replay", "replay-1", "ready", "", 1, a_read().boot_ns)]
+    assert logged == ["a reader is waiting", "a reader is ready"]
+    readers.close()
+
+
+def test_a_lost_reader_comes_back_under_its_name(opened: list[Any]) -> None:
+    first, second = Held("usb-1"), Held("usb-1")
+    opened += [first, second]
+    readers, inbox, _, logged = a_station()
+    readers.start()
+    first.scans.put(a_read())
+    first.scans.put(None)
+    until(lambda: logged[-1:] == ["a reader is ready"] and "a reader is lost" in logged)
+    second.scans.put(a_read(b"WO-2"))
+    assert [inbox.take(5), inbox.take(5)] == [a_read(), a_read(b"WO-2")]
+    assert [(each.id, each.state) for each in readers.status()] == [("usb-1", "ready")]
+    readers.close()
+
+
+def test_a_device_that_is_too_fast_is_answered_red_and_a_file_waits(opened: list[Any]) -> None:
+    device = Held()
+    opened.append(device)
+    readers, inbox, said, _ = a_station(room=2)
+    readers.start()
+    for number in range(3):
+        device.scans.put(a_read(b"WO-%d" % number))
+    until(lambda: said != [])
+    assert said == [Red("not_saved", TOO_FAST)]
+    assert [inbox.take(1), inbox.take(1), inbox.take(0)] == [a_read(b"WO-0"), a_read(b"WO-1"), None]
+    readers.close()
+
+    file = Held(lossless=True)
+    opened[:] = [file]
+    readers, inbox, said, _ = a_station(room=2)
+    readers.start()
+    for number in range(5):
+        file.scans.put(a_read(b"WO-%d" % number))
+    threading.Event().wait(0.05)
+    assert [inbox.take(5) for _ in range(5)] == [a_read(b"WO-%d" % number) for number in range(5)]
+    assert said == []
+    readers.close()
+
+
+def test_a_reader_stands_where_its_row_says(opened: list[Any]) -> None:
+    opened.append(Held("replay-1"))
+    readers, *_ = a_station(Row("replay", "scans", stage="mill", bench="left", action="out"))
+    readers.start()
+    until(lambda: [each.state for each in readers.status()] == ["ready"])
+    assert readers.place_of("replay-1") == ReaderPlace("left", "mill", "out")
+    assert readers.place_of("another") == ReaderPlace(None, "saw", None)
+    readers.close()
+
+
+def test_a_scanner_that_is_configured_and_not_there_is_named() -> None:
+    readers, *_ = a_station(Row("keyboard", match="05e0:1200"))
+    assert readers.status() == [ReaderStatus("keyboard", "05e0:1200", "waiting", "No such scanner is plugged in.")]
+
+
+SCANNER = Facts("/dev/input/event3", "Bar Code Scanner", 3, 0x05E0, 0x1200, "SN77", "usb-1.3", types=True, points=False)
+KEYBOARD = Facts("/dev/input/event4", "Dell KB216", 3, 0x413C, 0x2113, "", "usb-1.4", types=True, points=False)
+
+
+class Plugs:
+    """What udev would say: changes put in `said` are watched; None ends it."""
+
+    said: queue.Queue[Added | Removed | None] = queue.Queue()
+
+    def watch(self) -> Iterator[Added | Removed]:
+        """The changes."""
+        while (change := self.said.get()) is not None:
+            yield change
+
+    def close(self) -> None:
+        """End."""
+        self.said.put(None)
+
+
+def test_a_scanner_that_is_plugged_in_is_read_and_comes_back_as_itself_and_a_persons_keyboard_is_left_alone(
+    opened: list[Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("drivers.hotplug.Hotplug", Plugs)
+    monkeypatch.setattr(Plugs, "said", queue.Queue())
+    asked: list[str | None] = []
+    first, second = Held("usb-05e0-1200-SN77"), Held("usb-05e0-1200-SN77")
+    given = iter((first, second))
+
+    def open_driver(_kind: str, settings: Mapping[str, str | None]) -> Held:
+        asked.append(settings["path"])
+        return next(given)
+
+    monkeypatch.setattr(module, "open_driver", open_driver)
+    readers, inbox, _, _ = a_station(Row("keyboard", stage="mill"))
+    readers.start()
+    for change in (Added(KEYBOARD), Added(SCANNER), Added(SCANNER)):
+        Plugs.said.put(change)
+    until(lambda: [each.state for each in readers.status()] == ["ready"])
+    first.scans.put(a_read())
+    assert inbox.take(5) == a_read()
+    assert readers.place_of("usb-05e0-1200-SN77") == ReaderPlace(None, "mill", None)
+    first.scans.put(None)
+    Plugs.said.put(Removed(SCANNER))
+    until(lambda: [each.state for each in readers.status()] == ["lost", "waiting"])
+    Plugs.said.put(Added(replace(SCANNER, node="/dev/input/event9")))
+    until(lambda: [each.state for each in readers.status()] == ["ready"])
+    second.scans.put(a_read(b"WO-2"))
+    assert inbox.take(5) == a_read(b"WO-2")
+    assert asked == ["/dev/input/event3", "/dev/input/event9"]
+    readers.close()
