@@ -1,0 +1,31 @@
+"""Cursors: a place in the ledger together with the epoch in which it means something.
+
+>>> Cursor.read("3:40")
+Cursor(epoch=3, pos=40)
+>>> str(Cursor(3, 40))
+'3:40'
+>>> Cursor.read("yesterday") is None
+True
+"""
+
+from dataclasses import dataclass
+from typing import Self
+
+
+@dataclass(frozen=True, slots=True)
+class Cursor:
+    """`epoch:pos`, as it travels."""
+
+    epoch: int
+    pos: int
+
+    def __str__(self) -> str:
+        return f"{self.epoch}:{self.pos}"
+
+    @classmethod
+    def read(cls, text: str) -> Self | None:
+        """The cursor in this text; None where there is none: whoever sent it starts anew."""
+        epoch, colon, pos = text.partition(":")
+        if not colon or not epoch.isascii() or not epoch.isdecimal() or not pos.isascii() or not pos.isdecimal():
+            return None
+        return cls(int(epoch), int(pos)) if len(text) <= 40 else None

@@ -1,0 +1,48 @@
+"""The definitions that stations judge with, and their version, kept at hand until a definition changes.
+
+The body is made by `server.projection.snapshot`; making it reads every definition, so it is made once for each state of
+them and not for each heartbeat.
+"""
+
+import threading
+from dataclasses import dataclass, field
+from typing import Any
+
+from sqlalchemy import Connection, func, select
+
+from server.projection.snapshot import snapshot
+from server.projection.tables import definition
+from server.store import Store
+
+
+@dataclass(slots=True)
+class _Kept:
+    lock: threading.Lock = field(default_factory=threading.Lock)
+    stamp: Any = None
+    version: str = ""
+    body: bytes = b""
+
+
+_kept = _Kept()
+
+
+def current(store: Store) -> tuple[str, bytes]:
+    """(version, body) of the definitions that hold now."""
+    with store.read() as connection:
+        stamp = (store.url, _stamp(connection))
+        with _kept.lock:
+            if _kept.stamp != stamp:
+                _kept.version, _kept.body = snapshot(connection)
+                _kept.stamp = stamp
+            return _kept.version, _kept.body
+
+
+def version(store: Store) -> str:
+    """The version of the definitions that hold now."""
+    return current(store)[0]
+
+
+def _stamp(connection: Connection) -> tuple[Any, ...]:
+    """What changes whenever a definition is added or voided; each has its own position in the ledger."""
+    ids = definition.c.id
+    return tuple(connection.execute(select(func.count(), func.max(ids), func.sum(ids))).one())

@@ -1,0 +1,46 @@
+"""Errors of the API: each says what came, what was expected and what to do, in one shape."""
+
+from typing import Any
+
+import msgspec
+from flask import Response
+
+
+class Trouble(msgspec.Struct, omit_defaults=True):
+    """What came, what was expected, and what to do about it; `seq`: the event that a refused batch is about."""
+
+    came: str
+    expected: str
+    do: str
+    seq: int | None = None
+
+
+class ErrorAnswer(msgspec.Struct):
+    """The body of every answer that is an error."""
+
+    error: Trouble
+
+
+class ApiError(Exception):
+    """An answer other than 200, raised where it is found out and written once, at the edge."""
+
+    def __init__(self, status: int, came: str, expected: str, do: str, **more: Any) -> None:
+        super().__init__(f"{came}; expected {expected}. {do}")
+        self.status = status
+        self.retry_after_s: int | None = more.pop("retry_after_s", None)
+        self.trouble = Trouble(came, expected, do, **more)
+
+
+def answer_error(error: ApiError) -> Response:
+    """The answer for an error."""
+    response = json_answer(ErrorAnswer(error.trouble), error.status)
+    if error.retry_after_s is not None:
+        response.headers["Retry-After"] = str(error.retry_after_s)
+    if error.status == 401:
+        response.headers["WWW-Authenticate"] = "Bearer"
+    return response
+
+
+def json_answer(body: Any, status: int = 200) -> Response:
+    """A JSON answer, encoded by msgspec."""
+    return Response(msgspec.json.encode(body), status, mimetype="application/json")

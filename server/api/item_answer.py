@@ -1,0 +1,154 @@
+"""One item as the API answers it: structs that describe themselves, and how rows become them."""
+
+from typing import Any
+
+import msgspec
+
+from server.api.plain import decimal, iso, time
+from server.reading.now import Stand
+from server.reading.one_item import ItemNow
+from server.reading.scans import Scan
+from server.segment import item_url
+from station.core.rules import quantity
+
+
+class ParcelAnswer(msgspec.Struct):
+    """A quantity that stands somewhere; `qty` null: nobody has said how many."""
+
+    operation: int | None
+    stage: str | None
+    state: str
+    qty: str | None
+    since: str
+    at_stage_since: str
+    started: str | None
+    station: str | None
+    operator: str | None
+    reason: str | None
+    approx: bool
+
+
+class VisitAnswer(msgspec.Struct):
+    """A stay that is over."""
+
+    operation: int | None
+    stage: str | None
+    state: str
+    qty: str | None
+    entered: str
+    left: str
+    station: str | None
+    operator: str | None
+    went_to_stage: str | None
+    went_to_state: str
+
+
+class FindingAnswer(msgspec.Struct):
+    """What a rule that is on says of one event."""
+
+    rule: str
+    at: str
+    stage: str | None
+    station: str
+    text: str
+
+
+class EventAnswer(msgspec.Struct):
+    """One event of an item; `raw` is base64 of what the device sent."""
+
+    log: str
+    seq: int
+    pos: int
+    at: str
+    kind: str
+    verb: str
+    station: str
+    stage: str | None
+    by: str | None
+    qty: str | None
+    reason: str | None
+    repeat: bool
+    raw: bytes | None
+    corrected: dict[str, Any]
+
+
+class ItemAnswer(msgspec.Struct):
+    """One item. `accounts`: thousandths of the unit as decimals, by account; `older`: where earlier events are."""
+
+    item: str
+    name: str | None
+    product: str | None
+    order: str
+    status: str
+    unit: str
+    due: str | None
+    parcels: list[ParcelAnswer]
+    visits: list[VisitAnswer]
+    accounts: dict[str, str]
+    findings: list[FindingAnswer]
+    events: list[EventAnswer]
+    older: str | None
+    page: str
+
+
+def item_answer(found: ItemNow) -> ItemAnswer:
+    """The answer of /api/v1/items/{item}."""
+    row = found.row
+    oldest = found.events[-1].pos if found.events else None
+    return ItemAnswer(
+        item=row.item,
+        name=row.name,
+        product=row.product,
+        order=found.order,
+        status=row.status,
+        unit=found.product.unit if found.product else "pcs",
+        due=row.due,
+        parcels=[_parcel(stand) for stand in found.stands],
+        visits=[
+            VisitAnswer(
+                each.operation, each.stage, each.state, decimal(each.qty_milli), time(each.entered_us), time(each.left_us),
+                each.station, each.operator, each.went_to_stage, each.went_to_state,
+            )
+            for each in found.visits
+        ],
+        accounts={name: quantity(milli) for name, milli in found.accounts.items()},
+        findings=[FindingAnswer(e.rule, time(e.key_us), e.stage, e.station, e.text) for e in found.findings],
+        events=[_event(each) for each in found.events],
+        older=None if not found.more_events else f"/api/v1{item_url(row.item)}?before={oldest}",
+        page=item_url(row.item),
+    )  # fmt: skip
+
+
+def _parcel(stand: Stand) -> ParcelAnswer:
+    return ParcelAnswer(
+        stand.operation,
+        stand.stage,
+        stand.state,
+        decimal(stand.qty_milli),
+        time(stand.since_us),
+        time(stand.at_stage_since_us),
+        iso(stand.started_us),
+        stand.station,
+        stand.operator,
+        stand.reason,
+        stand.approx,
+    )
+
+
+def _event(each: Scan) -> EventAnswer:
+    return EventAnswer(
+        each.log,
+        each.seq,
+        each.pos,
+        time(each.key_us),
+        each.kind,
+        each.verb,
+        each.station,
+        each.stage,
+        each.by,
+        decimal(each.qty_milli),
+        each.reason,
+        each.repeat,
+        each.raw,
+        each.changed,
+    )

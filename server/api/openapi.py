@@ -1,0 +1,45 @@
+"""The API's own description, OpenAPI 3.1, made from the structs that read and write its bodies."""
+
+from collections.abc import Callable
+from typing import Any
+
+from spectree import Response, SpecTree
+from spectree.model_adapter import get_msgspec_model_adapter
+
+from server.api.errors import ErrorAnswer
+from server.version import VERSION
+
+Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
+
+spec = SpecTree(
+    "flask",
+    mode="strict",
+    title="wipline hub",
+    version=VERSION,
+    openapi_version="3.1.0",
+    model_adapter=get_msgspec_model_adapter(),
+    naming_strategy=lambda model: model.__name__,
+    nested_naming_strategy=lambda _parent, child: child,
+    validation_error_status=400,
+    validation_error_model=ErrorAnswer,
+    security_schemes=[],
+    page_templates={},
+)
+
+
+def documented(
+    answer: Any, *, json: Any = None, query: Any = None, errors: tuple[int, ...] = (401, 403), tag: str = "reading"
+) -> Decorator:
+    """Put an address into the description: the struct of its answer, its body, its query, and its error statuses.
+
+    The view reads its body itself, within the limits of `server.api.body`.
+    """
+    statuses = {"HTTP_200": answer, **{f"HTTP_{status}": ErrorAnswer for status in errors}}
+    return spec.validate(
+        json=json,
+        query=query,
+        resp=Response(**statuses),
+        tags=(tag,),
+        skip_validation=True,
+        validation_error_status=400,
+    )

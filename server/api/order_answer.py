@@ -1,0 +1,73 @@
+"""Orders as the API answers them: structs that describe themselves, and how rows become them."""
+
+import msgspec
+
+from server.api.plain import decimal, iso
+from server.reading.orders import Order
+from station.core.rules import quantity
+
+
+class OrdersQuery(msgspec.Struct):
+    """`status`: open, finished, closed or none for all."""
+
+    limit: int = 1_000
+    cursor: str = ""
+    status: str = ""
+
+
+class WhereAnswer(msgspec.Struct):
+    """How much of an order stands at a stage, in a state."""
+
+    stage: str | None
+    state: str
+    qty: str | None
+
+
+class OrderAnswer(msgspec.Struct):
+    """One order with the lots and serials under it."""
+
+    order: str
+    product: str | None
+    customer: str | None
+    reference: str | None
+    due: str | None
+    priority: int | None
+    status: str
+    how: str | None
+    unit: str
+    ordered: str
+    finished: str
+    scrapped: str
+    items: int
+    value_micros: int | None
+    released: str | None
+    where: list[WhereAnswer]
+
+
+class OrdersAnswer(msgspec.Struct):
+    """Orders by name; more follow behind `cursor`."""
+
+    orders: list[OrderAnswer]
+    cursor: str | None
+
+
+def order_row(order: Order) -> OrderAnswer:
+    """A row of /api/v1/orders."""
+    return OrderAnswer(
+        order.order,
+        order.product,
+        order.customer,
+        order.reference,
+        order.due.isoformat() if order.due else None,
+        order.priority,
+        order.status,
+        order.how,
+        order.unit,
+        quantity(order.ordered_milli),
+        quantity(order.finished_milli),
+        quantity(order.scrapped_milli),
+        order.items,
+        order.value_micros,
+        iso(order.released_us),
+        [WhereAnswer(each.stage, each.state, decimal(each.qty_milli)) for each in order.where],
+    )

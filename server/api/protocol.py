@@ -1,0 +1,206 @@
+"""The stations' protocol: session, events, heartbeat, definitions, open items.
+
+A station's token decides which station it is, and it reaches its own logs only. Events are acknowledged after they were
+committed and flushed, never before; their content is not looked at.
+"""
+
+from typing import Any
+
+from flask import Blueprint, Response, request
+from sqlalchemy import Connection
+
+from server import clock, logs, schema
+from server.api import definitions, forms, items
+from server.api.body import MAX_BODY_BYTES, read_json
+from server.api.errors import ApiError, json_answer
+from server.api.openapi import documented
+from server.auth import caller, devices, readers
+from server.hublog import hub_row, trusts_clock
+from server.ledger import MAX_EVENTS, Batch, Refused, append
+from server.running import running
+from server.stations import Device
+from station.core.chain import anchor_mac, boot_bytes, genesis
+from station.core.event import MAX_SALVAGE_BYTES
+
+blueprint = Blueprint("protocol", __name__, url_prefix="/api/v1")
+BEAT_MS = 30_000
+NEWS_BEAT_MS = 5_000
+LIMITS = forms.Limits(events=MAX_EVENTS, body_bytes=MAX_BODY_BYTES, event_bytes=MAX_SALVAGE_BYTES)
+
+
+@blueprint.post("/session")
+@documented(forms.SessionAnswer, json=forms.SessionBody, errors=(400, 401, 403, 413), tag="station")
+@devices
+def session() -> Response:
+    """Open a session for one log: how far the hub has it, and the hub's time."""
+    t2 = clock.utc_us()
+    body = read_json(forms.SessionBody)
+    device = _device(body.station)
+    log_id = bytes.fromhex(body.log)
+    if body.tip_seq and body.tip_hash is None:
+        raise ApiError(
+            400, f"tip_seq {body.tip_seq} without tip_hash", "both", "Send the hash of the log's last event."
+        )
+    tip_hash = bytes.fromhex(body.tip_hash) if body.tip_hash and body.tip_seq else genesis(log_id)
+    tip = logs.Tip(body.tip_seq, tip_hash, min(body.pruned_thru, body.tip_seq))
+    parent = None if body.parent is None else bytes.fromhex(body.parent.log)
+    with running().store.write() as connection:
+        log = _own_log(connection, log_id, device, t2, parent)
+        if not isinstance(log, ApiError):
+            met = logs.meet(connection, log, tip, t2)
+            hub = hub_row(connection)
+    if isinstance(log, ApiError):
+        raise log
+    version = definitions.version(running().store)
+    sealed = trusts_clock(hub, clock.read()) and body.boot is not None
+    t3 = clock.utc_us()
+    mac = anchor_mac(hub.mac_key, log_id, boot_bytes(body.boot), t2, t3) if sealed and body.boot else None
+    return json_answer(
+        forms.SessionAnswer(
+            hub_epoch=hub.epoch,
+            accepted_thru=met.accepted_thru,
+            accepted_hash=met.accepted_hash.hex(),
+            durable_thru=met.durable_thru,
+            limits=LIMITS,
+            snapshot_version=version,
+            t2=t2 if mac else None,
+            t3=t3 if mac else None,
+            hub_clk=clock.state(),
+            mac=mac,
+            do=met.do,
+        )
+    )
+
+
+@blueprint.post("/logs/<log_id>/events")
+@documented(forms.EventsAnswer, json=forms.EventsBody, errors=(400, 401, 403, 409, 413, 429), tag="station")
+@devices
+def events(log_id: str) -> Response:
+    """Take a batch of events into the ledger; the answer is sent after their commit."""
+    own = _log_id(log_id)
+    body = read_json(forms.EventsBody)
+    device, now_us = _device(body.station), clock.utc_us()
+    batch = _batch(own, body)
+    with running().store.write() as connection:
+        log = _own_log(connection, own, device, now_us, None)
+        if not isinstance(log, ApiError):
+            taken = append(connection, batch, recv_us=now_us, device=device.id)
+    if isinstance(log, ApiError):
+        raise log
+    counts = running().counts
+    if isinstance(taken, Refused):
+        counts.refused.inc()
+        status = 429 if taken.full else 409
+        raise ApiError(status, taken.came, taken.expected, taken.do, seq=taken.seq)
+    for verdict in taken.verdicts:
+        counts.events.labels(verdict.verdict).inc()
+    return json_answer(
+        forms.EventsAnswer(
+            verdicts=list(taken.verdicts),
+            accepted_thru=taken.accepted_thru,
+            durable_thru=taken.durable_thru,
+            hub_epoch=taken.epoch,
+            head=taken.head.hex(),
+            wait_ms=0,
+        )
+    )
+
+
+@blueprint.post("/heartbeat")
+@documented(forms.HeartbeatAnswer, json=forms.HeartbeatBody, errors=(400, 401, 403, 413), tag="station")
+@devices
+def heartbeat() -> Response:
+    """Keep what a station says of itself; the last one only."""
+    body = read_json(forms.HeartbeatBody)
+    name, now_us = _device(body.station).station, clock.utc_us()
+    row: dict[str, Any] = {
+        "station": name,
+        "log_id": None if body.log is None else bytes.fromhex(body.log),
+        "seen_us": now_us,
+        "tip_seq": body.tip_seq,
+        "waiting": body.waiting,
+        "oldest_waiting_s": None if body.oldest_waiting_s is None else int(body.oldest_waiting_s),
+        "clock": body.clock if isinstance(body.clock, str) and len(body.clock) <= 64 else None,
+        "sw": body.sw,
+        "disk_free": body.disk_free,
+        "boot": body.boot,
+        "readers": forms.readers_json(body.readers),
+    }
+    with running().store.write() as connection:
+        connection.execute(schema.heartbeat.delete().where(schema.heartbeat.c.station == name))
+        connection.execute(schema.heartbeat.insert(), [row])
+    counts = running().counts
+    counts.seen.labels(name).set(now_us / 1_000_000)
+    counts.waiting.labels(name).set(body.waiting or 0)
+    wait_ms = NEWS_BEAT_MS if body.waiting else BEAT_MS
+    return json_answer(forms.HeartbeatAnswer(wait_ms, definitions.version(running().store)))
+
+
+@blueprint.get("/snapshot")
+@documented(dict[str, Any], tag="station")
+@readers
+def snapshot() -> Response:
+    """The definitions that hold now; with If-None-Match, 304 where they are the ones you have."""
+    version, body = definitions.current(running().store)
+    response = Response(body, mimetype="application/json")
+    response.set_etag(version)
+    response.headers["Cache-Control"] = "private, no-cache"
+    response.make_conditional(request)
+    return response
+
+
+@blueprint.get("/items/changes")
+@documented(forms.ItemsAnswer, tag="station")
+@readers
+def item_changes() -> Response:
+    """Open items: those that changed since `after`, or all of them where it is absent or of another epoch."""
+    with running().store.read() as connection:
+        return json_answer(items.changes(connection, request.args.get("after", "")))
+
+
+def _device(named: str | None) -> Device:
+    """The device of the token. Raises `ApiError` 403 where the body names another station."""
+    device = caller().device
+    assert device is not None  # the gate let only devices in
+    if named not in (None, device.station):
+        raise ApiError(403, f"station {named!r}", f"{device.station!r}, whose token this is", "Use your own token.")
+    return device
+
+
+def _log_id(text: str) -> bytes:
+    try:
+        raw = bytes.fromhex(text)
+    except ValueError:
+        raw = b""
+    if len(raw) != 16 or text != text.lower():
+        raise ApiError(
+            404, f"log {text[:80]!r}", "32 lower-case hexadecimal digits", "Send the log id of your journal."
+        )
+    return raw
+
+
+def _batch(log_id: bytes, body: forms.EventsBody) -> Batch:
+    count = len(body.events)
+    if not 1 <= count <= MAX_EVENTS:
+        raise ApiError(413 if count else 400, f"{count} events", f"1 to {MAX_EVENTS}", "Send the others next.")
+    longest = max(map(len, body.events))
+    if longest > MAX_SALVAGE_BYTES:
+        raise ApiError(413, f"an event of {longest} bytes", f"at most {MAX_SALVAGE_BYTES}", "It is no event.")
+    hashes = [bytes.fromhex(claimed) for claimed in body.hashes or ()]
+    if hashes and len(hashes) != count:
+        raise ApiError(400, f"{len(hashes)} hashes for {count} events", "one for each", "Send all of them or none.")
+    return Batch(log_id, body.from_seq, bytes.fromhex(body.prev), bytes.fromhex(body.tip), body.events, hashes)
+
+
+def _own_log(connection: Connection, log_id: bytes, device: Device, now_us: int, parent: bytes | None) -> Any:
+    """The log's row, or the 403 to raise once the alarm is committed."""
+    try:
+        return logs.log_of(connection, log_id, device=device.id, station=device.station, now_us=now_us, parent=parent)
+    except logs.ForeignLog as error:
+        logs.note_clone(connection, device.id, now_us)
+        return ApiError(
+            403,
+            f"{error}; this token is of station {device.station!r}",
+            "a log of your own",
+            "If this is a copied card, give it a token and a journal of its own; the supervisor sees both.",
+        )

@@ -1,0 +1,118 @@
+"""The API beside the read model: entries, stations, health, metrics, and its own description."""
+
+from typing import Any
+
+from flask import Blueprint, Response, current_app, request
+from prometheus_client import generate_latest
+from prometheus_client.exposition import CONTENT_TYPE_LATEST
+
+from server import clock, stations
+from server.api import forms
+from server.api.body import MAX_DEPTH, depth_of, read_json
+from server.api.errors import ApiError, json_answer
+from server.api.health import health
+from server.api.openapi import documented, spec
+from server.auth import Caller, anybody, beacon, caller, needs, readers
+from server.entries import Entry, EntryRefused, record_all
+from server.roles import Role, needed_for
+from server.running import running
+
+blueprint = Blueprint("rest", __name__)
+MAX_LIST = 1_000
+MAX_REPORT_BYTES = 64 * 1024
+
+
+@blueprint.get("/healthz")
+@documented(forms.HealthAnswer, errors=(503,))
+@anybody
+def healthz() -> Response:
+    """200 and `ok`, or 503 and what is wrong."""
+    found = health(running(), clock.utc_us())
+    return json_answer(found, 503 if found.wrong else 200)
+
+
+@blueprint.get("/metrics")
+@readers
+def metrics() -> Response:
+    """The hub's counters, for Prometheus."""
+    hub = running()
+    found = health(hub, clock.utc_us())
+    hub.counts.ledger_pos.set(found.pos or 0)
+    hub.counts.projected_pos.set(found.projected_pos or 0)
+    return Response(generate_latest(hub.counts.registry), content_type=CONTENT_TYPE_LATEST)
+
+
+@blueprint.get("/openapi.json")
+@readers
+def openapi() -> Response:
+    """This description."""
+    described: dict[str, Any] = spec.spec
+    return json_answer(described)
+
+
+@blueprint.post("/csp-report")
+@beacon
+def csp_report() -> Response:
+    """Count that a page tried what its policy forbids; the report itself is not kept."""
+    running().counts.csp_reports.inc()
+    current_app.logger.warning("a page broke its content policy: %.500r", request.stream.read(MAX_REPORT_BYTES))
+    return Response(status=204)
+
+
+@blueprint.post("/api/v1/entries")
+@documented(forms.EntriesAnswer, json=forms.EntriesBody, errors=(400, 401, 403, 413), tag="entering")
+@needs(*Role)
+def entries() -> Response:
+    """Write entries, all of them or none; one alone may be sent without the list around it."""
+    wanted, who = _entries(), caller()
+    for entry in wanted:
+        role = needed_for(entry.what)
+        if role not in who.roles:
+            raise ApiError(403, f"{entry.what} by {who.name}", f"the role {role}", "Ask somebody who has it.")
+        if depth_of(entry.data) > MAX_DEPTH:
+            raise ApiError(400, f"{entry.what} nested deeper than {MAX_DEPTH}", "flat fields", "Send less at once.")
+    try:
+        written = record_all(
+            running().store,
+            [Entry(entry.what, entry.data, _speaker(who, entry.by), entry.holds_from_us) for entry in wanted],
+        )
+    except EntryRefused as refused:
+        raise ApiError(400, refused.came, refused.expected, refused.do) from refused
+    running().counts.entries.inc(len(written))
+    answers = [forms.EntryAnswer(one.log_id.hex(), one.seq, one.pos) for one in written]
+    last = answers[-1]
+    return json_answer(forms.EntriesAnswer(answers, last.log, last.seq, last.pos))
+
+
+@blueprint.get("/api/v1/stations")
+@documented(forms.StationsAnswer)
+@readers
+def station_list() -> Response:
+    """Every station with its last heartbeat and its logs, by name."""
+    limit, cursor = page_of()
+    with running().store.read() as connection:
+        rows = [row for row in stations.overview(connection) if row["station"] > cursor]
+    more = rows[limit - 1]["station"] if len(rows) > limit else None
+    return json_answer(forms.StationsAnswer(rows[:limit], more))
+
+
+def page_of() -> tuple[int, str]:
+    """`limit` (1 to 1,000) and `cursor` of a list's query. Raises `ApiError` 400."""
+    text = request.args.get("limit", str(MAX_LIST))
+    if not text.isascii() or not text.isdecimal() or not 1 <= int(text[:9]) <= MAX_LIST:
+        raise ApiError(400, f"limit {text[:40]!r}", f"1 to {MAX_LIST}", "Ask for fewer, and go on with `cursor`.")
+    return int(text), request.args.get("cursor", "")
+
+
+def _entries() -> list[forms.EntryBody]:
+    body = read_json(forms.EntriesBody)
+    if body.entries is not None:
+        return body.entries
+    if body.what is None or body.data is None:
+        raise ApiError(400, "no entry", "`entries`, or `what` and `data`", "Send at least one.")
+    return [forms.EntryBody(body.what, body.data, body.holds_from_us, body.by)]
+
+
+def _speaker(who: Caller, by: str | None) -> str:
+    """Who says it: a person in their own name, a program in its own or for somebody it names."""
+    return f"{by} (token {who.name})" if by and who.kind == "token" else who.name

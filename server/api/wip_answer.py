@@ -1,0 +1,151 @@
+"""Work in process and stages as the API answers them: structs that describe themselves, and how rows become them."""
+
+from collections.abc import Iterable
+
+import msgspec
+
+from server.api.plain import iso, time
+from server.reading.now import Stand
+from server.reading.wip import Row, Total, Wip
+from station.core.parcel import In
+from station.core.routing import Stage
+from station.core.rules import quantity
+
+
+class WipQuery(msgspec.Struct):
+    """`as_of`: a past time, ISO 8601; `known`: only the position of now; `by`: stage, product, item or order."""
+
+    as_of: str = ""
+    known: str = ""
+    by: str = "stage"
+
+
+class WipRow(msgspec.Struct):
+    """One key in one unit. `key` null: between stages, or of no known product; `held` is a part of `qty`."""
+
+    key: str | None
+    unit: str
+    items: int
+    qty: str
+    held: str
+    value_micros: int | None
+    components: dict[str, int]
+    unvalued_items: int
+    unvalued_qty: str
+    at_stage_oldest_since: str | None
+    at_stage_p50_s: int | None
+    at_stage_max_s: int | None
+    in_production_oldest_since: str | None
+    in_production_p50_s: int | None
+
+
+class WipTotal(msgspec.Struct):
+    """All rows of one unit; an item in two rows is one item here."""
+
+    unit: str
+    items: int
+    qty: str
+    held: str
+    value_micros: int | None
+    components: dict[str, int]
+    unvalued_items: int
+    unvalued_qty: str
+    overrun_value_micros: int
+
+
+class NotStarted(msgspec.Struct):
+    """What is released and not begun: it stands apart from the rows."""
+
+    unit: str
+    items: int
+    qty: str
+
+
+class WipAnswer(msgspec.Struct):
+    """Work in process as of a time, folded up to the ledger's position `pos`."""
+
+    as_of: str
+    known: int
+    pos: int
+    rows: list[WipRow]
+    totals: list[WipTotal]
+    not_started: list[NotStarted]
+
+
+class StageAnswer(msgspec.Struct):
+    """A stage and how many items stand there; `limit` counts items, `target_s` seconds."""
+
+    stage: str
+    name: str
+    type: str
+    limit: int | None
+    target_s: int | None
+    items: int
+    held_items: int
+
+
+class StagesAnswer(msgspec.Struct):
+    """Stages in the order of the line; more follow behind `cursor`."""
+
+    stages: list[StageAnswer]
+    cursor: str | None
+
+
+def wip_answer(found: Wip, at_us: int, pos: int) -> WipAnswer:
+    """The answer of /api/v1/wip."""
+    return WipAnswer(
+        as_of=time(at_us),
+        known=pos,
+        pos=pos,
+        rows=[_wip_row(row) for row in found.rows],
+        totals=[_wip_total(total) for total in found.totals],
+        not_started=[NotStarted(each.unit, each.items, quantity(each.qty_milli)) for each in found.not_started],
+    )
+
+
+def _wip_row(row: Row) -> WipRow:
+    return WipRow(
+        row.key,
+        row.unit,
+        row.items,
+        quantity(row.qty_milli),
+        quantity(row.held_milli),
+        row.value_micros,
+        row.components,
+        row.unvalued_items,
+        quantity(row.unvalued_milli),
+        iso(row.at_stage.oldest_since_us),
+        row.at_stage.p50_s,
+        row.at_stage.max_s,
+        iso(row.in_production.oldest_since_us),
+        row.in_production.p50_s,
+    )
+
+
+def _wip_total(total: Total) -> WipTotal:
+    return WipTotal(
+        total.unit,
+        total.items,
+        quantity(total.qty_milli),
+        quantity(total.held_milli),
+        total.value_micros,
+        total.components,
+        total.unvalued_items,
+        quantity(total.unvalued_milli),
+        total.overrun_value_micros,
+    )
+
+
+def stage_row(name: str, stage: Stage | None, stands: Iterable[Stand]) -> StageAnswer:
+    """A row of /api/v1/stages."""
+    known = stage or Stage(name)
+    here = [stand for stand in stands if stand.stage == name and stand.in_process]
+    return StageAnswer(
+        name,
+        known.name or name,
+        known.type,
+        known.limit,
+        known.target_s,
+        len({stand.item for stand in here}),
+        len({stand.item for stand in here if stand.state == In.HELD}),
+    )

@@ -1,0 +1,115 @@
+"""The hub as a Flask application: pages, the stations' protocol and the API behind one gate, with the same headers on all.
+
+`create_app(config, store)` starts nothing: threads and sockets are `server.serve`'s.
+"""
+
+import logging
+
+from flask import Flask, Response, render_template, request
+from werkzeug.exceptions import HTTPException
+
+from server import auth, cookies
+from server.announce import Bell
+from server.api import addresses
+from server.api.body import MAX_BODY_BYTES
+from server.api.errors import ApiError, answer_error
+from server.config import Config
+from server.hublog import hub_row
+from server.running import Running, running
+from server.store import Store
+from server.web import pages
+
+POLICY = (
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; base-uri 'none';"
+    " object-src 'none'; frame-ancestors 'none'; form-action 'self'; report-uri /csp-report"
+)
+HEADERS = {
+    "Content-Security-Policy": POLICY,
+    "X-Content-Type-Options": "nosniff",
+    "X-Frame-Options": "DENY",
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "Referrer-Policy": "same-origin",
+    "Permissions-Policy": "camera=(), geolocation=(), microphone=()",
+}
+_WORDS = {
+    400: ("a request that cannot be read", "one as /openapi.json describes it", "Mend it and send it again."),
+    404: ("an address that leads nowhere", "one of the hub's own", "Start from the first page, or /openapi.json."),
+    405: ("a method that this address does not take", "one that it does", "/openapi.json names them."),
+    413: ("a body that is too long", f"at most {MAX_BODY_BYTES} bytes", "Send it in smaller parts."),
+}
+_log = logging.getLogger(__name__)
+
+
+def create_app(config: Config, store: Store, projected: Bell | None = None) -> Flask:
+    """The application of one hub; `projected` is the bell that the projector rings."""
+    app = Flask("server", template_folder="web/templates", static_folder="web/static", static_url_path="/static")
+    with store.read() as connection:
+        app.secret_key = hub_row(connection).cookie_key
+    app.config.update(
+        MAX_CONTENT_LENGTH=MAX_BODY_BYTES,
+        SESSION_COOKIE_HTTPONLY=True,
+        SESSION_COOKIE_SAMESITE="Lax",
+        WTF_CSRF_CHECK_DEFAULT=False,  # the gate asks for it where a cookie is the proof
+        WTF_CSRF_TIME_LIMIT=None,  # as long as the session
+    )
+    app.session_interface = cookies.SessionCookie()
+    app.extensions["wipline"] = Running(config, store, projected or Bell())
+    auth.guard(app)
+    for blueprint in (*addresses(), *pages()):
+        app.register_blueprint(blueprint)
+    auth.anybody(app.view_functions["static"])
+    app.register_error_handler(ApiError, _answer)
+    app.register_error_handler(HTTPException, _http)
+    app.register_error_handler(Exception, _failed)
+    app.after_request(_finish)
+    app.context_processor(_words)
+    return app
+
+
+def _words() -> dict[str, object]:
+    """What every template may ask."""
+    return {
+        "encrypted": request.is_secure,
+        "settings": running().config,
+        "visitor": auth.visitor(),
+        "may": auth.may,
+    }
+
+
+def _finish(response: Response) -> Response:
+    for name, value in HEADERS.items():
+        response.headers.setdefault(name, value)
+    if request.is_secure:
+        response.headers.setdefault("Strict-Transport-Security", "max-age=31536000")
+    if request.endpoint != "static":
+        response.headers.setdefault("Cache-Control", "private, no-cache")
+    running().counts.answers.labels(str(response.status_code)).inc()
+    return response
+
+
+def _answer(error: ApiError) -> Response:
+    if request.path.startswith("/api/") or "text/html" not in request.headers.get("Accept", ""):
+        return answer_error(error)
+    return Response(render_template("error.html", trouble=error.trouble), error.status, mimetype="text/html")
+
+
+def _http(error: HTTPException) -> Response:
+    if error.response is not None:
+        return error.response  # type: ignore[return-value]
+    status = error.code or 500
+    if status < 400:
+        return error.get_response()  # type: ignore[return-value]
+    came, expected, do = _WORDS.get(status, (error.name, "something else", error.description or "Look at the address."))
+    if status == 400 and error.description:
+        came = error.description.rstrip(".")
+    return _answer(ApiError(status, came, expected, do))
+
+
+def _failed(error: Exception) -> Response:
+    _log.exception("%s %r failed", request.method, request.path, exc_info=error)
+    return _answer(
+        ApiError(
+            500, "an error of the hub itself", "an answer", "Nothing was half done. The hub's log says what it was."
+        )
+    )

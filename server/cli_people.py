@@ -1,0 +1,166 @@
+"""wipline-hub station, token, user and clock: who may send, read and enter. They work beside a running hub."""
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from server.cli_options import settings, where
+from server.roles import Role
+
+ROLES = click.Choice([str(role) for role in Role])
+
+
+@click.group()
+def station() -> None:
+    """Stations: let one in, name them, turn one away."""
+
+
+@station.command("add")
+@click.argument("name")
+@where
+def station_add(config_path: Path | None, db: str | None, name: str) -> None:
+    """Let a station in; prints its token, this once."""
+    click.echo(_perform(config_path, db, "station add", name=name))
+
+
+@station.command("list")
+@where
+def station_list(config_path: Path | None, db: str | None) -> None:
+    """Every station: name, state, how far its newest log is here."""
+    from server.opening import reading
+    from server.stations import overview
+
+    with reading(settings(config_path, db).db) as store, store.read() as connection:
+        rows = overview(connection)
+    for row in rows:
+        newest: dict[str, Any] = row["logs"][-1] if row["logs"] else {"accepted_thru": 0}
+        state = "revoked" if row["revoked_us"] else "active"
+        click.echo(f"{row['station']}\t{state}\taccepted {newest['accepted_thru']}")
+
+
+@station.command("revoke")
+@click.argument("name")
+@where
+def station_revoke(config_path: Path | None, db: str | None, name: str) -> None:
+    """Turn a station's token away, at once; what it records stays with it until it has a new one."""
+    _perform(config_path, db, "station revoke", name=name)
+    click.echo(
+        f"{name} is turned away. It goes on recording; wipline-hub station add {name} lets it in again.", err=True
+    )
+
+
+@click.group(invoke_without_command=True)
+@click.pass_context
+@where
+def token(context: click.Context, config_path: Path | None, db: str | None) -> None:
+    """Tokens for programs that read or enter; alone: make one that may view, supervise and account."""
+    if context.invoked_subcommand is None:
+        roles = f"{Role.SUPERVISE} {Role.ACCOUNT}"
+        click.echo(_perform(config_path, db, "token add", name=None, roles=roles))
+
+
+@token.command("add")
+@click.argument("name", required=False)
+@click.option("--role", "roles", type=ROLES, multiple=True, default=(str(Role.SUPERVISE), str(Role.ACCOUNT)))
+@where
+def token_add(config_path: Path | None, db: str | None, name: str | None, roles: tuple[str, ...]) -> None:
+    """Make a token; prints it, this once. With --role view alone it also opens a read link, /read/TOKEN."""
+    click.echo(_perform(config_path, db, "token add", name=name, roles=" ".join(roles)))
+
+
+@token.command("list")
+@where
+def token_list(config_path: Path | None, db: str | None) -> None:
+    """Every token: name, state, roles."""
+    _table(config_path, db, "token")
+
+
+@token.command("revoke")
+@click.argument("name")
+@where
+def token_revoke(config_path: Path | None, db: str | None, name: str) -> None:
+    """Turn a token away, at once."""
+    _perform(config_path, db, "token revoke", name=name)
+
+
+@click.group()
+def user() -> None:
+    """People who sign in."""
+
+
+@user.command("add")
+@click.argument("name")
+@click.option("--role", "roles", type=ROLES, multiple=True, required=True)
+@click.option(
+    "--password-file", type=click.File("r"), help="A file whose first line is the password; - for standard input."
+)
+@where
+def user_add(config_path: Path | None, db: str | None, name: str, roles: tuple[str, ...], password_file: Any) -> None:
+    """Let a person in; without a password, prints the path of a link that signs them in once, within 15 minutes."""
+    password = password_file.readline().rstrip("\n") if password_file else None
+    secret = _perform(config_path, db, "user add", name=name, roles=" ".join(roles), password=password)
+    if secret is not None:
+        click.echo(f"/sign-in/{secret}")
+
+
+@user.command("list")
+@where
+def user_list(config_path: Path | None, db: str | None) -> None:
+    """Every person: name, state, roles."""
+    _table(config_path, db, "person")
+
+
+@user.command("link")
+@click.argument("name")
+@where
+def user_link(config_path: Path | None, db: str | None, name: str) -> None:
+    """Print the path of a link that signs this person in once, within 15 minutes."""
+    click.echo(f"/sign-in/{_perform(config_path, db, 'user link', name=name)}")
+
+
+@user.command("password")
+@click.argument("name")
+@click.argument("password_file", type=click.File("r"))
+@where
+def user_password(config_path: Path | None, db: str | None, name: str, password_file: Any) -> None:
+    """Give a person the password in the first line of PASSWORD_FILE (- for standard input), and end their sessions."""
+    _perform(config_path, db, "user password", name=name, password=password_file.readline().rstrip("\n"))
+
+
+@user.command("revoke")
+@click.argument("name")
+@where
+def user_revoke(config_path: Path | None, db: str | None, name: str) -> None:
+    """Let a person in no longer; what they entered stays."""
+    _perform(config_path, db, "user end", name=name)
+
+
+@click.group()
+def clock() -> None:
+    """The hub's clock, by which every station's scans get their time."""
+
+
+@clock.command("confirm")
+@where
+def clock_confirm(config_path: Path | None, db: str | None) -> None:
+    """Say that this machine's clock is right, where the hub doubted it."""
+    _perform(config_path, db, "clock confirm")
+
+
+def _perform(config_path: Path | None, db: str | None, wish: str, /, **arguments: Any) -> Any:
+    from server.office import perform
+
+    return perform(settings(config_path, db).db, wish, **arguments)
+
+
+def _table(config_path: Path | None, db: str | None, name: str) -> None:
+    from sqlalchemy import select
+
+    from server.opening import reading
+    from server.schema import metadata
+
+    table = metadata.tables[name]
+    with reading(settings(config_path, db).db) as store, store.read() as connection:
+        for row in connection.execute(select(table).order_by(table.c.name)):
+            click.echo(f"{row.name}\t{'revoked' if row.ended_us else 'active'}\t{row.roles}")

@@ -1,0 +1,62 @@
+"""The hub's clocks: what it reads of time, and how sure it may be.
+
+`boottime_ns` counts since this machine started and never steps: durations and order come from it. `utc_us` is what people
+read; a wrong battery or a person may set it, so a hub whose clock runs against its own ledger seals no anchors until
+somebody confirms it.
+
+>>> stepped(before=Reading(boot_ns=0, utc_us=0), now=Reading(boot_ns=5_000_000_000, utc_us=5_000_400))
+False
+>>> stepped(before=Reading(boot_ns=0, utc_us=0), now=Reading(boot_ns=5_000_000_000, utc_us=7_000_000))
+True
+"""
+
+import ctypes
+import time
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+STEP_US = 500_000  # more than a well kept clock is slewed between two looks
+DOUBT_US = 3_600_000_000  # one hour against the ledger: a person has to confirm the clock
+TIME_ERROR = 5  # adjtimex(2): the clock is not synchronised
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """Both clocks at one moment: CLOCK_BOOTTIME in ns, UTC in us since 1970."""
+
+    boot_ns: int
+    utc_us: int
+
+
+def boottime_ns() -> int:
+    """Nanoseconds since this machine started, sleep included."""
+    return time.clock_gettime_ns(time.CLOCK_BOOTTIME)
+
+
+def utc_us() -> int:
+    """Microseconds of UTC since 1970, as this machine believes."""
+    return time.time_ns() // 1000
+
+
+def read() -> Reading:
+    """Both clocks, read together."""
+    return Reading(boottime_ns(), utc_us())
+
+
+def stepped(before: Reading, now: Reading) -> bool:
+    """Whether UTC moved otherwise than boottime did since `before`, by more than half a second."""
+    return abs((now.utc_us - before.utc_us) - (now.boot_ns - before.boot_ns) // 1000) > STEP_US
+
+
+@cache
+def boot_id() -> str:
+    """The kernel's name for this start of the machine, a UUID text."""
+    return Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip()
+
+
+def state() -> str:
+    """What the kernel says of its clock: `synced` or `holdover`."""
+    buffer = ctypes.create_string_buffer(512)  # struct timex, read only: its first field, modes, is 0
+    answer = ctypes.CDLL(None, use_errno=True).adjtimex(buffer)
+    return "holdover" if answer in (-1, TIME_ERROR) else "synced"

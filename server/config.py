@@ -1,0 +1,139 @@
+"""hub.toml: where the hub keeps its ledger, where it listens, and how the shop speaks.
+
+A flag on the command line beats the file; a key that nobody knows is an error that names the nearest one.
+
+>>> Config(listen="127.0.0.1:8080").reads_open
+True
+>>> Config(listen="0.0.0.0:8080").reads_open
+False
+"""
+
+import tomllib
+from pathlib import Path
+from typing import Any, Literal
+from zoneinfo import available_timezones
+
+import msgspec
+
+from server.words import nearest
+
+_UNITS_S = {"m": 60, "h": 3600, "d": 86400}
+
+
+class ConfigError(ValueError):
+    """hub.toml, or a flag, cannot be used as it is; the message says what came, what was expected and what to do."""
+
+
+class Web(msgspec.Struct, frozen=True):
+    """Who may read the pages: `open` (everybody who reaches the hub) or `signed-in`; by default open on loopback only."""
+
+    read: Literal["open", "signed-in"] | None = None
+
+
+class Backup(msgspec.Struct, frozen=True):
+    """Where backups go (a folder off the hub's disk) and how often, such as `6h` or `1d`."""
+
+    path: str | None = None
+    every: str = "1d"
+
+
+class Config(msgspec.Struct, frozen=True):
+    """The hub's configuration, checked."""
+
+    db: str = "/var/lib/wipline/hub.db"
+    listen: str = "127.0.0.1:8080"
+    currency: str = "EUR"
+    timezone: str = "UTC"
+    locale: str = "en"
+    order_word: str = "work order"
+    web: Web = Web()
+    backup: Backup = Backup()
+
+    @property
+    def host(self) -> str:
+        """The address to listen on, without its port."""
+        return self.listen.rpartition(":")[0].strip("[]")
+
+    @property
+    def port(self) -> int:
+        """The port to listen on; 0: any that is free."""
+        return int(self.listen.rpartition(":")[2])
+
+    @property
+    def reads_open(self) -> bool:
+        """Whether everybody who reaches the hub may read."""
+        if self.web.read is not None:
+            return self.web.read == "open"
+        return self.host in ("localhost", "::1") or self.host.startswith("127.")
+
+
+def load(path: str | Path | None = None, *, db: str | None = None, port: int | None = None) -> Config:
+    """The configuration in this file (None: the defaults), under the flags `db` and `port`. Raises `ConfigError`."""
+    raw = {} if path is None else _read(Path(path))
+    if db is not None:
+        raw["db"] = db
+    try:
+        config = msgspec.convert(raw, Config)
+    except msgspec.ValidationError as error:
+        msg = f"{path}: {error}. config/hub.toml explains every key."
+        raise ConfigError(msg) from error
+    if port is not None:
+        host = config.listen.rpartition(":")[0]
+        config = msgspec.structs.replace(config, listen=f"{host}:{port}")
+    _check(config)
+    return config
+
+
+def seconds_of(every: str) -> int:
+    """The length of `30m`, `6h` or `1d` in seconds. Raises `ConfigError`.
+
+    >>> seconds_of("6h")
+    21600
+    """
+    number, unit = every[:-1], every[-1:]
+    if not number.isdecimal() or unit not in _UNITS_S or int(number) == 0:
+        msg = f"[backup] every = {every!r}: expected a number and m, h or d, such as 6h. Mend it in hub.toml."
+        raise ConfigError(msg)
+    return int(number) * _UNITS_S[unit]
+
+
+def _read(path: Path) -> dict[str, Any]:
+    try:
+        raw = tomllib.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        msg = f"{path}: {error.strerror}. Name the hub's configuration with --config, or its database with --db."
+        raise ConfigError(msg) from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        msg = f"{path} is no TOML: {error}. config/hub.toml is an example to start from."
+        raise ConfigError(msg) from error
+    _known(raw, Config, path, "")
+    for table, form in (("web", Web), ("backup", Backup)):
+        if isinstance(raw.get(table), dict):
+            _known(raw[table], form, path, f"[{table}] ")
+    return raw
+
+
+def _known(raw: dict[str, Any], form: type[msgspec.Struct], path: Path, where: str) -> None:
+    known = [field.name for field in msgspec.structs.fields(form)]
+    for key in raw:
+        if key not in known:
+            msg = f"{path}: unknown key {where}{key!r}; expected one of {', '.join(known)}. {nearest(key, known)}"
+            raise ConfigError(msg)
+
+
+def _check(config: Config) -> None:
+    host, colon, port = config.listen.rpartition(":")
+    if not colon or not host or not port.isdecimal() or int(port) > 65535:
+        msg = f"listen = {config.listen!r}: expected address:port, such as 127.0.0.1:8080. Mend it, or use --port."
+        raise ConfigError(msg)
+    if config.timezone not in available_timezones():
+        hint = nearest(config.timezone, available_timezones()) if "/" in config.timezone else "Mend it in hub.toml."
+        msg = f"timezone = {config.timezone!r}: expected a name such as Europe/Berlin. {hint[:100]}"
+        raise ConfigError(msg)
+    if not (len(config.currency) == 3 and config.currency.isalpha() and config.currency.isupper()):
+        msg = f"currency = {config.currency!r}: expected three capital letters of ISO 4217, such as EUR."
+        raise ConfigError(msg)
+    if not config.order_word.strip():
+        msg = 'order_word is empty: expected the shop\'s word for an order, such as "work order", "job" or "batch".'
+        raise ConfigError(msg)
+    seconds_of(config.backup.every)

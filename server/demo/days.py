@@ -1,0 +1,165 @@
+"""Ten past days of the demo's floor, as the logs of the stations that stood there.
+
+Every station has one log and every day is one boot in it: the station was switched on in the morning, asked the hub for
+the time (an anchor), and was scanned at until the evening. The events are what a station writes; they are sent by the
+stations' own protocol. Only one thing is not as in life: a hub seals anchors with its own clock, and its clock says today.
+**The demo made this hub and holds its key, so it seals the anchors of the past itself**, each with the time that the hub
+would have given. Anybody who has the hub's key could do the same; nobody else can.
+
+The shift of each day ends at the hour at which the demo was started, so that today's is always in progress.
+
+>>> at_us(SHIFT_S - 1.0, end_us=0), at_us(SHIFT_S * DAYS - 1.0, end_us=0)
+(-777601000000, -1000000)
+"""
+
+import random
+import uuid
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from itertools import chain
+from typing import Any
+
+from server.demo.floor import Scan
+from server.version import VERSION
+from station.core.chain import LOG_ID_BYTES, anchor_mac, boot_bytes
+from station.core.event import Event, Reader, encode
+
+DAYS = 10
+SHIFT_S = 9 * 3_600
+DAY_S = 86_400
+ANCHOR_EVERY_S = 3 * 3_600  # the protocol allows one an hour
+IDLE_S = 900  # a badge ends after this time without a scan, as in station.toml
+_ROUND_TRIP_NS = 3_000_000
+_UP_S = 40  # from the kernel's start to the station's first anchor
+_BADGED = 0.7  # the share of operators who show their badge when they come back to a bench
+
+
+@dataclass(frozen=True, slots=True)
+class Boot:
+    """A day of one station: the boot id, CLOCK_BOOTTIME (ns) of its session, and the events in their bytes."""
+
+    boot: str
+    t1_ns: int
+    events: tuple[bytes, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class StationLog:
+    """The past of one station: a log of its own, boot after boot."""
+
+    station: str
+    log_id: bytes
+    boots: tuple[Boot, ...]
+
+
+def at_us(work_s: float, end_us: int) -> int:
+    """The UTC (us) of a moment on the floor, where the tenth shift ends at `end_us`."""
+    day, into = divmod(work_s, SHIFT_S)
+    return end_us - round(((DAYS - 1 - day) * DAY_S + SHIFT_S - into) * 1_000_000)
+
+
+def work_s(utc_us: int, end_us: int) -> float:
+    """The first moment of work at or after a UTC (us): the other way round; before the first shift it is 0.
+
+    >>> work_s(at_us(5_000.0, 0), 0)
+    5000.0
+    """
+    since_s = (utc_us - at_us(0.0, end_us)) / 1_000_000
+    day, into = divmod(since_s, DAY_S)
+    return max(0.0, day * SHIFT_S + min(into, SHIFT_S))
+
+
+def split(scans: Iterator[Scan], end_s: float) -> tuple[list[Scan], Iterator[Scan]]:
+    """The scans before a moment of work, and those from it on, not yet asked for."""
+    past: list[Scan] = []
+    for scan in scans:
+        if scan.at_s >= end_s:
+            return past, chain([scan], scans)
+        past.append(scan)
+    return past, iter(())
+
+
+def logs(
+    scans: Iterable[Scan], benches: Mapping[str, str], badges: tuple[str, ...], *, end_us: int, key: bytes, seed: int
+) -> list[StationLog]:
+    """The stations' logs of these scans (in the order of time, all before the tenth shift's end).
+
+    `benches`: the station at which each stage is scanned; `badges`: who works there; `key`: the hub's, for the anchors.
+    """
+    by_station: dict[str, list[Scan]] = {station: [] for station in benches.values()}
+    for scan in scans:
+        by_station[benches[scan.stage]].append(scan)
+    chance = random.Random(seed)  # noqa: S311 - a plausible past, no secret
+    return [_log(station, its_scans, badges, end_us, key, chance) for station, its_scans in by_station.items()]
+
+
+def _log(
+    station: str, scans: list[Scan], badges: tuple[str, ...], end_us: int, key: bytes, chance: random.Random
+) -> StationLog:
+    log_id = chance.randbytes(LOG_ID_BYTES)
+    boots = []
+    for day in range(DAYS):
+        its_scans = [scan for scan in scans if scan.at_s // SHIFT_S == day]
+        start_us = at_us(float(day * SHIFT_S), end_us)
+        shift = _Shift(station, log_id, str(uuid.UUID(bytes=chance.randbytes(16), version=4)), start_us, key)
+        events = tuple(_events(shift, its_scans, badges, chance, day * SHIFT_S))
+        boots.append(Boot(shift.boot, _UP_S * 10**9, events))
+    return StationLog(station, log_id, tuple(boots))
+
+
+@dataclass(frozen=True, slots=True)
+class _Shift:
+    """One boot of one station: its clocks, and how an event of it looks."""
+
+    station: str
+    log_id: bytes
+    boot: str
+    start_us: int
+    key: bytes
+
+    def event(self, kind: str, into_s: float, **fields: Any) -> bytes:
+        mono_ns = round((into_s + _UP_S) * 10**9)
+        own: dict[str, Any] = {"station": self.station, "sw": VERSION, "boot": self.boot, "mono_ns": mono_ns}
+        return encode(Event(kind=kind, wall_us=self.utc_us(into_s), clk="synced", **own, **fields))
+
+    def utc_us(self, into_s: float) -> int:
+        return self.start_us + round(into_s * 1_000_000)
+
+    def anchor(self, into_s: float) -> bytes:
+        """An anchor as the best of eight round trips gives it, sealed with the hub's key (see above)."""
+        t1 = round((into_s + _UP_S) * 10**9)
+        t2 = self.utc_us(into_s) + _ROUND_TRIP_NS // 2_000
+        mac = anchor_mac(self.key, self.log_id, boot_bytes(self.boot), t2, t2)
+        times = {"t1": t1, "t4": t1 + _ROUND_TRIP_NS, "t2": t2, "t3": t2}
+        return self.event("anchor", into_s + _ROUND_TRIP_NS / 10**9, **times, hub_clk="synced", mac=mac)
+
+
+def _events(
+    shift: _Shift, scans: list[Scan], badges: tuple[str, ...], chance: random.Random, begin_s: int
+) -> Iterator[bytes]:
+    """One boot's events in the order in which the station wrote them."""
+    yield shift.anchor(0.0)
+    now_s, anchored_s, operator = 1.0, 0.0, None
+    for scan in scans:
+        last_s, now_s = now_s, max(now_s + 4, scan.at_s - begin_s)
+        if now_s - anchored_s > ANCHOR_EVERY_S:
+            yield shift.anchor(now_s)
+            anchored_s, now_s = now_s, now_s + 1
+        if now_s - last_s > IDLE_S or operator is None:
+            operator = chance.choice(badges) if chance.random() < _BADGED else None
+            if operator is not None:
+                yield _read(shift, now_s, scan.stage, f"WIP:BADGE:{operator}", operator)
+                now_s += chance.uniform(1, 4)
+        for text in scan.texts[:-1]:
+            yield _read(shift, now_s, scan.stage, text, operator)
+            now_s += chance.uniform(1, 3)
+        says = {"action": scan.action, "qty_milli": scan.qty_milli, "reason": scan.reason, "to": scan.to}
+        yield _read(shift, now_s, scan.stage, scan.texts[-1], operator, **says)
+
+
+def _read(shift: _Shift, into_s: float, stage: str, text: str, operator: str | None, **says: Any) -> bytes:
+    scheme = "badge" if text.startswith("WIP:BADGE:") else "command" if text.startswith("WIP:") else "own"
+    reader = Reader("replay", f"replay-{stage}")
+    return shift.event(
+        "scan", into_s, raw=text.encode(), reader=reader, scheme=scheme, stage=stage, operator=operator, **says
+    )

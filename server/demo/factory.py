@@ -1,0 +1,101 @@
+"""The demo's factory: the sample shop folder, and beside it what only a demonstration needs to know of its floor.
+
+`config/demo/` is what an installer would write; its `floor.toml` says which station stands at which stages and how long
+work takes there. Both come from the installed package, so the demo runs from a wheel as well as from a checkout.
+"""
+
+import random
+import tomllib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, timedelta
+from importlib.resources import files
+from typing import Any
+
+from server.demo.days import SHIFT_S, work_s
+from server.demo.floor import Order, Stage
+from server.shop.entries import Entry
+from server.shop.reading import is_sheet
+
+SIGNS_OFF = ("mill", "test")  # where the operator also scans when the work is finished
+FIRST_NEW_ORDER = 2001
+_LAST_NUMBER = 999_999  # as many digits as the shop's pattern for an order has
+CUSTOMERS = ("Aqualine", "Brandt Rail", "Coldwave", "Ferrox Process", "Kestrel Marine", "Morita Pumps", "Tessier Doors")
+_SIZES = {"pcs": (12, 20, 30, 48, 60, 80, 120), "m": (40, 75, 90, 120)}
+
+
+@dataclass(frozen=True, slots=True)
+class Factory:
+    """The sheets of the shop folder by file name, and the floor: stations, the stages of each, the pace of each stage."""
+
+    sheets: Mapping[str, bytes]
+    stations: Mapping[str, tuple[str, ...]]
+    stages: Mapping[str, Stage]
+
+    @property
+    def benches(self) -> dict[str, str]:
+        """The station at which each stage is scanned."""
+        return {stage: station for station, stages in self.stations.items() for stage in stages}
+
+
+def sample_factory() -> Factory:
+    """The factory in `config/demo/`."""
+    folder = files("config") / "demo"
+    sheets = {path.name: path.read_bytes() for path in folder.iterdir() if path.is_file() and is_sheet(path.name)}
+    floor = tomllib.loads((folder / "floor.toml").read_text(encoding="utf-8"))
+    stations = {station["name"]: tuple(station["stages"]) for station in floor["station"]}
+    stages = {name: Stage(name, **pace, signs_off=name in SIGNS_OFF) for name, pace in floor["stage"].items()}
+    return Factory(sheets, stations, stages)
+
+
+def badges(entries: Sequence[Entry]) -> tuple[str, ...]:
+    """Everybody's badge."""
+    return tuple(entry.data["badge"] for entry in entries if entry.what == "person.define" and "badge" in entry.data)
+
+
+class Products:
+    """What the shop makes, as its definitions say: routing, unit and decimals of each product."""
+
+    def __init__(self, entries: Sequence[Entry]) -> None:
+        routings = {
+            entry.data["routing"]: tuple(operation["stage"] for operation in entry.data["operations"])
+            for entry in entries
+            if entry.what == "routing.define"
+        }
+        self._products = {entry.data["product"]: entry.data for entry in entries if entry.what == "product.define"}
+        self._stages = {name: routings[product["routing"]] for name, product in self._products.items()}
+
+    def order(self, data: Mapping[str, Any], start_s: float) -> Order:
+        """The work order that a release entry's fields describe."""
+        product = data["product"]
+        return Order(
+            data["order"],
+            self._stages[product],
+            data["qty_milli"],
+            start_s,
+            data.get("priority", 2),
+            10 ** (3 - self._products[product].get("decimals", 0)),
+            product,
+        )
+
+    def further_release(self, number: int, today: date, chance: random.Random) -> dict[str, Any]:
+        """The fields of a new order's release `today`: the `number`-th that the live floor takes in."""
+        product = chance.choice(sorted(self._products))
+        size = chance.choice(_SIZES[self._products[product]["unit"]])
+        order = FIRST_NEW_ORDER + (number - 1) % (_LAST_NUMBER - FIRST_NEW_ORDER)
+        data = {"order": f"WO-{order}", "product": product, "qty_milli": size * 1000}
+        due = today + timedelta(days=chance.randint(2, 9))
+        return data | {
+            "due": due.isoformat(),
+            "priority": chance.choice((1, 2, 2, 3)),
+            "customer": chance.choice(CUSTOMERS),
+        }
+
+
+def past_orders(entries: Sequence[Entry], products: Products, *, end_us: int, chance: random.Random) -> list[Order]:
+    """The shop folder's orders as the floor takes them: each is started a shift or so after its release."""
+    return [
+        products.order(entry.data, work_s(entry.holds_from_us or end_us, end_us) + chance.uniform(0.2, 1.4) * SHIFT_S)
+        for entry in entries
+        if entry.what == "order.release"
+    ]

@@ -1,0 +1,41 @@
+"""The database driver, used directly where a hundred thousand rows a second matter.
+
+SQLAlchemy builds every other statement of the hub. The two hot ones, appending to the ledger and writing projection rows,
+hand their rows to the driver's own `executemany` (docs/adr/0002-driver-executemany.md).
+"""
+
+from collections.abc import Sequence
+from functools import cache
+from typing import Any
+
+from sqlalchemy import Connection, Table
+
+
+def insert_many(connection: Connection, table: Table, rows: Sequence[tuple[Any, ...]], *columns: str) -> None:
+    """Insert `rows`, each with a value for each of `columns` (none named: all of the table's, in its order)."""
+    if rows:
+        names = columns or tuple(column.name for column in table.columns)
+        run_many(connection, insert_text(table.name, names, connection.dialect.paramstyle), rows)
+
+
+def run_many(connection: Connection, statement: str, rows: Sequence[tuple[Any, ...]]) -> None:
+    """Run one statement of the driver's own SQL for each of `rows`, inside the connection's transaction."""
+    raw = connection.connection.driver_connection
+    assert raw is not None  # a connection in a transaction has its driver's
+    cursor = raw.cursor()
+    try:
+        cursor.executemany(statement, rows)
+    finally:
+        cursor.close()
+
+
+@cache
+def insert_text(table: str, columns: tuple[str, ...], paramstyle: str) -> str:
+    """The INSERT of these columns with the driver's placeholders.
+
+    >>> insert_text("ledger", ("pos", "seq"), "qmark")
+    'INSERT INTO "ledger" ("pos", "seq") VALUES (?, ?)'
+    """
+    mark = "?" if paramstyle == "qmark" else "%s"
+    names = ", ".join(f'"{column}"' for column in columns)
+    return f'INSERT INTO "{table}" ({names}) VALUES ({", ".join([mark] * len(columns))})'  # noqa: S608  names of our tables

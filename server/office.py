@@ -1,0 +1,165 @@
+"""The office: what a command on this machine asks of a hub, whether it runs or not.
+
+On SQLite one process writes. While the hub runs, a command's wish goes to it over a local socket (`server.control`) and is
+done there; otherwise the command takes the lock and does it itself. Either way it is the same function.
+"""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import msgspec
+from sqlalchemy import select
+
+from server import clock, hublog, logs, people, schema, stations
+from server.entries import Entry, EntryRefused, Recorded, record_all
+from server.lock import HubRuns
+from server.opening import open_hub
+from server.roles import granted
+from server.store import Store, as_url
+
+
+class OfficeError(RuntimeError):
+    """The wish could not be granted; the message says what came, what was expected and what to do."""
+
+
+class Wish(msgspec.Struct):
+    """A named wish with its arguments, as it travels."""
+
+    name: str
+    arguments: dict[str, Any]
+
+
+class Reply(msgspec.Struct):
+    """What came of a wish: a value, or why not. `refused` holds an entry's came, expected and do."""
+
+    value: Any = None
+    error: str | None = None
+    refused: tuple[str, str, str] | None = None
+
+
+def perform(db: str, name: str, /, **arguments: Any) -> Any:
+    """Have the hub in this database do something, running or not.
+
+    Raises `OfficeError`, `EntryRefused`, `NoHub`, or `HubRuns` where another process holds the database and does not answer.
+    """
+    try:
+        store = open_hub(db)
+    except HubRuns as error:
+        from server.control import ask
+
+        path = as_url(db).database
+        assert path is not None
+        reply = ask(path, Wish(name, arguments))
+        if reply is None:
+            raise error from None
+    else:
+        try:
+            reply = grant(store, Wish(name, arguments))
+        finally:
+            store.close()
+    if reply.refused is not None:
+        raise EntryRefused(*reply.refused)
+    if reply.error is not None:
+        raise OfficeError(reply.error)
+    return reply.value
+
+
+def enter(db: str, entries: Sequence[Entry]) -> list[Recorded]:
+    """Write entries, all or none, in a hub that runs or not. Raises as `perform`."""
+    plain = [msgspec.to_builtins(entry) for entry in entries]
+    written = perform(db, "enter", entries=plain)
+    return [Recorded(bytes.fromhex(log), seq, pos) for log, seq, pos in written]
+
+
+def grant(store: Store, wish: Wish) -> Reply:
+    """Do what is wished, in this process."""
+    do = _WISHES.get(wish.name)
+    if do is None:
+        return Reply(error=f"Unknown wish {wish.name!r}. The running hub is of another version: restart it.")
+    try:
+        return Reply(do(store, **wish.arguments))
+    except EntryRefused as refused:
+        return Reply(refused=(refused.came, refused.expected, refused.do))
+    except (stations.StationError, people.PersonError) as error:
+        return Reply(error=str(error))
+    except (TypeError, ValueError) as error:
+        return Reply(error=f"{wish.name} with {sorted(wish.arguments)}: {error}. Look at its --help.")
+
+
+def _add_station(store: Store, name: str) -> str:
+    with store.write() as connection:
+        return stations.add(connection, name, clock.utc_us())
+
+
+def _revoke_station(store: Store, name: str) -> None:
+    with store.write() as connection:
+        stations.revoke(connection, name, clock.utc_us())
+
+
+def _add_token(store: Store, name: str | None, roles: str) -> str:
+    granted(roles)
+    with store.write() as connection:
+        return people.add_token(connection, name, roles, clock.utc_us())
+
+
+def _revoke_token(store: Store, name: str) -> None:
+    with store.write() as connection:
+        people.end_token(connection, name, clock.utc_us())
+
+
+def _add_person(store: Store, name: str, roles: str, password: str | None) -> str | None:
+    """Without a password: the secret of a sign-in link."""
+    with store.write() as connection:
+        person = people.add_person(connection, name, roles, password, clock.utc_us())
+        return None if password else people.make_link(connection, person, clock.utc_us())
+
+
+def _link_person(store: Store, name: str) -> str:
+    with store.write() as connection:
+        return people.make_link(connection, people.known_person(connection, name).id, clock.utc_us())
+
+
+def _set_password(store: Store, name: str, password: str) -> None:
+    with store.write() as connection:
+        people.set_password(connection, people.known_person(connection, name).id, password)
+
+
+def _end_person(store: Store, name: str) -> None:
+    with store.write() as connection:
+        people.end_person(connection, name, clock.utc_us())
+
+
+def _confirm_clock(store: Store) -> None:
+    with store.write() as connection:
+        hublog.confirm_clock(connection)
+
+
+def _enter(store: Store, entries: list[dict[str, Any]]) -> list[tuple[str, int, int]]:
+    written = record_all(store, [msgspec.convert(entry, Entry) for entry in entries])
+    return [(one.log_id.hex(), one.seq, one.pos) for one in written]
+
+
+def _backed_up(store: Store, epoch: int, pos: int) -> bool:
+    """A backup up to `pos` of this epoch was verified off this disk; False where the hub is of another epoch by now."""
+    with store.write() as connection:
+        hub = connection.execute(select(schema.hub)).one()
+        if hub.epoch != epoch:
+            return False
+        logs.move_durable(connection, pos)
+        connection.execute(schema.hub.update().values(backup_pos=max(pos, hub.backup_pos), backup_us=clock.utc_us()))
+    return True
+
+
+_WISHES: dict[str, Callable[..., Any]] = {
+    "station add": _add_station,
+    "station revoke": _revoke_station,
+    "token add": _add_token,
+    "token revoke": _revoke_token,
+    "user add": _add_person,
+    "user link": _link_person,
+    "user password": _set_password,
+    "user end": _end_person,
+    "clock confirm": _confirm_clock,
+    "enter": _enter,
+    "backed up": _backed_up,
+}

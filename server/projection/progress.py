@@ -1,0 +1,261 @@
+"""Progress: what one transaction of the projector does with the next rows of the ledger.
+
+Standing first (what counts at all), then time, then what the rows say of others (corrections, bindings, definitions), then
+what they are about, and last the items themselves. Rows projected before that mean something else now go the same way again.
+"""
+
+import time
+from collections.abc import Iterable
+from typing import Any
+
+from sqlalchemy import Connection, and_, bindparam, or_, select
+
+from server.driver import insert_many
+from server.projection.bindings import NOTHING, Bindings
+from server.projection.definitions import Definitions
+from server.projection.items import Items
+from server.projection.links import (
+    Corrections,
+    Facts,
+    Link,
+    delete_links,
+    insert_links,
+    links,
+    scanned_as,
+    scanned_codes,
+    stored_links,
+    verb_of,
+)  # fmt: skip
+from server.projection.releases import RELEASE, Orders
+from server.projection.settlement import Settlement
+from server.projection.tables import PROJECTED_POS, event_item, event_state, item, projection
+from server.projection.taken import Taken, after, again, state_rows
+from server.projection.timeline import Timeline
+from server.projection.work import dirty_codes, dirty_items
+from server.schema import hub, ledger
+from station.core.chain import anchor_mac, boot_bytes
+from station.core.resolve import Correction, Place
+from station.core.times import Key
+
+PATTERNS = "pattern.define"
+REFOLDED_TOGETHER = 10  # items read with one question
+
+
+class Progress:
+    """The projection so far, with what of it is kept in memory. After an error it is thrown away and read again."""
+
+    def __init__(self, connection: Connection) -> None:
+        stored = select(projection.c.v).where(projection.c.k == PROJECTED_POS)
+        self.pos = int(connection.execute(stored).scalar_one_or_none() or 0)
+        self._settlement = Settlement.load(connection)
+        self._timeline = Timeline(connection)
+        self._corrections = Corrections(connection)
+        self._definitions = Definitions(connection)
+        self._bindings = Bindings(connection)
+        self._bindings.use(self._definitions.of(PATTERNS))
+        self._orders = Orders()
+        self._facts = Facts(self._bindings, self._corrections, self._orders)
+        self._has_definitions = self._facts.has_definitions(connection)
+        self._items = Items(connection)
+        self._dirty, self._dirty_codes = dirty_items(connection), dirty_codes(connection)
+        self._key = seal_key(connection)
+
+    def take(self, connection: Connection, most: int) -> int:
+        """Project the next rows, at most `most`; how many there were."""
+        fresh = after(connection, self.pos, most)
+        if not fresh:
+            return 0
+        self.pos = fresh[-1].pos
+        for each in fresh:
+            check_seal(each, self._key)
+        flipped = self._flipped(connection, self._settlement.take(connection, fresh))
+        moved = self._timeline.take(connection, fresh, flipped)
+        insert_many(connection, event_state, state_rows(fresh))
+        revised = flipped + again(connection, moved.keys() - {each.pos for each in flipped})
+        self._revise(connection, revised, moved)
+        self._follow(connection, fresh, revised)
+        stored = projection.update().where(projection.c.k == PROJECTED_POS).values(v=self.pos)
+        if not connection.execute(stored).rowcount:
+            connection.execute(projection.insert().values(k=PROJECTED_POS, v=self.pos))
+        return len(fresh)
+
+    def link_again(self, connection: Connection, most: int, longest_s: float) -> bool:
+        """Link the events of some waiting codes again; False where none waits."""
+        end = time.monotonic() + longest_s
+        waiting = self._dirty_codes.first(most)
+        for code in waiting:
+            self._link_old(connection, again(connection, scanned_as(connection, code)))
+            self._dirty_codes.done(connection, [code])
+            if time.monotonic() > end:
+                break
+        return bool(waiting)
+
+    def fold_again(self, connection: Connection, most: int, longest_s: float) -> bool:
+        """Fold some waiting items from nothing; False where none waits."""
+        end = time.monotonic() + longest_s
+        waiting = self._dirty.first(most)
+        for start in range(0, len(waiting), REFOLDED_TOGETHER):
+            names = waiting[start : start + REFOLDED_TOGETHER]
+            fold_anew(connection, names, self._items, self._facts, self._definitions)
+            self._dirty.done(connection, names)
+            if time.monotonic() > end:
+                break
+        self._items.write(connection)
+        return bool(waiting)
+
+    def _flipped(self, connection: Connection, places: set[Place]) -> list[Taken]:
+        """The older rows at these places, with the standing that they have now."""
+        positions: set[int] = set()
+        for place in places:
+            at = and_(ledger.c.log_id == bytes.fromhex(place.log), ledger.c.seq == place.seq)
+            positions.update(connection.execute(select(ledger.c.pos).where(at, ledger.c.pos <= self.pos)).scalars())
+        found = again(connection, positions)
+        for each in found:
+            if each.status in ("ok", "void", "copy"):
+                each.status = self._settlement.standing(each.stored)
+        return found
+
+    def _revise(self, connection: Connection, revised: list[Taken], moved: dict[int, Key]) -> None:
+        for each in revised:
+            each.key = moved.get(each.pos, each.key)
+        if revised:
+            names = ("status", "key_us", "lo_us", "hi_us", "approx")
+            row = (
+                event_state.update()
+                .where(event_state.c.pos == bindparam("at"))
+                .values({n: bindparam(n) for n in names})
+            )
+            values = [dict(zip(names, (each.status, *each.key), strict=True)) | {"at": each.pos} for each in revised]
+            connection.execute(row, values)
+
+    def _follow(self, connection: Connection, fresh: list[Taken], revised: list[Taken]) -> None:
+        """Everything that hangs on standing and time."""
+        changed = self._corrections.take(connection, fresh + revised)
+        if changed:
+            done = {each.pos for each in fresh} | {each.pos for each in revised}
+            revised = revised + again(connection, _corrected_rows(connection, changed) - done)
+        rows = [(each, self._corrections.put(each)) for each in fresh + revised]
+        codes = self._bindings.take(connection, [(each, verb_of(each.event, put)) for each, put in rows if each.event])
+        defined = self._definitions.take(connection, fresh + revised)
+        if any(what == PATTERNS for what, _ in defined):
+            codes |= self._read_otherwise(connection)
+        self._dirty_codes.add(connection, codes, self.pos)
+        self._dirty.add(connection, self._definitions.who_asked(connection, defined), self.pos)
+        linked = [(each, links(each, put, self._bindings)) for each, put in rows[: len(fresh)]]
+        insert_links(connection, linked)
+        self._note_releases(connection, [link for _, found in linked for link in found], known=True)
+        self._link_old(connection, revised)
+        has_definitions = self._facts.has_definitions(connection)
+        if has_definitions != self._has_definitions:
+            self._has_definitions = has_definitions
+            self._dirty.add(connection, connection.execute(select(item.c.item)).scalars(), self.pos)
+        self._move(connection, linked)
+
+    def _read_otherwise(self, connection: Connection) -> set[str]:
+        """Take over the patterns; the codes scanned so far that they read in another way than before."""
+        codes = scanned_codes(connection)
+        before = {code: self._bindings.readings(code) for code in codes}
+        if not self._bindings.use(self._definitions.of(PATTERNS)):
+            return set()
+        return {code for code in codes if set(before[code]) | set(self._bindings.readings(code)) != {before[code][0]}}
+
+    def _note_releases(self, connection: Connection, found: Iterable[Link], *, known: bool) -> None:
+        """A release that came or went: whether the item is known changes for all of its past."""
+        released = {link.item for link in found if link.verb == RELEASE}
+        if released:
+            self._orders.changed(released)
+            self._items.load(connection, released)
+            past = {name for name in released if not known or self._items.get(connection, name).stored}
+            self._dirty.add(connection, past, self.pos)
+
+    def _link_old(self, connection: Connection, rows: list[Taken]) -> None:
+        """Link rows again that were projected before; the items they were and are about are folded anew."""
+        stored = stored_links(connection, [each.pos for each in rows])
+        new = [(each, links(each, self._corrections.put(each), self._bindings)) for each in rows]
+        changed = [(each, found) for each, found in new if set(found) != set(stored[each.pos])]
+        delete_links(connection, [each.pos for each, _ in changed])
+        insert_links(connection, changed)
+        moved = [link for each, found in changed for link in set(found) ^ set(stored[each.pos])]
+        self._note_releases(connection, moved, known=False)
+        about = {link.item for _, found in new for link in found}
+        about |= {link.item for found in stored.values() for link in found}
+        self._dirty.add(connection, about - {NOTHING}, self.pos)
+
+    def _move(self, connection: Connection, linked: list[tuple[Taken, list[Link]]]) -> None:
+        """Fold new facts onto their items, in their order; what comes too late for that makes its item dirty."""
+        late: set[str] = set()
+        names = {link.item for _, found in linked for link in found if link.item not in self._dirty} - {NOTHING}
+        self._facts.load(connection, names)
+        self._items.load(connection, names)
+        facts = [
+            (self._facts.of(connection, each, link.item), link.item)
+            for each, found in linked
+            for link in found
+            if link.item != NOTHING and link.item not in self._dirty
+        ]
+        facts.sort(key=lambda pair: pair[0].place)
+        catalogue = self._definitions.catalogue
+        for fact, name in facts:
+            if name in late:
+                continue
+            one = self._items.get(connection, name)
+            if fact.place <= one.state.last:
+                late.add(name)
+                continue
+            one.follow(fact, catalogue)
+            self._items.moved(one)
+        self._items.write(connection)
+        self._dirty.add(connection, late, self.pos)
+
+
+def fold_anew(
+    connection: Connection,
+    names: list[str],
+    items: Items,
+    facts: Facts,
+    definitions: Definitions,
+    source: Connection | None = None,
+) -> None:
+    """Fold items, each from all events that are linked to it. `source`: where the ledger is, if not beside the links."""
+    linked = select(event_item.c.item, event_item.c.pos).where(event_item.c.item.in_(names))
+    about: dict[str, list[int]] = {name: [] for name in names}
+    for name, pos in connection.execute(linked):
+        about[name].append(pos)
+    rows = {each.pos: each for each in again(connection, {pos for of in about.values() for pos in of}, source)}
+    facts.load(connection, names)
+    for name, positions in about.items():
+        items.anew(name, [facts.of(connection, rows[pos], name) for pos in positions], definitions.catalogue)
+
+
+def seal_key(connection: Connection) -> bytes | None:
+    """The key with which the hub seals anchors; None in a database without a hub."""
+    found = connection.execute(select(hub.c.mac_key)).scalar_one_or_none()
+    return None if found is None else bytes(found)
+
+
+def check_seal(each: Taken, key: bytes | None) -> None:
+    """An anchor whose times are not the hub's own counts for nothing."""
+    event = each.event
+    if event is None or event.kind != "anchor" or key is None:
+        return
+    sealed = None
+    if event.boot is not None and event.t2 is not None and event.t3 is not None:
+        log_id = bytes.fromhex(each.counted.log)
+        sealed = anchor_mac(key, log_id, boot_bytes(event.boot), event.t2, event.t3)
+    if sealed is None or sealed != event.mac:
+        each.status = each.read_as = "not_understood"
+
+
+def _corrected_rows(connection: Connection, changed: list[Correction]) -> set[int]:
+    """The rows that these corrections are about, where they count and where they stand."""
+    found: set[int] = set()
+    state: Any = event_state.c
+    for each in changed:
+        log_id = bytes.fromhex(each.log)
+        at = and_(state.at_log == log_id, state.at_seq.between(each.from_seq, each.to_seq))
+        found.update(connection.execute(select(state.pos).where(at)).scalars())
+        stored = and_(ledger.c.log_id == log_id, ledger.c.seq.between(each.from_seq, each.to_seq))
+        inside = or_(state.at_log != log_id, state.at_seq != state.seq)
+        sent_again = select(state.pos).join(ledger, ledger.c.pos == state.pos).where(stored, inside)
+        found.update(connection.execute(sent_again).scalars())
+    return found

@@ -1,0 +1,173 @@
+"""Settlement: which rows of the ledger count, as voids and second copies arrive in any order.
+
+Voids, closed periods and events sent again are few beside the scans, so what is known of them stays in memory; each takes
+some hundred bytes. What they mean is said by `station.core.resolve`; here it is asked again only for what a new row touches.
+"""
+
+from collections.abc import Iterable
+
+from sqlalchemy import Connection, and_, select
+
+from server.driver import insert_many
+from server.projection.own_tables import resent, void_mark
+from server.projection.tables import event_state
+from server.projection.taken import Taken
+from station.core.resolve import Counted, Place, first_copies, named_by_void, voided
+
+PERIOD = Place("", 0)  # in the place of a target: this row is a closed period
+
+
+class Settlement:
+    """What is void and what is a second copy, after the rows so far."""
+
+    def __init__(self) -> None:
+        self._named: dict[Place, Place] = {}  # void, where it is stored -> the place it names
+        self._periods: set[Place] = set()
+        self._copies: dict[Counted, dict[Place, None]] = {}  # sent again: where its copies are stored
+        self._at: dict[Place, set[Counted]] = {}  # a place -> what counts there and was sent again
+        self._own: dict[Counted, bool] = {}  # of what was sent again: whether the ledger has it at its own place too
+        self._counted: dict[Place, Counted] = {}  # where a copy is stored -> what it is
+        self._targets: dict[Place, Place] = {}  # void -> where its target is stored; voids that count
+        self._voiders: dict[Place, set[Place]] = {}
+        self._second: set[Place] = set()
+        self._void: set[Place] = set()
+
+    @classmethod
+    def load(cls, connection: Connection) -> "Settlement":
+        """As the tables have it."""
+        known = cls()
+        for _pos, log_id, seq, target_log, target_seq in connection.execute(select(void_mark)):
+            known._note(Place(log_id.hex(), seq), Place(target_log.hex(), target_seq))
+        for row in connection.execute(select(resent)):
+            counted = Counted(row.at_log.hex(), row.at_seq, row.at_hash.hex())
+            known._copy(Place(row.log_id.hex(), row.seq), counted)
+        for counted in known._copies:
+            known._own[counted] = _stands(connection, counted)
+        known._settle_all()
+        return known
+
+    def _note(self, void: Place, named: Place) -> None:
+        if named == PERIOD:
+            self._periods.add(void)
+        else:
+            self._named[void] = named
+
+    def _copy(self, stored: Place, counted: Counted) -> None:
+        self._copies.setdefault(counted, {})[stored] = None
+        self._at.setdefault(counted.place, set()).add(counted)
+        self._counted[stored] = counted
+
+    def take(self, connection: Connection, fresh: list[Taken]) -> set[Place]:
+        """Give each new row its status; the places of older rows whose standing changed."""
+        marks, copies = self._note_all(connection, fresh)
+        insert_many(connection, void_mark, [(each.pos, *_raw(each.stored), *_raw(named)) for each, named in marks])
+        rows = [(each.pos, *_raw(each.stored), *_raw(each.counted.place), _hash(each.counted)) for each in copies]
+        insert_many(connection, resent, rows)
+        changed: set[Place] = set()
+        if self._copies and any(each.counted in self._copies for each in fresh):
+            void, second = self._void, self._second
+            self._settle_all()
+            changed = (void ^ self._void) | (second ^ self._second)
+        elif marks:
+            changed = self._settle({each.stored for each, _ in marks})
+        for each in fresh:
+            if each.status == "ok":
+                each.status = self.standing(each.stored)
+        return changed - {each.stored for each in fresh}
+
+    def _note_all(self, connection: Connection, fresh: list[Taken]) -> tuple[list[tuple[Taken, Place]], list[Taken]]:
+        marks, copies = [], []
+        for each in fresh:
+            event = each.event
+            if each.counted.place != each.stored and each.status != "damaged":
+                self._copy(each.stored, each.counted)
+                copies.append(each)
+            if event is None or each.status != "ok":
+                continue
+            named = PERIOD if event.kind == "entry" and event.what == "period.close" else named_by_void(event)
+            if named is not None:
+                self._note(each.stored, named)
+                marks.append((each, named))
+        own = {each.counted for each in fresh if each.counted.place == each.stored and each.status != "damaged"}
+        for counted in {each.counted for each in copies} | (own & self._copies.keys()):
+            self._own[counted] = counted in own or self._own.get(counted) or _stands(connection, counted)
+        return marks, copies
+
+    def _second_copies(self) -> set[Place]:
+        held = []
+        for counted, stored in self._copies.items():
+            held += [(counted, place) for place in stored]
+            held += [(counted, counted.place)] if self._own.get(counted) else []
+        chosen = first_copies(held)
+        return {place for counted, place in held if chosen[counted] != place}
+
+    def standing(self, stored: Place) -> str:
+        """ok, void or copy, for a row that could be read."""
+        if stored in self._second:
+            return "copy"
+        return "void" if stored in self._void else "ok"
+
+    def _target(self, void: Place) -> Place:
+        """Where the event that a void means is stored; the place as named while nothing has arrived there."""
+        named = self._named[void]
+        here = self._counted.get(named)
+        identities = {here} if here else self._at.get(named, set())
+        found = [place for counted in identities for place in self._copies[counted]]
+        if not found:
+            return named
+        own = [counted.place for counted in identities if self._own.get(counted)]
+        # A clone's events stand at the same places as its twin's: a void that was sent again means its own log's copy.
+        same_log = [place for place in found if place.log == void.log]
+        candidates = [place for place in (same_log or own or found) if place not in self._second]
+        return min(candidates or [place for place in own + found if place not in self._second] or [named])
+
+    def _settle_all(self) -> None:
+        self._second = self._second_copies()
+        self._targets = {void: self._target(void) for void in self._named if void not in self._second}
+        self._voiders = {}
+        for void, target in self._targets.items():
+            self._voiders.setdefault(target, set()).add(void)
+        self._void = set(voided(self._targets, frozenset(self._periods)))
+
+    def _settle(self, marked: Iterable[Place]) -> set[Place]:
+        """Ask again only for the voids that hang together with new ones; the places whose standing changed."""
+        waiting = list(marked)
+        for void in waiting:
+            if void in self._named and void not in self._second:
+                self._targets[void] = target = self._target(void)
+                self._voiders.setdefault(target, set()).add(void)
+        together: set[Place] = set()
+        while waiting:
+            place = waiting.pop()
+            if place not in together:
+                together.add(place)
+                waiting += self._voiders.get(place, ())
+                waiting += [self._targets[place]] if place in self._targets else []
+        edges = {void: self._targets[void] for void in together if void in self._targets}
+        before, now = self._void & together, voided(edges, frozenset(self._periods & together))
+        self._void = (self._void - together) | now
+        return before ^ now
+
+
+def _raw(place: Place) -> tuple[bytes, int]:
+    return bytes.fromhex(place.log), place.seq
+
+
+def _hash(counted: Counted) -> bytes:
+    return bytes.fromhex(counted.hash)
+
+
+def _stands(connection: Connection, counted: Counted) -> bool:
+    """Whether this very event was projected from its own place, undamaged."""
+    at_log, row = bytes.fromhex(counted.log), event_state.c
+    own = select(row.pos).where(
+        and_(
+            row.at_log == at_log,
+            row.at_seq == counted.seq,
+            row.at_hash == _hash(counted),
+            row.log_id == at_log,
+            row.seq == counted.seq,
+            row.status != "damaged",
+        )
+    )
+    return connection.execute(own).first() is not None

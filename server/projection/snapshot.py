@@ -1,0 +1,49 @@
+"""The snapshot: what holds in the shop now, as stations keep it, to judge a scan by while the hub is out of reach."""
+
+from hashlib import sha256
+
+import msgspec
+from sqlalchemy import Connection, func, select
+
+from server.clock import utc_us
+from server.projection.bindings import NOTHING, Bindings
+from server.projection.definitions import read_row
+from server.projection.tables import binding, definition
+from station.core.catalogue import NAMED_BY, Catalogue
+from station.core.rules import ON_BY_DEFAULT
+
+VERSION_DIGITS = 16
+MOST_BINDINGS = 50_000  # the newest ones
+NOT_FOR_STATIONS = frozenset({"cost.set"})  # what things cost is nobody's business at a bench
+_LAST = "~"  # behind every log id
+_JSON = msgspec.json.Encoder(order="deterministic")
+
+
+def snapshot(connection: Connection, now_us: int | None = None) -> tuple[str, bytes]:
+    """(version, body). The body is JSON: definitions [{what, holds_from_us, data}], rules [name], bindings {code: item}.
+
+    Of each thing the one definition that holds at `now_us` (UTC us; None: by this machine's clock), costs left out; the
+    rules that are on. The same shop gives the same version and bytes.
+    """
+    at_us = utc_us() if now_us is None else now_us
+    catalogue = Catalogue(read_row(row) for row in connection.execute(select(definition)))
+    held = [
+        catalogue.at(what, name, at_us)
+        for what in sorted(NAMED_BY.keys() - NOT_FOR_STATIONS)
+        for name in catalogue.names(what)
+    ]
+    shown = [{"what": one.what, "holds_from_us": one.holds_from_us, "data": one.data} for one in held if one]
+    rules = [name for name, default in ON_BY_DEFAULT.items() if catalogue.rule_is_on(name, at_us, default)]
+    body = _JSON.encode({"definitions": shown, "rules": rules, "bindings": _bindings(connection, at_us)})
+    return sha256(body).hexdigest()[:VERSION_DIGITS], body
+
+
+def _bindings(connection: Connection, at_us: int) -> dict[str, str]:
+    """What the bound codes name now."""
+    known = Bindings(connection)
+    newest = select(binding.c.code).group_by(binding.c.code).order_by(func.max(binding.c.key_us).desc(), binding.c.code)
+    named = {
+        code: known.named(code, "text", (at_us, _LAST, 0))
+        for code in connection.execute(newest.limit(MOST_BINDINGS)).scalars()
+    }
+    return {code: found.item for code, found in named.items() if found.known and found.item != NOTHING}

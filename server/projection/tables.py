@@ -1,0 +1,202 @@
+"""The projection's tables: all of it can be thrown away and folded from the ledger again.
+
+Times `_us` are UTC microseconds, quantities `_milli` thousandths, `log_id` 16 raw bytes. Surrogate ids mean nothing outside
+one state of the database. `at_log`, `at_seq`: where an event counts, which for one sent again is its old place.
+"""
+
+from sqlalchemy import BigInteger, Boolean, Column, Index, LargeBinary, String, Table
+
+from server.projection.own_tables import OWN_TABLES, text, us
+from server.schema import Key, Serial, metadata
+
+event_state = Table(
+    "event_state",
+    metadata,
+    Column("pos", Serial, primary_key=True, autoincrement=False),
+    Column("log_id", LargeBinary, nullable=False),
+    Column("seq", BigInteger, nullable=False),
+    text("kind"),  # none: the bytes could not be read
+    text("status", nullable=False),  # ok, not_understood, future, damaged, void, copy
+    us("key_us", nullable=False),
+    us("lo_us", nullable=False),
+    us("hi_us", nullable=False),
+    Column("approx", Boolean, nullable=False),
+    Column("at_log", LargeBinary, nullable=False),
+    Column("at_seq", BigInteger, nullable=False),
+    Column("at_hash", LargeBinary, nullable=False),
+    text("boot"),
+    Column("mono_ns", BigInteger),
+    Index("event_state_at", "at_log", "at_seq"),
+)
+
+event_item = Table(
+    "event_item",
+    metadata,
+    Column("item", Key, primary_key=True),
+    us("key_us", nullable=False),  # when it acts: an entry's `holds_from_us`
+    Column("log_id", LargeBinary, primary_key=True),
+    Column("seq", BigInteger, primary_key=True, autoincrement=False),
+    Column("pos", BigInteger, primary_key=True, autoincrement=False),  # two branches of a fork count at one place
+    text("code"),  # what was scanned
+    text("verb", nullable=False),
+    Index("event_item_code", "code"),
+    Index("event_item_pos", "pos"),
+    sqlite_with_rowid=False,  # one tree less to write for every scan
+)
+
+item = Table(
+    "item",
+    metadata,
+    Column("item", Key, primary_key=True),
+    text("name"),
+    text("product"),
+    text("order_"),
+    text("routing"),
+    text("status", nullable=False),  # open, finished, closed
+    text("how"),
+    Column("known_qty", Boolean, nullable=False),
+    Column("ordered_milli", BigInteger, nullable=False),
+    Column("finished_milli", BigInteger, nullable=False),
+    Column("scrapped_milli", BigInteger, nullable=False),
+    Column("overrun_milli", BigInteger, nullable=False),
+    Column("adjusted_milli", BigInteger, nullable=False),
+    text("due"),
+    Column("priority", BigInteger),
+    text("customer"),
+    text("reference"),
+    us("released_us"),
+    us("started_us"),
+    us("finished_us"),
+    us("closed_us"),
+    us("last_key_us", nullable=False),
+    Column("last_log", LargeBinary, nullable=False),
+    Column("last_seq", BigInteger, nullable=False),
+    Column("state", LargeBinary, nullable=False),
+    Index("item_order", "order_"),
+    Index("item_product", "product"),
+    Index("item_open", "status", "due"),
+)
+
+parcel = Table(
+    "parcel",
+    metadata,
+    Column("id", Serial, primary_key=True, autoincrement=False),
+    text("item", nullable=False),
+    text("product"),
+    Column("operation", BigInteger),
+    text("stage"),
+    text("state", nullable=False),
+    text("held_from"),
+    text("carrier"),
+    text("station"),
+    text("work_centre"),
+    Column("qty_milli", BigInteger),  # none: nobody has said how many
+    us("since_us", nullable=False),
+    us("at_stage_since_us", nullable=False),
+    us("started_us"),
+    Column("entered", BigInteger),
+    Column("reached", BigInteger),
+    text("reason"),
+    text("operator"),
+    Column("approx", Boolean, nullable=False),
+    Index("parcel_item", "item"),
+    Index("parcel_stage", "stage", "state"),
+    Index("parcel_since", "since_us"),
+)
+
+visit = Table(
+    "visit",
+    metadata,
+    Column("id", Serial, primary_key=True, autoincrement=False),
+    text("item", nullable=False),
+    text("product"),
+    Column("operation", BigInteger),
+    text("stage"),
+    text("state", nullable=False),
+    text("station"),
+    text("operator"),
+    Column("qty_milli", BigInteger),
+    us("entered_us", nullable=False),
+    us("left_us", nullable=False),
+    text("went_to_stage"),
+    text("went_to_state", nullable=False),
+    Index("visit_item", "item"),
+    Index("visit_stage", "stage", "left_us"),
+    Index("visit_entered", "entered_us"),
+    Index("visit_left", "left_us"),
+)
+
+# Which visits stood open at the first moment of a UTC day (us // 86,400,000,000): a question about any past minute then
+# reads one day. A visit over more days than it is worth a row each has one row, of day LONG.
+open_at = Table(
+    "open_at",
+    metadata,
+    Column("day", BigInteger, primary_key=True, autoincrement=False),
+    Column("visit", BigInteger, primary_key=True, autoincrement=False),
+    Index("open_at_visit", "visit"),
+)
+
+finding = Table(
+    "finding",
+    metadata,
+    Column("id", Serial, primary_key=True, autoincrement=False),
+    text("item", nullable=False),
+    text("rule", nullable=False),
+    us("key_us", nullable=False),
+    Column("log_id", LargeBinary, nullable=False),
+    Column("seq", BigInteger, nullable=False),
+    text("stage"),
+    text("station", nullable=False),
+    Column("text", String, nullable=False),
+    Index("finding_item", "item"),
+    Index("finding_rule", "rule", "key_us"),
+)
+
+definition = Table(
+    "definition",
+    metadata,
+    Column("id", Serial, primary_key=True, autoincrement=False),  # the ledger's position
+    text("what", nullable=False),
+    text("name", nullable=False),
+    us("holds_from_us", nullable=False),
+    us("key_us", nullable=False),
+    Column("log_id", LargeBinary, nullable=False),
+    Column("seq", BigInteger, nullable=False),
+    Column("data", String, nullable=False),
+    Index("definition_name", "what", "name"),
+)
+
+binding = Table(
+    "binding",
+    metadata,
+    text("code", nullable=False),
+    text("item"),  # none: unbound from then on
+    text("as_", nullable=False),
+    Column("from_office", Boolean, nullable=False),  # an entry also tells what earlier scans meant
+    us("key_us", nullable=False),
+    Column("log_id", LargeBinary, nullable=False),
+    Column("seq", BigInteger, nullable=False),
+    Column("pos", Serial, primary_key=True, autoincrement=False),
+    Index("binding_code", "code"),
+)
+
+dirty = Table("dirty", metadata, Column("item", Key, primary_key=True), Column("since", BigInteger, nullable=False))
+
+projection = Table("projection", metadata, Column("k", Key, primary_key=True), Column("v", BigInteger, nullable=False))
+
+PROJECTED_POS = "projected_pos"  # the row of `projection` that says how far
+DAY_US = 86_400_000_000
+LONG = -1  # the day of a visit over more than MOST_DAYS days
+MOST_DAYS = 400
+
+TABLES = (
+    event_state, event_item, item, parcel, visit, open_at, finding, definition, binding, dirty, projection, *OWN_TABLES,
+)  # fmt: skip
+SURROGATES = {
+    "parcel": {"id"},
+    "visit": {"id"},
+    "finding": {"id"},
+    "open_at": {"visit"},
+    "dirty": {"since"},
+    "dirty_code": {"since"},
+}

@@ -1,0 +1,123 @@
+"""Rows of the ledger as the projector takes them: read, checked against their hash, with their time and standing."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from sqlalchemy import Connection, select
+
+from server.projection.tables import event_state
+from server.schema import ledger
+from station.core.chain import link
+from station.core.codes import canonical
+from station.core.event import Event
+from station.core.resolve import Counted, Place, read
+from station.core.times import Key, Stamp
+
+AT_ONCE = 500  # positions named in one statement
+COLUMNS = (ledger.c.pos, ledger.c.log_id, ledger.c.seq, ledger.c.bytes, ledger.c.prev, ledger.c.hash)
+
+
+@dataclass(slots=True)
+class Taken:
+    """One row of the ledger. `event`: the one to fold, None where nothing can be. `was`: its row in event_state, if any."""
+
+    pos: int
+    stored: Place
+    kind: str | None
+    read_as: str
+    event: Event | None
+    counted: Counted
+    stamp: Stamp  # its place in the order, and the clock that it read
+    status: str = ""
+    key: Key = field(default_factory=Key)
+    was: Any = None
+    code: str | None = None  # the canonical text of what was scanned, or typed in place of a scan
+
+    @property
+    def ok(self) -> bool:
+        """Whether it counts."""
+        return self.status == "ok"
+
+    @property
+    def places(self) -> set[Place]:
+        """Where it stands, and where it stood first."""
+        return {self.stored, self.counted.place}
+
+    @property
+    def recorded(self) -> tuple[int, str, int]:
+        """Its recorded order key."""
+        return (self.key.us, self.counted.log, self.counted.seq)
+
+
+def taken(row: Any) -> Taken:
+    """Read one row with the columns of COLUMNS."""
+    pos, log_id, seq, encoded, prev, event_hash = row[:6]
+    stored = Place(log_id.hex(), seq)
+    if link(prev, encoded) != event_hash:
+        counted = Counted(*stored, event_hash.hex())
+        return Taken(pos, stored, None, "damaged", None, counted, Stamp(*stored), "damaged")
+    found = read(stored.log, seq, event_hash.hex(), encoded)
+    kind = None if found.outer is None else found.outer.kind
+    counted, event = found.counted, found.event
+    if event is None:
+        return Taken(pos, stored, kind, found.status, None, counted, Stamp(counted.log, counted.seq), found.status)
+    stamp = Stamp(counted.log, counted.seq, event.boot, event.mono_ns)
+    return Taken(pos, stored, kind, found.status, event, counted, stamp, found.status, code=code_of(event))
+
+
+def code_of(event: Event) -> str | None:
+    """The canonical text of what was scanned, or typed in place of a scan; None where an event has no code."""
+    if event.kind == "scan":
+        return event.code or (canonical(event.raw) if event.raw else None)
+    if event.what == "checkin" and event.data is not None:
+        code = event.data.get("code")
+        return code if isinstance(code, str) and code else None
+    return None
+
+
+def after(connection: Connection, pos: int, limit: int) -> list[Taken]:
+    """The next rows behind a position, in the ledger's order."""
+    wanted = select(*COLUMNS).where(ledger.c.pos > pos).order_by(ledger.c.pos).limit(limit)
+    return [taken(row) for row in connection.execute(wanted)]
+
+
+def every(connection: Connection) -> Iterator[Taken]:
+    """The whole ledger, in its order, a few thousand rows in memory at a time."""
+    pos = 0
+    while rows := after(connection, pos, 5000):
+        yield from rows
+        pos = rows[-1].pos
+
+
+def again(connection: Connection, positions: Iterable[int], source: Connection | None = None) -> list[Taken]:
+    """Rows that were projected before, with the standing and the key that they have now, in the ledger's order.
+
+    `source`: where the ledger is, if not beside the projection.
+    """
+    found = []
+    wanted = sorted(positions)
+    for start in range(0, len(wanted), AT_ONCE):
+        some = wanted[start : start + AT_ONCE]
+        states = {row.pos: row for row in connection.execute(select(event_state).where(event_state.c.pos.in_(some)))}
+        rows = select(*COLUMNS).where(ledger.c.pos.in_(some)).order_by(ledger.c.pos)
+        for row in (source or connection).execute(rows):
+            one = taken(row)
+            one.was = was = states[one.pos]
+            one.status = was.status
+            one.key = Key(was.key_us, was.lo_us, was.hi_us, was.approx)
+            found.append(one)
+    return found
+
+
+def state_rows(rows: Sequence[Taken]) -> list[tuple[Any, ...]]:
+    """The rows of event_state, in the order of its columns."""
+    return [
+        (
+            each.pos, bytes.fromhex(each.stored.log), each.stored.seq, each.kind, each.status,
+            each.key.us, each.key.lo_us, each.key.hi_us, each.key.approx,
+            bytes.fromhex(each.counted.log), each.counted.seq, bytes.fromhex(each.counted.hash),
+            each.stamp.boot, each.stamp.mono_ns,
+        )
+        for each in rows
+    ]  # fmt: skip

@@ -1,0 +1,154 @@
+"""The timeline: the recorded key of every event, kept right as anchors, boots and logs arrive in any order.
+
+Most events stand behind the last one of their log, in a boot that has an anchor: their key is one sum. Only a first anchor,
+a boot behind one without, or an event in the middle of a log moves keys that were given before; then the logs concerned
+are reckoned again from there, until nothing changes any more. What a key is, `station.core.times` says.
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import Connection, and_, func, select
+
+from server.projection.boots import FOR_EVER, Boots, in_sequence
+from server.projection.tables import event_state
+from server.projection.taken import Taken
+from station.core.times import Clock, Key, Stamp, log_keys
+
+ROWS_AT_ONCE = 1000
+
+
+@dataclass(slots=True)
+class _Tail:
+    """The end of a log: its last sequence number, and the key there."""
+
+    seq: int
+    key: Key
+
+
+class Timeline:
+    """The ends of all logs, and the clocks of all boots."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._boots = Boots(connection)
+        self._tails: dict[str, _Tail | None] = {}
+
+    def take(self, connection: Connection, fresh: list[Taken], flipped: list[Taken]) -> dict[int, Key]:
+        """Give each new row its key; pos -> new key of the older rows that moved.
+
+        `flipped`: older anchors that are void now, or no longer.
+        """
+        by_log: dict[str, list[Taken]] = {}
+        for each in fresh:
+            by_log.setdefault(each.counted.log, []).append(each)
+        middle: dict[str, int] = {}
+        for log, new in by_log.items():
+            new.sort(key=in_sequence)
+            tail = self._tail(connection, log)
+            if tail is not None and new[0].counted.seq <= tail.seq:
+                middle[log] = new[0].counted.seq
+        spans = self._boots.take(connection, by_log, flipped, set(middle))
+        for log, seq in middle.items():
+            first, until = spans.get(log, (seq, seq))
+            spans[log] = (min(first, seq), max(until, by_log[log][-1].counted.seq))
+        moved: dict[int, Key] = {}
+        for log in {**by_log, **spans}:
+            if log in spans:
+                moved |= self._reckon_again(connection, log, by_log.get(log, []), *spans[log])
+            else:
+                self._append(connection, log, by_log[log])
+        return moved
+
+    def _append(self, connection: Connection, log: str, new: list[Taken]) -> None:
+        tail = self._tail(connection, log)
+        stamps = [each.stamp for each in new]
+        keys = log_keys(stamps, self._clocks(connection, stamps), tail.key if tail else None)
+        last = Key() if tail is None else tail.key
+        for each, (_, key) in zip(new, keys, strict=True):
+            each.key = key
+            last = max(last, key)
+        self._tails[log] = _Tail(new[-1].counted.seq, last)
+
+    def _clocks(self, connection: Connection, stamps: list[Stamp]) -> dict[str, Clock]:
+        return {
+            name: self._boots.clock(connection, name) for name in {each.boot for each in stamps} if name is not None
+        }
+
+    def _tail(self, connection: Connection, log: str) -> _Tail | None:
+        if log not in self._tails:
+            before = _before(connection, log, FOR_EVER)
+            self._tails[log] = None if before is None else _Tail(*before)
+        return self._tails[log]
+
+    def _reckon_again(
+        self, connection: Connection, log: str, new: list[Taken], from_seq: int, until: int
+    ) -> dict[int, Key]:
+        """Keys of a log from a place on, old rows and new ones together; those of the old ones that changed."""
+        if new:
+            from_seq, until = min(from_seq, new[0].counted.seq), max(until, new[-1].counted.seq)
+        moved: dict[int, Key] = {}
+        before = _before(connection, log, from_seq)
+        last = Key() if before is None else before[1]
+        seq = from_seq
+        while True:
+            old = _states(connection, log, seq)
+            full = len(old) >= ROWS_AT_ONCE
+            end = old[-1].at_seq if full else FOR_EVER
+            part = [each for each in new if seq <= each.counted.seq <= end]
+            mixed = sorted([*part, *old], key=_mixed_order)
+            stamps = [each.stamp if isinstance(each, Taken) else _stamp(log, each) for each in mixed]
+            same = True
+            keys = log_keys(stamps, self._clocks(connection, stamps), last)
+            for each, (_, key) in zip(mixed, keys, strict=True):
+                if isinstance(each, Taken):
+                    each.key, same = key, False
+                else:
+                    same = key == Key(each.key_us, each.lo_us, each.hi_us, each.approx)
+                    if not same:
+                        moved[each.pos] = key
+                last = max(last, key)
+            if not full or (same and end > until):
+                break
+            seq = end + 1
+        self._tails.pop(log, None)
+        if not full:
+            highest = max([*(each.at_seq for each in old), *(each.counted.seq for each in new)], default=None)
+            if highest is not None:
+                self._tails[log] = _Tail(highest, last)
+        return moved
+
+
+def _before(connection: Connection, log: str, seq: int) -> tuple[int, Key] | None:
+    """The last place of a log before `seq`, and the greatest key there."""
+    row = event_state.c
+    at_log = bytes.fromhex(log)
+    last = connection.execute(
+        select(func.max(row.at_seq)).where(and_(row.at_log == at_log, row.at_seq < seq))
+    ).scalar_one()
+    if last is None:
+        return None
+    wanted = select(row.key_us, row.lo_us, row.hi_us, row.approx).where(and_(row.at_log == at_log, row.at_seq == last))
+    return last, max(Key(*each) for each in connection.execute(wanted))
+
+
+def _states(connection: Connection, log: str, from_seq: int) -> list[Any]:
+    """The next rows of a log in sequence; a place with several rows is never cut in two."""
+    row = event_state.c
+    wanted = select(event_state).where(and_(row.at_log == bytes.fromhex(log), row.at_seq >= from_seq))
+    found = list(connection.execute(wanted.order_by(row.at_seq).limit(ROWS_AT_ONCE)))
+    if len(found) == ROWS_AT_ONCE:
+        last = found[-1].at_seq
+        whole = [each for each in found if each.at_seq < last]
+        there = select(event_state).where(and_(row.at_log == bytes.fromhex(log), row.at_seq == last))
+        found = [*whole, *connection.execute(there)]
+    return found
+
+
+def _stamp(log: str, row: Any) -> Stamp:
+    return Stamp(log, row.at_seq, row.boot, row.mono_ns)
+
+
+def _mixed_order(each: Any) -> tuple[int, str, int]:
+    if isinstance(each, Taken):
+        return in_sequence(each)
+    return (each.at_seq, each.boot or "", each.mono_ns or 0)

@@ -1,0 +1,31 @@
+"""Ages: how long things have stood somewhere, told in three figures.
+
+>>> ages([30_000_000, 0, 10_000_000], now_us=60_000_000)
+Ages(oldest_since_us=0, p50_s=50, max_s=60)
+"""
+
+from collections.abc import Iterable
+from typing import NamedTuple
+
+SECOND_US = 1_000_000
+
+
+class Ages(NamedTuple):
+    """Since when the oldest stands (UTC us), the median age and the greatest, in whole seconds; all None of nothing."""
+
+    oldest_since_us: int | None
+    p50_s: int | None
+    max_s: int | None
+
+
+def age_s(since_us: int, now_us: int) -> int:
+    """Whole seconds since a time; none before it."""
+    return max(now_us - since_us, 0) // SECOND_US
+
+
+def ages(since_us: Iterable[int | None], now_us: int) -> Ages:
+    """The ages of whatever has a beginning; the median of an even number is the lower of the two in the middle."""
+    known = sorted(each for each in since_us if each is not None)
+    if not known:
+        return Ages(None, None, None)
+    return Ages(known[0], age_s(known[len(known) // 2], now_us), age_s(known[0], now_us))

@@ -1,0 +1,108 @@
+"""Conditions of the stations: which of them is silent, holds scans back, has lost some, or does not know the time.
+
+>>> beat = {"seen_us": 0, "waiting": 0, "oldest_waiting_s": None, "tip_seq": 1204}
+>>> row = {"station": "weld-2", "revoked_us": None, "clone_us": None, "heartbeat": beat, "logs": []}
+>>> [each.sentence for each in of_stations([row], now_us=1_080_000_000)]
+['Station weld-2 has been silent for 18\\xa0min']
+"""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from server.reading.conditions import Condition, Named
+from server.tongue import duration
+
+SILENT_S = 120  # four heartbeats of a station that has no news
+QUEUE_OLD_S = 300  # a scan that is older is missing on these pages
+PRICELESS = 2**62  # nobody can say what lost scans cost: before everything that has a price
+
+
+def of_stations(rows: list[dict[str, Any]], now_us: int, estimated: Mapping[str, int] | None = None) -> list[Condition]:
+    """What needs somebody at the stations, of `server.stations.overview`.
+
+    `estimated`: of how many items in process a station's scans have no sure time.
+    """
+    present = [row for row in rows if row["revoked_us"] is None]
+    looks = (_logs, _clone, _silent, _queue)
+    found = [condition for row in present for look in looks for condition in look(row, now_us)]
+    return found + [condition for row in present for condition in _clock(row, (estimated or {}).get(row["station"], 0))]
+
+
+def _named(row: dict[str, Any]) -> tuple[str, Named]:
+    return "Station ", Named("station", row["station"], row["station"])
+
+
+def _logs(row: dict[str, Any], _now_us: int) -> Iterator[Condition]:
+    name = row["station"]
+    for log in row["logs"]:
+        for gap in log["gaps"]:
+            count = gap["to_seq"] - gap["from_seq"] + 1
+            span = f"scan {gap['from_seq']} is" if count == 1 else f"scans {gap['from_seq']} to {gap['to_seq']} are"
+            yield Condition(
+                "gap",
+                f"gap {log['log']} {gap['from_seq']}",
+                (*_named(row), f" has a gap: {span} missing here"),
+                "look at its journal before anything is pruned",
+                grave=True,
+                cost=PRICELESS,
+            )
+        if log["forks"]:
+            yield Condition(
+                "fork",
+                f"fork {log['log']}",
+                (*_named(row), f" wrote {log['forks']} numbers twice: it was restored or copied"),
+                f"both are kept; {name} goes on in a new log",
+                grave=True,
+                cost=PRICELESS,
+            )
+
+
+def _clone(row: dict[str, Any], now_us: int) -> Iterator[Condition]:
+    seen_us = row["clone_us"]
+    if seen_us is not None and now_us - seen_us < 86_400_000_000:
+        yield Condition(
+            "clone",
+            f"clone {row['station']}",
+            (*_named(row), " sent under another station's log"),
+            "a copied memory card? give it its own token",
+            grave=True,
+            cost=PRICELESS,
+        )
+
+
+def _silent(row: dict[str, Any], now_us: int) -> Iterator[Condition]:
+    beat = row["heartbeat"]
+    if beat is None:
+        return
+    age = (now_us - beat["seen_us"]) // 1_000_000
+    if age > SILENT_S:
+        safe = sum(log["accepted_thru"] for log in row["logs"])
+        yield Condition(
+            "silent",
+            f"silent {row['station']}",
+            (*_named(row), f" has been silent for {duration(age)}"),
+            f"its {safe:,} events up to then are safe here" if safe else "it keeps what it scans",
+        )
+
+
+def _queue(row: dict[str, Any], _now_us: int) -> Iterator[Condition]:
+    beat = row["heartbeat"]
+    if beat and beat["waiting"] and (beat["oldest_waiting_s"] or 0) > QUEUE_OLD_S:
+        yield Condition(
+            "queue",
+            f"queue {row['station']}",
+            (*_named(row), f" holds {beat['waiting']} scans back, the oldest for {duration(beat['oldest_waiting_s'])}"),
+            "these pages do not know them yet",
+        )
+
+
+def _clock(row: dict[str, Any], estimated: int) -> Iterator[Condition]:
+    """A station that had the time from nobody: its scans are in their order, but not at their hour."""
+    if estimated:
+        items = "1 item" if estimated == 1 else f"{estimated} items"
+        yield Condition(
+            "clock",
+            f"clock {row['station']}",
+            (*_named(row), f" had no time to go by when it scanned {items}"),
+            "ages marked ≈ are estimated",
+        )

@@ -1,0 +1,28 @@
+"""What a running hub has at hand: its configuration, its store, its bells and its counters."""
+
+from dataclasses import dataclass, field
+from typing import cast
+
+from flask import current_app
+
+from server.announce import Bell
+from server.api.counts import Counts
+from server.config import Config
+from server.store import Store
+
+_KEY = "wipline"
+
+
+@dataclass(frozen=True, slots=True)
+class Running:
+    """One hub in one process. `projected` rings when the projection has come further; closed, it ends the streams."""
+
+    config: Config
+    store: Store
+    projected: Bell = field(default_factory=Bell)
+    counts: Counts = field(default_factory=Counts)
+
+
+def running() -> Running:
+    """The hub of the request that is being answered."""
+    return cast("Running", current_app.extensions[_KEY])

@@ -1,0 +1,247 @@
+"""The hub's tables that are no projection: the ledger and what it stands on, who may do what, and what was last heard.
+
+The ledger is append-only by trigger. Everything that can be folded from it lives in `server.projection.tables`, on the same
+`metadata`. Times `_us` are UTC microseconds; hashes and ids are raw bytes.
+"""
+
+from typing import Any
+
+from sqlalchemy import (
+    DDL,
+    BigInteger,
+    Boolean,
+    Column,
+    ForeignKey,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    String,
+    Table,
+    UniqueConstraint,
+    event,
+)
+from sqlalchemy.schema import ExecutableDDLElement
+
+metadata = MetaData()
+
+# SQLite makes a row id only of INTEGER; PostgreSQL needs eight bytes.
+Serial = BigInteger().with_variant(Integer, "sqlite")
+# Text keys compare by code point on every engine.
+Key = String().with_variant(String(collation="C"), "postgresql")
+
+
+def _us(name: str, *, nullable: bool = False) -> Column[Any]:
+    return Column(name, BigInteger, nullable=nullable)
+
+
+hub = Table(
+    "hub",
+    metadata,
+    Column("one", Integer, primary_key=True),  # always 1: a database holds one hub
+    Column("hub_id", LargeBinary, nullable=False),
+    Column("epoch", BigInteger, nullable=False),
+    Column("head", LargeBinary, nullable=False),  # the chain after the last row of the ledger
+    Column("log_id", LargeBinary, nullable=False),  # the log of the hub's own entries in this epoch
+    Column("mac_key", LargeBinary, nullable=False),
+    Column("cookie_key", LargeBinary, nullable=False),
+    Column("inode", BigInteger),
+    Column("machine", String),
+    Column("anchor_boot", String),  # the last anchor in the hub's own log: boot id,
+    Column("anchor_ns", BigInteger),  # boottime,
+    _us("anchor_us", nullable=True),  # and UTC
+    Column("clock_doubt", Boolean, nullable=False),  # no anchors for anybody until a person confirms the clock
+    Column("backup_pos", BigInteger, nullable=False),  # verified off this disk up to here
+    _us("backup_us", nullable=True),
+)
+
+epoch = Table(
+    "epoch",
+    metadata,
+    Column("epoch", BigInteger, primary_key=True, autoincrement=False),
+    _us("since_us"),
+    Column("cause", String, nullable=False),
+    Column("pos", BigInteger, nullable=False),  # the ledger ended here when the epoch began
+    Column("high_pos", BigInteger),  # and had ended here before, as far as is known
+)
+
+# Closed periods: an entry may not hold from before the last one that is not open again.
+period = Table(
+    "period",
+    metadata,
+    Column("closed_us", BigInteger, primary_key=True, autoincrement=False),
+    Column("reopened", Boolean, nullable=False),
+)
+
+# Locked first by every append: a database's own sequence is not commit-ordered.
+counter = Table("counter", metadata, Column("name", Key, primary_key=True), Column("pos", BigInteger, nullable=False))
+
+station = Table(
+    "station",
+    metadata,
+    Column("id", Serial, primary_key=True),
+    Column("name", Key, nullable=False, unique=True),
+    _us("added_us"),
+    _us("revoked_us", nullable=True),
+)
+
+device = Table(
+    "device",
+    metadata,
+    Column("id", Serial, primary_key=True),
+    Column("station", ForeignKey("station.id"), nullable=False),
+    Column("token_hash", LargeBinary, nullable=False, unique=True),
+    Column("state", String, nullable=False),  # active, revoked
+    _us("added_us"),
+    _us("clone_us", nullable=True),  # last time that it used another device's log
+)
+
+log = Table(
+    "log",
+    metadata,
+    Column("log_id", LargeBinary, primary_key=True),
+    Column("device", ForeignKey("device.id")),  # none: the hub's own
+    Column("station", Key, nullable=False),
+    Column("parent", LargeBinary),
+    Column("accepted_thru", BigInteger, nullable=False),
+    Column("tip", LargeBinary, nullable=False),  # hash at accepted_thru; empty behind a gap: the next claim counts
+    Column("durable_thru", BigInteger, nullable=False),
+    Column("doubt_seq", BigInteger),  # this event's hash was asked again
+    Column("state", String, nullable=False),  # active, forked
+    Column("forks", Integer, nullable=False),
+    _us("opened_us"),
+    _us("seen_us"),
+)
+
+gap = Table(
+    "gap",
+    metadata,
+    Column("log_id", LargeBinary, primary_key=True),
+    Column("from_seq", BigInteger, primary_key=True, autoincrement=False),
+    Column("to_seq", BigInteger, nullable=False),
+    _us("seen_us"),
+)
+
+fork = Table(
+    "fork",
+    metadata,
+    Column("id", Serial, primary_key=True),
+    Column("log_id", LargeBinary, nullable=False),
+    Column("seq", BigInteger, nullable=False),
+    Column("bytes", LargeBinary, nullable=False),
+    Column("prev", LargeBinary, nullable=False),
+    Column("hash", LargeBinary, nullable=False),
+    Column("device", Integer),
+    _us("recv_us"),
+    UniqueConstraint("log_id", "seq", "hash"),
+)
+
+ledger = Table(
+    "ledger",
+    metadata,
+    Column("pos", Serial, primary_key=True, autoincrement=False),
+    Column("log_id", LargeBinary, nullable=False),
+    Column("seq", BigInteger, nullable=False),
+    Column("bytes", LargeBinary, nullable=False),
+    Column("prev", LargeBinary, nullable=False),
+    Column("hash", LargeBinary, nullable=False),
+    _us("recv_us"),
+    Column("chain", LargeBinary, nullable=False),
+    UniqueConstraint("log_id", "seq"),
+)
+
+# Events whose bytes do not give their claimed hash: kept as claimed, with what their bytes were when they came.
+damage = Table(
+    "damage",
+    metadata,
+    Column("log_id", LargeBinary, primary_key=True),
+    Column("seq", BigInteger, primary_key=True, autoincrement=False),
+    Column("sha256", LargeBinary, nullable=False),
+    _us("recv_us"),
+)
+
+heartbeat = Table(
+    "heartbeat",
+    metadata,
+    Column("station", Key, primary_key=True),  # the last one of each station
+    Column("log_id", LargeBinary),
+    _us("seen_us"),
+    Column("tip_seq", BigInteger),
+    Column("waiting", BigInteger),
+    Column("oldest_waiting_s", BigInteger),
+    Column("clock", String),
+    Column("sw", String),
+    Column("disk_free", BigInteger),
+    Column("boot", String),
+    Column("readers", String),  # JSON
+)
+
+person = Table(
+    "person",
+    metadata,
+    Column("id", Serial, primary_key=True),
+    Column("name", Key, nullable=False, unique=True),
+    Column("password", String),  # werkzeug's scrypt text; none: signs in by link only
+    Column("roles", String, nullable=False),  # words with a blank between
+    _us("added_us"),
+    _us("ended_us", nullable=True),
+)
+
+token = Table(
+    "token",
+    metadata,
+    Column("id", Serial, primary_key=True),
+    Column("name", Key, nullable=False, unique=True),
+    Column("token_hash", LargeBinary, nullable=False, unique=True),
+    Column("roles", String, nullable=False),
+    _us("added_us"),
+    _us("ended_us", nullable=True),
+)
+
+link = Table(
+    "link",
+    metadata,
+    Column("token_hash", LargeBinary, primary_key=True),
+    Column("person", ForeignKey("person.id")),  # none: for the first person of this hub
+    _us("expires_us"),
+    _us("used_us", nullable=True),
+)
+
+session = Table(
+    "session",
+    metadata,
+    Column("key_hash", LargeBinary, primary_key=True),
+    Column("person", ForeignKey("person.id")),
+    Column("token", ForeignKey("token.id")),  # a read link's session has a token and no person
+    _us("started_us"),
+    _us("used_us"),
+    _us("admin_us"),  # last use without a long pause: afterwards it administers no longer
+)
+
+attempt = Table(
+    "attempt",
+    metadata,
+    Column("who", Key, primary_key=True),  # "account NAME" or "address IP"
+    Column("failures", Integer, nullable=False),
+    _us("next_us"),  # before this, nobody looks at the password
+)
+
+Index("session_used", session.c.used_us)
+
+_APPEND_ONLY_SQLITE = """
+CREATE TRIGGER ledger_{what} BEFORE {what} ON ledger BEGIN
+  SELECT RAISE(ABORT, 'the ledger is append-only: a mistake is corrected by a new event');
+END
+"""
+_APPEND_ONLY_POSTGRESQL = """
+CREATE OR REPLACE FUNCTION ledger_append_only() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN RAISE EXCEPTION 'the ledger is append-only: a mistake is corrected by a new event'; END $$;
+CREATE TRIGGER ledger_append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON ledger EXECUTE FUNCTION ledger_append_only()
+"""
+for _dialect, _text in (
+    ("sqlite", _APPEND_ONLY_SQLITE.format(what="update")),
+    ("sqlite", _APPEND_ONLY_SQLITE.format(what="delete")),
+    ("postgresql", _APPEND_ONLY_POSTGRESQL),
+):
+    _trigger: ExecutableDDLElement = DDL(_text)  # type: ignore[no-untyped-call]  # SQLAlchemy's own
+    event.listen(ledger, "after_create", _trigger.execute_if(dialect=_dialect))

@@ -1,0 +1,41 @@
+"""One segment of an address that may hold any text: a code with slashes in it is one name, not a path.
+
+The server decodes %2F before it looks at the address, so the whole rest of the path is the segment.
+"""
+
+from urllib.parse import quote
+
+from flask import Blueprint
+from flask.blueprints import BlueprintSetupState
+from werkzeug.routing import BaseConverter
+
+
+class Segment(BaseConverter):
+    """Everything up to the end of the path, slashes at either end included."""
+
+    regex = ".+"
+    part_isolating = False
+
+
+def segments(blueprint: Blueprint) -> None:
+    """Let the routes of a blueprint say `<segment:name>`; call it before the first of them."""
+
+    def know(setup: BlueprintSetupState) -> None:
+        setup.app.url_map.converters.setdefault("segment", Segment)
+
+    blueprint.record(know)
+
+
+def item_url(item: str) -> str:
+    """The address of an item's page: its name percent-encoded in one segment, so that any text can be one.
+
+    >>> item_url("WO-1/2"), item_url("..")
+    ('/items/WO-1%2F2', '/items?code=..')
+    """
+    # A browser takes these two for steps in the path, however they are written.
+    return f"/items?code={item}" if item in (".", "..") else f"/items/{quote(item, safe='')}"
+
+
+def stage_url(stage: str) -> str:
+    """The address of a stage's page."""
+    return f"/stages?stage={stage}" if stage in (".", "..") else f"/stages/{quote(stage, safe='')}"

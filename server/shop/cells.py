@@ -1,0 +1,215 @@
+"""The cells of a shop folder: from the text an installer typed to exact integers, days and words.
+
+Quantities become thousandths of a unit, money millionths, durations seconds; nothing is rounded, a cell that says more
+than can be kept is refused. Each reader takes the text of one filled cell and raises `Unreadable` with what it expected.
+
+>>> quantity("2.5"), money("0.0425"), duration("4h"), yes_or_no("no")
+(2500, 42500, 14400, False)
+"""
+
+import re
+from collections.abc import Callable
+from datetime import date, timedelta
+from typing import Any, NamedTuple
+
+from station.core.event import MAX_QTY_MILLI
+
+Read = Callable[[str], Any]
+
+MAX_NAME = 64  # characters of a stage, product, order ... as it is scanned and typed
+MAX_TEXT = 200  # characters of a name that people read
+MAX_REGEX = 500  # characters of a pattern
+MAX_MICROS = 10**15  # a thousand million of the currency
+MAX_WHOLE = 10**6
+MAX_DAYS = 3_660  # ten years either way
+_SECONDS = {"s": 1, "min": 60, "h": 3_600, "d": 86_400, "w": 604_800}
+_DAYS = {"d": 1, "w": 7}
+
+
+class Unreadable(ValueError):
+    """A cell that says nothing we can keep: what was expected, and what to do."""
+
+    def __init__(self, expected: str, do: str) -> None:
+        super().__init__(expected, do)
+        self.expected, self.do = expected, do
+
+
+class Day(NamedTuple):
+    """A day as written: a calendar day, or so many days after the day of import (negative: before it)."""
+
+    on: date | None
+    after: int
+
+    @property
+    def is_relative(self) -> bool:
+        """Whether it means another day at each import."""
+        return self.on is None
+
+    def resolved(self, today: date) -> date:
+        """The calendar day it means where the import happens `today`.
+
+        >>> Day(None, 3).resolved(date(2026, 11, 29)).isoformat()
+        '2026-12-02'
+        """
+        return self.on or today + timedelta(days=self.after)
+
+
+def name(text: str) -> str:
+    """What people scan or type to mean one thing: at most 64 characters."""
+    return _bounded(text, MAX_NAME)
+
+
+def words(text: str) -> str:
+    """What people read: at most 200 characters."""
+    return _bounded(text, MAX_TEXT)
+
+
+def names(text: str) -> list[str]:
+    """Several names with blanks between them."""
+    return [name(each) for each in text.split()]
+
+
+def _bounded(text: str, limit: int) -> str:
+    if len(text) > limit:
+        msg = f"at most {limit} characters"
+        raise Unreadable(msg, f"shorten it by {len(text) - limit}")
+    return text
+
+
+def regex(text: str) -> str:
+    """A regular expression that Python compiles."""
+    _bounded(text, MAX_REGEX)
+    try:
+        re.compile(text)
+    except (re.error, OverflowError, RecursionError) as error:
+        msg = "a regular expression"
+        raise Unreadable(msg, f"mend it ({error})") from error
+    return text
+
+
+def decimal(text: str, places: int, most: int, like: str) -> int:
+    """A decimal number as an integer of its last place, exactly; a point, no sign, no grouping.
+
+    >>> decimal("1.25", 3, 10**12, "1.25")
+    1250
+    """
+    if re.fullmatch(r"[0-9]{1,3}(,[0-9]+)+(\.[0-9]+)?|[0-9]+,[0-9]+", text):
+        msg = f"a number such as {like}"
+        raise Unreadable(msg, "write a point before the decimals and nothing between thousands")
+    match = re.fullmatch(r"([0-9]{1,15})(?:\.([0-9]+))?", text)
+    if match is None:
+        msg = f"a number such as {like}"
+        raise Unreadable(msg, "write digits and at most one point, without sign or unit")
+    fraction = match[2] or ""
+    if len(fraction.rstrip("0")) > places:
+        msg = f"at most {places} decimals"
+        raise Unreadable(msg, "round it yourself: nothing is rounded here")
+    value = int(match[1] + fraction[:places].ljust(places, "0"))
+    if value > most:
+        msg = f"at most {str(most)[:-places]}"
+        raise Unreadable(msg, "look for a digit too many")
+    return value
+
+
+def quantity(text: str) -> int:
+    """Thousandths of a unit, more than none."""
+    value = decimal(text, 3, MAX_QTY_MILLI, "12.5")
+    if value == 0:
+        msg = "more than 0"
+        raise Unreadable(msg, "write the quantity, or take the line out")
+    return value
+
+
+def plain(qty_milli: int) -> str:
+    """Thousandths as the decimal on a card.
+
+    >>> plain(12_500), plain(40_000)
+    ('12.5', '40')
+    """
+    whole, rest = divmod(qty_milli, 1000)
+    return f"{whole}.{rest:03}".rstrip("0") if rest else str(whole)
+
+
+def money(text: str) -> int:
+    """Millionths of the currency, 0 allowed."""
+    return decimal(text, 6, MAX_MICROS, "12.50")
+
+
+def whole(text: str) -> int:
+    """A whole number, 0 to a million."""
+    if not re.fullmatch(r"[0-9]{1,9}", text) or int(text) > MAX_WHOLE:
+        msg = f"a whole number from 0 to {MAX_WHOLE}"
+        raise Unreadable(msg, "write digits only")
+    return int(text)
+
+
+def positive(text: str) -> int:
+    """A whole number, 1 to a million."""
+    value = whole(text)
+    if value == 0:
+        msg = f"a whole number from 1 to {MAX_WHOLE}"
+        raise Unreadable(msg, "write one, or leave the cell empty if it may be")
+    return value
+
+
+def decimals(text: str) -> int:
+    """How many decimals a product's quantity has: 0 to 3."""
+    return int(one_of("0", "1", "2", "3")(text))
+
+
+def yes_or_no(text: str) -> bool:
+    """Yes or no, spelled so."""
+    return one_of("yes", "no")(text) == "yes"
+
+
+def duration(text: str) -> int:
+    """Whole seconds, from a number with its unit.
+
+    >>> duration("90min")
+    5400
+    """
+    match = re.fullmatch(r"([0-9]{1,7})(s|min|h|d|w)", text)
+    if match is None or int(match[1]) == 0:
+        msg = "a time such as 90min, 4h or 2d"
+        raise Unreadable(msg, "write a whole number and one of s, min, h, d, w, without a blank")
+    return int(match[1]) * _SECONDS[match[2]]
+
+
+def day(text: str) -> Day:
+    """A calendar day (2026-11-25), or one counted from the day of import (+3d, -2d, +1w, +0d)."""
+    expected = "a day such as 2026-11-25, or +3d, -2d, +1w from the day of import"
+    match = re.fullmatch(r"([+-])([0-9]{1,4})([dw])", text)
+    if match is not None:
+        after = int(match[2]) * _DAYS[match[3]] * (-1 if match[1] == "-" else 1)
+        if abs(after) > MAX_DAYS:
+            msg = f"at most {MAX_DAYS} days from the day of import"
+            raise Unreadable(msg, "write a calendar day")
+        return Day(None, after)
+    if not re.fullmatch(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", text):
+        raise Unreadable(expected, "write year-month-day with two hyphens, or a sign, a number and d or w")
+    try:
+        return Day(date.fromisoformat(text), 0)
+    except ValueError as error:
+        raise Unreadable(expected, f"look at the calendar ({error})") from error
+
+
+def one_of(*choices: str) -> Callable[[str], str]:
+    """A reader for one of a few words."""
+
+    def read(text: str) -> str:
+        if text not in choices:
+            msg = f"one of {', '.join(choices)}"
+            raise Unreadable(msg, "write it in small letters, as listed")
+        return text
+
+    return read
+
+
+def some_of(*choices: str) -> Callable[[str], list[str]]:
+    """A reader for several of a few words, with blanks between them."""
+    one = one_of(*choices)
+
+    def read(text: str) -> list[str]:
+        return [one(each) for each in text.split()]
+
+    return read

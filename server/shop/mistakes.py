@@ -1,0 +1,56 @@
+"""A mistake in a shop folder: where it stands, what came, what was expected, what to do.
+
+>>> print(Mistake("orders.csv", 7, 4, "due", "'soon'", "a day such as 2026-11-25 or +3d", "write one"))
+orders.csv, line 7, column 4 (due): came 'soon', expected a day such as 2026-11-25 or +3d; write one.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+SHOWN_CHARACTERS = 60  # of a cell's text in a sentence
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Mistake:
+    """One thing to mend. `line` and `column` count from 1; 0 where the whole file or the whole line is meant."""
+
+    file: str
+    line: int
+    column: int
+    name: str
+    came: str
+    expected: str
+    do: str
+
+    def __str__(self) -> str:
+        """One sentence that begins with the place."""
+        place = self.file
+        if self.line:
+            place += f", line {self.line}"
+        if self.column:
+            place += f", column {self.column}"
+        if self.name:
+            place += f" ({self.name})"
+        return f"{place}: came {self.came}, expected {self.expected}; {self.do}."
+
+
+class ShopError(ValueError):
+    """A folder that cannot be imported; `mistakes` holds all of them, by file, line and column."""
+
+    def __init__(self, mistakes: Iterable[Mistake]) -> None:
+        self.mistakes = tuple(sorted(set(mistakes)))
+        count = len(self.mistakes)
+        head = "1 mistake" if count == 1 else f"{count} mistakes"
+        lines = "".join(f"\n  {mistake}" for mistake in self.mistakes)
+        super().__init__(f"{head} in the shop folder; nothing was imported.{lines}")
+
+
+def shown(text: str) -> str:
+    """A cell's text as a sentence may quote it: escaped, and cut where it is long.
+
+    >>> shown("a" + chr(7)), shown("")
+    ("'a\\\\x07'", 'an empty cell')
+    """
+    if not text:
+        return "an empty cell"
+    return repr(text if len(text) <= SHOWN_CHARACTERS else text[:SHOWN_CHARACTERS] + "…")

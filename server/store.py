@@ -1,0 +1,145 @@
+"""The store: the hub's one door to its database, with one writer on SQLite and any number of readers.
+
+`with store.write() as connection:` is one transaction, committed at the end of the block and flushed to the medium before
+the block returns. `with store.read() as connection:` sees one moment of the database and cannot write. All SQL that only
+SQLite knows stands in this file.
+"""
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url
+from sqlalchemy.pool import QueuePool
+
+from server.announce import Bell
+from server.highwater import HighWater
+from server.lock import Lock
+
+READERS = 48  # as many connections as the web server has threads, and some
+GROWN = "grown"  # where an append leaves (epoch, pos) for the end of its transaction
+
+# Per connection: the file remembers only journal_mode.
+_WRITER = (
+    "PRAGMA journal_mode = WAL",
+    # NORMAL may lose the last commits when the power goes; an acknowledgement is a promise.
+    "PRAGMA synchronous = FULL",
+    "PRAGMA foreign_keys = ON",
+    "PRAGMA mmap_size = 0",
+    "PRAGMA cell_size_check = ON",
+    "PRAGMA trusted_schema = OFF",
+    "PRAGMA busy_timeout = 10000",
+    "PRAGMA cache_size = -65536",
+    "PRAGMA journal_size_limit = 67108864",
+)
+_READER = (
+    "PRAGMA query_only = ON",
+    "PRAGMA mmap_size = 0",
+    "PRAGMA trusted_schema = OFF",
+    "PRAGMA busy_timeout = 10000",
+)
+
+
+def as_url(db: str | Path) -> URL:
+    """The database address of `--db` or hub.toml: a URL as it is, anything else the path of an SQLite file."""
+    text = str(db)
+    return make_url(text) if "://" in text else URL.create("sqlite", database=str(Path(text).absolute()))
+
+
+def _read_only(path: Path) -> URL:
+    return URL.create("sqlite", database=f"file:{quote(str(path))}", query={"mode": "ro", "uri": "true"})
+
+
+class Store:
+    """The hub's database, open. On SQLite it holds `<db>.lock` unless `writing` is False.
+
+    `lock` is one that this process or its parent holds already; the store then leaves it held. Raises `HubRuns` when
+    another process writes.
+    """
+
+    def __init__(self, db: str | Path, *, writing: bool = True, lock: Lock | None = None) -> None:
+        self.url = as_url(db)
+        self.path = Path(self.url.database or "") if self.url.get_backend_name() == "sqlite" else None
+        self.arrived = Bell()  # rings with the ledger's last position after each append
+        self._own_lock = Lock(self.path) if writing and lock is None and self.path is not None else None
+        self._high = HighWater(self.path) if writing and self.path is not None else None
+        self._one_writer = threading.Lock()
+        self._writer = self._engine(_WRITER, "BEGIN IMMEDIATE", pool_size=1) if writing else None
+        # Beside a running hub the file is opened read-only: a second process must not even checkpoint.
+        readable = self.url if writing or self.path is None else _read_only(self.path)
+        self._reader = self._engine(_READER, "BEGIN", pool_size=READERS, url=readable)
+
+    def _engine(self, pragmas: tuple[str, ...], begin: str, *, pool_size: int, url: URL | None = None) -> Engine:
+        if self.path is None:
+            return create_engine(self.url, pool_pre_ping=True)
+        engine = create_engine(
+            url or self.url,
+            poolclass=QueuePool,
+            pool_size=pool_size,
+            max_overflow=0,
+            # The driver's own idea of when a transaction begins is switched off; `begin` below says it.
+            connect_args={"check_same_thread": False, "isolation_level": None, "cached_statements": 256},
+        )
+
+        def prepare(raw: Any, _record: object) -> None:
+            for pragma in pragmas:
+                raw.execute(pragma).close()
+
+        def start(connection: Connection) -> None:
+            connection.exec_driver_sql(begin)
+
+        event.listen(engine, "connect", prepare)
+        event.listen(engine, "begin", start)
+        return engine
+
+    @contextmanager
+    def write(self) -> Iterator[Connection]:
+        """One writing transaction; on SQLite the only one of this process. Never nested: the inner would wait for ever."""
+        if self._writer is None:
+            msg = f"{self.url.render_as_string()} was opened for reading only."
+            raise RuntimeError(msg)
+        if self.path is None:
+            with self._writer.begin() as connection:
+                yield connection
+                grown = connection.info.pop(GROWN, None)
+        else:
+            with self._one_writer, self._writer.connect() as connection:
+                try:
+                    with connection.begin():
+                        yield connection
+                finally:
+                    # Also after a rollback: what it left there never happened.
+                    grown = connection.info.pop(GROWN, None)
+        if grown is not None:
+            self._announce(*grown)
+
+    @contextmanager
+    def read(self) -> Iterator[Connection]:
+        """One reading transaction: everything in it is seen as of one moment. Keep it short: it holds up the checkpoint."""
+        with self._reader.connect() as connection, connection.begin():
+            yield connection
+
+    def _announce(self, epoch: int, pos: int) -> None:
+        if self._high is not None:
+            self._high.write(epoch, pos)
+        self.arrived.ring(pos)
+
+    @property
+    def high_water(self) -> HighWater | None:
+        """How far the ledger had come, as kept beside the database; none on PostgreSQL or when only reading."""
+        return self._high
+
+    def close(self) -> None:
+        """Close every connection, and let go of the lock if the store took it itself."""
+        self.arrived.close()
+        self._reader.dispose()
+        if self._writer is not None:
+            self._writer.dispose()
+        if self._high is not None:
+            self._high.close()
+        if self._own_lock is not None:
+            self._own_lock.release()
+            self._own_lock = None

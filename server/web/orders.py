@@ -1,0 +1,62 @@
+"""Orders: late first, with what is done and where the rest is; and closing them, one or many."""
+
+from flask import Blueprint, flash, redirect, render_template, request
+from werkzeug.wrappers import Response
+
+from server import clock
+from server.api.errors import ApiError
+from server.auth import caller, needs, readers
+from server.entries import Entry
+from server.reading.definitions import catalogue
+from server.reading.orders import STATUSES, orders
+from server.reading.worth import Valuation
+from server.roles import Role
+from server.running import running
+from server.web.entering import enter
+from server.web.names import Names
+from server.web.wording import plural, tongue
+
+blueprint = Blueprint("orders", __name__)
+HOW = ("complete", "short", "cancelled")
+MOST_AT_ONCE = 500
+
+
+@blueprint.get("/orders")
+@readers
+def page() -> str:
+    """The orders of one status."""
+    status = request.args.get("status", "open")
+    if status not in STATUSES:
+        raise ApiError(400, f"status {status[:40]!r}", f"one of {', '.join(STATUSES)}", "Choose one on the page.")
+    now_us = clock.utc_us()
+    with running().store.read() as connection:
+        valuation = Valuation(catalogue(connection), now_us)
+        found = orders(connection, valuation, status)
+    today = tongue().today(now_us)
+    return render_template(
+        "orders.html",
+        page="orders",
+        now_us=now_us,
+        today=today,
+        status=status,
+        orders=found,
+        late=sum(each.is_late(today) for each in found),
+        due_today=sum(each.due == today for each in found),
+        **Names(valuation.catalogue, now_us).for_templates(),
+    )
+
+
+@blueprint.post("/orders/close")
+@needs(Role.SUPERVISE)
+def close() -> Response:
+    """Close the chosen orders, all of them or none."""
+    chosen = list(dict.fromkeys(filter(None, request.form.getlist("order"))))
+    how, status = request.form.get("how", ""), request.form.get("status", "open")
+    word, words = tongue().order_word, tongue().orders_word
+    if how not in HOW:
+        raise ApiError(400, f"how {how[:40]!r}", f"one of {', '.join(HOW)}", "Choose one on the page.")
+    if not 1 <= len(chosen) <= MOST_AT_ONCE:
+        raise ApiError(400, plural(len(chosen), word, words), f"1 to {MOST_AT_ONCE}", "Tick those to be closed.")
+    enter([Entry("order.close", {"order": order, "how": how}, caller().name) for order in chosen])
+    flash(f"{plural(len(chosen), word, words)} closed as {how}.")
+    return redirect(f"/orders?status={status}" if status in STATUSES else "/orders")

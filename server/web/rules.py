@@ -1,0 +1,39 @@
+"""Rules: a person turns each on or off, and sees first how many scans of last week it would have flagged."""
+
+from flask import Blueprint, flash, redirect, render_template, request
+from werkzeug.wrappers import Response
+
+from server import clock
+from server.api.errors import ApiError
+from server.auth import caller, needs, readers
+from server.entries import Entry
+from server.reading.definitions import catalogue
+from server.reading.rules import rules
+from server.roles import needed_for
+from server.running import running
+from server.web.entering import enter
+from station.core.rules import ON_BY_DEFAULT
+
+blueprint = Blueprint("rules", __name__)
+
+
+@blueprint.get("/rules")
+@readers
+def page() -> str:
+    """Every rule with its figure."""
+    now_us = clock.utc_us()
+    with running().store.read() as connection:
+        found = rules(connection, catalogue(connection), now_us)
+    return render_template("rules.html", page="rules", now_us=now_us, rules=found)
+
+
+@blueprint.post("/rules")
+@needs(needed_for("rule.define"))
+def turn() -> Response:
+    """Turn one rule on or off, from now on."""
+    rule, on = request.form.get("rule", ""), bool(request.form.get("on"))
+    if rule not in ON_BY_DEFAULT:
+        raise ApiError(400, f"the rule {rule[:40]!r}", f"one of {', '.join(ON_BY_DEFAULT)}", "Choose one on the page.")
+    enter([Entry("rule.define", {"rule": rule, "on": on}, caller().name)])
+    flash(f"{rule} is {'on' if on else 'off'}.")
+    return redirect("/rules")

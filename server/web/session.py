@@ -1,0 +1,116 @@
+"""Coming in and going out: signing in with a password or a link, the first person, a read link, signing out."""
+
+from typing import Any
+from urllib.parse import urlsplit
+
+from flask import Blueprint, redirect, render_template, request, session, url_for
+from flask_login import login_user, logout_user
+from werkzeug.wrappers import Response
+
+from server import clock, people
+from server.auth import Visitor, anybody
+from server.roles import Role
+from server.running import running
+
+blueprint = Blueprint("session", __name__)
+Page = str | tuple[str, int] | tuple[str, int, dict[str, str]] | Response
+
+
+@blueprint.route("/sign-in", methods=["GET", "POST"])
+@anybody
+def sign_in() -> Page:
+    """The page with name and password; a wrong one makes the next try wait."""
+    store, now_us = running().store, clock.utc_us()
+    with store.read() as connection:
+        nobody_yet = not people.anyone(connection)
+    if request.method == "GET":
+        return render_template("sign_in.html", trouble=None, nobody_yet=nobody_yet)
+    name, password = request.form.get("name", "").strip(), request.form.get("password", "")
+    address = request.remote_addr or ""
+    with store.read() as connection:
+        wait_s = people.wait_before_try(connection, name, address, now_us)
+        person = people.person_named(connection, name)
+    if wait_s:
+        trouble = f"Too many wrong passwords. Wait {wait_s} seconds, then try again."
+        page = render_template("sign_in.html", trouble=trouble, nobody_yet=nobody_yet)
+        return page, 429, {"Retry-After": str(wait_s)}
+    right = people.password_fits(person, password)  # outside of any transaction: it takes a tenth of a second
+    with store.write() as connection:
+        people.note_try(connection, name, address, now_us, right=right)
+        key = people.start_session(connection, now_us, person=person.id) if right else None
+    if key is None:
+        trouble = "Name and password do not belong together. Check both, or ask for a sign-in link."
+        return render_template("sign_in.html", trouble=trouble, nobody_yet=nobody_yet), 401
+    return _come_in(key, _own(request.args.get("next", "")))
+
+
+@blueprint.route("/sign-in/<secret>", methods=["GET", "POST"])
+@anybody
+def link(secret: str) -> Page:
+    """A sign-in link: nothing is spent by looking at it; the button on the page spends it."""
+    store, now_us = running().store, clock.utc_us()
+    with store.read() as connection:
+        row = people.link_row(connection, secret, now_us)
+    if row is None:
+        return render_template("link_over.html"), 410
+    if request.method == "GET":
+        return render_template("link.html", first=row.person is None, trouble=None)
+    try:
+        with store.write() as connection:
+            person = row.person if row.person is not None else _first_person(connection, now_us)
+            if not people.use_link(connection, secret, now_us):
+                return render_template("link_over.html"), 410
+            key = people.start_session(connection, now_us, person=person)
+    except people.PersonError as error:
+        return render_template("link.html", first=True, trouble=str(error)), 400
+    return _come_in(key, "/")
+
+
+@blueprint.route("/read/<token>", methods=["GET", "POST"])
+@anybody
+def read_link(token: str) -> Page:
+    """A read link: whoever holds it may look, on this browser, until its token is revoked."""
+    store, now_us = running().store, clock.utc_us()
+    with store.read() as connection:
+        row = people.token_row(connection, token)
+    if row is None or row.roles != str(Role.VIEW):
+        return render_template("link_over.html"), 410
+    if request.method == "GET":
+        return render_template("link.html", first=False, trouble=None)
+    with store.write() as connection:
+        key = people.start_session(connection, now_us, token=row.id)
+    return _come_in(key, "/")
+
+
+@blueprint.post("/sign-out")
+@anybody
+def sign_out() -> Page:
+    """End the session, here and on the hub."""
+    key = session.get("_user_id")
+    if key:
+        with running().store.write() as connection:
+            people.end_session(connection, key)
+    logout_user()
+    session.clear()
+    return redirect("/")
+
+
+def _first_person(connection: Any, now_us: int) -> int:
+    if people.anyone(connection):
+        msg = "Somebody was quicker: there is a first person already. Ask them for a sign-in link."
+        raise people.PersonError(msg)
+    name, password = request.form.get("name", "").strip(), request.form.get("password", "")
+    return people.add_person(connection, name, str(Role.ADMINISTER), password, now_us)
+
+
+def _come_in(key: str, target: str) -> Response:
+    session.clear()  # a new session: nothing that was there before the sign-in stays
+    login_user(Visitor(key))
+    return redirect(target or url_for("session.sign_in"))
+
+
+def _own(target: str) -> str:
+    """A path of this hub to go back to; anything else leads to the first page."""
+    parts = urlsplit(target)
+    own = not parts.scheme and not parts.netloc and target.startswith("/") and not target.startswith(("//", "/\\"))
+    return target if own else "/"

@@ -1,0 +1,51 @@
+"""A stage: what to run next, what is on hold and why, and what arrives next."""
+
+from flask import Blueprint, render_template, request
+
+from server import clock
+from server.api.errors import ApiError
+from server.auth import readers
+from server.reading.floor import floor_now
+from server.reading.stage import stage_now
+from server.running import running
+from server.segment import segments
+from server.tongue import due_day
+from server.web.names import Names
+from server.web.strip import strip
+from server.web.wording import tongue
+from station.core.routing import Stage
+
+blueprint = Blueprint("stage", __name__)
+segments(blueprint)
+
+
+@blueprint.get("/stages/<segment:stage>", merge_slashes=False)
+@blueprint.get("/stages", defaults={"stage": None})
+@readers
+def page(stage: str | None) -> str:
+    """The page of one stage."""
+    stage = request.args.get("stage", "") if stage is None else stage
+    now_us = clock.utc_us()
+    with running().store.read() as connection:
+        floor = floor_now(connection, tongue(), now_us)
+    names = Names(floor.valuation.catalogue, now_us)
+    lists = stage_now(floor.stands, stage, floor.valuation)
+    known = floor.valuation.catalogue.stage(stage, now_us)
+    if known is None and not (lists.run_next or lists.held):
+        raise ApiError(404, f"the stage {stage!r}", "one where work stands or may stand", "Open it from the board.")
+    tile = next((each for each in floor.line.tiles if each.stage.stage == stage), None)
+    longest_s = max((tile.ages.max_s or 1) if tile else 1, 1)
+    return render_template(
+        "stage.html",
+        page="board",
+        now_us=now_us,
+        today=tongue().today(now_us),
+        name=names.stage(stage),
+        stage=known or Stage(stage),
+        tile=tile,
+        strip=strip(tile.ticks, tile.stage.target_s, longest_s)._replace(width=1.2) if tile else None,
+        lists=lists,
+        valuation=floor.valuation,
+        due_day=due_day,
+        **names.for_templates(),
+    )

@@ -1,0 +1,76 @@
+"""Stations: when each was last heard, what it still holds, whether anything is missing, and what is plugged into it."""
+
+from typing import Any
+from urllib.parse import quote
+
+import msgspec
+from flask import Blueprint, render_template
+
+from server import clock
+from server import stations as known
+from server.auth import readers
+from server.reading.station_conditions import SILENT_S
+from server.running import running
+
+blueprint = Blueprint("stations", __name__)
+CLOCKS = {"synced": "set by the network", "holdover": "runs by itself", "never": "set by nobody but this hub"}
+
+
+@blueprint.get("/stations")
+@readers
+def page() -> str:
+    """Every station, by name; those that may no longer send come last."""
+    now_us = clock.utc_us()
+    with running().store.read() as connection:
+        rows = known.overview(connection)
+    shown = sorted((_row(row, now_us) for row in rows), key=lambda row: (row["revoked"], row["station"]))
+    return render_template("stations.html", page="stations", now_us=now_us, stations=shown, CLOCKS=CLOCKS)
+
+
+def _row(row: dict[str, Any], now_us: int) -> dict[str, Any]:
+    beat = row["heartbeat"] or {}
+    logs = row["logs"]
+    seen = [at for at in (beat.get("seen_us"), *(log["seen_us"] for log in logs)) if at is not None]
+    seen_us = max(seen, default=None)
+    gaps = [gap for log in logs for gap in log["gaps"]]
+    waiting = beat.get("waiting")
+    return {
+        "station": row["station"],
+        "anchor": quote(row["station"], safe=""),
+        "revoked": row["revoked_us"] is not None,
+        "seen_us": seen_us,
+        "silent": seen_us is not None and now_us - seen_us > SILENT_S * 1_000_000,
+        "waiting": waiting,
+        "oldest_s": beat.get("oldest_waiting_s") if waiting else None,
+        "gaps": len(gaps),
+        "missing": sum(gap["to_seq"] - gap["from_seq"] + 1 for gap in gaps),
+        "forks": sum(log["forks"] for log in logs),
+        "accepted": sum(log["accepted_thru"] for log in logs),
+        "clock": beat.get("clock"),
+        "sw": beat.get("sw"),
+        "readers": readers_of(beat.get("readers")),
+        "mark": f"{waiting} {len(gaps)}",
+    }
+
+
+def readers_of(text: str | None) -> list[dict[str, Any]]:
+    """A heartbeat's readers as the page shows them: what each is called, and whether it is in trouble.
+
+    >>> readers_of('[{"kind": "keyboard", "id": "usb-05e0-1200-SN77", "state": "ready"}]')
+    [{'text': 'keyboard usb-05e0-1200-SN77', 'trouble': False}]
+    """
+    try:
+        found = msgspec.json.decode(text or "[]")
+    except msgspec.DecodeError:
+        return []
+    return [_reader(each) for each in found] if isinstance(found, list) else []
+
+
+def _reader(each: Any) -> dict[str, Any]:
+    if not isinstance(each, dict):
+        return {"text": str(each), "trouble": False}
+    state = str(each.get("state") or "ready")
+    kind, identity = str(each.get("kind", "")), str(each.get("id", ""))
+    name = identity if identity.startswith(kind) else f"{kind} {identity}".strip()
+    ready = state == "ready"
+    return {"text": name if ready else f"{name} {state}", "trouble": not ready}

@@ -1,0 +1,26 @@
+"""Small help with words in messages: the nearest known one, and a time that a person reads.
+
+>>> nearest("order.relaese", ["order.release", "note"])
+'Did you mean order.release?'
+>>> utc_text(1_790_000_000_000_000)
+'2026-09-21 14:13:20 UTC'
+"""
+
+from collections.abc import Iterable
+from datetime import UTC, datetime
+from difflib import get_close_matches
+
+
+def nearest(word: str, known: Iterable[str]) -> str:
+    """`Did you mean …?` for a word that nobody knows, or all the words that are known."""
+    words = sorted(known)
+    close = get_close_matches(word, words, n=1)
+    return f"Did you mean {close[0]}?" if close else f"Known are: {', '.join(words)}."
+
+
+def utc_text(at_us: int) -> str:
+    """UTC us since 1970 to the second; a time that no calendar has stays a number."""
+    try:
+        return datetime.fromtimestamp(at_us / 1_000_000, UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
+    except (ValueError, OverflowError, OSError):
+        return f"{at_us} us since 1970"

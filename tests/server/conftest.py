@@ -1,0 +1,172 @@
+"""The hub in a test: a store with a new hub in it, an application around it, and logs as a station writes them."""
+
+import base64
+import itertools
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+from flask import Flask
+from flask.testing import FlaskClient
+
+from server import clock, logs, people, stations
+from server.app import create_app
+from server.config import Config
+from server.ledger import Appended, Batch, Refused, append
+from server.opening import initialise, settle
+from server.store import Store
+from station.core.chain import genesis, link
+
+NOW_US = 1_790_000_000_000_000
+
+
+@dataclass
+class ALog:
+    """A station's log: `write` adds an event, `batch` is what would be sent."""
+
+    log_id: bytes = bytes(range(16))
+    events: list[bytes] = field(default_factory=list)
+    hashes: list[bytes] = field(default_factory=list)
+
+    def write(self, *texts: str) -> "ALog":
+        for text in texts:
+            encoded = b'{"v":1,"kind":"scan","station":"saw-1","sw":"t","raw":"%s"}' % base64.b64encode(text.encode())
+            self.hashes.append(link(self.hash_at(len(self.events)), encoded))
+            self.events.append(encoded)
+        return self
+
+    def hash_at(self, seq: int) -> bytes:
+        return self.hashes[seq - 1] if seq else genesis(self.log_id)
+
+    def batch(self, first: int = 1, last: int | None = None) -> Batch:
+        last = len(self.events) if last is None else last
+        return Batch(self.log_id, first, self.hash_at(first - 1), self.hash_at(last), self.events[first - 1 : last])
+
+    def body(self, first: int = 1, last: int | None = None, **changes: Any) -> dict[str, Any]:
+        batch = self.batch(first, last)
+        plain = {
+            "from_seq": batch.from_seq,
+            "prev": batch.prev.hex(),
+            "tip": batch.tip.hex(),
+            "events": [base64.b64encode(event).decode() for event in batch.events],
+        }
+        return {**plain, **changes}
+
+    def forked(self, at: int) -> "ALog":
+        """A copy of the log that went on by itself behind `at`."""
+        return ALog(self.log_id, self.events[:at], self.hashes[:at])
+
+
+@pytest.fixture(scope="session")
+def new_hub(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The database of a new hub, made once: copied it is there at once."""
+    path = tmp_path_factory.mktemp("new") / "hub.db"
+    made = Store(path)
+    initialise(made)
+    made.close()
+    return path
+
+
+@pytest.fixture
+def store(tmp_path: Path, new_hub: Path) -> Iterator[Store]:
+    """A new hub's store."""
+    path = tmp_path / "hub.db"
+    path.touch(0o600)
+    path.write_bytes(new_hub.read_bytes())
+    opened = Store(path)
+    settle(opened)
+    yield opened
+    opened.close()
+
+
+@pytest.fixture
+def a_log() -> ALog:
+    """A log in which four events stand."""
+    return ALog().write("one", "two", "three", "four")
+
+
+@pytest.fixture
+def take(store: Store) -> Callable[..., Appended | Refused]:
+    """Append a batch as the hub does, with the log's row made where it is new."""
+
+    def taken(batch: Batch) -> Appended | Refused:
+        with store.write() as connection:
+            logs.log_of(connection, batch.log_id, device=None, station="saw-1", now_us=NOW_US)
+            return append(connection, batch, recv_us=NOW_US)
+
+    return taken
+
+
+@dataclass
+class Desk:
+    """A hub's application with everything that may knock at it: tokens, people, nobody."""
+
+    app: Flask
+    store: Store
+    config: Config
+    _numbers: Iterator[int] = field(default_factory=itertools.count)
+
+    def station(self, name: str = "saw-1") -> dict[str, str]:
+        with self.store.write() as connection:
+            return bearer(stations.add(connection, name, clock.utc_us()))
+
+    def token(self, roles: str) -> dict[str, str]:
+        with self.store.write() as connection:
+            return bearer(people.add_token(connection, None, roles, clock.utc_us()))
+
+    def nobody(self) -> FlaskClient:
+        return self.app.test_client()
+
+    def person(self, roles: str, name: str | None = None) -> FlaskClient:
+        """A browser in which somebody with these roles has signed in by a link."""
+        with self.store.write() as connection:
+            key = people.add_person(connection, name or f"person-{next(self._numbers)}", roles, None, clock.utc_us())
+            secret = people.make_link(connection, key, clock.utc_us())
+        browser = self.app.test_client()
+        answer = browser.post(f"/sign-in/{secret}", data={"csrf_token": csrf(browser, f"/sign-in/{secret}")})
+        assert answer.status_code == 302
+        return browser
+
+
+def bearer(token: str) -> dict[str, str]:
+    return {"Authorization": f"Bearer {token}"}
+
+
+def csrf(browser: FlaskClient, path: str) -> str:
+    """The token that the form on this page carries."""
+    page = browser.get(path).get_data(as_text=True)
+    return page.partition('name="csrf_token" value="')[2].partition('"')[0]
+
+
+@pytest.fixture
+def csrf_of() -> Callable[[FlaskClient, str], str]:
+    return csrf
+
+
+@pytest.fixture
+def open_desk(store: Store) -> Callable[[Config], Desk]:
+    def opened(config: Config) -> Desk:
+        app = create_app(config, store)
+        app.testing = False  # errors are answered, as in the shop
+        return Desk(app, store, config)
+
+    return opened
+
+
+@pytest.fixture
+def desk(open_desk: Callable[[Config], Desk]) -> Desk:
+    """A hub on loopback, where everybody may read."""
+    return open_desk(Config())
+
+
+@pytest.fixture
+def rows(store: Store) -> Callable[[Any], Sequence[Any]]:
+    """Whatever a select finds."""
+
+    def found(wanted: Any) -> Sequence[Any]:
+        with store.read() as connection:
+            return [tuple(row) for row in connection.execute(wanted)]
+
+    return found

@@ -1,0 +1,78 @@
+"""A running hub with a full floor in it, one station that sends to it as stations do, and what it says of itself."""
+
+import base64
+import re
+from pathlib import Path
+from typing import Any
+
+import urllib3
+from floor_full import full_floor
+from running_hub import RunningHub
+from told import Told
+
+from server import clock, people
+from server.opening import initialise
+from server.store import Store
+from station.core.chain import genesis, link
+from station.core.event import Event, encode
+
+LOG_ID = b"\x07" * 16
+
+
+class LiveHub:
+    """`person_link` signs in somebody who administers, once."""
+
+    def __init__(self, folder: Path) -> None:
+        store = Store(folder / "hub.db")
+        initialise(store)
+        told = Told(store)
+        full_floor(told)
+        self._token = told.station("live-1")
+        with store.write() as connection:
+            person = people.add_person(connection, "Mara Weiss", "administer", None, told.now_us)
+            secret = people.make_link(connection, person, told.now_us)
+        store.close()
+        self.running = RunningHub(folder / "hub.db").start()
+        self.url = self.running.url
+        self.person_link = f"{self.url}/sign-in/{secret}"
+        self._http = urllib3.PoolManager(timeout=10, retries=False)
+        self._sent: list[bytes] = []
+
+    def get(self, path: str) -> str:
+        """The body of an answer."""
+        return self._http.request("GET", self.url + path).data.decode()
+
+    def take_a_seat(self) -> urllib3.BaseHTTPResponse:
+        """An open event stream, or the refusal."""
+        return self._http.request("GET", f"{self.url}/api/v1/events", preload_content=False)
+
+    def csp_reports(self) -> float:
+        """How many content policy reports the hub has counted."""
+        found = re.search(r"^wipline_csp_reports_total ([\d.]+)$", self.get("/metrics"), re.MULTILINE)
+        assert found, "no such counter"
+        return float(found[1])
+
+    def scan(self, raw: bytes, stage: str) -> None:
+        """One scan; before the first one a session and an anchor."""
+        own = {"station": "live-1", "sw": "t", "boot": clock.boot_id()}
+        first = len(self._sent) + 1
+        if first == 1:
+            body = {"log": LOG_ID.hex(), "boot": clock.boot_id(), "t1": clock.boottime_ns()}
+            met, now_ns = self._post("/api/v1/session", body), clock.boottime_ns()
+            times = {"t1": now_ns, "t4": now_ns, "t2": met["t2"], "t3": met["t3"], "mac": met["mac"]}
+            self._sent.append(encode(Event(kind="anchor", mono_ns=now_ns, hub_clk="synced", **times, **own)))
+        now_ns = clock.boottime_ns()
+        self._sent.append(encode(Event(kind="scan", mono_ns=now_ns, raw=raw, stage=stage, scheme="text", **own)))
+        hashes = [genesis(LOG_ID)]
+        for event in self._sent:
+            hashes.append(link(hashes[-1], event))
+        new = [base64.b64encode(event).decode() for event in self._sent[first - 1 :]]
+        body = {"from_seq": first, "prev": hashes[first - 1].hex(), "tip": hashes[-1].hex(), "events": new}
+        answer = self._post(f"/api/v1/logs/{LOG_ID.hex()}/events", body)
+        assert {each["verdict"] for each in answer["verdicts"]} == {"ok"}
+
+    def _post(self, path: str, body: dict[str, Any]) -> dict[str, Any]:
+        headers = {"Authorization": f"Bearer {self._token}"}
+        answer = self._http.request("POST", self.url + path, json=body, headers=headers)
+        assert answer.status == 200, answer.data
+        return dict(answer.json())

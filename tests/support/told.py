@@ -1,0 +1,148 @@
+"""A shop told in a few lines: entries and scans at given times, taken through the real ledger and the real projector."""
+
+import uuid
+from dataclasses import dataclass, field
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+from server import clock, logs, stations
+from server.announce import Bell
+from server.entries import Entry, record_all
+from server.hublog import hub_row
+from server.ledger import Appended, Batch, append
+from server.projection.projector import Projector
+from server.shop.reading import read_shop
+from server.store import Store
+from server.tongue import UTC
+from station.core.chain import anchor_mac, boot_bytes, genesis, link
+from station.core.event import Event, Reader, encode
+
+MINUTE_US = 60_000_000
+HOUR_US = 60 * MINUTE_US
+DAY_US = 24 * HOUR_US
+AT_ONCE = 500
+DEMO = Path(__file__).parents[2] / "config" / "demo"
+START_US = 9 * DAY_US  # a station's boot began so long ago: its clock is still sure to the minute
+STAGES = ("saw", "deburr", "test", "pack")
+
+
+@dataclass
+class Log:
+    """The log of one station in one long boot."""
+
+    station: str
+    log_id: bytes
+    hashes: list[bytes] = field(default_factory=list)
+    sent: int = 0
+    events: list[bytes] = field(default_factory=list)
+
+    @property
+    def tip(self) -> bytes:
+        return self.hashes[-1] if self.hashes else genesis(self.log_id)
+
+    def add(self, encoded: bytes) -> int:
+        self.hashes.append(link(self.tip, encoded))
+        self.events.append(encoded)
+        return len(self.events)
+
+
+class Told:
+    """Tells a shop into a store. Times are UTC us; `now_us` is when the telling began."""
+
+    def __init__(self, store: Store, bell: Bell | None = None) -> None:
+        self.store = store
+        self.now_us = clock.utc_us()
+        self.projector = Projector(store, bell or Bell())
+        self._logs: dict[str, Log] = {}
+        with store.read() as connection:
+            self._key = hub_row(connection).mac_key
+
+    def ago(self, days: float = 0, hours: float = 0, minutes: float = 0) -> int:
+        """A time before now."""
+        return self.now_us - round(days * DAY_US + hours * HOUR_US + minutes * MINUTE_US)
+
+    def say(self, what: str, holds_from_us: int | None = None, **data: Any) -> tuple[str, int]:
+        """One entry; its place. `as_` is written as `as`."""
+        fields = {("as" if name == "as_" else name): value for name, value in data.items()}
+        one = record_all(self.store, [Entry(what, fields, "Kim", holds_from_us)])[0]
+        return one.log_id.hex(), one.seq
+
+    def small_shop(self, **limits: dict[str, Any]) -> None:
+        """Saw, Deburr, Test, Pack; a bracket that passes all of them, 2 a piece of bar and 1 of labour at Saw."""
+        for stage in STAGES:
+            kind = {"test": "test", "pack": "done"}.get(stage, "process")
+            self.say("stage.define", 0, stage=stage, name=stage.capitalize(), type=kind, **limits.get(stage, {}))
+        operations = [{"op": 10 * (n + 1), "stage": stage} for n, stage in enumerate(STAGES)]
+        self.say("routing.define", 0, routing="line", operations=operations)
+        bom = [{"component": "bar", "qty_milli": 1000, "operation": 10}]
+        self.say("product.define", 0, product="bracket", name="Bracket", routing="line", bom=bom)
+        self.say("product.define", 0, product="tube", name="Tube", unit="m", decimals=1, routing="line")
+        self.say("cost.set", 0, component="bar", basis="unit", micros=2_000_000)
+        self.say("cost.set", 0, product="bracket", op=10, component="labour", basis="unit", micros=1_000_000)
+        self.say("person.define", 0, person="kim", name="A. Kim", badge="K7")
+        self.say("reason.define", 0, reason="burr", name="Burr left")
+
+    def demo_shop(self) -> None:
+        """The demo's folder, as an import would enter it."""
+        files = {path.name: path.read_bytes() for path in DEMO.glob("*.csv")}
+        found = read_shop(files, now_us=self.now_us, zone=UTC)
+        record_all(self.store, [Entry(each.what, each.data, "Kim", each.holds_from_us) for each in found.entries])
+
+    def release(
+        self, order: str, product: str = "bracket", qty: int = 40, at_us: int | None = None, **data: Any
+    ) -> None:
+        """The office releases an order, by default ten days ago."""
+        held = self.ago(days=10) if at_us is None else at_us
+        self.say("order.release", held, order=order, product=product, qty_milli=qty * 1000, **data)
+
+    def log(self, station: str) -> Log:
+        """The station's log; new ones begin with an anchor."""
+        if station not in self._logs:
+            log = self._logs[station] = Log(station, sha256(station.encode()).digest()[:16])
+            at_us = self.now_us - START_US
+            mac = anchor_mac(self._key, log.log_id, boot_bytes(self._boot(station)), at_us, at_us)
+            anchor = {"t1": 0, "t4": 0, "t2": at_us, "t3": at_us, "hub_clk": "synced", "mac": mac}
+            log.add(encode(self._event(station, "anchor", at_us, **anchor)))
+        return self._logs[station]
+
+    @staticmethod
+    def _boot(station: str) -> str:
+        return str(uuid.uuid5(uuid.NAMESPACE_DNS, station))
+
+    def _event(self, station: str, kind: str, at_us: int, **fields: Any) -> Event:
+        mono_ns = (at_us - self.now_us + START_US) * 1000
+        return Event(kind=kind, station=station, sw="t", boot=self._boot(station), mono_ns=mono_ns, **fields)
+
+    def scan(
+        self, code: str | bytes, stage: str | None, at_us: int, station: str = "", **fields: Any
+    ) -> tuple[str, int]:
+        """One scan; its place. It is sent with `settle`."""
+        station = station or f"{stage}-1"
+        raw = code if isinstance(code, bytes) else code.encode()
+        reader = Reader("keyboard", "usb-05e0-1200-SN77")
+        log = self.log(station)
+        event = self._event(station, "scan", at_us, raw=raw, stage=stage, reader=reader, scheme="text", **fields)
+        return log.log_id.hex(), log.add(encode(event))
+
+    def settle(self) -> None:
+        """Send what was scanned, and fold all there is."""
+        for log in self._logs.values():
+            while log.sent < len(log.events):
+                self._send(log)
+        self.projector.drain()
+
+    def _send(self, log: Log) -> None:
+        last = min(log.sent + AT_ONCE, len(log.events))
+        prev = log.hashes[log.sent - 1] if log.sent else genesis(log.log_id)
+        batch = Batch(log.log_id, log.sent + 1, prev, log.hashes[last - 1], log.events[log.sent : last])
+        with self.store.write() as connection:
+            logs.log_of(connection, log.log_id, device=None, station=log.station, now_us=self.now_us)
+            taken = append(connection, batch, recv_us=self.now_us)
+        assert isinstance(taken, Appended), taken
+        log.sent = last
+
+    def station(self, name: str) -> str:
+        """A station that may send; its token."""
+        with self.store.write() as connection:
+            return stations.add(connection, name, self.now_us)
