@@ -251,3 +251,15 @@ def test_who_may_read_only_after_signing_in_is_led_there(open_desk, full):
         answer = desk.nobody().get(page)
         assert answer.status_code == 302
         assert answer.headers["Location"].startswith("/sign-in?next=")
+
+
+def test_late_and_due_today_are_counted_by_order_on_the_board_as_on_the_orders_page(desk, told):
+    told.small_shop()
+    today = datetime.fromtimestamp(told.now_us / 1e6, UTC).date().isoformat()
+    told.release("WO-1", qty=10, due="2026-01-01", items=["WO-1-A", "WO-1-B"])
+    told.release("WO-2", qty=10, due=today)
+    told.release("WO-3", qty=10)
+    told.settle()
+    for answer in (desk.nobody().get("/"), desk.nobody().get("/orders")):
+        assert "1 late" in text_of(answer)
+        assert "1 due today" in text_of(answer)

@@ -104,8 +104,9 @@ def test_wip_as_of_a_past_time(desk, told):
     [
         ({"by": "colour"}, "by 'colour'"),
         ({"as_of": "yesterday"}, "as_of 'yesterday'"),
-        ({"known": "1"}, "known '1'"),
         ({"known": "period"}, "known 'period'"),
+        ({"known": "1000000"}, "known '1000000'"),
+        ({"known": "-1"}, "known '-1'"),
     ],
 )
 def test_a_question_that_cannot_be_answered_is_said_so(desk, told, query, came):
@@ -115,6 +116,30 @@ def test_a_question_that_cannot_be_answered_is_said_so(desk, told, query, came):
 def test_what_is_known_now_may_be_asked_for_by_its_position(desk, told):
     pos = get(desk, "/api/v1/wip")["pos"]
     assert get(desk, "/api/v1/wip", known=str(pos))["known"] == pos
+
+
+def test_what_was_known_then_is_answered_from_what_was_there_then(desk, told):
+    then = get(desk, "/api/v1/wip")
+    told.scan("WO-2", "saw", told.ago(hours=1))
+    told.settle()
+    told.say("void", log=told.log("deburr-1").log_id.hex(), seq=2, why="not there")
+    told.say("cost.set", 0, component="bar", basis="unit", micros=9_000_000)
+    told.settle()
+    now = get(desk, "/api/v1/wip")
+    assert [(row["key"], row["unit"], row["qty"]) for row in now["rows"]] == [("saw", "m", "3"), ("saw", "pcs", "40")]
+    assert now["totals"][1]["value_micros"] == 360_000_000
+    again = get(desk, "/api/v1/wip", known=str(then["pos"]))
+    assert (again["known"], again["pos"]) == (then["pos"], now["pos"])
+    for name in ("rows", "totals", "not_started"):
+        assert ageless(again[name]) == ageless(then[name])
+    assert get(desk, "/api/v1/wip", known="0")["rows"] == []
+    hours_3 = get(desk, "/api/v1/wip", known=str(then["pos"]), as_of=iso(told.ago(hours=3)))
+    assert [(row["key"], row["qty"]) for row in hours_3["rows"]] == [("saw", "40")]
+
+
+def ageless(rows):
+    """Without the ages, which go on while a test runs."""
+    return [{name: value for name, value in row.items() if not name.endswith("_s")} for row in rows]
 
 
 def test_one_item_is_answered_with_all_it_is_made_of(desk, told):
