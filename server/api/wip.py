@@ -4,6 +4,7 @@ Quantities are decimal strings, money whole millionths of the currency, times IS
 are never added.
 """
 
+from contextlib import ExitStack
 from datetime import UTC, datetime
 from typing import Any
 
@@ -18,6 +19,7 @@ from server.api.rest import page_of
 from server.auth import readers
 from server.projection.projector import projected_pos
 from server.reading.definitions import catalogue
+from server.reading.known import MOST_EVENTS, as_known
 from server.reading.now import Stand, standing
 from server.reading.one_item import one_item
 from server.reading.orders import STATUSES, orders_after
@@ -36,16 +38,18 @@ segments(blueprint)
 @documented(wip_answer.WipAnswer, query=wip_answer.WipQuery, errors=(400, 401, 403))
 @readers
 def work_in_process() -> Response:
-    """How much stands where and what it is worth, now or `as_of` a past time, `by` stage, product, item or order."""
+    """How much stands where and what it is worth, now or `as_of` a past time, as known now or at position `known`."""
     now_us = clock.utc_us()
     by = _by(request.args.get("by", By.STAGE.value))
     at_us = time_of(request.args.get("as_of", ""))
-    with running().store.read() as connection:
+    with running().store.read() as connection, ExitStack() as stack:
         pos = projected_pos(connection)
-        _refuse_known(request.args.get("known", ""), pos)
+        known = _known(request.args.get("known", ""), pos)
+        if known != pos:
+            connection = stack.enter_context(as_known(connection, known))  # noqa: PLW2901  read instead of the real one
         valuation = Valuation(catalogue(connection), now_us if at_us is None else at_us)
         found = wip(_stands(connection, valuation, at_us, now_us), by, valuation)
-    return json_answer(wip_answer.wip_answer(found, valuation.at_us, pos))
+    return json_answer(wip_answer.wip_answer(found, valuation.at_us, known, pos))
 
 
 @blueprint.get("/api/v1/items/<segment:item>", merge_slashes=False)
@@ -129,15 +133,23 @@ def _by(text: str) -> By:
         raise ApiError(400, f"by {text[:40]!r}", f"one of {', '.join(By)}", "Leave it out for stage.") from None
 
 
-def _refuse_known(known: str, pos: int) -> None:
-    """What was known earlier than now is not kept yet: say so, rather than answer something else."""
-    if known and known != str(pos):
+def _known(text: str, pos: int) -> int:
+    """The position up to which events are known to the answer. Raises `ApiError` 400."""
+    if not text:
+        return pos
+    wanted = int(text) if text.isascii() and text.isdecimal() and len(text) <= 18 else -1
+    if not 0 <= wanted <= pos:
+        raise ApiError(
+            400, f"known {text[:40]!r}", f"a position from 0 to {pos}", "Leave it out for what is known now."
+        )
+    if MOST_EVENTS < wanted < pos:
         raise ApiError(
             400,
-            f"known {known[:40]!r}",
-            f"nothing, or the position {pos}: answers are as known now",
-            "Ask without `known`; how things were known at an earlier position comes with closed periods.",
+            f"known {wanted}",
+            f"{pos}, or at most {MOST_EVENTS}: to answer it the ledger is folded anew from its beginning",
+            "Ask without `known`, or ask a copy of the hub restored from a backup of that time.",
         )
+    return wanted
 
 
 def _before() -> int | None:

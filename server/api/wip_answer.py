@@ -13,7 +13,7 @@ from station.core.rules import quantity
 
 
 class WipQuery(msgspec.Struct):
-    """`as_of`: a past time, ISO 8601; `known`: only the position of now; `by`: stage, product, item or order."""
+    """`as_of`: a past time, ISO 8601; `known`: only the events up to this position; `by`: stage, product, item, order."""
 
     as_of: str = ""
     known: str = ""
@@ -91,11 +91,11 @@ class StagesAnswer(msgspec.Struct):
     cursor: str | None
 
 
-def wip_answer(found: Wip, at_us: int, pos: int) -> WipAnswer:
+def wip_answer(found: Wip, at_us: int, known: int, pos: int) -> WipAnswer:
     """The answer of /api/v1/wip."""
     return WipAnswer(
         as_of=time(at_us),
-        known=pos,
+        known=known,
         pos=pos,
         rows=[_wip_row(row) for row in found.rows],
         totals=[_wip_total(total) for total in found.totals],

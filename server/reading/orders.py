@@ -61,7 +61,7 @@ class Order(NamedTuple):
 def orders(connection: Connection, valuation: Valuation, status: str = "open") -> list[Order]:
     """Orders of one status: open ones by due day and priority, the others newest first. At most MOST."""
     c = item.c
-    query = select(item).where(and_(c.status == status, _is_order())).limit(MOST)
+    query = select(item).where(and_(c.status == status, is_order())).limit(MOST)
     query = query.order_by(c.due.is_(None), c.due, c.item) if status == "open" else query.order_by(c.last_key_us.desc())
     found = _with_families(connection, valuation, list(connection.execute(query)))
     return sorted(found, key=run_key) if status == "open" else found
@@ -71,7 +71,7 @@ def orders_after(
     connection: Connection, valuation: Valuation, cursor: str, limit: int, status: str | None
 ) -> list[Order]:
     """Orders by name behind `cursor`, for those who read all of them piece by piece."""
-    query = select(item).where(and_(item.c.item > cursor, _is_order()))
+    query = select(item).where(and_(item.c.item > cursor, is_order()))
     if status is not None:
         query = query.where(item.c.status == status)
     return _with_families(connection, valuation, list(connection.execute(query.order_by(item.c.item).limit(limit))))
@@ -79,7 +79,7 @@ def orders_after(
 
 def order(connection: Connection, valuation: Valuation, name: str) -> Order | None:
     """One order with its family; None where no order is called so."""
-    rows = list(connection.execute(select(item).where(and_(item.c.item == name, _is_order()))))
+    rows = list(connection.execute(select(item).where(and_(item.c.item == name, is_order()))))
     return next(iter(_with_families(connection, valuation, rows)), None)
 
 
@@ -88,7 +88,8 @@ def run_key(each: Order) -> tuple[Any, ...]:
     return (each.due or date.max, 2**31 if each.priority is None else each.priority, each.order)
 
 
-def _is_order() -> Any:
+def is_order() -> Any:
+    """The rows of `item` that are orders: released under their own name, and no part of another one."""
     return and_(item.c.released_us.is_not(None), or_(item.c.order_.is_(None), item.c.order_ == item.c.item))
 
 

@@ -12,6 +12,7 @@ from server.projection.tables import item
 from server.reading.conditions import Floor
 from server.reading.floor import attention, floor_at, floor_now
 from server.reading.line import Heap, finished_since
+from server.reading.orders import is_order
 from server.running import running
 from server.tongue import due_day
 from server.web.entering import moment
@@ -69,21 +70,16 @@ def dues(connection: Connection, floor: Floor) -> tuple[int, int]:
     """How many open orders are late, and how many are due today."""
     today = tongue().today(floor.now_us)
     c = item.c
-    counts = [
-        connection.execute(
-            select(func.count()).where(and_(c.status == "open", c.due >= start, c.due < end))
-        ).scalar_one()
-        for start, end in (
-            ("0", today.isoformat()),
-            (today.isoformat(), (today + timedelta(days=1)).isoformat()),
-        )
-    ]
-    return counts[0], counts[1]
+    open_orders = select(func.count()).where(and_(c.status == "open", is_order()))
+    tomorrow = (today + timedelta(days=1)).isoformat()
+    late = connection.execute(open_orders.where(and_(c.due >= "0", c.due < today.isoformat()))).scalar_one()
+    due_today = connection.execute(open_orders.where(and_(c.due >= today.isoformat(), c.due < tomorrow))).scalar_one()
+    return late, due_today
 
 
 def _dues_then(floor: Floor) -> tuple[int, int]:
     """The same of what stood in the shop then."""
     today = tongue().today(floor.now_us)
-    due = {stand.item: due_day(stand.due) for stand in floor.stands}
+    due = {stand.order: due_day(stand.due) for stand in floor.stands}
     days = [day for day in due.values() if day is not None]
     return sum(day < today for day in days), sum(day == today for day in days)
