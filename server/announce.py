@@ -20,12 +20,18 @@ class Bell:
     def __init__(self, pos: int = 0) -> None:
         self._changed = threading.Condition()
         self._pos = pos
+        self._again = 0
         self._closed = False
 
     @property
     def pos(self) -> int:
         """The highest position that was rung."""
         return self._pos
+
+    @property
+    def again(self) -> int:
+        """How often what was reached was folded anew: a page that saw another number shows something old."""
+        return self._again
 
     @property
     def closed(self) -> bool:
@@ -39,10 +45,21 @@ class Bell:
                 self._pos = pos
                 self._changed.notify_all()
 
-    def wait(self, pos: int, timeout: float | None = None) -> int:
-        """Wait until a position above `pos` was rung, at most `timeout` seconds; the highest one rung so far."""
+    def ring_again(self) -> None:
+        """Say that something at or below the position has changed."""
         with self._changed:
-            self._changed.wait_for(lambda: self._pos > pos or self._closed, timeout)
+            self._again += 1
+            self._changed.notify_all()
+
+    def wait(self, pos: int, timeout: float | None = None, again: int | None = None) -> int:
+        """Wait until a position above `pos` was rung, at most `timeout` seconds; the highest one rung so far.
+
+        With `again`, the number seen last, wait also until something older was folded anew.
+        """
+        with self._changed:
+            self._changed.wait_for(
+                lambda: self._pos > pos or self._closed or (again is not None and self._again != again), timeout
+            )
             return self._pos
 
     def close(self) -> None:

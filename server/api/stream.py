@@ -5,13 +5,16 @@ position, so a page that was away goes on where it was (Last-Event-ID is `epoch:
 sense to tell is told to load itself anew.
 """
 
+import socket
 import threading
 from collections.abc import Iterator
+from select import select
 from typing import Any
 
 import msgspec
 from flask import Blueprint, Response, request
-from sqlalchemy import Connection, and_, select
+from sqlalchemy import Connection, and_
+from sqlalchemy import select as rows_of
 
 from server.api.cursor import Cursor
 from server.api.errors import ApiError
@@ -27,6 +30,7 @@ MAX_STREAMS = 24
 MAX_BEHIND = 1_000
 QUIET_S = 15.0
 RETRY_MS = 2_000
+LOOK_S = 1.0  # how soon a page that went away gives its seat back
 
 
 class _Glance(msgspec.Struct):
@@ -62,7 +66,7 @@ def events() -> Response:
         raise ApiError(
             503, "one more event stream", f"at most {MAX_STREAMS}", "Ask every 3 seconds instead.", retry_after_s=3
         )
-    response = Response(_Stream(running(), after), mimetype="text/event-stream")
+    response = Response(_Stream(running(), after, request.environ.get("gunicorn.socket")), mimetype="text/event-stream")
     response.headers["Cache-Control"] = "no-store"
     response.headers["X-Accel-Buffering"] = "no"
     return response
@@ -71,9 +75,9 @@ def events() -> Response:
 class _Stream:
     """One open stream; closing it, however it ends, frees its seat."""
 
-    def __init__(self, hub: Running, after: str) -> None:
+    def __init__(self, hub: Running, after: str, line: socket.socket | None) -> None:
         self._hub = hub
-        self._lines = _tell(hub, after)
+        self._lines = _tell(hub, after, line)
         self._open = True
         hub.counts.streams.inc()
 
@@ -88,7 +92,18 @@ class _Stream:
             _seats.leave()
 
 
-def _tell(hub: Running, after: str) -> Iterator[bytes]:
+def _hung_up(line: socket.socket | None) -> bool:
+    """Whether the page at the other end has gone; a page that is there sends nothing more."""
+    if line is None:
+        return False
+    try:
+        readable, _, _ = select([line], [], [], 0)
+        return bool(readable) and not line.recv(1, socket.MSG_PEEK)
+    except (OSError, ValueError):
+        return True
+
+
+def _tell(hub: Running, after: str, line: socket.socket | None) -> Iterator[bytes]:
     yield b"retry: %d\n\n" % RETRY_MS
     with hub.store.read() as connection:
         epoch, here = hub_row(connection).epoch, projected_pos(connection)
@@ -101,7 +116,8 @@ def _tell(hub: Running, after: str) -> Iterator[bytes]:
         yield _reload(epoch, here)
     else:
         pos = cursor.pos
-    while not hub.projected.closed:
+    again, quiet_s = hub.projected.again, 0.0
+    while not hub.projected.closed and not _hung_up(line):
         here = max(here, hub.projected.pos)
         if here - pos > MAX_BEHIND:
             pos = here
@@ -111,8 +127,16 @@ def _tell(hub: Running, after: str) -> Iterator[bytes]:
                 lines = list(_lines(connection, epoch, pos, here))
             pos = here
             yield b"".join(lines)
-        elif hub.projected.wait(pos, QUIET_S) <= pos and not hub.projected.closed:
+        elif hub.projected.again != again:
+            again = hub.projected.again
+            yield _reload(epoch, here)
+        elif quiet_s >= QUIET_S:
+            quiet_s = 0.0
             yield b": still here\n\n"
+        elif hub.projected.wait(pos, LOOK_S, again) <= pos and hub.projected.again == again:
+            quiet_s += LOOK_S
+            continue
+        quiet_s = 0.0
 
 
 def _reload(epoch: int, pos: int) -> bytes:
@@ -121,7 +145,7 @@ def _reload(epoch: int, pos: int) -> bytes:
 
 def _lines(connection: Connection, epoch: int, after: int, thru: int) -> Iterator[bytes]:
     wanted = (
-        select(ledger.c.pos, ledger.c.bytes, log.c.station, event_state.c.status, event_item.c.item)
+        rows_of(ledger.c.pos, ledger.c.bytes, log.c.station, event_state.c.status, event_item.c.item)
         .join(log, log.c.log_id == ledger.c.log_id)
         .outerjoin(event_state, event_state.c.pos == ledger.c.pos)
         .outerjoin(event_item, event_item.c.pos == ledger.c.pos)

@@ -65,6 +65,8 @@ class Projector:
             self._progress = None  # what is in memory and what is in the tables may differ now
             raise
         self._bell.ring(known.pos)
+        if done and not fresh:
+            self._bell.ring_again()
         return done
 
     def _adapt(self, events: int, took_s: float) -> None:

@@ -67,7 +67,9 @@ class Valuation:
         if key not in self._costs:
             operations = tuple(each.op for each in routing.operations)
             order_milli = stand.ordered_milli or None
-            self._costs[key] = unit_costs(stand.product, operations, self.catalogue, self.at_us, order_milli)
+            self._costs[key] = unit_costs(
+                stand.product, operations, self.catalogue, self.at_us, order_milli, bill_us=stand.released_us
+            )
         return self._costs[key]
 
     def of(self, stand: Stand) -> Value | None:

@@ -1,5 +1,6 @@
 """Entries, stations, health, metrics, descriptions and the event stream."""
 
+import socket
 import threading
 
 import pytest
@@ -208,6 +209,27 @@ def test_a_stream_ends_when_the_hub_does_and_frees_its_seat(desk, monkeypatch):
     first.close()
     first.close()
     assert desk.nobody().get("/api/v1/events").status_code == 200
+
+
+def test_a_stream_of_a_page_that_went_away_ends_by_itself(desk):
+    here, there = socket.socketpair()
+    stays = desk.nobody().get("/api/v1/events", environ_overrides={"gunicorn.socket": here}).iter_encoded()
+    assert next(stays) == b"retry: 2000\n\n"
+    assert next(stays).startswith(b": from")
+    there.close()
+    assert list(stays) == []
+    here.close()
+
+
+def test_a_stream_says_when_something_older_was_folded_anew(desk):
+    heard = []
+    listener = threading.Thread(target=lambda: heard.extend(told(desk, "", 1)))
+    listener.start()
+    bell = desk.app.extensions["wipline"].projected
+    while listener.is_alive():
+        bell.ring_again()
+        listener.join(0.05)
+    assert heard == ["id: 1:0\nevent: reload\ndata: {}"]
 
 
 def test_a_closed_bell_keeps_nobody_waiting():
