@@ -74,9 +74,9 @@ def unit_costs(
     order_milli: int | None = None,
     bill_us: int | None = None,
 ) -> UnitCosts:
-    """The cost lines of one unit, by the prices as of a time; `order_milli` shares costs stated per order.
+    """The cost lines of one unit at the prices of a time; `order_milli` shares costs stated per order.
 
-    `bill_us`: when the order was released, because it keeps the bill it was released with; without one the bill of `at_us`.
+    An order keeps the bill of material that it was released with: `bill_us` is when that was, by default the same time.
     """
     known = catalogue.product(product, at_us if bill_us is None else bill_us)
     lines = []

@@ -11,7 +11,7 @@ from itertools import chain
 import msgspec
 
 from station.core.fact import Fact, uncertain_against
-from station.core.parcel import RELEASED, In, Parcel, Spot
+from station.core.parcel import RELEASED, In, Spot
 from station.core.stock import Piece, Stock
 from station.core.walk import downstream, held_at, held_upstream, upstream, waiting_at
 
@@ -136,7 +136,7 @@ def _bring_back(bench: Bench, target: Spot) -> list[Piece]:
     beyond = [each for each in downstream(stock, bench.spot) if each != target]
     if not beyond:
         if not stock.known():
-            return [Parcel(state="")]  # first seen: it is here, nobody knows how many
+            return [stock.first_seen()]
         marks.ended = not stock.live()
         return []
     if len(beyond) > 1:

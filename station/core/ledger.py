@@ -14,9 +14,9 @@ import msgspec
 
 from station.core import orders, postings
 from station.core.catalogue import Catalogue
+from station.core.draw import Bench, Marks
 from station.core.fact import BARE, Fact
-from station.core.parcel import LIVE, Finding, In, ItemState, Posting, Step, Visit
-from station.core.postings import Bench, Marks
+from station.core.parcel import Finding, In, ItemState, Posting, Step, Visit
 from station.core.routing import StageType
 from station.core.rules import Movement, look_at
 from station.core.stock import Stock
@@ -31,9 +31,10 @@ ROWS: dict[str, Callable[[Bench], None]] = {
     "rework": postings.rework,
     "hold": postings.hold,
     "release": postings.release,
-    "finish": postings.finish,
+    "finish": postings.finish_scanned,
 }
 DRAWS_ON_HERE = frozenset({"out", "done", "scrap", "rework", "hold"})
+MOVES_ALONG = frozenset({"in", "start", "out", "done"})
 BARE_MEANS = {"arrived": "in", "both": "in", "done": "out"}
 
 
@@ -44,16 +45,13 @@ def empty(item: str) -> ItemState:
 
 def apply(state: ItemState, fact: Fact, catalogue: Catalogue) -> Step:
     """The item after one more fact; `fact` must stand behind all facts applied so far."""
-    state = msgspec.structs.replace(
-        state, last=fact.place, first_us=fact.key_us if state.first_us is None else state.first_us
-    )
-    if fact.repeat or fact.seen:
-        return Step(state)
-    if fact.verb in orders.ROWS:
-        return _entered(state, fact, catalogue)
-    if fact.verb == BARE or fact.verb in ROWS:
-        return _scanned(state, fact, catalogue)
-    return Step(state)  # calls, counts, bindings, notes: kept, nothing moves
+    if not (fact.repeat or fact.seen):
+        if fact.verb == BARE or fact.verb in ROWS:
+            return _scanned(state, fact, catalogue)
+        if fact.verb in orders.ROWS:
+            return _entered(state, fact, catalogue)
+    # Repeats, ends of a presence, calls, counts, bindings, notes: kept, nothing moves.
+    return Step(msgspec.structs.replace(state, last=fact.place, first_us=_first(state, fact)))
 
 
 def fold(item: str, facts: Iterable[Fact], catalogue: Catalogue) -> Step:
@@ -99,55 +97,52 @@ def _entered(state: ItemState, fact: Fact, catalogue: Catalogue) -> Step:
     stock, marks = Stock(state, fact), Marks()
     orders.ROWS[fact.verb](stock, marks)
     state = orders.dated(state, fact)
-    return _close(state, stock, marks, catalogue, closed=False)
+    return _close(state, stock, marks, catalogue, closed=marks.late)
 
 
 def _scanned(state: ItemState, fact: Fact, catalogue: Catalogue) -> Step:
     stock, marks = Stock(state, fact), Marks()
     if not state.closed and fact.unread is None and (fact.stage is not None or fact.verb == "finish"):
-        _post(state, stock, marks, catalogue)
+        _post(stock, marks, catalogue)
     return _close(state, stock, marks, catalogue, closed=state.closed)
 
 
-def _post(state: ItemState, stock: Stock, marks: Marks, catalogue: Catalogue) -> None:
-    fact = stock.fact
-    operation = choose(stock, fact.stage or "", fact.verb in DRAWS_ON_HERE)
-    known = catalogue.stage(fact.stage, fact.key_us)
-    is_done = known is not None and known.type == StageType.DONE
-    verb = fact.verb
+def _post(stock: Stock, marks: Marks, catalogue: Catalogue) -> None:
+    fact, routing, verb = stock.fact, stock.routing, stock.fact.verb
+    operation, is_done = None, False
+    if routing is not None:
+        operation = choose(stock, fact.stage or "", verb in DRAWS_ON_HERE)
+        marks.foreign = operation is None and fact.stage is not None and verb != "release"
+    else:
+        known = catalogue.stage(fact.stage, fact.key_us)
+        is_done = known is not None and known.type == StageType.DONE
     if verb == BARE:
-        means = state.routing.means(operation.op) if state.routing and operation else "done" if is_done else "arrived"
+        means = routing.means(operation.op) if routing and operation else "done" if is_done else "arrived"
         verb = BARE_MEANS.get(means, "in")
-    if state.routing is not None and operation is None and verb in ("in", "start", "out", "done"):
-        marks.foreign = True  # kept as a sighting
-        return
+    if marks.foreign and verb in MOVES_ALONG:
+        return  # kept as a sighting
     quantity = fact.qty_milli
-    if quantity is None and not fact.all and operation is not None and verb not in ("hold", "release", "finish"):
+    if quantity is None and operation is not None and operation.transfer_qty_milli and verb in MOVES_ALONG:
         quantity = operation.transfer_qty_milli
-    bench = Bench(
-        stock=stock,
-        spot=here(operation, fact.stage),
-        marks=marks,
-        quantity=None if fact.all else quantity,
-        stage_is_done=is_done,
-    )
-    ROWS[verb](bench)
+    ROWS[verb](Bench(stock, here(operation, fact.stage), marks, None if fact.all else quantity, is_done))
 
 
 def _close(state: ItemState, stock: Stock, marks: Marks, catalogue: Catalogue, *, closed: bool) -> Step:
     """The state with the stock's parcels, and what the rules say of the movement."""
     fact = stock.fact
-    live = any(each.state in LIVE for each in stock.parcels)
-    ended = not live and any(each.state == In.FINISHED for each in stock.parcels)
-    started = state.started_us
+    started, finished = state.started_us, None
     if started is None and any(each.started_us is not None for each in stock.parcels):
         started = fact.key_us
+    if not stock.live() and any(each.state == In.FINISHED for each in stock.parcels):
+        finished = fact.key_us if state.finished_us is None else state.finished_us
     after = msgspec.structs.replace(
         state,
         parcels=tuple(stock.parcels),
         outer={account: qty for account, qty in stock.outer.items() if qty},
+        first_us=_first(state, fact),
         started_us=started,
-        finished_us=(state.finished_us or fact.key_us) if ended else None,
+        finished_us=finished,
+        last=fact.place,
     )
     findings: tuple[Finding, ...] = ()
     movement = None
@@ -160,6 +155,10 @@ def _close(state: ItemState, stock: Stock, marks: Marks, catalogue: Catalogue, *
     return Step(after, tuple(stock.postings), tuple(stock.visits), findings, stock.quantity_became, movement)
 
 
+def _first(state: ItemState, fact: Fact) -> int:
+    return fact.key_us if state.first_us is None else state.first_us
+
+
 def _movement(state: ItemState, stock: Stock, marks: Marks, catalogue: Catalogue, closed: bool) -> Movement:
     fact = stock.fact
 
@@ -167,9 +166,11 @@ def _movement(state: ItemState, stock: Stock, marks: Marks, catalogue: Catalogue
         operations = state.routing.operations if state.routing else ()
         return tuple(catalogue.stage_name(each.stage, fact.key_us) for each in operations if each.op in ops)
 
+    entered = fact.verb in orders.ROWS
+    stage = (fact.data or {}).get("stage") if entered else fact.stage
     return Movement(
         item=state.item,
-        place=catalogue.stage_name(fact.stage, fact.key_us) if fact.stage else "the office",
+        place=catalogue.stage_name(stage, fact.key_us) if isinstance(stage, str) else _nowhere(fact, entered),
         passed=names(marks.passed),
         unscanned=names(marks.unscanned),
         back_from=catalogue.stage_name(marks.back_from, fact.key_us) if marks.back_from else None,
@@ -177,13 +178,19 @@ def _movement(state: ItemState, stock: Stock, marks: Marks, catalogue: Catalogue
         held=marks.held,
         ended=marks.ended,
         closed=closed,
+        entered=entered,
         over_milli=marks.over_milli,
         several=marks.several,
         uncut_milli=marks.uncut_milli,
+        missing_milli=marks.missing_milli,
         left_behind_milli=marks.left_behind_milli,
         unknown=fact.unknown,
         unread=fact.unread,
     )
+
+
+def _nowhere(fact: Fact, entered: bool) -> str:
+    return "the office" if entered or not fact.station else fact.station
 
 
 _NOTHING = Marks()

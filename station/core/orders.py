@@ -9,10 +9,11 @@ import msgspec
 
 from station.core import postings
 from station.core.catalogue import Catalogue
+from station.core.draw import Bench, Marks, draw
 from station.core.fact import Fact
-from station.core.parcel import RELEASED, Header, In, ItemState, Parcel, Spot
-from station.core.postings import Bench, Marks
+from station.core.parcel import BETWEEN, RELEASED, Header, In, ItemState, Spot
 from station.core.stock import Stock
+from station.core.walk import held_at, here, waiting_at
 
 SHORT = ("short", "cancelled")
 
@@ -21,15 +22,11 @@ def headed(state: ItemState, fact: Fact, catalogue: Catalogue) -> ItemState:
     """The item with what the entry says of it; at its release an order gets the routing that it keeps."""
     if fact.verb not in ("order.release", "order.change"):
         return state
-    said = {
-        name: value
-        for name, value in (fact.data or {}).items()
-        if name in Header.__struct_fields__ and value is not None
-    }
-    try:
-        header = msgspec.convert({**msgspec.to_builtins(state.header), **said}, Header)
-    except msgspec.ValidationError:
-        header = state.header
+    header = state.header
+    for name in Header.__struct_fields__:
+        value = (fact.data or {}).get(name)
+        if value is not None and type(value) is (int if name == "priority" else str):
+            header = msgspec.structs.replace(header, **{name: value})
     state = msgspec.structs.replace(state, header=header)
     if fact.verb == "order.release" and state.released_us is None:
         product = catalogue.product(header.product, fact.key_us)
@@ -48,15 +45,18 @@ def dated(state: ItemState, fact: Fact) -> ItemState:
 def release(stock: Stock, marks: Marks) -> None:
     """`order.release`: ordered to released; of an item already present at once to where it is. Again: as a change."""
     quantity = _whole(stock.fact, "qty_milli")
-    if quantity is None:
+    if stock.closed:
+        marks.late = quantity is not None and quantity != -stock.outer.get("ordered", 0)
         return
+    stock.route()
+    if quantity is None or (stock.fact.data or {}).get("order", stock.item) != stock.item:
+        return  # what is tracked under an order is a part of its quantity, never that much again
     if stock.outer.get("ordered"):
         _change_to(stock, marks, quantity)
         return
     presence = stock.presence()
     if presence is not None:
         stock.parcels.remove(presence)
-        presence = _routed(stock, presence)
     rest = _release(stock, quantity, to_released=presence is None)
     if presence is not None and rest:
         stock.outer["ordered"] = stock.outer.get("ordered", 0) - rest
@@ -66,7 +66,11 @@ def release(stock: Stock, marks: Marks) -> None:
 def change(stock: Stock, marks: Marks) -> None:
     """`order.change` of quantity: the difference, released or taken back from what is not started."""
     quantity = _whole(stock.fact, "qty_milli")
-    if quantity is not None and stock.released and not stock.closed:
+    if quantity is None or not stock.released:
+        return
+    if stock.closed:
+        marks.late = True
+    else:
         _change_to(stock, marks, quantity)
 
 
@@ -87,19 +91,31 @@ def adjust(stock: Stock, marks: Marks) -> None:
     quantity = _whole(stock.fact, "qty_milli", signed=True)
     if not quantity:
         return
-    stage = (stock.fact.data or {}).get("stage")
-    operations = stock.routing.at_stage(stage) if stock.routing else ()
-    spot = Spot(In.HERE, operations[0].op, operations[0].stage) if operations else Spot(In.HERE, None, stage)
-    if not stage:
-        spot = RELEASED
-    if quantity > 0:
-        stock.put([stock.from_outer("adjusted", quantity)], spot)
+    if stock.closed:
+        marks.late = True
         return
-    wanted = -quantity
-    for source in (spot, Spot(In.WAITING, spot.op, spot.stage), Spot(In.HELD, spot.op, spot.stage)):
-        pieces = stock.take(source, wanted)
-        wanted -= stock.to_outer(pieces, "adjusted")
-    marks.uncut_milli = max(wanted, 0)
+    spots = _spots(stock)
+    if quantity > 0:
+        found = next((spot for spot in spots if stock.holds(spot)), spots[0])
+        stock.put([stock.from_outer("adjusted", quantity)], found)
+        return
+    sources = [source for spot in spots for source in _states_at(spot)]
+    marks.missing_milli = -quantity - stock.to_outer(draw(stock, dict.fromkeys(sources), -quantity), "adjusted")
+
+
+def _states_at(spot: Spot) -> tuple[Spot, ...]:
+    """Here, in the queue in front of it, and on hold; the queue between all stages is not that of a stage."""
+    queue = waiting_at(spot)
+    return (spot, held_at(spot)) if queue == BETWEEN and spot != RELEASED else (spot, queue, held_at(spot))
+
+
+def _spots(stock: Stock) -> list[Spot]:
+    """Where an adjustment can mean: the operations done at its stage and the stage itself; without one the raw goods."""
+    stage = (stock.fact.data or {}).get("stage")
+    if not isinstance(stage, str) or not stage:
+        return [RELEASED]
+    operations = stock.routing.at_stage(stage) if stock.routing else ()
+    return [*(here(operation, stage) for operation in operations), here(None, stage)]
 
 
 def _release(stock: Stock, quantity: int, *, to_released: bool) -> int:
@@ -120,15 +136,6 @@ def _change_to(stock: Stock, marks: Marks, quantity: int) -> None:
     elif difference < 0:
         cut = stock.to_outer(stock.take(RELEASED, -difference), "ordered")
         marks.uncut_milli = -difference - cut
-
-
-def _routed(stock: Stock, presence: Parcel) -> Parcel:
-    """A parcel that was there before its order, at the operation of the routing that is done at its stage."""
-    operations = stock.routing.at_stage(presence.stage) if stock.routing else ()
-    if not operations or stock.routing is None:
-        return presence
-    first, before = operations[0], stock.routing.before(operations[0].op)
-    return msgspec.structs.replace(presence, op=first.op, entered=first.op, reached=before.op if before else None)
 
 
 def _whole(fact: Fact, name: str, *, signed: bool = False) -> int | None:

@@ -40,6 +40,7 @@ class Spot(NamedTuple):
 
 
 RELEASED = Spot(In.RELEASED)
+BETWEEN = Spot(In.WAITING)  # without a routing, the one queue between all stages
 
 
 class Parcel(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
@@ -47,7 +48,8 @@ class Parcel(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
 
     `since_us` this state, `at_stage_since_us` this operation, `started_us` first left the raw goods. `entered`: the furthest
     operation in whose here it stood or that it passed; `reached`: the furthest it left forward, or the one before where it
-    arrived. Neither ever falls. `put_by`, `lo_us`, `hi_us`: the log and the interval of the event that put it here.
+    arrived. Neither ever falls. `done_at`: between stages, the stage that it was done at. `put_by`, `lo_us`, `hi_us`: the
+    log and the interval of the event that put it here.
     """
 
     state: str
@@ -60,6 +62,7 @@ class Parcel(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
     entered: int | None = None
     reached: int | None = None
     held_from: str | None = None
+    done_at: str | None = None
     carrier: str | None = None
     station: str | None = None
     work_centre: str | None = None

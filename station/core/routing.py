@@ -74,8 +74,9 @@ class Routing(msgspec.Struct, frozen=True):
     def means(self, op: int) -> str:
         """What a bare scan says at this operation."""
         operation = self.operation(op)
-        default = "done" if self.after(op) is None else "arrived"
-        return (operation.scan_means if operation else None) or default
+        if operation is not None and operation.scan_means:
+            return operation.scan_means
+        return "done" if op >= self.operations[-1].op else "arrived"
 
     def mandatory_between(self, reached: int | None, op: int | None) -> tuple[Operation, ...]:
         """The operations that may not be left out, beyond `reached` (None: none yet) and before `op` (None: the end)."""

@@ -25,9 +25,11 @@ class Movement(msgspec.Struct, frozen=True, kw_only=True):
     held: bool = False
     ended: bool = False  # nothing of it is in process any more
     closed: bool = False
+    entered: bool = False  # by a person in the office, not by a scan
     over_milli: int = 0
     several: bool = False
     uncut_milli: int = 0
+    missing_milli: int = 0  # of what an adjustment was to take away
     left_behind_milli: int = 0
     unknown: bool = False
     unread: str | None = None
@@ -69,6 +71,8 @@ def held(move: Movement) -> str | None:
 
 def closed(move: Movement) -> str | None:
     """Nothing should move after the end: finished, scrapped, or closed by the office."""
+    if move.closed and move.entered:
+        return f"{move.item} was changed by the office after it was closed."
     if move.closed:
         return f"{move.item} was scanned at {move.place} after it was closed."
     return f"{move.item} was scanned at {move.place} after its end." if move.ended else None
@@ -97,6 +101,9 @@ def out_of_order(move: Movement) -> str | None:
 
 def overrun(move: Movement) -> str | None:
     """No more should be moved than was there."""
+    if move.missing_milli:
+        missing = quantity(move.missing_milli)
+        return f"An adjustment would take {missing} more of {move.item} from {move.place} than is there."
     if not move.over_milli:
         return None
     return f"{move.item} has {quantity(move.over_milli)} more at {move.place} than was there."

@@ -7,7 +7,8 @@ spots of parcels never do: what upstream lacks comes from `overrun`.
 import msgspec
 
 from station.core.fact import Fact
-from station.core.parcel import ENDED, LIVE, In, ItemState, Parcel, Posting, Spot, Visit
+from station.core.parcel import BETWEEN, ENDED, LIVE, In, ItemState, Parcel, Posting, Spot, Visit
+from station.core.routing import Routing
 
 Piece = Parcel  # a parcel on its way: still with the state and the place it came from
 
@@ -16,10 +17,12 @@ class Stock:
     """A working copy of an item's parcels and outer accounts, and what the postings of one fact leave behind."""
 
     def __init__(self, state: ItemState, fact: Fact) -> None:
+        self.item = state.item
         self.parcels = list(state.parcels)
         self.outer = dict(state.outer)
         self.routing = state.routing
-        self.released = state.released_us is not None
+        # What is tracked under an order has no quantity of its own that it could exceed.
+        self.released = state.released_us is not None and state.header.order in (None, state.item)
         self.closed = state.closed
         self.fact = fact
         self.postings: list[Posting] = []
@@ -79,10 +82,15 @@ class Stock:
             left = (parcel.qty_milli or 0) - (piece.qty_milli or 0)
             self.parcels[place] = msgspec.structs.replace(parcel, qty_milli=left)
 
+    def first_seen(self) -> Piece:
+        """What nobody has seen before: it is there, from nowhere, and nobody knows how many."""
+        return Parcel(state="", since_us=self.fact.key_us, at_stage_since_us=self.fact.key_us)
+
     def from_outer(self, account: str, qty_milli: int) -> Piece:
         """Bring a quantity in from an outer account."""
         self.outer[account] = self.outer.get(account, 0) - qty_milli
-        return Parcel(state=account, qty_milli=qty_milli, since_us=self.fact.key_us)
+        key_us = self.fact.key_us
+        return Parcel(state=account, qty_milli=qty_milli, since_us=key_us, at_stage_since_us=key_us)
 
     def to_outer(self, pieces: list[Piece], account: str) -> int:
         """Put pieces to an outer account; the thousandths that went."""
@@ -125,6 +133,7 @@ class Stock:
             entered=entered,
             reached=reached,
             held_from=held_from,
+            done_at=piece.stage if target == BETWEEN else None,
             carrier=fact.carrier or piece.carrier,
             station=fact.station or None,
             work_centre=fact.work_centre or piece.work_centre,
@@ -179,9 +188,45 @@ class Stock:
         """Keep the record of one posting."""
         self.postings.append(Posting(source, target, qty_milli))
 
+    def known(self) -> bool:
+        """Whether anything of the item has been seen or counted before."""
+        return bool(self.parcels) or bool(self.outer)
+
+    def live(self) -> bool:
+        """Whether any of it is in process."""
+        return any(each.state in LIVE for each in self.parcels)
+
+    def route(self) -> None:
+        """Put what was here before the order had its routing to the operations of that routing; it has not moved."""
+        for index, parcel in enumerate(self.parcels):
+            routed = _routed(parcel, self.routing) if self.routing and parcel.op is None else parcel
+            if routed.spot != parcel.spot and parcel.qty_milli:
+                self.posted(str(parcel.spot), str(routed.spot), parcel.qty_milli)
+            self.parcels[index] = routed
+
     def presence(self) -> Parcel | None:
         """The parcel of unknown quantity, where the item has one."""
         return next((each for each in self.parcels if each.qty_milli is None), None)
+
+
+def _routed(parcel: Parcel, routing: Routing) -> Parcel:
+    """A parcel as it stands in a routing: at the operation done at its stage, or behind the one that it was done at."""
+    if parcel.state == In.FINISHED:
+        last = routing.operations[-1].op
+        return msgspec.structs.replace(parcel, entered=last, reached=last)
+    operations = routing.at_stage(parcel.stage or parcel.done_at)
+    if not operations:
+        return parcel
+    op = operations[0].op
+    if parcel.state == In.WAITING:
+        following = routing.after(op)
+        if following is None:
+            return msgspec.structs.replace(parcel, entered=op, reached=op)
+        return msgspec.structs.replace(
+            parcel, op=following.op, stage=following.stage, entered=op, reached=op, done_at=None
+        )
+    before = routing.before(op)
+    return msgspec.structs.replace(parcel, op=op, entered=op, reached=before.op if before else None)
 
 
 def _further(one: int | None, other: int | None) -> int | None:

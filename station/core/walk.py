@@ -5,12 +5,14 @@ there, and last the raw goods. Without one every other stage is a source, the on
 """
 
 from collections.abc import Iterator
+from itertools import chain
 
-from station.core.parcel import RELEASED, In, Spot
+from station.core.parcel import BETWEEN, RELEASED, In, Spot
 from station.core.routing import Operation, Routing
 from station.core.stock import Stock
 
 NEXT_DOOR = 1  # operations back: a source so near is where the item would come from
+NOWHERE = float("inf")
 
 
 def here(op: Operation | None, stage: str | None) -> Spot:
@@ -20,7 +22,7 @@ def here(op: Operation | None, stage: str | None) -> Spot:
 
 def waiting_at(spot: Spot) -> Spot:
     """The queue in front of a spot; without a routing there is one queue between all stages."""
-    return Spot(In.WAITING, spot.op, spot.stage) if spot.op is not None else Spot(In.WAITING)
+    return Spot(In.WAITING, spot.op, spot.stage) if spot.op is not None else BETWEEN
 
 
 def held_at(spot: Spot) -> Spot:
@@ -28,15 +30,18 @@ def held_at(spot: Spot) -> Spot:
     return Spot(In.HELD, spot.op, spot.stage)
 
 
-def upstream(stock: Stock, spot: Spot) -> list[Spot]:
+def upstream(stock: Stock, spot: Spot) -> Iterator[Spot]:
     """The sources of the walk to a spot, the spot itself not among them."""
     if spot.op is None or stock.routing is None:
-        return [*_by_newest(stock, spot, In.HERE, In.WAITING), RELEASED]
-    sources = [waiting_at(spot)]
-    for operation in reversed(stock.routing.operations):
-        if operation.op < spot.op:
-            sources += [Spot(In.HERE, operation.op, operation.stage), Spot(In.WAITING, operation.op, operation.stage)]
-    return [*sources, *_unrouted(stock, In.HERE, In.WAITING), RELEASED]
+        yield from _by_newest(stock, spot, In.HERE, In.WAITING)
+    else:
+        yield waiting_at(spot)
+        for operation in reversed(stock.routing.operations):
+            if operation.op < spot.op:
+                yield Spot(In.HERE, operation.op, operation.stage)
+                yield Spot(In.WAITING, operation.op, operation.stage)
+        yield from _unrouted(stock, In.HERE, In.WAITING)
+    yield RELEASED
 
 
 def held_upstream(stock: Stock, spot: Spot) -> list[Spot]:
@@ -73,7 +78,7 @@ def held_anywhere(stock: Stock, spot: Spot) -> list[Spot]:
 def next_spot(stock: Stock, spot: Spot, stage_is_done: bool) -> Spot:
     """Where work goes when it is done at a spot: the queue of the next operation, or the finished goods."""
     if spot.op is None or stock.routing is None:
-        return Spot(In.FINISHED) if stage_is_done else Spot(In.WAITING)
+        return Spot(In.FINISHED) if stage_is_done else BETWEEN
     following = stock.routing.after(spot.op)
     return Spot(In.WAITING, following.op, following.stage) if following else Spot(In.FINISHED)
 
@@ -82,23 +87,28 @@ def choose(stock: Stock, stage: str, own: bool) -> Operation | None:
     """Which of the operations done at a stage a scan there means; None where the routing has none there.
 
     Where a routing visits the stage twice: the one whose nearest source is fewest operations back, at a tie the earlier.
-    A second look at work that stands here already beats a source further away than next door.
+    A second look at work that stands here already beats a source further away than next door. Where all of it is beyond,
+    it comes back to the operation that it passed last.
     """
     candidates = stock.routing.at_stage(stage) if stock.routing else ()
     if len(candidates) < 2:
         return candidates[0] if candidates else None
-    return min(candidates, key=lambda each: (_distance(stock, each, own), each.op))
+    distance = {each.op: _distance(stock, each, own) for each in candidates}
+    if min(distance.values()) == NOWHERE:
+        passed = [each for each in candidates if downstream(stock, here(each, None))]
+        return passed[-1] if passed else candidates[0]
+    return min(candidates, key=lambda each: (distance[each.op], each.op))
 
 
 def _distance(stock: Stock, operation: Operation, own: bool) -> float:
     routing: Routing | None = stock.routing
     assert routing is not None
-    spot = here(operation, None)
+    spot = here(operation, operation.stage)
     place = routing.index(operation.op)
     if own and stock.holds(spot):
         return 0
-    nearest = float("inf")
-    for source in upstream(stock, spot):
+    nearest = NOWHERE
+    for source in chain(upstream(stock, spot), held_upstream(stock, spot)):
         if stock.holds(source):
             nearest = place + 1 if source.op is None else place - routing.index(source.op)
             break
@@ -116,4 +126,4 @@ def _by_newest(stock: Stock, spot: Spot, *states: str) -> list[Spot]:
 
 def _unrouted(stock: Stock, *states: str) -> Iterator[Spot]:
     """Spots that stem from before the item had its routing."""
-    return iter(dict.fromkeys(each.spot for each in stock.parcels if each.op is None and each.state in states))
+    yield from dict.fromkeys(each.spot for each in stock.parcels if each.op is None and each.state in states)

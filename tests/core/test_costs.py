@@ -54,6 +54,32 @@ def test_a_cost_that_nobody_stated_stays_unknown_and_the_rest_is_still_carried()
     assert parcel_value(costs, None, 60, 60) is None
 
 
+def test_an_unknown_cost_further_on_takes_away_nothing_that_was_known_before() -> None:
+    by_the_minute = definition("cost.set", product="bracket", op=60, component="labour", basis="minute", micros=900)
+    costs = unit_costs("bracket", OPERATIONS, priced(by_the_minute), 0, order_milli=4_000)
+    before, after = (parcel_value(costs, 1_000, op, op) for op in (50, 60))
+    assert before is not None
+    assert after == Value(before.leaves, unvalued_milli=1_000)
+    assert before.leaves["labour"] == 1_500_000_000
+
+
+def test_an_order_keeps_the_bill_it_was_released_with_at_the_prices_of_the_day() -> None:
+    lighter = Definition(
+        "product.define",
+        1_000,
+        (1_000, "hub", 9),
+        {"product": "bracket", "bom": [{"component": "bar", "qty_milli": 1_000, "operation": 10}]},
+    )
+    dearer = Definition(
+        "cost.set", 1_000, (1_000, "hub", 9), {"component": "bar", "basis": "unit", "micros": 4_000_000}
+    )
+    catalogue = priced(lighter, dearer)
+    released_before = unit_costs("bracket", (10,), catalogue, 2_000, bill_us=500)
+    released_after = unit_costs("bracket", (10,), catalogue, 2_000, bill_us=1_500)
+    assert [line.micros for line in released_before.lines if line.component == "bar"] == [6_000_000]
+    assert [line.micros for line in released_after.lines if line.component == "bar"] == [4_000_000]
+
+
 def test_going_back_lowers_nothing_and_adds_nothing() -> None:
     story = Story(priced())
     story.release(4)

@@ -1,13 +1,20 @@
 """The golden vectors: bytes, hashes and meanings that stand in recorded events for ever."""
 
 import json
+import random
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from station.core import chain, event
+from station.core.resolve import Place, voided
+from station.core.times import Anchor, Key, Parent, Stamp, recorded_keys
 
-VECTORS = json.loads((Path(__file__).parent.parent / "contract" / "v1" / "events.json").read_text())
+V1 = Path(__file__).parent.parent / "contract" / "v1"
+VECTORS = json.loads((V1 / "events.json").read_text())
+KEYS = json.loads((V1 / "keys.json").read_text())["cases"]
+VOIDS = json.loads((V1 / "voids.json").read_text())
 EVENTS = {row["name"]: row for row in VECTORS["events"]}
 
 
@@ -58,3 +65,26 @@ def test_every_word_of_the_contract_has_a_vector() -> None:
         "from" if name == "from_" else "bytes" if name == "body" else name for name in event.Event.__struct_fields__
     }
     assert fields <= present
+
+
+@pytest.mark.parametrize("case", KEYS, ids=lambda case: case["given"])
+def test_an_event_has_the_key_that_was_reckoned_by_hand(case: dict[str, Any]) -> None:
+    reckoned = {
+        (row["log"], row["seq"]): Key(row["us"], row["lo_us"], row["hi_us"], row["approx"]) for row in case["keys"]
+    }
+    stamps = [Stamp(**row) for row in case["stamps"]]
+    anchors = [Anchor(**row) for row in case["anchors"]]
+    parents = {log: Parent(*parent) for log, parent in case["parents"].items()}
+    for arrival in range(3):
+        random.Random(arrival).shuffle(stamps)
+        random.Random(arrival).shuffle(anchors)
+        assert recorded_keys(stamps, anchors, parents) == reckoned
+
+
+@pytest.mark.parametrize("case", VOIDS["cases"], ids=lambda case: case["given"])
+def test_an_event_is_void_as_was_reckoned_by_hand(case: dict[str, Any]) -> None:
+    logs = VOIDS["logs"]
+    names = [(Place(logs[log], seq), Place(logs[of], target)) for log, seq, of, target in case["names"]]
+    protected = frozenset(Place(logs[log], seq) for log, seq in case["protected"])
+    void = frozenset(Place(logs[log], seq) for log, seq in case["void"])
+    assert voided(dict(names), protected) == voided(dict(names[::-1]), protected) == void
