@@ -38,7 +38,7 @@ def board() -> str:
             conditions = attention(connection, floor)
         else:
             floor, conditions = floor_at(connection, tongue(), asked_us), []
-        finished = _finished(connection, floor)
+        finished = finished_on(connection, floor)
         late, due_today = dues(connection, floor) if asked_us is None else _dues_then(floor)
         behind = recalculating(connection)
     longest_s = max((tile.ages.max_s or 0 for tile in floor.line.tiles if not tile.stage.target_s), default=1)
@@ -59,7 +59,7 @@ def board() -> str:
     )
 
 
-def _finished(connection: Connection, floor: Floor) -> Heap:
+def finished_on(connection: Connection, floor: Floor) -> Heap:
     """What was finished on the day of the floor."""
     start_us = tongue().day_start_us(floor.now_us)
     until_us = min(start_us + 86_400_000_000, clock.utc_us()) if floor.now_us < start_us else floor.now_us

@@ -16,7 +16,7 @@ from server.segment import item_url
 from server.tongue import NBSP
 from station.core.codes.canonical import canonical
 
-PAGES = ("/", "/orders", "/orders?status=finished", "/orders?status=closed", "/stations", "/rules", "/find")
+PAGES = ("/", "/orders", "/orders?status=finished", "/orders?status=closed", "/stations", "/rules", "/wall", "/find")
 
 
 class Inline(HTMLParser):
@@ -77,6 +77,7 @@ def test_an_empty_hub_answers_with_what_to_do_next(desk, page):
         "/orders?status=closed": "No closed work orders yet.",
         "/stations": "No station yet. On the hub: wipline-hub station add saw-1 prints its token once.",
         "/rules": "A rule looks at every scan and refuses none.",
+        "/wall": "No stages yet.",
         "/find": "Scan or type a code into the box above.",
     }[page]
     assert expected in words

@@ -27,6 +27,7 @@ PAGES = (
     "/stages/saw",
     "/stations",
     "/rules",
+    "/wall",
     "/items/WO-1009",
     "/find",
     "/find?q=nothing-like-it",
@@ -189,6 +190,19 @@ def test_motion_is_left_out_for_whoever_asks(chromium, hub):
             "() => { document.body.className = 'glow'; return getComputedStyle(document.body).animationName }"
         )
         assert name == "none"
+
+
+def test_the_wall_shows_one_question_after_another_until_it_is_paused(chromium, hub):
+    with a_page(chromium, hub.url) as page:
+        page.clock.install()
+        page.goto("/wall")
+        panels = page.locator(".panel:visible h2")
+        expect(panels).to_have_text(["Needs someone now"])
+        page.clock.run_for(10_000)
+        expect(panels).to_have_text(["In process"])
+        page.get_by_role("button", name="Pause").click()
+        page.clock.run_for(30_000)
+        expect(panels).to_have_text(["In process"])
 
 
 def test_a_page_without_a_seat_at_the_stream_asks_every_three_seconds(chromium, hub):

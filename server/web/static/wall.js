@@ -1,0 +1,37 @@
+// One question a screen: shows the panels one after another, until somebody pauses them. Without it they stand in a column.
+"use strict";
+
+(() => {
+  const EACH_MS = 10000;
+  const main = document.getElementById("main");
+  const pause = document.getElementById("wall-pause");
+  const count = main.querySelectorAll(".panel").length;
+  let shown = 0;
+  let timer = 0;
+
+  function show(number) {
+    shown = (number + count) % count;
+    main.dataset.panel = String(shown + 1);
+  }
+
+  function run() {
+    timer = window.setInterval(() => show(shown + 1), EACH_MS);
+    pause.textContent = "Pause";
+  }
+
+  function stop() {
+    window.clearInterval(timer);
+    timer = 0;
+    pause.textContent = "Go on";
+  }
+
+  pause.hidden = false;
+  pause.addEventListener("click", () => (timer ? stop() : run()));
+  document.addEventListener("keydown", (event) => {
+    if (event.target.matches("input, button, a")) return;
+    if (event.key === "ArrowRight") show(shown + 1);
+    else if (event.key === "ArrowLeft") show(shown - 1);
+  });
+  show(0);
+  run();
+})(); // its own scope: live.js shares the page
