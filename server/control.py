@@ -1,39 +1,17 @@
-"""The local socket: how a command on this machine reaches the hub that runs here.
-
-`<db>.sock` lies beside the database and may be opened by its owner only. A message is its length (4 bytes, big-endian) and
-JSON; a connection carries one wish and one reply.
-"""
+"""The local socket's listening end: the running hub grants what commands on this machine wish."""
 
 import logging
 import os
 import socket
-import struct
 import threading
-import time
-from collections.abc import Iterator
-from contextlib import contextmanager
-from pathlib import Path
 
 import msgspec
 
-from server.office import Reply, Wish, grant
+from server.office import grant
 from server.store import Store
+from server.wish import PATIENCE_S, Wish, address_of, receive, send
 
-MAX_MESSAGE_BYTES = 64 * 1024 * 1024  # a whole shop's entries
-PATIENCE_S = 60.0
-KNOCK_S = 3.0  # a hub that just started opens its socket within this
-_LENGTH = struct.Struct(">I")
 _log = logging.getLogger(__name__)
-
-
-@contextmanager
-def _address(db: Path) -> Iterator[str]:
-    """A short name for the socket: the kernel takes 107 bytes, and a folder's path may be longer than that."""
-    folder = os.open(db.parent, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        yield f"/proc/self/fd/{folder}/{db.name}.sock"
-    finally:
-        os.close(folder)
 
 
 class Control(threading.Thread):
@@ -48,7 +26,7 @@ class Control(threading.Thread):
         self._path.unlink(missing_ok=True)  # of a hub that was killed: whoever holds the lock owns the name
         before = os.umask(0o177)
         try:
-            with _address(store.path) as address:
+            with address_of(store.path) as address:
                 self._listening.bind(address)
         finally:
             os.umask(before)
@@ -64,7 +42,7 @@ class Control(threading.Thread):
             with connection:
                 connection.settimeout(PATIENCE_S)
                 try:
-                    _send(connection, grant(self._store, msgspec.json.decode(_receive(connection), type=Wish)))
+                    send(connection, grant(self._store, msgspec.json.decode(receive(connection), type=Wish)))
                 except (OSError, msgspec.MsgspecError) as error:
                     _log.warning("a local wish broke off: %s", error)
                 except Exception:  # noqa: BLE001  the next wish must find somebody listening
@@ -75,47 +53,3 @@ class Control(threading.Thread):
         self._path.unlink(missing_ok=True)
         self._listening.shutdown(socket.SHUT_RDWR)
         self._listening.close()
-
-
-def ask(db: str, wish: Wish) -> Reply | None:
-    """Ask the hub that runs on this database; None where nobody listens."""
-    path = Path(db).absolute()
-    deadline = time.monotonic() + KNOCK_S
-    while True:
-        with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as connection:
-            connection.settimeout(PATIENCE_S)
-            try:
-                with _address(path) as address:
-                    connection.connect(address)
-            except (FileNotFoundError, ConnectionRefusedError):
-                if time.monotonic() > deadline:
-                    return None
-                time.sleep(0.05)
-                continue
-            _send(connection, wish)
-            return msgspec.json.decode(_receive(connection), type=Reply)
-
-
-def _send(connection: socket.socket, message: Wish | Reply) -> None:
-    encoded = msgspec.json.encode(message)
-    connection.sendall(_LENGTH.pack(len(encoded)) + encoded)
-
-
-def _receive(connection: socket.socket) -> bytes:
-    (length,) = _LENGTH.unpack(_exactly(connection, _LENGTH.size))
-    if length > MAX_MESSAGE_BYTES:
-        msg = f"a message of {length} bytes; expected at most {MAX_MESSAGE_BYTES}"
-        raise OSError(msg)
-    return _exactly(connection, length)
-
-
-def _exactly(connection: socket.socket, length: int) -> bytes:
-    parts = []
-    while length:
-        part = connection.recv(min(length, 1024 * 1024))
-        if not part:
-            msg = "the other side hung up in the middle of a message"
-            raise OSError(msg)
-        parts.append(part)
-        length -= len(part)
-    return b"".join(parts)

@@ -1,6 +1,6 @@
 """The office: what a command on this machine asks of a hub, whether it runs or not.
 
-On SQLite one process writes. While the hub runs, a command's wish goes to it over a local socket (`server.control`) and is
+On SQLite one process writes. While the hub runs, a command's wish goes to it over a local socket (`server.wish`) and is
 done there; otherwise the command takes the lock and does it itself. Either way it is the same function.
 """
 
@@ -16,25 +16,11 @@ from server.lock import HubRuns
 from server.opening import open_hub
 from server.roles import granted
 from server.store import Store, as_url
+from server.wish import Reply, Wish, ask
 
 
 class OfficeError(RuntimeError):
     """The wish could not be granted; the message says what came, what was expected and what to do."""
-
-
-class Wish(msgspec.Struct):
-    """A named wish with its arguments, as it travels."""
-
-    name: str
-    arguments: dict[str, Any]
-
-
-class Reply(msgspec.Struct):
-    """What came of a wish: a value, or why not. `refused` holds an entry's came, expected and do."""
-
-    value: Any = None
-    error: str | None = None
-    refused: tuple[str, str, str] | None = None
 
 
 def perform(db: str, name: str, /, **arguments: Any) -> Any:
@@ -45,8 +31,6 @@ def perform(db: str, name: str, /, **arguments: Any) -> Any:
     try:
         store = open_hub(db)
     except HubRuns as error:
-        from server.control import ask
-
         path = as_url(db).database
         assert path is not None
         reply = ask(path, Wish(name, arguments))

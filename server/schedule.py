@@ -7,8 +7,9 @@ from pathlib import Path
 from server import clock
 from server.backup import BackupError, back_up, thin_out
 from server.hublog import hub_row, keep_time
-from server.office import Wish, grant
+from server.office import grant
 from server.store import Store
+from server.wish import Wish
 
 LOOK_S = 60.0  # a step of the clock is noticed within a minute
 _log = logging.getLogger(__name__)

@@ -9,10 +9,11 @@ from sqlalchemy import select
 
 from server import office, people, schema
 from server.cli import main
-from server.control import Control, ask
+from server.control import Control
 from server.entries import Entry, EntryRefused
 from server.lock import HubRuns
-from server.office import OfficeError, Wish, enter, perform
+from server.office import OfficeError, enter, perform
+from server.wish import Wish, ask
 
 LOOK = "Look at the database that was named (--db, or db in hub.toml), and who may write there."
 COMMANDS = (
@@ -54,7 +55,7 @@ def test_a_wish_is_granted_without_a_running_hub_too(store):
 
 
 def test_a_database_that_is_held_by_somebody_who_does_not_answer_is_said(store, monkeypatch):
-    monkeypatch.setattr("server.control.KNOCK_S", 0.0)
+    monkeypatch.setattr("server.wish.KNOCK_S", 0.0)
     with pytest.raises(HubRuns, match="is in use by process"):
         perform(str(store.path), "station add", name="saw-1")
 
