@@ -1,4 +1,3 @@
-# ruff: noqa: INP001 - a script beside what it makes, no package
 """Make the manual's pictures anew: the demo's board in Chromium, after enough live scans to see them.
 
     .venv/bin/python docs/pictures/make.py
@@ -12,11 +11,11 @@ import sys
 import time
 from pathlib import Path
 
-from playwright.sync_api import Page, expect, sync_playwright
+from playwright.sync_api import Page, ViewportSize, expect, sync_playwright
 
 HERE = Path(__file__).resolve().parent
 CHROMIUM = "/usr/bin/chromium"
-WINDOW = {"width": 1600, "height": 1000}
+WINDOW = ViewportSize(width=1600, height=1000)
 LIVE_S = 25  # a scan a second: by then rows and numbers have moved
 UP_S = 60
 
@@ -34,7 +33,7 @@ def main() -> None:
     """Run the demo, take the pictures, end the demo."""
     command = [str(Path(sys.executable).with_name("wipline-hub")), "demo", "--port", "0", "--seconds", str(UP_S)]
     with (
-        subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as demo,  # noqa: S603 - the product's own command
+        subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as demo,
         sync_playwright() as playwright,
         playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox", "--disable-gpu"]) as browser,
     ):

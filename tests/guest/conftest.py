@@ -12,6 +12,12 @@ from tests.guest.image import NotOnThisMachine, ensure_image
 from tests.guest.installed import Installed, copy_disk, ensure_installed
 from tests.guest.machine import Machine
 from tests.guest.scanner import Scanner
+from tests.guest.story_line import finish
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """A pipeline that ran the guest tells the story, or has failed."""
+    finish(session)
 
 
 def not_here(why: str) -> NoReturn:
@@ -36,16 +42,17 @@ def installed(tmp_path_factory: pytest.TempPathFactory) -> Installed:
 
 @pytest.fixture
 def start(installed: Installed, tmp_path: Path) -> Iterator[Callable[..., Machine]]:
-    """`start(hub_port=None)`: a guest as it was when the product had just been installed; one at a time."""
+    """`start(hub_port=None, snapshot="installed")`: a guest as it was when the product had just been installed, or, with
+    `snapshot=None`, one that boots from the disk as the last one left it; one at a time."""
     with ExitStack() as running:
 
-        def start(hub_port: int | None = None) -> Machine:
+        def start(hub_port: int | None = None, snapshot: str | None = "installed") -> Machine:
             return running.enter_context(
                 Machine(
                     installed.image,
                     installed.disk,
                     tmp_path,
-                    snapshot="installed",
+                    snapshot=snapshot,
                     project=installed.project,
                     hub_port=hub_port,
                 )

@@ -1,6 +1,7 @@
 """A barcode scanner in one of the guest's USB sockets, as a hand would plug, pull and trigger it."""
 
 import shlex
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from tests.guest.machine import Machine
@@ -54,4 +55,14 @@ class Scanner:
         return f"/dev/input/by-id/usb-{plain}-event-kbd"
 
     def _do(self, verb: str, *words: str) -> None:
-        self.guest.sh(shlex.join([*PROGRAM.split(), verb, self.name, *words]))
+        self.guest.sh(self.line(verb, *words))
+
+    def line(self, verb: str, *words: str) -> str:
+        """The shell line of the program that plays this scanner."""
+        return shlex.join([*PROGRAM.split(), verb, self.name, *words])
+
+
+def type_together(typing: Sequence[tuple[Scanner, str]], pause_ms: int = CHARACTER_MS) -> None:
+    """Let several scanners of one guest type at the same time; returns when the kernel took the last report of each."""
+    lines = [scanner.line("type", text.encode("ascii").hex(), str(pause_ms)) for scanner, text in typing]
+    typing[0][0].guest.sh(" & ".join([*lines, "wait"]))

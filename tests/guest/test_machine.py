@@ -83,3 +83,7 @@ def test_what_a_line_left_running_writes_to_its_log(guest: Machine) -> None:
     process = guest.background("echo started; sleep 30", "/run/line.log")
     assert guest.wait_until("grep started /run/line.log") == "started"
     guest.sh(f"kill -- -{process}")
+
+
+def test_a_long_answer_arrives_whole(guest: Machine) -> None:
+    assert guest.sh("seq 30000") == "\n".join(str(number) for number in range(1, 30_001))

@@ -25,19 +25,25 @@ def heard(guest: Machine, log: str, count: int) -> list[dict[str, Any]]:
     return [json.loads(line) for line in guest.sh(f"cat {log}").splitlines()]
 
 
-def test_a_scanner_is_enumerated_linked_by_its_serial_number_and_read(guest: Machine, scanner: Scanner) -> None:
+def test_a_scanner_is_enumerated_linked_by_its_serial_number_and_read_key_by_key(
+    guest: Machine, scanner: Scanner
+) -> None:
     node = scanner.node()
     line = guest.sh("lsusb -d 05e0:1200")
     print(f"\nguest: kernel {guest.sh('uname -r')}, lsusb: {line}, {scanner.by_id} -> {node}")
     assert line.endswith("ID 05e0:1200 Symbol Technologies Bar Code Scanner")
     listen(guest, node, "/run/read.log")
     scanner.type("Wo-17\n")
-    assert heard(guest, "/run/read.log", 2) == [
+    scanner.type("0123456789" * 20 + "\n", pause_ms=3)
+    assert heard(guest, "/run/read.log", 3) == [
         {"open": "Symbol Technologies, Inc, 2008 Symbol Bar Code Scanner", "ids": "05e0:1200", "serial": "SN77"},
         {"keys": ["LEFTSHIFT", "W", "O", "MINUS", "1", "7"]},
+        {"keys": list("0123456789" * 20)},
     ]
 
 
+# 20 s on a busy machine; `test_story` has two at once in every run, behind the product's own reader.
+@pytest.mark.nightly
 def test_two_scanners_of_one_model_are_two_devices(guest: Machine, scanner: Scanner) -> None:
     other = Scanner(guest, name="other", serial="SN78").add()
     nodes = scanner.node(), other.node()
@@ -52,27 +58,16 @@ def test_two_scanners_of_one_model_are_two_devices(guest: Machine, scanner: Scan
     assert guest.sh("lsusb -d 05e0:1200 | wc -l") == "2"
 
 
-def test_a_scanner_pulled_in_mid_scan_is_gone_with_enodev(guest: Machine, scanner: Scanner) -> None:
-    listen(guest, scanner.node(), "/run/read.log")
+def test_a_scanner_pulled_in_mid_scan_is_gone_with_enodev_and_comes_back_under_its_link(
+    guest: Machine, scanner: Scanner
+) -> None:
+    listen(guest, scanner.node(), "/run/first.log")
     scanner.type("12")
     guest.sh("sleep 0.3")  # typed means handed to the port; the other side reads it within milliseconds
     scanner.unplug()
-    assert heard(guest, "/run/read.log", 2)[1] == {"gone": ENODEV, "half": ["1", "2"]}
+    assert heard(guest, "/run/first.log", 2)[1] == {"gone": ENODEV, "half": ["1", "2"]}
     guest.wait_until(f"! test -e {scanner.by_id}")
-
-
-def test_a_scanner_put_back_has_the_same_link_and_types_again(guest: Machine, scanner: Scanner) -> None:
-    for turn in range(2):
-        log = f"/run/read-{turn}.log"
-        listen(guest, scanner.node(), log)
-        scanner.type(f"{turn}\n")
-        assert heard(guest, log, 2)[1] == {"keys": [str(turn)]}
-        scanner.unplug()
-        guest.wait_until(f"! test -e {scanner.by_id}")
-        scanner.plug()
-
-
-def test_a_long_scan_from_a_fast_scanner_loses_nothing(guest: Machine, scanner: Scanner) -> None:
-    listen(guest, scanner.node(), "/run/read.log")
-    scanner.type("0123456789" * 20 + "\n", pause_ms=3)
-    assert heard(guest, "/run/read.log", 2)[1] == {"keys": list("0123456789" * 20)}
+    scanner.plug()
+    listen(guest, scanner.node(), "/run/second.log")
+    scanner.type("3\n")
+    assert heard(guest, "/run/second.log", 2)[1] == {"keys": ["3"]}

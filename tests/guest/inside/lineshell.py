@@ -64,7 +64,9 @@ def serve() -> None:
                     code, out = 0, str(leave_running(asked["line"], asked["log"]))
                 else:
                     code, out = run(asked["line"], asked["timeout_s"])
-                port.write(json.dumps({"id": asked["id"], "code": code, "out": out}).encode() + b"\n")
+                answer = json.dumps({"id": asked["id"], "code": code, "out": out}).encode() + b"\n"
+                while answer:  # the port takes 32 KiB at a time
+                    answer = answer[port.write(answer) :]
 
 
 if __name__ == "__main__":
