@@ -61,7 +61,15 @@ def _grabbed(device: "evdev.InputDevice[str]", reader: str, facts: Facts) -> "Ke
     except OSError:
         device.close()
         raise
-    return Keyboard(device.fd, reader, facts.name, device.close, caps_lock=caps_lock, stamped=_stamped(device.fd))
+    return Keyboard(
+        device.fd,
+        reader,
+        facts.name,
+        device.close,
+        caps_lock=caps_lock,
+        stamped=_stamped(device.fd),
+        opened_ns=boot_ns(),
+    )
 
 
 def _stamped(descriptor: int) -> bool:
@@ -125,13 +133,14 @@ class Keyboard:
         *,
         caps_lock: bool = False,
         stamped: bool = False,
+        opened_ns: int | None = None,
     ) -> None:
         self.reader = reader
         self._descriptor = descriptor
         self._name = name
         self._stamped = stamped
         self._cut = b""  # the kernel sends whole events; what stands in for it in a test may not
-        self._keys = Keys(caps_lock=caps_lock)
+        self._keys = Keys(caps_lock=caps_lock, opened_ns=opened_ns)
         self._held = Held(let_go)
 
     def reads(self) -> Iterator[Read | Dropped]:

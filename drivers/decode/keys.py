@@ -26,6 +26,7 @@ GAP_S = 0.5
 HAND_GAP_S = 5.0
 """The same for text that a person may be typing."""
 HAND_PACE_S = 0.06
+JOINED_S = 0.05  # a key so soon after opening belongs to a scan that had begun before
 """No person strikes key after key faster than this."""
 MACHINE_KEYS = 3
 """Keys after which the pace says something."""
@@ -68,15 +69,17 @@ class Keys:
     """What has been typed so far, with the modifier keys that are held; memory is bounded.
 
     `caps_lock` is the state of the lamp when the device was opened. Times may be of any clock that does not step.
+    `opened_ns`: when a device began to be heard that may have been typing already; half a code must not become a scan.
     """
 
-    def __init__(self, layout: Layout = US, *, caps_lock: bool = False) -> None:
+    def __init__(self, layout: Layout = US, *, caps_lock: bool = False, opened_ns: int | None = None) -> None:
         self._layout = layout
         self._caps_lock = caps_lock
         self._text = Gathered()
         self._held: set[int] = set()
         self._alt_digits = ""
         self._hearing = _Hearing.WHOLE
+        self._opened_ns = opened_ns
         self._last_ns = 0
         self._keys = 0
         self._slowest_ns = 0
@@ -158,6 +161,8 @@ class Keys:
         code = event.code
         if self._hearing is _Hearing.LOST_UNTIL_REPORT:
             return
+        if self._opened_ns is not None:
+            yield from self._join(event.time_ns - self._opened_ns, event.time_ns)
         if code in SHIFT | CONTROL | ALT:
             self._held.add(code)
         elif code == CAPS_LOCK:
@@ -170,6 +175,14 @@ class Keys:
                 self._alt_digits = (self._alt_digits + KEYPAD_DIGITS[code])[:_ALT_DIGITS_MAX]
             else:
                 self._type(self._character(code))
+
+    def _join(self, after_ns: int, time_ns: int) -> Iterator[Lost]:
+        """The first key since the device was opened: so soon after, it is not the first of its scan."""
+        self._opened_ns = None
+        if after_ns < JOINED_S * _NS:
+            self._hearing = _Hearing.LOST_UNTIL_END
+            self._last_ns = time_ns
+            yield Lost("The reader was typing when it was taken, and the head of the scan was lost.", time_ns)
 
     def _pace(self, time_ns: int) -> None:
         if self._keys:

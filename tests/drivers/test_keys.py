@@ -284,3 +284,19 @@ def test_any_text_that_a_scanner_can_type_is_read_as_it_was_typed(text):
         else:
             events += hold(LEFT_CONTROL, from_layout[chr(ord(char) | 0x40).lower()][0])
     assert texts(heard(Keys(), timed([*events, *ENTER], step_ms=0.01))) == [text]
+
+
+HEAD_LOST = "The reader was typing when it was taken, and the head of the scan was lost."
+
+
+def test_a_scanner_that_was_typing_when_it_was_taken_gives_no_half_scan(strike):
+    keys = Keys(opened_ns=0)
+    tail = [*strike("042"), *ENTER]
+    assert texts(heard(keys, timed(tail, start_ms=5))) == [HEAD_LOST]
+    whole = [*strike("WO-1043"), *ENTER]
+    assert texts(heard(keys, timed(whole, start_ms=100))) == ["WO-1043"]
+
+
+def test_a_scan_that_begins_after_the_reader_was_taken_is_whole(strike):
+    keys = Keys(opened_ns=0)
+    assert texts(heard(keys, timed([*strike("WO-1042"), *ENTER], start_ms=51))) == ["WO-1042"]
