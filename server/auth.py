@@ -21,6 +21,7 @@ from server.running import running
 
 csrf = CSRFProtect()
 View = TypeVar("View", bound=Callable[..., Any])
+FOR_PROGRAMS = ("/api/", "/metrics", "/openapi.json")  # these answer 401; a page leads to the sign-in
 READING = frozenset({"GET", "HEAD", "OPTIONS"})
 
 
@@ -152,7 +153,7 @@ def _lets_in(access: Access, who: Caller) -> bool:
 def _turn_away(access: Access, who: Caller) -> Response:
     wanted = "a station's token" if access.devices else _wanted(access)
     if who.kind == "nobody":
-        if not request.path.startswith("/api/") and request.method in READING:
+        if not request.path.startswith(FOR_PROGRAMS) and request.method in READING:
             return redirect(url_for("session.sign_in", next=request.full_path.rstrip("?")))
         raise ApiError(401, "no proof of who is asking", wanted, "Sign in, or send Authorization: Bearer <token>.")
     raise ApiError(

@@ -17,7 +17,7 @@ from urllib.parse import quote
 from server.hublog import hub_row
 from server.ledger import last_pos
 from server.lock import Lock
-from server.opening import NoHub, open_hub
+from server.opening import NoHub, open_hub, reading
 from server.store import Store, as_url
 from server.verify import verify
 
@@ -42,6 +42,8 @@ class Copy:
 def back_up(db: str, target: Path, now_us: int) -> Copy:
     """Copy the hub's database to `target` (a file, or a folder in which a name is made) and verify the copy."""
     source = _sqlite_path(db)
+    with reading(db):
+        pass  # there is a hub to copy
     if target.is_dir():
         stamp = datetime.fromtimestamp(now_us / 1_000_000, UTC).strftime("%Y%m%dT%H%M%SZ")
         target = target / f"hub-{stamp}.db"

@@ -233,6 +233,15 @@ CREATE TRIGGER ledger_{what} BEFORE {what} ON ledger BEGIN
   SELECT RAISE(ABORT, 'the ledger is append-only: a mistake is corrected by a new event');
 END
 """
+# INSERT OR REPLACE deletes what is in its way without asking the trigger on DELETE.
+_IN_ITS_PLACE_SQLITE = """
+CREATE TRIGGER ledger_insert BEFORE INSERT ON ledger
+  WHEN NEW.pos <= (SELECT max(pos) FROM ledger)
+    OR EXISTS (SELECT 1 FROM ledger WHERE log_id = NEW.log_id AND seq = NEW.seq)
+BEGIN
+  SELECT RAISE(ABORT, 'the ledger is append-only: this place is taken');
+END
+"""
 _APPEND_ONLY_POSTGRESQL = """
 CREATE OR REPLACE FUNCTION ledger_append_only() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN RAISE EXCEPTION 'the ledger is append-only: a mistake is corrected by a new event'; END $$;
@@ -241,6 +250,7 @@ CREATE TRIGGER ledger_append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON ledger 
 for _dialect, _text in (
     ("sqlite", _APPEND_ONLY_SQLITE.format(what="update")),
     ("sqlite", _APPEND_ONLY_SQLITE.format(what="delete")),
+    ("sqlite", _IN_ITS_PLACE_SQLITE),
     ("postgresql", _APPEND_ONLY_POSTGRESQL),
 ):
     _trigger: ExecutableDDLElement = DDL(_text)  # type: ignore[no-untyped-call]  # SQLAlchemy's own

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from hashlib import sha256
 from typing import Any
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, Select, Table, cast, select
 
 from server import schema
 from station.core.chain import genesis, ledger_genesis, ledger_link, link
@@ -36,12 +36,17 @@ def verify(connection: Connection) -> list[Break]:
 
 
 def _rows(connection: Connection, *order: Any) -> Iterator[Any]:
-    wanted = select(schema.ledger).order_by(*order)
+    wanted = _as_declared(schema.ledger).order_by(*order)
     yield from connection.execution_options(yield_per=CHUNK).execute(wanted)
 
 
+def _as_declared(table: Table) -> Select[Any]:
+    """A table's rows with every value of its column's own type: SQLite holds what it was given, a tampered text as well."""
+    return select(*(cast(column, column.type).label(column.name) for column in table.columns))
+
+
 def _hub_chain(connection: Connection) -> Iterator[Break]:
-    owner = connection.execute(select(schema.hub)).one()
+    owner = connection.execute(_as_declared(schema.hub)).one()
     counted = connection.execute(select(schema.counter.c.pos).where(schema.counter.c.name == "ledger")).scalar_one()
     head, expected = ledger_genesis(owner.hub_id), 1
     for row in _rows(connection, schema.ledger.c.pos):
@@ -56,9 +61,9 @@ def _hub_chain(connection: Connection) -> Iterator[Break]:
 
 
 def _logs(connection: Connection) -> Iterator[Break]:
-    damaged = {(row.log_id, row.seq): row.sha256 for row in connection.execute(select(schema.damage))}
+    damaged = {(row.log_id, row.seq): row.sha256 for row in connection.execute(_as_declared(schema.damage))}
     gaps = {(row.log_id, row.to_seq) for row in connection.execute(select(schema.gap))}
-    tips = {row.log_id: row for row in connection.execute(select(schema.log))}
+    tips = {row.log_id: row for row in connection.execute(_as_declared(schema.log))}
     log_id, seq, tip, pos = b"", 0, b"", 0
     for row in _rows(connection, schema.ledger.c.log_id, schema.ledger.c.seq):
         if row.log_id != log_id:

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import msgspec
 from flask import Blueprint, Response, current_app, request
 from prometheus_client import generate_latest
 from prometheus_client.exposition import CONTENT_TYPE_LATEST
@@ -93,7 +94,15 @@ def station_list() -> Response:
     with running().store.read() as connection:
         rows = [row for row in stations.overview(connection) if row["station"] > cursor]
     more = rows[limit - 1]["station"] if len(rows) > limit else None
-    return json_answer(forms.StationsAnswer(rows[:limit], more))
+    return json_answer(forms.StationsAnswer([_with_readers(row) for row in rows[:limit]], more))
+
+
+def _with_readers(row: dict[str, Any]) -> dict[str, Any]:
+    """A station's row with its readers as a list; they are kept as the JSON text that the heartbeat said."""
+    beat = row["heartbeat"]
+    if beat is None:
+        return row
+    return {**row, "heartbeat": {**beat, "readers": msgspec.json.decode(beat["readers"] or "[]")}}
 
 
 def page_of() -> tuple[int, str]:

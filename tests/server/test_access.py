@@ -2,7 +2,7 @@
 
 import pytest
 
-from server.auth import Access
+from server.auth import FOR_PROGRAMS, Access
 from server.config import Config, Web
 from server.roles import Role
 
@@ -83,7 +83,7 @@ def test_every_address_lets_in_whom_it_says_and_nobody_else(peopled):
             seen = answered(peopled, who, method, path)
             bad_proof = who == "stranger" and not getattr(view, "access", fallback).anybody
             wanted = IN if who in expected and not bad_proof else {"nobody": 401, "stranger": 401}.get(who, 403)
-            redirected = who == "nobody" and method == "GET" and not path.startswith("/api/") and wanted == 401
+            redirected = who == "nobody" and method == "GET" and not path.startswith(FOR_PROGRAMS) and wanted == 401
             if path == "/sign-in" and method == "POST" and seen == 401:
                 seen = IN  # its own 401: a wrong password
             if seen != (302 if redirected else wanted):

@@ -14,7 +14,7 @@ from server.backup import BackupError, back_up, check, restore
 from server.cli import main
 from server.hublog import hub_row
 from server.lock import HubRuns
-from server.opening import open_hub
+from server.opening import NoHub, open_hub
 from server.schedule import Backups
 from server.words import utc_text
 
@@ -200,3 +200,14 @@ def test_the_commands_say_what_they_did(store, take, a_log, tmp_path):
     code, _, said = run("restore", copy)
     assert (code, "What was there before is kept as" in said) == (0, True)
     assert Path(f"{store.path}.before-restore-1").exists()
+
+
+@pytest.mark.parametrize("place", ["nothing", "empty", "folder"])
+def test_where_there_is_no_hub_there_is_no_backup(tmp_path, place):
+    (tmp_path / "empty").touch()
+    (tmp_path / "folder").mkdir()
+    db = tmp_path / place
+    with pytest.raises(NoHub) as told:
+        back_up(str(db), tmp_path / "copy.db", 0)
+    assert str(told.value) == f"{db} holds no hub. Make one: wipline-hub init --db {db}"
+    assert not list(tmp_path.glob("copy.db*"))

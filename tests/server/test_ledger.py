@@ -121,7 +121,19 @@ def test_a_log_with_too_many_forks_is_refused(take, a_log, monkeypatch):
     assert refused.full
 
 
-@pytest.mark.parametrize("statement", ["UPDATE ledger SET recv_us = 0", "DELETE FROM ledger"])
+REPLACED = """INSERT OR REPLACE INTO ledger
+SELECT {pos}, log_id, seq, x'00', prev, hash, recv_us, chain FROM ledger WHERE pos = 2"""
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "UPDATE ledger SET recv_us = 0",
+        "DELETE FROM ledger",
+        pytest.param(REPLACED.format(pos="pos"), id="another at the same position"),
+        pytest.param(REPLACED.format(pos="99"), id="another for the same event"),
+    ],
+)
 def test_the_database_itself_refuses_to_change_the_ledger(store, take, a_log, statement):
     take(a_log.batch())
     with pytest.raises(IntegrityError, match="append-only"), store.write() as connection:

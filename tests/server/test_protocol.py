@@ -181,9 +181,10 @@ def test_nobody_sends_without_a_stations_token(saw, a_log, headers):
 
 def test_a_revoked_station_is_turned_away_at_once(desk, saw, a_log):
     from server import office
+    from server.wish import Reply, Wish
 
     assert saw("heartbeat", {})[0] == 200
-    assert office.grant(desk.store, office.Wish("station revoke", {"name": "saw-1"})) == office.Reply()
+    assert office.grant(desk.store, Wish("station revoke", {"name": "saw-1"})) == Reply()
     assert saw("heartbeat", {})[0] == 401
 
 
@@ -237,7 +238,6 @@ def test_the_last_heartbeat_of_a_station_is_kept(desk, saw, a_log):
     (row,) = desk.nobody().get("/api/v1/stations").json["stations"]
     kept = row["heartbeat"]
     assert kept.pop("seen_us") <= clock.utc_us()
-    assert json.loads(kept.pop("readers")) == beat.pop("readers")
     assert kept == {**beat, "oldest_waiting_s": 12}
 
 

@@ -36,6 +36,19 @@ from server.verify import verify
                 "the ledger ends at 4; the hub had acknowledged up to 4, head {head}",
             ],
         ),
+        (
+            "UPDATE ledger SET bytes = replace(CAST(bytes AS TEXT), 'saw', 'mil') WHERE seq = 4",  # text, not bytes
+            ["pos 4, log {log} seq 4: its bytes are not those that were acknowledged"],
+        ),
+        (
+            "UPDATE ledger SET seq = 'four', log_id = CAST(x'ff' AS TEXT), hash = 7 WHERE seq = 4",
+            [
+                "pos 4, log ff seq 0: the hub's chain breaks here",
+                "pos 4, log ff seq 0: seq 1 to -1 are missing",
+                "pos 4, log ff seq 0: its bytes are not those that were acknowledged",
+                "pos 3, log {log} seq 3: the log ends at seq 3; the hub had acknowledged up to 4",
+            ],
+        ),
     ],
 )
 def test_a_change_behind_the_triggers_back_is_named(store, take, a_log, tampering, said):
