@@ -73,7 +73,7 @@ class EventAnswer(msgspec.Struct):
 
 
 class ItemAnswer(msgspec.Struct):
-    """One item. `accounts`: thousandths of the unit as decimals, by account; `older`: where earlier events are."""
+    """One item. `accounts`: decimals by account, which sum to zero; `older`: where earlier events are."""
 
     item: str
     name: str | None

@@ -2,18 +2,22 @@
 
 from typing import Any, NamedTuple
 
+import msgspec
 from sqlalchemy import Connection, and_, select
 
+from server.projection.items import Kept
 from server.projection.tables import finding, item, visit
 from server.reading.now import Stand, standing_of
 from server.reading.rules import rules_on
 from server.reading.scans import MOST as MOST_EVENTS
 from server.reading.scans import Scan, scans
 from server.reading.worth import Valuation, Worth
+from station.core.ledger import balances
 from station.core.routing import Product
 
 MOST = 200
-ACCOUNTS = ("ordered", "finished", "scrapped", "overrun", "adjusted")
+SUMS = ("ordered", "finished", "scrapped", "overrun", "adjusted")
+_KEPT = msgspec.msgpack.Decoder(Kept)
 
 
 class Visit(NamedTuple):
@@ -60,10 +64,15 @@ class ItemNow(NamedTuple):
         return len(self.events) == MOST_EVENTS
 
     @property
-    def accounts(self) -> dict[str, int]:
-        """Thousandths by account; what there is none of is left out."""
-        found = {name: getattr(self.row, f"{name}_milli") for name in ACCOUNTS}
+    def sums(self) -> dict[str, int]:
+        """What became of the order, thousandths by word; what there is none of is left out."""
+        found = {name: getattr(self.row, f"{name}_milli") for name in SUMS}
         return {name: milli for name, milli in found.items() if milli}
+
+    @property
+    def accounts(self) -> dict[str, int]:
+        """Thousandths by account, `here@20` or `ordered`: what is in the inner ones the outer ones owe, the sum is zero."""
+        return balances(_KEPT.decode(self.row.state).state)
 
 
 def one_item(connection: Connection, name: str, valuation: Valuation, before_pos: int | None = None) -> ItemNow | None:

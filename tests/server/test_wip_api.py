@@ -146,7 +146,7 @@ def test_one_item_is_answered_with_all_it_is_made_of(desk, told):
     found = get(desk, "/api/v1/items/WO-1")
     assert set(found) >= {"item", "product", "order", "parcels", "visits", "accounts", "findings", "events"}
     assert (found["item"], found["product"], found["order"], found["due"]) == ("WO-1", "bracket", "WO-1", "2026-12-01")
-    assert found["accounts"] == {"ordered": "40"}
+    assert found["accounts"] == {"ordered": "-40", "here@10": "25", "here@20": "15"}
     assert [(each["stage"], each["state"], each["qty"], each["operation"]) for each in found["parcels"]] == [
         ("deburr", "here", "15", 20),
         ("saw", "here", "25", 10),
