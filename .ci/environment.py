@@ -53,10 +53,20 @@ def bootstrap_pip(python: Path) -> None:
         run(str(python), f"{path}/pip", "install", "--no-index", str(path))
 
 
+def is_whole(python: Path) -> bool:
+    """Whether `.venv` has a pip for its Python and was made here: not cut short, not moved, not from before an upgrade."""
+    try:
+        made = (VENV / "pyvenv.cfg").read_text()
+        done = subprocess.run([python, "-c", "import pip"], capture_output=True, check=False)
+    except OSError:
+        return False
+    return str(VENV) in made and done.returncode == 0
+
+
 def make_venv() -> Path:
     """`.venv` with a pip in it, made with whatever this Python has."""
     python = VENV / "bin" / "python"
-    if not python.exists():
+    if not is_whole(python):
         print(f"wipline: making {VENV}", file=sys.stderr)
         shutil.rmtree(VENV, ignore_errors=True)
         if importlib.util.find_spec("ensurepip"):
@@ -70,8 +80,18 @@ def make_venv() -> Path:
 
 def stamp_of(verb: str) -> str:
     """One text for everything that decides what is installed."""
-    recipe = (ROOT / "pyproject.toml").read_bytes() + Path(__file__).read_bytes() + str(ROOT).encode()
+    here = f"{ROOT} {sys.version_info.major}.{sys.version_info.minor} "
+    recipe = (ROOT / "pyproject.toml").read_bytes() + Path(__file__).read_bytes() + here.encode()
     return hashlib.sha256(recipe + EXTRAS[verb].encode()).hexdigest()
+
+
+def may_install(sudo: list[str]) -> bool:
+    """Whether this user is root, or becomes it without being asked for a password; a small image has no sudo at all."""
+    if not sudo:
+        return True
+    if not shutil.which("sudo"):
+        return False
+    return subprocess.run([*sudo, "true"], capture_output=True, check=False).returncode == 0
 
 
 def system_packages() -> None:
@@ -88,8 +108,7 @@ def system_packages() -> None:
     if not missing:
         return
     sudo = [] if os.geteuid() == 0 else ["sudo", "-n"]
-    allowed = not sudo or subprocess.run(["sudo", "-n", "true"], capture_output=True, check=False).returncode == 0
-    if not allowed or not shutil.which("apt-get"):
+    if not shutil.which("apt-get") or not may_install(sudo):
         print("wipline: the tests need these packages:\n  sudo apt-get install " + " ".join(missing), file=sys.stderr)
         sys.exit(3)
     print(

@@ -18,10 +18,23 @@ def station() -> None:
 
 @station.command("add")
 @click.argument("name")
+@click.option("--stage", help="Where it scans, unless its own station.toml says so.")
 @where
-def station_add(config_path: Path | None, db: str | None, name: str) -> None:
+def station_add(config_path: Path | None, db: str | None, name: str, stage: str | None) -> None:
     """Let a station in; prints its token, this once."""
-    click.echo(_perform(config_path, db, "station add", name=name))
+    token = _perform(config_path, db, "station add", name=name)
+    if stage is not None:
+        _place(config_path, db, name, stage)
+    click.echo(token)
+
+
+@station.command("place")
+@click.argument("name")
+@click.argument("stage")
+@where
+def station_place(config_path: Path | None, db: str | None, name: str, stage: str) -> None:
+    """Say at which STAGE a station scans; it hears of it by itself. Its own station.toml and STAGE cards beat this."""
+    _place(config_path, db, name, stage)
 
 
 @station.command("list")
@@ -146,6 +159,13 @@ def clock() -> None:
 def clock_confirm(config_path: Path | None, db: str | None) -> None:
     """Say that this machine's clock is right, where the hub doubted it."""
     _perform(config_path, db, "clock confirm")
+
+
+def _place(config_path: Path | None, db: str | None, name: str, stage: str) -> None:
+    from server.entries import Entry
+    from server.office import enter
+
+    enter(settings(config_path, db).db, [Entry("station.define", {"station": name, "stage": stage}, "installer")])
 
 
 def _perform(config_path: Path | None, db: str | None, wish: str, /, **arguments: Any) -> Any:

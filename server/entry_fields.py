@@ -51,6 +51,11 @@ class _Routing(msgspec.Struct):
     operations: list[_Operation]
 
 
+class _Station(msgspec.Struct):
+    station: Name
+    stage: Name | None = None
+
+
 class _Stage(msgspec.Struct):
     stage: Name
     name: str | None = None
@@ -137,6 +142,7 @@ _FIELDS: dict[str, type[msgspec.Struct]] = {
     "product.define": _Product,
     "routing.define": _Routing,
     "stage.define": _Stage,
+    "station.define": _Station,
     "person.define": _Person,
     "pattern.define": _Pattern,
     "cost.set": _Cost,

@@ -73,6 +73,8 @@ def step(bench: Bench, heard: Heard, settings: Settings) -> Step:
         return _badge(bench, heard, code.badge, settings)
     if code.card is None:
         return _item(bench, heard, settings)
+    if code.card is Card.STAGE:
+        return _stage(bench, heard, settings)
     own = _OWN_STEPS.get(code.card)
     if own is not None:
         return own(bench, heard)
@@ -118,11 +120,8 @@ def _saved(code: Code, said: Pending, fields: Fields, settings: Settings) -> Say
         where = ", ".join(settings.stages)
         return Says(State.AMBER, Why.ASK, f"saved without a stage: UNDO, then a STAGE card ({where}) and the sheet")
     if fields.action in ASKS and fields.qty_milli is None and not fields.all:
-        return Says(
-            State.AMBER,
-            Why.ASK,
-            f"1 counted: {label(code, said)}. More? UNDO, then {fields.action.upper()}, QTY and the sheet",
-        )
+        more = "Card QTY" if settings.cards_after else f"UNDO, then {fields.action.upper()}, QTY and the sheet"
+        return Says(State.AMBER, Why.ASK, f"1 counted: {label(code, said)}. More? {more}")
     return Says(State.GREEN, Why.SAVED, f"saved: {label(code, said)}")
 
 
@@ -184,7 +183,10 @@ def _badge(bench: Bench, heard: Heard, badge: str, settings: Settings) -> Step:
     return Step(bench, fields_of(bench, heard), Says(State.GREEN, Why.CARD, f"{badge} signed in"))
 
 
-def _stage(bench: Bench, heard: Heard) -> Step:
+def _stage(bench: Bench, heard: Heard, settings: Settings) -> Step:
+    if settings.stages and heard.code.argument not in settings.stages:
+        text = f"{heard.code.argument} is no stage of this station ({', '.join(settings.stages)})"
+        return Step(bench, fields_of(bench, heard), Says(State.AMBER, Why.CARD, text))
     bench = replace(bench, place=Place(heard.code.argument or ""))
     return Step(bench, fields_of(bench, heard), Says(State.GREEN, Why.CARD, f"this bench is at {heard.code.argument}"))
 
@@ -224,7 +226,6 @@ def _undo(bench: Bench, heard: Heard) -> Step:
 
 # Cards that act by themselves; all others speak of a sheet.
 _OWN_STEPS: Mapping[Card, Callable[[Bench, Heard], Step]] = {
-    Card.STAGE: _stage,
     Card.LOAD: _load,
     Card.CALL: _call,
     Card.CANCEL: _cancel,

@@ -132,12 +132,19 @@ def verify(config_path: Path, journal: str | None) -> None:
     for each in breaks:
         click.echo(f"seq {each.seq}: {each.sentence}")
     if breaks:
-        fail(
-            f"The chain of {len(breaks)} event(s) does not hold. Expected none. "
-            "Restart the station: it moves the files aside and saves what can be read.",
-            1,
-        )
+        fail(f"The chain breaks at {len(breaks)} place(s). Expected none. {_doubted(reader.path)}", 1)
     click.echo(f"log {reader.log_id.hex()}: whole, {reader.tip.seq} events, tip {reader.tip.hash.hex()}")
+
+
+def _doubted(journal: Path) -> str:
+    """Have the next start walk the whole chain; what to do now."""
+    from station.journal import doubt
+
+    try:
+        doubt.leave(journal)
+    except OSError as error:
+        return f"Say so again as a user who may write beside the journal ({error.strerror}), then restart the station."
+    return "Restart the station: it moves the files aside and saves what can be read."
 
 
 @main.command()

@@ -6,6 +6,7 @@ import signal
 import sys
 import threading
 import time
+from dataclasses import replace
 from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING
@@ -24,7 +25,7 @@ from station.journal.disk import level_of, room
 from station.notify import notify, watchdog_s
 from station.readers import Readers
 from station.repeats import Said
-from station.scan import Scan
+from station.scan import ReaderPlace, Scan
 from station.shop import Shop, known, read_shop
 from station.signals import Signal, open_signal
 from station.software import version
@@ -72,7 +73,7 @@ class Station:
             settings=Settings(
                 int(config.command_s * S), int(config.operator_idle_s * S), config.cards == "after", config.stages
             ),
-            repeat_s=config.repeat_s, place_of=self.readers.place_of, before=last_said(self.journal), log=log.say,
+            repeat_s=config.repeat_s, place_of=self._place_of, before=last_said(self.journal), log=log.say,
         )  # fmt: skip
         self.ready_ns = 0
         self.days_left: float | None = None
@@ -85,6 +86,15 @@ class Station:
         from station.link import Link
 
         return Link(self)
+
+    def _place_of(self, reader: str) -> ReaderPlace:
+        """Where a reader stands: as station.toml says, else as the hub says of this station."""
+        place = self.readers.place_of(reader)
+        return place if place.stage else replace(place, stage=self._stage())
+
+    def _stage(self) -> str | None:
+        """The stage of this station: its own, else the hub's; None where STAGE cards choose."""
+        return self.config.stage or (None if self.config.stages else self.shop.placed.get(self.config.station))
 
     def _say(self, answer: Answer) -> None:
         self.voice.say(answer)
@@ -186,7 +196,7 @@ class Station:
             station=self.config.station, sw=self.recorder.sw, pid=os.getpid(), boot=self.recorder.boot,
             written_boot_ns=boot_ns(), written_us=wall_us(), ready_boot_ns=self.ready_ns,
             ready_in_s=round((self.ready_ns - self._began_ns) / S, 3),
-            stage=bench.place.stage if bench and bench.place else self.config.stage,
+            stage=bench.place.stage if bench and bench.place else self._stage(),
             operator=bench.operator.badge if bench and bench.operator else None,
             log=self.journal.log_id.hex(), tip_seq=tip.seq, waiting=max(waiting, 0),
             oldest_waiting_s=self.link.oldest_waiting_s() if self.link is not None else None,

@@ -99,9 +99,8 @@ def journal_chain(config: Config) -> Finding:
     except JournalError as error:
         return Finding(False, str(error), "sudo systemctl restart wipline-station")
     if breaks:
-        return Finding(
-            False, f"the journal's chain is broken: {breaks[0].sentence}", "sudo systemctl restart wipline-station"
-        )
+        walk_then_restart = f"sudo wipline-station verify --journal {path} || sudo systemctl restart wipline-station"
+        return Finding(False, f"the journal's chain is broken: {breaks[0].sentence}", walk_then_restart)
     return Finding(True, "the journal's chain holds")
 
 

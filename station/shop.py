@@ -27,11 +27,15 @@ class _Snapshot(msgspec.Struct, frozen=True):
 
 
 class Shop(msgspec.Struct, frozen=True):
-    """The words of the shop: patterns for codes, people by badge, names of stages, the stage of a product's operation."""
+    """The words of the shop: patterns for codes, people by badge, names of stages, the stage of a product's operation.
+
+    `placed`: at which stage the hub says that a station scans.
+    """
 
     patterns: tuple[Pattern, ...] = ()
     people: dict[str, str] = {}
     stages: dict[str, str] = {}
+    placed: dict[str, str] = {}
     operations: dict[tuple[str, int], str] = {}
 
     def stage_of(self, product: str | None, operation: int | str | None) -> str | None:
@@ -60,6 +64,7 @@ def read_shop(body: bytes | None) -> Shop:
     patterns: dict[str, Pattern] = {}
     people: dict[str, str] = {}
     stages: dict[str, str] = {}
+    placed: dict[str, str] = {}
     routed: dict[str, str] = {}
     routings: dict[str, Any] = {}
     for entry in snapshot.definitions:
@@ -72,11 +77,13 @@ def read_shop(body: bytes | None) -> Shop:
             people[str(data["badge"])] = str(data.get("name") or data["badge"])
         elif entry.what == "stage.define" and data.get("stage"):
             stages[str(data["stage"])] = str(data.get("name") or data["stage"])
+        elif entry.what == "station.define" and data.get("station") and data.get("stage"):
+            placed[str(data["station"])] = str(data["stage"])
         elif entry.what == "product.define":
             routed[str(data.get("product"))] = str(data.get("routing"))
         elif entry.what == "routing.define":
             routings[str(data.get("routing"))] = data.get("operations")
-    return Shop(tuple(patterns.values()), people, stages, _operations(routed, routings))
+    return Shop(tuple(patterns.values()), people, stages, placed, _operations(routed, routings))
 
 
 def _operations(routed: dict[str, str], routings: dict[str, Any]) -> dict[tuple[str, int], str]:

@@ -10,8 +10,9 @@ from typing import Any
 
 from sqlalchemy import Connection, func, select
 
+from server import clock
 from server.projection.snapshot import snapshot
-from server.projection.tables import definition
+from server.projection.tables import binding, definition
 from server.store import Store
 
 
@@ -43,6 +44,8 @@ def version(store: Store) -> str:
 
 
 def _stamp(connection: Connection) -> tuple[Any, ...]:
-    """What changes whenever a definition is added or voided; each has its own position in the ledger."""
-    ids = definition.c.id
-    return tuple(connection.execute(select(func.count(), func.max(ids), func.sum(ids))).one())
+    """What changes whenever a definition or a binding is added or voided, or one that was made ahead begins to hold."""
+    ids, bound = definition.c.id, binding.c
+    held = func.count().filter(definition.c.holds_from_us <= clock.utc_us())
+    defined = connection.execute(select(func.count(), func.max(ids), func.sum(ids), held)).one()
+    return (*defined, *connection.execute(select(func.count(), func.max(bound.key_us), func.sum(bound.seq))).one())

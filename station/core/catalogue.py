@@ -24,6 +24,7 @@ NAMED_BY = {
     "product.define": ("product",),
     "routing.define": ("routing",),
     "stage.define": ("stage",),
+    "station.define": ("station",),
     "person.define": ("person",),
     "reason.define": ("reason",),
     "pattern.define": ("name",),

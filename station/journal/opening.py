@@ -13,7 +13,7 @@ from pathlib import Path
 
 from sqlite_utils import Database
 
-from station.journal import disk, keep
+from station.journal import disk, doubt, keep
 from station.journal.carve import carve
 from station.journal.reader import read_events
 from station.journal.records import Break, JournalError, JournalLost, Parent, Stored, Tip
@@ -85,6 +85,7 @@ def open_database(journal: Path, recorder: Recorder, named_log: bytes | None) ->
         db.close()
         finish(journal)
         db = _start(journal, news)
+    doubt.settle(journal)
     return db, tuple(news)
 
 
@@ -102,7 +103,7 @@ def _start(journal: Path, news: list[str]) -> Database:
         # the last writer to close a database folds its log in, be it the right one or not.
         with closing(connect_reading(journal)) as reading:
             late = _behind_the_end(reading, journal, before)
-            _look_through(reading)
+            _look_through(reading, doubted=doubt.is_left(journal))
         db = connect(journal)
         try:
             _settle(db, journal, late, news)
@@ -133,8 +134,8 @@ def _blame(error: Exception, journal: Path) -> Exception:
     return Damaged(f"The database cannot be read: {error}.")
 
 
-def _look_through(connection: sqlite3.Connection) -> None:
-    """SQLite's own check, then the chain from the last verified point; raises `Damaged`."""
+def _look_through(connection: sqlite3.Connection, *, doubted: bool) -> None:
+    """SQLite's own check, then the chain from the last verified point (`doubted`: all of it); raises `Damaged`."""
     (answer,) = connection.execute("PRAGMA quick_check(1)").fetchone()
     if answer != "ok":
         msg = f"SQLite's quick_check says: {answer}."
@@ -142,7 +143,8 @@ def _look_through(connection: sqlite3.Connection) -> None:
     if not keep.log_is_named(connection):
         msg = "The name of the log is not the one it was given."
         raise Damaged(msg)
-    start, whole = keep.verified(connection), keep.prune_point(connection)
+    whole = keep.prune_point(connection)
+    start = whole if doubted else keep.verified(connection)
     breaks = _breaks(connection, start)
     if breaks and start != whole:  # the note of how far it held may be what is damaged
         breaks = _breaks(connection, whole)

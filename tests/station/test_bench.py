@@ -126,7 +126,8 @@ ROWS: list[tuple[Bench, str, Fields, tuple[State, Why, str], dict[str, Any]]] = 
     (Bench(operator=Operator("7", 200 * S)), ITEM, Fields(operator="7"), (*SAVED, "saved: WO-1042"),
      {"operator": Operator("7", 1000 * S), "done": (Done(LogPlace(LOG, 7), ITEM, 100 * S),)}),
     (Bench(), "WIP:QTY:none", Fields(),
-     (State.AMBER, Why.NOT_UNDERSTOOD, "not understood: no quantity: expected digits, at most three behind a point"), {}),
+     (State.AMBER, Why.NOT_UNDERSTOOD,
+      "not understood: no quantity: expected 0.001 to 1000000000, at most three digits behind a point"), {}),
     (Bench(done=DONE), "WIP:UNDO", Fields(action="void", void=LogPlace(LOG, 5)), (*GREEN_CARD, "undone: WO-7 SCRAP"),
      {"done": DONE[:1]}),
     (Bench(), "WIP:UNDO", Fields(), (*AMBER_CARD, "nothing of the last 10 minutes to undo"), {}),
@@ -238,6 +239,7 @@ def test_with_the_sheet_first_a_card_records_the_sheet_anew_and_voids_what_it_sa
     scrapped = shop.scan("WIP:SCRAP", 12)  # 2 the card, 3 the sheet again, 4 the void of 1
     assert scrapped.again is not None
     assert (scrapped.again.fields, scrapped.again.void) == (Fields(action="scrap"), LogPlace(LOG, 1))
+    assert scrapped.says.text == "1 counted: WO-1 SCRAP. More? Card QTY"
     shop.scan("WIP:QTY:5", 14)  # 5, 6 the sheet again, 7 the void of 3
     shop.scan("WIP:REASON:burr", 16)  # 8, 9, 10 the void of 6
     assert shop.voided == [1, 3, 6]
@@ -284,8 +286,12 @@ def test_a_bench_of_several_stages_asks_until_a_stage_card_says_which() -> None:
     assert (asked.why, asked.text) == (
         Why.ASK, "saved without a stage: UNDO, then a STAGE card (saw, mill) and the sheet",
     )  # fmt: skip
+    elsewhere = shop.scan("WIP:STAGE:drill", 15).says
+    assert (elsewhere.why, elsewhere.text) == (Why.CARD, "drill is no stage of this station (saw, mill)")
     shop.scan("WIP:STAGE:mill", 20)
-    assert shop.scan("WO-1", 30).says.why == Why.SAVED
+    shop.scan("WIP:STAGE:drill", 25)
+    sheet = shop.scan("WO-1", 30)
+    assert (sheet.says.why, sheet.fields.stage) == (Why.SAVED, "mill")
 
 
 @pytest.mark.parametrize("card", ["WIP:QTY:1", "WIP:MORE"])

@@ -1,5 +1,6 @@
 """The commands: exit 0, or say what came, what was expected, what to do."""
 
+import sqlite3
 from pathlib import Path
 
 import msgspec
@@ -67,6 +68,31 @@ def test_verify_walks_the_chain(toml: Path) -> None:
     assert ": whole, 3 events, tip " in asked.output
 
 
+def test_a_break_that_verify_saw_is_salvaged_by_the_next_start_though_it_was_walked_before(
+    toml: Path, tmp_path: Path
+) -> None:
+    db = sqlite3.connect(tmp_path / "journal.db")
+    (trigger,) = db.execute("SELECT sql FROM sqlite_master WHERE name = 'event_stays_as_it_is'").fetchone()
+    db.execute("DROP TRIGGER event_stays_as_it_is")
+    db.execute("UPDATE event SET bytes = x'00' WHERE seq = 2")
+    db.execute(trigger)
+    db.commit()
+    db.close()
+    asked = command("verify", "--config", toml)
+    assert asked.exit_code == 1
+    assert asked.stderr == (
+        "wipline-station: The chain breaks at 1 place(s). Expected none. "
+        "Restart the station: it moves the files aside and saves what can be read.\n"
+    )
+    with open_journal(tmp_path) as journal:
+        assert [news.split(" The files", maxsplit=1)[0] for news in journal.news] == [
+            "Event 2 is not as it was recorded: its hash differs."
+        ]
+    with open_journal(tmp_path) as journal:
+        assert journal.news == ()
+    assert not (tmp_path / "journal.db.doubt").exists()
+
+
 def test_a_missing_journal_is_told(toml: Path, tmp_path: Path) -> None:
     asked = command("verify", "--config", toml, "--journal", tmp_path / "none.db")
     assert asked.exit_code == 1
@@ -89,7 +115,7 @@ def test_decode_says_what_each_line_is(toml: Path) -> None:
         {"raw": "d2lwOnF0eToyLjU=", "sym": None, "scheme": "command", "code": "WIP:QTY:2.5",
          "fields": {"card": "QTY", "argument": "2.5"}, "error": None},
         {"raw": "V0lQOlFUWTp4", "sym": None, "scheme": None, "code": "WIP:QTY:x", "fields": {},
-         "error": "no quantity: expected digits, at most three behind a point"},
+         "error": "no quantity: expected 0.001 to 1000000000, at most three digits behind a point"},
         {"raw": "YR17", "sym": None, "scheme": "text", "code": "a{GS}{7B}", "fields": {}, "error": None},
     ]  # fmt: skip
 

@@ -50,7 +50,7 @@ _NEEDS_ARGUMENT = {
     Card.QTY: "a quantity",
     Card.REASON: "a reason",
     Card.STAGE: "a stage",
-    Card.CALL: "what is called for",
+    Card.CALL: "the kind of help that is called",
     Card.BADGE: "a person's id",
 }
 _MAY_HAVE_ARGUMENT = frozenset({Card.REWORK})
@@ -91,11 +91,7 @@ def read_card(text: str) -> CardText | None:
     head = HEAD + card
     if not colon:
         needed = _NEEDS_ARGUMENT.get(card)
-        return (
-            CardText(None, head, unread=f"the {card} card names no {needed.split()[-1]}")
-            if needed
-            else CardText(card, head)
-        )
+        return CardText(None, head, unread=f"the {card} card lacks {needed}") if needed else CardText(card, head)
     whole = f"{head}:{argument}"
     if card not in _NEEDS_ARGUMENT and card not in _MAY_HAVE_ARGUMENT:
         return CardText(None, whole, unread=f"the {card} card takes nothing behind it")
@@ -107,6 +103,6 @@ def read_card(text: str) -> CardText | None:
         )
     if card is Card.QTY:
         milli = quantity_milli(argument)
-        unread = None if milli else "no quantity: expected digits, at most three behind a point"
+        unread = None if milli else "no quantity: expected 0.001 to 1000000000, at most three digits behind a point"
         return CardText(card if milli else None, whole, argument, milli, unread)
     return CardText(card, whole, argument)

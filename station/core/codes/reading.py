@@ -5,7 +5,7 @@
 >>> read_code(b"]C0WO-1042", None, (Pattern("order", "WO-(?P<id>[0-9]+)", "item"),)).item
 '1042'
 >>> read_code(b"WIP:QTY:x", None, ()).unread
-'no quantity: expected digits, at most three behind a point'
+'no quantity: expected 0.001 to 1000000000, at most three digits behind a point'
 """
 
 from collections.abc import Callable, Sequence

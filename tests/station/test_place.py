@@ -1,0 +1,43 @@
+"""Where a station scans, when its own file does not say: the hub does, and a restart without a network remembers."""
+
+import json
+from pathlib import Path
+
+import pytest
+from running_hub import RunningHub
+
+from station.shop import read_shop
+from tests.station.daemon_room import Daemon
+
+
+def test_a_snapshot_says_at_which_stage_a_station_scans() -> None:
+    body = b'{"definitions":[{"what":"station.define","data":{"station":"saw-1","stage":"deburr"}}]}'
+    assert read_shop(body).placed == {"saw-1": "deburr"}
+
+
+def stages(station: Daemon) -> list[str | None]:
+    """The stage in each scan of the journal."""
+    events = [json.loads(line)["event"] for line in station.command("events").stdout.splitlines()]
+    return [event.get("stage") for event in events if event["kind"] == "scan"]
+
+
+@pytest.mark.host
+@pytest.mark.xdist_group("wire")
+def test_a_station_without_a_stage_scans_where_the_hub_says_also_offline(tmp_path: Path) -> None:
+    hub = RunningHub(tmp_path / "hub.db")
+    token = hub.command("station", "add", "saw-1", "--stage", "deburr").stdout
+    assert len(token.strip()) == 43
+    (tmp_path / "token").write_text(token)
+    hub.start().ready()
+    with Daemon(tmp_path, f'[hub]\nurl = "{hub.url}"\ntoken_file = "{tmp_path}/token"\n') as station:
+        station.config.write_text(station.config.read_text().replace('stage = "saw"\n', ""))
+        station.start()
+        station.until(lambda: station.status()["stage"] == "deburr")
+        station.scan("WO-1")
+        station.answered(1)
+        hub.stop()
+        station.end()
+        station.start()
+        station.scan("WO-2")
+        station.answered(2)
+        assert stages(station) == ["deburr", "deburr"]
