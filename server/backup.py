@@ -107,6 +107,7 @@ def restore(db: str, backup: Path) -> tuple[Path | None, int]:
         fresh = target.with_name(target.name + ".restoring")
         shutil.copyfile(backup, fresh)
         fresh.chmod(0o600)
+        _owned_as(fresh, target if target.exists() else target.parent)
         _flush(fresh)
         aside = _move_aside(target)
         fresh.rename(target)
@@ -119,6 +120,13 @@ def restore(db: str, backup: Path) -> tuple[Path | None, int]:
             store.close()
     finally:
         lock.release()
+
+
+def _owned_as(path: Path, other: Path) -> None:
+    """Restored by root, the database still belongs to the user whose service opens it."""
+    owner = other.stat()
+    if os.geteuid() == 0:
+        os.chown(path, owner.st_uid, owner.st_gid)
 
 
 def _move_aside(target: Path) -> Path | None:

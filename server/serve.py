@@ -7,6 +7,7 @@ connections. There is no reload: two workers would write at once. Restart instea
 import ctypes
 import errno
 import logging
+import os
 import signal
 import socket
 import struct
@@ -123,6 +124,7 @@ class _Hub(BaseApplication):  # type: ignore[misc]
         settings = {
             "bind": f"fd://{self._listening.fileno()}",
             "worker_class": "gthread",
+            "chdir": "/",  # a folder that everybody may enter
             "workers": 1,
             "threads": THREADS,
             "graceful_timeout": GRACE_S,
@@ -133,7 +135,7 @@ class _Hub(BaseApplication):  # type: ignore[misc]
             "post_worker_init": self._started,
             "worker_exit": self._ended,
         }
-        if Path("/dev/shm").is_dir():  # noqa: S108  gunicorn's heartbeat file: not on a disk that may stall
+        if os.access("/dev/shm", os.W_OK):  # noqa: S108  gunicorn's heartbeat file: not on a disk that may stall
             settings["worker_tmp_dir"] = "/dev/shm"  # noqa: S108
         for name, value in settings.items():
             self.cfg.set(name, value)

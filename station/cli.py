@@ -6,6 +6,7 @@ at fault, 2 where the command or the configuration is.
 
 import sys
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
@@ -169,9 +170,11 @@ def _journal(config_path: Path, journal: str | None) -> "JournalReader":
 
     path = Path(journal if journal is not None else configured(config_path).journal)
     try:
-        return JournalReader(path)
+        reader = JournalReader(path)
     except JournalError as error:
         fail(error, 1)
+    click.get_current_context().call_on_close(reader.close)
+    return reader
 
 
 @main.command()
@@ -194,7 +197,8 @@ def _snapshot(config_path: Path) -> bytes | None:
     from station.journal import JournalError, JournalReader
 
     try:
-        found = JournalReader(Path(load(config_path).journal)).snapshot()
+        with closing(JournalReader(Path(load(config_path).journal))) as reader:
+            found = reader.snapshot()
     except (ConfigError, JournalError):
         if str(config_path) != DEFAULT_CONFIG:
             configured(config_path)

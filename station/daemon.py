@@ -6,6 +6,7 @@ import signal
 import sys
 import threading
 import time
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 from types import FrameType
@@ -126,8 +127,13 @@ class Station:
             "ready", station=self.config.station, log=self.journal.log_id, seq=self.journal.tip.seq,
             in_s=f"{(self.ready_ns - self._began_ns) / S:.2f}",
         )  # fmt: skip
-        self._watch()
-        return self._end(recording)
+        fault = None
+        try:
+            self._watch()
+        except Exception as error:  # noqa: BLE001 - whatever failed here, the threads that scan must be ended in order
+            fault = error
+            log.say("the station cannot go on", error=repr(error))
+        return self._end(recording) or int(fault is not None)
 
     def _record(self) -> None:
         self.scan.run()
@@ -165,7 +171,8 @@ class Station:
 
     def _walk(self) -> None:
         """Walk the chain beside the scans; after a break the next start walks it too, and salvages."""
-        breaks = JournalReader(self.journal.path).verify()
+        with closing(JournalReader(self.journal.path)) as reader:
+            breaks = reader.verify()
         if breaks:
             log.say("the journal's chain is broken; restart the station", seq=breaks[0].seq, why=breaks[0].sentence)
             self.inbox.ask(self.journal.distrust)

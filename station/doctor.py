@@ -6,6 +6,7 @@ One function a finding; the folder of facts it looks at is passed in, so that a 
 import os
 import sqlite3
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -95,7 +96,8 @@ def journal_chain(config: Config) -> Finding:
     if not path.exists():
         return Finding(True, f"there is no journal at {path} yet", only_note=True)
     try:
-        breaks = JournalReader(path).verify()
+        with closing(JournalReader(path)) as reader:
+            breaks = reader.verify()
     except JournalError as error:
         return Finding(False, str(error), "sudo systemctl restart wipline-station")
     if breaks:

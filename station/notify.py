@@ -2,6 +2,7 @@
 
 import os
 import socket
+from contextlib import suppress
 
 
 def notify(words: str) -> None:
@@ -9,7 +10,8 @@ def notify(words: str) -> None:
     address = os.environ.get("NOTIFY_SOCKET")
     if not address:
         return
-    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC) as manager:
+    # A manager that cannot be told must not end the scanning; its watchdog will say so in its own way.
+    with suppress(OSError), socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC) as manager:
         manager.connect("\0" + address[1:] if address.startswith("@") else address)
         manager.send(words.encode())
 

@@ -22,7 +22,7 @@ LOOK_EVERY_S = 0.2  # whether a program has ended, and whether time is up
 
 
 class _Asked(Exception):
-    """Somebody asked the demo to end: Ctrl-C or SIGTERM."""
+    """Somebody asked the demo to end: Ctrl-C, SIGTERM, or its terminal was closed."""
 
 
 @click.command()
@@ -33,7 +33,7 @@ class _Asked(Exception):
 def demo(port: int, seconds: float | None) -> None:
     """Show a small factory at work: a hub and three stations on this machine, ten days behind them. Nothing is kept."""
     port = free_port(port)
-    before = {number: signal.signal(number, _ask) for number in (signal.SIGINT, signal.SIGTERM)}
+    before = {number: signal.signal(number, _ask) for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)}
     try:
         with tempfile.TemporaryDirectory(prefix="wipline-demo-", ignore_cleanup_errors=True) as folder:
             show = Show(Path(folder), SEED, port)

@@ -3,6 +3,7 @@
 import shutil
 import sqlite3
 import threading
+from contextlib import closing
 
 import pytest
 from sqlalchemy import select, text
@@ -165,7 +166,7 @@ def test_the_lock_is_free_when_its_holder_is_gone(tmp_path):
 
 def test_an_old_database_file_of_another_program_is_left_alone(tmp_path):
     other = tmp_path / "other.db"
-    with sqlite3.connect(other) as raw:
+    with closing(sqlite3.connect(other)) as raw:
         raw.execute("CREATE TABLE t (x)")
     with pytest.raises(NoHub):
         open_hub(other)

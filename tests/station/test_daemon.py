@@ -2,6 +2,7 @@
 
 import os
 import pty
+import shutil
 import signal
 import socket
 import threading
@@ -85,12 +86,12 @@ def test_the_commands_say_how_it_is_while_it_runs(tmp_path: Path) -> None:
         assert "is not running" in daemon.command("status").stdout
 
 
-def test_systemd_is_told_ready_alive_and_stopping(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.chdir(tmp_path)  # the path of a socket is short
+def test_systemd_is_told_ready_alive_and_stopping(tmp_path: Path) -> None:
+    name = f"wipline-notify-{os.getpid()}"  # without a path: those of sockets are short, those of test folders long
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as manager:
-        manager.bind("notify")
+        manager.bind(f"\0{name}")
         manager.settimeout(15)
-        environment = {"NOTIFY_SOCKET": f"{tmp_path}/notify", "WATCHDOG_USEC": "200000"}
+        environment = {"NOTIFY_SOCKET": f"@{name}", "WATCHDOG_USEC": "200000"}
         with Daemon(tmp_path, **environment) as daemon:
             daemon.start()
             assert [manager.recv(100) for _ in range(3)] == [b"READY=1", b"WATCHDOG=1", b"WATCHDOG=1"]
@@ -99,6 +100,18 @@ def test_systemd_is_told_ready_alive_and_stopping(tmp_path: Path, monkeypatch: p
             while told == b"WATCHDOG=1":
                 told = manager.recv(100)
             assert told == b"STOPPING=1"
+
+
+def test_a_station_whose_folder_is_taken_away_ends_in_order(tmp_path: Path) -> None:
+    home = tmp_path / "journal"
+    home.mkdir()
+    with Daemon(tmp_path) as daemon:
+        daemon.config.write_text(daemon.config.read_text().replace(f"{tmp_path}/journal.db", f"{home}/journal.db"))
+        daemon.start()
+        shutil.rmtree(home)
+        daemon.scan("WO-1")  # a change: the station looks at itself
+        assert daemon.process is not None
+        assert daemon.process.wait(20) == 1
 
 
 def test_the_screen_shows_what_is_scanned(tmp_path: Path) -> None:
