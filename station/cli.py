@@ -5,10 +5,9 @@ at fault, 2 where the command or the configuration is.
 """
 
 import sys
-from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
-from typing import TYPE_CHECKING, NoReturn
+from typing import TYPE_CHECKING, BinaryIO, NoReturn
 
 import click
 
@@ -179,15 +178,16 @@ def _journal(config_path: Path, journal: str | None) -> "JournalReader":
 
 @main.command()
 @config_option
+@click.option("--hex", "tags", is_flag=True, help="The memory of one RFID tag a line, in hex, instead of scans.")
 @click.argument("source", type=click.File("rb"), default="-")
-def decode(config_path: Path, source: Callable[[], bytes]) -> None:
+def decode(config_path: Path, tags: bool, source: BinaryIO) -> None:
     """Read one scan a line ({GS} {RS} {EOT} {FNC1} {XX} for control characters) and print what each says, as JSON.
 
     Uses the shop's own patterns where this station has them.
     """
-    from station.report import decoded_lines
+    from station.report import decoded_lines, decoded_tags
 
-    for line in decoded_lines(source, _snapshot(config_path)):  # type: ignore[arg-type]
+    for line in decoded_tags(source) if tags else decoded_lines(source, _snapshot(config_path)):
         click.echo(line)
 
 

@@ -5,11 +5,14 @@ from collections.abc import Iterable, Iterator
 import msgspec
 
 from drivers.decode.notation import Lines
-from station.core.codes import read_code
+from station.core.codes import Code, canonical, read_code
+from station.core.codes.tag import read_tag
 from station.idle import HUB_WORDS
 from station.journal.records import Stored
 from station.shop import read_shop
 from station.status import Status, lives
+
+NO_HEX = "no tag memory: expected pairs of hex digits"
 
 
 class Decoded(msgspec.Struct, frozen=True):
@@ -38,14 +41,28 @@ def decoded_lines(source: Iterable[bytes], snapshot: bytes | None) -> Iterator[s
     patterns, lines = read_shop(snapshot).patterns, Lines()
     for piece in source:
         for scan in lines.feed(piece):
-            yield _decoded(scan.raw, patterns)
+            yield _decoded(read_code(scan.raw, None, patterns))
     for scan in lines.end():
-        yield _decoded(scan.raw, patterns)
+        yield _decoded(read_code(scan.raw, None, patterns))
 
 
-def _decoded(raw: bytes, patterns: tuple) -> str:  # type: ignore[type-arg]
-    code = read_code(raw, None, patterns)
-    return msgspec.json.encode(Decoded(raw, code.sym, code.scheme, code.code, dict(code.fields), code.unread)).decode()
+def decoded_tags(source: Iterable[bytes]) -> Iterator[str]:
+    """What each tag's memory says, a line of JSON each: hex digits, in pairs, words or all together; no empty lines."""
+    for line in source:
+        written = line.strip()
+        if not written:
+            continue
+        try:
+            memory = bytes.fromhex(written.decode("ascii").replace(":", " ").replace("-", " "))
+        except ValueError:
+            yield _decoded(Code(written, None, None, canonical(written), unread=NO_HEX))
+        else:
+            yield _decoded(read_tag(memory))
+
+
+def _decoded(code: Code) -> str:
+    said = Decoded(code.raw, code.sym, code.scheme, code.code, dict(code.fields), code.unread)
+    return msgspec.json.encode(said).decode()
 
 
 def event_line(log_id: bytes, stored: Stored) -> str:

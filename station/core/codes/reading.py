@@ -15,6 +15,7 @@ from station.core.codes.canonical import canonical, split_aim
 from station.core.codes.cards import HEAD, Card, CardText, read_card
 from station.core.codes.code import As, Code, Scheme
 from station.core.codes.patterns import Pattern
+from station.core.codes.published import published
 from station.core.event import MAX_RAW_BYTES
 
 TOO_LONG = "too long"
@@ -23,13 +24,17 @@ EMPTY = "nothing behind the AIM identifier"
 
 @dataclass(frozen=True, slots=True)
 class Scanned:
-    """One scan on its way through the readers: its bytes, AIM identifier, content behind that, and canonical text."""
+    """One scan on its way through the readers: its bytes, AIM identifier, content behind that, and canonical text.
+
+    `year` is the scan's, for dates of two digits; None where no clock was ever right.
+    """
 
     raw: bytes
     sym: str | None
     content: bytes
     text: str
     patterns: Sequence[Pattern]
+    year: int | None = None
 
 
 def _of_card(scanned: Scanned, read: CardText) -> Code:
@@ -80,18 +85,19 @@ def text(scanned: Scanned) -> Code:
 
 
 # The one place for a new kind of code: its reader goes between the shop's own patterns and plain text.
-READERS: tuple[Callable[[Scanned], Code | None], ...] = (card, own, text)
+READERS: tuple[Callable[[Scanned], Code | None], ...] = (card, own, published, text)
 
 
-def read_code(raw: bytes, sym: str | None, patterns: Sequence[Pattern]) -> Code:
-    """What a scan says: `raw` as the device sent it (AIM identifier included), `sym` where the device told it apart.
+def read_code(raw: bytes, sym: str | None, patterns: Sequence[Pattern], year: int | None = None) -> Code:
+    """What a scan says: `raw` as the device sent it (AIM identifier included), `sym` where the device told it apart,
+    `year` that of the scan, where it is known.
 
     Takes any bytes and never raises: what cannot be read has `unread` and no scheme.
     """
     if len(raw) > MAX_RAW_BYTES:
         return Code(raw, sym, None, canonical(raw[:MAX_RAW_BYTES]), unread=TOO_LONG)
     symbology, content = split_aim(raw, sym)
-    scanned = Scanned(raw, symbology, content, canonical(content), patterns)
+    scanned = Scanned(raw, symbology, content, canonical(content), patterns, year)
     if not content:
         return Code(raw, symbology, None, "", unread=EMPTY)
     return next(code for reader in READERS if (code := reader(scanned)) is not None)
