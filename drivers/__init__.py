@@ -4,11 +4,11 @@ A driver is one file in this folder with a function `open_device(settings)`; its
 yields, it yields whole: a `Read` is one scan as the device sent it, a `Dropped` is a scan the device lost.
 
 >>> kinds()
-('keyboard', 'replay')
->>> open_driver("telepathy", {})
+('keyboard', 'pcsc', 'replay', 'serial_line', 'serial_rfid')
+>>> open_driver("telepathy", {})  # doctest: +ELLIPSIS
 Traceback (most recent call last):
     ...
-drivers.DriverError: There is no reader of kind 'telepathy'. Expected one of keyboard, replay. Correct the reader's kind.
+drivers.DriverError: There is no reader of kind 'telepathy'. Expected one of keyboard, pcsc, ...
 """
 
 import importlib
@@ -36,7 +36,10 @@ __all__ = [
 ]
 
 Settings = Mapping[str, str | None]
-"""What the configuration says of one reader: `path`, `match`; keys that a driver does not know are not its business."""
+"""What the configuration says of one reader: `path`, `match`, `baud`, `parity`, each as text.
+
+Keys that a driver does not know are not its business.
+"""
 
 
 @dataclass(frozen=True, slots=True)

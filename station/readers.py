@@ -72,7 +72,8 @@ class Readers:
         """Begin reading; returns at once."""
         for index, row in enumerate(self._config.reader):
             if row.kind != KEYBOARD:
-                settings = {"path": row.path, "match": row.match}
+                baud = None if row.baud is None else str(row.baud)
+                settings = {"path": row.path, "match": row.match, "baud": baud, "parity": row.parity}
                 self._thread(f"{row.kind}-{index}", row.kind, settings, row, lambda: True)
         if not self._config.reader or any(row.kind == KEYBOARD for row in self._config.reader):
             threading.Thread(target=self._watch_plugs, name="hotplug", daemon=True).start()

@@ -13,10 +13,12 @@ import pytest
 from drivers import Driver, DriverError, Dropped, Read, open_driver
 from drivers.decode.keymap import US
 from drivers.keyboard import EVENT, Keyboard
+from tests.drivers.hands import CardReader, SerialScanner, TagReader
 
 SHIFT, CONTROL = 42, 29
 CONTROL_KEYS = {chr(ord(char) & 0x1F): code for code, char in US.plain.items() if char.isalpha() or char in "[\\]"}
 NS = 1_000_000_000
+PSEUDO_TERMINALS = (5, *range(136, 144))  # major numbers
 
 
 def struck(text: str) -> list[tuple[int, int, int]]:
@@ -46,6 +48,7 @@ def strike() -> Callable[[str], list[tuple[int, int, int]]]:
 class Wedge:
     """A keyboard-wedge scanner of which the kernel's side is a pipe."""
 
+    codes = tuple(f"wo {number}" for number in range(50))
     reader = "usb-05e0-1200-SN77"
 
     def __init__(self, _folder: Path) -> None:
@@ -75,6 +78,8 @@ class Wedge:
 class Pipe:
     """A named pipe that somebody writes scans to."""
 
+    codes = tuple(f"wo {number}" for number in range(50))
+
     def __init__(self, folder: Path) -> None:
         self._path = folder / "scans"
         os.mkfifo(self._path)
@@ -96,11 +101,17 @@ class Pipe:
         os.close(self._write_end)
 
 
-BENCHES = {"keyboard": Wedge, "replay": Pipe}
+BENCHES = {
+    "keyboard": Wedge,
+    "pcsc": CardReader,
+    "replay": Pipe,
+    "serial_line": SerialScanner,
+    "serial_rfid": TagReader,
+}
 
 
 @pytest.fixture
-def benches() -> dict[str, Callable[[Path], Wedge | Pipe]]:
+def benches() -> dict[str, Callable[[Path], Wedge | Pipe | SerialScanner | TagReader | CardReader]]:
     """For each kind of reader one that a test can scan with, without hardware."""
     return BENCHES
 
@@ -164,12 +175,14 @@ def listen() -> Iterator[Callable[[Driver], Listener]]:
 
 def descriptors() -> int:
     """How many files of a device this process has open."""
-    return sum(1 for link in list(Path("/proc/self/fd").iterdir()) if _is_pipe(link))
+    return sum(1 for link in list(Path("/proc/self/fd").iterdir()) if _is_a_devices(link))
 
 
-def _is_pipe(link: Path) -> bool:
+def _is_a_devices(link: Path) -> bool:
     try:
-        return stat.S_ISFIFO(link.stat().st_mode) or "eventfd" in str(link.readlink())
+        found = link.stat()
+        terminal = stat.S_ISCHR(found.st_mode) and os.major(found.st_rdev) in PSEUDO_TERMINALS
+        return terminal or stat.S_ISFIFO(found.st_mode) or "eventfd" in str(link.readlink())
     except OSError:
         return False
 

@@ -6,6 +6,7 @@ import random
 import pytest
 
 from drivers.decode.keys import EV_KEY, KeyEvent, Keys, Typed
+from drivers.decode.line import SerialText
 from drivers.decode.notation import Lines
 from drivers.decode.scan import MAX_RAW_BYTES
 
@@ -47,3 +48,18 @@ def test_no_stream_of_lines_spoils_the_scan_after(rounds):
             assert all(len(scan.raw) <= MAX_RAW_BYTES for scan in lines.feed(piece))
         list(lines.feed(b"\n"))
         assert [scan.raw for scan in lines.feed(b"good\n")] == [b"good"]
+
+
+@pytest.mark.parametrize("rounds", ROUNDS)
+def test_no_stream_of_a_serial_line_spoils_the_scan_after(rounds):
+    print(f"seed {SEED}, {rounds} streams of a serial line")
+    rng = random.Random(SEED)
+    text, now_ns = SerialText(), 0
+    for _ in range(rounds):
+        for _ in range(rng.randrange(12)):
+            now_ns += rng.choice((1, 1_000_000, 600_000_000))
+            assert all(
+                len(sent.scan.raw) <= MAX_RAW_BYTES for sent in text.feed(rng.randbytes(rng.randrange(9)), now_ns)
+            )
+        list(text.feed(b"\r", now_ns))
+        assert [sent.scan.raw for sent in text.feed(b"good\r\n", now_ns)] == [b"good"]

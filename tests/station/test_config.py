@@ -69,3 +69,21 @@ def test_a_token_is_one_line(tmp_path: Path) -> None:
     with pytest.raises(ConfigError) as refused:
         token(Hub("http://h", str(path)))
     assert refused.value.came == f"{path} holds no token."
+
+
+def test_a_serial_reader_has_a_speed_and_a_parity() -> None:
+    text = 'station = "a"\n[[reader]]\nkind = "serial_line"\npath = "/dev/ttyS0"\nbaud = 19200\nparity = "even"'
+    assert read(text, "station.toml").reader == (Reader("serial_line", "/dev/ttyS0", baud=19_200, parity="even"),)
+
+
+@pytest.mark.parametrize(
+    ("line", "came"),
+    [
+        ("baud = 50", "Expected `int` >= 1200 - at `$.reader[0].baud`"),
+        ('parity = "mark"', "Invalid enum value 'mark' - at `$.reader[0].parity`"),
+    ],
+)
+def test_a_speed_or_parity_that_cannot_be_is_refused(line: str, came: str) -> None:
+    with pytest.raises(ConfigError) as refused:
+        read(f'station = "a"\n[[reader]]\nkind = "serial_line"\n{line}', "station.toml")
+    assert refused.value.came == f"station.toml cannot be used: {came}."

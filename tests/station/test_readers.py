@@ -185,3 +185,18 @@ def test_a_scanner_that_is_plugged_in_is_read_and_comes_back_as_itself_and_a_per
     assert inbox.take(5) == a_read(b"WO-2")
     assert asked == ["/dev/input/event3", "/dev/input/event9"]
     readers.close()
+
+
+def test_a_serial_reader_is_opened_with_the_speed_and_parity_of_its_row(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: queue.Queue[tuple[str, Mapping[str, str | None]]] = queue.Queue()
+
+    def open_driver(kind: str, settings: Mapping[str, str | None]) -> Held:
+        asked.put((kind, settings))
+        return Held()
+
+    monkeypatch.setattr(module, "open_driver", open_driver)
+    readers, *_ = a_station(Row("serial_line", "/dev/ttyS0", baud=19_200, parity="even"))
+    readers.start()
+    settings = {"path": "/dev/ttyS0", "match": None, "baud": "19200", "parity": "even"}
+    assert asked.get(timeout=5) == ("serial_line", settings)
+    readers.close()

@@ -206,7 +206,7 @@ def test_the_wall_shows_one_question_after_another_until_it_is_paused(chromium, 
 
 
 def test_a_page_without_a_seat_at_the_stream_asks_every_three_seconds(chromium, hub):
-    # The last test here: seats of pages that are gone are free only when the hub next writes to them.
+    hub.empty_house()
     seats = [hub.take_a_seat() for _ in range(MAX_STREAMS + 1)]
     assert seats[-1].status == 503
     with a_page(chromium, hub.url, expected="503") as page:

@@ -2,6 +2,7 @@
 
 import base64
 import re
+import time
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ from server.store import Store
 from station.core.chain import genesis, link
 from station.core.event import Event, encode
 
+LEAVE_S = 10.0
 LOG_ID = b"\x07" * 16
 
 
@@ -48,8 +50,18 @@ class LiveHub:
 
     def csp_reports(self) -> float:
         """How many content policy reports the hub has counted."""
-        found = re.search(r"^wipline_csp_reports_total ([\d.]+)$", self.get("/metrics"), re.MULTILINE)
-        assert found, "no such counter"
+        return self._count("wipline_csp_reports_total")
+
+    def empty_house(self) -> None:
+        """Wait until the pages of earlier tests have given their seats back."""
+        deadline = time.monotonic() + LEAVE_S
+        while self._count("wipline_streams"):
+            assert time.monotonic() < deadline, "pages that are gone still hold seats"
+            time.sleep(0.1)
+
+    def _count(self, name: str) -> float:
+        found = re.search(rf"^{name} ([\d.]+)$", self.get("/metrics"), re.MULTILINE)
+        assert found, f"no such counter: {name}"
         return float(found[1])
 
     def scan(self, raw: bytes, stage: str) -> None:

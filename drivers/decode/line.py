@@ -1,0 +1,71 @@
+"""Scans from a serial scanner: a line of bytes with an end, or with silence after it.
+
+The end is CR, LF, both, Tab or ETX, whichever comes; an STX in front goes with its ETX. A scanner that sends no end is
+believed complete after `GAP_S` of silence.
+
+>>> line = SerialText()
+>>> [each.scan.raw for data in (b"WO-10", b"42\\r", b"\\nWO-7\\t") for each in line.feed(data, 0)]
+[b'WO-1042', b'WO-7']
+"""
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from drivers.decode.scan import Gathered, Scan
+
+GAP_S = 0.5
+"""Silence after which a scan without an end is complete: slow cordless scanners pause for less."""
+_NS = 1_000_000_000
+_STX = b"\x02"
+_END = re.compile(rb"[\r\n\t\x03]")
+
+
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """A whole scan, and when it was complete."""
+
+    scan: Scan
+    time_ns: int
+
+
+class SerialText:
+    """What a scanner has sent so far; memory is bounded. Times are of any clock that does not step, in nanoseconds."""
+
+    def __init__(self) -> None:
+        self._text = Gathered()
+        self._last_ns = 0
+
+    @property
+    def begun(self) -> int:
+        """Bytes of a scan that has begun and is not complete."""
+        return len(self._text)
+
+    @property
+    def due_ns(self) -> int | None:
+        """When silence will end what has begun, None while nothing has."""
+        return self._last_ns + int(GAP_S * _NS) if self._text else None
+
+    def feed(self, data: bytes, now_ns: int) -> Iterator[Sent]:
+        """Take bytes as they arrive; yield each scan that is now complete. Empty lines are no scans."""
+        yield from self.quiet(now_ns)
+        self._last_ns = now_ns
+        *ended, begun = _END.split(data)
+        for piece in ended:
+            self._add(piece)
+            yield from self._end(now_ns)
+        self._add(begun)
+
+    def quiet(self, now_ns: int) -> Iterator[Sent]:
+        """Nothing came until now: yield the scan that silence has ended."""
+        due_ns = self.due_ns
+        if due_ns is not None and now_ns >= due_ns:
+            yield from self._end(due_ns)
+
+    def _add(self, piece: bytes) -> None:
+        self._text.add(piece if self._text else piece.removeprefix(_STX))
+
+    def _end(self, time_ns: int) -> Iterator[Sent]:
+        scan = self._text.take()
+        if scan is not None:
+            yield Sent(scan, time_ns)

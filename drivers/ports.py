@@ -1,0 +1,189 @@
+"""Serial ports: which are there, by what name they are known again, and one of them held open alone.
+
+A port of a USB device is known by the device's ids and serial number, else by where it is plugged in; never by its number,
+which the next device may get. Configure it by udev's name for it, /dev/serial/by-id/...
+
+    line = opened(settings)             # DriverError says why not
+    while held.wait(line.descriptor):
+        data = line.read()              # DeviceLost when it is unplugged
+"""
+
+import errno
+import fcntl
+import os
+import termios
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from drivers import DeviceLost, DriverError, Settings, missing
+from drivers.decode.plugged import Facts, reader_id
+
+if TYPE_CHECKING:
+    import serial
+
+SYS_TTY = Path("/sys/class/tty")
+DEV_SERIAL = Path("/dev/serial")
+READ_BYTES = 4096
+WRITE_TIMEOUT_S = 1.0
+BAUDS = frozenset({1200, 2400, 4800, 9600, 19_200, 38_400, 57_600, 115_200, 230_400, 460_800, 921_600})
+PARITIES = {"none": "N", "even": "E", "odd": "O"}
+_USB = 3
+_LEVELS = 6  # from a port up to the USB device that it is part of
+
+
+class Line:
+    """An open serial port that nobody else can open. `reader` is the name it is known by."""
+
+    def __init__(self, port: "serial.Serial", path: str, reader: str) -> None:
+        self.path, self.reader = path, reader
+        self._port = port
+        self.descriptor: int = port.fileno()
+
+    def read(self) -> bytes:
+        """What has come; to be called when the descriptor says that something has."""
+        try:
+            return bytes(self._port.read(READ_BYTES))
+        except (OSError, termios.error, TypeError) as error:  # TypeError: closed in the middle of a read
+            raise self._lost() from error
+
+    def write(self, data: bytes) -> None:
+        """Send it to the device."""
+        try:
+            self._port.write(data)
+        except (OSError, termios.error) as error:
+            raise self._lost() from error
+
+    def set_speed(self, baud: int) -> None:
+        """Speak at another speed; what came at the old one and was not read is thrown away."""
+        if baud == self._port.baudrate:
+            return
+        try:
+            self._port.baudrate = baud
+            self._port.reset_input_buffer()
+        except (OSError, termios.error) as error:
+            raise self._lost() from error
+
+    def close(self) -> None:
+        """Give the port back, at once: a dead one that is kept open costs the next device its name."""
+        with suppress(OSError, termios.error):
+            fcntl.ioctl(self.descriptor, termios.TIOCNXCL)
+        with suppress(OSError, termios.error):
+            self._port.close()
+
+    def _lost(self) -> DeviceLost:
+        return DeviceLost(
+            f"{self.reader} ({self.path}) was unplugged.",
+            "Scans are read while it is plugged in.",
+            "Plug it in again; it is used again at once.",
+        )
+
+
+def opened(path: str, settings: Settings, *, baud: int = 9600) -> Line:
+    """Open this port alone, with the `baud` and `parity` of the settings. Raises `DriverError`."""
+    try:
+        import serial
+    except ImportError as error:
+        raise missing(package="pyserial", debian="python3-serial") from error
+    speed, parity = _speed(settings, baud), _parity(settings)
+    try:
+        port = serial.Serial(
+            path, speed, parity=parity, timeout=0, write_timeout=WRITE_TIMEOUT_S, exclusive=True
+        )  # fmt: skip
+    except (OSError, ValueError, termios.error) as error:
+        raise _refused(path, error) from error
+    with suppress(OSError, termios.error):  # the lock asks others to be polite, this keeps them out
+        fcntl.ioctl(port.fileno(), termios.TIOCEXCL)
+    facts = facts_of(path)
+    return Line(port, path, reader_id(facts, present()) if facts else f"serial-{path}")
+
+
+def _speed(settings: Settings, otherwise: int) -> int:
+    said = settings.get("baud")
+    if said is None:
+        return otherwise
+    if not said.isdecimal() or int(said) not in BAUDS:
+        raise DriverError(
+            came=f"No serial port runs at {said!r} baud.",
+            expected=f"Expected one of {', '.join(map(str, sorted(BAUDS)))}.",
+            do="Correct the reader's baud.",
+        )
+    return int(said)
+
+
+def _parity(settings: Settings) -> str:
+    said = settings.get("parity") or "none"
+    if said not in PARITIES:
+        raise DriverError(
+            came=f"There is no parity {said!r}.",
+            expected=f"Expected one of {', '.join(PARITIES)}.",
+            do="Correct the reader's parity.",
+        )
+    return PARITIES[said]
+
+
+def _refused(path: str, error: Exception) -> DriverError:
+    number = getattr(error, "errno", None)
+    if number in (errno.EBUSY, errno.EAGAIN):
+        return DriverError(
+            f"{path} is held by another program.",
+            "A reader is read by one program alone.",
+            f"End the other one, perhaps ModemManager or a second station; this finds it: sudo fuser -v {path}",
+        )
+    why = os.strerror(number) if number else str(error)
+    if number in (errno.EACCES, errno.EPERM):
+        do = "Let the station's user read it, then start the station again: sudo usermod -aG dialout wipline"
+    elif number in (errno.ENOENT, errno.ENODEV, errno.ENXIO):
+        do = "Plug it in, or correct the path; its lasting names are in /dev/serial/by-id."
+    else:
+        do = "Correct path, baud or parity."
+    return DriverError(f"{path} cannot be opened: {why}.", "Expected a serial port.", do)
+
+
+def present() -> list[Facts]:
+    """The serial ports of USB devices that are plugged in now."""
+    nodes = sorted(each.name for each in SYS_TTY.glob("tty*") if (each / "device").exists())
+    return [facts for name in nodes if (facts := facts_of(f"/dev/{name}")) is not None]
+
+
+def facts_of(path: str) -> Facts | None:
+    """What sysfs says of the USB device behind a port or a link to it; None where there is none."""
+    node = Path(path).resolve()
+    device = (SYS_TTY / node.name / "device").resolve()
+    for folder in [device, *device.parents][:_LEVELS]:
+        if (folder / "idVendor").exists():
+            break
+    else:
+        return None
+    try:
+        vendor, product = (int((folder / name).read_text(), 16) for name in ("idVendor", "idProduct"))
+    except (OSError, ValueError):
+        return None
+    return Facts(
+        node=str(node),
+        name=_said(folder / "product") or node.name,
+        bus=_USB,
+        vendor=vendor,
+        product=product,
+        serial=_said(folder / "serial"),
+        place=f"usb-{folder.name}",
+        types=False,
+        points=False,
+        links=tuple(sorted({*_links(node), path} - {str(node)})),
+    )
+
+
+def _said(path: Path) -> str:
+    try:
+        return path.read_text(errors="replace").strip()
+    except OSError:
+        return ""
+
+
+def _links(node: Path) -> Iterator[str]:
+    for folder in ("by-id", "by-path"):
+        with suppress(OSError):
+            for link in (DEV_SERIAL / folder).iterdir():
+                if link.readlink().name == node.name:
+                    yield str(link)

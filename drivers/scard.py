@@ -1,0 +1,90 @@
+"""pcscd, spoken to through pyscard's plain calls: the adapter behind `drivers.pcsc`."""
+
+from typing import Any
+
+from drivers.pcsc import NoReader, ServiceGone, State
+
+_COUNT_SHIFT = 16  # pcsc-lite counts cards put on and taken away in the upper half of a reader's state
+
+
+class Scard:
+    """One context of pcscd. `ImportError` where pyscard or its library is missing."""
+
+    def __init__(self) -> None:
+        from smartcard import scard
+
+        self._api: Any = scard
+        self._context: Any = None
+
+    def connect(self) -> None:
+        """Speak to pcscd, anew if we did before. Raises `ServiceGone`."""
+        self.close()
+        result, context = self._api.SCardEstablishContext(self._api.SCARD_SCOPE_SYSTEM)
+        self._expect(result)
+        self._context = context
+
+    def readers(self) -> list[str]:
+        """The names of all readers."""
+        result, names = self._api.SCardListReaders(self._open(), [])
+        if result == self._api.SCARD_E_NO_READERS_AVAILABLE:
+            return []
+        self._expect(result)
+        return list(names)
+
+    def change(self, reader: str, known: State | None, timeout_s: float) -> State:
+        """The reader's state once it differs from the known one, or when the time is over or `cancel` was called."""
+        api = self._api
+        mark = known.mark if known is not None else api.SCARD_STATE_UNAWARE
+        result, states = api.SCardGetStatusChange(self._open(), int(timeout_s * 1000), [(reader, mark)])
+        if result in (api.SCARD_E_TIMEOUT, api.SCARD_E_CANCELLED) and known is not None:
+            return known
+        self._expect(result)
+        mark = states[0][1]
+        if mark & (api.SCARD_STATE_UNKNOWN | api.SCARD_STATE_IGNORE | api.SCARD_STATE_UNAVAILABLE):
+            raise NoReader(reader)
+        mark &= ~api.SCARD_STATE_CHANGED
+        return State(mark, mark >> _COUNT_SHIFT, bool(mark & api.SCARD_STATE_PRESENT))
+
+    def ask(self, reader: str, command: bytes) -> bytes | None:
+        """What the card answers, b"" where it says nothing, None where it was taken away."""
+        api = self._api
+        gone = (api.SCARD_E_NO_SMARTCARD, api.SCARD_W_REMOVED_CARD, api.SCARD_W_RESET_CARD)
+        either = api.SCARD_PROTOCOL_T0 | api.SCARD_PROTOCOL_T1
+        result, card, protocol = api.SCardConnect(self._open(), reader, api.SCARD_SHARE_SHARED, either)
+        if result in gone:
+            return None
+        if result in (api.SCARD_W_UNRESPONSIVE_CARD, api.SCARD_W_UNPOWERED_CARD, api.SCARD_E_SHARING_VIOLATION):
+            return b""
+        self._expect(result)
+        try:
+            header = api.SCARD_PCI_T1 if protocol == api.SCARD_PROTOCOL_T1 else api.SCARD_PCI_T0
+            result, response = api.SCardTransmit(card, header, list(command))
+        finally:
+            api.SCardDisconnect(card, api.SCARD_LEAVE_CARD)
+        if result == api.SCARD_S_SUCCESS:
+            return bytes(response)
+        return None if result in gone else b""
+
+    def cancel(self) -> None:
+        """End a `change` that another thread waits in."""
+        if self._context is not None:
+            self._api.SCardCancel(self._context)
+
+    def close(self) -> None:
+        """Leave pcscd."""
+        context, self._context = self._context, None
+        if context is not None:
+            self._api.SCardReleaseContext(context)
+
+    def _open(self) -> Any:
+        if self._context is None:
+            raise ServiceGone
+        return self._context
+
+    def _expect(self, result: int) -> None:
+        api = self._api
+        if result == api.SCARD_S_SUCCESS:
+            return
+        if result in (api.SCARD_E_UNKNOWN_READER, api.SCARD_E_READER_UNAVAILABLE, api.SCARD_E_NO_READERS_AVAILABLE):
+            raise NoReader(api.SCardGetErrorMessage(result))
+        raise ServiceGone(api.SCardGetErrorMessage(result))

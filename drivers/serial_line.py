@@ -1,0 +1,88 @@
+"""Scanners on a serial line: USB CDC ("USB COM port") and RS-232.
+
+The port is opened alone, so that no modem or terminal program takes a scan away. `drivers.decode.line` reads the text; this
+file holds the port.
+"""
+
+from collections.abc import Iterator
+
+from drivers import DeviceLost, Driver, DriverError, Dropped, Read, Settings, boot_ns, read_of
+from drivers.decode.line import Sent, SerialText
+from drivers.decode.plugged import SCANNER_VENDORS, Facts, named
+from drivers.held import Held
+from drivers.ports import Line, opened, present
+
+_NS = 1_000_000_000
+
+
+def open_device(settings: Settings) -> Driver:
+    """Open the port at `path`, else the first that `match` names, else that of the first device of a maker of scanners.
+
+    `baud` (9600) and `parity` (none, even, odd) are the scanner's; over USB most scanners take any.
+    """
+    path = settings.get("path")
+    if path:
+        return SerialLine(opened(path, settings))
+    refused = _nothing_there(settings)
+    for facts in present():
+        if _meant(facts, settings):
+            try:
+                return SerialLine(opened(facts.node, settings))
+            except DriverError as error:
+                refused = error  # another like it may be free
+    raise refused
+
+
+def _meant(facts: Facts, settings: Settings) -> bool:
+    return named(facts, settings) if settings.get("match") else facts.vendor in SCANNER_VENDORS
+
+
+def _nothing_there(settings: Settings) -> DriverError:
+    match = settings.get("match")
+    return DriverError(
+        came=f"No serial scanner {match!r} is plugged in." if match else "No serial scanner is plugged in.",
+        expected="Expected the serial port of a USB device that match names, or of a known maker of scanners.",
+        do='Plug it in, or name its port: path = "/dev/serial/by-id/...", on RS-232 path = "/dev/ttyS0".',
+    )
+
+
+class SerialLine:
+    """A scanner at an open port."""
+
+    kind = "serial_line"
+    lossless = False
+
+    def __init__(self, line: Line) -> None:
+        self.reader = line.reader
+        self._line = line
+        self._held = Held(line.close)
+
+    def reads(self) -> Iterator[Read | Dropped]:
+        """Each scan when it is complete."""
+        text = SerialText()
+        with self._held.reading():
+            while not self._held.closed:
+                due_ns = text.due_ns
+                timeout_s = None if due_ns is None else max(0, due_ns - boot_ns()) / _NS
+                if self._held.wait(self._line.descriptor, timeout_s):
+                    for sent in text.feed(self._read(text), boot_ns()):
+                        yield self._told(sent)
+                else:
+                    for sent in text.quiet(boot_ns()):
+                        yield self._told(sent)
+
+    def close(self) -> None:
+        """End `reads` and give the port back."""
+        self._held.close()
+
+    def _read(self, text: SerialText) -> bytes:
+        try:
+            return self._line.read()
+        except DeviceLost as lost:
+            if not text.begun:
+                raise
+            came = f"{lost.came[:-1]} in mid-scan, and half a scan was dropped (bytes: {text.begun})."
+            raise DeviceLost(came, lost.expected, lost.do) from lost
+
+    def _told(self, sent: Sent) -> Read:
+        return read_of(sent.scan, self.kind, self.reader, sent.time_ns)

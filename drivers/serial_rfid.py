@@ -1,0 +1,177 @@
+"""RFID readers on a serial line: which protocol one speaks is found out by asking, and each tag in the field is one arrival.
+
+Every question is harmless: it asks for a version or for the tags in the field, and changes nothing in any reader. Readers of
+125 kHz tags speak only by themselves; so a port on which nothing answers is listened to, and asked again now and then until
+something was heard. A port that the configuration does not name is taken only when something on it answers.
+"""
+
+from collections import deque
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
+
+from drivers import DeviceLost, Driver, DriverError, Dropped, Read, Settings, boot_ns, read_of
+from drivers.decode.em4100 import EM4100
+from drivers.decode.framing import Frames, Protocol, Sighting
+from drivers.decode.m100 import M100
+from drivers.decode.plugged import named
+from drivers.decode.pn532 import PN532
+from drivers.decode.presence import MAX_TAGS, Presence
+from drivers.decode.scan import Scan
+from drivers.decode.swnet import SWNET
+from drivers.decode.uhfreader18 import UHFREADER18
+from drivers.held import Held
+from drivers.ports import Line, opened, present
+
+PROTOCOLS: Sequence[Protocol] = (EM4100, UHFREADER18, M100, SWNET, PN532)
+"""In the order in which they are tried; the one place for a new one."""
+ANSWER_S = 0.3
+"""A reader that is awake answers sooner; an answer that comes later still counts while others are asked."""
+FIRST_LISTEN_S, LONGEST_LISTEN_S = 5.0, 60.0
+POLL_S = 0.15
+SILENT_S = 5.0
+"""A reader that answered and says nothing for so long, though it is asked, has lost its power or been changed."""
+_NS = 1_000_000_000
+
+
+def open_device(settings: Settings) -> Driver:
+    """Open the reader at `path`, else the first port fitting `match` on which a reader answers."""
+    path = settings.get("path")
+    if path:
+        return SerialRfid(opened(path, settings))
+    match = settings.get("match")
+    refused = DriverError(
+        came=f"No RFID reader answers on a serial port {match!r}."
+        if match
+        else "No RFID reader answers on a serial port.",
+        expected=f"Expected one that speaks {', '.join(each.name for each in PROTOCOLS if each.query)}.",
+        do='Plug it in; one that speaks only by itself (ID-12, RDM6300) must be named: path = "/dev/serial/by-id/...".',
+    )
+    for facts in present():
+        if match and not named(facts, settings):
+            continue
+        try:
+            reader = SerialRfid(opened(facts.node, settings))
+        except DriverError as error:
+            refused = error if match else refused
+            continue
+        with suppress(DeviceLost):
+            if reader.ask():
+                return reader
+        reader.close()
+    raise refused
+
+
+class SerialRfid:
+    """A tag reader at an open port. `protocol` is what it speaks, None until that is known."""
+
+    kind = "serial_rfid"
+    lossless = False
+
+    def __init__(self, line: Line, protocol: Protocol | None = None) -> None:
+        self.reader = line.reader
+        self.protocol = protocol
+        self._line = line
+        self._held = Held(line.close)
+        self._frames = {each.name: Frames(each) for each in PROTOCOLS}
+        self._seen: deque[Sighting] = deque(maxlen=MAX_TAGS)
+        self._heard_ns = boot_ns()
+
+    def ask(self) -> bool:
+        """Ask at each speed in turn who is there; whether a reader has answered. Raises `DeviceLost`."""
+        for baud in sorted({each.baud for each in PROTOCOLS}):
+            self._line.set_speed(baud)
+            for protocol in PROTOCOLS:
+                if protocol.baud == baud:
+                    if protocol.query:
+                        self._line.write(protocol.query)
+                    self._listen(ANSWER_S, until_known=True)
+                    if self.protocol is not None or self._held.closed:
+                        return self.protocol is not None
+        return False
+
+    def reads(self) -> Iterator[Read | Dropped]:
+        """Each tag when it arrives."""
+        listen_s = FIRST_LISTEN_S
+        with self._held.reading():
+            while not self._held.closed:
+                if self.protocol is None and not self.ask():
+                    self._line.set_speed(EM4100.baud)
+                    self._listen(listen_s, until_known=True)
+                    listen_s = min(2 * listen_s, LONGEST_LISTEN_S)
+                if self.protocol is not None:
+                    yield from self._follow(self.protocol)
+                    listen_s = FIRST_LISTEN_S
+
+    def close(self) -> None:
+        """End `reads` and give the port back."""
+        self._held.close()
+
+    @property
+    def dropped(self) -> int:
+        """Bytes that belonged to no whole frame of the protocol that is spoken."""
+        return self._frames[self.protocol.name].dropped if self.protocol else 0
+
+    def _follow(self, protocol: Protocol) -> Iterator[Read | Dropped]:
+        """Read a reader until it is closed or falls silent; one that speaks by itself may be silent for ever."""
+        presence = Presence(leave_s=protocol.leave_s)
+        yield from self._arrivals(presence)  # what the first answers told
+        self._line.set_speed(protocol.baud)
+        if protocol.begin:
+            self._line.write(protocol.begin)
+            self._listen(POLL_S)
+        while not self._held.closed:
+            if protocol.poll:
+                self._line.write(protocol.poll)
+                self._listen(POLL_S)
+                if boot_ns() - self._heard_ns > SILENT_S * _NS:
+                    self.protocol = None
+                    return
+            elif not self._hear(ANSWER_S if len(self._frames[protocol.name]) else None):
+                self._finish(protocol)
+            yield from self._arrivals(presence)
+
+    def _listen(self, for_s: float, *, until_known: bool = False) -> None:
+        """Hear what comes for so long; no longer than until it is known who speaks, where that is the question."""
+        until_ns = boot_ns() + int(for_s * _NS)
+        while (left_ns := until_ns - boot_ns()) > 0 and not self._held.closed:
+            self._hear(left_ns / _NS)
+            if until_known and self.protocol is not None:
+                return
+        if self.protocol is not None:
+            self._finish(self.protocol)
+
+    def _hear(self, for_s: float | None) -> bool:
+        """Wait so long for bytes and take them; whether some came."""
+        if not self._held.wait(self._line.descriptor, for_s):
+            return False
+        data = self._line.read()
+        for protocol in (self.protocol,) if self.protocol else PROTOCOLS:
+            for frame in self._frames[protocol.name].feed(data):
+                self._take(protocol, frame)
+        return True
+
+    def _finish(self, protocol: Protocol) -> None:
+        """A frame that stopped in the middle is over; what it hid must not wait for the next one."""
+        for frame in self._frames[protocol.name].quiet():
+            self._take(protocol, frame)
+
+    def _take(self, protocol: Protocol, frame: bytes) -> None:
+        self._heard_ns = boot_ns()
+        if self.protocol is None and protocol.answers(frame):
+            self.protocol = protocol
+        self._seen.extend(protocol.tags(frame))
+
+    def _arrivals(self, presence: Presence) -> Iterator[Read | Dropped]:
+        now_ns = boot_ns()
+        while self._seen:
+            tag = self._seen.popleft()
+            if not presence.seen(tag.why or tag.uid, now_ns, tag.signal_dbm):
+                continue
+            if tag.why is not None:
+                yield Dropped(self.kind, self.reader, now_ns, tag.why)
+            else:
+                yield read_of(Scan(tag.uid.encode("ascii"), len(tag.uid), None), self.kind, self.reader, now_ns)
+            if self._held.closed:
+                return
+        for _ in presence.quiet(now_ns):
+            pass

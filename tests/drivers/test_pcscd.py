@@ -1,0 +1,170 @@
+"""The real pcscd with a virtual reader: cards come and go, and the daemon is killed and started again."""
+
+import os
+import shutil
+import socket
+import struct
+import subprocess
+import threading
+import time
+from contextlib import suppress
+from pathlib import Path
+
+import pytest
+
+from drivers import DeviceLost, DriverError, Dropped, open_driver, pcsc
+
+pytestmark = [pytest.mark.host, pytest.mark.xdist_group("pcscd")]
+ATR = bytes.fromhex("3B8F8001804F0CA000000306030001000000006A")
+CONFIGURED = Path("/etc/reader.conf.d/vpcd")
+
+
+class Card(threading.Thread):
+    """A card on the virtual reader; to connect is to put it on. A message is its length in two bytes, and itself."""
+
+    def __init__(self, port: int, response: bytes) -> None:
+        super().__init__(daemon=True)
+        self._response = response
+        self._reader = socket.create_connection(("127.0.0.1", port), timeout=5)
+        self._reader.settimeout(None)
+        self.start()
+
+    def run(self) -> None:
+        """Answer to resets and commands until it is taken away."""
+        with suppress(OSError), self._reader.makefile("rb") as stream:
+            while len(head := stream.read(2)) == 2:
+                message = stream.read(struct.unpack(">H", head)[0])
+                if message == b"\x04":
+                    self._send(ATR)
+                elif len(message) > 1:
+                    self._send(self._response if message == bytes.fromhex("FFCA000000") else b"\x6a\x81")
+
+    def _send(self, data: bytes) -> None:
+        self._reader.sendall(struct.pack(">H", len(data)) + data)
+
+    def take(self) -> None:
+        """Take it away."""
+        with suppress(OSError):
+            self._reader.shutdown(socket.SHUT_RDWR)
+        self._reader.close()
+
+
+class Daemon:
+    """pcscd with a /run of its own, so that one that runs on this machine is left alone."""
+
+    def __init__(self, link: Path, folder: Path) -> None:
+        self._link = link
+        self._config = folder / "vpcd"
+
+    def start(self) -> None:
+        """Start it and wait until it can be spoken to."""
+        # A port of its own each time: the kernel keeps one back for a minute after a daemon was killed.
+        with socket.create_server(("127.0.0.1", 0)) as free:
+            self.port: int = free.getsockname()[1]
+        here = [line for line in CONFIGURED.read_text().splitlines() if line.startswith(("FRIENDLYNAME", "LIBPATH"))]
+        lines = [*here, f"DEVICENAME /dev/null:0x{self.port:X}", f"CHANNELID 0x{self.port:X}"]
+        self._config.write_text("\n".join(lines) + "\n")
+        apart = ["unshare", "--mount"] if os.geteuid() == 0 else ["unshare", "--map-root-user", "--mount"]
+        script = 'mount -t tmpfs none /run && mkdir /run/pcscd && exec /usr/sbin/pcscd --foreground --config "$1"'
+        self._process = subprocess.Popen(
+            [*apart, "sh", "-c", script, "sh", str(self._config.parent)],
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        )
+        there = Path(f"/proc/{self._process.pid}/root/run/pcscd/pcscd.comm")
+        until = time.monotonic() + 10
+        while not there.exists():
+            assert self._process.poll() is None, "pcscd ended"
+            assert time.monotonic() < until, "pcscd made no socket"
+            time.sleep(0.02)
+        self._link.unlink(missing_ok=True)
+        self._link.symlink_to(there)
+
+    def kill(self) -> None:
+        """End it as the kernel does when memory is short."""
+        self._process.kill()
+        self._process.wait(10)
+
+
+@pytest.fixture
+def daemon(tmp_path, monkeypatch):
+    """A pcscd of our own with the virtual reader."""
+    if not (CONFIGURED.exists() and shutil.which("pcscd", path="/usr/sbin") and shutil.which("unshare")):
+        reason = "pcscd or vsmartcard-vpcd is not installed"
+        pytest.fail(reason) if os.environ.get("CI") else pytest.skip(reason)
+    link = Path(f"/tmp/wipline-pcscd-{os.getpid()}")  # noqa: S108 - a socket's path is short, a test's folder is not
+    monkeypatch.setenv("PCSCLITE_CSOCK_NAME", str(link))
+    (tmp_path / "reader.conf.d").mkdir()
+    made = Daemon(link, tmp_path / "reader.conf.d")
+    made.start()
+    yield made
+    made.kill()
+    link.unlink()
+
+
+@pytest.fixture
+def reader(daemon):
+    """The virtual reader, opened as soon as pcscd has found it."""
+    until = time.monotonic() + 10
+    while True:
+        try:
+            return open_driver("pcsc", {"match": "Virtual PCD 00 00"})
+        except DriverError:
+            assert time.monotonic() < until
+            time.sleep(0.1)
+
+
+def test_cards_are_read_as_they_come_and_go(reader, daemon, listen):
+    heard = listen(reader)
+    for uid in ("04A1B2C3", "04112233445566"):
+        card = Card(daemon.port, bytes.fromhex(uid) + b"\x90\x00")
+        read = heard.read()
+        assert (read.raw, read.kind, read.reader) == (uid.encode(), "pcsc", "pcsc-Virtual PCD 00 00")
+        card.take()
+    assert heard.nothing(for_s=0.5)
+    heard.end()
+
+
+def test_a_random_number_is_refused(reader, daemon, listen):
+    heard = listen(reader)
+    card = Card(daemon.port, bytes.fromhex("08A1B2C39000"))
+    dropped = heard.next()
+    assert isinstance(dropped, Dropped)
+    assert dropped.why == "The card shows a random number, another one each time (08A1B2C3)."
+    card.take()
+    heard.end()
+
+
+def test_the_same_reader_reads_on_when_pcscd_was_killed_and_started_again(reader, daemon, listen):
+    heard = listen(reader)
+    card = Card(daemon.port, bytes.fromhex("04A1B2C39000"))
+    assert heard.read().raw == b"04A1B2C3"
+    card.take()
+    daemon.kill()
+    assert heard.nothing(for_s=0.5)
+    daemon.start()
+    time.sleep(1)  # pcscd loads its readers
+    card = Card(daemon.port, bytes.fromhex("04FFFFFF9000"))
+    assert heard.read().raw == b"04FFFFFF"
+    card.take()
+    heard.end()
+
+
+def test_a_pcscd_that_stays_away_loses_the_reader_and_a_new_one_is_opened_later(reader, daemon, listen, monkeypatch):
+    monkeypatch.setattr(pcsc, "RESTART_S", 0.5)
+    heard = listen(reader)
+    daemon.kill()
+    assert isinstance(heard.next(), DeviceLost)
+    with pytest.raises(DriverError) as refused:
+        open_driver("pcsc", {})
+    assert refused.value.came == "The smart card service pcscd is not running here."
+    daemon.start()
+
+
+def test_a_reader_that_nobody_uses_costs_nothing_and_is_closed_at_once(reader, listen):
+    heard = listen(reader)
+    assert heard.nothing(for_s=2.5)
+    before = time.monotonic()
+    heard.end()
+    assert time.monotonic() - before < pcsc.WAIT_S + 0.5
+    assert heard.cpu_s < 0.05

@@ -1,0 +1,211 @@
+"""Scanners on serial lines: where a scan ends, how the port is opened, and by what name it is known again."""
+
+import os
+
+import pytest
+import serial
+
+from drivers import DeviceLost, DriverError, Read, open_driver, ports
+from drivers.decode.line import GAP_S, SerialText
+from drivers.decode.scan import MAX_RAW_BYTES
+from tests.drivers.hands import Cable
+
+MS = 1_000_000
+SPEEDS = "1200, 2400, 4800, 9600, 19200, 38400, 57600, 115200, 230400, 460800, 921600"
+
+
+@pytest.fixture
+def cable():
+    """A serial line with a device at its end."""
+    made = Cable()
+    yield made
+    for pull in (made.hand_over, made.unplug):
+        try:
+            pull()
+        except OSError:
+            continue  # the test has done it
+
+
+@pytest.mark.parametrize(
+    ("sent", "scans"),
+    [
+        (b"WO-1042\r", [b"WO-1042"]),
+        (b"WO-1042\n", [b"WO-1042"]),
+        (b"WO-1042\r\n", [b"WO-1042"]),
+        (b"WO-1042\t", [b"WO-1042"]),
+        (b"\x02WO-1042\x03", [b"WO-1042"]),
+        (b"\x02WO-1042\r\n\x03", [b"WO-1042"]),
+        (b"]C10104012345678901\x1d10A7\r\n", [b"]C10104012345678901\x1d10A7"]),
+        (b"[)>\x1e06\x1dP1\x1e\x04\r", [b"[)>\x1e06\x1dP1\x1e\x04"]),
+        (b"a\rb\r\nc\td\n", [b"a", b"b", b"c", b"d"]),
+        (b"\r\n\r\n\t\x02\x03", []),
+        (b"\xff\x00\xe4\r", [b"\xff\x00\xe4"]),
+    ],
+)
+def test_a_scan_ends_where_the_scanner_says_so_however_the_bytes_are_cut(sent, scans):
+    for size in (len(sent), 1, 2, 3):
+        text = SerialText()
+        pieces = [sent[at : at + size] for at in range(0, len(sent), size)]
+        assert [each.scan.raw for piece in pieces for each in text.feed(piece, 0)] == scans
+        assert text.begun == 0
+
+
+def test_a_scan_without_an_end_is_complete_after_silence():
+    text = SerialText()
+    assert list(text.feed(b"WO-", 0)) == []
+    assert list(text.feed(b"10", 400 * MS)) == []
+    assert text.due_ns == int((0.4 + GAP_S) * 1000) * MS
+    assert list(text.quiet(899 * MS)) == []
+    (sent,) = text.quiet(900 * MS)
+    assert (sent.scan.raw, sent.time_ns, text.due_ns) == (b"WO-10", 900 * MS, None)
+
+
+def test_bytes_after_silence_begin_another_scan_even_if_nobody_looked():
+    text = SerialText()
+    list(text.feed(b"WO-1", 0))
+    assert [each.scan.raw for each in text.feed(b"WO-2\r", 900 * MS)] == [b"WO-1", b"WO-2"]
+
+
+def test_a_stuck_scanner_costs_bounded_memory():
+    text = SerialText()
+    for _ in range(1000):
+        list(text.feed(b"x" * 4096, 0))
+    (sent,) = text.feed(b"\r", 0)
+    assert (len(sent.scan.raw), sent.scan.raw_len) == (MAX_RAW_BYTES, 4_096_000)
+
+
+def test_a_scanner_without_terminator_is_read(cable, listen):
+    driver = open_driver("serial_line", {"path": cable.port})
+    heard = listen(driver)
+    cable.send(b"WO-10")
+    cable.send(b"42")
+    read = heard.read()
+    assert read == Read(b"WO-1042", None, "serial_line", f"serial-{cable.port}", read.boot_ns, 7)
+    heard.end()
+
+
+def test_half_a_scan_at_the_pulled_plug_is_dropped_and_said_so(cable, listen):
+    heard = listen(open_driver("serial_line", {"path": cable.port}))
+    cable.hand_over()
+    cable.send(b"WO-10")
+    assert heard.nothing()
+    cable.unplug()
+    lost = heard.next()
+    assert isinstance(lost, DeviceLost)
+    assert lost.came == (
+        f"serial-{cable.port} ({cable.port}) was unplugged in mid-scan, and half a scan was dropped (bytes: 5)."
+    )
+
+
+def test_the_port_runs_as_the_configuration_says(cable):
+    driver = open_driver("serial_line", {"path": cable.port, "baud": "115200"})
+    assert driver._line._port.baudrate == 115_200
+    driver.close()
+
+
+def test_an_open_port_is_nobody_elses(cable, open_descriptors):
+    driver = open_driver("serial_line", {"path": cable.port})
+    before = open_descriptors()
+    with pytest.raises(DriverError) as refused:
+        open_driver("serial_line", {"path": cable.port})
+    assert refused.value.came == f"{cable.port} is held by another program."
+    assert open_descriptors() == before
+    driver.close()
+    serial.Serial(cable.port, exclusive=True).close()
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"baud": "9601"}, f"No serial port runs at '9601' baud. Expected one of {SPEEDS}. Correct the reader's baud."),
+        ({"parity": "mark"}, "There is no parity 'mark'. Expected one of none, even, odd. Correct the reader's parity."),
+    ],
+)  # fmt: skip
+def test_a_speed_or_parity_that_cannot_be_is_refused(cable, settings, message):
+    with pytest.raises(DriverError) as refused:
+        open_driver("serial_line", {"path": cable.port, **settings})
+    assert str(refused.value) == message
+
+
+@pytest.mark.parametrize("kind", ["serial_line", "serial_rfid"])
+def test_a_port_that_is_not_there_is_said_so(kind, tmp_path):
+    path = f"{tmp_path}/ttyUSB7"
+    with pytest.raises(DriverError) as refused:
+        open_driver(kind, {"path": path})
+    assert str(refused.value) == (
+        f"{path} cannot be opened: No such file or directory. Expected a serial port. "
+        "Plug it in, or correct the path; its lasting names are in /dev/serial/by-id."
+    )
+
+
+@pytest.fixture
+def machine(tmp_path, monkeypatch):
+    """A machine of which the serial ports are told: node, ids, serial number, place, name."""
+    monkeypatch.setattr(ports, "SYS_TTY", tmp_path / "class")
+    monkeypatch.setattr(ports, "DEV_SERIAL", tmp_path / "dev-serial")
+    (tmp_path / "class").mkdir()
+    (tmp_path / "dev-serial" / "by-id").mkdir(parents=True)
+
+    def plug(node, ids, number, place, name):
+        device = tmp_path / "devices" / place
+        interface = device / f"{place}:1.0"
+        interface.mkdir(parents=True)
+        vendor, product = ids.split(":")
+        said = {"idVendor": vendor, "idProduct": product, "product": name} | ({"serial": number} if number else {})
+        for key, value in said.items():
+            (device / key).write_text(value + "\n")
+        (tmp_path / "class" / node).mkdir()
+        (tmp_path / "class" / node / "device").symlink_to(interface)
+        link = tmp_path / "dev-serial" / "by-id" / f"usb-{name}-{number or place}"
+        link.unlink(missing_ok=True)  # of two that claim one name, udev gives it to the later
+        link.symlink_to(f"../../{node}")
+
+    return plug
+
+
+def test_a_port_is_known_by_its_device_and_never_by_its_number(machine):
+    machine("ttyUSB0", "0403:6001", "RFID0001", "1-1.2", "Serial")
+    machine("ttyACM0", "05e0:1701", "", "1-1.3", "Symbol Scanner")
+    (tmp := ports.SYS_TTY / "ttyS0").mkdir()
+    (tmp / "device").mkdir()
+    assert [(facts.node, ports.reader_id(facts), facts.name) for facts in ports.present()] == [
+        ("/dev/ttyACM0", "usb-05e0-1701-at-usb-1-1.3", "Symbol Scanner"),
+        ("/dev/ttyUSB0", "usb-0403-6001-RFID0001", "Serial"),
+    ]
+    assert ports.facts_of("/dev/ttyUSB0").links == (f"{ports.DEV_SERIAL}/by-id/usb-Serial-RFID0001",)
+    assert ports.facts_of("/dev/ttyS0") is None
+
+
+def test_two_devices_that_claim_one_serial_number_are_told_apart(machine):
+    machine("ttyUSB0", "0403:6001", "0001", "1-1.2", "Serial")
+    machine("ttyUSB1", "0403:6001", "0001", "1-1.3", "Serial")
+    there = ports.present()
+    assert [ports.reader_id(facts, there) for facts in there] == [
+        "usb-0403-6001-at-usb-1-1.2", "usb-0403-6001-at-usb-1-1.3",
+    ]  # fmt: skip
+
+
+def test_without_a_path_a_makers_scanner_is_opened_and_no_other_device(machine, monkeypatch):
+    asked = []
+    monkeypatch.setattr("drivers.serial_line.opened", lambda path, _settings: asked.append(path) or _refuse(path))
+    machine("ttyUSB0", "0403:6001", "A", "1-1.2", "Milling machine")
+    machine("ttyACM0", "05e0:1701", "B", "1-1.3", "Symbol Scanner")
+    for settings in ({}, {"match": "milling"}, {"match": "0403:6001:A"}, {"match": "ffff:0035"}):
+        with pytest.raises(DriverError):
+            open_driver("serial_line", settings)
+    assert asked == ["/dev/ttyACM0", "/dev/ttyUSB0", "/dev/ttyUSB0"]
+
+
+def _refuse(path):
+    raise DriverError(came=f"{path} is busy.", expected="Expected a port.", do="Wait.")
+
+
+def test_a_read_of_a_port_that_died_closes_it_at_once(cable, listen, open_descriptors):
+    driver = open_driver("serial_line", {"path": cable.port})
+    cable.hand_over()
+    before = open_descriptors()
+    heard = listen(driver)
+    os.close(cable.end)
+    assert isinstance(heard.next(), DeviceLost)
+    assert heard.next() is None
+    assert open_descriptors() < before
