@@ -32,11 +32,6 @@ class Sighting:
     why: str | None = None
 
 
-def no_tags(_frame: bytes) -> tuple[Sighting, ...]:
-    """For frames that speak of no tag."""
-    return ()
-
-
 @dataclass(frozen=True, slots=True)
 class Protocol:
     """How one family of readers speaks.
