@@ -16,7 +16,8 @@ from station.journal.records import JournalError
 PAGE_BYTES = 4096
 INSERT = "INSERT INTO event (seq, bytes, prev, hash) VALUES (?, ?, ?, ?)"
 BUSY_MS = 5_000
-WAL_KEPT_BYTES = 2 * 1024 * 1024
+# Longer than the log gets before it is folded: a flush that also grows the file takes twice as long as one that does not.
+WAL_KEPT_BYTES = 8 * 1024 * 1024
 
 PRAGMAS: dict[str, str | int] = {
     "journal_mode": "wal",
