@@ -168,13 +168,24 @@ def decode(encoded: bytes) -> Event:
     Raises `FutureEvent` for a later version and `EventError` for everything else that cannot be read.
     """
     try:
-        version = _VERSION.decode(encoded).v
-        if version > VERSION:
-            msg = f"Event of version {version}; this software reads up to {VERSION}. Upgrade, then fold it."
-            raise FutureEvent(msg)
-        return _DECODER.decode(encoded)
-    except EventError:
-        raise
+        event = _DECODER.decode(encoded)
     except (msgspec.MsgspecError, ValueError, RecursionError) as error:
+        _refuse_future(_version(encoded))  # a later version may have fields of another form
         msg = f"Not an event: {error}. Expected JSON of version {VERSION} with kind, station and sw."
         raise EventError(msg) from error
+    _refuse_future(event.v)
+    return event
+
+
+def _version(encoded: bytes) -> int:
+    """What the bytes say of their version; this one where they say nothing that can be read."""
+    try:
+        return _VERSION.decode(encoded).v
+    except (msgspec.MsgspecError, ValueError, RecursionError):
+        return VERSION
+
+
+def _refuse_future(version: int) -> None:
+    if version > VERSION:
+        msg = f"Event of version {version}; this software reads up to {VERSION}. Upgrade, then fold it."
+        raise FutureEvent(msg)
