@@ -22,7 +22,7 @@ def board_ms(folder: Path, events: int) -> list[float]:
     done = events // (SCANS_AN_ORDER + 1)
     for first in range(0, done, AT_ONCE_ORDERS):
         count = min(AT_ONCE_ORDERS, done - first)
-        orders_through(told, first, count, days_ago=30)
+        orders_through(told, first, count, days_ago=9)
         introduce(told)
         for batch in batches(told):
             take(told, batch)
