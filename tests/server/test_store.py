@@ -160,7 +160,10 @@ def test_a_missing_high_water_file_counts_as_a_doubt(store):
 
 
 def test_the_lock_is_free_when_its_holder_is_gone(tmp_path):
-    Lock(tmp_path / "hub.db").release()
+    held = Lock(tmp_path / "hub.db")
+    with pytest.raises(HubRuns):
+        Lock(tmp_path / "hub.db")
+    held.release()
     Lock(tmp_path / "hub.db").release()
 
 

@@ -224,4 +224,4 @@ def test_every_answer_is_as_the_description_says(desk, told):
         name = path.replace("WO-1", "{item}")
         answer = described["paths"][name]["get"]["responses"]["200"]["content"]["application/json"]["schema"]
         schema = {**answer, "components": described["components"]}
-        Draft202012Validator(schema).validate(get(desk, path, **query))
+        assert list(Draft202012Validator(schema).iter_errors(get(desk, path, **query))) == []

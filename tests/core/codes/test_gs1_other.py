@@ -74,7 +74,10 @@ def test_biip_reads_the_same_link() -> None:
 @given(st.text(max_size=60))
 def test_any_address_is_read(tail: str) -> None:
     read_link("https://example.com/01/" + tail, 2026)
-    read_code(("http://" + tail).encode("utf-8", "replace"), None, ())
+    raw = ("http://" + tail).encode("utf-8", "replace")
+    code = read_code(raw, None, ())
+    assert code.raw == raw
+    assert (code.scheme is None) == (code.unread is not None)
 
 
 @pytest.mark.parametrize(
