@@ -119,10 +119,12 @@ def verify_command(config_path: Path | None, db: str | None) -> None:
 @where
 def rebuild(config_path: Path | None, db: str | None) -> None:
     """Fold everything anew from the ledger, while the hub does not run."""
+    from server.memory import settle
     from server.opening import open_hub
     from server.projection.rebuild import rebuild as fold_anew
 
     store = open_hub(settings(config_path, db).db)
+    settle()
     try:
         fold_anew(store)
     finally:

@@ -24,7 +24,7 @@ import gunicorn.workers.gthread
 from gunicorn.app.base import BaseApplication
 from gunicorn.arbiter import Arbiter
 
-from server import clock, people
+from server import clock, memory, people
 from server.announce import Bell
 from server.api.stream import MAX_STREAMS
 from server.app import create_app
@@ -196,6 +196,7 @@ class _Work:
 
     def start(self) -> None:
         """Begin."""
+        memory.settle()
         for thread in (*self._threads, *([self._control] if self._control else [])):
             thread.start()
 

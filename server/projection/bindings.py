@@ -19,6 +19,7 @@ from station.core.resolve import effective
 
 MOST_NAMES = 50_000  # remembered; what a code names is worked out again in microseconds
 PATTERNED = frozenset({None, "own", "text", "ambiguous"})
+BINDING = frozenset({"code.bind", "bind", "unbind"})
 NOTHING = ""  # the item of a code that names none
 
 
@@ -130,6 +131,8 @@ def binds(each: Taken, verb: str) -> tuple[str, Bound] | None:
     """The code that an event binds or lets go, and to what; None for every other event. `verb` with all corrections."""
     event = each.event
     if event is None or not each.ok:
+        return None
+    if verb not in BINDING:
         return None
     at = (effective(event, each.key).us, each.counted.log, each.counted.seq)
     if verb == "code.bind" and event.data is not None:

@@ -22,7 +22,7 @@ from station.core.fact import Fact
 from station.core.ledger import apply, empty
 from station.core.parcel import Finding, ItemState, Visit
 
-MOST_ITEMS = 4000  # states in memory, some 4 KB each
+MOST_ITEMS = 12_000  # states in memory, some 4 KB each
 _ENCODER = msgspec.msgpack.Encoder()
 LOG = structlog.get_logger("projector")
 

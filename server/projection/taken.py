@@ -52,7 +52,7 @@ class Taken:
 
 def taken(row: Any) -> Taken:
     """Read one row with the columns of COLUMNS."""
-    pos, log_id, seq, encoded, prev, event_hash = row[:6]
+    pos, log_id, seq, encoded, prev, event_hash = row
     stored = Place(log_id.hex(), seq)
     if link(prev, encoded) != event_hash:
         counted = Counted(*stored, event_hash.hex())
@@ -79,7 +79,7 @@ def code_of(event: Event) -> str | None:
 def after(connection: Connection, pos: int, limit: int) -> list[Taken]:
     """The next rows behind a position, in the ledger's order."""
     wanted = select(*COLUMNS).where(ledger.c.pos > pos).order_by(ledger.c.pos).limit(limit)
-    return [taken(row) for row in connection.execute(wanted)]
+    return [taken(row) for row in connection.execute(wanted).all()]
 
 
 def every(connection: Connection) -> Iterator[Taken]:
@@ -112,11 +112,11 @@ def again(connection: Connection, positions: Iterable[int], source: Connection |
 
 def state_rows(rows: Sequence[Taken]) -> list[tuple[Any, ...]]:
     """The rows of event_state, in the order of its columns."""
+    raw = {log: bytes.fromhex(log) for each in rows for log in (each.stored.log, each.counted.log)}
     return [
         (
-            each.pos, bytes.fromhex(each.stored.log), each.stored.seq, each.kind, each.status,
-            each.key.us, each.key.lo_us, each.key.hi_us, each.key.approx,
-            bytes.fromhex(each.counted.log), each.counted.seq, bytes.fromhex(each.counted.hash),
+            each.pos, raw[each.stored.log], each.stored.seq, each.kind, each.status, *each.key,
+            raw[each.counted.log], each.counted.seq, bytes.fromhex(each.counted.hash),
             each.stamp.boot, each.stamp.mono_ns,
         )
         for each in rows

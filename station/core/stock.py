@@ -75,7 +75,9 @@ class Stock:
         return pieces
 
     def _remove(self, parcel: Parcel, piece: Piece) -> None:
-        place = next(index for index, each in enumerate(self.parcels) if each is parcel)
+        place = 0
+        while self.parcels[place] is not parcel:
+            place += 1
         if piece is parcel:
             del self.parcels[place]
         else:

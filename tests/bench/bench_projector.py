@@ -7,6 +7,7 @@ from pathlib import Path
 from figure import Figure, bound
 from traffic import batches, hub, introduce, orders_through, take
 
+from server.memory import settle
 from server.projection.projector import behind
 
 ORDERS = 5_000
@@ -26,6 +27,7 @@ def figures(folder: Path, long: bool) -> Iterator[Figure]:
         take(told, batch)
     with store.read() as connection:
         waiting = behind(connection)
+    settle()  # as the hub does before it serves
     began = time.perf_counter()
     told.projector.drain()
     yield bound("projector, backlog", waiting / (time.perf_counter() - began), "events/s", at_least=10_000)
