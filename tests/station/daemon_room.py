@@ -16,14 +16,15 @@ READY_S = 45.0
 class Daemon:
     """`wipline-station run` in a folder of its own; `scan` writes to its FIFO, `answers` reads its lines."""
 
-    def __init__(self, folder: Path, more: str = "", **environment: str) -> None:
+    def __init__(self, folder: Path, more: str = "", *, stage: str | None = "saw", **environment: str) -> None:
         self.folder, self._environment = folder, environment
         self.answers_path, self.scans_path = folder / "answers", folder / "scans"
         self.config = folder / "station.toml"
         if not self.scans_path.exists():
             os.mkfifo(self.scans_path)
+        at = f'stage = "{stage}"\n' if stage else ""
         self.config.write_text(
-            f'station = "saw-1"\nstage = "saw"\njournal = "{folder}/journal.db"\nstatus = "{folder}/status.json"\n'
+            f'station = "saw-1"\n{at}journal = "{folder}/journal.db"\nstatus = "{folder}/status.json"\n'
             f'{more}\n[[reader]]\nkind = "replay"\npath = "{self.scans_path}"\n'
             f'[[signal]]\nkind = "lines"\npath = "{self.answers_path}"\n'
         )
