@@ -1,5 +1,6 @@
-"""Readers that come and go: what is plugged in now, and each change from then on, as udev tells it.
+"""Devices that come and go: what is plugged in now, and each change from then on, as udev tells it.
 
+Told are devices with keys, serial ports of USB devices, scanners of the HID point-of-sale page and readers of smart cards.
 udev speaks after its rules have run, so a device that is announced may be opened. When a reader is pulled out, its driver
 notices first (`DeviceLost`) and `Removed` follows; when it comes back it is `Added`, often under another node.
 
@@ -11,14 +12,15 @@ notices first (`DeviceLost`) and `Removed` follows; when it comes back it is `Ad
 """
 
 import struct
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from drivers import missing
-from drivers.decode.plugged import Facts, Verdict, is_pointer, keys_in, types_codes, verdict
+from drivers import missing, ports
+from drivers.decode.plugged import Facts, is_pointer, keys_in, types_codes
+from drivers.decode.verdicts import Verdict, verdict
 from drivers.held import Held
 
 if TYPE_CHECKING:
@@ -26,15 +28,17 @@ if TYPE_CHECKING:
 
 __all__ = ["Added", "Facts", "Hotplug", "Removed", "Verdict", "facts_of", "present", "verdict"]
 
+SYS = Path("/sys")
 SYS_INPUT = Path("/sys/class/input")
 DEV_INPUT = Path("/dev/input")
+SMART_CARD_CLASS = "0b"
 LINKS_MAX = 8  # from a path to its node
 _LONG_BITS = struct.calcsize("l") * 8  # the kernel writes its bitmaps in longs of the reading process
 
 
 @dataclass(frozen=True, slots=True)
 class Added:
-    """A device with keys is there; told again when udev has finished with one that was there before it."""
+    """A device is there; told again when udev has finished with one that was there before it."""
 
     facts: Facts
 
@@ -47,7 +51,7 @@ class Removed:
 
 
 class Hotplug:
-    """Watches the input devices of this machine. `DriverError` where pyudev or libudev is missing."""
+    """Watches the devices of this machine that may be readers. `DriverError` where pyudev or libudev is missing."""
 
     def __init__(self) -> None:
         try:
@@ -57,7 +61,8 @@ class Hotplug:
         except ImportError as error:  # pyudev raises it for a libudev that is not there, too
             raise missing(package="pyudev", debian="python3-pyudev libudev1") from error
         self._monitor = pyudev.Monitor.from_netlink(self._context)
-        self._monitor.filter_by("input")
+        for subsystem in LOOKS:
+            self._monitor.filter_by(subsystem)
         self._monitor.start()  # before anything is listed, so that nothing comes in between unseen
         self._known: dict[str, Facts] = {}
         self._held = Held(self._forget)
@@ -83,37 +88,38 @@ class Hotplug:
         self._held.close()
 
     def _change(self, device: "pyudev.Device") -> Iterator[Added | Removed]:
-        node = device.device_node
-        if node is None or not device.sys_name.startswith("event"):
+        key = _key(device)
+        if key is None:
             return
         if device.action == "remove":
-            if node in self._known:
-                yield Removed(self._known.pop(node))
+            if key in self._known:
+                yield Removed(self._known.pop(key))
         elif device.action == "add":
-            yield from self._add(device)
+            yield from self._add(key, device)
 
-    def _add(self, device: "pyudev.Device") -> Iterator[Added | Removed]:
-        facts = facts_of(device.device_node)
+    def _add(self, key: str, device: "pyudev.Device") -> Iterator[Added | Removed]:
+        facts = LOOKS[device.subsystem](key)
         if facts is None:
-            return  # gone again before we looked
+            return  # gone again before we looked, or nothing that could be a reader
         facts = replace(facts, links=tuple(sorted({*facts.links, *device.device_links})))
-        before = self._known.get(facts.node)
+        before = self._known.get(key)
         if before is not None and replace(before, links=()) != replace(facts, links=()):
             yield Removed(before)
-        self._known[facts.node] = facts
+        self._known[key] = facts
         yield Added(facts)
 
     def _compare(self) -> Iterator[Added | Removed]:
         """Everything that differs between what is known and what is there."""
         there = {
-            device.device_node: device
-            for device in self._context.list_devices(subsystem="input")
-            if device.device_node and device.sys_name.startswith("event")
+            key: device
+            for subsystem in LOOKS
+            for device in self._context.list_devices(subsystem=subsystem)
+            if (key := _key(device)) is not None
         }
-        for node in sorted(self._known.keys() - there.keys()):
-            yield Removed(self._known.pop(node))
-        for node in sorted(there.keys() - self._known.keys()):
-            yield from self._add(there[node])
+        for key in sorted(self._known.keys() - there.keys()):
+            yield Removed(self._known.pop(key))
+        for key in sorted(there.keys() - self._known.keys()):
+            yield from self._add(key, there[key])
 
     def _forget(self) -> None:
         # pyudev closes the socket when the last reference to the monitor goes.
@@ -157,6 +163,31 @@ def facts_of(node: str) -> Facts | None:
         points=is_pointer(relative, absolute),
         links=tuple(sorted({*_links(real), node} - {str(real)})),
     )
+
+
+def smart_card_reader_of(path: str) -> Facts | None:
+    """The USB device whose interface at this path of sysfs is one for smart cards (class 0B); None for all others."""
+    interface = SYS / path.lstrip("/")
+    with suppress(OSError):
+        if (interface / "bInterfaceClass").read_text().strip() == SMART_CARD_CLASS:
+            return ports.usb_device(interface, str(interface), "usb")
+    return None
+
+
+def _key(device: "pyudev.Device") -> str | None:
+    """What a device is known by while it is there: its node, or for an interface of a USB device its path in sysfs."""
+    if device.subsystem == "usb":
+        return str(device.device_path) if device.device_type == "usb_interface" else None
+    prefix = {"input": "event", "tty": "tty", "hidraw": "hidraw"}[device.subsystem]
+    return str(device.device_node) if device.device_node and device.sys_name.startswith(prefix) else None
+
+
+LOOKS: Mapping[str, Callable[[str], Facts | None]] = {
+    "input": facts_of,
+    "tty": ports.facts_of,
+    "usb": smart_card_reader_of,
+}
+"""How to look at a device of each of udev's subsystems; the order is that of the first listing."""
 
 
 def _links(node: Path) -> Iterator[str]:

@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING
 
 from drivers import DeviceLost, Driver, DriverError, Dropped, Read, Settings, boot_ns, missing, read_of
 from drivers.decode.keys import KeyEvent, Keys, Lost, Typed
-from drivers.decode.plugged import Facts, Verdict, reader_id, verdict
+from drivers.decode.plugged import Facts, reader_id
+from drivers.decode.verdicts import Verdict, verdict
 from drivers.held import Held
 from drivers.hotplug import facts_of, present
 

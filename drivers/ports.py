@@ -14,6 +14,7 @@ import os
 import termios
 from collections.abc import Iterator
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -150,8 +151,18 @@ def present() -> list[Facts]:
 def facts_of(path: str) -> Facts | None:
     """What sysfs says of the USB device behind a port or a link to it; None where there is none."""
     node = Path(path).resolve()
-    device = (SYS_TTY / node.name / "device").resolve()
-    for folder in [device, *device.parents][:_LEVELS]:
+    facts = usb_device((SYS_TTY / node.name / "device").resolve(), str(node), "tty")
+    return facts and replace(facts, links=tuple(sorted({*_links(node), path} - {str(node)})))
+
+
+def usb_device(part: Path, node: str, subsystem: str) -> Facts | None:
+    """What sysfs says of the USB device that `part` of it belongs to, which programs reach at `node`.
+
+    A device may have several ports; each but the first has the number of its interface in its serial number and place.
+    """
+    number = next((said for up in [part, *part.parents][:_LEVELS] if (said := _said(up / "bInterfaceNumber"))), "00")
+    which = "" if number == "00" else f"-if{number}"
+    for folder in [part, *part.parents][:_LEVELS]:
         if (folder / "idVendor").exists():
             break
     else:
@@ -160,17 +171,18 @@ def facts_of(path: str) -> Facts | None:
         vendor, product = (int((folder / name).read_text(), 16) for name in ("idVendor", "idProduct"))
     except (OSError, ValueError):
         return None
+    serial = _said(folder / "serial")
     return Facts(
-        node=str(node),
-        name=_said(folder / "product") or node.name,
+        node=node,
+        name=_said(folder / "product") or Path(node).name,
         bus=_USB,
         vendor=vendor,
         product=product,
-        serial=_said(folder / "serial"),
-        place=f"usb-{folder.name}",
+        serial=serial and serial + which,
+        place=f"usb-{folder.name}{which}",
         types=False,
         points=False,
-        links=tuple(sorted({*_links(node), path} - {str(node)})),
+        subsystem=subsystem,
     )
 
 

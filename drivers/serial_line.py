@@ -8,7 +8,8 @@ from collections.abc import Iterator
 
 from drivers import DeviceLost, Driver, DriverError, Dropped, Read, Settings, boot_ns, read_of
 from drivers.decode.line import Sent, SerialText
-from drivers.decode.plugged import SCANNER_VENDORS, Facts, named
+from drivers.decode.plugged import Facts, named
+from drivers.decode.verdicts import SCANNER_VENDORS
 from drivers.held import Held
 from drivers.ports import Line, opened, present
 

@@ -94,7 +94,7 @@ class Boots:
         grown: dict[str, int] = {}
         begun: list[Run] = []
         for each in chain.from_iterable(by_log.values()):
-            log, seq, name, mono_ns = each.stamp
+            log, seq, name, mono_ns, _ = each.stamp
             if name is None:
                 continue
             if (mono_ns or 0) > max(grown.get(name, -1), self._last_ns.get(name, -1)):

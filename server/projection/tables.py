@@ -26,6 +26,7 @@ event_state = Table(
     Column("at_hash", LargeBinary, nullable=False),
     text("boot"),
     Column("mono_ns", BigInteger),
+    Column("since_ns", BigInteger),  # of a stored scan: it was made at some moment from then on
     Index("event_state_at", "at_log", "at_seq"),
 )
 

@@ -62,7 +62,7 @@ def taken(row: Any) -> Taken:
     counted, event = found.counted, found.event
     if event is None:
         return Taken(pos, stored, kind, found.status, None, counted, Stamp(counted.log, counted.seq), found.status)
-    stamp = Stamp(counted.log, counted.seq, event.boot, event.mono_ns)
+    stamp = Stamp(counted.log, counted.seq, event.boot, event.mono_ns, event.since_ns)
     return Taken(pos, stored, kind, found.status, event, counted, stamp, found.status, code=code_of(event))
 
 
@@ -117,7 +117,7 @@ def state_rows(rows: Sequence[Taken]) -> list[tuple[Any, ...]]:
         (
             each.pos, raw[each.stored.log], each.stored.seq, each.kind, each.status, *each.key,
             raw[each.counted.log], each.counted.seq, bytes.fromhex(each.counted.hash),
-            each.stamp.boot, each.stamp.mono_ns,
+            each.stamp.boot, each.stamp.mono_ns, each.stamp.since_ns,
         )
         for each in rows
     ]  # fmt: skip

@@ -145,7 +145,7 @@ def _states(connection: Connection, log: str, from_seq: int) -> list[Any]:
 
 
 def _stamp(log: str, row: Any) -> Stamp:
-    return Stamp(log, row.at_seq, row.boot, row.mono_ns)
+    return Stamp(log, row.at_seq, row.boot, row.mono_ns, row.since_ns)
 
 
 def _mixed_order(each: Any) -> tuple[int, str, int]:

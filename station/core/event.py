@@ -60,8 +60,9 @@ class Identity(msgspec.Struct, frozen=True):
 class Event(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
     """One event, its fields in the order in which they are written; an absent field is None (False for a flag).
 
-    Times: `mono_ns`, `t1`, `t4` are CLOCK_BOOTTIME in ns; `wall_us`, `t2`, `t3`, `holds_from_us` UTC in us since 1970.
-    Quantities: `qty_milli`, thousandths of the product's unit.
+    Times: `mono_ns`, `since_ns`, `t1`, `t4` CLOCK_BOOTTIME in ns; `wall_us`, `t2`, `t3`, `holds_from_us` UTC us since 1970.
+    Quantities: `qty_milli`, thousandths of the product's unit. `since_ns`: a stored scan, made at some moment since then; 0
+    where nobody knows since when.
     """
 
     v: Annotated[int, msgspec.Meta(ge=1, le=2**31)] = msgspec.field(default_factory=lambda: VERSION)
@@ -94,6 +95,7 @@ class Event(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
     load: str | None = None
     operator: str | None = None
     repeat: bool = False
+    since_ns: Count | None = None
     seen: Count | None = None
     rssi_dbm: Int64 | None = None
     ref: Place | None = None

@@ -78,12 +78,16 @@ class Key(NamedTuple):
 
 
 class Stamp(NamedTuple):
-    """What an event says about its time: its place, and the clock that it read where it read one."""
+    """What an event says about its time: its place, and the clock that it read where it read one.
+
+    `since_ns`: what it tells of happened at some moment from then on, 0 where nobody knows from when (stored scans).
+    """
 
     log: str
     seq: int
     boot: str | None = None
     mono_ns: int | None = None
+    since_ns: int | None = None
 
 
 class Run(NamedTuple):
@@ -209,19 +213,23 @@ def log_keys(
     seq, entry_key = None, key
     for stamp in stamps:
         if stamp.seq == seq:  # two branches of a fork stand beside each other, neither behind the other
-            beside = next_key(entry_key, _estimate(stamp, clock_of))
-            key = max(key, beside)
-            yield stamp, beside
-            continue
-        seq, entry_key = stamp.seq, key
-        key = next_key(key, _estimate(stamp, clock_of))
-        yield stamp, key
+            here = _key(entry_key, stamp, clock_of)
+        else:
+            seq, entry_key = stamp.seq, key
+            here = _key(key, stamp, clock_of)
+        key = max(key, here)
+        yield stamp, here
 
 
-def _estimate(stamp: Stamp, clock_of: Mapping[str, Clock]) -> Interval | None:
+def _key(before: Key, stamp: Stamp, clock_of: Mapping[str, Clock]) -> Key:
     if stamp.boot is None or stamp.mono_ns is None:
-        return None
-    return clock_of.get(stamp.boot, UNKNOWN).at(stamp.mono_ns)
+        return next_key(before, None)
+    clock = clock_of.get(stamp.boot, UNKNOWN)
+    key = next_key(before, clock.at(stamp.mono_ns))
+    if stamp.since_ns is None:
+        return key
+    since = clock.at(stamp.since_ns) if stamp.since_ns else None
+    return key._replace(lo_us=EARLIEST_US if since is None else min(since.lo_us, key.lo_us))
 
 
 def recorded_keys(

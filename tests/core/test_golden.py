@@ -13,9 +13,10 @@ from station.core.times import Anchor, Key, Parent, Stamp, recorded_keys
 
 V1 = Path(__file__).parent.parent / "contract" / "v1"
 VECTORS = json.loads((V1 / "events.json").read_text())
+ADDED = json.loads((V1 / "events_added.json").read_text())
 KEYS = json.loads((V1 / "keys.json").read_text())["cases"]
 VOIDS = json.loads((V1 / "voids.json").read_text())
-EVENTS = {row["name"]: row for row in VECTORS["events"]}
+EVENTS = {row["name"]: row for log in (VECTORS, ADDED) for row in log["events"]}
 
 
 @pytest.mark.parametrize("name", EVENTS)
@@ -24,20 +25,25 @@ def test_an_event_decodes_and_encodes_to_the_same_bytes_for_ever(name: str) -> N
     assert event.encode(event.decode(encoded)) == encoded
 
 
-def test_the_log_links_from_its_genesis_to_its_tip() -> None:
-    previous = chain.genesis(bytes.fromhex(VECTORS["log_id"]))
-    assert previous.hex() == VECTORS["genesis"]
-    for row in VECTORS["events"]:
+LOGS = pytest.mark.parametrize("log", [VECTORS, ADDED], ids=["first", "added"])
+
+
+@LOGS
+def test_the_log_links_from_its_genesis_to_its_tip(log: Any) -> None:
+    previous = chain.genesis(bytes.fromhex(log["log_id"]))
+    assert previous.hex() == log["genesis"]
+    for row in log["events"]:
         previous = chain.link(previous, row["event"].encode())
         assert previous.hex() == row["hash"], row["name"]
-    assert previous.hex() == VECTORS["tip"]
+    assert previous.hex() == log["tip"]
 
 
-def test_the_hub_links_what_it_took_in_its_own_order() -> None:
-    log_id = bytes.fromhex(VECTORS["log_id"])
-    previous = chain.ledger_genesis(bytes.fromhex(VECTORS["hub_id"]))
-    assert previous.hex() == VECTORS["ledger_genesis"]
-    for pos, row in enumerate(VECTORS["events"], start=1):
+@LOGS
+def test_the_hub_links_what_it_took_in_its_own_order(log: Any) -> None:
+    log_id = bytes.fromhex(log["log_id"])
+    previous = chain.ledger_genesis(bytes.fromhex(log["hub_id"]))
+    assert previous.hex() == log["ledger_genesis"]
+    for pos, row in enumerate(log["events"], start=1):
         previous = chain.ledger_link(previous, pos, log_id, row["seq"], bytes.fromhex(row["hash"]))
         assert previous.hex() == row["chain"], row["name"]
 
@@ -58,9 +64,9 @@ def test_an_anchor_carries_the_hubs_seal() -> None:
 
 
 def test_every_word_of_the_contract_has_a_vector() -> None:
-    kinds = {event.decode(row["event"].encode()).kind for row in VECTORS["events"]}
+    kinds = {event.decode(row["event"].encode()).kind for row in EVENTS.values()}
     assert kinds == {"open", "scan", "entry", "anchor", "salvage"}
-    present = {name for row in VECTORS["events"] for name in json.loads(row["event"])}
+    present = {name for row in EVENTS.values() for name in json.loads(row["event"])}
     fields = {
         "from" if name == "from_" else "bytes" if name == "body" else name for name in event.Event.__struct_fields__
     }

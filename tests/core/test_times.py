@@ -20,6 +20,7 @@ from station.core.times import (
     clocks,
     followers,
     log_keys,
+    next_key,
     recorded_keys,
     runs,
 )
@@ -105,6 +106,20 @@ def test_a_key_never_falls_within_a_log() -> None:
     assert keys["a", 3].lo_us < NOON_US + 1_000 < keys["a", 3].hi_us
 
 
+def test_a_stored_scan_may_have_been_made_at_any_time_since_its_reader_was_heard() -> None:
+    clock_of = {"b": Clock([anchor("b", 0, NOON_US, trip_ns=0)])}
+    stamps = [Stamp("a", 1, "b", 9_000_000), Stamp("a", 2, "b", 20_000_000, 4_000_000), Stamp("a", 3, "b", 21_000_000)]
+    keys = [key for _, key in log_keys(stamps, clock_of)]
+    assert [key.us - NOON_US for key in keys] == [9_000, 20_000, 21_000]
+    assert keys[1].lo_us == next_key(Key(), clock_of["b"].at(4_000_000)).lo_us
+    assert keys[1].hi_us == next_key(Key(), clock_of["b"].at(20_000_000)).hi_us
+    assert keys[2].lo_us == next_key(Key(), clock_of["b"].at(21_000_000)).lo_us
+    never = [key for _, key in log_keys([stamps[0], Stamp("a", 2, "b", 20_000_000, 0)], clock_of)][1]
+    assert (never.us - NOON_US, never.lo_us) == (20_000, EARLIEST_US)
+    later = next(key for _, key in log_keys([Stamp("a", 1, "b", 9_000_000, 99_000_000)], clock_of))
+    assert later == next_key(Key(), clock_of["b"].at(9_000_000))  # a moment to come is none
+
+
 def test_an_event_without_a_clock_takes_the_key_before_it() -> None:
     keys = recorded_keys([Stamp("a", 1, "b", 0), Stamp("a", 2)], [anchor("b", 0, NOON_US, trip_ns=0)], {})
     assert keys["a", 2] == Key(NOON_US, NOON_US - 1, LATEST_US, approx=True)
@@ -165,8 +180,12 @@ class Machine:
 
     def scan(self) -> None:
         self.true_us += self.chance.randint(0, 3_000) * 1_000_000 + self.chance.random()
-        self.stamps.append(Stamp(self.log, len(self.stamps) + 1, self.boot, self.mono_ns()))
-        self.truth[self.log, len(self.stamps)] = self.true_us
+        since_us = self.true_us
+        if self.chance.random() < 0.2:  # made without the station, and handed over now
+            since_us = self.chance.uniform(self.began_us, self.true_us)
+        since_ns = None if since_us == self.true_us else int((since_us - self.began_us) * (1 + self.ppm / 1e6) * 1000)
+        self.stamps.append(Stamp(self.log, len(self.stamps) + 1, self.boot, self.mono_ns(), since_ns))
+        self.truth[self.log, len(self.stamps)] = self.chance.uniform(since_us, self.true_us)
 
     def meet_hub(self) -> None:
         t1 = self.mono_ns()

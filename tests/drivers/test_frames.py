@@ -201,11 +201,11 @@ def test_no_stream_of_garbage_is_a_frame(protocol, rounds):
 @named
 @pytest.mark.parametrize("rounds", ROUNDS)
 def test_no_stream_of_pieces_hides_the_frame_after_it(protocol, rounds):
-    print(f"seed {SEED}, {rounds} streams of pieces to {protocol.name}")
+    """But for the one chance in 256 that an 8 bit checksum fits a piece glued to the next frame's head; that costs one."""
     rng = random.Random(SEED)
     known = [frame for frame, _ in GOOD[protocol.name]]
     whole = max(known, key=len)
-    frames = Frames(protocol)
+    frames, glued = Frames(protocol), 0
     for _ in range(rounds):
         good = rng.choice(known)
         # Never all but the last byte: the 00 that ends a PN532 frame and the one that begins the next are the same.
@@ -214,5 +214,10 @@ def test_no_stream_of_pieces_hides_the_frame_after_it(protocol, rounds):
         if piece and rng.random() < 0.5:
             piece[rng.randrange(len(piece))] = rng.randrange(256)
         heard = [*frames.feed(bytes(piece)), *frames.feed(whole), *frames.quiet()]
-        assert heard[-1] == whole
         assert all(checked(protocol, frame) for frame in heard)
+        if heard[-1:] != [whole]:
+            assert (bytes(piece) + whole).startswith(heard[-1]) and len(heard[-1]) > len(piece)  # noqa: PT018
+            assert [*frames.feed(whole), *frames.quiet()] == [whole]
+            glued += 1
+    print(f"seed {SEED}, {rounds} streams of pieces to {protocol.name}: {glued} glued to the head of the next frame")
+    assert glued <= rounds / 20_000

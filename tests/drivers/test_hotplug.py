@@ -24,7 +24,8 @@ class Udev:
         self.there = list(there)
         self._happened = []
         self._read_end, self._write_end = os.pipe()
-        monkeypatch.setattr(hotplug, "facts_of", lambda node: next((f for f in self.there if f.node == node), None))
+        looks = dict.fromkeys(hotplug.LOOKS, lambda node: next((f for f in self.there if f.node == node), None))
+        monkeypatch.setattr(hotplug, "LOOKS", looks)
 
     def watch(self):
         watching = Hotplug()
@@ -35,7 +36,13 @@ class Udev:
     def device(self, action, facts, name=None):
         node = facts.node
         return SimpleNamespace(
-            action=action, device_node=node, device_links=(), sys_name=name or node.rpartition("/")[2]
+            action=action,
+            subsystem=facts.subsystem,
+            device_node=node,
+            device_links=(),
+            device_type="usb_interface" if facts.subsystem == "usb" else None,
+            device_path=node,
+            sys_name=name or node.rpartition("/")[2],
         )
 
     def happens(self, what):
@@ -43,8 +50,7 @@ class Udev:
         os.write(self._write_end, b".")
 
     def _list(self, *, subsystem):
-        assert subsystem == "input"
-        return [self.device("add", facts) for facts in self.there]
+        return [self.device("add", facts) for facts in self.there if facts.subsystem == subsystem]
 
     def _poll(self, *, timeout):
         assert timeout == 0
@@ -105,7 +111,7 @@ def test_what_is_no_event_node_or_gone_or_unknown_says_nothing(udev):
     watching = udev.watch()
     changes = watching.watch()
     udev.happens(udev.device("add", FIRST, name="mouse0"))
-    udev.happens(SimpleNamespace(action="add", device_node=None, device_links=(), sys_name="input4"))
+    udev.happens(SimpleNamespace(action="add", subsystem="input", device_node=None, device_links=(), sys_name="input4"))
     udev.happens(udev.device("add", FIRST))  # gone again: there are no facts of it
     udev.happens(udev.device("remove", FIRST))
     udev.happens(udev.device("change", FIRST))
@@ -114,6 +120,36 @@ def test_what_is_no_event_node_or_gone_or_unknown_says_nothing(udev):
     assert next(changes) == Added(SECOND)
     watching.close()
     assert list(changes) == []
+
+
+def test_serial_ports_and_smart_card_readers_are_told_too(udev):
+    port = replace(FIRST, node="/dev/ttyUSB0", subsystem="tty")
+    reader = replace(FIRST, node="/devices/usb1/1-1/1-1:1.0", subsystem="usb")
+    udev.there = [FIRST, port, reader]
+    watching = udev.watch()
+    changes = watching.watch()
+    assert {next(changes).facts.node for _ in range(3)} == {FIRST.node, port.node, reader.node}
+    udev.happens(udev.device("remove", reader))
+    assert next(changes) == Removed(reader)
+    watching.close()
+    assert list(changes) == []
+
+
+def test_of_a_usb_device_only_an_interface_for_smart_cards_is_told(tmp_path, monkeypatch):
+    device = tmp_path / "1-1"
+    for number, kind in (("0", "0b"), ("1", "03")):
+        interface = device / f"1-1:1.{number}"
+        interface.mkdir(parents=True)
+        (interface / "bInterfaceClass").write_text(f"{kind}\n")
+        (interface / "bInterfaceNumber").write_text(f"0{number}\n")
+    for name, said in (("idVendor", "072f"), ("idProduct", "2200"), ("product", "ACR122U PICC"), ("serial", "R1")):
+        (device / name).write_text(f"{said}\n")
+    monkeypatch.setattr(hotplug, "SYS", tmp_path)
+    found = hotplug.smart_card_reader_of("/1-1/1-1:1.0")
+    assert found is not None
+    assert (found.ids, found.name, found.serial, found.subsystem) == ("072f:2200", "ACR122U PICC", "R1", "usb")
+    assert hotplug.smart_card_reader_of("/1-1/1-1:1.1") is None
+    assert hotplug.smart_card_reader_of("/1-1/1-1:1.9") is None
 
 
 def test_close_ends_a_watch_that_sleeps():

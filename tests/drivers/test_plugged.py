@@ -1,10 +1,8 @@
-"""Which devices with keys are readers, and what they are called."""
+"""What the kernel says of a device, and by what name it is known again."""
 
 from dataclasses import replace
 
-import pytest
-
-from drivers.decode.plugged import Facts, Verdict, is_pointer, keys_in, named, reader_id, types_codes, verdict
+from drivers.decode.plugged import Facts, is_pointer, keys_in, reader_id, types_codes
 
 ZEBRA = Facts(
     node="/dev/input/event3",
@@ -18,109 +16,6 @@ ZEBRA = Facts(
     points=False,
     links=("/dev/input/by-id/usb-Zebra_SN77-event-kbd",),
 )
-DELL = replace(ZEBRA, name="Dell KB216", vendor=0x413C, product=0x2113, serial="", links=())
-CHEAP = replace(ZEBRA, name="USB Adapter", vendor=0x1A86, product=0x5723, serial="", links=())
-PERSONS = (
-    "It looks like a person's keyboard. "
-    'To read from it, configure a reader of kind "keyboard" with match = "413c:2113".'
-)
-
-
-def test_a_maker_of_scanners_is_known():
-    assert verdict(ZEBRA) == Verdict(True, "keyboard", "Its maker makes scanners: 05e0, Symbol, Zebra.", None)
-
-
-def test_a_persons_keyboard_is_never_taken():
-    assert verdict(DELL) == Verdict(False, "keyboard", PERSONS, None)
-    assert verdict(DELL, [{"kind": "keyboard"}]) == Verdict(False, "keyboard", PERSONS, None)
-
-
-@pytest.mark.parametrize(
-    "name",
-    ["Dell KB216", "Logitech USB Receiver", "AT Translated Set 2 keyboard", "Cherry Smart Card Reader Keyboard",
-     "Keyboard with fingerprint scanner", "Power Button", "Raspberry Pi Ltd Raspberry Pi 500 Keyboard", ""],
-)  # fmt: skip
-def test_no_name_of_a_persons_keyboard_is_taken(name):
-    assert not verdict(replace(DELL, name=name)).take
-
-
-@pytest.mark.parametrize(
-    ("name", "word"),
-    [
-        ("USB Barcode Scanner Keyboard", "barcode"),
-        ("BARCODE SCANNER", "barcode"),
-        ("Symbol Bar Code Scanner", "bar code"),
-        ("Sycreader RFID Technology Co., Ltd SYC ID&IC USB Reader", "reader"),
-        ("Generic Scanner", "scanner"),
-        ("Symbol CS4070", "symbol"),
-    ],
-)
-def test_a_name_that_says_so_is_taken(name, word):
-    assert verdict(replace(CHEAP, name=name)) == Verdict(True, "keyboard", f"Its name says so: {word!r}.", None)
-
-
-def test_a_scanner_on_a_chip_for_everything_is_known_by_both_ids():
-    generic = replace(CHEAP, vendor=0xFFFF, product=0x0035)
-    assert verdict(generic) == Verdict(True, "keyboard", "It is a known scanner: ffff:0035.", None)
-    assert not verdict(replace(generic, product=0x0036)).take
-
-
-def test_what_cannot_type_a_code_is_not_taken():
-    rows = [{"kind": "keyboard", "match": "05e0:1200"}]
-    why = "It has no Enter key and digits, so it types no codes."
-    assert verdict(replace(ZEBRA, types=False), rows) == Verdict(False, "keyboard", why, None)
-
-
-def test_a_mouse_is_not_taken_even_if_it_is_configured():
-    rows = [{"kind": "keyboard", "match": "05e0:1200"}]
-    why = "It is a mouse as well; taking it would take the pointer from a person."
-    assert verdict(replace(ZEBRA, points=True), rows) == Verdict(False, "keyboard", why, None)
-
-
-@pytest.mark.parametrize(
-    "row",
-    [
-        {"path": "/dev/input/event3"},
-        {"path": "/dev/input/by-id/usb-Zebra_SN77-event-kbd"},
-        {"match": "05e0:1200"},
-        {"match": "05E0:1200:sn77"},
-        {"match": "usb-05e0-1200-SN77"},
-        {"match": "usb-05e0-1200-at-usb-dummy_hcd.0-1"},
-        {"match": "symbol bar"},
-        {"path": "/dev/input/event3", "match": "05e0:1200"},
-    ],
-)
-def test_a_configured_reader_is_known_by_path_ids_or_name(row):
-    rows = [{"kind": "replay", "path": "/run/wipline/scans"}, {"kind": "keyboard", **row}]
-    assert named(ZEBRA, row)
-    assert verdict(ZEBRA, rows) == Verdict(True, "keyboard", "Reader 2 of the configuration names it.", 1)
-
-
-@pytest.mark.parametrize(
-    "row",
-    [
-        {"path": "/dev/input/event30"},
-        {"match": "05e0:1201"},
-        {"match": "05e0:1200:SN7"},
-        {"path": "/dev/input/event3", "match": "05e0:1201"},
-        {"path": "/dev/input/event4", "match": "05e0:1200"},
-    ],
-)
-def test_another_reader_than_the_configured_is_left_alone(row):
-    why = "The configuration names the readers of this station, and not this one."
-    assert verdict(ZEBRA, [{"kind": "keyboard", **row}]) == Verdict(False, "keyboard", why, None)
-
-
-def test_a_keypad_or_keyboard_that_is_configured_is_taken():
-    rows = [{"kind": "keyboard", "match": "413c:2113"}]
-    assert verdict(DELL, rows) == Verdict(True, "keyboard", "Reader 1 of the configuration names it.", 0)
-
-
-def test_a_configured_reader_without_a_name_stands_for_any_scanner():
-    rows = [{"kind": "keyboard", "match": "413c:2113"}, {"kind": "keyboard", "path": None, "match": None}]
-    assert verdict(ZEBRA, rows).row == 1
-    assert verdict(DELL, rows).row == 0
-    assert not verdict(replace(DELL, product=1), rows).take
 
 
 def test_a_reader_is_known_again_by_its_serial_number_else_by_its_place():

@@ -26,10 +26,7 @@ pytestmark = [pytest.mark.host, pytest.mark.xdist_group("umockdev")]
 SCANNER = ("05e0", "1200", "Zebra Symbol Bar Code Scanner")
 LOGITECH = ("046d", "c31c", "Logitech USB Keyboard")
 DELL = ("413c", "2113", "Dell KB216")
-DELL_WHY = (
-    "It looks like a person's keyboard. "
-    'To read from it, configure a reader of kind "keyboard" with match = "413c:2113".'
-)
+DELL_WHY = "It looks like a person's keyboard, so it is only listened to, until it types the setup sheet."
 ZEBRA_WHY = "Its maker makes scanners: 05e0, Symbol, Zebra."
 
 

@@ -110,8 +110,12 @@ class Told:
     def _boot(station: str) -> str:
         return str(uuid.uuid5(uuid.NAMESPACE_DNS, station))
 
+    def mono_ns(self, at_us: int) -> int:
+        """What a station's clock showed at a time."""
+        return (at_us - self.now_us + START_US) * 1000
+
     def _event(self, station: str, kind: str, at_us: int, **fields: Any) -> Event:
-        mono_ns = (at_us - self.now_us + START_US) * 1000
+        mono_ns = self.mono_ns(at_us)
         return Event(kind=kind, station=station, sw="t", boot=self._boot(station), mono_ns=mono_ns, **fields)
 
     def scan(

@@ -1,0 +1,90 @@
+"""Stored scans: a cordless scanner that was out of reach hands over at once what it read meanwhile.
+
+Codes that follow each other faster than a hand can scan were not made now: each was made at some moment since this reader
+was heard last. The first few of such a burst cannot be told from scans made by hand and keep their own time. A reader that
+reads one label over and over, as a scanner on a stand does, hands over no stored scans.
+
+>>> pace = Pace()
+>>> heard = [pace.heard(b"WO-%d" % n, at_ms * MS) for n, at_ms in enumerate((1_000, 60_000, 60_050, 60_100, 60_150, 60_200))]
+>>> [since_ns and since_ns // MS for since_ns in heard]
+[None, None, None, None, 1000, 1000]
+"""
+
+import threading
+from collections import deque
+from collections.abc import Callable
+from typing import Generic, TypeVar
+
+MS = 1_000_000
+QUICK_NS = 250 * MS
+"""No hand puts one label after another before a scanner so quickly."""
+OVER_NS = 1_000 * MS
+"""A pause that ends a burst."""
+QUICK_ONES = 3
+"""So many quick scans one after another, and it is no coincidence."""
+SPOOL_READS = 4_096
+Thing = TypeVar("Thing")
+
+
+class Pace:
+    """When one reader was heard, and how fast its codes follow each other. Times: CLOCK_BOOTTIME in ns."""
+
+    def __init__(self) -> None:
+        self._last_ns: int | None = None
+        self._last_raw = b""
+        self._before_ns = 0  # the contact before the scans that follow each other now
+        self._quick = 0
+
+    @property
+    def bursts(self) -> bool:
+        """Whether the reader is handing over stored scans."""
+        return self._quick >= QUICK_ONES
+
+    def heard(self, raw: bytes, boot_ns: int) -> int | None:
+        """A scan came: since when it may have been made where it is a stored one (0: nobody knows), else None."""
+        pause_ns = OVER_NS if self._last_ns is None else boot_ns - self._last_ns
+        if pause_ns < QUICK_NS:
+            self._quick += raw != self._last_raw or self.bursts
+        elif pause_ns >= OVER_NS or not self.bursts:
+            self._quick, self._before_ns = 0, self._last_ns or 0
+        self._last_ns, self._last_raw = boot_ns, raw
+        return self._before_ns if self.bursts else None
+
+
+class Spool(Generic[Thing]):
+    """What a reader hands over faster than it can be recorded, in its order; bounded, and emptied by a thread of its own.
+
+    `hand_over` waits until there is room behind it.
+    """
+
+    def __init__(self, hand_over: Callable[[Thing], object], name: str, room: int = SPOOL_READS) -> None:
+        self._hand_over, self._name, self._room = hand_over, name, room
+        self._things: deque[Thing] = deque()
+        self._lock = threading.Lock()
+        self._emptied = False
+
+    def __len__(self) -> int:
+        """How many wait."""
+        return len(self._things)
+
+    def put(self, thing: Thing) -> bool:
+        """Keep it behind what waits; False where there is no room."""
+        with self._lock:
+            if len(self._things) >= self._room:
+                return False
+            self._things.append(thing)
+            if not self._emptied:
+                self._emptied = True
+                threading.Thread(target=self._empty, name=f"spool-{self._name}", daemon=True).start()
+        return True
+
+    def _empty(self) -> None:
+        while True:
+            with self._lock:
+                if not self._things:
+                    self._emptied = False
+                    return
+                thing = self._things[0]
+            self._hand_over(thing)
+            with self._lock:
+                self._things.popleft()
