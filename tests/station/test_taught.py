@@ -1,0 +1,69 @@
+"""What readers were taught outlives restarts and power cuts, and is forgotten when somebody says so."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+from station.taught import KEYPAD, MOST_READERS, Taught, beside
+
+GERMAN = {"layout": "de", "caps": "obeyed"}
+
+
+@pytest.fixture
+def taught(tmp_path: Path) -> Taught:
+    return Taught(beside(tmp_path / "journal.db"))
+
+
+def test_it_lies_beside_the_journal_and_another_process_reads_it(taught: Taught, tmp_path: Path) -> None:
+    assert taught.path == tmp_path / "readers.json"
+    taught.keep("usb-1", GERMAN)
+    taught.keep("usb-2", KEYPAD)
+    again = Taught(taught.path)
+    assert (again.ids(), again.of("usb-1"), again.of("usb-2"), again.of("usb-3")) == (
+        ("usb-1", "usb-2"), GERMAN, KEYPAD, None,
+    )  # fmt: skip
+    assert [path.name for path in tmp_path.iterdir()] == ["readers.json"]
+
+
+def test_the_latest_sheet_counts_and_what_is_forgotten_is_gone(taught: Taught) -> None:
+    taught.keep("usb-1", GERMAN)
+    taught.keep("usb-1", {"layout": "fr"})
+    assert taught.of("usb-1") == {"layout": "fr"}
+    assert [taught.forget("usb-1"), taught.forget("usb-1")] == [True, False]
+    assert taught.ids() == ()
+
+
+def test_at_most_64_are_kept_and_the_oldest_goes(taught: Taught) -> None:
+    for number in range(MOST_READERS):
+        taught.keep(f"usb-{number}", GERMAN)
+    assert len(taught.ids()) == MOST_READERS
+    taught.keep("usb-0", GERMAN)  # taught again: not the oldest any more
+    taught.keep("one more", GERMAN)
+    assert len(taught.ids()) == MOST_READERS
+    assert taught.of("usb-1") is None
+    assert taught.ids()[-2:] == ("usb-0", "one more")
+
+
+@pytest.mark.parametrize("content", [b"", b"{", b"[]", b'{"readers": {"a": 5}}', b"\xff\xfe"])
+def test_a_file_that_cannot_be_read_teaches_nothing_and_is_kept_aside(taught: Taught, content: bytes) -> None:
+    taught.path.write_bytes(content)
+    assert (taught.ids(), taught.of("a")) == ((), None)
+    taught.keep("usb-1", GERMAN)
+    assert taught.ids() == ("usb-1",)
+    assert taught.path.with_name("readers.json.unread").read_bytes() == content
+    taught.forget("usb-1")
+    taught.keep("usb-2", GERMAN)  # an empty file of ours is no strange one
+    assert taught.path.with_name("readers.json.unread").read_bytes() == content
+
+
+def test_a_cut_while_it_is_written_leaves_the_old_file_whole(taught: Taught, monkeypatch: pytest.MonkeyPatch) -> None:
+    taught.keep("usb-1", GERMAN)
+
+    def cut(*_: object) -> None:
+        raise OSError(5, "Input/output error")
+
+    monkeypatch.setattr(os, "fsync", cut)
+    with pytest.raises(OSError, match="Input/output"):
+        taught.keep("usb-2", GERMAN)
+    assert taught.ids() == ("usb-1",)
