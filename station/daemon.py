@@ -28,7 +28,8 @@ from station.readers import Readers
 from station.repeats import Said
 from station.scan import ReaderPlace, Scan
 from station.shop import Shop, known, read_shop
-from station.signals import Signal, open_signal
+from station.signals import Signal
+from station.signals.later import open_or_later
 from station.software import version
 from station.voice import Voice
 
@@ -53,7 +54,7 @@ class Station:
         self.changed, self._stop = threading.Event(), threading.Event()
         self.link: Link | None = None
         self._status_failed = False
-        signals: list[Signal] = [open_signal(row) for row in config.signal]
+        signals: list[Signal] = [open_or_later(row) for row in config.signal]
         self.voice = Voice(signals, boot_ns, self._signal_failed)
         self._wall_clock = WallClock()
         self.recorder = Recorder(config.station, version(), boot_id(), boot_ns, wall_us, self._wall_clock.state())

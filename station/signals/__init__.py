@@ -27,6 +27,10 @@ class SignalError(Exception):
         return f"{self.came} {self.expected} {self.do}"
 
 
+class NotThere(SignalError):
+    """A signal's device is not there, or not to be had; it may come."""
+
+
 class Signal(Protocol):
     """An open signal: `show` an answer, or what stands between answers, made at `boot_ns` (CLOCK_BOOTTIME)."""
 

@@ -7,7 +7,7 @@ import os
 
 from station.answers import Answer
 from station.config import Signal as Row
-from station.signals import SignalError
+from station.signals import NotThere
 from station.signals.model import Idle
 from station.signals.screen import ROWS, WIDTH, screen, state_of
 
@@ -23,7 +23,7 @@ def open_signal(row: Row) -> "Console":
     try:
         descriptor = os.open(name, os.O_WRONLY | os.O_NOCTTY | os.O_CLOEXEC)
     except OSError as error:
-        raise SignalError(
+        raise NotThere(
             came=f"The terminal {name} cannot be opened: {error.strerror}.",
             expected="Expected a text terminal that this user may write to.",
             do="Name another path, or let the user in: sudo usermod -aG tty wipline",

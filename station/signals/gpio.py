@@ -22,7 +22,7 @@ import msgspec
 from station.answers import Answer, State
 from station.clock import boot_ns
 from station.config import Signal as Row
-from station.signals import SignalError
+from station.signals import NotThere, SignalError
 from station.signals.performer import Performer
 from station.signals.turns import Turns
 
@@ -94,7 +94,8 @@ def open_signal(row: Row) -> Performer[Lines]:
     try:
         lines = open_lines()
     except OSError as error:
-        raise SignalError(
+        refused = SignalError if error.errno == errno.EINVAL else NotThere  # a wrong number stays wrong
+        raise refused(
             came=f"The lines {', '.join(map(str, offsets.values()))} of the GPIO chip {path} cannot be taken: "
             f"{error.strerror}.",
             expected="Expected a chip that this user may open, and lines that nobody else uses.",

@@ -13,7 +13,7 @@ from typing import Protocol
 from station import log
 from station.answers import Answer
 from station.config import Signal as Row
-from station.signals import SignalError
+from station.signals import NotThere, SignalError
 from station.signals.alsa import Alsa, library
 from station.signals.performer import Performer
 from station.signals.tones import RATE, SAMPLE_BYTES, TONES, samples
@@ -47,7 +47,7 @@ def open_signal(row: Row) -> Performer[Speaker]:
         speaker = open_device()
     except OSError as error:
         if error.errno != errno.EBUSY:
-            raise SignalError(
+            raise NotThere(
                 came=f"The sound device {name!r} cannot be opened: {error.strerror}.",
                 expected="Expected an ALSA device that is plugged in and that this user may open.",
                 do='See them: aplay -l (Debian package alsa-utils); name one: path = "plughw:0"; let the user in: '

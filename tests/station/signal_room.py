@@ -74,14 +74,14 @@ class HandSpeaker:
     """A sound device in a test's hand: playing takes its time on the room's clock."""
 
     def __init__(self, room: Room) -> None:
-        self._room = room
+        self.room = room
         self.played = bytearray()
         self.calls: list[str] = []
 
     def write(self, samples: bytes) -> None:
         """Play."""
         self.played += samples
-        self._room.go_on(len(samples) / SAMPLE_BYTES / RATE)
+        self.room.go_on(len(samples) / SAMPLE_BYTES / RATE)
 
     def cut(self) -> None:
         """Silence."""

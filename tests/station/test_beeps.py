@@ -9,6 +9,7 @@ from drivers import Dropped, Read
 from station import daemon as daemon_module
 from station import readers as module
 from station.answers import DISK_FULL, NOT_RECORDED, TOO_FAST, WAIT_TEXT, Answer, Green, Notice, Red, Why
+from station.bench_state import Settings
 from station.config import Config, read
 from station.config import Reader as Row
 from station.config import Signal as SignalRow
@@ -58,6 +59,14 @@ def test_every_answer_knows_the_reader_whose_scan_it_answers() -> None:
         ("green", "saved", "left"), ("green", "saved", "right"), ("green", "card", "left"), ("amber", "ask", "left"),
         ("amber", "not_understood", "right"), ("green", "saved", "left"), ("amber", "repeat", "left"),
         ("red", "not_saved", "right"),
+    ]  # fmt: skip
+
+
+def test_a_sheet_that_a_later_card_gives_its_meaning_is_answered_where_the_card_was_read() -> None:
+    bench = Bench(Settings(cards_after=True))
+    said = bench.take(at("left"), at("right", b"wip:scrap", 11))
+    assert [(each.state.value, each.code, each.reader) for each in said] == [
+        ("green", "WO-1042", "left"), ("amber", "WO-1042", "right"),
     ]  # fmt: skip
 
 

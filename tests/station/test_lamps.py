@@ -8,7 +8,7 @@ from gpiod.line import Direction, Value
 from station.answers import Answer, State
 from station.config import Lines
 from station.config import Signal as Row
-from station.signals import SignalError, open_signal
+from station.signals import NotThere, SignalError, open_signal
 from station.signals.gpio import Lamps, heard_s
 from tests.station.scan_room import until
 from tests.station.signal_room import HandLines, Request, Room, amber, green, red
@@ -135,7 +135,7 @@ HOW = (
     [("/dev/gpiochip99", "No such file or directory"), ("/dev/null", "No such device")],
 )
 def test_the_real_gpiod_refuses_what_is_no_chip_and_that_says_what_to_do(path: str, why: str) -> None:
-    with pytest.raises(SignalError) as refused:
+    with pytest.raises(NotThere) as refused:
         open_signal(Row("gpio", path, lines=Lines(green=17, red=22)))
     assert str(refused.value) == f"The lines 17, 22 of the GPIO chip {path} cannot be taken: {why}. {HOW}"
 
@@ -148,6 +148,7 @@ def test_a_number_beyond_the_chips_last_line_is_refused(monkeypatch: pytest.Monk
     monkeypatch.setattr("gpiod.request_lines", request_lines)
     with pytest.raises(SignalError) as refused:
         open_signal(Row("gpio", lines=Lines(green=900)))
+    assert not isinstance(refused.value, NotThere)
     assert refused.value.came == (
         "The lines 900 of the GPIO chip /dev/gpiochip0 cannot be taken: line offset of out range."
     )

@@ -3,6 +3,7 @@
 import ctypes
 import errno
 import threading
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -10,8 +11,9 @@ import pytest
 from station.answers import Answer
 from station.clock import boot_ns
 from station.config import Signal as Row
-from station.signals import alsa, open_signal
+from station.signals import NotThere, SignalError, alsa, open_signal
 from station.signals.alsa import RECOVERIES, Alsa
+from station.signals.later import open_or_later
 from station.signals.model import Idle
 from station.signals.performer import REOPEN_S, Performer
 from station.signals.turns import S, Turns
@@ -30,7 +32,7 @@ class Library:
     def __getattr__(self, name: str) -> Any:
         def call(*arguments: Any) -> int:
             short = name.removeprefix("snd_pcm_")
-            self.calls.append(short)
+            self.calls.append(short if short != "open" else f"open {arguments[1].decode()} {arguments[3]}")
             answers = self.script.get(short, [])
             if short == "writei":
                 found = answers.pop(0) if answers else arguments[2]
@@ -52,7 +54,7 @@ def test_a_device_that_ran_dry_or_was_not_ready_goes_on_and_no_sample_is_lost() 
     Alsa(library, "x").write(samples)
     assert library.written == samples
     assert library.calls == [
-        "open", "nonblock", "set_params", "writei", "writei", "recover", "writei", "writei", "wait", "writei", "recover",
+        "open x 1", "nonblock", "set_params", "writei", "writei", "recover", "writei", "writei", "wait", "writei", "recover",
         "writei",
     ]  # fmt: skip
 
@@ -88,7 +90,7 @@ def test_a_device_that_another_program_holds_is_used_once_it_is_free(monkeypatch
     signal.show(green(), 0)
     until(lambda: "drain" in library.calls)
     signal.close()
-    assert library.calls[:2] == ["open", "open"]
+    assert library.calls[:2] == ["open default 1"] * 2  # never a blocking open, which waits without end
 
 
 @pytest.mark.host
@@ -233,3 +235,38 @@ def test_what_waits_for_a_signal_that_hangs_is_bounded_and_the_newest(tmp_path: 
     screen.go.set()
     slow.join(10)
     assert screen.shown == ["first", *(str(number) for number in range(1000 - MOST_WAITING, 1000))]
+
+
+def test_a_device_that_is_not_there_at_the_start_joins_in_when_it_comes(tmp_path: Path) -> None:
+    terminal, now, told = tmp_path / "tty9", [0], list[str]()
+    signal = open_or_later(Row("console", str(terminal)), lambda: now[0])
+    assert (signal.kind, signal.quick) == ("console", False)
+    voice = Voice(
+        [signal], boot_ns, lambda which, error: told.append(f"{which.kind}: {error and type(error).__name__}")
+    )
+    voice.idle(Idle("saw-1"))
+    until(lambda: len(told) == 1)
+    terminal.touch()
+    now[0] = int(REOPEN_S * S) - 1
+    with pytest.raises(NotThere):
+        signal.show(red("early"), 0)
+    now[0] += 1
+    voice.say(red("there"))
+    until(lambda: len(told) == 2)
+    voice.close()
+    assert told == ["console: NotThere", "console: None"]
+    assert b"there" in terminal.read_bytes()
+
+
+@pytest.mark.parametrize("row", [Row("bell"), Row("lines"), Row("lines", "/nowhere/answers"), Row("gpio")])
+def test_what_waiting_would_not_mend_ends_the_start(row: Row) -> None:
+    with pytest.raises(SignalError) as refused:
+        open_or_later(row)
+    assert not isinstance(refused.value, NotThere)
+
+
+def test_an_answer_comes_to_a_device_that_is_still_away_and_nothing_is_closed_twice(tmp_path: Path) -> None:
+    signal = open_or_later(Row("console", str(tmp_path / "tty9")))
+    with pytest.raises(NotThere, match="cannot be opened: No such file or directory"):
+        signal.show(red(), 0)
+    signal.close()

@@ -179,7 +179,7 @@ def test_a_speaker_that_says_nonsense_is_told_and_not_played(tmp_path: Path, scr
     assert came in refused.value.came
 
 
-def seconds(*arrivals: tuple[float, Answer], words: float = 0) -> tuple[list[tuple[str, float, float]], Room]:
+def seconds(*arrivals: tuple[float, Answer], words: float = 0) -> tuple[list[tuple[str, float, float]], HandSpeaker]:
     """What was played: the text of each answer, when it began, and how many seconds of it came out."""
     room = Room(*arrivals)
     speaker = HandSpeaker(room)
@@ -194,38 +194,40 @@ def seconds(*arrivals: tuple[float, Answer], words: float = 0) -> tuple[list[tup
         took.append(round((len(speaker.played) - before) / SAMPLE_BYTES / RATE, 2))
 
     began = room.shown(perform)
-    return [(answer.text, at_s, took_s) for (at_s, answer), took_s in zip(began, took, strict=True)], room
+    return [(answer.text, at_s, took_s) for (at_s, answer), took_s in zip(began, took, strict=True)], speaker
 
 
 def test_a_newer_answer_cuts_off_one_that_is_no_worse() -> None:
-    assert seconds((0, green("a")), (0.05, green("b")), (0.1, red("c")))[0] == [
-        ("a", 0, 0.06),
-        ("b", 0.06, 0.04),
-        ("c", 0.1, 1.0),
-    ]
+    found, speaker = seconds((0, green("a")), (0.05, green("b")), (0.1, red("c")))
+    assert found == [("a", 0, 0.06), ("b", 0.06, 0.04), ("c", 0.1, 1.0)]
+    assert speaker.calls == ["cut", "cut", "finish"]
 
 
 def test_red_is_heard_to_its_end_before_what_is_better() -> None:
-    assert seconds((0, red("a")), (0.1, green("b")))[0] == [("a", 0, 1.0), ("b", 1.0, 0.22)]
+    found, speaker = seconds((0, red("a")), (0.1, green("b")))
+    assert found == [("a", 0, 1.0), ("b", 1.0, 0.22)]
+    assert speaker.calls == ["finish"]  # nothing of red that the device still holds is taken away
 
 
 def test_a_word_makes_way_for_any_answer_and_is_left_out_where_one_waits() -> None:
-    assert seconds((0, red("a")), (1.5, green("b")), words=2)[0] == [("a", 0, 1.5), ("b", 1.5, 2.22)]
-    assert seconds((0, red("a")), (0.5, green("b")), words=2)[0] == [("a", 0, 1.0), ("b", 1.0, 2.22)]
+    found, speaker = seconds((0, red("a")), (1.5, green("b")), words=2)
+    assert (found, speaker.calls) == ([("a", 0, 1.5), ("b", 1.5, 2.22)], ["cut", "finish"])
+    found, speaker = seconds((0, red("a")), (0.5, green("b")), words=2)
+    assert (found, speaker.calls) == ([("a", 0, 1.0), ("b", 1.0, 2.22)], ["finish"])
 
 
 def test_a_hundred_answers_behind_a_red_are_one_of_each_colour() -> None:
     many = [(0.001 * number, green(f"green {number}")) for number in range(1, 100)]
-    found, room = seconds((0, red("red")), (0.2, amber("amber")), *many, (0.3, green("last")))
+    found, speaker = seconds((0, red("red")), (0.2, amber("amber")), *many, (0.3, green("last")))
     assert found == [("red", 0, 1.0), ("amber", 1.0, 0.54), ("last", 1.54, 0.22)]
-    assert room.most_waiting == 2
+    assert speaker.room.most_waiting == 2
 
 
 @settings(deadline=None, max_examples=40)
 @given(st.lists(st.tuples(st.integers(0, 3000), st.sampled_from(list(OF.values()))), max_size=20))
 def test_whatever_comes_the_last_red_is_heard_whole_and_nothing_piles_up(arrivals: list[tuple[int, Answer]]) -> None:
-    found, room = seconds(*((at_ms / 1000, answer) for at_ms, answer in arrivals))
-    assert room.most_waiting <= MOST_WAITING
+    found, speaker = seconds(*((at_ms / 1000, answer) for at_ms, answer in arrivals))
+    assert speaker.room.most_waiting <= MOST_WAITING
     reds = [at_ms / 1000 for at_ms, answer in arrivals if answer.state is State.RED]
     if reds:
         assert any(text == red().text and took == 1.0 and at >= max(reds) for text, at, took in found)
