@@ -16,7 +16,7 @@ import pkgutil
 import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Protocol, cast
+from typing import Protocol, cast, runtime_checkable
 
 from drivers.decode.scan import MAX_RAW_BYTES, Scan, aim_identifier
 
@@ -28,6 +28,7 @@ __all__ = [
     "Dropped",
     "Read",
     "Settings",
+    "Telling",
     "boot_ns",
     "kinds",
     "missing",
@@ -86,6 +87,16 @@ class Driver(Protocol):
     def lossless(self) -> bool: ...
     def reads(self) -> Iterator[Read | Dropped]: ...
     def close(self) -> None: ...
+
+
+@runtime_checkable
+class Telling(Protocol):
+    """An open reader that can answer its operator with its own beep and light.
+
+    `tell` takes "green", "amber" or "red". It is called by one thread of its own: it may take its time, and raise.
+    """
+
+    def tell(self, state: str) -> None: ...
 
 
 class DriverError(Exception):

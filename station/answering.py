@@ -11,19 +11,23 @@ from station.journal.records import Receipt
 from station.judgement import Judgement
 
 
-def answer(receipt: Receipt, code: Code, fields: Fields, says: Says, judged: Judgement) -> Answer:
-    """The answer to the scan behind `receipt`; `judged` says nothing for cards, badges and what was not understood."""
+def answer(receipt: Receipt, code: Code, fields: Fields, says: Says, judged: Judgement, reader: str = "") -> Answer:
+    """The answer to the scan behind `receipt` at `reader`.
+
+    `judged` says nothing for cards, badges and what was not understood.
+    """
     if code.item is None:
         shown = Shown(item=code.code, detail=says.text)
         kind = Green if says.state is State.GREEN else Look
-        return kind(receipt, says.why, says.text, code.code or None, shown)
+        return kind(receipt, says.why, says.text, code.code or None, shown, reader)
     said = Pending(fields.action, fields.to, fields.qty_milli, fields.all, fields.reason)
     name = judged.name or label(code, said)
     if says.state is not State.GREEN:
-        return Look(receipt, says.why, says.text, code.code, Shown(item=name, detail=says.text))
+        return Look(receipt, says.why, says.text, code.code, Shown(item=name, detail=says.text), reader)
     if judged.look is not None:
-        return Look(receipt, Why.LOOK, f"{code.item}: {judged.look}", code.code, Shown(item=name, detail=judged.look))
+        shown = Shown(item=name, detail=judged.look)
+        return Look(receipt, Why.LOOK, f"{code.item}: {judged.look}", code.code, shown, reader)
     if judged.next_stage is None:
-        return Green(receipt, says.why, says.text, code.code, Shown(item=name))
+        return Green(receipt, says.why, says.text, code.code, Shown(item=name), reader)
     advice = f"-> {judged.next_stage} next"
-    return Green(receipt, says.why, f"{says.text} {advice}", code.code, Shown(item=name, advice=advice))
+    return Green(receipt, says.why, f"{says.text} {advice}", code.code, Shown(item=name, advice=advice), reader)

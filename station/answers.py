@@ -2,13 +2,14 @@
 
 Green says the scan is safe. Amber asks this operator for something now; with a number the scan is safe all the same.
 Red says it was not recorded. A number is a promise, so green and the amber that carries one can only be made from a
-`Receipt`, which only a commit makes; the others have no place to put one.
+`Receipt`, which only a commit makes; the others have no place to put one. An answer knows the `reader` whose scan it
+answers, so that this one can say it too; that is no part of what it says, and two that say the same are equal.
 
 >>> Red("not_saved", "not recorded, scan again").line(boot_ns=5)
 b'{"state":"red","why":"not_saved","text":"not recorded, scan again","log":null,"seq":null,"code":null,"boot_ns":5}\\n'
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
@@ -79,6 +80,7 @@ class _Numbered:
     text: str
     code: str | None = None
     shown: Shown = Shown()
+    reader: str = field(default="", compare=False)
 
     def _line(self, state: State, boot_ns: int) -> bytes:
         receipt = self.receipt
@@ -118,6 +120,7 @@ class _Bare:
     text: str
     code: str | None = None
     shown: Shown = Shown()
+    reader: str = field(default="", compare=False)
 
     def _line(self, state: State, boot_ns: int) -> bytes:
         return _LINE.encode(Line(state, self.why, self.text, None, None, self.code, boot_ns)) + b"\n"

@@ -3,10 +3,13 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
+import msgspec
+
 from drivers import Read
 from station.bench_state import Fields
 from station.core.codes import Code, written_code
-from station.core.event import Event, Reader
+from station.core.codes.reading import TOO_LONG
+from station.core.event import Event, EventError, Reader, encode
 from station.core.event import Place as LogPlace
 from station.repeats import Said
 
@@ -73,3 +76,11 @@ def said_by(event: Event) -> Said:
     """What a recorded scan said: a code absent from the event is its raw bytes."""
     code = event.code if event.code is not None else (event.raw or b"").decode("ascii", "replace")
     return Said(code, event.action, event.qty_milli, event.reason, event.operator)
+
+
+def encoded_or_shortened(event: Event) -> bytes:
+    """The bytes of a scan's event; one that would be longer than a scan may be is recorded as too long to read."""
+    try:
+        return encode(event)
+    except EventError:
+        return encode(msgspec.structs.replace(event, code=None, scheme=None, unread=TOO_LONG))

@@ -23,9 +23,11 @@ from station.core.codes.cards import MAX_ARGUMENT_CHARACTERS
 DEFAULT_PATH = Path("/etc/wipline/station.toml")
 MAX_READERS = 32
 MAX_SIGNALS = 8
+MAX_GPIO_LINE = 1023  # the largest chips known have some hundred lines
 
 Text = Annotated[str, msgspec.Meta(min_length=1, max_length=MAX_ARGUMENT_CHARACTERS)]
 Path_ = Annotated[str, msgspec.Meta(min_length=1, max_length=4096)]
+GpioLine = Annotated[int, msgspec.Meta(ge=0, le=MAX_GPIO_LINE)]
 Action = Literal["in", "out", "start", "done", "scrap", "rework", "hold", "release", "finish", "count"]
 
 
@@ -51,7 +53,7 @@ class Hub(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 class Reader(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """One reader: its kind, which device it is, and what its scans say unless a card says otherwise.
 
-    `baud` and `parity` are those of a serial line.
+    `baud` and `parity` are those of a serial line; `beep`: whether it answers with its own beep and light, if it can.
     """
 
     kind: Text
@@ -62,13 +64,29 @@ class Reader(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     stage: Text | None = None
     bench: Text | None = None
     action: Action | None = None
+    beep: bool = True
+
+
+class Lines(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The lines of a GPIO chip that lamps and a buzzer hang on, by their numbers."""
+
+    green: GpioLine | None = None
+    amber: GpioLine | None = None
+    red: GpioLine | None = None
+    buzzer: GpioLine | None = None
 
 
 class Signal(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """One way to answer: its kind, and the file or terminal it writes to."""
+    """One way to answer: its kind, and the file, terminal or device it uses.
+
+    `words` is of a sound, `lines` and `active_low` are of GPIO lamps.
+    """
 
     kind: Text
     path: Path_ | None = None
+    words: bool | None = None
+    lines: Lines | None = None
+    active_low: bool | None = None
 
 
 class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -88,7 +106,11 @@ class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     signal: Annotated[tuple[Signal, ...], msgspec.Meta(max_length=MAX_SIGNALS)] = ()
 
 
-_TABLES: dict[str, type[msgspec.Struct]] = {"hub": Hub, "reader": Reader, "signal": Signal}
+_TABLES: dict[type[msgspec.Struct], dict[str, type[msgspec.Struct]]] = {
+    Config: {"hub": Hub, "reader": Reader, "signal": Signal},
+    Signal: {"lines": Lines},
+}
+_ONLY_OF = {"words": "sound", "lines": "gpio", "active_low": "gpio"}  # a signal's key, and the kind that has it
 
 
 def load(path: Path, **flags: str | None) -> Config:
@@ -127,6 +149,8 @@ def read(text: str, name: str, **flags: str | None) -> Config:
         raise ConfigError(
             came=f"{name} has both stage and stages.", expected="Expected one of them, or neither.", do="Remove one."
         )
+    for row in config.signal:
+        _refuse_foreign(row, name)
     return config
 
 
@@ -140,10 +164,21 @@ def _refuse_unknown(table: dict[str, Any], kind: type[msgspec.Struct], name: str
                 expected=f"Expected a known one; the nearest is {near!r}.",
                 do="Correct it.",
             )
-        if kind is Config and key in _TABLES:
+        inner_kind = _TABLES.get(kind, {}).get(key)
+        if inner_kind is not None:
             for inner in value if isinstance(value, list) else [value]:
                 if isinstance(inner, dict):
-                    _refuse_unknown(inner, _TABLES[key], f"{name} [{key}]")
+                    _refuse_unknown(inner, inner_kind, f"{name} [{key}]")
+
+
+def _refuse_foreign(row: Signal, name: str) -> None:
+    for key, kind in _ONLY_OF.items():
+        if getattr(row, key) is not None and row.kind != kind:
+            raise ConfigError(
+                came=f"{name} has a key {key!r} at a signal of kind {row.kind!r}.",
+                expected=f"Expected it at one of kind {kind!r} alone.",
+                do="Remove it, or correct the kind.",
+            )
 
 
 def token(hub: Hub) -> str:

@@ -28,7 +28,8 @@ from station.readers import Readers
 from station.repeats import Said
 from station.scan import ReaderPlace, Scan
 from station.shop import Shop, known, read_shop
-from station.signals import Signal, open_signal
+from station.signals import Signal
+from station.signals.later import open_or_later
 from station.software import version
 from station.voice import Voice
 
@@ -52,8 +53,8 @@ class Station:
         self.config, self._config_path = config, config_path
         self.changed, self._stop = threading.Event(), threading.Event()
         self.link: Link | None = None
-        self._failed_signals: set[str] = set()
-        signals: list[Signal] = [open_signal(each.kind, each.path) for each in config.signal]
+        self._status_failed = False
+        signals: list[Signal] = [open_or_later(row) for row in config.signal]
         self.voice = Voice(signals, boot_ns, self._signal_failed)
         self._wall_clock = WallClock()
         self.recorder = Recorder(config.station, version(), boot_id(), boot_ns, wall_us, self._wall_clock.state())
@@ -99,13 +100,15 @@ class Station:
 
     def _say(self, answer: Answer) -> None:
         self.voice.say(answer)
+        self.readers.tell(answer)  # behind the quick signals: it wakes another thread
         if self.link is not None:
             self.link.poke()
 
-    def _signal_failed(self, signal_: Signal, error: Exception) -> None:
-        if signal_.kind not in self._failed_signals:
-            self._failed_signals.add(signal_.kind)
+    def _signal_failed(self, signal_: Signal, error: Exception | None) -> None:
+        if error is not None:
             log.say("a signal fails; scanning goes on", kind=signal_.kind, error=repr(error))
+        else:
+            log.say("a signal works again", kind=signal_.kind)
 
     # -- life
 
@@ -183,8 +186,8 @@ class Station:
         try:
             status.write(Path(self.config.status), state)
         except OSError as error:
-            if "status" not in self._failed_signals:
-                self._failed_signals.add("status")
+            if not self._status_failed:
+                self._status_failed = True
                 log.say("the status cannot be written", path=self.config.status, error=str(error))
         self.voice.idle(idle_screen(state, self.shop, self._bench(), self.items, time.localtime(), self.config.stages))
 

@@ -13,6 +13,7 @@ from station.answers import TOO_FAST, Answer, Red, Why
 from station.config import Config, Reader
 from station.inbox import Inbox
 from station.scan import ReaderPlace
+from station.signals.reader import Beeps
 
 FIRST_PAUSE_S = 0.5
 LONGEST_PAUSE_S = 30.0
@@ -43,6 +44,7 @@ class Readers:
         changed: Callable[[], None],
     ) -> None:
         self._config, self._inbox, self._say, self._log, self._changed = config, inbox, say, log, changed
+        self._beeps = Beeps(log)
         self._rows = [{"kind": row.kind, "path": row.path, "match": row.match} for row in config.reader]
         self._places: dict[str, ReaderPlace] = {}
         self._default = ReaderPlace(stage=config.stage)
@@ -67,6 +69,10 @@ class Readers:
         return known + [
             ReaderStatus(KEYBOARD, row.path or row.match or "any scanner", "waiting", none) for row in awaited
         ]
+
+    def tell(self, answer: Answer) -> None:
+        """Let the reader that an answer is for say it too, where it can; never waits for it."""
+        self._beeps.tell(answer)
 
     def start(self) -> None:
         """Begin reading; returns at once."""
@@ -116,6 +122,8 @@ class Readers:
             self._row_of[name] = row
         with self._lock:
             self._open[name] = driver
+        if row is None or row.beep:
+            self._beeps.add(driver)
         self._note(name, ReaderStatus(kind, driver.reader, "ready"))
         try:
             self._hand_over(name, driver)
@@ -125,6 +133,7 @@ class Readers:
         except Exception as error:  # noqa: BLE001 - one reader's fault is not the station's
             state, why = "lost", repr(error)
         finally:
+            self._beeps.remove(driver)
             driver.close()
             with self._lock:
                 self._open.pop(name, None)
@@ -137,7 +146,7 @@ class Readers:
         for read in driver.reads():
             if not self._inbox.put(read, wait=driver.lossless):
                 self._log("a scan came too fast", reader=driver.reader)
-                self._say(Red(Why.NOT_SAVED, TOO_FAST))
+                self._say(Red(Why.NOT_SAVED, TOO_FAST, reader=driver.reader))
             if isinstance(read, Dropped):
                 self._log("a reader lost a scan", reader=driver.reader, why=read.why)
                 continue

@@ -15,10 +15,10 @@ from station.answering import answer
 from station.answers import DISK_FULL, NOT_RECORDED, Answer, Notice, Red, Why
 from station.bench import expire, step
 from station.bench_state import Again, Bench, Heard, Settings, Step
-from station.composing import Recorder, event_of, said_of
+from station.composing import Recorder, encoded_or_shortened, event_of, said_of
 from station.core.codes import As, Code, Pattern, read_code
 from station.core.codes.reading import TOO_LONG
-from station.core.event import Event, EventError, encode
+from station.core.event import Event, encode
 from station.core.event import Place as LogPlace
 from station.inbox import Inbox
 from station.journal.records import JournalFull, JournalLost, Receipt, Tip
@@ -87,6 +87,7 @@ class Scan:
         self._late: list[int] = []
         self._last_ns = now_ns()
         self._reads = 0
+        self._reader = ""  # whose scan was taken last
         self.known = known  # replaced whole when the hub's definitions change
         self.benches: dict[str | None, Bench] = {}
         self.watchdog = Watchdog(say, now_ns)
@@ -107,7 +108,7 @@ class Scan:
                 self._between()
         except BaseException as error:  # noqa: BLE001 - after a failed write nothing may be believed: say so and end
             self.died = error
-            self._say(Red(Why.NOT_SAVED, NOT_RECORDED))
+            self._say(Red(Why.NOT_SAVED, NOT_RECORDED, reader=self._reader))
             self._log("the recording thread ends", error=repr(error))
         finally:
             self._inbox.refuse_rest()
@@ -158,8 +159,9 @@ class Scan:
 
     def take(self, read: Read | Dropped) -> None:
         """Record one read and answer it. Raises only where the medium failed."""
+        self._reader = read.reader
         if isinstance(read, Dropped):
-            self._say(Red(Why.NOT_SAVED, f"{NOT_RECORDED} ({read.why})"))
+            self._say(Red(Why.NOT_SAVED, f"{NOT_RECORDED} ({read.why})", reader=read.reader))
             return
         if not read.raw:
             return  # a terminator alone: nothing was scanned
@@ -170,7 +172,7 @@ class Scan:
             encoded = encoded_or_shortened(event)
         except Exception as error:  # noqa: BLE001 - a mistake of ours must not end the station: the operator is told red
             self._log("a scan could not be placed", error=repr(error), raw=repr(read.raw[:200]))
-            self._say(Red(Why.NOT_SAVED, NOT_RECORDED))
+            self._say(Red(Why.NOT_SAVED, NOT_RECORDED, reader=read.reader))
             return
         receipt = self._commit(encoded, code.code)
         if receipt is None:
@@ -183,7 +185,7 @@ class Scan:
         if taken.again is not None:
             self._record_again(read, taken.again, place, taken, event)
         elif not self._late:  # after red there is no green
-            self._say(answer(receipt, code, taken.fields, taken.says, self._judged(code, event)))
+            self._say(answer(receipt, code, taken.fields, taken.says, self._judged(code, event), read.reader))
 
     def _code(self, read: Read) -> Code:
         code = read_code(read.raw, read.sym, self.known.patterns)
@@ -229,13 +231,13 @@ class Scan:
 
     def _commit(self, encoded: bytes, code: str | None) -> Receipt | None:
         """The receipt of an event; None where the disk is full, which is answered red."""
-        self.watchdog.begin(self._now_ns(), code)
+        self.watchdog.begin(self._now_ns(), code, reader=self._reader)
         try:
             receipt = self._journal.commit(encoded)
         except JournalFull as error:
             self._log("the disk is full", error=str(error))
             if not self.watchdog.end():
-                self._say(Red(Why.NOT_SAVED, DISK_FULL, code))
+                self._say(Red(Why.NOT_SAVED, DISK_FULL, code, reader=self._reader))
             return None
         except BaseException:
             self.watchdog.end()
@@ -259,7 +261,7 @@ class Scan:
                 return
         if receipt is not None and not red and not self._late:
             judged = self._judged(again.code, event)
-            self._say(answer(receipt, again.code, again.fields, taken.says, judged))
+            self._say(answer(receipt, again.code, again.fields, taken.says, judged, read.reader))
 
     # -- the rules
 
@@ -290,11 +292,3 @@ class Scan:
         receipt = self._journal.commit(encode(event))
         self._late = []
         return receipt
-
-
-def encoded_or_shortened(event: Event) -> bytes:
-    """The bytes of a scan's event; one that would be longer than a scan may be is recorded as too long to read."""
-    try:
-        return encode(event)
-    except EventError:
-        return encode(msgspec.structs.replace(event, code=None, scheme=None, unread=TOO_LONG))

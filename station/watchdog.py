@@ -25,14 +25,15 @@ class Watchdog:
         self._awake = threading.Event()
         self._since_ns = 0  # 0: no commit is under way
         self._code: str | None = None
+        self._reader = ""
         self._waits: Callable[[], bool] | None = None
         self._said = ""
         self._stopped = False
 
-    def begin(self, now_ns: int, code: str | None, waits: Callable[[], bool] | None = None) -> None:
-        """A commit begins for the scan of `code`; or a chore, which an operator feels only while a scan `waits`."""
+    def begin(self, now_ns: int, code: str | None, waits: Callable[[], bool] | None = None, reader: str = "") -> None:
+        """A commit begins for the scan of `code` at `reader`; or a chore, felt only while a scan `waits`."""
         with self._lock:
-            self._since_ns, self._code, self._waits, self._said = now_ns, code, waits, ""
+            self._since_ns, self._code, self._waits, self._said, self._reader = now_ns, code, waits, "", reader
         if not self._awake.is_set():
             self._awake.set()
 
@@ -77,8 +78,8 @@ class Watchdog:
             waited_ns = self._now_ns() - self._since_ns
             if waited_ns >= RED_NS and self._waits is None and self._said != Why.NOT_SAVED:
                 self._said = Why.NOT_SAVED
-                self._say(Red(Why.NOT_SAVED, NOT_RECORDED, self._code))
+                self._say(Red(Why.NOT_SAVED, NOT_RECORDED, self._code, reader=self._reader))
             elif waited_ns >= WAIT_NS and not self._said:
                 self._said = Why.WAIT
-                self._say(Notice(Why.WAIT, WAIT_TEXT, self._code))
+                self._say(Notice(Why.WAIT, WAIT_TEXT, self._code, reader=self._reader))
             return False

@@ -12,11 +12,12 @@ import pytest
 import drivers
 import server
 import station
+import station.signals
 from server.config import Backup, Web
 from server.config import Config as HubConfig
 from server.config import load as load_hub
 from station.config import Config as StationConfig
-from station.config import Hub, Reader, Signal
+from station.config import Hub, Lines, Reader, Signal
 from station.config import load as load_station
 from station.core.rules import RULES
 
@@ -41,7 +42,7 @@ def test_the_examples_in_a_module_run(name: str) -> None:
     assert failed == 0
 
 
-@pytest.mark.parametrize("form", [StationConfig, Hub, Reader, Signal, HubConfig, Web, Backup])
+@pytest.mark.parametrize("form", [StationConfig, Hub, Reader, Signal, Lines, HubConfig, Web, Backup])
 def test_every_configuration_key_stands_in_the_reference(form: type) -> None:
     tables = {"hub", "reader", "signal", "web", "backup"}
     reference = DOCS["configuration.md"]
@@ -52,6 +53,11 @@ def test_every_configuration_key_stands_in_the_reference(form: type) -> None:
 
 @pytest.mark.parametrize("kind", sorted(drivers.kinds()))
 def test_every_reader_kind_stands_in_the_reference(kind: str) -> None:
+    assert f"`{kind}`" in DOCS["configuration.md"]
+
+
+@pytest.mark.parametrize("kind", sorted(station.signals.kinds()))
+def test_every_signal_kind_stands_in_the_reference(kind: str) -> None:
     assert f"`{kind}`" in DOCS["configuration.md"]
 
 

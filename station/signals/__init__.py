@@ -1,10 +1,10 @@
 """Signals: how a station answers, one file a kind; the folder is the list.
 
-A signal's file has `open_signal(path)`; its kind is the file's name. A quick signal is shown by the recording thread
-itself and must cost one write; all others are shown from a thread of their own.
+A signal's file has `open_signal(row)`, where `row` is its table in station.toml; its kind is the file's name. A quick signal
+is shown by the recording thread itself and must cost one write; all others are shown from a thread of their own.
 
 >>> kinds()
-('console', 'lines')
+('console', 'gpio', 'lines', 'sound')
 """
 
 import importlib
@@ -12,6 +12,7 @@ import pkgutil
 from typing import Protocol, cast
 
 from station.answers import Answer
+from station.config import Signal as Row
 from station.signals.model import Idle
 
 
@@ -24,6 +25,10 @@ class SignalError(Exception):
 
     def __str__(self) -> str:
         return f"{self.came} {self.expected} {self.do}"
+
+
+class NotThere(SignalError):
+    """A signal's device is not there, or not to be had; it may come."""
 
 
 class Signal(Protocol):
@@ -43,12 +48,12 @@ def kinds() -> tuple[str, ...]:
     return tuple(name for name in names if hasattr(importlib.import_module(f"{__name__}.{name}"), "open_signal"))
 
 
-def open_signal(kind: str, path: str | None) -> Signal:
-    """Open a signal of this kind; `SignalError` says why it cannot be."""
-    if kind not in kinds():
+def open_signal(row: Row) -> Signal:
+    """Open the signal of this table; `SignalError` says why it cannot be."""
+    if row.kind not in kinds():
         raise SignalError(
-            came=f"There is no signal of kind {kind!r}.",
+            came=f"There is no signal of kind {row.kind!r}.",
             expected=f"Expected one of {', '.join(kinds())}.",
             do="Correct the signal's kind.",
         )
-    return cast("Signal", importlib.import_module(f"{__name__}.{kind}").open_signal(path))
+    return cast("Signal", importlib.import_module(f"{__name__}.{row.kind}").open_signal(row))

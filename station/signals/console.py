@@ -6,7 +6,8 @@ The picture is drawn by `station.signals.screen`; here it is put up whole, with 
 import os
 
 from station.answers import Answer
-from station.signals import SignalError
+from station.config import Signal as Row
+from station.signals import NotThere
 from station.signals.model import Idle
 from station.signals.screen import ROWS, WIDTH, screen, state_of
 
@@ -16,13 +17,13 @@ _HOME, _CLEAR_REST, _HIDE_CURSOR, _SHOW_CURSOR = "\x1b[H", "\x1b[J", "\x1b[?25l"
 _COLOURS = {"green": "\x1b[30;42m", "amber": "\x1b[30;43m", "red": "\x1b[97;41m", "": "\x1b[0m"}
 
 
-def open_signal(path: str | None) -> "Console":
+def open_signal(row: Row) -> "Console":
     """Draw on the terminal at `path`; without one, on the station's own."""
-    name = path or "/dev/tty"
+    name = row.path or "/dev/tty"
     try:
         descriptor = os.open(name, os.O_WRONLY | os.O_NOCTTY | os.O_CLOEXEC)
     except OSError as error:
-        raise SignalError(
+        raise NotThere(
             came=f"The terminal {name} cannot be opened: {error.strerror}.",
             expected="Expected a text terminal that this user may write to.",
             do="Name another path, or let the user in: sudo usermod -aG tty wipline",

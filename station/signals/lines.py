@@ -7,12 +7,14 @@ only after the fact it states. Whoever reads it needs nothing of ours.
 import os
 
 from station.answers import Answer
+from station.config import Signal as Row
 from station.signals import SignalError
 from station.signals.model import Idle
 
 
-def open_signal(path: str | None) -> "Lines":
+def open_signal(row: Row) -> "Lines":
     """Append to the file at `path`, made where it is missing."""
+    path = row.path
     if path is None:
         raise SignalError(
             came="A signal of kind 'lines' has no path.",

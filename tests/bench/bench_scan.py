@@ -19,6 +19,7 @@ from station.answers import Answer
 from station.bench_state import Settings
 from station.clock import boot_id, boot_ns, wall_us
 from station.composing import Recorder
+from station.config import Signal
 from station.inbox import Inbox
 from station.journal import Journal
 from station.judgement import NoJudge
@@ -55,7 +56,7 @@ def in_turn(folder: Path) -> tuple[list[float], list[float]]:
     """Milliseconds from read to answer of each scan, and of the bare INSERT that followed it."""
     sys.setswitchinterval(0.0005)  # as the daemon sets it
     journal = Journal.open(folder / "journal.db", station="saw-1", sw="bench", boot=boot_id(), now_ns=boot_ns)
-    lines = open_signal("lines", str(folder / "answers"))
+    lines = open_signal(Signal("lines", str(folder / "answers")))
     answered, ended = threading.Event(), [0.0]
 
     def say(answer: Answer) -> None:

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from station.config import Config, ConfigError, Hub, Reader, Signal, load, read, token
+from station.config import MAX_GPIO_LINE, Config, ConfigError, Hub, Lines, Reader, Signal, load, read, token
 
 SAMPLE = Path(__file__).parents[2] / "config" / "station.toml"
 
@@ -15,9 +15,11 @@ def test_the_sample_is_the_contracts_and_explains_every_key() -> None:
         reader=(Reader("replay", "/run/wipline/scans"),), signal=(Signal("lines", "/run/wipline/answers"),),
     )  # fmt: skip
     text = SAMPLE.read_text(encoding="utf-8")
-    for kind in (Config, Hub, Reader, Signal):
+    for kind in (Config, Hub, Reader, Signal, Lines):
         for key in kind.__struct_fields__:
-            assert f"{key} " in text or f"[{key}]" in text, f"{key} is not explained in {SAMPLE.name}"
+            assert f"{key} " in text or f"{key}," in text or f"[{key}]" in text, (
+                f"{key} is not explained in {SAMPLE.name}"
+            )
 
 
 def test_flags_beat_the_file() -> None:
@@ -32,6 +34,17 @@ def test_flags_beat_the_file() -> None:
         ('station = "a"\nreapeat_s = 3', "station.toml has a key 'reapeat_s'."),
         ('station = "a"\n[hub]\nurll = "x"', "station.toml [hub] has a key 'urll'."),
         ('station = "a"\n[[reader]]\nkind = "replay"\nbanch = "x"', "station.toml [reader] has a key 'banch'."),
+        ('station = "a"\n[[signal]]\nkind = "sound"\nword = true', "station.toml [signal] has a key 'word'."),
+        ('station = "a"\n[[signal]]\nkind = "gpio"\nlines = { gren = 4 }',
+         "station.toml [signal] [lines] has a key 'gren'."),
+        ('station = "a"\n[[signal]]\nkind = "gpio"\nlines = 4',
+         "station.toml cannot be used: Expected `object | null`, got `int` - at `$.signal[0].lines`."),
+        (f'station = "a"\n[[signal]]\nkind = "gpio"\nlines = {{ red = {MAX_GPIO_LINE + 1} }}',
+         "station.toml cannot be used: Expected `int` <= 1023 - at `$.signal[0].lines.red`."),
+        ('station = "a"\n[[signal]]\nkind = "console"\nwords = true',
+         "station.toml has a key 'words' at a signal of kind 'console'."),
+        ('station = "a"\n[[signal]]\nkind = "sound"\nactive_low = false',
+         "station.toml has a key 'active_low' at a signal of kind 'sound'."),
         ('station = "a"\nrepeat_s = -1', "station.toml cannot be used: Expected `float` >= 0.0 - at `$.repeat_s`."),
         ('station = ""', "station.toml cannot be used: Expected `str` of length >= 1 - at `$.station`."),
         ('station = "a"\nstage = "b"\nstages = ["c"]', "station.toml has both stage and stages."),
@@ -87,3 +100,20 @@ def test_a_speed_or_parity_that_cannot_be_is_refused(line: str, came: str) -> No
     with pytest.raises(ConfigError) as refused:
         read(f'station = "a"\n[[reader]]\nkind = "serial_line"\n{line}', "station.toml")
     assert refused.value.came == f"station.toml cannot be used: {came}."
+
+
+def test_every_line_of_the_sample_that_is_only_shown_loads_too() -> None:
+    shown = SAMPLE.read_text(encoding="utf-8").partition("# [[signal]]")
+    rest = "".join(f"{row.removeprefix('# ')}\n" for row in (shown[1] + shown[2]).splitlines())
+    assert read('station = "saw-1"\n' + rest, "station.toml").signal == (
+        Signal("console", "/dev/tty1"),
+        Signal("sound", "default", words=False),
+        Signal("gpio", "/dev/gpiochip0", lines=Lines(green=17, amber=27, red=22, buzzer=23), active_low=False),
+    )
+
+
+def test_a_line_may_be_the_last_that_a_chip_can_have_and_a_reader_may_be_silent() -> None:
+    lamp = f'[[signal]]\nkind = "gpio"\nlines = {{ red = {MAX_GPIO_LINE} }}'
+    config = read(f'station = "a"\n{lamp}\n[[reader]]\nkind = "pcsc"\nbeep = false', "station.toml")
+    assert config.signal == (Signal("gpio", lines=Lines(red=1023)),)
+    assert config.reader == (Reader("pcsc", beep=False),)

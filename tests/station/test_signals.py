@@ -12,6 +12,8 @@ from hypothesis import strategies as st
 
 from station.answers import NOT_RECORDED, Answer, Green, Look, Notice, Red, Shown, State, Why
 from station.clock import boot_ns
+from station.config import Lines
+from station.config import Signal as Row
 from station.journal.records import Receipt
 from station.signals import SignalError, kinds, open_signal
 from station.signals.letters import _GLYPHS, HEIGHT
@@ -19,6 +21,7 @@ from station.signals.model import Idle
 from station.signals.screen import HEADLINES, cells, screen
 from station.voice import Voice
 from tests.station.scan_room import until
+from tests.station.signal_room import Request
 
 PICTURES = Path(__file__).parents[2] / "docs" / "console"
 RECEIPT = Receipt(bytes(range(16)), 17, b"h" * 32, 5)
@@ -98,7 +101,7 @@ def test_whatever_was_scanned_the_screen_keeps_its_size_and_moves_no_cursor(text
 
 def test_a_line_is_one_json_object_whose_numbers_are_the_receipts(tmp_path: Path) -> None:
     path = tmp_path / "answers"
-    lines = open_signal("lines", str(path))
+    lines = open_signal(Row("lines", str(path)))
     lines.show(Green(RECEIPT, Why.SAVED, "saved: WO-1", "WO-1"), 7)
     lines.show(Red(Why.NOT_SAVED, NOT_RECORDED), 8)
     lines.show(IDLE, 9)
@@ -113,15 +116,15 @@ def test_a_line_is_one_json_object_whose_numbers_are_the_receipts(tmp_path: Path
 
 def test_only_answers_with_a_receipt_can_carry_a_number() -> None:
     assert {kind.state: set(kind.__dataclass_fields__) for kind in (Green, Look)} == {
-        State.GREEN: {"receipt", "why", "text", "code", "shown"},
-        State.AMBER: {"receipt", "why", "text", "code", "shown"},
+        State.GREEN: {"receipt", "why", "text", "code", "shown", "reader"},
+        State.AMBER: {"receipt", "why", "text", "code", "shown", "reader"},
     }
     assert all("receipt" not in kind.__dataclass_fields__ for kind in (Notice, Red))
 
 
 def test_lines_of_many_threads_never_mix(tmp_path: Path) -> None:
     path = tmp_path / "answers"
-    lines = open_signal("lines", str(path))
+    lines = open_signal(Row("lines", str(path)))
     answer = Green(RECEIPT, Why.SAVED, "x" * 900, "WO-1")
     threads = [threading.Thread(target=lambda: [lines.show(answer, 1) for _ in range(200)]) for _ in range(4)]
     for thread in threads:
@@ -143,17 +146,22 @@ def test_lines_of_many_threads_never_mix(tmp_path: Path) -> None:
 )  # fmt: skip
 def test_a_signal_that_cannot_be_opened_says_why(kind: str, path: str | None, came: str) -> None:
     with pytest.raises(SignalError) as refused:
-        open_signal(kind, path)
+        open_signal(Row(kind, path))
     assert refused.value.came == came
     assert str(refused.value) == f"{came} {refused.value.expected} {refused.value.do}"
 
 
-def test_every_signal_keeps_the_port(tmp_path: Path) -> None:
+@pytest.mark.host
+def test_every_signal_keeps_the_port(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     main, terminal = pty.openpty()
-    paths = {"lines": str(tmp_path / "lines"), "console": os.ttyname(terminal)}
-    assert kinds() == tuple(sorted(paths))
-    for kind in kinds():
-        signal = open_signal(kind, paths[kind])
+    monkeypatch.setattr("gpiod.request_lines", lambda *_, **__: Request())  # no chip can be simulated here
+    rows = (
+        Row("console", os.ttyname(terminal)), Row("gpio", lines=Lines(red=22)), Row("lines", str(tmp_path / "lines")),
+        Row("sound", "null"),
+    )  # fmt: skip
+    assert kinds() == tuple(row.kind for row in rows)
+    for kind, row in zip(kinds(), rows, strict=True):
+        signal = open_signal(row)
         assert signal.kind == kind
         for news, _ in SCREENS.values():
             signal.show(news, boot_ns())
@@ -185,7 +193,7 @@ class Hanging:
 
 def test_a_hanging_signal_holds_nothing_up_and_shows_the_newest_when_it_comes_back(tmp_path: Path) -> None:
     lamp, failures = Hanging(), list[str]()
-    lines = open_signal("lines", str(tmp_path / "lines"))
+    lines = open_signal(Row("lines", str(tmp_path / "lines")))
     voice = Voice([lamp, lines], boot_ns, lambda signal, _error: failures.append(signal.kind))
     answers = [Red(Why.NOT_SAVED, str(number)) for number in range(100)]
     for answer in answers:
@@ -201,7 +209,7 @@ def test_a_hanging_signal_holds_nothing_up_and_shows_the_newest_when_it_comes_ba
 def test_a_failing_signal_is_told_and_stops_nothing(tmp_path: Path) -> None:
     lamp, failures = Hanging(fails=True), list[str]()
     lamp.go.set()
-    lines = open_signal("lines", str(tmp_path / "lines"))
+    lines = open_signal(Row("lines", str(tmp_path / "lines")))
     voice = Voice([lamp, lines], boot_ns, lambda signal, _error: failures.append(signal.kind))
     lines.close()  # its descriptor is gone: the quick one fails as well
     voice.say(Red(Why.NOT_SAVED, "x"))

@@ -1,0 +1,306 @@
+"""The reader's own beep: the right reader, only after the fact, and one that hangs or fails disturbs nobody."""
+
+import threading
+from typing import Any
+
+import pytest
+
+from drivers import Dropped, Read
+from station import daemon as daemon_module
+from station import readers as module
+from station.answers import DISK_FULL, NOT_RECORDED, TOO_FAST, WAIT_TEXT, Answer, Green, Notice, Red, Why
+from station.bench_state import Settings
+from station.config import Config, read
+from station.config import Reader as Row
+from station.config import Signal as SignalRow
+from station.daemon import Station
+from station.inbox import Inbox
+from station.journal.records import JournalFull, JournalLost
+from station.readers import Readers
+from station.signals.reader import Beeps
+from station.watchdog import RED_NS, WAIT_NS
+from tests.station.scan_room import Bench, a_read, until
+from tests.station.test_readers import Held
+
+
+class Scanner(Held):
+    """A reader that can answer, and notes what it was told; `go` cleared, it hangs; `fails`, it raises."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(name)
+        self.told: list[str] = []
+        self.go = threading.Event()
+        self.go.set()
+        self.fails = False
+        self.entered = 0
+
+    def tell(self, state: str) -> None:
+        """Note it."""
+        self.entered += 1
+        self.go.wait(10)
+        if self.fails:
+            msg = "The reader was pulled out."
+            raise OSError(msg)
+        self.told.append(state)
+
+
+def at(reader: str, raw: bytes = b"WO-1042", at_s: float = 10) -> Read:
+    """A read at this reader."""
+    return a_read(raw, at_s, reader=reader)
+
+
+def test_every_answer_knows_the_reader_whose_scan_it_answers() -> None:
+    bench = Bench()
+    said = bench.take(
+        at("left"), at("right", at_s=11), at("left", b"wip:scrap", 12), at("left", at_s=13), at("right", b"WIP:PAUSE", 14),
+        at("left", at_s=15), at("left", at_s=16), Dropped("keyboard", "right", 17 * 10**9, "a key was lost"),
+    )  # fmt: skip
+    assert [(each.state.value, each.why, each.reader) for each in said] == [
+        ("green", "saved", "left"), ("green", "saved", "right"), ("green", "card", "left"), ("amber", "ask", "left"),
+        ("amber", "not_understood", "right"), ("green", "saved", "left"), ("amber", "repeat", "left"),
+        ("red", "not_saved", "right"),
+    ]  # fmt: skip
+
+
+def test_a_sheet_that_a_later_card_gives_its_meaning_is_answered_where_the_card_was_read() -> None:
+    bench = Bench(Settings(cards_after=True))
+    said = bench.take(at("left"), at("right", b"wip:scrap", 11))
+    assert [(each.state.value, each.code, each.reader) for each in said] == [
+        ("green", "WO-1042", "left"), ("amber", "WO-1042", "right"),
+    ]  # fmt: skip
+
+
+def test_a_medium_that_is_full_or_fails_or_hangs_is_answered_at_the_reader_that_scanned() -> None:
+    bench = Bench()
+
+    def full(_encoded: bytes) -> None:
+        raise JournalFull
+
+    bench.journal.misbehave = full
+    bench.take(at("left"))
+
+    def hangs(_encoded: bytes) -> None:
+        for late_ns in (WAIT_NS, RED_NS):
+            bench.now_ns = 11 * 10**9 + late_ns
+            bench.scan.watchdog.look()
+
+    bench.journal.misbehave = hangs
+    bench.take(at("right", at_s=11))
+
+    def lost(_encoded: bytes) -> None:
+        raise JournalLost
+
+    bench.journal.misbehave = lost
+    bench.inbox.put(at("left", at_s=20), wait=False)
+    bench.inbox.close()
+    bench.scan.run()
+    assert [(each.state.value, each.text, each.reader) for each in bench.said] == [
+        ("red", DISK_FULL, "left"), ("amber", WAIT_TEXT, "right"), ("red", NOT_RECORDED, "right"),
+        ("red", NOT_RECORDED, "left"),
+    ]  # fmt: skip
+
+
+def test_a_card_that_is_forgotten_beeps_at_no_reader() -> None:
+    bench = Bench()
+    bench.take(at("left", b"wip:scrap"), at("right", at_s=40))
+    forgotten = [each for each in bench.said if isinstance(each, Notice)]
+    assert [(each.why, each.reader) for each in forgotten] == [("card", "")]
+
+
+def test_two_answers_that_say_the_same_are_equal_whichever_reader_they_are_for() -> None:
+    assert Red(Why.NOT_SAVED, "x", reader="a") == Red(Why.NOT_SAVED, "x", reader="b")
+
+
+@pytest.fixture
+def opened(monkeypatch: pytest.MonkeyPatch) -> dict[str, list[Any]]:
+    """What opening a path gives, one after another; the last stays."""
+    given: dict[str, list[Any]] = {}
+
+    def open_driver(_kind: str, settings: Any) -> Any:
+        queued = given[settings["path"]]
+        return queued.pop(0) if len(queued) > 1 else queued[0]
+
+    monkeypatch.setattr(module, "open_driver", open_driver)
+    monkeypatch.setattr(module, "FIRST_PAUSE_S", 0.01)
+    return given
+
+
+def a_station(*rows: Row, room: int = 64) -> tuple[Readers, list[Answer], list[str]]:
+    """Readers that tell what is said, started; what was said, and what was logged."""
+    inbox: Inbox[Read | Dropped] = Inbox(room)
+    said, logged = list[Answer](), list[str]()
+
+    def say(answer: Answer) -> None:
+        said.append(answer)
+        readers.tell(answer)
+
+    config = Config(station="saw-1", stage="saw", reader=rows)
+    readers = Readers(config, inbox, say, lambda what, **_: logged.append(what), lambda: None)
+    readers.start()
+    until(lambda: [each.state for each in readers.status()] == ["ready"] * len(rows))
+    return readers, said, logged
+
+
+def test_the_reader_that_scanned_is_told_and_no_other(opened: dict[str, list[Any]]) -> None:
+    left, right, mute = Scanner("left"), Scanner("right"), Held("mute")
+    opened |= {"/l": [left], "/r": [right], "/m": [mute]}
+    readers, _, _ = a_station(Row("serial_line", "/l"), Row("serial_line", "/r"), Row("serial_line", "/m"))
+    readers.tell(Red(Why.NOT_SAVED, "x", reader="right"))
+    readers.tell(Notice(Why.WAIT, "x", reader="left"))
+    readers.tell(Red(Why.NOT_SAVED, "x", reader="mute"))
+    readers.tell(Red(Why.NOT_SAVED, "x"))
+    until(lambda: (left.told, right.told) == (["amber"], ["red"]))
+    readers.close()
+
+
+def test_a_reader_whose_beep_is_off_is_told_nothing(opened: dict[str, list[Any]]) -> None:
+    config = read('station = "a"\n[[reader]]\nkind = "serial_line"\npath = "/l"\nbeep = false', "station.toml")
+    left, right = Scanner("left"), Scanner("right")
+    opened |= {"/l": [left], "/r": [right]}
+    readers, _, _ = a_station(*config.reader, Row("serial_line", "/r"))
+    for name in ("left", "right"):
+        readers.tell(Red(Why.NOT_SAVED, "x", reader=name))
+    until(lambda: right.told == ["red"])
+    assert (left.told, left.entered) == ([], 0)
+    readers.close()
+
+
+def test_a_scan_that_finds_no_room_is_red_at_its_reader(opened: dict[str, list[Any]]) -> None:
+    left = Scanner("left")
+    opened |= {"/l": [left]}
+    readers, said, _ = a_station(Row("serial_line", "/l"), room=1)
+    left.scans.put(at("left"))
+    left.scans.put(at("left", b"WO-2"))
+    until(lambda: left.told == ["red"])
+    assert [(each.text, each.reader) for each in said] == [(TOO_FAST, "left")]
+    readers.close()
+
+
+def test_a_reader_that_hangs_disturbs_nobody_and_its_backlog_is_one_of_each_colour(
+    opened: dict[str, list[Any]],
+) -> None:
+    left, right = Scanner("left"), Scanner("right")
+    opened |= {"/l": [left], "/r": [right]}
+    readers, _, _ = a_station(Row("serial_line", "/l"), Row("serial_line", "/r"))
+    left.go.clear()
+    readers.tell(Notice(Why.WAIT, "x", reader="left"))
+    until(lambda: left.entered == 1)
+    for _ in range(1000):
+        readers.tell(Red(Why.NOT_SAVED, "x", reader="left"))
+        readers.tell(Notice(Why.WAIT, "x", reader="left"))
+    readers.tell(Red(Why.NOT_SAVED, "x", reader="right"))
+    until(lambda: right.told == ["red"])
+    assert left.told == []
+    left.go.set()
+    until(lambda: left.told == ["amber", "red", "amber"])
+    readers.close()
+
+
+def test_a_reader_whose_beep_hangs_takes_one_thread_however_often_it_is_plugged_in() -> None:
+    logged: list[str] = []
+    beeps, first, second, third = Beeps(lambda what, **_: logged.append(what)), *(Scanner("left") for _ in range(3))
+    first.go.clear()
+    beeps.add(first)
+    beeps.tell(Red(Why.NOT_SAVED, "x", reader="left"))
+    until(lambda: first.entered == 1)
+    before = threading.active_count()
+    for _ in range(5):
+        beeps.remove(first)
+        beeps.add(second)
+        beeps.tell(Red(Why.NOT_SAVED, "x", reader="left"))
+    assert threading.active_count() == before
+    assert second.entered == 0
+    assert set(logged) == {"a reader's beep hangs; it stays silent until it is opened again"}
+    hanging = beeps._beeps["left"].thread
+    first.go.set()
+    hanging.join(10)
+    assert first.told == ["red"]  # and nothing that came after it was gone
+    beeps.add(third)
+    beeps.tell(Red(Why.NOT_SAVED, "x", reader="left"))
+    until(lambda: third.told == ["red"])
+
+
+def test_a_reader_that_fails_to_answer_is_told_to_the_log_once(opened: dict[str, list[Any]]) -> None:
+    left = Scanner("left")
+    left.fails = True
+    opened |= {"/l": [left]}
+    readers, _, logged = a_station(Row("serial_line", "/l"))
+    for number in range(1, 4):
+        readers.tell(Red(Why.NOT_SAVED, "x", reader="left"))
+        until(lambda number=number: left.entered == number)  # type: ignore[misc]
+    left.fails = False
+    readers.tell(Red(Why.NOT_SAVED, "x", reader="left"))
+    until(lambda: left.told == ["red"])
+    assert logged == ["a reader is ready", "a reader cannot answer; scanning goes on"]
+    readers.close()
+
+
+def test_a_reader_that_was_unplugged_is_told_nothing_and_told_again_when_it_is_back(
+    opened: dict[str, list[Any]],
+) -> None:
+    first, second = Scanner("left"), Scanner("left")
+    opened |= {"/l": [first, second]}
+    readers, _, _ = a_station(Row("serial_line", "/l"))
+    first.scans.put(None)
+    until(lambda: len(readers._open) == 1 and second in readers._open.values())
+    until(lambda: readers.status()[0].state == "ready")
+    readers.tell(Red(Why.NOT_SAVED, "x", reader="left"))
+    until(lambda: second.told == ["red"])
+    assert first.told == []
+    readers.close()
+
+
+@pytest.mark.host
+def test_in_a_whole_station_green_comes_at_the_reader_only_after_the_commit(
+    opened: dict[str, list[Any]], tmp_path: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    left, right = Scanner("left"), Scanner("right")
+    opened |= {"/l": [left], "/r": [right]}
+    config = Config(
+        station="saw-1", stage="saw", journal=f"{tmp_path}/journal.db", status=f"{tmp_path}/status.json",
+        reader=(Row("serial_line", "/l"), Row("serial_line", "/r")),
+        signal=(SignalRow("lines", f"{tmp_path}/answers"),),
+    )  # fmt: skip
+    monkeypatch.setattr(daemon_module.log, "say", lambda *_, **__: None)
+    station = Station(config, "station.toml")
+    commit, committing, go = station.journal.commit, threading.Event(), threading.Event()
+
+    def slow_commit(encoded: bytes) -> Any:
+        committing.set()
+        go.wait(10)
+        return commit(encoded)
+
+    monkeypatch.setattr(station.journal, "commit", slow_commit)
+    recording = threading.Thread(target=station._record, name="scan")
+    recording.start()
+    station.readers.start()
+    until(lambda: [each.state for each in station.readers.status()] == ["ready", "ready"])
+    right.scans.put(at("right"))
+    assert committing.wait(10)
+    assert (right.entered, (tmp_path / "answers").read_bytes()) == (0, b"")
+    go.set()
+    until(lambda: right.told == ["green"])
+    assert b'"state":"green"' in (tmp_path / "answers").read_bytes()
+    assert left.entered == 0
+    assert station._end(recording) == 0
+
+
+def test_the_quick_signals_come_before_any_reader_is_woken(monkeypatch: pytest.MonkeyPatch, tmp_path: Any) -> None:
+    order: list[str] = []
+
+    class Order:
+        """Notes who is called."""
+
+        def __init__(self, name: str) -> None:
+            self._name = name
+
+        def say(self, _answer: Answer) -> None:
+            """All signals."""
+            order.append(self._name)
+
+        tell = say
+
+    station = Station.__new__(Station)
+    station.voice, station.readers, station.link = Order("voice"), Order("reader"), None  # type: ignore[assignment]
+    station._say(Green(None, Why.SAVED, "x"))  # type: ignore[arg-type]
+    assert order == ["voice", "reader"]
