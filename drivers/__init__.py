@@ -26,6 +26,9 @@ __all__ = [
     "Driver",
     "DriverError",
     "Dropped",
+    "Handed",
+    "Known",
+    "Outcome",
     "Read",
     "Settings",
     "Telling",
@@ -49,7 +52,8 @@ class Read:
 
     `raw` is without terminator and with the AIM identifier, at most `MAX_RAW_BYTES`; `sym` is that identifier where there
     is one (`]C1`); `reader` is stable over replugging (`usb-05e0-1200-SN77`); `boot_ns` is CLOCK_BOOTTIME when the scan was
-    complete; `raw_len` is the true length, and `sha256` (hex) that of the whole where `raw` had to be cut.
+    complete; `raw_len` is the true length, and `sha256` (hex) that of the whole where `raw` had to be cut. `since_ns`: a
+    stored scan, made at some moment since then, 0 where nobody knows since when; drivers leave it to who knows the pace.
     """
 
     raw: bytes
@@ -59,6 +63,7 @@ class Read:
     boot_ns: int
     raw_len: int
     sha256: str | None = None
+    since_ns: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +74,26 @@ class Dropped:
     reader: str
     boot_ns: int
     why: str
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """The device has shown what it is, or how it sends: `evidence` in a few words each.
+
+    `profile`: what was learned of it, as JSON, for whoever keeps it; None where nothing needs to be kept.
+    """
+
+    kind: str
+    reader: str
+    boot_ns: int
+    evidence: tuple[str, ...]
+    profile: str | None = None
+
+
+Handed = Read | Dropped
+"""What a reader hands over to be recorded and answered."""
+Outcome = Handed | Known
+"""What a reader yields."""
 
 
 class Driver(Protocol):
@@ -85,7 +110,7 @@ class Driver(Protocol):
     def reader(self) -> str: ...
     @property
     def lossless(self) -> bool: ...
-    def reads(self) -> Iterator[Read | Dropped]: ...
+    def reads(self) -> Iterator[Outcome]: ...
     def close(self) -> None: ...
 
 

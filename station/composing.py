@@ -63,7 +63,7 @@ def event_of(
         scheme=code.scheme, code=None if cut or not code.code else written_code(code.code, read.raw), unread=code.unread,
         stage=fields.stage, bench=bench, action=fields.action, qty_milli=fields.qty_milli, all=fields.all,
         reason=fields.reason, to=fields.to, load=fields.load, operator=fields.operator, repeat=fields.repeat,
-        ref=fields.void,
+        since_ns=read.since_ns, ref=fields.void,
     )  # fmt: skip
 
 

@@ -34,7 +34,7 @@ from station.software import version
 from station.voice import Voice
 
 if TYPE_CHECKING:
-    from drivers import Dropped, Read
+    from drivers import Handed
     from station.link import Link
 
 STATUS_S = 5.0
@@ -64,7 +64,7 @@ class Station:
         )  # fmt: skip
         for news in self.journal.news:
             log.say("the journal says", news=news)
-        self.inbox: Inbox[Read | Dropped] = Inbox()
+        self.inbox: Inbox[Handed] = Inbox()
         self.readers = Readers(config, self.inbox, self._say, log.say, self.changed.set)
         snapshot, items = self.journal.snapshot(), self.journal.items()
         self.shop: Shop = read_shop(snapshot[1] if snapshot else None)

@@ -10,7 +10,7 @@ from typing import Protocol
 
 import msgspec
 
-from drivers import Dropped, Read
+from drivers import Dropped, Handed, Read
 from station.answering import answer
 from station.answers import DISK_FULL, NOT_RECORDED, Answer, Notice, Red, Why
 from station.bench import expire, step
@@ -29,6 +29,7 @@ from station.watchdog import Watchdog
 TIDY_EVERY_READS = 256  # a reader that never pauses must not keep the journal from being tidied
 TIDY_IDLE_S = 1.0
 S = 10**9
+QUANTITY = b"WIP:QTY:"
 
 
 class Journal(Protocol):
@@ -44,11 +45,12 @@ class Journal(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class ReaderPlace:
-    """What station.toml says of one reader: its bench, stage and action."""
+    """What station.toml says of one reader: its bench, stage and action; and whether its digits are quantities."""
 
     bench: str | None = None
     stage: str | None = None
     action: str | None = None
+    keypad: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +67,7 @@ class Scan:
     def __init__(
         self,
         journal: Journal,
-        inbox: Inbox[Read | Dropped],
+        inbox: Inbox[Handed],
         recorder: Recorder,
         say: Callable[[Answer], None],
         now_ns: Callable[[], int],
@@ -157,7 +159,7 @@ class Scan:
 
     # -- one scan
 
-    def take(self, read: Read | Dropped) -> None:
+    def take(self, read: Handed) -> None:
         """Record one read and answer it. Raises only where the medium failed."""
         self._reader = read.reader
         if isinstance(read, Dropped):
@@ -167,7 +169,7 @@ class Scan:
             return  # a terminator alone: nothing was scanned
         place = self._place_of(read.reader)
         try:
-            code = self._code(read)
+            code = self._code(read, place)
             taken, event = self._taken(read, code, place)
             encoded = encoded_or_shortened(event)
         except Exception as error:  # noqa: BLE001 - a mistake of ours must not end the station: the operator is told red
@@ -187,7 +189,9 @@ class Scan:
         elif not self._late:  # after red there is no green
             self._say(answer(receipt, code, taken.fields, taken.says, self._judged(code, event), read.reader))
 
-    def _code(self, read: Read) -> Code:
+    def _code(self, read: Read, place: ReaderPlace) -> Code:
+        if place.keypad:  # what is typed there is the quantity of a QTY card
+            return replace(read_code(QUANTITY + read.raw, None, ()), raw=read.raw)
         code = read_code(read.raw, read.sym, self.known.patterns)
         if read.raw_len > len(read.raw):
             return Code(code.raw, code.sym, None, code.code, unread=TOO_LONG)
@@ -212,7 +216,9 @@ class Scan:
                 LogPlace(self._journal.log_id.hex(), self._journal.tip.seq + 1),
                 action=place.action,
                 stage=place.stage,
-                is_repeat=lambda fields: is_repeat(memory, said_of(code, fields), now_ns, self._repeat_ns),
+                is_repeat=lambda fields: (
+                    read.since_ns is None and is_repeat(memory, said_of(code, fields), now_ns, self._repeat_ns)
+                ),
                 pieces=self._pieces(code, stage),
             ),
             self._settings,

@@ -6,7 +6,7 @@ from pathlib import Path
 import msgspec
 
 from station.clock import boot_ns
-from station.readers import ReaderStatus
+from station.roll import ReaderStatus
 
 
 class HubStatus(msgspec.Struct, frozen=True):

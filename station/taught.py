@@ -22,6 +22,7 @@ MOST_READERS = 64
 KEYPAD: dict[str, Any] = {"keypad": True}
 """What a number pad is taught: its digits are quantities."""
 
+SAID_KEYPAD, SENT_THE_SHEET = "It is said to be a number pad.", "It has sent the setup sheet."
 Profile = dict[str, Any]
 
 
@@ -45,6 +46,11 @@ class Taught:
     def ids(self) -> tuple[str, ...]:
         """Every reader that was taught."""
         return tuple(self._read().readers)
+
+    def how(self) -> dict[str, str]:
+        """For every reader that was taught, how, in a sentence."""
+        readers = self._read().readers.items()
+        return {name: SAID_KEYPAD if each == KEYPAD else SENT_THE_SHEET for name, each in readers}
 
     def of(self, reader: str) -> Profile | None:
         """What this reader was taught, None where nothing."""

@@ -73,13 +73,14 @@ class Verdict:
 
 
 Row = Mapping[str, str | None]
+NOTHING: Mapping[str, str] = {}
 
 
-def verdict(facts: Facts, rows: Sequence[Row] = (), taught: Collection[str] = ()) -> Verdict:
+def verdict(facts: Facts, rows: Sequence[Row] = (), taught: Mapping[str, str] = NOTHING) -> Verdict:
     """Judge a device by what it is, by the configured readers, and by what was taught.
 
     `rows`: each with `kind`, `path`, `match` as far as given; where readers are configured, only they are taken, and one
-    without path and match stands for any of its kind. `taught`: the ids of readers that typed the setup sheet.
+    without path and match stands for any of its kind. `taught`: how each reader was taught that was.
     """
     kinds = KINDS[facts.subsystem]
     if facts.subsystem == "input":
@@ -110,10 +111,15 @@ def _names(row: Row, kinds: Collection[str]) -> bool:
     return _of(row, kinds) and bool(row.get("path") or row.get("match"))
 
 
-def _keys(facts: Facts, taught: Collection[str]) -> Verdict:
+def _how_taught(facts: Facts, taught: Mapping[str, str]) -> str | None:
+    return taught.get(reader_id(facts)) or taught.get(id_at_place(facts))
+
+
+def _keys(facts: Facts, taught: Mapping[str, str]) -> Verdict:
     """Something types."""
-    if not {reader_id(facts), id_at_place(facts)}.isdisjoint(taught):
-        return Verdict(True, "keyboard", "It has typed the setup sheet.", mend=f"To forget it: {FORGET}")
+    how = _how_taught(facts, taught)
+    if how is not None:
+        return Verdict(True, "keyboard", how, mend=f"To forget it: {FORGET}")
     sign = _sign(facts)
     if sign is not None:
         return Verdict(True, "keyboard", sign, mend=LEAVE_IT)
@@ -126,10 +132,11 @@ def _keys(facts: Facts, taught: Collection[str]) -> Verdict:
     )
 
 
-def _port(facts: Facts, taught: Collection[str]) -> Verdict:
+def _port(facts: Facts, taught: Mapping[str, str]) -> Verdict:
     """Something speaks on a serial line."""
-    if not {reader_id(facts), id_at_place(facts)}.isdisjoint(taught):
-        return Verdict(True, "serial_line", "It has sent the setup sheet.", mend=f"To forget it: {FORGET}")
+    how = _how_taught(facts, taught)
+    if how is not None:
+        return Verdict(True, "serial_line", how, mend=f"To forget it: {FORGET}")
     if facts.vendor in SCANNER_VENDORS:
         return Verdict(True, "serial_line", _of_maker(facts), mend=LEAVE_IT)
     other = _OTHER_NAME.search(facts.name)
@@ -145,12 +152,12 @@ def _port(facts: Facts, taught: Collection[str]) -> Verdict:
     )
 
 
-def _raw(_facts: Facts, _taught: Collection[str]) -> Verdict:
+def _raw(_facts: Facts, _taught: Mapping[str, str]) -> Verdict:
     """Something speaks HID and is no keyboard: only scanners of the point-of-sale page are told at all."""
     return Verdict(True, "hidpos", "Its report descriptor says that it is a bar code scanner.", mend=LEAVE_IT)
 
 
-def _smart(_facts: Facts, _taught: Collection[str]) -> Verdict:
+def _smart(_facts: Facts, _taught: Mapping[str, str]) -> Verdict:
     """A reader of smart cards, which pcscd holds."""
     return Verdict(True, "pcsc", "It is a smart card reader (USB class 0B).", mend=LEAVE_IT)
 

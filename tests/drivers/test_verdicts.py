@@ -130,10 +130,11 @@ def test_a_configured_reader_without_a_name_stands_for_any_scanner():
 
 
 def test_what_typed_the_setup_sheet_is_taken_wherever_its_name_came_from():
-    taught = Verdict(True, "keyboard", "It has typed the setup sheet.", mend=f"To forget it: {FORGET}")
-    assert verdict(DELL, taught=["usb-413c-2113-at-usb-dummy_hcd.0-1"]) == taught
-    assert verdict(replace(DELL, serial="S1"), taught={"usb-413c-2113-S1"}) == taught
-    assert verdict(DELL, taught=["usb-413c-2113-at-usb-9"]) == PERSONS
+    how = "It has sent the setup sheet."
+    taught = Verdict(True, "keyboard", how, mend=f"To forget it: {FORGET}")
+    assert verdict(DELL, taught={"usb-413c-2113-at-usb-dummy_hcd.0-1": how}) == taught
+    assert verdict(replace(DELL, serial="S1"), taught={"usb-413c-2113-S1": how}) == taught
+    assert verdict(DELL, taught={"usb-413c-2113-at-usb-9": how}) == PERSONS
 
 
 PORT = replace(ZEBRA, node="/dev/ttyACM0", subsystem="tty", types=False)
@@ -146,7 +147,7 @@ def test_a_serial_port_of_a_maker_of_scanners_is_taken_and_another_is_asked_and_
     asked = verdict(BRIDGE)
     assert (asked.take, asked.listen, asked.kind) == (False, True, "serial_rfid")
     assert asked.mend.endswith('kind = "serial_line", match = "1a86:7523".')
-    assert verdict(BRIDGE, taught={"usb-1a86-7523-at-usb-dummy_hcd.0-1"}).kind == "serial_line"
+    assert verdict(BRIDGE, taught={"usb-1a86-7523-at-usb-dummy_hcd.0-1": "It has."}).kind == "serial_line"
 
 
 @pytest.mark.parametrize("name", ["Quectel LTE Modem", "u-blox GNSS receiver", "STM32 ST-Link", "3D printer"])

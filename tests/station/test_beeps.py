@@ -7,7 +7,7 @@ import pytest
 
 from drivers import Dropped, Read
 from station import daemon as daemon_module
-from station import readers as module
+from station import reading as module
 from station.answers import DISK_FULL, NOT_RECORDED, TOO_FAST, WAIT_TEXT, Answer, Green, Notice, Red, Why
 from station.bench_state import Settings
 from station.config import Config, read
@@ -242,7 +242,7 @@ def test_a_reader_that_was_unplugged_is_told_nothing_and_told_again_when_it_is_b
     opened |= {"/l": [first, second]}
     readers, _, _ = a_station(Row("serial_line", "/l"))
     first.scans.put(None)
-    until(lambda: len(readers._open) == 1 and second in readers._open.values())
+    until(lambda: second in [each.driver for each in readers._readings.values()])
     until(lambda: readers.status()[0].state == "ready")
     readers.tell(Red(Why.NOT_SAVED, "x", reader="left"))
     until(lambda: second.told == ["red"])

@@ -10,12 +10,13 @@ import pytest
 
 from drivers import DeviceLost, DriverError, Dropped, Read
 from drivers.hotplug import Added, Facts, Removed
-from station import readers as module
+from station import reading as module
 from station.answers import TOO_FAST, Answer, Red
 from station.config import Config
 from station.config import Reader as Row
 from station.inbox import Inbox
-from station.readers import Readers, ReaderStatus
+from station.readers import Readers
+from station.roll import ReaderStatus
 from station.scan import ReaderPlace
 from tests.station.scan_room import a_read, until
 
@@ -132,7 +133,7 @@ def test_a_reader_stands_where_its_row_says(opened: list[Any]) -> None:
 
 def test_a_scanner_that_is_configured_and_not_there_is_named() -> None:
     readers, *_ = a_station(Row("keyboard", match="05e0:1200"))
-    assert readers.status() == [ReaderStatus("keyboard", "05e0:1200", "waiting", "No such scanner is plugged in.")]
+    assert readers.status() == [ReaderStatus("keyboard", "05e0:1200", "waiting", "No such reader is plugged in.")]
 
 
 SCANNER = Facts("/dev/input/event3", "Bar Code Scanner", 3, 0x05E0, 0x1200, "SN77", "usb-1.3", types=True, points=False)
@@ -164,23 +165,33 @@ def test_a_scanner_that_is_plugged_in_is_read_and_comes_back_as_itself_and_a_per
     given = iter((first, second))
 
     def open_driver(_kind: str, settings: Mapping[str, str | None]) -> Held:
+        if settings["listen"]:
+            return Held("a person's")
         asked.append(settings["path"])
         return next(given)
+
+    def states() -> list[str]:
+        return [each.state for each in readers.status() if each.id != "a person's"]
 
     monkeypatch.setattr(module, "open_driver", open_driver)
     readers, inbox, _, _ = a_station(Row("keyboard", stage="mill"))
     readers.start()
     for change in (Added(KEYBOARD), Added(SCANNER), Added(SCANNER)):
         Plugs.said.put(change)
-    until(lambda: [each.state for each in readers.status()] == ["ready"])
+    until(lambda: sorted(each.state for each in readers.status()) == ["listening", "ready"])
+    heard = next(each for each in readers.status() if each.state == "listening")
+    assert heard.evidence[:2] == (
+        "It looks like a person's keyboard, so it is only listened to, until it types the setup sheet.", "usb 413c:2113",
+    )  # fmt: skip
     first.scans.put(a_read())
     assert inbox.take(5) == a_read()
     assert readers.place_of("usb-05e0-1200-SN77") == ReaderPlace(None, "mill", None)
     first.scans.put(None)
     Plugs.said.put(Removed(SCANNER))
-    until(lambda: [each.state for each in readers.status()] == ["lost", "waiting"])
+    until(lambda: states() == ["lost", "waiting"])
     Plugs.said.put(Added(replace(SCANNER, node="/dev/input/event9")))
-    until(lambda: [each.state for each in readers.status()] == ["ready"])
+    until(lambda: states() == ["ready"])
+    Plugs.said.put(Removed(KEYBOARD))
     second.scans.put(a_read(b"WO-2"))
     assert inbox.take(5) == a_read(b"WO-2")
     assert asked == ["/dev/input/event3", "/dev/input/event9"]

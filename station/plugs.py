@@ -1,0 +1,94 @@
+"""Plugs: what is plugged in is judged, and read, listened to or left alone; all of it stands on the roll.
+
+The verdict is `drivers.decode.verdicts`'; here it is carried out, for what is there at the start and for each change.
+"""
+
+import threading
+from collections.abc import Callable, Mapping, Sequence
+
+from drivers import hotplug
+from drivers.decode.plugged import Facts, reader_id
+from drivers.decode.verdicts import evidence, verdict
+from station.config import Reader
+from station.reading import FIRST_PAUSE_S, LONGEST_PAUSE_S, Wanted
+from station.roll import ReaderStatus, Roll
+
+PLUGGED = frozenset({"keyboard", "serial_line", "serial_rfid", "hidpos", "pcsc"})
+"""The kinds of reader that are found by being plugged in."""
+HOTPLUG = "hotplug"
+
+
+class Plugs:
+    """Watches what is plugged in. `how`: what readers were taught, as `verdict` wants it; `begin` starts a reader.
+
+    `changed` is called after each change: a reader that waits may find its device now.
+    """
+
+    def __init__(
+        self,
+        rows: Sequence[Reader],
+        roll: Roll,
+        how: Callable[[], Mapping[str, str]],
+        begin: Callable[[Wanted], None],
+        changed: Callable[[], None],
+    ) -> None:
+        self._rows, self._roll, self._how, self._begin, self._changed = rows, roll, how, begin, changed
+        self._judged = [{"kind": row.kind, "path": row.path, "match": row.match} for row in rows]
+        self._plugged: dict[str, Wanted] = {}
+        self._stopping = threading.Event()
+        self._close: Callable[[], None] | None = None
+
+    def start(self) -> None:
+        """Begin; returns at once."""
+        threading.Thread(target=self._watch, name=HOTPLUG, daemon=True).start()
+
+    def close(self) -> None:
+        """End."""
+        self._stopping.set()
+        if self._close is not None:
+            self._close()
+
+    def _watch(self) -> None:
+        pause_s = FIRST_PAUSE_S
+        while not self._stopping.is_set():
+            try:
+                watching = hotplug.Hotplug()
+                self._close = watching.close
+                if self._stopping.is_set():
+                    watching.close()
+                for change in watching.watch():
+                    self._roll.strike(HOTPLUG)
+                    (self._added if isinstance(change, hotplug.Added) else self._removed)(change.facts)
+                    self._changed()
+            except Exception as error:  # noqa: BLE001 - without hotplug the other readers still read
+                self._roll.note(HOTPLUG, ReaderStatus(HOTPLUG, HOTPLUG, "waiting", str(error)))
+            self._stopping.wait(pause_s)
+            pause_s = min(pause_s * 2, LONGEST_PAUSE_S)
+
+    def _removed(self, facts: Facts) -> None:
+        wanted = self._plugged.pop(facts.node, None)
+        if wanted is None:
+            self._roll.strike(facts.node)
+        else:
+            wanted.gone.set()  # its thread says that it is lost, or strikes it where it was only listened to
+
+    def _added(self, facts: Facts) -> None:
+        if facts.node in self._plugged:
+            return
+        judged = verdict(facts, self._judged, self._how())
+        row = self._rows[judged.row] if judged.row is not None else None
+        if judged.take or judged.listen:
+            # The ids too: by the time of a retry the node's name may have gone to somebody's keyboard.
+            settings: dict[str, str | None] = {"path": facts.node, "match": facts.ids}
+            if facts.subsystem == "usb":
+                settings = {"path": None, "match": row.match if row else None}
+            settings["listen"] = "yes" if judged.listen else None
+            wanted = Wanted(
+                facts.node, judged.kind, settings, row, judged.listen, (judged.why, *evidence(facts)), judged.mend
+            )
+            self._plugged[facts.node] = wanted
+            self._begin(wanted)
+        elif row is None:  # a reader of the configuration says itself how it is
+            name = reader_id(facts)
+            ignored = ReaderStatus(judged.kind, name, "ignored", judged.why, evidence=evidence(facts), mend=judged.mend)
+            self._roll.note(facts.node, ignored)

@@ -1,0 +1,187 @@
+"""Reading: one reader in a thread of its own, opened again with patience, its scans handed over in their order.
+
+A scan that finds no room is answered red: its operator stands there. Stored scans, which a device hands over faster than
+anybody scans, wait in a spool instead; a reader that can be kept waiting (a pipe, a serial line with flow control) waits.
+"""
+
+import json
+import threading
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+
+from drivers import DeviceLost, Driver, DriverError, Dropped, Handed, Known, Read, open_driver
+from station.answers import TOO_FAST, Answer, Red, Why
+from station.config import Reader
+from station.inbox import Inbox
+from station.roll import ReaderStatus, Roll
+from station.signals.reader import Beeps
+from station.stored import Pace, Spool
+from station.taught import KEYPAD, Taught
+
+FIRST_PAUSE_S = 0.5
+LONGEST_PAUSE_S = 30.0
+DRAIN_LOOK_S = 0.01
+PLAYED = "replay"  # what is written into a pipe was not stored in a scanner, however fast it comes
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """A reader that is to be read. `name`: of its thread and its line on the roll; `row`: its row in station.toml.
+
+    `settings` as its driver wants them; `listen`: it is only heard until it shows what it is; `evidence`, `mend`: what the
+    verdict on it said; `gone` is set when it is pulled out.
+    """
+
+    name: str
+    kind: str
+    settings: Mapping[str, str | None]
+    row: Reader | None = None
+    listen: bool = False
+    evidence: tuple[str, ...] = ()
+    mend: str = ""
+    gone: threading.Event = field(default_factory=threading.Event)
+
+
+@dataclass(frozen=True, slots=True)
+class Desk:
+    """Where readers hand things in. `settled` is told of each reader that was opened, before its first scan."""
+
+    inbox: Inbox[Handed]
+    say: Callable[[Answer], None]
+    log: Callable[..., None]
+    roll: Roll
+    beeps: Beeps
+    taught: Taught
+    settled: Callable[[Wanted, Driver], None]
+
+
+class Reading:
+    """One reader's thread."""
+
+    def __init__(self, wanted: Wanted, desk: Desk) -> None:
+        self.wanted, self._desk = wanted, desk
+        self.driver: Driver | None = None
+        self._stopping, self._shown = False, not wanted.listen
+        self._spool = Spool[Handed](lambda outcome: desk.inbox.put(outcome, wait=True), wanted.name)
+        self._again = threading.Event()
+        self._lock = threading.Lock()
+
+    @property
+    def is_read(self) -> bool:
+        """Whether it is open and known to be a reader."""
+        return self.driver is not None and self._shown
+
+    def start(self) -> None:
+        """Begin; returns at once."""
+        threading.Thread(target=self._supervise, name=f"reader-{self.wanted.name}", daemon=True).start()
+
+    def knock(self) -> None:
+        """Something was plugged in: try now, if it waits."""
+        self._again.set()
+
+    def close(self) -> None:
+        """End; scans that are complete have been handed over."""
+        with self._lock:
+            self._stopping = True
+            driver = self.driver
+        self._again.set()
+        if driver is not None:
+            driver.close()
+
+    def drained(self, within_s: float) -> None:
+        """Wait so long until stored scans that were taken in have been handed over."""
+        until = time.monotonic() + within_s
+        while len(self._spool) and time.monotonic() < until:
+            time.sleep(DRAIN_LOOK_S)
+
+    def _supervise(self) -> None:
+        pause_s = FIRST_PAUSE_S
+        while not self._stopping and not self.wanted.gone.is_set():
+            if self._read_all():
+                pause_s = FIRST_PAUSE_S
+            if self._again.wait(pause_s):
+                self._again.clear()
+                pause_s = FIRST_PAUSE_S
+            else:
+                pause_s = min(pause_s * 2, LONGEST_PAUSE_S)
+
+    def _note(self, name: str, state: str, why: str = "", *more: str) -> None:
+        wanted = self.wanted
+        before = self._desk.roll.of(wanted.name)
+        evidence = (*wanted.evidence, *more) if more or before is None or before.id != name else before.evidence
+        profile = self._desk.taught.of(name)
+        taught = (
+            "" if profile is None else "a number pad" if profile == KEYPAD else str(profile.get("words") or "taught")
+        )
+        self._desk.roll.note(
+            wanted.name, ReaderStatus(wanted.kind, name, state, why, evidence=evidence, mend=wanted.mend, taught=taught)
+        )
+
+    def _read_all(self) -> bool:
+        """Open the reader and hand over its scans until it goes; whether it could be opened."""
+        wanted = self.wanted
+        try:
+            driver = open_driver(wanted.kind, wanted.settings)
+        except Exception as error:  # noqa: BLE001 - one reader's fault is not the station's
+            why = str(error) if isinstance(error, DriverError) else repr(error)
+            self._note(wanted.settings.get("path") or wanted.settings.get("match") or wanted.kind, "waiting", why)
+            return False
+        self._desk.settled(wanted, driver)
+        with self._lock:
+            self.driver = driver
+            if self._stopping:
+                driver.close()
+        if wanted.row is None or wanted.row.beep:
+            self._desk.beeps.add(driver)
+        self._note(driver.reader, "ready" if self._shown else "listening")
+        try:
+            self._hand_over(driver)
+            state, why = "ended", ""
+        except DeviceLost as error:
+            state, why = "lost", str(error)
+        except Exception as error:  # noqa: BLE001 - one reader's fault is not the station's
+            state, why = "lost", repr(error)
+        finally:
+            self._desk.beeps.remove(driver)
+            driver.close()
+            with self._lock:
+                self.driver = None
+        if self._shown:
+            self._note(driver.reader, state, why)
+        else:
+            self._desk.roll.strike(wanted.name)  # nobody's reader
+        return True
+
+    def _hand_over(self, driver: Driver) -> None:
+        pace = Pace()
+        for outcome in driver.reads():
+            if isinstance(outcome, Known):
+                self._known(driver, outcome)
+                continue
+            if isinstance(outcome, Dropped):
+                self._desk.log("a reader lost a scan", reader=driver.reader, why=outcome.why)
+            if isinstance(outcome, Read):
+                self._desk.roll.counted(self.wanted.name, outcome.boot_ns)
+                if driver.kind != PLAYED:
+                    outcome = replace(outcome, since_ns=pace.heard(outcome.raw, outcome.boot_ns))  # noqa: PLW2901
+            if not self._put(driver, outcome, stored=pace.bursts):
+                self._desk.log("a scan came too fast", reader=driver.reader)
+                self._desk.say(Red(Why.NOT_SAVED, TOO_FAST, reader=driver.reader))
+
+    def _put(self, driver: Driver, outcome: Handed, *, stored: bool) -> bool:
+        """Hand over behind what was handed over before; whether there was room."""
+        if len(self._spool):
+            return self._spool.put(outcome)
+        return self._desk.inbox.put(outcome, wait=driver.lossless) or (stored and self._spool.put(outcome))
+
+    def _known(self, driver: Driver, known: Known) -> None:
+        """The reader has shown what it is."""
+        self._shown = True
+        if known.profile is not None:
+            try:
+                self._desk.taught.keep(driver.reader, json.loads(known.profile))
+            except (OSError, ValueError) as error:
+                self._desk.log("what a reader was taught cannot be kept", reader=driver.reader, error=str(error))
+        self._note(driver.reader, "ready", "", *known.evidence)
+        self._desk.log("a reader has shown what it is", reader=driver.reader, evidence="; ".join(known.evidence))

@@ -1,0 +1,93 @@
+"""The roll of readers: every device that is or could be one, how it is now, and what that stands on.
+
+A device that is pulled out and comes back, perhaps under another node, is the same reader all the same. The roll is bounded:
+beyond `MOST` lines the oldest of those that are not being read goes.
+
+>>> roll = Roll(lambda _what, **_fields: None, lambda: None)
+>>> roll.note("event3", ReaderStatus("keyboard", "usb-05e0-1200-SN77", "ready"))
+>>> roll.counted("event3", 5_000)
+>>> [(each.id, each.state, each.reads) for each in roll.lines()]
+[('usb-05e0-1200-SN77', 'ready', 1)]
+"""
+
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+MOST = 64
+MAX_TEXT = 400  # of one sentence, whatever a device calls itself
+READ_FROM = frozenset({"ready", "listening"})
+
+
+@dataclass(frozen=True, slots=True)
+class ReaderStatus:
+    """One line of `wipline-station readers`.
+
+    `state`: ready, listening (until it shows what it is), waiting (to be opened), lost, ended, ignored; `why` in a sentence;
+    `evidence`: what that stands on; `mend`: what to do where it is wrong; `taught`: what it was taught, in words.
+    """
+
+    kind: str
+    id: str
+    state: str
+    why: str = ""
+    reads: int = 0
+    last_boot_ns: int | None = None
+    evidence: tuple[str, ...] = ()
+    mend: str = ""
+    taught: str = ""
+
+
+class Roll:
+    """The lines, by the name of each reader's thread. `log` hears of each change once, `changed` that there is one."""
+
+    def __init__(self, log: Callable[..., None], changed: Callable[[], None]) -> None:
+        self._log, self._changed = log, changed
+        self._lines: dict[str, ReaderStatus] = {}
+        self._lock = threading.Lock()
+
+    def lines(self) -> list[ReaderStatus]:
+        """Every line, as it is now; what is ignored comes last."""
+        with self._lock:
+            return sorted(self._lines.values(), key=lambda each: each.state == "ignored")
+
+    def of(self, name: str) -> ReaderStatus | None:
+        """One line."""
+        return self._lines.get(name)
+
+    def note(self, name: str, status: ReaderStatus) -> None:
+        """Keep how a reader is now; a change is logged once, however often it is tried again."""
+        status = replace(status, why=status.why[:MAX_TEXT], evidence=tuple(each[:MAX_TEXT] for each in status.evidence))
+        with self._lock:
+            before = self._lines.pop(name, None)
+            if before is not None:
+                status = replace(status, reads=before.reads, last_boot_ns=before.last_boot_ns)
+            if (
+                status.state in READ_FROM
+            ):  # plugged in again, it may be another node: it is the same reader all the same
+                for other in [other for other, each in self._lines.items() if each.id == status.id]:
+                    del self._lines[other]
+            self._lines[name] = status
+            self._bound()
+        if before is None or (before.state, before.why) != (status.state, status.why):
+            why = {"why": status.why} if status.why else {}
+            self._log(f"a reader is {status.state}", reader=status.id, kind=status.kind, **why)
+            self._changed()
+
+    def counted(self, name: str, boot_ns: int) -> None:
+        """One more scan of this reader."""
+        with self._lock:
+            before = self._lines.get(name)
+            if before is not None:
+                self._lines[name] = replace(before, reads=before.reads + 1, last_boot_ns=boot_ns)
+
+    def strike(self, name: str) -> None:
+        """It was not read, and it is gone: nothing to remember."""
+        with self._lock:
+            if self._lines.pop(name, None) is not None:
+                self._changed()
+
+    def _bound(self) -> None:
+        spare = [name for name, each in self._lines.items() if each.state not in READ_FROM]
+        for name in spare[: max(len(self._lines) - MOST, 0)]:
+            del self._lines[name]
