@@ -8,11 +8,11 @@ import pytest
 import zint
 from PIL import ImageFont
 from read_back import expected, pdf_pictures, scanned, svg_picture
+from reportlab.pdfbase import ttfonts
 from reportlab.pdfbase.pdfmetrics import registerFont, stringWidth
-from reportlab.pdfbase.ttfonts import TTFont
 from reportlab.pdfgen.canvas import Canvas
 
-from station.core.codes.labels import CardLabel, ShopWords, card_labels
+from station.core.codes.labels import MAX_TEXT_BYTES, CardLabel, ShopWords, card_labels
 from station.core.codes.sheet import Symbology, setup_texts
 from station.core.paper import (
     CARDS_A_PAGE,
@@ -28,6 +28,7 @@ from station.core.paper import (
     encoder,
     page_count,
     setup_page,
+    typefaces,
     write_pdf,
     write_svg,
 )
@@ -46,10 +47,7 @@ LABELS = card_labels(SHOP).labels
 Rectangle = tuple[float, float, float, float]  # left, top, right, bottom, in mm
 
 
-def typeface(name: str) -> dict[int, int]:
-    font = TTFont(name, f"{name}.ttf")
-    registerFont(font)
-    return font.face.charToGlyph  # type: ignore[no-any-return]
+typeface = typefaces(ttfonts, registerFont)
 
 
 def all_cards(paper: str, labels: tuple[CardLabel, ...] = LABELS) -> list[Page]:
@@ -175,12 +173,15 @@ def test_a_card_is_bars_where_they_fit_and_else_a_square_that_says_so() -> None:
     assert bars == [True] * 12 + [False] * 17
 
 
-def test_a_text_whose_square_does_not_fit_is_refused() -> None:
-    longest = CardLabel("WIP:BADGE:" + "李" * 200, "Li", "badge")
-    with pytest.raises(
-        PaperError, match=r"is too long for a card\. Expected a text whose square fits\. Shorten its id\."
-    ):
-        cards_page(PAPERS["a4"], [longest], 1, encode)
+def test_the_longest_text_of_a_card_has_a_square_that_fits_and_a_longer_one_is_no_card() -> None:
+    head = len(b"WIP:BADGE:")
+    longest = "\U0001f600" * ((MAX_TEXT_BYTES - head) // 4)
+    (label,) = (each for each in card_labels(ShopWords(people=((longest, "Li"),))).labels if each.name == "Li")
+    drawn = all_cards("letter", (label,))
+    assert drawn[0].symbols[0].module_mm >= MIN_MODULE_MM[Symbology.SQUARE]
+    assert scanned(svg_picture(write_svg(drawn[0]))) == [("]Q1", label.text.encode())]
+    refused = card_labels(ShopWords(people=((longest + "\U0001f600", "Li"),))).refused
+    assert [each.why for each in refused] == ["a card holds 450 bytes, and it has 454"]
 
 
 def test_ten_cards_fill_a_page_and_the_eleventh_begins_the_next() -> None:
@@ -218,6 +219,7 @@ def test_words_beyond_helvetica_are_set_in_another_typeface_or_refused() -> None
     pdf = write_pdf([a_page("Řezání")], Canvas("", invariant=1, pageCompression=0), typeface)
     assert b"DejaVuSans" in pdf
     assert b"DejaVuSans" not in write_pdf([a_page("Größe")], Canvas("", invariant=1, pageCompression=0), typeface)
+    assert typeface("NoSuchTypeface") == ()
     for text, installed in (("Řezání", lambda _name: ()), ("李", typeface)):
         with pytest.raises(PaperError) as refused:
             write_pdf([a_page(text)], Canvas("", invariant=1), installed)

@@ -19,6 +19,7 @@ from station.core.codes.reading import read_code
 
 MAX_CARDS = 500  # in one print; a shop with more people prints them some at a time
 MAX_NAME_CHARACTERS = 64
+MAX_TEXT_BYTES = 450  # what a square that fits on a card holds; only letters beyond ASCII come near
 _SAYS = {
     Card.IN: ("In", "has arrived here"),
     Card.OUT: ("Out", "leaves here"),
@@ -45,6 +46,9 @@ _SAME_EVERYWHERE = (
     Card.IN, Card.OUT, Card.START, Card.DONE, Card.SCRAP, Card.REWORK, Card.HOLD, Card.RELEASE, Card.FINISH, Card.COUNT,
     Card.ALL, Card.MORE, Card.LOAD, Card.UNDO, Card.CANCEL,
 )  # fmt: skip
+
+WORD_OF = {"stage.define": "stage", "reason.define": "reason", "person.define": "badge", "card.define": "card"}
+"""The definitions that make cards, and the field of each that stands on its card."""
 
 Named = tuple[str, str]
 """A word of the shop as it stands behind a card's colon, and what people call it."""
@@ -114,18 +118,15 @@ def words_of(definitions: Iterable[tuple[str, Mapping[str, Any]]]) -> ShopWords:
     >>> words_of([("stage.define", {"stage": "saw", "name": "Saw"}), ("reason.define", {"reason": "burr"})]).stages
     (('saw', 'Saw'),)
     """
-    found: dict[str, dict[str, str]] = {what: {} for what in _WORD_OF}
+    found: dict[str, dict[str, str]] = {what: {} for what in WORD_OF}
     for what, data in definitions:
-        if what in _WORD_OF and data.get(_WORD_OF[what]):
-            word = str(data[_WORD_OF[what]])
+        if what in WORD_OF and data.get(WORD_OF[what]):
+            word = str(data[WORD_OF[what]])
             found[what][word] = str(data.get("name") or word)
-    stages, reasons, people, own = (found[what] for what in _WORD_OF)
+    stages, reasons, people, own = (found[what] for what in WORD_OF)
     return ShopWords(
         stages=tuple(stages.items()), reasons=tuple(reasons.items()), people=tuple(people.items()), own=own
     )
-
-
-_WORD_OF = {"stage.define": "stage", "reason.define": "reason", "person.define": "badge", "card.define": "card"}
 
 
 def shown(text: str) -> str:
@@ -148,6 +149,8 @@ def _label(text: str, name: str) -> CardLabel | Refused:
     if code.unread is not None:
         return Refused(text, code.unread)
     card = Card.BADGE if code.badge is not None else code.card
+    if len(code.raw) > MAX_TEXT_BYTES:
+        return Refused(text, f"a card holds {MAX_TEXT_BYTES} bytes, and it has {len(code.raw)}")
     if card is None:
         return Refused(text, "it does not begin with WIP:")
     if card is Card.SETUP:

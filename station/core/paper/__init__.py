@@ -6,8 +6,8 @@ passed in.
 """
 
 from station.core.paper.cards import CARDS_A_PAGE, cards_page, page_count
-from station.core.paper.page import PAPERS, Line, Page, Paper, PaperError, Symbol, Words
-from station.core.paper.pdf import write_pdf
+from station.core.paper.page import PAPERS, Line, Page, Paper, PaperError, Symbol, Words, not_installed
+from station.core.paper.pdf import typefaces, write_pdf
 from station.core.paper.setup import NOTES, STEPS, setup_page
 from station.core.paper.svg import write_svg
 from station.core.paper.symbols import Encode, Modules, encoder
@@ -27,8 +27,10 @@ __all__ = [
     "Words",
     "cards_page",
     "encoder",
+    "not_installed",
     "page_count",
     "setup_page",
+    "typefaces",
     "write_pdf",
     "write_svg",
 ]

@@ -13,7 +13,7 @@ from itertools import product
 from station.core.codes.labels import CardLabel, shown
 from station.core.codes.sheet import Symbology
 from station.core.paper.measure import fitted
-from station.core.paper.page import DOT_MM, MIN_MODULE_MM, QUIET_MODULES, Line, Page, Paper, PaperError, Symbol, Words
+from station.core.paper.page import DOT_MM, MIN_MODULE_MM, QUIET_MODULES, Line, Page, Paper, Symbol, Words
 from station.core.paper.symbols import Encode
 
 TITLE = "Operator's cards"
@@ -70,12 +70,7 @@ def _square(label: CardLabel, corner: tuple[float, float], encode: Encode) -> Sy
     modules = encode(label.text.encode(), Symbology.SQUARE)
     quiet = QUIET_MODULES[Symbology.SQUARE]
     module_mm = _largest(Symbology.SQUARE, modules.height + 2 * quiet, CARD_MM[1] - 2 * PADDING_MM)
-    if module_mm is None:
-        raise PaperError(
-            came=f"{shown(label.text)} is too long for a card.",
-            expected="Expected a text whose square fits.",
-            do="Shorten its id.",
-        )
+    assert module_mm is not None, "no card's text is longer than its square may be"
     x_mm = corner[0] + CARD_MM[0] - PADDING_MM - (quiet + modules.width) * module_mm
     y_mm = corner[1] + (CARD_MM[1] - modules.height * module_mm) / 2
     return Symbol(label.text, Symbology.SQUARE, modules, x_mm, y_mm, module_mm)

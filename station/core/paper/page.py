@@ -28,6 +28,12 @@ class PaperError(Exception):
         return f"{self.came} {self.expected} {self.do}"
 
 
+def not_installed(package: str, do: str) -> PaperError:
+    """The error for a library that draws."""
+    came = f"The Python package {package!r} is not installed here."
+    return PaperError(came, "Sheets and cards are drawn with it.", do)
+
+
 @dataclass(frozen=True, slots=True)
 class Paper:
     """A size of paper."""

@@ -35,6 +35,20 @@ def write_pdf(pages: Sequence[Page], canvas: Any, typeface: Typeface) -> bytes:
     return bytes(canvas.getpdfdata())
 
 
+def typefaces(ttfonts: Any, register: Callable[[Any], None]) -> Typeface:
+    """The typefaces that this machine has, by reportlab's module `ttfonts` and its `registerFont`."""
+
+    def made(name: str) -> Container[int]:
+        try:
+            font = ttfonts.TTFont(name, f"{name}.ttf")
+        except ttfonts.TTFError:
+            return ()
+        register(font)
+        return font.face.charToGlyph  # type: ignore[no-any-return]
+
+    return made
+
+
 def _points(mm: float) -> float:
     return mm / POINT_MM
 
