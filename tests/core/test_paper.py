@@ -184,6 +184,13 @@ def test_the_longest_text_of_a_card_has_a_square_that_fits_and_a_longer_one_is_n
     assert [each.why for each in refused] == ["a card holds 450 bytes, and it has 454"]
 
 
+def test_what_every_shops_cards_say_is_not_cut_short() -> None:
+    standard = card_labels(ShopWords(people=(("K7", "A. Kim"),))).labels
+    said = [each.text for page in all_cards("a4", standard) for each in page.words]
+    assert [text for text in said if text.endswith("…")] == []
+    assert {each.says for each in standard} < set(said)
+
+
 def test_ten_cards_fill_a_page_and_the_eleventh_begins_the_next() -> None:
     assert [page_count(cards) for cards in (0, 1, CARDS_A_PAGE, CARDS_A_PAGE + 1)] == [0, 1, 1, 2]
     drawn = all_cards("letter", LABELS[:11])
