@@ -33,7 +33,7 @@ from station.core.paper import (
     write_svg,
 )
 from station.core.paper.measure import fitted, width_mm
-from station.core.paper.page import DOT_MM, MIN_MODULE_MM
+from station.core.paper.page import DOT_MM, MIN_MODULE_MM, QUIET_MODULES
 
 encode = encoder(zint)
 SHOP = ShopWords(
@@ -98,6 +98,7 @@ def test_modules_and_bars_are_large_enough_and_whole_printers_dots(paper: str) -
             if symbol.symbology is Symbology.BARS:
                 assert symbol.height_mm >= max(0.15 * symbol.width_mm, 6.35), symbol.text
     assert MIN_MODULE_MM == {Symbology.BARS: 0.25, Symbology.SQUARE: 0.5}
+    assert QUIET_MODULES == {Symbology.BARS: 10, Symbology.SQUARE: 4}
 
 
 @pytest.mark.parametrize("paper", PAPERS)
