@@ -202,6 +202,11 @@ def _call(bench: Bench, heard: Heard) -> Step:
     return Step(bench, fields, Says(State.GREEN, Why.CARD, f"called: {heard.code.argument}"))
 
 
+def _setup(bench: Bench, heard: Heard) -> Step:
+    """The setup sheet, read like any card: it is kept, and neither a card nor a sheet before it is touched."""
+    return Step(bench, fields_of(bench, heard), Says(State.GREEN, Why.CARD, "setup sheet: nothing is counted"))
+
+
 def _cancel(bench: Bench, heard: Heard) -> Step:
     words = bench.pending.words() if bench.pending else "the load" if bench.load else ""
     bench = replace(bench, pending=None, load=None, latest=None)
@@ -230,4 +235,5 @@ _OWN_STEPS: Mapping[Card, Callable[[Bench, Heard], Step]] = {
     Card.CALL: _call,
     Card.CANCEL: _cancel,
     Card.UNDO: _undo,
+    Card.SETUP: _setup,
 }

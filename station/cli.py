@@ -7,7 +7,7 @@ at fault, 2 where the command or the configuration is.
 import sys
 from contextlib import closing
 from pathlib import Path
-from typing import TYPE_CHECKING, BinaryIO, NoReturn
+from typing import TYPE_CHECKING, Any, BinaryIO, NoReturn
 
 import click
 
@@ -189,6 +189,40 @@ def decode(config_path: Path, tags: bool, source: BinaryIO) -> None:
 
     for line in decoded_tags(source) if tags else decoded_lines(source, _snapshot(config_path)):
         click.echo(line)
+
+
+@main.command()
+@config_option
+@click.option("--cards", is_flag=True, help="The operator's cards instead of the setup sheet.")
+@click.option("--pdf", metavar="FILE", help="Write a PDF file; - is standard output.")
+@click.option("--svg", metavar="FILE", help="Write a drawing, a file for each page.")
+@click.option("-o", "out", metavar="FILE", help="Write a .pdf or .svg file, by its ending.")
+@click.option("--paper", type=click.Choice(["a4", "letter"]), default="a4", show_default=True)
+@click.option("--qty", "quantities", metavar="N,N", help="Quantities on cards.  [default: 1,5,10]")
+@click.option("--stage", "stages", multiple=True, metavar="ID[=NAME]", help="A stage's card; as often as you like.")
+@click.option("--reason", "reasons", multiple=True, metavar="ID[=NAME]", help="A reason's card.")
+@click.option(
+    "--call", "calls", multiple=True, metavar="KIND", help="A card that calls somebody.  [default: supervisor]"
+)
+@click.option("--badge", "badges", multiple=True, metavar="ID[=NAME]", help="A person's badge.")
+def sheet(config_path: Path, **asked: Any) -> None:
+    """The sheet that teaches a station a new scanner, or the operator's cards, ready to print.
+
+    Without a file's name it is a PDF: wipline-setup.pdf (wipline-cards.pdf) in this folder, or, in a pipe, standard
+    output: wipline-station sheet | lp. Cards take the shop's stages, reasons and people from what this station knows.
+    """
+    from station.core.paper import PaperError
+    from station.sheet import Asked, AskedWrongly, prepare
+
+    snapshot = _snapshot(config_path) if asked["cards"] else None
+    try:
+        printed = prepare(Asked(**asked), snapshot, terminal=sys.stdout.isatty())
+    except PaperError as error:
+        fail(error, 2 if isinstance(error, AskedWrongly) else 1)
+    for note in printed.notes:
+        click.echo(note, err=True)
+    for name in printed.files:
+        click.echo(f"{name}: print it at 100 %")
 
 
 def _snapshot(config_path: Path) -> bytes | None:

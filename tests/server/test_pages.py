@@ -16,7 +16,18 @@ from server.segment import item_url
 from server.tongue import NBSP
 from station.core.codes.canonical import canonical
 
-PAGES = ("/", "/orders", "/orders?status=finished", "/orders?status=closed", "/stations", "/rules", "/wall", "/find")
+PAGES = (
+    "/",
+    "/orders",
+    "/orders?status=finished",
+    "/orders?status=closed",
+    "/stations",
+    "/rules",
+    "/wall",
+    "/find",
+    "/sheet",
+    "/cards",
+)
 
 
 class Inline(HTMLParser):
@@ -79,6 +90,8 @@ def test_an_empty_hub_answers_with_what_to_do_next(desk, page):
         "/rules": "A rule looks at every scan and refuses none.",
         "/wall": "No stages yet.",
         "/find": "Scan or type a code into the box above.",
+        "/sheet": "The station answers green: it knows this scanner now.",
+        "/cards": "with this shop's own stages, reasons and badges: 19 cards on 2 pages.",
     }[page]
     assert expected in words
 

@@ -130,6 +130,9 @@ ROWS: list[tuple[Bench, str, Fields, tuple[State, Why, str], dict[str, Any]]] = 
       "not understood: no quantity: expected 0.001 to 1000000000, at most three digits behind a point"), {}),
     (Bench(done=DONE), "WIP:UNDO", Fields(action="void", void=LogPlace(LOG, 5)), (*GREEN_CARD, "undone: WO-7 SCRAP"),
      {"done": DONE[:1]}),
+    (Bench(), "WIP:SETUP:1A:\x1dAQWZYMaqwzym", Fields(), (*GREEN_CARD, "setup sheet: nothing is counted"), {}),
+    (Bench(pending=ARMED, operator=Operator("7", 1000 * S), done=DONE), "wip:setup:2d:", Fields(operator="7"),
+     (*GREEN_CARD, "setup sheet: nothing is counted"), {}),
     (Bench(), "WIP:UNDO", Fields(), (*AMBER_CARD, "nothing of the last 10 minutes to undo"), {}),
 ]  # fmt: skip
 

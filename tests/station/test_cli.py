@@ -13,7 +13,7 @@ from station.software import version
 from tests.station.journal_room import a_scan, open_journal
 
 HOW = "Expected one that a running station writes. Start it: sudo systemctl start wipline-station"
-COMMANDS = ("run", "status", "readers", "doctor", "verify", "events", "decode")
+COMMANDS = ("run", "status", "readers", "doctor", "verify", "events", "decode", "sheet")
 
 
 @pytest.fixture

@@ -30,6 +30,8 @@ PAGES = (
     "/wall",
     "/items/WO-1009",
     "/find",
+    "/sheet",
+    "/cards",
     "/find?q=nothing-like-it",
     "/sign-in",
 )

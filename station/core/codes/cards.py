@@ -8,6 +8,11 @@ CardText(card=<Card.REASON: 'REASON'>, text='WIP:REASON:Burr', argument='Burr', 
 2500
 >>> read_card("WO-1042") is None
 True
+
+What stands behind SETUP is the setup sheet's and is taken as it came, however much of it a scanner garbled.
+
+>>> read_card("WIP:SETUP:1B:0123456789").card
+<Card.SETUP: 'SETUP'>
 """
 
 import re
@@ -44,6 +49,7 @@ class Card(StrEnum):
     UNDO = "UNDO"
     CANCEL = "CANCEL"
     BADGE = "BADGE"
+    SETUP = "SETUP"
 
 
 _NEEDS_ARGUMENT = {
@@ -89,6 +95,8 @@ def read_card(text: str) -> CardText | None:
         return CardText(None, text, unread="no such card")
     card = Card(word.upper())
     head = HEAD + card
+    if card is Card.SETUP:  # longer than any argument, and told by nobody but who learns from it
+        return CardText(card, f"{head}{colon}{argument}", argument or None)
     if not colon:
         needed = _NEEDS_ARGUMENT.get(card)
         return CardText(None, head, unread=f"the {card} card lacks {needed}") if needed else CardText(card, head)

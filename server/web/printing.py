@@ -1,0 +1,38 @@
+"""Printing: what the pages for paper share: the paper asked for, a drawing or a file as the answer, or why there is none."""
+
+from collections.abc import Sequence
+
+from flask import Response, request
+
+from server.api.errors import ApiError
+from server.press import pdf
+from station.core.paper import PAPERS, Page, Paper, PaperError, write_svg
+
+
+def paper() -> Paper:
+    """The paper that the address asks for, A4 without a word. Raises `ApiError` 400."""
+    asked = request.args.get("paper", "a4")
+    if asked not in PAPERS:
+        raise ApiError(400, f"the paper {asked[:40]!r}", f"one of {', '.join(PAPERS)}", "Choose one on the page.")
+    return PAPERS[asked]
+
+
+def drawing(page: Page) -> Response:
+    """A page as a drawing, for an `img` and for a browser's printer."""
+    return Response(write_svg(page), mimetype="image/svg+xml")
+
+
+def pdf_file(pages: Sequence[Page], name: str) -> Response:
+    """Pages as a file to save and print. Raises `ApiError` 503."""
+    try:
+        content = pdf(pages)
+    except PaperError as error:
+        raise unprintable(error) from error
+    disposition = f'attachment; filename="{name}"'
+    return Response(content, mimetype="application/pdf", headers={"Content-Disposition": disposition})
+
+
+def unprintable(error: PaperError) -> ApiError:
+    """The answer where something cannot be printed here."""
+    expected = error.expected.removeprefix("Expected ").rstrip(".")
+    return ApiError(503, error.came.rstrip("."), expected, error.do)

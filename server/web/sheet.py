@@ -1,0 +1,45 @@
+"""The setup sheet: what to do with a new scanner, and the sheet itself to print."""
+
+from flask import Blueprint, Response, render_template
+
+from server.auth import readers
+from server.press import symbols
+from server.web.printing import drawing, paper, pdf_file, unprintable
+from station.core.paper import NOTES, PAPERS, STEPS, Page, PaperError, setup_page
+
+blueprint = Blueprint("sheet", __name__)
+
+
+@blueprint.get("/sheet")
+@readers
+def page() -> str:
+    """The sentences, the sheet, and where nothing here can draw it, what to install."""
+    missing = None
+    try:
+        symbols()
+    except PaperError as error:
+        missing = error
+    return render_template(
+        "sheet.html", page="stations", steps=STEPS, notes=NOTES, paper=paper(), papers=PAPERS, missing=missing
+    )
+
+
+@blueprint.get("/sheet.svg")
+@readers
+def svg() -> Response:
+    """The sheet as a drawing."""
+    return drawing(_drawn())
+
+
+@blueprint.get("/sheet.pdf")
+@readers
+def file() -> Response:
+    """The sheet as a file for the printer."""
+    return pdf_file([_drawn()], f"wipline-setup-{paper().name}.pdf")
+
+
+def _drawn() -> Page:
+    try:
+        return setup_page(paper(), symbols())
+    except PaperError as error:
+        raise unprintable(error) from error

@@ -1,0 +1,64 @@
+"""Reading paper back: a page as a picture, and every symbol on it as a scanner would report it."""
+
+import os
+import re
+import shutil
+import subprocess
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+import zxingcpp
+from PIL import Image, ImageDraw
+
+from station.core.codes.sheet import Symbology
+from station.core.paper import Page
+
+DPI = 300
+AIM = {Symbology.SQUARE: "]Q1", Symbology.BARS: "]C0"}
+Seen = tuple[str, bytes]
+"""What a scanner reports: the AIM identifier and the bytes behind it."""
+
+
+def scanned(picture: Image.Image) -> list[Seen]:
+    """Every symbol of a picture, in order."""
+    return sorted((each.symbology_identifier, each.bytes) for each in zxingcpp.read_barcodes(picture))
+
+
+def expected(pages: Sequence[Page]) -> list[list[Seen]]:
+    """What should be read from each of these pages."""
+    return [sorted((AIM[each.symbology], each.text.encode()) for each in page.symbols) for page in pages]
+
+
+def pdf_pictures(pdf: bytes, folder: Path) -> list[Image.Image]:
+    """The pages of a PDF as a printer would put them on paper."""
+    if not shutil.which("pdftoppm"):
+        if os.environ.get("CI") == "true":
+            pytest.fail("pdftoppm is missing: apt-get install poppler-utils")
+        pytest.skip("pdftoppm is missing")
+    (folder / "read.pdf").write_bytes(pdf)
+    subprocess.run(["pdftoppm", "-r", str(DPI), "-gray", folder / "read.pdf", folder / "read"], check=True)
+    return [Image.open(path) for path in sorted(folder.glob("read-*.pgm"))]
+
+
+_SIZE = re.compile(r'<svg [^>]*width="([\d.]+)mm" height="([\d.]+)mm"')
+_PATH = re.compile(r'<path transform="translate\(([\d.]+) ([\d.]+)\) scale\(([\d.]+) ([\d.]+)\)" d="([^"]*)"/>')
+_BOX = re.compile(r"M(\d+) (\d+)h(\d+)v(\d+)h-\3z")
+
+
+def svg_picture(svg: str) -> Image.Image:
+    """The symbols of a drawing, rasterised from nothing but what stands in it."""
+    size = _SIZE.search(svg)
+    assert size, "the drawing has a size in mm"
+    dots = DPI / 25.4
+    picture = Image.new("L", (round(float(size[1]) * dots), round(float(size[2]) * dots)), "white")
+    draw = ImageDraw.Draw(picture)
+    for path in _PATH.finditer(svg):
+        x, y, across, down = (float(path[number]) * dots for number in (1, 2, 3, 4))
+        boxes = _BOX.findall(path[5])
+        assert "".join(f"M{a} {b}h{c}v{d}h-{c}z" for a, b, c, d in boxes) == path[5]
+        for left, top, width, height in (map(int, box) for box in boxes):
+            upper = round(x + left * across), round(y + top * down)
+            lower = round(x + (left + width) * across) - 1, round(y + (top + height) * down) - 1
+            draw.rectangle((upper, lower), fill="black")
+    return picture
