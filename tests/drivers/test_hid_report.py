@@ -18,7 +18,8 @@ from drivers.decode.hid_report import (
     Sort,
     parsed,
 )
-from tests.drivers.hid_devices import COUNTLESS, EXTRA_BYTE, HONEYWELL, HOSTILE, KEYBOARD, MAKERS, SMALL, written
+from tests.drivers.hid_descriptors import COUNTLESS, EXTRA_BYTE, HONEYWELL, HOSTILE, KEYBOARD, SMALL, written
+from tests.drivers.hid_devices import MAKERS
 
 IN = "81 02"
 

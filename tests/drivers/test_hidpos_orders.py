@@ -4,7 +4,7 @@ from hypothesis import given, settings
 
 from drivers.decode.hid_report import DescriptorError, parsed
 from drivers.decode.hidpos_orders import Command, Order, enabling, orders
-from tests.drivers.hid_devices import COUNTLESS, EXTRA_BYTE, HONEYWELL, SMALL, written
+from tests.drivers.hid_descriptors import COUNTLESS, EXTRA_BYTE, HONEYWELL, SMALL, written
 from tests.drivers.test_hid_report import DESCRIPTORS
 
 HONEYWELL_VENDOR = 0x0C2E
@@ -50,6 +50,11 @@ def test_an_output_report_is_preferred_to_a_feature_report():
 
 def test_a_command_in_an_input_report_or_in_padding_or_beyond_the_values_is_none():
     assert orders(parsed(written("05 8C 75 08 95 01 09 86 81 02 09 86 91 03 09 00 09 86 91 02"))) == {}
+
+
+def test_a_report_without_id_in_a_device_with_ids_takes_no_orders():
+    mixed = parsed(written("05 8C 75 01 95 08 09 86 91 02 85 02 09 85 91 02"))
+    assert orders(mixed) == {Command.ERROR_BEEP: Order(b"\x02\x01", feature=False)}
 
 
 def test_a_command_that_has_no_room_in_one_field_is_found_in_the_next():

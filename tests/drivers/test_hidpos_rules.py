@@ -11,7 +11,8 @@ import pytest
 from drivers import hidpos
 from drivers.decode.plugged import SCANNER_VENDORS
 from drivers.hidpos import seen
-from tests.drivers.hid_devices import COUNTLESS, EXTRA_BYTE, HONEYWELL, HOSTILE, KEYBOARD, SMALL, plugged_in, written
+from tests.drivers.hid_descriptors import COUNTLESS, EXTRA_BYTE, HONEYWELL, HOSTILE, KEYBOARD, SMALL, written
+from tests.drivers.hid_devices import plugged_in
 
 CONFIG = Path(__file__).resolve().parents[2] / "config"
 LINES = [
