@@ -4,11 +4,11 @@ A driver is one file in this folder with a function `open_device(settings)`; its
 yields, it yields whole: a `Read` is one scan as the device sent it, a `Dropped` is a scan the device lost.
 
 >>> kinds()
-('keyboard', 'pcsc', 'replay', 'serial_line', 'serial_rfid')
+('hidpos', 'keyboard', 'pcsc', 'replay', 'serial_line', 'serial_rfid')
 >>> open_driver("telepathy", {})  # doctest: +ELLIPSIS
 Traceback (most recent call last):
     ...
-drivers.DriverError: There is no reader of kind 'telepathy'. Expected one of keyboard, pcsc, ...
+drivers.DriverError: There is no reader of kind 'telepathy'. Expected one of hidpos, keyboard, ...
 """
 
 import importlib

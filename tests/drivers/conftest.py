@@ -14,6 +14,7 @@ from drivers import Driver, DriverError, Dropped, Read, open_driver
 from drivers.decode.keymap import US
 from drivers.keyboard import EVENT, Keyboard
 from tests.drivers.hands import CardReader, SerialScanner, TagReader
+from tests.drivers.hid_devices import PosScanner
 
 SHIFT, CONTROL = 42, 29
 CONTROL_KEYS = {chr(ord(char) & 0x1F): code for code, char in US.plain.items() if char.isalpha() or char in "[\\]"}
@@ -102,6 +103,7 @@ class Pipe:
 
 
 BENCHES = {
+    "hidpos": PosScanner,
     "keyboard": Wedge,
     "pcsc": CardReader,
     "replay": Pipe,
@@ -111,7 +113,7 @@ BENCHES = {
 
 
 @pytest.fixture
-def benches() -> dict[str, Callable[[Path], Wedge | Pipe | SerialScanner | TagReader | CardReader]]:
+def benches() -> dict[str, Callable[[Path], Wedge | Pipe | SerialScanner | TagReader | CardReader | PosScanner]]:
     """For each kind of reader one that a test can scan with, without hardware."""
     return BENCHES
 
@@ -182,7 +184,8 @@ def _is_a_devices(link: Path) -> bool:
     try:
         found = link.stat()
         terminal = stat.S_ISCHR(found.st_mode) and os.major(found.st_rdev) in PSEUDO_TERMINALS
-        return terminal or stat.S_ISFIFO(found.st_mode) or "eventfd" in str(link.readlink())
+        piped = stat.S_ISFIFO(found.st_mode) or stat.S_ISSOCK(found.st_mode)
+        return terminal or piped or "eventfd" in str(link.readlink())
     except OSError:
         return False
 

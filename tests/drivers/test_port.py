@@ -147,6 +147,6 @@ def test_an_unknown_kind_says_which_there_are():
         open_driver("telepathy", {})
     assert (refused.value.came, refused.value.expected, refused.value.do) == (
         "There is no reader of kind 'telepathy'.",
-        "Expected one of keyboard, pcsc, replay, serial_line, serial_rfid.",
+        "Expected one of hidpos, keyboard, pcsc, replay, serial_line, serial_rfid.",
         "Correct the reader's kind.",
     )

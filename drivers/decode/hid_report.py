@@ -1,0 +1,291 @@
+"""HID report descriptors: a device's own word on which bits of its reports mean what.
+
+A descriptor is a list of items. Global items (page, size, count, report id) hold until changed, local ones (usages) for the
+next main item; a main item adds a field to a report or opens and closes a collection. A usage is its page and its number in
+one: 008C00FE. Whatever a descriptor says costs bounded time and memory, and ends in an answer or in `DescriptorError`.
+Source: Device Class Definition for HID 1.11, section 6.2.2.
+
+>>> scale = parsed(bytes.fromhex("058D 0920 A101  8504 7508 9502 0940 8102  C0"))
+>>> scale.numbered, scale.reports[0].id, scale.reports[0].places(0x8D0040)
+(True, 4, (Place(bit=0, bits=8, count=2),))
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from enum import StrEnum
+
+MAX_DESCRIPTOR_BYTES = 4096
+"""Linux takes no longer one from a device."""
+MAX_REPORT_BYTES = 16_384
+"""Nor a longer report."""
+MAX_DEPTH = 32
+"""Collections inside collections."""
+MAX_PUSHED = 16
+"""Global states put aside."""
+
+_MAIN, _GLOBAL, _LOCAL = 0, 1, 2
+_LONG_ITEM = 0xFE
+_INPUT, _OUTPUT, _COLLECTION, _FEATURE, _END_COLLECTION = 0x8, 0x9, 0xA, 0xB, 0xC
+_PAGE, _MINIMUM, _SIZE, _REPORT_ID, _COUNT, _PUSH, _POP = 0x0, 0x1, 0x7, 0x8, 0x9, 0xA, 0xB
+_USAGE, _USAGE_MINIMUM, _USAGE_MAXIMUM, _DELIMITER = 0x0, 0x1, 0x2, 0xA
+_CONSTANT, _VARIABLE = 0x01, 0x02
+
+
+class DescriptorError(ValueError):
+    """A report descriptor that cannot be: what came, as a sentence."""
+
+
+class Sort(StrEnum):
+    """Where a report goes: from the device, to it, or both ways when asked for."""
+
+    INPUT = "input"
+    OUTPUT = "output"
+    FEATURE = "feature"
+
+
+_SORTS = {_INPUT: Sort.INPUT, _OUTPUT: Sort.OUTPUT, _FEATURE: Sort.FEATURE}
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """`count` values of `bits` each, one behind the other, from bit `bit` of a report on; the report's id is not counted."""
+
+    bit: int
+    bits: int
+    count: int
+
+
+@dataclass(frozen=True, slots=True)
+class Field:
+    """A row of `count` values of `bits` each. `usages` are ranges, never unfolded: two bytes may name thousands.
+
+    In a variable field each value has a usage of its own, and the last usage holds for all that follow; in an `array` each
+    value is the number of a usage, counted from `minimum`. A `constant` field is padding.
+    """
+
+    usages: tuple[range, ...]
+    bit: int
+    bits: int
+    count: int
+    constant: bool
+    array: bool
+    minimum: int
+
+    def positions(self, usage: int) -> Iterator[tuple[int, bool]]:
+        """Where the usage stands among those of this field, and whether it is the last of them."""
+        before = 0
+        for number, usages in enumerate(self.usages, 1):
+            if usages.start <= usage < usages.stop:
+                yield before + usage - usages.start, number == len(self.usages) and usage == usages.stop - 1
+            before += usages.stop - usages.start
+
+    def places(self, usage: int) -> Iterator[Place]:
+        """Where values of this usage stand. An array of one usage alone is a row of them, as some makers write it."""
+        for position, last in () if self.constant else self.positions(usage):
+            if position < self.count:
+                yield Place(self.bit + position * self.bits, self.bits, self.count - position if last else 1)
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """One report: `bits` without its id, which is 0 where the device's reports have none."""
+
+    sort: Sort
+    id: int
+    bits: int
+    fields: tuple[Field, ...]
+
+    @property
+    def size_bytes(self) -> int:
+        """Its length without the id."""
+        return (self.bits + 7) // 8
+
+    def places(self, usage: int) -> tuple[Place, ...]:
+        """Where values of this usage stand, neighbours as one."""
+        found: list[Place] = []
+        for place in (place for field in self.fields for place in field.places(usage)):
+            before = found[-1] if found else None
+            if before and before.bits == place.bits and before.bit + before.bits * before.count == place.bit:
+                found[-1] = replace(before, count=before.count + place.count)
+            else:
+                found.append(place)
+        return tuple(found)
+
+
+@dataclass(frozen=True, slots=True)
+class Descriptor:
+    """What a device can send and take. `numbered`: every report leads with its id; `applications`: what the device is."""
+
+    numbered: bool
+    applications: tuple[int, ...]
+    reports: tuple[Report, ...]
+
+
+def parsed(descriptor: bytes) -> Descriptor:
+    """Read a report descriptor. Raises `DescriptorError`."""
+    if len(descriptor) > MAX_DESCRIPTOR_BYTES:
+        msg = f"A report descriptor of {len(descriptor)} bytes came; expected at most {MAX_DESCRIPTOR_BYTES}."
+        raise DescriptorError(msg)
+    reading = _Reading()
+    for kind, tag, data in _items(descriptor):
+        if kind == _MAIN:
+            reading.main(tag, data)
+        elif kind == _GLOBAL:
+            reading.keep(tag, data)
+        elif kind == _LOCAL:
+            reading.local(tag, data)
+    return reading.end()
+
+
+def _items(descriptor: bytes) -> Iterator[tuple[int, int, bytes]]:
+    """Kind, tag and data of each short item; long ones are passed over, for none is defined."""
+    at = 0
+    while at < len(descriptor):
+        prefix = descriptor[at]
+        if prefix == _LONG_ITEM:  # its length stands in the next byte, behind that a tag
+            head, size = 3, descriptor[at + 1] if at + 1 < len(descriptor) else 0
+        else:
+            head, size = 1, (0, 1, 2, 4)[prefix & 3]
+        data = descriptor[at + head : at + head + size]
+        if at + head > len(descriptor) or len(data) < size:
+            msg = f"The report descriptor ends in the middle of the item at byte {at}."
+            raise DescriptorError(msg)
+        if prefix != _LONG_ITEM:
+            yield prefix >> 2 & 3, prefix >> 4, data
+        at += head + size
+
+
+@dataclass(frozen=True, slots=True)
+class _Held:
+    """The global items as they stand."""
+
+    page: int = 0
+    minimum: int = 0
+    bits: int = 0
+    count: int = 0
+    report_id: int = 0
+
+
+class _Reading:
+    """A descriptor on the way of being read."""
+
+    def __init__(self) -> None:
+        self._held = _Held()
+        self._pushed: list[_Held] = []
+        self._open: list[int] = []
+        self._applications: list[int] = []
+        self._reports: dict[tuple[Sort, int], tuple[int, list[Field]]] = {}
+        self._numbered = False
+        self._forget()
+
+    def _forget(self) -> None:
+        """A main item has come: what was said locally is over."""
+        self._usages: list[tuple[range, bool]] = []  # and whether the page is only the one that held
+        self._lowest: tuple[int, bool] | None = None
+        self._choosing = self._chosen = False
+
+    def keep(self, tag: int, data: bytes) -> None:
+        """A global item."""
+        value = int.from_bytes(data, "little")
+        if tag == _PAGE:
+            self._held = replace(self._held, page=value & 0xFFFF)
+        elif tag == _MINIMUM:
+            self._held = replace(self._held, minimum=int.from_bytes(data, "little", signed=True))
+        elif tag == _SIZE:
+            self._held = replace(self._held, bits=value)
+        elif tag == _COUNT:
+            self._held = replace(self._held, count=value)
+        elif tag == _REPORT_ID:
+            if not 1 <= value <= 0xFF:
+                msg = f"The report descriptor has the report id {value}; expected 1 to 255."
+                raise DescriptorError(msg)
+            self._numbered = True
+            self._held = replace(self._held, report_id=value)
+        elif tag == _PUSH:
+            if len(self._pushed) == MAX_PUSHED:
+                msg = f"The report descriptor pushes more than {MAX_PUSHED} states."
+                raise DescriptorError(msg)
+            self._pushed.append(self._held)
+        elif tag == _POP:
+            if not self._pushed:
+                msg = "The report descriptor pops a state that it did not push."
+                raise DescriptorError(msg)
+            self._held = self._pushed.pop()
+
+    def local(self, tag: int, data: bytes) -> None:
+        """A local item."""
+        if tag == _DELIMITER:  # opens and closes a set of usages that mean one thing: the first is preferred
+            self._choosing, self._chosen = any(data), False
+            return
+        if tag not in (_USAGE, _USAGE_MINIMUM, _USAGE_MAXIMUM):
+            return
+        short = len(data) < 4
+        usage = int.from_bytes(data, "little") | (self._held.page << 16 if short else 0)
+        if tag == _USAGE_MINIMUM:
+            self._lowest = usage, short
+        elif tag == _USAGE:
+            self._name(range(usage, usage + 1), short)
+        elif self._lowest is not None:
+            lowest, was_short = self._lowest
+            if lowest <= usage and lowest >> 16 == usage >> 16:  # a range lies in one page
+                self._name(range(lowest, usage + 1), was_short and short)
+            self._lowest = None
+
+    def _name(self, usages: range, short: bool) -> None:
+        if not self._chosen:
+            self._usages.append((usages, short))
+        self._chosen = self._choosing
+
+    def main(self, tag: int, data: bytes) -> None:
+        """A main item."""
+        if tag in _SORTS:
+            self._add(_SORTS[tag], int.from_bytes(data, "little"))
+        elif tag == _COLLECTION:
+            if len(self._open) == MAX_DEPTH:
+                msg = f"The report descriptor has collections more than {MAX_DEPTH} deep."
+                raise DescriptorError(msg)
+            usages = self._paged()
+            self._open.append(usages[0].start if usages else 0)
+            if len(self._open) == 1:
+                self._applications.append(self._open[0])
+        elif tag == _END_COLLECTION:
+            if not self._open:
+                msg = "The report descriptor ends a collection that it did not begin."
+                raise DescriptorError(msg)
+            self._open.pop()
+        self._forget()
+
+    def _add(self, sort: Sort, flags: int) -> None:
+        held = self._held
+        bit, fields = self._reports.get((sort, held.report_id), (0, []))
+        after = bit + held.bits * held.count
+        if after > MAX_REPORT_BYTES * 8:
+            msg = f"The report descriptor has a report of {after} bits; expected at most {MAX_REPORT_BYTES * 8}."
+            raise DescriptorError(msg)
+        if after > bit:
+            constant, array = bool(flags & _CONSTANT), not flags & _VARIABLE
+            fields.append(Field(self._paged(), bit, held.bits, held.count, constant, array, held.minimum))
+        self._reports[sort, held.report_id] = after, fields
+
+    def _paged(self) -> tuple[range, ...]:
+        """The usages so far; those named just before the page was changed belong to the new page (6.2.2.8).
+
+        Earlier ones keep theirs, for a field may have usages of several pages; so does Linux read them.
+        """
+        for index in reversed(range(len(self._usages))):
+            usages, short = self._usages[index]
+            if not short:
+                continue
+            if usages.start >> 16 == self._held.page:
+                break
+            low, high = (self._held.page << 16 | usage & 0xFFFF for usage in (usages.start, usages.stop - 1))
+            self._usages[index] = range(low, high + 1), short
+        return tuple(usages for usages, _ in self._usages)
+
+    def end(self) -> Descriptor:
+        """No more items come."""
+        if self._open:
+            msg = f"The report descriptor ends with collections left open: {len(self._open)}."
+            raise DescriptorError(msg)
+        reports = (Report(*key, bits, tuple(fields)) for key, (bits, fields) in self._reports.items())
+        return Descriptor(self._numbered, tuple(self._applications), tuple(reports))

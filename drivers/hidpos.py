@@ -1,0 +1,275 @@
+"""Scanners of the USB "HID Point of Sale" class, read through /dev/hidrawN: they type nothing and name each symbol.
+
+Which of the devices there are such scanners is said by their report descriptors, in sysfs, so a device without a USB parent
+(Bluetooth, uhid) is known as well. `drivers.decode.hidpos` reads the reports; this file holds the device.
+
+    for found in present():             # every HID device that is plugged in
+        if found.speaks:
+            open_driver("hidpos", {"path": found.facts.node})
+"""
+
+import errno
+import fcntl
+import os
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from drivers import DeviceLost, Driver, DriverError, Dropped, Read, Settings, boot_ns, read_of
+from drivers.decode.hid_report import MAX_REPORT_BYTES, Descriptor, DescriptorError, parsed
+from drivers.decode.hidpos import ScannedData, layouts
+from drivers.decode.hidpos_orders import Command, Order, enabling, orders
+from drivers.decode.keys import Lost
+from drivers.decode.line import Sent
+from drivers.decode.plugged import Facts, named, reader_id
+from drivers.held import Held
+
+SYS_HIDRAW = Path("/sys/class/hidraw")
+DEV = Path("/dev")
+BEEPS = {
+    "green": Command.GOOD_READ_BEEP,
+    "amber": Command.NOT_ON_FILE_BEEP,
+    "red": Command.ERROR_BEEP,
+}
+"""How an answer sounds at the scanner."""
+_SET_FEATURE = 0xC000_4806  # HIDIOCSFEATURE(0), linux/hidraw.h; the length stands in bits 16 to 29
+_NS = 1_000_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class Hidraw:
+    """A HID device that is plugged in. `speaks`: it sends scanned data, and can be opened; `why` says so or why not."""
+
+    facts: Facts
+    why: str
+    descriptor: Descriptor | None
+
+    @property
+    def speaks(self) -> bool:
+        return self.descriptor is not None
+
+
+def open_device(settings: Settings) -> Driver:
+    """Open the scanner at `path`, else the first that `match` names, else the first that is plugged in."""
+    path = settings.get("path")
+    there = present()
+    at_path = seen(path) if path else None
+    refused = _nothing_there(settings)
+    for found in [at_path] if at_path else [] if path else there:
+        if not named(found.facts, settings):
+            continue
+        if found.descriptor is None:
+            refused = _no_scanner(found) if path or settings.get("match") else refused
+            continue
+        try:
+            return _opened(found, found.descriptor, reader_id(found.facts, [each.facts for each in there]))
+        except OSError as error:
+            refused = _refused(found.facts, error)  # another like it may be free
+    raise refused
+
+
+def present() -> list[Hidraw]:
+    """Every HID device that is plugged in, in the order of their numbers, and whether it is a HID POS scanner."""
+    nodes = [path.name for path in SYS_HIDRAW.glob("hidraw*") if path.name.removeprefix("hidraw").isdecimal()]
+    nodes.sort(key=lambda name: int(name.removeprefix("hidraw")))
+    return [found for name in nodes if (found := seen(str(DEV / name))) is not None]
+
+
+def seen(path: str) -> Hidraw | None:
+    """What the kernel says of the HID device behind `/dev/hidrawN` or a link to it; None where there is none."""
+    node = Path(path).resolve()
+    device = SYS_HIDRAW / node.name / "device"
+    try:
+        said = dict(line.partition("=")[::2] for line in (device / "uevent").read_text(errors="replace").splitlines())
+        bus, vendor, product = (int(number, 16) for number in said["HID_ID"].split(":"))
+        descriptor = (device / "report_descriptor").read_bytes()
+    except (OSError, KeyError, ValueError):
+        return None
+    phys = said.get("HID_PHYS", "")
+    facts = Facts(
+        node=str(node),
+        name=said.get("HID_NAME", node.name),
+        bus=bus,
+        vendor=vendor,
+        product=product,
+        serial=said.get("HID_UNIQ", ""),
+        place=phys.rpartition("/input")[0] or phys or node.name,
+        types=False,
+        points=False,
+        links=tuple({path} - {str(node)}),
+    )
+    return _judged(facts, descriptor)
+
+
+def _judged(facts: Facts, descriptor: bytes) -> Hidraw:
+    try:
+        understood = parsed(descriptor)
+    except DescriptorError as error:
+        return Hidraw(facts, f"Its report descriptor is damaged. {error}", None)
+    if not layouts(understood):
+        return Hidraw(facts, "Its report descriptor has no Bar Code Scanner data (page 8C).", None)
+    return Hidraw(facts, "Its report descriptor has Bar Code Scanner data (page 8C).", understood)
+
+
+def _opened(found: Hidraw, descriptor: Descriptor, reader: str) -> "HidPos":
+    facts = found.facts
+    device = _open(facts.node)
+    try:
+        # hidraw lets everybody read along; two stations would each record the scan.
+        fcntl.flock(device, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        _see_again(found)
+    except OSError:
+        os.close(device)
+        raise
+    order = enabling(descriptor, facts.vendor)
+    if order is not None:
+        with suppress(OSError):  # it may have been told before, and then reads all the same
+            _send(device, order)
+    return HidPos(device, reader, facts.name, descriptor)
+
+
+def _see_again(found: Hidraw) -> None:
+    """What was opened must be what was seen: the number may have gone to another device since, to a keyboard, say."""
+    now = seen(found.facts.node)
+    if now is None or now.descriptor != found.descriptor or now.facts != replace(found.facts, links=()):
+        raise OSError(errno.ENODEV, os.strerror(errno.ENODEV))
+
+
+def _open(node: str) -> int:
+    try:
+        return os.open(node, os.O_RDWR | os.O_NONBLOCK | os.O_CLOEXEC)
+    except PermissionError:  # one that may only be read gets no beeps
+        return os.open(node, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+
+
+def _send(device: int, order: Order) -> None:
+    if order.feature:
+        fcntl.ioctl(device, _SET_FEATURE | len(order.report) << 16, bytearray(order.report))
+    else:
+        os.write(device, order.report)
+
+
+def _nothing_there(settings: Settings) -> DriverError:
+    wanted = settings.get("path") or settings.get("match")
+    return DriverError(
+        came=f"No HID POS scanner {wanted!r} is plugged in." if wanted else "No HID POS scanner is plugged in.",
+        expected="Expected a device whose report descriptor has Bar Code Scanner data (page 8C).",
+        do="Plug it in, and set the scanner to USB HID POS with the code in its manual; else correct path or match.",
+    )
+
+
+def _no_scanner(found: Hidraw) -> DriverError:
+    facts = found.facts
+    return DriverError(
+        came=f"{facts.node} ({facts.name}, {reader_id(facts)}) is not read. {found.why}",
+        expected="Expected a scanner in the mode USB HID POS.",
+        do="Set the scanner to that mode with the code in its manual, or correct path or match.",
+    )
+
+
+def _refused(facts: Facts, error: OSError) -> DriverError:
+    if error.errno == errno.EWOULDBLOCK:
+        return DriverError(
+            f"{facts.node} ({facts.name}) is held by another program.",
+            "A scanner is read by one program alone.",
+            f"End the other one, perhaps a second station; this finds it: sudo fuser -v {facts.node}",
+        )
+    came = f"{facts.node} ({facts.name}) cannot be read: {error.strerror}."
+    if error.errno in (errno.EACCES, errno.EPERM):
+        return DriverError(
+            came,
+            "The station's user must be allowed to read the device.",
+            "Install config/udev/70-wipline-readers.rules, then plug the scanner in again.",
+        )
+    return DriverError(came, "Expected a device that can be opened.", "Plug the scanner in again.")
+
+
+class HidPos:
+    """An open HID POS scanner. `device` yields one report a read, and is closed with the driver."""
+
+    kind = "hidpos"
+    lossless = False
+
+    def __init__(
+        self,
+        device: int,
+        reader: str,
+        name: str,
+        descriptor: Descriptor,
+        take: Callable[[int, int], bytes] = os.read,
+    ) -> None:
+        self.reader = reader
+        self._device, self._name, self._take = device, name, take
+        self._scans = ScannedData(descriptor)
+        self._orders = orders(descriptor)
+        self._telling = threading.Lock()
+        self._held = Held(self._let_go)
+
+    def reads(self) -> Iterator[Read | Dropped]:
+        """Each scan when it is complete."""
+        with self._held.reading():
+            while not self._held.closed:
+                due_ns = self._scans.due_ns
+                timeout_s = None if due_ns is None else max(0, due_ns - boot_ns()) / _NS
+                if self._held.wait(self._device, timeout_s):
+                    report = self._report()
+                    if report is not None:
+                        yield from map(self._told, self._scans.feed(report, boot_ns()))
+                else:
+                    yield from map(self._told, self._scans.quiet(boot_ns()))
+
+    def close(self) -> None:
+        """End `reads` and close the device."""
+        self._held.close()
+
+    def tell(self, state: str) -> None:
+        """Let the scanner beep for an answer: "green", "amber" or "red"; silent where it has no such beep.
+
+        From any thread, also after `close`. A scanner that does not take it is not disturbed in its reading.
+        """
+        command = BEEPS.get(state)
+        order = self._orders.get(command) if command is not None else None
+        if order is None:
+            return
+        with suppress(OSError):  # if it is gone, reading says so
+            with self._telling:
+                if self._device < 0:
+                    return
+                # A descriptor of its own: a scanner that takes its time over a beep must not keep `close` waiting.
+                device = os.dup(self._device)
+            try:
+                _send(device, order)
+            finally:
+                os.close(device)
+
+    def _let_go(self) -> None:
+        with self._telling:
+            device, self._device = self._device, -1
+        os.close(device)
+
+    def _report(self) -> bytes | None:
+        try:
+            report = self._take(self._device, MAX_REPORT_BYTES + 1)
+        except BlockingIOError:
+            return None
+        except OSError as error:  # EIO where hidraw says that it is gone, ENODEV elsewhere
+            raise self._gone() from error
+        if not report:
+            raise self._gone()
+        return report
+
+    def _gone(self) -> DeviceLost:
+        begun = self._scans.begun
+        half = f" in mid-scan, and half a scan was dropped (bytes: {begun})" if begun else ""
+        return DeviceLost(
+            f"{self.reader} ({self._name}) was unplugged{half}.",
+            "Scans are read while it is plugged in.",
+            "Plug it in again; it is used again at once.",
+        )
+
+    def _told(self, outcome: Sent | Lost) -> Read | Dropped:
+        if isinstance(outcome, Sent):
+            return read_of(outcome.scan, self.kind, self.reader, outcome.time_ns)
+        return Dropped(self.kind, self.reader, outcome.time_ns, outcome.why)
