@@ -51,6 +51,12 @@ class Hidraw:
         return self.descriptor is not None
 
 
+def scanner_at(node: str) -> Facts | None:
+    """What the kernel says of the HID POS scanner at this node; None where there is none, or another kind of device."""
+    found = seen(node)
+    return replace(found.facts, said=(found.why,)) if found is not None and found.speaks else None
+
+
 def open_device(settings: Settings) -> Driver:
     """Open the scanner at `path`, else the first that `match` names, else the first that is plugged in."""
     path = settings.get("path")
@@ -99,6 +105,7 @@ def seen(path: str) -> Hidraw | None:
         types=False,
         points=False,
         links=tuple({path} - {str(node)}),
+        subsystem="hidraw",
     )
     return _judged(facts, descriptor)
 

@@ -18,7 +18,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from drivers import missing, ports
+from drivers import hidpos, missing, ports
 from drivers.decode.plugged import Facts, is_pointer, keys_in, types_codes
 from drivers.decode.verdicts import Verdict, verdict
 from drivers.held import Held
@@ -185,6 +185,7 @@ def _key(device: "pyudev.Device") -> str | None:
 LOOKS: Mapping[str, Callable[[str], Facts | None]] = {
     "input": facts_of,
     "tty": ports.facts_of,
+    "hidraw": hidpos.scanner_at,
     "usb": smart_card_reader_of,
 }
 """How to look at a device of each of udev's subsystems; the order is that of the first listing."""

@@ -37,7 +37,7 @@ def test_the_rules_name_the_single_products_that_the_station_knows() -> None:
 )  # fmt: skip
 def test_the_rules_read_a_name_as_the_station_does(name: str) -> None:
     facts = Facts("/dev/input/event3", name, 3, 0x1234, 0x5678, "", "usb-1", types=True, points=False)
-    assert led_to(name) == ("wipline_reader" if verdict(facts).take else "wipline_end")
+    assert led_to(name) == ("wipline_reader" if verdict(facts).take else "wipline_heard")
 
 
 def led_to(name: str) -> str:
@@ -46,4 +46,4 @@ def led_to(name: str) -> str:
         found = re.fullmatch(r'ATTRS\{name\}=="(.*)", GOTO="(\w+)"', rule)
         if found and any(fnmatchcase(name, pattern) for pattern in found[1].split("|")):
             return found[2]
-    return "wipline_end"
+    return "wipline_heard"
