@@ -17,6 +17,7 @@ from station.core.event import Event
 from station.hub import Conflict, Hub, HubError
 from station.journal import JournalReader, LogChanged
 from station.learning import Learner, ask, learn_items, learn_shop
+from station.roll import MOST_TOLD, told
 from station.session import anchor, begin, introduce, same_past
 from station.status import HubStatus, Status
 from station.sync import (
@@ -261,7 +262,7 @@ class Link:
                 "waiting": state.waiting,
                 "oldest_waiting_s": state.oldest_waiting_s,
                 "clock": state.clock,
-                "readers": [{"id": each.id, "kind": each.kind, "state": each.state} for each in state.readers],
+                "readers": [told(each) for each in state.readers[:MOST_TOLD]],
                 "sw": state.sw,
                 "disk_free": state.disk_free_bytes,
                 "boot": state.boot,

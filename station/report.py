@@ -10,6 +10,7 @@ from station.core.codes.tag import read_tag
 from station.idle import HUB_WORDS
 from station.journal.records import Stored
 from station.shop import read_shop
+from station.roll import ReaderStatus
 from station.status import Status, lives
 
 NO_HEX = "no tag memory: expected pairs of hex digits"
@@ -100,9 +101,16 @@ def as_text(status: Status, age_s: float) -> str:
 
 def readers_text(status: Status, age_s: float | None) -> str:
     """The readers for a person."""
-    rows = [
-        f"reader    {each.id} ({each.kind}): {each.state}, {each.reads} scans" + (f". {each.why}" if each.why else "")
-        for each in status.readers
-    ]
+    rows = [row for each in status.readers for row in _reader_rows(each, at_length=age_s is not None)]
     rows = rows or ["reader    none is plugged in"]
     return "\n".join([*rows, *([f"          {age(age_s, status.pid)}"] if age_s is not None else [])])
+
+
+def _reader_rows(each: ReaderStatus, *, at_length: bool) -> list[str]:
+    """One device: how it is; at length also what that stands on, and what to do where it is wrong."""
+    read = f", {each.reads} scans" if each.state != "ignored" else ""
+    first = f"reader    {each.id} ({each.kind}): {each.state}{read}" + (f". {each.why}" if each.why else "")
+    if not at_length:
+        return [] if each.state == "ignored" else [first]
+    more = [("taught", each.taught), ("because", "; ".join(each.evidence)), ("if wrong", each.mend)]
+    return [first, *(f"          {name}: {text}" for name, text in more if text)]

@@ -16,6 +16,7 @@ from dataclasses import dataclass, replace
 
 MOST = 64
 MAX_TEXT = 400  # of one sentence, whatever a device calls itself
+MAX_TOLD, MOST_TOLD = 240, 32  # characters of a text, and lines, in a heartbeat
 READ_FROM = frozenset({"ready", "listening"})
 
 
@@ -36,6 +37,15 @@ class ReaderStatus:
     evidence: tuple[str, ...] = ()
     mend: str = ""
     taught: str = ""
+
+
+def told(each: ReaderStatus) -> dict[str, str]:
+    """A line as the hub is told of it; what is not said is left out."""
+    said = {
+        "id": each.id, "kind": each.kind, "state": each.state, "why": each.why, "evidence": "; ".join(each.evidence),
+        "mend": each.mend, "taught": each.taught,
+    }  # fmt: skip
+    return {name: text[:MAX_TOLD] for name, text in said.items() if text}
 
 
 class Roll:

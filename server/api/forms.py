@@ -16,6 +16,7 @@ Short = Annotated[str, msgspec.Meta(max_length=200)]
 Number = Annotated[int, msgspec.Meta(ge=0, le=2**63 - 1)]
 MAX_ENTRIES = 500  # in one request
 MAX_READERS = 64  # of one station
+MAX_READER_TEXT = 2_000  # characters of JSON, on average: what it is, why, and what to do where that is wrong
 
 
 class Limits(msgspec.Struct):
@@ -202,4 +203,4 @@ def readers_json(readers: Any) -> str | None:
     if not isinstance(readers, list):
         return None
     text = msgspec.json.encode(readers[:MAX_READERS]).decode()
-    return text if len(text) <= MAX_READERS * 400 else None
+    return text if len(text) <= MAX_READERS * MAX_READER_TEXT else None

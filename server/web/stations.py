@@ -54,10 +54,11 @@ def _row(row: dict[str, Any], now_us: int) -> dict[str, Any]:
 
 
 def readers_of(text: str | None) -> list[dict[str, Any]]:
-    """A heartbeat's readers as the page shows them: what each is called, and whether it is in trouble.
+    """A heartbeat's readers as the page shows them: what each is called, how it is, why, and what to do where that is wrong.
 
-    >>> readers_of('[{"kind": "keyboard", "id": "usb-05e0-1200-SN77", "state": "ready"}]')
-    [{'text': 'keyboard usb-05e0-1200-SN77', 'trouble': False}]
+    >>> one, = readers_of('[{"kind": "keyboard", "id": "usb-05e0-1200-SN77", "state": "ready", "evidence": "usb 05e0:1200"}]')
+    >>> one["text"], one["trouble"], one["state"], one["because"]
+    ('keyboard usb-05e0-1200-SN77', False, 'read', 'usb 05e0:1200')
     """
     try:
         found = msgspec.json.decode(text or "[]")
@@ -66,11 +67,26 @@ def readers_of(text: str | None) -> list[dict[str, Any]]:
     return [_reader(each) for each in found] if isinstance(found, list) else []
 
 
+STATES = {"ready": "read", "listening": "listened to", "ignored": "left alone", "lost": "lost", "waiting": "not there"}
+NO_TROUBLE = frozenset({"ready", "listening", "ignored"})
+
+
 def _reader(each: Any) -> dict[str, Any]:
-    if not isinstance(each, dict):
-        return {"text": str(each), "trouble": False}
-    state = str(each.get("state") or "ready")
-    kind, identity = str(each.get("kind", "")), str(each.get("id", ""))
-    name = identity if identity.startswith(kind) else f"{kind} {identity}".strip()
-    ready = state == "ready"
-    return {"text": name if ready else f"{name} {state}", "trouble": not ready}
+    said = each if isinstance(each, dict) else {"id": str(each)}
+    state, kind, name, why, because, mend, taught = (
+        str(said.get(field) or "") for field in ("state", "kind", "id", "why", "evidence", "mend", "taught")
+    )
+    state = state or "ready"
+    text = name if name.startswith(kind) else f"{kind} {name}".strip()
+    ready = state in NO_TROUBLE
+    return {
+        "text": text if ready else f"{text} {state}",
+        "trouble": not ready,
+        "counts": state not in ("ignored", "listening"),
+        "name": name,
+        "kind": kind,
+        "state": STATES.get(state, state),
+        "because": ". ".join(each.rstrip(".") for each in (why, because) if each),
+        "taught": taught,
+        "mend": mend,
+    }
