@@ -83,12 +83,34 @@ def status(config_path: Path, as_json: bool) -> None:
 
 @main.command()
 @config_option
-def readers(config_path: Path) -> None:
-    """The readers of this station: which are ready, and why another is not."""
+@click.option("--forget", metavar="ID", help="Forget what this reader was taught.")
+@click.option("--keypad", metavar="ID", help="This device is a number pad: its digits and Enter are quantities.")
+def readers(config_path: Path, forget: str | None, keypad: str | None) -> None:
+    """The readers of this station: how each device is taken, on what grounds, and what to do where that is wrong."""
     from station.report import readers_text
 
+    if forget is not None or keypad is not None:
+        _teach(config_path, forget, keypad)
+        return
     found, age_s = _status(config_path)
     click.echo(readers_text(found, age_s))
+
+
+def _teach(config_path: Path, forget: str | None, keypad: str | None) -> None:
+    from station.taught import KEYPAD, Taught, beside
+
+    taught = Taught(beside(Path(configured(config_path).journal)))
+    try:
+        if keypad is not None:
+            taught.keep(keypad, KEYPAD)
+            click.echo(f"{keypad} is a number pad from now on. Pull it out and plug it in again.")
+        if forget is not None and not taught.forget(forget):
+            known = ", ".join(taught.ids()) or "none was taught anything"
+            fail(f"There is nothing to forget of {forget!r}. Expected one of the taught: {known}.", 2)
+    except OSError as error:
+        fail(f"{taught.path} cannot be written: {error.strerror}. Say so as the station's user: sudo -u wipline ...", 1)
+    if forget is not None:
+        click.echo(f"{forget} is forgotten. Pull it out and plug it in again.")
 
 
 def _status(config_path: Path) -> "tuple[Status, float]":

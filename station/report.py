@@ -9,8 +9,8 @@ from station.core.codes import Code, canonical, read_code
 from station.core.codes.tag import read_tag
 from station.idle import HUB_WORDS
 from station.journal.records import Stored
-from station.shop import read_shop
 from station.roll import ReaderStatus
+from station.shop import read_shop
 from station.status import Status, lives
 
 NO_HEX = "no tag memory: expected pairs of hex digits"

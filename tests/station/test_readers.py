@@ -174,6 +174,7 @@ def test_a_scanner_that_is_plugged_in_is_read_and_comes_back_as_itself_and_a_per
         return [each.state for each in readers.status() if each.id != "a person's"]
 
     monkeypatch.setattr(module, "open_driver", open_driver)
+    monkeypatch.setattr(module, "FIRST_PAUSE_S", 0.5)  # udev's word comes some 50 ms behind the lost device
     readers, inbox, _, _ = a_station(Row("keyboard", stage="mill"))
     readers.start()
     for change in (Added(KEYBOARD), Added(SCANNER), Added(SCANNER)):

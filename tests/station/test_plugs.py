@@ -1,0 +1,138 @@
+"""What is plugged in is read, listened to or left alone, as the verdict on it says."""
+
+import queue
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import pytest
+
+from drivers.decode.plugged import Facts
+from drivers.hotplug import Added, Removed
+from station.config import Reader as Row
+from station.plugs import HOTPLUG, Plugs
+from station.roll import Roll
+from tests.station.scan_room import until
+
+if TYPE_CHECKING:
+    from station.reading import Wanted
+
+SCANNER = Facts("/dev/input/event3", "Bar Code Scanner", 3, 0x05E0, 0x1200, "SN77", "usb-1.3", types=True, points=False)
+MOUSE = replace(SCANNER, node="/dev/input/event5", name="Mouse", vendor=0x046D, serial="", place="usb-1.5", points=True)
+KEYBOARD = replace(SCANNER, node="/dev/input/event4", name="KB216", vendor=0x413C, serial="", place="usb-1.4")
+PORT = replace(
+    SCANNER, node="/dev/ttyUSB0", name="USB Serial", vendor=0x1A86, product=0x7523, serial="", subsystem="tty"
+)
+POS = replace(
+    SCANNER, node="/dev/hidraw0", types=False, subsystem="hidraw", said=("Its report descriptor has page 8C.",)
+)
+CARDS = replace(SCANNER, node="/devices/usb1/1-2/1-2:1.0", name="ACR122U", vendor=0x072F, subsystem="usb")
+
+
+class Said:
+    """What udev would say; an error ends one watch, and the next begins."""
+
+    queue: "queue.Queue[Added | Removed | Exception | None]" = queue.Queue()
+
+    def watch(self) -> Iterator[Added | Removed]:
+        while (change := self.queue.get()) is not None:
+            if isinstance(change, Exception):
+                raise change
+            yield change
+
+    def close(self) -> None:
+        self.queue.put(None)
+
+
+class Station:
+    """Plugs, and what they began."""
+
+    def __init__(self, rows: tuple[Row, ...] = (), taught: dict[str, str] | None = None) -> None:
+        self.begun: list[Wanted] = []
+        self.knocks = 0
+        self.roll = Roll(lambda *_, **__: None, lambda: None)
+        self.plugs = Plugs(rows, self.roll, lambda: taught or {}, self.begun.append, self.knock)
+        self.plugs.start()
+
+    def knock(self) -> None:
+        self.knocks += 1
+
+    def sees(self, *changes: Added | Removed | Exception) -> "Station":
+        wanted = self.knocks + sum(not isinstance(each, Exception) for each in changes)
+        for change in changes:
+            Said.queue.put(change)
+        until(lambda: self.knocks == wanted)
+        return self
+
+
+@pytest.fixture
+def station(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., Station]]:
+    monkeypatch.setattr("drivers.hotplug.Hotplug", Said)
+    monkeypatch.setattr("station.plugs.FIRST_PAUSE_S", 0.01)
+    monkeypatch.setattr(Said, "queue", queue.Queue())
+    made: list[Station] = []
+
+    def make(*rows: Row, taught: dict[str, str] | None = None) -> Station:
+        made.append(Station(rows, taught))
+        return made[-1]
+
+    yield make
+    for one in made:
+        one.plugs.close()
+
+
+def test_each_device_is_read_as_what_it_is(station: Callable[..., Station]) -> None:
+    begun = station().sees(Added(SCANNER), Added(POS), Added(CARDS)).begun
+    assert [(each.kind, each.settings, each.listen) for each in begun] == [
+        ("keyboard", {"path": "/dev/input/event3", "match": "05e0:1200", "listen": None}, False),
+        ("hidpos", {"path": "/dev/hidraw0", "match": "05e0:1200", "listen": None}, False),
+        ("pcsc", {"path": None, "match": None, "listen": None}, False),
+    ]
+    assert begun[1].evidence == (
+        "Its report descriptor says that it is a bar code scanner.", "usb 05e0:1200", "called 'Bar Code Scanner'",
+        "serial number SN77", "Its report descriptor has page 8C.",
+    )  # fmt: skip
+
+
+def test_what_nobody_knows_is_listened_to_and_what_is_no_reader_stands_on_the_roll(
+    station: Callable[..., Station],
+) -> None:
+    here = station().sees(Added(KEYBOARD), Added(PORT), Added(MOUSE))
+    assert [(each.kind, each.settings["listen"]) for each in here.begun] == [
+        ("keyboard", "yes"),
+        ("serial_rfid", "yes"),
+    ]
+    (line,) = here.roll.lines()
+    assert (line.id, line.state, line.why) == (
+        "usb-046d-1200-at-usb-1.5", "ignored", "It is a mouse as well; taking it would take the pointer from a person.",
+    )  # fmt: skip
+    here.sees(Removed(MOUSE), Removed(KEYBOARD))
+    assert here.roll.lines() == []
+    assert [each.gone.is_set() for each in here.begun] == [True, False]
+
+
+def test_what_was_taught_is_read_at_once(station: Callable[..., Station]) -> None:
+    (wanted,) = station(taught={"usb-413c-1200-at-usb-1.4": "It has sent the setup sheet."}).sees(Added(KEYBOARD)).begun
+    assert (wanted.listen, wanted.evidence[0]) == (False, "It has sent the setup sheet.")
+
+
+def test_a_device_that_is_told_twice_is_begun_once_and_again_when_it_came_back(station: Callable[..., Station]) -> None:
+    here = station().sees(Added(SCANNER), Added(SCANNER), Removed(SCANNER), Added(SCANNER))
+    assert [each.gone.is_set() for each in here.begun] == [True, False]
+
+
+def test_a_row_of_the_configuration_goes_with_its_device_and_others_are_named(station: Callable[..., Station]) -> None:
+    rows = (Row("keyboard", match="05e0:1200", stage="mill"), Row("serial_rfid", path="/dev/ttyUSB0"))
+    here = station(*rows).sees(Added(SCANNER), Added(PORT), Added(POS))
+    assert [each.row for each in here.begun] == [rows[0]]  # the port is opened by its own row
+    (line,) = here.roll.lines()
+    assert (line.kind, line.why) == ("hidpos", "The configuration names the readers of this station, and not this one.")
+
+
+def test_a_watch_that_fails_is_said_and_begins_again(station: Callable[..., Station]) -> None:
+    here = station()
+    here.sees(OSError("udev is gone"))
+    until(lambda: [each.why for each in here.roll.lines()] == ["udev is gone"])
+    here.sees(Added(SCANNER))
+    assert [each.id for each in here.roll.lines() if each.kind == HOTPLUG] == []
+    assert len(here.begun) == 1
