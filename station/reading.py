@@ -100,6 +100,7 @@ class Reading:
         while not self._stopping and not self.wanted.gone.is_set():
             if self._read_all():
                 pause_s = FIRST_PAUSE_S
+                self._again.clear()  # what was plugged in while it was read is no reason to hurry
             if self._again.wait(pause_s):
                 self._again.clear()
                 pause_s = FIRST_PAUSE_S
