@@ -22,6 +22,7 @@ from station.taught import KEYPAD, Taught
 FIRST_PAUSE_S = 0.5
 LONGEST_PAUSE_S = 30.0
 DRAIN_LOOK_S = 0.01
+FORGET_IT = "To have that forgotten: wipline-station readers --forget {}"
 PLAYED = "replay"  # what is written into a pipe was not stored in a scanner, however fast it comes
 
 
@@ -63,6 +64,7 @@ class Reading:
         self.wanted, self._desk = wanted, desk
         self.driver: Driver | None = None
         self._stopping, self._shown = False, not wanted.listen
+        self._evidence: tuple[str, ...] = ()
         self._spool = Spool[Handed](lambda outcome: desk.inbox.put(outcome, wait=True), wanted.name)
         self._again = threading.Event()
         self._lock = threading.Lock()
@@ -107,10 +109,10 @@ class Reading:
             else:
                 pause_s = min(pause_s * 2, LONGEST_PAUSE_S)
 
-    def _note(self, name: str, state: str, why: str = "", *more: str) -> None:
+    def _note(self, name: str, state: str, why: str = "") -> None:
         wanted = self.wanted
-        before = self._desk.roll.of(wanted.name)
-        evidence = (*wanted.evidence, *more) if more or before is None or before.id != name else before.evidence
+        # What it has shown of itself stands in the place of what was thought of it when it was plugged in.
+        evidence = (*self._evidence, *wanted.evidence[1:]) if self._evidence else wanted.evidence
         profile = self._desk.taught.of(name)
         taught = (
             "" if profile is None else "a number pad" if profile == KEYPAD else str(profile.get("words") or "taught")
@@ -184,5 +186,6 @@ class Reading:
                 self._desk.taught.keep(driver.reader, json.loads(known.profile))
             except (OSError, ValueError) as error:
                 self._desk.log("what a reader was taught cannot be kept", reader=driver.reader, error=str(error))
-        self._note(driver.reader, "ready", "", *known.evidence)
+        self._evidence = known.evidence
+        self._note(driver.reader, "ready")
         self._desk.log("a reader has shown what it is", reader=driver.reader, evidence="; ".join(known.evidence))

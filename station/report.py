@@ -112,5 +112,9 @@ def _reader_rows(each: ReaderStatus, *, at_length: bool) -> list[str]:
     first = f"reader    {each.id} ({each.kind}): {each.state}{read}" + (f". {each.why}" if each.why else "")
     if not at_length:
         return [] if each.state == "ignored" else [first]
-    more = [("taught", each.taught), ("because", "; ".join(each.evidence)), ("if wrong", each.mend)]
+    more = [
+        ("taught", each.taught),
+        ("because", "; ".join(said.rstrip(".") for said in each.evidence)),
+        ("if wrong", each.mend),
+    ]
     return [first, *(f"          {name}: {text}" for name, text in more if text)]
