@@ -41,9 +41,10 @@ class ReaderStatus:
 
 def told(each: ReaderStatus) -> dict[str, str]:
     """A line as the hub is told of it; what is not said is left out."""
+    because = "; ".join(said.rstrip(".") for said in each.evidence)
     said = {
-        "id": each.id, "kind": each.kind, "state": each.state, "why": each.why, "evidence": "; ".join(said.rstrip(".") for said in each.evidence),
-        "mend": each.mend, "taught": each.taught,
+        "id": each.id, "kind": each.kind, "state": each.state, "why": each.why, "evidence": because, "mend": each.mend,
+        "taught": each.taught,
     }  # fmt: skip
     return {name: text[:MAX_TOLD] for name, text in said.items() if text}
 

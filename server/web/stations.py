@@ -56,9 +56,9 @@ def _row(row: dict[str, Any], now_us: int) -> dict[str, Any]:
 def readers_of(text: str | None) -> list[dict[str, Any]]:
     """A heartbeat's readers as the page shows them: what each is called, how it is, why, and what to do where that is wrong.
 
-    >>> one, = readers_of('[{"kind": "keyboard", "id": "usb-05e0-1200-SN77", "state": "ready", "evidence": "usb 05e0:1200"}]')
+    >>> one, = readers_of('[{"kind": "keyboard", "id": "usb-05e0-1200-SN77", "state": "ready", "evidence": "usb 05e0"}]')
     >>> one["text"], one["trouble"], one["state"], one["because"]
-    ('keyboard usb-05e0-1200-SN77', False, 'read', 'usb 05e0:1200')
+    ('keyboard usb-05e0-1200-SN77', False, 'read', 'usb 05e0')
     """
     try:
         found = msgspec.json.decode(text or "[]")
