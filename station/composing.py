@@ -3,10 +3,13 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
-from drivers import Read
+import msgspec
+
+from drivers import Gone, Read
 from station.bench_state import Fields
 from station.core.codes import Code, written_code
-from station.core.event import Event, Reader
+from station.core.codes.reading import TOO_LONG
+from station.core.event import Event, EventError, Reader, encode
 from station.core.event import Place as LogPlace
 from station.repeats import Said
 
@@ -64,6 +67,20 @@ def event_of(
     )  # fmt: skip
 
 
+def seen_of(recorder: Recorder, gone: Gone, arrival: Event, place: LogPlace) -> Event:
+    """The end of a tag's presence, as an event of its own: what arrived at `place`, and how often it was seen since.
+
+    Nobody scanned: it has no operator, and what the cards said at the arrival is said once.
+    """
+    return Event(
+        kind="scan", station=recorder.station, sw=recorder.sw, boot=recorder.boot,
+        mono_ns=gone.boot_ns, wall_us=recorder.wall_at(gone.boot_ns), clk=recorder.clk,
+        raw=arrival.raw, sym=arrival.sym, reader=arrival.reader,
+        scheme=arrival.scheme, code=arrival.code, unread=arrival.unread, stage=arrival.stage, bench=arrival.bench,
+        seen=gone.seen, rssi_dbm=gone.signal_dbm, ref=place,
+    )  # fmt: skip
+
+
 def said_of(code: Code, fields: Fields) -> Said:
     """What a scan said, for telling repeats."""
     return Said(code.code, fields.action, fields.qty_milli, fields.reason, fields.operator)
@@ -73,3 +90,11 @@ def said_by(event: Event) -> Said:
     """What a recorded scan said: a code absent from the event is its raw bytes."""
     code = event.code if event.code is not None else (event.raw or b"").decode("ascii", "replace")
     return Said(code, event.action, event.qty_milli, event.reason, event.operator)
+
+
+def encoded_or_shortened(event: Event) -> bytes:
+    """The bytes of a scan's event; one that would be longer than a scan may be is recorded as too long to read."""
+    try:
+        return encode(event)
+    except EventError:
+        return encode(msgspec.structs.replace(event, code=None, scheme=None, unread=TOO_LONG))

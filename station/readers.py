@@ -8,7 +8,7 @@ import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 
-from drivers import DeviceLost, Driver, DriverError, Dropped, Read, open_driver
+from drivers import DeviceLost, Driver, DriverError, Dropped, Gone, Read, open_driver
 from station.answers import TOO_FAST, Answer, Red, Why
 from station.config import Config, Reader
 from station.inbox import Inbox
@@ -17,6 +17,7 @@ from station.scan import ReaderPlace
 FIRST_PAUSE_S = 0.5
 LONGEST_PAUSE_S = 30.0
 KEYBOARD = "keyboard"
+MOST_ENDS = 1024  # tags that left and are not recorded yet: as many as one reader holds
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,8 +42,10 @@ class Readers:
         say: Callable[[Answer], None],
         log: Callable[..., None],
         changed: Callable[[], None],
+        left: Callable[[Gone], object] = lambda _gone: None,
     ) -> None:
         self._config, self._inbox, self._say, self._log, self._changed = config, inbox, say, log, changed
+        self._left = left
         self._rows = [{"kind": row.kind, "path": row.path, "match": row.match} for row in config.reader]
         self._places: dict[str, ReaderPlace] = {}
         self._default = ReaderPlace(stage=config.stage)
@@ -135,6 +138,9 @@ class Readers:
         if self._stopping.is_set():
             driver.close()
         for read in driver.reads():
+            if isinstance(read, Gone):
+                self._hand_over_end(read)
+                continue
             if not self._inbox.put(read, wait=driver.lossless):
                 self._log("a scan came too fast", reader=driver.reader)
                 self._say(Red(Why.NOT_SAVED, TOO_FAST))
@@ -144,6 +150,13 @@ class Readers:
             with self._lock:
                 before = self._status[name]
                 self._status[name] = replace(before, reads=before.reads + 1, last_boot_ns=read.boot_ns)
+
+    def _hand_over_end(self, gone: Gone) -> None:
+        """The end of a presence is a chore: it lets scans go first, takes none of their room, and is never answered."""
+        if self._inbox.chores < MOST_ENDS:
+            self._inbox.ask(lambda: self._left(gone))
+        else:
+            self._log("the end of a tag's presence found no room", reader=gone.reader, tag=repr(gone.raw))
 
     def _note(self, name: str, status: ReaderStatus) -> None:
         """Keep a reader's state; a change is logged once, however often it is tried again."""
