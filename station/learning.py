@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from typing import Any, Protocol, TypeVar
 
 from station.core.codes import Pattern, read_code, read_tag_code
+from station.core.codes.printed import TAG_READERS
 from station.core.event import Event, EventError, decode
 from station.hub import Hub
 from station.hub_words import Item
@@ -15,7 +16,6 @@ from station.inbox import Inbox
 from station.journal import Journal, JournalReader, OpenItem
 from station.scan import Scan
 from station.shop import Shop, known, read_shop, tell
-from station.tags import TAG_READERS
 
 ROWS_A_CHORE = 500
 OPEN_STATES = frozenset({"released", "waiting", "here", "held"})

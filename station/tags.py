@@ -26,7 +26,6 @@ from station.journal.records import Receipt
 
 MAX_PRESENT = 4096  # tags at all readers whose arrival is remembered; of those beyond, the end is not recorded
 KNOWN = frozenset({Scheme.OWN, Scheme.COMMAND, Scheme.BADGE, Scheme.GS1, Scheme.EPC, Scheme.ISO15434})
-TAG_READERS = frozenset({"pcsc", "serial_rfid"})
 
 
 def meant(read: Read, patterns: Sequence[Pattern]) -> tuple[Read, Code]:

@@ -21,6 +21,8 @@ from operator import xor
 
 MAX_NUMBER_BYTES = 64
 """Bytes of a tag's number: the longest EPC has 62."""
+TAG_READERS = frozenset({"pcsc", "serial_rfid"})
+"""The kinds of readers whose word is a tag's number."""
 TAIL_BYTES = 3
 """The last bytes of a number, by which whatever is printed of it finds it."""
 _SEPARATORS = re.compile(r"[\s:.-]")
