@@ -141,6 +141,15 @@ def test_an_open_page_hears_of_an_end_and_not_of_a_scan(desk, told):
     assert kinds == ["anchor", "scan", "seen"]
 
 
+def test_a_pattern_that_is_defined_later_reads_the_number_of_a_tag_scanned_before(told):
+    arrives(told, "E28000000000000000001042")
+    told.settle()
+    assert found(told, "T1042") == []
+    told.say("pattern.define", 0, name="trays", regex="E28(?P<id>0+1042)", as_="item")
+    told.settle()
+    assert found(told, "000000000000000001042") == ["000000000000000001042"]
+
+
 # -- what is printed finds it
 
 
