@@ -9,11 +9,14 @@ import fcntl
 import os
 import struct
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from drivers import DeviceLost, Driver, DriverError, Dropped, Read, Settings, boot_ns, missing, read_of
+from drivers import DeviceLost, Driver, DriverError, Dropped, Read, Settings, boot_ns, missing, read_of, xkb
+from drivers.decode.keymap import BARE, US, Layout
 from drivers.decode.keys import KeyEvent, Keys, Lost, Typed
 from drivers.decode.plugged import Facts, Verdict, reader_id, verdict
+from drivers.decode.profile import LEARNED, Profile, profile_in
 from drivers.held import Held
 from drivers.hotplug import facts_of, present
 
@@ -29,11 +32,16 @@ _NS = 1_000_000_000
 
 
 def open_device(settings: Settings) -> Driver:
-    """Open and grab the scanner at `path`, else the first that `match` names, else the first that is plugged in."""
+    """Open and grab the scanner at `path`, else the first that `match` names, else the first that is plugged in.
+
+    `profile` is what was learned of it, as JSON (`drivers.decode.profile`); `layout`, a name of xkb-data, beats the layout
+    in it, with the keys that were learned for that one.
+    """
     try:
         import evdev
     except ImportError as error:
         raise missing(package="evdev", debian="python3-evdev") from error
+    layout, profile = _typing(settings)
     there = present()
     path = settings.get("path")
     at_path = facts_of(path) if path else None
@@ -46,13 +54,31 @@ def open_device(settings: Settings) -> Driver:
             refused = _not_a_scanner(facts, judged) if path else refused
             continue
         try:
-            return _grabbed(evdev.InputDevice(facts.node), reader_id(facts, there), facts)
+            return _grabbed(evdev.InputDevice(facts.node), reader_id(facts, there), facts, layout, profile)
         except OSError as error:
             refused = _refused(facts, error)  # another like it may be free
     raise refused
 
 
-def _grabbed(device: "evdev.InputDevice[str]", reader: str, facts: Facts) -> "Keyboard":
+def _typing(settings: Settings) -> tuple[Layout, Profile]:
+    """The layout that the scanner types for, and its profile."""
+    written, name = settings.get("profile"), settings.get("layout")
+    try:
+        profile = profile_in(written) if written else Profile()
+    except ValueError as error:
+        raise DriverError(
+            came=f"The reader's profile cannot be used: {error}",
+            expected="Expected what the station wrote when it learned the scanner.",
+            do="Have the station learn it again from the setup sheet.",
+        ) from error
+    if name and name != profile.layout:
+        profile = replace(profile, layout=name, keys={}, alike=())
+    return BARE if profile.layout == LEARNED else xkb.layout(profile.layout), profile
+
+
+def _grabbed(
+    device: "evdev.InputDevice[str]", reader: str, facts: Facts, layout: Layout, profile: Profile
+) -> "Keyboard":
     from evdev import ecodes
 
     try:
@@ -66,6 +92,8 @@ def _grabbed(device: "evdev.InputDevice[str]", reader: str, facts: Facts) -> "Ke
         reader,
         facts.name,
         device.close,
+        layout=layout,
+        profile=profile,
         caps_lock=caps_lock,
         stamped=_stamped(device.fd),
         opened_ns=boot_ns(),
@@ -131,6 +159,8 @@ class Keyboard:
         name: str,
         let_go: Callable[[], None],
         *,
+        layout: Layout = US,
+        profile: Profile | None = None,
         caps_lock: bool = False,
         stamped: bool = False,
         opened_ns: int | None = None,
@@ -140,7 +170,7 @@ class Keyboard:
         self._name = name
         self._stamped = stamped
         self._cut = b""  # the kernel sends whole events; what stands in for it in a test may not
-        self._keys = Keys(caps_lock=caps_lock, opened_ns=opened_ns)
+        self._keys = Keys(layout, profile, caps_lock=caps_lock, opened_ns=opened_ns)
         self._held = Held(let_go)
 
     def reads(self) -> Iterator[Read | Dropped]:

@@ -51,12 +51,13 @@ class Hub(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 class Reader(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """One reader: its kind, which device it is, and what its scans say unless a card says otherwise.
 
-    `baud` and `parity` are those of a serial line.
+    `baud` and `parity` are those of a serial line, `layout` the keyboard layout that a scanner types for.
     """
 
     kind: Text
     path: Path_ | None = None
     match: Text | None = None
+    layout: Text | None = None
     baud: Annotated[int, msgspec.Meta(ge=1200, le=921_600)] | None = None
     parity: Literal["none", "even", "odd"] | None = None
     stage: Text | None = None

@@ -180,8 +180,8 @@ class Readers:
                     if isinstance(change, Added) and judged.take and node not in plugged:
                         gone = plugged[node] = threading.Event()
                         # The ids too: by the time of a retry the node's name may have gone to somebody's keyboard.
-                        at = {"path": node, "match": change.facts.ids}
                         row = self._config.reader[judged.row] if judged.row is not None else None
+                        at = {"path": node, "match": change.facts.ids, "layout": row.layout if row else None}
                         self._thread(node, judged.kind, at, row, lambda gone=gone: not gone.is_set())  # type: ignore[misc]
             except Exception as error:  # noqa: BLE001 - without hotplug the other readers still read
                 self._note("hotplug", ReaderStatus(KEYBOARD, "hotplug", "waiting", str(error)))

@@ -159,16 +159,16 @@ def test_a_scanner_that_is_plugged_in_is_read_and_comes_back_as_itself_and_a_per
 ) -> None:
     monkeypatch.setattr("drivers.hotplug.Hotplug", Plugs)
     monkeypatch.setattr(Plugs, "said", queue.Queue())
-    asked: list[str | None] = []
+    asked: list[tuple[str | None, str | None]] = []
     first, second = Held("usb-05e0-1200-SN77"), Held("usb-05e0-1200-SN77")
     given = iter((first, second))
 
     def open_driver(_kind: str, settings: Mapping[str, str | None]) -> Held:
-        asked.append(settings["path"])
+        asked.append((settings["path"], settings["layout"]))
         return next(given)
 
     monkeypatch.setattr(module, "open_driver", open_driver)
-    readers, inbox, _, _ = a_station(Row("keyboard", stage="mill"))
+    readers, inbox, _, _ = a_station(Row("keyboard", stage="mill", layout="de"))
     readers.start()
     for change in (Added(KEYBOARD), Added(SCANNER), Added(SCANNER)):
         Plugs.said.put(change)
@@ -183,7 +183,7 @@ def test_a_scanner_that_is_plugged_in_is_read_and_comes_back_as_itself_and_a_per
     until(lambda: [each.state for each in readers.status()] == ["ready"])
     second.scans.put(a_read(b"WO-2"))
     assert inbox.take(5) == a_read(b"WO-2")
-    assert asked == ["/dev/input/event3", "/dev/input/event9"]
+    assert asked == [("/dev/input/event3", "de"), ("/dev/input/event9", "de")]
     readers.close()
 
 
