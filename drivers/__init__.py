@@ -15,7 +15,7 @@ drivers.DriverError: There is no reader of kind 'telepathy'. Expected one of hid
 import importlib
 import pkgutil
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol, cast, runtime_checkable
 
@@ -31,9 +31,11 @@ __all__ = [
     "Gone",
     "Handed",
     "Known",
+    "Note",
     "Outcome",
     "Read",
     "Settings",
+    "Teachable",
     "Telling",
     "boot_ns",
     "gone_of",
@@ -89,7 +91,8 @@ class Dropped:
 class Known:
     """The device has shown what it is, or how it sends: `evidence` in a few words each.
 
-    `profile`: what was learned of it, as JSON, for whoever keeps it; None where nothing needs to be kept.
+    `profile`: what was learned of it, as JSON, for whoever keeps it; None where nothing needs to be kept. Where `kind` is
+    not the open reader's, it is to be opened again as that.
     """
 
     kind: str
@@ -116,9 +119,19 @@ class Gone:
     signal_dbm: int | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Note:
+    """Nothing was scanned, and the operator should read this: one or two sentences."""
+
+    kind: str
+    reader: str
+    boot_ns: int
+    text: str
+
+
 Handed = Read | Dropped
 """What a reader hands over to be recorded and answered."""
-Outcome = Handed | Gone | Known
+Outcome = Handed | Gone | Known | Note
 """What a reader yields."""
 
 
@@ -148,6 +161,17 @@ class Telling(Protocol):
     """
 
     def tell(self, state: str) -> None: ...
+
+
+@runtime_checkable
+class Teachable(Protocol):
+    """An open reader that can be taught how its device sends.
+
+    `teach` is called once, before `reads`: `sheets` are the setup sheets it may see, each the texts of its codes; `profile`
+    is what a `Known` said of this reader before. Raises `DriverError` where the profile cannot be used.
+    """
+
+    def teach(self, sheets: Sequence[Sequence[str]], profile: str | None) -> None: ...
 
 
 class DriverError(Exception):

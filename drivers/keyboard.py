@@ -4,19 +4,37 @@ The device is grabbed, so what it types reaches nobody else: no console, no othe
 label can do anything on this machine. `drivers.decode.keys` reads the keys; this file holds the device.
 """
 
-import errno
 import fcntl
 import os
 import struct
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from drivers import DeviceLost, Driver, DriverError, Dropped, Read, Settings, boot_ns, missing, read_of
-from drivers.decode.keys import KeyEvent, Keys, Lost, Typed
+from drivers import (
+    DeviceLost,
+    Driver,
+    Dropped,
+    Known,
+    Note,
+    Outcome,
+    Read,
+    Settings,
+    boot_ns,
+    missing,
+    read_of,
+    xkb,
+)  # fmt: skip
+from drivers.decode.keymap import BARE, US, Layout
+from drivers.decode.keys import HAND_GAP_S, KeyEvent, Keys, Lost, Typed
+from drivers.decode.learning import NotLearned
 from drivers.decode.plugged import Facts, reader_id
-from drivers.decode.verdicts import Verdict, verdict
+from drivers.decode.profile import LEARNED, Profile, text_of
+from drivers.decode.verdicts import verdict
 from drivers.held import Held
 from drivers.hotplug import facts_of, present
+from drivers.lessons import Lesson, Lessons, taught
+from drivers.refusals import not_a_scanner, nothing_there, refused
 
 if TYPE_CHECKING:
     import evdev
@@ -27,37 +45,60 @@ EVENTS_AT_ONCE = 64
 _EVIOCSCLOCKID = 0x400445A0  # _IOW('E', 0xa0, int), linux/input.h
 _CLOCK_BOOTTIME = 7
 _NS = 1_000_000_000
+JOINED_NS = int(HAND_GAP_S * _NS)  # so long after its last key a scan without an end is complete, whoever typed it
 
 
 def open_device(settings: Settings) -> Driver:
-    """Open and grab the scanner at `path`, else the first that `match` names, else the first that is plugged in."""
+    """Open and grab the scanner at `path`, else the first that `match` names, else the first that is plugged in.
+
+    `profile` is what was learned of it, as JSON (`drivers.decode.profile`); `layout`, a name of xkb-data, beats the layout
+    in it, with the keys that were learned for that one. `listen`: it is not grabbed before it has typed the setup sheet.
+    """
     try:
         import evdev
     except ImportError as error:
         raise missing(package="evdev", debian="python3-evdev") from error
+    layout, profile = _typing(settings)
     there = present()
     path = settings.get("path")
     at_path = facts_of(path) if path else None
     # These settings are the only row, so a device is taken because they name it or leave the choice open.
     row = {"path": path, "match": settings.get("match")}
-    refused = _nothing_there(settings)
+    why_not = nothing_there(settings)
     for facts in [at_path] if at_path else [] if path else there:
         judged = verdict(facts, [row])
         if not judged.take:
-            refused = _not_a_scanner(facts, judged) if path else refused
+            why_not = not_a_scanner(facts, judged) if path else why_not
             continue
         try:
-            return _grabbed(evdev.InputDevice(facts.node), reader_id(facts, there), facts)
+            return _opened(evdev.InputDevice(facts.node), reader_id(facts, there), facts, layout, profile, settings)
         except OSError as error:
-            refused = _refused(facts, error)  # another like it may be free
-    raise refused
+            why_not = refused(facts, error)  # another like it may be free
+    raise why_not
 
 
-def _grabbed(device: "evdev.InputDevice[str]", reader: str, facts: Facts) -> "Keyboard":
+def _typing(settings: Settings) -> tuple[Layout, Profile]:
+    """The layout that the scanner types for, and its profile."""
+    profile, name = taught(settings.get("profile")), settings.get("layout")
+    if name and name != profile.layout:
+        profile = replace(profile, layout=name, keys={}, alike=())
+    return BARE if profile.layout == LEARNED else xkb.layout(profile.layout), profile
+
+
+def _opened(
+    device: "evdev.InputDevice[str]",
+    reader: str,
+    facts: Facts,
+    layout: Layout,
+    profile: Profile,
+    settings: Settings,
+) -> "Keyboard":
     from evdev import ecodes
 
+    listens = bool(settings.get("listen"))
     try:
-        device.grab()
+        if not listens:
+            device.grab()
         caps_lock = ecodes.LED_CAPSL in device.leds()
     except OSError:
         device.close()
@@ -67,9 +108,13 @@ def _grabbed(device: "evdev.InputDevice[str]", reader: str, facts: Facts) -> "Ke
         reader,
         facts.name,
         device.close,
+        layout=layout,
+        profile=profile,
         caps_lock=caps_lock,
         stamped=_stamped(device.fd),
         opened_ns=boot_ns(),
+        grab=device.grab if listens else None,
+        said_layout=settings.get("layout"),
     )
 
 
@@ -82,44 +127,11 @@ def _stamped(descriptor: int) -> bool:
     return True
 
 
-def _nothing_there(settings: Settings) -> DriverError:
-    wanted = settings.get("path") or settings.get("match")
-    return DriverError(
-        came=f"No scanner {wanted!r} is plugged in." if wanted else "No scanner is plugged in.",
-        expected="Expected a device that types digits and Enter and is no mouse.",
-        do="Plug it in, or see with `wipline-station readers` what is there and correct path or match.",
-    )
-
-
-def _not_a_scanner(facts: Facts, judged: Verdict) -> DriverError:
-    return DriverError(
-        came=f"{facts.node} ({facts.name}, {reader_id(facts)}) is not read. {judged.why}",
-        expected="Expected a device that types digits and Enter, is no mouse, and fits match where it is given.",
-        do="Correct path or match; `wipline-station readers` shows what is plugged in.",
-    )
-
-
-def _refused(facts: Facts, error: OSError) -> DriverError:
-    came = f"{facts.node} ({facts.name}) cannot be read: {error.strerror}."
-    if error.errno == errno.EBUSY:
-        return DriverError(
-            f"{facts.node} ({facts.name}) is held by another program.",
-            "A scanner is read by one program alone.",
-            f"End the other one, perhaps a second station; this finds it: sudo fuser -v {facts.node}",
-        )
-    if error.errno in (errno.EACCES, errno.EPERM):
-        expected = "The station's user must be allowed to read the device."
-        return DriverError(
-            came, expected, "Install config/udev/70-wipline-readers.rules, then plug the scanner in again."
-        )
-    return DriverError(came, "Expected a device that can be opened and grabbed.", "Plug the scanner in again.")
-
-
 class Keyboard:
-    """A grabbed keyboard of which every key is part of a scan.
+    """A grabbed keyboard of which every key is part of a scan; or one that is only heard until it types the setup sheet.
 
     `descriptor` yields input events; `let_go` closes it. `stamped`: the events carry CLOCK_BOOTTIME, else they count as
-    they arrive.
+    they arrive. `grab` takes a device that is only heard so far; `said_layout` is the one that beats a learned one.
     """
 
     kind = "keyboard"
@@ -132,29 +144,81 @@ class Keyboard:
         name: str,
         let_go: Callable[[], None],
         *,
+        layout: Layout = US,
+        profile: Profile | None = None,
         caps_lock: bool = False,
         stamped: bool = False,
         opened_ns: int | None = None,
+        grab: Callable[[], None] | None = None,
+        said_layout: str | None = None,
     ) -> None:
         self.reader = reader
         self._descriptor = descriptor
         self._name = name
         self._stamped = stamped
         self._cut = b""  # the kernel sends whole events; what stands in for it in a test may not
-        self._keys = Keys(caps_lock=caps_lock, opened_ns=opened_ns)
+        self._caps_lock, self._said_layout = caps_lock, said_layout
+        self._keys = Keys(layout, profile, caps_lock=caps_lock, opened_ns=opened_ns)
+        self._grab = grab
+        self._lessons: Lessons | None = None
         self._held = Held(let_go)
 
-    def reads(self) -> Iterator[Read | Dropped]:
+    def teach(self, sheets: Sequence[Sequence[str]], profile: str | None) -> None:
+        """The setup sheets that may be scanned, and what was learned of this scanner before."""
+        self._lessons = Lessons(sheets, self._caps_lock)
+        if profile is not None:
+            self._learn(profile)
+
+    def _learn(self, profile: str) -> None:
+        layout, known = _typing({"profile": profile, "layout": self._said_layout})
+        self._keys = Keys(layout, known, caps_lock=self._caps_lock)
+
+    def reads(self) -> Iterator[Outcome]:
         """Each scan when it is complete."""
         with self._held.reading():
             while not self._held.closed:
-                due_ns = self._keys.due_ns
-                timeout_s = None if due_ns is None else max(0, due_ns - boot_ns()) / _NS
+                due = [due_ns for due_ns in (self._due_ns(), self._lessons and self._lessons.due_ns) if due_ns]
+                timeout_s = max(0, min(due) - boot_ns()) / _NS if due else None
                 if self._held.wait(self._descriptor, timeout_s):
                     for event in self._events():
-                        yield from map(self._told, self._keys.feed(event))
+                        yield from self._take(event)
                 else:
-                    yield from map(self._told, self._keys.quiet(boot_ns()))
+                    yield from self._quiet(boot_ns())
+
+    def _due_ns(self) -> int | None:
+        return None if self._grab else self._keys.due_ns
+
+    def _take(self, event: KeyEvent) -> Iterator[Outcome]:
+        done = [] if self._grab else list(self._keys.feed(event))
+        said = self._lessons.feed(event, ended=bool(done)) if self._lessons else None
+        yield from self._lesson(said, done, event.time_ns) if said else map(self._told, done)
+
+    def _quiet(self, now_ns: int) -> Iterator[Outcome]:
+        done = [] if self._grab else list(self._keys.quiet(now_ns))
+        said = self._lessons.quiet(now_ns, ended=bool(done)) if self._lessons else None
+        yield from self._lesson(said, done, now_ns) if said else map(self._told, done)
+
+    def _lesson(self, said: Lesson, done: list[Typed | Lost], now_ns: int) -> Iterator[Outcome]:
+        """What was typed was the setup sheet: learn from it, and hand the sheet itself over as it now reads.
+
+        `done`: how it read before; that is what is handed over where nothing was learned.
+        """
+        if isinstance(said.said, NotLearned):
+            yield from map(self._told, done)
+            yield Note(self.kind, self.reader, now_ns, f"{said.said.why} {said.said.do}")
+            return
+        if self._grab is not None:
+            try:
+                self._grab()
+            except OSError as error:
+                raise self._lost() from error  # another program took it; the next opening says which
+            self._grab = None
+        profile = text_of(said.said.profile)
+        self._learn(profile)
+        yield Known(self.kind, self.reader, now_ns, said.said.evidence, profile)
+        for event in said.events:
+            yield from map(self._told, self._keys.feed(event))
+        yield from map(self._told, self._keys.quiet(now_ns + JOINED_NS))
 
     def close(self) -> None:
         """End `reads` and release the grab."""

@@ -30,6 +30,7 @@ READ_BYTES = 4096
 WRITE_TIMEOUT_S = 1.0
 BAUDS = frozenset({1200, 2400, 4800, 9600, 19_200, 38_400, 57_600, 115_200, 230_400, 460_800, 921_600})
 PARITIES = {"none": "N", "even": "E", "odd": "O"}
+FLOWS = frozenset({"rtscts", "xonxoff"})
 _USB = 3
 _LEVELS = 6  # from a port up to the USB device that it is part of
 
@@ -82,15 +83,16 @@ class Line:
 
 
 def opened(path: str, settings: Settings, *, baud: int = 9600) -> Line:
-    """Open this port alone, with the `baud` and `parity` of the settings. Raises `DriverError`."""
+    """Open this port alone, with the `baud`, `parity` and `flow` of the settings. Raises `DriverError`."""
     try:
         import serial
     except ImportError as error:
         raise missing(package="pyserial", debian="python3-serial") from error
-    speed, parity = _speed(settings, baud), _parity(settings)
+    speed, parity, flow = _speed(settings, baud), _parity(settings), _flow(settings)
     try:
         port = serial.Serial(
-            path, speed, parity=parity, timeout=0, write_timeout=WRITE_TIMEOUT_S, exclusive=True
+            path, speed, parity=parity, timeout=0, write_timeout=WRITE_TIMEOUT_S, exclusive=True,
+            rtscts=flow == "rtscts", xonxoff=flow == "xonxoff",
         )  # fmt: skip
     except (OSError, ValueError, termios.error) as error:
         raise _refused(path, error) from error
@@ -122,6 +124,17 @@ def _parity(settings: Settings) -> str:
             do="Correct the reader's parity.",
         )
     return PARITIES[said]
+
+
+def _flow(settings: Settings) -> str:
+    said = settings.get("flow") or "none"
+    if said != "none" and said not in FLOWS:
+        raise DriverError(
+            came=f"There is no flow control {said!r}.",
+            expected=f"Expected none, {' or '.join(sorted(FLOWS))}.",
+            do="Correct the reader's flow.",
+        )
+    return said
 
 
 def _refused(path: str, error: Exception) -> DriverError:

@@ -4,14 +4,17 @@ The port is opened alone, so that no modem or terminal program takes a scan away
 file holds the port.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
-from drivers import DeviceLost, Driver, DriverError, Dropped, Read, Settings, boot_ns, read_of
+from drivers import DeviceLost, Driver, DriverError, Known, Note, Outcome, Settings, boot_ns, read_of
+from drivers.decode.learning import Learned, NotLearned
 from drivers.decode.line import Sent, SerialText
 from drivers.decode.plugged import Facts, named
+from drivers.decode.profile import Profile, text_of
 from drivers.decode.verdicts import SCANNER_VENDORS
 from drivers.held import Held
-from drivers.ports import Line, opened, present
+from drivers.lessons import SheetEar, taught, trimmed
+from drivers.ports import FLOWS, Line, opened, present
 
 _NS = 1_000_000_000
 
@@ -19,19 +22,23 @@ _NS = 1_000_000_000
 def open_device(settings: Settings) -> Driver:
     """Open the port at `path`, else the first that `match` names, else that of the first device of a maker of scanners.
 
-    `baud` (9600) and `parity` (none, even, odd) are the scanner's; over USB most scanners take any.
+    `baud` (9600), `parity` (none, even, odd) and `flow` (none, rtscts, xonxoff) are the scanner's; over USB most take any.
     """
     path = settings.get("path")
     if path:
-        return SerialLine(opened(path, settings))
+        return _opened(path, settings)
     refused = _nothing_there(settings)
     for facts in present():
         if _meant(facts, settings):
             try:
-                return SerialLine(opened(facts.node, settings))
+                return _opened(facts.node, settings)
             except DriverError as error:
                 refused = error  # another like it may be free
     raise refused
+
+
+def _opened(path: str, settings: Settings) -> "SerialLine":
+    return SerialLine(opened(path, settings), waits=settings.get("flow") in FLOWS)
 
 
 def _meant(facts: Facts, settings: Settings) -> bool:
@@ -51,14 +58,21 @@ class SerialLine:
     """A scanner at an open port."""
 
     kind = "serial_line"
-    lossless = False
 
-    def __init__(self, line: Line) -> None:
+    def __init__(self, line: Line, *, waits: bool = False) -> None:
         self.reader = line.reader
+        self.lossless = waits  # with flow control the scanner keeps what it may not send yet
         self._line = line
         self._held = Held(line.close)
+        self._ear: SheetEar | None = None
+        self._profile = Profile()
 
-    def reads(self) -> Iterator[Read | Dropped]:
+    def teach(self, sheets: Sequence[Sequence[str]], profile: str | None) -> None:
+        """The setup sheets that may be scanned, and what was learned of this scanner before."""
+        self._ear = SheetEar(sheets)
+        self._profile = taught(profile)
+
+    def reads(self) -> Iterator[Outcome]:
         """Each scan when it is complete."""
         text = SerialText()
         with self._held.reading():
@@ -67,10 +81,10 @@ class SerialLine:
                 timeout_s = None if due_ns is None else max(0, due_ns - boot_ns()) / _NS
                 if self._held.wait(self._line.descriptor, timeout_s):
                     for sent in text.feed(self._read(text), boot_ns()):
-                        yield self._told(sent)
+                        yield from self._told(sent)
                 else:
                     for sent in text.quiet(boot_ns()):
-                        yield self._told(sent)
+                        yield from self._told(sent)
 
     def close(self) -> None:
         """End `reads` and give the port back."""
@@ -85,5 +99,12 @@ class SerialLine:
             came = f"{lost.came[:-1]} in mid-scan, and half a scan was dropped (bytes: {text.begun})."
             raise DeviceLost(came, lost.expected, lost.do) from lost
 
-    def _told(self, sent: Sent) -> Read:
-        return read_of(sent.scan, self.kind, self.reader, sent.time_ns)
+    def _told(self, sent: Sent) -> Iterator[Outcome]:
+        lesson = self._ear.hears(sent.scan.raw) if self._ear else None
+        if isinstance(lesson, Learned):
+            self._profile = lesson.profile
+            yield Known(self.kind, self.reader, sent.time_ns, lesson.evidence, text_of(lesson.profile))
+        scan = trimmed(sent.scan, self._profile)
+        yield read_of(scan, self.kind, self.reader, sent.time_ns)
+        if isinstance(lesson, NotLearned):
+            yield Note(self.kind, self.reader, sent.time_ns, f"{lesson.why} {lesson.do}")

@@ -10,17 +10,34 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import replace
 
-from drivers import DeviceLost, Driver, DriverError, Dropped, Gone, Read, Settings, boot_ns, gone_of, read_of
+from drivers import (
+    DeviceLost,
+    Driver,
+    DriverError,
+    Dropped,
+    Gone,
+    Known,
+    Outcome,
+    Read,
+    Settings,
+    boot_ns,
+    gone_of,
+    read_of,
+)  # fmt: skip
 from drivers.decode.em4100 import EM4100
 from drivers.decode.framing import Frames, Protocol, Sighting
+from drivers.decode.learning import Learned
+from drivers.decode.line import SerialText
 from drivers.decode.m100 import M100
 from drivers.decode.plugged import named
 from drivers.decode.pn532 import PN532
 from drivers.decode.presence import MAX_TAGS, Left, Presence
+from drivers.decode.profile import text_of
 from drivers.decode.scan import Scan
 from drivers.decode.swnet import SWNET
 from drivers.decode.uhfreader18 import UHFREADER18
 from drivers.held import Held
+from drivers.lessons import SheetEar
 from drivers.ports import Line, opened, present
 
 PROTOCOLS: Sequence[Protocol] = (EM4100, UHFREADER18, M100, SWNET, PN532)
@@ -75,7 +92,13 @@ class SerialRfid:
         self._held = Held(line.close)
         self._frames = {each.name: Frames(each) for each in PROTOCOLS}
         self._seen: deque[Sighting] = deque(maxlen=MAX_TAGS)
+        self._text, self._ear, self._taught = SerialText(), SheetEar(()), False
+        self._lesson: Learned | None = None
         self._heard_ns = boot_ns()
+
+    def teach(self, sheets: Sequence[Sequence[str]], _profile: str | None) -> None:
+        """The setup sheets that may be scanned: what nobody knows yet may be a scanner."""
+        self._ear, self._taught = SheetEar(sheets), True
 
     def ask(self) -> bool:
         """Ask at each speed in turn who is there; whether a reader has answered. Raises `DeviceLost`."""
@@ -86,12 +109,15 @@ class SerialRfid:
                     if protocol.query:
                         self._line.write(protocol.query)
                     self._listen(ANSWER_S, until_known=True)
-                    if self.protocol is not None or self._held.closed:
+                    if self.protocol is not None or self._lesson is not None or self._held.closed:
                         return self.protocol is not None
         return False
 
-    def reads(self) -> Iterator[Read | Dropped | Gone]:
-        """Each tag when it arrives and when it has left; a lost reader has lost its tags, a closed one has not."""
+    def reads(self) -> Iterator[Outcome]:
+        """Each tag when it arrives and when it has left; a lost reader has lost its tags, a closed one has not.
+
+        Who has called `teach` is told what reader it is, and as `Known` of another kind that it is a scanner.
+        """
         listen_s = FIRST_LISTEN_S
         with self._held.reading():
             while not self._held.closed:
@@ -99,7 +125,12 @@ class SerialRfid:
                     self._line.set_speed(EM4100.baud)
                     self._listen(listen_s, until_known=True)
                     listen_s = min(2 * listen_s, LONGEST_LISTEN_S)
+                if self._lesson is not None:
+                    lesson, self._lesson = self._lesson, None
+                    yield Known("serial_line", self.reader, boot_ns(), lesson.evidence, text_of(lesson.profile))
                 if self.protocol is not None:
+                    if self._taught:
+                        yield Known(self.kind, self.reader, boot_ns(), (_shown(self.protocol),))
                     yield from self._follow(self.protocol)
                     listen_s = FIRST_LISTEN_S
 
@@ -152,7 +183,7 @@ class SerialRfid:
         until_ns = boot_ns() + int(for_s * _NS)
         while (left_ns := until_ns - boot_ns()) > 0 and not self._held.closed:
             self._hear(left_ns / _NS)
-            if until_known and self.protocol is not None:
+            if until_known and (self.protocol is not None or self._lesson is not None):
                 return
         if self.protocol is not None:
             self._finish(self.protocol)
@@ -162,6 +193,10 @@ class SerialRfid:
         if not self._held.wait(self._line.descriptor, for_s):
             return False
         data = self._line.read()
+        if self.protocol is None:
+            for sent in self._text.feed(data, boot_ns()):
+                heard = self._ear.hears(sent.scan.raw)
+                self._lesson = heard if isinstance(heard, Learned) else None
         for protocol in (self.protocol,) if self.protocol else PROTOCOLS:
             for frame in self._frames[protocol.name].feed(data):
                 self._take(protocol, frame)
@@ -194,3 +229,8 @@ class SerialRfid:
     def _ends(self, left: Iterable[Left]) -> Iterator[Gone]:
         for each in left:
             yield gone_of(each, self.kind, self.reader)
+
+
+def _shown(protocol: Protocol) -> str:
+    how = "answers a question" if protocol.query else "sends whole frames by itself"
+    return f"It {how} as {protocol.name} does, at {protocol.baud} baud."

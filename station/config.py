@@ -53,14 +53,17 @@ class Hub(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 class Reader(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """One reader: its kind, which device it is, and what its scans say unless a card says otherwise.
 
-    `baud` and `parity` are those of a serial line; `beep`: whether it answers with its own beep and light, if it can.
+    `baud`, `parity` and `flow` are those of a serial line, `layout` the keyboard layout that a scanner types for; `beep`:
+    whether it answers with its own beep and light, if it can.
     """
 
     kind: Text
     path: Path_ | None = None
     match: Text | None = None
+    layout: Text | None = None
     baud: Annotated[int, msgspec.Meta(ge=1200, le=921_600)] | None = None
     parity: Literal["none", "even", "odd"] | None = None
+    flow: Literal["none", "rtscts", "xonxoff"] | None = None
     stage: Text | None = None
     bench: Text | None = None
     action: Action | None = None

@@ -10,7 +10,7 @@ from drivers import hotplug
 from drivers.decode.plugged import Facts, reader_id
 from drivers.decode.verdicts import evidence, verdict
 from station.config import Reader
-from station.reading import FIRST_PAUSE_S, LONGEST_PAUSE_S, Wanted
+from station.reading import FIRST_PAUSE_S, LONGEST_PAUSE_S, Wanted, settings_of
 from station.roll import ReaderStatus, Roll
 
 PLUGGED = frozenset({"keyboard", "serial_line", "serial_rfid", "hidpos", "pcsc"})
@@ -81,9 +81,9 @@ class Plugs:
             return  # its row asks pcscd by itself
         if judged.take or judged.listen:
             # The ids too: by the time of a retry the node's name may have gone to somebody's keyboard.
-            settings: dict[str, str | None] = {"path": facts.node, "match": facts.ids}
+            settings = settings_of(row) | {"path": facts.node, "match": facts.ids}
             if facts.subsystem == "usb":
-                settings = {"path": None, "match": None}
+                settings |= {"path": None, "match": None}
             settings["listen"] = "yes" if judged.listen else None
             wanted = Wanted(
                 facts.node, judged.kind, settings, row, judged.listen, (judged.why, *evidence(facts)), judged.mend

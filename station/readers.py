@@ -13,7 +13,7 @@ from station.answers import Answer
 from station.config import Config, Reader
 from station.inbox import Inbox
 from station.plugs import PLUGGED, Plugs
-from station.reading import Desk, Reading, Wanted
+from station.reading import Desk, Reading, Wanted, settings_of
 from station.roll import ReaderStatus, Roll
 from station.scan import ReaderPlace
 from station.signals.reader import Beeps
@@ -100,12 +100,6 @@ class Readers:
             self._places[driver.reader] = ReaderPlace(bench, stage or self._config.stage, action, keypad)
         else:
             self._places.pop(driver.reader, None)
-
-
-def settings_of(row: Reader) -> dict[str, str | None]:
-    """What a driver is told of its row."""
-    baud = None if row.baud is None else str(row.baud)
-    return {"path": row.path, "match": row.match, "baud": baud, "parity": row.parity}
 
 
 def _comes_with_its_plug(row: Reader) -> bool:

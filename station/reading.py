@@ -10,20 +10,35 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 
-from drivers import DeviceLost, Driver, DriverError, Dropped, Gone, Handed, Known, Read, open_driver
-from station.answers import TOO_FAST, Answer, Red, Why
+from drivers import (
+    DeviceLost,
+    Driver,
+    DriverError,
+    Dropped,
+    Gone,
+    Handed,
+    Known,
+    Note,
+    Read,
+    Teachable,
+    open_driver,
+)  # fmt: skip
+from station.answers import TOO_FAST, Answer, Notice, Red, Why
 from station.config import Reader
+from station.core.codes.sheet import sheets
 from station.inbox import Inbox
 from station.roll import ReaderStatus, Roll
 from station.signals.reader import Beeps
 from station.stored import Pace, Spool
-from station.taught import KEYPAD, Taught
+from station.taught import Lesson, Taught
 
 FIRST_PAUSE_S = 0.5
 LONGEST_PAUSE_S = 30.0
 DRAIN_LOOK_S = 0.01
 MOST_ENDS = 1024  # tags that left and are not recorded yet: as many as one reader holds
 FORGET_IT = "To have that forgotten: wipline-station readers --forget {}"
+SET_UP = "This scanner is set up now."
+SHEETS = sheets()
 PLAYED = "replay"  # what is written into a pipe was not stored in a scanner, however fast it comes
 
 
@@ -43,6 +58,16 @@ class Wanted:
     evidence: tuple[str, ...] = ()
     mend: str = ""
     gone: threading.Event = field(default_factory=threading.Event)
+
+
+def settings_of(row: Reader | None) -> dict[str, str | None]:
+    """What a driver is told of its row."""
+    if row is None:
+        return {}
+    baud = None if row.baud is None else str(row.baud)
+    return {
+        "path": row.path, "match": row.match, "layout": row.layout, "baud": baud, "parity": row.parity, "flow": row.flow,
+    }  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,13 +144,11 @@ class Reading:
         wanted = self.wanted
         # What it has shown of itself stands in the place of what was thought of it when it was plugged in.
         evidence = (*self._evidence, *wanted.evidence[1:]) if self._evidence else wanted.evidence
-        profile = self._desk.taught.of(name)
-        taught = (
-            "" if profile is None else "a number pad" if profile == KEYPAD else str(profile.get("words") or "taught")
-        )
-        self._desk.roll.note(
-            wanted.name, ReaderStatus(wanted.kind, name, state, why, evidence=evidence, mend=wanted.mend, taught=taught)
-        )
+        lesson = self._desk.taught.of(name)
+        taught = "" if lesson is None else lesson.words or "taught"
+        mend = FORGET_IT.format(name) if taught else wanted.mend
+        status = ReaderStatus(wanted.kind, name, state, why, evidence=evidence, mend=mend, taught=taught)
+        self._desk.roll.note(wanted.name, status)
 
     def _read_all(self) -> bool:
         """Open the reader and hand over its scans until it goes; whether it could be opened."""
@@ -136,6 +159,7 @@ class Reading:
             why = str(error) if isinstance(error, DriverError) else repr(error)
             self._note(wanted.settings.get("path") or wanted.settings.get("match") or wanted.kind, "waiting", why)
             return False
+        self._teach(driver)
         self._desk.settled(wanted, driver)
         with self._lock:
             self.driver = driver
@@ -162,6 +186,17 @@ class Reading:
             self._desk.roll.strike(wanted.name)  # nobody's reader
         return True
 
+    def _teach(self, driver: Driver) -> None:
+        """Tell it what it was taught before, and what it may be taught by."""
+        lesson = self._desk.taught.of(driver.reader)
+        if isinstance(driver, Teachable):
+            profile = lesson.profile if lesson is not None else None
+            try:
+                driver.teach(SHEETS, None if profile is None else json.dumps(profile))
+            except DriverError as error:
+                self._desk.log("what a reader was taught cannot be used", reader=driver.reader, error=str(error))
+                driver.teach(SHEETS, None)
+
     def _hand_over(self, driver: Driver) -> None:
         pace = Pace()
         for outcome in driver.reads():
@@ -170,6 +205,9 @@ class Reading:
                 continue
             if isinstance(outcome, Gone):
                 self._end(outcome)
+                continue
+            if isinstance(outcome, Note):
+                self._desk.say(Notice(Why.CARD, outcome.text, reader=driver.reader))
                 continue
             if isinstance(outcome, Dropped):
                 self._desk.log("a reader lost a scan", reader=driver.reader, why=outcome.why)
@@ -196,12 +234,20 @@ class Reading:
 
     def _known(self, driver: Driver, known: Known) -> None:
         """The reader has shown what it is."""
-        self._shown = True
+        self._shown, self._evidence = True, known.evidence
         if known.profile is not None:
+            lesson = Lesson(profile=json.loads(known.profile), words=" ".join(known.evidence))
             try:
-                self._desk.taught.keep(driver.reader, json.loads(known.profile))
-            except (OSError, ValueError) as error:
+                self._desk.taught.keep(driver.reader, lesson)
+            except OSError as error:
                 self._desk.log("what a reader was taught cannot be kept", reader=driver.reader, error=str(error))
-        self._evidence = known.evidence
+        if known.kind != driver.kind:
+            self.wanted = replace(
+                self.wanted, kind=known.kind, listen=False, settings={**self.wanted.settings, "listen": None}
+            )
+            self._desk.say(Notice(Why.CARD, f"{SET_UP} Scan again to try it.", reader=driver.reader))
+            self._again.set()
+            driver.close()
+            return
         self._note(driver.reader, "ready")
         self._desk.log("a reader has shown what it is", reader=driver.reader, evidence="; ".join(known.evidence))

@@ -5,8 +5,8 @@ installer said so. The file is small and read anew at each question, so that a c
 
 >>> import tempfile
 >>> taught = Taught(Path(tempfile.mkdtemp()) / "readers.json")
->>> taught.keep("usb-1a86-5723-at-usb-1.3", {"layout": "de"})
->>> taught.of("usb-1a86-5723-at-usb-1.3"), taught.ids()
+>>> taught.keep("usb-1a86-5723-at-usb-1.3", Lesson(profile={"layout": "de"}, words="German layout."))
+>>> taught.of("usb-1a86-5723-at-usb-1.3").profile, taught.ids()
 ({'layout': 'de'}, ('usb-1a86-5723-at-usb-1.3',))
 >>> taught.forget("usb-1a86-5723-at-usb-1.3"), taught.of("usb-1a86-5723-at-usb-1.3")
 (True, None)
@@ -19,17 +19,27 @@ from typing import Any
 import msgspec
 
 MOST_READERS = 64
-KEYPAD: dict[str, Any] = {"keypad": True}
-"""What a number pad is taught: its digits are quantities."""
-
 SAID_KEYPAD, SENT_THE_SHEET = "It is said to be a number pad.", "It has sent the setup sheet."
-Profile = dict[str, Any]
+
+
+class Lesson(msgspec.Struct, frozen=True, omit_defaults=True):
+    """What one reader was taught: how its scanner sends (`profile`, as its driver wants it), and that in words.
+
+    `keypad`: it is a number pad, whose digits are quantities.
+    """
+
+    keypad: bool = False
+    profile: dict[str, Any] | None = None
+    words: str = ""
+
+
+KEYPAD = Lesson(keypad=True, words="a number pad")
 
 
 class TaughtFile(msgspec.Struct):
     """The file: reader id -> what it was taught, the latest last."""
 
-    readers: dict[str, Profile] = {}
+    readers: dict[str, Lesson] = {}
 
 
 def beside(journal: Path) -> Path:
@@ -50,20 +60,20 @@ class Taught:
     def how(self) -> dict[str, str]:
         """For every reader that was taught, how, in a sentence."""
         readers = self._read().readers.items()
-        return {name: SAID_KEYPAD if each == KEYPAD else SENT_THE_SHEET for name, each in readers}
+        return {name: SAID_KEYPAD if each.keypad else SENT_THE_SHEET for name, each in readers}
 
-    def of(self, reader: str) -> Profile | None:
+    def of(self, reader: str) -> Lesson | None:
         """What this reader was taught, None where nothing."""
         return self._read().readers.get(reader)
 
-    def keep(self, reader: str, profile: Profile) -> None:
+    def keep(self, reader: str, lesson: Lesson) -> None:
         """Remember what a reader was taught, in place of what it was taught before; beyond MOST_READERS the oldest goes.
 
         Raises OSError where it cannot be written.
         """
         readers = self._read().readers
         readers.pop(reader, None)
-        readers[reader] = profile
+        readers[reader] = lesson
         while len(readers) > MOST_READERS:
             del readers[next(iter(readers))]
         self._write(readers)
@@ -82,7 +92,7 @@ class Taught:
         except (OSError, msgspec.MsgspecError):
             return TaughtFile()  # what nobody can read teaches nothing
 
-    def _write(self, readers: dict[str, Profile]) -> None:
+    def _write(self, readers: dict[str, Lesson]) -> None:
         self._keep_what_is_not_ours()
         fresh = self.path.with_name(self.path.name + ".new")
         with fresh.open("wb") as file:

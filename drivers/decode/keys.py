@@ -1,7 +1,8 @@
 """Key events of a keyboard-wedge scanner, read as the texts it types.
 
 A scan ends on Enter, keypad Enter or Tab. A scanner that sends none of them ends its scan by falling quiet; a person at
-a keypad pauses longer than that, so only text typed at a machine's pace ends after the short silence.
+a keypad pauses longer than that, so only text typed at a machine's pace ends after the short silence. What is known of
+this scanner (`Profile`) may say otherwise.
 
 >>> keys = Keys()
 >>> presses = [(30, 0), (2, 1), (28, 2)]  # A, 1, Enter, a millisecond apart
@@ -14,8 +15,12 @@ from dataclasses import dataclass
 from enum import Enum, auto
 from typing import NamedTuple
 
-from drivers.decode.keymap import ALT, CAPS_LOCK, CONTROL, KEYPAD_DIGITS, SHIFT, TERMINATORS, US, Layout, control
-from drivers.decode.scan import Gathered, Scan
+from drivers.decode.chords import ALT_DIGITS_MAX, ALTED, ALTGRED, BIT, LOCKED, Held
+from drivers.decode.keymap import ALT, CAPS_LOCK, KEYPAD_DIGITS, US, Layout
+from drivers.decode.profile import Profile
+from drivers.decode.scan import Scan
+from drivers.decode.trimmed import gathered
+from drivers.decode.typewriter import Typewriter
 
 EV_SYN, EV_KEY = 0, 1
 SYN_REPORT, SYN_DROPPED = 0, 3
@@ -26,12 +31,15 @@ GAP_S = 0.5
 HAND_GAP_S = 5.0
 """The same for text that a person may be typing."""
 HAND_PACE_S = 0.06
-JOINED_S = 0.05  # a key so soon after opening belongs to a scan that had begun before
 """No person strikes key after key faster than this."""
+PACES_IN_GAP = 4
+"""A scanner that pauses longer between keys is silent after so many of its slowest pauses, and types at half of them."""
+JOINED_S = 0.05
+"""A key so soon after opening belongs to a scan that had begun before."""
 MACHINE_KEYS = 3
 """Keys after which the pace says something."""
 _NS = 1_000_000_000
-_ALT_DIGITS_MAX = 4
+_HAND_GAP_NS = int(HAND_GAP_S * _NS)
 
 
 class KeyEvent(NamedTuple):
@@ -72,17 +80,28 @@ class Keys:
     `opened_ns`: when a device began to be heard that may have been typing already; half a code must not become a scan.
     """
 
-    def __init__(self, layout: Layout = US, *, caps_lock: bool = False, opened_ns: int | None = None) -> None:
-        self._layout = layout
-        self._caps_lock = caps_lock
-        self._text = Gathered()
-        self._held: set[int] = set()
+    def __init__(
+        self,
+        layout: Layout = US,
+        profile: Profile | None = None,
+        *,
+        caps_lock: bool = False,
+        opened_ns: int | None = None,
+    ) -> None:
+        profile = profile or Profile()
+        self._typewriter = Typewriter(layout, profile)
+        self._locked = LOCKED if caps_lock else 0
+        self._text = gathered(profile)
+        self._held = Held()
         self._alt_digits = ""
         self._hearing = _Hearing.WHOLE
         self._opened_ns = opened_ns
         self._last_ns = 0
         self._keys = 0
         self._slowest_ns = 0
+        slowest_ns = profile.gap_ms * 1_000_000
+        self._pace_ns = max(int(HAND_PACE_S * _NS), 2 * slowest_ns)
+        self._gap_ns = max(int(GAP_S * _NS), PACES_IN_GAP * slowest_ns)
 
     @property
     def begun(self) -> int:
@@ -93,11 +112,11 @@ class Keys:
     def due_ns(self) -> int | None:
         """When silence will end what has begun, None while nothing has."""
         if self._hearing is not _Hearing.WHOLE:
-            return self._last_ns + int(GAP_S * _NS)
-        if not self._text:
+            return self._last_ns + self._gap_ns
+        if not self._text and not self._typewriter.waits:
             return None
-        machine = self._keys >= MACHINE_KEYS and self._slowest_ns <= HAND_PACE_S * _NS
-        return self._last_ns + int((GAP_S if machine else HAND_GAP_S) * _NS)
+        machine = self._keys >= MACHINE_KEYS and self._slowest_ns <= self._pace_ns
+        return self._last_ns + (self._gap_ns if machine else _HAND_GAP_NS)
 
     def feed(self, event: KeyEvent) -> Iterator[Typed | Lost]:
         """Take the next event of the device; yield what is now complete or known to be lost."""
@@ -107,7 +126,7 @@ class Keys:
         if event.type == EV_SYN:
             yield from self._synchronise(event)
         elif event.value == KEY_UP:
-            self._release(event.code)
+            yield from self._release(event.code, event.time_ns)
         elif event.value == KEY_DOWN:
             yield from self._press(event)
 
@@ -124,10 +143,12 @@ class Keys:
     def _begin(self) -> None:
         """The next key is the first of a scan."""
         self._text.clear()
+        self._typewriter.flush()
         self._keys = self._slowest_ns = 0
         self._hearing = _Hearing.WHOLE
 
     def _end(self, time_ns: int) -> Iterator[Typed | Lost]:
+        self._type(self._typewriter.flush())
         scan = self._text.take() if self._hearing is _Hearing.WHOLE else None
         self._begin()
         if scan is not None:
@@ -148,14 +169,15 @@ class Keys:
             self._hearing = _Hearing.LOST_UNTIL_END
             self._last_ns = event.time_ns
 
-    def _release(self, code: int) -> None:
-        self._held.discard(code)
+    def _release(self, code: int, time_ns: int) -> Iterator[Typed | Lost]:
+        self._held.release(code)
         if code in ALT and self._alt_digits:
-            number = int(self._alt_digits) & 0xFF
-            # As Windows reads Alt codes: a leading zero means its own code page, none the one of the old PC.
-            page = "cp1252" if self._alt_digits.startswith("0") else "cp437"
-            self._alt_digits = ""
-            self._type(bytes([number]).decode(page, errors="replace"))
+            digits, self._alt_digits = self._alt_digits, ""
+            text = self._typewriter.number(digits)
+            if text is None:
+                yield from self._end(time_ns)
+            else:
+                self._type(text)
 
     def _press(self, event: KeyEvent) -> Iterator[Typed | Lost]:
         code = event.code
@@ -163,18 +185,20 @@ class Keys:
             return
         if self._opened_ns is not None:
             yield from self._join(event.time_ns - self._opened_ns, event.time_ns)
-        if code in SHIFT | CONTROL | ALT:
-            self._held.add(code)
+        if code in BIT:
+            self._held.press(code)
         elif code == CAPS_LOCK:
-            self._caps_lock = not self._caps_lock
-        elif code in TERMINATORS:
-            yield from self._end(event.time_ns)
-        else:
+            self._locked ^= LOCKED
+        elif code in KEYPAD_DIGITS and self._held.mods & (ALTED | ALTGRED):
             self._pace(event.time_ns)
-            if code in KEYPAD_DIGITS and self._held & ALT:
-                self._alt_digits = (self._alt_digits + KEYPAD_DIGITS[code])[:_ALT_DIGITS_MAX]
+            self._alt_digits = (self._alt_digits + KEYPAD_DIGITS[code])[:ALT_DIGITS_MAX]
+        else:
+            text = self._typewriter.type(code, self._held.mods | self._locked)
+            if text is None:
+                yield from self._end(event.time_ns)
             else:
-                self._type(self._character(code))
+                self._pace(event.time_ns)
+                self._type(text)
 
     def _join(self, after_ns: int, time_ns: int) -> Iterator[Lost]:
         """The first key since the device was opened: so soon after, it is not the first of its scan."""
@@ -190,15 +214,6 @@ class Keys:
         self._keys += 1
         self._last_ns = time_ns
 
-    def _character(self, code: int) -> str:
-        """What the key types with the modifiers that are held, "" for a key that types nothing."""
-        alone = self._layout.plain.get(code, "")
-        shifted = bool(self._held & SHIFT) != (self._caps_lock and alone.isalpha())
-        char = self._layout.shifted.get(code, "") if shifted else alone
-        if self._held & CONTROL and char:
-            return control(char) or char
-        return char
-
-    def _type(self, char: str) -> None:
-        if self._hearing is _Hearing.WHOLE:
-            self._text.add(char.encode())
+    def _type(self, text: str) -> None:
+        if text and self._hearing is _Hearing.WHOLE:
+            self._text.add(text.encode())

@@ -15,6 +15,7 @@ from drivers.decode.keymap import US
 from drivers.keyboard import EVENT, Keyboard
 from tests.drivers.hands import CardReader, SerialScanner, TagReader
 from tests.drivers.hid_devices import PosScanner
+from tests.drivers.scanners import Typist
 
 SHIFT, CONTROL = 42, 29
 CONTROL_KEYS = {chr(ord(char) & 0x1F): code for code, char in US.plain.items() if char.isalpha() or char in "[\\]"}
@@ -197,3 +198,11 @@ def _is_a_devices(link: Path) -> bool:
 @pytest.fixture
 def open_descriptors() -> Callable[[], int]:
     return descriptors
+
+
+@pytest.fixture(scope="session")
+def typist() -> Iterator[Typist]:
+    """A scanner with its own knowledge of keyboards, in a process of its own."""
+    typist = Typist()
+    yield typist
+    typist.end()

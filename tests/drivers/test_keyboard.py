@@ -7,11 +7,14 @@ import time
 
 import pytest
 
-from drivers import DeviceLost, DriverError, Dropped, open_driver
+from drivers import DeviceLost, DriverError, Dropped, open_driver, xkb
+from drivers.decode.keymap import BARE, US
 from drivers.decode.keys import GAP_S
 from drivers.decode.plugged import Facts
+from drivers.decode.profile import Profile, profile_in, text_of
 from drivers.hotplug import Hotplug, facts_of
-from drivers.keyboard import EVENT, Keyboard, _refused
+from drivers.keyboard import EVENT, Keyboard, _typing
+from drivers.refusals import refused
 
 FACTS = Facts("/dev/input/event3", "Symbol Bar Code Scanner", 3, 0x05E0, 0x1200, "SN77", "usb-1.3", True, False)
 SYN_DROPPED, SYN_REPORT = (0, 3, 0), (0, 0, 0)
@@ -123,7 +126,7 @@ Plug the scanner in again.""",
 
 @pytest.mark.parametrize("number", REFUSED)
 def test_a_scanner_that_cannot_be_opened_says_why_and_what_to_do(number):
-    assert str(_refused(FACTS, OSError(number, os.strerror(number)))) == REFUSED[number]
+    assert str(refused(FACTS, OSError(number, os.strerror(number)))) == REFUSED[number]
 
 
 @pytest.mark.parametrize("setting", ["path", "match"])
@@ -149,3 +152,42 @@ def test_a_missing_package_is_named_with_its_installation(monkeypatch, package, 
         f"The Python package {package!r} is not installed here. Readers of this kind need it. "
         f"Install it: sudo apt-get install {debian}, or pip install 'wipline[station]'."
     )
+
+
+WRONG_SETTINGS = {
+    ("layout", "zz"): "There is no keyboard layout 'zz'. ",
+    ("profile", "{"): "The reader's profile cannot be used: The profile is not JSON: ",
+    ("profile", '{"layout": "zz"}'): "There is no keyboard layout 'zz'. ",
+    (
+        "profile",
+        '{"caps": "off"}',
+    ): "The reader's profile cannot be used: The profile's 'caps' is 'off': expected one of ",
+}
+
+
+@pytest.mark.parametrize(("setting", "value"), WRONG_SETTINGS)
+def test_a_wrong_layout_or_profile_is_told_before_anything_is_opened(setting, value):
+    with pytest.raises(DriverError) as refused:
+        open_driver("keyboard", {setting: value})
+    assert str(refused.value).startswith(WRONG_SETTINGS[setting, value])
+
+
+def test_layout_and_profile_are_taken_from_the_settings():
+    german = text_of(Profile(layout="de", keys={"Q": "x"}, alike=("at",), prefix="S1-"))
+    assert _typing({}) == (US, Profile())
+    assert _typing({"layout": "ch(fr)"}) == (xkb.layout("ch(fr)"), Profile(layout="ch(fr)"))
+    assert _typing({"profile": german}) == (xkb.layout("de"), profile_in(german))
+    assert _typing({"profile": german, "layout": "de"}) == (xkb.layout("de"), profile_in(german))
+    # Another layout than the learned one: its keys were those of the learned one.
+    assert _typing({"profile": german, "layout": "at"}) == (xkb.layout("at"), Profile(layout="at", prefix="S1-"))
+    learned = text_of(Profile(layout="learned", keys={"Q": "x"}))
+    assert _typing({"profile": learned}) == (BARE, profile_in(learned))
+
+
+def test_a_scanner_is_read_by_its_profile(strike, listen):
+    read_end, write_end = os.pipe2(os.O_NONBLOCK)
+    profile = Profile(layout="de", control={"GS": "F8"}, prefix="y")
+    heard = listen(Keyboard(read_end, "r", "n", lambda: os.close(read_end), layout=xkb.layout("de"), profile=profile))
+    os.write(write_end, b"".join(EVENT.pack(0, 0, *event) for event in [*strike("z[1"), (1, 66, 1), *strike("\n")]))
+    assert heard.read().raw == "ü1\x1d".encode()
+    os.close(write_end)

@@ -160,14 +160,14 @@ def test_a_scanner_that_is_plugged_in_is_read_and_comes_back_as_itself_and_a_per
 ) -> None:
     monkeypatch.setattr("drivers.hotplug.Hotplug", Plugs)
     monkeypatch.setattr(Plugs, "said", queue.Queue())
-    asked: list[str | None] = []
+    asked: list[tuple[str | None, str | None]] = []
     first, second = Held("usb-05e0-1200-SN77"), Held("usb-05e0-1200-SN77")
     given = iter((first, second))
 
     def open_driver(_kind: str, settings: Mapping[str, str | None]) -> Held:
         if settings["listen"]:
             return Held("a person's")
-        asked.append(settings["path"])
+        asked.append((settings["path"], settings["layout"]))
         return next(given)
 
     def states() -> list[str]:
@@ -175,7 +175,7 @@ def test_a_scanner_that_is_plugged_in_is_read_and_comes_back_as_itself_and_a_per
 
     monkeypatch.setattr(module, "open_driver", open_driver)
     monkeypatch.setattr(module, "FIRST_PAUSE_S", 0.5)  # udev's word comes some 50 ms behind the lost device
-    readers, inbox, _, _ = a_station(Row("keyboard", stage="mill"))
+    readers, inbox, _, _ = a_station(Row("keyboard", stage="mill", layout="de"))
     readers.start()
     for change in (Added(KEYBOARD), Added(SCANNER), Added(SCANNER)):
         Plugs.said.put(change)
@@ -195,7 +195,7 @@ def test_a_scanner_that_is_plugged_in_is_read_and_comes_back_as_itself_and_a_per
     Plugs.said.put(Removed(KEYBOARD))
     second.scans.put(a_read(b"WO-2"))
     assert inbox.take(5) == a_read(b"WO-2")
-    assert asked == ["/dev/input/event3", "/dev/input/event9"]
+    assert asked == [("/dev/input/event3", "de"), ("/dev/input/event9", "de")]
     readers.close()
 
 
@@ -209,6 +209,8 @@ def test_a_serial_reader_is_opened_with_the_speed_and_parity_of_its_row(monkeypa
     monkeypatch.setattr(module, "open_driver", open_driver)
     readers, *_ = a_station(Row("serial_line", "/dev/ttyS0", baud=19_200, parity="even"))
     readers.start()
-    settings = {"path": "/dev/ttyS0", "match": None, "baud": "19200", "parity": "even"}
+    settings = {
+        "path": "/dev/ttyS0", "match": None, "layout": None, "baud": "19200", "parity": "even", "flow": None,
+    }  # fmt: skip
     assert asked.get(timeout=5) == ("serial_line", settings)
     readers.close()

@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from station.taught import KEYPAD, MOST_READERS, Taught, beside
+from station.taught import KEYPAD, MOST_READERS, SAID_KEYPAD, SENT_THE_SHEET, Lesson, Taught, beside
 
-GERMAN = {"layout": "de", "caps": "obeyed"}
+GERMAN = Lesson(profile={"layout": "de", "caps": "obeyed"}, words="German layout.")
 
 
 @pytest.fixture
@@ -20,6 +20,7 @@ def test_it_lies_beside_the_journal_and_another_process_reads_it(taught: Taught,
     taught.keep("usb-1", GERMAN)
     taught.keep("usb-2", KEYPAD)
     again = Taught(taught.path)
+    assert again.how() == {"usb-1": SENT_THE_SHEET, "usb-2": SAID_KEYPAD}
     assert (again.ids(), again.of("usb-1"), again.of("usb-2"), again.of("usb-3")) == (
         ("usb-1", "usb-2"), GERMAN, KEYPAD, None,
     )  # fmt: skip
@@ -28,8 +29,9 @@ def test_it_lies_beside_the_journal_and_another_process_reads_it(taught: Taught,
 
 def test_the_latest_sheet_counts_and_what_is_forgotten_is_gone(taught: Taught) -> None:
     taught.keep("usb-1", GERMAN)
-    taught.keep("usb-1", {"layout": "fr"})
-    assert taught.of("usb-1") == {"layout": "fr"}
+    french = Lesson(profile={"layout": "fr"})
+    taught.keep("usb-1", french)
+    assert taught.of("usb-1") == french
     assert [taught.forget("usb-1"), taught.forget("usb-1")] == [True, False]
     assert taught.ids() == ()
 

@@ -5,9 +5,9 @@ swallow control characters. The setup texts are known to both sides: a station t
 arrives how the scanner says it. One scan teaches a scanner that reads squares, two one that reads only bars.
 
 >>> [(each.name, each.symbology.value, len(each.text)) for each in setup_texts()]
-[('2D', 'square', 118), ('1A', 'bars', 26), ('1B', 'bars', 32)]
+[('2D', 'square', 118), ('1A', 'bars', 33), ('1B', 'bars', 32)]
 >>> setup_texts()[1].text
-'WIP:SETUP:1A:\x1dAQWZYMaqwzym'
+'WIP:SETUP:1A:\x1dAQWZ\x1eYM\x04w^a|)~<qzym'
 """
 
 from dataclasses import dataclass
@@ -24,11 +24,11 @@ PRINTABLE = "".join(map(chr, range(0x20, 0x7F)))
 SQUARE_TEXT = f"{SETUP_HEAD}2D:{PRINTABLE}\x1dGS\x1eRS\x04EOT"
 """Every printable character, then each separator before its own name, so that one that is lost or changed can be told."""
 
-BARS_A_TEXT = f"{SETUP_HEAD}1A:\x1dAQWZYMaqwzym"
-"""GS, and the letters in which the usual keyboards differ (QWERTY, QWERTZ, AZERTY), large and small."""
+BARS_A_TEXT = f"{SETUP_HEAD}1A:\x1dAQWZ\x1eYM\x04w^a|)~<qzym"
+"""The separators, the letters in which the usual keyboards differ (QWERTY, QWERTZ, AZERTY), and signs on dead keys."""
 
-BARS_B_TEXT = f"{SETUP_HEAD}1B:0123456789-/+_.$%#@"
-"""The digits, and the signs that work order numbers are made of."""
+BARS_B_TEXT = f"{SETUP_HEAD}1B:-/+_.$%#@0123456789"
+"""The digits, and the signs that work order numbers are made of. Both codes end in what every keyboard has."""
 
 
 class Symbology(StrEnum):
@@ -54,7 +54,9 @@ class SetupText:
 
 _SETUP = (
     SetupText("2D", Symbology.SQUARE, SQUARE_TEXT, "every printable character, GS, RS, EOT, prefix and suffix", 1),
-    SetupText("1A", Symbology.BARS, BARS_A_TEXT, "GS, the letters in which keyboards differ, prefix and suffix", 2),
+    SetupText(
+        "1A", Symbology.BARS, BARS_A_TEXT, "GS, RS, EOT, and the keys in which keyboards differ, prefix and suffix", 2
+    ),
     SetupText("1B", Symbology.BARS, BARS_B_TEXT, "digits and signs, prefix and suffix", 2),
 )
 
@@ -62,3 +64,9 @@ _SETUP = (
 def setup_texts() -> tuple[SetupText, ...]:
     """The texts of the setup sheet, the square first: what a learner expects, byte for byte."""
     return _SETUP
+
+
+def sheets() -> tuple[tuple[str, ...], ...]:
+    """The codes that teach a scanner together: the square by itself, the bars one after the other, in any order."""
+    texts = setup_texts()
+    return tuple(tuple(each.text for each in texts if each.symbology is kind) for kind in Symbology)

@@ -24,8 +24,8 @@ NOTES = (
 )
 MARGIN_MM = 15.0
 SQUARE_MODULE_MM = 10 * DOT_MM  # 0.85 mm: read from 30 cm
-BARS_MODULE_MM = 4 * DOT_MM  # 0.34 mm: the usual label's; the longer row is 127 mm with its quiet zones
-BAR_MM = 18.0
+BARS_MODULE_MM = 4 * DOT_MM  # 0.34 mm: the usual label's; the longer row is 146 mm with its quiet zones
+BAR_MM = 22.0
 RULER_MM = 50
 _STEP_MM, _NOTE_MM, _SMALL_MM = 6.2, 5.0, 3.6  # sizes of type: from arm's length, from half of it, and on purpose
 _LEADING = 1.36
@@ -46,7 +46,7 @@ def setup_page(paper: Paper, encode: Encode) -> Page:
     for number, each in enumerate(bars, 1):
         words.append(Words(f"{number} of {len(bars)}", _right(bars), each.y_mm + 11, _NOTE_MM))
     words.append(Words("in any order", _right(bars), (bars[0].y_mm + bars[1].y_mm) / 2 + 11, _SMALL_MM))
-    y_mm = bars[-1].y_mm + BAR_MM + 18
+    y_mm = bars[-1].y_mm + BAR_MM + 16
     rule = Line(MARGIN_MM, y_mm - 8, paper.width_mm - MARGIN_MM, y_mm - 8)
     words.append(Words("Worth knowing", MARGIN_MM, y_mm, _NOTE_MM, bold=True))
     for note in NOTES:
@@ -71,7 +71,7 @@ def _symbols(paper: Paper, encode: Encode) -> Iterator[Symbol]:
         else:
             x_mm = MARGIN_MM + QUIET_MODULES[Symbology.BARS] * BARS_MODULE_MM
             yield Symbol(each.text, each.symbology, modules, x_mm, bars_y_mm, BARS_MODULE_MM, BAR_MM)
-            bars_y_mm += BAR_MM + 15
+            bars_y_mm += BAR_MM + 12
 
 
 def _right(bars: list[Symbol]) -> float:

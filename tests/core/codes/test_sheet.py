@@ -6,8 +6,8 @@ from station.core.codes import Card, Scheme, read_code
 from station.core.codes.sheet import Symbology, setup_texts
 
 SQUARE = bytes((*b"WIP:SETUP:2D:", *range(0x20, 0x7F), 0x1D, *b"GS", 0x1E, *b"RS", 0x04, *b"EOT"))
-BARS_A = b"WIP:SETUP:1A:\x1dAQWZYMaqwzym"
-BARS_B = b"WIP:SETUP:1B:0123456789-/+_.$%#@"
+BARS_A = b"WIP:SETUP:1A:\x1dAQWZ\x1eYM\x04w^a|)~<qzym"
+BARS_B = b"WIP:SETUP:1B:-/+_.$%#@0123456789"
 
 
 def test_the_texts_are_these_bytes_for_ever() -> None:
