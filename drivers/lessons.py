@@ -44,7 +44,7 @@ class Lessons:
     def feed(self, event: KeyEvent, *, ended: bool) -> Lesson | None:
         """Take the next event."""
         lesson = self._lesson(list(self._apprentice.feed(event)))  # of what silence had ended before it
-        if self._apprentice.due_ns is None:
+        if self._events and event.time_ns - self._events[-1].time_ns >= _GAP_NS:
             self._events.clear()
         self._events.append(event)
         return self.quiet(event.time_ns, ended=True) if ended and lesson is None else lesson
