@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from drivers import DeviceLost, Driver, DriverError, Dropped, Read, Settings, boot_ns, missing, read_of
+from drivers.decode.plugged import harmless
 from drivers.decode.presence import Presence
 from drivers.decode.scan import Scan
 from drivers.decode.smartcard import GET_UID, answered
@@ -107,7 +108,7 @@ def lasting_name(name: str, there: list[str]) -> str:
     'pcsc-ACS ACR122U PICC Interface'
     """
     short = _short(name)
-    return f"pcsc-{name if [_short(each) for each in there].count(short) > 1 else short}"
+    return harmless(f"pcsc-{name if [_short(each) for each in there].count(short) > 1 else short}")
 
 
 def _short(name: str) -> str:
