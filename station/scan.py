@@ -23,7 +23,7 @@ from station.core.event import Place as LogPlace
 from station.inbox import Inbox
 from station.journal.records import JournalFull, JournalLost, Receipt, Tip
 from station.judgement import Judge, Judgement
-from station.repeats import OWED_NS, Memory, Said, forget, heard, is_repeat, owing
+from station.repeats import OWED_NS, Memory, Said, forget, heard, is_repeat, owing, remember
 from station.watchdog import Watchdog
 
 TIDY_EVERY_READS = 256  # a reader that never pauses must not keep the journal from being tidied
@@ -182,7 +182,7 @@ class Scan:
             self.benches[place.bench] = replace(taken.bench, done=kept.done, latest=None)
             return
         said = said_of(code, taken.fields)
-        self._memories[read.reader] = heard(self._memory(read.reader), said, read.boot_ns)
+        remember(self._memories, read.reader, heard(self._memory(read.reader), said, read.boot_ns))
         self._settle(read.reader, said, place, taken)
         if taken.again is not None:
             self._record_again(read, taken.again, place, taken, event)
@@ -206,7 +206,7 @@ class Scan:
         bench = self._expired(self.benches.get(place.bench) or Bench(), read.boot_ns)
         self.benches[place.bench] = bench
         memory, now_ns = self._memory(read.reader), read.boot_ns
-        self._memories[read.reader] = memory
+        remember(self._memories, read.reader, memory)
         stage = bench.place.stage if bench.place else place.stage
         taken = step(
             bench,
