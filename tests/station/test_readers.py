@@ -121,6 +121,18 @@ def test_a_device_that_is_too_fast_is_answered_red_and_a_file_waits(opened: list
     readers.close()
 
 
+def test_a_storm_of_scans_is_answered_each_time_and_logged_now_and_then(opened: list[Any]) -> None:
+    device = Held("usb-storm")
+    opened.append(device)
+    readers, _, said, logged = a_station(room=1)
+    readers.start()
+    for number in range(3000):
+        device.scans.put(a_read(b"WO-1", at_s=10 + number / 1000, kind="keyboard"))
+    until(lambda: len(said) == 2999)
+    assert logged == ["a reader is ready", "scans came too fast"]
+    readers.close()
+
+
 def test_a_reader_stands_where_its_row_says(opened: list[Any]) -> None:
     opened.append(Held("replay-1"))
     readers, *_ = a_station(Row("replay", "scans", stage="mill", bench="left", action="out"))

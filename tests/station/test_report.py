@@ -1,6 +1,8 @@
 """What the commands print of a hostile device, label or hub is shown, never obeyed."""
 
+import base64
 import json
+import unicodedata
 from pathlib import Path
 
 import pytest
@@ -8,7 +10,10 @@ import pytest
 from drivers.decode.plugged import Facts, reader_id
 from drivers.decode.verdicts import evidence, verdict
 from station import log, status
-from station.report import as_text, readers_text
+from station.core.codes import read_code, written_code
+from station.core.event import Event, Reader, encode
+from station.journal.records import Stored
+from station.report import as_text, decoded_lines, event_line, readers_text
 from station.roll import ReaderStatus, Roll
 from station.signals.screen import escaped
 from station.status import HubStatus, Status
@@ -55,3 +60,21 @@ def test_whatever_a_device_or_a_hub_calls_itself_every_line_stays_a_line(said: s
         assert shown.replace("\n", "").isprintable()
         assert shown.count("\n") == show(plain, 1.0).count("\n")
     assert escaped(said) in as_text(found, 1.0)
+
+
+def test_the_events_of_hostile_scans_are_lines_that_move_no_cursor() -> None:
+    hostile = (
+        [bytes([byte]) for byte in range(256)] + [f"WO-{text}".encode() for text in HOSTILE] + [b"WIP:REASON:\x1b[2J"]
+    )
+    for raw in hostile:
+        code = read_code(raw, None, ())
+        event = Event(
+            kind="scan", station="saw-1", sw="0.1.0", boot="b", mono_ns=1, raw=raw, reader=Reader("keyboard", "usb-1"),
+            scheme=code.scheme, code=written_code(code.code, raw) or None, unread=code.unread, reason=code.argument,
+        )  # fmt: skip
+        line = event_line(bytes(16), Stored(1, encode(event), bytes(32), bytes(32)))
+        assert json.loads(line)["event"]["raw"] == base64.b64encode(raw).decode()
+        assert not any(unicodedata.category(letter) == "Cc" for letter in line), raw
+        (told,) = decoded_lines([b"".join(b"{%02X}" % byte for byte in raw) + b"\n"], None)
+        assert base64.b64decode(json.loads(told)["raw"]) == raw
+        assert not any(unicodedata.category(letter) == "Cc" for letter in told), raw
