@@ -1,7 +1,8 @@
 """Readers: every device that turns a label or a tag into text, behind one port.
 
 A driver is one file in this folder with a function `open_device(settings)`; its kind is the file's name. What a driver
-yields, it yields whole: a `Read` is one scan as the device sent it, a `Dropped` is a scan the device lost.
+yields, it yields whole: a `Read` is one scan as the device sent it, a `Dropped` is a scan the device lost, a `Gone` says
+that a tag has left the field of its reader.
 
 >>> kinds()
 ('hidpos', 'keyboard', 'pcsc', 'replay', 'serial_line', 'serial_rfid')
@@ -18,6 +19,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Protocol, cast, runtime_checkable
 
+from drivers.decode.presence import Left
 from drivers.decode.scan import MAX_RAW_BYTES, Scan, aim_identifier
 
 __all__ = [
@@ -26,6 +28,7 @@ __all__ = [
     "Driver",
     "DriverError",
     "Dropped",
+    "Gone",
     "Handed",
     "Known",
     "Outcome",
@@ -33,6 +36,7 @@ __all__ = [
     "Settings",
     "Telling",
     "boot_ns",
+    "gone_of",
     "kinds",
     "missing",
     "open_driver",
@@ -54,6 +58,9 @@ class Read:
     is one (`]C1`); `reader` is stable over replugging (`usb-05e0-1200-SN77`); `boot_ns` is CLOCK_BOOTTIME when the scan was
     complete; `raw_len` is the true length, and `sha256` (hex) that of the whole where `raw` had to be cut. `since_ns`: a
     stored scan, made at some moment since then, 0 where nobody knows since when; drivers leave it to who knows the pace.
+
+    `tag`: a tag arrived, and `raw` is no text but what the reader told of its memory, in upper-case hex: a number, or
+    checksum, PC word and number. `texts`: the texts and addresses that are written on it (NDEF), UTF-8, in their order.
     """
 
     raw: bytes
@@ -64,6 +71,8 @@ class Read:
     raw_len: int
     sha256: str | None = None
     since_ns: int | None = None
+    tag: bool = False
+    texts: tuple[bytes, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,9 +99,26 @@ class Known:
     profile: str | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Gone:
+    """A tag has left the field: no scan, but the end of the presence that a `Read` began.
+
+    `raw` and `since_ns` are that `Read`'s `raw` and `boot_ns`; `boot_ns` is when the tag was last seen, `seen` how often,
+    `signal_dbm` its best signal, None where the reader tells none.
+    """
+
+    kind: str
+    reader: str
+    boot_ns: int
+    since_ns: int
+    raw: bytes
+    seen: int
+    signal_dbm: int | None = None
+
+
 Handed = Read | Dropped
 """What a reader hands over to be recorded and answered."""
-Outcome = Handed | Known
+Outcome = Handed | Gone | Known
 """What a reader yields."""
 
 
@@ -168,6 +194,11 @@ def missing(package: str, debian: str) -> DriverError:
 def read_of(scan: Scan, kind: str, reader: str, complete_ns: int) -> Read:
     """The `Read` of a decoded scan that was complete at `complete_ns` of CLOCK_BOOTTIME."""
     return Read(scan.raw, aim_identifier(scan.raw), kind, reader, complete_ns, scan.raw_len, scan.sha256)
+
+
+def gone_of(left: Left, kind: str, reader: str) -> Gone:
+    """The `Gone` of a tag that has left this reader's field."""
+    return Gone(kind, reader, left.last_ns, left.since_ns, left.uid.encode("ascii"), left.seen, left.signal_dbm)
 
 
 def boot_ns() -> int:

@@ -1,70 +1,39 @@
 """Contactless cards through PC/SC: pcscd holds the readers, and this asks it for every change of one of them.
 
-The number of a card that is put on is read once; a card that flickers at the edge of the field, or stays while pcscd is
-restarted, is one arrival. The loop is our own: the threads of pyscard that could do this end for ever when pcscd does.
+The number of a card that is put on is read once, then the NDEF message where it can have one; a card that flickers at the
+edge of the field, or stays while pcscd is restarted, is one arrival. The loop is our own: the threads of pyscard that could
+do this end for ever when pcscd does. An ACR122 is told the answers, to show them with its light and sound.
 """
 
-from collections.abc import Iterator
-from dataclasses import dataclass
-from typing import Protocol
+from collections.abc import Iterable, Iterator
+from contextlib import closing, suppress
+from dataclasses import replace
 
-from drivers import DeviceLost, Driver, DriverError, Dropped, Read, Settings, boot_ns, missing, read_of
+from drivers import DeviceLost, Driver, DriverError, Dropped, Gone, Read, Settings, boot_ns, gone_of, missing, read_of
+from drivers.cards import Card, NoReader, Service, ServiceGone, State
+from drivers.decode import acr122
+from drivers.decode.ndef import texts
+from drivers.decode.nfc_forum import MAX_COMMANDS, conversation
 from drivers.decode.plugged import harmless
-from drivers.decode.presence import Presence
+from drivers.decode.presence import Left, Presence
 from drivers.decode.scan import Scan
 from drivers.decode.smartcard import GET_UID, answered
 from drivers.held import Held
 
 WAIT_S = 1.0
 """How long a change is waited for at a time: a `close` in the very moment before a wait goes unheard until its end."""
+SOON_S = 0.1
+"""The same while an answer is to be shown on the reader."""
+ANSWER_S = 4.0
+"""An answer comes sooner: red after 3 s is the last."""
+NDEF_S = 1.0
+"""How long a card's message is read: an operator waits for the light meanwhile."""
 RESTART_S = 10.0
 """How long pcscd may be away before its readers count as lost."""
 RETRY_S = 0.2
 LEAVE_S = 1.0
 UNPLUGGED = "was unplugged"
 _NS = 1_000_000_000
-
-
-class ServiceGone(Exception):
-    """pcscd is not running, or has ended."""
-
-
-class NoReader(Exception):
-    """pcscd knows no reader of this name (any more)."""
-
-
-@dataclass(frozen=True, slots=True)
-class State:
-    """A reader as pcscd sees it: `mark` is pcscd's, shown again to learn of the next change; `turn` counts cards."""
-
-    mark: int
-    turn: int
-    card: bool
-
-
-class Service(Protocol):
-    """What is asked of pcscd; each call raises `ServiceGone` or `NoReader`."""
-
-    def connect(self) -> None:
-        """Speak to pcscd, anew if we did before."""
-
-    def readers(self) -> list[str]:
-        """The names of all readers."""
-        ...
-
-    def change(self, reader: str, known: State | None, timeout_s: float) -> State:
-        """The reader's state once it differs from the known one, or when the time is over or `cancel` was called."""
-        ...
-
-    def ask(self, reader: str, command: bytes) -> bytes | None:
-        """What the card answers, b"" where it says nothing, None where it was taken away."""
-        ...
-
-    def cancel(self) -> None:
-        """End a `change` that another thread waits in."""
-
-    def close(self) -> None:
-        """Leave pcscd."""
 
 
 def open_device(settings: Settings) -> Driver:
@@ -129,53 +98,111 @@ class Pcsc:
         self._name = name
         self._presence = Presence(leave_s=LEAVE_S)
         self._on: str | None = None  # the card that is on the reader
+        self._shows = acr122.is_acr122(name)
+        self._told: bytes | None = None  # what the reader is to show next
+        self._answer_until_ns = 0
         self._held = Held(service.close)
+        self._hushed = not self._shows or self._control(acr122.BEEP_OFF)
 
-    def reads(self) -> Iterator[Read | Dropped]:
-        """Each card when it is put on."""
-        known: State | None = None
+    def reads(self) -> Iterator[Read | Dropped | Gone]:
+        """Each card when it is put on and when it has left; a lost reader has lost its card, a closed one has not."""
         with self._held.reading():
-            while not self._held.closed:
-                try:
-                    state = self._service.change(self._name, known, WAIT_S)
-                except ServiceGone:
-                    self._await_service()
-                    known = None
-                    continue
-                except NoReader as error:
-                    raise self._lost(UNPLUGGED) from error
-                # Not the mark: it changes with every program that looks at the card, ourselves among them.
-                if not self._held.closed and (known is None or (state.turn, state.card) != (known.turn, known.card)):
-                    yield from self._changed(state)
-                known = state
+            try:
+                yield from self._cards()
+            except DeviceLost:
+                yield from self._ends(self._presence.all_left())
+                raise
+
+    def _cards(self) -> Iterator[Read | Dropped | Gone]:
+        known: State | None = None
+        while not self._held.closed:
+            try:
+                self._show()
+                state = self._service.change(self._name, known, self._wait_s())
+            except ServiceGone:
+                self._await_service()
+                known = None
+                continue
+            except NoReader as error:
+                raise self._lost(UNPLUGGED) from error
+            # Not the mark: it changes with every program that looks at the card, ourselves among them.
+            if not self._held.closed and (known is None or (state.turn, state.card) != (known.turn, known.card)):
+                yield from self._changed(state)
+            elif self._on is not None:
+                self._presence.stays(self._on, boot_ns())
+            known = state
+            yield from self._ends(self._presence.quiet(boot_ns()))
+
+    def tell(self, state: str) -> None:
+        """Show this answer ("green", "amber", "red") on a reader that can; any thread, back at once.
+
+        The reading thread does it between two waits, and is kept by the reader for at most `acr122.LONGEST_S`.
+        """
+        if self._shows and state in acr122.TOLD and not self._held.closed:
+            self._told = acr122.TOLD[state]
+            self._service.cancel()
 
     def close(self) -> None:
         """End `reads` and leave pcscd."""
         self._held.close()
         self._service.cancel()
 
+    def _wait_s(self) -> float:
+        return SOON_S if boot_ns() < self._answer_until_ns else WAIT_S
+
+    def _show(self) -> None:
+        told, self._told = self._told, None
+        if told is None:
+            return
+        self._answer_until_ns = 0
+        if self._on is None or not self._through_card(told):
+            self._control(told)
+
+    def _through_card(self, command: bytes) -> bool:
+        with suppress(ServiceGone, NoReader), closing(self._service.card(self._name)) as card:
+            return acr122.done(card.send(command))
+        return False  # the next wait says so, and what to do
+
+    def _control(self, command: bytes) -> bool:
+        with suppress(ServiceGone, NoReader):
+            return acr122.done(self._service.control(self._name, command))
+        return False
+
     def _changed(self, state: State) -> Iterator[Read | Dropped]:
-        now_ns = boot_ns()
         if self._on is not None:
-            self._presence.seen(self._on, now_ns)  # it lay there until now
+            self._presence.stays(self._on, boot_ns())
         if not state.card:
             self._on = None
             return
         try:
-            response = self._service.ask(self._name, GET_UID)
+            with closing(self._service.card(self._name)) as card:
+                outcome = self._looked_at(card, state.atr)
         except (ServiceGone, NoReader):
             return  # the next wait says so, and what to do
+        if outcome is not None:
+            yield outcome
+
+    def _looked_at(self, card: Card, atr: bytes) -> Read | Dropped | None:
+        now_ns = boot_ns()
+        response = card.send(GET_UID)
         if response is None:
             self._on = None
-            return
+            return None
+        if not self._hushed:
+            self._hushed = acr122.done(card.send(acr122.BEEP_OFF))
         tag = answered(response)
         self._on = tag.why or tag.uid
-        if not self._presence.seen(self._on, now_ns):
-            return
+        if not self._presence.seen(self._on, now_ns, silent=tag.why is not None):
+            return None
+        self._answer_until_ns = now_ns + int(ANSWER_S * _NS) if self._shows else 0
         if tag.why is not None:
-            yield Dropped(self.kind, self.reader, now_ns, tag.why)
-        else:
-            yield read_of(Scan(tag.uid.encode("ascii"), len(tag.uid), None), self.kind, self.reader, now_ns)
+            return Dropped(self.kind, self.reader, now_ns, tag.why)
+        read = read_of(Scan(tag.uid.encode("ascii"), len(tag.uid), None), self.kind, self.reader, now_ns)
+        return replace(read, tag=True, texts=texts_on(card, atr, boot_ns() + int(NDEF_S * _NS)))
+
+    def _ends(self, left: Iterable[Left]) -> Iterator[Gone]:
+        for each in left:
+            yield gone_of(each, self.kind, self.reader)
 
     def _await_service(self) -> None:
         """Wait until pcscd is back and has found the reader again; `DeviceLost` where it stays away."""
@@ -186,6 +213,7 @@ class Pcsc:
             try:
                 self._service.connect()
                 if self._name in self._service.readers():
+                    self._hushed = not self._shows or self._control(acr122.BEEP_OFF)  # the reader was switched on anew
                     return
                 why = "was not there any more when the smart card service came back"
             except ServiceGone:
@@ -199,3 +227,21 @@ class Pcsc:
             "Cards are read while it is plugged in and pcscd runs.",
             "Plug it in again, or start pcscd: sudo systemctl start pcscd.socket; it is used again at once.",
         )
+
+
+def texts_on(card: Card, atr: bytes, until_ns: int) -> tuple[bytes, ...]:
+    """The texts in the card's NDEF message; () where there is none, or card or time end before it."""
+    talk = conversation(atr)
+    if talk is None:
+        return ()
+    try:
+        command = next(talk)
+        for _ in range(MAX_COMMANDS):
+            answer = card.send(command) if boot_ns() < until_ns else None
+            if answer is None:
+                return ()
+            command = talk.send(answer)
+    except StopIteration as end:
+        with suppress(ImportError):  # without the library a card is its number, as one without a message is
+            return texts(end.value)
+    return ()

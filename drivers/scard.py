@@ -1,10 +1,12 @@
 """pcscd, spoken to through pyscard's plain calls: the adapter behind `drivers.pcsc`."""
 
+from collections.abc import Callable
 from typing import Any
 
-from drivers.pcsc import NoReader, ServiceGone, State
+from drivers.cards import NoReader, ServiceGone, State
 
 _COUNT_SHIFT = 16  # pcsc-lite counts cards put on and taken away in the upper half of a reader's state
+_ESCAPE = 1  # the function of SCardControl by which libccid passes a command to the reader itself
 
 
 class Scard:
@@ -39,31 +41,27 @@ class Scard:
         if result in (api.SCARD_E_TIMEOUT, api.SCARD_E_CANCELLED) and known is not None:
             return known
         self._expect(result)
-        mark = states[0][1]
+        _, mark, atr = states[0]
         if mark & (api.SCARD_STATE_UNKNOWN | api.SCARD_STATE_IGNORE | api.SCARD_STATE_UNAVAILABLE):
             raise NoReader(reader)
         mark &= ~api.SCARD_STATE_CHANGED
-        return State(mark, mark >> _COUNT_SHIFT, bool(mark & api.SCARD_STATE_PRESENT))
+        return State(mark, mark >> _COUNT_SHIFT, bool(mark & api.SCARD_STATE_PRESENT), bytes(atr))
 
-    def ask(self, reader: str, command: bytes) -> bytes | None:
-        """What the card answers, b"" where it says nothing, None where it was taken away."""
+    def card(self, reader: str) -> "ScardCard":
+        """The card on this reader."""
+        return ScardCard(self._api, self._open(), reader, self._expect)
+
+    def control(self, reader: str, command: bytes) -> bytes:
+        """What the reader itself answers; b"" where its driver passes no such command on."""
         api = self._api
-        gone = (api.SCARD_E_NO_SMARTCARD, api.SCARD_W_REMOVED_CARD, api.SCARD_W_RESET_CARD)
-        either = api.SCARD_PROTOCOL_T0 | api.SCARD_PROTOCOL_T1
-        result, card, protocol = api.SCardConnect(self._open(), reader, api.SCARD_SHARE_SHARED, either)
-        if result in gone:
-            return None
-        if result in (api.SCARD_W_UNRESPONSIVE_CARD, api.SCARD_W_UNPOWERED_CARD, api.SCARD_E_SHARING_VIOLATION):
-            return b""
-        self._expect(result)
+        result, handle, _ = api.SCardConnect(self._open(), reader, api.SCARD_SHARE_DIRECT, 0)
+        if result != api.SCARD_S_SUCCESS:
+            return b""  # another program has the reader
         try:
-            header = api.SCARD_PCI_T1 if protocol == api.SCARD_PROTOCOL_T1 else api.SCARD_PCI_T0
-            result, response = api.SCardTransmit(card, header, list(command))
+            result, response = api.SCardControl(handle, api.SCARD_CTL_CODE(_ESCAPE), list(command))
         finally:
-            api.SCardDisconnect(card, api.SCARD_LEAVE_CARD)
-        if result == api.SCARD_S_SUCCESS:
-            return bytes(response)
-        return None if result in gone else b""
+            api.SCardDisconnect(handle, api.SCARD_LEAVE_CARD)
+        return bytes(response) if result == api.SCARD_S_SUCCESS else b""
 
     def cancel(self) -> None:
         """End a `change` that another thread waits in."""
@@ -88,3 +86,37 @@ class Scard:
         if result in (api.SCARD_E_UNKNOWN_READER, api.SCARD_E_READER_UNAVAILABLE, api.SCARD_E_NO_READERS_AVAILABLE):
             raise NoReader(api.SCardGetErrorMessage(result))
         raise ServiceGone(api.SCardGetErrorMessage(result))
+
+
+class ScardCard:
+    """A card on a reader, in one connection from the first command to `close`: what was selected on it stays selected."""
+
+    def __init__(self, api: Any, context: Any, reader: str, expect: Callable[[int], None]) -> None:
+        self._api, self._context, self._reader, self._expect = api, context, reader, expect
+        self._handle: Any = None
+        self._header: Any = None
+
+    def send(self, command: bytes) -> bytes | None:
+        """What the card answers, b"" where it says nothing, None where it was taken away."""
+        api = self._api
+        gone = (api.SCARD_E_NO_SMARTCARD, api.SCARD_W_REMOVED_CARD, api.SCARD_W_RESET_CARD)
+        if self._handle is None:
+            either = api.SCARD_PROTOCOL_T0 | api.SCARD_PROTOCOL_T1
+            result, handle, protocol = api.SCardConnect(self._context, self._reader, api.SCARD_SHARE_SHARED, either)
+            if result in gone:
+                return None
+            if result in (api.SCARD_W_UNRESPONSIVE_CARD, api.SCARD_W_UNPOWERED_CARD, api.SCARD_E_SHARING_VIOLATION):
+                return b""
+            self._expect(result)
+            self._handle = handle
+            self._header = api.SCARD_PCI_T1 if protocol == api.SCARD_PROTOCOL_T1 else api.SCARD_PCI_T0
+        result, response = api.SCardTransmit(self._handle, self._header, list(command))
+        if result == api.SCARD_S_SUCCESS:
+            return bytes(response)
+        return None if result in gone else b""
+
+    def close(self) -> None:
+        """Leave it as it is."""
+        handle, self._handle = self._handle, None
+        if handle is not None:
+            self._api.SCardDisconnect(handle, self._api.SCARD_LEAVE_CARD)

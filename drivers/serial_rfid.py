@@ -6,16 +6,17 @@ something was heard. A port that the configuration does not name is taken only w
 """
 
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
+from dataclasses import replace
 
-from drivers import DeviceLost, Driver, DriverError, Dropped, Read, Settings, boot_ns, read_of
+from drivers import DeviceLost, Driver, DriverError, Dropped, Gone, Read, Settings, boot_ns, gone_of, read_of
 from drivers.decode.em4100 import EM4100
 from drivers.decode.framing import Frames, Protocol, Sighting
 from drivers.decode.m100 import M100
 from drivers.decode.plugged import named
 from drivers.decode.pn532 import PN532
-from drivers.decode.presence import MAX_TAGS, Presence
+from drivers.decode.presence import MAX_TAGS, Left, Presence
 from drivers.decode.scan import Scan
 from drivers.decode.swnet import SWNET
 from drivers.decode.uhfreader18 import UHFREADER18
@@ -89,8 +90,8 @@ class SerialRfid:
                         return self.protocol is not None
         return False
 
-    def reads(self) -> Iterator[Read | Dropped]:
-        """Each tag when it arrives."""
+    def reads(self) -> Iterator[Read | Dropped | Gone]:
+        """Each tag when it arrives and when it has left; a lost reader has lost its tags, a closed one has not."""
         listen_s = FIRST_LISTEN_S
         with self._held.reading():
             while not self._held.closed:
@@ -111,9 +112,18 @@ class SerialRfid:
         """Bytes that belonged to no whole frame of the protocol that is spoken."""
         return self._frames[self.protocol.name].dropped if self.protocol else 0
 
-    def _follow(self, protocol: Protocol) -> Iterator[Read | Dropped]:
+    def _follow(self, protocol: Protocol) -> Iterator[Read | Dropped | Gone]:
         """Read a reader until it is closed or falls silent; one that speaks by itself may be silent for ever."""
         presence = Presence(leave_s=protocol.leave_s)
+        try:
+            yield from self._tags(protocol, presence)
+        except DeviceLost:
+            yield from self._ends(presence.all_left())
+            raise
+        if not self._held.closed:
+            yield from self._ends(presence.all_left())
+
+    def _tags(self, protocol: Protocol, presence: Presence) -> Iterator[Read | Dropped | Gone]:
         yield from self._arrivals(presence)  # what the first answers told
         self._line.set_speed(protocol.baud)
         if protocol.begin:
@@ -126,9 +136,16 @@ class SerialRfid:
                 if boot_ns() - self._heard_ns > SILENT_S * _NS:
                     self.protocol = None
                     return
-            elif not self._hear(ANSWER_S if len(self._frames[protocol.name]) else None):
+            elif not self._hear(self._quiet_s(protocol, presence)):
                 self._finish(protocol)
             yield from self._arrivals(presence)
+
+    def _quiet_s(self, protocol: Protocol, presence: Presence) -> float | None:
+        """How long nothing is due: the rest of a frame that has begun, or a tag's leaving; None for ever."""
+        if len(self._frames[protocol.name]):
+            return ANSWER_S
+        due_ns = presence.due_ns()
+        return None if due_ns is None else max(due_ns - boot_ns(), 0) / _NS
 
     def _listen(self, for_s: float, *, until_known: bool = False) -> None:
         """Hear what comes for so long; no longer than until it is known who speaks, where that is the question."""
@@ -161,17 +178,19 @@ class SerialRfid:
             self.protocol = protocol
         self._seen.extend(protocol.tags(frame))
 
-    def _arrivals(self, presence: Presence) -> Iterator[Read | Dropped]:
+    def _arrivals(self, presence: Presence) -> Iterator[Read | Dropped | Gone]:
         now_ns = boot_ns()
-        while self._seen:
+        yield from self._ends(presence.quiet(now_ns))
+        while self._seen and not self._held.closed:
             tag = self._seen.popleft()
-            if not presence.seen(tag.why or tag.uid, now_ns, tag.signal_dbm):
+            if not presence.seen(tag.why or tag.uid, now_ns, tag.signal_dbm, silent=tag.why is not None):
                 continue
             if tag.why is not None:
                 yield Dropped(self.kind, self.reader, now_ns, tag.why)
             else:
-                yield read_of(Scan(tag.uid.encode("ascii"), len(tag.uid), None), self.kind, self.reader, now_ns)
-            if self._held.closed:
-                return
-        for _ in presence.quiet(now_ns):
-            pass
+                scan = Scan(tag.uid.encode("ascii"), len(tag.uid), None)
+                yield replace(read_of(scan, self.kind, self.reader, now_ns), tag=True)
+
+    def _ends(self, left: Iterable[Left]) -> Iterator[Gone]:
+        for each in left:
+            yield gone_of(each, self.kind, self.reader)

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 import msgspec
 
-from drivers import Read
+from drivers import Gone, Read
 from station.bench_state import Fields
 from station.core.codes import Code, written_code
 from station.core.codes.reading import TOO_LONG
@@ -65,6 +65,20 @@ def event_of(
         stage=fields.stage, bench=bench, action=fields.action, qty_milli=fields.qty_milli, all=fields.all,
         reason=fields.reason, to=fields.to, load=fields.load, operator=fields.operator, repeat=fields.repeat,
         since_ns=read.since_ns, ref=fields.void,
+    )  # fmt: skip
+
+
+def seen_of(recorder: Recorder, gone: Gone, arrival: Event, place: LogPlace) -> Event:
+    """The end of a tag's presence, as an event of its own: what arrived at `place`, and how often it was seen since.
+
+    Nobody scanned: it has no operator, and what the cards said at the arrival is said once.
+    """
+    return Event(
+        kind="scan", station=recorder.station, sw=recorder.sw, boot=recorder.boot,
+        mono_ns=gone.boot_ns, wall_us=recorder.wall_at(gone.boot_ns), clk=recorder.clk,
+        raw=arrival.raw, sym=arrival.sym, reader=arrival.reader,
+        scheme=arrival.scheme, code=arrival.code, unread=arrival.unread, stage=arrival.stage, bench=arrival.bench,
+        seen=gone.seen, rssi_dbm=gone.signal_dbm, ref=place,
     )  # fmt: skip
 
 

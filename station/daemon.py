@@ -65,7 +65,14 @@ class Station:
         for news in self.journal.news:
             log.say("the journal says", news=news)
         self.inbox: Inbox[Handed] = Inbox()
-        self.readers = Readers(config, self.inbox, self._say, log.say, self.changed.set)
+        self.readers = Readers(
+            config,
+            self.inbox,
+            self._say,
+            log.say,
+            self.changed.set,
+            lambda gone: self.scan.left(gone),  # noqa: PLW0108 - made below
+        )
         snapshot, items = self.journal.snapshot(), self.journal.items()
         self.shop: Shop = read_shop(snapshot[1] if snapshot else None)
         self.items = items.rows
@@ -242,7 +249,8 @@ def last_said(journal: Journal) -> dict[str, Said]:
             event = decode(stored.encoded)
         except EventError:
             continue
-        if event.kind == "scan" and event.reader is not None and event.raw is not None:
+        # The end of a presence is nothing that was said: nobody scanned.
+        if event.kind == "scan" and event.reader is not None and event.raw is not None and event.seen is None:
             said.setdefault(event.reader.id, said_by(event))
     return said
 

@@ -100,6 +100,11 @@ class Inbox(Generic[Thing]):
         return self._chores.popleft() if self._chores else None
 
     @property
+    def chores(self) -> int:
+        """How many chores wait."""
+        return len(self._chores)
+
+    @property
     def quiet(self) -> bool:
         """Whether no scan waits."""
         return not self._waiting

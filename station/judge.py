@@ -19,6 +19,7 @@ from station.core.rules import ON_BY_DEFAULT, Movement, listed
 from station.judgement import Judgement
 
 MAX_ITEMS = 50_000
+ASKED = frozenset({"text", "uid"})  # a code that only names itself: somebody must have said what it is
 NOW_US = 2**62  # the snapshot holds what is valid now; the station need not know what time it is
 
 
@@ -96,7 +97,7 @@ class ShopJudge:
         verb = event.action or BARE
         if verb not in ROWS and verb != BARE:
             return Judgement(name=item)
-        asked = self._knows and self._complete and code.scheme == "text" and code.code not in self._snapshot.bindings
+        asked = self._knows and self._complete and code.scheme in ASKED and code.code not in self._snapshot.bindings
         unknown = asked and item not in self._released
         self._order += 1
         fact = Fact(

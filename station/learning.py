@@ -7,8 +7,9 @@ import threading
 from collections.abc import Callable, Sequence
 from typing import Any, Protocol, TypeVar
 
-from station.core.codes import Pattern, read_code
-from station.core.event import EventError, decode
+from station.core.codes import Pattern, read_code, read_tag_code
+from station.core.codes.printed import TAG_READERS
+from station.core.event import Event, EventError, decode
 from station.hub import Hub
 from station.hub_words import Item
 from station.inbox import Inbox
@@ -81,8 +82,16 @@ def items_on_the_way(reader: JournalReader, patterns: Sequence[Pattern]) -> froz
         except EventError:
             continue
         if event.kind == "scan" and event.raw is not None:
-            items.add(read_code(event.raw, event.sym, patterns).item)
+            items.add(_item(event, event.raw, patterns))
     return frozenset(item for item in items if item is not None)
+
+
+def _item(event: Event, raw: bytes, patterns: Sequence[Pattern]) -> str | None:
+    if event.reader is not None and event.reader.kind in TAG_READERS:
+        item = read_tag_code(raw, patterns).item  # the number, where the reader told more of the tag
+        if item is not None:
+            return item
+    return read_code(raw, event.sym, patterns).item
 
 
 def _keep(

@@ -81,13 +81,15 @@ class Plugs:
             return
         judged = verdict(facts, self._judged, self._how())
         row = self._rows[judged.row] if judged.row is not None else None
+        if facts.subsystem == "usb" and row is not None:
+            return  # its row asks pcscd by itself
         if (judged.take or judged.listen) and len(self._plugged) >= MOST_PLUGGED:
             judged, row = Verdict(False, judged.kind, TOO_MANY, mend=UNPLUG), None
         if judged.take or judged.listen:
             # The ids too: by the time of a retry the node's name may have gone to somebody's keyboard.
             settings: dict[str, str | None] = {"path": facts.node, "match": facts.ids}
             if facts.subsystem == "usb":
-                settings = {"path": None, "match": row.match if row else None}
+                settings = {"path": None, "match": None}
             settings["listen"] = "yes" if judged.listen else None
             wanted = Wanted(
                 facts.node, judged.kind, settings, row, judged.listen, (judged.why, *evidence(facts)), judged.mend

@@ -8,7 +8,7 @@ import threading
 from collections.abc import Callable
 from pathlib import Path
 
-from drivers import Driver, Handed
+from drivers import Driver, Gone, Handed
 from station.answers import Answer
 from station.config import Config, Reader
 from station.inbox import Inbox
@@ -32,11 +32,12 @@ class Readers:
         say: Callable[[Answer], None],
         log: Callable[..., None],
         changed: Callable[[], None],
+        left: Callable[[Gone], object] = lambda _gone: None,
     ) -> None:
         self._config = config
         self._roll, self._beeps = Roll(log, changed), Beeps(log)
         self._taught = Taught(beside(Path(config.journal)))
-        self._desk = Desk(inbox, say, log, self._roll, self._beeps, self._taught, self._settled)
+        self._desk = Desk(inbox, say, log, self._roll, self._beeps, self._taught, left, self._settled)
         self._places: dict[str, ReaderPlace] = {}
         self._default = ReaderPlace(stage=config.stage)
         self._readings: dict[str, Reading] = {}
@@ -118,5 +119,8 @@ def settings_of(row: Reader) -> dict[str, str | None]:
 
 
 def _comes_with_its_plug(row: Reader) -> bool:
-    """Whether a row is found by what is plugged in; a port that is named may be none of USB, and is opened by its path."""
-    return row.kind == "keyboard" or (row.kind in PLUGGED and not row.path and not row.match)
+    """Whether a row is found by what is plugged in.
+
+    A port that is named may be none of USB, and is opened by its path; what pcscd has need not be plugged in anywhere.
+    """
+    return row.kind == "keyboard" or (row.kind in PLUGGED - {"pcsc"} and not row.path and not row.match)

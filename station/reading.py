@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 
-from drivers import DeviceLost, Driver, DriverError, Dropped, Handed, Known, Read, open_driver
+from drivers import DeviceLost, Driver, DriverError, Dropped, Gone, Handed, Known, Read, open_driver
 from station.answers import TOO_FAST, Answer, Red, Why
 from station.config import Reader
 from station.inbox import Inbox
@@ -23,6 +23,7 @@ FIRST_PAUSE_S = 0.5
 LONGEST_PAUSE_S = 30.0
 LOGGED_EVERY_S = 10.0
 DRAIN_LOOK_S = 0.01
+MOST_ENDS = 1024  # tags that left and are not recorded yet: as many as one reader holds
 FORGET_IT = "To have that forgotten: wipline-station readers --forget {}"
 PLAYED = "replay"  # what is written into a pipe was not stored in a scanner, however fast it comes
 
@@ -52,7 +53,11 @@ class Wanted:
 
 @dataclass(frozen=True, slots=True)
 class Desk:
-    """Where readers hand things in. `settled` is told of each reader that was opened, before its first scan."""
+    """Where readers hand things in.
+
+    `left` records the end of a tag's presence, in the recording thread; `settled` is told of each reader that was opened,
+    before its first scan.
+    """
 
     inbox: Inbox[Handed]
     say: Callable[[Answer], None]
@@ -60,6 +65,7 @@ class Desk:
     roll: Roll
     beeps: Beeps
     taught: Taught
+    left: Callable[[Gone], object]
     settled: Callable[[Wanted, Driver], None]
 
 
@@ -169,11 +175,14 @@ class Reading:
             if isinstance(outcome, Known):
                 self._known(driver, outcome)
                 continue
+            if isinstance(outcome, Gone):
+                self._end(outcome)
+                continue
             if isinstance(outcome, Dropped):
                 self._desk.log("a reader lost a scan", reader=driver.reader, why=outcome.why)
             if isinstance(outcome, Read):
                 self._desk.roll.counted(self.wanted.name, outcome.boot_ns)
-                if driver.kind != PLAYED:
+                if driver.kind != PLAYED and not outcome.tag:
                     outcome = replace(outcome, since_ns=pace.heard(outcome.raw, outcome.boot_ns))  # noqa: PLW2901
             if not self._put(driver, outcome, stored=pace.bursts):
                 self._too_fast(driver)
@@ -192,6 +201,13 @@ class Reading:
         if len(self._spool):
             return self._spool.put(outcome)
         return self._desk.inbox.put(outcome, wait=driver.lossless) or (stored and self._spool.put(outcome))
+
+    def _end(self, gone: Gone) -> None:
+        """The end of a presence is a chore: it lets scans go first, takes none of their room, and is never answered."""
+        if self._desk.inbox.chores < MOST_ENDS:
+            self._desk.inbox.ask(lambda: self._desk.left(gone))
+        else:
+            self._desk.log("the end of a tag's presence found no room", reader=gone.reader, tag=repr(gone.raw))
 
     def _known(self, driver: Driver, known: Known) -> None:
         """The reader has shown what it is."""

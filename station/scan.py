@@ -10,26 +10,26 @@ from typing import Protocol
 
 import msgspec
 
-from drivers import Dropped, Handed, Read
+from drivers import Dropped, Gone, Handed, Read
 from station.answering import answer
 from station.answers import DISK_FULL, NOT_RECORDED, Answer, Notice, Red, Why
 from station.bench import expire, step
 from station.bench_state import Again, Bench, Heard, Settings, Step
-from station.composing import Recorder, encoded_or_shortened, event_of, said_of
-from station.core.codes import As, Code, Pattern, read_code
-from station.core.codes.reading import TOO_LONG
+from station.composing import Recorder, encoded_or_shortened, event_of, said_of, seen_of
+from station.core.codes import As, Code, Pattern
 from station.core.event import Event, encode
 from station.core.event import Place as LogPlace
 from station.inbox import Inbox
 from station.journal.records import JournalFull, JournalLost, Receipt, Tip
 from station.judgement import Judge, Judgement
+from station.meaning import meant
 from station.repeats import OWED_NS, Memory, Said, forget, heard, is_repeat, owing, remember
+from station.tags import Arrival, Present, receipt_place
 from station.watchdog import Watchdog
 
 TIDY_EVERY_READS = 256  # a reader that never pauses must not keep the journal from being tidied
 TIDY_IDLE_S = 1.0
 S = 10**9
-QUANTITY = b"WIP:QTY:"
 
 
 class Journal(Protocol):
@@ -92,6 +92,7 @@ class Scan:
         self._reader = ""  # whose scan was taken last
         self.known = known  # replaced whole when the hub's definitions change
         self.benches: dict[str | None, Bench] = {}
+        self._present = Present()
         self.watchdog = Watchdog(say, now_ns)
         self.died: BaseException | None = None
 
@@ -168,8 +169,9 @@ class Scan:
         if not read.raw:
             return  # a terminator alone: nothing was scanned
         place = self._place_of(read.reader)
+        told = read
         try:
-            code = self._code(read, place)
+            read, code = meant(read, self.known.patterns, keypad=place.keypad)
             taken, event = self._taken(read, code, place)
             encoded = encoded_or_shortened(event)
         except Exception as error:  # noqa: BLE001 - a mistake of ours must not end the station: the operator is told red
@@ -181,6 +183,8 @@ class Scan:
             kept = self.benches[place.bench]
             self.benches[place.bench] = replace(taken.bench, done=kept.done, latest=None)
             return
+        if told.tag:
+            self._present.arrived(told, Arrival(receipt_place(receipt), event))
         said = said_of(code, taken.fields)
         remember(self._memories, read.reader, heard(self._memory(read.reader), said, read.boot_ns))
         self._settle(read.reader, said, place, taken)
@@ -188,14 +192,6 @@ class Scan:
             self._record_again(read, taken.again, place, taken, event)
         elif not self._late:  # after red there is no green
             self._say(answer(receipt, code, taken.fields, taken.says, self._judged(code, event), read.reader))
-
-    def _code(self, read: Read, place: ReaderPlace) -> Code:
-        if place.keypad:  # what is typed there is the quantity of a QTY card
-            return replace(read_code(QUANTITY + read.raw, None, ()), raw=read.raw)
-        code = read_code(read.raw, read.sym, self.known.patterns)
-        if read.raw_len > len(read.raw):
-            return Code(code.raw, code.sym, None, code.code, unread=TOO_LONG)
-        return code
 
     def _memory(self, reader: str) -> Memory:
         memory = self._memories.get(reader)
@@ -262,6 +258,7 @@ class Scan:
         receipt = self._commit(encoded_or_shortened(event), again.code.code)
         red = red or bool(self._late)
         if receipt is not None and again.void is not None:
+            self._present.recorded_again(again.void, Arrival(receipt_place(receipt), event))
             void = self.recorder.void(again.void, read.boot_ns, card, self._late)
             if self._commit(encode(void), again.code.code) is None:
                 return
@@ -290,6 +287,14 @@ class Scan:
             return Judgement(look="saved, but the rules could not be asked")
 
     # -- what others record
+
+    def left(self, gone: Gone) -> Receipt | None:
+        """Record the end of a tag's presence; None where its arrival was not recorded here. Only from a chore.
+
+        Nobody scanned, so nobody is answered; no bench, card, repeat or time-out hears of it. Raises as the journal does.
+        """
+        arrival = self._present.left(gone)
+        return None if arrival is None else self.record(seen_of(self.recorder, gone, arrival.event, arrival.place))
 
     def record(self, event: Event) -> Receipt:
         """Commit an event that is no scan (an anchor). Only from a chore. Raises as the journal does."""

@@ -22,9 +22,10 @@ HEAD_BYTES = 16
 
 @dataclass(frozen=True, slots=True)
 class Sighting:
-    """A reader says that it sees a tag: the canonical number (hex, upper case), the signal where it tells one.
+    """A reader says that it sees a tag: its number in upper-case hex, the signal where it tells one.
 
-    `why` is a sentence where the number cannot stand for the tag; `uid` is then what came.
+    Where the reader tells more of the tag's memory than the number, `uid` is all of it: checksum, PC word, number. `why` is
+    a sentence where the number cannot stand for the tag; `uid` is then what came.
     """
 
     uid: str

@@ -1,14 +1,17 @@
 """UHF reader modules of the M100 family: YRM100, YRM1001, JRD-4035 (EPC Gen2 tags).
 
 `BB`, type (00 command, 01 answer, 02 notice), command, length of the payload (2 bytes), payload, sum of all behind `BB`
-modulo 256, `7E`. A tag is a notice to command 22: signal in dBm, PC word, EPC, and the tag's own CRC.
-Source: M100 firmware command manual.
+modulo 256, `7E`. A tag is a notice to command 22: signal in dBm, PC word, EPC, and the tag's own CRC. Where that is the CRC
+of PC word and EPC, all three are passed on as they stand in the tag, CRC first: then nobody need guess what is the number.
+Source: M100 firmware command manual; EPC Gen2, section 6.3.2.1.2.
 
 >>> from drivers.decode.framing import Frames
 >>> notice = bytes.fromhex("BB02220011C9340030751FEB705C5904E3D50D703A76EF7E")
 >>> [M100.tags(frame) for frame in Frames(M100).feed(notice)]
-[(Sighting(uid='30751FEB705C5904E3D50D70', signal_dbm=-55, why=None),)]
+[(Sighting(uid='3A76340030751FEB705C5904E3D50D70', signal_dbm=-55, why=None),)]
 """
+
+import binascii
 
 from drivers.decode.framing import Protocol, Sighting
 
@@ -47,7 +50,14 @@ def _tags(frame: bytes) -> tuple[Sighting, ...]:
     if not _of_a_tag(frame) or not _words(frame):
         return ()
     signal_dbm = int.from_bytes(frame[5:6], "big", signed=True)
-    return (Sighting(frame[8 : 8 + 2 * _words(frame)].hex().upper(), signal_dbm),)
+    return (Sighting(_memory(frame).hex().upper(), signal_dbm),)
+
+
+def _memory(frame: bytes) -> bytes:
+    end = 8 + 2 * _words(frame)
+    numbered, crc = frame[6:end], frame[end : end + 2]
+    own = binascii.crc_hqx(numbered, 0xFFFF) ^ 0xFFFF
+    return crc + numbered if own == int.from_bytes(crc, "big") else frame[8:end]
 
 
 # One round of inventory asks the field, not the reader: it is answered with the tags or with "no tag" (error 15).

@@ -1,4 +1,4 @@
-"""Tags in the field of a reader: one arrival, however often a tag is read.
+"""Tags in the field of a reader: one arrival and one end, however often a tag is read between them.
 
 A tag arrives when it has been seen for `enter_s` (0: at once) and leaves when it has not been seen for `leave_s`; a tag that
 flickers at the edge of the field stays one arrival. Two readers that see one tag hold a `Presence` each: two facts.
@@ -6,11 +6,13 @@ flickers at the edge of the field stays one arrival. Two readers that see one ta
 >>> field = Presence(leave_s=1.0)
 >>> [field.seen("3C00CE754C", ms * 1_000_000) for ms in (0, 300, 900)]
 [True, False, False]
+>>> field.due_ns()
+1900000000
 >>> list(field.quiet(2_000_000_000))
-[Left(uid='3C00CE754C', seen=3, signal_dbm=None, first_ns=0, last_ns=900000000)]
+[Left(uid='3C00CE754C', seen=3, signal_dbm=None, since_ns=0, last_ns=900000000)]
 """
 
-from collections import OrderedDict
+from collections import OrderedDict, deque
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -21,12 +23,12 @@ _NS = 1_000_000_000
 
 @dataclass(frozen=True, slots=True)
 class Left:
-    """A tag that had arrived is gone: how often it was seen, its best signal, and when first and last."""
+    """A tag that had arrived is gone: how often it was seen, its best signal, when it arrived and when it was last seen."""
 
     uid: str
     seen: int
     signal_dbm: int | None
-    first_ns: int
+    since_ns: int
     last_ns: int
 
 
@@ -36,7 +38,8 @@ class _Tag:
     last_ns: int
     seen: int = 0
     signal_dbm: int | None = None
-    arrived: bool = False
+    since_ns: int | None = None  # none: it has not arrived yet
+    silent: bool = False
 
 
 class Presence:
@@ -45,33 +48,63 @@ class Presence:
     def __init__(self, *, leave_s: float, enter_s: float = 0.0) -> None:
         self._leave_ns, self._enter_ns = int(leave_s * _NS), int(enter_s * _NS)
         self._tags: OrderedDict[str, _Tag] = OrderedDict()  # seen longest ago first
+        self._ended: deque[Left] = deque(maxlen=MAX_TAGS)  # not told yet
 
     def __len__(self) -> int:
         return len(self._tags)
 
-    def seen(self, uid: str, now_ns: int, signal_dbm: int | None = None) -> bool:
-        """The reader saw this tag; whether it has arrived with that."""
+    def seen(self, uid: str, now_ns: int, signal_dbm: int | None = None, *, silent: bool = False) -> bool:
+        """The reader saw this tag; whether it has arrived with that. One that is `silent` leaves without a word."""
         tag = self._tags.pop(uid, None)
-        if tag is None or now_ns - tag.last_ns >= self._leave_ns:
-            tag = _Tag(now_ns, now_ns)
+        if tag is not None and now_ns - tag.last_ns >= self._leave_ns:
+            self._end(uid, tag)
+            tag = None
+        tag = tag or _Tag(now_ns, now_ns, silent=silent)
         self._tags[uid] = tag
         if len(self._tags) > MAX_TAGS:
-            self._tags.popitem(last=False)
+            self._end(*self._tags.popitem(last=False))
         tag.last_ns = now_ns
         tag.seen += 1
         if signal_dbm is not None:
             tag.signal_dbm = signal_dbm if tag.signal_dbm is None else max(signal_dbm, tag.signal_dbm)
-        if tag.arrived or now_ns - tag.first_ns < self._enter_ns:
+        if tag.since_ns is not None or now_ns - tag.first_ns < self._enter_ns:
             return False
-        tag.arrived = True
+        tag.since_ns = now_ns
         return True
 
+    def stays(self, uid: str, now_ns: int) -> None:
+        """The tag has lain there until now, though it was not read again."""
+        tag = self._tags.get(uid)
+        if tag is not None:
+            tag.last_ns = now_ns
+            self._tags.move_to_end(uid)
+
+    def due_ns(self) -> int | None:
+        """When the next tag will have left if it is not seen any more; None where there is none."""
+        return next(iter(self._tags.values())).last_ns + self._leave_ns if self._tags else None
+
     def quiet(self, now_ns: int) -> Iterator[Left]:
-        """It is now so late: yield the tags that have left. Ask before `seen` to hear of every one."""
+        """It is now so late: yield the tags that have left."""
         while self._tags:
             uid, tag = next(iter(self._tags.items()))
             if now_ns - tag.last_ns < self._leave_ns:
-                return
+                break
             del self._tags[uid]
-            if tag.arrived:
-                yield Left(uid, tag.seen, tag.signal_dbm, tag.first_ns, tag.last_ns)
+            self._end(uid, tag)
+            yield from self._told()
+        yield from self._told()
+
+    def all_left(self) -> Iterator[Left]:
+        """The reader sees nothing any more: yield every tag that was there."""
+        while self._tags:
+            self._end(*self._tags.popitem(last=False))
+            yield from self._told()
+        yield from self._told()
+
+    def _end(self, uid: str, tag: _Tag) -> None:
+        if tag.since_ns is not None and not tag.silent:
+            self._ended.append(Left(uid, tag.seen, tag.signal_dbm, tag.since_ns, tag.last_ns))
+
+    def _told(self) -> Iterator[Left]:
+        while self._ended:
+            yield self._ended.popleft()

@@ -54,7 +54,11 @@ class FindingAnswer(msgspec.Struct):
 
 
 class EventAnswer(msgspec.Struct):
-    """One event of an item; `raw` is base64 of what the device sent."""
+    """One event of an item; `raw` is base64 of what the device sent.
+
+    Of a tag's arrival `seen`, `rssi_dbm` and `until` say how often it was seen since, its best signal, and until when; where
+    an end of a presence stands alone, `ends` is true, and nobody scanned.
+    """
 
     log: str
     seq: int
@@ -70,6 +74,10 @@ class EventAnswer(msgspec.Struct):
     repeat: bool
     raw: bytes | None
     corrected: dict[str, Any]
+    seen: int | None
+    rssi_dbm: int | None
+    until: str | None
+    ends: bool
 
 
 class ItemAnswer(msgspec.Struct):
@@ -136,6 +144,7 @@ def _parcel(stand: Stand) -> ParcelAnswer:
 
 
 def _event(each: Scan) -> EventAnswer:
+    presence = each.presence
     return EventAnswer(
         each.log,
         each.seq,
@@ -151,4 +160,8 @@ def _event(each: Scan) -> EventAnswer:
         each.repeat,
         each.raw,
         each.changed,
+        presence.seen if presence else None,
+        presence.signal_dbm if presence else None,
+        time(presence.until_us) if presence else None,
+        each.ends,
     )

@@ -38,6 +38,7 @@ class _Glance(msgspec.Struct):
 
     kind: str | None = None
     stage: str | None = None
+    seen: int | None = None
 
 
 class _Seats:
@@ -161,4 +162,6 @@ def _data(row: Any) -> dict[str, Any]:
         glance = _GLANCE.decode(row.bytes)
     except (msgspec.MsgspecError, ValueError, RecursionError):
         glance = _Glance()
-    return {"pos": row.pos, "station": row.station, "kind": glance.kind, "item": row.item, "stage": glance.stage}
+    # The end of a tag's presence is no scan to whoever counts those.
+    kind = glance.kind if glance.seen is None else "seen"
+    return {"pos": row.pos, "station": row.station, "kind": kind, "item": row.item, "stage": glance.stage}

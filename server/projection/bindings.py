@@ -18,7 +18,7 @@ from station.core.codes import As, Pattern, PatternError
 from station.core.resolve import effective
 
 MOST_NAMES = 50_000  # remembered; what a code names is worked out again in microseconds
-PATTERNED = frozenset({None, "own", "text", "ambiguous"})
+PATTERNED = frozenset({None, "own", "text", "uid", "ambiguous"})
 BINDING = frozenset({"code.bind", "bind", "unbind"})
 NOTHING = ""  # the item of a code that names none
 

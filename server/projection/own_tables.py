@@ -111,4 +111,13 @@ no_item = Table(
     Index("no_item_code", "code"),
 )
 
-OWN_TABLES = (anchor, boot, run, parent, void_mark, resent, correction, looked_up, dirty_code, no_item)
+# Every tag that was ever read or bound: cards print only the end of their number.
+tag_number = Table(
+    "tag_number",
+    metadata,
+    Column("number", Key, primary_key=True),
+    text("tail", nullable=False),
+    Index("tag_number_tail", "tail"),
+)
+
+OWN_TABLES = (anchor, boot, run, parent, void_mark, resent, correction, looked_up, dirty_code, no_item, tag_number)

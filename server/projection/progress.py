@@ -29,6 +29,7 @@ from server.projection.links import (
 from server.projection.releases import RELEASE, Orders
 from server.projection.settlement import Settlement
 from server.projection.tables import PROJECTED_POS, event_item, event_state, item, projection
+from server.projection.tag_numbers import note_numbers
 from server.projection.taken import Taken, after, again, state_rows
 from server.projection.timeline import Timeline
 from server.projection.work import dirty_codes, dirty_items
@@ -71,6 +72,7 @@ class Progress:
         flipped = self._flipped(connection, self._settlement.take(connection, fresh))
         moved = self._timeline.take(connection, fresh, flipped)
         insert_many(connection, event_state, state_rows(fresh))
+        note_numbers(connection, fresh)
         revised = flipped + again(connection, moved.keys() - {each.pos for each in flipped})
         self._revise(connection, revised, moved)
         self._follow(connection, fresh, revised)

@@ -30,6 +30,7 @@ from server.projection.tables import (
     event_state,
     projection,
 )
+from server.projection.tag_numbers import note_numbers
 from server.projection.taken import Taken, again, every, state_rows
 from server.schema import metadata
 from server.store import Store
@@ -87,6 +88,7 @@ def _stand_and_time(source: Connection, target: Connection) -> int:
         for each in part:
             check_seal(each, key)
         standing.take(target, part)
+        note_numbers(target, part)
         light += [_without_content(each) for each in part]
     insert_many(target, event_state, state_rows(light))
     standing = Settlement.load(target)

@@ -2,13 +2,17 @@
 
 from sqlalchemy import Connection, and_, or_, select
 
+from server.projection.own_tables import tag_number
 from server.projection.tables import binding, event_item, item
 from station.core.catalogue import Catalogue
 from station.core.codes import As, Pattern, PatternError
 from station.core.codes.canonical import canonical, split_aim
+from station.core.codes.printed import canonical_number, finds, searched
 
 MOST = 20
 MAX_TEXT = 4_296
+MOST_TAGS = 50  # tags looked at whose number ends like what was typed
+MOST_PEOPLE = 2_000  # badges compared with what was typed
 
 
 def find(connection: Connection, catalogue: Catalogue, text: str, now_us: int) -> list[str]:
@@ -21,7 +25,35 @@ def find(connection: Connection, catalogue: Catalogue, text: str, now_us: int) -
         exact = _exact(connection, catalogue, name, now_us)
         if exact:
             return exact
-    return _alike(connection, code)
+    of_tags = [name for number in _tags(connection, code) for name in _exact(connection, catalogue, number, now_us)]
+    return list(dict.fromkeys(of_tags))[:MOST] or _alike(connection, code)
+
+
+def people(catalogue: Catalogue, text: str, now_us: int) -> list[str]:
+    """The persons whose badge a text is, as a badge is typed or as a card prints its number; their ids."""
+    text = text.strip()[:MAX_TEXT]
+    found = []
+    for person in catalogue.names("person.define")[:MOST_PEOPLE]:
+        definition = catalogue.at("person.define", person, now_us)
+        badge = definition.data.get("badge") if definition else None
+        if isinstance(badge, str) and badge and (badge == text or _is_tag(text, badge)):
+            found.append(person)
+    return found[:MOST]
+
+
+def _is_tag(text: str, badge: str) -> bool:
+    return canonical_number(badge) == badge and finds(text, badge)
+
+
+def _tags(connection: Connection, text: str) -> list[str]:
+    """The tags that were read or bound here and may print this text, looked up by whole numbers and by ends."""
+    look = searched(text)
+    if not look.numbers and not look.tails:
+        return []
+    c = tag_number.c
+    alike = select(c.number).where(or_(c.number.in_(look.numbers), c.tail.in_(look.tails)))
+    numbers = connection.execute(alike.order_by(c.number).limit(MOST_TAGS)).scalars()
+    return [number for number in numbers if number in look.numbers or finds(text, number)]
 
 
 def _exact(connection: Connection, catalogue: Catalogue, code: str, now_us: int) -> list[str]:

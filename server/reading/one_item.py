@@ -9,7 +9,6 @@ from server.projection.items import Kept
 from server.projection.tables import finding, item, visit
 from server.reading.now import Stand, standing_of
 from server.reading.rules import rules_on
-from server.reading.scans import MOST as MOST_EVENTS
 from server.reading.scans import Scan, scans
 from server.reading.worth import Valuation, Worth
 from station.core.ledger import balances
@@ -56,12 +55,8 @@ class ItemNow(NamedTuple):
     visits: tuple[Visit, ...]
     findings: tuple[Finding, ...]
     events: tuple[Scan, ...]
+    more_events: bool
     children: tuple[str, ...]
-
-    @property
-    def more_events(self) -> bool:
-        """Whether there may be older events than these."""
-        return len(self.events) == MOST_EVENTS
 
     @property
     def sums(self) -> dict[str, int]:
@@ -84,6 +79,7 @@ def one_item(connection: Connection, name: str, valuation: Valuation, before_pos
     children = (
         select(item.c.item).where(and_(item.c.order_ == name, item.c.item != name)).order_by(item.c.item).limit(MOST)
     )
+    told = scans(connection, name, before_pos)
     return ItemNow(
         row=row,
         product=valuation.catalogue.product(row.product, valuation.at_us),
@@ -92,7 +88,8 @@ def one_item(connection: Connection, name: str, valuation: Valuation, before_pos
         worth=valuation.worth(stand for stand in stands if stand.in_process),
         visits=tuple(_visits(connection, name)),
         findings=tuple(_findings(connection, name, rules_on(valuation.catalogue, valuation.at_us))),
-        events=tuple(scans(connection, name, before_pos)),
+        events=told.events,
+        more_events=told.more,
         children=tuple(connection.execute(children).scalars()),
     )
 

@@ -13,9 +13,18 @@ from station.core.event import Event
 MOST = 200
 
 
+class Presence(NamedTuple):
+    """How long a tag lay on a reader: how often it was seen, until when, and its best signal where the reader tells one."""
+
+    seen: int
+    until_us: int
+    signal_dbm: int | None
+
+
 class Scan(NamedTuple):
     """One event. `raw`: what the device sent; `changed`: the fields that a person put in place of the recorded ones.
 
+    `presence`: of a tag's arrival, what its end told. `ends`: it is such an end itself, and its arrival is not among these.
     `log`, `seq`: where it counts, which is how a correction or a void names it. Times UTC us.
     """
 
@@ -40,11 +49,13 @@ class Scan(NamedTuple):
     raw: bytes | None
     text: str
     changed: dict[str, Any]
+    presence: Presence | None = None
+    ends: bool = False
 
     @property
     def is_scan(self) -> bool:
-        """Whether it says that something moved: a scan, or one that a person added."""
-        return self.kind == "scan" or self.verb_of_entry == "checkin"
+        """Whether it says that something moved: a scan, or one that a person added. The end of a presence is none."""
+        return (self.kind == "scan" and not self.ends) or self.verb_of_entry == "checkin"
 
     @property
     def verb_of_entry(self) -> str:
@@ -52,8 +63,18 @@ class Scan(NamedTuple):
         return self.verb if self.kind == "entry" else ""
 
 
-def scans(connection: Connection, item: str, before_pos: int | None = None) -> list[Scan]:
-    """The newest events of an item, the newest first, at most MOST; those before a position where one is given."""
+class Scans(NamedTuple):
+    """Events, the newest first; `more`: there may be older ones."""
+
+    events: tuple[Scan, ...]
+    more: bool
+
+
+def scans(connection: Connection, item: str, before_pos: int | None = None) -> Scans:
+    """The newest events of an item, at most MOST; those before a position where one is given.
+
+    The end of a tag's presence is told of its arrival, and stands alone only where that is not among these.
+    """
     c = event_item.c
     query = select(c.pos, c.key_us).where(c.item == item)
     if before_pos is not None:
@@ -61,7 +82,19 @@ def scans(connection: Connection, item: str, before_pos: int | None = None) -> l
     rows = connection.execute(query.order_by(c.key_us.desc(), c.log_id, c.seq.desc()).limit(MOST)).all()
     taken = {each.pos: each for each in again(connection, [row.pos for row in rows])}
     corrections = Corrections(connection)
-    return [_scan(taken[row.pos], row.key_us, corrections.put(taken[row.pos])) for row in rows]
+    found = [_scan(taken[row.pos], row.key_us, corrections.put(taken[row.pos])) for row in rows]
+    ref_of = {each.pos: (ref.log, ref.seq) for each in taken.values() if each.event and (ref := each.event.ref)}
+    return Scans(tuple(_joined(found, ref_of)), len(rows) == MOST)
+
+
+def _joined(found: list[Scan], ref_of: dict[int, tuple[str, int]]) -> list[Scan]:
+    here = {(each.log, each.seq) for each in found if not each.ends}
+    ends = {ref_of[each.pos]: each for each in found if each.ends and ref_of.get(each.pos) in here}
+    alone = [each for each in found if not each.ends or ref_of.get(each.pos) not in ends]
+    return [
+        each if (end := ends.get((each.log, each.seq))) is None else each._replace(presence=end.presence)
+        for each in alone
+    ]
 
 
 def _scan(each: Taken, key_us: int, put: dict[str, Any]) -> Scan:
@@ -91,6 +124,8 @@ def _scan(each: Taken, key_us: int, put: dict[str, Any]) -> Scan:
         raw=event.raw,
         text=str(data.get("text") or data.get("why") or ""),
         changed=put,
+        presence=None if event.seen is None else Presence(event.seen, key_us, event.rssi_dbm),
+        ends=event.kind == "scan" and event.seen is not None,
     )
 
 

@@ -6,9 +6,10 @@ from werkzeug.wrappers import Response
 from server import clock
 from server.auth import readers
 from server.reading.definitions import catalogue
-from server.reading.find import find
+from server.reading.find import find, people
 from server.running import running
 from server.segment import item_url
+from server.web.names import Names
 
 blueprint = Blueprint("search", __name__)
 
@@ -19,8 +20,10 @@ def page() -> str | Response | tuple[str, int]:
     """The one thing that is meant, or those that may be."""
     asked = request.args.get("q", "")
     with running().store.read() as connection:
-        items = find(connection, catalogue(connection), asked, clock.utc_us())
-    if len(items) == 1:
+        now_us, known = clock.utc_us(), catalogue(connection)
+        items, badges = find(connection, known, asked, now_us), people(known, asked, now_us)
+    if len(items) == 1 and not badges:
         return redirect(item_url(items[0]))
-    found = render_template("found.html", page="find", asked=asked.strip(), items=items)
-    return found if items or not asked.strip() else (found, 404)
+    names = [Names(known, now_us).person(person) for person in badges]
+    found = render_template("found.html", page="find", asked=asked.strip(), items=items, people=names)
+    return found if items or badges or not asked.strip() else (found, 404)

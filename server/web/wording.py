@@ -12,6 +12,7 @@ from server.api.errors import ApiError
 from server.auth import Caller, caller
 from server.config import Config
 from server.reading.conditions import Named
+from server.reading.scans import Presence
 from server.reading.visible import short, visible
 from server.running import running
 from server.segment import item_url, stage_url
@@ -84,6 +85,15 @@ def when(at_us: int | None, now_us: int, *, approx: bool = False) -> Markup:
     )
 
 
+def presence(of: Presence, now_us: int) -> Markup:
+    """How long a tag lay there, in words: "seen 212 times, until 14:05, best -41 dBm"."""
+    times = f"{of.seen} times" if of.seen != 1 else "once"
+    signal = "" if of.signal_dbm is None else f", best {of.signal_dbm} dBm"
+    return Markup('seen {}, until <time datetime="{}" title="{}">{}</time>{}').format(
+        times, tongue().iso(of.until_us), tongue().at(of.until_us), tongue().clock(of.until_us, now_us), signal
+    )
+
+
 def since(at_us: int | None, now_us: int, *, approx: bool = False) -> Markup:
     """How long since a time, with the time behind it."""
     if at_us is None:
@@ -136,6 +146,7 @@ def words() -> dict[str, Any]:
         "orders_word": tongue().orders_word,
         "STATES": STATES,
         "VERBS": VERBS,
+        "presence": presence,
     }
 
 

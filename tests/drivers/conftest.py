@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from drivers import Driver, DriverError, Dropped, Read, open_driver
+from drivers import Driver, DriverError, Dropped, Gone, Read, open_driver
 from drivers.decode.keymap import US
 from drivers.keyboard import EVENT, Keyboard
 from tests.drivers.hands import CardReader, SerialScanner, TagReader
@@ -124,13 +124,17 @@ class Listener:
     def __init__(self, driver: Driver) -> None:
         self._driver = driver
         self._heard: queue.Queue[Read | Dropped | DriverError | None] = queue.Queue()
+        self.gone: queue.Queue[Gone] = queue.Queue()  # apart: a tag leaves in its own time
         self._thread = threading.Thread(target=self._listen, daemon=True)
         self._thread.start()
 
     def _listen(self) -> None:
         try:
             for read in self._driver.reads():
-                self._heard.put(read)
+                if isinstance(read, Gone):
+                    self.gone.put(read)
+                else:
+                    self._heard.put(read)
         except DriverError as error:
             self._heard.put(error)
         self.cpu_s = time.thread_time()

@@ -8,8 +8,9 @@ from operator import xor
 from pathlib import Path
 
 from drivers import Driver, open_driver
+from drivers.cards import NoReader, ServiceGone, State
 from drivers.decode.em4100 import EM4100
-from drivers.pcsc import NoReader, ServiceGone, State, opened
+from drivers.pcsc import opened
 from drivers.ports import opened as opened_port
 from drivers.serial_rfid import SerialRfid
 
@@ -90,6 +91,11 @@ class Pcscd:
         self.names = list(readers)
         self.running = True
         self.response: bytes | None = b""
+        self.atr = b""
+        self.answers: dict[bytes, bytes | None] = {}  # beside the number: what the card says to other commands
+        self.sent: list[bytes] = []  # every command to the card but the one for its number
+        self.controls: list[bytes] = []
+        self.reader_says = b""  # to a command of its own
         self._turn = 0
         self._card = False
         self._cancelled = False
@@ -125,7 +131,7 @@ class Pcscd:
             raise ServiceGone
         if reader not in self.names:
             raise NoReader
-        return State(self._turn, self._turn, self._card)
+        return State(self._turn, self._turn, self._card, self.atr)
 
     def connect(self) -> None:
         if not self.running:
@@ -138,14 +144,28 @@ class Pcscd:
     def change(self, reader: str, known: State | None, timeout_s: float) -> State:
         with self._news:
             self._news.wait_for(lambda: self._cancelled or self._state(reader) != known, timeout_s)
+            self._cancelled = False
             return self._state(reader)
 
-    def ask(self, _reader: str, command: bytes) -> bytes | None:
-        assert command == bytes.fromhex("FFCA000000")
+    def card(self, reader: str) -> "Pcscd":
         with self._news:
-            self._asked += 1
+            self._state(reader)
+        return self
+
+    def send(self, command: bytes) -> bytes | None:
+        with self._news:
+            if command == bytes.fromhex("FFCA000000"):
+                self._asked += 1
+                self._news.notify_all()
+                return self.response
+            self.sent.append(command)
             self._news.notify_all()
-            return self.response
+            return self.answers.get(command, b"\x6a\x81")
+
+    def control(self, _reader: str, command: bytes) -> bytes:
+        with self._news:
+            self.controls.append(command)
+            return self.reader_says
 
     def cancel(self) -> None:
         with self._news:

@@ -37,7 +37,9 @@ GOOD: dict[str, list[tuple[bytes, tuple[Sighting, ...]]]] = {
         (b"\x023c00ce754ccb\x03", (tag("3C00CE754C"),)),
     ],
     "M100": [
-        (bytes.fromhex("BB02220011C9340030751FEB705C5904E3D50D703A76EF7E"), (tag("30751FEB705C5904E3D50D70", -55),)),
+        (bytes.fromhex("BB02220011C9340030751FEB705C5904E3D50D703A76EF7E"), (tag("3A76340030751FEB705C5904E3D50D70", -55),)),
+        # What stands behind the EPC is not its CRC: nothing but the number is believed.
+        (bytes.fromhex("BB02220011C9340030751FEB705C5904E3D50D703A77F07E"), (tag("30751FEB705C5904E3D50D70", -55),)),
         (bytes.fromhex("BB01FF000115167E"), ()),
     ],
     "UHFReader18": [

@@ -7,24 +7,34 @@ import struct
 import subprocess
 import threading
 import time
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
 import pytest
 
 from drivers import DeviceLost, DriverError, Dropped, open_driver, pcsc
+from drivers.decode import acr122
+from tests.drivers.nfc_cards import CLASSIC_ATR, ULTRALIGHT_ATR, Type2, Type4, text_message
 
 pytestmark = [pytest.mark.host, pytest.mark.xdist_group("pcscd")]
-ATR = bytes.fromhex("3B8F8001804F0CA000000306030001000000006A")
 CONFIGURED = Path("/etc/reader.conf.d/vpcd")
 
 
 class Card(threading.Thread):
     """A card on the virtual reader; to connect is to put it on. A message is its length in two bytes, and itself."""
 
-    def __init__(self, port: int, response: bytes) -> None:
+    def __init__(
+        self,
+        port: int,
+        response: bytes,
+        *,
+        atr: bytes = CLASSIC_ATR,
+        answer: Callable[[bytes], bytes | None] | None = None,
+    ) -> None:
         super().__init__(daemon=True)
-        self._response = response
+        self._response, self._atr, self._answer = response, atr, answer
+        self.heard: list[bytes] = []
         self._reader = socket.create_connection(("127.0.0.1", port), timeout=5)
         self._reader.settimeout(None)
         self.start()
@@ -35,9 +45,16 @@ class Card(threading.Thread):
             while len(head := stream.read(2)) == 2:
                 message = stream.read(struct.unpack(">H", head)[0])
                 if message == b"\x04":
-                    self._send(ATR)
+                    self._send(self._atr)
+                elif message == bytes.fromhex("FFCA000000"):
+                    self._send(self._response)
                 elif len(message) > 1:
-                    self._send(self._response if message == bytes.fromhex("FFCA000000") else b"\x6a\x81")
+                    self.heard.append(message)
+                    answer = b"\x6a\x81" if self._answer is None else self._answer(message)
+                    if answer is None:
+                        self.take()
+                        return
+                    self._send(answer)
 
     def _send(self, data: bytes) -> None:
         self._reader.sendall(struct.pack(">H", len(data)) + data)
@@ -52,8 +69,8 @@ class Card(threading.Thread):
 class Daemon:
     """pcscd with a /run of its own, so that one that runs on this machine is left alone."""
 
-    def __init__(self, link: Path, folder: Path) -> None:
-        self._link = link
+    def __init__(self, link: Path, folder: Path, name: str = "Virtual PCD") -> None:
+        self._link, self._name = link, name
         self._config = folder / "vpcd"
 
     def start(self) -> None:
@@ -61,8 +78,13 @@ class Daemon:
         # A port of its own each time: the kernel keeps one back for a minute after a daemon was killed.
         with socket.create_server(("127.0.0.1", 0)) as free:
             self.port: int = free.getsockname()[1]
-        here = [line for line in CONFIGURED.read_text().splitlines() if line.startswith(("FRIENDLYNAME", "LIBPATH"))]
-        lines = [*here, f"DEVICENAME /dev/null:0x{self.port:X}", f"CHANNELID 0x{self.port:X}"]
+        here = [line for line in CONFIGURED.read_text().splitlines() if line.startswith("LIBPATH")]
+        lines = [
+            f'FRIENDLYNAME "{self._name}"',
+            *here,
+            f"DEVICENAME /dev/null:0x{self.port:X}",
+            f"CHANNELID 0x{self.port:X}",
+        ]
         self._config.write_text("\n".join(lines) + "\n")
         apart = ["unshare", "--mount"] if os.geteuid() == 0 else ["unshare", "--map-root-user", "--mount"]
         script = 'mount -t tmpfs none /run && mkdir /run/pcscd && exec /usr/sbin/pcscd --foreground --config "$1"'
@@ -87,15 +109,15 @@ class Daemon:
 
 
 @pytest.fixture
-def daemon(tmp_path, monkeypatch):
-    """A pcscd of our own with the virtual reader."""
+def daemon(tmp_path, monkeypatch, request):
+    """A pcscd of our own with the virtual reader; its name may be told."""
     if not (CONFIGURED.exists() and shutil.which("pcscd", path="/usr/sbin") and shutil.which("unshare")):
         reason = "pcscd or vsmartcard-vpcd is not installed"
         pytest.fail(reason) if os.environ.get("CI") else pytest.skip(reason)
     link = Path(f"/tmp/wipline-pcscd-{os.getpid()}")  # noqa: S108 - a socket's path is short, a test's folder is not
     monkeypatch.setenv("PCSCLITE_CSOCK_NAME", str(link))
     (tmp_path / "reader.conf.d").mkdir()
-    made = Daemon(link, tmp_path / "reader.conf.d")
+    made = Daemon(link, tmp_path / "reader.conf.d", getattr(request, "param", "Virtual PCD"))
     made.start()
     yield made
     made.kill()
@@ -108,7 +130,7 @@ def reader(daemon):
     until = time.monotonic() + 10
     while True:
         try:
-            return open_driver("pcsc", {"match": "Virtual PCD 00 00"})
+            return open_driver("pcsc", {"match": "00 00"})
         except DriverError:
             assert time.monotonic() < until
             time.sleep(0.1)
@@ -122,6 +144,72 @@ def test_cards_are_read_as_they_come_and_go(reader, daemon, listen):
         assert (read.raw, read.kind, read.reader) == (uid.encode(), "pcsc", "pcsc-Virtual PCD 00 00")
         card.take()
     assert heard.nothing(for_s=0.5)
+    heard.end()
+
+
+UID = bytes.fromhex("04112233445566")
+CARDS = {
+    "type 2": (Type2, ULTRALIGHT_ATR),
+    "type 4": (Type4, bytes.fromhex("3B8180018080")),
+}
+
+
+@pytest.mark.parametrize("kind", CARDS)
+@pytest.mark.parametrize("length", [7, 600])
+def test_the_texts_of_a_card_come_with_its_number(reader, daemon, listen, monkeypatch, kind, length):
+    monkeypatch.setattr(pcsc, "NDEF_S", 10)  # each answer of the virtual reader takes 40 ms of TCP's own
+    made, atr = CARDS[kind]
+    text = b"WO-1042" if length == 7 else b"x" * length
+    heard = listen(reader)
+    card = Card(daemon.port, UID + b"\x90\x00", atr=atr, answer=made(text_message(text)))
+    read = heard.read()
+    assert (read.raw, read.tag, read.texts) == (UID.hex().upper().encode(), True, (text,))
+    writes = [command for command in card.heard if command[1] in (0xD0, 0xD6, 0xDA, 0xDB, 0xE0)]
+    assert (writes, card.heard != []) == ([], True)
+    card.take()
+    assert heard.gone.get(timeout=5).raw == read.raw
+    heard.end()
+
+
+@pytest.mark.parametrize("kind", CARDS)
+@pytest.mark.parametrize("commands", [1, 2, 4])
+def test_a_card_that_is_pulled_while_its_texts_are_read_is_its_number(reader, daemon, listen, kind, commands):
+    made, atr = CARDS[kind]
+    whole = made(text_message(b"x" * 600))
+    left = iter(range(commands))
+    heard = listen(reader)
+    Card(
+        daemon.port,
+        UID + b"\x90\x00",
+        atr=atr,
+        answer=lambda command: None if next(left, None) is None else whole(command),
+    )
+    read = heard.read()
+    assert (read.raw, read.texts) == (UID.hex().upper().encode(), ())
+    assert heard.gone.get(timeout=5).raw == read.raw
+    card = Card(daemon.port, b"\x04\xff\xff\xff\x90\x00")
+    assert heard.read().raw == b"04FFFFFF"  # the reader reads on
+    card.take()
+    heard.end()
+
+
+@pytest.mark.parametrize("daemon", ["ACS ACR122U PICC Interface"], indirect=True)
+def test_an_acr122_is_silenced_and_shows_the_answer_through_the_card(reader, daemon, listen):
+    heard = listen(reader)
+    lit = (acr122.BEEP_OFF, *acr122.TOLD.values())
+    card = Card(daemon.port, UID + b"\x90\x00", answer=lambda command: b"\x90\x02" if command in lit else b"\x6a\x81")
+    assert heard.read().raw == UID.hex().upper().encode()
+    reader.tell("green")
+    until = time.monotonic() + 5
+    while acr122.TOLD["green"] not in card.heard:
+        assert time.monotonic() < until, card.heard
+        time.sleep(0.02)
+    assert card.heard == [acr122.BEEP_OFF, acr122.TOLD["green"]]
+    assert heard.nothing(for_s=0.5)  # the light is no other card
+    card.take()
+    assert heard.gone.get(timeout=5).seen == 1
+    reader.tell("red")  # no card, and this reader's driver passes nothing on: nothing happens
+    assert heard.nothing(for_s=1.2)
     heard.end()
 
 

@@ -7,7 +7,7 @@ import time
 
 import pytest
 
-from drivers import DeviceLost, DriverError, Dropped, open_driver, serial_rfid
+from drivers import DeviceLost, DriverError, Dropped, Gone, open_driver, serial_rfid
 from drivers.decode.em4100 import EM4100
 from drivers.decode.framing import Protocol
 from drivers.decode.m100 import M100
@@ -47,7 +47,7 @@ ANSWERS = {
     },
 }  # fmt: skip
 TAGS = {
-    M100.name: b"30751FEB705C5904E3D50D70",
+    M100.name: b"3A76340030751FEB705C5904E3D50D70",  # checksum, PC word, EPC
     UHFREADER18.name: b"3034257BF7194E4000001A85",
     SWNET.name: b"E2002067551602701270920F",
     PN532.name: b"0102030A",
@@ -209,6 +209,80 @@ def test_a_tag_that_leaves_and_comes_back_arrives_again(line, listen):
     heard.end()
 
 
+def test_a_quiet_field_ends_a_presence_that_tells_how_often_the_tag_was_seen(line, listen):
+    driver, _, cable = line({})
+    heard = listen(driver)
+    for _ in range(5):
+        cable.send(id12("0C000621A5"))
+        time.sleep(0.05)
+    read = heard.read()
+    gone = heard.gone.get(timeout=EM4100.leave_s + 2)  # nothing else comes: the reader's own time ends it
+    assert gone == Gone("serial_rfid", driver.reader, gone.boot_ns, read.boot_ns, b"0C000621A5", 5)
+    assert 0.15e9 < gone.boot_ns - read.boot_ns < 0.9e9  # when it was last seen, not when it was missed
+    assert heard.gone.empty()
+    heard.end()
+
+
+def test_a_frame_that_has_begun_is_not_cut_by_a_tag_that_leaves(line, listen):
+    driver, _, cable = line({})
+    heard = listen(driver)
+    cable.send(id12("0C000621A5"))
+    heard.read()
+    time.sleep(EM4100.leave_s - 0.05)
+    frame = id12("0C000621A6")
+    cable.send(frame[:9])
+    time.sleep(0.08)  # meanwhile the first tag's time is over
+    cable.send(frame[9:])
+    assert heard.read().raw == b"0C000621A6"
+    assert heard.gone.get(timeout=2).raw == b"0C000621A5"
+    assert driver.dropped == 0
+    heard.end()
+
+
+def test_a_tag_leaves_a_reader_that_is_asked_with_its_best_signal(line, listen):
+    driver, simulator, _ = line(ANSWERS[M100.name])
+    heard = listen(driver)
+    read = heard.read()
+    time.sleep(0.3)
+    simulator.answers = {M100.poll: M100_NONE}
+    gone = heard.gone.get(timeout=M100.leave_s + 2)
+    assert (gone.raw, gone.since_ns, gone.signal_dbm) == (TAGS[M100.name], read.boot_ns, -55)
+    assert gone.seen >= 2
+    heard.end()
+
+
+def test_a_lost_reader_has_lost_its_tags_and_a_closed_one_has_not(line, listen):
+    for pulled in (True, False):
+        cable = Cable()
+        driver = SerialRfid(opened(cable.port, {}), EM4100)
+        cable.hand_over()
+        heard = listen(driver)
+        cable.send(id12("0C000621A5"))
+        heard.read()
+        if pulled:
+            cable.unplug()
+            assert isinstance(heard.next(), DeviceLost)
+            assert heard.gone.get(timeout=1).raw == b"0C000621A5"
+        else:
+            heard.end()
+            assert heard.gone.empty()
+            cable.unplug()
+
+
+def test_a_refused_number_leaves_without_a_word(line, listen, monkeypatch):
+    card = bytes.fromhex("0000FF0CF4D54B01010004080408A1B2C300")
+    card = card[:-1] + bytes([-sum(card[5:-1]) & 0xFF, 0])
+    driver, simulator, _ = line(ANSWERS[PN532.name] | {PN532.poll: ACK + card})
+    heard = listen(driver)
+    assert isinstance(heard.next(), Dropped)
+    simulator.answers = ANSWERS[PN532.name]
+    assert heard.read().raw == TAGS[PN532.name]
+    simulator.answers = ANSWERS[PN532.name] | {PN532.poll: ACK + bytes.fromhex("0000FF03FDD54B00E000")}
+    assert heard.gone.get(timeout=5).raw == TAGS[PN532.name]
+    assert heard.gone.empty()
+    heard.end()
+
+
 def test_a_reader_that_lost_its_power_is_looked_for_again(line, listen, monkeypatch):
     monkeypatch.setattr(serial_rfid, "SILENT_S", 0.3)
     driver, simulator, _ = line(ANSWERS[M100.name])
@@ -216,6 +290,7 @@ def test_a_reader_that_lost_its_power_is_looked_for_again(line, listen, monkeypa
     assert heard.read().raw == TAGS[M100.name]
     simulator.answers = ANSWERS[SWNET.name]
     assert heard.read().raw == TAGS[SWNET.name]
+    assert heard.gone.get(timeout=1).raw == TAGS[M100.name]  # what it saw before is over
     assert driver.protocol == SWNET
     heard.end()
 

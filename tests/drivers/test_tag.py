@@ -1,68 +1,11 @@
-"""One tag has one number, whatever is printed on it; and it arrives once, however often it is read."""
+"""A card's answer is its number or the reason why not; a tag arrives once and leaves once, however often it is read."""
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from drivers.decode.presence import MAX_TAGS, Left, Presence
 from drivers.decode.smartcard import answered
-from drivers.decode.tag import Printed, canonical, finds, printed
 
 MS = 1_000_000
-
-
-@pytest.mark.parametrize(
-    ("written", "uid"),
-    [
-        ("3C00CE754C", "3C00CE754C"),
-        ("3c00ce754c", "3C00CE754C"),
-        ("3C:00:CE:75:4C", "3C00CE754C"),
-        ("3C00CE754CCB", "3C00CE754C"),
-        ("04 A1 B2 C3", "04A1B2C3"),
-        ("3C00CE754CCC", "3C00CE754CCC"),  # six bytes, and no checksum among them
-        ("3C0", None),
-        ("", None),
-        ("WO-1042", None),
-    ],
-)
-def test_a_written_number_has_one_canonical_form(written, uid):
-    assert canonical(written) == uid
-
-
-def test_all_that_a_card_may_show_is_told():
-    assert printed("3C00CE754C") == Printed(
-        "3C00CE754C", "4C75CE003C", "3C00CE754CCB", "0013530444", "0013530444", "1282788864", "206,30028"
-    )
-    assert printed("04A1B2C3") == Printed(
-        "04A1B2C3", "C3B2A104", "", "0010597059", "0077705923", "3283263748", "161,45763"
-    )
-    assert printed("AABB") == Printed("AABB", "BBAA")
-
-
-@pytest.mark.parametrize(
-    "text",
-    ["3c 00 ce 75 4c", "3C00CE754CCB", "4C75CE003C", "0013530444", "13530444", "206,30028", " 206/30028 "],
-)
-def test_what_is_printed_finds_the_tag(text):
-    assert finds(text, "3C00CE754C")
-
-
-@pytest.mark.parametrize("text", ["", " ", "0013530445", "206,30029", "205,30028", "CE754C", "13530444x", "٣", "WO-1"])
-def test_another_print_does_not_find_it(text):
-    assert not finds(text, "3C00CE754C")
-
-
-@given(number=st.binary(min_size=1, max_size=10), text=st.text(max_size=20))
-def test_every_form_finds_its_number_and_no_text_raises(number, text):
-    uid = number.hex().upper()
-    forms = printed(uid)
-    shown = (
-        forms.uid, forms.backwards, forms.with_checksum, forms.decimal, forms.decimal_long,
-        forms.decimal_backwards, forms.facility,
-    )  # fmt: skip
-    assert all(finds(form, uid) for form in shown if form)
-    assert canonical(text) is None or bytes.fromhex(canonical(text) or "")
-    finds(text, uid)
 
 
 @pytest.mark.parametrize(
@@ -89,16 +32,19 @@ def test_a_cards_answer_is_its_number_or_the_reason_why_not(response, uid, why):
 def test_a_tag_arrives_once_and_its_leaving_tells_how_often_it_was_seen():
     field = Presence(leave_s=1.0)
     assert [field.seen("A", ms * MS, dbm) for ms, dbm in ((0, -60), (400, -51), (1300, None))] == [True, False, False]
+    assert field.due_ns() == 2300 * MS
     assert list(field.quiet(2299 * MS)) == []
     assert list(field.quiet(2300 * MS)) == [Left("A", 3, -51, 0, 1300 * MS)]
+    assert (field.due_ns(), list(field.quiet(9000 * MS))) == (None, [])
     assert field.seen("A", 2400 * MS)
 
 
-def test_a_tag_that_only_passes_by_does_not_arrive():
+def test_a_tag_that_only_passes_by_neither_arrives_nor_leaves():
     field = Presence(leave_s=1.0, enter_s=0.3)
     assert [field.seen("A", ms * MS) for ms in (0, 100, 299)] == [False] * 3
     assert list(field.quiet(5000 * MS)) == []
     assert [field.seen("A", ms * MS) for ms in (6000, 6200, 6300, 6400)] == [False, False, True, False]
+    assert list(field.quiet(9000 * MS)) == [Left("A", 4, None, 6300 * MS, 6400 * MS)]
 
 
 def test_tags_side_by_side_do_not_disturb_each_other():
@@ -109,10 +55,45 @@ def test_tags_side_by_side_do_not_disturb_each_other():
 
 
 def test_two_readers_that_see_one_tag_are_two_facts():
-    assert [Presence(leave_s=1.0).seen("A", 0) for _ in range(2)] == [True, True]
+    fields = [Presence(leave_s=1.0) for _ in range(2)]
+    assert [field.seen("A", 0) for field in fields] == [True, True]
+    assert [[left.uid for left in field.quiet(1000 * MS)] for field in fields] == [["A"], ["A"]]
 
 
-def test_a_flood_of_tags_costs_bounded_memory():
+def test_a_tag_that_lies_there_without_being_read_again_stays_and_is_not_counted():
     field = Presence(leave_s=1.0)
-    assert all(field.seen(str(number), number) for number in range(10 * MAX_TAGS))
+    field.seen("A", 0)
+    for ms in range(500, 5000, 500):
+        field.stays("A", ms * MS)
+        assert list(field.quiet(ms * MS)) == []
+    field.stays("B", 4600 * MS)  # of a tag that is not there nothing is known
+    assert list(field.quiet(5500 * MS)) == [Left("A", 1, None, 0, 4500 * MS)]
+
+
+def test_a_tag_that_was_refused_leaves_without_a_word():
+    field = Presence(leave_s=1.0)
+    assert field.seen("random", 0, silent=True)
+    assert list(field.quiet(9000 * MS)) == []
+
+
+def test_a_late_look_loses_no_end():
+    field = Presence(leave_s=1.0)
+    assert [field.seen("A", ms * MS) for ms in (0, 5000)] == [True, True]
+    assert list(field.quiet(5000 * MS)) == [Left("A", 1, None, 0, 0)]
+
+
+def test_a_lost_reader_has_lost_all_its_tags():
+    field = Presence(leave_s=1.0)
+    for uid in "AB":
+        field.seen(uid, 7)
+    assert list(field.all_left()) == [Left("A", 1, None, 7, 7), Left("B", 1, None, 7, 7)]
+    assert len(field) == 0
+
+
+def test_a_flood_of_tags_costs_bounded_memory_and_each_that_is_let_go_has_its_end():
+    field = Presence(leave_s=1.0)
+    assert all(field.seen(str(number), number) for number in range(MAX_TAGS + 1))
+    assert [left.uid for left in field.quiet(MAX_TAGS + 1)] == ["0"]
+    assert all(field.seen(str(number), number) for number in range(MAX_TAGS + 1, 10 * MAX_TAGS))
     assert len(field) == MAX_TAGS
+    assert len(list(field.quiet(10 * MAX_TAGS))) == MAX_TAGS  # as many as are kept untold

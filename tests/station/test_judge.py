@@ -3,7 +3,7 @@
 import msgspec
 import pytest
 
-from station.core.codes import read_code
+from station.core.codes import read_code, read_tag_code
 from station.core.event import Event
 from station.judge import OpenItem, ShopJudge
 
@@ -74,6 +74,16 @@ def test_an_unknown_code_is_amber_only_where_the_hub_has_said_all_it_knows(relea
     assert looks(partial, "WO-9", "saw")[0] is None
     assert looks(judge(), "WO-9", "saw")[0] is None
     assert looks(ShopJudge(), "WO-9", "saw")[0] is None
+
+
+def test_a_tag_that_nobody_bound_is_asked_for_as_a_text_is_and_an_electronic_product_code_is_not() -> None:
+    known = judge(*TURNED_ON, bindings={"04A1B2C3": "WO-1"})
+    known.know([OpenItem("WO-1", "bracket", 10, "here", 100_000)], complete=True)
+    said = {
+        number: known.look(read_tag_code(number, ()), Event(kind="scan", station="saw-1", sw="t", stage="saw")).look
+        for number in (b"04A1B2C3", b"04FFFFFF", b"3034257BF7194E4000001A85")
+    }
+    assert list(said.values()) == [None, "not known here", None]
 
 
 def test_a_bound_code_is_its_item() -> None:

@@ -124,9 +124,9 @@ class Told:
         """One scan; its place. It is sent with `settle`."""
         station = station or f"{stage}-1"
         raw = code if isinstance(code, bytes) else code.encode()
-        reader = Reader("keyboard", "usb-05e0-1200-SN77")
+        fields = {"reader": Reader("keyboard", "usb-05e0-1200-SN77"), "scheme": "text", **fields}
         log = self.log(station)
-        event = self._event(station, "scan", at_us, raw=raw, stage=stage, reader=reader, scheme="text", **fields)
+        event = self._event(station, "scan", at_us, raw=raw, stage=stage, **fields)
         return log.log_id.hex(), log.add(encode(event))
 
     def settle(self) -> None:

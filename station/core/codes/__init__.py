@@ -4,7 +4,7 @@ from station.core.codes.canonical import canonical, written_code
 from station.core.codes.cards import Card
 from station.core.codes.code import As, Code, Scheme
 from station.core.codes.patterns import Pattern, PatternError
-from station.core.codes.reading import READERS, read_code
+from station.core.codes.reading import READERS, read_code, read_tag_code
 
 __all__ = [
     "READERS",
@@ -16,5 +16,6 @@ __all__ = [
     "Scheme",
     "canonical",
     "read_code",
+    "read_tag_code",
     "written_code",
 ]

@@ -9,7 +9,7 @@
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from station.core.codes.canonical import canonical, split_aim
 from station.core.codes.cards import HEAD, Card, CardText, read_card
@@ -96,6 +96,30 @@ def text(scanned: Scanned) -> Code:
 
 # The one place for a new kind of code: its reader goes between the shop's own patterns and plain text.
 READERS: tuple[Callable[[Scanned], Code | None], ...] = (card, own, setup_code, published, text)
+
+
+def read_tag_code(raw: bytes, patterns: Sequence[Pattern]) -> Code:
+    """What a tag says whose reader gave this much of its memory, in hex.
+
+    What the shop's patterns make of its number comes first; else it is an EPC, else a number that only tells tags apart.
+
+    >>> read_tag_code(b"3A76340030751FEB705C5904E3D50D70", ()).code
+    '30751FEB705C5904E3D50D70'
+    >>> read_tag_code(b"04A1B2C3", (Pattern("badges", "04A1B2C3", "badge"),)).badge
+    '04A1B2C3'
+    """
+    from station.core.codes.tag import read_tag
+
+    try:
+        memory = bytes.fromhex(raw.decode("ascii"))
+    except ValueError:
+        return read_code(raw, None, patterns)  # no reader says so; whatever it is, it happened
+    code = read_tag(memory, raw)
+    if code.unread is not None:
+        return code
+    number = code.code.encode("ascii")
+    named = own(Scanned(number, None, number, code.code, patterns))
+    return code if named is None else replace(named, raw=raw)
 
 
 def read_code(raw: bytes, sym: str | None, patterns: Sequence[Pattern], year: int | None = None) -> Code:

@@ -1,0 +1,42 @@
+"""Meaning: what a reader's word is, by the kind of reader that said it.
+
+A tag may carry texts and addresses (NDEF) beside its number. One that the shop or a published system knows is the read; any
+other, a web address or a note, says nothing here, and the tag is its number. What is typed on a number pad is a quantity.
+
+>>> from drivers import Read
+>>> tag = Read(b"04A1B2C3", None, "pcsc", "pcsc-1", 0, 8, tag=True, texts=(b"https://example.com", b"WIP:BADGE:kim"))
+>>> read, code = meant(tag, ())
+>>> read.raw, code.badge
+(b'WIP:BADGE:kim', 'kim')
+>>> meant(replace(tag, texts=tag.texts[:1]), ())[1].code
+'04A1B2C3'
+>>> meant(Read(b"12.5", None, "keyboard", "usb-1", 0, 4), (), keypad=True)[1].qty_milli
+12500
+"""
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from drivers import Read
+from station.core.codes import Code, Pattern, read_code, read_tag_code
+from station.core.codes.code import Scheme
+from station.core.codes.reading import TOO_LONG
+
+KNOWN = frozenset({Scheme.OWN, Scheme.COMMAND, Scheme.BADGE, Scheme.GS1, Scheme.EPC, Scheme.ISO15434})
+QUANTITY = b"WIP:QTY:"
+
+
+def meant(read: Read, patterns: Sequence[Pattern], *, keypad: bool = False) -> tuple[Read, Code]:
+    """What a reader's word is: the read as it is recorded, and what it says."""
+    if keypad:
+        return read, replace(read_code(QUANTITY + read.raw, None, ()), raw=read.raw)
+    for text in read.texts:
+        code = read_code(text, None, patterns)
+        if code.scheme in KNOWN:
+            return replace(read, raw=text, raw_len=len(text), tag=False, texts=()), code
+    if read.tag:
+        return read, read_tag_code(read.raw, patterns)
+    code = read_code(read.raw, read.sym, patterns)
+    if read.raw_len > len(read.raw):
+        code = Code(code.raw, code.sym, None, code.code, unread=TOO_LONG)
+    return read, code

@@ -1,0 +1,367 @@
+"""Tags at a station: a presence is one arrival and one end, the end disturbs nobody, a tag is what is known of it."""
+
+import queue
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from drivers import Dropped, Gone, Read
+from station import reading as readers_module
+from station.answers import DISK_FULL, Answer, Green, Red
+from station.bench_state import Settings
+from station.composing import Recorder
+from station.config import Config
+from station.config import Reader as Row
+from station.core.codes import Pattern
+from station.core.event import Event, Place, Reader, decode, encode
+from station.daemon import last_said
+from station.inbox import Inbox
+from station.journal.records import JournalFull, JournalLost
+from station.judgement import NoJudge
+from station.learning import items_on_the_way
+from station.meaning import meant
+from station.readers import Readers
+from station.repeats import Said
+from station.scan import Known, ReaderPlace, Scan
+from station.tags import MAX_PRESENT, Arrival, Present
+from tests.station.journal_room import open_journal
+from tests.station.scan_room import LOG_ID, Bench, a_read, numbers, until
+
+S = 10**9
+UID = b"04A1B2C3"
+EPC = b"3034257BF7194E4000001A85"
+OTHER_STANDARD = b"954D3100" + EPC
+
+
+def a_tag(raw: bytes = UID, at_s: float = 10, reader: str = "pcsc-1", **changes: Any) -> Read:
+    """A tag that was put on a reader."""
+    return a_read(raw, at_s, kind="pcsc", reader=reader, tag=True, **changes)
+
+
+def its_end(tag: Read, at_s: float, seen: int = 212, signal_dbm: int | None = -41) -> Gone:
+    """The end of its presence."""
+    return Gone(tag.kind, tag.reader, int(at_s * S), tag.boot_ns, tag.raw, seen, signal_dbm)
+
+
+def left(bench: Bench, gone: Gone) -> list[Answer]:
+    """What the end of a presence was answered: nothing, if all is well."""
+    before = len(bench.said)
+    bench.now_ns = max(bench.now_ns, gone.boot_ns)
+    bench.inbox.ask(lambda: bench.scan.left(gone))
+    bench.scan._between()
+    return bench.said[before:]
+
+
+def test_a_presence_is_two_events_and_one_answer() -> None:
+    bench = Bench(more={"place_of": lambda _reader: ReaderPlace("left", "saw", "in")})
+    answers = bench.take(a_tag())
+    assert left(bench, its_end(a_tag(), 99.5)) == []
+    common = {
+        "kind": "scan", "station": "saw-1", "sw": "0.1.0", "boot": "boot-a", "wall_us": 1_000_000, "clk": "never",
+        "raw": UID, "reader": Reader("pcsc", "pcsc-1"), "scheme": "uid", "stage": "saw", "bench": "left",
+    }  # fmt: skip
+    assert bench.journal.decoded() == [
+        Event(mono_ns=10 * S, action="in", **common),
+        Event(mono_ns=int(99.5 * S), seen=212, rssi_dbm=-41, ref=Place(LOG_ID.hex(), 1), **common),
+    ]
+    assert [type(each) for each in answers] == [Green]
+
+
+def test_the_end_of_a_tag_that_gives_no_signal_has_none() -> None:
+    bench = Bench()
+    bench.take(a_tag())
+    left(bench, its_end(a_tag(), 12, seen=1, signal_dbm=None))
+    assert (bench.journal.decoded()[1].seen, bench.journal.decoded()[1].rssi_dbm) == (1, None)
+
+
+def test_an_end_is_no_scan_between_two_that_are_one() -> None:
+    bench = Bench()
+    bench.take(a_tag(at_s=10), a_read(b"WO-1", 11, reader="pcsc-1"))
+    left(bench, its_end(a_tag(at_s=10), 12))
+    answers = bench.take(a_read(b"WO-1", 13, reader="pcsc-1"))
+    assert [answer.why for answer in answers] == ["repeat"]
+
+
+def test_a_tag_that_comes_back_right_away_is_a_repeat_and_one_that_comes_later_is_not() -> None:
+    for back_s, repeats in ((12.5, True), (14, False)):
+        bench = Bench()
+        bench.take(a_tag(at_s=10))
+        left(bench, its_end(a_tag(at_s=10), 11))
+        bench.take(a_tag(at_s=back_s))
+        assert [event.repeat for event in bench.journal.decoded()] == [False, False, repeats]
+
+
+def test_an_end_uses_no_card_undoes_nothing_and_keeps_nobody_on() -> None:
+    bench = Bench(settings=Settings(operator_idle_ns=60 * S))
+    bench.take(a_read(b"WIP:BADGE:kim", 8), a_tag(at_s=10), a_read(b"WIP:SCRAP", 11))
+    left(bench, its_end(a_tag(at_s=10), 12))
+    bench.take(a_read(b"WO-1", 13), a_read(b"WIP:UNDO", 14), a_read(b"WIP:UNDO", 15))
+    events = bench.journal.decoded()
+    assert [(each.action, each.seen is not None, each.operator) for each in events] == [
+        (None, False, "kim"), (None, False, "kim"), (None, False, "kim"), (None, True, None),
+        ("scrap", False, "kim"), ("void", False, "kim"), ("void", False, "kim"),
+    ]  # fmt: skip
+    assert [each.ref.seq for each in events[5:] if each.ref] == [5, 2]  # the scrap, then the arrival
+    left(bench, its_end(a_tag(at_s=10), 60))
+    bench.take(a_read(b"WO-2", 76))  # 61 s after the last scan
+    assert bench.journal.decoded()[-1].operator is None
+
+
+def test_two_readers_that_see_one_tag_are_two_facts() -> None:
+    bench = Bench()
+    here, there = a_tag(at_s=10, reader="a"), a_tag(at_s=10, reader="b")
+    bench.take(here, there)
+    left(bench, its_end(there, 12, seen=2))
+    left(bench, its_end(here, 13, seen=9))
+    ends = [(each.reader.id, each.seen, each.ref.seq) for each in bench.journal.decoded() if each.reader and each.ref]
+    assert ends == [("b", 2, 2), ("a", 9, 1)]
+
+
+def test_without_a_recorded_arrival_there_is_no_end() -> None:
+    bench = Bench()
+    assert left(bench, its_end(a_tag(), 12)) == []  # it arrived before this start
+    bench.journal.misbehave = _full
+    assert bench.take(a_tag()) == [Red("not_saved", DISK_FULL, UID.decode())]
+    bench.journal.misbehave = lambda _encoded: None
+    left(bench, its_end(a_tag(), 13))
+    assert bench.journal.events == []
+    bench.take(a_tag(at_s=20))
+    left(bench, its_end(a_tag(at_s=14), 19))  # of the arrival that came too fast
+    left(bench, its_end(a_tag(at_s=20), 22))
+    left(bench, its_end(a_tag(at_s=20), 22))  # told once
+    assert [each.ref and each.ref.seq for each in bench.journal.decoded()] == [None, 1]
+
+
+def _full(_encoded: bytes) -> None:
+    msg = "There is no room."
+    raise JournalFull(msg)
+
+
+def _lost(_encoded: bytes) -> None:
+    msg = "The disk is gone."
+    raise JournalLost(msg)
+
+
+def test_an_end_that_finds_a_full_disk_is_told_to_the_log_and_to_nobody() -> None:
+    bench = Bench()
+    bench.take(a_tag())
+    bench.journal.misbehave = _full
+    assert left(bench, its_end(a_tag(), 12)) == []
+    assert [what for what, _ in bench.log] == ["a chore failed"]
+
+
+def test_an_end_that_the_medium_refuses_ends_the_recording_as_any_write_does() -> None:
+    bench = Bench()
+    bench.take(a_tag())
+    bench.journal.misbehave = _lost
+    with pytest.raises(JournalLost):
+        left(bench, its_end(a_tag(), 12))
+
+
+def test_an_end_names_what_was_told_red_meanwhile() -> None:
+    bench = Bench()
+    watchdog = bench.scan.watchdog
+
+    def slow(_encoded: bytes) -> None:
+        bench.now_ns += 4 * S
+        watchdog.look()
+
+    bench.journal.misbehave = slow
+    bench.take(a_tag())
+    bench.journal.misbehave = lambda _encoded: None
+    assert left(bench, its_end(a_tag(), 20)) == []
+    assert [each.late for each in bench.journal.decoded()] == [None, [1]]
+
+
+def test_where_the_sheet_comes_first_the_end_means_the_event_that_counts() -> None:
+    bench = Bench(settings=Settings(cards_after=True))
+    bench.take(a_tag(at_s=10), a_read(b"WIP:SCRAP", 11, reader="pcsc-1"))
+    left(bench, its_end(a_tag(at_s=10), 20))
+    *_, void, end = bench.journal.decoded()
+    assert void.ref == Place(LOG_ID.hex(), 1)
+    assert (end.ref, end.action) == (Place(LOG_ID.hex(), 3), None)
+
+
+def test_the_arrivals_that_are_remembered_are_bounded() -> None:
+    present = Present()
+    tags = [a_tag(b"%08X" % number) for number in range(MAX_PRESENT + 1)]
+    for tag in tags:
+        present.arrived(tag, Arrival(Place("a", 1), Event(kind="scan", station="s", sw="t")))
+    assert len(present) == MAX_PRESENT
+    assert present.left(its_end(tags[0], 12)) is None
+    assert present.left(its_end(tags[1], 12)) is not None
+
+
+# -- what a tag is
+
+
+PATTERNS = (
+    Pattern("order", "WO-(?P<id>[0-9]+)", "item"),
+    Pattern("badges", "04FFFFFF|3C00CE754C", "badge"),
+    Pattern("halt", "04EEEEEE(?P<id>)", "carrier"),
+)
+
+
+@pytest.mark.parametrize(
+    ("raw", "texts", "scheme", "code", "item"),
+    [
+        (UID, (), "uid", "04A1B2C3", "04A1B2C3"),
+        (EPC, (), "epc", EPC.decode(), EPC.decode()),
+        (b"3A76340030751FEB705C5904E3D50D70", (), "epc", "30751FEB705C5904E3D50D70", "30751FEB705C5904E3D50D70"),
+        (OTHER_STANDARD, (), "uid", EPC.decode(), EPC.decode()),  # the PC word says that it is none of GS1
+        (b"3000" + EPC, (), "epc", EPC.decode(), EPC.decode()),
+        (b"04FFFFFF", (), "badge", "04FFFFFF", None),
+        (b"00000000", (), None, "00000000", None),
+        (UID, (b"https://example.com/", b"hello"), "uid", "04A1B2C3", "04A1B2C3"),
+        (UID, (b"https://example.com/", b"WO-1042"), "own", "WO-1042", "1042"),
+        (UID, (b"wip:scrap",), "command", "WIP:SCRAP", None),
+        (UID, (b"WIP:BADGE:kim",), "badge", "WIP:BADGE:kim", None),
+        (UID, (b"WIP:QTY:x", b"x" * 900), "uid", "04A1B2C3", "04A1B2C3"),
+        (UID, (EPC,), "epc", EPC.decode(), EPC.decode()),
+        (UID, (b"010950600013435210A21B",), "uid", "04A1B2C3", "04A1B2C3"),  # two readings: nobody guesses
+        (
+            UID, (b"https://id.gs1.org/01/09506000134352/21/7",), "gs1",
+            "https://id.gs1.org/01/09506000134352/21/7", "https://id.gs1.org/01/09506000134352/21/7",
+        ),
+    ],
+)  # fmt: skip
+def test_a_tag_is_the_text_that_the_station_knows_else_its_number(
+    raw: bytes, texts: tuple[bytes, ...], scheme: str | None, code: str, item: str | None
+) -> None:
+    _, found = meant(a_tag(raw, texts=texts), PATTERNS)
+    assert (found.scheme, found.code, found.item) == (scheme, code, item)
+
+
+def test_the_text_of_a_tag_is_what_is_recorded_and_its_end_says_the_same() -> None:
+    bench = Bench(patterns=PATTERNS)
+    tag = a_tag(texts=(b"WO-1042",))
+    (answer,) = bench.take(tag)
+    left(bench, its_end(tag, 12, seen=3))
+    assert [(each.raw, each.scheme, each.code, each.seen) for each in bench.journal.decoded()] == [
+        (b"WO-1042", "own", None, None), (b"WO-1042", "own", None, 3),
+    ]  # fmt: skip
+    assert answer.code == "WO-1042"
+
+
+def test_a_badge_that_is_a_tag_signs_on_and_its_leaving_does_not_sign_off() -> None:
+    bench = Bench(patterns=PATTERNS)
+    badge = a_tag(b"3C00CE754C")
+    bench.take(badge)
+    left(bench, its_end(badge, 12))
+    bench.take(a_read(b"WO-1", 13))
+    assert [each.operator for each in bench.journal.decoded()] == ["3C00CE754C", None, "3C00CE754C"]
+
+
+def test_more_of_the_memory_than_the_number_is_kept_and_names_the_same_tag() -> None:
+    bench = Bench()
+    bench.take(a_tag(b"3000" + EPC, 10, reader="a"), a_tag(EPC, 11, reader="b"))
+    with_word, alone = bench.journal.decoded()
+    assert (with_word.raw, with_word.code, alone.raw, alone.code) == (b"3000" + EPC, EPC.decode(), EPC, None)
+
+
+# -- through the real journal, with a reader, from its thread to the disk
+
+
+class Field:
+    """A tag reader in a test's hand."""
+
+    kind, reader, lossless = "pcsc", "pcsc-1", False
+
+    def __init__(self) -> None:
+        self.heard: queue.Queue[Read | Dropped | Gone | None] = queue.Queue()
+
+    def reads(self) -> Iterator[Read | Dropped | Gone]:
+        """What is put in."""
+        while (heard := self.heard.get()) is not None:
+            yield heard
+
+    def close(self) -> None:
+        """End."""
+        self.heard.put(None)
+
+
+def test_a_presence_goes_from_the_reader_to_the_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    field, now_ns, said = Field(), lambda: 50 * S, list[Answer]()
+    monkeypatch.setattr(readers_module, "open_driver", lambda _kind, _settings: field)
+    with open_journal(tmp_path) as journal:
+        inbox: Inbox[Read | Dropped] = Inbox()
+        recorder = Recorder("saw-1", "0.1.0", "boot-a", now_ns, lambda: 1)
+        scan = Scan(journal, inbox, recorder, said.append, now_ns, known=Known((), NoJudge()), settings=Settings())
+        config = Config(station="saw-1", stage="saw", reader=(Row("pcsc"),))
+        readers = Readers(config, inbox, said.append, lambda *_a, **_f: None, lambda: None, scan.left)
+        recording = threading.Thread(target=scan.run)
+        recording.start()
+        readers.start()
+        for number in range(3):
+            tag = a_tag(at_s=10 + 10 * number)
+            field.heard.put(tag)
+            until(lambda number=number: journal.tip.seq == 2 * number + 1)  # type: ignore[misc]
+            field.heard.put(its_end(tag, 15 + 10 * number, seen=number + 1))
+            until(lambda number=number: journal.tip.seq == 2 * number + 2)  # type: ignore[misc]
+        assert readers.status()[0].reads == 3
+        readers.close()
+        inbox.close()
+        recording.join(10)
+        events = [decode(each.encoded) for each in reversed(list(journal.newest(10)))]
+        assert [(each.seen, each.ref and each.ref.seq) for each in events] == [
+            (None, None), (1, 1), (None, None), (2, 3), (None, None), (3, 5),
+        ]  # fmt: skip
+        assert numbers(said) == [1, 3, 5]
+        assert last_said(journal) == {"pcsc-1": Said("04A1B2C3")}
+
+
+def test_ends_that_nobody_records_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(readers_module, "MOST_ENDS", 2)
+    field, logged = Field(), list[str]()
+    monkeypatch.setattr(readers_module, "open_driver", lambda _kind, _settings: field)
+    inbox: Inbox[Read | Dropped] = Inbox(1)
+    config = Config(station="saw-1", stage="saw", reader=(Row("pcsc"),))
+    said = list[Answer]()
+    readers = Readers(config, inbox, said.append, lambda what, **_f: logged.append(what), lambda: None)
+    readers.start()
+    for _ in range(3):
+        field.heard.put(its_end(a_tag(), 12))
+    field.heard.put(a_tag())
+    assert inbox.take(None) is None  # woken for a chore
+    until(lambda: not inbox.quiet)  # and the scan found the inbox as empty as if no tag had left
+    assert inbox.chores == 2
+    assert logged.count("the end of a tag's presence found no room") == 1
+    assert said == []
+    readers.close()
+
+
+def test_a_tag_before_the_restart_is_its_repeat_and_its_end_is_nobodys_last_word(tmp_path: Path) -> None:
+    with open_journal(tmp_path) as journal:
+        scan = a_scan_event(UID, scheme="uid")
+        journal.commit(encode(scan))
+        journal.commit(encode(a_scan_event(b"04FFFFFF", scheme="uid", seen=3, ref=Place(journal.log_id.hex(), 1))))
+        before = last_said(journal)
+        assert before == {"pcsc-1": Said("04A1B2C3")}
+    bench = Bench(more={"before": before})
+    bench.scan._ready_until_ns = 120 * S
+    bench.take(a_tag())
+    assert bench.journal.decoded()[0].repeat
+
+
+def a_scan_event(raw: bytes, **fields: Any) -> Event:
+    """A recorded scan of a tag reader."""
+    return Event(kind="scan", station="saw-1", sw="t", raw=raw, reader=Reader("pcsc", "pcsc-1"), **fields)
+
+
+def test_what_the_hub_lacks_names_a_tag_as_its_event_does() -> None:
+    class Unsent:
+        def mark(self) -> None:
+            return None
+
+        def events(self, after: int) -> list[Any]:
+            assert after == 0
+            events = [
+                a_scan_event(b"3000" + EPC, scheme="epc", code=EPC.decode()), a_scan_event(UID, scheme="uid"),
+                a_scan_event(b"WO-1042", scheme="own"),
+            ]  # fmt: skip
+            return [type("Row", (), {"encoded": encode(each)}) for each in events]
+
+    assert items_on_the_way(Unsent(), PATTERNS) == {EPC.decode(), "04A1B2C3", "1042"}  # type: ignore[arg-type]
