@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from drivers import hidpos
-from drivers.decode.plugged import SCANNER_VENDORS
+from drivers.decode.verdicts import SCANNER_VENDORS
 from drivers.hidpos import seen
 from tests.drivers.hid_descriptors import COUNTLESS, EXTRA_BYTE, HONEYWELL, HOSTILE, KEYBOARD, SMALL, written
 from tests.drivers.hid_devices import plugged_in
