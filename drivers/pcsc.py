@@ -14,6 +14,7 @@ from drivers.cards import Card, NoReader, Service, ServiceGone, State
 from drivers.decode import acr122
 from drivers.decode.ndef import texts
 from drivers.decode.nfc_forum import MAX_COMMANDS, conversation
+from drivers.decode.plugged import harmless
 from drivers.decode.presence import Left, Presence
 from drivers.decode.scan import Scan
 from drivers.decode.smartcard import GET_UID, answered
@@ -76,7 +77,7 @@ def lasting_name(name: str, there: list[str]) -> str:
     'pcsc-ACS ACR122U PICC Interface'
     """
     short = _short(name)
-    return f"pcsc-{name if [_short(each) for each in there].count(short) > 1 else short}"
+    return harmless(f"pcsc-{name if [_short(each) for each in there].count(short) > 1 else short}")
 
 
 def _short(name: str) -> str:

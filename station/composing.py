@@ -11,7 +11,7 @@ from station.core.codes import Code, written_code
 from station.core.codes.reading import TOO_LONG
 from station.core.event import Event, EventError, Reader, encode
 from station.core.event import Place as LogPlace
-from station.repeats import Said
+from station.repeats import MAX_READERS, Said
 
 
 @dataclass(slots=True)
@@ -34,10 +34,11 @@ class Recorder:
         return self.wall_us() - (self.now_ns() - boot_ns) // 1000
 
     def reader(self, kind: str, name: str) -> Reader:
-        """The `reader` field; one object a device."""
-        known = self._readers.get((kind, name))
-        if known is None:
-            known = self._readers[(kind, name)] = Reader(kind, name)
+        """The `reader` field; one object a device, for the devices heard last."""
+        known = self._readers.pop((kind, name), None) or Reader(kind, name)
+        self._readers[(kind, name)] = known
+        if len(self._readers) > MAX_READERS:
+            del self._readers[next(iter(self._readers))]  # heard longest ago
         return known
 
     def void(self, place: LogPlace, mono_ns: int, like: Event, late: Sequence[int]) -> Event:

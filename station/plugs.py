@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 from drivers import hotplug
 from drivers.decode.plugged import Facts, reader_id
-from drivers.decode.verdicts import evidence, verdict
+from drivers.decode.verdicts import Verdict, evidence, verdict
 from station.config import Reader
 from station.reading import FIRST_PAUSE_S, LONGEST_PAUSE_S, Wanted, settings_of
 from station.roll import ReaderStatus, Roll
@@ -16,6 +16,10 @@ from station.roll import ReaderStatus, Roll
 PLUGGED = frozenset({"keyboard", "serial_line", "serial_rfid", "hidpos", "pcsc"})
 """The kinds of reader that are found by being plugged in."""
 HOTPLUG = "hotplug"
+MOST_PLUGGED = 24
+"""Devices that are read or listened to at once: each has a thread or two, and the service may have 64."""
+TOO_MANY = f"{MOST_PLUGGED} devices are read or listened to already."
+UNPLUG = "Unplug what is not needed, then plug this one in again."
 
 
 class Plugs:
@@ -79,6 +83,8 @@ class Plugs:
         row = self._rows[judged.row] if judged.row is not None else None
         if facts.subsystem == "usb" and row is not None:
             return  # its row asks pcscd by itself
+        if (judged.take or judged.listen) and len(self._plugged) >= MOST_PLUGGED:
+            judged, row = Verdict(False, judged.kind, TOO_MANY, mend=UNPLUG), None
         if judged.take or judged.listen:
             # The ids too: by the time of a retry the node's name may have gone to somebody's keyboard.
             settings = settings_of(row) | {"path": facts.node, "match": facts.ids}

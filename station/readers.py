@@ -14,7 +14,7 @@ from station.config import Config, Reader
 from station.inbox import Inbox
 from station.plugs import PLUGGED, Plugs
 from station.reading import Desk, Reading, Wanted, settings_of
-from station.roll import ReaderStatus, Roll
+from station.roll import MOST, ReaderStatus, Roll
 from station.scan import ReaderPlace
 from station.signals.reader import Beeps
 from station.taught import KEYPAD, Taught, beside
@@ -95,11 +95,21 @@ class Readers:
 
     def _settled(self, wanted: Wanted, driver: Driver) -> None:
         row, keypad = wanted.row, self._taught.of(driver.reader) == KEYPAD
-        if row is not None or keypad:
-            bench, stage, action = (None, None, None) if row is None else (row.bench, row.stage, row.action)
-            self._places[driver.reader] = ReaderPlace(bench, stage or self._config.stage, action, keypad)
-        else:
+        with self._lock:
             self._places.pop(driver.reader, None)
+            if row is not None or keypad:
+                bench, stage, action = (None, None, None) if row is None else (row.bench, row.stage, row.action)
+                self._places[driver.reader] = ReaderPlace(bench, stage or self._config.stage, action, keypad)
+            self._forget_places(but=driver)
+
+    def _forget_places(self, but: Driver) -> None:
+        """A device may come back under a new serial number for ever: of those that are gone, the latest are remembered."""
+        here = {
+            driver.reader for driver in (but, *(each.driver for each in self._readings.values())) if driver is not None
+        }
+        gone = [name for name in self._places if name not in here]
+        for name in gone[: max(len(gone) - MOST, 0)]:
+            del self._places[name]
 
 
 def _comes_with_its_plug(row: Reader) -> bool:

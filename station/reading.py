@@ -34,12 +34,18 @@ from station.taught import Lesson, Taught
 
 FIRST_PAUSE_S = 0.5
 LONGEST_PAUSE_S = 30.0
+LOGGED_EVERY_S = 10.0
 DRAIN_LOOK_S = 0.01
 MOST_ENDS = 1024  # tags that left and are not recorded yet: as many as one reader holds
 FORGET_IT = "To have that forgotten: wipline-station readers --forget {}"
 SET_UP = "This scanner is set up now."
 SHEETS = sheets()
 PLAYED = "replay"  # what is written into a pipe was not stored in a scanner, however fast it comes
+
+
+def size_of(outcome: Handed) -> int:
+    """The bytes that a scan holds while it waits."""
+    return len(outcome.raw) if isinstance(outcome, Read) else 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +102,8 @@ class Reading:
         self.driver: Driver | None = None
         self._stopping, self._shown = False, not wanted.listen
         self._evidence: tuple[str, ...] = ()
-        self._spool = Spool[Handed](lambda outcome: desk.inbox.put(outcome, wait=True), wanted.name)
+        self._spool = Spool[Handed](lambda outcome: desk.inbox.put(outcome, wait=True), wanted.name, weigh=size_of)
+        self._refused, self._logged_s = 0, -LOGGED_EVERY_S
         self._again = threading.Event()
         self._lock = threading.Lock()
 
@@ -216,8 +223,16 @@ class Reading:
                 if driver.kind != PLAYED and not outcome.tag:
                     outcome = replace(outcome, since_ns=pace.heard(outcome.raw, outcome.boot_ns))  # noqa: PLW2901
             if not self._put(driver, outcome, stored=pace.bursts):
-                self._desk.log("a scan came too fast", reader=driver.reader)
+                self._too_fast(driver)
                 self._desk.say(Red(Why.NOT_SAVED, TOO_FAST, reader=driver.reader))
+
+    def _too_fast(self, driver: Driver) -> None:
+        """Log it, but not each: a device may send thousands a second."""
+        self._refused += 1
+        now_s = time.monotonic()
+        if now_s - self._logged_s >= LOGGED_EVERY_S:
+            self._desk.log("scans came too fast", reader=driver.reader, refused=self._refused)
+            self._refused, self._logged_s = 0, now_s
 
     def _put(self, driver: Driver, outcome: Handed, *, stored: bool) -> bool:
         """Hand over behind what was handed over before; whether there was room."""

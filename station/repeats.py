@@ -16,6 +16,8 @@ from dataclasses import dataclass, replace
 
 OWED_NS = 120 * 10**9  # after a red answer and after a restart
 MAX_OWED = 64
+MAX_READERS = 64
+"""Readers that are remembered: a device may come back under a new serial number for ever."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +60,14 @@ def heard(memory: Memory, said: Said, now_ns: int) -> Memory:
     """The memory after any read: it is the reader's last now, and what was owed to it is paid once."""
     owed = tuple(each for each in memory.owed if each[0] != said and now_ns < each[1]) if memory.owed else ()
     return Memory(said, now_ns, None, 0, owed)
+
+
+def remember(memories: dict[str, Memory], reader: str, memory: Memory) -> None:
+    """Keep the memory of this reader, and of those heard last beside it."""
+    memories.pop(reader, None)
+    memories[reader] = memory
+    if len(memories) > MAX_READERS:
+        del memories[next(iter(memories))]
 
 
 def owing(memory: Memory, said: Said, now_ns: int) -> Memory:

@@ -1,4 +1,7 @@
-"""What the commands print: a station's status, its readers, its events, and what a scan says."""
+"""What the commands print: a station's status, its readers, its events, and what a scan says.
+
+What a device, a label or a hub said is escaped on its way to the terminal: it is shown there, never obeyed.
+"""
 
 from collections.abc import Iterable, Iterator
 
@@ -11,6 +14,7 @@ from station.idle import HUB_WORDS
 from station.journal.records import Stored
 from station.roll import ReaderStatus
 from station.shop import read_shop
+from station.signals.screen import escaped
 from station.status import Status, lives
 
 NO_HEX = "no tag memory: expected pairs of hex digits"
@@ -96,12 +100,12 @@ def as_text(status: Status, age_s: float) -> str:
         ("ready", f"after {status.ready_in_s:.2f} s"),
         *(("note", news) for news in status.news),
     ]
-    return "\n".join([*(f"{name:9} {text}" for name, text in rows), readers_text(status, None)])
+    return "\n".join([*(escaped(f"{name:9} {text}") for name, text in rows), readers_text(status, None)])
 
 
 def readers_text(status: Status, age_s: float | None) -> str:
     """The readers for a person."""
-    rows = [row for each in status.readers for row in _reader_rows(each, at_length=age_s is not None)]
+    rows = [escaped(row) for each in status.readers for row in _reader_rows(each, at_length=age_s is not None)]
     rows = rows or ["reader    none is plugged in"]
     return "\n".join([*rows, *([f"          {age(age_s, status.pid)}"] if age_s is not None else [])])
 

@@ -23,7 +23,7 @@ from station.inbox import Inbox
 from station.journal.records import JournalFull, JournalLost, Receipt, Tip
 from station.judgement import Judge, Judgement
 from station.meaning import meant
-from station.repeats import OWED_NS, Memory, Said, forget, heard, is_repeat, owing
+from station.repeats import OWED_NS, Memory, Said, forget, heard, is_repeat, owing, remember
 from station.tags import Arrival, Present, receipt_place
 from station.watchdog import Watchdog
 
@@ -186,7 +186,7 @@ class Scan:
         if told.tag:
             self._present.arrived(told, Arrival(receipt_place(receipt), event))
         said = said_of(code, taken.fields)
-        self._memories[read.reader] = heard(self._memory(read.reader), said, read.boot_ns)
+        remember(self._memories, read.reader, heard(self._memory(read.reader), said, read.boot_ns))
         self._settle(read.reader, said, place, taken)
         if taken.again is not None:
             self._record_again(read, taken.again, place, taken, event)
@@ -202,7 +202,7 @@ class Scan:
         bench = self._expired(self.benches.get(place.bench) or Bench(), read.boot_ns)
         self.benches[place.bench] = bench
         memory, now_ns = self._memory(read.reader), read.boot_ns
-        self._memories[read.reader] = memory
+        remember(self._memories, read.reader, memory)
         stage = bench.place.stage if bench.place else place.stage
         taken = step(
             bench,

@@ -23,6 +23,8 @@ OVER_NS = 1_000 * MS
 QUICK_ONES = 3
 """So many quick scans one after another, and it is no coincidence."""
 SPOOL_READS = 4_096
+SPOOL_BYTES = 2 * 1024 * 1024
+"""Of one reader: all that may be read at once stay within the service's memory, whatever they send."""
 Thing = TypeVar("Thing")
 
 
@@ -54,11 +56,18 @@ class Pace:
 class Spool(Generic[Thing]):
     """What a reader hands over faster than it can be recorded, in its order; bounded, and emptied by a thread of its own.
 
-    `hand_over` waits until there is room behind it.
+    `hand_over` waits until there is room behind it; `weigh` says how many bytes a thing is.
     """
 
-    def __init__(self, hand_over: Callable[[Thing], object], name: str, room: int = SPOOL_READS) -> None:
-        self._hand_over, self._name, self._room = hand_over, name, room
+    def __init__(
+        self,
+        hand_over: Callable[[Thing], object],
+        name: str,
+        room: int = SPOOL_READS,
+        weigh: Callable[[Thing], int] = lambda _thing: 0,
+    ) -> None:
+        self._hand_over, self._name, self._room, self._weigh = hand_over, name, room, weigh
+        self._bytes = 0
         self._things: deque[Thing] = deque()
         self._lock = threading.Lock()
         self._emptied = False
@@ -70,9 +79,11 @@ class Spool(Generic[Thing]):
     def put(self, thing: Thing) -> bool:
         """Keep it behind what waits; False where there is no room."""
         with self._lock:
-            if len(self._things) >= self._room:
+            weight = self._weigh(thing)
+            if len(self._things) >= self._room or self._bytes + weight > SPOOL_BYTES:
                 return False
             self._things.append(thing)
+            self._bytes += weight
             if not self._emptied:
                 self._emptied = True
                 threading.Thread(target=self._empty, name=f"spool-{self._name}", daemon=True).start()
@@ -88,3 +99,4 @@ class Spool(Generic[Thing]):
             self._hand_over(thing)
             with self._lock:
                 self._things.popleft()
+                self._bytes -= self._weigh(thing)

@@ -5,12 +5,18 @@
 'usb-1a86-5723-at-usb-1.3'
 """
 
+import hashlib
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from drivers.decode.keymap import DIGITS, ENTER, KEYPAD_DIGITS, KEYPAD_ENTER
 
+MAX_NAME = 128
+"""Characters of a device's name that are kept; the kernel's own limit for an input device."""
+MAX_SERIAL = 64
+"""Characters of a serial number, likewise; of a longer one the end is its fingerprint, so that two stay two."""
+_FINGERPRINT = 12
 _REL_X_Y = frozenset({0, 1})
 _ABS_X_Y = frozenset({0, 1})
 BUSES = {3: "usb", 5: "bluetooth"}
@@ -23,6 +29,9 @@ class Facts:
     `bus` is the kernel's number (3 USB, 5 Bluetooth); `place` is where it is plugged in, stable over restarts; `types`: it
     has Enter and the ten digits; `points`: it has the axes of a mouse or a touchpad; `links` are its other paths;
     `subsystem` is the kernel's word for it: input, tty, hidraw, usb; `said`: what else was found out, in a few words each.
+
+    Name and serial number are the device's own words, and a device may call itself anything: what could move a cursor or
+    turn a line round is a "?" from here on, and what is too long is cut.
     """
 
     node: str
@@ -38,10 +47,28 @@ class Facts:
     subsystem: str = "input"
     said: tuple[str, ...] = ()
 
+    def __post_init__(self) -> None:
+        """Take the device's own words as words."""
+        object.__setattr__(self, "name", harmless(self.name)[:MAX_NAME])
+        serial = harmless(self.serial)
+        if len(serial) > MAX_SERIAL:
+            print_ = hashlib.sha256(self.serial.encode("utf-8", "surrogatepass")).hexdigest()[:_FINGERPRINT]
+            serial = f"{serial[: MAX_SERIAL - _FINGERPRINT - 1]}~{print_}"
+        object.__setattr__(self, "serial", serial)
+
     @property
     def ids(self) -> str:
         """Vendor and product as `lsusb` prints them."""
         return f"{self.vendor:04x}:{self.product:04x}"
+
+
+def harmless(text: str) -> str:
+    """A device's words with a "?" for each character that is not there to be read.
+
+    >>> harmless("Scanner\\x1b[2J\\u202e\\n1")
+    'Scanner?[2J??1'
+    """
+    return "".join(letter if letter.isprintable() else "?" for letter in text)
 
 
 def named(facts: Facts, row: Mapping[str, str | None]) -> bool:

@@ -2,6 +2,7 @@
 
 import hashlib
 import random
+import tracemalloc
 
 import pytest
 from evdev import ecodes
@@ -163,6 +164,26 @@ def test_a_scan_beyond_the_limit_is_cut_with_its_length_and_fingerprint(strike):
     text = "7" * (MAX_RAW_BYTES + 3)
     (typed,) = heard(Keys(), timed(strike(text + "\n")))
     assert typed.scan == Scan(text[:MAX_RAW_BYTES].encode(), len(text), hashlib.sha256(text.encode()).hexdigest())
+
+
+def test_a_minute_of_keys_without_an_end_costs_bounded_memory_and_the_next_scan_is_whole(strike):
+    keys, flood = Keys(), 60_000  # 1,000 keys a second for 60 s
+    seven = [key(ecodes.KEY_7), key(ecodes.KEY_7, 0)]
+    tracemalloc.start()
+    begun = [heard(keys, timed(seven, start_ms=number)) for number in range(flood)]
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert begun == [[]] * flood
+    assert keys.begun == flood
+    assert peak - flood * 200 < 64 * 1024  # what this test keeps of each, and what a decoder may keep of all
+    (cut, whole) = heard(keys, timed([*press(ecodes.KEY_ENTER), *strike("WO-1042\n")], start_ms=flood))
+    assert (len(cut.scan.raw), cut.scan.raw_len) == (MAX_RAW_BYTES, flood)
+    assert whole.scan.raw == b"WO-1042"
+
+
+def test_a_key_that_is_stuck_is_one_character(strike):
+    stuck = [key(ecodes.KEY_7), *[key(ecodes.KEY_7, 2)] * 10_000, key(ecodes.KEY_7, 0)]
+    assert texts(heard(Keys(), timed([*stuck, *strike("1\n")], step_ms=0.05))) == ["71"]
 
 
 # Silences

@@ -43,6 +43,10 @@ class Scanner:
         """
         self._do("type", text.encode("ascii").hex(), str(pause_ms), *(["pull"] if pull_after else []))
 
+    def press(self, *chords: str, pause_ms: int = CHARACTER_MS) -> None:
+        """Press combinations of keys, as a label can make a scanner do: Ctrl+Alt+F2, Alt+SysRq+s, Win+r, Enter."""
+        self._do("press", str(pause_ms), *chords)
+
     def node(self, timeout_s: float = 20) -> str:
         """The device node behind its by-id link, waited for."""
         return self.guest.wait_until(f"readlink -e {shlex.quote(self.by_id)}", timeout_s)

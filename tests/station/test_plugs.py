@@ -10,8 +10,8 @@ import pytest
 from drivers.decode.plugged import Facts
 from drivers.hotplug import Added, Removed
 from station.config import Reader as Row
-from station.plugs import HOTPLUG, Plugs
-from station.roll import Roll
+from station.plugs import HOTPLUG, MOST_PLUGGED, TOO_MANY, Plugs
+from station.roll import MOST, Roll
 from tests.station.scan_room import until
 
 if TYPE_CHECKING:
@@ -136,3 +136,26 @@ def test_a_watch_that_fails_is_said_and_begins_again(station: Callable[..., Stat
     here.sees(Added(SCANNER))
     assert [each.id for each in here.roll.lines() if each.kind == HOTPLUG] == []
     assert len(here.begun) == 1
+
+
+def test_a_device_of_a_thousand_interfaces_has_a_few_threads_and_the_rest_are_named(
+    station: Callable[..., Station],
+) -> None:
+    many = [replace(SCANNER, node=f"/dev/input/event{n}", place=f"usb-1.{n}", serial=f"S{n}") for n in range(1000)]
+    here = station().sees(*map(Added, many))
+    assert [each.name for each in here.begun] == [each.node for each in many[:MOST_PLUGGED]]
+    lines = here.roll.lines()
+    assert len(lines) == MOST
+    assert {(each.state, each.why) for each in lines} == {("ignored", TOO_MANY)}
+    here.sees(Removed(many[0]), Added(many[-1]))  # one goes, and there is room for one
+    assert here.begun[-1].name == many[-1].node
+    assert len(here.begun) == MOST_PLUGGED + 1
+
+
+def test_a_plug_that_goes_in_and_out_for_ever_leaves_nothing_behind(station: Callable[..., Station]) -> None:
+    comings = [replace(SCANNER, serial=f"S{number}") for number in range(2000)]
+    here = station().sees(*(kind(facts) for facts in comings for kind in (Added, Removed)))
+    assert len(here.begun) == 2000
+    assert all(each.gone.is_set() for each in here.begun)
+    assert here.plugs._plugged == {}
+    assert len(here.roll.lines()) <= MOST

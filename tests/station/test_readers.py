@@ -16,7 +16,7 @@ from station.config import Config
 from station.config import Reader as Row
 from station.inbox import Inbox
 from station.readers import Readers
-from station.roll import ReaderStatus
+from station.roll import MOST, ReaderStatus
 from station.scan import ReaderPlace
 from tests.station.scan_room import a_read, until
 
@@ -121,6 +121,18 @@ def test_a_device_that_is_too_fast_is_answered_red_and_a_file_waits(opened: list
     readers.close()
 
 
+def test_a_storm_of_scans_is_answered_each_time_and_logged_now_and_then(opened: list[Any]) -> None:
+    device = Held("usb-storm")
+    opened.append(device)
+    readers, _, said, logged = a_station(room=1)
+    readers.start()
+    for number in range(3000):
+        device.scans.put(a_read(b"WO-1", at_s=10 + number / 1000, kind="keyboard"))
+    until(lambda: len(said) == 2999)
+    assert logged == ["a reader is ready", "scans came too fast"]
+    readers.close()
+
+
 def test_a_reader_stands_where_its_row_says(opened: list[Any]) -> None:
     opened.append(Held("replay-1"))
     readers, *_ = a_station(Row("replay", "scans", stage="mill", bench="left", action="out"))
@@ -196,6 +208,39 @@ def test_a_scanner_that_is_plugged_in_is_read_and_comes_back_as_itself_and_a_per
     second.scans.put(a_read(b"WO-2"))
     assert inbox.take(5) == a_read(b"WO-2")
     assert asked == [("/dev/input/event3", "de"), ("/dev/input/event9", "de")]
+    readers.close()
+
+
+def test_a_scanner_that_comes_back_as_another_for_ever_costs_bounded_threads_and_memory(
+    opened: list[Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("drivers.hotplug.Hotplug", Plugs)
+    monkeypatch.setattr(Plugs, "said", queue.Queue())
+    taken: list[Held] = []
+    plugged = threading.Event()
+
+    def open_driver(_kind: str, _settings: Mapping[str, str | None]) -> Held:
+        if not plugged.is_set():
+            raise DriverError(came="It is gone.", expected="A plug.", do="Plug it in.")
+        taken.append(Held(f"usb-05e0-1200-S{len(taken)}"))
+        return taken[-1]
+
+    monkeypatch.setattr(module, "open_driver", open_driver)
+    readers, *_ = a_station(Row("keyboard", stage="mill"))
+    before = threading.active_count()
+    readers.start()
+    for turn in range(300):
+        plugged.set()
+        Plugs.said.put(Added(replace(SCANNER, serial=f"S{turn}")))
+        until(lambda turn=turn: len(taken) == turn + 1)  # type: ignore[misc]
+        plugged.clear()
+        taken[-1].scans.put(None)
+        Plugs.said.put(Removed(replace(SCANNER, serial=f"S{turn}")))
+        until(lambda: not readers._plugs._plugged)
+    until(lambda: threading.active_count() <= before + 1)
+    assert len(readers.status()) <= MOST + 1
+    assert len(readers._places) <= MOST + 1
+    assert len(readers._readings) <= 2
     readers.close()
 
 

@@ -15,7 +15,7 @@ from station.core.codes import Code, Pattern
 from station.core.event import Event, Place, Reader
 from station.journal.records import JournalFull, JournalLost
 from station.judgement import Judgement
-from station.repeats import Said
+from station.repeats import MAX_READERS, Said
 from station.scan import ReaderPlace
 from tests.station.scan_room import LOG_ID, Bench, a_read, numbers, until
 
@@ -320,3 +320,26 @@ def test_an_order_of_the_shop_is_saved_by_its_own_scheme() -> None:
     (event,) = bench.journal.decoded()
     assert (event.scheme, event.code) == ("own", None)
     assert asdict(bench.scan.benches[None])["done"][0]["label"] == "1042"
+
+
+def test_a_device_with_a_new_name_for_each_scan_costs_bounded_memory_and_the_readers_heard_last_are_known() -> None:
+    bench = Bench()
+    names = [f"usb-05e0-1200-S{number}" for number in range(3 * MAX_READERS)]
+    for number, name in enumerate(names):
+        bench.take(a_read(b"WO-1042", at_s=10 + number, reader=name))
+    assert list(bench.scan._memories) == names[-MAX_READERS:]
+    assert len(bench.scan.recorder._readers) == MAX_READERS
+    (answer,) = bench.take(a_read(b"WO-1042", at_s=10 + 3 * MAX_READERS, reader=names[-1]))
+    assert answer.why == "repeat"
+    assert {event.reader.id for event in bench.journal.decoded() if event.reader} == set(names)
+
+
+def test_a_set_up_code_of_a_scanner_is_recorded_and_answered_amber() -> None:
+    bench = Bench()
+    (answer,) = bench.take(a_read(b"@SETUPE1"))
+    assert (answer.state, answer.why) == ("amber", "not_understood")
+    assert answer.text == "not understood: a set-up code of Newland scanners; did your scanner change?"
+    (event,) = bench.journal.decoded()
+    assert (event.raw, event.scheme, event.unread) == (
+        b"@SETUPE1", None, "a set-up code of Newland scanners; did your scanner change?",
+    )  # fmt: skip

@@ -4,7 +4,8 @@ import threading
 
 import pytest
 
-from station.stored import MS, OVER_NS, QUICK_NS, QUICK_ONES, Pace, Spool
+from station.stored import MS, OVER_NS, QUICK_NS, QUICK_ONES, SPOOL_BYTES, Pace, Spool
+from tests.station.scan_room import until
 
 MINUTE_NS = 60_000 * MS
 
@@ -71,3 +72,22 @@ def test_a_spool_keeps_the_order_and_says_where_it_is_full() -> None:
     assert taken == [0, 1, 2, 9]
     while len(spool):
         threading.Event().wait(0.001)
+
+
+def test_a_spool_holds_so_many_bytes_and_takes_more_when_some_are_gone() -> None:
+    gate, handed = threading.Semaphore(0), list[bytes]()
+
+    def hand_over(thing: bytes) -> None:
+        gate.acquire()
+        handed.append(thing)
+
+    spool, longest = Spool[bytes](hand_over, "storm", weigh=len), b"\xff" * 4096
+    most = SPOOL_BYTES // len(longest)
+    assert [spool.put(longest) for _ in range(most + 1)] == [True] * most + [False]
+    assert spool.put(b"")
+    gate.release()
+    until(lambda: len(handed) == 1 and spool.put(longest))
+    gate.release(most + 2)
+    until(lambda: not len(spool))
+    assert len(handed) == most + 2
+    assert spool.put(longest)

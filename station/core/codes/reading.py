@@ -16,6 +16,7 @@ from station.core.codes.cards import HEAD, Card, CardText, read_card
 from station.core.codes.code import As, Code, Scheme
 from station.core.codes.patterns import Pattern
 from station.core.codes.published import published
+from station.core.codes.setup_codes import made_for
 from station.core.event import MAX_RAW_BYTES
 
 TOO_LONG = "too long"
@@ -79,13 +80,22 @@ def own(scanned: Scanned) -> Code | None:
     return Code(scanned.raw, scanned.sym, Scheme.OWN, scanned.text, named, fields, as_)
 
 
+def setup_code(scanned: Scanned) -> Code | None:
+    """A label that sets up some maker's scanners: nothing of the shop's, and somebody should look at the scanner."""
+    maker = made_for(scanned.text)
+    if maker is None:
+        return None
+    unread = f"a set-up code of {maker} scanners; did your scanner change?"
+    return Code(scanned.raw, scanned.sym, None, scanned.text, unread=unread)
+
+
 def text(scanned: Scanned) -> Code:
     """Whatever is left is a text that names itself."""
     return Code(scanned.raw, scanned.sym, Scheme.TEXT, scanned.text, scanned.text)
 
 
 # The one place for a new kind of code: its reader goes between the shop's own patterns and plain text.
-READERS: tuple[Callable[[Scanned], Code | None], ...] = (card, own, published, text)
+READERS: tuple[Callable[[Scanned], Code | None], ...] = (card, own, setup_code, published, text)
 
 
 def read_tag_code(raw: bytes, patterns: Sequence[Pattern]) -> Code:

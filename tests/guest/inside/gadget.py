@@ -7,6 +7,8 @@ those of `dummy_hcd`; each gadget takes the first free one.
     gadget.py unplug NAME | plug NAME
     gadget.py type NAME HEX [PAUSE_MS [pull]]           types the bytes: US layout, control bytes as Ctrl keys, 0a as
                                                         Enter; pull: and pulls the plug before a pause ends the scan
+    gadget.py press NAME PAUSE_MS CHORD ...             presses key combinations, Ctrl+Alt+F2 or Alt+SysRq+s: the keys
+                                                        of one go down in turn and come up together
 """
 
 import os
@@ -19,6 +21,7 @@ GADGETS = Path("/sys/kernel/config/usb_gadget")
 PORTS = Path("/sys/class/udc")
 ENGLISH = "strings/0x409"
 SHIFT, CTRL = 0x02, 0x01
+MODIFIERS = {"Ctrl": CTRL, "Shift": SHIFT, "Alt": 0x04, "Win": 0x08}
 REPORT_BYTES = 8
 REPORT_TAKEN_S = 0.02  # the host asks a keyboard every few milliseconds
 # USB HID 1.11, appendix E.6: modifiers, one reserved byte, five lights, six keys.
@@ -40,6 +43,7 @@ KEYS = {plain: (0, usage) for plain, _, usage in ROW} | {shifted: (SHIFT, usage)
 KEYS |= {"\n": (0, 0x28), "\t": (0, 0x2B), " ": (0, 0x2C)}
 for byte in range(0x20):  # Ctrl-A is 01, Ctrl-] is 1D
     KEYS.setdefault(chr(byte), (CTRL, KEYS[chr(byte | 0x40).lower()][1]))
+NAMED = {"Enter": 0x28, "SysRq": 0x46, "Delete": 0x4C} | {f"F{number}": 0x39 + number for number in range(1, 13)}
 
 
 def free_port() -> str:
@@ -81,13 +85,32 @@ def unplug(name: str) -> None:
     (GADGETS / name / "UDC").write_text("\n")
 
 
+def opened(name: str) -> int:
+    """The descriptor that takes its reports."""
+    node = (GADGETS / name / f"functions/hid.{name}/dev").read_text().strip()
+    return os.open(f"/dev/char/{node}", os.O_WRONLY)
+
+
+def press(name: str, pause_ms: str, *chords: str) -> None:
+    """Press each combination of keys: the modifiers, then one key after another, then let go of all."""
+    device = opened(name)
+    for chord in chords:
+        words = chord.split("+")
+        modifiers = sum(MODIFIERS.get(word, 0) for word in words)
+        keys = [NAMED[word] if word in NAMED else KEYS[word][1] for word in words if word not in MODIFIERS]
+        for count in range(len(keys) + 1):
+            os.write(device, bytes([modifiers, 0, *keys[:count]]).ljust(REPORT_BYTES, b"\0"))
+        os.write(device, bytes(REPORT_BYTES))
+        time.sleep(int(pause_ms) / 1000)
+    os.close(device)
+
+
 def type_bytes(name: str, text: str, pause_ms: str = "0", then: str = "") -> None:
     """Press and release the key of each byte, as fast as the port takes reports, or with a pause after each.
 
     `then` is nothing, or "pull": unplug it as soon as the other side has had time to take the last report.
     """
-    node = (GADGETS / name / f"functions/hid.{name}/dev").read_text().strip()
-    device = os.open(f"/dev/char/{node}", os.O_WRONLY)
+    device = opened(name)
     for character in bytes.fromhex(text).decode("ascii"):
         modifiers, usage = KEYS[character]
         os.write(device, bytes([modifiers, 0, usage, 0, 0, 0, 0, 0]))
@@ -105,5 +128,6 @@ if __name__ == "__main__":
         "plug": plug,
         "unplug": unplug,
         "type": type_bytes,
+        "press": press,
     }
     verbs[sys.argv[1]](*sys.argv[2:])

@@ -8,7 +8,13 @@ install -D -m 644 "$files/systemd/wipline.sysusers" /etc/sysusers.d/wipline.conf
 systemd-sysusers
 install -m 644 "$files"/systemd/*.service /etc/systemd/system/
 install -m 644 "$files"/udev/*.rules /etc/udev/rules.d/
-systemctl daemon-reload
+cp -r "$files"/console/. /etc/
+systemctl --quiet mask ctrl-alt-del.target getty@tty1.service
+systemctl daemon-reexec
 udevadm control --reload
+# What else a restart of the device does: the kernel's settings, and no console but the first.
+sysctl --quiet --system >/dev/null
+systemctl restart systemd-logind
+python3 -c 'import fcntl; fcntl.ioctl(open("/dev/tty0"), 0x5608, 0)' # VT_DISALLOCATE, all that nobody uses
 mkdir -p /etc/wipline
 sync

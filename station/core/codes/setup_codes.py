@@ -1,0 +1,70 @@
+"""Set-up codes: labels by which a maker's scanners are told how to work, read by a scanner that they do not mean.
+
+The scanner that such a label means obeys it and sends nothing. Every other one sends its text like any code: then somebody
+scanned a page of the wrong manual, or a label that should have changed a scanner here. Only forms that a document shows are
+known; codes that begin with a function character of Code 128 (Zebra, Honeywell, Metrologic) are not sent as text at all.
+
+>>> made_for("@SETUPE1"), made_for("^#SC^3030010"), made_for("WO-1042")
+('Newland', 'Grow and M5Stack', None)
+"""
+
+import re
+from dataclasses import dataclass
+from functools import cached_property
+
+
+@dataclass(frozen=True)
+class Form:
+    """How one maker writes set-up codes: `regex` matches the whole text of each, `source` shows it."""
+
+    maker: str
+    regex: str
+    source: str
+
+    @cached_property
+    def pattern(self) -> re.Pattern[str]:
+        """The expression, ready to match; none of them can take long."""
+        return re.compile(self.regex)
+
+
+FORMS: tuple[Form, ...] = (
+    Form(
+        "Newland",
+        # The storage type, a tag of three characters, a subtag of three, its value.
+        "@(?:[A-Z][A-Z0-9]{2}|232)[A-Z][A-Z0-9]{2}[0-9A-F]*",
+        "NLS-HR42 User Manual, page 92 (@UPAAD50, @UPAREQ1); NLS-HR52 User Manual, page 35 (the syntax)",
+    ),
+    Form(
+        "Netum",
+        "#SETUPE[01]|@(?:EN|DIS)ABLE_ALL[12]D",
+        "RD-2023 manual, Barcode Settings (Start Setup, End Setup, Enable and Disable All 1D and 2D Codes)",
+    ),
+    Form(
+        "Opticon",
+        "@MENU_OPTO@(?:[^@]+@)+OTPO_UNEM@",
+        "Specifications Manual SS13063, section 18.1 (@MENU_OPTO@ZZ@BAP@ZZ@OTPO_UNEM@)",
+    ),
+    Form(
+        "Datalogic",
+        r"\$P,(?:[0-9A-Za-z]+,)+P",
+        "Gryphon I GFS4400 Product Reference Guide, page 56 ($P,AE,P)",
+    ),
+    Form(
+        "Alacrity and NADAMOO",
+        "%%SpecCode(?:[0-9A-F]{2}){1,4}",
+        "the set-up pages of juitnow/juit-alacrity-setup (%%SpecCode10 to %%SpecCodeBA0004)",
+    ),
+    Form(
+        "Grow and M5Stack",
+        r"\^#SC\^[0-9A-F]{7}",
+        "M5Stack AtomicQR_Reader_EN.pdf, section 1.1 (^#SC^303FFF0); GM67 manual (^#SC^3030010)",
+    ),
+)
+MAX_CHARACTERS = 512  # of a set-up code; several commands in one label stay far below
+
+
+def made_for(text: str) -> str | None:
+    """Whose scanners this text would set up, None where it is no set-up code that is known."""
+    if len(text) > MAX_CHARACTERS:
+        return None
+    return next((form.maker for form in FORMS if form.pattern.fullmatch(text)), None)
