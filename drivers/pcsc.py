@@ -5,6 +5,7 @@ edge of the field, or stays while pcscd is restarted, is one arrival. The loop i
 do this end for ever when pcscd does. An ACR122 is told the answers, to show them with its light and sound.
 """
 
+import threading
 from collections.abc import Iterable, Iterator
 from contextlib import closing, suppress
 from dataclasses import replace
@@ -37,7 +38,7 @@ _NS = 1_000_000_000
 
 
 def open_device(settings: Settings) -> Driver:
-    """Open the first PC/SC reader of which `match` is a part of the name, else the first there is."""
+    """Open the first PC/SC reader of which `match` is a part of the name, else the first; none that is open here already."""
     try:
         from drivers.scard import Scard
 
@@ -59,15 +60,42 @@ def opened(service: Service, settings: Settings) -> "Pcsc":
             expected="Readers of kind 'pcsc' are reached through it.",
             do="Install and start it: sudo apt-get install pcscd, then sudo systemctl enable --now pcscd.socket",
         ) from error
-    for name in there:
-        if match.casefold() in name.casefold():
+    meant = [name for name in there if match.casefold() in name.casefold()]
+    for name in meant:
+        if _OPEN.take(name):
             return Pcsc(service, name, lasting_name(name, there))
     service.close()
+    other = "other " if meant else ""
     raise DriverError(
-        came=f"No smart card reader {match!r} is plugged in." if match else "No smart card reader is plugged in.",
+        came=f"No {other}smart card reader {match!r} is plugged in."
+        if match
+        else f"No {other}smart card reader is plugged in.",
         expected=f"pcscd knows these: {', '.join(there)}." if there else "pcscd knows none.",
         do="Plug it in, or correct match; `pcsc_scan` shows what pcscd sees.",
     )
+
+
+class _Open:
+    """The readers that this process has open: a card is read once, however many are asked for."""
+
+    def __init__(self) -> None:
+        self.names: set[str] = set()
+        self._lock = threading.Lock()
+
+    def take(self, name: str) -> bool:
+        """Whether it was free; it is not any more."""
+        with self._lock:
+            free = name not in self.names
+            self.names.add(name)
+            return free
+
+    def leave(self, name: str) -> None:
+        """It is free again."""
+        with self._lock:
+            self.names.discard(name)
+
+
+_OPEN = _Open()
 
 
 def lasting_name(name: str, there: list[str]) -> str:
@@ -101,8 +129,12 @@ class Pcsc:
         self._shows = acr122.is_acr122(name)
         self._told: bytes | None = None  # what the reader is to show next
         self._answer_until_ns = 0
-        self._held = Held(service.close)
+        self._held = Held(self._leave)
         self._hushed = not self._shows or self._control(acr122.BEEP_OFF)
+
+    def _leave(self) -> None:
+        _OPEN.leave(self._name)
+        self._service.close()
 
     def reads(self) -> Iterator[Read | Dropped | Gone]:
         """Each card when it is put on and when it has left; a lost reader has lost its card, a closed one has not."""

@@ -6,7 +6,6 @@ chores, done when no scan waits. Reads come in, each is read, placed at its benc
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Protocol
 
 import msgspec
 
@@ -20,7 +19,7 @@ from station.core.codes import As, Code, Pattern
 from station.core.event import Event, encode
 from station.core.event import Place as LogPlace
 from station.inbox import Inbox
-from station.journal.records import JournalFull, JournalLost, Receipt, Tip
+from station.journal.records import JournalFull, JournalLost, Receipt, Recording
 from station.judgement import Judge, Judgement
 from station.meaning import meant
 from station.repeats import OWED_NS, Memory, Said, forget, heard, is_repeat, owing, remember
@@ -30,17 +29,6 @@ from station.watchdog import Watchdog
 TIDY_EVERY_READS = 256  # a reader that never pauses must not keep the journal from being tidied
 TIDY_IDLE_S = 1.0
 S = 10**9
-
-
-class Journal(Protocol):
-    """What this thread needs of the journal."""
-
-    @property
-    def log_id(self) -> bytes: ...
-    @property
-    def tip(self) -> Tip: ...
-    def commit(self, encoded: bytes) -> Receipt: ...
-    def tidy(self, idle_s: float) -> object: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +54,7 @@ class Scan:
 
     def __init__(
         self,
-        journal: Journal,
+        journal: Recording,
         inbox: Inbox[Handed],
         recorder: Recorder,
         say: Callable[[Answer], None],

@@ -5,7 +5,7 @@
 """
 
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 
 class JournalError(Exception):
@@ -119,3 +119,14 @@ class OpenItems(NamedTuple):
     rows: list[OpenItem]
     cursor: str
     complete: bool
+
+
+class Recording(Protocol):
+    """What the recording thread needs of the journal."""
+
+    @property
+    def log_id(self) -> bytes: ...
+    @property
+    def tip(self) -> Tip: ...
+    def commit(self, encoded: bytes) -> Receipt: ...
+    def tidy(self, idle_s: float) -> object: ...

@@ -286,3 +286,17 @@ def test_pyscard_that_is_missing_is_named(monkeypatch):
     with pytest.raises(DriverError) as refused:
         open_driver("pcsc", {})
     assert refused.value.came == "The Python package 'pyscard' is not installed here."
+
+
+def test_two_readers_alike_are_opened_one_after_the_other_and_none_twice(service):
+    twin = "ACS ACR122U PICC Interface 01 00"
+    service.set(names=[ACR, twin])
+    first, second = opened(service, {}), opened(service, {})
+    assert [first.reader, second.reader] == [f"pcsc-{ACR}", f"pcsc-{twin}"]
+    with pytest.raises(DriverError, match="No other smart card reader is plugged in"):
+        opened(service, {})
+    second.close()
+    again = opened(service, {"match": "picc"})
+    assert again.reader == second.reader
+    first.close()
+    again.close()
