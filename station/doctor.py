@@ -224,6 +224,10 @@ def hub_answers(config: Config) -> Finding:
             )
             return Finding(False, f"the hub does not let this station in: {error}", mend)
         return Finding(False, str(error), f"curl -i {config.hub.url}/healthz")
+    found = read(Path(config.status))
+    if found is not None and found[0].hub.state == "refused":
+        mend = f"the token in {config.hub.token_file} is another station's: correct `station`, or get this one its own"
+        return Finding(False, f"the hub does not let this station in: {found[0].hub.error}", mend)
     return Finding(True, f"the hub at {config.hub.url} answers")
 
 

@@ -184,7 +184,7 @@ class Link:
 
     def _open(self) -> None:
         state = self._reader.state()
-        meeting = introduce(self._reach(), state, self._boot)
+        meeting = introduce(self._reach(), state, self._station.recorder)
         answer, mark = meeting.answer, state.mark
         if answer.t3 is not None:
             self._hub_us_at_boot = answer.t3 - meeting.t4 // 1000

@@ -23,8 +23,8 @@ class Met:
     t4: int
 
 
-def introduce(hub: Hub, state: LogState, boot: str) -> Met:
-    """Open a session for this log."""
+def introduce(hub: Hub, state: LogState, recorder: Recorder) -> Met:
+    """Open a session for this log. The hub refuses a name that is not its token's, before a scan can be told under it."""
     parent, mark, t1 = state.parent, state.mark, boot_ns()
     answer = hub.session(
         {
@@ -35,7 +35,8 @@ def introduce(hub: Hub, state: LogState, boot: str) -> Met:
             "pruned_thru": state.pruned_thru,
             "epoch_seen": mark.hub_epoch if mark else None,
             "head_seen": mark.head if mark else None,
-            "boot": boot,
+            "station": recorder.station,
+            "boot": recorder.boot,
             "t1": t1,
         }
     )
@@ -44,7 +45,7 @@ def introduce(hub: Hub, state: LogState, boot: str) -> Met:
 
 def anchor(hub: Hub, state: LogState, recorder: Recorder) -> Event | None:
     """The hub's time as an event, from the quickest of eight round trips; None while the hub's clock is in doubt."""
-    trips = [introduce(hub, state, recorder.boot) for _ in range(ROUND_TRIPS)]
+    trips = [introduce(hub, state, recorder) for _ in range(ROUND_TRIPS)]
     timed = [trip for trip in trips if trip.answer.mac is not None]
     if not timed:
         return None

@@ -164,9 +164,7 @@ def test_an_answer_is_shown_through_the_card_that_lies_there(service, listen, st
     heard = listen(driver)
     service.put(b"\x04\xa1\xb2\xc3" + GOOD)
     heard.read()
-    told_s = time.monotonic()
     driver.tell(state)
-    assert time.monotonic() - told_s < 0.05
     wait_until(lambda: service.sent[1:] == [acr122.TOLD[state]])
     assert service.controls == controls
     assert heard.nothing(for_s=0.1)
