@@ -11,52 +11,14 @@ from hypothesis import strategies as st
 
 from drivers.decode.keymap import US, control
 from drivers.decode.keys import (
-    EV_KEY,
-    EV_SYN,
-    GAP_S,
-    HAND_GAP_S,
-    SYN_DROPPED,
-    SYN_REPORT,
     KeyEvent,
     Keys,
-    Lost,
     Typed,
 )
 from drivers.decode.scan import MAX_RAW_BYTES, Scan
+from tests.drivers.keys_room import ENTER, LOST, PRINTABLE, heard, hold, key, press, texts, timed
 
-MS = 1_000_000
-LOST = "The reader sent keys faster than they were taken, and some were lost."
 CAPS, ALT, ALT_GR, KEYPAD_ENTER, LEFT_CONTROL, RIGHT_SHIFT, RIGHT_CONTROL = 58, 56, 100, 96, 29, 54, 97
-
-
-def timed(events, start_ms=0, step_ms=1.0):
-    """Events with the times of a stream: one each `step_ms`."""
-    return [KeyEvent(*event, int((start_ms + index * step_ms) * MS)) for index, event in enumerate(events)]
-
-
-def heard(keys, events):
-    """What a decoder says of events fed one after the other."""
-    return [outcome for event in events for outcome in keys.feed(event)]
-
-
-def texts(outcomes):
-    return [outcome.scan.raw.decode() if isinstance(outcome, Typed) else outcome.why for outcome in outcomes]
-
-
-def key(code, value=1):
-    return (EV_KEY, code, value)
-
-
-def press(*codes):
-    return [key(code, value) for code in codes for value in (1, 0)]
-
-
-def hold(modifier, *codes):
-    return [key(modifier), *press(*codes), key(modifier, 0)]
-
-
-ENTER = press(28)
-PRINTABLE = "".join(map(chr, range(0x20, 0x7F)))
 
 
 def test_every_printable_character_is_typed(strike):
@@ -186,89 +148,6 @@ def test_a_key_that_is_stuck_is_one_character(strike):
     assert texts(heard(Keys(), timed([*stuck, *strike("1\n")], step_ms=0.05))) == ["71"]
 
 
-# Silences
-
-
-def test_silence_ends_a_scan_that_a_machine_typed(strike):
-    keys = Keys()
-    events = timed(strike("WO-1"), step_ms=2)
-    assert heard(keys, events) == []
-    last_ns = max(event.time_ns for event in events if event.value == 1 and event.code != 42)
-    assert keys.due_ns == last_ns + int(GAP_S * 1e9)
-    assert list(keys.quiet(keys.due_ns - 1)) == []
-    due_ns = keys.due_ns
-    assert list(keys.quiet(due_ns)) == [Typed(Scan(b"WO-1", 4, None), due_ns)]
-    assert keys.due_ns is None
-    assert keys.begun == 0
-
-
-def test_silence_between_two_scans_counts_even_if_both_are_read_late(strike):
-    keys = Keys()
-    events = [*timed(strike("WO-1")), *timed(strike("WO-2\n"), start_ms=1000)]
-    assert texts(heard(keys, events)) == ["WO-1", "WO-2"]
-
-
-def test_a_person_at_a_keypad_may_pause_and_ends_with_enter(strike):
-    events = timed(strike("1250\n"), step_ms=300)  # four events a key: more than a second between two keys
-    assert texts(heard(Keys(), events)) == ["1250"]
-
-
-def test_what_a_person_left_without_enter_is_told_after_a_longer_silence(strike):
-    keys = Keys()
-    heard(keys, timed(strike("12"), step_ms=300))
-    assert keys.due_ns == 1200 * MS + int(HAND_GAP_S * 1e9)
-    assert texts(keys.quiet(keys.due_ns)) == ["12"]
-
-
-# What the kernel lost
-
-DROPPED, REPORT = (EV_SYN, SYN_DROPPED, 0), (EV_SYN, SYN_REPORT, 0)
-
-
-def test_an_overrun_throws_the_half_scan_away_and_says_so_once(strike):
-    events = timed([*strike("WO-"), DROPPED, *strike("1")[:1], REPORT, *strike("042\n"), *strike("WO-7\n")])
-    assert heard(Keys(), events)[0] == Lost(LOST, events[len(strike("WO-"))].time_ns)
-    assert texts(heard(Keys(), events)) == [LOST, "WO-7"]
-
-
-def test_the_tail_of_a_lost_scan_is_no_scan_even_without_a_terminator(strike):
-    events = [*timed([*strike("WO-"), DROPPED, REPORT, *strike("042")]), *timed(strike("WO-7\n"), start_ms=800)]
-    assert texts(heard(Keys(), events)) == [LOST, "WO-7"]
-
-
-def test_an_overrun_between_two_scans_is_over_after_a_silence(strike):
-    keys = Keys()
-    assert texts(heard(keys, timed([DROPPED, REPORT]))) == [LOST]
-    assert list(keys.quiet(keys.due_ns)) == []
-    assert texts(heard(keys, timed(strike("WO-7\n"), start_ms=900))) == ["WO-7"]
-
-
-def test_one_overrun_after_another_in_one_scan_is_said_once(strike):
-    events = timed(
-        [*strike("W"), DROPPED, REPORT, *strike("O"), DROPPED, DROPPED, REPORT, *strike("\n"), *strike("a\n")]
-    )
-    assert texts(heard(Keys(), events)) == [LOST, "a"]
-
-
-def test_a_shift_whose_release_was_lost_does_not_stay(strike):
-    events = timed([key(42), DROPPED, REPORT, *ENTER, *strike("a\n")])
-    assert texts(heard(Keys(), events)) == [LOST, "a"]
-
-
-def test_garbage_between_scans_costs_at_most_the_scan_it_hits(strike):
-    rng = random.Random(20260101)
-    for round_number in range(200):
-        code = f"WO-{round_number}"
-        noise = [(rng.choice((0, 1, 1, 4)), rng.randrange(0x300), rng.randrange(3)) for _ in range(rng.randrange(30))]
-        keys = Keys()
-        heard(keys, timed(noise))
-        for modifier in (42, 54, 29, 97, 56, 100):
-            heard(keys, timed([key(modifier, 0)], start_ms=40))
-        heard(keys, timed([REPORT, *ENTER], start_ms=50))
-        outcomes = heard(keys, timed(strike(code + "\n"), start_ms=60))
-        assert [text.lower() for text in texts(outcomes)] == [code.lower()], noise
-
-
 EVENTS = st.builds(
     KeyEvent,
     st.one_of(st.sampled_from([0, 1]), st.integers(0, 0xFFFF)),
@@ -305,19 +184,3 @@ def test_any_text_that_a_scanner_can_type_is_read_as_it_was_typed(text):
         else:
             events += hold(LEFT_CONTROL, from_layout[chr(ord(char) | 0x40).lower()][0])
     assert texts(heard(Keys(), timed([*events, *ENTER], step_ms=0.01))) == [text]
-
-
-HEAD_LOST = "The reader was typing when it was taken, and the head of the scan was lost."
-
-
-def test_a_scanner_that_was_typing_when_it_was_taken_gives_no_half_scan(strike):
-    keys = Keys(opened_ns=0)
-    tail = [*strike("042"), *ENTER]
-    assert texts(heard(keys, timed(tail, start_ms=5))) == [HEAD_LOST]
-    whole = [*strike("WO-1043"), *ENTER]
-    assert texts(heard(keys, timed(whole, start_ms=100))) == ["WO-1043"]
-
-
-def test_a_scan_that_begins_after_the_reader_was_taken_is_whole(strike):
-    keys = Keys(opened_ns=0)
-    assert texts(heard(keys, timed([*strike("WO-1042"), *ENTER], start_ms=51))) == ["WO-1042"]

@@ -15,44 +15,19 @@ from station.bench_state import Settings
 from station.composing import Recorder
 from station.config import Config
 from station.config import Reader as Row
-from station.core.codes import Pattern
 from station.core.event import Event, Place, Reader, decode, encode
 from station.daemon import last_said
 from station.inbox import Inbox
 from station.journal.records import JournalFull, JournalLost
 from station.judgement import NoJudge
 from station.learning import items_on_the_way
-from station.meaning import meant
 from station.readers import Readers
 from station.repeats import Said
 from station.scan import Known, ReaderPlace, Scan
 from station.tags import MAX_PRESENT, Arrival, Present
 from tests.station.journal_room import open_journal
 from tests.station.scan_room import LOG_ID, Bench, a_read, numbers, until
-
-S = 10**9
-UID = b"04A1B2C3"
-EPC = b"3034257BF7194E4000001A85"
-OTHER_STANDARD = b"954D3100" + EPC
-
-
-def a_tag(raw: bytes = UID, at_s: float = 10, reader: str = "pcsc-1", **changes: Any) -> Read:
-    """A tag that was put on a reader."""
-    return a_read(raw, at_s, kind="pcsc", reader=reader, tag=True, **changes)
-
-
-def its_end(tag: Read, at_s: float, seen: int = 212, signal_dbm: int | None = -41) -> Gone:
-    """The end of its presence."""
-    return Gone(tag.kind, tag.reader, int(at_s * S), tag.boot_ns, tag.raw, seen, signal_dbm)
-
-
-def left(bench: Bench, gone: Gone) -> list[Answer]:
-    """What the end of a presence was answered: nothing, if all is well."""
-    before = len(bench.said)
-    bench.now_ns = max(bench.now_ns, gone.boot_ns)
-    bench.inbox.ask(lambda: bench.scan.left(gone))
-    bench.scan._between()
-    return bench.said[before:]
+from tests.station.tag_room import EPC, PATTERNS, UID, S, a_tag, its_end, left
 
 
 def test_a_presence_is_two_events_and_one_answer() -> None:
@@ -193,76 +168,6 @@ def test_the_arrivals_that_are_remembered_are_bounded() -> None:
     assert len(present) == MAX_PRESENT
     assert present.left(its_end(tags[0], 12)) is None
     assert present.left(its_end(tags[1], 12)) is not None
-
-
-# -- what a tag is
-
-
-PATTERNS = (
-    Pattern("order", "WO-(?P<id>[0-9]+)", "item"),
-    Pattern("badges", "04FFFFFF|3C00CE754C", "badge"),
-    Pattern("halt", "04EEEEEE(?P<id>)", "carrier"),
-)
-
-
-@pytest.mark.parametrize(
-    ("raw", "texts", "scheme", "code", "item"),
-    [
-        (UID, (), "uid", "04A1B2C3", "04A1B2C3"),
-        (EPC, (), "epc", EPC.decode(), EPC.decode()),
-        (b"3A76340030751FEB705C5904E3D50D70", (), "epc", "30751FEB705C5904E3D50D70", "30751FEB705C5904E3D50D70"),
-        (OTHER_STANDARD, (), "uid", EPC.decode(), EPC.decode()),  # the PC word says that it is none of GS1
-        (b"3000" + EPC, (), "epc", EPC.decode(), EPC.decode()),
-        (b"04FFFFFF", (), "badge", "04FFFFFF", None),
-        (b"00000000", (), None, "00000000", None),
-        (UID, (b"https://example.com/", b"hello"), "uid", "04A1B2C3", "04A1B2C3"),
-        (UID, (b"https://example.com/", b"WO-1042"), "own", "WO-1042", "1042"),
-        (UID, (b"wip:scrap",), "command", "WIP:SCRAP", None),
-        (UID, (b"WIP:BADGE:kim",), "badge", "WIP:BADGE:kim", None),
-        (UID, (b"WIP:QTY:x", b"x" * 900), "uid", "04A1B2C3", "04A1B2C3"),
-        (UID, (EPC,), "epc", EPC.decode(), EPC.decode()),
-        (UID, (b"010950600013435210A21B",), "uid", "04A1B2C3", "04A1B2C3"),  # two readings: nobody guesses
-        (
-            UID, (b"https://id.gs1.org/01/09506000134352/21/7",), "gs1",
-            "https://id.gs1.org/01/09506000134352/21/7", "https://id.gs1.org/01/09506000134352/21/7",
-        ),
-    ],
-)  # fmt: skip
-def test_a_tag_is_the_text_that_the_station_knows_else_its_number(
-    raw: bytes, texts: tuple[bytes, ...], scheme: str | None, code: str, item: str | None
-) -> None:
-    _, found = meant(a_tag(raw, texts=texts), PATTERNS)
-    assert (found.scheme, found.code, found.item) == (scheme, code, item)
-
-
-def test_the_text_of_a_tag_is_what_is_recorded_and_its_end_says_the_same() -> None:
-    bench = Bench(patterns=PATTERNS)
-    tag = a_tag(texts=(b"WO-1042",))
-    (answer,) = bench.take(tag)
-    left(bench, its_end(tag, 12, seen=3))
-    assert [(each.raw, each.scheme, each.code, each.seen) for each in bench.journal.decoded()] == [
-        (b"WO-1042", "own", None, None), (b"WO-1042", "own", None, 3),
-    ]  # fmt: skip
-    assert answer.code == "WO-1042"
-
-
-def test_a_badge_that_is_a_tag_signs_on_and_its_leaving_does_not_sign_off() -> None:
-    bench = Bench(patterns=PATTERNS)
-    badge = a_tag(b"3C00CE754C")
-    bench.take(badge)
-    left(bench, its_end(badge, 12))
-    bench.take(a_read(b"WO-1", 13))
-    assert [each.operator for each in bench.journal.decoded()] == ["3C00CE754C", None, "3C00CE754C"]
-
-
-def test_more_of_the_memory_than_the_number_is_kept_and_names_the_same_tag() -> None:
-    bench = Bench()
-    bench.take(a_tag(b"3000" + EPC, 10, reader="a"), a_tag(EPC, 11, reader="b"))
-    with_word, alone = bench.journal.decoded()
-    assert (with_word.raw, with_word.code, alone.raw, alone.code) == (b"3000" + EPC, EPC.decode(), EPC, None)
-
-
-# -- through the real journal, with a reader, from its thread to the disk
 
 
 class Field:
