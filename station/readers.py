@@ -66,7 +66,8 @@ class Readers:
         """Begin reading; returns at once."""
         for index, row in enumerate(self._config.reader):
             if not _comes_with_its_plug(row):
-                self._begin(Wanted(f"{row.kind}-{index}", row.kind, settings_of(row), row))
+                named = (f"Reader {index + 1} of the configuration names it.",)
+                self._begin(Wanted(f"{row.kind}-{index}", row.kind, settings_of(row), row, evidence=named))
         if not self._config.reader or any(row.kind in PLUGGED for row in self._config.reader):
             self._plugs.start()
 

@@ -78,7 +78,8 @@ def test_a_reader_that_is_not_there_is_opened_when_it_comes(opened: list[Any]) -
     held.scans.put(a_read())
     assert inbox.take(5) == a_read()
     until(lambda: readers.status()[0].reads == 1)
-    assert readers.status() == [ReaderStatus("replay", "replay-1", "ready", "", 1, a_read().boot_ns)]
+    named = ("Reader 1 of the configuration names it.",)
+    assert readers.status() == [ReaderStatus("replay", "replay-1", "ready", "", 1, a_read().boot_ns, named)]
     assert logged == ["a reader is waiting", "a reader is ready"]
     readers.close()
 
