@@ -24,6 +24,8 @@ MAX_TRIES = 3_000  # some 15 ms on a small board
 # What a label usually carries behind a lot or serial number whose separator can get lost.
 USUAL_NEXT = frozenset({"10", "11", "13", "15", "17", "21"})
 NO_IDENTIFIER = "no application identifier"
+# The digits of these keys in front of their serial number, which may be absent.
+_BEFORE_SERIAL = {"253": 13, "255": 13, "8003": 14}
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,6 +115,10 @@ def refused_pairing(fields: Mapping[str, str]) -> str | None:
         for demand in known[ai].needs:
             if not any(all(_stands(one, fields, but=ai) for one in each.split("&")) for each in demand):
                 return f"({ai}) stands without " + " or ".join(f"({each.replace('&', ')(')})" for each in demand)
+    if "8030" in fields:  # a digital signature signs one thing, never all of a kind (section 3.9, AI 8030)
+        for ai, digits in _BEFORE_SERIAL.items():
+            if len(fields.get(ai, "")) == digits:
+                return f"(8030) stands beside ({ai}) without a serial number"
     return None
 
 

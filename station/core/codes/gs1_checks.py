@@ -13,7 +13,7 @@ from collections.abc import Callable, Mapping
 
 from station.core.codes.coupons import holds_coupon, holds_offer
 from station.core.codes.gs1_dates import holds_date, holds_long_date
-from station.core.codes.lists import COUNTRIES, CURRENCIES, LANDS
+from station.core.codes.lists import COUNTRIES, CURRENCIES, LANDS, PACKAGES
 
 # General Specifications, figure 7.11-1 and 7.11-2; set 64 is that of the digital signature (RFC 4648, section 5).
 SET_82 = frozenset("!\"%&'()*+,-./0123456789:;<=>?ABCDEFGHIJKLMNOPQRSTUVWXYZ_abcdefghijklmnopqrstuvwxyz")
@@ -27,6 +27,7 @@ _PAIR = "23456789ABCDEFGHJKLMNPQRSTUVWXYZ"
 _ESCAPE = re.compile(r"%(?![0-9A-Fa-f]{2})")
 _SIGNATURE = re.compile(r"[^=]*={0,2}")
 SHORTEST_PREFIX = 4  # digits of a GS1 company prefix
+SHORTEST_ACCOUNT = 15  # characters; Norway's, the shortest in the register of ISO 13616
 
 
 def check_digit_of(digits: str) -> str:
@@ -50,7 +51,9 @@ def check_pair(text: str) -> bool:
 
 
 def _iban(text: str) -> bool:
-    if len(text) < 10 or not text.isalnum() or text != text.upper() or text[:2] not in LANDS or not text[2:4].isdigit():
+    if len(text) < SHORTEST_ACCOUNT or not text.isalnum() or text != text.upper():
+        return False
+    if text[:2] not in LANDS or not text[2:4].isdigit():
         return False
     return int("".join(str(int(character, 36)) for character in text[4:] + text[:4])) % 97 == 1
 
@@ -77,6 +80,7 @@ CHECKS: Mapping[str, Callable[[str], bool]] = {
     "minus": lambda text: text == "-",
     "escapes": _escapes,
     "importer": lambda text: text in SET_64 - {"="},
+    "package": lambda text: text in PACKAGES,
     "medium": lambda text: "01" <= text <= "10" or text >= "80",
     "sex": lambda text: text in {"0", "1", "2", "9"},
     "place_in_birth": lambda text: text[1] == "/" and "1" <= text[0] <= text[2] <= "9",
@@ -109,6 +113,7 @@ _SENTENCES = {
     "country_or_999": "holds no country",
     "land": "holds no country",
     "piece": "holds no piece of a total",
+    "package": "holds no kind of package",
     "iban": "holds no bank account",
     "coupon": "holds no coupon",
     "offer": "holds no offer",

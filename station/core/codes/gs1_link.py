@@ -22,7 +22,9 @@ _QUALIFIERS: dict[str, tuple[tuple[str, ...], ...]] = {
     "414": (("254",), ("7040",)), "415": (("8020",),), "417": (("7040",),), "8003": (), "8004": (("7040",),),
     "8006": (("22", "10", "21"),), "8010": (("8011",),), "8013": (), "8017": (("8019",),), "8018": (("8019",),),
 }  # fmt: skip
-_ONLY_IN_PATH = frozenset({"03", "21", "22", "235", "254", "7040", "7041", "8011", "8014", "8019", "8020", "8200"})
+_NOT_IN_QUERY = frozenset(
+    {"03", "21", "22", "235", "254", "7040", "7041", "8011", "8014", "8019", "8020", "8040", "8041", "8042", "8043", "8200"}
+)  # fmt: skip
 _ADDRESS = re.compile(r"https?://[^/?#\s]+(/[^?#]*)(?:\?([^#]*))?(?:#.*)?", re.IGNORECASE)
 
 
@@ -57,7 +59,7 @@ def read_link(text: str, year: int | None) -> Reading | None:
         name = unquote_plus(name)
         if not (name.isascii() and name.isdigit()):
             continue
-        if not equals or not _ai(name) or name in _ONLY_IN_PATH or name in fields:
+        if not equals or not _ai(name) or name in _NOT_IN_QUERY or name in fields:
             return None
         fields[name] = unquote_plus(value)
     if any(refused_value(table()[ai], value, year) is not None for ai, value in fields.items()):

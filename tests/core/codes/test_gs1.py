@@ -76,7 +76,23 @@ RULES = [
     ("piece", "8006095060001343520102", "8006095060001343520302", "(8006) holds no piece of a total"),
     ("iban", PAYEE + "8020A^8007DE89370400440532013000", PAYEE + "8020A^8007DE89370400440532013001",
      "(8007) holds no bank account"),
+    ("a bank account's length", PAYEE + "8020A^8007NO9386011117947", PAYEE + "8020A^8007DE661234567890",
+     "(8007) holds no bank account"),
     ("no_leading_zero", "80100614141A^801110", "80100614141A^801101", "(8011) holds '01', which is not allowed there"),
+    ("a serial number may be zero", "80100614141A^80110", "80100614141A^801100",
+     "(8011) holds '00', which is not allowed there"),
+    ("package", SSCC + "7041PX", SSCC + "7041XX", "(7041) holds no kind of package"),
+    ("a signature signs one thing", "8003006141410000121^8030Ab", "800300614141000012^8030Ab",
+     "(8030) stands beside (8003) without a serial number"),
+    ("a signed document has a serial number", "2534006381333931A^8030Ab", "2534006381333931^8030Ab",
+     "(8030) stands beside (253) without a serial number"),
+    ("a signed product has a serial number", GTIN + "21A^8030Ab", GTIN + "10A^8030Ab",
+     "(8030) stands without (00) or (01)(21) or (03)(21) or (253) or (255) or (8003) or (8004) or (8006)(21) or "
+     "(8010)(8011) or (8017) or (8018)"),
+    ("made to order", "0309506000134352" + "21A^250B^422276", "0309506000134352" + "235A",
+     "(03) cannot stand beside (235)"),
+    ("a phone's numbers", GTIN + "21A^8040490154203237518^804389014103211118510720", GTIN + "21A^804389014103211118510720",
+     "(8043) stands without (01)(21)(8040)"),
     ("needs another", GTIN + "21A", "21A", "(21) stands without (01) or (03) or (8006)"),
     ("needs two others", GTIN + "21A^250B", GTIN + "250B", "(250) stands without (21)"),
     ("needs any measure", GTIN + "31030015003922125", GTIN + "3922125",
@@ -113,7 +129,7 @@ def test_every_check_of_the_table_is_among_the_rules() -> None:
 
 def test_the_table_has_every_identifier_once_and_none_begins_another() -> None:
     known = table()
-    assert len(known) == 536
+    assert len(known) == 541
     assert [ai for ai in known for other in known if ai != other and other.startswith(ai)] == []
     assert {ai[:2] for ai, each in known.items() if each.fixed} == {
         *("00", "01", "02", "03", "11", "12", "13", "15", "16", "17", "20", "31", "32", "33", "34", "35", "36", "41")
