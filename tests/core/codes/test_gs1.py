@@ -17,6 +17,9 @@ GTIN = "0109506000134352"
 SSCC = "00106141412345678908"
 PAYEE = "4150614141000012"
 PERSON = "8018061414112345678902"
+UNSIGNED = (
+    "(00)", "(01)(21)", "(03)(21)", "(253)", "(255)", "(8003)", "(8004)", "(8006)(21)", "(8010)(8011)", "(8017)", "(8018)",
+)  # fmt: skip
 YEAR = 2026
 
 
@@ -87,8 +90,7 @@ RULES = [
     ("a signed document has a serial number", "2534006381333931A^8030Ab", "2534006381333931^8030Ab",
      "(8030) stands beside (253) without a serial number"),
     ("a signed product has a serial number", GTIN + "21A^8030Ab", GTIN + "10A^8030Ab",
-     "(8030) stands without (00) or (01)(21) or (03)(21) or (253) or (255) or (8003) or (8004) or (8006)(21) or "
-     "(8010)(8011) or (8017) or (8018)"),
+     "(8030) stands without " + " or ".join(UNSIGNED)),
     ("made to order", "0309506000134352" + "21A^250B^422276", "0309506000134352" + "235A",
      "(03) cannot stand beside (235)"),
     ("a phone's numbers", GTIN + "21A^8040490154203237518^804389014103211118510720", GTIN + "21A^804389014103211118510720",
