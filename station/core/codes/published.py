@@ -2,7 +2,7 @@
 
 An AIM identifier says it outright: then a broken rule makes the scan unread, and the reason names the rule. Without one only
 a key with a good check digit speaks for GS1, and what breaks a rule is a text like any other. Where two readings are
-possible the code is ambiguous: its fields name both, and nobody guesses.
+possible the code is ambiguous: its fields name them, and nobody guesses.
 
 The tables behind this are loaded at the first scan that looks as if it needed them.
 
@@ -92,12 +92,14 @@ def _mended(scanned: Scanned, text: str, refused: str) -> Code:
     readings = readings_without_separators(text, scanned.year)
     if readings is None or not readings:
         return _unread(scanned, refused)
-    return _found(scanned, readings)
+    return _found(scanned, text, readings)
 
 
-def _found(scanned: Scanned, readings: Sequence[Reading]) -> Code:
+def _found(scanned: Scanned, text: str, readings: Sequence[Reading], keys: frozenset[str] = frozenset()) -> Code:
+    from station.core.codes.gs1 import likeliest_first
+
     if len(readings) > 1:
-        return _ambiguous(scanned, [str(each) for each in readings])
+        return _ambiguous(scanned, [str(each) for each in likeliest_first(text, scanned.year, readings, keys)])
     return _gs1(scanned, {**readings[0].fields, "recovered": "separator"})
 
 
@@ -111,10 +113,8 @@ def _keyed(scanned: Scanned) -> Code | None:
         return None
     reading = read_elements(text, scanned.year)
     if reading.refused is not None:
-        readings = [
-            each for each in readings_without_separators(text, scanned.year) or () if not _KEYS.isdisjoint(each.fields)
-        ]
-        return _found(scanned, readings) if readings else None
+        readings = readings_without_separators(text, scanned.year, keys=_KEYS)
+        return _found(scanned, text, readings, _KEYS) if readings else None
     if _KEYS.isdisjoint(reading.fields):
         return None
     if scanned.sym is None and GS not in text:
