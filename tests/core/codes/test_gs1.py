@@ -38,6 +38,11 @@ RULES = [
     ("set 82 has no letter of ours", GTIN + "21a_", GTIN + "21\xe9", "(21) holds characters that are not allowed there"),
     ("set 39", "80100614141#-/A", "80100614141a", "(8010) holds characters that are not allowed there"),
     ("set 64", SSCC + "8030Ab-_", SSCC + "8030Ab+/", "(8030) holds characters that are not allowed there"),
+    ("set 64 filled up to a group", SSCC + "8030Ab-_MTI=", SSCC + "8030Ab-_MTI==",
+     "(8030) holds characters that are not allowed there"),
+    ("no bits behind the last byte", SSCC + "8030MQ==", SSCC + "8030MR==",
+     "(8030) holds characters that are not allowed there"),
+    ("the filler stands behind", SSCC + "8030MTI=", SSCC + "8030MT=I", "(8030) holds characters that are not allowed there"),
     ("check", GTIN, "0109506000134353", "(01) has a wrong check digit"),
     ("check of a load", SSCC, "00106141412345678907", "(00) has a wrong check digit"),
     ("check of a place", "4140614141000012", "4140614141000013", "(414) has a wrong check digit"),
@@ -140,7 +145,7 @@ def test_the_table_has_every_identifier_once_and_none_begins_another() -> None:
 
 
 def test_the_character_sets_have_their_sizes() -> None:
-    assert (len(SET_82), len(SET_39), len(SET_64)) == (82, 39, 65)  # 64 and its filler
+    assert (len(SET_82), len(SET_39), len(SET_64)) == (82, 39, 64)
 
 
 @pytest.mark.parametrize("sym", ["]C1", "]e0", "]d2", "]Q3", "]J1"])

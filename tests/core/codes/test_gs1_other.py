@@ -126,6 +126,29 @@ def test_an_article_number_with_a_wrong_check_digit_is_not_understood(raw: bytes
     assert (code.scheme, code.unread) == (None, "no article number: its digits or its check digit are wrong")
 
 
+@pytest.mark.parametrize("bar", ["", "|"])
+@pytest.mark.parametrize(
+    ("linear", "gtin"), [("]E02112345678900", "02112345678900"), ("]E402345673", "00000002345673")]
+)
+def test_a_composite_symbol_is_one_thing(linear: str, gtin: str, bar: str) -> None:
+    code = read_code(f"{linear}{bar}]e010LOT7\x1d21A".encode(), None, ())
+    assert (code.scheme, code.fields, code.as_) == (Scheme.GS1, {"01": gtin, "10": "LOT7", "21": "A"}, As.ITEM)
+
+
+@pytest.mark.parametrize(
+    ("raw", "why"),
+    [
+        (b"]E02112345678901]e010A", "no article number: its digits or its check digit are wrong"),
+        (b"]E02112345678900]e088A", "no application identifier in '88A'"),
+        (b"]E02112345678900]e037123", "(01) cannot stand beside (37)"),
+        (b"]E02112345678900]e0", "no article number: its digits or its check digit are wrong"),
+        (b"]E02112345678900|", "no article number: its digits or its check digit are wrong"),
+    ],
+)
+def test_a_composite_symbol_that_breaks_a_rule_is_not_understood(raw: bytes, why: str) -> None:
+    assert (read_code(raw, None, ()).scheme, read_code(raw, None, ()).unread) == (None, why)
+
+
 def test_article_numbers_without_their_identifier_are_the_shops_own() -> None:
     schemes = [read_code(raw, None, ()).scheme for raw in (b"4006381333931", b"96385074", b"]C096385074")]
     assert schemes == [Scheme.TEXT] * 3
