@@ -12,6 +12,7 @@ from station.core.codes import As, Code, Scheme, read_code
 from station.core.codes.gs1 import MAX_CHARACTERS, read_elements, readings_without_separators
 from station.core.codes.gs1_checks import SET_39, SET_64, SET_82, check_digit_of
 from station.core.codes.gs1_table import find, table
+from station.core.codes.lists import COUNTRIES, CURRENCIES, LANDS, PACKAGES
 
 GTIN = "0109506000134352"
 SSCC = "00106141412345678908"
@@ -142,6 +143,11 @@ def test_the_table_has_every_identifier_once_and_none_begins_another() -> None:
         *("00", "01", "02", "03", "11", "12", "13", "15", "16", "17", "20", "31", "32", "33", "34", "35", "36", "41")
     }
     assert all(find(ai + "1") is known[ai] for ai in known)
+
+
+def test_the_lists_have_their_sizes() -> None:
+    assert (len(COUNTRIES), len(LANDS), len(PACKAGES)) == (249, 249, 431)
+    assert {"924", "926", "191"} <= CURRENCIES  # new ones, and one that is withdrawn and still on goods
 
 
 def test_the_character_sets_have_their_sizes() -> None:
