@@ -20,6 +20,8 @@ EPC_BYTES = 12
 EPC_198_BYTES = 25
 _COMPANY_BITS = (40, 37, 34, 30, 27, 24, 20)  # by partition, for 12 to 6 digits
 _SERIAL_198_CHARACTERS = 20
+# What somebody writes into a tag as text, whose first character, a digit, looks like a header of 30 to 34.
+_WRITTEN = frozenset(b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz -./:_")
 _URI_PLAIN = "!'()*+,-.:;=_"  # the characters of set 82 that an EPC URI writes as they are (section 5)
 
 
@@ -142,8 +144,8 @@ def read_epc(epc: bytes) -> dict[str, str] | None:
     scheme = _SCHEMES.get(epc[0]) if epc else None
     if scheme is None or len(epc) not in {scheme[1], scheme[1] + scheme[1] % 2}:
         return None
-    if epc.isascii() and epc.decode().isprintable():
-        return None  # somebody wrote a text of 12 characters: a header of 30 to 34 is also a digit
+    if _WRITTEN.issuperset(epc):
+        return None
     name, _, read = scheme
     bits = _Bits(epc)
     bits.take(8)

@@ -21,9 +21,15 @@ from station.core.codes.gs1_table import Identifier, find, table
 GS = "\x1d"
 MAX_CHARACTERS = 512  # a symbol may hold more, but no label of one thing does
 MAX_TRIES = 3_000  # some 15 ms on a small board
-# What a label usually carries behind a lot or serial number whose separator can get lost.
-USUAL_NEXT = frozenset({"10", "11", "13", "15", "17", "21"})
+MAX_READINGS = 8  # that are named of one code
+# What a label usually carries behind a lot or serial number whose separator can get lost. Not among them: internal fields
+# (90 to 99), counts (30) and variants (20, 22), whose digits half of all lots hold somewhere.
+USUAL_NEXT = frozenset(
+    {"10", "11", "13", "15", "17", "21", "37", "240", "241", "250", "400", "403", "7003", "8008"}
+) | {ai for ai, identifier in table().items() if identifier.fixed and (ai[0] == "3" or ai[:2] == "41")}
 NO_IDENTIFIER = "no application identifier"
+# The digits of these keys in front of their serial number, which may be absent.
+_BEFORE_SERIAL = {"253": 13, "255": 13, "8003": 14}
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,27 +119,41 @@ def refused_pairing(fields: Mapping[str, str]) -> str | None:
         for demand in known[ai].needs:
             if not any(all(_stands(one, fields, but=ai) for one in each.split("&")) for each in demand):
                 return f"({ai}) stands without " + " or ".join(f"({each.replace('&', ')(')})" for each in demand)
+    if "8030" in fields:  # a digital signature signs one thing, never all of a kind (section 3.9, AI 8030)
+        for ai, digits in _BEFORE_SERIAL.items():
+            if len(fields.get(ai, "")) == digits:
+                return f"(8030) stands beside ({ai}) without a serial number"
     return None
 
 
 def readings_without_separators(
-    text: str, year: int | None, usual: frozenset[str] | None = None
+    text: str, year: int | None, usual: frozenset[str] | None = None, keys: frozenset[str] = frozenset()
 ) -> Sequence[Reading] | None:
-    """Every valid reading, at most two, if any separator may have been lost; None where that takes too long to say.
+    """Every valid reading, at most MAX_READINGS, if any separator may have been lost; None where that takes too long to say.
 
-    `usual` keeps a lost separator to those before one of these identifiers.
+    `usual` keeps a lost separator to those before one of these identifiers; with `keys` a reading needs one of them.
     """
     found: list[Reading] = []
     if len(text) > MAX_CHARACTERS or GS in text:
         return found
     for tries, fields in enumerate(_cuts(text, 0, {}, year, usual)):
         if tries == MAX_TRIES:
-            return None
-        if fields is not None and refused_pairing(fields) is None:
+            return found if len(found) > 1 else None
+        if fields is None or (keys and keys.isdisjoint(fields)):
+            continue
+        if refused_pairing(fields) is None:
             found.append(Reading(dict(fields)))
-            if len(found) == 2:
+            if len(found) == MAX_READINGS:
                 break
     return found
+
+
+def likeliest_first(
+    text: str, year: int | None, readings: Sequence[Reading], keys: frozenset[str] = frozenset()
+) -> list[Reading]:
+    """Of several readings first those whose lost separators stood before what usually stands there."""
+    usual = readings_without_separators(text, year, USUAL_NEXT, keys) or ()
+    return [*usual, *(each for each in readings if each not in usual)][:MAX_READINGS]
 
 
 def _cuts(

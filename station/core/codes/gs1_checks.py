@@ -13,20 +13,21 @@ from collections.abc import Callable, Mapping
 
 from station.core.codes.coupons import holds_coupon, holds_offer
 from station.core.codes.gs1_dates import holds_date, holds_long_date
-from station.core.codes.lists import COUNTRIES, CURRENCIES, LANDS
+from station.core.codes.lists import COUNTRIES, CURRENCIES, LANDS, PACKAGES
 
 # General Specifications, figure 7.11-1 and 7.11-2; set 64 is that of the digital signature (RFC 4648, section 5).
 SET_82 = frozenset("!\"%&'()*+,-./0123456789:;<=>?ABCDEFGHIJKLMNOPQRSTUVWXYZ_abcdefghijklmnopqrstuvwxyz")
 SET_39 = frozenset("#-/0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ")
-SET_64 = frozenset("-0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ_abcdefghijklmnopqrstuvwxyz=")
+_ORDER_64 = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
+SET_64 = frozenset(_ORDER_64)
 DIGITS = frozenset("0123456789")
 SETS = {"n": DIGITS, "x": SET_82, "y": SET_39, "z": SET_64}
 _VALUES = {character: value for value, character in enumerate(sorted(SET_82))}
 _PRIMES = (2, 3, 5, 7, 11, 13, 17, 19, 23, 29, 31, 37, 41, 43, 47, 53, 59, 61, 67, 71, 73, 79, 83)
 _PAIR = "23456789ABCDEFGHJKLMNPQRSTUVWXYZ"
 _ESCAPE = re.compile(r"%(?![0-9A-Fa-f]{2})")
-_SIGNATURE = re.compile(r"[^=]*={0,2}")
 SHORTEST_PREFIX = 4  # digits of a GS1 company prefix
+SHORTEST_ACCOUNT = 15  # characters; Norway's, the shortest in the register of ISO 13616
 
 
 def check_digit_of(digits: str) -> str:
@@ -50,7 +51,9 @@ def check_pair(text: str) -> bool:
 
 
 def _iban(text: str) -> bool:
-    if len(text) < 10 or not text.isalnum() or text != text.upper() or text[:2] not in LANDS or not text[2:4].isdigit():
+    if len(text) < SHORTEST_ACCOUNT or not text.isalnum() or text != text.upper():
+        return False
+    if text[:2] not in LANDS or not text[2:4].isdigit():
         return False
     return int("".join(str(int(character, 36)) for character in text[4:] + text[:4])) % 97 == 1
 
@@ -76,7 +79,8 @@ CHECKS: Mapping[str, Callable[[str], bool]] = {
     "yes_no": lambda text: text in {"0", "1"},
     "minus": lambda text: text == "-",
     "escapes": _escapes,
-    "importer": lambda text: text in SET_64 - {"="},
+    "importer": lambda text: text in SET_64,
+    "package": lambda text: text in PACKAGES,
     "medium": lambda text: "01" <= text <= "10" or text >= "80",
     "sex": lambda text: text in {"0", "1", "2", "9"},
     "place_in_birth": lambda text: text[1] == "/" and "1" <= text[0] <= text[2] <= "9",
@@ -109,6 +113,7 @@ _SENTENCES = {
     "country_or_999": "holds no country",
     "land": "holds no country",
     "piece": "holds no piece of a total",
+    "package": "holds no kind of package",
     "iban": "holds no bank account",
     "coupon": "holds no coupon",
     "offer": "holds no offer",
@@ -122,8 +127,19 @@ def refusal(check: str, text: str, year: int | None) -> str | None:
     return None if holds else _SENTENCES.get(check, f"holds {text!r}, which is not allowed there")
 
 
+def _whole_groups(text: str) -> bool:
+    """Base64 that is filled up, is filled up to a group of four, and the bits behind the last byte are zero (RFC 4648)."""
+    data = text.rstrip("=")
+    filler = len(text) - len(data)
+    if not filler:
+        return True
+    spare = 3 if filler == 1 else 15  # the bits of the last character that no byte holds
+    return len(text) % 4 == 0 and filler < 3 and not _ORDER_64.find(data[-1]) & spare
+
+
 def in_set(kind: str, text: str) -> bool:
     """All characters belong to the set of this kind; of set 64 `=` only fills up the end, as in base64."""
-    if kind == "z" and not (_SIGNATURE.fullmatch(text) and (len(text) % 4 == 0 or "=" not in text)):
-        return False
+    if kind == "z":
+        data = text.rstrip("=")
+        return bool(data) and SET_64.issuperset(data) and _whole_groups(text)
     return SETS[kind].issuperset(text)

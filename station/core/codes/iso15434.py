@@ -1,12 +1,16 @@
-r"""ISO/IEC 15434: an envelope in which a label carries several fields, of GS1 (format 05) or with data identifiers (06).
+r"""ISO/IEC 15434: an envelope with several fields of a label: of GS1 (format 05), with data identifiers (06), or with text
+element identifiers (12, aerospace).
 
 `[)>` and RS open it, two digits name the format, GS stands before each field, RS ends a format, EOT the envelope. A data
-identifier is up to three digits and a letter (ANSI MH10.8.2).
+identifier is up to three digits and a letter (ANSI MH10.8.2), a text element identifier is three letters and a space (Spec
+2000). Some distributors print no end, and some scanners drop it: such an envelope is read, and says so.
 
 >>> read_envelope("[)>\x1e06\x1d1PBC547\x1dQ25\x1d4LDE\x1e\x04", None).fields
 {'1P': 'BC547', 'Q': '25', '4L': 'DE'}
 >>> read_envelope("[)>\x1e06\x1d25\x1e\x04", None).refused
 "the field '25' begins with no data identifier"
+>>> read_envelope("[)>\x1e12\x1dMFR 0B9R9\x1dSER 786950\x1e", None).fields
+{'MFR': '0B9R9', 'SER': '786950', 'recovered': 'end'}
 """
 
 import re
@@ -15,14 +19,17 @@ from station.core.codes.gs1 import Reading, read_elements
 
 HEAD = "[)>"
 _RS, _GS, _EOT = "\x1e", "\x1d", "\x04"
-_FIELD = re.compile(r"([0-9]{0,3}[A-Z])(.*)", re.DOTALL)
+_IDENTIFIERS = {
+    "06": (re.compile(r"([0-9]{0,3}[A-Z])(.*)", re.DOTALL), "data identifier"),
+    "12": (re.compile(r"([A-Z]{3}) (.*)", re.DOTALL), "text element identifier"),
+}
 MAX_FIELDS = 100
 MAX_CHARACTERS = 2_048
 
 
 def opens(text: str) -> bool:
     """This text is an envelope, or begins as one; some old labels have a `>` before it."""
-    return text.startswith((HEAD + _RS, ">" + HEAD, HEAD + "05" + _GS, HEAD + "06" + _GS))
+    return text.startswith((HEAD + _RS, ">" + HEAD, *(HEAD + kind + _GS for kind in ("05", *_IDENTIFIERS))))
 
 
 def read_envelope(text: str, year: int | None) -> Reading:
@@ -30,13 +37,12 @@ def read_envelope(text: str, year: int | None) -> Reading:
     if len(text) > MAX_CHARACTERS:
         return Reading(refused=f"{len(text)} characters, expected at most {MAX_CHARACTERS}")
     body = text.removeprefix(">").removeprefix(HEAD).removeprefix(_RS)
-    if not body.endswith(_EOT):
-        return Reading(refused="the envelope has no end")
-    body = body[:-1].removesuffix(_RS)
+    ended = body.endswith(_EOT)
+    body = body.removesuffix(_EOT).removesuffix(_RS)
     fields: dict[str, str] = {}
     for part in body.split(_RS):
         kind, _, content = part.partition(_GS)
-        found = {"05": _of_gs1, "06": _identified}.get(kind, _unknown)(content, kind, year)
+        found = _identified(content, kind) if kind in _IDENTIFIERS else _of_gs1(content, kind, year)
         if isinstance(found, str):
             return Reading(refused=found)
         for name, value in found:
@@ -44,24 +50,23 @@ def read_envelope(text: str, year: int | None) -> Reading:
             fields[name if again == 1 else f"{name}#{again}"] = value
         if len(fields) > MAX_FIELDS:
             return Reading(refused=f"more than {MAX_FIELDS} fields")
-    return Reading(fields)
+    return Reading(fields if ended else fields | {"recovered": "end"})
 
 
-def _unknown(_content: str, kind: str, _year: int | None) -> str:
-    return f"the format {kind[:8]!r}, expected 05 or 06"
-
-
-def _of_gs1(content: str, _kind: str, year: int | None) -> list[tuple[str, str]] | str:
+def _of_gs1(content: str, kind: str, year: int | None) -> list[tuple[str, str]] | str:
+    if kind != "05":
+        return f"the format {kind[:8]!r}, expected 05, 06 or 12"
     reading = read_elements(content, year)
     return list(reading.fields.items()) if reading.refused is None else reading.refused
 
 
-def _identified(content: str, _kind: str, _year: int | None) -> list[tuple[str, str]] | str:
+def _identified(content: str, kind: str) -> list[tuple[str, str]] | str:
     found = []
+    field, name = _IDENTIFIERS[kind]
     for part in content.removesuffix(_GS).split(_GS):
-        cut = _FIELD.fullmatch(part)
+        cut = field.fullmatch(part)
         if cut is None:
-            return f"the field {part[:20]!r} begins with no data identifier" if part else "a field is empty"
+            return f"the field {part[:20]!r} begins with no {name}" if part else "a field is empty"
         if not part.isprintable():
             return f"the field {cut[1]} holds a control character"
         found.append((cut[1], cut[2]))

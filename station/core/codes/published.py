@@ -2,7 +2,7 @@
 
 An AIM identifier says it outright: then a broken rule makes the scan unread, and the reason names the rule. Without one only
 a key with a good check digit speaks for GS1, and what breaks a rule is a text like any other. Where two readings are
-possible the code is ambiguous: its fields name both, and nobody guesses.
+possible the code is ambiguous: its fields name them, and nobody guesses.
 
 The tables behind this are loaded at the first scan that looks as if it needed them.
 
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
 GS1_SYMBOLS = frozenset({"]C1", "]e0", "]d2", "]Q3", "]J1"})
 ARTICLE_SYMBOLS = frozenset({"]E0", "]E4"})
+_COMPOSITE = "]e0"  # opens what stands in the second part of a composite symbol; some readers set a bar before it
 _KEYS = frozenset({"00", "01", "253", "255", "402", "414", "417", "8003", "8004", "8006", "8013", "8017", "8018"})
 _SHORTEST = 8  # 8004 and the four digits of a company prefix
 _HEX = frozenset("0123456789ABCDEFabcdef")
@@ -92,12 +93,14 @@ def _mended(scanned: Scanned, text: str, refused: str) -> Code:
     readings = readings_without_separators(text, scanned.year)
     if readings is None or not readings:
         return _unread(scanned, refused)
-    return _found(scanned, readings)
+    return _found(scanned, text, readings)
 
 
-def _found(scanned: Scanned, readings: Sequence[Reading]) -> Code:
+def _found(scanned: Scanned, text: str, readings: Sequence[Reading], keys: frozenset[str] = frozenset()) -> Code:
+    from station.core.codes.gs1 import likeliest_first
+
     if len(readings) > 1:
-        return _ambiguous(scanned, [str(each) for each in readings])
+        return _ambiguous(scanned, [str(each) for each in likeliest_first(text, scanned.year, readings, keys)])
     return _gs1(scanned, {**readings[0].fields, "recovered": "separator"})
 
 
@@ -111,10 +114,8 @@ def _keyed(scanned: Scanned) -> Code | None:
         return None
     reading = read_elements(text, scanned.year)
     if reading.refused is not None:
-        readings = [
-            each for each in readings_without_separators(text, scanned.year) or () if not _KEYS.isdisjoint(each.fields)
-        ]
-        return _found(scanned, readings) if readings else None
+        readings = readings_without_separators(text, scanned.year, keys=_KEYS)
+        return _found(scanned, text, readings, _KEYS) if readings else None
     if _KEYS.isdisjoint(reading.fields):
         return None
     if scanned.sym is None and GS not in text:
@@ -126,15 +127,22 @@ def _keyed(scanned: Scanned) -> Code | None:
 
 
 def _article(scanned: Scanned) -> Code | None:
+    """An article number, alone or with the second message of a composite symbol behind it (ISO/IEC 24723)."""
+    from station.core.codes.gs1 import read_elements
     from station.core.codes.gtin import read_article
 
     assert scanned.sym is not None
-    numbers = read_article(scanned.sym, scanned.text)
-    if len(numbers) == 1:
-        return _gs1(scanned, {"01": numbers[0]})
-    if numbers:
-        return _ambiguous(scanned, [f"(01){number}" for number in numbers])
-    return _unread(scanned, "no article number: its digits or its check digit are wrong")
+    text = _content(scanned)
+    digits, _, behind = text.partition(_COMPOSITE)
+    numbers = read_article(scanned.sym, digits.removesuffix("|") if behind else text)
+    if not numbers:
+        return _unread(scanned, "no article number: its digits or its check digit are wrong")
+    readings = [read_elements(f"01{number}{behind}", scanned.year) for number in numbers]
+    if readings[0].refused is not None:
+        return _unread(scanned, readings[0].refused)
+    if len(readings) == 1:
+        return _gs1(scanned, readings[0].fields)
+    return _ambiguous(scanned, [str(each) for each in readings])
 
 
 def _envelope(scanned: Scanned) -> Code | None:

@@ -127,6 +127,38 @@ def test_a_tag_that_is_typed_has_the_same_code_in_any_case() -> None:
     assert read_code(b"E2801160600002054CC8A1B2", None, ()).scheme is Scheme.TEXT
 
 
+def test_a_number_whose_bytes_are_all_printable_is_no_text() -> None:
+    memory = b"0&~!+{@`\\^}|"
+    assert (read_tag(memory).scheme, read_tag(b"0612-A.7/B:_").scheme) == (Scheme.EPC, Scheme.UID)
+
+
+_COMPANY_BITS = (40, 37, 34, 30, 27, 24, 20)
+# Header, bits and digits behind the company's prefix, by its digits; bits of what follows.
+_LAYOUTS = {0x30: (44, 13, 38), 0x31: (58, 17, 24), 0x32: (41, 12, 41), 0x33: (44, 12, 38)}
+
+
+@pytest.mark.parametrize("partition", range(7))
+@pytest.mark.parametrize("header", sorted(_LAYOUTS))
+def test_each_partition_holds_so_many_digits_and_no_more(header: int, partition: int) -> None:
+    bits, digits, tail = _LAYOUTS[header]
+    company_bits, company_digits = _COMPANY_BITS[partition], 12 - partition
+    bits, digits = bits - company_bits, digits - company_digits
+
+    def memory(company: int, reference: int) -> bytes:
+        number = f"{header:08b}001{partition:03b}{company:0{company_bits}b}{reference:0{bits}b}" + "0" * tail
+        return int(number, 2).to_bytes(12, "big")
+
+    highest = memory(10**company_digits - 1, 10**digits - 1)
+    fields = read_epc(highest)
+    assert fields is not None
+    assert fields["uri"].split(":")[-1].split(".")[:2] == ["9" * company_digits, "9" * digits]
+    assert read_epc(memory(0, 0)) is not None
+    if 10**company_digits < 1 << company_bits:
+        assert read_epc(memory(10**company_digits, 0)) is None
+    if 10**digits < 1 << bits:
+        assert read_epc(memory(0, 10**digits)) is None
+
+
 def test_epcpy_reads_the_same() -> None:
     rng, agreed = random.Random(3), 0
     for _ in range(4_000):

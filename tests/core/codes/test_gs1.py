@@ -12,11 +12,15 @@ from station.core.codes import As, Code, Scheme, read_code
 from station.core.codes.gs1 import MAX_CHARACTERS, read_elements, readings_without_separators
 from station.core.codes.gs1_checks import SET_39, SET_64, SET_82, check_digit_of
 from station.core.codes.gs1_table import find, table
+from station.core.codes.lists import COUNTRIES, CURRENCIES, LANDS, PACKAGES
 
 GTIN = "0109506000134352"
 SSCC = "00106141412345678908"
 PAYEE = "4150614141000012"
 PERSON = "8018061414112345678902"
+UNSIGNED = (
+    "(00)", "(01)(21)", "(03)(21)", "(253)", "(255)", "(8003)", "(8004)", "(8006)(21)", "(8010)(8011)", "(8017)", "(8018)",
+)  # fmt: skip
 YEAR = 2026
 
 
@@ -35,6 +39,11 @@ RULES = [
     ("set 82 has no letter of ours", GTIN + "21a_", GTIN + "21\xe9", "(21) holds characters that are not allowed there"),
     ("set 39", "80100614141#-/A", "80100614141a", "(8010) holds characters that are not allowed there"),
     ("set 64", SSCC + "8030Ab-_", SSCC + "8030Ab+/", "(8030) holds characters that are not allowed there"),
+    ("set 64 filled up to a group", SSCC + "8030Ab-_MTI=", SSCC + "8030Ab-_MTI==",
+     "(8030) holds characters that are not allowed there"),
+    ("no bits behind the last byte", SSCC + "8030MQ==", SSCC + "8030MR==",
+     "(8030) holds characters that are not allowed there"),
+    ("the filler stands behind", SSCC + "8030MTI=", SSCC + "8030MT=I", "(8030) holds characters that are not allowed there"),
     ("check", GTIN, "0109506000134353", "(01) has a wrong check digit"),
     ("check of a load", SSCC, "00106141412345678907", "(00) has a wrong check digit"),
     ("check of a place", "4140614141000012", "4140614141000013", "(414) has a wrong check digit"),
@@ -76,7 +85,22 @@ RULES = [
     ("piece", "8006095060001343520102", "8006095060001343520302", "(8006) holds no piece of a total"),
     ("iban", PAYEE + "8020A^8007DE89370400440532013000", PAYEE + "8020A^8007DE89370400440532013001",
      "(8007) holds no bank account"),
+    ("a bank account's length", PAYEE + "8020A^8007NO9386011117947", PAYEE + "8020A^8007DE661234567890",
+     "(8007) holds no bank account"),
     ("no_leading_zero", "80100614141A^801110", "80100614141A^801101", "(8011) holds '01', which is not allowed there"),
+    ("a serial number may be zero", "80100614141A^80110", "80100614141A^801100",
+     "(8011) holds '00', which is not allowed there"),
+    ("package", SSCC + "7041PX", SSCC + "7041XX", "(7041) holds no kind of package"),
+    ("a signature signs one thing", "8003006141410000121^8030Ab", "800300614141000012^8030Ab",
+     "(8030) stands beside (8003) without a serial number"),
+    ("a signed document has a serial number", "2534006381333931A^8030Ab", "2534006381333931^8030Ab",
+     "(8030) stands beside (253) without a serial number"),
+    ("a signed product has a serial number", GTIN + "21A^8030Ab", GTIN + "10A^8030Ab",
+     "(8030) stands without " + " or ".join(UNSIGNED)),
+    ("made to order", "0309506000134352" + "21A^250B^422276", "0309506000134352" + "235A",
+     "(03) cannot stand beside (235)"),
+    ("a phone's numbers", GTIN + "21A^8040490154203237518^804389014103211118510720", GTIN + "21A^804389014103211118510720",
+     "(8043) stands without (01)(21)(8040)"),
     ("needs another", GTIN + "21A", "21A", "(21) stands without (01) or (03) or (8006)"),
     ("needs two others", GTIN + "21A^250B", GTIN + "250B", "(250) stands without (21)"),
     ("needs any measure", GTIN + "31030015003922125", GTIN + "3922125",
@@ -113,7 +137,7 @@ def test_every_check_of_the_table_is_among_the_rules() -> None:
 
 def test_the_table_has_every_identifier_once_and_none_begins_another() -> None:
     known = table()
-    assert len(known) == 536
+    assert len(known) == 541
     assert [ai for ai in known for other in known if ai != other and other.startswith(ai)] == []
     assert {ai[:2] for ai, each in known.items() if each.fixed} == {
         *("00", "01", "02", "03", "11", "12", "13", "15", "16", "17", "20", "31", "32", "33", "34", "35", "36", "41")
@@ -121,8 +145,13 @@ def test_the_table_has_every_identifier_once_and_none_begins_another() -> None:
     assert all(find(ai + "1") is known[ai] for ai in known)
 
 
+def test_the_lists_have_their_sizes() -> None:
+    assert (len(COUNTRIES), len(LANDS), len(PACKAGES)) == (249, 249, 431)
+    assert {"924", "926", "191"} <= CURRENCIES  # new ones, and one that is withdrawn and still on goods
+
+
 def test_the_character_sets_have_their_sizes() -> None:
-    assert (len(SET_82), len(SET_39), len(SET_64)) == (82, 39, 65)  # 64 and its filler
+    assert (len(SET_82), len(SET_39), len(SET_64)) == (82, 39, 64)
 
 
 @pytest.mark.parametrize("sym", ["]C1", "]e0", "]d2", "]Q3", "]J1"])

@@ -23,7 +23,15 @@ GTIN = "09506000134352"
     ("link", "fields"),
     [
         (f"https://id.gs1.org/01/{GTIN}", {"01": GTIN}),
-        (f"HTTP://EXAMPLE.COM/a/b/01/{GTIN}/", {"01": GTIN}),
+        (f"HTTP://EXAMPLE.COM/a/b/01/{GTIN}", {"01": GTIN}),
+        (f"https://example.com:8443/01/{GTIN}", {"01": GTIN}),
+        (f"https://[2001:db8::1]/01/{GTIN}", {"01": GTIN}),
+        (f"https://example.com/00/x/01/{GTIN}", {"01": GTIN}),  # the key nearest the end
+        (f"https://example.com/01/{GTIN}/22/a%2db+c?98=X%2fY", {"01": GTIN, "22": "a-b+c", "98": "X/Y"}),
+        (f"https://example.com/01/{GTIN}?&&99=A;98=B&&more&lang=de#", {"01": GTIN, "99": "A", "98": "B"}),
+        (f"https://example.com/01/{GTIN}/235/T1?10=L1", {"01": GTIN, "235": "T1", "10": "L1"}),  # qualifies nothing here
+        ("https://example.com/8004/9520614141234567?01=9506000134352", {"8004": "9520614141234567", "01": GTIN}),
+        ("https://example.com/415/9521321000018/8020/A1", {"415": "9521321000018", "8020": "A1"}),
         (f"https://example.com/01/{GTIN}/22/2A/10/L1/21/S1", {"01": GTIN, "22": "2A", "10": "L1", "21": "S1"}),
         (f"https://example.com/01/{GTIN}/235/T1", {"01": GTIN, "235": "T1"}),
         (f"https://example.com/01/{GTIN}/10/A%2FB?17=270131&lang=de&3103=001500#top",
@@ -57,6 +65,22 @@ def test_a_digital_link_is_read(link: str, fields: dict[str, str]) -> None:
         f"https://example.com/01/{GTIN}?88=1",  # no identifier
         f"https://example.com/01/{GTIN}/10/A?10=B",  # twice
         "https://example.com/10/L1",  # no key
+        f"https://example.com/01/{GTIN}/",  # an empty segment
+        f"https://example.com/01/{GTIN}/10/",  # no value
+        f"https://01/{GTIN}",  # no host
+        f"https://me@example.com/01/{GTIN}",  # somebody's name
+        f"HtTps://example.com/01/{GTIN}",  # neither in small letters nor in capitals
+        f"https://example.com/gtin/{GTIN}",  # a word for a number, as of old
+        f"https://example.com/01/{GTIN}/21/A%2",  # half an escape
+        f'https://example.com/01/{GTIN}/21/A"B',  # no character of an address
+        f"https://example.com/01/{GTIN}/21/A%00B",
+        f"https://example.com/01/{GTIN}?10=L1",  # its place is in the path
+        f"https://example.com/01/{GTIN}/10/L1?22=2A",
+        f"https://example.com/01/{GTIN}?99=A+B",  # a space
+        f"https://example.com/01/{GTIN}?99=A&99=A",  # twice
+        f"https://example.com/01/{GTIN}?01={GTIN}",
+        f"https://example.com/01/{GTIN}?8200=x",
+        f"https://example.com/03/{GTIN}",  # no key of links
         f"ftp://example.com/01/{GTIN}",
     ],
 )
@@ -100,6 +124,29 @@ def test_article_numbers_are_gtins_and_name_a_product(raw: bytes, gtin: str) -> 
 def test_an_article_number_with_a_wrong_check_digit_is_not_understood(raw: bytes) -> None:
     code = read_code(raw, None, ())
     assert (code.scheme, code.unread) == (None, "no article number: its digits or its check digit are wrong")
+
+
+@pytest.mark.parametrize("bar", ["", "|"])
+@pytest.mark.parametrize(
+    ("linear", "gtin"), [("]E02112345678900", "02112345678900"), ("]E402345673", "00000002345673")]
+)
+def test_a_composite_symbol_is_one_thing(linear: str, gtin: str, bar: str) -> None:
+    code = read_code(f"{linear}{bar}]e010LOT7\x1d21A".encode(), None, ())
+    assert (code.scheme, code.fields, code.as_) == (Scheme.GS1, {"01": gtin, "10": "LOT7", "21": "A"}, As.ITEM)
+
+
+@pytest.mark.parametrize(
+    ("raw", "why"),
+    [
+        (b"]E02112345678901]e010A", "no article number: its digits or its check digit are wrong"),
+        (b"]E02112345678900]e088A", "no application identifier in '88A'"),
+        (b"]E02112345678900]e037123", "(01) cannot stand beside (37)"),
+        (b"]E02112345678900]e0", "no article number: its digits or its check digit are wrong"),
+        (b"]E02112345678900|", "no article number: its digits or its check digit are wrong"),
+    ],
+)
+def test_a_composite_symbol_that_breaks_a_rule_is_not_understood(raw: bytes, why: str) -> None:
+    assert (read_code(raw, None, ()).scheme, read_code(raw, None, ()).unread) == (None, why)
 
 
 def test_article_numbers_without_their_identifier_are_the_shops_own() -> None:

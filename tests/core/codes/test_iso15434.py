@@ -19,6 +19,13 @@ TABLE = str.maketrans({"^": "\x1d", "~": "\x1e", "$": "\x04"})
         ("[)>~06^K^1PBC547^~$", {"K": "", "1P": "BC547"}),  # a distributor leaves the order empty
         (">[)>06^1PBC547^Q25~$", {"1P": "BC547", "Q": "25"}),  # old labels of one distributor
         ("[)>~06^1PBC547$", {"1P": "BC547"}),
+        ("[)>~12^MFR 0B9R9^SER 786950~$", {"MFR": "0B9R9", "SER": "786950"}),
+        ("[)>~06^25SUN123^~12^CAG 1HHU9~$", {"25S": "UN123", "CAG": "1HHU9"}),
+        # One distributor prints no end at all, and a scanner can drop it.
+        ("[)>~06^P296-LM358^1PLM358^Q25", {"P": "296-LM358", "1P": "LM358", "Q": "25", "recovered": "end"}),
+        ("[)>~06^1PBC547^Q25~", {"1P": "BC547", "Q": "25", "recovered": "end"}),
+        (">[)>06^1PBC547^Q25", {"1P": "BC547", "Q": "25", "recovered": "end"}),
+        ("[)>06^1PBC547^Q25~$", {"1P": "BC547", "Q": "25"}),
         ("[)>~05^0109506000134352^10AB~$", {"01": "09506000134352", "10": "AB"}),
         ("[)>~05^0109506000134352^21S1~06^Q5~$",
          {"01": "09506000134352", "21": "S1", "Q": "5"}),
@@ -34,14 +41,16 @@ def test_an_envelope_is_read(sym: str, written: str, fields: dict[str, str]) -> 
 @pytest.mark.parametrize(
     ("written", "why"),
     [
-        ("[)>~06^1PBC547", "the envelope has no end"),
+        ("[)>~06", "a field is empty"),
+        ("[)>~12^SERIAL 1~$", "the field 'SERIAL 1' begins with no text element identifier"),
         ("[)>~06^25~$", "the field '25' begins with no data identifier"),
         ("[)>~06^1234PX~$", "the field '1234PX' begins with no data identifier"),
         ("[)>~06^pX~$", "the field 'pX' begins with no data identifier"),
         ("[)>~06^PX^^Q5~$", "a field is empty"),
         ("[)>~06^PX\x01~$", "the field P holds a control character"),
-        ("[)>~12^PX~$", "the format '12', expected 05 or 06"),
-        ("[)>~$", "the format '', expected 05 or 06"),
+        ("[)>~01^96841706672~$", "the format '01', expected 05, 06 or 12"),
+        ("[)>~06^PX~07^free text~$", "the format '07', expected 05, 06 or 12"),
+        ("[)>~$", "the format '', expected 05, 06 or 12"),
         ("[)>~05^0109506000134353~$", "(01) has a wrong check digit"),
         ("[)>~05^21S1~$", "(21) stands without (01) or (03) or (8006)"),
         ("[)>~06^" + "^".join(["PX"] * (MAX_FIELDS + 1)) + "~$", "more than 100 fields"),
