@@ -9,6 +9,7 @@ Source of the layout: https://www.sqlite.org/fileformat2.html section 4 and http
 0
 """
 
+import struct
 import sys
 from pathlib import Path
 
@@ -16,7 +17,8 @@ from station.journal.schema import PAGE_BYTES
 
 WAL_HEAD = 32
 FRAME_HEAD = 24
-_SALT = slice(16, 24)  # in the head of the log
+_MAGIC = 0x377F0682  # its last bit says in which byte order checksums are reckoned
+_SALT, _CHECKSUM = slice(16, 24), slice(24, 32)  # in the head of the log
 _FRAME_SALT = slice(8, 16)
 _PAGES_AFTER_COMMIT = slice(4, 8)  # 0 in a frame that ends no commit
 _LAST_FRAME = slice(16, 20)  # in the index of the log
@@ -48,6 +50,24 @@ def commits_behind(wal: bytes, believed: int) -> int:
         wal[start : start + FRAME_HEAD]
         for start in range(WAL_HEAD, len(wal) - PAGE_BYTES - FRAME_HEAD + 1, PAGE_BYTES + FRAME_HEAD)
     ]
-    # Either of the two may be damaged; frames of earlier logs in the same file have other salts.
-    salts = {wal[_SALT], *(frame[_FRAME_SALT] for frame in frames[:1])}
+    # Frames of earlier logs in the same file have other salts: a log that was begun anew, and cut off before its first frame
+    # was flushed, has a head of its own over frames that were folded in long ago. A head that is not whole says nothing.
+    salts = {wal[_SALT]} if head_is_whole(wal) else {wal[_SALT], *(frame[_FRAME_SALT] for frame in frames[:1])}
     return sum(frame[_FRAME_SALT] in salts and any(frame[_PAGES_AFTER_COMMIT]) for frame in frames[believed:])
+
+
+def head_is_whole(wal: bytes) -> bool:
+    r"""Whether the head of the log has the checksum that it claims (fileformat2, section 4.2).
+
+    >>> head = bytes.fromhex("377f0682002de218000010000000000200000002958a36a4d8e703133705654d")
+    >>> head_is_whole(head), head_is_whole(b"\x00" + head[1:])
+    (True, False)
+    """
+    if len(wal) < WAL_HEAD or int.from_bytes(wal[:4], "big") & ~1 != _MAGIC:
+        return False
+    words = struct.unpack(">6I" if wal[3] & 1 else "<6I", wal[: _CHECKSUM.start])
+    first = second = 0
+    for even, odd in zip(words[::2], words[1::2], strict=True):
+        first = (first + even + second) & 0xFFFF_FFFF
+        second = (second + odd + first) & 0xFFFF_FFFF
+    return wal[_CHECKSUM] == struct.pack(">2I", first, second)
