@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from station.core.codes.gs1 import Reading
-    from station.core.codes.reading import Scanned
+    from station.core.codes.scanned import Scanned
 
 GS1_SYMBOLS = frozenset({"]C1", "]e0", "]d2", "]Q3", "]J1"})
 ARTICLE_SYMBOLS = frozenset({"]E0", "]E4"})

@@ -9,33 +9,19 @@
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from station.core.codes.canonical import canonical, split_aim
 from station.core.codes.cards import HEAD, Card, CardText, read_card
 from station.core.codes.code import As, Code, Scheme
 from station.core.codes.patterns import Pattern
 from station.core.codes.published import published
+from station.core.codes.scanned import Scanned
 from station.core.codes.setup_codes import made_for
 from station.core.event import MAX_RAW_BYTES
 
 TOO_LONG = "too long"
 EMPTY = "nothing behind the AIM identifier"
-
-
-@dataclass(frozen=True, slots=True)
-class Scanned:
-    """One scan on its way through the readers: its bytes, AIM identifier, content behind that, and canonical text.
-
-    `year` is the scan's, for dates of two digits; None where no clock was ever right.
-    """
-
-    raw: bytes
-    sym: str | None
-    content: bytes
-    text: str
-    patterns: Sequence[Pattern]
-    year: int | None = None
 
 
 def _of_card(scanned: Scanned, read: CardText) -> Code:
