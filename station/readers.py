@@ -9,6 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from drivers import Driver, Gone, Handed
+from drivers.decode.verdicts import SERIAL_KINDS
 from station.answers import Answer
 from station.config import Config, Reader
 from station.inbox import Inbox
@@ -117,4 +118,4 @@ def _comes_with_its_plug(row: Reader) -> bool:
 
     A port that is named may be none of USB, and is opened by its path; what pcscd has need not be plugged in anywhere.
     """
-    return row.kind == "keyboard" or (row.kind in PLUGGED - {"pcsc"} and not row.path and not row.match)
+    return row.kind in ("keyboard", "hidpos") or (row.kind in SERIAL_KINDS and not row.path and not row.match)

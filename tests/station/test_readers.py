@@ -244,6 +244,30 @@ def test_a_scanner_that_comes_back_as_another_for_ever_costs_bounded_threads_and
     readers.close()
 
 
+@pytest.mark.parametrize("row", [Row("hidpos", match="05e0:1200"), Row("hidpos", path="/dev/hidraw3"), Row("hidpos")])
+def test_a_point_of_sale_scanner_that_a_row_names_is_opened_once_and_its_twin_too(
+    monkeypatch: pytest.MonkeyPatch, row: Row
+) -> None:
+    monkeypatch.setattr("drivers.hotplug.Hotplug", Plugs)
+    monkeypatch.setattr(Plugs, "said", queue.Queue())
+    asked: list[str | None] = []
+
+    def open_driver(_kind: str, settings: Mapping[str, str | None]) -> Held:
+        asked.append(settings["path"])
+        return Held(f"usb-05e0-1200-S{len(asked)}")
+
+    monkeypatch.setattr(module, "open_driver", open_driver)
+    readers, *_ = a_station(row)
+    readers.start()
+    first = replace(SCANNER, node="/dev/hidraw3", types=False, subsystem="hidraw")
+    Plugs.said.put(Added(first))
+    Plugs.said.put(Added(replace(first, node="/dev/hidraw4", serial="SN78")))
+    both = 1 if row.path else 2
+    until(lambda: [each.state for each in readers.status()] == ["ready"] * both + ["ignored"] * (2 - both))
+    assert asked == ["/dev/hidraw3", "/dev/hidraw4"][:both]
+    readers.close()
+
+
 def test_a_serial_reader_is_opened_with_the_speed_and_parity_of_its_row(monkeypatch: pytest.MonkeyPatch) -> None:
     asked: queue.Queue[tuple[str, Mapping[str, str | None]]] = queue.Queue()
 
