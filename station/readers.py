@@ -95,7 +95,8 @@ class Readers:
             reading.knock()
 
     def _settled(self, wanted: Wanted, driver: Driver) -> None:
-        row, keypad = wanted.row, self._taught.of(driver.reader) == KEYPAD
+        row, lesson = wanted.row, self._taught.known((driver.reader, *wanted.names))
+        keypad = lesson is not None and lesson[1] == KEYPAD
         with self._lock:
             self._places.pop(driver.reader, None)
             if row is not None or keypad:

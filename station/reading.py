@@ -53,7 +53,7 @@ class Wanted:
     """A reader that is to be read. `name`: of its thread and its line on the roll; `row`: its row in station.toml.
 
     `settings` as its driver wants them; `listen`: it is only heard until it shows what it is; `evidence`, `mend`: what the
-    verdict on it said; `gone` is set when it is pulled out.
+    verdict on it said; `names`: what it is called with and without a twin; `gone` is set when it is pulled out.
     """
 
     name: str
@@ -63,6 +63,7 @@ class Wanted:
     listen: bool = False
     evidence: tuple[str, ...] = ()
     mend: str = ""
+    names: tuple[str, ...] = ()
     gone: threading.Event = field(default_factory=threading.Event)
 
 
@@ -151,9 +152,9 @@ class Reading:
         wanted = self.wanted
         # What it has shown of itself stands in the place of what was thought of it when it was plugged in.
         evidence = (*self._evidence, *wanted.evidence[1:]) if self._evidence else wanted.evidence
-        lesson = self._desk.taught.of(name)
-        taught = "" if lesson is None else lesson.words or "taught"
-        mend = FORGET_IT.format(name) if taught else wanted.mend
+        lesson = self._desk.taught.known((name, *wanted.names))
+        taught = "" if lesson is None else lesson[1].words or "taught"
+        mend = wanted.mend if lesson is None else FORGET_IT.format(lesson[0])
         status = ReaderStatus(wanted.kind, name, state, why, evidence=evidence, mend=mend, taught=taught)
         self._desk.roll.note(wanted.name, status)
 
@@ -195,9 +196,9 @@ class Reading:
 
     def _teach(self, driver: Driver) -> None:
         """Tell it what it was taught before, and what it may be taught by."""
-        lesson = self._desk.taught.of(driver.reader)
+        lesson = self._desk.taught.known((driver.reader, *self.wanted.names))
         if isinstance(driver, Teachable):
-            profile = lesson.profile if lesson is not None else None
+            profile = lesson[1].profile if lesson is not None else None
             try:
                 driver.teach(SHEETS, None if profile is None else json.dumps(profile))
             except DriverError as error:

@@ -13,6 +13,7 @@ installer said so. The file is small and read anew at each question, so that a c
 """
 
 import os
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -65,6 +66,11 @@ class Taught:
     def of(self, reader: str) -> Lesson | None:
         """What this reader was taught, None where nothing."""
         return self._read().readers.get(reader)
+
+    def known(self, names: Iterable[str]) -> tuple[str, Lesson] | None:
+        """What a reader with these names was taught, and under which of them; None where nothing."""
+        readers = self._read().readers
+        return next(((name, readers[name]) for name in names if name in readers), None)
 
     def keep(self, reader: str, lesson: Lesson) -> None:
         """Remember what a reader was taught, in place of what it was taught before; beyond MOST_READERS the oldest goes.

@@ -4,6 +4,7 @@ import queue
 import threading
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -16,8 +17,10 @@ from station.config import Config
 from station.config import Reader as Row
 from station.inbox import Inbox
 from station.readers import Readers
+from station.reading import FORGET_IT
 from station.roll import MOST, ReaderStatus
 from station.scan import ReaderPlace
+from station.taught import KEYPAD, Lesson, Taught, beside
 from tests.station.scan_room import a_read, until
 
 
@@ -266,6 +269,49 @@ def test_a_point_of_sale_scanner_that_a_row_names_is_opened_once_and_its_twin_to
     until(lambda: [each.state for each in readers.status()] == ["ready"] * both + ["ignored"] * (2 - both))
     assert asked == ["/dev/hidraw3", "/dev/hidraw4"][:both]
     readers.close()
+
+
+class Teachable(Held):
+    """One that can be taught, and notes its profile."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(name)
+        self.profile: str | None = "not asked"
+
+    def teach(self, _sheets: Any, profile: str | None) -> None:
+        """Note it."""
+        self.profile = profile
+
+
+@pytest.mark.parametrize("opened_as", ["usb-1a86-5723-S1", "usb-1a86-5723-at-usb-1.3"])
+@pytest.mark.parametrize("taught_as", ["usb-1a86-5723-S1", "usb-1a86-5723-at-usb-1.3"])
+def test_what_a_scanner_was_taught_holds_whether_or_not_a_twin_claims_its_serial_number(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, taught_as: str, opened_as: str
+) -> None:
+    monkeypatch.setattr("drivers.hotplug.Hotplug", Plugs)
+    config = Config(station="saw-1", journal=str(tmp_path / "journal.db"))
+    taught = Taught(beside(tmp_path / "journal.db"))
+    facts = replace(SCANNER, name="USB Keyboard", vendor=0x1A86, product=0x5723, serial="S1", place="usb-1.3")
+
+    def plugged_in() -> tuple[Readers, Teachable]:
+        scanner = Teachable(opened_as)
+        monkeypatch.setattr(Plugs, "said", queue.Queue())
+        monkeypatch.setattr(module, "open_driver", lambda _kind, _settings: scanner)
+        readers = Readers(config, Inbox(), lambda _: None, lambda *_, **__: None, lambda: None)
+        readers.start()
+        Plugs.said.put(Added(facts))
+        until(lambda: [each.state for each in readers.status()] == ["ready"])
+        readers.close()
+        return readers, scanner
+
+    taught.keep(taught_as, Lesson(profile={"layout": "de"}, words="German."))
+    readers, scanner = plugged_in()
+    assert scanner.profile == '{"layout": "de"}'
+    (line,) = readers.status()
+    assert (line.id, line.taught, line.mend) == (opened_as, "German.", FORGET_IT.format(taught_as))
+    taught.keep(taught_as, KEYPAD)
+    readers, scanner = plugged_in()
+    assert readers.place_of(opened_as).keypad
 
 
 def test_a_serial_reader_is_opened_with_the_speed_and_parity_of_its_row(monkeypatch: pytest.MonkeyPatch) -> None:
