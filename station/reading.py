@@ -104,7 +104,8 @@ class Reading:
         self._stopping, self._shown = False, not wanted.listen
         self._evidence: tuple[str, ...] = ()
         self._spool = Spool[Handed](lambda outcome: desk.inbox.put(outcome, wait=True), wanted.name, weigh=size_of)
-        self._refused, self._logged_s = 0, -LOGGED_EVERY_S
+        self._untold: dict[str, int] = {}  # of what is logged now and then: how often it was since
+        self._logged_s: dict[str, float] = {}
         self._again = threading.Event()
         self._lock = threading.Lock()
 
@@ -218,22 +219,24 @@ class Reading:
                 self._desk.say(Notice(Why.CARD, outcome.text, reader=driver.reader))
                 continue
             if isinstance(outcome, Dropped):
-                self._desk.log("a reader lost a scan", reader=driver.reader, why=outcome.why)
+                self._log_now_and_then("a reader lost a scan", reader=driver.reader, why=outcome.why)
             if isinstance(outcome, Read):
                 self._desk.roll.counted(self.wanted.name, outcome.boot_ns)
                 if driver.kind != PLAYED and not outcome.tag:
                     outcome = replace(outcome, since_ns=pace.heard(outcome.raw, outcome.boot_ns))  # noqa: PLW2901
             if not self._put(driver, outcome, stored=pace.bursts):
-                self._too_fast(driver)
+                self._log_now_and_then("scans came too fast", reader=driver.reader)
                 self._desk.say(Red(Why.NOT_SAVED, TOO_FAST, reader=driver.reader))
 
-    def _too_fast(self, driver: Driver) -> None:
+    def _log_now_and_then(self, what: str, **fields: object) -> None:
         """Log it, but not each: a device may send thousands a second."""
-        self._refused += 1
+        times = self._untold.get(what, 0) + 1
         now_s = time.monotonic()
-        if now_s - self._logged_s >= LOGGED_EVERY_S:
-            self._desk.log("scans came too fast", reader=driver.reader, refused=self._refused)
-            self._refused, self._logged_s = 0, now_s
+        due = now_s - self._logged_s.get(what, -LOGGED_EVERY_S) >= LOGGED_EVERY_S
+        self._untold[what] = 0 if due else times
+        if due:
+            self._logged_s[what] = now_s
+            self._desk.log(what, **fields, times=times)
 
     def _put(self, driver: Driver, outcome: Handed, *, stored: bool) -> bool:
         """Hand over behind what was handed over before; whether there was room."""
@@ -246,10 +249,11 @@ class Reading:
         if self._desk.inbox.chores < MOST_ENDS:
             self._desk.inbox.ask(lambda: self._desk.left(gone))
         else:
-            self._desk.log("the end of a tag's presence found no room", reader=gone.reader, tag=repr(gone.raw))
+            self._log_now_and_then("the end of a tag's presence found no room", reader=gone.reader, tag=repr(gone.raw))
 
     def _known(self, driver: Driver, known: Known) -> None:
         """The reader has shown what it is."""
+        news = not self._shown or self._evidence != known.evidence
         self._shown, self._evidence = True, known.evidence
         if known.profile is not None:
             lesson = Lesson(profile=json.loads(known.profile), words=" ".join(known.evidence))
@@ -266,4 +270,5 @@ class Reading:
             driver.close()
             return
         self._note(driver.reader, "ready")
-        self._desk.log("a reader has shown what it is", reader=driver.reader, evidence="; ".join(known.evidence))
+        if news:
+            self._desk.log("a reader has shown what it is", reader=driver.reader, evidence="; ".join(known.evidence))

@@ -3,12 +3,13 @@
 import json
 import queue
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from drivers import DeviceLost, Known, Note, Read
+from drivers import DeviceLost, Dropped, Known, Note, Read
 from station import reading as module
 from station.answers import TOO_FAST, Answer, Notice, Red
 from station.inbox import Inbox
@@ -179,6 +180,35 @@ def test_a_pipe_and_a_field_full_of_tags_are_no_memory(
         raw = b"04A1B2%02X" % number
         scanner.says.put(Read(raw, None, kind, "usb-1", 10**9 + number * MS, len(raw), tag=tag))
     assert [station.inbox.take(5).since_ns for _ in range(20)] == [None] * 20
+    reading.close()
+
+
+def test_scans_that_a_device_loses_by_the_thousand_are_each_red_and_logged_now_and_then(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    scanner = Scanner()
+    station = Station(tmp_path, monkeypatch, scanner, room=4000)
+    reading = station.reads()
+    for _ in range(3000):
+        scanner.says.put(Dropped("keyboard", "usb-1", 5, "The scanner spoke of 70 bytes in a report with room for 56."))
+    taken = [station.inbox.take(5) for _ in range(3000)]
+    assert {type(each) for each in taken} == {Dropped}
+    assert station.logged == ["a reader lost a scan"]
+    reading.close()
+
+
+def test_a_scanner_that_looks_at_the_sheet_for_hours_is_logged_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    scanner = Scanner()
+    station = Station(tmp_path, monkeypatch, scanner)
+    reading = station.reads()
+    for _ in range(100):
+        scanner.says.put(SHEET)
+    scanner.says.put(replace(SHEET, evidence=("The layout is fr.",), profile='{"layout": "fr"}'))
+    scanner.says.put(a_read())
+    assert station.inbox.take(5).raw == a_read().raw
+    assert station.logged == ["a reader has shown what it is"] * 2
     reading.close()
 
 
