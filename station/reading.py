@@ -103,6 +103,8 @@ class Reading:
         self.driver: Driver | None = None
         self._stopping, self._shown = False, not wanted.listen
         self._evidence: tuple[str, ...] = ()
+        self._called = self._lost_why = ""
+        self._turned = False
         self._spool = Spool[Handed](lambda outcome: desk.inbox.put(outcome, wait=True), wanted.name, weigh=size_of)
         self._untold: dict[str, int] = {}  # of what is logged now and then: how often it was since
         self._logged_s: dict[str, float] = {}
@@ -143,11 +145,20 @@ class Reading:
             if self._read_all():
                 pause_s = FIRST_PAUSE_S
                 self._again.clear()  # what was plugged in while it was read is no reason to hurry
+                if self._turned:  # but its operator, who was told to scan again, is
+                    self._turned = False
+                    continue
             if self._again.wait(pause_s):
                 self._again.clear()
                 pause_s = FIRST_PAUSE_S
             else:
                 pause_s = min(pause_s * 2, LONGEST_PAUSE_S)
+        line = self._desk.roll.of(self.wanted.name)
+        if self.wanted.gone.is_set() and line is not None and line.state == "waiting":
+            if self._called and self._shown:  # it was tried once more before udev said that it is gone
+                self._note(self._called, "lost", self._lost_why)
+            else:
+                self._desk.roll.strike(self.wanted.name)
 
     def _note(self, name: str, state: str, why: str = "") -> None:
         wanted = self.wanted
@@ -166,8 +177,10 @@ class Reading:
             driver = open_driver(wanted.kind, wanted.settings)
         except Exception as error:  # noqa: BLE001 - one reader's fault is not the station's
             why = str(error) if isinstance(error, DriverError) else repr(error)
-            self._note(wanted.settings.get("path") or wanted.settings.get("match") or wanted.kind, "waiting", why)
+            called = self._called or wanted.settings.get("path") or wanted.settings.get("match") or wanted.kind
+            self._note(called, "waiting", why)
             return False
+        self._called = driver.reader
         self._teach(driver)
         self._desk.settled(wanted, driver)
         with self._lock:
@@ -189,6 +202,7 @@ class Reading:
             driver.close()
             with self._lock:
                 self.driver = None
+        self._lost_why = why
         if self._shown:
             self._note(driver.reader, state, why)
         else:
@@ -266,7 +280,7 @@ class Reading:
                 self.wanted, kind=known.kind, listen=False, settings={**self.wanted.settings, "listen": None}
             )
             self._desk.say(Notice(Why.CARD, f"{SET_UP} Scan again to try it.", reader=driver.reader))
-            self._again.set()
+            self._turned = True
             driver.close()
             return
         self._note(driver.reader, "ready")

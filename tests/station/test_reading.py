@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from drivers import DeviceLost, Dropped, Known, Note, Read
+from drivers import DeviceLost, DriverError, Dropped, Known, Note, Read
 from station import reading as module
 from station.answers import TOO_FAST, Answer, Notice, Red
 from station.inbox import Inbox
@@ -65,7 +65,10 @@ class Station:
 
         def open_driver(kind: str, settings: Mapping[str, str | None]) -> Scanner:
             self.asked.append((kind, settings.get("listen")))
-            return next(given)
+            scanner = next(given, None)
+            if scanner is None:
+                raise DriverError(came="It is gone.", expected="A plug.", do="Plug it in.")
+            return scanner
 
         monkeypatch.setattr(module, "open_driver", open_driver)
         monkeypatch.setattr(module, "FIRST_PAUSE_S", 0.01)
@@ -116,11 +119,39 @@ def test_a_device_that_was_only_listened_to_leaves_no_line_when_it_goes(
     reading.close()
 
 
+def test_a_device_that_never_could_be_opened_leaves_no_line_when_it_is_pulled_out(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    station = Station(tmp_path, monkeypatch)
+    reading = station.reads()
+    until(lambda: station.state() == ["waiting"])
+    reading.wanted.gone.set()
+    reading.knock()
+    until(lambda: station.state() == [])
+
+
+def test_a_reader_that_was_tried_in_vain_before_udev_said_that_it_is_gone_stays_lost_under_its_name(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    scanner = Scanner()
+    station = Station(tmp_path, monkeypatch, scanner)
+    reading = station.reads()
+    scanner.says.put("lost")
+    until(lambda: station.state() == ["waiting"])
+    assert [each.id for each in station.roll.lines()] == ["usb-1"]
+    reading.wanted.gone.set()
+    reading.knock()
+    until(lambda: station.state() == ["lost"])
+    (line,) = station.roll.lines()
+    assert (line.id, line.why) == ("usb-1", "Unplugged. A plug. Plug it in.")
+
+
 def test_a_port_that_turns_out_a_scanner_is_opened_again_as_that(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     rfid, line = Scanner("serial_rfid"), Scanner("serial_line")
     station = Station(tmp_path, monkeypatch, rfid, line)
+    monkeypatch.setattr(module, "FIRST_PAUSE_S", 60)  # its operator was told to scan again, and does
     reading = station.reads(listen=True, kind="serial_rfid")
     rfid.says.put(Known("serial_line", "usb-1", 5, ("It names the kind of code.",), '{"aim": true}'))
     until(lambda: line.taught != [])
