@@ -5,6 +5,7 @@ Readers with a path are opened until they are there (`station.reading`). All oth
 """
 
 import threading
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -20,7 +21,7 @@ from station.scan import ReaderPlace
 from station.signals.reader import Beeps
 from station.taught import KEYPAD, Taught, beside
 
-END_S = 8.0  # for stored scans that still wait
+END_S = 8.0  # for stored scans that still wait, of all readers together
 
 
 class Readers:
@@ -78,8 +79,9 @@ class Readers:
             readings = list(self._readings.values())
         for reading in readings:
             reading.close()
+        until_s = time.monotonic() + END_S
         for reading in readings:
-            reading.drained(END_S)
+            reading.drained(until_s)
 
     def _begin(self, wanted: Wanted) -> None:
         with self._lock:
@@ -88,7 +90,7 @@ class Readers:
 
     def _knock(self) -> None:
         with self._lock:
-            for name in [name for name, each in self._readings.items() if each.wanted.gone.is_set()]:
+            for name in [name for name, each in self._readings.items() if each.is_over]:
                 del self._readings[name]
             readings = list(self._readings.values())
         for reading in readings:

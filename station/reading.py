@@ -133,10 +133,14 @@ class Reading:
         if driver is not None:
             driver.close()
 
-    def drained(self, within_s: float) -> None:
-        """Wait so long until stored scans that were taken in have been handed over."""
-        until = time.monotonic() + within_s
-        while len(self._spool) and time.monotonic() < until:
+    @property
+    def is_over(self) -> bool:
+        """Whether its device is gone, and nothing that it sent waits any more."""
+        return self.wanted.gone.is_set() and not len(self._spool)
+
+    def drained(self, until_s: float) -> None:
+        """Wait until stored scans that were taken in have been handed over, no longer than to this moment (monotonic)."""
+        while len(self._spool) and time.monotonic() < until_s:
             time.sleep(DRAIN_LOOK_S)
 
     def _supervise(self) -> None:

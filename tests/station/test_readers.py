@@ -2,6 +2,7 @@
 
 import queue
 import threading
+import time
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -245,6 +246,32 @@ def test_a_scanner_that_comes_back_as_another_for_ever_costs_bounded_threads_and
     assert len(readers._places) <= MOST + 1
     assert len(readers._readings) <= 2
     readers.close()
+
+
+def test_stored_scans_of_a_scanner_that_was_pulled_out_are_waited_for_and_no_longer_than_said(
+    opened: list[Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("drivers.hotplug.Hotplug", Plugs)
+    monkeypatch.setattr(Plugs, "said", queue.Queue())
+    monkeypatch.setattr("station.readers.END_S", 0.5)
+    monkeypatch.setattr(Held, "kind", "keyboard")
+    scanners = {f"/dev/input/event{number}": Held(f"usb-{number}") for number in range(4)}
+    monkeypatch.setattr(module, "open_driver", lambda _kind, settings: scanners[settings["path"]])
+    readers, inbox, *_ = a_station(Row("keyboard"), room=1)
+    readers.start()
+    for node, scanner in scanners.items():
+        Plugs.said.put(Added(replace(SCANNER, node=node, serial=node)))
+        for code in range(20):
+            scanner.scans.put(a_read(b"WO-%d" % code, at_s=10 + code / 100, kind="keyboard"))
+    until(lambda: sum(len(each._spool) for each in readers._readings.values()) >= 4 * 16)
+    Plugs.said.put(Removed(replace(SCANNER, node="/dev/input/event0")))
+    until(lambda: len(readers._plugs._plugged) == 3)
+    assert sum(len(each._spool) for each in readers._readings.values()) >= 4 * 16  # his are waited for, too
+    began_s = time.monotonic()
+    readers.close()
+    assert 0.5 <= time.monotonic() - began_s < 1.5
+    while inbox.take(0.2) is not None:
+        pass
 
 
 @pytest.mark.parametrize("row", [Row("hidpos", match="05e0:1200"), Row("hidpos", path="/dev/hidraw3"), Row("hidpos")])

@@ -2,6 +2,7 @@
 
 import json
 import queue
+import time
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -186,7 +187,7 @@ def test_stored_scans_wait_in_their_order_and_no_other_is_lost(tmp_path: Path, m
     assert [read.since_ns for read in taken] == [None] * 3 + [0] * 197
     assert station.said == []
     reading.close()
-    reading.drained(5)
+    reading.drained(time.monotonic() + 5)
 
 
 def test_scans_by_hand_that_find_no_room_are_red(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
