@@ -34,6 +34,7 @@ from station.taught import Lesson, Taught
 
 FIRST_PAUSE_S = 0.5
 LONGEST_PAUSE_S = 30.0
+LASTED_S = 10.0  # one that is lost sooner is tried again with patience: it may be lost at once for ever
 LOGGED_EVERY_S = 10.0
 DRAIN_LOOK_S = 0.01
 MOST_ENDS = 1024  # tags that left and are not recorded yet: as many as one reader holds
@@ -146,8 +147,10 @@ class Reading:
     def _supervise(self) -> None:
         pause_s = FIRST_PAUSE_S
         while not self._stopping and not self.wanted.gone.is_set():
+            began_s = time.monotonic()
             if self._read_all():
-                pause_s = FIRST_PAUSE_S
+                if time.monotonic() - began_s >= LASTED_S:
+                    pause_s = FIRST_PAUSE_S
                 self._again.clear()  # what was plugged in while it was read is no reason to hurry
                 if self._turned:  # but its operator, who was told to scan again, is
                     self._turned = False
@@ -185,16 +188,8 @@ class Reading:
             self._note(called, "waiting", why)
             return False
         self._called = driver.reader
-        self._teach(driver)
-        self._desk.settled(wanted, driver)
-        with self._lock:
-            self.driver = driver
-            if self._stopping:
-                driver.close()
-        if wanted.row is None or wanted.row.beep:
-            self._desk.beeps.add(driver)
-        self._note(driver.reader, "ready" if self._shown else "listening")
         try:
+            self._begin(driver)
             self._hand_over(driver)
             state, why = "ended", ""
         except DeviceLost as error:
@@ -212,6 +207,18 @@ class Reading:
         else:
             self._desk.roll.strike(wanted.name)  # nobody's reader
         return True
+
+    def _begin(self, driver: Driver) -> None:
+        """It is open: what is known of it is told to it and to the others, before its first scan."""
+        self._teach(driver)
+        self._desk.settled(self.wanted, driver)
+        with self._lock:
+            self.driver = driver
+            if self._stopping:
+                driver.close()
+        if self.wanted.row is None or self.wanted.row.beep:
+            self._desk.beeps.add(driver)
+        self._note(driver.reader, "ready" if self._shown else "listening")
 
     def _teach(self, driver: Driver) -> None:
         """Tell it what it was taught before, and what it may be taught by."""

@@ -163,6 +163,42 @@ def test_a_port_that_turns_out_a_scanner_is_opened_again_as_that(
     reading.close()
 
 
+def test_a_reader_that_fails_while_it_is_taught_is_closed_said_and_tried_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first, second = Scanner(), Scanner()
+    closed: list[Scanner] = []
+
+    def fails(*_: object) -> None:
+        msg = "no memory for a layout"
+        raise OSError(msg)
+
+    monkeypatch.setattr(first, "teach", fails)
+    monkeypatch.setattr(first, "close", lambda: closed.append(first))
+    station = Station(tmp_path, monkeypatch, first, second)
+    reading = station.reads()
+    until(lambda: station.state() == ["ready"])
+    assert closed == [first]
+    reading.close()
+
+
+def test_a_reader_that_opens_and_is_lost_at_once_for_ever_is_tried_with_patience(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    scanners = [Scanner() for _ in range(100)]
+    for scanner in scanners:
+        scanner.says.put("lost")
+    station = Station(tmp_path, monkeypatch, *scanners)
+    reading = station.reads()
+    time.sleep(0.5)  # 0.01 + 0.02 + 0.04 + 0.08 + 0.16 and the next one
+    reading.close()
+    assert 3 <= len(station.asked) <= 7
+    monkeypatch.setattr(module, "LASTED_S", 0.0)
+    reading = station.reads()
+    until(lambda: len(station.asked) > 30)
+    reading.close()
+
+
 def test_a_note_is_amber_without_a_number_at_its_reader(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     scanner = Scanner()
     station = Station(tmp_path, monkeypatch, scanner)
