@@ -88,7 +88,9 @@ class Apprentice:
         self._ignore()
         self._last_ns, self._slow, self._deaf = None, 0, False
         if len(burst) >= HEAD_KEYS and any(heads(burst, text) for sheet in self._sheets for text in sheet):
-            yield self._judged(Taught(burst, self._lamp_at_first))
+            said = self._judged(Taught(burst, self._lamp_at_first))
+            if said != lesson.NO_SHEET:  # a label that repeats its signs as the sheet does is a label
+                yield said
 
     def _take(self, stroke: Stroke) -> None:
         self._touch(stroke.time_ns)

@@ -139,6 +139,16 @@ def test_a_caps_lock_lamp_that_was_lit_while_it_was_only_heard_counts_once_it_is
     assert heard.read().raw == b"Wo-1042"
 
 
+def test_a_code_whose_signs_repeat_as_the_head_of_the_sheet_is_a_code_like_any_other(typist, listen):
+    desk = Desk()
+    desk.driver.teach(SHEETS, None)
+    heard = listen(desk.driver)
+    for code in ("AB1-CDEF1-GH-5", "AB1-CDEF1-GH-567890"):  # W I P : S E T U P : 2 D :
+        desk.type(typist.scan(code, layout="us").events)
+        assert heard.read().raw == code.encode()
+        assert heard.nothing(0.7)
+
+
 def test_half_a_sheet_teaches_nothing_and_is_kept_as_it_came(typist, listen):
     desk = Desk()
     desk.driver.teach(SHEETS, None)
