@@ -103,8 +103,8 @@ class Plugs:
                 judged.mend,
                 (reader_id(facts), id_at_place(facts)),
             )
-            self._plugged[facts.node] = wanted
             self._begin(wanted)
+            self._plugged[facts.node] = wanted  # only now: where it could not be begun, the next look does
         elif row is None:  # a reader of the configuration says itself how it is
             name = reader_id(facts)
             ignored = ReaderStatus(judged.kind, name, "ignored", judged.why, evidence=evidence(facts), mend=judged.mend)

@@ -84,9 +84,10 @@ class Readers:
             reading.drained(until_s)
 
     def _begin(self, wanted: Wanted) -> None:
+        reading = Reading(wanted, self._desk)
         with self._lock:
-            self._readings[wanted.name] = reading = Reading(wanted, self._desk)
-        reading.start()
+            reading.start()
+            self._readings[wanted.name] = reading
 
     def _knock(self) -> None:
         with self._lock:

@@ -139,6 +139,24 @@ def test_a_watch_that_fails_is_said_and_begins_again(station: Callable[..., Stat
     assert len(here.begun) == 1
 
 
+def test_a_device_for_which_there_was_no_thread_is_begun_at_the_next_look(station: Callable[..., Station]) -> None:
+    here = station()
+    begin, failed = here.plugs._begin, list[str]()
+
+    def none_left(wanted: "Wanted") -> None:
+        if not failed:
+            failed.append(wanted.name)
+            msg = "can't start new thread"
+            raise RuntimeError(msg)
+        begin(wanted)
+
+    here.plugs._begin = none_left  # type: ignore[method-assign]
+    Said.queue.put(Added(SCANNER))
+    until(lambda: [each.why for each in here.roll.lines()] == ["can't start new thread"])
+    here.sees(Added(SCANNER))
+    assert [each.settings["path"] for each in here.begun] == [SCANNER.node]
+
+
 def test_a_device_of_a_thousand_interfaces_has_a_few_threads_and_the_rest_are_named(
     station: Callable[..., Station],
 ) -> None:
