@@ -118,7 +118,7 @@ class Hotplug:
         }
         for key in sorted(self._known.keys() - there.keys()):
             yield Removed(self._known.pop(key))
-        for key in sorted(there.keys() - self._known.keys()):
+        for key in sorted(there):  # what was there is told again; another one may be under its node
             yield from self._add(key, there[key])
 
     def _forget(self) -> None:

@@ -167,11 +167,11 @@ class Keyboard:
         """The setup sheets that may be scanned, and what was learned of this scanner before."""
         self._lessons = Lessons(sheets, self._caps_lock)
         if profile is not None:
-            self._learn(profile)
+            self._learn(profile, caps_lock=self._caps_lock)
 
-    def _learn(self, profile: str) -> None:
+    def _learn(self, profile: str, *, caps_lock: bool) -> None:
         layout, known = _typing({"profile": profile, "layout": self._said_layout})
-        self._keys = Keys(layout, known, caps_lock=self._caps_lock)
+        self._keys = Keys(layout, known, caps_lock=caps_lock)
 
     def reads(self) -> Iterator[Outcome]:
         """Each scan when it is complete."""
@@ -189,6 +189,7 @@ class Keyboard:
         return None if self._grab else self._keys.due_ns
 
     def _take(self, event: KeyEvent) -> Iterator[Outcome]:
+        yield from self._quiet(event.time_ns)  # where we are late: this key belongs to what comes behind the silence
         done = [] if self._grab else list(self._keys.feed(event))
         said = self._lessons.feed(event, ended=bool(done)) if self._lessons else None
         yield from self._lesson(said, done, event.time_ns) if said else map(self._told, done)
@@ -214,7 +215,7 @@ class Keyboard:
                 raise self._lost() from error  # another program took it; the next opening says which
             self._grab = None
         profile = text_of(said.said.profile)
-        self._learn(profile)
+        self._learn(profile, caps_lock=said.caps_lock)
         yield Known(self.kind, self.reader, now_ns, said.said.evidence, profile)
         for event in said.events:
             yield from map(self._told, self._keys.feed(event))

@@ -23,10 +23,11 @@ _GAP_NS = int(GAP_S * 1_000_000_000)
 
 @dataclass(frozen=True, slots=True)
 class Lesson:
-    """What the sheet has taught, or why nothing, and the key events that it came as."""
+    """What the sheet has taught, or why nothing; the key events that it came as; whether Caps Lock was lit before them."""
 
     said: Learned | NotLearned
     events: tuple[KeyEvent, ...]
+    caps_lock: bool = False
 
 
 class Lessons:
@@ -58,7 +59,7 @@ class Lessons:
             return None
         events = tuple(self._events)
         self._events.clear()
-        return Lesson(said[0], events)
+        return Lesson(said[0], events, self._apprentice.caps_lock)
 
 
 class SheetEar:

@@ -171,10 +171,13 @@ def facts_of(path: str) -> Facts | None:
 def usb_device(part: Path, node: str, subsystem: str) -> Facts | None:
     """What sysfs says of the USB device that `part` of it belongs to, which programs reach at `node`.
 
-    A device may have several ports; each but the first has the number of its interface in its serial number and place.
+    A device may have several ports, on interfaces of their own or on one; each but the first has the number of its interface
+    or port in its serial number and place.
     """
     number = next((said for up in [part, *part.parents][:_LEVELS] if (said := _said(up / "bInterfaceNumber"))), "00")
     which = "" if number == "00" else f"-if{number}"
+    port = _said(part / "port_number")
+    which += "" if port in ("", "0") else f"-port{port}"
     for folder in [part, *part.parents][:_LEVELS]:
         if (folder / "idVendor").exists():
             break

@@ -65,8 +65,9 @@ class Scard:
 
     def cancel(self) -> None:
         """End a `change` that another thread waits in."""
-        if self._context is not None:
-            self._api.SCardCancel(self._context)
+        context = self._context  # read once: the waiting thread may leave at this moment
+        if context is not None:
+            self._api.SCardCancel(context)
 
     def close(self) -> None:
         """Leave pcscd."""

@@ -12,6 +12,7 @@ from typing import Any, Protocol, TypeVar
 
 from station import log
 from station.clock import boot_ns
+from station.composing import Recorder
 from station.config import Config, ConfigError, token
 from station.core.event import Event
 from station.hub import Conflict, Hub, HubError
@@ -50,6 +51,7 @@ class Place(Learner, Protocol):
     """What the link needs of the station it belongs to."""
 
     config: Config
+    recorder: Recorder
 
     def state(self) -> Status: ...
 

@@ -3,11 +3,12 @@
 The verdict is `drivers.decode.verdicts`'; here it is carried out, for what is there at the start and for each change.
 """
 
+import itertools
 import threading
 from collections.abc import Callable, Mapping, Sequence
 
 from drivers import hotplug
-from drivers.decode.plugged import Facts, reader_id
+from drivers.decode.plugged import Facts, id_at_place, reader_id
 from drivers.decode.verdicts import Verdict, evidence, verdict
 from station.config import Reader
 from station.reading import FIRST_PAUSE_S, LONGEST_PAUSE_S, Wanted, settings_of
@@ -39,6 +40,7 @@ class Plugs:
         self._rows, self._roll, self._how, self._begin, self._changed = rows, roll, how, begin, changed
         self._judged = [{"kind": row.kind, "path": row.path, "match": row.match} for row in rows]
         self._plugged: dict[str, Wanted] = {}
+        self._count = itertools.count(1)  # each plug has a name of its own: the one before may still have a word to say
         self._stopping = threading.Event()
         self._close: Callable[[], None] | None = None
 
@@ -74,7 +76,7 @@ class Plugs:
         if wanted is None:
             self._roll.strike(facts.node)
         else:
-            wanted.gone.set()  # its thread says that it is lost, or strikes it where it was only listened to
+            wanted.gone.set()  # its thread says that it is lost, or strikes it where it was never read
 
     def _added(self, facts: Facts) -> None:
         if facts.node in self._plugged:
@@ -92,10 +94,17 @@ class Plugs:
                 settings |= {"path": None, "match": None}
             settings["listen"] = "yes" if judged.listen else None
             wanted = Wanted(
-                facts.node, judged.kind, settings, row, judged.listen, (judged.why, *evidence(facts)), judged.mend
+                f"{facts.node}.{next(self._count)}",
+                judged.kind,
+                settings,
+                row,
+                judged.listen,
+                (judged.why, *evidence(facts)),
+                judged.mend,
+                (reader_id(facts), id_at_place(facts)),
             )
-            self._plugged[facts.node] = wanted
             self._begin(wanted)
+            self._plugged[facts.node] = wanted  # only now: where it could not be begun, the next look does
         elif row is None:  # a reader of the configuration says itself how it is
             name = reader_id(facts)
             ignored = ReaderStatus(judged.kind, name, "ignored", judged.why, evidence=evidence(facts), mend=judged.mend)

@@ -5,10 +5,12 @@ Readers with a path are opened until they are there (`station.reading`). All oth
 """
 
 import threading
+import time
 from collections.abc import Callable
 from pathlib import Path
 
 from drivers import Driver, Gone, Handed
+from drivers.decode.verdicts import SERIAL_KINDS
 from station.answers import Answer
 from station.config import Config, Reader
 from station.inbox import Inbox
@@ -19,7 +21,7 @@ from station.scan import ReaderPlace
 from station.signals.reader import Beeps
 from station.taught import KEYPAD, Taught, beside
 
-END_S = 8.0  # for stored scans that still wait
+END_S = 8.0  # for stored scans that still wait, of all readers together
 
 
 class Readers:
@@ -78,24 +80,27 @@ class Readers:
             readings = list(self._readings.values())
         for reading in readings:
             reading.close()
+        until_s = time.monotonic() + END_S
         for reading in readings:
-            reading.drained(END_S)
+            reading.drained(until_s)
 
     def _begin(self, wanted: Wanted) -> None:
+        reading = Reading(wanted, self._desk)
         with self._lock:
-            self._readings[wanted.name] = reading = Reading(wanted, self._desk)
-        reading.start()
+            reading.start()
+            self._readings[wanted.name] = reading
 
     def _knock(self) -> None:
         with self._lock:
-            for name in [name for name, each in self._readings.items() if each.wanted.gone.is_set()]:
+            for name in [name for name, each in self._readings.items() if each.is_over]:
                 del self._readings[name]
             readings = list(self._readings.values())
         for reading in readings:
             reading.knock()
 
     def _settled(self, wanted: Wanted, driver: Driver) -> None:
-        row, keypad = wanted.row, self._taught.of(driver.reader) == KEYPAD
+        row, lesson = wanted.row, self._taught.known((driver.reader, *wanted.names))
+        keypad = lesson is not None and lesson[1] == KEYPAD
         with self._lock:
             self._places.pop(driver.reader, None)
             if row is not None or keypad:
@@ -118,4 +123,4 @@ def _comes_with_its_plug(row: Reader) -> bool:
 
     A port that is named may be none of USB, and is opened by its path; what pcscd has need not be plugged in anywhere.
     """
-    return row.kind == "keyboard" or (row.kind in PLUGGED - {"pcsc"} and not row.path and not row.match)
+    return row.kind in ("keyboard", "hidpos") or (row.kind in SERIAL_KINDS and not row.path and not row.match)

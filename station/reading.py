@@ -34,6 +34,7 @@ from station.taught import Lesson, Taught
 
 FIRST_PAUSE_S = 0.5
 LONGEST_PAUSE_S = 30.0
+LASTED_S = 10.0  # one that is lost sooner is tried again with patience: it may be lost at once for ever
 LOGGED_EVERY_S = 10.0
 DRAIN_LOOK_S = 0.01
 MOST_ENDS = 1024  # tags that left and are not recorded yet: as many as one reader holds
@@ -53,7 +54,7 @@ class Wanted:
     """A reader that is to be read. `name`: of its thread and its line on the roll; `row`: its row in station.toml.
 
     `settings` as its driver wants them; `listen`: it is only heard until it shows what it is; `evidence`, `mend`: what the
-    verdict on it said; `gone` is set when it is pulled out.
+    verdict on it said; `names`: what it is called with and without a twin; `gone` is set when it is pulled out.
     """
 
     name: str
@@ -63,6 +64,7 @@ class Wanted:
     listen: bool = False
     evidence: tuple[str, ...] = ()
     mend: str = ""
+    names: tuple[str, ...] = ()
     gone: threading.Event = field(default_factory=threading.Event)
 
 
@@ -102,8 +104,11 @@ class Reading:
         self.driver: Driver | None = None
         self._stopping, self._shown = False, not wanted.listen
         self._evidence: tuple[str, ...] = ()
+        self._called = self._lost_why = ""
+        self._turned = False
         self._spool = Spool[Handed](lambda outcome: desk.inbox.put(outcome, wait=True), wanted.name, weigh=size_of)
-        self._refused, self._logged_s = 0, -LOGGED_EVERY_S
+        self._untold: dict[str, int] = {}  # of what is logged now and then: how often it was since
+        self._logged_s: dict[str, float] = {}
         self._again = threading.Event()
         self._lock = threading.Lock()
 
@@ -129,31 +134,46 @@ class Reading:
         if driver is not None:
             driver.close()
 
-    def drained(self, within_s: float) -> None:
-        """Wait so long until stored scans that were taken in have been handed over."""
-        until = time.monotonic() + within_s
-        while len(self._spool) and time.monotonic() < until:
+    @property
+    def is_over(self) -> bool:
+        """Whether its device is gone, and nothing that it sent waits any more."""
+        return self.wanted.gone.is_set() and not len(self._spool)
+
+    def drained(self, until_s: float) -> None:
+        """Wait until stored scans that were taken in have been handed over, no longer than to this moment (monotonic)."""
+        while len(self._spool) and time.monotonic() < until_s:
             time.sleep(DRAIN_LOOK_S)
 
     def _supervise(self) -> None:
         pause_s = FIRST_PAUSE_S
         while not self._stopping and not self.wanted.gone.is_set():
+            began_s = time.monotonic()
             if self._read_all():
-                pause_s = FIRST_PAUSE_S
+                if time.monotonic() - began_s >= LASTED_S:
+                    pause_s = FIRST_PAUSE_S
                 self._again.clear()  # what was plugged in while it was read is no reason to hurry
+                if self._turned:  # but its operator, who was told to scan again, is
+                    self._turned = False
+                    continue
             if self._again.wait(pause_s):
                 self._again.clear()
                 pause_s = FIRST_PAUSE_S
             else:
                 pause_s = min(pause_s * 2, LONGEST_PAUSE_S)
+        line = self._desk.roll.of(self.wanted.name)
+        if self.wanted.gone.is_set() and line is not None and line.state == "waiting":
+            if self._called and self._shown:  # it was tried once more before udev said that it is gone
+                self._note(self._called, "lost", self._lost_why)
+            else:
+                self._desk.roll.strike(self.wanted.name)
 
     def _note(self, name: str, state: str, why: str = "") -> None:
         wanted = self.wanted
         # What it has shown of itself stands in the place of what was thought of it when it was plugged in.
         evidence = (*self._evidence, *wanted.evidence[1:]) if self._evidence else wanted.evidence
-        lesson = self._desk.taught.of(name)
-        taught = "" if lesson is None else lesson.words or "taught"
-        mend = FORGET_IT.format(name) if taught else wanted.mend
+        lesson = self._desk.taught.known((name, *wanted.names))
+        taught = "" if lesson is None else lesson[1].words or "taught"
+        mend = wanted.mend if lesson is None else FORGET_IT.format(lesson[0])
         status = ReaderStatus(wanted.kind, name, state, why, evidence=evidence, mend=mend, taught=taught)
         self._desk.roll.note(wanted.name, status)
 
@@ -164,18 +184,12 @@ class Reading:
             driver = open_driver(wanted.kind, wanted.settings)
         except Exception as error:  # noqa: BLE001 - one reader's fault is not the station's
             why = str(error) if isinstance(error, DriverError) else repr(error)
-            self._note(wanted.settings.get("path") or wanted.settings.get("match") or wanted.kind, "waiting", why)
+            called = self._called or wanted.settings.get("path") or wanted.settings.get("match") or wanted.kind
+            self._note(called, "waiting", why)
             return False
-        self._teach(driver)
-        self._desk.settled(wanted, driver)
-        with self._lock:
-            self.driver = driver
-            if self._stopping:
-                driver.close()
-        if wanted.row is None or wanted.row.beep:
-            self._desk.beeps.add(driver)
-        self._note(driver.reader, "ready" if self._shown else "listening")
+        self._called = driver.reader
         try:
+            self._begin(driver)
             self._hand_over(driver)
             state, why = "ended", ""
         except DeviceLost as error:
@@ -187,17 +201,30 @@ class Reading:
             driver.close()
             with self._lock:
                 self.driver = None
+        self._lost_why = why
         if self._shown:
             self._note(driver.reader, state, why)
         else:
             self._desk.roll.strike(wanted.name)  # nobody's reader
         return True
 
+    def _begin(self, driver: Driver) -> None:
+        """It is open: what is known of it is told to it and to the others, before its first scan."""
+        self._teach(driver)
+        self._desk.settled(self.wanted, driver)
+        with self._lock:
+            self.driver = driver
+            if self._stopping:
+                driver.close()
+        if self.wanted.row is None or self.wanted.row.beep:
+            self._desk.beeps.add(driver)
+        self._note(driver.reader, "ready" if self._shown else "listening")
+
     def _teach(self, driver: Driver) -> None:
         """Tell it what it was taught before, and what it may be taught by."""
-        lesson = self._desk.taught.of(driver.reader)
+        lesson = self._desk.taught.known((driver.reader, *self.wanted.names))
         if isinstance(driver, Teachable):
-            profile = lesson.profile if lesson is not None else None
+            profile = lesson[1].profile if lesson is not None else None
             try:
                 driver.teach(SHEETS, None if profile is None else json.dumps(profile))
             except DriverError as error:
@@ -217,22 +244,24 @@ class Reading:
                 self._desk.say(Notice(Why.CARD, outcome.text, reader=driver.reader))
                 continue
             if isinstance(outcome, Dropped):
-                self._desk.log("a reader lost a scan", reader=driver.reader, why=outcome.why)
+                self._log_now_and_then("a reader lost a scan", reader=driver.reader, why=outcome.why)
             if isinstance(outcome, Read):
                 self._desk.roll.counted(self.wanted.name, outcome.boot_ns)
                 if driver.kind != PLAYED and not outcome.tag:
                     outcome = replace(outcome, since_ns=pace.heard(outcome.raw, outcome.boot_ns))  # noqa: PLW2901
             if not self._put(driver, outcome, stored=pace.bursts):
-                self._too_fast(driver)
+                self._log_now_and_then("scans came too fast", reader=driver.reader)
                 self._desk.say(Red(Why.NOT_SAVED, TOO_FAST, reader=driver.reader))
 
-    def _too_fast(self, driver: Driver) -> None:
+    def _log_now_and_then(self, what: str, **fields: object) -> None:
         """Log it, but not each: a device may send thousands a second."""
-        self._refused += 1
+        times = self._untold.get(what, 0) + 1
         now_s = time.monotonic()
-        if now_s - self._logged_s >= LOGGED_EVERY_S:
-            self._desk.log("scans came too fast", reader=driver.reader, refused=self._refused)
-            self._refused, self._logged_s = 0, now_s
+        due = now_s - self._logged_s.get(what, -LOGGED_EVERY_S) >= LOGGED_EVERY_S
+        self._untold[what] = 0 if due else times
+        if due:
+            self._logged_s[what] = now_s
+            self._desk.log(what, **fields, times=times)
 
     def _put(self, driver: Driver, outcome: Handed, *, stored: bool) -> bool:
         """Hand over behind what was handed over before; whether there was room."""
@@ -245,10 +274,11 @@ class Reading:
         if self._desk.inbox.chores < MOST_ENDS:
             self._desk.inbox.ask(lambda: self._desk.left(gone))
         else:
-            self._desk.log("the end of a tag's presence found no room", reader=gone.reader, tag=repr(gone.raw))
+            self._log_now_and_then("the end of a tag's presence found no room", reader=gone.reader, tag=repr(gone.raw))
 
     def _known(self, driver: Driver, known: Known) -> None:
         """The reader has shown what it is."""
+        news = not self._shown or self._evidence != known.evidence
         self._shown, self._evidence = True, known.evidence
         if known.profile is not None:
             lesson = Lesson(profile=json.loads(known.profile), words=" ".join(known.evidence))
@@ -261,8 +291,9 @@ class Reading:
                 self.wanted, kind=known.kind, listen=False, settings={**self.wanted.settings, "listen": None}
             )
             self._desk.say(Notice(Why.CARD, f"{SET_UP} Scan again to try it.", reader=driver.reader))
-            self._again.set()
+            self._turned = True
             driver.close()
             return
         self._note(driver.reader, "ready")
-        self._desk.log("a reader has shown what it is", reader=driver.reader, evidence="; ".join(known.evidence))
+        if news:
+            self._desk.log("a reader has shown what it is", reader=driver.reader, evidence="; ".join(known.evidence))

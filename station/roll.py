@@ -67,17 +67,25 @@ class Roll:
         return self._lines.get(name)
 
     def note(self, name: str, status: ReaderStatus) -> None:
-        """Keep how a reader is now; a change is logged once, however often it is tried again."""
+        """Keep how a reader is now; a change is logged once, however often it is tried again.
+
+        Plugged in again it may be another node, and is the same reader all the same. A device may be two readers.
+        """
         status = replace(status, why=status.why[:MAX_TEXT], evidence=tuple(each[:MAX_TEXT] for each in status.evidence))
         with self._lock:
             before = self._lines.pop(name, None)
+            same = {other: each for other, each in self._lines.items() if each.id == status.id}
+            read = any(each.state in READ_FROM for each in same.values())
+            if read and status.state not in READ_FROM and status.state != "ignored":
+                self._changed()
+                return  # the late word of an old plug
+            if status.state in READ_FROM:
+                for other, each in same.items():
+                    if each.state not in READ_FROM:
+                        before = before or each
+                        del self._lines[other]
             if before is not None:
                 status = replace(status, reads=before.reads, last_boot_ns=before.last_boot_ns)
-            if (
-                status.state in READ_FROM
-            ):  # plugged in again, it may be another node: it is the same reader all the same
-                for other in [other for other, each in self._lines.items() if each.id == status.id]:
-                    del self._lines[other]
             self._lines[name] = status
             self._bound()
         if before is None or (before.state, before.why) != (status.state, status.why):

@@ -85,8 +85,8 @@ class Spool(Generic[Thing]):
             self._things.append(thing)
             self._bytes += weight
             if not self._emptied:
-                self._emptied = True
                 threading.Thread(target=self._empty, name=f"spool-{self._name}", daemon=True).start()
+                self._emptied = True  # only now: where there is no thread to be had, the next scan asks again
         return True
 
     def _empty(self) -> None:

@@ -12,7 +12,10 @@ installer said so. The file is small and read anew at each question, so that a c
 (True, None)
 """
 
+import fcntl
 import os
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -66,25 +69,46 @@ class Taught:
         """What this reader was taught, None where nothing."""
         return self._read().readers.get(reader)
 
+    def known(self, names: Iterable[str]) -> tuple[str, Lesson] | None:
+        """What a reader with these names was taught, and under which of them; None where nothing."""
+        readers = self._read().readers
+        return next(((name, readers[name]) for name in names if name in readers), None)
+
     def keep(self, reader: str, lesson: Lesson) -> None:
         """Remember what a reader was taught, in place of what it was taught before; beyond MOST_READERS the oldest goes.
 
         Raises OSError where it cannot be written.
         """
-        readers = self._read().readers
-        readers.pop(reader, None)
-        readers[reader] = lesson
-        while len(readers) > MOST_READERS:
-            del readers[next(iter(readers))]
-        self._write(readers)
+        with self._alone():
+            readers = self._read().readers
+            if list(readers.items())[-1:] == [(reader, lesson)]:
+                return  # a scanner on a stand may look at the sheet for hours, and the card must not wear out
+            readers.pop(reader, None)
+            readers[reader] = lesson
+            while len(readers) > MOST_READERS:
+                del readers[next(iter(readers))]
+            self._write(readers)
 
     def forget(self, reader: str) -> bool:
         """Forget what a reader was taught; whether there was anything. Raises OSError where it cannot be written."""
-        readers = self._read().readers
-        if readers.pop(reader, None) is None:
+        if reader not in self.ids():
             return False
-        self._write(readers)
+        with self._alone():
+            readers = self._read().readers
+            readers.pop(reader, None)
+            self._write(readers)
         return True
+
+    @contextmanager
+    def _alone(self) -> Iterator[None]:
+        """A command and the station may write at once: the one waits, and then reads what the other wrote."""
+        folder = os.open(self.path.parent, os.O_RDONLY | os.O_DIRECTORY)
+        try:
+            fcntl.flock(folder, fcntl.LOCK_EX)
+            yield
+            os.fsync(folder)
+        finally:
+            os.close(folder)
 
     def _read(self) -> TaughtFile:
         try:
@@ -100,11 +124,6 @@ class Taught:
             file.flush()
             os.fsync(file.fileno())  # whoever was taught an hour ago must be known after a power cut
         fresh.replace(self.path)
-        folder = os.open(self.path.parent, os.O_RDONLY | os.O_DIRECTORY)
-        try:
-            os.fsync(folder)
-        finally:
-            os.close(folder)
 
     def _keep_what_is_not_ours(self) -> None:
         """A file that cannot be read is moved aside, not written over."""

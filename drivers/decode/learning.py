@@ -59,6 +59,11 @@ class Apprentice:
         """When silence will end the burst, None while there is none."""
         return None if self._last_ns is None else self._last_ns + _GAP_NS
 
+    @property
+    def caps_lock(self) -> bool:
+        """Whether the lamp was on at the first key of the latest burst."""
+        return self._lamp_at_first
+
     def feed(self, event: KeyEvent) -> Iterator[Learned | NotLearned]:
         """Take the next event of the device; yield what a burst that looked like the sheet has taught, or why nothing."""
         yield from self.quiet(event.time_ns)
@@ -83,7 +88,9 @@ class Apprentice:
         self._ignore()
         self._last_ns, self._slow, self._deaf = None, 0, False
         if len(burst) >= HEAD_KEYS and any(heads(burst, text) for sheet in self._sheets for text in sheet):
-            yield self._judged(Taught(burst, self._lamp_at_first))
+            said = self._judged(Taught(burst, self._lamp_at_first))
+            if said != lesson.NO_SHEET:  # a label that repeats its signs as the sheet does is a label
+                yield said
 
     def _take(self, stroke: Stroke) -> None:
         self._touch(stroke.time_ns)

@@ -125,7 +125,14 @@ def _why(scans: Sequence[Taught], texts: Sequence[str], layouts: Layouts) -> Not
     begun = [{text: whole for text in texts if (whole := _begun(scan, text, layouts)) is not None} for scan in scans]
     if len(scans) > 1 and begun[0].keys() == begun[1].keys() and begun[0]:
         return SAME
-    return HALF if any(each and not any(each.values()) for each in begun) else NO_LAYOUT
+    if any(each and not any(each.values()) for each in begun):
+        return HALF
+    return NO_LAYOUT if any(_may_be(scan, text) for scan in scans for text in texts) else NO_SHEET
+
+
+def _may_be(scan: Taught, text: str) -> bool:
+    """Whether these keys are enough for the letters and digits of a text, of which the signs may be missing."""
+    return len(scan.strokes) >= sum(map(str.isalnum, text))
 
 
 def _begun(scan: Taught, text: str, layouts: Layouts) -> bool | None:

@@ -94,13 +94,18 @@ def verdict(facts: Facts, rows: Sequence[Row] = (), taught: Mapping[str, str] = 
         # A serial port that is named may be no USB device: its reader opens it by itself.
         take = kind not in SERIAL_KINDS
         return Verdict(take, kind, f"Reader {named_by + 1} of the configuration names it.", named_by)
-    anyone = next(
-        (n for n, row in enumerate(rows) if _of(row, kinds) and not row.get("path") and not row.get("match")), None
-    )
     found = _JUDGES[facts.subsystem](facts, taught)
+    anyone = _stands_for(rows, {found.kind})
+    if anyone is None and found.take:  # but no port is asked for RFID where the rows know scanners alone
+        anyone = _stands_for(rows, kinds)
     if rows and anyone is None and (found.take or found.listen):
         return Verdict(False, found.kind, NOT_NAMED, mend=f'{NAME_IT} = "{facts.ids}".')
     return replace(found, row=anyone) if found.take or found.listen else found
+
+
+def _stands_for(rows: Sequence[Row], kinds: Collection[str]) -> int | None:
+    """The first row that stands for any reader of these kinds."""
+    return next((n for n, row in enumerate(rows) if _of(row, kinds) and not _names(row, kinds)), None)
 
 
 def _of(row: Row, kinds: Collection[str]) -> bool:

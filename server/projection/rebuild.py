@@ -130,7 +130,7 @@ def _reckon(target: Connection, rows: list[Taken]) -> None:
         runs_of[log] = list(runs(each.stamp for each in in_log))
     clock_of = clocks(anchors, last_ns, followers(runs_of, parents))
     for in_log in logs.values():
-        for each, (_, key) in zip(in_log, log_keys([each.stamp for each in in_log], clock_of), strict=True):
+        for each, (_, key, _) in zip(in_log, log_keys([each.stamp for each in in_log], clock_of), strict=True):
             each.key = key
     insert_many(target, boot, list(last_ns.items()))
     insert_many(

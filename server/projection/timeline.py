@@ -13,14 +13,14 @@ from sqlalchemy import Connection, and_, func, select
 from server.projection.boots import FOR_EVER, Boots, in_sequence
 from server.projection.tables import event_state
 from server.projection.taken import Taken
-from station.core.times import Clock, Key, Stamp, log_keys
+from station.core.times import Clock, Key, Stamp, key_behind, log_keys
 
 ROWS_AT_ONCE = 1000
 
 
 @dataclass(slots=True)
 class _Tail:
-    """The end of a log: its last sequence number, and the key there."""
+    """The end of a log: its last sequence number, and the key from which the next is reckoned."""
 
     seq: int
     key: Key
@@ -63,10 +63,9 @@ class Timeline:
         tail = self._tail(connection, log)
         stamps = [each.stamp for each in new]
         keys = log_keys(stamps, self._clocks(connection, stamps), tail.key if tail else None)
-        last = Key() if tail is None else tail.key
-        for each, (_, key) in zip(new, keys, strict=True):
-            each.key = key
-            last = max(last, key)
+        last = Key()
+        for each, (_, key, behind) in zip(new, keys, strict=True):
+            each.key, last = key, behind
         self._tails[log] = _Tail(new[-1].counted.seq, last)
 
     def _clocks(self, connection: Connection, stamps: list[Stamp]) -> dict[str, Clock]:
@@ -99,14 +98,15 @@ class Timeline:
             stamps = [each.stamp if isinstance(each, Taken) else _stamp(log, each) for each in mixed]
             same = True
             keys = log_keys(stamps, self._clocks(connection, stamps), last)
-            for each, (_, key) in zip(mixed, keys, strict=True):
+            for each, (_, key, behind) in zip(mixed, keys, strict=True):
+                last = behind
                 if isinstance(each, Taken):
                     each.key, same = key, False
                 else:
                     same = key == Key(each.key_us, each.lo_us, each.hi_us, each.approx)
                     if not same:
                         moved[each.pos] = key
-                last = max(last, key)
+                    same &= each.since_ns is None  # its key does not tell what the next is reckoned from
             if not full or (same and end > until):
                 break
             seq = end + 1
@@ -119,16 +119,28 @@ class Timeline:
 
 
 def _before(connection: Connection, log: str, seq: int) -> tuple[int, Key] | None:
-    """The last place of a log before `seq`, and the greatest key there."""
-    row = event_state.c
-    at_log = bytes.fromhex(log)
-    last = connection.execute(
-        select(func.max(row.at_seq)).where(and_(row.at_log == at_log, row.at_seq < seq))
-    ).scalar_one()
-    if last is None:
-        return None
-    wanted = select(row.key_us, row.lo_us, row.hi_us, row.approx).where(and_(row.at_log == at_log, row.at_seq == last))
-    return last, max(Key(*each) for each in connection.execute(wanted))
+    """The last place of a log before `seq`, and the key from which the next one is reckoned."""
+    places: list[list[Any]] = []
+    here = seq
+    while rows := _last_place(connection, log, here):
+        places.append(rows)
+        if all(each.since_ns is None for each in rows):
+            break
+        here = rows[0].at_seq  # stored scans: what is reckoned from them depends on what stands before them
+    key = Key()
+    for rows in reversed(places):
+        key = max(
+            key_behind(key, _stamp(log, each), Key(each.key_us, each.lo_us, each.hi_us, each.approx)) for each in rows
+        )
+    return (places[0][0].at_seq, key) if places else None
+
+
+def _last_place(connection: Connection, log: str, before_seq: int) -> list[Any]:
+    """The rows at the last place of a log before this one."""
+    row, at_log = event_state.c, bytes.fromhex(log)
+    last = select(func.max(row.at_seq)).where(and_(row.at_log == at_log, row.at_seq < before_seq))
+    wanted = select(event_state).where(and_(row.at_log == at_log, row.at_seq == last.scalar_subquery()))
+    return list(connection.execute(wanted))
 
 
 def _states(connection: Connection, log: str, from_seq: int) -> list[Any]:

@@ -207,18 +207,25 @@ def clocks(
 
 def log_keys(
     stamps: Iterable[Stamp], clock_of: Mapping[str, Clock], before: Key | None = None
-) -> Iterator[tuple[Stamp, Key]]:
-    """The recorded keys of one log's events, in sequence; `before`: the key of the event in front of the first one."""
-    key = Key() if before is None else before
-    seq, entry_key = None, key
+) -> Iterator[tuple[Stamp, Key, Key]]:
+    """The recorded keys of one log's events, in sequence, each with the key from which the next place is reckoned.
+
+    `before`: that key in front of the first one.
+    """
+    behind = Key() if before is None else before
+    seq, front = None, behind
     for stamp in stamps:
-        if stamp.seq == seq:  # two branches of a fork stand beside each other, neither behind the other
-            here = _key(entry_key, stamp, clock_of)
-        else:
-            seq, entry_key = stamp.seq, key
-            here = _key(key, stamp, clock_of)
-        key = max(key, here)
-        yield stamp, here
+        fresh = stamp.seq != seq  # two branches of a fork stand beside each other, neither behind the other
+        if fresh:
+            seq, front = stamp.seq, behind
+        here = _key(front, stamp, clock_of)
+        behind = key_behind(front, stamp, here) if fresh else max(behind, key_behind(front, stamp, here))
+        yield stamp, here, behind
+
+
+def key_behind(front: Key, stamp: Stamp, here: Key) -> Key:
+    """From what the next event is reckoned: that a stored scan may be older than the key in `front` says nothing of it."""
+    return here if stamp.since_ns is None else here._replace(lo_us=max(front.lo_us, here.lo_us))
 
 
 def _key(before: Key, stamp: Stamp, clock_of: Mapping[str, Clock]) -> Key:
@@ -252,4 +259,4 @@ def recorded_keys(
         by_boot.setdefault(anchor.boot, []).append(anchor)
     runs_of = {log: tuple(runs(in_log)) for log, in_log in logs.items()}
     clock_of = clocks(by_boot, last_ns, followers(runs_of, parents))
-    return {(stamp.log, stamp.seq): key for in_log in logs.values() for stamp, key in log_keys(in_log, clock_of)}
+    return {(stamp.log, stamp.seq): key for in_log in logs.values() for stamp, key, _ in log_keys(in_log, clock_of)}

@@ -30,6 +30,8 @@ class Beeps:
             if before is not None and before.thread.is_alive():
                 self._log("a reader's beep hangs; it stays silent until it is opened again", reader=driver.reader)
                 return
+            # Of those that are gone, only what hangs is remembered: a device may come back under a new name for ever.
+            self._beeps = {name: each for name, each in self._beeps.items() if each.thread.is_alive()}
             self._beeps[driver.reader] = Beep(driver.tell, driver.reader, self._log)
 
     def remove(self, driver: Driver) -> None:

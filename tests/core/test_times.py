@@ -109,14 +109,14 @@ def test_a_key_never_falls_within_a_log() -> None:
 def test_a_stored_scan_may_have_been_made_at_any_time_since_its_reader_was_heard() -> None:
     clock_of = {"b": Clock([anchor("b", 0, NOON_US, trip_ns=0)])}
     stamps = [Stamp("a", 1, "b", 9_000_000), Stamp("a", 2, "b", 20_000_000, 4_000_000), Stamp("a", 3, "b", 21_000_000)]
-    keys = [key for _, key in log_keys(stamps, clock_of)]
+    keys = [key for _, key, _ in log_keys(stamps, clock_of)]
     assert [key.us - NOON_US for key in keys] == [9_000, 20_000, 21_000]
     assert keys[1].lo_us == next_key(Key(), clock_of["b"].at(4_000_000)).lo_us
     assert keys[1].hi_us == next_key(Key(), clock_of["b"].at(20_000_000)).hi_us
     assert keys[2].lo_us == next_key(Key(), clock_of["b"].at(21_000_000)).lo_us
-    never = [key for _, key in log_keys([stamps[0], Stamp("a", 2, "b", 20_000_000, 0)], clock_of)][1]
+    never = [key for _, key, _ in log_keys([stamps[0], Stamp("a", 2, "b", 20_000_000, 0)], clock_of)][1]
     assert (never.us - NOON_US, never.lo_us) == (20_000, EARLIEST_US)
-    later = next(key for _, key in log_keys([Stamp("a", 1, "b", 9_000_000, 99_000_000)], clock_of))
+    later = next(key for _, key, _ in log_keys([Stamp("a", 1, "b", 9_000_000, 99_000_000)], clock_of))
     assert later == next_key(Key(), clock_of["b"].at(9_000_000))  # a moment to come is none
 
 
@@ -128,7 +128,17 @@ def test_an_event_without_a_clock_takes_the_key_before_it() -> None:
 def test_two_branches_of_a_fork_stand_beside_each_other() -> None:
     clock_of = {"b": Clock([anchor("b", 0, NOON_US, trip_ns=0)])}
     stamps = [Stamp("a", 1, "b", 9_000_000), Stamp("a", 1, "b", 5_000_000), Stamp("a", 2, "b", 6_000_000)]
-    assert [key.us - NOON_US for _, key in log_keys(stamps, clock_of)] == [9_000, 5_000, 9_000]
+    assert [key.us - NOON_US for _, key, _ in log_keys(stamps, clock_of)] == [9_000, 5_000, 9_000]
+
+
+def test_a_stored_scan_does_not_loosen_the_bound_of_what_is_recorded_behind_it() -> None:
+    lit = Clock([anchor("lit", 0, NOON_US, trip_ns=0)])
+    stamps = [Stamp("a", 1, "lit", 0), Stamp("a", 2, "dark", 0, 0), Stamp("a", 3, "dark", 1)]
+    keys = [key for _, key, _ in log_keys(stamps, {"lit": lit})]
+    assert [key.lo_us for key in keys] == [NOON_US - 1, EARLIEST_US, NOON_US - 1]
+    for cut in (1, 2):
+        *_, (_, _, behind) = log_keys(stamps[:cut], {"lit": lit})
+        assert [key for _, key, _ in log_keys(stamps[cut:], {"lit": lit}, behind)] == keys[cut:]
 
 
 def test_boots_in_a_forged_ring_stay_without_time_for_everybody() -> None:

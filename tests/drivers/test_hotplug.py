@@ -84,6 +84,18 @@ def test_what_a_full_queue_lost_is_found_by_looking(udev):
     assert list(changes) == []
 
 
+def test_a_device_that_took_anothers_node_while_the_queue_was_full_is_found_too(udev):
+    udev.there = [FIRST, SECOND]
+    watching = udev.watch()
+    changes = watching.watch()
+    assert [next(changes), next(changes)] == [Added(FIRST), Added(SECOND)]
+    udev.there = [OTHER]
+    udev.happens(OSError(errno.ENOBUFS, os.strerror(errno.ENOBUFS)))
+    assert [next(changes) for _ in range(3)] == [Removed(SECOND), Removed(FIRST), Added(OTHER)]
+    watching.close()
+    assert list(changes) == []
+
+
 def test_another_device_under_the_same_node_is_removed_and_added(udev):
     udev.there = [FIRST]
     watching = udev.watch()

@@ -111,6 +111,44 @@ def test_a_scanner_that_is_read_already_learns_anew_and_its_sheet_is_no_garbled_
     assert desk.grabs == 0
 
 
+@pytest.mark.parametrize("heard_only", [False, True])
+def test_a_scan_behind_a_sheet_that_only_silence_ended_keeps_its_first_key_where_we_are_late(
+    typist, listen, heard_only
+):
+    desk = Desk(heard_only=heard_only)
+    desk.driver.teach(SHEETS, None)
+    desk.type(typist.scan(SQUARE[0], **GERMAN, ends=[]).events)
+    label = typist.scan("WO-1042", **GERMAN, ends=[])
+    desk.type(label.events)
+    heard = listen(desk.driver)  # the keys of both have waited
+    assert isinstance(heard.next(), Known)
+    assert [heard.read().raw, heard.read().raw] == [SQUARE[0].encode(), label.said.encode()]
+
+
+def test_a_caps_lock_lamp_that_was_lit_while_it_was_only_heard_counts_once_it_is_read(typist, listen):
+    desk = Desk(heard_only=True)
+    desk.driver.teach(SHEETS, None)
+    heard = listen(desk.driver)
+    desk.type([KeyEvent(17, 1, 1, 0)])  # a person's Caps Lock, on another keyboard
+    desk.type(typist.scan(SQUARE[0], turned=True, **GERMAN).events)
+    known = heard.next()
+    assert isinstance(known, Known)
+    assert profile_in(known.profile).caps == "obeyed"
+    assert heard.read().raw == SQUARE[0].encode()
+    desk.type(typist.scan("Wo-1042", turned=True, **GERMAN).events)
+    assert heard.read().raw == b"Wo-1042"
+
+
+def test_a_code_whose_signs_repeat_as_the_head_of_the_sheet_is_a_code_like_any_other(typist, listen):
+    desk = Desk()
+    desk.driver.teach(SHEETS, None)
+    heard = listen(desk.driver)
+    for code in ("AB1-CDEF1-GH-5", "AB1-CDEF1-GH-567890"):  # W I P : S E T U P : 2 D :
+        desk.type(typist.scan(code, layout="us").events)
+        assert heard.read().raw == code.encode()
+        assert heard.nothing(0.7)
+
+
 def test_half_a_sheet_teaches_nothing_and_is_kept_as_it_came(typist, listen):
     desk = Desk()
     desk.driver.teach(SHEETS, None)

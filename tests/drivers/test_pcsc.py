@@ -298,3 +298,23 @@ def test_two_readers_alike_are_opened_one_after_the_other_and_none_twice(service
     assert again.reader == second.reader
     first.close()
     again.close()
+
+
+def test_a_wait_that_ends_while_it_is_cancelled_ends_no_station(monkeypatch):
+    from drivers.scard import Scard
+
+    left = iter([7, None, None])
+    asked = []
+    monkeypatch.setattr(Scard, "_context", property(lambda _: next(left), lambda *_: None), raising=False)
+    service = Scard.__new__(Scard)
+
+    def cancel(context):
+        if context is None:  # what pyscard does with it
+            raise TypeError
+        asked.append(context)
+
+    service._api = type("Api", (), {"SCardCancel": staticmethod(cancel)})
+    service.cancel()  # its reading thread leaves pcscd at this very moment
+    assert asked == [7]
+    service.cancel()
+    assert asked == [7]

@@ -185,6 +185,21 @@ def test_two_devices_that_claim_one_serial_number_are_told_apart(machine):
     ]  # fmt: skip
 
 
+def test_the_ports_of_one_interface_are_readers_of_their_own(machine):
+    machine("ttyUSB0", "110a:1450", "SN1", "1-1.2", "UPort 1450")
+    interface = (ports.SYS_TTY / "ttyUSB0" / "device").resolve()
+    (ports.SYS_TTY / "ttyUSB0" / "device").unlink()
+    for number in range(2):
+        port = interface / f"ttyUSB{number}"
+        port.mkdir()
+        (port / "port_number").write_text(f"{number}\n")
+        (ports.SYS_TTY / port.name).mkdir(exist_ok=True)
+        (ports.SYS_TTY / port.name / "device").symlink_to(port)
+    assert [(ports.reader_id(facts), facts.place) for facts in ports.present()] == [
+        ("usb-110a-1450-SN1", "usb-1-1.2"), ("usb-110a-1450-SN1-port1", "usb-1-1.2-port1"),
+    ]  # fmt: skip
+
+
 def test_without_a_path_a_makers_scanner_is_opened_and_no_other_device(machine, monkeypatch):
     asked = []
     monkeypatch.setattr("drivers.serial_line.opened", lambda path, _settings: asked.append(path) or _refuse(path))

@@ -166,6 +166,21 @@ def test_a_serial_port_that_is_configured_is_left_to_its_reader():
     assert not verdict(PORT, [{"kind": "keyboard", "match": "05e0:1200"}]).take
 
 
+def test_a_row_for_serial_scanners_has_no_unknown_port_asked():
+    assert verdict(BRIDGE, [{"kind": "serial_line"}]) == Verdict(
+        False, "serial_rfid", NOT_NAMED, mend='Is it a reader? Name it: [[reader]] with kind and match = "1a86:7523".'
+    )
+    assert verdict(BRIDGE, [{"kind": "serial_line"}, {"kind": "serial_rfid"}]).row == 1
+    taught = {"usb-1a86-7523-at-usb-dummy_hcd.0-1": "It has."}
+    assert verdict(BRIDGE, [{"kind": "serial_line"}], taught).row == 0
+
+
+def test_a_serial_port_goes_with_the_row_of_its_kind():
+    rows = [{"kind": "serial_rfid"}, {"kind": "serial_line"}]
+    assert (verdict(PORT, rows).kind, verdict(PORT, rows).row) == ("serial_line", 1)
+    assert (verdict(PORT, rows[:1]).kind, verdict(PORT, rows[:1]).row) == ("serial_line", 0)
+
+
 def test_what_its_class_or_descriptor_names_is_taken_as_that():
     assert verdict(replace(PORT, subsystem="usb")).kind == "pcsc"
     assert verdict(replace(PORT, subsystem="hidraw")).kind == "hidpos"

@@ -7,6 +7,7 @@ from told import Told
 
 from server.migrations import HEAD, version_of
 from server.opening import open_hub
+from server.projection.own_tables import tag_number
 from server.projection.rebuild import rebuild
 from server.projection.tables import event_state
 from server.store import Store
@@ -21,15 +22,40 @@ def test_a_hub_from_before_stored_scans_gets_their_column_and_keeps_its_events(s
         before = connection.execute(select(event_state.c.pos, event_state.c.key_us)).all()
     path = store.path
     store.close()
-    with sqlite3.connect(path) as raw:
-        raw.execute("ALTER TABLE event_state DROP COLUMN since_ns")
-        raw.execute("UPDATE alembic_version SET version_num = '0001'")
-    raw.close()
+    _made_by_version_one(path)
     open_hub(path).close()
     with Store(path).read() as connection:
         assert version_of(connection) == HEAD
         assert connection.execute(select(event_state.c.pos, event_state.c.key_us)).all() == before
         assert set(connection.execute(select(event_state.c.since_ns)).scalars()) == {None}
+
+
+def _made_by_version_one(path):
+    """The file as a hub of version 1 left it: no stored scans, and no tags by the ends of their numbers."""
+    with sqlite3.connect(path) as raw:
+        raw.execute("ALTER TABLE event_state DROP COLUMN since_ns")
+        raw.execute("DROP TABLE tag_number")
+        raw.execute("UPDATE alembic_version SET version_num = '0001'")
+    raw.close()
+
+
+def test_a_hub_from_before_printed_numbers_finds_the_tags_that_it_has_and_projects_on(store, rows):
+    told = Told(store)
+    told.small_shop()
+    told.scan("3C00CE754C", "saw", told.ago(hours=1), scheme="uid")
+    told.settle()
+    path = store.path
+    store.close()
+    _made_by_version_one(path)
+    later = open_hub(path)
+    with later.read() as connection:
+        assert connection.execute(select(tag_number.c.number, tag_number.c.tail)).all() == [("3C00CE754C", "CE754C")]
+    again = Told(later)
+    again.scan("3C00CE754D", "saw", again.ago(minutes=1), station="saw-2", scheme="uid")
+    again.settle()
+    with later.read() as connection:
+        assert len(connection.execute(select(tag_number.c.number)).all()) == 2
+    later.close()
 
 
 def test_a_stored_scan_stands_in_its_interval_live_and_folded_anew(store, rows):

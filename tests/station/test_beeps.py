@@ -220,6 +220,24 @@ def test_a_reader_whose_beep_hangs_takes_one_thread_however_often_it_is_plugged_
     until(lambda: third.told == ["red"])
 
 
+def test_readers_that_come_under_a_new_name_for_ever_leave_nothing_behind() -> None:
+    beeps, hanging = Beeps(lambda *_, **__: None), Scanner("hangs")
+    hanging.go.clear()
+    beeps.add(hanging)
+    beeps.tell(Red(Why.NOT_SAVED, "x", reader="hangs"))
+    until(lambda: hanging.entered == 1)
+    beeps.remove(hanging)
+    for number in range(200):
+        scanner = Scanner(f"usb-S{number}")
+        beeps.add(scanner)
+        beep = beeps._beeps[scanner.reader]
+        beeps.remove(scanner)
+        beep.thread.join(10)
+    beeps.add(Scanner("the last"))
+    assert set(beeps._beeps) == {"hangs", "the last"}
+    hanging.go.set()
+
+
 def test_a_reader_that_fails_to_answer_is_told_to_the_log_once(opened: dict[str, list[Any]]) -> None:
     left = Scanner("left")
     left.fails = True

@@ -119,6 +119,7 @@ def test_what_was_taught_is_read_at_once(station: Callable[..., Station]) -> Non
 def test_a_device_that_is_told_twice_is_begun_once_and_again_when_it_came_back(station: Callable[..., Station]) -> None:
     here = station().sees(Added(SCANNER), Added(SCANNER), Removed(SCANNER), Added(SCANNER))
     assert [each.gone.is_set() for each in here.begun] == [True, False]
+    assert here.begun[0].name != here.begun[1].name  # the old one may still have a word to say
 
 
 def test_a_row_of_the_configuration_goes_with_its_device_and_others_are_named(station: Callable[..., Station]) -> None:
@@ -138,17 +139,35 @@ def test_a_watch_that_fails_is_said_and_begins_again(station: Callable[..., Stat
     assert len(here.begun) == 1
 
 
+def test_a_device_for_which_there_was_no_thread_is_begun_at_the_next_look(station: Callable[..., Station]) -> None:
+    here = station()
+    begin, failed = here.plugs._begin, list[str]()
+
+    def none_left(wanted: "Wanted") -> None:
+        if not failed:
+            failed.append(wanted.name)
+            msg = "can't start new thread"
+            raise RuntimeError(msg)
+        begin(wanted)
+
+    here.plugs._begin = none_left  # type: ignore[method-assign]
+    Said.queue.put(Added(SCANNER))
+    until(lambda: [each.why for each in here.roll.lines()] == ["can't start new thread"])
+    here.sees(Added(SCANNER))
+    assert [each.settings["path"] for each in here.begun] == [SCANNER.node]
+
+
 def test_a_device_of_a_thousand_interfaces_has_a_few_threads_and_the_rest_are_named(
     station: Callable[..., Station],
 ) -> None:
     many = [replace(SCANNER, node=f"/dev/input/event{n}", place=f"usb-1.{n}", serial=f"S{n}") for n in range(1000)]
     here = station().sees(*map(Added, many))
-    assert [each.name for each in here.begun] == [each.node for each in many[:MOST_PLUGGED]]
+    assert [each.settings["path"] for each in here.begun] == [each.node for each in many[:MOST_PLUGGED]]
     lines = here.roll.lines()
     assert len(lines) == MOST
     assert {(each.state, each.why) for each in lines} == {("ignored", TOO_MANY)}
     here.sees(Removed(many[0]), Added(many[-1]))  # one goes, and there is room for one
-    assert here.begun[-1].name == many[-1].node
+    assert here.begun[-1].settings["path"] == many[-1].node
     assert len(here.begun) == MOST_PLUGGED + 1
 
 

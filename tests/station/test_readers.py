@@ -2,8 +2,10 @@
 
 import queue
 import threading
+import time
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -16,8 +18,10 @@ from station.config import Config
 from station.config import Reader as Row
 from station.inbox import Inbox
 from station.readers import Readers
+from station.reading import FORGET_IT
 from station.roll import MOST, ReaderStatus
 from station.scan import ReaderPlace
+from station.taught import KEYPAD, Lesson, Taught, beside
 from tests.station.scan_room import a_read, until
 
 
@@ -243,6 +247,99 @@ def test_a_scanner_that_comes_back_as_another_for_ever_costs_bounded_threads_and
     assert len(readers._places) <= MOST + 1
     assert len(readers._readings) <= 2
     readers.close()
+
+
+def test_stored_scans_of_a_scanner_that_was_pulled_out_are_waited_for_and_no_longer_than_said(
+    opened: list[Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("drivers.hotplug.Hotplug", Plugs)
+    monkeypatch.setattr(Plugs, "said", queue.Queue())
+    monkeypatch.setattr("station.readers.END_S", 0.5)
+    monkeypatch.setattr(Held, "kind", "keyboard")
+    scanners = {f"/dev/input/event{number}": Held(f"usb-{number}") for number in range(4)}
+    monkeypatch.setattr(module, "open_driver", lambda _kind, settings: scanners[settings["path"]])
+    readers, inbox, *_ = a_station(Row("keyboard"), room=1)
+    readers.start()
+    for node, scanner in scanners.items():
+        Plugs.said.put(Added(replace(SCANNER, node=node, serial=node)))
+        for code in range(20):
+            scanner.scans.put(a_read(b"WO-%d" % code, at_s=10 + code / 100, kind="keyboard"))
+    until(lambda: sum(len(each._spool) for each in readers._readings.values()) >= 4 * 16)
+    Plugs.said.put(Removed(replace(SCANNER, node="/dev/input/event0")))
+    until(lambda: len(readers._plugs._plugged) == 3)
+    assert sum(len(each._spool) for each in readers._readings.values()) >= 4 * 16  # his are waited for, too
+    began_s = time.monotonic()
+    readers.close()
+    assert 0.5 <= time.monotonic() - began_s < 1.5
+    while inbox.take(0.2) is not None:
+        pass
+
+
+@pytest.mark.parametrize("row", [Row("hidpos", match="05e0:1200"), Row("hidpos", path="/dev/hidraw3"), Row("hidpos")])
+def test_a_point_of_sale_scanner_that_a_row_names_is_opened_once_and_its_twin_too(
+    monkeypatch: pytest.MonkeyPatch, row: Row
+) -> None:
+    monkeypatch.setattr("drivers.hotplug.Hotplug", Plugs)
+    monkeypatch.setattr(Plugs, "said", queue.Queue())
+    asked: list[str | None] = []
+
+    def open_driver(_kind: str, settings: Mapping[str, str | None]) -> Held:
+        asked.append(settings["path"])
+        return Held(f"usb-05e0-1200-S{len(asked)}")
+
+    monkeypatch.setattr(module, "open_driver", open_driver)
+    readers, *_ = a_station(row)
+    readers.start()
+    first = replace(SCANNER, node="/dev/hidraw3", types=False, subsystem="hidraw")
+    Plugs.said.put(Added(first))
+    Plugs.said.put(Added(replace(first, node="/dev/hidraw4", serial="SN78")))
+    both = 1 if row.path else 2
+    until(lambda: [each.state for each in readers.status()] == ["ready"] * both + ["ignored"] * (2 - both))
+    assert asked == ["/dev/hidraw3", "/dev/hidraw4"][:both]
+    readers.close()
+
+
+class Teachable(Held):
+    """One that can be taught, and notes its profile."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(name)
+        self.profile: str | None = "not asked"
+
+    def teach(self, _sheets: Any, profile: str | None) -> None:
+        """Note it."""
+        self.profile = profile
+
+
+@pytest.mark.parametrize("opened_as", ["usb-1a86-5723-S1", "usb-1a86-5723-at-usb-1.3"])
+@pytest.mark.parametrize("taught_as", ["usb-1a86-5723-S1", "usb-1a86-5723-at-usb-1.3"])
+def test_what_a_scanner_was_taught_holds_whether_or_not_a_twin_claims_its_serial_number(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, taught_as: str, opened_as: str
+) -> None:
+    monkeypatch.setattr("drivers.hotplug.Hotplug", Plugs)
+    config = Config(station="saw-1", journal=str(tmp_path / "journal.db"))
+    taught = Taught(beside(tmp_path / "journal.db"))
+    facts = replace(SCANNER, name="USB Keyboard", vendor=0x1A86, product=0x5723, serial="S1", place="usb-1.3")
+
+    def plugged_in() -> tuple[Readers, Teachable]:
+        scanner = Teachable(opened_as)
+        monkeypatch.setattr(Plugs, "said", queue.Queue())
+        monkeypatch.setattr(module, "open_driver", lambda _kind, _settings: scanner)
+        readers = Readers(config, Inbox(), lambda _: None, lambda *_, **__: None, lambda: None)
+        readers.start()
+        Plugs.said.put(Added(facts))
+        until(lambda: [each.state for each in readers.status()] == ["ready"])
+        readers.close()
+        return readers, scanner
+
+    taught.keep(taught_as, Lesson(profile={"layout": "de"}, words="German."))
+    readers, scanner = plugged_in()
+    assert scanner.profile == '{"layout": "de"}'
+    (line,) = readers.status()
+    assert (line.id, line.taught, line.mend) == (opened_as, "German.", FORGET_IT.format(taught_as))
+    taught.keep(taught_as, KEYPAD)
+    readers, scanner = plugged_in()
+    assert readers.place_of(opened_as).keypad
 
 
 def test_a_serial_reader_is_opened_with_the_speed_and_parity_of_its_row(monkeypatch: pytest.MonkeyPatch) -> None:

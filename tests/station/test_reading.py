@@ -2,13 +2,15 @@
 
 import json
 import queue
+import time
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from drivers import DeviceLost, Known, Note, Read
+from drivers import DeviceLost, DriverError, Dropped, Known, Note, Read
 from station import reading as module
 from station.answers import TOO_FAST, Answer, Notice, Red
 from station.inbox import Inbox
@@ -64,7 +66,10 @@ class Station:
 
         def open_driver(kind: str, settings: Mapping[str, str | None]) -> Scanner:
             self.asked.append((kind, settings.get("listen")))
-            return next(given)
+            scanner = next(given, None)
+            if scanner is None:
+                raise DriverError(came="It is gone.", expected="A plug.", do="Plug it in.")
+            return scanner
 
         monkeypatch.setattr(module, "open_driver", open_driver)
         monkeypatch.setattr(module, "FIRST_PAUSE_S", 0.01)
@@ -115,11 +120,39 @@ def test_a_device_that_was_only_listened_to_leaves_no_line_when_it_goes(
     reading.close()
 
 
+def test_a_device_that_never_could_be_opened_leaves_no_line_when_it_is_pulled_out(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    station = Station(tmp_path, monkeypatch)
+    reading = station.reads()
+    until(lambda: station.state() == ["waiting"])
+    reading.wanted.gone.set()
+    reading.knock()
+    until(lambda: station.state() == [])
+
+
+def test_a_reader_that_was_tried_in_vain_before_udev_said_that_it_is_gone_stays_lost_under_its_name(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    scanner = Scanner()
+    station = Station(tmp_path, monkeypatch, scanner)
+    reading = station.reads()
+    scanner.says.put("lost")
+    until(lambda: station.state() == ["waiting"])
+    assert [each.id for each in station.roll.lines()] == ["usb-1"]
+    reading.wanted.gone.set()
+    reading.knock()
+    until(lambda: station.state() == ["lost"])
+    (line,) = station.roll.lines()
+    assert (line.id, line.why) == ("usb-1", "Unplugged. A plug. Plug it in.")
+
+
 def test_a_port_that_turns_out_a_scanner_is_opened_again_as_that(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     rfid, line = Scanner("serial_rfid"), Scanner("serial_line")
     station = Station(tmp_path, monkeypatch, rfid, line)
+    monkeypatch.setattr(module, "FIRST_PAUSE_S", 60)  # its operator was told to scan again, and does
     reading = station.reads(listen=True, kind="serial_rfid")
     rfid.says.put(Known("serial_line", "usb-1", 5, ("It names the kind of code.",), '{"aim": true}'))
     until(lambda: line.taught != [])
@@ -127,6 +160,42 @@ def test_a_port_that_turns_out_a_scanner_is_opened_again_as_that(
     until(lambda: [(each.kind, each.state) for each in station.roll.lines()] == [("serial_line", "ready")])
     assert [type(each) for each in station.said] == [Notice]
     assert station.said[0].text == "This scanner is set up now. Scan again to try it."
+    reading.close()
+
+
+def test_a_reader_that_fails_while_it_is_taught_is_closed_said_and_tried_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first, second = Scanner(), Scanner()
+    closed: list[Scanner] = []
+
+    def fails(*_: object) -> None:
+        msg = "no memory for a layout"
+        raise OSError(msg)
+
+    monkeypatch.setattr(first, "teach", fails)
+    monkeypatch.setattr(first, "close", lambda: closed.append(first))
+    station = Station(tmp_path, monkeypatch, first, second)
+    reading = station.reads()
+    until(lambda: station.state() == ["ready"])
+    assert closed == [first]
+    reading.close()
+
+
+def test_a_reader_that_opens_and_is_lost_at_once_for_ever_is_tried_with_patience(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    scanners = [Scanner() for _ in range(100)]
+    for scanner in scanners:
+        scanner.says.put("lost")
+    station = Station(tmp_path, monkeypatch, *scanners)
+    reading = station.reads()
+    time.sleep(0.5)  # 0.01 + 0.02 + 0.04 + 0.08 + 0.16 and the next one
+    reading.close()
+    assert 3 <= len(station.asked) <= 7
+    monkeypatch.setattr(module, "LASTED_S", 0.0)
+    reading = station.reads()
+    until(lambda: len(station.asked) > 30)
     reading.close()
 
 
@@ -154,7 +223,7 @@ def test_stored_scans_wait_in_their_order_and_no_other_is_lost(tmp_path: Path, m
     assert [read.since_ns for read in taken] == [None] * 3 + [0] * 197
     assert station.said == []
     reading.close()
-    reading.drained(5)
+    reading.drained(time.monotonic() + 5)
 
 
 def test_scans_by_hand_that_find_no_room_are_red(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -179,6 +248,35 @@ def test_a_pipe_and_a_field_full_of_tags_are_no_memory(
         raw = b"04A1B2%02X" % number
         scanner.says.put(Read(raw, None, kind, "usb-1", 10**9 + number * MS, len(raw), tag=tag))
     assert [station.inbox.take(5).since_ns for _ in range(20)] == [None] * 20
+    reading.close()
+
+
+def test_scans_that_a_device_loses_by_the_thousand_are_each_red_and_logged_now_and_then(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    scanner = Scanner()
+    station = Station(tmp_path, monkeypatch, scanner, room=4000)
+    reading = station.reads()
+    for _ in range(3000):
+        scanner.says.put(Dropped("keyboard", "usb-1", 5, "The scanner spoke of 70 bytes in a report with room for 56."))
+    taken = [station.inbox.take(5) for _ in range(3000)]
+    assert {type(each) for each in taken} == {Dropped}
+    assert station.logged == ["a reader lost a scan"]
+    reading.close()
+
+
+def test_a_scanner_that_looks_at_the_sheet_for_hours_is_logged_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    scanner = Scanner()
+    station = Station(tmp_path, monkeypatch, scanner)
+    reading = station.reads()
+    for _ in range(100):
+        scanner.says.put(SHEET)
+    scanner.says.put(replace(SHEET, evidence=("The layout is fr.",), profile='{"layout": "fr"}'))
+    scanner.says.put(a_read())
+    assert station.inbox.take(5).raw == a_read().raw
+    assert station.logged == ["a reader has shown what it is"] * 2
     reading.close()
 
 

@@ -19,6 +19,41 @@ def test_a_reader_that_comes_back_under_another_node_is_one_line() -> None:
     assert roll.lines() == [READY]
 
 
+def test_two_interfaces_of_one_device_are_two_lines_and_both_count() -> None:
+    roll, *_ = a_roll()
+    pos = ReaderStatus("hidpos", "usb-1", "ready")
+    roll.note("hidraw0", pos)
+    roll.note("event3", READY)
+    roll.counted("hidraw0", 7)
+    assert [(each.kind, each.reads) for each in roll.lines()] == [("hidpos", 1), ("keyboard", 0)]
+    roll.note("event3", ReaderStatus("keyboard", "usb-1", "lost", "It was unplugged."))
+    assert [each.kind for each in roll.lines()] == ["hidpos"]
+    roll.note("hidraw0", ReaderStatus("hidpos", "usb-1", "lost", "It was unplugged."))
+    assert [(each.kind, each.state) for each in roll.lines()] == [("hidpos", "lost")]
+
+
+def test_the_late_word_of_an_old_plug_is_no_news_of_a_reader_that_is_back() -> None:
+    roll, logged, _ = a_roll()
+    roll.note("event3", READY)
+    roll.counted("event3", 7)
+    roll.note("event9", READY)
+    roll.note("event3", ReaderStatus("keyboard", "usb-1", "lost", "It was unplugged."))
+    assert [each.state for each in roll.lines()] == ["ready"]
+    roll.note("event3", ReaderStatus("keyboard", "usb-1", "waiting", "No such device."))
+    assert [each.state for each in roll.lines()] == ["ready"]
+    assert [what for what, _ in logged] == ["a reader is ready", "a reader is ready"]
+
+
+def test_the_scans_of_a_reader_are_counted_on_when_it_comes_back() -> None:
+    roll, *_ = a_roll()
+    roll.note("event3", READY)
+    roll.counted("event3", 7)
+    roll.note("event3", ReaderStatus("keyboard", "usb-1", "lost", "It was unplugged."))
+    roll.note("event9", READY)
+    roll.counted("event9", 9)
+    assert [(each.state, each.reads) for each in roll.lines()] == [("ready", 2)]
+
+
 def test_scans_are_counted_and_outlive_a_change_of_state() -> None:
     roll, *_ = a_roll()
     roll.note("event3", READY)

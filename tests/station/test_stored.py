@@ -91,3 +91,20 @@ def test_a_spool_holds_so_many_bytes_and_takes_more_when_some_are_gone() -> None
     until(lambda: not len(spool))
     assert len(handed) == most + 2
     assert spool.put(longest)
+
+
+def test_a_spool_for_which_there_was_no_thread_is_emptied_by_the_next(monkeypatch: pytest.MonkeyPatch) -> None:
+    taken: list[int] = []
+    spool = Spool[int](taken.append, "test")
+    start = threading.Thread.start
+
+    def none_left(_thread: threading.Thread) -> None:
+        msg = "can't start new thread"
+        raise RuntimeError(msg)
+
+    monkeypatch.setattr(threading.Thread, "start", none_left)
+    with pytest.raises(RuntimeError):
+        spool.put(1)
+    monkeypatch.setattr(threading.Thread, "start", start)
+    assert spool.put(2)
+    until(lambda: taken == [1, 2])

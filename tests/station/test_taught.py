@@ -1,6 +1,7 @@
 """What readers were taught outlives restarts and power cuts, and is forgotten when somebody says so."""
 
 import os
+import threading
 from pathlib import Path
 
 import pytest
@@ -69,3 +70,39 @@ def test_a_cut_while_it_is_written_leaves_the_old_file_whole(taught: Taught, mon
     with pytest.raises(OSError, match="Input/output"):
         taught.keep("usb-2", GERMAN)
     assert taught.ids() == ("usb-1",)
+
+
+def test_a_command_and_the_station_that_write_at_once_both_are_heard(
+    taught: Taught, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    begun, go = threading.Event(), threading.Event()
+    slow, command = Taught(taught.path), Taught(taught.path)
+    write = slow._write
+
+    def held_up(readers: dict[str, Lesson]) -> None:
+        begun.set()
+        go.wait(5)
+        write(readers)
+
+    monkeypatch.setattr(slow, "_write", held_up)
+    threads = [threading.Thread(target=slow.keep, args=("usb-1", GERMAN))]
+    threads[0].start()
+    assert begun.wait(5)
+    threads.append(threading.Thread(target=command.keep, args=("usb-2", KEYPAD)))
+    threads[1].start()
+    threads[1].join(0.2)
+    go.set()
+    for thread in threads:
+        thread.join(5)
+    assert taught.ids() == ("usb-1", "usb-2")
+
+
+def test_what_is_taught_again_and_again_is_written_once(taught: Taught) -> None:
+    taught.keep("usb-1", GERMAN)
+    written = taught.path.stat().st_ino
+    for _ in range(3):
+        taught.keep("usb-1", GERMAN)
+    assert taught.path.stat().st_ino == written
+    taught.keep("usb-2", GERMAN)
+    taught.keep("usb-1", GERMAN)
+    assert taught.ids() == ("usb-2", "usb-1")

@@ -206,6 +206,7 @@ def _scanned(chance: random.Random, one: Log, said: list[Row]) -> Row:
         carrier="TAG-1" if action == "bind" else None,
         repeat=chance.random() < 0.05,
         unread=chance.choice([None] * 20 + ["smudged"]),
+        since_ns=chance.choice([None] * 5 + [0, one.mono_ns]),
     )
 
 

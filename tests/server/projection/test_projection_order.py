@@ -5,8 +5,10 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from sqlalchemy import select
 
 from server.projection.rebuild import compare, rebuild
+from server.projection.tables import event_state
 
 SEEDS = range(8)
 
@@ -42,3 +44,17 @@ def test_any_order_of_arrival_gives_the_rows_of_a_rebuild(
     assert shuffled.everything() == in_order.everything()
     rebuild(shuffled.store)
     assert shuffled.everything() == in_order.everything()
+
+
+def test_a_stored_scan_in_a_boot_without_time_leaves_the_next_its_bound_also_after_a_restart(floor: Any) -> None:
+    one = floor.log("s", 1)
+    floor.deliver(one.anchor(), one.scan("WO-1", "saw"))
+    one.restart("dark")
+    floor.deliver(one.scan("WO-1", "saw"), *(one.scan("WO-2", "saw", since_ns=0) for _ in range(3)))
+    floor.drain()
+    floor.projector = type(floor.projector)(floor.store, floor.projector._bell)  # a restart of the hub
+    floor.deliver(one.scan("WO-3", "saw"))
+    floor.drain()
+    assert compare(floor.store) == []
+    before, *_stored, after = floor.show(select(event_state.c.lo_us).where(event_state.c.boot == "dark"))
+    assert after == before  # it was recorded behind it, whenever the stored ones were made
