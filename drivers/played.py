@@ -170,7 +170,9 @@ class PlayedService:
                 del self._asked[place]
                 self._device.reach(each)
                 return bytes(answer) if answer is not None else None
-        if event is not None and event.name == "gone":
+        if event is None:
+            raise ServiceGone  # the recording breaks off: this card was not read to its end
+        if event.name == "gone":
             raise _gone(event, "")
         return b""
 

@@ -124,9 +124,10 @@ class RecordedReader:
             self._inner = READERS[self.head.kind](self.head, self._device)
         except (DriverError, DescriptorError) as error:
             source.close()
-            raise _cannot_be_played(error) from error
+            raise error if isinstance(error, DriverError) else _cannot_be_played(error) from error
         self._held = Held(source.close)
-        self.teach(())
+        if "profile" in self.head.settings:
+            self.teach(())
 
     def teach(self, sheets: Sequence[Sequence[str]], _profile: str | None = None) -> None:
         """The setup sheets that may be scanned; what was learned before stands in the recording."""
