@@ -117,17 +117,18 @@ class RecordedReader:
         self.reader = reader
         self._stays = stays
         self._recorded = Recorded()
+        self._held = Held(source.close)
         events = lines(source, self._recorded)
+        self._device = Played((each for each in events if isinstance(each, Event)), begun_ns)
         try:
             self.head = next(each for each in events if isinstance(each, Head))
-            self._device = Played((each for each in events if isinstance(each, Event)), begun_ns)
             self._inner = READERS[self.head.kind](self.head, self._device)
+            if "profile" in self.head.settings:
+                self.teach(())
         except (DriverError, DescriptorError) as error:
-            source.close()
+            self._device.close()
+            self._held.close()
             raise error if isinstance(error, DriverError) else _cannot_be_played(error) from error
-        self._held = Held(source.close)
-        if "profile" in self.head.settings:
-            self.teach(())
 
     def teach(self, sheets: Sequence[Sequence[str]], _profile: str | None = None) -> None:
         """The setup sheets that may be scanned; what was learned before stands in the recording."""
@@ -140,6 +141,8 @@ class RecordedReader:
             yield from self._again()
             if self._stays:
                 self._held.wait()
+            else:
+                self._held.close()
 
     def close(self) -> None:
         """End `reads` and close the file."""

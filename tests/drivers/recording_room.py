@@ -8,8 +8,13 @@ from pathlib import Path
 from typing import Any
 
 from drivers import DeviceLost, Driver, Gone, Known, Note, Outcome, Read
+from drivers.decode.recording import Event, Head, Recorded, head_line
 from drivers.recorded import RecordedReader
 from drivers.tape import Tape
+
+FOLDER = Path(__file__).parent / "recordings"
+SAMPLES = {path.stem: path.read_bytes() for path in sorted(FOLDER.glob("*.rec"))}
+HEAD = head_line(Head("serial_line", "r"))
 
 
 @dataclass
@@ -72,3 +77,9 @@ def raws(said: list[Outcome]) -> list[bytes]:
 def notes(said: list[Outcome]) -> list[str]:
     """What the replay says of itself."""
     return [each.text for each in said if isinstance(each, Note)]
+
+
+def lines_of(recording: bytes) -> list[Head | Event]:
+    """The head and the events."""
+    recorded = Recorded()
+    return [*recorded.feed(recording), *recorded.end()]
