@@ -1,5 +1,6 @@
 """Devices of each kind, recorded and played: the same scans, in the same order, and what is no scan beside them."""
 
+import json
 import os
 import threading
 import time
@@ -7,17 +8,21 @@ import time
 import pytest
 
 from drivers import Dropped, Gone, Known, Note, Read, pcsc, serial_rfid
+from drivers.cards import NoReader, ServiceGone
+from drivers.decode.recording import Event, Head, event_line, head_line
+from drivers.decode.smartcard import GET_UID
 from drivers.keyboard import EVENT, Keyboard
 from drivers.pcsc import opened
 from drivers.ports import opened as opened_port
 from drivers.serial_line import SerialLine
 from drivers.serial_rfid import SerialRfid
+from drivers.tape import Tape, TapedService
 from tests.drivers.hands import Cable, Pcscd, id12
 from tests.drivers.hid_devices import MAKERS, PosScanner
 from tests.drivers.recording_room import bare, notes, play, raws, record
 from tests.drivers.scanners import SQUARE
 from tests.drivers.test_pcsc import ACR, GOOD, READS, ULTRALIGHT
-from tests.drivers.test_serial_rfid import ANSWERS, M100, M100_NONE, Simulator
+from tests.drivers.test_serial_rfid import ANSWERS, M100, M100_NONE, TAGS, UHFREADER18, Simulator
 
 NS = 1_000_000_000
 
@@ -238,6 +243,19 @@ def test_a_tag_reader_that_is_asked_says_the_same_again(quick, file, name):
     assert b'"out":"' in file.read_bytes()  # what it was asked stands beside its answers
 
 
+def test_a_tag_reader_that_was_found_in_opening_is_found_in_its_recording(quick, file):
+    cable = Cable()
+    driver = SerialRfid(opened_port(cable.port, {}))
+    cable.hand_over()
+    simulator = Simulator(cable, dict(ANSWERS[UHFREADER18.name]))
+    assert driver.ask()  # only this question makes it say who it is
+    take = record(driver, file, lambda said: until(lambda: said))
+    simulator.stop.set()
+    simulator.join(5)
+    cable.unplug()
+    assert raws(play(file.read_bytes())) == raws(take.said) == [TAGS[UHFREADER18.name]]
+
+
 def _polls(name):
     return {each.poll for each in serial_rfid.PROTOCOLS if each.name == name}
 
@@ -298,6 +316,56 @@ def test_cards_are_put_on_and_taken_off_again(quick, file):
     assert again[1].seen == 2
     assert take.lost is not None
     assert notes(again) == [take.lost.came] == ["pcsc-ACS ACR122U PICC Interface was unplugged."]
+
+
+def a_slow_card(step_ms):
+    """A card that takes its time for each answer."""
+    answers = [(GET_UID, b"\x04\xa1\xb2\xc3" + GOOD), *READS.items()]
+    asked = [Event(each * step_ms * 1_000_000, "asked", pair) for each, pair in enumerate(answers, 1)]
+    events = [Event(0, "state", (1, True, ULTRALIGHT)), *asked, Event(5 * NS, "end", True)]
+    return head_line(Head("pcsc", "r", {"name": "OMNIKEY 5022 CL"})) + b"".join(map(event_line, events))
+
+
+@pytest.mark.parametrize(("step_ms", "texts"), [(900, (b"WO-1042",)), (1001, ())])
+def test_a_card_that_took_too_long_takes_too_long_again(step_ms, texts):
+    assert play(a_slow_card(step_ms))[0].texts == texts
+
+
+def test_a_decoder_that_asks_a_card_otherwise_gets_the_answers_that_there_are(monkeypatch):
+    def talk():
+        yield b"\x00never asked"
+        first, second = READS
+        tail = yield second
+        head = yield first
+        return head[4:-2] + tail[:-2]
+
+    monkeypatch.setattr(pcsc, "conversation", lambda _atr: talk())
+    monkeypatch.setattr(pcsc, "texts", lambda message: (message,))
+    assert play(a_slow_card(10))[0].texts[0].startswith(b"\x03\x0e\xd1\x01\x0a\x54\x02en")
+
+
+def test_a_service_that_ends_while_a_card_is_read_is_written_down_once(file):
+    class Ending(Pcscd):
+        def send(self, _command):
+            self.running = False
+            raise ServiceGone
+
+    service = Ending(ACR)
+    lines: list[bytes] = []
+    tape = Tape(lines.append, lambda: None)
+    taped = TapedService(service, tape)
+    tape.begin("pcsc", "r")
+    with pytest.raises(ServiceGone):
+        taped.card(ACR).send(GET_UID)
+    with pytest.raises(ServiceGone):
+        taped.change(ACR, None, 0.01)
+    assert [b"gone" in line for line in lines] == [False, True]
+    service.running = True
+    taped.change(ACR, None, 0.01)
+    service.names = []
+    with pytest.raises(NoReader):
+        taped.change(ACR, None, 0.01)
+    assert [json.loads(line) for line in lines[2:]][1]["gone"] == "reader"
 
 
 def test_a_service_that_stays_away_is_lost_in_the_recording_too(quick, file):

@@ -204,7 +204,8 @@ def test_the_row_of_the_configuration_says_how_a_reader_is_set_and_flags_beat_it
     assert (code, error) == (
         2,
         (
-            "wipline-station: The configuration has 2 readers that could be meant: keyboard 05e0:1200; serial_line /dev/ttyS0. "
+            "wipline-station: The configuration has 2 readers that could be meant: "
+            "keyboard 05e0:1200; serial_line /dev/ttyS0. "
             "Expected one. Say which, as it stands there, with --kind, --path or --match.\n"
         ),
     )
@@ -229,8 +230,9 @@ def test_without_a_word_the_first_that_is_known_for_a_reader_is_recorded(
     assert (code, error) == (
         2,
         (
-            "wipline-station: No reader is plugged in. Expected one that is known for one, or that is named. Name it: --kind "
-            "(keyboard, serial_line, serial_rfid, hidpos, pcsc) and --match; `wipline-station readers` shows what is there.\n"
+            "wipline-station: No reader is plugged in. Expected one that is known for one, or that is named. "
+            "Name it: --kind (keyboard, serial_line, serial_rfid, hidpos, pcsc) and --match; "
+            "`wipline-station readers` shows what is there.\n"
         ),
     )
     assert not (tmp_path / "x.rec").exists()
@@ -272,7 +274,8 @@ def test_a_reader_that_the_station_reads_is_left_to_it(tmp_path: Path) -> None:
         (tmp_path / "other.json").write_bytes(msgspec.json.encode(status))
         toml = tmp_path / "other.toml"
         toml.write_text(f'station = "x"\njournal = "{tmp_path}/none.db"\nstatus = "{tmp_path}/other.json"\n')
-        said = asked("record", "--config", toml, "--kind", "serial_line", "--path", other.port, tmp_path / "x.rec")
+        words = ("--config", toml, "--kind", "serial_line", "--path", other.port, "--seconds", 1)
+        said = asked("record", *words, tmp_path / "x.rec")
         assert (said[0], said[2]) == (
             2,
             (
