@@ -19,10 +19,10 @@ from drivers.serial_rfid import SerialRfid
 from drivers.tape import Tape, TapedService
 from tests.drivers.hands import Cable, Pcscd, id12
 from tests.drivers.hid_devices import MAKERS, PosScanner
-from tests.drivers.recording_room import bare, notes, play, raws, record
+from tests.drivers.recording_room import bare, lines_of, notes, play, raws, record
 from tests.drivers.scanners import SQUARE
 from tests.drivers.test_pcsc import ACR, GOOD, READS, ULTRALIGHT
-from tests.drivers.test_serial_rfid import ANSWERS, M100, M100_NONE, TAGS, UHFREADER18, Simulator
+from tests.drivers.test_serial_rfid import ANSWERS, M100, M100_NONE, PN532, TAGS, Simulator
 
 NS = 1_000_000_000
 
@@ -247,13 +247,15 @@ def test_a_tag_reader_that_was_found_in_opening_is_found_in_its_recording(quick,
     cable = Cable()
     driver = SerialRfid(opened_port(cable.port, {}))
     cable.hand_over()
-    simulator = Simulator(cable, dict(ANSWERS[UHFREADER18.name]))
-    assert driver.ask()  # only this question makes it say who it is
+    simulator = Simulator(cable, dict(ANSWERS[PN532.name]))
+    assert driver.ask()
     take = record(driver, file, lambda said: until(lambda: said))
     simulator.stop.set()
     simulator.join(5)
     cable.unplug()
-    assert raws(play(file.read_bytes())) == raws(take.said) == [TAGS[UHFREADER18.name]]
+    assert raws(play(file.read_bytes())) == raws(take.said) == [TAGS[PN532.name]]
+    written = [each.value for each in lines_of(file.read_bytes())[1:] if each.name == "out"]
+    assert PN532.query in written  # asked again, so that who has the file sees how it introduced itself
 
 
 def _polls(name):
