@@ -10,8 +10,9 @@ import select
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import TypeAlias
 
-from drivers import DriverError
+from drivers import DriverError, boot_ns
 
 
 class Held:
@@ -66,8 +67,16 @@ class Held:
         ready = poll.poll(None if timeout_s is None else math.ceil(timeout_s * 1000))
         return not self.closed and any(number == descriptor for number, _ in ready)
 
+    def now_ns(self) -> int:
+        """The time in which this device is waited for: CLOCK_BOOTTIME."""
+        return boot_ns()
+
     def _release(self) -> None:
         if not self._gone:
             self._gone = True
             os.close(self._bell)
             self._let_go()
+
+
+Hold: TypeAlias = Callable[[Callable[[], None]], Held]
+"""How a reader gets hold of its device: `Held`, or what stands for it while a recording is played (`drivers.played`)."""

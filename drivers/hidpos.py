@@ -17,14 +17,15 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from drivers import DeviceLost, Driver, DriverError, Dropped, Read, Settings, boot_ns, read_of
+from drivers import DeviceLost, Driver, DriverError, Dropped, Read, Settings, read_of
 from drivers.decode.hid_report import MAX_REPORT_BYTES, Descriptor, DescriptorError, parsed
 from drivers.decode.hidpos import ScannedData, layouts
 from drivers.decode.hidpos_orders import Command, Order, enabling, orders
 from drivers.decode.keys import Lost
 from drivers.decode.line import Sent
 from drivers.decode.plugged import Facts, named, reader_id
-from drivers.held import Held
+from drivers.held import Held, Hold
+from drivers.tape import Tape, reports
 
 SYS_HIDRAW = Path("/sys/class/hidraw")
 DEV = Path("/dev")
@@ -206,26 +207,32 @@ class HidPos:
         name: str,
         descriptor: Descriptor,
         take: Callable[[int, int], bytes] = os.read,
+        hold: Hold = Held,
     ) -> None:
         self.reader = reader
         self._device, self._name, self._take = device, name, take
-        self._scans = ScannedData(descriptor)
+        self._descriptor, self._scans = descriptor.raw, ScannedData(descriptor)
         self._orders = orders(descriptor)
         self._telling = threading.Lock()
-        self._held = Held(self._let_go)
+        self._held = hold(self._let_go)
+
+    def record(self, tape: Tape) -> None:
+        """Write down every report from now on."""
+        tape.begin(self.kind, self.reader, name=self._name, descriptor=self._descriptor)
+        self._take = reports(self._take, tape)
 
     def reads(self) -> Iterator[Read | Dropped]:
         """Each scan when it is complete."""
         with self._held.reading():
             while not self._held.closed:
                 due_ns = self._scans.due_ns
-                timeout_s = None if due_ns is None else max(0, due_ns - boot_ns()) / _NS
+                timeout_s = None if due_ns is None else max(0, due_ns - self._held.now_ns()) / _NS
                 if self._held.wait(self._device, timeout_s):
                     report = self._report()
                     if report is not None:
-                        yield from map(self._told, self._scans.feed(report, boot_ns()))
+                        yield from map(self._told, self._scans.feed(report, self._held.now_ns()))
                 else:
-                    yield from map(self._told, self._scans.quiet(boot_ns()))
+                    yield from map(self._told, self._scans.quiet(self._held.now_ns()))
 
     def close(self) -> None:
         """End `reads` and close the device."""

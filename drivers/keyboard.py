@@ -4,6 +4,7 @@ The device is grabbed, so what it types reaches nobody else: no console, no othe
 label can do anything on this machine. `drivers.decode.keys` reads the keys; this file holds the device.
 """
 
+import errno
 import fcntl
 import os
 import struct
@@ -29,12 +30,14 @@ from drivers.decode.keymap import BARE, US, Layout
 from drivers.decode.keys import HAND_GAP_S, KeyEvent, Keys, Lost, Typed
 from drivers.decode.learning import NotLearned
 from drivers.decode.plugged import Facts, reader_id
-from drivers.decode.profile import LEARNED, Profile, text_of
+from drivers.decode.profile import LEARNED, Profile, dict_of, text_of
+from drivers.decode.recorded_values import TIME_MAX_NS
 from drivers.decode.verdicts import verdict
-from drivers.held import Held
+from drivers.held import Held, Hold
 from drivers.hotplug import facts_of, present
 from drivers.lessons import Lesson, Lessons, taught
 from drivers.refusals import not_a_scanner, nothing_there, refused
+from drivers.tape import Tape, keys
 
 if TYPE_CHECKING:
     import evdev
@@ -151,6 +154,8 @@ class Keyboard:
         opened_ns: int | None = None,
         grab: Callable[[], None] | None = None,
         said_layout: str | None = None,
+        take: Callable[[], list[KeyEvent]] | None = None,
+        hold: Hold = Held,
     ) -> None:
         self.reader = reader
         self._descriptor = descriptor
@@ -158,32 +163,48 @@ class Keyboard:
         self._stamped = stamped
         self._cut = b""  # the kernel sends whole events; what stands in for it in a test may not
         self._caps_lock, self._said_layout = caps_lock, said_layout
+        self._profile, self._opened_ns = profile or Profile(), opened_ns
         self._keys = Keys(layout, profile, caps_lock=caps_lock, opened_ns=opened_ns)
         self._grab = grab
         self._lessons: Lessons | None = None
-        self._held = Held(let_go)
+        self._take_events = take or self._arrived
+        self._held = hold(let_go)
+
+    def record(self, tape: Tape) -> None:
+        """Write down every key from now on."""
+        opened_ns = None if self._opened_ns is None else max(self._opened_ns - self._held.now_ns(), -TIME_MAX_NS)
+        tape.begin(
+            self.kind,
+            self.reader,
+            name=self._name,
+            layout=self._said_layout,
+            profile=dict_of(self._profile),
+            caps_lock=self._caps_lock,
+            opened_ns=opened_ns,
+        )
+        self._take_events = keys(self._take_events, tape)
 
     def teach(self, sheets: Sequence[Sequence[str]], profile: str | None) -> None:
         """The setup sheets that may be scanned, and what was learned of this scanner before."""
         self._lessons = Lessons(sheets, self._caps_lock)
         if profile is not None:
-            self._learn(profile, caps_lock=self._caps_lock)
+            self._learn(profile, caps_lock=self._caps_lock, opened_ns=self._opened_ns)
 
-    def _learn(self, profile: str, *, caps_lock: bool) -> None:
-        layout, known = _typing({"profile": profile, "layout": self._said_layout})
-        self._keys = Keys(layout, known, caps_lock=caps_lock)
+    def _learn(self, profile: str, *, caps_lock: bool, opened_ns: int | None = None) -> None:
+        layout, self._profile = _typing({"profile": profile, "layout": self._said_layout})
+        self._keys = Keys(layout, self._profile, caps_lock=caps_lock, opened_ns=opened_ns)
 
     def reads(self) -> Iterator[Outcome]:
         """Each scan when it is complete."""
         with self._held.reading():
             while not self._held.closed:
                 due = [due_ns for due_ns in (self._due_ns(), self._lessons and self._lessons.due_ns) if due_ns]
-                timeout_s = max(0, min(due) - boot_ns()) / _NS if due else None
+                timeout_s = max(0, min(due) - self._held.now_ns()) / _NS if due else None
                 if self._held.wait(self._descriptor, timeout_s):
                     for event in self._events():
                         yield from self._take(event)
                 else:
-                    yield from self._quiet(boot_ns())
+                    yield from self._quiet(self._held.now_ns())
 
     def _due_ns(self) -> int | None:
         return None if self._grab else self._keys.due_ns
@@ -227,13 +248,17 @@ class Keyboard:
 
     def _events(self) -> list[KeyEvent]:
         try:
+            return self._take_events()
+        except OSError as error:
+            raise self._lost() from error
+
+    def _arrived(self) -> list[KeyEvent]:
+        try:
             data = os.read(self._descriptor, EVENT.size * EVENTS_AT_ONCE)
         except BlockingIOError:
             return []
-        except OSError as error:
-            raise self._lost() from error
         if not data:
-            raise self._lost()
+            raise OSError(errno.ENODEV, os.strerror(errno.ENODEV))
         now_ns = boot_ns()
         data = self._cut + data
         whole = len(data) - len(data) % EVENT.size

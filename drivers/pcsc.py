@@ -6,11 +6,11 @@ do this end for ever when pcscd does. An ACR122 is told the answers, to show the
 """
 
 import threading
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import closing, suppress
 from dataclasses import replace
 
-from drivers import DeviceLost, Driver, DriverError, Dropped, Gone, Read, Settings, boot_ns, gone_of, missing, read_of
+from drivers import DeviceLost, Driver, DriverError, Dropped, Gone, Read, Settings, gone_of, missing, read_of
 from drivers.cards import Card, NoReader, Service, ServiceGone, State
 from drivers.decode import acr122
 from drivers.decode.ndef import texts
@@ -19,7 +19,8 @@ from drivers.decode.plugged import harmless
 from drivers.decode.presence import Left, Presence
 from drivers.decode.scan import Scan
 from drivers.decode.smartcard import GET_UID, answered
-from drivers.held import Held
+from drivers.held import Held, Hold
+from drivers.tape import Tape, TapedService
 
 WAIT_S = 1.0
 """How long a change is waited for at a time: a `close` in the very moment before a wait goes unheard until its end."""
@@ -120,21 +121,26 @@ class Pcsc:
     kind = "pcsc"
     lossless = False
 
-    def __init__(self, service: Service, name: str, reader: str) -> None:
+    def __init__(self, service: Service, name: str, reader: str, *, hold: Hold = Held) -> None:
         self.reader = reader
-        self._service = service
+        self._service: Service = service
         self._name = name
         self._presence = Presence(leave_s=LEAVE_S)
         self._on: str | None = None  # the card that is on the reader
         self._shows = acr122.is_acr122(name)
         self._told: bytes | None = None  # what the reader is to show next
         self._answer_until_ns = 0
-        self._held = Held(self._leave)
+        self._held = hold(self._leave)
         self._hushed = not self._shows or self._control(acr122.BEEP_OFF)
 
     def _leave(self) -> None:
         _OPEN.leave(self._name)
         self._service.close()
+
+    def record(self, tape: Tape) -> None:
+        """Write down every change and every card from now on."""
+        tape.begin(self.kind, self.reader, name=harmless(self._name))
+        self._service = TapedService(self._service, tape)
 
     def reads(self) -> Iterator[Read | Dropped | Gone]:
         """Each card when it is put on and when it has left; a lost reader has lost its card, a closed one has not."""
@@ -161,9 +167,9 @@ class Pcsc:
             if not self._held.closed and (known is None or (state.turn, state.card) != (known.turn, known.card)):
                 yield from self._changed(state)
             elif self._on is not None:
-                self._presence.stays(self._on, boot_ns())
+                self._presence.stays(self._on, self._held.now_ns())
             known = state
-            yield from self._ends(self._presence.quiet(boot_ns()))
+            yield from self._ends(self._presence.quiet(self._held.now_ns()))
 
     def tell(self, state: str) -> None:
         """Show this answer ("green", "amber", "red") on a reader that can; any thread, back at once.
@@ -180,7 +186,7 @@ class Pcsc:
         self._service.cancel()
 
     def _wait_s(self) -> float:
-        return SOON_S if boot_ns() < self._answer_until_ns else WAIT_S
+        return SOON_S if self._held.now_ns() < self._answer_until_ns else WAIT_S
 
     def _show(self) -> None:
         told, self._told = self._told, None
@@ -202,7 +208,7 @@ class Pcsc:
 
     def _changed(self, state: State) -> Iterator[Read | Dropped]:
         if self._on is not None:
-            self._presence.stays(self._on, boot_ns())
+            self._presence.stays(self._on, self._held.now_ns())
         if not state.card:
             self._on = None
             return
@@ -215,7 +221,7 @@ class Pcsc:
             yield outcome
 
     def _looked_at(self, card: Card, atr: bytes) -> Read | Dropped | None:
-        now_ns = boot_ns()
+        now_ns = self._held.now_ns()
         response = card.send(GET_UID)
         if response is None:
             self._on = None
@@ -230,7 +236,7 @@ class Pcsc:
         if tag.why is not None:
             return Dropped(self.kind, self.reader, now_ns, tag.why)
         read = read_of(Scan(tag.uid.encode("ascii"), len(tag.uid), None), self.kind, self.reader, now_ns)
-        return replace(read, tag=True, texts=texts_on(card, atr, boot_ns() + int(NDEF_S * _NS)))
+        return replace(read, tag=True, texts=texts_on(card, atr, self._held.now_ns))
 
     def _ends(self, left: Iterable[Left]) -> Iterator[Gone]:
         for each in left:
@@ -238,9 +244,9 @@ class Pcsc:
 
     def _await_service(self) -> None:
         """Wait until pcscd is back and has found the reader again; `DeviceLost` where it stays away."""
-        until_ns = boot_ns() + int(RESTART_S * _NS)
+        until_ns = self._held.now_ns() + int(RESTART_S * _NS)
         why = "is out of reach: the smart card service pcscd has ended"
-        while not self._held.closed and boot_ns() < until_ns:
+        while not self._held.closed and self._held.now_ns() < until_ns:
             self._held.wait(timeout_s=RETRY_S)
             try:
                 self._service.connect()
@@ -261,15 +267,16 @@ class Pcsc:
         )
 
 
-def texts_on(card: Card, atr: bytes, until_ns: int) -> tuple[bytes, ...]:
+def texts_on(card: Card, atr: bytes, now_ns: Callable[[], int]) -> tuple[bytes, ...]:
     """The texts in the card's NDEF message; () where there is none, or card or time end before it."""
     talk = conversation(atr)
     if talk is None:
         return ()
     try:
+        until_ns = now_ns() + int(NDEF_S * _NS)
         command = next(talk)
         for _ in range(MAX_COMMANDS):
-            answer = card.send(command) if boot_ns() < until_ns else None
+            answer = card.send(command) if now_ns() < until_ns else None
             if answer is None:
                 return ()
             command = talk.send(answer)

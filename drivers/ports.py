@@ -16,7 +16,7 @@ from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from drivers import DeviceLost, DriverError, Settings, missing
 from drivers.decode.plugged import Facts, reader_id
@@ -33,6 +33,18 @@ PARITIES = {"none": "N", "even": "E", "odd": "O"}
 FLOWS = frozenset({"rtscts", "xonxoff"})
 _USB = 3
 _LEVELS = 6  # from a port up to the USB device that it is part of
+
+
+class Wire(Protocol):
+    """A serial line as who reads it needs it: an open port, one that is written down, or one that is played."""
+
+    reader: str
+    descriptor: int
+
+    def read(self) -> bytes: ...
+    def write(self, data: bytes) -> None: ...
+    def set_speed(self, baud: int) -> None: ...
+    def close(self) -> None: ...
 
 
 class Line:

@@ -1,7 +1,8 @@
 """Scans from a file or a named pipe, one a line: a reader without hardware, for trials, demonstrations and other programs.
 
 A file is read once. A named pipe is read for ever, whoever writes to it. `drivers.decode.notation` says how control
-characters are written. Nothing is lost: a writer waits until the station has taken what it wrote.
+characters are written. Nothing is lost: a writer waits until the station has taken what it wrote. A file may also be a
+recording of a real reader (`drivers.recorded`).
 """
 
 import os
@@ -11,6 +12,7 @@ from pathlib import Path
 
 from drivers import DeviceLost, Driver, DriverError, Dropped, Read, Settings, boot_ns, read_of
 from drivers.decode.notation import Lines
+from drivers.decode.recording import MARK, is_recording
 from drivers.held import Held
 
 CHUNK_BYTES = 65_536
@@ -26,7 +28,13 @@ def open_device(settings: Settings) -> Driver:
             expected="Expected the path of a file or a named pipe with one scan a line.",
             do='Add path = "/run/wipline/scans" to the reader.',
         )
-    return Replay(path)
+    replay = Replay(path)
+    if not replay.is_recording:
+        return replay
+    from drivers import recorded  # with it come all kinds of readers
+
+    replay.close()
+    return recorded.opened(Path(path).open("rb"), replay.reader)
 
 
 class Replay:
@@ -48,6 +56,7 @@ class Replay:
                 do=f"Make a named pipe elsewhere, or remove it first: mkfifo {path}",
             )
         self._endless = stat.S_ISFIFO(mode)
+        self.is_recording = not self._endless and is_recording(os.pread(self._descriptor, len(MARK), 0))
         self._held = Held(lambda: os.close(self._descriptor))
 
     def reads(self) -> Iterator[Read | Dropped]:

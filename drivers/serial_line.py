@@ -6,15 +6,16 @@ file holds the port.
 
 from collections.abc import Iterator, Sequence
 
-from drivers import DeviceLost, Driver, DriverError, Known, Note, Outcome, Settings, boot_ns, read_of
+from drivers import DeviceLost, Driver, DriverError, Known, Note, Outcome, Settings, read_of
 from drivers.decode.learning import Learned, NotLearned
 from drivers.decode.line import Sent, SerialText
 from drivers.decode.plugged import Facts, named
-from drivers.decode.profile import Profile, text_of
+from drivers.decode.profile import Profile, dict_of, text_of
 from drivers.decode.verdicts import SCANNER_VENDORS
-from drivers.held import Held
+from drivers.held import Held, Hold
 from drivers.lessons import SheetEar, taught, trimmed
-from drivers.ports import FLOWS, Line, opened, present
+from drivers.ports import FLOWS, Wire, opened, present
+from drivers.tape import Tape, TapedWire
 
 _NS = 1_000_000_000
 
@@ -59,13 +60,18 @@ class SerialLine:
 
     kind = "serial_line"
 
-    def __init__(self, line: Line, *, waits: bool = False) -> None:
+    def __init__(self, line: Wire, *, waits: bool = False, hold: Hold = Held) -> None:
         self.reader = line.reader
         self.lossless = waits  # with flow control the scanner keeps what it may not send yet
-        self._line = line
-        self._held = Held(line.close)
+        self._line: Wire = line
+        self._held = hold(line.close)
         self._ear: SheetEar | None = None
         self._profile = Profile()
+
+    def record(self, tape: Tape) -> None:
+        """Write down what comes from now on."""
+        tape.begin(self.kind, self.reader, profile=dict_of(self._profile))
+        self._line = TapedWire(self._line, tape)
 
     def teach(self, sheets: Sequence[Sequence[str]], profile: str | None) -> None:
         """The setup sheets that may be scanned, and what was learned of this scanner before."""
@@ -78,12 +84,12 @@ class SerialLine:
         with self._held.reading():
             while not self._held.closed:
                 due_ns = text.due_ns
-                timeout_s = None if due_ns is None else max(0, due_ns - boot_ns()) / _NS
+                timeout_s = None if due_ns is None else max(0, due_ns - self._held.now_ns()) / _NS
                 if self._held.wait(self._line.descriptor, timeout_s):
-                    for sent in text.feed(self._read(text), boot_ns()):
+                    for sent in text.feed(self._read(text), self._held.now_ns()):
                         yield from self._told(sent)
                 else:
-                    for sent in text.quiet(boot_ns()):
+                    for sent in text.quiet(self._held.now_ns()):
                         yield from self._told(sent)
 
     def close(self) -> None:

@@ -20,7 +20,6 @@ from drivers import (
     Outcome,
     Read,
     Settings,
-    boot_ns,
     gone_of,
     read_of,
 )  # fmt: skip
@@ -36,9 +35,10 @@ from drivers.decode.profile import text_of
 from drivers.decode.scan import Scan
 from drivers.decode.swnet import SWNET
 from drivers.decode.uhfreader18 import UHFREADER18
-from drivers.held import Held
+from drivers.held import Held, Hold
 from drivers.lessons import SheetEar
-from drivers.ports import Line, opened, present
+from drivers.ports import Wire, opened, present
+from drivers.tape import Tape, TapedWire
 
 PROTOCOLS: Sequence[Protocol] = (EM4100, UHFREADER18, M100, SWNET, PN532)
 """In the order in which they are tried; the one place for a new one."""
@@ -85,16 +85,27 @@ class SerialRfid:
     kind = "serial_rfid"
     lossless = False
 
-    def __init__(self, line: Line, protocol: Protocol | None = None) -> None:
+    def __init__(self, line: Wire, protocol: Protocol | None = None, *, hold: Hold = Held) -> None:
         self.reader = line.reader
+        self._line: Wire = line
+        self._held = hold(line.close)
+        self._ear, self._taught = SheetEar(()), False
+        self._begin(protocol)
+
+    def _begin(self, protocol: Protocol | None) -> None:
+        """Nothing was heard yet."""
         self.protocol = protocol
-        self._line = line
-        self._held = Held(line.close)
         self._frames = {each.name: Frames(each) for each in PROTOCOLS}
         self._seen: deque[Sighting] = deque(maxlen=MAX_TAGS)
-        self._text, self._ear, self._taught = SerialText(), SheetEar(()), False
+        self._text = SerialText()
         self._lesson: Learned | None = None
-        self._heard_ns = boot_ns()
+        self._heard_ns = self._held.now_ns()
+
+    def record(self, tape: Tape) -> None:
+        """Write down what comes from now on; what was asked in opening is asked again, so that its answer is there too."""
+        tape.begin(self.kind, self.reader)
+        self._line = TapedWire(self._line, tape)
+        self._begin(None)
 
     def teach(self, sheets: Sequence[Sequence[str]], _profile: str | None) -> None:
         """The setup sheets that may be scanned: what nobody knows yet may be a scanner."""
@@ -127,10 +138,12 @@ class SerialRfid:
                     listen_s = min(2 * listen_s, LONGEST_LISTEN_S)
                 if self._lesson is not None:
                     lesson, self._lesson = self._lesson, None
-                    yield Known("serial_line", self.reader, boot_ns(), lesson.evidence, text_of(lesson.profile))
+                    yield Known(
+                        "serial_line", self.reader, self._held.now_ns(), lesson.evidence, text_of(lesson.profile)
+                    )
                 if self.protocol is not None:
                     if self._taught:
-                        yield Known(self.kind, self.reader, boot_ns(), (_shown(self.protocol),))
+                        yield Known(self.kind, self.reader, self._held.now_ns(), (_shown(self.protocol),))
                     yield from self._follow(self.protocol)
                     listen_s = FIRST_LISTEN_S
 
@@ -164,7 +177,7 @@ class SerialRfid:
             if protocol.poll:
                 self._line.write(protocol.poll)
                 self._listen(POLL_S)
-                if boot_ns() - self._heard_ns > SILENT_S * _NS:
+                if self._held.now_ns() - self._heard_ns > SILENT_S * _NS:
                     self.protocol = None
                     return
             elif not self._hear(self._quiet_s(protocol, presence)):
@@ -176,12 +189,12 @@ class SerialRfid:
         if len(self._frames[protocol.name]):
             return ANSWER_S
         due_ns = presence.due_ns()
-        return None if due_ns is None else max(due_ns - boot_ns(), 0) / _NS
+        return None if due_ns is None else max(due_ns - self._held.now_ns(), 0) / _NS
 
     def _listen(self, for_s: float, *, until_known: bool = False) -> None:
         """Hear what comes for so long; no longer than until it is known who speaks, where that is the question."""
-        until_ns = boot_ns() + int(for_s * _NS)
-        while (left_ns := until_ns - boot_ns()) > 0 and not self._held.closed:
+        until_ns = self._held.now_ns() + int(for_s * _NS)
+        while (left_ns := until_ns - self._held.now_ns()) > 0 and not self._held.closed:
             self._hear(left_ns / _NS)
             if until_known and (self.protocol is not None or self._lesson is not None):
                 return
@@ -194,7 +207,7 @@ class SerialRfid:
             return False
         data = self._line.read()
         if self.protocol is None:
-            for sent in self._text.feed(data, boot_ns()):
+            for sent in self._text.feed(data, self._held.now_ns()):
                 heard = self._ear.hears(sent.scan.raw)
                 self._lesson = heard if isinstance(heard, Learned) else None
         for protocol in (self.protocol,) if self.protocol else PROTOCOLS:
@@ -208,13 +221,13 @@ class SerialRfid:
             self._take(protocol, frame)
 
     def _take(self, protocol: Protocol, frame: bytes) -> None:
-        self._heard_ns = boot_ns()
+        self._heard_ns = self._held.now_ns()
         if self.protocol is None and protocol.answers(frame):
             self.protocol = protocol
         self._seen.extend(protocol.tags(frame))
 
     def _arrivals(self, presence: Presence) -> Iterator[Read | Dropped | Gone]:
-        now_ns = boot_ns()
+        now_ns = self._held.now_ns()
         yield from self._ends(presence.quiet(now_ns))
         while self._seen and not self._held.closed:
             tag = self._seen.popleft()

@@ -5,38 +5,13 @@ at fault, 2 where the command or the configuration is.
 """
 
 import sys
-from contextlib import closing
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, BinaryIO, NoReturn
+from typing import TYPE_CHECKING, Any
 
 import click
 
-if TYPE_CHECKING:
-    from station.config import Config
-
-DEFAULT_CONFIG = "/etc/wipline/station.toml"
-
-config_option = click.option(
-    "--config", "config_path", type=click.Path(path_type=Path), default=DEFAULT_CONFIG, show_default=True,
-    help="The station's configuration.",
-)  # fmt: skip
-journal_option = click.option("--journal", type=click.Path(), help="The journal, instead of the configured one.")
-
-
-def fail(message: object, code: int) -> NoReturn:
-    """Say what is wrong and end."""
-    click.echo(f"wipline-station: {message}", err=True)
-    sys.exit(code)
-
-
-def configured(path: Path, **flags: str | None) -> "Config":
-    """The configuration, or the end."""
-    from station.config import ConfigError, load
-
-    try:
-        return load(path, **flags)
-    except ConfigError as error:
-        fail(error, 2)
+from station.cli_options import config_option, configured, fail, journal_option, snapshot_of
+from station.cli_scans import decode, record
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -200,21 +175,6 @@ def _journal(config_path: Path, journal: str | None) -> "JournalReader":
 
 @main.command()
 @config_option
-@click.option("--hex", "tags", is_flag=True, help="The memory of one RFID tag a line, in hex, instead of scans.")
-@click.argument("source", type=click.File("rb"), default="-")
-def decode(config_path: Path, tags: bool, source: BinaryIO) -> None:
-    """Read one scan a line ({GS} {RS} {EOT} {FNC1} {XX} for control characters) and print what each says, as JSON.
-
-    Uses the shop's own patterns where this station has them.
-    """
-    from station.report import decoded_lines, decoded_tags
-
-    for line in decoded_tags(source) if tags else decoded_lines(source, _snapshot(config_path)):
-        click.echo(line)
-
-
-@main.command()
-@config_option
 @click.option("--cards", is_flag=True, help="The operator's cards instead of the setup sheet.")
 @click.option("--pdf", metavar="FILE", help="Write a PDF file; - is standard output.")
 @click.option("--svg", metavar="FILE", help="Write a drawing, a file for each page.")
@@ -236,7 +196,7 @@ def sheet(config_path: Path, **asked: Any) -> None:
     from station.core.paper import PaperError
     from station.sheet import Asked, AskedWrongly, prepare
 
-    snapshot = _snapshot(config_path) if asked["cards"] else None
+    snapshot = snapshot_of(config_path) if asked["cards"] else None
     try:
         printed = prepare(Asked(**asked), snapshot, terminal=sys.stdout.isatty())
     except PaperError as error:
@@ -247,20 +207,8 @@ def sheet(config_path: Path, **asked: Any) -> None:
         click.echo(f"{name}: print it at 100 %")
 
 
-def _snapshot(config_path: Path) -> bytes | None:
-    """The shop's definitions, where there is a station here that has them."""
-    from station.config import ConfigError, load
-    from station.journal import JournalError, JournalReader
-
-    try:
-        with closing(JournalReader(Path(load(config_path).journal))) as reader:
-            found = reader.snapshot()
-    except (ConfigError, JournalError):
-        if str(config_path) != DEFAULT_CONFIG:
-            configured(config_path)
-        return None
-    return found[1] if found else None
-
+main.add_command(decode)
+main.add_command(record)
 
 if TYPE_CHECKING:
     from station.journal import JournalReader

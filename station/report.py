@@ -3,15 +3,18 @@
 What a device, a label or a hub said is escaped on its way to the terminal: it is shown there, never obeyed.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
+from typing import BinaryIO
 
 import msgspec
 
+from drivers import Dropped, Gone, Known, Outcome, Read
 from drivers.decode.notation import Lines
-from station.core.codes import Code, canonical, read_code
+from station.core.codes import Code, Pattern, canonical, read_code
 from station.core.codes.tag import read_tag
 from station.idle import HUB_WORDS
 from station.journal.records import Stored
+from station.meaning import meant
 from station.roll import ReaderStatus
 from station.shop import read_shop
 from station.signals.screen import escaped
@@ -29,6 +32,15 @@ class Decoded(msgspec.Struct, frozen=True):
     code: str
     fields: dict[str, str]
     error: str | None
+
+
+class Aside(msgspec.Struct, frozen=True, omit_defaults=True):
+    """What a reader said that is no scan: one that it lost, a tag that left and how often it was seen, or a sentence."""
+
+    dropped: str | None = None
+    gone: str | None = None
+    seen: int | None = None
+    note: str | None = None
 
 
 class EventLine(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -49,6 +61,30 @@ def decoded_lines(source: Iterable[bytes], snapshot: bytes | None) -> Iterator[s
             yield _decoded(read_code(scan.raw, None, patterns))
     for scan in lines.end():
         yield _decoded(read_code(scan.raw, None, patterns))
+
+
+def decoded_recording(source: BinaryIO, snapshot: bytes | None) -> Iterator[str]:
+    """What the reader of a recording says when it is played, a line of JSON each. Raises `DriverError`."""
+    from drivers.recorded import RecordedReader
+    from station.reading import SHEETS
+
+    patterns, reader = read_shop(snapshot).patterns, RecordedReader(source, "replay", stays=False)
+    reader.teach(SHEETS)
+    for outcome in reader.reads():
+        yield said(outcome, patterns)
+
+
+def said(outcome: Outcome, patterns: Sequence[Pattern]) -> str:
+    """What a reader has just said, as a line of JSON."""
+    if isinstance(outcome, Read):
+        return _decoded(meant(outcome, patterns)[1])
+    if isinstance(outcome, Dropped):
+        aside = Aside(dropped=outcome.why)
+    elif isinstance(outcome, Gone):
+        aside = Aside(gone=canonical(outcome.raw), seen=outcome.seen)
+    else:
+        aside = Aside(note=" ".join(outcome.evidence) if isinstance(outcome, Known) else outcome.text)
+    return msgspec.json.encode(aside).decode()
 
 
 def decoded_tags(source: Iterable[bytes]) -> Iterator[str]:

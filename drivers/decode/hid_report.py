@@ -114,11 +114,15 @@ class Report:
 
 @dataclass(frozen=True, slots=True)
 class Descriptor:
-    """What a device can send and take. `numbered`: every report leads with its id; `applications`: what the device is."""
+    """What a device can send and take. `numbered`: every report leads with its id; `applications`: what the device is.
+
+    `raw`: the descriptor itself.
+    """
 
     numbered: bool
     applications: tuple[int, ...]
     reports: tuple[Report, ...]
+    raw: bytes = b""
 
 
 def parsed(descriptor: bytes) -> Descriptor:
@@ -134,7 +138,7 @@ def parsed(descriptor: bytes) -> Descriptor:
             reading.keep(tag, data)
         elif kind == _LOCAL:
             reading.local(tag, data)
-    return reading.end()
+    return replace(reading.end(), raw=descriptor)
 
 
 def _items(descriptor: bytes) -> Iterator[tuple[int, int, bytes]]:

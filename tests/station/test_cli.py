@@ -14,7 +14,7 @@ from station.taught import KEYPAD, Taught, beside
 from tests.station.journal_room import a_scan, open_journal
 
 HOW = "Expected one that a running station writes. Start it: sudo systemctl start wipline-station"
-COMMANDS = ("run", "status", "readers", "doctor", "verify", "events", "decode", "sheet")
+COMMANDS = ("run", "status", "readers", "doctor", "verify", "events", "decode", "record", "sheet")
 
 
 @pytest.fixture

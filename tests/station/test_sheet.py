@@ -31,7 +31,7 @@ SHOP = {
 def in_a_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Whatever a command writes, it writes here; and no configuration of this machine is read."""
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr("station.cli.DEFAULT_CONFIG", "none.toml")
+    monkeypatch.setattr("station.cli_options.DEFAULT_CONFIG", "none.toml")
 
 
 def sheet(*words: str) -> Result:

@@ -1,0 +1,55 @@
+"""What the commands of a station share: their configuration, and how they say what is wrong."""
+
+import sys
+from contextlib import closing
+from pathlib import Path
+from typing import TYPE_CHECKING, NoReturn
+
+import click
+
+if TYPE_CHECKING:
+    from station.config import Config
+
+DEFAULT_CONFIG = "/etc/wipline/station.toml"
+
+config_option = click.option(
+    "--config", "config_path", type=click.Path(path_type=Path), default=DEFAULT_CONFIG, show_default=True,
+    help="The station's configuration.",
+)  # fmt: skip
+journal_option = click.option("--journal", type=click.Path(), help="The journal, instead of the configured one.")
+
+
+def fail(message: object, code: int) -> NoReturn:
+    """Say what is wrong and end."""
+    click.echo(f"wipline-station: {message}", err=True)
+    sys.exit(code)
+
+
+def configured(path: Path, **flags: str | None) -> "Config":
+    """The configuration, or the end."""
+    from station.config import ConfigError, load
+
+    try:
+        return load(path, **flags)
+    except ConfigError as error:
+        fail(error, 2)
+
+
+def config_if_any(path: Path) -> "Config | None":
+    """The configuration; None where there is no station here."""
+    return None if str(path) == DEFAULT_CONFIG and not path.exists() else configured(path)
+
+
+def snapshot_of(config_path: Path) -> bytes | None:
+    """The shop's definitions, where there is a station here that has them."""
+    from station.config import ConfigError, load
+    from station.journal import JournalError, JournalReader
+
+    try:
+        with closing(JournalReader(Path(load(config_path).journal))) as reader:
+            found = reader.snapshot()
+    except (ConfigError, JournalError):
+        if str(config_path) != DEFAULT_CONFIG:
+            configured(config_path)
+        return None
+    return found[1] if found else None

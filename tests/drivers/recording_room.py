@@ -1,0 +1,85 @@
+"""Recordings in tests: a device in a hand is recorded, and what the file plays is compared with what was read."""
+
+import io
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from drivers import DeviceLost, Driver, Gone, Known, Note, Outcome, Read
+from drivers.decode.recording import Event, Head, Recorded, head_line
+from drivers.recorded import RecordedReader
+from drivers.tape import Tape
+
+FOLDER = Path(__file__).parent / "recordings"
+SAMPLES = {path.stem: path.read_bytes() for path in sorted(FOLDER.glob("*.rec"))}
+HEAD = head_line(Head("serial_line", "r"))
+
+
+@dataclass
+class Take:
+    """One recording: what the driver said, the error that it ended with, and the tape."""
+
+    said: list[Outcome]
+    lost: DeviceLost | None
+    tape: Tape
+
+
+def record(driver: Driver, path: Path, hand: Callable[[list[Outcome]], None]) -> Take:
+    """Record this driver into a file while the hand does its work; `hand` sees what has been said so far."""
+    with path.open("wb", buffering=0) as file:
+        take = Take([], None, Tape(file.write, driver.close, "1.2.3"))
+        driver.record(take.tape)  # type: ignore[attr-defined]
+
+        def listen() -> None:
+            try:
+                for outcome in driver.reads():
+                    take.said.append(outcome)
+            except DeviceLost as lost:
+                take.lost = lost
+
+        thread = threading.Thread(target=listen, daemon=True)
+        thread.start()
+        try:
+            hand(take.said)
+        finally:
+            driver.close()
+            thread.join(10)
+            take.tape.end()
+    assert not thread.is_alive()
+    return take
+
+
+def play(recording: bytes, sheets: Any = None, begun_ns: int = 0) -> list[Outcome]:
+    """What a recording says."""
+    reader = RecordedReader(io.BytesIO(recording), "replay-x", begun_ns, stays=False)
+    if sheets is not None:
+        reader.teach(sheets)
+    return list(reader.reads())
+
+
+def bare(said: list[Outcome]) -> list[Outcome]:
+    """The same without what a replay says in its own words: kind, reader, times, and the profile that was learned."""
+    plain = [replace(each, kind="", reader="", boot_ns=0) for each in said]
+    return [
+        replace(each, since_ns=0) if isinstance(each, Gone) else
+        replace(each, profile=None) if isinstance(each, Known) else each
+        for each in plain
+    ]  # fmt: skip
+
+
+def raws(said: list[Outcome]) -> list[bytes]:
+    """The scans alone."""
+    return [each.raw for each in said if isinstance(each, Read)]
+
+
+def notes(said: list[Outcome]) -> list[str]:
+    """What the replay says of itself."""
+    return [each.text for each in said if isinstance(each, Note)]
+
+
+def lines_of(recording: bytes) -> list[Head | Event]:
+    """The head and the events."""
+    recorded = Recorded()
+    return [*recorded.feed(recording), *recorded.end()]
