@@ -7,7 +7,7 @@ import threading
 from collections.abc import Callable, Mapping, Sequence
 
 from drivers import hotplug
-from drivers.decode.plugged import Facts, reader_id
+from drivers.decode.plugged import Facts, id_at_place, reader_id
 from drivers.decode.verdicts import Verdict, evidence, verdict
 from station.config import Reader
 from station.reading import FIRST_PAUSE_S, LONGEST_PAUSE_S, Wanted, settings_of
@@ -91,9 +91,8 @@ class Plugs:
             if facts.subsystem == "usb":
                 settings |= {"path": None, "match": None}
             settings["listen"] = "yes" if judged.listen else None
-            wanted = Wanted(
-                facts.node, judged.kind, settings, row, judged.listen, (judged.why, *evidence(facts)), judged.mend
-            )
+            because, names = (judged.why, *evidence(facts)), (reader_id(facts), id_at_place(facts))
+            wanted = Wanted(facts.node, judged.kind, settings, row, judged.listen, because, judged.mend, names)
             self._plugged[facts.node] = wanted
             self._begin(wanted)
         elif row is None:  # a reader of the configuration says itself how it is

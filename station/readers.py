@@ -95,7 +95,7 @@ class Readers:
             reading.knock()
 
     def _settled(self, wanted: Wanted, driver: Driver) -> None:
-        row, keypad = wanted.row, self._taught.of(driver.reader) == KEYPAD
+        row, keypad = wanted.row, self._taught.of(driver.reader, *wanted.names) == KEYPAD
         with self._lock:
             self._places.pop(driver.reader, None)
             if row is not None or keypad:

@@ -9,6 +9,7 @@ import threading
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 
 from drivers import (
     DeviceLost,
@@ -53,7 +54,7 @@ class Wanted:
     """A reader that is to be read. `name`: of its thread and its line on the roll; `row`: its row in station.toml.
 
     `settings` as its driver wants them; `listen`: it is only heard until it shows what it is; `evidence`, `mend`: what the
-    verdict on it said; `gone` is set when it is pulled out.
+    verdict on it said; `names`: by which it may have been taught; `gone` is set when it is pulled out.
     """
 
     name: str
@@ -63,6 +64,7 @@ class Wanted:
     listen: bool = False
     evidence: tuple[str, ...] = ()
     mend: str = ""
+    names: tuple[str, ...] = ()
     gone: threading.Event = field(default_factory=threading.Event)
 
 
@@ -102,6 +104,7 @@ class Reading:
         self.driver: Driver | None = None
         self._stopping, self._shown = False, not wanted.listen
         self._evidence: tuple[str, ...] = ()
+        self._known_as = ""  # the name of the reader that was open before
         self._spool = Spool[Handed](lambda outcome: desk.inbox.put(outcome, wait=True), wanted.name, weigh=size_of)
         self._refused, self._logged_s = 0, -LOGGED_EVERY_S
         self._again = threading.Event()
@@ -151,9 +154,10 @@ class Reading:
         wanted = self.wanted
         # What it has shown of itself stands in the place of what was thought of it when it was plugged in.
         evidence = (*self._evidence, *wanted.evidence[1:]) if self._evidence else wanted.evidence
-        lesson = self._desk.taught.of(name)
+        taught_as = self._desk.taught.name_of(name, *wanted.names)
+        lesson = self._desk.taught.of(taught_as) if taught_as else None
         taught = "" if lesson is None else lesson.words or "taught"
-        mend = FORGET_IT.format(name) if taught else wanted.mend
+        mend = FORGET_IT.format(taught_as) if taught else wanted.mend
         status = ReaderStatus(wanted.kind, name, state, why, evidence=evidence, mend=mend, taught=taught)
         self._desk.roll.note(wanted.name, status)
 
@@ -163,9 +167,14 @@ class Reading:
         try:
             driver = open_driver(wanted.kind, wanted.settings)
         except Exception as error:  # noqa: BLE001 - one reader's fault is not the station's
-            why = str(error) if isinstance(error, DriverError) else repr(error)
-            self._note(wanted.settings.get("path") or wanted.settings.get("match") or wanted.kind, "waiting", why)
+            path = wanted.settings.get("path")
+            if (
+                not self._known_as or path is None or Path(path).exists()
+            ):  # else its line says already that it was unplugged
+                why = str(error) if isinstance(error, DriverError) else repr(error)
+                self._note(self._known_as or path or wanted.settings.get("match") or wanted.kind, "waiting", why)
             return False
+        self._known_as = driver.reader
         self._teach(driver)
         self._desk.settled(wanted, driver)
         with self._lock:
@@ -195,7 +204,7 @@ class Reading:
 
     def _teach(self, driver: Driver) -> None:
         """Tell it what it was taught before, and what it may be taught by."""
-        lesson = self._desk.taught.of(driver.reader)
+        lesson = self._desk.taught.of(driver.reader, *self.wanted.names)
         if isinstance(driver, Teachable):
             profile = lesson.profile if lesson is not None else None
             try:

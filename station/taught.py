@@ -62,9 +62,15 @@ class Taught:
         readers = self._read().readers.items()
         return {name: SAID_KEYPAD if each.keypad else SENT_THE_SHEET for name, each in readers}
 
-    def of(self, reader: str) -> Lesson | None:
-        """What this reader was taught, None where nothing."""
-        return self._read().readers.get(reader)
+    def of(self, *names: str) -> Lesson | None:
+        """What the reader of this name was taught, of several the first that was; None where nothing."""
+        name = self.name_of(*names)
+        return None if name is None else self._read().readers.get(name)
+
+    def name_of(self, *names: str) -> str | None:
+        """Under which of its names a reader was taught: a twin that is plugged in changes the one it goes by."""
+        readers = self._read().readers
+        return next((name for name in names if name in readers), None)
 
     def keep(self, reader: str, lesson: Lesson) -> None:
         """Remember what a reader was taught, in place of what it was taught before; beyond MOST_READERS the oldest goes.

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from drivers import DeviceLost, Known, Note, Read
+from drivers import DeviceLost, DriverError, Known, Note, Read
 from station import reading as module
 from station.answers import TOO_FAST, Answer, Notice, Red
 from station.inbox import Inbox
@@ -102,6 +102,25 @@ def test_what_a_device_has_shown_is_kept_and_told_to_it_at_the_next_opening(
     reading.close()
 
 
+def test_a_scanner_keeps_what_it_was_taught_when_a_twin_with_its_serial_number_changes_its_name(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    scanner = Scanner()
+    scanner.reader = "usb-1a86-5723-at-usb-1.3"
+    station = Station(tmp_path, monkeypatch, scanner)
+    station.taught.keep("usb-1a86-5723-S1", Lesson(profile={"layout": "de"}, words="The layout is de."))
+    names = ("usb-1a86-5723-S1", "usb-1a86-5723-at-usb-1.3")
+    reading = Reading(Wanted("event3", "keyboard", {}, names=names), station.desk)
+    reading.start()
+    until(lambda: station.state() == ["ready"])
+    assert scanner.taught == [(2, '{"layout": "de"}')]
+    (line,) = station.roll.lines()
+    assert (line.id, line.taught, line.mend) == (names[1], "The layout is de.", FORGET_IT.format(names[0]))
+    station.taught.keep(names[1], Lesson(words="The layout is fr."))  # taught by its present name, that counts
+    assert station.taught.name_of(names[1], *names) == names[1]
+    reading.close()
+
+
 def test_a_device_that_was_only_listened_to_leaves_no_line_when_it_goes(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -112,6 +131,40 @@ def test_a_device_that_was_only_listened_to_leaves_no_line_when_it_goes(
     reading.wanted.gone.set()
     scanner.says.put("lost")
     until(lambda: station.state() == [])
+    reading.close()
+
+
+def test_a_reader_that_was_unplugged_is_named_as_itself_until_it_is_back(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first, second, node = Scanner(), Scanner(), tmp_path / "ttyUSB0"
+    station = Station(tmp_path, monkeypatch)
+    refused = DriverError(came=f"{node} cannot be opened.", expected="A port.", do="Plug it in.")
+    there: list[Scanner | DriverError] = [first]
+    tries: list[int] = []
+
+    def open_driver(_kind: str, _settings: Mapping[str, str | None]) -> Scanner:
+        tries.append(1)
+        if isinstance(there[-1], DriverError):
+            raise there[-1]
+        return there[-1]
+
+    monkeypatch.setattr(module, "open_driver", open_driver)
+    monkeypatch.setattr(module, "LONGEST_PAUSE_S", 0.01)
+    reading = Reading(Wanted(str(node), "serial_rfid", {"path": str(node)}), station.desk)
+    reading.start()
+    until(lambda: station.state() == ["ready"])
+    there.append(refused)
+    first.says.put("lost")
+    until(lambda: len(tries) > 3)
+    (line,) = station.roll.lines()
+    assert (line.id, line.state, line.why) == ("usb-1", "lost", "Unplugged. A plug. Plug it in.")
+    node.touch()  # something is there again, and cannot be opened
+    until(lambda: station.state() == ["waiting"])
+    (line,) = station.roll.lines()
+    assert (line.id, line.why) == ("usb-1", str(refused))
+    there.append(second)
+    until(lambda: station.state() == ["ready"])
     reading.close()
 
 
