@@ -38,6 +38,7 @@ _NAME = re.compile(r"([A-Za-z0-9_]+)(?:\(([A-Za-z0-9_+-]+)\))?\Z")
 _NO_ENVIRONMENT_NAMES, _CRITICAL, _COMPOSED = 2, 10, 2
 _SHARP_S = "\u1e9e"  # xkb makes it of every sharp s with Caps Lock; the keyboards that scanners know do not
 _KEYCODE = 8  # xkb counts keys from eight more than Linux does
+_LAST_KEY = 255  # of those that the kernel gives a keyboard of USB or Bluetooth; xkb knows twice as many more
 _UP, _DOWN = 0, 1
 _SHIFT, _ALT_GR, _CAPS_LOCK, _NUM_LOCK = 42, 100, 58, 69
 _DEAD = {
@@ -242,10 +243,11 @@ def _table(library: _Library, keymap: int, held: list[int], locked: bool) -> dic
             call.xkb_state_update_key(state, key + _KEYCODE, _UP)
         for key in held:
             call.xkb_state_update_key(state, key + _KEYCODE, _DOWN)
-        first, last = call.xkb_keymap_min_keycode(keymap), call.xkb_keymap_max_keycode(keymap)
+        first = max(call.xkb_keymap_min_keycode(keymap), 1 + _KEYCODE)
+        last = min(call.xkb_keymap_max_keycode(keymap), _LAST_KEY + _KEYCODE)
         table = {
             code - _KEYCODE: char
-            for code in range(max(first, _KEYCODE + 1), last + 1)
+            for code in range(first, last + 1)
             if (char := _char(call.xkb_state_key_get_one_sym(state, code)))
         }
     finally:

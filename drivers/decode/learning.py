@@ -114,7 +114,11 @@ class Apprentice:
     def _judged(self, burst: Taught) -> Learned | NotLearned:
         """What the burst is to the sheet that knows the most of it."""
         layouts = self._layouts()
-        said = [self._of_sheet(sheet, burst, layouts) for sheet in self._sheets]
+        said: list[Learned | NotLearned] = []
+        for sheet in self._sheets:
+            said.append(self._of_sheet(sheet, burst, layouts))
+            if isinstance(said[-1], Learned):
+                break  # no other sheet can know more, and to find that out takes longer than to learn
         return min(said, key=lambda each: 0 if isinstance(each, Learned) else 1 if each.waits else 2)
 
     def _of_sheet(self, sheet: tuple[str, ...], burst: Taught, layouts: Layouts) -> Learned | NotLearned:

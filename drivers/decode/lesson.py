@@ -15,12 +15,13 @@ It puts 'S1-' before each scan.
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import product
 
 from drivers.decode import shape, ways
 from drivers.decode.chords import struck
 from drivers.decode.keymap import US, Layout
 from drivers.decode.keys import EV_SYN, SYN_DROPPED, KeyEvent
-from drivers.decode.matching import HEAD_KEYS, Sent, Taught, cased, heads, sent, typed
+from drivers.decode.matching import CASES, HEAD_KEYS, Sent, Taught, cased, heads, sent, typed
 from drivers.decode.profile import AFFIX_MAX_CHARS, CAPS, CONTROLS, ITSELF, Profile
 from drivers.decode.scan import MAX_RAW_BYTES
 from drivers.decode.typewriter import with_keys
@@ -122,7 +123,7 @@ def _unknown(scans: Sequence[Taught], texts: Sequence[str], layouts: Layouts) ->
 
 def _why(scans: Sequence[Taught], texts: Sequence[str], layouts: Layouts) -> NotLearned:
     """Why scans that begin like the sheet are not it."""
-    begun = [{text: whole for text in texts if (whole := _begun(scan, text, layouts)) is not None} for scan in scans]
+    begun = [_begun(scan, texts, layouts) for scan in scans]
     if len(scans) > 1 and begun[0].keys() == begun[1].keys() and begun[0]:
         return SAME
     if any(each and not any(each.values()) for each in begun):
@@ -135,15 +136,15 @@ def _may_be(scan: Taught, text: str) -> bool:
     return len(scan.strokes) >= sum(map(str.isalnum, text))
 
 
-def _begun(scan: Taught, text: str, layouts: Layouts) -> bool | None:
-    """Whether a scan that has the head of this text on some layout has its end as well; None where it has no such head."""
-    found = None
+def _begun(scan: Taught, texts: Sequence[str], layouts: Layouts) -> dict[str, bool]:
+    """The texts of which a scan has the head on some layout, each with whether its end is there as well."""
+    found: dict[str, bool] = {}
     for layout in layouts.values():
-        for caps in CAPS:
-            head, end = cased(text[:HEAD_KEYS], caps), cased(text[-END_CHARS:], caps)
-            said = typed(scan, layout, Profile(caps=caps))[0]
-            if head in said:
-                found = found or end in said
+        said = {caps: typed(scan, layout, Profile(caps=caps))[0] for caps in CAPS if caps not in CASES}
+        for caps, text in product(CAPS, texts):
+            here = said.get(caps, said["obeyed"])  # a case that is lost must come so by itself
+            if cased(text[:HEAD_KEYS], caps) in here:
+                found[text] = found.get(text, False) or cased(text[-END_CHARS:], caps) in here
     return found
 
 

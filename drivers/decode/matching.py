@@ -19,6 +19,8 @@ from drivers.decode.typewriter import Typewriter
 
 HEAD_KEYS = 13
 """Characters at the head of a sheet's text by which it is known before the layout is: see `drivers.decode.lesson`."""
+CASES = frozenset({"upper", "lower"})
+"""The words of `CAPS` for scanners that lose the case."""
 BLANK = "\ufffc"
 """A chord that types no text."""
 _NAME_OF = {char: name for name, char in CONTROLS.items()}
@@ -70,7 +72,7 @@ def _repeats(chords: Sequence[Chord], start: int, pattern: tuple[int, ...]) -> b
 
 def typed(taught: Taught, layout: Layout, profile: Profile) -> tuple[str, list[int]]:
     """What the scan types on this layout, and for each character the stroke that brought it."""
-    if profile.caps in ("upper", "lower"):
+    if profile.caps in CASES:
         profile = replace(profile, caps="obeyed")  # it must come in that case by itself
     typewriter = Typewriter(layout, profile, ends=False)
     pieces: list[str] = []

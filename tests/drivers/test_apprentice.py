@@ -4,6 +4,7 @@ import random
 
 import pytest
 
+from drivers.decode import lesson
 from drivers.decode.keys import EV_KEY, EV_SYN, GAP_S, SYN_DROPPED, KeyEvent
 from drivers.decode.learning import SLOW_PAUSES_MAX, Apprentice
 from drivers.decode.lesson import MORE, STROKES_MAX
@@ -34,6 +35,21 @@ def test_the_apprentice_hears_the_sheet_once_it_is_quiet(typist, layout):
     (said,) = listener.quiet(listener.due_ns)
     assert layout in (said.profile.layout, *said.profile.alike)
     assert (said.profile.prefix, len(asked), listener.due_ns) == ("S1-", 1, None)
+
+
+def test_once_a_sheet_has_taught_no_time_goes_into_the_others(typist, monkeypatch):
+    tried, learned = [], lesson.learned
+
+    def learning(scans, texts, layouts):
+        tried.append(tuple(texts))
+        return learned(scans, texts, layouts)
+
+    monkeypatch.setattr(lesson, "learned", learning)
+    listener, _asked = apprentice()
+    (said,) = fed(listener, typist.scan(SQUARE[0], layout="de").events)
+    assert (said.profile.layout, tried) == ("de", [SQUARE])
+    assert fed(listener, typist.scan(BARS[0], layout="de", start_ns=10**12).events, 1) == [MORE]
+    assert tried == [SQUARE, SQUARE, BARS]
 
 
 def test_the_apprentice_takes_the_two_codes_of_bars_in_any_order_with_other_scans_between(typist):
