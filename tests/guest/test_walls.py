@@ -101,7 +101,8 @@ def test_two_scanners_of_one_model_never_mix(reading: Machine) -> None:
 OPEN = "systemd-run --quiet --unit=open -p StateDirectory=wipline /usr/bin/python3 /project/"
 TRIED = "/var/lib/wipline/walls.json"
 ALLOWED = {
-    "wipline-station": {"write to its state", "call the hub"},
+    # It hears a keyboard that nobody knows, in case it is a scanner (docs/adr/0007), and must never take one's keys away.
+    "wipline-station": {"write to its state", "call the hub", "read a person's keyboard"},
     "wipline-hub": {"write to its state", "call the hub", "listen on a port"},
 }
 
