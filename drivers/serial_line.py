@@ -6,7 +6,8 @@ file holds the port.
 
 from collections.abc import Iterator, Sequence
 
-from drivers import DeviceLost, Driver, DriverError, Known, Note, Outcome, Settings, read_of
+from drivers import DeviceLost, Driver, DriverError, Dropped, Known, Note, Outcome, Settings, boot_ns, read_of
+from drivers.decode.keys import JOINED_S
 from drivers.decode.learning import Learned, NotLearned
 from drivers.decode.line import Sent, SerialText
 from drivers.decode.plugged import Facts, named
@@ -17,6 +18,7 @@ from drivers.lessons import SheetEar, taught, trimmed
 from drivers.ports import FLOWS, Wire, opened, present
 from drivers.tape import Tape, TapedWire
 
+HEAD_LOST = "The scanner was sending when its port was opened, and the head of the scan was lost."
 _NS = 1_000_000_000
 
 
@@ -39,7 +41,8 @@ def open_device(settings: Settings) -> Driver:
 
 
 def _opened(path: str, settings: Settings) -> "SerialLine":
-    return SerialLine(opened(path, settings), waits=settings.get("flow") in FLOWS)
+    waits = settings.get("flow") in FLOWS
+    return SerialLine(opened(path, settings), waits=waits, opened_ns=None if waits else boot_ns())
 
 
 def _meant(facts: Facts, settings: Settings) -> bool:
@@ -56,11 +59,16 @@ def _nothing_there(settings: Settings) -> DriverError:
 
 
 class SerialLine:
-    """A scanner at an open port."""
+    """A scanner at an open port.
+
+    `waits`: it has flow control. `opened_ns`: when a port was opened on which a scanner may have been sending already; half
+    a scan must not become an event.
+    """
 
     kind = "serial_line"
 
-    def __init__(self, line: Wire, *, waits: bool = False, hold: Hold = Held) -> None:
+    def __init__(self, line: Wire, *, waits: bool = False, opened_ns: int | None = None, hold: Hold = Held) -> None:
+        self._opened_ns = opened_ns
         self.reader = line.reader
         self.lossless = waits  # with flow control the scanner keeps what it may not send yet
         self._line: Wire = line
@@ -86,7 +94,10 @@ class SerialLine:
                 due_ns = text.due_ns
                 timeout_s = None if due_ns is None else max(0, due_ns - self._held.now_ns()) / _NS
                 if self._held.wait(self._line.descriptor, timeout_s):
-                    for sent in text.feed(self._read(text), self._held.now_ns()):
+                    data = self._read(text)
+                    if self._opened_ns is not None and data:
+                        yield from self._joined(text, data)
+                    for sent in text.feed(data, self._held.now_ns()):
                         yield from self._told(sent)
                 else:
                     for sent in text.quiet(self._held.now_ns()):
@@ -95,6 +106,14 @@ class SerialLine:
     def close(self) -> None:
         """End `reads` and give the port back."""
         self._held.close()
+
+    def _joined(self, text: SerialText, data: bytes) -> Iterator[Dropped]:
+        """The first bytes since the port was opened: so soon after, they are not the first of their scan."""
+        opened_ns, self._opened_ns = self._opened_ns or 0, None
+        if self._held.now_ns() - opened_ns < JOINED_S * _NS:
+            text.pass_over()
+            if data.strip(b"\r\n\t\x03"):  # its end alone tells nobody anything
+                yield Dropped(self.kind, self.reader, self._held.now_ns(), HEAD_LOST)
 
     def _read(self, text: SerialText) -> bytes:
         try:

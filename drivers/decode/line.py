@@ -35,6 +35,7 @@ class SerialText:
     def __init__(self) -> None:
         self._text = Gathered()
         self._last_ns = 0
+        self._headless = False
 
     @property
     def begun(self) -> int:
@@ -45,6 +46,10 @@ class SerialText:
     def due_ns(self) -> int | None:
         """When silence will end what has begun, None while nothing has."""
         return self._last_ns + int(GAP_S * _NS) if self._text else None
+
+    def pass_over(self) -> None:
+        """What comes next has lost its head: up to its end, or to silence, it is no scan."""
+        self._headless = True
 
     def feed(self, data: bytes, now_ns: int) -> Iterator[Sent]:
         """Take bytes as they arrive; yield each scan that is now complete. Empty lines are no scans."""
@@ -67,5 +72,6 @@ class SerialText:
 
     def _end(self, time_ns: int) -> Iterator[Sent]:
         scan = self._text.take()
-        if scan is not None:
+        headless, self._headless = self._headless, False
+        if scan is not None and not headless:
             yield Sent(scan, time_ns)

@@ -2,6 +2,7 @@
 
 import os
 import threading
+import time
 import tty
 from functools import reduce
 from operator import xor
@@ -10,6 +11,7 @@ from pathlib import Path
 from drivers import Driver, open_driver
 from drivers.cards import NoReader, ServiceGone, State
 from drivers.decode.em4100 import EM4100
+from drivers.decode.keys import JOINED_S
 from drivers.pcsc import opened
 from drivers.ports import opened as opened_port
 from drivers.serial_rfid import SerialRfid
@@ -48,6 +50,7 @@ class SerialScanner:
         self.driver: Driver = open_driver("serial_line", {"path": self._cable.port})
         self._cable.hand_over()
         self.unplug = self._cable.unplug
+        time.sleep(2 * JOINED_S)  # a hand takes longer to its trigger; what comes sooner counts as a tail
 
     def begin(self, text: str) -> None:
         """A scan that is not complete yet."""

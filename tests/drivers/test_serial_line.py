@@ -1,13 +1,16 @@
 """Scanners on serial lines: where a scan ends, how the port is opened, and by what name it is known again."""
 
 import os
+import time
 
 import pytest
 import serial
 
-from drivers import DeviceLost, DriverError, Read, open_driver, ports
+from drivers import DeviceLost, DriverError, Dropped, Read, open_driver, ports
+from drivers.decode.keys import JOINED_S
 from drivers.decode.line import GAP_S, SerialText
 from drivers.decode.scan import MAX_RAW_BYTES
+from drivers.serial_line import HEAD_LOST
 from tests.drivers.hands import Cable
 
 MS = 1_000_000
@@ -76,6 +79,7 @@ def test_a_stuck_scanner_costs_bounded_memory():
 
 def test_a_scanner_without_terminator_is_read(cable, listen):
     driver = open_driver("serial_line", {"path": cable.port})
+    time.sleep(2 * JOINED_S)
     heard = listen(driver)
     cable.send(b"WO-10")
     cable.send(b"42")
@@ -84,8 +88,54 @@ def test_a_scanner_without_terminator_is_read(cable, listen):
     heard.end()
 
 
+@pytest.fixture
+def soon(monkeypatch):
+    """Whatever a test does is soon after the port was opened."""
+    monkeypatch.setattr("drivers.serial_line.JOINED_S", 60.0)
+
+
+@pytest.mark.usefixtures("soon")
+def test_the_tail_of_a_scan_that_had_begun_before_the_port_was_open_is_no_scan(cable, listen):
+    driver = open_driver("serial_line", {"path": cable.port})
+    cable.send(b"42\r\n")  # WO-10 went by while nobody listened
+    heard = listen(driver)
+    dropped = heard.next()
+    assert dropped == Dropped("serial_line", driver.reader, dropped.boot_ns, HEAD_LOST)
+    cable.send(b"WO-7\r\n")
+    assert heard.read().raw == b"WO-7"
+
+
+@pytest.mark.usefixtures("soon")
+@pytest.mark.parametrize("begun", [b"\r\n", b"\n", b"\x03"])
+def test_the_end_alone_of_a_scan_that_had_begun_before_is_nothing(cable, listen, begun):
+    driver = open_driver("serial_line", {"path": cable.port})
+    cable.send(begun)
+    heard = listen(driver)
+    assert heard.nothing(0.1)
+    cable.send(b"WO-7\r\n")
+    assert heard.read().raw == b"WO-7"
+
+
+@pytest.mark.usefixtures("soon")
+def test_a_scanner_with_flow_control_kept_its_scan_until_the_port_was_open(cable, listen):
+    driver = open_driver("serial_line", {"path": cable.port, "flow": "rtscts"})
+    cable.send(b"WO-1042\r\n")
+    assert listen(driver).read().raw == b"WO-1042"
+
+
+def test_a_tail_is_passed_over_to_its_end_or_to_silence():
+    text = SerialText()
+    text.pass_over()
+    assert list(text.feed(b"42", 0)) == []
+    assert [each.scan.raw for each in text.feed(b"x\r\nWO-7\r", 100 * MS)] == [b"WO-7"]
+    text.pass_over()
+    assert list(text.feed(b"42", 0)) == []
+    assert [each.scan.raw for each in text.feed(b"WO-8\r", 600 * MS)] == [b"WO-8"]
+
+
 def test_half_a_scan_at_the_pulled_plug_is_dropped_and_said_so(cable, listen):
     heard = listen(open_driver("serial_line", {"path": cable.port}))
+    time.sleep(2 * JOINED_S)
     cable.hand_over()
     cable.send(b"WO-10")
     assert heard.nothing()
