@@ -26,7 +26,8 @@ def answer(receipt: Receipt, code: Code, fields: Fields, says: Says, judged: Jud
         return Look(receipt, says.why, says.text, code.code, Shown(item=name, detail=says.text), reader)
     if judged.look is not None:
         shown = Shown(item=name, detail=judged.look)
-        return Look(receipt, Why.LOOK, f"{code.item}: {judged.look}", code.code, shown, reader)
+        why = Why.STOP if judged.stop else Why.LOOK
+        return Look(receipt, why, f"{code.item}: {judged.look}", code.code, shown, reader)
     if judged.next_stage is None:
         return Green(receipt, says.why, says.text, code.code, Shown(item=name), reader)
     advice = f"-> {judged.next_stage} next"

@@ -27,11 +27,23 @@ class State(StrEnum):
     RED = "red"
 
 
+class Form(StrEnum):
+    """What an answer looks and sounds like: one of six, told apart by eye and by ear, the same at every signal."""
+
+    SAVED = "saved"
+    TAKEN = "taken"  # a card or a badge: it changes what the next scan means
+    LOOK = "look"
+    UNREAD = "unread"  # stored, but not understood
+    STOP = "stop"  # saved, and the work should not go on
+    RED = "red"
+
+
 class Why(StrEnum):
     """The one word that says why an answer has its colour."""
 
     SAVED = "saved"
     LOOK = "look"
+    STOP = "stop"
     REPEAT = "repeat"
     CARD = "card"
     ASK = "ask"
@@ -149,3 +161,20 @@ class Red(_Bare):
 
 
 Answer = Green | Look | Notice | Red
+
+
+def form_of(answer: Answer) -> Form:
+    """What an answer looks and sounds like.
+
+    >>> form_of(Red("not_saved", "not recorded, scan again")).value
+    'red'
+    """
+    return _FORMS.get((answer.state, answer.why)) or _PLAIN[answer.state]
+
+
+_PLAIN = {State.GREEN: Form.SAVED, State.AMBER: Form.LOOK, State.RED: Form.RED}
+_FORMS: dict[tuple[State, str], Form] = {
+    (State.GREEN, Why.CARD): Form.TAKEN,
+    (State.AMBER, Why.NOT_UNDERSTOOD): Form.UNREAD,
+    (State.AMBER, Why.STOP): Form.STOP,
+}

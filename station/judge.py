@@ -19,6 +19,7 @@ from station.core.rules import ON_BY_DEFAULT, Movement, listed
 from station.judgement import Judgement
 
 MAX_ITEMS = 50_000
+OUT_OF_TURN = frozenset({"held", "closed", "skipped", "out_of_order"})  # what a strict stage stops the work for
 ASKED = frozenset({"text", "uid"})  # a code that only names itself: somebody must have said what it is
 NOW_US = 2**62  # the snapshot holds what is valid now; the station need not know what time it is
 
@@ -117,8 +118,11 @@ class ShopJudge:
         )
         step = apply(state or empty(item), fact, self._catalogue)
         self._keep(step.state)
+        rule, look = (self._advice(step.movement) if step.movement else None) or (None, None)
+        stage = self._catalogue.stage(event.stage, NOW_US)
         return Judgement(
-            look=self._advice(step.movement) if step.movement else None,
+            look=look,
+            stop=rule in OUT_OF_TURN and stage is not None and stage.strict,
             name=item,
             next_stage=self._next(step.state, event.stage),
         )
@@ -157,8 +161,8 @@ class ShopJudge:
     def _is_on(self, rule: str) -> bool:
         return self._catalogue.rule_is_on(rule, NOW_US, ON_BY_DEFAULT[rule])
 
-    def _advice(self, move: Movement) -> str | None:
-        """The one thing to tell the operator, by the rules that are on; what stops the work comes first."""
+    def _advice(self, move: Movement) -> tuple[str, str] | None:
+        """The one thing to tell the operator, and the rule behind it, of those that are on; what stops the work first."""
         said = (
             ("held", move.held, "is on hold"),
             ("closed", move.closed or move.ended, "has ended: nothing was moved"),
@@ -169,7 +173,7 @@ class ShopJudge:
             ("overrun", move.over_milli > 0, "more than was there: count again"),
             ("unknown_code", move.unknown, "not known here"),
         )
-        return next((text for rule, applies, text in said if applies and self._is_on(rule)), None)
+        return next(((rule, text) for rule, applies, text in said if applies and self._is_on(rule)), None)
 
     def _next(self, state: ItemState, stage: str | None) -> str | None:
         routing = state.routing

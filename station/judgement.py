@@ -13,9 +13,13 @@ from station.core.event import Event
 
 @dataclass(frozen=True, slots=True)
 class Judgement:
-    """What to tell the operator: `look` makes the answer amber, `name` and `next_stage` stand on the screen."""
+    """What to tell the operator: `look` makes the answer amber, `name` and `next_stage` stand on the screen.
+
+    `stop`: the scan is saved as any other, and the work should not go on.
+    """
 
     look: str | None = None
+    stop: bool = False
     name: str | None = None
     next_stage: str | None = None
 

@@ -1,10 +1,10 @@
 """Lamps and a buzzer on GPIO lines: green, amber and red to be seen from across the bench, and a buzzer for the noise.
 
-The lamp of an answer is lit for `LAMP_S`, or until the next answer; red blinks, so that whoever does not see colours knows
-it all the same. The buzzer says one short for green, two for amber, one long for red, as the tones of `sound` do. Any of the
-four lines may be missing.
+The lamp of an answer stands for `LAMP_S`, or until the next answer; red blinks, so that whoever does not see colours knows
+it all the same, amber blinks as fast where the work should not go on and slowly where a scan was not understood, green where
+a card was taken. The buzzer has the rhythms of `station.signals.tones`. Any of the four lines may be missing.
 
->>> for edge in programme(State.GREEN):
+>>> for edge in programme(Form.SAVED):
 ...     print(edge.at_s, edge.line, edge.on)
 0.0 buzzer True
 0.0 green True
@@ -19,23 +19,31 @@ from typing import Any, Protocol
 
 import msgspec
 
-from station.answers import Answer, State
+from station.answers import Answer, Form, State, form_of
 from station.clock import boot_ns
 from station.config import Signal as Row
 from station.signals import NotThere, SignalError
 from station.signals.performer import Performer
+from station.signals.tones import TONES
 from station.signals.turns import Turns
 
 DEFAULT_CHIP = "/dev/gpiochip0"
 LAMP_S = 4.0
 """How long a lamp stands: as long as an answer on the screen."""
 BLINK_S = 0.25
-"""How long red is lit, and then dark."""
+"""How long a lamp that blinks is lit, and then dark; a slow one, four times as long."""
 DARK_S = 0.08
 """All lamps are dark so long before the next answer's: two greens are two."""
 BUZZER = "buzzer"
-BUZZES_S = {State.GREEN: (0.12,), State.AMBER: (0.12, 0.12), State.RED: (0.9,)}
-BUZZ_GAP_S = 0.12
+LAMPS = {
+    Form.SAVED: (State.GREEN, LAMP_S),
+    Form.TAKEN: (State.GREEN, 2 * BLINK_S),
+    Form.LOOK: (State.AMBER, LAMP_S),
+    Form.UNREAD: (State.AMBER, 4 * BLINK_S),
+    Form.STOP: (State.AMBER, BLINK_S),
+    Form.RED: (State.RED, BLINK_S),
+}
+"""Which lamp, and for how long it is lit at a time."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,21 +64,21 @@ class Lines(Protocol):
     def close(self) -> None: ...
 
 
-def programme(state: State) -> tuple[Edge, ...]:
-    """Every edge of an answer in this colour, in order."""
+def programme(form: Form) -> tuple[Edge, ...]:
+    """Every edge of an answer of this form, in order."""
+    (lamp, step_s), tone = LAMPS[form], TONES[form]
     edges, at_s = [], 0.0
-    for buzz_s in BUZZES_S[state]:
+    for buzz_s in tone.beeps_s:
         edges += [Edge(at_s, BUZZER, True), Edge(round(at_s + buzz_s, 3), BUZZER, False)]
-        at_s = round(at_s + buzz_s + BUZZ_GAP_S, 3)
-    step_s = BLINK_S if state is State.RED else LAMP_S
-    edges += [Edge(step * step_s, state.value, step % 2 == 0) for step in range(round(LAMP_S / step_s))]
-    edges.append(Edge(LAMP_S, state.value, False))
+        at_s = round(at_s + buzz_s + tone.gap_s, 3)
+    edges += [Edge(step * step_s, lamp.value, step % 2 == 0) for step in range(round(LAMP_S / step_s))]
+    edges.append(Edge(LAMP_S, lamp.value, False))
     return tuple(sorted(edges, key=lambda edge: edge.at_s))
 
 
-def heard_s(state: State) -> float:
+def heard_s(form: Form) -> float:
     """How long an answer stands before one that is better may take its place: until the buzzer has said it."""
-    return max(edge.at_s for edge in programme(state) if edge.line == BUZZER)
+    return max(edge.at_s for edge in programme(form) if edge.line == BUZZER)
 
 
 def open_signal(row: Row) -> Performer[Lines]:
@@ -149,8 +157,8 @@ class Lamps:
         """Show an answer until it is over or makes way."""
         if self._dark(lines) and turns.cut(DARK_S):
             return
-        began_ns, until_s = self._now_ns(), heard_s(answer.state)
-        for edge in programme(answer.state):
+        began_ns, until_s = self._now_ns(), heard_s(form_of(answer))
+        for edge in programme(form_of(answer)):
             if edge.at_s > until_s:
                 turns.heard()
             if turns.cut(edge.at_s - (self._now_ns() - began_ns) / 1e9):

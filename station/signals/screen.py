@@ -10,19 +10,22 @@ cursor or turn a line round.
 import unicodedata
 from textwrap import wrap
 
-from station.answers import NOT_RECORDED, WAIT_TEXT, Answer, Green, Look, Notice, Red, Why
+from station.answers import NOT_RECORDED, WAIT_TEXT, Answer, Form, Green, Look, Notice, Red, Why, form_of
 from station.signals.letters import HEIGHT, big, fits
 from station.signals.model import Idle
 
 WIDTH, ROWS = 80, 25
 MARGIN = 2
 _HIDDEN = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
-# What fills the left edge tells the state without colour: full, half, light.
-EDGES = {"green": "██", "amber": "▒▒", "red": "░░"}
+# What fills the left edge tells the form without colour: full, half, checkered, light; what counts nothing is narrow.
+EDGES = {
+    Form.SAVED: "██", Form.TAKEN: "█ ", Form.LOOK: "▒▒", Form.UNREAD: "▒ ", Form.STOP: "▄▀", Form.RED: "░░",
+}  # fmt: skip
 _SAID_BY_THE_HEADLINE = frozenset({NOT_RECORDED, WAIT_TEXT})
 HEADLINES = {
     Why.SAVED: ("SAVED", "saved"),
     Why.LOOK: ("SAVED, LOOK", "saved, but look"),
+    Why.STOP: ("STOP", "saved, but do not go on with it"),
     Why.REPEAT: ("ALREADY", "already saved: not counted again"),
     Why.CARD: ("CARD", ""),
     Why.ASK: ("SAVED, ASK", "saved, but look"),
@@ -94,7 +97,7 @@ def _headline(text: str, width: int, mark: str = "  ") -> list[str]:
 
 
 def _answer(answer: Answer, width: int) -> list[str]:
-    mark = EDGES[state_of(answer)]
+    mark = EDGES[form_of(answer)]
     word, sentence = HEADLINES[Why(answer.why)]
     shown = answer.shown
     edge, said = mark + " " * MARGIN, "" if answer.text in _SAID_BY_THE_HEADLINE else answer.text

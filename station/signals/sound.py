@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 from typing import Protocol
 
 from station import log
-from station.answers import Answer
+from station.answers import Answer, form_of
 from station.config import Signal as Row
 from station.signals import NotThere, SignalError
 from station.signals.alsa import Alsa, library
@@ -66,7 +66,7 @@ class Sound:
         speak: Callable[[], Iterator[tuple[str, bytes]]] = spoken,
         say: Callable[..., None] = log.say,
     ) -> None:
-        self._tones = {state: samples(tone) for state, tone in TONES.items()}
+        self._tones = {form: samples(tone) for form, tone in TONES.items()}
         self._words: dict[str, bytes] = {}
         self._speak, self._say = speak, say
         self.learning = threading.Thread(target=self._learn, name="words", daemon=True)
@@ -75,7 +75,7 @@ class Sound:
 
     def perform(self, speaker: Speaker, answer: Answer, turns: Turns) -> None:
         """Play an answer's tone, then its word."""
-        if not _played(speaker, self._tones[answer.state], turns):
+        if not _played(speaker, self._tones[form_of(answer)], turns):
             return
         turns.heard()
         if _played(speaker, self._words.get(word_of(answer), b""), turns):

@@ -1,20 +1,21 @@
-"""The three tones of a station, as samples: one short high for green, two for amber, one long low for red.
+"""The tones of a station, as samples: one short high for saved, two ticks for a card, two for look, a short and a long one
+for what was not understood, three lower ones for stop, one long low one for red.
 
 How they were chosen. The ear that is old or was at a press for years loses the high tones first, from 2 kHz up; motors, saws
-and hammers are loudest below 400 Hz. So the fundamentals lie between 500 and 1,500 Hz, each more than half an octave from
-the next. Each carries two overtones: a noise that drowns one of the three leaves the others. And nobody needs to hear pitch:
-one short, two, and one long are told apart by rhythm and length alone, as the buzzer of `gpio` does, so that there is one
-language to learn. Each is over before the next sheet is in the hand, and ends in a rest, so that two are heard as two.
+and hammers are loudest below 400 Hz. So the fundamentals lie between 500 and 1,500 Hz: one for green, amber, stop and red
+each, half an octave apart. Each carries two overtones: a noise that drowns one of the three leaves the others. And nobody
+needs to hear pitch: the rhythms alone tell the six apart, and the buzzer of `gpio` has the same, so there is one language
+to learn. Each is over before the next sheet is in the hand, and ends in a rest, so that two are heard as two.
 
->>> {state.value: round(length_s(tone), 2) for state, tone in TONES.items()}
-{'green': 0.12, 'amber': 0.44, 'red': 0.9}
+>>> {form.value: round(length_s(tone), 2) for form, tone in TONES.items()}
+{'saved': 0.12, 'taken': 0.18, 'look': 0.44, 'unread': 0.6, 'stop': 0.72, 'red': 0.9}
 """
 
 import math
 import struct
 from dataclasses import dataclass
 
-from station.answers import State
+from station.answers import Form
 
 RATE = 22_050
 """Samples a second: what espeak-ng speaks in, and more than twice every overtone."""
@@ -29,38 +30,40 @@ LOUDEST = 0.8  # of what 16 bits can hold; how loud it is in the room is the amp
 
 @dataclass(frozen=True, slots=True)
 class Tone:
-    """So many beeps of `beep_s` seconds at the fundamental `hz`, `gap_s` apart."""
+    """Beeps of so many seconds each at the fundamental `hz`, `gap_s` apart."""
 
     hz: int
-    beeps: int
-    beep_s: float
-    gap_s: float = 0.0
+    beeps_s: tuple[float, ...]
+    gap_s: float = 0.12
 
 
 TONES = {
-    State.GREEN: Tone(hz=1400, beeps=1, beep_s=0.12),
-    State.AMBER: Tone(hz=880, beeps=2, beep_s=0.16, gap_s=0.12),
-    State.RED: Tone(hz=520, beeps=1, beep_s=0.9),
+    Form.SAVED: Tone(1480, (0.12,)),
+    Form.TAKEN: Tone(1480, (0.06, 0.06), gap_s=0.06),
+    Form.LOOK: Tone(1030, (0.16, 0.16)),
+    Form.UNREAD: Tone(1030, (0.12, 0.36)),
+    Form.STOP: Tone(720, (0.16, 0.16, 0.16)),
+    Form.RED: Tone(500, (0.9,)),
 }
 
 
 def length_s(tone: Tone) -> float:
     """How long a tone sounds, without the rest behind it."""
-    return tone.beeps * tone.beep_s + (tone.beeps - 1) * tone.gap_s
+    return sum(tone.beeps_s) + (len(tone.beeps_s) - 1) * tone.gap_s
 
 
 def samples(tone: Tone) -> bytes:
     """A tone and the rest behind it: signed 16-bit, little-endian, one channel, at `RATE`."""
     silence = bytes(SAMPLE_BYTES * round(tone.gap_s * RATE))
     rest = bytes(SAMPLE_BYTES * round(REST_S * RATE))
-    return silence.join([_beep(tone)] * tone.beeps) + rest
+    return silence.join(_beep(tone.hz, beep_s) for beep_s in tone.beeps_s) + rest
 
 
-def _beep(tone: Tone) -> bytes:
-    count = round(tone.beep_s * RATE)
+def _beep(hz: int, beep_s: float) -> bytes:
+    count = round(beep_s * RATE)
     edge = round(EDGE_S * RATE)
     loud = 32_767 * LOUDEST / sum(OVERTONES)
-    turn = 2 * math.pi * tone.hz / RATE
+    turn = 2 * math.pi * hz / RATE
     found = []
     for at in range(count):
         swell = min(1.0, at / edge, (count - 1 - at) / edge)

@@ -1,8 +1,8 @@
 """Whose turn it is, where answers come faster than they can be heard or seen: the newest, but never before a worse one.
 
-Red stands before amber, amber before green. A newer answer cuts off what is no worse than itself, and takes the place of
-all that wait and are no worse; behind a worse one it waits. So what waits gets better from one to the next, and there are
-at most as many as there are colours: no backlog, and red is always heard.
+Red stands before stop, stop before amber, amber before green. A newer answer cuts off what is no worse than itself, and
+takes the place of all that wait and are no worse; behind a worse one it waits. So what waits gets better from one to the
+next, and there are at most as many as there are ranks: no backlog, and red is always heard.
 
 >>> from station.answers import Notice, Red
 >>> turns = Turns()
@@ -15,11 +15,11 @@ at most as many as there are colours: no backlog, and red is always heard.
 import threading
 from collections.abc import Callable
 
-from station.answers import Answer, State
+from station.answers import Answer, Form, form_of
 from station.clock import boot_ns
 
-RANKS = {State.GREEN: 0, State.AMBER: 1, State.RED: 2}
-MOST_WAITING = len(RANKS)  # answers that wait at one time, one of each colour
+RANKS = {Form.SAVED: 0, Form.TAKEN: 0, Form.LOOK: 1, Form.UNREAD: 1, Form.STOP: 2, Form.RED: 3}
+MOST_WAITING = len(set(RANKS.values()))  # answers that wait at one time, one of each rank
 _NOBODY = -1
 S = 10**9
 
@@ -38,9 +38,9 @@ class Turns:
 
     def arrive(self, answer: Answer) -> None:
         """An answer comes in; any thread, and none waits."""
-        rank = RANKS[answer.state]
+        rank = RANKS[form_of(answer)]
         with self._changed:
-            self._waiting = [each for each in self._waiting if RANKS[each.state] > rank] + [answer]
+            self._waiting = [each for each in self._waiting if RANKS[form_of(each)] > rank] + [answer]
             self._changed.notify()
 
     def close(self) -> None:
@@ -58,7 +58,7 @@ class Turns:
                     return None
                 self._pause(None)
             answer = self._waiting.pop(0)
-            self._playing = RANKS[answer.state]
+            self._playing = RANKS[form_of(answer)]
             return answer
 
     def cut(self, within_s: float = 0) -> bool:
@@ -79,5 +79,5 @@ class Turns:
 
     def _makes_way(self) -> bool:
         if self._waiting:
-            return RANKS[self._waiting[0].state] >= self._playing
+            return RANKS[form_of(self._waiting[0])] >= self._playing
         return self._closed and self._playing == _NOBODY

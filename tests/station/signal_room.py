@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-from station.answers import NOT_RECORDED, Answer, Green, Notice, Red, Why
+from station.answers import NOT_RECORDED, Answer, Form, Green, Look, Notice, Red, Why
 from station.journal.records import Receipt
 from station.signals.tones import RATE, SAMPLE_BYTES
 from station.signals.turns import S, Turns
@@ -20,9 +20,29 @@ def amber(text: str = "wait") -> Notice:
     return Notice(Why.WAIT, text)
 
 
+def taken(text: str = "SCRAP: scan the sheet") -> Green:
+    """A card."""
+    return Green(RECEIPT, Why.CARD, text)
+
+
+def unread(text: str = "no such card") -> Look:
+    """A scan that is safe and was not understood."""
+    return Look(RECEIPT, Why.NOT_UNDERSTOOD, text)
+
+
+def stop(text: str = "goes to Deburr first") -> Look:
+    """A scan that is safe, of work that should not go on."""
+    return Look(RECEIPT, Why.STOP, text)
+
+
 def red(text: str = NOT_RECORDED) -> Red:
     """A scan that was not recorded."""
     return Red(Why.NOT_SAVED, text)
+
+
+OF = {
+    Form.SAVED: green(), Form.TAKEN: taken(), Form.LOOK: amber(), Form.UNREAD: unread(), Form.STOP: stop(), Form.RED: red(),
+}  # fmt: skip
 
 
 class Room:

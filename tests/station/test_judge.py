@@ -57,6 +57,26 @@ def test_a_rule_that_nobody_turned_on_says_nothing() -> None:
     assert looks(quiet, "WO-1", "weld") == (None, None)
 
 
+def test_at_a_strict_stage_work_that_comes_out_of_turn_is_told_to_stop_and_elsewhere_it_is_not() -> None:
+    strict = {"what": "stage.define", "data": {"stage": "weld", "name": "Weld", "strict": True}}
+    known = judge(*TURNED_ON, strict)
+    known.know([OpenItem(item, "bracket", None, "released", 100_000) for item in ("WO-1", "WO-2")], complete=True)
+
+    def stopped(text: str, stage: str, qty_milli: int | None = None) -> tuple[str | None, bool]:
+        event = Event(kind="scan", station=f"{stage}-1", sw="0.1.0", stage=stage, qty_milli=qty_milli)
+        said = known.look(read_code(text.encode(), None, ()), event)
+        return said.look, said.stop
+
+    assert stopped("WO-1", "deburr") == ("goes to Saw first", False)
+    assert stopped("WO-2", "saw") == (None, False)
+    assert stopped("WO-2", "weld") == ("goes to Deburr first", True)
+    assert stopped("WO-1", "weld") == (None, False)
+    known.know([OpenItem("WO-3", "bracket", 20, "held", 100_000)], complete=False)
+    assert stopped("WO-3", "weld") == ("is on hold", True)
+    known.know([OpenItem("WO-4", "bracket", 20, "here", 100_000)], complete=False)
+    assert stopped("WO-4", "weld", 120_000) == ("more than was there: count again", False)  # nothing is out of turn
+
+
 def test_held_work_that_is_scanned_onwards_is_said(released: ShopJudge) -> None:
     released.know([OpenItem("WO-1", "bracket", 10, "held", 100_000)], complete=True)
     assert looks(released, "WO-1", "deburr")[0] == "is on hold"

@@ -5,13 +5,13 @@ from typing import Any
 import pytest
 from gpiod.line import Direction, Value
 
-from station.answers import Answer, State
+from station.answers import Answer, Form
 from station.config import Lines
 from station.config import Signal as Row
 from station.signals import NotThere, SignalError, open_signal
 from station.signals.gpio import Lamps, heard_s
 from tests.station.scan_room import until
-from tests.station.signal_room import HandLines, Request, Room, amber, green, red
+from tests.station.signal_room import OF, HandLines, Request, Room, amber, green, red
 
 ALL = ("green", "amber", "red", "buzzer")
 
@@ -24,6 +24,11 @@ def edges(*arrivals: tuple[float, Answer], lines: tuple[str, ...] = ALL) -> list
     return hand.edges
 
 
+def test_the_six_are_told_apart_by_the_lamps_alone_and_by_the_buzzer_alone() -> None:
+    assert len({tuple(edges((0, each), lines=("green", "amber", "red"))) for each in OF.values()}) == len(OF)
+    assert len({tuple(edges((0, each), lines=("buzzer",))) for each in OF.values()}) == len(OF)
+
+
 def test_green_stands_four_seconds_and_buzzes_once() -> None:
     assert edges((1, green())) == [
         (1, "buzzer", True), (1, "green", True), (1.12, "buzzer", False), (5, "green", False),
@@ -32,7 +37,7 @@ def test_green_stands_four_seconds_and_buzzes_once() -> None:
 
 def test_amber_stands_and_buzzes_twice() -> None:
     assert edges((0, amber())) == [
-        (0, "buzzer", True), (0, "amber", True), (0.12, "buzzer", False), (0.24, "buzzer", True), (0.36, "buzzer", False),
+        (0, "buzzer", True), (0, "amber", True), (0.16, "buzzer", False), (0.28, "buzzer", True), (0.44, "buzzer", False),
         (4, "amber", False),
     ]  # fmt: skip
 
@@ -42,6 +47,15 @@ def test_red_blinks_twice_a_second_and_buzzes_long() -> None:
     blinks = [(step / 4, step % 2 == 0) for step in range(16)]
     assert [(at_s, on) for at_s, line, on in found if line == "red"] == [*blinks, (4, False)]
     assert [(at_s, on) for at_s, line, on in found if line == "buzzer"] == [(0, True), (0.9, False)]
+
+
+def test_stop_blinks_amber_and_buzzes_three_times() -> None:
+    found = edges((0, OF[Form.STOP]))
+    blinks = [(step / 4, step % 2 == 0) for step in range(16)]
+    assert [(at_s, on) for at_s, line, on in found if line == "amber"] == [*blinks, (4, False)]
+    assert [(at_s, on) for at_s, line, on in found if line == "buzzer"] == [
+        (0, True), (0.16, False), (0.28, True), (0.44, False), (0.56, True), (0.72, False),
+    ]  # fmt: skip
 
 
 def test_only_the_lines_that_are_there_are_touched() -> None:
@@ -69,12 +83,11 @@ def test_red_takes_the_place_of_what_is_better_at_once_and_is_not_hidden_by_it()
     ]  # fmt: skip
 
 
-@pytest.mark.parametrize("state", State)
-def test_every_answer_ends_dark(state: State) -> None:
-    answer = {State.GREEN: green(), State.AMBER: amber(), State.RED: red()}[state]
-    last = {line: on for _, line, on in edges((0, answer))}
+@pytest.mark.parametrize("form", Form)
+def test_every_answer_ends_dark(form: Form) -> None:
+    last = {line: on for _, line, on in edges((0, OF[form]))}
     assert not any(last.values())
-    assert heard_s(state) < 1
+    assert heard_s(form) < 1
 
 
 class Taken:

@@ -46,6 +46,9 @@ SCREENS: dict[str, tuple[Answer | Idle, Idle]] = {
     "look": (
         Look(RECEIPT, Why.LOOK, "x", "WO-1077", Shown(item="WO-1077", detail="goes to Test first")), AWAY,
     ),
+    "stop": (
+        Look(RECEIPT, Why.STOP, "x", "WO-1077", Shown(item="WO-1077", detail="goes to Test first")), IDLE,
+    ),
     "repeat": (
         Look(RECEIPT, Why.REPEAT, "x", "WO-1042",
              Shown(item="WO-1042", detail="already saved: WO-1042. Another one? Card MORE, then scan")), IDLE,

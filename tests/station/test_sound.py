@@ -9,20 +9,19 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from station.answers import Answer, State
+from station.answers import Answer, Form, State, form_of
 from station.config import Signal as Row
 from station.signals import SignalError, alsa, open_signal
 from station.signals.alsa import LATENCY_S
 from station.signals.model import Idle
 from station.signals.sound import PIECE_S, Sound
 from station.signals.tones import EDGE_S, MOST_TONE_S, RATE, REST_S, SAMPLE_BYTES, TONES, length_s, samples
-from station.signals.turns import MOST_WAITING
+from station.signals.turns import MOST_WAITING, RANKS
 from station.signals.words import MOST_WORD_S, WORDS, spoken, word_of
 from tests.station.daemon_room import Daemon
-from tests.station.signal_room import HandSpeaker, Room, amber, green, red
+from tests.station.signal_room import OF, HandSpeaker, Room, amber, green, red, stop
 
-OF = {State.GREEN: green(), State.AMBER: amber(), State.RED: red()}
-WHOLE = {state: samples(tone) for state, tone in TONES.items()}
+WHOLE = {form: samples(tone) for form, tone in TONES.items()}
 
 
 def numbers(sound: bytes) -> list[int]:
@@ -65,9 +64,9 @@ def heard(wave: list[int]) -> list[tuple[int, float]]:
     return [(pitch(beep), round(len(beep) / RATE, 2)) for beep in beeps(wave)]
 
 
-@pytest.mark.parametrize("state", State)
-def test_a_tone_swells_and_fades_fits_16_bits_and_ends_in_a_rest(state: State) -> None:
-    wave = numbers(WHOLE[state])
+@pytest.mark.parametrize("form", Form)
+def test_a_tone_swells_and_fades_fits_16_bits_and_ends_in_a_rest(form: Form) -> None:
+    wave = numbers(WHOLE[form])
     assert len(wave) <= MOST_TONE_S * RATE + 1
     assert max(map(abs, wave)) <= 0.8 * 32_767
     assert not any(wave[-round(REST_S * RATE) :])
@@ -79,12 +78,16 @@ def test_a_tone_swells_and_fades_fits_16_bits_and_ends_in_a_rest(state: State) -
         assert abs(beep[0]) < steepest / 10
 
 
-def test_the_three_differ_in_pitch_length_and_rhythm() -> None:
-    pitches = sorted(tone.hz for tone in TONES.values())
+def test_the_six_differ_in_rhythm_and_the_ranks_in_pitch() -> None:
+    pitches = sorted({tone.hz for tone in TONES.values()})
     assert all(high / low > math.sqrt(2) for low, high in itertools.pairwise(pitches))
     assert (pitches[0] >= 500, pitches[-1] <= 1500) == (True, True)
-    assert all(length_s(TONES[a]) * 2 < length_s(TONES[b]) + 0.03 for a, b in itertools.pairwise(TONES))
-    assert {state: tone.beeps for state, tone in TONES.items()} == {State.GREEN: 1, State.AMBER: 2, State.RED: 1}
+    assert len({(RANKS[form], tone.hz) for form, tone in TONES.items()}) == len(pitches) == MOST_WAITING
+    # Whoever hears no pitch: two tones have another number of beeps, or one beep is at least twice as long as the other's.
+    for one, other in itertools.combinations(TONES.values(), 2):
+        pairs = list(zip(one.beeps_s, other.beeps_s, strict=False))
+        assert len(one.beeps_s) != len(other.beeps_s) or any(max(pair) >= 2 * min(pair) for pair in pairs)
+        assert abs(length_s(one) - length_s(other)) >= 0.05
 
 
 def test_what_a_cut_takes_away_of_a_tone_that_was_written_whole_is_its_rest() -> None:
@@ -94,29 +97,33 @@ def test_what_a_cut_takes_away_of_a_tone_that_was_written_whole_is_its_rest() ->
 @pytest.mark.host
 def test_the_library_plays_each_tone_as_it_was_promised_and_nothing_between_answers(tmp_path: Path) -> None:
     played = {}
-    for state, answer in OF.items():
-        path = tmp_path / state
+    for form, answer in OF.items():
+        path = tmp_path / form
         signal = open_signal(Row("sound", f"file:FILE={path},FORMAT=raw"))
         signal.show(Idle("saw-1"), 0)
         signal.show(answer, 0)
         signal.close()
-        played[state] = numbers(path.read_bytes())
-    assert {state: heard(wave) for state, wave in played.items()} == {
-        State.GREEN: [(1400, 0.12)],
-        State.AMBER: [(880, 0.16), (880, 0.16)],
-        State.RED: [(520, 0.9)],
+        played[form] = numbers(path.read_bytes())
+    assert {form: heard(wave) for form, wave in played.items()} == {
+        Form.SAVED: [(1480, 0.12)],
+        Form.TAKEN: [(1480, 0.06)] * 2,
+        Form.LOOK: [(1030, 0.16)] * 2,
+        Form.UNREAD: [(1030, 0.12), (1030, 0.36)],
+        Form.STOP: [(720, 0.16)] * 3,
+        Form.RED: [(500, 0.9)],
     }
-    assert played == {state: numbers(whole) for state, whole in WHOLE.items()}
+    assert played == {form: numbers(whole) for form, whole in WHOLE.items()}
 
 
 @pytest.mark.host
 def test_answers_that_come_together_sound_one_behind_the_other_with_silence_between(tmp_path: Path) -> None:
     path = tmp_path / "played"
     signal = open_signal(Row("sound", f"file:FILE={path},FORMAT=raw"))
-    for answer in (red(), amber(), green()):
+    for answer in (red(), stop(), amber(), green()):
         signal.show(answer, 0)
     signal.close()
-    assert heard(numbers(path.read_bytes())) == [(520, 0.9), (880, 0.16), (880, 0.16), (1400, 0.12)]
+    one_behind_the_other = [(500, 0.9), *[(720, 0.16)] * 3, *[(1030, 0.16)] * 2, (1480, 0.12)]
+    assert heard(numbers(path.read_bytes())) == one_behind_the_other
 
 
 @pytest.mark.host
@@ -128,8 +135,8 @@ def test_words_are_rendered_once_and_said_behind_the_tone(tmp_path: Path) -> Non
     assert all(max(map(abs, numbers(word))) > 3000 for word in words.values())
     sound = Sound(words=True, speak=lambda: iter(words.items()))
     sound.learning.join(5)
-    for answer, word in ((green(), "saved"), (amber(), "wait"), (red(), "scan again")):
-        assert played_alone(sound, answer) == WHOLE[answer.state] + words[word]
+    for answer, word in ((green(), "saved"), (amber(), "wait"), (stop(), "stop"), (red(), "scan again")):
+        assert played_alone(sound, answer) == WHOLE[form_of(answer)] + words[word]
         assert word_of(answer) == word
 
 
@@ -216,7 +223,7 @@ def test_a_word_makes_way_for_any_answer_and_is_left_out_where_one_waits() -> No
     assert (found, speaker.calls) == ([("a", 0, 1.0), ("b", 1.0, 2.22)], ["finish"])
 
 
-def test_a_hundred_answers_behind_a_red_are_one_of_each_colour() -> None:
+def test_a_hundred_answers_behind_a_red_are_one_of_each_rank() -> None:
     many = [(0.001 * number, green(f"green {number}")) for number in range(1, 100)]
     found, speaker = seconds((0, red("red")), (0.2, amber("amber")), *many, (0.3, green("last")))
     assert found == [("red", 0, 1.0), ("amber", 1.0, 0.54), ("last", 1.54, 0.22)]
@@ -233,7 +240,7 @@ def test_whatever_comes_the_last_red_is_heard_whole_and_nothing_piles_up(arrival
         assert any(text == red().text and took == 1.0 and at >= max(reds) for text, at, took in found)
     if arrivals:  # and the newest of all is heard, soon after the last of what was worse
         *_, (_, newest) = sorted(arrivals, key=lambda each: each[0])  # of equals, the one that came last
-        assert found[-1][2] == round(len(WHOLE[newest.state]) / SAMPLE_BYTES / RATE, 2)
+        assert found[-1][2] == round(len(WHOLE[form_of(newest)]) / SAMPLE_BYTES / RATE, 2)
         worst_s = sum(length_s(tone) + REST_S for tone in TONES.values())
         assert found[-1][1] <= max(at_ms for at_ms, _ in arrivals) / 1000 + worst_s + PIECE_S
 
@@ -267,8 +274,8 @@ def test_a_whole_station_sounds_as_it_answers(tmp_path: Path) -> None:
     with Daemon(tmp_path, more) as daemon:
         daemon.start().scan("WO-1")
         daemon.answered(1)
-        daemon.until(lambda: played.read_bytes() == WHOLE[State.GREEN])
+        daemon.until(lambda: played.read_bytes() == WHOLE[Form.SAVED])
         daemon.scan("WIP:PAUSE")
         daemon.answered(2)
-        daemon.until(lambda: played.read_bytes() == WHOLE[State.GREEN] + WHOLE[State.AMBER])
+        daemon.until(lambda: played.read_bytes() == WHOLE[Form.SAVED] + WHOLE[Form.UNREAD])
         assert daemon.end() == 0
