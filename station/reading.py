@@ -35,6 +35,8 @@ from station.taught import Lesson, Taught
 
 FIRST_PAUSE_S = 0.5
 LONGEST_PAUSE_S = 30.0
+UNPLUGGED_S = 2.0
+"""A device that is lost was most likely pulled out, and so long is waited for udev to say so before it is tried again."""
 LOGGED_EVERY_S = 10.0
 DRAIN_LOOK_S = 0.01
 MOST_ENDS = 1024  # tags that left and are not recorded yet: as many as one reader holds
@@ -200,6 +202,8 @@ class Reading:
             self._note(driver.reader, state, why)
         else:
             self._desk.roll.strike(wanted.name)  # nobody's reader
+        if state == "lost" and wanted.names:
+            wanted.gone.wait(UNPLUGGED_S)  # at its node may be the next device, half made
         return True
 
     def _teach(self, driver: Driver) -> None:
