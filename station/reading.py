@@ -10,19 +10,7 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 
-from drivers import (
-    DeviceLost,
-    Driver,
-    DriverError,
-    Dropped,
-    Gone,
-    Handed,
-    Known,
-    Note,
-    Read,
-    Teachable,
-    open_driver,
-)  # fmt: skip
+from drivers import DeviceLost, Driver, DriverError, Dropped, Gone, Handed, Known, Note, Read, Teachable, open_driver
 from station.answers import TOO_FAST, Answer, Notice, Red, Why
 from station.config import Reader
 from station.core.codes.sheet import sheets
@@ -35,6 +23,8 @@ from station.taught import Lesson, Taught
 FIRST_PAUSE_S = 0.5
 LONGEST_PAUSE_S = 30.0
 LASTED_S = 10.0  # one that is lost sooner is tried again with patience: it may be lost at once for ever
+UNPLUGGED_S = 2.0
+"""A device that is lost was most likely pulled out, and so long is waited for udev to say so before it is tried again."""
 LOGGED_EVERY_S = 10.0
 DRAIN_LOOK_S = 0.01
 MOST_ENDS = 1024  # tags that left and are not recorded yet: as many as one reader holds
@@ -206,6 +196,8 @@ class Reading:
             self._note(driver.reader, state, why)
         else:
             self._desk.roll.strike(wanted.name)  # nobody's reader
+        if state == "lost" and wanted.names:
+            wanted.gone.wait(UNPLUGGED_S)  # at its node may be the next device, half made
         return True
 
     def _begin(self, driver: Driver) -> None:

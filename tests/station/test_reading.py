@@ -3,7 +3,7 @@
 import json
 import queue
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -145,6 +145,37 @@ def test_a_reader_that_was_tried_in_vain_before_udev_said_that_it_is_gone_stays_
     until(lambda: station.state() == ["lost"])
     (line,) = station.roll.lines()
     assert (line.id, line.why) == ("usb-1", "Unplugged. A plug. Plug it in.")
+
+
+def test_a_device_that_was_pulled_out_is_not_tried_again_at_its_node(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first, second = Scanner(), Scanner()
+    station = Station(tmp_path, monkeypatch, first, second, Scanner())
+    pulled = Reading(Wanted("event3", "keyboard", {}, names=("usb-1",)), station.desk)
+    pulled.start()
+    until(lambda: station.state() == ["ready"])
+    first.says.put("lost")
+    until(lambda: station.state() == ["lost"])
+    pulled.knock()  # something else was plugged in
+    assert not until_or_not(lambda: len(station.asked) > 1, within_s=0.2)
+    pulled.wanted.gone.set()
+    assert not until_or_not(lambda: len(station.asked) > 1, within_s=0.2)
+    monkeypatch.setattr(module, "UNPLUGGED_S", 0.01)  # udev says nothing: it was lost for another reason
+    stays = Reading(Wanted("event4", "keyboard", {}, names=("usb-1",)), station.desk)
+    stays.start()
+    until(lambda: len(station.asked) == 2)
+    second.says.put("lost")
+    until(lambda: len(station.asked) == 3)
+    stays.close()
+
+
+def until_or_not(true: Callable[[], bool], within_s: float) -> bool:
+    """Whether it came true within so long."""
+    end = time.monotonic() + within_s
+    while not true() and time.monotonic() < end:
+        time.sleep(0.005)
+    return true()
 
 
 def test_a_port_that_turns_out_a_scanner_is_opened_again_as_that(
