@@ -16,7 +16,7 @@ from tests.guest.image import HERE, ROOT, GuestError, Image, keep_newest, key_of
 from tests.guest.machine import Machine, make_project_disk
 
 INSTALL_LIMIT_S = 180
-PROGRAMS = ("gadget.py", "evread.py", "reads.py", "walls.py", "ungrabbed.py", "install.sh")
+PROGRAMS = ("gadget.py", "evread.py", "reads.py", "walls.py", "ungrabbed.py", "hands.py", "install.sh")
 
 
 @dataclass(frozen=True, slots=True)

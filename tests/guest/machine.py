@@ -60,6 +60,7 @@ class Machine:
         disks = (image.kernel, image.initrd, disk, project or self._own_project)
         self._arguments = command_line(*disks, cache=cache, hub_port=hub_port, snapshot=snapshot)
         self._asked = 0
+        self._lines: list[socket.socket] = []
 
     def __enter__(self) -> Self:
         start = time.monotonic()
@@ -168,9 +169,9 @@ class Machine:
 
     # -- the machine around it -------------------------------------------------------------------------------------
 
-    def monitor(self, execute: str, **arguments: object) -> Any:
+    def monitor(self, execute: str, descriptor: int | None = None, **arguments: object) -> Any:
         """One command of QEMU's monitor; its result. https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html"""
-        self._monitor.send({"execute": execute, "arguments": arguments})
+        self._monitor.send({"execute": execute, "arguments": arguments}, descriptor)
         while True:
             answer = self._monitor.receive(60)
             if "return" in answer:
@@ -188,6 +189,16 @@ class Machine:
             raise GuestError(msg)
         return time.monotonic() - start
 
+    def line_to(self, name: str) -> socket.socket:
+        """A new line into the machine, for devices that take a chardev: our end of it."""
+        here, there = socket.socketpair()
+        with there:
+            self.monitor("getfd", there.fileno(), fdname=name)
+            at = {"type": "fd", "data": {"str": name}}
+            self.monitor("chardev-add", id=name, backend={"type": "socket", "data": {"addr": at, "server": False}})
+        self._lines.append(here)
+        return here
+
     def cable(self, *, plugged: bool) -> None:
         """Pull the network cable, or put it back."""
         self.monitor("set_link", name="cable", up=plugged)
@@ -204,6 +215,8 @@ class Machine:
         self.process.wait()
         self._monitor.close()
         self._shell.close()
+        for line in self._lines:
+            line.close()
 
     def last_words(self) -> str:
         """The end of what QEMU and the guest's console said."""

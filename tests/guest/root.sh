@@ -48,7 +48,7 @@ furnish() { # the kernel's files, the station's environment, and what the host d
     install -m 644 "$here/inside/lineshell.service" "$root/etc/systemd/system/lineshell.service"
     install -m 644 "$here/inside/hub-side.network" "$root/etc/systemd/network/hub-side.network"
     printf '%s\n' libcomposite dummy_hcd usbhid evdev loop >"$root/etc/modules-load.d/readers.conf"
-    echo 'options dummy_hcd num=4' >"$root/etc/modprobe.d/readers.conf" # USB ports; the kernel makes no more HID gadgets
+    echo 'options dummy_hcd num=6' >"$root/etc/modprobe.d/readers.conf" # USB ports; of HID gadgets the kernel makes four
     echo bench >"$root/etc/hostname"
     echo '/dev/vda / ext4 defaults 0 1' >"$root/etc/fstab"
     mkdir "$root/project"

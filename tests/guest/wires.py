@@ -16,10 +16,13 @@ class Wire:
         self._end = end
         self._waiting = b""
 
-    def send(self, message: dict[str, Any]) -> None:
-        """Put one object on the wire."""
+    def send(self, message: dict[str, Any], descriptor: int | None = None) -> None:
+        """Put one object on the wire; `descriptor` is handed over with it, as a local socket can."""
         self._end.settimeout(None)
-        self._end.sendall(json.dumps(message).encode() + b"\n")
+        line = json.dumps(message).encode() + b"\n"
+        if descriptor is not None:
+            line = line[socket.send_fds(self._end, [line], [descriptor]) :]
+        self._end.sendall(line)
 
     def receive(self, timeout_s: float) -> dict[str, Any]:
         """The next object."""

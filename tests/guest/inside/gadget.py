@@ -56,9 +56,15 @@ def free_port() -> str:
 
 
 def add(name: str, ids: str, maker: str, product: str, serial: str) -> None:
-    """Put a scanner together and plug it in."""
+    """Put a scanner that types together and plug it in."""
+    put_together(name, ids, maker, product, serial)
+    plug(name)
+
+
+def put_together(name: str, ids: str, maker: str, product: str, serial: str, kind: str = "hid") -> None:
+    """Put a scanner together that types, or one with a serial line (`acm`); without a serial number where that is ""."""
     gadget = GADGETS / name
-    function, configuration = gadget / f"functions/hid.{name}", gadget / "configs/c.1"
+    function, configuration = gadget / f"functions/{kind}.{name}", gadget / "configs/c.1"
     for folder in (gadget, gadget / ENGLISH, configuration, function):
         folder.mkdir()
     vendor, _, product_id = ids.partition(":")
@@ -66,13 +72,14 @@ def add(name: str, ids: str, maker: str, product: str, serial: str) -> None:
     (gadget / "idProduct").write_text(f"0x{product_id}")
     (gadget / ENGLISH / "manufacturer").write_text(maker)
     (gadget / ENGLISH / "product").write_text(product)
-    (gadget / ENGLISH / "serialnumber").write_text(serial)
-    (function / "protocol").write_text("1")  # keyboard
-    (function / "subclass").write_text("1")  # boot interface
-    (function / "report_length").write_text(str(REPORT_BYTES))
-    (function / "report_desc").write_bytes(KEYBOARD)
+    if serial:
+        (gadget / ENGLISH / "serialnumber").write_text(serial)
+    if kind == "hid":
+        (function / "protocol").write_text("1")  # keyboard
+        (function / "subclass").write_text("1")  # boot interface
+        (function / "report_length").write_text(str(REPORT_BYTES))
+        (function / "report_desc").write_bytes(KEYBOARD)
     (configuration / function.name).symlink_to(function)
-    plug(name)
 
 
 def plug(name: str) -> None:

@@ -8,10 +8,12 @@ install -D -m 644 "$files/systemd/wipline.sysusers" /etc/sysusers.d/wipline.conf
 systemd-sysusers
 install -m 644 "$files"/systemd/*.service /etc/systemd/system/
 install -m 644 "$files"/udev/*.rules /etc/udev/rules.d/
+install -D -m 644 "$files/polkit/50-wipline-pcscd.rules" /etc/polkit-1/rules.d/50-wipline-pcscd.rules
 cp -r "$files"/console/. /etc/
 systemctl --quiet mask ctrl-alt-del.target getty@tty1.service
 systemctl daemon-reexec
 udevadm control --reload
+udevadm trigger --settle --subsystem-match=input --subsystem-match=hidraw # docs: all of them
 # What else a restart of the device does: the kernel's settings, and no console but the first.
 sysctl --quiet --system >/dev/null
 systemctl restart systemd-logind

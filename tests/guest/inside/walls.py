@@ -46,6 +46,7 @@ TRIES: dict[str, Callable[[], object]] = {
     "write to its settings": lambda: Path("/etc/wipline/wall").write_text("x"),
     "write to the system": lambda: Path("/usr/local/wall").write_text("x"),
     "read a person's keyboard": lambda: os.open(node, os.O_RDONLY),
+    "type on a person's keyboard": lambda: os.open(node, os.O_WRONLY),
     "read the disk": lambda: os.open("/dev/vda", os.O_RDONLY),
     "read the kernel's memory": lambda: os.open("/dev/mem", os.O_RDONLY),
     "read the password hashes": lambda: Path("/etc/shadow").read_text(),
