@@ -1,8 +1,9 @@
 """Key events of a keyboard-wedge scanner, read as the texts it types.
 
 A scan ends on Enter, keypad Enter or Tab. A scanner that sends none of them ends its scan by falling quiet; a person at
-a keypad pauses longer than that, so only text typed at a machine's pace ends after the short silence. What is known of
-this scanner (`Profile`) may say otherwise.
+a keypad pauses longer than that, so only text typed at a machine's pace ends after the short silence. Where a key ended the
+scan before, the short silence is no end yet: a scanner that is pulled out is quiet as well, and the kernel may be late to
+say so. What is known of this scanner (`Profile`) may say otherwise.
 
 >>> keys = Keys()
 >>> presses = [(30, 0), (2, 1), (28, 2)]  # A, 1, Enter, a millisecond apart
@@ -99,6 +100,7 @@ class Keys:
         self._last_ns = 0
         self._keys = 0
         self._slowest_ns = 0
+        self._ends = False  # a key ended its last scan
         slowest_ns = profile.gap_ms * 1_000_000
         self._pace_ns = max(int(HAND_PACE_S * _NS), 2 * slowest_ns)
         self._gap_ns = max(int(GAP_S * _NS), PACES_IN_GAP * slowest_ns)
@@ -115,8 +117,13 @@ class Keys:
             return self._last_ns + self._gap_ns
         if not self._text and not self._typewriter.waits:
             return None
+        # One that ends its scans with a key has most likely been pulled out, and the kernel may be late to say so.
+        return self._last_ns + (_HAND_GAP_NS if self._ends else self._silence_ns())
+
+    def _silence_ns(self) -> int:
+        """Silence that ends what has begun."""
         machine = self._keys >= MACHINE_KEYS and self._slowest_ns <= self._pace_ns
-        return self._last_ns + (self._gap_ns if machine else _HAND_GAP_NS)
+        return self._gap_ns if machine else _HAND_GAP_NS
 
     def feed(self, event: KeyEvent) -> Iterator[Typed | Lost]:
         """Take the next event of the device; yield what is now complete or known to be lost."""
@@ -136,9 +143,13 @@ class Keys:
         if due_ns is None or now_ns < due_ns:
             return
         if self._hearing is _Hearing.WHOLE:
-            yield from self._end(due_ns)
+            yield from self._fall_silent()
         else:
             self._begin()
+
+    def _fall_silent(self) -> Iterator[Typed | Lost]:
+        self._ends = False
+        yield from self._end(self._last_ns + self._silence_ns())
 
     def _begin(self) -> None:
         """The next key is the first of a scan."""
@@ -153,6 +164,10 @@ class Keys:
         self._begin()
         if scan is not None:
             yield Typed(scan, time_ns)
+
+    def _end_with_key(self, time_ns: int) -> Iterator[Typed | Lost]:
+        self._ends = True
+        yield from self._end(time_ns)
 
     def _synchronise(self, event: KeyEvent) -> Iterator[Typed | Lost]:
         """The kernel says that its queue ran over, or that it is in order again."""
@@ -175,7 +190,7 @@ class Keys:
             digits, self._alt_digits = self._alt_digits, ""
             text = self._typewriter.number(digits)
             if text is None:
-                yield from self._end(time_ns)
+                yield from self._end_with_key(time_ns)
             else:
                 self._type(text)
 
@@ -185,6 +200,8 @@ class Keys:
             return
         if self._opened_ns is not None:
             yield from self._join(event.time_ns - self._opened_ns, event.time_ns)
+        if self._text and event.time_ns - self._last_ns >= self._silence_ns():
+            yield from self._fall_silent()  # this is the first key of another scan
         if code in BIT:
             self._held.press(code)
         elif code == CAPS_LOCK:
@@ -195,7 +212,7 @@ class Keys:
         else:
             text = self._typewriter.type(code, self._held.mods | self._locked)
             if text is None:
-                yield from self._end(event.time_ns)
+                yield from self._end_with_key(event.time_ns)
             else:
                 self._pace(event.time_ns)
                 self._type(text)

@@ -32,6 +32,25 @@ def test_silence_between_two_scans_counts_even_if_both_are_read_late(strike):
     assert texts(heard(keys, events)) == ["WO-1", "WO-2"]
 
 
+def test_a_scanner_that_ends_with_enter_is_not_believed_to_have_ended_by_falling_quiet(strike):
+    """It was pulled out, and the kernel says so late: what it began is still half a scan then."""
+    keys = Keys()
+    assert texts(heard(keys, [*timed(strike("WO-1\n")), *timed(strike("WO"), start_ms=1000)])) == ["WO-1"]
+    last_ns = keys._last_ns
+    assert keys.due_ns == last_ns + int(HAND_GAP_S * 1e9)
+    assert list(keys.quiet(keys.due_ns - 1)) == []
+    assert keys.begun == 2  # the device's end says how much was dropped
+    # It is still there: then it was set otherwise, and what was said is a scan, as old as it is.
+    assert list(keys.quiet(keys.due_ns)) == [Typed(Scan(b"WO", 2, None), last_ns + int(HAND_GAP_S * 1e9))]
+    heard(keys, timed(strike("WO-7"), start_ms=60_000))
+    assert keys.due_ns == keys._last_ns + int(GAP_S * 1e9)  # from now on it is believed
+
+
+def test_the_next_scan_ends_one_that_came_without_its_enter(strike):
+    events = [*timed(strike("1\n")), *timed(strike("WO-7"), start_ms=1000), *timed(strike("WO-8\n"), start_ms=2500)]
+    assert texts(heard(Keys(), events)) == ["1", "WO-7", "WO-8"]
+
+
 def test_a_person_at_a_keypad_may_pause_and_ends_with_enter(strike):
     events = timed(strike("1250\n"), step_ms=300)  # four events a key: more than a second between two keys
     assert texts(heard(Keys(), events)) == ["1250"]

@@ -8,7 +8,7 @@ import serial
 
 from drivers import DeviceLost, DriverError, Dropped, Read, open_driver, ports
 from drivers.decode.keys import JOINED_S
-from drivers.decode.line import GAP_S, SerialText
+from drivers.decode.line import GAP_S, PULLED_S, SerialText
 from drivers.decode.scan import MAX_RAW_BYTES
 from drivers.serial_line import HEAD_LOST
 from tests.drivers.hands import Cable
@@ -61,6 +61,23 @@ def test_a_scan_without_an_end_is_complete_after_silence():
     assert list(text.quiet(899 * MS)) == []
     (sent,) = text.quiet(900 * MS)
     assert (sent.scan.raw, sent.time_ns, text.due_ns) == (b"WO-10", 900 * MS, None)
+
+
+def test_a_scanner_that_sends_ends_is_not_believed_to_have_ended_by_falling_quiet():
+    """It was pulled out, and the kernel says so late: what it began is still half a scan then."""
+    text = SerialText()
+    assert [each.scan.raw for each in text.feed(b"WO-1\rWO", 0)] == [b"WO-1"]
+    assert text.due_ns == int(PULLED_S * 1000) * MS
+    assert list(text.quiet(4999 * MS)) == []
+    assert text.begun == 2
+    (sent,) = text.quiet(5000 * MS)
+    assert (sent.scan.raw, sent.time_ns) == (b"WO", 500 * MS)
+    assert list(text.feed(b"WO-7", 9000 * MS)) == []
+    assert text.due_ns == 9500 * MS  # from now on it is believed
+    list(text.feed(b"\r", 9100 * MS))
+    assert [each.scan.raw for data, ms in ((b"WO-8", 9900), (b"WO-9\r", 10_400)) for each in text.feed(data, ms * MS)] == [
+        b"WO-8", b"WO-9",
+    ]  # fmt: skip
 
 
 def test_bytes_after_silence_begin_another_scan_even_if_nobody_looked():

@@ -257,8 +257,8 @@ class CardReader:
         self.reader = reader
         self._hands, self._name, self._port, self._turn = hands, name, str(port), 0
         self._uid: bytes | None = None  # of the card that lies on it; None: the card says nothing
-        self._asked = threading.Event()
-        self._cards: queue.Queue[bytes] = queue.Queue()
+        self._asked, self._pulled = threading.Event(), threading.Event()
+        self._cards: queue.Queue[bytes | None] = queue.Queue()
         threading.Thread(target=self._put_on, daemon=True).start()
 
     def add(self) -> int:
@@ -281,13 +281,10 @@ class CardReader:
         self._cards.put(bytes.fromhex(text))
 
     def pull_in_mid_read(self, _text: str) -> None:
-        """The card is asked and has not answered yet."""
-        self._uid = None
-        self._asked.clear()
-        self._say(CARD_ON, ATR)
-        self._asked.wait(ASKED_S)
-        self._hands.guest.monitor("device_del", id=self._name)
-        self._end.close()
+        """A card is asked, and has not answered when the reader goes."""
+        self._pulled.clear()
+        self._cards.put(None)
+        self._pulled.wait(2 * ASKED_S)
 
     def _put_on(self) -> None:
         while True:
@@ -295,6 +292,11 @@ class CardReader:
             self._asked.clear()
             self._say(CARD_ON, ATR)
             self._asked.wait(ASKED_S)
+            if self._uid is None:
+                self._hands.guest.monitor("device_del", id=self._name)
+                self._end.close()
+                self._pulled.set()
+                continue
             time.sleep(CARD_LIES_S)
             self._say(CARD_OFF)
             time.sleep(NEXT_CARD_S)
