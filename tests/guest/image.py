@@ -96,8 +96,8 @@ def require_tools() -> None:
 
 def requirements() -> list[str]:
     """What the station's environment in the guest holds, from pyproject.toml; the readers' libraries are Debian's."""
-    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
-    return [*project["dependencies"], *project["optional-dependencies"]["codes"]]
+    dependencies: list[str] = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["dependencies"]
+    return dependencies
 
 
 def key_of(*parts: bytes) -> str:

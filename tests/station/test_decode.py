@@ -59,7 +59,7 @@ def test_plain_texts_load_no_tables() -> None:
     script = (
         "import sys; from station.core.codes import read_code; "
         "[read_code(raw, None, ()) for raw in (b'WO-1042', b'wip:in', b'A104-7')]; "
-        "print([name for name in sys.modules if 'gs1' in name or 'epc' in name or 'biip' in name])"
+        "print([name for name in sys.modules if 'gs1' in name or 'epc' in name])"
     )
     said = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
     assert said.stdout == "[]\n"
