@@ -27,7 +27,7 @@ _COMMON = """
     us gb de fr be ch ch(fr) at es it se tr dk no fi pt br nl pl cz hu latam ca ie is sk si hr rs(latin) ro ee lv lt
     al mt jp us(intl) us(altgr-intl) us(dvorak) us(mac) gb(intl) gb(mac) de(nodeadkeys) de(mac) fr(oss) fr(nodeadkeys)
     fr(azerty) fr(mac) fr(bepo) be(nodeadkeys) ch(de_nodeadkeys) ch(fr_nodeadkeys) ch(de_mac) ch(fr_mac) es(nodeadkeys)
-    it(nodeadkeys) it(intl) it(mac) se(nodeadkeys) se(mac) dk(nodeadkeys) dk(winkeys) no(nodeadkeys) no(winkeys)
+    it(nodeadkeys) it(mac) se(nodeadkeys) se(mac) dk(nodeadkeys) dk(winkeys) no(nodeadkeys) no(winkeys)
     fi(classic) fi(nodeadkeys) pt(nodeadkeys) pt(mac) br(nodeadkeys) pl(legacy) cz(qwerty) sk(qwerty) hu(qwerty)
     hu(nodeadkeys) ro(winkeys) latam(nodeadkeys) ca(multix) ca(eng) ca(fr-legacy) tr(f)
 """
@@ -36,7 +36,8 @@ USUAL = tuple(_COMMON.split())
 
 _NAME = re.compile(r"([A-Za-z0-9_]+)(?:\(([A-Za-z0-9_+-]+)\))?\Z")
 _NO_ENVIRONMENT_NAMES, _CRITICAL, _COMPOSED = 2, 10, 2
-_SHARP_S = "\u1e9e"  # xkb makes it of every sharp s with Caps Lock; the keyboards that scanners know do not
+# Of these, versions of xkb disagree what Caps Lock makes of them: nothing, each other, or a capital of the Greek alphabet.
+_NO_LETTERS = frozenset("\u00df\u1e9e\u00b5")
 _KEYCODE = 8  # xkb counts keys from eight more than Linux does
 _LAST_KEY = 255  # of those that the kernel gives a keyboard of USB or Bluetooth; xkb knows twice as many more
 _UP, _DOWN = 0, 1
@@ -204,7 +205,7 @@ def _read(name: str) -> Layout:
         {
             code: char
             for code, char in with_caps.items()
-            if char != free[level].get(code) and (char != _SHARP_S or free[level ^ 1].get(code) == char)
+            if (without := free[level].get(code)) != char and without not in _NO_LETTERS
         }
         for level, with_caps in enumerate(locked)
     ]

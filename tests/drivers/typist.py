@@ -37,6 +37,7 @@ Iabovedot onesuperior twosuperior threesuperior notsign brokenbar exclamdown que
 """
 _SIGNS = " !\"#$%&'()*+,-./:;<=>?@[\\]^_`{|}~§°µ£€ßœŒæÆøØıİ¹²³¬¦¡¿"
 SIGNS = dict(zip(_NAMES.split(), _SIGNS, strict=True))
+WITHOUT_CASE = "ßẞµ"  # signs to this scanner, whatever Caps Lock makes of letters
 ACCENTS = {
     "grave": ("\u0300", "`", "GRAVE"), "acute": ("\u0301", "'", "ACUTE"), "circumflex": ("\u0302", "^", "CIRCUMFLEX"),
     "tilde": ("\u0303", "~", "TILDE"), "diaeresis": ("\u0308", '"', "DIAERESIS"), "ring": ("\u030a", "", "RING ABOVE"),
@@ -127,9 +128,7 @@ def layout(name):
             pair = chars[level & 2 : (level & 2) + 2]
             # A key of a letter and its capital is turned over by Caps Lock; another letter becomes its capital.
             letters = len(pair) == 2 and small(chars[0]) and capital(chars[1]) and small(pair[0]) and capital(pair[1])
-            turned = (
-                pair[1 - (level & 1)] if letters else char.upper() if len(char.upper()) == 1 and char != "µ" else char
-            )
+            turned = pair[1 - (level & 1)] if letters else char.upper() if small(char) else char
             kept(locked, turned, chord)
     return free, locked
 
@@ -146,11 +145,11 @@ def worth(chord):
 
 
 def small(char):
-    return len(char) == 1 and char.islower()
+    return len(char) == 1 and char.islower() and char not in WITHOUT_CASE
 
 
 def capital(char):
-    return len(char) == 1 and char.isupper()
+    return len(char) == 1 and char.isupper() and char not in WITHOUT_CASE
 
 
 class Scanner:
