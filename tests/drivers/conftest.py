@@ -15,7 +15,11 @@ from drivers.decode.keymap import US
 from drivers.keyboard import EVENT, Keyboard
 from tests.drivers.hands import CardReader, SerialScanner, TagReader
 from tests.drivers.hid_devices import PosScanner
+from tests.drivers.pcsc_room import service
+from tests.drivers.rfid_room import line
 from tests.drivers.scanners import Typist
+
+__all__ = ["line", "service"]  # fixtures: pytest finds them here by name
 
 SHIFT, CONTROL = 42, 29
 CONTROL_KEYS = {chr(ord(char) & 0x1F): code for code, char in US.plain.items() if char.isalpha() or char in "[\\]"}

@@ -6,9 +6,12 @@ import threading
 import time
 
 import pytest
+from waiting import until
 
 from drivers import Dropped, Gone, Known, Note, Read, pcsc, serial_rfid
 from drivers.cards import NoReader, ServiceGone
+from drivers.decode.m100 import M100
+from drivers.decode.pn532 import PN532
 from drivers.decode.recording import Event, Head, event_line, head_line
 from drivers.decode.smartcard import GET_UID
 from drivers.keyboard import EVENT, Keyboard
@@ -19,20 +22,12 @@ from drivers.serial_rfid import SerialRfid
 from drivers.tape import Tape, TapedService
 from tests.drivers.hands import Cable, Pcscd, id12
 from tests.drivers.hid_devices import MAKERS, PosScanner
+from tests.drivers.pcsc_room import ACR, GOOD, READS, ULTRALIGHT
 from tests.drivers.recording_room import bare, lines_of, notes, play, raws, record
+from tests.drivers.rfid_room import ANSWERS, M100_NONE, TAGS, Simulator
 from tests.drivers.scanners import SQUARE
-from tests.drivers.test_pcsc import ACR, GOOD, READS, ULTRALIGHT
-from tests.drivers.test_serial_rfid import ANSWERS, M100, M100_NONE, PN532, TAGS, Simulator
 
 NS = 1_000_000_000
-
-
-def until(true, within_s=10.0):
-    """Wait until this is true."""
-    end = time.monotonic() + within_s
-    while not true():
-        assert time.monotonic() < end
-        time.sleep(0.005)
 
 
 def spans(said):
