@@ -17,6 +17,11 @@ SAMPLES = {path.stem: path.read_bytes() for path in sorted(FOLDER.glob("*.rec"))
 HEAD = head_line(Head("serial_line", "r"))
 
 
+def spans(said: list[Outcome]) -> list[float]:
+    """When each was said, from the first on, in milliseconds."""
+    return [(each.boot_ns - said[0].boot_ns) / 1e6 for each in said]
+
+
 @dataclass
 class Take:
     """One recording: what the driver said, the error that it ended with, and the tape."""

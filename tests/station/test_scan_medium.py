@@ -4,12 +4,13 @@ import threading
 from pathlib import Path
 
 import pytest
+from waiting import until
 
 from station.answers import DISK_FULL, NOT_RECORDED, Green, Notice, Red
 from station.clock import boot_ns
 from station.core.codes import Code
 from station.journal.records import JournalFull, JournalLost
-from tests.station.scan_room import Bench, a_read, numbers, until
+from tests.station.scan_room import Bench, a_read, numbers
 
 S = 10**9
 
