@@ -1,5 +1,6 @@
 """One reader's thread: what it shows of itself is kept, it is opened again with patience, and may turn out another kind."""
 
+import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -45,8 +46,8 @@ def test_a_device_that_was_only_listened_to_leaves_no_line_when_it_goes(
     until(lambda: station.state() == ["listening"])
     reading.wanted.gone.set()
     scanner.says.put("lost")
-    until(lambda: station.state() == [])
-    reading.close()
+    until(lambda: has_ended(reading))
+    assert (station.state(), station.asked) == ([], [("keyboard", "yes")])
 
 
 def test_a_device_that_never_could_be_opened_leaves_no_line_when_it_is_pulled_out(
@@ -57,7 +58,13 @@ def test_a_device_that_never_could_be_opened_leaves_no_line_when_it_is_pulled_ou
     until(lambda: station.state() == ["waiting"])
     reading.wanted.gone.set()
     reading.knock()
-    until(lambda: station.state() == [])
+    until(lambda: has_ended(reading))
+    assert station.state() == []
+
+
+def has_ended(reading: Reading) -> bool:
+    """Whether its thread has ended by itself, and says nothing more."""
+    return reading._supervise not in [getattr(each, "_target", None) for each in threading.enumerate()]
 
 
 def test_a_reader_that_was_tried_in_vain_before_udev_said_that_it_is_gone_stays_lost_under_its_name(
