@@ -13,9 +13,14 @@ import pytest
 from drivers import Driver, DriverError, Dropped, Gone, Read, open_driver
 from drivers.decode.keymap import US
 from drivers.keyboard import EVENT, Keyboard
-from tests.drivers.hands import CardReader, SerialScanner, TagReader
+from tests.drivers.hands import Cable, CardReader, SerialScanner, TagReader
 from tests.drivers.hid_devices import PosScanner
+from tests.drivers.hid_room import honeywell, maker
+from tests.drivers.pcsc_room import service
+from tests.drivers.rfid_room import line
 from tests.drivers.scanners import Typist
+
+__all__ = ["honeywell", "line", "maker", "service"]  # fixtures: pytest finds them here by name
 
 SHIFT, CONTROL = 42, 29
 CONTROL_KEYS = {chr(ord(char) & 0x1F): code for code, char in US.plain.items() if char.isalpha() or char in "[\\]"}
@@ -198,6 +203,18 @@ def _is_a_devices(link: Path) -> bool:
 @pytest.fixture
 def open_descriptors() -> Callable[[], int]:
     return descriptors
+
+
+@pytest.fixture
+def cable() -> Iterator[Cable]:
+    """A serial line with a device at its end."""
+    made = Cable()
+    yield made
+    for pull in (made.hand_over, made.unplug):
+        try:
+            pull()
+        except OSError:
+            continue  # the test has done it
 
 
 @pytest.fixture(scope="session")

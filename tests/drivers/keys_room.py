@@ -10,6 +10,7 @@ from drivers.decode.keys import (
 )
 
 DROPPED, REPORT = (EV_SYN, SYN_DROPPED, 0), (EV_SYN, SYN_REPORT, 0)
+ALT, ALT_GR, LEFT_CONTROL = 56, 100, 29
 MS = 1_000_000
 
 

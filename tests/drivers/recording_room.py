@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from drivers import DeviceLost, Driver, Gone, Known, Note, Outcome, Read
+from drivers import DeviceLost, Driver, Dropped, Gone, Known, Note, Outcome, Read
 from drivers.decode.recording import Event, Head, Recorded, head_line
 from drivers.recorded import RecordedReader
 from drivers.tape import Tape
@@ -15,6 +15,54 @@ from drivers.tape import Tape
 FOLDER = Path(__file__).parent / "recordings"
 SAMPLES = {path.stem: path.read_bytes() for path in sorted(FOLDER.glob("*.rec"))}
 HEAD = head_line(Head("serial_line", "r"))
+HALF = "was unplugged in mid-scan, and half a scan was dropped (bytes: "
+ACR = "pcsc-ACS ACR122U PICC Interface"
+
+
+def a_read(raw: bytes, sym: str | None = None, **more: Any) -> Read:
+    return Read(raw, sym, "", "", 0, len(raw), **more)
+
+
+TAG = b"3A76340030751FEB705C5904E3D50D70"
+SAID: dict[str, list[Outcome]] = {
+    "keyboard": [
+        a_read(b"WO-1042/7"),
+        a_read(b"]d20109506000134352\x1d10AB#7", "]d2"),
+        a_read(b"WIP:BADGE:kim"),
+        Dropped("", "", 0, "The reader sent keys faster than they were taken, and some were lost."),
+        a_read(b"WO-1044"),
+        Note("", "", 0, f"usb-05e0-1200-SN77 (Symbol Bar Code Scanner) {HALF}4)."),
+    ],
+    "serial_line": [
+        a_read(b"]C10109506000134352\x1d10AB", "]C1"),
+        a_read(b"WO-1042"),
+        a_read(b"WO-1043"),
+        a_read(b"WIP:IN"),
+        Note("", "", 0, f"usb-0c2e-0720-SN1 {HALF}5)."),
+    ],
+    "serial_rfid": [a_read(TAG, tag=True), Gone("", "", 0, 0, TAG, 2, -55), a_read(TAG, tag=True)],
+    "hidpos": [
+        a_read(b"]C1010950600013435210AB", "]C1"),
+        a_read(b"]Q1" + b"WO-1042 " * 16, "]Q1"),
+        Dropped("", "", 0, "The scanner stopped in the middle of a scan. Half a scan was dropped (bytes: 4)."),
+        a_read(b"]A0WO-7", "]A0"),
+        Note("", "", 0, f"usb-05e0-1300-SN77 (Zebra POS Scanner) {HALF}4)."),
+    ],
+    "pcsc": [
+        a_read(b"04A1B2C3", tag=True, texts=(b"WO-1042",)),
+        Gone("", "", 0, 0, b"04A1B2C3", 1),
+        Dropped("", "", 0, "The card shows a random number, another one each time (08A1B2C3)."),
+        a_read(b"04112233445566", tag=True),
+        Gone("", "", 0, 0, b"04112233445566", 2),
+        Note("", "", 0, f"{ACR} was unplugged."),
+    ],
+}
+"""What each sample says. Where a decoder changes on purpose, change it here, and say so in the changelog."""
+
+
+def spans(said: list[Outcome]) -> list[float]:
+    """When each was said, from the first on, in milliseconds."""
+    return [(each.boot_ns - said[0].boot_ns) / 1e6 for each in said]
 
 
 @dataclass

@@ -5,7 +5,6 @@ import tracemalloc
 
 import pytest
 from hypothesis import given, settings
-from hypothesis import strategies as st
 
 from drivers.decode.hid_report import (
     MAX_DEPTH,
@@ -19,7 +18,7 @@ from drivers.decode.hid_report import (
     parsed,
 )
 from tests.drivers.hid_descriptors import COUNTLESS, EXTRA_BYTE, HONEYWELL, HOSTILE, KEYBOARD, SMALL, written
-from tests.drivers.hid_devices import MAKERS
+from tests.drivers.hid_room import DESCRIPTORS
 
 IN = "81 02"
 
@@ -186,25 +185,6 @@ def test_a_flood_of_items_costs_little(flood):
     assert time.process_time() - before < 2
     assert tracemalloc.get_traced_memory()[1] < 4_000_000
     tracemalloc.stop()
-
-
-ITEMS = [
-    *(bytes([prefix, value]) for prefix in (0x05, 0x75, 0x95, 0x85, 0x15) for value in (0, 1, 2, 8, 0x8C, 0xFF)),
-    *(bytes([prefix, value]) for prefix in (0x09, 0x19, 0x29) for value in (2, 0x3B, 0x86, 0xFB, 0xFD, 0xFE, 0xFF)),
-    b"\x81\x02", b"\x81\x03", b"\x82\x02\x01", b"\x91\x02", b"\x91\x00", b"\xb1\x02", b"\xa1\x01", b"\xc0", b"\xa4", b"\xb4",
-    b"\xa9\x01", b"\xa9\x00", b"\xfe\x01\x00\x00", b"\x0b\xfe\x00\x8c\x00", b"\x97\xff\xff\xff\xff", b"\x96\x00\x02",
-]  # fmt: skip
-DESCRIPTORS = st.one_of(
-    st.binary(max_size=64),
-    st.lists(st.sampled_from(ITEMS), max_size=60).map(b"".join),
-    st.builds(
-        lambda maker, at, put: maker[:at] + put + maker[at + len(put) :],
-        st.sampled_from([each.descriptor for each in MAKERS.values()]),
-        st.integers(0, 130),
-        st.binary(max_size=3),
-    ),
-)
-"""Noise, lists of items as they come, and makers' descriptors with a few bytes changed."""
 
 
 @settings(max_examples=400, deadline=None)

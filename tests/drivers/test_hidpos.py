@@ -6,33 +6,11 @@ import random
 import pytest
 
 from drivers.decode.hid_report import parsed
-from drivers.decode.hidpos import MAX_JOINED_BYTES, REST_S, ScannedData
+from drivers.decode.hidpos import MAX_JOINED_BYTES, ScannedData
 from drivers.decode.keys import Lost
-from drivers.decode.line import Sent
 from drivers.decode.scan import MAX_RAW_BYTES
 from tests.drivers.hid_devices import MAKERS, NO_AIM
-
-MS = 1_000_000
-REST_NS = int(REST_S * 1000) * MS
-LONG = b"[)>\x1e06\x1dPWO-1042\x1dQ5\x1e\x04" * 20  # 440 bytes: it ends nowhere with a report
-
-
-@pytest.fixture(params=MAKERS)
-def maker(request):
-    return MAKERS[request.param]
-
-
-@pytest.fixture
-def honeywell():
-    return MAKERS["honeywell"]
-
-
-def fed(scans, *reports, now_ns=0):
-    return [outcome for report in reports for outcome in scans.feed(report, now_ns)]
-
-
-def raws(outcomes):
-    return [outcome.scan.raw if isinstance(outcome, Sent) else outcome for outcome in outcomes]
+from tests.drivers.hid_room import LONG, MS, REST_NS, fed, raws
 
 
 def test_a_scan_in_one_report(maker):

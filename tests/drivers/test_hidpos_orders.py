@@ -5,7 +5,7 @@ from hypothesis import given, settings
 from drivers.decode.hid_report import DescriptorError, parsed
 from drivers.decode.hidpos_orders import Command, Order, enabling, orders
 from tests.drivers.hid_descriptors import COUNTLESS, EXTRA_BYTE, HONEYWELL, SMALL, written
-from tests.drivers.test_hid_report import DESCRIPTORS
+from tests.drivers.hid_room import DESCRIPTORS
 
 HONEYWELL_VENDOR = 0x0C2E
 

@@ -5,35 +5,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from drivers.decode.hid_report import DescriptorError, parsed
-from drivers.decode.hidpos import REST_S, ScannedData, layouts
+from drivers.decode.hidpos import ScannedData, layouts
 from drivers.decode.keys import Lost
 from drivers.decode.line import Sent
 from drivers.decode.scan import MAX_RAW_BYTES
 from tests.drivers.hid_descriptors import HOSTILE, KEYBOARD
 from tests.drivers.hid_devices import MAKERS
-from tests.drivers.test_hid_report import DESCRIPTORS
-
-MS = 1_000_000
-REST_NS = int(REST_S * 1000) * MS
-LONG = b"[)>\x1e06\x1dPWO-1042\x1dQ5\x1e\x04" * 20  # 440 bytes: it ends nowhere with a report
-
-
-@pytest.fixture(params=MAKERS)
-def maker(request):
-    return MAKERS[request.param]
-
-
-@pytest.fixture
-def honeywell():
-    return MAKERS["honeywell"]
-
-
-def fed(scans, *reports, now_ns=0):
-    return [outcome for report in reports for outcome in scans.feed(report, now_ns)]
-
-
-def raws(outcomes):
-    return [outcome.scan.raw if isinstance(outcome, Sent) else outcome for outcome in outcomes]
+from tests.drivers.hid_room import DESCRIPTORS, REST_NS, fed, raws
 
 
 @pytest.mark.parametrize("change", [lambda report: report[:-1], lambda report: report + b"\x01"], ids=["short", "long"])

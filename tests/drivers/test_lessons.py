@@ -16,7 +16,7 @@ from drivers.lessons import EVENTS_A_STROKE, Lessons, SheetEar, trimmed
 from drivers.ports import opened
 from drivers.serial_line import SerialLine
 from drivers.serial_rfid import SerialRfid
-from tests.drivers.hands import Cable, id12
+from tests.drivers.hands import id12
 from tests.drivers.scanners import BARS, SHEETS, SQUARE, Typist
 
 MS = 1_000_000
@@ -211,17 +211,6 @@ def test_the_keys_of_what_is_typed_are_bounded_and_gone_when_it_is_over():
 
 
 # -- bytes
-
-
-@pytest.fixture
-def cable():
-    made = Cable()
-    yield made
-    for pull in (made.hand_over, made.unplug):
-        try:
-            pull()
-        except OSError:
-            continue
 
 
 def until_heard(heard, send):

@@ -2,20 +2,8 @@
 
 from dataclasses import replace
 
-from drivers.decode.plugged import Facts, is_pointer, keys_in, reader_id, types_codes
-
-ZEBRA = Facts(
-    node="/dev/input/event3",
-    name="Zebra Symbol Bar Code Scanner",
-    bus=3,
-    vendor=0x05E0,
-    product=0x1200,
-    serial="SN77",
-    place="usb-dummy_hcd.0-1",
-    types=True,
-    points=False,
-    links=("/dev/input/by-id/usb-Zebra_SN77-event-kbd",),
-)
+from drivers.decode.plugged import is_pointer, keys_in, reader_id, types_codes
+from tests.drivers.plugged_room import ZEBRA
 
 
 def test_a_reader_is_known_again_by_its_serial_number_else_by_its_place():

@@ -14,8 +14,7 @@ from drivers import DriverError, Gone, Read, open_driver, recorded
 from drivers.decode.recorded_values import EVENTS, TIME_MAX_NS
 from drivers.decode.recording import Event, event_line
 from drivers.recorded import RecordedReader
-from tests.drivers.recording_room import HEAD, SAMPLES, bare, lines_of, play
-from tests.drivers.test_recording import SAID
+from tests.drivers.recording_room import HEAD, SAID, SAMPLES, bare, lines_of, play
 
 
 def test_a_replay_reader_plays_a_recording_once_at_full_speed(tmp_path: Path, listen, open_descriptors) -> None:

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from drivers import DriverError, Dropped, Gone, Note, Outcome, Read, kinds, open_driver, recorded
+from drivers import DriverError, Note, kinds, open_driver, recorded
 from drivers.decode.recorded_values import BYTES_MAX, EVENTS, NAME_MAX_CHARS, SETTINGS, TIME_MAX_NS
 from drivers.decode.recording import (
     FILE_MAX_BYTES,
@@ -20,51 +20,7 @@ from drivers.decode.recording import (
     is_recording,
 )
 from drivers.recorded import READERS
-from tests.drivers.recording_room import HEAD, SAMPLES, bare, lines_of, notes, play
-
-HALF = "was unplugged in mid-scan, and half a scan was dropped (bytes: "
-ACR = "pcsc-ACS ACR122U PICC Interface"
-
-
-def a_read(raw: bytes, sym: str | None = None, **more) -> Read:
-    return Read(raw, sym, "", "", 0, len(raw), **more)
-
-
-TAG = b"3A76340030751FEB705C5904E3D50D70"
-SAID: dict[str, list[Outcome]] = {
-    "keyboard": [
-        a_read(b"WO-1042/7"),
-        a_read(b"]d20109506000134352\x1d10AB#7", "]d2"),
-        a_read(b"WIP:BADGE:kim"),
-        Dropped("", "", 0, "The reader sent keys faster than they were taken, and some were lost."),
-        a_read(b"WO-1044"),
-        Note("", "", 0, f"usb-05e0-1200-SN77 (Symbol Bar Code Scanner) {HALF}4)."),
-    ],
-    "serial_line": [
-        a_read(b"]C10109506000134352\x1d10AB", "]C1"),
-        a_read(b"WO-1042"),
-        a_read(b"WO-1043"),
-        a_read(b"WIP:IN"),
-        Note("", "", 0, f"usb-0c2e-0720-SN1 {HALF}5)."),
-    ],
-    "serial_rfid": [a_read(TAG, tag=True), Gone("", "", 0, 0, TAG, 2, -55), a_read(TAG, tag=True)],
-    "hidpos": [
-        a_read(b"]C1010950600013435210AB", "]C1"),
-        a_read(b"]Q1" + b"WO-1042 " * 16, "]Q1"),
-        Dropped("", "", 0, "The scanner stopped in the middle of a scan. Half a scan was dropped (bytes: 4)."),
-        a_read(b"]A0WO-7", "]A0"),
-        Note("", "", 0, f"usb-05e0-1300-SN77 (Zebra POS Scanner) {HALF}4)."),
-    ],
-    "pcsc": [
-        a_read(b"04A1B2C3", tag=True, texts=(b"WO-1042",)),
-        Gone("", "", 0, 0, b"04A1B2C3", 1),
-        Dropped("", "", 0, "The card shows a random number, another one each time (08A1B2C3)."),
-        a_read(b"04112233445566", tag=True),
-        Gone("", "", 0, 0, b"04112233445566", 2),
-        Note("", "", 0, f"{ACR} was unplugged."),
-    ],
-}
-"""What each sample says. Where a decoder changes on purpose, change it here, and say so in the changelog."""
+from tests.drivers.recording_room import HEAD, SAID, SAMPLES, bare, lines_of, notes, play
 
 
 def test_there_is_a_sample_of_each_kind() -> None:

@@ -11,22 +11,9 @@ from drivers.decode.keys import JOINED_S
 from drivers.decode.line import GAP_S, PULLED_S, SerialText
 from drivers.decode.scan import MAX_RAW_BYTES
 from drivers.serial_line import HEAD_LOST
-from tests.drivers.hands import Cable
 
 MS = 1_000_000
 SPEEDS = "1200, 2400, 4800, 9600, 19200, 38400, 57600, 115200, 230400, 460800, 921600"
-
-
-@pytest.fixture
-def cable():
-    """A serial line with a device at its end."""
-    made = Cable()
-    yield made
-    for pull in (made.hand_over, made.unplug):
-        try:
-            pull()
-        except OSError:
-            continue  # the test has done it
 
 
 @pytest.mark.parametrize(

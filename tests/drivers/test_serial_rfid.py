@@ -1,124 +1,18 @@
-"""Tag readers on serial lines: who is asked what, who is believed, and one arrival for a tag in the field."""
-
-import os
-import select
-import threading
-import time
+"""Tag readers on serial lines: who is asked what, who is believed, and which port is taken."""
 
 import pytest
 
-from drivers import DeviceLost, DriverError, Dropped, Gone, open_driver, serial_rfid
+from drivers import DeviceLost, DriverError, open_driver, serial_rfid
 from drivers.decode.em4100 import EM4100
 from drivers.decode.framing import Protocol
 from drivers.decode.m100 import M100
 from drivers.decode.plugged import Facts
-from drivers.decode.pn532 import ACK, PN532
 from drivers.decode.swnet import SWNET
-from drivers.decode.uhfreader18 import UHFREADER18, crc16
+from drivers.decode.uhfreader18 import UHFREADER18
 from drivers.ports import opened
 from drivers.serial_rfid import PROTOCOLS, SerialRfid
 from tests.drivers.hands import Cable, id12
-
-# Written out, from the manuals: what asks and changes nothing. A query that is added to a protocol must be added here.
-HARMLESS = {
-    bytes.fromhex("04FF211995"),  # UHFReader18: reader information
-    bytes.fromhex("BB00220000227E"),  # M100: one round of inventory
-    bytes.fromhex("53570003FF1044"),  # 53 57: system parameters, read
-    bytes.fromhex("555500000000000000000000000000000000FF02FED4022A00"),  # PN532: wake up, firmware version
-}  # fmt: skip
-M100_TAG = bytes.fromhex("BB02220011C9340030751FEB705C5904E3D50D703A76EF7E")
-M100_NONE = bytes.fromhex("BB01FF000115167E")
-UHF_INFO = bytes.fromhex("0D0021000236090331801E0A")
-UHF_TAG = bytes.fromhex("1300010101" + "0C3034257BF7194E4000001A85")
-ANSWERS = {
-    M100.name: {M100.query: M100_TAG},
-    UHFREADER18.name: {
-        UHFREADER18.query: UHF_INFO + crc16(UHF_INFO).to_bytes(2, "little"),
-        UHFREADER18.poll: UHF_TAG + crc16(UHF_TAG).to_bytes(2, "little"),
-    },
-    SWNET.name: {
-        SWNET.query: bytes.fromhex("4354000D0010011411C3DD938E1701232A"),
-        SWNET.poll: bytes.fromhex("4354001600010100010F0102E2002067551602701270920F498C"),
-    },
-    PN532.name: {
-        PN532.query: ACK + bytes.fromhex("0000FF06FAD50332010607E800"),
-        PN532.begin: ACK + bytes.fromhex("0000FF02FED5151600"),
-        PN532.poll: ACK + bytes.fromhex("0000FF0CF4D54B0101000408040102030ABE00"),
-    },
-}  # fmt: skip
-TAGS = {
-    M100.name: b"3A76340030751FEB705C5904E3D50D70",  # checksum, PC word, EPC
-    UHFREADER18.name: b"3034257BF7194E4000001A85",
-    SWNET.name: b"E2002067551602701270920F",
-    PN532.name: b"0102030A",
-}
-
-
-def messages(sent: bytes) -> list[bytes]:
-    """What was sent, question by question; a rest that is none stands at the end."""
-    known = HARMLESS | {each.begin for each in PROTOCOLS} | {each.poll for each in PROTOCOLS}
-    found = []
-    while sent:
-        found.append(next((each for each in known if each and sent.startswith(each)), sent))
-        sent = sent[len(found[-1]) :]
-    return found
-
-
-class Simulator(threading.Thread):
-    """A reader at the far end of a line: answers what it knows, after a while, and keeps all that it was sent."""
-
-    def __init__(self, cable: Cable, answers: dict[bytes, bytes], late_s: float = 0.0) -> None:
-        super().__init__(daemon=True)
-        self._cable, self._late_s = cable, late_s
-        self.answers = answers
-        self.sent: list[bytes] = []
-        self.stop = threading.Event()
-        self.start()
-
-    def run(self) -> None:
-        """Until the line is pulled or `stop` is set."""
-        while not self.stop.is_set():
-            if not select.select([self._cable.end], [], [], 0.05)[0]:
-                continue
-            try:
-                data = os.read(self._cable.end, 4096)
-            except OSError:
-                return
-            asked = messages(data)
-            self.sent += asked
-            self.stop.wait(self._late_s)
-            for question in asked:
-                self._cable.send(self.answers.get(question, b""))
-
-
-@pytest.fixture
-def line(monkeypatch):
-    """A serial line, its reader, and a simulator at the other end; answers are waited for briefly."""
-    monkeypatch.setattr(serial_rfid, "ANSWER_S", 0.1)
-    monkeypatch.setattr(serial_rfid, "FIRST_LISTEN_S", 0.2)
-    monkeypatch.setattr(serial_rfid, "LONGEST_LISTEN_S", 0.2)
-    monkeypatch.setattr(serial_rfid, "POLL_S", 0.05)
-    ends = []
-
-    def connect(answers, late_s=0.0):
-        cable = Cable()
-        driver = open_driver("serial_rfid", {"path": cable.port})
-        cable.hand_over()
-        simulator = Simulator(cable, answers, late_s)
-        ends.append((driver, simulator, cable))
-        return driver, simulator, cable
-
-    yield connect
-    for driver, simulator, cable in ends:
-        driver.close()
-        simulator.stop.set()
-        simulator.join(5)
-        cable.unplug()
-
-
-active = pytest.mark.parametrize(
-    "protocol", [each for each in PROTOCOLS if each.query], ids=lambda protocol: protocol.name
-)
+from tests.drivers.rfid_room import ANSWERS, HARMLESS, M100_NONE, M100_TAG, TAGS, Simulator, active
 
 
 @active
@@ -196,93 +90,6 @@ def test_a_reader_that_speaks_by_itself_is_listened_to_and_never_asked_again(lin
     heard.end()
 
 
-def test_a_tag_that_leaves_and_comes_back_arrives_again(line, listen):
-    driver, _, cable = line({})
-    heard = listen(driver)
-    for _ in range(5):
-        cable.send(id12("0C000621A5"))
-        time.sleep(0.05)
-    assert heard.read().raw == b"0C000621A5"
-    assert heard.nothing(for_s=EM4100.leave_s + 0.1)
-    cable.send(id12("0C000621A5"))
-    assert heard.read().raw == b"0C000621A5"
-    heard.end()
-
-
-def test_a_quiet_field_ends_a_presence_that_tells_how_often_the_tag_was_seen(line, listen):
-    driver, _, cable = line({})
-    heard = listen(driver)
-    for _ in range(5):
-        cable.send(id12("0C000621A5"))
-        time.sleep(0.05)
-    read = heard.read()
-    gone = heard.gone.get(timeout=EM4100.leave_s + 2)  # nothing else comes: the reader's own time ends it
-    assert gone == Gone("serial_rfid", driver.reader, gone.boot_ns, read.boot_ns, b"0C000621A5", 5)
-    assert 0.15e9 < gone.boot_ns - read.boot_ns < 0.9e9  # when it was last seen, not when it was missed
-    assert heard.gone.empty()
-    heard.end()
-
-
-def test_a_frame_that_has_begun_is_not_cut_by_a_tag_that_leaves(line, listen):
-    driver, _, cable = line({})
-    heard = listen(driver)
-    cable.send(id12("0C000621A5"))
-    heard.read()
-    time.sleep(EM4100.leave_s - 0.05)
-    frame = id12("0C000621A6")
-    cable.send(frame[:9])
-    time.sleep(0.08)  # meanwhile the first tag's time is over
-    cable.send(frame[9:])
-    assert heard.read().raw == b"0C000621A6"
-    assert heard.gone.get(timeout=2).raw == b"0C000621A5"
-    assert driver.dropped == 0
-    heard.end()
-
-
-def test_a_tag_leaves_a_reader_that_is_asked_with_its_best_signal(line, listen):
-    driver, simulator, _ = line(ANSWERS[M100.name])
-    heard = listen(driver)
-    read = heard.read()
-    time.sleep(0.3)
-    simulator.answers = {M100.poll: M100_NONE}
-    gone = heard.gone.get(timeout=M100.leave_s + 2)
-    assert (gone.raw, gone.since_ns, gone.signal_dbm) == (TAGS[M100.name], read.boot_ns, -55)
-    assert gone.seen >= 2
-    heard.end()
-
-
-def test_a_lost_reader_has_lost_its_tags_and_a_closed_one_has_not(line, listen):
-    for pulled in (True, False):
-        cable = Cable()
-        driver = SerialRfid(opened(cable.port, {}), EM4100)
-        cable.hand_over()
-        heard = listen(driver)
-        cable.send(id12("0C000621A5"))
-        heard.read()
-        if pulled:
-            cable.unplug()
-            assert isinstance(heard.next(), DeviceLost)
-            assert heard.gone.get(timeout=1).raw == b"0C000621A5"
-        else:
-            heard.end()
-            assert heard.gone.empty()
-            cable.unplug()
-
-
-def test_a_refused_number_leaves_without_a_word(line, listen, monkeypatch):
-    card = bytes.fromhex("0000FF0CF4D54B01010004080408A1B2C300")
-    card = card[:-1] + bytes([-sum(card[5:-1]) & 0xFF, 0])
-    driver, simulator, _ = line(ANSWERS[PN532.name] | {PN532.poll: ACK + card})
-    heard = listen(driver)
-    assert isinstance(heard.next(), Dropped)
-    simulator.answers = ANSWERS[PN532.name]
-    assert heard.read().raw == TAGS[PN532.name]
-    simulator.answers = ANSWERS[PN532.name] | {PN532.poll: ACK + bytes.fromhex("0000FF03FDD54B00E000")}
-    assert heard.gone.get(timeout=5).raw == TAGS[PN532.name]
-    assert heard.gone.empty()
-    heard.end()
-
-
 def test_a_reader_that_lost_its_power_is_looked_for_again(line, listen, monkeypatch):
     monkeypatch.setattr(serial_rfid, "SILENT_S", 0.3)
     driver, simulator, _ = line(ANSWERS[M100.name])
@@ -292,17 +99,6 @@ def test_a_reader_that_lost_its_power_is_looked_for_again(line, listen, monkeypa
     assert heard.read().raw == TAGS[SWNET.name]
     assert heard.gone.get(timeout=1).raw == TAGS[M100.name]  # what it saw before is over
     assert driver.protocol == SWNET
-    heard.end()
-
-
-def test_a_random_number_is_refused_with_the_reason_once(line, listen):
-    card = bytes.fromhex("0000FF0CF4D54B01010004080408A1B2C300")
-    card = card[:-1] + bytes([-sum(card[5:-1]) & 0xFF, 0])
-    driver, _, _ = line(ANSWERS[PN532.name] | {PN532.poll: ACK + card})
-    heard = listen(driver)
-    dropped = heard.next()
-    assert isinstance(dropped, Dropped)
-    assert dropped.why == "The card shows a random number, another one each time (08A1B2C3)."
     heard.end()
 
 

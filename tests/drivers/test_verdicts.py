@@ -4,21 +4,10 @@ from dataclasses import replace
 
 import pytest
 
-from drivers.decode.plugged import Facts, named
+from drivers.decode.plugged import named
 from drivers.decode.verdicts import FORGET, LEAVE_IT, NOT_NAMED, Verdict, evidence, verdict
+from tests.drivers.plugged_room import ZEBRA
 
-ZEBRA = Facts(
-    node="/dev/input/event3",
-    name="Zebra Symbol Bar Code Scanner",
-    bus=3,
-    vendor=0x05E0,
-    product=0x1200,
-    serial="SN77",
-    place="usb-dummy_hcd.0-1",
-    types=True,
-    points=False,
-    links=("/dev/input/by-id/usb-Zebra_SN77-event-kbd",),
-)
 DELL = replace(ZEBRA, name="Dell KB216", vendor=0x413C, product=0x2113, serial="", links=())
 CHEAP = replace(ZEBRA, name="USB Adapter", vendor=0x1A86, product=0x5723, serial="", links=())
 PERSONS = Verdict(

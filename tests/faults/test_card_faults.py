@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from missing import not_here
 
 from station.core.event import decode
 from station.journal import JournalReader
@@ -138,10 +139,9 @@ def test_a_card_that_lies_about_flushing_loses_what_no_program_can_keep(
     assert len(lost) == 20
 
 
-@pytest.mark.skipif(
-    shutil.which("strace") is None and not os.environ.get("CI"), reason="no strace here: sudo apt-get install strace"
-)
 def test_the_event_is_flushed_before_the_signal_is_written(tmp_path: Path) -> None:
+    if shutil.which("strace") is None:
+        not_here("no strace here: sudo apt-get install strace")
     trace = tmp_path / "trace"
     bench = lay_bench(tmp_path / "bench", tmp_path / "journal.db")
     command = ["strace", "-D", "-f", "-y", "-o", str(trace), "-e", "trace=write,pwrite64,fdatasync,fsync"]

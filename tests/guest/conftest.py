@@ -1,12 +1,11 @@
 """The guest for tests: built, booted and furnished at most once, then started from a snapshot for each test."""
 
-import os
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
-from typing import NoReturn
 
 import pytest
+from missing import not_here
 
 from tests.guest.image import NotOnThisMachine, ensure_image
 from tests.guest.installed import Installed, copy_disk, ensure_installed
@@ -18,13 +17,6 @@ from tests.guest.story_line import finish
 def pytest_sessionfinish(session: pytest.Session) -> None:
     """A pipeline that ran the guest tells the story, or has failed."""
     finish(session)
-
-
-def not_here(why: str) -> NoReturn:
-    """A machine that cannot run the guest: named and passed over on a desk, a failure in the pipeline."""
-    if os.environ.get("CI") == "true":
-        pytest.fail(why, pytrace=False)
-    pytest.skip(why)
 
 
 @pytest.fixture(scope="session")

@@ -1,7 +1,5 @@
 """What the recording thread's tests share: a read, a journal in memory whose commits can be made to misbehave, a station."""
 
-import threading
-import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
@@ -26,6 +24,11 @@ def a_read(raw: bytes = b"WO-1042", at_s: float = 10, **changes: Any) -> Read:
     """A read of a replay reader."""
     known = {"sym": None, "kind": "replay", "reader": "replay-1", "boot_ns": int(at_s * S), "raw_len": len(raw)}
     return Read(raw=raw, **(known | changes))
+
+
+def at(reader: str, raw: bytes = b"WO-1042", at_s: float = 10) -> Read:
+    """A read at this reader."""
+    return a_read(raw, at_s, reader=reader)
 
 
 class MemoryJournal:
@@ -87,11 +90,3 @@ class Bench:
 def numbers(answers: list[Answer]) -> list[int | None]:
     """The sequence numbers promised."""
     return [each.receipt.seq if isinstance(each, Green | Look) else None for each in answers]
-
-
-def until(true: Callable[[], bool], within_s: float = 10) -> None:
-    """Wait until this is true; fail where it never is."""
-    deadline = time.monotonic() + within_s
-    while not true():
-        assert time.monotonic() < deadline, "it never came true"
-        threading.Event().wait(0.005)

@@ -4,13 +4,13 @@ from typing import Any
 
 import pytest
 from gpiod.line import Direction, Value
+from waiting import until
 
 from station.answers import Answer, Form
 from station.config import Lines
 from station.config import Signal as Row
 from station.signals import NotThere, SignalError, open_signal
 from station.signals.gpio import Lamps, heard_s
-from tests.station.scan_room import until
 from tests.station.signal_room import OF, HandLines, Request, Room, amber, green, red
 
 ALL = ("green", "amber", "red", "buzzer")

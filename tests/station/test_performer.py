@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from waiting import until
 
 from station.answers import Answer
 from station.clock import boot_ns
@@ -18,7 +19,6 @@ from station.signals.model import Idle
 from station.signals.performer import REOPEN_S, Performer
 from station.signals.turns import S, Turns
 from station.voice import MOST_WAITING, Slow, Voice
-from tests.station.scan_room import until
 from tests.station.signal_room import Room, amber, green, red
 
 

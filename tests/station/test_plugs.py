@@ -6,13 +6,13 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
+from waiting import until
 
 from drivers.decode.plugged import Facts
 from drivers.hotplug import Added, Removed
 from station.config import Reader as Row
 from station.plugs import HOTPLUG, MOST_PLUGGED, TOO_MANY, Plugs
 from station.roll import MOST, Roll
-from tests.station.scan_room import until
 
 if TYPE_CHECKING:
     from station.reading import Wanted

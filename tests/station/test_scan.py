@@ -4,6 +4,7 @@ import threading
 from dataclasses import asdict
 
 import msgspec
+from waiting import until
 
 from drivers import Dropped
 from station.answers import NOT_RECORDED, Green, Look, Notice, Red, Shown
@@ -14,7 +15,7 @@ from station.core.event import Event, Place, Reader
 from station.judgement import Judgement
 from station.repeats import MAX_READERS, Said
 from station.scan import ReaderPlace
-from tests.station.scan_room import LOG_ID, Bench, a_read, numbers, until
+from tests.station.scan_room import LOG_ID, Bench, a_read, numbers
 
 S = 10**9
 

@@ -4,12 +4,13 @@ import threading
 from pathlib import Path
 
 import pytest
+from waiting import until
 
 from station.answers import DISK_FULL, NOT_RECORDED, Green, Notice, Red
 from station.clock import boot_ns
 from station.core.codes import Code
 from station.journal.records import JournalFull, JournalLost
-from tests.station.scan_room import Bench, a_read, numbers, until
+from tests.station.scan_room import Bench, a_read, numbers
 
 S = 10**9
 
@@ -55,30 +56,27 @@ def test_a_mistake_of_ours_is_red_and_the_station_goes_on(monkeypatch: pytest.Mo
     assert numbers(bench.take(a_read(b"WO-2"))) == [1]
 
 
+def slow(bench: Bench, *waits_ms: int) -> None:
+    """Each commit takes so long, and the watchdog looks after each of these waits."""
+
+    def misbehave(_encoded: bytes) -> None:
+        for waited_ms in waits_ms:
+            bench.now_ns += waited_ms * 1_000_000
+            bench.scan.watchdog.look()
+
+    bench.journal.misbehave = misbehave
+
+
 def test_a_slow_commit_says_wait_and_then_exactly_one_more_answer() -> None:
     bench = Bench()
-    watchdog = bench.scan.watchdog
-
-    def slow(_encoded: bytes) -> None:
-        for waited_ms in (399, 1, 500):
-            bench.now_ns += waited_ms * 1_000_000
-            watchdog.look()
-
-    bench.journal.misbehave = slow
+    slow(bench, 399, 1, 500)
     answers = bench.take(a_read(b"WO-1"))
     assert [(each.why, type(each)) for each in answers] == [("wait", Notice), ("saved", Green)]
 
 
 def test_a_commit_that_comes_through_after_red_gets_no_green_and_is_named_in_the_next_event() -> None:
     bench = Bench()
-    watchdog = bench.scan.watchdog
-
-    def very_slow(_encoded: bytes) -> None:
-        for waited_ms in (400, 2600, 900):
-            bench.now_ns += waited_ms * 1_000_000
-            watchdog.look()
-
-    bench.journal.misbehave = very_slow
+    slow(bench, 400, 2600, 900)
     assert [each.why for each in bench.take(a_read(b"WO-1", 10))] == ["wait", "not_saved"]
     bench.journal.misbehave = lambda _encoded: None
     bench.take(a_read(b"WO-9", 20), a_read(b"WO-1", 30), a_read(b"WO-1", 40))

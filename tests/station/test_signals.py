@@ -9,6 +9,7 @@ import msgspec
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
+from waiting import until
 
 from station.answers import NOT_RECORDED, Answer, Green, Look, Notice, Red, Shown, State, Why
 from station.clock import boot_ns
@@ -20,7 +21,6 @@ from station.signals.letters import _GLYPHS, HEIGHT
 from station.signals.model import Idle
 from station.signals.screen import HEADLINES, cells, screen
 from station.voice import Voice
-from tests.station.scan_room import until
 from tests.station.signal_room import Request
 
 PICTURES = Path(__file__).parents[2] / "docs" / "console"

@@ -3,9 +3,9 @@
 import threading
 
 import pytest
+from waiting import until
 
 from station.stored import MS, OVER_NS, QUICK_NS, QUICK_ONES, SPOOL_BYTES, Pace, Spool
-from tests.station.scan_room import until
 
 MINUTE_NS = 60_000 * MS
 

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from waiting import until
 
 from drivers import Dropped, Gone, Read
 from station import reading as readers_module
@@ -26,7 +27,7 @@ from station.repeats import Said
 from station.scan import Known, ReaderPlace, Scan
 from station.tags import MAX_PRESENT, Arrival, Present
 from tests.station.journal_room import open_journal
-from tests.station.scan_room import LOG_ID, Bench, a_read, numbers, until
+from tests.station.scan_room import LOG_ID, Bench, a_read, numbers
 from tests.station.tag_room import EPC, PATTERNS, UID, S, a_tag, its_end, left
 
 

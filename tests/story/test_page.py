@@ -2,13 +2,11 @@
 
 import re
 import time
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from browser import NARROW, WIDE, a_browser, a_page, barriers, is_live
+from browser import NARROW, WIDE, a_page, barriers, is_live
 from floor_full import HOSTILE
-from live_hub import LiveHub
 from playwright.sync_api import expect
 
 from server.api.stream import MAX_STREAMS
@@ -41,21 +39,6 @@ WATCH = """element => {
   const look = () => { if (element.textContent === was) requestAnimationFrame(look); else window.shown = Date.now(); };
   look();
 }"""
-
-
-@pytest.fixture(scope="module")
-def hub(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveHub]:
-    """The hub as it runs in a shop."""
-    live = LiveHub(tmp_path_factory.mktemp("hub"))
-    yield live
-    live.running.stop()
-
-
-@pytest.fixture(scope="module")
-def chromium() -> Iterator[Any]:
-    """One browser for all of them."""
-    with a_browser() as browser:
-        yield browser
 
 
 def tile(page: Any, stage: str) -> Any:

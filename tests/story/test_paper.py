@@ -1,12 +1,11 @@
 """Paper from a real browser: what it prints of the hub's pages is what the drawing says, in its true size, and is read."""
 
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 import zint
-from browser import a_browser, a_page
+from browser import a_page
 from live_hub import LiveHub
 from PIL import Image
 from read_back import DPI, expected, pdf_pictures, scanned, svg_picture
@@ -18,19 +17,6 @@ pytestmark = pytest.mark.browser
 SCREEN_DOTS_MM = 96 / 25.4  # what a browser takes a millimetre for
 SHARP = 2.0
 QUIET = 30  # dots around the square that are surely white
-
-
-@pytest.fixture(scope="module")
-def hub(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveHub]:
-    live = LiveHub(tmp_path_factory.mktemp("hub"))
-    yield live
-    live.running.stop()
-
-
-@pytest.fixture(scope="module")
-def chromium() -> Iterator[Any]:
-    with a_browser() as browser:
-        yield browser
 
 
 def printed(chromium: Any, hub: LiveHub, address: str, folder: Path) -> list[Image.Image]:

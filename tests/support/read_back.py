@@ -1,14 +1,13 @@
 """Reading paper back: a page as a picture, and every symbol on it as a scanner would report it."""
 
-import os
 import re
 import shutil
 import subprocess
 from collections.abc import Sequence
 from pathlib import Path
 
-import pytest
 import zxingcpp
+from missing import not_here
 from PIL import Image, ImageDraw
 
 from station.core.codes.sheet import Symbology
@@ -33,9 +32,7 @@ def expected(pages: Sequence[Page]) -> list[list[Seen]]:
 def pdf_pictures(pdf: bytes, folder: Path) -> list[Image.Image]:
     """The pages of a PDF as a printer would put them on paper."""
     if not shutil.which("pdftoppm"):
-        if os.environ.get("CI") == "true":
-            pytest.fail("pdftoppm is missing: apt-get install poppler-utils")
-        pytest.skip("pdftoppm is missing")
+        not_here("pdftoppm is missing: sudo apt-get install poppler-utils")
     (folder / "read.pdf").write_bytes(pdf)
     subprocess.run(["pdftoppm", "-r", str(DPI), "-gray", folder / "read.pdf", folder / "read"], check=True)
     return [Image.open(path) for path in sorted(folder.glob("read-*.pgm"))]

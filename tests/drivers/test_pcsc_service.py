@@ -1,0 +1,102 @@
+"""The smart card service pcscd: away, restarted, or with several readers, of which one is picked."""
+
+import pytest
+
+from drivers import DeviceLost, DriverError, open_driver
+from drivers.pcsc import lasting_name, opened
+from tests.drivers.pcsc_room import ACR, GOOD
+
+
+def test_a_card_that_stays_while_the_service_is_restarted_is_one_arrival(service, listen):
+    heard = listen(opened(service, {}))
+    service.put(b"\x04\xa1\xb2\xc3" + GOOD)
+    assert heard.read().raw == b"04A1B2C3"
+    service.set(running=False)
+    assert heard.nothing(for_s=0.1)
+    service.set(running=True)
+    assert heard.nothing(for_s=0.2)
+    service.take()
+    service.put(b"\x04\xff\xff\xff" + GOOD)
+    assert heard.read().raw == b"04FFFFFF"
+    heard.end()
+
+
+def test_a_service_that_stays_away_is_a_lost_reader(service, listen):
+    heard = listen(opened(service, {}))
+    service.set(running=False)
+    lost = heard.next()
+    assert isinstance(lost, DeviceLost)
+    assert str(lost) == (
+        "pcsc-ACS ACR122U PICC Interface is out of reach: the smart card service pcscd has ended. "
+        "Cards are read while it is plugged in and pcscd runs. "
+        "Plug it in again, or start pcscd: sudo systemctl start pcscd.socket; it is used again at once."
+    )
+
+
+def test_without_the_service_the_reader_is_refused_and_what_to_do_is_said(service):
+    service.set(running=False)
+    with pytest.raises(DriverError) as refused:
+        opened(service, {})
+    assert str(refused.value) == (
+        "The smart card service pcscd is not running here. Readers of kind 'pcsc' are reached through it. "
+        "Install and start it: sudo apt-get install pcscd, then sudo systemctl enable --now pcscd.socket"
+    )
+
+
+def test_a_match_picks_one_of_two_readers(service):
+    service.set(names=[ACR, "OMNIKEY 5022 CL 01 00"])
+    assert opened(service, {"match": "omnikey"}).reader == "pcsc-OMNIKEY 5022 CL"
+    with pytest.raises(DriverError) as refused:
+        opened(service, {"match": "elatec"})
+    assert str(refused.value) == (
+        "No smart card reader 'elatec' is plugged in. "
+        "pcscd knows these: ACS ACR122U PICC Interface 00 00, OMNIKEY 5022 CL 01 00. "
+        "Plug it in, or correct match; `pcsc_scan` shows what pcscd sees."
+    )
+
+
+def test_two_readers_of_one_make_keep_their_count():
+    twins = [ACR, "ACS ACR122U PICC Interface 01 00"]
+    assert [lasting_name(name, twins) for name in twins] == [f"pcsc-{name}" for name in twins]
+    assert lasting_name("Reader", ["Reader"]) == "pcsc-Reader"
+
+
+def test_pyscard_that_is_missing_is_named(monkeypatch):
+    monkeypatch.setitem(__import__("sys").modules, "smartcard", None)
+    with pytest.raises(DriverError) as refused:
+        open_driver("pcsc", {})
+    assert refused.value.came == "The Python package 'pyscard' is not installed here."
+
+
+def test_two_readers_alike_are_opened_one_after_the_other_and_none_twice(service):
+    twin = "ACS ACR122U PICC Interface 01 00"
+    service.set(names=[ACR, twin])
+    first, second = opened(service, {}), opened(service, {})
+    assert [first.reader, second.reader] == [f"pcsc-{ACR}", f"pcsc-{twin}"]
+    with pytest.raises(DriverError, match="No other smart card reader is plugged in"):
+        opened(service, {})
+    second.close()
+    again = opened(service, {"match": "picc"})
+    assert again.reader == second.reader
+    first.close()
+    again.close()
+
+
+def test_a_wait_that_ends_while_it_is_cancelled_ends_no_station(monkeypatch):
+    from drivers.scard import Scard
+
+    left = iter([7, None, None])
+    asked = []
+    monkeypatch.setattr(Scard, "_context", property(lambda _: next(left), lambda *_: None), raising=False)
+    service = Scard.__new__(Scard)
+
+    def cancel(context):
+        if context is None:  # what pyscard does with it
+            raise TypeError
+        asked.append(context)
+
+    service._api = type("Api", (), {"SCardCancel": staticmethod(cancel)})
+    service.cancel()  # its reading thread leaves pcscd at this very moment
+    assert asked == [7]
+    service.cancel()
+    assert asked == [7]
