@@ -54,14 +54,17 @@ def open_hub(db: str | Path, *, lock: Lock | None = None, cause: str | None = No
     Raises `NoHub` where there is none and `HubRuns` where another process has it.
     """
     store = Store(db, lock=lock) if _exists(db) else None
-    if store is None or not is_hub(store):
+    try:
+        if store is None or not is_hub(store):
+            msg = f"{db} holds no hub. Make one: wipline-hub init --db {db}"
+            raise NoHub(msg)
+        with store.write() as connection:
+            upgrade(connection)
+        renew(store, cause=cause)
+    except BaseException:
         if store is not None:
             store.close()
-        msg = f"{db} holds no hub. Make one: wipline-hub init --db {db}"
-        raise NoHub(msg)
-    with store.write() as connection:
-        upgrade(connection)
-    renew(store, cause=cause)
+        raise
     return store
 
 

@@ -1,6 +1,7 @@
 """A hub of an earlier version is brought up to this one when it is opened, and keeps what it had."""
 
 import sqlite3
+from contextlib import closing
 
 from sqlalchemy import select
 from told import Told
@@ -24,7 +25,7 @@ def test_a_hub_from_before_stored_scans_gets_their_column_and_keeps_its_events(s
     store.close()
     _made_by_version_one(path)
     open_hub(path).close()
-    with Store(path).read() as connection:
+    with closing(Store(path)) as again, again.read() as connection:
         assert version_of(connection) == HEAD
         assert connection.execute(select(event_state.c.pos, event_state.c.key_us)).all() == before
         assert set(connection.execute(select(event_state.c.since_ns)).scalars()) == {None}

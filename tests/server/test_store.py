@@ -167,6 +167,16 @@ def test_the_lock_is_free_when_its_holder_is_gone(tmp_path):
     Lock(tmp_path / "hub.db").release()
 
 
+def test_a_hub_that_cannot_be_brought_up_to_date_is_let_go(store):
+    with store.write() as connection:
+        connection.execute(text("UPDATE alembic_version SET version_num = '9999'"))
+    path = store.path
+    store.close()
+    with pytest.raises(Exception, match="9999"):
+        open_hub(path)
+    Lock(path).release()  # nobody holds it
+
+
 def test_an_old_database_file_of_another_program_is_left_alone(tmp_path):
     other = tmp_path / "other.db"
     with closing(sqlite3.connect(other)) as raw:

@@ -27,6 +27,7 @@ def test_files_taken_away_under_the_daemon_are_red(tmp_path: Path) -> None:
         journal.tidy(1.0)
     with pytest.raises(JournalLost):
         journal.commit(a_scan(2))
+    journal._db.close()  # a station ends here, and leaves it to the kernel
 
 
 def test_a_new_log_follows_the_one_that_the_hub_is_ahead_of(tmp_path: Path) -> None:
