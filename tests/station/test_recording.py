@@ -14,7 +14,7 @@ import msgspec
 import pytest
 from click.testing import CliRunner
 
-from drivers import open_driver
+from drivers import DriverError, open_driver
 from drivers.decode.keys import JOINED_S
 from drivers.decode.plugged import Facts
 from drivers.decode.recording import Event, Head, Recorded
@@ -345,3 +345,18 @@ def test_a_recording_that_was_made_is_what_the_reader_of_kind_replay_opens(tmp_p
     driver = open_driver("replay", {"path": str(SAMPLES / "hidpos.rec")})
     assert (driver.kind, driver.reader) == ("replay", f"replay-{SAMPLES}/hidpos.rec")
     driver.close()
+
+
+def test_a_disk_that_does_not_keep_a_recording_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refused(_descriptor: int) -> None:
+        raise OSError(5, "Input/output error")
+
+    file = tmp_path / "case.rec"
+    monkeypatch.setattr(os, "fsync", refused)
+    with pytest.raises(DriverError) as error, recording.new_file(file) as write:
+        write(b"{}\n")
+    assert str(error.value) == (
+        f"{file} is written and may not be kept: Input/output error. Expected a disk that takes it."
+        " Play it (`decode`), and copy it, before the power goes."
+    )
+    assert file.read_bytes() == b"{}\n"
