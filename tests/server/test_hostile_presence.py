@@ -11,7 +11,7 @@ from told import Told
 
 from server.api.stream import _lines
 from server.opening import initialise
-from server.projection.rebuild import compare
+from server.projection.rebuild import compare, rebuild
 from server.projection.tables import event_state
 from server.schema import ledger
 from server.store import Store
@@ -206,3 +206,27 @@ def test_an_end_that_comes_days_later_and_out_of_order_is_told_of_its_arrival(de
     told.settle()
     assert seen_of(desk) == [(9, False)]
     is_kept(told.store)
+
+
+WALLS = [None, 0, -1, 2**63 - 1, 946_684_800_000_000]  # a clock that nobody set, that was set back, or far ahead
+
+
+@pytest.mark.parametrize("wall_us", WALLS)
+@pytest.mark.parametrize("killed", [False, True])
+def test_a_presence_is_one_check_in_though_the_clock_jumps_or_the_station_is_killed_in_it(
+    desk, told, killed, wall_us
+) -> None:
+    arrives(told, minutes=70)
+    arrival = arrives(told, minutes=60, action="scrap", wall_us=told.ago(minutes=60))
+    told.settle()
+    if killed:  # the end of the first presence is lost; the tag arrives again and is the repeat of itself
+        arrival = arrives(told, minutes=50, action="scrap", repeat=True, wall_us=wall_us)
+    leaves(told, arrival, minutes=40, wall_us=wall_us)
+    told.settle()
+    item = item_of(desk)
+    assert item["accounts"] == {"ordered": "-40", "here@10": "39", "scrapped@10": "1"}
+    assert item["findings"] == []
+    assert seen_of(desk) == [(3, False), *([(None, False)] if killed else []), (None, False)]
+    is_kept(told.store)
+    rebuild(told.store)
+    assert item_of(desk) == item
