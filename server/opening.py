@@ -2,7 +2,7 @@
 
 import secrets
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
 
 from sqlalchemy import inspect, select
@@ -53,18 +53,15 @@ def open_hub(db: str | Path, *, lock: Lock | None = None, cause: str | None = No
 
     Raises `NoHub` where there is none and `HubRuns` where another process has it.
     """
-    store = Store(db, lock=lock) if _exists(db) else None
-    try:
+    with ExitStack() as undone:
+        store = undone.enter_context(closing(Store(db, lock=lock))) if _exists(db) else None
         if store is None or not is_hub(store):
             msg = f"{db} holds no hub. Make one: wipline-hub init --db {db}"
             raise NoHub(msg)
         with store.write() as connection:
             upgrade(connection)
         renew(store, cause=cause)
-    except BaseException:
-        if store is not None:
-            store.close()
-        raise
+        undone.pop_all()
     return store
 
 

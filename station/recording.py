@@ -21,6 +21,7 @@ from drivers.hotplug import present
 from drivers.tape import Recordable, Tape
 from station import status
 from station.config import Config, Reader
+from station.journal.switch import sync_folder
 from station.reading import SHEETS, settings_of
 from station.roll import READ_FROM
 from station.software import version
@@ -100,7 +101,7 @@ class Recording:
                 return lost.came
             return None
 
-        with _new(file) as write, ThreadPoolExecutor(1) as pool:
+        with new_file(file) as write, ThreadPoolExecutor(1) as pool:
             tape = Tape(write, driver.close, version())
             self._begin(tape)
             reading = pool.submit(listen)
@@ -191,8 +192,11 @@ class Recording:
 
 
 @contextmanager
-def _new(file: Path) -> Iterator[Callable[[bytes], object]]:
-    """A new file, and how to write a line of it, whole; it is on the disk when it is closed."""
+def new_file(file: Path) -> Iterator[Callable[[bytes], object]]:
+    """A new file, and how to write a line of it, whole; it and its name are on the disk when it is closed.
+
+    Raises `DriverError` where it cannot be made, or not be kept.
+    """
     try:
         descriptor = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, ONLY_OWNER)
     except OSError as error:
@@ -205,7 +209,16 @@ def _new(file: Path) -> Iterator[Callable[[bytes], object]]:
 
     try:
         yield write
-        with suppress(OSError):  # a pipe or a full disk: what could be kept is there
-            os.fsync(descriptor)
+        _flush(file, descriptor)
     finally:
         os.close(descriptor)
+
+
+def _flush(file: Path, descriptor: int) -> None:
+    try:
+        os.fsync(descriptor)
+        sync_folder(file.absolute().parent)
+    except OSError as error:
+        came = f"{file} is written and may not be kept: {error.strerror}."
+        do = "Play it (`decode`), and copy it, before the power goes."
+        raise DriverError(came, "Expected a disk that takes it.", do) from error

@@ -80,7 +80,7 @@ class Taught:
         Raises OSError where it cannot be written.
         """
         with self._alone():
-            readers = self._read().readers
+            readers = self._ours().readers
             if list(readers.items())[-1:] == [(reader, lesson)]:
                 return  # a scanner on a stand may look at the sheet for hours, and the card must not wear out
             readers.pop(reader, None)
@@ -94,7 +94,7 @@ class Taught:
         if reader not in self.ids():
             return False
         with self._alone():
-            readers = self._read().readers
+            readers = self._ours().readers
             readers.pop(reader, None)
             self._write(readers)
         return True
@@ -116,20 +116,23 @@ class Taught:
         except (OSError, msgspec.MsgspecError):
             return TaughtFile()  # what nobody can read teaches nothing
 
+    def _ours(self) -> TaughtFile:
+        """The file, to be written anew: one of another hand is moved aside first, one that the disk does not give up stays.
+
+        Raises OSError.
+        """
+        try:
+            return msgspec.json.decode(self.path.read_bytes(), type=TaughtFile)
+        except FileNotFoundError:
+            return TaughtFile()
+        except msgspec.MsgspecError:
+            self.path.replace(self.path.with_name(self.path.name + ".unread"))
+            return TaughtFile()
+
     def _write(self, readers: dict[str, Lesson]) -> None:
-        self._keep_what_is_not_ours()
         fresh = self.path.with_name(self.path.name + ".new")
         with fresh.open("wb") as file:
             file.write(msgspec.json.format(msgspec.json.encode(TaughtFile(readers)), indent=2) + b"\n")
             file.flush()
             os.fsync(file.fileno())  # whoever was taught an hour ago must be known after a power cut
         fresh.replace(self.path)
-
-    def _keep_what_is_not_ours(self) -> None:
-        """A file that cannot be read is moved aside, not written over."""
-        try:
-            msgspec.json.decode(self.path.read_bytes(), type=TaughtFile)
-        except FileNotFoundError:
-            return
-        except msgspec.MsgspecError:
-            self.path.replace(self.path.with_name(self.path.name + ".unread"))

@@ -91,14 +91,6 @@ class EventsAnswer(msgspec.Struct):
     wait_ms: int
 
 
-class ReaderBeat(msgspec.Struct):
-    """One reader of a station, as it says itself."""
-
-    id: Short = ""
-    kind: Short = ""
-    state: Short = ""
-
-
 class HeartbeatBody(msgspec.Struct):
     """A station says how it is."""
 
@@ -199,8 +191,13 @@ class HealthAnswer(msgspec.Struct):
 
 
 def readers_json(readers: Any) -> str | None:
-    """A heartbeat's readers as they are kept: bounded, as JSON."""
+    """A heartbeat's readers as they are kept: bounded, as JSON; what finds no room is left out, and the others stay."""
     if not isinstance(readers, list):
         return None
-    text = msgspec.json.encode(readers[:MAX_READERS]).decode()
-    return text if len(text) <= MAX_READERS * MAX_READER_TEXT else None
+    kept, room = [], MAX_READERS * MAX_READER_TEXT
+    for each in readers[:MAX_READERS]:
+        text = msgspec.json.encode(each).decode()
+        if len(text) <= room:
+            kept.append(text)
+            room -= len(text)
+    return f"[{','.join(kept)}]"

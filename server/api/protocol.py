@@ -11,7 +11,7 @@ from sqlalchemy import Connection
 
 from server import clock, logs, schema
 from server.api import definitions, forms, items
-from server.api.body import MAX_BODY_BYTES, read_json
+from server.api.body import MAX_BODY_BYTES, MAX_DEPTH, depth_of, read_json
 from server.api.errors import ApiError, json_answer
 from server.api.openapi import documented
 from server.auth import caller, devices, readers
@@ -113,6 +113,9 @@ def heartbeat() -> Response:
     """Keep what a station says of itself; the last one only."""
     body = read_json(forms.HeartbeatBody)
     name, now_us = _device(body.station).station, clock.utc_us()
+    # What was read here must be readable where a page is made of it, with other calls in front.
+    if depth_of(body.readers) > MAX_DEPTH:
+        raise ApiError(400, f"readers nested deeper than {MAX_DEPTH}", "a list of flat objects", "Send one a device.")
     row: dict[str, Any] = {
         "station": name,
         "log_id": None if body.log is None else bytes.fromhex(body.log),

@@ -38,7 +38,7 @@ class _Glance(msgspec.Struct):
 
     kind: str | None = None
     stage: str | None = None
-    seen: int | None = None
+    seen: Any = None
 
 
 class _Seats:
@@ -163,5 +163,5 @@ def _data(row: Any) -> dict[str, Any]:
     except (msgspec.MsgspecError, ValueError, RecursionError):
         glance = _Glance()
     # The end of a tag's presence is no scan to whoever counts those.
-    kind = glance.kind if glance.seen is None else "seen"
+    kind = "seen" if glance.kind == "scan" and glance.seen is not None else glance.kind
     return {"pos": row.pos, "station": row.station, "kind": kind, "item": row.item, "stage": glance.stage}

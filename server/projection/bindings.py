@@ -141,7 +141,7 @@ def binds(each: Taken, verb: str) -> tuple[str, Bound] | None:
             return None
         return code, Bound(at, each.pos, to or None, as_ if isinstance(as_, str) else As.ITEM.value, from_office=True)
     code = each.code
-    if event.kind != "scan" or code is None:
+    if event.kind != "scan" or code is None or event.seen is not None:
         return None
     if verb == "bind" and event.carrier:
         return event.carrier, Bound(at, each.pos, code, As.ITEM.value, from_office=False)

@@ -5,10 +5,12 @@ a boot behind one without, or an event in the middle of a log moves keys that we
 are reckoned again from there, until nothing changes any more. What a key is, `station.core.times` says.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import chain, groupby, repeat
 from typing import Any
 
-from sqlalchemy import Connection, and_, func, select
+from sqlalchemy import Connection, and_, select
 
 from server.projection.boots import FOR_EVER, Boots, in_sequence
 from server.projection.tables import event_state
@@ -88,10 +90,11 @@ class Timeline:
         moved: dict[int, Key] = {}
         before = _before(connection, log, from_seq)
         last = Key() if before is None else before[1]
-        seq = from_seq
+        seq, highest = from_seq, max((each.counted.seq for each in new), default=0)
         while True:
             old = _states(connection, log, seq)
             full = len(old) >= ROWS_AT_ONCE
+            highest = max(highest, *(each.at_seq for each in old), 0)  # the last part may hold none
             end = old[-1].at_seq if full else FOR_EVER
             part = [each for each in new if seq <= each.counted.seq <= end]
             mixed = sorted([*part, *old], key=_mixed_order)
@@ -111,22 +114,18 @@ class Timeline:
                 break
             seq = end + 1
         self._tails.pop(log, None)
-        if not full:
-            highest = max([*(each.at_seq for each in old), *(each.counted.seq for each in new)], default=None)
-            if highest is not None:
-                self._tails[log] = _Tail(highest, last)
+        if not full and highest:
+            self._tails[log] = _Tail(highest, last)
         return moved
 
 
 def _before(connection: Connection, log: str, seq: int) -> tuple[int, Key] | None:
     """The last place of a log before `seq`, and the key from which the next one is reckoned."""
     places: list[list[Any]] = []
-    here = seq
-    while rows := _last_place(connection, log, here):
+    for rows in _places_back(connection, log, seq):
         places.append(rows)
         if all(each.since_ns is None for each in rows):
-            break
-        here = rows[0].at_seq  # stored scans: what is reckoned from them depends on what stands before them
+            break  # of stored scans, what is reckoned from them depends on what stands before them
     key = Key()
     for rows in reversed(places):
         key = max(
@@ -135,12 +134,20 @@ def _before(connection: Connection, log: str, seq: int) -> tuple[int, Key] | Non
     return (places[0][0].at_seq, key) if places else None
 
 
-def _last_place(connection: Connection, log: str, before_seq: int) -> list[Any]:
-    """The rows at the last place of a log before this one."""
-    row, at_log = event_state.c, bytes.fromhex(log)
-    last = select(func.max(row.at_seq)).where(and_(row.at_log == at_log, row.at_seq < before_seq))
-    wanted = select(event_state).where(and_(row.at_log == at_log, row.at_seq == last.scalar_subquery()))
-    return list(connection.execute(wanted))
+def _places_back(connection: Connection, log: str, before_seq: int) -> Iterator[list[Any]]:
+    """The rows at each place of a log, from the last one before `before_seq` to the first; one alone, then many at once."""
+    row, here = event_state.c, before_seq
+    for at_once in chain([1], repeat(ROWS_AT_ONCE)):
+        wanted = select(event_state).where(and_(row.at_log == bytes.fromhex(log), row.at_seq < here))
+        found = list(connection.execute(wanted.order_by(row.at_seq.desc()).limit(at_once)))
+        if not found:
+            return
+        here = found[-1].at_seq
+        if len(found) == at_once:  # the last place may have been cut in two
+            there = select(event_state).where(and_(row.at_log == bytes.fromhex(log), row.at_seq == here))
+            found = [*(each for each in found if each.at_seq > here), *connection.execute(there)]
+        for _, rows in groupby(found, key=lambda each: each.at_seq):
+            yield list(rows)
 
 
 def _states(connection: Connection, log: str, from_seq: int) -> list[Any]:

@@ -88,12 +88,19 @@ def scans(connection: Connection, item: str, before_pos: int | None = None) -> S
 
 
 def _joined(found: list[Scan], ref_of: dict[int, tuple[str, int]]) -> list[Scan]:
+    """The events, each arrival with what its end told: one of its own log, behind it, and the first where several came."""
     here = {(each.log, each.seq) for each in found if not each.ends}
-    ends = {ref_of[each.pos]: each for each in found if each.ends and ref_of.get(each.pos) in here}
-    alone = [each for each in found if not each.ends or ref_of.get(each.pos) not in ends]
+    ends: dict[tuple[str, int], Scan] = {}
+    for each in reversed(found):
+        ref = ref_of.get(each.pos)
+        # Whoever may write in a log may end what arrived there; no other station may.
+        if each.ends and ref in here and ref < (each.log, each.seq) and ref[0] == each.log:
+            ends.setdefault(ref, each)
+    told = {each.pos for each in ends.values()}
     return [
         each if (end := ends.get((each.log, each.seq))) is None else each._replace(presence=end.presence)
-        for each in alone
+        for each in found
+        if each.pos not in told
     ]
 
 

@@ -127,8 +127,8 @@ def _salvaged(outer: Event, stored: Counted) -> Reading:
 
 
 def named_by_void(event: Event) -> Place | None:
-    """The place that a void means, scanned or entered; None for every other event."""
-    if event.kind == "scan" and event.action == "void" and event.ref is not None:
+    """The place that a void means, scanned or entered; None for every other event; an end of a presence voids nothing."""
+    if event.kind == "scan" and event.action == "void" and event.ref is not None and event.seen is None:
         return _place(event.ref.log, event.ref.seq)
     if event.kind == "entry" and event.what == "void" and event.data is not None:
         return _place(event.data.get("log"), event.data.get("seq"))

@@ -15,12 +15,15 @@ from typing import Any
 from sqlite_utils import Database
 
 import station.daemon  # noqa: F401 - loaded once for all children
-from station import cli
+from drivers.tape import Tape
+from station import cli, recording
 from station.journal import Journal, schema
+from station.taught import KEYPAD, Taught
 from tests.station.journal_room import a_scan, open_journal
 
 DAY_US = 86_400 * 10**6
 PRUNED_EVENTS = 1_500
+TAPED = 300  # lines of a recording: some pages of the medium
 
 
 def run_daemon(config: str) -> None:
@@ -86,8 +89,37 @@ def migrate(journal: str) -> None:
     opened.close()
 
 
+def teach(file: str) -> None:
+    """Keep and forget what readers were taught, and say each time that it is kept."""
+    taught = Taught(Path(file))
+    for number in range(3):
+        taught.keep(f"usb-{number}", KEYPAD)
+        print(f"kept usb-{number}", flush=True)
+    taught.forget("usb-1")
+    print("forgot usb-1", flush=True)
+
+
+def record(file: str) -> None:
+    """Record a reader into a new file, and say that it is kept."""
+    with recording.new_file(Path(file)) as write:
+        tape = Tape(write, lambda: None)
+        tape.begin("serial_line", "serial-1")
+        for number in range(TAPED):
+            tape.note("in", b"WO-%d\r" % number)
+        tape.end()
+    print("kept", flush=True)
+
+
+def open_hub(db: str) -> None:
+    """Open a hub, which brings it up to this version."""
+    from server.opening import open_hub
+
+    open_hub(db).close()
+
+
 WORK: dict[str, Callable[[str], None]] = {
-    each.__name__: each for each in (run_daemon, prune, checkpoint, birth, salvage, new_log, migrate)
+    each.__name__: each
+    for each in (run_daemon, prune, checkpoint, birth, salvage, new_log, migrate, teach, record, open_hub)
 }
 
 

@@ -12,8 +12,10 @@ from typing import Any
 
 import pytest
 
+from drivers import DriverError
 from drivers.decode.keys import JOINED_S
 from drivers.decode.recording import Event, Head
+from station import recording
 from tests.drivers.hands import Cable
 from tests.station.record_room import asked, events_of, never_started
 
@@ -138,3 +140,18 @@ def test_it_ends_by_itself_after_the_seconds_that_were_said(tmp_path: Path, toml
         2,
         f"wipline-station: {file} cannot be made: File exists. Expected the name of a new file. Name another.",
     )
+
+
+def test_a_disk_that_does_not_keep_a_recording_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refused(_descriptor: int) -> None:
+        raise OSError(5, "Input/output error")
+
+    file = tmp_path / "case.rec"
+    monkeypatch.setattr(os, "fsync", refused)
+    with pytest.raises(DriverError) as error, recording.new_file(file) as write:
+        write(b"{}\n")
+    assert str(error.value) == (
+        f"{file} is written and may not be kept: Input/output error. Expected a disk that takes it."
+        " Play it (`decode`), and copy it, before the power goes."
+    )
+    assert file.read_bytes() == b"{}\n"

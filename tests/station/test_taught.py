@@ -2,6 +2,8 @@
 
 import os
 import threading
+from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -70,6 +72,30 @@ def test_a_cut_while_it_is_written_leaves_the_old_file_whole(taught: Taught, mon
     with pytest.raises(OSError, match="Input/output"):
         taught.keep("usb-2", GERMAN)
     assert taught.ids() == ("usb-1",)
+
+
+@pytest.mark.parametrize("change", [lambda taught: taught.keep("usb-3", KEYPAD), lambda taught: taught.forget("usb-1")])
+def test_a_disk_that_gives_nothing_up_once_makes_nobody_forget(
+    taught: Taught, monkeypatch: pytest.MonkeyPatch, change: Callable[[Taught], object]
+) -> None:
+    taught.keep("usb-1", GERMAN)
+    taught.keep("usb-2", KEYPAD)
+    read, reads = Path.read_bytes, []
+
+    def read_but(path: Path) -> bytes:
+        reads.append(path)
+        if len(reads) == fails_at:
+            raise OSError(24, "Too many open files")
+        return read(path)
+
+    monkeypatch.setattr(Path, "read_bytes", read_but)
+    for fails_at in (1, 2, 3):
+        reads.clear()
+        with suppress(OSError):
+            change(taught)
+        monkeypatch.setattr(Path, "read_bytes", read)
+        assert "usb-2" in taught.ids(), fails_at
+        monkeypatch.setattr(Path, "read_bytes", read_but)
 
 
 def test_a_command_and_the_station_that_write_at_once_both_are_heard(

@@ -5,8 +5,11 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from sqlalchemy import event as engine_event
 from sqlalchemy import select
 
+from server.driver import insert_many
+from server.projection import timeline
 from server.projection.rebuild import compare, rebuild
 from server.projection.tables import event_state
 
@@ -44,6 +47,45 @@ def test_any_order_of_arrival_gives_the_rows_of_a_rebuild(
     assert shuffled.everything() == in_order.everything()
     rebuild(shuffled.store)
     assert shuffled.everything() == in_order.everything()
+
+
+@pytest.mark.parametrize(("seed", "at_once"), [(4, 2), (9, 3), (13, 3), (17, 2), (26, 2)])
+def test_a_log_that_is_looked_at_in_small_parts_has_the_same_rows(
+    seed: int, at_once: int, new_floor: Callable[[], Any], story: Callable[[int], list[Any]],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    monkeypatch.setattr(timeline, "ROWS_AT_ONCE", at_once)
+    chance, floor, rows = random.Random(seed), new_floor(), story(seed)
+    in_parts(floor, chance.sample(rows, len(rows)), chance)
+    assert compare(floor.store) == []
+
+
+@pytest.mark.parametrize("at_once", [2, 3, 4, 20])
+def test_a_place_where_two_stand_is_never_cut_in_two(floor: Any, monkeypatch: pytest.MonkeyPatch, at_once: int) -> None:
+    monkeypatch.setattr(timeline, "ROWS_AT_ONCE", at_once)
+    log = bytes(16)
+    rows = [
+        (pos, log, pos, "scan", "ok", 0, 0, 0, False, log, 1 + pos // 2, bytes(32), "b", pos, 0) for pos in range(1, 10)
+    ]
+    with floor.store.write() as connection:
+        insert_many(connection, event_state, rows)
+    with floor.store.read() as connection:
+        found = [sorted(each.pos for each in here) for here in timeline._places_back(connection, log.hex(), 5)]
+    assert found == [[6, 7], [4, 5], [2, 3], [1]]
+
+
+@pytest.mark.parametrize("stored", [0, 2 * timeline.ROWS_AT_ONCE + 1])
+def test_a_long_log_of_stored_scans_holds_nobody_up(floor: Any, stored: int) -> None:
+    """Whoever hands over nothing else must not have the hub ask once for each of them while it holds the ledger."""
+    one, asked = floor.log("s", 1), []
+    floor.deliver(one.anchor(), *(one.scan("WO-1", "saw", since_ns=0) for _ in range(stored)))
+    floor.drain()
+    with floor.store.read() as connection:
+        engine_event.listen(connection.engine, "before_cursor_execute", lambda *told: asked.append(told[2]))
+        found = timeline._before(connection, one.log_id.hex(), timeline.FOR_EVER)
+    assert found is not None
+    assert found[0] == stored + 1
+    assert len(asked) <= 8, asked
 
 
 def test_a_stored_scan_in_a_boot_without_time_leaves_the_next_its_bound_also_after_a_restart(floor: Any) -> None:
