@@ -1,12 +1,16 @@
-"""The operator's cards: those of every bench, with the shop's own stages, reasons and badges, to print and cut."""
+"""The operator's cards: those of every bench, with the shop's own stages, reasons and badges, to print and cut.
+
+A badge lets whoever holds it scan in a person's name: badges are printed for those who supervise, not for every reader.
+"""
 
 from flask import Blueprint, Response, render_template, request
 
 from server import clock
 from server.api.errors import ApiError
-from server.auth import readers
+from server.auth import may, readers
 from server.press import symbols
 from server.reading.definitions import catalogue
+from server.roles import Role
 from server.running import running
 from server.web.printing import drawing, paper, pdf_file, unprintable
 from station.core.codes.labels import WORD_OF, Labels, card_labels, words_of
@@ -54,11 +58,12 @@ def file() -> Response:
 
 
 def _labels() -> Labels:
-    """The cards of the shop as it is defined now."""
+    """The cards of the shop as it is defined now, those that the visitor may have."""
     now_us = clock.utc_us()
+    printed = [what for what in WORD_OF if what != "person.define" or may(Role.SUPERVISE)]
     with running().store.read() as connection:
         shop = catalogue(connection)
-    found = (shop.at(what, name, now_us) for what in WORD_OF for name in shop.names(what))
+    found = (shop.at(what, name, now_us) for what in printed for name in shop.names(what))
     return card_labels(words_of((each.what, each.data) for each in found if each is not None))
 
 

@@ -74,7 +74,7 @@ def test_the_stations_page_leads_to_the_sheet(desk):
 
 @pytest.mark.parametrize("paper", PAPERS)
 def test_cards_are_those_of_the_shop(desk, shop, tmp_path, paper):
-    browser = desk.nobody()
+    browser = desk.person("supervise")
     page = browser.get(f"/cards?paper={paper}")
     assert "46 cards on 5 pages" in text_of(page)
     assert page.get_data(as_text=True).count("<img ") == 5
@@ -89,6 +89,17 @@ def test_cards_are_those_of_the_shop(desk, shop, tmp_path, paper):
         "WIP:SCRAP", "WIP:QTY:25", "WIP:REWORK:deburr", "WIP:REASON:scratch", "WIP:STAGE:plating", "WIP:CALL:supervisor",
         "WIP:BADGE:K7", "WIP:BADGE:W1",
     } < set(texts)  # fmt: skip
+
+
+@pytest.mark.parametrize("who", ["nobody", "view", "account", "station"])
+def test_badges_are_printed_for_those_who_supervise_alone(desk, shop, who):
+    browser = desk.nobody() if who in ("nobody", "station") else desk.person(who)
+    asked = {"headers": desk.station()} if who == "station" else {}
+    assert "Badges are printed for somebody who supervises" in text_of(browser.get("/cards", **asked))
+    pages = (browser.get(f"/cards.svg?page={number}", **asked) for number in range(1, 5))
+    texts = [text.decode() for page in pages for _, text in scanned(svg_picture(page.get_data(as_text=True)))]
+    assert "WIP:REASON:scratch" in texts
+    assert [text for text in texts if "BADGE" in text] == []
 
 
 def test_a_definition_that_changed_changes_its_card(desk, told):
@@ -123,11 +134,12 @@ def test_a_shop_of_many_people_prints_so_many_and_names_the_rest(desk, told, tmp
     ]
     record_all(told.store, people)
     told.settle()
-    words = text_of(desk.nobody().get("/cards"))
+    browser = desk.person("supervise")
+    words = text_of(browser.get("/cards"))
     assert "500 cards on 50 pages" in words
     assert f"WIP:BADGE:B{room:03}: one print holds 500 cards" in words
-    assert cards_read(desk.nobody(), 50)[-1] == f"WIP:BADGE:B{room - 1:03}"
-    assert desk.nobody().get("/cards.svg?page=51").status_code == 404
+    assert cards_read(browser, 50)[-1] == f"WIP:BADGE:B{room - 1:03}"
+    assert browser.get("/cards.svg?page=51").status_code == 404
 
 
 @pytest.mark.parametrize("address", ADDRESSES)
@@ -163,8 +175,9 @@ def test_where_a_library_is_missing_the_answer_says_what_to_install(desk, monkey
 def test_a_name_that_no_typeface_has_can_be_printed_from_the_browser(desk, told):
     told.say("person.define", 0, person="li", name="李小龙", badge="L1")
     told.settle()
-    assert trouble(desk.nobody().get("/cards.pdf")) == (
+    browser = desk.person("supervise")
+    assert trouble(browser.get("/cards.pdf")) == (
         503, "No typeface here has every letter of '李小龙'", "letters that Helvetica or DejaVu Sans has",
         "Install it: sudo apt-get install fonts-dejavu-core. Or print the drawing (SVG) from a browser.",
     )  # fmt: skip
-    assert "WIP:BADGE:L1" in cards_read(desk.nobody(), 2)
+    assert "WIP:BADGE:L1" in cards_read(browser, 2)
