@@ -15,6 +15,7 @@ from station.answers import TOO_FAST, Answer, Notice, Red, Why
 from station.config import Reader
 from station.core.codes.sheet import sheets
 from station.inbox import Inbox
+from station.log import NowAndThen
 from station.roll import ReaderStatus, Roll
 from station.signals.reader import Beeps
 from station.stored import Pace, Spool
@@ -25,11 +26,11 @@ LONGEST_PAUSE_S = 30.0
 LASTED_S = 10.0  # one that is lost sooner is tried again with patience: it may be lost at once for ever
 UNPLUGGED_S = 2.0
 """A device that is lost was most likely pulled out, and so long is waited for udev to say so before it is tried again."""
-LOGGED_EVERY_S = 10.0
 DRAIN_LOOK_S = 0.01
 MOST_ENDS = 1024  # tags that left and are not recorded yet: as many as one reader holds
 FORGET_IT = "To have that forgotten: wipline-station readers --forget {}"
 SET_UP = "This scanner is set up now."
+UNUSABLE = "What this reader was taught cannot be used: {} {} Then plug it in again; or scan the setup sheet with it."
 SHEETS = sheets()
 PLAYED = "replay"  # what is written into a pipe was not stored in a scanner, however fast it comes
 
@@ -97,8 +98,8 @@ class Reading:
         self._called = self._lost_why = ""
         self._turned = False
         self._spool = Spool[Handed](lambda outcome: desk.inbox.put(outcome, wait=True), wanted.name, weigh=size_of)
-        self._untold: dict[str, int] = {}  # of what is logged now and then: how often it was since
-        self._logged_s: dict[str, float] = {}
+        self._unusable = ""  # why what it was taught cannot be used: what it says then is not what stands on the label
+        self._log_now_and_then = NowAndThen(desk.log)
         self._again = threading.Event()
         self._lock = threading.Lock()
 
@@ -210,16 +211,24 @@ class Reading:
                 driver.close()
         if self.wanted.row is None or self.wanted.row.beep:
             self._desk.beeps.add(driver)
-        self._note(driver.reader, "ready" if self._shown else "listening")
+        self._note(driver.reader, self._is_open(), self._unusable)
+
+    def _is_open(self) -> str:
+        return "refusing" if self._unusable else "ready" if self._shown else "listening"
 
     def _teach(self, driver: Driver) -> None:
-        """Tell it what it was taught before, and what it may be taught by."""
+        """Tell it what it was taught before, and what it may be taught by.
+
+        Where that cannot be used, its scans are refused: read in another way than it was taught, codes would be wrong.
+        """
+        self._unusable = ""
         lesson = self._desk.taught.known((driver.reader, *self.wanted.names))
         if isinstance(driver, Teachable):
             profile = lesson[1].profile if lesson is not None else None
             try:
                 driver.teach(SHEETS, None if profile is None else json.dumps(profile))
             except DriverError as error:
+                self._unusable = UNUSABLE.format(error.came, error.do)
                 self._desk.log("what a reader was taught cannot be used", reader=driver.reader, error=str(error))
                 driver.teach(SHEETS, None)
 
@@ -235,6 +244,8 @@ class Reading:
             if isinstance(outcome, Note):
                 self._desk.say(Notice(Why.CARD, outcome.text, reader=driver.reader))
                 continue
+            if isinstance(outcome, Read) and self._unusable:
+                outcome = Dropped(outcome.kind, outcome.reader, outcome.boot_ns, self._unusable)  # noqa: PLW2901
             if isinstance(outcome, Dropped):
                 self._log_now_and_then("a reader lost a scan", reader=driver.reader, why=outcome.why)
             if isinstance(outcome, Read):
@@ -244,16 +255,6 @@ class Reading:
             if not self._put(driver, outcome, stored=pace.bursts):
                 self._log_now_and_then("scans came too fast", reader=driver.reader)
                 self._desk.say(Red(Why.NOT_SAVED, TOO_FAST, reader=driver.reader))
-
-    def _log_now_and_then(self, what: str, **fields: object) -> None:
-        """Log it, but not each: a device may send thousands a second."""
-        times = self._untold.get(what, 0) + 1
-        now_s = time.monotonic()
-        due = now_s - self._logged_s.get(what, -LOGGED_EVERY_S) >= LOGGED_EVERY_S
-        self._untold[what] = 0 if due else times
-        if due:
-            self._logged_s[what] = now_s
-            self._desk.log(what, **fields, times=times)
 
     def _put(self, driver: Driver, outcome: Handed, *, stored: bool) -> bool:
         """Hand over behind what was handed over before; whether there was room."""
@@ -270,8 +271,8 @@ class Reading:
 
     def _known(self, driver: Driver, known: Known) -> None:
         """The reader has shown what it is."""
-        news = not self._shown or self._evidence != known.evidence
-        self._shown, self._evidence = True, known.evidence
+        news = not self._shown or self._evidence != known.evidence or bool(self._unusable)
+        self._shown, self._evidence, self._unusable = True, known.evidence, ""
         if known.profile is not None:
             lesson = Lesson(profile=json.loads(known.profile), words=" ".join(known.evidence))
             try:
