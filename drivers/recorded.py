@@ -27,6 +27,12 @@ BROKEN_OFF = "The recording breaks off, as after a power cut; it was played to i
 _NS = 1_000_000_000
 
 
+def _opened_ns(head: Head, device: Played) -> int | None:
+    """When the reader was opened, in the time of the playing; None where the recording does not say."""
+    since_ns: int | None = head.settings.get("opened_ns")
+    return None if since_ns is None else device.begun_ns + since_ns
+
+
 def _keyboard(head: Head, device: Played) -> Driver:
     said = head.settings
     return Keyboard(
@@ -35,7 +41,7 @@ def _keyboard(head: Head, device: Played) -> Driver:
         said.get("name", head.reader),
         lambda: None,
         caps_lock=said.get("caps_lock", False),
-        opened_ns=device.begun_ns + said["opened_ns"] if "opened_ns" in said else None,
+        opened_ns=_opened_ns(head, device),
         said_layout=said.get("layout"),
         take=device.keys,
         hold=device.holding,
@@ -43,7 +49,7 @@ def _keyboard(head: Head, device: Played) -> Driver:
 
 
 def _serial_line(head: Head, device: Played) -> Driver:
-    return SerialLine(PlayedWire(head.reader, device), hold=device.holding)
+    return SerialLine(PlayedWire(head.reader, device), opened_ns=_opened_ns(head, device), hold=device.holding)
 
 
 def _serial_rfid(head: Head, device: Played) -> Driver:
