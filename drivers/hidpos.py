@@ -17,7 +17,7 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from drivers import DeviceLost, Driver, DriverError, Dropped, Read, Settings, read_of
+from drivers import DeviceLost, Driver, DriverError, Dropped, Read, Settings, boot_ns, read_of
 from drivers.decode.hid_report import MAX_REPORT_BYTES, Descriptor, DescriptorError, parsed
 from drivers.decode.hidpos import ScannedData, layouts
 from drivers.decode.hidpos_orders import Command, Order, enabling, orders
@@ -123,7 +123,7 @@ def _judged(facts: Facts, descriptor: bytes) -> Hidraw:
 
 def _opened(found: Hidraw, descriptor: Descriptor, reader: str) -> "HidPos":
     facts = found.facts
-    device = _open(facts.node)
+    device, opened_ns = _open(facts.node), boot_ns()
     try:
         # hidraw lets everybody read along; two stations would each record the scan.
         fcntl.flock(device, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -135,7 +135,7 @@ def _opened(found: Hidraw, descriptor: Descriptor, reader: str) -> "HidPos":
     if order is not None:
         with suppress(OSError):  # it may have been told before, and then reads all the same
             _send(device, order)
-    return HidPos(device, reader, facts.name, descriptor)
+    return HidPos(device, reader, facts.name, descriptor, opened_ns=opened_ns)
 
 
 def _see_again(found: Hidraw) -> None:
@@ -195,7 +195,10 @@ def _refused(facts: Facts, error: OSError) -> DriverError:
 
 
 class HidPos:
-    """An open HID POS scanner. `device` yields one report a read, and is closed with the driver."""
+    """An open HID POS scanner. `device` yields one report a read, and is closed with the driver.
+
+    `opened_ns`: when it was opened, while the scanner may have been sending.
+    """
 
     kind = "hidpos"
     lossless = False
@@ -207,18 +210,21 @@ class HidPos:
         name: str,
         descriptor: Descriptor,
         take: Callable[[int, int], bytes] = os.read,
+        *,
+        opened_ns: int | None = None,
         hold: Hold = Held,
     ) -> None:
         self.reader = reader
         self._device, self._name, self._take = device, name, take
-        self._descriptor, self._scans = descriptor.raw, ScannedData(descriptor)
+        self._descriptor, self._opened_ns = descriptor.raw, opened_ns
+        self._scans = ScannedData(descriptor, opened_ns)
         self._orders = orders(descriptor)
         self._telling = threading.Lock()
         self._held = hold(self._let_go)
 
     def record(self, tape: Tape) -> None:
         """Write down every report from now on."""
-        tape.begin(self.kind, self.reader, name=self._name, descriptor=self._descriptor)
+        tape.begin(self.kind, self.reader, opened_ns=self._opened_ns, name=self._name, descriptor=self._descriptor)
         self._take = reports(self._take, tape)
 
     def reads(self) -> Iterator[Read | Dropped]:

@@ -64,6 +64,7 @@ def _hidpos(head: Head, device: Played) -> Driver:
         said.get("name", head.reader),
         parsed(said.get("descriptor", b"")),
         take=device.report,
+        opened_ns=_opened_ns(head, device),
         hold=device.holding,
     )
 

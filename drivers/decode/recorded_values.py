@@ -154,7 +154,7 @@ SETTINGS: Mapping[str, Readings] = {
     },
     "serial_line": {"profile": _profile, "opened_ns": _OPENED},
     "serial_rfid": {},
-    "hidpos": {"name": text, "descriptor": _hex(MAX_DESCRIPTOR_BYTES)},
+    "hidpos": {"name": text, "descriptor": _hex(MAX_DESCRIPTOR_BYTES), "opened_ns": _OPENED},
     "pcsc": {"name": text},
 }
 """What each kind must be told to behave as it did; what is missing was not set.
