@@ -35,6 +35,7 @@ from drivers.decode.profile import text_of
 from drivers.decode.scan import Scan
 from drivers.decode.swnet import SWNET
 from drivers.decode.uhfreader18 import UHFREADER18
+from drivers.decode.verdicts import something_else
 from drivers.held import Held, Hold
 from drivers.lessons import SheetEar
 from drivers.ports import Wire, opened, present
@@ -65,8 +66,8 @@ def open_device(settings: Settings) -> Driver:
         do='Plug it in; one that speaks only by itself (ID-12, RDM6300) must be named: path = "/dev/serial/by-id/...".',
     )
     for facts in present():
-        if match and not named(facts, settings):
-            continue
+        if not named(facts, settings) if match else something_else(facts):
+            continue  # what is known to be something else is only asked where it is named
         try:
             reader = SerialRfid(opened(facts.node, settings))
         except DriverError as error:

@@ -15,6 +15,7 @@ import re
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 
+from drivers.decode.not_readers import what_else
 from drivers.decode.plugged import BUSES, Facts, id_at_place, named, reader_id
 
 # Makers whose devices with keys or a serial port are scanners or tag readers (usb.ids).
@@ -144,10 +145,9 @@ def _port(facts: Facts, taught: Mapping[str, str]) -> Verdict:
         return Verdict(True, "serial_line", how, mend=f"To forget it: {FORGET}")
     if facts.vendor in SCANNER_VENDORS:
         return Verdict(True, "serial_line", _of_maker(facts), mend=LEAVE_IT)
-    other = _OTHER_NAME.search(facts.name)
+    other = something_else(facts)
     if other is not None:
-        why = f"Its name says that it is something else: {other[0].lower()!r}."
-        return Verdict(False, "serial_rfid", why, mend=f'{NAME_IT} = "{facts.ids}".')
+        return Verdict(False, "serial_rfid", other, mend=f'{NAME_IT} = "{facts.ids}".')
     return Verdict(
         False,
         "serial_rfid",
@@ -155,6 +155,15 @@ def _port(facts: Facts, taught: Mapping[str, str]) -> Verdict:
         listen=True,
         mend=f'Is it a scanner? Scan the setup sheet with it, or name it: kind = "serial_line", match = "{facts.ids}".',
     )
+
+
+def something_else(facts: Facts) -> str | None:
+    """What makes it certain that a serial port is no reader, as a sentence; None where nothing does."""
+    named_so = _OTHER_NAME.search(facts.name)
+    if named_so is not None:
+        return f"Its name says that it is something else: {named_so[0].lower()!r}."
+    known = what_else(facts.vendor, facts.product)
+    return known and f"Its ids say that it is something else, {known}, so it is not asked."
 
 
 def _raw(_facts: Facts, _taught: Mapping[str, str]) -> Verdict:
