@@ -106,7 +106,12 @@ class Line:
 
 
 def opened(path: str, settings: Settings, *, baud: int = 9600) -> Line:
-    """Open this port alone, with the `baud`, `parity` and `flow` of the settings. Raises `DriverError`."""
+    """Open this port alone, with the `baud`, `parity` and `flow` of the settings. Raises `DriverError`.
+
+    Linux raises DTR and RTS in open(2) itself, before a program has a word: to lower them afterwards spares no Arduino its
+    start, and a scanner that sends only while DTR is up would say nothing. So they stay up. `listen`: the device may be
+    anybody's, and keeps them when the port is closed, so that the next opening is no rise that it could start anew at.
+    """
     try:
         import serial
     except ImportError as error:
@@ -120,6 +125,8 @@ def opened(path: str, settings: Settings, *, baud: int = 9600) -> Line:
         )  # fmt: skip
     except (OSError, ValueError, termios.error) as error:
         raise _refused(path, error) from error
+    with suppress(OSError, termios.error):
+        _hang_up(port.fileno(), at_close=not settings.get("listen"))
     with suppress(OSError, termios.error):  # the lock asks others to be polite, this keeps them out
         fcntl.ioctl(port.fileno(), termios.TIOCEXCL)
     try:
@@ -141,6 +148,13 @@ def _meant(path: str, settings: Settings) -> Facts | None:
             do="Plug that one in, or correct path or match.",
         )
     return facts
+
+
+def _hang_up(descriptor: int, *, at_close: bool) -> None:
+    """Whether DTR and RTS fall when the port is closed: so a scanner with flow control keeps what it reads from then on."""
+    attributes = termios.tcgetattr(descriptor)
+    attributes[2] = attributes[2] | termios.HUPCL if at_close else attributes[2] & ~termios.HUPCL
+    termios.tcsetattr(descriptor, termios.TCSANOW, attributes)
 
 
 def _speed(settings: Settings, otherwise: int) -> int:

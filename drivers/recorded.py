@@ -12,6 +12,7 @@ from typing import BinaryIO
 
 from drivers import DeviceLost, Driver, DriverError, Known, Note, Outcome, Teachable, boot_ns
 from drivers.decode.hid_report import DescriptorError, parsed
+from drivers.decode.recorded_values import SETTINGS
 from drivers.decode.recording import Event, Head, Recorded, RecordingError
 from drivers.held import Held
 from drivers.hidpos import HidPos
@@ -140,7 +141,9 @@ class RecordedReader:
     def teach(self, sheets: Sequence[Sequence[str]], _profile: str | None = None) -> None:
         """The setup sheets that may be scanned; what was learned before stands in the recording."""
         if isinstance(self._inner, Teachable):
-            self._inner.teach(sheets, json.dumps(self.head.settings.get("profile", {})))
+            plain: dict[str, object] | None = {} if "profile" in SETTINGS[self.head.kind] else None
+            profile = self.head.settings.get("profile", plain)
+            self._inner.teach(sheets, None if profile is None else json.dumps(profile))
 
     def reads(self) -> Iterator[Outcome]:
         """Each scan again, at full speed."""

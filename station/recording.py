@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from drivers import DeviceLost, Driver, DriverError, Note, Outcome, Read, Teachable, boot_ns, hidpos, open_driver, ports
-from drivers.decode.plugged import Facts, named
+from drivers.decode.plugged import Facts, both_names, named
 from drivers.decode.recorded_values import EVENTS
 from drivers.decode.recording import RecordingError
 from drivers.decode.verdicts import verdict
@@ -21,7 +21,8 @@ from drivers.hotplug import present
 from drivers.tape import Recordable, Tape
 from station import status
 from station.config import Config, Reader
-from station.reading import SHEETS, UNUSABLE, settings_of
+from station.pupil import SHEETS, UNUSABLE
+from station.reading import settings_of
 from station.roll import READ_FROM
 from station.software import version
 from station.taught import Taught, beside
@@ -177,8 +178,9 @@ class Recording:
         """Tell it what the station would, so that it behaves as there; why that cannot be used, where it cannot."""
         if not isinstance(self._driver, Teachable):
             return ""
-        lesson = self._taught.of(self._driver.reader) if self._taught is not None else None
-        profile = None if lesson is None or lesson.profile is None else json.dumps(lesson.profile)
+        names = (self._driver.reader, *both_names(self._driver.reader, [*present(), *ports.present()]))
+        lesson = self._taught.known(names) if self._taught is not None else None
+        profile = None if lesson is None or lesson[1].profile is None else json.dumps(lesson[1].profile)
         try:
             self._driver.teach(SHEETS, profile)
         except DriverError as error:  # what the device sends is worth recording all the same

@@ -17,8 +17,8 @@ from station.answers import TOO_FAST, Answer, Red
 from station.config import Config
 from station.config import Reader as Row
 from station.inbox import Inbox
+from station.pupil import FORGET_IT
 from station.readers import Readers
-from station.reading import FORGET_IT
 from station.roll import MOST, ReaderStatus
 from station.scan import ReaderPlace
 from station.taught import KEYPAD, Lesson, Taught, beside

@@ -14,7 +14,8 @@ from drivers import DeviceLost, DriverError, Dropped, Known, Note, Read
 from station import reading as module
 from station.answers import TOO_FAST, Answer, Notice, Red
 from station.inbox import Inbox
-from station.reading import FORGET_IT, Desk, Reading, Wanted
+from station.pupil import FORGET_IT
+from station.reading import Desk, Reading, Wanted
 from station.roll import Roll
 from station.signals.reader import Beeps
 from station.stored import MS

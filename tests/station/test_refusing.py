@@ -10,7 +10,7 @@ from station import reading as module
 from station import recording
 from station.answers import Red
 from station.config import Config
-from station.reading import UNUSABLE
+from station.pupil import UNUSABLE
 from station.roll import READ_FROM, ReaderStatus, Roll, told
 from station.taught import Lesson, Taught, beside
 from tests.drivers.conftest import Wedge
