@@ -70,7 +70,7 @@ class Desk:
     """Where readers hand things in.
 
     `left` records the end of a tag's presence, in the recording thread; `settled` is told of each reader that was opened,
-    before its first scan.
+    before its first scan; `contacts`: when readers were heard last before the station's start, in this boot.
     """
 
     inbox: Inbox[Handed]
@@ -81,6 +81,7 @@ class Desk:
     taught: Taught
     left: Callable[[Gone], object]
     settled: Callable[[Wanted, Driver], None]
+    contacts: Mapping[str, int] = field(default_factory=dict)
 
 
 class Reading:
@@ -203,7 +204,8 @@ class Reading:
         self._note(driver.reader, self._pupil.state, self._pupil.unusable)
 
     def _hand_over(self, driver: Driver) -> None:
-        pace = Pace()
+        line = self._desk.roll.of(self.wanted.name)
+        pace = Pace((line.last_boot_ns if line else None) or self._desk.contacts.get(driver.reader))
         for outcome in driver.reads():
             if isinstance(outcome, Known):
                 self._known(driver, outcome)
