@@ -25,6 +25,7 @@ from drivers.decode.keys import Lost
 from drivers.decode.line import Sent
 from drivers.decode.plugged import Facts, named, reader_id
 from drivers.held import Held, Hold
+from drivers.refusals import refused, unplugged
 from drivers.tape import Tape, reports
 
 SYS_HIDRAW = Path("/sys/class/hidraw")
@@ -63,18 +64,18 @@ def open_device(settings: Settings) -> Driver:
     path = settings.get("path")
     there = present()
     at_path = seen(path) if path else None
-    refused = _nothing_there(settings)
+    why_not = _nothing_there(settings)
     for found in [at_path] if at_path else [] if path else there:
         if not named(found.facts, settings):
             continue
         if found.descriptor is None:
-            refused = _no_scanner(found) if path or settings.get("match") else refused
+            why_not = _no_scanner(found) if path or settings.get("match") else why_not
             continue
         try:
             return _opened(found, found.descriptor, reader_id(found.facts, [each.facts for each in there]))
         except OSError as error:
-            refused = _refused(found.facts, error)  # another like it may be free
-    raise refused
+            why_not = refused(found.facts, error)  # another like it may be free
+    raise why_not
 
 
 def present() -> list[Hidraw]:
@@ -177,23 +178,6 @@ def _no_scanner(found: Hidraw) -> DriverError:
     )
 
 
-def _refused(facts: Facts, error: OSError) -> DriverError:
-    if error.errno == errno.EWOULDBLOCK:
-        return DriverError(
-            f"{facts.node} ({facts.name}) is held by another program.",
-            "A scanner is read by one program alone.",
-            f"End the other one, perhaps a second station; this finds it: sudo fuser -v {facts.node}",
-        )
-    came = f"{facts.node} ({facts.name}) cannot be read: {error.strerror}."
-    if error.errno in (errno.EACCES, errno.EPERM):
-        return DriverError(
-            came,
-            "The station's user must be allowed to read the device.",
-            "Install config/udev/70-wipline-readers.rules, then plug the scanner in again.",
-        )
-    return DriverError(came, "Expected a device that can be opened.", "Plug the scanner in again.")
-
-
 class HidPos:
     """An open HID POS scanner. `device` yields one report a read, and is closed with the driver.
 
@@ -281,13 +265,7 @@ class HidPos:
         return report
 
     def _gone(self) -> DeviceLost:
-        begun = self._scans.begun
-        half = f" in mid-scan, and half a scan was dropped (bytes: {begun})" if begun else ""
-        return DeviceLost(
-            f"{self.reader} ({self._name}) was unplugged{half}.",
-            "Scans are read while it is plugged in.",
-            "Plug it in again; it is used again at once.",
-        )
+        return unplugged(self.reader, self._name, self._scans.begun)
 
     def _told(self, outcome: Sent | Lost) -> Read | Dropped:
         if isinstance(outcome, Sent):

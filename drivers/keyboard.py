@@ -35,7 +35,7 @@ from drivers.decode.verdicts import verdict
 from drivers.held import Held, Hold
 from drivers.hotplug import facts_of, present
 from drivers.lessons import Lesson, Lessons, taught
-from drivers.refusals import not_a_scanner, nothing_there, refused
+from drivers.refusals import not_a_scanner, nothing_there, refused, unplugged
 from drivers.tape import Tape, keys
 
 if TYPE_CHECKING:
@@ -267,12 +267,7 @@ class Keyboard:
         ]
 
     def _lost(self) -> DeviceLost:
-        half = f" in mid-scan, and half a scan was dropped (bytes: {self._keys.begun})" if self._keys.begun else ""
-        return DeviceLost(
-            f"{self.reader} ({self._name}) was unplugged{half}.",
-            "Scans are read while it is plugged in.",
-            "Plug it in again; it is used again at once.",
-        )
+        return unplugged(self.reader, self._name, self._keys.begun)
 
     def _told(self, outcome: Typed | Lost) -> Read | Dropped:
         if isinstance(outcome, Typed):

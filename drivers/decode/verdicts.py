@@ -125,7 +125,7 @@ def _keys(facts: Facts, taught: Mapping[str, str]) -> Verdict:
     """Something types."""
     how = _how_taught(facts, taught)
     if how is not None:
-        return Verdict(True, "keyboard", how, mend=f"To forget it: {FORGET}")
+        return _of_taught("keyboard", how)
     sign = _sign(facts)
     if sign is not None:
         return Verdict(True, "keyboard", sign, mend=LEAVE_IT)
@@ -134,7 +134,7 @@ def _keys(facts: Facts, taught: Mapping[str, str]) -> Verdict:
         "keyboard",
         "It looks like a person's keyboard, so it is only listened to, until it types the setup sheet.",
         listen=True,
-        mend=f'Is it a scanner? Scan the setup sheet with it, or name it: kind = "keyboard", match = "{facts.ids}".',
+        mend=_shows_itself(facts, "keyboard"),
     )
 
 
@@ -142,7 +142,7 @@ def _port(facts: Facts, taught: Mapping[str, str]) -> Verdict:
     """Something speaks on a serial line."""
     how = _how_taught(facts, taught)
     if how is not None:
-        return Verdict(True, "serial_line", how, mend=f"To forget it: {FORGET}")
+        return _of_taught("serial_line", how)
     if facts.vendor in SCANNER_VENDORS:
         return Verdict(True, "serial_line", _of_maker(facts), mend=LEAVE_IT)
     other = something_else(facts)
@@ -153,7 +153,7 @@ def _port(facts: Facts, taught: Mapping[str, str]) -> Verdict:
         "serial_rfid",
         "Nobody knows this serial port, so it is asked with harmless questions and listened to, until a reader answers.",
         listen=True,
-        mend=f'Is it a scanner? Scan the setup sheet with it, or name it: kind = "serial_line", match = "{facts.ids}".',
+        mend=_shows_itself(facts, "serial_line"),
     )
 
 
@@ -178,6 +178,15 @@ def _smart(_facts: Facts, _taught: Mapping[str, str]) -> Verdict:
 
 FORGET = "`wipline-station readers --forget ID`."
 _JUDGES = {"input": _keys, "tty": _port, "hidraw": _raw, "usb": _smart}
+
+
+def _of_taught(kind: str, how: str) -> Verdict:
+    return Verdict(True, kind, how, mend=f"To forget it: {FORGET}")
+
+
+def _shows_itself(facts: Facts, kind: str) -> str:
+    """What to do where what is only listened to is a scanner."""
+    return f'Is it a scanner? Scan the setup sheet with it, or name it: kind = "{kind}", match = "{facts.ids}".'
 
 
 def _of_maker(facts: Facts) -> str:
