@@ -37,6 +37,7 @@ __all__ = [
     "Settings",
     "Teachable",
     "Telling",
+    "Unanswered",
     "boot_ns",
     "gone_of",
     "kinds",
@@ -129,9 +130,19 @@ class Note:
     text: str
 
 
+@dataclass(frozen=True, slots=True)
+class Unanswered:
+    """Nobody has answered so far, and nobody is asked any more: from now on the device is only heard. `text` says so."""
+
+    kind: str
+    reader: str
+    boot_ns: int
+    text: str
+
+
 Handed = Read | Dropped
 """What a reader hands over to be recorded and answered."""
-Outcome = Handed | Gone | Known | Note
+Outcome = Handed | Gone | Known | Note | Unanswered
 """What a reader yields."""
 
 

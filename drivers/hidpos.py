@@ -17,7 +17,7 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from drivers import DeviceLost, Driver, DriverError, Dropped, Read, Settings, read_of
+from drivers import DeviceLost, Driver, DriverError, Dropped, Read, Settings, boot_ns, read_of
 from drivers.decode.hid_report import MAX_REPORT_BYTES, Descriptor, DescriptorError, parsed
 from drivers.decode.hidpos import ScannedData, layouts
 from drivers.decode.hidpos_orders import Command, Order, enabling, orders
@@ -25,6 +25,7 @@ from drivers.decode.keys import Lost
 from drivers.decode.line import Sent
 from drivers.decode.plugged import Facts, named, reader_id
 from drivers.held import Held, Hold
+from drivers.refusals import refused, unplugged
 from drivers.tape import Tape, reports
 
 SYS_HIDRAW = Path("/sys/class/hidraw")
@@ -63,18 +64,18 @@ def open_device(settings: Settings) -> Driver:
     path = settings.get("path")
     there = present()
     at_path = seen(path) if path else None
-    refused = _nothing_there(settings)
+    why_not = _nothing_there(settings)
     for found in [at_path] if at_path else [] if path else there:
         if not named(found.facts, settings):
             continue
         if found.descriptor is None:
-            refused = _no_scanner(found) if path or settings.get("match") else refused
+            why_not = _no_scanner(found) if path or settings.get("match") else why_not
             continue
         try:
             return _opened(found, found.descriptor, reader_id(found.facts, [each.facts for each in there]))
         except OSError as error:
-            refused = _refused(found.facts, error)  # another like it may be free
-    raise refused
+            why_not = refused(found.facts, error)  # another like it may be free
+    raise why_not
 
 
 def present() -> list[Hidraw]:
@@ -123,7 +124,7 @@ def _judged(facts: Facts, descriptor: bytes) -> Hidraw:
 
 def _opened(found: Hidraw, descriptor: Descriptor, reader: str) -> "HidPos":
     facts = found.facts
-    device = _open(facts.node)
+    device, opened_ns = _open(facts.node), boot_ns()
     try:
         # hidraw lets everybody read along; two stations would each record the scan.
         fcntl.flock(device, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -135,7 +136,7 @@ def _opened(found: Hidraw, descriptor: Descriptor, reader: str) -> "HidPos":
     if order is not None:
         with suppress(OSError):  # it may have been told before, and then reads all the same
             _send(device, order)
-    return HidPos(device, reader, facts.name, descriptor)
+    return HidPos(device, reader, facts.name, descriptor, opened_ns=opened_ns)
 
 
 def _see_again(found: Hidraw) -> None:
@@ -177,25 +178,11 @@ def _no_scanner(found: Hidraw) -> DriverError:
     )
 
 
-def _refused(facts: Facts, error: OSError) -> DriverError:
-    if error.errno == errno.EWOULDBLOCK:
-        return DriverError(
-            f"{facts.node} ({facts.name}) is held by another program.",
-            "A scanner is read by one program alone.",
-            f"End the other one, perhaps a second station; this finds it: sudo fuser -v {facts.node}",
-        )
-    came = f"{facts.node} ({facts.name}) cannot be read: {error.strerror}."
-    if error.errno in (errno.EACCES, errno.EPERM):
-        return DriverError(
-            came,
-            "The station's user must be allowed to read the device.",
-            "Install config/udev/70-wipline-readers.rules, then plug the scanner in again.",
-        )
-    return DriverError(came, "Expected a device that can be opened.", "Plug the scanner in again.")
-
-
 class HidPos:
-    """An open HID POS scanner. `device` yields one report a read, and is closed with the driver."""
+    """An open HID POS scanner. `device` yields one report a read, and is closed with the driver.
+
+    `opened_ns`: when it was opened, while the scanner may have been sending.
+    """
 
     kind = "hidpos"
     lossless = False
@@ -207,18 +194,21 @@ class HidPos:
         name: str,
         descriptor: Descriptor,
         take: Callable[[int, int], bytes] = os.read,
+        *,
+        opened_ns: int | None = None,
         hold: Hold = Held,
     ) -> None:
         self.reader = reader
         self._device, self._name, self._take = device, name, take
-        self._descriptor, self._scans = descriptor.raw, ScannedData(descriptor)
+        self._descriptor, self._opened_ns = descriptor.raw, opened_ns
+        self._scans = ScannedData(descriptor, opened_ns)
         self._orders = orders(descriptor)
         self._telling = threading.Lock()
         self._held = hold(self._let_go)
 
     def record(self, tape: Tape) -> None:
         """Write down every report from now on."""
-        tape.begin(self.kind, self.reader, name=self._name, descriptor=self._descriptor)
+        tape.begin(self.kind, self.reader, opened_ns=self._opened_ns, name=self._name, descriptor=self._descriptor)
         self._take = reports(self._take, tape)
 
     def reads(self) -> Iterator[Read | Dropped]:
@@ -275,13 +265,7 @@ class HidPos:
         return report
 
     def _gone(self) -> DeviceLost:
-        begun = self._scans.begun
-        half = f" in mid-scan, and half a scan was dropped (bytes: {begun})" if begun else ""
-        return DeviceLost(
-            f"{self.reader} ({self._name}) was unplugged{half}.",
-            "Scans are read while it is plugged in.",
-            "Plug it in again; it is used again at once.",
-        )
+        return unplugged(self.reader, self._name, self._scans.begun)
 
     def _told(self, outcome: Sent | Lost) -> Read | Dropped:
         if isinstance(outcome, Sent):

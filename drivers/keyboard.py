@@ -31,12 +31,11 @@ from drivers.decode.keys import HAND_GAP_S, KeyEvent, Keys, Lost, Typed
 from drivers.decode.learning import NotLearned
 from drivers.decode.plugged import Facts, reader_id
 from drivers.decode.profile import LEARNED, Profile, dict_of, text_of
-from drivers.decode.recorded_values import TIME_MAX_NS
 from drivers.decode.verdicts import verdict
 from drivers.held import Held, Hold
 from drivers.hotplug import facts_of, present
 from drivers.lessons import Lesson, Lessons, taught
-from drivers.refusals import not_a_scanner, nothing_there, refused
+from drivers.refusals import not_a_scanner, nothing_there, refused, unplugged
 from drivers.tape import Tape, keys
 
 if TYPE_CHECKING:
@@ -172,7 +171,6 @@ class Keyboard:
 
     def record(self, tape: Tape) -> None:
         """Write down every key from now on."""
-        opened_ns = None if self._opened_ns is None else max(self._opened_ns - self._held.now_ns(), -TIME_MAX_NS)
         tape.begin(
             self.kind,
             self.reader,
@@ -180,7 +178,7 @@ class Keyboard:
             layout=self._said_layout,
             profile=dict_of(self._profile),
             caps_lock=self._caps_lock,
-            opened_ns=opened_ns,
+            opened_ns=self._opened_ns,
         )
         self._take_events = keys(self._take_events, tape)
 
@@ -269,12 +267,7 @@ class Keyboard:
         ]
 
     def _lost(self) -> DeviceLost:
-        half = f" in mid-scan, and half a scan was dropped (bytes: {self._keys.begun})" if self._keys.begun else ""
-        return DeviceLost(
-            f"{self.reader} ({self._name}) was unplugged{half}.",
-            "Scans are read while it is plugged in.",
-            "Plug it in again; it is used again at once.",
-        )
+        return unplugged(self.reader, self._name, self._keys.begun)
 
     def _told(self, outcome: Typed | Lost) -> Read | Dropped:
         if isinstance(outcome, Typed):

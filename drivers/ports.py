@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 from drivers import DeviceLost, DriverError, Settings, missing
-from drivers.decode.plugged import Facts, reader_id
+from drivers.decode.plugged import Facts, named, reader_id
 
 if TYPE_CHECKING:
     import serial
@@ -63,9 +63,13 @@ class Line:
             raise self._lost() from error
 
     def write(self, data: bytes) -> None:
-        """Send it to the device."""
+        """Send it to the device; one that takes nothing is not told, and is there all the same."""
+        import serial
+
         try:
             self._port.write(data)
+        except serial.SerialTimeoutException:
+            self._take_back()
         except (OSError, termios.error) as error:
             raise self._lost() from error
 
@@ -86,6 +90,13 @@ class Line:
         with suppress(OSError, termios.error):
             self._port.close()
 
+    def _take_back(self) -> None:
+        """What waits to be sent is thrown away: later it would answer no question any more."""
+        try:
+            self._port.reset_output_buffer()
+        except (OSError, termios.error) as error:
+            raise self._lost() from error
+
     def _lost(self) -> DeviceLost:
         return DeviceLost(
             f"{self.reader} ({self.path}) was unplugged.",
@@ -95,12 +106,18 @@ class Line:
 
 
 def opened(path: str, settings: Settings, *, baud: int = 9600) -> Line:
-    """Open this port alone, with the `baud`, `parity` and `flow` of the settings. Raises `DriverError`."""
+    """Open this port alone, with the `baud`, `parity` and `flow` of the settings. Raises `DriverError`.
+
+    Linux raises DTR and RTS in open(2) itself, before a program has a word: to lower them afterwards spares no Arduino its
+    start, and a scanner that sends only while DTR is up would say nothing. So they stay up. `listen`: the device may be
+    anybody's, and keeps them when the port is closed, so that the next opening is no rise that it could start anew at.
+    """
     try:
         import serial
     except ImportError as error:
         raise missing(package="pyserial", debian="python3-serial") from error
     speed, parity, flow = _speed(settings, baud), _parity(settings), _flow(settings)
+    _meant(path, settings)  # here, so that nothing that is not meant is disturbed
     try:
         port = serial.Serial(
             path, speed, parity=parity, timeout=0, write_timeout=WRITE_TIMEOUT_S, exclusive=True,
@@ -108,10 +125,36 @@ def opened(path: str, settings: Settings, *, baud: int = 9600) -> Line:
         )  # fmt: skip
     except (OSError, ValueError, termios.error) as error:
         raise _refused(path, error) from error
+    with suppress(OSError, termios.error):
+        _hang_up(port.fileno(), at_close=not settings.get("listen"))
     with suppress(OSError, termios.error):  # the lock asks others to be polite, this keeps them out
         fcntl.ioctl(port.fileno(), termios.TIOCEXCL)
-    facts = facts_of(path)
+    try:
+        facts = _meant(path, settings)  # and now, as it may have been another a moment ago; an open one keeps its name
+    except DriverError:
+        port.close()
+        raise
     return Line(port, path, reader_id(facts, present()) if facts else f"serial-{path}")
+
+
+def _meant(path: str, settings: Settings) -> Facts | None:
+    """What is at this path now, which must be what `match` names, if that is given. Raises `DriverError`."""
+    facts, match = facts_of(path), settings.get("match")
+    if match and Path(path).exists() and not (facts and named(facts, {"match": match})):
+        what = f"{facts.name} ({facts.ids})" if facts else "no USB device"
+        raise DriverError(
+            came=f"{path} is {what}, and not {match!r}.",
+            expected="Expected the device that both path and match name.",
+            do="Plug that one in, or correct path or match.",
+        )
+    return facts
+
+
+def _hang_up(descriptor: int, *, at_close: bool) -> None:
+    """Whether DTR and RTS fall when the port is closed: so a scanner with flow control keeps what it reads from then on."""
+    attributes = termios.tcgetattr(descriptor)
+    attributes[2] = attributes[2] | termios.HUPCL if at_close else attributes[2] & ~termios.HUPCL
+    termios.tcsetattr(descriptor, termios.TCSANOW, attributes)
 
 
 def _speed(settings: Settings, otherwise: int) -> int:

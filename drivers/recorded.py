@@ -12,6 +12,7 @@ from typing import BinaryIO
 
 from drivers import DeviceLost, Driver, DriverError, Known, Note, Outcome, Teachable, boot_ns
 from drivers.decode.hid_report import DescriptorError, parsed
+from drivers.decode.recorded_values import SETTINGS
 from drivers.decode.recording import Event, Head, Recorded, RecordingError
 from drivers.held import Held
 from drivers.hidpos import HidPos
@@ -27,6 +28,12 @@ BROKEN_OFF = "The recording breaks off, as after a power cut; it was played to i
 _NS = 1_000_000_000
 
 
+def _opened_ns(head: Head, device: Played) -> int | None:
+    """When the reader was opened, in the time of the playing; None where the recording does not say."""
+    since_ns: int | None = head.settings.get("opened_ns")
+    return None if since_ns is None else device.begun_ns + since_ns
+
+
 def _keyboard(head: Head, device: Played) -> Driver:
     said = head.settings
     return Keyboard(
@@ -35,7 +42,7 @@ def _keyboard(head: Head, device: Played) -> Driver:
         said.get("name", head.reader),
         lambda: None,
         caps_lock=said.get("caps_lock", False),
-        opened_ns=device.begun_ns + said["opened_ns"] if "opened_ns" in said else None,
+        opened_ns=_opened_ns(head, device),
         said_layout=said.get("layout"),
         take=device.keys,
         hold=device.holding,
@@ -43,7 +50,7 @@ def _keyboard(head: Head, device: Played) -> Driver:
 
 
 def _serial_line(head: Head, device: Played) -> Driver:
-    return SerialLine(PlayedWire(head.reader, device), hold=device.holding)
+    return SerialLine(PlayedWire(head.reader, device), opened_ns=_opened_ns(head, device), hold=device.holding)
 
 
 def _serial_rfid(head: Head, device: Played) -> Driver:
@@ -58,6 +65,7 @@ def _hidpos(head: Head, device: Played) -> Driver:
         said.get("name", head.reader),
         parsed(said.get("descriptor", b"")),
         take=device.report,
+        opened_ns=_opened_ns(head, device),
         hold=device.holding,
     )
 
@@ -133,7 +141,9 @@ class RecordedReader:
     def teach(self, sheets: Sequence[Sequence[str]], _profile: str | None = None) -> None:
         """The setup sheets that may be scanned; what was learned before stands in the recording."""
         if isinstance(self._inner, Teachable):
-            self._inner.teach(sheets, json.dumps(self.head.settings.get("profile", {})))
+            plain: dict[str, object] | None = {} if "profile" in SETTINGS[self.head.kind] else None
+            profile = self.head.settings.get("profile", plain)
+            self._inner.teach(sheets, None if profile is None else json.dumps(profile))
 
     def reads(self) -> Iterator[Outcome]:
         """Each scan again, at full speed."""

@@ -1,14 +1,16 @@
-"""Why a keyboard-like scanner was not opened: what came, what was expected, what to do."""
+"""Why a scanner is not read: what came, what was expected, what to do."""
 
 import errno
 
-from drivers import DriverError, Settings
+from drivers import DeviceLost, DriverError, Settings
 from drivers.decode.plugged import Facts, reader_id
 from drivers.decode.verdicts import Verdict
 
+HELD = frozenset({errno.EBUSY, errno.EWOULDBLOCK})  # a grab, a lock
+
 
 def nothing_there(settings: Settings) -> DriverError:
-    """No device fits."""
+    """No device that types fits."""
     wanted = settings.get("path") or settings.get("match")
     return DriverError(
         came=f"No scanner {wanted!r} is plugged in." if wanted else "No scanner is plugged in.",
@@ -29,7 +31,7 @@ def not_a_scanner(facts: Facts, judged: Verdict) -> DriverError:
 def refused(facts: Facts, error: OSError) -> DriverError:
     """One is there, and cannot be had."""
     came = f"{facts.node} ({facts.name}) cannot be read: {error.strerror}."
-    if error.errno == errno.EBUSY:
+    if error.errno in HELD:
         return DriverError(
             f"{facts.node} ({facts.name}) is held by another program.",
             "A scanner is read by one program alone.",
@@ -40,4 +42,14 @@ def refused(facts: Facts, error: OSError) -> DriverError:
         return DriverError(
             came, expected, "Install config/udev/70-wipline-readers.rules, then plug the scanner in again."
         )
-    return DriverError(came, "Expected a device that can be opened and grabbed.", "Plug the scanner in again.")
+    return DriverError(came, "Expected a device that can be opened.", "Plug the scanner in again.")
+
+
+def unplugged(reader: str, name: str, begun: int) -> DeviceLost:
+    """An open one was pulled out, after so many bytes of a scan."""
+    half = f" in mid-scan, and half a scan was dropped (bytes: {begun})" if begun else ""
+    return DeviceLost(
+        f"{reader} ({name}) was unplugged{half}.",
+        "Scans are read while it is plugged in.",
+        "Plug it in again; it is used again at once.",
+    )

@@ -78,7 +78,7 @@ class SerialLine:
 
     def record(self, tape: Tape) -> None:
         """Write down what comes from now on."""
-        tape.begin(self.kind, self.reader, profile=dict_of(self._profile))
+        tape.begin(self.kind, self.reader, opened_ns=self._opened_ns, profile=dict_of(self._profile))
         self._line = TapedWire(self._line, tape)
 
     def teach(self, sheets: Sequence[Sequence[str]], profile: str | None) -> None:

@@ -20,6 +20,7 @@ from drivers import (
     Outcome,
     Read,
     Settings,
+    Unanswered,
     gone_of,
     read_of,
 )  # fmt: skip
@@ -35,8 +36,9 @@ from drivers.decode.profile import text_of
 from drivers.decode.scan import Scan
 from drivers.decode.swnet import SWNET
 from drivers.decode.uhfreader18 import UHFREADER18
+from drivers.decode.verdicts import something_else
 from drivers.held import Held, Hold
-from drivers.lessons import SheetEar
+from drivers.lessons import SheetEar, taught
 from drivers.ports import Wire, opened, present
 from drivers.tape import Tape, TapedWire
 
@@ -46,8 +48,14 @@ ANSWER_S = 0.3
 """A reader that is awake answers sooner; an answer that comes later still counts while others are asked."""
 FIRST_LISTEN_S, LONGEST_LISTEN_S = 5.0, 60.0
 POLL_S = 0.15
+ASK_ROUNDS = 5
+"""So often a port that nobody knows is asked, in two and a half minutes; then it is heard, until it is plugged in anew."""
+UNANSWERED = (
+    f"It has answered none of our questions in {ASK_ROUNDS} rounds, so it is not asked any more, and only listened to."
+)
 SILENT_S = 5.0
 """A reader that answered and says nothing for so long, though it is asked, has lost its power or been changed."""
+WAS_TAUGHT = "It has sent the setup sheet."
 _NS = 1_000_000_000
 
 
@@ -55,7 +63,7 @@ def open_device(settings: Settings) -> Driver:
     """Open the reader at `path`, else the first port fitting `match` on which a reader answers."""
     path = settings.get("path")
     if path:
-        return SerialRfid(opened(path, settings))
+        return SerialRfid(opened(path, settings), rounds=ASK_ROUNDS if settings.get("listen") else None)
     match = settings.get("match")
     refused = DriverError(
         came=f"No RFID reader answers on a serial port {match!r}."
@@ -65,8 +73,8 @@ def open_device(settings: Settings) -> Driver:
         do='Plug it in; one that speaks only by itself (ID-12, RDM6300) must be named: path = "/dev/serial/by-id/...".',
     )
     for facts in present():
-        if match and not named(facts, settings):
-            continue
+        if not named(facts, settings) if match else something_else(facts):
+            continue  # what is known to be something else is only asked where it is named
         try:
             reader = SerialRfid(opened(facts.node, settings))
         except DriverError as error:
@@ -80,13 +88,18 @@ def open_device(settings: Settings) -> Driver:
 
 
 class SerialRfid:
-    """A tag reader at an open port. `protocol` is what it speaks, None until that is known."""
+    """A tag reader at an open port. `protocol` is what it speaks, None until that is known.
+
+    `rounds`: so often it is asked who it is, where it is not known to be a reader; None: until it answers.
+    """
 
     kind = "serial_rfid"
     lossless = False
 
-    def __init__(self, line: Wire, protocol: Protocol | None = None, *, hold: Hold = Held) -> None:
-        self.reader = line.reader
+    def __init__(
+        self, line: Wire, protocol: Protocol | None = None, *, rounds: int | None = None, hold: Hold = Held
+    ) -> None:
+        self.reader, self._rounds = line.reader, rounds
         self._line: Wire = line
         self._held = hold(line.close)
         self._ear, self._taught = SheetEar(()), False
@@ -107,9 +120,10 @@ class SerialRfid:
         self._line = TapedWire(self._line, tape)
         self._begin(None)
 
-    def teach(self, sheets: Sequence[Sequence[str]], _profile: str | None) -> None:
-        """The setup sheets that may be scanned: what nobody knows yet may be a scanner."""
+    def teach(self, sheets: Sequence[Sequence[str]], profile: str | None) -> None:
+        """The setup sheets that may be scanned: what nobody knows yet may be a scanner, and is one that has a `profile`."""
         self._ear, self._taught = SheetEar(sheets), True
+        self._lesson = Learned(taught(profile), (WAS_TAUGHT,)) if profile is not None else None
 
     def ask(self) -> bool:
         """Ask at each speed in turn who is there; whether a reader has answered. Raises `DeviceLost`."""
@@ -129,13 +143,10 @@ class SerialRfid:
 
         Who has called `teach` is told what reader it is, and as `Known` of another kind that it is a scanner.
         """
-        listen_s = FIRST_LISTEN_S
         with self._held.reading():
             while not self._held.closed:
-                if self.protocol is None and not self.ask():
-                    self._line.set_speed(EM4100.baud)
-                    self._listen(listen_s, until_known=True)
-                    listen_s = min(2 * listen_s, LONGEST_LISTEN_S)
+                if self.protocol is None and self._lesson is None:
+                    yield from self._look_for_it()
                 if self._lesson is not None:
                     lesson, self._lesson = self._lesson, None
                     yield Known(
@@ -144,8 +155,22 @@ class SerialRfid:
                 if self.protocol is not None:
                     if self._taught:
                         yield Known(self.kind, self.reader, self._held.now_ns(), (_shown(self.protocol),))
+                    self._rounds = None  # it is a reader: one that lost its power is looked for until it has it again
                     yield from self._follow(self.protocol)
-                    listen_s = FIRST_LISTEN_S
+
+    def _look_for_it(self) -> Iterator[Unanswered]:
+        """Ask and listen by turns until somebody has shown what it is; no more rounds than may be asked."""
+        listen_s, asked = FIRST_LISTEN_S, 0
+        while self.protocol is None and self._lesson is None and not self._held.closed:
+            if asked == self._rounds:
+                yield Unanswered(self.kind, self.reader, self._held.now_ns(), UNANSWERED)
+                self._listen(None, until_known=True)
+                return
+            asked += 1
+            if not self.ask() and self._lesson is None:
+                self._line.set_speed(EM4100.baud)
+                self._listen(listen_s, until_known=True)
+                listen_s = min(2 * listen_s, LONGEST_LISTEN_S)
 
     def close(self) -> None:
         """End `reads` and give the port back."""
@@ -191,11 +216,11 @@ class SerialRfid:
         due_ns = presence.due_ns()
         return None if due_ns is None else max(due_ns - self._held.now_ns(), 0) / _NS
 
-    def _listen(self, for_s: float, *, until_known: bool = False) -> None:
-        """Hear what comes for so long; no longer than until it is known who speaks, where that is the question."""
-        until_ns = self._held.now_ns() + int(for_s * _NS)
-        while (left_ns := until_ns - self._held.now_ns()) > 0 and not self._held.closed:
-            self._hear(left_ns / _NS)
+    def _listen(self, for_s: float | None, *, until_known: bool = False) -> None:
+        """Hear what comes for so long, None for ever; no longer than until it is known who speaks, where that is asked."""
+        until_ns = None if for_s is None else self._held.now_ns() + int(for_s * _NS)
+        while not self._held.closed and (until_ns is None or until_ns > self._held.now_ns()):
+            self._hear(None if until_ns is None else (until_ns - self._held.now_ns()) / _NS)
             if until_known and (self.protocol is not None or self._lesson is not None):
                 return
         if self.protocol is not None:

@@ -46,9 +46,14 @@ class Tape:
         self._bytes = 0
         self._writable = True
 
-    def begin(self, kind: str, reader: str, **settings: object) -> None:
-        """Write the head: which reader this is, and how it is set (None: it is not). Raises `RecordingError`."""
+    def begin(self, kind: str, reader: str, *, opened_ns: int | None = None, **settings: object) -> None:
+        """Write the head: which reader this is, when it was opened, and how it is set (None: it is not).
+
+        Raises `RecordingError`.
+        """
         self._begun_ns = self._last_ns = boot_ns()
+        if opened_ns is not None:  # what comes so soon after it is the rest of what had begun before, played as well
+            settings["opened_ns"] = min(max(opened_ns - self._begun_ns, -TIME_MAX_NS), 0)
         self._put(
             head_line(Head(kind, reader, {name: it for name, it in settings.items() if it is not None}, self._sw))
         )

@@ -6,6 +6,7 @@ import signal
 import sys
 import threading
 import time
+from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
@@ -18,7 +19,7 @@ from station.bench_state import Bench, S, Settings
 from station.clock import WallClock, boot_id, boot_ns, wall_us
 from station.composing import Recorder, said_by
 from station.config import Config
-from station.core.event import EventError, decode
+from station.core.event import Event, EventError, decode
 from station.idle import idle_screen
 from station.inbox import Inbox
 from station.journal import Journal, JournalError, JournalReader, hardware_id
@@ -72,6 +73,7 @@ class Station:
             log.say,
             self.changed.set,
             lambda gone: self.scan.left(gone),  # noqa: PLW0108 - made below
+            heard_last(self.journal, self.recorder.boot),
         )
         snapshot, items = self.journal.snapshot(), self.journal.items()
         self.shop: Shop = read_shop(snapshot[1] if snapshot else None)
@@ -244,15 +246,29 @@ class Station:
 def last_said(journal: Journal) -> dict[str, Said]:
     """What each reader said last, from the newest events of the log."""
     said: dict[str, Said] = {}
+    for reader, event in _newest_scans(journal):
+        said.setdefault(reader, said_by(event))
+    return said
+
+
+def heard_last(journal: Journal, boot: str) -> dict[str, int]:
+    """When each reader was heard last in this boot, CLOCK_BOOTTIME in ns, from the newest events of the log."""
+    heard: dict[str, int] = {}
+    for reader, event in _newest_scans(journal):
+        if event.boot == boot and event.mono_ns:
+            heard[reader] = max(heard.get(reader, 0), event.mono_ns)
+    return heard
+
+
+def _newest_scans(journal: Journal) -> Iterator[tuple[str, Event]]:
+    """The newest scans, each with its reader; the end of a presence is none: nobody scanned."""
     for stored in journal.newest(REMEMBERED):
         try:
             event = decode(stored.encoded)
         except EventError:
             continue
-        # The end of a presence is nothing that was said: nobody scanned.
         if event.kind == "scan" and event.reader is not None and event.raw is not None and event.seen is None:
-            said.setdefault(event.reader.id, said_by(event))
-    return said
+            yield event.reader.id, event
 
 
 def run(config: Config, config_path: str) -> int:

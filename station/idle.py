@@ -37,7 +37,9 @@ def idle_screen(
         notes.append("restarted: sign in and scan cards again")
     if status.disk_level in ("nearly full", "full"):
         notes.append(f"the card is nearly full: {status.disk_free_bytes // 2**20} MiB left")
-    notes += [f"reader {each.id}: {each.state}" for each in status.readers if each.state in ("lost", "waiting")]
+    notes += [
+        f"reader {each.id}: {each.state}" for each in status.readers if each.state in ("lost", "waiting", "refusing")
+    ]
     return Idle(
         station=status.station,
         stage=shop.stage(status.stage) if status.stage else "",

@@ -8,8 +8,11 @@ What was scanned, and what a device calls itself, appears escaped and is cut: ne
 
 import sys
 import threading
+import time
+from collections.abc import Callable
 from typing import Any
 
+LOGGED_EVERY_S = 10.0
 MAX_VALUE = 1000
 """Characters of one value that are shown: systemd's journal would break a line of 48 KiB in two."""
 _LOCK = threading.Lock()
@@ -33,3 +36,22 @@ def say(what: str, **fields: Any) -> None:
     with _LOCK:
         sys.stderr.write(line(what, **fields) + "\n")
         sys.stderr.flush()
+
+
+class NowAndThen:
+    """Logs what a device may do thousands of times a second: each thing once in `LOGGED_EVERY_S`, with how often it was."""
+
+    def __init__(self, log: Callable[..., None]) -> None:
+        self._log = log
+        self._untold: dict[str, int] = {}
+        self._logged_s: dict[str, float] = {}
+
+    def __call__(self, what: str, **fields: object) -> None:
+        """It was once more."""
+        times = self._untold.get(what, 0) + 1
+        now_s = time.monotonic()
+        due = now_s - self._logged_s.get(what, -LOGGED_EVERY_S) >= LOGGED_EVERY_S
+        self._untold[what] = 0 if due else times
+        if due:
+            self._logged_s[what] = now_s
+            self._log(what, **fields, times=times)

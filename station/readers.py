@@ -6,8 +6,9 @@ Readers with a path are opened until they are there (`station.reading`). All oth
 
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
+from types import MappingProxyType
 
 from drivers import Driver, Gone, Handed
 from drivers.decode.verdicts import SERIAL_KINDS
@@ -35,11 +36,12 @@ class Readers:
         log: Callable[..., None],
         changed: Callable[[], None],
         left: Callable[[Gone], object] = lambda _gone: None,
+        contacts: Mapping[str, int] = MappingProxyType({}),
     ) -> None:
         self._config = config
         self._roll, self._beeps = Roll(log, changed), Beeps(log)
         self._taught = Taught(beside(Path(config.journal)))
-        self._desk = Desk(inbox, say, log, self._roll, self._beeps, self._taught, left, self._settled)
+        self._desk = Desk(inbox, say, log, self._roll, self._beeps, self._taught, left, self._settled, contacts)
         self._places: dict[str, ReaderPlace] = {}
         self._default = ReaderPlace(stage=config.stage)
         self._readings: dict[str, Reading] = {}

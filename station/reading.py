@@ -4,33 +4,30 @@ A scan that finds no room is answered red: its operator stands there. Stored sca
 anybody scans, wait in a spool instead; a reader that can be kept waiting (a pipe, a serial line with flow control) waits.
 """
 
-import json
 import threading
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 
-from drivers import DeviceLost, Driver, DriverError, Dropped, Gone, Handed, Known, Note, Read, Teachable, open_driver
+from drivers import DeviceLost, Driver, DriverError, Dropped, Gone, Handed, Known, Note, Read, Unanswered, open_driver
 from station.answers import TOO_FAST, Answer, Notice, Red, Why
 from station.config import Reader
-from station.core.codes.sheet import sheets
 from station.inbox import Inbox
-from station.roll import ReaderStatus, Roll
+from station.log import NowAndThen
+from station.pupil import Pupil
+from station.roll import Roll
 from station.signals.reader import Beeps
 from station.stored import Pace, Spool
-from station.taught import Lesson, Taught
+from station.taught import Taught
 
 FIRST_PAUSE_S = 0.5
 LONGEST_PAUSE_S = 30.0
 LASTED_S = 10.0  # one that is lost sooner is tried again with patience: it may be lost at once for ever
 UNPLUGGED_S = 2.0
 """A device that is lost was most likely pulled out, and so long is waited for udev to say so before it is tried again."""
-LOGGED_EVERY_S = 10.0
 DRAIN_LOOK_S = 0.01
 MOST_ENDS = 1024  # tags that left and are not recorded yet: as many as one reader holds
-FORGET_IT = "To have that forgotten: wipline-station readers --forget {}"
 SET_UP = "This scanner is set up now."
-SHEETS = sheets()
 PLAYED = "replay"  # what is written into a pipe was not stored in a scanner, however fast it comes
 
 
@@ -73,7 +70,7 @@ class Desk:
     """Where readers hand things in.
 
     `left` records the end of a tag's presence, in the recording thread; `settled` is told of each reader that was opened,
-    before its first scan.
+    before its first scan; `contacts`: when readers were heard last before the station's start, in this boot.
     """
 
     inbox: Inbox[Handed]
@@ -84,6 +81,7 @@ class Desk:
     taught: Taught
     left: Callable[[Gone], object]
     settled: Callable[[Wanted, Driver], None]
+    contacts: Mapping[str, int] = field(default_factory=dict)
 
 
 class Reading:
@@ -92,20 +90,19 @@ class Reading:
     def __init__(self, wanted: Wanted, desk: Desk) -> None:
         self.wanted, self._desk = wanted, desk
         self.driver: Driver | None = None
-        self._stopping, self._shown = False, not wanted.listen
-        self._evidence: tuple[str, ...] = ()
+        self._stopping = False
+        self._pupil = Pupil(desk.taught, desk.log, wanted.names, listened=wanted.listen)
         self._called = self._lost_why = ""
         self._turned = False
         self._spool = Spool[Handed](lambda outcome: desk.inbox.put(outcome, wait=True), wanted.name, weigh=size_of)
-        self._untold: dict[str, int] = {}  # of what is logged now and then: how often it was since
-        self._logged_s: dict[str, float] = {}
+        self._log_now_and_then = NowAndThen(desk.log)
         self._again = threading.Event()
         self._lock = threading.Lock()
 
     @property
     def is_read(self) -> bool:
         """Whether it is open and known to be a reader."""
-        return self.driver is not None and self._shown
+        return self.driver is not None and self._pupil.shown
 
     def start(self) -> None:
         """Begin; returns at once."""
@@ -152,20 +149,14 @@ class Reading:
                 pause_s = min(pause_s * 2, LONGEST_PAUSE_S)
         line = self._desk.roll.of(self.wanted.name)
         if self.wanted.gone.is_set() and line is not None and line.state == "waiting":
-            if self._called and self._shown:  # it was tried once more before udev said that it is gone
+            if self._called and self._pupil.shown:  # it was tried once more before udev said that it is gone
                 self._note(self._called, "lost", self._lost_why)
             else:
                 self._desk.roll.strike(self.wanted.name)
 
     def _note(self, name: str, state: str, why: str = "") -> None:
         wanted = self.wanted
-        # What it has shown of itself stands in the place of what was thought of it when it was plugged in.
-        evidence = (*self._evidence, *wanted.evidence[1:]) if self._evidence else wanted.evidence
-        lesson = self._desk.taught.known((name, *wanted.names))
-        taught = "" if lesson is None else lesson[1].words or "taught"
-        mend = wanted.mend if lesson is None else FORGET_IT.format(lesson[0])
-        status = ReaderStatus(wanted.kind, name, state, why, evidence=evidence, mend=mend, taught=taught)
-        self._desk.roll.note(wanted.name, status)
+        self._desk.roll.note(wanted.name, self._pupil.line(wanted.kind, name, state, why, wanted.evidence, wanted.mend))
 
     def _read_all(self) -> bool:
         """Open the reader and hand over its scans until it goes; whether it could be opened."""
@@ -192,7 +183,7 @@ class Reading:
             with self._lock:
                 self.driver = None
         self._lost_why = why
-        if self._shown:
+        if self._pupil.shown:
             self._note(driver.reader, state, why)
         else:
             self._desk.roll.strike(wanted.name)  # nobody's reader
@@ -202,7 +193,7 @@ class Reading:
 
     def _begin(self, driver: Driver) -> None:
         """It is open: what is known of it is told to it and to the others, before its first scan."""
-        self._teach(driver)
+        self._pupil.teach(driver)
         self._desk.settled(self.wanted, driver)
         with self._lock:
             self.driver = driver
@@ -210,21 +201,11 @@ class Reading:
                 driver.close()
         if self.wanted.row is None or self.wanted.row.beep:
             self._desk.beeps.add(driver)
-        self._note(driver.reader, "ready" if self._shown else "listening")
-
-    def _teach(self, driver: Driver) -> None:
-        """Tell it what it was taught before, and what it may be taught by."""
-        lesson = self._desk.taught.known((driver.reader, *self.wanted.names))
-        if isinstance(driver, Teachable):
-            profile = lesson[1].profile if lesson is not None else None
-            try:
-                driver.teach(SHEETS, None if profile is None else json.dumps(profile))
-            except DriverError as error:
-                self._desk.log("what a reader was taught cannot be used", reader=driver.reader, error=str(error))
-                driver.teach(SHEETS, None)
+        self._note(driver.reader, self._pupil.state, self._pupil.unusable)
 
     def _hand_over(self, driver: Driver) -> None:
-        pace = Pace()
+        line = self._desk.roll.of(self.wanted.name)
+        pace = Pace((line.last_boot_ns if line else None) or self._desk.contacts.get(driver.reader))
         for outcome in driver.reads():
             if isinstance(outcome, Known):
                 self._known(driver, outcome)
@@ -235,6 +216,12 @@ class Reading:
             if isinstance(outcome, Note):
                 self._desk.say(Notice(Why.CARD, outcome.text, reader=driver.reader))
                 continue
+            if isinstance(outcome, Unanswered):
+                self._pupil.is_silent()
+                self._note(driver.reader, self._pupil.state, outcome.text)
+                continue
+            if isinstance(outcome, Read) and self._pupil.unusable:
+                outcome = Dropped(outcome.kind, outcome.reader, outcome.boot_ns, self._pupil.unusable)  # noqa: PLW2901
             if isinstance(outcome, Dropped):
                 self._log_now_and_then("a reader lost a scan", reader=driver.reader, why=outcome.why)
             if isinstance(outcome, Read):
@@ -244,16 +231,6 @@ class Reading:
             if not self._put(driver, outcome, stored=pace.bursts):
                 self._log_now_and_then("scans came too fast", reader=driver.reader)
                 self._desk.say(Red(Why.NOT_SAVED, TOO_FAST, reader=driver.reader))
-
-    def _log_now_and_then(self, what: str, **fields: object) -> None:
-        """Log it, but not each: a device may send thousands a second."""
-        times = self._untold.get(what, 0) + 1
-        now_s = time.monotonic()
-        due = now_s - self._logged_s.get(what, -LOGGED_EVERY_S) >= LOGGED_EVERY_S
-        self._untold[what] = 0 if due else times
-        if due:
-            self._logged_s[what] = now_s
-            self._desk.log(what, **fields, times=times)
 
     def _put(self, driver: Driver, outcome: Handed, *, stored: bool) -> bool:
         """Hand over behind what was handed over before; whether there was room."""
@@ -270,19 +247,13 @@ class Reading:
 
     def _known(self, driver: Driver, known: Known) -> None:
         """The reader has shown what it is."""
-        news = not self._shown or self._evidence != known.evidence
-        self._shown, self._evidence = True, known.evidence
-        if known.profile is not None:
-            lesson = Lesson(profile=json.loads(known.profile), words=" ".join(known.evidence))
-            try:
-                self._desk.taught.keep(driver.reader, lesson)
-            except OSError as error:
-                self._desk.log("what a reader was taught cannot be kept", reader=driver.reader, error=str(error))
+        news = self._pupil.shows(driver, known)
         if known.kind != driver.kind:
             self.wanted = replace(
                 self.wanted, kind=known.kind, listen=False, settings={**self.wanted.settings, "listen": None}
             )
-            self._desk.say(Notice(Why.CARD, f"{SET_UP} Scan again to try it.", reader=driver.reader))
+            if news:
+                self._desk.say(Notice(Why.CARD, f"{SET_UP} Scan again to try it.", reader=driver.reader))
             self._turned = True
             driver.close()
             return

@@ -12,8 +12,8 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from drivers import DeviceLost, Driver, DriverError, Outcome, Read, Teachable, hidpos, open_driver, ports
-from drivers.decode.plugged import Facts, named
+from drivers import DeviceLost, Driver, DriverError, Note, Outcome, Read, Teachable, boot_ns, hidpos, open_driver, ports
+from drivers.decode.plugged import Facts, both_names, named
 from drivers.decode.recorded_values import EVENTS
 from drivers.decode.recording import RecordingError
 from drivers.decode.verdicts import verdict
@@ -22,7 +22,8 @@ from drivers.tape import Recordable, Tape
 from station import status
 from station.config import Config, Reader
 from station.journal.switch import sync_folder
-from station.reading import SHEETS, settings_of
+from station.pupil import SHEETS, UNUSABLE
+from station.reading import settings_of
 from station.roll import READ_FROM
 from station.software import version
 from station.taught import Taught, beside
@@ -80,7 +81,7 @@ class Recording:
                 expected="A reader is read by one program alone.",
                 do=f"{STOP[0].upper()}{STOP[1:]}",
             )
-        self._teach()
+        self._untaught = self._teach()
 
     @property
     def reader(self) -> str:
@@ -104,6 +105,8 @@ class Recording:
         with new_file(file) as write, ThreadPoolExecutor(1) as pool:
             tape = Tape(write, driver.close, version())
             self._begin(tape)
+            if self._untaught:
+                say(Note(driver.kind, driver.reader, boot_ns(), self._untaught))
             reading = pool.submit(listen)
             # Not in this thread: an interrupt must not come between a read and its writing down.
             with suppress(KeyboardInterrupt, TimeoutError):
@@ -172,16 +175,19 @@ class Recording:
             do=f"Name it: --kind ({', '.join(EVENTS)}) and --match; `wipline-station readers` shows what is there.",
         )
 
-    def _teach(self) -> None:
-        """What the station would tell it, so that it behaves as there."""
+    def _teach(self) -> str:
+        """Tell it what the station would, so that it behaves as there; why that cannot be used, where it cannot."""
         if not isinstance(self._driver, Teachable):
-            return
-        lesson = self._taught.of(self._driver.reader) if self._taught is not None else None
-        profile = None if lesson is None or lesson.profile is None else json.dumps(lesson.profile)
+            return ""
+        names = (self._driver.reader, *both_names(self._driver.reader, [*present(), *ports.present()]))
+        lesson = self._taught.known(names) if self._taught is not None else None
+        profile = None if lesson is None or lesson[1].profile is None else json.dumps(lesson[1].profile)
         try:
             self._driver.teach(SHEETS, profile)
-        except DriverError:  # as the station does: what cannot be used teaches nothing
+        except DriverError as error:  # what the device sends is worth recording all the same
             self._driver.teach(SHEETS, None)
+            return UNUSABLE.format(error.came, error.do)
+        return ""
 
     def _read_by_the_station(self) -> set[str] | None:
         """The readers that a running station reads; None where none runs."""

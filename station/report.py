@@ -66,7 +66,7 @@ def decoded_lines(source: Iterable[bytes], snapshot: bytes | None) -> Iterator[s
 def decoded_recording(source: BinaryIO, snapshot: bytes | None) -> Iterator[str]:
     """What the reader of a recording says when it is played, a line of JSON each. Raises `DriverError`."""
     from drivers.recorded import RecordedReader
-    from station.reading import SHEETS
+    from station.pupil import SHEETS
 
     patterns, reader = read_shop(snapshot).patterns, RecordedReader(source, "replay", stays=False)
     reader.teach(SHEETS)

@@ -17,15 +17,16 @@ from dataclasses import dataclass, replace
 MOST = 64
 MAX_TEXT = 400  # of one sentence, whatever a device calls itself
 MAX_TOLD, MOST_TOLD = 240, 32  # characters of a text, and lines, in a heartbeat
-READ_FROM = frozenset({"ready", "listening"})
+READ_FROM = frozenset({"ready", "listening", "refusing"})
 
 
 @dataclass(frozen=True, slots=True)
 class ReaderStatus:
     """One line of `wipline-station readers`.
 
-    `state`: ready, listening (until it shows what it is), waiting (to be opened), lost, ended, ignored; `why` in a sentence;
-    `evidence`: what that stands on; `mend`: what to do where it is wrong; `taught`: what it was taught, in words.
+    `state`: ready, listening (until it shows what it is), refusing (each scan is answered red, as what it was taught cannot
+    be used), waiting (to be opened), lost, ended, ignored; `why` in a sentence; `evidence`: what that stands on; `mend`:
+    what to do where it is wrong; `taught`: what it was taught, in words.
     """
 
     kind: str

@@ -29,10 +29,13 @@ Thing = TypeVar("Thing")
 
 
 class Pace:
-    """When one reader was heard, and how fast its codes follow each other. Times: CLOCK_BOOTTIME in ns."""
+    """When one reader was heard, and how fast its codes follow each other. Times: CLOCK_BOOTTIME in ns.
 
-    def __init__(self) -> None:
-        self._last_ns: int | None = None
+    `last_ns`: when it was heard last, before it was opened anew or the station was; None where nobody knows.
+    """
+
+    def __init__(self, last_ns: int | None = None) -> None:
+        self._last_ns = last_ns
         self._last_raw = b""
         self._before_ns = 0  # the contact before the scans that follow each other now
         self._quick = 0
@@ -43,7 +46,10 @@ class Pace:
         return self._quick >= QUICK_ONES
 
     def heard(self, raw: bytes, boot_ns: int) -> int | None:
-        """A scan came: since when it may have been made where it is a stored one (0: nobody knows), else None."""
+        """A scan came: since when it may have been made where it is a stored one, else None.
+
+        0 where the reader was not heard since this machine was started: it may be older than all that a clock here can say.
+        """
         pause_ns = OVER_NS if self._last_ns is None else boot_ns - self._last_ns
         if pause_ns < QUICK_NS:
             self._quick += raw != self._last_raw or self.bursts

@@ -16,7 +16,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from drivers.decode.hid_report import Descriptor, Place, Report, Sort
-from drivers.decode.keys import Lost
+from drivers.decode.keys import JOINED_S, Lost
 from drivers.decode.line import Sent
 from drivers.decode.scan import Gathered, aim_identifier
 
@@ -30,6 +30,7 @@ REST_S = 0.5
 """A scan that goes on does so within milliseconds; after so long without a report its rest does not come."""
 MAX_JOINED_BYTES = 65_536
 """Bytes of continued reports that may still be one scan: no symbol holds a tenth of it."""
+HEAD_LOST = "The scanner was sending when it was opened, and the head of the scan was lost."
 _AIM_BYTES = 3
 _END_BYTES = 2
 # Most scanners are set to end a scan with a key or a line feed, in this class too, where it ends nothing.
@@ -127,9 +128,10 @@ class ScannedData:
 
     `ignored` counts reports that carry no scanned data. Times are of any clock that does not step, in nanoseconds. A scan of
     which a part is missing is `Lost`, told once; what is left of it is passed over to its end, or until the scanner rests.
+    `opened_ns`: when the device was opened; a scan may have begun before, and no report says whether it is the first of one.
     """
 
-    def __init__(self, descriptor: Descriptor) -> None:
+    def __init__(self, descriptor: Descriptor, opened_ns: int | None = None) -> None:
         self.layouts: Mapping[int, Layout] = layouts(descriptor)
         self.ignored = 0
         self._numbered = descriptor.numbered
@@ -138,6 +140,7 @@ class ScannedData:
         self._aim = b""
         self._joining = self._lost = False
         self._last_ns = 0
+        self._opened_ns = opened_ns
 
     @property
     def begun(self) -> int:
@@ -158,6 +161,10 @@ class ScannedData:
             return
         self._last_ns = now_ns
         part = read(layout, report[1:] if self._numbered else report)
+        if self._joined(layout, now_ns):
+            yield Lost(HEAD_LOST, now_ns)
+            self._lost = part.continued
+            return
         if isinstance(part, Wrong):
             yield from self._give_up(part.why, now_ns)
             self._lost = part.continued
@@ -169,6 +176,11 @@ class ScannedData:
             yield from self._join(part, now_ns)
         elif not part.continued:
             self._begin()
+
+    def _joined(self, layout: Layout, now_ns: int) -> bool:
+        """Whether this is the first report since the opening, and so soon after it that it may go on with a scan."""
+        opened_ns, self._opened_ns = self._opened_ns, None
+        return opened_ns is not None and now_ns - opened_ns < JOINED_S * _NS and layout.continued is not None
 
     def quiet(self, now_ns: int) -> Iterator[Lost]:
         """Nothing came until now: what was to be continued will not be."""

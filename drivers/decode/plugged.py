@@ -98,6 +98,12 @@ def id_at_place(facts: Facts) -> str:
     return _id(facts, at_place=True)
 
 
+def both_names(name: str, there: Iterable[Facts]) -> tuple[str, ...]:
+    """What the reader of this name is called with a twin beside it and without, as far as it is among those devices."""
+    both = ((reader_id(facts), id_at_place(facts)) for facts in there)
+    return next((names for names in both if name in names), ())
+
+
 def _id(facts: Facts, *, at_place: bool = False) -> str:
     bus = BUSES.get(facts.bus, "input")
     last = f"at-{facts.place}" if at_place or not facts.serial else facts.serial

@@ -120,6 +120,7 @@ def _gone(value: object) -> object:
     return value
 
 
+_OPENED = whole(-TIME_MAX_NS, 0)
 _LINE: Readings = {"in": _hex(BYTES_MAX), "out": _hex(BYTES_MAX), "baud": whole(1, _BAUD_MAX), "lost": true}
 _KEY = _row(whole(0, _CODE_MAX), whole(0, _CODE_MAX), whole(-_VALUE_MAX - 1, _VALUE_MAX))
 
@@ -149,11 +150,11 @@ SETTINGS: Mapping[str, Readings] = {
         "layout": text,
         "profile": _profile,
         "caps_lock": _true_or_false,
-        "opened_ns": whole(-TIME_MAX_NS, 0),
+        "opened_ns": _OPENED,
     },
-    "serial_line": {"profile": _profile},
+    "serial_line": {"profile": _profile, "opened_ns": _OPENED},
     "serial_rfid": {},
-    "hidpos": {"name": text, "descriptor": _hex(MAX_DESCRIPTOR_BYTES)},
+    "hidpos": {"name": text, "descriptor": _hex(MAX_DESCRIPTOR_BYTES), "opened_ns": _OPENED},
     "pcsc": {"name": text},
 }
 """What each kind must be told to behave as it did; what is missing was not set.

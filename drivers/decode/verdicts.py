@@ -15,6 +15,7 @@ import re
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 
+from drivers.decode.not_readers import what_else
 from drivers.decode.plugged import BUSES, Facts, id_at_place, named, reader_id
 
 # Makers whose devices with keys or a serial port are scanners or tag readers (usb.ids).
@@ -124,7 +125,7 @@ def _keys(facts: Facts, taught: Mapping[str, str]) -> Verdict:
     """Something types."""
     how = _how_taught(facts, taught)
     if how is not None:
-        return Verdict(True, "keyboard", how, mend=f"To forget it: {FORGET}")
+        return _of_taught("keyboard", how)
     sign = _sign(facts)
     if sign is not None:
         return Verdict(True, "keyboard", sign, mend=LEAVE_IT)
@@ -133,7 +134,7 @@ def _keys(facts: Facts, taught: Mapping[str, str]) -> Verdict:
         "keyboard",
         "It looks like a person's keyboard, so it is only listened to, until it types the setup sheet.",
         listen=True,
-        mend=f'Is it a scanner? Scan the setup sheet with it, or name it: kind = "keyboard", match = "{facts.ids}".',
+        mend=_shows_itself(facts, "keyboard"),
     )
 
 
@@ -141,20 +142,28 @@ def _port(facts: Facts, taught: Mapping[str, str]) -> Verdict:
     """Something speaks on a serial line."""
     how = _how_taught(facts, taught)
     if how is not None:
-        return Verdict(True, "serial_line", how, mend=f"To forget it: {FORGET}")
+        return _of_taught("serial_line", how)
     if facts.vendor in SCANNER_VENDORS:
         return Verdict(True, "serial_line", _of_maker(facts), mend=LEAVE_IT)
-    other = _OTHER_NAME.search(facts.name)
+    other = something_else(facts)
     if other is not None:
-        why = f"Its name says that it is something else: {other[0].lower()!r}."
-        return Verdict(False, "serial_rfid", why, mend=f'{NAME_IT} = "{facts.ids}".')
+        return Verdict(False, "serial_rfid", other, mend=f'{NAME_IT} = "{facts.ids}".')
     return Verdict(
         False,
         "serial_rfid",
         "Nobody knows this serial port, so it is asked with harmless questions and listened to, until a reader answers.",
         listen=True,
-        mend=f'Is it a scanner? Scan the setup sheet with it, or name it: kind = "serial_line", match = "{facts.ids}".',
+        mend=_shows_itself(facts, "serial_line"),
     )
+
+
+def something_else(facts: Facts) -> str | None:
+    """What makes it certain that a serial port is no reader, as a sentence; None where nothing does."""
+    named_so = _OTHER_NAME.search(facts.name)
+    if named_so is not None:
+        return f"Its name says that it is something else: {named_so[0].lower()!r}."
+    known = what_else(facts.vendor, facts.product)
+    return known and f"Its ids say that it is something else, {known}, so it is not asked."
 
 
 def _raw(_facts: Facts, _taught: Mapping[str, str]) -> Verdict:
@@ -169,6 +178,15 @@ def _smart(_facts: Facts, _taught: Mapping[str, str]) -> Verdict:
 
 FORGET = "`wipline-station readers --forget ID`."
 _JUDGES = {"input": _keys, "tty": _port, "hidraw": _raw, "usb": _smart}
+
+
+def _of_taught(kind: str, how: str) -> Verdict:
+    return Verdict(True, kind, how, mend=f"To forget it: {FORGET}")
+
+
+def _shows_itself(facts: Facts, kind: str) -> str:
+    """What to do where what is only listened to is a scanner."""
+    return f'Is it a scanner? Scan the setup sheet with it, or name it: kind = "{kind}", match = "{facts.ids}".'
 
 
 def _of_maker(facts: Facts) -> str:

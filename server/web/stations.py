@@ -67,7 +67,10 @@ def readers_of(text: str | None) -> list[dict[str, Any]]:
     return [_reader(each) for each in found] if isinstance(found, list) else []
 
 
-STATES = {"ready": "read", "listening": "listened to", "ignored": "left alone", "lost": "lost", "waiting": "not there"}
+STATES = {
+    "ready": "read", "listening": "listened to", "refusing": "answered red", "ignored": "left alone", "lost": "lost",
+    "waiting": "not there",
+}  # fmt: skip
 NO_TROUBLE = frozenset({"ready", "listening", "ignored"})
 
 

@@ -64,12 +64,13 @@ class PosScanner:
     codes = tuple(f"wo {number}" for number in range(50))
     reader = "usb-05e0-1300-SN77"
 
-    def __init__(self, _folder: Path, maker: str = "honeywell") -> None:
+    def __init__(self, _folder: Path, maker: str = "honeywell", opened_ns: int | None = None) -> None:
         self.maker = MAKERS[maker]
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         ours.setblocking(False)
         self.device = theirs.detach()
-        self.driver = HidPos(ours.detach(), self.reader, "Zebra POS Scanner", parsed(self.maker.descriptor))
+        name, descriptor = "Zebra POS Scanner", parsed(self.maker.descriptor)
+        self.driver = HidPos(ours.detach(), self.reader, name, descriptor, opened_ns=opened_ns)
 
     def send(self, *reports: bytes) -> None:
         """The scanner sends reports."""

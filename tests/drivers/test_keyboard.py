@@ -119,7 +119,7 @@ The station's user must be allowed to read the device. \
 Install config/udev/70-wipline-readers.rules, then plug the scanner in again.""",
     errno.ENODEV: """\
 /dev/input/event3 (Symbol Bar Code Scanner) cannot be read: No such device. \
-Expected a device that can be opened and grabbed. \
+Expected a device that can be opened. \
 Plug the scanner in again.""",
 }
 

@@ -103,7 +103,7 @@ WRONG = [
     (HEAD.replace(b":1", b":true", 1), 1, "its form is True", "1, which this software reads"),
     (b'{"recording":1}\n', 1, "{'recording': 1} came", "recording, kind, reader, settings and sw"),
     (HEAD.replace(b"serial_line", b"replay"), 1, "kind is 'replay'", f"one of {', '.join(EVENTS)}"),
-    (HEAD.replace(b"{}", b'{"baud":1}'), 1, "settings is {'baud': 1}", "at most profile"),
+    (HEAD.replace(b"{}", b'{"baud":1}'), 1, "settings is {'baud': 1}", "at most profile, opened_ns"),
     (HEAD.replace(b"{}", b'{"profile":7}'), 1, "profile is 7",
      "a scanner's profile (The profile is int: expected an object of names and values.)"),
     (HEAD.replace(b'"r"', b'"\\u202e"'), 1, "reader is '\\u202e'",

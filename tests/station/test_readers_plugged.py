@@ -17,8 +17,8 @@ from station import reading as module
 from station.config import Config
 from station.config import Reader as Row
 from station.inbox import Inbox
+from station.pupil import FORGET_IT
 from station.readers import Readers
-from station.reading import FORGET_IT
 from station.roll import MOST
 from station.scan import ReaderPlace
 from station.taught import KEYPAD, Lesson, Taught, beside

@@ -11,7 +11,8 @@ from waiting import until
 from drivers import Known
 from station import reading as module
 from station.answers import Notice
-from station.reading import FORGET_IT, Reading, Wanted
+from station.pupil import FORGET_IT
+from station.reading import Reading, Wanted
 from station.taught import Lesson
 from tests.station.reading_room import SHEET, Scanner, Station
 
