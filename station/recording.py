@@ -29,6 +29,8 @@ from station.taught import Taught, beside
 STOP = "stop the station for as long as you record: sudo systemctl stop wipline-station"
 OLD_S = 60.0
 """A status that is older is no running station's: it is written every 5 s."""
+ONE_SLOT = {"alone": "yes"}
+"""The station reads all slots of a card reader as one; a recording is of one, which is called as the device or by more."""
 ONLY_OWNER = 0o600
 """A recording holds what was typed, and is not for everybody on the machine."""
 
@@ -65,13 +67,13 @@ class Recording:
         kind, settings = self._meant(asked)
         taken = self._read_by_the_station()
         try:
-            self._driver: Driver = open_driver(kind, settings)
+            self._driver: Driver = open_driver(kind, settings | ONE_SLOT if kind == "pcsc" else settings)
         except DriverError as error:
             if taken is None:
                 raise
             do = f"{error.do} The station is running; where it is the one that holds the reader: {STOP}"
             raise DriverError(error.came, error.expected, do) from error
-        if taken is not None and self._driver.reader in taken:
+        if taken is not None and any(f"{self._driver.reader} ".startswith(f"{each} ") for each in taken):
             # pcscd would let two programs speak to one card, and each would disturb the other.
             self._driver.close()
             raise DriverError(

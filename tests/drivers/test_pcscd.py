@@ -19,6 +19,8 @@ from tests.drivers.nfc_cards import CLASSIC_ATR, ULTRALIGHT_ATR, Type2, Type4, t
 
 pytestmark = [pytest.mark.host, pytest.mark.xdist_group("pcscd")]
 CONFIGURED = Path("/etc/reader.conf.d/vpcd")
+THERE_S = 60.0  # on a busy machine pcscd takes its time
+LOOK_S = 0.05
 
 
 class Card(threading.Thread):
@@ -124,16 +126,21 @@ def daemon(tmp_path, monkeypatch, request):
     link.unlink()
 
 
-@pytest.fixture
-def reader(daemon):
-    """The virtual reader, opened as soon as pcscd has found it."""
-    until = time.monotonic() + 60  # on a busy machine pcscd takes its time
+def opened_when_there(name):
+    """The reader of this name, opened as soon as pcscd has found it."""
+    until = time.monotonic() + THERE_S
     while True:
         try:
-            return open_driver("pcsc", {"match": "00 00"})
+            return open_driver("pcsc", {"match": name})
         except DriverError:
-            assert time.monotonic() < until
-            time.sleep(0.1)
+            assert time.monotonic() < until, f"pcscd has found no {name}"
+            time.sleep(LOOK_S)
+
+
+@pytest.fixture
+def reader(daemon):
+    """The virtual reader."""
+    return opened_when_there("00 00")
 
 
 def test_cards_are_read_as_they_come_and_go(reader, daemon, listen):
