@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING
 
 from drivers import hidpos, missing, ports
 from drivers.decode.plugged import Facts, is_pointer, keys_in, types_codes
+from drivers.decode.tokens import ICCD
 from drivers.decode.verdicts import Verdict, verdict
 from drivers.held import Held
 
@@ -32,6 +33,7 @@ SYS = Path("/sys")
 SYS_INPUT = Path("/sys/class/input")
 DEV_INPUT = Path("/dev/input")
 SMART_CARD_CLASS = "0b"
+ICCD_PROTOCOLS = frozenset({"01", "02"})
 LINKS_MAX = 8  # from a path to its node
 _LONG_BITS = struct.calcsize("l") * 8  # the kernel writes its bitmaps in longs of the reading process
 
@@ -170,7 +172,9 @@ def smart_card_reader_of(path: str) -> Facts | None:
     interface = SYS / path.lstrip("/")
     with suppress(OSError):
         if (interface / "bInterfaceClass").read_text().strip() == SMART_CARD_CLASS:
-            return ports.usb_device(interface, str(interface), "usb")
+            facts = ports.usb_device(interface, str(interface), "usb")
+            protocol = (interface / "bInterfaceProtocol").read_text().strip()
+            return replace(facts, said=(ICCD,)) if facts is not None and protocol in ICCD_PROTOCOLS else facts
     return None
 
 

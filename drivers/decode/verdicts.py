@@ -16,6 +16,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from drivers.decode.plugged import BUSES, Facts, id_at_place, named, reader_id
+from drivers.decode.tokens import token_sign
 
 # Makers whose devices with keys or a serial port are scanners or tag readers (usb.ids).
 SCANNER_VENDORS: Mapping[int, str] = {
@@ -53,6 +54,7 @@ KINDS = {"input": ("keyboard",), "tty": ("serial_line", "serial_rfid"), "hidraw"
 """Which kinds of reader a device can be, by what the kernel makes of it; the first is the usual one."""
 NOT_NAMED = "The configuration names the readers of this station, and not this one."
 NAME_IT = "Is it a reader? Name it: [[reader]] with kind and match"
+BUILT_IN = "It is a security token, whose card is built in and never laid on or taken away"
 LEAVE_IT = "To have it left alone, name the readers of this station in station.toml: others are then not touched."
 
 
@@ -162,8 +164,12 @@ def _raw(_facts: Facts, _taught: Mapping[str, str]) -> Verdict:
     return Verdict(True, "hidpos", "Its report descriptor says that it is a bar code scanner.", mend=LEAVE_IT)
 
 
-def _smart(_facts: Facts, _taught: Mapping[str, str]) -> Verdict:
-    """A reader of smart cards, which pcscd holds."""
+def _smart(facts: Facts, _taught: Mapping[str, str]) -> Verdict:
+    """A reader of smart cards, which pcscd holds, or a card that came with its reader."""
+    sign = token_sign(facts)
+    if sign is not None:
+        mend = f'Is it a card reader? Name it: [[reader]] with kind = "pcsc" and match = "{facts.ids}".'
+        return Verdict(False, "pcsc", f"{BUILT_IN}: {sign}.", mend=mend)
     return Verdict(True, "pcsc", "It is a smart card reader (USB class 0B).", mend=LEAVE_IT)
 
 

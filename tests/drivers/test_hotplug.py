@@ -153,6 +153,7 @@ def test_of_a_usb_device_only_an_interface_for_smart_cards_is_told(tmp_path, mon
         interface = device / f"1-1:1.{number}"
         interface.mkdir(parents=True)
         (interface / "bInterfaceClass").write_text(f"{kind}\n")
+        (interface / "bInterfaceProtocol").write_text("00\n")
         (interface / "bInterfaceNumber").write_text(f"0{number}\n")
     for name, said in (("idVendor", "072f"), ("idProduct", "2200"), ("product", "ACR122U PICC"), ("serial", "R1")):
         (device / name).write_text(f"{said}\n")
