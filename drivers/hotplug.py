@@ -18,10 +18,10 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from drivers import hidpos, missing, ports
+from drivers import hidpos, missing, ports, usb
 from drivers.decode.plugged import Facts, is_pointer, keys_in, types_codes
 from drivers.decode.tokens import ICCD
-from drivers.decode.verdicts import Verdict, verdict
+from drivers.decode.verdicts import CARDS_TOO, Verdict, verdict
 from drivers.held import Held
 
 if TYPE_CHECKING:
@@ -164,6 +164,7 @@ def facts_of(node: str) -> Facts | None:
         types=types_codes(keys),
         points=is_pointer(relative, absolute),
         links=tuple(sorted({*_links(real), node} - {str(real)})),
+        said=(CARDS_TOO,) if usb.reads_cards(device.resolve()) else (),
     )
 
 
