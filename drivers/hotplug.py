@@ -11,6 +11,7 @@ notices first (`DeviceLost`) and `Removed` follows; when it comes back it is `Ad
             case Removed(facts): ...    # nothing to close: the driver has closed itself
 """
 
+import errno
 import struct
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
@@ -53,9 +54,12 @@ class Removed:
 
 
 class Hotplug:
-    """Watches the devices of this machine that may be readers. `DriverError` where pyudev or libudev is missing."""
+    """Watches the devices of this machine that may be readers. `DriverError` where pyudev or libudev is missing.
 
-    def __init__(self) -> None:
+    `known`: what a watch before this one told, kept up to date from now on: what went in between is told as `Removed`.
+    """
+
+    def __init__(self, known: dict[str, Facts] | None = None) -> None:
         try:
             import pyudev
 
@@ -66,11 +70,11 @@ class Hotplug:
         for subsystem in LOOKS:
             self._monitor.filter_by(subsystem)
         self._monitor.start()  # before anything is listed, so that nothing comes in between unseen
-        self._known: dict[str, Facts] = {}
+        self._known: dict[str, Facts] = {} if known is None else known
         self._held = Held(self._forget)
 
     def watch(self) -> Iterator[Added | Removed]:
-        """What is there, then what changes; blocks in between, ends after `close`."""
+        """What is there, then what changes; blocks in between, ends after `close`. Raises OSError where udev fails."""
         with self._held.reading():
             if self._held.closed:
                 return
@@ -78,8 +82,10 @@ class Hotplug:
             while self._held.wait(self._monitor.fileno()):
                 try:
                     device = self._monitor.poll(timeout=0)
-                except OSError:
-                    # The queue of the socket ran over (ENOBUFS): what it held is lost, so look for ourselves.
+                except OSError as error:
+                    if error.errno != errno.ENOBUFS:
+                        raise  # this socket may fail for ever; the next watch begins with a look
+                    # The queue of the socket ran over: what it held is lost, so look for ourselves.
                     yield from self._compare()
                     continue
                 if device is not None:

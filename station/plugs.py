@@ -39,6 +39,7 @@ class Plugs:
     ) -> None:
         self._rows, self._roll, self._how, self._begin, self._changed = rows, roll, how, begin, changed
         self._judged = [{"kind": row.kind, "path": row.path, "match": row.match} for row in rows]
+        self._there: dict[str, Facts] = {}  # as the watch keeps it: the next one tells what went while nobody looked
         self._plugged: dict[str, Wanted] = {}
         self._count = itertools.count(1)  # each plug has a name of its own: the one before may still have a word to say
         self._stopping = threading.Event()
@@ -58,7 +59,7 @@ class Plugs:
         pause_s = FIRST_PAUSE_S
         while not self._stopping.is_set():
             try:
-                watching = hotplug.Hotplug()
+                watching = hotplug.Hotplug(self._there)
                 self._close = watching.close
                 if self._stopping.is_set():
                     watching.close()

@@ -34,6 +34,8 @@ class Said:
 
     queue: "queue.Queue[Added | Removed | Exception | None]" = queue.Queue()
 
+    def __init__(self, _known: dict[str, Facts]) -> None: ...
+
     def watch(self) -> Iterator[Added | Removed]:
         while (change := self.queue.get()) is not None:
             if isinstance(change, Exception):
