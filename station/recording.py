@@ -21,14 +21,12 @@ from drivers.hotplug import present
 from drivers.tape import Recordable, Tape
 from station import status
 from station.config import Config, Reader
+from station.pads import taught_here
 from station.reading import SHEETS, settings_of
 from station.roll import READ_FROM
 from station.software import version
-from station.taught import Taught, beside
 
 STOP = "stop the station for as long as you record: sudo systemctl stop wipline-station"
-OLD_S = 60.0
-"""A status that is older is no running station's: it is written every 5 s."""
 ONE_SLOT = {"alone": "yes"}
 """The station reads all slots of a card reader as one; a recording is of one, which is called as the device or by more."""
 ONLY_OWNER = 0o600
@@ -63,7 +61,7 @@ class Recording:
 
     def __init__(self, asked: Asked, config: Config | None) -> None:
         self._config = config
-        self._taught = None if config is None else Taught(beside(Path(config.journal)))
+        self._taught = None if config is None else taught_here(config, None)
         kind, settings = self._meant(asked)
         taken = self._read_by_the_station()
         try:
@@ -186,10 +184,8 @@ class Recording:
 
     def _read_by_the_station(self) -> set[str] | None:
         """The readers that a running station reads; None where none runs."""
-        found = None if self._config is None else status.read(Path(self._config.status))
-        if found is None or found[1] > OLD_S or not status.lives(found[0].pid):
-            return None
-        return {each.id for each in found[0].readers if each.state in READ_FROM}
+        found = None if self._config is None else status.running(Path(self._config.status))
+        return None if found is None else {each.id for each in found.readers if each.state in READ_FROM}
 
 
 @contextmanager
