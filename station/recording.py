@@ -197,6 +197,8 @@ def _new(file: Path) -> Iterator[Callable[[bytes], object]]:
         came = f"{file} cannot be made: {error.strerror}."
         raise DriverError(came, "Expected the name of a new file.", "Name another.") from error
 
+    _give(descriptor, file.absolute().parent)
+
     def write(line: bytes) -> None:
         while line:
             line = line[os.write(descriptor, line) :]
@@ -207,3 +209,14 @@ def _new(file: Path) -> Iterator[Callable[[bytes], object]]:
             os.fsync(descriptor)
     finally:
         os.close(descriptor)
+
+
+def _give(descriptor: int, folder: Path) -> None:
+    """Give a file that root made to whose folder it is in.
+
+    Most recordings are made with sudo, and sent by a person, or played by the station, whose user is not root.
+    """
+    if os.geteuid() == 0:
+        with suppress(OSError):  # a stick may know no owners
+            owner = folder.stat()
+            os.fchown(descriptor, owner.st_uid, owner.st_gid)
