@@ -53,6 +53,9 @@ SERIAL_KINDS = frozenset({"serial_line", "serial_rfid"})
 KINDS = {"input": ("keyboard",), "tty": ("serial_line", "serial_rfid"), "hidraw": ("hidpos",), "usb": ("pcsc",)}
 """Which kinds of reader a device can be, by what the kernel makes of it; the first is the usual one."""
 NOT_NAMED = "The configuration names the readers of this station, and not this one."
+NAMED_THERE = (
+    "The configuration does not name it by its ids or own name; where it has pcscd's name for it, that line says so."
+)
 NAME_IT = "Is it a reader? Name it: [[reader]] with kind and match"
 CARDS_TOO = "the same device is a reader of smart cards (USB class 0B), and pcscd is there"
 """What is found out of a device that types."""
@@ -113,7 +116,8 @@ def verdict(facts: Facts, rows: Sequence[Row] = (), taught: Mapping[str, str] = 
     if anyone is None and found.take:  # but no port is asked for RFID where the rows know scanners alone
         anyone = _stands_for(rows, kinds)
     if rows and anyone is None and (found.take or found.listen):
-        return Verdict(False, found.kind, NOT_NAMED, mend=f'{NAME_IT} = "{facts.ids}".')
+        named_there = found.kind == "pcsc" and any(_names(row, ("pcsc",)) for row in rows)
+        return Verdict(False, found.kind, NAMED_THERE if named_there else NOT_NAMED, mend=f'{NAME_IT} = "{facts.ids}".')
     return replace(found, row=anyone) if found.take or found.listen else found
 
 

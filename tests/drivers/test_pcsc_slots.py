@@ -3,7 +3,9 @@
 import pytest
 
 from drivers import DeviceLost, DriverError, Dropped, pcsc, slots, together, usb
+from drivers.decode.plugged import Facts
 from drivers.decode.slots import MOST_SLOTS, device_of, for_cards, is_contactless, short, usb_address
+from drivers.decode.verdicts import NAME_IT, NAMED_THERE, NOT_NAMED, Verdict, verdict
 from drivers.pcsc import opened
 from tests.drivers.slots_room import CONTACT, CONTACTLESS, GOOD, NO_NUMBER, Slots
 
@@ -206,3 +208,13 @@ def test_the_names_and_the_place_of_slots_are_read():
     assert [usb_address(bytes.fromhex(said), "big") for said in ("0020017F", "00010001", "")] == [(1, 127), None, None]
     assert usb_address(bytes.fromhex("7F012000"), "little") == (1, 127)
     assert [is_contactless(atr) for atr in (CONTACTLESS, CONTACT, b"", b"\x3b\x80")] == [True, False, False, False]
+
+
+def test_a_device_that_a_row_may_name_by_pcscds_name_is_not_said_to_be_nobodys():
+    facts = Facts(
+        "/sys/1-2:1.0", "ACR1281 Dual Reader", 3, 0x072F, 0x2224, "", "usb-1-2", False, False, subsystem="usb"
+    )
+    row = {"kind": "pcsc", "match": "ACS ACR1281U"}
+    assert verdict(facts, [row]) == Verdict(False, "pcsc", NAMED_THERE, mend=f'{NAME_IT} = "072f:2224".')
+    assert verdict(facts, [row, {"kind": "pcsc"}]).row == 1
+    assert verdict(facts, [{"kind": "keyboard"}]).why == NOT_NAMED
