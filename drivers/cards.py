@@ -62,6 +62,10 @@ class Service(Protocol):
         """What the reader itself answers; b"" where its driver passes no such command on."""
         ...
 
+    def usb(self, reader: str) -> tuple[int, int] | None:
+        """Bus and number of the USB device that this reader is part of; None where it does not tell, or is gone."""
+        ...
+
     def cancel(self) -> None:
         """End a `change` that another thread waits in."""
 

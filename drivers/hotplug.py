@@ -11,6 +11,7 @@ notices first (`DeviceLost`) and `Removed` follows; when it comes back it is `Ad
             case Removed(facts): ...    # nothing to close: the driver has closed itself
 """
 
+import errno
 import struct
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
@@ -18,9 +19,10 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from drivers import hidpos, missing, ports
+from drivers import hidpos, missing, ports, usb
 from drivers.decode.plugged import Facts, is_pointer, keys_in, types_codes
-from drivers.decode.verdicts import Verdict, verdict
+from drivers.decode.tokens import ICCD
+from drivers.decode.verdicts import CARDS_TOO, Verdict, verdict
 from drivers.held import Held
 
 if TYPE_CHECKING:
@@ -32,6 +34,7 @@ SYS = Path("/sys")
 SYS_INPUT = Path("/sys/class/input")
 DEV_INPUT = Path("/dev/input")
 SMART_CARD_CLASS = "0b"
+ICCD_PROTOCOLS = frozenset({"01", "02"})
 LINKS_MAX = 8  # from a path to its node
 _LONG_BITS = struct.calcsize("l") * 8  # the kernel writes its bitmaps in longs of the reading process
 
@@ -51,9 +54,12 @@ class Removed:
 
 
 class Hotplug:
-    """Watches the devices of this machine that may be readers. `DriverError` where pyudev or libudev is missing."""
+    """Watches the devices of this machine that may be readers. `DriverError` where pyudev or libudev is missing.
 
-    def __init__(self) -> None:
+    `known`: what a watch before this one told, kept up to date from now on: what went in between is told as `Removed`.
+    """
+
+    def __init__(self, known: dict[str, Facts] | None = None) -> None:
         try:
             import pyudev
 
@@ -64,11 +70,11 @@ class Hotplug:
         for subsystem in LOOKS:
             self._monitor.filter_by(subsystem)
         self._monitor.start()  # before anything is listed, so that nothing comes in between unseen
-        self._known: dict[str, Facts] = {}
+        self._known: dict[str, Facts] = {} if known is None else known
         self._held = Held(self._forget)
 
     def watch(self) -> Iterator[Added | Removed]:
-        """What is there, then what changes; blocks in between, ends after `close`."""
+        """What is there, then what changes; blocks in between, ends after `close`. Raises OSError where udev fails."""
         with self._held.reading():
             if self._held.closed:
                 return
@@ -76,8 +82,10 @@ class Hotplug:
             while self._held.wait(self._monitor.fileno()):
                 try:
                     device = self._monitor.poll(timeout=0)
-                except OSError:
-                    # The queue of the socket ran over (ENOBUFS): what it held is lost, so look for ourselves.
+                except OSError as error:
+                    if error.errno != errno.ENOBUFS:
+                        raise  # this socket may fail for ever; the next watch begins with a look
+                    # The queue of the socket ran over: what it held is lost, so look for ourselves.
                     yield from self._compare()
                     continue
                 if device is not None:
@@ -162,6 +170,7 @@ def facts_of(node: str) -> Facts | None:
         types=types_codes(keys),
         points=is_pointer(relative, absolute),
         links=tuple(sorted({*_links(real), node} - {str(real)})),
+        said=(CARDS_TOO,) if usb.reads_cards(device.resolve()) else (),
     )
 
 
@@ -170,7 +179,9 @@ def smart_card_reader_of(path: str) -> Facts | None:
     interface = SYS / path.lstrip("/")
     with suppress(OSError):
         if (interface / "bInterfaceClass").read_text().strip() == SMART_CARD_CLASS:
-            return ports.usb_device(interface, str(interface), "usb")
+            facts = ports.usb_device(interface, str(interface), "usb")
+            protocol = (interface / "bInterfaceProtocol").read_text().strip()
+            return replace(facts, said=(ICCD,)) if facts is not None and protocol in ICCD_PROTOCOLS else facts
     return None
 
 

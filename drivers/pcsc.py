@@ -5,7 +5,6 @@ edge of the field, or stays while pcscd is restarted, is one arrival. The loop i
 do this end for ever when pcscd does. An ACR122 is told the answers, to show them with its light and sound.
 """
 
-import threading
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import closing, suppress
 from dataclasses import replace
@@ -18,9 +17,14 @@ from drivers.decode.nfc_forum import MAX_COMMANDS, conversation
 from drivers.decode.plugged import harmless
 from drivers.decode.presence import Left, Presence
 from drivers.decode.scan import Scan
+from drivers.decode.slots import for_cards, is_contactless
 from drivers.decode.smartcard import GET_UID, answered
 from drivers.held import Held, Hold
+from drivers.slots import Chosen, choose, devices, held, lasting_name
 from drivers.tape import Tape, TapedService
+from drivers.together import Together
+
+__all__ = ["Pcsc", "lasting_name", "open_device", "opened"]
 
 WAIT_S = 1.0
 """How long a change is waited for at a time: a `close` in the very moment before a wait goes unheard until its end."""
@@ -34,107 +38,88 @@ RESTART_S = 10.0
 """How long pcscd may be away before its readers count as lost."""
 RETRY_S = 0.2
 LEAVE_S = 1.0
+STOOD_S = 2.0
+"""What lies in a reader so soon after the opening, is no contactless card and has no number, was put there by nobody now."""
 UNPLUGGED = "was unplugged"
+SERVICE_ENDED = "is out of reach: the smart card service pcscd has ended"
 _NS = 1_000_000_000
 
 
 def open_device(settings: Settings) -> Driver:
-    """Open the first PC/SC reader of which `match` is a part of the name, else the first; none that is open here already."""
+    """Open the device that `path` or `match` means, else the first that people lay cards on; none that is open here."""
     try:
         from drivers.scard import Scard
 
         service = Scard()
     except ImportError as error:
         raise missing(package="pyscard", debian="python3-pyscard") from error
-    return opened(service, settings)
+    return opened(service, settings, Scard)
 
 
-def opened(service: Service, settings: Settings) -> "Pcsc":
-    """The same at this service."""
-    match = settings.get("match") or ""
+def opened(service: Service, settings: Settings, another: Callable[[], Service] | None = None) -> Driver:
+    """The same at this service; each further slot of the device speaks to pcscd through `another`."""
     try:
-        service.connect()
-        there = service.readers()
+        chosen = choose(service, settings)
+    except DriverError:
+        service.close()
+        raise
+    another = another or (lambda: service)
+    slots = [Pcsc(service, chosen.names[0], chosen.reader, at=chosen.at)]
+    if settings.get("alone") or (chosen.at is None and len(chosen.names) == 1):
+        return slots[0]
+    try:
+        slots += [_slot(another(), name, chosen) for name in chosen.names[1:]]
     except ServiceGone as error:
-        raise DriverError(
-            came="The smart card service pcscd is not running here.",
-            expected="Readers of kind 'pcsc' are reached through it.",
-            do="Install and start it: sudo apt-get install pcscd, then sudo systemctl enable --now pcscd.socket",
-        ) from error
-    meant = [name for name in there if match.casefold() in name.casefold()]
-    for name in meant:
-        if _OPEN.take(name):
-            return Pcsc(service, name, lasting_name(name, there))
-    service.close()
-    other = "other " if meant else ""
-    raise DriverError(
-        came=f"No {other}smart card reader {match!r} is plugged in."
-        if match
-        else f"No {other}smart card reader is plugged in.",
-        expected=f"pcscd knows these: {', '.join(there)}." if there else "pcscd knows none.",
-        do="Plug it in, or correct match; `pcsc_scan` shows what pcscd sees.",
-    )
+        for slot in slots:
+            slot.close()
+        held.leave(chosen.names)
+        raise lost(chosen.reader, SERVICE_ENDED) from error
+    wanting = chosen.at is not None and chosen.whole
+    return Together(chosen.reader, slots, lambda: _late(another(), chosen) if wanting else [])
 
 
-class _Open:
-    """The readers that this process has open: a card is read once, however many are asked for."""
-
-    def __init__(self) -> None:
-        self.names: set[str] = set()
-        self._lock = threading.Lock()
-
-    def take(self, name: str) -> bool:
-        """Whether it was free; it is not any more."""
-        with self._lock:
-            free = name not in self.names
-            self.names.add(name)
-            return free
-
-    def leave(self, name: str) -> None:
-        """It is free again."""
-        with self._lock:
-            self.names.discard(name)
+def _slot(service: Service, name: str, chosen: Chosen) -> "Pcsc":
+    service.connect()
+    return Pcsc(service, name, chosen.reader, at=chosen.at)
 
 
-_OPEN = _Open()
-
-
-def lasting_name(name: str, there: list[str]) -> str:
-    """The name by which a reader is known again: without pcscd's count of readers, where no twin needs it.
-
-    >>> lasting_name("ACS ACR122U PICC Interface 01 00", ["ACS ACR122U PICC Interface 01 00"])
-    'pcsc-ACS ACR122U PICC Interface'
-    """
-    short = _short(name)
-    return harmless(f"pcsc-{name if [_short(each) for each in there].count(short) > 1 else short}")
-
-
-def _short(name: str) -> str:
-    head, _, tail = name.rpartition(" ")
-    head, _, count = head.rpartition(" ")
-    return head if head and all(len(each) == 2 for each in (count, tail)) else name
+def _late(service: Service, chosen: Chosen) -> list["Pcsc"]:
+    """A slot of this device that pcscd has found since; none where there is none, or pcscd is away at this moment."""
+    made: list[Pcsc] = []
+    with suppress(ServiceGone):
+        service.connect()
+        new = [name for name in service.readers() if name not in held]
+        for name in [name for each in devices(service, new) if each.at == chosen.at for name in for_cards(each.slots)]:
+            if not made and held.take((name,)):  # this service is one slot's: the next one is found at the next look
+                made.append(Pcsc(service, name, chosen.reader, at=chosen.at))
+    if not made:
+        service.close()
+    return made
 
 
 class Pcsc:
-    """A reader of contactless cards that pcscd holds."""
+    """A slot for cards of a reader that pcscd holds."""
 
     kind = "pcsc"
     lossless = False
 
-    def __init__(self, service: Service, name: str, reader: str, *, hold: Hold = Held) -> None:
+    def __init__(
+        self, service: Service, name: str, reader: str, *, at: tuple[int, int] | None = None, hold: Hold = Held
+    ) -> None:
         self.reader = reader
+        self._at = at  # which USB device it is, as far as that is known
         self._service: Service = service
         self._name = name
         self._presence = Presence(leave_s=LEAVE_S)
         self._on: str | None = None  # the card that is on the reader
         self._shows = acr122.is_acr122(name)
         self._told: bytes | None = None  # what the reader is to show next
-        self._answer_until_ns = 0
+        self._answer_until_ns = self._stood_until_ns = 0
         self._held = hold(self._leave)
         self._hushed = not self._shows or self._control(acr122.BEEP_OFF)
 
     def _leave(self) -> None:
-        _OPEN.leave(self._name)
+        held.leave((self._name,))
         self._service.close()
 
     def record(self, tape: Tape) -> None:
@@ -154,6 +139,8 @@ class Pcsc:
     def _cards(self) -> Iterator[Read | Dropped | Gone]:
         known: State | None = None
         while not self._held.closed:
+            if known is None:
+                self._stood_until_ns = self._held.now_ns() + int(STOOD_S * _NS)
             try:
                 self._show()
                 state = self._service.change(self._name, known, self._wait_s())
@@ -229,6 +216,9 @@ class Pcsc:
         if not self._hushed:
             self._hushed = acr122.done(card.send(acr122.BEEP_OFF))
         tag = answered(response)
+        if not tag.uid and not is_contactless(atr) and now_ns < self._stood_until_ns:
+            self._on = None  # a SAM, or the card that is built into a security token
+            return None
         self._on = tag.why or tag.uid
         if not self._presence.seen(self._on, now_ns, silent=tag.why is not None):
             return None
@@ -245,12 +235,12 @@ class Pcsc:
     def _await_service(self) -> None:
         """Wait until pcscd is back and has found the reader again; `DeviceLost` where it stays away."""
         until_ns = self._held.now_ns() + int(RESTART_S * _NS)
-        why = "is out of reach: the smart card service pcscd has ended"
+        why = SERVICE_ENDED
         while not self._held.closed and self._held.now_ns() < until_ns:
             self._held.wait(timeout_s=RETRY_S)
             try:
                 self._service.connect()
-                if self._name in self._service.readers():
+                if self._name in self._service.readers() and self._is_ours():
                     self._hushed = not self._shows or self._control(acr122.BEEP_OFF)  # the reader was switched on anew
                     return
                 why = "was not there any more when the smart card service came back"
@@ -259,12 +249,21 @@ class Pcsc:
         if not self._held.closed:
             raise self._lost(why)
 
+    def _is_ours(self) -> bool:
+        """Whether this name is still our device's: pcscd counts its readers anew at each start."""
+        return self._at is None or self._service.usb(self._name) in (self._at, None)
+
     def _lost(self, how: str) -> DeviceLost:
-        return DeviceLost(
-            f"{self.reader} {how}.",
-            "Cards are read while it is plugged in and pcscd runs.",
-            "Plug it in again, or start pcscd: sudo systemctl start pcscd.socket; it is used again at once.",
-        )
+        return lost(self.reader, how)
+
+
+def lost(reader: str, how: str) -> DeviceLost:
+    """A reader that can be read no more for this reason."""
+    return DeviceLost(
+        f"{reader} {how}.",
+        "Cards are read while it is plugged in and pcscd runs.",
+        "Plug it in again, or start pcscd: sudo systemctl start pcscd.socket; it is used again at once.",
+    )
 
 
 def texts_on(card: Card, atr: bytes, now_ns: Callable[[], int]) -> tuple[bytes, ...]:

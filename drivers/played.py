@@ -180,6 +180,10 @@ class PlayedService:
         """It is not told to beep."""
         return b""
 
+    def usb(self, _reader: str) -> tuple[int, int] | None:
+        """It is plugged in nowhere."""
+        return None
+
     def cancel(self) -> None:
         """Nobody waits."""
 

@@ -1,9 +1,11 @@
 """pcscd, spoken to through pyscard's plain calls: the adapter behind `drivers.pcsc`."""
 
 from collections.abc import Callable
+from sys import byteorder
 from typing import Any
 
 from drivers.cards import NoReader, ServiceGone, State
+from drivers.decode.slots import usb_address
 
 _COUNT_SHIFT = 16  # pcsc-lite counts cards put on and taken away in the upper half of a reader's state
 _ESCAPE = 1  # the function of SCardControl by which libccid passes a command to the reader itself
@@ -53,12 +55,22 @@ class Scard:
 
     def control(self, reader: str, command: bytes) -> bytes:
         """What the reader itself answers; b"" where its driver passes no such command on."""
+        code = self._api.SCARD_CTL_CODE(_ESCAPE)
+        return self._of_reader(reader, lambda handle: self._api.SCardControl(handle, code, list(command)))
+
+    def usb(self, reader: str) -> tuple[int, int] | None:
+        """Bus and number of the USB device that this reader is part of; None where it does not tell, or is gone."""
+        channel = self._api.SCARD_ATTR_CHANNEL_ID
+        return usb_address(self._of_reader(reader, lambda handle: self._api.SCardGetAttrib(handle, channel)), byteorder)
+
+    def _of_reader(self, reader: str, ask: Callable[[Any], tuple[int, list[int]]]) -> bytes:
+        """What the reader, not its card, is asked; b"" where another program has it alone, or it has no answer."""
         api = self._api
         result, handle, _ = api.SCardConnect(self._open(), reader, api.SCARD_SHARE_DIRECT, 0)
         if result != api.SCARD_S_SUCCESS:
-            return b""  # another program has the reader
+            return b""
         try:
-            result, response = api.SCardControl(handle, api.SCARD_CTL_CODE(_ESCAPE), list(command))
+            result, response = ask(handle)
         finally:
             api.SCardDisconnect(handle, api.SCARD_LEAVE_CARD)
         return bytes(response) if result == api.SCARD_S_SUCCESS else b""

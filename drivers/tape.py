@@ -169,7 +169,7 @@ class TapedService:
         self._service, self._tape = service, tape
         self._gone: str | None = None  # what was written down last, if that
         self.connect, self.control = service.connect, service.control
-        self.cancel, self.close = service.cancel, service.close
+        self.cancel, self.close, self.usb = service.cancel, service.close, service.usb
 
     def readers(self) -> list[str]:
         """The names of all readers."""

@@ -13,6 +13,8 @@ import click
 from station.cli_options import config_option, configured, fail, journal_option, snapshot_of
 from station.cli_scans import decode, record
 
+REPLUG = "Pull it out and plug it in again."
+
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(package_name="wipline", prog_name="wipline-station")
@@ -58,34 +60,41 @@ def status(config_path: Path, as_json: bool) -> None:
 
 @main.command()
 @config_option
+@journal_option
 @click.option("--forget", metavar="ID", help="Forget what this reader was taught.")
 @click.option("--keypad", metavar="ID", help="This device is a number pad: its digits and Enter are quantities.")
-def readers(config_path: Path, forget: str | None, keypad: str | None) -> None:
+def readers(config_path: Path, journal: str | None, forget: str | None, keypad: str | None) -> None:
     """The readers of this station: how each device is taken, on what grounds, and what to do where that is wrong."""
     from station.report import readers_text
 
     if forget is not None or keypad is not None:
-        _teach(config_path, forget, keypad)
+        _teach(config_path, journal, forget, keypad)
         return
     found, age_s = _status(config_path)
     click.echo(readers_text(found, age_s))
 
 
-def _teach(config_path: Path, forget: str | None, keypad: str | None) -> None:
-    from station.taught import KEYPAD, Taught, beside
+def _teach(config_path: Path, journal: str | None, forget: str | None, keypad: str | None) -> None:
+    from station.pads import could_be, taught_here
+    from station.taught import KEYPAD
 
-    taught = Taught(beside(Path(configured(config_path).journal)))
+    config = configured(config_path)
+    taught = taught_here(config, journal)
     try:
         if keypad is not None:
+            here = could_be(config, taught)
+            if keypad not in here:
+                ids = f"Expected one of {', '.join(here)}." if here else "Nothing that types is plugged in."
+                fail(f"There is no device {keypad!r} here. {ids} Plug it in, and say its ID as `readers` shows it.", 2)
             taught.keep(keypad, KEYPAD)
-            click.echo(f"{keypad} is a number pad from now on. Pull it out and plug it in again.")
+            click.echo(f"{keypad} is a number pad from now on ({taught.path}). {REPLUG}")
         if forget is not None and not taught.forget(forget):
             known = ", ".join(taught.ids()) or "none was taught anything"
-            fail(f"There is nothing to forget of {forget!r}. Expected one of the taught: {known}.", 2)
+            fail(f"There is nothing to forget of {forget!r} in {taught.path}. Expected one of the taught: {known}.", 2)
     except OSError as error:
         fail(f"{taught.path} cannot be written: {error.strerror}. Say so as the station's user: sudo -u wipline ...", 1)
     if forget is not None:
-        click.echo(f"{forget} is forgotten. Pull it out and plug it in again.")
+        click.echo(f"{forget} is forgotten ({taught.path}). {REPLUG}")
 
 
 def _status(config_path: Path) -> "tuple[Status, float]":

@@ -220,7 +220,7 @@ class Station:
             log=self.journal.log_id.hex(), tip_seq=tip.seq, waiting=max(waiting, 0),
             oldest_waiting_s=self.link.oldest_waiting_s() if self.link is not None else None,
             clock=self.recorder.clk, hub=hub, readers=self.readers.status(), disk_level=level_of(here),
-            disk_free_bytes=here.free_bytes, days_left=self.days_left, journal=str(self.journal.path),
+            disk_free_bytes=here.free_bytes, days_left=self.days_left, journal=str(self.journal.path.absolute()),
             news=list(self.journal.news), config=self._config_path,
         )  # fmt: skip
 

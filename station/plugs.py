@@ -39,6 +39,7 @@ class Plugs:
     ) -> None:
         self._rows, self._roll, self._how, self._begin, self._changed = rows, roll, how, begin, changed
         self._judged = [{"kind": row.kind, "path": row.path, "match": row.match} for row in rows]
+        self._there: dict[str, Facts] = {}  # as the watch keeps it: the next one tells what went while nobody looked
         self._plugged: dict[str, Wanted] = {}
         self._count = itertools.count(1)  # each plug has a name of its own: the one before may still have a word to say
         self._stopping = threading.Event()
@@ -58,7 +59,7 @@ class Plugs:
         pause_s = FIRST_PAUSE_S
         while not self._stopping.is_set():
             try:
-                watching = hotplug.Hotplug()
+                watching = hotplug.Hotplug(self._there)
                 self._close = watching.close
                 if self._stopping.is_set():
                     watching.close()
@@ -78,20 +79,25 @@ class Plugs:
         else:
             wanted.gone.set()  # its thread says that it is lost, or strikes it where it was never read
 
+    def _is_read_through(self, facts: Facts) -> bool:
+        """Whether another interface of this USB device stands for all slots of its card reader."""
+        device = facts.node.rpartition("/")[0]
+        return any(node.rpartition("/")[0] == device for node in self._plugged)
+
     def _added(self, facts: Facts) -> None:
         if facts.node in self._plugged:
             return
         judged = verdict(facts, self._judged, self._how())
         row = self._rows[judged.row] if judged.row is not None else None
-        if facts.subsystem == "usb" and row is not None:
-            return  # its row asks pcscd by itself
+        if facts.subsystem == "usb" and (self._is_read_through(facts) or _asks_pcscd(row)):
+            return  # with another interface of the same device, or by its row
         if (judged.take or judged.listen) and len(self._plugged) >= MOST_PLUGGED:
             judged, row = Verdict(False, judged.kind, TOO_MANY, mend=UNPLUG), None
         if judged.take or judged.listen:
             # The ids too: by the time of a retry the node's name may have gone to somebody's keyboard.
             settings = settings_of(row) | {"path": facts.node, "match": facts.ids}
-            if facts.subsystem == "usb":
-                settings |= {"path": None, "match": None}
+            if facts.subsystem == "usb":  # pcscd's names do not have the ids
+                settings["match"] = None
             settings["listen"] = "yes" if judged.listen else None
             wanted = Wanted(
                 f"{facts.node}.{next(self._count)}",
@@ -109,3 +115,8 @@ class Plugs:
             name = reader_id(facts)
             ignored = ReaderStatus(judged.kind, name, "ignored", judged.why, evidence=evidence(facts), mend=judged.mend)
             self._roll.note(facts.node, ignored)
+
+
+def _asks_pcscd(row: Reader | None) -> bool:
+    """Whether a card reader is opened by its row, under pcscd's name for it."""
+    return row is not None and bool(row.path or row.match)

@@ -22,6 +22,7 @@ from station.scan import ReaderPlace
 from station.signals.reader import Beeps
 from station.taught import KEYPAD, Taught, beside
 
+ASKED_FOR = SERIAL_KINDS | {"pcsc"}
 END_S = 8.0  # for stored scans that still wait, of all readers together
 
 
@@ -123,6 +124,6 @@ class Readers:
 def _comes_with_its_plug(row: Reader) -> bool:
     """Whether a row is found by what is plugged in.
 
-    A port that is named may be none of USB, and is opened by its path; what pcscd has need not be plugged in anywhere.
+    A port that is named may be none of USB, and is opened by its path; a card reader that is named, by pcscd's name for it.
     """
-    return row.kind in ("keyboard", "hidpos") or (row.kind in SERIAL_KINDS and not row.path and not row.match)
+    return row.kind in ("keyboard", "hidpos") or (row.kind in ASKED_FOR and not row.path and not row.match)

@@ -22,15 +22,15 @@ from drivers.tape import Recordable, Tape
 from station import status
 from station.config import Config, Reader
 from station.journal.switch import sync_folder
+from station.pads import taught_here
 from station.pupil import SHEETS, UNUSABLE
 from station.reading import settings_of
 from station.roll import READ_FROM
 from station.software import version
-from station.taught import Taught, beside
 
 STOP = "stop the station for as long as you record: sudo systemctl stop wipline-station"
-OLD_S = 60.0
-"""A status that is older is no running station's: it is written every 5 s."""
+ONE_SLOT = {"alone": "yes"}
+"""The station reads all slots of a card reader as one; a recording is of one, which is called as the device or by more."""
 ONLY_OWNER = 0o600
 """A recording holds what was typed, and is not for everybody on the machine."""
 
@@ -63,17 +63,17 @@ class Recording:
 
     def __init__(self, asked: Asked, config: Config | None) -> None:
         self._config = config
-        self._taught = None if config is None else Taught(beside(Path(config.journal)))
+        self._taught = None if config is None else taught_here(config, None)
         kind, settings = self._meant(asked)
         taken = self._read_by_the_station()
         try:
-            self._driver: Driver = open_driver(kind, settings)
+            self._driver: Driver = open_driver(kind, settings | ONE_SLOT if kind == "pcsc" else settings)
         except DriverError as error:
             if taken is None:
                 raise
             do = f"{error.do} The station is running; where it is the one that holds the reader: {STOP}"
             raise DriverError(error.came, error.expected, do) from error
-        if taken is not None and self._driver.reader in taken:
+        if taken is not None and any(f"{self._driver.reader} ".startswith(f"{each} ") for each in taken):
             # pcscd would let two programs speak to one card, and each would disturb the other.
             self._driver.close()
             raise DriverError(
@@ -191,10 +191,8 @@ class Recording:
 
     def _read_by_the_station(self) -> set[str] | None:
         """The readers that a running station reads; None where none runs."""
-        found = None if self._config is None else status.read(Path(self._config.status))
-        if found is None or found[1] > OLD_S or not status.lives(found[0].pid):
-            return None
-        return {each.id for each in found[0].readers if each.state in READ_FROM}
+        found = None if self._config is None else status.running(Path(self._config.status))
+        return None if found is None else {each.id for each in found.readers if each.state in READ_FROM}
 
 
 @contextmanager
@@ -208,6 +206,8 @@ def new_file(file: Path) -> Iterator[Callable[[bytes], object]]:
     except OSError as error:
         came = f"{file} cannot be made: {error.strerror}."
         raise DriverError(came, "Expected the name of a new file.", "Name another.") from error
+
+    _give(descriptor, file.absolute().parent)
 
     def write(line: bytes) -> None:
         while line:
@@ -228,3 +228,14 @@ def _flush(file: Path, descriptor: int) -> None:
         came = f"{file} is written and may not be kept: {error.strerror}."
         do = "Play it (`decode`), and copy it, before the power goes."
         raise DriverError(came, "Expected a disk that takes it.", do) from error
+
+
+def _give(descriptor: int, folder: Path) -> None:
+    """Give a file that root made to whose folder it is in.
+
+    Most recordings are made with sudo, and sent by a person, or played by the station, whose user is not root.
+    """
+    if os.geteuid() == 0:
+        with suppress(OSError):  # a stick may know no owners
+            owner = folder.stat()
+            os.fchown(descriptor, owner.st_uid, owner.st_gid)

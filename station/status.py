@@ -8,6 +8,9 @@ import msgspec
 from station.clock import boot_ns
 from station.roll import ReaderStatus
 
+OLD_S = 60.0
+"""A status that is older is no running station's: it is written every 5 s."""
+
 
 class HubStatus(msgspec.Struct, frozen=True):
     """How the hub is seen: `state` none, never, ok, away, refused; `error` the last failure in a sentence."""
@@ -63,6 +66,12 @@ def read(path: Path) -> tuple[Status, float] | None:
         return None
     age_s = (boot_ns() - status.written_boot_ns) / 1e9
     return status, max(age_s, 0.0)
+
+
+def running(path: Path) -> Status | None:
+    """The status of a station that runs; None where none does."""
+    found = read(path)
+    return None if found is None or found[1] > OLD_S or not lives(found[0].pid) else found[0]
 
 
 def lives(pid: int) -> bool:

@@ -17,6 +17,7 @@ from dataclasses import dataclass, replace
 
 from drivers.decode.not_readers import what_else
 from drivers.decode.plugged import BUSES, Facts, id_at_place, named, reader_id
+from drivers.decode.tokens import token_sign
 
 # Makers whose devices with keys or a serial port are scanners or tag readers (usb.ids).
 SCANNER_VENDORS: Mapping[int, str] = {
@@ -53,7 +54,17 @@ SERIAL_KINDS = frozenset({"serial_line", "serial_rfid"})
 KINDS = {"input": ("keyboard",), "tty": ("serial_line", "serial_rfid"), "hidraw": ("hidpos",), "usb": ("pcsc",)}
 """Which kinds of reader a device can be, by what the kernel makes of it; the first is the usual one."""
 NOT_NAMED = "The configuration names the readers of this station, and not this one."
+NAMED_THERE = (
+    "The configuration does not name it by its ids or own name; where it has pcscd's name for it, that line says so."
+)
 NAME_IT = "Is it a reader? Name it: [[reader]] with kind and match"
+CARDS_TOO = "the same device is a reader of smart cards (USB class 0B), and pcscd is there"
+"""What is found out of a device that types."""
+READ_AS_CARDS = "It types the cards that it reads through pcscd as well, and each would count twice"
+TYPED = "of the configuration names it as a scanner that types, and each card would count twice."
+# Their interface for cards is there to set them up: what they read they type.
+SET_UP_ONLY = frozenset({(0x076B, 0x5A27)})
+BUILT_IN = "It is a security token, whose card is built in and never laid on or taken away"
 LEAVE_IT = "To have it left alone, name the readers of this station in station.toml: others are then not touched."
 
 
@@ -95,13 +106,30 @@ def verdict(facts: Facts, rows: Sequence[Row] = (), taught: Mapping[str, str] = 
         # A serial port that is named may be no USB device: its reader opens it by itself.
         take = kind not in SERIAL_KINDS
         return Verdict(take, kind, f"Reader {named_by + 1} of the configuration names it.", named_by)
+    if facts.subsystem == "usb":
+        typed_by = next((n for n, row in enumerate(rows) if _names(row, KINDS["input"]) and named(facts, row)), None)
+        if typed_by is not None:
+            return Verdict(False, "pcsc", f"Reader {typed_by + 1} {TYPED}", mend=_as_cards(facts))
+    elif CARDS_TOO in facts.said and not _may_be_read_as_cards(facts, rows):
+        facts = replace(facts, said=tuple(each for each in facts.said if each != CARDS_TOO))
     found = _JUDGES[facts.subsystem](facts, taught)
     anyone = _stands_for(rows, {found.kind})
     if anyone is None and found.take:  # but no port is asked for RFID where the rows know scanners alone
         anyone = _stands_for(rows, kinds)
     if rows and anyone is None and (found.take or found.listen):
-        return Verdict(False, found.kind, NOT_NAMED, mend=f'{NAME_IT} = "{facts.ids}".')
+        named_there = found.kind == "pcsc" and any(_names(row, ("pcsc",)) for row in rows)
+        return Verdict(False, found.kind, NAMED_THERE if named_there else NOT_NAMED, mend=f'{NAME_IT} = "{facts.ids}".')
     return replace(found, row=anyone) if found.take or found.listen else found
+
+
+def _may_be_read_as_cards(facts: Facts, rows: Sequence[Row]) -> bool:
+    """Whether a device that types is read through pcscd."""
+    read = not rows or any(_of(row, KINDS["usb"]) and named(facts, row) for row in rows)
+    return read and (facts.vendor, facts.product) not in SET_UP_ONLY
+
+
+def _as_cards(facts: Facts) -> str:
+    return f'To read its cards instead: kind = "pcsc", match = "{facts.ids}".'
 
 
 def _stands_for(rows: Sequence[Row], kinds: Collection[str]) -> int | None:
@@ -127,6 +155,9 @@ def _keys(facts: Facts, taught: Mapping[str, str]) -> Verdict:
     if how is not None:
         return _of_taught("keyboard", how)
     sign = _sign(facts)
+    if sign is not None and CARDS_TOO in facts.said:
+        mend = f'To read what it types instead: [[reader]] with kind = "keyboard" and match = "{facts.ids}".'
+        return Verdict(False, "keyboard", f"{READ_AS_CARDS}.", mend=mend)
     if sign is not None:
         return Verdict(True, "keyboard", sign, mend=LEAVE_IT)
     return Verdict(
@@ -171,8 +202,16 @@ def _raw(_facts: Facts, _taught: Mapping[str, str]) -> Verdict:
     return Verdict(True, "hidpos", "Its report descriptor says that it is a bar code scanner.", mend=LEAVE_IT)
 
 
-def _smart(_facts: Facts, _taught: Mapping[str, str]) -> Verdict:
-    """A reader of smart cards, which pcscd holds."""
+def _smart(facts: Facts, _taught: Mapping[str, str]) -> Verdict:
+    """A reader of smart cards, which pcscd holds, or a card that came with its reader."""
+    sign = token_sign(facts)
+    if sign is not None:
+        mend = f'Is it a card reader? Name it: [[reader]] with kind = "pcsc" and match = "{facts.ids}".'
+        return Verdict(False, "pcsc", f"{BUILT_IN}: {sign}.", mend=mend)
+    if (facts.vendor, facts.product) in SET_UP_ONLY:
+        return Verdict(
+            False, "pcsc", "It is set up through this interface; what it reads it types.", mend=_as_cards(facts)
+        )
     return Verdict(True, "pcsc", "It is a smart card reader (USB class 0B).", mend=LEAVE_IT)
 
 

@@ -99,6 +99,7 @@ class Pcscd:
         self.sent: list[bytes] = []  # every command to the card but the one for its number
         self.controls: list[bytes] = []
         self.reader_says = b""  # to a command of its own
+        self.places: dict[str, tuple[int, int]] = {}  # bus and number of the USB device, of readers that tell
         self._turn = 0
         self._card = False
         self._cancelled = False
@@ -169,6 +170,9 @@ class Pcscd:
         with self._news:
             self.controls.append(command)
             return self.reader_says
+
+    def usb(self, reader: str) -> tuple[int, int] | None:
+        return self.places.get(reader)
 
     def cancel(self) -> None:
         with self._news:

@@ -27,8 +27,8 @@ class Udev:
         looks = dict.fromkeys(hotplug.LOOKS, lambda node: next((f for f in self.there if f.node == node), None))
         monkeypatch.setattr(hotplug, "LOOKS", looks)
 
-    def watch(self):
-        watching = Hotplug()
+    def watch(self, known=None):
+        watching = Hotplug(known)
         watching._context = SimpleNamespace(list_devices=self._list)
         watching._monitor = SimpleNamespace(fileno=lambda: self._read_end, poll=self._poll)
         return watching
@@ -153,6 +153,7 @@ def test_of_a_usb_device_only_an_interface_for_smart_cards_is_told(tmp_path, mon
         interface = device / f"1-1:1.{number}"
         interface.mkdir(parents=True)
         (interface / "bInterfaceClass").write_text(f"{kind}\n")
+        (interface / "bInterfaceProtocol").write_text("00\n")
         (interface / "bInterfaceNumber").write_text(f"0{number}\n")
     for name, said in (("idVendor", "072f"), ("idProduct", "2200"), ("product", "ACR122U PICC"), ("serial", "R1")):
         (device / name).write_text(f"{said}\n")
@@ -162,6 +163,22 @@ def test_of_a_usb_device_only_an_interface_for_smart_cards_is_told(tmp_path, mon
     assert (found.ids, found.name, found.serial, found.subsystem) == ("072f:2200", "ACR122U PICC", "R1", "usb")
     assert hotplug.smart_card_reader_of("/1-1/1-1:1.1") is None
     assert hotplug.smart_card_reader_of("/1-1/1-1:1.9") is None
+
+
+def test_a_watch_that_follows_one_that_failed_tells_what_went_in_between(udev):
+    known = {}
+    udev.there = [FIRST, SECOND]
+    changes = udev.watch(known).watch()
+    assert [next(changes), next(changes)] == [Added(FIRST), Added(SECOND)]
+    udev.happens(OSError(errno.EIO, os.strerror(errno.EIO)))
+    with pytest.raises(OSError, match="Input/output error"):
+        next(changes)
+    udev.there = [SECOND]
+    watching = udev.watch(known)
+    changes = watching.watch()
+    assert [next(changes), next(changes)] == [Removed(FIRST), Added(SECOND)]
+    watching.close()
+    assert list(changes) == []
 
 
 def test_close_ends_a_watch_that_sleeps():

@@ -20,6 +20,16 @@ from tests.drivers.nfc_cards import CLASSIC_ATR, ULTRALIGHT_ATR, Type2, Type4, t
 
 pytestmark = [pytest.mark.host, pytest.mark.xdist_group("pcscd")]
 CONFIGURED = Path("/etc/reader.conf.d/vpcd")
+THERE_S = 60.0  # on a busy machine pcscd takes its time
+LOOK_S = 0.05
+
+
+def wait_until(true, otherwise):
+    """Wait until this is true."""
+    until = time.monotonic() + THERE_S
+    while not true():
+        assert time.monotonic() < until, otherwise
+        time.sleep(LOOK_S)
 
 
 class Card(threading.Thread):
@@ -36,9 +46,20 @@ class Card(threading.Thread):
         super().__init__(daemon=True)
         self._response, self._atr, self._answer = response, atr, answer
         self.heard: list[bytes] = []
-        self._reader = socket.create_connection(("127.0.0.1", port), timeout=5)
+        self._reader = self._slot(port)
         self._reader.settimeout(None)
         self.start()
+
+    @staticmethod
+    def _slot(port: int) -> socket.socket:
+        """The virtual slot, as soon as pcscd has loaded it."""
+        until = time.monotonic() + THERE_S
+        while True:
+            try:
+                return socket.create_connection(("127.0.0.1", port), timeout=5)
+            except ConnectionRefusedError:
+                assert time.monotonic() < until, f"pcscd has no slot at {port}"
+                time.sleep(LOOK_S)
 
     def run(self) -> None:
         """Answer to resets and commands until it is taken away."""
@@ -95,11 +116,8 @@ class Daemon:
             stderr=subprocess.DEVNULL,
         )
         there = Path(f"/proc/{self._process.pid}/root/run/pcscd/pcscd.comm")
-        until = time.monotonic() + 10
-        while not there.exists():
-            assert self._process.poll() is None, "pcscd ended"
-            assert time.monotonic() < until, "pcscd made no socket"
-            time.sleep(0.02)
+        wait_until(lambda: there.exists() or self._process.poll() is not None, "pcscd made no socket")
+        assert self._process.poll() is None, "pcscd ended"
         self._link.unlink(missing_ok=True)
         self._link.symlink_to(there)
 
@@ -124,16 +142,21 @@ def daemon(tmp_path, monkeypatch, request):
     link.unlink()
 
 
-@pytest.fixture
-def reader(daemon):
-    """The virtual reader, opened as soon as pcscd has found it."""
-    until = time.monotonic() + 60  # on a busy machine pcscd takes its time
+def opened_when_there(name):
+    """The reader of this name, opened as soon as pcscd has found it."""
+    until = time.monotonic() + THERE_S
     while True:
         try:
-            return open_driver("pcsc", {"match": "00 00"})
+            return open_driver("pcsc", {"match": name})
         except DriverError:
-            assert time.monotonic() < until
-            time.sleep(0.1)
+            assert time.monotonic() < until, f"pcscd has found no {name}"
+            time.sleep(LOOK_S)
+
+
+@pytest.fixture
+def reader(daemon):
+    """The virtual reader."""
+    return opened_when_there("00 00")
 
 
 def test_cards_are_read_as_they_come_and_go(reader, daemon, listen):
@@ -143,8 +166,8 @@ def test_cards_are_read_as_they_come_and_go(reader, daemon, listen):
         read = heard.read()
         assert (read.raw, read.kind, read.reader) == (uid.encode(), "pcsc", "pcsc-Virtual PCD 00 00")
         card.take()
-    assert heard.nothing(for_s=0.5)
-    heard.end()
+        assert heard.gone.get(timeout=THERE_S).raw == read.raw
+    heard.end()  # and nothing else was said
 
 
 UID = bytes.fromhex("04112233445566")
@@ -167,7 +190,7 @@ def test_the_texts_of_a_card_come_with_its_number(reader, daemon, listen, monkey
     writes = [command for command in card.heard if command[1] in (0xD0, 0xD6, 0xDA, 0xDB, 0xE0)]
     assert (writes, card.heard != []) == ([], True)
     card.take()
-    assert heard.gone.get(timeout=5).raw == read.raw
+    assert heard.gone.get(timeout=THERE_S).raw == read.raw
     heard.end()
 
 
@@ -186,7 +209,7 @@ def test_a_card_that_is_pulled_while_its_texts_are_read_is_its_number(reader, da
     )
     read = heard.read()
     assert (read.raw, read.texts) == (UID.hex().upper().encode(), ())
-    assert heard.gone.get(timeout=5).raw == read.raw
+    assert heard.gone.get(timeout=THERE_S).raw == read.raw
     card = Card(daemon.port, b"\x04\xff\xff\xff\x90\x00")
     assert heard.read().raw == b"04FFFFFF"  # the reader reads on
     card.take()
@@ -200,16 +223,16 @@ def test_an_acr122_is_silenced_and_shows_the_answer_through_the_card(reader, dae
     card = Card(daemon.port, UID + b"\x90\x00", answer=lambda command: b"\x90\x02" if command in lit else b"\x6a\x81")
     assert heard.read().raw == UID.hex().upper().encode()
     reader.tell("green")
-    until = time.monotonic() + 5
-    while acr122.TOLD["green"] not in card.heard:
-        assert time.monotonic() < until, card.heard
-        time.sleep(0.02)
+    wait_until(lambda: acr122.TOLD["green"] in card.heard, card.heard)
     assert card.heard == [acr122.BEEP_OFF, acr122.TOLD["green"]]
-    assert heard.nothing(for_s=0.5)  # the light is no other card
     card.take()
-    assert heard.gone.get(timeout=5).seen == 1
+    assert heard.gone.get(timeout=THERE_S).seen == 1  # the light was no other card
     reader.tell("red")  # no card, and this reader's driver passes nothing on: nothing happens
-    assert heard.nothing(for_s=1.2)
+    wait_until(lambda: reader._told is None, "nobody took the answer")
+    card = Card(daemon.port, b"\x04\xff\xff\xff\x90\x00")
+    assert heard.read().raw == b"04FFFFFF"
+    assert acr122.TOLD["red"] not in card.heard
+    card.take()
     heard.end()
 
 
@@ -223,15 +246,14 @@ def test_a_random_number_is_refused(reader, daemon, listen):
     heard.end()
 
 
-def test_the_same_reader_reads_on_when_pcscd_was_killed_and_started_again(reader, daemon, listen):
+def test_the_same_reader_reads_on_when_pcscd_was_killed_and_started_again(reader, daemon, listen, monkeypatch):
+    monkeypatch.setattr(pcsc, "RESTART_S", THERE_S)
     heard = listen(reader)
     card = Card(daemon.port, bytes.fromhex("04A1B2C39000"))
     assert heard.read().raw == b"04A1B2C3"
     card.take()
     daemon.kill()
-    assert heard.nothing(for_s=0.5)
     daemon.start()
-    time.sleep(1)  # pcscd loads its readers
     card = Card(daemon.port, bytes.fromhex("04FFFFFF9000"))
     assert heard.read().raw == b"04FFFFFF"
     card.take()
@@ -251,7 +273,7 @@ def test_a_pcscd_that_stays_away_loses_the_reader_and_a_new_one_is_opened_later(
 
 def test_a_reader_that_nobody_uses_costs_nothing_and_is_closed_at_once(reader, listen):
     heard = listen(reader)
-    assert heard.nothing(for_s=2.5)
+    assert heard.nothing(for_s=2.5)  # what it costs is counted over a time
     before = time.monotonic()
     heard.end()
     assert time.monotonic() - before < pcsc.WAIT_S + 0.5

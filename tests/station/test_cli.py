@@ -10,7 +10,6 @@ from click.testing import CliRunner, Result
 from station.cli import main
 from station.core.event import decode
 from station.software import version
-from station.taught import KEYPAD, Taught, beside
 from tests.station.journal_room import a_scan, open_journal
 
 HOW = "Expected one that a running station writes. Start it: sudo systemctl start wipline-station"
@@ -129,20 +128,3 @@ def test_status_says_where_there_is_none(toml: Path, tmp_path: Path) -> None:
             1,
             f"wipline-station: There is no status in {tmp_path}/status.json. {HOW}\n",
         )
-
-
-def test_a_number_pad_is_named_and_what_was_taught_is_forgotten(toml: Path, tmp_path: Path) -> None:
-    asked = command("readers", "--config", toml, "--keypad", "usb-1a2c-0002-at-usb-1.4")
-    assert (asked.exit_code, asked.output) == (
-        0, "usb-1a2c-0002-at-usb-1.4 is a number pad from now on. Pull it out and plug it in again.\n",
-    )  # fmt: skip
-    assert Taught(beside(tmp_path / "journal.db")).of("usb-1a2c-0002-at-usb-1.4") == KEYPAD
-    asked = command("readers", "--config", toml, "--forget", "usb-2")
-    assert (asked.exit_code, asked.stderr) == (
-        2,
-        "wipline-station: There is nothing to forget of 'usb-2'. Expected one of the taught: usb-1a2c-0002-at-usb-1.4.\n",
-    )
-    asked = command("readers", "--config", toml, "--forget", "usb-1a2c-0002-at-usb-1.4")
-    assert asked.output == "usb-1a2c-0002-at-usb-1.4 is forgotten. Pull it out and plug it in again.\n"
-    asked = command("readers", "--config", toml, "--forget", "usb-2")
-    assert asked.stderr.endswith("Expected one of the taught: none was taught anything.\n")

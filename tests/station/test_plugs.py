@@ -26,13 +26,15 @@ PORT = replace(
 POS = replace(
     SCANNER, node="/dev/hidraw0", types=False, subsystem="hidraw", said=("Its report descriptor has page 8C.",)
 )
-CARDS = replace(SCANNER, node="/devices/usb1/1-2/1-2:1.0", name="ACR122U", vendor=0x072F, subsystem="usb")
+CARDS = replace(SCANNER, node="/sys/devices/usb1/1-2/1-2:1.0", name="ACR122U", vendor=0x072F, subsystem="usb")
 
 
 class Said:
     """What udev would say; an error ends one watch, and the next begins."""
 
     queue: "queue.Queue[Added | Removed | Exception | None]" = queue.Queue()
+
+    def __init__(self, _known: dict[str, Facts]) -> None: ...
 
     def watch(self) -> Iterator[Added | Removed]:
         while (change := self.queue.get()) is not None:
@@ -86,7 +88,7 @@ def test_each_device_is_read_as_what_it_is(station: Callable[..., Station]) -> N
     assert [(each.kind, each.settings, each.listen) for each in begun] == [
         ("keyboard", {"path": "/dev/input/event3", "match": "05e0:1200", "listen": None}, False),
         ("hidpos", {"path": "/dev/hidraw0", "match": "05e0:1200", "listen": None}, False),
-        ("pcsc", {"path": None, "match": None, "listen": None}, False),
+        ("pcsc", {"path": "/sys/devices/usb1/1-2/1-2:1.0", "match": None, "listen": None}, False),
     ]
     assert begun[1].evidence == (
         "Its report descriptor says that it is a bar code scanner.", "usb 05e0:1200", "called 'Bar Code Scanner'",

@@ -34,6 +34,8 @@ class Plugs:
 
     said: queue.Queue[Added | Removed | None] = queue.Queue()
 
+    def __init__(self, _known: dict[str, Facts]) -> None: ...
+
     def watch(self) -> Iterator[Added | Removed]:
         """The changes."""
         while (change := self.said.get()) is not None:

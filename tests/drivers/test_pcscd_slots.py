@@ -1,0 +1,35 @@
+"""The real pcscd with a virtual reader of two slots: both are read, and they are one reader."""
+
+import pytest
+
+from drivers import open_driver
+from drivers.scard import Scard
+from tests.drivers.test_pcscd import Card, daemon, opened_when_there
+
+__all__ = ["daemon"]
+pytestmark = [pytest.mark.host, pytest.mark.xdist_group("pcscd")]
+SLOTS = ["Virtual PCD 00 00", "Virtual PCD 00 01"]
+
+
+def test_cards_are_read_on_both_slots_by_one_reader(daemon, listen):
+    for name in SLOTS:  # pcscd has found both
+        opened_when_there(name).close()
+    heard = listen(open_driver("pcsc", {}))
+    for slot, uid in enumerate(("04A1B2C3", "04112233")):
+        card = Card(daemon.port + slot, bytes.fromhex(uid) + b"\x90\x00")
+        read = heard.read()
+        assert (read.raw, read.reader) == (uid.encode(), "pcsc-Virtual PCD")
+        card.take()
+        assert heard.gone.get(timeout=10).raw == read.raw
+    heard.end()
+
+
+def test_a_reader_that_is_plugged_in_nowhere_tells_no_place(daemon):
+    opened_when_there(SLOTS[0]).close()
+    service = Scard()
+    service.connect()
+    assert set(service.readers()) <= set(SLOTS)
+    assert [service.usb(name) for name in (*service.readers(), "No such reader")] == [None] * (
+        len(service.readers()) + 1
+    )
+    service.close()
