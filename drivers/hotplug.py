@@ -76,8 +76,9 @@ class Hotplug:
             while self._held.wait(self._monitor.fileno()):
                 try:
                     device = self._monitor.poll(timeout=0)
-                except OSError:
-                    # The queue of the socket ran over (ENOBUFS): what it held is lost, so look for ourselves.
+                except (OSError, ValueError, OverflowError):  # pyudev has exceptions of its own for some numbers
+                    # The queue of the socket ran over (ENOBUFS), or udev told of a device in words that libudev does not
+                    # take (EINVAL), of one that was gone at once, say: what was told is lost, so look for ourselves.
                     yield from self._compare()
                     continue
                 if device is not None:
