@@ -82,10 +82,15 @@ class Hotplug:
             while self._held.wait(self._monitor.fileno()):
                 try:
                     device = self._monitor.poll(timeout=0)
-                except OSError as error:
-                    if error.errno != errno.ENOBUFS:
+                except (
+                    OSError,
+                    ValueError,
+                    OverflowError,
+                ) as error:  # pyudev has exceptions of its own for some numbers
+                    # The queue of the socket ran over (ENOBUFS), or udev told of a device in words that libudev does not
+                    # take (EINVAL), of one that was gone at once, say: what was told is lost, so look for ourselves.
+                    if isinstance(error, OSError) and error.errno != errno.ENOBUFS:
                         raise  # this socket may fail for ever; the next watch begins with a look
-                    # The queue of the socket ran over: what it held is lost, so look for ourselves.
                     yield from self._compare()
                     continue
                 if device is not None:

@@ -46,6 +46,10 @@ PROTOCOLS: Sequence[Protocol] = (EM4100, UHFREADER18, M100, SWNET, PN532)
 """In the order in which they are tried; the one place for a new one."""
 ANSWER_S = 0.3
 """A reader that is awake answers sooner; an answer that comes later still counts while others are asked."""
+OFTEN = M100
+"""The reader that is bought most often is asked before all others, so that it reads as soon as it is plugged in."""
+QUICK_S = 0.15
+"""So long it has for that: it takes 20 ms. One that is still starting up is asked again in its turn."""
 FIRST_LISTEN_S, LONGEST_LISTEN_S = 5.0, 60.0
 POLL_S = 0.15
 ASK_ROUNDS = 5
@@ -127,15 +131,13 @@ class SerialRfid:
 
     def ask(self) -> bool:
         """Ask at each speed in turn who is there; whether a reader has answered. Raises `DeviceLost`."""
-        for baud in sorted({each.baud for each in PROTOCOLS}):
-            self._line.set_speed(baud)
-            for protocol in PROTOCOLS:
-                if protocol.baud == baud:
-                    if protocol.query:
-                        self._line.write(protocol.query)
-                    self._listen(ANSWER_S, until_known=True)
-                    if self.protocol is not None or self._lesson is not None or self._held.closed:
-                        return self.protocol is not None
+        for protocol, for_s in _turns():
+            self._line.set_speed(protocol.baud)
+            if protocol.query:
+                self._line.write(protocol.query)
+            self._listen(for_s, until_known=True)
+            if self.protocol is not None or self._lesson is not None or self._held.closed:
+                return self.protocol is not None
         return False
 
     def reads(self) -> Iterator[Outcome]:
@@ -267,6 +269,17 @@ class SerialRfid:
     def _ends(self, left: Iterable[Left]) -> Iterator[Gone]:
         for each in left:
             yield gone_of(each, self.kind, self.reader)
+
+
+def _turns() -> Iterator[tuple[Protocol, float]]:
+    """Who is heard or asked, and how long: first who speaks by himself, and is heard for longer when nobody has answered."""
+    asked = sorted((each for each in PROTOCOLS if each.query), key=lambda each: each.baud)
+    for protocol in PROTOCOLS:
+        if not protocol.query:
+            yield protocol, QUICK_S
+    yield OFTEN, QUICK_S
+    for protocol in asked:
+        yield protocol, ANSWER_S
 
 
 def _shown(protocol: Protocol) -> str:

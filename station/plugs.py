@@ -6,6 +6,7 @@ The verdict is `drivers.decode.verdicts`'; here it is carried out, for what is t
 import itertools
 import threading
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import closing
 
 from drivers import hotplug
 from drivers.decode.plugged import Facts, id_at_place, reader_id
@@ -59,14 +60,17 @@ class Plugs:
         pause_s = FIRST_PAUSE_S
         while not self._stopping.is_set():
             try:
-                watching = hotplug.Hotplug(self._there)
-                self._close = watching.close
-                if self._stopping.is_set():
-                    watching.close()
-                for change in watching.watch():
-                    self._roll.strike(HOTPLUG)
-                    (self._added if isinstance(change, hotplug.Added) else self._removed)(change.facts)
-                    self._changed()
+                with closing(
+                    hotplug.Hotplug(self._there)
+                ) as watching:  # one that failed must not go on filling its socket
+                    self._close = watching.close
+                    if self._stopping.is_set():
+                        watching.close()
+                    for change in watching.watch():
+                        self._roll.strike(HOTPLUG)
+                        (self._added if isinstance(change, hotplug.Added) else self._removed)(change.facts)
+                        self._changed()
+                        pause_s = FIRST_PAUSE_S  # it works again: what is plugged in next is not to wait for old faults
             except Exception as error:  # noqa: BLE001 - without hotplug the other readers still read
                 self._roll.note(HOTPLUG, ReaderStatus(HOTPLUG, HOTPLUG, "waiting", str(error)))
             self._stopping.wait(pause_s)

@@ -21,6 +21,8 @@ from station.stored import Pace, Spool
 from station.taught import Taught
 
 FIRST_PAUSE_S = 0.5
+PLUGGED_PAUSE_S = 0.1
+"""The same for a device that udev told of: it is there, and pcscd, or whoever looks at new ports, is done in a moment."""
 LONGEST_PAUSE_S = 30.0
 LASTED_S = 10.0  # one that is lost sooner is tried again with patience: it may be lost at once for ever
 UNPLUGGED_S = 2.0
@@ -132,19 +134,19 @@ class Reading:
             time.sleep(DRAIN_LOOK_S)
 
     def _supervise(self) -> None:
-        pause_s = FIRST_PAUSE_S
+        pause_s = first_s = PLUGGED_PAUSE_S if self.wanted.names else FIRST_PAUSE_S
         while not self._stopping and not self.wanted.gone.is_set():
             began_s = time.monotonic()
             if self._read_all():
                 if time.monotonic() - began_s >= LASTED_S:
-                    pause_s = FIRST_PAUSE_S
+                    pause_s = first_s
                 self._again.clear()  # what was plugged in while it was read is no reason to hurry
                 if self._turned:  # but its operator, who was told to scan again, is
                     self._turned = False
                     continue
             if self._again.wait(pause_s):
                 self._again.clear()
-                pause_s = FIRST_PAUSE_S
+                pause_s = first_s
             else:
                 pause_s = min(pause_s * 2, LONGEST_PAUSE_S)
         line = self._desk.roll.of(self.wanted.name)

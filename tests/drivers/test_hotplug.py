@@ -56,7 +56,7 @@ class Udev:
         assert timeout == 0
         os.read(self._read_end, 1)
         what = self._happened.pop(0)
-        if isinstance(what, OSError):
+        if isinstance(what, Exception):
             raise what
         return what
 
@@ -80,6 +80,22 @@ def test_what_a_full_queue_lost_is_found_by_looking(udev):
     udev.there = [SECOND]
     udev.happens(OSError(errno.ENOBUFS, os.strerror(errno.ENOBUFS)))
     assert [next(changes), next(changes)] == [Removed(FIRST), Added(SECOND)]
+    watching.close()
+    assert list(changes) == []
+
+
+def test_news_that_cannot_be_read_is_no_end_but_a_look(udev):
+    udev.there = [FIRST]
+    watching = udev.watch()
+    changes = watching.watch()
+    assert next(changes) == Added(FIRST)
+    for said in (ValueError(os.strerror(errno.EINVAL)), OverflowError(os.strerror(errno.EOVERFLOW))):  # as pyudev does
+        udev.there = [SECOND]
+        udev.happens(said)
+        assert [next(changes), next(changes)] == [Removed(FIRST), Added(SECOND)]
+        udev.there = [FIRST]
+        udev.happens(OSError(errno.ENOBUFS, os.strerror(errno.ENOBUFS)))
+        assert [next(changes), next(changes)] == [Removed(SECOND), Added(FIRST)]
     watching.close()
     assert list(changes) == []
 

@@ -30,20 +30,27 @@ CARDS = replace(SCANNER, node="/sys/devices/usb1/1-2/1-2:1.0", name="ACR122U", v
 
 
 class Said:
-    """What udev would say; an error ends one watch, and the next begins."""
+    """What udev would say; an error ends one watch, and the next begins. `open`: those that are not closed yet."""
 
     queue: "queue.Queue[Added | Removed | Exception | None]" = queue.Queue()
+    open: "list[Said]" = []  # noqa: RUF012 - a new one for each test
 
-    def __init__(self, _known: dict[str, Facts]) -> None: ...
+    def __init__(self, _known: dict[str, Facts]) -> None:
+        self.failed = False
+        self.open.append(self)
 
     def watch(self) -> Iterator[Added | Removed]:
         while (change := self.queue.get()) is not None:
             if isinstance(change, Exception):
+                self.failed = True
                 raise change
             yield change
 
     def close(self) -> None:
-        self.queue.put(None)
+        if self in self.open:
+            self.open.remove(self)
+            if not self.failed:
+                self.queue.put(None)
 
 
 class Station:
@@ -72,6 +79,7 @@ def station(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., Station]]
     monkeypatch.setattr("drivers.hotplug.Hotplug", Said)
     monkeypatch.setattr("station.plugs.FIRST_PAUSE_S", 0.01)
     monkeypatch.setattr(Said, "queue", queue.Queue())
+    monkeypatch.setattr(Said, "open", [])
     made: list[Station] = []
 
     def make(*rows: Row, taught: dict[str, str] | None = None) -> Station:
@@ -139,6 +147,17 @@ def test_a_watch_that_fails_is_said_and_begins_again(station: Callable[..., Stat
     here.sees(Added(SCANNER))
     assert [each.id for each in here.roll.lines() if each.kind == HOTPLUG] == []
     assert len(here.begun) == 1
+
+
+def test_a_watch_that_failed_again_and_again_and_works_between_is_begun_as_soon_as_the_first_time(
+    station: Callable[..., Station], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("station.plugs.LONGEST_PAUSE_S", 3600.0)  # doubled so often, a pause would be hours
+    here = station()
+    for number in range(20):
+        here.sees(OSError("udev is gone"), Added(replace(SCANNER, node=f"/dev/input/event{number}")))
+    assert len(here.begun) == 20
+    assert len(Said.open) == 1  # those that failed are let go of
 
 
 def test_a_device_for_which_there_was_no_thread_is_begun_at_the_next_look(station: Callable[..., Station]) -> None:
