@@ -6,7 +6,6 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
@@ -17,16 +16,15 @@ from station import log, status
 from station.answers import Answer
 from station.bench_state import Bench, S, Settings
 from station.clock import WallClock, boot_id, boot_ns, wall_us
-from station.composing import Recorder, said_by
+from station.composing import Recorder
 from station.config import Config
-from station.core.event import Event, EventError, decode
+from station.earlier import earlier
 from station.idle import idle_screen
 from station.inbox import Inbox
 from station.journal import Journal, JournalError, JournalReader, hardware_id
 from station.journal.disk import level_of, room
 from station.notify import notify, watchdog_s
 from station.readers import Readers
-from station.repeats import Said
 from station.scan import ReaderPlace, Scan
 from station.shop import Shop, known, read_shop
 from station.signals import Signal
@@ -42,7 +40,6 @@ STATUS_S = 5.0
 HOUR_NS = 3600 * S
 WEEK_NS = 7 * 24 * HOUR_NS
 SETTLE_S = 0.2  # changes that come together are written together
-REMEMBERED = 500  # events looked at for what each reader said last
 END_S = 10.0
 
 
@@ -66,6 +63,7 @@ class Station:
         for news in self.journal.news:
             log.say("the journal says", news=news)
         self.inbox: Inbox[Handed] = Inbox()
+        before = earlier(self.journal, self.recorder.boot)
         self.readers = Readers(
             config,
             self.inbox,
@@ -73,7 +71,7 @@ class Station:
             log.say,
             self.changed.set,
             lambda gone: self.scan.left(gone),  # noqa: PLW0108 - made below
-            heard_last(self.journal, self.recorder.boot),
+            before.heard_ns,
         )
         snapshot, items = self.journal.snapshot(), self.journal.items()
         self.shop: Shop = read_shop(snapshot[1] if snapshot else None)
@@ -84,7 +82,7 @@ class Station:
             settings=Settings(
                 int(config.command_s * S), int(config.operator_idle_s * S), config.cards == "after", config.stages
             ),
-            repeat_s=config.repeat_s, place_of=self._place_of, before=last_said(self.journal), log=log.say,
+            repeat_s=config.repeat_s, place_of=self._place_of, before=before, log=log.say,
         )  # fmt: skip
         self.ready_ns = 0
         self.days_left: float | None = None
@@ -241,34 +239,6 @@ class Station:
             self.journal.close()
         log.say("ended", seq=self.journal.tip.seq, **({"error": repr(died)} if died else {}))
         return 0 if died is None else 1
-
-
-def last_said(journal: Journal) -> dict[str, Said]:
-    """What each reader said last, from the newest events of the log."""
-    said: dict[str, Said] = {}
-    for reader, event in _newest_scans(journal):
-        said.setdefault(reader, said_by(event))
-    return said
-
-
-def heard_last(journal: Journal, boot: str) -> dict[str, int]:
-    """When each reader was heard last in this boot, CLOCK_BOOTTIME in ns, from the newest events of the log."""
-    heard: dict[str, int] = {}
-    for reader, event in _newest_scans(journal):
-        if event.boot == boot and event.mono_ns:
-            heard[reader] = max(heard.get(reader, 0), event.mono_ns)
-    return heard
-
-
-def _newest_scans(journal: Journal) -> Iterator[tuple[str, Event]]:
-    """The newest scans, each with its reader; the end of a presence is none: nobody scanned."""
-    for stored in journal.newest(REMEMBERED):
-        try:
-            event = decode(stored.encoded)
-        except EventError:
-            continue
-        if event.kind == "scan" and event.reader is not None and event.raw is not None and event.seen is None:
-            yield event.reader.id, event
 
 
 def run(config: Config, config_path: str) -> int:

@@ -2,7 +2,8 @@
 
 The same thing said again at the same reader, within seconds and with nothing else between, is one scan told twice. It is
 stored, marked, answered "already saved" and not counted. So is the first scan after a restart, where the power may have
-failed between the commit and the beep, and the scan that follows a red answer whose commit came through after all.
+failed between the commit and the beep, each tag that lay on a reader then and arrives anew, and the scan that follows a red
+answer whose commit came through after all.
 
 >>> said = Said("WO-1042")
 >>> memory = heard(Memory(), said, 0)
@@ -35,12 +36,14 @@ class Said:
 class Memory:
     """What one reader said last, in this boot (`last`, `at_ns`) and before the daemon's start (`before`).
 
-    `owed`: scans answered red whose commit came through after all, each until when its equal is its repeat.
+    `lying`: tags that came before the start and did not leave. `owed`: scans answered red whose commit came through after
+    all, each until when its equal is its repeat.
     """
 
     last: Said | None = None
     at_ns: int = 0
     before: Said | None = None
+    lying: tuple[Said, ...] = ()
     before_until_ns: int = 0
     owed: tuple[tuple[Said, int], ...] = ()
 
@@ -53,13 +56,21 @@ def is_repeat(memory: Memory, said: Said, now_ns: int, repeat_ns: int) -> bool:
     before = memory.before
     if before is not None and now_ns < memory.before_until_ns and before == replace(said, operator=before.operator):
         return True
+    if now_ns < memory.before_until_ns and any(_still(tag, said) for tag in memory.lying):
+        return True
     return any(owed == said and now_ns < until_ns for owed, until_ns in memory.owed)
+
+
+def _still(tag: Said, said: Said) -> bool:
+    """Whether this is the arrival of a tag that lay there already. Its card is lost at a restart; another card is news."""
+    return tag.code == said.code and said.action in (None, tag.action)
 
 
 def heard(memory: Memory, said: Said, now_ns: int) -> Memory:
     """The memory after any read: it is the reader's last now, and what was owed to it is paid once."""
     owed = tuple(each for each in memory.owed if each[0] != said and now_ns < each[1]) if memory.owed else ()
-    return Memory(said, now_ns, None, 0, owed)
+    lying = tuple(tag for tag in memory.lying if tag.code != said.code)
+    return Memory(said, now_ns, None, lying, memory.before_until_ns, owed)
 
 
 def remember(memories: dict[str, Memory], reader: str, memory: Memory) -> None:
@@ -77,4 +88,4 @@ def owing(memory: Memory, said: Said, now_ns: int) -> Memory:
 
 def forget(memory: Memory) -> Memory:
     """The memory after an undo: the same scan again is meant."""
-    return replace(memory, last=None, before=None, owed=())
+    return replace(memory, last=None, before=None, lying=(), owed=())

@@ -4,7 +4,7 @@ This thread alone owns the journal's writing connection. What others need writte
 chores, done when no scan waits. Reads come in, each is read, placed at its bench, encoded, committed and only then answered.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 import msgspec
@@ -18,6 +18,7 @@ from station.composing import Recorder, encoded_or_shortened, event_of, said_of,
 from station.core.codes import As, Code, Pattern
 from station.core.event import Event, encode
 from station.core.event import Place as LogPlace
+from station.earlier import Earlier
 from station.inbox import Inbox
 from station.journal.records import JournalFull, JournalLost, Receipt, Recording
 from station.judgement import Judge, Judgement
@@ -64,14 +65,14 @@ class Scan:
         settings: Settings,
         repeat_s: float = 3,
         place_of: Callable[[str], ReaderPlace] = lambda _reader: ReaderPlace(),
-        before: Mapping[str, Said] | None = None,
+        before: Earlier | None = None,
         log: Callable[..., None] = lambda *_args, **_fields: None,
     ) -> None:
         self._journal, self._inbox, self.recorder = journal, inbox, recorder
         self._say, self._now_ns, self._log = say, now_ns, log
         self._settings, self._repeat_ns = settings, int(repeat_s * S)
         self._place_of = place_of
-        self._before = dict(before or {})
+        self._before, self._lying = (dict(before.said), dict(before.lying)) if before else ({}, {})
         self._ready_until_ns = 0
         self._memories: dict[str, Memory] = {}
         self._late: list[int] = []
@@ -183,7 +184,11 @@ class Scan:
 
     def _memory(self, reader: str) -> Memory:
         memory = self._memories.get(reader)
-        return memory or Memory(before=self._before.pop(reader, None), before_until_ns=self._ready_until_ns)
+        return memory or Memory(
+            before=self._before.pop(reader, None),
+            lying=self._lying.pop(reader, ()),
+            before_until_ns=self._ready_until_ns,
+        )
 
     def _taken(self, read: Read, code: Code, place: ReaderPlace) -> tuple[Step, Event]:
         """What the bench makes of a read, and its event."""

@@ -12,6 +12,7 @@ from station.bench_state import Settings
 from station.clock import boot_ns
 from station.core.codes import Code, Pattern
 from station.core.event import Event, Place, Reader
+from station.earlier import Earlier
 from station.judgement import Judgement
 from station.repeats import MAX_READERS, Said
 from station.scan import ReaderPlace
@@ -115,7 +116,7 @@ def test_an_undo_at_one_reader_lets_the_same_sheet_count_again_at_another() -> N
 
 def test_the_first_scan_after_a_restart_may_be_a_repeat_for_two_minutes() -> None:
     for at_s, repeats in ((100, True), (121, False)):
-        bench = Bench(more={"before": {"replay-1": Said("WO-1")}})
+        bench = Bench(more={"before": Earlier({"replay-1": Said("WO-1")})})
         bench.inbox.close()
         bench.scan.run()  # ready at 0
         bench.take(a_read(b"WO-1", at_s))

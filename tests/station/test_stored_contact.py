@@ -7,7 +7,7 @@ from waiting import until
 
 from drivers import Read
 from station.core.event import Event, Reader, encode
-from station.daemon import heard_last
+from station.earlier import earlier
 from station.reading import Desk, Reading, Wanted
 from station.stored import MS, QUICK_ONES, Pace
 from tests.station.journal_room import open_journal
@@ -78,6 +78,6 @@ def test_the_journal_says_when_each_reader_was_heard_last_in_this_boot(tmp_path:
             heard("usb-3", 60, seen=2),
         ):  # fmt: skip
             journal.commit(encoded)
-        assert heard_last(journal, "boot-a") == {"usb-1": 7, "usb-3": 6}
-        assert heard_last(journal, "boot-before") == {"usb-2": 90}
-        assert heard_last(journal, "boot-c") == {}
+        assert earlier(journal, "boot-a").heard_ns == {"usb-1": 7, "usb-3": 6}
+        assert earlier(journal, "boot-before").heard_ns == {"usb-2": 90}
+        assert earlier(journal, "boot-c").heard_ns == {}

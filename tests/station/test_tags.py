@@ -17,7 +17,7 @@ from station.composing import Recorder
 from station.config import Config
 from station.config import Reader as Row
 from station.core.event import Event, Place, Reader, decode, encode
-from station.daemon import last_said
+from station.earlier import earlier
 from station.inbox import Inbox
 from station.journal.records import JournalFull, JournalLost
 from station.judgement import NoJudge
@@ -216,7 +216,7 @@ def test_a_presence_goes_from_the_reader_to_the_disk(tmp_path: Path, monkeypatch
             (None, None), (1, 1), (None, None), (2, 3), (None, None), (3, 5),
         ]  # fmt: skip
         assert numbers(said) == [1, 3, 5]
-        assert last_said(journal) == {"pcsc-1": Said("04A1B2C3")}
+        assert earlier(journal, "boot-a").said == {"pcsc-1": Said("04A1B2C3")}
 
 
 def test_ends_that_nobody_records_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -237,19 +237,6 @@ def test_ends_that_nobody_records_are_bounded(monkeypatch: pytest.MonkeyPatch) -
     assert logged.count("the end of a tag's presence found no room") == 1
     assert said == []
     readers.close()
-
-
-def test_a_tag_before_the_restart_is_its_repeat_and_its_end_is_nobodys_last_word(tmp_path: Path) -> None:
-    with open_journal(tmp_path) as journal:
-        scan = a_scan_event(UID, scheme="uid")
-        journal.commit(encode(scan))
-        journal.commit(encode(a_scan_event(b"04FFFFFF", scheme="uid", seen=3, ref=Place(journal.log_id.hex(), 1))))
-        before = last_said(journal)
-        assert before == {"pcsc-1": Said("04A1B2C3")}
-    bench = Bench(more={"before": before})
-    bench.scan._ready_until_ns = 120 * S
-    bench.take(a_tag())
-    assert bench.journal.decoded()[0].repeat
 
 
 def a_scan_event(raw: bytes, **fields: Any) -> Event:
