@@ -7,7 +7,7 @@ import subprocess
 import threading
 from pathlib import Path
 
-from tests.drivers.test_pcscd import CONFIGURED
+from tests.drivers.pcscd_room import CONFIGURED
 
 
 class Pcscd:

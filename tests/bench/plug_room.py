@@ -22,7 +22,7 @@ from plug_pcscd import Pcscd
 
 from drivers import boot_ns
 from drivers.decode.keys import JOINED_S
-from tests.drivers.test_pcscd import Card
+from tests.drivers.pcscd_room import Card
 
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parent.parent

@@ -17,10 +17,20 @@ from tests.drivers.hands import Cable, CardReader, SerialScanner, TagReader
 from tests.drivers.hid_devices import PosScanner
 from tests.drivers.hid_room import honeywell, maker
 from tests.drivers.pcsc_room import service
+from tests.drivers.pcscd_room import daemon, reader
 from tests.drivers.rfid_room import line
 from tests.drivers.scanners import Typist
+from tests.drivers.udev_room import udev
 
-__all__ = ["honeywell", "line", "maker", "service"]  # fixtures: pytest finds them here by name
+__all__ = [
+    "daemon",
+    "honeywell",
+    "line",
+    "maker",
+    "reader",
+    "service",
+    "udev",
+]  # fixtures: pytest finds them here by name
 
 SHIFT, CONTROL = 42, 29
 CONTROL_KEYS = {chr(ord(char) & 0x1F): code for code, char in US.plain.items() if char.isalpha() or char in "[\\]"}

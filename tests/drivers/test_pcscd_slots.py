@@ -4,9 +4,8 @@ import pytest
 
 from drivers import open_driver
 from drivers.scard import Scard
-from tests.drivers.test_pcscd import Card, daemon, opened_when_there
+from tests.drivers.pcscd_room import Card, opened_when_there
 
-__all__ = ["daemon"]
 pytestmark = [pytest.mark.host, pytest.mark.xdist_group("pcscd")]
 SLOTS = ["Virtual PCD 00 00", "Virtual PCD 00 01"]
 

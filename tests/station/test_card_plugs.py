@@ -12,12 +12,9 @@ from drivers import DriverError
 from drivers.hotplug import Added, Removed
 from station.config import Reader as Row
 from station.roll import ReaderStatus
-from tests.station.readers_room import a_station
-from tests.station.test_plugs import CARDS, Station, station
-from tests.station.test_readers import opened
-from tests.station.test_readers_plugged import Plugs
+from tests.station.plugs_room import CARDS, Station
+from tests.station.readers_room import Plugs, a_station
 
-__all__ = ["opened", "station"]
 SAM = replace(CARDS, node="/sys/devices/usb1/1-2/1-2:1.1", place="usb-1-2-if01")
 OTHER = replace(CARDS, node="/sys/devices/usb1/1-3/1-3:1.0", place="usb-1-3", serial="R2")
 

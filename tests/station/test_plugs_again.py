@@ -9,12 +9,10 @@ from waiting import until
 
 from station.plugs import Plugs
 from station.roll import Roll
-from tests.drivers.test_hotplug import FIRST, SECOND, udev
+from tests.drivers.udev_room import FIRST, SECOND
 
 if TYPE_CHECKING:
     from station.reading import Wanted
-
-__all__ = ["udev"]
 
 
 def test_what_was_pulled_out_while_nobody_looked_is_gone_and_what_stayed_is_not_begun_twice(

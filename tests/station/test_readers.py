@@ -18,22 +18,6 @@ from tests.station.readers_room import Held, a_station
 from tests.station.scan_room import a_read
 
 
-@pytest.fixture
-def opened(monkeypatch: pytest.MonkeyPatch) -> list[Held | DriverError]:
-    """What the next openings give; the last one stays."""
-    queued: list[Held | DriverError] = []
-
-    def open_driver(_kind: str, _settings: Mapping[str, str | None]) -> Held:
-        given = queued.pop(0) if len(queued) > 1 else queued[0]
-        if isinstance(given, DriverError):
-            raise given
-        return given
-
-    monkeypatch.setattr(module, "open_driver", open_driver)
-    monkeypatch.setattr(module, "FIRST_PAUSE_S", 0.01)
-    return queued
-
-
 def test_a_reader_that_is_not_there_is_opened_when_it_comes(opened: list[Any]) -> None:
     missing = DriverError(came="scans is not there.", expected="A pipe.", do="Make it: mkfifo scans")
     held = Held()

@@ -3,7 +3,7 @@
 import queue
 import threading
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -22,28 +22,11 @@ from station.readers import Readers
 from station.roll import MOST
 from station.scan import ReaderPlace
 from station.taught import KEYPAD, Lesson, Taught, beside
-from tests.station.readers_room import Held, a_station
+from tests.station.readers_room import Held, Plugs, a_station
 from tests.station.scan_room import a_read
 
 SCANNER = Facts("/dev/input/event3", "Bar Code Scanner", 3, 0x05E0, 0x1200, "SN77", "usb-1.3", types=True, points=False)
 KEYBOARD = Facts("/dev/input/event4", "Dell KB216", 3, 0x413C, 0x2113, "", "usb-1.4", types=True, points=False)
-
-
-class Plugs:
-    """What udev would say: changes put in `said` are watched; None ends it."""
-
-    said: queue.Queue[Added | Removed | None] = queue.Queue()
-
-    def __init__(self, _known: dict[str, Facts]) -> None: ...
-
-    def watch(self) -> Iterator[Added | Removed]:
-        """The changes."""
-        while (change := self.said.get()) is not None:
-            yield change
-
-    def close(self) -> None:
-        """End."""
-        self.said.put(None)
 
 
 @pytest.fixture(autouse=True)
