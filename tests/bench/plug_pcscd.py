@@ -7,7 +7,7 @@ import subprocess
 import threading
 from pathlib import Path
 
-from tests.drivers.pcscd_room import CONFIGURED
+from tests.drivers.pcscd_room import CONFIGURED, pcscd
 
 
 class Pcscd:
@@ -41,7 +41,7 @@ class Pcscd:
         apart = ["unshare", "--mount"] if os.geteuid() == 0 else ["unshare", "--map-root-user", "--mount"]
         script = (
             'mount -t tmpfs none /run && mkdir /run/pcscd && exec 3<&"$2" && '
-            'LISTEN_PID=$$ LISTEN_FDS=1 exec /usr/sbin/pcscd --foreground --config "$1"'
+            f'LISTEN_PID=$$ LISTEN_FDS=1 exec {pcscd()} --config "$1"'
         )
         self._process = subprocess.Popen(
             [*apart, "sh", "-c", script, "sh", str(self._config), str(self._socket.fileno())],

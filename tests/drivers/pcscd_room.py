@@ -22,6 +22,12 @@ THERE_S = 60.0  # on a busy machine pcscd takes its time
 LOOK_S = 0.05
 
 
+def pcscd() -> str:
+    """pcscd for a shell, in the foreground and asking nobody who may use it: Debian 13's asks polkit, which is not here."""
+    offered = subprocess.run(["/usr/sbin/pcscd", "--help"], capture_output=True, text=True, check=False).stdout
+    return f"/usr/sbin/pcscd --foreground{' --disable-polkit' if '--disable-polkit' in offered else ''}"
+
+
 def wait_until(true, otherwise):
     """Wait until this is true."""
     until = time.monotonic() + THERE_S
@@ -107,7 +113,7 @@ class Daemon:
         ]
         self._config.write_text("\n".join(lines) + "\n")
         apart = ["unshare", "--mount"] if os.geteuid() == 0 else ["unshare", "--map-root-user", "--mount"]
-        script = 'mount -t tmpfs none /run && mkdir /run/pcscd && exec /usr/sbin/pcscd --foreground --config "$1"'
+        script = f'mount -t tmpfs none /run && mkdir /run/pcscd && exec {pcscd()} --config "$1"'
         self._process = subprocess.Popen(
             [*apart, "sh", "-c", script, "sh", str(self._config.parent)],
             stdout=subprocess.DEVNULL,
