@@ -12,6 +12,10 @@ class ServiceGone(Exception):
     """pcscd is not running, or has ended."""
 
 
+class ServiceRefuses(ServiceGone):
+    """pcscd is there, and lets this user not in: Debian 13's asks polkit."""
+
+
 class NoReader(Exception):
     """pcscd knows no reader of this name (any more)."""
 

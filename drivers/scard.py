@@ -4,7 +4,7 @@ from collections.abc import Callable
 from sys import byteorder
 from typing import Any
 
-from drivers.cards import NoReader, ServiceGone, State
+from drivers.cards import NoReader, ServiceGone, ServiceRefuses, State
 from drivers.decode.slots import usb_address
 
 _COUNT_SHIFT = 16  # pcsc-lite counts cards put on and taken away in the upper half of a reader's state
@@ -98,7 +98,8 @@ class Scard:
             return
         if result in (api.SCARD_E_UNKNOWN_READER, api.SCARD_E_READER_UNAVAILABLE, api.SCARD_E_NO_READERS_AVAILABLE):
             raise NoReader(api.SCardGetErrorMessage(result))
-        raise ServiceGone(api.SCardGetErrorMessage(result))
+        refused = result == api.SCARD_W_SECURITY_VIOLATION
+        raise (ServiceRefuses if refused else ServiceGone)(api.SCardGetErrorMessage(result))
 
 
 class ScardCard:

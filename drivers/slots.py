@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from drivers import DriverError, Settings, usb
-from drivers.cards import Service, ServiceGone
+from drivers.cards import Service, ServiceGone, ServiceRefuses
 from drivers.decode.plugged import Facts, harmless, named
 from drivers.decode.slots import device_of, for_cards, short
 from drivers.decode.verdicts import verdict
@@ -89,6 +89,12 @@ def choose(service: Service, settings: Settings) -> Chosen:
         service.connect()
         there = service.readers()
         found = devices(service, there)
+    except ServiceRefuses as error:
+        raise DriverError(
+            came="The smart card service pcscd lets this user not in.",
+            expected="Debian 13's asks polkit, where a rule lets in the user that the station runs as.",
+            do="Install the rule config/polkit/50-wipline-pcscd.rules in /etc/polkit-1/rules.d, then restart pcscd.",
+        ) from error
     except ServiceGone as error:
         raise DriverError(
             came="The smart card service pcscd is not running here.",

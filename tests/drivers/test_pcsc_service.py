@@ -1,9 +1,13 @@
 """The smart card service pcscd: away, restarted, or with several readers, of which one is picked."""
 
+import importlib
+from types import SimpleNamespace
+
 import pytest
 
 from drivers import DeviceLost, DriverError, open_driver
 from drivers.pcsc import lasting_name, opened
+from drivers.scard import Scard
 from tests.drivers.pcsc_room import ACR, GOOD
 
 
@@ -100,3 +104,17 @@ def test_a_wait_that_ends_while_it_is_cancelled_ends_no_station(monkeypatch):
     assert asked == [7]
     service.cancel()
     assert asked == [7]
+
+
+def test_a_service_that_lets_this_user_not_in_is_told_from_one_that_is_away():
+    real = importlib.import_module("smartcard.scard")
+    refusing = Scard()
+    establish = lambda _scope: (real.SCARD_W_SECURITY_VIOLATION, None)  # noqa: E731 - a call of pyscard's
+    refusing._api = SimpleNamespace(**vars(real) | {"SCardEstablishContext": establish})
+    with pytest.raises(DriverError) as refused:
+        opened(refusing, {})
+    assert str(refused.value) == (
+        "The smart card service pcscd lets this user not in. "
+        "Debian 13's asks polkit, where a rule lets in the user that the station runs as. "
+        "Install the rule config/polkit/50-wipline-pcscd.rules in /etc/polkit-1/rules.d, then restart pcscd."
+    )
