@@ -7,6 +7,7 @@ import signal
 import socket
 import threading
 import time
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -28,13 +29,13 @@ def test_a_scan_is_committed_and_then_answered(tmp_path: Path) -> None:
             ("amber", "ask", 3, "WO-1042"),
             ("green", "saved", 4, "WO-7{GS}x"),
         ]
-        reader = JournalReader(tmp_path / "journal.db")
-        events = [decode(stored.encoded) for stored in reader.events()]
+        with closing(JournalReader(tmp_path / "journal.db")) as reader:
+            events, log = [decode(stored.encoded) for stored in reader.events()], reader.log_id.hex()
         assert [(event.raw, event.action, event.stage) for event in events] == [
             (b"WO-1042", None, "saw"), (b"wip:scrap", None, "saw"), (b"WO-1042", "scrap", "saw"),
             (b"]C1WO-7\x1dx", None, "saw"),
         ]  # fmt: skip
-        assert [each["log"] for each in answers] == [reader.log_id.hex()] * 4
+        assert [each["log"] for each in answers] == [log] * 4
         assert all(
             answer["boot_ns"] >= event.mono_ns for answer, event in zip(answers, events, strict=True) if event.mono_ns
         )

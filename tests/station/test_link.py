@@ -3,6 +3,7 @@
 import random
 import shutil
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -135,7 +136,8 @@ def test_one_of_two_devices_with_one_identity_sends_what_the_hub_lacks_in_a_log_
         log = daemon.answered(1)[0]["log"]
         daemon.until(lambda: daemon.status()["waiting"] == 0 and b"WO-1" in raws(hub, log))
         daemon.end()
-        common = JournalReader(tmp_path / "journal.db").tip.seq
+        with closing(JournalReader(tmp_path / "journal.db")) as reader:
+            common = reader.tip.seq
         hub.fate = lambda _path: "500"
         daemon.start().scan("WO-2")
         daemon.answered(2)
@@ -161,10 +163,10 @@ def test_definitions_and_open_items_are_kept_for_judging_offline(tmp_path: Path,
     with a_daemon(tmp_path, hub) as daemon:
         daemon.start()
         daemon.until(lambda: "/items/changes" in hub.paths)
-        reader = JournalReader(tmp_path / "journal.db")
-        daemon.until(lambda: reader.items().rows != [])
-        assert reader.snapshot() == ("v1", hub.snapshot)
-        assert [(row.item, row.qty_milli) for row in reader.items().rows] == [("1", 5000)]
+        with closing(JournalReader(tmp_path / "journal.db")) as reader:
+            daemon.until(lambda: reader.items().rows != [])
+            assert reader.snapshot() == ("v1", hub.snapshot)
+            assert [(row.item, row.qty_milli) for row in reader.items().rows] == [("1", 5000)]
         daemon.scan("WO-1")
         daemon.answered(1)
         daemon.end()

@@ -5,6 +5,7 @@ import os
 import subprocess
 import sys
 import time
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -50,10 +51,10 @@ def test_a_station_plays_recordings_as_its_readers(tmp_path: Path) -> None:
     rows = "".join(f'[[reader]]\nkind = "replay"\npath = "{SAMPLES}/{name}.rec"\n' for name in names)
     with Daemon(tmp_path, rows) as daemon:
         daemon.start()
-        journal = JournalReader(tmp_path / "journal.db")
-        daemon.until(lambda: len(list(journal.events())) >= 8)
-        time.sleep(0.5)  # nothing is played twice
-        events = [decode(stored.encoded) for stored in journal.events()]
+        with closing(JournalReader(tmp_path / "journal.db")) as journal:
+            daemon.until(lambda: len(list(journal.events())) >= 8)
+            time.sleep(0.5)  # nothing is played twice
+            events = [decode(stored.encoded) for stored in journal.events()]
     found = {
         name: [each for each in events if each.reader and each.reader.id.endswith(f"{name}.rec")] for name in names
     }
