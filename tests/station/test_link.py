@@ -173,5 +173,6 @@ def test_definitions_and_open_items_are_kept_for_judging_offline(tmp_path: Path,
         hub.fate = lambda _path: "500"
         daemon.start().scan("WO-2")
         daemon.answered(2)
-        scans = [decode(stored.encoded) for stored in reader.events() if decode(stored.encoded).kind == "scan"]
-        assert [event.scheme for event in scans] == ["own", "own"]
+        with closing(JournalReader(tmp_path / "journal.db")) as reader:
+            events = [decode(stored.encoded) for stored in reader.events()]
+        assert [event.scheme for event in events if event.kind == "scan"] == ["own", "own"]
