@@ -55,6 +55,7 @@ def every_cut(
     assert writers.wait(writers.start(work, card.mount / file, log)) == 0, log.read_text()
     changes = card.look().counted - before
     points = [*range(random.Random(SEED).randrange(1, step + 1), changes + 1, step), None]
+    missed = []
     for point in points:
         # Behind the end everything that was not flushed is lost, not some of it.
         card.reset(torn=point is not None, seed=SEED + (point or 0))
@@ -63,13 +64,19 @@ def every_cut(
             card.fault(cut_at=point + card.look().counted)
         log.write_text("")
         ended = writers.wait(writers.start(work, card.mount / file, log))
-        assert bool(card.look().boot_ns) == (point is not None)
-        assert point or ended == 0
+        was_cut = bool(card.look().boot_ns)
+        assert point or not was_cut
+        assert was_cut or ended == 0
+        if point and not was_cut:
+            # The kernel may hand two changes over as one: this run ended before as many as the first one made.
+            missed.append(point)
+            continue
         after = card.image(tmp_path / "after")
         # What a program says after its disk has died is no promise: these end at their first error.
         yield After(after, log.read_text().splitlines(), f"{work} cut at {point} of {changes}, seed {SEED}")
         shutil.rmtree(after)
-    print(f"\n{work}: cut at {len(points)} of {changes} changes (seed {SEED}), nothing lost")
+    assert all(point > changes - 4 for point in missed), missed
+    print(f"\n{work}: cut at {len(points) - len(missed)} of {changes} changes (seed {SEED}), nothing lost")
 
 
 TAUGHT = [
