@@ -52,6 +52,8 @@ class Pending:
 
     def words(self) -> str:
         """The armed cards as a person names them."""
+        if not (self.action or self.reason or self.qty_milli or self.all or self.more):
+            return ""  # most scans, and each one asks
         action = f"{self.action.upper()} {self.to}" if self.action and self.to else (self.action or "").upper()
         quantity = "ALL" if self.all else decimal(self.qty_milli) if self.qty_milli else ""
         return " ".join(word for word in (action, quantity, self.reason or "", "MORE" if self.more else "") if word)

@@ -172,6 +172,8 @@ class Scan:
             kept = self.benches[place.bench]
             self.benches[place.bench] = replace(taken.bench, done=kept.done, latest=None)
             return
+        if taken.again is None and not self._late:  # after red there is no green
+            self._say(answer(receipt, code, taken.fields, taken.says, self._judged(code, event), read.reader))
         if told.tag:
             self._present.arrived(told, Arrival(receipt_place(receipt), event))
         said = said_of(code, taken.fields)
@@ -179,8 +181,6 @@ class Scan:
         self._settle(read.reader, said, place, taken)
         if taken.again is not None:
             self._record_again(read, taken.again, place, taken, event)
-        elif not self._late:  # after red there is no green
-            self._say(answer(receipt, code, taken.fields, taken.says, self._judged(code, event), read.reader))
 
     def _memory(self, reader: str) -> Memory:
         memory = self._memories.get(reader)

@@ -12,7 +12,7 @@ import msgspec
 
 HERE = Path(__file__).parent
 ROOT = HERE.parent.parent
-sys.path.insert(0, str(HERE))
+sys.path[:0] = [str(HERE), str(HERE.parent / "support")]
 
 from figure import Figure  # noqa: E402 - the folder is on the path only now
 

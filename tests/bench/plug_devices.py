@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 from tests.drivers.conftest import struck
 from tests.drivers.hid_descriptors import COUNTLESS, HONEYWELL
 from tests.drivers.scanners import Typist
-from tests.guest.plugged import Yrm100
+from tests.guest.plugged_by_qemu import Yrm100
 
 RECORDINGS = Path(__file__).resolve().parent.parent / "drivers" / "recordings"
 ROUND_S = 0.02  # a UHF module looks round in its field before it answers
@@ -20,6 +20,8 @@ FIELD_S = 0.065  # an RDM6300 says a tag again and again
 DEVICE = """P: /devices/platform/dummy_hcd.0/usb3/3-$port
 E: DEVTYPE=usb_device
 E: SUBSYSTEM=usb
+A: busnum=3\\n
+A: devnum=$port\\n
 A: idProduct=$product\\n
 A: idVendor=$vendor\\n
 A: product=$name\\n
@@ -30,6 +32,7 @@ E: DEVTYPE=usb_interface
 E: SUBSYSTEM=usb
 A: bInterfaceClass=$class_\\n
 A: bInterfaceNumber=00\\n
+A: bInterfaceProtocol=00\\n
 """
 PORT = """
 P: $interface/tty/ttyACM$number

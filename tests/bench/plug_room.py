@@ -10,9 +10,9 @@ import re
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Sequence
-from contextlib import suppress
 from pathlib import Path
 from typing import Any, Protocol, Self
 
@@ -233,11 +233,13 @@ class Machine:
                 self.tell(node=plug.seen.node, **scan)
 
     def _lay(self, plug: Plug, due_ns: dict[str, int]) -> None:
-        """Put a card on the reader as soon as pcscd has made it."""
+        """Put a card on the reader as soon as pcscd has made it; the other readers' hands do not wait for that."""
         if plug.code not in due_ns:
-            with suppress(OSError):
-                self._cards.append(Card(self.pcscd.port, bytes.fromhex(plug.code) + b"\x90\x00"))
-                due_ns[plug.code] = DONE
+            due_ns[plug.code] = DONE
+            threading.Thread(target=self._put, args=(bytes.fromhex(plug.code) + b"\x90\x00",), daemon=True).start()
+
+    def _put(self, response: bytes) -> None:
+        self._cards.append(Card(self.pcscd.port, response))
 
     def __enter__(self) -> Self:
         return self

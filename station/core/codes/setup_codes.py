@@ -60,11 +60,13 @@ FORMS: tuple[Form, ...] = (
         "M5Stack AtomicQR_Reader_EN.pdf, section 1.1 (^#SC^303FFF0); GM67 manual (^#SC^3030010)",
     ),
 )
+BEGIN = frozenset("@#$%^")
+"""The signs that these forms begin with: most scans are none, and each one is looked at."""
 MAX_CHARACTERS = 512  # of a set-up code; several commands in one label stay far below
 
 
 def made_for(text: str) -> str | None:
     """Whose scanners this text would set up, None where it is no set-up code that is known."""
-    if len(text) > MAX_CHARACTERS:
+    if len(text) > MAX_CHARACTERS or text[:1] not in BEGIN:
         return None
     return next((form.maker for form in FORMS if form.pattern.fullmatch(text)), None)
