@@ -20,11 +20,9 @@ from drivers.decode.scan import Scan
 from drivers.decode.slots import for_cards, is_contactless
 from drivers.decode.smartcard import GET_UID, answered
 from drivers.held import Held, Hold
-from drivers.slots import Chosen, choose, devices, held, lasting_name
+from drivers.slots import Chosen, choose, devices, held
 from drivers.tape import Tape, TapedService
 from drivers.together import Together
-
-__all__ = ["Pcsc", "lasting_name", "open_device", "opened"]
 
 WAIT_S = 1.0
 """How long a change is waited for at a time: a `close` in the very moment before a wait goes unheard until its end."""

@@ -20,7 +20,6 @@ import msgspec
 
 from station.core.codes.cards import MAX_ARGUMENT_CHARACTERS
 
-DEFAULT_PATH = Path("/etc/wipline/station.toml")
 MAX_READERS = 32
 MAX_SIGNALS = 8
 MAX_GPIO_LINE = 1023  # the largest chips known have some hundred lines

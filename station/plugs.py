@@ -60,9 +60,8 @@ class Plugs:
         pause_s = FIRST_PAUSE_S
         while not self._stopping.is_set():
             try:
-                with closing(
-                    hotplug.Hotplug(self._there)
-                ) as watching:  # one that failed must not go on filling its socket
+                # Closed at once where it fails: it must not go on filling its socket.
+                with closing(hotplug.Hotplug(self._there)) as watching:
                     self._close = watching.close
                     if self._stopping.is_set():
                         watching.close()

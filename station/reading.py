@@ -167,9 +167,8 @@ class Reading:
             driver = open_driver(wanted.kind, wanted.settings)
         except Exception as error:  # noqa: BLE001 - one reader's fault is not the station's
             why = str(error) if isinstance(error, DriverError) else repr(error)
-            path = (
-                None if wanted.kind == "pcsc" else wanted.settings.get("path")
-            )  # in /sys, where nobody knows it by it
+            # A card reader's path is a folder in /sys, by which nobody knows it.
+            path = None if wanted.kind == "pcsc" else wanted.settings.get("path")
             called = self._called or path or wanted.settings.get("match") or "".join(wanted.names[:1]) or wanted.kind
             self._note(called, "waiting", why)
             return False

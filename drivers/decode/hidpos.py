@@ -20,7 +20,6 @@ from drivers.decode.keys import JOINED_S, Lost
 from drivers.decode.line import Sent
 from drivers.decode.scan import Gathered, aim_identifier
 
-BAR_CODE_SCANNER_PAGE = 0x8C
 BYTE_COUNT = 0x01_003B
 SYMBOLOGY_IDENTIFIERS = (0x8C_00FB, 0x8C_00FC, 0x8C_00FD)
 DECODED_DATA = 0x8C_00FE

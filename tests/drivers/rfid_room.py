@@ -3,6 +3,7 @@
 import os
 import select
 import threading
+from contextlib import contextmanager
 
 import pytest
 
@@ -86,18 +87,14 @@ class Simulator(threading.Thread):
                 self._cable.send(self.answers.get(question, b""))
 
 
-@pytest.fixture
-def line(monkeypatch):
-    """A serial line, its reader, and a simulator at the other end; answers are waited for briefly."""
-    monkeypatch.setattr(serial_rfid, "ANSWER_S", 0.1)
-    monkeypatch.setattr(serial_rfid, "FIRST_LISTEN_S", 0.2)
-    monkeypatch.setattr(serial_rfid, "LONGEST_LISTEN_S", 0.2)
-    monkeypatch.setattr(serial_rfid, "POLL_S", 0.05)
+@contextmanager
+def connections():
+    """Ports that are open, each with a simulator at its far end: `connect(answers, late_s, listen="yes")`."""
     ends = []
 
-    def connect(answers, late_s=0.0):
+    def connect(answers, late_s=0.0, **settings):
         cable = Cable()
-        driver = open_driver("serial_rfid", {"path": cable.port})
+        driver = open_driver("serial_rfid", {"path": cable.port, **settings})
         cable.hand_over()
         simulator = Simulator(cable, answers, late_s)
         ends.append((driver, simulator, cable))
@@ -109,6 +106,17 @@ def line(monkeypatch):
         simulator.stop.set()
         simulator.join(5)
         cable.unplug()
+
+
+@pytest.fixture
+def line(monkeypatch):
+    """A serial line, its reader, and a simulator at the other end; answers are waited for briefly."""
+    monkeypatch.setattr(serial_rfid, "ANSWER_S", 0.1)
+    monkeypatch.setattr(serial_rfid, "FIRST_LISTEN_S", 0.2)
+    monkeypatch.setattr(serial_rfid, "LONGEST_LISTEN_S", 0.2)
+    monkeypatch.setattr(serial_rfid, "POLL_S", 0.05)
+    with connections() as connect:
+        yield connect
 
 
 active = pytest.mark.parametrize(

@@ -7,7 +7,7 @@ import pytest
 
 from drivers.decode.plugged import MAX_NAME, MAX_SERIAL, Facts, harmless, named, reader_id
 from drivers.decode.verdicts import evidence, verdict
-from drivers.pcsc import lasting_name
+from drivers.slots import lasting_name
 
 SCANNER = Facts("/dev/input/event3", "Bar Code Scanner", 3, 0x05E0, 0x1200, "SN77", "usb-1.3", types=True, points=False)
 HOSTILE = [

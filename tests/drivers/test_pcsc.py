@@ -3,7 +3,8 @@
 import time
 
 from drivers import DeviceLost, Dropped, Gone, boot_ns, pcsc
-from drivers.pcsc import lasting_name, opened
+from drivers.pcsc import opened
+from drivers.slots import lasting_name
 from tests.drivers.pcsc_room import GOOD
 
 

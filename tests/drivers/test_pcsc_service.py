@@ -6,8 +6,9 @@ from types import SimpleNamespace
 import pytest
 
 from drivers import DeviceLost, DriverError, open_driver
-from drivers.pcsc import lasting_name, opened
+from drivers.pcsc import opened
 from drivers.scard import Scard
+from drivers.slots import lasting_name
 from tests.drivers.pcsc_room import ACR, GOOD
 
 

@@ -7,12 +7,12 @@ import time
 
 import pytest
 
-from drivers import Known, Read, Unanswered, open_driver, ports, serial_rfid
+from drivers import Known, Read, Unanswered, ports, serial_rfid
 from drivers.decode.em4100 import EM4100
 from drivers.decode.m100 import M100
 from drivers.serial_rfid import ASK_ROUNDS, OFTEN, PROTOCOLS, UNANSWERED, WAS_TAUGHT
 from tests.drivers.hands import Cable, id12
-from tests.drivers.rfid_room import ANSWERS, HARMLESS, TAGS, Simulator
+from tests.drivers.rfid_room import ANSWERS, HARMLESS, TAGS, connections
 
 SHEETS = [["WIP:SETUP:2D:\x1dA"]]
 
@@ -26,23 +26,9 @@ def soon(monkeypatch):
 
 @pytest.fixture
 def port(listen):
-    """A port that nobody knows, open, and somebody at its far end: `port(answers, listen="yes")`."""
-    ends = []
-
-    def connect(answers, **settings):
-        cable = Cable()
-        driver = open_driver("serial_rfid", {"path": cable.port, **settings})
-        cable.hand_over()
-        simulator = Simulator(cable, answers)
-        ends.append((driver, simulator, cable))
-        return driver, simulator, cable
-
-    yield connect
-    for driver, simulator, cable in ends:
-        driver.close()
-        simulator.stop.set()
-        simulator.join(5)
-        cable.unplug()
+    """A port that nobody knows, open, and somebody at its far end; what listens to it ends before it."""
+    with connections() as connect:
+        yield connect
 
 
 def rounds(simulator):

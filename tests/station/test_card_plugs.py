@@ -51,5 +51,9 @@ def test_a_card_reader_that_pcscd_has_not_found_yet_is_called_by_its_ids(
     readers, *_ = a_station(Row("pcsc"))
     readers.start()
     Plugs.said.put(Added(CARDS))
-    until(lambda: [(each.id, each.state) for each in readers.status()][:1] == [("usb-072f-1200-SN77", "waiting")])
+    until(lambda: any(each.id == "usb-072f-1200-SN77" for each in readers.status()))
+    line = readers.status()[0]
     readers.close()
+    assert (line.id, line.state, line.why) == (
+        "usb-072f-1200-SN77", "waiting", "It is not there. A reader. Wait.",
+    )  # fmt: skip
