@@ -1,6 +1,7 @@
 """The operator's cards: those of every bench, with the shop's own stages, reasons and badges, to print and cut.
 
 A badge lets whoever holds it scan in a person's name: badges are printed for those who supervise, not for every reader.
+It is a name and no secret all the same: stations are told all of them, and events carry them.
 """
 
 from flask import Blueprint, Response, render_template, request
