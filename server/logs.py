@@ -76,6 +76,12 @@ def hash_at(connection: Connection, log_id: bytes, seq: int) -> bytes | None:
     return None if found is None else bytes(found)
 
 
+def accepted_thru(connection: Connection, log_id: bytes) -> int:
+    """How far the hub has a log; 0 for one that it does not know."""
+    found = connection.execute(select(schema.log.c.accepted_thru).where(schema.log.c.log_id == log_id)).scalar()
+    return int(found or 0)
+
+
 def move_durable(connection: Connection, pos: int) -> None:
     """Everything up to `pos` lies in a verified backup off this disk: stations may let go of it in their own time."""
     rows = schema.ledger.c
@@ -118,6 +124,9 @@ def _what_to_do(connection: Connection, log: Any, tip: Tip) -> str | None:
         if here != tip.hash:
             return "reidentify"
         return "log_ahead" if tip.seq < log.accepted_thru else None
+    if tip.seq < log.accepted_thru:
+        # Its end lies in a gap that was declared lost: the station has events after all that the hub lacks.
+        return "reidentify"
     fork = schema.fork.c
     same = and_(fork.log_id == log.log_id, fork.seq == tip.seq, fork.hash == tip.hash)
     return None if connection.execute(select(fork.id).where(same)).first() is None else "reidentify"

@@ -174,6 +174,7 @@ heartbeat = Table(
     Column("disk_free", BigInteger),
     Column("boot", String),
     Column("readers", String),  # JSON
+    Column("aside", BigInteger),  # events of earlier logs that the station does not know to be here
 )
 
 person = Table(

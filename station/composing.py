@@ -33,6 +33,10 @@ class Recorder:
         """Wall time of a moment of this boot, as the wall clock stands now."""
         return self.wall_us() - (self.now_ns() - boot_ns) // 1000
 
+    def event(self, kind: str) -> Event:
+        """An event of this kind, recorded here and now."""
+        return Event(kind=kind, station=self.station, sw=self.sw, boot=self.boot, mono_ns=self.now_ns())
+
     def reader(self, kind: str, name: str) -> Reader:
         """The `reader` field; one object a device, for the devices heard last."""
         known = self._readers.pop((kind, name), None) or Reader(kind, name)

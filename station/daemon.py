@@ -177,6 +177,7 @@ class Station:
             threading.Thread(target=self._walk, name="walk", daemon=True).start()
 
     def _estimate(self) -> None:
+        self.journal.count_time()
         self.days_left = self.journal.days_left()
 
     def _walk(self) -> None:
@@ -220,6 +221,7 @@ class Station:
             clock=self.recorder.clk, hub=hub, readers=self.readers.status(), disk_level=level_of(here),
             disk_free_bytes=here.free_bytes, days_left=self.days_left, journal=str(self.journal.path.absolute()),
             news=list(self.journal.news), config=self._config_path,
+            aside=self.link.aside if self.link is not None else 0,
         )  # fmt: skip
 
     def _end(self, recording: threading.Thread) -> int:

@@ -106,6 +106,32 @@ def journal_chain(config: Config) -> Finding:
     return Finding(True, "the journal's chain holds")
 
 
+def earlier_logs(config: Config) -> Finding:
+    """What lies in earlier logs and in damaged ones is at the hub, as far as is known here."""
+    from station.journal import JournalError, JournalReader
+    from station.journal.aside import set_aside
+
+    path = Path(config.journal).absolute()
+    logs = set_aside(path)
+    if not logs:
+        return Finding(True, "no earlier log lies aside", only_note=True)
+    try:
+        with closing(JournalReader(path)) as reader:
+            mark = reader.mark()
+    except JournalError:
+        mark = None
+    missing = {log.path.parent: log.unconfirmed(mark.hub_epoch if mark else None) for log in logs}
+    count = sum(missing.values())
+    if count:
+        folder = next(folder for folder, events in missing.items() if events)
+        return Finding(
+            False,
+            f"{count} events of earlier logs are not known to be at the hub; the first lie in {folder}",
+            "let the station reach its hub: it sends what is missing; delete nothing",
+        )
+    return Finding(True, f"the events of {len(logs)} earlier logs are at the hub")
+
+
 def sqlite_version(config: Config, version: tuple[int, ...] = sqlite3.sqlite_version_info) -> Finding:  # noqa: ARG001
     """SQLite below 3.51.3 has the WAL-reset bug: two connections that write or checkpoint at once may lose a write."""
     text = ".".join(map(str, version))
@@ -211,9 +237,10 @@ def hub_answers(config: Config) -> Finding:
     if config.hub is None:
         return Finding(True, "no hub is asked", only_note=True)
     from station.hub import Hub, HubError
+    from station.wire import HttpWire
 
     try:
-        hub = Hub(config.hub.url, token(config.hub), config.hub.ca_file)
+        hub = Hub(config.hub.url, token(config.hub), HttpWire(config.hub.ca_file))
         hub.snapshot(None)
     except ConfigError:
         return Finding(False, "the hub cannot be asked without a token", f"cat {config.hub.token_file}")
@@ -251,6 +278,7 @@ FINDINGS: tuple[Callable[[Config], Finding], ...] = (
     journal_medium,
     journal_settings,
     journal_chain,
+    earlier_logs,
     sqlite_version,
     disk,
     ballast,

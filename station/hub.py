@@ -4,23 +4,21 @@ An answer that is not exactly what was promised (a page with status 200, half a 
 """
 
 import gzip
-import time
+import re
 from collections.abc import Mapping
-from typing import Any, TypeVar
+from typing import Annotated, Any, TypeVar
 
 import msgspec
-import urllib3
 
-from station.hub_words import EventsAnswer, HeartbeatAnswer, ItemsAnswer, SessionAnswer
+from station.hub_words import MAX_INT, EventsAnswer, HeartbeatAnswer, ItemsAnswer, SessionAnswer, SnapshotPlace
+from station.wire import Reply, Wire, WireError
 
-CONNECT_S = 5.0
-READ_S = 15.0
-WHOLE_S = 60.0
-MAX_ANSWER_BYTES = 32 * 1024 * 1024
 GZIP_FROM_BYTES = 1024
-CHUNK_BYTES = 65_536
-OK, NOT_MODIFIED, CONFLICT, TOO_MANY = 200, 304, 409, 429
+OK, NOT_MODIFIED, CONFLICT = 200, 304, 409
 REFUSED = frozenset({401, 403})
+MOST_RETRY_S = 3600.0
+MAX_SENTENCE = 1_000  # characters of what a hub says of an error
+_VERSION = re.compile(r"[\x21\x23-\x7e]{1,200}")
 
 
 class HubError(Exception):
@@ -43,7 +41,7 @@ class _Trouble(msgspec.Struct, frozen=True):
     came: str = ""
     expected: str = ""
     do: str = ""
-    seq: int | None = None
+    seq: Annotated[int, msgspec.Meta(ge=1, le=MAX_INT)] | None = None
 
 
 class _ErrorAnswer(msgspec.Struct, frozen=True):
@@ -56,13 +54,10 @@ Answer = TypeVar("Answer")
 class Hub:
     """One hub, reached with this station's token. Used by one thread."""
 
-    def __init__(self, url: str, token: str, ca_file: str | None = None, agent: str = "wipline-station") -> None:
+    def __init__(self, url: str, token: str, wire: Wire, agent: str = "wipline-station") -> None:
         self._base = url.rstrip("/") + "/api/v1"
         self._headers = {"Authorization": f"Bearer {token}", "User-Agent": agent, "Accept": "application/json"}
-        self._pool = urllib3.PoolManager(
-            num_pools=1, maxsize=1, retries=False, ca_certs=ca_file,
-            timeout=urllib3.Timeout(connect=CONNECT_S, read=READ_S),
-        )  # fmt: skip
+        self._wire = wire
 
     def session(self, body: Mapping[str, Any]) -> SessionAnswer:
         """Open a session for a log."""
@@ -76,30 +71,34 @@ class Hub:
         """Say how the station is."""
         return self._post("/heartbeat", body, HeartbeatAnswer)
 
-    def snapshot(self, version: str | None) -> tuple[str, bytes] | None:
-        """The definitions, (version, body); None where `version` still holds."""
+    def snapshot(self, version: str | None) -> tuple[str | None, bytes, SnapshotPlace]:
+        """The definitions: (version, body, where the hub's ledger is); version None where `version` still holds."""
         headers = {"If-None-Match": f'"{version}"'} if version is not None else {}
-        status, answer, body = self._ask("GET", "/snapshot", None, headers)
-        if status == NOT_MODIFIED:
-            return None
-        self._decode(body, dict)
-        return answer.headers.get("ETag", "").removeprefix("W/").strip('"'), body
+        reply = self._ask("GET", "/snapshot", None, headers)
+        if reply.status == NOT_MODIFIED:
+            return None, b"", SnapshotPlace()
+        place = self._decode(reply.body, SnapshotPlace)
+        found = reply.headers.get("ETag", "").removeprefix("W/").strip('"')
+        if not _VERSION.fullmatch(found):
+            msg = f"The hub at {self._base} sent definitions with the version {found[:80]!r}; expected an ETag."
+            raise HubError(msg)
+        return found, reply.body, place
 
     def items(self, after: str) -> ItemsAnswer:
         """Open items that changed since a cursor ("" for all)."""
         query = "/items/changes" + (f"?after={after}" if after else "")
-        return self._decode(self._ask("GET", query, None, {})[2], ItemsAnswer)
+        return self._decode(self._ask("GET", query, None, {}).body, ItemsAnswer)
 
     def close(self) -> None:
         """Let go of the connection."""
-        self._pool.clear()
+        self._wire.close()
 
     def _post(self, path: str, body: Mapping[str, Any], kind: type[Answer]) -> Answer:
         content = msgspec.json.encode(body)
         headers = {"Content-Type": "application/json"}
         if len(content) >= GZIP_FROM_BYTES:
             content, headers["Content-Encoding"] = gzip.compress(content, 1), "gzip"
-        return self._decode(self._ask("POST", path, content, headers)[2], kind)
+        return self._decode(self._ask("POST", path, content, headers).body, kind)
 
     def _decode(self, body: bytes, kind: type[Answer]) -> Answer:
         try:
@@ -108,51 +107,26 @@ class Hub:
             msg = f"What answers at {self._base} is no hub: {error}. Correct the hub's url, or look at what stands between."
             raise HubError(msg) from error
 
-    def _ask(
-        self, method: str, path: str, body: bytes | None, headers: Mapping[str, str]
-    ) -> tuple[int, urllib3.BaseHTTPResponse, bytes]:
+    def _ask(self, method: str, path: str, body: bytes | None, headers: Mapping[str, str]) -> Reply:
         try:
-            answer = self._pool.request(
-                method, self._base + path, body=body, headers={**self._headers, **headers},
-                preload_content=False, redirect=False,
-            )  # fmt: skip
-            content = self._read(answer)
-        except (urllib3.exceptions.HTTPError, OSError) as error:
-            msg = f"The hub at {self._base} cannot be reached: {_reason(error)}."
+            reply = self._wire.request(method, self._base + path, body, {**self._headers, **headers})
+        except WireError as error:
+            msg = f"The hub at {self._base} cannot be reached: {error}."
             raise HubError(msg) from error
-        if answer.status in (OK, NOT_MODIFIED):
-            return answer.status, answer, content
-        raise self._error(answer, content)
+        if reply.status in (OK, NOT_MODIFIED):
+            return reply
+        raise self._error(reply)
 
-    def _read(self, answer: urllib3.BaseHTTPResponse) -> bytes:
-        deadline, parts, size = time.monotonic() + WHOLE_S, [], 0
+    def _error(self, reply: Reply) -> HubError:
         try:
-            while part := answer.read1(CHUNK_BYTES):
-                parts.append(part)
-                size += len(part)
-                if size > MAX_ANSWER_BYTES or time.monotonic() > deadline:
-                    answer.close()
-                    msg = f"The hub at {self._base} sent {size} bytes and did not end; expected less, or sooner."
-                    raise HubError(msg)
-        finally:
-            answer.release_conn()
-        return b"".join(parts)
-
-    def _error(self, answer: urllib3.BaseHTTPResponse, content: bytes) -> HubError:
-        try:
-            trouble = msgspec.json.decode(content, type=_ErrorAnswer).error
+            trouble = msgspec.json.decode(reply.body, type=_ErrorAnswer).error
         except (msgspec.MsgspecError, ValueError, RecursionError):
             trouble = _Trouble()
-        sentence = f"The hub answers {answer.status}"
+        sentence = f"The hub answers {reply.status}"
         if trouble.came or trouble.do:
-            sentence += f": {trouble.came}; expected {trouble.expected}. {trouble.do}"
-        if answer.status == CONFLICT and trouble.seq is not None:
+            sentence += f": {trouble.came}; expected {trouble.expected}. {trouble.do}"[:MAX_SENTENCE]
+        if reply.status == CONFLICT and trouble.seq is not None:
             return Conflict(sentence, trouble.seq)
-        retry = answer.headers.get("Retry-After", "")
-        return HubError(sentence, refused=answer.status in REFUSED, retry_s=float(retry) if retry.isdigit() else None)
-
-
-def _reason(error: Exception) -> str:
-    """What went wrong, without the addresses of our own objects in it."""
-    text = str(getattr(error, "reason", None) or error)
-    return text.rpartition("object at 0x")[2].partition(": ")[2] or text if "object at 0x" in text else text
+        retry = reply.headers.get("Retry-After", "")
+        retry_s = min(float(retry), MOST_RETRY_S) if re.fullmatch(r"[0-9]{1,9}", retry) else None
+        return HubError(sentence, refused=reply.status in REFUSED, retry_s=retry_s)

@@ -11,7 +11,7 @@ from station.core.codes import Pattern, read_code, read_tag_code
 from station.core.codes.printed import TAG_READERS
 from station.core.event import Event, EventError, decode
 from station.hub import Hub
-from station.hub_words import Item
+from station.hub_words import Epoch, Item
 from station.inbox import Inbox
 from station.journal import Journal, JournalReader, OpenItem
 from station.scan import Scan
@@ -38,12 +38,11 @@ def ask(station: Learner, work: Callable[[], Result]) -> Result:
     return station.inbox.ask(work).wait()
 
 
-def learn_shop(station: Learner, hub: Hub, reader: JournalReader, version: str | None) -> None:
-    """Fetch the definitions where they are not those of `version`, keep them and judge by them."""
-    fetched = hub.snapshot(version)
-    if fetched is None:
-        return
-    fresh, body = fetched
+def learn_shop(station: Learner, hub: Hub, reader: JournalReader, version: str | None) -> Epoch | None:
+    """Fetch the definitions where they are not those of `version`, keep them and judge by them; the hub's epoch."""
+    fresh, body, place = hub.snapshot(version)
+    if fresh is None:
+        return place.epoch
     items = reader.items()
     shop, rules = read_shop(body), known(body, items.rows, complete=items.complete)  # made here: it may take a while
 
@@ -53,10 +52,11 @@ def learn_shop(station: Learner, hub: Hub, reader: JournalReader, version: str |
 
     ask(station, use)
     station.changed.set()
+    return place.epoch
 
 
-def learn_items(station: Learner, hub: Hub, reader: JournalReader) -> None:
-    """Fetch the open items that changed since the last time, keep them and judge by them."""
+def learn_items(station: Learner, hub: Hub, reader: JournalReader) -> Epoch | None:
+    """Fetch the open items that changed since the last time, keep them and judge by them; the hub's epoch."""
     cursor = reader.items().cursor
     answer = hub.items(cursor)
     afresh = answer.reset or not cursor
@@ -70,6 +70,7 @@ def learn_items(station: Learner, hub: Hub, reader: JournalReader) -> None:
     if answer.items:
         station.items = reader.items().rows
         station.changed.set()
+    return answer.epoch
 
 
 def items_on_the_way(reader: JournalReader, patterns: Sequence[Pattern]) -> frozenset[str]:

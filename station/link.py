@@ -8,16 +8,20 @@ import random
 import threading
 from collections.abc import Callable
 from dataclasses import replace
-from typing import Any, Protocol, TypeVar
+from typing import Protocol, TypeVar
+
+import msgspec
 
 from station import log
-from station.clock import boot_ns
 from station.composing import Recorder
 from station.config import Config, ConfigError, token
 from station.core.event import Event
 from station.hub import Conflict, Hub, HubError
-from station.journal import JournalReader, LogChanged
+from station.hub_words import Epoch
+from station.journal import JournalReader, LogChanged, LogState
+from station.journal.aside import set_aside, unconfirmed
 from station.learning import Learner, ask, learn_items, learn_shop
+from station.reconcile import MAX_BATCH_BYTES, Desk, OtherEpoch, batch_of, reconcile
 from station.roll import MOST_TOLD, told
 from station.session import anchor, begin, introduce, same_past
 from station.status import HubStatus, Status
@@ -30,19 +34,25 @@ from station.sync import (
     FetchSnapshot,
     OpenSession,
     Pause,
+    Reconcile,
     S,
     Send,
     anchored,
     beaten,
     conflicted,
+    elsewhere,
     failed,
+    impossible,
     met,
+    new_log_begun,
+    new_log_wanted,
     next_act,
     taken,
 )
+from station.wire import HttpWire, Wire
 
 GATHER_S = 0.05  # scans that come together are sent together
-BATCH_BYTES = 700_000  # as base64 it stays below the megabyte that a hub takes
+BATCH_BYTES = MAX_BATCH_BYTES  # as base64 it stays below the megabyte that a hub takes
 PRUNE_EVERY_S = 3600.0
 Result = TypeVar("Result")
 
@@ -51,7 +61,7 @@ class Place(Learner, Protocol):
     """What the link needs of the station it belongs to."""
 
     config: Config
-    recorder: Recorder
+    recorder: Recorder  # its `now_ns` is the clock of the link
 
     def state(self) -> Status: ...
 
@@ -59,18 +69,23 @@ class Place(Learner, Protocol):
 class Link:
     """The link of one station. `ConfigError` where its token cannot be read."""
 
-    def __init__(self, station: Place, random_: Callable[[], float] = random.random) -> None:
+    def __init__(
+        self,
+        station: Place,
+        random_: Callable[[], float] = random.random,
+        wire: Callable[[str | None], Wire] = HttpWire,
+    ) -> None:
         assert station.config.hub is not None
-        self._station, self._jitter = station, random_
-        hub = station.config.hub
-        self._hub_config = hub
+        self._station, self._jitter, self._make_wire = station, random_, wire
+        self._now_ns = station.recorder.now_ns
+        self._hub_config = station.config.hub
         self._hub: Hub | None = None
         self._poke, self._stop = threading.Event(), threading.Event()
-        self._boot = station.scan.recorder.boot
+        self._boot = station.recorder.boot
         self._reader = JournalReader(station.journal.path)
         self._standing = begin(self._reader, self._boot)
+        self.aside = unconfirmed(station.journal.path, self._standing.epoch)
         self._last_contact_ns: int | None = None
-        self._hub_us_at_boot: int | None = None  # the hub's UTC us at boottime 0, as the last session said
         self._pruned_ns = 0
         self._waiting_since_ns: int | None = None
         self._thread = threading.Thread(target=self._run, name="sync", daemon=True)
@@ -105,33 +120,44 @@ class Link:
     def oldest_waiting_s(self) -> float | None:
         """For how long an event has been waiting to be sent."""
         since_ns = self._waiting_since_ns
-        return None if since_ns is None else round((boot_ns() - since_ns) / S, 1)
+        return None if since_ns is None else round((self._now_ns() - since_ns) / S, 1)
 
     # -- the loop
 
     def _run(self) -> None:
         while not self._stop.is_set():
             try:
-                self._step(next_act(self._standing, tip_seq=self._station.journal.tip.seq, now_ns=boot_ns()))
+                pause = self.turn()
             except InterruptedError:
                 return  # the station is stopping
-            except Exception as error:  # noqa: BLE001 - whatever it was, scanning goes on and it is tried again
-                self._fail(error)
+            if pause is not None:
+                self._pause(pause)
+
+    def turn(self) -> Pause | None:
+        """Do the next act; where nothing is to be done, until when. Raises `InterruptedError` where the station stops."""
+        try:
+            act = next_act(self._standing, tip_seq=self._station.journal.tip.seq, now_ns=self._now_ns())
+            if isinstance(act, Pause):
+                return act
+            self._step(act)
+        except InterruptedError:
+            raise
+        except Exception as error:  # noqa: BLE001 - whatever it was, scanning goes on and it is tried again
+            self._fail(error)
+        return None
 
     def _step(self, act: Act) -> None:
-        if isinstance(act, Pause):
-            self._pause(act)
-            return
         before = self._standing.error
         try:
             self._do(act)
         except Conflict as error:
-            self._standing = conflicted(self._standing, error.seq, str(error), boot_ns(), self._jitter)
+            last_seq = self._station.journal.tip.seq
+            self._standing = conflicted(self._standing, error.seq, last_seq, str(error), self._now_ns(), self._jitter)
             log.say("the hub takes a batch apart", why=str(error))
-        except LogChanged:
+        except (LogChanged, OtherEpoch):
             self._standing = replace(self._standing, session=False)
         else:
-            self._last_contact_ns = boot_ns()
+            self._last_contact_ns = self._now_ns()
             if before and not self._standing.error:
                 log.say("the hub is there again")
                 self._station.changed.set()
@@ -144,10 +170,12 @@ class Link:
             log.say("the hub is away; scans are kept", why=sentence)
             self._station.changed.set()
         self._hub = None if isinstance(error, ConfigError) else self._hub
-        self._standing = failed(self._standing, sentence, boot_ns(), self._jitter, refused=refused, retry_s=retry_s)
+        self._standing = failed(
+            self._standing, sentence, self._now_ns(), self._jitter, refused=refused, retry_s=retry_s
+        )
 
     def _pause(self, act: Pause) -> None:
-        now_ns = boot_ns()
+        now_ns = self._now_ns()
         pause_s = max(0.0, (act.until_ns - now_ns) / S)
         if now_ns < self._standing.not_before_ns:
             self._stop.wait(pause_s)  # no scan may hurry a pause that the hub asked for
@@ -164,13 +192,16 @@ class Link:
                 self._anchor()
             case Send():
                 self._send(act)
+            case Reconcile():
+                self._reconcile()
             case Beat():
                 self._beat()
             case FetchSnapshot():
                 self._fetch_snapshot()
             case FetchItems():
-                learn_items(self._station, self._reach(), self._reader)
-                self._standing = replace(self._standing, next_items_ns=boot_ns() + int(ITEMS_S * S))
+                epoch = learn_items(self._station, self._reach(), self._reader)
+                self._standing = replace(self._standing, next_items_ns=self._now_ns() + int(ITEMS_S * S))
+                self._look_at(epoch)
 
     def _ask(self, work: Callable[[], Result]) -> Result:
         return ask(self._station, work)
@@ -179,7 +210,7 @@ class Link:
         """The hub's port; the token is read anew after a failure, so that a new one needs no restart."""
         if self._hub is None:
             config = self._hub_config
-            self._hub = Hub(config.url, token(config), config.ca_file)
+            self._hub = Hub(config.url, token(config), self._make_wire(config.ca_file))
         return self._hub
 
     # -- acts
@@ -188,23 +219,70 @@ class Link:
         state = self._reader.state()
         meeting = introduce(self._reach(), state, self._station.recorder)
         answer, mark = meeting.answer, state.mark
-        if answer.t3 is not None:
-            self._hub_us_at_boot = answer.t3 - meeting.t4 // 1000
+        wrong = impossible(answer, state.tip.seq)
+        if wrong is not None:
+            raise HubError(wrong)
         mark_thru = mark.accepted_thru if mark and mark.hub_epoch == answer.hub_epoch else 0
-        if answer.do in ("log_ahead", "reidentify"):
-            self._new_log(answer.do, mark_thru)
+        cause = new_log_wanted(answer, state.tip.seq)
+        if cause is not None:
+            self._new_log(cause, state, min(mark_thru, state.tip.seq))
             return
         same = same_past(self._reader, answer)
-        self._standing = met(self._standing, answer, same_past=same, mark_thru=mark_thru, now_ns=boot_ns())
+        if answer.accepted_thru < mark_thru:  # put back without a new epoch: what lies aside may be missing, too
+            self._standing = replace(self._standing, reconciled=None)
+        self._standing = met(self._standing, answer, same_past=same, mark_thru=mark_thru, now_ns=self._now_ns())
         self._mark()
 
-    def _new_log(self, do: str, mark_thru: int) -> None:
-        """Another device has our past, or we have lost some of it: go on in a log of our own."""
-        log.say("a new log is begun", cause=do, old=self._station.journal.log_id)
-        again_after = mark_thru if do == "reidentify" else None
-        self._ask(lambda: self._station.journal.new_log(do, again_after))
-        self._standing = replace(begin(self._reader, self._boot), reached=True)
+    def _new_log(self, cause: str, introduced: LogState, mark_thru: int) -> None:
+        """Go on in a log of our own: the hub has more of this log than we, or something else.
+
+        Scans went on while the hub was asked. The new log begins at the tip that was introduced, and what came after that is
+        sent again in it; of a log that is another device's too, everything since the hub's last word.
+        """
+        pause_s = (self._standing.new_log_from_ns - self._now_ns()) / S
+        if pause_s > 0:
+            msg = f"The hub asks for one new log after another ({cause}). Look at the hub; the scans are kept."
+            raise HubError(msg, retry_s=pause_s)
+        log.say("a new log is begun", cause=cause, old=introduced.log_id)
+        again_after = mark_thru if cause == "reidentify" else introduced.tip.seq
+        begins_at = introduced.tip if cause == "log_ahead" else None
+        self._ask(lambda: self._station.journal.new_log(cause, again_after, begins_at))
+        self._standing = new_log_begun(self._standing, begin(self._reader, self._boot), self._now_ns())
+        self.aside = unconfirmed(self._station.journal.path, self._standing.epoch)
         self._station.changed.set()
+
+    def _reconcile(self) -> None:
+        """Bring what lies aside and is not at the hub there."""
+        epoch, journal = self._standing.epoch, self._station.journal
+        assert epoch is not None  # there is a session
+        logs = set_aside(journal.path)
+        if logs:
+            desk = Desk(self._reach(), epoch, self._station.recorder, self._carry)
+            sent = reconcile(desk, logs)
+            if sent:
+                log.say("events of earlier logs were not at the hub; they are sent", events=sent)
+        self._standing = replace(self._standing, reconciled=epoch)
+        self._count_aside()
+
+    def _carry(self, events: list[bytes]) -> None:
+        """Commit events of an earlier log to the open one, when no scan waits."""
+
+        def commit() -> None:
+            for encoded in events:
+                self._station.journal.commit(encoded)
+
+        self._ask(commit)
+
+    def _count_aside(self) -> None:
+        before, self.aside = self.aside, unconfirmed(self._station.journal.path, self._standing.epoch)
+        if before != self.aside:
+            self._station.changed.set()
+
+    def _look_at(self, epoch: Epoch | None, accepted_thru: int | None = None) -> None:
+        """End the session where an answer shows that the hub was restored or put back."""
+        if elsewhere(self._standing, epoch, accepted_thru):
+            log.say("the hub was restored; its cursor is asked again", epoch=epoch)
+            self._standing = replace(self._standing, session=False, reconciled=None)
 
     def _anchor(self) -> None:
         """Write the hub's time into the log."""
@@ -212,7 +290,7 @@ class Link:
         event = anchor(self._reach(), state, self._station.scan.recorder)
         if event is not None:
             self._ask(lambda: self._record_anchor(event, state.log_id))
-        self._standing = anchored(self._standing, boot_ns(), taken=event is not None)
+        self._standing = anchored(self._standing, self._now_ns(), taken=event is not None)
 
     def _record_anchor(self, event: Event, log_id: bytes) -> None:
         if self._station.journal.log_id == log_id:  # the seal is for this log
@@ -224,17 +302,9 @@ class Link:
         if not events:
             self._standing = replace(self._standing, session=False)
             return
-        self._waiting_since_ns = self._waiting_since_ns or boot_ns()
-        body: dict[str, Any] = {
-            "from_seq": events[0].seq,
-            "prev": events[0].prev.hex(),
-            "tip": events[-1].hash.hex(),
-            "events": [each.encoded for each in events],
-        }
-        if self._standing.exact:
-            body["hashes"] = [each.hash.hex() for each in events]
-        answer = self._reach().events(log_id.hex(), body)
-        after = taken(self._standing, answer, range(events[0].seq, events[-1].seq + 1), boot_ns())
+        self._waiting_since_ns = self._waiting_since_ns or self._now_ns()
+        answer = self._reach().events(log_id.hex(), batch_of(events, hashes=self._standing.exact))
+        after = taken(self._standing, answer, range(events[0].seq, events[-1].seq + 1), self._now_ns())
         if after is None:
             msg = "The hub's verdicts are not those of the batch that was sent. Nothing is marked; it is sent again."
             raise HubError(msg)
@@ -245,14 +315,16 @@ class Link:
             self._station.changed.set()
 
     def _mark(self) -> None:
-        now = self._standing
-        epoch, hub_us = now.epoch, self._hub_us()
-        if epoch is not None:
-            journal = self._station.journal
-            self._ask(lambda: journal.mark(epoch, now.accepted_thru, now.durable_thru, now.head, hub_us))
+        now, journal, log_id = self._standing, self._station.journal, self._station.journal.log_id
+        epoch = now.epoch
+        if epoch is None:
+            return
 
-    def _hub_us(self) -> int | None:
-        return None if self._hub_us_at_boot is None else self._hub_us_at_boot + boot_ns() // 1000
+        def write() -> None:
+            if journal.log_id == log_id:
+                journal.mark(epoch, now.accepted_thru, now.durable_thru, now.head)
+
+        self._ask(write)
 
     def _beat(self) -> None:
         state = self._station.state()
@@ -268,21 +340,30 @@ class Link:
                 "sw": state.sw,
                 "disk_free": state.disk_free_bytes,
                 "boot": state.boot,
+                "aside": self.aside,
             }
         )
-        self._standing = beaten(self._standing, answer.wait_ms, answer.snapshot_version, news=news, now_ns=boot_ns())
-        self._prune()
+        same_log = state.log == self._station.journal.log_id.hex()
+        if not same_log or answer.accepted_thru is None or answer.accepted_thru > state.tip_seq:
+            answer = msgspec.structs.replace(answer, accepted_thru=None)
+        self._standing = beaten(self._standing, answer, news=news, now_ns=self._now_ns())
+        self._look_at(answer.epoch, answer.accepted_thru)
+        if self._standing.session:  # what is durable is known of this epoch alone
+            self._prune()
 
     def _fetch_snapshot(self) -> None:
-        learn_shop(self._station, self._reach(), self._reader, self._standing.snapshot_version)
+        epoch = learn_shop(self._station, self._reach(), self._reader, self._standing.snapshot_version)
         self._standing = replace(self._standing, snapshot_version=self._standing.hub_snapshot)
+        self._look_at(epoch)
 
     def _prune(self) -> None:
         """Once an hour, let go of what is durable at the hub and old enough, a step at a time."""
-        now_ns, hub_us = boot_ns(), self._hub_us()
-        if hub_us is None or (self._pruned_ns and now_ns - self._pruned_ns < PRUNE_EVERY_S * S):
+        now_ns = self._now_ns()
+        if self._pruned_ns and now_ns - self._pruned_ns < PRUNE_EVERY_S * S:
             return
         self._pruned_ns = now_ns
+        if self.aside:  # what could not be sent an hour ago is tried again
+            self._standing = replace(self._standing, reconciled=None)
         journal = self._station.journal
-        while self._ask(lambda: journal.prune(hub_us)) and not self._stop.is_set():
+        while self._ask(journal.prune) and not self._stop.is_set():
             pass

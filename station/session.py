@@ -2,7 +2,6 @@
 
 from dataclasses import dataclass, replace
 
-from station.clock import boot_ns
 from station.composing import Recorder
 from station.core.event import Event, EventError, decode
 from station.hub import Hub
@@ -11,6 +10,7 @@ from station.journal import JournalReader, LogState
 from station.sync import Standing
 
 ROUND_TRIPS = 8
+SLACK_US = 1_000  # two clocks are read, each with its own granularity
 NEWEST = 500  # events looked at for the last anchor of this boot
 
 
@@ -25,7 +25,7 @@ class Met:
 
 def introduce(hub: Hub, state: LogState, recorder: Recorder) -> Met:
     """Open a session for this log. The hub refuses a name that is not its token's, before a scan can be told under it."""
-    parent, mark, t1 = state.parent, state.mark, boot_ns()
+    parent, mark, t1 = state.parent, state.mark, recorder.now_ns()
     answer = hub.session(
         {
             "log": state.log_id.hex(),
@@ -40,29 +40,35 @@ def introduce(hub: Hub, state: LogState, recorder: Recorder) -> Met:
             "t1": t1,
         }
     )
-    return Met(answer, t1, boot_ns())
+    return Met(answer, t1, recorder.now_ns())
 
 
 def anchor(hub: Hub, state: LogState, recorder: Recorder) -> Event | None:
     """The hub's time as an event, from the quickest of eight round trips; None while the hub's clock is in doubt."""
     trips = [introduce(hub, state, recorder) for _ in range(ROUND_TRIPS)]
-    timed = [trip for trip in trips if trip.answer.mac is not None]
+    timed = [trip for trip in trips if trip.answer.mac is not None and _possible(trip)]
     if not timed:
         return None
     best = min(timed, key=lambda trip: trip.t4 - trip.t1)
     answer = best.answer
     return Event(
-        kind="anchor", station=recorder.station, sw=recorder.sw, boot=recorder.boot, mono_ns=boot_ns(),
+        kind="anchor", station=recorder.station, sw=recorder.sw, boot=recorder.boot, mono_ns=recorder.now_ns(),
         wall_us=recorder.wall_us(), clk=recorder.clk, t1=best.t1, t4=best.t4, t2=answer.t2, t3=answer.t3,
         hub_clk=answer.hub_clk, mac=answer.mac,
     )  # fmt: skip
+
+
+def _possible(trip: Met) -> bool:
+    """Whether the hub's two times can lie within this round trip: its clock did not step between them."""
+    t2, t3 = trip.answer.t2, trip.answer.t3
+    return t2 is not None and t3 is not None and 0 <= t3 - t2 <= (trip.t4 - trip.t1) // 1000 + SLACK_US
 
 
 def same_past(reader: JournalReader, answer: SessionAnswer) -> bool:
     """Whether what the hub has at its cursor is what we have there; True where nobody can tell any more."""
     if not answer.accepted_hash or not answer.accepted_thru:
         return True
-    found = reader.events(answer.accepted_thru - 1, 1)
+    found = reader.events(answer.accepted_thru - 1, 1)  # one event further on where that one is pruned
     return not found or found[0].seq != answer.accepted_thru or found[0].hash.hex() == answer.accepted_hash
 
 

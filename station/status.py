@@ -49,6 +49,7 @@ class Status(msgspec.Struct, frozen=True, kw_only=True):
     journal: str
     news: list[str]
     config: str
+    aside: int = 0  # events of earlier logs that are not known to be at the hub
 
 
 def write(path: Path, status: Status) -> None:

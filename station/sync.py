@@ -6,7 +6,7 @@ random pause that doubles up to a minute; a hub that refuses this station is tri
 
 >>> next_act(Standing(), tip_seq=3, now_ns=0)
 OpenSession()
->>> there = Standing(session=True, accepted_thru=2, anchored_ns=0, next_beat_ns=9, next_items_ns=9)
+>>> there = Standing(session=True, epoch=1, reconciled=1, accepted_thru=2, anchored_ns=0, next_beat_ns=9, next_items_ns=9)
 >>> next_act(there, tip_seq=3, now_ns=0), next_act(there, tip_seq=2, now_ns=0)
 (Send(after=2, most=500), Pause(until_ns=9))
 """
@@ -14,7 +14,7 @@ OpenSession()
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
-from station.hub_words import EventsAnswer, SessionAnswer
+from station.hub_words import EventsAnswer, HeartbeatAnswer, SessionAnswer
 
 S = 10**9
 FIRST_PAUSE_S, LONGEST_PAUSE_S = 1.0, 60.0
@@ -23,6 +23,8 @@ ITEMS_S = 30.0
 ANCHOR_S = 3600.0
 DOUBT_S = 300.0
 MOST_EVENTS = 500
+MOST_STUCK = 3  # batches in a row without an accepted event that are sent without a pause
+NEW_LOG_PAUSE_S, NEW_LOG_LONGEST_S = 1.0, 3600.0
 TAKEN = frozenset({"ok", "dup", "damaged"})
 
 
@@ -31,7 +33,10 @@ class Standing:
     """How this station stands with its hub.
 
     `session`: it has one; `accepted_thru`: the hub has all of our log up to here; `doubt`: an event that is to be sent
-    alone; `exact`: send the hash of each event, so that a refusal names the right one; `reached`: there ever was an answer.
+    alone; `exact`: send the hash of each event, so that a refusal names the right one; `reached`: there ever was an answer;
+    `reconciled`: the epoch in which the logs that lie aside were compared with the hub; `new_logs`: logs begun at the hub's
+    word since it last accepted an event, and `new_log_from_ns`: when the next one may be begun; `stuck`: batches since then
+    of which the hub accepted nothing.
     """
 
     session: bool = False
@@ -52,6 +57,10 @@ class Standing:
     anchored_ns: int | None = None
     snapshot_version: str | None = None
     hub_snapshot: str | None = None
+    reconciled: int | str | None = None
+    new_logs: int = 0
+    new_log_from_ns: int = 0
+    stuck: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +79,11 @@ class Send:
 
     after: int
     most: int
+
+
+@dataclass(frozen=True, slots=True)
+class Reconcile:
+    """Compare the logs that lie aside with the hub, and send what it lacks of them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +108,7 @@ class Pause:
     until_ns: int
 
 
-Act = OpenSession | Anchor | Send | Beat | FetchSnapshot | FetchItems | Pause
+Act = OpenSession | Anchor | Send | Reconcile | Beat | FetchSnapshot | FetchItems | Pause
 
 
 def next_act(standing: Standing, *, tip_seq: int, now_ns: int) -> Act:
@@ -111,6 +125,8 @@ def next_act(standing: Standing, *, tip_seq: int, now_ns: int) -> Act:
         return Send(standing.doubt - 1, 1)
     if standing.accepted_thru < tip_seq:
         return Send(standing.accepted_thru, standing.most)
+    if standing.reconciled != standing.epoch:
+        return Reconcile()
     if standing.hub_snapshot is not None and standing.hub_snapshot != standing.snapshot_version:
         return FetchSnapshot()
     if now_ns >= standing.next_beat_ns:
@@ -124,6 +140,36 @@ def anchored(standing: Standing, now_ns: int, *, taken: bool) -> Standing:
     """After the hub was asked for its time; a hub that doubts its own clock is asked again in five minutes."""
     later_ns = 0 if taken else int((ANCHOR_S - DOUBT_S) * S)
     return replace(standing, anchored_ns=now_ns - later_ns)
+
+
+def new_log_wanted(answer: SessionAnswer, tip_seq: int) -> str | None:
+    """`log_ahead` or `reidentify` where the hub asks for a new log and its answer bears that out; else None.
+
+    `tip_seq` is the tip that was introduced, not that of now. A hub that has no more of the log than the station introduced
+    cannot be ahead of it.
+    """
+    if answer.do == "log_ahead" and answer.accepted_thru > tip_seq:
+        return "log_ahead"
+    return "reidentify" if answer.do == "reidentify" else None
+
+
+def impossible(answer: SessionAnswer, tip_seq: int) -> str | None:
+    """Why a session's answer cannot be true of a log that was introduced with this tip; None where it can."""
+    if answer.accepted_thru > tip_seq and new_log_wanted(answer, tip_seq) is None:
+        return (
+            f"The hub says that it has events up to {answer.accepted_thru} of a log that ends at {tip_seq};"
+            f" expected at most {tip_seq}. Nothing is marked, and it is asked again. Look at the hub."
+        )
+    return None
+
+
+def new_log_begun(standing: Standing, fresh: Standing, now_ns: int) -> Standing:
+    """After a new log at the hub's word: `fresh` with the pause before the next one, which doubles up to an hour.
+
+    A hub that asks for new logs for ever must not fill the card with them.
+    """
+    pause_s = min(NEW_LOG_LONGEST_S, NEW_LOG_PAUSE_S * 2.0 ** min(standing.new_logs, 12))
+    return replace(fresh, reached=True, new_logs=standing.new_logs + 1, new_log_from_ns=now_ns + int(pause_s * S))
 
 
 def met(standing: Standing, answer: SessionAnswer, *, same_past: bool, mark_thru: int, now_ns: int) -> Standing:
@@ -153,27 +199,41 @@ def taken(standing: Standing, answer: EventsAnswer, sent: range, now_ns: int) ->
         if verdict.verdict not in TAKEN:
             break
         thru = verdict.seq
+    if answer.accepted_thru < thru:
+        return None  # accepted one by one and not as a whole: one of the two is wrong
     forked = thru < sent.stop - 1
     if answer.hub_epoch != standing.epoch:
         return replace(standing, session=False)
     done = standing.doubt is not None and thru >= standing.doubt
-    pause_ns = min(max(answer.wait_ms, 0), 60_000) * 1_000_000
+    moved = thru >= sent.start
+    stuck = 0 if moved else standing.stuck + 1
+    pause_ms = min(answer.wait_ms, 60_000) if stuck <= MOST_STUCK else BEAT_NEWS_S * 1000
+    pause_ns = int(pause_ms * 1_000_000)
     return replace(
-        standing, session=not forked, error="", failures=0,
+        standing, session=not forked, error="", failures=0, stuck=stuck,
         accepted_thru=max(standing.accepted_thru, thru), head=answer.head,
-        durable_thru=max(standing.durable_thru, min(answer.durable_thru, thru)),
+        durable_thru=min(answer.durable_thru, max(standing.accepted_thru, thru)),
+        new_logs=0 if moved else standing.new_logs,
         doubt=None if done else standing.doubt, exact=standing.exact and not done,
         not_before_ns=now_ns + pause_ns if pause_ns else 0,
         next_beat_ns=min(standing.next_beat_ns, now_ns + int(BEAT_NEWS_S * S)),
     )  # fmt: skip
 
 
-def conflicted(standing: Standing, seq: int, sentence: str, now_ns: int, jitter: Callable[[], float]) -> Standing:
-    """After a refused batch: first with exact hashes, then the event that the hub names alone, with its own hash."""
+def conflicted(
+    standing: Standing, seq: int, last_seq: int, sentence: str, now_ns: int, jitter: Callable[[], float]
+) -> Standing:
+    """After a refused batch that ended at `last_seq`: first with exact hashes, then the event that the hub names alone.
+
+    An event behind the batch was not sent: a hub that names one is asked again as after any other failure.
+    """
+    if seq > last_seq:
+        return failed(standing, sentence, now_ns, jitter)
     named = replace(standing, exact=True, doubt=seq if standing.exact else None)
     if seq <= standing.accepted_thru:
         named = replace(named, session=False)  # the past differs: a session says what to do
-    repeated = standing.exact and standing.doubt == seq
+    named = replace(named, stuck=standing.stuck + 1)
+    repeated = (standing.exact and standing.doubt == seq) or named.stuck > MOST_STUCK
     return failed(named, sentence, now_ns, jitter) if repeated else replace(named, error=sentence)
 
 
@@ -190,9 +250,19 @@ def failed(
     )  # fmt: skip
 
 
-def beaten(standing: Standing, wait_ms: int, snapshot: str | None, *, news: bool, now_ns: int) -> Standing:
+def elsewhere(standing: Standing, epoch: int | str | None, accepted_thru: int | None = None) -> bool:
+    """Whether an answer shows a hub that is not where this station left it: restored, or put back without a word.
+
+    `epoch` is the hub's, `accepted_thru` how far it has the log; None where an older hub does not say.
+    """
+    restored = epoch is not None and epoch != standing.epoch
+    return restored or (accepted_thru is not None and accepted_thru < standing.accepted_thru)
+
+
+def beaten(standing: Standing, answer: HeartbeatAnswer, *, news: bool, now_ns: int) -> Standing:
     """After a heartbeat."""
-    wait_s = max(BEAT_NEWS_S if news else BEAT_S, min(wait_ms / 1000, LONGEST_PAUSE_S) if not news else 0)
+    wait_s = max(BEAT_NEWS_S if news else BEAT_S, min(answer.wait_ms / 1000, LONGEST_PAUSE_S) if not news else 0)
     return replace(
-        standing, next_beat_ns=now_ns + int(wait_s * S), hub_snapshot=snapshot or standing.hub_snapshot, error=""
-    )
+        standing, next_beat_ns=now_ns + int(wait_s * S), hub_snapshot=answer.snapshot_version or standing.hub_snapshot,
+        error="",
+    )  # fmt: skip

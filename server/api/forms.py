@@ -104,13 +104,21 @@ class HeartbeatBody(msgspec.Struct):
     disk_free: Number | None = None
     boot: Short | None = None
     station: Short | None = None
+    aside: Number | None = None
 
 
 class HeartbeatAnswer(msgspec.Struct):
-    """When to come again, and which definitions are current."""
+    """When to come again, and which definitions are current.
+
+    `epoch`, `head`: where the hub's ledger is; `accepted_thru`: how far it has the log that the heartbeat names. A station
+    that is further on than that, or knows another epoch, opens a session.
+    """
 
     wait_ms: int
     snapshot_version: str | None
+    epoch: int
+    head: str
+    accepted_thru: int | None
 
 
 class OpenItem(msgspec.Struct):
@@ -131,6 +139,8 @@ class ItemsAnswer(msgspec.Struct):
     reset: bool
     complete: bool
     items: list[OpenItem]
+    epoch: int
+    head: str
 
 
 class EntryBody(msgspec.Struct):

@@ -21,7 +21,8 @@ def projected_pos(connection: Connection) -> int:
 
 def changes(connection: Connection, after: str) -> ItemsAnswer:
     """Items that changed after this cursor; all open ones where the cursor is none of this epoch."""
-    epoch, pos = hub_row(connection).epoch, projected_pos(connection)
+    hub, pos = hub_row(connection), projected_pos(connection)
+    epoch = hub.epoch
     since = Cursor.read(after)
     reset = since is None or since.epoch != epoch or since.pos > pos
     if since is None or reset:
@@ -31,7 +32,8 @@ def changes(connection: Connection, after: str) -> ItemsAnswer:
         if not complete:
             reset = True
             names, complete = _open_names(connection)
-    return ItemsAnswer(str(Cursor(epoch, pos)), reset, complete, list(_rows(connection, names, over=not reset)))
+    rows = list(_rows(connection, names, over=not reset))
+    return ItemsAnswer(str(Cursor(epoch, pos)), reset, complete, rows, epoch, bytes(hub.head).hex())
 
 
 def _open_names(connection: Connection) -> tuple[list[str], bool]:

@@ -6,6 +6,7 @@ committed and flushed, never before; their content is not looked at.
 
 from typing import Any
 
+import msgspec
 from flask import Blueprint, Response, request
 from sqlalchemy import Connection
 
@@ -128,15 +129,19 @@ def heartbeat() -> Response:
         "disk_free": body.disk_free,
         "boot": body.boot,
         "readers": forms.readers_json(body.readers),
+        "aside": body.aside,
     }
     with running().store.write() as connection:
         connection.execute(schema.heartbeat.delete().where(schema.heartbeat.c.station == name))
         connection.execute(schema.heartbeat.insert(), [row])
+        hub = hub_row(connection)
+        accepted_thru = None if row["log_id"] is None else logs.accepted_thru(connection, row["log_id"])
     counts = running().counts
     counts.seen.labels(name).set(now_us / 1_000_000)
     counts.waiting.labels(name).set(body.waiting or 0)
     wait_ms = NEWS_BEAT_MS if body.waiting else BEAT_MS
-    return json_answer(forms.HeartbeatAnswer(wait_ms, definitions.version(running().store)))
+    version = definitions.version(running().store)
+    return json_answer(forms.HeartbeatAnswer(wait_ms, version, hub.epoch, bytes(hub.head).hex(), accepted_thru))
 
 
 @blueprint.get("/snapshot")
@@ -145,8 +150,13 @@ def heartbeat() -> Response:
 def snapshot() -> Response:
     """The definitions that hold now; with If-None-Match, 304 where they are the ones you have."""
     version, body = definitions.current(running().store)
-    response = Response(body, mimetype="application/json")
+    with running().store.read() as connection:
+        hub = hub_row(connection)
+    place = {"epoch": hub.epoch, "head": bytes(hub.head).hex()}
+    # The version is of the definitions alone: the ledger grows with every scan, and they do not change with it.
+    response = Response(_with(body, place), mimetype="application/json")
     response.set_etag(version)
+    response.headers["Wipline-Epoch"], response.headers["Wipline-Head"] = str(place["epoch"]), place["head"]
     response.headers["Cache-Control"] = "private, no-cache"
     response.make_conditional(request)
     return response
@@ -159,6 +169,15 @@ def item_changes() -> Response:
     """Open items: those that changed since `after`, or all of them where it is absent or of another epoch."""
     with running().store.read() as connection:
         return json_answer(items.changes(connection, request.args.get("after", "")))
+
+
+def _with(body: bytes, more: dict[str, Any]) -> bytes:
+    """A JSON object's bytes with more fields at its end.
+
+    >>> _with(b'{"rules":[]}', {"epoch": 1})
+    b'{"rules":[],"epoch":1}'
+    """
+    return body[:-1] + b"," + msgspec.json.encode(more)[1:]
 
 
 def _device(named: str | None) -> Device:

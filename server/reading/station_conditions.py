@@ -23,7 +23,7 @@ def of_stations(rows: list[dict[str, Any]], now_us: int, estimated: Mapping[str,
     `estimated`: of how many items in process a station's scans have no sure time.
     """
     present = [row for row in rows if row["revoked_us"] is None]
-    looks = (_logs, _clone, _silent, _queue)
+    looks = (_logs, _clone, _ahead, _aside, _silent, _queue)
     found = [condition for row in present for look in looks for condition in look(row, now_us)]
     return found + [condition for row in present for condition in _clock(row, (estimated or {}).get(row["station"], 0))]
 
@@ -65,6 +65,46 @@ def _clone(row: dict[str, Any], now_us: int) -> Iterator[Condition]:
             f"clone {row['station']}",
             (*_named(row), " sent under another station's log"),
             "a copied memory card? give it its own token",
+            grave=True,
+            cost=PRICELESS,
+        )
+
+
+def ahead(row: dict[str, Any]) -> int:
+    """How many events of its open log a station counts as sent that are not here: a hub that was put back lacks them.
+
+    Of a station that says that some wait, nothing is known yet: those are on their way.
+    """
+    beat = row["heartbeat"]
+    if beat is None or beat.get("log") is None or beat["waiting"]:
+        return 0
+    accepted = next((log["accepted_thru"] for log in row["logs"] if log["log"] == beat["log"]), 0)
+    return max(0, (beat["tip_seq"] or 0) - accepted)
+
+
+def _ahead(row: dict[str, Any], _now_us: int) -> Iterator[Condition]:
+    missing = ahead(row)
+    if missing:
+        events = "1 event" if missing == 1 else f"{missing:,} events"
+        yield Condition(
+            "ahead",
+            f"ahead {row['station']}",
+            (*_named(row), f" has recorded {events} that are missing here"),
+            "this hub was put back to an older state; the station sends them when it is connected",
+            grave=True,
+            cost=PRICELESS,
+        )
+
+
+def _aside(row: dict[str, Any], _now_us: int) -> Iterator[Condition]:
+    count = (row["heartbeat"] or {}).get("aside")
+    if count:
+        events = "1 event" if count == 1 else f"{count:,} events"
+        yield Condition(
+            "aside",
+            f"aside {row['station']}",
+            (*_named(row), f" keeps {events} of an earlier log that are not known to be here"),
+            "leave it connected: it sends what is missing",
             grave=True,
             cost=PRICELESS,
         )

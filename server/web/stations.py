@@ -9,7 +9,7 @@ from flask import Blueprint, render_template
 from server import clock
 from server import stations as known
 from server.auth import readers
-from server.reading.station_conditions import SILENT_S
+from server.reading.station_conditions import SILENT_S, ahead
 from server.running import running
 
 blueprint = Blueprint("stations", __name__)
@@ -45,11 +45,13 @@ def _row(row: dict[str, Any], now_us: int) -> dict[str, Any]:
         "gaps": len(gaps),
         "missing": sum(gap["to_seq"] - gap["from_seq"] + 1 for gap in gaps),
         "forks": sum(log["forks"] for log in logs),
+        "ahead": ahead(row),
+        "aside": beat.get("aside") or 0,
         "accepted": sum(log["accepted_thru"] for log in logs),
         "clock": beat.get("clock"),
         "sw": beat.get("sw"),
         "readers": readers_of(beat.get("readers")),
-        "mark": f"{waiting} {len(gaps)}",
+        "mark": f"{waiting} {len(gaps)} {ahead(row)} {beat.get('aside') or 0}",
     }
 
 

@@ -7,7 +7,7 @@ from station.core.chain import genesis
 from station.journal.records import LogState, Mark, OpenItem, OpenItems, Parent, Stored, Tip
 
 Value = str | int | bytes | None
-DAY_US = 86_400 * 1_000_000
+DAY_NS = 86_400 * 10**9
 MOST_ITEMS = 50_000
 
 
@@ -103,25 +103,39 @@ def mark(connection: sqlite3.Connection) -> Mark | None:
     return Mark(hub_epoch, accepted_thru, min(accepted_thru, durable_thru), head)
 
 
-def write_mark(connection: sqlite3.Connection, new: Mark, hub_us: int | None) -> None:
-    """Keep the hub's word, and (with the hub's time) how far the log was on that day. Inside the caller's transaction."""
+def write_mark(connection: sqlite3.Connection, new: Mark) -> None:
+    """Keep the hub's word. Inside the caller's transaction."""
     connection.execute(
         "INSERT INTO mark (hub_epoch, accepted_thru, durable_thru, head) VALUES (?, ?, ?, ?) ON CONFLICT (hub_epoch)"
         " DO UPDATE SET accepted_thru = excluded.accepted_thru, durable_thru = excluded.durable_thru, head = excluded.head",
         (new.hub_epoch, new.accepted_thru, new.durable_thru, new.head),
     )
     write_meta(connection, "hub_epoch", new.hub_epoch)
-    if hub_us is not None:
-        connection.execute(
-            "INSERT INTO reached (hub_day, seq) SELECT ?, coalesce(max(seq), 0) FROM event"
-            " WHERE true ON CONFLICT (hub_day) DO UPDATE SET seq = excluded.seq",
-            (hub_us // DAY_US,),
-        )
 
 
-def reached_by(connection: sqlite3.Connection, hub_day: int) -> int:
-    """The seq that the log had certainly reached by the end of a day (days since 1970, the hub's clock)."""
-    (seq,) = connection.execute("SELECT coalesce(max(seq), 0) FROM reached WHERE hub_day <= ?", (hub_day,)).fetchone()
+def count_time(connection: sqlite3.Connection, boot: str, now_ns: int) -> None:
+    """Add the boot time since the last call to the age of this log, and close a day of it where one is over.
+
+    A day of the log is 24 hours of boot time or more, in which it grew. No other clock is asked: the hub's and the wall
+    clock may jump. Time before the first call in a boot is not counted. Inside the caller's transaction.
+    """
+    age_ns = _whole(read_meta(connection, "age_ns"))
+    if read_meta(connection, "age_boot") == boot:
+        age_ns += max(0, now_ns - _whole(read_meta(connection, "age_at_ns")))
+    for name, value in (("age_ns", age_ns), ("age_boot", boot), ("age_at_ns", now_ns)):
+        write_meta(connection, name, value)
+    last, seq = connection.execute("SELECT max(day), max(seq) FROM day").fetchone()
+    grown = tip(connection).seq
+    if age_ns - _whole(read_meta(connection, "day_began_ns")) >= DAY_NS and grown > (seq or 0):
+        connection.execute("INSERT INTO day (day, seq) VALUES (?, ?)", ((last or 0) + 1, grown))
+        write_meta(connection, "day_began_ns", age_ns)
+
+
+def older_than(connection: sqlite3.Connection, days: int) -> int:
+    """The last event that is certainly older than so many days of the log; 0 where none is."""
+    (seq,) = connection.execute(
+        "SELECT coalesce(max(seq), 0) FROM day WHERE day <= (SELECT max(day) FROM day) - ?", (days,)
+    ).fetchone()
     return int(seq)
 
 
@@ -169,8 +183,8 @@ def write_items(
 
 
 def events_per_day(connection: sqlite3.Connection) -> float | None:
-    """The pace of the last 14 days on which the hub was seen; None before there are two."""
-    rows = connection.execute("SELECT hub_day, seq FROM reached ORDER BY hub_day DESC LIMIT 14").fetchall()
+    """The pace of the last 14 days of the log; None before there are two."""
+    rows = connection.execute("SELECT day, seq FROM day ORDER BY day DESC LIMIT 14").fetchall()
     if len(rows) < 2:
         return None
     (newest, high), (oldest, low) = rows[0], rows[-1]

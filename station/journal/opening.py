@@ -17,14 +17,13 @@ from station.journal import disk, doubt, keep
 from station.journal.carve import carve
 from station.journal.reader import read_events
 from station.journal.records import Break, JournalError, JournalLost, Parent, Stored, Tip
-from station.journal.salvage import UNKNOWN_HASH, Salvaged, in_order, resent_event, salvage_event
+from station.journal.salvage import UNKNOWN_HASH, UNKNOWN_LOG, Salvaged, in_order, resent_event, salvage_event
 from station.journal.schema import INSERT, UNREADABLE, bring_up_to_date, check_pragmas, connect, connect_reading
 from station.journal.switch import EARLIER, QUARANTINE, Recorder, finish, make_next, sync_folder
 from station.journal.wal import believed_frames, commits_behind, read_wal, wal_of
 from station.journal.walk import walk
 
 SLICE = 1_000
-UNKNOWN_LOG = bytes(16)
 
 
 class Damaged(JournalError):
@@ -81,7 +80,7 @@ def open_database(journal: Path, recorder: Recorder, named_log: bytes | None) ->
             msg = f"The journal {journal}, just made anew, is damaged too: {error} Replace the card."
             raise JournalLost(msg) from error
     if _other_board(db, recorder):
-        news.append(follow(db, journal, recorder, "hardware", _not_durable(db.conn)))
+        news.append(follow(db, journal, recorder, "hardware", _durable_thru(db.conn)))
         db.close()
         finish(journal)
         db = _start(journal, news)
@@ -229,26 +228,33 @@ def replace_damaged(journal: Path, recorder: Recorder, named_log: bytes | None, 
     before = Parent(log_id, last.seq if last else 1, last.hash if last else UNKNOWN_HASH, f"damaged: {damage}")
     template = recorder.event("salvage")
     told = (salvage_event(event, log_id.hex(), template) for event in old)
-    make_next(journal, recorder, before, told, QUARANTINE)
+    make_next(journal, recorder, before, told, QUARANTINE, carried_after=seen.durable_thru)
     aside = finish(journal)
     readable = sum(event.encoded is not None for event in old)
     return f"{damage} The files are in {aside}; {readable} of {len(old)} events were read back into a new log."
 
 
-def follow(db: Database, journal: Path, recorder: Recorder, cause: str, again: Iterator[Stored]) -> str:
-    """Make the log that follows this whole one (`finish` puts it in place), with `again` sent again by their origin."""
-    log_id, last = keep.log_id(db.conn), keep.tip(db.conn)
+def follow(
+    db: Database, journal: Path, recorder: Recorder, cause: str, again_after: int | None, begins_at: Tip | None = None
+) -> str:
+    """Make the log that follows this whole one (`finish` puts it in place); returns what happened, in one sentence.
+
+    `begins_at`: the event behind which it begins, the last one where it is None. Events behind `again_after` are sent again
+    in it, named by their origin; None: none of them.
+    """
+    log_id, last = keep.log_id(db.conn), begins_at or keep.tip(db.conn)
     template = recorder.event("salvage")
+    again = iter(()) if again_after is None else stored_after(db.conn, again_after)
     told = [resent_event(Salvaged(e.seq, e.hash, e.encoded), log_id.hex(), template) for e in again]
     parent = Parent(log_id, last.seq, last.hash, cause) if last.seq else None  # nothing stands in an empty log
-    make_next(journal, recorder, parent, told, EARLIER)
+    make_next(journal, recorder, parent, told, EARLIER, carried_after=again_after)
     db.conn.execute("PRAGMA wal_checkpoint(TRUNCATE)")
     return f"A new log follows {log_id.hex()} ({cause}); {len(told)} events are sent again in it."
 
 
-def _not_durable(connection: sqlite3.Connection) -> Iterator[Stored]:
+def _durable_thru(connection: sqlite3.Connection) -> int:
     mark = keep.mark(connection)
-    return stored_after(connection, mark.durable_thru if mark else 0)
+    return mark.durable_thru if mark else 0
 
 
 def stored_after(connection: sqlite3.Connection, after: int) -> Iterator[Stored]:

@@ -15,12 +15,13 @@ from typing import NamedTuple
 
 import msgspec
 
-from station.core.chain import HASH_BYTES, link
+from station.core.chain import HASH_BYTES, LOG_ID_BYTES, link
 from station.core.event import Event, EventError, Identity, decode, encode
 from station.journal.carve import Found
 from station.journal.records import Tip
 
 UNKNOWN_HASH = bytes(HASH_BYTES)
+UNKNOWN_LOG = bytes(LOG_ID_BYTES)
 MOST_DAMAGED_BITS = 8  # two sums that agree but for so few of 256 bits agree: the damage is in the sum
 
 

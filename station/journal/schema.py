@@ -98,6 +98,13 @@ def version_1(db: Database) -> None:
         db.execute(trigger)
 
 
+@migrations()
+def version_2(db: Database) -> None:
+    """How far the log had come is counted in the station's own days, no longer in days of the hub's clock."""
+    db.execute("CREATE TABLE day (day INTEGER PRIMARY KEY, seq INTEGER NOT NULL) STRICT")
+    db.execute("DROP TABLE reached")
+
+
 def connect(path: Path) -> Database:
     """The writing connection: settings made and read back. Autocommit: one statement is one transaction.
 

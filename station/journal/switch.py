@@ -55,10 +55,19 @@ def _next(journal: Path) -> Path:
     return journal.with_name(journal.name + ".next")
 
 
-def make_next(journal: Path, recorder: Recorder, parent: Parent | None, told: Iterable[bytes], room: str) -> bytes:
+def make_next(
+    journal: Path,
+    recorder: Recorder,
+    parent: Parent | None,
+    told: Iterable[bytes],
+    room: str,
+    *,
+    carried_after: int | None = None,
+) -> bytes:
     """Write `<journal>.next`, a complete journal with the `open` event and what is told again; returns its log id.
 
-    `room` is the folder that the old files will be moved to, one of QUARANTINE and EARLIER.
+    `room` is the folder that the old files will be moved to, one of QUARANTINE and EARLIER. `told` are the events of the
+    log before behind `carried_after`; None: none of them.
     """
     part = journal.with_name(journal.name + ".part")
     for suffix in (*SUFFIXES, "-journal"):
@@ -71,6 +80,7 @@ def make_next(journal: Path, recorder: Recorder, parent: Parent | None, told: It
             keep.write_meta(db.conn, "station", recorder.station)
             keep.write_meta(db.conn, "hardware_id", recorder.hardware_id)
             keep.write_meta(db.conn, "aside", str(_place_aside(journal, room).relative_to(journal.parent)))
+            keep.write_meta(db.conn, "carried_after", carried_after)
             prev, seq = genesis(log_id), 0
             for seq, encoded in enumerate(_opening(recorder, parent, told), 1):
                 digest = link(prev, encoded)

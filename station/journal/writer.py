@@ -36,6 +36,7 @@ HARD_WAL = 16 * MIB  # the bench never rests: fold even between two scans
 ROW_BYTES = 512  # what an event takes in the database beside its bytes, and a little more
 COMMIT_PAGES = 3  # what one commit usually writes, and a little more
 KEEP_DAYS = 90
+OUT_OF_RANGE = (sqlite3.DataError, sqlite3.InterfaceError, sqlite3.ProgrammingError, OverflowError, UnicodeEncodeError)
 PRUNE_STEP = 500
 
 
@@ -179,26 +180,38 @@ class Journal(AbstractContextManager["Journal"]):
         try:
             with self._db.atomic():
                 change(self._db.conn)
+        except (sqlite3.IntegrityError, *OUT_OF_RANGE) as error:
+            # The transaction is rolled back, and nothing is wrong with the medium: the values could not be right.
+            msg = f"The journal {self.path} refuses a change: {error}. Nothing was written."
+            raise JournalError(msg) from error
         except sqlite3.Error as error:
             raise self._lose(error) from error
         self._unfolded += PAGE_BYTES
 
-    def mark(
-        self, hub_epoch: int | str, accepted_thru: int, durable_thru: int, head: str, hub_us: int | None = None
-    ) -> None:
-        """Keep what the hub said of this log; `hub_us`, the hub's time, dates the events for pruning."""
+    def mark(self, hub_epoch: int | str, accepted_thru: int, durable_thru: int, head: str) -> None:
+        """Keep what the hub said of this log. Raises `JournalError` where that cannot be true of it."""
+        if not 0 <= durable_thru <= accepted_thru <= self._seq:
+            msg = (
+                f"The hub says accepted {accepted_thru} and durable {durable_thru} of a log that ends at {self._seq};"
+                " expected 0 <= durable <= accepted <= the end. Nothing was marked."
+            )
+            raise JournalError(msg)
         new = Mark(hub_epoch, accepted_thru, durable_thru, head)
-        self._change(lambda db: keep.write_mark(db, new, hub_us))
+        self._change(lambda db: keep.write_mark(db, new))
 
-    def prune(self, hub_us: int, most: int = PRUNE_STEP) -> int:
-        """Delete at most `most` events that are durable at the hub in its present epoch and older than 90 days.
+    def count_time(self) -> None:
+        """Count how long this log has been in use, by CLOCK_BOOTTIME; called at least once an hour."""
+        self._change(lambda db: keep.count_time(db, self._recorder.boot, self._recorder.now_ns()))
 
-        Older by the hub's clock, `hub_us`; a station's own clock is no evidence. The last event always stays. Returns how
-        many went; call again while it is more than 0.
+    def prune(self, most: int = PRUNE_STEP) -> int:
+        """Delete at most `most` events that are durable at the hub in its present epoch and 90 days of the log old.
+
+        The days are counted in the station's own boot time and in its scans (`keep.count_time`): no jump of another clock
+        prunes anything. The last event always stays. Returns how many went; call again while it is more than 0.
         """
         self._check()
         now = keep.mark(self._db.conn)
-        aged = keep.reached_by(self._db.conn, hub_us // keep.DAY_US - KEEP_DAYS)
+        aged = keep.older_than(self._db.conn, KEEP_DAYS)
         start = keep.prune_point(self._db.conn).seq
         end = min(aged, now.durable_thru if now else 0, self._seq - 1, start + most)
         if end <= start:
@@ -245,15 +258,15 @@ class Journal(AbstractContextManager["Journal"]):
         """The last events, newest first."""
         return keep.newest(self._db.conn, limit, self._seq + 1)
 
-    def new_log(self, cause: str, again_after: int | None = None) -> None:
+    def new_log(self, cause: str, again_after: int | None = None, begins_at: Tip | None = None) -> None:
         """Begin a new log with this one as parent (`cause`: "log_ahead", "reidentify"); the old file is moved aside.
 
-        Events behind `again_after` are sent again in it, named by `origin`; None means none of them.
+        It begins behind `begins_at`, the last event where that is None. Events behind `again_after` are sent again in it,
+        named by `origin`; None means none of them.
         """
         self._check()
-        again = iter(()) if again_after is None else opening.stored_after(self._db.conn, again_after)
         try:
-            said = opening.follow(self._db, self.path, self._recorder, cause, again)
+            said = opening.follow(self._db, self.path, self._recorder, cause, again_after, begins_at)
             self._db.close()
             finish(self.path)
             db, news = opening.open_database(self.path, self._recorder, None)

@@ -19,9 +19,8 @@ from drivers.tape import Tape
 from station import cli, recording
 from station.journal import Journal, schema
 from station.taught import KEYPAD, Taught
-from tests.station.journal_room import a_scan, open_journal
+from tests.station.journal_room import a_day_passes, a_scan, open_journal
 
-DAY_US = 86_400 * 10**6
 PRUNED_EVENTS = 1_500
 TAPED = 300  # lines of a recording: some pages of the medium
 
@@ -35,15 +34,17 @@ def fill(journal: Journal) -> None:
     """A log in which 1,500 events are old and durable, and 100 are not."""
     for number in range(1, PRUNED_EVENTS + 1):
         journal.commit(a_scan(number))
-    journal.mark(1, PRUNED_EVENTS, PRUNED_EVENTS, "aa", hub_us=1_000 * DAY_US)
-    for number in range(PRUNED_EVENTS + 1, PRUNED_EVENTS + 101):
+    journal.mark(1, PRUNED_EVENTS, PRUNED_EVENTS, "aa")
+    a_day_passes(journal, 0)
+    for day, number in enumerate(range(PRUNED_EVENTS + 1, PRUNED_EVENTS + 101), 1):
+        a_day_passes(journal, day)
         journal.commit(a_scan(number))
 
 
 def prune(journal: str) -> None:
     """Prune in steps, as the recording thread does when nobody scans."""
     opened = open_journal(Path(journal).parent)
-    while opened.prune(1_100 * DAY_US, most=100):
+    while opened.prune(most=100):
         opened.tidy(1.0)
     opened.close()
 

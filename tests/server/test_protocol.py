@@ -231,6 +231,7 @@ def test_the_last_heartbeat_of_a_station_is_kept(desk, saw, a_log):
         "sw": "0.1.0",
         "disk_free": 10**9,
         "boot": BOOT,
+        "aside": 3,
     }
     assert saw("heartbeat", {**beat, "waiting": 0})[1]["wait_ms"] == 30_000
     status, body = saw("heartbeat", beat)
@@ -239,6 +240,30 @@ def test_the_last_heartbeat_of_a_station_is_kept(desk, saw, a_log):
     kept = row["heartbeat"]
     assert kept.pop("seen_us") <= clock.utc_us()
     assert kept == {**beat, "oldest_waiting_s": 12}
+
+
+def test_every_answer_says_where_the_ledger_is(desk, saw, a_log):
+    log = a_log.log_id.hex()
+    sent = saw(f"logs/{log}/events", a_log.body())[1]
+    place = (sent["hub_epoch"], sent["head"])
+    beat = saw("heartbeat", {"log": log, "tip_seq": 9})[1]
+    assert (beat["epoch"], beat["head"], beat["accepted_thru"]) == (*place, sent["accepted_thru"])
+    assert saw("heartbeat", {"log": "ab" * 16, "tip_seq": 9})[1]["accepted_thru"] == 0, "a log that is not known here"
+    assert saw("heartbeat", {})[1]["accepted_thru"] is None
+    for path in ("snapshot", "items/changes"):
+        body = desk.nobody().get(f"/api/v1/{path}", headers=saw.token).json
+        assert (body["epoch"], body["head"]) == place, path
+    unchanged = {**saw.token, "If-None-Match": desk.nobody().get("/api/v1/snapshot", headers=saw.token).headers["ETag"]}
+    headers = desk.nobody().get("/api/v1/snapshot", headers=unchanged).headers
+    assert (headers["Wipline-Epoch"], headers["Wipline-Head"]) == (str(place[0]), place[1])
+
+
+def test_a_station_whose_end_lies_in_a_declared_gap_sends_what_it_has_in_a_new_log(saw, a_log):
+    log = a_log.log_id.hex()
+    gone = {"log": log, "tip_seq": 40, "tip_hash": "aa" * 32, "pruned_thru": 40}
+    assert saw("session", gone)[1]["accepted_thru"] == 40
+    older_card = {"log": log, "tip_seq": 20, "tip_hash": "bb" * 32, "pruned_thru": 0}
+    assert saw("session", older_card)[1]["do"] == "reidentify"
 
 
 def test_definitions_have_a_version_and_are_sent_once(desk, saw, a_log):

@@ -111,6 +111,18 @@ def row(**changes):
     ("changes", "sentence", "who", "grave"),
     [
         (
+            {"beat": {"log": "l-1", "tip_seq": 1_264, "waiting": 0}, "log": {"log": "l-1"}},
+            "Station weld-2 has recorded 60 events that are missing here",
+            "this hub was put back to an older state; the station sends them when it is connected",
+            True,
+        ),
+        (
+            {"beat": {"aside": 12}},
+            "Station weld-2 keeps 12 events of an earlier log that are not known to be here",
+            "leave it connected: it sends what is missing",
+            True,
+        ),
+        (
             {"beat": {"seen_us": NOON_US - 18 * 60_000_000}},
             "Station weld-2 has been silent for 18 min",
             "its 1,204 events up to then are safe here",

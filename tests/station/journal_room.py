@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from station.core.event import Event, encode
-from station.journal import Journal
+from station.journal import Journal, keep
 
 
 def boottime_ns() -> int:
@@ -24,6 +24,11 @@ def open_journal(folder: Path, **changes: Any) -> Journal:
     """The journal of this folder, as the station saw-1 opens it."""
     known = {"station": "saw-1", "sw": "0.1.0", "boot": "boot-a", "now_ns": boottime_ns}
     return Journal.open(folder / "journal.db", **(known | changes))
+
+
+def a_day_passes(journal: Journal, day: int) -> None:
+    """Day `day` of this journal's boot time is over: 24 hours, counted as the station counts them."""
+    journal._change(lambda db: keep.count_time(db, "boot-a", day * keep.DAY_NS))
 
 
 def bytes_of(journal: Journal) -> list[bytes]:

@@ -24,7 +24,7 @@ from station.journal import (
     Tip,
     schema,
 )
-from tests.station.journal_room import a_scan, bytes_of, open_journal
+from tests.station.journal_room import a_day_passes, a_scan, bytes_of, open_journal
 
 DAY_US = 86_400 * 10**6
 
@@ -183,6 +183,8 @@ def test_a_reader_of_no_journal_says_what_to_do(tmp_path: Path) -> None:
 def test_marks_follow_the_hubs_epoch(tmp_path: Path) -> None:
     with open_journal(tmp_path) as journal, closing(JournalReader(tmp_path / "journal.db")) as reader:
         assert reader.mark() is None
+        for number in range(11):
+            journal.commit(a_scan(number))
         journal.mark(7, 10, 5, "aa")
         assert reader.mark() == Mark(7, 10, 5, "aa")
         journal.mark(8, 3, 0, "bb")
@@ -195,34 +197,74 @@ def test_marks_follow_the_hubs_epoch(tmp_path: Path) -> None:
 def test_pruning_waits_for_durable_and_ninety_days(tmp_path: Path) -> None:
     with open_journal(tmp_path) as journal:
         receipts = [journal.commit(a_scan(number)) for number in range(1, 11)]
-        journal.mark(1, 10, 4, "aa", hub_us=1_000 * DAY_US)
-        assert journal.prune(1_089 * DAY_US) == 0, "89 days"
-        journal.mark(2, 10, 0, "aa", hub_us=1_001 * DAY_US)
-        assert journal.prune(1_090 * DAY_US) == 0, "another epoch: nothing is durable in it"
         journal.mark(1, 10, 4, "aa")
-        assert journal.prune(1_090 * DAY_US, most=3) == 3
-        assert journal.prune(1_090 * DAY_US, most=3) == 1
-        assert journal.prune(1_090 * DAY_US, most=3) == 0
-        journal.mark(1, 10, 10, "aa")
-        assert journal.prune(1_090 * DAY_US) == 5, "the last event stays: the chain goes on from it"
-        assert journal.state().pruned_thru == 9
+        for day in range(91):  # the first closes the day of the ten, each later one has a scan of its own
+            a_day_passes(journal, day)
+            receipts.append(journal.commit(a_scan(11 + day)))
+        assert journal.prune() == 0, "89 days"
+        a_day_passes(journal, 91)
+        journal.mark(2, 10, 0, "aa")
+        assert journal.prune() == 0, "another epoch: nothing is durable in it"
+        journal.mark(1, 10, 4, "aa")
+        assert journal.prune(most=3) == 3
+        assert journal.prune(most=3) == 1
+        assert journal.prune(most=3) == 0
+        journal.mark(1, 101, 101, "aa")
+        assert journal.prune() == 7, "to the end of the day that is 90 days old"
+        assert journal.state().pruned_thru == 11
         assert journal.verify() == []
-        eleventh = journal.commit(a_scan(11))
+        last = journal.commit(a_scan(200))
     with open_journal(tmp_path) as journal:
-        assert journal.tip == Tip(11, link(receipts[-1].hash, a_scan(11))) == Tip(11, eleventh.hash)
-        assert bytes_of(journal) == [a_scan(10), a_scan(11)]
+        assert journal.tip == Tip(102, link(receipts[-1].hash, a_scan(200))) == Tip(102, last.hash)
+        assert bytes_of(journal)[0] == a_scan(12)
         assert journal.verify() == []
 
 
-def test_an_anchor_event_after_the_day_does_not_age_what_follows(tmp_path: Path) -> None:
+def test_the_last_event_is_never_pruned(tmp_path: Path) -> None:
+    with open_journal(tmp_path) as journal:
+        for day in range(200):
+            journal.commit(a_scan(day))
+            a_day_passes(journal, day)
+        journal.mark(1, 200, 200, "aa")
+        journal._change(lambda db: db.execute("UPDATE day SET day = day - 1000 WHERE day < 199"))
+        journal.prune()
+        assert journal.newest(1)[0].seq == 200
+
+
+def test_days_in_which_nothing_was_scanned_and_jumps_of_a_clock_make_nothing_old(tmp_path: Path) -> None:
     with open_journal(tmp_path) as journal:
         journal.commit(a_scan(1))
-        journal.mark(1, 1, 1, "aa", hub_us=1_000 * DAY_US)
-        for number in range(2, 5):
-            journal.commit(a_scan(number))
-        journal.mark(1, 4, 4, "aa", hub_us=1_050 * DAY_US)
-        assert journal.prune(1_095 * DAY_US) == 1
-        assert [event.seq for event in journal.newest(9)] == [4, 3, 2]
+        a_day_passes(journal, 0)
+        journal.commit(a_scan(2))
+        journal.mark(1, 2, 2, "aa")
+        for day in range(1, 400):
+            a_day_passes(journal, day)
+        assert journal.prune() == 0, "one day in which the log grew, and 398 in which it did not"
+        a_day_passes(journal, 100_000)
+        assert journal.prune() == 0
+
+
+@pytest.mark.parametrize(("accepted", "durable"), [(3, 0), (2, 3), (-1, -1), (2**63, 0), (2, -1), (10**30, 10**30)])
+def test_a_mark_that_cannot_be_true_of_the_log_is_refused_and_recording_goes_on(
+    tmp_path: Path, accepted: int, durable: int
+) -> None:
+    with open_journal(tmp_path) as journal:
+        journal.commit(a_scan(1))
+        journal.commit(a_scan(2))
+        with pytest.raises(JournalError, match="a log that ends at 2"):
+            journal.mark(1, accepted, durable, "aa")
+        assert journal.state().mark is None
+        assert journal.commit(a_scan(3)).seq == 3
+
+
+def test_a_value_that_the_journal_cannot_hold_loses_no_journal(tmp_path: Path) -> None:
+    with open_journal(tmp_path) as journal:
+        with pytest.raises(JournalError, match="Nothing was written"):
+            journal.mark(2**70, 0, 0, "aa")
+        with pytest.raises(JournalError, match="Nothing was written"):
+            journal.save_items(["A"], [OpenItem("A", None, None, None, 2**63)], "1:1")
+        assert journal.items() == OpenItems([], "", complete=False)
+        assert journal.commit(a_scan(1)).seq == 1
 
 
 def test_definitions_and_open_items_are_kept(tmp_path: Path) -> None:

@@ -7,7 +7,7 @@ import pytest
 
 from station.journal import JournalFull, Level, disk, hardware_id
 from station.journal.disk import MIB, Room, ballast_wanted, days_left, level_of, reserve_bytes
-from tests.station.journal_room import a_scan, open_journal
+from tests.station.journal_room import a_day_passes, a_scan, open_journal
 
 GIB = 1024 * MIB
 
@@ -66,10 +66,11 @@ def test_days_left_are_counted_to_red() -> None:
 def test_the_pace_of_the_last_days_is_used_when_it_is_known(tmp_path: Path) -> None:
     with open_journal(tmp_path) as journal:
         planned = journal.days_left()
-        journal.mark(1, 0, 0, "aa", hub_us=0)
-        for number in range(10):
+        a_day_passes(journal, 0)
+        for number in range(30):
             journal.commit(a_scan(number))
-        journal.mark(1, 0, 0, "aa", hub_us=86_400 * 10**6)
+            if number % 10 == 9:
+                a_day_passes(journal, number // 10 + 1)
         assert journal.days_left() > planned, "ten a day are fewer than planned"
 
 

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from station.hub_words import EventsAnswer, SessionAnswer, Verdict
+from station.hub_words import EventsAnswer, HeartbeatAnswer, SessionAnswer, Verdict
 from station.sync import (
     Act,
     Anchor,
@@ -16,21 +16,27 @@ from station.sync import (
     FetchSnapshot,
     OpenSession,
     Pause,
+    Reconcile,
     S,
     Send,
     Standing,
     anchored,
     beaten,
     conflicted,
+    elsewhere,
     failed,
+    impossible,
     met,
+    new_log_begun,
+    new_log_wanted,
     next_act,
     taken,
 )
 
 THERE = Standing(
-    session=True, reached=True, epoch=1, accepted_thru=10, anchored_ns=0, next_beat_ns=100 * S, next_items_ns=90 * S
-)
+    session=True, reached=True, epoch=1, reconciled=1, accepted_thru=10, anchored_ns=0, next_beat_ns=100 * S,
+    next_items_ns=90 * S,
+)  # fmt: skip
 
 ROWS: list[tuple[str, Standing, int, int, Act]] = [
     ("a session comes first", Standing(), 5, 0, OpenSession()),
@@ -41,6 +47,8 @@ ROWS: list[tuple[str, Standing, int, int, Act]] = [
     ("what stands before a doubted event", replace(THERE, doubt=14), 99, 0, Send(10, 3)),
     ("the doubted event alone", replace(THERE, doubt=11), 99, 0, Send(10, 1)),
     ("a doubted event of the past alone", replace(THERE, doubt=4), 99, 0, Send(3, 1)),
+    ("what lies aside, before the hub's news", replace(THERE, reconciled=None, hub_snapshot="b"), 10, 0, Reconcile()),
+    ("what lies aside again in a new epoch", replace(THERE, reconciled=7), 10, 100 * S, Reconcile()),
     ("new definitions", replace(THERE, hub_snapshot="b", snapshot_version="a"), 10, 0, FetchSnapshot()),
     ("a heartbeat", THERE, 10, 100 * S, Beat()),
     ("open items", THERE, 10, 90 * S, FetchItems()),
@@ -93,16 +101,16 @@ def test_another_past_is_sent_again_from_the_last_mark() -> None:
 
 
 def test_a_refused_batch_is_sent_with_its_hashes_then_the_named_event_alone() -> None:
-    once = conflicted(THERE, 15, "no", 0, lambda: 1.0)
+    once = conflicted(THERE, 15, 20, "no", 0, lambda: 1.0)
     assert (once.exact, once.doubt, once.session) == (True, None, True)
-    twice = conflicted(once, 13, "no", 0, lambda: 1.0)
+    twice = conflicted(once, 13, 20, "no", 0, lambda: 1.0)
     assert next_act(twice, tip_seq=99, now_ns=0) == Send(10, 2)
     at_it = replace(twice, accepted_thru=12)
     assert next_act(at_it, tip_seq=99, now_ns=0) == Send(12, 1)
     through = taken(at_it, answer("damaged", after=12), range(13, 14), 0)
     assert through is not None
     assert (through.accepted_thru, through.doubt, through.exact) == (13, None, False)
-    again = conflicted(at_it, 13, "no", 0, lambda: 1.0)
+    again = conflicted(at_it, 13, 20, "no", 0, lambda: 1.0)
     assert again.not_before_ns == S  # the same refusal of the same event: no faster than any other failure
 
 
@@ -125,10 +133,83 @@ def test_a_hub_that_doubts_its_clock_is_asked_again_in_five_minutes() -> None:
     assert next_act(anchored(THERE, 7200 * S, taken=True), tip_seq=10, now_ns=7500 * S) != Anchor()
 
 
+def beat(wait_ms: int = 0, **changes: Any) -> HeartbeatAnswer:
+    """A hub's answer to a heartbeat."""
+    return HeartbeatAnswer(wait_ms, "v", **changes)
+
+
 def test_heartbeats_come_every_5_s_with_news_else_every_30() -> None:
-    assert beaten(THERE, 0, "v", news=True, now_ns=0).next_beat_ns == 5 * S
-    assert beaten(THERE, 30_000, "v", news=False, now_ns=0).next_beat_ns == 30 * S
-    assert beaten(THERE, 10**9, "v", news=False, now_ns=0).next_beat_ns == 60 * S
+    assert beaten(THERE, beat(), news=True, now_ns=0).next_beat_ns == 5 * S
+    assert beaten(THERE, beat(30_000), news=False, now_ns=0).next_beat_ns == 30 * S
+    assert beaten(THERE, beat(10**9), news=False, now_ns=0).next_beat_ns == 60 * S
+
+
+def test_a_hub_of_another_epoch_or_with_less_of_the_log_is_elsewhere() -> None:
+    assert not elsewhere(THERE, 1, 10)
+    assert not elsewhere(THERE, None, None), "an older hub says neither"
+    assert elsewhere(THERE, 2)
+    assert elsewhere(THERE, 1, 9)
+
+
+def a_session(accepted: int, do: str | None = None) -> SessionAnswer:
+    """A hub's answer to a session."""
+    return SessionAnswer(hub_epoch=1, accepted_thru=accepted, durable_thru=0, do=do)
+
+
+@pytest.mark.parametrize(
+    ("answer", "wanted"),
+    [
+        (a_session(11, "log_ahead"), "log_ahead"),
+        (a_session(10, "log_ahead"), None),
+        (a_session(3, "log_ahead"), None),
+        (a_session(3, "reidentify"), "reidentify"),
+        (a_session(11, "a later word"), None),
+        (a_session(11), None),
+    ],
+)
+def test_a_hub_is_believed_to_be_ahead_only_where_it_has_more_than_was_introduced(
+    answer: SessionAnswer, wanted: str | None
+) -> None:
+    assert new_log_wanted(answer, 10) == wanted
+    assert (impossible(answer, 10) is not None) == (answer.accepted_thru > 10 and wanted is None)
+
+
+def test_new_logs_at_the_hubs_word_come_slower_and_slower_until_it_accepts_an_event() -> None:
+    standing, pauses = THERE, []
+    for _ in range(13):
+        standing = new_log_begun(standing, replace(THERE, accepted_thru=0), 0)
+        pauses.append(standing.new_log_from_ns // S)
+    assert pauses == [1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024, 2048, 3600]
+    after = taken(standing, answer("ok", after=0), range(1, 2), 0)
+    assert after is not None
+    assert after.new_logs == 0
+
+
+def test_batches_of_which_the_hub_accepts_nothing_are_sent_with_a_pause_after_three() -> None:
+    standing = THERE
+    for seq in range(3, 7):
+        standing = conflicted(standing, seq, 12, "no", 0, lambda: 1.0)
+    assert standing.not_before_ns == S
+    forked = THERE
+    for _ in range(4):
+        forked = taken(forked, answer("fork", accepted_thru=10), range(11, 12), 0) or forked
+    assert (forked.accepted_thru, forked.not_before_ns) == (10, 5 * S)
+
+
+def test_a_conflict_over_an_event_that_was_not_sent_is_a_failure_like_any_other() -> None:
+    after = conflicted(THERE, 2**62, 12, "no", 0, lambda: 1.0)
+    assert (after.not_before_ns, after.doubt, after.accepted_thru) == (S, None, 10)
+
+
+def test_accepted_one_by_one_and_not_as_a_whole_moves_nothing() -> None:
+    assert taken(THERE, answer("ok", "ok", accepted_thru=11), range(11, 13), 0) is None
+
+
+def test_what_is_durable_follows_the_hub_also_downwards() -> None:
+    known = replace(THERE, durable_thru=9)
+    after = taken(known, answer("ok", durable_thru=4), range(11, 12), 0)
+    assert after is not None
+    assert after.durable_thru == 4
 
 
 @given(st.lists(st.tuples(st.booleans(), st.booleans()), max_size=60), st.integers(1, 40), st.integers(1, 9))
@@ -155,11 +236,17 @@ def test_whatever_is_lost_on_the_way_the_hub_has_all_in_the_end(
             told = [Verdict(seq, "dup" if seq in have else "ok") for seq in sent]
             if arrives:
                 have += [seq for seq in sent if seq not in have]
-            after = taken(standing, EventsAnswer(told, len(have), 0, 1, ""), sent, now_ns)
-            assert after is not None
-            standing = after if arrives and comes_back else failed(standing, "lost", now_ns, lambda: 0.5)
+            standing = failed(standing, "lost", now_ns, lambda: 0.5)
+            if arrives and comes_back:
+                after = taken(replace(standing, session=True), EventsAnswer(told, len(have), 0, 1, ""), sent, now_ns)
+                assert after is not None
+                standing = replace(after, not_before_ns=0)
         elif isinstance(act, Beat):
-            standing = beaten(standing, 0, None, news=False, now_ns=now_ns)
+            standing = beaten(standing, beat(), news=False, now_ns=now_ns)
+        elif isinstance(act, Reconcile):
+            standing = replace(standing, reconciled=standing.epoch)
+        elif isinstance(act, FetchSnapshot):
+            standing = replace(standing, snapshot_version=standing.hub_snapshot)
         elif isinstance(act, FetchItems):
             standing = replace(standing, next_items_ns=now_ns + 30 * S)
         else:

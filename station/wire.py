@@ -1,0 +1,169 @@
+"""The wire: one HTTP request to the hub and its whole reply, within one deadline.
+
+A socket timeout bounds the wait for the next byte, not the wait for the answer: a server that sends one byte a second never
+meets it. So a timer shuts the connection down when the whole of a request, head and body, has taken too long.
+"""
+
+import threading
+import time
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import dataclass, field
+from socket import SHUT_RDWR, socket
+from typing import Any, Protocol
+
+import urllib3
+from urllib3.connection import HTTPConnection, HTTPSConnection
+from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
+
+CONNECT_S = 5.0
+READ_S = 15.0  # for the next byte
+WHOLE_S = 60.0  # for head and body together
+MAX_ANSWER_BYTES = 32 * 1024 * 1024
+CHUNK_BYTES = 65_536
+
+
+class WireError(Exception):
+    """No whole reply came; the message is half a sentence that says why."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """A reply: HTTP status, headers (names in any case) and the whole body."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes = field(repr=False, default=b"")
+
+
+class Wire(Protocol):
+    """What carries a request to the hub and its reply back. Raises `WireError` where none comes."""
+
+    def request(self, method: str, url: str, body: bytes | None, headers: Mapping[str, str]) -> Reply: ...
+    def close(self) -> None: ...
+
+
+class HttpWire:
+    """The network, through urllib3: one connection, kept open between requests. Used by one thread."""
+
+    def __init__(self, ca_file: str | None = None, whole_s: float = WHOLE_S) -> None:
+        self._whole_s = whole_s
+        self._guard = _Guard()
+        self._pool = urllib3.PoolManager(
+            num_pools=1, maxsize=1, retries=False, ca_certs=ca_file,
+            timeout=urllib3.Timeout(connect=CONNECT_S, read=min(READ_S, whole_s)),
+        )  # fmt: skip
+        self._pool.pool_classes_by_scheme = _pool_classes(self._guard)
+
+    def request(self, method: str, url: str, body: bytes | None, headers: Mapping[str, str]) -> Reply:
+        """Send a request and read its whole reply."""
+        deadline = time.monotonic() + self._whole_s
+        self._guard.begin(self._whole_s)
+        try:
+            answer = self._pool.request(
+                method, url, body=body, headers=dict(headers), preload_content=False, redirect=False
+            )
+            content = self._read(answer, deadline)
+        except (urllib3.exceptions.HTTPError, OSError, ValueError) as error:
+            late = f"no whole answer within {self._whole_s:.0f} s"
+            raise WireError(late if self._guard.ended else _reason(error)) from error
+        finally:
+            self._guard.end()
+        if self._guard.ended:
+            msg = f"no whole answer within {self._whole_s:.0f} s"
+            raise WireError(msg)
+        return Reply(answer.status, answer.headers, content)
+
+    def close(self) -> None:
+        """Close the connection."""
+        self._pool.clear()
+
+    def _read(self, answer: urllib3.BaseHTTPResponse, deadline: float) -> bytes:
+        parts, size = [], 0
+        try:
+            while part := answer.read1(CHUNK_BYTES):
+                parts.append(part)
+                size += len(part)
+                if size > MAX_ANSWER_BYTES or time.monotonic() > deadline:
+                    answer.close()
+                    msg = f"it sent {size} bytes and did not end; expected less, or sooner"
+                    raise WireError(msg)
+        finally:
+            answer.release_conn()
+        return b"".join(parts)
+
+
+class _Guard:
+    """Shuts the open connection down when a request lasts longer than it may. `ended`: it did so for this request."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._sock: socket | None = None
+        self._timer: threading.Timer | None = None
+        self._number = 0  # of the request under way: a timer that fires late must not end the next one
+        self.ended = False
+
+    def connected(self, sock: Any) -> None:
+        """A connection was opened; where the deadline has passed already, it is shut down at once."""
+        with self._lock:
+            self._sock = sock
+            ended = self.ended
+        if ended:
+            self._shut()
+
+    def begin(self, whole_s: float) -> None:
+        """A request begins."""
+        with self._lock:
+            self._number += 1
+            self.ended = False
+            self._timer = threading.Timer(whole_s, self._end, (self._number,))
+            self._timer.daemon = True
+        self._timer.start()
+
+    def end(self) -> None:
+        """The request is over."""
+        with self._lock:
+            self._number += 1
+        if self._timer is not None:
+            self._timer.cancel()
+
+    def _end(self, number: int) -> None:
+        with self._lock:
+            if number != self._number:
+                return
+            self.ended = True
+        self._shut()
+
+    def _shut(self) -> None:
+        sock = self._sock
+        if sock is not None:
+            with suppress(OSError, ValueError):
+                sock.shutdown(SHUT_RDWR)  # wakes the thread that waits in recv()
+
+
+def _pool_classes(guard: _Guard) -> dict[str, type[HTTPConnectionPool]]:
+    """urllib3's pools, with connections that report their socket to the guard."""
+
+    class Plain(HTTPConnection):
+        def connect(self) -> None:
+            super().connect()
+            guard.connected(self.sock)
+
+    class Encrypted(HTTPSConnection):
+        def connect(self) -> None:
+            super().connect()
+            guard.connected(self.sock)
+
+    class PlainPool(HTTPConnectionPool):
+        ConnectionCls = Plain
+
+    class EncryptedPool(HTTPSConnectionPool):
+        ConnectionCls = Encrypted
+
+    return {"http": PlainPool, "https": EncryptedPool}
+
+
+def _reason(error: Exception) -> str:
+    """What went wrong, without the addresses of our own objects in it."""
+    text = str(getattr(error, "reason", None) or error)
+    return text.rpartition("object at 0x")[2].partition(": ")[2] or text if "object at 0x" in text else text
