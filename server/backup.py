@@ -14,6 +14,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from urllib.parse import quote
 
+from server.host import Host
 from server.hublog import hub_row
 from server.ledger import last_pos
 from server.lock import Lock
@@ -39,7 +40,7 @@ class Copy:
     off_disk: bool
 
 
-def back_up(db: str, target: Path, now_us: int) -> Copy:
+def back_up(db: str, target: Path, now_us: int, host: Host | None = None) -> Copy:
     """Copy the hub's database to `target` (a file, or a folder in which a name is made) and verify the copy."""
     source = _sqlite_path(db)
     with reading(db):
@@ -60,7 +61,7 @@ def back_up(db: str, target: Path, now_us: int) -> Copy:
     except (OSError, sqlite3.Error) as error:
         msg = f"No backup at {target}: {error}. Look at that disk: its space, and who may write there."
         raise BackupError(msg) from error
-    return Copy(target, epoch, pos, target.stat().st_dev != source.stat().st_dev)
+    return Copy(target, epoch, pos, (host or Host()).off_disk(target, source))
 
 
 def thin_out(folder: Path) -> None:
@@ -92,7 +93,7 @@ def check(path: Path) -> tuple[int, int]:
     return epoch, pos
 
 
-def restore(db: str, backup: Path) -> tuple[Path | None, int]:
+def restore(db: str, backup: Path, host: Host | None = None) -> tuple[Path | None, int]:
     """Put a backup in the database's place and begin a new epoch; where the old one was moved to, and the new epoch.
 
     Raises `HubRuns` while a hub has the database, and `BackupError` for a backup that cannot be trusted.
@@ -112,7 +113,7 @@ def restore(db: str, backup: Path) -> tuple[Path | None, int]:
         aside = _move_aside(target)
         fresh.rename(target)
         _flush_folder(target.parent)
-        store = open_hub(db, lock=lock, cause=f"restored from {backup.name}")
+        store = open_hub(db, lock=lock, cause=f"restored from {backup.name}", host=host)
         try:
             with store.read() as connection:
                 return aside, hub_row(connection).epoch

@@ -4,7 +4,6 @@ import logging
 import threading
 from pathlib import Path
 
-from server import clock
 from server.backup import BackupError, back_up, thin_out
 from server.hublog import hub_row, keep_time
 from server.office import grant
@@ -25,10 +24,14 @@ class Clockwork:
         """Look until `stop`."""
         while not stop.wait(LOOK_S):
             try:
-                with self._store.write() as connection:
-                    keep_time(connection)
+                self.step()
             except Exception:  # noqa: BLE001  the next look may do better
                 _log.exception("the hub's clock could not be looked at")
+
+    def step(self) -> None:
+        """Look once."""
+        with self._store.write() as connection:
+            keep_time(connection, self._store.clock)
 
 
 class Backups:
@@ -43,17 +46,25 @@ class Backups:
         """Back up until `stop`; the first one when it is due since the last."""
         if self._folder is None or self._store.path is None:
             return
-        with self._store.read() as connection:
-            last_us = hub_row(connection).backup_us or 0
-        wait_s = max(0.0, self._every_s - (clock.utc_us() - last_us) / 1_000_000)
-        while not stop.wait(min(wait_s, float(self._every_s))):
-            self._once(self._folder, str(self._store.path))
+        wait_s = self.due_in_s()
+        while not stop.wait(wait_s):
+            self.step()
             wait_s = float(self._every_s)
 
-    def _once(self, folder: Path, db: str) -> None:
+    def due_in_s(self) -> float:
+        """Seconds until the next backup is due, counted from the last one; never more than the interval."""
+        with self._store.read() as connection:
+            last_us = hub_row(connection).backup_us or 0
+        since_s = (self._store.clock.utc_us() - last_us) / 1_000_000
+        return min(max(0.0, self._every_s - since_s), float(self._every_s))
+
+    def step(self) -> None:
+        """Make one backup now. What fails is logged; the next step tries again."""
+        if self._folder is None or self._store.path is None:
+            return
         try:
-            made = back_up(db, folder, clock.utc_us())
-            thin_out(folder)
+            made = back_up(str(self._store.path), self._folder, self._store.clock.utc_us(), self._store.host)
+            thin_out(self._folder)
         except (BackupError, OSError) as error:
             _log.error("no backup: %s", error)
             return
