@@ -8,10 +8,13 @@ stations then send again what it lacks.
 import os
 import shutil
 import sqlite3
+from collections.abc import Mapping
 from contextlib import closing
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from itertools import chain, count
 from pathlib import Path
+from typing import NamedTuple
 from urllib.parse import quote
 
 from server.host import Host
@@ -22,7 +25,8 @@ from server.opening import NoHub, open_hub, reading
 from server.store import Store, as_url
 from server.verify import verify
 
-KEPT = 14  # backups of the schedule in a folder; older ones go once a newer one was verified
+KEPT = 14  # backups of the schedule in a folder; earlier ones go once a later one was verified
+NAMES = "hub-*Z*.db"  # those of the schedule
 PAGES = 1_024  # copied at a time: the hub's writer goes on in between
 
 
@@ -46,8 +50,7 @@ def back_up(db: str, target: Path, now_us: int, host: Host | None = None) -> Cop
     with reading(db):
         pass  # there is a hub to copy
     if target.is_dir():
-        stamp = datetime.fromtimestamp(now_us / 1_000_000, UTC).strftime("%Y%m%dT%H%M%SZ")
-        target = target / f"hub-{stamp}.db"
+        target = _free_name(target, now_us)
     if target.exists():
         msg = f"{target} exists; expected a new file or a folder. Name another: a backup overwrites nothing."
         raise BackupError(msg)
@@ -64,10 +67,68 @@ def back_up(db: str, target: Path, now_us: int, host: Host | None = None) -> Cop
     return Copy(target, epoch, pos, (host or Host()).off_disk(target, source))
 
 
-def thin_out(folder: Path) -> None:
-    """Remove the oldest backups of the schedule beyond those that are kept."""
-    for old in sorted(folder.glob("hub-*Z.db"))[:-KEPT]:
-        old.unlink()
+def _free_name(folder: Path, now_us: int) -> Path:
+    """`hub-<UTC>.db`, with a number where the clock was at this second before. The name is for people: no rule reads it."""
+    stamp = datetime.fromtimestamp(now_us / 1_000_000, UTC).strftime("%Y%m%dT%H%M%SZ")
+    names = (f"hub-{stamp}{number}.db" for number in chain(("",), (f"-{n}" for n in count(2))))
+    return next(folder / name for name in names if not (folder / name).exists())
+
+
+def thin_out(folder: Path, made: Path, order: Mapping[str, int]) -> list[Path]:
+    """Remove this hub's earliest backups beyond those that are kept, and return them; `made` always stays.
+
+    Earliest by epoch and position in the ledger, and of equal ones by `order` (path -> number): a clock may have been wrong
+    when a name was made. Another hub's backups and files that cannot be read stay.
+    """
+    own = _place(made)
+    placed = []
+    for path in folder.glob(NAMES):
+        place = None if path == made else _place(path)
+        if own is not None and place is not None and place.hub_id == own.hub_id:
+            placed.append((place.epoch, place.pos, order.get(str(path), 0), path))
+    gone = [path for *_, path in sorted(placed)[: max(0, len(placed) - (KEPT - 1))]]
+    for path in gone:
+        path.unlink()
+    return gone
+
+
+def sweep(folder: Path) -> list[Path]:
+    """Remove and return what backups that were cut off left behind; SQLite's lock protects one that is being written."""
+    gone = []
+    for part in folder.glob(NAMES + ".part"):
+        if not _being_written(part):
+            for path in (part, *(part.with_name(part.name + end) for end in ("-journal", "-wal", "-shm"))):
+                path.unlink(missing_ok=True)
+            gone.append(part)
+    return gone
+
+
+class _Place(NamedTuple):
+    hub_id: bytes
+    epoch: int
+    pos: int
+
+
+def _place(path: Path) -> _Place | None:
+    """Which hub's backup this is and how far it goes; None where it cannot be read."""
+    wanted = "SELECT hub_id, epoch, (SELECT coalesce(max(pos), 0) FROM ledger) FROM hub"
+    try:
+        with closing(sqlite3.connect(f"file:{quote(str(path.absolute()))}?mode=ro", uri=True)) as raw:
+            return _Place(*raw.execute(wanted).fetchone())
+    except (sqlite3.Error, TypeError):
+        return None
+
+
+def _being_written(part: Path) -> bool:
+    try:
+        with closing(sqlite3.connect(f"file:{quote(str(part.absolute()))}?mode=rw", uri=True, timeout=0)) as raw:
+            raw.execute("BEGIN EXCLUSIVE")
+            raw.rollback()
+    except sqlite3.OperationalError as error:
+        return error.sqlite_errorcode & 0xFF == sqlite3.SQLITE_BUSY
+    except sqlite3.Error:
+        return False
+    return False
 
 
 def check(path: Path) -> tuple[int, int]:

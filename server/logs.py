@@ -8,7 +8,7 @@ send what the hub lacks in a new log). Neither loses anything, and neither is st
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, and_, func, select
+from sqlalchemy import Connection, and_, select
 
 from server import schema
 from station.core.chain import genesis
@@ -74,15 +74,6 @@ def hash_at(connection: Connection, log_id: bytes, seq: int) -> bytes | None:
     rows = schema.ledger.c
     found = connection.execute(select(rows.hash).where(and_(rows.log_id == log_id, rows.seq == seq))).scalar()
     return None if found is None else bytes(found)
-
-
-def move_durable(connection: Connection, pos: int) -> None:
-    """Everything up to `pos` lies in a verified backup off this disk: stations may let go of it in their own time."""
-    rows = schema.ledger.c
-    highest = select(func.max(rows.seq)).where(and_(rows.log_id == schema.log.c.log_id, rows.pos <= pos))
-    thru = func.coalesce(highest.scalar_subquery(), 0)
-    ahead = and_(schema.log.c.durable_thru < thru)
-    connection.execute(schema.log.update().where(ahead).values(durable_thru=thru))
 
 
 def _open(

@@ -5,12 +5,13 @@ done there; otherwise the command takes the lock and does it itself. Either way 
 """
 
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import Any
 
 import msgspec
-from sqlalchemy import select
 
-from server import hublog, logs, people, schema, stations
+from server import hublog, people, stations
+from server.durability import note_copy
 from server.entries import Entry, EntryRefused, Recorded, record_all
 from server.lock import HubRuns
 from server.opening import open_hub
@@ -123,17 +124,9 @@ def _enter(store: Store, entries: list[dict[str, Any]]) -> list[tuple[str, int, 
     return [(one.log_id.hex(), one.seq, one.pos) for one in written]
 
 
-def _backed_up(store: Store, epoch: int, pos: int) -> bool:
-    """A backup up to `pos` of this epoch was verified off this disk; False where the hub is of another epoch by now."""
-    with store.write() as connection:
-        hub = connection.execute(select(schema.hub)).one()
-        if hub.epoch != epoch:
-            return False
-        logs.move_durable(connection, pos)
-        connection.execute(
-            schema.hub.update().values(backup_pos=max(pos, hub.backup_pos), backup_us=store.clock.utc_us())
-        )
-    return True
+def _backed_up(store: Store, path: str, epoch: int, pos: int, *, off_disk: bool) -> bool:
+    """A backup up to `pos` of this epoch was verified; whether it makes anything durable."""
+    return note_copy(store, Path(path), epoch=epoch, pos=pos, off_disk=off_disk)
 
 
 _WISHES: dict[str, Callable[..., Any]] = {

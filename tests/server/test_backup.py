@@ -68,15 +68,6 @@ def test_the_schedule_makes_the_first_backup_when_it_is_due(store, tmp_path):
     assert len(list((tmp_path / "backups").glob("hub-*Z.db"))) == 1
 
 
-def test_the_oldest_backups_of_the_schedule_go(tmp_path):
-    for day in range(1, 21):
-        (tmp_path / f"hub-202601{day:02}T000000Z.db").touch()
-    (tmp_path / "kept-by-hand.db").touch()
-    backup.thin_out(tmp_path)
-    left = sorted(path.name for path in tmp_path.iterdir())
-    assert left == [*(f"hub-202601{day:02}T000000Z.db" for day in range(7, 21)), "kept-by-hand.db"]
-
-
 @pytest.fixture
 def restored(store, take, a_log, tmp_path):
     """A hub that had four events, one of them and a note after its backup, and was restored; (path, aside, epoch)."""
