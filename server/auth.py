@@ -14,7 +14,7 @@ from flask_login import LoginManager, UserMixin, current_user
 from flask_wtf.csrf import CSRFProtect
 from werkzeug.wrappers import Response
 
-from server import clock, people, stations
+from server import people, stations
 from server.api.errors import ApiError
 from server.roles import Role, granted
 from server.running import running
@@ -206,8 +206,8 @@ def _by_cookie() -> Caller:
 
 
 def _visitor(key: str) -> Visitor | None:
-    now_us = clock.utc_us()
     store = running().store
+    now_us = store.clock.utc_us()
     with store.read() as connection:
         found = people.someone_of(connection, key, now_us)
     if found is None:

@@ -8,12 +8,16 @@ stations then send again what it lacks.
 import os
 import shutil
 import sqlite3
+from collections.abc import Mapping
 from contextlib import closing
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from itertools import chain, count
 from pathlib import Path
+from typing import NamedTuple
 from urllib.parse import quote
 
+from server.host import Host
 from server.hublog import hub_row
 from server.ledger import last_pos
 from server.lock import Lock
@@ -21,7 +25,8 @@ from server.opening import NoHub, open_hub, reading
 from server.store import Store, as_url
 from server.verify import verify
 
-KEPT = 14  # backups of the schedule in a folder; older ones go once a newer one was verified
+KEPT = 14  # backups of the schedule in a folder; earlier ones go once a later one was verified
+NAMES = "hub-*Z*.db"  # those of the schedule
 PAGES = 1_024  # copied at a time: the hub's writer goes on in between
 
 
@@ -39,14 +44,13 @@ class Copy:
     off_disk: bool
 
 
-def back_up(db: str, target: Path, now_us: int) -> Copy:
+def back_up(db: str, target: Path, now_us: int, host: Host | None = None) -> Copy:
     """Copy the hub's database to `target` (a file, or a folder in which a name is made) and verify the copy."""
     source = _sqlite_path(db)
     with reading(db):
         pass  # there is a hub to copy
     if target.is_dir():
-        stamp = datetime.fromtimestamp(now_us / 1_000_000, UTC).strftime("%Y%m%dT%H%M%SZ")
-        target = target / f"hub-{stamp}.db"
+        target = _free_name(target, now_us)
     if target.exists():
         msg = f"{target} exists; expected a new file or a folder. Name another: a backup overwrites nothing."
         raise BackupError(msg)
@@ -60,13 +64,71 @@ def back_up(db: str, target: Path, now_us: int) -> Copy:
     except (OSError, sqlite3.Error) as error:
         msg = f"No backup at {target}: {error}. Look at that disk: its space, and who may write there."
         raise BackupError(msg) from error
-    return Copy(target, epoch, pos, target.stat().st_dev != source.stat().st_dev)
+    return Copy(target, epoch, pos, (host or Host()).off_disk(target, source))
 
 
-def thin_out(folder: Path) -> None:
-    """Remove the oldest backups of the schedule beyond those that are kept."""
-    for old in sorted(folder.glob("hub-*Z.db"))[:-KEPT]:
-        old.unlink()
+def _free_name(folder: Path, now_us: int) -> Path:
+    """`hub-<UTC>.db`, with a number where the clock was at this second before. The name is for people: no rule reads it."""
+    stamp = datetime.fromtimestamp(now_us / 1_000_000, UTC).strftime("%Y%m%dT%H%M%SZ")
+    names = (f"hub-{stamp}{number}.db" for number in chain(("",), (f"-{n}" for n in count(2))))
+    return next(folder / name for name in names if not (folder / name).exists())
+
+
+def thin_out(folder: Path, made: Path, order: Mapping[str, int]) -> list[Path]:
+    """Remove this hub's earliest backups beyond those that are kept, and return them; `made` always stays.
+
+    Earliest by epoch and position in the ledger, and of equal ones by `order` (path -> number): a clock may have been wrong
+    when a name was made. Another hub's backups and files that cannot be read stay.
+    """
+    own = _place(made)
+    placed = []
+    for path in folder.glob(NAMES):
+        place = None if path == made else _place(path)
+        if own is not None and place is not None and place.hub_id == own.hub_id:
+            placed.append((place.epoch, place.pos, order.get(str(path), 0), path))
+    gone = [path for *_, path in sorted(placed)[: max(0, len(placed) - (KEPT - 1))]]
+    for path in gone:
+        path.unlink()
+    return gone
+
+
+def sweep(folder: Path) -> list[Path]:
+    """Remove and return what backups that were cut off left behind; SQLite's lock protects one that is being written."""
+    gone = []
+    for part in folder.glob(NAMES + ".part"):
+        if not _being_written(part):
+            for path in (part, *(part.with_name(part.name + end) for end in ("-journal", "-wal", "-shm"))):
+                path.unlink(missing_ok=True)
+            gone.append(part)
+    return gone
+
+
+class _Place(NamedTuple):
+    hub_id: bytes
+    epoch: int
+    pos: int
+
+
+def _place(path: Path) -> _Place | None:
+    """Which hub's backup this is and how far it goes; None where it cannot be read."""
+    wanted = "SELECT hub_id, epoch, (SELECT coalesce(max(pos), 0) FROM ledger) FROM hub"
+    try:
+        with closing(sqlite3.connect(f"file:{quote(str(path.absolute()))}?mode=ro", uri=True)) as raw:
+            return _Place(*raw.execute(wanted).fetchone())
+    except (sqlite3.Error, TypeError):
+        return None
+
+
+def _being_written(part: Path) -> bool:
+    try:
+        with closing(sqlite3.connect(f"file:{quote(str(part.absolute()))}?mode=rw", uri=True, timeout=0)) as raw:
+            raw.execute("BEGIN EXCLUSIVE")
+            raw.rollback()
+    except sqlite3.OperationalError as error:
+        return error.sqlite_errorcode & 0xFF == sqlite3.SQLITE_BUSY
+    except sqlite3.Error:
+        return False
+    return False
 
 
 def check(path: Path) -> tuple[int, int]:
@@ -92,7 +154,7 @@ def check(path: Path) -> tuple[int, int]:
     return epoch, pos
 
 
-def restore(db: str, backup: Path) -> tuple[Path | None, int]:
+def restore(db: str, backup: Path, host: Host | None = None) -> tuple[Path | None, int]:
     """Put a backup in the database's place and begin a new epoch; where the old one was moved to, and the new epoch.
 
     Raises `HubRuns` while a hub has the database, and `BackupError` for a backup that cannot be trusted.
@@ -112,7 +174,7 @@ def restore(db: str, backup: Path) -> tuple[Path | None, int]:
         aside = _move_aside(target)
         fresh.rename(target)
         _flush_folder(target.parent)
-        store = open_hub(db, lock=lock, cause=f"restored from {backup.name}")
+        store = open_hub(db, lock=lock, cause=f"restored from {backup.name}", host=host)
         try:
             with store.read() as connection:
                 return aside, hub_row(connection).epoch

@@ -148,9 +148,12 @@ def backup(config_path: Path | None, db: str | None, target: Path | None) -> Non
             raise BackupError(msg)
         target = Path(config.backup.path)
     made = back_up(config.db, target, utc_us())
-    durable = made.off_disk and perform(config.db, "backed up", epoch=made.epoch, pos=made.pos)
+    copy = {"path": str(made.path.absolute()), "epoch": made.epoch, "pos": made.pos, "off_disk": made.off_disk}
+    durable = perform(config.db, "backed up", **copy)
     click.echo(f"{made.path}: {made.pos} events, verified.")
-    if not durable:
+    if made.off_disk and not durable:
+        click.echo("The hub cannot read it there, so stations go on keeping what they sent.", err=True)
+    elif not durable:
         click.echo("It is on the hub's own disk, so stations go on keeping what they sent.", err=True)
 
 

@@ -1,4 +1,4 @@
-"""The hub's clocks: what it reads of time, and how sure it may be.
+"""The hub's clocks: a port to read them, and how far they may be trusted.
 
 `boottime_ns` counts since this machine started and never steps: durations and order come from it. `utc_us` is what people
 read; a wrong battery or a person may set it, so a hub whose clock runs against its own ledger seals no anchors until
@@ -15,6 +15,7 @@ import time
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
+from typing import Protocol
 
 STEP_US = 500_000  # more than a well kept clock is slewed between two looks
 DOUBT_US = 3_600_000_000  # one hour against the ledger: a person has to confirm the clock
@@ -60,3 +61,47 @@ def state() -> str:
     buffer = ctypes.create_string_buffer(512)  # struct timex, read only: its first field, modes, is 0
     answer = ctypes.CDLL(None, use_errno=True).adjtimex(buffer)
     return "holdover" if answer in (-1, TIME_ERROR) else "synced"
+
+
+class Clock(Protocol):
+    """The clocks of one machine. A test or a simulator passes its own."""
+
+    def read(self) -> Reading:
+        """Both clocks, read together."""
+
+    def utc_us(self) -> int:
+        """Microseconds of UTC since 1970, as the machine has it."""
+
+    def boot_ns(self) -> int:
+        """Nanoseconds since the machine started, sleep included."""
+
+    def boot_id(self) -> str:
+        """A UUID text that is new at each start of the machine."""
+
+    def state(self) -> str:
+        """`synced` or `holdover`: whether the kernel keeps UTC synchronised."""
+
+
+@dataclass(frozen=True, slots=True)
+class SystemClock:
+    """The clocks of the machine that this process runs on."""
+
+    def read(self) -> Reading:
+        """Both clocks, read together."""
+        return read()
+
+    def utc_us(self) -> int:
+        """Microseconds of UTC since 1970, as the machine has it."""
+        return utc_us()
+
+    def boot_ns(self) -> int:
+        """Nanoseconds since the machine started, sleep included."""
+        return boottime_ns()
+
+    def boot_id(self) -> str:
+        """The kernel's boot id, a UUID text."""
+        return boot_id()
+
+    def state(self) -> str:
+        """`synced` or `holdover`: whether the kernel keeps UTC synchronised."""
+        return state()

@@ -10,7 +10,8 @@ from typing import Any
 
 from sqlalchemy import Connection, func, select
 
-from server import clock, schema
+from server import schema
+from server.clock import Clock, Reading
 from server.entry_fields import mistakes
 from server.hublog import event_of, keep_time, take
 from server.store import Store
@@ -56,20 +57,20 @@ def record(
 def record_all(store: Store, entries: Sequence[Entry]) -> list[Recorded]:
     """Write entries in one transaction: all of them or, with `EntryRefused`, none."""
     with store.write() as connection:
-        return write_all(connection, entries)
+        return write_all(connection, entries, store.clock)
 
 
-def write_all(connection: Connection, entries: Sequence[Entry]) -> list[Recorded]:
+def write_all(connection: Connection, entries: Sequence[Entry], clock: Clock) -> list[Recorded]:
     """As `record_all`, inside the caller's transaction."""
     if not entries:
         return []
-    keep_time(connection)
+    keep_time(connection, clock)
     now = clock.read()
     closed_us = last_close(connection)
     events = []
     for entry in entries:
         _refuse(entry, closed_us)
-        events.append(_encoded(entry, now))
+        events.append(_encoded(entry, clock, now))
         closed_us = _note_period(connection, entry, now.utc_us, closed_us)
     log_id, seq, pos = take(connection, events, now.utc_us)
     return [Recorded(log_id, seq + n, pos + n) for n in range(len(events))]
@@ -97,9 +98,17 @@ def _refuse(entry: Entry, closed_us: int | None) -> None:
         )
 
 
-def _encoded(entry: Entry, now: clock.Reading) -> bytes:
+def _encoded(entry: Entry, clock: Clock, now: Reading) -> bytes:
     try:
-        return event_of("entry", now, what=entry.what, data=entry.data, by=entry.by, holds_from_us=entry.holds_from_us)
+        return event_of(
+            "entry",
+            clock,
+            now,
+            what=entry.what,
+            data=entry.data,
+            by=entry.by,
+            holds_from_us=entry.holds_from_us,
+        )
     except EventError as error:
         raise EntryRefused(
             came=f"{entry.what} that is no event", expected="fields that can be written", do=str(error)

@@ -4,13 +4,14 @@
 restored goes on in a new log that names the old one as its parent.
 """
 
-import secrets
 from collections.abc import Sequence
 from typing import Any
 
 from sqlalchemy import Connection, select
 
-from server import clock, schema
+from server import schema
+from server.clock import DOUBT_US, Clock, Reading, stepped
+from server.host import Host
 from server.ledger import Batch, Refused, append
 from server.logs import log_of
 from server.version import VERSION
@@ -38,61 +39,62 @@ def take(connection: Connection, events: Sequence[bytes], now_us: int) -> tuple[
     return log_id, batch.from_seq, taken.pos - len(events) + 1
 
 
-def event_of(kind: str, now: clock.Reading, **fields: Any) -> bytes:
+def event_of(kind: str, clock: Clock, now: Reading, **fields: Any) -> bytes:
     """The bytes of an event that the hub itself makes at `now`."""
     own: dict[str, Any] = {"boot": clock.boot_id(), "mono_ns": now.boot_ns, "wall_us": now.utc_us}
     return encode(Event(kind=kind, station=HUB, sw=VERSION, clk=clock.state(), **own, **fields))
 
 
-def trusts_clock(hub: Any, now: clock.Reading) -> bool:
+def trusts_clock(hub: Any, clock: Clock) -> bool:
     """Whether this clock agrees with what the hub wrote before, within an hour, and nobody has to confirm it."""
+    now = clock.read()
     if hub.clock_doubt:
         return False
     if hub.anchor_us is None:
         return True
-    if now.utc_us < hub.anchor_us - clock.DOUBT_US:
+    if now.utc_us < hub.anchor_us - DOUBT_US:
         return False
     if hub.anchor_boot != clock.boot_id():
         return True  # switched off for a weekend: a gap ahead says nothing
     expected_us = hub.anchor_us + (now.boot_ns - hub.anchor_ns) // 1000
-    return bool(abs(now.utc_us - expected_us) <= clock.DOUBT_US)
+    return bool(abs(now.utc_us - expected_us) <= DOUBT_US)
 
 
-def keep_time(connection: Connection, *, start: bool = False) -> None:
+def keep_time(connection: Connection, clock: Clock, *, start: bool = False) -> None:
     """Write an anchor where one is due: at a `start`, in a new boot, after a step. A clock in doubt gets none."""
     hub, now = hub_row(connection), clock.read()
-    if not trusts_clock(hub, now):
+    if not trusts_clock(hub, clock):
         connection.execute(schema.hub.update().values(clock_doubt=True))
         return
     same_boot = hub.anchor_boot == clock.boot_id()
-    if start or not same_boot or clock.stepped(clock.Reading(hub.anchor_ns, hub.anchor_us), now):
-        write_anchor(connection, hub, now)
+    if start or not same_boot or stepped(Reading(hub.anchor_ns, hub.anchor_us), now):
+        write_anchor(connection, hub, clock, now)
 
 
-def confirm_clock(connection: Connection) -> None:
+def confirm_clock(connection: Connection, clock: Clock) -> None:
     """A person says that the hub's clock is right: anchors are given again, from this moment on."""
     connection.execute(schema.hub.update().values(clock_doubt=False))
-    write_anchor(connection, hub_row(connection), clock.read())
+    write_anchor(connection, hub_row(connection), clock, clock.read())
 
 
-def write_anchor(connection: Connection, hub: Any, now: clock.Reading) -> None:
+def write_anchor(connection: Connection, hub: Any, clock: Clock, now: Reading) -> None:
     """Tie the hub's boottime to its UTC at `now`."""
     boot = clock.boot_id()
     mac = anchor_mac(hub.mac_key, hub.log_id, boot_bytes(boot), now.utc_us, now.utc_us)
     times = {"t1": now.boot_ns, "t4": now.boot_ns, "t2": now.utc_us, "t3": now.utc_us}
-    take(connection, [event_of("anchor", now, **times, hub_clk=clock.state(), mac=mac)], now.utc_us)
+    take(connection, [event_of("anchor", clock, now, **times, hub_clk=clock.state(), mac=mac)], now.utc_us)
     connection.execute(
         schema.hub.update().values(anchor_boot=boot, anchor_ns=now.boot_ns, anchor_us=now.utc_us, clock_doubt=False)
     )
 
 
-def begin_epoch(connection: Connection, cause: str, high: tuple[int, int] | None) -> int:
+def begin_epoch(connection: Connection, cause: str, high: tuple[int, int] | None, host: Host) -> int:
     """A new epoch: stations resume from what is here, and the hub's own entries go on in a new log. The epoch's number."""
-    hub, now = hub_row(connection), clock.read()
+    hub, now = hub_row(connection), host.clock.read()
     # Seconds of UTC, so that the same backup restored twice does not make the same epoch twice.
     number: int = max(hub.epoch + 1, (high or (0, 0))[0] + 1, now.utc_us // 1_000_000)
     old = log_of(connection, hub.log_id, device=None, station=HUB, now_us=now.utc_us)
-    connection.execute(schema.hub.update().values(epoch=number, log_id=secrets.token_bytes(LOG_ID_BYTES)))
+    connection.execute(schema.hub.update().values(epoch=number, log_id=host.random_bytes(LOG_ID_BYTES)))
     pos = connection.execute(select(schema.counter.c.pos).where(schema.counter.c.name == "ledger")).scalar_one()
     row = {
         "epoch": number,
@@ -104,7 +106,7 @@ def begin_epoch(connection: Connection, cause: str, high: tuple[int, int] | None
     connection.execute(schema.epoch.insert(), [row])
     if old.accepted_thru:
         parent = Identity(old.log_id.hex(), old.accepted_thru, bytes(old.tip).hex())
-        take(connection, [event_of("open", now, parent=parent, cause=cause)], now.utc_us)
+        take(connection, [event_of("open", host.clock, now, parent=parent, cause=cause)], now.utc_us)
     connection.execute(schema.log.update().values(durable_thru=0))
     connection.execute(schema.hub.update().values(backup_pos=0, backup_us=None))
     return number

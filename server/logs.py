@@ -8,7 +8,7 @@ send what the hub lacks in a new log). Neither loses anything, and neither is st
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, and_, func, select
+from sqlalchemy import Connection, and_, select
 
 from server import schema
 from station.core.chain import genesis
@@ -80,15 +80,6 @@ def accepted_thru(connection: Connection, log_id: bytes) -> int:
     """How far the hub has a log; 0 for one that it does not know."""
     found = connection.execute(select(schema.log.c.accepted_thru).where(schema.log.c.log_id == log_id)).scalar()
     return int(found or 0)
-
-
-def move_durable(connection: Connection, pos: int) -> None:
-    """Everything up to `pos` lies in a verified backup off this disk: stations may let go of it in their own time."""
-    rows = schema.ledger.c
-    highest = select(func.max(rows.seq)).where(and_(rows.log_id == schema.log.c.log_id, rows.pos <= pos))
-    thru = func.coalesce(highest.scalar_subquery(), 0)
-    ahead = and_(schema.log.c.durable_thru < thru)
-    connection.execute(schema.log.update().where(ahead).values(durable_thru=thru))
 
 
 def _open(

@@ -5,12 +5,13 @@ done there; otherwise the command takes the lock and does it itself. Either way 
 """
 
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import Any
 
 import msgspec
-from sqlalchemy import select
 
-from server import clock, hublog, logs, people, schema, stations
+from server import hublog, people, stations
+from server.durability import note_copy
 from server.entries import Entry, EntryRefused, Recorded, record_all
 from server.lock import HubRuns
 from server.opening import open_hub
@@ -72,35 +73,35 @@ def grant(store: Store, wish: Wish) -> Reply:
 
 def _add_station(store: Store, name: str) -> str:
     with store.write() as connection:
-        return stations.add(connection, name, clock.utc_us())
+        return stations.add(connection, name, store.clock.utc_us())
 
 
 def _revoke_station(store: Store, name: str) -> None:
     with store.write() as connection:
-        stations.revoke(connection, name, clock.utc_us())
+        stations.revoke(connection, name, store.clock.utc_us())
 
 
 def _add_token(store: Store, name: str | None, roles: str) -> str:
     granted(roles)
     with store.write() as connection:
-        return people.add_token(connection, name, roles, clock.utc_us())
+        return people.add_token(connection, name, roles, store.clock.utc_us())
 
 
 def _revoke_token(store: Store, name: str) -> None:
     with store.write() as connection:
-        people.end_token(connection, name, clock.utc_us())
+        people.end_token(connection, name, store.clock.utc_us())
 
 
 def _add_person(store: Store, name: str, roles: str, password: str | None) -> str | None:
     """Without a password: the secret of a sign-in link."""
     with store.write() as connection:
-        person = people.add_person(connection, name, roles, password, clock.utc_us())
-        return None if password else people.make_link(connection, person, clock.utc_us())
+        person = people.add_person(connection, name, roles, password, store.clock.utc_us())
+        return None if password else people.make_link(connection, person, store.clock.utc_us())
 
 
 def _link_person(store: Store, name: str) -> str:
     with store.write() as connection:
-        return people.make_link(connection, people.known_person(connection, name).id, clock.utc_us())
+        return people.make_link(connection, people.known_person(connection, name).id, store.clock.utc_us())
 
 
 def _set_password(store: Store, name: str, password: str) -> None:
@@ -110,12 +111,12 @@ def _set_password(store: Store, name: str, password: str) -> None:
 
 def _end_person(store: Store, name: str) -> None:
     with store.write() as connection:
-        people.end_person(connection, name, clock.utc_us())
+        people.end_person(connection, name, store.clock.utc_us())
 
 
 def _confirm_clock(store: Store) -> None:
     with store.write() as connection:
-        hublog.confirm_clock(connection)
+        hublog.confirm_clock(connection, store.clock)
 
 
 def _enter(store: Store, entries: list[dict[str, Any]]) -> list[tuple[str, int, int]]:
@@ -123,15 +124,9 @@ def _enter(store: Store, entries: list[dict[str, Any]]) -> list[tuple[str, int, 
     return [(one.log_id.hex(), one.seq, one.pos) for one in written]
 
 
-def _backed_up(store: Store, epoch: int, pos: int) -> bool:
-    """A backup up to `pos` of this epoch was verified off this disk; False where the hub is of another epoch by now."""
-    with store.write() as connection:
-        hub = connection.execute(select(schema.hub)).one()
-        if hub.epoch != epoch:
-            return False
-        logs.move_durable(connection, pos)
-        connection.execute(schema.hub.update().values(backup_pos=max(pos, hub.backup_pos), backup_us=clock.utc_us()))
-    return True
+def _backed_up(store: Store, path: str, epoch: int, pos: int, *, off_disk: bool) -> bool:
+    """A backup up to `pos` of this epoch was verified; whether it makes anything durable."""
+    return note_copy(store, Path(path), epoch=epoch, pos=pos, off_disk=off_disk)
 
 
 _WISHES: dict[str, Callable[..., Any]] = {

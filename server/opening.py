@@ -1,14 +1,14 @@
 """Opening a hub: making a new one, bringing an older one up to date, noticing that it is not the one we left."""
 
-import secrets
 from collections.abc import Iterator
 from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
 
 from sqlalchemy import inspect, select
 
-from server import clock, schema
-from server.highwater import Home, home_of, moved
+from server import schema
+from server.highwater import Home, moved
+from server.host import Host
 from server.hublog import begin_epoch, hub_row
 from server.lock import Lock
 from server.migrations import upgrade
@@ -29,15 +29,15 @@ def initialise(store: Store) -> None:
             msg = f"{store.url.render_as_string()} holds a hub already. Use it as it is, or name another database."
             raise NoHub(msg)
         upgrade(connection)
-        now_us, hub_id = clock.utc_us(), secrets.token_bytes(LOG_ID_BYTES)
+        now_us, hub_id = store.clock.utc_us(), store.host.random_bytes(LOG_ID_BYTES)
         row = {
             "one": 1,
             "hub_id": hub_id,
             "epoch": 1,
             "head": ledger_genesis(hub_id),
-            "log_id": secrets.token_bytes(LOG_ID_BYTES),
-            "mac_key": secrets.token_bytes(32),
-            "cookie_key": secrets.token_bytes(32),
+            "log_id": store.host.random_bytes(LOG_ID_BYTES),
+            "mac_key": store.host.random_bytes(32),
+            "cookie_key": store.host.random_bytes(32),
             "clock_doubt": False,
             "backup_pos": 0,
         }
@@ -48,13 +48,13 @@ def initialise(store: Store) -> None:
     settle(store)
 
 
-def open_hub(db: str | Path, *, lock: Lock | None = None, cause: str | None = None) -> Store:
+def open_hub(db: str | Path, *, lock: Lock | None = None, cause: str | None = None, host: Host | None = None) -> Store:
     """The hub in this database, ready to write: tables up to date, and in a new epoch where it was moved or for `cause`.
 
     Raises `NoHub` where there is none and `HubRuns` where another process has it.
     """
     with ExitStack() as undone:
-        store = undone.enter_context(closing(Store(db, lock=lock))) if _exists(db) else None
+        store = undone.enter_context(closing(Store(db, lock=lock, host=host))) if _exists(db) else None
         if store is None or not is_hub(store):
             msg = f"{db} holds no hub. Make one: wipline-hub init --db {db}"
             raise NoHub(msg)
@@ -95,10 +95,10 @@ def renew(store: Store, *, cause: str | None = None) -> str | None:
         hub = hub_row(connection)
         pos = connection.execute(select(schema.counter.c.pos).where(schema.counter.c.name == "ledger")).scalar_one()
         if cause is None:
-            here = home_of(store.path)
+            here = store.host.home_of(store.path)
             cause = moved(Home(hub.inode, hub.machine), here, ledger_pos=pos, high=high, epoch=hub.epoch)
         if cause is not None:
-            begin_epoch(connection, cause, high)
+            begin_epoch(connection, cause, high, store.host)
     if cause is not None:
         settle(store)
     return cause
@@ -109,7 +109,7 @@ def settle(store: Store) -> None:
     if store.path is None:
         return
     assert store.high_water is not None
-    home = home_of(store.path)
+    home = store.host.home_of(store.path)
     with store.write() as connection:
         connection.execute(schema.hub.update().values(inode=home.inode, machine=home.machine))
         epoch = hub_row(connection).epoch

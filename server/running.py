@@ -7,6 +7,7 @@ from flask import current_app
 
 from server.announce import Bell
 from server.api.counts import Counts
+from server.clock import Clock
 from server.config import Config
 from server.store import Store
 
@@ -21,6 +22,11 @@ class Running:
     store: Store
     projected: Bell = field(default_factory=Bell)
     counts: Counts = field(default_factory=Counts)
+
+    @property
+    def clock(self) -> Clock:
+        """The clocks of the hub's machine."""
+        return self.store.clock
 
 
 def running() -> Running:

@@ -2,16 +2,16 @@
 
 import logging
 import threading
+from collections.abc import Callable
 from pathlib import Path
 
-from server import clock
-from server.backup import BackupError, back_up, thin_out
-from server.hublog import hub_row, keep_time
-from server.office import grant
+from server.backup import BackupError, back_up, check, sweep, thin_out
+from server.durability import follow, last_verified_us, note_copy, order_of, recheck
+from server.hublog import keep_time
 from server.store import Store
-from server.wish import Wish
 
-LOOK_S = 60.0  # a step of the clock is noticed within a minute
+LOOK_S = 60.0  # a step of the clock, or a backup that is gone, is noticed within a minute
+AGAIN_S = 600.0  # a backup that failed is tried again
 _log = logging.getLogger(__name__)
 
 
@@ -25,39 +25,94 @@ class Clockwork:
         """Look until `stop`."""
         while not stop.wait(LOOK_S):
             try:
-                with self._store.write() as connection:
-                    keep_time(connection)
+                self.step()
             except Exception:  # noqa: BLE001  the next look may do better
                 _log.exception("the hub's clock could not be looked at")
 
+    def step(self) -> None:
+        """Look once."""
+        with self._store.write() as connection:
+            keep_time(connection, self._store.clock)
+
 
 class Backups:
-    """Makes a backup every so often, verifies it, and lets stations prune what lies in it."""
+    """Makes a backup every so often, verifies it, and lets stations prune what lies in it while it is there.
+
+    `every_s` is counted in the machine's boot time: a step of its clock makes no backup early or late.
+    """
 
     def __init__(self, folder: str | None, every_s: int, store: Store) -> None:
         self._folder = None if folder is None else Path(folder)
-        self._every_s = every_s
+        self._every_s = float(every_s)
         self._store = store
+        self._next_ns: int | None = None
 
     def run(self, stop: threading.Event) -> None:
-        """Back up until `stop`; the first one when it is due since the last."""
+        """Back up and look after the backups until `stop`; the first backup when it is due since the last."""
+        if self._store.path is None:
+            return
+        self._try(lambda: recheck(self._store, check))
+        wait_s = 0.0
+        while not stop.wait(wait_s):
+            due = self._folder is not None and self.due_in_s() <= 0
+            self._try(self.step if due else self.look)
+            wait_s = LOOK_S if self._folder is None else min(LOOK_S, self.due_in_s())
+
+    def due_in_s(self) -> float:
+        """Seconds until the next backup is due; at most the interval, however wrong the clock was at the last one."""
+        clock = self._store.clock
+        if self._next_ns is None:
+            with self._store.read() as connection:
+                last_us = last_verified_us(connection) or 0
+            since_s = (clock.utc_us() - last_us) / 1_000_000
+            self._due_after(min(max(0.0, self._every_s - since_s), self._every_s))
+        assert self._next_ns is not None
+        return max(0.0, (self._next_ns - clock.boot_ns()) / 1_000_000_000)
+
+    def look(self) -> None:
+        """Let what counts as durable follow the backups that are there now."""
+        follow(self._store, check)
+
+    def step(self) -> None:
+        """Make one backup now. What fails is logged and tried again soon; what was backed up before is looked at."""
         if self._folder is None or self._store.path is None:
             return
-        with self._store.read() as connection:
-            last_us = hub_row(connection).backup_us or 0
-        wait_s = max(0.0, self._every_s - (clock.utc_us() - last_us) / 1_000_000)
-        while not stop.wait(min(wait_s, float(self._every_s))):
-            self._once(self._folder, str(self._store.path))
-            wait_s = float(self._every_s)
-
-    def _once(self, folder: Path, db: str) -> None:
+        self._due_after(min(self._every_s, AGAIN_S))
         try:
-            made = back_up(db, folder, clock.utc_us())
-            thin_out(folder)
+            _require_folder(self._folder)
+            sweep(self._folder)
+            made = back_up(str(self._store.path), self._folder, self._store.clock.utc_us(), self._store.host)
         except (BackupError, OSError) as error:
             _log.error("no backup: %s", error)
+            recheck(self._store, check)
             return
-        if made.off_disk:
-            grant(self._store, Wish("backed up", {"epoch": made.epoch, "pos": made.pos}))
-        else:
+        self._due_after(self._every_s)
+        if not made.off_disk:
             _log.warning("%s is on the hub's own disk: stations go on keeping what they sent", made.path)
+        note_copy(self._store, made.path.absolute(), epoch=made.epoch, pos=made.pos, off_disk=made.off_disk)
+        with self._store.read() as connection:
+            order = order_of(connection)
+        try:
+            thin_out(self._folder.absolute(), made.path.absolute(), order)
+        except OSError as error:
+            _log.error("earlier backups stay: %s", error)
+        self.look()
+
+    def _due_after(self, seconds: float) -> None:
+        self._next_ns = self._store.clock.boot_ns() + int(seconds * 1_000_000_000)
+
+    @staticmethod
+    def _try(work: Callable[[], object]) -> None:
+        try:
+            work()
+        except Exception:  # noqa: BLE001  the one thread must not die: the next round may do better
+            _log.exception("the backups could not be looked after")
+
+
+def _require_folder(folder: Path) -> None:
+    """Without this a folder that is gone would become a file, and every later backup would find its name taken."""
+    if not folder.is_dir():
+        msg = (
+            f"[backup] path {folder} is no folder; expected the folder of a mounted disk. Mount it, or make the folder."
+        )
+        raise BackupError(msg)

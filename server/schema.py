@@ -55,6 +55,20 @@ hub = Table(
     _us("backup_us", nullable=True),
 )
 
+# Verified backups, in the order in which they were made: they count while their file is present and unchanged.
+backup = Table(
+    "backup",
+    metadata,
+    Column("id", Serial, primary_key=True),
+    Column("path", String, nullable=False),
+    Column("epoch", BigInteger, nullable=False),
+    Column("pos", BigInteger, nullable=False),
+    Column("off_disk", Boolean, nullable=False),
+    Column("size", BigInteger, nullable=False),
+    Column("mtime_ns", BigInteger, nullable=False),
+    _us("verified_us"),
+)
+
 epoch = Table(
     "epoch",
     metadata,

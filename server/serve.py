@@ -24,7 +24,7 @@ import gunicorn.workers.gthread
 from gunicorn.app.base import BaseApplication
 from gunicorn.arbiter import Arbiter
 
-from server import clock, memory, people
+from server import memory, people
 from server.announce import Bell
 from server.api.stream import MAX_STREAMS
 from server.app import create_app
@@ -63,8 +63,8 @@ def serve(config: Config, say: Callable[[str], None], whisper: Callable[[str], N
     host, port = listening.getsockname()[:2]
     address = f"http://{f'[{host}]' if ':' in host else host}:{port}"
     with store.write() as connection:
-        keep_time(connection, start=True)
-        now_us = clock.utc_us()
+        keep_time(connection, store.clock, start=True)
+        now_us = store.clock.utc_us()
         secret = None if people.anyone(connection) else people.make_link(connection, None, now_us)
     store.close()  # no connection crosses the fork
     say(f"The hub is at {address}")

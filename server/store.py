@@ -16,7 +16,9 @@ from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url
 from sqlalchemy.pool import QueuePool
 
 from server.announce import Bell
+from server.clock import Clock
 from server.highwater import HighWater
+from server.host import Host
 from server.lock import Lock
 
 READERS = 48  # as many connections as the web server has threads, and some
@@ -59,10 +61,13 @@ class Store:
     """The hub's database, open. On SQLite it holds `<db>.lock` unless `writing` is False.
 
     `lock` is one that this process or its parent holds already; the store then leaves it held. Raises `HubRuns` when
-    another process writes.
+    another process writes. `host` is the machine whose clocks, ids and disks this hub uses.
     """
 
-    def __init__(self, db: str | Path, *, writing: bool = True, lock: Lock | None = None) -> None:
+    def __init__(
+        self, db: str | Path, *, writing: bool = True, lock: Lock | None = None, host: Host | None = None
+    ) -> None:
+        self.host = host or Host()
         self.url = as_url(db)
         self.path = Path(self.url.database or "") if self.url.get_backend_name() == "sqlite" else None
         self.arrived = Bell()  # rings with the ledger's last position after each append
@@ -128,6 +133,11 @@ class Store:
         if self._high is not None:
             self._high.write(epoch, pos)
         self.arrived.ring(pos)
+
+    @property
+    def clock(self) -> Clock:
+        """The clocks of the hub's machine."""
+        return self.host.clock
 
     @property
     def high_water(self) -> HighWater | None:

@@ -10,7 +10,6 @@ from typing import Any
 
 from sqlalchemy import Connection, func, select
 
-from server import clock
 from server.projection.snapshot import snapshot
 from server.projection.tables import binding, definition
 from server.store import Store
@@ -29,11 +28,12 @@ _kept = _Kept()
 
 def current(store: Store) -> tuple[str, bytes]:
     """(version, body) of the definitions that hold now."""
+    now_us = store.clock.utc_us()
     with store.read() as connection:
-        stamp = (store.url, _stamp(connection))
+        stamp = (store.url, _stamp(connection, now_us))
         with _kept.lock:
             if _kept.stamp != stamp:
-                _kept.version, _kept.body = snapshot(connection)
+                _kept.version, _kept.body = snapshot(connection, now_us)
                 _kept.stamp = stamp
             return _kept.version, _kept.body
 
@@ -43,9 +43,9 @@ def version(store: Store) -> str:
     return current(store)[0]
 
 
-def _stamp(connection: Connection) -> tuple[Any, ...]:
+def _stamp(connection: Connection, now_us: int) -> tuple[Any, ...]:
     """What changes whenever a definition or a binding is added or voided, or one that was made ahead begins to hold."""
     ids, bound = definition.c.id, binding.c
-    held = func.count().filter(definition.c.holds_from_us <= clock.utc_us())
+    held = func.count().filter(definition.c.holds_from_us <= now_us)
     defined = connection.execute(select(func.count(), func.max(ids), func.sum(ids), held)).one()
     return (*defined, *connection.execute(select(func.count(), func.max(bound.key_us), func.sum(bound.seq))).one())

@@ -5,9 +5,10 @@ from collections.abc import Iterator
 from sqlalchemy import Connection, and_, select
 from sqlalchemy.exc import SQLAlchemyError
 
-from server import clock, schema
+from server import schema
 from server.api.forms import HealthAnswer
 from server.api.items import projected_pos
+from server.clock import Clock
 from server.hublog import hub_row, trusts_clock
 from server.ledger import last_pos
 from server.running import Running
@@ -23,12 +24,13 @@ STUCK_S = 600
 QUIET_US = 10 * 60 * 1_000_000
 
 
-def health(hub: Running, now_us: int) -> HealthAnswer:
+def health(hub: Running) -> HealthAnswer:
     """What is wrong with this hub now; also where it stands."""
+    now_us = hub.clock.utc_us()
     try:
         with hub.store.read() as connection:
             pos, folded = last_pos(connection), projected_pos(connection)
-            wrong = [*_clock(connection), *_projection(pos, folded), *_logs(connection, now_us)]
+            wrong = [*_clock(connection, hub.clock), *_projection(pos, folded), *_logs(connection, now_us)]
             told = notes(connection)
             epoch = hub_row(connection).epoch
     except SQLAlchemyError as error:
@@ -51,8 +53,8 @@ def notes(connection: Connection) -> list[str]:
     return told
 
 
-def _clock(connection: Connection) -> list[str]:
-    if trusts_clock(hub_row(connection), clock.read()):
+def _clock(connection: Connection, clock: Clock) -> list[str]:
+    if trusts_clock(hub_row(connection), clock):
         return []
     return [DOUBTED]
 

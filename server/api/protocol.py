@@ -10,7 +10,7 @@ import msgspec
 from flask import Blueprint, Response, request
 from sqlalchemy import Connection
 
-from server import clock, logs, schema
+from server import logs, schema
 from server.api import definitions, forms, items
 from server.api.body import MAX_BODY_BYTES, MAX_DEPTH, depth_of, read_json
 from server.api.errors import ApiError, json_answer
@@ -34,6 +34,7 @@ LIMITS = forms.Limits(events=MAX_EVENTS, body_bytes=MAX_BODY_BYTES, event_bytes=
 @devices
 def session() -> Response:
     """Open a session for one log: how far the hub has it, and the hub's time."""
+    clock = running().clock
     t2 = clock.utc_us()
     body = read_json(forms.SessionBody)
     device = _device(body.station)
@@ -53,7 +54,7 @@ def session() -> Response:
     if isinstance(log, ApiError):
         raise log
     version = definitions.version(running().store)
-    sealed = trusts_clock(hub, clock.read()) and body.boot is not None
+    sealed = trusts_clock(hub, clock) and body.boot is not None
     t3 = clock.utc_us()
     mac = anchor_mac(hub.mac_key, log_id, boot_bytes(body.boot), t2, t3) if sealed and body.boot else None
     return json_answer(
@@ -80,7 +81,7 @@ def events(log_id: str) -> Response:
     """Take a batch of events into the ledger; the answer is sent after their commit."""
     own = _log_id(log_id)
     body = read_json(forms.EventsBody)
-    device, now_us = _device(body.station), clock.utc_us()
+    device, now_us = _device(body.station), running().clock.utc_us()
     batch = _batch(own, body)
     with running().store.write() as connection:
         log = _own_log(connection, own, device, now_us, None)
@@ -113,7 +114,7 @@ def events(log_id: str) -> Response:
 def heartbeat() -> Response:
     """Keep what a station says of itself; the last one only."""
     body = read_json(forms.HeartbeatBody)
-    name, now_us = _device(body.station).station, clock.utc_us()
+    name, now_us = _device(body.station).station, running().clock.utc_us()
     # What was read here must be readable where a page is made of it, with other calls in front.
     if depth_of(body.readers) > MAX_DEPTH:
         raise ApiError(400, f"readers nested deeper than {MAX_DEPTH}", "a list of flat objects", "Send one a device.")

@@ -11,7 +11,6 @@ from typing import Any
 from flask import Blueprint, Response, request
 from sqlalchemy import Connection
 
-from server import clock
 from server.api import item_answer, order_answer, wip_answer
 from server.api.errors import ApiError, json_answer
 from server.api.openapi import documented
@@ -39,7 +38,7 @@ segments(blueprint)
 @readers
 def work_in_process() -> Response:
     """How much stands where and what it is worth, now or `as_of` a past time, as known now or at position `known`."""
-    now_us = clock.utc_us()
+    now_us = running().clock.utc_us()
     by = _by(request.args.get("by", By.STAGE.value))
     at_us = time_of(request.args.get("as_of", ""))
     with running().store.read() as connection, ExitStack() as stack:
@@ -58,7 +57,7 @@ def work_in_process() -> Response:
 def item(item: str) -> Response:
     """One item: where it is and has been, its accounts, what the rules say, and its last 200 events."""
     with running().store.read() as connection:
-        found = one_item(connection, item, Valuation(catalogue(connection), clock.utc_us()), _before())
+        found = one_item(connection, item, Valuation(catalogue(connection), running().clock.utc_us()), _before())
     if found is None:
         raise ApiError(404, f"the item {item[:80]!r}", "one that was scanned, released or bound", "Look at /find?q=.")
     return json_answer(item_answer.item_answer(found))
@@ -74,7 +73,7 @@ def orders() -> Response:
     if status is not None and status not in STATUSES:
         raise ApiError(400, f"status {status[:40]!r}", f"one of {', '.join(STATUSES)}", "Leave it out for all.")
     with running().store.read() as connection:
-        valuation = Valuation(catalogue(connection), clock.utc_us())
+        valuation = Valuation(catalogue(connection), running().clock.utc_us())
         rows = orders_after(connection, valuation, cursor, limit + 1, status)
     more = rows[limit - 1].order if len(rows) > limit else None
     return json_answer(order_answer.OrdersAnswer([order_answer.order_row(row) for row in rows[:limit]], more))
@@ -86,7 +85,7 @@ def orders() -> Response:
 def stages() -> Response:
     """The stages in the order of the line, with what stands there; `limit` at most 1,000, more behind `cursor`."""
     limit, cursor = page_of()
-    now_us = clock.utc_us()
+    now_us = running().clock.utc_us()
     with running().store.read() as connection:
         known = catalogue(connection)
         stands = standing(connection)

@@ -5,7 +5,6 @@ from datetime import timedelta
 from flask import Blueprint, render_template, request
 from sqlalchemy import Connection, and_, func, select
 
-from server import clock
 from server.auth import readers
 from server.projection.projector import recalculating
 from server.projection.tables import item
@@ -28,7 +27,7 @@ MOST = 60  # in all; more of one kind are better read where they are
 @readers
 def board() -> str:
     """The board now, or as of a past time."""
-    now_us = clock.utc_us()
+    now_us = running().clock.utc_us()
     asked_us = moment(request.args.get("as_of", ""), tongue())
     if asked_us is not None and asked_us >= now_us:
         asked_us = None
@@ -62,7 +61,7 @@ def board() -> str:
 def finished_on(connection: Connection, floor: Floor) -> Heap:
     """What was finished on the day of the floor."""
     start_us = tongue().day_start_us(floor.now_us)
-    until_us = min(start_us + 86_400_000_000, clock.utc_us()) if floor.now_us < start_us else floor.now_us
+    until_us = min(start_us + 86_400_000_000, running().clock.utc_us()) if floor.now_us < start_us else floor.now_us
     return finished_since(connection, start_us, until_us, floor.valuation)
 
 

@@ -6,7 +6,6 @@ It is a name and no secret all the same: stations are told all of them, and even
 
 from flask import Blueprint, Response, render_template, request
 
-from server import clock
 from server.api.errors import ApiError
 from server.auth import may, readers
 from server.press import symbols
@@ -60,7 +59,7 @@ def file() -> Response:
 
 def _labels() -> Labels:
     """The cards of the shop as it is defined now, those that the visitor may have."""
-    now_us = clock.utc_us()
+    now_us = running().clock.utc_us()
     printed = [what for what in WORD_OF if what != "person.define" or may(Role.SUPERVISE)]
     with running().store.read() as connection:
         shop = catalogue(connection)

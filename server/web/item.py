@@ -3,7 +3,6 @@
 from flask import Blueprint, flash, redirect, render_template, request
 from werkzeug.wrappers import Response
 
-from server import clock
 from server.api.errors import ApiError
 from server.auth import needs, readers
 from server.reading.definitions import catalogue
@@ -32,7 +31,7 @@ SAID = {"put-right": "Put right.", "void": "Taken back.", "note": "Written down.
 def page(item: str | None) -> str:
     """The page of one item."""
     item = _named(item)
-    now_us = clock.utc_us()
+    now_us = running().clock.utc_us()
     before = request.args.get("before", "")
     with running().store.read() as connection:
         valuation = Valuation(catalogue(connection), now_us)

@@ -3,7 +3,6 @@
 from flask import Blueprint, flash, redirect, render_template, request
 from werkzeug.wrappers import Response
 
-from server import clock
 from server.api.errors import ApiError
 from server.auth import caller, needs, readers
 from server.entries import Entry
@@ -28,7 +27,7 @@ def page() -> str:
     status = request.args.get("status", "open")
     if status not in STATUSES:
         raise ApiError(400, f"status {status[:40]!r}", f"one of {', '.join(STATUSES)}", "Choose one on the page.")
-    now_us = clock.utc_us()
+    now_us = running().clock.utc_us()
     with running().store.read() as connection:
         valuation = Valuation(catalogue(connection), now_us)
         found = orders(connection, valuation, status)

@@ -3,7 +3,6 @@
 from flask import Blueprint, flash, redirect, render_template, request
 from werkzeug.wrappers import Response
 
-from server import clock
 from server.api.errors import ApiError
 from server.auth import caller, needs, readers
 from server.entries import Entry
@@ -21,7 +20,7 @@ blueprint = Blueprint("rules", __name__)
 @readers
 def page() -> str:
     """Every rule with its figure."""
-    now_us = clock.utc_us()
+    now_us = running().clock.utc_us()
     with running().store.read() as connection:
         found = rules(connection, catalogue(connection), now_us)
     return render_template("rules.html", page="rules", now_us=now_us, rules=found)

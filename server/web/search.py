@@ -3,7 +3,6 @@
 from flask import Blueprint, redirect, render_template, request
 from werkzeug.wrappers import Response
 
-from server import clock
 from server.auth import readers
 from server.reading.definitions import catalogue
 from server.reading.find import find, people
@@ -20,7 +19,7 @@ def page() -> str | Response | tuple[str, int]:
     """The one thing that is meant, or those that may be."""
     asked = request.args.get("q", "")
     with running().store.read() as connection:
-        now_us, known = clock.utc_us(), catalogue(connection)
+        now_us, known = running().clock.utc_us(), catalogue(connection)
         items, badges = find(connection, known, asked, now_us), people(known, asked, now_us)
     if len(items) == 1 and not badges:
         return redirect(item_url(items[0]))

@@ -7,7 +7,7 @@ from flask import Blueprint, redirect, render_template, request, session, url_fo
 from flask_login import login_user, logout_user
 from werkzeug.wrappers import Response
 
-from server import clock, people
+from server import people
 from server.auth import Visitor, anybody
 from server.roles import Role
 from server.running import running
@@ -20,7 +20,7 @@ Page = str | tuple[str, int] | tuple[str, int, dict[str, str]] | Response
 @anybody
 def sign_in() -> Page:
     """The page with name and password; a wrong one makes the next try wait."""
-    store, now_us = running().store, clock.utc_us()
+    store, now_us = running().store, running().clock.utc_us()
     with store.read() as connection:
         nobody_yet = not people.anyone(connection)
     if request.method == "GET":
@@ -48,7 +48,7 @@ def sign_in() -> Page:
 @anybody
 def link(secret: str) -> Page:
     """A sign-in link: nothing is spent by looking at it; the button on the page spends it."""
-    store, now_us = running().store, clock.utc_us()
+    store, now_us = running().store, running().clock.utc_us()
     with store.read() as connection:
         row = people.link_row(connection, secret, now_us)
     if row is None:
@@ -70,7 +70,7 @@ def link(secret: str) -> Page:
 @anybody
 def read_link(token: str) -> Page:
     """A read link: whoever holds it may look, on this browser, until its token is revoked."""
-    store, now_us = running().store, clock.utc_us()
+    store, now_us = running().store, running().clock.utc_us()
     with store.read() as connection:
         row = people.token_row(connection, token)
     if row is None or row.roles != str(Role.VIEW):

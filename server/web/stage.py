@@ -2,7 +2,6 @@
 
 from flask import Blueprint, render_template, request
 
-from server import clock
 from server.api.errors import ApiError
 from server.auth import readers
 from server.reading.floor import floor_now
@@ -25,7 +24,7 @@ segments(blueprint)
 def page(stage: str | None) -> str:
     """The page of one stage."""
     stage = request.args.get("stage", "") if stage is None else stage
-    now_us = clock.utc_us()
+    now_us = running().clock.utc_us()
     with running().store.read() as connection:
         floor = floor_now(connection, tongue(), now_us)
     names = Names(floor.valuation.catalogue, now_us)

@@ -6,7 +6,6 @@ from urllib.parse import quote
 import msgspec
 from flask import Blueprint, render_template
 
-from server import clock
 from server import stations as known
 from server.auth import readers
 from server.reading.station_conditions import SILENT_S, ahead
@@ -20,7 +19,7 @@ CLOCKS = {"synced": "set by the network", "holdover": "runs by itself", "never":
 @readers
 def page() -> str:
     """Every station, by name; those that may no longer send come last."""
-    now_us = clock.utc_us()
+    now_us = running().clock.utc_us()
     with running().store.read() as connection:
         rows = known.overview(connection)
     shown = sorted((_row(row, now_us) for row in rows), key=lambda row: (row["revoked"], row["station"]))

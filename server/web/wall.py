@@ -2,7 +2,6 @@
 
 from flask import Blueprint, render_template
 
-from server import clock
 from server.auth import readers
 from server.reading.floor import attention, floor_now
 from server.reading.line import Tile
@@ -19,7 +18,7 @@ SENTENCES = 3
 def wall() -> str:
     """What needs someone, what is in process, the tightest stage, what is late, what was finished."""
     with running().store.read() as connection:
-        floor = floor_now(connection, tongue(), clock.utc_us())
+        floor = floor_now(connection, tongue(), running().clock.utc_us())
         conditions = attention(connection, floor)
         late, due_today = dues(connection, floor)
         finished = finished_on(connection, floor)

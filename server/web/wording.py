@@ -7,7 +7,6 @@ from urllib.parse import quote
 from flask import Blueprint
 from markupsafe import Markup, escape
 
-from server import clock
 from server.api.errors import ApiError
 from server.auth import Caller, caller
 from server.config import Config
@@ -140,7 +139,7 @@ def words() -> dict[str, Any]:
     """What every template may use."""
     return {
         "visitor": visitor(),
-        "now_us": clock.utc_us(),
+        "now_us": running().clock.utc_us(),
         "tongue": tongue(),
         "order_word": tongue().order_word,
         "orders_word": tongue().orders_word,

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from fake_host import FakeMachine
 from flask import Flask
 from flask.testing import FlaskClient
 
@@ -70,12 +71,18 @@ def new_hub(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def store(tmp_path: Path, new_hub: Path) -> Iterator[Store]:
+def machine() -> FakeMachine | None:
+    """The machine that the store's hub runs on: None is this one; a test that moves clocks overrides it."""
+    return None
+
+
+@pytest.fixture
+def store(tmp_path: Path, new_hub: Path, machine: FakeMachine | None) -> Iterator[Store]:
     """A new hub's store."""
     path = tmp_path / "hub.db"
     path.touch(0o600)
     path.write_bytes(new_hub.read_bytes())
-    opened = Store(path)
+    opened = Store(path, host=None if machine is None else machine.host)
     settle(opened)
     yield opened
     opened.close()

@@ -2,14 +2,14 @@
 
 import json
 import threading
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
+from fake_host import FakeMachine
 from sqlalchemy import select
 
-from server import backup, clock, entries, schema
+from server import backup, entries, schema
 from server.backup import BackupError, back_up, check, restore
 from server.cli import main
 from server.hublog import hub_row
@@ -19,6 +19,11 @@ from server.schedule import Backups
 from server.words import utc_text
 
 NOW_US = 1_790_000_000_000_000
+
+
+@pytest.fixture
+def machine():
+    return FakeMachine()
 
 
 def test_a_backup_is_made_beside_the_writer_and_verified(store, take, a_log, tmp_path):
@@ -37,17 +42,16 @@ def test_a_backup_into_a_folder_gets_a_name_and_overwrites_nothing(store, tmp_pa
         back_up(str(store.path), made.path, NOW_US)
 
 
-def test_only_a_backup_off_the_hubs_disk_lets_stations_prune(store, take, a_log, tmp_path, monkeypatch, rows):
+def test_only_a_backup_off_the_hubs_disk_lets_stations_prune(machine, store, take, a_log, tmp_path, rows):
     take(a_log.batch(1, 3))
-    db = str(store.path)
-    Backups(str(tmp_path), 60, store)._once(tmp_path, db)
+    machine.backups_off_disk = False
+    Backups(str(tmp_path), 60, store).step()
     assert rows(select(schema.log.c.durable_thru)) == [(0,)]
-    real = backup.back_up
-    monkeypatch.setattr("server.schedule.back_up", lambda *given: replace(real(*given), off_disk=True))
-    monkeypatch.setattr(clock, "utc_us", lambda: NOW_US)
-    Backups(str(tmp_path), 60, store)._once(tmp_path, db)
+    machine.backups_off_disk = True
+    machine.clock.wait(1)
+    Backups(str(tmp_path), 60, store).step()
     assert rows(select(schema.log.c.durable_thru)) == [(3,)]
-    assert rows(select(schema.hub.c.backup_pos, schema.hub.c.backup_us)) == [(3, NOW_US)]
+    assert rows(select(schema.hub.c.backup_pos, schema.hub.c.backup_us)) == [(3, machine.clock.now_us)]
 
 
 def test_the_schedule_makes_the_first_backup_when_it_is_due(store, tmp_path):
@@ -62,15 +66,6 @@ def test_the_schedule_makes_the_first_backup_when_it_is_due(store, tmp_path):
     stop.set()
     thread.join(10)
     assert len(list((tmp_path / "backups").glob("hub-*Z.db"))) == 1
-
-
-def test_the_oldest_backups_of_the_schedule_go(tmp_path):
-    for day in range(1, 21):
-        (tmp_path / f"hub-202601{day:02}T000000Z.db").touch()
-    (tmp_path / "kept-by-hand.db").touch()
-    backup.thin_out(tmp_path)
-    left = sorted(path.name for path in tmp_path.iterdir())
-    assert left == [*(f"hub-202601{day:02}T000000Z.db" for day in range(7, 21)), "kept-by-hand.db"]
 
 
 @pytest.fixture

@@ -1,13 +1,19 @@
 """Entries: what a person says, in the hub's own log, all or none."""
 
 import pytest
+from fake_host import FakeMachine
 from sqlalchemy import select
 
-from server import clock, hublog, schema
+from server import hublog, schema
 from server.entries import Entry, EntryRefused, record, record_all
 from server.hublog import keep_time
 from station.core.chain import anchor_mac, boot_bytes
 from station.core.event import decode
+
+
+@pytest.fixture
+def machine():
+    return FakeMachine()
 
 
 @pytest.fixture
@@ -19,7 +25,7 @@ def own_events(store):
     return events
 
 
-def test_an_entry_stands_in_the_hubs_own_log_behind_an_anchor(store, own_events):
+def test_an_entry_stands_in_the_hubs_own_log_behind_an_anchor(store, own_events, machine):
     log_id, seq, pos = record(store, "order.release", {"order": "WO-1", "qty_milli": 5000}, "Kim", 77)
     anchor, entry = own_events()
     assert (len(log_id), seq, pos) == (16, 2, 2)
@@ -29,7 +35,7 @@ def test_an_entry_stands_in_the_hubs_own_log_behind_an_anchor(store, own_events)
     assert anchor.mac == anchor_mac(key, log_id, boot_bytes(anchor.boot), anchor.t2, anchor.t3)
     assert (entry.kind, entry.what, entry.by, entry.holds_from_us) == ("entry", "order.release", "Kim", 77)
     assert entry.data == {"order": "WO-1", "qty_milli": 5000}
-    assert entry.boot == clock.boot_id()
+    assert entry.boot == machine.clock.boot_id()
 
 
 def test_a_second_entry_needs_no_second_anchor(store, own_events):
@@ -86,25 +92,26 @@ def test_nothing_is_entered_from_before_a_closed_period(store):
         record(store, "period.reopen", {}, "Kim")
 
 
-def test_a_step_of_the_clock_gets_an_anchor(store, own_events, monkeypatch):
+def test_a_step_of_the_clock_gets_an_anchor(store, own_events, machine):
     record(store, "note", {}, "Kim")
-    real = clock.read()
-    monkeypatch.setattr(clock, "read", lambda: clock.Reading(real.boot_ns, real.utc_us + 2_000_000))
+    machine.clock.step(2)
     record(store, "note", {}, "Kim")
     assert [event.kind for event in own_events()] == ["anchor", "entry", "anchor", "entry"]
 
 
-def test_a_clock_that_runs_against_the_ledger_is_doubted_until_a_person_confirms_it(store, own_events, monkeypatch):
+def test_a_clock_that_runs_against_the_ledger_is_doubted_until_a_person_confirms_it(store, own_events, machine):
     record(store, "note", {}, "Kim")
-    real = clock.read()
-    monkeypatch.setattr(clock, "read", lambda: clock.Reading(real.boot_ns, real.utc_us - 2 * 3_600_000_000))
+    machine.clock.step(-2 * 3600)
     with store.write() as connection:
-        keep_time(connection, start=True)
+        keep_time(connection, machine.clock, start=True)
+        assert hublog.hub_row(connection).clock_doubt
+    machine.clock.step(2 * 3600)
+    with store.write() as connection:
+        keep_time(connection, machine.clock)
         hub = hublog.hub_row(connection)
-        assert hub.clock_doubt
-        assert not hublog.trusts_clock(hub, real), "also when it is set right: nobody has said so"
+        assert not hublog.trusts_clock(hub, machine.clock), "also when it is set right: no person has confirmed it"
         assert [event.kind for event in own_events()] == ["anchor", "entry"]
     with store.write() as connection:
-        hublog.confirm_clock(connection)
-        assert hublog.trusts_clock(hublog.hub_row(connection), clock.read())
+        hublog.confirm_clock(connection, machine.clock)
+        assert hublog.trusts_clock(hublog.hub_row(connection), machine.clock)
     assert [event.kind for event in own_events()] == ["anchor", "entry", "anchor"]
