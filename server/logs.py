@@ -76,10 +76,11 @@ def hash_at(connection: Connection, log_id: bytes, seq: int) -> bytes | None:
     return None if found is None else bytes(found)
 
 
-def accepted_thru(connection: Connection, log_id: bytes) -> int:
-    """How far the hub has a log; 0 for one that it does not know."""
-    found = connection.execute(select(schema.log.c.accepted_thru).where(schema.log.c.log_id == log_id)).scalar()
-    return int(found or 0)
+def reached(connection: Connection, log_id: bytes) -> tuple[int, int]:
+    """(accepted_thru, durable_thru) of a log; zeros for one that the hub does not know."""
+    known = schema.log.c
+    found = connection.execute(select(known.accepted_thru, known.durable_thru).where(known.log_id == log_id)).first()
+    return (0, 0) if found is None else (found.accepted_thru, found.durable_thru)
 
 
 def _open(

@@ -62,8 +62,8 @@ class EventsAnswer(msgspec.Struct, frozen=True):
 class HeartbeatAnswer(msgspec.Struct, frozen=True):
     """When to come again, and which definitions are current.
 
-    `epoch`, `head`: where the hub's ledger is; `accepted_thru`: how far the hub has the log of the heartbeat. A hub of an
-    earlier version leaves these three out.
+    `epoch`, `head`: where the hub's ledger is; `accepted_thru`, `durable_thru`: how far the hub and its backups have the log of
+    the heartbeat. A hub of an earlier version leaves these four out.
     """
 
     wait_ms: Whole = 0
@@ -71,6 +71,7 @@ class HeartbeatAnswer(msgspec.Struct, frozen=True):
     epoch: Epoch | None = None
     head: Hex | None = None
     accepted_thru: Whole | None = None
+    durable_thru: Whole | None = None
 
 
 class Item(msgspec.Struct, frozen=True):

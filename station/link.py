@@ -329,6 +329,7 @@ class Link:
     def _beat(self) -> None:
         state = self._station.state()
         news = bool(state.waiting) or self._poke.is_set()
+        durable_before = self._standing.durable_thru
         answer = self._reach().heartbeat(
             {
                 "log": state.log,
@@ -343,12 +344,13 @@ class Link:
                 "aside": self.aside,
             }
         )
-        same_log = state.log == self._station.journal.log_id.hex()
-        if not same_log or answer.accepted_thru is None or answer.accepted_thru > state.tip_seq:
-            answer = msgspec.structs.replace(answer, accepted_thru=None)
+        if state.log != self._station.journal.log_id.hex() or (answer.accepted_thru or 0) > state.tip_seq:
+            answer = msgspec.structs.replace(answer, accepted_thru=None, durable_thru=None)
         self._standing = beaten(self._standing, answer, news=news, now_ns=self._now_ns())
         self._look_at(answer.epoch, answer.accepted_thru)
         if self._standing.session:  # what is durable is known of this epoch alone
+            if self._standing.durable_thru != durable_before:
+                self._mark()
             self._prune()
 
     def _fetch_snapshot(self) -> None:

@@ -262,7 +262,8 @@ def elsewhere(standing: Standing, epoch: int | str | None, accepted_thru: int | 
 def beaten(standing: Standing, answer: HeartbeatAnswer, *, news: bool, now_ns: int) -> Standing:
     """After a heartbeat."""
     wait_s = max(BEAT_NEWS_S if news else BEAT_S, min(answer.wait_ms / 1000, LONGEST_PAUSE_S) if not news else 0)
+    durable = standing.durable_thru if answer.durable_thru is None else answer.durable_thru
     return replace(
         standing, next_beat_ns=now_ns + int(wait_s * S), hub_snapshot=answer.snapshot_version or standing.hub_snapshot,
-        error="",
+        durable_thru=min(durable, standing.accepted_thru), error="",
     )  # fmt: skip

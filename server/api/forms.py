@@ -111,7 +111,7 @@ class HeartbeatAnswer(msgspec.Struct):
     """When to come again, and which definitions are current.
 
     `epoch`, `head`: where the hub's ledger is; `accepted_thru`: how far it has the log that the heartbeat names. A station
-    that is further on than that, or knows another epoch, opens a session.
+    that is further on than that, or knows another epoch, opens a session. `durable_thru`: how far its backups have that log.
     """
 
     wait_ms: int
@@ -119,6 +119,7 @@ class HeartbeatAnswer(msgspec.Struct):
     epoch: int
     head: str
     accepted_thru: int | None
+    durable_thru: int | None
 
 
 class OpenItem(msgspec.Struct):

@@ -136,13 +136,13 @@ def heartbeat() -> Response:
         connection.execute(schema.heartbeat.delete().where(schema.heartbeat.c.station == name))
         connection.execute(schema.heartbeat.insert(), [row])
         hub = hub_row(connection)
-        accepted_thru = None if row["log_id"] is None else logs.accepted_thru(connection, row["log_id"])
+        reached = (None, None) if row["log_id"] is None else logs.reached(connection, row["log_id"])
     counts = running().counts
     counts.seen.labels(name).set(now_us / 1_000_000)
     counts.waiting.labels(name).set(body.waiting or 0)
     wait_ms = NEWS_BEAT_MS if body.waiting else BEAT_MS
     version = definitions.version(running().store)
-    return json_answer(forms.HeartbeatAnswer(wait_ms, version, hub.epoch, bytes(hub.head).hex(), accepted_thru))
+    return json_answer(forms.HeartbeatAnswer(wait_ms, version, hub.epoch, bytes(hub.head).hex(), *reached))
 
 
 @blueprint.get("/snapshot")

@@ -248,6 +248,7 @@ def test_every_answer_says_where_the_ledger_is(desk, saw, a_log):
     place = (sent["hub_epoch"], sent["head"])
     beat = saw("heartbeat", {"log": log, "tip_seq": 9})[1]
     assert (beat["epoch"], beat["head"], beat["accepted_thru"]) == (*place, sent["accepted_thru"])
+    assert beat["durable_thru"] == 0
     assert saw("heartbeat", {"log": "ab" * 16, "tip_seq": 9})[1]["accepted_thru"] == 0, "a log that is not known here"
     assert saw("heartbeat", {})[1]["accepted_thru"] is None
     for path in ("snapshot", "items/changes"):

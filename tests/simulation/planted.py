@@ -1,0 +1,167 @@
+"""Mends taken out again, to see that the simulator finds what they prevent.
+
+Each entry puts the behaviour back that an attack had found: the numbers are those of RELIABILITY section 7. `patch` is
+pytest's `MonkeyPatch.setattr`; nothing else in these tests replaces code of the product.
+"""
+
+from collections.abc import Callable
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import msgspec
+from sqlalchemy import Connection
+
+from server import hublog, schedule
+from server.clock import DOUBT_US
+from station import hub, hub_words, link
+from station.journal import Journal, JournalReader, keep
+from station.journal.records import LogState, Mark
+from tests.simulation.network import of_an_older_hub
+from tests.simulation.story import Choices, Shop
+
+Patch = Callable[..., None]
+
+
+def scans_during_the_session_stay_behind(patch: Patch) -> None:
+    """39: the new log begins at the newest event, and nothing of the old one is looked at again."""
+
+    def new_log(self: Any, cause: str, introduced: LogState, mark_thru: int) -> None:
+        again_after = mark_thru if cause == "reidentify" else None
+        self._ask(lambda: self._station.journal.new_log(cause, again_after))
+        self._standing = link.new_log_begun(self._standing, link.begin(self._reader, self._boot), self._now_ns())
+
+    patch(link.Link, "_new_log", new_log)
+    patch(link, "set_aside", lambda _journal: [])
+    patch(link, "unconfirmed", lambda _journal, _epoch: 0)
+
+
+def an_idle_station_hears_of_no_restore(patch: Patch) -> None:
+    """40: epoch and head stand in the answers to batches alone."""
+    whole = Shop.__init__
+
+    def older(self: Shop, *args: Any, **more: Any) -> None:
+        whole(self, *args, **more)
+        for station in self.stations:
+            station.weather.alter = of_an_older_hub
+
+    patch(Shop, "__init__", older)
+
+
+def backups_are_thinned_by_name(patch: Patch) -> None:
+    """42: the oldest name goes, be it the newest backup; and what was verified once counts for ever."""
+
+    def thin_out(folder: Path, *_: object) -> list[Path]:
+        gone = sorted(folder.glob("hub-*.db"))[:-3]
+        for old in gone:
+            old.unlink()
+        return gone
+
+    patch(schedule, "thin_out", thin_out)
+    patch(schedule, "follow", lambda *_: 0)
+    patch(schedule, "recheck", lambda *_: 0)
+
+
+def a_days_age_comes_from_the_hubs_clock(patch: Patch) -> None:
+    """43: events grow old by the hub's UTC."""
+    shops: list[Shop] = []
+    whole = Shop.__init__
+
+    def noted(self: Shop, *args: Any, **more: Any) -> None:
+        shops[:] = [self]
+        whole(self, *args, **more)
+
+    def count_time(connection: Any, _boot: str, _now_ns: int) -> None:
+        day = shops[0].hub.clock.utc_us() // (keep.DAY_NS // 1000) if shops else 0
+        connection.execute(
+            "INSERT INTO day (day, seq) VALUES (?, ?) ON CONFLICT (day) DO UPDATE SET seq = excluded.seq",
+            (day, keep.tip(connection).seq),
+        )
+
+    def prune(self: Journal, most: int = 500) -> int:
+        self.count_time()
+        return whole_prune(self, most)
+
+    whole_prune = Journal.prune
+    patch(Shop, "__init__", noted)
+    patch(keep, "count_time", count_time)
+    patch(Journal, "prune", prune)
+
+
+def a_new_boot_is_believed(patch: Patch) -> None:
+    """44: a clock that is ahead in a new boot gives anchors without a word."""
+
+    def trusts_clock(first: Any, *rest: Any) -> bool:
+        row = hublog.hub_row(first) if isinstance(first, Connection) else first
+        clock = rest[0]
+        now = clock.read()
+        if row.clock_doubt:
+            return False
+        if row.anchor_us is None:
+            return True
+        if now.utc_us < row.anchor_us - DOUBT_US:
+            return False
+        if row.anchor_boot != clock.boot_id():
+            return True
+        expected_us = row.anchor_us + (now.boot_ns - row.anchor_ns) // 1000
+        return bool(abs(now.utc_us - expected_us) <= DOUBT_US)
+
+    patch(hublog, "trusts_clock", trusts_clock)
+
+
+def any_number_is_believed(patch: Patch) -> None:
+    """45: an answer is decoded without bounds, compared with nothing, and marked as it came."""
+
+    def loose(kind: type[msgspec.Struct]) -> type[msgspec.Struct]:
+        fields = [
+            (each.name, Any, each.default if each.default is not msgspec.NODEFAULT else None)
+            for each in msgspec.structs.fields(kind)
+            if each.name not in ("limits", "verdicts")
+        ]
+        extra: list[Any] = []
+        if "limits" in kind.__struct_fields__:
+            extra.append(("limits", hub_words.Limits, hub_words.Limits()))
+        if "verdicts" in kind.__struct_fields__:
+            extra.append(("verdicts", list[hub_words.Verdict], msgspec.field(default_factory=list)))
+        return msgspec.defstruct(kind.__name__, [*fields, *extra], frozen=True)
+
+    def mark(self: Journal, hub_epoch: Any, accepted_thru: int, durable_thru: int, head: str) -> None:
+        self._change(lambda db: keep.write_mark(db, Mark(hub_epoch, accepted_thru, durable_thru, head)))
+
+    for name in ("SessionAnswer", "EventsAnswer", "HeartbeatAnswer"):
+        patch(hub, name, loose(getattr(hub_words, name)))
+    patch(link, "impossible", lambda *_: None)
+    patch(Journal, "mark", mark)
+
+
+def _reader(path: Path) -> int:
+    with closing(JournalReader(path)) as reader:
+        return reader.tip.seq
+
+
+PLANTED: dict[str, tuple[Callable[[Patch], None], Choices]] = {
+    "39 scans during the session stay behind": (
+        scans_during_the_session_stay_behind,
+        Choices((("scans", 4), ("image_card", 1), ("weather", 2), ("rest", 1), ("roll_back", 4)), (8, 16)),
+    ),
+    "40 an idle station hears of no restore": (
+        an_idle_station_hears_of_no_restore,
+        Choices((("scans", 4), ("rest", 2), ("back_up", 2), ("restore", 2)), (8, 14)),
+    ),
+    "42 backups are thinned by name": (
+        backups_are_thinned_by_name,
+        Choices((("scans", 3), ("back_up", 6), ("hub_clock", 3), ("confirm", 1), ("season", 3)), (10, 18)),
+    ),
+    "43 a day's age comes from the hub's clock": (
+        a_days_age_comes_from_the_hubs_clock,
+        Choices((("scans", 4), ("back_up", 3), ("hub_clock", 3), ("rest", 3), ("boot", 1), ("cut", 2)), (10, 18)),
+    ),
+    "44 a new boot is believed": (
+        a_new_boot_is_believed,
+        Choices((("scans", 4), ("rest", 2), ("hub_reboot_clock", 3), ("cut", 1), ("boot", 1)), (6, 12)),
+    ),
+    "45 any number is believed": (
+        any_number_is_believed,
+        Choices((("scans", 4), ("rest", 1), ("odd_hub", 4), ("cut", 1), ("boot", 1)), (6, 12)),
+    ),
+}
