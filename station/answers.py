@@ -54,6 +54,7 @@ class Why(StrEnum):
 
 NOT_RECORDED = "not recorded, scan again"
 DISK_FULL = "card full: not recorded, call the supervisor"
+ROOM_AGAIN = "there is room again: scan again what was red"
 TOO_FAST = "too fast: not recorded, scan again"
 WAIT_TEXT = "wait"
 FORGOTTEN = "card forgotten"

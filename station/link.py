@@ -16,7 +16,7 @@ from station.composing import Recorder
 from station.config import Config, ConfigError, token
 from station.core.event import Event
 from station.hub import Conflict, Hub, HubError
-from station.journal import JournalReader, LogChanged
+from station.journal import JournalFull, JournalReader, LogChanged
 from station.learning import Learner, ask, learn_items, learn_shop
 from station.roll import MOST_TOLD, told
 from station.session import anchor, begin, introduce, same_past
@@ -210,9 +210,13 @@ class Link:
         """Write the hub's time into the log."""
         state = self._reader.state()
         event = anchor(self._reach(), state, self._station.scan.recorder)
+        taken_ = event is not None
         if event is not None:
-            self._ask(lambda: self._record_anchor(event, state.log_id))
-        self._standing = anchored(self._standing, boot_ns(), taken=event is not None)
+            try:
+                self._ask(lambda: self._record_anchor(event, state.log_id))
+            except JournalFull:
+                taken_ = False  # asked for again in five minutes; until then sending goes on, so that there can be room
+        self._standing = anchored(self._standing, boot_ns(), taken=taken_)
 
     def _record_anchor(self, event: Event, log_id: bytes) -> None:
         if self._station.journal.log_id == log_id:  # the seal is for this log
