@@ -11,7 +11,7 @@ import msgspec
 
 from drivers import Dropped, Gone, Handed, Read
 from station.answering import answer
-from station.answers import DISK_FULL, NOT_RECORDED, ROOM_AGAIN, Answer, Notice, Red, Why
+from station.answers import DISK_FULL, NOT_RECORDED, ROOM_AGAIN, SCANS_LOST, Answer, Notice, Red, Why
 from station.bench import expire, step
 from station.bench_state import Again, Bench, Heard, Settings, Step
 from station.composing import Recorder, encoded_or_shortened, event_of, said_of, seen_of
@@ -182,7 +182,8 @@ class Scan:
         """Record one read and answer it. Raises only where the medium failed."""
         self._reader = read.reader
         if isinstance(read, Dropped):
-            self._say(Red(Why.NOT_SAVED, f"{NOT_RECORDED} ({read.why})", reader=read.reader))
+            text = SCANS_LOST if read.many else NOT_RECORDED
+            self._say(Red(Why.NOT_SAVED, f"{text} ({read.why})", reader=read.reader))
             return
         if not read.raw:
             return  # a terminator alone: nothing was scanned
