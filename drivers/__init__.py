@@ -16,7 +16,7 @@ import importlib
 import pkgutil
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol, cast, runtime_checkable
 
 from drivers.decode.presence import Left
@@ -80,12 +80,16 @@ class Read:
 
 @dataclass(frozen=True, slots=True)
 class Dropped:
-    """A scan that the device or the kernel lost in part: nothing to record, and the operator must scan again."""
+    """A scan that the device or the kernel lost in part: nothing to record, and the operator must scan again.
+
+    `many`: how many were lost is not known; one or more were.
+    """
 
     kind: str
     reader: str
     boot_ns: int
     why: str
+    many: bool = field(default=False, compare=False)
 
 
 @dataclass(frozen=True, slots=True)

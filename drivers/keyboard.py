@@ -272,4 +272,4 @@ class Keyboard:
     def _told(self, outcome: Typed | Lost) -> Read | Dropped:
         if isinstance(outcome, Typed):
             return read_of(outcome.scan, self.kind, self.reader, outcome.time_ns)
-        return Dropped(self.kind, self.reader, outcome.time_ns, outcome.why)
+        return Dropped(self.kind, self.reader, outcome.time_ns, outcome.why, many=outcome.many)

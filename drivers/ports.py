@@ -11,6 +11,7 @@ which the next device may get. Configure it by udev's name for it, /dev/serial/b
 import errno
 import fcntl
 import os
+import struct
 import termios
 from collections.abc import Iterator
 from contextlib import suppress
@@ -31,6 +32,9 @@ WRITE_TIMEOUT_S = 1.0
 BAUDS = frozenset({1200, 2400, 4800, 9600, 19_200, 38_400, 57_600, 115_200, 230_400, 460_800, 921_600})
 PARITIES = {"none": "N", "even": "E", "odd": "O"}
 FLOWS = frozenset({"rtscts", "xonxoff"})
+_TIOCGICOUNT = 0x545D
+_ICOUNT = struct.Struct("@20i")
+"""`struct serial_icounter_struct`, linux/serial.h: overrun is its 8th number, buf_overrun its 11th."""
 _USB = 3
 _LEVELS = 6  # from a port up to the USB device that it is part of
 
@@ -61,6 +65,14 @@ class Line:
             return bytes(self._port.read(READ_BYTES))
         except (OSError, termios.error, TypeError) as error:  # TypeError: closed in the middle of a read
             raise self._lost() from error
+
+    def overruns(self) -> int:
+        """How often the port or the kernel lost bytes for want of room, since the driver was loaded; 0 where none counts."""
+        try:
+            counts = fcntl.ioctl(self.descriptor, _TIOCGICOUNT, bytes(_ICOUNT.size))
+        except OSError:
+            return 0  # a pty and some USB adapters do not count
+        return _overruns_in(counts)
 
     def write(self, data: bytes) -> None:
         """Send it to the device; one that takes nothing is not told, and is there all the same."""
@@ -103,6 +115,16 @@ class Line:
             "Scans are read while it is plugged in.",
             "Plug it in again; it is used again at once.",
         )
+
+
+def _overruns_in(counts: bytes) -> int:
+    """The bytes lost, of the kernel's counters of a port.
+
+    >>> _overruns_in(_ICOUNT.pack(*range(20)))
+    17
+    """
+    numbers = _ICOUNT.unpack(counts)
+    return int(numbers[7] + numbers[10])
 
 
 def opened(path: str, settings: Settings, *, baud: int = 9600) -> Line:

@@ -4,12 +4,12 @@ The port is opened alone, so that no modem or terminal program takes a scan away
 file holds the port.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 from drivers import DeviceLost, Driver, DriverError, Dropped, Known, Note, Outcome, Settings, boot_ns, read_of
 from drivers.decode.keys import JOINED_S
 from drivers.decode.learning import Learned, NotLearned
-from drivers.decode.line import Sent, SerialText
+from drivers.decode.line import GAP_S, Sent, SerialText
 from drivers.decode.plugged import Facts, named
 from drivers.decode.profile import Profile, dict_of, text_of
 from drivers.decode.verdicts import SCANNER_VENDORS
@@ -19,6 +19,7 @@ from drivers.ports import FLOWS, Wire, opened, present
 from drivers.tape import Tape, TapedWire
 
 HEAD_LOST = "The scanner was sending when its port was opened, and the head of the scan was lost."
+BYTES_LOST = "The scanner sent faster than its port was read, and some bytes were lost."
 _NS = 1_000_000_000
 
 
@@ -42,7 +43,8 @@ def open_device(settings: Settings) -> Driver:
 
 def _opened(path: str, settings: Settings) -> "SerialLine":
     waits = settings.get("flow") in FLOWS
-    return SerialLine(opened(path, settings), waits=waits, opened_ns=None if waits else boot_ns())
+    line = opened(path, settings)
+    return SerialLine(line, waits=waits, opened_ns=None if waits else boot_ns(), overruns=line.overruns)
 
 
 def _meant(facts: Facts, settings: Settings) -> bool:
@@ -62,12 +64,22 @@ class SerialLine:
     """A scanner at an open port.
 
     `waits`: it has flow control. `opened_ns`: when a port was opened on which a scanner may have been sending already; half
-    a scan must not become an event.
+    a scan must not become an event. `overruns` counts how often bytes were lost on the way to the port's reader.
     """
 
     kind = "serial_line"
 
-    def __init__(self, line: Wire, *, waits: bool = False, opened_ns: int | None = None, hold: Hold = Held) -> None:
+    def __init__(
+        self,
+        line: Wire,
+        *,
+        waits: bool = False,
+        opened_ns: int | None = None,
+        hold: Hold = Held,
+        overruns: Callable[[], int] = lambda: 0,
+    ) -> None:
+        self._overruns, self._overrun = overruns, overruns()
+        self._deaf_until_ns = 0  # after a loss: until the scanner was silent
         self._opened_ns = opened_ns
         self.reader = line.reader
         self.lossless = waits  # with flow control the scanner keeps what it may not send yet
@@ -95,6 +107,9 @@ class SerialLine:
                 timeout_s = None if due_ns is None else max(0, due_ns - self._held.now_ns()) / _NS
                 if self._held.wait(self._line.descriptor, timeout_s):
                     data = self._read(text)
+                    if (lost := self._lost(text)) or self._held.now_ns() < self._deaf_until_ns:
+                        yield from lost
+                        continue
                     if self._opened_ns is not None and data:
                         yield from self._joined(text, data)
                     for sent in text.feed(data, self._held.now_ns()):
@@ -102,6 +117,20 @@ class SerialLine:
                 else:
                     for sent in text.quiet(self._held.now_ns()):
                         yield from self._told(sent)
+
+    def _lost(self, text: SerialText) -> list[Dropped]:
+        """Whether bytes were lost since the last reading, told once for each run of losses.
+
+        The counter says nothing of the place: the hole may be in what was just read, or in what still waits to be read. So
+        nothing is a scan from here to the next silence, or two halves could be read as one code.
+        """
+        now_ns, count = self._held.now_ns(), self._overruns()
+        grew, self._overrun = count != self._overrun, count
+        told = now_ns < self._deaf_until_ns
+        if grew or told:
+            text.drop()
+            self._deaf_until_ns = now_ns + int(GAP_S * _NS)
+        return [Dropped(self.kind, self.reader, now_ns, BYTES_LOST, many=True)] if grew and not told else []
 
     def close(self) -> None:
         """End `reads` and give the port back."""

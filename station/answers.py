@@ -54,7 +54,9 @@ class Why(StrEnum):
 
 NOT_RECORDED = "not recorded, scan again"
 DISK_FULL = "card full: not recorded, call the supervisor"
-TOO_FAST = "too fast: not recorded, scan again"
+ROOM_AGAIN = "there is room again: scan again what was red"
+SCANS_LOST = "one or more scans lost, scan them again"
+TOO_FAST = f"too fast: {SCANS_LOST}"  # several in a row may sound like one
 WAIT_TEXT = "wait"
 FORGOTTEN = "card forgotten"
 

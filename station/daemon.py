@@ -23,6 +23,7 @@ from station.idle import idle_screen
 from station.inbox import Inbox
 from station.journal import Journal, JournalError, JournalReader, hardware_id
 from station.journal.disk import level_of, room
+from station.no_room import open_when_room
 from station.notify import notify, watchdog_s
 from station.readers import Readers
 from station.scan import ReaderPlace, Scan
@@ -56,10 +57,7 @@ class Station:
         self.voice = Voice(signals, boot_ns, self._signal_failed)
         self._wall_clock = WallClock()
         self.recorder = Recorder(config.station, version(), boot_id(), boot_ns, wall_us, self._wall_clock.state())
-        self.journal = Journal.open(
-            Path(config.journal), station=config.station, sw=self.recorder.sw, boot=self.recorder.boot,
-            now_ns=boot_ns, hardware_id=hardware_id(),
-        )  # fmt: skip
+        self.journal = open_when_room(self._open_journal, config, self.recorder, self.voice.say)
         for news in self.journal.news:
             log.say("the journal says", news=news)
         self.inbox: Inbox[Handed] = Inbox()
@@ -82,12 +80,19 @@ class Station:
             settings=Settings(
                 int(config.command_s * S), int(config.operator_idle_s * S), config.cards == "after", config.stages
             ),
-            repeat_s=config.repeat_s, place_of=self._place_of, before=before, log=log.say,
+            repeat_s=config.repeat_s, place_of=self._place_of, before=before,
+            has_room=self.journal.has_room, log=log.say,
         )  # fmt: skip
         self.ready_ns = 0
         self.days_left: float | None = None
         self._disk_due_ns, self._walk_due_ns = 0, self._began_ns + HOUR_NS
         self.link = self._link()
+
+    def _open_journal(self) -> Journal:
+        return Journal.open(
+            Path(self.config.journal), station=self.config.station, sw=self.recorder.sw, boot=self.recorder.boot,
+            now_ns=boot_ns, hardware_id=hardware_id(),
+        )  # fmt: skip
 
     def _link(self) -> "Link | None":
         if self.config.hub is None:
@@ -197,6 +202,8 @@ class Station:
             if not self._status_failed:
                 self._status_failed = True
                 log.say("the status cannot be written", path=self.config.status, error=str(error))
+        else:
+            self._status_failed = False
         self.voice.idle(idle_screen(state, self.shop, self._bench(), self.items, time.localtime(), self.config.stages))
 
     def _bench(self) -> Bench | None:

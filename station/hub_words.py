@@ -62,8 +62,8 @@ class EventsAnswer(msgspec.Struct, frozen=True):
 class HeartbeatAnswer(msgspec.Struct, frozen=True):
     """When to come again, and which definitions are current.
 
-    `epoch`, `head`: where the hub's ledger is; `accepted_thru`, `durable_thru`: how far the hub and its backups have the log of
-    the heartbeat. A hub of an earlier version leaves these four out.
+    `epoch`, `head`: where the hub's ledger is; `accepted_thru`, `durable_thru`: how far the hub and its backups have the log
+    of the heartbeat. A hub of an earlier version leaves these four out.
     """
 
     wait_ms: Whole = 0

@@ -35,7 +35,9 @@ def idle_screen(
         notes.append(f"scan a STAGE card: {', '.join(shop.stage(stage) for stage in stages)}")
     if not status.tip_seq or status.written_boot_ns - status.ready_boot_ns < 120 * 10**9:
         notes.append("restarted: sign in and scan cards again")
-    if status.disk_level in ("nearly full", "full"):
+    if status.disk_level == "full":
+        notes.append("the card is full: nothing is recorded until there is room")
+    elif status.disk_level == "nearly full":
         notes.append(f"the card is nearly full: {status.disk_free_bytes // 2**20} MiB left")
     notes += [
         f"reader {each.id}: {each.state}" for each in status.readers if each.state in ("lost", "waiting", "refusing")

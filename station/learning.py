@@ -13,7 +13,7 @@ from station.core.event import Event, EventError, decode
 from station.hub import Hub
 from station.hub_words import Epoch, Item
 from station.inbox import Inbox
-from station.journal import Journal, JournalReader, OpenItem
+from station.journal import Journal, JournalFull, JournalReader, OpenItem
 from station.scan import Scan
 from station.shop import Shop, known, read_shop, tell
 
@@ -66,7 +66,8 @@ def learn_items(station: Learner, hub: Hub, reader: JournalReader) -> Epoch | No
         # The cursor moves with the last part: a power cut in between fetches all of them again.
         reached = answer.cursor if start == starts[-1] else ""
         ours = items_on_the_way(reader, station.scan.known.patterns)
-        _keep(station, part, reached, ours, complete=answer.complete, afresh=afresh and start == 0)
+        if not _keep(station, part, reached, ours, complete=answer.complete, afresh=afresh and start == 0):
+            return answer.epoch  # the disk is full: the cursor stays, and all of them are fetched again
     if answer.items:
         station.items = reader.items().rows
         station.changed.set()
@@ -97,7 +98,8 @@ def _item(event: Event, raw: bytes, patterns: Sequence[Pattern]) -> str | None:
 
 def _keep(
     station: Learner, part: Sequence[Item], cursor: str, ours: frozenset[str], *, complete: bool, afresh: bool
-) -> None:
+) -> bool:
+    """Keep a part of the open items and judge by it; False where the disk is full."""
     rows = [
         OpenItem(row.item, row.product, row.operation, row.state, row.qty_milli)
         for row in part
@@ -109,4 +111,8 @@ def _keep(
         station.journal.save_items(named, rows, cursor, complete=complete, afresh=afresh)
         tell(station.scan.known, [row for row in part if row.item not in ours], complete=complete)
 
-    ask(station, use)
+    try:
+        ask(station, use)
+    except JournalFull:
+        return False
+    return True

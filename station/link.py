@@ -18,7 +18,7 @@ from station.config import Config, ConfigError, token
 from station.core.event import Event
 from station.hub import Conflict, Hub, HubError
 from station.hub_words import Epoch
-from station.journal import JournalReader, LogChanged, LogState
+from station.journal import JournalFull, JournalReader, LogChanged, LogState
 from station.journal.aside import set_aside, unconfirmed
 from station.learning import Learner, ask, learn_items, learn_shop
 from station.reconcile import MAX_BATCH_BYTES, Desk, OtherEpoch, batch_of, reconcile
@@ -288,9 +288,13 @@ class Link:
         """Write the hub's time into the log."""
         state = self._reader.state()
         event = anchor(self._reach(), state, self._station.scan.recorder)
+        taken_ = event is not None
         if event is not None:
-            self._ask(lambda: self._record_anchor(event, state.log_id))
-        self._standing = anchored(self._standing, self._now_ns(), taken=event is not None)
+            try:
+                self._ask(lambda: self._record_anchor(event, state.log_id))
+            except JournalFull:
+                taken_ = False  # asked for again in five minutes; until then sending goes on, so that there can be room
+        self._standing = anchored(self._standing, self._now_ns(), taken=taken_)
 
     def _record_anchor(self, event: Event, log_id: bytes) -> None:
         if self._station.journal.log_id == log_id:  # the seal is for this log

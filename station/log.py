@@ -10,6 +10,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 
 LOGGED_EVERY_S = 10.0
@@ -33,7 +34,7 @@ def _shown(value: Any) -> str:
 
 def say(what: str, **fields: Any) -> None:
     """Write one line."""
-    with _LOCK:
+    with _LOCK, suppress(OSError):  # a log on a full disk must not end the recording of scans
         sys.stderr.write(line(what, **fields) + "\n")
         sys.stderr.flush()
 

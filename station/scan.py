@@ -11,7 +11,7 @@ import msgspec
 
 from drivers import Dropped, Gone, Handed, Read
 from station.answering import answer
-from station.answers import DISK_FULL, NOT_RECORDED, Answer, Notice, Red, Why
+from station.answers import DISK_FULL, NOT_RECORDED, ROOM_AGAIN, SCANS_LOST, Answer, Notice, Red, Why
 from station.bench import expire, step
 from station.bench_state import Again, Bench, Heard, Settings, Step
 from station.composing import Recorder, encoded_or_shortened, event_of, said_of, seen_of
@@ -29,6 +29,7 @@ from station.watchdog import Watchdog
 
 TIDY_EVERY_READS = 256  # a reader that never pauses must not keep the journal from being tidied
 TIDY_IDLE_S = 1.0
+LOOK_EVERY_S = 2.0  # on a full disk
 S = 10**9
 
 
@@ -66,12 +67,15 @@ class Scan:
         repeat_s: float = 3,
         place_of: Callable[[str], ReaderPlace] = lambda _reader: ReaderPlace(),
         before: Earlier | None = None,
+        has_room: Callable[[], bool] | None = None,
         log: Callable[..., None] = lambda *_args, **_fields: None,
     ) -> None:
         self._journal, self._inbox, self.recorder = journal, inbox, recorder
         self._say, self._now_ns, self._log = say, now_ns, log
         self._settings, self._repeat_ns = settings, int(repeat_s * S)
         self._place_of = place_of
+        self._has_room, self._full_reader = has_room, ""
+        self._look_ns: int | None = None  # when to look for room again, None while the disk is not full
         self._before, self._lying = (dict(before.said), dict(before.lying)) if before else ({}, {})
         self._ready_until_ns = 0
         self._memories: dict[str, Memory] = {}
@@ -107,8 +111,8 @@ class Scan:
             self.watchdog.stop()
 
     def _pause_s(self) -> float | None:
-        """How long nothing can be due: until a card is forgotten, or until the journal may be tidied."""
-        due = [bench.due_ns() for bench in self.benches.values()]
+        """How long nothing can be due: until a card is forgotten, the journal may be tidied, or a full disk is looked at."""
+        due = [self._look_ns, *(bench.due_ns() for bench in self.benches.values())]
         now_ns = self._now_ns()
         waits = [max(0.0, (due_ns - now_ns) / S) + 0.001 for due_ns in due if due_ns is not None]
         if self._reads:
@@ -135,6 +139,31 @@ class Scan:
                 self._reads = 0
         if self._inbox.quiet:
             self._end_what_is_over()
+            self._look_for_room()
+
+    def _look_for_room(self) -> None:
+        """On a full disk, now and then: whether events can be recorded again. The operator is told at the last reader."""
+        if self._look_ns is None or self._has_room is None or self._now_ns() < self._look_ns:
+            return
+        self._look_ns = self._now_ns() + int(LOOK_EVERY_S * S)
+        self.watchdog.begin(self._now_ns(), None, waits=lambda: not self._inbox.quiet)
+        try:
+            found = self._has_room()
+        finally:
+            self.watchdog.end()
+        if found:
+            self._end_of_full()
+            self._say(Notice(Why.LOOK, ROOM_AGAIN, reader=self._full_reader))
+
+    def _begin_full(self, error: JournalFull) -> None:
+        if self._look_ns is None:
+            self._log("the disk is full", error=str(error))
+        self._look_ns, self._full_reader = self._now_ns() + int(LOOK_EVERY_S * S), self._reader
+
+    def _end_of_full(self) -> None:
+        if self._look_ns is not None:
+            self._look_ns = None
+            self._log("there is room again; scans are recorded")
 
     def _end_what_is_over(self) -> None:
         now_ns = self._now_ns()
@@ -153,7 +182,8 @@ class Scan:
         """Record one read and answer it. Raises only where the medium failed."""
         self._reader = read.reader
         if isinstance(read, Dropped):
-            self._say(Red(Why.NOT_SAVED, f"{NOT_RECORDED} ({read.why})", reader=read.reader))
+            text = SCANS_LOST if read.many else NOT_RECORDED
+            self._say(Red(Why.NOT_SAVED, f"{text} ({read.why})", reader=read.reader))
             return
         if not read.raw:
             return  # a terminator alone: nothing was scanned
@@ -230,7 +260,7 @@ class Scan:
         try:
             receipt = self._journal.commit(encoded)
         except JournalFull as error:
-            self._log("the disk is full", error=str(error))
+            self._begin_full(error)
             if not self.watchdog.end():
                 self._say(Red(Why.NOT_SAVED, DISK_FULL, code, reader=self._reader))
             return None
@@ -238,6 +268,7 @@ class Scan:
             self.watchdog.end()
             raise
         self._late = [receipt.seq] if self.watchdog.end() else []
+        self._end_of_full()
         return receipt
 
     def _record_again(self, read: Read, again: Again, place: ReaderPlace, taken: Step, card: Event) -> None:

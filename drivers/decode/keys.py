@@ -12,7 +12,7 @@ say so. What is known of this scanner (`Profile`) may say otherwise.
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import Enum, auto
 from typing import NamedTuple
 
@@ -39,6 +39,7 @@ JOINED_S = 0.05
 """A key so soon after opening belongs to a scan that had begun before."""
 MACHINE_KEYS = 3
 """Keys after which the pace says something."""
+KEYS_LOST = "The reader sent keys faster than they were taken, and some were lost."
 _NS = 1_000_000_000
 _HAND_GAP_NS = int(HAND_GAP_S * _NS)
 
@@ -62,10 +63,11 @@ class Typed:
 
 @dataclass(frozen=True, slots=True)
 class Lost:
-    """A scan of which the device lost a part: `why` is one sentence."""
+    """A scan of which the device lost a part: `why` is one sentence. `many`: it is not known how many scans were lost."""
 
     why: str
     time_ns: int
+    many: bool = field(default=False, compare=False)
 
 
 class _Hearing(Enum):
@@ -170,7 +172,11 @@ class Keys:
         yield from self._end(time_ns)
 
     def _synchronise(self, event: KeyEvent) -> Iterator[Typed | Lost]:
-        """The kernel says that its queue ran over, or that it is in order again."""
+        """The kernel says that its queue ran over, or that it is in order again.
+
+        It does not say how many keys are lost, so any number of whole scans may be among them. What was half typed is
+        dropped, and so is the tail that follows; both are covered by the one `Lost` of this run of losses.
+        """
         if event.code == SYN_DROPPED:
             told = self._hearing is not _Hearing.WHOLE
             self._begin()
@@ -179,7 +185,7 @@ class Keys:
             self._hearing = _Hearing.LOST_UNTIL_REPORT
             self._last_ns = event.time_ns
             if not told:
-                yield Lost("The reader sent keys faster than they were taken, and some were lost.", event.time_ns)
+                yield Lost(KEYS_LOST, event.time_ns, many=True)
         elif event.code == SYN_REPORT and self._hearing is _Hearing.LOST_UNTIL_REPORT:
             self._hearing = _Hearing.LOST_UNTIL_END
             self._last_ns = event.time_ns

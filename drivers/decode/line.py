@@ -55,6 +55,11 @@ class SerialText:
         """What comes next has lost its head: up to its end, or to silence, it is no scan."""
         self._headless = True
 
+    def drop(self) -> None:
+        """Forget what has begun: a part of it is lost."""
+        self._text.clear()
+        self._headless = False
+
     def feed(self, data: bytes, now_ns: int) -> Iterator[Sent]:
         """Take bytes as they arrive; yield each scan that is now complete. Empty lines are no scans."""
         if self._text and now_ns >= self._last_ns + _GAP_NS:

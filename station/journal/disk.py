@@ -6,7 +6,9 @@ Deleting needs room too: the write-ahead log of the deletion. Without ballast a 
 <Level.NEARLY_FULL: 'nearly full'>
 """
 
+import errno
 import os
+import sqlite3
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
@@ -18,6 +20,8 @@ RESERVE = 2 * MIB  # what red keeps free: one write-ahead log between two looks
 SHARE = 20  # ballast and reserve are at most one in twenty of the file system
 WARN, PRUNE, NEARLY = 0.70, 0.85, 0.95
 PLANNED_SCANS_A_DAY = 5_000  # where the journal does not know better yet
+LEAST_FREE = MIB // 4  # SQLite's own files, and one more page of each table
+NO_ROOM = frozenset({errno.ENOSPC, errno.EDQUOT})
 
 
 class Level(StrEnum):
@@ -91,7 +95,12 @@ def lay_ballast(journal: Path) -> int:
         here.size_bytes
     ):
         return here.ballast_bytes
-    descriptor = os.open(ballast_path(journal), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+    try:
+        descriptor = os.open(ballast_path(journal), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+    except OSError as error:
+        if error.errno not in NO_ROOM:
+            raise
+        return 0
     try:
         os.posix_fallocate(descriptor, 0, wanted)
         os.fsync(descriptor)
@@ -109,3 +118,29 @@ def free_ballast(journal: Path) -> int:
     size = path.stat().st_size if path.exists() else 0
     path.unlink(missing_ok=True)
     return size
+
+
+def has_least(journal: Path) -> bool:
+    """Whether SQLite's own files fit on the disk: its write-ahead log, and the index that it shares through memory.
+
+    To be asked before a journal is opened. The index is written through a mapping, and where ext4 finds no block for such a
+    page, the process ends with SIGBUS instead of an error.
+    """
+    found = os.statvfs(journal.parent)
+    return found.f_bavail * found.f_frsize >= LEAST_FREE and (not found.f_files or found.f_favail > 0)
+
+
+def lacks_room(error: BaseException, journal: Path) -> bool:
+    """Whether an error says that the disk under this journal is full, and nothing worse.
+
+    A write that finds no room (`SQLITE_FULL`) is refused before any byte of it counts, and nothing written earlier is
+    lost by it. An fsync that fails is another matter, whatever its errno: SQLite reports it as `SQLITE_IOERR_FSYNC`, and
+    it is never a lack of room here. The shared index (`SQLITE_IOERR_SHM...`) holds nothing durable. SQLite reports a file
+    that it could not create as `SQLITE_CANTOPEN`, so there the free space decides.
+    """
+    if isinstance(error, OSError):
+        return error.errno in NO_ROOM
+    name = getattr(error, "sqlite_errorname", "") if isinstance(error, sqlite3.Error) else ""
+    if name == "SQLITE_CANTOPEN":
+        return not has_least(journal)
+    return name == "SQLITE_FULL" or name.startswith("SQLITE_IOERR_SHM")

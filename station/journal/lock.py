@@ -9,6 +9,7 @@ import os
 import re
 from pathlib import Path
 
+from station.journal.disk import NO_ROOM
 from station.journal.records import JournalLocked
 
 _LOG = re.compile(r"^log ([0-9a-f]{32})$", re.MULTILINE)
@@ -36,11 +37,18 @@ def take(journal: Path) -> int:
 
 
 def write(lock: int, log_id: bytes | None) -> None:
-    """Say in the lock file who holds it, and which log it guards (kept as it was where `log_id` is None)."""
+    """Say in the lock file who holds it, and which log it guards (kept as it was where `log_id` is None).
+
+    On a full disk the file stays as it was: the flock holds without it.
+    """
     log_id = log_id or named_log(lock)
-    text = f"pid {os.getpid()}\n" + (f"log {log_id.hex()}\n" if log_id else "")
-    os.ftruncate(lock, 0)
-    os.pwrite(lock, text.encode(), 0)
+    text = (f"pid {os.getpid()}\n" + (f"log {log_id.hex()}\n" if log_id else "")).encode()
+    try:
+        os.pwrite(lock, text, 0)
+        os.ftruncate(lock, len(text))  # behind the write: a full disk must not take the log's name
+    except OSError as error:
+        if error.errno not in NO_ROOM:
+            raise
 
 
 def named_log(lock: int) -> bytes | None:

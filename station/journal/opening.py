@@ -16,9 +16,17 @@ from sqlite_utils import Database
 from station.journal import disk, doubt, keep
 from station.journal.carve import carve
 from station.journal.reader import read_events
-from station.journal.records import Break, JournalError, JournalLost, Parent, Stored, Tip
+from station.journal.records import Break, JournalError, JournalFull, JournalLost, Parent, Stored, Tip
 from station.journal.salvage import UNKNOWN_HASH, UNKNOWN_LOG, Salvaged, in_order, resent_event, salvage_event
-from station.journal.schema import INSERT, UNREADABLE, bring_up_to_date, check_pragmas, connect, connect_reading
+from station.journal.schema import (
+    INSERT,
+    UNREADABLE,
+    bring_up_to_date,
+    check_pragmas,
+    close_unfolded,
+    connect,
+    connect_reading,
+)
 from station.journal.switch import EARLIER, QUARANTINE, Recorder, finish, make_next, sync_folder
 from station.journal.wal import believed_frames, commits_behind, read_wal, wal_of
 from station.journal.walk import walk
@@ -64,6 +72,8 @@ def open_database(journal: Path, recorder: Recorder, named_log: bytes | None) ->
     `named_log`: the log the lock file names, for a journal that cannot say it any more.
     """
     news: list[str] = []
+    if not disk.has_least(journal):
+        raise full(journal, f"less than {disk.LEAST_FREE // 1024} KiB are free")
     if finish(journal):
         news.append("A change to a new log, cut short by the last stop, was finished.")
     if not journal.exists() and not wal_of(journal).exists():
@@ -88,6 +98,22 @@ def open_database(journal: Path, recorder: Recorder, named_log: bytes | None) ->
     return db, tuple(news)
 
 
+def open_with_ballast(journal: Path, recorder: Recorder, named_log: bytes | None) -> tuple[Database, tuple[str, ...]]:
+    """As `open_database`; on a full disk with the ballast's room, since only a station that runs can prune."""
+    try:
+        return open_database(journal, recorder, named_log)
+    except (OSError, sqlite3.Error, JournalFull) as error:
+        without_room = isinstance(error, JournalFull) or disk.lacks_room(error, journal)
+        if not without_room or not disk.free_ballast(journal):
+            raise
+    return open_database(journal, recorder, named_log)
+
+
+def full(journal: Path, why: object) -> JournalFull:
+    """The error of a journal that cannot be opened for want of room."""
+    return JournalFull(f"The disk under {journal} is full: {why}. Free some space; the station then goes on by itself.")
+
+
 def _start(journal: Path, news: list[str]) -> Database:
     """Checks, settings, checkpoint, walk; the connection. Raises `Damaged`, or `JournalError` where no file is to blame."""
     if not journal.exists():
@@ -107,20 +133,51 @@ def _start(journal: Path, news: list[str]) -> Database:
         try:
             _settle(db, journal, late, news)
         except BaseException:
-            db.close()
+            close_unfolded(db, journal)
             raise
     except UNREADABLE as error:
         raise _blame(error, journal) from error
     return db
 
 
+def open_again(journal: Path, log_id: bytes, promised: Tip) -> Database:
+    """A new writing connection after the disk was full: proof that the journal is what it was. `promised`: the last receipt.
+
+    The steps of a start, but for the look through every page, which no refused write touches:
+    1. The settings are made and read back.
+    2. All of the write-ahead log is folded in and flushed, then cut to nothing: the frames of the refused commit go, which
+       no commit ends, and no later event stands on what is in memory alone.
+    3. The log and its last event are those of the last receipt, and the chain holds from the last verified point.
+    4. The verified point is written: a commit is possible again.
+    The connection before it must still be open: a last one would fold the log in when it closes, and hide the error.
+    Raises `Damaged`, `JournalError` where another program reads, `sqlite3.Error`.
+    """
+    db = connect(journal)
+    try:
+        _checkpoint(db, journal)
+        _compare(db.conn, log_id, promised)
+        with db.atomic():
+            keep.write_verified(db.conn, *promised)
+    except BaseException:
+        db.close()
+        raise
+    return db
+
+
+def _compare(connection: sqlite3.Connection, log_id: bytes, promised: Tip) -> None:
+    """Raise `Damaged` unless this log ends with the last receipt and its chain holds."""
+    if keep.log_id(connection) != log_id or keep.tip(connection) != promised:
+        msg = f"The journal does not end with event {promised.seq}, the last that was answered."
+        raise Damaged(msg)
+    if breaks := _breaks(connection, keep.verified(connection)):
+        raise Damaged(breaks[0].sentence)
+
+
 def _blame(error: Exception, journal: Path) -> Exception:
     """A full disk, another program's lock and a missing right are no damage: the files are right."""
+    if disk.lacks_room(error, journal):
+        return full(journal, error)
     name = getattr(error, "sqlite_errorname", "")
-    if name.startswith("SQLITE_FULL"):
-        return JournalError(
-            f"The disk under {journal} is full and no ballast is left. Free some space, then start again."
-        )
     if name.startswith(("SQLITE_BUSY", "SQLITE_LOCKED")):
         return JournalError(
             f"Another program is using {journal}; `fuser {journal}` names it. End it, then start again."
@@ -202,7 +259,7 @@ def _checkpoint(db: Database, journal: Path) -> None:
     try:
         busy, _, _ = db.conn.execute(fold).fetchone()
     except sqlite3.Error as error:
-        if error.sqlite_errorname != "SQLITE_FULL" or not disk.free_ballast(journal):
+        if not disk.lacks_room(error, journal) or not disk.free_ballast(journal):
             raise
         busy, _, _ = db.conn.execute(fold).fetchone()
     if busy:

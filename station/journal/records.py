@@ -21,7 +21,7 @@ class JournalLocked(JournalError):
 
 
 class JournalFull(JournalError):
-    """The disk is full but for the reserve: nothing was written, the next commit may succeed after a prune. Show red."""
+    """The disk is full, or full but for the reserve: nothing was written, and a later attempt may succeed. Show red."""
 
 
 class JournalLost(JournalError):

@@ -5,6 +5,7 @@ every one is set and then read back.
 """
 
 import sqlite3
+from contextlib import closing, suppress
 from pathlib import Path
 from urllib.parse import quote
 
@@ -130,6 +131,19 @@ def check_pragmas(connection: sqlite3.Connection) -> None:
                 f"SQLite {sqlite3.sqlite_version} answers {name} = {found}; expected {wanted}. Nothing can be promised."
             )
             raise JournalError(msg)
+
+
+def close_unfolded(db: Database, path: Path) -> None:
+    """Close a writing connection and leave its write-ahead log where it is.
+
+    The last connection that may write folds the log in when it closes, and deletes it. After a stop that was cut short the
+    next start would miss a log that the database promises (`in_use`). A connection that cannot write is therefore held
+    open meanwhile: closing that one folds nothing.
+    """
+    with closing(connect_reading(path)) as other:
+        with suppress(*UNREADABLE):
+            other.execute("SELECT count(*) FROM sqlite_schema").fetchone()  # it opens the files only now
+        db.close()
 
 
 def connect_reading(path: Path, *, main_file_only: bool = False) -> sqlite3.Connection:

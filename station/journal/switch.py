@@ -55,6 +55,22 @@ def _next(journal: Path) -> Path:
     return journal.with_name(journal.name + ".next")
 
 
+def _part(journal: Path) -> Path:
+    return journal.with_name(journal.name + ".part")
+
+
+def _drop(file: Path) -> None:
+    for suffix in (*SUFFIXES, "-journal"):
+        file.with_name(file.name + suffix).unlink(missing_ok=True)
+
+
+def give_up_next(journal: Path) -> None:
+    """Drop a new log that was not finished, so that the old one stays in use; also what a full disk holds of it."""
+    _drop(_part(journal))
+    _drop(_next(journal))
+    sync_folder(journal.parent)  # a `.next` that came back after a power cut would replace a log with later events
+
+
 def make_next(
     journal: Path,
     recorder: Recorder,
@@ -69,11 +85,27 @@ def make_next(
     `room` is the folder that the old files will be moved to, one of QUARANTINE and EARLIER. `told` are the events of the
     log before behind `carried_after`; None: none of them.
     """
-    part = journal.with_name(journal.name + ".part")
-    for suffix in (*SUFFIXES, "-journal"):
-        part.with_name(part.name + suffix).unlink(missing_ok=True)
+    part = _part(journal)
+    _drop(part)
+    try:
+        log_id = _write_part(journal, recorder, parent, told, room, carried_after)
+    except BaseException:
+        _drop(part)  # what a full disk took of it would keep the disk full
+        raise
+    part.rename(_next(journal))  # the checkpoint flushed its content, `finish` flushes its name
+    return log_id
+
+
+def _write_part(
+    journal: Path,
+    recorder: Recorder,
+    parent: Parent | None,
+    told: Iterable[bytes],
+    room: str,
+    carried_after: int | None,
+) -> bytes:
     log_id = secrets.token_bytes(LOG_ID_BYTES)
-    with closing(connect(part)) as db:
+    with closing(connect(_part(journal))) as db:
         bring_up_to_date(db)
         with db.atomic():
             keep.name_log(db.conn, log_id)
@@ -90,7 +122,6 @@ def make_next(
                 keep.write_parent(db.conn, parent)
             keep.write_verified(db.conn, seq, prev)
         db.conn.execute("PRAGMA wal_checkpoint(TRUNCATE)")
-    part.rename(_next(journal))  # the checkpoint flushed its content, `finish` flushes its name
     return log_id
 
 

@@ -9,6 +9,7 @@ Source of the layout: https://www.sqlite.org/fileformat2.html section 4 and http
 0
 """
 
+import os
 import struct
 import sys
 from pathlib import Path
@@ -54,6 +55,30 @@ def commits_behind(wal: bytes, believed: int) -> int:
     # was flushed, has a head of its own over frames that were folded in long ago. A head that is not whole says nothing.
     salts = {wal[_SALT]} if head_is_whole(wal) else {wal[_SALT], *(frame[_FRAME_SALT] for frame in frames[:1])}
     return sum(frame[_FRAME_SALT] in salts and any(frame[_PAGES_AFTER_COMMIT]) for frame in frames[believed:])
+
+
+def cut_refused(journal: Path) -> None:
+    """Cut off, and flush, what a refused commit left behind the last commit of the log, so that no start reads it back.
+
+    Only for the process that writes the journal, between two commits, while none of them has failed in its flush: then
+    every commit that was answered has its last frame in front of the cut, and no connection reads behind it. Raises
+    `OSError`.
+    """
+    raw = read_wal(journal)
+    if not head_is_whole(raw):
+        return
+    end = WAL_HEAD
+    for start in range(WAL_HEAD, len(raw) - PAGE_BYTES - FRAME_HEAD + 1, PAGE_BYTES + FRAME_HEAD):
+        frame = raw[start : start + FRAME_HEAD]
+        if frame[_FRAME_SALT] != raw[_SALT]:
+            break  # of an earlier log in the same file
+        if any(frame[_PAGES_AFTER_COMMIT]):
+            end = start + FRAME_HEAD + PAGE_BYTES
+    if end == len(raw):
+        return
+    with wal_of(journal).open("r+b") as file:
+        file.truncate(end)
+        os.fsync(file.fileno())
 
 
 def head_is_whole(wal: bytes) -> bool:

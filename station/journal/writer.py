@@ -3,7 +3,7 @@
 import os
 import sqlite3
 from collections.abc import Callable, Iterable
-from contextlib import AbstractContextManager, closing
+from contextlib import AbstractContextManager, closing, suppress
 from pathlib import Path
 from typing import Self
 
@@ -25,9 +25,9 @@ from station.journal.records import (
     Stored,
     Tip,
 )
-from station.journal.schema import INSERT, PAGE_BYTES
-from station.journal.switch import Recorder, finish, sync_folder
-from station.journal.wal import wal_of
+from station.journal.schema import INSERT, PAGE_BYTES, UNREADABLE, close_unfolded
+from station.journal.switch import Recorder, finish, give_up_next, sync_folder
+from station.journal.wal import cut_refused, wal_of
 
 MIB = 1024 * 1024
 IDLE_S = 1.0
@@ -49,6 +49,7 @@ class Journal(AbstractContextManager["Journal"]):
         self._recorder = recorder
         self._lock = held
         self._lost: str | None = None
+        self._owed: dict[str, Callable[[sqlite3.Connection], None]] = {}
         self._attach(db)
 
     def _attach(self, db: Database) -> None:
@@ -57,6 +58,7 @@ class Journal(AbstractContextManager["Journal"]):
         self.log_id = keep.log_id(db.conn)
         self._seq, self._hash = keep.tip(db.conn)
         self._unfolded = self._to_fold = 0
+        self._unproved = False  # a write found no room: `_prove` comes before the next one
         self.disk_level()
         lock.write(self._lock, self.log_id)
 
@@ -74,23 +76,28 @@ class Journal(AbstractContextManager["Journal"]):
         """Open the journal at `path`, or begin one; `news` says what happened on the way.
 
         `boot` is the kernel's boot_id, `now_ns` CLOCK_BOOTTIME. Raises `JournalLocked` where another daemon writes it,
-        `JournalLost` where the medium failed, `JournalError` where something else must be mended first.
+        `JournalFull` where the disk has no room for that (try again later), `JournalLost` where the medium failed,
+        `JournalError` where something else must be mended first.
         """
         path = Path(path).absolute()
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
             held = lock.take(path)
         except OSError as error:
+            if disk.lacks_room(error, path):
+                raise opening.full(path, error) from error
             msg = f"The journal's folder {path.parent} cannot be used: {error.strerror}. Create it for the station's user."
             raise JournalError(msg) from error
         try:
             recorder = Recorder(station, sw, boot, hardware_id, now_ns)
             lock.write(held, None)
-            db, news = opening.open_database(path, recorder, lock.named_log(held))
+            db, news = opening.open_with_ballast(path, recorder, lock.named_log(held))
             disk.lay_ballast(path)
             return cls(path, recorder, held, db, news)
         except (OSError, sqlite3.Error) as error:
             os.close(held)
+            if disk.lacks_room(error, path):
+                raise opening.full(path, error) from error
             msg = f"The journal {path} cannot be opened: {error}. Look at the card and at its free space."
             raise JournalLost(msg) from error
         except BaseException:
@@ -105,7 +112,8 @@ class Journal(AbstractContextManager["Journal"]):
     def commit(self, encoded: bytes) -> Receipt:
         """Put an event's bytes on the medium; the only maker of receipts.
 
-        Raises `JournalFull` before the disk is full (nothing was written) and `JournalLost` after any failure.
+        Raises `JournalFull` before the disk is full, or where it is full all the same because another program fills it:
+        nothing was written. Raises `JournalLost` after any other failure.
         """
         if self._lost or self._unlooked <= 0 or self._unfolded > HARD_WAL:
             self._make_sure()
@@ -114,7 +122,7 @@ class Journal(AbstractContextManager["Journal"]):
         try:
             self._execute(INSERT, (seq, encoded, self._hash, digest))
         except sqlite3.Error as error:
-            raise self._lose(error) from error
+            raise self._failed(error) from error
         self._seq, self._hash = seq, digest
         written = len(encoded) + COMMIT_PAGES * PAGE_BYTES
         self._unlooked -= written
@@ -124,17 +132,64 @@ class Journal(AbstractContextManager["Journal"]):
 
     def _make_sure(self) -> None:
         self._check()
+        if self._unproved:
+            if self.disk_level() is disk.Level.FULL:
+                raise self._full()
+            self._prove()
         if self._unfolded > HARD_WAL:
             self._fold()
         if self._unlooked <= 0 and self.disk_level() is disk.Level.FULL and self._to_fold:
             self._fold("TRUNCATE")  # what was folded needs no room in the log any more
         if self._level is disk.Level.FULL:
-            msg = f"The disk under {self.path} is full. Not recorded. Reach the hub, so that old events can go."
-            raise JournalFull(msg)
+            raise self._full()
+
+    def has_room(self) -> bool:
+        """Look again, after `JournalFull`, whether events can be recorded. Raises `JournalLost`."""
+        try:
+            self._make_sure()
+        except JournalFull:
+            return False
+        return True
+
+    def _prove(self) -> None:
+        """After a write that found no room: open the database again, and go on only where it holds what was answered."""
+        self._unlooked = 0  # whatever fails here, the next commit comes here again
+        old = self._db
+        try:
+            db = opening.open_again(self.path, self.log_id, self.tip)
+        except opening.Damaged as error:
+            raise self._lose(error) from error
+        except JournalError as error:  # another program reads: the proof needs the whole log folded in
+            raise JournalFull(str(error)) from error
+        except (OSError, *UNREADABLE) as error:
+            raise self._failed(error) from error
+        self._attach(db)
+        old.close()  # only now: see `open_again`
+        disk.lay_ballast(self.path)
+        self.disk_level()
+        for name, change in list(self._owed.items()):
+            self._change(change)
+            self._owed.pop(name)
 
     def _check(self) -> None:
         if self._lost:
             raise JournalLost(self._lost)
+
+    def _failed(self, error: Exception) -> JournalError:
+        """What a failed write means: the disk is full, and SQLite took the statement back; or the medium is lost."""
+        if getattr(error, "sqlite_errorname", "") != "SQLITE_FULL":
+            return self._lose(error)
+        self._unproved, self._unlooked = True, 0
+        try:
+            cut_refused(self.path)  # else a start reads the event back from its frames, though it was answered red
+        except OSError as left:
+            return self._lose(left)
+        return self._full()
+
+    def _full(self) -> JournalFull:
+        return JournalFull(
+            f"The disk under {self.path} is full. Not recorded. Reach the hub, so that old events can go."
+        )
 
     def _lose(self, error: Exception) -> JournalLost:
         """After an error nothing in memory can be believed, not even that a second attempt wrote anything."""
@@ -146,15 +201,18 @@ class Journal(AbstractContextManager["Journal"]):
     def tidy(self, idle_s: float) -> bool:
         """Fold the write-ahead log into the database when the bench has been idle long enough or the log is long.
 
-        Returns whether it did. Raises `JournalLost` where that fails or the files were taken away.
+        Returns whether it did; not on a full disk, where the log keeps everything until there is room. Raises
+        `JournalLost` where that fails or the files were taken away.
         """
         self._check()
-        if not self._unfolded:
+        if not self._unfolded or self._unproved:
             return False
         if idle_s < IDLE_S and self._wal_bytes() <= MOST_WAL:
             return False
-        self._fold()
-        return True
+        with suppress(JournalFull):
+            self._fold()
+            return True
+        return False
 
     def _wal_bytes(self) -> int:
         """How long the write-ahead log is; it also shows whether somebody took the files away under us."""
@@ -169,14 +227,14 @@ class Journal(AbstractContextManager["Journal"]):
             self._wal_bytes()
             busy, in_log, folded = self._execute(f"PRAGMA wal_checkpoint({how})").fetchone()
         except sqlite3.Error as error:
-            raise self._lose(error) from error
+            raise self._failed(error) from error
         if not busy and in_log == folded:
             self._unfolded = self._to_fold = 0
         self.disk_level()
 
     def _change(self, change: Callable[[sqlite3.Connection], None]) -> None:
-        """Make a change beside the events, in one transaction."""
-        self._check()
+        """Make a change beside the events, in one transaction. Raises `JournalFull` as `commit` does."""
+        self._make_sure() if self._unproved else self._check()
         try:
             with self._db.atomic():
                 change(self._db.conn)
@@ -185,11 +243,22 @@ class Journal(AbstractContextManager["Journal"]):
             msg = f"The journal {self.path} refuses a change: {error}. Nothing was written."
             raise JournalError(msg) from error
         except sqlite3.Error as error:
-            raise self._lose(error) from error
+            raise self._failed(error) from error
         self._unfolded += PAGE_BYTES
 
+    def _change_or_owe(self, name: str, change: Callable[[sqlite3.Connection], None]) -> None:
+        """Make a change that replaces the one of this name before it; on a full disk, as soon as there is room."""
+        self._owed.pop(name, None)
+        try:
+            self._change(change)
+        except JournalFull:
+            self._owed[name] = change
+
     def mark(self, hub_epoch: int | str, accepted_thru: int, durable_thru: int, head: str) -> None:
-        """Keep what the hub said of this log. Raises `JournalError` where that cannot be true of it."""
+        """Keep what the hub said of this log. Raises `JournalError` where that cannot be true of it.
+
+        On a full disk it is written as soon as there is room: sending must go on, so that there can be.
+        """
         if not 0 <= durable_thru <= accepted_thru <= self._seq:
             msg = (
                 f"The hub says accepted {accepted_thru} and durable {durable_thru} of a log that ends at {self._seq};"
@@ -197,28 +266,38 @@ class Journal(AbstractContextManager["Journal"]):
             )
             raise JournalError(msg)
         new = Mark(hub_epoch, accepted_thru, durable_thru, head)
-        self._change(lambda db: keep.write_mark(db, new))
+        self._change_or_owe("mark", lambda db: keep.write_mark(db, new))
 
     def count_time(self) -> None:
         """Count how long this log has been in use, by CLOCK_BOOTTIME; called at least once an hour."""
-        self._change(lambda db: keep.count_time(db, self._recorder.boot, self._recorder.now_ns()))
+        boot, now_ns = self._recorder.boot, self._recorder.now_ns
+        self._change_or_owe("age", lambda db: keep.count_time(db, boot, now_ns()))
 
     def prune(self, most: int = PRUNE_STEP) -> int:
         """Delete at most `most` events that are durable at the hub in its present epoch and 90 days of the log old.
 
         The days are counted in the station's own boot time and in its scans (`keep.count_time`): no jump of another clock
-        prunes anything. The last event always stays. Returns how many went; call again while it is more than 0.
+        prunes anything. The last event always stays. Returns how many went; call again while it is more than 0. On a disk
+        that is full to the brim the ballast makes room for that; 0 where there is none.
         """
         self._check()
+        try:
+            return self._pruned(most)
+        except JournalFull:
+            return 0
+
+    def _pruned(self, most: int) -> int:
+        full = disk.level_of(disk.room(self.path)) is disk.Level.FULL
         now = keep.mark(self._db.conn)
         aged = keep.older_than(self._db.conn, KEEP_DAYS)
         start = keep.prune_point(self._db.conn).seq
         end = min(aged, now.durable_thru if now else 0, self._seq - 1, start + most)
         if end <= start:
             return 0
-        full = disk.level_of(disk.room(self.path)) is disk.Level.FULL
         if full:
             disk.free_ballast(self.path)
+        if self._unproved:
+            self._prove()
         self._change(lambda db: keep.delete_thru(db, end))
         if full:
             self._fold()
@@ -227,8 +306,8 @@ class Journal(AbstractContextManager["Journal"]):
         return end - start
 
     def save_snapshot(self, version: str, body: bytes) -> None:
-        """Keep the hub's definitions for judging offline."""
-        self._change(lambda db: keep.write_snapshot(db, version, body))
+        """Keep the hub's definitions for judging offline; on a full disk, as soon as there is room."""
+        self._change_or_owe("snapshot", lambda db: keep.write_snapshot(db, version, body))
 
     def snapshot(self) -> tuple[str, bytes] | None:
         """The definitions the hub last sent, (version, body), or None."""
@@ -243,7 +322,10 @@ class Journal(AbstractContextManager["Journal"]):
         complete: bool = True,
         afresh: bool = False,
     ) -> None:
-        """Keep the hub's news about open items: of `changed` only `rows` hold now; `afresh` forgets all others first."""
+        """Keep the hub's news about open items: of `changed` only `rows` hold now; `afresh` forgets all others first.
+
+        Raises `JournalFull`: the cursor has not moved, and the same news comes again.
+        """
         self._change(lambda db: keep.write_items(db, changed, rows, cursor, complete=complete, afresh=afresh))
 
     def items(self) -> OpenItems:
@@ -262,18 +344,34 @@ class Journal(AbstractContextManager["Journal"]):
         """Begin a new log with this one as parent (`cause`: "log_ahead", "reidentify"); the old file is moved aside.
 
         It begins behind `begins_at`, the last event where that is None. Events behind `again_after` are sent again in it,
-        named by `origin`; None means none of them.
+        named by `origin`; None means none of them. Raises `JournalFull` where there is no room for a whole new log: this
+        one stays in use.
         """
-        self._check()
+        self._make_sure() if self._unproved else self._check()
         try:
             said = opening.follow(self._db, self.path, self._recorder, cause, again_after, begins_at)
+        except (OSError, sqlite3.Error, JournalError) as error:
+            raise self._without_next(error) from error
+        try:
             self._db.close()
             finish(self.path)
             db, news = opening.open_database(self.path, self._recorder, None)
         except (OSError, sqlite3.Error, JournalError) as error:
             raise self._lose(error) from error
+        self._owed.clear()  # what was to be kept is of the log before
         self.news = (*self.news, said, *news)
         self._attach(db)
+
+    def _without_next(self, error: Exception) -> JournalError:
+        """A new log could not be made: for want of room this one goes on, and nothing of the new one may be left."""
+        try:
+            if disk.lacks_room(error, self.path):
+                give_up_next(self.path)
+                self._unproved, self._unlooked = True, 0  # the fold of this log may be what found no room
+                return self._full()
+        except OSError as left:
+            return self._lose(left)
+        return self._lose(error)
 
     def verify(self) -> list[Break]:
         """Walk the whole chain; the breaks. Where there are any, the next start moves the files aside and salvages."""
@@ -285,7 +383,7 @@ class Journal(AbstractContextManager["Journal"]):
 
     def distrust(self) -> None:
         """Let the next start walk the whole chain: somebody (the weekly walk of a reader) saw a break."""
-        self._change(lambda db: keep.write_verified(db, 0, b""))
+        self._change_or_owe("verified", lambda db: keep.write_verified(db, 0, b""))
 
     def disk_level(self) -> disk.Level:
         """What the fill of the disk asks for, looked at now."""
@@ -303,9 +401,13 @@ class Journal(AbstractContextManager["Journal"]):
     def close(self) -> None:
         """Fold everything in and let go. After a failure the files are left as they are, for the next start to judge."""
         if self._lost is None:
-            self._change(lambda db: keep.write_meta(db, "in_use", 0))
-            self._db.close()
-            sync_folder(self.path.parent)
+            try:
+                self._change(lambda db: keep.write_meta(db, "in_use", 0))
+            except JournalFull:
+                close_unfolded(self._db, self.path)
+            else:
+                self._db.close()
+                sync_folder(self.path.parent)
         os.close(self._lock)
 
     def __exit__(self, *_: object) -> None:

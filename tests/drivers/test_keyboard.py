@@ -46,6 +46,7 @@ def test_an_overrun_is_told_and_the_next_scan_is_whole(wedge, listen):
     why = "The reader sent keys faster than they were taken, and some were lost."
     assert isinstance(dropped, Dropped)
     assert dropped == Dropped("keyboard", "usb-05e0-1200-SN77", dropped.boot_ns, why)
+    assert dropped.many
     assert heard.read().raw == b"WO-1043"
 
 

@@ -88,6 +88,23 @@ def test_one_overrun_after_another_in_one_scan_is_said_once(strike):
     assert texts(heard(Keys(), events)) == [LOST, "a"]
 
 
+def test_a_burst_of_scans_that_the_kernel_swallows_is_one_loss_of_unknown_number_and_the_next_is_whole(strike):
+    # Between DROPPED and what follows, six scans never came; of the last of them the tail did.
+    outcomes = heard(Keys(), timed([*strike("WO-A\nWO-"), DROPPED, REPORT, *strike("5\n"), *strike("WO-B\n")]))
+    assert texts(outcomes) == ["WO-A", LOST, "WO-B"]
+    assert outcomes[1].many
+
+
+def test_a_second_loss_after_a_whole_scan_is_told_again(strike):
+    events = [DROPPED, REPORT, *strike("x\n"), *strike("WO-1\n"), DROPPED, REPORT, *strike("y\n"), *strike("WO-2\n")]
+    assert texts(heard(Keys(), timed(events))) == [LOST, "WO-1", LOST, "WO-2"]
+
+
+def test_a_head_that_was_lost_is_one_scan(strike):
+    (lost,) = heard(Keys(opened_ns=0), timed(strike("042\n"), start_ms=5))
+    assert (lost.why, lost.many) == (HEAD_LOST, False)
+
+
 def test_a_shift_whose_release_was_lost_does_not_stay(strike):
     events = timed([key(42), DROPPED, REPORT, *ENTER, *strike("a\n")])
     assert texts(heard(Keys(), events)) == [LOST, "a"]

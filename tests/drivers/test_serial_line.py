@@ -10,7 +10,7 @@ from drivers import DeviceLost, DriverError, Dropped, Read, open_driver, ports
 from drivers.decode.keys import JOINED_S
 from drivers.decode.line import GAP_S, PULLED_S, SerialText
 from drivers.decode.scan import MAX_RAW_BYTES
-from drivers.serial_line import HEAD_LOST
+from drivers.serial_line import BYTES_LOST, HEAD_LOST, SerialLine
 
 MS = 1_000_000
 SPEEDS = "1200, 2400, 4800, 9600, 19200, 38400, 57600, 115200, 230400, 460800, 921600"
@@ -278,3 +278,33 @@ def test_a_read_of_a_port_that_died_closes_it_at_once(cable, listen, open_descri
     assert isinstance(heard.next(), DeviceLost)
     assert heard.next() is None
     assert open_descriptors() < before
+
+
+def test_bytes_that_the_port_lost_are_one_red_and_no_two_halves_become_a_scan(cable, listen):
+    lost = [3]  # lost before this reader was opened
+    line = ports.opened(cable.port, {})
+    driver = SerialLine(line, overruns=lambda: lost[0])
+    heard = listen(driver)
+    cable.send(b"WO-1\r")
+    assert heard.read().raw == b"WO-1"
+    lost[0] = 4
+    cable.send(b"WO-2\rWO")
+    dropped = heard.next()
+    assert dropped == Dropped("serial_line", driver.reader, dropped.boot_ns, BYTES_LOST)
+    assert dropped.many
+    lost[0] = 5
+    cable.send(b"-3\rWO-4\r")
+    after = None
+    for silence_s in (GAP_S + 0.1, 2 * GAP_S, 8 * GAP_S):  # a busy machine reads late, and then the silence begins late
+        time.sleep(silence_s)
+        cable.send(b"WO-5\r")
+        if (after := heard.next(within_s=2 * GAP_S)) is not None:
+            break
+    assert isinstance(after, Read)
+    assert after.raw == b"WO-5"
+
+
+def test_a_port_that_counts_no_overruns_has_none(cable):
+    line = ports.opened(cable.port, {})
+    assert line.overruns() == 0
+    line.close()

@@ -1,8 +1,8 @@
 """What must be true at the end of a story: the promises, and the invariants of DESIGN section 6.
 
-The ledger of promises knows, beside every scan that showed green, what nobody can keep: a green whose only copy lay on a card
-that was replaced before the station could send it is lost with that card, and what only the hub had is lost when the hub is
-put back to a state without it. Everything else has to be there, once.
+The ledger of promises knows, beside every scan that showed green, what cannot be kept: a green whose only copy lay on a card
+that was replaced before the station could send it is lost with that card, and what only the hub had is lost when the hub
+is put back to a state without it. Everything else has to be there, once.
 """
 
 import sqlite3
@@ -50,7 +50,7 @@ class Violation(Exception):
 
 
 class Stored(NamedTuple):
-    """One row of the ledger as it counts: its own place, the place under which it counts, what was scanned, and its state."""
+    """One row of the ledger: its own place, the place under which it counts, what was scanned, and its state."""
 
     log: str
     seq: int

@@ -7,7 +7,6 @@ the time to send what they have. Then the promises are counted (`tests.simulatio
 
 import contextlib
 import shutil
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -427,7 +426,7 @@ def tell(
     violation = None
     try:
         for _ in range(shop.world.random.randrange(*choices.length)):
-            act: Callable[[], None] = getattr(shop, shop.world.random.choices(names, weights)[0])
+            act = getattr(shop, shop.world.random.choices(names, weights)[0])
             act()
             shop.world.advance(shop.world.random.choice((0, 1, 10)) * S)
         shop.end()

@@ -1,12 +1,16 @@
 """The disk under the journal: its levels, the ballast, the days that are left, and which board this is."""
 
+import errno
 import os
+import sqlite3
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 
-from station.journal import JournalFull, Level, disk, hardware_id
+from station.journal import JournalFull, JournalLost, Level, disk, hardware_id, lock
 from station.journal.disk import MIB, Room, ballast_wanted, days_left, level_of, reserve_bytes
+from station.journal.wal import cut_refused, read_wal
 from tests.station.journal_room import a_day_passes, a_scan, open_journal
 
 GIB = 1024 * MIB
@@ -98,6 +102,77 @@ def test_a_full_disk_refuses_and_takes_up_again(tmp_path: Path, monkeypatch: pyt
         assert journal.tip.seq == 1
         free[0] = real.f_bavail
         assert journal.commit(a_scan(2)).seq == 2
+
+
+def test_a_write_that_finds_no_room_is_refused_and_the_journal_is_proved_before_the_next(tmp_path: Path) -> None:
+    with open_journal(tmp_path) as journal:
+        receipt = journal.commit(a_scan(1))
+        (pages,) = journal._db.conn.execute("PRAGMA page_count").fetchone()
+        journal._db.conn.execute(f"PRAGMA max_page_count = {pages}")  # SQLite then refuses as on a full disk
+        with pytest.raises(JournalFull):
+            journal.commit(a_scan(2, size=9_000))
+        assert journal.tip == (receipt.seq, receipt.hash)
+        assert journal.commit(a_scan(3, size=9_000)).seq == 2
+        assert journal.verify() == []
+
+
+def test_a_journal_that_does_not_end_with_the_last_receipt_is_lost_after_a_full_disk(tmp_path: Path) -> None:
+    journal = open_journal(tmp_path)
+    journal.commit(a_scan(1))
+    (pages,) = journal._db.conn.execute("PRAGMA page_count").fetchone()
+    journal._db.conn.execute(f"PRAGMA max_page_count = {pages}")
+    with pytest.raises(JournalFull):
+        journal.commit(a_scan(2, size=9_000))
+    with closing(sqlite3.connect(tmp_path / "journal.db")) as other, other:
+        other.execute("DROP TRIGGER event_leaves_when_durable")
+        other.execute("DELETE FROM event")
+    with pytest.raises(JournalLost) as told:
+        journal.commit(a_scan(3))
+    assert "does not end with event 1, the last that was answered" in str(told.value)
+    journal.close()
+
+
+def test_what_a_refused_commit_left_in_the_log_is_cut_off_and_no_answered_event_with_it(tmp_path: Path) -> None:
+    with open_journal(tmp_path) as journal:
+        journal.commit(a_scan(1))
+        whole = read_wal(journal.path)
+        journal.commit(a_scan(2, size=9_000))
+        more = read_wal(journal.path)
+        last = more[len(whole) : -(24 + 4096)]  # the frames of the second commit but for the last, which ends it
+        (tmp_path / "cut.db-wal").write_bytes(whole + last)
+        cut_refused(tmp_path / "cut.db")
+        assert read_wal(tmp_path / "cut.db") == whole
+        (tmp_path / "cut.db-wal").write_bytes(more)
+        cut_refused(tmp_path / "cut.db")
+        assert read_wal(tmp_path / "cut.db") == more
+
+
+def test_a_lock_on_a_full_disk_keeps_the_name_of_the_log(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    held = lock.take(tmp_path / "journal.db")
+    lock.write(held, bytes(16))
+
+    def full(*_args: object) -> int:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(os, "pwrite", full)
+    lock.write(held, None)
+    assert lock.named_log(held) == bytes(16)
+    os.close(held)
+
+
+@pytest.mark.parametrize(
+    ("name", "lacks"),
+    [
+        ("SQLITE_FULL", True),
+        ("SQLITE_IOERR_SHMSIZE", True),
+        ("SQLITE_IOERR_FSYNC", False),
+        ("SQLITE_IOERR_WRITE", False),
+    ],
+)
+def test_only_a_refused_write_is_a_lack_of_room(tmp_path: Path, name: str, *, lacks: bool) -> None:
+    error = sqlite3.OperationalError("it failed")
+    error.sqlite_errorname = name
+    assert disk.lacks_room(error, tmp_path / "journal.db") is lacks
 
 
 def test_the_board_is_named_by_the_first_source_that_says_something(tmp_path: Path) -> None:

@@ -1,8 +1,10 @@
 """The station's log: one line an event, whatever was scanned or plugged in."""
 
+import io
+
 import pytest
 
-from station.log import MAX_VALUE, line
+from station.log import MAX_VALUE, line, say
 
 JOURNAL_LINE = 48 * 1024  # bytes that systemd's journal takes as one line
 
@@ -22,3 +24,12 @@ def test_a_long_value_is_cut_and_says_how_long_it_was() -> None:
     assert line("x", code="a" * (MAX_VALUE + 1)) == f"x code='{'a' * MAX_VALUE}... ({MAX_VALUE + 1} characters)'"
     worst = line("x", code="\U0001f4a9" * 5000, raw=b"\xff" * 5000, why="\x00" * 5000)
     assert len(worst) < JOURNAL_LINE
+
+
+def test_a_log_on_a_full_disk_ends_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Full(io.StringIO):
+        def write(self, _text: str) -> int:
+            raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("sys.stderr", Full())
+    say("the disk is full")

@@ -74,6 +74,14 @@ def test_a_dropped_scan_is_red_and_is_no_event() -> None:
     assert bench.journal.events == []
 
 
+def test_scans_of_unknown_number_that_were_lost_are_one_red_that_asks_for_all_of_them() -> None:
+    bench = Bench()
+    assert bench.take(Dropped("keyboard", "usb-1", 5, "Keys were lost.", many=True)) == [
+        Red("not_saved", "one or more scans lost, scan them again (Keys were lost.)")
+    ]
+    assert bench.journal.events == []
+
+
 def test_an_empty_read_is_nothing() -> None:
     bench = Bench()
     assert bench.take(a_read(b"")) == []

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from waiting import until
 
-from station.answers import DISK_FULL, NOT_RECORDED, Green, Notice, Red
+from station.answers import DISK_FULL, NOT_RECORDED, ROOM_AGAIN, Green, Notice, Red
 from station.clock import boot_ns
 from station.core.codes import Code
 from station.journal.records import JournalFull, JournalLost
@@ -28,6 +28,44 @@ def test_a_full_disk_is_red_and_the_station_goes_on() -> None:
     (answer,) = bench.take(a_read(b"WO-2", 11))
     assert isinstance(answer, Green)
     assert bench.journal.decoded()[-1].action is None  # the red scan used the card up, whatever its answer
+
+
+def test_a_full_disk_is_looked_at_every_two_seconds_and_the_operator_reads_when_there_is_room() -> None:
+    room, looks = [False], list[int]()
+
+    def has_room() -> bool:
+        looks.append(bench.now_ns // S)
+        return room[0]
+
+    bench = Bench(more={"has_room": has_room})
+
+    def full(_encoded: bytes) -> None:
+        raise JournalFull
+
+    bench.journal.misbehave = full
+    bench.take(a_read(b"WO-1", 10, reader="left"), a_read(b"WO-2", 11, reader="left"))
+    for second in (12, 13, 14, 15, 16, 17):
+        bench.now_ns, room[0] = second * S, second >= 15
+        bench.scan._between()
+    assert looks == [13, 15]
+    assert bench.said[2:] == [Notice("look", ROOM_AGAIN)]
+    assert bench.said[2].reader == "left"
+    assert [what for what, _ in bench.log] == ["the disk is full", "there is room again; scans are recorded"]
+
+
+def test_a_scan_that_finds_room_again_is_green_and_needs_no_notice() -> None:
+    bench = Bench(more={"has_room": lambda: True})
+
+    def full(_encoded: bytes) -> None:
+        raise JournalFull
+
+    bench.journal.misbehave = full
+    bench.take(a_read(b"WO-1", 10))
+    bench.journal.misbehave = lambda _encoded: None
+    assert numbers(bench.take(a_read(b"WO-1", 11))) == [1]
+    bench.now_ns = 20 * S
+    bench.scan._between()
+    assert len(bench.said) == 2
 
 
 def test_a_failed_medium_is_red_and_ends_the_thread() -> None:
