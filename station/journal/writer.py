@@ -1,6 +1,5 @@
 """The writer: one connection, owned by the one thread that scans. An event is committed, then there is a receipt."""
 
-import os
 import sqlite3
 from collections.abc import Callable, Iterable
 from contextlib import AbstractContextManager, closing
@@ -42,7 +41,7 @@ PRUNE_STEP = 500
 class Journal(AbstractContextManager["Journal"]):
     """The durable, hash-chained log of this station, open for writing. Not thread-safe: one thread owns it."""
 
-    def __init__(self, path: Path, recorder: Recorder, held: int, db: Database, news: tuple[str, ...]) -> None:
+    def __init__(self, path: Path, recorder: Recorder, held: lock.Lock, db: Database, news: tuple[str, ...]) -> None:
         self.path = path
         self.news = news
         self._recorder = recorder
@@ -57,7 +56,8 @@ class Journal(AbstractContextManager["Journal"]):
         self._seq, self._hash = keep.tip(db.conn)
         self._unfolded = self._to_fold = 0
         self.disk_level()
-        lock.write(self._lock, self.log_id)
+        self._lock.hold()
+        self._lock.write(self.log_id)
 
     @classmethod
     def open(
@@ -75,25 +75,25 @@ class Journal(AbstractContextManager["Journal"]):
         `boot` is the kernel's boot_id, `now_ns` CLOCK_BOOTTIME. Raises `JournalLocked` where another daemon writes it,
         `JournalLost` where the medium failed, `JournalError` where something else must be mended first.
         """
-        path = Path(path).absolute()
+        path = Path(path).resolve()  # SQLite keeps the write-ahead log beside the real file
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
-            held = lock.take(path)
+            held = lock.Lock(path)
         except OSError as error:
             msg = f"The journal's folder {path.parent} cannot be used: {error.strerror}. Create it for the station's user."
             raise JournalError(msg) from error
         try:
             recorder = Recorder(station, sw, boot, hardware_id, now_ns)
-            lock.write(held, None)
-            db, news = opening.open_database(path, recorder, lock.named_log(held))
+            held.write(None)
+            db, news = opening.open_database(path, recorder, held.named_log())
             disk.lay_ballast(path)
             return cls(path, recorder, held, db, news)
         except (OSError, sqlite3.Error) as error:
-            os.close(held)
+            held.release()
             msg = f"The journal {path} cannot be opened: {error}. Look at the card and at its free space."
             raise JournalLost(msg) from error
         except BaseException:
-            os.close(held)
+            held.release()
             raise
 
     @property
@@ -293,7 +293,7 @@ class Journal(AbstractContextManager["Journal"]):
             self._change(lambda db: keep.write_meta(db, "in_use", 0))
             self._db.close()
             sync_folder(self.path.parent)
-        os.close(self._lock)
+        self._lock.release(closed=self._lost is None)
 
     def __exit__(self, *_: object) -> None:
         self.close()
