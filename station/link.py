@@ -11,7 +11,7 @@ from dataclasses import replace
 from typing import Any, Protocol, TypeVar
 
 from station import log
-from station.clock import boot_ns
+from station.clock import boot_ns, wall_us
 from station.composing import Recorder
 from station.config import Config, ConfigError, token
 from station.core.event import Event
@@ -264,6 +264,7 @@ class Link:
                 "waiting": state.waiting,
                 "oldest_waiting_s": state.oldest_waiting_s,
                 "clock": state.clock,
+                "wall_us": wall_us(),
                 "readers": [told(each) for each in state.readers[:MOST_TOLD]],
                 "sw": state.sw,
                 "disk_free": state.disk_free_bytes,

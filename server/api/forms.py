@@ -104,6 +104,7 @@ class HeartbeatBody(msgspec.Struct):
     disk_free: Number | None = None
     boot: Short | None = None
     station: Short | None = None
+    wall_us: Number | None = None  # UTC us as the station has it: counts where `clock` is `synced`
 
 
 class HeartbeatAnswer(msgspec.Struct):
