@@ -6,7 +6,6 @@ stations then send again what it lacks.
 """
 
 import os
-import shutil
 import sqlite3
 from collections.abc import Mapping
 from contextlib import closing
@@ -17,12 +16,13 @@ from pathlib import Path
 from typing import NamedTuple
 from urllib.parse import quote
 
+from server import swap
 from server.host import Host
 from server.hublog import hub_row
 from server.ledger import last_pos
 from server.lock import Lock
 from server.opening import NoHub, open_hub, reading
-from server.store import Store, as_url
+from server.store import Store, as_url, sqlite_path
 from server.verify import verify
 
 KEPT = 14  # backups of the schedule in a folder; earlier ones go once a later one was verified
@@ -60,7 +60,7 @@ def back_up(db: str, target: Path, now_us: int, host: Host | None = None) -> Cop
         _copy(source, half)
         epoch, pos = check(half)
         half.rename(target)
-        _flush_folder(target.parent)
+        swap.flush_folder(target.parent)
     except (OSError, sqlite3.Error) as error:
         msg = f"No backup at {target}: {error}. Look at that disk: its space, and who may write there."
         raise BackupError(msg) from error
@@ -165,15 +165,15 @@ def restore(db: str, backup: Path, host: Host | None = None) -> tuple[Path | Non
         raise BackupError(msg)
     lock = Lock(target)
     try:
+        swap.finish(target)  # one that was cut off before: its old database has its own place already
         check(backup)
-        fresh = target.with_name(target.name + ".restoring")
-        shutil.copyfile(backup, fresh)
-        fresh.chmod(0o600)
+        fresh = swap.fresh(target)
+        # With what its write-ahead log holds: it may be a database that an earlier restore moved aside.
+        _copy(backup, fresh)
         _owned_as(fresh, target if target.exists() else target.parent)
-        _flush(fresh)
-        aside = _move_aside(target)
-        fresh.rename(target)
-        _flush_folder(target.parent)
+        swap.decide(target)
+        aside = swap.finish(target)
+        lock.hold(target)
         store = open_hub(db, lock=lock, cause=f"restored from {backup.name}", host=host)
         try:
             with store.read() as connection:
@@ -189,20 +189,6 @@ def _owned_as(path: Path, other: Path) -> None:
     owner = other.stat()
     if os.geteuid() == 0:
         os.chown(path, owner.st_uid, owner.st_gid)
-
-
-def _move_aside(target: Path) -> Path | None:
-    """The database that was there is kept, with its write-ahead log: it may hold what the backup lacks."""
-    if not target.exists():
-        return None
-    number = 1
-    while (aside := target.with_name(f"{target.name}.before-restore-{number}")).exists():
-        number += 1
-    for suffix in ("-wal", "-shm", ""):
-        part = target.with_name(target.name + suffix)
-        if part.exists():
-            part.rename(aside.with_name(aside.name + suffix))
-    return aside
 
 
 def _copy(source: Path, target: Path) -> None:
@@ -222,7 +208,7 @@ def _sqlite_path(db: str) -> Path:
     if url.get_backend_name() != "sqlite":
         msg = f"{url.render_as_string()} is no SQLite database. Back it up and restore it with its own tools."
         raise BackupError(msg)
-    path = Path(url.database or "")
+    path = sqlite_path(db) or Path()
     if not path.parent.is_dir():
         msg = f"{db} holds no hub. Make one: wipline-hub init --db {db}"
         raise NoHub(msg)
@@ -232,11 +218,3 @@ def _sqlite_path(db: str) -> Path:
 def _flush(path: Path) -> None:
     with path.open("rb") as file:
         os.fsync(file.fileno())
-
-
-def _flush_folder(folder: Path) -> None:
-    opened = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(opened)
-    finally:
-        os.close(opened)

@@ -149,9 +149,31 @@ def user_revoke(config_path: Path | None, db: str | None, name: str) -> None:
     _perform(config_path, db, "user end", name=name)
 
 
-@click.group()
-def clock() -> None:
-    """The hub's clock, by which every station's scans get their time."""
+@click.group(invoke_without_command=True)
+@where
+@click.pass_context
+def clock(ctx: click.Context, config_path: Path | None, db: str | None) -> None:
+    """The hub's clock, by which every station's scans get their time: what it is, and which anchors it gave wrongly."""
+    if ctx.invoked_subcommand is not None:
+        return
+    from server.words import utc_text
+
+    state = _perform(config_path, db, "clock")
+    click.echo(f"The hub's clock: {utc_text(state['utc_us'])}. {state['doubt'] or 'It is trusted.'}")
+    for each in state["anchors"]:
+        given = f"boot {each['boot']}, {each['boot_ns'] / 1e9:.0f} s after its start: {utc_text(each['utc_us'])}"
+        click.echo(f"{each['pos']}\tlog {each['log']} seq {each['seq']}\t{given}")
+    if state["anchors"]:
+        do = "If the time above is right: wipline-hub clock void"
+        click.echo(f"{len(state['anchors'])} anchors were given while the clock was wrong. {do}", err=True)
+
+
+@clock.command("void")
+@where
+def clock_void(config_path: Path | None, db: str | None) -> None:
+    """Confirm that this machine's clock is right now, and void the anchors that were given while it was wrong."""
+    count = _perform(config_path, db, "clock void", by="installer")
+    click.echo(f"{count} anchors voided." if count else "No anchor is wrong.", err=True)
 
 
 @clock.command("confirm")

@@ -10,7 +10,8 @@ from typing import Any
 from sqlalchemy import Connection, select
 
 from server import schema
-from server.clock import DOUBT_US, Clock, Reading, stepped
+from server.clock import Clock, Reading, stepped
+from server.clock_watch import confirm, hear_station, watch_clock
 from server.host import Host
 from server.ledger import Batch, Refused, append
 from server.logs import log_of
@@ -45,36 +46,26 @@ def event_of(kind: str, clock: Clock, now: Reading, **fields: Any) -> bytes:
     return encode(Event(kind=kind, station=HUB, sw=VERSION, clk=clock.state(), **own, **fields))
 
 
-def trusts_clock(hub: Any, clock: Clock) -> bool:
-    """Whether this clock agrees with what the hub wrote before, within an hour, and nobody has to confirm it."""
-    now = clock.read()
-    if hub.clock_doubt:
-        return False
-    if hub.anchor_us is None:
-        return True
-    if now.utc_us < hub.anchor_us - DOUBT_US:
-        return False
-    if hub.anchor_boot != clock.boot_id():
-        return True  # switched off for a weekend: a gap ahead says nothing
-    expected_us = hub.anchor_us + (now.boot_ns - hub.anchor_ns) // 1000
-    return bool(abs(now.utc_us - expected_us) <= DOUBT_US)
-
-
 def keep_time(connection: Connection, clock: Clock, *, start: bool = False) -> None:
     """Write an anchor where one is due: at a `start`, in a new boot, after a step. A clock in doubt gets none."""
-    hub, now = hub_row(connection), clock.read()
-    if not trusts_clock(hub, clock):
-        connection.execute(schema.hub.update().values(clock_doubt=True))
+    if not watch_clock(connection, clock):
         return
+    hub, now = hub_row(connection), clock.read()
     same_boot = hub.anchor_boot == clock.boot_id()
     if start or not same_boot or stepped(Reading(hub.anchor_ns, hub.anchor_us), now):
         write_anchor(connection, hub, clock, now)
 
 
 def confirm_clock(connection: Connection, clock: Clock) -> None:
-    """A person says that the hub's clock is right: anchors are given again, from this moment on."""
-    connection.execute(schema.hub.update().values(clock_doubt=False))
+    """A person confirms the hub's clock: anchors are given again, from this moment on."""
+    confirm(connection, clock)
     write_anchor(connection, hub_row(connection), clock, clock.read())
+
+
+def hear_clock(connection: Connection, clock: Clock, station: str, expected_us: int | None, at_us: int) -> None:
+    """What a station's clock makes of `at_us` (see `server.clock_watch`); where it ends a doubt, anchors are given again."""
+    if expected_us is not None and hear_station(connection, clock, station, expected_us=expected_us, at_us=at_us):
+        write_anchor(connection, hub_row(connection), clock, clock.read())
 
 
 def write_anchor(connection: Connection, hub: Any, clock: Clock, now: Reading) -> None:

@@ -1,7 +1,14 @@
-"""One writer: the lock beside the hub's database.
+"""One writer: the locks that keep a second process from writing a hub's database.
 
-SQLite before 3.51.3 can lose data when two connections write or checkpoint at once, so on SQLite one process writes: the one
-that holds `flock` on `<db>.lock`. The file names it.
+SQLite before 3.51.3 can lose data when two connections write or checkpoint at once, so on SQLite one process writes. It
+holds `flock` on two files:
+
+- `<db>.lock`, beside the database's real path. It names the process. A symbolic link leads to the same one.
+- the database file itself, by whatever name it was opened: a hard link, a bind mount or a deleted lock file changes the
+  name and not the file. On Linux flock does not meet the POSIX locks with which SQLite locks the same file.
+
+Closing any descriptor of a file ends the POSIX locks that the same process has on it. So the database is opened here only
+behind `<db>.lock`, and closed again only when the store is.
 """
 
 import fcntl
@@ -9,47 +16,83 @@ import os
 import time
 from pathlib import Path
 
+RETRY_S = 0.02
+
 
 class HubRuns(RuntimeError):
     """Another process holds the database; the message names it."""
 
 
 class Lock:
-    """The held lock; it ends with `release()` or with the process. A forked worker shares it with its parent."""
+    """The held locks; they end with `release()` or with the process. A forked worker shares them with its parent."""
 
     def __init__(self, db: Path, *, wait_s: float = 0) -> None:
-        self.path = db.with_name(db.name + ".lock")
-        self._fd = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        """Take both locks, waiting at most `wait_s`. Raises `HubRuns`. A database that does not exist yet: see `hold`."""
+        self._db = db.resolve()
+        self.path = self._db.with_name(self._db.name + ".lock")
+        self._file: int | None = None
         deadline = time.monotonic() + wait_s
-        while not self._taken():
-            if time.monotonic() >= deadline:
-                holder = os.pread(self._fd, 32, 0).decode("ascii", "replace").strip() or "unknown"
-                os.close(self._fd)
-                msg = (
-                    f"{db} is in use by process {holder}: one process at a time writes a hub's database."
-                    " Stop that one first, or use the command that works beside it."
-                )
-                raise HubRuns(msg)
-            time.sleep(0.02)
+        self._fd = self._taken(self.path, os.O_RDWR | os.O_CREAT, deadline)
+        try:
+            self.hold(self._db, deadline)
+        except BaseException:
+            os.close(self._fd)
+            raise
         os.ftruncate(self._fd, 0)
         os.pwrite(self._fd, f"{os.getpid()}\n".encode(), 0)
 
-    def _taken(self) -> bool:
+    def hold(self, file: Path, deadline: float = 0) -> None:
+        """Hold this database file instead of the one before: one that was just made, or is about to take its place."""
+        if self._file is not None and _same(self._file, file):
+            return
         try:
-            fcntl.flock(self._fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            return False
-        return True
+            taken = self._taken(file, os.O_RDONLY, deadline)
+        except FileNotFoundError:
+            return
+        if self._file is not None:
+            os.close(self._file)
+        self._file = taken
+
+    def _taken(self, path: Path, flags: int, deadline: float) -> int:
+        """A descriptor with the lock of the file that is at `path` now."""
+        while True:
+            descriptor = os.open(path, flags | os.O_CLOEXEC, 0o600)
+            try:
+                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                # Between open and flock the file may have been deleted or replaced: that lock would guard nothing.
+                if _same(descriptor, path):
+                    return descriptor
+            except BlockingIOError:
+                if time.monotonic() >= deadline:
+                    os.close(descriptor)
+                    raise self._refusal() from None
+                time.sleep(RETRY_S)
+            except BaseException:
+                os.close(descriptor)
+                raise
+            os.close(descriptor)
+
+    def _refusal(self) -> HubRuns:
+        try:
+            holder = self.path.read_text(encoding="ascii", errors="replace")[:32].strip()
+        except OSError:
+            holder = ""
+        msg = (
+            f"{self._db} is in use by process {holder or 'unknown'}: one process at a time writes a hub's database."
+            " Stop that one first, or use the command that works beside it."
+        )
+        return HubRuns(msg)
 
     def release(self) -> None:
-        """Let the next one write."""
+        """Let the next process write. Close the store first."""
+        if self._file is not None:
+            os.close(self._file)
+            self._file = None
         os.close(self._fd)
 
 
-def held(db: Path) -> bool:
-    """Whether a process holds the lock of this database at this moment."""
+def _same(descriptor: int, path: Path) -> bool:
     try:
-        Lock(db).release()
-    except HubRuns:
-        return True
-    return False
+        return os.path.samestat(os.fstat(descriptor), path.stat())
+    except FileNotFoundError:
+        return False

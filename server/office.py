@@ -10,9 +10,9 @@ from typing import Any
 
 import msgspec
 
-from server import hublog, people, stations
+from server import clock_audit, clock_watch, hublog, people, stations
 from server.durability import note_copy
-from server.entries import Entry, EntryRefused, Recorded, record_all
+from server.entries import Entry, EntryRefused, Recorded, record_all, write_all
 from server.lock import HubRuns
 from server.opening import open_hub
 from server.roles import granted
@@ -117,6 +117,31 @@ def _end_person(store: Store, name: str) -> None:
 def _confirm_clock(store: Store) -> None:
     with store.write() as connection:
         hublog.confirm_clock(connection, store.clock)
+        clock_watch.note_suspects(connection, len(clock_audit.find(connection, store.clock.utc_us())))
+
+
+def _clock_state(store: Store) -> dict[str, Any]:
+    """The hub's UTC, why it is in doubt (None: it is not), and the anchors that were given while it was wrong."""
+    now_us = store.clock.utc_us()
+    with store.read() as connection:
+        found = clock_audit.find(connection, now_us)
+        return {
+            "utc_us": now_us,
+            "doubt": clock_watch.why_in_doubt(connection, store.clock),
+            "anchors": [each._asdict() for each in found],
+        }
+
+
+def _void_anchors(store: Store, by: str) -> int:
+    """Void the anchors that cannot be right where the hub's clock is right now, and confirm the clock; how many."""
+    with store.write() as connection:
+        found = clock_audit.find(connection, store.clock.utc_us())
+        doubted = clock_watch.why_in_doubt(connection, store.clock) is not None
+        if found or doubted:
+            hublog.confirm_clock(connection, store.clock)
+        write_all(connection, clock_audit.void_entries(found, by), store.clock)
+        clock_watch.note_suspects(connection, 0)
+    return len(found)
 
 
 def _enter(store: Store, entries: list[dict[str, Any]]) -> list[tuple[str, int, int]]:
@@ -138,7 +163,9 @@ _WISHES: dict[str, Callable[..., Any]] = {
     "user link": _link_person,
     "user password": _set_password,
     "user end": _end_person,
+    "clock": _clock_state,
     "clock confirm": _confirm_clock,
+    "clock void": _void_anchors,
     "enter": _enter,
     "backed up": _backed_up,
 }

@@ -6,13 +6,13 @@ from pathlib import Path
 
 from sqlalchemy import inspect, select
 
-from server import schema
+from server import schema, swap
 from server.highwater import Home, moved
 from server.host import Host
 from server.hublog import begin_epoch, hub_row
 from server.lock import Lock
 from server.migrations import upgrade
-from server.store import Store
+from server.store import Store, sqlite_path
 from station.core.chain import LOG_ID_BYTES, ledger_genesis
 
 
@@ -22,8 +22,6 @@ class NoHub(RuntimeError):
 
 def initialise(store: Store) -> None:
     """Make tables, keys and the first epoch of a new hub. Raises `NoHub` where the database holds one already."""
-    if store.path is not None:
-        store.path.touch(mode=0o600)  # it holds keys; the files that SQLite puts beside it get the same rights
     with store.write() as connection:
         if inspect(connection).has_table("hub"):
             msg = f"{store.url.render_as_string()} holds a hub already. Use it as it is, or name another database."
@@ -54,7 +52,7 @@ def open_hub(db: str | Path, *, lock: Lock | None = None, cause: str | None = No
     Raises `NoHub` where there is none and `HubRuns` where another process has it.
     """
     with ExitStack() as undone:
-        store = undone.enter_context(closing(Store(db, lock=lock, host=host))) if _exists(db) else None
+        store = undone.enter_context(closing(Store(db, lock=lock, host=host))) if there_is(db) else None
         if store is None or not is_hub(store):
             msg = f"{db} holds no hub. Make one: wipline-hub init --db {db}"
             raise NoHub(msg)
@@ -68,7 +66,11 @@ def open_hub(db: str | Path, *, lock: Lock | None = None, cause: str | None = No
 @contextmanager
 def reading(db: str | Path) -> Iterator[Store]:
     """The hub in this database, for looking only: also while it runs. Raises `NoHub` where there is none."""
-    store = Store(db, writing=False) if _exists(db) else None
+    path = sqlite_path(db)
+    if path is not None and swap.decided(path):
+        msg = f"A restore of {db} was cut off. Repeat it, or start the hub: either finishes it."
+        raise NoHub(msg)
+    store = Store(db, writing=False) if there_is(db) else None
     try:
         if store is None or not is_hub(store):
             msg = f"{db} holds no hub. Make one: wipline-hub init --db {db}"
@@ -117,6 +119,7 @@ def settle(store: Store) -> None:
     store.high_water.write(epoch, pos)
 
 
-def _exists(db: str | Path) -> bool:
-    text = str(db)
-    return "://" in text or (Path(text).is_file() and Path(text).stat().st_size > 0)
+def there_is(db: str | Path) -> bool:
+    """Whether there may be a hub to open: a database file with something in it, or a server's address."""
+    path = sqlite_path(db)
+    return path is None or swap.decided(path) or (path.is_file() and path.stat().st_size > 0)

@@ -6,24 +6,32 @@ from collections.abc import Callable
 from pathlib import Path
 
 from server.backup import BackupError, back_up, check, sweep, thin_out
+from server.clock_audit import find
+from server.clock_watch import note_suspects, seen_lately, suspects, why_in_doubt
 from server.durability import follow, last_verified_us, note_copy, order_of, recheck
 from server.hublog import keep_time
 from server.store import Store
 
-LOOK_S = 60.0  # a step of the clock, or a backup that is gone, is noticed within a minute
+CLOCK_LOOK_S = 10.0
+AUDIT_EVERY = 360  # looks: once an hour
+LOOK_S = 60.0  # a backup that is gone is noticed within a minute
 AGAIN_S = 600.0  # a backup that failed is tried again
 _log = logging.getLogger(__name__)
 
 
 class Clockwork:
-    """Looks at the hub's clock once a minute: a step gets an anchor in the ledger, a clock in doubt gives none."""
+    """Looks at the hub's clock every 10 s: a step gets an anchor in the ledger, a clock in doubt gives none.
+
+    Once an hour it counts the anchors that were given while the clock was wrong.
+    """
 
     def __init__(self, store: Store) -> None:
         self._store = store
+        self._looks = 0
 
     def run(self, stop: threading.Event) -> None:
         """Look until `stop`."""
-        while not stop.wait(LOOK_S):
+        while not stop.wait(CLOCK_LOOK_S):
             try:
                 self.step()
             except Exception:  # noqa: BLE001  the next look may do better
@@ -31,8 +39,20 @@ class Clockwork:
 
     def step(self) -> None:
         """Look once."""
+        clock = self._store.clock
+        with self._store.read() as connection:
+            quiet = seen_lately(connection, clock)
+            # A clock in doubt is no measure: set back, it would make every anchor one from the future.
+            due = self._looks % AUDIT_EVERY == 0 and why_in_doubt(connection, clock) is None
+            count = len(find(connection, clock.utc_us())) if due else None
+            news = count is not None and count != suspects(connection)
+        self._looks += 1
+        if quiet and not news:
+            return
         with self._store.write() as connection:
-            keep_time(connection, self._store.clock)
+            keep_time(connection, clock)
+            if count is not None:
+                note_suspects(connection, count)
 
 
 class Backups:

@@ -69,6 +69,24 @@ backup = Table(
     _us("verified_us"),
 )
 
+# One row: the boot in which the hub's clock was trusted last, its first reading there (the baseline), the last one.
+clock_watch = Table(
+    "clock_watch",
+    metadata,
+    Column("one", Integer, primary_key=True),
+    Column("boot", String, nullable=False),
+    Column("base_ns", BigInteger, nullable=False),
+    _us("base_us"),
+    Column(
+        "base_pos", BigInteger, nullable=False
+    ),  # anchors up to here were given before this boot, or before the doubt
+    _us("seen_us"),
+    Column("sure", Boolean, nullable=False),  # the ledger, a station or a person agrees
+    Column("vouchable", Boolean, nullable=False),  # a station may end the doubt
+    Column("reason", String),  # of the doubt, a sentence
+    Column("suspects", BigInteger, nullable=False),  # anchors that the last audit found suspicious
+)
+
 epoch = Table(
     "epoch",
     metadata,

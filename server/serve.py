@@ -15,7 +15,6 @@ import sys
 import threading
 import time
 from collections.abc import Callable
-from pathlib import Path
 from types import FrameType
 from typing import Any
 
@@ -32,10 +31,10 @@ from server.config import Config, seconds_of
 from server.control import Control
 from server.hublog import keep_time
 from server.lock import Lock
-from server.opening import open_hub
+from server.opening import open_hub, there_is
 from server.projection.projector import Projector
 from server.schedule import Backups, Clockwork
-from server.store import Store, as_url
+from server.store import Store, sqlite_path
 
 THREADS = MAX_STREAMS + 16  # a stream holds a thread; the others answer everybody else
 GRACE_S = 5
@@ -56,8 +55,8 @@ def serve(config: Config, say: Callable[[str], None], whisper: Callable[[str], N
 
     Raises `ServeError`, `NoHub` or `HubRuns` before anything is served.
     """
-    path = as_url(config.db).database if as_url(config.db).get_backend_name() == "sqlite" else None
-    lock = Lock(Path(path), wait_s=TAKEN_S) if path and Path(path).exists() else None
+    path = sqlite_path(config.db)
+    lock = Lock(path, wait_s=TAKEN_S) if path is not None and there_is(path) else None
     store = open_hub(config.db, lock=lock)
     listening = _bind(config.host, config.port)
     host, port = listening.getsockname()[:2]

@@ -15,6 +15,7 @@ from urllib.parse import quote
 from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url
 from sqlalchemy.pool import QueuePool
 
+from server import swap
 from server.announce import Bell
 from server.clock import Clock
 from server.highwater import HighWater
@@ -53,6 +54,12 @@ def as_url(db: str | Path) -> URL:
     return make_url(text) if "://" in text else URL.create("sqlite", database=str(Path(text).absolute()))
 
 
+def sqlite_path(db: str | Path) -> Path | None:
+    """The real path of the SQLite file that `--db` or hub.toml names; None for another database."""
+    url = as_url(db)
+    return Path(url.database or "").resolve() if url.get_backend_name() == "sqlite" else None
+
+
 def _read_only(path: Path) -> URL:
     return URL.create("sqlite", database=f"file:{quote(str(path))}", query={"mode": "ro", "uri": "true"})
 
@@ -69,21 +76,37 @@ class Store:
     ) -> None:
         self.host = host or Host()
         self.url = as_url(db)
-        self.path = Path(self.url.database or "") if self.url.get_backend_name() == "sqlite" else None
+        # The real path: what lies beside the database is found by every name that leads to it.
+        self.path = sqlite_path(db)
         self.arrived = Bell()  # rings with the ledger's last position after each append
         self._own_lock = Lock(self.path) if writing and lock is None and self.path is not None else None
+        self._lock = lock or self._own_lock
+        if self._lock is not None and self.path is not None:
+            self._hold(self._lock, self.path)
         self._high = HighWater(self.path) if writing and self.path is not None else None
         self._one_writer = threading.Lock()
         self._writer = self._engine(_WRITER, "BEGIN IMMEDIATE", pool_size=1) if writing else None
         # Beside a running hub the file is opened read-only: a second process must not even checkpoint.
-        readable = self.url if writing or self.path is None else _read_only(self.path)
+        readable = None if writing or self.path is None else _read_only(self.path)
         self._reader = self._engine(_READER, "BEGIN", pool_size=READERS, url=readable)
+
+    def _hold(self, lock: Lock, path: Path) -> None:
+        """Finish a restore that was cut off, make sure that there is a file, and hold it: a lock guards no name alone."""
+        try:
+            swap.finish(path)
+            if not path.exists():
+                path.touch(mode=0o600)  # it holds keys; what SQLite puts beside it gets the same rights
+            lock.hold(path)
+        except BaseException:
+            if self._own_lock is not None:
+                self._own_lock.release()
+            raise
 
     def _engine(self, pragmas: tuple[str, ...], begin: str, *, pool_size: int, url: URL | None = None) -> Engine:
         if self.path is None:
             return create_engine(self.url, pool_pre_ping=True)
         engine = create_engine(
-            url or self.url,
+            url or URL.create("sqlite", database=str(self.path)),
             poolclass=QueuePool,
             pool_size=pool_size,
             max_overflow=0,

@@ -48,7 +48,7 @@ def address_of(db: Path) -> Iterator[str]:
 
 def ask(db: str, wish: Wish) -> Reply | None:
     """Ask the hub that runs on this database; None where nobody listens."""
-    path = Path(db).absolute()
+    path = Path(db).resolve()  # the socket lies beside the real file
     deadline = time.monotonic() + KNOCK_S
     while True:
         with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as connection:

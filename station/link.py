@@ -341,6 +341,7 @@ class Link:
                 "waiting": state.waiting,
                 "oldest_waiting_s": state.oldest_waiting_s,
                 "clock": state.clock,
+                "wall_us": max(0, self._station.recorder.wall_us()),
                 "readers": [told(each) for each in state.readers[:MOST_TOLD]],
                 "sw": state.sw,
                 "disk_free": state.disk_free_bytes,

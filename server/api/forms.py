@@ -105,6 +105,7 @@ class HeartbeatBody(msgspec.Struct):
     boot: Short | None = None
     station: Short | None = None
     aside: Number | None = None
+    wall_us: Number | None = None  # UTC us as the station has it: counts where `clock` is `synced`
 
 
 class HeartbeatAnswer(msgspec.Struct):

@@ -9,15 +9,14 @@ from server import schema
 from server.api.forms import HealthAnswer
 from server.api.items import projected_pos
 from server.clock import Clock
-from server.hublog import hub_row, trusts_clock
+from server.clock_watch import suspects, why_in_doubt
+from server.hublog import hub_row
 from server.ledger import last_pos
 from server.running import Running
 from server.words import utc_text
 
-DOUBTED = (
-    "The hub's clock disagrees with its own ledger by more than an hour; no station is given the time."
-    " Set it right, then: wipline-hub clock confirm"
-)
+DOUBTED = "No station is given the time."
+SUSPECTS = "{} anchors were given while the hub's clock was wrong: times of scans are off. Look: wipline-hub clock"
 BEHIND = 10_000  # events that wait to be folded before it counts as wrong
 CONNECTED_US = 90 * 1_000_000
 STUCK_S = 600
@@ -54,9 +53,9 @@ def notes(connection: Connection) -> list[str]:
 
 
 def _clock(connection: Connection, clock: Clock) -> list[str]:
-    if trusts_clock(hub_row(connection), clock):
-        return []
-    return [DOUBTED]
+    reason = why_in_doubt(connection, clock)
+    found = [] if reason is None else [f"{DOUBTED} {reason}"]
+    return [*found, *([] if not (count := suspects(connection)) else [SUSPECTS.format(count)])]
 
 
 def _projection(pos: int, folded: int) -> list[str]:

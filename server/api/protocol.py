@@ -16,7 +16,9 @@ from server.api.body import MAX_BODY_BYTES, MAX_DEPTH, depth_of, read_json
 from server.api.errors import ApiError, json_answer
 from server.api.openapi import documented
 from server.auth import caller, devices, readers
-from server.hublog import hub_row, trusts_clock
+from server.clock import stepped
+from server.clock_watch import expected_by_boottime, unsure, why_in_doubt
+from server.hublog import hear_clock, hub_row
 from server.ledger import MAX_EVENTS, Batch, Refused, append
 from server.running import running
 from server.stations import Device
@@ -35,7 +37,8 @@ LIMITS = forms.Limits(events=MAX_EVENTS, body_bytes=MAX_BODY_BYTES, event_bytes=
 def session() -> Response:
     """Open a session for one log: how far the hub has it, and the hub's time."""
     clock = running().clock
-    t2 = clock.utc_us()
+    came = clock.read()
+    t2 = came.utc_us
     body = read_json(forms.SessionBody)
     device = _device(body.station)
     log_id = bytes.fromhex(body.log)
@@ -50,12 +53,17 @@ def session() -> Response:
         log = _own_log(connection, log_id, device, t2, parent)
         if not isinstance(log, ApiError):
             met = logs.meet(connection, log, tip, t2)
+            if unsure(connection) and body.boot is not None and body.t1 is not None:
+                hear_clock(connection, clock, device.station, expected_by_boottime(connection, body.boot, body.t1), t2)
             hub = hub_row(connection)
+            trusted = why_in_doubt(connection, clock) is None
     if isinstance(log, ApiError):
         raise log
     version = definitions.version(running().store)
-    sealed = trusts_clock(hub, clock) and body.boot is not None
-    t3 = clock.utc_us()
+    goes = clock.read()
+    # A clock that was set between question and answer ties the station's boottime to two times.
+    sealed = trusted and body.boot is not None and not stepped(came, goes)
+    t3 = goes.utc_us
     mac = anchor_mac(hub.mac_key, log_id, boot_bytes(body.boot), t2, t3) if sealed and body.boot else None
     return json_answer(
         forms.SessionAnswer(
@@ -114,7 +122,8 @@ def events(log_id: str) -> Response:
 def heartbeat() -> Response:
     """Keep what a station says of itself; the last one only."""
     body = read_json(forms.HeartbeatBody)
-    name, now_us = _device(body.station).station, running().clock.utc_us()
+    name, clock = _device(body.station).station, running().clock
+    now_us = clock.utc_us()
     # What was read here must be readable where a page is made of it, with other calls in front.
     if depth_of(body.readers) > MAX_DEPTH:
         raise ApiError(400, f"readers nested deeper than {MAX_DEPTH}", "a list of flat objects", "Send one a device.")
@@ -137,6 +146,8 @@ def heartbeat() -> Response:
         connection.execute(schema.heartbeat.insert(), [row])
         hub = hub_row(connection)
         reached = (None, None) if row["log_id"] is None else logs.reached(connection, row["log_id"])
+        if body.clock == "synced" and unsure(connection):
+            hear_clock(connection, clock, name, body.wall_us, now_us)
     counts = running().counts
     counts.seen.labels(name).set(now_us / 1_000_000)
     counts.waiting.labels(name).set(body.waiting or 0)

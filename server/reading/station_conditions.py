@@ -28,6 +28,28 @@ def of_stations(rows: list[dict[str, Any]], now_us: int, estimated: Mapping[str,
     return found + [condition for row in present for condition in _clock(row, (estimated or {}).get(row["station"], 0))]
 
 
+def of_hub_clock(doubt: str | None, suspects: int) -> Iterator[Condition]:
+    """The hub's own clock: in doubt, or wrong at a time when stations were given it."""
+    if doubt is not None:
+        yield Condition(
+            "hub clock",
+            "hub clock",
+            (doubt.partition(". ")[0].rstrip("."),),
+            "stations are given no time: set it right, then wipline-hub clock confirm",
+            grave=True,
+            cost=PRICELESS,
+        )
+    if suspects:
+        yield Condition(
+            "anchors",
+            "anchors",
+            (f"The hub's clock was wrong when stations were given the time, {suspects} times",),
+            "times of scans are off: wipline-hub clock, then wipline-hub clock void",
+            grave=True,
+            cost=PRICELESS,
+        )
+
+
 def _named(row: dict[str, Any]) -> tuple[str, Named]:
     return "Station ", Named("station", row["station"], row["station"])
 

@@ -8,6 +8,7 @@ from flask import Blueprint, render_template
 
 from server import stations as known
 from server.auth import readers
+from server.clock_watch import why_in_doubt
 from server.reading.station_conditions import SILENT_S, ahead
 from server.running import running
 
@@ -22,8 +23,9 @@ def page() -> str:
     now_us = running().clock.utc_us()
     with running().store.read() as connection:
         rows = known.overview(connection)
+        doubt = why_in_doubt(connection, running().clock)
     shown = sorted((_row(row, now_us) for row in rows), key=lambda row: (row["revoked"], row["station"]))
-    return render_template("stations.html", page="stations", now_us=now_us, stations=shown, CLOCKS=CLOCKS)
+    return render_template("stations.html", page="stations", now_us=now_us, stations=shown, CLOCKS=CLOCKS, doubt=doubt)
 
 
 def _row(row: dict[str, Any], now_us: int) -> dict[str, Any]:

@@ -1,7 +1,13 @@
-"""One daemon a journal: an flock on `<journal>.lock`, which also names who holds it and which log it is.
+"""One daemon a journal: the locks that keep a second process from writing it.
 
-The kernel lets go of an flock when the process ends, however it ends; the text in the file is for people, and for a
-salvage that finds the log's id nowhere else.
+The daemon holds `flock` on two files:
+
+- `<journal>.lock`, beside the journal's real path. Its text names the process, and the log, for a salvage that finds the
+  log's id nowhere else.
+- the journal file itself, by whatever name it was opened: a hard link, a bind mount or a deleted lock file changes the name
+  and not the file. On Linux flock does not meet the POSIX locks with which SQLite locks the same file.
+
+The kernel ends an flock when the process ends, however it ends.
 """
 
 import fcntl
@@ -18,43 +24,100 @@ _MOST_BYTES = 200
 
 
 def lock_path(journal: Path) -> Path:
-    """Where the lock of this journal lies."""
-    return journal.with_name(journal.name + ".lock")
+    """Where the lock of this journal is: a symbolic link to a journal leads to the same one."""
+    real = journal.resolve()
+    return real.with_name(real.name + ".lock")
 
 
-def take(journal: Path) -> int:
-    """The open lock of this journal; raises `JournalLocked`, naming the process that has it."""
-    path = lock_path(journal)
-    lock = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
-    try:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError as error:
-        pid = int(found[1]) if (found := _PID.search(_text(lock))) else 0
-        os.close(lock)
-        msg = f"The journal {journal} is being written by process {pid or 'unknown'}; one daemon a journal. Stop it first."
-        raise JournalLocked(msg, pid) from error
-    return lock
+class Lock:
+    """The held locks of one journal, until `release()`."""
 
-
-def write(lock: int, log_id: bytes | None) -> None:
-    """Say in the lock file who holds it, and which log it guards (kept as it was where `log_id` is None).
-
-    On a full disk the file stays as it was: the flock holds without it.
-    """
-    log_id = log_id or named_log(lock)
-    text = (f"pid {os.getpid()}\n" + (f"log {log_id.hex()}\n" if log_id else "")).encode()
-    try:
-        os.pwrite(lock, text, 0)
-        os.ftruncate(lock, len(text))  # behind the write: a full disk must not take the log's name
-    except OSError as error:
-        if error.errno not in NO_ROOM:
+    def __init__(self, journal: Path) -> None:
+        """Take both locks. Raises `JournalLocked`, naming the process that has them."""
+        self._journal = journal
+        self._file: int | None = None
+        self._fd = self._taken(lock_path(journal), os.O_RDWR | os.O_CREAT)
+        try:
+            self.hold()
+        except BaseException:
+            os.close(self._fd)
             raise
 
+    def hold(self) -> None:
+        """Hold the file that is the journal now: after a new log it is another one."""
+        if self._file is not None and _same(self._file, self._journal):
+            return
+        before = self._file
+        try:
+            self._file = self._taken(self._journal, os.O_RDONLY)
+        except FileNotFoundError:
+            return
+        if before is not None:
+            os.close(before)
 
-def named_log(lock: int) -> bytes | None:
-    """The log that the lock file names, or None."""
-    found = _LOG.search(_text(lock))
-    return bytes.fromhex(found[1]) if found else None
+    def write(self, log_id: bytes | None) -> None:
+        """Write into the lock file which process holds it, and which log it guards (None: as it was).
+
+        On a full disk the file stays as it was: the flock holds without it.
+        """
+        log_id = log_id or self.named_log()
+        text = (f"pid {os.getpid()}\n" + (f"log {log_id.hex()}\n" if log_id else "")).encode()
+        try:
+            os.pwrite(self._fd, text, 0)
+            os.ftruncate(self._fd, len(text))  # behind the write: a full disk must not take the log's name
+        except OSError as error:
+            if error.errno not in NO_ROOM:
+                raise
+
+    def named_log(self) -> bytes | None:
+        """The log that the lock file names, or None."""
+        found = _LOG.search(_text(self._fd))
+        return bytes.fromhex(found[1]) if found else None
+
+    def release(self, *, closed: bool = True) -> None:
+        """Let the next process write. `closed`: no connection of this process has the journal open.
+
+        Closing any descriptor of a file ends the POSIX locks of this process on it. An open connection needs them.
+        """
+        if self._file is not None:
+            fcntl.flock(self._file, fcntl.LOCK_UN)
+            if closed:
+                os.close(self._file)
+            self._file = None
+        os.close(self._fd)
+
+    def _taken(self, path: Path, flags: int) -> int:
+        """A descriptor with the lock of the file that is at `path` now."""
+        while True:
+            descriptor = os.open(path, flags | os.O_CLOEXEC, 0o644)
+            try:
+                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError as error:
+                os.close(descriptor)
+                raise self._refusal() from error
+            # Between open and flock the file may have been deleted or replaced: that lock would guard nothing.
+            if _same(descriptor, path):
+                return descriptor
+            os.close(descriptor)
+
+    def _refusal(self) -> JournalLocked:
+        try:
+            found = _PID.search(lock_path(self._journal).read_text(encoding="ascii", errors="replace")[:_MOST_BYTES])
+        except OSError:
+            found = None
+        pid = int(found[1]) if found else 0
+        msg = (
+            f"The journal {self._journal} is being written by process {pid or 'unknown'}; one daemon a journal."
+            " Stop it first."
+        )
+        return JournalLocked(msg, pid)
+
+
+def _same(descriptor: int, path: Path) -> bool:
+    try:
+        return os.path.samestat(os.fstat(descriptor), path.stat())
+    except FileNotFoundError:
+        return False
 
 
 def _text(lock: int) -> str:

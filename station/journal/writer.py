@@ -1,6 +1,5 @@
 """The writer: one connection, owned by the one thread that scans. An event is committed, then there is a receipt."""
 
-import os
 import sqlite3
 from collections.abc import Callable, Iterable
 from contextlib import AbstractContextManager, closing, suppress
@@ -43,7 +42,7 @@ PRUNE_STEP = 500
 class Journal(AbstractContextManager["Journal"]):
     """The durable, hash-chained log of this station, open for writing. Not thread-safe: one thread owns it."""
 
-    def __init__(self, path: Path, recorder: Recorder, held: int, db: Database, news: tuple[str, ...]) -> None:
+    def __init__(self, path: Path, recorder: Recorder, held: lock.Lock, db: Database, news: tuple[str, ...]) -> None:
         self.path = path
         self.news = news
         self._recorder = recorder
@@ -60,7 +59,8 @@ class Journal(AbstractContextManager["Journal"]):
         self._unfolded = self._to_fold = 0
         self._unproved = False  # a write found no room: `_prove` comes before the next one
         self.disk_level()
-        lock.write(self._lock, self.log_id)
+        self._lock.hold()
+        self._lock.write(self.log_id)
 
     @classmethod
     def open(
@@ -79,10 +79,10 @@ class Journal(AbstractContextManager["Journal"]):
         `JournalFull` where the disk has no room for that (try again later), `JournalLost` where the medium failed,
         `JournalError` where something else must be mended first.
         """
-        path = Path(path).absolute()
+        path = Path(path).resolve()  # SQLite keeps the write-ahead log beside the real file
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
-            held = lock.take(path)
+            held = lock.Lock(path)
         except OSError as error:
             if disk.lacks_room(error, path):
                 raise opening.full(path, error) from error
@@ -90,18 +90,18 @@ class Journal(AbstractContextManager["Journal"]):
             raise JournalError(msg) from error
         try:
             recorder = Recorder(station, sw, boot, hardware_id, now_ns)
-            lock.write(held, None)
-            db, news = opening.open_with_ballast(path, recorder, lock.named_log(held))
+            held.write(None)
+            db, news = opening.open_with_ballast(path, recorder, held.named_log())
             disk.lay_ballast(path)
             return cls(path, recorder, held, db, news)
         except (OSError, sqlite3.Error) as error:
-            os.close(held)
+            held.release()
             if disk.lacks_room(error, path):
                 raise opening.full(path, error) from error
             msg = f"The journal {path} cannot be opened: {error}. Look at the card and at its free space."
             raise JournalLost(msg) from error
         except BaseException:
-            os.close(held)
+            held.release()
             raise
 
     @property
@@ -408,7 +408,7 @@ class Journal(AbstractContextManager["Journal"]):
             else:
                 self._db.close()
                 sync_folder(self.path.parent)
-        os.close(self._lock)
+        self._lock.release(closed=self._lost is None)
 
     def __exit__(self, *_: object) -> None:
         self.close()
