@@ -10,6 +10,7 @@ from server.api.forms import HealthAnswer
 from server.api.items import projected_pos
 from server.hublog import hub_row, trusts_clock
 from server.ledger import last_pos
+from server.projection import aside
 from server.running import Running
 from server.words import utc_text
 
@@ -29,6 +30,7 @@ def health(hub: Running, now_us: int) -> HealthAnswer:
         with hub.store.read() as connection:
             pos, folded = last_pos(connection), projected_pos(connection)
             wrong = [*_clock(connection), *_projection(pos, folded), *_logs(connection, now_us)]
+            wrong += _set_aside(connection)
             told = notes(connection)
             epoch = hub_row(connection).epoch
     except SQLAlchemyError as error:
@@ -61,6 +63,12 @@ def _projection(pos: int, folded: int) -> list[str]:
     if pos - folded <= BEHIND:
         return []
     return [f"The pages are {pos - folded} events behind the ledger."]
+
+
+def _set_aside(connection: Connection) -> list[str]:
+    rows, count = aside.shown(connection)
+    more = [f"{count - len(rows)} more were set aside."] if count > len(rows) else []
+    return [*(row.sentence for row in rows), *more]
 
 
 def _logs(connection: Connection, now_us: int) -> Iterator[str]:

@@ -4,14 +4,16 @@ Voids, closed periods and events sent again are few beside the scans, so what is
 some hundred bytes. What they mean is said by `station.core.resolve`; here it is asked again only for what a new row touches.
 """
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 from sqlalchemy import Connection, and_, select
 
 from server.driver import insert_many
+from server.projection.aside import blame
 from server.projection.own_tables import resent, void_mark
 from server.projection.tables import event_state
 from server.projection.taken import Taken
+from station.core.event import Event
 from station.core.resolve import Counted, Place, first_copies, named_by_void, voided
 
 PERIOD = Place("", 0)  # in the place of a target: this row is a closed period
@@ -20,7 +22,8 @@ PERIOD = Place("", 0)  # in the place of a target: this row is a closed period
 class Settlement:
     """What is void and what is a second copy, after the rows so far."""
 
-    def __init__(self) -> None:
+    def __init__(self, void_of: Callable[[Event], Place | None] = named_by_void) -> None:
+        self._void_of = void_of
         self._named: dict[Place, Place] = {}  # void, where it is stored -> the place it names
         self._periods: set[Place] = set()
         self._copies: dict[Counted, dict[Place, None]] = {}  # sent again: where its copies are stored
@@ -33,9 +36,9 @@ class Settlement:
         self._void: set[Place] = set()
 
     @classmethod
-    def load(cls, connection: Connection) -> "Settlement":
-        """As the tables have it."""
-        known = cls()
+    def load(cls, connection: Connection, void_of: Callable[[Event], Place | None] = named_by_void) -> "Settlement":
+        """As the tables have it. `void_of`: the place that a void names, None for every other event."""
+        known = cls(void_of)
         for _pos, log_id, seq, target_log, target_seq in connection.execute(select(void_mark)):
             known._note(Place(log_id.hex(), seq), Place(target_log.hex(), target_seq))
         for row in connection.execute(select(resent)):
@@ -84,7 +87,8 @@ class Settlement:
                 copies.append(each)
             if event is None or each.status != "ok":
                 continue
-            named = PERIOD if event.kind == "entry" and event.what == "period.close" else named_by_void(event)
+            closes = event.kind == "entry" and event.what == "period.close"
+            named = PERIOD if closes else blame(each.pos, self._void_of, event)
             if named is not None:
                 self._note(each.stored, named)
                 marks.append((each, named))

@@ -16,7 +16,7 @@ event_state = Table(
     Column("log_id", LargeBinary, nullable=False),
     Column("seq", BigInteger, nullable=False),
     text("kind"),  # none: the bytes could not be read
-    text("status", nullable=False),  # ok, not_understood, future, damaged, void, copy
+    text("status", nullable=False),  # ok, not_understood, future, damaged, void, copy, set_aside
     us("key_us", nullable=False),
     us("lo_us", nullable=False),
     us("hi_us", nullable=False),
@@ -200,4 +200,5 @@ SURROGATES = {
     "open_at": {"visit"},
     "dirty": {"since"},
     "dirty_code": {"since"},
+    "set_aside": {"reason", "sw"},
 }

@@ -1,11 +1,12 @@
 """Rows of the ledger as the projector takes them: read, checked against their hash, with their time and standing."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Container, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from sqlalchemy import Connection, select
 
+from server.projection.aside import SET_ASIDE, blame
 from server.projection.tables import event_state
 from server.schema import ledger
 from station.core.chain import link
@@ -50,6 +51,12 @@ class Taken:
         return (self.key.us, self.counted.log, self.counted.seq)
 
 
+def inert(row: Any, status: str) -> Taken:
+    """A row with the columns of COLUMNS as one that counts for nothing and says nothing."""
+    stored = Place(row.log_id.hex(), row.seq)
+    return Taken(row.pos, stored, None, status, None, Counted(*stored, row.hash.hex()), Stamp(*stored), status)
+
+
 def taken(row: Any) -> Taken:
     """Read one row with the columns of COLUMNS."""
     pos, log_id, seq, encoded, prev, event_hash = row
@@ -76,16 +83,20 @@ def code_of(event: Event) -> str | None:
     return None
 
 
-def after(connection: Connection, pos: int, limit: int) -> list[Taken]:
-    """The next rows behind a position, in the ledger's order."""
+def after(connection: Connection, pos: int, limit: int, aside: Container[int] = ()) -> list[Taken]:
+    """The next rows behind a position, in the ledger's order; those at the positions `aside` are set aside.
+
+    Raises `Unfoldable` for another one that cannot even be read.
+    """
     wanted = select(*COLUMNS).where(ledger.c.pos > pos).order_by(ledger.c.pos).limit(limit)
-    return [taken(row) for row in connection.execute(wanted).all()]
+    rows = connection.execute(wanted).all()
+    return [inert(row, SET_ASIDE) if row.pos in aside else blame(row.pos, taken, row) for row in rows]
 
 
-def every(connection: Connection) -> Iterator[Taken]:
+def every(connection: Connection, aside: Container[int] = ()) -> Iterator[Taken]:
     """The whole ledger, in its order, a few thousand rows in memory at a time."""
     pos = 0
-    while rows := after(connection, pos, 5000):
+    while rows := after(connection, pos, 5000, aside):
         yield from rows
         pos = rows[-1].pos
 
@@ -102,8 +113,9 @@ def again(connection: Connection, positions: Iterable[int], source: Connection |
         states = {row.pos: row for row in connection.execute(select(event_state).where(event_state.c.pos.in_(some)))}
         rows = select(*COLUMNS).where(ledger.c.pos.in_(some)).order_by(ledger.c.pos)
         for row in (source or connection).execute(rows):
-            one = taken(row)
-            one.was = was = states[one.pos]
+            was = states[row.pos]
+            one = inert(row, SET_ASIDE) if was.status == SET_ASIDE else taken(row)
+            one.was = was
             one.status = was.status
             one.key = Key(was.key_us, was.lo_us, was.hi_us, was.approx)
             found.append(one)

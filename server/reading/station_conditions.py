@@ -9,6 +9,8 @@
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from server.projection import aside
+from server.projection.aside import Row
 from server.reading.conditions import Condition, Named
 from server.tongue import duration
 
@@ -26,6 +28,21 @@ def of_stations(rows: list[dict[str, Any]], now_us: int, estimated: Mapping[str,
     looks = (_logs, _clone, _silent, _queue)
     found = [condition for row in present for look in looks for condition in look(row, now_us)]
     return found + [condition for row in present for condition in _clock(row, (estimated or {}).get(row["station"], 0))]
+
+
+def of_set_aside(rows: list[Row]) -> list[Condition]:
+    """What could not be folded: each is missing on the pages until the software that can fold it is installed."""
+    return [
+        Condition(
+            "set_aside",
+            f"set aside {row.part} {row.pos} {row.name}",
+            (f"{row.about} could not be folded and was set aside: {row.reason}",),
+            aside.TO_DO,
+            grave=True,
+            cost=PRICELESS,
+        )
+        for row in rows
+    ]
 
 
 def _named(row: dict[str, Any]) -> tuple[str, Named]:
