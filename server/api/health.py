@@ -11,6 +11,7 @@ from server.api.items import projected_pos
 from server.hublog import hub_row, trusts_clock
 from server.ledger import last_pos
 from server.projection import aside
+from server.projection.owners import beyond
 from server.running import Running
 from server.words import utc_text
 
@@ -50,6 +51,7 @@ def notes(connection: Connection) -> list[str]:
         )
     if not hub_row(connection).backup_pos:
         told.append("No verified backup off the hub's disk: stations keep everything they send.")
+    told += [f"Station {each.station}{each.fact} (log {each.log})." for each in beyond(connection)]
     return told
 
 

@@ -11,6 +11,7 @@ from server.projection.bindings import Bindings, Bound, binds
 from server.projection.boots import Said
 from server.projection.definitions import defined
 from server.projection.links import Link, links
+from server.projection.owners import Owners, check_permission
 from server.projection.seals import check_seal
 from server.projection.tag_numbers import numbers_in
 from server.projection.taken import Taken
@@ -23,10 +24,11 @@ from station.core.resolve import correction as correction_of
 
 
 class Meaning(NamedTuple):
-    """What an event can mean: a seal to check, a void, times, numbers of tags, a correction, a binding, a definition,
-    the items that it is about, the fact that it states about one, and what that fact does to the item.
+    """What an event can mean: a permission and a seal to check, a void, times, numbers of tags, a correction, a binding,
+    a definition, the items that it is about, the fact that it states about one, and what that fact does to the item.
     """
 
+    permit: Callable[[Taken, Owners], None] = check_permission
     seal: Callable[[Taken, bytes | None], None] = check_seal
     void: Callable[[Event], Place | None] = named_by_void
     times: Said = Said()

@@ -133,6 +133,16 @@ set_aside = Table(
     Index("set_aside_name", "part", "name"),
 )
 
+# Events that name another station than the one whose log they stand in.
+claim = Table(
+    "claim",
+    metadata,
+    Column("pos", Serial, primary_key=True, autoincrement=False),
+    Column("log_id", LargeBinary, nullable=False),
+    text("station", nullable=False),
+    Index("claim_log", "log_id"),
+)
+
 OWN_TABLES = (
-    set_aside, anchor, boot, run, parent, void_mark, resent, correction, looked_up, dirty_code, no_item, tag_number,
+    set_aside, claim, anchor, boot, run, parent, void_mark, resent, correction, looked_up, dirty_code, no_item, tag_number,
 )  # fmt: skip

@@ -27,12 +27,13 @@ from server.projection.links import (
     verb_of,
 )  # fmt: skip
 from server.projection.meaning import MEANING, Meaning
+from server.projection.owners import Owners, note_claims
 from server.projection.releases import RELEASE, Orders
 from server.projection.seals import seal_key
 from server.projection.settlement import Settlement
 from server.projection.tables import PROJECTED_POS, event_item, event_state, item, projection
 from server.projection.tag_numbers import note_numbers
-from server.projection.taken import Taken, after, again, state_rows
+from server.projection.taken import NOT_PERMITTED, Taken, after, again, state_rows
 from server.projection.timeline import Timeline
 from server.projection.work import dirty_codes, dirty_items
 from server.schema import ledger
@@ -51,7 +52,8 @@ class Progress:
         self.pos = projected_pos(connection)
         self._aside = events_aside(connection, self.pos)  # of the events that come: these are set aside
         self._items_aside = items_aside(connection)
-        self._settlement = Settlement.load(connection, meaning.void)
+        self._owners = Owners(connection, self.pos)
+        self._settlement = Settlement.load(connection, self._owners, meaning.void)
         self._timeline = Timeline(connection, meaning.times)
         self._corrections = Corrections(connection)
         self._definitions = Definitions(connection)
@@ -70,12 +72,15 @@ class Progress:
         if not fresh:
             return 0
         self.pos = fresh[-1].pos
+        self._owners.use(connection, self.pos)
         for each in fresh:
+            blame(each.pos, self._meaning.permit, each, self._owners)
             blame(each.pos, self._meaning.seal, each, self._key)
         flipped = self._flipped(connection, self._settlement.take(connection, fresh))
         moved = self._timeline.take(connection, fresh, flipped)
         insert_many(connection, event_state, state_rows(fresh))
         note_numbers(connection, fresh, self._meaning.numbers)
+        note_claims(connection, fresh, self._owners)
         revised = flipped + again(connection, moved.keys() - {each.pos for each in flipped})
         self._revise(connection, revised, moved)
         self._follow(connection, fresh, revised)
@@ -134,7 +139,7 @@ class Progress:
             positions.update(connection.execute(select(ledger.c.pos).where(at, ledger.c.pos <= self.pos)).scalars())
         found = again(connection, positions)
         for each in found:
-            if each.status in ("ok", "void", "copy"):
+            if each.read_as == "ok" and each.status in ("ok", "void", "copy", NOT_PERMITTED):
                 each.status = self._settlement.standing(each.stored)
         return found
 

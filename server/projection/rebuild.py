@@ -11,6 +11,7 @@ from sqlalchemy import Connection, Table, create_engine, select
 from sqlalchemy.pool import StaticPool
 
 from server.driver import insert_many
+from server.ledger import last_pos
 from server.projection.aside import EVENT, ITEM, Unfoldable, blame, events_aside, is_of_medium, put_aside
 from server.projection.bindings import Bindings, binding_row
 from server.projection.boots import anchor_row, in_sequence, parent_of
@@ -19,6 +20,7 @@ from server.projection.items import Items
 from server.projection.links import Corrections, Facts, correction_row, insert_links, verb_of
 from server.projection.meaning import MEANING, Meaning
 from server.projection.own_tables import anchor, boot, correction, parent, run
+from server.projection.owners import Owners, note_claims
 from server.projection.progress import PATTERNS, fold_anew
 from server.projection.releases import Orders
 from server.projection.seals import seal_key
@@ -155,9 +157,11 @@ class _Folding:
         """Rows of event_state, and of everything that decides standing and time."""
         target, key = self._target, seal_key(self._source)
         light: list[Taken] = []
-        standing = Settlement(self._meaning.void)
+        owners = Owners(self._source, last_pos(self._source))
+        standing = Settlement(owners, self._meaning.void)
         for part in _parts(every(self._source, self._aside)):
             for each in part:
+                self._of(each, self._meaning.permit, each, owners)
                 self._of(each, self._meaning.seal, each, key)
                 self._of(each, self._meaning.times.anchor, each)
                 self._of(each, self._meaning.times.parent, each)
@@ -167,10 +171,11 @@ class _Folding:
             if not self._failed:
                 standing.take(target, part)
                 note_numbers(target, part)
+                note_claims(target, part, owners)
             light += [_without_content(each) for each in part]
         self._insert(event_state, [(row[0], row) for row in state_rows(light)])
         self._end_stage()
-        standing = Settlement.load(target, self._meaning.void)
+        standing = Settlement.load(target, owners, self._meaning.void)
         for each in light:
             each.status = standing.standing(each.stored) if each.read_as == "ok" else each.status
         _reckon(target, light)

@@ -16,6 +16,7 @@ from station.core.resolve import Counted, Place, read
 from station.core.times import Key, Stamp
 
 AT_ONCE = 500  # positions named in one statement
+NOT_PERMITTED = "not_permitted"  # the status of what may not be said in its log
 COLUMNS = (ledger.c.pos, ledger.c.log_id, ledger.c.seq, ledger.c.bytes, ledger.c.prev, ledger.c.hash)
 
 
@@ -30,6 +31,7 @@ class Taken:
     event: Event | None
     counted: Counted
     stamp: Stamp  # its place in the order, and the clock that it read
+    own_hash: str = ""  # where it is stored, in hex
     status: str = ""
     key: Key = field(default_factory=Key)
     was: Any = None
@@ -54,7 +56,15 @@ class Taken:
 def inert(row: Any, status: str) -> Taken:
     """A row with the columns of COLUMNS as one that counts for nothing and says nothing."""
     stored = Place(row.log_id.hex(), row.seq)
-    return Taken(row.pos, stored, None, status, None, Counted(*stored, row.hash.hex()), Stamp(*stored), status)
+    own_hash = row.hash.hex()
+    return Taken(row.pos, stored, None, status, None, Counted(*stored, own_hash), Stamp(*stored), own_hash, status)
+
+
+def silence(each: Taken, status: str) -> None:
+    """Make a row one that counts for nothing and says nothing, at the place where it is stored."""
+    each.event = each.code = None
+    each.counted, each.stamp = Counted(*each.stored, each.own_hash), Stamp(*each.stored)
+    each.status = each.read_as = status
 
 
 def taken(row: Any) -> Taken:
@@ -63,14 +73,16 @@ def taken(row: Any) -> Taken:
     stored = Place(log_id.hex(), seq)
     if link(prev, encoded) != event_hash:
         counted = Counted(*stored, event_hash.hex())
-        return Taken(pos, stored, None, "damaged", None, counted, Stamp(*stored), "damaged")
+        return Taken(pos, stored, None, "damaged", None, counted, Stamp(*stored), counted.hash, "damaged")
     found = read(stored.log, seq, event_hash.hex(), encoded)
     kind = None if found.outer is None else found.outer.kind
     counted, event = found.counted, found.event
+    own_hash = event_hash.hex()
     if event is None:
-        return Taken(pos, stored, kind, found.status, None, counted, Stamp(counted.log, counted.seq), found.status)
+        at = Stamp(counted.log, counted.seq)
+        return Taken(pos, stored, kind, found.status, None, counted, at, own_hash, found.status)
     stamp = Stamp(counted.log, counted.seq, event.boot, event.mono_ns, event.since_ns)
-    return Taken(pos, stored, kind, found.status, event, counted, stamp, found.status, code=code_of(event))
+    return Taken(pos, stored, kind, found.status, event, counted, stamp, own_hash, found.status, code=code_of(event))
 
 
 def code_of(event: Event) -> str | None:
@@ -115,11 +127,19 @@ def again(connection: Connection, positions: Iterable[int], source: Connection |
         for row in (source or connection).execute(rows):
             was = states[row.pos]
             one = inert(row, SET_ASIDE) if was.status == SET_ASIDE else taken(row)
+            if was.status == NOT_PERMITTED and one.event is not None and not _is_refused_void(one, was):
+                silence(one, NOT_PERMITTED)
             one.was = was
             one.status = was.status
             one.key = Key(was.key_us, was.lo_us, was.hi_us, was.approx)
             found.append(one)
     return found
+
+
+def _is_refused_void(one: Taken, was: Any) -> bool:
+    """Whether a row is not permitted for what it voids, which may change: not for what it is or where it claims to be."""
+    at = Place(was.at_log.hex(), was.at_seq)
+    return one.event is not None and one.event.kind == "scan" and one.counted.place == at
 
 
 def state_rows(rows: Sequence[Taken]) -> list[tuple[Any, ...]]:

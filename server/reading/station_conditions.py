@@ -11,6 +11,7 @@ from typing import Any
 
 from server.projection import aside
 from server.projection.aside import Row
+from server.projection.owners import Beyond
 from server.reading.conditions import Condition, Named
 from server.tongue import duration
 
@@ -39,6 +40,23 @@ def of_set_aside(rows: list[Row]) -> list[Condition]:
             (f"{row.about} could not be folded and was set aside: {row.reason}",),
             aside.TO_DO,
             grave=True,
+            cost=PRICELESS,
+        )
+        for row in rows
+    ]
+
+
+def of_beyond(rows: list[Beyond]) -> list[Condition]:
+    """What a station's log holds that no bench can say: its token is in other hands, or its software is not ours."""
+    return [
+        Condition(
+            "not_permitted" if row.claimed is None else "claim",
+            f"beyond {row.log} {row.claimed or ''}",
+            ("Station ", Named("station", row.station, row.station), row.fact),
+            "kept, and counted for nothing; give it a new token"
+            if row.claimed is None
+            else "look at which device it is",
+            grave=row.claimed is None,
             cost=PRICELESS,
         )
         for row in rows

@@ -252,7 +252,7 @@ def _entered(chance: random.Random, office: Log, said: list[Row]) -> Row:
 
 def _sent_again(chance: random.Random, old: Log, said: list[Row]) -> None:
     """A new log that continues the third station's: some of its events come again, some only this way."""
-    new = Log("s3b", old.mac_key, b"\x09" * 16, boot=old.boot, zero_us=old.zero_us, mono_ns=old.mono_ns)
+    new = Log(old.name, old.mac_key, b"\x09" * 16, boot=old.boot, zero_us=old.zero_us, mono_ns=old.mono_ns)
     tip = old.rows[-1]
     new.said("open", parent=tip.identity, cause="salvaged")
     for row in chance.sample(old.rows, len(old.rows) // 2):

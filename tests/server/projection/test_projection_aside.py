@@ -57,7 +57,7 @@ def branch(name: str) -> Meaning:
     return MEANING._replace(**{name: failing(getattr(MEANING, name), is_of_weld)})
 
 
-EVENT_BRANCHES = ["seal", "void", "numbers", "correction", "binds", "defined", "links", "anchor", "parent"]
+EVENT_BRANCHES = ["permit", "seal", "void", "numbers", "correction", "binds", "defined", "links", "anchor", "parent"]
 FACT_BRANCHES = ["fact", "apply"]
 
 
