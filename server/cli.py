@@ -100,11 +100,14 @@ def verify_command(config_path: Path | None, db: str | None) -> None:
     """Walk the hub's chain and every log's; name each place that does not fit, and exit 1 where there is one."""
     from server.ledger import last_pos
     from server.opening import reading
-    from server.verify import verify
+    from server.verify import notes, verify
 
     with reading(settings(config_path, db).db) as store, store.read() as connection:
         breaks = verify(connection)
         pos = last_pos(connection)
+        noted = [] if breaks else notes(connection)
+    for note in noted:
+        click.echo(f"Note: {note}")
     for found in breaks:
         click.echo(str(found))
     if breaks:

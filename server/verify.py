@@ -7,14 +7,19 @@ damaged, forks and gaps are no breaks: they were seen and written down when they
 from collections.abc import Iterator
 from dataclasses import dataclass
 from hashlib import sha256
-from typing import Any
+from typing import Any, NamedTuple
 
 from sqlalchemy import Connection, Select, Table, cast, select
 
 from server import schema
+from server.ledger import last_pos
+from server.projection.owners import Owners, claimed_by
+from server.projection.taken import Taken, every
 from station.core.chain import genesis, ledger_genesis, ledger_link, link
+from station.core.resolve import named_by_void
 
 CHUNK = 2_000  # rows held at once
+SHOWN = 10  # sequence numbers in a note
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,3 +100,56 @@ def _end(log: Any, seq: int, tip: bytes, pos: int) -> Iterator[Break]:
     if log is not None and log.tip and (log.accepted_thru != seq or log.tip != tip):
         text = f"the log ends at seq {seq}; the hub had acknowledged up to {log.accepted_thru}"
         yield Break(pos, log.log_id, seq, text)
+
+
+class Note(NamedTuple):
+    """What a station's log holds that it may not say, or says of another: kept, and no break."""
+
+    log: str
+    station: str
+    what: str  # "entry", "place", "void", or the station that is claimed
+    seqs: tuple[int, ...]
+
+    def __str__(self) -> str:
+        one, number = len(self.seqs) == 1, len(self.seqs)
+        claims = f"{number} event{'' if one else 's'} that claim{'s' if one else ''}"
+        refused = {
+            "entry": f"{number} {'entry' if one else 'entries'}, which only the hub's own log may hold",
+            "place": f"{claims} a place in the hub's own log",
+            "void": f"{number} void{'' if one else 's'} of what another log recorded",
+        }
+        held = refused.get(self.what, f"{claims} to be of station {self.what}")
+        listed = ", ".join(map(str, self.seqs[:SHOWN])) + (" ..." if number > SHOWN else "")
+        kept = f"{'It is' if one else 'They are'} kept and count{'s' if one else ''} for nothing."
+        end = f" {kept}" if self.what in refused else ""
+        return f"Log {self.log} of station {self.station} holds {held}: seq {listed}.{end}"
+
+
+def notes(connection: Connection) -> list[str]:
+    """What logs of stations hold that they may not say, and what names another station: one sentence for each kind.
+
+    Events that an earlier version of the hub let count are among them. Reads the whole ledger.
+    """
+    owners = Owners(connection, last_pos(connection))
+    found: dict[tuple[str, str], list[int]] = {}
+    for each in every(connection):
+        if not owners.is_hubs(each.stored.log):
+            for what in _beyond(each, owners):
+                found.setdefault((each.stored.log, what), []).append(each.stored.seq)
+    return [str(Note(log, owners.of(log)[1], what, tuple(seqs))) for (log, what), seqs in sorted(found.items())]
+
+
+def _beyond(each: Taken, owners: Owners) -> Iterator[str]:
+    event = each.event
+    if event is None:
+        return
+    named = named_by_void(event)
+    if event.kind == "entry":
+        yield "entry"
+    elif each.counted.log != each.stored.log and owners.is_hubs(each.counted.log):
+        yield "place"
+    elif named is not None and owners.has_arrived(named.log) and not owners.may_void(each.stored, named):
+        yield "void"
+    claimed = claimed_by(each, owners)
+    if claimed is not None and event.kind != "entry":
+        yield claimed

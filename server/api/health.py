@@ -12,6 +12,8 @@ from server.clock import Clock
 from server.clock_watch import suspects, why_in_doubt
 from server.hublog import hub_row
 from server.ledger import last_pos
+from server.projection import aside
+from server.projection.owners import beyond
 from server.running import Running
 from server.words import utc_text
 
@@ -30,6 +32,7 @@ def health(hub: Running) -> HealthAnswer:
         with hub.store.read() as connection:
             pos, folded = last_pos(connection), projected_pos(connection)
             wrong = [*_clock(connection, hub.clock), *_projection(pos, folded), *_logs(connection, now_us)]
+            wrong += _set_aside(connection)
             told = notes(connection)
             epoch = hub_row(connection).epoch
     except SQLAlchemyError as error:
@@ -49,6 +52,7 @@ def notes(connection: Connection) -> list[str]:
         )
     if not hub_row(connection).backup_pos:
         told.append("No verified backup off the hub's disk: stations keep everything they send.")
+    told += [f"Station {each.station}{each.fact} (log {each.log})." for each in beyond(connection)]
     return told
 
 
@@ -62,6 +66,12 @@ def _projection(pos: int, folded: int) -> list[str]:
     if pos - folded <= BEHIND:
         return []
     return [f"The pages are {pos - folded} events behind the ledger."]
+
+
+def _set_aside(connection: Connection) -> list[str]:
+    rows, count = aside.shown(connection)
+    more = [f"{count - len(rows)} more were set aside."] if count > len(rows) else []
+    return [*(row.sentence for row in rows), *more]
 
 
 def _logs(connection: Connection, now_us: int) -> Iterator[str]:

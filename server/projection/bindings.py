@@ -5,12 +5,13 @@ is bound at a bench says nothing of its earlier trips.
 """
 
 from bisect import bisect_right
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import NamedTuple
 
 from sqlalchemy import Connection, select
 
 from server.driver import insert_many
+from server.projection.aside import blame
 from server.projection.tables import binding
 from server.projection.taken import Taken
 from station.core.catalogue import Definition
@@ -99,8 +100,17 @@ class Bindings:
         """What the patterns make of a code in each of their times."""
         return tuple(_named_by(code, patterns) for patterns in self._patterns)
 
-    def take(self, connection: Connection, rows: list[tuple[Taken, str]]) -> set[str]:
-        """Note what new and changed events bind; `rows`: each with the verb it has now. The codes that changed."""
+    def take(
+        self,
+        connection: Connection,
+        rows: list[tuple[Taken, str]],
+        read: Callable[[Taken, str], tuple[str, Bound] | None] | None = None,
+    ) -> set[str]:
+        """Note what new and changed events bind; `rows`: each with the verb it has now. The codes that changed.
+
+        `read`: `binds`.
+        """
+        read = read or binds
         changed: set[str] = set()
         for each, _ in rows:
             code = self._code_at.pop(each.pos, None) if each.was is not None else None
@@ -108,7 +118,7 @@ class Bindings:
                 changed.add(code)
                 self._bound[code] = [one for one in self._bound[code] if one.pos != each.pos]
                 connection.execute(binding.delete().where(binding.c.pos == each.pos))
-        new = [bound for each, verb in rows if (bound := binds(each, verb)) is not None]
+        new = [bound for each, verb in rows if (bound := blame(each.pos, read, each, verb)) is not None]
         for code, one in new:
             changed.add(code)
             self._keep(code, one)
@@ -157,7 +167,7 @@ def _patterns_at(versions: dict[str, list[Definition]], at_us: int) -> tuple[Pat
         data = several[max(place, 0)].data
         try:
             found.append(Pattern(str(data.get("name")), str(data.get("regex")), str(data.get("as", As.ITEM.value))))
-        except PatternError:
+        except (PatternError, ValueError, OverflowError, RecursionError):
             continue  # refused at the door; one that slipped in reads nothing
     return tuple(sorted(found, key=lambda each: each.name))
 

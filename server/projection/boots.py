@@ -4,11 +4,14 @@ A boot is one run of a kernel. Its anchors serve every log written in it; a boot
 followed in its log. The few rows about boots, runs and parents stay in memory: some hundred bytes a station and day.
 """
 
+from collections.abc import Callable
 from itertools import chain
+from typing import NamedTuple
 
 from sqlalchemy import Connection, and_, select
 
 from server.driver import insert_many, insert_text, run_many
+from server.projection.aside import blame
 from server.projection.own_tables import anchor, boot, parent, run
 from server.projection.tables import event_state
 from server.projection.taken import Taken
@@ -21,7 +24,8 @@ FOR_EVER = 2**63 - 1
 class Boots:
     """Every boot's clock, as far as the rows so far tell."""
 
-    def __init__(self, connection: Connection) -> None:
+    def __init__(self, connection: Connection, said: "Said | None" = None) -> None:
+        self._said = said or Said()
         self._runs: dict[str, list[Run]] = {}
         for row in connection.execute(select(run).order_by(run.c.log_id, run.c.first_seq, run.c.boot)):
             self._runs.setdefault(row.log_id.hex(), []).append(Run(row.log_id.hex(), row.first_seq, row.boot))
@@ -65,18 +69,22 @@ class Boots:
         for each in flipped:
             if each.event is not None and each.event.kind == "anchor" and each.event.boot is not None:
                 connection.execute(anchor.delete().where(anchor.c.pos == each.pos))
-                _insert_anchors(connection, [each] if each.ok else [])
+                self._insert_anchors(connection, [each] if each.ok else [])
                 self._forget(each.event.boot)
                 moved.add(each.event.boot)
-        new = [each for each in fresh if each.ok and anchor_row(each) is not None]
+        new = [each for each in fresh if each.ok and blame(each.pos, self._said.anchor, each) is not None]
         for event in filter(None, (each.event for each in new)):
             name, before = event.boot or "", self._last_ns.get(event.boot or "")
             if before is not None and ((event.t4 or 0) <= before or not self._is_anchored(connection, name)):
                 moved.add(name)
-        _insert_anchors(connection, new)
+        self._insert_anchors(connection, new)
         for event in filter(None, (each.event for each in new)):
             self._forget(event.boot or "")
         return moved
+
+    def _insert_anchors(self, connection: Connection, rows: list[Taken]) -> None:
+        made = (blame(each.pos, self._said.anchor, each) for each in rows)
+        insert_many(connection, anchor, [row for row in made if row is not None])
 
     def _forget(self, name: str) -> None:
         self._clocks.pop(name, None)
@@ -145,7 +153,7 @@ class Boots:
 
     def _take_parents(self, connection: Connection, fresh: list[Taken], moved: set[str]) -> None:
         for each in fresh:
-            log, link = each.counted.log, parent_of(each)
+            log, link = each.counted.log, blame(each.pos, self._said.parent, each)
             known = self._parents.get(log)
             # Two openings of one log can only be a fork; the lesser counts, whichever came first.
             if link is None or (known is not None and known <= link):
@@ -216,8 +224,11 @@ def anchor_row(each: Taken) -> tuple[object, ...] | None:
     return (each.pos, event.boot, *place, event.t1, event.t4, event.t2, event.t3)
 
 
-def _insert_anchors(connection: Connection, rows: list[Taken]) -> None:
-    insert_many(connection, anchor, [row for each in rows if (row := anchor_row(each)) is not None])
+class Said(NamedTuple):
+    """How an event's row is read for what it says of clocks: an anchor's row, the log that an opening continues."""
+
+    anchor: Callable[[Taken], tuple[object, ...] | None] = anchor_row
+    parent: Callable[[Taken], Parent | None] = parent_of
 
 
 def _anchors(connection: Connection, name: str) -> list[Anchor]:

@@ -1,12 +1,13 @@
 """Definitions as the projection keeps them: every unvoided one, and which items asked for it while they were folded."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import msgspec
 from sqlalchemy import Connection, and_, select
 
 from server.driver import insert_many
+from server.projection.aside import blame
 from server.projection.own_tables import looked_up
 from server.projection.tables import definition, item
 from server.projection.taken import Taken
@@ -34,7 +35,9 @@ class Definitions:
     """All definitions, in memory; there are as many as a person has typed or imported."""
 
     def __init__(self, connection: Connection) -> None:
-        self._at: dict[int, Definition] = {row.id: read_row(row) for row in connection.execute(select(definition))}
+        self._at: dict[int, Definition] = {
+            row.id: blame(row.id, read_row, row) for row in connection.execute(select(definition))
+        }
         self._catalogue: Asked | None = None
 
     @property
@@ -48,14 +51,17 @@ class Definitions:
         """Every definition of one kind."""
         return [each for each in self._at.values() if each.what == what]
 
-    def take(self, connection: Connection, rows: list[Taken]) -> set[tuple[str, str]]:
-        """Note what new and changed entries define; the (what, name) that are not what they were."""
+    def take(
+        self, connection: Connection, rows: list[Taken], read: Callable[[Taken], Definition | None] | None = None
+    ) -> set[tuple[str, str]]:
+        """Note what new and changed entries define; the (what, name) that are not what they were. `read`: `defined`."""
+        read = read or defined
         changed: list[Definition] = []
         for each in rows:
             if each.was is not None and each.pos in self._at:
                 changed.append(self._at.pop(each.pos))
                 connection.execute(definition.delete().where(definition.c.id == each.pos))
-        new = [(each.pos, made) for each in rows if (made := defined(each)) is not None]
+        new = [(each.pos, made) for each in rows if (made := blame(each.pos, read, each)) is not None]
         insert_many(connection, definition, [definition_row(pos, made) for pos, made in new])
         self._at.update(new)
         changed += [made for _, made in new]

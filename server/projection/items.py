@@ -14,12 +14,13 @@ from sqlalchemy import Connection, func, select
 
 from server.driver import insert_many, insert_text, run_many
 from server.projection import item_rows
+from server.projection.aside import FACT, forget_items, put_aside
 from server.projection.definitions import Asked
+from server.projection.links import Due
 from server.projection.own_tables import looked_up
 from server.projection.tables import finding, item, open_at, parcel, visit
 from server.projection.taken import AT_ONCE
-from station.core.fact import Fact
-from station.core.ledger import apply, empty
+from station.core.ledger import Apply, apply, attempt, empty
 from station.core.parcel import Finding, ItemState, Visit
 
 MOST_ITEMS = 12_000  # states in memory, some 4 KB each
@@ -61,17 +62,19 @@ class Open:
     findings: list[Finding] = field(default_factory=list)
     asked: set[tuple[str, str]] = field(default_factory=set)
     new_asked: set[tuple[str, str]] = field(default_factory=set)
+    failed: list[tuple[int, str]] = field(default_factory=list)  # (pos, reason) of facts that were set aside
 
-    def follow(self, fact: Fact, catalogue: Asked) -> None:
-        """Move on by one fact, which stands behind all before it."""
+    def follow(self, due: Due, catalogue: Asked, apply: Apply) -> None:
+        """Move on by one fact, which stands behind all before it; one that cannot be folded is set aside."""
         catalogue.asked.clear()
-        try:
-            step = apply(self.state, fact, catalogue)
-        except Exception:  # one item's defect must not keep all others from being shown
-            LOG.exception("a fact could not be folded", item=self.state.item, log=fact.log, seq=fact.seq)
-            self.state = msgspec.structs.replace(self.state, last=fact.place)
+        fact = due.fact
+        step = fact if isinstance(fact, str) else attempt(self.state, fact, catalogue, apply)
+        self.new_asked |= catalogue.asked - self.asked  # also of a failed one: another definition may let it be folded
+        if isinstance(step, str) or isinstance(fact, str):
+            LOG.error("a fact was set aside", item=self.state.item, pos=due.pos, reason=step)
+            self.failed.append((due.pos, str(step)))
+            self.state = msgspec.structs.replace(self.state, last=due.place)
             return
-        self.new_asked |= catalogue.asked - self.asked
         if step.quantity_became is not None:
             self.became = step.quantity_became
             for number, one in enumerate(self.visits):
@@ -88,13 +91,14 @@ class Open:
         """Its rows are in the tables now."""
         self.stored, self.anew, self.became, self.product = True, False, None, self.state.header.product
         self.asked |= self.new_asked
-        self.visits, self.findings, self.new_asked = [], [], set()
+        self.visits, self.findings, self.new_asked, self.failed = [], [], set(), []
 
 
 class Items:
     """The items in memory, and the next free surrogate numbers."""
 
-    def __init__(self, connection: Connection) -> None:
+    def __init__(self, connection: Connection, apply: Apply = apply) -> None:
+        self._apply = apply
         self._open: OrderedDict[str, Open] = OrderedDict()
         self._moved: dict[str, Open] = {}
         self._gone: set[str] = set()
@@ -121,15 +125,22 @@ class Items:
         self._open.move_to_end(name)
         return self._open[name]
 
-    def moved(self, one: Open) -> None:
-        """Its rows are to be written at the end of the transaction."""
+    def follow(self, one: Open, due: Due, catalogue: Asked) -> None:
+        """Move an item on by one fact; its rows are to be written at the end of the transaction."""
+        one.follow(due, catalogue, self._apply)
         self._moved[one.state.item] = one
 
-    def anew(self, name: str, facts: Iterable[Fact], catalogue: Asked) -> None:
+    def gone(self, name: str) -> None:
+        """An item that cannot be folded: its rows are to be deleted."""
+        self._open.pop(name, None)
+        self._moved.pop(name, None)
+        self._gone.add(name)
+
+    def anew(self, name: str, facts: Iterable[Due], catalogue: Asked) -> None:
         """Fold an item from nothing; without facts it never was."""
         one = Open(empty(name), stored=True, anew=True)
-        for fact in sorted(facts, key=lambda each: each.place):
-            one.follow(fact, catalogue)
+        for due in sorted(facts, key=lambda each: (each.place, each.pos)):
+            one.follow(due, catalogue, self._apply)
         self._open.pop(name, None)
         self._moved.pop(name, None)
         if one.state == empty(name):
@@ -154,6 +165,7 @@ class Items:
             # Of an item that was out of memory it is not known any more what it asked for before.
             statement = insert_text(looked_up.name, ("what", "name", "item"), connection.dialect.paramstyle)
             run_many(connection, f"{statement} ON CONFLICT DO NOTHING", asked)
+        put_aside(connection, [(pos, FACT, one.state.item, why) for one in moved for pos, why in one.failed])
         for one in moved:
             one.written()
         self._moved.clear()
@@ -204,6 +216,7 @@ def _forget(connection: Connection, items: list[tuple[str]]) -> None:
     for (name,) in items:
         visits = select(visit.c.id).where(visit.c.item == name)
         connection.execute(open_at.delete().where(open_at.c.visit.in_(visits)))
+    forget_items(connection, [name for (name,) in items])
     for table in ("item", "parcel", "visit", "finding", "looked_up"):
         _delete(connection, table, items)
 

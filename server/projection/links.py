@@ -4,13 +4,14 @@ A scan is about the item of its code, a correction may name another one; an entr
 item under it. Links are rows of `event_item`; a fold reads its item's facts through them.
 """
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any, NamedTuple
 
 import msgspec
 from sqlalchemy import Connection, select
 
 from server.driver import insert_many
+from server.projection.aside import blame, is_of_medium
 from server.projection.bindings import NOTHING, Bindings
 from server.projection.own_tables import correction, no_item
 from server.projection.releases import MOST_ITEMS, RELEASE
@@ -19,6 +20,7 @@ from server.projection.tables import event_item
 from server.projection.taken import AT_ONCE, Taken
 from station.core.event import Event
 from station.core.fact import Fact
+from station.core.ledger import reason_of
 from station.core.resolve import Correction, corrected, effective, fact, is_fact
 from station.core.resolve import correction as correction_of
 from station.core.times import Key
@@ -44,7 +46,7 @@ class Corrections:
         self._log_of: dict[int, str] = {}
         for row in connection.execute(select(correction)):
             recorded = (row.key_us, row.log_id.hex(), row.seq)
-            put = msgspec.json.decode(row.put)
+            put = blame(row.pos, msgspec.json.decode, row.put)
             self._keep(row.pos, Correction(recorded, row.of_log.hex(), row.from_seq, row.to_seq, put))
 
     def _keep(self, pos: int, one: Correction) -> None:
@@ -58,7 +60,12 @@ class Corrections:
         found = [one for place in each.places for one in self._of.get(place.log, {}).values()]
         return corrected(each.places, found) if found else {}
 
-    def take(self, connection: Connection, rows: list[Taken]) -> list[Correction]:
+    def take(
+        self,
+        connection: Connection,
+        rows: list[Taken],
+        read: Callable[[Event, tuple[int, str, int]], Correction | None] = correction_of,
+    ) -> list[Correction]:
         """Note what new and changed events correct; every correction that came, went or moved."""
         changed = []
         for each in rows:
@@ -67,7 +74,8 @@ class Corrections:
                 connection.execute(correction.delete().where(correction.c.pos == each.pos))
         new = []
         for each in rows:
-            one = correction_of(each.event, each.recorded) if each.ok and each.event is not None else None
+            event = each.event if each.ok else None
+            one = None if event is None else blame(each.pos, read, event, each.recorded)
             if one is not None:
                 new.append((each.pos, one))
                 self._keep(each.pos, one)
@@ -120,11 +128,21 @@ def _named_items(event: Event) -> list[str]:
     return list(dict.fromkeys(name for name in names if isinstance(name, str) and name))[:MOST_ITEMS]
 
 
+class Due(NamedTuple):
+    """A fact in its place in the order, with its event's position; `fact`: why it cannot be made, where it cannot."""
+
+    place: tuple[int, str, int]
+    pos: int
+    fact: Fact | str
+
+
 class Facts:
     """Makes the fact that an event states about an item."""
 
-    def __init__(self, bindings: Bindings, corrections: Corrections, orders: Orders) -> None:
-        self._bindings, self._corrections, self._orders = bindings, corrections, orders
+    def __init__(
+        self, bindings: Bindings, corrections: Corrections, orders: Orders, fact: Callable[..., Fact] = fact
+    ) -> None:
+        self._bindings, self._corrections, self._orders, self._fact = bindings, corrections, orders, fact
 
     def load(self, connection: Connection, items: Iterable[str]) -> None:
         """Know of many items at once whether they were released."""
@@ -140,7 +158,19 @@ class Facts:
         assert event is not None  # only what can be folded is linked
         put = self._corrections.put(each)
         key = effective(event, each.key)
-        return fact(event, each.counted, key, put, unknown=self._unknown(connection, each, key, put, item))
+        return self._fact(event, each.counted, key, put, unknown=self._unknown(connection, each, key, put, item))
+
+    def due(self, connection: Connection, each: Taken, item: str) -> "Due":
+        """The same as it is to be folded; with the reason in its place where the fact cannot be made."""
+        try:
+            made: Fact | str = self.of(connection, each, item)
+        except Exception as error:
+            if is_of_medium(error):
+                raise
+            made = reason_of(error)
+        event = each.event
+        key_us = each.key.us if event is None else effective(event, each.key).us
+        return Due((key_us, each.counted.log, each.counted.seq), each.pos, made)
 
     def _unknown(self, connection: Connection, each: Taken, key: Key, put: dict[str, Any], item: str) -> bool:
         event, code = each.event, each.code

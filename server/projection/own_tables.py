@@ -120,4 +120,29 @@ tag_number = Table(
     Index("tag_number_tail", "tail"),
 )
 
-OWN_TABLES = (anchor, boot, run, parent, void_mark, resent, correction, looked_up, dirty_code, no_item, tag_number)
+# What could not be folded, with the reason; without it everything else was. `part` "event": the event at `pos` counts for
+# nothing. "fact": it counts, but not for the item `name`. "item", "code" (pos 0): that item or code could not be done again.
+set_aside = Table(
+    "set_aside",
+    metadata,
+    Column("pos", BigInteger, primary_key=True, autoincrement=False),
+    Column("part", Key, primary_key=True),
+    Column("name", Key, primary_key=True),
+    Column("reason", String, nullable=False),
+    Column("sw", String, nullable=False),  # the software that could not; another version tries again
+    Index("set_aside_name", "part", "name"),
+)
+
+# Events that name another station than the one whose log they stand in.
+claim = Table(
+    "claim",
+    metadata,
+    Column("pos", Serial, primary_key=True, autoincrement=False),
+    Column("log_id", LargeBinary, nullable=False),
+    text("station", nullable=False),
+    Index("claim_log", "log_id"),
+)
+
+OWN_TABLES = (
+    set_aside, claim, anchor, boot, run, parent, void_mark, resent, correction, looked_up, dirty_code, no_item, tag_number,
+)  # fmt: skip

@@ -11,6 +11,7 @@ from typing import Any
 from sqlalchemy import Connection, and_, bindparam, or_, select
 
 from server.driver import insert_many
+from server.projection.aside import CODE, ITEM, blame, events_aside, items_aside, put_aside
 from server.projection.bindings import NOTHING, Bindings
 from server.projection.definitions import Definitions
 from server.projection.items import Items
@@ -20,21 +21,22 @@ from server.projection.links import (
     Link,
     delete_links,
     insert_links,
-    links,
     scanned_as,
     scanned_codes,
     stored_links,
     verb_of,
 )  # fmt: skip
+from server.projection.meaning import MEANING, Meaning
+from server.projection.owners import Owners, note_claims
 from server.projection.releases import RELEASE, Orders
+from server.projection.seals import seal_key
 from server.projection.settlement import Settlement
 from server.projection.tables import PROJECTED_POS, event_item, event_state, item, projection
 from server.projection.tag_numbers import note_numbers
-from server.projection.taken import Taken, after, again, state_rows
+from server.projection.taken import NOT_PERMITTED, Taken, after, again, state_rows
 from server.projection.timeline import Timeline
 from server.projection.work import dirty_codes, dirty_items
-from server.schema import hub, ledger
-from station.core.chain import anchor_mac, boot_bytes
+from server.schema import ledger
 from station.core.resolve import Correction, Place
 from station.core.times import Key
 
@@ -45,34 +47,40 @@ REFOLDED_TOGETHER = 10  # items read with one question
 class Progress:
     """The projection so far, with what of it is kept in memory. After an error it is thrown away and read again."""
 
-    def __init__(self, connection: Connection) -> None:
-        stored = select(projection.c.v).where(projection.c.k == PROJECTED_POS)
-        self.pos = int(connection.execute(stored).scalar_one_or_none() or 0)
-        self._settlement = Settlement.load(connection)
-        self._timeline = Timeline(connection)
+    def __init__(self, connection: Connection, meaning: Meaning = MEANING) -> None:
+        self._meaning = meaning
+        self.pos = projected_pos(connection)
+        self._aside = events_aside(connection, self.pos)  # of the events that come: these are set aside
+        self._items_aside = items_aside(connection)
+        self._owners = Owners(connection, self.pos)
+        self._settlement = Settlement.load(connection, self._owners, meaning.void)
+        self._timeline = Timeline(connection, meaning.times)
         self._corrections = Corrections(connection)
         self._definitions = Definitions(connection)
         self._bindings = Bindings(connection)
         self._bindings.use(self._definitions.of(PATTERNS))
         self._orders = Orders()
-        self._facts = Facts(self._bindings, self._corrections, self._orders)
+        self._facts = Facts(self._bindings, self._corrections, self._orders, meaning.fact)
         self._has_definitions = self._facts.has_definitions(connection)
-        self._items = Items(connection)
+        self._items = Items(connection, meaning.apply)
         self._dirty, self._dirty_codes = dirty_items(connection), dirty_codes(connection)
         self._key = seal_key(connection)
 
     def take(self, connection: Connection, most: int) -> int:
         """Project the next rows, at most `most`; how many there were."""
-        fresh = after(connection, self.pos, most)
+        fresh = after(connection, self.pos, most, self._aside)
         if not fresh:
             return 0
         self.pos = fresh[-1].pos
+        self._owners.use(connection, self.pos)
         for each in fresh:
-            check_seal(each, self._key)
+            blame(each.pos, self._meaning.permit, each, self._owners)
+            blame(each.pos, self._meaning.seal, each, self._key)
         flipped = self._flipped(connection, self._settlement.take(connection, fresh))
         moved = self._timeline.take(connection, fresh, flipped)
         insert_many(connection, event_state, state_rows(fresh))
-        note_numbers(connection, fresh)
+        note_numbers(connection, fresh, self._meaning.numbers)
+        note_claims(connection, fresh, self._owners)
         revised = flipped + again(connection, moved.keys() - {each.pos for each in flipped})
         self._revise(connection, revised, moved)
         self._follow(connection, fresh, revised)
@@ -80,6 +88,23 @@ class Progress:
         if not connection.execute(stored).rowcount:
             connection.execute(projection.insert().values(k=PROJECTED_POS, v=self.pos))
         return len(fresh)
+
+    def leave(self, connection: Connection, part: str, name: str, reason: str) -> None:
+        """Take a waiting item or code (`part`) off its queue: it could not be folded or linked again."""
+        if part == CODE:
+            put_aside(connection, [(0, part, name, reason)])
+            self._dirty_codes.done(connection, [name])
+            return
+        self._items.gone(name)
+        self._items.write(connection)
+        put_aside(connection, [(0, part, name, reason)])
+        self._dirty.done(connection, [name])
+        self._items_aside.add(name)
+
+    def waiting(self, codes: int, items: int) -> tuple[str, list[str]]:
+        """What waits longest to be done again: the part, and at most so many names of it."""
+        first = self._dirty_codes.first(codes)
+        return (CODE, first) if first else (ITEM, self._dirty.first(items))
 
     def link_again(self, connection: Connection, most: int, longest_s: float) -> bool:
         """Link the events of some waiting codes again; False where none waits."""
@@ -100,6 +125,7 @@ class Progress:
             names = waiting[start : start + REFOLDED_TOGETHER]
             fold_anew(connection, names, self._items, self._facts, self._definitions)
             self._dirty.done(connection, names)
+            self._items_aside.difference_update(names)
             if time.monotonic() > end:
                 break
         self._items.write(connection)
@@ -113,7 +139,7 @@ class Progress:
             positions.update(connection.execute(select(ledger.c.pos).where(at, ledger.c.pos <= self.pos)).scalars())
         found = again(connection, positions)
         for each in found:
-            if each.status in ("ok", "void", "copy"):
+            if each.read_as == "ok" and each.status in ("ok", "void", "copy", NOT_PERMITTED):
                 each.status = self._settlement.standing(each.stored)
         return found
 
@@ -132,18 +158,19 @@ class Progress:
 
     def _follow(self, connection: Connection, fresh: list[Taken], revised: list[Taken]) -> None:
         """Everything that hangs on standing and time."""
-        changed = self._corrections.take(connection, fresh + revised)
+        changed = self._corrections.take(connection, fresh + revised, self._meaning.correction)
         if changed:
             done = {each.pos for each in fresh} | {each.pos for each in revised}
             revised = revised + again(connection, _corrected_rows(connection, changed) - done)
         rows = [(each, self._corrections.put(each)) for each in fresh + revised]
-        codes = self._bindings.take(connection, [(each, verb_of(each.event, put)) for each, put in rows if each.event])
-        defined = self._definitions.take(connection, fresh + revised)
+        verbs = [(each, verb_of(each.event, put)) for each, put in rows if each.event]
+        codes = self._bindings.take(connection, verbs, self._meaning.binds)
+        defined = self._definitions.take(connection, fresh + revised, self._meaning.defined)
         if any(what == PATTERNS for what, _ in defined):
             codes |= self._read_otherwise(connection)
         self._dirty_codes.add(connection, codes, self.pos)
         self._dirty.add(connection, self._definitions.who_asked(connection, defined), self.pos)
-        linked = [(each, links(each, put, self._bindings)) for each, put in rows[: len(fresh)]]
+        linked = [(each, self._links(each, put)) for each, put in rows[: len(fresh)]]
         insert_links(connection, linked)
         self._note_releases(connection, [link for _, found in linked for link in found], known=True)
         self._link_old(connection, revised)
@@ -152,6 +179,9 @@ class Progress:
             self._has_definitions = has_definitions
             self._dirty.add(connection, connection.execute(select(item.c.item)).scalars(), self.pos)
         self._move(connection, linked)
+
+    def _links(self, each: Taken, put: dict[str, Any]) -> list[Link]:
+        return blame(each.pos, self._meaning.links, each, put, self._bindings)
 
     def _read_otherwise(self, connection: Connection) -> set[str]:
         """Take over the patterns; the codes scanned so far that they read in another way than before."""
@@ -173,7 +203,7 @@ class Progress:
     def _link_old(self, connection: Connection, rows: list[Taken]) -> None:
         """Link rows again that were projected before; the items they were and are about are folded anew."""
         stored = stored_links(connection, [each.pos for each in rows])
-        new = [(each, links(each, self._corrections.put(each), self._bindings)) for each in rows]
+        new = [(each, self._links(each, self._corrections.put(each))) for each in rows]
         changed = [(each, found) for each, found in new if set(found) != set(stored[each.pos])]
         delete_links(connection, [each.pos for each, _ in changed])
         insert_links(connection, changed)
@@ -185,27 +215,27 @@ class Progress:
 
     def _move(self, connection: Connection, linked: list[tuple[Taken, list[Link]]]) -> None:
         """Fold new facts onto their items, in their order; what comes too late for that makes its item dirty."""
-        late: set[str] = set()
-        names = {link.item for _, found in linked for link in found if link.item not in self._dirty} - {NOTHING}
+        about = {link.item for _, found in linked for link in found}
+        late = about & self._items_aside  # what could not be folded is tried again with each new fact
+        names = {name for name in about - late if name not in self._dirty} - {NOTHING}
         self._facts.load(connection, names)
         self._items.load(connection, names)
         facts = [
-            (self._facts.of(connection, each, link.item), link.item)
+            (self._facts.due(connection, each, link.item), link.item)
             for each, found in linked
             for link in found
-            if link.item != NOTHING and link.item not in self._dirty
+            if link.item in names
         ]
         facts.sort(key=lambda pair: pair[0].place)
         catalogue = self._definitions.catalogue
-        for fact, name in facts:
+        for due, name in facts:
             if name in late:
                 continue
             one = self._items.get(connection, name)
-            if fact.place <= one.state.last:
+            if due.place <= one.state.last:
                 late.add(name)
                 continue
-            one.follow(fact, catalogue)
-            self._items.moved(one)
+            self._items.follow(one, due, catalogue)
         self._items.write(connection)
         self._dirty.add(connection, late, self.pos)
 
@@ -226,26 +256,13 @@ def fold_anew(
     rows = {each.pos: each for each in again(connection, {pos for of in about.values() for pos in of}, source)}
     facts.load(connection, names)
     for name, positions in about.items():
-        items.anew(name, [facts.of(connection, rows[pos], name) for pos in positions], definitions.catalogue)
+        items.anew(name, [facts.due(connection, rows[pos], name) for pos in positions], definitions.catalogue)
 
 
-def seal_key(connection: Connection) -> bytes | None:
-    """The key with which the hub seals anchors; None in a database without a hub."""
-    found = connection.execute(select(hub.c.mac_key)).scalar_one_or_none()
-    return None if found is None else bytes(found)
-
-
-def check_seal(each: Taken, key: bytes | None) -> None:
-    """An anchor whose times are not the hub's own counts for nothing."""
-    event = each.event
-    if event is None or event.kind != "anchor" or key is None:
-        return
-    sealed = None
-    if event.boot is not None and event.t2 is not None and event.t3 is not None:
-        log_id = bytes.fromhex(each.counted.log)
-        sealed = anchor_mac(key, log_id, boot_bytes(event.boot), event.t2, event.t3)
-    if sealed is None or sealed != event.mac:
-        each.status = each.read_as = "not_understood"
+def projected_pos(connection: Connection) -> int:
+    """The position in the ledger that the projection stands at."""
+    found = connection.execute(select(projection.c.v).where(projection.c.k == PROJECTED_POS)).scalar_one_or_none()
+    return int(found or 0)
 
 
 def _corrected_rows(connection: Connection, changed: list[Correction]) -> set[int]:

@@ -4,21 +4,26 @@ It shares the meaning of an event with the projector, and none of its bookkeepin
 functions over everything, every item is folded once. So where the two disagree, the step by step way has a defect.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any, NamedTuple
 
 from sqlalchemy import Connection, Table, create_engine, select
 from sqlalchemy.pool import StaticPool
 
 from server.driver import insert_many
-from server.projection.bindings import Bindings, binding_row, binds
+from server.ledger import last_pos
+from server.projection.aside import EVENT, ITEM, Unfoldable, blame, events_aside, is_of_medium, put_aside
+from server.projection.bindings import Bindings, binding_row
 from server.projection.boots import anchor_row, in_sequence, parent_of
-from server.projection.definitions import Definitions, defined, definition_row
+from server.projection.definitions import Definitions, definition_row
 from server.projection.items import Items
-from server.projection.links import Corrections, Facts, correction_row, insert_links, links, verb_of
+from server.projection.links import Corrections, Facts, correction_row, insert_links, verb_of
+from server.projection.meaning import MEANING, Meaning
 from server.projection.own_tables import anchor, boot, correction, parent, run
-from server.projection.progress import PATTERNS, check_seal, fold_anew, seal_key
+from server.projection.owners import Owners, note_claims
+from server.projection.progress import PATTERNS, fold_anew
 from server.projection.releases import Orders
+from server.projection.seals import seal_key
 from server.projection.settlement import Settlement
 from server.projection.tables import (
     PROJECTED_POS,
@@ -34,7 +39,7 @@ from server.projection.tag_numbers import note_numbers
 from server.projection.taken import Taken, again, every, state_rows
 from server.schema import metadata
 from server.store import Store
-from station.core.resolve import correction as correction_of
+from station.core.ledger import reason_of
 from station.core.times import Anchor, Parent, Run, clocks, followers, log_keys, runs
 
 AT_ONCE = 2000  # rows
@@ -49,55 +54,187 @@ class Difference(NamedTuple):
     row: tuple[Any, ...]
 
 
-def rebuild(store: Store) -> int:
-    """Throw the projection away and make it again, in one transaction; the position it then stands at."""
+def rebuild(store: Store, meaning: Meaning = MEANING) -> int:
+    """Throw the projection away and make it again, in one transaction; the position it then stands at.
+
+    What was set aside is tried again.
+    """
     with store.write() as connection:
-        for table in TABLES:
-            connection.execute(table.delete())
-        return fold_all(connection, connection)
+        return make_again(connection, meaning)
 
 
-def compare(store: Store) -> list[Difference]:
-    """Where the projection differs from a rebuilt one; surrogate ids apart. Wants a projection that has nothing waiting."""
+def make_again(connection: Connection, meaning: Meaning = MEANING, aside: Mapping[int, str] | None = None) -> int:
+    """As `rebuild`, inside the caller's transaction. `aside`: events that stay set aside, pos -> reason."""
+    _empty(connection)
+    return fold_all(connection, connection, meaning, aside)
+
+
+def compare(store: Store, meaning: Meaning = MEANING) -> list[Difference]:
+    """Where the projection differs from a rebuilt one; surrogate ids apart. Wants a projection that has nothing waiting.
+
+    The rebuilt one leaves out the events that the live one has set aside, and whatever else it cannot fold.
+    """
     scratch = create_engine("sqlite://", poolclass=StaticPool)
     try:
         with store.read() as connection, scratch.begin() as beside:
             metadata.create_all(beside, tables=list(TABLES))
-            fold_all(connection, beside)
+            fold_all(connection, beside, meaning, events_aside(connection))
             return [each for table in TABLES for each in _differences(table, connection, beside)]
     finally:
         scratch.dispose()
 
 
-def fold_all(source: Connection, target: Connection) -> int:
-    """Fold the ledger of `source` into the empty projection tables of `target`."""
-    pos = _stand_and_time(source, target)
-    _meaning(source, target)
-    _items(source, target)
-    if pos:
-        target.execute(projection.insert().values(k=PROJECTED_POS, v=pos))
-    return pos
+def fold_all(
+    source: Connection, target: Connection, meaning: Meaning = MEANING, aside: Mapping[int, str] | None = None
+) -> int:
+    """Fold the ledger of `source` into the empty projection tables of `target`.
+
+    An event that cannot be folded is set aside like those in `aside` (pos -> reason), and all is folded again without it:
+    what it said of others before it failed must not stay.
+    """
+    left_out = dict(aside or {})
+    while True:
+        try:
+            return _Folding(source, target, meaning, left_out).run()
+        except Unfoldable as error:
+            if not error.reasons.keys() - left_out.keys():
+                raise
+            left_out |= error.reasons
+            _empty(target)
 
 
-def _stand_and_time(source: Connection, target: Connection) -> int:
-    """Rows of event_state, and of everything that decides standing and time."""
-    key = seal_key(source)
-    light: list[Taken] = []
-    standing = Settlement()
-    for part in _parts(every(source)):
-        for each in part:
-            check_seal(each, key)
-        standing.take(target, part)
-        note_numbers(target, part)
-        light += [_without_content(each) for each in part]
-    insert_many(target, event_state, state_rows(light))
-    standing = Settlement.load(target)
-    for each in light:
-        each.status = standing.standing(each.stored) if each.read_as == "ok" else each.status
-    _reckon(target, light)
-    target.execute(event_state.delete())
-    insert_many(target, event_state, state_rows(light))
-    return light[-1].pos if light else 0
+def _empty(connection: Connection) -> None:
+    for table in TABLES:
+        connection.execute(table.delete())
+
+
+class _Folding:
+    """One try to fold everything but the events in `aside`. Each stage reads all events before its errors are raised."""
+
+    def __init__(self, source: Connection, target: Connection, meaning: Meaning, aside: Mapping[int, str]) -> None:
+        self._source, self._target, self._meaning, self._aside = source, target, meaning, aside
+        self._failed: dict[int, str] = {}
+        self._items = Items(target, meaning.apply)
+
+    def run(self) -> int:
+        """The position that the projection then stands at. Raises `Unfoldable`."""
+        put_aside(self._target, [(pos, EVENT, "", reason) for pos, reason in self._aside.items()])
+        pos = self._stand_and_time()
+        self._say()
+        self._fold_items()
+        if pos:
+            self._target.execute(projection.insert().values(k=PROJECTED_POS, v=pos))
+        return pos
+
+    def _of(self, each: Taken, function: Callable[..., Any], *args: Any) -> Any:
+        """What a function reads of an event; None where it fails, which is noted."""
+        try:
+            return blame(each.pos, function, *args)
+        except Unfoldable as error:
+            self._failed |= error.reasons
+            return None
+
+    def _end_stage(self) -> None:
+        if self._failed:
+            raise Unfoldable(self._failed)
+
+    def _insert(self, table: Table, rows: list[tuple[int, tuple[Any, ...]]]) -> None:
+        """Insert rows, each of the event at its position; those that the database refuses are noted."""
+        try:
+            with self._target.begin_nested():
+                insert_many(self._target, table, [row for _, row in rows])
+        except Exception as error:
+            if is_of_medium(error):
+                raise
+            if len(rows) == 1:
+                self._failed[rows[0][0]] = reason_of(error)
+                return
+            half = len(rows) // 2
+            self._insert(table, rows[:half])
+            self._insert(table, rows[half:])
+
+    def _stand_and_time(self) -> int:
+        """Rows of event_state, and of everything that decides standing and time."""
+        target, key = self._target, seal_key(self._source)
+        light: list[Taken] = []
+        owners = Owners(self._source, last_pos(self._source))
+        standing = Settlement(owners, self._meaning.void)
+        for part in _parts(every(self._source, self._aside)):
+            for each in part:
+                self._of(each, self._meaning.permit, each, owners)
+                self._of(each, self._meaning.seal, each, key)
+                self._of(each, self._meaning.times.anchor, each)
+                self._of(each, self._meaning.times.parent, each)
+                if each.event is not None:
+                    self._of(each, self._meaning.void, each.event)
+                    self._of(each, self._meaning.numbers, each.event, each.code)
+            if not self._failed:
+                standing.take(target, part)
+                note_numbers(target, part)
+                note_claims(target, part, owners)
+            light += [_without_content(each) for each in part]
+        self._insert(event_state, [(row[0], row) for row in state_rows(light)])
+        self._end_stage()
+        standing = Settlement.load(target, owners, self._meaning.void)
+        for each in light:
+            each.status = standing.standing(each.stored) if each.read_as == "ok" else each.status
+        _reckon(target, light)
+        target.execute(event_state.delete())
+        insert_many(target, event_state, state_rows(light))
+        return light[-1].pos if light else 0
+
+    def _say(self) -> None:
+        """Corrections, definitions and bindings, then what each event is about."""
+        meaning, target = self._meaning, self._target
+        for rows in _projected(self._source, target):
+            ok = [each for each in rows if each.event is not None and each.ok]
+            put = [(each.pos, self._of(each, meaning.correction, each.event, each.recorded)) for each in ok]
+            self._insert(correction, [(pos, correction_row(pos, one)) for pos, one in put if one is not None])
+            made = [(each.pos, self._of(each, meaning.defined, each)) for each in rows]
+            self._insert(definition, [(pos, definition_row(pos, one)) for pos, one in made if one is not None])
+        self._end_stage()
+        corrections = Corrections(target)
+        for rows in _projected(self._source, target):
+            verbs = [(each, verb_of(each.event, corrections.put(each))) for each in rows if each.event is not None]
+            bound = [(each.pos, self._of(each, meaning.binds, each, verb)) for each, verb in verbs]
+            self._insert(binding, [(pos, binding_row(*one)) for pos, one in bound if one is not None])
+        self._end_stage()
+        bindings = Bindings(target)
+        bindings.use(Definitions(target).of(PATTERNS))
+        for rows in _projected(self._source, target):
+            linked = [(each, self._of(each, meaning.links, each, corrections.put(each), bindings)) for each in rows]
+            if not self._failed:
+                insert_links(target, linked)
+        self._end_stage()
+
+    def _fold_items(self) -> None:
+        """Every item, folded once."""
+        target = self._target
+        definitions, bindings = Definitions(target), Bindings(target)
+        self._items = Items(target, self._meaning.apply)
+        bindings.use(definitions.of(PATTERNS))
+        facts = Facts(bindings, Corrections(target), Orders(), self._meaning.fact)
+        names = select(event_item.c.item).distinct().order_by(event_item.c.item)
+        every_item = list(target.execute(names).scalars())
+        for start in range(0, len(every_item), ITEMS_AT_ONCE):
+            self._fold_some(every_item[start : start + ITEMS_AT_ONCE], facts, definitions)
+
+    def _fold_some(self, names: list[str], facts: Facts, definitions: Definitions) -> None:
+        """Fold items; after an error their halves, until the one item is left that is set aside."""
+        try:
+            with self._target.begin_nested():
+                fold_anew(self._target, names, self._items, facts, definitions, self._source)
+                self._items.write(self._target)
+        except Exception as error:
+            if is_of_medium(error):
+                raise
+            self._items = Items(self._target, self._meaning.apply)  # what the failed one has in memory is not written
+            if len(names) == 1:
+                put_aside(self._target, [(0, ITEM, names[0], reason_of(error))])
+                return
+            half = len(names) // 2
+            self._fold_some(names[:half], facts, definitions)
+            self._fold_some(names[half:], facts, definitions)
 
 
 def _without_content(each: Taken) -> Taken:
@@ -137,36 +274,6 @@ def _reckon(target: Connection, rows: list[Taken]) -> None:
         target, run, [(bytes.fromhex(one.log), one.first_seq, one.boot) for of in runs_of.values() for one in of]
     )
     insert_many(target, parent, [(bytes.fromhex(log), bytes.fromhex(one.log), one.seq) for log, one in parents.items()])
-
-
-def _meaning(source: Connection, target: Connection) -> None:
-    """Corrections, definitions and bindings, then what each event is about."""
-    for rows in _projected(source, target):
-        said = [(each.pos, correction_of(each.event, each.recorded)) for each in rows if each.event and each.ok]
-        insert_many(target, correction, [correction_row(pos, one) for pos, one in said if one is not None])
-        made = [(each.pos, defined(each)) for each in rows]
-        insert_many(target, definition, [definition_row(pos, one) for pos, one in made if one is not None])
-    corrections = Corrections(target)
-    for rows in _projected(source, target):
-        put = [(each, corrections.put(each)) for each in rows]
-        bound = [binds(each, verb_of(each.event, fields)) for each, fields in put if each.event is not None]
-        insert_many(target, binding, [binding_row(*one) for one in bound if one is not None])
-    bindings = Bindings(target)
-    bindings.use(Definitions(target).of(PATTERNS))
-    for rows in _projected(source, target):
-        insert_links(target, [(each, links(each, corrections.put(each), bindings)) for each in rows])
-
-
-def _items(source: Connection, target: Connection) -> None:
-    """Every item, folded once."""
-    definitions, bindings, items = Definitions(target), Bindings(target), Items(target)
-    bindings.use(definitions.of(PATTERNS))
-    facts = Facts(bindings, Corrections(target), Orders())
-    names = select(event_item.c.item).distinct().order_by(event_item.c.item)
-    every_item = list(target.execute(names).scalars())
-    for start in range(0, len(every_item), ITEMS_AT_ONCE):
-        fold_anew(target, every_item[start : start + ITEMS_AT_ONCE], items, facts, definitions, source)
-        items.write(target)
 
 
 def _parts(rows: Iterator[Taken]) -> Iterator[list[Taken]]:

@@ -4,23 +4,27 @@ Voids, closed periods and events sent again are few beside the scans, so what is
 some hundred bytes. What they mean is said by `station.core.resolve`; here it is asked again only for what a new row touches.
 """
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 from sqlalchemy import Connection, and_, select
 
 from server.driver import insert_many
+from server.projection.aside import blame
 from server.projection.own_tables import resent, void_mark
+from server.projection.owners import Owners
 from server.projection.tables import event_state
-from server.projection.taken import Taken
+from server.projection.taken import NOT_PERMITTED, Taken
+from station.core.event import Event
 from station.core.resolve import Counted, Place, first_copies, named_by_void, voided
 
 PERIOD = Place("", 0)  # in the place of a target: this row is a closed period
 
 
 class Settlement:
-    """What is void and what is a second copy, after the rows so far."""
+    """What is void and what is a second copy, after the rows so far. A void of what is another's is refused."""
 
-    def __init__(self) -> None:
+    def __init__(self, owners: Owners, void_of: Callable[[Event], Place | None] = named_by_void) -> None:
+        self._owners, self._void_of = owners, void_of
         self._named: dict[Place, Place] = {}  # void, where it is stored -> the place it names
         self._periods: set[Place] = set()
         self._copies: dict[Counted, dict[Place, None]] = {}  # sent again: where its copies are stored
@@ -29,13 +33,17 @@ class Settlement:
         self._counted: dict[Place, Counted] = {}  # where a copy is stored -> what it is
         self._targets: dict[Place, Place] = {}  # void -> where its target is stored; voids that count
         self._voiders: dict[Place, set[Place]] = {}
+        self._refused: set[Place] = set()  # voids of what is another's
+        self._early: dict[str, set[Place]] = {}  # a log of which nothing has arrived -> voids that name it
         self._second: set[Place] = set()
         self._void: set[Place] = set()
 
     @classmethod
-    def load(cls, connection: Connection) -> "Settlement":
-        """As the tables have it."""
-        known = cls()
+    def load(
+        cls, connection: Connection, owners: Owners, void_of: Callable[[Event], Place | None] = named_by_void
+    ) -> "Settlement":
+        """As the tables have it. `void_of`: the place that a void names, None for every other event."""
+        known = cls(owners, void_of)
         for _pos, log_id, seq, target_log, target_seq in connection.execute(select(void_mark)):
             known._note(Place(log_id.hex(), seq), Place(target_log.hex(), target_seq))
         for row in connection.execute(select(resent)):
@@ -64,12 +72,13 @@ class Settlement:
         rows = [(each.pos, *_raw(each.stored), *_raw(each.counted.place), _hash(each.counted)) for each in copies]
         insert_many(connection, resent, rows)
         changed: set[Place] = set()
+        awaited = {void for log in {each.stored.log for each in fresh} for void in self._early.pop(log, ())}
         if self._copies and any(each.counted in self._copies for each in fresh):
-            void, second = self._void, self._second
+            void, second, refused = self._void, self._second, self._refused
             self._settle_all()
-            changed = (void ^ self._void) | (second ^ self._second)
-        elif marks:
-            changed = self._settle({each.stored for each, _ in marks})
+            changed = (void ^ self._void) | (second ^ self._second) | (refused ^ self._refused)
+        elif marks or awaited:
+            changed = self._settle({each.stored for each, _ in marks} | awaited)
         for each in fresh:
             if each.status == "ok":
                 each.status = self.standing(each.stored)
@@ -84,7 +93,8 @@ class Settlement:
                 copies.append(each)
             if event is None or each.status != "ok":
                 continue
-            named = PERIOD if event.kind == "entry" and event.what == "period.close" else named_by_void(event)
+            closes = event.kind == "entry" and event.what == "period.close"
+            named = PERIOD if closes else blame(each.pos, self._void_of, event)
             if named is not None:
                 self._note(each.stored, named)
                 marks.append((each, named))
@@ -102,17 +112,34 @@ class Settlement:
         return {place for counted, place in held if chosen[counted] != place}
 
     def standing(self, stored: Place) -> str:
-        """ok, void or copy, for a row that could be read."""
+        """ok, void, copy or not_permitted, for a row that could be read."""
         if stored in self._second:
             return "copy"
-        return "void" if stored in self._void else "ok"
+        if stored in self._void:
+            return "void"
+        return NOT_PERMITTED if stored in self._refused else "ok"
+
+    def _may_stand(self, copy: Place, named: Place) -> bool:
+        """Whether a copy is of a log of the same owner: a void of one station's event means no other station's claim."""
+        return not self._owners.has_arrived(named.log) or self._owners.of(copy.log) == self._owners.of(named.log)
+
+    def _may(self, void: Place, target: Place) -> bool:
+        """Whether a void takes out what it means; one of a log that has not arrived waits for that."""
+        if self._owners.is_hubs(void.log) or void.log == target.log:
+            return True
+        if not self._owners.has_arrived(target.log):
+            self._early.setdefault(target.log, set()).add(void)
+            return True
+        return self._owners.may_void(void, target)
 
     def _target(self, void: Place) -> Place:
         """Where the event that a void means is stored; the place as named while nothing has arrived there."""
         named = self._named[void]
         here = self._counted.get(named)
         identities = {here} if here else self._at.get(named, set())
-        found = [place for counted in identities for place in self._copies[counted]]
+        found = [place for counted in identities for place in self._copies[counted] if self._may_stand(place, named)]
+        if identities and not self._owners.has_arrived(named.log):
+            self._early.setdefault(named.log, set()).add(void)
         if not found:
             return named
         own = [counted.place for counted in identities if self._own.get(counted)]
@@ -122,12 +149,14 @@ class Settlement:
         return min(candidates or [place for place in own + found if place not in self._second] or [named])
 
     def _settle_all(self) -> None:
-        self._second = self._second_copies()
+        self._second, self._early = self._second_copies(), {}
         self._targets = {void: self._target(void) for void in self._named if void not in self._second}
         self._voiders = {}
         for void, target in self._targets.items():
             self._voiders.setdefault(target, set()).add(void)
-        self._void = set(voided(self._targets, frozenset(self._periods)))
+        self._refused = {void for void, target in self._targets.items() if not self._may(void, target)}
+        edges = {void: target for void, target in self._targets.items() if void not in self._refused}
+        self._void = set(voided(edges, frozenset(self._periods)))
 
     def _settle(self, marked: Iterable[Place]) -> set[Place]:
         """Ask again only for the voids that hang together with new ones; the places whose standing changed."""
@@ -143,10 +172,13 @@ class Settlement:
                 together.add(place)
                 waiting += self._voiders.get(place, ())
                 waiting += [self._targets[place]] if place in self._targets else []
-        edges = {void: self._targets[void] for void in together if void in self._targets}
+        refused = {void for void in together if void in self._targets and not self._may(void, self._targets[void])}
+        edges = {void: self._targets[void] for void in together - refused if void in self._targets}
+        changed = refused ^ (self._refused & together)
+        self._refused = (self._refused - together) | refused
         before, now = self._void & together, voided(edges, frozenset(self._periods & together))
         self._void = (self._void - together) | now
-        return before ^ now
+        return changed | (before ^ now)
 
 
 def _raw(place: Place) -> tuple[bytes, int]:

@@ -4,10 +4,14 @@ Times `_us` are UTC microseconds, quantities `_milli` thousandths, `log_id` 16 r
 one state of the database. `at_log`, `at_seq`: where an event counts, which for one sent again is its old place.
 """
 
-from sqlalchemy import BigInteger, Boolean, Column, Index, LargeBinary, String, Table
+from sqlalchemy import BigInteger, Boolean, Column, ColumnElement, Index, LargeBinary, String, Table, literal_column
 
 from server.projection.own_tables import OWN_TABLES, text, us
 from server.schema import Key, Serial, metadata
+
+REFUSED: ColumnElement[bool] = literal_column(
+    "status = 'not_permitted'"
+)  # as it stands here, so that the small index serves it
 
 event_state = Table(
     "event_state",
@@ -16,7 +20,7 @@ event_state = Table(
     Column("log_id", LargeBinary, nullable=False),
     Column("seq", BigInteger, nullable=False),
     text("kind"),  # none: the bytes could not be read
-    text("status", nullable=False),  # ok, not_understood, future, damaged, void, copy
+    text("status", nullable=False),  # ok, not_understood, future, damaged, void, copy, set_aside, not_permitted
     us("key_us", nullable=False),
     us("lo_us", nullable=False),
     us("hi_us", nullable=False),
@@ -28,6 +32,7 @@ event_state = Table(
     Column("mono_ns", BigInteger),
     Column("since_ns", BigInteger),  # of a stored scan: it was made at some moment from then on
     Index("event_state_at", "at_log", "at_seq"),
+    Index("event_state_not_permitted", "log_id", sqlite_where=REFUSED, postgresql_where=REFUSED),
 )
 
 event_item = Table(
@@ -200,4 +205,5 @@ SURROGATES = {
     "open_at": {"visit"},
     "dirty": {"since"},
     "dirty_code": {"since"},
+    "set_aside": {"reason", "sw"},
 }

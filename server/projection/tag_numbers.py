@@ -9,11 +9,12 @@ A card prints a part of its number, which no index of whole codes can find; the 
 """
 
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 from sqlalchemy import Connection
 
 from server.driver import insert_text, run_many
+from server.projection.aside import blame
 from server.projection.own_tables import tag_number
 from server.projection.taken import Taken
 from station.core.codes.code import Scheme
@@ -38,9 +39,12 @@ def tail_of(number: str) -> str:
     return number[-2 * TAIL_BYTES :]
 
 
-def note_numbers(connection: Connection, rows: Iterable[Taken]) -> None:
+def note_numbers(
+    connection: Connection, rows: Iterable[Taken], numbers_of: Callable[[Event, str | None], list[str]] = numbers_in
+) -> None:
     """Keep the tags that these rows of the ledger name, whatever becomes of the rows: of a void scan it is still a tag."""
-    named = {number for each in rows if each.event is not None for number in numbers_in(each.event, each.code)}
+    read = [blame(each.pos, numbers_of, each.event, each.code) for each in rows if each.event is not None]
+    named = {number for numbers in read for number in numbers}
     if named:
         statement = insert_text(tag_number.name, ("number", "tail"), connection.dialect.paramstyle)
         run_many(connection, f"{statement} ON CONFLICT DO NOTHING", [(each, tail_of(each)) for each in sorted(named)])

@@ -12,7 +12,7 @@ from typing import Any
 
 from sqlalchemy import Connection, and_, select
 
-from server.projection.boots import FOR_EVER, Boots, in_sequence
+from server.projection.boots import FOR_EVER, Boots, Said, in_sequence
 from server.projection.tables import event_state
 from server.projection.taken import Taken
 from station.core.times import Clock, Key, Stamp, key_behind, log_keys
@@ -31,8 +31,8 @@ class _Tail:
 class Timeline:
     """The ends of all logs, and the clocks of all boots."""
 
-    def __init__(self, connection: Connection) -> None:
-        self._boots = Boots(connection)
+    def __init__(self, connection: Connection, said: Said | None = None) -> None:
+        self._boots = Boots(connection, said)
         self._tails: dict[str, _Tail | None] = {}
 
     def take(self, connection: Connection, fresh: list[Taken], flipped: list[Taken]) -> dict[int, Key]:

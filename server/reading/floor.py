@@ -6,10 +6,12 @@ from sqlalchemy import Connection
 
 from server import stations
 from server.clock_watch import kept_doubt, suspects
+from server.projection import aside
+from server.projection.owners import beyond
 from server.reading import findings, line, now, past
 from server.reading.conditions import Condition, Floor, needs_someone, ranked, told_once
 from server.reading.definitions import catalogue
-from server.reading.station_conditions import of_hub_clock, of_stations
+from server.reading.station_conditions import of_beyond, of_hub_clock, of_set_aside, of_stations
 from server.reading.worth import Valuation
 from server.tongue import Tongue
 
@@ -34,4 +36,5 @@ def attention(connection: Connection, floor: Floor) -> list[Condition]:
     estimated = Counter(station for station, _ in unsure)
     found = [*needs_someone(floor), *of_stations(stations.overview(connection), floor.now_us, estimated)]
     found += of_hub_clock(kept_doubt(connection), suspects(connection))
+    found += [*of_set_aside(aside.shown(connection)[0]), *of_beyond(beyond(connection))]
     return told_once(ranked([*found, *findings.of_today(connection, floor)]))

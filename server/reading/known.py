@@ -26,9 +26,10 @@ def as_known(connection: Connection, pos: int) -> Iterator[Connection]:
     scratch = create_engine("sqlite://", poolclass=StaticPool)
     try:
         with _one_at_a_time, scratch.begin() as beside:
-            schema.metadata.create_all(beside, tables=[schema.hub, schema.ledger, *TABLES])
+            schema.metadata.create_all(beside, tables=[schema.hub, schema.log, schema.ledger, *TABLES])
             until = select(schema.ledger).where(schema.ledger.c.pos <= pos).order_by(schema.ledger.c.pos)
-            for table, rows in ((schema.hub, select(schema.hub)), (schema.ledger, until)):
+            kept = ((schema.hub, select(schema.hub)), (schema.log, select(schema.log)), (schema.ledger, until))
+            for table, rows in kept:
                 insert_many(beside, table, [tuple(row) for row in connection.execute(rows)])
             fold_all(beside, beside)
             yield beside

@@ -6,6 +6,7 @@ import msgspec
 from sqlalchemy import Connection, and_, or_, select
 
 from server.projection.links import Corrections
+from server.projection.owners import Owners, claimed_by
 from server.projection.tables import event_item, event_state
 from server.projection.taken import Taken, again
 from station.core.event import Event
@@ -51,6 +52,7 @@ class Scan(NamedTuple):
     changed: dict[str, Any]
     presence: Presence | None = None
     ends: bool = False
+    sent_by: str | None = None  # the station whose log it stands in, where the event names another
 
     @property
     def is_scan(self) -> bool:
@@ -82,7 +84,8 @@ def scans(connection: Connection, item: str, before_pos: int | None = None) -> S
     rows = connection.execute(query.order_by(c.key_us.desc(), c.log_id, c.seq.desc()).limit(MOST)).all()
     taken = {each.pos: each for each in again(connection, [row.pos for row in rows])}
     corrections = Corrections(connection)
-    found = [_scan(taken[row.pos], row.key_us, corrections.put(taken[row.pos])) for row in rows]
+    owners = Owners(connection, 0)
+    found = [_scan(taken[row.pos], row.key_us, corrections.put(taken[row.pos]), owners) for row in rows]
     ref_of = {each.pos: (ref.log, ref.seq) for each in taken.values() if each.event and (ref := each.event.ref)}
     return Scans(tuple(_joined(found, ref_of)), len(rows) == MOST)
 
@@ -104,7 +107,7 @@ def _joined(found: list[Scan], ref_of: dict[int, tuple[str, int]]) -> list[Scan]
     ]
 
 
-def _scan(each: Taken, key_us: int, put: dict[str, Any]) -> Scan:
+def _scan(each: Taken, key_us: int, put: dict[str, Any], owners: Owners) -> Scan:
     event = each.event
     assert event is not None  # only what could be read belongs to an item
     data = event.data or {}
@@ -133,6 +136,7 @@ def _scan(each: Taken, key_us: int, put: dict[str, Any]) -> Scan:
         changed=put,
         presence=None if event.seen is None else Presence(event.seen, key_us, event.rssi_dbm),
         ends=event.kind == "scan" and event.seen is not None,
+        sent_by=None if claimed_by(each, owners) is None else owners.of(each.stored.log)[1],
     )
 
 

@@ -9,6 +9,9 @@
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from server.projection import aside
+from server.projection.aside import Row
+from server.projection.owners import Beyond
 from server.reading.conditions import Condition, Named
 from server.tongue import duration
 
@@ -48,6 +51,38 @@ def of_hub_clock(doubt: str | None, suspects: int) -> Iterator[Condition]:
             grave=True,
             cost=PRICELESS,
         )
+
+
+def of_set_aside(rows: list[Row]) -> list[Condition]:
+    """What could not be folded: each is missing on the pages until the software that can fold it is installed."""
+    return [
+        Condition(
+            "set_aside",
+            f"set aside {row.part} {row.pos} {row.name}",
+            (f"{row.about} could not be folded and was set aside: {row.reason}",),
+            aside.TO_DO,
+            grave=True,
+            cost=PRICELESS,
+        )
+        for row in rows
+    ]
+
+
+def of_beyond(rows: list[Beyond]) -> list[Condition]:
+    """What a station's log holds that no bench can say: its token is in other hands, or its software is not ours."""
+    return [
+        Condition(
+            "not_permitted" if row.claimed is None else "claim",
+            f"beyond {row.log} {row.claimed or ''}",
+            ("Station ", Named("station", row.station, row.station), row.fact),
+            "kept, and counted for nothing; give it a new token"
+            if row.claimed is None
+            else "look at which device it is",
+            grave=row.claimed is None,
+            cost=PRICELESS,
+        )
+        for row in rows
+    ]
 
 
 def _named(row: dict[str, Any]) -> tuple[str, Named]:

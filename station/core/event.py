@@ -138,7 +138,7 @@ def _refuse_empty(event: Event) -> None:
 
 
 def _refuse_out_of_bounds(event: Event) -> None:
-    if event.qty_milli is not None and not 0 < abs(event.qty_milli) <= MAX_QTY_MILLI:
+    if event.qty_milli is not None and not 0 < event.qty_milli <= MAX_QTY_MILLI:
         msg = f"`qty_milli` is {event.qty_milli}, expected 1 to {MAX_QTY_MILLI}"
         raise msgspec.ValidationError(msg)
 

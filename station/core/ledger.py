@@ -9,10 +9,12 @@
 """
 
 from collections.abc import Callable, Iterable
+from itertools import chain
 
 import msgspec
 
 from station.core import orders, postings
+from station.core.bounds import MAX_BALANCE_MILLI
 from station.core.catalogue import Catalogue
 from station.core.draw import Bench, Marks
 from station.core.fact import BARE, Fact
@@ -36,6 +38,8 @@ ROWS: dict[str, Callable[[Bench], None]] = {
 DRAWS_ON_HERE = frozenset({"out", "done", "scrap", "rework", "hold"})
 MOVES_ALONG = frozenset({"in", "start", "out", "done"})
 BARE_MEANS = {"arrived": "in", "both": "in", "done": "out"}
+BALANCE = f"a quantity of the item would exceed {MAX_BALANCE_MILLI // 1000}"
+Apply = Callable[[ItemState, Fact, Catalogue], Step]
 
 
 def empty(item: str) -> ItemState:
@@ -54,11 +58,35 @@ def apply(state: ItemState, fact: Fact, catalogue: Catalogue) -> Step:
     return Step(msgspec.structs.replace(state, last=fact.place, first_us=_first(state, fact)))
 
 
+def attempt(state: ItemState, fact: Fact, catalogue: Catalogue, apply: Apply = apply) -> Step | str:
+    """As `apply`; for a fact that cannot be folded the reason, as one text. The item then goes on without that fact.
+
+    A fact that would take an account of the item beyond MAX_BALANCE_MILLI cannot be folded: sums fit into 64 bits.
+    """
+    try:
+        step = apply(state, fact, catalogue)
+    except Exception as error:  # noqa: BLE001  a defect in one branch must not keep the facts behind from being folded
+        return reason_of(error)
+    if step.state.parcels == state.parcels and step.state.outer == state.outer:
+        return step
+    quantities = chain(step.state.outer.values(), (each.qty_milli or 0 for each in step.state.parcels))
+    return BALANCE if any(abs(quantity) > MAX_BALANCE_MILLI for quantity in quantities) else step
+
+
+def reason_of(error: BaseException) -> str:
+    """One short line that names an error: its class and its text."""
+    text = " ".join(str(error).split())
+    return f"{type(error).__name__}: {text}"[:300].rstrip(": ").replace("\0", "\\0")
+
+
 def fold(item: str, facts: Iterable[Fact], catalogue: Catalogue) -> Step:
-    """All facts of an item, in whatever order they come; postings, visits and findings of all of them."""
+    """All facts of an item, in whatever order they come; postings, visits and findings of all that can be folded."""
     state, trail = empty(item), Trail()
     for fact in sorted(facts, key=lambda each: each.place):
-        step = apply(state, fact, catalogue)
+        step = attempt(state, fact, catalogue)
+        if isinstance(step, str):
+            state = msgspec.structs.replace(state, last=fact.place)
+            continue
         state = step.state
         trail.follow(step)
     return Step(state, tuple(trail.postings), tuple(trail.visits), tuple(trail.findings))

@@ -12,12 +12,11 @@ frozenset({Place(log='a', seq=2)})
 """
 
 from collections.abc import Iterable, Mapping
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeGuard
 
-import msgspec
-
+from station.core.bounds import out_of_bounds
 from station.core.chain import HASH_BYTES, LOG_ID_BYTES
-from station.core.event import Event, EventError, FutureEvent, Identity, decode
+from station.core.event import MAX_QTY_MILLI, Event, EventError, FutureEvent, Identity, decode
 from station.core.fact import Fact
 from station.core.times import EARLIEST_US, LATEST_US, Key
 
@@ -81,7 +80,7 @@ def read(log: str, seq: int, event_hash: str, encoded: bytes) -> Reading:
     if outer.kind == "salvage":
         return _salvaged(outer, stored)
     counted = stored if outer.origin is None else _counted(outer.origin)
-    if counted is None or not _can_be_kept(outer):
+    if counted is None or out_of_bounds(outer, encoded):
         return Reading("not_understood", outer, None, stored)
     return Reading("ok", outer, outer, counted)
 
@@ -94,17 +93,6 @@ def _counted(claim: Identity) -> Counted | None:
 
 def _is_hex(text: str, digits: int) -> bool:
     return len(text) == digits and not text.strip("0123456789abcdef")
-
-
-def _can_be_kept(event: Event) -> bool:
-    """Whether what an entry says fits into a state: its whole numbers have 64 bits, as everywhere."""
-    if event.data is None:
-        return True
-    try:
-        msgspec.msgpack.encode(event.data)
-    except (OverflowError, UnicodeEncodeError):
-        return False
-    return True
 
 
 def _salvaged(outer: Event, stored: Counted) -> Reading:
@@ -122,7 +110,7 @@ def _salvaged(outer: Event, stored: Counted) -> Reading:
         return Reading("not_understood", outer, None, counted)
     if inner.origin is not None:
         counted = _counted(inner.origin) or counted
-    understood = inner.kind != "salvage" and _can_be_kept(inner)
+    understood = inner.kind != "salvage" and not out_of_bounds(inner, outer.body)
     return Reading("ok" if understood else "not_understood", outer, inner if understood else None, counted)
 
 
@@ -135,8 +123,13 @@ def named_by_void(event: Event) -> Place | None:
     return None
 
 
+def _is_whole(value: object) -> TypeGuard[int]:
+    """Whether a field of an entry is a whole number: JSON's true and false are none."""
+    return isinstance(value, int) and not isinstance(value, bool)
+
+
 def _place(log: object, seq: object) -> Place | None:
-    if not isinstance(log, str) or not isinstance(seq, int) or not 0 < seq < 2**63:
+    if not isinstance(log, str) or not _is_whole(seq) or not 0 < seq < 2**63:
         return None
     return Place(log.lower(), seq) if _is_hex(log.lower(), 2 * LOG_ID_BYTES) else None
 
@@ -161,7 +154,7 @@ def _fits(name: str, value: object) -> bool:
     if value is None:
         return True
     if name == "qty_milli":
-        return isinstance(value, int) and not isinstance(value, bool) and value > 0
+        return _is_whole(value) and 0 < value <= MAX_QTY_MILLI
     return isinstance(value, str) and value != ""
 
 
@@ -264,7 +257,7 @@ def _entry_fields(event: Event) -> dict[str, Any]:
     said["verb"] = data["action"] if isinstance(data.get("action"), str) else ""
     said["all"] = data.get("all") is True
     qty_milli = data.get("qty_milli")
-    said["qty_milli"] = qty_milli if isinstance(qty_milli, int) and qty_milli > 0 else None
+    said["qty_milli"] = qty_milli if _is_whole(qty_milli) and 0 < qty_milli <= MAX_QTY_MILLI else None
     said["data"] = data
     return said
 

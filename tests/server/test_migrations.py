@@ -6,10 +6,12 @@ from contextlib import closing
 from sqlalchemy import select
 from told import Told
 
+from server import clock
+from server.hublog import take
 from server.migrations import HEAD, version_of
 from server.opening import open_hub
 from server.projection.own_tables import tag_number
-from server.projection.rebuild import rebuild
+from server.projection.rebuild import compare, rebuild
 from server.projection.tables import event_state
 from server.store import Store
 
@@ -73,3 +75,30 @@ def test_a_stored_scan_stands_in_its_interval_live_and_folded_anew(store, rows):
     assert abs(hi_us - at_us) < minute_us
     rebuild(store)
     assert rows(wanted) == live
+
+
+def test_a_hub_that_a_number_stopped_is_folded_anew_and_goes_on(store):
+    told = Told(store)
+    told.small_shop()
+    huge = (
+        b'{"v":1,"kind":"entry","station":"hub","sw":"t","what":"checkin","by":"a","data":{"code":"X","qty_milli":%d}}'
+    )
+    with store.write() as connection:
+        take(connection, [huge % (2**63 - 1)] * 2, clock.utc_us())
+    told.scan("WO-1", "saw", told.ago(hours=1))
+    told.settle()
+    path = store.path
+    store.close()
+    with sqlite3.connect(path) as raw:  # as the version before left it, which took the first and stopped at the second
+        raw.execute("UPDATE event_state SET status = 'ok' WHERE status = 'not_understood'")
+        raw.execute("DROP TABLE set_aside")
+        raw.execute("UPDATE alembic_version SET version_num = '0003'")
+    raw.close()
+    later = open_hub(path)
+    again = Told(later)
+    again.settle()
+    with later.read() as connection:
+        found = list(connection.execute(select(event_state.c.status).order_by(event_state.c.pos)).scalars())
+    assert found.count("not_understood") == 2
+    assert compare(later) == []
+    later.close()

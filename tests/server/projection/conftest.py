@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from sqlalchemy import Connection, select
 
-from server import schema
+from server import logs, schema
 from server.announce import Bell
 from server.driver import insert_many
 from server.opening import initialise
@@ -33,6 +33,7 @@ class Row:
     encoded: bytes
     prev: bytes
     hash: bytes
+    station: str = ""  # whose log it is, for the hub's list of logs
 
     @property
     def place(self) -> dict[str, Any]:
@@ -56,9 +57,12 @@ class Log:
     rows: list[Row] = field(default_factory=list)
 
     def write(self, event: Event) -> Row:
+        return self.put(encode(event))
+
+    def put(self, encoded: bytes) -> Row:
+        """Append bytes as they are, also those that no software of ours writes."""
         prev = self.rows[-1].hash if self.rows else genesis(self.log_id)
-        encoded = encode(event)
-        self.rows.append(Row(self.log_id, len(self.rows) + 1, encoded, prev, link(prev, encoded)))
+        self.rows.append(Row(self.log_id, len(self.rows) + 1, encoded, prev, link(prev, encoded), self.name))
         return self.rows[-1]
 
     def said(self, kind: str, after_s: float = 1.0, **fields: Any) -> Row:
@@ -106,6 +110,8 @@ class Floor:
     def deliver(self, *rows: Row) -> None:
         """Put rows into the ledger, in this order; the hub's own chain is not what is tested here."""
         with self.store.write() as connection:
+            for log_id, station in {row.log: row.station for row in rows if row.station}.items():
+                logs.log_of(connection, log_id, device=None, station=station, now_us=0)
             counter = schema.counter.c.pos
             pos = connection.execute(select(counter)).scalar_one()
             insert_many(
@@ -246,7 +252,7 @@ def _entered(chance: random.Random, office: Log, said: list[Row]) -> Row:
 
 def _sent_again(chance: random.Random, old: Log, said: list[Row]) -> None:
     """A new log that continues the third station's: some of its events come again, some only this way."""
-    new = Log("s3b", old.mac_key, b"\x09" * 16, boot=old.boot, zero_us=old.zero_us, mono_ns=old.mono_ns)
+    new = Log(old.name, old.mac_key, b"\x09" * 16, boot=old.boot, zero_us=old.zero_us, mono_ns=old.mono_ns)
     tip = old.rows[-1]
     new.said("open", parent=tip.identity, cause="salvaged")
     for row in chance.sample(old.rows, len(old.rows) // 2):
