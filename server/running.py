@@ -8,6 +8,8 @@ from flask import current_app
 from server.announce import Bell
 from server.api.counts import Counts
 from server.config import Config
+from server.guessing import Turns
+from server.passwords import PASSWORDS, Passwords
 from server.store import Store
 
 _KEY = "wipline"
@@ -21,6 +23,8 @@ class Running:
     store: Store
     projected: Bell = field(default_factory=Bell)
     counts: Counts = field(default_factory=Counts)
+    turns: Turns = field(default_factory=Turns)  # of tries to sign in
+    passwords: Passwords = PASSWORDS
 
 
 def running() -> Running:
