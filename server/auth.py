@@ -5,7 +5,7 @@ nobody. Each view says whom it lets in with one of the decorators here; one that
 supervisors write, so a forgotten decorator opens no door. What comes with a cookie must come from our own pages.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
@@ -16,6 +16,7 @@ from werkzeug.wrappers import Response
 
 from server import people, stations
 from server.api.errors import ApiError
+from server.entry_rights import UNDOING, lacking
 from server.roles import Role, granted
 from server.running import running
 
@@ -106,6 +107,18 @@ def visitor() -> Caller:
 def may(role: Role) -> bool:
     """Whether the visitor has this role; templates ask it too."""
     return role in visitor().roles
+
+
+def demand_rights(who: Caller, entries: Iterable[tuple[str, Mapping[str, Any]]]) -> None:
+    """Let the caller enter these (what, data), all of them. Raises `ApiError` 403 for the first that needs another role."""
+    with running().store.read() as connection:
+        missing = lacking(connection, entries, who.roles)
+    if missing is not None:
+        what, role = missing
+        came = f"{what} by {who.name}"
+        if what in UNDOING:
+            came += ", of an event that needs more than this caller may do, or that is not in the ledger"
+        raise ApiError(403, came, f"the role {role}", "Ask somebody who has it.")
 
 
 def guard(app: Flask) -> None:

@@ -1,8 +1,8 @@
 """People and tokens: who may come in, as what, and how a first person comes to be.
 
 There is no account that comes with the product. While there is no person, the hub prints a link that works once, within
-fifteen minutes, and makes the first one an administrator. Passwords have at least twelve characters and are kept as
-scrypt; every wrong one makes the next try wait a little longer, without ever shutting the shop out.
+fifteen minutes, and makes the first one an administrator. `server.passwords` says which passwords are taken and how they are
+kept, `server.guessing` what wrong ones cost.
 """
 
 import secrets
@@ -10,21 +10,16 @@ from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import Connection, and_, func, select
-from werkzeug.security import check_password_hash, generate_password_hash
 
 from server import schema
+from server.passwords import PASSWORDS, PasswordRefused, is_old
 from server.roles import granted
 from server.stations import token_hash
 
-MIN_PASSWORD = 12
-MAX_PASSWORD = 1_024
 LINK_US = 15 * 60 * 1_000_000
 IDLE_US = 12 * 3600 * 1_000_000
 ADMIN_IDLE_US = 15 * 60 * 1_000_000  # afterwards a session no longer administers, until its person signs in again
 TOUCH_US = 30 * 1_000_000  # how exactly a session's last use is kept
-FREE_TRIES = 3
-MAX_WAIT_S = 60
-_NOBODY = generate_password_hash(secrets.token_urlsafe(16))  # compared where no such person exists: it takes as long
 
 
 class PersonError(ValueError):
@@ -54,14 +49,15 @@ def add_person(connection: Connection, name: str, roles: str, password: str | No
     if connection.execute(select(person.c.id).where(person.c.name == name)).first() is not None:
         msg = f"{name!r} is here already. Choose another name."
         raise PersonError(msg)
-    row = {"name": name, "password": _kept(password), "roles": roles, "added_us": now_us}
+    row = {"name": name, "password": _kept(password, name), "roles": roles, "added_us": now_us}
     return int(connection.execute(person.insert().returning(person.c.id), [row]).scalar_one())
 
 
 def set_password(connection: Connection, person: int, password: str) -> None:
     """Give a person a password, and end every session they have."""
     table = schema.person
-    connection.execute(table.update().where(table.c.id == person).values(password=_kept(password)))
+    name = connection.execute(select(table.c.name).where(table.c.id == person)).scalar_one()
+    connection.execute(table.update().where(table.c.id == person).values(password=_kept(password, name)))
     connection.execute(schema.session.delete().where(schema.session.c.person == person))
 
 
@@ -190,53 +186,28 @@ def touch_session(connection: Connection, key: str, now_us: int) -> None:
     connection.execute(used.where(table.c.admin_us > now_us - ADMIN_IDLE_US).values(admin_us=now_us))
 
 
-def wait_before_try(connection: Connection, name: str, address: str, now_us: int) -> int:
-    """Seconds until the hub looks at another password from this address, or for this person from it; 0: at once."""
-    table = schema.attempt
-    rows = {row.who: row for row in connection.execute(select(table).where(table.c.who.in_(_keys(name, address))))}
-    account, place = _keys(name, address)
-    waits: list[int] = [rows[place].next_us] if place in rows else []
-    if place in rows and account in rows:  # an address that never failed is heard at once: nobody locks others out
-        waits.append(rows[account].next_us)
-    return max([0, *(-(-(until - now_us) // 1_000_000) for until in waits)])
+def old_passwords_left(connection: Connection) -> bool:
+    """Whether the password of anybody who may sign in is still kept as before argon2id."""
+    person = schema.person.c
+    kept = connection.execute(select(person.password).where(person.ended_us.is_(None))).scalars()
+    return any(is_old(each) for each in kept)
 
 
-def note_try(connection: Connection, name: str, address: str, now_us: int, *, right: bool) -> None:
-    """Count a wrong password for person and address, or forget the count after a right one."""
-    table = schema.attempt
-    connection.execute(table.delete().where(table.c.next_us < now_us - IDLE_US))
-    known = person_named(connection, name) is not None  # invented names are not written down: there is no end of them
-    for who in _keys(name, address)[not known :]:
-        failures = connection.execute(select(table.c.failures).where(table.c.who == who)).scalar() or 0
-        connection.execute(table.delete().where(table.c.who == who))
-        if not right:
-            wait_s = min(MAX_WAIT_S, 2 ** (failures + 1 - FREE_TRIES)) if failures + 1 > FREE_TRIES else 0
-            row = {"who": who, "failures": failures + 1, "next_us": now_us + wait_s * 1_000_000}
-            connection.execute(table.insert(), [row])
+def renew_password(connection: Connection, person: Any, renewed: str) -> None:
+    """Keep the newer text of the same password, unless the person was given another one meanwhile."""
+    table = schema.person
+    same = and_(table.c.id == person.id, table.c.password == person.password)
+    connection.execute(table.update().where(same).values(password=renewed))
 
 
-def password_fits(person: Any, password: str) -> bool:
-    """Whether this is the person's password; it takes as long where there is no such person."""
-    kept = _NOBODY if person is None or person.password is None else person.password
-    return check_password_hash(kept, password[:MAX_PASSWORD]) and kept is not _NOBODY
-
-
-def _keys(name: str, address: str) -> tuple[str, str]:
-    return f"account {name[:64]}", f"address {address}"
-
-
-def _kept(password: str | None) -> str | None:
+def _kept(password: str | None, name: str) -> str | None:
     if password is None:
         return None
-    if not MIN_PASSWORD <= len(password) <= MAX_PASSWORD:
-        msg = (
-            f"A password of {len(password)} characters; expected at least {MIN_PASSWORD}. A few words in a row do well."
-        )
-        raise PersonError(msg)
-    if len(set(password)) < 5:
-        msg = "A password of the same few characters; expected one that nobody guesses. A few words in a row do well."
-        raise PersonError(msg)
-    return generate_password_hash(password, method="scrypt")
+    try:
+        PASSWORDS.check(password, name)
+    except PasswordRefused as refused:
+        raise PersonError(str(refused)) from refused
+    return PASSWORDS.keep(password)
 
 
 def _named(name: str) -> None:

@@ -9,6 +9,8 @@ from server.announce import Bell
 from server.api.counts import Counts
 from server.clock import Clock
 from server.config import Config
+from server.guessing import Turns
+from server.passwords import PASSWORDS, Passwords
 from server.store import Store
 
 _KEY = "wipline"
@@ -22,6 +24,8 @@ class Running:
     store: Store
     projected: Bell = field(default_factory=Bell)
     counts: Counts = field(default_factory=Counts)
+    turns: Turns = field(default_factory=Turns)  # of tries to sign in
+    passwords: Passwords = PASSWORDS
 
     @property
     def clock(self) -> Clock:

@@ -214,7 +214,7 @@ person = Table(
     metadata,
     Column("id", Serial, primary_key=True),
     Column("name", Key, nullable=False, unique=True),
-    Column("password", String),  # werkzeug's scrypt text; none: signs in by link only
+    Column("password", String),  # argon2id text, or werkzeug's scrypt text; none: signs in by link only
     Column("roles", String, nullable=False),  # words with a blank between
     _us("added_us"),
     _us("ended_us", nullable=True),
@@ -254,9 +254,9 @@ session = Table(
 attempt = Table(
     "attempt",
     metadata,
-    Column("who", Key, primary_key=True),  # "account NAME" or "address IP"
+    Column("who", Key, primary_key=True),  # "account NAME", "address IP" or "pair IP NAME"
     Column("failures", Integer, nullable=False),
-    _us("next_us"),  # before this, nobody looks at the password
+    _us("next_us"),  # before this, no password is compared
 )
 
 Index("session_used", session.c.used_us)

@@ -1,4 +1,4 @@
-"""Running the hub: gunicorn with threads, one worker process on SQLite, and the projector beside the pages.
+"""Running the hub: gunicorn with `server.http_worker`, one worker process on SQLite, and the projector beside the pages.
 
 The parent takes the database's lock, opens the hub, binds the port and forks the worker; the worker opens its own
 connections. There is no reload: two workers would write at once. Restart instead; stations keep what they have meanwhile.
@@ -10,7 +10,6 @@ import logging
 import os
 import signal
 import socket
-import struct
 import sys
 import threading
 import time
@@ -29,16 +28,20 @@ from server.api.stream import MAX_STREAMS
 from server.app import create_app
 from server.config import Config, seconds_of
 from server.control import Control
+from server.http_connection import MAX_CONNECTIONS
 from server.hublog import keep_time
 from server.lock import Lock
 from server.opening import open_hub, there_is
 from server.projection.projector import Projector
 from server.schedule import Backups, Clockwork
+from server.stations import StationTokens
 from server.store import Store, sqlite_path
 
-THREADS = MAX_STREAMS + 16  # a stream holds a thread; the others answer everybody else
+THREADS = (
+    MAX_STREAMS + 16
+)  # a stream holds a thread; the others answer everybody else. Stations have some of their own.
 GRACE_S = 5
-SILENCE_S = 10  # within a message
+SEND_BUFFER_BYTES = 512 * 1024  # an answer of usual size leaves its thread at once, however slowly it is read
 LINGER_S = 0.3  # for a request on its way when the hub ends; stations send it again anyway
 TAKEN_S = 2.0  # how long the children of a hub that was killed may take to let go
 MAX_REQUEST_LINE = 32 * 1024  # a code of 4,296 characters, percent-encoded, is one segment of an address
@@ -78,9 +81,8 @@ def _bind(host: str, port: int) -> socket.socket:
     while True:
         listening = socket.socket(family, socket.SOCK_STREAM)
         listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        # What is accepted here inherits it: who falls silent in the middle of a message gives the thread back.
-        for limit in (socket.SO_RCVTIMEO, socket.SO_SNDTIMEO):
-            listening.setsockopt(socket.SOL_SOCKET, limit, struct.pack("ll", SILENCE_S, 0))
+        # Every connection that is accepted here inherits it.
+        listening.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BUFFER_BYTES)
         try:
             listening.bind((host, port))
         except OSError as error:
@@ -122,7 +124,10 @@ class _Hub(BaseApplication):  # type: ignore[misc]
         """Gunicorn's settings; nothing is read from files or the environment."""
         settings = {
             "bind": f"fd://{self._listening.fileno()}",
-            "worker_class": "gthread",
+            "worker_class": "server.http_worker.RequestWorker",
+            "worker_connections": 2 * MAX_CONNECTIONS,  # the worker has bounds of its own, and never stops accepting
+            "http_parser": "python",
+            "sendfile": False,  # every byte of an answer goes through the worker's socket and its time limit
             "chdir": "/",  # a folder that everybody may enter
             "workers": 1,
             "threads": THREADS,
@@ -155,6 +160,7 @@ class _Hub(BaseApplication):  # type: ignore[misc]
     def _started(self, worker: Any) -> None:
         assert self._work is not None
         self._work.start()
+        worker.is_station = self._work.tokens.known
         for number in (signal.SIGTERM, signal.SIGINT, signal.SIGQUIT):
             signal.signal(number, self._ending(signal.getsignal(number)))
         worker.log.debug("worker started")
@@ -181,6 +187,7 @@ class _Work:
         self.projected = Bell()
         self._store = store
         self._stop = threading.Event()
+        self.tokens = StationTokens(store)
         self._control = Control(store) if store.path is not None else None
         projector = Projector(store, self.projected)
         backups = Backups(config.backup.path, seconds_of(config.backup.every), store)
@@ -190,12 +197,14 @@ class _Work:
                 ("projector", projector.run),
                 ("clock", Clockwork(store).run),
                 ("backup", backups.run),
+                ("tokens", self.tokens.run),
             )
         ]
 
     def start(self) -> None:
         """Begin."""
         memory.settle()
+        self.tokens.refresh()  # before the first request
         for thread in (*self._threads, *([self._control] if self._control else [])):
             thread.start()
 

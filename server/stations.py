@@ -4,14 +4,21 @@ A token is shown once, when it is made; the hub keeps its SHA-256. Revoking ends
 goes on recording, and what it recorded comes in when it has a new token.
 """
 
+import logging
 import secrets
+import threading
 from dataclasses import dataclass
 from hashlib import sha256
 from typing import Any
 
 from sqlalchemy import Connection, and_, select
+from sqlalchemy.exc import SQLAlchemyError
 
 from server import schema
+from server.store import Store
+
+REFRESH_S = 5.0
+_log = logging.getLogger(__name__)
 
 
 class StationError(ValueError):
@@ -118,3 +125,33 @@ def _beat(row: Any) -> dict[str, Any] | None:
         return None
     names = (column.name for column in schema.heartbeat.columns if column.name not in ("station", "log_id"))
     return {"log": None if row.log_id is None else row.log_id.hex(), **{name: getattr(row, name) for name in names}}
+
+
+class StationTokens:
+    """The tokens of all stations that may send, kept in memory: the web server asks before it gives a request a thread.
+
+    A new or a revoked token is noticed within `REFRESH_S`. Whether a request is let in is `server.auth`'s to say.
+    """
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self._hashes: frozenset[bytes] = frozenset()
+
+    def known(self, token: str) -> bool:
+        """Whether this is a station's token."""
+        return token_hash(token) in self._hashes
+
+    def refresh(self) -> None:
+        """Read them anew."""
+        device = schema.device.c
+        with self._store.read() as connection:
+            hashes = connection.execute(select(device.token_hash).where(device.state == "active")).scalars()
+            self._hashes = frozenset(bytes(each) for each in hashes)
+
+    def run(self, stop: threading.Event) -> None:
+        """Read them anew until `stop`; what was read last stays valid while the database cannot be read."""
+        while not stop.wait(REFRESH_S):
+            try:
+                self.refresh()
+            except SQLAlchemyError:
+                _log.exception("the stations' tokens could not be read again")

@@ -22,7 +22,7 @@ from server.highwater import HighWater
 from server.host import Host
 from server.lock import Lock
 
-READERS = 48  # as many connections as the web server has threads, and some
+READERS = 56  # as many connections as the web server has threads, and some
 GROWN = "grown"  # where an append leaves (epoch, pos) for the end of its transaction
 
 # Per connection: the file remembers only journal_mode.

@@ -1,10 +1,9 @@
 """Request bodies: read within limits, unpacked within limits, decoded by the structs that also describe them.
 
-The body is JSON, plain or gzip, at most 1 MiB before and after unpacking; it must come within a few seconds, so that a slow
-sender holds one of the server's threads for that long and no longer.
+The body is JSON, plain or gzip, at most 1 MiB before and after unpacking. The server passes a request on when all of it has
+arrived (`server.http_worker`), so reading it here never waits.
 """
 
-import time
 import zlib
 from typing import Any, TypeVar
 
@@ -15,7 +14,6 @@ from server.api.errors import ApiError
 
 MAX_BODY_BYTES = 1024 * 1024
 MAX_DEPTH = 16  # lists and objects within each other, in what is kept
-BODY_TIMEOUT_S = 20.0
 CHUNK_BYTES = 64 * 1024
 _GZIP = 16 + zlib.MAX_WBITS
 
@@ -42,27 +40,16 @@ def read_json(form: type[T]) -> T:
 
 def _received() -> bytes:
     if (request.content_length or 0) > MAX_BODY_BYTES:
-        raise _too_long(str(request.content_length))
-    connection: Any = request.environ.get("gunicorn.socket")
-    if connection is not None:
-        connection.settimeout(BODY_TIMEOUT_S)
-    deadline = time.monotonic() + BODY_TIMEOUT_S
+        raise too_long(str(request.content_length))
     parts, size = [], 0
     try:
         while chunk := request.stream.read(CHUNK_BYTES):
             parts.append(chunk)
             size += len(chunk)
             if size > MAX_BODY_BYTES:
-                raise _too_long(str(size))
-            if time.monotonic() > deadline:
-                raise TimeoutError
+                raise too_long(str(size))
     except OSError as error:
-        raise ApiError(
-            400, f"{size} bytes of a body, then nothing", f"all of it within {BODY_TIMEOUT_S:.0f} s", "Send it again."
-        ) from error
-    finally:
-        if connection is not None:
-            connection.settimeout(None)
+        raise ApiError(400, f"{size} bytes of a body, then nothing", "all of it", "Send it again.") from error
     return b"".join(parts)
 
 
@@ -78,7 +65,7 @@ def _unpacked(raw: bytes) -> bytes:
     except zlib.error as error:
         raise ApiError(400, f"a body that is not gzip: {error}", "gzip", "Send it again.") from error
     if len(plain) > MAX_BODY_BYTES:
-        raise _too_long(str(len(plain)))
+        raise too_long(str(len(plain)))
     if not unpacker.eof:
         raise ApiError(400, "a gzip body that ends too early", "all of it", "Send it again.")
     return plain
@@ -101,7 +88,8 @@ def _parts(outer: list[Any] | dict[Any, Any]) -> list[Any]:
     return [*outer.values()] if isinstance(outer, dict) else outer
 
 
-def _too_long(size: str) -> ApiError:
+def too_long(size: str) -> ApiError:
+    """The answer 413 for a body of this many bytes."""
     return ApiError(
         413, f"a body of {size} bytes or more", f"at most {MAX_BODY_BYTES} bytes", "Send it in smaller parts."
     )

@@ -13,9 +13,9 @@ from server.api.body import MAX_DEPTH, depth_of, read_json
 from server.api.errors import ApiError, json_answer
 from server.api.health import health
 from server.api.openapi import documented, spec
-from server.auth import Caller, anybody, beacon, caller, needs, readers
+from server.auth import Caller, anybody, beacon, caller, demand_rights, needs, readers
 from server.entries import Entry, EntryRefused, record_all
-from server.roles import Role, needed_for
+from server.roles import Role
 from server.running import running
 
 blueprint = Blueprint("rest", __name__)
@@ -66,10 +66,8 @@ def csp_report() -> Response:
 def entries() -> Response:
     """Write entries, all of them or none; one alone may be sent without the list around it."""
     wanted, who = _entries(), caller()
+    demand_rights(who, [(entry.what, entry.data) for entry in wanted])
     for entry in wanted:
-        role = needed_for(entry.what)
-        if role not in who.roles:
-            raise ApiError(403, f"{entry.what} by {who.name}", f"the role {role}", "Ask somebody who has it.")
         if depth_of(entry.data) > MAX_DEPTH:
             raise ApiError(400, f"{entry.what} nested deeper than {MAX_DEPTH}", "flat fields", "Send less at once.")
     try:

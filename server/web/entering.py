@@ -6,10 +6,9 @@ from datetime import datetime
 from decimal import Decimal, InvalidOperation
 
 from server.api.errors import ApiError
-from server.auth import caller
+from server.auth import caller, demand_rights
 from server.entries import Entry, EntryRefused, Recorded, record_all
 from server.projection.projector import projected_pos, recalculating
-from server.roles import needed_for
 from server.running import running
 from server.tongue import SECOND_US, Tongue
 
@@ -20,11 +19,7 @@ MAX_QTY_MILLI = 10**12
 
 def enter(entries: Sequence[Entry]) -> list[Recorded]:
     """Write entries, all or none, and wait a moment for the projection. Raises `ApiError` 400 or 403."""
-    who = caller()
-    for entry in entries:
-        role = needed_for(entry.what)
-        if role not in who.roles:
-            raise ApiError(403, f"{entry.what} by {who.name}", f"the role {role}", "Ask somebody who has it.")
+    demand_rights(caller(), [(entry.what, entry.data) for entry in entries])
     try:
         written = record_all(running().store, entries)
     except EntryRefused as refused:

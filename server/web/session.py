@@ -7,7 +7,7 @@ from flask import Blueprint, redirect, render_template, request, session, url_fo
 from flask_login import login_user, logout_user
 from werkzeug.wrappers import Response
 
-from server import people
+from server import guessing, people
 from server.auth import Visitor, anybody
 from server.roles import Role
 from server.running import running
@@ -20,28 +20,53 @@ Page = str | tuple[str, int] | tuple[str, int, dict[str, str]] | Response
 @anybody
 def sign_in() -> Page:
     """The page with name and password; a wrong one makes the next try wait."""
-    store, now_us = running().store, running().clock.utc_us()
-    with store.read() as connection:
+    with running().store.read() as connection:
         nobody_yet = not people.anyone(connection)
     if request.method == "GET":
         return render_template("sign_in.html", trouble=None, nobody_yet=nobody_yet)
     name, password = request.form.get("name", "").strip(), request.form.get("password", "")
-    address = request.remote_addr or ""
-    with store.read() as connection:
-        wait_s = people.wait_before_try(connection, name, address, now_us)
-        person = people.person_named(connection, name)
-    if wait_s:
-        trouble = f"Too many wrong passwords. Wait {wait_s} seconds, then try again."
+    with running().turns.turn(name) as taken:
+        key = _try(name, password, request.remote_addr or "") if taken else 1
+    if isinstance(key, int):
+        trouble = f"Too many wrong passwords. Wait {key} {'second' if key == 1 else 'seconds'}, then try again."
         page = render_template("sign_in.html", trouble=trouble, nobody_yet=nobody_yet)
-        return page, 429, {"Retry-After": str(wait_s)}
-    right = people.password_fits(person, password)  # outside of any transaction: it takes a tenth of a second
-    with store.write() as connection:
-        people.note_try(connection, name, address, now_us, right=right)
-        key = people.start_session(connection, now_us, person=person.id) if right else None
+        return page, 429, {"Retry-After": str(key)}
     if key is None:
         trouble = "Name and password do not belong together. Check both, or ask for a sign-in link."
         return render_template("sign_in.html", trouble=trouble, nobody_yet=nobody_yet), 401
     return _come_in(key, _own(request.args.get("next", "")))
+
+
+def _try(name: str, password: str, address: str) -> str | int | None:
+    """Try one password: the new session's key, None for a wrong one, or the seconds to wait until one is compared.
+
+    1. Where the counters say to wait, nothing is written.
+    2. The try is counted and committed, so that it counts whatever happens next.
+    3. The password is compared outside of any transaction: that takes a tenth of a second.
+    4. A right one takes its count back, renews an old text and starts the session, in one transaction.
+    """
+    store, now_us = running().store, running().clock.utc_us()
+    with store.read() as connection:
+        if wait := guessing.wait_s(connection, name, address, now_us):
+            return wait
+    with store.write() as connection:
+        # Again under the lock: another account's try may have been counted for this address meanwhile.
+        if wait := guessing.wait_s(connection, name, address, now_us):
+            return wait
+        counted = guessing.count(connection, name, address, now_us)
+        person = people.person_named(connection, name)
+        old_texts_left = people.old_passwords_left(connection)
+    kept = None if person is None else person.password
+    compared = running().passwords.compare(kept, password, old_texts_left=old_texts_left)
+    if not compared.fits:
+        return None
+    with store.write() as connection:
+        guessing.forgive(connection, counted)
+        if people.person_named(connection, name) is None:
+            return None  # let out while the password was compared
+        if compared.renewed is not None:
+            people.renew_password(connection, person, compared.renewed)
+        return people.start_session(connection, now_us, person=person.id)
 
 
 @blueprint.route("/sign-in/<secret>", methods=["GET", "POST"])

@@ -13,6 +13,7 @@ from server.control import Control
 from server.entries import Entry, EntryRefused
 from server.lock import HubRuns
 from server.office import OfficeError, enter, perform
+from server.passwords import PASSWORDS
 from server.wish import Wish, ask
 
 LOOK = "Look at the database that was named (--db, or db in hub.toml), and who may write there."
@@ -160,7 +161,8 @@ def test_a_password_comes_from_a_file_and_never_from_the_command_line(run, store
     assert done == (0, "", "")
     reopened = office.open_hub(store.path)
     with reopened.read() as connection:
-        assert people.password_fits(people.person_named(connection, "Kim"), "four words in a row")
+        kept = people.person_named(connection, "Kim").password
+    assert PASSWORDS.compare(kept, "four words in a row", old_texts_left=False).fits
     reopened.close()
 
 

@@ -1,0 +1,64 @@
+"""The hub's web worker around an application of a few lines: `worker_process.py BOUNDS`, where BOUNDS is JSON of `Bounds`.
+
+Prints its port. `/wait` answers once `/go` was asked; `/echo` answers what it got; `/long` answers 64 MiB.
+"""
+
+import json
+import sys
+import threading
+from typing import Any
+
+import gunicorn.workers.gthread
+from gunicorn.app.base import BaseApplication
+
+from server.http_connection import Bounds
+from server.http_worker import RequestWorker
+
+go = threading.Event()
+
+
+def application(environ: dict[str, Any], start_response: Any) -> list[bytes]:
+    """The application, as WSGI has it."""
+    path = environ["PATH_INFO"]
+    if path == "/wait":
+        go.wait()
+    elif path == "/go":
+        go.set()
+    parts = [b"x" * 2**17] * 512 if path == "/long" else [environ["wsgi.input"].read()]
+    start_response("200 OK", [("Content-Length", str(sum(map(len, parts))))])
+    return parts
+
+
+class TriedWorker(RequestWorker):
+    """With the bounds of a test."""
+
+    bounds = Bounds(**json.loads(sys.argv[1]))
+
+
+class Server(BaseApplication):  # type: ignore[misc]
+    """gunicorn with four threads."""
+
+    def load_config(self) -> None:
+        settings = {
+            "bind": "127.0.0.1:0",
+            "worker_class": TriedWorker,
+            "threads": 4,
+            "loglevel": "critical",
+            "keepalive": 65,
+            "graceful_timeout": 2,
+            "control_socket_disable": True,
+            "sendfile": False,
+            "when_ready": lambda arbiter: print(arbiter.LISTENERS[0].sock.getsockname()[1], flush=True),
+            "post_worker_init": lambda worker: setattr(worker, "is_station", "station".__eq__),
+        }
+        for name, value in settings.items():
+            self.cfg.set(name, value)
+        gunicorn.workers.gthread.STOP_KEEPALIVE_LINGER = 0.3
+
+    def load(self) -> Any:
+        return application
+
+
+if __name__ == "__main__":
+    sys.argv[0] = "worker_process"
+    Server().run()
