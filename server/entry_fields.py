@@ -13,6 +13,7 @@ from typing import Annotated, Any, Literal
 import msgspec
 
 from server.words import nearest
+from station.core.codes import Pattern, PatternError
 from station.core.event import MAX_QTY_MILLI
 
 Name = Annotated[str, msgspec.Meta(min_length=1, max_length=4_296)]
@@ -171,4 +172,16 @@ def mistakes(what: str, data: dict[str, Any]) -> tuple[str, str, str] | None:
     except msgspec.ValidationError as error:
         names = ", ".join(field.encode_name for field in msgspec.structs.fields(shape))
         return f"{what}, of which: {error}", f"the fields {names}", "Mend that field and send the entry again."
+    return _pattern(data) if what == "pattern.define" else None
+
+
+def _pattern(data: dict[str, Any]) -> tuple[str, str, str] | None:
+    try:
+        Pattern(data["name"], data["regex"], data["as"])
+    except PatternError as error:
+        return (
+            f"a pattern that is not usable. {error}",
+            "one that is matched in linear time (docs/codes.md)",
+            "Mend it.",
+        )
     return None

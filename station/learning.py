@@ -7,6 +7,7 @@ import threading
 from collections.abc import Callable, Sequence
 from typing import Any, Protocol, TypeVar
 
+from station import log
 from station.core.codes import Pattern, read_code, read_tag_code
 from station.core.codes.printed import TAG_READERS
 from station.core.event import Event, EventError, decode
@@ -15,7 +16,7 @@ from station.hub_words import Item
 from station.inbox import Inbox
 from station.journal import Journal, JournalReader, OpenItem
 from station.scan import Scan
-from station.shop import Shop, known, read_shop, tell
+from station.shop import Shop, known, log_refused, read_shop, tell
 
 ROWS_A_CHORE = 500
 OPEN_STATES = frozenset({"released", "waiting", "here", "held"})
@@ -52,6 +53,7 @@ def learn_shop(station: Learner, hub: Hub, reader: JournalReader, version: str |
         station.scan.known, station.shop = rules, shop
 
     ask(station, use)
+    log_refused(shop, log.say)
     station.changed.set()
 
 

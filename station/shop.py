@@ -4,12 +4,12 @@ Everything here is read from what the journal keeps, so it holds offline and aft
 version cannot read is passed over: the hub showed it to a person when it was made.
 """
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import msgspec
 
-from station.core.codes import Pattern, PatternError
+from station.core.codes import Pattern, RefusedPattern, usable_patterns
 from station.hub_words import Item
 from station.judgement import NoJudge
 from station.scan import Known
@@ -22,14 +22,21 @@ class _Entry(msgspec.Struct, frozen=True):
     data: dict[str, Any] = {}
 
 
+class _Refused(msgspec.Struct, frozen=True):
+    name: str = ""
+    why: str = ""
+
+
 class _Snapshot(msgspec.Struct, frozen=True):
     definitions: tuple[_Entry, ...] = ()
+    refused: tuple[_Refused, ...] = ()
 
 
 class Shop(msgspec.Struct, frozen=True):
     """The words of the shop: patterns for codes, people by badge, names of stages, the stage of a product's operation.
 
-    `placed`: at which stage the hub says that a station scans.
+    `placed`: at which stage the hub says that a station scans. `refused`: patterns that are recorded and not used, whether
+    the hub left them out or this station does.
     """
 
     patterns: tuple[Pattern, ...] = ()
@@ -37,6 +44,7 @@ class Shop(msgspec.Struct, frozen=True):
     stages: dict[str, str] = {}
     placed: dict[str, str] = {}
     operations: dict[tuple[str, int], str] = {}
+    refused: tuple[RefusedPattern, ...] = ()
 
     def stage_of(self, product: str | None, operation: int | str | None) -> str | None:
         """The stage of an operation of a product; None where the shop has not said."""
@@ -61,7 +69,7 @@ def read_shop(body: bytes | None) -> Shop:
         snapshot = msgspec.json.decode(body, type=_Snapshot) if body else _Snapshot()
     except msgspec.MsgspecError:
         snapshot = _Snapshot()
-    patterns: dict[str, Pattern] = {}
+    patterns: dict[str, dict[str, Any]] = {}
     people: dict[str, str] = {}
     stages: dict[str, str] = {}
     placed: dict[str, str] = {}
@@ -70,9 +78,7 @@ def read_shop(body: bytes | None) -> Shop:
     for entry in snapshot.definitions:
         data = entry.data
         if entry.what == "pattern.define":
-            name = str(data.get("name", ""))
-            patterns.pop(name, None)
-            patterns.update((pattern.name, pattern) for pattern in _pattern(data))
+            patterns[str(data.get("name"))] = data
         elif entry.what == "person.define" and data.get("badge"):
             people[str(data["badge"])] = str(data.get("name") or data["badge"])
         elif entry.what == "stage.define" and data.get("stage"):
@@ -83,7 +89,9 @@ def read_shop(body: bytes | None) -> Shop:
             routed[str(data.get("product"))] = str(data.get("routing"))
         elif entry.what == "routing.define":
             routings[str(data.get("routing"))] = data.get("operations")
-    return Shop(tuple(patterns.values()), people, stages, placed, _operations(routed, routings))
+    usable = usable_patterns(patterns.values())
+    refused = (*usable.refused, *(RefusedPattern(each.name, each.why) for each in snapshot.refused))
+    return Shop(usable.patterns, people, stages, placed, _operations(routed, routings), refused)
 
 
 def _operations(routed: dict[str, str], routings: dict[str, Any]) -> dict[tuple[str, int], str]:
@@ -96,11 +104,10 @@ def _operations(routed: dict[str, str], routings: dict[str, Any]) -> dict[tuple[
     return stages
 
 
-def _pattern(data: dict[str, Any]) -> Iterable[Pattern]:
-    try:
-        yield Pattern(str(data["name"]), str(data["regex"]), str(data.get("as", "item")))
-    except (KeyError, PatternError):
-        return
+def log_refused(shop: Shop, say: Callable[..., None]) -> None:
+    """A line in the log for each pattern that is not used."""
+    for each in shop.refused:
+        say("a pattern of the shop is not used; define it anew on the hub", pattern=each.name, why=each.why)
 
 
 def known(snapshot: bytes | None, items: Iterable[Any] = (), *, complete: bool = False) -> Known:

@@ -10,6 +10,7 @@ from server.api.forms import HealthAnswer
 from server.api.items import projected_pos
 from server.hublog import hub_row, trusts_clock
 from server.ledger import last_pos
+from server.projection.definitions import refused_patterns
 from server.running import Running
 from server.words import utc_text
 
@@ -29,7 +30,7 @@ def health(hub: Running, now_us: int) -> HealthAnswer:
         with hub.store.read() as connection:
             pos, folded = last_pos(connection), projected_pos(connection)
             wrong = [*_clock(connection), *_projection(pos, folded), *_logs(connection, now_us)]
-            told = notes(connection)
+            told = notes(connection, now_us)
             epoch = hub_row(connection).epoch
     except SQLAlchemyError as error:
         wrong = [f"The database cannot be read: {type(error).__name__}. Look at its disk, then restart the hub."]
@@ -37,8 +38,8 @@ def health(hub: Running, now_us: int) -> HealthAnswer:
     return HealthAnswer("wrong" if wrong else "ok", wrong, told, epoch, pos, folded)
 
 
-def notes(connection: Connection) -> list[str]:
-    """What a page should say of the ledger itself: a restore that may have cost entries, and that no backup holds it."""
+def notes(connection: Connection, now_us: int) -> list[str]:
+    """Notes on the ledger itself: a restore that may have cost entries, no backup, recorded patterns that are not used."""
     told = []
     last = connection.execute(select(schema.epoch).order_by(schema.epoch.c.epoch.desc())).first()
     if last is not None and last.high_pos is not None and last.high_pos > last.pos:
@@ -48,6 +49,10 @@ def notes(connection: Connection) -> list[str]:
         )
     if not hub_row(connection).backup_pos:
         told.append("No verified backup off the hub's disk: stations keep everything they send.")
+    told += [
+        f"{each.why} It is recorded and not used: codes that it should match are read without it. Define it anew."
+        for each in refused_patterns(connection, now_us)
+    ]
     return told
 
 

@@ -14,7 +14,7 @@ from server.driver import insert_many
 from server.projection.tables import binding
 from server.projection.taken import Taken
 from station.core.catalogue import Definition
-from station.core.codes import As, Pattern, PatternError
+from station.core.codes import As, Pattern, usable_patterns
 from station.core.resolve import effective
 
 MOST_NAMES = 50_000  # remembered; what a code names is worked out again in microseconds
@@ -151,15 +151,12 @@ def binds(each: Taken, verb: str) -> tuple[str, Bound] | None:
 
 
 def _patterns_at(versions: dict[str, list[Definition]], at_us: int) -> tuple[Pattern, ...]:
+    """The patterns of a time; one that is recorded and not usable reads nothing, and `refused_patterns` names it."""
     found = []
     for several in versions.values():
         place = bisect_right(several, at_us, key=lambda each: each.holds_from_us) - 1
-        data = several[max(place, 0)].data
-        try:
-            found.append(Pattern(str(data.get("name")), str(data.get("regex")), str(data.get("as", As.ITEM.value))))
-        except PatternError:
-            continue  # refused at the door; one that slipped in reads nothing
-    return tuple(sorted(found, key=lambda each: each.name))
+        found.append(several[max(place, 0)].data)
+    return usable_patterns(found).patterns
 
 
 def _named_by(code: str, patterns: Sequence[Pattern]) -> Named:

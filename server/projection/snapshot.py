@@ -10,17 +10,20 @@ from server.projection.bindings import NOTHING, Bindings
 from server.projection.definitions import read_row
 from server.projection.tables import binding, definition
 from station.core.catalogue import NAMED_BY, Catalogue
+from station.core.codes import usable_patterns
 from station.core.rules import ON_BY_DEFAULT
 
 VERSION_DIGITS = 16
 MOST_BINDINGS = 50_000  # the newest ones
+PATTERNS = "pattern.define"
 NOT_FOR_STATIONS = frozenset({"cost.set"})  # what things cost is nobody's business at a bench
 _LAST = "~"  # behind every log id
 _JSON = msgspec.json.Encoder(order="deterministic")
 
 
 def snapshot(connection: Connection, now_us: int | None = None) -> tuple[str, bytes]:
-    """(version, body). The body is JSON: definitions [{what, holds_from_us, data}], rules [name], bindings {code: item}.
+    """(version, body). The body is JSON: definitions [{what, holds_from_us, data}], rules [name], bindings {code: item},
+    refused [{name, why}].
 
     Of each thing the one definition that holds at `now_us` (UTC us; None: by this machine's clock), costs left out; the
     rules that are on. The same shop gives the same version and bytes.
@@ -32,9 +35,16 @@ def snapshot(connection: Connection, now_us: int | None = None) -> tuple[str, by
         for what in sorted(NAMED_BY.keys() - NOT_FOR_STATIONS)
         for name in catalogue.names(what)
     ]
-    shown = [{"what": one.what, "holds_from_us": one.holds_from_us, "data": one.data} for one in held if one]
+    refused = usable_patterns(one.data for one in held if one and one.what == PATTERNS).refused
+    unused = {each.name for each in refused}  # not sent: a station of an earlier version could match it for ever
+    shown = [
+        {"what": one.what, "holds_from_us": one.holds_from_us, "data": one.data}
+        for one in held
+        if one and not (one.what == PATTERNS and str(one.data.get("name")) in unused)
+    ]
     rules = [name for name, default in ON_BY_DEFAULT.items() if catalogue.rule_is_on(name, at_us, default)]
-    body = _JSON.encode({"definitions": shown, "rules": rules, "bindings": _bindings(connection, at_us)})
+    told = {"refused": [{"name": each.name, "why": each.why} for each in refused]} if refused else {}
+    body = _JSON.encode({"definitions": shown, "rules": rules, "bindings": _bindings(connection, at_us)} | told)
     return sha256(body).hexdigest()[:VERSION_DIGITS], body
 
 

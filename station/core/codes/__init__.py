@@ -3,7 +3,7 @@
 from station.core.codes.canonical import canonical, written_code
 from station.core.codes.cards import Card
 from station.core.codes.code import As, Code, Scheme
-from station.core.codes.patterns import Pattern, PatternError
+from station.core.codes.patterns import Pattern, PatternError, RefusedPattern, usable_patterns
 from station.core.codes.reading import READERS, read_code, read_tag_code
 
 __all__ = [
@@ -13,9 +13,11 @@ __all__ = [
     "Code",
     "Pattern",
     "PatternError",
+    "RefusedPattern",
     "Scheme",
     "canonical",
     "read_code",
     "read_tag_code",
+    "usable_patterns",
     "written_code",
 ]
