@@ -9,7 +9,7 @@ from typing import Any
 
 import msgspec
 
-from station.core.codes import Pattern, RefusedPattern, usable_patterns
+from station.core.codes import As, BoundTo, Pattern, RefusedPattern, usable_patterns
 from station.hub_words import Item
 from station.judgement import NoJudge
 from station.scan import Known
@@ -27,16 +27,24 @@ class _Refused(msgspec.Struct, frozen=True):
     why: str = ""
 
 
+class _Bound(msgspec.Struct, frozen=True):
+    code: str
+    to: str
+    as_: str = msgspec.field(name="as")
+
+
 class _Snapshot(msgspec.Struct, frozen=True):
     definitions: tuple[_Entry, ...] = ()
     refused: tuple[_Refused, ...] = ()
+    bindings: dict[str, str] = {}
+    codes: tuple[_Bound, ...] = ()
 
 
 class Shop(msgspec.Struct, frozen=True):
     """The words of the shop: patterns for codes, people by badge, names of stages, the stage of a product's operation.
 
     `placed`: at which stage the hub says that a station scans. `refused`: patterns that are recorded and not used, whether
-    the hub left them out or this station does.
+    the hub left them out or this station does. `bound`: what single codes are bound to.
     """
 
     patterns: tuple[Pattern, ...] = ()
@@ -45,6 +53,7 @@ class Shop(msgspec.Struct, frozen=True):
     placed: dict[str, str] = {}
     operations: dict[tuple[str, int], str] = {}
     refused: tuple[RefusedPattern, ...] = ()
+    bound: dict[str, BoundTo] = {}
 
     def stage_of(self, product: str | None, operation: int | str | None) -> str | None:
         """The stage of an operation of a product; None where the shop has not said."""
@@ -91,7 +100,14 @@ def read_shop(body: bytes | None) -> Shop:
             routings[str(data.get("routing"))] = data.get("operations")
     usable = usable_patterns(patterns.values())
     refused = (*usable.refused, *(RefusedPattern(each.name, each.why) for each in snapshot.refused))
-    return Shop(usable.patterns, people, stages, placed, _operations(routed, routings), refused)
+    return Shop(usable.patterns, people, stages, placed, _operations(routed, routings), refused, _bound(snapshot))
+
+
+def _bound(snapshot: _Snapshot) -> dict[str, BoundTo]:
+    """What codes are bound to. A hub of an earlier version sends items alone; a kind of a later one is not known here."""
+    kinds = set(As)
+    items = {code: BoundTo(As.ITEM, item) for code, item in snapshot.bindings.items()}
+    return items | {each.code: BoundTo(As(each.as_), each.to) for each in snapshot.codes if each.as_ in kinds}
 
 
 def _operations(routed: dict[str, str], routings: dict[str, Any]) -> dict[tuple[str, int], str]:
@@ -114,13 +130,13 @@ def known(snapshot: bytes | None, items: Iterable[Any] = (), *, complete: bool =
     """What the recording thread knows of the shop. A station without a snapshot has no rules and loads none."""
     shop = read_shop(snapshot)
     if snapshot is None:
-        return Known(shop.patterns, NoJudge())
+        return Known(shop.patterns, NoJudge(), shop.bound)
     from station.judge import OpenItem, ShopJudge
 
     judge = ShopJudge(snapshot)
     rows = [OpenItem(row.item, row.product, row.operation, row.state or "", row.qty_milli) for row in items]
     judge.know(rows, complete=complete)
-    return Known(shop.patterns, judge)
+    return Known(shop.patterns, judge, shop.bound)
 
 
 def tell(known_: Known, items: Iterable[Item], *, complete: bool) -> None:

@@ -48,4 +48,8 @@ def _stamp(connection: Connection) -> tuple[Any, ...]:
     ids, bound = definition.c.id, binding.c
     held = func.count().filter(definition.c.holds_from_us <= clock.utc_us())
     defined = connection.execute(select(func.count(), func.max(ids), func.sum(ids), held)).one()
-    return (*defined, *connection.execute(select(func.count(), func.max(bound.key_us), func.sum(bound.seq))).one())
+    binds = func.count().filter(bound.key_us <= clock.utc_us())
+    return (
+        *defined,
+        *connection.execute(select(func.count(), func.max(bound.key_us), func.sum(bound.seq), binds)).one(),
+    )
