@@ -8,15 +8,20 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+import msgspec
 from sqlalchemy import Connection, func, select
 
 from server import schema
 from server.clock import Clock, Reading
 from server.entry_fields import mistakes
 from server.hublog import event_of, keep_time, take
+from server.projection.tables import definition
 from server.store import Store
 from server.words import utc_text
+from station.core.codes import usable_patterns
 from station.core.event import EventError
+
+PATTERN = "pattern.define"
 
 
 class EntryRefused(ValueError):
@@ -68,6 +73,7 @@ def write_all(connection: Connection, entries: Sequence[Entry], clock: Clock) ->
     now = clock.read()
     closed_us = last_close(connection)
     events = []
+    _refuse_patterns(connection, entries)
     for entry in entries:
         _refuse(entry, closed_us)
         events.append(_encoded(entry, clock, now))
@@ -96,6 +102,22 @@ def _refuse(entry: Entry, closed_us: int | None) -> None:
             expected=f"a time not before {utc_text(closed_us)}, where the last closed period ends",
             do="Enter it as of now, or reopen the period.",
         )
+
+
+def _refuse_patterns(connection: Connection, entries: Sequence[Entry]) -> None:
+    """A shop has a bounded number of patterns: every scan is tried against each of them."""
+    new = {str(entry.data.get("name")): entry.data for entry in entries if entry.what == PATTERN}
+    if not new:
+        return
+    rows = select(definition.c.name, definition.c.data).where(definition.c.what == PATTERN)
+    held = {row.name: msgspec.json.decode(row.data) for row in connection.execute(rows.order_by(definition.c.id))}
+    before = {each.name for each in usable_patterns(held.values()).refused} - new.keys()
+    unusable = {name for name, data in new.items() if mistakes(PATTERN, data) is not None}  # `_refuse` says why
+    for each in usable_patterns((held | new).values()).refused:
+        if each.name not in before | unusable:
+            raise EntryRefused(
+                came="pattern.define of one more pattern", expected="no more than a shop may have", do=each.why
+            )
 
 
 def _encoded(entry: Entry, clock: Clock, now: Reading) -> bytes:

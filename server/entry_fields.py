@@ -13,6 +13,8 @@ from typing import Annotated, Any, Literal
 import msgspec
 
 from server.words import nearest
+from station.core.codes import As, Pattern, PatternError
+from station.core.codes.cards import read_card
 from station.core.event import MAX_QTY_MILLI
 
 Name = Annotated[str, msgspec.Meta(min_length=1, max_length=4_296)]
@@ -110,7 +112,7 @@ class _Close(msgspec.Struct):
 class _Bind(msgspec.Struct):
     code: Name
     to: str | None = None
-    as_: str | None = msgspec.field(default=None, name="as")
+    as_: Literal["item", "product", "badge", "command", "carrier"] | None = msgspec.field(default=None, name="as")
 
 
 class _Set(msgspec.Struct):
@@ -171,4 +173,31 @@ def mistakes(what: str, data: dict[str, Any]) -> tuple[str, str, str] | None:
     except msgspec.ValidationError as error:
         names = ", ".join(field.encode_name for field in msgspec.structs.fields(shape))
         return f"{what}, of which: {error}", f"the fields {names}", "Mend that field and send the entry again."
+    if what == "pattern.define":
+        return _pattern(data)
+    return _command(data) if what == "code.bind" and data.get("as") == As.COMMAND else None
+
+
+def _command(data: dict[str, Any]) -> tuple[str, str, str] | None:
+    to = str(data.get("to") or "")
+    card = read_card(to)
+    if not to or (card is not None and card.unread is None):
+        return None
+    why = card.unread if card else "it does not begin with WIP:"
+    return (
+        f"code.bind to {to!r}: {why}",
+        "a card such as WIP:SCRAP or WIP:QTY:10",
+        "Write it as on the operator's card.",
+    )
+
+
+def _pattern(data: dict[str, Any]) -> tuple[str, str, str] | None:
+    try:
+        Pattern(data["name"], data["regex"], data["as"])
+    except PatternError as error:
+        return (
+            f"a pattern that is not usable. {error}",
+            "one that is matched in linear time (docs/codes.md)",
+            "Mend it.",
+        )
     return None

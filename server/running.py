@@ -7,6 +7,7 @@ from flask import current_app
 
 from server.announce import Bell
 from server.api.counts import Counts
+from server.api.definitions import KeptSnapshot
 from server.clock import Clock
 from server.config import Config
 from server.guessing import Turns
@@ -26,6 +27,11 @@ class Running:
     counts: Counts = field(default_factory=Counts)
     turns: Turns = field(default_factory=Turns)  # of tries to sign in
     passwords: Passwords = PASSWORDS
+    snapshot: KeptSnapshot = field(default_factory=KeptSnapshot)
+
+    def definitions(self) -> tuple[str, bytes]:
+        """(version, body) of the definitions that stations judge with."""
+        return self.snapshot.current(self.store)
 
     @property
     def clock(self) -> Clock:

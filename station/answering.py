@@ -16,7 +16,7 @@ def answer(receipt: Receipt, code: Code, fields: Fields, says: Says, judged: Jud
 
     `judged` says nothing for cards, badges and what was not understood.
     """
-    if code.item is None:
+    if not code.is_counted:
         shown = Shown(item=code.code, detail=says.text)
         kind = Green if says.state is State.GREEN else Look
         return kind(receipt, says.why, says.text, code.code or None, shown, reader)

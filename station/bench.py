@@ -72,7 +72,7 @@ def step(bench: Bench, heard: Heard, settings: Settings) -> Step:
     if code.badge is not None:
         return _badge(bench, heard, code.badge, settings)
     if code.card is None:
-        return _item(bench, heard, settings)
+        return _item(bench, heard, settings) if code.is_counted else _uncounted(bench, heard)
     if code.card is Card.STAGE:
         return _stage(bench, heard, settings)
     own = _OWN_STEPS.get(code.card)
@@ -113,6 +113,13 @@ def _item(bench: Bench, heard: Heard, settings: Settings) -> Step:
     )
     after = Bench(bench.operator, held, bench.place, load, done, latest)
     return Step(after, fields, _saved(heard.code, said, fields, settings))
+
+
+def _uncounted(bench: Bench, heard: Heard) -> Step:
+    """A product or a carrier of the shop's own: kept as read. It moves nothing, so a card that is armed waits on."""
+    code = heard.code
+    text = f"saved, but not counted yet: {code.item} is a {code.as_}. Scan the sheet that goes with it"
+    return Step(bench, fields_of(bench, heard), Says(State.AMBER, Why.LOOK, text))
 
 
 def _saved(code: Code, said: Pending, fields: Fields, settings: Settings) -> Says:

@@ -54,14 +54,14 @@ def record(config_path: Path, seconds: int | None, file: Path, **asked: str | No
     from station.report import said
     from station.shop import read_shop
 
-    patterns = read_shop(snapshot_of(config_path)).patterns
+    shop = read_shop(snapshot_of(config_path))
     try:
         with closing(Recording(Asked(**asked), config_if_any(config_path))) as recording:
             click.echo(
                 f"{recording.reader}: all that is scanned or typed on it from now on stands in {file}.", err=True
             )
             click.echo(f"Scan now. {'Ctrl-C ends it.' if seconds is None else f'It ends in {seconds} s.'}", err=True)
-            made = recording.make(file, lambda outcome: click.echo(said(outcome, patterns)), seconds)
+            made = recording.make(file, lambda outcome: click.echo(said(outcome, shop)), seconds)
     except DriverError as error:
         fail(error, 2)
     click.echo(f"{file}: {made.events} events, {made.scans} scans.", err=True)

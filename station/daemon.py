@@ -27,7 +27,7 @@ from station.no_room import open_when_room
 from station.notify import notify, watchdog_s
 from station.readers import Readers
 from station.scan import ReaderPlace, Scan
-from station.shop import Shop, known, read_shop
+from station.shop import Shop, known, log_refused, read_shop
 from station.signals import Signal
 from station.signals.later import open_or_later
 from station.software import version
@@ -73,6 +73,7 @@ class Station:
         )
         snapshot, items = self.journal.snapshot(), self.journal.items()
         self.shop: Shop = read_shop(snapshot[1] if snapshot else None)
+        log_refused(self.shop, log.say)
         self.items = items.rows
         self.scan = Scan(
             self.journal, self.inbox, self.recorder, self._say, boot_ns,

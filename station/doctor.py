@@ -132,6 +132,25 @@ def earlier_logs(config: Config) -> Finding:
     return Finding(True, f"the events of {len(logs)} earlier logs are at the hub")
 
 
+def shop_patterns(config: Config) -> Finding:
+    """Every pattern of the shop is used. The journal's last snapshot is read."""
+    from station.journal import JournalError, JournalReader
+    from station.shop import read_shop
+
+    try:
+        with closing(JournalReader(Path(config.journal))) as reader:
+            snapshot = reader.snapshot()
+    except JournalError:
+        return Finding(True, "no pattern of a shop is known here yet", only_note=True)
+    shop = read_shop(snapshot[1] if snapshot else None)
+    if shop.refused:
+        first, more = shop.refused[0], len(shop.refused) - 1
+        others = f" ({more} more)" if more else ""
+        what = f"a pattern of the shop is not used{others}: {first.why.rstrip('.')}"
+        return Finding(False, what, f"define pattern {first.name!r} anew on the hub")
+    return Finding(True, f"all {len(shop.patterns)} patterns of the shop are used")
+
+
 def sqlite_version(config: Config, version: tuple[int, ...] = sqlite3.sqlite_version_info) -> Finding:  # noqa: ARG001
     """SQLite below 3.51.3 has the WAL-reset bug: two connections that write or checkpoint at once may lose a write."""
     text = ".".join(map(str, version))
@@ -279,6 +298,7 @@ FINDINGS: tuple[Callable[[Config], Finding], ...] = (
     journal_settings,
     journal_chain,
     earlier_logs,
+    shop_patterns,
     sqlite_version,
     disk,
     ballast,

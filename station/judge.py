@@ -128,8 +128,7 @@ class ShopJudge:
         )
 
     def _item(self, code: Code) -> str:
-        named = code.item or code.code
-        return self._snapshot.bindings.get(named, named)
+        return self._snapshot.bindings.get(code.code) or code.item or code.code
 
     def _keep(self, state: ItemState) -> None:
         self._items[state.item] = state

@@ -4,18 +4,19 @@ Both are fetched by the link's thread and written by the recording thread, in po
 """
 
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Protocol, TypeVar
 
-from station.core.codes import Pattern, read_code, read_tag_code
+from station import log
+from station.core.codes import BoundTo, Pattern, apply_binding, read_code, read_tag_code
 from station.core.codes.printed import TAG_READERS
 from station.core.event import Event, EventError, decode
 from station.hub import Hub
 from station.hub_words import Epoch, Item
 from station.inbox import Inbox
 from station.journal import Journal, JournalFull, JournalReader, OpenItem
-from station.scan import Scan
-from station.shop import Shop, known, read_shop, tell
+from station.scan import Known, Scan
+from station.shop import Shop, known, log_refused, read_shop, tell
 
 ROWS_A_CHORE = 500
 OPEN_STATES = frozenset({"released", "waiting", "here", "held"})
@@ -51,6 +52,7 @@ def learn_shop(station: Learner, hub: Hub, reader: JournalReader, version: str |
         station.scan.known, station.shop = rules, shop
 
     ask(station, use)
+    log_refused(shop, log.say)
     station.changed.set()
     return place.epoch
 
@@ -65,7 +67,7 @@ def learn_items(station: Learner, hub: Hub, reader: JournalReader) -> Epoch | No
         part = answer.items[start : start + ROWS_A_CHORE]
         # The cursor moves with the last part: a power cut in between fetches all of them again.
         reached = answer.cursor if start == starts[-1] else ""
-        ours = items_on_the_way(reader, station.scan.known.patterns)
+        ours = items_on_the_way(reader, station.scan.known)
         if not _keep(station, part, reached, ours, complete=answer.complete, afresh=afresh and start == 0):
             return answer.epoch  # the disk is full: the cursor stays, and all of them are fetched again
     if answer.items:
@@ -74,7 +76,7 @@ def learn_items(station: Learner, hub: Hub, reader: JournalReader) -> Epoch | No
     return answer.epoch
 
 
-def items_on_the_way(reader: JournalReader, patterns: Sequence[Pattern]) -> frozenset[str]:
+def items_on_the_way(reader: JournalReader, shop: Known) -> frozenset[str]:
     """The items of scans that the hub has not taken yet: of these this station knows more than the hub."""
     mark = reader.mark()
     items = set()
@@ -84,16 +86,17 @@ def items_on_the_way(reader: JournalReader, patterns: Sequence[Pattern]) -> froz
         except EventError:
             continue
         if event.kind == "scan" and event.raw is not None:
-            items.add(_item(event, event.raw, patterns))
+            items.add(_item(event, event.raw, shop.patterns, shop.bound))
     return frozenset(item for item in items if item is not None)
 
 
-def _item(event: Event, raw: bytes, patterns: Sequence[Pattern]) -> str | None:
+def _item(event: Event, raw: bytes, patterns: Sequence[Pattern], bound: Mapping[str, BoundTo]) -> str | None:
     if event.reader is not None and event.reader.kind in TAG_READERS:
-        item = read_tag_code(raw, patterns).item  # the number, where the reader told more of the tag
+        # The number, where the reader told more of the tag.
+        item = apply_binding(read_tag_code(raw, patterns), bound).item
         if item is not None:
             return item
-    return read_code(raw, event.sym, patterns).item
+    return apply_binding(read_code(raw, event.sym, patterns), bound).item
 
 
 def _keep(

@@ -3,20 +3,20 @@
 What a device, a label or a hub said is escaped on its way to the terminal: it is shown there, never obeyed.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from typing import BinaryIO
 
 import msgspec
 
 from drivers import Dropped, Gone, Known, Outcome, Read
 from drivers.decode.notation import Lines
-from station.core.codes import Code, Pattern, canonical, read_code
+from station.core.codes import Code, apply_binding, canonical, read_code
 from station.core.codes.tag import read_tag
 from station.idle import HUB_WORDS
 from station.journal.records import Stored
 from station.meaning import meant
 from station.roll import ReaderStatus
-from station.shop import read_shop
+from station.shop import Shop, read_shop
 from station.signals.screen import escaped
 from station.status import Status, lives
 
@@ -54,13 +54,13 @@ class EventLine(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 def decoded_lines(source: Iterable[bytes], snapshot: bytes | None) -> Iterator[str]:
-    """What each written scan says, a line of JSON each, by the patterns of a snapshot's body."""
-    patterns, lines = read_shop(snapshot).patterns, Lines()
+    """What each written scan says, a line of JSON each, by the patterns and bindings of a snapshot's body."""
+    shop, lines = read_shop(snapshot), Lines()
     for piece in source:
         for scan in lines.feed(piece):
-            yield _decoded(read_code(scan.raw, None, patterns))
+            yield _decoded(apply_binding(read_code(scan.raw, None, shop.patterns), shop.bound))
     for scan in lines.end():
-        yield _decoded(read_code(scan.raw, None, patterns))
+        yield _decoded(apply_binding(read_code(scan.raw, None, shop.patterns), shop.bound))
 
 
 def decoded_recording(source: BinaryIO, snapshot: bytes | None) -> Iterator[str]:
@@ -68,16 +68,16 @@ def decoded_recording(source: BinaryIO, snapshot: bytes | None) -> Iterator[str]
     from drivers.recorded import RecordedReader
     from station.pupil import SHEETS
 
-    patterns, reader = read_shop(snapshot).patterns, RecordedReader(source, "replay", stays=False)
+    shop, reader = read_shop(snapshot), RecordedReader(source, "replay", stays=False)
     reader.teach(SHEETS)
     for outcome in reader.reads():
-        yield said(outcome, patterns)
+        yield said(outcome, shop)
 
 
-def said(outcome: Outcome, patterns: Sequence[Pattern]) -> str:
+def said(outcome: Outcome, shop: Shop) -> str:
     """What a reader has just said, as a line of JSON."""
     if isinstance(outcome, Read):
-        return _decoded(meant(outcome, patterns)[1])
+        return _decoded(meant(outcome, shop.patterns, shop.bound)[1])
     if isinstance(outcome, Dropped):
         aside = Aside(dropped=outcome.why)
     elif isinstance(outcome, Gone):

@@ -4,8 +4,8 @@ This thread alone owns the journal's writing connection. What others need writte
 chores, done when no scan waits. Reads come in, each is read, placed at its bench, encoded, committed and only then answered.
 """
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 
 import msgspec
 
@@ -15,7 +15,7 @@ from station.answers import DISK_FULL, NOT_RECORDED, ROOM_AGAIN, SCANS_LOST, Ans
 from station.bench import expire, step
 from station.bench_state import Again, Bench, Heard, Settings, Step
 from station.composing import Recorder, encoded_or_shortened, event_of, said_of, seen_of
-from station.core.codes import As, Code, Pattern
+from station.core.codes import As, BoundTo, Code, Pattern
 from station.core.event import Event, encode
 from station.core.event import Place as LogPlace
 from station.earlier import Earlier
@@ -45,10 +45,11 @@ class ReaderPlace:
 
 @dataclass(frozen=True, slots=True)
 class Known:
-    """What the shop has told this station: its patterns, and the rules' judge."""
+    """What the shop has told this station: its patterns, the rules' judge, and what single codes are bound to."""
 
     patterns: Sequence[Pattern]
     judge: Judge
+    bound: Mapping[str, BoundTo] = field(default_factory=dict)
 
 
 class Scan:
@@ -190,7 +191,7 @@ class Scan:
         place = self._place_of(read.reader)
         told = read
         try:
-            read, code = meant(read, self.known.patterns, keypad=place.keypad)
+            read, code = meant(read, self.known.patterns, self.known.bound, keypad=place.keypad)
             taken, event = self._taken(read, code, place)
             encoded = encoded_or_shortened(event)
         except Exception as error:  # noqa: BLE001 - a mistake of ours must not end the station: the operator is told red
@@ -302,7 +303,7 @@ class Scan:
             return False
 
     def _judged(self, code: Code, event: Event) -> Judgement:
-        if code.item is None:
+        if not code.is_counted:
             return Judgement()
         try:
             return self.known.judge.look(code, event)

@@ -4,12 +4,12 @@ Everything here is read from what the journal keeps, so it holds offline and aft
 version cannot read is passed over: the hub showed it to a person when it was made.
 """
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import msgspec
 
-from station.core.codes import Pattern, PatternError
+from station.core.codes import As, BoundTo, Pattern, RefusedPattern, usable_patterns
 from station.hub_words import Item
 from station.judgement import NoJudge
 from station.scan import Known
@@ -22,14 +22,29 @@ class _Entry(msgspec.Struct, frozen=True):
     data: dict[str, Any] = {}
 
 
+class _Refused(msgspec.Struct, frozen=True):
+    name: str = ""
+    why: str = ""
+
+
+class _Bound(msgspec.Struct, frozen=True):
+    code: str
+    to: str
+    as_: str = msgspec.field(name="as")
+
+
 class _Snapshot(msgspec.Struct, frozen=True):
     definitions: tuple[_Entry, ...] = ()
+    refused: tuple[_Refused, ...] = ()
+    bindings: dict[str, str] = {}
+    codes: tuple[_Bound, ...] = ()
 
 
 class Shop(msgspec.Struct, frozen=True):
     """The words of the shop: patterns for codes, people by badge, names of stages, the stage of a product's operation.
 
-    `placed`: at which stage the hub says that a station scans.
+    `placed`: at which stage the hub says that a station scans. `refused`: patterns that are recorded and not used, whether
+    the hub left them out or this station does. `bound`: what single codes are bound to.
     """
 
     patterns: tuple[Pattern, ...] = ()
@@ -37,6 +52,8 @@ class Shop(msgspec.Struct, frozen=True):
     stages: dict[str, str] = {}
     placed: dict[str, str] = {}
     operations: dict[tuple[str, int], str] = {}
+    refused: tuple[RefusedPattern, ...] = ()
+    bound: dict[str, BoundTo] = {}
 
     def stage_of(self, product: str | None, operation: int | str | None) -> str | None:
         """The stage of an operation of a product; None where the shop has not said."""
@@ -61,7 +78,7 @@ def read_shop(body: bytes | None) -> Shop:
         snapshot = msgspec.json.decode(body, type=_Snapshot) if body else _Snapshot()
     except msgspec.MsgspecError:
         snapshot = _Snapshot()
-    patterns: dict[str, Pattern] = {}
+    patterns: dict[str, dict[str, Any]] = {}
     people: dict[str, str] = {}
     stages: dict[str, str] = {}
     placed: dict[str, str] = {}
@@ -70,9 +87,7 @@ def read_shop(body: bytes | None) -> Shop:
     for entry in snapshot.definitions:
         data = entry.data
         if entry.what == "pattern.define":
-            name = str(data.get("name", ""))
-            patterns.pop(name, None)
-            patterns.update((pattern.name, pattern) for pattern in _pattern(data))
+            patterns[str(data.get("name"))] = data
         elif entry.what == "person.define" and data.get("badge"):
             people[str(data["badge"])] = str(data.get("name") or data["badge"])
         elif entry.what == "stage.define" and data.get("stage"):
@@ -83,7 +98,16 @@ def read_shop(body: bytes | None) -> Shop:
             routed[str(data.get("product"))] = str(data.get("routing"))
         elif entry.what == "routing.define":
             routings[str(data.get("routing"))] = data.get("operations")
-    return Shop(tuple(patterns.values()), people, stages, placed, _operations(routed, routings))
+    usable = usable_patterns(patterns.values())
+    refused = (*usable.refused, *(RefusedPattern(each.name, each.why) for each in snapshot.refused))
+    return Shop(usable.patterns, people, stages, placed, _operations(routed, routings), refused, _bound(snapshot))
+
+
+def _bound(snapshot: _Snapshot) -> dict[str, BoundTo]:
+    """What codes are bound to. A hub of an earlier version sends items alone; a kind of a later one is not known here."""
+    kinds = set(As)
+    items = {code: BoundTo(As.ITEM, item) for code, item in snapshot.bindings.items()}
+    return items | {each.code: BoundTo(As(each.as_), each.to) for each in snapshot.codes if each.as_ in kinds}
 
 
 def _operations(routed: dict[str, str], routings: dict[str, Any]) -> dict[tuple[str, int], str]:
@@ -96,24 +120,23 @@ def _operations(routed: dict[str, str], routings: dict[str, Any]) -> dict[tuple[
     return stages
 
 
-def _pattern(data: dict[str, Any]) -> Iterable[Pattern]:
-    try:
-        yield Pattern(str(data["name"]), str(data["regex"]), str(data.get("as", "item")))
-    except (KeyError, PatternError):
-        return
+def log_refused(shop: Shop, say: Callable[..., None]) -> None:
+    """A line in the log for each pattern that is not used."""
+    for each in shop.refused:
+        say("a pattern of the shop is not used; define it anew on the hub", pattern=each.name, why=each.why)
 
 
 def known(snapshot: bytes | None, items: Iterable[Any] = (), *, complete: bool = False) -> Known:
     """What the recording thread knows of the shop. A station without a snapshot has no rules and loads none."""
     shop = read_shop(snapshot)
     if snapshot is None:
-        return Known(shop.patterns, NoJudge())
+        return Known(shop.patterns, NoJudge(), shop.bound)
     from station.judge import OpenItem, ShopJudge
 
     judge = ShopJudge(snapshot)
     rows = [OpenItem(row.item, row.product, row.operation, row.state or "", row.qty_milli) for row in items]
     judge.know(rows, complete=complete)
-    return Known(shop.patterns, judge)
+    return Known(shop.patterns, judge, shop.bound)
 
 
 def tell(known_: Known, items: Iterable[Item], *, complete: bool) -> None:

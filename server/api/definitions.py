@@ -16,31 +16,24 @@ from server.store import Store
 
 
 @dataclass(slots=True)
-class _Kept:
+class KeptSnapshot:
+    """The snapshot of one hub, made again only where a definition or a binding changed. Used by many threads."""
+
     lock: threading.Lock = field(default_factory=threading.Lock)
     stamp: Any = None
     version: str = ""
     body: bytes = b""
 
-
-_kept = _Kept()
-
-
-def current(store: Store) -> tuple[str, bytes]:
-    """(version, body) of the definitions that hold now."""
-    now_us = store.clock.utc_us()
-    with store.read() as connection:
-        stamp = (store.url, _stamp(connection, now_us))
-        with _kept.lock:
-            if _kept.stamp != stamp:
-                _kept.version, _kept.body = snapshot(connection, now_us)
-                _kept.stamp = stamp
-            return _kept.version, _kept.body
-
-
-def version(store: Store) -> str:
-    """The version of the definitions that hold now."""
-    return current(store)[0]
+    def current(self, store: Store) -> tuple[str, bytes]:
+        """(version, body) of the definitions that hold now."""
+        now_us = store.clock.utc_us()
+        with store.read() as connection:
+            stamp = _stamp(connection, now_us)
+            with self.lock:
+                if self.stamp != stamp:
+                    self.version, self.body = snapshot(connection, now_us)
+                    self.stamp = stamp
+                return self.version, self.body
 
 
 def _stamp(connection: Connection, now_us: int) -> tuple[Any, ...]:
@@ -48,4 +41,8 @@ def _stamp(connection: Connection, now_us: int) -> tuple[Any, ...]:
     ids, bound = definition.c.id, binding.c
     held = func.count().filter(definition.c.holds_from_us <= now_us)
     defined = connection.execute(select(func.count(), func.max(ids), func.sum(ids), held)).one()
-    return (*defined, *connection.execute(select(func.count(), func.max(bound.key_us), func.sum(bound.seq))).one())
+    binds = func.count().filter(bound.key_us <= now_us)
+    return (
+        *defined,
+        *connection.execute(select(func.count(), func.max(bound.key_us), func.sum(bound.seq), binds)).one(),
+    )

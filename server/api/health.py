@@ -13,6 +13,7 @@ from server.clock_watch import suspects, why_in_doubt
 from server.hublog import hub_row
 from server.ledger import last_pos
 from server.projection import aside
+from server.projection.definitions import refused_patterns
 from server.projection.owners import beyond
 from server.running import Running
 from server.words import utc_text
@@ -33,7 +34,7 @@ def health(hub: Running) -> HealthAnswer:
             pos, folded = last_pos(connection), projected_pos(connection)
             wrong = [*_clock(connection, hub.clock), *_projection(pos, folded), *_logs(connection, now_us)]
             wrong += _set_aside(connection)
-            told = notes(connection)
+            told = notes(connection, now_us)
             epoch = hub_row(connection).epoch
     except SQLAlchemyError as error:
         wrong = [f"The database cannot be read: {type(error).__name__}. Look at its disk, then restart the hub."]
@@ -41,8 +42,8 @@ def health(hub: Running) -> HealthAnswer:
     return HealthAnswer("wrong" if wrong else "ok", wrong, told, epoch, pos, folded)
 
 
-def notes(connection: Connection) -> list[str]:
-    """What a page should say of the ledger itself: a restore that may have cost entries, and that no backup holds it."""
+def notes(connection: Connection, now_us: int) -> list[str]:
+    """Notes on the ledger itself: a restore that may have cost entries, no backup, recorded patterns that are not used."""
     told = []
     last = connection.execute(select(schema.epoch).order_by(schema.epoch.c.epoch.desc())).first()
     if last is not None and last.high_pos is not None and last.high_pos > last.pos:
@@ -53,6 +54,10 @@ def notes(connection: Connection) -> list[str]:
     if not hub_row(connection).backup_pos:
         told.append("No verified backup off the hub's disk: stations keep everything they send.")
     told += [f"Station {each.station}{each.fact} (log {each.log})." for each in beyond(connection)]
+    told += [
+        f"{each.why} It is recorded and not used: codes that it should match are read without it. Define it anew."
+        for each in refused_patterns(connection, now_us)
+    ]
     return told
 
 

@@ -11,7 +11,7 @@ from flask import Blueprint, Response, request
 from sqlalchemy import Connection
 
 from server import logs, schema
-from server.api import definitions, forms, items
+from server.api import forms, items
 from server.api.body import MAX_BODY_BYTES, MAX_DEPTH, depth_of, read_json
 from server.api.errors import ApiError, json_answer
 from server.api.openapi import documented
@@ -59,7 +59,7 @@ def session() -> Response:
             trusted = why_in_doubt(connection, clock) is None
     if isinstance(log, ApiError):
         raise log
-    version = definitions.version(running().store)
+    version = running().definitions()[0]
     goes = clock.read()
     # A clock that was set between question and answer ties the station's boottime to two times.
     sealed = trusted and body.boot is not None and not stepped(came, goes)
@@ -152,7 +152,7 @@ def heartbeat() -> Response:
     counts.seen.labels(name).set(now_us / 1_000_000)
     counts.waiting.labels(name).set(body.waiting or 0)
     wait_ms = NEWS_BEAT_MS if body.waiting else BEAT_MS
-    version = definitions.version(running().store)
+    version = running().definitions()[0]
     return json_answer(forms.HeartbeatAnswer(wait_ms, version, hub.epoch, bytes(hub.head).hex(), *reached))
 
 
@@ -161,7 +161,7 @@ def heartbeat() -> Response:
 @readers
 def snapshot() -> Response:
     """The definitions that hold now; with If-None-Match, 304 where they are the ones you have."""
-    version, body = definitions.current(running().store)
+    version, body = running().definitions()
     with running().store.read() as connection:
         hub = hub_row(connection)
     place = {"epoch": hub.epoch, "head": bytes(hub.head).hex()}

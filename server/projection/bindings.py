@@ -15,7 +15,7 @@ from server.projection.aside import blame
 from server.projection.tables import binding
 from server.projection.taken import Taken
 from station.core.catalogue import Definition
-from station.core.codes import As, Pattern, PatternError
+from station.core.codes import As, Pattern, canonical_written, usable_patterns
 from station.core.resolve import effective
 
 MOST_NAMES = 50_000  # remembered; what a code names is worked out again in microseconds
@@ -73,18 +73,25 @@ class Bindings:
         """Whether the shop has said how it writes anything."""
         return any(self._patterns)
 
+    def bound(self, code: str, at: tuple[int, str, int]) -> Bound | None:
+        """The binding that holds for a code at an order key; None where it has none, or was let go."""
+        versions = self._bound.get(code)
+        if not versions:
+            return None
+        place = bisect_right(versions, at, key=lambda each: each.at) - 1
+        if place < 0 and not versions[0].from_office:
+            return None
+        one = versions[max(place, 0)]
+        return one if one.item is not None or one.as_ != As.ITEM else None
+
     def named(self, code: str, scheme: str | None, at: tuple[int, str, int]) -> Named:
         """What a code names at an order key."""
-        versions = self._bound.get(code)
-        if versions:
-            place = bisect_right(versions, at, key=lambda each: each.at) - 1
-            if place >= 0 or versions[0].from_office:
-                one = versions[max(place, 0)]
-                if one.as_ != As.ITEM:
-                    return Named(NOTHING, known=True)
-                if one.item is not None:
-                    own = one.item if one.from_office else self._by_pattern(one.item, at[0]).item
-                    return Named(own, known=True)
+        one = self.bound(code, at)
+        if one is not None:
+            if one.as_ != As.ITEM or one.item is None:
+                return Named(NOTHING, known=True)
+            own = one.item if one.from_office else self._by_pattern(one.item, at[0]).item
+            return Named(own, known=True)
         return self._by_pattern(code, at[0]) if scheme in PATTERNED else Named(code, known=False)
 
     def _by_pattern(self, code: str, at_us: int) -> Named:
@@ -149,7 +156,8 @@ def binds(each: Taken, verb: str) -> tuple[str, Bound] | None:
         code, to, as_ = (event.data.get(name) for name in ("code", "to", "as"))
         if not isinstance(code, str) or not code or (to is not None and not isinstance(to, str)):
             return None
-        return code, Bound(at, each.pos, to or None, as_ if isinstance(as_, str) else As.ITEM.value, from_office=True)
+        named_as = as_ if isinstance(as_, str) and to else As.ITEM.value  # without a name the code is let go
+        return canonical_written(code), Bound(at, each.pos, to or None, named_as, from_office=True)
     code = each.code
     if event.kind != "scan" or code is None or event.seen is not None:
         return None
@@ -161,15 +169,12 @@ def binds(each: Taken, verb: str) -> tuple[str, Bound] | None:
 
 
 def _patterns_at(versions: dict[str, list[Definition]], at_us: int) -> tuple[Pattern, ...]:
+    """The patterns of a time; one that is recorded and not usable reads nothing, and `refused_patterns` names it."""
     found = []
     for several in versions.values():
         place = bisect_right(several, at_us, key=lambda each: each.holds_from_us) - 1
-        data = several[max(place, 0)].data
-        try:
-            found.append(Pattern(str(data.get("name")), str(data.get("regex")), str(data.get("as", As.ITEM.value))))
-        except (PatternError, ValueError, OverflowError, RecursionError):
-            continue  # refused at the door; one that slipped in reads nothing
-    return tuple(sorted(found, key=lambda each: each.name))
+        found.append(several[max(place, 0)].data)
+    return usable_patterns(found).patterns
 
 
 def _named_by(code: str, patterns: Sequence[Pattern]) -> Named:

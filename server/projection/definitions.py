@@ -12,6 +12,7 @@ from server.projection.own_tables import looked_up
 from server.projection.tables import definition, item
 from server.projection.taken import Taken
 from station.core.catalogue import NAMED_BY, Catalogue, Definition, name_of
+from station.core.codes import RefusedPattern, usable_patterns
 from station.core.resolve import effective
 
 _JSON = msgspec.json.Encoder()
@@ -94,6 +95,16 @@ def definition_row(pos: int, made: Definition) -> tuple[Any, ...]:
     key_us, log, seq = made.recorded
     name = name_of(made.what, made.data).strip("\0").replace("\0", "/")
     return (pos, made.what, name, made.holds_from_us, key_us, bytes.fromhex(log), seq, _JSON.encode(made.data).decode())
+
+
+def refused_patterns(connection: Connection, now_us: int) -> tuple[RefusedPattern, ...]:
+    """The patterns that hold now, are recorded and are not used, each with its reason."""
+    what = "pattern.define"
+    catalogue = Catalogue(
+        read_row(row) for row in connection.execute(select(definition).where(definition.c.what == what))
+    )
+    held = [catalogue.at(what, name, now_us) for name in catalogue.names(what)]
+    return usable_patterns(one.data for one in held if one is not None).refused
 
 
 def read_row(row: Any) -> Definition:

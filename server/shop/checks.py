@@ -17,7 +17,7 @@ from server.shop.standing import Standing
 from server.shop.table import Row
 from station.core.codes.cards import Card, read_card
 from station.core.codes.code import As
-from station.core.codes.patterns import Pattern, PatternError
+from station.core.codes.patterns import Pattern, PatternError, usable_patterns
 
 MAX_MATERIALS = 400  # lines of one bill of material: it is one entry of the ledger
 MAX_OPERATIONS = 400  # of one routing, likewise
@@ -212,8 +212,10 @@ def badges(rows: Rows, _: Known, standing: Standing) -> Iterator[Mistake]:
         owner.setdefault(badge, person)
 
 
-def patterns(rows: Rows, _: Known, __: Standing) -> Iterator[Mistake]:
-    """A pattern must be quick on every code, whatever is scanned."""
+def patterns(rows: Rows, _: Known, standing: Standing) -> Iterator[Mistake]:
+    """A pattern must be matched in linear time, and a shop has a bounded number of them."""
+    held = {str(data.get("name")): data for data in standing.all_of("pattern.define")}
+    whole: dict[str, Row] = {}
     for row in rows.get("patterns.csv", []):
         if not row.broken and {"name", "regex", "as"} <= row.values.keys():
             try:
@@ -222,6 +224,16 @@ def patterns(rows: Rows, _: Known, __: Standing) -> Iterator[Mistake]:
                 yield row.mistake(
                     "regex", shown(row.values["regex"]), "a pattern that stations can use", f"mend it: {error}"[:-1]
                 )
+            else:
+                whole[row.values["name"]] = row
+    before = {each.name for each in usable_patterns(held.values()).refused} - whole.keys()
+    after = usable_patterns((held | {name: row.values for name, row in whole.items()}).values()).refused
+    beyond = [each for each in after if each.name not in before]
+    if beyond:
+        row = list(whole.values())[-1]
+        yield row.mistake(
+            "name", shown(row.values["name"]), "no more patterns than a shop may have", beyond[0].why.rstrip(".")
+        )
 
 
 def codes(rows: Rows, known: Known, _: Standing) -> Iterator[Mistake]:

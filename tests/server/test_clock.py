@@ -285,15 +285,15 @@ def test_a_restarted_process_in_the_same_boot_goes_on_with_its_baseline(bench, s
 
 
 def test_a_clock_set_between_question_and_answer_seals_nothing(bench, machine, monkeypatch):
-    from server.api import definitions
+    from server.running import Running
 
-    real = definitions.version
+    real = Running.definitions
 
-    def stepped(store):
+    def stepped(hub):
         machine.clock.step(3)
-        return real(store)
+        return real(hub)
 
-    monkeypatch.setattr(definitions, "version", stepped)
+    monkeypatch.setattr(Running, "definitions", stepped)
     assert not bench.session()
 
 

@@ -257,4 +257,5 @@ def test_what_the_hub_lacks_names_a_tag_as_its_event_does() -> None:
             ]  # fmt: skip
             return [type("Row", (), {"encoded": encode(each)}) for each in events]
 
-    assert items_on_the_way(Unsent(), PATTERNS) == {EPC.decode(), "04A1B2C3", "1042"}  # type: ignore[arg-type]
+    shop = Known(PATTERNS, NoJudge())
+    assert items_on_the_way(Unsent(), shop) == {EPC.decode(), "04A1B2C3", "1042"}  # type: ignore[arg-type]

@@ -1,21 +1,28 @@
 """Codes: what a scan says, from bytes to canonical text, card, badge or the name of a thing. Pure, and never raises."""
 
-from station.core.codes.canonical import canonical, written_code
+from station.core.codes.bound import BoundTo, apply_binding, is_bound
+from station.core.codes.canonical import canonical, canonical_written, written_code
 from station.core.codes.cards import Card
 from station.core.codes.code import As, Code, Scheme
-from station.core.codes.patterns import Pattern, PatternError
+from station.core.codes.patterns import Pattern, PatternError, RefusedPattern, usable_patterns
 from station.core.codes.reading import READERS, read_code, read_tag_code
 
 __all__ = [
     "READERS",
     "As",
+    "BoundTo",
     "Card",
     "Code",
     "Pattern",
     "PatternError",
+    "RefusedPattern",
     "Scheme",
+    "apply_binding",
     "canonical",
+    "canonical_written",
+    "is_bound",
     "read_code",
     "read_tag_code",
+    "usable_patterns",
     "written_code",
 ]

@@ -14,6 +14,8 @@ import unicodedata
 
 _NAMED = {0x04: "{EOT}", 0x1D: "{GS}", 0x1E: "{RS}"}
 _ESCAPES = {point: _NAMED.get(point, f"{{{point:02X}}}") for point in (*range(0x20), *range(0x7F, 0xA0), ord("{"))}
+_CONTROLS = {point: escape for point, escape in _ESCAPES.items() if point != ord("{")}
+_LOOSE_BRACE = re.compile(r"\{(?!(?:GS|RS|EOT|[0-9A-F]{2})\})")
 # ISO/IEC 15424: a bracket, the symbology's letter, one modifier that tells how the symbol was read.
 _AIM = re.compile(rb"\](?:[A-Za-z][0-9A-Za-z])")
 AIM_BYTES = 3
@@ -41,6 +43,16 @@ def canonical(content: bytes) -> str:
     if text.isascii() and text.isprintable() and "{" not in text:
         return text
     return unicodedata.normalize("NFC", text.translate(_ESCAPES))
+
+
+def canonical_written(text: str) -> str:
+    """Canonical text of a code as a person writes it down: a brace that begins no escape is a brace.
+
+    >>> canonical_written('{"wo": 7}'), canonical_written("0112{GS}10A")
+    ('{7B}"wo": 7}', '0112{GS}10A')
+    """
+    escaped = _LOOSE_BRACE.sub("{7B}", text).translate(_CONTROLS)
+    return unicodedata.normalize("NFC", escaped)
 
 
 def written_code(code: str, raw: bytes) -> str | None:

@@ -57,3 +57,11 @@ class Code:
     argument: str | None = None
     qty_milli: int | None = None
     badge: str | None = None
+
+    @property
+    def is_counted(self) -> bool:
+        """Whether a scan of this code is about an item: not a card, a badge, or a product or carrier of the shop's own.
+
+        A product by a published system (a GTIN alone) is an item of its own, as the hub folds it.
+        """
+        return self.item is not None and not (self.scheme is Scheme.OWN and self.as_ in (As.PRODUCT, As.CARRIER))

@@ -1,32 +1,37 @@
 r"""Site patterns: how a shop writes its own numbers, and what such a number names.
 
 A pattern is a regular expression that must match the whole code. Its group `id` is what the code names; without one, the
-whole code is. Because one careless pattern could stop a bench for minutes, a pattern is refused where it is defined if
-matching could ever take long, and is only tried on codes of ordinary length.
+whole code is. Patterns are matched by `station.core.codes.automaton` on the hub and on every station, in linear time, and
+are only tried on codes of ordinary length.
 
 >>> order = Pattern("order", r"WO-(?P<id>\d+)(-\d\d)?", "item")
 >>> order.match("WO-1042-20")
 ('1042', {'id': '1042'})
->>> most_steps(r"WO-\d+"), most_steps(r"(?:A|B)-\d*-\d*")
-(129, 16770)
+>>> usable_patterns([{"name": "slow", "regex": "(?:a{,})+b", "as": "item"}]).refused[0].name
+'slow'
 """
 
 import re
-import warnings
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from math import comb
+from functools import lru_cache
+from typing import Any, NamedTuple
 
+from station.core.codes.automaton import Automaton, Unsupported, compile_automaton
 from station.core.codes.code import As
 
 MAX_TEXT_CHARACTERS = 128
 MAX_REGEX_CHARACTERS = 200
-MAX_STEPS = 2_000_000  # some 20 ms on a small board; an ordinary pattern has a few hundred
-_COUNTED = re.compile(r"\{(\d*)(,?)(\d*)\}")
-_GROUP_OPENINGS = re.compile(r"\(\?(?:P<\w+>|:)")
+MAX_PATTERNS = 100
+MAX_SHOP_PARTS = 4_000  # of all patterns together: what one scan may cost for each of its characters
+_SHOWN = 60  # characters of a name or an expression in a message
 
 
 class PatternError(ValueError):
     """A pattern that cannot be used; names it, what is wrong and what to write instead."""
+
+
+_automaton = lru_cache(maxsize=2 * MAX_PATTERNS)(compile_automaton)  # each reading of a snapshot meets the same ones
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,126 +41,85 @@ class Pattern:
     name: str
     regex: str
     as_: str = As.ITEM.value
-    _compiled: re.Pattern[str] = field(init=False, repr=False, compare=False)
+    _compiled: Automaton = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
-        """Refuse at once what could not be matched quickly later."""
+        """Refuse what has no linear program."""
         if self.as_ not in set(As):
-            msg = f"Pattern {self.name!r} names a {self.as_!r}; expected one of {', '.join(As)}."
+            msg = f"Pattern {_shown(self.name)!r} names a {_shown(self.as_)!r}; expected one of {', '.join(As)}."
             raise PatternError(msg)
+        if len(self.regex) > MAX_REGEX_CHARACTERS:
+            problem = f"has {len(self.regex)} characters; expected at most {MAX_REGEX_CHARACTERS}"
+            raise self._error(problem)
         try:
-            with warnings.catch_warnings():
-                warnings.simplefilter("error")  # what the next Python may read in another way is no pattern for years
-                compiled = re.compile(self.regex)
+            compiled = _automaton(self.regex, MAX_TEXT_CHARACTERS)
+        except Unsupported as error:
+            raise self._error(str(error)) from None
         except (re.error, Warning, RecursionError, OverflowError) as error:
-            msg = f"Pattern {self.name!r} {self.regex} is no regular expression: {error}. Correct it there."
-            raise PatternError(msg) from error
-        try:
-            steps = most_steps(self.regex)
-        except PatternError as error:
-            msg = f"Pattern {self.name!r} {self.regex} {error}"
-            raise PatternError(msg) from None
-        if steps > MAX_STEPS:
-            msg = f"Pattern {self.name!r} {self.regex} may need {steps} steps, not {MAX_STEPS}. Use fewer open repeats."
-            raise PatternError(msg)
+            problem = f"is no regular expression: {error}. Correct it there"
+            raise self._error(problem) from error
         object.__setattr__(self, "_compiled", compiled)
+
+    def _error(self, problem: str) -> PatternError:
+        return PatternError(f"Pattern {_shown(self.name)!r} {_shown(self.regex)} {problem}.")
+
+    @property
+    def parts(self) -> int:
+        """The steps that matching may take for each character of a code."""
+        return self._compiled.parts
 
     def match(self, text: str) -> tuple[str, dict[str, str]] | None:
         """(what the code names, its named parts) where the whole text matches; None where it does not, or is too long."""
-        found = self._compiled.fullmatch(text) if len(text) <= MAX_TEXT_CHARACTERS else None
-        if found is None:
-            return None
-        parts = {name: part for name, part in found.groupdict().items() if part is not None}
-        return parts.get("id") or text, parts
+        parts = self._compiled.fullmatch(text) if len(text) <= MAX_TEXT_CHARACTERS else None
+        return None if parts is None else (parts.get("id") or text, parts)
 
 
-@dataclass(slots=True)
-class _Group:
-    varies: bool = False
+class RefusedPattern(NamedTuple):
+    """A recorded pattern that is not used, and the sentence that says why."""
+
+    name: str
+    why: str
 
 
-def most_steps(regex: str) -> int:
-    """How many ways matching can take at worst, on the longest text tried.
+class UsablePatterns(NamedTuple):
+    """The patterns of a shop in the order of their names, and those that are recorded and not used."""
 
-    Every open repeat may end anywhere, so k of them share a text of n characters in C(n + k, k) ways; counted repeats,
-    options and alternatives multiply that. Raises `PatternError` for what this count does not cover.
+    patterns: tuple[Pattern, ...]
+    refused: tuple[RefusedPattern, ...]
+
+
+def usable_patterns(definitions: Iterable[Mapping[str, Any]]) -> UsablePatterns:
+    """What a shop's definitions of patterns come to: the fields of `pattern.define`, one for each name.
+
+    Hub and station both read them here, so that a code has one meaning. In the order of the names, until the bounds of a
+    shop are reached; what is beyond them, or cannot be used by itself, is left out with its reason.
     """
-    if len(regex) > MAX_REGEX_CHARACTERS:
-        msg = f"has {len(regex)} characters; expected at most {MAX_REGEX_CHARACTERS}."
-        raise PatternError(msg)
-    groups, closed = [_Group()], None
-    open_repeats, ways, at = 0, 1, 0
-    while at < len(regex):
-        character = regex[at]
-        width, spread, most = _repeat(regex, at)
-        if width:
-            if closed is not None and closed.varies and most != 1:
-                msg = "repeats a group that varies inside; repeat one character or a fixed text."
-                raise PatternError(msg)
-            groups[-1].varies = groups[-1].varies or spread != 0
-            open_repeats, ways = (open_repeats + 1, ways) if spread is None else (open_repeats, ways * (spread + 1))
-            closed, at = None, at + width
+    patterns: list[Pattern] = []
+    refused: list[RefusedPattern] = []
+    parts = 0
+    for data in sorted(definitions, key=lambda each: str(each.get("name"))):
+        try:
+            pattern = _read(data)
+        except PatternError as error:
+            refused.append(RefusedPattern(str(data.get("name")), str(error)))
             continue
-        closed = None
-        if character == "(":
-            at += _opening(regex, at) - 1
-            groups.append(_Group())
-        elif character == ")" and len(groups) > 1:
-            closed = groups.pop()
-            groups[-1].varies = groups[-1].varies or closed.varies
-        elif character == "|":
-            groups[-1].varies, ways = True, ways * 2
-        elif character == "[":
-            at = _class_end(regex, at)
-        elif character == "\\":
-            at += _escape(regex, at)
-        at += 1
-    return int(ways * comb(MAX_TEXT_CHARACTERS + open_repeats, open_repeats))
+        if len(patterns) == MAX_PATTERNS or parts + pattern.parts > MAX_SHOP_PARTS:
+            bounds = f"{MAX_PATTERNS} patterns, {MAX_SHOP_PARTS} parts in all"
+            why = f"Pattern {_shown(pattern.name)!r} is more than a shop may have: {bounds}. Join some into one."
+            refused.append(RefusedPattern(pattern.name, why))
+            continue
+        parts += pattern.parts
+        patterns.append(pattern)
+    return UsablePatterns(tuple(patterns), tuple(refused))
 
 
-def _repeat(regex: str, at: int) -> tuple[int, int | None, int | None]:
-    """(characters of the repeat here or 0, how much it may vary, how often at most); None is without bound.
-
-    A lazy `+?` and a possessive `++` are read as one repeat.
-    """
-    if regex[at] == "?":
-        return 1, 1, 1
-    if regex[at] in "*+":
-        width, spread, most = 1, None, None
-    elif (counted := _COUNTED.match(regex, at)) and (counted[1] or counted[3]):
-        low, comma, high = counted.groups()
-        most = None if comma and not high else int(high or low)
-        width, spread = len(counted[0]), None if most is None else most - int(low or 0)
-    else:
-        return 0, 0, 0
-    lazy = at + width < len(regex) and regex[at + width] in "?+"
-    return width + lazy, None if spread is None or spread > MAX_TEXT_CHARACTERS else spread, most
-
-
-def _opening(regex: str, at: int) -> int:
-    """The length of a group's opening; refuses those that look around or back."""
-    if regex[at + 1 : at + 2] != "?":
-        return 1
-    opening = _GROUP_OPENINGS.match(regex, at)
-    if opening is None:
-        msg = "looks around, sets flags or refers back; only (...), (?:...) and (?P<name>...) are expected."
+def _read(data: Mapping[str, Any]) -> Pattern:
+    name, regex, as_ = data.get("name"), data.get("regex"), data.get("as", As.ITEM.value)
+    if not (isinstance(name, str) and isinstance(regex, str) and isinstance(as_, str)):
+        msg = f"Pattern {_shown(str(name))!r} lacks a text; expected the fields name, regex and as."
         raise PatternError(msg)
-    return len(opening[0])
+    return Pattern(name, regex, as_)
 
 
-def _class_end(regex: str, at: int) -> int:
-    """Where the character class that opens here closes."""
-    end = at + 1
-    end += regex[end : end + 1] == "^"
-    end += regex[end : end + 1] == "]"
-    while end < len(regex) and regex[end] != "]":
-        end += 2 if regex[end] == "\\" else 1
-    return end
-
-
-def _escape(regex: str, at: int) -> int:
-    """The characters of an escape behind its backslash; refuses a reference back."""
-    if regex[at + 1 : at + 2].isdigit() and regex[at + 1] != "0":
-        msg = "refers back to a group; write the text out instead."
-        raise PatternError(msg)
-    return 1
+def _shown(text: str) -> str:
+    return text if len(text) <= _SHOWN else f"{text[:_SHOWN]}…"

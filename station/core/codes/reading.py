@@ -24,15 +24,16 @@ TOO_LONG = "too long"
 EMPTY = "nothing behind the AIM identifier"
 
 
-def _of_card(scanned: Scanned, read: CardText) -> Code:
+def of_card(raw: bytes, sym: str | None, read: CardText) -> Code:
+    """The code of a card or badge as it was read."""
     if read.unread is not None:
-        return Code(scanned.raw, scanned.sym, None, read.text, unread=read.unread)
+        return Code(raw, sym, None, read.text, unread=read.unread)
     if read.card is Card.BADGE:
         fields = {"badge": read.argument or ""}
-        return Code(scanned.raw, scanned.sym, Scheme.BADGE, read.text, fields=fields, as_=As.BADGE, badge=read.argument)
+        return Code(raw, sym, Scheme.BADGE, read.text, fields=fields, as_=As.BADGE, badge=read.argument)
     fields = {"card": read.card or ""} | ({"argument": read.argument} if read.argument else {})
     return Code(
-        scanned.raw, scanned.sym, Scheme.COMMAND, read.text, fields=fields, as_=As.COMMAND,
+        raw, sym, Scheme.COMMAND, read.text, fields=fields, as_=As.COMMAND,
         card=read.card, argument=read.argument, qty_milli=read.qty_milli,
     )  # fmt: skip
 
@@ -40,7 +41,7 @@ def _of_card(scanned: Scanned, read: CardText) -> Code:
 def card(scanned: Scanned) -> Code | None:
     """The printed cards and badges, the same at every site: `WIP:…`."""
     read = read_card(scanned.text)
-    return None if read is None else _of_card(scanned, read)
+    return None if read is None else of_card(scanned.raw, scanned.sym, read)
 
 
 def own(scanned: Scanned) -> Code | None:
@@ -58,11 +59,10 @@ def own(scanned: Scanned) -> Code | None:
     if as_ is As.COMMAND:
         read = read_card(named if named[: len(HEAD)].upper() == HEAD else HEAD + named)
         # The pattern only finds the card: the code stays what is printed on this shop's own card.
-        return (
-            None
-            if read is None
-            else _of_card(scanned, CardText(read.card, scanned.text, read.argument, read.qty_milli, read.unread))
-        )
+        if read is None:
+            return None
+        text = CardText(read.card, scanned.text, read.argument, read.qty_milli, read.unread)
+        return of_card(scanned.raw, scanned.sym, text)
     return Code(scanned.raw, scanned.sym, Scheme.OWN, scanned.text, named, fields, as_)
 
 

@@ -6,23 +6,23 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from station.core.codes.patterns import MAX_STEPS, Pattern, PatternError, most_steps
+from station.core.codes.patterns import MAX_PATTERNS, MAX_SHOP_PARTS, Pattern, PatternError, usable_patterns
 
 
 @pytest.mark.parametrize(
     ("regex", "sentence"),
     [
-        ("(a+)+b", "repeats a group that varies inside"),
-        ("(a|aa)*", "repeats a group that varies inside"),
-        ("(a?){30}a{30}", "repeats a group that varies inside"),
-        ("(a{0,5}){9}", "repeats a group that varies inside"),
-        (r"a?" * 21, "may need 2097152 steps"),
-        (".*.*.*.*x", "may need 12082785 steps"),
-        (r"(\d)\1", "refers back to a group"),
+        ("(a+)+b", "has a repeat without end inside a repeat without end"),
+        ("(a+)+$", "has a repeat without end inside a repeat without end"),
+        ("(?:a{,})+b", "has a repeat without end inside a repeat without end"),
+        ("(a?){30}a{30}", "repeats a part that may be empty"),
+        (r"(\d)\1", "refers back; only"),
         ("(?=a)b", "looks around"),
         ("(?i)wo", "looks around, sets flags"),
         ("[a", "is no regular expression"),
         ("[[a]", "is no regular expression: Possible nested set at position 1"),
+        ("a{99999999999999999999}", "is no regular expression"),
+        ("(" * 90 + ")" * 91, "is no regular expression"),
         ("x" * 201, "has 201 characters"),
     ],
 )
@@ -34,11 +34,17 @@ def test_a_pattern_that_could_take_long_is_refused_where_it_is_defined(regex: st
 
 @pytest.mark.parametrize(
     "regex",
-    [r"WO-(?P<id>\d+)", r"[A-Z]{2,4}-\d{4,8}(-[0-9]+)?", r"(?:LOT|lot)-(?P<id>.+)", r"\(\d+\)[]x]+", "(ab)*c"],
+    [
+        r"WO-(?P<id>\d+)",
+        r"[A-Z]{2,4}-\d{4,8}(-[0-9]+)?",
+        r"(?:LOT|lot)-(?P<id>.+)",
+        r"\(\d+\)[]x]+",
+        "(ab)*c",
+        r"(\d\d,?){9}",
+    ],
 )
 def test_what_a_shop_writes_is_taken(regex: str) -> None:
-    assert most_steps(regex) <= MAX_STEPS
-    Pattern("p", regex, "item")
+    assert Pattern("p", regex, "item").parts < 50
 
 
 def test_what_a_pattern_names_is_one_of_five_things() -> None:
@@ -61,3 +67,35 @@ def test_a_pattern_that_is_taken_never_takes_long(regex: str, text: str) -> None
 
 def test_a_code_longer_than_any_label_of_a_shop_is_not_tried() -> None:
     assert Pattern("p", "x+", "item").match("x" * 129) is None
+
+
+def test_patterns_are_used_in_the_order_of_their_names_and_the_others_have_a_reason() -> None:
+    usable = usable_patterns(
+        [
+            {"name": "b", "regex": "x+"},
+            {"name": "a", "regex": "(?:a{,})+b", "as": "item"},
+            {"name": "c", "as": "item"},
+            {"name": "0", "regex": "y", "as": "product"},
+            {"name": "d", "regex": "z", "as": "thing"},
+        ]
+    )
+    assert [(each.name, each.as_) for each in usable.patterns] == [("0", "product"), ("b", "item")]
+    assert [(each.name, each.why.split(";")[0]) for each in usable.refused] == [
+        ("a", "Pattern 'a' (?:a{,})+b has a repeat without end inside a repeat without end"),
+        ("c", "Pattern 'c' lacks a text"),
+        ("d", "Pattern 'd' names a 'thing'"),
+    ]
+
+
+def test_a_shop_has_a_bounded_number_of_patterns() -> None:
+    usable = usable_patterns({"name": f"{number:04}", "regex": f"WO-{number}", "as": "item"} for number in range(200))
+    assert (len(usable.patterns), usable.refused[0].name) == (MAX_PATTERNS, f"{MAX_PATTERNS:04}")
+    assert usable.refused[0].why == (
+        "Pattern '0100' is more than a shop may have: 100 patterns, 4000 parts in all. Join some into one."
+    )
+
+
+def test_the_patterns_of_a_shop_together_are_bounded() -> None:
+    usable = usable_patterns({"name": str(number), "regex": r"(?:\w{1,120}x){4}", "as": "item"} for number in range(9))
+    assert (len(usable.patterns), len(usable.refused)) == (4, 5)
+    assert sum(each.parts for each in usable.patterns) <= MAX_SHOP_PARTS

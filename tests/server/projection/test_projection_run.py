@@ -212,6 +212,53 @@ def test_the_snapshot_says_what_holds_now(floor: Any) -> None:
     ]
     assert told["rules"] == ["unknown_code", "unread", "held", "closed", "skipped"]
     assert told["bindings"] == {"TAG-1": "WO-1"}
+    assert told["codes"] == [{"code": "TAG-1", "as": "item", "to": "WO-1"}]
+
+
+def test_the_snapshot_has_every_code_that_is_bound_and_none_that_was_let_go(floor: Any) -> None:
+    office, saw = floor.log("hub", 1), floor.log("saw-1", 2)
+    floor.deliver(
+        office.anchor(),
+        saw.anchor(),
+        office.entry("pattern.define", {"name": "order", "regex": "S-(?P<id>.+)", "as": "item"}),
+        office.entry("code.bind", {"code": "CARD", "as": "command", "to": "WIP:SCRAP"}),
+        office.entry("code.bind", {"code": "BADGE", "as": "badge", "to": "A1"}),
+        office.entry("code.bind", {"code": '{"stockitem": 123}', "as": "item", "to": "O-20"}),
+        office.entry("code.bind", {"code": "BIN", "as": "product", "to": "P"}),
+        office.entry("code.bind", {"code": "GONE", "as": "command", "to": "WIP:DONE"}),
+        office.entry("code.bind", {"code": "GONE", "as": "command"}),
+        saw.scan("S-7", "saw", action="bind", carrier="TOTE"),
+    )
+    floor.drain()
+    with floor.store.read() as connection:
+        _, body = snapshot(connection, now_us=office.zero_us + DAY_US)
+    told = msgspec.json.decode(body)
+    assert sorted((each["code"], each["as"], each["to"]) for each in told["codes"]) == [
+        ("BADGE", "badge", "A1"),
+        ("BIN", "product", "P"),
+        ("CARD", "command", "WIP:SCRAP"),
+        ("TOTE", "item", "7"),
+        ('{7B}"stockitem": 123}', "item", "O-20"),
+    ]
+    assert told["bindings"] == {"TOTE": "7", '{7B}"stockitem": 123}': "O-20"}  # all that an older station reads
+
+
+def test_what_a_bench_did_with_a_bound_code_is_what_the_ledger_holds(floor: Any) -> None:
+    office, saw = floor.log("hub", 1), floor.log("saw-1", 2)
+    floor.deliver(
+        office.anchor(),
+        saw.anchor(),
+        office.entry("order.release", {"order": "O-31", "product": "b", "qty_milli": 5000}),
+        office.entry("code.bind", {"code": "NEXT-IS-SCRAP", "as": "command", "to": "WIP:SCRAP"}),
+        office.entry("code.bind", {"code": '{"o": 31}', "as": "item", "to": "O-31"}),
+        saw.scan("NEXT-IS-SCRAP", "saw", scheme="command"),
+        saw.scan('{"o": 31}', "saw", action="scrap", qty_milli=1000),
+        office.entry("code.bind", {"code": "NEXT-IS-SCRAP"}),  # let go: the scan before stays the card that it was
+    )
+    floor.drain()
+    assert floor.show(select(item.c.item)) == [("O-31",)]
+    parcels = select(parcel.c.state, parcel.c.qty_milli).order_by(parcel.c.state)
+    assert floor.show(parcels) == [("released", 4000), ("scrapped", 1000)]
 
 
 @pytest.mark.parametrize(
