@@ -169,7 +169,9 @@ class Link:
         if not self._standing.error:
             log.say("the hub is away; scans are kept", why=sentence)
             self._station.changed.set()
-        self._hub = None if isinstance(error, ConfigError) else self._hub
+        if self._hub is not None and (refused or isinstance(error, ConfigError)):
+            self._hub.close()
+            self._hub = None  # the next try reads the token anew
         self._standing = failed(
             self._standing, sentence, self._now_ns(), self._jitter, refused=refused, retry_s=retry_s
         )
@@ -207,7 +209,7 @@ class Link:
         return ask(self._station, work)
 
     def _reach(self) -> Hub:
-        """The hub's port; the token is read anew after a failure, so that a new one needs no restart."""
+        """The hub's port; the token is read anew after a refusal, so that a new one needs no restart."""
         if self._hub is None:
             config = self._hub_config
             self._hub = Hub(config.url, token(config), self._make_wire(config.ca_file))

@@ -18,6 +18,7 @@ from station.roll import ReaderStatus, Roll
 PLUGGED = frozenset({"keyboard", "serial_line", "serial_rfid", "hidpos", "pcsc"})
 """The kinds of reader that are found by being plugged in."""
 HOTPLUG = "hotplug"
+CLOSE_S = 2.0  # an opening that hangs in udev must not keep the station from ending
 MOST_PLUGGED = 24
 """Devices that are read or listened to at once: each has a thread or two, and the service may have 64."""
 TOO_MANY = f"{MOST_PLUGGED} devices are read or listened to already."
@@ -45,16 +46,23 @@ class Plugs:
         self._count = itertools.count(1)  # each plug has a name of its own: the one before may still have a word to say
         self._stopping = threading.Event()
         self._close: Callable[[], None] | None = None
+        self._thread = threading.Thread(target=self._watch, name=HOTPLUG, daemon=True)
 
     def start(self) -> None:
         """Begin; returns at once."""
-        threading.Thread(target=self._watch, name=HOTPLUG, daemon=True).start()
+        self._thread.start()
 
     def close(self) -> None:
-        """End."""
+        """End, and wait up to `CLOSE_S` until the watch has ended.
+
+        `_stopping` is set first: a watch that is still being opened then closes itself, and `_close` is only needed for
+        one that waits already.
+        """
         self._stopping.set()
         if self._close is not None:
             self._close()
+        if self._thread.is_alive():
+            self._thread.join(CLOSE_S)
 
     def _watch(self) -> None:
         pause_s = FIRST_PAUSE_S

@@ -7,7 +7,9 @@ import subprocess
 import threading
 from pathlib import Path
 
-from tests.drivers.pcscd_room import CONFIGURED, pcscd
+from reserved_ports import ReservedPorts
+
+from tests.drivers.pcscd_room import CONFIGURED, SLOTS, pcscd
 
 
 class Pcscd:
@@ -20,8 +22,8 @@ class Pcscd:
         self._socket = socket.socket(socket.AF_UNIX)
         self._socket.bind(self.path)
         self._socket.listen(16)
-        with socket.create_server(("127.0.0.1", 0)) as free:
-            self.port: int = free.getsockname()[1]
+        self._ports = ReservedPorts(SLOTS)
+        self.port = self._ports.first
         self._config = folder / "reader.conf.d"
         self._config.mkdir()
         library = [line for line in CONFIGURED.read_text().splitlines() if line.startswith("LIBPATH")]
@@ -55,5 +57,6 @@ class Pcscd:
         if self._process is not None:
             self._process.kill()
             self._process.wait(10)
+        self._ports.close()
         self._socket.close()
         Path(self.path).unlink()

@@ -13,11 +13,13 @@ from pathlib import Path
 
 import pytest
 from missing import not_here
+from reserved_ports import ReservedPorts
 
 from drivers import DriverError, open_driver
 from tests.drivers.nfc_cards import CLASSIC_ATR
 
 CONFIGURED = Path("/etc/reader.conf.d/vpcd")
+SLOTS = 2  # of vpcd as Debian builds it
 THERE_S = 60.0  # on a busy machine pcscd takes its time
 LOOK_S = 0.05
 
@@ -93,17 +95,26 @@ class Card(threading.Thread):
 
 
 class Daemon:
-    """pcscd with a /run of its own, so that one that runs on this machine is left alone."""
+    """pcscd with a /run of its own, so that one that runs on this machine is left alone, and ports of its own.
+
+    vpcd listens on one port for each of its two slots. pcscd tries that once: where a port is taken it says `Address
+    already in use` and goes on without the reader, for ever. `log` is what it printed.
+    """
 
     def __init__(self, link: Path, folder: Path, name: str = "Virtual PCD") -> None:
         self._link, self._name = link, name
         self._config = folder / "vpcd"
+        self._log = folder.parent / "pcscd.log"
+        self._ports = ReservedPorts(SLOTS)
+        self.port = self._ports.first
+
+    @property
+    def log(self) -> str:
+        """What pcscd printed since the first start."""
+        return self._log.read_text(errors="replace")
 
     def start(self) -> None:
         """Start it and wait until it can be spoken to."""
-        # A port of its own each time: the kernel keeps one back for a minute after a daemon was killed.
-        with socket.create_server(("127.0.0.1", 0)) as free:
-            self.port: int = free.getsockname()[1]
         here = [line for line in CONFIGURED.read_text().splitlines() if line.startswith("LIBPATH")]
         lines = [
             f'FRIENDLYNAME "{self._name}"',
@@ -113,15 +124,14 @@ class Daemon:
         ]
         self._config.write_text("\n".join(lines) + "\n")
         apart = ["unshare", "--mount"] if os.geteuid() == 0 else ["unshare", "--map-root-user", "--mount"]
-        script = f'mount -t tmpfs none /run && mkdir /run/pcscd && exec {pcscd()} --config "$1"'
-        self._process = subprocess.Popen(
-            [*apart, "sh", "-c", script, "sh", str(self._config.parent)],
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-        )
+        script = f'mount -t tmpfs none /run && mkdir /run/pcscd && exec {pcscd()} --info --config "$1"'
+        with self._log.open("a") as log:
+            self._process = subprocess.Popen(
+                [*apart, "sh", "-c", script, "sh", str(self._config.parent)], stdout=log, stderr=log
+            )
         there = Path(f"/proc/{self._process.pid}/root/run/pcscd/pcscd.comm")
         wait_until(lambda: there.exists() or self._process.poll() is not None, "pcscd made no socket")
-        assert self._process.poll() is None, "pcscd ended"
+        assert self._process.poll() is None, f"pcscd ended: {self.log}"
         self._link.unlink(missing_ok=True)
         self._link.symlink_to(there)
 
@@ -129,6 +139,12 @@ class Daemon:
         """End it as the kernel does when memory is short."""
         self._process.kill()
         self._process.wait(10)
+
+    def close(self) -> None:
+        """End it, and let its ports go."""
+        self.kill()
+        self._link.unlink(missing_ok=True)
+        self._ports.close()
 
 
 @pytest.fixture
@@ -140,24 +156,26 @@ def daemon(tmp_path, monkeypatch, request):
     monkeypatch.setenv("PCSCLITE_CSOCK_NAME", str(link))
     (tmp_path / "reader.conf.d").mkdir()
     made = Daemon(link, tmp_path / "reader.conf.d", getattr(request, "param", "Virtual PCD"))
-    made.start()
-    yield made
-    made.kill()
-    link.unlink()
+    try:
+        made.start()
+        yield made
+    finally:
+        made.close()
 
 
-def opened_when_there(name):
+def opened_when_there(name, daemon):
     """The reader of this name, opened as soon as pcscd has found it."""
-    until = time.monotonic() + THERE_S
-    while True:
+    until, refused = time.monotonic() + THERE_S, ""
+    while time.monotonic() < until:
         try:
             return open_driver("pcsc", {"match": name})
-        except DriverError:
-            assert time.monotonic() < until, f"pcscd has found no {name}"
+        except DriverError as error:
+            refused = str(error)
             time.sleep(LOOK_S)
+    pytest.fail(f"pcscd has found no {name}: {refused} Its log: {daemon.log}")
 
 
 @pytest.fixture
 def reader(daemon):
     """The virtual reader."""
-    return opened_when_there("00 00")
+    return opened_when_there("00 00", daemon)

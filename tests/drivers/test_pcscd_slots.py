@@ -12,7 +12,7 @@ SLOTS = ["Virtual PCD 00 00", "Virtual PCD 00 01"]
 
 def test_cards_are_read_on_both_slots_by_one_reader(daemon, listen):
     for name in SLOTS:  # pcscd has found both
-        opened_when_there(name).close()
+        opened_when_there(name, daemon).close()
     heard = listen(open_driver("pcsc", {}))
     for slot, uid in enumerate(("04A1B2C3", "04112233")):
         card = Card(daemon.port + slot, bytes.fromhex(uid) + b"\x90\x00")
@@ -24,7 +24,7 @@ def test_cards_are_read_on_both_slots_by_one_reader(daemon, listen):
 
 
 def test_a_reader_that_is_plugged_in_nowhere_tells_no_place(daemon):
-    opened_when_there(SLOTS[0]).close()
+    opened_when_there(SLOTS[0], daemon).close()
     service = Scard()
     service.connect()
     assert set(service.readers()) <= set(SLOTS)

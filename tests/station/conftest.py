@@ -2,6 +2,6 @@
 
 from tests.drivers.udev_room import udev
 from tests.station.plugs_room import station
-from tests.station.readers_room import opened
+from tests.station.readers_room import opened, plugs
 
-__all__ = ["opened", "station", "udev"]  # fixtures: pytest finds them here by name
+__all__ = ["opened", "plugs", "station", "udev"]  # fixtures: pytest finds them here by name

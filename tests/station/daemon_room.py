@@ -16,8 +16,17 @@ READY_S = 45.0
 class Daemon:
     """`wipline-station run` in a folder of its own; `scan` writes to its FIFO, `answers` reads its lines."""
 
-    def __init__(self, folder: Path, more: str = "", *, stage: str | None = "saw", **environment: str) -> None:
-        self.folder, self._environment = folder, environment
+    def __init__(
+        self,
+        folder: Path,
+        more: str = "",
+        *,
+        stage: str | None = "saw",
+        within: tuple[str, ...] = (),
+        **environment: str,
+    ) -> None:
+        """`within`: a command that executes the station's own, after changing what that sees of the machine."""
+        self.folder, self._environment, self._within = folder, environment, within
         self.answers_path, self.scans_path = folder / "answers", folder / "scans"
         self.config = folder / "station.toml"
         if not self.scans_path.exists():
@@ -35,7 +44,7 @@ class Daemon:
         self.log = self.folder / f"log-{time.monotonic_ns()}"
         with self.log.open("wb") as log:
             self.process = subprocess.Popen(
-                [sys.executable, "-m", "station.cli", "run", "--config", str(self.config)],
+                [*self._within, sys.executable, "-m", "station.cli", "run", "--config", str(self.config)],
                 stderr=log, stdout=log, env={**os.environ, **self._environment},
             )  # fmt: skip
         if ready:

@@ -1,6 +1,5 @@
 """Plugs in a test's hand: what udev would say, and what the station begins for it."""
 
-import queue
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from typing import TYPE_CHECKING
@@ -13,6 +12,7 @@ from drivers.hotplug import Added, Removed
 from station.config import Reader as Row
 from station.plugs import Plugs
 from station.roll import Roll
+from tests.station.readers_room import Watches
 
 if TYPE_CHECKING:
     from station.reading import Wanted
@@ -29,34 +29,11 @@ POS = replace(
 CARDS = replace(SCANNER, node="/sys/devices/usb1/1-2/1-2:1.0", name="ACR122U", vendor=0x072F, subsystem="usb")
 
 
-class Said:
-    """What udev would say; an error ends one watch, and the next begins. `open`: those that are not closed yet."""
-
-    queue: "queue.Queue[Added | Removed | Exception | None]" = queue.Queue()
-    open: "list[Said]" = []  # noqa: RUF012 - a new one for each test
-
-    def __init__(self, _known: dict[str, Facts]) -> None:
-        self.failed = False
-        self.open.append(self)
-
-    def watch(self) -> Iterator[Added | Removed]:
-        while (change := self.queue.get()) is not None:
-            if isinstance(change, Exception):
-                self.failed = True
-                raise change
-            yield change
-
-    def close(self) -> None:
-        if self in self.open:
-            self.open.remove(self)
-            if not self.failed:
-                self.queue.put(None)
-
-
 class Station:
     """Plugs, and what they began."""
 
-    def __init__(self, rows: tuple[Row, ...] = (), taught: dict[str, str] | None = None) -> None:
+    def __init__(self, watches: Watches, rows: tuple[Row, ...] = (), taught: dict[str, str] | None = None) -> None:
+        self.watches = watches
         self.begun: list[Wanted] = []
         self.knocks = 0
         self.roll = Roll(lambda *_, **__: None, lambda: None)
@@ -69,21 +46,18 @@ class Station:
     def sees(self, *changes: Added | Removed | Exception) -> "Station":
         wanted = self.knocks + sum(not isinstance(each, Exception) for each in changes)
         for change in changes:
-            Said.queue.put(change)
+            self.watches.put(change)
         until(lambda: self.knocks == wanted)
         return self
 
 
 @pytest.fixture
-def station(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., Station]]:
-    monkeypatch.setattr("drivers.hotplug.Hotplug", Said)
+def station(monkeypatch: pytest.MonkeyPatch, plugs: Watches) -> Iterator[Callable[..., Station]]:
     monkeypatch.setattr("station.plugs.FIRST_PAUSE_S", 0.01)
-    monkeypatch.setattr(Said, "queue", queue.Queue())
-    monkeypatch.setattr(Said, "open", [])
     made: list[Station] = []
 
     def make(*rows: Row, taught: dict[str, str] | None = None) -> Station:
-        made.append(Station(rows, taught))
+        made.append(Station(plugs, rows, taught))
         return made[-1]
 
     yield make

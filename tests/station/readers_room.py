@@ -1,6 +1,8 @@
 """What the tests of supervised readers share: a reader in a test's hand, and a station's readers with what they say."""
 
 import queue
+import threading
+from collections import deque
 from collections.abc import Iterator, Mapping
 
 import pytest
@@ -46,21 +48,68 @@ def a_station(*rows: Row, room: int = 64) -> tuple[Readers, Inbox[Read | Dropped
     return Readers(config, inbox, said.append, log, lambda: None), inbox, said, logged
 
 
-class Plugs:
-    """What udev would say: changes put in `said` are watched; None ends it."""
+class Watches:
+    """The changes that udev reports in one test, and the watches on them: `Hotplug` is `drivers.hotplug.Hotplug` here.
 
-    said: queue.Queue[Added | Removed | None] = queue.Queue()
+    A watch that was closed takes nothing, also where it is one of a station of an earlier test that began late. An
+    exception that was put ends one watch. `open`: the watches that were begun and not closed.
+    """
 
-    def __init__(self, _known: dict[str, Facts]) -> None: ...
+    def __init__(self) -> None:
+        self._changed = threading.Condition()
+        self._changes: deque[Added | Removed | Exception] = deque()
+        self.open: list[Watch] = []
+
+    def put(self, change: "Added | Removed | Exception") -> None:
+        """Report this change."""
+        with self._changed:
+            self._changes.append(change)
+            self._changed.notify_all()
+
+    def Hotplug(self, _known: dict[str, Facts]) -> "Watch":  # noqa: N802 - the name in `drivers.hotplug`
+        """A new watch."""
+        with self._changed:
+            self.open.append(Watch(self))
+            return self.open[-1]
+
+    def next(self, watch: "Watch") -> "Added | Removed | Exception | None":
+        """The next change; None once this watch is closed."""
+        with self._changed:
+            self._changed.wait_for(lambda: watch not in self.open or self._changes)
+            return self._changes.popleft() if watch in self.open else None
+
+    def close(self, watch: "Watch") -> None:
+        """End this watch; a second time is nothing."""
+        with self._changed:
+            if watch in self.open:
+                self.open.remove(watch)
+            self._changed.notify_all()
+
+
+class Watch:
+    """One watch, as `drivers.hotplug.Hotplug` is one."""
+
+    def __init__(self, watches: Watches) -> None:
+        self._watches = watches
 
     def watch(self) -> Iterator[Added | Removed]:
-        """The changes."""
-        while (change := self.said.get()) is not None:
+        """The changes until it is closed; raises an exception that was put."""
+        while (change := self._watches.next(self)) is not None:
+            if isinstance(change, Exception):
+                raise change
             yield change
 
     def close(self) -> None:
         """End."""
-        self.said.put(None)
+        self._watches.close(self)
+
+
+@pytest.fixture
+def plugs(monkeypatch: pytest.MonkeyPatch) -> Watches:
+    """What is plugged in and pulled out in this test: nothing yet."""
+    watches = Watches()
+    monkeypatch.setattr("drivers.hotplug.Hotplug", watches.Hotplug)
+    return watches
 
 
 @pytest.fixture

@@ -1,11 +1,9 @@
 """Card readers that are plugged in: each USB device is read once, with the row that stands for it."""
 
-import queue
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
-import pytest
 from waiting import until
 
 from drivers import DriverError
@@ -13,7 +11,7 @@ from drivers.hotplug import Added, Removed
 from station.config import Reader as Row
 from station.roll import ReaderStatus
 from tests.station.plugs_room import CARDS, Station
-from tests.station.readers_room import Plugs, a_station
+from tests.station.readers_room import Watches, a_station
 
 SAM = replace(CARDS, node="/sys/devices/usb1/1-2/1-2:1.1", place="usb-1-2-if01")
 OTHER = replace(CARDS, node="/sys/devices/usb1/1-3/1-3:1.0", place="usb-1-3", serial="R2")
@@ -42,15 +40,11 @@ def test_a_row_without_match_waits_for_a_plug_as_other_readers_do() -> None:
     assert readers.status() == [ReaderStatus("pcsc", "any of its kind", "waiting", "No such reader is plugged in.")]
 
 
-def test_a_card_reader_that_pcscd_has_not_found_yet_is_called_by_its_ids(
-    opened: list[Any], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("drivers.hotplug.Hotplug", Plugs)
-    monkeypatch.setattr(Plugs, "said", queue.Queue())
+def test_a_card_reader_that_pcscd_has_not_found_yet_is_called_by_its_ids(opened: list[Any], plugs: Watches) -> None:
     opened.append(DriverError(came="It is not there.", expected="A reader.", do="Wait."))
     readers, *_ = a_station(Row("pcsc"))
     readers.start()
-    Plugs.said.put(Added(CARDS))
+    plugs.put(Added(CARDS))
     until(lambda: any(each.id == "usb-072f-1200-SN77" for each in readers.status()))
     line = readers.status()[0]
     readers.close()

@@ -1,17 +1,20 @@
 """What is plugged in is read, listened to or left alone, as the verdict on it says."""
 
+import threading
 from collections.abc import Callable
 from dataclasses import replace
 
 import pytest
 from waiting import until
 
+from drivers.decode.plugged import Facts
 from drivers.hotplug import Added, Removed
 from station.config import Reader as Row
 from station.plugs import HOTPLUG, MOST_PLUGGED, TOO_MANY
 from station.reading import Wanted
 from station.roll import MOST
-from tests.station.plugs_room import CARDS, KEYBOARD, MOUSE, PORT, POS, SCANNER, Said, Station
+from tests.station.plugs_room import CARDS, KEYBOARD, MOUSE, PORT, POS, SCANNER, Station
+from tests.station.readers_room import Watch, Watches
 
 
 def test_each_device_is_read_as_what_it_is(station: Callable[..., Station]) -> None:
@@ -80,7 +83,7 @@ def test_a_watch_that_failed_again_and_again_and_works_between_is_begun_as_soon_
     for number in range(20):
         here.sees(OSError("udev is gone"), Added(replace(SCANNER, node=f"/dev/input/event{number}")))
     assert len(here.begun) == 20
-    assert len(Said.open) == 1  # those that failed are let go of
+    assert len(here.watches.open) == 1  # those that failed are let go of
 
 
 def test_a_device_for_which_there_was_no_thread_is_begun_at_the_next_look(station: Callable[..., Station]) -> None:
@@ -95,7 +98,7 @@ def test_a_device_for_which_there_was_no_thread_is_begun_at_the_next_look(statio
         begin(wanted)
 
     here.plugs._begin = none_left  # type: ignore[method-assign]
-    Said.queue.put(Added(SCANNER))
+    here.watches.put(Added(SCANNER))
     until(lambda: [each.why for each in here.roll.lines()] == ["can't start new thread"])
     here.sees(Added(SCANNER))
     assert [each.settings["path"] for each in here.begun] == [SCANNER.node]
@@ -122,3 +125,25 @@ def test_a_plug_that_goes_in_and_out_for_ever_leaves_nothing_behind(station: Cal
     assert all(each.gone.is_set() for each in here.begun)
     assert here.plugs._plugged == {}
     assert len(here.roll.lines()) <= MOST
+
+
+def test_a_watch_that_was_still_beginning_has_ended_when_close_returns(
+    plugs: Watches, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Otherwise it takes what is plugged in from whichever watch comes next."""
+    begun, go_on, closed = threading.Event(), threading.Event(), threading.Event()
+
+    def late(known: dict[str, Facts]) -> Watch:
+        begun.set()
+        assert go_on.wait(10)
+        return plugs.Hotplug(known)
+
+    monkeypatch.setattr("drivers.hotplug.Hotplug", late)
+    here = Station(plugs)
+    assert begun.wait(10)
+    closing = threading.Thread(target=lambda: (here.plugs.close(), closed.set()), daemon=True)
+    closing.start()
+    assert not closed.wait(0.1)
+    go_on.set()
+    assert closed.wait(10)
+    assert plugs.open == []

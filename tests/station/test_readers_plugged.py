@@ -1,6 +1,5 @@
 """Readers that are plugged in, pulled out and plugged in again: known by one name, and what they cost is bounded."""
 
-import queue
 import threading
 import time
 from collections.abc import Mapping
@@ -22,22 +21,15 @@ from station.readers import Readers
 from station.roll import MOST
 from station.scan import ReaderPlace
 from station.taught import KEYPAD, Lesson, Taught, beside
-from tests.station.readers_room import Held, Plugs, a_station
+from tests.station.readers_room import Held, Watches, a_station
 from tests.station.scan_room import a_read
 
 SCANNER = Facts("/dev/input/event3", "Bar Code Scanner", 3, 0x05E0, 0x1200, "SN77", "usb-1.3", types=True, points=False)
 KEYBOARD = Facts("/dev/input/event4", "Dell KB216", 3, 0x413C, 0x2113, "", "usb-1.4", types=True, points=False)
 
 
-@pytest.fixture(autouse=True)
-def plugs(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Nothing has been plugged in yet."""
-    monkeypatch.setattr("drivers.hotplug.Hotplug", Plugs)
-    monkeypatch.setattr(Plugs, "said", queue.Queue())
-
-
 def test_a_scanner_that_is_plugged_in_is_read_and_comes_back_as_itself_and_a_persons_keyboard_is_left_alone(
-    monkeypatch: pytest.MonkeyPatch,
+    monkeypatch: pytest.MonkeyPatch, plugs: Watches
 ) -> None:
     asked: list[tuple[str | None, str | None]] = []
     first, second = Held("usb-05e0-1200-SN77"), Held("usb-05e0-1200-SN77")
@@ -57,7 +49,7 @@ def test_a_scanner_that_is_plugged_in_is_read_and_comes_back_as_itself_and_a_per
     readers, inbox, _, _ = a_station(Row("keyboard", stage="mill", layout="de"))
     readers.start()
     for change in (Added(KEYBOARD), Added(SCANNER), Added(SCANNER)):
-        Plugs.said.put(change)
+        plugs.put(change)
     until(lambda: sorted(each.state for each in readers.status()) == ["listening", "ready"])
     heard = next(each for each in readers.status() if each.state == "listening")
     assert heard.evidence[:2] == (
@@ -67,11 +59,11 @@ def test_a_scanner_that_is_plugged_in_is_read_and_comes_back_as_itself_and_a_per
     assert inbox.take(5) == a_read()
     assert readers.place_of("usb-05e0-1200-SN77") == ReaderPlace(None, "mill", None)
     first.scans.put(None)
-    Plugs.said.put(Removed(SCANNER))
+    plugs.put(Removed(SCANNER))
     until(lambda: states() == ["lost", "waiting"])
-    Plugs.said.put(Added(replace(SCANNER, node="/dev/input/event9")))
+    plugs.put(Added(replace(SCANNER, node="/dev/input/event9")))
     until(lambda: states() == ["ready"])
-    Plugs.said.put(Removed(KEYBOARD))
+    plugs.put(Removed(KEYBOARD))
     second.scans.put(a_read(b"WO-2"))
     assert inbox.take(5) == a_read(b"WO-2")
     assert asked == [("/dev/input/event3", "de"), ("/dev/input/event9", "de")]
@@ -79,7 +71,7 @@ def test_a_scanner_that_is_plugged_in_is_read_and_comes_back_as_itself_and_a_per
 
 
 def test_a_scanner_that_comes_back_as_another_for_ever_costs_bounded_threads_and_memory(
-    monkeypatch: pytest.MonkeyPatch,
+    monkeypatch: pytest.MonkeyPatch, plugs: Watches
 ) -> None:
     taken: list[Held] = []
     plugged = threading.Event()
@@ -97,11 +89,11 @@ def test_a_scanner_that_comes_back_as_another_for_ever_costs_bounded_threads_and
     readers.start()
     for turn in range(300):
         plugged.set()
-        Plugs.said.put(Added(replace(SCANNER, serial=f"S{turn}")))
+        plugs.put(Added(replace(SCANNER, serial=f"S{turn}")))
         until(lambda turn=turn: len(taken) == turn + 1)  # type: ignore[misc]
         plugged.clear()
         taken[-1].scans.put(None)
-        Plugs.said.put(Removed(replace(SCANNER, serial=f"S{turn}")))
+        plugs.put(Removed(replace(SCANNER, serial=f"S{turn}")))
         until(lambda: not readers._plugs._plugged)
     until(lambda: threading.active_count() <= before + 1)
     assert len(readers.status()) <= MOST + 1
@@ -111,7 +103,7 @@ def test_a_scanner_that_comes_back_as_another_for_ever_costs_bounded_threads_and
 
 
 def test_stored_scans_of_a_scanner_that_was_pulled_out_are_waited_for_and_no_longer_than_said(
-    monkeypatch: pytest.MonkeyPatch,
+    monkeypatch: pytest.MonkeyPatch, plugs: Watches
 ) -> None:
     monkeypatch.setattr("station.readers.END_S", 0.5)
     monkeypatch.setattr(Held, "kind", "keyboard")
@@ -120,11 +112,11 @@ def test_stored_scans_of_a_scanner_that_was_pulled_out_are_waited_for_and_no_lon
     readers, inbox, *_ = a_station(Row("keyboard"), room=1)
     readers.start()
     for node, scanner in scanners.items():
-        Plugs.said.put(Added(replace(SCANNER, node=node, serial=node)))
+        plugs.put(Added(replace(SCANNER, node=node, serial=node)))
         for code in range(20):
             scanner.scans.put(a_read(b"WO-%d" % code, at_s=10 + code / 100, kind="keyboard"))
     until(lambda: sum(len(each._spool) for each in readers._readings.values()) >= 4 * 16)
-    Plugs.said.put(Removed(replace(SCANNER, node="/dev/input/event0")))
+    plugs.put(Removed(replace(SCANNER, node="/dev/input/event0")))
     until(lambda: len(readers._plugs._plugged) == 3)
     assert sum(len(each._spool) for each in readers._readings.values()) >= 4 * 16  # his are waited for, too
     began_s = time.monotonic()
@@ -136,7 +128,7 @@ def test_stored_scans_of_a_scanner_that_was_pulled_out_are_waited_for_and_no_lon
 
 @pytest.mark.parametrize("row", [Row("hidpos", match="05e0:1200"), Row("hidpos", path="/dev/hidraw3"), Row("hidpos")])
 def test_a_point_of_sale_scanner_that_a_row_names_is_opened_once_and_its_twin_too(
-    monkeypatch: pytest.MonkeyPatch, row: Row
+    monkeypatch: pytest.MonkeyPatch, plugs: Watches, row: Row
 ) -> None:
     asked: list[str | None] = []
 
@@ -148,8 +140,8 @@ def test_a_point_of_sale_scanner_that_a_row_names_is_opened_once_and_its_twin_to
     readers, *_ = a_station(row)
     readers.start()
     first = replace(SCANNER, node="/dev/hidraw3", types=False, subsystem="hidraw")
-    Plugs.said.put(Added(first))
-    Plugs.said.put(Added(replace(first, node="/dev/hidraw4", serial="SN78")))
+    plugs.put(Added(first))
+    plugs.put(Added(replace(first, node="/dev/hidraw4", serial="SN78")))
     both = 1 if row.path else 2
     until(lambda: [each.state for each in readers.status()] == ["ready"] * both + ["ignored"] * (2 - both))
     assert asked == ["/dev/hidraw3", "/dev/hidraw4"][:both]
@@ -171,7 +163,7 @@ class Teachable(Held):
 @pytest.mark.parametrize("opened_as", ["usb-1a86-5723-S1", "usb-1a86-5723-at-usb-1.3"])
 @pytest.mark.parametrize("taught_as", ["usb-1a86-5723-S1", "usb-1a86-5723-at-usb-1.3"])
 def test_what_a_scanner_was_taught_holds_whether_or_not_a_twin_claims_its_serial_number(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, taught_as: str, opened_as: str
+    monkeypatch: pytest.MonkeyPatch, plugs: Watches, tmp_path: Path, taught_as: str, opened_as: str
 ) -> None:
     config = Config(station="saw-1", journal=str(tmp_path / "journal.db"))
     taught = Taught(beside(tmp_path / "journal.db"))
@@ -179,11 +171,10 @@ def test_what_a_scanner_was_taught_holds_whether_or_not_a_twin_claims_its_serial
 
     def plugged_in() -> tuple[Readers, Teachable]:
         scanner = Teachable(opened_as)
-        monkeypatch.setattr(Plugs, "said", queue.Queue())
         monkeypatch.setattr(module, "open_driver", lambda _kind, _settings: scanner)
         readers = Readers(config, Inbox(), lambda _: None, lambda *_, **__: None, lambda: None)
         readers.start()
-        Plugs.said.put(Added(facts))
+        plugs.put(Added(facts))
         until(lambda: [each.state for each in readers.status()] == ["ready"])
         readers.close()
         return readers, scanner

@@ -12,6 +12,8 @@ import urllib.request
 from pathlib import Path
 from typing import Any
 
+from reserved_ports import ReservedPorts
+
 BIN = Path(sys.executable).parent
 START_S = 20.0
 
@@ -24,12 +26,15 @@ def hub_command(*arguments: str, check: bool = True) -> subprocess.CompletedProc
 
 
 class RunningHub:
-    """`wipline-hub run` on a database; it can be killed and started again on the same port."""
+    """`wipline-hub run` on a database; it can be killed and started again on the same port.
+
+    The port is kept for it while it is down, so that no connection of another test gets it in between."""
 
     def __init__(self, db: Path, *, config: Path | None = None) -> None:
         self.db = db
         self._config = [] if config is None else ["--config", str(config)]
-        self.port = 0
+        self._reserved = ReservedPorts()
+        self.port = self._reserved.first
         self.stderr = db.with_name("hub.err")
         self._process: subprocess.Popen[str] | None = None
         if not db.exists():
