@@ -1,5 +1,6 @@
 """What a running hub has at hand: its configuration, its store, its bells and its counters."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import cast
 
@@ -11,6 +12,7 @@ from server.clock import Clock
 from server.config import Config
 from server.store import Store
 
+Duty = Callable[[], str | None]  # what is wrong with a piece of background work, as a sentence; None: nothing
 _KEY = "wipline"
 
 
@@ -22,6 +24,7 @@ class Running:
     store: Store
     projected: Bell = field(default_factory=Bell)
     counts: Counts = field(default_factory=Counts)
+    duties: tuple[Duty, ...] = ()
 
     @property
     def clock(self) -> Clock:
