@@ -4,8 +4,9 @@
 """
 
 import logging
+from collections.abc import Sequence
 
-from flask import Flask, Response, render_template, request
+from flask import Flask, Response, g, render_template, request
 from werkzeug.exceptions import HTTPException
 
 from server import auth, cookies
@@ -15,7 +16,8 @@ from server.api.body import MAX_BODY_BYTES
 from server.api.errors import ApiError, answer_error
 from server.config import Config
 from server.hublog import hub_row
-from server.running import Running, running
+from server.running import Duty, Running, running
+from server.storage import storage_trouble
 from server.store import Store
 from server.web import pages
 
@@ -41,8 +43,8 @@ _WORDS = {
 _log = logging.getLogger(__name__)
 
 
-def create_app(config: Config, store: Store, projected: Bell | None = None) -> Flask:
-    """The application of one hub; `projected` is the bell that the projector rings."""
+def create_app(config: Config, store: Store, projected: Bell | None = None, duties: Sequence[Duty] = ()) -> Flask:
+    """The application of one hub; `projected` is the bell that the projector rings, `duties` what healthz asks as well."""
     app = Flask("server", template_folder="web/templates", static_folder="web/static", static_url_path="/static")
     with store.read() as connection:
         app.secret_key = hub_row(connection).cookie_key
@@ -54,7 +56,7 @@ def create_app(config: Config, store: Store, projected: Bell | None = None) -> F
         WTF_CSRF_TIME_LIMIT=None,  # as long as the session
     )
     app.session_interface = cookies.SessionCookie()
-    app.extensions["wipline"] = Running(config, store, projected or Bell())
+    app.extensions["wipline"] = Running(config, store, projected or Bell(), duties=tuple(duties))
     auth.guard(app)
     for blueprint in (*addresses(), *pages()):
         app.register_blueprint(blueprint)
@@ -91,7 +93,10 @@ def _finish(response: Response) -> Response:
 def _answer(error: ApiError) -> Response:
     if request.path.startswith("/api/") or "text/html" not in request.headers.get("Accept", ""):
         return answer_error(error)
-    return Response(render_template("error.html", trouble=error.trouble), error.status, mimetype="text/html")
+    response = Response(render_template("error.html", trouble=error.trouble), error.status, mimetype="text/html")
+    if error.retry_after_s is not None:
+        response.headers["Retry-After"] = str(error.retry_after_s)
+    return response
 
 
 def _http(error: HTTPException) -> Response:
@@ -107,6 +112,12 @@ def _http(error: HTTPException) -> Response:
 
 
 def _failed(error: Exception) -> Response:
+    trouble = storage_trouble(error)
+    if trouble is not None:
+        g.setdefault("caller", auth.Caller())  # the page of the error must not ask the database again
+        _log.error("%s %r: %s (%s)", request.method, request.path, trouble.text, error)
+        do = "Nothing was half done. Try again later; stations do so by themselves."
+        return _answer(ApiError(503, trouble.text, "a database that can be written", do, retry_after_s=trouble.retry_s))
     _log.exception("%s %r failed", request.method, request.path, exc_info=error)
     return _answer(
         ApiError(

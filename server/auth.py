@@ -19,6 +19,7 @@ from server.api.errors import ApiError
 from server.entry_rights import UNDOING, lacking
 from server.roles import Role, granted
 from server.running import running
+from server.storage import storage_trouble
 
 csrf = CSRFProtect()
 View = TypeVar("View", bound=Callable[..., Any])
@@ -226,6 +227,11 @@ def _visitor(key: str) -> Visitor | None:
     if found is None:
         return None
     if found[1]:
-        with store.write() as connection:
-            people.touch_session(connection, key, now_us)
+        try:
+            with store.write() as connection:
+                people.touch_session(connection, key, now_us)
+        except Exception as error:
+            # A full disk must not take the pages from a person who reads; healthz and the next entry name it.
+            if storage_trouble(error) is None:
+                raise
     return Visitor(key, found[0])

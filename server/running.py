@@ -1,5 +1,6 @@
 """What a running hub has at hand: its configuration, its store, its bells and its counters."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import cast
 
@@ -14,6 +15,7 @@ from server.guessing import Turns
 from server.passwords import PASSWORDS, Passwords
 from server.store import Store
 
+Duty = Callable[[], str | None]  # what is wrong with a piece of background work, as a sentence; None: nothing
 _KEY = "wipline"
 
 
@@ -28,6 +30,7 @@ class Running:
     turns: Turns = field(default_factory=Turns)  # of tries to sign in
     passwords: Passwords = PASSWORDS
     snapshot: KeptSnapshot = field(default_factory=KeptSnapshot)
+    duties: tuple[Duty, ...] = ()
 
     def definitions(self) -> tuple[str, bytes]:
         """(version, body) of the definitions that stations judge with."""

@@ -15,6 +15,7 @@ from server.store import Store
 CLOCK_LOOK_S = 10.0
 AUDIT_EVERY = 360  # looks: once an hour
 LOOK_S = 60.0  # a backup that is gone is noticed within a minute
+LATE_S = 3600.0  # a large database takes its time; after this its disk hangs
 AGAIN_S = 600.0  # a backup that failed is tried again
 _log = logging.getLogger(__name__)
 
@@ -66,6 +67,20 @@ class Backups:
         self._every_s = float(every_s)
         self._store = store
         self._next_ns: int | None = None
+        self._failed: str | None = None
+
+    def trouble(self) -> str | None:
+        """Why healthz is wrong: the last backup failed, or one is long due and was not made. None where all is well."""
+        if self._folder is None or self._store.path is None:
+            return None
+        if self._failed is not None:
+            return f"The last backup failed: {self._failed}"
+        late_s = 0.0 if self._next_ns is None else (self._store.clock.boot_ns() - self._next_ns) / 1_000_000_000
+        if late_s <= LATE_S:
+            return None
+        return (
+            f"A backup is due for {late_s / 60:.0f} min and was not made. Look at {self._folder}: does its disk answer?"
+        )
 
     def run(self, stop: threading.Event) -> None:
         """Back up and look after the backups until `stop`; the first backup when it is due since the last."""
@@ -97,16 +112,19 @@ class Backups:
         """Make one backup now. What fails is logged and tried again soon; what was backed up before is looked at."""
         if self._folder is None or self._store.path is None:
             return
-        self._due_after(min(self._every_s, AGAIN_S))
+        again_s = min(self._every_s, AGAIN_S)
         try:
             _require_folder(self._folder)
             sweep(self._folder)
             made = back_up(str(self._store.path), self._folder, self._store.clock.utc_us(), self._store.host)
         except (BackupError, OSError) as error:
             _log.error("no backup: %s", error)
+            self._failed = str(error)
+            self._due_after(again_s)
             recheck(self._store, check)
             return
         self._due_after(self._every_s)
+        self._failed = None
         if not made.off_disk:
             _log.warning("%s is on the hub's own disk: stations go on keeping what they sent", made.path)
         note_copy(self._store, made.path.absolute(), epoch=made.epoch, pos=made.pos, off_disk=made.off_disk)
@@ -121,12 +139,13 @@ class Backups:
     def _due_after(self, seconds: float) -> None:
         self._next_ns = self._store.clock.boot_ns() + int(seconds * 1_000_000_000)
 
-    @staticmethod
-    def _try(work: Callable[[], object]) -> None:
+    def _try(self, work: Callable[[], object]) -> None:
         try:
             work()
-        except Exception:  # noqa: BLE001  the one thread must not die: the next round may do better
+        except Exception as error:  # noqa: BLE001  the one thread must not die: the next round may do better
             _log.exception("the backups could not be looked after")
+            self._failed = str(error)
+            self._due_after(min(self._every_s, AGAIN_S))
 
 
 def _require_folder(folder: Path) -> None:

@@ -151,7 +151,7 @@ class _Hub(BaseApplication):  # type: ignore[misc]
         """The application; called in the worker."""
         store = Store(self._config.db, lock=self._lock)
         self._work = _Work(self._config, store)
-        return create_app(self._config, store, self._work.projected)
+        return create_app(self._config, store, self._work.projected, self._work.duties)
 
     def run(self) -> None:
         """Serve until a signal ends it."""
@@ -200,6 +200,7 @@ class _Work:
                 ("tokens", self.tokens.run),
             )
         ]
+        self.duties = (self._ended_thread, backups.trouble)
 
     def start(self) -> None:
         """Begin."""
@@ -207,6 +208,15 @@ class _Work:
         self.tokens.refresh()  # before the first request
         for thread in (*self._threads, *([self._control] if self._control else [])):
             thread.start()
+
+    def _ended_thread(self) -> str | None:
+        for thread in self._threads:
+            if thread.ident is not None and not thread.is_alive() and not self._may_end(thread.name):
+                return f"The hub's {thread.name} has stopped. Look at the hub's log, and restart it."
+        return None
+
+    def _may_end(self, name: str) -> bool:
+        return self._stop.is_set() or (name == "backup" and self._store.path is None)
 
     def stop(self) -> None:
         """End, and close the database when nobody uses it any more."""

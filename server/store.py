@@ -5,8 +5,9 @@ the block returns. `with store.read() as connection:` sees one moment of the dat
 SQLite knows stands in this file.
 """
 
+import logging
 import threading
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -21,8 +22,10 @@ from server.clock import Clock
 from server.highwater import HighWater
 from server.host import Host
 from server.lock import Lock
+from server.storage import StorageTrouble, storage_trouble
 
 READERS = 56  # as many connections as the web server has threads, and some
+_log = logging.getLogger(__name__)
 GROWN = "grown"  # where an append leaves (epoch, pos) for the end of its transaction
 
 # Per connection: the file remembers only journal_mode.
@@ -78,6 +81,9 @@ class Store:
         self.url = as_url(db)
         # The real path: what lies beside the database is found by every name that leads to it.
         self.path = sqlite_path(db)
+        self.trouble: StorageTrouble | None = (
+            None  # of the last transaction; what lasts stays until the hub starts again
+        )
         self.arrived = Bell()  # rings with the ledger's last position after each append
         self._own_lock = Lock(self.path) if writing and lock is None and self.path is not None else None
         self._lock = lock or self._own_lock
@@ -131,30 +137,51 @@ class Store:
         if self._writer is None:
             msg = f"{self.url.render_as_string()} was opened for reading only."
             raise RuntimeError(msg)
-        if self.path is None:
-            with self._writer.begin() as connection:
-                yield connection
-                grown = connection.info.pop(GROWN, None)
-        else:
-            with self._one_writer, self._writer.connect() as connection:
-                try:
-                    with connection.begin():
-                        yield connection
-                finally:
-                    # Also after a rollback: what it left there never happened.
-                    grown = connection.info.pop(GROWN, None)
+        with self._noting():
+            grown = yield from self._transaction(self._writer)
+            if self.trouble is not None and not self.trouble.lasting:
+                self.trouble = None
         if grown is not None:
             self._announce(*grown)
+
+    def _transaction(self, writer: Engine) -> Generator[Connection, None, tuple[int, int] | None]:
+        if self.path is None:
+            with writer.begin() as connection:
+                yield connection
+                return connection.info.pop(GROWN, None)  # type: ignore[no-any-return]
+        with self._one_writer, writer.connect() as connection:
+            try:
+                with connection.begin():
+                    yield connection
+            finally:
+                # Also after a rollback: what it left there never happened.
+                grown: tuple[int, int] | None = connection.info.pop(GROWN, None)
+            return grown
+
+    @contextmanager
+    def _noting(self) -> Iterator[None]:
+        """Keep what is wrong with the disk or the file, for healthz: a caller sees it once, and then no more."""
+        try:
+            yield
+        except Exception as error:
+            trouble = storage_trouble(error)
+            if trouble is not None and not (self.trouble is not None and self.trouble.lasting):
+                self.trouble = trouble
+            raise
 
     @contextmanager
     def read(self) -> Iterator[Connection]:
         """One reading transaction: everything in it is seen as of one moment. Keep it short: it holds up the checkpoint."""
-        with self._reader.connect() as connection, connection.begin():
+        with self._noting(), self._reader.connect() as connection, connection.begin():
             yield connection
 
     def _announce(self, epoch: int, pos: int) -> None:
-        if self._high is not None:
-            self._high.write(epoch, pos)
+        try:
+            if self._high is not None:
+                self._high.write(epoch, pos)
+        except OSError:
+            # The commit is done: an error now would make a person enter it twice. A mark that lags is on the safe side.
+            _log.exception("the high-water file of the ledger could not be written")
         self.arrived.ring(pos)
 
     @property

@@ -1,9 +1,10 @@
 """Is the hub well? Each thing that is wrong is one sentence; none means that it is."""
 
+import logging
+import threading
 from collections.abc import Iterator
 
 from sqlalchemy import Connection, and_, select
-from sqlalchemy.exc import SQLAlchemyError
 
 from server import schema
 from server.api.forms import HealthAnswer
@@ -16,28 +17,52 @@ from server.projection import aside
 from server.projection.definitions import refused_patterns
 from server.projection.owners import beyond
 from server.running import Running
+from server.storage import low_space, storage_trouble
 from server.words import utc_text
 
 DOUBTED = "No station is given the time."
 SUSPECTS = "{} anchors were given while the hub's clock was wrong: times of scans are off. Look: wipline-hub clock"
+WITHIN_S = 5.0
+WAITS_US = 60 * 1_000_000  # an event is on the pages within a second
 BEHIND = 10_000  # events that wait to be folded before it counts as wrong
+_log = logging.getLogger(__name__)
 CONNECTED_US = 90 * 1_000_000
 STUCK_S = 600
 QUIET_US = 10 * 60 * 1_000_000
 
 
-def health(hub: Running) -> HealthAnswer:
-    """What is wrong with this hub now; also where it stands."""
+def health(hub: Running, within_s: float = WITHIN_S) -> HealthAnswer:
+    """What is wrong with this hub now; also where it is. Answers within `within_s`, also where a disk hangs."""
+    found: list[HealthAnswer] = []
+    asking = threading.Thread(target=lambda: found.append(_look(hub)), name="health", daemon=True)
+    asking.start()
+    asking.join(within_s)
+    if found:
+        return found[0]
+    text = f"The database does not answer within {within_s:g} s. Look at its disk, then restart the hub."
+    return HealthAnswer("wrong", [text], [], None, None, None)
+
+
+def _look(hub: Running) -> HealthAnswer:
     now_us = hub.clock.utc_us()
     try:
         with hub.store.read() as connection:
             pos, folded = last_pos(connection), projected_pos(connection)
-            wrong = [*_clock(connection, hub.clock), *_projection(pos, folded), *_logs(connection, now_us)]
-            wrong += _set_aside(connection)
+            wrong = [
+                *_storage(hub),
+                *filter(None, (duty() for duty in hub.duties)),
+                *_clock(connection, hub.clock),
+                *_projection(connection, pos, folded, now_us),
+                *_set_aside(connection),
+                *_logs(connection, now_us),
+            ]
             told = notes(connection, now_us)
             epoch = hub_row(connection).epoch
-    except SQLAlchemyError as error:
-        wrong = [f"The database cannot be read: {type(error).__name__}. Look at its disk, then restart the hub."]
+    except Exception as error:  # noqa: BLE001  healthz has an answer whatever the database does
+        _log.exception("the hub's health could not be read")
+        trouble = storage_trouble(error)
+        text = f"The database cannot be read: {type(error).__name__}. Look at its disk, then restart the hub."
+        wrong = [text if trouble is None else trouble.text]
         return HealthAnswer("wrong", wrong, [], None, None, None)
     return HealthAnswer("wrong" if wrong else "ok", wrong, told, epoch, pos, folded)
 
@@ -67,10 +92,24 @@ def _clock(connection: Connection, clock: Clock) -> list[str]:
     return [*found, *([] if not (count := suspects(connection)) else [SUSPECTS.format(count)])]
 
 
-def _projection(pos: int, folded: int) -> list[str]:
-    if pos - folded <= BEHIND:
+def _storage(hub: Running) -> Iterator[str]:
+    if hub.store.trouble is not None:
+        yield hub.store.trouble.text
+    low = None if hub.store.path is None else low_space(hub.store.path)
+    if low is not None:
+        yield low
+
+
+def _projection(connection: Connection, pos: int, folded: int, now_us: int) -> list[str]:
+    if pos - folded > BEHIND:
+        return [f"The pages are {pos - folded} events behind the ledger."]
+    first = select(schema.ledger.c.recv_us).where(schema.ledger.c.pos == folded + 1)
+    waits_us = now_us - (connection.execute(first).scalar() or now_us) if pos > folded else 0
+    if waits_us <= WAITS_US:
         return []
-    return [f"The pages are {pos - folded} events behind the ledger."]
+    return [
+        f"The pages have not moved for {waits_us // 60_000_000} min: {pos - folded} events wait. Look at the hub's log."
+    ]
 
 
 def _set_aside(connection: Connection) -> list[str]:

@@ -118,9 +118,17 @@ def open_hub(db: str) -> None:
     open_hub(db).close()
 
 
+def restore(db: str) -> None:
+    """Restore the backup beside a hub, and say that it is done."""
+    from server.backup import restore
+
+    restore(db, Path(db).with_name("copy.db"))
+    print("restored", flush=True)
+
+
 WORK: dict[str, Callable[[str], None]] = {
     each.__name__: each
-    for each in (run_daemon, prune, checkpoint, birth, salvage, new_log, migrate, teach, record, open_hub)
+    for each in (run_daemon, prune, checkpoint, birth, salvage, new_log, migrate, teach, record, open_hub, restore)
 }
 
 

@@ -268,6 +268,16 @@ def test_a_station_that_contradicts_a_new_boot_ends_the_trust(bench, machine, st
     assert "from station saw-1's" in told(hub)[2][0]
 
 
+def test_an_anchor_of_this_boot_vouches_for_nothing(bench, machine, started):
+    hub = started(off_s=60, clock_off_s=60 + 3 * DAY_S)
+    other = Bench(hub, machine, "weld-2", bytes(16))
+    for _ in range(2):
+        assert other.session(), "trusted so far"
+        Projector(hub, Bell()).drain()
+    assert not bench.at(hub).session()
+    assert not other.session()
+
+
 def test_a_station_with_a_wrong_clock_cannot_stop_a_hub_that_agrees_with_its_ledger(bench, machine, started):
     hub = started()
     bench.at(hub).beat(machine.true_us - 400 * DAY_S * 10**6)

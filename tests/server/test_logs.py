@@ -70,12 +70,3 @@ def test_another_devices_log_is_not_taken_and_a_revoked_ones_is(store, a_log):
         stations.revoke(connection, "saw-1", NOW_US)
         stations.add(connection, "saw-1", NOW_US)
         assert logs.log_of(connection, a_log.log_id, device=3, station="saw-1", now_us=NOW_US).device == 3
-
-
-def test_durable_is_what_lies_in_a_verified_backup(store, take, a_log):
-    take(a_log.batch())
-    with store.write() as connection:
-        logs.move_durable(connection, 3)
-        assert connection.execute(select(schema.log.c.durable_thru)).scalar() == 3
-        logs.move_durable(connection, 2)
-        assert connection.execute(select(schema.log.c.durable_thru)).scalar() == 3, "it never shrinks in an epoch"

@@ -1,0 +1,76 @@
+"""Storage trouble: what an error of the database means for a caller, and when to try again.
+
+>>> import sqlite3
+>>> storage_trouble(OSError(28, "No space left on device")).retry_s
+30
+>>> storage_trouble(ValueError("anything else")) is None
+True
+"""
+
+import errno
+import os
+import sqlite3
+from pathlib import Path
+from typing import NamedTuple
+
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
+
+LOW_BYTES = 4 * 1024 * 1024  # less than this, and the next checkpoint or backup may find no room
+
+
+class StorageTrouble(NamedTuple):
+    """What is wrong with the database as a sentence, in how many seconds a caller may try again, and whether it lasts."""
+
+    text: str
+    retry_s: int
+    lasting: bool = False
+
+
+FULL = StorageTrouble("The hub's disk is full: nothing can be written. Free some space.", 30)
+DAMAGED = StorageTrouble(
+    "The hub's database is damaged. Stop the hub, keep its files, and restore a backup: wipline-hub restore.",
+    60,
+    lasting=True,
+)
+FAILED = StorageTrouble("The hub's disk fails: the database cannot be read or written. Look at the disk.", 30)
+BUSY = StorageTrouble("The hub's database is busy with something else.", 5)
+CLOSED = StorageTrouble("The hub's database file cannot be opened or written. Look at its folder and its rights.", 30)
+AWAY = StorageTrouble("The hub's database server does not answer. Look at it.", 10)
+_SQLITE = {
+    sqlite3.SQLITE_FULL: FULL,
+    sqlite3.SQLITE_CORRUPT: DAMAGED,
+    sqlite3.SQLITE_NOTADB: DAMAGED,
+    sqlite3.SQLITE_IOERR: FAILED,
+    sqlite3.SQLITE_BUSY: BUSY,
+    sqlite3.SQLITE_LOCKED: BUSY,
+    sqlite3.SQLITE_READONLY: CLOSED,
+    sqlite3.SQLITE_CANTOPEN: CLOSED,
+    sqlite3.SQLITE_PERM: CLOSED,
+}
+_NO_SPACE = frozenset({errno.ENOSPC, errno.EDQUOT})
+
+
+def storage_trouble(error: BaseException) -> StorageTrouble | None:
+    """The trouble that this error comes from; None for any other error."""
+    if isinstance(error, DBAPIError):
+        code = getattr(error.orig, "sqlite_errorcode", None)
+        if code is not None:
+            return _SQLITE.get(code & 0xFF)  # the low byte is the primary code
+        return AWAY if error.connection_invalidated else None
+    if isinstance(error, PoolTimeout):
+        return BUSY
+    if isinstance(error, sqlite3.Error):
+        return _SQLITE.get(getattr(error, "sqlite_errorcode", -1) & 0xFF)
+    if isinstance(error, OSError) and error.errno in _NO_SPACE:
+        return FULL
+    return None
+
+
+def low_space(db: Path) -> str | None:
+    """A sentence where the disk under the database is nearly full."""
+    found = os.statvfs(db.parent)
+    free = found.f_bavail * found.f_frsize
+    if free >= LOW_BYTES:
+        return None
+    return f"The hub's disk is nearly full: {free // 1024} KiB left under {db.parent}. Free some space."
