@@ -1,4 +1,4 @@
-"""`./wipline test|check|nightly`: the three groups one after another, each with its seconds.
+"""`./wipline test|check|nightly`, and `busy [TIMES]`: the three groups one after another, each with its seconds.
 
 Group 1 is static and pure, group 2 the host's device lanes, group 3 the guest and the browser, alone on the machine.
 """
@@ -26,6 +26,8 @@ GROUPS = {
     "3": ("guest and browser", (*PYTEST, "-s", "-m", "(guest or browser) and not nightly")),
 }
 NO_TEST_COLLECTED = 5
+BUSY_TIMES = 5
+BUSY = ("stress-ng", "--cpu", "4", "--quiet")
 
 
 def check() -> int:
@@ -52,6 +54,20 @@ def group(number: str) -> int:
     return failed or code
 
 
+def busy(times: int = BUSY_TIMES) -> int:
+    """Groups 1 and 2 again and again beside four busy processes; how many runs failed."""
+    failed = 0
+    for turn in range(1, times + 1):
+        with subprocess.Popen(BUSY) as other_work:
+            try:
+                codes = [group(number) for number in ("1", "2")]
+            finally:
+                other_work.terminate()
+        failed += any(codes)
+        print(f"busy run {turn} of {times}: {'FAILED' if any(codes) else 'ok'}", flush=True)
+    return failed
+
+
 def environment() -> dict[str, str]:
     """The tests' environment: scratch files on a disk, never on a tmpfs, where fsync proves nothing."""
     build = ROOT / "build" / "tmp"
@@ -63,8 +79,11 @@ def main(verb: str, *wanted: str) -> int:
     """0 when everything asked for passed."""
     if verb == "check":
         return min(check(), 1)
+    if verb == "busy":
+        return min(busy(*map(int, wanted[:1])), 1)
     if verb == "nightly":
-        return subprocess.run([*PYTEST, "-s", "-m", "nightly"], cwd=ROOT, check=False, env=environment()).returncode
+        code = subprocess.run([*PYTEST, "-s", "-m", "nightly"], cwd=ROOT, check=False, env=environment()).returncode
+        return code or min(busy(), 1)
     unknown = set(wanted) - set(GROUPS)
     if unknown:
         print(f"No group {' '.join(sorted(unknown))}: expected 1, 2 or 3.", file=sys.stderr)

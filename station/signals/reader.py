@@ -27,11 +27,11 @@ class Beeps:
             return
         with self._lock:
             before = self._beeps.get(driver.reader)
-            if before is not None and before.thread.is_alive():
+            if before is not None and before.hangs:
                 self._log("a reader's beep hangs; it stays silent until it is opened again", reader=driver.reader)
                 return
             # Of those that are gone, only what hangs is remembered: a device may come back under a new name for ever.
-            self._beeps = {name: each for name, each in self._beeps.items() if each.thread.is_alive()}
+            self._beeps = {name: each for name, each in self._beeps.items() if each.hangs or not each.is_ended}
             self._beeps[driver.reader] = Beep(driver.tell, driver.reader, self._log)
 
     def remove(self, driver: Driver) -> None:
@@ -54,9 +54,19 @@ class Beep:
     def __init__(self, tell: Callable[[str], None], reader: str, log: Callable[..., None]) -> None:
         self.tell, self._reader, self._log = tell, reader, log
         self.turns = Turns()
-        self._gone = False
+        self._gone = self._telling = False
         self.thread = threading.Thread(target=self._run, name=f"beep-{reader}", daemon=True)
         self.thread.start()
+
+    @property
+    def is_ended(self) -> bool:
+        """Whether it was ended, or its thread has."""
+        return self._gone or not self.thread.is_alive()
+
+    @property
+    def hangs(self) -> bool:
+        """Whether its thread is in the reader's `tell`: one that only has not noticed its end yet does not hang."""
+        return self.thread.is_alive() and self._telling
 
     def end(self) -> None:
         """Tell no more; a `tell` that hangs is left behind."""
@@ -65,7 +75,10 @@ class Beep:
 
     def _run(self) -> None:
         failing = False
-        while (answer := self.turns.take()) is not None and not self._gone:
+        while (answer := self.turns.take()) is not None:
+            self._telling = True  # before `_gone` is read: whoever ended it sees either this, or no more telling
+            if self._gone:
+                break
             try:
                 self.tell(answer.state.value)
             except Exception as error:  # noqa: BLE001 - whatever a reader does, scanning goes on
@@ -74,3 +87,5 @@ class Beep:
                     self._log("a reader cannot answer; scanning goes on", reader=self._reader, error=repr(error))
             else:
                 failing = False
+            self._telling = False
+        self._telling = False

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from waiting import HANG_S
 
 from drivers import Driver, DriverError, Dropped, Gone, Read, open_driver
 from drivers.decode.keymap import US
@@ -156,7 +157,7 @@ class Listener:
         self.cpu_s = time.thread_time()
         self._heard.put(None)
 
-    def next(self, within_s: float = 10) -> Read | Dropped | DriverError | None:
+    def next(self, within_s: float = HANG_S) -> Read | Dropped | DriverError | None:
         """The next that the driver said; None when it ended."""
         return self._heard.get(timeout=within_s)
 

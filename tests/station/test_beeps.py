@@ -212,6 +212,19 @@ def test_a_reader_that_was_unplugged_is_told_nothing_and_told_again_when_it_is_b
     readers.close()
 
 
+def test_a_reader_that_is_back_before_its_last_beep_has_noticed_its_end_is_told() -> None:
+    first, second = Scanner("left"), Scanner("left")
+    beeps = Beeps(lambda *_, **__: None)
+    beeps.add(first)
+    with beeps._beeps["left"].turns._changed:  # its thread does not come on while this lock is held
+        beeps.remove(first)
+        beeps.add(second)
+    beeps.tell(Red(Why.NOT_SAVED, "x", reader="left"))
+    until(lambda: second.told == ["red"], 20)
+    beeps.remove(second)
+    assert first.told == []
+
+
 @pytest.mark.host
 def test_in_a_whole_station_green_comes_at_the_reader_only_after_the_commit(
     opened: dict[str, list[Any]], tmp_path: Any, monkeypatch: pytest.MonkeyPatch

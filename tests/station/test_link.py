@@ -15,6 +15,8 @@ from tests.station.hub_room import TOKEN, StandIn
 
 pytestmark = [pytest.mark.host, pytest.mark.xdist_group("daemon")]
 
+RETRIED_S = 90.0  # a pause after failures may be a minute
+
 
 @pytest.fixture
 def hub() -> Iterator[StandIn]:
@@ -83,7 +85,7 @@ def test_a_station_scans_on_without_its_hub_and_says_so(tmp_path: Path, hub: Sta
         daemon.until(lambda: daemon.status()["waiting"] == 1)  # the status may be from before the scan
         assert daemon.status()["hub"]["state"] == "never"
         hub.fate = lambda _path: None
-        daemon.until(lambda: daemon.status()["hub"]["state"] == "ok", 40)
+        daemon.until(lambda: daemon.status()["hub"]["state"] == "ok", RETRIED_S)
 
 
 def test_a_wrong_token_is_said_and_scans_go_on(tmp_path: Path, hub: StandIn) -> None:
@@ -104,7 +106,7 @@ def test_a_restored_hub_gets_what_it_lost(tmp_path: Path, hub: StandIn) -> None:
             hub.epoch = 2
             del hub.logs[log][1:]
         daemon.scan("WO-4")  # its batch does not fit any more: the station opens a session
-        daemon.until(lambda: sorted(filter(None, raws(hub, log))) == [b"WO-1", b"WO-2", b"WO-3", b"WO-4"], 40)
+        daemon.until(lambda: sorted(filter(None, raws(hub, log))) == [b"WO-1", b"WO-2", b"WO-3", b"WO-4"], RETRIED_S)
         assert hub.forks == []
         daemon.until(lambda: daemon.status()["hub"]["epoch"] == "2")
 
@@ -146,7 +148,7 @@ def test_one_of_two_devices_with_one_identity_sends_what_the_hub_lacks_in_a_log_
         daemon.answered(2)
         hub.do[log] = "reidentify"  # meanwhile the other device took the next place
         hub.fate = lambda _path: None
-        daemon.until(lambda: len(hub.logs) == 2, 40)
+        daemon.until(lambda: len(hub.logs) == 2, RETRIED_S)
         new = next(each for each in hub.logs if each != log)
         daemon.until(lambda: raws(hub, new) == [b"WO-2"])
         again = next(decode(encoded) for encoded, _ in hub.logs[new] if decode(encoded).raw == b"WO-2")

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from waiting import until
 
 from drivers import DriverError
 from drivers.decode.keys import JOINED_S
@@ -47,6 +48,12 @@ class Recorder:
             time.sleep(0.01)
         self.cable.hand_over()
 
+    def sends(self, data: bytes) -> None:
+        """Send this, and wait until it stands in the file: what comes next is then an event of its own."""
+        before = self.file.stat().st_size
+        self.cable.send(data)
+        until(lambda: self.file.stat().st_size > before)
+
     def end(self, number: int | None = signal.SIGINT) -> tuple[int, str, str]:
         """End it: its exit code, and what else it said."""
         if number is not None:
@@ -75,13 +82,11 @@ def test_what_is_recorded_is_shown_as_it_comes_and_decodes_to_the_same(recorder:
     recorder.cable.send(b"]C10109506000134352\x1d10AB\r\n")
     first = recorder.line()
     assert (first["scheme"], first["fields"]) == ("gs1", {"01": "09506000134352", "10": "AB"})
-    recorder.cable.send(b"WO-10")
-    time.sleep(0.05)
+    recorder.sends(b"WO-10")
     recorder.cable.send(b"42\r")
     second = recorder.line()
     assert second["code"] == "WO-1042"
-    recorder.cable.send(b"half")
-    time.sleep(0.05)
+    recorder.sends(b"half")
     code, rest, error = recorder.end()
     file = recorder.file
     assert (code, rest) == (0, "")

@@ -15,13 +15,14 @@ from typing import Any
 from reserved_ports import ReservedPorts
 
 BIN = Path(sys.executable).parent
-START_S = 20.0
+START_S = 60.0  # a guard against a hang: on a machine with other work a start takes its time
+COMMAND_S = 240.0
 
 
 def hub_command(*arguments: str, check: bool = True) -> subprocess.CompletedProcess[str]:
     """Run `wipline-hub` with these arguments to its end."""
     return subprocess.run(
-        [str(BIN / "wipline-hub"), *arguments], capture_output=True, text=True, timeout=60, check=check
+        [str(BIN / "wipline-hub"), *arguments], capture_output=True, text=True, timeout=COMMAND_S, check=check
     )
 
 
@@ -30,15 +31,16 @@ class RunningHub:
 
     The port is kept for it while it is down, so that no connection of another test gets it in between."""
 
-    def __init__(self, db: Path, *, config: Path | None = None) -> None:
-        self.db = db
+    def __init__(self, db: Path, *, config: Path | None = None, database: str | None = None) -> None:
+        """`database`: the URL of an empty database elsewhere; `db` then only says where the hub's own files are."""
+        self.db, self._database = db, database or str(db)
         self._config = [] if config is None else ["--config", str(config)]
         self._reserved = ReservedPorts()
         self.port = self._reserved.first
         self.stderr = db.with_name("hub.err")
         self._process: subprocess.Popen[str] | None = None
         if not db.exists():
-            hub_command("init", "--db", str(db))
+            hub_command("init", "--db", self._database)
 
     @property
     def url(self) -> str:
@@ -53,7 +55,7 @@ class RunningHub:
         """Start it, and wait for the line with its address."""
         with self.stderr.open("a", encoding="utf-8") as errors:
             self._process = subprocess.Popen(
-                [str(BIN / "wipline-hub"), "run", *self._config, "--db", str(self.db), "--port", str(self.port)],
+                [str(BIN / "wipline-hub"), "run", *self._config, "--db", self._database, "--port", str(self.port)],
                 stdout=subprocess.PIPE,
                 stderr=errors,
                 text=True,
@@ -110,4 +112,4 @@ class RunningHub:
 
     def command(self, *arguments: str, check: bool = True) -> subprocess.CompletedProcess[str]:
         """A `wipline-hub` command on the same database."""
-        return hub_command(*arguments, "--db", str(self.db), check=check)
+        return hub_command(*arguments, "--db", self._database, check=check)

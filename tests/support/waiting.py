@@ -3,8 +3,10 @@
 import time
 from collections.abc import Callable
 
+HANG_S = 60.0  # a guard against what never comes: on a machine with other work each thread may stall for seconds
 
-def until(true: Callable[[], object], within_s: float = 10) -> None:
+
+def until(true: Callable[[], object], within_s: float = HANG_S) -> None:
     """Wait until this is true; fail where it never is."""
     deadline = time.monotonic() + within_s
     while not true():
