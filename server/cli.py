@@ -153,6 +153,13 @@ def backup(config_path: Path | None, db: str | None, target: Path | None) -> Non
     made = back_up(config.db, target, utc_us())
     durable = made.off_disk and perform(config.db, "backed up", epoch=made.epoch, pos=made.pos)
     click.echo(f"{made.path}: {made.pos} events, verified.")
+    if made.breaks:
+        perform(config.db, "ledger checked", breaks=list(made.breaks))
+        click.echo(
+            f"The copy is as its source, but the ledger itself has {len(made.breaks)} breaks, the first: {made.breaks[0]}."
+            " See all: wipline-hub verify.",
+            err=True,
+        )
     if not durable:
         click.echo("It is on the hub's own disk, so stations go on keeping what they sent.", err=True)
 

@@ -134,6 +134,14 @@ def _backed_up(store: Store, epoch: int, pos: int) -> bool:
     return True
 
 
+def _ledger_checked(store: Store, breaks: list[str]) -> None:
+    """A backup was verified; what is wrong with the ledger itself, one line each."""
+    with store.write() as connection:
+        connection.execute(schema.known_break.delete())
+        if breaks:
+            connection.execute(schema.known_break.insert(), [{"text": text} for text in breaks])
+
+
 _WISHES: dict[str, Callable[..., Any]] = {
     "station add": _add_station,
     "station revoke": _revoke_station,
@@ -146,4 +154,5 @@ _WISHES: dict[str, Callable[..., Any]] = {
     "clock confirm": _confirm_clock,
     "enter": _enter,
     "backed up": _backed_up,
+    "ledger checked": _ledger_checked,
 }

@@ -57,6 +57,7 @@ class Backups:
         except (BackupError, OSError) as error:
             _log.error("no backup: %s", error)
             return
+        grant(self._store, Wish("ledger checked", {"breaks": list(made.breaks)}))
         if made.off_disk:
             grant(self._store, Wish("backed up", {"epoch": made.epoch, "pos": made.pos}))
         else:

@@ -31,7 +31,7 @@ def health(hub: Running, now_us: int) -> HealthAnswer:
         with hub.store.read() as connection:
             pos, folded = last_pos(connection), projected_pos(connection)
             wrong = [*_clock(connection), *_projection(pos, folded), *_logs(connection, now_us)]
-            wrong += _set_aside(connection)
+            wrong += [*_breaks(connection), *_set_aside(connection)]
             told = notes(connection)
             epoch = hub_row(connection).epoch
     except SQLAlchemyError as error:
@@ -65,6 +65,14 @@ def _projection(pos: int, folded: int) -> list[str]:
     if pos - folded <= BEHIND:
         return []
     return [f"The pages are {pos - folded} events behind the ledger."]
+
+
+def _breaks(connection: Connection) -> list[str]:
+    found = sorted(connection.execute(select(schema.known_break.c.text)).scalars())
+    if not found:
+        return []
+    number = "a break" if len(found) == 1 else f"{len(found)} breaks, the first"
+    return [f"The ledger has {number}: {found[0]}. Backups are made of it as it is; see all with wipline-hub verify."]
 
 
 def _set_aside(connection: Connection) -> list[str]:
