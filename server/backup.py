@@ -1,8 +1,9 @@
 """Backup and restore: copies that were read back, and a hub that says honestly when it went back in time.
 
 A backup is made while the hub runs, with SQLite's own online copy, then opened again as a database and verified from the
-first event to the last. Only such a copy off the hub's own disk lets stations prune. A restored hub is in a new epoch:
-stations then send again what it lacks.
+first event to the last. Only such a copy off the hub's own disk lets stations prune. A ledger that has a break itself is
+copied all the same: the copy must have the same breaks, and names them. A restored hub is in a new epoch: stations then send
+again what it lacks.
 """
 
 import os
@@ -16,12 +17,16 @@ from pathlib import Path
 from typing import NamedTuple
 from urllib.parse import quote
 
+from sqlalchemy import Connection, inspect, select
+from sqlalchemy.exc import SQLAlchemyError
+
 from server import swap
 from server.host import Host
 from server.hublog import hub_row
 from server.ledger import last_pos
 from server.lock import Lock
 from server.opening import NoHub, open_hub, reading
+from server.schema import known_break
 from server.store import Store, as_url, sqlite_path
 from server.verify import verify
 
@@ -36,12 +41,13 @@ class BackupError(RuntimeError):
 
 @dataclass(frozen=True, slots=True)
 class Copy:
-    """A verified backup: where it lies, how far it goes, and whether it is off the hub's disk."""
+    """A verified backup: where it lies, how far it goes, whether it is off the hub's disk, and the ledger's own breaks."""
 
     path: Path
     epoch: int
     pos: int
     off_disk: bool
+    breaks: tuple[str, ...] = ()
 
 
 def back_up(db: str, target: Path, now_us: int, host: Host | None = None) -> Copy:
@@ -58,13 +64,14 @@ def back_up(db: str, target: Path, now_us: int, host: Host | None = None) -> Cop
     try:
         half.unlink(missing_ok=True)
         _copy(source, half)
+        breaks = _note_breaks(db, half)
         epoch, pos = check(half)
         half.rename(target)
         swap.flush_folder(target.parent)
     except (OSError, sqlite3.Error) as error:
         msg = f"No backup at {target}: {error}. Look at that disk: its space, and who may write there."
         raise BackupError(msg) from error
-    return Copy(target, epoch, pos, (host or Host()).off_disk(target, source))
+    return Copy(target, epoch, pos, (host or Host()).off_disk(target, source), breaks)
 
 
 def _free_name(folder: Path, now_us: int) -> Path:
@@ -132,7 +139,7 @@ def _being_written(part: Path) -> bool:
 
 
 def check(path: Path) -> tuple[int, int]:
-    """(epoch, last pos) of a backup that is whole. Raises `BackupError` for one that is not."""
+    """(epoch, last pos) of a backup that is whole, but for breaks that its source had. Raises `BackupError` otherwise."""
     try:
         with closing(sqlite3.connect(f"file:{quote(str(path.absolute()))}?mode=ro", uri=True)) as raw:
             found = [str(row[0]) for row in raw.execute("PRAGMA quick_check(5)")]
@@ -144,7 +151,8 @@ def check(path: Path) -> tuple[int, int]:
     store = Store(path, writing=False)
     try:
         with store.read() as connection:
-            breaks = verify(connection)
+            known = _known_breaks(connection)
+            breaks = [each for each in verify(connection) if str(each) not in known]
             epoch, pos = hub_row(connection).epoch, last_pos(connection)
     finally:
         store.close()
@@ -152,6 +160,33 @@ def check(path: Path) -> tuple[int, int]:
         msg = f"{path} does not verify: {breaks[0]} ({len(breaks)} in all). Use another backup."
         raise BackupError(msg)
     return epoch, pos
+
+
+def _note_breaks(db: str, copy: Path) -> tuple[str, ...]:
+    """Write into a fresh copy which of its breaks the source has, too; those."""
+    store = Store(copy, writing=False)
+    try:
+        with store.read() as connection:
+            found = {str(each) for each in verify(connection)}
+    except (SQLAlchemyError, sqlite3.Error):
+        return ()  # what cannot be read at all is what `check` reports
+    finally:
+        store.close()
+    if found:
+        with reading(db) as source, source.read() as connection:
+            found &= {str(each) for each in verify(connection)}
+    with closing(sqlite3.connect(copy)) as raw, raw:
+        raw.execute("CREATE TABLE IF NOT EXISTS known_break (text VARCHAR NOT NULL PRIMARY KEY)")
+        raw.execute("DELETE FROM known_break")
+        raw.executemany("INSERT INTO known_break VALUES (?)", [(text,) for text in sorted(found)])
+    _flush(copy)
+    return tuple(sorted(found))
+
+
+def _known_breaks(connection: Connection) -> set[str]:
+    if not inspect(connection).has_table(known_break.name):
+        return set()
+    return set(connection.execute(select(known_break.c.text)).scalars())
 
 
 def restore(db: str, backup: Path, host: Host | None = None) -> tuple[Path | None, int]:

@@ -154,6 +154,13 @@ def backup(config_path: Path | None, db: str | None, target: Path | None) -> Non
     copy = {"path": str(made.path.absolute()), "epoch": made.epoch, "pos": made.pos, "off_disk": made.off_disk}
     durable = perform(config.db, "backed up", **copy)
     click.echo(f"{made.path}: {made.pos} events, verified.")
+    if made.breaks:
+        perform(config.db, "ledger checked", breaks=list(made.breaks))
+        click.echo(
+            f"The copy is as its source, but the ledger itself has {len(made.breaks)} breaks, the first: {made.breaks[0]}."
+            " See all: wipline-hub verify.",
+            err=True,
+        )
     if made.off_disk and not durable:
         click.echo("The hub cannot read it there, so stations go on keeping what they sent.", err=True)
     elif not durable:

@@ -44,6 +44,14 @@ def note_copy(store: Store, path: Path, *, epoch: int, pos: int, off_disk: bool)
     return off_disk and epoch == current
 
 
+def note_breaks(store: Store, breaks: list[str]) -> None:
+    """Record what is wrong with the ledger itself, as a verified backup found it, one line each."""
+    with store.write() as connection:
+        connection.execute(schema.known_break.delete())
+        if breaks:
+            connection.execute(schema.known_break.insert(), [{"text": text} for text in breaks])
+
+
 def follow(store: Store, verify: Callable[[Path], tuple[int, int]] | None = None) -> int:
     """Move `backup_pos` and the logs' `durable_thru` to what is present; the position.
 

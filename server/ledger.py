@@ -3,7 +3,7 @@
 A station sends its log in batches; each is checked against the log's hash chain, given positions, linked into the hub's own
 chain and committed before it is acknowledged. The content of an event is not read here, so no event can hold up another.
 The same event again is a `dup`; another event at a place that is taken is a `fork`, kept aside; an event whose bytes do not
-give the hash that its station claims is `damaged`, and kept as claimed.
+give the hash that its station claims is `damaged`, and kept as claimed. No station can make a break that `verify` finds.
 """
 
 from collections.abc import Sequence
@@ -16,6 +16,7 @@ from sqlalchemy import Connection, and_, func, select
 
 from server import schema
 from server.driver import insert_many
+from server.gaps import fill, hash_in_front, leads_on, runs
 from server.store import GROWN
 from station.core.chain import genesis, ledger_link, link
 
@@ -90,12 +91,12 @@ def append(connection: Connection, batch: Batch, *, recv_us: int, device: int | 
         _remember(connection, batch.log_id, doubt_seq=placed.seq)
         return placed
     links, forked, claimed = placed
+    fork_from = _fork_from(connection, batch.log_id, links, forked, log.accepted_thru)
     fresh: list[_Link] = []
     forks: list[_Link] = []
     verdicts: list[Verdict] = []
     for event in links:
-        forked = forked or (event.stored is not None and event.stored != event.hash)
-        if forked:
+        if event.seq >= fork_from:
             forks.append(event)
             verdicts.append(Verdict(event.seq, "fork"))
         elif event.stored is not None:
@@ -111,6 +112,7 @@ def append(connection: Connection, batch: Batch, *, recv_us: int, device: int | 
     head = owner.head
     if fresh:
         pos, head = _insert(connection, batch.log_id, fresh, pos, head, recv_us)
+        _close_gaps(connection, log, fresh)
         _advance(connection, log, fresh[-1])
         if claimed:
             _keep_damage(connection, batch.log_id, fresh[0], recv_us)
@@ -136,7 +138,7 @@ def _place(connection: Connection, batch: Batch, log: Any) -> tuple[list[_Link],
             "Send from accepted_thru + 1, in order.",
         )
     stored = _stored(connection, batch, log.accepted_thru)
-    before = _hash_before(batch, log, stored)
+    before = _hash_before(connection, batch, log, stored)
     forked = False
     if before not in (batch.prev, b""):
         forked = _is_fork(connection, batch.log_id, batch.from_seq - 1, batch.prev)
@@ -195,14 +197,41 @@ def _stored(connection: Connection, batch: Batch, accepted_thru: int) -> dict[in
     return {row.seq: row for row in connection.execute(wanted)}
 
 
-def _hash_before(batch: Batch, log: Any, stored: dict[int, Any]) -> bytes:
+def _hash_before(connection: Connection, batch: Batch, log: Any, stored: dict[int, Any]) -> bytes:
     """The hash at the place before the batch, as the hub has it; empty where it lies in a gap."""
     if batch.from_seq == 1:
         return genesis(batch.log_id)
     if batch.from_seq == log.accepted_thru + 1:
         return bytes(log.tip)
     first = stored.get(batch.from_seq)
-    return b"" if first is None else bytes(first.prev)
+    if first is not None:
+        return bytes(first.prev)
+    return hash_in_front(connection, batch.log_id, batch.from_seq) or b""
+
+
+def _fork_from(connection: Connection, log_id: bytes, links: Sequence[_Link], forked: bool, accepted_thru: int) -> int:
+    """The first place of a batch that is of another branch; behind its end where none is.
+
+    What comes into a gap is, where it does not lead to what the ledger has behind the gap.
+    """
+    if forked:
+        return links[0].seq
+    end = next((each.seq for each in links if each.stored is not None and each.stored != each.hash), links[-1].seq + 1)
+    for run in runs([each.seq for each in links if each.stored is None and each.seq <= min(accepted_thru, end - 1)]):
+        if not leads_on(connection, log_id, run[-1], links[run[-1] - links[0].seq].hash):
+            return run[0]
+    return end
+
+
+def _close_gaps(connection: Connection, log: Any, fresh: Sequence[_Link]) -> None:
+    """Make the gaps smaller by what came into them; where the log ended in one, it goes on behind what came last."""
+    inside = [each for each in fresh if each.seq <= log.accepted_thru]
+    for run in runs([each.seq for each in inside]):
+        fill(connection, log.log_id, run)
+    if inside and inside[-1].seq == log.accepted_thru:
+        _remember(connection, log.log_id, tip=inside[-1].hash)
+    if any(each.seq == log.doubt_seq for each in inside):
+        _remember(connection, log.log_id, doubt_seq=None)
 
 
 def _is_fork(connection: Connection, log_id: bytes, seq: int, fork_hash: bytes) -> bool:
@@ -256,7 +285,7 @@ def _keep_damage(connection: Connection, log_id: bytes, event: _Link, recv_us: i
 
 def _advance(connection: Connection, log: Any, last: _Link) -> None:
     if last.seq <= log.accepted_thru:
-        return  # it fills a gap that was given up
+        return  # it came into a gap
     asked = log.doubt_seq if log.doubt_seq is not None and log.doubt_seq > last.seq else None
     _remember(connection, log.log_id, accepted_thru=last.seq, tip=last.hash, doubt_seq=asked)
 

@@ -11,6 +11,7 @@ from typing import Any
 from sqlalchemy import Connection, and_, select
 
 from server import schema
+from server.gaps import note_gap
 from station.core.chain import genesis
 
 
@@ -61,7 +62,7 @@ def meet(connection: Connection, log: Any, tip: Tip, now_us: int) -> Met:
     """Compare a station's log with the hub's, and note what the station has pruned before the hub had it."""
     log_id, accepted_thru, accepted_hash = log.log_id, log.accepted_thru, bytes(log.tip)
     if tip.pruned_thru > accepted_thru:
-        _note_gap(connection, log_id, accepted_thru + 1, tip.pruned_thru, now_us)
+        note_gap(connection, log_id, accepted_thru + 1, tip.pruned_thru, now_us)
         accepted_thru, accepted_hash = tip.pruned_thru, b""
     connection.execute(schema.log.update().where(schema.log.c.log_id == log_id).values(seen_us=now_us))
     return Met(accepted_thru, accepted_hash, log.durable_thru, _what_to_do(connection, log, tip))
@@ -122,11 +123,3 @@ def _what_to_do(connection: Connection, log: Any, tip: Tip) -> str | None:
     fork = schema.fork.c
     same = and_(fork.log_id == log.log_id, fork.seq == tip.seq, fork.hash == tip.hash)
     return None if connection.execute(select(fork.id).where(same)).first() is None else "reidentify"
-
-
-def _note_gap(connection: Connection, log_id: bytes, from_seq: int, to_seq: int, now_us: int) -> None:
-    row = {"log_id": log_id, "from_seq": from_seq, "to_seq": to_seq, "seen_us": now_us}
-    connection.execute(schema.gap.insert(), [row])
-    # The next batch's own `prev` counts: nobody has what stood before it.
-    moved = schema.log.update().where(schema.log.c.log_id == log_id)
-    connection.execute(moved.values(accepted_thru=to_seq, tip=b""))

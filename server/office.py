@@ -11,7 +11,7 @@ from typing import Any
 import msgspec
 
 from server import clock_audit, clock_watch, hublog, people, stations
-from server.durability import note_copy
+from server.durability import note_breaks, note_copy
 from server.entries import Entry, EntryRefused, Recorded, record_all, write_all
 from server.lock import HubRuns
 from server.opening import open_hub
@@ -168,4 +168,5 @@ _WISHES: dict[str, Callable[..., Any]] = {
     "clock void": _void_anchors,
     "enter": _enter,
     "backed up": _backed_up,
+    "ledger checked": note_breaks,
 }

@@ -8,7 +8,7 @@ from pathlib import Path
 from server.backup import BackupError, back_up, check, sweep, thin_out
 from server.clock_audit import find
 from server.clock_watch import note_suspects, seen_lately, suspects, why_in_doubt
-from server.durability import follow, last_verified_us, note_copy, order_of, recheck
+from server.durability import follow, last_verified_us, note_breaks, note_copy, order_of, recheck
 from server.hublog import keep_time
 from server.store import Store
 
@@ -125,6 +125,7 @@ class Backups:
             return
         self._due_after(self._every_s)
         self._failed = None
+        note_breaks(self._store, list(made.breaks))
         if not made.off_disk:
             _log.warning("%s is on the hub's own disk: stations go on keeping what they sent", made.path)
         note_copy(self._store, made.path.absolute(), epoch=made.epoch, pos=made.pos, off_disk=made.off_disk)

@@ -192,6 +192,9 @@ damage = Table(
     _us("recv_us"),
 )
 
+# What verify found of the ledger at the last backup: a break that the source had, too, is no fault of the copy.
+known_break = Table("known_break", metadata, Column("text", Key, primary_key=True))
+
 heartbeat = Table(
     "heartbeat",
     metadata,

@@ -53,6 +53,7 @@ def _look(hub: Running) -> HealthAnswer:
                 *filter(None, (duty() for duty in hub.duties)),
                 *_clock(connection, hub.clock),
                 *_projection(connection, pos, folded, now_us),
+                *_breaks(connection),
                 *_set_aside(connection),
                 *_logs(connection, now_us),
             ]
@@ -110,6 +111,14 @@ def _projection(connection: Connection, pos: int, folded: int, now_us: int) -> l
     return [
         f"The pages have not moved for {waits_us // 60_000_000} min: {pos - folded} events wait. Look at the hub's log."
     ]
+
+
+def _breaks(connection: Connection) -> list[str]:
+    found = sorted(connection.execute(select(schema.known_break.c.text)).scalars())
+    if not found:
+        return []
+    number = "a break" if len(found) == 1 else f"{len(found)} breaks, the first"
+    return [f"The ledger has {number}: {found[0]}. Backups are made of it as it is; see all with wipline-hub verify."]
 
 
 def _set_aside(connection: Connection) -> list[str]:

@@ -41,6 +41,10 @@ class Unfoldable(Exception):
         self.reasons = dict(reasons)
 
 
+class FoldAgain(Exception):
+    """What was projected stands otherwise by what came now, in a way that only a fold of everything gets right."""
+
+
 class Row(NamedTuple):
     """What was set aside, as pages show it. `log`, `seq`, `station`: of the event, None where it is none."""
 

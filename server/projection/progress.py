@@ -11,7 +11,7 @@ from typing import Any
 from sqlalchemy import Connection, and_, bindparam, or_, select
 
 from server.driver import insert_many
-from server.projection.aside import CODE, ITEM, blame, events_aside, items_aside, put_aside
+from server.projection.aside import CODE, ITEM, FoldAgain, blame, events_aside, items_aside, put_aside
 from server.projection.bindings import NOTHING, Bindings
 from server.projection.definitions import Definitions
 from server.projection.items import Items
@@ -53,6 +53,7 @@ class Progress:
         self._aside = events_aside(connection, self.pos)  # of the events that come: these are set aside
         self._items_aside = items_aside(connection)
         self._owners = Owners(connection, self.pos)
+        self._hub_logs: set[str] = set()
         self._settlement = Settlement.load(connection, self._owners, meaning.void)
         self._timeline = Timeline(connection, meaning.times)
         self._corrections = Corrections(connection)
@@ -76,6 +77,7 @@ class Progress:
         for each in fresh:
             blame(each.pos, self._meaning.permit, each, self._owners)
             blame(each.pos, self._meaning.seal, each, self._key)
+        self._meet_hub_logs(fresh)
         flipped = self._flipped(connection, self._settlement.take(connection, fresh))
         moved = self._timeline.take(connection, fresh, flipped)
         insert_many(connection, event_state, state_rows(fresh))
@@ -88,6 +90,14 @@ class Progress:
         if not connection.execute(stored).rowcount:
             connection.execute(projection.insert().values(k=PROJECTED_POS, v=self.pos))
         return len(fresh)
+
+    def _meet_hub_logs(self, fresh: list[Taken]) -> None:
+        """A log of the hub's that is new here may have been claimed before: such a claim does not count any more."""
+        met = {each.stored.log for each in fresh if self._owners.is_hubs(each.stored.log)} - self._hub_logs
+        self._hub_logs |= met
+        if any(self._settlement.is_claimed(log) for log in met):
+            msg = f"a station had claimed places in the hub's logs {sorted(met)}"
+            raise FoldAgain(msg)
 
     def leave(self, connection: Connection, part: str, name: str, reason: str) -> None:
         """Take a waiting item or code (`part`) off its queue: it could not be folded or linked again."""

@@ -15,7 +15,15 @@ import structlog
 from sqlalchemy import Connection, func, select
 
 from server.announce import Bell
-from server.projection.aside import EVENT, Unfoldable, by_other_software, events_aside, is_of_medium, put_aside
+from server.projection.aside import (
+    EVENT,
+    FoldAgain,
+    Unfoldable,
+    by_other_software,
+    events_aside,
+    is_of_medium,
+    put_aside,
+)
 from server.projection.meaning import MEANING, Meaning
 from server.projection.own_tables import dirty_code
 from server.projection.progress import Progress
@@ -113,6 +121,10 @@ class Projector:
         """Prepare the next step so that it comes past an error, or nearer to its cause; False where nothing is left."""
         if isinstance(error, Unfoldable):
             return self._set_aside(error.reasons)
+        if isinstance(error, FoldAgain):
+            with self._store.write() as connection:
+                make_again(connection, self._meaning, events_aside(connection))
+            return True
         LOG.warning("a transaction of the projection failed", error=reason_of(error), doing=at.doing, pos=at.pos)
         events = self._events(at.pos) if at.doing == "fresh" else []
         if len(events) > 1:

@@ -119,6 +119,11 @@ class Settlement:
             return "void"
         return NOT_PERMITTED if stored in self._refused else "ok"
 
+    def is_claimed(self, log: str) -> bool:
+        """Whether a station claims places in a log of the hub's that nobody knew for one when the claim came."""
+        stored = (place for counted, places in self._copies.items() if counted.log == log for place in places)
+        return any(not self._owners.is_hubs(place.log) for place in stored)
+
     def _may_stand(self, copy: Place, named: Place) -> bool:
         """Whether a copy is of a log of the same owner: a void of one station's event means no other station's claim."""
         return not self._owners.has_arrived(named.log) or self._owners.of(copy.log) == self._owners.of(named.log)
@@ -160,11 +165,16 @@ class Settlement:
 
     def _settle(self, marked: Iterable[Place]) -> set[Place]:
         """Ask again only for the voids that hang together with new ones; the places whose standing changed."""
-        waiting = list(marked)
+        waiting, left = list(marked), []
         for void in waiting:
             if void in self._named and void not in self._second:
-                self._targets[void] = target = self._target(void)
+                old, target = self._targets.get(void), self._target(void)
+                if old is not None and old != target:
+                    self._voiders[old].discard(void)
+                    left.append(old)  # what it meant until now may count again
+                self._targets[void] = target
                 self._voiders.setdefault(target, set()).add(void)
+        waiting += left
         together: set[Place] = set()
         while waiting:
             place = waiting.pop()

@@ -195,6 +195,7 @@ def tell(seed: int, events: int = 60) -> list[Row]:
             said.append(_entered(chance, office, said))
     for one in stations[:2]:
         one.anchor()
+    _claimed(chance, stations[0], [office, stations[2]])
     _sent_again(chance, stations[2], said)
     return [row for one in (office, *stations) for row in one.rows]
 
@@ -248,6 +249,13 @@ def _entered(chance: random.Random, office: Log, said: list[Row]) -> Row:
         choices += [("void", target.place)] * 4
     what, data = chance.choice(choices)
     return office.entry(what, data, holds_from_us=when if what != "void" else None)
+
+
+def _claimed(chance: random.Random, one: Log, others: list[Log]) -> None:
+    """A station names places of the hub's log and of another station's as where its own scans first stood."""
+    for other in others:
+        twin = chance.choice(other.rows)
+        one.scan("WO-3", "pack", origin=Identity(twin.log.hex(), twin.seq, "55" * 32))
 
 
 def _sent_again(chance: random.Random, old: Log, said: list[Row]) -> None:

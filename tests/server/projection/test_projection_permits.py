@@ -173,6 +173,17 @@ def test_a_station_cannot_stand_in_a_hubs_log_with_a_scan(floor: Any) -> None:
     assert compare(floor.store) == []
 
 
+def test_a_claim_that_came_before_the_hubs_log_was_known_is_refused_then(floor: Any) -> None:
+    office, saw = floor.log("hub", 1), floor.log("saw-1", 2)
+    release = office.entry("order.release", {"order": "WO-1", "qty_milli": 5000})
+    floor.deliver(saw.scan("WO-9", "saw", origin=Identity(release.log.hex(), release.seq, "ab" * 32)))
+    floor.drain()
+    floor.deliver(release)
+    floor.drain()
+    assert floor.show(select(event_state.c.status).order_by(event_state.c.pos)) == [("not_permitted",), ("ok",)]
+    assert compare(floor.store) == []
+
+
 @pytest.mark.parametrize("first", [True, False])
 def test_a_void_of_a_stations_scan_means_no_other_stations_claim_to_its_place(floor: Any, first: bool) -> None:
     office, saw, weld = floor.log("hub", 1), floor.log("saw-1", 2), floor.log("weld-1", 3)
