@@ -36,12 +36,13 @@ class Invariant(StrEnum):
     PRUNED_WHEN_DURABLE = "I4"
     LEDGER_UNCHANGED = "I6"
     OWN_KEY = "I11"
+    RECORDING_GOES_ON = "I12"
     REBUILT_IS_EQUAL = "I13"
     TIME_IN_INTERVAL = "I9"
     BACKLOG_DRAINS = "I14"
 
 
-class Violation(Exception):
+class Violation(BaseException):
     """An invariant does not hold."""
 
     def __init__(self, invariant: Invariant, sentence: str) -> None:
@@ -78,6 +79,10 @@ class Ledger:
     def clock_is_wrong(self, offset_us: int) -> None:
         """The hub's clock runs beside the true time: intervals given meanwhile may not hold until a person looks."""
         self._clock_was_wrong = self._clock_was_wrong or bool(offset_us)
+
+    def ended(self, station: SimStation, error: BaseException | None) -> None:
+        """A daemon ended by itself, and nothing was wrong with its card."""
+        raise Violation(Invariant.RECORDING_GOES_ON, f"{station.device} ended: {error}")
 
     def card_goes_back(self, station: SimStation, kept: int) -> None:
         """A card is replaced by an image that has the first `kept` promises: what came after is on the hub or nowhere."""

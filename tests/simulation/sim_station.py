@@ -5,7 +5,6 @@ request), its power and its wire. The loops of the two threads are replaced by c
 `Link.turn` is called when the link is due.
 """
 
-import os
 import random
 import shutil
 import threading
@@ -21,7 +20,7 @@ from station.composing import Recorder
 from station.config import Config, Hub
 from station.earlier import earlier
 from station.inbox import Chore, Inbox
-from station.journal import Journal, JournalError, Receipt
+from station.journal import Journal, JournalError, JournalLost, Receipt
 from station.journal.disk import Level
 from station.journal.wal import wal_of
 from station.link import Link
@@ -39,11 +38,18 @@ class InlineInbox(Inbox[Any]):
     """An inbox whose chores are done at once: there is no other thread that could wait for them."""
 
     do: Callable[[], None]
+    died: BaseException | None = None
 
     def ask(self, work: Callable[[], Any]) -> Chore[Any]:
         chore = super().ask(work)
         self.take(0)
-        self.do()
+        try:
+            self.do()
+        except JournalLost as error:  # the recording thread ends, and what asked it is refused
+            self.died = error
+            self.refuse_rest()
+            msg = "The station is stopping."
+            raise InterruptedError(msg) from error
         return chore
 
 
@@ -133,6 +139,7 @@ class SimStation:
         self.reds = 0
         self.token_file = folder.parent / f"{device}.token"
         self.token_file.write_text(token)
+        self.on_end: Callable[[SimStation, BaseException | None], None] = lambda *_: None
         self.on_prune: Callable[[SimStation, bytes, int, int], None] = lambda *_: None
         folder.mkdir(exist_ok=True)
 
@@ -192,7 +199,7 @@ class SimStation:
         kept = {path.name: path.read_bytes() for path in self.folder.glob("journal.db*") if path.is_file()}
         self.link._reader.close()
         journal._db.close()
-        os.close(journal._lock)
+        journal._lock.release()
         for path in self.folder.glob("journal.db*"):
             if path.name not in kept:
                 path.unlink()
@@ -225,7 +232,7 @@ class SimStation:
         except PowerCut:
             self.power_off()
         except JournalError as error:
-            self.world.note(f"{self.device} ends: {error}")
+            self.on_end(self, error)
             self.crash()
 
     def crash(self) -> None:
@@ -266,8 +273,8 @@ class SimStation:
             if generation == self.generation:
                 self.power_off()
             return
-        except JournalError as error:
-            self.world.note(f"{self.device} ends: {error}")
+        except InterruptedError:
+            self.on_end(self, self.inbox.died)
             if generation == self.generation:
                 self.crash()
             return

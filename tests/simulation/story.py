@@ -35,6 +35,7 @@ FAULTS = Choices(
         ("roll_back", 6), ("clone", 3), ("image_card", 6), ("hub_restart", 5), ("back_up", 8), ("restore", 6),
         ("restore_twice", 2), ("image_hub", 4), ("put_back", 2), ("hub_clock", 5), ("hub_reboot_clock", 3), ("confirm", 3),
         ("days", 5), ("season", 2), ("full_card", 2), ("full_hub", 2), ("older_hub", 2), ("odd_hub", 3), ("new_board", 1),
+        ("reboot", 3), ("backups_on_a_wrong_clock", 2),
     )
 )  # fmt: skip
 
@@ -61,7 +62,7 @@ class Shop:
         station = SimStation(self.world, name, device, token, self.folder / device, self.hub.answer)
         station.clock.drift_ppm = self.world.random.randrange(-40, 41)
         station.clock.offset_us = self.world.random.choice((0, 0, -20 * 365 * DAY, 3 * HOUR))
-        station.on_prune = self.ledger.pruned
+        station.on_prune, station.on_end = self.ledger.pruned, self.ledger.ended
         station.boot()
         self.stations.append(station)
         self.ledger.stations.append(station)
@@ -142,6 +143,15 @@ class Shop:
                 self.world.note(f"{station.device} boots")
                 station.boot()
 
+    def reboot(self) -> None:
+        """A station is switched off and on again."""
+        station = self._any()
+        self.world.note(f"{station.device} is switched off and on")
+        if station.on:
+            station.power_off()
+        station.boot()
+        self.world.advance(20 * S)
+
     def image_card(self) -> None:
         """Somebody copies a station's card, at one that is off."""
         station = self._any()
@@ -183,7 +193,7 @@ class Shop:
         if self.world.random.random() < 0.6:
             twin.board = station.board  # a board whose id is not unique: only the fork shows it
         twin.put_card(image)
-        twin.on_prune = self.ledger.pruned
+        twin.on_prune, twin.on_end = self.ledger.pruned, self.ledger.ended
         self.world.note(f"{twin.device} runs a copy of {station.device}")
         self.stations.append(twin)
         self.ledger.stations.append(twin)
@@ -209,6 +219,15 @@ class Shop:
         for _ in range(self.world.random.choice((1, 1, 3))):
             self.hub.back_up()
             self.world.advance(self.world.random.choice((1, 60)) * S)
+
+    def backups_on_a_wrong_clock(self) -> None:
+        """The hub's clock runs ahead, some backups are made, and it is set right."""
+        self.hub.clock.offset_us = 400 * DAY
+        self.ledger.clock_is_wrong(400 * DAY)
+        for _ in range(3):
+            self.hub.back_up()
+            self.world.advance(20 * S)
+        self.confirm()
 
     def restore(self) -> None:
         """The hub is restored from one of its backups; often the shop is idle then."""
