@@ -49,23 +49,27 @@ WAITS = {
     "tests/drivers/test_recorded_scanners.py": 8,
     "tests/drivers/test_recorded_tags.py": 4,
     "tests/drivers/test_replay.py": 1,
-    "tests/drivers/test_serial_line.py": 2,
+    "tests/drivers/test_serial_line.py": 3,
     "tests/drivers/test_serial_rfid_presence.py": 5,
     "tests/drivers/test_umockdev.py": 3,
     "tests/faults/card.py": 1,
     "tests/faults/conftest.py": 2,
     "tests/faults/fuse_card.py": 1,
+    "tests/faults/test_request_worker.py": 1,
     "tests/faults/test_salvage_to_hub.py": 2,
     "tests/faults/test_wire.py": 2,
     "tests/server/test_demo.py": 1,
+    "tests/server/test_guessing.py": 2,
     "tests/station/daemon_room.py": 1,
     "tests/station/test_daemon.py": 1,
     "tests/station/test_reading.py": 1,
+    "tests/station/test_recorded_patterns.py": 1,
     "tests/station/test_recording.py": 2,
     "tests/station/test_recording_played.py": 1,
     "tests/story/test_page.py": 1,
     "tests/support/live_hub.py": 1,
     "tests/support/running_hub.py": 1,
+    "tests/support/slow_clients.py": 1,
     "tests/support/waiting.py": 1,
 }
 Look = Callable[[ast.Module], Iterator[str]]
@@ -134,7 +138,7 @@ def ports(tree: ast.Module) -> Iterator[str]:
     """Numbers of ports in the addresses of sockets and servers, and behind `--port`."""
     for node in ast.walk(tree):
         if called(node) in BINDS and isinstance(node, ast.Call):
-            for place in node.args:
+            for place in node.args[:1]:
                 number = place.elts[1] if isinstance(place, ast.Tuple) and len(place.elts) == 2 else place
                 if isinstance(number, ast.Constant) and isinstance(number.value, int) and number.value:
                     yield f"line {node.lineno}: {ast.unparse(node)[:60]}"

@@ -78,9 +78,9 @@ def test_a_backup_with_a_known_break_can_be_restored(broken, tmp_path):
 def test_the_schedule_makes_it_and_healthz_names_the_break(broken, tmp_path):
     folder = tmp_path / "backups"
     folder.mkdir()
-    Backups(str(folder), 60, broken)._once(folder, str(broken.path))
+    Backups(str(folder), 60, broken).step()
     assert len(list(folder.glob("hub-*Z.db"))) == 1
     with broken.read() as connection:
         assert tuple(connection.execute(select(schema.known_break.c.text)).scalars()) == tuple(sorted(breaks(broken)))
-    wrong = health(Running(Config(), broken), NOW_US).wrong
+    wrong = health(Running(Config(), broken)).wrong
     assert any(each.startswith("The ledger has 2 breaks, the first: ") for each in wrong)

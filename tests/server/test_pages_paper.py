@@ -113,7 +113,7 @@ def test_a_definition_that_changed_changes_its_card(desk, told):
 
 def test_a_word_that_makes_no_card_is_named_and_a_hostile_one_is_only_a_word(desk, told):
     told.say("stage.define", 0, stage="a{b", name="Odd")
-    told.say("stage.define", 0, stage="s1", name="<script>\x00&")
+    told.say("stage.define", 0, stage="s1", name="<script>\x01&")
     told.say("reason.define", 0, reason="r" * 4000, name="Long")
     told.say("card.define", 0, card='"><img src=x onerror=y>', name="x")
     told.settle()
@@ -123,7 +123,7 @@ def test_a_word_that_makes_no_card_is_named_and_a_hostile_one_is_only_a_word(des
     assert '"><img src=x onerror=y>: it does not begin with WIP:' in text_of(page)
     assert "<img src=x" not in page.get_data(as_text=True)
     drawn = desk.nobody().get("/cards.svg?page=2").get_data(as_text=True)
-    assert ">&lt;script&gt;{00}&amp;</text>" in drawn
+    assert ">&lt;script&gt;{01}&amp;</text>" in drawn
 
 
 def test_a_shop_of_many_people_prints_so_many_and_names_the_rest(desk, told, tmp_path):

@@ -53,7 +53,7 @@ def test_what_it_may_not_send_stands_on_the_board_and_in_healthz(sent):
         "Station saw-1 sent 1 event that it may not send: entries, or voids of what others recorded",
         "Station saw-1 sent 1 event that claims to be of station weld-1",
     ]
-    notes = health(Running(sent.config, sent.store), 0).notes
+    notes = health(Running(sent.config, sent.store)).notes
     assert [each for each in notes if each.startswith("Station saw-1 sent 1 event that it may not send")]
 
 

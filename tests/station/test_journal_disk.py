@@ -148,16 +148,16 @@ def test_what_a_refused_commit_left_in_the_log_is_cut_off_and_no_answered_event_
 
 
 def test_a_lock_on_a_full_disk_keeps_the_name_of_the_log(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    held = lock.take(tmp_path / "journal.db")
-    lock.write(held, bytes(16))
+    held = lock.Lock(tmp_path / "journal.db")
+    held.write(bytes(16))
 
     def full(*_args: object) -> int:
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
     monkeypatch.setattr(os, "pwrite", full)
-    lock.write(held, None)
-    assert lock.named_log(held) == bytes(16)
-    os.close(held)
+    held.write(None)
+    assert held.named_log() == bytes(16)
+    held.release()
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,6 @@ from pathlib import Path
 import pytest
 from running_hub import RunningHub
 
-from server import clock
 from server.hublog import event_of, keep_time, take
 from server.store import Store
 from station.core.codes import Scheme
@@ -48,13 +47,10 @@ def record_unchecked(db: Path, *patterns: dict[str, str]) -> None:
     """Write definitions as a hub without today's check did."""
     store = Store(db)
     with store.write() as connection:
-        keep_time(connection)
-        now = clock.read()
-        take(
-            connection,
-            [event_of("entry", now, what="pattern.define", data=each, by="Ann", holds_from_us=0) for each in patterns],
-            now.utc_us,
-        )
+        keep_time(connection, store.clock)
+        now = store.clock.read()
+        fields = [{"what": "pattern.define", "data": each, "by": "Ann", "holds_from_us": 0} for each in patterns]
+        take(connection, [event_of("entry", store.clock, now, **each) for each in fields], now.utc_us)
     store.close()
 
 
