@@ -13,9 +13,11 @@ import msgspec
 
 from server import clock_watch, hublog, schedule
 from station import hub, hub_words, link
-from station.journal import Journal, keep
-from station.journal.records import LogState, Mark
+from station.core.chain import link as link_hash
+from station.journal import Journal, keep, opening
+from station.journal.records import LogState, Mark, Receipt
 from tests.simulation.network import of_an_older_hub
+from tests.simulation.sim_station import CardJournal
 from tests.simulation.story import Choices, Shop
 
 Patch = Callable[..., None]
@@ -121,6 +123,47 @@ def any_number_is_believed(patch: Patch) -> None:
     patch(Journal, "mark", mark)
 
 
+def pruned_when_accepted(patch: Patch) -> None:
+    """A station lets go of what the hub has accepted, whatever its age and its backups."""
+
+    def older_than(connection: Any, _days: int) -> int:
+        return keep.tip(connection).seq
+
+    def write_mark(connection: Any, new: Mark) -> None:
+        whole(connection, Mark(new.hub_epoch, new.accepted_thru, new.accepted_thru, new.head))
+
+    whole = keep.write_mark
+    patch(keep, "older_than", older_than)
+    patch(keep, "write_mark", write_mark)
+
+
+def sent_again_without_its_origin(patch: Patch) -> None:
+    """What a new log carries of the one before counts under its new place, and so twice."""
+
+    def resent_event(old: Any, _log: str, _template: Any) -> bytes:
+        return bytes(old.encoded)
+
+    patch(opening, "resent_event", resent_event)
+
+
+def a_log_is_never_left(patch: Patch) -> None:
+    """A station goes on in its log, whatever the hub says of another past."""
+    patch(link, "new_log_wanted", lambda *_: None)
+    patch(link, "impossible", lambda *_: None)
+
+
+def green_before_the_write(patch: Patch) -> None:
+    """The answer comes before the event is on the card."""
+
+    def commit(self: CardJournal, encoded: bytes) -> Receipt:
+        if self.cut_next == "commit":
+            return Receipt(self.log_id, self.tip.seq + 1, link_hash(self.tip.hash, encoded), 0)
+        return whole(self, encoded)
+
+    whole = CardJournal.commit
+    patch(CardJournal, "commit", commit)
+
+
 PLANTED: dict[str, tuple[Callable[[Patch], None], Choices]] = {
     "39 scans during the session stay behind": (
         scans_during_the_session_stay_behind,
@@ -141,6 +184,22 @@ PLANTED: dict[str, tuple[Callable[[Patch], None], Choices]] = {
     "44 a new boot is believed": (
         a_new_boot_is_believed,
         Choices((("scans", 4), ("rest", 2), ("hub_reboot_clock", 3), ("cut", 1), ("boot", 1)), (6, 12)),
+    ),
+    "pruned when accepted": (
+        pruned_when_accepted,
+        Choices((("scans", 4), ("rest", 2), ("reboot", 3)), (6, 12)),
+    ),
+    "sent again without its origin": (
+        sent_again_without_its_origin,
+        Choices((("scans", 4), ("rest", 1), ("image_card", 1), ("clone", 3), ("roll_back", 1)), (8, 14)),
+    ),
+    "a log is never left": (
+        a_log_is_never_left,
+        Choices((("scans", 4), ("rest", 1), ("image_card", 1), ("roll_back", 3)), (8, 14)),
+    ),
+    "green before the write": (
+        green_before_the_write,
+        Choices((("scans", 4), ("cut_in_write", 3), ("boot", 1)), (6, 12)),
     ),
     "45 any number is believed": (
         any_number_is_believed,

@@ -10,6 +10,7 @@ from contextlib import closing
 from pathlib import Path
 
 from sqlalchemy import select
+from sqlalchemy.util import LRUCache
 
 from server import schema, stations
 from server.app import create_app
@@ -26,6 +27,8 @@ from server.store import Store
 from tests.simulation.world import MachineClock, World
 
 Answer = tuple[int, dict[str, str], bytes]
+# What SQLAlchemy compiled, by statement and dialect: the same text in every story, and of no meaning to any.
+STATEMENTS = LRUCache(1000)
 
 
 class SimHub:
@@ -66,6 +69,8 @@ class SimHub:
     def start(self) -> None:
         """The service starts in the present boot."""
         self.store = open_hub(self.db, host=self.host)
+        for engine in (self.store._writer, self.store._reader):
+            engine._compiled_cache = STATEMENTS  # type: ignore[union-attr]  # a hub starts often here
         self.app = create_app(Config(db=str(self.db)), self.store)
         self.app.testing = False
         self.client = self.app.test_client(use_cookies=False)

@@ -16,7 +16,7 @@ from tests.simulation.sim_hub import SimHub
 from tests.simulation.sim_station import SimStation
 from tests.simulation.world import DAY, S, World
 
-CALM_S = 40
+CALM_S = 35
 MOST_ROUNDS = 60
 HOUR = 3600 * S
 
@@ -93,7 +93,7 @@ class Shop:
 
     def rest(self) -> None:
         """Nobody scans; heartbeats go on."""
-        self.world.advance(self.world.random.choice((5, 40, 90)) * S)
+        self.world.advance(self.world.random.choice((3, 35)) * S)
 
     def weather(self) -> None:
         """The network of one station, or of all, turns bad."""
@@ -218,7 +218,7 @@ class Shop:
         """A backup of the schedule."""
         for _ in range(self.world.random.choice((1, 1, 3))):
             self.hub.back_up()
-            self.world.advance(self.world.random.choice((1, 60)) * S)
+            self.world.advance(self.world.random.choice((1, 10)) * S)
 
     def backups_on_a_wrong_clock(self) -> None:
         """The hub's clock runs ahead, some backups are made, and it is set right."""
@@ -226,7 +226,7 @@ class Shop:
         self.ledger.clock_is_wrong(400 * DAY)
         for _ in range(3):
             self.hub.back_up()
-            self.world.advance(20 * S)
+            self.world.advance(2 * S)
         self.confirm()
 
     def restore(self) -> None:
@@ -409,7 +409,7 @@ class Shop:
             raise Violation(
                 Invariant.BACKLOG_DRAINS, f"the backlog does not drain: {', '.join(map(_where, self.stations))}"
             )
-        self.world.advance(2 * CALM_S * S)
+        self.world.advance(CALM_S * S)
         self.hub.project()
 
     def close(self) -> None:
@@ -452,7 +452,7 @@ def tell(
         shop.ledger.check()
     except Violation as error:
         violation = error
-        shop.world.note(f"VIOLATED {error}")
+        shop.world.note(f"violated {error}")
     finally:
         with contextlib.suppress(Exception):
             shop.close()
