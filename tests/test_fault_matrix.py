@@ -18,7 +18,7 @@ def rows(text: str) -> dict[int, list[tuple[str, str]]]:
 def missing(text: str) -> list[str]:
     """Rows without a test, and tests that are not there."""
     found = rows(text)
-    wrong = [f"row {number}" for number in range(1, SIMULATED) if not found.get(number)]
+    wrong = [f"row {number}" for number in range(1, SIMULATED + 1) if not found.get(number)]
     for file, function in sorted({each for tests in found.values() for each in tests}):
         path = ROOT / file
         tree = ast.parse(path.read_bytes()) if path.exists() else ast.Module([], [])

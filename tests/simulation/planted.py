@@ -17,8 +17,9 @@ from station.core.chain import link as link_hash
 from station.journal import Journal, keep, opening
 from station.journal.records import LogState, Mark, Receipt
 from tests.simulation.network import of_an_older_hub
+from tests.simulation.shop import Shop
 from tests.simulation.sim_station import CardJournal
-from tests.simulation.story import Choices, Shop
+from tests.simulation.story import Choices
 
 Patch = Callable[..., None]
 
