@@ -82,7 +82,7 @@ def migrate(journal: str) -> None:
     """Open with software that has one migration more."""
 
     @schema.migrations()
-    def version_2(db: Database) -> None:
+    def version_99(db: Database) -> None:
         db.execute("CREATE TABLE later (seq INTEGER PRIMARY KEY, size INTEGER NOT NULL) STRICT")
         db.execute("INSERT INTO later SELECT seq, length(bytes) FROM event")
 

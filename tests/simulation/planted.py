@@ -168,7 +168,7 @@ def green_before_the_write(patch: Patch) -> None:
 PLANTED: dict[str, tuple[Callable[[Patch], None], Choices]] = {
     "39 scans during the session stay behind": (
         scans_during_the_session_stay_behind,
-        Choices((("scans", 4), ("image_card", 1), ("weather", 2), ("rest", 1), ("roll_back", 4)), (8, 16)),
+        Choices((("scans", 2), ("rest", 1), ("roll_back_on_a_slow_wire", 3)), (4, 8)),
     ),
     "40 an idle station hears of no restore": (
         an_idle_station_hears_of_no_restore,

@@ -62,11 +62,15 @@ class Shop:
         gap_us = chance.choice((30_000, 200_000, 2 * S))
         count = chance.randrange(1, 8)
         self.world.note(f"{count} scans at {station.device}")
-        for place in range(count):
+        self._scan_at(station, [place * gap_us + chance.randrange(1 + gap_us) for place in range(count)])
+        self.world.advance(chance.randrange(1 + count * gap_us + S))
+
+    def _scan_at(self, station: SimStation, times_us: list[int]) -> None:
+        """Scan another code at each of these times from now."""
+        for at_us in times_us:
             self._number += 1
             raw = f"WO-{self._number}".encode()
-            self.world.at(place * gap_us + chance.randrange(1 + gap_us), lambda raw=raw: station.read(raw))
-        self.world.advance(chance.randrange(1 + count * gap_us + S))
+            self.world.at(at_us, lambda raw=raw: station.read(raw))
 
     def rest(self) -> None:
         """Nobody scans; heartbeats go on."""
@@ -105,10 +109,7 @@ class Shop:
         where = chance.choice(("commit", "commit", "committed", "tidy"))
         self.world.note(f"power cut at {station.device} in {where}")
         station.journal.cut_next = where
-        for place in range(3):
-            self._number += 1
-            raw = f"WO-{self._number}".encode()
-            self.world.at((place + 1) * 1_500_000, lambda raw=raw: station.read(raw))
+        self._scan_at(station, [1_500_000, 3_000_000, 4_500_000])
         self.world.advance(6 * S)
         if station.on:
             station.power_off()
@@ -131,13 +132,17 @@ class Shop:
 
     def image_card(self) -> None:
         """Somebody copies a station's card, at one that is off."""
-        station = self._any()
+        self._image_of(self._any())
+
+    def _image_of(self, station: SimStation) -> tuple[SimStation, Path, int]:
+        """A copy of a station's card: the station, the copy, and how many promises are in it."""
         if station.on:
             station.power_off()
         target = self.folder / f"image-{len(self._images)}"
         station.image(target)
         self._images.append((station, target, len(station.promises)))
         station.boot()
+        return self._images[-1]
 
     def roll_back(self) -> None:
         """A card is put back to an image that was made earlier."""
@@ -155,6 +160,22 @@ class Shop:
         station.boot()
         if self.world.random.random() < 0.7:
             self.scans()
+
+    def roll_back_on_a_slow_wire(self) -> None:
+        """A card is put back, and scans go on while the hub is asked what it has."""
+        self.clear()
+        self.boot()
+        station, image, promised = self._image_of(self._any())
+        self._scan_at(station, [0])
+        self.world.advance(8 * S)
+        station.power_off()
+        self.ledger.card_goes_back(station, promised)
+        station.put_card(image)
+        self.world.note(f"{station.device}: card rolled back, on a slow wire")
+        station.weather.slow_us = self.world.random.choice((300_000, S))
+        station.boot()
+        self._scan_at(station, [(place + 1) * 50_000 for place in range(20)])
+        self.world.advance(5 * S)
 
     def clone(self) -> None:
         """A copy of a card runs in a second device, beside the first."""

@@ -29,7 +29,7 @@ FAULTS = Choices(
         ("roll_back", 6), ("clone", 3), ("image_card", 6), ("hub_restart", 5), ("back_up", 8), ("restore", 6),
         ("restore_twice", 2), ("image_hub", 4), ("put_back", 2), ("hub_clock", 5), ("hub_reboot_clock", 3), ("confirm", 3),
         ("days", 5), ("season", 2), ("full_card", 2), ("full_hub", 2), ("older_hub", 2), ("odd_hub", 3), ("new_board", 1),
-        ("reboot", 3), ("backups_on_a_wrong_clock", 2),
+        ("roll_back_on_a_slow_wire", 3), ("reboot", 3), ("backups_on_a_wrong_clock", 2),
     )
 )  # fmt: skip
 

@@ -167,7 +167,7 @@ def rounds(for_s: float, new_floor: Callable[[], Any]) -> None:
 
 
 def answers_health(floor: Any) -> None:
-    told = health(Running(Config(), floor.store), now_us=0)
+    told = health(Running(Config(), floor.store))
     assert told.projected_pos == told.pos
 
 
