@@ -49,7 +49,7 @@ def reach(store):
             log = connection.execute(
                 select(schema.log.c.durable_thru).where(schema.log.c.station == "saw-1")
             ).scalar_one()
-            return hub_pos, log, NOT_DURABLE in notes(connection)
+            return hub_pos, log, NOT_DURABLE in notes(connection, 0)
 
     return read
 
