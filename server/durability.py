@@ -108,6 +108,13 @@ def _move_durable(connection: Connection, pos: int) -> None:
     highest = select(func.max(rows.seq)).where(and_(rows.log_id == schema.log.c.log_id, rows.pos <= pos))
     thru = func.coalesce(highest.scalar_subquery(), 0)
     connection.execute(schema.log.update().where(schema.log.c.durable_thru != thru).values(durable_thru=thru))
+    if not pos:
+        return
+    # What came into a gap has a position behind that of later events.
+    late = select(rows.log_id, func.min(rows.seq).label("seq")).where(rows.pos > pos).group_by(rows.log_id)
+    for each in connection.execute(late).all():
+        reached = and_(schema.log.c.log_id == each.log_id, schema.log.c.durable_thru >= each.seq)
+        connection.execute(schema.log.update().where(reached).values(durable_thru=each.seq - 1))
 
 
 def _counting(connection: Connection) -> Any:

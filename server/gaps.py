@@ -35,6 +35,14 @@ def leads_on(connection: Connection, log_id: bytes, seq: int, event_hash: bytes)
     return behind is None or bytes(behind) == event_hash
 
 
+def first_in_gap(connection: Connection, log_id: bytes, after: int, thru: int) -> int | None:
+    """The first place behind `after` and up to `thru` that lies in a gap; None where none does."""
+    row = schema.gap.c
+    over = and_(row.log_id == log_id, row.to_seq > after, row.from_seq <= thru)
+    found = connection.execute(select(row.from_seq).where(over).order_by(row.from_seq).limit(1)).scalar()
+    return None if found is None else max(int(found), after + 1)
+
+
 def fill(connection: Connection, log_id: bytes, seqs: Sequence[int]) -> None:
     """Take these places, which are consecutive, out of the log's gaps."""
     first, last, row = seqs[0], seqs[-1], schema.gap.c

@@ -118,7 +118,8 @@ def append(connection: Connection, batch: Batch, *, recv_us: int, device: int | 
             _keep_damage(connection, batch.log_id, fresh[0], recv_us)
         connection.info[GROWN] = (owner.epoch, pos)
     accepted = max(log.accepted_thru, fresh[-1].seq) if fresh else log.accepted_thru
-    return Appended(tuple(verdicts), accepted, log.durable_thru, owner.epoch, head, pos)
+    durable = min(log.durable_thru, fresh[0].seq - 1) if fresh else log.durable_thru
+    return Appended(tuple(verdicts), accepted, durable, owner.epoch, head, pos)
 
 
 def lock_counter(connection: Connection) -> int:
@@ -224,8 +225,13 @@ def _fork_from(connection: Connection, log_id: bytes, links: Sequence[_Link], fo
 
 
 def _close_gaps(connection: Connection, log: Any, fresh: Sequence[_Link]) -> None:
-    """Make the gaps smaller by what came into them; where the log ended in one, it goes on behind what came last."""
+    """Make the gaps smaller by what came into them; where the log ended in one, it goes on behind what came last.
+
+    No backup has what came into a gap: the log is durable up to there until the next one.
+    """
     inside = [each for each in fresh if each.seq <= log.accepted_thru]
+    if inside and inside[0].seq <= log.durable_thru:
+        _remember(connection, log.log_id, durable_thru=inside[0].seq - 1)
     for run in runs([each.seq for each in inside]):
         fill(connection, log.log_id, run)
     if inside and inside[-1].seq == log.accepted_thru:

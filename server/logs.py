@@ -11,7 +11,7 @@ from typing import Any
 from sqlalchemy import Connection, and_, select
 
 from server import schema
-from server.gaps import note_gap
+from server.gaps import first_in_gap, note_gap
 from station.core.chain import genesis
 
 
@@ -59,13 +59,21 @@ def note_clone(connection: Connection, device: int, now_us: int) -> None:
 
 
 def meet(connection: Connection, log: Any, tip: Tip, now_us: int) -> Met:
-    """Compare a station's log with the hub's, and note what the station has pruned before the hub had it."""
+    """Compare a station's log with the hub's, and note what the station has pruned before the hub had it.
+
+    A station that holds what another copy of its card had pruned is asked for that first: the log is accepted up to the gap.
+    """
     log_id, accepted_thru, accepted_hash = log.log_id, log.accepted_thru, bytes(log.tip)
+    do = _what_to_do(connection, log, tip)
     if tip.pruned_thru > accepted_thru:
         note_gap(connection, log_id, accepted_thru + 1, tip.pruned_thru, now_us)
         accepted_thru, accepted_hash = tip.pruned_thru, b""
     connection.execute(schema.log.update().where(schema.log.c.log_id == log_id).values(seen_us=now_us))
-    return Met(accepted_thru, accepted_hash, log.durable_thru, _what_to_do(connection, log, tip))
+    held = None if do == "reidentify" else first_in_gap(connection, log_id, tip.pruned_thru, tip.seq)
+    if held is not None:
+        accepted_thru, do = held - 1, None
+        accepted_hash = hash_at(connection, log_id, accepted_thru) or b""
+    return Met(accepted_thru, accepted_hash, min(log.durable_thru, accepted_thru), do)
 
 
 def hash_at(connection: Connection, log_id: bytes, seq: int) -> bytes | None:

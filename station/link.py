@@ -87,6 +87,7 @@ class Link:
         self.aside = unconfirmed(station.journal.path, self._standing.epoch)
         self._last_contact_ns: int | None = None
         self._pruned_ns = 0
+        self._reconcile_again = False
         self._waiting_since_ns: int | None = None
         self._thread = threading.Thread(target=self._run, name="sync", daemon=True)
 
@@ -260,7 +261,7 @@ class Link:
         logs = set_aside(journal.path)
         if logs:
             desk = Desk(self._reach(), epoch, self._station.recorder, self._carry)
-            sent = reconcile(desk, logs)
+            sent, self._reconcile_again = reconcile(desk, logs)
             if sent:
                 log.say("events of earlier logs were not at the hub; they are sent", events=sent)
         self._standing = replace(self._standing, reconciled=epoch)
@@ -371,7 +372,7 @@ class Link:
         if self._pruned_ns and now_ns - self._pruned_ns < PRUNE_EVERY_S * S:
             return
         self._pruned_ns = now_ns
-        if self.aside:  # what could not be sent an hour ago is tried again
+        if self._reconcile_again:  # what could not be sent an hour ago is tried again
             self._standing = replace(self._standing, reconciled=None)
         journal = self._station.journal
         while self._ask(journal.prune) and not self._stop.is_set():

@@ -9,14 +9,14 @@ like the log that is open:
 3. The hub has another past (a card that was rolled back or copied): the last event that both have is searched, and what
    stands behind it is sent again in the open log, each event named by its origin.
 
-The order matters in step 3: the events are committed to the open log first, then the log that lies aside notes it. A power
-cut between the two sends them twice, and the fold counts an event once.
+The order matters in step 3: a portion of events is committed to the open log first, then the log that lies aside notes it. A
+power cut between the two sends that portion twice, and the fold counts an event once.
 """
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from itertools import islice
-from typing import Any
+from typing import Any, NamedTuple
 
 from station import log as _log
 from station.composing import Recorder
@@ -50,14 +50,21 @@ class Desk:
     carry: Carry
 
 
-def reconcile(desk: Desk, logs: Iterable[SetAside]) -> int:
-    """Compare every log with the hub; how many events were sent. A log that cannot be sent now keeps what it holds.
+class Outcome(NamedTuple):
+    """How many events were sent, and whether a log is to be tried again soon: not one that the hub refused."""
+
+    sent: int
+    again: bool
+
+
+def reconcile(desk: Desk, logs: Iterable[SetAside]) -> Outcome:
+    """Compare every log with the hub. A log that cannot be sent now keeps what it holds.
 
     One log must not keep the others, or the heartbeat, from the hub: one that the hub refuses (it is another device's), that
-    cannot be read, or that finds no room in the open log stays where it is and is tried again. Raises `HubError` where the
-    hub cannot be reached, `OtherEpoch` where it was restored meanwhile.
+    cannot be read, or that finds no room in the open log stays where it is. Raises `HubError` where the hub cannot be
+    reached, `OtherEpoch` where it was restored meanwhile.
     """
-    sent = 0
+    sent, again = 0, False
     for log in logs:
         try:
             sent += _reconcile(desk, log)
@@ -69,7 +76,8 @@ def reconcile(desk: Desk, logs: Iterable[SetAside]) -> int:
             raise
         except (JournalError, EventError, OSError, *UNREADABLE) as error:
             _log.say("an earlier log cannot be sent", folder=log.path.parent, why=str(error))
-    return sent
+            again = True
+    return Outcome(sent, again)
 
 
 def _reconcile(desk: Desk, log: SetAside) -> int:
@@ -157,13 +165,20 @@ def _send(desk: Desk, log: SetAside, after: int) -> int:
 
 
 def _carry(desk: Desk, log: SetAside, after: int) -> int:
-    """Send the duty behind `after` again in the open log, and note it."""
+    """Send the duty behind `after` again in the open log.
+
+    The last portion goes first, and each is noted: what is cut off on the way goes on where it was, and a card that is full
+    does not fill up with the same events again. A damaged log is read as a whole, so it is one portion.
+    """
     template = desk.recorder.event("salvage")
-    again = (resent_event(event, log.log_id.hex(), template) for event in log.events(after))
     count = 0
-    while portion := list(islice(again, CARRIED_TOGETHER)):
-        desk.carry(portion)
-        count += len(portion)
+    while log.duty_thru > after:
+        start = max(after, log.duty_thru - CARRIED_TOGETHER) if log.whole else after
+        again = (resent_event(event, log.log_id.hex(), template) for event in log.events(start))
+        while portion := list(islice(again, CARRIED_TOGETHER)):
+            desk.carry(portion)
+            count += len(portion)
+        log = log.noted(Note(log.note.epoch, start))
     log.noted(Note(desk.epoch, after))
     return count
 

@@ -51,7 +51,7 @@ class Bindings:
             one = Bound((row.key_us, row.log_id.hex(), row.seq), row.pos, row.item, row.as_, row.from_office)
             self._keep(row.code, one)
         for versions in self._bound.values():
-            versions.sort()
+            versions.sort(key=_order)
         self._eras: list[int] = []
         self._patterns: list[tuple[Pattern, ...]] = [()]
         self._names: dict[tuple[str, int], Named] = {}
@@ -129,13 +129,18 @@ class Bindings:
         for code, one in new:
             changed.add(code)
             self._keep(code, one)
-            self._bound[code].sort()
+            self._bound[code].sort(key=_order)
         insert_many(connection, binding, [binding_row(code, one) for code, one in new])
         return changed
 
     def _keep(self, code: str, one: Bound) -> None:
         self._bound.setdefault(code, []).append(one)
         self._code_at[one.pos] = code
+
+
+def _order(one: Bound) -> tuple[object, ...]:
+    """Two events of a copied card stand at one place: what they say orders them, not the order of arrival."""
+    return (one.at, one.item or "", one.as_, one.from_office, one.pos)
 
 
 def binding_row(code: str, one: Bound) -> tuple[object, ...]:

@@ -139,7 +139,7 @@ class Items:
     def anew(self, name: str, facts: Iterable[Due], catalogue: Asked) -> None:
         """Fold an item from nothing; without facts it never was."""
         one = Open(empty(name), stored=True, anew=True)
-        for due in sorted(facts, key=lambda each: (each.place, each.pos)):
+        for due in sorted(facts, key=lambda each: (each.place, each.hash, each.pos)):
             one.follow(due, catalogue, self._apply)
         self._open.pop(name, None)
         self._moved.pop(name, None)

@@ -129,9 +129,13 @@ def _named_items(event: Event) -> list[str]:
 
 
 class Due(NamedTuple):
-    """A fact in its place in the order, with its event's position; `fact`: why it cannot be made, where it cannot."""
+    """A fact in its place in the order, with its event's hash and position; `fact`: why it cannot be made, if so.
+
+    Two events of a copied card stand at one place. Their hashes order them, so that the order of arrival does not count.
+    """
 
     place: tuple[int, str, int]
+    hash: str
     pos: int
     fact: Fact | str
 
@@ -170,7 +174,7 @@ class Facts:
             made = reason_of(error)
         event = each.event
         key_us = each.key.us if event is None else effective(event, each.key).us
-        return Due((key_us, each.counted.log, each.counted.seq), each.pos, made)
+        return Due((key_us, each.counted.log, each.counted.seq), each.counted.hash, each.pos, made)
 
     def _unknown(self, connection: Connection, each: Taken, key: Key, put: dict[str, Any], item: str) -> bool:
         event, code = each.event, each.code

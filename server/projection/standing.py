@@ -3,9 +3,12 @@
 from sqlalchemy import Connection, select
 
 from server.ledger import last_pos
+from server.projection.definitions import Definitions
 from server.projection.owners import Owners, check_permission, claimed_by
+from server.projection.progress import PATTERNS
 from server.projection.tables import event_state
 from server.projection.taken import Taken, every
+from station.core.codes import usable_patterns
 from station.core.resolve import named_by_void
 
 READ = frozenset({"ok", "void", "copy"})  # what an event can be that was read and counts as far as it goes
@@ -14,8 +17,10 @@ READ = frozenset({"ok", "void", "copy"})  # what an event can be that was read a
 def stands_otherwise(connection: Connection) -> bool:
     """Whether an event that counted does not by the rules of this version, or the other way round, or claims a station.
 
-    Reads the whole ledger: for a migration.
+    Also whether a pattern that read codes is not usable any more. Reads the whole ledger: for a migration.
     """
+    if usable_patterns(each.data for each in Definitions(connection).of(PATTERNS)).refused:
+        return True
     owners = Owners(connection, last_pos(connection))
     states = connection.execution_options(yield_per=5000).execute(
         select(event_state.c.pos, event_state.c.status, event_state.c.kind).order_by(event_state.c.pos)

@@ -67,7 +67,8 @@ def _facts(connection: Connection, names: list[str], at_us: int) -> Iterable[tup
         rows = connection.execute(select(c.item, c.pos).where(and_(c.item.in_(some), c.key_us <= at_us))).all()
         events = {each.pos: each for each in again(connection, {row.pos for row in rows})}
         told: dict[str, list[Fact]] = {name: [] for name in some}
-        for row in rows:
+        # `fold` leaves events at one place in this order, as `Items.anew` has them.
+        for row in sorted(rows, key=lambda one: (events[one.pos].counted.hash, one.pos)):
             told[row.item].append(facts.of(connection, events[row.pos], row.item))
         yield from told.items()
 

@@ -288,22 +288,27 @@ class Journal(AbstractContextManager["Journal"]):
 
     def _pruned(self, most: int) -> int:
         full = disk.level_of(disk.room(self.path)) is disk.Level.FULL
-        now = keep.mark(self._db.conn)
-        aged = keep.older_than(self._db.conn, KEEP_DAYS)
-        start = keep.prune_point(self._db.conn).seq
-        end = min(aged, now.durable_thru if now else 0, self._seq - 1, start + most)
+        start, end = self._prunable(most)
         if end <= start:
             return 0
         if full:
             disk.free_ballast(self.path)
         if self._unproved:
             self._prove()
-        self._change(lambda db: keep.delete_thru(db, end))
+            start, end = self._prunable(most)  # a mark that was owed is written now: the hub may have been restored
+        if end > start:
+            self._change(lambda db: keep.delete_thru(db, end))
         if full:
             self._fold()
             disk.lay_ballast(self.path)
         self._unlooked = 0
-        return end - start
+        return max(0, end - start)
+
+    def _prunable(self, most: int) -> tuple[int, int]:
+        """The last event that was pruned, and the last that may be pruned now, `most` events further on at most."""
+        now, start = keep.mark(self._db.conn), keep.prune_point(self._db.conn).seq
+        aged = keep.older_than(self._db.conn, KEEP_DAYS)
+        return start, min(aged, now.durable_thru if now else 0, self._seq - 1, start + most)
 
     def save_snapshot(self, version: str, body: bytes) -> None:
         """Keep the hub's definitions for judging offline; on a full disk, as soon as there is room."""

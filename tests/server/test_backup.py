@@ -100,7 +100,7 @@ def test_a_restored_hub_names_the_span_that_may_be_lost(restored):
     hub = open_hub(restored[0])
     with hub.read() as connection:
         since_us = connection.execute(select(schema.epoch.c.since_us).order_by(schema.epoch.c.epoch.desc())).scalar()
-        told = notes(connection, NOW_US)
+        told = notes(connection, since_us)
     hub.close()
     assert told == [
         (

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from sqlalchemy import select
 
 from server import logs, schema
+from server.durability import note_copy
 from server.ledger import Appended, Refused
 from server.logs import Tip
 from server.verify import verify
@@ -115,6 +116,40 @@ def test_the_attack_a_station_that_sends_inside_its_own_gap_makes_no_break(store
     assert verdicts(take(a_log.batch(3, 3))) == ["ok"]
     assert breaks(store) == []
     assert rows(GAPS) == [(2, 2), (4, 2**63 - 1)]
+
+
+def test_a_station_that_holds_what_a_gap_lacks_is_asked_for_that_first(store, take, meet, gapped, rows):
+    """An earlier copy of its card is put back: it has events that were pruned from the later one."""
+    assert meet(gapped.log_id, Tip(9, gapped.hashes[8])) == logs.Met(3, gapped.hashes[2], 0, None)
+    assert meet(gapped.log_id, Tip(9, gapped.hashes[8], pruned_thru=6)) == logs.Met(6, b"", 0, None)
+    assert meet(gapped.log_id, Tip(9, gapped.hashes[8], pruned_thru=8)).do == "log_ahead"
+    assert meet(gapped.log_id, Tip(10, gapped.hashes[9])).accepted_thru == 3
+    assert verdicts(take(gapped.batch(4, 9))) == ["ok"] * 5 + ["dup"]
+    assert meet(gapped.log_id, Tip(9, gapped.hashes[8])) == logs.Met(10, gapped.hashes[9], 0, "log_ahead")
+    assert rows(GAPS) == []
+    assert breaks(store) == []
+
+
+def test_what_comes_into_a_gap_is_durable_with_the_next_backup(store, take, gapped, tmp_path):
+    def durable() -> int:
+        with store.read() as connection:
+            return logs.reached(connection, gapped.log_id)[1]
+
+    def back_up(pos: int) -> None:
+        copy = tmp_path / f"copy-{pos}.db"
+        copy.write_bytes(b"verified")
+        assert note_copy(store, copy, epoch=1, pos=pos, off_disk=True)
+
+    back_up(5)
+    assert durable() == 10
+    taken = take(gapped.batch(4, 6))
+    assert isinstance(taken, Appended)
+    assert (taken.durable_thru, durable()) == (3, 3)
+    take(gapped.batch(11, 12))
+    back_up(6)
+    assert durable() == 4
+    back_up(10)
+    assert durable() == 12
 
 
 NUMBERS = count()

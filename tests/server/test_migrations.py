@@ -102,3 +102,26 @@ def test_a_hub_that_a_number_stopped_is_folded_anew_and_goes_on(store):
     assert found.count("not_understood") == 2
     assert compare(later) == []
     later.close()
+
+
+def test_a_hub_with_a_pattern_that_is_refused_now_is_folded_anew(store):
+    told = Told(store)
+    told.small_shop()
+    event = (
+        b'{"v":1,"kind":"entry","station":"hub","sw":"t","what":"pattern.define","by":"a","holds_from_us":0,'
+        b'"data":{"name":"slow","regex":"AB-(?P<id>(?:a{,})+b)","as":"item"}}'
+    )
+    with store.write() as connection:
+        take(connection, [event], clock.utc_us())
+    told.scan("AB-ab", "saw", told.ago(hours=1))
+    told.settle()
+    path = store.path
+    store.close()
+    with sqlite3.connect(path) as raw:  # as the version before left it, which read the code by the pattern
+        assert raw.execute("UPDATE event_item SET item = 'ab' WHERE item = 'AB-ab'").rowcount == 1
+        raw.execute("DROP TABLE set_aside")
+        raw.execute("UPDATE alembic_version SET version_num = '0006'")
+    raw.close()
+    later = open_hub(path)
+    assert compare(later) == []
+    later.close()

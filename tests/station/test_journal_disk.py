@@ -8,8 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from station.journal import JournalFull, JournalLost, Level, disk, hardware_id, lock
+from station.journal import JournalFull, JournalLost, Level, disk, hardware_id
 from station.journal.disk import MIB, Room, ballast_wanted, days_left, level_of, reserve_bytes
+from station.journal.lock import Lock
+from station.journal.records import Mark
 from station.journal.wal import cut_refused, read_wal
 from tests.station.journal_room import a_day_passes, a_scan, open_journal
 
@@ -116,6 +118,31 @@ def test_a_write_that_finds_no_room_is_refused_and_the_journal_is_proved_before_
         assert journal.verify() == []
 
 
+def test_on_a_full_disk_only_what_the_restored_hub_has_durable_is_pruned(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The mark of the new epoch waits for room: what was durable in the epoch before says nothing any more."""
+    real = os.statvfs(tmp_path)
+
+    class Full:
+        f_blocks, f_frsize, f_bavail = real.f_blocks, real.f_frsize, 100
+
+    with open_journal(tmp_path) as journal:
+        for number in range(1, 101):
+            journal.commit(a_scan(number))
+            a_day_passes(journal, number)
+        journal.mark(1, 100, 100, "aa")
+        (pages,) = journal._db.conn.execute("PRAGMA page_count").fetchone()
+        journal._db.conn.execute(f"PRAGMA max_page_count = {pages}")
+        with pytest.raises(JournalFull):
+            journal.commit(a_scan(101, size=20_000))
+        monkeypatch.setattr(os, "statvfs", lambda _: Full())
+        journal.mark(2, 100, 3, "bb")
+        assert journal.prune() == 3
+        assert journal.state().mark == Mark(2, 100, 3, "bb")
+        assert journal.state().pruned_thru == 3
+
+
 def test_a_journal_that_does_not_end_with_the_last_receipt_is_lost_after_a_full_disk(tmp_path: Path) -> None:
     journal = open_journal(tmp_path)
     journal.commit(a_scan(1))
@@ -148,7 +175,7 @@ def test_what_a_refused_commit_left_in_the_log_is_cut_off_and_no_answered_event_
 
 
 def test_a_lock_on_a_full_disk_keeps_the_name_of_the_log(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    held = lock.Lock(tmp_path / "journal.db")
+    held = Lock(tmp_path / "journal.db")
     held.write(bytes(16))
 
     def full(*_args: object) -> int:

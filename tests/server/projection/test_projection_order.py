@@ -12,6 +12,7 @@ from server.driver import insert_many
 from server.projection import timeline
 from server.projection.rebuild import compare, rebuild
 from server.projection.tables import event_state
+from station.core.event import Identity
 
 SEEDS = range(8)
 
@@ -72,6 +73,28 @@ def test_a_place_where_two_stand_is_never_cut_in_two(floor: Any, monkeypatch: py
     with floor.store.read() as connection:
         found = [sorted(each.pos for each in here) for here in timeline._places_back(connection, log.hex(), 5)]
     assert found == [[6, 7], [4, 5], [2, 3], [1]]
+
+
+@pytest.mark.parametrize("stages", [("saw", "pack"), (None, "saw")])
+@pytest.mark.parametrize("action", [None, "bind"])
+def test_two_events_at_one_place_are_in_one_order_whichever_comes_first(
+    new_floor: Callable[[], Any], action: str | None, stages: tuple[str | None, str]
+) -> None:
+    """A copied card: two devices recorded another event at the same place of one log, and no anchor gives them a time."""
+    floors = new_floor(), new_floor()
+    one, other = floors[0].log("s1", 1), floors[0].log("s1", 2)
+    carrier = "TAG-1" if action else None
+    first = one.scan("WO-1", stages[0], action=action, carrier=carrier)
+    twin = other.scan("WO-2" if action else "WO-1", stages[1], action=action, carrier=carrier,
+        origin=Identity(first.log.hex(), first.seq, "55" * 32))  # fmt: skip
+    tag = one.scan("TAG-1", "saw")
+    for floor, rows in zip(floors, ((first, twin, tag), (twin, first, tag)), strict=True):
+        floor.deliver(*rows[:1])
+        floor.drain()
+        floor.deliver(*rows[1:])
+        floor.drain()
+        assert compare(floor.store) == []
+    assert floors[0].everything() == floors[1].everything()
 
 
 @pytest.mark.parametrize("stored", [0, 2 * timeline.ROWS_AT_ONCE + 1])
