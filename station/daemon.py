@@ -27,7 +27,7 @@ from station.no_room import open_when_room
 from station.notify import notify, watchdog_s
 from station.readers import Readers
 from station.scan import ReaderPlace, Scan
-from station.shop import Shop, known, log_refused, read_shop
+from station.shop import log_refused, stored_shop
 from station.signals import Signal
 from station.signals.later import open_or_later
 from station.software import version
@@ -71,13 +71,12 @@ class Station:
             lambda gone: self.scan.left(gone),  # noqa: PLW0108 - made below
             before.heard_ns,
         )
-        snapshot, items = self.journal.snapshot(), self.journal.items()
-        self.shop: Shop = read_shop(snapshot[1] if snapshot else None)
+        self.shop, rules = stored_shop(self.journal, log.say)
         log_refused(self.shop, log.say)
-        self.items = items.rows
+        self.items = self.journal.items().rows
         self.scan = Scan(
             self.journal, self.inbox, self.recorder, self._say, boot_ns,
-            known=known(snapshot[1] if snapshot else None, items.rows, complete=items.complete),
+            known=rules,
             settings=Settings(
                 int(config.command_s * S), int(config.operator_idle_s * S), config.cards == "after", config.stages
             ),

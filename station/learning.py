@@ -40,12 +40,22 @@ def ask(station: Learner, work: Callable[[], Result]) -> Result:
 
 
 def learn_shop(station: Learner, hub: Hub, reader: JournalReader, version: str | None) -> Epoch | None:
-    """Fetch the definitions where they are not those of `version`, keep them and judge by them; the hub's epoch."""
+    """Fetch the definitions where they are not those of `version`, keep them and judge by them; the hub's epoch.
+
+    Those that this version cannot read change nothing: the ones before are used until the hub has others.
+    """
     fresh, body, place = hub.snapshot(version)
     if fresh is None:
         return place.epoch
     items = reader.items()
-    shop, rules = read_shop(body), known(body, items.rows, complete=items.complete)  # made here: it may take a while
+    try:
+        shop, rules = (
+            read_shop(body),
+            known(body, items.rows, complete=items.complete),
+        )  # made here: it may take a while
+    except Exception as error:  # noqa: BLE001 - whatever a hub sends, heartbeats and open items go on
+        log.say("the hub's definitions cannot be read; those before are used", version=fresh, why=repr(error))
+        return place.epoch
 
     def use() -> None:
         station.journal.save_snapshot(fresh, body)

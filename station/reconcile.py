@@ -145,8 +145,8 @@ def _last_common(desk: Desk, log: SetAside, answer: SessionAnswer) -> int:
 
 
 def _send(desk: Desk, log: SetAside, after: int) -> int:
-    """Send the log's own events behind `after`; the last one that the hub accepted."""
-    while after < log.duty_thru and (events := log.stored(after, MOST_EVENTS, MAX_BATCH_BYTES)):
+    """Send the log's own events behind `after`; the last one that the hub accepted. Ends where the file cannot be read."""
+    while after < log.duty_thru and (events := _readable(log, after)):
         try:
             answer = desk.hub.events(log.log_id.hex(), batch_of(events))
         except Conflict:
@@ -162,6 +162,14 @@ def _send(desk: Desk, log: SetAside, after: int) -> int:
         if after < seqs[-1]:
             break
     return after
+
+
+def _readable(log: SetAside, after: int) -> list[Stored]:
+    """The next events of a whole log; none where a damaged page hides them."""
+    try:
+        return log.stored(after, MOST_EVENTS, MAX_BATCH_BYTES)
+    except UNREADABLE:
+        return []
 
 
 def _carry(desk: Desk, log: SetAside, after: int) -> int:

@@ -11,6 +11,7 @@ import msgspec
 
 from station.core.codes import As, BoundTo, Pattern, RefusedPattern, usable_patterns
 from station.hub_words import Item
+from station.journal import Journal
 from station.judgement import NoJudge
 from station.scan import Known
 
@@ -76,7 +77,7 @@ def read_shop(body: bytes | None) -> Shop:
     """
     try:
         snapshot = msgspec.json.decode(body, type=_Snapshot) if body else _Snapshot()
-    except msgspec.MsgspecError:
+    except (msgspec.MsgspecError, RecursionError):
         snapshot = _Snapshot()
     patterns: dict[str, dict[str, Any]] = {}
     people: dict[str, str] = {}
@@ -114,7 +115,8 @@ def _operations(routed: dict[str, str], routings: dict[str, Any]) -> dict[tuple[
     """(product, operation number) -> stage."""
     stages: dict[tuple[str, int], str] = {}
     for product, routing in routed.items():
-        for operation in routings.get(routing) or ():
+        operations = routings.get(routing)
+        for operation in operations if isinstance(operations, list) else ():
             if isinstance(operation, dict) and isinstance(operation.get("op"), int) and operation.get("stage"):
                 stages[(product, operation["op"])] = str(operation["stage"])
     return stages
@@ -137,6 +139,22 @@ def known(snapshot: bytes | None, items: Iterable[Any] = (), *, complete: bool =
     rows = [OpenItem(row.item, row.product, row.operation, row.state or "", row.qty_milli) for row in items]
     judge.know(rows, complete=complete)
     return Known(shop.patterns, judge, shop.bound)
+
+
+def stored_shop(journal: Journal, say: Callable[..., None]) -> tuple[Shop, Known]:
+    """The shop and the rules as the journal keeps them.
+
+    Definitions that this version cannot read keep no station from starting: they are logged and forgotten, so that the link
+    fetches the hub's again.
+    """
+    snapshot, items = journal.snapshot(), journal.items()
+    body = snapshot[1] if snapshot else None
+    try:
+        return read_shop(body), known(body, items.rows, complete=items.complete)
+    except Exception as error:  # noqa: BLE001 - they were written by another version, or by a hub that is wrong
+        say("the stored definitions cannot be read; they are fetched again", why=repr(error))
+        journal.forget_snapshot()
+        return Shop(), known(None)
 
 
 def tell(known_: Known, items: Iterable[Item], *, complete: bool) -> None:

@@ -35,8 +35,8 @@ class Standing:
     `session`: it has one; `accepted_thru`: the hub has all of our log up to here; `doubt`: an event that is to be sent
     alone; `exact`: send the hash of each event, so that a refusal names the right one; `reached`: there ever was an answer;
     `reconciled`: the epoch in which the logs that lie aside were compared with the hub; `new_logs`: logs begun at the hub's
-    word since it last accepted an event, and `new_log_from_ns`: when the next one may be begun; `stuck`: batches since then
-    of which the hub accepted nothing.
+    word shortly after each other, and `new_log_from_ns`: when the next one may be begun; `stuck`: batches of which the hub
+    accepted nothing since it last accepted an event.
     """
 
     session: bool = False
@@ -166,10 +166,13 @@ def impossible(answer: SessionAnswer, tip_seq: int) -> str | None:
 def new_log_begun(standing: Standing, fresh: Standing, now_ns: int) -> Standing:
     """After a new log at the hub's word: `fresh` with the pause before the next one, which doubles up to an hour.
 
-    A hub that asks for new logs for ever must not fill the card with them.
+    A hub that asks for new logs for ever must not fill the card with them, also where it accepts events between two of them:
+    the pause is short again only where none was asked for in the hour after it.
     """
-    pause_s = min(NEW_LOG_LONGEST_S, NEW_LOG_PAUSE_S * 2.0 ** min(standing.new_logs, 12))
-    return replace(fresh, reached=True, new_logs=standing.new_logs + 1, new_log_from_ns=now_ns + int(pause_s * S))
+    quiet = now_ns - standing.new_log_from_ns >= NEW_LOG_LONGEST_S * S
+    before = 0 if quiet else standing.new_logs
+    pause_s = min(NEW_LOG_LONGEST_S, NEW_LOG_PAUSE_S * 2.0 ** min(before, 12))
+    return replace(fresh, reached=True, new_logs=before + 1, new_log_from_ns=now_ns + int(pause_s * S))
 
 
 def met(standing: Standing, answer: SessionAnswer, *, same_past: bool, mark_thru: int, now_ns: int) -> Standing:
@@ -213,7 +216,6 @@ def taken(standing: Standing, answer: EventsAnswer, sent: range, now_ns: int) ->
         standing, session=not forked, error="", failures=0, stuck=stuck,
         accepted_thru=max(standing.accepted_thru, thru), head=answer.head,
         durable_thru=min(answer.durable_thru, max(standing.accepted_thru, thru)),
-        new_logs=0 if moved else standing.new_logs,
         doubt=None if done else standing.doubt, exact=standing.exact and not done,
         not_before_ns=now_ns + pause_ns if pause_ns else 0,
         next_beat_ns=min(standing.next_beat_ns, now_ns + int(BEAT_NEWS_S * S)),

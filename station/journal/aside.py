@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import NamedTuple
+from typing import Annotated, NamedTuple
 
 import msgspec
 
@@ -19,7 +19,7 @@ from station.journal import keep
 from station.journal.carve import carve
 from station.journal.reader import read_events
 from station.journal.records import LogState, Mark, Parent, Stored, Tip
-from station.journal.salvage import UNKNOWN_LOG, Salvaged, in_order
+from station.journal.salvage import UNKNOWN_HASH, UNKNOWN_LOG, Salvaged, in_order
 from station.journal.schema import UNREADABLE, connect_reading
 from station.journal.switch import EARLIER, QUARANTINE, sync_folder
 from station.journal.wal import wal_of
@@ -32,7 +32,7 @@ class Note(msgspec.Struct, frozen=True):
     """What is known of a log that lies aside: in which epoch the hub had it, and behind which event it was sent again."""
 
     epoch: int | str | None = None
-    sent_again_after: int | None = None
+    sent_again_after: Annotated[int, msgspec.Meta(ge=0)] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +93,9 @@ class SetAside:
         files = (self.path, wal_of(self.path))
         main, wal = (path.read_bytes() if path.exists() else b"" for path in files)
         start = self.pruned if self.pruned.seq >= after else None
-        yield from (each for each in in_order(carve(main, wal), after, start) if each.seq <= self.duty_thru)
+        found = {each.seq: each for each in in_order(carve(main, wal), after, start)}
+        for seq in range(max(after, self.pruned.seq) + 1, self.duty_thru + 1):
+            yield found.get(seq) or Salvaged(seq, UNKNOWN_HASH, None)
 
     def unconfirmed(self, epoch: int | str | None) -> int:
         """How many events of the duty are not known to be at the hub, whose present epoch is `epoch`."""
@@ -132,24 +134,27 @@ def _numbered(room: Path) -> list[Path]:
 
 
 class _Follower(NamedTuple):
-    """What the log that followed says of the one before: its id, and behind which event it carries it."""
+    """What the log that followed says of the one before: its id and last event, and behind which event it carries it."""
 
-    log_id: bytes | None
+    log_id: bytes
+    last: int
     carried_after: int | None
 
 
 def _followed(path: Path, folder: Path) -> tuple[Path, _Follower] | None:
-    """(folder of the log before, what this log says of it); None where this log does not say."""
+    """(folder of the log before, what this log says of it); None where there was none, or this log does not say.
+
+    The first log of a card names the folder in which a log before it would have been.
+    """
     try:
         with closing(connect_reading(path)) as connection:
             aside, after = keep.read_meta(connection, "aside"), keep.read_meta(connection, "carried_after")
             parent = keep.parent(connection)
     except UNREADABLE:
         return None
-    if not isinstance(aside, str):
+    if not isinstance(aside, str) or parent is None:
         return None
-    follower = _Follower(parent.log_id if parent else None, after if isinstance(after, int) else None)
-    return folder / aside, follower
+    return folder / aside, _Follower(parent.log_id, parent.seq, after if isinstance(after, int) else None)
 
 
 def _read(path: Path, follower: _Follower | None) -> SetAside | None:
@@ -165,10 +170,10 @@ def _read(path: Path, follower: _Follower | None) -> SetAside | None:
                 return SetAside(path, log_id, _duty(thru, note), pruned, parent, mark, note, whole)
     except UNREADABLE:
         pass  # its pages can still be carved, under the name that the log behind it has kept
-    if follower is None or follower.log_id in (None, UNKNOWN_LOG) or carried_after is None:
+    if follower is None or follower.log_id == UNKNOWN_LOG or (carried_after is None and not whole):
         return None  # all that could be read of it stands in the log that followed
-    log_id = follower.log_id or UNKNOWN_LOG
-    return SetAside(path, log_id, _duty(carried_after, note), Tip(0, genesis(log_id)), None, None, note, whole=False)
+    log_id, thru = follower.log_id, follower.last if carried_after is None else carried_after
+    return SetAside(path, log_id, _duty(thru, note), Tip(0, genesis(log_id)), None, None, note, whole=False)
 
 
 def _duty(thru: int, note: Note) -> int:

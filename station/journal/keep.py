@@ -151,6 +151,11 @@ def write_snapshot(connection: sqlite3.Connection, version: str, body: bytes) ->
     connection.execute("INSERT INTO snapshot (version, body) VALUES (?, ?)", (version, body))
 
 
+def forget_snapshot(connection: sqlite3.Connection) -> None:
+    """Forget the definitions. Inside the caller's transaction."""
+    connection.execute("DELETE FROM snapshot")
+
+
 def items(connection: sqlite3.Connection) -> OpenItems:
     """The open items as the hub last told them, oldest first."""
     rows = connection.execute("SELECT item, product, operation, state, qty_milli FROM item ORDER BY rowid").fetchall()

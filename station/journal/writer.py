@@ -314,6 +314,10 @@ class Journal(AbstractContextManager["Journal"]):
         """Keep the hub's definitions for judging offline; on a full disk, as soon as there is room."""
         self._change_or_owe("snapshot", lambda db: keep.write_snapshot(db, version, body))
 
+    def forget_snapshot(self) -> None:
+        """Forget the definitions: none of them can be read."""
+        self._change_or_owe("snapshot", keep.forget_snapshot)
+
     def snapshot(self) -> tuple[str, bytes] | None:
         """The definitions the hub last sent, (version, body), or None."""
         return keep.snapshot(self._db.conn)

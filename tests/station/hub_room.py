@@ -18,12 +18,17 @@ TOKEN = "a-token"  # noqa: S105 - for a hub that exists for one test
 
 
 class StandIn:
-    """A hub on a port of its own. `fate` says of each request what becomes of it: None, or a misbehaviour's name."""
+    """A hub on a port of its own. `fate` says of each request what becomes of it: None, or a misbehaviour's name.
+
+    `delay_s` is for how long it holds back the reply to a request, which it decides when the request comes. `do` forces what
+    the answer to a session asks of a log; without that it is decided as the real hub decides it.
+    """
 
     def __init__(self) -> None:
         self.logs: dict[str, list[tuple[bytes, bytes]]] = {}  # (bytes, hash)
         self.epoch, self.do = 1, dict[str, str]()
         self.fate: Callable[[str], str | None] = lambda _path: None
+        self.delay_s: Callable[[str], float] = lambda _path: 0.0
         self.paths: list[str] = []
         self.beats: list[dict[str, Any]] = []
         self.parents: dict[str, Any] = {}
@@ -31,6 +36,7 @@ class StandIn:
         self.version = "v1"
         self.items: list[dict[str, Any]] = []
         self.forks: list[bytes] = []
+        self.forked: set[bytes] = set()  # hashes
         self.lock = threading.Lock()
         stand_in = self
 
@@ -73,6 +79,7 @@ class StandIn:
                 status, told = 500, b"oops"
             else:
                 status, told = self._do(path, body)
+        threading.Event().wait(self.delay_s(path))
         if fate == "html":
             status, told = 200, b"<html>Please log in</html>"
         if fate == "lost":
@@ -108,8 +115,17 @@ class StandIn:
         return {
             "hub_epoch": self.epoch, "accepted_thru": len(have), "durable_thru": 0, "snapshot_version": self.version,
             "accepted_hash": have[-1][1].hex() if have else "", "t2": t2, "t3": t3, "hub_clk": "synced", "mac": mac,
-            "do": self.do.get(log),
+            "do": self.do.get(log) or self._what_to_do(have, body),
         }  # fmt: skip
+
+    def _what_to_do(self, have: list[tuple[bytes, bytes]], body: Any) -> str | None:
+        """`log_ahead` where the log that is introduced is an older copy, `reidentify` where it has another past."""
+        seq = body["tip_seq"]
+        if seq > len(have):
+            return "reidentify" if bytes.fromhex(body["tip_hash"] or "") in self.forked else None
+        if seq and have[seq - 1][1].hex() != body["tip_hash"]:
+            return "reidentify"
+        return "log_ahead" if seq < len(have) else None
 
     def _events(self, log: str, body: Any) -> tuple[int, bytes]:
         have, first = self.logs[log], body["from_seq"]
@@ -128,6 +144,7 @@ class StandIn:
                 verdicts.append({"seq": seq, "verdict": "dup"})
             else:
                 self.forks.append(encoded)
+                self.forked.add(before)
                 verdicts.append({"seq": seq, "verdict": "fork"})
         assert before.hex() == body["tip"]
         told = {

@@ -1,0 +1,167 @@
+"""A server that drips: the head, the body or nothing at all, over real sockets. Each is given up within one deadline.
+
+A timeout of the socket alone would wait for ever, since the next byte always comes in time.
+"""
+
+import shutil
+import socket
+import ssl
+import subprocess
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from station.wire import HttpWire, WireError
+
+pytestmark = [pytest.mark.host, pytest.mark.xdist_group("wire")]
+
+WHOLE_S = 1.0
+GIVEN_UP_S = 20.0  # a guard against a hang: on a machine with other work a thread may stall for seconds
+HEAD = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 2\r\n\r\n"
+Way = Callable[[socket.socket, threading.Event], None]
+
+
+def drip(connection: socket.socket, content: bytes, end: threading.Event) -> None:
+    """A byte each tenth of a second, for as long as the other side takes it."""
+    for place in range(10**6):
+        if end.wait(0.1):
+            return
+        connection.sendall(content[place % len(content) :][:1])
+
+
+def drip_head(connection: socket.socket, end: threading.Event) -> None:
+    connection.sendall(b"HTTP/1.1 200 OK\r\nX-Slow: ")
+    drip(connection, b"a", end)
+
+
+def drip_headers(connection: socket.socket, end: threading.Event) -> None:
+    connection.sendall(b"HTTP/1.1 200 OK\r\n")
+    drip(connection, b"X-A: 1\r\n", end)
+
+
+def drip_first_line(connection: socket.socket, end: threading.Event) -> None:
+    drip(connection, b"HTTP/1.1 200 OK", end)
+
+
+def drip_body(connection: socket.socket, end: threading.Event) -> None:
+    connection.sendall(HEAD.replace(b": 2\r", b": 1000000\r"))
+    drip(connection, b" ", end)
+
+
+def drip_chunks(connection: socket.socket, end: threading.Event) -> None:
+    connection.sendall(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n")
+    drip(connection, b"1\r\na\r\n", end)
+
+
+def silent(_connection: socket.socket, end: threading.Event) -> None:
+    end.wait()
+
+
+def half_a_body(connection: socket.socket, end: threading.Event) -> None:
+    connection.sendall(HEAD.replace(b": 2\r", b": 1000\r") + b"{")
+    end.wait()
+
+
+WAYS: dict[str, Way] = {
+    "first line": drip_first_line, "one header": drip_head, "headers for ever": drip_headers, "body": drip_body,
+    "chunks": drip_chunks, "nothing": silent, "half a body": half_a_body,
+}  # fmt: skip
+
+
+class Server:
+    """A server on a port of its own: the first request is answered in this way, each other one at once and whole."""
+
+    def __init__(self, way: Way, tls: ssl.SSLContext | None) -> None:
+        self._way, self._tls, self._end = way, tls, threading.Event()
+        self._listening = socket.create_server(("127.0.0.1", 0))
+        self.connections = 0
+        scheme = "https" if tls else "http"
+        self.url = f"{scheme}://127.0.0.1:{self._listening.getsockname()[1]}/"
+        threading.Thread(target=self._accept, daemon=True).start()
+
+    def _accept(self) -> None:
+        while True:
+            try:
+                connection, _ = self._listening.accept()
+            except OSError:
+                return
+            self.connections += 1
+            threading.Thread(target=self._serve, args=(connection, self.connections), daemon=True).start()
+
+    def _serve(self, plain: socket.socket, number: int) -> None:
+        try:
+            with self._tls.wrap_socket(plain, server_side=True) if self._tls else plain as connection:
+                connection.recv(65_536)
+                if number == 1:
+                    self._way(connection, self._end)
+                else:
+                    connection.sendall(HEAD + b"{}")
+        except OSError:
+            pass  # the station gave up
+
+    def close(self) -> None:
+        """End every thread."""
+        self._end.set()
+        self._listening.close()
+
+
+@pytest.fixture(scope="module")
+def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A key and its self-made certificate for 127.0.0.1, in one file."""
+    assert shutil.which("openssl"), "openssl is part of the system that is tested: apt install openssl"
+    folder = tmp_path_factory.mktemp("tls")
+    make = "openssl req -x509 -newkey rsa:2048 -nodes -days 2 -subj /CN=wipline -addext subjectAltName=IP:127.0.0.1"
+    subprocess.run([*make.split(), "-keyout", "key", "-out", "cert"], cwd=folder, check=True, capture_output=True)
+    return folder
+
+
+@pytest.fixture(params=["http", "https"])
+def served(request: pytest.FixtureRequest, certificate: Path) -> Iterator[Callable[[Way], tuple[Server, HttpWire]]]:
+    """Start a server that answers its first request in a way; it and a wire to it."""
+    servers: list[Server] = []
+
+    def start(way: Way) -> tuple[Server, HttpWire]:
+        tls = None
+        if request.param == "https":
+            tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+            tls.load_cert_chain(certificate / "cert", certificate / "key")
+        servers.append(Server(way, tls))
+        ca_file = str(certificate / "cert") if tls else None
+        return servers[-1], HttpWire(ca_file, whole_s=WHOLE_S)
+
+    yield start
+    for server in servers:
+        server.close()
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_an_answer_that_drips_is_given_up_and_the_next_request_works(
+    served: Callable[[Way], tuple[Server, HttpWire]], way: str
+) -> None:
+    server, wire = served(WAYS[way])
+    began = time.monotonic()
+    with pytest.raises(WireError):
+        wire.request("GET", server.url, None, {})
+    took_s = time.monotonic() - began
+    assert took_s < GIVEN_UP_S
+    reply = wire.request("GET", server.url, None, {})
+    assert (reply.status, reply.body, server.connections) == (200, b"{}", 2)
+    wire.close()
+
+
+def test_an_answer_within_the_deadline_keeps_its_connection(served: Callable[[Way], tuple[Server, HttpWire]]) -> None:
+    """A timer that is late must not end the request after the one that it was set for."""
+
+    def whole(connection: socket.socket, end: threading.Event) -> None:
+        connection.sendall(HEAD + b"{}")
+        while not end.is_set() and connection.recv(65_536):
+            connection.sendall(HEAD + b"{}")
+
+    server, wire = served(whole)
+    for _ in range(30):
+        assert wire.request("GET", server.url, None, {}).body == b"{}"
+    assert server.connections == 1
+    wire.close()
