@@ -86,6 +86,8 @@ class Station:
         self.ready_ns = 0
         self.days_left: float | None = None
         self._disk_due_ns, self._walk_due_ns = 0, self._began_ns + HOUR_NS
+        self._age_due_ns = self._began_ns + HOUR_NS
+        self.journal.count_time()  # before the first scan: a slow card must not make it wait
         self.link = self._link()
 
     def _open_journal(self) -> Journal:
@@ -177,12 +179,14 @@ class Station:
         if now_ns >= self._disk_due_ns:
             self._disk_due_ns = now_ns + HOUR_NS
             self.inbox.ask(self._estimate)
+        if now_ns >= self._age_due_ns:
+            self._age_due_ns = now_ns + HOUR_NS
+            self.inbox.ask(self.journal.count_time)
         if now_ns >= self._walk_due_ns:
             self._walk_due_ns = now_ns + WEEK_NS
             threading.Thread(target=self._walk, name="walk", daemon=True).start()
 
     def _estimate(self) -> None:
-        self.journal.count_time()
         self.days_left = self.journal.days_left()
 
     def _walk(self) -> None:

@@ -5,6 +5,7 @@ import shutil
 import sqlite3
 from collections.abc import Callable
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,7 @@ import pytest
 from server.tongue import NBSP
 from station.core.event import decode
 from station.hub import Hub
+from station.journal import JournalFull
 from station.journal.aside import set_aside
 from station.reconcile import Desk, OtherEpoch, reconcile
 from tests.simulation.network import SimWire
@@ -165,6 +167,35 @@ def a_desk(room: SimRoom, carried: list[bytes], epoch: int) -> Desk:
     return Desk(Hub("http://hub", token, wire), epoch, station.recorder, carried.extend)
 
 
+def test_what_was_cut_off_while_it_was_carried_goes_on_where_it_was(room: SimRoom) -> None:
+    room.station.boot()
+    room.settle()
+    room.station.power_off()
+    image, kept = room.folder / "image", len(room.station.promises)
+    room.station.image(image)
+    sent(room, "HUB", 30)
+    room.ledger.card_goes_back(room.station, kept)
+    room.station.put_card(image)
+    with room.journal() as journal:
+        room.commit(journal, "BRANCH", 120)
+        journal.new_log("log_ahead")
+    carried: list[bytes] = []
+    space = iter((50, 50, 0, 50))
+
+    def carry(events: list[bytes]) -> None:
+        if next(space) < len(events):
+            msg = "The disk is full."
+            raise JournalFull(msg)
+        carried.extend(events)
+
+    desk = replace(a_desk(room, carried, room.hub.epoch()), carry=carry)
+    journal_path = room.station.folder / "journal.db"
+    assert reconcile(desk, set_aside(journal_path)) == (0, True), "no room for the last portion"
+    assert len(carried) == 100
+    assert reconcile(desk, set_aside(journal_path)) == (20, False)
+    assert sorted(decode(each).raw for each in carried) == sorted(f"BRANCH-{number}".encode() for number in range(120))
+
+
 def test_the_last_common_event_of_a_fork_is_found_in_a_few_sessions(room: SimRoom) -> None:
     """2,000 events are shared, then both went on: what stands behind the last common one is sent again, and no more."""
     room.station.boot()
@@ -191,7 +222,7 @@ def test_the_last_common_event_of_a_fork_is_found_in_a_few_sessions(room: SimRoo
 
     room.hub.answer = answer  # type: ignore[method-assign,assignment]
     carried: list[bytes] = []
-    assert reconcile(a_desk(room, carried, room.hub.epoch()), logs) == 7
+    assert reconcile(a_desk(room, carried, room.hub.epoch()), logs).sent == 7
     assert [decode(each).raw for each in carried] == [f"BRANCH-{number}".encode() for number in range(7)]
     first = decode(carried[0]).origin
     assert first is not None
