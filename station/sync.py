@@ -235,8 +235,11 @@ def conflicted(
     if seq <= standing.accepted_thru:
         named = replace(named, session=False)  # the past differs: a session says what to do
     named = replace(named, stuck=standing.stuck + 1)
-    repeated = (standing.exact and standing.doubt == seq) or named.stuck > MOST_STUCK
-    return failed(named, sentence, now_ns, jitter) if repeated else replace(named, error=sentence)
+    if not (standing.exact and standing.doubt == seq) and named.stuck <= MOST_STUCK:
+        return replace(named, error=sentence)
+    # A session between two refusals is an answer: the pause grows with the refusals, not with the failures since then.
+    failures = max(named.failures, named.stuck - MOST_STUCK - 1)
+    return failed(replace(named, failures=failures), sentence, now_ns, jitter)
 
 
 def failed(

@@ -192,6 +192,10 @@ def test_batches_of_which_the_hub_accepts_nothing_are_sent_with_a_pause_after_th
     for seq in range(3, 7):
         standing = conflicted(standing, seq, 12, "no", 0, lambda: 1.0)
     assert standing.not_before_ns == S
+    for _ in range(4):
+        standing = met(standing, a_session(10), same_past=True, mark_thru=0, now_ns=0)
+        standing = conflicted(standing, 7, 12, "no", 0, lambda: 1.0)
+    assert standing.not_before_ns == 16 * S, "sessions between them shorten no pause"
     forked = THERE
     for _ in range(4):
         forked = taken(forked, answer("fork", accepted_thru=10), range(11, 12), 0) or forked
