@@ -77,6 +77,21 @@ def test_a_station_ahead_of_the_hub_is_a_line_on_the_board_until_it_has_sent(roo
     room.all_counted_once()
 
 
+@pytest.mark.parametrize("how", ["restored", "put back"])
+def test_an_idle_station_sends_what_the_hub_lacks_within_a_minute(room: SimRoom, how: str) -> None:
+    """Between two requests the hub goes back: no request fails, so only its answers show it."""
+    room.hub.back_up()
+    room.hub.image(room.folder / "image")
+    room.scan("AFTER", 60)
+    room.settle()
+    if how == "restored":
+        room.hub.restore(next(room.hub.backups.glob("*.db")))
+    else:
+        room.hub.put_back(room.folder / "image")
+    room.world.advance(60 * S)
+    room.all_counted_once()
+
+
 @pytest.mark.parametrize("ahead_us", [100 * DAY, 30 * 365 * DAY, -30 * 365 * DAY])
 def test_a_hub_clock_that_is_far_ahead_prunes_nothing(room: SimRoom, ahead_us: int) -> None:
     """Its times are in every session (t2, t3), and everything is durable: only the station's own time makes events old."""
