@@ -16,7 +16,7 @@ from server import schema
 def note_gap(connection: Connection, log_id: bytes, from_seq: int, to_seq: int, now_us: int) -> None:
     """Write down that `from_seq` to `to_seq` are lost; the log then goes on behind them."""
     connection.execute(schema.gap.insert(), [_row(log_id, from_seq, to_seq, now_us)])
-    # The next batch's own `prev` counts: nobody has what stood before it.
+    # The next batch's own `prev` counts: the hash before it is not known here.
     moved = schema.log.update().where(schema.log.c.log_id == log_id)
     connection.execute(moved.values(accepted_thru=to_seq, tip=b""))
 

@@ -2,7 +2,7 @@
 
 Three counters: the address, the account, and the account from that address. After three tries a counter makes the next try
 wait 2 s, then 4 s, up to a minute. A right password clears the counter of its account from its address, and takes its own
-try off the other two: whoever has one account cannot clear the count of their guesses at others. The account's counter holds
+try off the other two: the owner of one account cannot clear the count of guesses at others. The account's counter holds
 only for addresses that have failed at that account, so an attacker never keeps a person from signing in elsewhere.
 
 One try at a time is made for an account. Tries in parallel would all be admitted by the count that they found.

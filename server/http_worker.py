@@ -41,7 +41,7 @@ RECV_BYTES = 64 * 1024
 MAX_DISCARDED_BYTES = 4 * 1024 * 1024  # of a connection that is being closed
 SWEEP_S = 0.25  # how often deadlines are looked at
 STOPPING_SWEEP_S = 0.05
-STREAMS = "/api/v1/events"  # holds its thread for as long as it is open, whoever opens it
+STREAMS = "/api/v1/events"  # holds its thread for as long as it is open
 IsStation = Callable[[str], bool]
 _REASONS = {
     400: "Bad Request",

@@ -1,7 +1,7 @@
 """Swap: a restored database takes the place of the one before, whole or not at all, whenever the process is killed.
 
 1. `<db>.restoring` is written and flushed. Until here nothing has changed; it is removed at the next opening.
-2. It is renamed to `<db>.restored`. From here the swap is decided: whoever opens the database for writing finishes it first.
+2. It is renamed to `<db>.restored`. From here the swap is decided: the next opening for writing finishes it first.
 3. The old files move to `<db>.before-restore-N`: the database and its write-ahead log, in any order.
 4. `<db>.restored` is renamed to `<db>`.
 

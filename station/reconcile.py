@@ -7,7 +7,7 @@ like the log that is open:
 1. The hub has it up to the end of its duty, with the same hash: nothing is missing.
 2. The hub has the same past and less of it: the rest is sent under the log's own identity.
 3. The hub has another past (a card that was rolled back or copied): the last event that both have is searched, and what
-   stands behind it is sent again in the open log, each event named by its origin.
+   comes after it is sent again in the open log, each event named by its origin.
 
 The order matters in step 3: a portion of events is committed to the open log first, then the log that lies aside notes it. A
 power cut between the two sends that portion twice, and the fold counts an event once.
@@ -136,7 +136,7 @@ def _last_common(desk: Desk, log: SetAside, answer: SessionAnswer) -> int:
         middle = (low + high + 1) // 2
         found = _ask(desk, log, middle)
         if found is None:
-            high = middle - 1  # not readable: what stands from here on is sent again
+            high = middle - 1  # not readable: everything from here on is sent again
         elif found.do == "reidentify" or found.accepted_thru < middle:
             high = middle - 1
         else:

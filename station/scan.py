@@ -143,7 +143,7 @@ class Scan:
             self._look_for_room()
 
     def _look_for_room(self) -> None:
-        """On a full disk, now and then: whether events can be recorded again. The operator is told at the last reader."""
+        """On a full disk, now and then: whether events can be recorded again. The answer goes to the last reader."""
         if self._look_ns is None or self._has_room is None or self._now_ns() < self._look_ns:
             return
         self._look_ns = self._now_ns() + int(LOOK_EVERY_S * S)

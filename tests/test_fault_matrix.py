@@ -7,7 +7,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 ROW = re.compile(r"^\| (\d+) \| [^|]+ \| (.+) \|$", re.MULTILINE)
 TEST = re.compile(r"`(tests/[\w/]+\.py)::(test_\w+)`")
-SIMULATED, LAST = 38, 49
+LAST = 49
 
 
 def rows(text: str) -> dict[int, list[tuple[str, str]]]:

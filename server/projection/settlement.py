@@ -120,7 +120,7 @@ class Settlement:
         return NOT_PERMITTED if stored in self._refused else "ok"
 
     def is_claimed(self, log: str) -> bool:
-        """Whether a station claims places in a log of the hub's that nobody knew for one when the claim came."""
+        """Whether a station claims places in a log of the hub's that was not known as one when the claim came."""
         stored = (place for counted, places in self._copies.items() if counted.log == log for place in places)
         return any(not self._owners.is_hubs(place.log) for place in stored)
 

@@ -1,7 +1,7 @@
 """Logs that lie aside: whole ones that another log followed (`earlier/`), and damaged ones (`quarantine/`).
 
 Files are moved aside and never deleted, because a hub that is restored from an old backup may need them again. What the
-log that followed carries of them stands in that log's `carried_after`; the rest is this log's own duty: events up to
+log that followed carries of them stands in that log's `carried_after`; the rest is the duty of this log: events up to
 `duty_thru` must be at the hub under this log's own identity, or be sent again in the log that is open now.
 """
 
@@ -76,7 +76,7 @@ class SetAside:
             return read_events(connection, after, min(most, self.duty_thru - after), max_bytes)
 
     def events(self, after: int) -> Iterator[Salvaged]:
-        """The events of the duty behind `after`; one whose bytes cannot be proven stands there without them."""
+        """The events of the duty behind `after`; one whose bytes cannot be proven comes without them."""
         if not self.whole:
             yield from self._carved(after)
             return
@@ -171,7 +171,7 @@ def _read(path: Path, follower: _Follower | None) -> SetAside | None:
     except UNREADABLE:
         pass  # its pages can still be carved, under the name that the log behind it has kept
     if follower is None or follower.log_id == UNKNOWN_LOG or (carried_after is None and not whole):
-        return None  # all that could be read of it stands in the log that followed
+        return None  # all that could be read of it is in the log that followed
     log_id, thru = follower.log_id, follower.last if carried_after is None else carried_after
     return SetAside(path, log_id, _duty(thru, note), Tip(0, genesis(log_id)), None, None, note, whole=False)
 

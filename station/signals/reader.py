@@ -76,7 +76,9 @@ class Beep:
     def _run(self) -> None:
         failing = False
         while (answer := self.turns.take()) is not None:
-            self._telling = True  # before `_gone` is read: whoever ended it sees either this, or no more telling
+            self._telling = (
+                True  # before `_gone` is read: the thread that ended it sees either this, or no more telling
+            )
             if self._gone:
                 break
             try:
