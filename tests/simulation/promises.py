@@ -13,9 +13,11 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from sqlalchemy import select
+from sqlalchemy import func, select
 
 from server import schema
+from server.ledger import last_pos
+from server.projection.projector import projected_pos
 from server.projection.rebuild import compare
 from server.projection.tables import event_state
 from server.verify import verify
@@ -33,8 +35,12 @@ class Invariant(StrEnum):
 
     GREEN_SURVIVES = "I1"
     COUNTED_ONCE = "I2"
+    ACCEPTED_STAYS = "I3"
     PRUNED_WHEN_DURABLE = "I4"
     LEDGER_UNCHANGED = "I6"
+    ONE_EVENT_A_PLACE = "I7"
+    NO_EVENT_DELAYS = "I8"
+    GREEN_HAS_ITS_RECEIPT = "I10"
     OWN_KEY = "I11"
     RECORDING_GOES_ON = "I12"
     REBUILT_IS_EQUAL = "I13"
@@ -72,6 +78,7 @@ class Ledger:
         self._excused: set[tuple[bytes, int, bytes]] = set()
         self._hub_only: dict[tuple[bytes, int, bytes], Promise] = {}
         self._pruned: set[tuple[bytes, int]] = set()
+        self._accepted: dict[bytes, int] = {}
         self._clock_was_wrong = False
 
     # -- what happens on the way
@@ -84,6 +91,24 @@ class Ledger:
         """A daemon ended by itself, and nothing was wrong with its card."""
         raise Violation(Invariant.RECORDING_GOES_ON, f"{station.device} ended: {error}")
 
+    def answered(self, station: SimStation, promise: Promise) -> None:
+        """I10: an answer with a number comes after its event is in the journal."""
+        held = [(stored.seq, stored.hash) for stored in station.journal.newest(3)]
+        if (promise.seq, promise.hash) not in held:
+            raise Violation(Invariant.GREEN_HAS_ITS_RECEIPT, f"{promise.raw!r} was answered, and is not in the journal")
+
+    def look_at_logs(self) -> None:
+        """I3: how far the hub has a log never shrinks, but where the hub itself was put back."""
+        known = schema.log.c
+        with self.hub.store.read() as connection:
+            now = {
+                row.log_id: row.accepted_thru for row in connection.execute(select(known.log_id, known.accepted_thru))
+            }
+        less = [log_id.hex()[:8] for log_id, thru in self._accepted.items() if now.get(log_id, 0) < thru]
+        if less:
+            raise Violation(Invariant.ACCEPTED_STAYS, f"the hub has less of log {less[0]} than before")
+        self._accepted = now
+
     def card_goes_back(self, station: SimStation, kept: int) -> None:
         """A card is replaced by an image that has the first `kept` promises: what came after is on the hub or nowhere."""
         for promise in station.promises[kept:]:
@@ -95,6 +120,7 @@ class Ledger:
 
     def hub_goes_back(self) -> None:
         """Called before the hub is put back: what only the hub has is looked for again at the end of that."""
+        self._accepted = {}
         self.world.at(0, self._after_going_back)
 
     def _after_going_back(self) -> None:
@@ -139,6 +165,7 @@ class Ledger:
         self._every_promise_once(rows)
         self._no_scan_twice(rows)
         self._ledger_is_sound()
+        self._everything_is_folded()
         self._logs_have_their_owner()
         self._time_lies_in_its_interval(rows)
         different = compare(self.hub.store)
@@ -176,6 +203,19 @@ class Ledger:
             breaks = verify(connection)
         if breaks:
             raise Violation(Invariant.LEDGER_UNCHANGED, f"the ledger does not verify: {breaks[0]}")
+
+    def _everything_is_folded(self) -> None:
+        rows = schema.ledger.c
+        with self.hub.store.read() as connection:
+            behind = last_pos(connection) - projected_pos(connection)
+            places = connection.execute(
+                select(rows.log_id, rows.seq).group_by(rows.log_id, rows.seq).having(func.count() > 1)
+            )
+            twice = places.first()
+        if behind:
+            raise Violation(Invariant.NO_EVENT_DELAYS, f"{behind} events are not folded, and the projector is at rest")
+        if twice is not None:
+            raise Violation(Invariant.ONE_EVENT_A_PLACE, f"log {twice.log_id.hex()[:8]} has two events at {twice.seq}")
 
     def _logs_have_their_owner(self) -> None:
         log, device, station = schema.log, schema.device, schema.station

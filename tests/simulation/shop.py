@@ -39,15 +39,24 @@ class Shop:
         station = SimStation(self.world, name, device, token, self.folder / device, self.hub.answer)
         station.clock.drift_ppm = self.world.random.randrange(-40, 41)
         station.clock.offset_us = self.world.random.choice((0, 0, -20 * 365 * DAY, 3 * HOUR))
-        station.on_prune, station.on_end = self.ledger.pruned, self.ledger.ended
+        self._watch(station)
         station.boot()
         self.stations.append(station)
         self.ledger.stations.append(station)
         return station
 
+    def _watch(self, station: SimStation) -> None:
+        station.on_answer, station.on_prune, station.on_end = (
+            self.ledger.answered,
+            self.ledger.pruned,
+            self.ledger.ended,
+        )
+
     def _minutes(self) -> None:
         """What the hub does by itself each minute."""
         self.hub.project()
+        if self.hub.on:
+            self.ledger.look_at_logs()
         self.hub.look_at_clock()
         self.world.at(60 * S, self._minutes)
 
@@ -191,7 +200,7 @@ class Shop:
         if self.world.random.random() < 0.6:
             twin.board = station.board  # a board whose id is not unique: only the fork shows it
         twin.put_card(image)
-        twin.on_prune, twin.on_end = self.ledger.pruned, self.ledger.ended
+        self._watch(twin)
         self.world.note(f"{twin.device} runs a copy of {station.device}")
         self.stations.append(twin)
         self.ledger.stations.append(twin)

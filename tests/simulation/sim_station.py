@@ -139,6 +139,7 @@ class SimStation:
         self.reds = 0
         self.token_file = folder.parent / f"{device}.token"
         self.token_file.write_text(token)
+        self.on_answer: Callable[[SimStation, Promise], None] = lambda *_: None
         self.on_end: Callable[[SimStation, BaseException | None], None] = lambda *_: None
         self.on_prune: Callable[[SimStation, bytes, int, int], None] = lambda *_: None
         folder.mkdir(exist_ok=True)
@@ -248,6 +249,7 @@ class SimStation:
             raw = (answer.code or "").encode()
             place = (receipt.log_id, receipt.seq, receipt.hash)
             self.promises.append(Promise(raw, *place, self.world.now_us, self.name))
+            self.on_answer(self, self.promises[-1])
         else:
             self.reds += 1
         self.link.poke()
