@@ -40,7 +40,7 @@ class Rogue(SimRoom):
         if self.anew and endpoint(path) in ("/session", "/heartbeat"):  # each start fetches the definitions
             found = (found[0], found[1], with_field(found[2], ("snapshot_version",), f'"{self.anew}"'))
         told = self.alter(path, found)
-        self.hits += told != found
+        self.hits += told is not found  # altered, be it to the value that was there
         return told
 
     def journal_is_right(self) -> None:
