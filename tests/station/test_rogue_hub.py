@@ -16,7 +16,7 @@ from tests.simulation.world import S
 from tests.station.rogue_room import FIELDS, Alter, Answer, altered, endpoint, etags, refusals, with_field
 from tests.station.sim_room import SimRoom
 
-CASES = 12  # of each endpoint in an ordinary run; `nightly` has all of them
+CASES = 24  # of each endpoint in an ordinary run; `nightly` has all of them
 
 
 class Rogue(SimRoom):
