@@ -19,8 +19,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol, cast, runtime_checkable
 
-from drivers.decode.presence import Left
 from drivers.decode.scan import MAX_RAW_BYTES, Scan, aim_identifier
+from drivers.decode.tags.presence import Left
 
 __all__ = [
     "MAX_RAW_BYTES",

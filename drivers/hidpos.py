@@ -1,7 +1,7 @@
 """Scanners of the USB "HID Point of Sale" class, read through /dev/hidrawN: they type nothing and name each symbol.
 
 Which of the devices there are such scanners is said by their report descriptors, in sysfs, so a device without a USB parent
-(Bluetooth, uhid) is known as well. `drivers.decode.hidpos` reads the reports; this file holds the device.
+(Bluetooth, uhid) is known as well. `drivers.decode.hid.scanned_data` reads the reports; this file holds the device.
 
     for found in present():             # every HID device that is plugged in
         if found.speaks:
@@ -18,15 +18,15 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from drivers import DeviceLost, Driver, DriverError, Dropped, Read, Settings, boot_ns, read_of
-from drivers.decode.hid_report import MAX_REPORT_BYTES, Descriptor, DescriptorError, parsed
-from drivers.decode.hidpos import ScannedData, layouts
-from drivers.decode.hidpos_orders import Command, Order, enabling, orders
-from drivers.decode.keys import Lost
-from drivers.decode.line import Sent
-from drivers.decode.plugged import Facts, named, reader_id
-from drivers.held import Held, Hold
-from drivers.refusals import refused, unplugged
-from drivers.tape import Tape, reports
+from drivers.capture.recorder import Tape, reports
+from drivers.decode.detect.device_info import Facts, named, reader_id
+from drivers.decode.hid.report_descriptor import MAX_REPORT_BYTES, Descriptor, DescriptorError, parsed
+from drivers.decode.hid.scanned_data import ScannedData, layouts
+from drivers.decode.hid.scanner_commands import Command, Order, enabling, orders
+from drivers.decode.keyboard.keys import Lost
+from drivers.decode.serial.serial_lines import Sent
+from drivers.platform.device_handle import Held, Hold
+from drivers.platform.errors import refused, unplugged
 
 SYS_HIDRAW = Path("/sys/class/hidraw")
 DEV = Path("/dev")

@@ -19,11 +19,12 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from drivers import hidpos, missing, ports, usb
-from drivers.decode.plugged import Facts, is_pointer, keys_in, types_codes
-from drivers.decode.tokens import ICCD
-from drivers.decode.verdicts import CARDS_TOO, Verdict, verdict
-from drivers.held import Held
+from drivers import hidpos, missing
+from drivers.decode.detect.device_info import Facts, is_pointer, keys_in, types_codes
+from drivers.decode.detect.device_policy import CARDS_TOO, Verdict, verdict
+from drivers.decode.detect.security_tokens import ICCD
+from drivers.platform import serial_ports, usb_sysfs
+from drivers.platform.device_handle import Held
 
 if TYPE_CHECKING:
     import pyudev
@@ -175,7 +176,7 @@ def facts_of(node: str) -> Facts | None:
         types=types_codes(keys),
         points=is_pointer(relative, absolute),
         links=tuple(sorted({*_links(real), node} - {str(real)})),
-        said=(CARDS_TOO,) if usb.reads_cards(device.resolve()) else (),
+        said=(CARDS_TOO,) if usb_sysfs.reads_cards(device.resolve()) else (),
     )
 
 
@@ -184,7 +185,7 @@ def smart_card_reader_of(path: str) -> Facts | None:
     interface = SYS / path.lstrip("/")
     with suppress(OSError):
         if (interface / "bInterfaceClass").read_text().strip() == SMART_CARD_CLASS:
-            facts = ports.usb_device(interface, str(interface), "usb")
+            facts = serial_ports.usb_device(interface, str(interface), "usb")
             protocol = (interface / "bInterfaceProtocol").read_text().strip()
             return replace(facts, said=(ICCD,)) if facts is not None and protocol in ICCD_PROTOCOLS else facts
     return None
@@ -200,7 +201,7 @@ def _key(device: "pyudev.Device") -> str | None:
 
 LOOKS: Mapping[str, Callable[[str], Facts | None]] = {
     "input": facts_of,
-    "tty": ports.facts_of,
+    "tty": serial_ports.facts_of,
     "hidraw": hidpos.scanner_at,
     "usb": smart_card_reader_of,
 }

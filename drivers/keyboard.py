@@ -1,7 +1,7 @@
 """Scanners that type: the keyboard wedge, read through evdev.
 
 The device is grabbed, so what it types reaches nobody else: no console, no other program, and no key combination on a
-label can do anything on this machine. `drivers.decode.keys` reads the keys; this file holds the device.
+label can do anything on this machine. `drivers.decode.keyboard.keys` reads the keys; this file holds the device.
 """
 
 import errno
@@ -12,31 +12,19 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from drivers import (
-    DeviceLost,
-    Driver,
-    Dropped,
-    Known,
-    Note,
-    Outcome,
-    Read,
-    Settings,
-    boot_ns,
-    missing,
-    read_of,
-    xkb,
-)  # fmt: skip
-from drivers.decode.keymap import BARE, US, Layout
-from drivers.decode.keys import HAND_GAP_S, KeyEvent, Keys, Lost, Typed
-from drivers.decode.learning import NotLearned
-from drivers.decode.plugged import Facts, reader_id
-from drivers.decode.profile import LEARNED, Profile, dict_of, text_of
-from drivers.decode.verdicts import verdict
-from drivers.held import Held, Hold
+from drivers import DeviceLost, Driver, Dropped, Known, Note, Outcome, Read, Settings, boot_ns, missing, read_of
+from drivers.capture.recorder import Tape, keys
+from drivers.decode.detect.device_info import Facts, reader_id
+from drivers.decode.detect.device_policy import verdict
+from drivers.decode.keyboard.keymap import BARE, US, Layout
+from drivers.decode.keyboard.keys import HAND_GAP_S, KeyEvent, Keys, Lost, Typed
+from drivers.decode.keyboard.profile import LEARNED, Profile, dict_of, text_of
+from drivers.decode.setup_sheet.sheet_detector import NotLearned
 from drivers.hotplug import facts_of, present
-from drivers.lessons import Lesson, Lessons, taught
-from drivers.refusals import not_a_scanner, nothing_there, refused, unplugged
-from drivers.tape import Tape, keys
+from drivers.platform import xkb  # fmt: skip
+from drivers.platform.device_handle import Held, Hold
+from drivers.platform.errors import not_a_scanner, nothing_there, refused, unplugged
+from drivers.platform.sheet_listener import Lesson, Lessons, taught
 
 if TYPE_CHECKING:
     import evdev
@@ -53,8 +41,9 @@ JOINED_NS = int(HAND_GAP_S * _NS)  # so long after its last key a scan without a
 def open_device(settings: Settings) -> Driver:
     """Open and grab the scanner at `path`, else the first that `match` names, else the first that is plugged in.
 
-    `profile` is what was learned of it, as JSON (`drivers.decode.profile`); `layout`, a name of xkb-data, beats the layout
-    in it, with the keys that were learned for that one. `listen`: it is not grabbed before it has typed the setup sheet.
+    `profile` is what was learned of it, as JSON (`drivers.decode.keyboard.profile`); `layout`, a name of xkb-data, takes
+    precedence over the layout in it, with the keys that were learned for that one. `listen`: it is not grabbed before it
+    has typed the setup sheet.
     """
     try:
         import evdev

@@ -10,19 +10,19 @@ from contextlib import closing, suppress
 from dataclasses import replace
 
 from drivers import DeviceLost, Driver, DriverError, Dropped, Gone, Read, Settings, gone_of, missing, read_of
-from drivers.cards import Card, NoReader, Service, ServiceGone, State
-from drivers.decode import acr122
-from drivers.decode.ndef import texts
-from drivers.decode.nfc_forum import MAX_COMMANDS, conversation
-from drivers.decode.plugged import harmless
-from drivers.decode.presence import Left, Presence
+from drivers.capture.recorder import Tape, TapedService
+from drivers.decode.detect.device_info import harmless
 from drivers.decode.scan import Scan
-from drivers.decode.slots import for_cards, is_contactless
-from drivers.decode.smartcard import GET_UID, answered
-from drivers.held import Held, Hold
-from drivers.slots import Chosen, choose, devices, held
-from drivers.tape import Tape, TapedService
-from drivers.together import Together
+from drivers.decode.tags import acr122
+from drivers.decode.tags.ndef import texts
+from drivers.decode.tags.nfc_forum import MAX_COMMANDS, conversation
+from drivers.decode.tags.pcsc_slots import for_cards, is_contactless
+from drivers.decode.tags.presence import Left, Presence
+from drivers.decode.tags.smartcard import GET_UID, answered
+from drivers.platform.device_handle import Held, Hold
+from drivers.platform.multi_slot import Together
+from drivers.platform.pcsc_devices import Chosen, choose, devices, held
+from drivers.platform.pcsc_interface import Card, NoReader, Service, ServiceGone, State
 
 WAIT_S = 1.0
 """How long a change is waited for at a time: a `close` in the very moment before a wait goes unheard until its end."""
@@ -46,7 +46,7 @@ _NS = 1_000_000_000
 def open_device(settings: Settings) -> Driver:
     """Open the device that `path` or `match` means, else the first that people lay cards on; none that is open here."""
     try:
-        from drivers.scard import Scard
+        from drivers.platform.pcsc_adapter import Scard
 
         service = Scard()
     except ImportError as error:

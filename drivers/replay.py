@@ -1,8 +1,8 @@
 """Scans from a file or a named pipe, one a line: a reader without hardware, for trials, demonstrations and other programs.
 
-A file is read once. A named pipe is read for ever, whoever writes to it. `drivers.decode.notation` says how control
+A file is read once. A named pipe is read for ever, whoever writes to it. `drivers.decode.scan_text` says how control
 characters are written. Nothing is lost: a writer waits until the station has taken what it wrote. A file may also be a
-recording of a real reader (`drivers.recorded`).
+recording of a real reader (`drivers.capture.playback_reader`).
 """
 
 import os
@@ -11,9 +11,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from drivers import DeviceLost, Driver, DriverError, Dropped, Read, Settings, boot_ns, read_of
-from drivers.decode.notation import Lines
-from drivers.decode.recording import MARK, is_recording
-from drivers.held import Held
+from drivers.decode.capture_file import MARK, is_recording
+from drivers.decode.scan_text import Lines
+from drivers.platform.device_handle import Held
 
 CHUNK_BYTES = 65_536
 """What a pipe holds."""
@@ -31,10 +31,10 @@ def open_device(settings: Settings) -> Driver:
     replay = Replay(path)
     if not replay.is_recording:
         return replay
-    from drivers import recorded  # with it come all kinds of readers
+    from drivers.capture import playback_reader  # with it come all kinds of readers
 
     replay.close()
-    return recorded.opened(Path(path).open("rb"), replay.reader)
+    return playback_reader.opened(Path(path).open("rb"), replay.reader)
 
 
 class Replay:

@@ -1,22 +1,22 @@
 """Scanners on a serial line: USB CDC ("USB COM port") and RS-232.
 
-The port is opened alone, so that no modem or terminal program takes a scan away. `drivers.decode.line` reads the text; this
-file holds the port.
+The port is opened exclusively, so that no modem or terminal program takes a scan away.
+`drivers.decode.serial.serial_lines` decodes the text; this module holds the port.
 """
 
 from collections.abc import Callable, Iterator, Sequence
 
 from drivers import DeviceLost, Driver, DriverError, Dropped, Known, Note, Outcome, Settings, boot_ns, read_of
-from drivers.decode.keys import JOINED_S
-from drivers.decode.learning import Learned, NotLearned
-from drivers.decode.line import GAP_S, Sent, SerialText
-from drivers.decode.plugged import Facts, named
-from drivers.decode.profile import Profile, dict_of, text_of
-from drivers.decode.verdicts import SCANNER_VENDORS
-from drivers.held import Held, Hold
-from drivers.lessons import SheetEar, taught, trimmed
-from drivers.ports import FLOWS, Wire, opened, present
-from drivers.tape import Tape, TapedWire
+from drivers.capture.recorder import Tape, TapedWire
+from drivers.decode.detect.device_info import Facts, named
+from drivers.decode.detect.device_policy import SCANNER_VENDORS
+from drivers.decode.keyboard.keys import JOINED_S
+from drivers.decode.keyboard.profile import Profile, dict_of, text_of
+from drivers.decode.serial.serial_lines import GAP_S, Sent, SerialText
+from drivers.decode.setup_sheet.sheet_detector import Learned, NotLearned
+from drivers.platform.device_handle import Held, Hold
+from drivers.platform.serial_ports import FLOWS, Wire, opened, present
+from drivers.platform.sheet_listener import SheetEar, taught, trimmed
 
 HEAD_LOST = "The scanner was sending when its port was opened, and the head of the scan was lost."
 BYTES_LOST = "The scanner sent faster than its port was read, and some bytes were lost."

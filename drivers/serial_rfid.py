@@ -24,23 +24,23 @@ from drivers import (
     gone_of,
     read_of,
 )  # fmt: skip
-from drivers.decode.em4100 import EM4100
-from drivers.decode.framing import Frames, Protocol, Sighting
-from drivers.decode.learning import Learned
-from drivers.decode.line import SerialText
-from drivers.decode.m100 import M100
-from drivers.decode.plugged import named
-from drivers.decode.pn532 import PN532
-from drivers.decode.presence import MAX_TAGS, Left, Presence
-from drivers.decode.profile import text_of
+from drivers.capture.recorder import Tape, TapedWire
+from drivers.decode.detect.device_info import named
+from drivers.decode.detect.device_policy import something_else
+from drivers.decode.keyboard.profile import text_of
 from drivers.decode.scan import Scan
-from drivers.decode.swnet import SWNET
-from drivers.decode.uhfreader18 import UHFREADER18
-from drivers.decode.verdicts import something_else
-from drivers.held import Held, Hold
-from drivers.lessons import SheetEar, taught
-from drivers.ports import Wire, opened, present
-from drivers.tape import Tape, TapedWire
+from drivers.decode.serial.em4100 import EM4100
+from drivers.decode.serial.framing import Frames, Protocol, Sighting
+from drivers.decode.serial.m100 import M100
+from drivers.decode.serial.pn532 import PN532
+from drivers.decode.serial.serial_lines import SerialText
+from drivers.decode.serial.swnet import SWNET
+from drivers.decode.serial.uhfreader18 import UHFREADER18
+from drivers.decode.setup_sheet.sheet_detector import Learned
+from drivers.decode.tags.presence import MAX_TAGS, Left, Presence
+from drivers.platform.device_handle import Held, Hold
+from drivers.platform.serial_ports import Wire, opened, present
+from drivers.platform.sheet_listener import SheetEar, taught
 
 PROTOCOLS: Sequence[Protocol] = (EM4100, UHFREADER18, M100, SWNET, PN532)
 """In the order in which they are tried; the one place for a new one."""

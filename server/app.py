@@ -1,6 +1,6 @@
 """The hub as a Flask application: pages, the stations' protocol and the API behind one gate, with the same headers on all.
 
-`create_app(config, store)` starts nothing: threads and sockets are `server.serve`'s.
+`create_app(config, store)` starts nothing: threads and sockets are `server.ops.serve`'s.
 """
 
 import logging
@@ -9,16 +9,16 @@ from collections.abc import Sequence
 from flask import Flask, Response, g, render_template, request
 from werkzeug.exceptions import HTTPException
 
-from server import auth, cookies
-from server.announce import Bell
 from server.api import addresses
-from server.api.body import MAX_BODY_BYTES
-from server.api.errors import ApiError, answer_error
+from server.api.request_body import MAX_BODY_BYTES
+from server.api_errors import ApiError, answer_error
+from server.auth import gate, session_cookie
 from server.config import Config
-from server.hublog import hub_row
-from server.running import Duty, Running, running
-from server.storage import storage_trouble
-from server.store import Store
+from server.context import Duty, Running, running
+from server.db.position_signal import Bell
+from server.db.storage_errors import storage_trouble
+from server.db.store import Store
+from server.ledger.hub_log import hub_row
 from server.web import pages
 
 POLICY = (
@@ -55,12 +55,12 @@ def create_app(config: Config, store: Store, projected: Bell | None = None, duti
         WTF_CSRF_CHECK_DEFAULT=False,  # the gate asks for it where a cookie is the proof
         WTF_CSRF_TIME_LIMIT=None,  # as long as the session
     )
-    app.session_interface = cookies.SessionCookie()
+    app.session_interface = session_cookie.SessionCookie()
     app.extensions["wipline"] = Running(config, store, projected or Bell(), duties=tuple(duties))
-    auth.guard(app)
+    gate.guard(app)
     for blueprint in (*addresses(), *pages()):
         app.register_blueprint(blueprint)
-    auth.anybody(app.view_functions["static"])
+    gate.anybody(app.view_functions["static"])
     app.register_error_handler(ApiError, _answer)
     app.register_error_handler(HTTPException, _http)
     app.register_error_handler(Exception, _failed)
@@ -74,8 +74,8 @@ def _words() -> dict[str, object]:
     return {
         "encrypted": request.is_secure,
         "settings": running().config,
-        "visitor": auth.visitor(),
-        "may": auth.may,
+        "visitor": gate.visitor(),
+        "may": gate.may,
     }
 
 
@@ -114,7 +114,7 @@ def _http(error: HTTPException) -> Response:
 def _failed(error: Exception) -> Response:
     trouble = storage_trouble(error)
     if trouble is not None:
-        g.setdefault("caller", auth.Caller())  # the page of the error must not ask the database again
+        g.setdefault("caller", gate.Caller())  # the page of the error must not ask the database again
         _log.error("%s %r: %s (%s)", request.method, request.path, trouble.text, error)
         do = "Nothing was half done. Try again later; stations do so by themselves."
         return _answer(ApiError(503, trouble.text, "a database that can be written", do, retry_after_s=trouble.retry_s))

@@ -15,7 +15,7 @@ from zoneinfo import available_timezones
 
 import msgspec
 
-from server.words import nearest
+from server.text import nearest
 
 _UNITS_S = {"m": 60, "h": 3600, "d": 86400}
 

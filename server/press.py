@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from station.core.paper import Encode, Page, encoder, not_installed, typefaces, write_pdf
+from station.core.printing import Encode, Page, encoder, not_installed, typefaces, write_pdf
 
 INSTALL = "Install it where the hub runs: pip install 'wipline[print]'. Then restart the hub."
 

@@ -18,7 +18,7 @@ from typing import Annotated, Any, Literal
 
 import msgspec
 
-from station.core.codes.cards import MAX_ARGUMENT_CHARACTERS
+from station.core.codes.command_cards import MAX_ARGUMENT_CHARACTERS
 
 MAX_READERS = 32
 MAX_SIGNALS = 8

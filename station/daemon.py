@@ -13,29 +13,29 @@ from types import FrameType
 from typing import TYPE_CHECKING
 
 from station import log, status
-from station.answers import Answer
-from station.bench_state import Bench, S, Settings
 from station.clock import WallClock, boot_id, boot_ns, wall_us
-from station.composing import Recorder
 from station.config import Config
-from station.earlier import earlier
-from station.idle import idle_screen
-from station.inbox import Inbox
+from station.disk_full import open_when_room
+from station.feedback.dispatcher import Voice
+from station.feedback.idle_screen import idle_screen
+from station.feedback.messages import Answer
+from station.feedback.outputs import Signal
+from station.feedback.outputs.deferred import open_or_later
 from station.journal import Journal, JournalError, JournalReader, hardware_id
-from station.journal.disk import level_of, room
-from station.no_room import open_when_room
-from station.notify import notify, watchdog_s
-from station.readers import Readers
-from station.scan import ReaderPlace, Scan
-from station.shop import log_refused, stored_shop
-from station.signals import Signal
-from station.signals.later import open_or_later
-from station.software import version
-from station.voice import Voice
+from station.journal.disk_space import level_of, room
+from station.readers.manager import Readers
+from station.rules.snapshot import log_refused, stored_shop
+from station.scan.bench_state import Bench, S, Settings
+from station.scan.event_builder import Recorder
+from station.scan.pipeline import ReaderPlace, Scan
+from station.scan.restart_state import earlier
+from station.scan.work_queue import Inbox
+from station.systemd import notify, watchdog_s
+from station.version import version
 
 if TYPE_CHECKING:
     from drivers import Handed
-    from station.link import Link
+    from station.sync.sync_thread import Link
 
 STATUS_S = 5.0
 HOUR_NS = 3600 * S
@@ -99,7 +99,7 @@ class Station:
     def _link(self) -> "Link | None":
         if self.config.hub is None:
             return None
-        from station.link import Link
+        from station.sync.sync_thread import Link
 
         return Link(self)
 

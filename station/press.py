@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from station.core.paper import Encode, Page, encoder, not_installed, typefaces, write_pdf
+from station.core.printing import Encode, Page, encoder, not_installed, typefaces, write_pdf
 
 INSTALL = "Install it: pip install 'wipline[print]'. Or print the hub's page /sheet in a browser."
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import msgspec
 
 from station.clock import boot_ns
-from station.roll import ReaderStatus
+from station.readers.registry import ReaderStatus
 
 OLD_S = 60.0
 """A status that is older is no running station's: it is written every 5 s."""

@@ -12,14 +12,14 @@ import pytest
 import drivers
 import server
 import station
-import station.signals
+import station.feedback.outputs
 from server.config import Backup, Web
 from server.config import Config as HubConfig
 from server.config import load as load_hub
 from station.config import Config as StationConfig
 from station.config import Hub, Lines, Reader, Signal
 from station.config import load as load_station
-from station.core.rules import RULES
+from station.core.ledger.rules import RULES
 
 ROOT = Path(__file__).parent.parent
 DOCS = {path.name: path.read_text() for path in (ROOT / "docs").glob("*.md")}
@@ -31,7 +31,7 @@ def modules() -> list[str]:
     found = []
     for package in (station, drivers, server):
         found += [each.name for each in pkgutil.walk_packages(package.__path__, package.__name__ + ".")]
-    return [name for name in found if not name.startswith("server.migrations")]
+    return [name for name in found if not name.startswith("server.db.migrations")]
 
 
 @pytest.mark.parametrize("name", modules())
@@ -56,7 +56,7 @@ def test_every_reader_kind_stands_in_the_reference(kind: str) -> None:
     assert f"`{kind}`" in DOCS["configuration.md"]
 
 
-@pytest.mark.parametrize("kind", sorted(station.signals.kinds()))
+@pytest.mark.parametrize("kind", sorted(station.feedback.outputs.kinds()))
 def test_every_signal_kind_stands_in_the_reference(kind: str) -> None:
     assert f"`{kind}`" in DOCS["configuration.md"]
 
@@ -71,12 +71,12 @@ def test_every_rule_stands_in_the_manual(rule: str) -> None:
     assert f"`{rule}`" in DOCS["rules.md"]
 
 
-@pytest.mark.parametrize("main", ["station.cli", "server.cli"])
+@pytest.mark.parametrize("main", ["station.cli.main", "server.cli.main"])
 def test_every_command_stands_in_the_manual(main: str) -> None:
     group = importlib.import_module(main).main
     commands = group.list_commands(click.Context(group))
     assert len(commands) > 5
-    command = {"station.cli": "wipline-station", "server.cli": "wipline-hub"}[main]
+    command = {"station.cli.main": "wipline-station", "server.cli.main": "wipline-hub"}[main]
     missing = [name for name in commands if f"`{command} {name}" not in DOCS["commands.md"]]
     assert missing == []
 

@@ -70,7 +70,7 @@ def test_the_wheel_holds_the_four_packages_and_their_files_and_nothing_else(whee
         "config/udev/70-wipline-readers.rules",
         "server/web/static/wipline.css",
         "server/web/templates/base.html",
-        "server/migrations/env.py",
+        "server/db/migrations/env.py",
     ):
         assert needed in names
 

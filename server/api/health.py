@@ -6,19 +6,19 @@ from collections.abc import Iterator
 
 from sqlalchemy import Connection, and_, select
 
-from server import schema
-from server.api.forms import HealthAnswer
-from server.api.items import projected_pos
-from server.clock import Clock
-from server.clock_watch import suspects, why_in_doubt
-from server.hublog import hub_row
-from server.ledger import last_pos
-from server.projection import aside
+from server.api.open_items import projected_pos
+from server.api.schemas import HealthAnswer
+from server.clock.readings import Clock
+from server.clock.watch import suspects, why_in_doubt
+from server.context import Running
+from server.db import schema
+from server.db.storage_errors import low_space, storage_trouble
+from server.ledger.hub_log import hub_row
+from server.ledger.ingest import last_pos
+from server.projection import set_aside
 from server.projection.definitions import refused_patterns
-from server.projection.owners import beyond
-from server.running import Running
-from server.storage import low_space, storage_trouble
-from server.words import utc_text
+from server.projection.log_permissions import beyond
+from server.text import utc_text
 
 DOUBTED = "No station is given the time."
 SUSPECTS = "{} anchors were given while the hub's clock was wrong: times of scans are off. Look: wipline-hub clock"
@@ -122,7 +122,7 @@ def _breaks(connection: Connection) -> list[str]:
 
 
 def _set_aside(connection: Connection) -> list[str]:
-    rows, count = aside.shown(connection)
+    rows, count = set_aside.shown(connection)
     more = [f"{count - len(rows)} more were set aside."] if count > len(rows) else []
     return [*(row.sentence for row in rows), *more]
 

@@ -4,12 +4,12 @@ from typing import Any
 
 import msgspec
 
-from server.api.plain import decimal, iso, time
-from server.reading.now import Stand
-from server.reading.one_item import ItemNow
-from server.reading.scans import Scan
-from server.segment import item_url
-from station.core.rules import quantity
+from server.api.format import decimal, iso, time
+from server.queries.current_stock import Stand
+from server.queries.item_detail import ItemNow
+from server.queries.item_events import Scan
+from server.urls import item_url
+from station.core.ledger.rules import quantity
 
 
 class ParcelAnswer(msgspec.Struct):

@@ -6,7 +6,7 @@ from typing import Any
 from spectree import Response, SpecTree
 from spectree.model_adapter import get_msgspec_model_adapter
 
-from server.api.errors import ErrorAnswer
+from server.api_errors import ErrorAnswer
 from server.version import VERSION
 
 Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
@@ -32,7 +32,7 @@ def documented(
 ) -> Decorator:
     """Put an address into the description: the struct of its answer, its body, its query, and its error statuses.
 
-    The view reads its body itself, within the limits of `server.api.body`.
+    The view reads its body itself, within the limits of `server.api.request_body`.
     """
     statuses = {"HTTP_200": answer, **{f"HTTP_{status}": ErrorAnswer for status in errors}}
     return spec.validate(

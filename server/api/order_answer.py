@@ -2,9 +2,9 @@
 
 import msgspec
 
-from server.api.plain import decimal, iso
-from server.reading.orders import Order
-from station.core.rules import quantity
+from server.api.format import decimal, iso
+from server.queries.order_progress import Order
+from station.core.ledger.rules import quantity
 
 
 class OrdersQuery(msgspec.Struct):

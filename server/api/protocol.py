@@ -10,36 +10,37 @@ import msgspec
 from flask import Blueprint, Response, request
 from sqlalchemy import Connection
 
-from server import logs, schema
-from server.api import forms, items
-from server.api.body import MAX_BODY_BYTES, MAX_DEPTH, depth_of, read_json
-from server.api.errors import ApiError, json_answer
+from server.api import open_items, schemas
 from server.api.openapi import documented
-from server.auth import caller, devices, readers
-from server.clock import stepped
-from server.clock_watch import expected_by_boottime, unsure, why_in_doubt
-from server.hublog import hear_clock, hub_row
-from server.ledger import MAX_EVENTS, Batch, Refused, append
-from server.running import running
-from server.stations import Device
-from station.core.chain import anchor_mac, boot_bytes, genesis
+from server.api.request_body import MAX_BODY_BYTES, MAX_DEPTH, depth_of, read_json
+from server.api_errors import ApiError, json_answer
+from server.auth.devices import Device
+from server.auth.gate import caller, devices, readers
+from server.clock.readings import stepped
+from server.clock.watch import expected_by_boottime, unsure, why_in_doubt
+from server.context import running
+from server.db import schema
+from server.ledger import station_logs
+from server.ledger.hub_log import hear_clock, hub_row
+from server.ledger.ingest import MAX_EVENTS, Batch, Refused, append
 from station.core.event import MAX_SALVAGE_BYTES
+from station.core.hash_chain import anchor_mac, boot_bytes, genesis
 
 blueprint = Blueprint("protocol", __name__, url_prefix="/api/v1")
 BEAT_MS = 30_000
 NEWS_BEAT_MS = 5_000
-LIMITS = forms.Limits(events=MAX_EVENTS, body_bytes=MAX_BODY_BYTES, event_bytes=MAX_SALVAGE_BYTES)
+LIMITS = schemas.Limits(events=MAX_EVENTS, body_bytes=MAX_BODY_BYTES, event_bytes=MAX_SALVAGE_BYTES)
 
 
 @blueprint.post("/session")
-@documented(forms.SessionAnswer, json=forms.SessionBody, errors=(400, 401, 403, 413), tag="station")
+@documented(schemas.SessionAnswer, json=schemas.SessionBody, errors=(400, 401, 403, 413), tag="station")
 @devices
 def session() -> Response:
     """Open a session for one log: how far the hub has it, and the hub's time."""
     clock = running().clock
     came = clock.read()
     t2 = came.utc_us
-    body = read_json(forms.SessionBody)
+    body = read_json(schemas.SessionBody)
     device = _device(body.station)
     log_id = bytes.fromhex(body.log)
     if body.tip_seq and body.tip_hash is None:
@@ -47,12 +48,12 @@ def session() -> Response:
             400, f"tip_seq {body.tip_seq} without tip_hash", "both", "Send the hash of the log's last event."
         )
     tip_hash = bytes.fromhex(body.tip_hash) if body.tip_hash and body.tip_seq else genesis(log_id)
-    tip = logs.Tip(body.tip_seq, tip_hash, min(body.pruned_thru, body.tip_seq))
+    tip = station_logs.Tip(body.tip_seq, tip_hash, min(body.pruned_thru, body.tip_seq))
     parent = None if body.parent is None else bytes.fromhex(body.parent.log)
     with running().store.write() as connection:
         log = _own_log(connection, log_id, device, t2, parent)
         if not isinstance(log, ApiError):
-            met = logs.meet(connection, log, tip, t2)
+            met = station_logs.meet(connection, log, tip, t2)
             if unsure(connection) and body.boot is not None and body.t1 is not None:
                 hear_clock(connection, clock, device.station, expected_by_boottime(connection, body.boot, body.t1), t2)
             hub = hub_row(connection)
@@ -66,7 +67,7 @@ def session() -> Response:
     t3 = goes.utc_us
     mac = anchor_mac(hub.mac_key, log_id, boot_bytes(body.boot), t2, t3) if sealed and body.boot else None
     return json_answer(
-        forms.SessionAnswer(
+        schemas.SessionAnswer(
             hub_epoch=hub.epoch,
             accepted_thru=met.accepted_thru,
             accepted_hash=met.accepted_hash.hex(),
@@ -83,12 +84,12 @@ def session() -> Response:
 
 
 @blueprint.post("/logs/<log_id>/events")
-@documented(forms.EventsAnswer, json=forms.EventsBody, errors=(400, 401, 403, 409, 413, 429), tag="station")
+@documented(schemas.EventsAnswer, json=schemas.EventsBody, errors=(400, 401, 403, 409, 413, 429), tag="station")
 @devices
 def events(log_id: str) -> Response:
     """Take a batch of events into the ledger; the answer is sent after their commit."""
     own = _log_id(log_id)
-    body = read_json(forms.EventsBody)
+    body = read_json(schemas.EventsBody)
     device, now_us = _device(body.station), running().clock.utc_us()
     batch = _batch(own, body)
     with running().store.write() as connection:
@@ -105,7 +106,7 @@ def events(log_id: str) -> Response:
     for verdict in taken.verdicts:
         counts.events.labels(verdict.verdict).inc()
     return json_answer(
-        forms.EventsAnswer(
+        schemas.EventsAnswer(
             verdicts=list(taken.verdicts),
             accepted_thru=taken.accepted_thru,
             durable_thru=taken.durable_thru,
@@ -117,11 +118,11 @@ def events(log_id: str) -> Response:
 
 
 @blueprint.post("/heartbeat")
-@documented(forms.HeartbeatAnswer, json=forms.HeartbeatBody, errors=(400, 401, 403, 413), tag="station")
+@documented(schemas.HeartbeatAnswer, json=schemas.HeartbeatBody, errors=(400, 401, 403, 413), tag="station")
 @devices
 def heartbeat() -> Response:
     """Keep what a station says of itself; the last one only."""
-    body = read_json(forms.HeartbeatBody)
+    body = read_json(schemas.HeartbeatBody)
     name, clock = _device(body.station).station, running().clock
     now_us = clock.utc_us()
     # What was read here must be readable where a page is made of it, with other calls in front.
@@ -138,14 +139,14 @@ def heartbeat() -> Response:
         "sw": body.sw,
         "disk_free": body.disk_free,
         "boot": body.boot,
-        "readers": forms.readers_json(body.readers),
+        "readers": schemas.readers_json(body.readers),
         "aside": body.aside,
     }
     with running().store.write() as connection:
         connection.execute(schema.heartbeat.delete().where(schema.heartbeat.c.station == name))
         connection.execute(schema.heartbeat.insert(), [row])
         hub = hub_row(connection)
-        reached = (None, None) if row["log_id"] is None else logs.reached(connection, row["log_id"])
+        reached = (None, None) if row["log_id"] is None else station_logs.reached(connection, row["log_id"])
         if body.clock == "synced" and unsure(connection):
             hear_clock(connection, clock, name, body.wall_us, now_us)
     counts = running().counts
@@ -153,7 +154,7 @@ def heartbeat() -> Response:
     counts.waiting.labels(name).set(body.waiting or 0)
     wait_ms = NEWS_BEAT_MS if body.waiting else BEAT_MS
     version = running().definitions()[0]
-    return json_answer(forms.HeartbeatAnswer(wait_ms, version, hub.epoch, bytes(hub.head).hex(), *reached))
+    return json_answer(schemas.HeartbeatAnswer(wait_ms, version, hub.epoch, bytes(hub.head).hex(), *reached))
 
 
 @blueprint.get("/snapshot")
@@ -175,12 +176,12 @@ def snapshot() -> Response:
 
 
 @blueprint.get("/items/changes")
-@documented(forms.ItemsAnswer, tag="station")
+@documented(schemas.ItemsAnswer, tag="station")
 @readers
 def item_changes() -> Response:
     """Open items: those that changed since `after`, or all of them where it is absent or of another epoch."""
     with running().store.read() as connection:
-        return json_answer(items.changes(connection, request.args.get("after", "")))
+        return json_answer(open_items.changes(connection, request.args.get("after", "")))
 
 
 def _with(body: bytes, more: dict[str, Any]) -> bytes:
@@ -213,7 +214,7 @@ def _log_id(text: str) -> bytes:
     return raw
 
 
-def _batch(log_id: bytes, body: forms.EventsBody) -> Batch:
+def _batch(log_id: bytes, body: schemas.EventsBody) -> Batch:
     count = len(body.events)
     if not 1 <= count <= MAX_EVENTS:
         raise ApiError(413 if count else 400, f"{count} events", f"1 to {MAX_EVENTS}", "Send the others next.")
@@ -229,9 +230,11 @@ def _batch(log_id: bytes, body: forms.EventsBody) -> Batch:
 def _own_log(connection: Connection, log_id: bytes, device: Device, now_us: int, parent: bytes | None) -> Any:
     """The log's row, or the 403 to raise once the alarm is committed."""
     try:
-        return logs.log_of(connection, log_id, device=device.id, station=device.station, now_us=now_us, parent=parent)
-    except logs.ForeignLog as error:
-        logs.note_clone(connection, device.id, now_us)
+        return station_logs.log_of(
+            connection, log_id, device=device.id, station=device.station, now_us=now_us, parent=parent
+        )
+    except station_logs.ForeignLog as error:
+        station_logs.note_clone(connection, device.id, now_us)
         return ApiError(
             403,
             f"{error}; this token is of station {device.station!r}",

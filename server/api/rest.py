@@ -7,16 +7,16 @@ from flask import Blueprint, Response, current_app, request
 from prometheus_client import generate_latest
 from prometheus_client.exposition import CONTENT_TYPE_LATEST
 
-from server import stations
-from server.api import forms
-from server.api.body import MAX_DEPTH, depth_of, read_json
-from server.api.errors import ApiError, json_answer
+from server.api import schemas
 from server.api.health import health
 from server.api.openapi import documented, spec
-from server.auth import Caller, anybody, beacon, caller, demand_rights, needs, readers
-from server.entries import Entry, EntryRefused, record_all
-from server.roles import Role
-from server.running import running
+from server.api.request_body import MAX_DEPTH, depth_of, read_json
+from server.api_errors import ApiError, json_answer
+from server.auth import devices
+from server.auth.gate import Caller, anybody, beacon, caller, demand_rights, needs, readers
+from server.auth.roles import Role
+from server.context import running
+from server.ledger.entries import Entry, EntryRefused, record_all
 
 blueprint = Blueprint("rest", __name__)
 MAX_LIST = 1_000
@@ -24,7 +24,7 @@ MAX_REPORT_BYTES = 64 * 1024
 
 
 @blueprint.get("/healthz")
-@documented(forms.HealthAnswer, errors=(503,))
+@documented(schemas.HealthAnswer, errors=(503,))
 @anybody
 def healthz() -> Response:
     """200 and `ok`, or 503 and what is wrong."""
@@ -61,7 +61,7 @@ def csp_report() -> Response:
 
 
 @blueprint.post("/api/v1/entries")
-@documented(forms.EntriesAnswer, json=forms.EntriesBody, errors=(400, 401, 403, 413), tag="entering")
+@documented(schemas.EntriesAnswer, json=schemas.EntriesBody, errors=(400, 401, 403, 413), tag="entering")
 @needs(*Role)
 def entries() -> Response:
     """Write entries, all of them or none; one alone may be sent without the list around it."""
@@ -78,21 +78,21 @@ def entries() -> Response:
     except EntryRefused as refused:
         raise ApiError(400, refused.came, refused.expected, refused.do) from refused
     running().counts.entries.inc(len(written))
-    answers = [forms.EntryAnswer(one.log_id.hex(), one.seq, one.pos) for one in written]
+    answers = [schemas.EntryAnswer(one.log_id.hex(), one.seq, one.pos) for one in written]
     last = answers[-1]
-    return json_answer(forms.EntriesAnswer(answers, last.log, last.seq, last.pos))
+    return json_answer(schemas.EntriesAnswer(answers, last.log, last.seq, last.pos))
 
 
 @blueprint.get("/api/v1/stations")
-@documented(forms.StationsAnswer)
+@documented(schemas.StationsAnswer)
 @readers
 def station_list() -> Response:
     """Every station with its last heartbeat and its logs, by name."""
     limit, cursor = page_of()
     with running().store.read() as connection:
-        rows = [row for row in stations.overview(connection) if row["station"] > cursor]
+        rows = [row for row in devices.overview(connection) if row["station"] > cursor]
     more = rows[limit - 1]["station"] if len(rows) > limit else None
-    return json_answer(forms.StationsAnswer([_with_readers(row) for row in rows[:limit]], more))
+    return json_answer(schemas.StationsAnswer([_with_readers(row) for row in rows[:limit]], more))
 
 
 def _with_readers(row: dict[str, Any]) -> dict[str, Any]:
@@ -111,13 +111,13 @@ def page_of() -> tuple[int, str]:
     return int(text), request.args.get("cursor", "")
 
 
-def _entries() -> list[forms.EntryBody]:
-    body = read_json(forms.EntriesBody)
+def _entries() -> list[schemas.EntryBody]:
+    body = read_json(schemas.EntriesBody)
     if body.entries is not None:
         return body.entries
     if body.what is None or body.data is None:
         raise ApiError(400, "no entry", "`entries`, or `what` and `data`", "Send at least one.")
-    return [forms.EntryBody(body.what, body.data, body.holds_from_us, body.by)]
+    return [schemas.EntryBody(body.what, body.data, body.holds_from_us, body.by)]
 
 
 def _speaker(who: Caller, by: str | None) -> str:

@@ -17,13 +17,13 @@ from sqlalchemy import Connection, and_
 from sqlalchemy import select as rows_of
 
 from server.api.cursor import Cursor
-from server.api.errors import ApiError
-from server.api.items import projected_pos
-from server.auth import readers
-from server.hublog import hub_row
+from server.api.open_items import projected_pos
+from server.api_errors import ApiError
+from server.auth.gate import readers
+from server.context import Running, running
+from server.db.schema import ledger, log
+from server.ledger.hub_log import hub_row
 from server.projection.tables import event_item, event_state
-from server.running import Running, running
-from server.schema import ledger, log
 
 blueprint = Blueprint("stream", __name__)
 MAX_STREAMS = 24

@@ -4,12 +4,12 @@ from collections.abc import Iterable
 
 import msgspec
 
-from server.api.plain import iso, time
-from server.reading.now import Stand
-from server.reading.wip import Row, Total, Wip
-from station.core.parcel import In
-from station.core.routing import Stage
-from station.core.rules import quantity
+from server.api.format import iso, time
+from server.queries.current_stock import Stand
+from server.queries.wip import Row, Total, Wip
+from station.core.ledger.parcels import In
+from station.core.ledger.routing import Stage
+from station.core.ledger.rules import quantity
 
 
 class WipQuery(msgspec.Struct):

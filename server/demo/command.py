@@ -10,10 +10,10 @@ from typing import NoReturn
 
 import click
 
-from server.demo.floor import Scan
 from server.demo.live import Operators, stop
-from server.demo.protocol import HubSaidNo
 from server.demo.show import Show, free_port
+from server.demo.simulated_shop import Scan
+from server.demo.station_client import HubSaidNo
 
 DEFAULT_PORT = 8080
 SEED = 7

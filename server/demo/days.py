@@ -19,10 +19,10 @@ from dataclasses import dataclass
 from itertools import chain
 from typing import Any
 
-from server.demo.floor import Scan
+from server.demo.simulated_shop import Scan
 from server.version import VERSION
-from station.core.chain import LOG_ID_BYTES, anchor_mac, boot_bytes
 from station.core.event import Event, Reader, encode
+from station.core.hash_chain import LOG_ID_BYTES, anchor_mac, boot_bytes
 
 DAYS = 10
 SHIFT_S = 9 * 3_600

@@ -13,9 +13,9 @@ from importlib.resources import files
 from typing import Any
 
 from server.demo.days import SHIFT_S, work_s
-from server.demo.floor import Order, Stage
-from server.shop.entries import Entry
-from server.shop.reading import is_sheet
+from server.demo.simulated_shop import Order, Stage
+from server.importer.entry_builder import Entry
+from server.importer.loader import is_sheet
 
 SIGNS_OFF = ("mill", "test")  # where the operator also scans when the work is finished
 FIRST_NEW_ORDER = 2001

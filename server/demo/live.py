@@ -13,7 +13,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from server.demo.floor import Floor, Order, Scan
+from server.demo.simulated_shop import Floor, Order, Scan
 
 CHANGE_OF_SHIFT = 90  # acts at a station until somebody else takes over
 BADGE_TEXT = "WIP:BADGE:{}"
@@ -51,7 +51,7 @@ class Station:
             self.pipes[stage] = os.open(path, os.O_RDWR | os.O_NONBLOCK | os.O_CLOEXEC)
         with (self.folder / "station.log").open("wb") as log:
             return subprocess.Popen(  # noqa: S603 - our own program
-                command("station.cli", "run", "--config", str(self.folder / "station.toml")),
+                command("station.cli.main", "run", "--config", str(self.folder / "station.toml")),
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,

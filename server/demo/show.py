@@ -18,20 +18,21 @@ from zoneinfo import ZoneInfo
 import click
 import urllib3
 
-from server import clock, people, stations
+from server.auth import accounts, devices
+from server.clock import readings
 from server.config import load
+from server.db.store import Store
 from server.demo.days import DAYS, SHIFT_S, logs, split
 from server.demo.factory import Products, badges, past_orders, sample_factory
-from server.demo.floor import Floor, Order, Scan
 from server.demo.live import Operators, Station, acts, command
-from server.demo.protocol import CLOSING, Client
-from server.hublog import hub_row
-from server.opening import initialise
-from server.shop.hub import import_shop
-from server.store import Store
+from server.demo.simulated_shop import Floor, Order, Scan
+from server.demo.station_client import CLOSING, Client
+from server.importer.apply import import_shop
+from server.ledger.hub_log import hub_row
+from server.ops.bootstrap import initialise
 
 if TYPE_CHECKING:
-    from server.shop.entries import Entry
+    from server.importer.entry_builder import Entry
 
 HOST = "127.0.0.1"
 START_S = 20.0  # a slow board's time to start the hub
@@ -94,16 +95,16 @@ class Show:
             encoding="utf-8",
         )
         config = load(configuration)
-        now_us = clock.utc_us()
+        now_us = readings.utc_us()
         store = Store(config.db)
         try:
             initialise(store)
             with store.write() as connection:
                 self._key = hub_row(connection).mac_key
-                self._tokens = {name: stations.add(connection, name, now_us) for name in self._factory.stations}
-                self._office = Client(self.url, people.add_token(connection, "office", "supervise", now_us))
-                visitor = people.add_person(connection, NAME, "administer", None, now_us)
-                self._link = people.make_link(connection, visitor, now_us)
+                self._tokens = {name: devices.add(connection, name, now_us) for name in self._factory.stations}
+                self._office = Client(self.url, accounts.add_token(connection, "office", "supervise", now_us))
+                visitor = accounts.add_person(connection, NAME, "administer", None, now_us)
+                self._link = accounts.make_link(connection, visitor, now_us)
         finally:
             store.close()
         zone = ZoneInfo(config.timezone)
@@ -113,7 +114,7 @@ class Show:
         """Start the hub and wait until it answers."""
         with (self._folder / "hub.log").open("wb") as output:
             hub = subprocess.Popen(  # noqa: S603 - our own program
-                command("server.cli", "run", "--config", str(self._folder / "hub.toml")),
+                command("server.cli.main", "run", "--config", str(self._folder / "hub.toml")),
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=output,
@@ -129,7 +130,7 @@ class Show:
 
     def relive(self) -> Iterator[Scan]:
         """Send the ten past days and wait until the hub's pages show them; the scans that come after them."""
-        end_us = clock.utc_us() - LAST_SCAN_US
+        end_us = readings.utc_us() - LAST_SCAN_US
         products = Products(self._entries)
         orders = past_orders(self._entries, products, end_us=end_us, chance=self._chance)
 

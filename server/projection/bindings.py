@@ -10,13 +10,13 @@ from typing import NamedTuple
 
 from sqlalchemy import Connection, select
 
-from server.driver import insert_many
-from server.projection.aside import blame
+from server.db.bulk_insert import insert_many
+from server.projection.ledger_row import Taken
+from server.projection.set_aside import blame
 from server.projection.tables import binding
-from server.projection.taken import Taken
-from station.core.catalogue import Definition
 from station.core.codes import As, Pattern, canonical_written, usable_patterns
-from station.core.resolve import effective
+from station.core.ledger.void_resolution import effective
+from station.core.master_data import Definition
 
 MOST_NAMES = 50_000  # remembered; what a code names is worked out again in microseconds
 PATTERNED = frozenset({None, "own", "text", "uid", "ambiguous"})

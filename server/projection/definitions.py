@@ -6,14 +6,14 @@ from typing import Any
 import msgspec
 from sqlalchemy import Connection, and_, select
 
-from server.driver import insert_many
-from server.projection.aside import blame
-from server.projection.own_tables import looked_up
+from server.db.bulk_insert import insert_many
+from server.projection.internal_tables import looked_up
+from server.projection.ledger_row import Taken
+from server.projection.set_aside import blame
 from server.projection.tables import definition, item
-from server.projection.taken import Taken
-from station.core.catalogue import NAMED_BY, Catalogue, Definition, name_of
 from station.core.codes import RefusedPattern, usable_patterns
-from station.core.resolve import effective
+from station.core.ledger.void_resolution import effective
+from station.core.master_data import NAMED_BY, Catalogue, Definition, name_of
 
 _JSON = msgspec.json.Encoder()
 COSTS = frozenset({"cost.set"})  # a value is computed when it is read: no fold asks for a cost

@@ -3,8 +3,8 @@
 from typing import Any
 
 from server.projection.tables import DAY_US, LONG, MOST_DAYS
-from station.core.parcel import LIVE, Finding, In, ItemState, Parcel, Visit
-from station.core.times import LATEST_US
+from station.core.ledger.parcels import LIVE, Finding, In, ItemState, Parcel, Visit
+from station.core.ledger.times import LATEST_US
 
 BIGGEST = 2**63 - 1
 EXACT_US = 60_000_000  # a moment known to within a minute either way is not marked as approximate

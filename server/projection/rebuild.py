@@ -10,21 +10,23 @@ from typing import Any, NamedTuple
 from sqlalchemy import Connection, Table, create_engine, select
 from sqlalchemy.pool import StaticPool
 
-from server.driver import insert_many
-from server.ledger import last_pos
-from server.projection.aside import EVENT, ITEM, Unfoldable, blame, events_aside, is_of_medium, put_aside
+from server.db.bulk_insert import insert_many
+from server.db.schema import metadata
+from server.db.store import Store
+from server.ledger.ingest import last_pos
+from server.projection.anchor_seals import seal_key
 from server.projection.bindings import Bindings, binding_row
-from server.projection.boots import anchor_row, in_sequence, parent_of
+from server.projection.clock_sync import anchor_row, in_sequence, parent_of
 from server.projection.definitions import Definitions, definition_row
-from server.projection.items import Items
-from server.projection.links import Corrections, Facts, correction_row, insert_links, verb_of
-from server.projection.meaning import MEANING, Meaning
-from server.projection.own_tables import anchor, boot, correction, parent, run
-from server.projection.owners import Owners, note_claims
-from server.projection.progress import PATTERNS, fold_anew
-from server.projection.releases import Orders
-from server.projection.seals import seal_key
-from server.projection.settlement import Settlement
+from server.projection.event_items import Corrections, Facts, correction_row, insert_links, verb_of
+from server.projection.internal_tables import anchor, boot, correction, parent, run
+from server.projection.interpreter import MEANING, Meaning
+from server.projection.item_states import Items
+from server.projection.ledger_row import Taken, again, every, state_rows
+from server.projection.log_permissions import Owners, note_claims
+from server.projection.pipeline import PATTERNS, fold_anew
+from server.projection.released_orders import Orders
+from server.projection.set_aside import EVENT, ITEM, Unfoldable, blame, events_aside, is_of_medium, put_aside
 from server.projection.tables import (
     PROJECTED_POS,
     SURROGATES,
@@ -36,11 +38,9 @@ from server.projection.tables import (
     projection,
 )
 from server.projection.tag_numbers import note_numbers
-from server.projection.taken import Taken, again, every, state_rows
-from server.schema import metadata
-from server.store import Store
-from station.core.ledger import reason_of
-from station.core.times import Anchor, Parent, Run, clocks, followers, log_keys, runs
+from server.projection.void_state import Settlement
+from station.core.ledger.fold import reason_of
+from station.core.ledger.times import Anchor, Parent, Run, clocks, followers, log_keys, runs
 
 AT_ONCE = 2000  # rows
 ITEMS_AT_ONCE = 100

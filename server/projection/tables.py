@@ -6,8 +6,8 @@ one state of the database. `at_log`, `at_seq`: where an event counts, which for 
 
 from sqlalchemy import BigInteger, Boolean, Column, ColumnElement, Index, LargeBinary, String, Table, literal_column
 
-from server.projection.own_tables import OWN_TABLES, text, us
-from server.schema import Key, Serial, metadata
+from server.db.schema import Key, Serial, metadata
+from server.projection.internal_tables import OWN_TABLES, text, us
 
 REFUSED: ColumnElement[bool] = literal_column(
     "status = 'not_permitted'"

@@ -13,12 +13,12 @@ from collections.abc import Callable, Iterable
 
 from sqlalchemy import Connection
 
-from server.driver import insert_text, run_many
-from server.projection.aside import blame
-from server.projection.own_tables import tag_number
-from server.projection.taken import Taken
+from server.db.bulk_insert import insert_text, run_many
+from server.projection.internal_tables import tag_number
+from server.projection.ledger_row import Taken
+from server.projection.set_aside import blame
 from station.core.codes.code import Scheme
-from station.core.codes.printed import MAX_NUMBER_BYTES, TAG_READERS, TAIL_BYTES
+from station.core.codes.tag_numbers import MAX_NUMBER_BYTES, TAG_READERS, TAIL_BYTES
 from station.core.event import Event
 
 _NUMBER = re.compile(rf"(?:[0-9A-F]{{2}}){{4,{MAX_NUMBER_BYTES}}}")

@@ -2,7 +2,7 @@
 
 Most events stand behind the last one of their log, in a boot that has an anchor: their key is one sum. Only a first anchor,
 a boot behind one without, or an event in the middle of a log moves keys that were given before; then the logs concerned
-are reckoned again from there, until nothing changes any more. What a key is, `station.core.times` says.
+are reckoned again from there, until nothing changes any more. What a key is, `station.core.ledger.times` says.
 """
 
 from collections.abc import Iterator
@@ -12,10 +12,10 @@ from typing import Any
 
 from sqlalchemy import Connection, and_, select
 
-from server.projection.boots import FOR_EVER, Boots, Said, in_sequence
+from server.projection.clock_sync import FOR_EVER, Boots, Said, in_sequence
+from server.projection.ledger_row import Taken
 from server.projection.tables import event_state
-from server.projection.taken import Taken
-from station.core.times import Clock, Key, Stamp, key_behind, log_keys
+from station.core.ledger.times import Clock, Key, Stamp, key_behind, log_keys
 
 ROWS_AT_ONCE = 1000
 

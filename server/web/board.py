@@ -5,18 +5,18 @@ from datetime import timedelta
 from flask import Blueprint, render_template, request
 from sqlalchemy import Connection, and_, func, select
 
-from server.auth import readers
-from server.projection.projector import recalculating
+from server.auth.gate import readers
+from server.context import running
+from server.locale_format import due_day
 from server.projection.tables import item
-from server.reading.conditions import Floor
-from server.reading.floor import attention, floor_at, floor_now
-from server.reading.line import Heap, finished_since
-from server.reading.orders import is_order
-from server.running import running
-from server.tongue import due_day
-from server.web.entering import moment
-from server.web.strip import strip
-from server.web.wording import tongue
+from server.projection.worker import recalculating
+from server.queries.alerts import Floor
+from server.queries.order_progress import is_order
+from server.queries.snapshot import attention, floor_at, floor_now
+from server.queries.stage_summary import Heap, finished_since
+from server.web.age_strip import strip
+from server.web.form_entries import moment
+from server.web.template_filters import tongue
 
 blueprint = Blueprint("board", __name__)
 FIRST = 7  # sentences that are seen without opening the rest

@@ -6,15 +6,15 @@ It is a name and no secret all the same: stations are told all of them, and even
 
 from flask import Blueprint, Response, render_template, request
 
-from server.api.errors import ApiError
-from server.auth import may, readers
+from server.api_errors import ApiError
+from server.auth.gate import may, readers
+from server.auth.roles import Role
+from server.context import running
 from server.press import symbols
-from server.reading.definitions import catalogue
-from server.roles import Role
-from server.running import running
+from server.queries.current_master_data import catalogue
 from server.web.printing import drawing, paper, pdf_file, unprintable
-from station.core.codes.labels import WORD_OF, Labels, card_labels, words_of
-from station.core.paper import PAPERS, Encode, PaperError, cards_page, page_count
+from station.core.codes.card_labels import WORD_OF, Labels, card_labels, words_of
+from station.core.printing import PAPERS, Encode, PaperError, cards_page, page_count
 
 blueprint = Blueprint("cards", __name__)
 

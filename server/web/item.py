@@ -3,21 +3,21 @@
 from flask import Blueprint, flash, redirect, render_template, request
 from werkzeug.wrappers import Response
 
-from server.api.errors import ApiError
-from server.auth import needs, readers
-from server.reading.definitions import catalogue
-from server.reading.now import together
-from server.reading.one_item import one_item
-from server.reading.visible import visible_bytes
-from server.reading.worth import Valuation
-from server.roles import Role
-from server.running import running
-from server.segment import item_url, segments
-from server.tongue import due_day
-from server.web.entering import enter
-from server.web.names import Names
-from server.web.put_right import entry_of
-from server.web.wording import tongue
+from server.api_errors import ApiError
+from server.auth.gate import needs, readers
+from server.auth.roles import Role
+from server.context import running
+from server.locale_format import due_day
+from server.queries.current_master_data import catalogue
+from server.queries.current_stock import together
+from server.queries.escape import visible_bytes
+from server.queries.item_detail import one_item
+from server.queries.valuation import Valuation
+from server.urls import item_url, segments
+from server.web.corrections import entry_of
+from server.web.display_names import Names
+from server.web.form_entries import enter
+from server.web.template_filters import tongue
 
 blueprint = Blueprint("item", __name__)
 segments(blueprint)

@@ -3,17 +3,17 @@
 from flask import Blueprint, flash, redirect, render_template, request
 from werkzeug.wrappers import Response
 
-from server.api.errors import ApiError
-from server.auth import caller, needs, readers
-from server.entries import Entry
-from server.reading.definitions import catalogue
-from server.reading.orders import STATUSES, orders
-from server.reading.worth import Valuation
-from server.roles import Role
-from server.running import running
-from server.web.entering import enter
-from server.web.names import Names
-from server.web.wording import plural, tongue
+from server.api_errors import ApiError
+from server.auth.gate import caller, needs, readers
+from server.auth.roles import Role
+from server.context import running
+from server.ledger.entries import Entry
+from server.queries.current_master_data import catalogue
+from server.queries.order_progress import STATUSES, orders
+from server.queries.valuation import Valuation
+from server.web.display_names import Names
+from server.web.form_entries import enter
+from server.web.template_filters import plural, tongue
 
 blueprint = Blueprint("orders", __name__)
 HOW = ("complete", "short", "cancelled")

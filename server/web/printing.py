@@ -4,9 +4,9 @@ from collections.abc import Sequence
 
 from flask import Response, request
 
-from server.api.errors import ApiError
+from server.api_errors import ApiError
 from server.press import pdf
-from station.core.paper import PAPERS, Page, Paper, PaperError, write_svg
+from station.core.printing import PAPERS, Page, Paper, PaperError, write_svg
 
 
 def paper() -> Paper:

@@ -3,15 +3,15 @@
 from flask import Blueprint, flash, redirect, render_template, request
 from werkzeug.wrappers import Response
 
-from server.api.errors import ApiError
-from server.auth import caller, needs, readers
-from server.entries import Entry
-from server.reading.definitions import catalogue
-from server.reading.rules import rules
-from server.roles import needed_for
-from server.running import running
-from server.web.entering import enter
-from station.core.rules import ON_BY_DEFAULT
+from server.api_errors import ApiError
+from server.auth.gate import caller, needs, readers
+from server.auth.roles import needed_for
+from server.context import running
+from server.ledger.entries import Entry
+from server.queries.current_master_data import catalogue
+from server.queries.rule_settings import rules
+from server.web.form_entries import enter
+from station.core.ledger.rules import ON_BY_DEFAULT
 
 blueprint = Blueprint("rules", __name__)
 

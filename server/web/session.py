@@ -7,10 +7,10 @@ from flask import Blueprint, redirect, render_template, request, session, url_fo
 from flask_login import login_user, logout_user
 from werkzeug.wrappers import Response
 
-from server import guessing, people
-from server.auth import Visitor, anybody
-from server.roles import Role
-from server.running import running
+from server.auth import accounts, rate_limit
+from server.auth.gate import Visitor, anybody
+from server.auth.roles import Role
+from server.context import running
 
 blueprint = Blueprint("session", __name__)
 Page = str | tuple[str, int] | tuple[str, int, dict[str, str]] | Response
@@ -21,7 +21,7 @@ Page = str | tuple[str, int] | tuple[str, int, dict[str, str]] | Response
 def sign_in() -> Page:
     """The page with name and password; a wrong one makes the next try wait."""
     with running().store.read() as connection:
-        nobody_yet = not people.anyone(connection)
+        nobody_yet = not accounts.anyone(connection)
     if request.method == "GET":
         return render_template("sign_in.html", trouble=None, nobody_yet=nobody_yet)
     name, password = request.form.get("name", "").strip(), request.form.get("password", "")
@@ -47,26 +47,26 @@ def _try(name: str, password: str, address: str) -> str | int | None:
     """
     store, now_us = running().store, running().clock.utc_us()
     with store.read() as connection:
-        if wait := guessing.wait_s(connection, name, address, now_us):
+        if wait := rate_limit.wait_s(connection, name, address, now_us):
             return wait
     with store.write() as connection:
         # Again under the lock: another account's try may have been counted for this address meanwhile.
-        if wait := guessing.wait_s(connection, name, address, now_us):
+        if wait := rate_limit.wait_s(connection, name, address, now_us):
             return wait
-        counted = guessing.count(connection, name, address, now_us)
-        person = people.person_named(connection, name)
-        old_texts_left = people.old_passwords_left(connection)
+        counted = rate_limit.count(connection, name, address, now_us)
+        person = accounts.person_named(connection, name)
+        old_texts_left = accounts.old_passwords_left(connection)
     kept = None if person is None else person.password
     compared = running().passwords.compare(kept, password, old_texts_left=old_texts_left)
     if not compared.fits:
         return None
     with store.write() as connection:
-        guessing.forgive(connection, counted)
-        if people.person_named(connection, name) is None:
+        rate_limit.forgive(connection, counted)
+        if accounts.person_named(connection, name) is None:
             return None  # let out while the password was compared
         if compared.renewed is not None:
-            people.renew_password(connection, person, compared.renewed)
-        return people.start_session(connection, now_us, person=person.id)
+            accounts.renew_password(connection, person, compared.renewed)
+        return accounts.start_session(connection, now_us, person=person.id)
 
 
 @blueprint.route("/sign-in/<secret>", methods=["GET", "POST"])
@@ -75,7 +75,7 @@ def link(secret: str) -> Page:
     """A sign-in link: nothing is spent by looking at it; the button on the page spends it."""
     store, now_us = running().store, running().clock.utc_us()
     with store.read() as connection:
-        row = people.link_row(connection, secret, now_us)
+        row = accounts.link_row(connection, secret, now_us)
     if row is None:
         return render_template("link_over.html"), 410
     if request.method == "GET":
@@ -83,10 +83,10 @@ def link(secret: str) -> Page:
     try:
         with store.write() as connection:
             person = row.person if row.person is not None else _first_person(connection, now_us)
-            if not people.use_link(connection, secret, now_us):
+            if not accounts.use_link(connection, secret, now_us):
                 return render_template("link_over.html"), 410
-            key = people.start_session(connection, now_us, person=person)
-    except people.PersonError as error:
+            key = accounts.start_session(connection, now_us, person=person)
+    except accounts.PersonError as error:
         return render_template("link.html", first=True, trouble=str(error)), 400
     return _come_in(key, "/")
 
@@ -97,13 +97,13 @@ def read_link(token: str) -> Page:
     """A read link: whoever holds it may look, on this browser, until its token is revoked."""
     store, now_us = running().store, running().clock.utc_us()
     with store.read() as connection:
-        row = people.token_row(connection, token)
+        row = accounts.token_row(connection, token)
     if row is None or row.roles != str(Role.VIEW):
         return render_template("link_over.html"), 410
     if request.method == "GET":
         return render_template("link.html", first=False, trouble=None)
     with store.write() as connection:
-        key = people.start_session(connection, now_us, token=row.id)
+        key = accounts.start_session(connection, now_us, token=row.id)
     return _come_in(key, "/")
 
 
@@ -114,18 +114,18 @@ def sign_out() -> Page:
     key = session.get("_user_id")
     if key:
         with running().store.write() as connection:
-            people.end_session(connection, key)
+            accounts.end_session(connection, key)
     logout_user()
     session.clear()
     return redirect("/")
 
 
 def _first_person(connection: Any, now_us: int) -> int:
-    if people.anyone(connection):
+    if accounts.anyone(connection):
         msg = "Somebody was quicker: there is a first person already. Ask them for a sign-in link."
-        raise people.PersonError(msg)
+        raise accounts.PersonError(msg)
     name, password = request.form.get("name", "").strip(), request.form.get("password", "")
-    return people.add_person(connection, name, str(Role.ADMINISTER), password, now_us)
+    return accounts.add_person(connection, name, str(Role.ADMINISTER), password, now_us)
 
 
 def _come_in(key: str, target: str) -> Response:

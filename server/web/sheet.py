@@ -2,10 +2,10 @@
 
 from flask import Blueprint, Response, render_template
 
-from server.auth import readers
+from server.auth.gate import readers
 from server.press import symbols
 from server.web.printing import drawing, paper, pdf_file, unprintable
-from station.core.paper import NOTES, PAPERS, STEPS, Page, PaperError, setup_page
+from station.core.printing import NOTES, PAPERS, STEPS, Page, PaperError, setup_page
 
 blueprint = Blueprint("sheet", __name__)
 

@@ -2,17 +2,17 @@
 
 from flask import Blueprint, render_template, request
 
-from server.api.errors import ApiError
-from server.auth import readers
-from server.reading.floor import floor_now
-from server.reading.stage import stage_now
-from server.running import running
-from server.segment import segments
-from server.tongue import due_day
-from server.web.names import Names
-from server.web.strip import strip
-from server.web.wording import tongue
-from station.core.routing import Stage
+from server.api_errors import ApiError
+from server.auth.gate import readers
+from server.context import running
+from server.locale_format import due_day
+from server.queries.snapshot import floor_now
+from server.queries.stage_queue import stage_now
+from server.urls import segments
+from server.web.age_strip import strip
+from server.web.display_names import Names
+from server.web.template_filters import tongue
+from station.core.ledger.routing import Stage
 
 blueprint = Blueprint("stage", __name__)
 segments(blueprint)

@@ -6,11 +6,11 @@ from urllib.parse import quote
 import msgspec
 from flask import Blueprint, render_template
 
-from server import stations as known
-from server.auth import readers
-from server.clock_watch import why_in_doubt
-from server.reading.station_conditions import SILENT_S, ahead
-from server.running import running
+from server.auth import devices as known
+from server.auth.gate import readers
+from server.clock.watch import why_in_doubt
+from server.context import running
+from server.queries.station_alerts import SILENT_S, ahead
 
 blueprint = Blueprint("stations", __name__)
 CLOCKS = {"synced": "set by the network", "holdover": "runs by itself", "never": "set by nobody but this hub"}

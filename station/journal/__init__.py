@@ -12,8 +12,8 @@ refuse whoever would change it.
 (1, 5, True)
 """
 
-from station.journal.disk import Level
-from station.journal.hardware import hardware_id
+from station.journal.board_id import hardware_id
+from station.journal.disk_space import Level
 from station.journal.reader import JournalReader
 from station.journal.records import (
     Break,

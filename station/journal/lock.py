@@ -15,7 +15,7 @@ import os
 import re
 from pathlib import Path
 
-from station.journal.disk import NO_ROOM
+from station.journal.disk_space import NO_ROOM
 from station.journal.records import JournalLocked
 
 _LOG = re.compile(r"^log ([0-9a-f]{32})$", re.MULTILINE)

@@ -9,10 +9,10 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TypeVar
 
-from station.journal import keep
+from station.journal import metadata
 from station.journal.records import Break, JournalError, LogChanged, LogState, Mark, OpenItems, Stored, Tip
 from station.journal.schema import UNREADABLE, connect_reading
-from station.journal.walk import MOST_BREAKS, walk
+from station.journal.verify_chain import MOST_BREAKS, walk
 
 MOST_EVENTS = 500
 MOST_BYTES = 1024 * 1024
@@ -44,7 +44,7 @@ class JournalReader:
         self.path = path
         self._inode = 0
         self._connection: sqlite3.Connection | None = None
-        self._ask(keep.log_id)
+        self._ask(metadata.log_id)
 
     def _ask(self, question: Callable[[sqlite3.Connection], Answer]) -> Answer:
         try:
@@ -65,20 +65,20 @@ class JournalReader:
     @property
     def log_id(self) -> bytes:
         """The 16 bytes that name this log."""
-        return self._ask(keep.log_id)
+        return self._ask(metadata.log_id)
 
     @property
     def tip(self) -> Tip:
         """The last event's place and hash."""
-        return self._ask(keep.tip)
+        return self._ask(metadata.tip)
 
     def state(self) -> LogState:
         """Everything a session with the hub begins with."""
-        return self._ask(keep.state)
+        return self._ask(metadata.state)
 
     def mark(self) -> Mark | None:
         """Where the hub stands in its present epoch; None before the first contact."""
-        return self._ask(keep.mark)
+        return self._ask(metadata.mark)
 
     def events(
         self, after: int = 0, limit: int = MOST_EVENTS, max_bytes: int = MOST_BYTES, log_id: bytes | None = None
@@ -86,7 +86,7 @@ class JournalReader:
         """The next events behind `after`, one at least if there is one; raises `LogChanged` if this is not log `log_id`."""
 
         def question(db: sqlite3.Connection) -> list[Stored]:
-            if log_id is not None and (found := keep.log_id(db)) != log_id:
+            if log_id is not None and (found := metadata.log_id(db)) != log_id:
                 msg = f"The log is now {found.hex()}, no longer {log_id.hex()}. Begin a new session."
                 raise LogChanged(msg)
             return read_events(db, after, limit, max_bytes)
@@ -95,19 +95,19 @@ class JournalReader:
 
     def newest(self, limit: int = MOST_EVENTS, before: int = _END) -> list[Stored]:
         """The last events in front of `before`, newest first."""
-        return self._ask(lambda db: keep.newest(db, limit, before))
+        return self._ask(lambda db: metadata.newest(db, limit, before))
 
     def snapshot(self) -> tuple[str, bytes] | None:
         """The definitions the hub last sent, (version, body), or None."""
-        return self._ask(keep.snapshot)
+        return self._ask(metadata.snapshot)
 
     def items(self) -> OpenItems:
         """The open items as the hub last told them."""
-        return self._ask(keep.items)
+        return self._ask(metadata.items)
 
     def verify(self) -> list[Break]:
         """Walk the whole chain from the prune point; the breaks, none when it holds. Many short reads."""
-        log_id, last = self.log_id, self._ask(keep.prune_point)
+        log_id, last = self.log_id, self._ask(metadata.prune_point)
         breaks: list[Break] = []
         try:
             for events in self._slices(log_id, last.seq):

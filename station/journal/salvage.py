@@ -3,7 +3,7 @@
 The chain gives back what a page lost: each hash stands twice, as an event's own and as `prev` of the next, so an event
 whose row id or hash was hit is still known by its neighbours.
 
->>> from station.core.chain import genesis, link
+>>> from station.core.hash_chain import genesis, link
 >>> first = genesis(bytes(16))
 >>> in_order([Found(1, b"{}", first, link(first, b"{}"), whole=True)])[0].encoded
 b'{}'
@@ -15,9 +15,9 @@ from typing import NamedTuple
 
 import msgspec
 
-from station.core.chain import HASH_BYTES, LOG_ID_BYTES, link
 from station.core.event import Event, EventError, Identity, decode, encode
-from station.journal.carve import Found
+from station.core.hash_chain import HASH_BYTES, LOG_ID_BYTES, link
+from station.journal.page_recovery import Found
 from station.journal.records import Tip
 
 UNKNOWN_HASH = bytes(HASH_BYTES)

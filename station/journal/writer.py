@@ -8,8 +8,8 @@ from typing import Self
 
 from sqlite_utils import Database
 
-from station.core.chain import link
-from station.journal import disk, keep, lock, opening
+from station.core.hash_chain import link
+from station.journal import disk_space, lock, metadata, startup
 from station.journal.reader import JournalReader
 from station.journal.records import (
     Break,
@@ -24,8 +24,8 @@ from station.journal.records import (
     Stored,
     Tip,
 )
+from station.journal.rotate import Recorder, finish, give_up_next, sync_folder
 from station.journal.schema import INSERT, PAGE_BYTES, UNREADABLE, close_unfolded
-from station.journal.switch import Recorder, finish, give_up_next, sync_folder
 from station.journal.wal import cut_refused, wal_of
 
 MIB = 1024 * 1024
@@ -54,8 +54,8 @@ class Journal(AbstractContextManager["Journal"]):
     def _attach(self, db: Database) -> None:
         self._db = db
         self._execute = db.conn.execute
-        self.log_id = keep.log_id(db.conn)
-        self._seq, self._hash = keep.tip(db.conn)
+        self.log_id = metadata.log_id(db.conn)
+        self._seq, self._hash = metadata.tip(db.conn)
         self._unfolded = self._to_fold = 0
         self._unproved = False  # a write found no room: `_prove` comes before the next one
         self.disk_level()
@@ -84,20 +84,20 @@ class Journal(AbstractContextManager["Journal"]):
             path.parent.mkdir(parents=True, exist_ok=True)
             held = lock.Lock(path)
         except OSError as error:
-            if disk.lacks_room(error, path):
-                raise opening.full(path, error) from error
+            if disk_space.lacks_room(error, path):
+                raise startup.full(path, error) from error
             msg = f"The journal's folder {path.parent} cannot be used: {error.strerror}. Create it for the station's user."
             raise JournalError(msg) from error
         try:
             recorder = Recorder(station, sw, boot, hardware_id, now_ns)
             held.write(None)
-            db, news = opening.open_with_ballast(path, recorder, held.named_log())
-            disk.lay_ballast(path)
+            db, news = startup.open_with_ballast(path, recorder, held.named_log())
+            disk_space.lay_ballast(path)
             return cls(path, recorder, held, db, news)
         except (OSError, sqlite3.Error) as error:
             held.release()
-            if disk.lacks_room(error, path):
-                raise opening.full(path, error) from error
+            if disk_space.lacks_room(error, path):
+                raise startup.full(path, error) from error
             msg = f"The journal {path} cannot be opened: {error}. Look at the card and at its free space."
             raise JournalLost(msg) from error
         except BaseException:
@@ -133,14 +133,14 @@ class Journal(AbstractContextManager["Journal"]):
     def _make_sure(self) -> None:
         self._check()
         if self._unproved:
-            if self.disk_level() is disk.Level.FULL:
+            if self.disk_level() is disk_space.Level.FULL:
                 raise self._full()
             self._prove()
         if self._unfolded > HARD_WAL:
             self._fold()
-        if self._unlooked <= 0 and self.disk_level() is disk.Level.FULL and self._to_fold:
+        if self._unlooked <= 0 and self.disk_level() is disk_space.Level.FULL and self._to_fold:
             self._fold("TRUNCATE")  # what was folded needs no room in the log any more
-        if self._level is disk.Level.FULL:
+        if self._level is disk_space.Level.FULL:
             raise self._full()
 
     def has_room(self) -> bool:
@@ -156,8 +156,8 @@ class Journal(AbstractContextManager["Journal"]):
         self._unlooked = 0  # whatever fails here, the next commit comes here again
         old = self._db
         try:
-            db = opening.open_again(self.path, self.log_id, self.tip)
-        except opening.Damaged as error:
+            db = startup.open_again(self.path, self.log_id, self.tip)
+        except startup.Damaged as error:
             raise self._lose(error) from error
         except JournalError as error:  # another program reads: the proof needs the whole log folded in
             raise JournalFull(str(error)) from error
@@ -165,7 +165,7 @@ class Journal(AbstractContextManager["Journal"]):
             raise self._failed(error) from error
         self._attach(db)
         old.close()  # only now: see `open_again`
-        disk.lay_ballast(self.path)
+        disk_space.lay_ballast(self.path)
         self.disk_level()
         for name, change in list(self._owed.items()):
             self._change(change)
@@ -266,12 +266,12 @@ class Journal(AbstractContextManager["Journal"]):
             )
             raise JournalError(msg)
         new = Mark(hub_epoch, accepted_thru, durable_thru, head)
-        self._change_or_owe("mark", lambda db: keep.write_mark(db, new))
+        self._change_or_owe("mark", lambda db: metadata.write_mark(db, new))
 
     def count_time(self) -> None:
         """Count how long this log has been in use, by CLOCK_BOOTTIME; called at least once an hour."""
         boot, now_ns = self._recorder.boot, self._recorder.now_ns
-        self._change_or_owe("age", lambda db: keep.count_time(db, boot, now_ns()))
+        self._change_or_owe("age", lambda db: metadata.count_time(db, boot, now_ns()))
 
     def prune(self, most: int = PRUNE_STEP) -> int:
         """Delete at most `most` events that are durable at the hub in its present epoch and 90 days of the log old.
@@ -287,40 +287,40 @@ class Journal(AbstractContextManager["Journal"]):
             return 0
 
     def _pruned(self, most: int) -> int:
-        full = disk.level_of(disk.room(self.path)) is disk.Level.FULL
+        full = disk_space.level_of(disk_space.room(self.path)) is disk_space.Level.FULL
         start, end = self._prunable(most)
         if end <= start:
             return 0
         if full:
-            disk.free_ballast(self.path)
+            disk_space.free_ballast(self.path)
         if self._unproved:
             self._prove()
             start, end = self._prunable(most)  # a mark that was owed is written now: the hub may have been restored
         if end > start:
-            self._change(lambda db: keep.delete_thru(db, end))
+            self._change(lambda db: metadata.delete_thru(db, end))
         if full:
             self._fold()
-            disk.lay_ballast(self.path)
+            disk_space.lay_ballast(self.path)
         self._unlooked = 0
         return max(0, end - start)
 
     def _prunable(self, most: int) -> tuple[int, int]:
         """The last event that was pruned, and the last that may be pruned now, `most` events further on at most."""
-        now, start = keep.mark(self._db.conn), keep.prune_point(self._db.conn).seq
-        aged = keep.older_than(self._db.conn, KEEP_DAYS)
+        now, start = metadata.mark(self._db.conn), metadata.prune_point(self._db.conn).seq
+        aged = metadata.older_than(self._db.conn, KEEP_DAYS)
         return start, min(aged, now.durable_thru if now else 0, self._seq - 1, start + most)
 
     def save_snapshot(self, version: str, body: bytes) -> None:
         """Keep the hub's definitions for judging offline; on a full disk, as soon as there is room."""
-        self._change_or_owe("snapshot", lambda db: keep.write_snapshot(db, version, body))
+        self._change_or_owe("snapshot", lambda db: metadata.write_snapshot(db, version, body))
 
     def forget_snapshot(self) -> None:
         """Forget the definitions: none of them can be read."""
-        self._change_or_owe("snapshot", keep.forget_snapshot)
+        self._change_or_owe("snapshot", metadata.forget_snapshot)
 
     def snapshot(self) -> tuple[str, bytes] | None:
         """The definitions the hub last sent, (version, body), or None."""
-        return keep.snapshot(self._db.conn)
+        return metadata.snapshot(self._db.conn)
 
     def save_items(
         self,
@@ -335,19 +335,19 @@ class Journal(AbstractContextManager["Journal"]):
 
         Raises `JournalFull`: the cursor has not moved, and the same news comes again.
         """
-        self._change(lambda db: keep.write_items(db, changed, rows, cursor, complete=complete, afresh=afresh))
+        self._change(lambda db: metadata.write_items(db, changed, rows, cursor, complete=complete, afresh=afresh))
 
     def items(self) -> OpenItems:
         """The open items as the hub last told them."""
-        return keep.items(self._db.conn)
+        return metadata.items(self._db.conn)
 
     def state(self) -> LogState:
         """Everything a session with the hub begins with."""
-        return keep.state(self._db.conn)
+        return metadata.state(self._db.conn)
 
     def newest(self, limit: int) -> list[Stored]:
         """The last events, newest first."""
-        return keep.newest(self._db.conn, limit, self._seq + 1)
+        return metadata.newest(self._db.conn, limit, self._seq + 1)
 
     def new_log(self, cause: str, again_after: int | None = None, begins_at: Tip | None = None) -> None:
         """Begin a new log with this one as parent (`cause`: "log_ahead", "reidentify"); the old file is moved aside.
@@ -358,13 +358,13 @@ class Journal(AbstractContextManager["Journal"]):
         """
         self._make_sure() if self._unproved else self._check()
         try:
-            said = opening.follow(self._db, self.path, self._recorder, cause, again_after, begins_at)
+            said = startup.follow(self._db, self.path, self._recorder, cause, again_after, begins_at)
         except (OSError, sqlite3.Error, JournalError) as error:
             raise self._without_next(error) from error
         try:
             self._db.close()
             finish(self.path)
-            db, news = opening.open_database(self.path, self._recorder, None)
+            db, news = startup.open_database(self.path, self._recorder, None)
         except (OSError, sqlite3.Error, JournalError) as error:
             raise self._lose(error) from error
         self._owed.clear()  # what was to be kept is of the log before
@@ -374,7 +374,7 @@ class Journal(AbstractContextManager["Journal"]):
     def _without_next(self, error: Exception) -> JournalError:
         """A new log could not be made: for want of room this one goes on, and nothing of the new one may be left."""
         try:
-            if disk.lacks_room(error, self.path):
+            if disk_space.lacks_room(error, self.path):
                 give_up_next(self.path)
                 self._unproved, self._unlooked = True, 0  # the fold of this log may be what found no room
                 return self._full()
@@ -392,26 +392,30 @@ class Journal(AbstractContextManager["Journal"]):
 
     def distrust(self) -> None:
         """Let the next start walk the whole chain: somebody (the weekly walk of a reader) saw a break."""
-        self._change_or_owe("verified", lambda db: keep.write_verified(db, 0, b""))
+        self._change_or_owe("verified", lambda db: metadata.write_verified(db, 0, b""))
 
-    def disk_level(self) -> disk.Level:
+    def disk_level(self) -> disk_space.Level:
         """What the fill of the disk asks for, looked at now."""
-        self.room = disk.room(self.path, self._to_fold)
-        self._level = disk.level_of(self.room)
-        self._unlooked = 0 if self._level is disk.Level.FULL else disk.reserve_bytes(self.room.size_bytes) // 2
+        self.room = disk_space.room(self.path, self._to_fold)
+        self._level = disk_space.level_of(self.room)
+        self._unlooked = (
+            0 if self._level is disk_space.Level.FULL else disk_space.reserve_bytes(self.room.size_bytes) // 2
+        )
         return self._level
 
     def days_left(self) -> float:
         """For how many days without the hub the disk lasts, at the pace of the last days the hub saw."""
-        held = max(self._seq - keep.prune_point(self._db.conn).seq, 1)
+        held = max(self._seq - metadata.prune_point(self._db.conn).seq, 1)
         per_event = max(self.path.stat().st_size / held, 600.0)
-        return disk.days_left(self.room, per_event, keep.events_per_day(self._db.conn) or disk.PLANNED_SCANS_A_DAY)
+        return disk_space.days_left(
+            self.room, per_event, metadata.events_per_day(self._db.conn) or disk_space.PLANNED_SCANS_A_DAY
+        )
 
     def close(self) -> None:
         """Fold everything in and let go. After a failure the files are left as they are, for the next start to judge."""
         if self._lost is None:
             try:
-                self._change(lambda db: keep.write_meta(db, "in_use", 0))
+                self._change(lambda db: metadata.write_meta(db, "in_use", 0))
             except JournalFull:
                 close_unfolded(self._db, self.path)
             else:

@@ -8,11 +8,11 @@ from pathlib import Path
 
 from figure import DRIFT, Figure, median, ratio, voided
 
-from server import logs
-from server.ledger import Appended, Batch, append
-from server.opening import initialise
-from server.store import Store
-from station.core.chain import genesis, ledger_link, link
+from server.db.store import Store
+from server.ledger import station_logs
+from server.ledger.ingest import Appended, Batch, append
+from server.ops.bootstrap import initialise
+from station.core.hash_chain import genesis, ledger_link, link
 
 BATCHES = 60
 EVENTS = 500
@@ -66,7 +66,7 @@ def floor(path: Path, sent: Sequence[Batch]) -> float:
 def hub(store: Store, sent: Sequence[Batch]) -> float:
     """Events a second into the hub's ledger."""
     with store.write() as connection:
-        logs.log_of(connection, sent[0].log_id, device=None, station="saw-1", now_us=1)
+        station_logs.log_of(connection, sent[0].log_id, device=None, station="saw-1", now_us=1)
     start = time.perf_counter()
     for batch in sent:
         with store.write() as connection:

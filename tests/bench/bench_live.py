@@ -18,8 +18,8 @@ from daemon_room import Daemon  # noqa: E402
 from running_hub import RunningHub  # noqa: E402
 from told import Told  # noqa: E402
 
-from server.opening import initialise  # noqa: E402
-from server.store import Store  # noqa: E402
+from server.db.store import Store  # noqa: E402
+from server.ops.bootstrap import initialise  # noqa: E402
 
 SCANS = 200
 PAUSE_S = 0.6  # about two scans a second would be a busy bench

@@ -19,8 +19,8 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent.parent))
 from plug_devices import Cards, Device, Plug, bench, no_reader, plugs, taught_one
 from plug_room import HAND_S, Floor, Machine, Station, wait
 
-from station.core.codes.sheet import SQUARE_TEXT
-from tests.drivers.scanners import Typist
+from station.core.codes.setup_sheet import SQUARE_TEXT
+from tests.drivers.fixtures.typing_scanners import Typist
 
 PLUGS = 8  # of each kind alone
 ROUNDS = 6  # of all at once, each with a station that has just started

@@ -7,8 +7,8 @@ from pathlib import Path
 from figure import Figure, bound
 from traffic import batches, hub, introduce, orders_through, take
 
-from server.memory import settle
-from server.projection.projector import behind
+from server.ops.gc_tuning import settle
+from server.projection.worker import behind
 
 ORDERS = 5_000
 STEADY_PER_S = 500
@@ -63,8 +63,8 @@ def _steady(folder: Path, seconds: int) -> Figure:
 def _split(batch):
     from itertools import count
 
-    from server.ledger import Batch
-    from station.core.chain import link
+    from server.ledger.ingest import Batch
+    from station.core.hash_chain import link
 
     size, prev = int(STEADY_PER_S * A_TICK_S), batch.prev
     for start in count(0, size):

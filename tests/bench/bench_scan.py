@@ -15,16 +15,16 @@ from pathlib import Path
 from figure import DRIFT, Figure, median, p99, ratio, voided
 
 from drivers import Read
-from station.answers import Answer
-from station.bench_state import Settings
 from station.clock import boot_id, boot_ns, wall_us
-from station.composing import Recorder
 from station.config import Signal
-from station.inbox import Inbox
+from station.feedback.messages import Answer
+from station.feedback.outputs import open_signal
 from station.journal import Journal
-from station.judgement import NoJudge
-from station.scan import Known, Scan
-from station.signals import open_signal
+from station.rules.interface import NoJudge
+from station.scan.bench_state import Settings
+from station.scan.event_builder import Recorder
+from station.scan.pipeline import Known, Scan
+from station.scan.work_queue import Inbox
 
 SCANS = 1_000
 WARM = 1_200  # until both write-ahead logs are as long as they get: a flush that also grows its file costs twice

@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from tests.drivers.conftest import struck
-from tests.drivers.hid_descriptors import COUNTLESS, HONEYWELL
-from tests.drivers.scanners import Typist
+from tests.drivers.fixtures.hid_descriptors import COUNTLESS, HONEYWELL
+from tests.drivers.fixtures.typing_scanners import Typist
 from tests.guest.plugged_by_qemu import Yrm100
 
 RECORDINGS = Path(__file__).resolve().parent.parent / "drivers" / "recordings"

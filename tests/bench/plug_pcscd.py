@@ -9,7 +9,7 @@ from pathlib import Path
 
 from reserved_ports import ReservedPorts
 
-from tests.drivers.pcscd_room import CONFIGURED, SLOTS, pcscd
+from tests.drivers.fixtures.pcscd_service import CONFIGURED, SLOTS, pcscd
 
 
 class Pcscd:

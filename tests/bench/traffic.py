@@ -8,11 +8,11 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "support"))
 
 from told import AT_ONCE, STAGES, Told
 
-from server import logs
-from server.ledger import Batch, append
-from server.opening import initialise
-from server.store import Store
-from station.core.chain import genesis
+from server.db.store import Store
+from server.ledger import station_logs
+from server.ledger.ingest import Batch, append
+from server.ops.bootstrap import initialise
+from station.core.hash_chain import genesis
 
 SCANS_AN_ORDER = 2 * len(STAGES)
 
@@ -30,7 +30,7 @@ def hub(path: Path) -> tuple[Store, Told]:
 
 def orders_through(told: Told, first: int, orders: int, *, days_ago: float) -> None:
     """Release orders and scan each in and out at every stage; they end finished. Nothing is sent yet."""
-    from server.entries import Entry, record_all
+    from server.ledger.entries import Entry, record_all
 
     held_us = told.ago(days=days_ago + 1)
     entries = [
@@ -68,4 +68,4 @@ def introduce(told: Told) -> None:
     """Make the rows of the logs, as a session would."""
     with told.store.write() as connection:
         for log in told._logs.values():
-            logs.log_of(connection, log.log_id, device=None, station=log.station, now_us=told.now_us)
+            station_logs.log_of(connection, log.log_id, device=None, station=log.station, now_us=told.now_us)

@@ -19,8 +19,8 @@ import pytest
 from running_hub import RunningHub
 
 from tests.compat.releases import VERSIONS, Release, endpoint_of
-from tests.station.daemon_room import Daemon
-from tests.station.hub_room import TOKEN, StandIn
+from tests.station.fixtures.fake_hub import TOKEN, StandIn
+from tests.station.fixtures.station_process import Daemon
 
 pytestmark = [pytest.mark.host, pytest.mark.xdist_group("wire")]
 

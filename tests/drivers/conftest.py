@@ -12,16 +12,16 @@ import pytest
 from waiting import HANG_S
 
 from drivers import Driver, DriverError, Dropped, Gone, Read, open_driver
-from drivers.decode.keymap import US
+from drivers.decode.keyboard.keymap import US
 from drivers.keyboard import EVENT, Keyboard
-from tests.drivers.hands import Cable, CardReader, SerialScanner, TagReader
-from tests.drivers.hid_devices import PosScanner
-from tests.drivers.hid_room import honeywell, maker
-from tests.drivers.pcsc_room import service
-from tests.drivers.pcscd_room import daemon, reader
-from tests.drivers.rfid_room import line
-from tests.drivers.scanners import Typist
-from tests.drivers.udev_room import udev
+from tests.drivers.fixtures.fake_udev import udev
+from tests.drivers.fixtures.hid_cases import honeywell, maker
+from tests.drivers.fixtures.hid_devices import PosScanner
+from tests.drivers.fixtures.pcsc_names import service
+from tests.drivers.fixtures.pcscd_service import daemon, reader
+from tests.drivers.fixtures.serial_rfid_readers import line
+from tests.drivers.fixtures.simulated_readers import Cable, CardReader, SerialScanner, TagReader
+from tests.drivers.fixtures.typing_scanners import Typist
 
 __all__ = [
     "daemon",

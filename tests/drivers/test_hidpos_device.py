@@ -9,11 +9,11 @@ import time
 import pytest
 
 from drivers import DeviceLost, Dropped, hidpos
-from drivers.decode.hid_report import parsed
-from drivers.decode.hidpos import REST_S
+from drivers.decode.hid.report_descriptor import parsed
+from drivers.decode.hid.scanned_data import REST_S
 from drivers.hidpos import HidPos
-from tests.drivers.hid_descriptors import HONEYWELL
-from tests.drivers.hid_devices import MAKERS, PosScanner
+from tests.drivers.fixtures.hid_descriptors import HONEYWELL
+from tests.drivers.fixtures.hid_devices import MAKERS, PosScanner
 
 
 @pytest.fixture

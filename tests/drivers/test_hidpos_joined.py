@@ -4,14 +4,14 @@ import pytest
 from waiting import until
 
 from drivers import Dropped, Read, boot_ns
-from drivers.decode.hid_report import parsed
-from drivers.decode.hidpos import HEAD_LOST, ScannedData
-from drivers.decode.keys import JOINED_S, Lost
-from drivers.decode.line import Sent
-from drivers.decode.recording import Event, Head, event_line, head_line
-from tests.drivers.hid_descriptors import HONEYWELL
-from tests.drivers.hid_devices import MAKERS, PosScanner
-from tests.drivers.recording_room import bare, play, record
+from drivers.decode.capture_file import Event, Head, event_line, head_line
+from drivers.decode.hid.report_descriptor import parsed
+from drivers.decode.hid.scanned_data import HEAD_LOST, ScannedData
+from drivers.decode.keyboard.keys import JOINED_S, Lost
+from drivers.decode.serial.serial_lines import Sent
+from tests.drivers.fixtures.captures import bare, play, record
+from tests.drivers.fixtures.hid_descriptors import HONEYWELL
+from tests.drivers.fixtures.hid_devices import MAKERS, PosScanner
 
 MS = 1_000_000
 JOINED_NS = int(JOINED_S * 1000) * MS
@@ -69,7 +69,7 @@ def test_a_scanner_whose_scans_are_one_report_each_loses_none():
 
 
 def test_at_the_bench_it_is_red_and_in_its_recording_as_well(tmp_path, monkeypatch):
-    monkeypatch.setattr("drivers.decode.hidpos.JOINED_S", 60.0)  # of a slow machine, as it were
+    monkeypatch.setattr("drivers.decode.hid.scanned_data.JOINED_S", 60.0)  # of a slow machine, as it were
     scanner = PosScanner(tmp_path, opened_ns=boot_ns())
 
     def hand(told):

@@ -8,11 +8,11 @@ from functools import partial
 import pytest
 
 from drivers import DriverError, Read, hidpos, open_driver
-from drivers.decode.keys import JOINED_S
-from drivers.decode.plugged import Facts, reader_id
+from drivers.decode.detect.device_info import Facts, reader_id
+from drivers.decode.keyboard.keys import JOINED_S
 from drivers.hidpos import present, seen
-from tests.drivers.hid_descriptors import COUNTLESS, EXTRA_BYTE, HONEYWELL, KEYBOARD, SMALL
-from tests.drivers.hid_devices import MAKERS, node, plugged_in
+from tests.drivers.fixtures.hid_descriptors import COUNTLESS, EXTRA_BYTE, HONEYWELL, KEYBOARD, SMALL
+from tests.drivers.fixtures.hid_devices import MAKERS, node, plugged_in
 
 SPEAKS = "Its report descriptor has Bar Code Scanner data (page 8C)."
 SILENT = "Its report descriptor has no Bar Code Scanner data (page 8C)."

@@ -9,10 +9,10 @@ from pathlib import Path
 import pytest
 
 from drivers import hidpos
-from drivers.decode.verdicts import SCANNER_VENDORS
+from drivers.decode.detect.device_policy import SCANNER_VENDORS
 from drivers.hidpos import seen
-from tests.drivers.hid_descriptors import COUNTLESS, EXTRA_BYTE, HONEYWELL, HOSTILE, KEYBOARD, SMALL, written
-from tests.drivers.hid_devices import plugged_in
+from tests.drivers.fixtures.hid_descriptors import COUNTLESS, EXTRA_BYTE, HONEYWELL, HOSTILE, KEYBOARD, SMALL, written
+from tests.drivers.fixtures.hid_devices import plugged_in
 
 CONFIG = Path(__file__).resolve().parents[2] / "config"
 LINES = [

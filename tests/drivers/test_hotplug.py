@@ -10,7 +10,7 @@ import pytest
 
 from drivers import hotplug
 from drivers.hotplug import Added, Hotplug, Removed
-from tests.drivers.udev_room import FIRST, OTHER, SECOND
+from tests.drivers.fixtures.fake_udev import FIRST, OTHER, SECOND
 
 
 def test_what_a_full_queue_lost_is_found_by_looking(udev):

@@ -7,14 +7,15 @@ import time
 
 import pytest
 
-from drivers import DeviceLost, DriverError, Dropped, open_driver, xkb
-from drivers.decode.keymap import BARE, US
-from drivers.decode.keys import GAP_S
-from drivers.decode.plugged import Facts
-from drivers.decode.profile import Profile, profile_in, text_of
+from drivers import DeviceLost, DriverError, Dropped, open_driver
+from drivers.decode.detect.device_info import Facts
+from drivers.decode.keyboard.keymap import BARE, US
+from drivers.decode.keyboard.keys import GAP_S
+from drivers.decode.keyboard.profile import Profile, profile_in, text_of
 from drivers.hotplug import Hotplug, facts_of
 from drivers.keyboard import EVENT, Keyboard, _typing
-from drivers.refusals import refused
+from drivers.platform import xkb
+from drivers.platform.errors import refused
 
 FACTS = Facts("/dev/input/event3", "Symbol Bar Code Scanner", 3, 0x05E0, 0x1200, "SN77", "usb-1.3", True, False)
 SYN_DROPPED, SYN_REPORT = (0, 3, 0), (0, 0, 0)

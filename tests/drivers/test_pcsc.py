@@ -4,8 +4,8 @@ import time
 
 from drivers import DeviceLost, Dropped, Gone, boot_ns, pcsc
 from drivers.pcsc import opened
-from drivers.slots import lasting_name
-from tests.drivers.pcsc_room import GOOD
+from drivers.platform.pcsc_devices import lasting_name
+from tests.drivers.fixtures.pcsc_names import GOOD
 
 
 def test_a_card_that_flickers_at_the_edge_of_the_field_is_one_arrival(service, listen):

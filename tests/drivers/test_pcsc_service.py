@@ -7,9 +7,9 @@ import pytest
 
 from drivers import DeviceLost, DriverError, open_driver
 from drivers.pcsc import opened
-from drivers.scard import Scard
-from drivers.slots import lasting_name
-from tests.drivers.pcsc_room import ACR, GOOD
+from drivers.platform.pcsc_adapter import Scard
+from drivers.platform.pcsc_devices import lasting_name
+from tests.drivers.fixtures.pcsc_names import ACR, GOOD
 
 
 def test_a_card_that_stays_while_the_service_is_restarted_is_one_arrival(service, listen):
@@ -88,7 +88,7 @@ def test_two_readers_alike_are_opened_one_after_the_other_and_none_twice(service
 
 
 def test_a_wait_that_ends_while_it_is_cancelled_ends_no_station(monkeypatch):
-    from drivers.scard import Scard
+    from drivers.platform.pcsc_adapter import Scard
 
     left = iter([7, None, None])
     asked = []

@@ -2,12 +2,13 @@
 
 import pytest
 
-from drivers import DeviceLost, DriverError, Dropped, pcsc, slots, together, usb
-from drivers.decode.plugged import Facts
-from drivers.decode.slots import MOST_SLOTS, device_of, for_cards, is_contactless, short, usb_address
-from drivers.decode.verdicts import NAME_IT, NAMED_THERE, NOT_NAMED, Verdict, verdict
+from drivers import DeviceLost, DriverError, Dropped, pcsc
+from drivers.decode.detect.device_info import Facts
+from drivers.decode.detect.device_policy import NAME_IT, NAMED_THERE, NOT_NAMED, Verdict, verdict
+from drivers.decode.tags.pcsc_slots import MOST_SLOTS, device_of, for_cards, is_contactless, short, usb_address
 from drivers.pcsc import opened
-from tests.drivers.slots_room import CONTACT, CONTACTLESS, GOOD, NO_NUMBER, Slots
+from drivers.platform import multi_slot, pcsc_devices, usb_sysfs
+from tests.drivers.fixtures.pcsc_slot_devices import CONTACT, CONTACTLESS, GOOD, NO_NUMBER, Slots
 
 DUAL = [f"ACS ACR1281U 00 0{slot}" for slot in range(3)]  # contact, contactless, SAM
 ACR1252 = [f"ACS ACR1252 [ACR1252 Dual Reader {what}] 0{count} 00" for count, what in enumerate(("PICC", "SAM"))]
@@ -18,9 +19,9 @@ UID = b"\x04\xa1\xb2\xc3"
 @pytest.fixture
 def pcscd(tmp_path, monkeypatch):
     """pcscd with devices of several slots, none of them open at the end."""
-    monkeypatch.setattr(usb, "DEVICES", tmp_path)
-    fresh = type(slots.held)()  # what other tests have left open is not held here
-    monkeypatch.setattr(slots, "held", fresh)
+    monkeypatch.setattr(usb_sysfs, "DEVICES", tmp_path)
+    fresh = type(pcsc_devices.held)()  # what other tests have left open is not held here
+    monkeypatch.setattr(pcsc_devices, "held", fresh)
     monkeypatch.setattr(pcsc, "held", fresh)
     made = Slots(tmp_path)
     yield made
@@ -117,7 +118,7 @@ def test_a_row_that_names_one_slot_reads_that_slot_alone(pcscd, listen):
 
 
 def test_a_slot_that_pcscd_finds_a_moment_later_is_read_too(pcscd, listen, monkeypatch):
-    monkeypatch.setattr(together, "LOOK_S", 0.02)
+    monkeypatch.setattr(multi_slot, "LOOK_S", 0.02)
     path = pcscd.plug("1-2", (1, 5), DUAL[0])
     heard = listen(at(pcscd, path))
     pcscd.add((1, 9), TWINS[0])  # another device's

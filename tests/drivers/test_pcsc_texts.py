@@ -3,10 +3,10 @@
 import pytest
 
 from drivers import pcsc
-from drivers.decode import acr122
+from drivers.decode.tags import acr122
 from drivers.pcsc import opened
-from tests.drivers.hands import Pcscd
-from tests.drivers.pcsc_room import CLASSIC, GOOD, OMNIKEY, READS, ULTRALIGHT
+from tests.drivers.fixtures.pcsc_names import CLASSIC, GOOD, OMNIKEY, READS, ULTRALIGHT
+from tests.drivers.fixtures.simulated_readers import Pcscd
 
 
 def test_the_texts_on_a_card_come_with_its_number(service, listen):

@@ -3,10 +3,10 @@
 import pytest
 from waiting import until
 
-from drivers.decode import acr122
+from drivers.decode.tags import acr122
 from drivers.pcsc import opened
-from tests.drivers.hands import Pcscd
-from tests.drivers.pcsc_room import GOOD, OMNIKEY
+from tests.drivers.fixtures.pcsc_names import GOOD, OMNIKEY
+from tests.drivers.fixtures.simulated_readers import Pcscd
 
 
 def test_an_acr122_is_silenced_when_it_is_opened_or_at_its_first_card(service, listen):

@@ -5,9 +5,9 @@ import time
 import pytest
 
 from drivers import DeviceLost, DriverError, Dropped, open_driver, pcsc
-from drivers.decode import acr122
-from tests.drivers.nfc_cards import ULTRALIGHT_ATR, Type2, Type4, text_message
-from tests.drivers.pcscd_room import THERE_S, Card, wait_until
+from drivers.decode.tags import acr122
+from tests.drivers.fixtures.nfc_cards import ULTRALIGHT_ATR, Type2, Type4, text_message
+from tests.drivers.fixtures.pcscd_service import THERE_S, Card, wait_until
 
 pytestmark = [pytest.mark.host, pytest.mark.xdist_group("pcscd")]
 

@@ -3,8 +3,8 @@
 import pytest
 
 from drivers import open_driver
-from drivers.scard import Scard
-from tests.drivers.pcscd_room import Card, opened_when_there
+from drivers.platform.pcsc_adapter import Scard
+from tests.drivers.fixtures.pcscd_service import Card, opened_when_there
 
 pytestmark = [pytest.mark.host, pytest.mark.xdist_group("pcscd")]
 SLOTS = ["Virtual PCD 00 00", "Virtual PCD 00 01"]

@@ -6,10 +6,11 @@ import time
 import pytest
 import serial
 
-from drivers import DeviceLost, DriverError, Dropped, Read, open_driver, ports
-from drivers.decode.keys import JOINED_S
-from drivers.decode.line import GAP_S, PULLED_S, SerialText
+from drivers import DeviceLost, DriverError, Dropped, Read, open_driver
+from drivers.decode.keyboard.keys import JOINED_S
 from drivers.decode.scan import MAX_RAW_BYTES
+from drivers.decode.serial.serial_lines import GAP_S, PULLED_S, SerialText
+from drivers.platform import serial_ports
 from drivers.serial_line import BYTES_LOST, HEAD_LOST, SerialLine
 
 MS = 1_000_000
@@ -195,8 +196,8 @@ def test_a_port_that_is_not_there_is_said_so(kind, tmp_path):
 @pytest.fixture
 def machine(tmp_path, monkeypatch):
     """A machine of which the serial ports are told: node, ids, serial number, place, name."""
-    monkeypatch.setattr(ports, "SYS_TTY", tmp_path / "class")
-    monkeypatch.setattr(ports, "DEV_SERIAL", tmp_path / "dev-serial")
+    monkeypatch.setattr(serial_ports, "SYS_TTY", tmp_path / "class")
+    monkeypatch.setattr(serial_ports, "DEV_SERIAL", tmp_path / "dev-serial")
     (tmp_path / "class").mkdir()
     (tmp_path / "dev-serial" / "by-id").mkdir(parents=True)
 
@@ -220,36 +221,36 @@ def machine(tmp_path, monkeypatch):
 def test_a_port_is_known_by_its_device_and_never_by_its_number(machine):
     machine("ttyUSB0", "0403:6001", "RFID0001", "1-1.2", "Serial")
     machine("ttyACM0", "05e0:1701", "", "1-1.3", "Symbol Scanner")
-    (tmp := ports.SYS_TTY / "ttyS0").mkdir()
+    (tmp := serial_ports.SYS_TTY / "ttyS0").mkdir()
     (tmp / "device").mkdir()
-    assert [(facts.node, ports.reader_id(facts), facts.name) for facts in ports.present()] == [
+    assert [(facts.node, serial_ports.reader_id(facts), facts.name) for facts in serial_ports.present()] == [
         ("/dev/ttyACM0", "usb-05e0-1701-at-usb-1-1.3", "Symbol Scanner"),
         ("/dev/ttyUSB0", "usb-0403-6001-RFID0001", "Serial"),
     ]
-    assert ports.facts_of("/dev/ttyUSB0").links == (f"{ports.DEV_SERIAL}/by-id/usb-Serial-RFID0001",)
-    assert ports.facts_of("/dev/ttyS0") is None
+    assert serial_ports.facts_of("/dev/ttyUSB0").links == (f"{serial_ports.DEV_SERIAL}/by-id/usb-Serial-RFID0001",)
+    assert serial_ports.facts_of("/dev/ttyS0") is None
 
 
 def test_two_devices_that_claim_one_serial_number_are_told_apart(machine):
     machine("ttyUSB0", "0403:6001", "0001", "1-1.2", "Serial")
     machine("ttyUSB1", "0403:6001", "0001", "1-1.3", "Serial")
-    there = ports.present()
-    assert [ports.reader_id(facts, there) for facts in there] == [
+    there = serial_ports.present()
+    assert [serial_ports.reader_id(facts, there) for facts in there] == [
         "usb-0403-6001-at-usb-1-1.2", "usb-0403-6001-at-usb-1-1.3",
     ]  # fmt: skip
 
 
 def test_the_ports_of_one_interface_are_readers_of_their_own(machine):
     machine("ttyUSB0", "110a:1450", "SN1", "1-1.2", "UPort 1450")
-    interface = (ports.SYS_TTY / "ttyUSB0" / "device").resolve()
-    (ports.SYS_TTY / "ttyUSB0" / "device").unlink()
+    interface = (serial_ports.SYS_TTY / "ttyUSB0" / "device").resolve()
+    (serial_ports.SYS_TTY / "ttyUSB0" / "device").unlink()
     for number in range(2):
         port = interface / f"ttyUSB{number}"
         port.mkdir()
         (port / "port_number").write_text(f"{number}\n")
-        (ports.SYS_TTY / port.name).mkdir(exist_ok=True)
-        (ports.SYS_TTY / port.name / "device").symlink_to(port)
-    assert [(ports.reader_id(facts), facts.place) for facts in ports.present()] == [
+        (serial_ports.SYS_TTY / port.name).mkdir(exist_ok=True)
+        (serial_ports.SYS_TTY / port.name / "device").symlink_to(port)
+    assert [(serial_ports.reader_id(facts), facts.place) for facts in serial_ports.present()] == [
         ("usb-110a-1450-SN1", "usb-1-1.2"), ("usb-110a-1450-SN1-port1", "usb-1-1.2-port1"),
     ]  # fmt: skip
 
@@ -282,7 +283,7 @@ def test_a_read_of_a_port_that_died_closes_it_at_once(cable, listen, open_descri
 
 def test_bytes_that_the_port_lost_are_one_red_and_no_two_halves_become_a_scan(cable, listen):
     lost = [3]  # lost before this reader was opened
-    line = ports.opened(cable.port, {})
+    line = serial_ports.opened(cable.port, {})
     driver = SerialLine(line, overruns=lambda: lost[0])
     heard = listen(driver)
     cable.send(b"WO-1\r")
@@ -305,6 +306,6 @@ def test_bytes_that_the_port_lost_are_one_red_and_no_two_halves_become_a_scan(ca
 
 
 def test_a_port_that_counts_no_overruns_has_none(cable):
-    line = ports.opened(cable.port, {})
+    line = serial_ports.opened(cable.port, {})
     assert line.overruns() == 0
     line.close()

@@ -3,16 +3,16 @@
 import pytest
 
 from drivers import DeviceLost, DriverError, open_driver, serial_rfid
-from drivers.decode.em4100 import EM4100
-from drivers.decode.framing import Protocol
-from drivers.decode.m100 import M100
-from drivers.decode.plugged import Facts
-from drivers.decode.swnet import SWNET
-from drivers.decode.uhfreader18 import UHFREADER18
-from drivers.ports import opened
+from drivers.decode.detect.device_info import Facts
+from drivers.decode.serial.em4100 import EM4100
+from drivers.decode.serial.framing import Protocol
+from drivers.decode.serial.m100 import M100
+from drivers.decode.serial.swnet import SWNET
+from drivers.decode.serial.uhfreader18 import UHFREADER18
+from drivers.platform.serial_ports import opened
 from drivers.serial_rfid import PROTOCOLS, SerialRfid
-from tests.drivers.hands import Cable, id12
-from tests.drivers.rfid_room import ANSWERS, HARMLESS, M100_NONE, M100_TAG, TAGS, Simulator, active
+from tests.drivers.fixtures.serial_rfid_readers import ANSWERS, HARMLESS, M100_NONE, M100_TAG, TAGS, Simulator, active
+from tests.drivers.fixtures.simulated_readers import Cable, id12
 
 
 @active

@@ -3,13 +3,13 @@
 import time
 
 from drivers import DeviceLost, Dropped, Gone
-from drivers.decode.em4100 import EM4100
-from drivers.decode.m100 import M100
-from drivers.decode.pn532 import ACK, PN532
-from drivers.ports import opened
+from drivers.decode.serial.em4100 import EM4100
+from drivers.decode.serial.m100 import M100
+from drivers.decode.serial.pn532 import ACK, PN532
+from drivers.platform.serial_ports import opened
 from drivers.serial_rfid import SerialRfid
-from tests.drivers.hands import Cable, id12
-from tests.drivers.rfid_room import ANSWERS, M100_NONE, TAGS
+from tests.drivers.fixtures.serial_rfid_readers import ANSWERS, M100_NONE, TAGS
+from tests.drivers.fixtures.simulated_readers import Cable, id12
 
 
 def test_a_tag_that_leaves_and_comes_back_arrives_again(line, listen):

@@ -17,7 +17,7 @@ from pathlib import Path
 import pytest
 from waiting import until
 
-from drivers.decode.keys import JOINED_S
+from drivers.decode.keyboard.keys import JOINED_S
 
 HERE = Path(__file__).parent
 LIMIT_S = 20
@@ -79,7 +79,7 @@ class Machine:
 
     def __init__(self, folder):
         self._folder = folder
-        self._testbed = Process("/usr/bin/python3", HERE / "testbed.py")
+        self._testbed = Process("/usr/bin/python3", HERE / "fixtures" / "umockdev_testbed.py")
         self._root = self._testbed.next()["root"]
         self._paths = {}
         self._station = None
@@ -89,7 +89,9 @@ class Machine:
         empty = not self._paths
         if empty:
             self.plug(2, 2, LOGITECH, "")
-        self._station = Process(sys.executable, HERE / "bench_process.py", json.dumps(rows), UMOCKDEV_DIR=self._root)
+        self._station = Process(
+            sys.executable, HERE / "fixtures" / "umockdev_station.py", json.dumps(rows), UMOCKDEV_DIR=self._root
+        )
         if empty:
             told = self._station.next()
             assert (told["added"], told["take"]) == ("/dev/input/event2", False)

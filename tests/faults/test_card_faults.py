@@ -17,7 +17,7 @@ from station.core.event import decode
 from station.journal import JournalReader
 from tests.faults.card import Card
 from tests.faults.conftest import Bench, Writers, kept, lay_bench
-from tests.station.journal_room import open_journal
+from tests.station.fixtures.journals import open_journal
 
 pytestmark = [pytest.mark.host, pytest.mark.xdist_group("fuse")]
 

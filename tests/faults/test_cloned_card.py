@@ -10,7 +10,7 @@ from running_hub import RunningHub
 
 from tests.faults.hub_ledger import events, promised, scans
 from tests.faults.machine import on_board
-from tests.station.daemon_room import Daemon
+from tests.station.fixtures.station_process import Daemon
 
 pytestmark = [pytest.mark.host, pytest.mark.xdist_group("wire")]
 

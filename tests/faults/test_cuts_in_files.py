@@ -13,16 +13,16 @@ import pytest
 from sqlalchemy import func, select
 from told import Told
 
-from drivers.decode.recording import Event, Recorded, RecordingError
-from server.announce import Bell
-from server.opening import initialise, open_hub, settle
-from server.projection.own_tables import tag_number
-from server.projection.projector import Projector
+from drivers.decode.capture_file import Event, Recorded, RecordingError
+from server.db.position_signal import Bell
+from server.db.schema import ledger
+from server.db.store import Store
+from server.ops.bootstrap import initialise, open_hub, settle
+from server.projection.internal_tables import tag_number
 from server.projection.rebuild import compare
 from server.projection.tables import event_state
-from server.schema import ledger
-from server.store import Store
-from station.taught import KEYPAD, Taught
+from server.projection.worker import Projector
+from station.readers.profile_store import KEYPAD, Taught
 from tests.faults.card import Card
 from tests.faults.conftest import Writers
 from tests.faults.writers import TAPED

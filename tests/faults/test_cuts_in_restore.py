@@ -7,11 +7,11 @@ from pathlib import Path
 import pytest
 from told import Told
 
-from server.backup import back_up
-from server.ledger import last_pos
-from server.opening import initialise, open_hub
-from server.store import Store
-from server.verify import verify
+from server.db.store import Store
+from server.ledger.ingest import last_pos
+from server.ledger.verify import verify
+from server.ops.backup import back_up
+from server.ops.bootstrap import initialise, open_hub
 from tests.faults.card import Card
 from tests.faults.conftest import Writers
 from tests.faults.test_cuts_in_files import EVERY, every_cut

@@ -9,11 +9,11 @@ from pathlib import Path
 
 import pytest
 
-from station.journal import JournalReader, disk, schema
+from station.journal import JournalReader, disk_space, schema
 from tests.faults.card import Card
 from tests.faults.conftest import Writers, kept
 from tests.faults.writers import PRUNED_EVENTS, fill
-from tests.station.journal_room import a_scan, open_journal
+from tests.station.fixtures.journals import a_scan, open_journal
 
 pytestmark = [pytest.mark.host, pytest.mark.xdist_group("fuse")]
 
@@ -28,7 +28,7 @@ def full(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("full")
     with pytest.MonkeyPatch.context() as patched:
         patched.setitem(schema.PRAGMAS, "synchronous", 0)
-        patched.setattr(disk, "MOST_BALLAST", 0)
+        patched.setattr(disk_space, "MOST_BALLAST", 0)
         with open_journal(folder) as journal:
             fill(journal)
     return folder
@@ -99,7 +99,7 @@ def test_upkeep_may_be_cut_off_anywhere(
     card: Card, writers: Writers, tmp_path: Path, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch,
     work: str, start: str | None, holds: Callable[[Path, str], None], step: int,
 ) -> None:  # fmt: skip
-    monkeypatch.setattr(disk, "MOST_BALLAST", 0)
+    monkeypatch.setattr(disk_space, "MOST_BALLAST", 0)
     base = request.getfixturevalue(start) if start else tmp_path / "nothing"
     base.mkdir(exist_ok=True)
     log = log_of(base)

@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 
 from station.core.event import Event, decode
-from station.journal import Journal, JournalReader, disk, schema
-from tests.station.journal_room import a_scan, bytes_of, open_journal
+from station.journal import Journal, JournalReader, disk_space, schema
+from tests.station.fixtures.journals import a_scan, bytes_of, open_journal
 
 SEED = 20_261
 WAL_GONE = "The write-ahead log is gone: what was recorded since the last checkpoint is missing."
@@ -85,7 +85,9 @@ def flips(count: int) -> Iterator[tuple[str, int, int]]:
 def test_after_any_flipped_bit_every_intact_event_comes_back(
     crashed: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, count: int
 ) -> None:
-    monkeypatch.setattr(disk, "MOST_BALLAST", 0)  # no power is cut here: 500 starts need neither ballast nor fsync
+    monkeypatch.setattr(
+        disk_space, "MOST_BALLAST", 0
+    )  # no power is cut here: 500 starts need neither ballast nor fsync
     monkeypatch.setitem(schema.PRAGMAS, "synchronous", 0)
     monkeypatch.setattr(os, "fsync", lambda _: None)
     expected = {number: a_scan(number, size=4_200 if number % 20 == 0 else 0) for number in range(1, 101)}

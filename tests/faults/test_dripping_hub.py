@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from station.wire import HttpWire, WireError
+from station.sync.transport import HttpWire, WireError
 
 pytestmark = [pytest.mark.host, pytest.mark.xdist_group("wire")]
 

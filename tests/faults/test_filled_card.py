@@ -16,7 +16,7 @@ from waiting import until
 from station.journal import Journal, JournalFull, JournalReader
 from tests.faults.card import ROOT
 from tests.faults.conftest import Bench, Writers, kept, lay_bench
-from tests.station.journal_room import a_scan, open_journal
+from tests.station.fixtures.journals import a_scan, open_journal
 
 pytestmark = [pytest.mark.host, pytest.mark.xdist_group("filled")]
 CYCLES = 5

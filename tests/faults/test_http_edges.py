@@ -5,8 +5,8 @@ from contextlib import ExitStack
 import pytest
 from worker_client import Connections, answer, request, start_worker
 
-from server.api.body import MAX_BODY_BYTES
-from server.http_requests import MAX_HEAD_BYTES
+from server.api.request_body import MAX_BODY_BYTES
+from server.http.request_buffer import MAX_HEAD_BYTES
 
 pytestmark = [pytest.mark.host, pytest.mark.xdist_group("wire")]
 

@@ -7,7 +7,7 @@ import time
 import pytest
 from running_hub import RunningHub
 
-from server.serve import THREADS
+from server.ops.serve import THREADS
 
 pytestmark = [pytest.mark.host, pytest.mark.xdist_group("wire")]
 

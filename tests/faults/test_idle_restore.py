@@ -8,7 +8,7 @@ import pytest
 from running_hub import RunningHub, hub_command
 
 from tests.faults.hub_ledger import scans
-from tests.station.daemon_room import Daemon
+from tests.station.fixtures.station_process import Daemon
 
 pytestmark = [pytest.mark.host, pytest.mark.xdist_group("wire")]
 

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from station.journal import disk
+from station.journal import disk_space
 from tests.faults.card import Card
 from tests.faults.conftest import Writers, kept, lay_bench
-from tests.station.journal_room import open_journal
+from tests.station.fixtures.journals import open_journal
 
 pytestmark = [pytest.mark.host, pytest.mark.xdist_group("fuse")]
 
@@ -62,7 +62,7 @@ def test_green_survives_the_power_cut(
     card: Card, writers: Writers, tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
     mode: str, plant: dict[str, int], forgets: bool, cuts: int,
 ) -> None:  # fmt: skip
-    monkeypatch.setattr(disk, "MOST_BALLAST", 0)  # for the images, which lie on a real disk
+    monkeypatch.setattr(disk_space, "MOST_BALLAST", 0)  # for the images, which lie on a real disk
     results = [one_cut(card, writers, tmp_path / str(number), SEED + number, plant, forgets) for number in range(cuts)]
     promised, lost = (sum(each[place] for each in results) for place in (0, 1))
     unsynced = sum(each[2] > 0 for each in results)

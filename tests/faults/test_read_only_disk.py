@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.faults.machine import Disk, ext4_disk
-from tests.station.daemon_room import Daemon
+from tests.station.fixtures.station_process import Daemon
 
 pytestmark = [pytest.mark.host, pytest.mark.xdist_group("disk")]
 

@@ -11,9 +11,9 @@ import pytest
 from running_hub import RunningHub
 from told import Told
 
-from server.opening import initialise
-from server.store import Store
-from tests.station.daemon_room import Daemon
+from server.db.store import Store
+from server.ops.bootstrap import initialise
+from tests.station.fixtures.station_process import Daemon
 
 pytestmark = [pytest.mark.host, pytest.mark.xdist_group("wire")]
 DRAIN_S = 30.0

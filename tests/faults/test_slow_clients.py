@@ -11,8 +11,8 @@ import pytest
 from running_hub import RunningHub
 from slow_clients import PATIENCE_S, SlowClients, StationClient, again, ask
 
-from server.http_connection import MAX_BUFFERED_BYTES
-from server.serve import THREADS
+from server.http.connection import MAX_BUFFERED_BYTES
+from server.ops.serve import THREADS
 
 pytestmark = [pytest.mark.host, pytest.mark.xdist_group("wire")]
 
@@ -71,7 +71,7 @@ def test_stations_and_pages_are_answered_while_slow_clients_hold_connections(hub
 
 def test_a_head_that_is_not_finished_is_answered_408_and_closed(hub):
     """The head's bound of 15 s, counted from the first byte, whatever goes on dripping."""
-    from server.http_connection import HEAD_S
+    from server.http.connection import HEAD_S
 
     with SlowClients(hub.port, 1, HEAD, b"x") as slow:
         held = slow._sockets[0]

@@ -10,11 +10,11 @@ from typing import NamedTuple
 
 import pytest
 
-from server.opening import open_hub
+from server.ops.bootstrap import open_hub
 from tests.compat.releases import HERE, VERSIONS
 from tests.faults.card import Card
 from tests.faults.conftest import Writers
-from tests.station.journal_room import open_journal
+from tests.station.fixtures.journals import open_journal
 
 pytestmark = [pytest.mark.host, pytest.mark.xdist_group("fuse")]
 

@@ -19,10 +19,10 @@ from bad_wire import BadWire
 from running_hub import BIN, RunningHub
 from sqlalchemy import func, select
 
-from server.opening import reading
-from server.schema import fork, ledger
-from server.verify import verify
-from station.core.chain import genesis, link
+from server.db.schema import fork, ledger
+from server.ledger.verify import verify
+from server.ops.bootstrap import reading
+from station.core.hash_chain import genesis, link
 from station.journal import JournalReader
 
 pytestmark = [pytest.mark.host, pytest.mark.xdist_group("wire")]
@@ -109,18 +109,19 @@ def test_the_net_catches_a_hub_that_acknowledges_before_its_commit(tmp_path, mon
     """The planted bug: now and then a batch is acknowledged and then rolled back."""
     from werkzeug.serving import make_server
 
-    from server import logs, stations
     from server.api import protocol
     from server.app import create_app
+    from server.auth import devices
     from server.config import Config
-    from server.ledger import append
-    from server.opening import initialise
-    from server.store import Store
+    from server.db.store import Store
+    from server.ledger import station_logs
+    from server.ledger.ingest import append
+    from server.ops.bootstrap import initialise
 
     store = Store(tmp_path / "hub.db")
     initialise(store)
     with store.write() as connection:
-        token = stations.add(connection, "saw-1", 1)
+        token = devices.add(connection, "saw-1", 1)
     batches = 0
 
     def early(connection, batch, **rest):
@@ -130,7 +131,7 @@ def test_the_net_catches_a_hub_that_acknowledges_before_its_commit(tmp_path, mon
         taken = append(connection, batch, **rest)
         if batches == 3:
             inner.rollback()
-            moved = logs.schema.log.update().values(accepted_thru=taken.accepted_thru, tip=batch.tip)
+            moved = station_logs.schema.log.update().values(accepted_thru=taken.accepted_thru, tip=batch.tip)
             connection.execute(moved)
         return taken
 

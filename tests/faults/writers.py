@@ -15,11 +15,12 @@ from typing import Any
 from sqlite_utils import Database
 
 import station.daemon  # noqa: F401 - loaded once for all children
-from drivers.tape import Tape
-from station import cli, recording
+from drivers.capture.recorder import Tape
+from station.cli import capture
+from station.cli import main as cli
 from station.journal import Journal, schema
-from station.taught import KEYPAD, Taught
-from tests.station.journal_room import a_day_passes, a_scan, open_journal
+from station.readers.profile_store import KEYPAD, Taught
+from tests.station.fixtures.journals import a_day_passes, a_scan, open_journal
 
 PRUNED_EVENTS = 1_500
 TAPED = 300  # lines of a recording: some pages of the medium
@@ -102,7 +103,7 @@ def teach(file: str) -> None:
 
 def record(file: str) -> None:
     """Record a reader into a new file, and say that it is kept."""
-    with recording.new_file(Path(file)) as write:
+    with capture.new_file(Path(file)) as write:
         tape = Tape(write, lambda: None)
         tape.begin("serial_line", "serial-1")
         for number in range(TAPED):
@@ -113,14 +114,14 @@ def record(file: str) -> None:
 
 def open_hub(db: str) -> None:
     """Open a hub, which brings it up to this version."""
-    from server.opening import open_hub
+    from server.ops.bootstrap import open_hub
 
     open_hub(db).close()
 
 
 def restore(db: str) -> None:
     """Restore the backup beside a hub, and say that it is done."""
-    from server.backup import restore
+    from server.ops.backup import restore
 
     restore(db, Path(db).with_name("copy.db"))
     print("restored", flush=True)

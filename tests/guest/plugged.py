@@ -6,9 +6,9 @@ These are of the guest's own making (gadgets and uhid) and are in its `Hands`; Q
 from collections.abc import Sequence
 from typing import Protocol
 
-from tests.drivers.hid_descriptors import COUNTLESS, HONEYWELL
-from tests.drivers.scanners import Typist
-from tests.guest.hands import Hands
+from tests.drivers.fixtures.hid_descriptors import COUNTLESS, HONEYWELL
+from tests.drivers.fixtures.typing_scanners import Typist
+from tests.guest.fixtures.usb_devices import Hands
 from tests.guest.inside.gadget import KEYS
 
 RELEASED, EV_KEY = bytes(8), 1

@@ -13,7 +13,7 @@ import time
 from functools import reduce
 from operator import xor
 
-from tests.guest.hands import Hands
+from tests.guest.fixtures.usb_devices import Hands
 
 FIELD_S = 0.065  # an RDM6300 says a tag again and again
 LIE_S = 0.8  # a tag lies in the field for so long

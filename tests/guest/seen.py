@@ -10,7 +10,7 @@ from statistics import median
 from typing import Any
 
 from tests.guest.bench import UNIT
-from tests.guest.room import Plug, Room
+from tests.guest.fixtures.station_guest import Plug, Room
 
 MS = 1_000_000
 SHEET, CARD_READER = "WIP:SETUP:", "08e6:4433"

@@ -10,10 +10,10 @@ from collections.abc import Iterator
 
 import pytest
 
-from station.core.codes.sheet import SQUARE_TEXT
-from tests.drivers.scanners import Typist
+from station.core.codes.setup_sheet import SQUARE_TEXT
+from tests.drivers.fixtures.typing_scanners import Typist
+from tests.guest.fixtures.station_guest import TRIES, Room, Seat, twin_of_the_zebra
 from tests.guest.machine import Machine
-from tests.guest.room import TRIES, Room, Seat, twin_of_the_zebra
 from tests.guest.seen import assert_each_scan_once_and_nothing_else, scans, told
 
 pytestmark = pytest.mark.guest

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from drivers.decode.plugged import Facts
-from drivers.decode.verdicts import SCANNER_PRODUCTS, SCANNER_VENDORS, verdict
+from drivers.decode.detect.device_info import Facts
+from drivers.decode.detect.device_policy import SCANNER_PRODUCTS, SCANNER_VENDORS, verdict
 
 RULES = Path(__file__).resolve().parents[2] / "config" / "udev" / "70-wipline-readers.rules"
 

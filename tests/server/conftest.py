@@ -12,13 +12,15 @@ from fake_host import FakeMachine
 from flask import Flask
 from flask.testing import FlaskClient
 
-from server import clock, logs, people, stations
 from server.app import create_app
+from server.auth import accounts, devices
+from server.clock import readings
 from server.config import Config
-from server.ledger import Appended, Batch, Refused, append
-from server.opening import initialise, settle
-from server.store import Store
-from station.core.chain import genesis, link
+from server.db.store import Store
+from server.ledger import station_logs
+from server.ledger.ingest import Appended, Batch, Refused, append
+from server.ops.bootstrap import initialise, settle
+from station.core.hash_chain import genesis, link
 
 NOW_US = 1_790_000_000_000_000
 
@@ -100,7 +102,7 @@ def take(store: Store) -> Callable[..., Appended | Refused]:
 
     def taken(batch: Batch) -> Appended | Refused:
         with store.write() as connection:
-            logs.log_of(connection, batch.log_id, device=None, station="saw-1", now_us=NOW_US)
+            station_logs.log_of(connection, batch.log_id, device=None, station="saw-1", now_us=NOW_US)
             return append(connection, batch, recv_us=NOW_US)
 
     return taken
@@ -117,11 +119,11 @@ class Desk:
 
     def station(self, name: str = "saw-1") -> dict[str, str]:
         with self.store.write() as connection:
-            return bearer(stations.add(connection, name, clock.utc_us()))
+            return bearer(devices.add(connection, name, readings.utc_us()))
 
     def token(self, roles: str) -> dict[str, str]:
         with self.store.write() as connection:
-            return bearer(people.add_token(connection, None, roles, clock.utc_us()))
+            return bearer(accounts.add_token(connection, None, roles, readings.utc_us()))
 
     def nobody(self) -> FlaskClient:
         return self.app.test_client()
@@ -129,8 +131,10 @@ class Desk:
     def person(self, roles: str, name: str | None = None) -> FlaskClient:
         """A browser in which somebody with these roles has signed in by a link."""
         with self.store.write() as connection:
-            key = people.add_person(connection, name or f"person-{next(self._numbers)}", roles, None, clock.utc_us())
-            secret = people.make_link(connection, key, clock.utc_us())
+            key = accounts.add_person(
+                connection, name or f"person-{next(self._numbers)}", roles, None, readings.utc_us()
+            )
+            secret = accounts.make_link(connection, key, readings.utc_us())
         browser = self.app.test_client()
         answer = browser.post(f"/sign-in/{secret}", data={"csrf_token": csrf(browser, f"/sign-in/{secret}")})
         assert answer.status_code == 302

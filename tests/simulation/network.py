@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from station.wire import Reply, WireError
+from station.sync.transport import Reply, WireError
 from tests.simulation.world import PowerCut, S, World
 
 Answer = tuple[int, dict[str, str], bytes]

@@ -11,11 +11,13 @@ from typing import Any
 
 import msgspec
 
-from server import clock_watch, hublog, schedule
-from station import hub, hub_words, link
-from station.core.chain import link as link_hash
-from station.journal import Journal, keep, opening
+from server.clock import watch
+from server.ledger import hub_log
+from server.ops import scheduler
+from station.core.hash_chain import link as link_hash
+from station.journal import Journal, metadata, startup
 from station.journal.records import LogState, Mark, Receipt
+from station.sync import client, messages, sync_thread
 from tests.simulation.network import of_an_older_hub
 from tests.simulation.shop import Shop
 from tests.simulation.sim_station import CardJournal
@@ -30,11 +32,13 @@ def scans_during_the_session_stay_behind(patch: Patch) -> None:
     def new_log(self: Any, cause: str, introduced: LogState, mark_thru: int) -> None:
         again_after = mark_thru if cause == "reidentify" else None
         self._ask(lambda: self._station.journal.new_log(cause, again_after))
-        self._standing = link.new_log_begun(self._standing, link.begin(self._reader, self._boot), self._now_ns())
+        self._standing = sync_thread.new_log_begun(
+            self._standing, sync_thread.begin(self._reader, self._boot), self._now_ns()
+        )
 
-    patch(link.Link, "_new_log", new_log)
-    patch(link, "set_aside", lambda _journal: [])
-    patch(link, "unconfirmed", lambda _journal, _epoch: 0)
+    patch(sync_thread.Link, "_new_log", new_log)
+    patch(sync_thread, "set_aside", lambda _journal: [])
+    patch(sync_thread, "unconfirmed", lambda _journal, _epoch: 0)
 
 
 def an_idle_station_hears_of_no_restore(patch: Patch) -> None:
@@ -58,9 +62,9 @@ def backups_are_thinned_by_name(patch: Patch) -> None:
             old.unlink()
         return gone
 
-    patch(schedule, "thin_out", thin_out)
-    patch(schedule, "follow", lambda *_: 0)
-    patch(schedule, "recheck", lambda *_: 0)
+    patch(scheduler, "thin_out", thin_out)
+    patch(scheduler, "follow", lambda *_: 0)
+    patch(scheduler, "recheck", lambda *_: 0)
 
 
 def a_days_age_comes_from_the_hubs_clock(patch: Patch) -> None:
@@ -73,10 +77,10 @@ def a_days_age_comes_from_the_hubs_clock(patch: Patch) -> None:
         whole(self, *args, **more)
 
     def count_time(connection: Any, _boot: str, _now_ns: int) -> None:
-        day = shops[0].hub.clock.utc_us() // (keep.DAY_NS // 1000) if shops else 0
+        day = shops[0].hub.clock.utc_us() // (metadata.DAY_NS // 1000) if shops else 0
         connection.execute(
             "INSERT INTO day (day, seq) VALUES (?, ?) ON CONFLICT (day) DO UPDATE SET seq = excluded.seq",
-            (day, keep.tip(connection).seq),
+            (day, metadata.tip(connection).seq),
         )
 
     def prune(self: Journal, most: int = 500) -> int:
@@ -85,14 +89,14 @@ def a_days_age_comes_from_the_hubs_clock(patch: Patch) -> None:
 
     whole_prune = Journal.prune
     patch(Shop, "__init__", noted)
-    patch(keep, "count_time", count_time)
+    patch(metadata, "count_time", count_time)
     patch(Journal, "prune", prune)
 
 
 def a_new_boot_is_believed(patch: Patch) -> None:
     """44: a clock that is ahead in a new boot gives anchors without a word, whatever a station's clock says."""
-    patch(clock_watch, "_in_new_boot", lambda gap_us: (None, False, gap_us))
-    patch(hublog, "hear_station", lambda *_, **__: False)
+    patch(watch, "_in_new_boot", lambda gap_us: (None, False, gap_us))
+    patch(hub_log, "hear_station", lambda *_, **__: False)
 
 
 def any_number_is_believed(patch: Patch) -> None:
@@ -106,21 +110,21 @@ def any_number_is_believed(patch: Patch) -> None:
         ]
         extra: list[Any] = []
         if "limits" in kind.__struct_fields__:
-            extra.append(("limits", hub_words.Limits, hub_words.Limits()))
+            extra.append(("limits", messages.Limits, messages.Limits()))
         if "verdicts" in kind.__struct_fields__:
-            extra.append(("verdicts", list[hub_words.Verdict], msgspec.field(default_factory=list)))
+            extra.append(("verdicts", list[messages.Verdict], msgspec.field(default_factory=list)))
         return msgspec.defstruct(kind.__name__, [*fields, *extra], frozen=True)
 
     def mark(self: Journal, hub_epoch: Any, accepted_thru: int, durable_thru: int, head: str) -> None:
         try:
             with self._db.atomic():
-                keep.write_mark(self._db.conn, Mark(hub_epoch, accepted_thru, durable_thru, head))
+                metadata.write_mark(self._db.conn, Mark(hub_epoch, accepted_thru, durable_thru, head))
         except sqlite3.Error as error:
             raise self._lose(error) from error
 
     for name in ("SessionAnswer", "EventsAnswer", "HeartbeatAnswer"):
-        patch(hub, name, loose(getattr(hub_words, name)))
-    patch(link, "impossible", lambda *_: None)
+        patch(client, name, loose(getattr(messages, name)))
+    patch(sync_thread, "impossible", lambda *_: None)
     patch(Journal, "mark", mark)
 
 
@@ -128,14 +132,14 @@ def pruned_when_accepted(patch: Patch) -> None:
     """A station lets go of what the hub has accepted, whatever its age and its backups."""
 
     def older_than(connection: Any, _days: int) -> int:
-        return keep.tip(connection).seq
+        return metadata.tip(connection).seq
 
     def write_mark(connection: Any, new: Mark) -> None:
         whole(connection, Mark(new.hub_epoch, new.accepted_thru, new.accepted_thru, new.head))
 
-    whole = keep.write_mark
-    patch(keep, "older_than", older_than)
-    patch(keep, "write_mark", write_mark)
+    whole = metadata.write_mark
+    patch(metadata, "older_than", older_than)
+    patch(metadata, "write_mark", write_mark)
 
 
 def sent_again_without_its_origin(patch: Patch) -> None:
@@ -144,13 +148,13 @@ def sent_again_without_its_origin(patch: Patch) -> None:
     def resent_event(old: Any, _log: str, _template: Any) -> bytes:
         return bytes(old.encoded)
 
-    patch(opening, "resent_event", resent_event)
+    patch(startup, "resent_event", resent_event)
 
 
 def a_log_is_never_left(patch: Patch) -> None:
     """A station goes on in its log, whatever the hub says of another past."""
-    patch(link, "new_log_wanted", lambda *_: None)
-    patch(link, "impossible", lambda *_: None)
+    patch(sync_thread, "new_log_wanted", lambda *_: None)
+    patch(sync_thread, "impossible", lambda *_: None)
 
 
 def green_before_the_write(patch: Patch) -> None:

@@ -15,13 +15,13 @@ from typing import Any, NamedTuple
 
 from sqlalchemy import func, select
 
-from server import schema
-from server.ledger import last_pos
-from server.projection.projector import projected_pos
+from server.db import schema
+from server.ledger.ingest import last_pos
+from server.ledger.verify import verify
 from server.projection.rebuild import compare
 from server.projection.tables import event_state
-from server.verify import verify
-from station.core.resolve import read
+from server.projection.worker import projected_pos
+from station.core.ledger.void_resolution import read
 from tests.simulation.sim_hub import SimHub
 from tests.simulation.sim_station import Promise, SimStation
 from tests.simulation.world import DAY, World

@@ -12,18 +12,19 @@ from pathlib import Path
 from sqlalchemy import select
 from sqlalchemy.util import LRUCache
 
-from server import schema, stations
 from server.app import create_app
-from server.backup import BackupError, restore
+from server.auth import devices
 from server.config import Config
-from server.highwater import Home
-from server.host import Host
-from server.hublog import confirm_clock, hub_row
-from server.ledger import last_pos
-from server.opening import initialise, open_hub
-from server.projection.projector import Projector
-from server.schedule import Backups, Clockwork
-from server.store import Store
+from server.db import schema
+from server.db.rollback_guard import Home
+from server.db.store import Store
+from server.ledger.hub_log import confirm_clock, hub_row
+from server.ledger.ingest import last_pos
+from server.ops.backup import BackupError, restore
+from server.ops.bootstrap import initialise, open_hub
+from server.ops.host import Host
+from server.ops.scheduler import Backups, Clockwork
+from server.projection.worker import Projector
 from tests.simulation.world import MachineClock, World
 
 Answer = tuple[int, dict[str, str], bytes]
@@ -82,7 +83,7 @@ class SimHub:
 
     def began(self) -> None:
         """What `serve` does at a start."""
-        from server.hublog import keep_time
+        from server.ledger.hub_log import keep_time
 
         with self.store.write() as connection:
             keep_time(connection, self.clock, start=True)
@@ -96,7 +97,7 @@ class SimHub:
     def add_station(self, name: str) -> str:
         """A station's token."""
         with self.store.write() as connection:
-            return stations.add(connection, name, self.clock.utc_us())
+            return devices.add(connection, name, self.clock.utc_us())
 
     def answer(self, method: str, path: str, body: bytes | None, headers: Mapping[str, str]) -> Answer | None:
         """What a request gets; None where the hub is away."""

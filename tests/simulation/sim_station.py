@@ -14,20 +14,20 @@ from pathlib import Path
 from typing import Any
 
 from drivers import Read
-from station.answers import Answer, Green, Look
-from station.bench_state import Settings
-from station.composing import Recorder
 from station.config import Config, Hub
-from station.earlier import earlier
-from station.inbox import Chore, Inbox
+from station.feedback.messages import Answer, Green, Look
 from station.journal import Journal, JournalError, JournalLost, Receipt
-from station.journal.disk import Level
+from station.journal.disk_space import Level
 from station.journal.wal import wal_of
-from station.link import Link
-from station.scan import Scan
-from station.shop import known, read_shop
+from station.rules.snapshot import known, read_shop
+from station.scan.bench_state import Settings
+from station.scan.event_builder import Recorder
+from station.scan.pipeline import Scan
+from station.scan.restart_state import earlier
+from station.scan.work_queue import Chore, Inbox
 from station.status import HubStatus, Status
-from station.sync import Pause
+from station.sync.state_machine import Pause
+from station.sync.sync_thread import Link
 from tests.simulation.network import SimWire, Weather
 from tests.simulation.world import MachineClock, PowerCut, World
 

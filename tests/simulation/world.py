@@ -101,7 +101,7 @@ class MachineClock:
         return f"00000000-0000-4000-8000-{tail}"
 
     def read(self) -> "object":
-        from server.clock import Reading
+        from server.clock.readings import Reading
 
         return Reading(self.boot_ns(), self.utc_us())
 

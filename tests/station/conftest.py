@@ -1,7 +1,7 @@
 """Fixtures of the station's tests that more than one of them needs."""
 
-from tests.drivers.udev_room import udev
-from tests.station.plugs_room import station
-from tests.station.readers_room import opened, plugs
+from tests.drivers.fixtures.fake_udev import udev
+from tests.station.fixtures.fake_hotplug import station
+from tests.station.fixtures.reader_manager import opened, plugs
 
 __all__ = ["opened", "plugs", "station", "udev"]  # fixtures: pytest finds them here by name

@@ -14,7 +14,7 @@ import pytest
 
 from station.core.event import decode
 from station.journal import JournalReader
-from tests.station.daemon_room import Daemon
+from tests.station.fixtures.station_process import Daemon
 
 pytestmark = [pytest.mark.host, pytest.mark.xdist_group("daemon")]
 

@@ -10,8 +10,8 @@ from floor_full import HOSTILE
 from playwright.sync_api import expect
 
 from server.api.stream import MAX_STREAMS
-from server.reading.visible import visible_bytes
-from server.segment import item_url
+from server.queries.escape import visible_bytes
+from server.urls import item_url
 from station.core.codes.canonical import canonical
 
 pytestmark = pytest.mark.browser

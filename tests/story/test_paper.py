@@ -10,7 +10,7 @@ from live_hub import LiveHub
 from PIL import Image
 from read_back import DPI, expected, pdf_pictures, scanned, svg_picture
 
-from station.core.paper import PAPERS, encoder, setup_page
+from station.core.printing import PAPERS, encoder, setup_page
 
 pytestmark = pytest.mark.browser
 

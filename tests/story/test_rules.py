@@ -12,9 +12,9 @@ from playwright.sync_api import expect
 from running_hub import RunningHub
 from told import STAGES, Told
 
-from server.store import Store
-from station.core.rules import RULES
-from tests.station.daemon_room import Daemon
+from server.db.store import Store
+from station.core.ledger.rules import RULES
+from tests.station.fixtures.station_process import Daemon
 
 pytestmark = pytest.mark.browser
 

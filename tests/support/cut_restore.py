@@ -10,7 +10,7 @@ import signal
 import sys
 from pathlib import Path
 
-from server.backup import restore
+from server.ops.backup import restore
 
 WATCHED = {"open", "os.rename", "os.remove", "os.chmod", "os.chown", "os.truncate", "sqlite3.connect", "fcntl.flock"}
 

@@ -4,9 +4,9 @@ import itertools
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from server.clock import Reading
-from server.highwater import Home
-from server.host import Host
+from server.clock.readings import Reading
+from server.db.rollback_guard import Home
+from server.ops.host import Host
 
 START_US = 1_790_000_000_000_000
 

@@ -10,13 +10,13 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any
 
-from server import people, stations
 from server.app import create_app
+from server.auth import accounts, devices
 from server.config import Config
-from server.opening import initialise
-from server.store import Store
-from server.verify import verify
-from station.core.chain import genesis, link
+from server.db.store import Store
+from server.ledger.verify import verify
+from server.ops.bootstrap import initialise
+from station.core.hash_chain import genesis, link
 
 CHUNK = 4096
 
@@ -40,8 +40,8 @@ def main(folder: Path) -> None:
     store = Store(folder / "hub.db")
     initialise(store)
     with store.write() as connection:
-        station = {"Authorization": f"Bearer {stations.add(connection, 'saw-1', 0)}"}
-        office = {"Authorization": f"Bearer {people.add_token(connection, None, 'supervise', 0)}"}
+        station = {"Authorization": f"Bearer {devices.add(connection, 'saw-1', 0)}"}
+        office = {"Authorization": f"Bearer {accounts.add_token(connection, None, 'supervise', 0)}"}
     app = create_app(Config(), store)
     app.testing = False
     browser, log, told = app.test_client(), bytes(range(16)), {}

@@ -11,11 +11,12 @@ from floor_full import full_floor
 from running_hub import RunningHub
 from told import Told
 
-from server import clock, people
-from server.opening import initialise
-from server.store import Store
-from station.core.chain import genesis, link
+from server.auth import accounts
+from server.clock import readings
+from server.db.store import Store
+from server.ops.bootstrap import initialise
 from station.core.event import Event, encode
+from station.core.hash_chain import genesis, link
 
 LEAVE_S = 10.0
 LOG_ID = b"\x07" * 16
@@ -31,8 +32,8 @@ class LiveHub:
         full_floor(told)
         self._token = told.station("live-1")
         with store.write() as connection:
-            person = people.add_person(connection, "Mara Weiss", "administer", None, told.now_us)
-            secret = people.make_link(connection, person, told.now_us)
+            person = accounts.add_person(connection, "Mara Weiss", "administer", None, told.now_us)
+            secret = accounts.make_link(connection, person, told.now_us)
         store.close()
         self.running = RunningHub(folder / "hub.db").start()
         self.url = self.running.url
@@ -66,14 +67,14 @@ class LiveHub:
 
     def scan(self, raw: bytes, stage: str) -> None:
         """One scan; before the first one a session and an anchor."""
-        own = {"station": "live-1", "sw": "t", "boot": clock.boot_id()}
+        own = {"station": "live-1", "sw": "t", "boot": readings.boot_id()}
         first = len(self._sent) + 1
         if first == 1:
-            body = {"log": LOG_ID.hex(), "boot": clock.boot_id(), "t1": clock.boottime_ns()}
-            met, now_ns = self._post("/api/v1/session", body), clock.boottime_ns()
+            body = {"log": LOG_ID.hex(), "boot": readings.boot_id(), "t1": readings.boottime_ns()}
+            met, now_ns = self._post("/api/v1/session", body), readings.boottime_ns()
             times = {"t1": now_ns, "t4": now_ns, "t2": met["t2"], "t3": met["t3"], "mac": met["mac"]}
             self._sent.append(encode(Event(kind="anchor", mono_ns=now_ns, hub_clk="synced", **times, **own)))
-        now_ns = clock.boottime_ns()
+        now_ns = readings.boottime_ns()
         self._sent.append(encode(Event(kind="scan", mono_ns=now_ns, raw=raw, stage=stage, scheme="text", **own)))
         hashes = [genesis(LOG_ID)]
         for event in self._sent:

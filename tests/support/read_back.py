@@ -10,8 +10,8 @@ import zxingcpp
 from missing import not_here
 from PIL import Image, ImageDraw
 
-from station.core.codes.sheet import Symbology
-from station.core.paper import Page
+from station.core.codes.setup_sheet import Symbology
+from station.core.printing import Page
 
 DPI = 300
 AIM = {Symbology.SQUARE: "]Q1", Symbology.BARS: "]C0"}

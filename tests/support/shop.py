@@ -3,10 +3,10 @@
 from itertools import count
 from typing import Any
 
-from station.core.catalogue import Catalogue, Definition
-from station.core.fact import Fact
-from station.core.ledger import balances, fold
-from station.core.parcel import Step
+from station.core.ledger.fold import balances, fold
+from station.core.ledger.item_event import Fact
+from station.core.ledger.parcels import Step
+from station.core.master_data import Catalogue, Definition
 
 MINUTE_US = 60_000_000
 STAGES = ("saw", "deburr", "weld", "paint", "test", "pack")

@@ -4,7 +4,7 @@ from datetime import UTC
 
 import pytest
 
-from server.shop import ShopError, read_shop
+from server.importer import ShopError, read_shop
 
 NOON_US = 1_795_348_800_000_000  # 2026-11-22 12:00 UTC
 

@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable
 from typing import Self
 
-from station.core.chain import genesis, link
+from station.core.hash_chain import genesis, link
 
 BEAT_S = 0.5
 PATIENCE_S = 20.0  # of the station and of a browser; an idle hub answers in milliseconds

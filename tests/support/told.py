@@ -6,17 +6,19 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
-from server import clock, logs, stations
-from server.announce import Bell
-from server.entries import Entry, record_all
-from server.hublog import hub_row
-from server.ledger import Appended, Batch, append
-from server.projection.projector import Projector
-from server.shop.reading import read_shop
-from server.store import Store
-from server.tongue import UTC
-from station.core.chain import anchor_mac, boot_bytes, genesis, link
+from server.auth import devices
+from server.clock import readings
+from server.db.position_signal import Bell
+from server.db.store import Store
+from server.importer.loader import read_shop
+from server.ledger import station_logs
+from server.ledger.entries import Entry, record_all
+from server.ledger.hub_log import hub_row
+from server.ledger.ingest import Appended, Batch, append
+from server.locale_format import UTC
+from server.projection.worker import Projector
 from station.core.event import Event, Reader, encode
+from station.core.hash_chain import anchor_mac, boot_bytes, genesis, link
 
 MINUTE_US = 60_000_000
 HOUR_US = 60 * MINUTE_US
@@ -52,7 +54,7 @@ class Told:
 
     def __init__(self, store: Store, bell: Bell | None = None) -> None:
         self.store = store
-        self.now_us = clock.utc_us()
+        self.now_us = readings.utc_us()
         self.projector = Projector(store, bell or Bell())
         self._logs: dict[str, Log] = {}
         with store.read() as connection:
@@ -141,7 +143,7 @@ class Told:
         prev = log.hashes[log.sent - 1] if log.sent else genesis(log.log_id)
         batch = Batch(log.log_id, log.sent + 1, prev, log.hashes[last - 1], log.events[log.sent : last])
         with self.store.write() as connection:
-            logs.log_of(connection, log.log_id, device=None, station=log.station, now_us=self.now_us)
+            station_logs.log_of(connection, log.log_id, device=None, station=log.station, now_us=self.now_us)
             taken = append(connection, batch, recv_us=self.now_us)
         assert isinstance(taken, Appended), taken
         log.sent = last
@@ -149,4 +151,4 @@ class Told:
     def station(self, name: str) -> str:
         """A station that may send; its token."""
         with self.store.write() as connection:
-            return stations.add(connection, name, self.now_us)
+            return devices.add(connection, name, self.now_us)

@@ -11,8 +11,8 @@ from typing import Any
 import gunicorn.workers.gthread
 from gunicorn.app.base import BaseApplication
 
-from server.http_connection import Bounds
-from server.http_worker import RequestWorker
+from server.http.connection import Bounds
+from server.http.request_worker import RequestWorker
 
 go = threading.Event()
 

@@ -1,11 +1,11 @@
 """Codes: what a scan says, from bytes to canonical text, card, badge or the name of a thing. Pure, and never raises."""
 
-from station.core.codes.bound import BoundTo, apply_binding, is_bound
+from station.core.codes.bound_codes import BoundTo, apply_binding, is_bound
 from station.core.codes.canonical import canonical, canonical_written, written_code
-from station.core.codes.cards import Card
 from station.core.codes.code import As, Code, Scheme
+from station.core.codes.command_cards import Card
+from station.core.codes.parser import READERS, read_code, read_tag_code
 from station.core.codes.patterns import Pattern, PatternError, RefusedPattern, usable_patterns
-from station.core.codes.reading import READERS, read_code, read_tag_code
 
 __all__ = [
     "READERS",

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-from station.core.codes.cards import Card
+from station.core.codes.command_cards import Card
 
 
 class Scheme(StrEnum):

@@ -15,7 +15,7 @@ identifier is up to three digits and a letter (ANSI MH10.8.2), a text element id
 
 import re
 
-from station.core.codes.gs1 import Reading, read_elements
+from station.core.codes.gs1.elements import Reading, read_elements
 
 HEAD = "[)>"
 _RS, _GS, _EOT = "\x1e", "\x1d", "\x04"

@@ -9,15 +9,16 @@ from typing import Any
 import pytest
 from sqlalchemy import Connection, select
 
-from server import logs, schema
-from server.announce import Bell
-from server.driver import insert_many
-from server.opening import initialise
-from server.projection.projector import Projector
+from server.db import schema
+from server.db.bulk_insert import insert_many
+from server.db.position_signal import Bell
+from server.db.store import Store
+from server.ledger import station_logs
+from server.ops.bootstrap import initialise
 from server.projection.tables import TABLES
-from server.store import Store
-from station.core.chain import anchor_mac, boot_bytes, genesis, link
+from server.projection.worker import Projector
 from station.core.event import Event, Identity, Place, encode
+from station.core.hash_chain import anchor_mac, boot_bytes, genesis, link
 
 DAY_US = 86_400_000_000
 START_US = 20_000 * DAY_US
@@ -111,7 +112,7 @@ class Floor:
         """Put rows into the ledger, in this order; the hub's own chain is not what is tested here."""
         with self.store.write() as connection:
             for log_id, station in {row.log: row.station for row in rows if row.station}.items():
-                logs.log_of(connection, log_id, device=None, station=station, now_us=0)
+                station_logs.log_of(connection, log_id, device=None, station=station, now_us=0)
             counter = schema.counter.c.pos
             pos = connection.execute(select(counter)).scalar_one()
             insert_many(

@@ -1,0 +1,1 @@
+"""Capture and playback of the raw data of a reader."""

@@ -1,0 +1,46 @@
+"""Security tokens: a stick with its card built in, which USB and pcscd show as a card reader whose card never leaves.
+
+>>> key = Facts("/sys/x", "YubiKey OTP+FIDO+CCID", 3, 0x1050, 0x0407, "", "usb-1-2", False, False, subsystem="usb")
+>>> token_sign(key)
+'its maker makes security tokens: 1050, Yubico'
+>>> token_sign(Facts("/sys/x", "ACR122U PICC", 3, 0x072F, 0x2200, "", "usb-1-2", False, False, subsystem="usb"))
+"""
+
+import re
+from collections.abc import Mapping
+
+from drivers.decode.detect.device_info import Facts
+
+# Makers whose smart card devices are tokens, but for those that call themselves readers (usb.ids, libccid's list).
+TOKEN_VENDORS: Mapping[int, str] = {
+    0x0529: "Aladdin, SafeNet",
+    0x0A89: "Aktiv",
+    0x1050: "Yubico",
+    0x20A0: "Nitrokey, CanoKey",
+    0x234B: "Gnuk",
+    0x24DC: "Aladdin R.D.",
+    0x2C97: "Ledger",
+    0x316D: "Purism",
+    0x32A3: "GoTrust",
+    0x349E: "Token2",
+}
+ICCD = "its interface is that of a card, not of a reader (ICCD)"
+"""What is found out of a device that says by its protocol that it is the card itself (USB ICCD 1.0, section 4)."""
+_NAME = re.compile(
+    r"token|yubi ?key|nitrokey|canokey|rutoken|jacarta|epass(?!port)|gnuk|crypto ?(stick|mate)|security key|\bfido"
+    r"|crescendo key|digipass key|solo ?(2|key)|librem key",
+    re.IGNORECASE,
+)
+_READER = re.compile(r"reader|picc|nfc module", re.IGNORECASE)
+
+
+def token_sign(facts: Facts) -> str | None:
+    """What says that a smart card device is a token, in a few words; None where nothing does."""
+    if ICCD in facts.said:
+        return ICCD
+    if _READER.search(facts.name):
+        return None
+    if facts.vendor in TOKEN_VENDORS:
+        return f"its maker makes security tokens: {facts.vendor:04x}, {TOKEN_VENDORS[facts.vendor]}"
+    said = _NAME.search(facts.name)
+    return f"its name says so: {said[0].lower()!r}" if said else None

@@ -1,0 +1,1 @@
+"""Decoding of HID report descriptors and HID POS scanners. Pure."""

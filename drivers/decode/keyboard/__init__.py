@@ -1,0 +1,1 @@
+"""Decoding of keyboard-wedge scanners: key events, layouts, dead keys and affixes. Pure."""

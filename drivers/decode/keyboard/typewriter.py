@@ -1,0 +1,134 @@
+"""What a scanner types, chord by chord: its layout with dead keys, its Caps Lock, and what stands for control characters.
+
+>>> german = Typewriter(profile=Profile(control={"GS": "F8"}))
+>>> [german.type(code, mods) for code, mods in ((30, 0), (30, SHIFTED), (66, 0), (28, 0))]
+['a', 'A', '\\x1d', None]
+"""
+
+from drivers.decode.keyboard import chords, dead_keys
+from drivers.decode.keyboard.chords import ALTED, ALTGRED, CONTROLLED, LOCKED, SHIFTED, alt_character
+from drivers.decode.keyboard.keymap import BARE, ENTER, KEYPAD_ENTER, TAB, TERMINATORS, US, Layout, changed, control
+from drivers.decode.keyboard.profile import ANY, CONTROLS, ITSELF, LEARNED, NONE, Profile
+
+_ENDS_TYPE = {ENTER: "\r", KEYPAD_ENTER: "\r", TAB: "\t"}
+_LEVEL = SHIFTED | ALTGRED
+
+
+class Typewriter:
+    """What has been typed so far matters only for a dead key that waits. Its memory is bounded: a table for each way to
+    hold the modifier keys, built when it is first held.
+
+    `ends` False: no key is a terminator, each types its character.
+    """
+
+    def __init__(self, layout: Layout = US, profile: Profile | None = None, *, ends: bool = True) -> None:
+        profile = profile or Profile()
+        self._layout = with_keys(layout, profile)
+        self._caps = profile.caps
+        self._alone = profile.dead == "alone"
+        self._dead = self._layout.dead
+        self.waits = ""
+        """The dead key that waits for the next, "" where none does."""
+        self._tables: dict[int, dict[int, str | None]] = {}
+        self._numbers: dict[str, str | None] = {}
+        self._chords: dict[tuple[int, int], str | None] = {}
+        if ends and profile.terminator in (ANY, NONE):
+            self._ends = TERMINATORS
+        else:
+            self._ends = frozenset()
+        for name, written in profile.control.items():
+            if written != ITSELF:
+                self._stands_for(written, CONTROLS[name])
+        if ends and profile.terminator not in (ANY, NONE):
+            self._stands_for(profile.terminator, None)
+
+    def _stands_for(self, written: str, text: str | None) -> None:
+        chord = chords.chord(written)
+        if chord.number:
+            self._numbers[chord.number] = text
+        elif chord.code in TERMINATORS and not chord.mods:
+            self._chords.update({(chord.code, mods): text for mods in range(2 * ALTED)})
+        else:
+            self._chords[chord.code, chord.mods] = text
+
+    def type(self, code: int, mods: int) -> str | None:
+        """What this chord types now, "" for nothing yet or at all, None where it ends the scan."""
+        table = self._tables.get(mods)
+        if table is None:
+            table = self._tables[mods] = self._table(mods)
+        text = table.get(code, "")
+        if self.waits or text in self._dead:
+            return self._accented(text)
+        return text
+
+    def number(self, digits: str) -> str | None:
+        """What a number types that was struck on the keypad with Alt held."""
+        text = self._numbers[digits] if digits in self._numbers else alt_character(digits)
+        return self._accented(text) if self.waits else text
+
+    def flush(self) -> str:
+        """The sign of a dead key that still waits: nothing more comes."""
+        waits, self.waits = self.waits, ""
+        return self._sign(waits) if waits else ""
+
+    def _sign(self, name: str) -> str:
+        return self._dead[name].get(" ", "")
+
+    def _accented(self, text: str | None) -> str | None:
+        """A dead key is struck, or waits and something comes after it. What does not go together is typed side by side,
+        as Windows types it: scanners are made for that, and nothing is lost.
+        """
+        if self._alone:
+            return self._sign(text or "")
+        if not text:  # the end of the scan flushes by itself; a key without text waits with it
+            return text
+        waits, self.waits = self.waits, ""
+        if not waits:
+            self.waits = text
+            return ""
+        if text in self._dead[waits]:
+            return self._dead[waits][text]
+        if text in self._dead:
+            self.waits = text
+            return self._sign(waits)
+        return self._sign(waits) + text
+
+    def _table(self, mods: int) -> dict[int, str | None]:
+        """What each key types while these are held."""
+        layout, codes = self._layout, set().union(*self._layout.levels)
+        locked = self._caps == "inverted" or (self._caps == "obeyed" and bool(mods & LOCKED))
+        table: dict[int, str | None] = {}
+        for code in codes:
+            level, controlled = mods & _LEVEL, bool(mods & CONTROLLED)
+            # Ctrl and Alt together are AltGr where the key has such a level: some scanners have no right-hand keys.
+            if controlled and mods & ALTED and layout.text(code, ALTGRED) != layout.text(code, 0):
+                level, controlled = level | ALTGRED, False
+            text = layout.text(code, level, locked=locked)
+            if controlled:
+                # Where the layout's character makes no control character, the American key at its place may.
+                text = control(text) or control(US.text(code, level)) or text
+            table[code] = self._cased(text)
+        table.update(_ENDS_TYPE)
+        table.update(dict.fromkeys(self._ends))
+        table.update({code: text for (code, held), text in self._chords.items() if held == mods & ~LOCKED})
+        return table
+
+    def _cased(self, text: str) -> str:
+        if self._caps not in ("upper", "lower") or text in self._dead:
+            return text
+        turned = text.upper() if self._caps == "upper" else text.lower()
+        return turned if len(turned) == 1 else text
+
+
+def with_keys(layout: Layout, profile: Profile) -> Layout:
+    """The layout with the keys that the profile has otherwise."""
+    if profile.layout == LEARNED:
+        layout = BARE
+    if not profile.keys:
+        return layout
+    found = {}
+    for written, text in profile.keys.items():
+        chord = chords.chord(written)
+        found[chord.mods & _LEVEL, chord.code] = text
+    accented = {dead_keys.name_of(mark): dead_keys.composed(mark) for mark in dead_keys.SIGNS}
+    return changed(Layout(layout.levels, layout.locked, {**accented, **layout.dead}), found)

@@ -1,0 +1,1 @@
+"""Decoding of serial scanners and serial RFID readers. Pure."""

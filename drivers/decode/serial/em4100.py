@@ -1,0 +1,40 @@
+"""Readers for 125 kHz tags that speak by themselves: ID-12LA and ID-20LA, and RDM6300 (EM4100 tags, five bytes).
+
+`02`, ten hex digits of the tag, two of their XOR; the ID readers end with `0D 0A 03` (16 bytes), the RDM6300 with `03` (14)
+and again as long as the tag is there. Source: ID-12LA and RDM6300 data sheets; the sum that some sketches check is wrong.
+
+>>> from drivers.decode.serial.framing import Frames
+>>> [EM4100.tags(frame)[0].uid for frame in Frames(EM4100).feed(bytes.fromhex("02") + b"0C000621A58E" + b"\\r\\n\\x03")]
+['0C000621A5']
+"""
+
+from functools import reduce
+from operator import xor
+
+from drivers.decode.serial.framing import Protocol, Sighting
+
+_HEX = frozenset(b"0123456789ABCDEFabcdef")
+_DIGITS = slice(1, 13)
+_ENDS = {3: 14, 13: 16}  # ETX or the carriage return before it: the length of the frame
+
+
+def _size(head: bytes) -> int | None:
+    if not _HEX.issuperset(head[_DIGITS]):
+        return None
+    return 0 if len(head) < 14 else _ENDS.get(head[13])
+
+
+def _whole(frame: bytes) -> bool:
+    return frame[13:] in (b"\x03", b"\r\n\x03") and checked(bytes.fromhex(frame[_DIGITS].decode("ascii")))
+
+
+def checked(number: bytes) -> bool:
+    """Whether the last byte is the XOR of those before it."""
+    return reduce(xor, number) == 0
+
+
+def _tags(frame: bytes) -> tuple[Sighting, ...]:
+    return (Sighting(frame[1:11].decode("ascii").upper()),)
+
+
+EM4100 = Protocol("ID-12, RDM6300", 9600, b"\x02", _size, _whole, _tags)

@@ -1,0 +1,56 @@
+"""UHF readers that are asked with `53 57` and answer with `43 54` (Chafon CF-RU5xxx and many with other names on them).
+
+Head, length of what follows (2 bytes), address, command, status (01 done), data, two's complement of the sum of all before
+it. The manual says "from Len"; its own examples sum the head too, and so do we. Tags come as answers to an inventory, or
+unasked from a reader set to speak by itself. Source: UHF RFID Reader User's Manual V2.0, sections 3 and 4.
+
+>>> from drivers.decode.serial.framing import Frames
+>>> active = "4354001C0145 01 C3832508013E2A 01 0F0101E2801191A5030060ACB87676 82 3A"
+>>> [[tag.uid for tag in SWNET.tags(frame)] for frame in Frames(SWNET).feed(bytes.fromhex(active))]
+[['E2801191A5030060ACB87676']]
+"""
+
+from drivers.decode.serial.framing import Protocol, Sighting
+
+LENGTH_MIN, LENGTH_MAX = 4, 1024
+INVENTORY, ACTIVE_DATA = 0x01, 0x45
+_DONE = 1
+# Behind the status: a count of two bytes, or the reader's serial number of seven and a count of one.
+_COUNT = {INVENTORY: slice(7, 9), ACTIVE_DATA: slice(14, 15)}
+_NOT_THE_ID = 3  # type, antenna, signal: in no unit that the manual names, so it is left alone
+
+
+def _size(head: bytes) -> int | None:
+    if len(head) < 4:
+        return 0
+    length = int.from_bytes(head[2:4], "big")
+    return length + 4 if LENGTH_MIN <= length <= LENGTH_MAX else None
+
+
+def _whole(frame: bytes) -> bool:
+    return sum(frame) & 0xFF == 0 and frame[6] in (0, _DONE) and _ids(frame) is not None
+
+
+def _ids(frame: bytes) -> list[bytes] | None:
+    """The tags of a frame, None where their lengths and their number do not fill it."""
+    if frame[5] not in _COUNT or frame[6] != _DONE:
+        return []
+    count = _COUNT[frame[5]]
+    at, end, ids = count.stop, len(frame) - 1, []
+    while at < end:
+        length = frame[at]
+        if length <= _NOT_THE_ID:
+            return None
+        ids.append(frame[at + 3 : at + length])
+        at += 1 + length
+    return ids if at == end and len(ids) == int.from_bytes(frame[count], "big") else None
+
+
+def _tags(frame: bytes) -> tuple[Sighting, ...]:
+    return tuple(Sighting(number.hex().upper()) for number in _ids(frame) or ())
+
+
+SWNET = Protocol(
+    "53 57", 115_200, b"\x43\x54", _size, _whole, _tags,
+    query=bytes.fromhex("53570003FF1044"), poll=bytes.fromhex("53570003FF0153"), leave_s=2.0,
+)  # fmt: skip

@@ -1,0 +1,1 @@
+"""Adapters to the operating system and vendor libraries: HID, serial ports, PC/SC, sysfs, xkb."""

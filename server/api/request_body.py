@@ -1,0 +1,95 @@
+"""Request bodies: read within limits, unpacked within limits, decoded by the structs that also describe them.
+
+The body is JSON, plain or gzip, at most 1 MiB before and after unpacking. The server passes a request on when all of it has
+arrived (`server.http.request_worker`), so reading it here never waits.
+"""
+
+import zlib
+from typing import Any, TypeVar
+
+import msgspec
+from flask import request
+
+from server.api_errors import ApiError
+
+MAX_BODY_BYTES = 1024 * 1024
+MAX_DEPTH = 16  # lists and objects within each other, in what is kept
+CHUNK_BYTES = 64 * 1024
+_GZIP = 16 + zlib.MAX_WBITS
+
+T = TypeVar("T")
+
+
+def read_json(form: type[T]) -> T:
+    """The request's body as `form`. Raises `ApiError` 400 or 413."""
+    if request.mimetype not in ("application/json", ""):
+        raise ApiError(
+            400, f"content type {request.mimetype}", "application/json", "Send JSON and say so in Content-Type."
+        )
+    raw = _unpacked(_received())
+    try:
+        return msgspec.json.decode(raw, type=form)
+    except (msgspec.MsgspecError, ValueError, RecursionError) as error:
+        raise ApiError(
+            400,
+            f"a body of {len(raw)} bytes: {error}",
+            f"JSON as /openapi.json describes {form.__name__}",
+            "Mend the body and send it again.",
+        ) from error
+
+
+def _received() -> bytes:
+    if (request.content_length or 0) > MAX_BODY_BYTES:
+        raise too_long(str(request.content_length))
+    parts, size = [], 0
+    try:
+        while chunk := request.stream.read(CHUNK_BYTES):
+            parts.append(chunk)
+            size += len(chunk)
+            if size > MAX_BODY_BYTES:
+                raise too_long(str(size))
+    except OSError as error:
+        raise ApiError(400, f"{size} bytes of a body, then nothing", "all of it", "Send it again.") from error
+    return b"".join(parts)
+
+
+def _unpacked(raw: bytes) -> bytes:
+    coding = request.headers.get("Content-Encoding", "identity").strip().lower()
+    if coding == "identity":
+        return raw
+    if coding != "gzip":
+        raise ApiError(400, f"content encoding {coding}", "gzip, or none", "Send the body plain.")
+    unpacker = zlib.decompressobj(_GZIP)
+    try:
+        plain = unpacker.decompress(raw, MAX_BODY_BYTES + 1)
+    except zlib.error as error:
+        raise ApiError(400, f"a body that is not gzip: {error}", "gzip", "Send it again.") from error
+    if len(plain) > MAX_BODY_BYTES:
+        raise too_long(str(len(plain)))
+    if not unpacker.eof:
+        raise ApiError(400, "a gzip body that ends too early", "all of it", "Send it again.")
+    return plain
+
+
+def depth_of(value: Any) -> int:
+    """How deep lists and objects stand within each other: 0 for a number.
+
+    >>> depth_of({"a": [1, {"b": 2}]})
+    3
+    """
+    deepest, level = 0, [value]
+    while level:
+        level = [inner for outer in level if isinstance(outer, list | dict) for inner in _parts(outer)]
+        deepest += bool(level)
+    return deepest
+
+
+def _parts(outer: list[Any] | dict[Any, Any]) -> list[Any]:
+    return [*outer.values()] if isinstance(outer, dict) else outer
+
+
+def too_long(size: str) -> ApiError:
+    """The answer 413 for a body of this many bytes."""
+    return ApiError(
+        413, f"a body of {size} bytes or more", f"at most {MAX_BODY_BYTES} bytes", "Send it in smaller parts."
+    )

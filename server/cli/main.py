@@ -1,0 +1,206 @@
+"""wipline-hub: the hub's commands.
+
+Each exits 0, or says on standard error what came, what was expected and what to do.
+"""
+
+import sys
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+import click
+
+from server.cli.access import clock, station, token, user
+from server.cli.options import settings, where
+from server.config import ConfigError
+from server.version import VERSION
+
+__all__ = ["main", "settings", "where"]
+LATER = {"demo": "server.demo:demo", "import": "server.importer.cli:import_folder"}  # loaded when they are asked for
+
+
+class Hub(click.Group):
+    """The commands, with those that bring a room of their own loaded when asked for; errors are sentences."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Every command, by name."""
+        return sorted({*super().list_commands(ctx), *LATER})
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """The command of this name."""
+        if cmd_name in LATER:
+            module, _, name = LATER[cmd_name].partition(":")
+            command = getattr(import_module(module), name)
+            assert isinstance(command, click.Command)
+            return command
+        return super().get_command(ctx, cmd_name)
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run a command; what it cannot do is said in one sentence."""
+        from sqlalchemy.exc import DatabaseError
+
+        from server.db.writer_lock import HubRuns
+        from server.ledger.entries import EntryRefused
+        from server.ops.admin_commands import OfficeError
+        from server.ops.backup import BackupError
+        from server.ops.bootstrap import NoHub
+
+        try:
+            return super().invoke(ctx)
+        except (BackupError, ConfigError, EntryRefused, HubRuns, NoHub, OfficeError) as error:
+            raise click.ClickException(str(error)) from error
+        except (OSError, DatabaseError) as error:
+            why = getattr(error, "orig", None) or error
+            msg = f"{why}. Look at the database that was named (--db, or db in hub.toml), and who may write there."
+            raise click.ClickException(msg) from error
+
+
+@click.group(cls=Hub)
+@click.version_option(VERSION, prog_name="wipline-hub")
+def main() -> None:
+    """The hub: it keeps the ledger of a shop's work in process, and shows it."""
+
+
+@main.command()
+@where
+def init(config_path: Path | None, db: str | None) -> None:
+    """Make a new hub: its database, its keys, its first epoch."""
+    from server.db.store import Store, as_url
+    from server.ops.bootstrap import initialise
+
+    config = settings(config_path, db)
+    path = as_url(config.db)
+    if path.get_backend_name() == "sqlite":
+        Path(path.database or "").parent.mkdir(parents=True, exist_ok=True)
+    store = Store(config.db)
+    try:
+        initialise(store)
+    finally:
+        store.close()
+    click.echo(f"A new hub in {config.db}", err=True)
+
+
+@main.command()
+@where
+@click.option("--port", type=click.IntRange(0, 65535), help="The port to listen on; 0 for any that is free.")
+def run(config_path: Path | None, db: str | None, port: int | None) -> None:
+    """Run the hub, until Ctrl-C or SIGTERM."""
+    from server.ops.serve import ServeError, serve
+
+    config = settings(config_path, db, port)
+    try:
+        serve(config, say=_say, whisper=_whisper)
+    except ServeError as error:
+        raise click.ClickException(str(error)) from error
+
+
+@main.command("verify")
+@where
+def verify_command(config_path: Path | None, db: str | None) -> None:
+    """Walk the hub's chain and every log's; name each place that does not fit, and exit 1 where there is one."""
+    from server.ledger.ingest import last_pos
+    from server.ledger.verify import notes, verify
+    from server.ops.bootstrap import reading
+
+    with reading(settings(config_path, db).db) as store, store.read() as connection:
+        breaks = verify(connection)
+        pos = last_pos(connection)
+        noted = [] if breaks else notes(connection)
+    for note in noted:
+        click.echo(f"Note: {note}")
+    for found in breaks:
+        click.echo(str(found))
+    if breaks:
+        msg = (
+            f"{len(breaks)} places do not fit. Keep this database as it is, and restore a backup: wipline-hub restore."
+        )
+        raise click.ClickException(msg)
+    click.echo(f"{pos} events verified, no break.")
+
+
+@main.command()
+@where
+def rebuild(config_path: Path | None, db: str | None) -> None:
+    """Fold everything anew from the ledger, while the hub does not run."""
+    from server.ops.bootstrap import open_hub
+    from server.ops.gc_tuning import settle
+    from server.projection.rebuild import rebuild as fold_anew
+
+    store = open_hub(settings(config_path, db).db)
+    settle()
+    try:
+        fold_anew(store)
+    finally:
+        store.close()
+    click.echo("Folded anew.", err=True)
+
+
+@main.command()
+@where
+@click.argument("target", required=False, type=click.Path(path_type=Path))
+def backup(config_path: Path | None, db: str | None, target: Path | None) -> None:
+    """Copy the database, also while the hub runs, to TARGET (a file or a folder), and verify the copy."""
+    from server.clock.readings import utc_us
+    from server.ops.admin_commands import perform
+    from server.ops.backup import BackupError, back_up
+
+    config = settings(config_path, db)
+    if target is None:
+        if config.backup.path is None:
+            msg = "No target: expected a file or folder, here or as path under [backup] in hub.toml. Name one."
+            raise BackupError(msg)
+        target = Path(config.backup.path)
+    made = back_up(config.db, target, utc_us())
+    copy = {"path": str(made.path.absolute()), "epoch": made.epoch, "pos": made.pos, "off_disk": made.off_disk}
+    durable = perform(config.db, "backed up", **copy)
+    click.echo(f"{made.path}: {made.pos} events, verified.")
+    if made.breaks:
+        perform(config.db, "ledger checked", breaks=list(made.breaks))
+        click.echo(
+            f"The copy is as its source, but the ledger itself has {len(made.breaks)} breaks, the first: {made.breaks[0]}."
+            " See all: wipline-hub verify.",
+            err=True,
+        )
+    if made.off_disk and not durable:
+        click.echo("The hub cannot read it there, so stations go on keeping what they sent.", err=True)
+    elif not durable:
+        click.echo("It is on the hub's own disk, so stations go on keeping what they sent.", err=True)
+
+
+@main.command()
+@where
+@click.argument("source", type=click.Path(path_type=Path))
+def restore(config_path: Path | None, db: str | None, source: Path) -> None:
+    """Put a backup in the database's place, while the hub does not run; stations then send what it lacks."""
+    from server.ops.backup import restore as put_back
+
+    aside, epoch = put_back(settings(config_path, db).db, source)
+    kept = "" if aside is None else f" What was there before is kept as {aside}."
+    click.echo(f"Restored; epoch {epoch} begins.{kept}", err=True)
+
+
+@main.command()
+@where
+@click.argument("target", default="-", type=click.File("wb"))
+def export(config_path: Path | None, db: str | None, target: Any) -> None:
+    """Write the ledger as JSON lines: pos, log, seq, prev, hash, recv_us, chain, and the event's bytes in base64."""
+    from server.ops.bootstrap import reading
+    from server.ops.export import lines
+
+    with reading(settings(config_path, db).db) as store, store.read() as connection:
+        for line in lines(connection):
+            target.write(line)
+
+
+def _say(text: str) -> None:
+    click.echo(text)
+    sys.stdout.flush()
+
+
+def _whisper(text: str) -> None:
+    click.echo(text, err=True)
+    sys.stderr.flush()
+
+
+for _command in (station, token, user, clock):
+    main.add_command(_command)

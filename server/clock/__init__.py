@@ -1,0 +1,1 @@
+"""The hub's clock: readings, trust in UTC, and the audit of time anchors."""

@@ -1,0 +1,1 @@
+"""Database access: store, schema, migrations, single-writer lock and rollback detection."""

@@ -1,0 +1,24 @@
+"""Tag numbers: what is printed on a tag finds it, also the tags that this hub read before it could."""
+
+import sqlalchemy as sa
+from alembic import op
+
+from server.projection.internal_tables import tag_number
+from server.projection.ledger_row import after
+from server.projection.tag_numbers import note_numbers
+
+revision = "0003"
+down_revision = "0002"
+AT_ONCE = 2000  # rows of the ledger
+
+
+def upgrade() -> None:
+    """Make the table and fill it from the ledger; a new hub has it already."""
+    connection = op.get_bind()
+    if sa.inspect(connection).has_table(tag_number.name):
+        return
+    tag_number.create(connection)
+    pos = 0
+    while rows := after(connection, pos, AT_ONCE):
+        note_numbers(connection, rows)
+        pos = rows[-1].pos

@@ -1,0 +1,26 @@
+"""What cannot be folded is set aside; what is beyond its bounds or not permitted in its log counts for nothing any more."""
+
+import sqlalchemy as sa
+from alembic import op
+
+from server.projection.internal_tables import claim, set_aside
+from server.projection.rebuild import make_again
+from server.projection.tables import event_state
+from server.projection.version_check import stands_otherwise
+
+revision = "0007"
+down_revision = "0006"
+
+
+def upgrade() -> None:
+    """Make the tables; fold everything anew where an event stands otherwise by the rules of this version."""
+    connection = op.get_bind()
+    if sa.inspect(connection).has_table(set_aside.name):
+        return
+    for table in (set_aside, claim):
+        table.create(connection, checkfirst=True)
+    next(index for index in event_state.indexes if index.name == "event_state_not_permitted").create(
+        connection, checkfirst=True
+    )
+    if stands_otherwise(connection):
+        make_again(connection)

@@ -1,0 +1,257 @@
+"""The demo's shop floor: forty orders on their way through eight stages, worked out by the minute from a seed.
+
+Orders queue at each stage by priority and due date; a stage works on so many lots at once, the mill is the bottleneck.
+Now and then pieces are scrapped, sent back or held, and some scan is forgotten. What comes out are scans as an operator
+makes them: cards first, then the sheet. The floor never ends: with `Floor.new_order` it takes in new orders for as long as
+somebody asks for the next scan. Nothing here reads a clock: times are seconds of work since the first shift began.
+
+>>> stages = {"saw": Stage("saw", 60, 1), "pack": Stage("pack", 10, 1)}
+>>> floor = Floor(stages, [Order("WO-1", ("saw", "pack"), 10_000, start_s=0)], seed=1)
+>>> [(scan.stage, scan.texts) for scan in floor.scans()]
+[('saw', ('WO-1',)), ('pack', ('WO-1',))]
+"""
+
+import heapq
+import random
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+
+from server.importer.cell_parsers import plain
+
+MINUTE_S = 60
+SMALLEST_SPLIT_MILLI = 24_000  # an order of this much and more travels in several lots
+
+
+@dataclass(frozen=True, slots=True)
+class Stage:
+    """A stage's pace: minutes for a whole order, lots at once, and the share of lots (per cent) with each misfortune."""
+
+    stage: str
+    minutes: int
+    at_once: int
+    scrap: int = 0
+    rework: int = 0
+    hold: int = 0
+    missed: int = 0
+    signs_off: bool = False  # a DONE card when the work is finished, besides the scan at arrival
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """A work order: the stages of its routing, its quantity, the finest step of that quantity, and when work may start."""
+
+    order: str
+    stages: tuple[str, ...]
+    qty_milli: int
+    start_s: float
+    priority: int = 2
+    step_milli: int = 1_000
+    product: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Scan:
+    """One act of an operator: the texts read one after another at a stage; cards, then the sheet."""
+
+    at_s: float
+    stage: str
+    texts: tuple[str, ...]
+    order: str = ""
+    action: str | None = None
+    qty_milli: int | None = None
+    reason: str | None = None
+    to: str | None = None
+
+
+@dataclass(slots=True)
+class Lot:
+    """So much of an order travelling together; `step` is its place in the routing."""
+
+    order: Order
+    qty_milli: int
+    step: int = 0
+    scanned: bool = True  # whether it was checked in where it stands
+    returning: bool = False  # sent back once: the second time it passes
+
+    @property
+    def stage(self) -> str:
+        """Where it stands."""
+        return self.order.stages[self.step]
+
+    @property
+    def is_last(self) -> bool:
+        """Whether this is the end of the routing: its scan finishes the lot."""
+        return self.step == len(self.order.stages) - 1
+
+
+@dataclass(slots=True)
+class _Place:
+    queue: list[tuple[int, float, int, Lot]] = field(default_factory=list)
+    busy: int = 0
+
+
+class Floor:
+    """The floor at work. `new_order(n, at_s)` gives the n-th further order where the floor runs short; None: never."""
+
+    def __init__(
+        self,
+        stages: Mapping[str, Stage],
+        orders: list[Order],
+        *,
+        seed: int,
+        new_order: Callable[[int, float], Order] | None = None,
+        wanted: int = 24,
+    ) -> None:
+        self._stages = stages
+        self._chance = random.Random(seed)  # noqa: S311 - a plausible floor, no secret
+        self._agenda: list[tuple[float, int, Callable[[], list[Scan]]]] = []
+        self._count = 0
+        self._places = {stage: _Place() for stage in stages}
+        self._lots: dict[str, int] = {}  # how many lots of an order travel
+        self._new_order, self._wanted, self._taken_in = new_order, wanted, 0
+        self._now_s = 0.0
+        for order in orders:
+            self._take_in(order)
+
+    def scans(self) -> Iterator[Scan]:
+        """Every scan in the order of time; ends when nothing is left to do and no new order comes."""
+        while self._agenda:
+            self._now_s, _, act = heapq.heappop(self._agenda)
+            yield from act()
+
+    def top_up(self) -> list[Order]:
+        """New orders until as many are on their way as wanted; the caller releases them before asking for more scans."""
+        fresh = []
+        while self._new_order is not None and len(self._lots) < self._wanted:
+            self._taken_in += 1
+            order = self._new_order(self._taken_in, self._now_s)
+            self._take_in(order)
+            fresh.append(order)
+        return fresh
+
+    def _take_in(self, order: Order) -> None:
+        self._lots[order.order] = 1
+        lot = Lot(order, order.qty_milli)
+        self._at(order.start_s, lambda: self._arrive(lot))
+
+    def _at(self, at_s: float, act: Callable[[], list[Scan]]) -> None:
+        self._count += 1
+        heapq.heappush(self._agenda, (at_s, self._count, act))
+
+    def _happens(self, per_cent: int) -> bool:
+        return self._chance.random() * 100 < per_cent
+
+    def _arrive(self, lot: Lot) -> list[Scan]:
+        stage = self._stages[lot.stage]
+        lot.scanned = lot.is_last or not self._happens(stage.missed)
+        place = self._places[lot.stage]
+        self._count += 1
+        heapq.heappush(place.queue, (lot.order.priority, self._now_s, self._count, lot))
+        scans = [self._scan(lot)] if lot.scanned and not lot.is_last else []
+        self._start(lot.stage)
+        return scans
+
+    def _start(self, name: str) -> None:
+        place, stage = self._places[name], self._stages[name]
+        while place.queue and place.busy < stage.at_once:
+            lot = heapq.heappop(place.queue)[-1]
+            place.busy += 1
+            share = max(lot.qty_milli / lot.order.qty_milli, 0.1)
+            work_s = stage.minutes * MINUTE_S * share * self._chance.uniform(0.6, 1.5)
+            self._at(self._now_s + work_s, lambda lot=lot: self._finish(lot))  # type: ignore[misc]
+
+    def _finish(self, lot: Lot) -> list[Scan]:
+        name, stage = lot.stage, self._stages[lot.stage]
+        self._places[name].busy -= 1
+        scans = []
+        if lot.is_last:
+            scans.append(self._scan(lot))
+            self._leave(lot)
+        else:
+            if lot.scanned and lot.qty_milli > 2 * lot.order.step_milli:
+                scans += self._misfortunes(lot, stage)
+            if lot.scanned and self._happens(stage.hold):
+                scans.append(
+                    self._scan(lot, "hold", lot.qty_milli, self._chance.choice(("drawing", "material", "tool")))
+                )
+                self._at(self._now_s + self._chance.uniform(400, 2_200) * MINUTE_S, lambda: self._release(lot))
+            else:
+                scans += self._move_on(lot)
+        self._start(name)
+        return scans
+
+    def _leave(self, lot: Lot) -> None:
+        self._lots[lot.order.order] -= 1
+        if not self._lots[lot.order.order]:
+            del self._lots[lot.order.order]
+
+    def _misfortunes(self, lot: Lot, stage: Stage) -> list[Scan]:
+        """Scrap and rework of a part of the lot, as the stage's shares have it."""
+        scans = []
+        if self._happens(stage.scrap):
+            lost = self._part(lot)
+            scans.append(self._scan(lot, "scrap", lost, "leak" if stage.stage == "test" else "bore"))
+            lot.qty_milli -= lost
+        back = next((each for each in ("deburr", "assembly") if each in lot.order.stages[: lot.step]), None)
+        if (
+            back is not None
+            and not lot.returning
+            and lot.qty_milli > 2 * lot.order.step_milli
+            and self._happens(stage.rework)
+        ):
+            part = self._part(lot)
+            scans.append(self._scan(lot, "rework", part, "leak" if back == "assembly" else "burr", back))
+            lot.qty_milli -= part
+            again = Lot(lot.order, part, lot.order.stages.index(back), returning=True)
+            self._lots[lot.order.order] += 1
+            self._at(self._now_s + self._chance.uniform(5, 90) * MINUTE_S, lambda: self._arrive(again))
+        return scans
+
+    def _part(self, lot: Lot) -> int:
+        """A small part of a lot, in whole steps of the product's quantity."""
+        steps = lot.qty_milli // lot.order.step_milli
+        return max(1, min(steps // 12, self._chance.randint(1, 5))) * lot.order.step_milli
+
+    def _release(self, lot: Lot) -> list[Scan]:
+        return [self._scan(lot, "release", lot.qty_milli), *self._move_on(lot)]
+
+    def _move_on(self, lot: Lot) -> list[Scan]:
+        scans = []
+        if lot.scanned and self._stages[lot.stage].signs_off:
+            scans.append(self._scan(lot, "done"))
+        lots = [lot] if lot.step else self._split(lot)
+        for each in lots:
+            each.step += 1
+            self._at(self._now_s + self._chance.uniform(4, 45) * MINUTE_S, lambda each=each: self._arrive(each))  # type: ignore[misc]
+        return scans
+
+    def _split(self, lot: Lot) -> list[Lot]:
+        """A big order leaves its first stage in two to four lots."""
+        if lot.qty_milli < SMALLEST_SPLIT_MILLI:
+            return [lot]
+        count = self._chance.randint(2, 4)
+        step = lot.order.step_milli
+        each = lot.qty_milli // count // step * step
+        lots = [Lot(lot.order, each) for _ in range(count - 1)]
+        lots.append(Lot(lot.order, lot.qty_milli - each * (count - 1)))
+        self._lots[lot.order.order] += count - 1
+        return lots
+
+    def _scan(
+        self,
+        lot: Lot,
+        action: str | None = None,
+        qty_milli: int | None = None,
+        reason: str | None = None,
+        to: str | None = None,
+    ) -> Scan:
+        """The texts of one act; an order that travels in several lots says how much, so that nobody has to guess."""
+        if qty_milli is None and lot.qty_milli != lot.order.qty_milli:
+            qty_milli = lot.qty_milli
+        if action in ("hold", "release") and lot.qty_milli == lot.order.qty_milli:
+            qty_milli = None
+        texts = [f"WIP:{action.upper()}" + (f":{to}" if to else "")] if action else []
+        texts += [f"WIP:QTY:{plain(qty_milli)}"] if qty_milli else []
+        texts += [f"WIP:REASON:{reason}"] if reason else []
+        texts.append(lot.order.order)
+        return Scan(self._now_s, lot.stage, tuple(texts), lot.order.order, action, qty_milli, reason, to)

@@ -1,0 +1,1 @@
+"""HTTP server worker: request parsing within limits, connections and threads."""

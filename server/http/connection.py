@@ -1,0 +1,80 @@
+"""A client connection as `server.http.request_worker` keeps it: its phase, its deadline, and what it has sent so far."""
+
+import socket
+import time
+from enum import Enum
+from typing import Any, NamedTuple
+
+import gunicorn.workers.gthread as gthread
+
+from server.http.request_buffer import RequestBuffer, WholeRequest
+
+HEAD_S = 15.0
+REQUEST_S = 60.0
+SEND_S = 60.0
+ADDRESS_CONNECTIONS = 64
+MAX_CONNECTIONS = 512
+MAX_BUFFERED_BYTES = 32 * 1024 * 1024
+
+
+class Phase(Enum):
+    """What a connection is at. In `ANSWERING` it belongs to a thread, otherwise to the main thread."""
+
+    RECEIVING = 1
+    ANSWERING = 2
+    CLOSING = 3
+
+
+class Bounds(NamedTuple):
+    """Limits of a worker: connections of an address and of all, bytes of all, seconds for a head, a request and sending."""
+
+    address_connections: int = ADDRESS_CONNECTIONS
+    connections: int = MAX_CONNECTIONS
+    buffered_bytes: int = MAX_BUFFERED_BYTES
+    head_s: float = HEAD_S
+    request_s: float = REQUEST_S
+    send_s: float = SEND_S
+
+
+class AnswerSocket(socket.socket):
+    """A client's socket. `sendall` may block for `send_s` after `begin_answer`, over all calls together."""
+
+    __slots__ = ("_left_s",)
+
+    def begin_answer(self, send_s: float) -> None:
+        """Start a new answer, with all of its time."""
+        self._left_s = send_s
+        self.settimeout(send_s)
+
+    def sendall(self, data: Any, flags: int = 0, /) -> None:
+        """As `socket.sendall`. Raises `TimeoutError` when the answer's time is used up."""
+        if self.gettimeout() == 0.0:  # gunicorn's own errors, from the main thread: as much as goes without waiting
+            super().sendall(data, flags)
+            return
+        start = time.monotonic()
+        self.settimeout(max(self._left_s, 0.001))
+        try:
+            super().sendall(data, flags)
+        finally:
+            self._left_s -= time.monotonic() - start
+
+
+class Connection(gthread.TConn):  # type: ignore[misc]  # gunicorn has no types
+    """One client connection with what it has sent so far.
+
+    `since`: monotonic seconds of its request's first byte, or of the accept; `deadline`: when its phase ends at the latest.
+    """
+
+    def __init__(self, config: Any, sock: AnswerSocket, client: Any, server: Any) -> None:
+        super().__init__(config, sock, client, server)
+        self.address = client[0] if isinstance(client, tuple) else ""
+        self.buffer = RequestBuffer(config, client)
+        self.phase = Phase.RECEIVING
+        self.request: WholeRequest | None = None
+        self.counted = 0  # bytes of this connection in the worker's sum
+        self.discarded = 0
+        self.since = time.monotonic()
+        self.deadline = self.since
+        self.kept_alive = False  # between two requests
+        self.of_station = False
+        self.registered = False

@@ -1,0 +1,367 @@
+"""gunicorn worker that gives a thread to whole requests only.
+
+gunicorn's threaded worker gives a connection a thread as soon as its first byte arrives, and the thread waits for the rest:
+as many slow senders as there are threads stop the hub. Here the main thread reads all connections without blocking. A thread
+gets a request when head and body are complete. These bounds apply meanwhile:
+
+- the head must be complete after `HEAD_S`, head and body after `REQUEST_S`, both counted from the first byte;
+- a connection may be idle for gunicorn's `keepalive` between two requests;
+- an address has at most `ADDRESS_CONNECTIONS` connections. One more closes the address's own connection that has waited
+  longest; only when all of them are being answered is the new one refused. A reverse proxy is one address;
+- all connections together hold at most `MAX_BUFFERED_BYTES` of requests, and there are at most `MAX_CONNECTIONS`;
+- sending one answer may block for at most `SEND_S` in all, so a slow reader holds its thread no longer than that.
+
+Requests with a station's token have threads of their own, so that people's pages never keep a scan from the ledger. Where
+a bound is reached, connections of stations are closed last.
+"""
+
+import contextlib
+import errno
+import selectors
+import socket
+import time
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
+from functools import partial
+from typing import Any
+from urllib.parse import unquote
+
+import gunicorn.workers.gthread as gthread
+import msgspec
+from gunicorn.http.errors import ParseException
+
+from server.api_errors import ErrorAnswer, Trouble
+from server.http.connection import AnswerSocket, Bounds, Connection, Phase
+from server.http.request_buffer import RequestRefused, WholeRequest
+
+CLOSE_S = 2.0  # for the client to read the last answer and close its side
+STATION_THREADS = 8
+ACCEPTS_AT_ONCE = 32
+RECV_BYTES = 64 * 1024
+MAX_DISCARDED_BYTES = 4 * 1024 * 1024  # of a connection that is being closed
+SWEEP_S = 0.25  # how often deadlines are looked at
+STOPPING_SWEEP_S = 0.05
+STREAMS = "/api/v1/events"  # holds its thread for as long as it is open
+IsStation = Callable[[str], bool]
+_REASONS = {
+    400: "Bad Request",
+    408: "Request Timeout",
+    413: "Content Too Large",
+    431: "Request Header Fields Too Large",
+    503: "Service Unavailable",
+}
+_PASSING = frozenset({errno.EAGAIN, errno.EWOULDBLOCK, errno.ECONNABORTED, errno.EINTR, errno.EPROTO, errno.EPERM})
+_EXHAUSTED = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM})
+
+
+class RequestWorker(gthread.ThreadWorker):  # type: ignore[misc]
+    """The worker. `is_station` tests whether a bearer token is a station's; `server.ops.serve` sets it at startup."""
+
+    bounds = Bounds()
+
+    def __init__(self, *arguments: Any, **options: Any) -> None:
+        super().__init__(*arguments, **options)
+        self.is_station: IsStation = lambda _token: False
+        self._open: dict[Connection, None] = {}  # in the order in which they were accepted
+        self._addresses: dict[str, int] = {}
+        self._buffered = 0
+        self._swept = 0.0
+        self._station_pool: ThreadPoolExecutor | None = None
+
+    # What gunicorn's main loop calls
+
+    def get_thread_pool(self) -> ThreadPoolExecutor:
+        """The threads for everybody; beside them the stations'."""
+        self._station_pool = ThreadPoolExecutor(STATION_THREADS, thread_name_prefix="station")
+        return ThreadPoolExecutor(self.cfg.threads, thread_name_prefix="request")
+
+    def handle_quit(self, sig: int, frame: Any) -> None:
+        """End at once."""
+        if self._station_pool is not None:
+            self._station_pool.shutdown(wait=False)
+        super().handle_quit(sig, frame)
+
+    def accept(self, listener: Any) -> None:
+        """Accept what waits at the listener, a bounded number at once: connections that are open get their turn too."""
+        for _ in range(ACCEPTS_AT_ONCE):
+            try:
+                accepted, client = listener.accept()
+            except OSError as error:
+                if error.errno in _EXHAUSTED:
+                    self._close_waiting(None)
+                elif error.errno not in _PASSING:
+                    raise
+                return
+            sock = AnswerSocket(fileno=accepted.detach())
+            self._admit(Connection(self.cfg, sock, client, listener.getsockname()))
+
+    def wait_for_and_dispatch_events(self, timeout: float) -> None:
+        """As gunicorn, and look at the deadlines in time."""
+        if self._open:
+            timeout = min(timeout, SWEEP_S if self.alive else STOPPING_SWEEP_S)
+        super().wait_for_and_dispatch_events(timeout)
+
+    def murder_keepalived(self, force: bool = False) -> None:
+        """Close what is past its deadline (`force`: everything that no thread holds)."""
+        now = time.monotonic()
+        if not force and now - self._swept < (SWEEP_S if self.alive else 0):
+            return
+        self._swept = now
+        for connection in list(self._open):
+            if connection.phase is not Phase.ANSWERING and (force or connection.deadline <= now):
+                self._expire(connection)
+
+    def murder_pending(self) -> None:
+        """Nothing is pending here: gunicorn's own worker keeps connections without a first byte there."""
+
+    def _cap_keepalive(self, deadline: float) -> None:
+        """The worker stops. A request that is on its way has until `deadline`; stations send it again anyway."""
+        for connection in self._open:
+            if connection.phase is not Phase.ANSWERING:
+                connection.deadline = min(connection.deadline, deadline)
+
+    # Connections
+
+    def _admit(self, connection: Connection) -> None:
+        """Take a connection in, in place of one that waits where there are too many."""
+        self.nr_conns += 1
+        self._open[connection] = None
+        count = self._addresses[connection.address] = self._addresses.get(connection.address, 0) + 1
+        full = count > self.bounds.address_connections and not self._close_waiting(connection)
+        if not full and len(self._open) > self.bounds.connections:
+            full = not self._close_waiting(connection, of_address=False)
+        if full:
+            self._refuse(
+                connection,
+                RequestRefused(503, "one connection too many", "fewer at once", "Close some, and try again in 5 s."),
+            )
+            return
+        self._advance(connection)
+        self._readable(connection)  # most clients have sent their request by now
+
+    def _close_waiting(self, new: Connection | None, *, of_address: bool = True) -> bool:
+        """Close the connection that has waited longest, of the new one's address or of all; False where all are at work.
+
+        Idle ones go first, then incomplete requests, those with a station's token last.
+        """
+        waiting = [
+            each
+            for each in self._open
+            if each is not new
+            and each.phase is not Phase.ANSWERING
+            and (new is None or not of_address or each.address == new.address)
+        ]
+        for each in sorted(waiting, key=lambda one: (one.of_station, not one.kept_alive, one.since)):
+            self._readable(each)  # its request may have arrived, and was not looked at yet
+            if each not in self._open:
+                return True
+            if each.phase is not Phase.ANSWERING:
+                self._drop(each)
+                return True
+        return False
+
+    def _watch(self, connection: Connection) -> None:
+        if not connection.registered:
+            connection.registered = True
+            connection.sock.setblocking(False)
+            self.poller.register(connection.sock, selectors.EVENT_READ, partial(self._readable, connection))
+
+    def _unwatch(self, connection: Connection) -> None:
+        if connection.registered:
+            connection.registered = False
+            self.poller.unregister(connection.sock)
+
+    def _drop(self, connection: Connection) -> None:
+        self._unwatch(connection)
+        del self._open[connection]
+        self._release(connection)
+        left = self._addresses[connection.address] - 1
+        if left:
+            self._addresses[connection.address] = left
+        else:
+            del self._addresses[connection.address]
+        self.nr_conns -= 1
+        connection.close()
+
+    def _close_soon(self, connection: Connection) -> None:
+        """Close the sending side, and the rest when the client has closed too.
+
+        Closing at once would reset the connection where unread bytes are left, and the last answer could be lost. gunicorn's
+        `close_graceful` waits for the client in the main thread; here nothing waits.
+        """
+        connection.phase = Phase.CLOSING
+        connection.deadline = time.monotonic() + (CLOSE_S if self.alive else gthread.STOP_KEEPALIVE_LINGER)
+        self._release(connection)
+        try:
+            connection.sock.shutdown(socket.SHUT_WR)
+        except OSError:
+            self._drop(connection)
+            return
+        self._watch(connection)
+
+    def _expire(self, connection: Connection) -> None:
+        """End a connection at its deadline; an incomplete request is answered 408."""
+        if connection.phase is Phase.CLOSING or not connection.buffer.size or not self.alive:
+            self._drop(connection)
+            return
+        part = "a body" if connection.buffer.message is not None else "a request head"
+        bounds = self.bounds
+        self._refuse(
+            connection,
+            RequestRefused(
+                408,
+                f"part of {part}",
+                f"the head within {bounds.head_s:.0f} s and all of a request within {bounds.request_s:.0f} s",
+                "Send it again, at once.",
+            ),
+        )
+
+    def _refuse(self, connection: Connection, refused: RequestRefused) -> None:
+        """Answer from the main thread as far as the socket takes it without waiting, and close."""
+        body = msgspec.json.encode(ErrorAnswer(Trouble(refused.came, refused.expected, refused.do)))
+        head = (
+            f"HTTP/1.1 {refused.status} {_REASONS[refused.status]}\r\nConnection: close\r\n"
+            f"Content-Type: application/json\r\nContent-Length: {len(body)}\r\n"
+            f"{'Retry-After: 5' + chr(13) + chr(10) if refused.status == 503 else ''}\r\n"
+        )
+        with contextlib.suppress(OSError):
+            connection.sock.setblocking(False)
+            connection.sock.send(head.encode() + body)
+        self._close_soon(connection)
+
+    # Receiving
+
+    def _readable(self, connection: Connection, _sock: Any = None) -> None:
+        """Read once what has arrived on a connection that the main thread has."""
+        if connection not in self._open or not connection.registered:
+            return  # closed by an event before this one in the same round
+        try:
+            arrived = connection.sock.recv(RECV_BYTES)
+        except (BlockingIOError, InterruptedError):
+            return
+        except OSError:
+            arrived = b""
+        if not arrived:
+            self._drop(connection)
+        elif connection.phase is Phase.CLOSING:
+            connection.discarded += len(arrived)
+            if connection.discarded > MAX_DISCARDED_BYTES:
+                self._drop(connection)
+        else:
+            if connection.kept_alive:
+                connection.kept_alive, connection.since = False, time.monotonic()
+            connection.buffer.feed(arrived)
+            self._advance(connection)
+
+    def _advance(self, connection: Connection) -> None:
+        """Pass the connection's next request to a thread if it is whole; else wait for more until its deadline."""
+        try:
+            request = connection.buffer.next_request()
+        except RequestRefused as refused:
+            self._refuse(connection, refused)
+            return
+        except ParseException as error:
+            self.handle_error(None, connection.sock, connection.client, error)
+            self._close_soon(connection)
+            return
+        except OSError as error:  # gunicorn's NoMoreData: the head did not end where it seemed to
+            self._refuse(
+                connection,
+                RequestRefused(400, f"a malformed head: {error}"[:200], "HTTP/1.1", "Correct it and send it again."),
+            )
+            return
+        if connection.buffer.message is not None:
+            connection.of_station = self._has_station_token(connection.buffer.message)
+        if request is not None:
+            self._pass_on(connection, request)
+            return
+        self._count(connection, connection.buffer.size)
+        if connection not in self._open:
+            return  # dropped: it was the largest
+        if connection.kept_alive:
+            connection.deadline = connection.since + self.cfg.keepalive
+        else:
+            in_body = connection.buffer.message is not None
+            connection.deadline = connection.since + (self.bounds.request_s if in_body else self.bounds.head_s)
+        if not self.alive:
+            connection.deadline = min(connection.deadline, time.monotonic() + gthread.STOP_KEEPALIVE_LINGER)
+        if connection.buffer.take_continue():
+            with contextlib.suppress(OSError):
+                connection.sock.send(b"HTTP/1.1 100 Continue\r\n\r\n")
+        self._watch(connection)
+
+    def _pass_on(self, connection: Connection, request: WholeRequest) -> None:
+        connection.phase, connection.request = Phase.ANSWERING, request
+        connection.of_station = self._has_station_token(request.message)
+        self._count(connection, request.size)
+        if self._buffered > self._room(connection):
+            self._refuse(
+                connection,
+                RequestRefused(503, "more at once than the hub holds", "fewer requests at once", "Try again in 5 s."),
+            )
+            return
+        self._unwatch(connection)
+        own = connection.of_station and unquote(request.message.path) != STREAMS
+        pool: ThreadPoolExecutor = self._station_pool if own and self._station_pool is not None else self.tpool
+        done = pool.submit(self.handle, connection)
+        done.add_done_callback(lambda future: self.method_queue.defer(self.finish_request, connection, future))
+
+    def _has_station_token(self, message: Any) -> bool:
+        for name, value in message.headers:
+            if name == "AUTHORIZATION":
+                scheme, _, token = value.partition(" ")
+                return scheme.lower() == "bearer" and self.is_station(token.strip())
+        return False
+
+    def _count(self, connection: Connection, held: int) -> None:
+        """Keep the sum of the bytes that connections hold. Where it is too large, drop the largest incomplete requests.
+
+        Those of stations are dropped last. What a thread has, or waits for one, is counted and cannot be dropped.
+        """
+        self._buffered += held - connection.counted
+        connection.counted = held
+        while self._buffered > self._room(connection):
+            waiting = [each for each in self._open if each.counted and each.phase is Phase.RECEIVING]
+            if not waiting:
+                return
+            self._drop(max(waiting, key=lambda each: (not each.of_station, each.counted)))
+
+    def _release(self, connection: Connection) -> None:
+        connection.buffer.clear()
+        connection.request = None
+        self._count(connection, 0)
+
+    def _room(self, connection: Connection) -> int:
+        """How many bytes all connections may hold when this one grows: a quarter is for stations alone."""
+        return self.bounds.buffered_bytes * (4 if connection.of_station else 3) // 4
+
+    # Answering
+
+    def handle(self, connection: Connection) -> bool:
+        """Answer one whole request, in a thread; True where the connection may carry another one."""
+        request, sock = connection.request, connection.sock
+        assert request is not None
+        sock.begin_answer(self.bounds.send_s)
+        try:
+            request.unchunk()
+            return bool(self.handle_request(request.message, connection)) and request.ended_cleanly
+        except StopIteration:
+            self.log.debug("an answer was cut off after its head")
+        except OSError as error:  # the client has gone, or reads too slowly
+            self.log.debug("no answer could be sent: %s", error)
+        except Exception as error:  # noqa: BLE001  gunicorn's own edge: it logs, and answers 400 or 500
+            self.handle_error(request.message, sock, connection.client, error)
+        return False
+
+    def finish_request(self, connection: Connection, future: Future[bool]) -> None:
+        """Take the connection back from its thread, in the main thread."""
+        if connection not in self._open:
+            return
+        again = not future.cancelled() and future.exception() is None and future.result()
+        if not again:
+            self._close_soon(connection)
+            return
+        connection.phase, connection.request = Phase.RECEIVING, None
+        connection.since = time.monotonic()
+        connection.kept_alive = not connection.buffer.size  # what was sent meanwhile is a next request
+        self._advance(connection)

@@ -1,0 +1,210 @@
+"""One file of a shop folder: from bytes to rows of read cells, every mistake noted with its place.
+
+UTF-8 with or without a byte order mark, commas, LF or CRLF: what every spreadsheet saves as "CSV UTF-8". What stands in a
+cell is taken as typed; a formula, a control character or a second line in a cell is a mistake, and so is a heading that
+the sheet does not have. Blank lines are passed over.
+
+>>> from server.importer.file_schema import SHEETS
+>>> mistakes = []
+>>> content = b"stage,name,type,limit\\nsaw,Saw,process,12\\n"
+>>> [row.values for row in read_table(SHEETS["stages.csv"], content, mistakes)], mistakes
+([{'stage': 'saw', 'name': 'Saw', 'type': 'process', 'limit': 12}], [])
+"""
+
+import csv
+import difflib
+import unicodedata
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from server.importer.cell_parsers import Unreadable
+from server.importer.errors import Mistake, shown
+from server.importer.file_schema import Column, Sheet
+
+MAX_FILE_BYTES = 16 * 1024 * 1024
+MAX_LINES = 100_000
+_FORMULA = ("=", "@")
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One line of a sheet: its number, what its filled cells say, and in which column each heading stands.
+
+    `broken` names the cells that could not be read; checks that need them stay silent, the mistake is noted already.
+    """
+
+    sheet: Sheet
+    line: int
+    values: dict[str, Any]
+    columns: dict[str, int]
+    broken: frozenset[str] = field(default_factory=frozenset)
+
+    def mistake(self, column: str, came: str, expected: str, do: str) -> Mistake:
+        """A mistake at this line, in the column with this heading."""
+        return Mistake(self.sheet.file, self.line, self.columns.get(column, 0), column, came, expected, do)
+
+
+def read_table(sheet: Sheet, content: bytes, mistakes: list[Mistake]) -> list[Row]:
+    """The rows of one file; mistakes are added to the list, and the rows that could be read in part are still given."""
+    text = _decoded(sheet, content, mistakes)
+    if text is None:
+        return []
+    lines = _lines(sheet, text, mistakes)
+    heading = next(lines, None)
+    if heading is None:
+        return []
+    columns = _headings(sheet, heading[0], heading[1], mistakes)
+    if columns is None:
+        return []
+    width = len(heading[1])
+    rows = [_row(sheet, columns, width, line, texts, mistakes) for line, texts in lines if any(map(str.strip, texts))]
+    if not rows:
+        mistakes.append(
+            _whole(sheet, "headings alone", f"a line for each {sheet.thing}", "fill it, or take it out of the folder")
+        )
+    _refuse_twins(sheet, rows, mistakes)
+    return rows
+
+
+def _whole(sheet: Sheet, came: str, expected: str, do: str, line: int = 0) -> Mistake:
+    return Mistake(sheet.file, line, 0, "", came, expected, do)
+
+
+def _decoded(sheet: Sheet, content: bytes, mistakes: list[Mistake]) -> str | None:
+    """The file's text, or None where it is none."""
+    if len(content) > MAX_FILE_BYTES:
+        mistakes.append(
+            _whole(sheet, f"{len(content)} bytes", f"at most {MAX_FILE_BYTES}", "split it and import twice")
+        )
+        return None
+    if content.startswith((b"\xff\xfe", b"\xfe\xff")):
+        mistakes.append(_whole(sheet, "UTF-16 text", "UTF-8", 'save it as "CSV UTF-8 (comma delimited)"'))
+        return None
+    try:
+        text = content.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        before = content[: error.start]
+        line = before.count(b"\n") + 1
+        came = f"the byte {content[error.start]:#04x}, which is no UTF-8"
+        mistakes.append(_whole(sheet, came, "UTF-8", 'save it as "CSV UTF-8 (comma delimited)"', line))
+        return None
+    if not text.strip():
+        expected = f"the headings {', '.join(column.name for column in sheet.columns if column.required)}"
+        mistakes.append(_whole(sheet, "an empty file", expected, "fill it, or take it out of the folder"))
+        return None
+    return text
+
+
+def _lines(sheet: Sheet, text: str, mistakes: list[Mistake]) -> Iterator[tuple[int, list[str]]]:
+    """Each line with its number, as the cells between commas; a broken quotation ends the file."""
+    # Only CR, LF and CRLF end a line here: str.splitlines would also cut at U+2028 and a lone form feed.
+    lines = text.replace("\r\n", "\n").replace("\r", "\n").split("\n")
+    reader = csv.reader((line + "\n" for line in lines), strict=True)
+    while True:
+        line = reader.line_num + 1
+        try:
+            texts = next(reader, None)
+        except csv.Error as error:
+            came = f"cells that cannot be told apart ({error})"
+            do = "write a cell in quotation marks whole, and a mark inside it twice"
+            mistakes.append(_whole(sheet, came, "cells between commas", do, line))
+            return
+        if texts is None:
+            return
+        if line > MAX_LINES + 1 and texts:
+            mistakes.append(_whole(sheet, "more lines", f"at most {MAX_LINES}", "split it and import twice", line))
+            return
+        yield line, texts
+
+
+def _headings(sheet: Sheet, line: int, texts: list[str], mistakes: list[Mistake]) -> dict[str, int] | None:
+    """Where each column stands (from 1), or None where the first line is not a line of headings at all."""
+    known = [column.name for column in sheet.columns]
+    if len(texts) == 1 and (";" in texts[0] or "\t" in texts[0]):
+        mark = "semicolons" if ";" in texts[0] else "tabs"
+        mistakes.append(
+            _whole(sheet, f"{mark} between columns", "commas", 'save it as "CSV UTF-8 (comma delimited)"', line)
+        )
+        return None
+    columns: dict[str, int] = {}
+    for number, text in enumerate(texts, 1):
+        if text in columns:
+            mistakes.append(
+                Mistake(sheet.file, line, number, text, "a second column of that heading", "one", "take one out")
+            )
+        elif text in known:
+            columns[text] = number
+        else:
+            close = difflib.get_close_matches(text.strip().lower(), known, n=1, cutoff=0.5)
+            do = f"write {close[0]}, if that is meant" if close else "take the column out"
+            expected = f"one of {', '.join(known)}"
+            mistakes.append(Mistake(sheet.file, line, number, "", f"the heading {shown(text)}", expected, do))
+    for column in sheet.columns:
+        if column.required and column.name not in columns:
+            came = f"no column {column.name}"
+            mistakes.append(_whole(sheet, came, f"one, for every {sheet.thing}", "add it", line))
+    return columns or None
+
+
+def _row(
+    sheet: Sheet, columns: dict[str, int], width: int, line: int, texts: list[str], mistakes: list[Mistake]
+) -> Row:
+    """One line as a row; `width` is how many headings there are."""
+    if len(texts) != width:
+        do = "put a cell that holds a comma in quotation marks" if len(texts) > width else "add the missing commas"
+        mistakes.append(_whole(sheet, f"{len(texts)} cells", f"{width}, one for each heading", do, line))
+        return Row(sheet, line, {}, columns, frozenset(columns))
+    row = Row(sheet, line, {}, columns)
+    broken: set[str] = set()
+    for name, number in columns.items():
+        column = sheet.column(name)
+        if column is not None:
+            _read_cell(row, column, texts[number - 1], broken, mistakes)
+    return replace(row, broken=frozenset(broken))
+
+
+def _read_cell(row: Row, column: Column, text: str, broken: set[str], mistakes: list[Mistake]) -> None:
+    """Put what one cell says into `row.values`; note it as broken where it says nothing that can be kept."""
+    wrong = _not_plain(text)
+    if wrong is None and not text and not column.required:
+        return
+    if wrong is None and not text:
+        wrong = Unreadable(f"something: every {row.sheet.thing} has it", "fill it in")
+    if wrong is None:
+        try:
+            row.values[column.name] = column.read(text)
+        except Unreadable as unreadable:
+            wrong = unreadable
+        else:
+            return
+    broken.add(column.name)
+    mistakes.append(row.mistake(column.name, shown(text), wrong.expected, wrong.do))
+
+
+def _not_plain(text: str) -> Unreadable | None:
+    """What is wrong with a cell whatever column it stands in."""
+    if text.startswith(_FORMULA):
+        return Unreadable("a plain value", "a formula is never worked out here: paste its result as a value")
+    if "\n" in text:
+        return Unreadable("one line", "take the line break out of the cell")
+    if any(unicodedata.category(character) in ("Cc", "Cs") for character in text):
+        return Unreadable("printable characters", "take the control character out")
+    if text != text.strip():
+        return Unreadable("no blank at either end", "take the blank out")
+    return None
+
+
+def _refuse_twins(sheet: Sheet, rows: list[Row], mistakes: list[Mistake]) -> None:
+    """A key may stand once in its file."""
+    first: dict[tuple[Any, ...], int] = {}
+    for row in rows:
+        if row.broken.intersection(sheet.key):
+            continue
+        key = tuple(row.values.get(column) for column in sheet.key)
+        if key in first:
+            said = " ".join(str(part) for part in key if part is not None)
+            came = f"{sheet.thing} {shown(said)} again, first on line {first[key]}"
+            mistakes.append(row.mistake(sheet.key[0], came, "each once", "take one out or rename it"))
+        else:
+            first[key] = row.line

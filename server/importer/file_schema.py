@@ -1,0 +1,180 @@
+"""The sheets of a shop folder: every file, every column, what may stand in it and whether it must.
+
+This is the one place that names them; reading, checking, the documents' test and the error messages all look here.
+
+>>> SHEETS["stages.csv"].column("limit").required
+False
+>>> ", ".join(SHEETS)
+'stages.csv, routings.csv, products.csv, materials.csv, costs.csv, people.csv, reasons.csv, patterns.csv, codes.csv, \
+cards.csv, orders.csv'
+"""
+
+from dataclasses import dataclass
+
+from server.importer import cell_parsers
+from station.core.codes.code import As
+from station.core.ledger.routing import StageType
+
+ROLES = ("view", "supervise", "account", "administer")
+CONVERSION = ("labour", "overhead", "outside")  # costs that are no component: per unit of the product at an operation
+BASES = ("unit", "order", "minute")
+REASON_USES = ("scrap", "rework", "hold", "call")
+SCAN_MEANS = ("arrived", "done", "both")
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """One column: its heading, how a filled cell is read, and whether every line must fill it.
+
+    `required` also means that the heading must be there; a column that is not required may be left out altogether.
+    """
+
+    name: str
+    read: cell_parsers.Read
+    required: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Sheet:
+    """One file: what its lines are called in a sentence, its columns, and which of them together name a line."""
+
+    file: str
+    thing: str
+    key: tuple[str, ...]
+    columns: tuple[Column, ...]
+
+    def column(self, name: str) -> Column | None:
+        """The column with this heading."""
+        return next((column for column in self.columns if column.name == name), None)
+
+
+_ALL = (
+    Sheet(
+        "stages.csv",
+        "stage",
+        ("stage",),
+        (
+            Column("stage", cell_parsers.name, required=True),
+            Column("name", cell_parsers.words, required=True),
+            Column("type", cell_parsers.one_of(*StageType), required=True),
+            Column("limit", cell_parsers.positive),
+            Column("target", cell_parsers.duration),
+            Column("strict", cell_parsers.yes_or_no),
+        ),
+    ),
+    Sheet(
+        "routings.csv",
+        "operation",
+        ("routing", "op"),
+        (
+            Column("routing", cell_parsers.name, required=True),
+            Column("op", cell_parsers.positive, required=True),
+            Column("stage", cell_parsers.name, required=True),
+            Column("optional", cell_parsers.yes_or_no),
+            Column("scan_means", cell_parsers.one_of(*SCAN_MEANS)),
+            Column("transfer_qty", cell_parsers.quantity),
+        ),
+    ),
+    Sheet(
+        "products.csv",
+        "product",
+        ("product",),
+        (
+            Column("product", cell_parsers.name, required=True),
+            Column("name", cell_parsers.words, required=True),
+            Column("unit", cell_parsers.name, required=True),
+            Column("decimals", cell_parsers.decimals),
+            Column("routing", cell_parsers.name),
+        ),
+    ),
+    Sheet(
+        "materials.csv",
+        "line of material",
+        ("product", "component", "op"),
+        (
+            Column("product", cell_parsers.name, required=True),
+            Column("component", cell_parsers.name, required=True),
+            Column("qty", cell_parsers.quantity, required=True),
+            Column("op", cell_parsers.positive, required=True),
+        ),
+    ),
+    Sheet(
+        "costs.csv",
+        "cost",
+        ("component", "product", "op"),
+        (
+            Column("component", cell_parsers.name, required=True),
+            Column("product", cell_parsers.name),
+            Column("op", cell_parsers.positive),
+            Column("basis", cell_parsers.one_of(*BASES)),
+            Column("amount", cell_parsers.money, required=True),
+        ),
+    ),
+    Sheet(
+        "people.csv",
+        "person",
+        ("person",),
+        (
+            Column("person", cell_parsers.name, required=True),
+            Column("name", cell_parsers.words, required=True),
+            Column("badge", cell_parsers.name),
+            Column("roles", cell_parsers.some_of(*ROLES)),
+        ),
+    ),
+    Sheet(
+        "reasons.csv",
+        "reason",
+        ("reason",),
+        (
+            Column("reason", cell_parsers.name, required=True),
+            Column("name", cell_parsers.words, required=True),
+            Column("for", cell_parsers.some_of(*REASON_USES)),
+        ),
+    ),
+    Sheet(
+        "patterns.csv",
+        "pattern",
+        ("name",),
+        (
+            Column("name", cell_parsers.name, required=True),
+            Column("regex", cell_parsers.regex, required=True),
+            Column("as", cell_parsers.one_of(*As), required=True),
+        ),
+    ),
+    Sheet(
+        "codes.csv",
+        "code",
+        ("code",),
+        (
+            Column("code", cell_parsers.words, required=True),
+            Column("as", cell_parsers.one_of(*As), required=True),
+            Column("to", cell_parsers.name, required=True),
+        ),
+    ),
+    Sheet(
+        "cards.csv",
+        "card",
+        ("card",),
+        (
+            Column("card", cell_parsers.words, required=True),
+            Column("name", cell_parsers.words, required=True),
+        ),
+    ),
+    Sheet(
+        "orders.csv",
+        "order",
+        ("order",),
+        (
+            Column("order", cell_parsers.name, required=True),
+            Column("product", cell_parsers.name, required=True),
+            Column("qty", cell_parsers.quantity, required=True),
+            Column("due", cell_parsers.day),
+            Column("priority", cell_parsers.whole),
+            Column("customer", cell_parsers.words),
+            Column("reference", cell_parsers.words),
+            Column("items", cell_parsers.names),
+            Column("released", cell_parsers.day),
+        ),
+    ),
+)
+SHEETS = {sheet.file: sheet for sheet in _ALL}

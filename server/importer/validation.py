@@ -1,0 +1,278 @@
+"""What must be true across the sheets of a shop folder: one function a rule, each yields the mistakes it sees.
+
+A name that is referred to must stand in the folder or in the hub; an operation must be one of the product's routing; an
+assembly must not contain itself; a badge belongs to one person; a card, a pattern and a code must mean something.
+"""
+
+import difflib
+from collections.abc import Callable, Iterator
+from itertools import chain
+
+from server.importer.cell_parsers import plain
+from server.importer.csv_table import Row
+from server.importer.current_state import Standing
+from server.importer.entry_builder import Rows
+from server.importer.errors import Mistake, shown
+from server.importer.file_schema import CONVERSION, SHEETS
+from server.importer.references import Known, Names
+from station.core.codes.code import As
+from station.core.codes.command_cards import Card, read_card
+from station.core.codes.patterns import Pattern, PatternError, usable_patterns
+
+MAX_MATERIALS = 400  # lines of one bill of material: it is one entry of the ledger
+MAX_OPERATIONS = 400  # of one routing, likewise
+
+Check = Callable[[Rows, Known, Standing], Iterator[Mistake]]
+
+
+def _unknown(row: Row, column: str, names: Names) -> Iterator[Mistake]:
+    """A cell that names something nobody has defined."""
+    name = row.values.get(column)
+    if not names.lacks(name):
+        return
+    close = difflib.get_close_matches(str(name), names.names, n=1)
+    hint = f"write {close[0]!r}, if that is meant, or add it to {names.file}" if close else f"add it to {names.file}"
+    yield row.mistake(column, shown(str(name)), f"a {names.what} of {names.file} or of the hub", hint)
+
+
+def _operation(row: Row, known: Known) -> Iterator[Mistake]:
+    """The `op` of a line that names a product must be an operation of that product's routing."""
+    product, op = row.values.get("product"), row.values.get("op")
+    if product is None or op is None or product not in known.routing_of:
+        return
+    if known.routing_of[product] is None:
+        yield row.mistake("op", str(op), f"no operation, for {product} has no routing", "give the product a routing")
+        return
+    operations = known.operations_of(product)
+    if operations is not None and op not in operations:
+        expected = f"an operation of routing {known.routing_of[product]}: {', '.join(map(str, sorted(operations)))}"
+        yield row.mistake("op", str(op), expected, "write one of them")
+
+
+def references(rows: Rows, known: Known, _: Standing) -> Iterator[Mistake]:
+    """Every stage, routing and product that a line names is defined."""
+    targets = {"stage": known.stages, "routing": known.routings, "product": known.products}
+    for file, sheet_rows in rows.items():
+        own = SHEETS[file].key[0]
+        for column, names in targets.items():
+            if column == own and file == names.file:
+                continue
+            for row in sheet_rows:
+                yield from _unknown(row, column, names)
+
+
+def materials(rows: Rows, known: Known, _: Standing) -> Iterator[Mistake]:
+    """A line of material is issued at an operation of its product, and is not called labour, overhead or outside."""
+    lines: dict[str, int] = {}
+    for row in rows.get("materials.csv", []):
+        yield from _operation(row, known)
+        component, product = row.values.get("component"), row.values.get("product", "")
+        if component in CONVERSION:
+            do = "call it something else: these words are costs of an operation"
+            yield row.mistake("component", shown(component), f"no {', '.join(CONVERSION)}", do)
+        lines[product] = lines.get(product, 0) + 1
+        if lines[product] == MAX_MATERIALS + 1:
+            yield row.mistake(
+                "product", "one line more", f"at most {MAX_MATERIALS} for a product", "make sub-assemblies"
+            )
+
+
+def operations(rows: Rows, _: Known, __: Standing) -> Iterator[Mistake]:
+    """A routing has a bounded number of operations."""
+    lines: dict[str, int] = {}
+    for row in rows.get("routings.csv", []):
+        routing = row.values.get("routing", "")
+        lines[routing] = lines.get(routing, 0) + 1
+        if lines[routing] == MAX_OPERATIONS + 1:
+            yield row.mistake("routing", "one more", f"at most {MAX_OPERATIONS} operations", "make it two routings")
+
+
+def assemblies(rows: Rows, known: Known, _: Standing) -> Iterator[Mistake]:
+    """An assembly must not contain itself, directly or through what it is made of."""
+    suspects = _never_done(known)
+    for row in rows.get("materials.csv", []):
+        product, component = row.values.get("product"), row.values.get("component")
+        if product is None or component is None or not {product, component} <= suspects:
+            continue
+        path = _path(known, component, product)
+        if path:
+            came = f"{product} made of {' of '.join(path)}"
+            yield row.mistake("component", came, "no product that contains itself", "take one of these lines out")
+
+
+def _never_done(known: Known) -> set[str]:
+    """The products that no order of making would ever reach: those in a circle, and what is made of them."""
+    waits_for = {
+        product: {each for each in parts if each in known.components_of}
+        for product, parts in known.components_of.items()
+    }
+    used_in: dict[str, list[str]] = {}
+    for product, parts in waits_for.items():
+        for part in parts:
+            used_in.setdefault(part, []).append(product)
+    ready = [product for product, parts in waits_for.items() if not parts]
+    for product in ready:
+        for assembly in used_in.get(product, ()):
+            waits_for[assembly].discard(product)
+            if not waits_for[assembly]:
+                ready.append(assembly)
+    return set(waits_for).difference(ready)
+
+
+def _path(known: Known, start: str, goal: str) -> list[str]:
+    """How `goal` is contained in `start`, from the outside in; nothing where it is not."""
+    came_from: dict[str, str | None] = {start: None}
+    queue = [start]
+    for product in queue:
+        if product == goal:
+            path = [goal]
+            while (outer := came_from[path[-1]]) is not None:
+                path.append(outer)
+            return path[::-1]
+        for component in sorted(known.components_of.get(product, ())):
+            if component not in came_from:
+                came_from[component] = product
+                queue.append(component)
+    return []
+
+
+def costs(rows: Rows, known: Known, _: Standing) -> Iterator[Mistake]:
+    """A cost is either of work at an operation of a product, or the price of one unit of a component."""
+    for row in rows.get("costs.csv", []):
+        component = row.values.get("component")
+        if component in CONVERSION:
+            for column in ("product", "op"):
+                if column not in row.values and column not in row.broken:
+                    expected = f"the {'product' if column == 'product' else 'operation'} whose {component} this is"
+                    yield row.mistake(column, "an empty cell", expected, "fill it in")
+            yield from _operation(row, known)
+        elif component is not None:
+            yield from _price(row, component, known)
+
+
+def _price(row: Row, component: str, known: Known) -> Iterator[Mistake]:
+    if "op" in row.values:
+        do = f"empty the cell, or write {' or '.join(CONVERSION)} as the component"
+        yield row.mistake("op", str(row.values["op"]), "an empty cell: a price belongs to the component", do)
+    if row.values.get("basis", "unit") != "unit":
+        yield row.mistake("basis", shown(row.values["basis"]), "unit, for a price is that of one unit", "write unit")
+    if known.components.lacks(component):
+        yield from _unknown(row, "component", known.components)
+        return
+    product = row.values.get("product")
+    if product is None or known.components.is_open or known.products.lacks(product):
+        return
+    if component not in known.components_of.get(product, ()):
+        do = "leave the product empty for a price that holds for all, or add the material"
+        yield row.mistake("component", shown(component), f"a component of {product}", do)
+
+
+def orders(rows: Rows, known: Known, standing: Standing) -> Iterator[Mistake]:
+    """An order's quantity fits the product's decimals, and an order that the hub has stays of its product."""
+    for row in rows.get("orders.csv", []):
+        product, qty_milli = row.values.get("product"), row.values.get("qty")
+        decimals = known.decimals_of.get(product or "")
+        if decimals is not None and qty_milli is not None and qty_milli % 10 ** (3 - decimals):
+            expected = f"at most {decimals} decimals, as product {product} has" if decimals else f"whole {product}"
+            yield row.mistake("qty", plain(qty_milli), expected, "round it, or give the product more decimals")
+        now = standing.orders.get(row.values.get("order", ""))
+        if now is not None and product is not None and now.fields.get("product") != product:
+            expected = f"{now.fields.get('product')}, as it was released"
+            yield row.mistake("product", shown(product), expected, "give a new order its own number")
+
+
+def items(rows: Rows, _: Known, __: Standing) -> Iterator[Mistake]:
+    """A further item belongs to one order, and is no order itself."""
+    names = {row.values.get("order") for row in rows.get("orders.csv", [])}
+    owner: dict[str, int] = {}
+    for row in rows.get("orders.csv", []):
+        for item in row.values.get("items", []):
+            if item in names:
+                yield row.mistake("items", shown(item), "items that are no orders", "take it out")
+            elif item in owner:
+                came = f"{shown(item)} again, first on line {owner[item]}"
+                yield row.mistake("items", came, "each item under one order", "take one out")
+            owner.setdefault(item, row.line)
+
+
+def badges(rows: Rows, _: Known, standing: Standing) -> Iterator[Mistake]:
+    """A badge belongs to one person."""
+    here = {row.values.get("person") for row in rows.get("people.csv", [])}
+    owner = {
+        data["badge"]: str(data["person"])
+        for data in standing.all_of("person.define")
+        if data.get("badge") and data.get("person") not in here
+    }
+    for row in rows.get("people.csv", []):
+        badge, person = row.values.get("badge"), row.values.get("person", "")
+        if badge is None:
+            continue
+        if badge in owner:
+            yield row.mistake("badge", f"{shown(badge)}, the badge of {owner[badge]}", "one of their own", "change one")
+        owner.setdefault(badge, person)
+
+
+def patterns(rows: Rows, _: Known, standing: Standing) -> Iterator[Mistake]:
+    """A pattern must be matched in linear time, and a shop has a bounded number of them."""
+    held = {str(data.get("name")): data for data in standing.all_of("pattern.define")}
+    whole: dict[str, Row] = {}
+    for row in rows.get("patterns.csv", []):
+        if not row.broken and {"name", "regex", "as"} <= row.values.keys():
+            try:
+                Pattern(row.values["name"], row.values["regex"], row.values["as"])
+            except PatternError as error:
+                yield row.mistake(
+                    "regex", shown(row.values["regex"]), "a pattern that stations can use", f"mend it: {error}"[:-1]
+                )
+            else:
+                whole[row.values["name"]] = row
+    before = {each.name for each in usable_patterns(held.values()).refused} - whole.keys()
+    after = usable_patterns((held | {name: row.values for name, row in whole.items()}).values()).refused
+    beyond = [each for each in after if each.name not in before]
+    if beyond:
+        row = list(whole.values())[-1]
+        yield row.mistake(
+            "name", shown(row.values["name"]), "no more patterns than a shop may have", beyond[0].why.rstrip(".")
+        )
+
+
+def codes(rows: Rows, known: Known, _: Standing) -> Iterator[Mistake]:
+    """A code that is bound names a product or badge that is known, or a card."""
+    for row in rows.get("codes.csv", []):
+        if row.values.get("as") == As.PRODUCT:
+            yield from _unknown(row, "to", known.products)
+        elif row.values.get("as") == As.BADGE:
+            yield from _unknown(row, "to", known.badges)
+        elif row.values.get("as") == As.COMMAND and "to" in row.values:
+            yield from _card(row, "to", known)
+
+
+def cards(rows: Rows, known: Known, _: Standing) -> Iterator[Mistake]:
+    """A card says something that stations do."""
+    for row in rows.get("cards.csv", []):
+        if "card" in row.values:
+            yield from _card(row, "card", known)
+
+
+def _card(row: Row, column: str, known: Known) -> Iterator[Mistake]:
+    text = row.values[column]
+    card = read_card(text)
+    if card is None or card.unread is not None or card.card is None:
+        do = "write it as on the operator's card" + (f" ({card.unread})" if card and card.unread else "")
+        yield row.mistake(column, shown(text), "a card such as WIP:SCRAP or WIP:QTY:10", do)
+        return
+    names = {Card.STAGE: known.stages, Card.REWORK: known.stages, Card.REASON: known.reasons}.get(card.card)
+    if names is not None and card.argument and names.lacks(card.argument):
+        yield row.mistake(
+            column, shown(text), f"a {names.what} of {names.file} or of the hub", f"add it to {names.file}"
+        )
+
+
+CHECKS: tuple[Check, ...] = (
+    references, operations, materials, assemblies, costs, orders, items, badges, patterns, codes, cards,
+)  # fmt: skip
+
+
+def check(rows: Rows, known: Known, standing: Standing) -> list[Mistake]:
+    """Every mistake that shows only across lines."""
+    return list(chain.from_iterable(rule(rows, known, standing) for rule in CHECKS))

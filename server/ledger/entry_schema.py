@@ -1,0 +1,203 @@
+"""What each kind of entry says: the fields that it needs and the form of those that it may have.
+
+A field that is not named here is kept as it came: fields are only added, and an older hub must not refuse what a newer page
+enters. A field that is named here has its form.
+
+>>> mistakes("order.release", {"order": "WO-1", "product": "bracket", "qty_milli": 40_000})
+>>> mistakes("order.close", {"order": "WO-1"})[0]
+'order.close, of which: Object missing required field `how`'
+"""
+
+from typing import Annotated, Any, Literal
+
+import msgspec
+
+from server.text import nearest
+from station.core.codes import As, Pattern, PatternError
+from station.core.codes.command_cards import read_card
+from station.core.event import MAX_QTY_MILLI
+
+Name = Annotated[str, msgspec.Meta(min_length=1, max_length=4_296)]
+Log = Annotated[str, msgspec.Meta(pattern="^[0-9a-f]{32}$")]
+Seq = Annotated[int, msgspec.Meta(ge=1)]
+Quantity = Annotated[int, msgspec.Meta(ge=0, le=MAX_QTY_MILLI)]
+Whole = Annotated[int, msgspec.Meta(ge=0)]
+Micros = Annotated[int, msgspec.Meta(ge=-(2**62), le=2**62)]
+
+
+class _Material(msgspec.Struct):
+    component: Name
+    qty_milli: Quantity
+    operation: Whole | None = None
+
+
+class _Product(msgspec.Struct):
+    product: Name
+    name: str | None = None
+    unit: str | None = None
+    decimals: Annotated[int, msgspec.Meta(ge=0, le=3)] | None = None
+    routing: str | None = None
+    bom: list[_Material] | None = None
+
+
+class _Operation(msgspec.Struct):
+    op: Whole
+    stage: Name
+    optional: bool | None = None
+    scan_means: Literal["arrived", "done", "both"] | None = None
+    transfer_qty_milli: Quantity | None = None
+
+
+class _Routing(msgspec.Struct):
+    routing: Name
+    operations: list[_Operation]
+
+
+class _Station(msgspec.Struct):
+    station: Name
+    stage: Name | None = None
+
+
+class _Stage(msgspec.Struct):
+    stage: Name
+    name: str | None = None
+    type: Literal["waiting", "process", "test", "outside", "done"] | None = None
+    limit: Whole | None = None
+    target_s: Whole | None = None
+    strict: bool | None = None
+
+
+class _Person(msgspec.Struct):
+    person: Name
+    name: str | None = None
+    badge: str | None = None
+    roles: list[str] | None = None
+
+
+class _Pattern(msgspec.Struct):
+    name: Name
+    regex: Annotated[str, msgspec.Meta(min_length=1, max_length=500)]
+    as_: Literal["item", "product", "badge", "command", "carrier"] = msgspec.field(name="as")
+
+
+class _Cost(msgspec.Struct):
+    micros: Micros
+    product: str | None = None
+    op: Whole | None = None
+    component: str | None = None
+    basis: Literal["unit", "order", "minute"] | None = None
+
+
+class _Release(msgspec.Struct):
+    order: Name
+    product: str | None = None
+    qty_milli: Quantity | None = None
+    due: str | int | None = None
+    priority: int | None = None
+    customer: str | None = None
+    reference: str | None = None
+    items: list[str | dict[str, Any]] | None = None
+
+
+class _Change(msgspec.Struct):
+    order: Name
+    qty_milli: Quantity | None = None
+
+
+class _Close(msgspec.Struct):
+    order: Name
+    how: Literal["complete", "short", "cancelled"]
+
+
+class _Bind(msgspec.Struct):
+    code: Name
+    to: str | None = None
+    as_: Literal["item", "product", "badge", "command", "carrier"] | None = msgspec.field(default=None, name="as")
+
+
+class _Set(msgspec.Struct):
+    stage: str | None = None
+    operator: str | None = None
+    action: str | None = None
+    item: str | None = None
+    qty_milli: Quantity | None = None
+
+
+class _Correct(msgspec.Struct):
+    log: Log
+    from_seq: Seq
+    to_seq: Seq
+    set: _Set
+
+
+class _Void(msgspec.Struct):
+    log: Log
+    seq: Seq
+    why: str | None = None
+
+
+class _Anything(msgspec.Struct):
+    pass
+
+
+_FIELDS: dict[str, type[msgspec.Struct]] = {
+    "product.define": _Product,
+    "routing.define": _Routing,
+    "stage.define": _Stage,
+    "station.define": _Station,
+    "person.define": _Person,
+    "pattern.define": _Pattern,
+    "cost.set": _Cost,
+    "order.release": _Release,
+    "order.change": _Change,
+    "order.close": _Close,
+    "code.bind": _Bind,
+    "correct": _Correct,
+    "void": _Void,
+}
+# Their fields are read where they are folded; an entry that the fold cannot read changes nothing and says so there.
+_OTHERS = (
+    "reason.define card.define rule.define cost.actual account.map item.name checkin adjust count.open"
+    " count.accept period.close period.reopen note answer reread"
+)
+WHATS = frozenset((*_FIELDS, *_OTHERS.split()))
+
+
+def mistakes(what: str, data: dict[str, Any]) -> tuple[str, str, str] | None:
+    """What came, what was expected and what to do, where an entry cannot be understood; None where it can."""
+    if what not in WHATS:
+        return f"entry {what!r}", "a kind of entry that is known here", nearest(what, WHATS)
+    shape = _FIELDS.get(what, _Anything)
+    try:
+        msgspec.convert(data, shape)
+    except msgspec.ValidationError as error:
+        names = ", ".join(field.encode_name for field in msgspec.structs.fields(shape))
+        return f"{what}, of which: {error}", f"the fields {names}", "Mend that field and send the entry again."
+    if what == "pattern.define":
+        return _pattern(data)
+    return _command(data) if what == "code.bind" and data.get("as") == As.COMMAND else None
+
+
+def _command(data: dict[str, Any]) -> tuple[str, str, str] | None:
+    to = str(data.get("to") or "")
+    card = read_card(to)
+    if not to or (card is not None and card.unread is None):
+        return None
+    why = card.unread if card else "it does not begin with WIP:"
+    return (
+        f"code.bind to {to!r}: {why}",
+        "a card such as WIP:SCRAP or WIP:QTY:10",
+        "Write it as on the operator's card.",
+    )
+
+
+def _pattern(data: dict[str, Any]) -> tuple[str, str, str] | None:
+    try:
+        Pattern(data["name"], data["regex"], data["as"])
+    except PatternError as error:
+        return (
+            f"a pattern that is not usable. {error}",
+            "one that is matched in linear time (docs/codes.md)",
+            "Mend it.",
+        )
+    return None

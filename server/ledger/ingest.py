@@ -1,0 +1,306 @@
+"""The ledger: what the hub took, in the order in which it took it, for ever.
+
+A station sends its log in batches; each is checked against the log's hash chain, given positions, linked into the hub's own
+chain and committed before it is acknowledged. The content of an event is not read here, so no event can hold up another.
+The same event again is a `dup`; another event at a place that is taken is a `fork`, kept aside; an event whose bytes do not
+give the hash that its station claims is `damaged`, and kept as claimed. No station can make a break that `verify` finds.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from hashlib import sha256
+from typing import Any
+
+import msgspec
+from sqlalchemy import Connection, and_, func, select
+
+from server.db import schema
+from server.db.bulk_insert import insert_many
+from server.db.store import GROWN
+from server.ledger.gaps import fill, hash_in_front, leads_on, runs
+from station.core.hash_chain import genesis, ledger_link, link
+
+MAX_EVENTS = 500  # a batch
+MAX_FORKS = 10_000  # a log: a cloned card is one person's day, not a way to fill the disk
+
+
+class Verdict(msgspec.Struct, frozen=True, gc=False):
+    """What became of one event: `ok`, `dup`, `fork` or `damaged`."""
+
+    seq: int
+    verdict: str
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """Consecutive events of one log, from `from_seq` on; `prev` is the hash before the first, `tip` that of the last.
+
+    `hashes`, where given, are the claimed hashes one by one: a refusal can then name the very event.
+    """
+
+    log_id: bytes
+    from_seq: int
+    prev: bytes
+    tip: bytes
+    events: Sequence[bytes]
+    hashes: Sequence[bytes] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Appended:
+    """The batch was taken: verdicts in its order, and where log and ledger stand now."""
+
+    verdicts: tuple[Verdict, ...]
+    accepted_thru: int
+    durable_thru: int
+    epoch: int
+    head: bytes
+    pos: int
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """Nothing was appended: `seq` is the first event that does not fit, the texts say why and what to send next."""
+
+    seq: int
+    came: str
+    expected: str
+    do: str
+    full: bool = False  # the log has too many forks; anything else is a matter of the chain
+
+
+class _Link(msgspec.Struct, frozen=True, gc=False):
+    """One event of a batch with its place in the chain, and what the ledger holds at that place (None: nothing)."""
+
+    seq: int
+    encoded: bytes
+    prev: bytes
+    hash: bytes
+    stored: bytes | None
+
+
+def append(connection: Connection, batch: Batch, *, recv_us: int, device: int | None = None) -> Appended | Refused:
+    """Take a batch into the ledger, inside the caller's transaction: acknowledge only after its commit.
+
+    The log's row must exist (`server.ledger.station_logs`). Commit also after `Refused`: the hub then knows which
+    event it asked for again.
+    """
+    pos = lock_counter(connection)
+    log = connection.execute(select(schema.log).where(schema.log.c.log_id == batch.log_id)).one()
+    placed = _place(connection, batch, log)
+    if isinstance(placed, Refused):
+        _remember(connection, batch.log_id, doubt_seq=placed.seq)
+        return placed
+    links, forked, claimed = placed
+    fork_from = _fork_from(connection, batch.log_id, links, forked, log.accepted_thru)
+    fresh: list[_Link] = []
+    forks: list[_Link] = []
+    verdicts: list[Verdict] = []
+    for event in links:
+        if event.seq >= fork_from:
+            forks.append(event)
+            verdicts.append(Verdict(event.seq, "fork"))
+        elif event.stored is not None:
+            verdicts.append(Verdict(event.seq, "dup"))
+        else:
+            fresh.append(event)
+            verdicts.append(Verdict(event.seq, "damaged" if claimed else "ok"))
+    if forks:
+        full = _keep_forks(connection, batch.log_id, forks, log.forks, recv_us, device)
+        if full is not None:
+            return full
+    owner = connection.execute(select(schema.hub.c.epoch, schema.hub.c.head)).one()
+    head = owner.head
+    if fresh:
+        pos, head = _insert(connection, batch.log_id, fresh, pos, head, recv_us)
+        _close_gaps(connection, log, fresh)
+        _advance(connection, log, fresh[-1])
+        if claimed:
+            _keep_damage(connection, batch.log_id, fresh[0], recv_us)
+        connection.info[GROWN] = (owner.epoch, pos)
+    accepted = max(log.accepted_thru, fresh[-1].seq) if fresh else log.accepted_thru
+    durable = min(log.durable_thru, fresh[0].seq - 1) if fresh else log.durable_thru
+    return Appended(tuple(verdicts), accepted, durable, owner.epoch, head, pos)
+
+
+def lock_counter(connection: Connection) -> int:
+    """The ledger's last position, held until the transaction ends: nobody else appends meanwhile."""
+    counter = schema.counter
+    held = counter.update().where(counter.c.name == "ledger").values(pos=counter.c.pos).returning(counter.c.pos)
+    return int(connection.execute(held).scalar_one())
+
+
+def _place(connection: Connection, batch: Batch, log: Any) -> tuple[list[_Link], bool, bool] | Refused:
+    """Each event with its hash; whether the batch goes on a known fork; whether its one event is kept as claimed."""
+    if batch.from_seq > log.accepted_thru + 1:
+        return Refused(
+            log.accepted_thru + 1,
+            f"events from seq {batch.from_seq}",
+            f"seq {log.accepted_thru + 1}: the log is complete here up to {log.accepted_thru}",
+            "Send from accepted_thru + 1, in order.",
+        )
+    stored = _stored(connection, batch, log.accepted_thru)
+    before = _hash_before(connection, batch, log, stored)
+    forked = False
+    if before not in (batch.prev, b""):
+        forked = _is_fork(connection, batch.log_id, batch.from_seq - 1, batch.prev)
+        if not forked:
+            return Refused(
+                max(1, batch.from_seq - 1),
+                f"prev {batch.prev.hex()} before seq {batch.from_seq}",
+                f"{before.hex()}, the hash of what stands before it here",
+                "Open a session; if it does not say otherwise, send the named event alone with its own hash.",
+            )
+    links = _chain(batch, stored)
+    if links[-1].hash == batch.tip:
+        return links, forked, False
+    return _claim(batch, log, links, forked)
+
+
+def _claim(batch: Batch, log: Any, links: list[_Link], forked: bool) -> tuple[list[_Link], bool, bool] | Refused:
+    """A batch whose bytes do not lead to its tip: ask for one event again, and take that one as it is claimed."""
+    last = links[-1]
+    alone = len(links) == 1
+    if alone and (log.doubt_seq == last.seq or last.stored == batch.tip):
+        return [_Link(last.seq, last.encoded, last.prev, batch.tip, last.stored)], forked, True
+    bad = next(
+        (event for event, claimed in zip(links, batch.hashes, strict=False) if event.hash != claimed),
+        next((event for event in links if event.stored != event.hash), last),
+    )
+    return Refused(
+        bad.seq,
+        f"tip {batch.tip.hex()} at seq {last.seq}",
+        f"{last.hash.hex()}, which is what these bytes give; the first event in doubt is seq {bad.seq}",
+        f"Send what stands before it, then seq {bad.seq} alone with the hash your log has for it: it is kept as claimed.",
+    )
+
+
+def _chain(batch: Batch, stored: dict[int, Any]) -> list[_Link]:
+    links = []
+    before = batch.prev
+    for seq, encoded in enumerate(batch.events, batch.from_seq):
+        known = stored.get(seq)
+        # What was kept as claimed is claimed again by a batch that is repeated.
+        same = known is not None and known.bytes == encoded and known.prev == before
+        own = bytes(known.hash) if known is not None and same else link(before, encoded)
+        links.append(_Link(seq, encoded, before, own, None if known is None else known.hash))
+        before = own
+    return links
+
+
+def _stored(connection: Connection, batch: Batch, accepted_thru: int) -> dict[int, Any]:
+    if batch.from_seq > accepted_thru:
+        return {}
+    rows = schema.ledger.c
+    last = batch.from_seq + len(batch.events) - 1
+    wanted = select(rows.seq, rows.bytes, rows.prev, rows.hash).where(
+        and_(rows.log_id == batch.log_id, rows.seq.between(batch.from_seq, last))
+    )
+    return {row.seq: row for row in connection.execute(wanted)}
+
+
+def _hash_before(connection: Connection, batch: Batch, log: Any, stored: dict[int, Any]) -> bytes:
+    """The hash at the place before the batch, as the hub has it; empty where it lies in a gap."""
+    if batch.from_seq == 1:
+        return genesis(batch.log_id)
+    if batch.from_seq == log.accepted_thru + 1:
+        return bytes(log.tip)
+    first = stored.get(batch.from_seq)
+    if first is not None:
+        return bytes(first.prev)
+    return hash_in_front(connection, batch.log_id, batch.from_seq) or b""
+
+
+def _fork_from(connection: Connection, log_id: bytes, links: Sequence[_Link], forked: bool, accepted_thru: int) -> int:
+    """The first place of a batch that is of another branch; behind its end where none is.
+
+    What comes into a gap is, where it does not lead to what the ledger has behind the gap.
+    """
+    if forked:
+        return links[0].seq
+    end = next((each.seq for each in links if each.stored is not None and each.stored != each.hash), links[-1].seq + 1)
+    for run in runs([each.seq for each in links if each.stored is None and each.seq <= min(accepted_thru, end - 1)]):
+        if not leads_on(connection, log_id, run[-1], links[run[-1] - links[0].seq].hash):
+            return run[0]
+    return end
+
+
+def _close_gaps(connection: Connection, log: Any, fresh: Sequence[_Link]) -> None:
+    """Make the gaps smaller by what came into them; where the log ended in one, it goes on behind what came last.
+
+    No backup has what came into a gap: the log is durable up to there until the next one.
+    """
+    inside = [each for each in fresh if each.seq <= log.accepted_thru]
+    if inside and inside[0].seq <= log.durable_thru:
+        _remember(connection, log.log_id, durable_thru=inside[0].seq - 1)
+    for run in runs([each.seq for each in inside]):
+        fill(connection, log.log_id, run)
+    if inside and inside[-1].seq == log.accepted_thru:
+        _remember(connection, log.log_id, tip=inside[-1].hash)
+    if any(each.seq == log.doubt_seq for each in inside):
+        _remember(connection, log.log_id, doubt_seq=None)
+
+
+def _is_fork(connection: Connection, log_id: bytes, seq: int, fork_hash: bytes) -> bool:
+    fork = schema.fork.c
+    found = select(fork.id).where(and_(fork.log_id == log_id, fork.seq == seq, fork.hash == fork_hash))
+    return connection.execute(found).first() is not None
+
+
+def _insert(
+    connection: Connection, log_id: bytes, fresh: list[_Link], pos: int, head: bytes, recv_us: int
+) -> tuple[int, bytes]:
+    rows = []
+    for event in fresh:
+        pos += 1
+        head = ledger_link(head, pos, log_id, event.seq, event.hash)
+        rows.append((pos, log_id, event.seq, event.encoded, event.prev, event.hash, recv_us, head))
+    insert_many(connection, schema.ledger, rows)
+    connection.execute(schema.counter.update().where(schema.counter.c.name == "ledger").values(pos=pos))
+    connection.execute(schema.hub.update().values(head=head))
+    return pos, head
+
+
+def _keep_forks(
+    connection: Connection, log_id: bytes, forks: list[_Link], kept: int, recv_us: int, device: int | None
+) -> Refused | None:
+    table = schema.fork
+    places = and_(table.c.log_id == log_id, table.c.seq.between(forks[0].seq, forks[-1].seq))
+    known = {(row.seq, row.hash) for row in connection.execute(select(table.c.seq, table.c.hash).where(places))}
+    rows = [
+        (log_id, event.seq, event.encoded, event.prev, event.hash, device, recv_us)
+        for event in forks
+        if (event.seq, event.hash) not in known
+    ]
+    if kept + len(rows) > MAX_FORKS:
+        return Refused(
+            forks[0].seq,
+            f"{len(rows)} more events at places that are taken",
+            f"at most {MAX_FORKS} in a log",
+            "Two devices write this log: give one of them a new card and a new token.",
+            full=True,
+        )
+    insert_many(connection, table, rows, "log_id", "seq", "bytes", "prev", "hash", "device", "recv_us")
+    _remember(connection, log_id, state="forked", forks=kept + len(rows))
+    return None
+
+
+def _keep_damage(connection: Connection, log_id: bytes, event: _Link, recv_us: int) -> None:
+    row = {"log_id": log_id, "seq": event.seq, "sha256": sha256(event.encoded).digest(), "recv_us": recv_us}
+    connection.execute(schema.damage.insert(), [row])
+
+
+def _advance(connection: Connection, log: Any, last: _Link) -> None:
+    if last.seq <= log.accepted_thru:
+        return  # it came into a gap
+    asked = log.doubt_seq if log.doubt_seq is not None and log.doubt_seq > last.seq else None
+    _remember(connection, log.log_id, accepted_thru=last.seq, tip=last.hash, doubt_seq=asked)
+
+
+def _remember(connection: Connection, log_id: bytes, **changes: Any) -> None:
+    connection.execute(schema.log.update().where(schema.log.c.log_id == log_id).values(**changes))
+
+
+def last_pos(connection: Connection) -> int:
+    """The position of the last event in the ledger; 0 where there is none."""
+    return int(connection.execute(select(func.coalesce(func.max(schema.ledger.c.pos), 0))).scalar_one())

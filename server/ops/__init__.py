@@ -1,0 +1,1 @@
+"""Operation of a hub: start, backup, restore, schedules and administration commands."""

@@ -1,0 +1,126 @@
+"""Opening a hub: making a new one, bringing an older one up to date, noticing that it is not the one we left."""
+
+from collections.abc import Iterator
+from contextlib import ExitStack, closing, contextmanager
+from pathlib import Path
+
+from sqlalchemy import inspect, select
+
+from server.db import schema
+from server.db.migrations import upgrade
+from server.db.rollback_guard import Home, moved
+from server.db.store import Store, sqlite_path
+from server.db.writer_lock import Lock
+from server.ledger.hub_log import begin_epoch, hub_row
+from server.ops import restore_swap
+from server.ops.host import Host
+from station.core.hash_chain import LOG_ID_BYTES, ledger_genesis
+
+
+class NoHub(RuntimeError):
+    """There is no hub in this database, or there is one already where a new one was wanted."""
+
+
+def initialise(store: Store) -> None:
+    """Make tables, keys and the first epoch of a new hub. Raises `NoHub` where the database holds one already."""
+    with store.write() as connection:
+        if inspect(connection).has_table("hub"):
+            msg = f"{store.url.render_as_string()} holds a hub already. Use it as it is, or name another database."
+            raise NoHub(msg)
+        upgrade(connection)
+        now_us, hub_id = store.clock.utc_us(), store.host.random_bytes(LOG_ID_BYTES)
+        row = {
+            "one": 1,
+            "hub_id": hub_id,
+            "epoch": 1,
+            "head": ledger_genesis(hub_id),
+            "log_id": store.host.random_bytes(LOG_ID_BYTES),
+            "mac_key": store.host.random_bytes(32),
+            "cookie_key": store.host.random_bytes(32),
+            "clock_doubt": False,
+            "backup_pos": 0,
+        }
+        connection.execute(schema.hub.insert(), [row])
+        connection.execute(schema.counter.insert(), [{"name": "ledger", "pos": 0}])
+        first = {"epoch": 1, "since_us": now_us, "cause": "the hub was made", "pos": 0, "high_pos": None}
+        connection.execute(schema.epoch.insert(), [first])
+    settle(store)
+
+
+def open_hub(db: str | Path, *, lock: Lock | None = None, cause: str | None = None, host: Host | None = None) -> Store:
+    """The hub in this database, ready to write: tables up to date, and in a new epoch where it was moved or for `cause`.
+
+    Raises `NoHub` where there is none and `HubRuns` where another process has it.
+    """
+    with ExitStack() as undone:
+        store = undone.enter_context(closing(Store(db, lock=lock, host=host))) if there_is(db) else None
+        if store is None or not is_hub(store):
+            msg = f"{db} holds no hub. Make one: wipline-hub init --db {db}"
+            raise NoHub(msg)
+        with store.write() as connection:
+            upgrade(connection)
+        renew(store, cause=cause)
+        undone.pop_all()
+    return store
+
+
+@contextmanager
+def reading(db: str | Path) -> Iterator[Store]:
+    """The hub in this database, for looking only: also while it runs. Raises `NoHub` where there is none."""
+    path = sqlite_path(db)
+    if path is not None and restore_swap.decided(path):
+        msg = f"A restore of {db} was cut off. Repeat it, or start the hub: either finishes it."
+        raise NoHub(msg)
+    store = Store(db, writing=False) if there_is(db) else None
+    try:
+        if store is None or not is_hub(store):
+            msg = f"{db} holds no hub. Make one: wipline-hub init --db {db}"
+            raise NoHub(msg)
+        yield store
+    finally:
+        if store is not None:
+            store.close()
+
+
+def is_hub(store: Store) -> bool:
+    """Whether this database holds a hub."""
+    with store.read() as connection:
+        return inspect(connection).has_table("hub")
+
+
+def renew(store: Store, *, cause: str | None = None) -> str | None:
+    """Begin a new epoch for `cause`, or where the database is not the one we left; the cause, None where all is well."""
+    if store.path is None:
+        return None
+    assert store.high_water is not None
+    high = store.high_water.read()
+    with store.write() as connection:
+        hub = hub_row(connection)
+        pos = connection.execute(select(schema.counter.c.pos).where(schema.counter.c.name == "ledger")).scalar_one()
+        if cause is None:
+            here = store.host.home_of(store.path)
+            cause = moved(Home(hub.inode, hub.machine), here, ledger_pos=pos, high=high, epoch=hub.epoch)
+        if cause is not None:
+            begin_epoch(connection, cause, high, store.host)
+    if cause is not None:
+        settle(store)
+    return cause
+
+
+def settle(store: Store) -> None:
+    """Remember where the database lives, and start its high-water file."""
+    if store.path is None:
+        return
+    assert store.high_water is not None
+    home = store.host.home_of(store.path)
+    with store.write() as connection:
+        connection.execute(schema.hub.update().values(inode=home.inode, machine=home.machine))
+        epoch = hub_row(connection).epoch
+        pos = connection.execute(select(schema.counter.c.pos).where(schema.counter.c.name == "ledger")).scalar_one()
+    store.high_water.write(epoch, pos)
+
+
+def there_is(db: str | Path) -> bool:
+    """Whether there may be a hub to open: a database file with something in it, or a server's address."""
+    path = sqlite_path(db)
+    return path is None or restore_swap.decided(path) or (path.is_file() and path.stat().st_size > 0)

@@ -1,0 +1,238 @@
+"""Running the hub: gunicorn with our request worker, one worker process on SQLite, and the projector beside the pages.
+
+The parent takes the database's lock, opens the hub, binds the port and forks the worker; the worker opens its own
+connections. There is no reload: two workers would write at once. Restart instead; stations keep what they have meanwhile.
+"""
+
+import ctypes
+import errno
+import logging
+import os
+import signal
+import socket
+import sys
+import threading
+import time
+from collections.abc import Callable
+from types import FrameType
+from typing import Any
+
+import gunicorn.http.message
+import gunicorn.workers.gthread
+from gunicorn.app.base import BaseApplication
+from gunicorn.arbiter import Arbiter
+
+from server.api.stream import MAX_STREAMS
+from server.app import create_app
+from server.auth import accounts
+from server.auth.devices import StationTokens
+from server.config import Config, seconds_of
+from server.db.position_signal import Bell
+from server.db.store import Store, sqlite_path
+from server.db.writer_lock import Lock
+from server.http.connection import MAX_CONNECTIONS
+from server.ledger.hub_log import keep_time
+from server.ops import gc_tuning
+from server.ops.bootstrap import open_hub, there_is
+from server.ops.control_server import Control
+from server.ops.scheduler import Backups, Clockwork
+from server.projection.worker import Projector
+
+THREADS = (
+    MAX_STREAMS + 16
+)  # a stream holds a thread; the others answer everybody else. Stations have some of their own.
+GRACE_S = 5
+SEND_BUFFER_BYTES = 512 * 1024  # an answer of usual size leaves its thread at once, however slowly it is read
+LINGER_S = 0.3  # for a request on its way when the hub ends; stations send it again anyway
+TAKEN_S = 2.0  # how long the children of a hub that was killed may take to let go
+MAX_REQUEST_LINE = 32 * 1024  # a code of 4,296 characters, percent-encoded, is one segment of an address
+PR_SET_PDEATHSIG = 1
+_log = logging.getLogger(__name__)
+
+
+class ServeError(RuntimeError):
+    """The hub cannot be served as asked; the message says what came, what was expected and what to do."""
+
+
+def serve(config: Config, say: Callable[[str], None], whisper: Callable[[str], None]) -> None:
+    """Run the hub until it is told to end. `say` gets its address, `whisper` the first person's sign-in link.
+
+    Raises `ServeError`, `NoHub` or `HubRuns` before anything is served.
+    """
+    path = sqlite_path(config.db)
+    lock = Lock(path, wait_s=TAKEN_S) if path is not None and there_is(path) else None
+    store = open_hub(config.db, lock=lock)
+    listening = _bind(config.host, config.port)
+    host, port = listening.getsockname()[:2]
+    address = f"http://{f'[{host}]' if ':' in host else host}:{port}"
+    with store.write() as connection:
+        keep_time(connection, store.clock, start=True)
+        now_us = store.clock.utc_us()
+        secret = None if accounts.anyone(connection) else accounts.make_link(connection, None, now_us)
+    store.close()  # no connection crosses the fork
+    say(f"The hub is at {address}")
+    if secret is not None:
+        whisper(f"Nobody can sign in yet. Within 15 minutes, once: {address}/sign-in/{secret}")
+    _Hub(config, lock, listening).run()
+
+
+def _bind(host: str, port: int) -> socket.socket:
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    deadline = time.monotonic() + TAKEN_S
+    while True:
+        listening = socket.socket(family, socket.SOCK_STREAM)
+        listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        # Every connection that is accepted here inherits it.
+        listening.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BUFFER_BYTES)
+        try:
+            listening.bind((host, port))
+        except OSError as error:
+            listening.close()
+            if error.errno == errno.EADDRINUSE and time.monotonic() < deadline:
+                time.sleep(0.05)
+                continue
+            why = (
+                "is taken by another program"
+                if error.errno == errno.EADDRINUSE
+                else f"cannot be used: {error.strerror}"
+            )
+            msg = f"{host}:{port} {why}; expected a free port. Choose another with --port, or --port 0 for any."
+            raise ServeError(msg) from error
+        listening.listen(128)
+        return listening
+
+
+class _OneWorker(Arbiter):  # type: ignore[misc]  # gunicorn has no types
+    """Gunicorn's parent process without the signals that would make a second worker."""
+
+    def handle_hup(self) -> None:
+        _log.warning("no reload: restart the hub; stations keep what they have meanwhile")
+
+    handle_ttin = handle_ttou = handle_usr2 = handle_hup
+
+
+class _Hub(BaseApplication):  # type: ignore[misc]
+    """One hub as gunicorn wants it: its settings, and the application made in the worker."""
+
+    def __init__(self, config: Config, lock: Lock | None, listening: socket.socket) -> None:
+        self._config = config
+        self._lock = lock
+        self._listening = listening
+        self._work: _Work | None = None
+        super().__init__()
+
+    def load_config(self) -> None:
+        """Gunicorn's settings; nothing is read from files or the environment."""
+        settings = {
+            "bind": f"fd://{self._listening.fileno()}",
+            "worker_class": "server.http.request_worker.RequestWorker",
+            "worker_connections": 2 * MAX_CONNECTIONS,  # the worker has bounds of its own, and never stops accepting
+            "http_parser": "python",
+            "sendfile": False,  # every byte of an answer goes through the worker's socket and its time limit
+            "chdir": "/",  # a folder that everybody may enter
+            "workers": 1,
+            "threads": THREADS,
+            "graceful_timeout": GRACE_S,
+            "keepalive": 65,
+            "loglevel": "warning",
+            "control_socket_disable": True,
+            "post_fork": _die_with_parent,
+            "post_worker_init": self._started,
+            "worker_exit": self._ended,
+        }
+        if os.access("/dev/shm", os.W_OK):  # noqa: S108  gunicorn's heartbeat file: not on a disk that may stall
+            settings["worker_tmp_dir"] = "/dev/shm"  # noqa: S108
+        for name, value in settings.items():
+            self.cfg.set(name, value)
+        gunicorn.http.message.MAX_REQUEST_LINE = MAX_REQUEST_LINE
+        gunicorn.workers.gthread.STOP_KEEPALIVE_LINGER = LINGER_S
+        self.cfg.set("limit_request_line", MAX_REQUEST_LINE)
+
+    def load(self) -> Any:
+        """The application; called in the worker."""
+        store = Store(self._config.db, lock=self._lock)
+        self._work = _Work(self._config, store)
+        return create_app(self._config, store, self._work.projected, self._work.duties)
+
+    def run(self) -> None:
+        """Serve until a signal ends it."""
+        _OneWorker(self).run()
+
+    def _started(self, worker: Any) -> None:
+        assert self._work is not None
+        self._work.start()
+        worker.is_station = self._work.tokens.known
+        for number in (signal.SIGTERM, signal.SIGINT, signal.SIGQUIT):
+            signal.signal(number, self._ending(signal.getsignal(number)))
+        worker.log.debug("worker started")
+
+    def _ending(self, then: Any) -> Callable[[int, FrameType | None], None]:
+        """Streams end first: they would hold the worker for its whole time of grace."""
+
+        def end(number: int, frame: FrameType | None) -> None:
+            if self._work is not None:
+                self._work.projected.close()
+            then(number, frame)
+
+        return end
+
+    def _ended(self, _server: Any, _worker: Any) -> None:
+        if self._work is not None:
+            self._work.stop()
+
+
+class _Work:
+    """What runs in the worker beside the web server: the projector, the local socket, backups, the clock."""
+
+    def __init__(self, config: Config, store: Store) -> None:
+        self.projected = Bell()
+        self._store = store
+        self._stop = threading.Event()
+        self.tokens = StationTokens(store)
+        self._control = Control(store) if store.path is not None else None
+        projector = Projector(store, self.projected)
+        backups = Backups(config.backup.path, seconds_of(config.backup.every), store)
+        self._threads = [
+            threading.Thread(target=run, args=(self._stop,), name=name, daemon=True)
+            for name, run in (
+                ("projector", projector.run),
+                ("clock", Clockwork(store).run),
+                ("backup", backups.run),
+                ("tokens", self.tokens.run),
+            )
+        ]
+        self.duties = (self._ended_thread, backups.trouble)
+
+    def start(self) -> None:
+        """Begin."""
+        gc_tuning.settle()
+        self.tokens.refresh()  # before the first request
+        for thread in (*self._threads, *([self._control] if self._control else [])):
+            thread.start()
+
+    def _ended_thread(self) -> str | None:
+        for thread in self._threads:
+            if thread.ident is not None and not thread.is_alive() and not self._may_end(thread.name):
+                return f"The hub's {thread.name} has stopped. Look at the hub's log, and restart it."
+        return None
+
+    def _may_end(self, name: str) -> bool:
+        return self._stop.is_set() or (name == "backup" and self._store.path is None)
+
+    def stop(self) -> None:
+        """End, and close the database when nobody uses it any more."""
+        self._stop.set()
+        self.projected.close()
+        self._store.arrived.close()
+        if self._control is not None:
+            self._control.close()
+        for thread in self._threads:
+            if thread.is_alive():
+                thread.join(GRACE_S)
+        self._store.close()
+
+
+def _die_with_parent(_server: Any, _worker: Any) -> None:
+    """A hub whose parent is killed must let go of port and database at once, so that the next one can start."""
+    ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+    sys.stdout.flush()

@@ -1,0 +1,148 @@
+"""The tables that only the projector reads: clocks and logs, voids and corrections, and what is to be done again.
+
+Like those of `server.projection.tables` they can be thrown away and made from the ledger again.
+"""
+
+from typing import Any
+
+from sqlalchemy import BigInteger, Column, Index, LargeBinary, String, Table
+
+from server.db.schema import Key, Serial, metadata
+
+
+def us(name: str, *, nullable: bool = True) -> Column[Any]:
+    """A column of UTC microseconds."""
+    return Column(name, BigInteger, nullable=nullable)
+
+
+def text(name: str, *, nullable: bool = True) -> Column[Any]:
+    """A column of words that are compared by code point."""
+    return Column(name, Key, nullable=nullable)
+
+
+anchor = Table(
+    "anchor",
+    metadata,
+    Column("pos", Serial, primary_key=True, autoincrement=False),
+    text("boot", nullable=False),
+    Column("log_id", LargeBinary, nullable=False),
+    Column("seq", BigInteger, nullable=False),
+    Column("t1_ns", BigInteger, nullable=False),
+    Column("t4_ns", BigInteger, nullable=False),
+    Column("t2_us", BigInteger, nullable=False),
+    Column("t3_us", BigInteger, nullable=False),
+    Index("anchor_boot", "boot"),
+)
+
+boot = Table("boot", metadata, Column("boot", Key, primary_key=True), Column("last_ns", BigInteger, nullable=False))
+
+run = Table(
+    "run",
+    metadata,
+    Column("log_id", LargeBinary, primary_key=True),
+    Column("first_seq", BigInteger, primary_key=True, autoincrement=False),
+    Column("boot", Key, primary_key=True),  # two branches of a fork may begin a boot each at one place
+)
+
+parent = Table(
+    "parent",
+    metadata,
+    Column("log_id", LargeBinary, primary_key=True),
+    Column("parent_log", LargeBinary, nullable=False),
+    Column("parent_seq", BigInteger, nullable=False),
+    Index("parent_of", "parent_log"),
+)
+
+void_mark = Table(
+    "void_mark",
+    metadata,
+    Column("pos", Serial, primary_key=True, autoincrement=False),
+    Column("log_id", LargeBinary, nullable=False),  # where the void itself stands
+    Column("seq", BigInteger, nullable=False),
+    Column("target_log", LargeBinary, nullable=False),
+    Column("target_seq", BigInteger, nullable=False),  # 0 with no target: a closed period, which no void reaches
+)
+
+# Every event that was sent again under another identity, or came back as a salvage.
+resent = Table(
+    "resent",
+    metadata,
+    Column("pos", Serial, primary_key=True, autoincrement=False),
+    Column("log_id", LargeBinary, nullable=False),
+    Column("seq", BigInteger, nullable=False),
+    Column("at_log", LargeBinary, nullable=False),
+    Column("at_seq", BigInteger, nullable=False),
+    Column("at_hash", LargeBinary, nullable=False),
+)
+
+correction = Table(
+    "correction",
+    metadata,
+    Column("pos", Serial, primary_key=True, autoincrement=False),
+    us("key_us", nullable=False),
+    Column("log_id", LargeBinary, nullable=False),
+    Column("seq", BigInteger, nullable=False),
+    Column("of_log", LargeBinary, nullable=False),
+    Column("from_seq", BigInteger, nullable=False),
+    Column("to_seq", BigInteger, nullable=False),
+    Column("put", String, nullable=False),  # JSON
+)
+
+looked_up = Table(
+    "looked_up",
+    metadata,
+    Column("what", Key, primary_key=True),
+    Column("name", Key, primary_key=True),
+    Column("item", Key, primary_key=True),
+    Index("looked_up_item", "item"),
+)
+
+# Codes whose item may be another one now: their events are linked again behind fresh work.
+dirty_code = Table(
+    "dirty_code", metadata, Column("code", Key, primary_key=True), Column("since", BigInteger, nullable=False)
+)
+
+# Scans of codes that name a product, a carrier or a person, and so no item; another binding may make them name one.
+no_item = Table(
+    "no_item",
+    metadata,
+    Column("pos", Serial, primary_key=True, autoincrement=False),
+    text("code", nullable=False),
+    Index("no_item_code", "code"),
+)
+
+# Every tag that was ever read or bound: cards print only the end of their number.
+tag_number = Table(
+    "tag_number",
+    metadata,
+    Column("number", Key, primary_key=True),
+    text("tail", nullable=False),
+    Index("tag_number_tail", "tail"),
+)
+
+# What could not be folded, with the reason; without it everything else was. `part` "event": the event at `pos` counts for
+# nothing. "fact": it counts, but not for the item `name`. "item", "code" (pos 0): that item or code could not be done again.
+set_aside = Table(
+    "set_aside",
+    metadata,
+    Column("pos", BigInteger, primary_key=True, autoincrement=False),
+    Column("part", Key, primary_key=True),
+    Column("name", Key, primary_key=True),
+    Column("reason", String, nullable=False),
+    Column("sw", String, nullable=False),  # the software that could not; another version tries again
+    Index("set_aside_name", "part", "name"),
+)
+
+# Events that name another station than the one whose log they stand in.
+claim = Table(
+    "claim",
+    metadata,
+    Column("pos", Serial, primary_key=True, autoincrement=False),
+    Column("log_id", LargeBinary, nullable=False),
+    text("station", nullable=False),
+    Index("claim_log", "log_id"),
+)
+
+OWN_TABLES = (
+    set_aside, claim, anchor, boot, run, parent, void_mark, resent, correction, looked_up, dirty_code, no_item, tag_number,
+)  # fmt: skip

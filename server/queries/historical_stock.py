@@ -1,0 +1,115 @@
+"""What stood in the shop at any past minute, as it is known now.
+
+Which items were in process then is read from the visits of one day; each of them is then folded again from its own facts up
+to that minute. So the answer is exact, and its cost is that of the work that was open then, however long the ledger is.
+"""
+
+from collections.abc import Iterable
+from typing import Any
+
+from sqlalchemy import Connection, and_, select
+
+from server.projection.bindings import Bindings
+from server.projection.definitions import Definitions
+from server.projection.event_items import Corrections, Facts, Orders
+from server.projection.item_rows import is_approximate
+from server.projection.ledger_row import again
+from server.projection.tables import DAY_US, LONG, event_item, item, open_at, parcel, visit
+from server.queries.current_stock import Stand
+from station.core.ledger.fold import fold
+from station.core.ledger.item_event import Fact
+from station.core.ledger.parcels import LIVE, In, ItemState
+from station.core.master_data import Catalogue
+
+_CHUNK = 500  # items in one question
+_Place = tuple[str, str, str | None, int]  # item, state, stage, since
+
+
+def standing_at(connection: Connection, catalogue: Catalogue, at_us: int) -> list[Stand]:
+    """Everything that was released, waiting, here or held at a time (UTC us)."""
+    quantities = _open_then(connection, at_us)
+    names = sorted({place[0] for place in quantities})
+    stands: list[Stand] = []
+    for name, facts in _facts(connection, names, at_us):
+        state = fold(name, facts, catalogue).state
+        stands += [stand for stand in _stands(state, quantities) if stand.state in LIVE]
+    return stands
+
+
+def _open_then(connection: Connection, at_us: int) -> dict[_Place, int | None]:
+    """Where something stood at a time, with the quantity that is known of it now."""
+    c, day = visit.c, at_us // DAY_US
+    columns = (c.item, c.state, c.stage, c.entered_us, c.qty_milli)
+    at_midnight = select(open_at.c.visit).where(open_at.c.day.in_((day, LONG)))
+    queries: tuple[Any, ...] = (
+        select(*columns).where(and_(c.id.in_(at_midnight), c.entered_us <= at_us, c.left_us > at_us)),
+        select(*columns).where(and_(c.entered_us >= day * DAY_US, c.entered_us <= at_us, c.left_us > at_us)),
+        select(parcel.c.item, parcel.c.state, parcel.c.stage, parcel.c.since_us, parcel.c.qty_milli)
+        .select_from(item.join(parcel, parcel.c.item == item.c.item))
+        .where(and_(item.c.status == "open", parcel.c.since_us <= at_us, parcel.c.state.in_(LIVE))),
+    )
+    found: dict[_Place, int | None] = {}
+    for query in queries:
+        for name, state, stage, since_us, qty_milli in connection.execute(query):
+            if state in LIVE:
+                found[name, state, stage, since_us] = qty_milli
+    return found
+
+
+def _facts(connection: Connection, names: list[str], at_us: int) -> Iterable[tuple[str, list[Fact]]]:
+    """The facts of each item up to a time."""
+    bindings = Bindings(connection)
+    bindings.use(Definitions(connection).of("pattern.define"))
+    facts = Facts(bindings, Corrections(connection), Orders())
+    for start in range(0, len(names), _CHUNK):
+        some = names[start : start + _CHUNK]
+        c = event_item.c
+        rows = connection.execute(select(c.item, c.pos).where(and_(c.item.in_(some), c.key_us <= at_us))).all()
+        events = {each.pos: each for each in again(connection, {row.pos for row in rows})}
+        told: dict[str, list[Fact]] = {name: [] for name in some}
+        # `fold` leaves events at one place in this order, as `Items.anew` has them.
+        for row in sorted(rows, key=lambda one: (events[one.pos].counted.hash, one.pos)):
+            told[row.item].append(facts.of(connection, events[row.pos], row.item))
+        yield from told.items()
+
+
+def _stands(state: ItemState, quantities: dict[_Place, int | None]) -> Iterable[Stand]:
+    head = state.header
+    for each in state.parcels:
+        qty_milli = each.qty_milli
+        if qty_milli is None:
+            # A quantity that became known later holds for the time before, too.
+            qty_milli = quantities.get((state.item, each.state, each.stage, each.since_us))
+        yield Stand(
+            item=state.item,
+            name=None,
+            product=head.product,
+            order=head.order or state.item,
+            routing=state.routing.routing if state.routing else None,
+            released_us=state.released_us,
+            ordered_milli=-state.outer.get("ordered", 0),
+            finished_milli=state.quantity(In.FINISHED),
+            overrun_milli=-state.outer.get("overrun", 0),
+            due=head.due,
+            priority=head.priority,
+            customer=head.customer,
+            operation=each.op,
+            qty_milli=qty_milli,
+            approx=is_approximate(each),
+            **{name: getattr(each, name) for name in _SAME},
+        )
+
+
+_SAME = (
+    "stage",
+    "state",
+    "held_from",
+    "station",
+    "operator",
+    "reason",
+    "since_us",
+    "at_stage_since_us",
+    "started_us",
+    "entered",
+    "reached",
+)

@@ -1,0 +1,52 @@
+"""Rules as a person sees them: what each says, whether it is on, and how many scans of last week it would have flagged."""
+
+from typing import NamedTuple
+
+from sqlalchemy import Connection, and_, func, select
+
+from server.projection.tables import finding
+from station.core.ledger.rules import ON_BY_DEFAULT, RULES
+from station.core.master_data import Catalogue
+
+WEEK_US = 7 * 86_400_000_000
+
+
+class RuleNow(NamedTuple):
+    """A rule: its name in the records, its sentence, whether it is on, whether by default, and its findings last week."""
+
+    name: str
+    says: str
+    on: bool
+    by_default: bool
+    last_week: int
+
+
+def is_on(rule: str, catalogue: Catalogue, at_us: int) -> bool:
+    """Whether a rule's findings are shown; one this version does not know is not."""
+    return catalogue.rule_is_on(rule, at_us, ON_BY_DEFAULT.get(rule, False))
+
+
+def rules_on(catalogue: Catalogue, at_us: int) -> list[str]:
+    """The names of the rules that are on."""
+    return [rule.name for rule in RULES if is_on(rule.name, catalogue, at_us)]
+
+
+def rules(connection: Connection, catalogue: Catalogue, now_us: int) -> list[RuleNow]:
+    """Every rule, in the order of the table. Reads last week's findings through their index."""
+    c = finding.c
+    query = (
+        select(c.rule, func.count())
+        .where(and_(c.rule.in_(list(ON_BY_DEFAULT)), c.key_us > now_us - WEEK_US, c.key_us <= now_us))
+        .group_by(c.rule)
+    )
+    counts: dict[str, int] = {row[0]: row[1] for row in connection.execute(query)}
+    return [
+        RuleNow(
+            rule.name,
+            (rule.look.__doc__ or "").strip(),
+            is_on(rule.name, catalogue, now_us),
+            rule.on,
+            counts.get(rule.name, 0),
+        )
+        for rule in RULES
+    ]

@@ -1,0 +1,74 @@
+"""The age strip: a tick for each item at a stage, placed by how long it has been there; what is past its target is shaded.
+
+Coordinates are attributes of an SVG in a box of WIDTH by HEIGHT, so that no page needs a style of its own.
+
+>>> picture = strip([Tick("WO-1", 90, True, False), Tick("WO-2", 30, False, False)], target_s=60, longest_s=90)
+>>> picture.shade_x, [mark.x for mark in picture.marks]
+(120.0, [177.0, 59.0])
+"""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+from zlib import crc32
+
+from server.queries.stage_summary import Tick
+
+WIDTH = 240.0
+HEIGHT = 48.0
+TICK_HEIGHT = 9.0
+MOST_TICKS = 240  # above these a histogram says it better
+BARS = 40
+
+
+class Mark(NamedTuple):
+    """One tick, or one bar of the histogram: its left edge, its top and its height."""
+
+    x: float
+    y: float
+    height: float
+    late: bool
+    held: bool
+
+
+class Strip(NamedTuple):
+    """Marks, the width of each, and where the shade begins (None: no target, or beyond the box)."""
+
+    marks: tuple[Mark, ...]
+    width: float
+    shade_x: float | None
+
+
+def strip(ticks: Sequence[Tick], target_s: int | None, longest_s: int) -> Strip:
+    """The picture of some ages. The box is twice the target wide; without one it holds `longest_s`, the whole line's."""
+    span = 2 * target_s if target_s else max(longest_s, 1)
+    shade = WIDTH / 2 if target_s else None
+    if len(ticks) > MOST_TICKS:
+        return Strip(_bars(ticks, span), WIDTH / BARS - 1, shade)
+    return Strip(tuple(_mark(tick, span) for tick in ticks), 3.0, shade)
+
+
+def _mark(tick: Tick, span: int) -> Mark:
+    # The height means nothing: it keeps ticks apart, and the same item at the same place from one look to the next.
+    y = crc32(tick.item.encode("utf-8", "replace")) % 1000 / 1000 * (HEIGHT - TICK_HEIGHT - 2) + 1
+    return Mark(round(_x(tick, span), 1), round(y, 1), TICK_HEIGHT, tick.late, tick.held)
+
+
+def _x(tick: Tick, span: int) -> float:
+    return min(tick.age_s / span, 1.0) * (WIDTH - 4)
+
+
+def _bars(ticks: Sequence[Tick], span: int) -> tuple[Mark, ...]:
+    counts: dict[int, list[Tick]] = {}
+    for tick in ticks:
+        counts.setdefault(min(int(tick.age_s / span * BARS), BARS - 1), []).append(tick)
+    most = max(map(len, counts.values()))
+    return tuple(
+        Mark(
+            round(bar * WIDTH / BARS, 1),
+            round(HEIGHT - len(several) / most * (HEIGHT - 2), 1),
+            round(len(several) / most * (HEIGHT - 2), 1),
+            all(tick.late for tick in several),
+            all(tick.held for tick in several),
+        )
+        for bar, several in sorted(counts.items())
+    )

@@ -1,0 +1,154 @@
+"""Words on pages: numbers, money, times and scanned text as templates write them. Everything is escaped here or by Jinja."""
+
+from functools import lru_cache
+from typing import Any
+from urllib.parse import quote
+
+from flask import Blueprint
+from markupsafe import Markup, escape
+
+from server.api_errors import ApiError
+from server.auth.gate import Caller, caller
+from server.config import Config
+from server.context import running
+from server.locale_format import Tongue, ago, duration, tongue_of
+from server.queries.alerts import Named
+from server.queries.escape import short, visible
+from server.queries.item_events import Presence
+from server.urls import item_url, stage_url
+
+blueprint = Blueprint("wording", __name__)
+MOST_SHOWN = 48  # characters of a code in a list
+STATES = {
+    "released": "not started",
+    "waiting": "waiting",
+    "here": "in work",
+    "held": "on hold",
+    "finished": "finished",
+    "scrapped": "scrapped",
+}
+VERBS = {
+    "": "scan",
+    "in": "in",
+    "out": "out",
+    "start": "start",
+    "done": "done",
+    "scrap": "scrap",
+    "rework": "rework",
+    "hold": "on hold",
+    "release": "hold ended",
+    "finish": "finished",
+    "count": "count",
+    "checkin": "added by hand",
+    "order.release": "released",
+    "order.change": "changed",
+    "order.close": "closed",
+    "item.name": "named",
+    "adjust": "adjusted",
+    "note": "note",
+    "answer": "answer",
+}
+
+
+@lru_cache(maxsize=8)
+def _tongue(config: Config) -> Tongue:
+    return tongue_of(config)
+
+
+def tongue() -> Tongue:
+    """How this hub's shop speaks."""
+    return _tongue(running().config)
+
+
+def code(text: str | None, *, whole: bool = False) -> Markup:
+    """A scanned or typed text, every character of it visible, apart from the direction of the text around it."""
+    seen = visible(text or "")
+    shown = seen if whole else short(seen, MOST_SHOWN)
+    if shown == seen:
+        return Markup('<bdi class="code">{}</bdi>').format(shown)
+    return Markup('<bdi class="code" title="{}">{}</bdi>').format(seen, shown)
+
+
+def link(text: str) -> Markup:
+    """An item's code that leads to its page."""
+    return Markup('<a href="{}">{}</a>').format(item_url(text), code(text))
+
+
+def when(at_us: int | None, now_us: int, *, approx: bool = False) -> Markup:
+    """A time as people say it, with the absolute one behind it."""
+    if at_us is None:
+        return Markup("")
+    about = "≈ " if approx else ""
+    return Markup('<time datetime="{}" title="{}{}">{}{}</time>').format(
+        tongue().iso(at_us), about, tongue().at(at_us), about, ago(at_us, now_us)
+    )
+
+
+def presence(of: Presence, now_us: int) -> Markup:
+    """How long a tag lay there, in words: "seen 212 times, until 14:05, best -41 dBm"."""
+    times = f"{of.seen} times" if of.seen != 1 else "once"
+    signal = "" if of.signal_dbm is None else f", best {of.signal_dbm} dBm"
+    return Markup('seen {}, until <time datetime="{}" title="{}">{}</time>{}').format(
+        times, tongue().iso(of.until_us), tongue().at(of.until_us), tongue().clock(of.until_us, now_us), signal
+    )
+
+
+def since(at_us: int | None, now_us: int, *, approx: bool = False) -> Markup:
+    """How long since a time, with the time behind it."""
+    if at_us is None:
+        return Markup("")
+    about = "≈ " if approx else ""
+    return Markup('<time datetime="{}" title="since {}{}">{}{}</time>').format(
+        tongue().iso(at_us), about, tongue().at(at_us), about, duration((now_us - at_us) // 1_000_000)
+    )
+
+
+def sentence(words: tuple[str | Named, ...]) -> Markup:
+    """A sentence whose named words lead to what they name."""
+    return Markup("").join(_word(word) for word in words)
+
+
+def _word(word: str | Named) -> Markup:
+    if isinstance(word, str):
+        return escape(visible(word))
+    if word.kind == "item":
+        return link(word.text)
+    href = stage_url(word.id) if word.kind == "stage" else f"/stations#{quote(word.id, safe='')}"
+    return Markup('<a href="{}">{}</a>').format(href, visible(word.text)) if word.id else escape(word.text)
+
+
+def plural(count: int, one: str, several: str | None = None) -> str:
+    """A number with its word, none of it breaking apart.
+
+    >>> plural(1, "item"), plural(3, "item")
+    ('1\\xa0item', '3\\xa0items')
+    """
+    return f"{count:,}\u00a0{one if count == 1 else several or one + 's'}"
+
+
+def visitor() -> Caller:
+    """Who looks at the page; nobody where the proof is no good, for that page has to be written too."""
+    try:
+        return caller()
+    except ApiError:
+        return Caller()
+
+
+@blueprint.app_context_processor
+def words() -> dict[str, Any]:
+    """What every template may use."""
+    return {
+        "visitor": visitor(),
+        "now_us": running().clock.utc_us(),
+        "tongue": tongue(),
+        "order_word": tongue().order_word,
+        "orders_word": tongue().orders_word,
+        "STATES": STATES,
+        "VERBS": VERBS,
+        "presence": presence,
+    }
+
+
+for _filter in (code, link, when, since, sentence, item_url, stage_url, duration, visible, short):
+    blueprint.add_app_template_filter(_filter)
+blueprint.add_app_template_global(plural)

@@ -1,0 +1,160 @@
+"""What the commands print: a station's status, its readers, its events, and what a scan says.
+
+What a device, a label or a hub said is escaped on its way to the terminal: it is shown there, never obeyed.
+"""
+
+from collections.abc import Iterable, Iterator
+from typing import BinaryIO
+
+import msgspec
+
+from drivers import Dropped, Gone, Known, Outcome, Read
+from drivers.decode.scan_text import Lines
+from station.core.codes import Code, apply_binding, canonical, read_code
+from station.core.codes.tag_memory import read_tag
+from station.feedback.idle_screen import HUB_WORDS
+from station.feedback.outputs.screen import escaped
+from station.journal.records import Stored
+from station.readers.registry import ReaderStatus
+from station.rules.snapshot import Shop, read_shop
+from station.scan.interpret import meant
+from station.status import Status, lives
+
+NO_HEX = "no tag memory: expected pairs of hex digits"
+
+
+class Decoded(msgspec.Struct, frozen=True):
+    """One scan as `decode` prints it; `raw` base64, `error` why it could not be read."""
+
+    raw: bytes
+    sym: str | None
+    scheme: str | None
+    code: str
+    fields: dict[str, str]
+    error: str | None
+
+
+class Aside(msgspec.Struct, frozen=True, omit_defaults=True):
+    """What a reader said that is no scan: one that it lost, a tag that left and how often it was seen, or a sentence."""
+
+    dropped: str | None = None
+    gone: str | None = None
+    seen: int | None = None
+    note: str | None = None
+
+
+class EventLine(msgspec.Struct, frozen=True, omit_defaults=True):
+    """One event as `events` prints it: its place, its hash, the very JSON that was recorded (`bytes` where it is none)."""
+
+    log: str
+    seq: int
+    hash: str
+    event: msgspec.Raw | None = None
+    body: bytes | None = msgspec.field(default=None, name="bytes")
+
+
+def decoded_lines(source: Iterable[bytes], snapshot: bytes | None) -> Iterator[str]:
+    """What each written scan says, a line of JSON each, by the patterns and bindings of a snapshot's body."""
+    shop, lines = read_shop(snapshot), Lines()
+    for piece in source:
+        for scan in lines.feed(piece):
+            yield _decoded(apply_binding(read_code(scan.raw, None, shop.patterns), shop.bound))
+    for scan in lines.end():
+        yield _decoded(apply_binding(read_code(scan.raw, None, shop.patterns), shop.bound))
+
+
+def decoded_recording(source: BinaryIO, snapshot: bytes | None) -> Iterator[str]:
+    """What the reader of a recording says when it is played, a line of JSON each. Raises `DriverError`."""
+    from drivers.capture.playback_reader import RecordedReader
+    from station.readers.enrolment import SHEETS
+
+    shop, reader = read_shop(snapshot), RecordedReader(source, "replay", stays=False)
+    reader.teach(SHEETS)
+    for outcome in reader.reads():
+        yield said(outcome, shop)
+
+
+def said(outcome: Outcome, shop: Shop) -> str:
+    """What a reader has just said, as a line of JSON."""
+    if isinstance(outcome, Read):
+        return _decoded(meant(outcome, shop.patterns, shop.bound)[1])
+    if isinstance(outcome, Dropped):
+        aside = Aside(dropped=outcome.why)
+    elif isinstance(outcome, Gone):
+        aside = Aside(gone=canonical(outcome.raw), seen=outcome.seen)
+    else:
+        aside = Aside(note=" ".join(outcome.evidence) if isinstance(outcome, Known) else outcome.text)
+    return msgspec.json.encode(aside).decode()
+
+
+def decoded_tags(source: Iterable[bytes]) -> Iterator[str]:
+    """What each tag's memory says, a line of JSON each: hex digits, in pairs, words or all together; no empty lines."""
+    for line in source:
+        written = line.strip()
+        if not written:
+            continue
+        try:
+            memory = bytes.fromhex(written.decode("ascii").replace(":", " ").replace("-", " "))
+        except ValueError:
+            yield _decoded(Code(written, None, None, canonical(written), unread=NO_HEX))
+        else:
+            yield _decoded(read_tag(memory))
+
+
+def _decoded(code: Code) -> str:
+    said = Decoded(code.raw, code.sym, code.scheme, code.code, dict(code.fields), code.unread)
+    return msgspec.json.encode(said).decode()
+
+
+def event_line(log_id: bytes, stored: Stored) -> str:
+    """A stored event as a line of JSON."""
+    log, digest = log_id.hex(), stored.hash.hex()
+    try:
+        msgspec.json.decode(stored.encoded)
+    except msgspec.MsgspecError:
+        return msgspec.json.encode(EventLine(log, stored.seq, digest, body=stored.encoded)).decode()
+    return msgspec.json.encode(EventLine(log, stored.seq, digest, event=msgspec.Raw(stored.encoded))).decode()
+
+
+def age(age_s: float, pid: int) -> str:
+    """How old a status is, and whether the station that wrote it still runs."""
+    return f"{age_s:.0f} s old" + ("" if lives(pid) else f"; the station (process {pid}) is not running")
+
+
+def as_text(status: Status, age_s: float) -> str:
+    """A status for a person."""
+    hub = "no hub is configured" if status.hub.state == "none" else HUB_WORDS[status.hub.state]
+    days = f", {status.days_left:.0f} days offline" if status.days_left is not None else ""
+    rows = [
+        ("station", f"{status.station} ({status.sw}), {age(age_s, status.pid)}"),
+        ("stage", status.stage or "none: STAGE cards say which"),
+        ("operator", status.operator or "nobody signed in"),
+        ("journal", f"{status.journal}: log {status.log}, {status.tip_seq} events"),
+        ("hub", f"{hub}, {status.waiting} waiting" + (f" ({status.hub.error})" if status.hub.error else "")),
+        ("disk", f"{status.disk_level}, {status.disk_free_bytes // 2**20} MiB free{days}"),
+        ("clock", status.clock),
+        ("ready", f"after {status.ready_in_s:.2f} s"),
+        *(("note", news) for news in status.news),
+    ]
+    return "\n".join([*(escaped(f"{name:9} {text}") for name, text in rows), readers_text(status, None)])
+
+
+def readers_text(status: Status, age_s: float | None) -> str:
+    """The readers for a person."""
+    rows = [escaped(row) for each in status.readers for row in _reader_rows(each, at_length=age_s is not None)]
+    rows = rows or ["reader    none is plugged in"]
+    return "\n".join([*rows, *([f"          {age(age_s, status.pid)}"] if age_s is not None else [])])
+
+
+def _reader_rows(each: ReaderStatus, *, at_length: bool) -> list[str]:
+    """One device: how it is; at length also what that stands on, and what to do where it is wrong."""
+    read = f", {each.reads} scans" if each.state != "ignored" else ""
+    first = f"reader    {each.id} ({each.kind}): {each.state}{read}" + (f". {each.why}" if each.why else "")
+    if not at_length:
+        return [] if each.state == "ignored" else [first]
+    more = [
+        ("taught", each.taught),
+        ("because", "; ".join(said.rstrip(".") for said in each.evidence)),
+        ("if wrong", each.mend),
+    ]
+    return [first, *(f"          {name}: {text}" for name, text in more if text)]

@@ -1,0 +1,69 @@
+"""The commands that show what scans say: `decode`, of a list or a recording, and `record`, of a reader."""
+
+import io
+from contextlib import closing
+from pathlib import Path
+from typing import BinaryIO
+
+import click
+
+from station.cli.options import config_if_any, config_option, fail, snapshot_of
+
+
+@click.command()
+@config_option
+@click.option("--hex", "tags", is_flag=True, help="The memory of one RFID tag a line, in hex, instead of scans.")
+@click.argument("source", type=click.File("rb"), default="-")
+def decode(config_path: Path, tags: bool, source: BinaryIO) -> None:
+    """Read one scan a line ({GS} {RS} {EOT} {FNC1} {XX} for control characters) and print what each says, as JSON.
+
+    A recording of a reader (`record`) is played. Uses the shop's own patterns where this station has them.
+    """
+    from drivers import DriverError
+    from drivers.decode.capture_file import MARK, is_recording
+    from station.cli.output import decoded_lines, decoded_recording, decoded_tags
+
+    stream = source if isinstance(source, io.BufferedReader) else io.BufferedReader(source)  # type: ignore[type-var]
+    if is_recording(stream.peek(len(MARK))[: len(MARK)]):
+        lines = decoded_recording(stream, snapshot_of(config_path))
+    else:
+        lines = decoded_tags(stream) if tags else decoded_lines(stream, snapshot_of(config_path))
+    try:
+        for line in lines:
+            click.echo(line)
+    except DriverError as error:
+        fail(error, 2)
+
+
+@click.command()
+@config_option
+@click.option("--kind", help="The kind of reader, as in station.toml.  [default: as it is plugged in]")
+@click.option("--path", help="The device at this path.")
+@click.option("--match", help="The device with these ids or this name.")
+@click.option("--layout", help="The keyboard layout that the scanner types for.")
+@click.option("--seconds", type=click.IntRange(1, 86_400), help="End after so long.  [default: at Ctrl-C]")
+@click.argument("file", type=click.Path(path_type=Path))
+def record(config_path: Path, seconds: int | None, file: Path, **asked: str | None) -> None:
+    """Record what a reader's device says into a new FILE, and print what each scan says, as JSON, while it comes.
+
+    `decode FILE` plays it, as does a reader of kind "replay". The station must not hold the reader meanwhile. What is
+    scanned or typed stands in the file.
+    """
+    from drivers import DriverError
+    from station.cli.capture import Asked, Recording
+    from station.cli.output import said
+    from station.rules.snapshot import read_shop
+
+    shop = read_shop(snapshot_of(config_path))
+    try:
+        with closing(Recording(Asked(**asked), config_if_any(config_path))) as recording:
+            click.echo(
+                f"{recording.reader}: all that is scanned or typed on it from now on stands in {file}.", err=True
+            )
+            click.echo(f"Scan now. {'Ctrl-C ends it.' if seconds is None else f'It ends in {seconds} s.'}", err=True)
+            made = recording.make(file, lambda outcome: click.echo(said(outcome, shop)), seconds)
+    except DriverError as error:
+        fail(error, 2)
+    click.echo(f"{file}: {made.events} events, {made.scans} scans.", err=True)
+    if made.why is not None:
+        fail(f"{made.why} The file holds what came before.", 1)

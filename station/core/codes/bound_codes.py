@@ -1,0 +1,57 @@
+"""Bound codes: single codes for which the shop has said what they name.
+
+A label on a bin, an old card, a bought badge: whatever is printed on it, the shop has bound it to an item, a product, a
+badge, a card or a carrier. A binding comes before the shop's patterns and the published systems, and behind the cards that
+are the same everywhere (`WIP:…`).
+
+>>> from station.core.codes.parser import read_code
+>>> bound = {"NEXT-IS-SCRAP": BoundTo(As.COMMAND, "WIP:SCRAP"), "TOTE-9": BoundTo(As.ITEM, "WO-1005")}
+>>> apply_binding(read_code(b"NEXT-IS-SCRAP", None, ()), bound).card
+<Card.SCRAP: 'SCRAP'>
+>>> apply_binding(read_code(b"TOTE-9", None, ()), bound).item
+'WO-1005'
+"""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import NamedTuple
+
+from station.core.codes.code import As, Code, Scheme
+from station.core.codes.command_cards import HEAD, CardText, read_card
+from station.core.codes.parser import EMPTY, TOO_LONG, of_card
+
+_READ_ANEW = frozenset({None, Scheme.AMBIGUOUS, Scheme.BADGE, Scheme.COMMAND})
+
+
+class BoundTo(NamedTuple):
+    """What a code is bound to: the kind of thing and its name."""
+
+    as_: As
+    to: str
+
+
+def is_bound(code: Code, bound: Mapping[str, BoundTo]) -> bool:
+    """Whether the shop has said what this code names."""
+    return code.code in bound and code.unread not in (TOO_LONG, EMPTY) and code.code[: len(HEAD)].upper() != HEAD
+
+
+def apply_binding(code: Code, bound: Mapping[str, BoundTo]) -> Code:
+    """The code as its binding says, itself where it has none.
+
+    An item keeps the scheme and the parts of its label, where that could be read in one way. Products and carriers are
+    the shop's own.
+    """
+    if not is_bound(code, bound):
+        return code
+    as_, to = bound[code.code]
+    if as_ is As.BADGE:
+        return Code(code.raw, code.sym, Scheme.BADGE, code.code, fields={"badge": to}, as_=as_, badge=to)
+    if as_ is As.COMMAND:
+        read = read_card(to if to[: len(HEAD)].upper() == HEAD else HEAD + to)
+        assert read is not None  # it begins as a card does
+        return of_card(code.raw, code.sym, CardText(read.card, code.code, read.argument, read.qty_milli, read.unread))
+    if as_ is not As.ITEM:
+        return Code(code.raw, code.sym, Scheme.OWN, code.code, to, {as_.value: to}, as_)
+    if code.scheme in _READ_ANEW:
+        return Code(code.raw, code.sym, Scheme.OWN, code.code, to, {as_.value: to})
+    return replace(code, item=to, as_=as_)

@@ -1,0 +1,123 @@
+"""Reading a scan: each kind of code is asked in turn whether this one is its own; the first that says yes has it.
+
+>>> read_code(b"wip:badge:7", None, ()).badge
+'7'
+>>> read_code(b"]C0WO-1042", None, (Pattern("order", "WO-(?P<id>[0-9]+)", "item"),)).item
+'1042'
+>>> read_code(b"WIP:QTY:x", None, ()).unread
+'no quantity: expected 0.001 to 1000000000, at most three digits behind a point'
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+
+from station.core.codes.canonical import canonical, split_aim
+from station.core.codes.code import As, Code, Scheme
+from station.core.codes.command_cards import HEAD, Card, CardText, read_card
+from station.core.codes.parse_context import Scanned
+from station.core.codes.patterns import Pattern
+from station.core.codes.setup_codes import made_for
+from station.core.codes.standards import published
+from station.core.event import MAX_RAW_BYTES
+
+TOO_LONG = "too long"
+EMPTY = "nothing behind the AIM identifier"
+
+
+def of_card(raw: bytes, sym: str | None, read: CardText) -> Code:
+    """The code of a card or badge as it was read."""
+    if read.unread is not None:
+        return Code(raw, sym, None, read.text, unread=read.unread)
+    if read.card is Card.BADGE:
+        fields = {"badge": read.argument or ""}
+        return Code(raw, sym, Scheme.BADGE, read.text, fields=fields, as_=As.BADGE, badge=read.argument)
+    fields = {"card": read.card or ""} | ({"argument": read.argument} if read.argument else {})
+    return Code(
+        raw, sym, Scheme.COMMAND, read.text, fields=fields, as_=As.COMMAND,
+        card=read.card, argument=read.argument, qty_milli=read.qty_milli,
+    )  # fmt: skip
+
+
+def card(scanned: Scanned) -> Code | None:
+    """The printed cards and badges, the same at every site: `WIP:…`."""
+    read = read_card(scanned.text)
+    return None if read is None else of_card(scanned.raw, scanned.sym, read)
+
+
+def own(scanned: Scanned) -> Code | None:
+    """The shop's own patterns; two that read one code differently make it ambiguous."""
+    found = [(pattern, *match) for pattern in scanned.patterns if (match := pattern.match(scanned.text)) is not None]
+    if not found:
+        return None
+    pattern, named, fields = found[0]
+    if any((other.as_, name) != (pattern.as_, named) for other, name, _ in found[1:]):
+        readings = {each.name: name for each, name, _ in found}
+        return Code(scanned.raw, scanned.sym, Scheme.AMBIGUOUS, scanned.text, scanned.text, readings)
+    as_ = As(pattern.as_)
+    if as_ is As.BADGE:
+        return Code(scanned.raw, scanned.sym, Scheme.BADGE, scanned.text, fields=fields, as_=as_, badge=named)
+    if as_ is As.COMMAND:
+        read = read_card(named if named[: len(HEAD)].upper() == HEAD else HEAD + named)
+        # The pattern only finds the card: the code stays what is printed on this shop's own card.
+        if read is None:
+            return None
+        text = CardText(read.card, scanned.text, read.argument, read.qty_milli, read.unread)
+        return of_card(scanned.raw, scanned.sym, text)
+    return Code(scanned.raw, scanned.sym, Scheme.OWN, scanned.text, named, fields, as_)
+
+
+def setup_code(scanned: Scanned) -> Code | None:
+    """A label that sets up some maker's scanners: nothing of the shop's, and somebody should look at the scanner."""
+    maker = made_for(scanned.text)
+    if maker is None:
+        return None
+    unread = f"a set-up code of {maker} scanners; did your scanner change?"
+    return Code(scanned.raw, scanned.sym, None, scanned.text, unread=unread)
+
+
+def text(scanned: Scanned) -> Code:
+    """Whatever is left is a text that names itself."""
+    return Code(scanned.raw, scanned.sym, Scheme.TEXT, scanned.text, scanned.text)
+
+
+# The one place for a new kind of code: its reader goes between the shop's own patterns and plain text.
+READERS: tuple[Callable[[Scanned], Code | None], ...] = (card, own, setup_code, published, text)
+
+
+def read_tag_code(raw: bytes, patterns: Sequence[Pattern]) -> Code:
+    """What a tag says whose reader gave this much of its memory, in hex.
+
+    What the shop's patterns make of its number comes first; else it is an EPC, else a number that only tells tags apart.
+
+    >>> read_tag_code(b"3A76340030751FEB705C5904E3D50D70", ()).code
+    '30751FEB705C5904E3D50D70'
+    >>> read_tag_code(b"04A1B2C3", (Pattern("badges", "04A1B2C3", "badge"),)).badge
+    '04A1B2C3'
+    """
+    from station.core.codes.tag_memory import read_tag
+
+    try:
+        memory = bytes.fromhex(raw.decode("ascii"))
+    except ValueError:
+        return read_code(raw, None, patterns)  # no reader says so; whatever it is, it happened
+    code = read_tag(memory, raw)
+    if code.unread is not None:
+        return code
+    number = code.code.encode("ascii")
+    named = own(Scanned(number, None, number, code.code, patterns))
+    return code if named is None else replace(named, raw=raw)
+
+
+def read_code(raw: bytes, sym: str | None, patterns: Sequence[Pattern], year: int | None = None) -> Code:
+    """What a scan says: `raw` as the device sent it (AIM identifier included), `sym` where the device told it apart,
+    `year` that of the scan, where it is known.
+
+    Takes any bytes and never raises: what cannot be read has `unread` and no scheme.
+    """
+    if len(raw) > MAX_RAW_BYTES:
+        return Code(raw, sym, None, canonical(raw[:MAX_RAW_BYTES]), unread=TOO_LONG)
+    symbology, content = split_aim(raw, sym)
+    scanned = Scanned(raw, symbology, content, canonical(content), patterns, year)
+    if not content:
+        return Code(raw, symbology, None, "", unread=EMPTY)
+    return next(code for reader in READERS if (code := reader(scanned)) is not None)

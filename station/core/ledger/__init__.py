@@ -1,0 +1,1 @@
+"""Ledger rules of one item: order of events, postings, quantities, costs and rule findings. Pure."""

@@ -1,0 +1,185 @@
+"""Standard costs: what one unit of a product has cost by the time it stands somewhere, component by component.
+
+A unit value per product, operation, component and date is one whole number of millionths of the currency, rounded once,
+half to even. A parcel's leaf is quantity times unit value, in thousandths of millionths, exact; every total is a sum of
+leaves, and only the answer is divided by a thousand.
+
+>>> from station.core.master_data import Definition
+>>> catalogue = Catalogue([
+...     Definition("product.define", 0, (0, "hub", 1), {"product": "bracket", "bom": [
+...         {"component": "bar", "qty_milli": 1500, "operation": 10}]}),
+...     Definition("cost.set", 0, (0, "hub", 2), {"component": "bar", "basis": "unit", "micros": 2_000_000}),
+... ])
+>>> unit_costs("bracket", (10, 20), catalogue, at_us=5).lines
+(CostLine(op=10, component='bar', micros=3000000, material=True),)
+"""
+
+from collections.abc import Iterable, Iterator
+from typing import NamedTuple
+
+from station.core.master_data import Catalogue
+
+CONVERSION = ("labour", "overhead", "outside")
+MILLI = 1000
+
+
+class CostLine(NamedTuple):
+    """What one unit takes up at an operation; `micros` None: a cost that nobody has stated."""
+
+    op: int
+    component: str
+    micros: int | None
+    material: bool
+
+
+class UnitCosts(NamedTuple):
+    """The cost lines of one unit of a product, in the order of its operations; no line at all: no cost is known."""
+
+    lines: tuple[CostLine, ...]
+
+    def reached_by(self, entered: int | None, reached: int | None) -> Iterator[CostLine]:
+        """The lines that a unit has taken up: materials up to `entered`, conversion up to `reached`."""
+        for line in self.lines:
+            limit = entered if line.material else reached
+            if limit is not None and line.op <= limit:
+                yield line
+
+    def at(self, entered: int | None, reached: int | None) -> dict[str, int | None]:
+        """Per component, the micros in one unit that has `entered` and `reached` these operations.
+
+        None where one line of the component is unknown.
+        """
+        found: dict[str, int | None] = {}
+        for line in self.reached_by(entered, reached):
+            known = found.get(line.component, 0)
+            found[line.component] = None if known is None or line.micros is None else known + line.micros
+        return found
+
+
+def half_even(numerator: int, denominator: int) -> int:
+    """The nearest whole number, a half to the even one; the denominator is positive.
+
+    >>> [half_even(n, 2) for n in (1, 3, 5, -1)]
+    [0, 2, 2, 0]
+    """
+    whole, rest = divmod(numerator, denominator)
+    return whole + (rest * 2 > denominator or (rest * 2 == denominator and whole % 2 == 1))
+
+
+def unit_costs(
+    product: str,
+    operations: tuple[int, ...],
+    catalogue: Catalogue,
+    at_us: int,
+    order_milli: int | None = None,
+    bill_us: int | None = None,
+) -> UnitCosts:
+    """The cost lines of one unit at the prices of a time; `order_milli` shares costs stated per order.
+
+    An order keeps the bill of material that it was released with: `bill_us` is when that was, by default the same time.
+    """
+    known = catalogue.product(product, at_us if bill_us is None else bill_us)
+    lines = []
+    first = operations[0] if operations else 0
+    for material in known.bom if known else ():
+        price = _price(catalogue, product, None, material.component, at_us, order_milli)
+        micros = None if price is None else half_even(price * material.qty_milli, MILLI)
+        lines.append(CostLine(material.operation or first, material.component, micros, material=True))
+    lines += [
+        CostLine(op, component, _price(catalogue, product, op, component, at_us, order_milli), material=False)
+        for op in operations
+        for component in CONVERSION
+        if catalogue.at("cost.set", _name(product, op, component), at_us) is not None
+    ]
+    return UnitCosts(tuple(sorted(lines, key=lambda line: line.op)))
+
+
+def _name(product: str | None, op: int | None, component: str) -> str:
+    return "\0".join(("" if product is None else product, "" if op is None else str(op), component))
+
+
+def _price(
+    catalogue: Catalogue, product: str, op: int | None, component: str, at_us: int, order_milli: int | None
+) -> int | None:
+    """Micros for one unit (of the component, or of the product for conversion); None where unknown."""
+    names = (_name(product, op, component), _name(None, op, component))
+    definition = next(filter(None, (catalogue.at("cost.set", name, at_us) for name in names)), None)
+    micros = definition.data.get("micros") if definition else None
+    if definition is None or not isinstance(micros, int) or isinstance(micros, bool):
+        return None
+    basis = definition.data.get("basis", "unit")
+    if basis == "unit":
+        return micros
+    if basis == "order" and order_milli:
+        return half_even(micros * MILLI, order_milli)
+    return None  # per minute: known once run times are
+
+
+class Value(NamedTuple):
+    """A sum of leaves: per component thousandths of micros, and what could not be valued."""
+
+    leaves: dict[str, int]
+    unvalued_milli: int = 0
+
+    @property
+    def total(self) -> int:
+        """Thousandths of micros, all components."""
+        return sum(self.leaves.values())
+
+
+def parcel_value(costs: UnitCosts, qty_milli: int | None, entered: int | None, reached: int | None) -> Value | None:
+    """What a parcel is worth; None where nothing about it is known.
+
+    A parcel of which some cost is unknown carries the known ones, and its quantity as unvalued: what it was worth before
+    it met the unknown one it is still worth.
+    """
+    if qty_milli is None:
+        return None
+    leaves: dict[str, int] = {}
+    complete = bool(costs.lines)
+    for line in costs.reached_by(entered, reached):
+        if line.micros is None:
+            complete = False
+        else:
+            leaves[line.component] = leaves.get(line.component, 0) + line.micros * qty_milli
+    return Value(leaves, 0 if complete else qty_milli)
+
+
+def add(values: Iterable[Value]) -> Value:
+    """The sum of values."""
+    leaves: dict[str, int] = {}
+    unvalued = 0
+    for value in values:
+        unvalued += value.unvalued_milli
+        for component, leaf in value.leaves.items():
+            leaves[component] = leaves.get(component, 0) + leaf
+    return Value(leaves, unvalued)
+
+
+def shares(leaves: Iterable[int], divisor: int = MILLI) -> list[int]:
+    """Leaves divided so that the parts add up to the divided total: by largest remainder, the first at a tie.
+
+    >>> shares([500, 500, 500])
+    [1, 1, 0]
+    >>> sum(shares([333, 333, 334]))
+    1
+    """
+    exact = list(leaves)
+    parts = [leaf // divisor for leaf in exact]
+    missing = half_even(sum(exact), divisor) - sum(parts)
+    by_remainder = sorted(range(len(exact)), key=lambda index: -(exact[index] % divisor))
+    for index in by_remainder[: max(missing, 0)]:
+        parts[index] += 1
+    return parts
+
+
+def in_micros(value: Value) -> tuple[int, dict[str, int]]:
+    """The answer: total micros, and per component micros that add up to it."""
+    names = sorted(value.leaves)
+    parts = dict(zip(names, shares(value.leaves[name] for name in names), strict=True))
+    return sum(parts.values()), parts
+
+
+def components(values: Iterable[Value]) -> Iterator[str]:
+    """Every component that occurs, once, sorted."""
+    yield from sorted({name for value in values for name in value.leaves})

@@ -1,0 +1,224 @@
+"""The ledger of one item: its facts, in their order, folded into what stands where.
+
+>>> from station.core.ledger.item_event import Fact
+>>> released = Fact(key_us=1, log="hub", seq=1, verb="order.release", data={"order": "WO-1", "qty_milli": 40_000})
+>>> scanned = Fact(key_us=2, log="saw", seq=1, stage="saw", station="saw-1")
+>>> state = fold("WO-1", [scanned, released], Catalogue()).state
+>>> [(parcel.state, parcel.stage, parcel.qty_milli) for parcel in state.parcels]
+[('here', 'saw', 40000)]
+"""
+
+from collections.abc import Callable, Iterable
+from itertools import chain
+
+import msgspec
+
+from station.core.bounds import MAX_BALANCE_MILLI
+from station.core.ledger import order_entries, postings
+from station.core.ledger.allocation import Bench, Marks
+from station.core.ledger.item_balance import Stock
+from station.core.ledger.item_event import BARE, Fact
+from station.core.ledger.parcels import Finding, In, ItemState, Posting, Step, Visit
+from station.core.ledger.pick_order import choose, here
+from station.core.ledger.routing import StageType
+from station.core.ledger.rules import Movement, look_at
+from station.core.master_data import Catalogue
+
+ROWS: dict[str, Callable[[Bench], None]] = {
+    "in": postings.arrive,
+    "start": postings.arrive,
+    "out": postings.depart,
+    "done": postings.depart,
+    "scrap": postings.scrap,
+    "rework": postings.rework,
+    "hold": postings.hold,
+    "release": postings.release,
+    "finish": postings.finish_scanned,
+}
+DRAWS_ON_HERE = frozenset({"out", "done", "scrap", "rework", "hold"})
+MOVES_ALONG = frozenset({"in", "start", "out", "done"})
+BARE_MEANS = {"arrived": "in", "both": "in", "done": "out"}
+BALANCE = f"a quantity of the item would exceed {MAX_BALANCE_MILLI // 1000}"
+Apply = Callable[[ItemState, Fact, Catalogue], Step]
+
+
+def empty(item: str) -> ItemState:
+    """An item of which nothing is known."""
+    return ItemState(item=item)
+
+
+def apply(state: ItemState, fact: Fact, catalogue: Catalogue) -> Step:
+    """The item after one more fact; `fact` must stand behind all facts applied so far."""
+    if not (fact.repeat or fact.seen):
+        if fact.verb == BARE or fact.verb in ROWS:
+            return _scanned(state, fact, catalogue)
+        if fact.verb in order_entries.ROWS:
+            return _entered(state, fact, catalogue)
+    # Repeats, ends of a presence, calls, counts, bindings, notes: kept, nothing moves.
+    return Step(msgspec.structs.replace(state, last=fact.place, first_us=_first(state, fact)))
+
+
+def attempt(state: ItemState, fact: Fact, catalogue: Catalogue, apply: Apply = apply) -> Step | str:
+    """As `apply`; for a fact that cannot be folded the reason, as one text. The item then goes on without that fact.
+
+    A fact that would take an account of the item beyond MAX_BALANCE_MILLI cannot be folded: sums fit into 64 bits.
+    """
+    try:
+        step = apply(state, fact, catalogue)
+    except Exception as error:  # noqa: BLE001  a defect in one branch must not keep the facts behind from being folded
+        return reason_of(error)
+    if step.state.parcels == state.parcels and step.state.outer == state.outer:
+        return step
+    quantities = chain(step.state.outer.values(), (each.qty_milli or 0 for each in step.state.parcels))
+    return BALANCE if any(abs(quantity) > MAX_BALANCE_MILLI for quantity in quantities) else step
+
+
+def reason_of(error: BaseException) -> str:
+    """One short line that names an error: its class and its text."""
+    text = " ".join(str(error).split())
+    return f"{type(error).__name__}: {text}"[:300].rstrip(": ").replace("\0", "\\0")
+
+
+def fold(item: str, facts: Iterable[Fact], catalogue: Catalogue) -> Step:
+    """All facts of an item, in whatever order they come; postings, visits and findings of all that can be folded."""
+    state, trail = empty(item), Trail()
+    for fact in sorted(facts, key=lambda each: each.place):
+        step = attempt(state, fact, catalogue)
+        if isinstance(step, str):
+            state = msgspec.structs.replace(state, last=fact.place)
+            continue
+        state = step.state
+        trail.follow(step)
+    return Step(state, tuple(trail.postings), tuple(trail.visits), tuple(trail.findings))
+
+
+class Trail:
+    """What the steps of one item have left behind so far, in order."""
+
+    def __init__(self) -> None:
+        self.postings: list[Posting] = []
+        self.visits: list[Visit] = []
+        self.findings: list[Finding] = []
+
+    def follow(self, step: Step) -> None:
+        """Add what one step left; a quantity that became known holds for the visits before it too."""
+        if step.quantity_became is not None:
+            self.visits = [
+                msgspec.structs.replace(each, qty_milli=step.quantity_became) if each.qty_milli is None else each
+                for each in self.visits
+            ]
+        self.postings += step.postings
+        self.visits += step.visits
+        self.findings += step.findings
+
+
+def balances(state: ItemState) -> dict[str, int]:
+    """Every account of an item, in thousandths; they sum to zero."""
+    found = dict(state.outer)
+    for parcel in state.parcels:
+        found[str(parcel.spot)] = found.get(str(parcel.spot), 0) + (parcel.qty_milli or 0)
+    return {account: qty for account, qty in found.items() if qty}
+
+
+def _entered(state: ItemState, fact: Fact, catalogue: Catalogue) -> Step:
+    state = order_entries.headed(state, fact, catalogue)
+    stock, marks = Stock(state, fact), Marks()
+    order_entries.ROWS[fact.verb](stock, marks)
+    state = order_entries.dated(state, fact)
+    return _close(state, stock, marks, catalogue, closed=marks.late)
+
+
+def _scanned(state: ItemState, fact: Fact, catalogue: Catalogue) -> Step:
+    stock, marks = Stock(state, fact), Marks()
+    if not state.closed and fact.unread is None and (fact.stage is not None or fact.verb == "finish"):
+        _post(stock, marks, catalogue)
+    return _close(state, stock, marks, catalogue, closed=state.closed)
+
+
+def _post(stock: Stock, marks: Marks, catalogue: Catalogue) -> None:
+    fact, routing, verb = stock.fact, stock.routing, stock.fact.verb
+    operation, is_done = None, False
+    if routing is not None:
+        operation = choose(stock, fact.stage or "", verb in DRAWS_ON_HERE)
+        marks.foreign = operation is None and fact.stage is not None and verb != "release"
+    else:
+        known = catalogue.stage(fact.stage, fact.key_us)
+        is_done = known is not None and known.type == StageType.DONE
+    if verb == BARE:
+        means = routing.means(operation.op) if routing and operation else "done" if is_done else "arrived"
+        verb = BARE_MEANS.get(means, "in")
+    if marks.foreign and verb in MOVES_ALONG:
+        return  # kept as a sighting
+    quantity = fact.qty_milli
+    if quantity is None and operation is not None and operation.transfer_qty_milli and verb in MOVES_ALONG:
+        quantity = operation.transfer_qty_milli
+    ROWS[verb](Bench(stock, here(operation, fact.stage), marks, None if fact.all else quantity, is_done))
+
+
+def _close(state: ItemState, stock: Stock, marks: Marks, catalogue: Catalogue, *, closed: bool) -> Step:
+    """The state with the stock's parcels, and what the rules say of the movement."""
+    fact = stock.fact
+    started, finished = state.started_us, None
+    if started is None and any(each.started_us is not None for each in stock.parcels):
+        started = fact.key_us
+    if not stock.live() and any(each.state == In.FINISHED for each in stock.parcels):
+        finished = fact.key_us if state.finished_us is None else state.finished_us
+    after = msgspec.structs.replace(
+        state,
+        parcels=tuple(stock.parcels),
+        outer={account: qty for account, qty in stock.outer.items() if qty},
+        first_us=_first(state, fact),
+        started_us=started,
+        finished_us=finished,
+        last=fact.place,
+    )
+    findings: tuple[Finding, ...] = ()
+    movement = None
+    if closed or fact.unknown or fact.unread is not None or marks != _NOTHING:
+        movement = _movement(state, stock, marks, catalogue, closed)
+        findings = tuple(
+            Finding(rule, fact.key_us, fact.log, fact.seq, fact.stage, fact.station, text)
+            for rule, text in look_at(movement)
+        )
+    return Step(after, tuple(stock.postings), tuple(stock.visits), findings, stock.quantity_became, movement)
+
+
+def _first(state: ItemState, fact: Fact) -> int:
+    return fact.key_us if state.first_us is None else state.first_us
+
+
+def _movement(state: ItemState, stock: Stock, marks: Marks, catalogue: Catalogue, closed: bool) -> Movement:
+    fact = stock.fact
+
+    def names(ops: set[int]) -> tuple[str, ...]:
+        operations = state.routing.operations if state.routing else ()
+        return tuple(catalogue.stage_name(each.stage, fact.key_us) for each in operations if each.op in ops)
+
+    entered = fact.verb in order_entries.ROWS
+    stage = (fact.data or {}).get("stage") if entered else fact.stage
+    return Movement(
+        item=state.item,
+        place=catalogue.stage_name(stage, fact.key_us) if isinstance(stage, str) else _nowhere(fact, entered),
+        passed=names(marks.passed),
+        unscanned=names(marks.unscanned),
+        back_from=catalogue.stage_name(marks.back_from, fact.key_us) if marks.back_from else None,
+        foreign=marks.foreign,
+        held=marks.held,
+        ended=marks.ended,
+        closed=closed,
+        entered=entered,
+        over_milli=marks.over_milli,
+        several=marks.several,
+        uncut_milli=marks.uncut_milli,
+        missing_milli=marks.missing_milli,
+        left_behind_milli=marks.left_behind_milli,
+        unknown=fact.unknown,
+        unread=fact.unread,
+    )
+
+
+def _nowhere(fact: Fact, entered: bool) -> str:
+    return "the office" if entered or not fact.station else fact.station
+
+
+_NOTHING = Marks()

@@ -1,0 +1,237 @@
+"""The stock of one item while one fact is posted: what stands where, taken and put, every quantity from somewhere.
+
+Taking splits a parcel and leaves a visit; putting makes the parcel at its new place. Outer accounts may go below zero, the
+spots of parcels never do: what upstream lacks comes from `overrun`.
+"""
+
+import msgspec
+
+from station.core.ledger.item_event import Fact
+from station.core.ledger.parcels import BETWEEN, ENDED, LIVE, In, ItemState, Parcel, Posting, Spot, Visit
+from station.core.ledger.routing import Routing
+
+Piece = Parcel  # a parcel on its way: still with the state and the place it came from
+
+
+class Stock:
+    """A working copy of an item's parcels and outer accounts, and what the postings of one fact leave behind."""
+
+    def __init__(self, state: ItemState, fact: Fact) -> None:
+        self.item = state.item
+        self.parcels = list(state.parcels)
+        self.outer = dict(state.outer)
+        self.routing = state.routing
+        # What is tracked under an order has no quantity of its own that it could exceed.
+        self.released = state.released_us is not None and state.header.order in (None, state.item)
+        self.closed = state.closed
+        self.fact = fact
+        self.postings: list[Posting] = []
+        self.visits: list[Visit] = []
+        self.quantity_became: int | None = None
+
+    def at(self, spot: Spot) -> list[Parcel]:
+        """What stands at a spot, in the order in which it leaves: this carrier's, this station's, then first in."""
+        found = [
+            each
+            for each in self.parcels
+            if each.state == spot.state and each.op == spot.op and each.stage == spot.stage
+        ]
+        if len(found) > 1:
+            fact = self.fact
+            found.sort(
+                key=lambda each: (
+                    fact.carrier is not None and each.carrier != fact.carrier,
+                    each.station != fact.station,
+                    each.since_us,
+                )
+            )
+        return found
+
+    def holds(self, spot: Spot) -> bool:
+        """Whether anything stands there, of known quantity or not."""
+        return any(
+            each.state == spot.state and each.op == spot.op and each.stage == spot.stage for each in self.parcels
+        )
+
+    def take(self, spot: Spot, want: int | None = None, reached_at_least: int | None = None) -> list[Piece]:
+        """Take `want` thousandths, or all (None), from a spot; less where less is there.
+
+        A parcel of unknown quantity gives itself whole only where all is taken. `reached_at_least` leaves the parcels that
+        have not reached that operation where they are.
+        """
+        pieces: list[Piece] = []
+        for parcel in self.at(spot):
+            if reached_at_least is not None and (parcel.reached is None or parcel.reached < reached_at_least):
+                continue
+            if want is None:
+                piece = parcel
+            elif parcel.qty_milli is None or want <= 0:
+                continue
+            else:
+                piece = parcel if parcel.qty_milli <= want else msgspec.structs.replace(parcel, qty_milli=want)
+                want -= min(parcel.qty_milli, want)
+            self._remove(parcel, piece)
+            pieces.append(piece)
+        return pieces
+
+    def _remove(self, parcel: Parcel, piece: Piece) -> None:
+        place = 0
+        while self.parcels[place] is not parcel:
+            place += 1
+        if piece is parcel:
+            del self.parcels[place]
+        else:
+            left = (parcel.qty_milli or 0) - (piece.qty_milli or 0)
+            self.parcels[place] = msgspec.structs.replace(parcel, qty_milli=left)
+
+    def first_seen(self) -> Piece:
+        """What nobody has seen before: it is there, from nowhere, and nobody knows how many."""
+        return Parcel(state="", since_us=self.fact.key_us, at_stage_since_us=self.fact.key_us)
+
+    def from_outer(self, account: str, qty_milli: int) -> Piece:
+        """Bring a quantity in from an outer account."""
+        self.outer[account] = self.outer.get(account, 0) - qty_milli
+        key_us = self.fact.key_us
+        return Parcel(state=account, qty_milli=qty_milli, since_us=key_us, at_stage_since_us=key_us)
+
+    def to_outer(self, pieces: list[Piece], account: str) -> int:
+        """Put pieces to an outer account; the thousandths that went."""
+        for piece in pieces:
+            self.outer[account] = self.outer.get(account, 0) + (piece.qty_milli or 0)
+            self._posted(piece, account, Spot(account))
+        return sum(piece.qty_milli or 0 for piece in pieces)
+
+    def put(self, pieces: list[Piece], target: Spot, held_from: str | None = None, reason: str | None = None) -> None:
+        """Put pieces to a spot as this fact's station, operator and carrier bring them."""
+        for piece in pieces:
+            parcel = self._arrived(piece, target, held_from, reason)
+            self._posted(piece, str(target), target)
+            self._add(parcel)
+
+    def _arrived(self, piece: Piece, target: Spot, held_from: str | None, reason: str | None) -> Parcel:
+        fact, routing = self.fact, self.routing
+        entered, reached = piece.entered, piece.reached
+        if routing is not None and (target.op is not None or target.state == In.FINISHED):
+            passed: int | None = routing.operations[-1].op
+            stood = passed
+            if target.op is not None:
+                before = routing.before(target.op)
+                passed = before.op if before else None
+                stood = target.op if target.state in (In.HERE, In.HELD) else passed
+            if target.state != In.SCRAPPED:
+                entered, reached = _further(entered, stood), _further(reached, passed)
+        same_place = (piece.op, piece.stage) == (target.op, target.stage)
+        started = piece.started_us
+        if started is None and target.state not in (In.RELEASED, In.SCRAPPED):
+            started = fact.key_us
+        return Parcel(
+            state=target.state,
+            op=target.op,
+            stage=target.stage,
+            qty_milli=piece.qty_milli,
+            since_us=fact.key_us,
+            at_stage_since_us=piece.at_stage_since_us if same_place else fact.key_us,
+            started_us=started,
+            entered=entered,
+            reached=reached,
+            held_from=held_from,
+            done_at=piece.stage if target == BETWEEN else None,
+            carrier=fact.carrier or piece.carrier,
+            station=fact.station or None,
+            work_centre=fact.work_centre or piece.work_centre,
+            operator=fact.operator,
+            reason=reason,
+            put_by=fact.log,
+            lo_us=fact.lo_us,
+            hi_us=fact.hi_us,
+        )
+
+    def _add(self, parcel: Parcel) -> None:
+        ended = parcel.state in ENDED
+        for index, each in enumerate(self.parcels):
+            if parcel.qty_milli is None or each.qty_milli is None:
+                continue
+            alike = msgspec.structs.replace(each, qty_milli=parcel.qty_milli) == parcel
+            same_end = ended and (each.spot, each.entered, each.reached, each.reason) == (
+                parcel.spot,
+                parcel.entered,
+                parcel.reached,
+                parcel.reason,
+            )
+            if alike or same_end:
+                self.parcels[index] = msgspec.structs.replace(parcel, qty_milli=each.qty_milli + parcel.qty_milli)
+                return
+        self.parcels.append(parcel)
+
+    def _posted(self, piece: Piece, account: str, target: Spot) -> None:
+        if piece.qty_milli:
+            self.posted(str(piece.spot), account, piece.qty_milli)
+        if piece.state in LIVE or piece.state in ENDED:
+            self.visits.append(
+                Visit(
+                    state=piece.state,
+                    op=piece.op,
+                    stage=piece.stage,
+                    qty_milli=piece.qty_milli,
+                    entered_us=piece.since_us,
+                    at_stage_since_us=piece.at_stage_since_us,
+                    left_us=self.fact.key_us,
+                    station=piece.station,
+                    operator=piece.operator,
+                    went_op=target.op,
+                    went_to_stage=target.stage,
+                    went_to_state=target.state,
+                    log=self.fact.log,
+                    seq=self.fact.seq,
+                )
+            )
+
+    def posted(self, source: str, target: str, qty_milli: int) -> None:
+        """Keep the record of one posting."""
+        self.postings.append(Posting(source, target, qty_milli))
+
+    def known(self) -> bool:
+        """Whether anything of the item has been seen or counted before."""
+        return bool(self.parcels) or bool(self.outer)
+
+    def live(self) -> bool:
+        """Whether any of it is in process."""
+        return any(each.state in LIVE for each in self.parcels)
+
+    def route(self) -> None:
+        """Put what was here before the order had its routing to the operations of that routing; it has not moved."""
+        for index, parcel in enumerate(self.parcels):
+            routed = _routed(parcel, self.routing) if self.routing and parcel.op is None else parcel
+            if routed.spot != parcel.spot and parcel.qty_milli:
+                self.posted(str(parcel.spot), str(routed.spot), parcel.qty_milli)
+            self.parcels[index] = routed
+
+    def presence(self) -> Parcel | None:
+        """The parcel of unknown quantity, where the item has one."""
+        return next((each for each in self.parcels if each.qty_milli is None), None)
+
+
+def _routed(parcel: Parcel, routing: Routing) -> Parcel:
+    """A parcel as it stands in a routing: at the operation done at its stage, or behind the one that it was done at."""
+    if parcel.state == In.FINISHED:
+        last = routing.operations[-1].op
+        return msgspec.structs.replace(parcel, entered=last, reached=last)
+    operations = routing.at_stage(parcel.stage or parcel.done_at)
+    if not operations:
+        return parcel
+    op = operations[0].op
+    if parcel.state == In.WAITING:
+        following = routing.after(op)
+        if following is None:
+            return msgspec.structs.replace(parcel, entered=op, reached=op)
+        return msgspec.structs.replace(
+            parcel, op=following.op, stage=following.stage, entered=op, reached=op, done_at=None
+        )
+    before = routing.before(op)
+    return msgspec.structs.replace(parcel, op=op, entered=op, reached=before.op if before else None)
+
+
+def _further(one: int | None, other: int | None) -> int | None:
+    if one is None or other is None:
+        return one if other is None else other
+    return max(one, other)

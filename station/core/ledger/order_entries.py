@@ -1,0 +1,153 @@
+"""What the office does to an order: release it, change it, close it, and put right what was counted differently.
+
+Like a scan, each entry is a row of the posting table; unlike a scan it also changes what the order says of itself.
+"""
+
+from collections.abc import Callable
+
+import msgspec
+
+from station.core.ledger import postings
+from station.core.ledger.allocation import Bench, Marks, draw
+from station.core.ledger.item_balance import Stock
+from station.core.ledger.item_event import Fact
+from station.core.ledger.parcels import BETWEEN, RELEASED, Header, In, ItemState, Spot
+from station.core.ledger.pick_order import held_at, here, waiting_at
+from station.core.master_data import Catalogue
+
+SHORT = ("short", "cancelled")
+
+
+def headed(state: ItemState, fact: Fact, catalogue: Catalogue) -> ItemState:
+    """The item with what the entry says of it; at its release an order gets the routing that it keeps."""
+    if fact.verb not in ("order.release", "order.change"):
+        return state
+    header = state.header
+    for name in Header.__struct_fields__:
+        value = (fact.data or {}).get(name)
+        if value is not None and type(value) is (int if name == "priority" else str):
+            header = msgspec.structs.replace(header, **{name: value})
+    state = msgspec.structs.replace(state, header=header)
+    if fact.verb == "order.release" and state.released_us is None:
+        product = catalogue.product(header.product, fact.key_us)
+        routing = catalogue.routing(product.routing, fact.key_us) if product else None
+        state = msgspec.structs.replace(state, released_us=fact.key_us, routing=routing)
+    return state
+
+
+def dated(state: ItemState, fact: Fact) -> ItemState:
+    """The item with the time at which the office closed it."""
+    if fact.verb != "order.close" or state.closed:
+        return state
+    return msgspec.structs.replace(state, closed_us=fact.key_us, how=str((fact.data or {}).get("how", "complete")))
+
+
+def release(stock: Stock, marks: Marks) -> None:
+    """`order.release`: ordered to released; of an item already present at once to where it is. Again: as a change."""
+    quantity = _whole(stock.fact, "qty_milli")
+    if stock.closed:
+        marks.late = quantity is not None and quantity != -stock.outer.get("ordered", 0)
+        return
+    stock.route()
+    if quantity is None or (stock.fact.data or {}).get("order", stock.item) != stock.item:
+        return  # what is tracked under an order is a part of its quantity, never that much again
+    if stock.outer.get("ordered"):
+        _change_to(stock, marks, quantity)
+        return
+    presence = stock.presence()
+    if presence is not None:
+        stock.parcels.remove(presence)
+    rest = _release(stock, quantity, to_released=presence is None)
+    if presence is not None and rest:
+        stock.outer["ordered"] = stock.outer.get("ordered", 0) - rest
+        postings.give_quantity(stock, presence, rest, "ordered")
+
+
+def change(stock: Stock, marks: Marks) -> None:
+    """`order.change` of quantity: the difference, released or taken back from what is not started."""
+    quantity = _whole(stock.fact, "qty_milli")
+    if quantity is None or not stock.released:
+        return
+    if stock.closed:
+        marks.late = True
+    else:
+        _change_to(stock, marks, quantity)
+
+
+def close(stock: Stock, marks: Marks) -> None:
+    """`order.close`: complete finishes what runs; short and cancelled adjust all that is in process away."""
+    if stock.closed:
+        return
+    if (stock.fact.data or {}).get("how") in SHORT:
+        live = [each.spot for each in stock.parcels if each.state not in (In.FINISHED, In.SCRAPPED)]
+        stock.to_outer([piece for spot in dict.fromkeys(live) for piece in stock.take(spot)], "adjusted")
+        return
+    bench = Bench(stock=stock, spot=Spot(In.HERE), marks=marks, quantity=None)
+    postings.finish(bench)
+
+
+def adjust(stock: Stock, marks: Marks) -> None:
+    """`adjust`: a physical difference; more stands at `stage` (positive) or less (negative) than was thought."""
+    quantity = _whole(stock.fact, "qty_milli", signed=True)
+    if not quantity:
+        return
+    if stock.closed:
+        marks.late = True
+        return
+    spots = _spots(stock)
+    if quantity > 0:
+        found = next((spot for spot in spots if stock.holds(spot)), spots[0])
+        stock.put([stock.from_outer("adjusted", quantity)], found)
+        return
+    sources = [source for spot in spots for source in _states_at(spot)]
+    marks.missing_milli = -quantity - stock.to_outer(draw(stock, dict.fromkeys(sources), -quantity), "adjusted")
+
+
+def _states_at(spot: Spot) -> tuple[Spot, ...]:
+    """Here, in the queue in front of it, and on hold; the queue between all stages is not that of a stage."""
+    queue = waiting_at(spot)
+    return (spot, held_at(spot)) if queue == BETWEEN and spot != RELEASED else (spot, queue, held_at(spot))
+
+
+def _spots(stock: Stock) -> list[Spot]:
+    """Where an adjustment can mean: the operations done at its stage and the stage itself; without one the raw goods."""
+    stage = (stock.fact.data or {}).get("stage")
+    if not isinstance(stage, str) or not stage:
+        return [RELEASED]
+    operations = stock.routing.at_stage(stage) if stock.routing else ()
+    return [*(here(operation, stage) for operation in operations), here(None, stage)]
+
+
+def _release(stock: Stock, quantity: int, *, to_released: bool) -> int:
+    """Post a released quantity: first what the floor was ahead of the office, the rest to released; the rest."""
+    ahead = min(-stock.outer.get("overrun", 0), quantity)
+    if ahead > 0:
+        stock.to_outer([stock.from_outer("ordered", ahead)], "overrun")
+    rest = quantity - max(ahead, 0)
+    if rest and to_released:
+        stock.put([stock.from_outer("ordered", rest)], RELEASED)
+    return rest
+
+
+def _change_to(stock: Stock, marks: Marks, quantity: int) -> None:
+    difference = quantity + stock.outer.get("ordered", 0)
+    if difference > 0:
+        _release(stock, difference, to_released=True)
+    elif difference < 0:
+        cut = stock.to_outer(stock.take(RELEASED, -difference), "ordered")
+        marks.uncut_milli = -difference - cut
+
+
+def _whole(fact: Fact, name: str, *, signed: bool = False) -> int | None:
+    value = (fact.data or {}).get(name)
+    if not isinstance(value, int) or isinstance(value, bool) or abs(value) > 10**12:
+        return None
+    return value if signed or value > 0 else None
+
+
+ROWS: dict[str, Callable[[Stock, Marks], None]] = {
+    "order.release": release,
+    "order.change": change,
+    "order.close": close,
+    "adjust": adjust,
+}

@@ -1,0 +1,36 @@
+"""Paper: what is printed, placed to the tenth of a millimetre before anybody knows how. Pure.
+
+A page is words, lines and symbols at their places, in mm from the upper left corner. Two writers draw it: as an SVG
+document, which the hub's page shows, and as a PDF for the printer. The libraries that make symbols and PDF files are
+passed in.
+"""
+
+from station.core.printing.card_pages import CARDS_A_PAGE, cards_page, page_count
+from station.core.printing.page import PAPERS, Line, Page, Paper, PaperError, Symbol, Words, not_installed
+from station.core.printing.pdf import typefaces, write_pdf
+from station.core.printing.setup_page import NOTES, STEPS, setup_page
+from station.core.printing.svg import write_svg
+from station.core.printing.symbols import Encode, Modules, encoder
+
+__all__ = [
+    "CARDS_A_PAGE",
+    "NOTES",
+    "PAPERS",
+    "STEPS",
+    "Encode",
+    "Line",
+    "Modules",
+    "Page",
+    "Paper",
+    "PaperError",
+    "Symbol",
+    "Words",
+    "cards_page",
+    "encoder",
+    "not_installed",
+    "page_count",
+    "setup_page",
+    "typefaces",
+    "write_pdf",
+    "write_svg",
+]

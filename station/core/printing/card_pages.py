@@ -1,0 +1,119 @@
+"""The operator's cards on paper: ten to a page, cut along the dashes, each as large as fits a badge holder.
+
+A card's code is drawn as bars, which every scanner reads, where its text is plain ASCII and the bars fit with wide enough
+modules; a longer one, or one in other letters, is a square and says that it needs a scanner for squares.
+
+>>> page_count(21)
+3
+"""
+
+from collections.abc import Iterator, Sequence
+from itertools import product
+
+from station.core.codes.card_labels import CardLabel, shown
+from station.core.codes.setup_sheet import Symbology
+from station.core.printing.page import DOT_MM, MIN_MODULE_MM, QUIET_MODULES, Line, Page, Paper, Symbol, Words
+from station.core.printing.symbols import Encode
+from station.core.printing.text_width import fitted
+
+TITLE = "Operator's cards"
+COLUMNS, ROWS = 2, 5
+CARDS_A_PAGE = COLUMNS * ROWS
+CARD_MM = 85.0, 50.0  # a little smaller than a bank card (ISO/IEC 7810 ID-1: 85.6 by 54 mm)
+MARGIN_MM = 10.0
+PADDING_MM = 2.0  # beside the quiet zones, for scissors that miss the line
+_TOP_MM = 18.0
+_DOTS = {Symbology.BARS: (5, 4, 3), Symbology.SQUARE: (10, 9, 8, 7, 6)}  # of the printer in a module: what fits
+_MOST_BARS = 60  # characters: even digits in pairs would need narrower modules beyond
+_BAR_MM = 17.0
+_NAME_MM = 9.0, 7.5, 6.0, 5.0
+_SAYS_MM, _TEXT_MM = (3.8, 3.4), (3.4, 2.8, 2.3)
+_NEEDS = "needs a scanner that reads squares"
+
+
+def page_count(cards: int) -> int:
+    """How many pages so many cards fill."""
+    return -(-cards // CARDS_A_PAGE)
+
+
+def cards_page(paper: Paper, labels: Sequence[CardLabel], number: int, encode: Encode) -> Page:
+    """Page `number`, from 1, of these cards."""
+    mine = labels[(number - 1) * CARDS_A_PAGE : number * CARDS_A_PAGE]
+    assert mine, "a page has cards on it"
+    left_mm = (paper.width_mm - COLUMNS * CARD_MM[0]) / 2
+    head = f"{TITLE}, page {number} of {page_count(len(labels))}. Print at 100 %, cut along the dashes."
+    words, symbols = [Words(head, left_mm, _TOP_MM - 3.5, 3.6)], []
+    for label, (row, column) in zip(mine, product(range(ROWS), range(COLUMNS)), strict=False):
+        corner = left_mm + column * CARD_MM[0], _TOP_MM + row * CARD_MM[1]
+        symbol = _bars(label, corner, encode) or _square(label, corner, encode)
+        symbols.append(symbol)
+        words += _above(label, corner) if symbol.symbology is Symbology.BARS else _beside(label, corner, symbol)
+    lines = tuple(_cuts(left_mm, -(-len(mine) // COLUMNS)))
+    return Page(paper, TITLE, MARGIN_MM, tuple(words), lines, tuple(symbols))
+
+
+def _bars(label: CardLabel, corner: tuple[float, float], encode: Encode) -> Symbol | None:
+    """The bars of a card in its lower half; None where every scanner could not be trusted with them."""
+    if not (label.text.isascii() and label.text.isprintable() and len(label.text) <= _MOST_BARS):
+        return None
+    modules = encode(label.text.encode(), Symbology.BARS)
+    quiet = 2 * QUIET_MODULES[Symbology.BARS]
+    module_mm = _largest(Symbology.BARS, modules.width + quiet, CARD_MM[0] - 2 * PADDING_MM)
+    if module_mm is None:
+        return None
+    x_mm = corner[0] + (CARD_MM[0] - modules.width * module_mm) / 2
+    return Symbol(label.text, Symbology.BARS, modules, x_mm, corner[1] + 25, module_mm, _BAR_MM)
+
+
+def _square(label: CardLabel, corner: tuple[float, float], encode: Encode) -> Symbol:
+    """The square of a card, at its right."""
+    modules = encode(label.text.encode(), Symbology.SQUARE)
+    quiet = QUIET_MODULES[Symbology.SQUARE]
+    module_mm = _largest(Symbology.SQUARE, modules.height + 2 * quiet, CARD_MM[1] - 2 * PADDING_MM)
+    assert module_mm is not None, "no card's text is longer than its square may be"
+    x_mm = corner[0] + CARD_MM[0] - PADDING_MM - (quiet + modules.width) * module_mm
+    y_mm = corner[1] + (CARD_MM[1] - modules.height * module_mm) / 2
+    return Symbol(label.text, Symbology.SQUARE, modules, x_mm, y_mm, module_mm)
+
+
+def _largest(symbology: Symbology, modules: int, within_mm: float) -> float | None:
+    """The widest module, in whole dots, with which so many fit."""
+    sizes = (dots * DOT_MM for dots in _DOTS[symbology])
+    return next((each for each in sizes if each >= MIN_MODULE_MM[symbology] and modules * each <= within_mm), None)
+
+
+def _above(label: CardLabel, corner: tuple[float, float]) -> Iterator[Words]:
+    """The words of a card with bars: its name and what it does above them, what they say below."""
+    middle_mm, within_mm = corner[0] + CARD_MM[0] / 2, CARD_MM[0] - 6
+    size_mm, lines = fitted(label.name, _NAME_MM, within_mm, 1, bold=True)
+    yield Words(lines[0], middle_mm, corner[1] + 13, size_mm, bold=True, middle=True)
+    size_mm, lines = fitted(label.says, _SAYS_MM, within_mm, 1)
+    yield Words(lines[0], middle_mm, corner[1] + 20, size_mm, middle=True)
+    size_mm, lines = fitted(label.text, _TEXT_MM, within_mm, 1)
+    yield Words(lines[0], middle_mm, corner[1] + 46.5, size_mm, middle=True)
+
+
+def _beside(label: CardLabel, corner: tuple[float, float], symbol: Symbol) -> Iterator[Words]:
+    """The words of a card with a square: at its left."""
+    x_mm, y_mm = corner[0] + 4, corner[1]
+    within_mm = symbol.x_mm - symbol.quiet_mm - x_mm
+    for text, sizes_mm, most, bold in (
+        (label.name, _NAME_MM[2:], 2, True), (label.says, _SAYS_MM, 3, False), (_NEEDS, _TEXT_MM[:2], 2, False),
+        (shown(label.text), _TEXT_MM[1:], 2, False),
+    ):  # fmt: skip
+        size_mm, lines = fitted(text, sizes_mm, within_mm, most, bold=bold)
+        y_mm += 2.6
+        for line in lines:
+            y_mm += size_mm * 1.3
+            yield Words(line, x_mm, y_mm, size_mm, bold=bold)
+
+
+def _cuts(left_mm: float, rows: int) -> Iterator[Line]:
+    """The dashes between the cards and around them."""
+    right_mm, bottom_mm = left_mm + COLUMNS * CARD_MM[0], _TOP_MM + rows * CARD_MM[1]
+    for row in range(rows + 1):
+        y_mm = _TOP_MM + row * CARD_MM[1]
+        yield Line(left_mm, y_mm, right_mm, y_mm, 0.15, dashed=True)
+    for column in range(COLUMNS + 1):
+        x_mm = left_mm + column * CARD_MM[0]
+        yield Line(x_mm, _TOP_MM, x_mm, bottom_mm, 0.15, dashed=True)

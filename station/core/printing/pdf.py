@@ -1,0 +1,96 @@
+"""Pages as a PDF file, with a drawing library's canvas that is passed in.
+
+The library is reportlab. Words that its own Helvetica cannot say (Czech, Greek, Cyrillic) are set in DejaVu where this
+machine has it. Where no typeface has a letter, nothing is printed and the error says so: a wrong label is worse than none.
+"""
+
+from collections.abc import Callable, Container, Sequence
+from typing import Any
+
+from station.core.printing.page import Line, Page, PaperError, Symbol, Words
+
+POINT_MM = 25.4 / 72
+_OWN = "cp1252"  # what the built-in Helvetica can say
+_BUILT_IN = ("Helvetica", "Helvetica-Bold")
+_EMBEDDED = ("DejaVuSans", "DejaVuSans-Bold")
+_DASHES = (4, 4)  # points
+
+Typeface = Callable[[str], Container[int]]
+"""Makes the typeface of this name ready for the canvas; the code points that it can say, none where it is not installed."""
+
+
+def write_pdf(pages: Sequence[Page], canvas: Any, typeface: Typeface) -> bytes:
+    """A file with these pages. Raises `PaperError` where a word cannot be set."""
+    canvas.setTitle(pages[0].title)
+    canvas.setCreator("wipline")
+    for page in pages:
+        canvas.setPageSize((_points(page.paper.width_mm), _points(page.paper.height_mm)))
+        for line in page.lines:
+            _line(canvas, page, line)
+        for symbol in page.symbols:
+            _symbol(canvas, page, symbol)
+        for words in page.words:
+            _words(canvas, page, words, typeface)
+        canvas.showPage()
+    return bytes(canvas.getpdfdata())
+
+
+def typefaces(ttfonts: Any, register: Callable[[Any], None]) -> Typeface:
+    """The typefaces that this machine has, by reportlab's module `ttfonts` and its `registerFont`."""
+
+    def made(name: str) -> Container[int]:
+        try:
+            font = ttfonts.TTFont(name, f"{name}.ttf")
+        except ttfonts.TTFError:
+            return ()
+        register(font)
+        return font.face.charToGlyph  # type: ignore[no-any-return]
+
+    return made
+
+
+def _points(mm: float) -> float:
+    return mm / POINT_MM
+
+
+def _up(page: Page, y_mm: float) -> float:
+    """A height from the upper edge in mm, as points from the lower one."""
+    return _points(page.paper.height_mm - y_mm)
+
+
+def _line(canvas: Any, page: Page, line: Line) -> None:
+    canvas.setLineWidth(_points(line.width_mm))
+    canvas.setDash(*_DASHES) if line.dashed else canvas.setDash()
+    canvas.line(_points(line.x_mm), _up(page, line.y_mm), _points(line.to_x_mm), _up(page, line.to_y_mm))
+
+
+def _symbol(canvas: Any, page: Page, symbol: Symbol) -> None:
+    """All dark modules as one shape, so that no viewer draws seams between them."""
+    path = canvas.beginPath()
+    for x, y, width, height in symbol.modules.dark:
+        left_mm, bottom_mm = symbol.x_mm + x * symbol.module_mm, symbol.y_mm + (y + height) * symbol.row_mm
+        size = _points(width * symbol.module_mm), _points(height * symbol.row_mm)
+        path.rect(_points(left_mm), _up(page, bottom_mm), *size)
+    canvas.drawPath(path, stroke=0, fill=1)
+
+
+def _words(canvas: Any, page: Page, words: Words, typeface: Typeface) -> None:
+    canvas.setFont(_font(words, typeface), _points(words.size_mm))
+    draw = canvas.drawCentredString if words.middle else canvas.drawString
+    draw(_points(words.x_mm), _up(page, words.y_mm), words.text)
+
+
+def _font(words: Words, typeface: Typeface) -> str:
+    try:
+        words.text.encode(_OWN)
+    except UnicodeEncodeError:
+        name = _EMBEDDED[words.bold]
+        points = typeface(name)
+        if all(ord(each) in points for each in words.text):
+            return name
+        raise PaperError(
+            came=f"No typeface here has every letter of {words.text!r}.",
+            expected="Expected letters that Helvetica or DejaVu Sans has.",
+            do="Install it: sudo apt-get install fonts-dejavu-core. Or print the drawing (SVG) from a browser.",
+        ) from None
+    return _BUILT_IN[words.bold]

@@ -1,0 +1,64 @@
+"""The idle screen's content: who is on, where, what is armed, what to run next, how the hub is."""
+
+import time
+from collections.abc import Iterable, Sequence
+from itertools import islice
+
+from station.feedback.outputs.idle_state import Idle
+from station.journal.records import OpenItem
+from station.rules.snapshot import MOST_NEXT, Shop
+from station.scan.bench_state import Bench, decimal
+from station.status import Status
+
+HUB_WORDS = {
+    "none": "hub never reached",
+    "never": "hub never reached",
+    "ok": "hub ok",
+    "away": "hub away",
+    "refused": "hub refuses this station",
+}
+
+
+def idle_screen(
+    status: Status,
+    shop: Shop,
+    bench: Bench | None,
+    items: Iterable[OpenItem],
+    now: time.struct_time,
+    stages: Sequence[str] = (),
+) -> Idle:
+    """What stands on the screen between scans; `now` is local wall time, `stages` those that STAGE cards choose from."""
+    armed = bench.pending.words() if bench and bench.pending else ""
+    held = bool(bench and bench.pending and bench.pending.held)
+    notes = []
+    if not status.stage and stages:
+        notes.append(f"scan a STAGE card: {', '.join(shop.stage(stage) for stage in stages)}")
+    if not status.tip_seq or status.written_boot_ns - status.ready_boot_ns < 120 * 10**9:
+        notes.append("restarted: sign in and scan cards again")
+    if status.disk_level == "full":
+        notes.append("the card is full: nothing is recorded until there is room")
+    elif status.disk_level == "nearly full":
+        notes.append(f"the card is nearly full: {status.disk_free_bytes // 2**20} MiB left")
+    notes += [
+        f"reader {each.id}: {each.state}" for each in status.readers if each.state in ("lost", "waiting", "refusing")
+    ]
+    return Idle(
+        station=status.station,
+        stage=shop.stage(status.stage) if status.stage else "",
+        operator=shop.person(status.operator) if status.operator else "",
+        armed=f"{armed} (held)" if held else armed,
+        nexts=next_items(status.stage, shop, items),
+        hub=HUB_WORDS.get(status.hub.state, status.hub.state),
+        waiting=status.waiting,
+        clock=time.strftime("%H:%M:%S", now),
+        notes=tuple(notes),
+    )
+
+
+def next_items(stage: str | None, shop: Shop, items: Iterable[OpenItem]) -> tuple[str, ...]:
+    """The first items that wait at this stage, as the hub last told them."""
+    waits = (row for row in items if row.state == "waiting" and shop.stage_of(row.product, row.operation) == stage)
+    return tuple(
+        f"{row.item}  {row.product or ''}  {decimal(row.qty_milli) if row.qty_milli else ''}".rstrip()
+        for row in islice(waits, MOST_NEXT)
+    )

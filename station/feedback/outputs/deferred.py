@@ -1,0 +1,58 @@
+"""A signal whose device is not there yet: scanning begins without it, and it joins in when it comes.
+
+After a power cut a loudspeaker may be unplugged, or slower than the station. What cannot mend itself (an unknown kind, a
+library that is missing, a file in a folder that nobody made) still ends the start, where the installer sees it.
+"""
+
+from collections.abc import Callable
+
+from station.clock import boot_ns
+from station.config import Signal as Row
+from station.feedback import outputs
+from station.feedback.messages import Answer
+from station.feedback.outputs import NotThere, Signal
+from station.feedback.outputs.idle_state import Idle
+from station.feedback.outputs.output_thread import REOPEN_S
+from station.feedback.outputs.priority_queue import S
+
+
+def open_or_later(row: Row, now_ns: Callable[[], int] = boot_ns) -> Signal:
+    """Open the signal of this table, or promise to. Raises `SignalError` where waiting would not help."""
+    try:
+        return outputs.open_signal(row)
+    except NotThere as error:
+        return Later(row, error, now_ns)
+
+
+class Later:
+    """A signal that is opened when something is to be shown, and then is that signal."""
+
+    quick = False
+
+    def __init__(self, row: Row, error: NotThere, now_ns: Callable[[], int]) -> None:
+        self.kind = row.kind
+        self._row, self._error, self._now_ns = row, error, now_ns
+        self._signal: Signal | None = None
+        self._not_before_ns = now_ns() + int(REOPEN_S * S)
+
+    def show(self, news: Answer | Idle, boot_ns: int) -> None:
+        """Show it. Raises `NotThere` while the device is not; it is looked for every `REOPEN_S` at most."""
+        if self._signal is None:
+            self._open()
+        if self._signal is None:
+            raise NotThere(*self._error.args)
+        self._signal.show(news, boot_ns)
+
+    def close(self) -> None:
+        """Close what is open."""
+        if self._signal is not None:
+            self._signal.close()
+
+    def _open(self) -> None:
+        if self._now_ns() < self._not_before_ns:
+            return
+        self._not_before_ns = self._now_ns() + int(REOPEN_S * S)
+        try:
+            self._signal = outputs.open_signal(self._row)
+        except NotThere as error:
+            self._error = error

@@ -1,0 +1,131 @@
+"""The screen of a bench, drawn as text: one state fills it, readable from 3 m. Pure; `console` puts it on a terminal.
+
+What was scanned is shown with its control and direction-changing characters made visible, so that no label can move the
+cursor or turn a line round.
+
+>>> escaped("WO\\x1b[2J\\u202eX")
+'WO{1B}[2J{202E}X'
+"""
+
+import unicodedata
+from textwrap import wrap
+
+from station.feedback.messages import NOT_RECORDED, WAIT_TEXT, Answer, Form, Green, Look, Notice, Red, Why, form_of
+from station.feedback.outputs.block_font import HEIGHT, big, fits
+from station.feedback.outputs.idle_state import Idle
+
+WIDTH, ROWS = 80, 25
+MARGIN = 2
+_HIDDEN = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
+# What fills the left edge tells the form without colour: full, half, checkered, light; what counts nothing is narrow.
+EDGES = {
+    Form.SAVED: "██", Form.TAKEN: "█ ", Form.LOOK: "▒▒", Form.UNREAD: "▒ ", Form.STOP: "▄▀", Form.RED: "░░",
+}  # fmt: skip
+_SAID_BY_THE_HEADLINE = frozenset({NOT_RECORDED, WAIT_TEXT})
+HEADLINES = {
+    Why.SAVED: ("SAVED", "saved"),
+    Why.LOOK: ("SAVED, LOOK", "saved, but look"),
+    Why.STOP: ("STOP", "saved, but do not go on with it"),
+    Why.REPEAT: ("ALREADY", "already saved: not counted again"),
+    Why.CARD: ("CARD", ""),
+    Why.ASK: ("SAVED, ASK", "saved, but look"),
+    Why.WAIT: ("WAIT", "not saved yet: please wait"),
+    Why.NOT_SAVED: ("SCAN AGAIN", "NOT SAVED - scan again"),
+    Why.NOT_UNDERSTOOD: ("NOT READ", "stored, but not understood"),
+}
+
+
+def escaped(text: str) -> str:
+    """Text that can only ever be shown: nothing in it moves a cursor, hides or turns round what stands beside it."""
+    return "".join(f"{{{ord(letter):02X}}}" if unicodedata.category(letter) in _HIDDEN else letter for letter in text)
+
+
+def cells(text: str) -> int:
+    """How many cells of a terminal a text takes: wide letters two, marks that stand on another none."""
+    return sum(
+        0 if unicodedata.combining(letter) else 2 if unicodedata.east_asian_width(letter) in "WF" else 1
+        for letter in text
+    )
+
+
+def cut(text: str, width: int) -> str:
+    """The text in at most `width` cells, with `~` at its end where something is missing."""
+    if cells(text) <= width:
+        return text
+    while text and cells(text) > width - 1:
+        text = text[:-1]
+    return text + "~"
+
+
+def screen(news: Answer | Idle, idle: Idle, width: int = WIDTH, height: int = ROWS) -> list[str]:
+    """The rows of the screen for an answer, or for the time between answers; `idle` is what is known beside it."""
+    body = _idle(news, width) if isinstance(news, Idle) else _answer(news, width)
+    rows = [_sides(escaped(idle.station).upper(), _hub(idle), width), "", *body]
+    rows = [*rows[: height - 1], *([""] * (height - 1 - len(rows)))]
+    foot = _sides(escaped(idle.operator) or "nobody signed in", idle.clock, width)
+    return [cut(row, width).ljust(width)[:width].rstrip() for row in [*rows, foot]]
+
+
+def state_of(news: Answer | Idle) -> str:
+    """The colour of a screen: green, amber, red, or "" between answers."""
+    match news:
+        case Green():
+            return "green"
+        case Look() | Notice():
+            return "amber"
+        case Red():
+            return "red"
+    return ""
+
+
+def _sides(left: str, right: str, width: int) -> str:
+    left = cut(left, max(width - len(right) - 1, 8))
+    return left + right.rjust(width - cells(left))
+
+
+def _hub(idle: Idle) -> str:
+    if not idle.waiting:
+        return idle.hub
+    return f"{idle.hub} - {idle.waiting} waiting, all safe"
+
+
+def _headline(text: str, width: int, mark: str = "  ") -> list[str]:
+    """A text as large as it fits: in block letters, else once in plain ones."""
+    room = width - len(mark) - MARGIN
+    rows = big(text) if fits(text, room) else ["", "", cut(text, room), "", ""]
+    return [f"{mark}{' ' * MARGIN}{row}".rstrip() for row in rows]
+
+
+def _answer(answer: Answer, width: int) -> list[str]:
+    mark = EDGES[form_of(answer)]
+    word, sentence = HEADLINES[Why(answer.why)]
+    shown = answer.shown
+    edge, said = mark + " " * MARGIN, "" if answer.text in _SAID_BY_THE_HEADLINE else answer.text
+    item, detail, advice = (
+        escaped(text) for text in (shown.item, shown.detail or ("" if shown.item else said), shown.advice)
+    )
+    rows = [*_headline(word, width, mark), mark]
+    rows += [*_headline(item, width, mark), mark] if item else []
+    where = advice.removeprefix("-").removesuffix(" next")
+    if where and fits(where, width - len(edge)):
+        rows += [*_headline(where, width, mark), mark]
+    lines = [line for line in (sentence, detail, advice) if line]
+    rows += [edge + part for line in lines for part in wrap(line, width - len(edge)) or [""]]
+    return [*rows, mark]
+
+
+def _idle(idle: Idle, width: int) -> list[str]:
+    title = escaped(idle.armed or idle.stage or idle.station)
+    rows = [*_headline(title, width), ""]
+    rows.append(f"    card armed: {title}" if idle.armed else "    ready to scan")
+    if idle.armed and idle.stage:
+        rows.append(f"    at {escaped(idle.stage)}")
+    if idle.nexts:
+        rows += ["", "    next here:"]
+        for text in idle.nexts:
+            rows.append(f"      {cut(escaped(text), width - 6)}")
+    rows += ["", *(f"    ! {cut(escaped(note), width - 6)}" for note in idle.notes)]
+    return rows
+
+
+__all__ = ["HEIGHT", "ROWS", "WIDTH", "cut", "escaped", "screen", "state_of"]

@@ -1,0 +1,1 @@
+"""Scan processing: from a queued read to a committed event and its answer."""

@@ -1,0 +1,183 @@
+"""What a bench knows, and what one read asks of it and gets back: the words of `station.scan.bench`, all frozen.
+
+Times are CLOCK_BOOTTIME in ns, quantities thousandths.
+
+>>> Pending(action="scrap", qty_milli=2500, reason="burr").words()
+'SCRAP 2.5 burr'
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from station.core.codes import Code
+from station.core.event import Place as LogPlace
+from station.feedback.messages import State, Why
+
+S = 10**9  # one second in ns
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """What station.toml says about the bench: how long a card stays armed and a badge on, and which comes first.
+
+    `stages`: those of a bench that serves several; until a STAGE card says which, every sheet asks for it.
+    """
+
+    command_ns: int = 20 * S
+    operator_idle_ns: int = 900 * S
+    cards_after: bool = False
+    stages: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Operator:
+    """Who is on: a badge, until it has been idle too long."""
+
+    badge: str
+    until_ns: int
+
+
+@dataclass(frozen=True, slots=True)
+class Pending:
+    """What the armed cards will say of the next sheet. `held`: the action stays armed for sheet after sheet."""
+
+    action: str | None = None
+    to: str | None = None
+    qty_milli: int | None = None
+    all: bool = False
+    reason: str | None = None
+    more: bool = False
+    held: bool = False
+    until_ns: int = 0
+
+    def words(self) -> str:
+        """The armed cards as a person names them."""
+        if not (self.action or self.reason or self.qty_milli or self.all or self.more):
+            return ""  # most scans, and each one asks
+        action = f"{self.action.upper()} {self.to}" if self.action and self.to else (self.action or "").upper()
+        quantity = "ALL" if self.all else decimal(self.qty_milli) if self.qty_milli else ""
+        return " ".join(word for word in (action, quantity, self.reason or "", "MORE" if self.more else "") if word)
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """The stage that a STAGE card gave the bench, until the next one."""
+
+    stage: str
+
+
+@dataclass(frozen=True, slots=True)
+class Load:
+    """The text that one LOAD card gives to the sheets scanned after it."""
+
+    text: str
+    until_ns: int
+
+
+@dataclass(frozen=True, slots=True)
+class Fields:
+    """What a scan's event says beyond its code; `void` is the place of the event that it takes back."""
+
+    action: str | None = None
+    qty_milli: int | None = None
+    all: bool = False
+    reason: str | None = None
+    to: str | None = None
+    load: str | None = None
+    operator: str | None = None
+    stage: str | None = None
+    repeat: bool = False
+    void: LogPlace | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """An item scan of this bench that an undo can take back."""
+
+    place: LogPlace
+    label: str
+    at_ns: int
+
+
+@dataclass(frozen=True, slots=True)
+class Latest:
+    """Where the sheet comes before the card: the sheet that the next cards speak of, and what was said of it so far."""
+
+    code: Code
+    said: Pending
+    place: LogPlace
+    until_ns: int
+    repeated: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Bench:
+    """All that a bench knows."""
+
+    operator: Operator | None = None
+    pending: Pending | None = None
+    place: Place | None = None
+    load: Load | None = None
+    done: tuple[Done, ...] = ()
+    latest: Latest | None = None
+
+    def due_ns(self) -> int | None:
+        """When something of this bench ends by itself; None where nothing does."""
+        ends = (self.operator, self.pending, self.load)
+        return min((each.until_ns for each in ends if each is not None), default=None)
+
+
+@dataclass(frozen=True, slots=True)
+class Heard:
+    """One read for the bench: its code, when it was complete, and the place its event will have.
+
+    `action` and `stage` are what its reader is configured for, below any card. `is_repeat` says whether the event with
+    these fields would be its reader's last one told again; `pieces`: each scan of this code is a piece, so none repeats.
+    """
+
+    code: Code
+    now_ns: int
+    place: LogPlace
+    action: str | None = None
+    stage: str | None = None
+    is_repeat: Callable[[Fields], bool] = lambda _fields: False
+    pieces: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Says:
+    """The bench's part of the answer: its colour once the event is safe, why, and the sentence."""
+
+    state: State
+    why: Why
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Again:
+    """A sheet recorded anew because a card followed it; `void` is its event before, None where that was a repeat."""
+
+    code: Code
+    fields: Fields
+    void: LogPlace | None
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """What a read did: the next bench, its event's fields, the answer, and what to record anew (sheet before card)."""
+
+    bench: Bench
+    fields: Fields
+    says: Says
+    again: Again | None = None
+    undone: bool = False
+
+
+def decimal(milli: int) -> str:
+    """Thousandths as a person writes them.
+
+    >>> decimal(2500), decimal(40_000)
+    ('2.5', '40')
+    """
+    whole, rest = divmod(milli, 1000)
+    return f"{whole}.{rest:03}".rstrip("0") if rest else str(whole)

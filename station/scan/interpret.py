@@ -1,0 +1,46 @@
+"""Meaning: what a reader's word is, by the kind of reader that said it.
+
+A tag may carry texts and addresses (NDEF) beside its number. One that the shop or a published system knows is the read; any
+other, a web address or a note, says nothing here, and the tag is its number. What is typed on a number pad is a quantity.
+
+>>> from drivers import Read
+>>> tag = Read(b"04A1B2C3", None, "pcsc", "pcsc-1", 0, 8, tag=True, texts=(b"https://example.com", b"WIP:BADGE:kim"))
+>>> read, code = meant(tag, ())
+>>> read.raw, code.badge
+(b'WIP:BADGE:kim', 'kim')
+>>> meant(replace(tag, texts=tag.texts[:1]), ())[1].code
+'04A1B2C3'
+>>> meant(Read(b"12.5", None, "keyboard", "usb-1", 0, 4), (), keypad=True)[1].qty_milli
+12500
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from types import MappingProxyType
+
+from drivers import Read
+from station.core.codes import BoundTo, Code, Pattern, apply_binding, is_bound, read_code, read_tag_code
+from station.core.codes.code import Scheme
+from station.core.codes.parser import TOO_LONG
+
+KNOWN = frozenset({Scheme.OWN, Scheme.COMMAND, Scheme.BADGE, Scheme.GS1, Scheme.EPC, Scheme.ISO15434})
+QUANTITY = b"WIP:QTY:"
+NONE_BOUND: Mapping[str, BoundTo] = MappingProxyType({})
+
+
+def meant(
+    read: Read, patterns: Sequence[Pattern], bound: Mapping[str, BoundTo] = NONE_BOUND, *, keypad: bool = False
+) -> tuple[Read, Code]:
+    """What a reader's word is: the read as it is recorded, and what it says. `bound`: the shop's bindings by code."""
+    if keypad:
+        return read, replace(read_code(QUANTITY + read.raw, None, ()), raw=read.raw)
+    for text in read.texts:
+        code = read_code(text, None, patterns)
+        if code.scheme in KNOWN or is_bound(code, bound):
+            return replace(read, raw=text, raw_len=len(text), tag=False, texts=()), apply_binding(code, bound)
+    if read.tag:
+        return read, apply_binding(read_tag_code(read.raw, patterns), bound)
+    code = read_code(read.raw, read.sym, patterns)
+    if read.raw_len > len(read.raw):
+        code = Code(code.raw, code.sym, None, code.code, unread=TOO_LONG)
+    return read, apply_binding(code, bound)

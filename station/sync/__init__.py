@@ -1,0 +1,1 @@
+"""Synchronisation with the hub: sessions, event batches, master data and reconciliation of earlier logs."""

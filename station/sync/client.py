@@ -1,0 +1,132 @@
+"""The hub over HTTP: CONTRACT section 4 as five calls, each an answer that was understood or a `HubError`.
+
+An answer that is not exactly what was promised (a page with status 200, half a JSON, the wrong verdicts) counts as none.
+"""
+
+import gzip
+import re
+from collections.abc import Mapping
+from typing import Annotated, Any, TypeVar
+
+import msgspec
+
+from station.sync.messages import MAX_INT, EventsAnswer, HeartbeatAnswer, ItemsAnswer, SessionAnswer, SnapshotPlace
+from station.sync.transport import Reply, Wire, WireError
+
+GZIP_FROM_BYTES = 1024
+OK, NOT_MODIFIED, CONFLICT = 200, 304, 409
+REFUSED = frozenset({401, 403})
+MOST_RETRY_S = 3600.0
+MAX_SENTENCE = 1_000  # characters of what a hub says of an error
+_VERSION = re.compile(r"[\x21\x23-\x7e]{1,200}")
+
+
+class HubError(Exception):
+    """The hub gave no usable answer. `refused`: it does not let this station in; `retry_s`: when it asked to be tried."""
+
+    def __init__(self, sentence: str, *, refused: bool = False, retry_s: float | None = None) -> None:
+        super().__init__(sentence)
+        self.refused, self.retry_s = refused, retry_s
+
+
+class Conflict(HubError):
+    """The hub took nothing of a batch: `seq` is the first event that does not fit."""
+
+    def __init__(self, sentence: str, seq: int) -> None:
+        super().__init__(sentence)
+        self.seq = seq
+
+
+class _Trouble(msgspec.Struct, frozen=True):
+    came: str = ""
+    expected: str = ""
+    do: str = ""
+    seq: Annotated[int, msgspec.Meta(ge=1, le=MAX_INT)] | None = None
+
+
+class _ErrorAnswer(msgspec.Struct, frozen=True):
+    error: _Trouble = _Trouble()
+
+
+Answer = TypeVar("Answer")
+
+
+class Hub:
+    """One hub, reached with this station's token. Used by one thread."""
+
+    def __init__(self, url: str, token: str, wire: Wire, agent: str = "wipline-station") -> None:
+        self._base = url.rstrip("/") + "/api/v1"
+        self._headers = {"Authorization": f"Bearer {token}", "User-Agent": agent, "Accept": "application/json"}
+        self._wire = wire
+
+    def session(self, body: Mapping[str, Any]) -> SessionAnswer:
+        """Open a session for a log."""
+        return self._post("/session", body, SessionAnswer)
+
+    def events(self, log: str, body: Mapping[str, Any]) -> EventsAnswer:
+        """Send a batch; raises `Conflict` where its chain does not fit."""
+        return self._post(f"/logs/{log}/events", body, EventsAnswer)
+
+    def heartbeat(self, body: Mapping[str, Any]) -> HeartbeatAnswer:
+        """Say how the station is."""
+        return self._post("/heartbeat", body, HeartbeatAnswer)
+
+    def snapshot(self, version: str | None) -> tuple[str | None, bytes, SnapshotPlace]:
+        """The definitions: (version, body, where the hub's ledger is); version None where `version` still holds."""
+        headers = {"If-None-Match": f'"{version}"'} if version is not None else {}
+        reply = self._ask("GET", "/snapshot", None, headers)
+        if reply.status == NOT_MODIFIED:
+            return None, b"", SnapshotPlace()
+        place = self._decode(reply.body, SnapshotPlace)
+        found = reply.headers.get("ETag", "").removeprefix("W/").strip('"')
+        if not _VERSION.fullmatch(found):
+            msg = f"The hub at {self._base} sent definitions with the version {found[:80]!r}; expected an ETag."
+            raise HubError(msg)
+        return found, reply.body, place
+
+    def items(self, after: str) -> ItemsAnswer:
+        """Open items that changed since a cursor ("" for all)."""
+        query = "/items/changes" + (f"?after={after}" if after else "")
+        return self._decode(self._ask("GET", query, None, {}).body, ItemsAnswer)
+
+    def close(self) -> None:
+        """Let go of the connection."""
+        self._wire.close()
+
+    def _post(self, path: str, body: Mapping[str, Any], kind: type[Answer]) -> Answer:
+        content = msgspec.json.encode(body)
+        headers = {"Content-Type": "application/json"}
+        if len(content) >= GZIP_FROM_BYTES:
+            content, headers["Content-Encoding"] = gzip.compress(content, 1), "gzip"
+        return self._decode(self._ask("POST", path, content, headers).body, kind)
+
+    def _decode(self, body: bytes, kind: type[Answer]) -> Answer:
+        try:
+            return msgspec.json.decode(body, type=kind)
+        except (msgspec.MsgspecError, ValueError, RecursionError) as error:
+            msg = f"What answers at {self._base} is no hub: {error}. Correct the hub's url, or look at what stands between."
+            raise HubError(msg) from error
+
+    def _ask(self, method: str, path: str, body: bytes | None, headers: Mapping[str, str]) -> Reply:
+        try:
+            reply = self._wire.request(method, self._base + path, body, {**self._headers, **headers})
+        except WireError as error:
+            msg = f"The hub at {self._base} cannot be reached: {error}."
+            raise HubError(msg) from error
+        if reply.status in (OK, NOT_MODIFIED):
+            return reply
+        raise self._error(reply)
+
+    def _error(self, reply: Reply) -> HubError:
+        try:
+            trouble = msgspec.json.decode(reply.body, type=_ErrorAnswer).error
+        except (msgspec.MsgspecError, ValueError, RecursionError):
+            trouble = _Trouble()
+        sentence = f"The hub answers {reply.status}"
+        if trouble.came or trouble.do:
+            sentence += f": {trouble.came}; expected {trouble.expected}. {trouble.do}"[:MAX_SENTENCE]
+        if reply.status == CONFLICT and trouble.seq is not None:
+            return Conflict(sentence, trouble.seq)
+        retry = reply.headers.get("Retry-After", "")
+        retry_s = min(float(retry), MOST_RETRY_S) if re.fullmatch(r"[0-9]{1,9}", retry) else None
+        return HubError(sentence, refused=reply.status in REFUSED, retry_s=retry_s)

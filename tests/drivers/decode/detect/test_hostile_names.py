@@ -1,0 +1,60 @@
+"""A USB device may call itself anything: what it says is bounded and harmless from the moment it is known."""
+
+import re
+from dataclasses import replace
+
+import pytest
+
+from drivers.decode.detect.device_info import MAX_NAME, MAX_SERIAL, Facts, harmless, named, reader_id
+from drivers.decode.detect.device_policy import evidence, verdict
+from drivers.platform.pcsc_devices import lasting_name
+
+SCANNER = Facts("/dev/input/event3", "Bar Code Scanner", 3, 0x05E0, 0x1200, "SN77", "usb-1.3", types=True, points=False)
+HOSTILE = [
+    "<script>alert(1)</script>",
+    "\x1b[2J\x1b]0;owned\x07",
+    "one\nready station=forged\r\n",
+    "\u202egnp.renn\u2066ac\u2069S\u200b\ufeff",
+    "\x9b2J\x00\x7f",
+    "$(touch /tmp/owned); '\"{{7*7}}",
+    "S" * 200,
+    "\N{PILE OF POO}" * 200,
+]
+
+
+def is_harmless(text: str) -> bool:
+    """Whether nothing in it moves a cursor, ends a line, hides or turns round what stands beside it."""
+    return text.isprintable()
+
+
+@pytest.mark.parametrize("said", HOSTILE)
+def test_a_hostile_name_or_serial_number_is_harmless_from_the_start(said: str) -> None:
+    facts = replace(SCANNER, name=f"Scanner {said}", serial=said)
+    assert is_harmless(facts.name)
+    assert is_harmless(facts.serial)
+    assert len(facts.name) <= MAX_NAME
+    assert len(facts.serial) <= MAX_SERIAL
+    assert re.fullmatch(r"[A-Za-z0-9._:-]{1,100}", reader_id(facts))
+    assert all(map(is_harmless, evidence(facts)))
+    assert is_harmless(verdict(facts).why)
+    # And it is found again by what is shown of it.
+    assert named(facts, {"match": f"05e0:1200:{facts.serial}"})
+    assert replace(facts, node="/dev/input/event9").serial == facts.serial
+    assert is_harmless(lasting_name(f"{said} 00 00", []))
+
+
+def test_names_and_serial_numbers_are_whole_up_to_their_limits() -> None:
+    name, serial = "N" * MAX_NAME, "S" * MAX_SERIAL
+    assert (replace(SCANNER, name=name).name, replace(SCANNER, serial=serial).serial) == (name, serial)
+    assert replace(SCANNER, name=f"{name}N").name == name
+
+
+def test_two_devices_whose_long_serial_numbers_differ_at_the_end_stay_two() -> None:
+    first, second = (replace(SCANNER, serial="S" * MAX_SERIAL + end) for end in "12")
+    assert len(first.serial) == len(second.serial) == MAX_SERIAL
+    assert reader_id(first) != reader_id(second)
+
+
+def test_ordinary_names_stay_as_they_are() -> None:
+    for name in ("Zebra Symbol Bar Code Scanner", "Lesegerät Größe 2", "扫码器", ""):
+        assert harmless(name) == name

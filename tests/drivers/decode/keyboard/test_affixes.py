@@ -1,0 +1,60 @@
+"""Prefix and suffix round every scan: stripped where they are there, whole or byte by byte, and no limit for the label."""
+
+import hashlib
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from drivers.decode.keyboard.affixes import Trimmed, stripped
+from drivers.decode.keyboard.keymap import US
+from drivers.decode.keyboard.keys import Keys
+from drivers.decode.keyboard.profile import AFFIX_MAX_CHARS, Profile
+from drivers.decode.scan import MAX_RAW_BYTES, Scan
+from tests.drivers.fixtures.key_events import heard, timed
+
+TRIMMED = [
+    (b"S1-WO-1-E", b"WO-1"),
+    (b"]C1S1-WO-1-E", b"]C1WO-1"),
+    (b"S1-]C1WO-1-E", b"]C1WO-1"),
+    (b"WO-1", b"WO-1"),
+    (b"S1-S1-WO-E-E", b"S1-WO-E"),
+    (b"WO-S1--E1", b"WO-S1--E1"),
+    (b"S1-", b"S1-"),
+    (b"-E", b"-E"),
+    (b"S1", b"S1"),
+    (b"x", b"x"),
+]
+
+
+@pytest.mark.parametrize(("raw", "rest"), TRIMMED)
+def test_prefix_and_suffix_are_stripped_where_they_are_there(raw, rest):
+    profile = Profile(prefix="S1-", suffix="-E")
+    assert stripped(raw, profile) == rest
+    for cut in range(1, len(raw) + 1):
+        text = Trimmed(b"S1-", b"-E")
+        for place in range(0, len(raw), cut):
+            text.add(raw[place : place + cut])
+        assert text.take() == Scan(rest, len(rest), None)
+        assert text.take() is None
+
+
+@given(st.binary(max_size=40), st.sampled_from([b"", b"a", b"ab"]), st.sampled_from([b"", b"b", b"ba"]))
+def test_a_stream_is_stripped_as_the_whole_is(raw, prefix, suffix):
+    text = Trimmed(prefix, suffix)
+    for byte in raw:
+        text.add(bytes([byte]))
+    assert len(text) <= len(raw)
+    scan = text.take()
+    whole = stripped(raw, Profile(prefix=prefix.decode(), suffix=suffix.decode()))
+    assert (scan.raw if scan else b"") == whole
+
+
+@pytest.mark.parametrize("over", [0, 1, 3000])
+def test_the_longest_label_is_whole_whatever_stands_round_it_and_longer_ones_are_cut(strike, over):
+    prefix, suffix = "P" * AFFIX_MAX_CHARS, "S" * AFFIX_MAX_CHARS
+    text = "7" * (MAX_RAW_BYTES + over)
+    keys = Keys(US, Profile(prefix=prefix, suffix=suffix))
+    (scan,) = [each.scan for each in heard(keys, timed(strike(prefix + text + suffix + "\n"), step_ms=0.1))]
+    digest = hashlib.sha256(text.encode()).hexdigest() if over else None
+    assert scan == Scan(text[:MAX_RAW_BYTES].encode(), len(text), digest)

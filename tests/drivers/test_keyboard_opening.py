@@ -1,0 +1,124 @@
+"""Opening a wedge scanner: which one is grabbed, and what happens where evdev refuses."""
+
+import errno
+import os
+import sys
+from dataclasses import replace
+from types import SimpleNamespace
+
+import pytest
+
+from drivers import DriverError, keyboard, open_driver
+from drivers.decode.detect.device_info import Facts
+
+FIRST = Facts("/dev/input/event3", "Symbol Bar Code Scanner", 3, 0x05E0, 0x1200, "SN77", "usb-1.3", True, False)
+SECOND = replace(FIRST, node="/dev/input/event4", serial="SN78", place="usb-1.4")
+DELL = replace(
+    FIRST, node="/dev/input/event2", name="Dell KB216", vendor=0x413C, product=0x2113, serial="", place="usb-1.2"
+)
+
+
+class Evdev(SimpleNamespace):
+    """The part of evdev that opens devices; `errors` says which node refuses what."""
+
+    def __init__(self, errors):
+        self.calls = []
+        self.errors = errors
+        super().__init__(InputDevice=self.open, ecodes=SimpleNamespace(LED_CAPSL=1))
+
+    def _call(self, what, node):
+        self.calls.append(f"{what} {node}")
+        number = self.errors.get(f"{what} {node}")
+        if number:
+            raise OSError(number, os.strerror(number))
+
+    def open(self, node):
+        self._call("open", node)
+        read_end, write_end = os.pipe()
+        return SimpleNamespace(
+            fd=read_end,
+            grab=lambda: self._call("grab", node),
+            leds=lambda: [1],
+            close=lambda: [self._call("close", node), os.close(read_end), os.close(write_end)],
+        )
+
+
+@pytest.fixture
+def plugged(monkeypatch):
+    """Plug devices in, and say which node refuses what."""
+
+    def plug(*there, **errors):
+        evdev = Evdev({key.replace("_", " /dev/input/"): number for key, number in errors.items()})
+        monkeypatch.setitem(sys.modules, "evdev", evdev)
+        monkeypatch.setattr(keyboard, "present", lambda: list(there))
+        monkeypatch.setattr(
+            keyboard, "facts_of", lambda node: next((facts for facts in there if facts.node == node), None)
+        )
+        return evdev
+
+    return plug
+
+
+def test_the_first_scanner_is_grabbed_and_no_keyboard(plugged):
+    evdev = plugged(DELL, FIRST, SECOND)
+    driver = open_driver("keyboard", {})
+    assert driver.reader == "usb-05e0-1200-SN77"
+    driver.close()
+    assert evdev.calls == ["open /dev/input/event3", "grab /dev/input/event3", "close /dev/input/event3"]
+
+
+def test_a_match_picks_one_of_two(plugged):
+    evdev = plugged(DELL, FIRST, SECOND)
+    driver = open_driver("keyboard", {"path": None, "match": "05e0:1200:SN78"})
+    assert driver.reader == "usb-05e0-1200-SN78"
+    driver.close()
+    assert evdev.calls == ["open /dev/input/event4", "grab /dev/input/event4", "close /dev/input/event4"]
+
+
+def test_where_one_of_two_is_held_the_other_is_taken(plugged):
+    evdev = plugged(FIRST, SECOND, grab_event3=errno.EBUSY)
+    driver = open_driver("keyboard", {"match": "05e0:1200"})
+    assert driver.reader == "usb-05e0-1200-SN78"
+    driver.close()
+    assert evdev.calls[:4] == [
+        "open /dev/input/event3",
+        "grab /dev/input/event3",
+        "close /dev/input/event3",
+        "open /dev/input/event4",
+    ]
+
+
+def test_a_scanner_that_is_held_is_let_go_and_said_so(plugged):
+    evdev = plugged(FIRST, grab_event3=errno.EBUSY)
+    with pytest.raises(DriverError) as refused:
+        open_driver("keyboard", {"path": "/dev/input/event3"})
+    assert refused.value.came == "/dev/input/event3 (Symbol Bar Code Scanner) is held by another program."
+    assert evdev.calls == ["open /dev/input/event3", "grab /dev/input/event3", "close /dev/input/event3"]
+
+
+def test_a_scanner_that_may_not_be_opened_is_said_so(plugged):
+    plugged(FIRST, open_event3=errno.EACCES)
+    with pytest.raises(DriverError) as refused:
+        open_driver("keyboard", {})
+    assert refused.value.came == "/dev/input/event3 (Symbol Bar Code Scanner) cannot be read: Permission denied."
+
+
+def test_a_path_to_something_else_is_refused_with_the_reason(plugged):
+    evdev = plugged(replace(FIRST, types=False))
+    with pytest.raises(DriverError) as refused:
+        open_driver("keyboard", {"path": "/dev/input/event3"})
+    assert str(refused.value) == (
+        "/dev/input/event3 (Symbol Bar Code Scanner, usb-05e0-1200-SN77) is not read. "
+        "It has no Enter key and digits, so it types no codes. "
+        "Expected a device that types digits and Enter, is no mouse, and fits match where it is given. "
+        "Correct path or match; `wipline-station readers` shows what is plugged in."
+    )
+    assert evdev.calls == []
+
+
+def test_a_persons_keyboard_alone_is_no_scanner(plugged):
+    evdev = plugged(DELL)
+    with pytest.raises(DriverError) as refused:
+        open_driver("keyboard", {})
+    assert refused.value.came == "No scanner is plugged in."
+    assert evdev.calls == []

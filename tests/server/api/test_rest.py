@@ -1,0 +1,240 @@
+"""Entries, stations, health, metrics, descriptions and the event stream."""
+
+import socket
+import threading
+
+import pytest
+
+from server.api import stream
+from server.db.position_signal import Bell
+from server.projection.worker import Projector
+
+
+@pytest.fixture
+def folded(store, desk):
+    """Fold everything that is there."""
+
+    def fold():
+        projector = Projector(store, desk.app.extensions["wipline"].projected)
+        while projector.step():
+            pass
+
+    return fold
+
+
+def release(order="WO-1", qty_milli=5_000):
+    return {"what": "order.release", "data": {"order": order, "product": "bracket", "qty_milli": qty_milli}}
+
+
+def test_entries_are_written_by_whom_the_token_names(desk, rows):
+    token = desk.token("supervise")
+    answer = desk.nobody().post("/api/v1/entries", json={"entries": [release("A"), release("B")]}, headers=token)
+    assert answer.status_code == 200
+    log = answer.json["log"]
+    assert answer.json == {
+        "entries": [{"log": log, "seq": 2, "pos": 2}, {"log": log, "seq": 3, "pos": 3}],
+        "log": log,
+        "seq": 3,
+        "pos": 3,
+    }
+    one = desk.nobody().post("/api/v1/entries", json={**release("C"), "by": "Kim"}, headers=token)
+    assert one.json["entries"] == [{"log": log, "seq": 4, "pos": 4}]
+    from sqlalchemy import select
+
+    from server.db import schema
+    from station.core.event import decode
+
+    said = [decode(encoded).by for (encoded,) in rows(select(schema.ledger.c.bytes))][1:]
+    assert said == ["token-1", "token-1", "Kim (token token-1)"]
+
+
+@pytest.mark.parametrize(
+    ("body", "status", "came"),
+    [
+        ({}, 400, "no entry"),
+        ({"entries": []}, 400, "a body of"),
+        ({"what": "order.relaese", "data": {}}, 400, "entry 'order.relaese'"),
+        ({"what": "note", "data": {"a": [[[[[[[[[[[[[[[[[1]]]]]]]]]]]]]]]]]}}, 400, "note nested deeper than 16"),
+        ({"entries": [release()] * 501}, 400, "a body of"),
+        ({"what": "cost.set", "data": {"micros": 1}}, 403, "cost.set by token-1"),
+        ({"what": "person.define", "data": {"person": "x"}}, 403, "person.define by token-1"),
+    ],
+)
+def test_entries_that_do_not_fit_are_said(desk, body, status, came):
+    answer = desk.nobody().post("/api/v1/entries", json=body, headers=desk.token("supervise"))
+    assert answer.status_code == status
+    assert answer.json["error"]["came"].startswith(came)
+
+
+def test_every_address_of_ours_is_described(desk):
+    described = desk.nobody().get("/openapi.json").json
+    assert described["openapi"].startswith("3.1")
+    assert {
+        "/api/v1/session",
+        "/api/v1/logs/{log_id}/events",
+        "/api/v1/heartbeat",
+        "/api/v1/snapshot",
+        "/api/v1/items/changes",
+        "/api/v1/entries",
+        "/api/v1/stations",
+        "/healthz",
+    } <= set(described["paths"])
+    session = described["paths"]["/api/v1/session"]["post"]
+    assert session["requestBody"]["content"]["application/json"]["schema"] == {
+        "$ref": "#/components/schemas/SessionBody"
+    }
+    assert {"200", "400", "401", "403", "413"} <= set(session["responses"])
+    assert described["components"]["schemas"]["Trouble"]["properties"].keys() == {"came", "expected", "do", "seq"}
+
+
+def test_health_and_metrics_tell_where_the_ledger_and_the_projection_are(desk, folded):
+    desk.nobody().post("/api/v1/entries", json=release(), headers=desk.token("supervise"))
+    assert desk.nobody().get("/healthz").json == {
+        "status": "ok",
+        "wrong": [],
+        "notes": ["No verified backup off the hub's disk: stations keep everything they send."],
+        "epoch": 1,
+        "pos": 2,
+        "projected_pos": 0,
+    }
+    folded()
+    lines = desk.nobody().get("/metrics").get_data(as_text=True).splitlines()
+    assert {"wipline_ledger_pos 2.0", "wipline_projected_pos 2.0", "wipline_entries_total 1.0"} <= set(lines)
+
+
+def test_open_items_are_told_once_and_then_what_changed(desk, folded):
+    token, browser = desk.token("supervise"), desk.nobody()
+    browser.post("/api/v1/entries", json={"entries": [release("A"), release("B", 7_000)]}, headers=token)
+    folded()
+    told = browser.get("/api/v1/items/changes").json
+
+    def item(name, qty_milli, state="released", product="bracket"):
+        rest = {"operation": None, "state": state, "stage": None}
+        return {"item": name, "product": product, "qty_milli": qty_milli, **rest}
+
+    assert (told.pop("epoch"), len(told.pop("head"))) == (1, 64)
+    assert told == {"cursor": "1:3", "reset": True, "complete": True, "items": [item("A", 5_000), item("B", 7_000)]}
+    assert browser.get("/api/v1/items/changes?after=1:3").json["items"] == []
+    browser.post(
+        "/api/v1/entries", json={"what": "order.close", "data": {"order": "A", "how": "cancelled"}}, headers=token
+    )
+    folded()
+    told = browser.get("/api/v1/items/changes?after=1:3").json
+    assert (told.pop("epoch"), len(told.pop("head"))) == (1, 64)
+    assert told == {"cursor": "1:4", "reset": False, "complete": True, "items": [item("A", 0, "closed")]}
+    for foreign in ("9:3", "1:99", "nonsense"):
+        assert browser.get(f"/api/v1/items/changes?after={foreign}").json["reset"], foreign
+
+
+@pytest.mark.parametrize("limit", ["0", "1001", "x", "-1", "9" * 40])
+def test_a_list_takes_a_limit_within_limits(desk, limit):
+    assert desk.nobody().get(f"/api/v1/stations?limit={limit}").status_code == 400
+
+
+def test_stations_come_in_pages(desk):
+    for name in ("a", "b", "c"):
+        desk.station(name)
+    first = desk.nobody().get("/api/v1/stations?limit=2").json
+    assert ([row["station"] for row in first["stations"]], first["cursor"]) == (["a", "b"], "b")
+    rest = desk.nobody().get("/api/v1/stations?limit=2&cursor=b").json
+    assert ([row["station"] for row in rest["stations"]], rest["cursor"]) == (["c"], None)
+
+
+@pytest.mark.parametrize("path", ["/nowhere", "/api/v1/nowhere", "/api/v1/session"])
+def test_an_error_has_one_shape_for_programs_and_a_page_for_people(desk, path):
+    answer = desk.nobody().get(path)
+    assert answer.status_code == (405 if path.endswith("session") else 404)
+    assert set(answer.json["error"]) == {"came", "expected", "do"}
+    page = desk.nobody().get(path, headers={"Accept": "text/html"})
+    assert page.mimetype == ("application/json" if path.startswith("/api/") else "text/html")
+
+
+def test_an_error_of_our_own_shows_no_trace(desk, monkeypatch, caplog):
+    monkeypatch.setattr("server.api.rest.health", lambda *_: 1 / 0)
+    answer = desk.nobody().get("/healthz")
+    assert (answer.status_code, answer.json["error"]["came"]) == (500, "an error of the hub itself")
+    assert "ZeroDivisionError" in caplog.text
+
+
+def told(desk, query="", count=1, headers=None):
+    """The first lines of an event stream, comments left out."""
+    answer = desk.nobody().get(f"/api/v1/events{query}", headers=headers)
+    assert answer.mimetype == "text/event-stream"
+    lines, iterator = [], answer.iter_encoded()
+    while len(lines) < count:
+        block = next(iterator).decode()
+        lines += [part for part in block.split("\n\n") if part and not part.startswith((":", "retry:"))]
+    answer.close()
+    return lines
+
+
+def test_a_stream_tells_what_was_folded_since_a_cursor(desk, folded):
+    desk.nobody().post("/api/v1/entries", json=release("A"), headers=desk.token("supervise"))
+    folded()
+    expected = [
+        'id: 1:1\nevent: ledger\ndata: {"pos":1,"station":"hub","kind":"anchor","item":null,"stage":null}',
+        'id: 1:2\nevent: ledger\ndata: {"pos":2,"station":"hub","kind":"entry","item":"A","stage":null}',
+    ]
+    assert told(desk, "?after=1:0", 2) == expected
+    assert told(desk, "", 1, {"Last-Event-ID": "1:1"}) == expected[1:]
+
+
+def test_a_stream_of_another_epoch_is_told_to_load_anew(desk):
+    assert told(desk, "?after=7:3") == ["id: 1:0\nevent: reload\ndata: {}"]
+
+
+def test_a_stream_that_is_far_behind_is_told_to_load_anew(desk, folded, monkeypatch):
+    monkeypatch.setattr(stream, "MAX_BEHIND", 1)
+    desk.nobody().post("/api/v1/entries", json=release("A"), headers=desk.token("supervise"))
+    folded()
+    assert told(desk, "?after=1:0") == ["id: 1:2\nevent: reload\ndata: {}"]
+
+
+def test_a_stream_hears_of_an_event_when_it_is_folded(desk, folded):
+    heard = []
+    listener = threading.Thread(target=lambda: heard.extend(told(desk, "?after=1:0", 2)))
+    listener.start()
+    desk.nobody().post("/api/v1/entries", json=release("A"), headers=desk.token("supervise"))
+    folded()
+    listener.join(10)
+    assert [line.partition("\n")[0] for line in heard] == ["id: 1:1", "id: 1:2"]
+
+
+def test_a_stream_ends_when_the_hub_does_and_frees_its_seat(desk, monkeypatch):
+    monkeypatch.setattr(stream, "_seats", stream._Seats(1))
+    first = desk.nobody().get("/api/v1/events")
+    full = desk.nobody().get("/api/v1/events")
+    assert (full.status_code, full.headers["Retry-After"]) == (503, "3")
+    assert full.json["error"]["came"] == "one more event stream"
+    desk.app.extensions["wipline"].projected.close()
+    assert next(iter(first.iter_encoded())) == b"retry: 2000\n\n"
+    first.close()
+    first.close()
+    assert desk.nobody().get("/api/v1/events").status_code == 200
+
+
+def test_a_stream_of_a_page_that_went_away_ends_by_itself(desk):
+    here, there = socket.socketpair()
+    stays = desk.nobody().get("/api/v1/events", environ_overrides={"gunicorn.socket": here}).iter_encoded()
+    assert next(stays) == b"retry: 2000\n\n"
+    assert next(stays).startswith(b": from")
+    there.close()
+    assert list(stays) == []
+    here.close()
+
+
+def test_a_stream_says_when_something_older_was_folded_anew(desk):
+    heard = []
+    listener = threading.Thread(target=lambda: heard.extend(told(desk, "", 1)))
+    listener.start()
+    bell = desk.app.extensions["wipline"].projected
+    while listener.is_alive():
+        bell.ring_again()
+        listener.join(0.05)
+    assert heard == ["id: 1:0\nevent: reload\ndata: {}"]
+
+
+def test_a_closed_bell_keeps_nobody_waiting():
+    bell = Bell()
+    bell.close()
+    assert bell.wait(0) == 0

@@ -1,0 +1,227 @@
+"""The read model over HTTP: whole answers, and what is said to who asks for something else."""
+
+import base64
+
+import pytest
+from jsonschema import Draft202012Validator
+from told import Told
+
+from server.api.format import iso
+
+
+@pytest.fixture
+def told(store):
+    told = Told(store)
+    told.small_shop()
+    told.release("WO-1", qty=40, due="2026-12-01", customer="Halvorsen", at_us=told.ago(days=2))
+    told.release("WO-2", "tube", qty=3, at_us=told.ago(days=2))
+    told.scan("WO-1", "saw", told.ago(hours=5), operator="K7")
+    told.scan("WO-1", "deburr", told.ago(hours=2), qty_milli=15_000)
+    told.settle()
+    return told
+
+
+def get(desk, path, expected=200, **query):
+    answer = desk.nobody().get(path, query_string=query)
+    assert answer.status_code == expected, answer.get_data(as_text=True)
+    return answer.json
+
+
+def test_wip_by_stage_is_answered_whole(desk, told):
+    found = get(desk, "/api/v1/wip")
+    assert found["pos"] == found["known"] == told.projector.pos
+    since = {hours: found_since(told, hours) for hours in (2, 5)}
+    assert found["rows"] == [
+        {
+            "key": "deburr",
+            "unit": "pcs",
+            "items": 1,
+            "qty": "15",
+            "held": "0",
+            "value_micros": 45_000_000,
+            "components": {"bar": 30_000_000, "labour": 15_000_000},
+            "unvalued_items": 0,
+            "unvalued_qty": "0",
+            "at_stage_oldest_since": since[2],
+            "at_stage_p50_s": 7200,
+            "at_stage_max_s": 7200,
+            "in_production_oldest_since": since[5],
+            "in_production_p50_s": 18_000,
+        },
+        {
+            "key": "saw",
+            "unit": "pcs",
+            "items": 1,
+            "qty": "25",
+            "held": "0",
+            "value_micros": 50_000_000,
+            "components": {"bar": 50_000_000},
+            "unvalued_items": 0,
+            "unvalued_qty": "0",
+            "at_stage_oldest_since": since[5],
+            "at_stage_p50_s": 18_000,
+            "at_stage_max_s": 18_000,
+            "in_production_oldest_since": since[5],
+            "in_production_p50_s": 18_000,
+        },
+    ]
+    assert found["totals"] == [
+        {
+            "unit": "pcs",
+            "items": 1,
+            "qty": "40",
+            "held": "0",
+            "value_micros": 95_000_000,
+            "components": {"bar": 80_000_000, "labour": 15_000_000},
+            "unvalued_items": 0,
+            "unvalued_qty": "0",
+            "overrun_value_micros": 0,
+        }
+    ]
+    assert found["not_started"] == [{"unit": "m", "items": 1, "qty": "3"}]
+
+
+def found_since(told, hours):
+    """The scan's time as the anchor gives it."""
+    return iso(told.ago(hours=hours))
+
+
+@pytest.mark.parametrize(("by", "keys"), [("product", ["bracket"]), ("item", ["WO-1"]), ("order", ["WO-1"])])
+def test_wip_by_something_else(desk, told, by, keys):
+    assert [row["key"] for row in get(desk, "/api/v1/wip", by=by)["rows"]] == keys
+
+
+def test_wip_as_of_a_past_time(desk, told):
+    for asked in (iso(told.ago(hours=3)), str(told.ago(hours=3))):
+        found = get(desk, "/api/v1/wip", as_of=asked)
+        assert [(row["key"], row["qty"], row["at_stage_p50_s"]) for row in found["rows"]] == [("saw", "40", 7200)]
+        assert found["as_of"] == iso(told.ago(hours=3))
+    assert get(desk, "/api/v1/wip", as_of=iso(told.ago(days=90)))["not_started"] == []
+
+
+@pytest.mark.parametrize(
+    ("query", "came"),
+    [
+        ({"by": "colour"}, "by 'colour'"),
+        ({"as_of": "yesterday"}, "as_of 'yesterday'"),
+        ({"known": "period"}, "known 'period'"),
+        ({"known": "1000000"}, "known '1000000'"),
+        ({"known": "-1"}, "known '-1'"),
+    ],
+)
+def test_a_question_that_cannot_be_answered_is_said_so(desk, told, query, came):
+    assert get(desk, "/api/v1/wip", 400, **query)["error"]["came"] == came
+
+
+def test_what_is_known_now_may_be_asked_for_by_its_position(desk, told):
+    pos = get(desk, "/api/v1/wip")["pos"]
+    assert get(desk, "/api/v1/wip", known=str(pos))["known"] == pos
+
+
+def test_what_was_known_then_is_answered_from_what_was_there_then(desk, told):
+    then = get(desk, "/api/v1/wip")
+    told.scan("WO-2", "saw", told.ago(hours=1))
+    told.settle()
+    told.say("void", log=told.log("deburr-1").log_id.hex(), seq=2, why="not there")
+    told.say("cost.set", 0, component="bar", basis="unit", micros=9_000_000)
+    told.settle()
+    now = get(desk, "/api/v1/wip")
+    assert [(row["key"], row["unit"], row["qty"]) for row in now["rows"]] == [("saw", "m", "3"), ("saw", "pcs", "40")]
+    assert now["totals"][1]["value_micros"] == 360_000_000
+    again = get(desk, "/api/v1/wip", known=str(then["pos"]))
+    assert (again["known"], again["pos"]) == (then["pos"], now["pos"])
+    for name in ("rows", "totals", "not_started"):
+        assert ageless(again[name]) == ageless(then[name])
+    assert get(desk, "/api/v1/wip", known="0")["rows"] == []
+    hours_3 = get(desk, "/api/v1/wip", known=str(then["pos"]), as_of=iso(told.ago(hours=3)))
+    assert [(row["key"], row["qty"]) for row in hours_3["rows"]] == [("saw", "40")]
+
+
+def ageless(rows):
+    """Without the ages, which go on while a test runs."""
+    return [{name: value for name, value in row.items() if not name.endswith("_s")} for row in rows]
+
+
+def test_one_item_is_answered_with_all_it_is_made_of(desk, told):
+    found = get(desk, "/api/v1/items/WO-1")
+    assert set(found) >= {"item", "product", "order", "parcels", "visits", "accounts", "findings", "events"}
+    assert (found["item"], found["product"], found["order"], found["due"]) == ("WO-1", "bracket", "WO-1", "2026-12-01")
+    assert found["accounts"] == {"ordered": "-40", "here@10": "25", "here@20": "15"}
+    assert [(each["stage"], each["state"], each["qty"], each["operation"]) for each in found["parcels"]] == [
+        ("deburr", "here", "15", 20),
+        ("saw", "here", "25", 10),
+    ]
+    assert [(each["state"], each["qty"], each["went_to_stage"]) for each in found["visits"]] == [
+        ("here", "15", "deburr"),
+        ("released", "40", "saw"),
+    ]
+    assert [(each["verb"], each["stage"], each["by"]) for each in found["events"]] == [
+        ("", "deburr", None),
+        ("", "saw", "K7"),
+        ("order.release", None, "Kim"),
+    ]
+    assert base64.b64decode(found["events"][0]["raw"]) == b"WO-1"
+    assert found["older"] is None
+    assert get(desk, "/api/v1/items/WO-9", 404)["error"]["came"] == "the item 'WO-9'"
+
+
+@pytest.mark.parametrize("name", ["WO/1", "/lead//ing/", "a?b#c%2Fd", "ü\u202e", "x" * 4_000])
+def test_any_text_is_one_segment_of_an_address(desk, told, name):
+    from urllib.parse import quote
+
+    told.release(name)
+    told.settle()
+    assert get(desk, f"/api/v1/items/{quote(name, safe='')}")["item"] == name
+
+
+def test_more_events_than_one_page_holds_are_behind_a_link(desk, told):
+    for n in range(260):
+        told.scan("WO-1", "deburr", told.ago(hours=1) + n * 1_000_000, repeat=True)
+    told.settle()
+    first = get(desk, "/api/v1/items/WO-1")
+    assert len(first["events"]) == 200
+    second = desk.nobody().get(first["older"]).json
+    assert [each["pos"] for each in first["events"] + second["events"]] == sorted(
+        {each["pos"] for each in first["events"] + second["events"]}, reverse=True
+    )
+    assert len(second["events"]) == 63
+
+
+def test_orders_are_read_piece_by_piece(desk, told):
+    for n in range(3, 8):
+        told.release(f"WO-{n}")
+    told.settle()
+    names, cursor = [], ""
+    while cursor is not None:
+        found = get(desk, "/api/v1/orders", limit="3", cursor=cursor)
+        names += [each["order"] for each in found["orders"]]
+        cursor = found["cursor"]
+    assert names == [f"WO-{n}" for n in range(1, 8)]
+    first = get(desk, "/api/v1/orders")["orders"][0]
+    assert (first["ordered"], first["finished"], first["customer"], first["status"]) == ("40", "0", "Halvorsen", "open")
+    assert first["where"] == [
+        {"stage": "deburr", "state": "here", "qty": "15"},
+        {"stage": "saw", "state": "here", "qty": "25"},
+    ]
+    assert get(desk, "/api/v1/orders", status="closed")["orders"] == []
+    assert get(desk, "/api/v1/orders", 400, status="lost")["error"]["came"] == "status 'lost'"
+    assert get(desk, "/api/v1/orders", 400, limit="1001")["error"]["expected"] == "1 to 1000"
+
+
+def test_stages_are_answered_in_the_order_of_the_line(desk, told):
+    found = get(desk, "/api/v1/stages")["stages"]
+    assert [(each["stage"], each["items"]) for each in found] == [("saw", 1), ("deburr", 1), ("test", 0), ("pack", 0)]
+
+
+def test_every_answer_is_as_the_description_says(desk, told):
+    described = get(desk, "/openapi.json")
+    for path, query in (
+        ("/api/v1/wip", {"by": "item"}),
+        ("/api/v1/items/WO-1", {}),
+        ("/api/v1/orders", {}),
+        ("/api/v1/stages", {}),
+    ):
+        name = path.replace("WO-1", "{item}")
+        answer = described["paths"][name]["get"]["responses"]["200"]["content"]["application/json"]["schema"]
+        schema = {**answer, "components": described["components"]}
+        assert list(Draft202012Validator(schema).iter_errors(get(desk, path, **query))) == []

@@ -1,0 +1,182 @@
+"""Who may do what: every address of the hub against everybody who could knock at it."""
+
+import pytest
+
+from server.auth.gate import FOR_PROGRAMS, Access
+from server.auth.roles import Role
+from server.config import Config, Web
+
+EVERYBODY = ("nobody", "stranger", "view", "supervise", "account", "administer", "token", "read link", "station")
+IN = "in"  # let in, whatever it then answers to an empty request
+READERS = {"view", "supervise", "account", "administer", "token", "read link", "station"}
+
+
+def answered(desk, who, method, path):
+    """How `who` is received at an address."""
+    headers, browser = {}, desk.nobody()
+    if who == "stranger":
+        headers = {"Authorization": "Bearer " + "x" * 43}
+    elif who == "station":
+        headers = desk.headers["station"]
+    elif who == "token":
+        headers = desk.headers["token"]
+    elif who != "nobody":
+        browser = desk.browsers[who]
+        headers = {"X-CSRFToken": desk.csrf[who]}
+    answer = browser.open(path, method=method, headers=headers, json={} if method != "GET" else None, buffered=False)
+    status = answer.status_code
+    answer.close()
+    turned_away = status in (401, 403) or (status == 302 and "/sign-in" in answer.headers["Location"])
+    return status if turned_away else IN
+
+
+@pytest.fixture
+def peopled(open_desk, csrf_of):
+    """A hub where only those may read who signed in, and one of every kind of caller."""
+    desk = open_desk(Config(web=Web("signed-in")))
+    desk.headers = {"station": desk.station(), "token": desk.token("supervise account")}
+    desk.browsers = {role: desk.person(role) for role in map(str, Role)}
+    link = desk.token("view")["Authorization"].removeprefix("Bearer ")
+    reader = desk.nobody()
+    reader.post(f"/read/{link}", data={"csrf_token": csrf_of(reader, f"/read/{link}")})
+    desk.browsers["read link"] = reader
+    desk.csrf = {who: csrf_of(browser, "/sign-in") for who, browser in desk.browsers.items()}
+    return desk
+
+
+def routes(app):
+    """(method, path, view) of every address, a 1 in the place of each variable part."""
+    for rule in app.url_map.iter_rules():
+        built = rule.build(dict.fromkeys(rule.arguments, "1"))
+        assert built is not None, rule
+        for method in sorted(rule.methods - {"HEAD", "OPTIONS"}):
+            yield method, built[1], app.view_functions[rule.endpoint]
+
+
+def may_enter(access):
+    if access.anybody:
+        return set(EVERYBODY)
+    if access.devices:
+        return {"station"}
+    if access.readers:
+        return READERS
+    roles = {
+        "view": {"view"},
+        "read link": {"view"},
+        "supervise": {"view", "supervise"},
+        "account": {"view", "account"},
+        "administer": set(map(str, Role)),
+        "token": {"view", "supervise", "account"},
+    }
+    return {who for who, has in roles.items() if has & {str(role) for role in access.roles}}
+
+
+def test_every_address_lets_in_whom_it_says_and_nobody_else(peopled):
+    size, wrong = 0, []
+    for method, path, view in routes(peopled.app):
+        fallback = Access(readers=True) if method == "GET" else Access(roles=frozenset({Role.SUPERVISE}))
+        expected = may_enter(getattr(view, "access", fallback))
+        for who in EVERYBODY:
+            if path == "/sign-out":
+                continue  # it would end the very sessions that this test uses
+            size += 1
+            seen = answered(peopled, who, method, path)
+            bad_proof = who == "stranger" and not getattr(view, "access", fallback).anybody
+            wanted = IN if who in expected and not bad_proof else {"nobody": 401, "stranger": 401}.get(who, 403)
+            redirected = who == "nobody" and method == "GET" and not path.startswith(FOR_PROGRAMS) and wanted == 401
+            if path == "/sign-in" and method == "POST" and seen == 401:
+                seen = IN  # its own 401: a wrong password
+            if seen != (302 if redirected else wanted):
+                wrong.append((who, method, path, seen, wanted))
+    print(f"role x route: {size} knocks")
+    assert wrong == []
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "expected"),
+    [
+        ("GET", "/healthz", set(EVERYBODY)),
+        ("GET", "/metrics", READERS),
+        ("GET", "/openapi.json", READERS),
+        ("GET", "/api/v1/stations", READERS),
+        ("GET", "/api/v1/events", READERS),
+        ("GET", "/api/v1/snapshot", READERS),
+        ("GET", "/api/v1/items/changes", READERS),
+        ("POST", "/api/v1/session", {"station"}),
+        ("POST", f"/api/v1/logs/{'0' * 32}/events", {"station"}),
+        ("POST", "/api/v1/heartbeat", {"station"}),
+        ("POST", "/api/v1/entries", {"view", "supervise", "account", "administer", "token", "read link"}),
+    ],
+)
+def test_the_addresses_of_the_contract_let_in_whom_the_contract_says(peopled, method, path, expected):
+    """Said once more by name: a decorator taken off or put wrong shows here. (Entries then ask for the kind's own role.)"""
+    assert {who for who in EVERYBODY if answered(peopled, who, method, path) == IN} == expected
+
+
+@pytest.mark.parametrize(
+    ("who", "what", "status"),
+    [
+        ("view", "note", 403),
+        ("supervise", "note", 200),
+        ("account", "note", 403),
+        ("administer", "note", 200),
+        ("supervise", "period.close", 403),
+        ("account", "period.close", 200),
+        ("supervise", "reread", 403),
+        ("administer", "reread", 200),
+        ("read link", "note", 403),
+    ],
+)
+def test_each_kind_of_entry_needs_its_role(peopled, who, what, status):
+    answer = peopled.browsers[who].post(
+        "/api/v1/entries", json={"what": what, "data": {}}, headers={"X-CSRFToken": peopled.csrf[who]}
+    )
+    assert answer.status_code == status
+
+
+def test_what_comes_with_a_cookie_must_come_from_our_pages(peopled):
+    browser, token = peopled.browsers["supervise"], {"X-CSRFToken": peopled.csrf["supervise"]}
+    note = {"what": "note", "data": {}}
+    assert browser.post("/api/v1/entries", json=note).status_code == 400
+    assert browser.post("/api/v1/entries", json=note, headers={"X-CSRFToken": "x"}).status_code == 400
+    elsewhere = browser.post("/api/v1/entries", json=note, headers={**token, "Sec-Fetch-Site": "cross-site"})
+    assert (elsewhere.status_code, elsewhere.json["error"]["came"]) == (
+        403,
+        "a request from a page elsewhere (cross-site)",
+    )
+    assert (
+        browser.post("/api/v1/entries", json=note, headers={**token, "Sec-Fetch-Site": "same-origin"}).status_code
+        == 200
+    )
+
+
+def test_a_view_that_says_nothing_opens_no_door(peopled):
+    peopled.app._got_first_request = False
+    peopled.app.add_url_rule("/forgotten", "forgotten", lambda: "x", methods=["GET", "POST"])
+    assert [who for who in EVERYBODY if answered(peopled, who, "POST", "/forgotten") == IN] == [
+        "supervise",
+        "administer",
+        "token",
+    ]
+    assert {who for who in EVERYBODY if answered(peopled, who, "GET", "/forgotten") == IN} == READERS
+
+
+def test_open_reading_is_open_to_nobody_in_particular_but_not_for_writing(desk):
+    assert desk.nobody().get("/api/v1/stations").status_code == 200
+    assert desk.nobody().post("/api/v1/entries", json={}).status_code == 401
+
+
+def test_every_answer_carries_the_headers(desk):
+    for path in ("/healthz", "/nowhere", "/api/v1/stations", "/sign-in"):
+        headers = desk.nobody().get(path).headers
+        assert headers["Content-Security-Policy"].startswith(
+            "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self';"
+            " base-uri 'none'; object-src 'none'; frame-ancestors 'none'; form-action 'self'"
+        )
+        assert headers["X-Content-Type-Options"] == "nosniff"
+        assert headers["Cross-Origin-Opener-Policy"] == "same-origin"
+
+
+def test_a_report_of_a_broken_policy_is_counted(desk):
+    assert desk.nobody().post("/csp-report", data=b"{}").status_code == 204
+    assert "wipline_csp_reports_total 1.0" in desk.nobody().get("/metrics").get_data(as_text=True)

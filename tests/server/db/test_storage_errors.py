@@ -1,0 +1,170 @@
+"""A hub that cannot write or read: it answers 503 with Retry-After, says so in healthz, and goes on when it can again."""
+
+import sqlite3
+import threading
+from contextlib import closing
+
+import pytest
+from fake_host import FakeMachine
+from sqlalchemy import select
+
+from server.api.health import health
+from server.app import create_app
+from server.auth import devices
+from server.config import Config
+from server.context import Running
+from server.db import schema
+from server.db.store import Store
+from server.ledger import entries
+from server.ledger.verify import verify
+from server.ops.scheduler import LATE_S, Backups
+from server.ops.serve import _Work
+
+FULL = "The hub's disk is full: nothing can be written. Free some space."
+DAMAGED = "The hub's database is damaged. Stop the hub, keep its files, and restore a backup: wipline-hub restore."
+LOG = "/api/v1/logs/000102030405060708090a0b0c0d0e0f/events"
+
+
+@pytest.fixture
+def machine():
+    return FakeMachine()
+
+
+@pytest.fixture
+def wrong(store):
+    """What healthz finds wrong, and its status."""
+
+    def ask(*duties):
+        answer = create_app(Config(), store, duties=duties).test_client().get("/healthz")
+        assert answer.status_code == (503 if answer.json["wrong"] else 200)
+        return answer.json["wrong"]
+
+    return ask
+
+
+@pytest.fixture
+def no_room(store):
+    """Let the database grow no further, as SQLite sees it; called again, let it grow."""
+
+    def limit(*, full):
+        with store.write() as connection:
+            pages = connection.exec_driver_sql("PRAGMA page_count").scalar()
+        with store._writer.connect() as connection:
+            connection.exec_driver_sql(f"PRAGMA max_page_count = {pages if full else 2**30}")
+
+    return limit
+
+
+def big(a_log):
+    return a_log.write(*("X" * 3_000 for _ in range(100)))
+
+
+def test_a_full_disk_answers_503_to_stations_and_people_and_loses_nothing(desk, store, a_log, no_room, wrong):
+    station, office = desk.station(), desk.token("supervise")
+    browser = desk.nobody()
+    no_room(full=True)
+    events = browser.post(LOG, json=big(a_log).body(), headers=station)
+    note = {"entries": [{"what": "note", "data": {"text": "n" * 3_000}}] * 40}
+    entered = browser.post("/api/v1/entries", json=note, headers=office)
+    for answer in (events, entered):
+        assert (answer.status_code, answer.headers["Retry-After"], answer.json["error"]["came"]) == (503, "30", FULL)
+    assert FULL in wrong()
+    assert browser.get("/api/v1/wip", headers=office).status_code == 200, "reading goes on"
+    no_room(full=False)
+    assert browser.post(LOG, json=a_log.body(), headers=station).json["accepted_thru"] == 104
+    assert browser.post("/api/v1/entries", json=note, headers=office).status_code == 200
+    assert wrong() == []
+    with store.read() as connection:
+        assert verify(connection) == []
+
+
+def test_a_damaged_database_answers_503_and_stays_wrong(store, take, a_log, machine):
+    with store.write() as connection:
+        station = {"Authorization": f"Bearer {devices.add(connection, 'saw-1', 0)}"}
+    take(a_log.batch())
+    store.close()
+    with closing(sqlite3.connect(store.path)) as raw:
+        page = raw.execute("SELECT rootpage FROM sqlite_master WHERE name = 'ledger'").fetchone()[0]
+        size = raw.execute("PRAGMA page_size").fetchone()[0]
+    with store.path.open("r+b") as file:
+        file.seek((page - 1) * size)
+        file.write(b"\xff" * size)
+    damaged = Store(store.path, host=machine.host)
+    app = create_app(Config(), damaged)
+    app.testing = False
+    browser = app.test_client()
+    answer = browser.get("/healthz")
+    assert (answer.status_code, answer.json["wrong"]) == (503, [DAMAGED])
+    other = type(a_log)(bytes(16)).write("one")
+    sent = browser.post(f"/api/v1/logs/{bytes(16).hex()}/events", json=other.body(), headers=station)
+    assert (sent.status_code, sent.headers["Retry-After"], sent.json["error"]["came"]) == (503, "60", DAMAGED)
+    with damaged.write() as connection:
+        connection.execute(schema.hub.update().values(clock_doubt=False))
+    assert damaged.trouble is not None, "a page that can still be written mends nothing"
+    damaged.close()
+
+
+def test_a_projection_that_does_not_move_is_wrong(take, a_log, machine, wrong):
+    machine.clock.now_us = 1_790_000_000_000_000
+    take(a_log.batch())
+    assert wrong() == []
+    machine.clock.wait(121)
+    assert wrong() == ["The pages have not moved for 2 min: 4 events wait. Look at the hub's log."]
+
+
+def test_a_stopped_thread_is_wrong(store, tmp_path, wrong):
+    work = _Work(Config(), store)
+    work._threads[0] = threading.Thread(target=lambda: None, name="projector")
+    assert wrong(*work.duties) == []
+    work._threads[0].start()
+    work._threads[0].join()
+    assert wrong(*work.duties) == ["The hub's projector has stopped. Look at the hub's log, and restart it."]
+    work._stop.set()
+    assert wrong(*work.duties) == []
+    work._control.close()
+
+
+def test_a_backup_that_fails_is_wrong_until_one_succeeds(store, tmp_path, wrong):
+    backups = Backups(str(tmp_path / "gone"), 3600, store)
+    assert wrong(backups.trouble) == []
+    backups.step()
+    (text,) = wrong(backups.trouble)
+    assert text.startswith(f"The last backup failed: [backup] path {tmp_path / 'gone'} is no folder")
+    (tmp_path / "gone").mkdir()
+    backups.step()
+    assert wrong(backups.trouble) == []
+
+
+def test_a_backup_that_is_long_due_is_wrong(store, tmp_path, machine, wrong):
+    backups = Backups(str(tmp_path), 3600, store)
+    backups.step()
+    machine.clock.wait(3600 + LATE_S)
+    assert wrong(backups.trouble) == []
+    machine.clock.wait(60)
+    (text,) = wrong(backups.trouble)
+    assert text.startswith("A backup is due for 61 min and was not made.")
+
+
+def test_without_a_folder_no_backup_is_due(store, machine, wrong):
+    backups = Backups(None, 3600, store)
+    machine.clock.wait(10**6)
+    assert wrong(backups.trouble) == []
+
+
+def test_health_answers_within_its_bound_where_a_disk_hangs(store):
+    hangs = threading.Event()
+
+    def duty():
+        hangs.wait()
+
+    found = health(Running(Config(), store, duties=(duty,)), within_s=0.2)
+    hangs.set()
+    assert found.wrong == ["The database does not answer within 0.2 s. Look at its disk, then restart the hub."]
+
+
+def test_an_entry_is_written_once_where_the_high_water_file_cannot_be(store, rows):
+    store.high_water.close()
+    store.high_water.path.unlink()
+    store.high_water.path.mkdir()
+    entries.record(store, "note", {}, "Kim")
+    assert len(rows(select(schema.ledger.c.pos))) == 2, "an anchor and the note, and no error after their commit"

@@ -1,0 +1,212 @@
+"""What is wrong in a shop's folder: every mistake at once, each with where it is, what it is and how to mend it."""
+
+import pytest
+from shop_folder import mistakes, read
+
+from server.importer import ShopError
+from server.importer.current_state import Said, standing_of
+from server.importer.file_schema import SHEETS
+from station.core.codes.patterns import Pattern, PatternError
+
+
+def test_every_mistake_of_every_file_is_in_one_list():
+    with pytest.raises(PatternError) as refused:
+        Pattern("bad", "(a+)+b", "item")
+    words = str(refused.value)
+    assert mistakes(
+        stages_csv=b"stage,nam,type\nsaw,=1,process\nsaw,Saw,prozess\n",
+        people_csv=b"",
+        costs_csv=b"\xff\xfec\x00",
+        reasons_csv=b"reason;name\nx;y\n",
+        patterns_csv=b"name,regex,as\nbad,(a+)+b,item\n",
+        orders_csv=b'order,product,qty,due\nA,X,1.5,soon\nB,P,1.5,+3d\nC,P,"1,5",\nD,P,=2,\nE,P,1\nF,P,1,"+3d\n',
+    ) == [
+        'costs.csv: came UTF-16 text, expected UTF-8; save it as "CSV UTF-8 (comma delimited)".',
+        (
+            "orders.csv, line 2, column 2 (product): came 'X', expected a product of products.csv or of the hub; "
+            "add it to products.csv."
+        ),
+        (
+            "orders.csv, line 2, column 4 (due): came 'soon', expected a day such as 2026-11-25, or +3d, -2d, +1w from the "
+            "day of import; write year-month-day with two hyphens, or a sign, a number and d or w."
+        ),
+        "orders.csv, line 3, column 3 (qty): came 1.5, expected whole P; round it, or give the product more decimals.",
+        (
+            "orders.csv, line 4, column 3 (qty): came '1,5', expected a number such as 12.5; write a point before the "
+            "decimals and nothing between thousands."
+        ),
+        (
+            "orders.csv, line 5, column 3 (qty): came '=2', expected a plain value; a formula is never worked out here: "
+            "paste its result as a value."
+        ),
+        "orders.csv, line 6: came 3 cells, expected 4, one for each heading; add the missing commas.",
+        (
+            "orders.csv, line 7: came cells that cannot be told apart (unexpected end of data), expected cells between "
+            "commas; write a cell in quotation marks whole, and a mark inside it twice."
+        ),
+        "patterns.csv, line 2, column 2 (regex): came '(a+)+b', expected a pattern that stations can use; mend it: "
+        + words,
+        "people.csv: came an empty file, expected the headings person, name; fill it, or take it out of the folder.",
+        (
+            "reasons.csv, line 1: came semicolons between columns, expected commas; "
+            'save it as "CSV UTF-8 (comma delimited)".'
+        ),
+        "stages.csv, line 1: came no column name, expected one, for every stage; add it.",
+        (
+            "stages.csv, line 1, column 2: came the heading 'nam', expected one of stage, name, type, limit, target, "
+            "strict; write name, if that is meant."
+        ),
+        (
+            "stages.csv, line 3, column 1 (stage): came stage 'saw' again, first on line 2, expected each once; "
+            "take one out or rename it."
+        ),
+        (
+            "stages.csv, line 3, column 3 (type): came 'prozess', expected one of waiting, process, test, outside, done; "
+            "write it in small letters, as listed."
+        ),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("sheet", "content", "said"),
+    [
+        (
+            "routings.csv",
+            b"routing,op,stage\nr,10,swa\n",
+            (
+                "routings.csv, line 2, column 3 (stage): came 'swa', expected a stage of stages.csv or of the hub; "
+                "write 'saw', if that is meant, or add it to stages.csv."
+            ),
+        ),
+        (
+            "products.csv",
+            b"product,name,unit,routing\nP,Plate,pcs,x\nQ,Rod,m,r\n",
+            (
+                "products.csv, line 2, column 4 (routing): came 'x', expected a routing of routings.csv or of the hub; "
+                "add it to routings.csv."
+            ),
+        ),
+        (
+            "materials.csv",
+            b"product,component,qty,op\nP,steel,1,10\nP,Q,1,30\n",
+            "materials.csv, line 3, column 4 (op): came 30, expected an operation of routing r: 10, 20; write one of them.",
+        ),
+        (
+            "materials.csv",
+            b"product,component,qty,op\nP,Q,1,10\nQ,P,1,10\nP,steel,1,10\n",
+            (
+                "materials.csv, line 2, column 2 (component): came P made of Q of P, expected no product that contains "
+                "itself; take one of these lines out."
+            ),
+        ),
+        (
+            "costs.csv",
+            b"component,product,op,amount\nsteel,,,1\nlabour,P,,2\n",
+            "costs.csv, line 3, column 3 (op): came an empty cell, expected the operation whose labour this is; fill it in.",
+        ),
+        (
+            "costs.csv",
+            b"component,product,amount\nsteal,,1\n",
+            (
+                "costs.csv, line 2, column 1 (component): came 'steal', expected a component of materials.csv or of the "
+                "hub; write 'steel', if that is meant, or add it to materials.csv."
+            ),
+        ),
+        (
+            "costs.csv",
+            b"component,product,amount\nsteel,Q,1\n",
+            (
+                "costs.csv, line 2, column 1 (component): came 'steel', expected a component of Q; leave the product empty "
+                "for a price that holds for all, or add the material."
+            ),
+        ),
+        (
+            "costs.csv",
+            b"component,amount\nsteel,0.0000001\n",
+            (
+                "costs.csv, line 2, column 2 (amount): came '0.0000001', expected at most 6 decimals; round it yourself: "
+                "nothing is rounded here."
+            ),
+        ),
+        (
+            "people.csv",
+            b"person,name,badge\na,A,K1\nb,B,K1\n",
+            "people.csv, line 3, column 3 (badge): came 'K1', the badge of a, expected one of their own; change one.",
+        ),
+        (
+            "cards.csv",
+            b"card,name\nWIP:REASON:bur,Burr\n",
+            (
+                "cards.csv, line 2, column 1 (card): came 'WIP:REASON:bur', expected a reason of reasons.csv or of the hub; "
+                "add it to reasons.csv."
+            ),
+        ),
+        (
+            "codes.csv",
+            b"code,as,to\nX,command,SCRAP\n",
+            (
+                "codes.csv, line 2, column 3 (to): came 'SCRAP', expected a card such as WIP:SCRAP or WIP:QTY:10; "
+                "write it as on the operator's card."
+            ),
+        ),
+        (
+            "stages.csv",
+            b"stage,name,type\nsaw,S\xe4ge,process\npack,P,done\n",
+            (
+                "stages.csv, line 2: came the byte 0xe4, which is no UTF-8, expected UTF-8; "
+                'save it as "CSV UTF-8 (comma delimited)".'
+            ),
+        ),
+        (
+            "stages.csv",
+            b"stage,name,type\n",
+            "stages.csv: came headings alone, expected a line for each stage; fill it, or take it out of the folder.",
+        ),
+        (
+            "stages.csv",
+            b"stage,stage,name,type\nsaw,saw,Saw,process\npack,pack,P,done\n",
+            "stages.csv, line 1, column 2 (stage): came a second column of that heading, expected one; take one out.",
+        ),
+        (
+            "stages.csv",
+            b'stage,name,type\nsaw,"Saw\nroom",process\npack,P,done\n',
+            (
+                "stages.csv, line 2, column 2 (name): came 'Saw\\nroom', expected one line; "
+                "take the line break out of the cell."
+            ),
+        ),
+        (
+            "stages.csv",
+            b"stage,name,type\nsaw, Saw,process\npack,P,done\n",
+            "stages.csv, line 2, column 2 (name): came ' Saw', expected no blank at either end; take the blank out.",
+        ),
+    ],
+)
+def test_each_mistake_says_where_what_and_how_to_mend_it(sheet, content, said):
+    assert said in mistakes(**{sheet.replace(".", "_"): content})
+
+
+def test_one_unreadable_sheet_does_not_make_its_names_unknown():
+    assert mistakes(stages_csv=b"stage;name;type\n") == [
+        'stages.csv, line 1: came semicolons between columns, expected commas; save it as "CSV UTF-8 (comma delimited)".'
+    ]
+
+
+def test_an_order_stays_of_its_product():
+    said = standing_of([Said("h", 1, "order.release", {"order": "W1", "product": "Z", "qty_milli": 1})])
+    with pytest.raises(ShopError) as caught:
+        read(standing=said)
+    assert [str(mistake) for mistake in caught.value.mistakes] == [
+        "orders.csv, line 2, column 2 (product): came 'P', expected Z, as it was released; give a new order its own number."
+    ]
+
+
+def test_an_empty_folder_and_a_strange_file_are_mistakes():
+    with pytest.raises(ShopError, match=r"the folder: came no sheet, expected at least one of stages\.csv"):
+        read({})
+    assert mistakes(shop_xlsx=b"PK") == [
+        (
+            f"shop.xlsx: came a file of that name, expected one of {', '.join(SHEETS)}; "
+            'save each of its tables as "CSV UTF-8 (comma delimited)".'
+        )
+    ]

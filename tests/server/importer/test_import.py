@@ -1,0 +1,114 @@
+"""`wipline-hub import`: a folder on a disk into a hub, all or nothing, beside a running one too."""
+
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+from sqlalchemy import func, select
+
+from server.cli.main import main
+from server.db import schema
+from server.db.store import Store
+from server.ops.bootstrap import initialise, open_hub
+from server.ops.control_server import Control
+from station.core.event import decode
+
+DEMO = Path(__file__).resolve().parents[3] / "config" / "demo"
+ENTERED = (
+    "Entered: 8 stages, 4 routings, 4 products, 32 costs, 8 people, 8 reasons, 2 patterns, 15 cards, 2 codes, "
+    "40 orders released.\nNote: tube-stock-6 has no price: TUB-06 will stand without cost.\n"
+)
+AGAIN = (
+    "Nothing new: all 123 stand in the hub already.\nNote: tube-stock-6 has no price: TUB-06 will stand without cost.\n"
+)
+
+
+@pytest.fixture
+def db(tmp_path):
+    store = Store(tmp_path / "hub.db")
+    initialise(store)
+    store.close()
+    return tmp_path / "hub.db"
+
+
+def run(folder, db):
+    return CliRunner().invoke(main, ["import", str(folder), "--db", str(db)])
+
+
+def entries_in(db):
+    store = Store(db, writing=False)
+    with store.read() as connection:
+        rows = connection.execute(select(schema.ledger.c.bytes).order_by(schema.ledger.c.pos)).scalars().all()
+    store.close()
+    return [event for event in map(decode, rows) if event.kind == "entry"]
+
+
+def test_the_demo_shop_goes_in_whole_and_once(db):
+    first, again = run(DEMO, db), run(DEMO, db)
+    assert [(done.exit_code, done.output) for done in (first, again)] == [(0, ENTERED), (0, AGAIN)]
+    assert len(entries_in(db)) == 123
+    assert {event.station for event in entries_in(db)} == {"hub"}
+    assert all(event.by for event in entries_in(db))
+
+
+def test_one_mistake_and_nothing_goes_in(db, tmp_path):
+    folder = tmp_path / "shop"
+    folder.mkdir()
+    for sheet in DEMO.glob("*.csv"):
+        (folder / sheet.name).write_bytes(sheet.read_bytes())
+    with (folder / "orders.csv").open("a", encoding="utf-8") as orders:
+        orders.write("WO-1041,BRK-21,60,+7d,2,Brandt Rail,,,\n")
+    done = run(folder, db)
+    assert done.exit_code == 1
+    assert done.output == (
+        "Error: 1 mistake in the shop folder; nothing was imported.\n"
+        "  orders.csv, line 42, column 2 (product): came 'BRK-21', expected a product of products.csv or of the hub; "
+        "write 'BRK-20', if that is meant, or add it to products.csv.\n"
+    )
+    assert entries_in(db) == []
+
+
+def test_beside_a_running_hub_it_is_the_hub_that_writes(db):
+    running = open_hub(db)
+    control = Control(running)
+    control.start()
+    try:
+        first, again = run(DEMO, db), run(DEMO, db)
+    finally:
+        control.close()
+        control.join()
+        running.close()
+    assert [(done.exit_code, done.output) for done in (first, again)] == [(0, ENTERED), (0, AGAIN)]
+
+
+def test_what_the_hub_refuses_is_said_and_nothing_goes_in(db):
+    store = open_hub(db)
+    with store.write() as connection:
+        connection.execute(schema.period.insert(), [{"closed_us": 4_000_000_000_000_000, "reopened": False}])
+        before = connection.execute(select(func.count()).select_from(schema.ledger)).scalar_one()
+    store.close()
+    done = run(DEMO, db)
+    assert done.exit_code == 1
+    assert "Error: order.release that holds from" in done.output
+    assert entries_in(db) == []
+    store = Store(db, writing=False)
+    with store.read() as connection:
+        assert connection.execute(select(func.count()).select_from(schema.ledger)).scalar_one() == before
+    store.close()
+
+
+def test_a_database_without_a_hub_is_left_as_it_is(tmp_path):
+    done = run(DEMO, tmp_path / "hub.db")
+    assert (done.exit_code, done.output) == (
+        1,
+        f"Error: {tmp_path}/hub.db holds no hub. Make one: wipline-hub init --db {tmp_path}/hub.db\n",
+    )
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_folder_without_sheets_is_said(db, tmp_path):
+    (tmp_path / "empty").mkdir()
+    (tmp_path / "empty" / "notes.md").write_text("later", encoding="utf-8")
+    assert run(tmp_path / "empty", db).output.startswith(
+        "Error: 1 mistake in the shop folder; nothing was imported.\n  the folder: came no sheet, expected at least one of"
+    )

@@ -1,0 +1,169 @@
+"""A shop folder becomes entries, exactly; a wrong one becomes one list of every mistake."""
+
+import re
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+import pytest
+from shop_folder import NOON_US, SHOP, read
+
+from server.importer import ShopError
+from server.importer.current_state import Said, Standing, standing_of
+from server.importer.entry_builder import Entry
+from server.importer.file_schema import SHEETS
+
+ROOT = Path(__file__).resolve().parents[3]
+
+
+def test_a_folder_becomes_exactly_these_entries():
+    assert list(read().entries) == [
+        Entry(
+            "stage.define",
+            {"stage": "saw", "name": "Saw", "type": "process", "limit": 8, "target_s": 14_400, "strict": False},
+        ),
+        Entry("stage.define", {"stage": "pack", "name": "Packed", "type": "done"}),
+        Entry(
+            "routing.define",
+            {
+                "routing": "r",
+                "operations": [
+                    {"op": 10, "stage": "saw", "optional": True, "transfer_qty_milli": 12_500},
+                    {"op": 20, "stage": "pack", "scan_means": "done"},
+                ],
+            },
+        ),
+        Entry(
+            "product.define",
+            {
+                "product": "P",
+                "name": "Plate",
+                "unit": "pcs",
+                "routing": "r",
+                "bom": [
+                    {"component": "steel", "qty_milli": 185, "operation": 10},
+                    {"component": "Q", "qty_milli": 2_000, "operation": 20},
+                ],
+            },
+        ),
+        Entry("product.define", {"product": "Q", "name": "Rod", "unit": "m", "decimals": 1, "routing": "r", "bom": []}),
+        Entry("cost.set", {"basis": "unit", "component": "steel", "micros": 1_840_000}),
+        Entry("cost.set", {"basis": "unit", "component": "labour", "product": "P", "op": 10, "micros": 42_500}),
+        Entry("cost.set", {"basis": "unit", "component": "Q", "product": "P", "micros": 3_000_000}),
+        Entry("person.define", {"person": "kim", "name": "A. Kim", "badge": "K7", "roles": ["view", "supervise"]}),
+        Entry("reason.define", {"reason": "burr", "name": "Burr", "for": ["scrap", "rework"]}),
+        Entry("pattern.define", {"name": "order", "regex": "WO-[0-9]+", "as": "item"}),
+        Entry("card.define", {"card": "WIP:REASON:burr", "name": "Burr"}),
+        Entry("code.bind", {"code": "BIN", "as": "product", "to": "P"}),
+        Entry(
+            "order.release",
+            {
+                "order": "W1",
+                "product": "P",
+                "qty_milli": 40_000,
+                "due": "2026-11-25",
+                "priority": 2,
+                "customer": "Brandt",
+                "reference": "PO 1",
+                "items": ["S1", "S2"],
+            },
+            NOON_US - 36 * 3_600_000_000,
+        ),
+        Entry("order.release", {"order": "W2", "product": "Q", "qty_milli": 2_500, "due": "2026-12-01"}),
+    ]
+
+
+def test_days_are_those_of_the_shop_and_not_of_the_hub_machine():
+    files = {**SHOP, "orders.csv": b"order,product,qty,due,released\nW1,P,40,+0d,+0d\n"}
+    order = read(files, zone=ZoneInfo("Pacific/Auckland")).entries[-1]
+    assert order.data["due"] == "2026-11-23"
+    assert order.holds_from_us == NOON_US - 3_600_000_000  # 00:00 there is 11:00 UTC
+
+
+@pytest.mark.parametrize(
+    "written",
+    [lambda text: b"\xef\xbb\xbf" + text, lambda text: text.replace(b"\n", b"\r\n"), lambda text: text + b"\n,,\n"],
+)
+def test_what_spreadsheets_save_is_read_the_same(written):
+    people = b"person,name,badge\nkim,A. Kim,K7\nlee,B. Lee,\n"
+    assert read({"people.csv": written(people)}) == read({"people.csv": people})
+
+
+def test_the_same_folder_again_adds_nothing():
+    first = read()
+    said = standing_of(Said("h", seq, entry.what, entry.data) for seq, entry in enumerate(first.entries, 1))
+    tomorrow = read(standing=said, now_us=NOON_US + 86_400_000_000)
+    assert (tomorrow.entries, tomorrow.unchanged) == ((), len(first.entries))
+
+
+def test_only_what_changed_is_entered():
+    said = standing_of(Said("h", seq, entry.what, entry.data) for seq, entry in enumerate(read().entries, 1))
+    files = {
+        "stages.csv": SHOP["stages.csv"].replace(b",8,4h", b",9,4h"),
+        "orders.csv": SHOP["orders.csv"].replace(b"W1,P,40,+3d,2", b"W1,P,45,2026-11-30,2"),
+    }
+    changed = read(files, standing=said)
+    assert list(changed.entries) == [
+        Entry(
+            "stage.define",
+            {"stage": "saw", "name": "Saw", "type": "process", "limit": 9, "target_s": 14_400, "strict": False},
+        ),
+        Entry("order.change", {"order": "W1", "qty_milli": 45_000, "due": "2026-11-30"}),
+    ]
+    assert changed.unchanged == 2
+
+
+def test_materials_alone_keep_the_rest_of_the_product():
+    said = standing_of(Said("h", seq, entry.what, entry.data) for seq, entry in enumerate(read().entries, 1))
+    (entry,) = read({"materials.csv": b"product,component,qty,op\nP,brass,1,10\n"}, standing=said).entries
+    assert entry.data == {
+        "product": "P",
+        "name": "Plate",
+        "unit": "pcs",
+        "routing": "r",
+        "bom": [{"component": "brass", "qty_milli": 1_000, "operation": 10}],
+    }
+
+
+def test_products_alone_keep_their_bills_of_material():
+    said = standing_of(Said("h", seq, entry.what, entry.data) for seq, entry in enumerate(read().entries, 1))
+    assert read({"products.csv": SHOP["products.csv"]}, standing=said).entries == ()
+
+
+def test_a_closed_order_is_left_alone_and_a_voided_release_is_made_again():
+    release = Said("h", 1, "order.release", {"order": "W2", "product": "Q", "qty_milli": 9_000})
+    closed = standing_of([release, Said("h", 2, "order.close", {"order": "W2", "how": "short"})])
+    voided = standing_of([release, Said("h", 2, "void", {"log": "h", "seq": 1})])
+    reopened = standing_of(
+        [
+            release,
+            Said("h", 2, "order.close", {"order": "W2", "how": "short"}),
+            Said("h", 3, "void", {"log": "h", "seq": 2}),
+        ]
+    )
+    whats = [
+        [entry.what for entry in read(standing=standing).entries if entry.data.get("order") == "W2"]
+        for standing in (closed, voided, reopened)
+    ]
+    assert whats == [[], ["order.release"], ["order.change"]]
+
+
+def test_a_component_without_a_price_is_said():
+    costs = SHOP["costs.csv"].replace(b"steel,,,,1.84\n", b"")
+    assert read({**SHOP, "costs.csv": costs}).notices == ("steel has no price: P will stand without cost.",)
+
+
+def test_names_that_stand_in_the_hub_may_be_referred_to():
+    said = standing_of(Said("h", seq, entry.what, entry.data) for seq, entry in enumerate(read().entries, 1))
+    orders = {"orders.csv": b"order,product,qty\nW9,P,1\n"}
+    assert [entry.data["order"] for entry in read(orders, standing=said).entries] == ["W9"]
+    with pytest.raises(ShopError, match="came 'P', expected a product"):
+        read(orders, standing=Standing())
+
+
+def test_the_document_explains_every_sheet_and_every_column():
+    text = (ROOT / "docs" / "shop-folder.md").read_text(encoding="utf-8")
+    parts = dict(re.findall(r"^## (\S+\.csv)\n(.*?)(?=^## |\Z)", text, flags=re.MULTILINE | re.DOTALL))
+    assert list(parts) == list(SHEETS)
+    for file, sheet in SHEETS.items():
+        written = re.findall(r"^\| (\*\*)?`(\w+)`(?:\*\*)? \|", parts[file], flags=re.MULTILINE)
+        assert written == [("**" if column.required else "", column.name) for column in sheet.columns], file

@@ -1,0 +1,67 @@
+"""Verify names what was changed behind the hub's back: each safety net is cut once."""
+
+import sqlite3
+
+import pytest
+
+from server.ledger.verify import verify
+
+
+@pytest.mark.parametrize(
+    ("tampering", "said"),
+    [
+        (
+            "UPDATE ledger SET bytes = CAST('{}' AS BLOB) WHERE seq = 2",
+            ["pos 2, log {log} seq 2: its bytes are not those that were acknowledged"],
+        ),
+        (
+            "DELETE FROM ledger WHERE seq = 2",
+            [
+                "pos 3, log {log} seq 3: positions 2 to 2 are missing",
+                "pos 3, log {log} seq 3: the hub's chain breaks here",
+                "pos 3, log {log} seq 3: seq 2 to 2 are missing",
+            ],
+        ),
+        (
+            "DELETE FROM ledger WHERE seq = 4",
+            [
+                "the ledger ends at 3; the hub had acknowledged up to 4, head {head}",
+                "pos 3, log {log} seq 3: the log ends at seq 3; the hub had acknowledged up to 4",
+            ],
+        ),
+        (
+            "UPDATE ledger SET chain = zeroblob(32) WHERE seq = 4",
+            [
+                "pos 4, log {log} seq 4: the hub's chain breaks here",
+                "the ledger ends at 4; the hub had acknowledged up to 4, head {head}",
+            ],
+        ),
+        (
+            "UPDATE ledger SET bytes = replace(CAST(bytes AS TEXT), 'saw', 'mil') WHERE seq = 4",  # text, not bytes
+            ["pos 4, log {log} seq 4: its bytes are not those that were acknowledged"],
+        ),
+        (
+            "UPDATE ledger SET seq = 'four', log_id = CAST(x'ff' AS TEXT), hash = 7 WHERE seq = 4",
+            [
+                "pos 4, log ff seq 0: the hub's chain breaks here",
+                "pos 4, log ff seq 0: seq 1 to -1 are missing",
+                "pos 4, log ff seq 0: its bytes are not those that were acknowledged",
+                "pos 3, log {log} seq 3: the log ends at seq 3; the hub had acknowledged up to 4",
+            ],
+        ),
+    ],
+)
+def test_a_change_behind_the_triggers_back_is_named(store, take, a_log, tampering, said):
+    taken = take(a_log.batch())
+    with store.read() as connection:
+        assert verify(connection) == []
+    raw = sqlite3.connect(store.path)
+    for trigger in ("ledger_update", "ledger_delete"):
+        raw.execute(f"DROP TRIGGER {trigger}")
+    raw.execute(tampering)
+    raw.commit()
+    raw.close()
+    with store.read() as connection:
+        found = [str(each) for each in verify(connection)]
+    expected = [text.format(log=a_log.log_id.hex(), head=taken.head.hex()) for text in said]
+    assert [own.endswith(text) for own, text in zip(found, expected, strict=True)] == [True] * len(expected), found

@@ -1,0 +1,185 @@
+"""What needs somebody: each condition one sentence with subject, fact and target, the most costly first."""
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from told import Told
+
+from server.locale_format import NBSP, Tongue
+from server.queries.alerts import Condition, Named, ranked, told_once
+from server.queries.snapshot import attention, floor_now
+from server.queries.station_alerts import of_stations
+
+NOON_US = 1_790_000_000_000_000
+
+
+@pytest.fixture
+def told(store):
+    return Told(store)
+
+
+def said(told):
+    """(sentence, who, grave) of everything on the board."""
+    told.settle()
+    with told.store.read() as connection:
+        found = attention(connection, floor_now(connection, Tongue(), told.now_us))
+    return [(each.sentence.replace(NBSP, " "), each.who.replace(NBSP, " "), each.grave) for each in found]
+
+
+def day(told, days):
+    return (datetime.fromtimestamp(told.now_us / 1e6, UTC).date() + timedelta(days=days)).isoformat()
+
+
+def test_a_quiet_shop_needs_nobody(told):
+    told.small_shop(saw={"limit": 5, "target_s": 86_400})
+    told.release("WO-1", due=day(told, 3))
+    told.scan("WO-1", "saw", told.ago(hours=1))
+    assert said(told) == []
+
+
+def test_waiting_past_a_target_says_who_where_how_long_and_what_it_costs(told):
+    told.small_shop(saw={"target_s": 86_400})
+    told.release("WO-1042", due=day(told, 1))
+    told.scan("WO-1042", "saw", told.ago(days=3, hours=4, minutes=1))
+    assert said(told) == [("WO-1042 has waited at Saw for 3 d 4 h, target 1 d", "€ 80 · due tomorrow", True)]
+
+
+def test_a_full_stage_and_one_over_its_limit(told):
+    told.small_shop(saw={"limit": 2}, deburr={"limit": 1})
+    for n in range(2):
+        told.release(f"WO-{n}", qty=10)
+        told.scan(f"WO-{n}", "saw", told.ago(hours=1))
+    for n in range(2, 4):
+        told.release(f"WO-{n}", qty=1)
+        told.scan(f"WO-{n}", "deburr", told.ago(hours=1))
+    assert said(told) == [
+        ("Deburr is over its limit: 2 of 1", "2 more on the way to it", True),
+        ("Saw is full: 2 of 2", "€ 40", False),
+    ]
+
+
+def test_a_late_order_is_told_once_with_all_that_is_to_be_said_of_it(told):
+    told.small_shop(saw={"target_s": 3600})
+    told.release("WO-1", qty=10, due=day(told, -2), customer="Halvorsen Lifts")
+    told.scan("WO-1", "saw", told.ago(hours=3, minutes=1))
+    told.settle()
+    with told.store.read() as connection:
+        (one,) = attention(connection, floor_now(connection, Tongue(), told.now_us))
+    assert one.sentence == "WO-1 was due 2 d ago and stands at Saw"
+    assert one.who.replace(NBSP, " ") == "Halvorsen Lifts · 10 pcs · € 20"
+    assert [each.replace(NBSP, " ") for each in one.also] == ["has waited at Saw for 3 h 1 min, target 1 h"]
+
+
+def test_what_is_held_too_long_says_why(told):
+    told.small_shop()
+    told.release("WO-1", qty=10)
+    told.scan("WO-1", "saw", told.ago(days=5))
+    told.scan("WO-1", "saw", told.ago(days=2, hours=3), action="hold", reason="burr")
+    assert said(told) == [("WO-1 has been on hold at Saw for 2 d 3 h: Burr left", "€ 20", False)]
+
+
+def test_an_order_that_is_late_and_not_started_says_so(told):
+    told.small_shop()
+    told.release("WO-1", qty=10, due=day(told, -1))
+    assert said(told) == [("WO-1 was due yesterday and is not started", "10 pcs", True)]
+
+
+def test_a_finding_of_a_rule_that_is_on_shows_today_and_with_its_station(told):
+    told.small_shop()
+    told.release("WO-7")
+    told.say("rule.define", 0, rule="skipped", on=True)
+    told.scan("WO-7", "test", told.now_us - 1_000_000, "test-1")
+    clock = datetime.fromtimestamp((told.now_us - 1_000_000) / 1e6, UTC).strftime("%H:%M")
+    assert said(told) == [("WO-7 came to Test without Saw and Deburr", f"test-1 · {clock}", False)]
+    told.say("rule.define", 0, rule="skipped", on=False)
+    assert said(told) == []
+
+
+def row(**changes):
+    beat = {"seen_us": NOON_US, "waiting": 0, "oldest_waiting_s": None, "clock": "synced", "tip_seq": 5}
+    log = {"log": "ab", "accepted_thru": 1204, "forks": 0, "gaps": [], "seen_us": NOON_US}
+    return {
+        "station": "weld-2",
+        "revoked_us": None,
+        "clone_us": changes.get("clone_us"),
+        "heartbeat": {**beat, **changes.get("beat", {})},
+        "logs": [{**log, **changes.get("log", {})}],
+    }
+
+
+@pytest.mark.parametrize(
+    ("changes", "sentence", "who", "grave"),
+    [
+        (
+            {"beat": {"log": "l-1", "tip_seq": 1_264, "waiting": 0}, "log": {"log": "l-1"}},
+            "Station weld-2 has recorded 60 events that are missing here",
+            "this hub was put back to an older state; the station sends them when it is connected",
+            True,
+        ),
+        (
+            {"beat": {"aside": 12}},
+            "Station weld-2 keeps 12 events of an earlier log that are not known to be here",
+            "leave it connected: it sends what is missing",
+            True,
+        ),
+        (
+            {"beat": {"seen_us": NOON_US - 18 * 60_000_000}},
+            "Station weld-2 has been silent for 18 min",
+            "its 1,204 events up to then are safe here",
+            False,
+        ),
+        (
+            {"beat": {"waiting": 212, "oldest_waiting_s": 7200}},
+            "Station weld-2 holds 212 scans back, the oldest for 2 h",
+            "these pages do not know them yet",
+            False,
+        ),
+        (
+            {"log": {"gaps": [{"from_seq": 12, "to_seq": 14}]}},
+            "Station weld-2 has a gap: scans 12 to 14 are missing here",
+            "look at its journal before anything is pruned",
+            True,
+        ),
+        (
+            {"log": {"gaps": [{"from_seq": 12, "to_seq": 12}]}},
+            "Station weld-2 has a gap: scan 12 is missing here",
+            "look at its journal before anything is pruned",
+            True,
+        ),
+        (
+            {"log": {"forks": 3}},
+            "Station weld-2 wrote 3 numbers twice: it was restored or copied",
+            "both are kept; weld-2 goes on in a new log",
+            True,
+        ),
+        (
+            {"clone_us": NOON_US - 5_000_000},
+            "Station weld-2 sent under another station's log",
+            "a copied memory card? give it its own token",
+            True,
+        ),
+    ],
+)
+def test_each_trouble_of_a_station_is_one_sentence(changes, sentence, who, grave):
+    (found,) = of_stations([row(**changes)], NOON_US)
+    assert (found.sentence.replace(NBSP, " "), found.who, found.grave) == (sentence, who, grave)
+
+
+def test_a_station_that_is_well_or_revoked_needs_nobody():
+    assert of_stations([row()], NOON_US) == []
+    assert of_stations([{**row(log={"forks": 3}), "revoked_us": 5}], NOON_US) == []
+
+
+def test_estimated_times_are_said_of_the_station_that_had_none():
+    (found,) = of_stations([row()], NOON_US, {"weld-2": 3})
+    assert found.sentence == "Station weld-2 had no time to go by when it scanned 3 items"
+
+
+def test_what_costs_already_comes_first_then_the_most_costly():
+    cheap, dear, grave = (
+        Condition("late", name, (Named("item", name, name), " is late"), "", grave=name == "c", cost=cost)
+        for name, cost in (("a", 1), ("b", 9), ("c", 0))
+    )
+    assert [each.key for each in ranked([cheap, dear, grave])] == ["c", "b", "a"]
+    again = dear._replace(kind="waited", words=(Named("item", "b", "b"), " waits"))
+    assert told_once([dear, again]) == [dear._replace(also=("waits",))]

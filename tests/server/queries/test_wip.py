@@ -1,0 +1,197 @@
+"""What stands where and what it is worth: sums that add up, whatever they are made of, now and at any past minute."""
+
+import pytest
+from floor_full import full_floor
+from hypothesis import given
+from hypothesis import strategies as st
+from told import Told
+
+from server.locale_format import Tongue
+from server.queries.current_master_data import catalogue
+from server.queries.current_stock import standing
+from server.queries.historical_stock import standing_at
+from server.queries.snapshot import floor_at, floor_now
+from server.queries.stage_order import line_of
+from server.queries.stage_summary import moved_on
+from server.queries.valuation import Valuation, spread
+from server.queries.wip import By, wip
+from station.core.ledger.costs import half_even
+from station.core.ledger.rules import quantity
+
+LEAVES = st.integers(min_value=0, max_value=10**15)
+
+
+@pytest.fixture
+def told(store):
+    return Told(store)
+
+
+@pytest.fixture
+def small(told):
+    told.small_shop()
+    return told
+
+
+def read(told, look):
+    with told.store.read() as connection:
+        return look(connection)
+
+
+def wip_of(told, by=By.STAGE, at_us=None):
+    def look(connection):
+        valuation = Valuation(catalogue(connection), told.now_us if at_us is None else at_us)
+        stands = standing(connection) if at_us is None else standing_at(connection, valuation.catalogue, at_us)
+        return wip(stands, by, valuation)
+
+    return read(told, look)
+
+
+@given(st.lists(st.lists(LEAVES, min_size=3, max_size=3), min_size=1, max_size=12))
+def test_a_table_of_leaves_divided_adds_up_in_rows_columns_and_whole(table):
+    parts = spread(table)
+    assert sum(map(sum, parts)) == half_even(sum(map(sum, table)), 1000)
+    for column, divided in zip(zip(*table, strict=True), zip(*parts, strict=True), strict=True):
+        assert abs(sum(divided) * 1000 - sum(column)) < 1000
+    assert all(
+        abs(part * 1000 - leaf) < 2000 for r, row in enumerate(table) for leaf, part in zip(row, parts[r], strict=True)
+    )
+
+
+def test_a_parcel_has_the_materials_it_entered_and_the_work_behind_it(small):
+    small.release("WO-1", qty=40)
+    small.scan("WO-1", "saw", small.ago(hours=3))
+    small.settle()
+    (row,) = wip_of(small).rows
+    assert (row.key, row.value_micros, row.components) == ("saw", 80_000_000, {"bar": 80_000_000})
+    small.scan("WO-1", "deburr", small.ago(hours=1))
+    small.settle()
+    found = wip_of(small)
+    (row,) = found.rows
+    assert (row.key, row.qty_milli, row.value_micros) == ("deburr", 40_000, 120_000_000)
+    assert row.components == {"bar": 80_000_000, "labour": 40_000_000}
+    assert (row.at_stage.max_s, row.in_production.p50_s) == (3600, 10_800)
+    assert found.totals[0].value_micros == 120_000_000
+    assert found.not_started == ()
+
+
+def test_what_is_not_begun_and_what_is_finished_stand_apart(small):
+    small.release("WO-1", qty=10)
+    small.release("WO-2", qty=7)
+    small.scan("WO-1", "pack", small.ago(hours=1))
+    small.settle()
+    found = wip_of(small)
+    assert found.rows == ()
+    assert [tuple(each) for each in found.not_started] == [("pcs", 1, 7_000)]
+
+
+def test_units_are_never_added(small):
+    small.release("WO-1", qty=10)
+    small.release("WO-2", "tube", qty=3)
+    for order in ("WO-1", "WO-2"):
+        small.scan(order, "saw", small.ago(hours=1))
+    small.settle()
+    found = wip_of(small)
+    assert [(row.key, row.unit, row.qty_milli) for row in found.rows] == [("saw", "m", 3_000), ("saw", "pcs", 10_000)]
+    assert [(total.unit, total.unvalued_items, total.unvalued_milli) for total in found.totals] == [
+        ("m", 1, 3_000),
+        ("pcs", 0, 0),
+    ]
+    assert (found.rows[0].value_micros, found.totals[0].value_micros) == (None, None)
+
+
+def test_more_than_was_ordered_is_valued_beside_the_total_and_in_it(small):
+    small.release("WO-1", qty=40)
+    small.scan("WO-1", "saw", small.ago(hours=1), qty_milli=50_000)
+    small.settle()
+    (total,) = wip_of(small).totals
+    assert (total.qty_milli, total.value_micros, total.overrun_value_micros) == (50_000, 100_000_000, 20_000_000)
+
+
+@pytest.mark.parametrize("by", list(By))
+def test_a_total_is_the_sum_of_its_rows(told, by):
+    full_floor(told)
+    found = wip_of(told, by)
+    assert found.rows
+    for total in found.totals:
+        rows = [row for row in found.rows if row.unit == total.unit]
+        assert sum(row.qty_milli for row in rows) == total.qty_milli
+        assert sum(row.held_milli for row in rows) == total.held_milli
+        assert sum(row.value_micros or 0 for row in rows) == (total.value_micros or 0)
+        assert sum(row.unvalued_milli for row in rows) == total.unvalued_milli
+        for row in rows:
+            assert sum(row.components.values()) == (row.value_micros or 0)
+        for name, micros in total.components.items():
+            assert sum(row.components.get(name, 0) for row in rows) == micros
+    values = {each: {t.unit: t.value_micros for t in wip_of(told, each).totals} for each in By}
+    assert all(value == values[By.STAGE] for value in values.values())
+
+
+def test_the_headline_of_the_board_is_the_sum_of_its_tiles(told):
+    full_floor(told)
+    line = read(told, lambda connection: floor_now(connection, Tongue(), told.now_us)).line
+    assert line.items > 20
+    assert sum(tile.items for tile in line.tiles) == line.items + line.spread_items
+    assert sum(tile.shown_micros or 0 for tile in line.tiles) == line.shown_micros
+    assert line.shown_micros == half_even(line.worth.value.total, 10**9) * 10**6
+    for amount in line.amounts:
+        assert sum(a.milli for tile in line.tiles for a in tile.amounts if a.unit == amount.unit) == amount.milli
+    assert sum(len(tile.ticks) for tile in line.tiles) >= line.items
+
+
+def test_the_line_runs_as_the_routings_say(told):
+    told.demo_shop()
+    told.settle()
+    found = read(told, lambda connection: line_of(catalogue(connection), told.now_us))
+    assert found == ["store", "saw", "mill", "deburr", "plating", "assembly", "test", "pack"]
+
+
+def test_what_moved_on_is_counted_by_item_and_only_when_it_left(small):
+    for n in range(3):
+        small.release(f"WO-{n}", qty=10)
+        small.scan(f"WO-{n}", "saw", small.ago(hours=20))
+    small.scan("WO-2", "deburr", small.ago(hours=9))
+    small.scan("WO-0", "saw", small.ago(hours=6), action="done")
+    small.scan("WO-0", "deburr", small.ago(hours=5))
+    small.scan("WO-1", "deburr", small.ago(hours=4))
+    small.settle()
+    assert read(small, lambda connection: moved_on(connection, small.now_us)) == {"saw": 2}
+
+
+def test_any_past_minute_is_as_it_was(told):
+    told.small_shop()
+    steps = (
+        lambda at: told.release("WO-1", qty=40, at_us=at),
+        lambda at: told.release("WO-2", "tube", qty=9, at_us=at),
+        lambda at: told.scan("WO-1", "saw", at),
+        lambda at: told.scan("WO-1", "deburr", at, qty_milli=15_000),
+        lambda at: told.scan("WO-2", "saw", at),
+        lambda at: told.scan("WO-1", "saw", at, action="hold", reason="burr"),
+        lambda at: told.scan("WO-1", "test", at, qty_milli=5_000),
+        lambda at: told.scan("WO-1", "test", at, action="rework", to="deburr", qty_milli=2_000),
+        lambda at: told.scan("WO-2", "pack", at),
+        lambda at: told.scan("WO-1", "saw", at, action="release"),
+        lambda at: told.scan("NOBODY", "saw", at),
+        lambda at: told.scan("WO-1", "pack", at, qty_milli=3_000),
+    )
+    was = []
+    for n, step in enumerate(steps):
+        at_us = told.ago(days=6 - n / 2)
+        step(at_us)
+        told.settle()
+        was.append((at_us, sorted(read(told, standing)), wip_of(told, By.ITEM)._replace(rows=())))
+    shop = read(told, catalogue)
+    for at_us, stands, _ in was:
+        for asked_us in (at_us, at_us + 3_600_000_000):
+            found = read(told, lambda connection, asked_us=asked_us: standing_at(connection, shop, asked_us))
+            assert sorted(found) == stands
+    assert read(told, lambda connection: standing_at(connection, shop, told.ago(days=30))) == []
+    then = read(told, lambda connection: floor_at(connection, Tongue(), was[4][0])).line
+    assert (then.items, [quantity(each.milli) for each in then.amounts]) == (2, ["40", "9"])
+
+
+def test_a_quantity_that_became_known_later_holds_for_the_time_before(small):
+    small.scan("WO-9", "saw", small.ago(hours=9))
+    small.release("WO-9", qty=25, at_us=small.ago(hours=2))
+    small.settle()
+    (row,) = wip_of(small, at_us=small.ago(hours=5)).rows
+    assert (row.key, row.items, row.qty_milli) == ("saw", 1, 25_000)

@@ -1,0 +1,108 @@
+"""How the shop speaks: numbers, money and times in its own way, and scanned text made visible."""
+
+import doctest
+import unicodedata
+from datetime import date
+from importlib import import_module
+from pkgutil import iter_modules
+from zoneinfo import ZoneInfo
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+import server.queries
+import server.web
+from server.locale_format import NBSP, Tongue, due_day, duration
+from server.queries.escape import visible, visible_bytes
+
+MODULES = [
+    "server.locale_format",
+    "server.urls",
+    "server.api.wip_routes",
+    "server.api.format",
+    *(
+        f"{room.__name__}.{found.name}"
+        for room in (server.queries, server.web)
+        for found in iter_modules(room.__path__)
+    ),
+]
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_what_a_module_says_of_itself_is_so(module):
+    assert doctest.testmod(import_module(module)).failed == 0
+
+
+@pytest.mark.parametrize(
+    ("locale", "currency", "amount", "quantity"),
+    [
+        ("en", "EUR", "€ 1,234,567.89", "1,234.5 m"),
+        ("de", "EUR", "1.234.567,89 €", "1.234,5 m"),
+        ("de_CH.UTF-8", "CHF", "CHF 1\u2019234\u2019567.89", "1\u2019234.5 m"),
+        ("fr", "EUR", "1 234 567,89 €", "1 234,5 m"),
+        ("sv-SE", "SEK", "1 234 567,89 SEK", "1 234,5 m"),
+        ("en", "JPY", "¥ 1,234,568", "1,234.5 m"),
+        ("xx", "USD", "$ 1,234,567.89", "1,234.5 m"),
+    ],
+)
+def test_money_and_quantities_are_written_as_the_shop_does(locale, currency, amount, quantity):
+    shop = Tongue(currency, locale)
+    plain = str.maketrans({NBSP: " ", "\u202f": " "})
+    assert shop.money(1_234_567_890_000).translate(plain) == amount
+    assert shop.quantity(1_234_500, "m", 1).translate(plain) == quantity
+
+
+def test_a_negative_amount_and_a_quantity_nobody_knows():
+    shop = Tongue()
+    assert shop.money(-1_500_000) == f"\u2212€{NBSP}1.50"
+    assert shop.money(-1_000) == f"€{NBSP}0.00"
+    assert shop.quantity(None, "pcs") == "unknown quantity"
+    assert shop.quantity(2_000, "m", 1) == f"2.0{NBSP}m"
+    assert shop.quantity(1) == "0.001"
+
+
+@pytest.mark.parametrize(
+    ("day", "said"),
+    [(19, "3 d late"), (21, "due yesterday"), (22, "due today"), (23, "due tomorrow"), (30, "due in 8 d")],
+)
+def test_a_due_day_is_said_by_the_shops_calendar(day, said):
+    shop = Tongue(zone=ZoneInfo("Asia/Tokyo"))
+    late_in_the_utc_day_before = 1_795_302_000_000_000  # 2026-11-21 23:00 UTC, 08:00 on the 22nd in Tokyo
+    assert shop.due(date(2026, 11, day), late_in_the_utc_day_before) == said
+
+
+@pytest.mark.parametrize(
+    ("word", "several"), [("job", "jobs"), ("batch", "batches"), ("party", "parties"), ("day", "days")]
+)
+def test_several_of_the_shops_orders(word, several):
+    assert Tongue(order_word=word).orders_word == several
+
+
+@given(st.integers(min_value=-(2**63), max_value=2**63 - 1))
+def test_any_time_and_any_length_can_be_written(number):
+    shop = Tongue(zone=ZoneInfo("America/St_Johns"))
+    assert shop.at(number)
+    assert shop.iso(number).endswith("Z")
+    assert duration(number)
+
+
+@given(st.text(max_size=200))
+def test_no_text_hides_or_turns_anything_once_it_is_shown(text):
+    shown = visible(text)
+    assert shown == visible(shown)
+    assert not {unicodedata.category(character) for character in shown} & {"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"}
+
+
+@given(st.binary(max_size=200))
+def test_any_bytes_can_be_shown(raw):
+    assert "\x00" not in visible_bytes(raw)
+
+
+def test_a_due_date_that_is_none():
+    assert [due_day(each) for each in (None, "", "2026-13-01", "2026-11-22T10:00")] == [
+        None,
+        None,
+        None,
+        date(2026, 11, 22),
+    ]

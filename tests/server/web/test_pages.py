@@ -1,0 +1,279 @@
+"""The pages as the hub writes them: what stands on each, for whom, and that a label can say nothing but text."""
+
+import html
+import re
+from datetime import UTC, datetime
+from html.parser import HTMLParser
+
+import pytest
+from floor_full import HOSTILE, full_floor
+from sqlalchemy import event
+from told import Told
+
+from server.config import Config, Web
+from server.locale_format import NBSP
+from server.queries.escape import visible, visible_bytes
+from server.urls import item_url
+from station.core.codes.canonical import canonical
+
+PAGES = (
+    "/",
+    "/orders",
+    "/orders?status=finished",
+    "/orders?status=closed",
+    "/stations",
+    "/rules",
+    "/wall",
+    "/find",
+    "/sheet",
+    "/cards",
+)
+
+
+class Inline(HTMLParser):
+    """What a strict content policy would not let run."""
+
+    def __init__(self):
+        super().__init__()
+        self.found = []
+
+    def handle_starttag(self, tag, attrs):
+        names = {name for name, _ in attrs}
+        if (
+            tag == "style"
+            or "style" in names
+            or any(n.startswith("on") for n in names)
+            or (tag == "script" and "src" not in names)
+        ):
+            self.found.append((tag, attrs))
+
+
+@pytest.fixture
+def told(store):
+    return Told(store)
+
+
+@pytest.fixture
+def full(told):
+    full_floor(told)
+    return told
+
+
+def text_of(answer):
+    """A page's words as a person reads them."""
+    body = re.sub(r"<(script|style|svg)\b.*?</\1>", " ", answer.get_data(as_text=True), flags=re.DOTALL)
+    return re.sub(r"\s+", " ", html.unescape(re.sub(r"<[^>]+>", " ", body)).replace(NBSP, " ")).strip()
+
+
+def heading(answer):
+    return text_of_part(answer, r"<h1[^>]*>(.*?)</h1>")
+
+
+def text_of_part(answer, pattern):
+    found = re.search(pattern, answer.get_data(as_text=True), re.DOTALL)
+    assert found, pattern
+    return re.sub(r"\s+", " ", html.unescape(re.sub(r"<[^>]+>", "", found[1])).replace(NBSP, " ")).strip()
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_an_empty_hub_answers_with_what_to_do_next(desk, page):
+    answer = desk.nobody().get(page)
+    assert answer.status_code == 200
+    words = text_of(answer)
+    assert "not encrypted" in words
+    expected = {
+        "/": "wipline-hub import FOLDER",
+        "/orders": "No open work orders. Release some: import orders.csv with wipline-hub import FOLDER",
+        "/orders?status=finished": "Nothing waits to be closed.",
+        "/orders?status=closed": "No closed work orders yet.",
+        "/stations": "No station yet. On the hub: wipline-hub station add saw-1 prints its token once.",
+        "/rules": "A rule looks at every scan and refuses none.",
+        "/wall": "No stages yet.",
+        "/find": "Scan or type a code into the box above.",
+        "/sheet": "The station answers green: it knows this scanner now.",
+        "/cards": "with this shop's own stages and reasons: 19 cards on 2 pages.",
+    }[page]
+    assert expected in words
+
+
+def test_no_page_has_a_style_or_a_script_of_its_own(desk, full):
+    for page in (*PAGES, "/stages/saw", "/items/WO-1009", "/sign-in"):
+        found = Inline()
+        found.feed(desk.nobody().get(page).get_data(as_text=True))
+        assert found.found == [], page
+
+
+def test_over_an_encrypted_connection_nothing_is_said_of_it(desk):
+    assert "not encrypted" not in desk.nobody().get("/", base_url="https://hub.lan").get_data(as_text=True)
+
+
+def test_the_sites_word_for_an_order_stands_everywhere(open_desk, full):
+    desk = open_desk(Config(order_word="batch"))
+    assert heading(desk.nobody().get("/orders")) == "Batches"
+    assert "Batches" in text_of(desk.nobody().get("/"))
+    assert "work order" not in text_of(desk.nobody().get("/orders")).lower()
+
+
+def test_the_board_says_the_shop_in_three_figures(desk, told):
+    told.small_shop(saw={"limit": 6})
+    told.release("WO-1", qty=40)
+    told.release("WO-2", "tube", qty=12)
+    told.release("WO-3", qty=5)
+    told.scan("WO-1", "saw", told.ago(hours=2))
+    told.scan("WO-2", "saw", told.ago(hours=1))
+    told.settle()
+    answer = desk.nobody().get("/")
+    sums = text_of_part(answer, r'id="sums"[^>]*>(.*?)</section>')
+    assert sums.startswith("2 items in process 12.0 m + 40 pcs € 80 in process + 1 without cost 0 finished today")
+    line = text_of_part(answer, r'id="line"[^>]*>(.*?)</section>')
+    assert "Not started 1 5 pcs" in line
+    assert "Saw 2 of 6" in line
+    assert "oldest 2 h median 1 h" in line
+
+
+def test_the_board_shows_a_past_minute_without_what_is_only_now(desk, told):
+    told.small_shop()
+    told.release("WO-1", qty=40)
+    told.scan("WO-1", "saw", told.ago(days=2))
+    told.scan("WO-1", "pack", told.ago(days=1))
+    told.settle()
+    then = told.ago(days=1, hours=12) // 1_000_000
+    answer = desk.nobody().get(f"/?as_of={datetime.fromtimestamp(then, UTC):%Y-%m-%dT%H:%M}")
+    assert "1 item in process 40 pcs" in text_of(answer)
+    assert "Back to now" in text_of(answer)
+    assert "Needs someone now" not in text_of(answer)
+    assert "data-live" not in answer.get_data(as_text=True)
+    assert "0 items in process" in text_of(desk.nobody().get("/"))
+    assert desk.nobody().get("/?as_of=yesterday").status_code == 400
+
+
+def test_a_board_request_reads_no_table_from_end_to_end(desk, full, store):
+    asked = []
+
+    def note(_connection, _cursor, statement, parameters, _context, _many):
+        asked.append((statement, parameters))
+
+    event.listen(store._reader, "before_cursor_execute", note)
+    desk.nobody().get("/")
+    event.remove(store._reader, "before_cursor_execute", note)
+    assert len(asked) < 30
+    big = re.compile(r"SCAN (parcel|visit|event_item|event_state|ledger|finding|open_at)\b(?! USING)")
+    with store.read() as connection:
+        for statement, parameters in asked:
+            if statement.startswith("SELECT"):
+                plan = connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {statement}", parameters).all()
+                assert not [row[3] for row in plan if big.search(row[3])], statement
+
+
+def test_the_stage_page_lists_in_the_order_in_which_people_run(desk, told):
+    told.small_shop(saw={"target_s": 3600})
+    for order, priority, due, hours in (("A", 2, "2099-01-02", 5), ("B", 2, "2099-01-01", 4), ("C", 1, None, 3)):
+        told.release(order, qty=10, priority=priority, **({"due": due} if due else {}))
+        told.scan(order, "saw", told.ago(hours=hours))
+    told.release("D", qty=10)
+    told.scan("D", "saw", told.ago(hours=2))
+    told.scan("D", "saw", told.ago(hours=1), action="hold", reason="burr", operator="K7")
+    told.release("E", qty=7)
+    told.settle()
+    answer = desk.nobody().get("/stages/saw")
+    assert heading(answer) == "Saw"
+    run, held, coming = (
+        text_of_part(answer, rf'id="{name}"[^>]*>(.*?)</section>') for name in ("run", "held", "coming")
+    )
+    keys = re.findall(r'data-key="([A-E]) saw', answer.get_data(as_text=True))
+    assert keys == ["C", "B", "A", "D"]
+    assert "5 h, target 1 h" in run
+    assert "Burr left by A. Kim" in held
+    assert coming.endswith("not started 10 d")
+    assert desk.nobody().get("/stages/nowhere").status_code == 404
+
+
+def test_orders_stand_late_first_with_what_is_done_and_where_the_rest_is(desk, full):
+    answer = desk.nobody().get("/orders")
+    dues = re.findall(
+        r">(due today|due tomorrow|due yesterday|\d+ d late|due in \d+ d)<", answer.get_data(as_text=True)
+    )
+    days = {"due today": 0, "due tomorrow": 1, "due yesterday": -1}
+    order = [days[d] if d in days else -int(d.split()[0]) if "late" in d else int(d.split()[2]) for d in dues]
+    assert order == sorted(order)
+    assert order[0] < 0
+    row = text_of_part(answer, r'data-key="WO-1003".*?<td(.*?)</tr>')
+    assert "Customer 2 & Sons" in row
+    assert "0 of 22 pcs" in row
+    assert "2 Deburr" in row
+
+
+@pytest.mark.parametrize("raw", HOSTILE, ids=range(len(HOSTILE)))
+def test_a_label_is_shown_with_every_character_and_as_text_only(desk, full, raw):
+    page = desk.nobody().get(item_url(canonical(raw)))
+    assert page.status_code == 200
+    body = page.get_data(as_text=True)
+    assert heading(page) == re.sub(r"\s+", " ", visible(canonical(raw)))
+    assert f'<bdi class="code">{html.escape(visible_bytes(raw), quote=False)[:40]}' in body.replace("&#34;", '"')
+    for unsafe in ("<script>window", "<img src=x", "\u202e", "\x1b"):
+        assert unsafe not in body
+    for other in ("/stages/saw", "/", f"/find?q={item_url(canonical(raw))[7:]}"):
+        body = desk.nobody().get(other).get_data(as_text=True)
+        assert not any(unsafe in body for unsafe in ("<script>window", "<img src=x", "\u202e", "\x1b")), other
+
+
+def test_a_search_leads_to_the_one_thing_that_is_meant(desk, full):
+    full.say("code.bind", code="TOTE-9", to="WO-1005", as_="item")
+    full.settle()
+    browser = desk.nobody()
+    for asked in ("WO-1005", "wo-1005", " ]C1WO-1005", "TOTE-9"):
+        answer = browser.get("/find", query_string={"q": asked})
+        assert (answer.status_code, answer.headers.get("Location")) == (302, "/items/WO-1005"), asked
+    several = browser.get("/find?q=wo-10")
+    assert several.status_code == 200
+    assert heading(several) == "20 things that may be meant"
+    assert heading(browser.get("/find?q=zzz")) == "Nothing here is called so"
+    assert browser.get("/find?q=zzz").status_code == 404
+    assert browser.get("/items/zzz", headers={"Accept": "text/html"}).status_code == 404
+
+
+def test_the_item_page_says_where_it_was_for_how_long_and_who(desk, told):
+    told.small_shop()
+    told.release("WO-1", qty=40, customer="Halvorsen Lifts", reference="PO 77")
+    told.scan("WO-1", "saw", told.ago(hours=30), operator="K7")
+    told.scan("WO-1", "deburr", told.ago(hours=3), operator="K7")
+    told.settle()
+    answer = desk.nobody().get("/items/WO-1")
+    head = text_of_part(answer, r'id="head"[^>]*>(.*?)</header>')
+    assert head == "WO-1 Bracket · Halvorsen Lifts · PO 77 · open ordered 40 pcs · in process € 120.00"
+    where = text_of_part(answer, r'id="where".*?<tbody>(.*?)</tbody>')
+    assert where.startswith("Deburr in work 40 pcs 3 h")
+    assert where.endswith("A. Kim deburr-1")
+    assert "Saw in work 1 d 3 h" in text_of_part(answer, r'id="visits".*?<tbody>(.*?)</tbody>')
+
+
+def test_a_visitor_sees_no_form_that_he_may_not_use(desk, full):
+    visitor, viewer, supervisor = desk.nobody(), desk.person("view"), desk.person("supervise")
+    for page in ("/items/WO-1009", "/orders", "/rules"):
+        for browser in (visitor, viewer):
+            body = browser.get(page).get_data(as_text=True)
+            assert re.findall(r'<form method="post" action="([^"]*)"', body) in ([], ["/sign-out"]), page
+    forms = re.findall(r'<form method="post" action="([^"]*)"', supervisor.get("/items/WO-1009").get_data(as_text=True))
+    assert forms == ["/sign-out", "/items/WO-1009", "/items/WO-1009", "/items/WO-1009"]
+    assert "Turn on" not in supervisor.get("/rules").get_data(as_text=True)
+    assert "Turn on" in desk.person("administer").get("/rules").get_data(as_text=True)
+
+
+def test_who_may_read_only_after_signing_in_is_led_there(open_desk, full):
+    desk = open_desk(Config(web=Web(read="signed-in")))
+    for page in (*PAGES, "/stages/saw", "/items/WO-1009"):
+        answer = desk.nobody().get(page)
+        assert answer.status_code == 302
+        assert answer.headers["Location"].startswith("/sign-in?next=")
+
+
+def test_late_and_due_today_are_counted_by_order_on_the_board_as_on_the_orders_page(desk, told):
+    told.small_shop()
+    today = datetime.fromtimestamp(told.now_us / 1e6, UTC).date().isoformat()
+    told.release("WO-1", qty=10, due="2026-01-01", items=["WO-1-A", "WO-1-B"])
+    told.release("WO-2", qty=10, due=today)
+    told.release("WO-3", qty=10)
+    told.settle()
+    for answer in (desk.nobody().get("/"), desk.nobody().get("/orders")):
+        assert "1 late" in text_of(answer)
+        assert "1 due today" in text_of(answer)

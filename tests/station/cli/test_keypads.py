@@ -1,0 +1,111 @@
+"""Number pads are named, and what was taught is forgotten: where the running station looks, by an ID that is here."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+from drivers.decode.detect.device_info import Facts
+from station import status
+from station.cli import keypads
+from station.clock import boot_ns
+from station.readers.profile_store import KEYPAD, Taught, beside
+from station.readers.registry import ReaderStatus
+from tests.station.cli.test_cli import command
+
+PAD = Facts("/dev/input/event3", "Numeric Pad", 3, 0x1A2C, 0x0002, "", "usb-1.4", types=True, points=False)
+MOUSE = Facts("/dev/input/event4", "Mouse", 3, 0x046D, 0x0001, "M1", "usb-1.5", types=True, points=True)
+ID = "usb-1a2c-0002-at-usb-1.4"
+AGAIN = "Pull it out and plug it in again.\n"
+
+
+@pytest.fixture
+def toml(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A station.toml; a number pad and a mouse are plugged in."""
+    monkeypatch.setattr(keypads, "present", lambda: [PAD, MOUSE])
+    path = tmp_path / "station.toml"
+    path.write_text(f'station = "saw-1"\njournal = "{tmp_path}/journal.db"\nstatus = "{tmp_path}/status.json"\n')
+    return path
+
+
+def runs(toml: Path, journal: Path, *readers: ReaderStatus, pid: int = 0, ago_s: float = 0) -> None:
+    """A station runs (this process), with its journal elsewhere."""
+    said = status.Status(
+        station="saw-1", sw="t", pid=pid or os.getpid(), boot="b", written_boot_ns=boot_ns() - int(ago_s * 1e9),
+        written_us=0, ready_boot_ns=0, ready_in_s=0, stage=None, operator=None, log="", tip_seq=0, waiting=0,
+        oldest_waiting_s=None, clock="never", hub=status.HubStatus(), readers=list(readers), disk_level="ok",
+        disk_free_bytes=0, days_left=None,
+        journal=str(journal), news=[], config=str(toml),
+    )  # fmt: skip
+    status.write(toml.with_name("status.json"), said)
+
+
+def test_a_number_pad_is_named_and_what_was_taught_is_forgotten(toml: Path, tmp_path: Path) -> None:
+    file = f"{tmp_path}/readers.json"
+    asked = command("readers", "--config", toml, "--keypad", ID)
+    assert (asked.exit_code, asked.output) == (0, f"{ID} is a number pad from now on ({file}). {AGAIN}")
+    assert Taught(beside(tmp_path / "journal.db")).of(ID) == KEYPAD
+    asked = command("readers", "--config", toml, "--forget", "usb-2")
+    assert (asked.exit_code, asked.stderr) == (
+        2,
+        f"wipline-station: There is nothing to forget of 'usb-2' in {file}. Expected one of the taught: {ID}.\n",
+    )
+    assert command("readers", "--config", toml, "--forget", ID).output == f"{ID} is forgotten ({file}). {AGAIN}"
+    asked = command("readers", "--config", toml, "--forget", "usb-2")
+    assert asked.stderr.endswith("Expected one of the taught: none was taught anything.\n")
+
+
+def test_an_id_that_is_not_here_is_told_with_those_that_are(
+    toml: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    do = "Plug it in, and say its ID as `readers` shows it.\n"
+    for wrong in ("usb-1a2c-0002", "usb-046d-0001-M1"):  # half an ID, and a mouse's
+        asked = command("readers", "--config", toml, "--keypad", wrong)
+        assert (asked.exit_code, asked.stderr) == (
+            2, f"wipline-station: There is no device {wrong!r} here. Expected one of {ID}. {do}"
+        )  # fmt: skip
+    assert not (tmp_path / "readers.json").exists()
+    monkeypatch.setattr(keypads, "present", list)
+    asked = command("readers", "--config", toml, "--keypad", ID)
+    assert asked.stderr == f"wipline-station: There is no device {ID!r} here. Nothing that types is plugged in. {do}"
+
+
+def test_an_id_that_the_running_station_knows_is_taken(toml: Path, tmp_path: Path) -> None:
+    lost = ReaderStatus("keyboard", "usb-bt-pad", "lost")
+    runs(
+        toml,
+        tmp_path / "journal.db",
+        lost,
+        ReaderStatus("keyboard", "usb-button", "ignored"),
+        ReaderStatus("pcsc", "pcsc-X", "ready"),
+    )
+    codes = [
+        command("readers", "--config", toml, "--keypad", each).exit_code
+        for each in ("usb-bt-pad", "usb-button", "pcsc-X")
+    ]
+    assert codes == [0, 2, 2]
+
+
+def test_what_is_taught_goes_where_the_running_station_looks(toml: Path, tmp_path: Path) -> None:
+    for folder in ("moved", "said"):
+        (tmp_path / folder).mkdir()
+    runs(toml, tmp_path / "moved" / "x.db")  # as `run --journal` moves it
+    assert f"({tmp_path}/moved/readers.json)" in command("readers", "--config", toml, "--keypad", ID).output
+    assert Taught(tmp_path / "moved" / "readers.json").of(ID) == KEYPAD
+    said = command("readers", "--config", toml, "--journal", tmp_path / "said" / "x.db", "--keypad", ID).output
+    assert f"({tmp_path}/said/readers.json)" in said
+    runs(toml, tmp_path / "moved" / "x.db", ago_s=status.OLD_S + 1)  # it does not run any more
+    assert f"({tmp_path}/readers.json)" in command("readers", "--config", toml, "--keypad", ID).output
+
+
+def test_a_status_is_a_running_stations_while_it_is_fresh_and_its_process_lives(toml: Path, tmp_path: Path) -> None:
+    path = toml.with_name("status.json")
+    assert status.running(path) is None
+    for pid, ago_s, there in (
+        (0, 0, True),
+        (0, status.OLD_S - 5, True),
+        (0, status.OLD_S + 1, False),
+        (2**22 + 1, 0, False),
+    ):
+        runs(toml, tmp_path / "x.db", pid=pid, ago_s=ago_s)
+        assert (status.running(path) is not None) is there

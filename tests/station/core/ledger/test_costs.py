@@ -1,0 +1,116 @@
+"""What a parcel is worth: exact leaves, materials where they are issued, unknown stays unknown."""
+
+import hypothesis.strategies as st
+from hypothesis import given
+from shop import Story, definition, shop
+
+from station.core.ledger.costs import CostLine, Value, add, in_micros, parcel_value, shares, unit_costs
+from station.core.master_data import Catalogue, Definition
+
+OPERATIONS = (10, 20, 30, 40, 50, 60)
+
+
+def priced(*more: Definition) -> Catalogue:
+    """A bracket of bar at Saw and two screws at Weld, with labour at Saw and Test and plating outside at Paint."""
+    bom = [
+        {"component": "bar", "qty_milli": 1_500, "operation": 10},
+        {"component": "screw", "qty_milli": 2_000, "operation": 30},
+    ]
+    return shop(
+        definition("product.define", product="bracket", name="Bracket", routing="line", bom=bom),
+        definition("cost.set", component="bar", basis="unit", micros=2_000_001),
+        definition("cost.set", product="bracket", component="screw", basis="unit", micros=40_000),
+        definition("cost.set", product="bracket", op=10, component="labour", basis="unit", micros=1_000_000),
+        definition("cost.set", product="bracket", op=50, component="labour", basis="unit", micros=500_000),
+        definition("cost.set", product="bracket", op=40, component="outside", basis="order", micros=10_000_000),
+        *more,
+    )
+
+
+def test_a_unit_takes_up_its_cost_line_by_line_each_rounded_once_half_to_even() -> None:
+    assert unit_costs("bracket", OPERATIONS, priced(), 0, order_milli=4_000).lines == (
+        CostLine(10, "bar", 3_000_002, material=True),
+        CostLine(10, "labour", 1_000_000, material=False),
+        CostLine(30, "screw", 80_000, material=True),
+        CostLine(40, "outside", 2_500_000, material=False),
+        CostLine(50, "labour", 500_000, material=False),
+    )
+
+
+def test_materials_count_up_to_entered_and_conversion_up_to_reached() -> None:
+    costs = unit_costs("bracket", OPERATIONS, priced(), 0, order_milli=4_000)
+    assert costs.at(None, None) == {}
+    assert costs.at(10, None) == {"bar": 3_000_002}
+    assert costs.at(30, 20) == {"bar": 3_000_002, "labour": 1_000_000, "screw": 80_000}
+    assert costs.at(60, 60) == {"bar": 3_000_002, "labour": 1_500_000, "screw": 80_000, "outside": 2_500_000}
+
+
+def test_a_cost_that_nobody_stated_stays_unknown_and_the_rest_is_still_carried() -> None:
+    costs = unit_costs("bracket", OPERATIONS, priced(), 0)  # per order, and nobody said how many
+    assert parcel_value(costs, 4_000, 60, 60) == Value(
+        {"bar": 12_000_008_000, "labour": 6_000_000_000, "screw": 320_000_000}, unvalued_milli=4_000
+    )
+    assert parcel_value(unit_costs("one-off", (), priced(), 0), 4_000, None, None) == Value({}, unvalued_milli=4_000)
+    assert parcel_value(costs, None, 60, 60) is None
+
+
+def test_an_unknown_cost_further_on_takes_away_nothing_that_was_known_before() -> None:
+    by_the_minute = definition("cost.set", product="bracket", op=60, component="labour", basis="minute", micros=900)
+    costs = unit_costs("bracket", OPERATIONS, priced(by_the_minute), 0, order_milli=4_000)
+    before, after = (parcel_value(costs, 1_000, op, op) for op in (50, 60))
+    assert before is not None
+    assert after == Value(before.leaves, unvalued_milli=1_000)
+    assert before.leaves["labour"] == 1_500_000_000
+
+
+def test_an_order_keeps_the_bill_it_was_released_with_at_the_prices_of_the_day() -> None:
+    lighter = Definition(
+        "product.define",
+        1_000,
+        (1_000, "hub", 9),
+        {"product": "bracket", "bom": [{"component": "bar", "qty_milli": 1_000, "operation": 10}]},
+    )
+    dearer = Definition(
+        "cost.set", 1_000, (1_000, "hub", 9), {"component": "bar", "basis": "unit", "micros": 4_000_000}
+    )
+    catalogue = priced(lighter, dearer)
+    released_before = unit_costs("bracket", (10,), catalogue, 2_000, bill_us=500)
+    released_after = unit_costs("bracket", (10,), catalogue, 2_000, bill_us=1_500)
+    assert [line.micros for line in released_before.lines if line.component == "bar"] == [6_000_000]
+    assert [line.micros for line in released_after.lines if line.component == "bar"] == [4_000_000]
+
+
+def test_going_back_lowers_nothing_and_adds_nothing() -> None:
+    story = Story(priced())
+    story.release(4)
+    story.scan("saw", "deburr", "weld", "test")
+    costs = unit_costs("bracket", OPERATIONS, story.catalogue, 0, order_milli=4_000)
+
+    def worth() -> int:
+        parcels = story.end.state.parcels
+        return add(
+            filter(None, (parcel_value(costs, each.qty_milli, each.entered, each.reached) for each in parcels))
+        ).total
+
+    before = worth()
+    story.tell("rework", "test", 1, to="deburr")
+    assert worth() == before
+    story.scan("deburr", "test")
+    assert worth() == before
+
+
+def test_costs_are_looked_up_by_date() -> None:
+    dearer = Definition(
+        "cost.set", 1_000, (1_000, "hub", 9), {"component": "bar", "basis": "unit", "micros": 4_000_000}
+    )
+    lines = [unit_costs("bracket", (10,), priced(dearer), at).lines[0].micros for at in (0, 999, 1_000)]
+    assert lines == [3_000_002, 3_000_002, 6_000_000]
+
+
+@given(st.lists(st.integers(0, 10**15), max_size=12))
+def test_the_parts_of_an_answer_add_up_to_its_total(leaves: list[int]) -> None:
+    parts = shares(leaves)
+    total, by_component = in_micros(Value({f"c{index:02}": leaf for index, leaf in enumerate(leaves)}))
+    assert sum(parts) == total == sum(by_component.values())
+    assert abs(total * 1_000 - sum(leaves)) <= 500
+    assert all(abs(part * 1_000 - leaf) < 1_000 for part, leaf in zip(parts, leaves, strict=True))

@@ -1,0 +1,37 @@
+"""The watch of what is plugged in fails and begins again: what was pulled out meanwhile is known to be gone."""
+
+import errno
+import os
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from waiting import until
+
+from station.readers.hotplug import Plugs
+from station.readers.registry import Roll
+from tests.drivers.fixtures.fake_udev import FIRST, SECOND
+
+if TYPE_CHECKING:
+    from station.readers.reader_thread import Wanted
+
+
+def test_what_was_pulled_out_while_nobody_looked_is_gone_and_what_stayed_is_not_begun_twice(
+    udev: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("drivers.hotplug.Hotplug", udev.watch)
+    monkeypatch.setattr("station.readers.hotplug.FIRST_PAUSE_S", 0.01)
+    udev.there = [FIRST, SECOND]
+    begun, changes, roll = list["Wanted"](), list[int](), Roll(lambda *_, **__: None, lambda: None)
+    plugs = Plugs((), roll, dict, begun.append, lambda: changes.append(1))
+    plugs.start()
+    until(lambda: len(changes) == 2)
+    udev.there = [SECOND]
+    udev.happens(OSError(errno.EIO, os.strerror(errno.EIO)))
+    until(lambda: len(changes) == 4)
+    assert [(each.settings["path"], each.gone.is_set()) for each in begun] == [(FIRST.node, True), (SECOND.node, False)]
+    udev.there = [FIRST, SECOND]
+    udev.happens(udev.device("add", FIRST))
+    until(lambda: len(changes) == 5)
+    assert [(each.settings["path"], each.gone.is_set()) for each in begun[2:]] == [(FIRST.node, False)]
+    assert roll.lines() == []
+    plugs.close()

@@ -1,0 +1,116 @@
+"""Readers under supervision: opened again with patience, refused when too fast, and set as their row says."""
+
+import queue
+import threading
+from collections.abc import Mapping
+from typing import Any
+
+import pytest
+from waiting import until
+
+from drivers import DriverError
+from station.config import Reader as Row
+from station.feedback.messages import TOO_FAST, Red
+from station.readers import reader_thread as module
+from station.readers.registry import ReaderStatus
+from station.scan.pipeline import ReaderPlace
+from tests.station.fixtures.reader_manager import Held, a_station
+from tests.station.fixtures.scan_pipeline import a_read
+
+
+def test_a_reader_that_is_not_there_is_opened_when_it_comes(opened: list[Any]) -> None:
+    missing = DriverError(came="scans is not there.", expected="A pipe.", do="Make it: mkfifo scans")
+    held = Held()
+    opened += [missing, missing, missing, held]
+    readers, inbox, _, logged = a_station()
+    readers.start()
+    until(lambda: [each.state for each in readers.status()] == ["ready"])
+    held.scans.put(a_read())
+    assert inbox.take(5) == a_read()
+    until(lambda: readers.status()[0].reads == 1)
+    named = ("Reader 1 of the configuration names it.",)
+    assert readers.status() == [ReaderStatus("replay", "replay-1", "ready", "", 1, a_read().boot_ns, named)]
+    assert logged == ["a reader is waiting", "a reader is ready"]
+    readers.close()
+
+
+def test_a_lost_reader_comes_back_under_its_name(opened: list[Any]) -> None:
+    first, second = Held("usb-1"), Held("usb-1")
+    opened += [first, second]
+    readers, inbox, _, logged = a_station()
+    readers.start()
+    first.scans.put(a_read())
+    first.scans.put(None)
+    until(lambda: logged[-1:] == ["a reader is ready"] and "a reader is lost" in logged)
+    second.scans.put(a_read(b"WO-2"))
+    assert [inbox.take(5), inbox.take(5)] == [a_read(), a_read(b"WO-2")]
+    assert [(each.id, each.state) for each in readers.status()] == [("usb-1", "ready")]
+    readers.close()
+
+
+def test_a_device_that_is_too_fast_is_answered_red_and_a_file_waits(opened: list[Any]) -> None:
+    device = Held()
+    opened.append(device)
+    readers, inbox, said, _ = a_station(room=2)
+    readers.start()
+    for number in range(3):
+        device.scans.put(a_read(b"WO-%d" % number))
+    until(lambda: said != [])
+    assert said == [Red("not_saved", TOO_FAST)]
+    assert [inbox.take(1), inbox.take(1), inbox.take(0)] == [a_read(b"WO-0"), a_read(b"WO-1"), None]
+    readers.close()
+
+    file = Held(lossless=True)
+    opened[:] = [file]
+    readers, inbox, said, _ = a_station(room=2)
+    readers.start()
+    for number in range(5):
+        file.scans.put(a_read(b"WO-%d" % number))
+    threading.Event().wait(0.05)
+    assert [inbox.take(5) for _ in range(5)] == [a_read(b"WO-%d" % number) for number in range(5)]
+    assert said == []
+    readers.close()
+
+
+def test_a_storm_of_scans_is_answered_each_time_and_logged_now_and_then(opened: list[Any]) -> None:
+    device = Held("usb-storm")
+    opened.append(device)
+    readers, _, said, logged = a_station(room=1)
+    readers.start()
+    for number in range(3000):
+        device.scans.put(a_read(b"WO-1", at_s=10 + number / 1000, kind="keyboard"))
+    until(lambda: len(said) == 2999)
+    assert logged == ["a reader is ready", "scans came too fast"]
+    readers.close()
+
+
+def test_a_reader_stands_where_its_row_says(opened: list[Any]) -> None:
+    opened.append(Held("replay-1"))
+    readers, *_ = a_station(Row("replay", "scans", stage="mill", bench="left", action="out"))
+    readers.start()
+    until(lambda: [each.state for each in readers.status()] == ["ready"])
+    assert readers.place_of("replay-1") == ReaderPlace("left", "mill", "out")
+    assert readers.place_of("another") == ReaderPlace(None, "saw", None)
+    readers.close()
+
+
+def test_a_scanner_that_is_configured_and_not_there_is_named() -> None:
+    readers, *_ = a_station(Row("keyboard", match="05e0:1200"))
+    assert readers.status() == [ReaderStatus("keyboard", "05e0:1200", "waiting", "No such reader is plugged in.")]
+
+
+def test_a_serial_reader_is_opened_with_the_speed_and_parity_of_its_row(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: queue.Queue[tuple[str, Mapping[str, str | None]]] = queue.Queue()
+
+    def open_driver(kind: str, settings: Mapping[str, str | None]) -> Held:
+        asked.put((kind, settings))
+        return Held()
+
+    monkeypatch.setattr(module, "open_driver", open_driver)
+    readers, *_ = a_station(Row("serial_line", "/dev/ttyS0", baud=19_200, parity="even"))
+    readers.start()
+    settings = {
+        "path": "/dev/ttyS0", "match": None, "layout": None, "baud": "19200", "parity": "even", "flow": None,
+    }  # fmt: skip
+    assert asked.get(timeout=5) == ("serial_line", settings)
+    readers.close()

@@ -1,0 +1,37 @@
+"""How soon a device that cannot be opened is tried again: one that was plugged in is there, and ready in a moment."""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import pytest
+from waiting import until
+
+from drivers import DriverError
+from station.readers import reader_thread as module
+from station.readers.reader_thread import Reading, Wanted
+from tests.station.fixtures.reader_threads import Scanner, Station
+
+
+def test_one_that_was_plugged_in_is_not_kept_waiting_as_long_as_one_that_may_never_come(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    station, tried = Station(tmp_path, monkeypatch), list[str]()
+    monkeypatch.setattr(module, "FIRST_PAUSE_S", 3600.0)
+    monkeypatch.setattr(module, "PLUGGED_PAUSE_S", 0.01)
+
+    def open_driver(kind: str, _settings: Mapping[str, str | None]) -> Scanner:
+        tried.append(kind)
+        if kind == "pcsc" and tried.count(kind) == 4:
+            return Scanner()
+        raise DriverError(came="pcscd knows none.", expected="A reader.", do="Plug it in.")
+
+    monkeypatch.setattr(module, "open_driver", open_driver)
+    plugged = Reading(Wanted("usb.1", "pcsc", {}, names=("usb-072f-2200-R1",)), station.desk)
+    named = Reading(Wanted("keyboard-0", "keyboard", {}), station.desk)
+    named.start()
+    until(lambda: tried == ["keyboard"])
+    plugged.start()
+    until(lambda: "ready" in station.state())
+    assert (tried.count("pcsc"), tried.count("keyboard")) == (4, 1)
+    plugged.close()
+    named.close()

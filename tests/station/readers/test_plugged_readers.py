@@ -1,0 +1,189 @@
+"""Readers that are plugged in, pulled out and plugged in again: known by one name, and what they cost is bounded."""
+
+import threading
+import time
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from waiting import until
+
+from drivers import DriverError
+from drivers.hotplug import Added, Facts, Removed
+from station.config import Config
+from station.config import Reader as Row
+from station.readers import reader_thread as module
+from station.readers.enrolment import FORGET_IT
+from station.readers.manager import Readers
+from station.readers.profile_store import KEYPAD, Lesson, Taught, beside
+from station.readers.registry import MOST
+from station.scan.pipeline import ReaderPlace
+from station.scan.work_queue import Inbox
+from tests.station.fixtures.reader_manager import Held, Watches, a_station
+from tests.station.fixtures.scan_pipeline import a_read
+
+SCANNER = Facts("/dev/input/event3", "Bar Code Scanner", 3, 0x05E0, 0x1200, "SN77", "usb-1.3", types=True, points=False)
+KEYBOARD = Facts("/dev/input/event4", "Dell KB216", 3, 0x413C, 0x2113, "", "usb-1.4", types=True, points=False)
+
+
+def test_a_scanner_that_is_plugged_in_is_read_and_comes_back_as_itself_and_a_persons_keyboard_is_left_alone(
+    monkeypatch: pytest.MonkeyPatch, plugs: Watches
+) -> None:
+    asked: list[tuple[str | None, str | None]] = []
+    first, second = Held("usb-05e0-1200-SN77"), Held("usb-05e0-1200-SN77")
+    given = iter((first, second))
+
+    def open_driver(_kind: str, settings: Mapping[str, str | None]) -> Held:
+        if settings["listen"]:
+            return Held("a person's")
+        asked.append((settings["path"], settings["layout"]))
+        return next(given)
+
+    def states() -> list[str]:
+        return [each.state for each in readers.status() if each.id != "a person's"]
+
+    monkeypatch.setattr(module, "open_driver", open_driver)
+    monkeypatch.setattr(module, "FIRST_PAUSE_S", 0.5)  # udev's word comes some 50 ms behind the lost device
+    readers, inbox, _, _ = a_station(Row("keyboard", stage="mill", layout="de"))
+    readers.start()
+    for change in (Added(KEYBOARD), Added(SCANNER), Added(SCANNER)):
+        plugs.put(change)
+    until(lambda: sorted(each.state for each in readers.status()) == ["listening", "ready"])
+    heard = next(each for each in readers.status() if each.state == "listening")
+    assert heard.evidence[:2] == (
+        "It looks like a person's keyboard, so it is only listened to, until it types the setup sheet.", "usb 413c:2113",
+    )  # fmt: skip
+    first.scans.put(a_read())
+    assert inbox.take(5) == a_read()
+    assert readers.place_of("usb-05e0-1200-SN77") == ReaderPlace(None, "mill", None)
+    first.scans.put(None)
+    plugs.put(Removed(SCANNER))
+    until(lambda: states() == ["lost", "waiting"])
+    plugs.put(Added(replace(SCANNER, node="/dev/input/event9")))
+    until(lambda: states() == ["ready"])
+    plugs.put(Removed(KEYBOARD))
+    second.scans.put(a_read(b"WO-2"))
+    assert inbox.take(5) == a_read(b"WO-2")
+    assert asked == [("/dev/input/event3", "de"), ("/dev/input/event9", "de")]
+    readers.close()
+
+
+def test_a_scanner_that_comes_back_as_another_for_ever_costs_bounded_threads_and_memory(
+    monkeypatch: pytest.MonkeyPatch, plugs: Watches
+) -> None:
+    taken: list[Held] = []
+    plugged = threading.Event()
+
+    def open_driver(_kind: str, _settings: Mapping[str, str | None]) -> Held:
+        if not plugged.is_set():
+            raise DriverError(came="It is gone.", expected="A plug.", do="Plug it in.")
+        taken.append(Held(f"usb-05e0-1200-S{len(taken)}"))
+        return taken[-1]
+
+    monkeypatch.setattr(module, "open_driver", open_driver)
+    monkeypatch.setattr(module, "FIRST_PAUSE_S", 0.01)
+    readers, *_ = a_station(Row("keyboard", stage="mill"))
+    before = threading.active_count()
+    readers.start()
+    for turn in range(300):
+        plugged.set()
+        plugs.put(Added(replace(SCANNER, serial=f"S{turn}")))
+        until(lambda turn=turn: len(taken) == turn + 1)  # type: ignore[misc]
+        plugged.clear()
+        taken[-1].scans.put(None)
+        plugs.put(Removed(replace(SCANNER, serial=f"S{turn}")))
+        until(lambda: not readers._plugs._plugged)
+    until(lambda: threading.active_count() <= before + 1)
+    assert len(readers.status()) <= MOST + 1
+    assert len(readers._places) <= MOST + 1
+    assert len(readers._readings) <= 2
+    readers.close()
+
+
+def test_stored_scans_of_a_scanner_that_was_pulled_out_are_waited_for_and_no_longer_than_said(
+    monkeypatch: pytest.MonkeyPatch, plugs: Watches
+) -> None:
+    monkeypatch.setattr("station.readers.manager.END_S", 0.5)
+    monkeypatch.setattr(Held, "kind", "keyboard")
+    scanners = {f"/dev/input/event{number}": Held(f"usb-{number}") for number in range(4)}
+    monkeypatch.setattr(module, "open_driver", lambda _kind, settings: scanners[settings["path"]])
+    readers, inbox, *_ = a_station(Row("keyboard"), room=1)
+    readers.start()
+    for node, scanner in scanners.items():
+        plugs.put(Added(replace(SCANNER, node=node, serial=node)))
+        for code in range(20):
+            scanner.scans.put(a_read(b"WO-%d" % code, at_s=10 + code / 100, kind="keyboard"))
+    until(lambda: sum(len(each._spool) for each in readers._readings.values()) >= 4 * 16)
+    plugs.put(Removed(replace(SCANNER, node="/dev/input/event0")))
+    until(lambda: len(readers._plugs._plugged) == 3)
+    assert sum(len(each._spool) for each in readers._readings.values()) >= 4 * 16  # his are waited for, too
+    began_s = time.monotonic()
+    readers.close()
+    assert 0.5 <= time.monotonic() - began_s < 1.5
+    while inbox.take(0.2) is not None:
+        pass
+
+
+@pytest.mark.parametrize("row", [Row("hidpos", match="05e0:1200"), Row("hidpos", path="/dev/hidraw3"), Row("hidpos")])
+def test_a_point_of_sale_scanner_that_a_row_names_is_opened_once_and_its_twin_too(
+    monkeypatch: pytest.MonkeyPatch, plugs: Watches, row: Row
+) -> None:
+    asked: list[str | None] = []
+
+    def open_driver(_kind: str, settings: Mapping[str, str | None]) -> Held:
+        asked.append(settings["path"])
+        return Held(f"usb-05e0-1200-S{len(asked)}")
+
+    monkeypatch.setattr(module, "open_driver", open_driver)
+    readers, *_ = a_station(row)
+    readers.start()
+    first = replace(SCANNER, node="/dev/hidraw3", types=False, subsystem="hidraw")
+    plugs.put(Added(first))
+    plugs.put(Added(replace(first, node="/dev/hidraw4", serial="SN78")))
+    both = 1 if row.path else 2
+    until(lambda: [each.state for each in readers.status()] == ["ready"] * both + ["ignored"] * (2 - both))
+    assert asked == ["/dev/hidraw3", "/dev/hidraw4"][:both]
+    readers.close()
+
+
+class Teachable(Held):
+    """One that can be taught, and notes its profile."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(name)
+        self.profile: str | None = "not asked"
+
+    def teach(self, _sheets: Any, profile: str | None) -> None:
+        """Note it."""
+        self.profile = profile
+
+
+@pytest.mark.parametrize("opened_as", ["usb-1a86-5723-S1", "usb-1a86-5723-at-usb-1.3"])
+@pytest.mark.parametrize("taught_as", ["usb-1a86-5723-S1", "usb-1a86-5723-at-usb-1.3"])
+def test_what_a_scanner_was_taught_holds_whether_or_not_a_twin_claims_its_serial_number(
+    monkeypatch: pytest.MonkeyPatch, plugs: Watches, tmp_path: Path, taught_as: str, opened_as: str
+) -> None:
+    config = Config(station="saw-1", journal=str(tmp_path / "journal.db"))
+    taught = Taught(beside(tmp_path / "journal.db"))
+    facts = replace(SCANNER, name="USB Keyboard", vendor=0x1A86, product=0x5723, serial="S1", place="usb-1.3")
+
+    def plugged_in() -> tuple[Readers, Teachable]:
+        scanner = Teachable(opened_as)
+        monkeypatch.setattr(module, "open_driver", lambda _kind, _settings: scanner)
+        readers = Readers(config, Inbox(), lambda _: None, lambda *_, **__: None, lambda: None)
+        readers.start()
+        plugs.put(Added(facts))
+        until(lambda: [each.state for each in readers.status()] == ["ready"])
+        readers.close()
+        return readers, scanner
+
+    taught.keep(taught_as, Lesson(profile={"layout": "de"}, words="German."))
+    readers, scanner = plugged_in()
+    assert scanner.profile == '{"layout": "de"}'
+    (line,) = readers.status()
+    assert (line.id, line.taught, line.mend) == (opened_as, "German.", FORGET_IT.format(taught_as))
+    taught.keep(taught_as, KEYPAD)
+    readers, scanner = plugged_in()
+    assert readers.place_of(opened_as).keypad

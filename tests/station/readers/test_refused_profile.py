@@ -1,0 +1,134 @@
+"""A reader of which the lesson cannot be used is read in no other way: its scans are red, until it is taught anew."""
+
+import json
+from pathlib import Path
+
+import pytest
+from waiting import until
+
+from drivers import Known, Note, Outcome
+from station.cli import capture
+from station.config import Config
+from station.feedback.messages import Red
+from station.readers import reader_thread as module
+from station.readers.enrolment import UNUSABLE
+from station.readers.profile_store import Lesson, Taught, beside
+from station.readers.registry import READ_FROM, ReaderStatus, Roll, told
+from tests.drivers.conftest import Wedge
+from tests.station.fixtures.reader_threads import Scanner, Station
+from tests.station.fixtures.scan_pipeline import a_read
+
+WHY = UNUSABLE.format(
+    "There is no keyboard layout 'xx'.",
+    "Correct the reader's layout, or have the station learn it from the setup sheet.",
+)
+
+
+class Cordless(Scanner):
+    """A scanner in a test's hand that has another name."""
+
+    def __init__(self, kind: str = "keyboard") -> None:
+        super().__init__(kind)
+        self.reader = Wedge.reader
+
+
+@pytest.fixture
+def station(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Station:
+    return Station(tmp_path, monkeypatch)
+
+
+@pytest.mark.parametrize(
+    ("profile", "why"),
+    [
+        ({"layout": "xx"}, WHY),
+        (
+            {"layout": "us", "caps": "sideways"},
+            UNUSABLE.format(
+                "The reader's profile cannot be used: The profile's 'caps' is 'sideways': expected one of obeyed, "
+                "ignored, inverted, upper, lower.",
+                "Have the station learn it again from the setup sheet.",
+            ),
+        ),
+    ],
+)
+def test_a_scanner_that_cannot_be_read_as_it_was_taught_is_answered_red_and_shown_so(
+    station: Station, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, profile: dict[str, str], why: str
+) -> None:
+    wedge = Wedge(tmp_path)
+    monkeypatch.setattr(module, "open_driver", lambda _kind, _settings: wedge.driver)
+    station.taught.keep(wedge.reader, Lesson(profile=profile, words="The layout is xx."))
+    reading = station.reads()
+    until(lambda: station.state() == ["refusing"])
+    wedge.scan("wo-1042")
+    refused = station.inbox.take(5)
+    assert (refused.why, refused.reader) == (why, wedge.reader)
+    (line,) = station.roll.lines()
+    assert (line.why, line.taught) == (why, "The layout is xx.")
+    assert (told(line)["state"], told(line)["why"]) == ("refusing", why[:240])
+    assert station.logged == ["what a reader was taught cannot be used", "a reader lost a scan"]
+    reading.close()
+    wedge.unplug()
+
+
+def test_what_it_is_taught_anew_is_read_at_once(station: Station, monkeypatch: pytest.MonkeyPatch) -> None:
+    scanner = Cordless()
+    monkeypatch.setattr(module, "open_driver", lambda _kind, _settings: scanner)
+    station.taught.keep(scanner.reader, Lesson(profile={"layout": "xx"}))
+    taught: list[str | None] = []
+
+    def teach(_sheets: object, profile: str | None) -> None:
+        taught.append(profile)
+        if profile is not None:
+            raise module.DriverError(
+                came="There is no keyboard layout 'xx'.",
+                expected="A name.",
+                do="Correct the reader's layout, or have the station learn it from the setup sheet.",
+            )
+
+    monkeypatch.setattr(scanner, "teach", teach)
+    reading = station.reads()
+    until(lambda: station.state() == ["refusing"])
+    assert taught == ['{"layout": "xx"}', None]
+    scanner.says.put(a_read(b"wrong", kind="keyboard", reader=scanner.reader))
+    assert station.inbox.take(5).why == WHY
+    scanner.says.put(Note("keyboard", scanner.reader, 5, "The sheet was read in half."))
+    until(lambda: station.said != [])
+    assert not any(isinstance(each, Red) for each in station.said)
+    shown = ("The layout is learned.",)
+    scanner.says.put(Known("keyboard", scanner.reader, 5, shown, json.dumps({"layout": "learned"})))
+    scanner.says.put(a_read(b"WO-1", 60, kind="keyboard", reader=scanner.reader))
+    assert station.inbox.take(5).raw == b"WO-1"
+    (line,) = station.roll.lines()
+    assert (line.state, line.why, line.evidence[:1]) == ("ready", "", shown)
+    reading.close()
+
+
+def test_a_reader_that_refuses_is_open_to_the_roll() -> None:
+    roll = Roll(lambda *_a, **_f: None, lambda: None)
+    roll.note("event3.1", ReaderStatus("keyboard", "usb-1", "refusing", "why"))
+    roll.note("event3", ReaderStatus("keyboard", "usb-1", "lost"))  # the late word of its plug before
+    assert [each.state for each in roll.lines()] == ["refusing"]
+    assert "refusing" in READ_FROM
+
+
+def test_a_recording_says_that_the_lesson_cannot_be_used_and_keeps_what_the_scanner_sends(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    wedge = Wedge(tmp_path)
+    monkeypatch.setattr(capture, "open_driver", lambda _kind, _settings: wedge.driver)
+    config = Config(station="saw-1", journal=str(tmp_path / "journal.db"), status=str(tmp_path / "status.json"))
+    Taught(beside(tmp_path / "journal.db")).keep(wedge.reader, Lesson(profile={"layout": "xx"}))
+    said = list[Outcome]()
+
+    def scan_once_told(outcome: Outcome) -> None:
+        said.append(outcome)
+        if isinstance(outcome, Note):
+            wedge.scan("wo-1042")
+        else:
+            wedge.driver.close()
+
+    made = capture.Recording(capture.Asked(kind="keyboard"), config).make(tmp_path / "x.rec", scan_once_told, 10)
+    assert [each.text for each in said if isinstance(each, Note)] == [WHY]
+    assert (made.reader, made.scans) == (wedge.reader, 1)
+    assert b'"key":[1,' in (tmp_path / "x.rec").read_bytes()
+    wedge.unplug()

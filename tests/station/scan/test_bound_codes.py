@@ -1,0 +1,166 @@
+"""Codes that the shop has bound: what the bench makes of a badge, a card, an item, a product and a carrier."""
+
+import json
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from drivers import Read
+from station.core.codes import As, BoundTo, Card, Code, Pattern, Scheme, apply_binding, read_code, read_tag_code
+from station.feedback.messages import State, Why
+from station.rules.engine import OpenItem, ShopJudge
+from station.rules.snapshot import known, read_shop
+from station.scan.interpret import meant
+from station.sync.master_data_sync import items_on_the_way
+from tests.station.fixtures.scan_pipeline import Bench, a_read
+
+CODES = {
+    "NEXT-IS-SCRAP": BoundTo(As.COMMAND, "WIP:SCRAP"),
+    "0012345678": BoundTo(As.BADGE, "A1"),
+    "BRACKET-BIN": BoundTo(As.PRODUCT, "BRK-20"),
+    "TOTE-7": BoundTo(As.CARRIER, "TOTE-7"),
+    "OLD-CARD": BoundTo(As.ITEM, "O-31"),
+}
+SNAPSHOT = {
+    "definitions": [{"what": "pattern.define", "data": {"name": "p", "regex": "BIN-(?P<id>.*)", "as": "product"}}],
+    "bindings": {"OLD-CARD": "O-31"},
+    "codes": [{"code": code, "as": bound.as_, "to": bound.to} for code, bound in CODES.items()],
+}
+
+
+def a_bench(snapshot: dict[str, Any] | None = None) -> Bench:
+    """A bench that knows the shop of a snapshot."""
+    bench = Bench()
+    bench.scan.known = known(json.dumps(snapshot or SNAPSHOT).encode(), [])
+    return bench
+
+
+def scan(bench: Bench, *texts: str) -> list[tuple[State, Why, str]]:
+    """What scans one after another are answered."""
+    start_s = len(bench.journal.events) * 5 + 10
+    answers = bench.take(*(a_read(text.encode(), start_s + 5 * n) for n, text in enumerate(texts)))
+    return [(each.state, each.why, each.text) for each in answers]
+
+
+def test_the_codes_of_a_shop_act_at_the_bench() -> None:
+    bench = a_bench()
+    assert scan(bench, "0012345678", "NEXT-IS-SCRAP", "O-31", "BRACKET-BIN", "TOTE-7", "OLD-CARD") == [
+        (State.GREEN, Why.CARD, "A1 signed in"),
+        (State.GREEN, Why.CARD, "SCRAP: scan the sheet"),
+        (State.AMBER, Why.ASK, "1 counted: O-31 SCRAP. More? UNDO, then SCRAP, QTY and the sheet"),
+        (State.AMBER, Why.LOOK, "saved, but not counted yet: BRK-20 is a product. Scan the sheet that goes with it"),
+        (State.AMBER, Why.LOOK, "saved, but not counted yet: TOTE-7 is a carrier. Scan the sheet that goes with it"),
+        (State.GREEN, Why.SAVED, "saved: O-31"),
+    ]
+    fields = [(each.scheme, each.code, each.action, each.operator) for each in bench.journal.decoded()]
+    assert fields == [
+        ("badge", None, None, "A1"),
+        ("command", None, None, "A1"),
+        ("text", None, "scrap", "A1"),
+        ("own", None, None, "A1"),
+        ("own", None, None, "A1"),
+        ("text", None, None, "A1"),
+    ]
+
+
+def test_a_product_leaves_the_card_that_is_armed_and_has_nothing_to_undo() -> None:
+    bench = a_bench()
+    scan(bench, "NEXT-IS-SCRAP", "BRACKET-BIN", "BIN-7", "O-31", "BRACKET-BIN", "WIP:UNDO")
+    assert [(each.action, each.ref and each.ref.seq) for each in bench.journal.decoded()] == [
+        (None, None), (None, None), (None, None), ("scrap", None), (None, None), ("void", 4),
+    ]  # fmt: skip
+
+
+def test_a_pattern_that_names_a_product_or_carrier_is_amber_too() -> None:
+    (answer,) = scan(a_bench(), "BIN-BRK-20")
+    assert answer == (
+        State.AMBER, Why.LOOK, "saved, but not counted yet: BRK-20 is a product. Scan the sheet that goes with it",
+    )  # fmt: skip
+
+
+def test_a_snapshot_without_codes_still_has_its_items() -> None:
+    old = {"definitions": [], "bindings": {"OLD-CARD": "O-31"}}
+    assert read_shop(json.dumps(old).encode()).bound == {"OLD-CARD": BoundTo(As.ITEM, "O-31")}
+    assert scan(a_bench(old), "OLD-CARD")[0][2] == "saved: O-31"
+
+
+def test_a_kind_of_binding_of_a_later_version_is_passed_over() -> None:
+    later = {"codes": [{"code": "X", "as": "robot", "to": "R2"}, {"code": "Y", "as": "badge", "to": "A1"}]}
+    assert read_shop(json.dumps(later).encode()).bound == {"Y": BoundTo(As.BADGE, "A1")}
+
+
+def test_a_code_that_is_let_go_names_itself_with_the_next_snapshot() -> None:
+    bench = a_bench()
+    scan(bench, "NEXT-IS-SCRAP")
+    bench.scan.known = known(json.dumps({"definitions": [], "codes": []}).encode(), [])
+    assert (
+        scan(bench, "NEXT-IS-SCRAP")[0][2]
+        == "1 counted: NEXT-IS-SCRAP SCRAP. More? UNDO, then SCRAP, QTY and the sheet"
+    )
+
+
+@pytest.mark.parametrize(
+    ("raw", "bound", "read"),
+    [
+        # A card that is the same everywhere stays what it is.
+        (b"WIP:SCRAP", BoundTo(As.ITEM, "O-1"), (Scheme.COMMAND, None, None, Card.SCRAP)),
+        (b"wip:scrap", BoundTo(As.ITEM, "O-1"), (Scheme.COMMAND, None, None, Card.SCRAP)),
+        # A binding comes before the patterns of the shop and the published systems.
+        (b"WO-7", BoundTo(As.ITEM, "O-1"), (Scheme.OWN, "O-1", None, None)),
+        (b"WO-7", BoundTo(As.BADGE, "A1"), (Scheme.BADGE, None, "A1", None)),
+        (b"]d20109506000134352", BoundTo(As.ITEM, "O-1"), (Scheme.GS1, "O-1", None, None)),
+        (b"]d20109506000134353", BoundTo(As.ITEM, "O-1"), (Scheme.OWN, "O-1", None, None)),  # a wrong check digit
+        (b"010950600013435210ABC21XYZ", BoundTo(As.ITEM, "O-1"), (Scheme.OWN, "O-1", None, None)),  # ambiguous
+        (b"X", BoundTo(As.COMMAND, "qty:5"), (Scheme.COMMAND, None, None, Card.QTY)),
+        (b"X", BoundTo(As.COMMAND, "WIP:BADGE:A1"), (Scheme.BADGE, None, "A1", None)),
+        (b"X", BoundTo(As.COMMAND, "no card"), (None, None, None, None)),
+        (b"]C0", BoundTo(As.ITEM, "O-1"), (None, None, None, None)),
+    ],
+)
+def test_what_a_bound_code_says(raw: bytes, bound: BoundTo, read: tuple[object, ...]) -> None:
+    patterns = (Pattern("order", "WO-(?P<id>.+)", "item"),)
+    code = read_code(raw, None, patterns)
+    found = apply_binding(code, {code.code: bound})
+    assert (found.scheme, found.item, found.badge, found.card) == read
+    assert (found.code, found.raw, found.sym) == (code.code, raw, code.sym)
+
+
+def test_a_tag_and_a_text_on_a_tag_can_be_bound() -> None:
+    tag = replace(a_read(b"04A1B2C3"), kind="pcsc", tag=True)
+    bound = {"04A1B2C3": BoundTo(As.BADGE, "A1"), "locker 5": BoundTo(As.ITEM, "O-5")}
+    assert meant(tag, (), bound)[1].badge == "A1"
+    read, code = meant(replace(tag, texts=(b"hello", b"locker 5")), (), bound)
+    assert (read.raw, read.tag, code.item) == (b"locker 5", False, "O-5")
+
+
+def test_a_code_that_is_cut_is_never_a_bound_one() -> None:
+    read = Read(b"X", None, "replay", "replay-1", 0, 9_000)
+    assert meant(read, (), {"X": BoundTo(As.BADGE, "A1")})[1].unread == "too long"
+
+
+def test_the_rules_know_a_bound_item_by_its_own_name() -> None:
+    judge = ShopJudge(json.dumps({"bindings": {"OLD-CARD": "O-31", "O-31": "O-99"}}).encode())
+    judge.know([OpenItem("O-31", qty_milli=1000)], complete=True)
+    code: Code = apply_binding(read_code(b"OLD-CARD", None, ()), {"OLD-CARD": BoundTo(As.ITEM, "O-31")})
+    bench = Bench()
+    bench.take(a_read(b"OLD-CARD"))
+    assert judge.look(code, bench.journal.decoded()[0]).name == "O-31"
+    assert read_tag_code(b"04A1B2C3", ()).is_counted
+
+
+def test_what_is_on_its_way_to_the_hub_is_the_item_that_a_code_is_bound_to() -> None:
+    bench = a_bench()
+    scan(bench, "OLD-CARD", "NEXT-IS-SCRAP", "WO-9")
+
+    class Reader:
+        """The journal's events, none of them at the hub."""
+
+        def mark(self) -> None:
+            """The hub was never reached."""
+
+        def events(self, after: int) -> list[Any]:
+            """Every event."""
+            return [type("Stored", (), {"encoded": each})() for each in bench.journal.events[after:]]
+
+    assert items_on_the_way(Reader(), bench.scan.known) == {"O-31", "WO-9"}  # type: ignore[arg-type]
