@@ -1,8 +1,8 @@
 """Readers: every device that turns a label or a tag into text, behind one port.
 
 A driver is one file in this folder with a function `open_device(settings)`; its kind is the file's name. What a driver
-yields, it yields whole: a `Read` is one scan as the device sent it, a `Dropped` is a scan the device lost, a `Gone` says
-that a tag has left the field of its reader.
+yields, it yields whole: a `Read` is one scan as the device sent it, a `Dropped` is a scan the device lost, a
+`TagRemoved` says that a tag has left the field of its reader.
 
 >>> kinds()
 ('hidpos', 'keyboard', 'pcsc', 'replay', 'serial_line', 'serial_rfid')
@@ -20,7 +20,7 @@ from dataclasses import dataclass, field
 from typing import Protocol, cast, runtime_checkable
 
 from drivers.decode.scan import MAX_RAW_BYTES, Scan, aim_identifier
-from drivers.decode.tags.presence import Left
+from drivers.decode.tags.presence import TagDeparture
 
 __all__ = [
     "MAX_RAW_BYTES",
@@ -28,16 +28,16 @@ __all__ = [
     "Driver",
     "DriverError",
     "Dropped",
-    "Gone",
-    "Handed",
-    "Known",
-    "Note",
+    "OperatorNotice",
     "Outcome",
+    "ProbeTimeout",
+    "ProfileLearned",
     "Read",
+    "ScanOutcome",
     "Settings",
-    "Teachable",
-    "Telling",
-    "Unanswered",
+    "SupportsEnrolment",
+    "SupportsFeedback",
+    "TagRemoved",
     "boot_ns",
     "gone_of",
     "kinds",
@@ -93,7 +93,7 @@ class Dropped:
 
 
 @dataclass(frozen=True, slots=True)
-class Known:
+class ProfileLearned:
     """The device has shown what it is, or how it sends: `evidence` in a few words each.
 
     `profile`: what was learned of it, as JSON, for whoever keeps it; None where nothing needs to be kept. Where `kind` is
@@ -108,7 +108,7 @@ class Known:
 
 
 @dataclass(frozen=True, slots=True)
-class Gone:
+class TagRemoved:
     """A tag has left the field: no scan, but the end of the presence that a `Read` began.
 
     `raw` and `since_ns` are that `Read`'s `raw` and `boot_ns`; `boot_ns` is when the tag was last seen, `seen` how often,
@@ -125,7 +125,7 @@ class Gone:
 
 
 @dataclass(frozen=True, slots=True)
-class Note:
+class OperatorNotice:
     """Nothing was scanned, and the operator should read this: one or two sentences."""
 
     kind: str
@@ -135,7 +135,7 @@ class Note:
 
 
 @dataclass(frozen=True, slots=True)
-class Unanswered:
+class ProbeTimeout:
     """Nobody has answered so far, and nobody is asked any more: from now on the device is only heard. `text` says so."""
 
     kind: str
@@ -144,9 +144,9 @@ class Unanswered:
     text: str
 
 
-Handed = Read | Dropped
+ScanOutcome = Read | Dropped
 """What a reader hands over to be recorded and answered."""
-Outcome = Handed | Gone | Known | Note | Unanswered
+Outcome = ScanOutcome | TagRemoved | ProfileLearned | OperatorNotice | ProbeTimeout
 """What a reader yields."""
 
 
@@ -169,7 +169,7 @@ class Driver(Protocol):
 
 
 @runtime_checkable
-class Telling(Protocol):
+class SupportsFeedback(Protocol):
     """An open reader that can answer its operator with its own beep and light.
 
     `tell` takes "green", "amber" or "red". It is called by one thread of its own: it may take its time, and raise.
@@ -179,11 +179,11 @@ class Telling(Protocol):
 
 
 @runtime_checkable
-class Teachable(Protocol):
+class SupportsEnrolment(Protocol):
     """An open reader that can be taught how its device sends.
 
     `teach` is called once, before `reads`: `sheets` are the setup sheets it may see, each the texts of its codes; `profile`
-    is what a `Known` said of this reader before. Raises `DriverError` where the profile cannot be used.
+    is what a `ProfileLearned` said of this reader before. Raises `DriverError` where the profile cannot be used.
     """
 
     def teach(self, sheets: Sequence[Sequence[str]], profile: str | None) -> None: ...
@@ -235,9 +235,9 @@ def read_of(scan: Scan, kind: str, reader: str, complete_ns: int) -> Read:
     return Read(scan.raw, aim_identifier(scan.raw), kind, reader, complete_ns, scan.raw_len, scan.sha256)
 
 
-def gone_of(left: Left, kind: str, reader: str) -> Gone:
-    """The `Gone` of a tag that has left this reader's field."""
-    return Gone(kind, reader, left.last_ns, left.since_ns, left.uid.encode("ascii"), left.seen, left.signal_dbm)
+def gone_of(left: TagDeparture, kind: str, reader: str) -> TagRemoved:
+    """The `TagRemoved` of a tag that has left this reader's field."""
+    return TagRemoved(kind, reader, left.last_ns, left.since_ns, left.uid.encode("ascii"), left.seen, left.signal_dbm)
 
 
 def boot_ns() -> int:

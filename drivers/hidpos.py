@@ -18,22 +18,22 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from drivers import DeviceLost, Driver, DriverError, Dropped, Read, Settings, boot_ns, read_of
-from drivers.capture.recorder import Tape, reports
-from drivers.decode.detect.device_info import Facts, named, reader_id
-from drivers.decode.hid.report_descriptor import MAX_REPORT_BYTES, Descriptor, DescriptorError, parsed
-from drivers.decode.hid.scanned_data import ScannedData, layouts
-from drivers.decode.hid.scanner_commands import Command, Order, enabling, orders
-from drivers.decode.keyboard.keys import Lost
-from drivers.decode.serial.serial_lines import Sent
-from drivers.platform.device_handle import Held, Hold
+from drivers.capture.recorder import CaptureWriter, reports
+from drivers.decode.detect.device_info import DeviceInfo, named, reader_id
+from drivers.decode.hid.report_descriptor import MAX_REPORT_BYTES, DescriptorError, ReportDescriptor, parsed
+from drivers.decode.hid.scanned_data import ScannedDataDecoder, layouts
+from drivers.decode.hid.scanner_commands import CommandReport, ScannerUsage, enabling, orders
+from drivers.decode.keyboard.keys import LostScan
+from drivers.decode.serial.serial_lines import SerialScan
+from drivers.platform.device_handle import DeviceHandle, Hold
 from drivers.platform.errors import refused, unplugged
 
 SYS_HIDRAW = Path("/sys/class/hidraw")
 DEV = Path("/dev")
 BEEPS = {
-    "green": Command.GOOD_READ_BEEP,
-    "amber": Command.NOT_ON_FILE_BEEP,
-    "red": Command.ERROR_BEEP,
+    "green": ScannerUsage.GOOD_READ_BEEP,
+    "amber": ScannerUsage.NOT_ON_FILE_BEEP,
+    "red": ScannerUsage.ERROR_BEEP,
 }
 """How an answer sounds at the scanner."""
 _SET_FEATURE = 0xC000_4806  # HIDIOCSFEATURE(0), linux/hidraw.h; the length stands in bits 16 to 29
@@ -44,16 +44,16 @@ _NS = 1_000_000_000
 class Hidraw:
     """A HID device that is plugged in. `speaks`: it sends scanned data, and can be opened; `why` says so or why not."""
 
-    facts: Facts
+    facts: DeviceInfo
     why: str
-    descriptor: Descriptor | None
+    descriptor: ReportDescriptor | None
 
     @property
     def speaks(self) -> bool:
         return self.descriptor is not None
 
 
-def scanner_at(node: str) -> Facts | None:
+def scanner_at(node: str) -> DeviceInfo | None:
     """What the kernel says of the HID POS scanner at this node; None where there is none, or another kind of device."""
     found = seen(node)
     return replace(found.facts, said=(found.why,)) if found is not None and found.speaks else None
@@ -96,7 +96,7 @@ def seen(path: str) -> Hidraw | None:
     except (OSError, KeyError, ValueError):
         return None
     phys = said.get("HID_PHYS", "")
-    facts = Facts(
+    facts = DeviceInfo(
         node=str(node),
         name=said.get("HID_NAME", node.name),
         bus=bus,
@@ -112,7 +112,7 @@ def seen(path: str) -> Hidraw | None:
     return _judged(facts, descriptor)
 
 
-def _judged(facts: Facts, descriptor: bytes) -> Hidraw:
+def _judged(facts: DeviceInfo, descriptor: bytes) -> Hidraw:
     try:
         understood = parsed(descriptor)
     except DescriptorError as error:
@@ -122,7 +122,7 @@ def _judged(facts: Facts, descriptor: bytes) -> Hidraw:
     return Hidraw(facts, "Its report descriptor has Bar Code Scanner data (page 8C).", understood)
 
 
-def _opened(found: Hidraw, descriptor: Descriptor, reader: str) -> "HidPos":
+def _opened(found: Hidraw, descriptor: ReportDescriptor, reader: str) -> "HidPos":
     facts = found.facts
     device, opened_ns = _open(facts.node), boot_ns()
     try:
@@ -153,7 +153,7 @@ def _open(node: str) -> int:
         return os.open(node, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
 
 
-def _send(device: int, order: Order) -> None:
+def _send(device: int, order: CommandReport) -> None:
     if order.feature:
         fcntl.ioctl(device, _SET_FEATURE | len(order.report) << 16, bytearray(order.report))
     else:
@@ -192,21 +192,21 @@ class HidPos:
         device: int,
         reader: str,
         name: str,
-        descriptor: Descriptor,
+        descriptor: ReportDescriptor,
         take: Callable[[int, int], bytes] = os.read,
         *,
         opened_ns: int | None = None,
-        hold: Hold = Held,
+        hold: Hold = DeviceHandle,
     ) -> None:
         self.reader = reader
         self._device, self._name, self._take = device, name, take
         self._descriptor, self._opened_ns = descriptor.raw, opened_ns
-        self._scans = ScannedData(descriptor, opened_ns)
+        self._scans = ScannedDataDecoder(descriptor, opened_ns)
         self._orders = orders(descriptor)
         self._telling = threading.Lock()
         self._held = hold(self._let_go)
 
-    def record(self, tape: Tape) -> None:
+    def record(self, tape: CaptureWriter) -> None:
         """Write down every report from now on."""
         tape.begin(self.kind, self.reader, opened_ns=self._opened_ns, name=self._name, descriptor=self._descriptor)
         self._take = reports(self._take, tape)
@@ -267,7 +267,7 @@ class HidPos:
     def _gone(self) -> DeviceLost:
         return unplugged(self.reader, self._name, self._scans.begun)
 
-    def _told(self, outcome: Sent | Lost) -> Read | Dropped:
-        if isinstance(outcome, Sent):
+    def _told(self, outcome: SerialScan | LostScan) -> Read | Dropped:
+        if isinstance(outcome, SerialScan):
             return read_of(outcome.scan, self.kind, self.reader, outcome.time_ns)
         return Dropped(self.kind, self.reader, outcome.time_ns, outcome.why)

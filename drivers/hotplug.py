@@ -2,7 +2,7 @@
 
 Told are devices with keys, serial ports of USB devices, scanners of the HID point-of-sale page and readers of smart cards.
 udev speaks after its rules have run, so a device that is announced may be opened. When a reader is pulled out, its driver
-notices first (`DeviceLost`) and `Removed` follows; when it comes back it is `Added`, often under another node.
+notices first (`DeviceLost`) and `DeviceRemoved` follows; when it comes back it is `DeviceAdded`, often under another node.
 
     hotplug = Hotplug()
     for change in hotplug.watch():      # in a thread of its own; hotplug.close() ends it
@@ -20,16 +20,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from drivers import hidpos, missing
-from drivers.decode.detect.device_info import Facts, is_pointer, keys_in, types_codes
-from drivers.decode.detect.device_policy import CARDS_TOO, Verdict, verdict
+from drivers.decode.detect.device_info import DeviceInfo, is_pointer, keys_in, types_codes
+from drivers.decode.detect.device_policy import CARDS_TOO, DevicePolicy, verdict
 from drivers.decode.detect.security_tokens import ICCD
 from drivers.platform import serial_ports, usb_sysfs
-from drivers.platform.device_handle import Held
+from drivers.platform.device_handle import DeviceHandle
 
 if TYPE_CHECKING:
     import pyudev
 
-__all__ = ["Added", "Facts", "Hotplug", "Removed", "Verdict", "facts_of", "present", "verdict"]
+__all__ = ["DeviceAdded", "DeviceInfo", "DevicePolicy", "DeviceRemoved", "Hotplug", "facts_of", "present", "verdict"]
 
 SYS = Path("/sys")
 SYS_INPUT = Path("/sys/class/input")
@@ -41,26 +41,26 @@ _LONG_BITS = struct.calcsize("l") * 8  # the kernel writes its bitmaps in longs 
 
 
 @dataclass(frozen=True, slots=True)
-class Added:
+class DeviceAdded:
     """A device is there; told again when udev has finished with one that was there before it."""
 
-    facts: Facts
+    facts: DeviceInfo
 
 
 @dataclass(frozen=True, slots=True)
-class Removed:
+class DeviceRemoved:
     """It is gone. The facts are those it was added with."""
 
-    facts: Facts
+    facts: DeviceInfo
 
 
 class Hotplug:
     """Watches the devices of this machine that may be readers. `DriverError` where pyudev or libudev is missing.
 
-    `known`: what a watch before this one told, kept up to date from now on: what went in between is told as `Removed`.
+    `known`: what a watch before this one told, kept up to date from now on: what went in between is told as `DeviceRemoved`.
     """
 
-    def __init__(self, known: dict[str, Facts] | None = None) -> None:
+    def __init__(self, known: dict[str, DeviceInfo] | None = None) -> None:
         try:
             import pyudev
 
@@ -71,10 +71,10 @@ class Hotplug:
         for subsystem in LOOKS:
             self._monitor.filter_by(subsystem)
         self._monitor.start()  # before anything is listed, so that nothing comes in between unseen
-        self._known: dict[str, Facts] = {} if known is None else known
-        self._held = Held(self._forget)
+        self._known: dict[str, DeviceInfo] = {} if known is None else known
+        self._held = DeviceHandle(self._forget)
 
-    def watch(self) -> Iterator[Added | Removed]:
+    def watch(self) -> Iterator[DeviceAdded | DeviceRemoved]:
         """What is there, then what changes; blocks in between, ends after `close`. Raises OSError where udev fails."""
         with self._held.reading():
             if self._held.closed:
@@ -101,28 +101,28 @@ class Hotplug:
         """End `watch`, from any thread."""
         self._held.close()
 
-    def _change(self, device: "pyudev.Device") -> Iterator[Added | Removed]:
+    def _change(self, device: "pyudev.Device") -> Iterator[DeviceAdded | DeviceRemoved]:
         key = _key(device)
         if key is None:
             return
         if device.action == "remove":
             if key in self._known:
-                yield Removed(self._known.pop(key))
+                yield DeviceRemoved(self._known.pop(key))
         elif device.action == "add":
             yield from self._add(key, device)
 
-    def _add(self, key: str, device: "pyudev.Device") -> Iterator[Added | Removed]:
+    def _add(self, key: str, device: "pyudev.Device") -> Iterator[DeviceAdded | DeviceRemoved]:
         facts = LOOKS[device.subsystem](key)
         if facts is None:
             return  # gone again before we looked, or nothing that could be a reader
         facts = replace(facts, links=tuple(sorted({*facts.links, *device.device_links})))
         before = self._known.get(key)
         if before is not None and replace(before, links=()) != replace(facts, links=()):
-            yield Removed(before)
+            yield DeviceRemoved(before)
         self._known[key] = facts
-        yield Added(facts)
+        yield DeviceAdded(facts)
 
-    def _compare(self) -> Iterator[Added | Removed]:
+    def _compare(self) -> Iterator[DeviceAdded | DeviceRemoved]:
         """Everything that differs between what is known and what is there."""
         there = {
             key: device
@@ -131,7 +131,7 @@ class Hotplug:
             if (key := _key(device)) is not None
         }
         for key in sorted(self._known.keys() - there.keys()):
-            yield Removed(self._known.pop(key))
+            yield DeviceRemoved(self._known.pop(key))
         for key in sorted(there):  # what was there is told again; another one may be under its node
             yield from self._add(key, there[key])
 
@@ -140,13 +140,13 @@ class Hotplug:
         del self._monitor
 
 
-def present() -> list[Facts]:
+def present() -> list[DeviceInfo]:
     """Every device with keys or axes that is plugged in now, without asking udev."""
     nodes = sorted(SYS_INPUT.glob("event*"), key=lambda path: int(path.name.removeprefix("event")))
     return [facts for path in nodes if (facts := facts_of(f"/dev/input/{path.name}")) is not None]
 
 
-def facts_of(node: str) -> Facts | None:
+def facts_of(node: str) -> DeviceInfo | None:
     """What the kernel says of the device behind `/dev/input/eventN` or a link to it; None where there is none.
 
     All of it comes from sysfs, which knows devices that udev has no ids for (Bluetooth, uhid).
@@ -165,7 +165,7 @@ def facts_of(node: str) -> Facts | None:
     keys, relative, absolute = (
         keys_in(said.get(f"capabilities/{kind}", ""), _LONG_BITS) for kind in ("key", "rel", "abs")
     )
-    return Facts(
+    return DeviceInfo(
         node=str(real),
         name=said["name"],
         bus=int(said["id/bustype"], 16),
@@ -180,7 +180,7 @@ def facts_of(node: str) -> Facts | None:
     )
 
 
-def smart_card_reader_of(path: str) -> Facts | None:
+def smart_card_reader_of(path: str) -> DeviceInfo | None:
     """The USB device whose interface at this path of sysfs is one for smart cards (class 0B); None for all others."""
     interface = SYS / path.lstrip("/")
     with suppress(OSError):
@@ -199,7 +199,7 @@ def _key(device: "pyudev.Device") -> str | None:
     return str(device.device_node) if device.device_node and device.sys_name.startswith(prefix) else None
 
 
-LOOKS: Mapping[str, Callable[[str], Facts | None]] = {
+LOOKS: Mapping[str, Callable[[str], DeviceInfo | None]] = {
     "input": facts_of,
     "tty": serial_ports.facts_of,
     "hidraw": hidpos.scanner_at,

@@ -12,19 +12,31 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from drivers import DeviceLost, Driver, Dropped, Known, Note, Outcome, Read, Settings, boot_ns, missing, read_of
-from drivers.capture.recorder import Tape, keys
-from drivers.decode.detect.device_info import Facts, reader_id
+from drivers import (
+    DeviceLost,
+    Driver,
+    Dropped,
+    OperatorNotice,
+    Outcome,
+    ProfileLearned,
+    Read,
+    Settings,
+    boot_ns,
+    missing,
+    read_of,
+)
+from drivers.capture.recorder import CaptureWriter, keys
+from drivers.decode.detect.device_info import DeviceInfo, reader_id
 from drivers.decode.detect.device_policy import verdict
-from drivers.decode.keyboard.keymap import BARE, US, Layout
-from drivers.decode.keyboard.keys import HAND_GAP_S, KeyEvent, Keys, Lost, Typed
-from drivers.decode.keyboard.profile import LEARNED, Profile, dict_of, text_of
-from drivers.decode.setup_sheet.sheet_detector import NotLearned
+from drivers.decode.keyboard.keymap import BARE, US, KeyLayout
+from drivers.decode.keyboard.keys import HAND_GAP_S, KeyEvent, LostScan, TypedScan, WedgeDecoder
+from drivers.decode.keyboard.profile import LEARNED, ScannerProfile, dict_of, text_of
+from drivers.decode.setup_sheet.sheet_detector import ProfileFailure
 from drivers.hotplug import facts_of, present
 from drivers.platform import xkb  # fmt: skip
-from drivers.platform.device_handle import Held, Hold
+from drivers.platform.device_handle import DeviceHandle, Hold
 from drivers.platform.errors import not_a_scanner, nothing_there, refused, unplugged
-from drivers.platform.sheet_listener import Lesson, Lessons, taught
+from drivers.platform.sheet_listener import KeySheetListener, SheetResult, taught
 
 if TYPE_CHECKING:
     import evdev
@@ -68,7 +80,7 @@ def open_device(settings: Settings) -> Driver:
     raise why_not
 
 
-def _typing(settings: Settings) -> tuple[Layout, Profile]:
+def _typing(settings: Settings) -> tuple[KeyLayout, ScannerProfile]:
     """The layout that the scanner types for, and its profile."""
     profile, name = taught(settings.get("profile")), settings.get("layout")
     if name and name != profile.layout:
@@ -79,9 +91,9 @@ def _typing(settings: Settings) -> tuple[Layout, Profile]:
 def _opened(
     device: "evdev.InputDevice[str]",
     reader: str,
-    facts: Facts,
-    layout: Layout,
-    profile: Profile,
+    facts: DeviceInfo,
+    layout: KeyLayout,
+    profile: ScannerProfile,
     settings: Settings,
 ) -> "Keyboard":
     from evdev import ecodes
@@ -135,15 +147,15 @@ class Keyboard:
         name: str,
         let_go: Callable[[], None],
         *,
-        layout: Layout = US,
-        profile: Profile | None = None,
+        layout: KeyLayout = US,
+        profile: ScannerProfile | None = None,
         caps_lock: bool = False,
         stamped: bool = False,
         opened_ns: int | None = None,
         grab: Callable[[], None] | None = None,
         said_layout: str | None = None,
         take: Callable[[], list[KeyEvent]] | None = None,
-        hold: Hold = Held,
+        hold: Hold = DeviceHandle,
     ) -> None:
         self.reader = reader
         self._descriptor = descriptor
@@ -151,14 +163,14 @@ class Keyboard:
         self._stamped = stamped
         self._cut = b""  # the kernel sends whole events; what stands in for it in a test may not
         self._caps_lock, self._said_layout = caps_lock, said_layout
-        self._profile, self._opened_ns = profile or Profile(), opened_ns
-        self._keys = Keys(layout, profile, caps_lock=caps_lock, opened_ns=opened_ns)
+        self._profile, self._opened_ns = profile or ScannerProfile(), opened_ns
+        self._keys = WedgeDecoder(layout, profile, caps_lock=caps_lock, opened_ns=opened_ns)
         self._grab = grab
-        self._lessons: Lessons | None = None
+        self._lessons: KeySheetListener | None = None
         self._take_events = take or self._arrived
         self._held = hold(let_go)
 
-    def record(self, tape: Tape) -> None:
+    def record(self, tape: CaptureWriter) -> None:
         """Write down every key from now on."""
         tape.begin(
             self.kind,
@@ -173,13 +185,13 @@ class Keyboard:
 
     def teach(self, sheets: Sequence[Sequence[str]], profile: str | None) -> None:
         """The setup sheets that may be scanned, and what was learned of this scanner before."""
-        self._lessons = Lessons(sheets, self._caps_lock)
+        self._lessons = KeySheetListener(sheets, self._caps_lock)
         if profile is not None:
             self._learn(profile, caps_lock=self._caps_lock, opened_ns=self._opened_ns)
 
     def _learn(self, profile: str, *, caps_lock: bool, opened_ns: int | None = None) -> None:
         layout, self._profile = _typing({"profile": profile, "layout": self._said_layout})
-        self._keys = Keys(layout, self._profile, caps_lock=caps_lock, opened_ns=opened_ns)
+        self._keys = WedgeDecoder(layout, self._profile, caps_lock=caps_lock, opened_ns=opened_ns)
 
     def reads(self) -> Iterator[Outcome]:
         """Each scan when it is complete."""
@@ -207,14 +219,14 @@ class Keyboard:
         said = self._lessons.quiet(now_ns, ended=bool(done)) if self._lessons else None
         yield from self._lesson(said, done, now_ns) if said else map(self._told, done)
 
-    def _lesson(self, said: Lesson, done: list[Typed | Lost], now_ns: int) -> Iterator[Outcome]:
+    def _lesson(self, said: SheetResult, done: list[TypedScan | LostScan], now_ns: int) -> Iterator[Outcome]:
         """What was typed was the setup sheet: learn from it, and hand the sheet itself over as it now reads.
 
         `done`: how it read before; that is what is handed over where nothing was learned.
         """
-        if isinstance(said.said, NotLearned):
+        if isinstance(said.said, ProfileFailure):
             yield from map(self._told, done)
-            yield Note(self.kind, self.reader, now_ns, f"{said.said.why} {said.said.do}")
+            yield OperatorNotice(self.kind, self.reader, now_ns, f"{said.said.why} {said.said.do}")
             return
         if self._grab is not None:
             try:
@@ -224,7 +236,7 @@ class Keyboard:
             self._grab = None
         profile = text_of(said.said.profile)
         self._learn(profile, caps_lock=said.caps_lock)
-        yield Known(self.kind, self.reader, now_ns, said.said.evidence, profile)
+        yield ProfileLearned(self.kind, self.reader, now_ns, said.said.evidence, profile)
         for event in said.events:
             yield from map(self._told, self._keys.feed(event))
         yield from map(self._told, self._keys.quiet(now_ns + JOINED_NS))
@@ -258,7 +270,7 @@ class Keyboard:
     def _lost(self) -> DeviceLost:
         return unplugged(self.reader, self._name, self._keys.begun)
 
-    def _told(self, outcome: Typed | Lost) -> Read | Dropped:
-        if isinstance(outcome, Typed):
+    def _told(self, outcome: TypedScan | LostScan) -> Read | Dropped:
+        if isinstance(outcome, TypedScan):
             return read_of(outcome.scan, self.kind, self.reader, outcome.time_ns)
         return Dropped(self.kind, self.reader, outcome.time_ns, outcome.why, many=outcome.many)

@@ -9,20 +9,20 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import closing, suppress
 from dataclasses import replace
 
-from drivers import DeviceLost, Driver, DriverError, Dropped, Gone, Read, Settings, gone_of, missing, read_of
-from drivers.capture.recorder import Tape, TapedService
+from drivers import DeviceLost, Driver, DriverError, Dropped, Read, Settings, TagRemoved, gone_of, missing, read_of
+from drivers.capture.recorder import CaptureWriter, CapturingPcsc
 from drivers.decode.detect.device_info import harmless
 from drivers.decode.scan import Scan
 from drivers.decode.tags import acr122
 from drivers.decode.tags.ndef import texts
 from drivers.decode.tags.nfc_forum import MAX_COMMANDS, conversation
 from drivers.decode.tags.pcsc_slots import for_cards, is_contactless
-from drivers.decode.tags.presence import Left, Presence
+from drivers.decode.tags.presence import TagDeparture, TagPresence
 from drivers.decode.tags.smartcard import GET_UID, answered
-from drivers.platform.device_handle import Held, Hold
-from drivers.platform.multi_slot import Together
-from drivers.platform.pcsc_devices import Chosen, choose, devices, held
-from drivers.platform.pcsc_interface import Card, NoReader, Service, ServiceGone, State
+from drivers.platform.device_handle import DeviceHandle, Hold
+from drivers.platform.multi_slot import MultiSlotReader
+from drivers.platform.pcsc_devices import ChosenDevice, choose, devices, held
+from drivers.platform.pcsc_interface import NoReader, PcscCard, PcscReaderState, PcscService, ServiceGone
 
 WAIT_S = 1.0
 """How long a change is waited for at a time: a `close` in the very moment before a wait goes unheard until its end."""
@@ -46,15 +46,15 @@ _NS = 1_000_000_000
 def open_device(settings: Settings) -> Driver:
     """Open the device that `path` or `match` means, else the first that people lay cards on; none that is open here."""
     try:
-        from drivers.platform.pcsc_adapter import Scard
+        from drivers.platform.pcsc_adapter import PyscardService
 
-        service = Scard()
+        service = PyscardService()
     except ImportError as error:
         raise missing(package="pyscard", debian="python3-pyscard") from error
-    return opened(service, settings, Scard)
+    return opened(service, settings, PyscardService)
 
 
-def opened(service: Service, settings: Settings, another: Callable[[], Service] | None = None) -> Driver:
+def opened(service: PcscService, settings: Settings, another: Callable[[], PcscService] | None = None) -> Driver:
     """The same at this service; each further slot of the device speaks to pcscd through `another`."""
     try:
         chosen = choose(service, settings)
@@ -71,17 +71,17 @@ def opened(service: Service, settings: Settings, another: Callable[[], Service] 
         for slot in slots:
             slot.close()
         held.leave(chosen.names)
-        raise lost(chosen.reader, SERVICE_ENDED) from error
+        raise device_lost(chosen.reader, SERVICE_ENDED) from error
     wanting = chosen.at is not None and chosen.whole
-    return Together(chosen.reader, slots, lambda: _late(another(), chosen) if wanting else [])
+    return MultiSlotReader(chosen.reader, slots, lambda: _late(another(), chosen) if wanting else [])
 
 
-def _slot(service: Service, name: str, chosen: Chosen) -> "Pcsc":
+def _slot(service: PcscService, name: str, chosen: ChosenDevice) -> "Pcsc":
     service.connect()
     return Pcsc(service, name, chosen.reader, at=chosen.at)
 
 
-def _late(service: Service, chosen: Chosen) -> list["Pcsc"]:
+def _late(service: PcscService, chosen: ChosenDevice) -> list["Pcsc"]:
     """A slot of this device that pcscd has found since; none where there is none, or pcscd is away at this moment."""
     made: list[Pcsc] = []
     with suppress(ServiceGone):
@@ -102,13 +102,19 @@ class Pcsc:
     lossless = False
 
     def __init__(
-        self, service: Service, name: str, reader: str, *, at: tuple[int, int] | None = None, hold: Hold = Held
+        self,
+        service: PcscService,
+        name: str,
+        reader: str,
+        *,
+        at: tuple[int, int] | None = None,
+        hold: Hold = DeviceHandle,
     ) -> None:
         self.reader = reader
         self._at = at  # which USB device it is, as far as that is known
-        self._service: Service = service
+        self._service: PcscService = service
         self._name = name
-        self._presence = Presence(leave_s=LEAVE_S)
+        self._presence = TagPresence(leave_s=LEAVE_S)
         self._on: str | None = None  # the card that is on the reader
         self._shows = acr122.is_acr122(name)
         self._told: bytes | None = None  # what the reader is to show next
@@ -120,12 +126,12 @@ class Pcsc:
         held.leave((self._name,))
         self._service.close()
 
-    def record(self, tape: Tape) -> None:
+    def record(self, tape: CaptureWriter) -> None:
         """Write down every change and every card from now on."""
         tape.begin(self.kind, self.reader, name=harmless(self._name))
-        self._service = TapedService(self._service, tape)
+        self._service = CapturingPcsc(self._service, tape)
 
-    def reads(self) -> Iterator[Read | Dropped | Gone]:
+    def reads(self) -> Iterator[Read | Dropped | TagRemoved]:
         """Each card when it is put on and when it has left; a lost reader has lost its card, a closed one has not."""
         with self._held.reading():
             try:
@@ -134,8 +140,8 @@ class Pcsc:
                 yield from self._ends(self._presence.all_left())
                 raise
 
-    def _cards(self) -> Iterator[Read | Dropped | Gone]:
-        known: State | None = None
+    def _cards(self) -> Iterator[Read | Dropped | TagRemoved]:
+        known: PcscReaderState | None = None
         while not self._held.closed:
             if known is None:
                 self._stood_until_ns = self._held.now_ns() + int(STOOD_S * _NS)
@@ -191,7 +197,7 @@ class Pcsc:
             return acr122.done(self._service.control(self._name, command))
         return False
 
-    def _changed(self, state: State) -> Iterator[Read | Dropped]:
+    def _changed(self, state: PcscReaderState) -> Iterator[Read | Dropped]:
         if self._on is not None:
             self._presence.stays(self._on, self._held.now_ns())
         if not state.card:
@@ -205,7 +211,7 @@ class Pcsc:
         if outcome is not None:
             yield outcome
 
-    def _looked_at(self, card: Card, atr: bytes) -> Read | Dropped | None:
+    def _looked_at(self, card: PcscCard, atr: bytes) -> Read | Dropped | None:
         now_ns = self._held.now_ns()
         response = card.send(GET_UID)
         if response is None:
@@ -226,7 +232,7 @@ class Pcsc:
         read = read_of(Scan(tag.uid.encode("ascii"), len(tag.uid), None), self.kind, self.reader, now_ns)
         return replace(read, tag=True, texts=texts_on(card, atr, self._held.now_ns))
 
-    def _ends(self, left: Iterable[Left]) -> Iterator[Gone]:
+    def _ends(self, left: Iterable[TagDeparture]) -> Iterator[TagRemoved]:
         for each in left:
             yield gone_of(each, self.kind, self.reader)
 
@@ -252,10 +258,10 @@ class Pcsc:
         return self._at is None or self._service.usb(self._name) in (self._at, None)
 
     def _lost(self, how: str) -> DeviceLost:
-        return lost(self.reader, how)
+        return device_lost(self.reader, how)
 
 
-def lost(reader: str, how: str) -> DeviceLost:
+def device_lost(reader: str, how: str) -> DeviceLost:
     """A reader that can be read no more for this reason."""
     return DeviceLost(
         f"{reader} {how}.",
@@ -264,7 +270,7 @@ def lost(reader: str, how: str) -> DeviceLost:
     )
 
 
-def texts_on(card: Card, atr: bytes, now_ns: Callable[[], int]) -> tuple[bytes, ...]:
+def texts_on(card: PcscCard, atr: bytes, now_ns: Callable[[], int]) -> tuple[bytes, ...]:
     """The texts in the card's NDEF message; () where there is none, or card or time end before it."""
     talk = conversation(atr)
     if talk is None:

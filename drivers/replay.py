@@ -12,8 +12,8 @@ from pathlib import Path
 
 from drivers import DeviceLost, Driver, DriverError, Dropped, Read, Settings, boot_ns, read_of
 from drivers.decode.capture_file import MARK, is_recording
-from drivers.decode.scan_text import Lines
-from drivers.platform.device_handle import Held
+from drivers.decode.scan_text import ScanTextReader
+from drivers.platform.device_handle import DeviceHandle
 
 CHUNK_BYTES = 65_536
 """What a pipe holds."""
@@ -57,11 +57,11 @@ class Replay:
             )
         self._endless = stat.S_ISFIFO(mode)
         self.is_recording = not self._endless and is_recording(os.pread(self._descriptor, len(MARK), 0))
-        self._held = Held(lambda: os.close(self._descriptor))
+        self._held = DeviceHandle(lambda: os.close(self._descriptor))
 
     def reads(self) -> Iterator[Read | Dropped]:
         """Each line as a scan; after the last line of a file nothing more comes until `close`."""
-        lines = Lines()
+        lines = ScanTextReader()
         with self._held.reading():
             while self._held.wait(self._descriptor):
                 for data in self._pieces():

@@ -6,17 +6,28 @@ The port is opened exclusively, so that no modem or terminal program takes a sca
 
 from collections.abc import Callable, Iterator, Sequence
 
-from drivers import DeviceLost, Driver, DriverError, Dropped, Known, Note, Outcome, Settings, boot_ns, read_of
-from drivers.capture.recorder import Tape, TapedWire
-from drivers.decode.detect.device_info import Facts, named
+from drivers import (
+    DeviceLost,
+    Driver,
+    DriverError,
+    Dropped,
+    OperatorNotice,
+    Outcome,
+    ProfileLearned,
+    Settings,
+    boot_ns,
+    read_of,
+)
+from drivers.capture.recorder import CaptureWriter, CapturingSerial
+from drivers.decode.detect.device_info import DeviceInfo, named
 from drivers.decode.detect.device_policy import SCANNER_VENDORS
 from drivers.decode.keyboard.keys import JOINED_S
-from drivers.decode.keyboard.profile import Profile, dict_of, text_of
-from drivers.decode.serial.serial_lines import GAP_S, Sent, SerialText
-from drivers.decode.setup_sheet.sheet_detector import Learned, NotLearned
-from drivers.platform.device_handle import Held, Hold
-from drivers.platform.serial_ports import FLOWS, Wire, opened, present
-from drivers.platform.sheet_listener import SheetEar, taught, trimmed
+from drivers.decode.keyboard.profile import ScannerProfile, dict_of, text_of
+from drivers.decode.serial.serial_lines import GAP_S, SerialLineDecoder, SerialScan
+from drivers.decode.setup_sheet.sheet_detector import ProfileFailure, ProfileResult
+from drivers.platform.device_handle import DeviceHandle, Hold
+from drivers.platform.serial_ports import FLOWS, SerialPort, open_port, present
+from drivers.platform.sheet_listener import ByteSheetDetector, taught, trimmed
 
 HEAD_LOST = "The scanner was sending when its port was opened, and the head of the scan was lost."
 BYTES_LOST = "The scanner sent faster than its port was read, and some bytes were lost."
@@ -43,11 +54,11 @@ def open_device(settings: Settings) -> Driver:
 
 def _opened(path: str, settings: Settings) -> "SerialLine":
     waits = settings.get("flow") in FLOWS
-    line = opened(path, settings)
+    line = open_port(path, settings)
     return SerialLine(line, waits=waits, opened_ns=None if waits else boot_ns(), overruns=line.overruns)
 
 
-def _meant(facts: Facts, settings: Settings) -> bool:
+def _meant(facts: DeviceInfo, settings: Settings) -> bool:
     return named(facts, settings) if settings.get("match") else facts.vendor in SCANNER_VENDORS
 
 
@@ -71,11 +82,11 @@ class SerialLine:
 
     def __init__(
         self,
-        line: Wire,
+        line: SerialPort,
         *,
         waits: bool = False,
         opened_ns: int | None = None,
-        hold: Hold = Held,
+        hold: Hold = DeviceHandle,
         overruns: Callable[[], int] = lambda: 0,
     ) -> None:
         self._overruns, self._overrun = overruns, overruns()
@@ -83,24 +94,24 @@ class SerialLine:
         self._opened_ns = opened_ns
         self.reader = line.reader
         self.lossless = waits  # with flow control the scanner keeps what it may not send yet
-        self._line: Wire = line
+        self._line: SerialPort = line
         self._held = hold(line.close)
-        self._ear: SheetEar | None = None
-        self._profile = Profile()
+        self._ear: ByteSheetDetector | None = None
+        self._profile = ScannerProfile()
 
-    def record(self, tape: Tape) -> None:
+    def record(self, tape: CaptureWriter) -> None:
         """Write down what comes from now on."""
         tape.begin(self.kind, self.reader, opened_ns=self._opened_ns, profile=dict_of(self._profile))
-        self._line = TapedWire(self._line, tape)
+        self._line = CapturingSerial(self._line, tape)
 
     def teach(self, sheets: Sequence[Sequence[str]], profile: str | None) -> None:
         """The setup sheets that may be scanned, and what was learned of this scanner before."""
-        self._ear = SheetEar(sheets)
+        self._ear = ByteSheetDetector(sheets)
         self._profile = taught(profile)
 
     def reads(self) -> Iterator[Outcome]:
         """Each scan when it is complete."""
-        text = SerialText()
+        text = SerialLineDecoder()
         with self._held.reading():
             while not self._held.closed:
                 due_ns = text.due_ns
@@ -118,7 +129,7 @@ class SerialLine:
                     for sent in text.quiet(self._held.now_ns()):
                         yield from self._told(sent)
 
-    def _lost(self, text: SerialText) -> list[Dropped]:
+    def _lost(self, text: SerialLineDecoder) -> list[Dropped]:
         """Whether bytes were lost since the last reading, told once for each run of losses.
 
         The counter says nothing of the place: the hole may be in what was just read, or in what still waits to be read. So
@@ -136,7 +147,7 @@ class SerialLine:
         """End `reads` and give the port back."""
         self._held.close()
 
-    def _joined(self, text: SerialText, data: bytes) -> Iterator[Dropped]:
+    def _joined(self, text: SerialLineDecoder, data: bytes) -> Iterator[Dropped]:
         """The first bytes since the port was opened: so soon after, they are not the first of their scan."""
         opened_ns, self._opened_ns = self._opened_ns or 0, None
         if self._held.now_ns() - opened_ns < JOINED_S * _NS:
@@ -144,7 +155,7 @@ class SerialLine:
             if data.strip(b"\r\n\t\x03"):  # its end alone tells nobody anything
                 yield Dropped(self.kind, self.reader, self._held.now_ns(), HEAD_LOST)
 
-    def _read(self, text: SerialText) -> bytes:
+    def _read(self, text: SerialLineDecoder) -> bytes:
         try:
             return self._line.read()
         except DeviceLost as lost:
@@ -153,12 +164,12 @@ class SerialLine:
             came = f"{lost.came[:-1]} in mid-scan, and half a scan was dropped (bytes: {text.begun})."
             raise DeviceLost(came, lost.expected, lost.do) from lost
 
-    def _told(self, sent: Sent) -> Iterator[Outcome]:
+    def _told(self, sent: SerialScan) -> Iterator[Outcome]:
         lesson = self._ear.hears(sent.scan.raw) if self._ear else None
-        if isinstance(lesson, Learned):
+        if isinstance(lesson, ProfileResult):
             self._profile = lesson.profile
-            yield Known(self.kind, self.reader, sent.time_ns, lesson.evidence, text_of(lesson.profile))
+            yield ProfileLearned(self.kind, self.reader, sent.time_ns, lesson.evidence, text_of(lesson.profile))
         scan = trimmed(sent.scan, self._profile)
         yield read_of(scan, self.kind, self.reader, sent.time_ns)
-        if isinstance(lesson, NotLearned):
-            yield Note(self.kind, self.reader, sent.time_ns, f"{lesson.why} {lesson.do}")
+        if isinstance(lesson, ProfileFailure):
+            yield OperatorNotice(self.kind, self.reader, sent.time_ns, f"{lesson.why} {lesson.do}")

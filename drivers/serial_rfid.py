@@ -15,34 +15,34 @@ from drivers import (
     Driver,
     DriverError,
     Dropped,
-    Gone,
-    Known,
     Outcome,
+    ProbeTimeout,
+    ProfileLearned,
     Read,
     Settings,
-    Unanswered,
+    TagRemoved,
     gone_of,
     read_of,
 )  # fmt: skip
-from drivers.capture.recorder import Tape, TapedWire
+from drivers.capture.recorder import CaptureWriter, CapturingSerial
 from drivers.decode.detect.device_info import named
 from drivers.decode.detect.device_policy import something_else
 from drivers.decode.keyboard.profile import text_of
 from drivers.decode.scan import Scan
 from drivers.decode.serial.em4100 import EM4100
-from drivers.decode.serial.framing import Frames, Protocol, Sighting
+from drivers.decode.serial.framing import FrameDecoder, TagProtocol, TagSighting
 from drivers.decode.serial.m100 import M100
 from drivers.decode.serial.pn532 import PN532
-from drivers.decode.serial.serial_lines import SerialText
+from drivers.decode.serial.serial_lines import SerialLineDecoder
 from drivers.decode.serial.swnet import SWNET
 from drivers.decode.serial.uhfreader18 import UHFREADER18
-from drivers.decode.setup_sheet.sheet_detector import Learned
-from drivers.decode.tags.presence import MAX_TAGS, Left, Presence
-from drivers.platform.device_handle import Held, Hold
-from drivers.platform.serial_ports import Wire, opened, present
-from drivers.platform.sheet_listener import SheetEar, taught
+from drivers.decode.setup_sheet.sheet_detector import ProfileResult
+from drivers.decode.tags.presence import MAX_TAGS, TagDeparture, TagPresence
+from drivers.platform.device_handle import DeviceHandle, Hold
+from drivers.platform.serial_ports import SerialPort, open_port, present
+from drivers.platform.sheet_listener import ByteSheetDetector, taught
 
-PROTOCOLS: Sequence[Protocol] = (EM4100, UHFREADER18, M100, SWNET, PN532)
+PROTOCOLS: Sequence[TagProtocol] = (EM4100, UHFREADER18, M100, SWNET, PN532)
 """In the order in which they are tried; the one place for a new one."""
 ANSWER_S = 0.3
 """A reader that is awake answers sooner; an answer that comes later still counts while others are asked."""
@@ -67,7 +67,7 @@ def open_device(settings: Settings) -> Driver:
     """Open the reader at `path`, else the first port fitting `match` on which a reader answers."""
     path = settings.get("path")
     if path:
-        return SerialRfid(opened(path, settings), rounds=ASK_ROUNDS if settings.get("listen") else None)
+        return SerialRfid(open_port(path, settings), rounds=ASK_ROUNDS if settings.get("listen") else None)
     match = settings.get("match")
     refused = DriverError(
         came=f"No RFID reader answers on a serial port {match!r}."
@@ -80,7 +80,7 @@ def open_device(settings: Settings) -> Driver:
         if not named(facts, settings) if match else something_else(facts):
             continue  # what is known to be something else is only asked where it is named
         try:
-            reader = SerialRfid(opened(facts.node, settings))
+            reader = SerialRfid(open_port(facts.node, settings))
         except DriverError as error:
             refused = error if match else refused
             continue
@@ -101,33 +101,38 @@ class SerialRfid:
     lossless = False
 
     def __init__(
-        self, line: Wire, protocol: Protocol | None = None, *, rounds: int | None = None, hold: Hold = Held
+        self,
+        line: SerialPort,
+        protocol: TagProtocol | None = None,
+        *,
+        rounds: int | None = None,
+        hold: Hold = DeviceHandle,
     ) -> None:
         self.reader, self._rounds = line.reader, rounds
-        self._line: Wire = line
+        self._line: SerialPort = line
         self._held = hold(line.close)
-        self._ear, self._taught = SheetEar(()), False
+        self._ear, self._taught = ByteSheetDetector(()), False
         self._begin(protocol)
 
-    def _begin(self, protocol: Protocol | None) -> None:
+    def _begin(self, protocol: TagProtocol | None) -> None:
         """Nothing was heard yet."""
         self.protocol = protocol
-        self._frames = {each.name: Frames(each) for each in PROTOCOLS}
-        self._seen: deque[Sighting] = deque(maxlen=MAX_TAGS)
-        self._text = SerialText()
-        self._lesson: Learned | None = None
+        self._frames = {each.name: FrameDecoder(each) for each in PROTOCOLS}
+        self._seen: deque[TagSighting] = deque(maxlen=MAX_TAGS)
+        self._text = SerialLineDecoder()
+        self._lesson: ProfileResult | None = None
         self._heard_ns = self._held.now_ns()
 
-    def record(self, tape: Tape) -> None:
+    def record(self, tape: CaptureWriter) -> None:
         """Write down what comes from now on; what was asked in opening is asked again, so that its answer is there too."""
         tape.begin(self.kind, self.reader)
-        self._line = TapedWire(self._line, tape)
+        self._line = CapturingSerial(self._line, tape)
         self._begin(None)
 
     def teach(self, sheets: Sequence[Sequence[str]], profile: str | None) -> None:
         """The setup sheets that may be scanned: what nobody knows yet may be a scanner, and is one that has a `profile`."""
-        self._ear, self._taught = SheetEar(sheets), True
-        self._lesson = Learned(taught(profile), (WAS_TAUGHT,)) if profile is not None else None
+        self._ear, self._taught = ByteSheetDetector(sheets), True
+        self._lesson = ProfileResult(taught(profile), (WAS_TAUGHT,)) if profile is not None else None
 
     def ask(self) -> bool:
         """Ask at each speed in turn who is there; whether a reader has answered. Raises `DeviceLost`."""
@@ -143,7 +148,7 @@ class SerialRfid:
     def reads(self) -> Iterator[Outcome]:
         """Each tag when it arrives and when it has left; a lost reader has lost its tags, a closed one has not.
 
-        Who has called `teach` is told what reader it is, and as `Known` of another kind that it is a scanner.
+        Who has called `teach` is told what reader it is, and as `ProfileLearned` of another kind that it is a scanner.
         """
         with self._held.reading():
             while not self._held.closed:
@@ -151,21 +156,21 @@ class SerialRfid:
                     yield from self._look_for_it()
                 if self._lesson is not None:
                     lesson, self._lesson = self._lesson, None
-                    yield Known(
+                    yield ProfileLearned(
                         "serial_line", self.reader, self._held.now_ns(), lesson.evidence, text_of(lesson.profile)
                     )
                 if self.protocol is not None:
                     if self._taught:
-                        yield Known(self.kind, self.reader, self._held.now_ns(), (_shown(self.protocol),))
+                        yield ProfileLearned(self.kind, self.reader, self._held.now_ns(), (_shown(self.protocol),))
                     self._rounds = None  # it is a reader: one that lost its power is looked for until it has it again
                     yield from self._follow(self.protocol)
 
-    def _look_for_it(self) -> Iterator[Unanswered]:
+    def _look_for_it(self) -> Iterator[ProbeTimeout]:
         """Ask and listen by turns until somebody has shown what it is; no more rounds than may be asked."""
         listen_s, asked = FIRST_LISTEN_S, 0
         while self.protocol is None and self._lesson is None and not self._held.closed:
             if asked == self._rounds:
-                yield Unanswered(self.kind, self.reader, self._held.now_ns(), UNANSWERED)
+                yield ProbeTimeout(self.kind, self.reader, self._held.now_ns(), UNANSWERED)
                 self._listen(None, until_known=True)
                 return
             asked += 1
@@ -183,9 +188,9 @@ class SerialRfid:
         """Bytes that belonged to no whole frame of the protocol that is spoken."""
         return self._frames[self.protocol.name].dropped if self.protocol else 0
 
-    def _follow(self, protocol: Protocol) -> Iterator[Read | Dropped | Gone]:
+    def _follow(self, protocol: TagProtocol) -> Iterator[Read | Dropped | TagRemoved]:
         """Read a reader until it is closed or falls silent; one that speaks by itself may be silent for ever."""
-        presence = Presence(leave_s=protocol.leave_s)
+        presence = TagPresence(leave_s=protocol.leave_s)
         try:
             yield from self._tags(protocol, presence)
         except DeviceLost:
@@ -194,7 +199,7 @@ class SerialRfid:
         if not self._held.closed:
             yield from self._ends(presence.all_left())
 
-    def _tags(self, protocol: Protocol, presence: Presence) -> Iterator[Read | Dropped | Gone]:
+    def _tags(self, protocol: TagProtocol, presence: TagPresence) -> Iterator[Read | Dropped | TagRemoved]:
         yield from self._arrivals(presence)  # what the first answers told
         self._line.set_speed(protocol.baud)
         if protocol.begin:
@@ -211,7 +216,7 @@ class SerialRfid:
                 self._finish(protocol)
             yield from self._arrivals(presence)
 
-    def _quiet_s(self, protocol: Protocol, presence: Presence) -> float | None:
+    def _quiet_s(self, protocol: TagProtocol, presence: TagPresence) -> float | None:
         """How long nothing is due: the rest of a frame that has begun, or a tag's leaving; None for ever."""
         if len(self._frames[protocol.name]):
             return ANSWER_S
@@ -236,24 +241,24 @@ class SerialRfid:
         if self.protocol is None:
             for sent in self._text.feed(data, self._held.now_ns()):
                 heard = self._ear.hears(sent.scan.raw)
-                self._lesson = heard if isinstance(heard, Learned) else None
+                self._lesson = heard if isinstance(heard, ProfileResult) else None
         for protocol in (self.protocol,) if self.protocol else PROTOCOLS:
             for frame in self._frames[protocol.name].feed(data):
                 self._take(protocol, frame)
         return True
 
-    def _finish(self, protocol: Protocol) -> None:
+    def _finish(self, protocol: TagProtocol) -> None:
         """A frame that stopped in the middle is over; what it hid must not wait for the next one."""
         for frame in self._frames[protocol.name].quiet():
             self._take(protocol, frame)
 
-    def _take(self, protocol: Protocol, frame: bytes) -> None:
+    def _take(self, protocol: TagProtocol, frame: bytes) -> None:
         self._heard_ns = self._held.now_ns()
         if self.protocol is None and protocol.answers(frame):
             self.protocol = protocol
         self._seen.extend(protocol.tags(frame))
 
-    def _arrivals(self, presence: Presence) -> Iterator[Read | Dropped | Gone]:
+    def _arrivals(self, presence: TagPresence) -> Iterator[Read | Dropped | TagRemoved]:
         now_ns = self._held.now_ns()
         yield from self._ends(presence.quiet(now_ns))
         while self._seen and not self._held.closed:
@@ -266,12 +271,12 @@ class SerialRfid:
                 scan = Scan(tag.uid.encode("ascii"), len(tag.uid), None)
                 yield replace(read_of(scan, self.kind, self.reader, now_ns), tag=True)
 
-    def _ends(self, left: Iterable[Left]) -> Iterator[Gone]:
+    def _ends(self, left: Iterable[TagDeparture]) -> Iterator[TagRemoved]:
         for each in left:
             yield gone_of(each, self.kind, self.reader)
 
 
-def _turns() -> Iterator[tuple[Protocol, float]]:
+def _turns() -> Iterator[tuple[TagProtocol, float]]:
     """Who is heard or asked, and how long: first who speaks by himself, and is heard for longer when nobody has answered."""
     asked = sorted((each for each in PROTOCOLS if each.query), key=lambda each: each.baud)
     for protocol in PROTOCOLS:
@@ -282,6 +287,6 @@ def _turns() -> Iterator[tuple[Protocol, float]]:
         yield protocol, ANSWER_S
 
 
-def _shown(protocol: Protocol) -> str:
+def _shown(protocol: TagProtocol) -> str:
     how = "answers a question" if protocol.query else "sends whole frames by itself"
     return f"It {how} as {protocol.name} does, at {protocol.baud} baud."

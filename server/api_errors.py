@@ -6,7 +6,7 @@ import msgspec
 from flask import Response
 
 
-class Trouble(msgspec.Struct, omit_defaults=True):
+class ErrorBody(msgspec.Struct, omit_defaults=True):
     """What came, what was expected, and what to do about it; `seq`: the event that a refused batch is about."""
 
     came: str
@@ -18,7 +18,7 @@ class Trouble(msgspec.Struct, omit_defaults=True):
 class ErrorAnswer(msgspec.Struct):
     """The body of every answer that is an error."""
 
-    error: Trouble
+    error: ErrorBody
 
 
 class ApiError(Exception):
@@ -28,7 +28,7 @@ class ApiError(Exception):
         super().__init__(f"{came}; expected {expected}. {do}")
         self.status = status
         self.retry_after_s: int | None = more.pop("retry_after_s", None)
-        self.trouble = Trouble(came, expected, do, **more)
+        self.trouble = ErrorBody(came, expected, do, **more)
 
 
 def answer_error(error: ApiError) -> Response:

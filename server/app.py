@@ -13,9 +13,9 @@ from server.api import addresses
 from server.api.request_body import MAX_BODY_BYTES
 from server.api_errors import ApiError, answer_error
 from server.auth import gate, session_cookie
-from server.config import Config
-from server.context import Duty, Running, running
-from server.db.position_signal import Bell
+from server.config import HubConfig
+from server.context import Duty, HubContext, running
+from server.db.position_signal import PositionSignal
 from server.db.storage_errors import storage_trouble
 from server.db.store import Store
 from server.ledger.hub_log import hub_row
@@ -43,7 +43,9 @@ _WORDS = {
 _log = logging.getLogger(__name__)
 
 
-def create_app(config: Config, store: Store, projected: Bell | None = None, duties: Sequence[Duty] = ()) -> Flask:
+def create_app(
+    config: HubConfig, store: Store, projected: PositionSignal | None = None, duties: Sequence[Duty] = ()
+) -> Flask:
     """The application of one hub; `projected` is the bell that the projector rings, `duties` what healthz asks as well."""
     app = Flask("server", template_folder="web/templates", static_folder="web/static", static_url_path="/static")
     with store.read() as connection:
@@ -56,7 +58,7 @@ def create_app(config: Config, store: Store, projected: Bell | None = None, duti
         WTF_CSRF_TIME_LIMIT=None,  # as long as the session
     )
     app.session_interface = session_cookie.SessionCookie()
-    app.extensions["wipline"] = Running(config, store, projected or Bell(), duties=tuple(duties))
+    app.extensions["wipline"] = HubContext(config, store, projected or PositionSignal(), duties=tuple(duties))
     gate.guard(app)
     for blueprint in (*addresses(), *pages()):
         app.register_blueprint(blueprint)

@@ -2,9 +2,9 @@
 
 A flag on the command line beats the file; a key that nobody knows is an error that names the nearest one.
 
->>> Config(listen="127.0.0.1:8080").reads_open
+>>> HubConfig(listen="127.0.0.1:8080").reads_open
 True
->>> Config(listen="0.0.0.0:8080").reads_open
+>>> HubConfig(listen="0.0.0.0:8080").reads_open
 False
 """
 
@@ -24,20 +24,20 @@ class ConfigError(ValueError):
     """hub.toml, or a flag, cannot be used as it is; the message says what came, what was expected and what to do."""
 
 
-class Web(msgspec.Struct, frozen=True):
+class WebConfig(msgspec.Struct, frozen=True):
     """Who may read the pages: `open` (everybody who reaches the hub) or `signed-in`; by default open on loopback only."""
 
     read: Literal["open", "signed-in"] | None = None
 
 
-class Backup(msgspec.Struct, frozen=True):
+class BackupConfig(msgspec.Struct, frozen=True):
     """Where backups go (a folder off the hub's disk) and how often, such as `6h` or `1d`."""
 
     path: str | None = None
     every: str = "1d"
 
 
-class Config(msgspec.Struct, frozen=True):
+class HubConfig(msgspec.Struct, frozen=True):
     """The hub's configuration, checked."""
 
     db: str = "/var/lib/wipline/hub.db"
@@ -46,8 +46,8 @@ class Config(msgspec.Struct, frozen=True):
     timezone: str = "UTC"
     locale: str = "en"
     order_word: str = "work order"
-    web: Web = Web()
-    backup: Backup = Backup()
+    web: WebConfig = WebConfig()
+    backup: BackupConfig = BackupConfig()
 
     @property
     def host(self) -> str:
@@ -67,13 +67,13 @@ class Config(msgspec.Struct, frozen=True):
         return self.host in ("localhost", "::1") or self.host.startswith("127.")
 
 
-def load(path: str | Path | None = None, *, db: str | None = None, port: int | None = None) -> Config:
+def load(path: str | Path | None = None, *, db: str | None = None, port: int | None = None) -> HubConfig:
     """The configuration in this file (None: the defaults), under the flags `db` and `port`. Raises `ConfigError`."""
     raw = {} if path is None else _read(Path(path))
     if db is not None:
         raw["db"] = db
     try:
-        config = msgspec.convert(raw, Config)
+        config = msgspec.convert(raw, HubConfig)
     except msgspec.ValidationError as error:
         msg = f"{path}: {error}. config/hub.toml explains every key."
         raise ConfigError(msg) from error
@@ -106,8 +106,8 @@ def _read(path: Path) -> dict[str, Any]:
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         msg = f"{path} is no TOML: {error}. config/hub.toml is an example to start from."
         raise ConfigError(msg) from error
-    _known(raw, Config, path, "")
-    for table, form in (("web", Web), ("backup", Backup)):
+    _known(raw, HubConfig, path, "")
+    for table, form in (("web", WebConfig), ("backup", BackupConfig)):
         if isinstance(raw.get(table), dict):
             _known(raw[table], form, path, f"[{table}] ")
     return raw
@@ -121,7 +121,7 @@ def _known(raw: dict[str, Any], form: type[msgspec.Struct], path: Path, where: s
             raise ConfigError(msg)
 
 
-def _check(config: Config) -> None:
+def _check(config: HubConfig) -> None:
     host, colon, port = config.listen.rpartition(":")
     if not colon or not host or not port.isdecimal() or int(port) > 65535:
         msg = f"listen = {config.listen!r}: expected address:port, such as 127.0.0.1:8080. Mend it, or use --port."

@@ -8,26 +8,26 @@ from flask import current_app
 
 from server.api.snapshot_cache import KeptSnapshot
 from server.auth.passwords import PASSWORDS, Passwords
-from server.auth.rate_limit import Turns
-from server.clock.readings import Clock
-from server.config import Config
-from server.db.position_signal import Bell
+from server.auth.rate_limit import AccountTurns
+from server.clock.readings import HubClock
+from server.config import HubConfig
+from server.db.position_signal import PositionSignal
 from server.db.store import Store
-from server.metrics import Counts
+from server.metrics import HubMetrics
 
 Duty = Callable[[], str | None]  # what is wrong with a piece of background work, as a sentence; None: nothing
 _KEY = "wipline"
 
 
 @dataclass(frozen=True, slots=True)
-class Running:
+class HubContext:
     """One hub in one process. `projected` rings when the projection has come further; closed, it ends the streams."""
 
-    config: Config
+    config: HubConfig
     store: Store
-    projected: Bell = field(default_factory=Bell)
-    counts: Counts = field(default_factory=Counts)
-    turns: Turns = field(default_factory=Turns)  # of tries to sign in
+    projected: PositionSignal = field(default_factory=PositionSignal)
+    counts: HubMetrics = field(default_factory=HubMetrics)
+    turns: AccountTurns = field(default_factory=AccountTurns)  # of tries to sign in
     passwords: Passwords = PASSWORDS
     snapshot: KeptSnapshot = field(default_factory=KeptSnapshot)
     duties: tuple[Duty, ...] = ()
@@ -37,11 +37,11 @@ class Running:
         return self.snapshot.current(self.store)
 
     @property
-    def clock(self) -> Clock:
+    def clock(self) -> HubClock:
         """The clocks of the hub's machine."""
         return self.store.clock
 
 
-def running() -> Running:
+def running() -> HubContext:
     """The hub of the request that is being answered."""
-    return cast("Running", current_app.extensions[_KEY])
+    return cast("HubContext", current_app.extensions[_KEY])

@@ -1,9 +1,9 @@
 """How the shop speaks: its currency, its numbers, its time zone, its word for an order.
 
->>> shop = Tongue("EUR", "en", ZoneInfo("Europe/Berlin"))
+>>> shop = LocaleFormat("EUR", "en", ZoneInfo("Europe/Berlin"))
 >>> shop.money(184_220_400_000), shop.number(9318), shop.quantity(2_500, "m", 1)
 ('€\\xa0184,220.40', '9,318', '2.5\\xa0m')
->>> Tongue("EUR", "de").money(184_220_400_000, whole=True).replace(NBSP, " ")
+>>> LocaleFormat("EUR", "de").money(184_220_400_000, whole=True).replace(NBSP, " ")
 '184.220 €'
 >>> duration(3 * 86400 + 4 * 3600), duration(1080), duration(40)
 ('3\\xa0d\\xa04\\xa0h', '18\\xa0min', '40\\xa0s')
@@ -15,7 +15,7 @@ from functools import cached_property
 from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
-from server.config import Config
+from server.config import HubConfig
 
 NBSP = "\u00a0"
 NARROW = "\u202f"
@@ -53,7 +53,7 @@ _MARKS = {
 
 
 @dataclass(frozen=True)
-class Tongue:
+class LocaleFormat:
     """One site's way to write numbers, money, quantities and times."""
 
     currency: str = "EUR"
@@ -140,9 +140,9 @@ class Tongue:
         return f"{-days} d late" if days < 0 else f"due in {days} d"
 
 
-def tongue_of(config: Config) -> Tongue:
+def tongue_of(config: HubConfig) -> LocaleFormat:
     """The tongue that hub.toml asks for."""
-    return Tongue(config.currency, config.locale, ZoneInfo(config.timezone), config.order_word.strip())
+    return LocaleFormat(config.currency, config.locale, ZoneInfo(config.timezone), config.order_word.strip())
 
 
 def due_day(due: str | None) -> date | None:

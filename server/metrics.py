@@ -3,7 +3,7 @@
 from prometheus_client import CollectorRegistry, Counter, Gauge
 
 
-class Counts:
+class HubMetrics:
     """One set of counters for one hub in one process, in a registry of its own."""
 
     def __init__(self) -> None:

@@ -10,7 +10,7 @@ from flask.blueprints import BlueprintSetupState
 from werkzeug.routing import BaseConverter
 
 
-class Segment(BaseConverter):
+class PathSegment(BaseConverter):
     """Everything up to the end of the path, slashes at either end included."""
 
     regex = ".+"
@@ -21,7 +21,7 @@ def segments(blueprint: Blueprint) -> None:
     """Let the routes of a blueprint say `<segment:name>`; call it before the first of them."""
 
     def know(setup: BlueprintSetupState) -> None:
-        setup.app.url_map.converters.setdefault("segment", Segment)
+        setup.app.url_map.converters.setdefault("segment", PathSegment)
 
     blueprint.record(know)
 

@@ -41,7 +41,7 @@ class ConfigError(ValueError):
         return f"{self.came} {self.expected} {self.do}"
 
 
-class Hub(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class HubConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Where the hub is, the file that holds this station's token, and a private CA's certificate."""
 
     url: Annotated[str, msgspec.Meta(pattern=r"^https?://[^/\s]+(/.*)?$")]
@@ -49,7 +49,7 @@ class Hub(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     ca_file: Path_ | None = None
 
 
-class Reader(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class ReaderConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """One reader: its kind, which device it is, and what its scans say unless a card says otherwise.
 
     `baud`, `parity` and `flow` are those of a serial line, `layout` the keyboard layout that a scanner types for; `beep`:
@@ -69,7 +69,7 @@ class Reader(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     beep: bool = True
 
 
-class Lines(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class GpioLinesConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """The lines of a GPIO chip that lamps and a buzzer hang on, by their numbers."""
 
     green: GpioLine | None = None
@@ -78,7 +78,7 @@ class Lines(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     buzzer: GpioLine | None = None
 
 
-class Signal(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class OutputConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """One way to answer: its kind, and the file, terminal or device it uses.
 
     `words` is of a sound, `lines` and `active_low` are of GPIO lamps.
@@ -87,11 +87,11 @@ class Signal(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     kind: Text
     path: Path_ | None = None
     words: bool | None = None
-    lines: Lines | None = None
+    lines: GpioLinesConfig | None = None
     active_low: bool | None = None
 
 
-class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class StationConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """A whole station.toml. Times end in `_s`, seconds."""
 
     station: Text
@@ -103,19 +103,19 @@ class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     operator_idle_s: Annotated[float, msgspec.Meta(ge=1, le=86_400)] = 900
     command_s: Annotated[float, msgspec.Meta(ge=1, le=600)] = 20
     cards: Literal["before", "after"] = "before"
-    hub: Hub | None = None
-    reader: Annotated[tuple[Reader, ...], msgspec.Meta(max_length=MAX_READERS)] = ()
-    signal: Annotated[tuple[Signal, ...], msgspec.Meta(max_length=MAX_SIGNALS)] = ()
+    hub: HubConfig | None = None
+    reader: Annotated[tuple[ReaderConfig, ...], msgspec.Meta(max_length=MAX_READERS)] = ()
+    signal: Annotated[tuple[OutputConfig, ...], msgspec.Meta(max_length=MAX_SIGNALS)] = ()
 
 
 _TABLES: dict[type[msgspec.Struct], dict[str, type[msgspec.Struct]]] = {
-    Config: {"hub": Hub, "reader": Reader, "signal": Signal},
-    Signal: {"lines": Lines},
+    StationConfig: {"hub": HubConfig, "reader": ReaderConfig, "signal": OutputConfig},
+    OutputConfig: {"lines": GpioLinesConfig},
 }
 _ONLY_OF = {"words": "sound", "lines": "gpio", "active_low": "gpio"}  # a signal's key, and the kind that has it
 
 
-def load(path: Path, **flags: str | None) -> Config:
+def load(path: Path, **flags: str | None) -> StationConfig:
     """The configuration in a file, with flags (their names as in the file) before it. Raises `ConfigError`."""
     try:
         text = path.read_text(encoding="utf-8")
@@ -129,7 +129,7 @@ def load(path: Path, **flags: str | None) -> Config:
     return read(text, str(path), **flags)
 
 
-def read(text: str, name: str, **flags: str | None) -> Config:
+def read(text: str, name: str, **flags: str | None) -> StationConfig:
     """The configuration in this text of the file `name`. Raises `ConfigError`."""
     try:
         table = tomllib.loads(text)
@@ -137,10 +137,10 @@ def read(text: str, name: str, **flags: str | None) -> Config:
         raise ConfigError(
             came=f"{name} is not TOML: {error}.", expected='Expected lines like stage = "saw".', do="Correct that line."
         ) from error
-    _refuse_unknown(table, Config, name)
+    _refuse_unknown(table, StationConfig, name)
     table |= {key: flag for key, flag in flags.items() if flag is not None}
     try:
-        config = msgspec.convert(table, Config)
+        config = msgspec.convert(table, StationConfig)
     except msgspec.ValidationError as error:
         raise ConfigError(
             came=f"{name} cannot be used: {error}.",
@@ -173,7 +173,7 @@ def _refuse_unknown(table: dict[str, Any], kind: type[msgspec.Struct], name: str
                     _refuse_unknown(inner, inner_kind, f"{name} [{key}]")
 
 
-def _refuse_foreign(row: Signal, name: str) -> None:
+def _refuse_foreign(row: OutputConfig, name: str) -> None:
     for key, kind in _ONLY_OF.items():
         if getattr(row, key) is not None and row.kind != kind:
             raise ConfigError(
@@ -183,7 +183,7 @@ def _refuse_foreign(row: Signal, name: str) -> None:
             )
 
 
-def token(hub: Hub) -> str:
+def token(hub: HubConfig) -> str:
     """This station's token, from its file. Raises `ConfigError`."""
     path = Path(hub.token_file)
     try:

@@ -14,28 +14,28 @@ from typing import TYPE_CHECKING
 
 from station import log, status
 from station.clock import WallClock, boot_id, boot_ns, wall_us
-from station.config import Config
+from station.config import StationConfig
 from station.disk_full import open_when_room
-from station.feedback.dispatcher import Voice
+from station.feedback.dispatcher import FeedbackDispatcher
 from station.feedback.idle_screen import idle_screen
 from station.feedback.messages import Answer
-from station.feedback.outputs import Signal
+from station.feedback.outputs import Output
 from station.feedback.outputs.deferred import open_or_later
 from station.journal import Journal, JournalError, JournalReader, hardware_id
 from station.journal.disk_space import level_of, room
-from station.readers.manager import Readers
+from station.readers.manager import ReaderManager
 from station.rules.snapshot import log_refused, stored_shop
-from station.scan.bench_state import Bench, S, Settings
-from station.scan.event_builder import Recorder
-from station.scan.pipeline import ReaderPlace, Scan
+from station.scan.bench_state import BenchSettings, BenchState, S
+from station.scan.event_builder import EventBuilder
+from station.scan.pipeline import ReaderSettings, ScanPipeline
 from station.scan.restart_state import earlier
-from station.scan.work_queue import Inbox
+from station.scan.work_queue import WorkQueue
 from station.systemd import notify, watchdog_s
 from station.version import version
 
 if TYPE_CHECKING:
-    from drivers import Handed
-    from station.sync.sync_thread import Link
+    from drivers import ScanOutcome
+    from station.sync.sync_thread import SyncThread
 
 STATUS_S = 5.0
 HOUR_NS = 3600 * S
@@ -47,22 +47,22 @@ END_S = 10.0
 class Station:
     """A running station."""
 
-    def __init__(self, config: Config, config_path: str) -> None:
+    def __init__(self, config: StationConfig, config_path: str) -> None:
         self._began_ns = boot_ns()
         self.config, self._config_path = config, config_path
         self.changed, self._stop = threading.Event(), threading.Event()
-        self.link: Link | None = None
+        self.link: SyncThread | None = None
         self._status_failed = False
-        signals: list[Signal] = [open_or_later(row) for row in config.signal]
-        self.voice = Voice(signals, boot_ns, self._signal_failed)
+        signals: list[Output] = [open_or_later(row) for row in config.signal]
+        self.voice = FeedbackDispatcher(signals, boot_ns, self._signal_failed)
         self._wall_clock = WallClock()
-        self.recorder = Recorder(config.station, version(), boot_id(), boot_ns, wall_us, self._wall_clock.state())
+        self.recorder = EventBuilder(config.station, version(), boot_id(), boot_ns, wall_us, self._wall_clock.state())
         self.journal = open_when_room(self._open_journal, config, self.recorder, self.voice.say)
         for news in self.journal.news:
             log.say("the journal says", news=news)
-        self.inbox: Inbox[Handed] = Inbox()
+        self.inbox: WorkQueue[ScanOutcome] = WorkQueue()
         before = earlier(self.journal, self.recorder.boot)
-        self.readers = Readers(
+        self.readers = ReaderManager(
             config,
             self.inbox,
             self._say,
@@ -74,10 +74,10 @@ class Station:
         self.shop, rules = stored_shop(self.journal, log.say)
         log_refused(self.shop, log.say)
         self.items = self.journal.items().rows
-        self.scan = Scan(
+        self.scan = ScanPipeline(
             self.journal, self.inbox, self.recorder, self._say, boot_ns,
             known=rules,
-            settings=Settings(
+            settings=BenchSettings(
                 int(config.command_s * S), int(config.operator_idle_s * S), config.cards == "after", config.stages
             ),
             repeat_s=config.repeat_s, place_of=self._place_of, before=before,
@@ -96,14 +96,14 @@ class Station:
             now_ns=boot_ns, hardware_id=hardware_id(),
         )  # fmt: skip
 
-    def _link(self) -> "Link | None":
+    def _link(self) -> "SyncThread | None":
         if self.config.hub is None:
             return None
-        from station.sync.sync_thread import Link
+        from station.sync.sync_thread import SyncThread
 
-        return Link(self)
+        return SyncThread(self)
 
-    def _place_of(self, reader: str) -> ReaderPlace:
+    def _place_of(self, reader: str) -> ReaderSettings:
         """Where a reader stands: as station.toml says, else as the hub says of this station."""
         place = self.readers.place_of(reader)
         return place if place.stage else replace(place, stage=self._stage())
@@ -118,7 +118,7 @@ class Station:
         if self.link is not None:
             self.link.poke()
 
-    def _signal_failed(self, signal_: Signal, error: Exception | None) -> None:
+    def _signal_failed(self, signal_: Output, error: Exception | None) -> None:
         if error is not None:
             log.say("a signal fails; scanning goes on", kind=signal_.kind, error=repr(error))
         else:
@@ -210,18 +210,18 @@ class Station:
             self._status_failed = False
         self.voice.idle(idle_screen(state, self.shop, self._bench(), self.items, time.localtime(), self.config.stages))
 
-    def _bench(self) -> Bench | None:
+    def _bench(self) -> BenchState | None:
         """The bench that the station shows: the one without a name, else the first that was scanned at."""
         benches = dict(self.scan.benches)
         return benches.get(None) or next(iter(benches.values()), None)
 
-    def state(self) -> status.Status:
+    def state(self) -> status.StationStatus:
         """How the station is now."""
         tip, here = self.journal.tip, room(self.journal.path)
         hub = self.link.status() if self.link is not None else status.HubStatus()
         waiting = tip.seq - hub.accepted_thru if self.link is not None else 0
         bench = self._bench()
-        return status.Status(
+        return status.StationStatus(
             station=self.config.station, sw=self.recorder.sw, pid=os.getpid(), boot=self.recorder.boot,
             written_boot_ns=boot_ns(), written_us=wall_us(), ready_boot_ns=self.ready_ns,
             ready_in_s=round((self.ready_ns - self._began_ns) / S, 3),
@@ -254,7 +254,7 @@ class Station:
         return 0 if died is None else 1
 
 
-def run(config: Config, config_path: str) -> int:
+def run(config: StationConfig, config_path: str) -> int:
     """Run a station until it is told to end; its exit code."""
     # One switch of threads may cost the scan that waits this long; the interpreter's own 5 ms would be felt.
     sys.setswitchinterval(0.0005)

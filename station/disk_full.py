@@ -13,23 +13,23 @@ from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
-from drivers import Handed, Read
+from drivers import Read, ScanOutcome
 from station import log, status
 from station.clock import boot_ns, wall_us
-from station.config import Config
-from station.feedback.messages import DISK_FULL, ROOM_AGAIN, Answer, Notice, Red, Why
-from station.journal import Journal, JournalFull, Level
+from station.config import StationConfig
+from station.feedback.messages import DISK_FULL, ROOM_AGAIN, Answer, Notice, Reason, Red
+from station.journal import DiskLevel, Journal, JournalFull
 from station.journal.disk_space import room
-from station.readers.manager import Readers
-from station.scan.event_builder import Recorder
-from station.scan.work_queue import Inbox
+from station.readers.manager import ReaderManager
+from station.scan.event_builder import EventBuilder
+from station.scan.work_queue import WorkQueue
 from station.systemd import notify
 
 TRY_EVERY_S = 2.0
 
 
 def open_when_room(
-    open_journal: Callable[[], Journal], config: Config, recorder: Recorder, say: Callable[[Answer], None]
+    open_journal: Callable[[], Journal], config: StationConfig, recorder: EventBuilder, say: Callable[[Answer], None]
 ) -> Journal:
     """The open journal, at once or when the disk has room for it. `say` answers at all signals.
 
@@ -58,13 +58,13 @@ def open_when_room(
 class _Wait:
     """Readers whose scans are all answered red."""
 
-    def __init__(self, config: Config, recorder: Recorder, say: Callable[[Answer], None], news: str) -> None:
+    def __init__(self, config: StationConfig, recorder: EventBuilder, say: Callable[[Answer], None], news: str) -> None:
         self._config, self._recorder, self._say_at_signals, self._news = config, recorder, say, news
         self._stop = threading.Event()
         self._began_ns = boot_ns()
         self._red_at: str | None = None  # the reader whose scan was answered red last
-        self._inbox: Inbox[Handed] = Inbox()
-        self._readers = Readers(config, self._inbox, self._say, log.say, lambda: None)
+        self._inbox: WorkQueue[ScanOutcome] = WorkQueue()
+        self._readers = ReaderManager(config, self._inbox, self._say, log.say, lambda: None)
 
     def stop(self, *_: object) -> None:
         """End the wait without a journal. A signal handler."""
@@ -83,7 +83,7 @@ class _Wait:
             self._inbox.close()
             answering.join()
         if journal is not None and self._red_at is not None:
-            self._say_at_signals(Notice(Why.LOOK, ROOM_AGAIN, reader=self._red_at))
+            self._say_at_signals(Notice(Reason.LOOK, ROOM_AGAIN, reader=self._red_at))
         return journal
 
     def _tried(self, open_journal: Callable[[], Journal]) -> Journal | None:
@@ -99,7 +99,7 @@ class _Wait:
         while not (self._inbox.closed and self._inbox.quiet):
             read = self._inbox.take(None)
             if read is not None and not (isinstance(read, Read) and not read.raw):
-                self._say(Red(Why.NOT_SAVED, DISK_FULL, reader=read.reader))
+                self._say(Red(Reason.NOT_SAVED, DISK_FULL, reader=read.reader))
                 self._red_at = read.reader
             while (chore := self._inbox.chore()) is not None:
                 chore.run()  # the end of a tag's presence, whose arrival was not recorded
@@ -113,13 +113,13 @@ class _Wait:
         with suppress(OSError):
             status.write(Path(self._config.status), self._status())
 
-    def _status(self) -> status.Status:
+    def _status(self) -> status.StationStatus:
         here = room(Path(self._config.journal).absolute())
-        return status.Status(
+        return status.StationStatus(
             station=self._config.station, sw=self._recorder.sw, pid=os.getpid(), boot=self._recorder.boot,
             written_boot_ns=boot_ns(), written_us=wall_us(), ready_boot_ns=self._began_ns, ready_in_s=0.0,
             stage=self._config.stage, operator=None, log="", tip_seq=0, waiting=0, oldest_waiting_s=None,
-            clock=self._recorder.clk, hub=status.HubStatus(), readers=self._readers.status(), disk_level=Level.FULL,
+            clock=self._recorder.clk, hub=status.HubStatus(), readers=self._readers.status(), disk_level=DiskLevel.FULL,
             disk_free_bytes=here.free_bytes, days_left=None, journal=str(Path(self._config.journal).absolute()),
             news=[self._news], config="",
         )  # fmt: skip

@@ -39,7 +39,7 @@ def say(what: str, **fields: Any) -> None:
         sys.stderr.flush()
 
 
-class NowAndThen:
+class RateLimitedLog:
     """Logs what a device may do thousands of times a second: each thing once in `LOGGED_EVERY_S`, with how often it was."""
 
     def __init__(self, log: Callable[..., None]) -> None:

@@ -23,7 +23,7 @@ class HubStatus(msgspec.Struct, frozen=True):
     epoch: str | None = None
 
 
-class Status(msgspec.Struct, frozen=True, kw_only=True):
+class StationStatus(msgspec.Struct, frozen=True, kw_only=True):
     """All that stands in status.json. Times are CLOCK_BOOTTIME in ns (`_ns`) or UTC in us (`_us`)."""
 
     station: str
@@ -52,24 +52,24 @@ class Status(msgspec.Struct, frozen=True, kw_only=True):
     aside: int = 0  # events of earlier logs that are not known to be at the hub
 
 
-def write(path: Path, status: Status) -> None:
+def write(path: Path, status: StationStatus) -> None:
     """Replace the file at `path`. No fsync: after a power cut there is nothing to know."""
     fresh = path.with_name(path.name + ".new")
     fresh.write_bytes(msgspec.json.format(msgspec.json.encode(status), indent=2) + b"\n")
     fresh.replace(path)
 
 
-def read(path: Path) -> tuple[Status, float] | None:
+def read(path: Path) -> tuple[StationStatus, float] | None:
     """The status and its age in seconds; None where there is none."""
     try:
-        status = msgspec.json.decode(path.read_bytes(), type=Status)
+        status = msgspec.json.decode(path.read_bytes(), type=StationStatus)
     except (OSError, msgspec.MsgspecError):
         return None
     age_s = (boot_ns() - status.written_boot_ns) / 1e9
     return status, max(age_s, 0.0)
 
 
-def running(path: Path) -> Status | None:
+def running(path: Path) -> StationStatus | None:
     """The status of a station that runs; None where none does."""
     found = read(path)
     return None if found is None or found[1] > OLD_S or not lives(found[0].pid) else found[0]

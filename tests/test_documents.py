@@ -13,11 +13,10 @@ import drivers
 import server
 import station
 import station.feedback.outputs
-from server.config import Backup, Web
-from server.config import Config as HubConfig
+from server.config import BackupConfig, HubConfig, WebConfig
 from server.config import load as load_hub
-from station.config import Config as StationConfig
-from station.config import Hub, Lines, Reader, Signal
+from station.config import GpioLinesConfig, OutputConfig, ReaderConfig, StationConfig
+from station.config import HubConfig as Hub
 from station.config import load as load_station
 from station.core.ledger.rules import RULES
 
@@ -42,7 +41,9 @@ def test_the_examples_in_a_module_run(name: str) -> None:
     assert failed == 0
 
 
-@pytest.mark.parametrize("form", [StationConfig, Hub, Reader, Signal, Lines, HubConfig, Web, Backup])
+@pytest.mark.parametrize(
+    "form", [StationConfig, Hub, ReaderConfig, OutputConfig, GpioLinesConfig, HubConfig, WebConfig, BackupConfig]
+)
 def test_every_configuration_key_stands_in_the_reference(form: type) -> None:
     tables = {"hub", "reader", "signal", "web", "backup"}
     reference = DOCS["configuration.md"]

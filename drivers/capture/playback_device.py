@@ -10,11 +10,11 @@ import os
 from collections.abc import Callable, Iterator
 
 from drivers import DeviceLost
-from drivers.decode.capture_file import Event
+from drivers.decode.capture_file import CaptureEvent
 from drivers.decode.keyboard.keys import KeyEvent
 from drivers.decode.tags.nfc_forum import MAX_COMMANDS
-from drivers.platform.device_handle import Held
-from drivers.platform.pcsc_interface import NoReader, ServiceGone, State
+from drivers.platform.device_handle import DeviceHandle
+from drivers.platform.pcsc_interface import NoReader, PcscReaderState, ServiceGone
 
 DEVICE = -1
 """The descriptor of a device that is none."""
@@ -24,16 +24,16 @@ _ARRIVES = frozenset({"key", "in", "report", "lost"})
 _MS = 1_000_000
 
 
-class Played(Held):
-    """The device of a recording, in the place of `Held`; closed when the recording is over."""
+class PlaybackHandle(DeviceHandle):
+    """The device of a recording, in the place of `DeviceHandle`; closed when the recording is over."""
 
-    def __init__(self, events: Iterator[Event], begun_ns: int) -> None:
+    def __init__(self, events: Iterator[CaptureEvent], begun_ns: int) -> None:
         super().__init__(lambda: None)
         self.begun_ns = self._now_ns = begun_ns
         self._events = events
-        self._next: Event | None = None
+        self._next: CaptureEvent | None = None
 
-    def holding(self, _let_go: Callable[[], None]) -> "Played":
+    def holding(self, _let_go: Callable[[], None]) -> "PlaybackHandle":
         """Hold nothing: a recorded device need not be let go."""
         return self
 
@@ -49,7 +49,9 @@ class Played(Held):
         """The same for events of these names; others that stand before them were told, not heard, and are passed over."""
         if self.closed:
             return False
-        until_ns = None if timeout_s is None else self._now_ns + math.ceil(timeout_s * 1000) * _MS  # as `Held` rounds
+        until_ns = (
+            None if timeout_s is None else self._now_ns + math.ceil(timeout_s * 1000) * _MS
+        )  # as `DeviceHandle` rounds
         while (event := self.peek()) is not None and names and event.name not in {*names, "end"}:
             self._next = None
         at_ns = self._now_ns if event is None else self.begun_ns + event.time_ns
@@ -62,25 +64,25 @@ class Played(Held):
             return False
         return event.name in names
 
-    def peek(self) -> Event | None:
+    def peek(self) -> CaptureEvent | None:
         """The next event, None where the recording breaks off."""
         if self._next is None:
             self._next = next(self._events, None)
         return self._next
 
-    def pull(self) -> Event:
+    def pull(self) -> CaptureEvent:
         """The next event, before its time."""
         event = self.peek()
         assert event is not None
         self._next = None
         return event
 
-    def reach(self, event: Event) -> Event:
+    def reach(self, event: CaptureEvent) -> CaptureEvent:
         """It is the time of this event."""
         self._now_ns = max(self._now_ns, self.begun_ns + event.time_ns)
         return event
 
-    def take(self) -> Event:
+    def take(self) -> CaptureEvent:
         """The event that came; it is now."""
         return self.reach(self.pull())
 
@@ -98,12 +100,12 @@ class Played(Held):
         return b"" if event.name == "lost" else bytes(event.value)
 
 
-class PlayedWire:
+class PlaybackSerial:
     """A recorded serial line: what came comes again, whatever is asked."""
 
     descriptor = DEVICE
 
-    def __init__(self, reader: str, device: Played) -> None:
+    def __init__(self, reader: str, device: PlaybackHandle) -> None:
         self.reader = reader
         self._device = device
 
@@ -125,12 +127,12 @@ class PlayedWire:
         """Nothing is held."""
 
 
-class PlayedService:
+class PlaybackPcsc:
     """A recorded smart card service: the states of the reader in their turn, and the answers that its cards gave."""
 
-    def __init__(self, device: Played) -> None:
+    def __init__(self, device: PlaybackHandle) -> None:
         self._device = device
-        self._asked: list[Event] = []
+        self._asked: list[CaptureEvent] = []
 
     def connect(self) -> None:
         """Raises `ServiceGone` until the moment at which it was there again, which is now."""
@@ -142,18 +144,18 @@ class PlayedService:
         """The names of all readers."""
         return list(self._device.take().value)
 
-    def change(self, reader: str, known: State | None, timeout_s: float) -> State:
+    def change(self, reader: str, known: PcscReaderState | None, timeout_s: float) -> PcscReaderState:
         """The reader's state once it differs from the known one, or when the time is over."""
         self._asked.clear()
         if not self._device.comes(frozenset({"state", "gone"}), timeout_s):
-            return known or State(mark=0, turn=0, card=False)
+            return known or PcscReaderState(mark=0, turn=0, card=False)
         event = self._device.take()
         if event.name == "gone":
             raise _gone(event, reader)
         turn, card, atr = event.value
-        return State(turn, turn, card, atr)
+        return PcscReaderState(turn, turn, card, atr)
 
-    def card(self, reader: str) -> "PlayedService":
+    def card(self, reader: str) -> "PlaybackPcsc":
         """The card on this reader."""
         event = self._device.peek()
         if event is not None and event.name == "gone":
@@ -191,5 +193,5 @@ class PlayedService:
         """Nothing is held."""
 
 
-def _gone(event: Event, reader: str) -> Exception:
+def _gone(event: CaptureEvent, reader: str) -> Exception:
     return ServiceGone() if event.value == "service" else NoReader(reader)

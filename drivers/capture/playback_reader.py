@@ -10,15 +10,15 @@ from dataclasses import replace
 from itertools import chain
 from typing import BinaryIO
 
-from drivers import DeviceLost, Driver, DriverError, Known, Note, Outcome, Teachable, boot_ns
-from drivers.capture.playback_device import DEVICE, Played, PlayedService, PlayedWire
-from drivers.decode.capture_file import Event, Head, Recorded, RecordingError
+from drivers import DeviceLost, Driver, DriverError, OperatorNotice, Outcome, ProfileLearned, SupportsEnrolment, boot_ns
+from drivers.capture.playback_device import DEVICE, PlaybackHandle, PlaybackPcsc, PlaybackSerial
+from drivers.decode.capture_file import CaptureError, CaptureEvent, CaptureHeader, CaptureReader
 from drivers.decode.capture_schema import SETTINGS
 from drivers.decode.hid.report_descriptor import DescriptorError, parsed
 from drivers.hidpos import HidPos
 from drivers.keyboard import Keyboard
 from drivers.pcsc import Pcsc
-from drivers.platform.device_handle import Held
+from drivers.platform.device_handle import DeviceHandle
 from drivers.serial_line import SerialLine
 from drivers.serial_rfid import SerialRfid
 
@@ -28,13 +28,13 @@ BROKEN_OFF = "The recording breaks off, as after a power cut; it was played to i
 _NS = 1_000_000_000
 
 
-def _opened_ns(head: Head, device: Played) -> int | None:
+def _opened_ns(head: CaptureHeader, device: PlaybackHandle) -> int | None:
     """When the reader was opened, in the time of the playing; None where the recording does not say."""
     since_ns: int | None = head.settings.get("opened_ns")
     return None if since_ns is None else device.begun_ns + since_ns
 
 
-def _keyboard(head: Head, device: Played) -> Driver:
+def _keyboard(head: CaptureHeader, device: PlaybackHandle) -> Driver:
     said = head.settings
     return Keyboard(
         DEVICE,
@@ -49,15 +49,15 @@ def _keyboard(head: Head, device: Played) -> Driver:
     )
 
 
-def _serial_line(head: Head, device: Played) -> Driver:
-    return SerialLine(PlayedWire(head.reader, device), opened_ns=_opened_ns(head, device), hold=device.holding)
+def _serial_line(head: CaptureHeader, device: PlaybackHandle) -> Driver:
+    return SerialLine(PlaybackSerial(head.reader, device), opened_ns=_opened_ns(head, device), hold=device.holding)
 
 
-def _serial_rfid(head: Head, device: Played) -> Driver:
-    return SerialRfid(PlayedWire(head.reader, device), hold=device.holding)
+def _serial_rfid(head: CaptureHeader, device: PlaybackHandle) -> Driver:
+    return SerialRfid(PlaybackSerial(head.reader, device), hold=device.holding)
 
 
-def _hidpos(head: Head, device: Played) -> Driver:
+def _hidpos(head: CaptureHeader, device: PlaybackHandle) -> Driver:
     said = head.settings
     return HidPos(
         DEVICE,
@@ -70,11 +70,11 @@ def _hidpos(head: Head, device: Played) -> Driver:
     )
 
 
-def _pcsc(head: Head, device: Played) -> Driver:
-    return Pcsc(PlayedService(device), head.settings.get("name", head.reader), head.reader, hold=device.holding)
+def _pcsc(head: CaptureHeader, device: PlaybackHandle) -> Driver:
+    return Pcsc(PlaybackPcsc(device), head.settings.get("name", head.reader), head.reader, hold=device.holding)
 
 
-READERS: Mapping[str, Callable[[Head, Played], Driver]] = {
+READERS: Mapping[str, Callable[[CaptureHeader, PlaybackHandle], Driver]] = {
     "hidpos": _hidpos,
     "keyboard": _keyboard,
     "pcsc": _pcsc,
@@ -84,19 +84,19 @@ READERS: Mapping[str, Callable[[Head, Played], Driver]] = {
 """The readers of recorded devices, each set as it was."""
 
 
-def lines(source: BinaryIO, recorded: Recorded) -> Iterator[Head | Event]:
+def lines(source: BinaryIO, recorded: CaptureReader) -> Iterator[CaptureHeader | CaptureEvent]:
     """The head and the events of a recording. Raises `DriverError`."""
     try:
         while data := source.read(CHUNK_BYTES):
             yield from recorded.feed(data)
         yield from recorded.end()
-    except RecordingError as error:
+    except CaptureError as error:
         raise _cannot_be_played(error) from error
 
 
-def opened(source: BinaryIO, reader: str) -> "RecordedReader":
+def opened(source: BinaryIO, reader: str) -> "PlaybackReader":
     """The recording in this file as a reader of this name, read to its end first. Raises `DriverError`."""
-    recorded = Recorded()
+    recorded = CaptureReader()
     try:
         for _line in lines(source, recorded):
             pass
@@ -112,10 +112,10 @@ def opened(source: BinaryIO, reader: str) -> "RecordedReader":
             expected="Its scans are played as if the last were made now, and none may lie before the start.",
             do="Wait: it is tried again.",
         )
-    return RecordedReader(source, reader, up_ns - recorded.last_ns)
+    return PlaybackReader(source, reader, up_ns - recorded.last_ns)
 
 
-class RecordedReader:
+class PlaybackReader:
     """A recording that is played from `begun_ns` on. `stays`: when it is over nothing more comes until `close`."""
 
     kind = "replay"
@@ -124,12 +124,12 @@ class RecordedReader:
     def __init__(self, source: BinaryIO, reader: str, begun_ns: int = 0, *, stays: bool = True) -> None:
         self.reader = reader
         self._stays = stays
-        self._recorded = Recorded()
-        self._held = Held(source.close)
+        self._recorded = CaptureReader()
+        self._held = DeviceHandle(source.close)
         events = lines(source, self._recorded)
-        self._device = Played((each for each in events if isinstance(each, Event)), begun_ns)
+        self._device = PlaybackHandle((each for each in events if isinstance(each, CaptureEvent)), begun_ns)
         try:
-            self.head = next(each for each in events if isinstance(each, Head))
+            self.head = next(each for each in events if isinstance(each, CaptureHeader))
             self._inner = READERS[self.head.kind](self.head, self._device)
             if "profile" in self.head.settings:
                 self.teach(())
@@ -140,7 +140,7 @@ class RecordedReader:
 
     def teach(self, sheets: Sequence[Sequence[str]], _profile: str | None = None) -> None:
         """The setup sheets that may be scanned; what was learned before stands in the recording."""
-        if isinstance(self._inner, Teachable):
+        if isinstance(self._inner, SupportsEnrolment):
             plain: dict[str, object] | None = {} if "profile" in SETTINGS[self.head.kind] else None
             profile = self.head.settings.get("profile", plain)
             self._inner.teach(sheets, None if profile is None else json.dumps(profile))
@@ -164,19 +164,19 @@ class RecordedReader:
             for outcome in chain(self._inner.reads(), self._breaks_off()):
                 yield replace(self._ours(outcome), kind=self.kind, reader=self.reader)
         except DeviceLost as lost:
-            yield Note(self.kind, self.reader, self._device.now_ns(), lost.came)
+            yield OperatorNotice(self.kind, self.reader, self._device.now_ns(), lost.came)
         finally:
             self._inner.close()
 
     def _ours(self, outcome: Outcome) -> Outcome:
         """What a recorded reader has learned is known of it already, or will be when it is plugged in."""
-        return replace(outcome, profile=None) if isinstance(outcome, Known) else outcome
+        return replace(outcome, profile=None) if isinstance(outcome, ProfileLearned) else outcome
 
     def _breaks_off(self) -> Iterator[Outcome]:
         if not self._recorded.ended and not self._held.closed:
             torn = self._recorded.torn
             text = BROKEN_OFF if torn is None else f"{BROKEN_OFF} Line {torn} is torn, and was left out."
-            yield Note(self.kind, self.reader, self._device.now_ns(), text)
+            yield OperatorNotice(self.kind, self.reader, self._device.now_ns(), text)
 
 
 def _cannot_be_played(error: Exception) -> DriverError:

@@ -13,11 +13,11 @@ from collections.abc import Callable
 from typing import Protocol, TypeVar, runtime_checkable
 
 from drivers import DeviceLost, boot_ns
-from drivers.decode.capture_file import FILE_MAX_BYTES, Event, Head, event_line, head_line
+from drivers.decode.capture_file import FILE_MAX_BYTES, CaptureEvent, CaptureHeader, event_line, head_line
 from drivers.decode.capture_schema import TIME_MAX_NS
 from drivers.decode.keyboard.keys import KeyEvent
-from drivers.platform.pcsc_interface import Card, NoReader, Service, ServiceGone, State
-from drivers.platform.serial_ports import Wire
+from drivers.platform.pcsc_interface import NoReader, PcscCard, PcscReaderState, PcscService, ServiceGone
+from drivers.platform.serial_ports import SerialPort
 
 END_BYTES = 64
 """Room that is kept for the last line."""
@@ -26,13 +26,13 @@ _Heard = TypeVar("_Heard")
 
 
 @runtime_checkable
-class Recordable(Protocol):
+class SupportsCapture(Protocol):
     """An open reader of which the device can be written down. `record` is called once, before `reads`."""
 
-    def record(self, tape: "Tape") -> None: ...
+    def record(self, tape: "CaptureWriter") -> None: ...
 
 
-class Tape:
+class CaptureWriter:
     """One recording being made. `write` takes a line; `stop` is called when no more can be written.
 
     `events` counts what was written down; `trouble` says in a sentence why the tape stopped, None where it has not.
@@ -55,7 +55,9 @@ class Tape:
         if opened_ns is not None:  # what comes so soon after it is the rest of what had begun before, played as well
             settings["opened_ns"] = min(max(opened_ns - self._begun_ns, -TIME_MAX_NS), 0)
         self._put(
-            head_line(Head(kind, reader, {name: it for name, it in settings.items() if it is not None}, self._sw))
+            head_line(
+                CaptureHeader(kind, reader, {name: it for name, it in settings.items() if it is not None}, self._sw)
+            )
         )
 
     def note(self, name: str, value: object, time_ns: int | None = None) -> None:
@@ -64,7 +66,7 @@ class Tape:
             return
         self._last_ns = max(self._last_ns, boot_ns() if time_ns is None else time_ns)
         since_ns = self._last_ns - self._begun_ns
-        line = event_line(Event(since_ns, name, value))
+        line = event_line(CaptureEvent(since_ns, name, value))
         if since_ns > TIME_MAX_NS:
             self._give_up(f"The recording is full: it has lasted {TIME_MAX_NS // _HOUR_NS} hours.")
         elif self._bytes + len(line) > FILE_MAX_BYTES - END_BYTES:
@@ -77,7 +79,7 @@ class Tape:
         """Nothing was said until now, and the recording ends. A tape that could not be written stays as it is."""
         if self._writable:
             since_ns = min(max(self._last_ns, boot_ns()) - self._begun_ns, TIME_MAX_NS)
-            self._put(event_line(Event(since_ns, "end", True)))
+            self._put(event_line(CaptureEvent(since_ns, "end", True)))
             self._writable = False
 
     def _put(self, line: bytes) -> None:
@@ -93,7 +95,7 @@ class Tape:
         self._stop()
 
 
-def keys(take: Callable[[], list[KeyEvent]], tape: Tape) -> Callable[[], list[KeyEvent]]:
+def keys(take: Callable[[], list[KeyEvent]], tape: CaptureWriter) -> Callable[[], list[KeyEvent]]:
     """The same key events, written down."""
 
     def taken() -> list[KeyEvent]:
@@ -109,7 +111,7 @@ def keys(take: Callable[[], list[KeyEvent]], tape: Tape) -> Callable[[], list[Ke
     return taken
 
 
-def reports(take: Callable[[int, int], bytes], tape: Tape) -> Callable[[int, int], bytes]:
+def reports(take: Callable[[int, int], bytes], tape: CaptureWriter) -> Callable[[int, int], bytes]:
     """The same HID reports, written down."""
 
     def taken(device: int, most: int) -> bytes:
@@ -126,10 +128,10 @@ def reports(take: Callable[[int, int], bytes], tape: Tape) -> Callable[[int, int
     return taken
 
 
-class TapedWire:
+class CapturingSerial:
     """The same serial line; what is read from it and written to it is written down."""
 
-    def __init__(self, wire: Wire, tape: Tape) -> None:
+    def __init__(self, wire: SerialPort, tape: CaptureWriter) -> None:
         self.reader, self.descriptor = wire.reader, wire.descriptor
         self._wire, self._tape = wire, tape
 
@@ -162,10 +164,10 @@ class TapedWire:
             raise
 
 
-class TapedService:
+class CapturingPcsc:
     """The same smart card service; what it says of the reader and its cards is written down."""
 
-    def __init__(self, service: Service, tape: Tape) -> None:
+    def __init__(self, service: PcscService, tape: CaptureWriter) -> None:
         self._service, self._tape = service, tape
         self._gone: str | None = None  # what was written down last, if that
         self.connect, self.control = service.connect, service.control
@@ -177,16 +179,16 @@ class TapedService:
         self.note("readers", names)
         return names
 
-    def change(self, reader: str, known: State | None, timeout_s: float) -> State:
+    def change(self, reader: str, known: PcscReaderState | None, timeout_s: float) -> PcscReaderState:
         """The reader's state once it differs from the known one, or when the time is over."""
         state = self.heard(lambda: self._service.change(reader, known, timeout_s))
         if known is None or (state.turn, state.card, state.atr) != (known.turn, known.card, known.atr):
             self.note("state", (state.turn, state.card, state.atr))
         return state
 
-    def card(self, reader: str) -> "TapedCard":
+    def card(self, reader: str) -> "CapturingCard":
         """The card on this reader."""
-        return TapedCard(self.heard(lambda: self._service.card(reader)), self)
+        return CapturingCard(self.heard(lambda: self._service.card(reader)), self)
 
     def note(self, name: str, value: object) -> None:
         """Write it down."""
@@ -205,10 +207,10 @@ class TapedService:
             raise
 
 
-class TapedCard:
+class CapturingCard:
     """The same card, its answers written down."""
 
-    def __init__(self, card: Card, service: TapedService) -> None:
+    def __init__(self, card: PcscCard, service: CapturingPcsc) -> None:
         self._card, self._service = card, service
         self.close = card.close
 

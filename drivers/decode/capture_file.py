@@ -4,14 +4,14 @@ Lines of JSON. The head says which kind of reader it was and how that was set; e
 time, in nanoseconds since the recording began. The last is the end; where the power went first, the last line may be torn,
 and is left out.
 
->>> head = Head("serial_line", "usb-0c2e-0720-SN1")
->>> lines = head_line(head) + event_line(Event(7_000_000, "in", b"WO-1042\\r")) + event_line(Event(9_000_000, "end", True))
+>>> head = CaptureHeader("serial_line", "usb-0c2e-0720-SN1")
+>>> lines = head_line(head) + event_line(CaptureEvent(7_000_000, "in", b"WO-1042\\r")) + event_line(CaptureEvent(9_000_000, "end", True))
 >>> print(lines.decode(), end="")
 {"recording":1,"kind":"serial_line","reader":"usb-0c2e-0720-SN1","settings":{},"sw":""}
 {"t":7000000,"in":"574f2d313034320d"}
 {"t":9000000,"end":true}
->>> list(Recorded().feed(lines))[1:]
-[Event(time_ns=7000000, name='in', value=b'WO-1042\\r'), Event(time_ns=9000000, name='end', value=True)]
+>>> list(CaptureReader().feed(lines))[1:]
+[CaptureEvent(time_ns=7000000, name='in', value=b'WO-1042\\r'), CaptureEvent(time_ns=9000000, name='end', value=True)]
 """
 
 import json
@@ -19,7 +19,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from drivers.decode.capture_schema import EVENTS, SETTINGS, TIME_MAX_NS, Wrong, text, true, whole
+from drivers.decode.capture_schema import EVENTS, SETTINGS, TIME_MAX_NS, SchemaMismatch, text, true, whole
 
 FORM = 1
 MARK = b'{"recording":'
@@ -31,12 +31,12 @@ FILE_MAX_BYTES = 64 * 1024 * 1024
 _SHOWN_CHARS = 80
 
 
-class RecordingError(ValueError):
+class CaptureError(ValueError):
     """A recording that cannot be played: the line, what came and what was expected."""
 
 
 @dataclass(frozen=True, slots=True)
-class Head:
+class CaptureHeader:
     """Which reader was recorded, how it was set (`SETTINGS`), and by which software."""
 
     kind: str
@@ -46,7 +46,7 @@ class Head:
 
 
 @dataclass(frozen=True, slots=True)
-class Event:
+class CaptureEvent:
     """One thing that the device said, or that it was told: what it is called (`EVENTS`), its value, and when."""
 
     time_ns: int
@@ -54,8 +54,8 @@ class Event:
     value: Any
 
 
-def head_line(head: Head) -> bytes:
-    """The first line. Raises `RecordingError` where it could not be read again."""
+def head_line(head: CaptureHeader) -> bytes:
+    """The first line. Raises `CaptureError` where it could not be read again."""
     line = _line({
         "recording": FORM, "kind": head.kind, "reader": head.reader, "settings": head.settings, "sw": head.sw,
     })  # fmt: skip
@@ -65,7 +65,7 @@ def head_line(head: Head) -> bytes:
     return line
 
 
-def event_line(event: Event) -> bytes:
+def event_line(event: CaptureEvent) -> bytes:
     """The line of one event."""
     return _line({"t": event.time_ns, event.name: event.value})
 
@@ -83,7 +83,7 @@ def is_recording(begin: bytes) -> bool:
     return begin.startswith(MARK) or (len(begin) > 1 and MARK.startswith(begin))
 
 
-class Recorded:
+class CaptureReader:
     """Reads a recording from a stream that is cut anywhere; holds one bounded line.
 
     `torn` is the number of a last line that is not whole, `ended` whether the recording has its end, `last_ns` the time of
@@ -98,8 +98,8 @@ class Recorded:
         self._begun = b""
         self._number = self._bytes = 0
 
-    def feed(self, data: bytes) -> Iterator[Head | Event]:
-        """Take bytes as they arrive; yield the head and each event that is now whole. Raises `RecordingError`."""
+    def feed(self, data: bytes) -> Iterator[CaptureHeader | CaptureEvent]:
+        """Take bytes as they arrive; yield the head and each event that is now whole. Raises `CaptureError`."""
         self._bytes += len(data)
         if self._bytes > FILE_MAX_BYTES:
             raise _error(self._number + 1, came="the recording goes on", expected=f"at most {FILE_MAX_BYTES} bytes")
@@ -111,14 +111,14 @@ class Recorded:
             yield self._read(line)
         self._begun = self._grown(begun)
 
-    def end(self) -> Iterator[Head | Event]:
+    def end(self) -> Iterator[CaptureHeader | CaptureEvent]:
         """There is no more: yield what stands in a last line without its end, if that is whole."""
         line, self._begun = self._begun, b""
         if line:
             self._number += 1
             try:
                 yield self._read(line)
-            except RecordingError:
+            except CaptureError:
                 self.torn = self._number
         if self._kind is None:
             raise _error(1, came="the head is not whole", expected="a line that says what was recorded")
@@ -128,7 +128,7 @@ class Recorded:
             raise _error(self._number + 1, came="it goes on", expected=f"at most {LINE_MAX_BYTES} bytes in a line")
         return self._begun + piece
 
-    def _read(self, line: bytes) -> Head | Event:
+    def _read(self, line: bytes) -> CaptureHeader | CaptureEvent:
         if self._kind is None:
             head = _head(self._number, line)
             self._kind = head.kind
@@ -139,17 +139,17 @@ class Recorded:
         self.ended, self.last_ns = event.name == "end", event.time_ns
         return event
 
-    def _event(self, line: bytes, names: Mapping[str, Any]) -> Event:
+    def _event(self, line: bytes, names: Mapping[str, Any]) -> CaptureEvent:
         found = _object(self._number, line)
         name = next((each for each in found if each in names), None)
         if name is None or set(found) != {"t", name}:
             raise _error(self._number, came=f"{_shown(found)} came", expected=f"t and one of {', '.join(names)}")
         readings = {"t": whole(self.last_ns, TIME_MAX_NS), name: names[name]}
         read = _values(self._number, found, readings)
-        return Event(read["t"], name, read[name])
+        return CaptureEvent(read["t"], name, read[name])
 
 
-def _head(number: int, line: bytes) -> Head:
+def _head(number: int, line: bytes) -> CaptureHeader:
     found = _object(number, line)
     if set(found) != {"recording", "kind", "reader", "settings", "sw"}:
         raise _error(number, came=f"{_shown(found)} came", expected="recording, kind, reader, settings and sw")
@@ -162,7 +162,7 @@ def _head(number: int, line: bytes) -> Head:
         names = ", ".join(SETTINGS[kind]) or "no names"
         raise _error(number, came=f"settings is {_shown(settings)}", expected=f"at most {names}")
     read = _values(number, found, {"reader": text, "sw": text})
-    return Head(kind, read["reader"], _values(number, settings, SETTINGS[kind]), read["sw"])
+    return CaptureHeader(kind, read["reader"], _values(number, settings, SETTINGS[kind]), read["sw"])
 
 
 def _values(number: int, found: Mapping[str, Any], readings: Mapping[str, Any]) -> dict[str, Any]:
@@ -172,7 +172,7 @@ def _values(number: int, found: Mapping[str, Any], readings: Mapping[str, Any]) 
         if name in found:
             try:
                 read[name] = reading(found[name])
-            except Wrong as expected:
+            except SchemaMismatch as expected:
                 raise _error(number, came=f"{name} is {_shown(found[name])}", expected=str(expected)) from expected
     return read
 
@@ -187,8 +187,8 @@ def _object(number: int, line: bytes) -> dict[str, Any]:
     return found
 
 
-def _error(number: int, *, came: str, expected: str) -> RecordingError:
-    return RecordingError(f"Line {number} of the recording: {came}; expected {expected}.")
+def _error(number: int, *, came: str, expected: str) -> CaptureError:
+    return CaptureError(f"Line {number} of the recording: {came}; expected {expected}.")
 
 
 def _shown(value: object) -> str:

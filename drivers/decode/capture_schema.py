@@ -5,7 +5,7 @@
 >>> EVENTS["keyboard"]["key"]([1, 30])
 Traceback (most recent call last):
     ...
-drivers.decode.capture_schema.Wrong: a list of 3
+drivers.decode.capture_schema.SchemaMismatch: a list of 3
 """
 
 from collections.abc import Callable, Mapping
@@ -27,11 +27,11 @@ _BAUD_MAX = 10_000_000
 _TURN_MAX = 2**63 - 1
 
 Reading = Callable[[object], Any]
-"""Takes what JSON gave; returns the value, or raises `Wrong`."""
+"""Takes what JSON gave; returns the value, or raises `SchemaMismatch`."""
 Readings = Mapping[str, Reading]
 
 
-class Wrong(ValueError):
+class SchemaMismatch(ValueError):
     """What was expected of a value."""
 
 
@@ -39,7 +39,7 @@ def text(value: object) -> str:
     """A short text that shows as what it is."""
     if not isinstance(value, str) or len(value) > NAME_MAX_CHARS or not value.isprintable():
         msg = f"a text of at most {NAME_MAX_CHARS} characters that can be seen"
-        raise Wrong(msg)
+        raise SchemaMismatch(msg)
     return value
 
 
@@ -49,7 +49,7 @@ def whole(least: int, most: int) -> Callable[[object], int]:
     def read(value: object) -> int:
         if type(value) is not int or not least <= value <= most:
             msg = f"a whole number from {least} to {most}"
-            raise Wrong(msg)
+            raise SchemaMismatch(msg)
         return value
 
     return read
@@ -59,7 +59,7 @@ def true(value: object) -> bool:
     """The word by which something is said to have happened."""
     if value is not True:
         msg = "true"
-        raise Wrong(msg)
+        raise SchemaMismatch(msg)
     return True
 
 
@@ -71,7 +71,7 @@ def _hex(most: int) -> Callable[[object], bytes]:
         except ValueError:
             pass
         msg = f"at most {most} bytes in hex"
-        raise Wrong(msg)
+        raise SchemaMismatch(msg)
 
     return read
 
@@ -79,7 +79,7 @@ def _hex(most: int) -> Callable[[object], bytes]:
 def _true_or_false(value: object) -> bool:
     if not isinstance(value, bool):
         msg = "true or false"
-        raise Wrong(msg)
+        raise SchemaMismatch(msg)
     return value
 
 
@@ -88,7 +88,7 @@ def _profile(value: object) -> object:
         profile_of(value)
     except ValueError as error:
         msg = f"a scanner's profile ({error})"
-        raise Wrong(msg) from error
+        raise SchemaMismatch(msg) from error
     return value
 
 
@@ -96,7 +96,7 @@ def _row(*readings: Reading) -> Callable[[object], tuple[Any, ...]]:
     def read(value: object) -> tuple[Any, ...]:
         if not isinstance(value, list) or len(value) != len(readings):
             msg = f"a list of {len(readings)}"
-            raise Wrong(msg)
+            raise SchemaMismatch(msg)
         return tuple(each(part) for each, part in zip(readings, value, strict=True))
 
     return read
@@ -105,7 +105,7 @@ def _row(*readings: Reading) -> Callable[[object], tuple[Any, ...]]:
 def _names(value: object) -> tuple[str, ...]:
     if not isinstance(value, list) or len(value) > MOST_READERS:
         msg = f"a list of at most {MOST_READERS} names"
-        raise Wrong(msg)
+        raise SchemaMismatch(msg)
     return tuple(map(text, value))
 
 
@@ -116,7 +116,7 @@ def _answer(value: object) -> bytes | None:
 def _gone(value: object) -> object:
     if value not in ("service", "reader"):
         msg = "'service' or 'reader'"
-        raise Wrong(msg)
+        raise SchemaMismatch(msg)
     return value
 
 

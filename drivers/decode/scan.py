@@ -3,7 +3,7 @@
 The longest text a printed symbol can carry is a QR code of 4,296 characters. What is longer was not one label, yet it
 happened: the first bytes are kept, with the length and the fingerprint of the whole.
 
->>> gathered = Gathered()
+>>> gathered = ScanBuffer()
 >>> gathered.add(b"WO-")
 >>> gathered.add(b"1042")
 >>> gathered.take()
@@ -32,7 +32,7 @@ class Scan:
     sha256: str | None
 
 
-class Gathered:
+class ScanBuffer:
     """The bytes of the scan that is coming in; its memory is bounded, whatever comes."""
 
     def __init__(self) -> None:

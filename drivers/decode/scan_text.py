@@ -13,7 +13,7 @@ b'{gs} {FNC2} {'
 import re
 from collections.abc import Iterator
 
-from drivers.decode.scan import Gathered, Scan
+from drivers.decode.scan import Scan, ScanBuffer
 
 _NAMES = {b"GS": b"\x1d", b"FNC1": b"\x1d", b"RS": b"\x1e", b"EOT": b"\x04"}
 _TOKEN = re.compile(rb"\{(GS|RS|EOT|FNC1|[0-9A-F]{2})\}")
@@ -31,11 +31,11 @@ def _byte(token: re.Match[bytes]) -> bytes:
     return _NAMES[name] if name in _NAMES else bytes.fromhex(name.decode("ascii"))
 
 
-class Lines:
+class ScanTextReader:
     """Reads written scans from a stream that is cut anywhere; holds one bounded scan and no line."""
 
     def __init__(self) -> None:
-        self._gathered = Gathered()
+        self._gathered = ScanBuffer()
         self._undecided = b""
 
     def feed(self, data: bytes) -> Iterator[Scan]:

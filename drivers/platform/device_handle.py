@@ -15,7 +15,7 @@ from typing import TypeAlias
 from drivers import DriverError, boot_ns
 
 
-class Held:
+class DeviceHandle:
     """Holds a device until `close`, then calls `let_go` once."""
 
     def __init__(self, let_go: Callable[[], None]) -> None:
@@ -78,5 +78,5 @@ class Held:
             self._let_go()
 
 
-Hold: TypeAlias = Callable[[Callable[[], None]], Held]
-"""Makes the handle of a reader's device: `Held`, or `drivers.capture.playback_device` while a recording is played."""
+Hold: TypeAlias = Callable[[Callable[[], None]], DeviceHandle]
+"""Makes the handle of a reader's device: `DeviceHandle`, or `drivers.capture.playback_device` during playback."""

@@ -3,8 +3,8 @@
 import errno
 
 from drivers import DeviceLost, DriverError, Settings
-from drivers.decode.detect.device_info import Facts, reader_id
-from drivers.decode.detect.device_policy import Verdict
+from drivers.decode.detect.device_info import DeviceInfo, reader_id
+from drivers.decode.detect.device_policy import DevicePolicy
 
 HELD = frozenset({errno.EBUSY, errno.EWOULDBLOCK})  # a grab, a lock
 
@@ -19,7 +19,7 @@ def nothing_there(settings: Settings) -> DriverError:
     )
 
 
-def not_a_scanner(facts: Facts, judged: Verdict) -> DriverError:
+def not_a_scanner(facts: DeviceInfo, judged: DevicePolicy) -> DriverError:
     """One is there, and is not to be taken."""
     return DriverError(
         came=f"{facts.node} ({facts.name}, {reader_id(facts)}) is not read. {judged.why}",
@@ -28,7 +28,7 @@ def not_a_scanner(facts: Facts, judged: Verdict) -> DriverError:
     )
 
 
-def refused(facts: Facts, error: OSError) -> DriverError:
+def refused(facts: DeviceInfo, error: OSError) -> DriverError:
     """One is there, and cannot be had."""
     came = f"{facts.node} ({facts.name}) cannot be read: {error.strerror}."
     if error.errno in HELD:

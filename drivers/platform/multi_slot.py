@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
-from drivers import Driver, Dropped, Outcome, Read, Telling
+from drivers import Driver, Dropped, Outcome, Read, SupportsFeedback
 
 LOOK_S = 1.0
 """How often more slots are looked for after the opening, and for how long: pcscd finds one interface after the other."""
@@ -24,7 +24,7 @@ class _Ended:
     error: Exception | None
 
 
-class Together:
+class MultiSlotReader:
     """Open slots of one device. `more` opens those that are there and not open yet."""
 
     kind = "pcsc"
@@ -52,7 +52,7 @@ class Together:
 
     def tell(self, state: str) -> None:
         """Show this answer at the slot of the last card, where it can."""
-        if isinstance(self._last, Telling):
+        if isinstance(self._last, SupportsFeedback):
             self._last.tell(state)
 
     def close(self) -> None:

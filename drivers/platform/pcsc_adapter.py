@@ -5,13 +5,13 @@ from sys import byteorder
 from typing import Any
 
 from drivers.decode.tags.pcsc_slots import usb_address
-from drivers.platform.pcsc_interface import NoReader, ServiceGone, ServiceRefuses, State
+from drivers.platform.pcsc_interface import NoReader, PcscReaderState, ServiceGone, ServiceRefuses
 
 _COUNT_SHIFT = 16  # pcsc-lite counts cards put on and taken away in the upper half of a reader's state
 _ESCAPE = 1  # the function of SCardControl by which libccid passes a command to the reader itself
 
 
-class Scard:
+class PyscardService:
     """One context of pcscd. `ImportError` where pyscard or its library is missing."""
 
     def __init__(self) -> None:
@@ -35,7 +35,7 @@ class Scard:
         self._expect(result)
         return list(names)
 
-    def change(self, reader: str, known: State | None, timeout_s: float) -> State:
+    def change(self, reader: str, known: PcscReaderState | None, timeout_s: float) -> PcscReaderState:
         """The reader's state once it differs from the known one, or when the time is over or `cancel` was called."""
         api = self._api
         mark = known.mark if known is not None else api.SCARD_STATE_UNAWARE
@@ -47,11 +47,11 @@ class Scard:
         if mark & (api.SCARD_STATE_UNKNOWN | api.SCARD_STATE_IGNORE | api.SCARD_STATE_UNAVAILABLE):
             raise NoReader(reader)
         mark &= ~api.SCARD_STATE_CHANGED
-        return State(mark, mark >> _COUNT_SHIFT, bool(mark & api.SCARD_STATE_PRESENT), bytes(atr))
+        return PcscReaderState(mark, mark >> _COUNT_SHIFT, bool(mark & api.SCARD_STATE_PRESENT), bytes(atr))
 
-    def card(self, reader: str) -> "ScardCard":
+    def card(self, reader: str) -> "PyscardCard":
         """The card on this reader."""
-        return ScardCard(self._api, self._open(), reader, self._expect)
+        return PyscardCard(self._api, self._open(), reader, self._expect)
 
     def control(self, reader: str, command: bytes) -> bytes:
         """What the reader itself answers; b"" where its driver passes no such command on."""
@@ -102,7 +102,7 @@ class Scard:
         raise (ServiceRefuses if refused else ServiceGone)(api.SCardGetErrorMessage(result))
 
 
-class ScardCard:
+class PyscardCard:
     """A card on a reader, in one connection from the first command to `close`: what was selected on it stays selected."""
 
     def __init__(self, api: Any, context: Any, reader: str, expect: Callable[[int], None]) -> None:

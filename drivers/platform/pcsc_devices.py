@@ -10,26 +10,26 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from drivers import DriverError, Settings
-from drivers.decode.detect.device_info import Facts, harmless, named
+from drivers.decode.detect.device_info import DeviceInfo, harmless, named
 from drivers.decode.detect.device_policy import verdict
 from drivers.decode.tags.pcsc_slots import device_of, for_cards, short
 from drivers.platform import usb_sysfs
-from drivers.platform.pcsc_interface import Service, ServiceGone, ServiceRefuses
+from drivers.platform.pcsc_interface import PcscService, ServiceGone, ServiceRefuses
 
-__all__ = ["Chosen", "Device", "choose", "devices", "held", "lasting_name"]
+__all__ = ["ChosenDevice", "PcscDevice", "choose", "devices", "held", "lasting_name"]
 
 
 @dataclass(frozen=True, slots=True)
-class Device:
+class PcscDevice:
     """Readers of pcscd that are one device. `at`: its USB bus and number, None where its driver tells none."""
 
     slots: tuple[str, ...]
     at: tuple[int, int] | None
-    facts: Facts | None
+    facts: DeviceInfo | None
 
 
 @dataclass(frozen=True, slots=True)
-class Chosen:
+class ChosenDevice:
     """A device that is held from now on: its slots that are read, and the name it is known by again.
 
     `whole`: all slots that a card can be put to are meant, also those that pcscd finds a moment later.
@@ -41,7 +41,7 @@ class Chosen:
     whole: bool
 
 
-class _Held:
+class _SlotsInUse:
     """The slots that this process reads."""
 
     def __init__(self) -> None:
@@ -65,10 +65,10 @@ class _Held:
         return name in self._names
 
 
-held = _Held()
+held = _SlotsInUse()
 
 
-def devices(service: Service, names: Iterable[str]) -> list[Device]:
+def devices(service: PcscService, names: Iterable[str]) -> list[PcscDevice]:
     """These readers of pcscd by the device that they are slots of. Raises `ServiceGone`."""
     slots: dict[tuple[int, int] | str, list[str]] = {}
     for name in names:
@@ -76,11 +76,11 @@ def devices(service: Service, names: Iterable[str]) -> list[Device]:
     found = []
     for which, here in slots.items():
         at = which if isinstance(which, tuple) else None
-        found.append(Device(tuple(here), at, None if at is None else usb_sysfs.facts_at(at)))
+        found.append(PcscDevice(tuple(here), at, None if at is None else usb_sysfs.facts_at(at)))
     return found
 
 
-def choose(service: Service, settings: Settings) -> Chosen:
+def choose(service: PcscService, settings: Settings) -> ChosenDevice:
     """Hold the first device that is meant and free: by `path`, by `match`, or any that is a reader. Raises `DriverError`.
 
     `path` is the folder of its USB interface in /sys. `match` is a part of a slot's name, or of the device's own name, or
@@ -110,11 +110,11 @@ def choose(service: Service, settings: Settings) -> Chosen:
             whole = set(names) >= set(for_cards(device.slots))
             others = [name for each in found if each is not device for name in each.slots]
             reader = _reader(device, names[0], others) if whole else lasting_name(names[0], there)
-            return Chosen(reader, names, device.at, whole)
+            return ChosenDevice(reader, names, device.at, whole)
     raise _none(settings, there, free=not meant)
 
 
-def _meant(found: Iterable[Device], settings: Settings) -> list[tuple[Device, tuple[str, ...]]]:
+def _meant(found: Iterable[PcscDevice], settings: Settings) -> list[tuple[PcscDevice, tuple[str, ...]]]:
     path, match = settings.get("path"), (settings.get("match") or "").casefold()
     if path:
         return [(device, for_cards(device.slots)) for device in _at_path(found, Path(path))]
@@ -131,7 +131,7 @@ def _meant(found: Iterable[Device], settings: Settings) -> list[tuple[Device, tu
     return meant
 
 
-def _at_path(found: Iterable[Device], path: Path) -> list[Device]:
+def _at_path(found: Iterable[PcscDevice], path: Path) -> list[PcscDevice]:
     """The device at this place; where drivers do not tell their place, those of them that it could be, likeliest first."""
     address = usb_sysfs.address_of(path) or usb_sysfs.address_of(path.parent)
     here = [device for device in found if device.at is not None and device.at == address]
@@ -139,19 +139,19 @@ def _at_path(found: Iterable[Device], path: Path) -> list[Device]:
     if here or facts is None:
         return here
 
-    def unlike(device: Device) -> tuple[bool, bool]:
+    def unlike(device: PcscDevice) -> tuple[bool, bool]:
         text = " ".join(device.slots).casefold()
         return not (facts.serial and f"({facts.serial.casefold()})" in text), facts.name.casefold() not in text
 
     return sorted((device for device in found if device.at is None), key=unlike)
 
 
-def _is_reader(device: Device) -> bool:
+def _is_reader(device: PcscDevice) -> bool:
     """Whether people lay cards on it: not where the card is built in."""
     return device.facts is None or verdict(device.facts).take
 
 
-def _reader(device: Device, name: str, others: Iterable[str]) -> str:
+def _reader(device: PcscDevice, name: str, others: Iterable[str]) -> str:
     """The name by which a device is known again: by where it is plugged in, where it has a twin."""
     if short(name) not in {short(each) for each in others}:
         return harmless(f"pcsc-{short(name)}")

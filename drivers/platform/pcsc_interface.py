@@ -1,6 +1,6 @@
 """The smart card service as `drivers.pcsc` asks for it: a port, so that pcscd and a service in a test look alike.
 
->>> State(mark=0x20, turn=1, card=True).atr
+>>> PcscReaderState(mark=0x20, turn=1, card=True).atr
 b''
 """
 
@@ -21,7 +21,7 @@ class NoReader(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class State:
+class PcscReaderState:
     """A reader as pcscd sees it: `mark` is pcscd's, shown again to learn of the next change; `turn` counts cards.
 
     `card`: one is on it; `atr`: how it introduced itself (ISO/IEC 7816-3; of a contactless card its reader makes one).
@@ -33,7 +33,7 @@ class State:
     atr: bytes = b""
 
 
-class Card(Protocol):
+class PcscCard(Protocol):
     """The card that is on a reader, while it is spoken to. `send` raises `ServiceGone` or `NoReader`."""
 
     def send(self, command: bytes) -> bytes | None:
@@ -44,7 +44,7 @@ class Card(Protocol):
         """Leave it as it is."""
 
 
-class Service(Protocol):
+class PcscService(Protocol):
     """What is asked of pcscd; calls raise `ServiceGone` or `NoReader`."""
 
     def connect(self) -> None:
@@ -54,11 +54,11 @@ class Service(Protocol):
         """The names of all readers."""
         ...
 
-    def change(self, reader: str, known: State | None, timeout_s: float) -> State:
+    def change(self, reader: str, known: PcscReaderState | None, timeout_s: float) -> PcscReaderState:
         """The reader's state once it differs from the known one, or when the time is over or `cancel` was called."""
         ...
 
-    def card(self, reader: str) -> Card:
+    def card(self, reader: str) -> PcscCard:
         """The card on this reader; whether there is one shows at the first command."""
         ...
 

@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 from drivers import DeviceLost, DriverError, Settings, missing
-from drivers.decode.detect.device_info import Facts, named, reader_id
+from drivers.decode.detect.device_info import DeviceInfo, named, reader_id
 
 if TYPE_CHECKING:
     import serial
@@ -39,7 +39,7 @@ _USB = 3
 _LEVELS = 6  # from a port up to the USB device that it is part of
 
 
-class Wire(Protocol):
+class SerialPort(Protocol):
     """A serial line as who reads it needs it: an open port, one that is written down, or one that is played."""
 
     reader: str
@@ -51,7 +51,7 @@ class Wire(Protocol):
     def close(self) -> None: ...
 
 
-class Line:
+class OpenSerialPort:
     """An open serial port that nobody else can open. `reader` is the name it is known by."""
 
     def __init__(self, port: "serial.Serial", path: str, reader: str) -> None:
@@ -127,7 +127,7 @@ def _overruns_in(counts: bytes) -> int:
     return int(numbers[7] + numbers[10])
 
 
-def opened(path: str, settings: Settings, *, baud: int = 9600) -> Line:
+def open_port(path: str, settings: Settings, *, baud: int = 9600) -> OpenSerialPort:
     """Open this port alone, with the `baud`, `parity` and `flow` of the settings. Raises `DriverError`.
 
     Linux raises DTR and RTS in open(2) itself, before a program has a word: to lower them afterwards spares no Arduino its
@@ -156,10 +156,10 @@ def opened(path: str, settings: Settings, *, baud: int = 9600) -> Line:
     except DriverError:
         port.close()
         raise
-    return Line(port, path, reader_id(facts, present()) if facts else f"serial-{path}")
+    return OpenSerialPort(port, path, reader_id(facts, present()) if facts else f"serial-{path}")
 
 
-def _meant(path: str, settings: Settings) -> Facts | None:
+def _meant(path: str, settings: Settings) -> DeviceInfo | None:
     """What is at this path now, which must be what `match` names, if that is given. Raises `DriverError`."""
     facts, match = facts_of(path), settings.get("match")
     if match and Path(path).exists() and not (facts and named(facts, {"match": match})):
@@ -232,20 +232,20 @@ def _refused(path: str, error: Exception) -> DriverError:
     return DriverError(f"{path} cannot be opened: {why}.", "Expected a serial port.", do)
 
 
-def present() -> list[Facts]:
+def present() -> list[DeviceInfo]:
     """The serial ports of USB devices that are plugged in now."""
     nodes = sorted(each.name for each in SYS_TTY.glob("tty*") if (each / "device").exists())
     return [facts for name in nodes if (facts := facts_of(f"/dev/{name}")) is not None]
 
 
-def facts_of(path: str) -> Facts | None:
+def facts_of(path: str) -> DeviceInfo | None:
     """What sysfs says of the USB device behind a port or a link to it; None where there is none."""
     node = Path(path).resolve()
     facts = usb_device((SYS_TTY / node.name / "device").resolve(), str(node), "tty")
     return facts and replace(facts, links=tuple(sorted({*_links(node), path} - {str(node)})))
 
 
-def usb_device(part: Path, node: str, subsystem: str) -> Facts | None:
+def usb_device(part: Path, node: str, subsystem: str) -> DeviceInfo | None:
     """What sysfs says of the USB device that `part` of it belongs to, which programs reach at `node`.
 
     A device may have several ports, on interfaces of their own or on one; each but the first has the number of its interface
@@ -265,7 +265,7 @@ def usb_device(part: Path, node: str, subsystem: str) -> Facts | None:
     except (OSError, ValueError):
         return None
     serial = _said(folder / "serial")
-    return Facts(
+    return DeviceInfo(
         node=node,
         name=_said(folder / "product") or Path(node).name,
         bus=_USB,

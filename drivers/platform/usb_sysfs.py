@@ -4,7 +4,7 @@ import os
 from contextlib import suppress
 from pathlib import Path
 
-from drivers.decode.detect.device_info import Facts
+from drivers.decode.detect.device_info import DeviceInfo
 from drivers.decode.detect.usb_classes import SMART_CARD, classes
 from drivers.platform import serial_ports
 
@@ -13,7 +13,7 @@ PCSCD = Path("/run/pcscd/pcscd.comm")
 LEVELS = 6  # from a part of a device up to the device
 
 
-def facts_at(address: tuple[int, int]) -> Facts | None:
+def facts_at(address: tuple[int, int]) -> DeviceInfo | None:
     """The device with this bus and number; None where it is gone."""
     with suppress(OSError):
         for folder in DEVICES.iterdir():

@@ -17,7 +17,7 @@ from types import MappingProxyType
 
 from drivers import DriverError
 from drivers.decode.keyboard import dead_keys
-from drivers.decode.keyboard.keymap import EVERYWHERE, SPACE, US, Layout
+from drivers.decode.keyboard.keymap import EVERYWHERE, SPACE, US, KeyLayout
 
 DEBIAN = "libxkbcommon0 xkb-data"
 """The packages of the library and of the data; libx11-data adds accents that Unicode does not compose."""
@@ -76,14 +76,14 @@ class _Names(ctypes.Structure):
     _fields_ = [(name, _TEXT) for name in ("rules", "model", "layout", "variant", "options")]
 
 
-def layout(name: str) -> Layout:
+def layout(name: str) -> KeyLayout:
     """The layout of this name, `de` or with its variant `ch(fr)`; `DriverError` where it or the library is not there."""
     return US if name == "us" else _layout(name)
 
 
-def layouts(names: Iterable[str] = USUAL) -> Mapping[str, Layout]:
+def layouts(names: Iterable[str] = USUAL) -> Mapping[str, KeyLayout]:
     """Those of these layouts that are there, in their order; only the American one where the library is missing."""
-    found: dict[str, Layout] = {}
+    found: dict[str, KeyLayout] = {}
     for name in names:
         try:
             found[name] = US if name == "us" else _read(name)
@@ -185,11 +185,11 @@ def _folders() -> list[Path]:
 
 
 @lru_cache(maxsize=8)
-def _layout(name: str) -> Layout:
+def _layout(name: str) -> KeyLayout:
     return _read(name)
 
 
-def _read(name: str) -> Layout:
+def _read(name: str) -> KeyLayout:
     with _one_at_a_time:
         library = _library()
         keymap = library.keymap(name)
@@ -209,7 +209,7 @@ def _read(name: str) -> Layout:
         }
         for level, with_caps in enumerate(locked)
     ]
-    return Layout(tuple(free), tuple(differs), dead)
+    return KeyLayout(tuple(free), tuple(differs), dead)
 
 
 def _not_there(library: _Library, name: str) -> DriverError:

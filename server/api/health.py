@@ -8,9 +8,9 @@ from sqlalchemy import Connection, and_, select
 
 from server.api.open_items import projected_pos
 from server.api.schemas import HealthAnswer
-from server.clock.readings import Clock
+from server.clock.readings import HubClock
 from server.clock.watch import suspects, why_in_doubt
-from server.context import Running
+from server.context import HubContext
 from server.db import schema
 from server.db.storage_errors import low_space, storage_trouble
 from server.ledger.hub_log import hub_row
@@ -31,7 +31,7 @@ STUCK_S = 600
 QUIET_US = 10 * 60 * 1_000_000
 
 
-def health(hub: Running, within_s: float = WITHIN_S) -> HealthAnswer:
+def health(hub: HubContext, within_s: float = WITHIN_S) -> HealthAnswer:
     """What is wrong with this hub now; also where it is. Answers within `within_s`, also where a disk hangs."""
     found: list[HealthAnswer] = []
     asking = threading.Thread(target=lambda: found.append(_look(hub)), name="health", daemon=True)
@@ -43,7 +43,7 @@ def health(hub: Running, within_s: float = WITHIN_S) -> HealthAnswer:
     return HealthAnswer("wrong", [text], [], None, None, None)
 
 
-def _look(hub: Running) -> HealthAnswer:
+def _look(hub: HubContext) -> HealthAnswer:
     now_us = hub.clock.utc_us()
     try:
         with hub.store.read() as connection:
@@ -87,13 +87,13 @@ def notes(connection: Connection, now_us: int) -> list[str]:
     return told
 
 
-def _clock(connection: Connection, clock: Clock) -> list[str]:
+def _clock(connection: Connection, clock: HubClock) -> list[str]:
     reason = why_in_doubt(connection, clock)
     found = [] if reason is None else [f"{DOUBTED} {reason}"]
     return [*found, *([] if not (count := suspects(connection)) else [SUSPECTS.format(count)])]
 
 
-def _storage(hub: Running) -> Iterator[str]:
+def _storage(hub: HubContext) -> Iterator[str]:
     if hub.store.trouble is not None:
         yield hub.store.trouble.text
     low = None if hub.store.path is None else low_space(hub.store.path)

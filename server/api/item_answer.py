@@ -5,9 +5,9 @@ from typing import Any
 import msgspec
 
 from server.api.format import decimal, iso, time
-from server.queries.current_stock import Stand
-from server.queries.item_detail import ItemNow
-from server.queries.item_events import Scan
+from server.queries.current_stock import StockRow
+from server.queries.item_detail import ItemDetail
+from server.queries.item_events import ItemEventRow
 from server.urls import item_url
 from station.core.ledger.rules import quantity
 
@@ -99,7 +99,7 @@ class ItemAnswer(msgspec.Struct):
     page: str
 
 
-def item_answer(found: ItemNow) -> ItemAnswer:
+def item_answer(found: ItemDetail) -> ItemAnswer:
     """The answer of /api/v1/items/{item}."""
     row = found.row
     oldest = found.events[-1].pos if found.events else None
@@ -127,7 +127,7 @@ def item_answer(found: ItemNow) -> ItemAnswer:
     )  # fmt: skip
 
 
-def _parcel(stand: Stand) -> ParcelAnswer:
+def _parcel(stand: StockRow) -> ParcelAnswer:
     return ParcelAnswer(
         stand.operation,
         stand.stage,
@@ -143,7 +143,7 @@ def _parcel(stand: Stand) -> ParcelAnswer:
     )
 
 
-def _event(each: Scan) -> EventAnswer:
+def _event(each: ItemEventRow) -> EventAnswer:
     presence = each.presence
     return EventAnswer(
         each.log,

@@ -3,7 +3,7 @@
 import msgspec
 
 from server.api.format import decimal, iso
-from server.queries.order_progress import Order
+from server.queries.order_progress import OrderProgress
 from station.core.ledger.rules import quantity
 
 
@@ -51,7 +51,7 @@ class OrdersAnswer(msgspec.Struct):
     cursor: str | None
 
 
-def order_row(order: Order) -> OrderAnswer:
+def order_row(order: OrderProgress) -> OrderAnswer:
     """A row of /api/v1/orders."""
     return OrderAnswer(
         order.order,

@@ -22,7 +22,7 @@ from server.context import running
 from server.db import schema
 from server.ledger import station_logs
 from server.ledger.hub_log import hear_clock, hub_row
-from server.ledger.ingest import MAX_EVENTS, Batch, Refused, append
+from server.ledger.ingest import MAX_EVENTS, BatchRefused, EventBatch, append
 from station.core.event import MAX_SALVAGE_BYTES
 from station.core.hash_chain import anchor_mac, boot_bytes, genesis
 
@@ -48,7 +48,7 @@ def session() -> Response:
             400, f"tip_seq {body.tip_seq} without tip_hash", "both", "Send the hash of the log's last event."
         )
     tip_hash = bytes.fromhex(body.tip_hash) if body.tip_hash and body.tip_seq else genesis(log_id)
-    tip = station_logs.Tip(body.tip_seq, tip_hash, min(body.pruned_thru, body.tip_seq))
+    tip = station_logs.LogTip(body.tip_seq, tip_hash, min(body.pruned_thru, body.tip_seq))
     parent = None if body.parent is None else bytes.fromhex(body.parent.log)
     with running().store.write() as connection:
         log = _own_log(connection, log_id, device, t2, parent)
@@ -99,7 +99,7 @@ def events(log_id: str) -> Response:
     if isinstance(log, ApiError):
         raise log
     counts = running().counts
-    if isinstance(taken, Refused):
+    if isinstance(taken, BatchRefused):
         counts.refused.inc()
         status = 429 if taken.full else 409
         raise ApiError(status, taken.came, taken.expected, taken.do, seq=taken.seq)
@@ -214,7 +214,7 @@ def _log_id(text: str) -> bytes:
     return raw
 
 
-def _batch(log_id: bytes, body: schemas.EventsBody) -> Batch:
+def _batch(log_id: bytes, body: schemas.EventsBody) -> EventBatch:
     count = len(body.events)
     if not 1 <= count <= MAX_EVENTS:
         raise ApiError(413 if count else 400, f"{count} events", f"1 to {MAX_EVENTS}", "Send the others next.")
@@ -224,7 +224,7 @@ def _batch(log_id: bytes, body: schemas.EventsBody) -> Batch:
     hashes = [bytes.fromhex(claimed) for claimed in body.hashes or ()]
     if hashes and len(hashes) != count:
         raise ApiError(400, f"{len(hashes)} hashes for {count} events", "one for each", "Send all of them or none.")
-    return Batch(log_id, body.from_seq, bytes.fromhex(body.prev), bytes.fromhex(body.tip), body.events, hashes)
+    return EventBatch(log_id, body.from_seq, bytes.fromhex(body.prev), bytes.fromhex(body.tip), body.events, hashes)
 
 
 def _own_log(connection: Connection, log_id: bytes, device: Device, now_us: int, parent: bytes | None) -> Any:

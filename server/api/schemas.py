@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 import msgspec
 
-from server.ledger.ingest import MAX_EVENTS, Verdict
+from server.ledger.ingest import MAX_EVENTS, IngestVerdict
 
 LogId = Annotated[str, msgspec.Meta(pattern="^[0-9a-f]{32}$")]
 Hash = Annotated[str, msgspec.Meta(pattern="^[0-9a-f]{64}$")]
@@ -83,7 +83,7 @@ class EventsBody(msgspec.Struct):
 class EventsAnswer(msgspec.Struct):
     """What became of each event, sent only after they were committed; wait `wait_ms` before the next batch."""
 
-    verdicts: list[Verdict]
+    verdicts: list[IngestVerdict]
     accepted_thru: int
     durable_thru: int
     hub_epoch: int

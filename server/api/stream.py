@@ -20,7 +20,7 @@ from server.api.cursor import Cursor
 from server.api.open_items import projected_pos
 from server.api_errors import ApiError
 from server.auth.gate import readers
-from server.context import Running, running
+from server.context import HubContext, running
 from server.db.schema import ledger, log
 from server.ledger.hub_log import hub_row
 from server.projection.tables import event_item, event_state
@@ -76,7 +76,7 @@ def events() -> Response:
 class _Stream:
     """One open stream; closing it, however it ends, frees its seat."""
 
-    def __init__(self, hub: Running, after: str, line: socket.socket | None) -> None:
+    def __init__(self, hub: HubContext, after: str, line: socket.socket | None) -> None:
         self._hub = hub
         self._lines = _tell(hub, after, line)
         self._open = True
@@ -104,7 +104,7 @@ def _hung_up(line: socket.socket | None) -> bool:
         return True
 
 
-def _tell(hub: Running, after: str, line: socket.socket | None) -> Iterator[bytes]:
+def _tell(hub: HubContext, after: str, line: socket.socket | None) -> Iterator[bytes]:
     yield b"retry: %d\n\n" % RETRY_MS
     with hub.store.read() as connection:
         epoch, here = hub_row(connection).epoch, projected_pos(connection)

@@ -5,9 +5,11 @@ from collections.abc import Iterable
 import msgspec
 
 from server.api.format import iso, time
-from server.queries.current_stock import Stand
-from server.queries.wip import Row, Total, Wip
-from station.core.ledger.parcels import In
+from server.queries.current_stock import StockRow
+from server.queries.wip import WipReport
+from server.queries.wip import WipRow as Row
+from server.queries.wip import WipTotal as Total
+from station.core.ledger.parcels import ParcelState
 from station.core.ledger.routing import Stage
 from station.core.ledger.rules import quantity
 
@@ -20,7 +22,7 @@ class WipQuery(msgspec.Struct):
     by: str = "stage"
 
 
-class WipRow(msgspec.Struct):
+class WipRowAnswer(msgspec.Struct):
     """One key in one unit. `key` null: between stages, or of no known product; `held` is a part of `qty`."""
 
     key: str | None
@@ -39,7 +41,7 @@ class WipRow(msgspec.Struct):
     in_production_p50_s: int | None
 
 
-class WipTotal(msgspec.Struct):
+class WipTotalAnswer(msgspec.Struct):
     """All rows of one unit; an item in two rows is one item here."""
 
     unit: str
@@ -53,7 +55,7 @@ class WipTotal(msgspec.Struct):
     overrun_value_micros: int
 
 
-class NotStarted(msgspec.Struct):
+class NotStartedAnswer(msgspec.Struct):
     """What is released and not begun: it stands apart from the rows."""
 
     unit: str
@@ -67,9 +69,9 @@ class WipAnswer(msgspec.Struct):
     as_of: str
     known: int
     pos: int
-    rows: list[WipRow]
-    totals: list[WipTotal]
-    not_started: list[NotStarted]
+    rows: list[WipRowAnswer]
+    totals: list[WipTotalAnswer]
+    not_started: list[NotStartedAnswer]
 
 
 class StageAnswer(msgspec.Struct):
@@ -91,7 +93,7 @@ class StagesAnswer(msgspec.Struct):
     cursor: str | None
 
 
-def wip_answer(found: Wip, at_us: int, known: int, pos: int) -> WipAnswer:
+def wip_answer(found: WipReport, at_us: int, known: int, pos: int) -> WipAnswer:
     """The answer of /api/v1/wip."""
     return WipAnswer(
         as_of=time(at_us),
@@ -99,12 +101,12 @@ def wip_answer(found: Wip, at_us: int, known: int, pos: int) -> WipAnswer:
         pos=pos,
         rows=[_wip_row(row) for row in found.rows],
         totals=[_wip_total(total) for total in found.totals],
-        not_started=[NotStarted(each.unit, each.items, quantity(each.qty_milli)) for each in found.not_started],
+        not_started=[NotStartedAnswer(each.unit, each.items, quantity(each.qty_milli)) for each in found.not_started],
     )
 
 
-def _wip_row(row: Row) -> WipRow:
-    return WipRow(
+def _wip_row(row: Row) -> WipRowAnswer:
+    return WipRowAnswer(
         row.key,
         row.unit,
         row.items,
@@ -122,8 +124,8 @@ def _wip_row(row: Row) -> WipRow:
     )
 
 
-def _wip_total(total: Total) -> WipTotal:
-    return WipTotal(
+def _wip_total(total: Total) -> WipTotalAnswer:
+    return WipTotalAnswer(
         total.unit,
         total.items,
         quantity(total.qty_milli),
@@ -136,7 +138,7 @@ def _wip_total(total: Total) -> WipTotal:
     )
 
 
-def stage_row(name: str, stage: Stage | None, stands: Iterable[Stand]) -> StageAnswer:
+def stage_row(name: str, stage: Stage | None, stands: Iterable[StockRow]) -> StageAnswer:
     """A row of /api/v1/stages."""
     known = stage or Stage(name)
     here = [stand for stand in stands if stand.stage == name and stand.in_process]
@@ -147,5 +149,5 @@ def stage_row(name: str, stage: Stage | None, stands: Iterable[Stand]) -> StageA
         known.limit,
         known.target_s,
         len({stand.item for stand in here}),
-        len({stand.item for stand in here if stand.state == In.HELD}),
+        len({stand.item for stand in here if stand.state == ParcelState.HELD}),
     )

@@ -18,15 +18,15 @@ from server.api_errors import ApiError, json_answer
 from server.auth.gate import readers
 from server.context import running
 from server.projection.worker import projected_pos
-from server.queries.as_known_at import MOST_EVENTS, as_known
+from server.queries.as_known_at import MOST_EVENTS, projection_at
 from server.queries.current_master_data import catalogue
-from server.queries.current_stock import Stand, standing
+from server.queries.current_stock import StockRow, standing
 from server.queries.historical_stock import standing_at
 from server.queries.item_detail import one_item
 from server.queries.order_progress import STATUSES, orders_after
 from server.queries.stage_order import line_of
 from server.queries.valuation import Valuation
-from server.queries.wip import By, wip
+from server.queries.wip import GroupBy, wip
 from server.urls import segments
 
 blueprint = Blueprint("wip", __name__)
@@ -39,13 +39,13 @@ segments(blueprint)
 def work_in_process() -> Response:
     """How much stands where and what it is worth, now or `as_of` a past time, as known now or at position `known`."""
     now_us = running().clock.utc_us()
-    by = _by(request.args.get("by", By.STAGE.value))
+    by = _by(request.args.get("by", GroupBy.STAGE.value))
     at_us = time_of(request.args.get("as_of", ""))
     with running().store.read() as connection, ExitStack() as stack:
         pos = projected_pos(connection)
         known = _known(request.args.get("known", ""), pos)
         if known != pos:
-            connection = stack.enter_context(as_known(connection, known))  # noqa: PLW2901  read instead of the real one
+            connection = stack.enter_context(projection_at(connection, known))  # noqa: PLW2901  read instead of the real one
         valuation = Valuation(catalogue(connection), now_us if at_us is None else at_us)
         found = wip(_stands(connection, valuation, at_us, now_us), by, valuation)
     return json_answer(wip_answer.wip_answer(found, valuation.at_us, known, pos))
@@ -119,17 +119,17 @@ def time_of(text: str) -> int | None:
         ) from error
 
 
-def _stands(connection: Connection, valuation: Valuation, at_us: int | None, now_us: int) -> list[Stand]:
+def _stands(connection: Connection, valuation: Valuation, at_us: int | None, now_us: int) -> list[StockRow]:
     if at_us is None or at_us >= now_us:
         return standing(connection)
     return standing_at(connection, valuation.catalogue, at_us)
 
 
-def _by(text: str) -> By:
+def _by(text: str) -> GroupBy:
     try:
-        return By(text)
+        return GroupBy(text)
     except ValueError:
-        raise ApiError(400, f"by {text[:40]!r}", f"one of {', '.join(By)}", "Leave it out for stage.") from None
+        raise ApiError(400, f"by {text[:40]!r}", f"one of {', '.join(GroupBy)}", "Leave it out for stage.") from None
 
 
 def _known(text: str, pos: int) -> int:

@@ -22,12 +22,12 @@ ADMIN_IDLE_US = 15 * 60 * 1_000_000  # afterwards a session no longer administer
 TOUCH_US = 30 * 1_000_000  # how exactly a session's last use is kept
 
 
-class PersonError(ValueError):
+class AccountError(ValueError):
     """This cannot be done with that person or token; the message says what came, what was expected and what to do."""
 
 
 @dataclass(frozen=True, slots=True)
-class Someone:
+class Principal:
     """Who a session or token stands for: a name for `by`, and role words."""
 
     name: str
@@ -48,7 +48,7 @@ def add_person(connection: Connection, name: str, roles: str, password: str | No
     person = schema.person
     if connection.execute(select(person.c.id).where(person.c.name == name)).first() is not None:
         msg = f"{name!r} is here already. Choose another name."
-        raise PersonError(msg)
+        raise AccountError(msg)
     row = {"name": name, "password": _kept(password, name), "roles": roles, "added_us": now_us}
     return int(connection.execute(person.insert().returning(person.c.id), [row]).scalar_one())
 
@@ -75,11 +75,11 @@ def person_named(connection: Connection, name: str) -> Any:
 
 
 def known_person(connection: Connection, name: str) -> Any:
-    """As `person_named`. Raises `PersonError` where there is no such person."""
+    """As `person_named`. Raises `AccountError` where there is no such person."""
     person = person_named(connection, name)
     if person is None:
         msg = f"Nobody is called {name!r} here. wipline-hub user list names them."
-        raise PersonError(msg)
+        raise AccountError(msg)
     return person
 
 
@@ -92,7 +92,7 @@ def add_token(connection: Connection, name: str | None, roles: str, now_us: int)
     _named(name)
     if connection.execute(select(table.c.id).where(table.c.name == name)).first() is not None:
         msg = f"A token {name!r} was given out already. Choose another name, or revoke that one."
-        raise PersonError(msg)
+        raise AccountError(msg)
     token = secrets.token_urlsafe(32)
     row = {"name": name, "token_hash": token_hash(token), "roles": roles, "added_us": now_us}
     connection.execute(table.insert(), [row])
@@ -105,7 +105,7 @@ def end_token(connection: Connection, name: str, now_us: int) -> None:
     ended = table.update().where(and_(table.c.name == name, table.c.ended_us.is_(None))).values(ended_us=now_us)
     if connection.execute(ended).rowcount == 0:
         msg = f"No token {name!r} that could be revoked. wipline-hub token list names them."
-        raise PersonError(msg)
+        raise AccountError(msg)
 
 
 def token_row(connection: Connection, token: str) -> Any:
@@ -154,7 +154,7 @@ def end_session(connection: Connection, key: str) -> None:
     connection.execute(schema.session.delete().where(schema.session.c.key_hash == token_hash(key)))
 
 
-def someone_of(connection: Connection, key: str, now_us: int) -> tuple[Someone, bool] | None:
+def someone_of(connection: Connection, key: str, now_us: int) -> tuple[Principal, bool] | None:
     """Whom a session stands for, and whether its last use is to be written anew; None where it ended."""
     session, person, token = schema.session, schema.person, schema.token
     row = connection.execute(
@@ -174,8 +174,8 @@ def someone_of(connection: Connection, key: str, now_us: int) -> tuple[Someone, 
         return None
     stale = now_us - row.used_us > TOUCH_US
     if row.name is None:
-        return Someone(f"link {row.link}", "view"), stale
-    return Someone(row.name, row.roles, now_us - row.admin_us < ADMIN_IDLE_US), stale
+        return Principal(f"link {row.link}", "view"), stale
+    return Principal(row.name, row.roles, now_us - row.admin_us < ADMIN_IDLE_US), stale
 
 
 def touch_session(connection: Connection, key: str, now_us: int) -> None:
@@ -206,11 +206,11 @@ def _kept(password: str | None, name: str) -> str | None:
     try:
         PASSWORDS.check(password, name)
     except PasswordRefused as refused:
-        raise PersonError(str(refused)) from refused
+        raise AccountError(str(refused)) from refused
     return PASSWORDS.keep(password)
 
 
 def _named(name: str) -> None:
     if not 1 <= len(name) <= 64 or not name.isprintable() or name != name.strip():
         msg = f"Name {name!r}: expected 1 to 64 printable characters without blanks around. Choose another."
-        raise PersonError(msg)
+        raise AccountError(msg)

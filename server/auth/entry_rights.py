@@ -18,7 +18,7 @@ from server.auth.roles import Role, needed_for
 from server.db import schema
 from server.projection.internal_tables import resent
 from station.core.event import Event
-from station.core.ledger.void_resolution import Place, Reading, correction, named_by_void, read
+from station.core.ledger.void_resolution import DecodedEvent, Place, correction, named_by_void, read
 
 UNDOING = frozenset({"void", "correct"})
 ROWS_AT_ONCE = 2_000
@@ -113,7 +113,7 @@ def _corrected(connection: Connection, log: str, first: int, last: int) -> Itera
             yield event
 
 
-def _stored(connection: Connection, log: str, first: int, last: int) -> Iterator[Reading]:
+def _stored(connection: Connection, log: str, first: int, last: int) -> Iterator[DecodedEvent]:
     ledger = schema.ledger.c
     after = first - 1
     while True:
@@ -128,7 +128,7 @@ def _stored(connection: Connection, log: str, first: int, last: int) -> Iterator
         after = rows[-1].seq
 
 
-def _copies(connection: Connection, log: str, first: int, last: int | None = None) -> Iterator[Reading]:
+def _copies(connection: Connection, log: str, first: int, last: int | None = None) -> Iterator[DecodedEvent]:
     """What was sent again in another log and counts at these places."""
     ledger = schema.ledger
     at = and_(resent.c.at_log == bytes.fromhex(log), resent.c.at_seq >= first, resent.c.at_seq <= (last or first))

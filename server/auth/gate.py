@@ -44,7 +44,7 @@ class Caller:
 
 
 @dataclass(frozen=True, slots=True)
-class Access:
+class AccessRule:
     """Whom a view lets in: anybody, readers, devices, or callers with one of the roles."""
 
     anybody: bool = False
@@ -57,7 +57,7 @@ class Access:
 class Visitor(UserMixin):  # type: ignore[misc]  # flask-login has no types
     """A session as flask-login knows it: the key in the cookie, and whom it stands for."""
 
-    def __init__(self, key: str, someone: accounts.Someone | None = None) -> None:
+    def __init__(self, key: str, someone: accounts.Principal | None = None) -> None:
         self.key = key
         self.someone = someone
 
@@ -68,27 +68,27 @@ class Visitor(UserMixin):  # type: ignore[misc]  # flask-login has no types
 
 def anybody(view: View) -> View:
     """No proof is asked for."""
-    return _with(view, Access(anybody=True))
+    return _with(view, AccessRule(anybody=True))
 
 
 def beacon(view: View) -> View:
     """Anybody, and also what a browser posts by itself, such as reports: it changes nothing but a counter."""
-    return _with(view, Access(anybody=True, own_pages_only=False))
+    return _with(view, AccessRule(anybody=True, own_pages_only=False))
 
 
 def readers(view: View) -> View:
     """Whoever may read: everybody where `[web] read` is open, else a person, a read link, a token or a station."""
-    return _with(view, Access(readers=True))
+    return _with(view, AccessRule(readers=True))
 
 
 def devices(view: View) -> View:
     """Stations only, each for its own log."""
-    return _with(view, Access(devices=True))
+    return _with(view, AccessRule(devices=True))
 
 
 def needs(*roles: Role) -> Callable[[View], View]:
     """Persons and tokens with one of these roles."""
-    return lambda view: _with(view, Access(roles=frozenset(roles)))
+    return lambda view: _with(view, AccessRule(roles=frozenset(roles)))
 
 
 def caller() -> Caller:
@@ -131,7 +131,7 @@ def guard(app: Flask) -> None:
     app.before_request(_gate)
 
 
-def _with(view: View, access: Access) -> View:
+def _with(view: View, access: AccessRule) -> View:
     view.access = access  # type: ignore[attr-defined]
     return view
 
@@ -141,8 +141,8 @@ def _gate() -> Response | None:
     if not view:
         return None  # 404 and 405 are answered to everybody alike
     writes = request.method not in READING
-    fallback = Access(roles=frozenset({Role.SUPERVISE})) if writes else Access(readers=True)
-    access: Access = getattr(view, "access", fallback)
+    fallback = AccessRule(roles=frozenset({Role.SUPERVISE})) if writes else AccessRule(readers=True)
+    access: AccessRule = getattr(view, "access", fallback)
     who = Caller() if access.anybody else caller()
     if not _lets_in(access, who):
         return _turn_away(access, who)
@@ -155,7 +155,7 @@ def _view() -> Any:
     return current_app.view_functions.get(request.endpoint or "")
 
 
-def _lets_in(access: Access, who: Caller) -> bool:
+def _lets_in(access: AccessRule, who: Caller) -> bool:
     if access.anybody:
         return True
     if access.devices:
@@ -165,7 +165,7 @@ def _lets_in(access: Access, who: Caller) -> bool:
     return bool(access.roles & who.roles)
 
 
-def _turn_away(access: Access, who: Caller) -> Response:
+def _turn_away(access: AccessRule, who: Caller) -> Response:
     wanted = "a station's token" if access.devices else _wanted(access)
     if who.kind == "nobody":
         if not request.path.startswith(FOR_PROGRAMS) and request.method in READING:
@@ -176,7 +176,7 @@ def _turn_away(access: Access, who: Caller) -> Response:
     )
 
 
-def _wanted(access: Access) -> str:
+def _wanted(access: AccessRule) -> str:
     if access.readers:
         return "somebody who may read: a person, a read link, a token or a station"
     return f"a person or token with the role {' or '.join(sorted(access.roles))}"

@@ -32,7 +32,7 @@ class PasswordRefused(ValueError):
     """A password that is not taken; the message says what came, what was expected and what to do."""
 
 
-class Hasher(Protocol):
+class HasherPort(Protocol):
     """What is needed of `argon2.PasswordHasher`."""
 
     def hash(self, password: str) -> str:
@@ -46,7 +46,7 @@ class Hasher(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Comparison:
+class PasswordCheck:
     """Whether a password fits, and the text to keep from now on where the kept one is of an older kind."""
 
     fits: bool
@@ -56,7 +56,7 @@ class Comparison:
 class Passwords:
     """Hashes and compares, at most `at_once` at a time; further calls wait. One instance serves a whole process."""
 
-    def __init__(self, hasher: Hasher | None = None, at_once: int = AT_ONCE) -> None:
+    def __init__(self, hasher: HasherPort | None = None, at_once: int = AT_ONCE) -> None:
         self._hasher = hasher or PasswordHasher(PASSES, MEMORY_KIB, LANES)
         self._turns = threading.BoundedSemaphore(at_once)
         self._dummies: tuple[str, str] | None = None
@@ -82,7 +82,7 @@ class Passwords:
         with self._turns:
             return self._hasher.hash(password)
 
-    def compare(self, kept: str | None, password: str, *, old_texts_left: bool) -> Comparison:
+    def compare(self, kept: str | None, password: str, *, old_texts_left: bool) -> PasswordCheck:
         """Compare a password with the text that is kept of it; `kept` None: no such person, or one without a password.
 
         Every comparison costs one argon2id hash, and one scrypt hash more while old texts are left anywhere on this hub. So
@@ -94,12 +94,12 @@ class Passwords:
             if kept is not None and kept.startswith(_OLD):
                 fits = check_password_hash(kept, password)
                 renewed = self._hasher.hash(password)
-                return Comparison(fits, renewed if fits else None)
+                return PasswordCheck(fits, renewed if fits else None)
             if old_texts_left:
                 check_password_hash(old, password)
             fits = self._verify(kept or new, password) and kept is not None
             renew = fits and kept is not None and self._hasher.check_needs_rehash(kept)
-            return Comparison(fits, self._hasher.hash(password) if renew else None)
+            return PasswordCheck(fits, self._hasher.hash(password) if renew else None)
 
     def _verify(self, kept: str, password: str) -> bool:
         try:

@@ -29,14 +29,14 @@ MOST_TRIES = 10  # at once, for all accounts; each holds a thread
 
 
 @dataclass(frozen=True, slots=True)
-class Counted:
+class CountedAttempt:
     """A try that may be made. `rows`: who, the `next_us` before it (None: a new row), and the one that it set."""
 
     rows: tuple[tuple[str, int | None, int], ...]
     pair: str
 
 
-class Turns:
+class AccountTurns:
     """Which accounts a try is being made for: one at a time for each, a bounded number in all, with those that wait."""
 
     def __init__(self, wait_s: float = TURN_WAIT_S, most: int = MOST_TRIES) -> None:
@@ -82,7 +82,7 @@ def wait_s(connection: Connection, name: str, address: str, now_us: int) -> int:
     return max([0, *(-(-wait // 1_000_000) for wait in waits)])
 
 
-def count(connection: Connection, name: str, address: str, now_us: int) -> Counted:
+def count(connection: Connection, name: str, address: str, now_us: int) -> CountedAttempt:
     """Count a try as a wrong one, before its password is compared. `forgive` takes it back."""
     table = schema.attempt
     connection.execute(table.delete().where(table.c.next_us < now_us - FORGET_US))
@@ -100,10 +100,10 @@ def count(connection: Connection, name: str, address: str, now_us: int) -> Count
         connection.execute(table.delete().where(table.c.who == who))
         connection.execute(table.insert(), [{"who": who, "failures": failures, "next_us": next_us}])
         changes.append((who, row.next_us if row else None, next_us))
-    return Counted(tuple(changes), pair)
+    return CountedAttempt(tuple(changes), pair)
 
 
-def forgive(connection: Connection, counted: Counted) -> None:
+def forgive(connection: Connection, counted: CountedAttempt) -> None:
     """The password was right: clear the account's counter from this address, and take this one try off the others."""
     table = schema.attempt
     for who, before_us, set_us in counted.rows:

@@ -42,9 +42,9 @@ def station_place(config_path: Path | None, db: str | None, name: str, stage: st
 def station_list(config_path: Path | None, db: str | None) -> None:
     """Every station: name, state, how far its newest log is here."""
     from server.auth.devices import overview
-    from server.ops.bootstrap import reading
+    from server.ops.bootstrap import open_read_only
 
-    with reading(settings(config_path, db).db) as store, store.read() as connection:
+    with open_read_only(settings(config_path, db).db) as store, store.read() as connection:
         rows = overview(connection)
     for row in rows:
         newest: dict[str, Any] = row["logs"][-1] if row["logs"] else {"accepted_thru": 0}
@@ -191,18 +191,18 @@ def _place(config_path: Path | None, db: str | None, name: str, stage: str) -> N
 
 
 def _perform(config_path: Path | None, db: str | None, wish: str, /, **arguments: Any) -> Any:
-    from server.ops.admin_commands import perform
+    from server.ops.admin_commands import execute
 
-    return perform(settings(config_path, db).db, wish, **arguments)
+    return execute(settings(config_path, db).db, wish, **arguments)
 
 
 def _table(config_path: Path | None, db: str | None, name: str) -> None:
     from sqlalchemy import select
 
     from server.db.schema import metadata
-    from server.ops.bootstrap import reading
+    from server.ops.bootstrap import open_read_only
 
     table = metadata.tables[name]
-    with reading(settings(config_path, db).db) as store, store.read() as connection:
+    with open_read_only(settings(config_path, db).db) as store, store.read() as connection:
         for row in connection.execute(select(table).order_by(table.c.name)):
             click.echo(f"{row.name}\t{'revoked' if row.ended_us else 'active'}\t{row.roles}")

@@ -19,7 +19,7 @@ __all__ = ["main", "settings", "where"]
 LATER = {"demo": "server.demo:demo", "import": "server.importer.cli:import_folder"}  # loaded when they are asked for
 
 
-class Hub(click.Group):
+class HubCommands(click.Group):
     """The commands, with those that bring a room of their own loaded when asked for; errors are sentences."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
@@ -39,15 +39,15 @@ class Hub(click.Group):
         """Run a command; what it cannot do is said in one sentence."""
         from sqlalchemy.exc import DatabaseError
 
-        from server.db.writer_lock import HubRuns
+        from server.db.writer_lock import HubLocked
         from server.ledger.entries import EntryRefused
-        from server.ops.admin_commands import OfficeError
+        from server.ops.admin_commands import CommandFailed
         from server.ops.backup import BackupError
         from server.ops.bootstrap import NoHub
 
         try:
             return super().invoke(ctx)
-        except (BackupError, ConfigError, EntryRefused, HubRuns, NoHub, OfficeError) as error:
+        except (BackupError, ConfigError, EntryRefused, HubLocked, NoHub, CommandFailed) as error:
             raise click.ClickException(str(error)) from error
         except (OSError, DatabaseError) as error:
             why = getattr(error, "orig", None) or error
@@ -55,7 +55,7 @@ class Hub(click.Group):
             raise click.ClickException(msg) from error
 
 
-@click.group(cls=Hub)
+@click.group(cls=HubCommands)
 @click.version_option(VERSION, prog_name="wipline-hub")
 def main() -> None:
     """The hub: it keeps the ledger of a shop's work in process, and shows it."""
@@ -100,9 +100,9 @@ def verify_command(config_path: Path | None, db: str | None) -> None:
     """Walk the hub's chain and every log's; name each place that does not fit, and exit 1 where there is one."""
     from server.ledger.ingest import last_pos
     from server.ledger.verify import notes, verify
-    from server.ops.bootstrap import reading
+    from server.ops.bootstrap import open_read_only
 
-    with reading(settings(config_path, db).db) as store, store.read() as connection:
+    with open_read_only(settings(config_path, db).db) as store, store.read() as connection:
         breaks = verify(connection)
         pos = last_pos(connection)
         noted = [] if breaks else notes(connection)
@@ -123,11 +123,11 @@ def verify_command(config_path: Path | None, db: str | None) -> None:
 def rebuild(config_path: Path | None, db: str | None) -> None:
     """Fold everything anew from the ledger, while the hub does not run."""
     from server.ops.bootstrap import open_hub
-    from server.ops.gc_tuning import settle
+    from server.ops.gc_tuning import tune
     from server.projection.rebuild import rebuild as fold_anew
 
     store = open_hub(settings(config_path, db).db)
-    settle()
+    tune()
     try:
         fold_anew(store)
     finally:
@@ -141,7 +141,7 @@ def rebuild(config_path: Path | None, db: str | None) -> None:
 def backup(config_path: Path | None, db: str | None, target: Path | None) -> None:
     """Copy the database, also while the hub runs, to TARGET (a file or a folder), and verify the copy."""
     from server.clock.readings import utc_us
-    from server.ops.admin_commands import perform
+    from server.ops.admin_commands import execute
     from server.ops.backup import BackupError, back_up
 
     config = settings(config_path, db)
@@ -152,10 +152,10 @@ def backup(config_path: Path | None, db: str | None, target: Path | None) -> Non
         target = Path(config.backup.path)
     made = back_up(config.db, target, utc_us())
     copy = {"path": str(made.path.absolute()), "epoch": made.epoch, "pos": made.pos, "off_disk": made.off_disk}
-    durable = perform(config.db, "backed up", **copy)
+    durable = execute(config.db, "backed up", **copy)
     click.echo(f"{made.path}: {made.pos} events, verified.")
     if made.breaks:
-        perform(config.db, "ledger checked", breaks=list(made.breaks))
+        execute(config.db, "ledger checked", breaks=list(made.breaks))
         click.echo(
             f"The copy is as its source, but the ledger itself has {len(made.breaks)} breaks, the first: {made.breaks[0]}."
             " See all: wipline-hub verify.",
@@ -184,10 +184,10 @@ def restore(config_path: Path | None, db: str | None, source: Path) -> None:
 @click.argument("target", default="-", type=click.File("wb"))
 def export(config_path: Path | None, db: str | None, target: Any) -> None:
     """Write the ledger as JSON lines: pos, log, seq, prev, hash, recv_us, chain, and the event's bytes in base64."""
-    from server.ops.bootstrap import reading
+    from server.ops.bootstrap import open_read_only
     from server.ops.export import lines
 
-    with reading(settings(config_path, db).db) as store, store.read() as connection:
+    with open_read_only(settings(config_path, db).db) as store, store.read() as connection:
         for line in lines(connection):
             target.write(line)
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from server.config import Config, load
+from server.config import HubConfig, load
 
 DEFAULT_CONFIG = Path("/etc/wipline/hub.toml")
 
@@ -17,7 +17,7 @@ def where(command: Callable[..., Any]) -> Callable[..., Any]:
     return click.option("--config", "config_path", type=click.Path(path_type=Path), help="hub.toml.")(command)
 
 
-def settings(config_path: Path | None, db: str | None, port: int | None = None) -> Config:
+def settings(config_path: Path | None, db: str | None, port: int | None = None) -> HubConfig:
     """The configuration that a command was given, else /etc/wipline/hub.toml where there is one, else the defaults."""
     if config_path is None and db is None and DEFAULT_CONFIG.exists():
         config_path = DEFAULT_CONFIG

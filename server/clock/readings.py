@@ -4,9 +4,9 @@
 read; a wrong battery or a person may set it, so a hub whose clock runs against its own ledger seals no anchors until
 somebody confirms it.
 
->>> stepped(before=Reading(boot_ns=0, utc_us=0), now=Reading(boot_ns=5_000_000_000, utc_us=5_000_400))
+>>> stepped(before=ClockReading(boot_ns=0, utc_us=0), now=ClockReading(boot_ns=5_000_000_000, utc_us=5_000_400))
 False
->>> stepped(before=Reading(boot_ns=0, utc_us=0), now=Reading(boot_ns=5_000_000_000, utc_us=7_000_000))
+>>> stepped(before=ClockReading(boot_ns=0, utc_us=0), now=ClockReading(boot_ns=5_000_000_000, utc_us=7_000_000))
 True
 """
 
@@ -23,7 +23,7 @@ TIME_ERROR = 5  # adjtimex(2): the clock is not synchronised
 
 
 @dataclass(frozen=True, slots=True)
-class Reading:
+class ClockReading:
     """Both clocks at one moment: CLOCK_BOOTTIME in ns, UTC in us since 1970."""
 
     boot_ns: int
@@ -40,12 +40,12 @@ def utc_us() -> int:
     return time.time_ns() // 1000
 
 
-def read() -> Reading:
+def read() -> ClockReading:
     """Both clocks, read together."""
-    return Reading(boottime_ns(), utc_us())
+    return ClockReading(boottime_ns(), utc_us())
 
 
-def stepped(before: Reading, now: Reading) -> bool:
+def stepped(before: ClockReading, now: ClockReading) -> bool:
     """Whether UTC moved otherwise than boottime did since `before`, by more than half a second."""
     return abs((now.utc_us - before.utc_us) - (now.boot_ns - before.boot_ns) // 1000) > STEP_US
 
@@ -63,10 +63,10 @@ def state() -> str:
     return "holdover" if answer in (-1, TIME_ERROR) else "synced"
 
 
-class Clock(Protocol):
+class HubClock(Protocol):
     """The clocks of one machine. A test or a simulator passes its own."""
 
-    def read(self) -> Reading:
+    def read(self) -> ClockReading:
         """Both clocks, read together."""
 
     def utc_us(self) -> int:
@@ -86,7 +86,7 @@ class Clock(Protocol):
 class SystemClock:
     """The clocks of the machine that this process runs on."""
 
-    def read(self) -> Reading:
+    def read(self) -> ClockReading:
         """Both clocks, read together."""
         return read()
 

@@ -15,7 +15,7 @@ from typing import Any
 
 from sqlalchemy import Connection, and_, func, select
 
-from server.clock.readings import DOUBT_US, Clock, Reading, stepped
+from server.clock.readings import DOUBT_US, ClockReading, HubClock, stepped
 from server.db import schema
 from server.projection.internal_tables import anchor
 
@@ -32,23 +32,23 @@ def kept_doubt(connection: Connection) -> str | None:
     return str(watch.reason) if watch is not None and watch.reason else "The hub's clock is in doubt." + SET_RIGHT
 
 
-def why_in_doubt(connection: Connection, clock: Clock) -> str | None:
+def why_in_doubt(connection: Connection, clock: HubClock) -> str | None:
     """Why stations are given no time now, as a sentence; None where the clock is trusted."""
     return kept_doubt(connection) or _look(connection, clock, _row(connection))[0]
 
 
-def seen_lately(connection: Connection, clock: Clock) -> bool:
+def seen_lately(connection: Connection, clock: HubClock) -> bool:
     """Whether the clock was found as it should be within the last minute, so that nothing has to be written now."""
     watch, now = _row(connection), clock.read()
     if watch is None or watch.boot != clock.boot_id() or why_in_doubt(connection, clock) is not None:
         return False
     hub = connection.execute(select(schema.hub.c.anchor_ns, schema.hub.c.anchor_us, schema.hub.c.anchor_boot)).one()
-    if hub.anchor_boot != watch.boot or stepped(Reading(hub.anchor_ns, hub.anchor_us), now):
+    if hub.anchor_boot != watch.boot or stepped(ClockReading(hub.anchor_ns, hub.anchor_us), now):
         return False
     return bool(0 <= now.utc_us - watch.seen_us < KEPT_EVERY_US)
 
 
-def watch_clock(connection: Connection, clock: Clock) -> bool:
+def watch_clock(connection: Connection, clock: HubClock) -> bool:
     """Look at the clock and keep what was found; whether it is trusted. In a new boot this sets the baseline."""
     now, watch = clock.read(), _row(connection)
     if connection.execute(select(schema.hub.c.clock_doubt)).scalar_one():
@@ -64,13 +64,13 @@ def watch_clock(connection: Connection, clock: Clock) -> bool:
     return True
 
 
-def confirm(connection: Connection, clock: Clock) -> None:
+def confirm(connection: Connection, clock: HubClock) -> None:
     """Make this reading the baseline: a person confirmed it, or a station vouched for it."""
     connection.execute(schema.hub.update().values(clock_doubt=False))
     _set_baseline(connection, clock, sure=True)
 
 
-def hear_station(connection: Connection, clock: Clock, station: str, *, expected_us: int, at_us: int) -> bool:
+def hear_station(connection: Connection, clock: HubClock, station: str, *, expected_us: int, at_us: int) -> bool:
     """Compare the hub's UTC `at_us` with what a station makes of the same moment; whether this ended a doubt.
 
     A station counts only while the hub is not sure of this boot's clock: one bad station must not stop a shop's time.
@@ -119,7 +119,7 @@ def suspects(connection: Connection) -> int:
     return 0 if watch is None else int(watch.suspects)
 
 
-def _look(connection: Connection, clock: Clock, watch: Any) -> tuple[str | None, bool, int]:
+def _look(connection: Connection, clock: HubClock, watch: Any) -> tuple[str | None, bool, int]:
     """(why not to trust the clock, whether a station may vouch for it, how far it is ahead of the last trusted time)."""
     now = clock.read()
     if watch is None:
@@ -130,7 +130,7 @@ def _look(connection: Connection, clock: Clock, watch: Any) -> tuple[str | None,
     return _in_new_boot(now.utc_us - watch.seen_us)
 
 
-def _first_look(connection: Connection, clock: Clock) -> tuple[str | None, bool, int]:
+def _first_look(connection: Connection, clock: HubClock) -> tuple[str | None, bool, int]:
     """Before any reading was kept: an older version's ledger, or a new hub."""
     hub, now = connection.execute(select(schema.hub)).one(), clock.read()
     if hub.anchor_us is not None and hub.anchor_boot == clock.boot_id():
@@ -176,7 +176,7 @@ def _doubt(connection: Connection, reason: str, *, vouchable: bool) -> None:
     _keep(connection, reason=reason, vouchable=vouchable, sure=False, base_pos=pos)
 
 
-def _set_baseline(connection: Connection, clock: Clock, *, sure: bool) -> None:
+def _set_baseline(connection: Connection, clock: HubClock, *, sure: bool) -> None:
     before, now = suspects(connection), clock.read()
     connection.execute(schema.clock_watch.delete())
     _insert(connection, clock.boot_id(), now.boot_ns, now.utc_us, sure=sure, suspects=before)

@@ -3,7 +3,7 @@
 One bell rings when events were appended (the projector waits for it), another when the projection has come that far (the
 open pages wait for it). It carries one number, a position in the ledger, that only grows; it belongs to one process.
 
->>> bell = Bell()
+>>> bell = PositionSignal()
 >>> bell.ring(7)
 >>> bell.wait(6, timeout=0)
 7
@@ -14,7 +14,7 @@ open pages wait for it). It carries one number, a position in the ledger, that o
 import threading
 
 
-class Bell:
+class PositionSignal:
     """A position that threads can wait for."""
 
     def __init__(self, pos: int = 0) -> None:

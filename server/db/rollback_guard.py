@@ -4,7 +4,7 @@ A hub that was rolled back would acknowledge what it no longer has. So a small f
 ledger had come, and the database remembers the file and the machine in which it lived. Where these disagree, a new epoch
 begins: stations then resume from what the hub really has. A needless epoch costs one handshake, so doubt counts as a yes.
 
->>> here = Home(inode=7, machine="m")
+>>> here = DatabaseLocation(inode=7, machine="m")
 >>> moved(here, here, ledger_pos=40, high=(3, 40), epoch=3) is None
 True
 >>> moved(here, here, ledger_pos=12, high=(3, 40), epoch=3)
@@ -19,23 +19,25 @@ RECORD_BYTES = 64  # within one sector: it is written whole or not at all
 
 
 @dataclass(frozen=True, slots=True)
-class Home:
+class DatabaseLocation:
     """Where a database lives: the inode of its file and the id of the machine."""
 
     inode: int
     machine: str
 
 
-def home_of(db: Path) -> Home:
+def home_of(db: Path) -> DatabaseLocation:
     """Where this database lives now."""
     try:
         machine = Path("/etc/machine-id").read_text(encoding="ascii").strip()
     except OSError:
         machine = ""
-    return Home(db.stat().st_ino, machine)
+    return DatabaseLocation(db.stat().st_ino, machine)
 
 
-def moved(recorded: Home, now: Home, *, ledger_pos: int, high: tuple[int, int] | None, epoch: int) -> str | None:
+def moved(
+    recorded: DatabaseLocation, now: DatabaseLocation, *, ledger_pos: int, high: tuple[int, int] | None, epoch: int
+) -> str | None:
     """Why a new epoch must begin, as half a sentence; None where the database is the one we left."""
     if high is None:
         return "the high-water file beside the database is missing"
@@ -50,7 +52,7 @@ def moved(recorded: Home, now: Home, *, ledger_pos: int, high: tuple[int, int] |
     return None
 
 
-class HighWater:
+class RollbackGuard:
     """The file `<db>.high`: the epoch and the last committed position, written after each commit."""
 
     def __init__(self, db: Path) -> None:

@@ -16,11 +16,11 @@ from urllib.parse import quote
 from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url
 from sqlalchemy.pool import QueuePool
 
-from server.clock.readings import Clock
-from server.db.position_signal import Bell
-from server.db.rollback_guard import HighWater
+from server.clock.readings import HubClock
+from server.db.position_signal import PositionSignal
+from server.db.rollback_guard import RollbackGuard
 from server.db.storage_errors import StorageTrouble, storage_trouble
-from server.db.writer_lock import Lock
+from server.db.writer_lock import WriterLock
 from server.ops import restore_swap
 from server.ops.host import Host
 
@@ -75,7 +75,7 @@ class Store:
     """
 
     def __init__(
-        self, db: str | Path, *, writing: bool = True, lock: Lock | None = None, host: Host | None = None
+        self, db: str | Path, *, writing: bool = True, lock: WriterLock | None = None, host: Host | None = None
     ) -> None:
         self.host = host or Host()
         self.url = as_url(db)
@@ -84,19 +84,19 @@ class Store:
         self.trouble: StorageTrouble | None = (
             None  # of the last transaction; what lasts stays until the hub starts again
         )
-        self.arrived = Bell()  # rings with the ledger's last position after each append
-        self._own_lock = Lock(self.path) if writing and lock is None and self.path is not None else None
+        self.arrived = PositionSignal()  # rings with the ledger's last position after each append
+        self._own_lock = WriterLock(self.path) if writing and lock is None and self.path is not None else None
         self._lock = lock or self._own_lock
         if self._lock is not None and self.path is not None:
             self._hold(self._lock, self.path)
-        self._high = HighWater(self.path) if writing and self.path is not None else None
+        self._high = RollbackGuard(self.path) if writing and self.path is not None else None
         self._one_writer = threading.Lock()
         self._writer = self._engine(_WRITER, "BEGIN IMMEDIATE", pool_size=1) if writing else None
         # Beside a running hub the file is opened read-only: a second process must not even checkpoint.
         readable = None if writing or self.path is None else _read_only(self.path)
         self._reader = self._engine(_READER, "BEGIN", pool_size=READERS, url=readable)
 
-    def _hold(self, lock: Lock, path: Path) -> None:
+    def _hold(self, lock: WriterLock, path: Path) -> None:
         """Finish a restore that was cut off, make sure that there is a file, and hold it: a lock guards no name alone."""
         try:
             restore_swap.finish(path)
@@ -185,12 +185,12 @@ class Store:
         self.arrived.ring(pos)
 
     @property
-    def clock(self) -> Clock:
+    def clock(self) -> HubClock:
         """The clocks of the hub's machine."""
         return self.host.clock
 
     @property
-    def high_water(self) -> HighWater | None:
+    def high_water(self) -> RollbackGuard | None:
         """How far the ledger had come, as kept beside the database; none on PostgreSQL or when only reading."""
         return self._high
 

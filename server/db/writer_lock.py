@@ -19,15 +19,15 @@ from pathlib import Path
 RETRY_S = 0.02
 
 
-class HubRuns(RuntimeError):
+class HubLocked(RuntimeError):
     """Another process holds the database; the message names it."""
 
 
-class Lock:
+class WriterLock:
     """The held locks; they end with `release()` or with the process. A forked worker shares them with its parent."""
 
     def __init__(self, db: Path, *, wait_s: float = 0) -> None:
-        """Take both locks, waiting at most `wait_s`. Raises `HubRuns`. A database that does not exist yet: see `hold`."""
+        """Take both locks, waiting at most `wait_s`. Raises `HubLocked`. A database that does not exist yet: see `hold`."""
         self._db = db.resolve()
         self.path = self._db.with_name(self._db.name + ".lock")
         self._file: int | None = None
@@ -72,7 +72,7 @@ class Lock:
                 raise
             os.close(descriptor)
 
-    def _refusal(self) -> HubRuns:
+    def _refusal(self) -> HubLocked:
         try:
             holder = self.path.read_text(encoding="ascii", errors="replace")[:32].strip()
         except OSError:
@@ -81,7 +81,7 @@ class Lock:
             f"{self._db} is in use by process {holder or 'unknown'}: one process at a time writes a hub's database."
             " Stop that one first, or use the command that works beside it."
         )
-        return HubRuns(msg)
+        return HubLocked(msg)
 
     def release(self) -> None:
         """Let the next process write. Close the store first."""

@@ -11,9 +11,9 @@ from typing import NoReturn
 import click
 
 from server.demo.live import Operators, stop
-from server.demo.show import Show, free_port
-from server.demo.simulated_shop import Scan
-from server.demo.station_client import HubSaidNo
+from server.demo.show import DemoRun, free_port
+from server.demo.simulated_shop import SimulatedScan
+from server.demo.station_client import DemoRequestFailed
 
 DEFAULT_PORT = 8080
 SEED = 7
@@ -36,12 +36,12 @@ def demo(port: int, seconds: float | None) -> None:
     before = {number: signal.signal(number, _ask) for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)}
     try:
         with tempfile.TemporaryDirectory(prefix="wipline-demo-", ignore_cleanup_errors=True) as folder:
-            show = Show(Path(folder), SEED, port)
+            show = DemoRun(Path(folder), SEED, port)
             try:
                 _play(show, seconds)
             except _Asked:
                 click.echo("\nEnding the demo.")
-            except HubSaidNo as error:
+            except DemoRequestFailed as error:
                 msg = f"{error}\nThe hub's log ends with:\n{show.last_words('hub')}"
                 raise click.ClickException(msg) from error
             finally:
@@ -57,7 +57,7 @@ def _ask(_number: int, _frame: FrameType | None) -> NoReturn:
     raise _Asked
 
 
-def _play(show: Show, seconds: float | None) -> None:
+def _play(show: DemoRun, seconds: float | None) -> None:
     show.prepare()
     show.open()
     acts = show.relive()
@@ -73,14 +73,14 @@ def _play(show: Show, seconds: float | None) -> None:
             return
 
 
-def _typed(show: Show, acts: Iterator[Scan], operators: Operators) -> Iterator[tuple[str, str]]:
+def _typed(show: DemoRun, acts: Iterator[SimulatedScan], operators: Operators) -> Iterator[tuple[str, str]]:
     """Every single read from now on: stage and text."""
     for act in acts:
         for text in (*operators.before(show.at(act.stage).name), *act.texts):
             yield act.stage, text
 
 
-def _wait(show: Show, deadline: float | None) -> bool:
+def _wait(show: DemoRun, deadline: float | None) -> bool:
     """Let a second pass; False when time is up. Raises `click.ClickException` where one of the programs has ended."""
     until = time.monotonic() + SCAN_EVERY_S
     while True:

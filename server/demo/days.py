@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from itertools import chain
 from typing import Any
 
-from server.demo.simulated_shop import Scan
+from server.demo.simulated_shop import SimulatedScan
 from server.version import VERSION
 from station.core.event import Event, Reader, encode
 from station.core.hash_chain import LOG_ID_BYTES, anchor_mac, boot_bytes
@@ -35,7 +35,7 @@ _BADGED = 0.7  # the share of operators who show their badge when they come back
 
 
 @dataclass(frozen=True, slots=True)
-class Boot:
+class StationBoot:
     """A day of one station: the boot id, CLOCK_BOOTTIME (ns) of its session, and the events in their bytes."""
 
     boot: str
@@ -49,7 +49,7 @@ class StationLog:
 
     station: str
     log_id: bytes
-    boots: tuple[Boot, ...]
+    boots: tuple[StationBoot, ...]
 
 
 def at_us(work_s: float, end_us: int) -> int:
@@ -69,9 +69,9 @@ def work_s(utc_us: int, end_us: int) -> float:
     return max(0.0, day * SHIFT_S + min(into, SHIFT_S))
 
 
-def split(scans: Iterator[Scan], end_s: float) -> tuple[list[Scan], Iterator[Scan]]:
+def split(scans: Iterator[SimulatedScan], end_s: float) -> tuple[list[SimulatedScan], Iterator[SimulatedScan]]:
     """The scans before a moment of work, and those from it on, not yet asked for."""
-    past: list[Scan] = []
+    past: list[SimulatedScan] = []
     for scan in scans:
         if scan.at_s >= end_s:
             return past, chain([scan], scans)
@@ -80,13 +80,19 @@ def split(scans: Iterator[Scan], end_s: float) -> tuple[list[Scan], Iterator[Sca
 
 
 def logs(
-    scans: Iterable[Scan], benches: Mapping[str, str], badges: tuple[str, ...], *, end_us: int, key: bytes, seed: int
+    scans: Iterable[SimulatedScan],
+    benches: Mapping[str, str],
+    badges: tuple[str, ...],
+    *,
+    end_us: int,
+    key: bytes,
+    seed: int,
 ) -> list[StationLog]:
     """The stations' logs of these scans (in the order of time, all before the tenth shift's end).
 
     `benches`: the station at which each stage is scanned; `badges`: who works there; `key`: the hub's, for the anchors.
     """
-    by_station: dict[str, list[Scan]] = {station: [] for station in benches.values()}
+    by_station: dict[str, list[SimulatedScan]] = {station: [] for station in benches.values()}
     for scan in scans:
         by_station[benches[scan.stage]].append(scan)
     chance = random.Random(seed)  # noqa: S311 - a plausible past, no secret
@@ -94,7 +100,7 @@ def logs(
 
 
 def _log(
-    station: str, scans: list[Scan], badges: tuple[str, ...], end_us: int, key: bytes, chance: random.Random
+    station: str, scans: list[SimulatedScan], badges: tuple[str, ...], end_us: int, key: bytes, chance: random.Random
 ) -> StationLog:
     log_id = chance.randbytes(LOG_ID_BYTES)
     boots = []
@@ -103,7 +109,7 @@ def _log(
         start_us = at_us(float(day * SHIFT_S), end_us)
         shift = _Shift(station, log_id, str(uuid.UUID(bytes=chance.randbytes(16), version=4)), start_us, key)
         events = tuple(_events(shift, its_scans, badges, chance, day * SHIFT_S))
-        boots.append(Boot(shift.boot, _UP_S * 10**9, events))
+        boots.append(StationBoot(shift.boot, _UP_S * 10**9, events))
     return StationLog(station, log_id, tuple(boots))
 
 
@@ -135,7 +141,7 @@ class _Shift:
 
 
 def _events(
-    shift: _Shift, scans: list[Scan], badges: tuple[str, ...], chance: random.Random, begin_s: int
+    shift: _Shift, scans: list[SimulatedScan], badges: tuple[str, ...], chance: random.Random, begin_s: int
 ) -> Iterator[bytes]:
     """One boot's events in the order in which the station wrote them."""
     yield shift.anchor(0.0)

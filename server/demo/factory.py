@@ -13,8 +13,8 @@ from importlib.resources import files
 from typing import Any
 
 from server.demo.days import SHIFT_S, work_s
-from server.demo.simulated_shop import Order, Stage
-from server.importer.entry_builder import Entry
+from server.demo.simulated_shop import SimulatedOrder, SimulatedStage
+from server.importer.entry_builder import NewEntry
 from server.importer.loader import is_sheet
 
 SIGNS_OFF = ("mill", "test")  # where the operator also scans when the work is finished
@@ -25,12 +25,12 @@ _SIZES = {"pcs": (12, 20, 30, 48, 60, 80, 120), "m": (40, 75, 90, 120)}
 
 
 @dataclass(frozen=True, slots=True)
-class Factory:
+class DemoFactory:
     """The sheets of the shop folder by file name, and the floor: stations, the stages of each, the pace of each stage."""
 
     sheets: Mapping[str, bytes]
     stations: Mapping[str, tuple[str, ...]]
-    stages: Mapping[str, Stage]
+    stages: Mapping[str, SimulatedStage]
 
     @property
     def benches(self) -> dict[str, str]:
@@ -38,17 +38,17 @@ class Factory:
         return {stage: station for station, stages in self.stations.items() for stage in stages}
 
 
-def sample_factory() -> Factory:
+def sample_factory() -> DemoFactory:
     """The factory in `config/demo/`."""
     folder = files("config") / "demo"
     sheets = {path.name: path.read_bytes() for path in folder.iterdir() if path.is_file() and is_sheet(path.name)}
     floor = tomllib.loads((folder / "floor.toml").read_text(encoding="utf-8"))
     stations = {station["name"]: tuple(station["stages"]) for station in floor["station"]}
-    stages = {name: Stage(name, **pace, signs_off=name in SIGNS_OFF) for name, pace in floor["stage"].items()}
-    return Factory(sheets, stations, stages)
+    stages = {name: SimulatedStage(name, **pace, signs_off=name in SIGNS_OFF) for name, pace in floor["stage"].items()}
+    return DemoFactory(sheets, stations, stages)
 
 
-def badges(entries: Sequence[Entry]) -> tuple[str, ...]:
+def badges(entries: Sequence[NewEntry]) -> tuple[str, ...]:
     """Everybody's badge."""
     return tuple(entry.data["badge"] for entry in entries if entry.what == "person.define" and "badge" in entry.data)
 
@@ -56,7 +56,7 @@ def badges(entries: Sequence[Entry]) -> tuple[str, ...]:
 class Products:
     """What the shop makes, as its definitions say: routing, unit and decimals of each product."""
 
-    def __init__(self, entries: Sequence[Entry]) -> None:
+    def __init__(self, entries: Sequence[NewEntry]) -> None:
         routings = {
             entry.data["routing"]: tuple(operation["stage"] for operation in entry.data["operations"])
             for entry in entries
@@ -65,10 +65,10 @@ class Products:
         self._products = {entry.data["product"]: entry.data for entry in entries if entry.what == "product.define"}
         self._stages = {name: routings[product["routing"]] for name, product in self._products.items()}
 
-    def order(self, data: Mapping[str, Any], start_s: float) -> Order:
+    def order(self, data: Mapping[str, Any], start_s: float) -> SimulatedOrder:
         """The work order that a release entry's fields describe."""
         product = data["product"]
-        return Order(
+        return SimulatedOrder(
             data["order"],
             self._stages[product],
             data["qty_milli"],
@@ -92,7 +92,9 @@ class Products:
         }
 
 
-def past_orders(entries: Sequence[Entry], products: Products, *, end_us: int, chance: random.Random) -> list[Order]:
+def past_orders(
+    entries: Sequence[NewEntry], products: Products, *, end_us: int, chance: random.Random
+) -> list[SimulatedOrder]:
     """The shop folder's orders as the floor takes them: each is started a shift or so after its release."""
     return [
         products.order(entry.data, work_s(entry.holds_from_us or end_us, end_us) + chance.uniform(0.2, 1.4) * SHIFT_S)

@@ -13,7 +13,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from server.demo.simulated_shop import Floor, Order, Scan
+from server.demo.simulated_shop import SimulatedOrder, SimulatedScan, SimulatedShop
 
 CHANGE_OF_SHIFT = 90  # acts at a station until somebody else takes over
 BADGE_TEXT = "WIP:BADGE:{}"
@@ -29,7 +29,7 @@ def command(module: str, *arguments: str) -> list[str]:
 
 
 @dataclass(slots=True)
-class Station:
+class DemoStation:
     """A `wipline-station run` in its own folder, and the pipes of its readers by stage."""
 
     name: str
@@ -113,7 +113,9 @@ class Operators:
         return BADGE_TEXT.format(badge)
 
 
-def acts(floor: Floor, rest: Iterator[Scan], release: Callable[[Order], None]) -> Iterator[Scan]:
+def acts(
+    floor: SimulatedShop, rest: Iterator[SimulatedScan], release: Callable[[SimulatedOrder], None]
+) -> Iterator[SimulatedScan]:
     """The acts from now on, for ever; new orders are released before anybody can scan them."""
     while True:
         for order in floor.top_up():

@@ -24,15 +24,15 @@ from server.config import load
 from server.db.store import Store
 from server.demo.days import DAYS, SHIFT_S, logs, split
 from server.demo.factory import Products, badges, past_orders, sample_factory
-from server.demo.live import Operators, Station, acts, command
-from server.demo.simulated_shop import Floor, Order, Scan
-from server.demo.station_client import CLOSING, Client
+from server.demo.live import DemoStation, Operators, acts, command
+from server.demo.simulated_shop import SimulatedOrder, SimulatedScan, SimulatedShop
+from server.demo.station_client import CLOSING, DemoClient
 from server.importer.apply import import_shop
 from server.ledger.hub_log import hub_row
 from server.ops.bootstrap import initialise
 
 if TYPE_CHECKING:
-    from server.importer.entry_builder import Entry
+    from server.importer.entry_builder import NewEntry
 
 HOST = "127.0.0.1"
 START_S = 20.0  # a slow board's time to start the hub
@@ -64,7 +64,7 @@ def timezone() -> str:
         return "UTC"
 
 
-class Show:
+class DemoRun:
     """One demo in its own folder. Call `prepare`, `open`, `relive`, `staff`, then take `acts`; end all of `processes`."""
 
     def __init__(self, folder: Path, seed: int, port: int) -> None:
@@ -74,12 +74,12 @@ class Show:
         self._seed = seed
         self._factory = sample_factory()
         self._tokens: dict[str, str] = {}
-        self._office = Client(self.url, "")
+        self._office = DemoClient(self.url, "")
         self._link = ""
         self._key = b""
-        self._entries: tuple[Entry, ...] = ()
+        self._entries: tuple[NewEntry, ...] = ()
         self._releases: dict[str, dict[str, Any]] = {}
-        self.stations: dict[str, Station] = {}
+        self.stations: dict[str, DemoStation] = {}
         self.processes: list[subprocess.Popen[bytes]] = []
 
     @property
@@ -102,7 +102,7 @@ class Show:
             with store.write() as connection:
                 self._key = hub_row(connection).mac_key
                 self._tokens = {name: devices.add(connection, name, now_us) for name in self._factory.stations}
-                self._office = Client(self.url, accounts.add_token(connection, "office", "supervise", now_us))
+                self._office = DemoClient(self.url, accounts.add_token(connection, "office", "supervise", now_us))
                 visitor = accounts.add_person(connection, NAME, "administer", None, now_us)
                 self._link = accounts.make_link(connection, visitor, now_us)
         finally:
@@ -128,23 +128,23 @@ class Show:
                 raise click.ClickException(msg)
             time.sleep(0.03)
 
-    def relive(self) -> Iterator[Scan]:
+    def relive(self) -> Iterator[SimulatedScan]:
         """Send the ten past days and wait until the hub's pages show them; the scans that come after them."""
         end_us = readings.utc_us() - LAST_SCAN_US
         products = Products(self._entries)
         orders = past_orders(self._entries, products, end_us=end_us, chance=self._chance)
 
-        def further(number: int, at_s: float) -> Order:
+        def further(number: int, at_s: float) -> SimulatedOrder:
             data = products.further_release(number, date.today(), self._chance)  # noqa: DTZ011 - the shop's own day
             self._releases[data["order"]] = data
             return products.order(data, at_s + self._chance.uniform(0.3, 2) * SHIFT_S)
 
-        floor = Floor(self._factory.stages, orders, seed=self._seed, new_order=further)
+        floor = SimulatedShop(self._factory.stages, orders, seed=self._seed, new_order=further)
         past, rest = split(floor.scans(), DAYS * SHIFT_S)
         people_on = badges(self._entries)
         written = logs(past, self._factory.benches, people_on, end_us=end_us, key=self._key, seed=self._seed)
         with ThreadPoolExecutor(len(written)) as senders:
-            for _ in senders.map(lambda log: Client(self.url, self._tokens[log.station]).send(log), written):
+            for _ in senders.map(lambda log: DemoClient(self.url, self._tokens[log.station]).send(log), written):
                 pass
         self._await_pages()
         return acts(floor, rest, lambda order: self._office.enter("order.release", self._releases.pop(order.order)))
@@ -152,12 +152,12 @@ class Show:
     def staff(self) -> Operators:
         """Start the stations."""
         for name, stages in self._factory.stations.items():
-            station = Station(name, self._folder / name, stages)
+            station = DemoStation(name, self._folder / name, stages)
             self.processes.append(station.start(self.url, self._tokens[name]))
             self.stations[name] = station
         return Operators(badges(self._entries), self._chance)
 
-    def at(self, stage: str) -> Station:
+    def at(self, stage: str) -> DemoStation:
         """The station that scans at a stage."""
         return self.stations[self._factory.benches[stage]]
 

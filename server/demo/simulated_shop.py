@@ -2,11 +2,12 @@
 
 Orders queue at each stage by priority and due date; a stage works on so many lots at once, the mill is the bottleneck.
 Now and then pieces are scrapped, sent back or held, and some scan is forgotten. What comes out are scans as an operator
-makes them: cards first, then the sheet. The floor never ends: with `Floor.new_order` it takes in new orders for as long as
-somebody asks for the next scan. Nothing here reads a clock: times are seconds of work since the first shift began.
+makes them: cards first, then the sheet. The floor never ends: with `SimulatedShop.new_order` it takes in new orders for
+as long as somebody asks for the next scan. Nothing here reads a clock: times are seconds of work since the first shift
+began.
 
->>> stages = {"saw": Stage("saw", 60, 1), "pack": Stage("pack", 10, 1)}
->>> floor = Floor(stages, [Order("WO-1", ("saw", "pack"), 10_000, start_s=0)], seed=1)
+>>> stages = {"saw": SimulatedStage("saw", 60, 1), "pack": SimulatedStage("pack", 10, 1)}
+>>> floor = SimulatedShop(stages, [SimulatedOrder("WO-1", ("saw", "pack"), 10_000, start_s=0)], seed=1)
 >>> [(scan.stage, scan.texts) for scan in floor.scans()]
 [('saw', ('WO-1',)), ('pack', ('WO-1',))]
 """
@@ -23,7 +24,7 @@ SMALLEST_SPLIT_MILLI = 24_000  # an order of this much and more travels in sever
 
 
 @dataclass(frozen=True, slots=True)
-class Stage:
+class SimulatedStage:
     """A stage's pace: minutes for a whole order, lots at once, and the share of lots (per cent) with each misfortune."""
 
     stage: str
@@ -37,7 +38,7 @@ class Stage:
 
 
 @dataclass(frozen=True, slots=True)
-class Order:
+class SimulatedOrder:
     """A work order: the stages of its routing, its quantity, the finest step of that quantity, and when work may start."""
 
     order: str
@@ -50,7 +51,7 @@ class Order:
 
 
 @dataclass(frozen=True, slots=True)
-class Scan:
+class SimulatedScan:
     """One act of an operator: the texts read one after another at a stage; cards, then the sheet."""
 
     at_s: float
@@ -64,10 +65,10 @@ class Scan:
 
 
 @dataclass(slots=True)
-class Lot:
+class SimulatedLot:
     """So much of an order travelling together; `step` is its place in the routing."""
 
-    order: Order
+    order: SimulatedOrder
     qty_milli: int
     step: int = 0
     scanned: bool = True  # whether it was checked in where it stands
@@ -85,41 +86,41 @@ class Lot:
 
 
 @dataclass(slots=True)
-class _Place:
-    queue: list[tuple[int, float, int, Lot]] = field(default_factory=list)
+class _StagePlace:
+    queue: list[tuple[int, float, int, SimulatedLot]] = field(default_factory=list)
     busy: int = 0
 
 
-class Floor:
+class SimulatedShop:
     """The floor at work. `new_order(n, at_s)` gives the n-th further order where the floor runs short; None: never."""
 
     def __init__(
         self,
-        stages: Mapping[str, Stage],
-        orders: list[Order],
+        stages: Mapping[str, SimulatedStage],
+        orders: list[SimulatedOrder],
         *,
         seed: int,
-        new_order: Callable[[int, float], Order] | None = None,
+        new_order: Callable[[int, float], SimulatedOrder] | None = None,
         wanted: int = 24,
     ) -> None:
         self._stages = stages
         self._chance = random.Random(seed)  # noqa: S311 - a plausible floor, no secret
-        self._agenda: list[tuple[float, int, Callable[[], list[Scan]]]] = []
+        self._agenda: list[tuple[float, int, Callable[[], list[SimulatedScan]]]] = []
         self._count = 0
-        self._places = {stage: _Place() for stage in stages}
+        self._places = {stage: _StagePlace() for stage in stages}
         self._lots: dict[str, int] = {}  # how many lots of an order travel
         self._new_order, self._wanted, self._taken_in = new_order, wanted, 0
         self._now_s = 0.0
         for order in orders:
             self._take_in(order)
 
-    def scans(self) -> Iterator[Scan]:
+    def scans(self) -> Iterator[SimulatedScan]:
         """Every scan in the order of time; ends when nothing is left to do and no new order comes."""
         while self._agenda:
             self._now_s, _, act = heapq.heappop(self._agenda)
             yield from act()
 
-    def top_up(self) -> list[Order]:
+    def top_up(self) -> list[SimulatedOrder]:
         """New orders until as many are on their way as wanted; the caller releases them before asking for more scans."""
         fresh = []
         while self._new_order is not None and len(self._lots) < self._wanted:
@@ -129,19 +130,19 @@ class Floor:
             fresh.append(order)
         return fresh
 
-    def _take_in(self, order: Order) -> None:
+    def _take_in(self, order: SimulatedOrder) -> None:
         self._lots[order.order] = 1
-        lot = Lot(order, order.qty_milli)
+        lot = SimulatedLot(order, order.qty_milli)
         self._at(order.start_s, lambda: self._arrive(lot))
 
-    def _at(self, at_s: float, act: Callable[[], list[Scan]]) -> None:
+    def _at(self, at_s: float, act: Callable[[], list[SimulatedScan]]) -> None:
         self._count += 1
         heapq.heappush(self._agenda, (at_s, self._count, act))
 
     def _happens(self, per_cent: int) -> bool:
         return self._chance.random() * 100 < per_cent
 
-    def _arrive(self, lot: Lot) -> list[Scan]:
+    def _arrive(self, lot: SimulatedLot) -> list[SimulatedScan]:
         stage = self._stages[lot.stage]
         lot.scanned = lot.is_last or not self._happens(stage.missed)
         place = self._places[lot.stage]
@@ -160,7 +161,7 @@ class Floor:
             work_s = stage.minutes * MINUTE_S * share * self._chance.uniform(0.6, 1.5)
             self._at(self._now_s + work_s, lambda lot=lot: self._finish(lot))  # type: ignore[misc]
 
-    def _finish(self, lot: Lot) -> list[Scan]:
+    def _finish(self, lot: SimulatedLot) -> list[SimulatedScan]:
         name, stage = lot.stage, self._stages[lot.stage]
         self._places[name].busy -= 1
         scans = []
@@ -180,12 +181,12 @@ class Floor:
         self._start(name)
         return scans
 
-    def _leave(self, lot: Lot) -> None:
+    def _leave(self, lot: SimulatedLot) -> None:
         self._lots[lot.order.order] -= 1
         if not self._lots[lot.order.order]:
             del self._lots[lot.order.order]
 
-    def _misfortunes(self, lot: Lot, stage: Stage) -> list[Scan]:
+    def _misfortunes(self, lot: SimulatedLot, stage: SimulatedStage) -> list[SimulatedScan]:
         """Scrap and rework of a part of the lot, as the stage's shares have it."""
         scans = []
         if self._happens(stage.scrap):
@@ -202,20 +203,20 @@ class Floor:
             part = self._part(lot)
             scans.append(self._scan(lot, "rework", part, "leak" if back == "assembly" else "burr", back))
             lot.qty_milli -= part
-            again = Lot(lot.order, part, lot.order.stages.index(back), returning=True)
+            again = SimulatedLot(lot.order, part, lot.order.stages.index(back), returning=True)
             self._lots[lot.order.order] += 1
             self._at(self._now_s + self._chance.uniform(5, 90) * MINUTE_S, lambda: self._arrive(again))
         return scans
 
-    def _part(self, lot: Lot) -> int:
+    def _part(self, lot: SimulatedLot) -> int:
         """A small part of a lot, in whole steps of the product's quantity."""
         steps = lot.qty_milli // lot.order.step_milli
         return max(1, min(steps // 12, self._chance.randint(1, 5))) * lot.order.step_milli
 
-    def _release(self, lot: Lot) -> list[Scan]:
+    def _release(self, lot: SimulatedLot) -> list[SimulatedScan]:
         return [self._scan(lot, "release", lot.qty_milli), *self._move_on(lot)]
 
-    def _move_on(self, lot: Lot) -> list[Scan]:
+    def _move_on(self, lot: SimulatedLot) -> list[SimulatedScan]:
         scans = []
         if lot.scanned and self._stages[lot.stage].signs_off:
             scans.append(self._scan(lot, "done"))
@@ -225,26 +226,26 @@ class Floor:
             self._at(self._now_s + self._chance.uniform(4, 45) * MINUTE_S, lambda each=each: self._arrive(each))  # type: ignore[misc]
         return scans
 
-    def _split(self, lot: Lot) -> list[Lot]:
+    def _split(self, lot: SimulatedLot) -> list[SimulatedLot]:
         """A big order leaves its first stage in two to four lots."""
         if lot.qty_milli < SMALLEST_SPLIT_MILLI:
             return [lot]
         count = self._chance.randint(2, 4)
         step = lot.order.step_milli
         each = lot.qty_milli // count // step * step
-        lots = [Lot(lot.order, each) for _ in range(count - 1)]
-        lots.append(Lot(lot.order, lot.qty_milli - each * (count - 1)))
+        lots = [SimulatedLot(lot.order, each) for _ in range(count - 1)]
+        lots.append(SimulatedLot(lot.order, lot.qty_milli - each * (count - 1)))
         self._lots[lot.order.order] += count - 1
         return lots
 
     def _scan(
         self,
-        lot: Lot,
+        lot: SimulatedLot,
         action: str | None = None,
         qty_milli: int | None = None,
         reason: str | None = None,
         to: str | None = None,
-    ) -> Scan:
+    ) -> SimulatedScan:
         """The texts of one act; an order that travels in several lots says how much, so that nobody has to guess."""
         if qty_milli is None and lot.qty_milli != lot.order.qty_milli:
             qty_milli = lot.qty_milli
@@ -254,4 +255,4 @@ class Floor:
         texts += [f"WIP:QTY:{plain(qty_milli)}"] if qty_milli else []
         texts += [f"WIP:REASON:{reason}"] if reason else []
         texts.append(lot.order.order)
-        return Scan(self._now_s, lot.stage, tuple(texts), lot.order.order, action, qty_milli, reason, to)
+        return SimulatedScan(self._now_s, lot.stage, tuple(texts), lot.order.order, action, qty_milli, reason, to)

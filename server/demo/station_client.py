@@ -18,11 +18,11 @@ TIMEOUT_S = 20.0
 CLOSING = {"Connection": "close"}
 
 
-class HubSaidNo(RuntimeError):
+class DemoRequestFailed(RuntimeError):
     """The demo's hub did not take what the demo sent; the message has its answer."""
 
 
-class Client:
+class DemoClient:
     """One caller with one token. `url`: the hub's address without a trailing slash."""
 
     def __init__(self, url: str, token: str) -> None:
@@ -32,15 +32,15 @@ class Client:
         self._headers = {**CLOSING, "Authorization": f"Bearer {token}", "Content-Type": "application/json"}
 
     def post(self, path: str, body: dict[str, Any]) -> dict[str, Any]:
-        """Send JSON, give back JSON. Raises `HubSaidNo` for any answer but success."""
+        """Send JSON, give back JSON. Raises `DemoRequestFailed` for any answer but success."""
         try:
             answer = self._pool.request("POST", self._url + path, body=msgspec.json.encode(body), headers=self._headers)
         except urllib3.exceptions.HTTPError as error:
             msg = f"POST {path}: {error}"
-            raise HubSaidNo(msg) from error
+            raise DemoRequestFailed(msg) from error
         if not 200 <= answer.status < 300:
             msg = f"POST {path} was answered {answer.status}: {answer.data[:500].decode('utf-8', 'replace')}"
-            raise HubSaidNo(msg)
+            raise DemoRequestFailed(msg)
         said: dict[str, Any] = msgspec.json.decode(answer.data)
         return said
 
@@ -52,7 +52,7 @@ class Client:
             met = self.post("/api/v1/session", {**session, "boot": boot.boot, "t1": boot.t1_ns})
             if met.get("do") or met.get("accepted_thru") != seq:
                 msg = f"The hub wants {log.station} to {met.get('do')} at {met.get('accepted_thru')}, not at {seq}."
-                raise HubSaidNo(msg)
+                raise DemoRequestFailed(msg)
             for start in range(0, len(boot.events), BATCH_EVENTS):
                 events = boot.events[start : start + BATCH_EVENTS]
                 seq, tip = self._send_batch(log, seq, tip, events)
@@ -71,7 +71,7 @@ class Client:
         taken = self.post(f"/api/v1/logs/{log.log_id.hex()}/events", batch)
         if any(verdict["verdict"] != "ok" for verdict in taken["verdicts"]):
             msg = f"The hub did not take all of {log.station}'s events from {seq + 1} on: {taken['verdicts']}"
-            raise HubSaidNo(msg)
+            raise DemoRequestFailed(msg)
         return seq + len(events), tip
 
     def enter(self, what: str, data: dict[str, Any]) -> None:

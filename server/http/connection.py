@@ -17,7 +17,7 @@ MAX_CONNECTIONS = 512
 MAX_BUFFERED_BYTES = 32 * 1024 * 1024
 
 
-class Phase(Enum):
+class ConnectionPhase(Enum):
     """What a connection is at. In `ANSWERING` it belongs to a thread, otherwise to the main thread."""
 
     RECEIVING = 1
@@ -25,7 +25,7 @@ class Phase(Enum):
     CLOSING = 3
 
 
-class Bounds(NamedTuple):
+class WorkerLimits(NamedTuple):
     """Limits of a worker: connections of an address and of all, bytes of all, seconds for a head, a request and sending."""
 
     address_connections: int = ADDRESS_CONNECTIONS
@@ -69,7 +69,7 @@ class Connection(gthread.TConn):  # type: ignore[misc]  # gunicorn has no types
         super().__init__(config, sock, client, server)
         self.address = client[0] if isinstance(client, tuple) else ""
         self.buffer = RequestBuffer(config, client)
-        self.phase = Phase.RECEIVING
+        self.phase = ConnectionPhase.RECEIVING
         self.request: WholeRequest | None = None
         self.counted = 0  # bytes of this connection in the worker's sum
         self.discarded = 0

@@ -30,8 +30,8 @@ import gunicorn.workers.gthread as gthread
 import msgspec
 from gunicorn.http.errors import ParseException
 
-from server.api_errors import ErrorAnswer, Trouble
-from server.http.connection import AnswerSocket, Bounds, Connection, Phase
+from server.api_errors import ErrorAnswer, ErrorBody
+from server.http.connection import AnswerSocket, Connection, ConnectionPhase, WorkerLimits
 from server.http.request_buffer import RequestRefused, WholeRequest
 
 CLOSE_S = 2.0  # for the client to read the last answer and close its side
@@ -57,7 +57,7 @@ _EXHAUSTED = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM}
 class RequestWorker(gthread.ThreadWorker):  # type: ignore[misc]
     """The worker. `is_station` tests whether a bearer token is a station's; `server.ops.serve` sets it at startup."""
 
-    bounds = Bounds()
+    bounds = WorkerLimits()
 
     def __init__(self, *arguments: Any, **options: Any) -> None:
         super().__init__(*arguments, **options)
@@ -108,7 +108,7 @@ class RequestWorker(gthread.ThreadWorker):  # type: ignore[misc]
             return
         self._swept = now
         for connection in list(self._open):
-            if connection.phase is not Phase.ANSWERING and (force or connection.deadline <= now):
+            if connection.phase is not ConnectionPhase.ANSWERING and (force or connection.deadline <= now):
                 self._expire(connection)
 
     def murder_pending(self) -> None:
@@ -117,7 +117,7 @@ class RequestWorker(gthread.ThreadWorker):  # type: ignore[misc]
     def _cap_keepalive(self, deadline: float) -> None:
         """The worker stops. A request that is on its way has until `deadline`; stations send it again anyway."""
         for connection in self._open:
-            if connection.phase is not Phase.ANSWERING:
+            if connection.phase is not ConnectionPhase.ANSWERING:
                 connection.deadline = min(connection.deadline, deadline)
 
     # Connections
@@ -148,14 +148,14 @@ class RequestWorker(gthread.ThreadWorker):  # type: ignore[misc]
             each
             for each in self._open
             if each is not new
-            and each.phase is not Phase.ANSWERING
+            and each.phase is not ConnectionPhase.ANSWERING
             and (new is None or not of_address or each.address == new.address)
         ]
         for each in sorted(waiting, key=lambda one: (one.of_station, not one.kept_alive, one.since)):
             self._readable(each)  # its request may have arrived, and was not looked at yet
             if each not in self._open:
                 return True
-            if each.phase is not Phase.ANSWERING:
+            if each.phase is not ConnectionPhase.ANSWERING:
                 self._drop(each)
                 return True
         return False
@@ -189,7 +189,7 @@ class RequestWorker(gthread.ThreadWorker):  # type: ignore[misc]
         Closing at once would reset the connection where unread bytes are left, and the last answer could be lost. gunicorn's
         `close_graceful` waits for the client in the main thread; here nothing waits.
         """
-        connection.phase = Phase.CLOSING
+        connection.phase = ConnectionPhase.CLOSING
         connection.deadline = time.monotonic() + (CLOSE_S if self.alive else gthread.STOP_KEEPALIVE_LINGER)
         self._release(connection)
         try:
@@ -201,7 +201,7 @@ class RequestWorker(gthread.ThreadWorker):  # type: ignore[misc]
 
     def _expire(self, connection: Connection) -> None:
         """End a connection at its deadline; an incomplete request is answered 408."""
-        if connection.phase is Phase.CLOSING or not connection.buffer.size or not self.alive:
+        if connection.phase is ConnectionPhase.CLOSING or not connection.buffer.size or not self.alive:
             self._drop(connection)
             return
         part = "a body" if connection.buffer.message is not None else "a request head"
@@ -218,7 +218,7 @@ class RequestWorker(gthread.ThreadWorker):  # type: ignore[misc]
 
     def _refuse(self, connection: Connection, refused: RequestRefused) -> None:
         """Answer from the main thread as far as the socket takes it without waiting, and close."""
-        body = msgspec.json.encode(ErrorAnswer(Trouble(refused.came, refused.expected, refused.do)))
+        body = msgspec.json.encode(ErrorAnswer(ErrorBody(refused.came, refused.expected, refused.do)))
         head = (
             f"HTTP/1.1 {refused.status} {_REASONS[refused.status]}\r\nConnection: close\r\n"
             f"Content-Type: application/json\r\nContent-Length: {len(body)}\r\n"
@@ -243,7 +243,7 @@ class RequestWorker(gthread.ThreadWorker):  # type: ignore[misc]
             arrived = b""
         if not arrived:
             self._drop(connection)
-        elif connection.phase is Phase.CLOSING:
+        elif connection.phase is ConnectionPhase.CLOSING:
             connection.discarded += len(arrived)
             if connection.discarded > MAX_DISCARDED_BYTES:
                 self._drop(connection)
@@ -291,7 +291,7 @@ class RequestWorker(gthread.ThreadWorker):  # type: ignore[misc]
         self._watch(connection)
 
     def _pass_on(self, connection: Connection, request: WholeRequest) -> None:
-        connection.phase, connection.request = Phase.ANSWERING, request
+        connection.phase, connection.request = ConnectionPhase.ANSWERING, request
         connection.of_station = self._has_station_token(request.message)
         self._count(connection, request.size)
         if self._buffered > self._room(connection):
@@ -321,7 +321,7 @@ class RequestWorker(gthread.ThreadWorker):  # type: ignore[misc]
         self._buffered += held - connection.counted
         connection.counted = held
         while self._buffered > self._room(connection):
-            waiting = [each for each in self._open if each.counted and each.phase is Phase.RECEIVING]
+            waiting = [each for each in self._open if each.counted and each.phase is ConnectionPhase.RECEIVING]
             if not waiting:
                 return
             self._drop(max(waiting, key=lambda each: (not each.of_station, each.counted)))
@@ -361,7 +361,7 @@ class RequestWorker(gthread.ThreadWorker):  # type: ignore[misc]
         if not again:
             self._close_soon(connection)
             return
-        connection.phase, connection.request = Phase.RECEIVING, None
+        connection.phase, connection.request = ConnectionPhase.RECEIVING, None
         connection.since = time.monotonic()
         connection.kept_alive = not connection.buffer.size  # what was sent meanwhile is a next request
         self._advance(connection)

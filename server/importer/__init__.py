@@ -2,11 +2,11 @@
 
 Stages, routings, products, materials, costs, people, reasons, codes, cards and work orders, one CSV file each
 (`docs/shop-folder.md` names every column). Read whole or not at all: `read_shop` gives the entries to record, or raises
-`ShopError` with every mistake in every file. `command` is the thin edge that opens folder and hub.
+`ShopFolderError` with every mistake in every file. `command` is the thin edge that opens folder and hub.
 """
 
-from server.importer.current_state import Standing
-from server.importer.errors import Mistake, ShopError
-from server.importer.loader import Import, read_shop
+from server.importer.current_state import CurrentState
+from server.importer.errors import ImportMistake, ShopFolderError
+from server.importer.loader import ShopImport, read_shop
 
-__all__ = ["Import", "Mistake", "ShopError", "Standing", "read_shop"]
+__all__ = ["CurrentState", "ImportMistake", "ShopFolderError", "ShopImport", "read_shop"]

@@ -11,15 +11,15 @@ from datetime import tzinfo
 from sqlalchemy import Connection, select
 
 from server.db import schema
-from server.importer.current_state import Said, Standing, standing_of
-from server.importer.loader import Import, read_shop
+from server.importer.current_state import CurrentState, RecordedEntry, standing_of
+from server.importer.loader import ShopImport, read_shop
 from server.ledger.entries import Entry
 from server.ops import admin_commands
-from server.ops.bootstrap import reading
+from server.ops.bootstrap import open_read_only
 from station.core.event import EventError, decode
 
 
-def import_shop(db: str, files: Mapping[str, bytes], *, by: str, now_us: int, zone: tzinfo) -> Import:
+def import_shop(db: str, files: Mapping[str, bytes], *, by: str, now_us: int, zone: tzinfo) -> ShopImport:
     """Enter what a shop folder (file name -> content) adds to the hub in this database, all of it or nothing.
 
     `by`: who says it; `now_us`: the moment of import, UTC us; `zone`: the shop's. Raises `ShopError` with every mistake,
@@ -31,13 +31,13 @@ def import_shop(db: str, files: Mapping[str, bytes], *, by: str, now_us: int, zo
     return found
 
 
-def standing_in(db: str) -> Standing:
+def standing_in(db: str) -> CurrentState:
     """What the hub's own entries say, read from the ledger itself: the projection may still be on its way."""
-    with reading(db) as store, store.read() as connection:
+    with open_read_only(db) as store, store.read() as connection:
         return standing_of(_said(connection))
 
 
-def _said(connection: Connection) -> list[Said]:
+def _said(connection: Connection) -> list[RecordedEntry]:
     """The entries in the hub's own logs, in the order in which they were taken."""
     ledger, log = schema.ledger.c, schema.log.c
     own = (
@@ -53,5 +53,5 @@ def _said(connection: Connection) -> list[Said]:
         except EventError:
             continue  # a later version's entry: it will count when this hub can read it
         if event.kind == "entry" and event.what is not None:
-            said.append(Said(log_id.hex(), seq, event.what, event.data or {}))
+            said.append(RecordedEntry(log_id.hex(), seq, event.what, event.data or {}))
     return said

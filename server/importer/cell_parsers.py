@@ -1,7 +1,7 @@
 """The cells of a shop folder: from the text an installer typed to exact integers, days and words.
 
 Quantities become thousandths of a unit, money millionths, durations seconds; nothing is rounded, a cell that says more
-than can be kept is refused. Each reader takes the text of one filled cell and raises `Unreadable` with what it expected.
+than can be kept is refused. Each reader takes the text of one filled cell and raises `CellError` with what it expected.
 
 >>> quantity("2.5"), money("0.0425"), duration("4h"), yes_or_no("no")
 (2500, 42500, 14400, False)
@@ -26,7 +26,7 @@ _SECONDS = {"s": 1, "min": 60, "h": 3_600, "d": 86_400, "w": 604_800}
 _DAYS = {"d": 1, "w": 7}
 
 
-class Unreadable(ValueError):
+class CellError(ValueError):
     """A cell that says nothing we can keep: what was expected, and what to do."""
 
     def __init__(self, expected: str, do: str) -> None:
@@ -34,7 +34,7 @@ class Unreadable(ValueError):
         self.expected, self.do = expected, do
 
 
-class Day(NamedTuple):
+class DayCell(NamedTuple):
     """A day as written: a calendar day, or so many days after the day of import (negative: before it)."""
 
     on: date | None
@@ -48,7 +48,7 @@ class Day(NamedTuple):
     def resolved(self, today: date) -> date:
         """The calendar day it means where the import happens `today`.
 
-        >>> Day(None, 3).resolved(date(2026, 11, 29)).isoformat()
+        >>> DayCell(None, 3).resolved(date(2026, 11, 29)).isoformat()
         '2026-12-02'
         """
         return self.on or today + timedelta(days=self.after)
@@ -72,7 +72,7 @@ def names(text: str) -> list[str]:
 def _bounded(text: str, limit: int) -> str:
     if len(text) > limit:
         msg = f"at most {limit} characters"
-        raise Unreadable(msg, f"shorten it by {len(text) - limit}")
+        raise CellError(msg, f"shorten it by {len(text) - limit}")
     return text
 
 
@@ -83,7 +83,7 @@ def regex(text: str) -> str:
         re.compile(text)
     except (re.error, OverflowError, RecursionError) as error:
         msg = "a regular expression"
-        raise Unreadable(msg, f"mend it ({error})") from error
+        raise CellError(msg, f"mend it ({error})") from error
     return text
 
 
@@ -95,19 +95,19 @@ def decimal(text: str, places: int, most: int, like: str) -> int:
     """
     if re.fullmatch(r"[0-9]{1,3}(,[0-9]+)+(\.[0-9]+)?|[0-9]+,[0-9]+", text):
         msg = f"a number such as {like}"
-        raise Unreadable(msg, "write a point before the decimals and nothing between thousands")
+        raise CellError(msg, "write a point before the decimals and nothing between thousands")
     match = re.fullmatch(r"([0-9]{1,15})(?:\.([0-9]+))?", text)
     if match is None:
         msg = f"a number such as {like}"
-        raise Unreadable(msg, "write digits and at most one point, without sign or unit")
+        raise CellError(msg, "write digits and at most one point, without sign or unit")
     fraction = match[2] or ""
     if len(fraction.rstrip("0")) > places:
         msg = f"at most {places} decimals"
-        raise Unreadable(msg, "round it yourself: nothing is rounded here")
+        raise CellError(msg, "round it yourself: nothing is rounded here")
     value = int(match[1] + fraction[:places].ljust(places, "0"))
     if value > most:
         msg = f"at most {str(most)[:-places]}"
-        raise Unreadable(msg, "look for a digit too many")
+        raise CellError(msg, "look for a digit too many")
     return value
 
 
@@ -116,7 +116,7 @@ def quantity(text: str) -> int:
     value = decimal(text, 3, MAX_QTY_MILLI, "12.5")
     if value == 0:
         msg = "more than 0"
-        raise Unreadable(msg, "write the quantity, or take the line out")
+        raise CellError(msg, "write the quantity, or take the line out")
     return value
 
 
@@ -139,7 +139,7 @@ def whole(text: str) -> int:
     """A whole number, 0 to a million."""
     if not re.fullmatch(r"[0-9]{1,9}", text) or int(text) > MAX_WHOLE:
         msg = f"a whole number from 0 to {MAX_WHOLE}"
-        raise Unreadable(msg, "write digits only")
+        raise CellError(msg, "write digits only")
     return int(text)
 
 
@@ -148,7 +148,7 @@ def positive(text: str) -> int:
     value = whole(text)
     if value == 0:
         msg = f"a whole number from 1 to {MAX_WHOLE}"
-        raise Unreadable(msg, "write one, or leave the cell empty if it may be")
+        raise CellError(msg, "write one, or leave the cell empty if it may be")
     return value
 
 
@@ -171,11 +171,11 @@ def duration(text: str) -> int:
     match = re.fullmatch(r"([0-9]{1,7})(s|min|h|d|w)", text)
     if match is None or int(match[1]) == 0:
         msg = "a time such as 90min, 4h or 2d"
-        raise Unreadable(msg, "write a whole number and one of s, min, h, d, w, without a blank")
+        raise CellError(msg, "write a whole number and one of s, min, h, d, w, without a blank")
     return int(match[1]) * _SECONDS[match[2]]
 
 
-def day(text: str) -> Day:
+def day(text: str) -> DayCell:
     """A calendar day (2026-11-25), or one counted from the day of import (+3d, -2d, +1w, +0d)."""
     expected = "a day such as 2026-11-25, or +3d, -2d, +1w from the day of import"
     match = re.fullmatch(r"([+-])([0-9]{1,4})([dw])", text)
@@ -183,14 +183,14 @@ def day(text: str) -> Day:
         after = int(match[2]) * _DAYS[match[3]] * (-1 if match[1] == "-" else 1)
         if abs(after) > MAX_DAYS:
             msg = f"at most {MAX_DAYS} days from the day of import"
-            raise Unreadable(msg, "write a calendar day")
-        return Day(None, after)
+            raise CellError(msg, "write a calendar day")
+        return DayCell(None, after)
     if not re.fullmatch(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", text):
-        raise Unreadable(expected, "write year-month-day with two hyphens, or a sign, a number and d or w")
+        raise CellError(expected, "write year-month-day with two hyphens, or a sign, a number and d or w")
     try:
-        return Day(date.fromisoformat(text), 0)
+        return DayCell(date.fromisoformat(text), 0)
     except ValueError as error:
-        raise Unreadable(expected, f"look at the calendar ({error})") from error
+        raise CellError(expected, f"look at the calendar ({error})") from error
 
 
 def one_of(*choices: str) -> Callable[[str], str]:
@@ -199,7 +199,7 @@ def one_of(*choices: str) -> Callable[[str], str]:
     def read(text: str) -> str:
         if text not in choices:
             msg = f"one of {', '.join(choices)}"
-            raise Unreadable(msg, "write it in small letters, as listed")
+            raise CellError(msg, "write it in small letters, as listed")
         return text
 
     return read

@@ -11,8 +11,8 @@ from server.cli.main import settings, where
 from server.clock import readings
 from server.importer.apply import import_shop
 from server.importer.csv_table import MAX_FILE_BYTES
-from server.importer.errors import Mistake, ShopError
-from server.importer.loader import Import, is_sheet
+from server.importer.errors import ImportMistake, ShopFolderError
+from server.importer.loader import ShopImport, is_sheet
 
 _WORDS = {
     "stage.define": ("stage", "stages"),
@@ -42,13 +42,13 @@ def import_folder(folder: Path, config_path: Path | None, db: str | None) -> Non
         files = read_folder(folder)
         now_us = readings.utc_us()
         found = import_shop(config.db, files, by=_user(), now_us=now_us, zone=ZoneInfo(config.timezone))
-    except ShopError as error:
+    except ShopFolderError as error:
         raise click.ClickException(str(error)) from error
     click.echo(summary(found))
 
 
 def read_folder(folder: Path) -> dict[str, bytes]:
-    """The sheets in a folder, by file name. Raises `ShopError` for those that cannot be read."""
+    """The sheets in a folder, by file name. Raises `ShopFolderError` for those that cannot be read."""
     files: dict[str, bytes] = {}
     mistakes = []
     for path in sorted(folder.iterdir()):
@@ -59,16 +59,16 @@ def read_folder(folder: Path) -> dict[str, bytes]:
                 files[path.name] = file.read(MAX_FILE_BYTES + 1)
         except OSError as error:
             came, do = f"a file that cannot be read ({error.strerror})", "look at its permissions"
-            mistakes.append(Mistake(path.name, 0, 0, "", came, "one that can", do))
+            mistakes.append(ImportMistake(path.name, 0, 0, "", came, "one that can", do))
     if mistakes:
-        raise ShopError(mistakes)
+        raise ShopFolderError(mistakes)
     return files
 
 
-def summary(found: Import) -> str:
+def summary(found: ShopImport) -> str:
     """What an import did, in a sentence; then what the installer should know.
 
-    >>> print(summary(Import((), 3, ("steel has no price: P will stand without cost.",))))
+    >>> print(summary(ShopImport((), 3, ("steel has no price: P will stand without cost.",))))
     Nothing new: all 3 stand in the hub already.
     Note: steel has no price: P will stand without cost.
     """

@@ -18,9 +18,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from server.importer.cell_parsers import Unreadable
-from server.importer.errors import Mistake, shown
-from server.importer.file_schema import Column, Sheet
+from server.importer.cell_parsers import CellError
+from server.importer.errors import ImportMistake, shown
+from server.importer.file_schema import Column, FileSchema
 
 MAX_FILE_BYTES = 16 * 1024 * 1024
 MAX_LINES = 100_000
@@ -28,24 +28,24 @@ _FORMULA = ("=", "@")
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
+class TableRow:
     """One line of a sheet: its number, what its filled cells say, and in which column each heading stands.
 
     `broken` names the cells that could not be read; checks that need them stay silent, the mistake is noted already.
     """
 
-    sheet: Sheet
+    sheet: FileSchema
     line: int
     values: dict[str, Any]
     columns: dict[str, int]
     broken: frozenset[str] = field(default_factory=frozenset)
 
-    def mistake(self, column: str, came: str, expected: str, do: str) -> Mistake:
+    def mistake(self, column: str, came: str, expected: str, do: str) -> ImportMistake:
         """A mistake at this line, in the column with this heading."""
-        return Mistake(self.sheet.file, self.line, self.columns.get(column, 0), column, came, expected, do)
+        return ImportMistake(self.sheet.file, self.line, self.columns.get(column, 0), column, came, expected, do)
 
 
-def read_table(sheet: Sheet, content: bytes, mistakes: list[Mistake]) -> list[Row]:
+def read_table(sheet: FileSchema, content: bytes, mistakes: list[ImportMistake]) -> list[TableRow]:
     """The rows of one file; mistakes are added to the list, and the rows that could be read in part are still given."""
     text = _decoded(sheet, content, mistakes)
     if text is None:
@@ -67,11 +67,11 @@ def read_table(sheet: Sheet, content: bytes, mistakes: list[Mistake]) -> list[Ro
     return rows
 
 
-def _whole(sheet: Sheet, came: str, expected: str, do: str, line: int = 0) -> Mistake:
-    return Mistake(sheet.file, line, 0, "", came, expected, do)
+def _whole(sheet: FileSchema, came: str, expected: str, do: str, line: int = 0) -> ImportMistake:
+    return ImportMistake(sheet.file, line, 0, "", came, expected, do)
 
 
-def _decoded(sheet: Sheet, content: bytes, mistakes: list[Mistake]) -> str | None:
+def _decoded(sheet: FileSchema, content: bytes, mistakes: list[ImportMistake]) -> str | None:
     """The file's text, or None where it is none."""
     if len(content) > MAX_FILE_BYTES:
         mistakes.append(
@@ -96,7 +96,7 @@ def _decoded(sheet: Sheet, content: bytes, mistakes: list[Mistake]) -> str | Non
     return text
 
 
-def _lines(sheet: Sheet, text: str, mistakes: list[Mistake]) -> Iterator[tuple[int, list[str]]]:
+def _lines(sheet: FileSchema, text: str, mistakes: list[ImportMistake]) -> Iterator[tuple[int, list[str]]]:
     """Each line with its number, as the cells between commas; a broken quotation ends the file."""
     # Only CR, LF and CRLF end a line here: str.splitlines would also cut at U+2028 and a lone form feed.
     lines = text.replace("\r\n", "\n").replace("\r", "\n").split("\n")
@@ -118,7 +118,7 @@ def _lines(sheet: Sheet, text: str, mistakes: list[Mistake]) -> Iterator[tuple[i
         yield line, texts
 
 
-def _headings(sheet: Sheet, line: int, texts: list[str], mistakes: list[Mistake]) -> dict[str, int] | None:
+def _headings(sheet: FileSchema, line: int, texts: list[str], mistakes: list[ImportMistake]) -> dict[str, int] | None:
     """Where each column stands (from 1), or None where the first line is not a line of headings at all."""
     known = [column.name for column in sheet.columns]
     if len(texts) == 1 and (";" in texts[0] or "\t" in texts[0]):
@@ -131,7 +131,7 @@ def _headings(sheet: Sheet, line: int, texts: list[str], mistakes: list[Mistake]
     for number, text in enumerate(texts, 1):
         if text in columns:
             mistakes.append(
-                Mistake(sheet.file, line, number, text, "a second column of that heading", "one", "take one out")
+                ImportMistake(sheet.file, line, number, text, "a second column of that heading", "one", "take one out")
             )
         elif text in known:
             columns[text] = number
@@ -139,7 +139,7 @@ def _headings(sheet: Sheet, line: int, texts: list[str], mistakes: list[Mistake]
             close = difflib.get_close_matches(text.strip().lower(), known, n=1, cutoff=0.5)
             do = f"write {close[0]}, if that is meant" if close else "take the column out"
             expected = f"one of {', '.join(known)}"
-            mistakes.append(Mistake(sheet.file, line, number, "", f"the heading {shown(text)}", expected, do))
+            mistakes.append(ImportMistake(sheet.file, line, number, "", f"the heading {shown(text)}", expected, do))
     for column in sheet.columns:
         if column.required and column.name not in columns:
             came = f"no column {column.name}"
@@ -148,14 +148,14 @@ def _headings(sheet: Sheet, line: int, texts: list[str], mistakes: list[Mistake]
 
 
 def _row(
-    sheet: Sheet, columns: dict[str, int], width: int, line: int, texts: list[str], mistakes: list[Mistake]
-) -> Row:
+    sheet: FileSchema, columns: dict[str, int], width: int, line: int, texts: list[str], mistakes: list[ImportMistake]
+) -> TableRow:
     """One line as a row; `width` is how many headings there are."""
     if len(texts) != width:
         do = "put a cell that holds a comma in quotation marks" if len(texts) > width else "add the missing commas"
         mistakes.append(_whole(sheet, f"{len(texts)} cells", f"{width}, one for each heading", do, line))
-        return Row(sheet, line, {}, columns, frozenset(columns))
-    row = Row(sheet, line, {}, columns)
+        return TableRow(sheet, line, {}, columns, frozenset(columns))
+    row = TableRow(sheet, line, {}, columns)
     broken: set[str] = set()
     for name, number in columns.items():
         column = sheet.column(name)
@@ -164,17 +164,17 @@ def _row(
     return replace(row, broken=frozenset(broken))
 
 
-def _read_cell(row: Row, column: Column, text: str, broken: set[str], mistakes: list[Mistake]) -> None:
+def _read_cell(row: TableRow, column: Column, text: str, broken: set[str], mistakes: list[ImportMistake]) -> None:
     """Put what one cell says into `row.values`; note it as broken where it says nothing that can be kept."""
     wrong = _not_plain(text)
     if wrong is None and not text and not column.required:
         return
     if wrong is None and not text:
-        wrong = Unreadable(f"something: every {row.sheet.thing} has it", "fill it in")
+        wrong = CellError(f"something: every {row.sheet.thing} has it", "fill it in")
     if wrong is None:
         try:
             row.values[column.name] = column.read(text)
-        except Unreadable as unreadable:
+        except CellError as unreadable:
             wrong = unreadable
         else:
             return
@@ -182,20 +182,20 @@ def _read_cell(row: Row, column: Column, text: str, broken: set[str], mistakes: 
     mistakes.append(row.mistake(column.name, shown(text), wrong.expected, wrong.do))
 
 
-def _not_plain(text: str) -> Unreadable | None:
+def _not_plain(text: str) -> CellError | None:
     """What is wrong with a cell whatever column it stands in."""
     if text.startswith(_FORMULA):
-        return Unreadable("a plain value", "a formula is never worked out here: paste its result as a value")
+        return CellError("a plain value", "a formula is never worked out here: paste its result as a value")
     if "\n" in text:
-        return Unreadable("one line", "take the line break out of the cell")
+        return CellError("one line", "take the line break out of the cell")
     if any(unicodedata.category(character) in ("Cc", "Cs") for character in text):
-        return Unreadable("printable characters", "take the control character out")
+        return CellError("printable characters", "take the control character out")
     if text != text.strip():
-        return Unreadable("no blank at either end", "take the blank out")
+        return CellError("no blank at either end", "take the blank out")
     return None
 
 
-def _refuse_twins(sheet: Sheet, rows: list[Row], mistakes: list[Mistake]) -> None:
+def _refuse_twins(sheet: FileSchema, rows: list[TableRow], mistakes: list[ImportMistake]) -> None:
     """A key may stand once in its file."""
     first: dict[tuple[Any, ...], int] = {}
     for row in rows:

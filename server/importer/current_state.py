@@ -3,9 +3,9 @@
 It is read from the hub's own entries, so it is exact the moment an import ends, however far the projection has come. Of
 two entries of one name the later said counts; a voided one counts as never said.
 
->>> saw = Said("a", 1, "stage.define", {"stage": "saw", "name": "Saw"})
->>> release = Said("a", 2, "order.release", {"order": "WO-1", "product": "P", "qty_milli": 5000})
->>> now = standing_of([saw, release, Said("a", 3, "order.change", {"order": "WO-1", "qty_milli": 8000})])
+>>> saw = RecordedEntry("a", 1, "stage.define", {"stage": "saw", "name": "Saw"})
+>>> release = RecordedEntry("a", 2, "order.release", {"order": "WO-1", "product": "P", "qty_milli": 5000})
+>>> now = standing_of([saw, release, RecordedEntry("a", 3, "order.change", {"order": "WO-1", "qty_milli": 8000})])
 >>> now.definition("stage.define", {"stage": "saw"})
 {'stage': 'saw', 'name': 'Saw'}
 >>> now.orders["WO-1"].fields["qty_milli"], now.orders["WO-1"].closed
@@ -19,7 +19,7 @@ from typing import Any, NamedTuple
 from station.core.master_data import NAMED_BY, name_of
 
 
-class Said(NamedTuple):
+class RecordedEntry(NamedTuple):
     """One entry of the hub's own log: its place, its word, its fields."""
 
     log: str
@@ -29,7 +29,7 @@ class Said(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class OrderNow:
+class CurrentOrder:
     """An order as released and changed since; a closed one is left alone."""
 
     fields: Mapping[str, Any]
@@ -37,12 +37,12 @@ class OrderNow:
 
 
 @dataclass(frozen=True, slots=True)
-class Standing:
+class CurrentState:
     """Definitions by (word, name), bindings by code, orders by name."""
 
     definitions: Mapping[tuple[str, str], Mapping[str, Any]] = field(default_factory=dict)
     bindings: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
-    orders: Mapping[str, OrderNow] = field(default_factory=dict)
+    orders: Mapping[str, CurrentOrder] = field(default_factory=dict)
 
     def definition(self, what: str, naming: dict[str, Any]) -> Mapping[str, Any] | None:
         """The fields of what stands under the same name as `naming`, or None."""
@@ -53,7 +53,7 @@ class Standing:
         return [data for (kind, _), data in self.definitions.items() if kind == what]
 
 
-def _unvoided(said: list[Said]) -> list[Said]:
+def _unvoided(said: list[RecordedEntry]) -> list[RecordedEntry]:
     """What nobody took back. A void may itself be voided: read from the newest, each void that stands takes one away."""
     voided: set[tuple[str, int]] = set()
     kept = []
@@ -66,11 +66,11 @@ def _unvoided(said: list[Said]) -> list[Said]:
     return kept[::-1]
 
 
-def standing_of(entries: Iterable[Said]) -> Standing:
+def standing_of(entries: Iterable[RecordedEntry]) -> CurrentState:
     """Fold the hub's own entries, in the order in which they were said."""
     definitions: dict[tuple[str, str], Mapping[str, Any]] = {}
     bindings: dict[str, Mapping[str, Any]] = {}
-    orders: dict[str, OrderNow] = {}
+    orders: dict[str, CurrentOrder] = {}
     for entry in _unvoided(list(entries)):
         if entry.what in NAMED_BY:
             definitions[entry.what, name_of(entry.what, entry.data)] = entry.data
@@ -78,14 +78,14 @@ def standing_of(entries: Iterable[Said]) -> Standing:
             bindings[str(entry.data.get("code"))] = entry.data
         elif entry.what.startswith("order."):
             _order(orders, entry)
-    return Standing(definitions, bindings, orders)
+    return CurrentState(definitions, bindings, orders)
 
 
-def _order(orders: dict[str, OrderNow], entry: Said) -> None:
+def _order(orders: dict[str, CurrentOrder], entry: RecordedEntry) -> None:
     order = str(entry.data.get("order"))
     now = orders.get(order)
     if entry.what == "order.release" and now is None:
-        orders[order] = OrderNow(entry.data)
+        orders[order] = CurrentOrder(entry.data)
     elif now is not None and entry.what == "order.change":
         orders[order] = replace(now, fields={**now.fields, **entry.data})
     elif now is not None and entry.what == "order.close":

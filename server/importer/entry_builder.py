@@ -4,18 +4,18 @@
 >>> from server.importer.csv_table import read_table
 >>> from server.importer.file_schema import SHEETS
 >>> people = read_table(SHEETS["people.csv"], b"person,name,badge\\nkim,A. Kim,K1\\n", [])
->>> new_entries({"people.csv": people}, Standing(), When(date(2026, 11, 22), UTC))
-([Entry(what='person.define', data={'person': 'kim', 'name': 'A. Kim', 'badge': 'K1'}, holds_from_us=None)], 0)
+>>> new_entries({"people.csv": people}, CurrentState(), ImportDay(date(2026, 11, 22), UTC))
+([NewEntry(what='person.define', data={'person': 'kim', 'name': 'A. Kim', 'badge': 'K1'}, holds_from_us=None)], 0)
 """
 
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import date, datetime, time, tzinfo
 from typing import Any, NamedTuple
 
-from server.importer.csv_table import Row
-from server.importer.current_state import Standing
+from server.importer.csv_table import TableRow
+from server.importer.current_state import CurrentState
 
-Rows = Mapping[str, list[Row]]
+Rows = Mapping[str, list[TableRow]]
 # How a heading is called in an entry, where the two differ: a sheet speaks in units, an entry in thousandths and seconds.
 _FIELD = {
     "limit": "limit",
@@ -34,7 +34,7 @@ _PLAIN = {
 }
 
 
-class Entry(NamedTuple):
+class NewEntry(NamedTuple):
     """One entry to record: its word, its fields, and from when it holds (UTC us; None: from when it is recorded)."""
 
     what: str
@@ -42,7 +42,7 @@ class Entry(NamedTuple):
     holds_from_us: int | None = None
 
 
-class When(NamedTuple):
+class ImportDay(NamedTuple):
     """The shop's calendar day at the moment of import, and its time zone."""
 
     today: date
@@ -54,9 +54,9 @@ class When(NamedTuple):
         return int(midnight.timestamp()) * 1_000_000
 
 
-def new_entries(rows: Rows, standing: Standing, when: When) -> tuple[list[Entry], int]:
+def new_entries(rows: Rows, standing: CurrentState, when: ImportDay) -> tuple[list[NewEntry], int]:
     """(what to record, in an order in which each refers only to what came before; how many lines stood already)."""
-    entries: list[Entry] = []
+    entries: list[NewEntry] = []
     unchanged = 0
     for entry in _definitions(rows, standing):
         known = standing.definition(entry.what, entry.data)
@@ -69,7 +69,7 @@ def new_entries(rows: Rows, standing: Standing, when: When) -> tuple[list[Entry]
         if standing.bindings.get(data["code"]) == data:
             unchanged += 1
         else:
-            entries.append(Entry("code.bind", data))
+            entries.append(NewEntry("code.bind", data))
     for row in rows.get("orders.csv", []):
         order = _order(row, standing, when)
         if order is None:
@@ -79,12 +79,12 @@ def new_entries(rows: Rows, standing: Standing, when: When) -> tuple[list[Entry]
     return entries, unchanged
 
 
-def fields(row: Row) -> dict[str, Any]:
+def fields(row: TableRow) -> dict[str, Any]:
     """A row's filled cells under the names that an entry has for them."""
     return {_FIELD.get(name, name): value for name, value in row.values.items() if value not in ("", [])}
 
 
-def _definitions(rows: Rows, standing: Standing) -> Iterator[Entry]:
+def _definitions(rows: Rows, standing: CurrentState) -> Iterator[NewEntry]:
     yield from _plain(rows, "stages.csv")
     yield from _routings(rows.get("routings.csv", []))
     yield from _products(rows, standing)
@@ -92,27 +92,27 @@ def _definitions(rows: Rows, standing: Standing) -> Iterator[Entry]:
         yield from _plain(rows, file)
 
 
-def _plain(rows: Rows, file: str) -> Iterator[Entry]:
+def _plain(rows: Rows, file: str) -> Iterator[NewEntry]:
     for row in rows.get(file, []):
         data = fields(row)
         if file == "costs.csv":
             data = {"basis": "unit", **data}
-        yield Entry(_PLAIN[file], data)
+        yield NewEntry(_PLAIN[file], data)
 
 
-def _routings(rows: Iterable[Row]) -> Iterator[Entry]:
+def _routings(rows: Iterable[TableRow]) -> Iterator[NewEntry]:
     """One entry a routing, its operations in the order of their numbers."""
     routings: dict[str, list[dict[str, Any]]] = {}
     for row in rows:
         operation = fields(row)
         routings.setdefault(operation.pop("routing"), []).append(operation)
     for routing, operations in routings.items():
-        yield Entry(
+        yield NewEntry(
             "routing.define", {"routing": routing, "operations": sorted(operations, key=lambda each: each["op"])}
         )
 
 
-def _products(rows: Rows, standing: Standing) -> Iterator[Entry]:
+def _products(rows: Rows, standing: CurrentState) -> Iterator[NewEntry]:
     """One entry a product with its bill of material. A folder without one of the two files leaves that half as it stands."""
     products = {row.values["product"]: fields(row) for row in rows.get("products.csv", [])}
     boms: dict[str, list[dict[str, Any]]] = {}
@@ -124,10 +124,10 @@ def _products(rows: Rows, standing: Standing) -> Iterator[Entry]:
         before = dict(standing.definition("product.define", {"product": product}) or {})
         data = products.get(product) or before
         bom = boms.get(product, [] if "materials.csv" in rows else before.get("bom", []))
-        yield Entry("product.define", {**{key: value for key, value in data.items() if key != "bom"}, "bom": bom})
+        yield NewEntry("product.define", {**{key: value for key, value in data.items() if key != "bom"}, "bom": bom})
 
 
-def _order(row: Row, standing: Standing, when: When) -> Entry | None:
+def _order(row: TableRow, standing: CurrentState, when: ImportDay) -> NewEntry | None:
     """A release; for an order that the hub has, what changed since; None where there is nothing to say."""
     data = fields(row)
     released = data.pop("released", None)
@@ -137,11 +137,11 @@ def _order(row: Row, standing: Standing, when: When) -> Entry | None:
     now = standing.orders.get(data["order"])
     if now is None:
         holds_from_us = None if released is None else when.start_of(released.resolved(when.today))
-        return Entry("order.release", data, holds_from_us)
+        return NewEntry("order.release", data, holds_from_us)
     if due is not None and due.is_relative:
         del data["due"]  # it was worked out when the order was released; tomorrow's import must not move it
     changed = {name: value for name, value in data.items() if now.fields.get(name) != value}
     changed.pop("items", None)
     if now.closed or not changed:
         return None
-    return Entry("order.change", {"order": data["order"], **changed})
+    return NewEntry("order.change", {"order": data["order"], **changed})

@@ -1,6 +1,6 @@
 """A mistake in a shop folder: where it stands, what came, what was expected, what to do.
 
->>> print(Mistake("orders.csv", 7, 4, "due", "'soon'", "a day such as 2026-11-25 or +3d", "write one"))
+>>> print(ImportMistake("orders.csv", 7, 4, "due", "'soon'", "a day such as 2026-11-25 or +3d", "write one"))
 orders.csv, line 7, column 4 (due): came 'soon', expected a day such as 2026-11-25 or +3d; write one.
 """
 
@@ -11,7 +11,7 @@ SHOWN_CHARACTERS = 60  # of a cell's text in a sentence
 
 
 @dataclass(frozen=True, slots=True, order=True)
-class Mistake:
+class ImportMistake:
     """One thing to mend. `line` and `column` count from 1; 0 where the whole file or the whole line is meant."""
 
     file: str
@@ -34,10 +34,10 @@ class Mistake:
         return f"{place}: came {self.came}, expected {self.expected}; {self.do}."
 
 
-class ShopError(ValueError):
+class ShopFolderError(ValueError):
     """A folder that cannot be imported; `mistakes` holds all of them, by file, line and column."""
 
-    def __init__(self, mistakes: Iterable[Mistake]) -> None:
+    def __init__(self, mistakes: Iterable[ImportMistake]) -> None:
         self.mistakes = tuple(sorted(set(mistakes)))
         count = len(self.mistakes)
         head = "1 mistake" if count == 1 else f"{count} mistakes"

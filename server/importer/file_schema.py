@@ -12,7 +12,7 @@ cards.csv, orders.csv'
 from dataclasses import dataclass
 
 from server.importer import cell_parsers
-from station.core.codes.code import As
+from station.core.codes.code import CodeType
 from station.core.ledger.routing import StageType
 
 ROLES = ("view", "supervise", "account", "administer")
@@ -35,7 +35,7 @@ class Column:
 
 
 @dataclass(frozen=True, slots=True)
-class Sheet:
+class FileSchema:
     """One file: what its lines are called in a sentence, its columns, and which of them together name a line."""
 
     file: str
@@ -49,7 +49,7 @@ class Sheet:
 
 
 _ALL = (
-    Sheet(
+    FileSchema(
         "stages.csv",
         "stage",
         ("stage",),
@@ -62,7 +62,7 @@ _ALL = (
             Column("strict", cell_parsers.yes_or_no),
         ),
     ),
-    Sheet(
+    FileSchema(
         "routings.csv",
         "operation",
         ("routing", "op"),
@@ -75,7 +75,7 @@ _ALL = (
             Column("transfer_qty", cell_parsers.quantity),
         ),
     ),
-    Sheet(
+    FileSchema(
         "products.csv",
         "product",
         ("product",),
@@ -87,7 +87,7 @@ _ALL = (
             Column("routing", cell_parsers.name),
         ),
     ),
-    Sheet(
+    FileSchema(
         "materials.csv",
         "line of material",
         ("product", "component", "op"),
@@ -98,7 +98,7 @@ _ALL = (
             Column("op", cell_parsers.positive, required=True),
         ),
     ),
-    Sheet(
+    FileSchema(
         "costs.csv",
         "cost",
         ("component", "product", "op"),
@@ -110,7 +110,7 @@ _ALL = (
             Column("amount", cell_parsers.money, required=True),
         ),
     ),
-    Sheet(
+    FileSchema(
         "people.csv",
         "person",
         ("person",),
@@ -121,7 +121,7 @@ _ALL = (
             Column("roles", cell_parsers.some_of(*ROLES)),
         ),
     ),
-    Sheet(
+    FileSchema(
         "reasons.csv",
         "reason",
         ("reason",),
@@ -131,27 +131,27 @@ _ALL = (
             Column("for", cell_parsers.some_of(*REASON_USES)),
         ),
     ),
-    Sheet(
+    FileSchema(
         "patterns.csv",
         "pattern",
         ("name",),
         (
             Column("name", cell_parsers.name, required=True),
             Column("regex", cell_parsers.regex, required=True),
-            Column("as", cell_parsers.one_of(*As), required=True),
+            Column("as", cell_parsers.one_of(*CodeType), required=True),
         ),
     ),
-    Sheet(
+    FileSchema(
         "codes.csv",
         "code",
         ("code",),
         (
             Column("code", cell_parsers.words, required=True),
-            Column("as", cell_parsers.one_of(*As), required=True),
+            Column("as", cell_parsers.one_of(*CodeType), required=True),
             Column("to", cell_parsers.name, required=True),
         ),
     ),
-    Sheet(
+    FileSchema(
         "cards.csv",
         "card",
         ("card",),
@@ -160,7 +160,7 @@ _ALL = (
             Column("name", cell_parsers.words, required=True),
         ),
     ),
-    Sheet(
+    FileSchema(
         "orders.csv",
         "order",
         ("order",),

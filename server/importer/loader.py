@@ -2,11 +2,11 @@
 
 >>> files = {"stages.csv": b"stage,name,type\\nsaw,Saw,process\\n"}
 >>> read_shop(files, now_us=0, zone=UTC).entries
-(Entry(what='stage.define', data={'stage': 'saw', 'name': 'Saw', 'type': 'process'}, holds_from_us=None),)
+(NewEntry(what='stage.define', data={'stage': 'saw', 'name': 'Saw', 'type': 'process'}, holds_from_us=None),)
 >>> read_shop({"stage.csv": b""}, now_us=0, zone=UTC)
 Traceback (most recent call last):
   ...
-server.importer.errors.ShopError: 1 mistake in the shop folder; nothing was imported.
+server.importer.errors.ShopFolderError: 1 mistake in the shop folder; nothing was imported.
   stage.csv: came a file of that name, expected one of stages.csv, routings.csv, products.csv, materials.csv, costs.csv, \
 people.csv, reasons.csv, patterns.csv, codes.csv, cards.csv, orders.csv; rename it to stages.csv, if that is meant.
 """
@@ -16,22 +16,22 @@ from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta, tzinfo
 from typing import NamedTuple
 
-from server.importer.csv_table import Row, read_table
-from server.importer.current_state import Standing
-from server.importer.entry_builder import Entry, Rows, When, fields, new_entries
-from server.importer.errors import Mistake, ShopError
+from server.importer.csv_table import TableRow, read_table
+from server.importer.current_state import CurrentState
+from server.importer.entry_builder import ImportDay, NewEntry, Rows, fields, new_entries
+from server.importer.errors import ImportMistake, ShopFolderError
 from server.importer.file_schema import SHEETS
-from server.importer.references import Known, known
+from server.importer.references import KnownNames, known
 from server.importer.validation import check
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _BESIDE = (".md", ".txt", ".toml")  # what people keep beside their sheets; read by nobody
 
 
-class Import(NamedTuple):
+class ShopImport(NamedTuple):
     """What an import will record, how much of the folder stands in the hub already, and what the installer should know."""
 
-    entries: tuple[Entry, ...]
+    entries: tuple[NewEntry, ...]
     unchanged: int
     notices: tuple[str, ...]
 
@@ -41,14 +41,16 @@ def is_sheet(file: str) -> bool:
     return not file.startswith((".", "~")) and not file.lower().endswith(_BESIDE)
 
 
-def read_shop(files: Mapping[str, bytes], *, now_us: int, zone: tzinfo, standing: Standing | None = None) -> Import:
+def read_shop(
+    files: Mapping[str, bytes], *, now_us: int, zone: tzinfo, standing: CurrentState | None = None
+) -> ShopImport:
     """Read the folder's files (name -> content) against what `standing` says of the hub.
 
-    `now_us`: the moment of import, UTC us; `zone`: the shop's, in which a day begins. Raises `ShopError`.
+    `now_us`: the moment of import, UTC us; `zone`: the shop's, in which a day begins. Raises `ShopFolderError`.
     """
-    standing = standing or Standing()
-    mistakes: list[Mistake] = []
-    rows: dict[str, list[Row]] = {}
+    standing = standing or CurrentState()
+    mistakes: list[ImportMistake] = []
+    rows: dict[str, list[TableRow]] = {}
     unread = set()
     for file, content in files.items():
         if file not in SHEETS:
@@ -59,17 +61,19 @@ def read_shop(files: Mapping[str, bytes], *, now_us: int, zone: tzinfo, standing
         if len(mistakes) > before:
             unread.add(file)
     if not files:
-        mistakes.append(Mistake("the folder", 0, 0, "", "no sheet", f"at least one of {', '.join(SHEETS)}", "add one"))
+        mistakes.append(
+            ImportMistake("the folder", 0, 0, "", "no sheet", f"at least one of {', '.join(SHEETS)}", "add one")
+        )
     names = known(rows, standing, frozenset(unread))
     mistakes += check(rows, names, standing)
     if mistakes:
-        raise ShopError(mistakes)
+        raise ShopFolderError(mistakes)
     moment = (_EPOCH + timedelta(microseconds=now_us)).astimezone(zone)
-    entries, unchanged = new_entries(rows, standing, When(moment.date(), zone))
-    return Import(tuple(entries), unchanged, tuple(_notices(rows, names, standing)))
+    entries, unchanged = new_entries(rows, standing, ImportDay(moment.date(), zone))
+    return ShopImport(tuple(entries), unchanged, tuple(_notices(rows, names, standing)))
 
 
-def _foreign(file: str) -> Mistake:
+def _foreign(file: str) -> ImportMistake:
     close = difflib.get_close_matches(file.lower(), SHEETS, n=1)
     if file.lower().endswith((".xls", ".xlsx", ".ods")):
         do = 'save each of its tables as "CSV UTF-8 (comma delimited)"'
@@ -77,10 +81,10 @@ def _foreign(file: str) -> Mistake:
         do = f"rename it to {close[0]}, if that is meant"
     else:
         do = "take it out of the folder"
-    return Mistake(file, 0, 0, "", "a file of that name", f"one of {', '.join(SHEETS)}", do)
+    return ImportMistake(file, 0, 0, "", "a file of that name", f"one of {', '.join(SHEETS)}", do)
 
 
-def _notices(rows: Rows, names: Known, standing: Standing) -> list[str]:
+def _notices(rows: Rows, names: KnownNames, standing: CurrentState) -> list[str]:
     """What is no mistake, but would surprise later: components without a price, and items that an import does not add."""
     notices: list[str] = []
     if "costs.csv" in rows or "materials.csv" in rows:

@@ -8,12 +8,12 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from server.importer.current_state import Standing
+from server.importer.current_state import CurrentState
 from server.importer.entry_builder import Rows, fields
 
 
 @dataclass(frozen=True, slots=True)
-class Names:
+class NameSet:
     """A set of names; an open one may hold more than we could read."""
 
     what: str
@@ -27,15 +27,15 @@ class Names:
 
 
 @dataclass(frozen=True, slots=True)
-class Known:
+class KnownNames:
     """Names by kind, and what the checks ask of them."""
 
-    stages: Names
-    routings: Names
-    products: Names
-    reasons: Names
-    badges: Names
-    components: Names
+    stages: NameSet
+    routings: NameSet
+    products: NameSet
+    reasons: NameSet
+    badges: NameSet
+    components: NameSet
     operations: dict[str, frozenset[int]]  # by routing
     routing_of: dict[str, str | None]  # by product
     decimals_of: dict[str, int]  # by product
@@ -47,18 +47,18 @@ class Known:
         return None if routing is None else self.operations.get(routing)
 
 
-def known(rows: Rows, standing: Standing, unread: frozenset[str]) -> Known:
+def known(rows: Rows, standing: CurrentState, unread: frozenset[str]) -> KnownNames:
     """Bring sheets and hub together; `unread`: files in the folder of which at least one line could not be read."""
 
-    def named(what: str, file: str, column: str, before: Iterable[Any]) -> Names:
+    def named(what: str, file: str, column: str, before: Iterable[Any]) -> NameSet:
         here = (row.values[column] for row in rows.get(file, []) if column in row.values)
-        return Names(what, file, frozenset(here) | frozenset(str(each) for each in before if each), file in unread)
+        return NameSet(what, file, frozenset(here) | frozenset(str(each) for each in before if each), file in unread)
 
     def stood(what: str, name: str) -> list[Any]:
         return [data.get(name) for data in standing.all_of(what)]
 
     boms = _boms(rows, standing)
-    return Known(
+    return KnownNames(
         stages=named("stage", "stages.csv", "stage", stood("stage.define", "stage")),
         routings=named("routing", "routings.csv", "routing", stood("routing.define", "routing")),
         products=named("product", "products.csv", "product", stood("product.define", "product")),
@@ -71,7 +71,7 @@ def known(rows: Rows, standing: Standing, unread: frozenset[str]) -> Known:
     )
 
 
-def _operations(rows: Rows, standing: Standing, unread: frozenset[str]) -> dict[str, frozenset[int]]:
+def _operations(rows: Rows, standing: CurrentState, unread: frozenset[str]) -> dict[str, frozenset[int]]:
     operations: dict[str, set[int]] = {}
     for data in standing.all_of("routing.define"):
         operations[data["routing"]] = {operation["op"] for operation in data.get("operations", [])}
@@ -84,7 +84,7 @@ def _operations(rows: Rows, standing: Standing, unread: frozenset[str]) -> dict[
     return {routing: frozenset(ops) for routing, ops in {**operations, **here}.items()}
 
 
-def _products(rows: Rows, standing: Standing) -> dict[str, Any]:
+def _products(rows: Rows, standing: CurrentState) -> dict[str, Any]:
     stood = {data["product"]: data for data in standing.all_of("product.define")}
     here = {row.values["product"]: fields(row) for row in rows.get("products.csv", []) if "product" in row.values}
     products = {**stood, **here}
@@ -94,7 +94,7 @@ def _products(rows: Rows, standing: Standing) -> dict[str, Any]:
     }
 
 
-def _boms(rows: Rows, standing: Standing) -> dict[str, frozenset[str]]:
+def _boms(rows: Rows, standing: CurrentState) -> dict[str, frozenset[str]]:
     """The components of each product, as they will be after the import."""
     boms: dict[str, set[str]] = {}
     for data in standing.all_of("product.define"):

@@ -9,23 +9,23 @@ from collections.abc import Callable, Iterator
 from itertools import chain
 
 from server.importer.cell_parsers import plain
-from server.importer.csv_table import Row
-from server.importer.current_state import Standing
+from server.importer.csv_table import TableRow
+from server.importer.current_state import CurrentState
 from server.importer.entry_builder import Rows
-from server.importer.errors import Mistake, shown
+from server.importer.errors import ImportMistake, shown
 from server.importer.file_schema import CONVERSION, SHEETS
-from server.importer.references import Known, Names
-from station.core.codes.code import As
+from server.importer.references import KnownNames, NameSet
+from station.core.codes.code import CodeType
 from station.core.codes.command_cards import Card, read_card
 from station.core.codes.patterns import Pattern, PatternError, usable_patterns
 
 MAX_MATERIALS = 400  # lines of one bill of material: it is one entry of the ledger
 MAX_OPERATIONS = 400  # of one routing, likewise
 
-Check = Callable[[Rows, Known, Standing], Iterator[Mistake]]
+Check = Callable[[Rows, KnownNames, CurrentState], Iterator[ImportMistake]]
 
 
-def _unknown(row: Row, column: str, names: Names) -> Iterator[Mistake]:
+def _unknown(row: TableRow, column: str, names: NameSet) -> Iterator[ImportMistake]:
     """A cell that names something nobody has defined."""
     name = row.values.get(column)
     if not names.lacks(name):
@@ -35,7 +35,7 @@ def _unknown(row: Row, column: str, names: Names) -> Iterator[Mistake]:
     yield row.mistake(column, shown(str(name)), f"a {names.what} of {names.file} or of the hub", hint)
 
 
-def _operation(row: Row, known: Known) -> Iterator[Mistake]:
+def _operation(row: TableRow, known: KnownNames) -> Iterator[ImportMistake]:
     """The `op` of a line that names a product must be an operation of that product's routing."""
     product, op = row.values.get("product"), row.values.get("op")
     if product is None or op is None or product not in known.routing_of:
@@ -49,7 +49,7 @@ def _operation(row: Row, known: Known) -> Iterator[Mistake]:
         yield row.mistake("op", str(op), expected, "write one of them")
 
 
-def references(rows: Rows, known: Known, _: Standing) -> Iterator[Mistake]:
+def references(rows: Rows, known: KnownNames, _: CurrentState) -> Iterator[ImportMistake]:
     """Every stage, routing and product that a line names is defined."""
     targets = {"stage": known.stages, "routing": known.routings, "product": known.products}
     for file, sheet_rows in rows.items():
@@ -61,7 +61,7 @@ def references(rows: Rows, known: Known, _: Standing) -> Iterator[Mistake]:
                 yield from _unknown(row, column, names)
 
 
-def materials(rows: Rows, known: Known, _: Standing) -> Iterator[Mistake]:
+def materials(rows: Rows, known: KnownNames, _: CurrentState) -> Iterator[ImportMistake]:
     """A line of material is issued at an operation of its product, and is not called labour, overhead or outside."""
     lines: dict[str, int] = {}
     for row in rows.get("materials.csv", []):
@@ -77,7 +77,7 @@ def materials(rows: Rows, known: Known, _: Standing) -> Iterator[Mistake]:
             )
 
 
-def operations(rows: Rows, _: Known, __: Standing) -> Iterator[Mistake]:
+def operations(rows: Rows, _: KnownNames, __: CurrentState) -> Iterator[ImportMistake]:
     """A routing has a bounded number of operations."""
     lines: dict[str, int] = {}
     for row in rows.get("routings.csv", []):
@@ -87,7 +87,7 @@ def operations(rows: Rows, _: Known, __: Standing) -> Iterator[Mistake]:
             yield row.mistake("routing", "one more", f"at most {MAX_OPERATIONS} operations", "make it two routings")
 
 
-def assemblies(rows: Rows, known: Known, _: Standing) -> Iterator[Mistake]:
+def assemblies(rows: Rows, known: KnownNames, _: CurrentState) -> Iterator[ImportMistake]:
     """An assembly must not contain itself, directly or through what it is made of."""
     suspects = _never_done(known)
     for row in rows.get("materials.csv", []):
@@ -100,7 +100,7 @@ def assemblies(rows: Rows, known: Known, _: Standing) -> Iterator[Mistake]:
             yield row.mistake("component", came, "no product that contains itself", "take one of these lines out")
 
 
-def _never_done(known: Known) -> set[str]:
+def _never_done(known: KnownNames) -> set[str]:
     """The products that no order of making would ever reach: those in a circle, and what is made of them."""
     waits_for = {
         product: {each for each in parts if each in known.components_of}
@@ -119,7 +119,7 @@ def _never_done(known: Known) -> set[str]:
     return set(waits_for).difference(ready)
 
 
-def _path(known: Known, start: str, goal: str) -> list[str]:
+def _path(known: KnownNames, start: str, goal: str) -> list[str]:
     """How `goal` is contained in `start`, from the outside in; nothing where it is not."""
     came_from: dict[str, str | None] = {start: None}
     queue = [start]
@@ -136,7 +136,7 @@ def _path(known: Known, start: str, goal: str) -> list[str]:
     return []
 
 
-def costs(rows: Rows, known: Known, _: Standing) -> Iterator[Mistake]:
+def costs(rows: Rows, known: KnownNames, _: CurrentState) -> Iterator[ImportMistake]:
     """A cost is either of work at an operation of a product, or the price of one unit of a component."""
     for row in rows.get("costs.csv", []):
         component = row.values.get("component")
@@ -150,7 +150,7 @@ def costs(rows: Rows, known: Known, _: Standing) -> Iterator[Mistake]:
             yield from _price(row, component, known)
 
 
-def _price(row: Row, component: str, known: Known) -> Iterator[Mistake]:
+def _price(row: TableRow, component: str, known: KnownNames) -> Iterator[ImportMistake]:
     if "op" in row.values:
         do = f"empty the cell, or write {' or '.join(CONVERSION)} as the component"
         yield row.mistake("op", str(row.values["op"]), "an empty cell: a price belongs to the component", do)
@@ -167,7 +167,7 @@ def _price(row: Row, component: str, known: Known) -> Iterator[Mistake]:
         yield row.mistake("component", shown(component), f"a component of {product}", do)
 
 
-def orders(rows: Rows, known: Known, standing: Standing) -> Iterator[Mistake]:
+def orders(rows: Rows, known: KnownNames, standing: CurrentState) -> Iterator[ImportMistake]:
     """An order's quantity fits the product's decimals, and an order that the hub has stays of its product."""
     for row in rows.get("orders.csv", []):
         product, qty_milli = row.values.get("product"), row.values.get("qty")
@@ -181,7 +181,7 @@ def orders(rows: Rows, known: Known, standing: Standing) -> Iterator[Mistake]:
             yield row.mistake("product", shown(product), expected, "give a new order its own number")
 
 
-def items(rows: Rows, _: Known, __: Standing) -> Iterator[Mistake]:
+def items(rows: Rows, _: KnownNames, __: CurrentState) -> Iterator[ImportMistake]:
     """A further item belongs to one order, and is no order itself."""
     names = {row.values.get("order") for row in rows.get("orders.csv", [])}
     owner: dict[str, int] = {}
@@ -195,7 +195,7 @@ def items(rows: Rows, _: Known, __: Standing) -> Iterator[Mistake]:
             owner.setdefault(item, row.line)
 
 
-def badges(rows: Rows, _: Known, standing: Standing) -> Iterator[Mistake]:
+def badges(rows: Rows, _: KnownNames, standing: CurrentState) -> Iterator[ImportMistake]:
     """A badge belongs to one person."""
     here = {row.values.get("person") for row in rows.get("people.csv", [])}
     owner = {
@@ -212,10 +212,10 @@ def badges(rows: Rows, _: Known, standing: Standing) -> Iterator[Mistake]:
         owner.setdefault(badge, person)
 
 
-def patterns(rows: Rows, _: Known, standing: Standing) -> Iterator[Mistake]:
+def patterns(rows: Rows, _: KnownNames, standing: CurrentState) -> Iterator[ImportMistake]:
     """A pattern must be matched in linear time, and a shop has a bounded number of them."""
     held = {str(data.get("name")): data for data in standing.all_of("pattern.define")}
-    whole: dict[str, Row] = {}
+    whole: dict[str, TableRow] = {}
     for row in rows.get("patterns.csv", []):
         if not row.broken and {"name", "regex", "as"} <= row.values.keys():
             try:
@@ -236,25 +236,25 @@ def patterns(rows: Rows, _: Known, standing: Standing) -> Iterator[Mistake]:
         )
 
 
-def codes(rows: Rows, known: Known, _: Standing) -> Iterator[Mistake]:
+def codes(rows: Rows, known: KnownNames, _: CurrentState) -> Iterator[ImportMistake]:
     """A code that is bound names a product or badge that is known, or a card."""
     for row in rows.get("codes.csv", []):
-        if row.values.get("as") == As.PRODUCT:
+        if row.values.get("as") == CodeType.PRODUCT:
             yield from _unknown(row, "to", known.products)
-        elif row.values.get("as") == As.BADGE:
+        elif row.values.get("as") == CodeType.BADGE:
             yield from _unknown(row, "to", known.badges)
-        elif row.values.get("as") == As.COMMAND and "to" in row.values:
+        elif row.values.get("as") == CodeType.COMMAND and "to" in row.values:
             yield from _card(row, "to", known)
 
 
-def cards(rows: Rows, known: Known, _: Standing) -> Iterator[Mistake]:
+def cards(rows: Rows, known: KnownNames, _: CurrentState) -> Iterator[ImportMistake]:
     """A card says something that stations do."""
     for row in rows.get("cards.csv", []):
         if "card" in row.values:
             yield from _card(row, "card", known)
 
 
-def _card(row: Row, column: str, known: Known) -> Iterator[Mistake]:
+def _card(row: TableRow, column: str, known: KnownNames) -> Iterator[ImportMistake]:
     text = row.values[column]
     card = read_card(text)
     if card is None or card.unread is not None or card.card is None:
@@ -273,6 +273,6 @@ CHECKS: tuple[Check, ...] = (
 )  # fmt: skip
 
 
-def check(rows: Rows, known: Known, standing: Standing) -> list[Mistake]:
+def check(rows: Rows, known: KnownNames, standing: CurrentState) -> list[ImportMistake]:
     """Every mistake that shows only across lines."""
     return list(chain.from_iterable(rule(rows, known, standing) for rule in CHECKS))

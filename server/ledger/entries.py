@@ -11,11 +11,11 @@ from typing import Any
 import msgspec
 from sqlalchemy import Connection, func, select
 
-from server.clock.readings import Clock, Reading
+from server.clock.readings import ClockReading, HubClock
 from server.db import schema
 from server.db.store import Store
 from server.ledger.entry_schema import mistakes
-from server.ledger.hub_log import event_of, keep_time, take
+from server.ledger.hub_log import append_own, event_of, keep_time
 from server.projection.tables import definition
 from server.text import utc_text
 from station.core.codes import usable_patterns
@@ -65,7 +65,7 @@ def record_all(store: Store, entries: Sequence[Entry]) -> list[Recorded]:
         return write_all(connection, entries, store.clock)
 
 
-def write_all(connection: Connection, entries: Sequence[Entry], clock: Clock) -> list[Recorded]:
+def write_all(connection: Connection, entries: Sequence[Entry], clock: HubClock) -> list[Recorded]:
     """As `record_all`, inside the caller's transaction."""
     if not entries:
         return []
@@ -78,7 +78,7 @@ def write_all(connection: Connection, entries: Sequence[Entry], clock: Clock) ->
         _refuse(entry, closed_us)
         events.append(_encoded(entry, clock, now))
         closed_us = _note_period(connection, entry, now.utc_us, closed_us)
-    log_id, seq, pos = take(connection, events, now.utc_us)
+    log_id, seq, pos = append_own(connection, events, now.utc_us)
     return [Recorded(log_id, seq + n, pos + n) for n in range(len(events))]
 
 
@@ -120,7 +120,7 @@ def _refuse_patterns(connection: Connection, entries: Sequence[Entry]) -> None:
             )
 
 
-def _encoded(entry: Entry, clock: Clock, now: Reading) -> bytes:
+def _encoded(entry: Entry, clock: HubClock, now: ClockReading) -> bytes:
     try:
         return event_of(
             "entry",

@@ -13,7 +13,7 @@ from typing import Annotated, Any, Literal
 import msgspec
 
 from server.text import nearest
-from station.core.codes import As, Pattern, PatternError
+from station.core.codes import CodeType, Pattern, PatternError
 from station.core.codes.command_cards import read_card
 from station.core.event import MAX_QTY_MILLI
 
@@ -175,7 +175,7 @@ def mistakes(what: str, data: dict[str, Any]) -> tuple[str, str, str] | None:
         return f"{what}, of which: {error}", f"the fields {names}", "Mend that field and send the entry again."
     if what == "pattern.define":
         return _pattern(data)
-    return _command(data) if what == "code.bind" and data.get("as") == As.COMMAND else None
+    return _command(data) if what == "code.bind" and data.get("as") == CodeType.COMMAND else None
 
 
 def _command(data: dict[str, Any]) -> tuple[str, str, str] | None:

@@ -9,14 +9,14 @@ from typing import Any
 
 from sqlalchemy import Connection, select
 
-from server.clock.readings import Clock, Reading, stepped
+from server.clock.readings import ClockReading, HubClock, stepped
 from server.clock.watch import confirm, hear_station, watch_clock
 from server.db import schema
-from server.ledger.ingest import Batch, Refused, append
+from server.ledger.ingest import BatchRefused, EventBatch, append
 from server.ledger.station_logs import log_of
 from server.ops.host import Host
 from server.version import VERSION
-from station.core.event import Event, Identity, encode
+from station.core.event import Event, EventIdentity, encode
 from station.core.hash_chain import LOG_ID_BYTES, anchor_mac, boot_bytes, link
 
 HUB = "hub"
@@ -27,53 +27,53 @@ def hub_row(connection: Connection) -> Any:
     return connection.execute(select(schema.hub)).one()
 
 
-def take(connection: Connection, events: Sequence[bytes], now_us: int) -> tuple[bytes, int, int]:
+def append_own(connection: Connection, events: Sequence[bytes], now_us: int) -> tuple[bytes, int, int]:
     """Append encoded events to the hub's own log; (log id, seq, pos) of the first."""
     log_id = hub_row(connection).log_id
     log = log_of(connection, log_id, device=None, station=HUB, now_us=now_us)
     tip = prev = bytes(log.tip)
     for encoded in events:
         tip = link(tip, encoded)
-    batch = Batch(log_id, log.accepted_thru + 1, prev, tip, events)
+    batch = EventBatch(log_id, log.accepted_thru + 1, prev, tip, events)
     taken = append(connection, batch, recv_us=now_us)
-    assert not isinstance(taken, Refused)  # the hub's own tip, read under the lock of the same transaction
+    assert not isinstance(taken, BatchRefused)  # the hub's own tip, read under the lock of the same transaction
     return log_id, batch.from_seq, taken.pos - len(events) + 1
 
 
-def event_of(kind: str, clock: Clock, now: Reading, **fields: Any) -> bytes:
+def event_of(kind: str, clock: HubClock, now: ClockReading, **fields: Any) -> bytes:
     """The bytes of an event that the hub itself makes at `now`."""
     own: dict[str, Any] = {"boot": clock.boot_id(), "mono_ns": now.boot_ns, "wall_us": now.utc_us}
     return encode(Event(kind=kind, station=HUB, sw=VERSION, clk=clock.state(), **own, **fields))
 
 
-def keep_time(connection: Connection, clock: Clock, *, start: bool = False) -> None:
+def keep_time(connection: Connection, clock: HubClock, *, start: bool = False) -> None:
     """Write an anchor where one is due: at a `start`, in a new boot, after a step. A clock in doubt gets none."""
     if not watch_clock(connection, clock):
         return
     hub, now = hub_row(connection), clock.read()
     same_boot = hub.anchor_boot == clock.boot_id()
-    if start or not same_boot or stepped(Reading(hub.anchor_ns, hub.anchor_us), now):
+    if start or not same_boot or stepped(ClockReading(hub.anchor_ns, hub.anchor_us), now):
         write_anchor(connection, hub, clock, now)
 
 
-def confirm_clock(connection: Connection, clock: Clock) -> None:
+def confirm_clock(connection: Connection, clock: HubClock) -> None:
     """A person confirms the hub's clock: anchors are given again, from this moment on."""
     confirm(connection, clock)
     write_anchor(connection, hub_row(connection), clock, clock.read())
 
 
-def hear_clock(connection: Connection, clock: Clock, station: str, expected_us: int | None, at_us: int) -> None:
+def hear_clock(connection: Connection, clock: HubClock, station: str, expected_us: int | None, at_us: int) -> None:
     """What a station's clock makes of `at_us` (see `server.clock.watch`); where it ends a doubt, anchors are given again."""
     if expected_us is not None and hear_station(connection, clock, station, expected_us=expected_us, at_us=at_us):
         write_anchor(connection, hub_row(connection), clock, clock.read())
 
 
-def write_anchor(connection: Connection, hub: Any, clock: Clock, now: Reading) -> None:
+def write_anchor(connection: Connection, hub: Any, clock: HubClock, now: ClockReading) -> None:
     """Tie the hub's boottime to its UTC at `now`."""
     boot = clock.boot_id()
     mac = anchor_mac(hub.mac_key, hub.log_id, boot_bytes(boot), now.utc_us, now.utc_us)
     times = {"t1": now.boot_ns, "t4": now.boot_ns, "t2": now.utc_us, "t3": now.utc_us}
-    take(connection, [event_of("anchor", clock, now, **times, hub_clk=clock.state(), mac=mac)], now.utc_us)
+    append_own(connection, [event_of("anchor", clock, now, **times, hub_clk=clock.state(), mac=mac)], now.utc_us)
     connection.execute(
         schema.hub.update().values(anchor_boot=boot, anchor_ns=now.boot_ns, anchor_us=now.utc_us, clock_doubt=False)
     )
@@ -96,8 +96,8 @@ def begin_epoch(connection: Connection, cause: str, high: tuple[int, int] | None
     }
     connection.execute(schema.epoch.insert(), [row])
     if old.accepted_thru:
-        parent = Identity(old.log_id.hex(), old.accepted_thru, bytes(old.tip).hex())
-        take(connection, [event_of("open", host.clock, now, parent=parent, cause=cause)], now.utc_us)
+        parent = EventIdentity(old.log_id.hex(), old.accepted_thru, bytes(old.tip).hex())
+        append_own(connection, [event_of("open", host.clock, now, parent=parent, cause=cause)], now.utc_us)
     connection.execute(schema.log.update().values(durable_thru=0))
     connection.execute(schema.hub.update().values(backup_pos=0, backup_us=None))
     return number

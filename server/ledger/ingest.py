@@ -24,7 +24,7 @@ MAX_EVENTS = 500  # a batch
 MAX_FORKS = 10_000  # a log: a cloned card is one person's day, not a way to fill the disk
 
 
-class Verdict(msgspec.Struct, frozen=True, gc=False):
+class IngestVerdict(msgspec.Struct, frozen=True, gc=False):
     """What became of one event: `ok`, `dup`, `fork` or `damaged`."""
 
     seq: int
@@ -32,7 +32,7 @@ class Verdict(msgspec.Struct, frozen=True, gc=False):
 
 
 @dataclass(frozen=True, slots=True)
-class Batch:
+class EventBatch:
     """Consecutive events of one log, from `from_seq` on; `prev` is the hash before the first, `tip` that of the last.
 
     `hashes`, where given, are the claimed hashes one by one: a refusal can then name the very event.
@@ -47,10 +47,10 @@ class Batch:
 
 
 @dataclass(frozen=True, slots=True)
-class Appended:
+class BatchAppended:
     """The batch was taken: verdicts in its order, and where log and ledger stand now."""
 
-    verdicts: tuple[Verdict, ...]
+    verdicts: tuple[IngestVerdict, ...]
     accepted_thru: int
     durable_thru: int
     epoch: int
@@ -59,7 +59,7 @@ class Appended:
 
 
 @dataclass(frozen=True, slots=True)
-class Refused:
+class BatchRefused:
     """Nothing was appended: `seq` is the first event that does not fit, the texts say why and what to send next."""
 
     seq: int
@@ -79,32 +79,34 @@ class _Link(msgspec.Struct, frozen=True, gc=False):
     stored: bytes | None
 
 
-def append(connection: Connection, batch: Batch, *, recv_us: int, device: int | None = None) -> Appended | Refused:
+def append(
+    connection: Connection, batch: EventBatch, *, recv_us: int, device: int | None = None
+) -> BatchAppended | BatchRefused:
     """Take a batch into the ledger, inside the caller's transaction: acknowledge only after its commit.
 
-    The log's row must exist (`server.ledger.station_logs`). Commit also after `Refused`: the hub then knows which
+    The log's row must exist (`server.ledger.station_logs`). Commit also after `BatchRefused`: the hub then knows which
     event it asked for again.
     """
     pos = lock_counter(connection)
     log = connection.execute(select(schema.log).where(schema.log.c.log_id == batch.log_id)).one()
     placed = _place(connection, batch, log)
-    if isinstance(placed, Refused):
+    if isinstance(placed, BatchRefused):
         _remember(connection, batch.log_id, doubt_seq=placed.seq)
         return placed
     links, forked, claimed = placed
     fork_from = _fork_from(connection, batch.log_id, links, forked, log.accepted_thru)
     fresh: list[_Link] = []
     forks: list[_Link] = []
-    verdicts: list[Verdict] = []
+    verdicts: list[IngestVerdict] = []
     for event in links:
         if event.seq >= fork_from:
             forks.append(event)
-            verdicts.append(Verdict(event.seq, "fork"))
+            verdicts.append(IngestVerdict(event.seq, "fork"))
         elif event.stored is not None:
-            verdicts.append(Verdict(event.seq, "dup"))
+            verdicts.append(IngestVerdict(event.seq, "dup"))
         else:
             fresh.append(event)
-            verdicts.append(Verdict(event.seq, "damaged" if claimed else "ok"))
+            verdicts.append(IngestVerdict(event.seq, "damaged" if claimed else "ok"))
     if forks:
         full = _keep_forks(connection, batch.log_id, forks, log.forks, recv_us, device)
         if full is not None:
@@ -120,7 +122,7 @@ def append(connection: Connection, batch: Batch, *, recv_us: int, device: int | 
         connection.info[GROWN] = (owner.epoch, pos)
     accepted = max(log.accepted_thru, fresh[-1].seq) if fresh else log.accepted_thru
     durable = min(log.durable_thru, fresh[0].seq - 1) if fresh else log.durable_thru
-    return Appended(tuple(verdicts), accepted, durable, owner.epoch, head, pos)
+    return BatchAppended(tuple(verdicts), accepted, durable, owner.epoch, head, pos)
 
 
 def lock_counter(connection: Connection) -> int:
@@ -130,10 +132,10 @@ def lock_counter(connection: Connection) -> int:
     return int(connection.execute(held).scalar_one())
 
 
-def _place(connection: Connection, batch: Batch, log: Any) -> tuple[list[_Link], bool, bool] | Refused:
+def _place(connection: Connection, batch: EventBatch, log: Any) -> tuple[list[_Link], bool, bool] | BatchRefused:
     """Each event with its hash; whether the batch goes on a known fork; whether its one event is kept as claimed."""
     if batch.from_seq > log.accepted_thru + 1:
-        return Refused(
+        return BatchRefused(
             log.accepted_thru + 1,
             f"events from seq {batch.from_seq}",
             f"seq {log.accepted_thru + 1}: the log is complete here up to {log.accepted_thru}",
@@ -145,7 +147,7 @@ def _place(connection: Connection, batch: Batch, log: Any) -> tuple[list[_Link],
     if before not in (batch.prev, b""):
         forked = _is_fork(connection, batch.log_id, batch.from_seq - 1, batch.prev)
         if not forked:
-            return Refused(
+            return BatchRefused(
                 max(1, batch.from_seq - 1),
                 f"prev {batch.prev.hex()} before seq {batch.from_seq}",
                 f"{before.hex()}, the hash of what stands before it here",
@@ -157,7 +159,9 @@ def _place(connection: Connection, batch: Batch, log: Any) -> tuple[list[_Link],
     return _claim(batch, log, links, forked)
 
 
-def _claim(batch: Batch, log: Any, links: list[_Link], forked: bool) -> tuple[list[_Link], bool, bool] | Refused:
+def _claim(
+    batch: EventBatch, log: Any, links: list[_Link], forked: bool
+) -> tuple[list[_Link], bool, bool] | BatchRefused:
     """A batch whose bytes do not lead to its tip: ask for one event again, and take that one as it is claimed."""
     last = links[-1]
     alone = len(links) == 1
@@ -167,7 +171,7 @@ def _claim(batch: Batch, log: Any, links: list[_Link], forked: bool) -> tuple[li
         (event for event, claimed in zip(links, batch.hashes, strict=False) if event.hash != claimed),
         next((event for event in links if event.stored != event.hash), last),
     )
-    return Refused(
+    return BatchRefused(
         bad.seq,
         f"tip {batch.tip.hex()} at seq {last.seq}",
         f"{last.hash.hex()}, which is what these bytes give; the first event in doubt is seq {bad.seq}",
@@ -175,7 +179,7 @@ def _claim(batch: Batch, log: Any, links: list[_Link], forked: bool) -> tuple[li
     )
 
 
-def _chain(batch: Batch, stored: dict[int, Any]) -> list[_Link]:
+def _chain(batch: EventBatch, stored: dict[int, Any]) -> list[_Link]:
     links = []
     before = batch.prev
     for seq, encoded in enumerate(batch.events, batch.from_seq):
@@ -188,7 +192,7 @@ def _chain(batch: Batch, stored: dict[int, Any]) -> list[_Link]:
     return links
 
 
-def _stored(connection: Connection, batch: Batch, accepted_thru: int) -> dict[int, Any]:
+def _stored(connection: Connection, batch: EventBatch, accepted_thru: int) -> dict[int, Any]:
     if batch.from_seq > accepted_thru:
         return {}
     rows = schema.ledger.c
@@ -199,7 +203,7 @@ def _stored(connection: Connection, batch: Batch, accepted_thru: int) -> dict[in
     return {row.seq: row for row in connection.execute(wanted)}
 
 
-def _hash_before(connection: Connection, batch: Batch, log: Any, stored: dict[int, Any]) -> bytes:
+def _hash_before(connection: Connection, batch: EventBatch, log: Any, stored: dict[int, Any]) -> bytes:
     """The hash at the place before the batch, as the hub has it; empty where it lies in a gap."""
     if batch.from_seq == 1:
         return genesis(batch.log_id)
@@ -263,7 +267,7 @@ def _insert(
 
 def _keep_forks(
     connection: Connection, log_id: bytes, forks: list[_Link], kept: int, recv_us: int, device: int | None
-) -> Refused | None:
+) -> BatchRefused | None:
     table = schema.fork
     places = and_(table.c.log_id == log_id, table.c.seq.between(forks[0].seq, forks[-1].seq))
     known = {(row.seq, row.hash) for row in connection.execute(select(table.c.seq, table.c.hash).where(places))}
@@ -273,7 +277,7 @@ def _keep_forks(
         if (event.seq, event.hash) not in known
     ]
     if kept + len(rows) > MAX_FORKS:
-        return Refused(
+        return BatchRefused(
             forks[0].seq,
             f"{len(rows)} more events at places that are taken",
             f"at most {MAX_FORKS} in a log",

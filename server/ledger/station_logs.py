@@ -20,7 +20,7 @@ class ForeignLog(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class Tip:
+class LogTip:
     """Where a station's log ends: seq (0: nothing yet), its hash, and up to which seq the station has pruned."""
 
     seq: int
@@ -29,7 +29,7 @@ class Tip:
 
 
 @dataclass(frozen=True, slots=True)
-class Met:
+class SessionComparison:
     """How the hub and a station's log stand to each other; `do`: `log_ahead`, `reidentify` or None."""
 
     accepted_thru: int
@@ -58,7 +58,7 @@ def note_clone(connection: Connection, device: int, now_us: int) -> None:
     connection.execute(schema.device.update().where(schema.device.c.id == device).values(clone_us=now_us))
 
 
-def meet(connection: Connection, log: Any, tip: Tip, now_us: int) -> Met:
+def meet(connection: Connection, log: Any, tip: LogTip, now_us: int) -> SessionComparison:
     """Compare a station's log with the hub's, and note what the station has pruned before the hub had it.
 
     A station that holds what another copy of its card had pruned is asked for that first: the log is accepted up to the gap.
@@ -73,7 +73,7 @@ def meet(connection: Connection, log: Any, tip: Tip, now_us: int) -> Met:
     if held is not None:
         accepted_thru, do = held - 1, None
         accepted_hash = hash_at(connection, log_id, accepted_thru) or b""
-    return Met(accepted_thru, accepted_hash, min(log.durable_thru, accepted_thru), do)
+    return SessionComparison(accepted_thru, accepted_hash, min(log.durable_thru, accepted_thru), do)
 
 
 def hash_at(connection: Connection, log_id: bytes, seq: int) -> bytes | None:
@@ -119,7 +119,7 @@ def _adopt(connection: Connection, log: Any, *, device: int | None, station: str
     connection.execute(schema.log.update().where(schema.log.c.log_id == log.log_id).values(device=device))
 
 
-def _what_to_do(connection: Connection, log: Any, tip: Tip) -> str | None:
+def _what_to_do(connection: Connection, log: Any, tip: LogTip) -> str | None:
     here = hash_at(connection, log.log_id, tip.seq)
     if tip.seq <= log.accepted_thru and here is not None:
         if here != tip.hash:

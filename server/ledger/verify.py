@@ -13,8 +13,8 @@ from sqlalchemy import Connection, Select, Table, cast, select
 
 from server.db import schema
 from server.ledger.ingest import last_pos
-from server.projection.ledger_row import Taken, every
-from server.projection.log_permissions import Owners, claimed_by
+from server.projection.ledger_row import LedgerRow, all_rows
+from server.projection.log_permissions import LogOwners, claimed_by
 from station.core.hash_chain import genesis, ledger_genesis, ledger_link, link
 from station.core.ledger.void_resolution import named_by_void
 
@@ -23,7 +23,7 @@ SHOWN = 10  # sequence numbers in a note
 
 
 @dataclass(frozen=True, slots=True)
-class Break:
+class LedgerBreak:
     """A place that does not fit: position in the ledger (0: the hub's row), log, seq, and what is wrong."""
 
     pos: int
@@ -35,7 +35,7 @@ class Break:
         return f"pos {self.pos}, log {self.log_id.hex()} seq {self.seq}: {self.text}"
 
 
-def verify(connection: Connection) -> list[Break]:
+def verify(connection: Connection) -> list[LedgerBreak]:
     """Every break of the hub's chain and of each log's; an empty list means that all is as it was acknowledged."""
     return [*_hub_chain(connection), *_logs(connection)]
 
@@ -50,22 +50,22 @@ def _as_declared(table: Table) -> Select[Any]:
     return select(*(cast(column, column.type).label(column.name) for column in table.columns))
 
 
-def _hub_chain(connection: Connection) -> Iterator[Break]:
+def _hub_chain(connection: Connection) -> Iterator[LedgerBreak]:
     owner = connection.execute(_as_declared(schema.hub)).one()
     counted = connection.execute(select(schema.counter.c.pos).where(schema.counter.c.name == "ledger")).scalar_one()
     head, expected = ledger_genesis(owner.hub_id), 1
     for row in _rows(connection, schema.ledger.c.pos):
         if row.pos != expected:
-            yield Break(row.pos, row.log_id, row.seq, f"positions {expected} to {row.pos - 1} are missing")
+            yield LedgerBreak(row.pos, row.log_id, row.seq, f"positions {expected} to {row.pos - 1} are missing")
         if row.chain != ledger_link(head, row.pos, row.log_id, row.seq, row.hash):
-            yield Break(row.pos, row.log_id, row.seq, "the hub's chain breaks here")
+            yield LedgerBreak(row.pos, row.log_id, row.seq, "the hub's chain breaks here")
         head, expected = row.chain, row.pos + 1
     if counted != expected - 1 or owner.head != head:
         text = f"the ledger ends at {expected - 1}; the hub had acknowledged up to {counted}, head {owner.head.hex()}"
-        yield Break(0, owner.log_id, 0, text)
+        yield LedgerBreak(0, owner.log_id, 0, text)
 
 
-def _logs(connection: Connection) -> Iterator[Break]:
+def _logs(connection: Connection) -> Iterator[LedgerBreak]:
     damaged = {(row.log_id, row.seq): row.sha256 for row in connection.execute(_as_declared(schema.damage))}
     gaps = {(row.log_id, row.to_seq) for row in connection.execute(select(schema.gap))}
     tips = {row.log_id: row for row in connection.execute(_as_declared(schema.log))}
@@ -76,12 +76,12 @@ def _logs(connection: Connection) -> Iterator[Break]:
             log_id, seq, tip = row.log_id, 0, genesis(row.log_id)
         behind_gap = (row.log_id, row.seq - 1) in gaps
         if row.seq != seq + 1 and not behind_gap:
-            yield Break(row.pos, log_id, row.seq, f"seq {seq + 1} to {row.seq - 1} are missing")
+            yield LedgerBreak(row.pos, log_id, row.seq, f"seq {seq + 1} to {row.seq - 1} are missing")
         elif row.prev != tip and not behind_gap:
-            yield Break(row.pos, log_id, row.seq, "it does not stand behind the event before it")
+            yield LedgerBreak(row.pos, log_id, row.seq, "it does not stand behind the event before it")
         text = _own(row, damaged.get((row.log_id, row.seq)))
         if text:
-            yield Break(row.pos, log_id, row.seq, text)
+            yield LedgerBreak(row.pos, log_id, row.seq, text)
         seq, tip, pos = row.seq, row.hash, row.pos
     yield from _end(tips.pop(log_id, None), seq, tip, pos)
     for log in tips.values():
@@ -96,13 +96,13 @@ def _own(row: Any, received: bytes | None) -> str | None:
     return None if sha256(row.bytes).digest() == received else "it came damaged, and was changed again since"
 
 
-def _end(log: Any, seq: int, tip: bytes, pos: int) -> Iterator[Break]:
+def _end(log: Any, seq: int, tip: bytes, pos: int) -> Iterator[LedgerBreak]:
     if log is not None and log.tip and (log.accepted_thru != seq or log.tip != tip):
         text = f"the log ends at seq {seq}; the hub had acknowledged up to {log.accepted_thru}"
-        yield Break(pos, log.log_id, seq, text)
+        yield LedgerBreak(pos, log.log_id, seq, text)
 
 
-class Note(NamedTuple):
+class LedgerNote(NamedTuple):
     """What a station's log holds that it may not say, or says of another: kept, and no break."""
 
     log: str
@@ -130,16 +130,16 @@ def notes(connection: Connection) -> list[str]:
 
     Events that an earlier version of the hub let count are among them. Reads the whole ledger.
     """
-    owners = Owners(connection, last_pos(connection))
+    owners = LogOwners(connection, last_pos(connection))
     found: dict[tuple[str, str], list[int]] = {}
-    for each in every(connection):
+    for each in all_rows(connection):
         if not owners.is_hubs(each.stored.log):
             for what in _beyond(each, owners):
                 found.setdefault((each.stored.log, what), []).append(each.stored.seq)
-    return [str(Note(log, owners.of(log)[1], what, tuple(seqs))) for (log, what), seqs in sorted(found.items())]
+    return [str(LedgerNote(log, owners.of(log)[1], what, tuple(seqs))) for (log, what), seqs in sorted(found.items())]
 
 
-def _beyond(each: Taken, owners: Owners) -> Iterator[str]:
+def _beyond(each: LedgerRow, owners: LogOwners) -> Iterator[str]:
     event = each.event
     if event is None:
         return

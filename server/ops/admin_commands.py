@@ -15,63 +15,64 @@ from server.auth import accounts, devices
 from server.auth.roles import granted
 from server.clock import audit, watch
 from server.db.store import Store, as_url
-from server.db.writer_lock import HubRuns
+from server.db.writer_lock import HubLocked
 from server.ledger import hub_log
 from server.ledger.entries import Entry, EntryRefused, Recorded, record_all, write_all
 from server.ops.bootstrap import open_hub
-from server.ops.control_protocol import Reply, Wish, ask
+from server.ops.control_protocol import ControlReply, ControlRequest, ask
 from server.ops.durability import note_breaks, note_copy
 
 
-class OfficeError(RuntimeError):
+class CommandFailed(RuntimeError):
     """The wish could not be granted; the message says what came, what was expected and what to do."""
 
 
-def perform(db: str, name: str, /, **arguments: Any) -> Any:
+def execute(db: str, name: str, /, **arguments: Any) -> Any:
     """Have the hub in this database do something, running or not.
 
-    Raises `OfficeError`, `EntryRefused`, `NoHub`, or `HubRuns` where another process holds the database and does not answer.
+    Raises `CommandFailed`, `EntryRefused`, `NoHub`, or `HubLocked` where another process holds the database and does
+    not answer.
     """
     try:
         store = open_hub(db)
-    except HubRuns as error:
+    except HubLocked as error:
         path = as_url(db).database
         assert path is not None
-        reply = ask(path, Wish(name, arguments))
+        reply = ask(path, ControlRequest(name, arguments))
         if reply is None:
             raise error from None
     else:
         try:
-            reply = grant(store, Wish(name, arguments))
+            reply = handle(store, ControlRequest(name, arguments))
         finally:
             store.close()
     if reply.refused is not None:
         raise EntryRefused(*reply.refused)
     if reply.error is not None:
-        raise OfficeError(reply.error)
+        raise CommandFailed(reply.error)
     return reply.value
 
 
 def enter(db: str, entries: Sequence[Entry]) -> list[Recorded]:
-    """Write entries, all or none, in a hub that runs or not. Raises as `perform`."""
+    """Write entries, all or none, in a hub that runs or not. Raises as `execute`."""
     plain = [msgspec.to_builtins(entry) for entry in entries]
-    written = perform(db, "enter", entries=plain)
+    written = execute(db, "enter", entries=plain)
     return [Recorded(bytes.fromhex(log), seq, pos) for log, seq, pos in written]
 
 
-def grant(store: Store, wish: Wish) -> Reply:
+def handle(store: Store, wish: ControlRequest) -> ControlReply:
     """Do what is wished, in this process."""
     do = _WISHES.get(wish.name)
     if do is None:
-        return Reply(error=f"Unknown wish {wish.name!r}. The running hub is of another version: restart it.")
+        return ControlReply(error=f"Unknown wish {wish.name!r}. The running hub is of another version: restart it.")
     try:
-        return Reply(do(store, **wish.arguments))
+        return ControlReply(do(store, **wish.arguments))
     except EntryRefused as refused:
-        return Reply(refused=(refused.came, refused.expected, refused.do))
-    except (devices.StationError, accounts.PersonError) as error:
-        return Reply(error=str(error))
+        return ControlReply(refused=(refused.came, refused.expected, refused.do))
+    except (devices.StationError, accounts.AccountError) as error:
+        return ControlReply(error=str(error))
     except (TypeError, ValueError) as error:
-        return Reply(error=f"{wish.name} with {sorted(wish.arguments)}: {error}. Look at its --help.")
+        return ControlReply(error=f"{wish.name} with {sorted(wish.arguments)}: {error}. Look at its --help.")
 
 
 def _add_station(store: Store, name: str) -> str:

@@ -22,12 +22,12 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from server.db.schema import known_break
 from server.db.store import Store, as_url, sqlite_path
-from server.db.writer_lock import Lock
+from server.db.writer_lock import WriterLock
 from server.ledger.hub_log import hub_row
 from server.ledger.ingest import last_pos
 from server.ledger.verify import verify
 from server.ops import restore_swap
-from server.ops.bootstrap import NoHub, open_hub, reading
+from server.ops.bootstrap import NoHub, open_hub, open_read_only
 from server.ops.host import Host
 
 KEPT = 14  # backups of the schedule in a folder; earlier ones go once a later one was verified
@@ -40,7 +40,7 @@ class BackupError(RuntimeError):
 
 
 @dataclass(frozen=True, slots=True)
-class Copy:
+class VerifiedBackup:
     """A verified backup: where it lies, how far it goes, whether it is off the hub's disk, and the ledger's own breaks."""
 
     path: Path
@@ -50,10 +50,10 @@ class Copy:
     breaks: tuple[str, ...] = ()
 
 
-def back_up(db: str, target: Path, now_us: int, host: Host | None = None) -> Copy:
+def back_up(db: str, target: Path, now_us: int, host: Host | None = None) -> VerifiedBackup:
     """Copy the hub's database to `target` (a file, or a folder in which a name is made) and verify the copy."""
     source = _sqlite_path(db)
-    with reading(db):
+    with open_read_only(db):
         pass  # there is a hub to copy
     if target.is_dir():
         target = _free_name(target, now_us)
@@ -71,7 +71,7 @@ def back_up(db: str, target: Path, now_us: int, host: Host | None = None) -> Cop
     except (OSError, sqlite3.Error) as error:
         msg = f"No backup at {target}: {error}. Look at that disk: its space, and who may write there."
         raise BackupError(msg) from error
-    return Copy(target, epoch, pos, (host or Host()).off_disk(target, source), breaks)
+    return VerifiedBackup(target, epoch, pos, (host or Host()).off_disk(target, source), breaks)
 
 
 def _free_name(folder: Path, now_us: int) -> Path:
@@ -173,7 +173,7 @@ def _note_breaks(db: str, copy: Path) -> tuple[str, ...]:
     finally:
         store.close()
     if found:
-        with reading(db) as source, source.read() as connection:
+        with open_read_only(db) as source, source.read() as connection:
             found &= {str(each) for each in verify(connection)}
     with closing(sqlite3.connect(copy)) as raw, raw:
         raw.execute("CREATE TABLE IF NOT EXISTS known_break (text VARCHAR NOT NULL PRIMARY KEY)")
@@ -198,7 +198,7 @@ def restore(db: str, backup: Path, host: Host | None = None) -> tuple[Path | Non
     if not backup.is_file():
         msg = f"{backup} is no file; expected a backup that wipline-hub backup made. Name one."
         raise BackupError(msg)
-    lock = Lock(target)
+    lock = WriterLock(target)
     try:
         restore_swap.finish(target)  # one that was cut off before: its old database has its own place already
         check(backup)

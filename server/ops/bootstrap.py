@@ -8,9 +8,9 @@ from sqlalchemy import inspect, select
 
 from server.db import schema
 from server.db.migrations import upgrade
-from server.db.rollback_guard import Home, moved
+from server.db.rollback_guard import DatabaseLocation, moved
 from server.db.store import Store, sqlite_path
-from server.db.writer_lock import Lock
+from server.db.writer_lock import WriterLock
 from server.ledger.hub_log import begin_epoch, hub_row
 from server.ops import restore_swap
 from server.ops.host import Host
@@ -44,34 +44,36 @@ def initialise(store: Store) -> None:
         connection.execute(schema.counter.insert(), [{"name": "ledger", "pos": 0}])
         first = {"epoch": 1, "since_us": now_us, "cause": "the hub was made", "pos": 0, "high_pos": None}
         connection.execute(schema.epoch.insert(), [first])
-    settle(store)
+    save_location(store)
 
 
-def open_hub(db: str | Path, *, lock: Lock | None = None, cause: str | None = None, host: Host | None = None) -> Store:
+def open_hub(
+    db: str | Path, *, lock: WriterLock | None = None, cause: str | None = None, host: Host | None = None
+) -> Store:
     """The hub in this database, ready to write: tables up to date, and in a new epoch where it was moved or for `cause`.
 
     Raises `NoHub` where there is none and `HubRuns` where another process has it.
     """
     with ExitStack() as undone:
-        store = undone.enter_context(closing(Store(db, lock=lock, host=host))) if there_is(db) else None
+        store = undone.enter_context(closing(Store(db, lock=lock, host=host))) if database_exists(db) else None
         if store is None or not is_hub(store):
             msg = f"{db} holds no hub. Make one: wipline-hub init --db {db}"
             raise NoHub(msg)
         with store.write() as connection:
             upgrade(connection)
-        renew(store, cause=cause)
+        begin_epoch_if_moved(store, cause=cause)
         undone.pop_all()
     return store
 
 
 @contextmanager
-def reading(db: str | Path) -> Iterator[Store]:
+def open_read_only(db: str | Path) -> Iterator[Store]:
     """The hub in this database, for looking only: also while it runs. Raises `NoHub` where there is none."""
     path = sqlite_path(db)
     if path is not None and restore_swap.decided(path):
         msg = f"A restore of {db} was cut off. Repeat it, or start the hub: either finishes it."
         raise NoHub(msg)
-    store = Store(db, writing=False) if there_is(db) else None
+    store = Store(db, writing=False) if database_exists(db) else None
     try:
         if store is None or not is_hub(store):
             msg = f"{db} holds no hub. Make one: wipline-hub init --db {db}"
@@ -88,7 +90,7 @@ def is_hub(store: Store) -> bool:
         return inspect(connection).has_table("hub")
 
 
-def renew(store: Store, *, cause: str | None = None) -> str | None:
+def begin_epoch_if_moved(store: Store, *, cause: str | None = None) -> str | None:
     """Begin a new epoch for `cause`, or where the database is not the one we left; the cause, None where all is well."""
     if store.path is None:
         return None
@@ -99,15 +101,15 @@ def renew(store: Store, *, cause: str | None = None) -> str | None:
         pos = connection.execute(select(schema.counter.c.pos).where(schema.counter.c.name == "ledger")).scalar_one()
         if cause is None:
             here = store.host.home_of(store.path)
-            cause = moved(Home(hub.inode, hub.machine), here, ledger_pos=pos, high=high, epoch=hub.epoch)
+            cause = moved(DatabaseLocation(hub.inode, hub.machine), here, ledger_pos=pos, high=high, epoch=hub.epoch)
         if cause is not None:
             begin_epoch(connection, cause, high, store.host)
     if cause is not None:
-        settle(store)
+        save_location(store)
     return cause
 
 
-def settle(store: Store) -> None:
+def save_location(store: Store) -> None:
     """Remember where the database lives, and start its high-water file."""
     if store.path is None:
         return
@@ -120,7 +122,7 @@ def settle(store: Store) -> None:
     store.high_water.write(epoch, pos)
 
 
-def there_is(db: str | Path) -> bool:
+def database_exists(db: str | Path) -> bool:
     """Whether there may be a hub to open: a database file with something in it, or a server's address."""
     path = sqlite_path(db)
     return path is None or restore_swap.decided(path) or (path.is_file() and path.stat().st_size > 0)

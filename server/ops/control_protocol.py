@@ -21,14 +21,14 @@ KNOCK_S = 3.0  # a hub that just started opens its socket within this
 _LENGTH = struct.Struct(">I")
 
 
-class Wish(msgspec.Struct):
+class ControlRequest(msgspec.Struct):
     """A named wish with its arguments, as it travels."""
 
     name: str
     arguments: dict[str, Any]
 
 
-class Reply(msgspec.Struct):
+class ControlReply(msgspec.Struct):
     """What came of a wish: a value, or why not. `refused` holds an entry's came, expected and do."""
 
     value: Any = None
@@ -46,7 +46,7 @@ def address_of(db: Path) -> Iterator[str]:
         os.close(folder)
 
 
-def ask(db: str, wish: Wish) -> Reply | None:
+def ask(db: str, wish: ControlRequest) -> ControlReply | None:
     """Ask the hub that runs on this database; None where nobody listens."""
     path = Path(db).resolve()  # the socket lies beside the real file
     deadline = time.monotonic() + KNOCK_S
@@ -62,10 +62,10 @@ def ask(db: str, wish: Wish) -> Reply | None:
                 time.sleep(0.05)
                 continue
             send(connection, wish)
-            return msgspec.json.decode(receive(connection), type=Reply)
+            return msgspec.json.decode(receive(connection), type=ControlReply)
 
 
-def send(connection: socket.socket, message: Wish | Reply) -> None:
+def send(connection: socket.socket, message: ControlRequest | ControlReply) -> None:
     """Put a message on the line."""
     encoded = msgspec.json.encode(message)
     connection.sendall(_LENGTH.pack(len(encoded)) + encoded)

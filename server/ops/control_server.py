@@ -8,13 +8,13 @@ import threading
 import msgspec
 
 from server.db.store import Store
-from server.ops.admin_commands import grant
-from server.ops.control_protocol import PATIENCE_S, Wish, address_of, receive, send
+from server.ops.admin_commands import handle
+from server.ops.control_protocol import PATIENCE_S, ControlRequest, address_of, receive, send
 
 _log = logging.getLogger(__name__)
 
 
-class Control(threading.Thread):
+class ControlServer(threading.Thread):
     """The running hub's end of the socket: it listens from construction on and grants one wish at a time."""
 
     def __init__(self, store: Store) -> None:
@@ -42,7 +42,7 @@ class Control(threading.Thread):
             with connection:
                 connection.settimeout(PATIENCE_S)
                 try:
-                    send(connection, grant(self._store, msgspec.json.decode(receive(connection), type=Wish)))
+                    send(connection, handle(self._store, msgspec.json.decode(receive(connection), type=ControlRequest)))
                 except (OSError, msgspec.MsgspecError) as error:
                     _log.warning("a local wish broke off: %s", error)
                 except Exception:  # noqa: BLE001  the next wish must find somebody listening

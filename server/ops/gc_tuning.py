@@ -11,7 +11,7 @@ YOUNG_OBJECTS = 50_000  # some ten transactions of the projector; a ring of dead
 OLDER_ROUNDS, OLDEST_ROUNDS = 20, 100
 
 
-def settle() -> None:
+def tune() -> None:
     """Called once a process is set up: what is here stays, and what comes is looked at less often."""
     gc.collect()
     gc.freeze()

@@ -11,8 +11,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from server.clock.readings import Clock, SystemClock
-from server.db.rollback_guard import Home, home_of
+from server.clock.readings import HubClock, SystemClock
+from server.db.rollback_guard import DatabaseLocation, home_of
 
 
 def _off_disk(backup: Path, db: Path) -> bool:
@@ -24,7 +24,7 @@ def _off_disk(backup: Path, db: Path) -> bool:
 class Host:
     """The ports to one machine; the default is the machine that this process runs on."""
 
-    clock: Clock = field(default_factory=SystemClock)
+    clock: HubClock = field(default_factory=SystemClock)
     random_bytes: Callable[[int], bytes] = secrets.token_bytes
-    home_of: Callable[[Path], Home] = home_of
+    home_of: Callable[[Path], DatabaseLocation] = home_of
     off_disk: Callable[[Path, Path], bool] = _off_disk

@@ -20,7 +20,7 @@ AGAIN_S = 600.0  # a backup that failed is tried again
 _log = logging.getLogger(__name__)
 
 
-class Clockwork:
+class ClockMonitor:
     """Looks at the hub's clock every 10 s: a step gets an anchor in the ledger, a clock in doubt gives none.
 
     Once an hour it counts the anchors that were given while the clock was wrong.
@@ -56,7 +56,7 @@ class Clockwork:
                 note_suspects(connection, count)
 
 
-class Backups:
+class BackupScheduler:
     """Makes a backup every so often, verifies it, and lets stations prune what lies in it while it is there.
 
     `every_s` is counted in the machine's boot time: a step of its clock makes no backup early or late.

@@ -26,16 +26,16 @@ from server.api.stream import MAX_STREAMS
 from server.app import create_app
 from server.auth import accounts
 from server.auth.devices import StationTokens
-from server.config import Config, seconds_of
-from server.db.position_signal import Bell
+from server.config import HubConfig, seconds_of
+from server.db.position_signal import PositionSignal
 from server.db.store import Store, sqlite_path
-from server.db.writer_lock import Lock
+from server.db.writer_lock import WriterLock
 from server.http.connection import MAX_CONNECTIONS
 from server.ledger.hub_log import keep_time
 from server.ops import gc_tuning
-from server.ops.bootstrap import open_hub, there_is
-from server.ops.control_server import Control
-from server.ops.scheduler import Backups, Clockwork
+from server.ops.bootstrap import database_exists, open_hub
+from server.ops.control_server import ControlServer
+from server.ops.scheduler import BackupScheduler, ClockMonitor
 from server.projection.worker import Projector
 
 THREADS = (
@@ -54,13 +54,13 @@ class ServeError(RuntimeError):
     """The hub cannot be served as asked; the message says what came, what was expected and what to do."""
 
 
-def serve(config: Config, say: Callable[[str], None], whisper: Callable[[str], None]) -> None:
+def serve(config: HubConfig, say: Callable[[str], None], whisper: Callable[[str], None]) -> None:
     """Run the hub until it is told to end. `say` gets its address, `whisper` the first person's sign-in link.
 
     Raises `ServeError`, `NoHub` or `HubRuns` before anything is served.
     """
     path = sqlite_path(config.db)
-    lock = Lock(path, wait_s=TAKEN_S) if path is not None and there_is(path) else None
+    lock = WriterLock(path, wait_s=TAKEN_S) if path is not None and database_exists(path) else None
     store = open_hub(config.db, lock=lock)
     listening = _bind(config.host, config.port)
     host, port = listening.getsockname()[:2]
@@ -73,7 +73,7 @@ def serve(config: Config, say: Callable[[str], None], whisper: Callable[[str], N
     say(f"The hub is at {address}")
     if secret is not None:
         whisper(f"Nobody can sign in yet. Within 15 minutes, once: {address}/sign-in/{secret}")
-    _Hub(config, lock, listening).run()
+    _GunicornApp(config, lock, listening).run()
 
 
 def _bind(host: str, port: int) -> socket.socket:
@@ -111,14 +111,14 @@ class _OneWorker(Arbiter):  # type: ignore[misc]  # gunicorn has no types
     handle_ttin = handle_ttou = handle_usr2 = handle_hup
 
 
-class _Hub(BaseApplication):  # type: ignore[misc]
+class _GunicornApp(BaseApplication):  # type: ignore[misc]
     """One hub as gunicorn wants it: its settings, and the application made in the worker."""
 
-    def __init__(self, config: Config, lock: Lock | None, listening: socket.socket) -> None:
+    def __init__(self, config: HubConfig, lock: WriterLock | None, listening: socket.socket) -> None:
         self._config = config
         self._lock = lock
         self._listening = listening
-        self._work: _Work | None = None
+        self._work: _WorkerTasks | None = None
         super().__init__()
 
     def load_config(self) -> None:
@@ -151,7 +151,7 @@ class _Hub(BaseApplication):  # type: ignore[misc]
     def load(self) -> Any:
         """The application; called in the worker."""
         store = Store(self._config.db, lock=self._lock)
-        self._work = _Work(self._config, store)
+        self._work = _WorkerTasks(self._config, store)
         return create_app(self._config, store, self._work.projected, self._work.duties)
 
     def run(self) -> None:
@@ -181,22 +181,22 @@ class _Hub(BaseApplication):  # type: ignore[misc]
             self._work.stop()
 
 
-class _Work:
+class _WorkerTasks:
     """What runs in the worker beside the web server: the projector, the local socket, backups, the clock."""
 
-    def __init__(self, config: Config, store: Store) -> None:
-        self.projected = Bell()
+    def __init__(self, config: HubConfig, store: Store) -> None:
+        self.projected = PositionSignal()
         self._store = store
         self._stop = threading.Event()
         self.tokens = StationTokens(store)
-        self._control = Control(store) if store.path is not None else None
+        self._control = ControlServer(store) if store.path is not None else None
         projector = Projector(store, self.projected)
-        backups = Backups(config.backup.path, seconds_of(config.backup.every), store)
+        backups = BackupScheduler(config.backup.path, seconds_of(config.backup.every), store)
         self._threads = [
             threading.Thread(target=run, args=(self._stop,), name=name, daemon=True)
             for name, run in (
                 ("projector", projector.run),
-                ("clock", Clockwork(store).run),
+                ("clock", ClockMonitor(store).run),
                 ("backup", backups.run),
                 ("tokens", self.tokens.run),
             )
@@ -205,7 +205,7 @@ class _Work:
 
     def start(self) -> None:
         """Begin."""
-        gc_tuning.settle()
+        gc_tuning.tune()
         self.tokens.refresh()  # before the first request
         for thread in (*self._threads, *([self._control] if self._control else [])):
             thread.start()

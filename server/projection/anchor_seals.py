@@ -3,7 +3,7 @@
 from sqlalchemy import Connection, select
 
 from server.db.schema import hub
-from server.projection.ledger_row import Taken
+from server.projection.ledger_row import LedgerRow
 from station.core.hash_chain import anchor_mac, boot_bytes
 
 
@@ -13,7 +13,7 @@ def seal_key(connection: Connection) -> bytes | None:
     return None if found is None else bytes(found)
 
 
-def check_seal(each: Taken, key: bytes | None) -> None:
+def check_seal(each: LedgerRow, key: bytes | None) -> None:
     """An anchor whose times are not the hub's own counts for nothing."""
     event = each.event
     if event is None or event.kind != "anchor" or key is None:

@@ -11,10 +11,10 @@ from typing import NamedTuple
 from sqlalchemy import Connection, select
 
 from server.db.bulk_insert import insert_many
-from server.projection.ledger_row import Taken
+from server.projection.ledger_row import LedgerRow
 from server.projection.set_aside import blame
 from server.projection.tables import binding
-from station.core.codes import As, Pattern, canonical_written, usable_patterns
+from station.core.codes import CodeType, Pattern, canonical_written, usable_patterns
 from station.core.ledger.void_resolution import effective
 from station.core.master_data import Definition
 
@@ -24,7 +24,7 @@ BINDING = frozenset({"code.bind", "bind", "unbind"})
 NOTHING = ""  # the item of a code that names none
 
 
-class Bound(NamedTuple):
+class BindingChange(NamedTuple):
     """From `at` on (effective key, log, seq) a code names `item`, or by its own text again (None)."""
 
     at: tuple[int, str, int]
@@ -34,7 +34,7 @@ class Bound(NamedTuple):
     from_office: bool
 
 
-class Named(NamedTuple):
+class NamedItem(NamedTuple):
     """The item of a code, NOTHING for none, and whether a pattern or a binding knew the code."""
 
     item: str
@@ -45,16 +45,16 @@ class Bindings:
     """Every binding, in memory, and the shop's patterns as of any time."""
 
     def __init__(self, connection: Connection) -> None:
-        self._bound: dict[str, list[Bound]] = {}
+        self._bound: dict[str, list[BindingChange]] = {}
         self._code_at: dict[int, str] = {}
         for row in connection.execute(select(binding)):
-            one = Bound((row.key_us, row.log_id.hex(), row.seq), row.pos, row.item, row.as_, row.from_office)
+            one = BindingChange((row.key_us, row.log_id.hex(), row.seq), row.pos, row.item, row.as_, row.from_office)
             self._keep(row.code, one)
         for versions in self._bound.values():
             versions.sort(key=_order)
         self._eras: list[int] = []
         self._patterns: list[tuple[Pattern, ...]] = [()]
-        self._names: dict[tuple[str, int], Named] = {}
+        self._names: dict[tuple[str, int], NamedItem] = {}
 
     def use(self, definitions: Iterable[Definition]) -> bool:
         """Take the definitions of patterns, all of them; whether anything changed."""
@@ -73,7 +73,7 @@ class Bindings:
         """Whether the shop has said how it writes anything."""
         return any(self._patterns)
 
-    def bound(self, code: str, at: tuple[int, str, int]) -> Bound | None:
+    def bound(self, code: str, at: tuple[int, str, int]) -> BindingChange | None:
         """The binding that holds for a code at an order key; None where it has none, or was let go."""
         versions = self._bound.get(code)
         if not versions:
@@ -82,19 +82,19 @@ class Bindings:
         if place < 0 and not versions[0].from_office:
             return None
         one = versions[max(place, 0)]
-        return one if one.item is not None or one.as_ != As.ITEM else None
+        return one if one.item is not None or one.as_ != CodeType.ITEM else None
 
-    def named(self, code: str, scheme: str | None, at: tuple[int, str, int]) -> Named:
+    def named(self, code: str, scheme: str | None, at: tuple[int, str, int]) -> NamedItem:
         """What a code names at an order key."""
         one = self.bound(code, at)
         if one is not None:
-            if one.as_ != As.ITEM or one.item is None:
-                return Named(NOTHING, known=True)
+            if one.as_ != CodeType.ITEM or one.item is None:
+                return NamedItem(NOTHING, known=True)
             own = one.item if one.from_office else self._by_pattern(one.item, at[0]).item
-            return Named(own, known=True)
-        return self._by_pattern(code, at[0]) if scheme in PATTERNED else Named(code, known=False)
+            return NamedItem(own, known=True)
+        return self._by_pattern(code, at[0]) if scheme in PATTERNED else NamedItem(code, known=False)
 
-    def _by_pattern(self, code: str, at_us: int) -> Named:
+    def _by_pattern(self, code: str, at_us: int) -> NamedItem:
         era = bisect_right(self._eras, at_us)
         found = self._names.get((code, era))
         if found is None:
@@ -103,15 +103,15 @@ class Bindings:
             found = self._names[code, era] = _named_by(code, self._patterns[era])
         return found
 
-    def readings(self, code: str) -> tuple[Named, ...]:
+    def readings(self, code: str) -> tuple[NamedItem, ...]:
         """What the patterns make of a code in each of their times."""
         return tuple(_named_by(code, patterns) for patterns in self._patterns)
 
     def take(
         self,
         connection: Connection,
-        rows: list[tuple[Taken, str]],
-        read: Callable[[Taken, str], tuple[str, Bound] | None] | None = None,
+        rows: list[tuple[LedgerRow, str]],
+        read: Callable[[LedgerRow, str], tuple[str, BindingChange] | None] | None = None,
     ) -> set[str]:
         """Note what new and changed events bind; `rows`: each with the verb it has now. The codes that changed.
 
@@ -133,23 +133,23 @@ class Bindings:
         insert_many(connection, binding, [binding_row(code, one) for code, one in new])
         return changed
 
-    def _keep(self, code: str, one: Bound) -> None:
+    def _keep(self, code: str, one: BindingChange) -> None:
         self._bound.setdefault(code, []).append(one)
         self._code_at[one.pos] = code
 
 
-def _order(one: Bound) -> tuple[object, ...]:
+def _order(one: BindingChange) -> tuple[object, ...]:
     """Two events of a copied card stand at one place: what they say orders them, not the order of arrival."""
     return (one.at, one.item or "", one.as_, one.from_office, one.pos)
 
 
-def binding_row(code: str, one: Bound) -> tuple[object, ...]:
+def binding_row(code: str, one: BindingChange) -> tuple[object, ...]:
     """A row of the table `binding`."""
     key_us, log, seq = one.at
     return (code, one.item, one.as_, one.from_office, key_us, bytes.fromhex(log), seq, one.pos)
 
 
-def binds(each: Taken, verb: str) -> tuple[str, Bound] | None:
+def binds(each: LedgerRow, verb: str) -> tuple[str, BindingChange] | None:
     """The code that an event binds or lets go, and to what; None for every other event. `verb` with all corrections."""
     event = each.event
     if event is None or not each.ok:
@@ -161,15 +161,15 @@ def binds(each: Taken, verb: str) -> tuple[str, Bound] | None:
         code, to, as_ = (event.data.get(name) for name in ("code", "to", "as"))
         if not isinstance(code, str) or not code or (to is not None and not isinstance(to, str)):
             return None
-        named_as = as_ if isinstance(as_, str) and to else As.ITEM.value  # without a name the code is let go
-        return canonical_written(code), Bound(at, each.pos, to or None, named_as, from_office=True)
+        named_as = as_ if isinstance(as_, str) and to else CodeType.ITEM.value  # without a name the code is let go
+        return canonical_written(code), BindingChange(at, each.pos, to or None, named_as, from_office=True)
     code = each.code
     if event.kind != "scan" or code is None or event.seen is not None:
         return None
     if verb == "bind" and event.carrier:
-        return event.carrier, Bound(at, each.pos, code, As.ITEM.value, from_office=False)
+        return event.carrier, BindingChange(at, each.pos, code, CodeType.ITEM.value, from_office=False)
     if verb == "unbind":
-        return event.carrier or code, Bound(at, each.pos, None, As.ITEM.value, from_office=False)
+        return event.carrier or code, BindingChange(at, each.pos, None, CodeType.ITEM.value, from_office=False)
     return None
 
 
@@ -182,9 +182,9 @@ def _patterns_at(versions: dict[str, list[Definition]], at_us: int) -> tuple[Pat
     return usable_patterns(found).patterns
 
 
-def _named_by(code: str, patterns: Sequence[Pattern]) -> Named:
+def _named_by(code: str, patterns: Sequence[Pattern]) -> NamedItem:
     found = {(each.as_, match[0]) for each in patterns if (match := each.match(code)) is not None}
     if len(found) != 1:
-        return Named(code, known=False)
+        return NamedItem(code, known=False)
     as_, named = found.pop()
-    return Named(named if as_ == As.ITEM else NOTHING, known=True)
+    return NamedItem(named if as_ == CodeType.ITEM else NOTHING, known=True)

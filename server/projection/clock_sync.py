@@ -12,33 +12,44 @@ from sqlalchemy import Connection, and_, select
 
 from server.db.bulk_insert import insert_many, insert_text, run_many
 from server.projection.internal_tables import anchor, boot, parent, run
-from server.projection.ledger_row import Taken
+from server.projection.ledger_row import LedgerRow
 from server.projection.set_aside import blame
 from server.projection.tables import event_state
-from station.core.ledger.times import UNKNOWN, Anchor, Clock, Parent, Run, Stamp, clocks, followers, runs
+from station.core.ledger.times import (
+    UNKNOWN,
+    BootClock,
+    BootRun,
+    EventTime,
+    LogParent,
+    TimeAnchor,
+    clocks,
+    followers,
+    runs,
+)
 
 MOST_CLOCKS = 4096  # kept; a clock is read again in a fraction of a millisecond
 FOR_EVER = 2**63 - 1
 
 
-class Boots:
+class BootClocks:
     """Every boot's clock, as far as the rows so far tell."""
 
-    def __init__(self, connection: Connection, said: "Said | None" = None) -> None:
-        self._said = said or Said()
-        self._runs: dict[str, list[Run]] = {}
+    def __init__(self, connection: Connection, said: "ClockFacts | None" = None) -> None:
+        self._said = said or ClockFacts()
+        self._runs: dict[str, list[BootRun]] = {}
         for row in connection.execute(select(run).order_by(run.c.log_id, run.c.first_seq, run.c.boot)):
-            self._runs.setdefault(row.log_id.hex(), []).append(Run(row.log_id.hex(), row.first_seq, row.boot))
+            self._runs.setdefault(row.log_id.hex(), []).append(BootRun(row.log_id.hex(), row.first_seq, row.boot))
         self._last_ns: dict[str, int] = {row.boot: row.last_ns for row in connection.execute(select(boot))}
         self._parents = {
-            row.log_id.hex(): Parent(row.parent_log.hex(), row.parent_seq) for row in connection.execute(select(parent))
+            row.log_id.hex(): LogParent(row.parent_log.hex(), row.parent_seq)
+            for row in connection.execute(select(parent))
         }
-        self._clocks: dict[str, Clock] = {}
+        self._clocks: dict[str, BootClock] = {}
         self._anchored: dict[str, bool] = {}
         self._known_followers: dict[str, set[str]] | None = None
 
     def take(
-        self, connection: Connection, by_log: dict[str, list[Taken]], flipped: list[Taken], middle: set[str]
+        self, connection: Connection, by_log: dict[str, list[LedgerRow]], flipped: list[LedgerRow], middle: set[str]
     ) -> dict[str, tuple[int, int]]:
         """Note what new rows say of boots; log -> (from, until) where keys given before may have moved.
 
@@ -53,7 +64,7 @@ class Boots:
         self._take_parents(connection, fresh, moved)
         return self._move(connection, moved) if moved else {}
 
-    def clock(self, connection: Connection, name: str) -> Clock:
+    def clock(self, connection: Connection, name: str) -> BootClock:
         """The clock of a boot."""
         known = self._clocks.get(name)
         if known is None:
@@ -63,7 +74,7 @@ class Boots:
             known = self._clocks.setdefault(name, UNKNOWN)
         return known
 
-    def _take_anchors(self, connection: Connection, fresh: list[Taken], flipped: list[Taken]) -> set[str]:
+    def _take_anchors(self, connection: Connection, fresh: list[LedgerRow], flipped: list[LedgerRow]) -> set[str]:
         """Note the anchors; the boots in which events that have a key already may move."""
         moved = set()
         for each in flipped:
@@ -82,7 +93,7 @@ class Boots:
             self._forget(event.boot or "")
         return moved
 
-    def _insert_anchors(self, connection: Connection, rows: list[Taken]) -> None:
+    def _insert_anchors(self, connection: Connection, rows: list[LedgerRow]) -> None:
         made = (blame(each.pos, self._said.anchor, each) for each in rows)
         insert_many(connection, anchor, [row for row in made if row is not None])
 
@@ -97,10 +108,10 @@ class Boots:
         return self._anchored[name]
 
     def _take_runs(
-        self, connection: Connection, by_log: dict[str, list[Taken]], moved: set[str], middle: set[str]
+        self, connection: Connection, by_log: dict[str, list[LedgerRow]], moved: set[str], middle: set[str]
     ) -> None:
         grown: dict[str, int] = {}
-        begun: list[Run] = []
+        begun: list[BootRun] = []
         for each in chain.from_iterable(by_log.values()):
             log, seq, name, mono_ns, _ = each.stamp
             if name is None:
@@ -110,7 +121,7 @@ class Boots:
             in_log = self._runs.setdefault(log, [])
             if log not in middle and (not in_log or in_log[-1].boot != name):
                 self._moves(connection, moved, in_log or self._before_log(log))
-                in_log.append(Run(log, seq, name))
+                in_log.append(BootRun(log, seq, name))
                 begun.append(in_log[-1])
                 self._known_followers = None
         insert_many(connection, run, [(bytes.fromhex(each.log), each.first_seq, each.boot) for each in begun])
@@ -121,11 +132,11 @@ class Boots:
                 moved.add(name)
         _note_boots(connection, grown)
 
-    def _moves(self, connection: Connection, moved: set[str], before: list[Run]) -> None:
+    def _moves(self, connection: Connection, moved: set[str], before: list[BootRun]) -> None:
         """What ends with this run is followed by another boot now; that tells its time, if nothing else did."""
         moved.update(each.boot for each in before[-1:] if not self._is_anchored(connection, each.boot))
 
-    def _before_log(self, log: str) -> list[Run]:
+    def _before_log(self, log: str) -> list[BootRun]:
         return self._runs.get(self._parents[log].log, []) if log in self._parents else []
 
     def _followers(self) -> dict[str, set[str]]:
@@ -133,12 +144,12 @@ class Boots:
             self._known_followers = followers(self._runs, self._parents)
         return self._known_followers
 
-    def _runs_again(self, connection: Connection, log: str, new: list[Taken], moved: set[str]) -> None:
+    def _runs_again(self, connection: Connection, log: str, new: list[LedgerRow], moved: set[str]) -> None:
         """Something came into the middle of a log: its boots may follow each other otherwise now."""
         log_id = bytes.fromhex(log)
         row = event_state.c
         known = select(row.at_seq, row.boot, row.mono_ns).where(and_(row.at_log == log_id, row.boot.is_not(None)))
-        stamps = [Stamp(log, *each) for each in connection.execute(known)] + [each.stamp for each in new]
+        stamps = [EventTime(log, *each) for each in connection.execute(known)] + [each.stamp for each in new]
         stamps.sort(key=lambda each: (each.seq, each.boot or "", each.mono_ns or 0))
         found = list(runs(stamps))
         before = self._runs.get(log, [])
@@ -151,7 +162,7 @@ class Boots:
         connection.execute(run.delete().where(run.c.log_id == log_id))
         insert_many(connection, run, [(log_id, each.first_seq, each.boot) for each in found])
 
-    def _take_parents(self, connection: Connection, fresh: list[Taken], moved: set[str]) -> None:
+    def _take_parents(self, connection: Connection, fresh: list[LedgerRow], moved: set[str]) -> None:
         for each in fresh:
             log, link = each.counted.log, blame(each.pos, self._said.parent, each)
             known = self._parents.get(log)
@@ -200,20 +211,20 @@ class Boots:
         return spans
 
 
-def parent_of(each: Taken) -> Parent | None:
+def parent_of(each: LedgerRow) -> LogParent | None:
     """Where a log continues another one, as the event that opens it says."""
     event = each.event
     if event is None or event.kind != "open" or event.parent is None or each.counted.seq != 1:
         return None
     log = event.parent.log.lower()
     return (
-        Parent(log, event.parent.seq)
+        LogParent(log, event.parent.seq)
         if len(log) == len(each.stored.log) and not log.strip("0123456789abcdef")
         else None
     )
 
 
-def anchor_row(each: Taken) -> tuple[object, ...] | None:
+def anchor_row(each: LedgerRow) -> tuple[object, ...] | None:
     """The row of an anchor that can be reckoned with; None where its answer came before its question."""
     event = each.event
     if event is None or event.kind != "anchor" or event.boot is None or event.t1 is None or event.t4 is None:
@@ -224,16 +235,16 @@ def anchor_row(each: Taken) -> tuple[object, ...] | None:
     return (each.pos, event.boot, *place, event.t1, event.t4, event.t2, event.t3)
 
 
-class Said(NamedTuple):
+class ClockFacts(NamedTuple):
     """How an event's row is read for what it says of clocks: an anchor's row, the log that an opening continues."""
 
-    anchor: Callable[[Taken], tuple[object, ...] | None] = anchor_row
-    parent: Callable[[Taken], Parent | None] = parent_of
+    anchor: Callable[[LedgerRow], tuple[object, ...] | None] = anchor_row
+    parent: Callable[[LedgerRow], LogParent | None] = parent_of
 
 
-def _anchors(connection: Connection, name: str) -> list[Anchor]:
+def _anchors(connection: Connection, name: str) -> list[TimeAnchor]:
     rows = connection.execute(select(anchor).where(anchor.c.boot == name))
-    return [Anchor(name, row.t1_ns, row.t4_ns, row.t2_us, row.t3_us, row.log_id.hex(), row.seq) for row in rows]
+    return [TimeAnchor(name, row.t1_ns, row.t4_ns, row.t2_us, row.t3_us, row.log_id.hex(), row.seq) for row in rows]
 
 
 def _note_boots(connection: Connection, grown: dict[str, int]) -> None:
@@ -242,7 +253,7 @@ def _note_boots(connection: Connection, grown: dict[str, int]) -> None:
     run_many(connection, changed, list(grown.items()))
 
 
-def in_sequence(each: Taken) -> tuple[int, str, int]:
+def in_sequence(each: LedgerRow) -> tuple[int, str, int]:
     """The order of a log's rows; of several at one place, one that depends on nothing but what they say."""
     stamp = each.stamp
     return (stamp.seq, stamp.boot or "", stamp.mono_ns or 0)

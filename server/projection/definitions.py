@@ -8,18 +8,18 @@ from sqlalchemy import Connection, and_, select
 
 from server.db.bulk_insert import insert_many
 from server.projection.internal_tables import looked_up
-from server.projection.ledger_row import Taken
+from server.projection.ledger_row import LedgerRow
 from server.projection.set_aside import blame
 from server.projection.tables import definition, item
 from station.core.codes import RefusedPattern, usable_patterns
 from station.core.ledger.void_resolution import effective
-from station.core.master_data import NAMED_BY, Catalogue, Definition, name_of
+from station.core.master_data import NAMED_BY, Definition, MasterData, name_of
 
 _JSON = msgspec.json.Encoder()
 COSTS = frozenset({"cost.set"})  # a value is computed when it is read: no fold asks for a cost
 
 
-class Asked(Catalogue):
+class RecordingMasterData(MasterData):
     """A catalogue that notes what it is asked for."""
 
     def __init__(self, definitions: Iterable[Definition] = ()) -> None:
@@ -27,7 +27,7 @@ class Asked(Catalogue):
         self.asked: set[tuple[str, str]] = set()
 
     def at(self, what: str, name: str, at_us: int) -> Definition | None:
-        """As `Catalogue.at`."""
+        """As `MasterData.at`."""
         self.asked.add((what, name))
         return super().at(what, name, at_us)
 
@@ -39,13 +39,13 @@ class Definitions:
         self._at: dict[int, Definition] = {
             row.id: blame(row.id, read_row, row) for row in connection.execute(select(definition))
         }
-        self._catalogue: Asked | None = None
+        self._catalogue: RecordingMasterData | None = None
 
     @property
-    def catalogue(self) -> Asked:
+    def catalogue(self) -> RecordingMasterData:
         """The shop's definitions as of any time."""
         if self._catalogue is None:
-            self._catalogue = Asked(self._at.values())
+            self._catalogue = RecordingMasterData(self._at.values())
         return self._catalogue
 
     def of(self, what: str) -> list[Definition]:
@@ -53,7 +53,10 @@ class Definitions:
         return [each for each in self._at.values() if each.what == what]
 
     def take(
-        self, connection: Connection, rows: list[Taken], read: Callable[[Taken], Definition | None] | None = None
+        self,
+        connection: Connection,
+        rows: list[LedgerRow],
+        read: Callable[[LedgerRow], Definition | None] | None = None,
     ) -> set[tuple[str, str]]:
         """Note what new and changed entries define; the (what, name) that are not what they were. `read`: `defined`."""
         read = read or defined
@@ -80,7 +83,7 @@ class Definitions:
         return found
 
 
-def defined(each: Taken) -> Definition | None:
+def defined(each: LedgerRow) -> Definition | None:
     """What an entry defines, None for every other event and for a definition of nothing."""
     event = each.event
     if event is None or not each.ok or event.kind != "entry" or event.what not in NAMED_BY or event.data is None:
@@ -100,7 +103,7 @@ def definition_row(pos: int, made: Definition) -> tuple[Any, ...]:
 def refused_patterns(connection: Connection, now_us: int) -> tuple[RefusedPattern, ...]:
     """The patterns that hold now, are recorded and are not used, each with its reason."""
     what = "pattern.define"
-    catalogue = Catalogue(
+    catalogue = MasterData(
         read_row(row) for row in connection.execute(select(definition).where(definition.c.what == what))
     )
     held = [catalogue.at(what, name, now_us) for name in catalogue.names(what)]

@@ -13,15 +13,14 @@ from sqlalchemy import Connection, select
 from server.db.bulk_insert import insert_many
 from server.projection.bindings import NOTHING, Bindings
 from server.projection.internal_tables import correction, no_item
-from server.projection.ledger_row import AT_ONCE, Taken
-from server.projection.released_orders import MOST_ITEMS, RELEASE
-from server.projection.released_orders import Orders as Orders  # noqa: PLC0414  who makes facts needs all three
+from server.projection.ledger_row import AT_ONCE, LedgerRow
+from server.projection.released_orders import MOST_ITEMS, RELEASE, ReleasedOrders
 from server.projection.set_aside import blame, is_of_medium
 from server.projection.tables import event_item
 from station.core.event import Event
 from station.core.ledger.fold import reason_of
-from station.core.ledger.item_event import Fact
-from station.core.ledger.times import Key
+from station.core.ledger.item_event import ItemEvent
+from station.core.ledger.times import OrderKey
 from station.core.ledger.void_resolution import Correction, corrected, effective, fact, is_fact
 from station.core.ledger.void_resolution import correction as correction_of
 
@@ -29,7 +28,7 @@ NO_ITEM = frozenset({"void", "correct", "reread", "period.close", "period.reopen
 _JSON = msgspec.json.Encoder()
 
 
-class Link(NamedTuple):
+class EventItem(NamedTuple):
     """One row of `event_item`, without the event's place."""
 
     item: str
@@ -53,7 +52,7 @@ class Corrections:
         self._of.setdefault(one.log, {})[pos] = one
         self._log_of[pos] = one.log
 
-    def put(self, each: Taken) -> dict[str, Any]:
+    def put(self, each: LedgerRow) -> dict[str, Any]:
         """The fields that corrections put in place of an event's own."""
         if not self._of:
             return {}
@@ -63,7 +62,7 @@ class Corrections:
     def take(
         self,
         connection: Connection,
-        rows: list[Taken],
+        rows: list[LedgerRow],
         read: Callable[[Event, tuple[int, str, int]], Correction | None] = correction_of,
     ) -> list[Correction]:
         """Note what new and changed events correct; every correction that came, went or moved."""
@@ -100,7 +99,7 @@ def verb_of(event: Event, put: dict[str, Any]) -> str:
     return said if isinstance(said, str) else ""
 
 
-def links(each: Taken, put: dict[str, Any], bindings: Bindings) -> list[Link]:
+def links(each: LedgerRow, put: dict[str, Any], bindings: Bindings) -> list[EventItem]:
     """What an event is about: nothing where it does not count or names nothing."""
     event = each.event
     if event is None or not each.ok or not is_fact(event):
@@ -108,15 +107,15 @@ def links(each: Taken, put: dict[str, Any], bindings: Bindings) -> list[Link]:
     at_us = effective(event, each.key).us
     verb = verb_of(event, put)
     if event.kind == "entry" and event.what != "checkin":
-        return [] if verb in NO_ITEM else [Link(name, at_us, None, verb) for name in _named_items(event)]
+        return [] if verb in NO_ITEM else [EventItem(name, at_us, None, verb) for name in _named_items(event)]
     code = each.code
     if isinstance(put.get("item"), str):
-        return [Link(put["item"], at_us, code, verb)]
+        return [EventItem(put["item"], at_us, code, verb)]
     if code is None:
-        return [Link(name, at_us, None, verb) for name in _named_items(event)[:1]]
+        return [EventItem(name, at_us, None, verb) for name in _named_items(event)[:1]]
     at = (at_us, each.counted.log, each.counted.seq)
     named = bindings.named(code, event.scheme, at).item
-    return [Link(named, at_us, code, verb) if named != NOTHING else _nothing(code)]
+    return [EventItem(named, at_us, code, verb) if named != NOTHING else _nothing(code)]
 
 
 def _named_items(event: Event) -> list[str]:
@@ -128,7 +127,7 @@ def _named_items(event: Event) -> list[str]:
     return list(dict.fromkeys(name for name in names if isinstance(name, str) and name))[:MOST_ITEMS]
 
 
-class Due(NamedTuple):
+class DueEvent(NamedTuple):
     """A fact in its place in the order, with its event's hash and position; `fact`: why it cannot be made, if so.
 
     Two events of a copied card stand at one place. Their hashes order them, so that the order of arrival does not count.
@@ -137,14 +136,18 @@ class Due(NamedTuple):
     place: tuple[int, str, int]
     hash: str
     pos: int
-    fact: Fact | str
+    fact: ItemEvent | str
 
 
-class Facts:
+class ItemEventBuilder:
     """Makes the fact that an event states about an item."""
 
     def __init__(
-        self, bindings: Bindings, corrections: Corrections, orders: Orders, fact: Callable[..., Fact] = fact
+        self,
+        bindings: Bindings,
+        corrections: Corrections,
+        orders: ReleasedOrders,
+        fact: Callable[..., ItemEvent] = fact,
     ) -> None:
         self._bindings, self._corrections, self._orders, self._fact = bindings, corrections, orders, fact
 
@@ -156,7 +159,7 @@ class Facts:
         """Whether the hub knows anything by which a code could be unknown to it."""
         return self._bindings.has_patterns or self._orders.any(connection)
 
-    def of(self, connection: Connection, each: Taken, item: str) -> Fact:
+    def of(self, connection: Connection, each: LedgerRow, item: str) -> ItemEvent:
         """The fact of an event that is linked to `item`."""
         event = each.event
         assert event is not None  # only what can be folded is linked
@@ -164,19 +167,19 @@ class Facts:
         key = effective(event, each.key)
         return self._fact(event, each.counted, key, put, unknown=self._unknown(connection, each, key, put, item))
 
-    def due(self, connection: Connection, each: Taken, item: str) -> "Due":
+    def due(self, connection: Connection, each: LedgerRow, item: str) -> "DueEvent":
         """The same as it is to be folded; with the reason in its place where the fact cannot be made."""
         try:
-            made: Fact | str = self.of(connection, each, item)
+            made: ItemEvent | str = self.of(connection, each, item)
         except Exception as error:
             if is_of_medium(error):
                 raise
             made = reason_of(error)
         event = each.event
         key_us = each.key.us if event is None else effective(event, each.key).us
-        return Due((key_us, each.counted.log, each.counted.seq), each.counted.hash, each.pos, made)
+        return DueEvent((key_us, each.counted.log, each.counted.seq), each.counted.hash, each.pos, made)
 
-    def _unknown(self, connection: Connection, each: Taken, key: Key, put: dict[str, Any], item: str) -> bool:
+    def _unknown(self, connection: Connection, each: LedgerRow, key: OrderKey, put: dict[str, Any], item: str) -> bool:
         event, code = each.event, each.code
         if event is None or code is None or event.unread or "item" in put or self._orders.released(connection, item):
             return False
@@ -185,11 +188,11 @@ class Facts:
         return self.has_definitions(connection)
 
 
-def _nothing(code: str) -> Link:
-    return Link(NOTHING, 0, code, "")
+def _nothing(code: str) -> EventItem:
+    return EventItem(NOTHING, 0, code, "")
 
 
-def insert_links(connection: Connection, rows: Iterable[tuple[Taken, list[Link]]]) -> None:
+def insert_links(connection: Connection, rows: Iterable[tuple[LedgerRow, list[EventItem]]]) -> None:
     """Write the links of events."""
     about: list[tuple[Any, ...]] = []
     nothing: list[tuple[Any, ...]] = []
@@ -204,15 +207,15 @@ def insert_links(connection: Connection, rows: Iterable[tuple[Taken, list[Link]]
     insert_many(connection, no_item, nothing)
 
 
-def stored_links(connection: Connection, positions: list[int]) -> dict[int, list[Link]]:
+def stored_links(connection: Connection, positions: list[int]) -> dict[int, list[EventItem]]:
     """The links of events as they are written."""
-    found: dict[int, list[Link]] = {pos: [] for pos in positions}
+    found: dict[int, list[EventItem]] = {pos: [] for pos in positions}
     row = event_item.c
     for start in range(0, len(positions), AT_ONCE):
         some = positions[start : start + AT_ONCE]
         about = select(row.pos, row.item, row.key_us, row.code, row.verb).where(row.pos.in_(some))
         for pos, *link in connection.execute(about):
-            found[pos].append(Link(*link))
+            found[pos].append(EventItem(*link))
         for pos, code in connection.execute(select(no_item.c.pos, no_item.c.code).where(no_item.c.pos.in_(some))):
             found[pos].append(_nothing(code))
     return found

@@ -3,7 +3,7 @@
 from typing import Any
 
 from server.projection.tables import DAY_US, LONG, MOST_DAYS
-from station.core.ledger.parcels import LIVE, Finding, In, ItemState, Parcel, Visit
+from station.core.ledger.parcels import LIVE, Finding, ItemState, Parcel, ParcelState, Visit
 from station.core.ledger.times import LATEST_US
 
 BIGGEST = 2**63 - 1
@@ -20,7 +20,7 @@ def item_row(state: ItemState, name: str | None, encoded: bytes) -> tuple[Any, .
     return (
         state.item, name, head.product, head.order, state.routing.routing if state.routing else None,
         status, state.how, known,
-        -state.outer.get("ordered", 0), state.quantity(In.FINISHED), state.quantity(In.SCRAPPED),
+        -state.outer.get("ordered", 0), state.quantity(ParcelState.FINISHED), state.quantity(ParcelState.SCRAPPED),
         -state.outer.get("overrun", 0), state.outer.get("adjusted", 0),
         head.due, _bounded(head.priority), head.customer, head.reference,
         state.released_us, state.started_us, state.finished_us, state.closed_us,

@@ -14,8 +14,8 @@ from sqlalchemy import Connection, func, select
 
 from server.db.bulk_insert import insert_many, insert_text, run_many
 from server.projection import item_rows
-from server.projection.definitions import Asked
-from server.projection.event_items import Due
+from server.projection.definitions import RecordingMasterData
+from server.projection.event_items import DueEvent
 from server.projection.internal_tables import looked_up
 from server.projection.ledger_row import AT_ONCE
 from server.projection.set_aside import FACT, forget_items, put_aside
@@ -38,18 +38,18 @@ def _upsert(paramstyle: str) -> str:
 _ITEM = {paramstyle: _upsert(paramstyle) for paramstyle in ("qmark", "pyformat")}
 
 
-class Kept(msgspec.Struct):
+class StoredItem(msgspec.Struct):
     """What is stored of an item: its folded state, and the name that the office gave it."""
 
     state: ItemState
     name: str | None = None
 
 
-_DECODER = msgspec.msgpack.Decoder(Kept)
+_DECODER = msgspec.msgpack.Decoder(StoredItem)
 
 
 @dataclass(slots=True)
-class Open:
+class LoadedItem:
     """An item in memory, and what its facts left behind since its rows were last written."""
 
     state: ItemState
@@ -64,7 +64,7 @@ class Open:
     new_asked: set[tuple[str, str]] = field(default_factory=set)
     failed: list[tuple[int, str]] = field(default_factory=list)  # (pos, reason) of facts that were set aside
 
-    def follow(self, due: Due, catalogue: Asked, apply: Apply) -> None:
+    def follow(self, due: DueEvent, catalogue: RecordingMasterData, apply: Apply) -> None:
         """Move on by one fact, which stands behind all before it; one that cannot be folded is set aside."""
         catalogue.asked.clear()
         fact = due.fact
@@ -94,13 +94,13 @@ class Open:
         self.visits, self.findings, self.new_asked, self.failed = [], [], set(), []
 
 
-class Items:
+class ItemStates:
     """The items in memory, and the next free surrogate numbers."""
 
     def __init__(self, connection: Connection, apply: Apply = apply) -> None:
         self._apply = apply
-        self._open: OrderedDict[str, Open] = OrderedDict()
-        self._moved: dict[str, Open] = {}
+        self._open: OrderedDict[str, LoadedItem] = OrderedDict()
+        self._moved: dict[str, LoadedItem] = {}
         self._gone: set[str] = set()
         self._next = {
             table.name: 1 + int(connection.execute(select(func.coalesce(func.max(table.c.id), 0))).scalar_one())
@@ -113,19 +113,19 @@ class Items:
         for start in range(0, len(new), AT_ONCE):
             some = new[start : start + AT_ONCE]
             for name in some:
-                self._open[name] = Open(empty(name))
+                self._open[name] = LoadedItem(empty(name))
             for name, stored in connection.execute(select(item.c.item, item.c.state).where(item.c.item.in_(some))):
                 kept = _DECODER.decode(stored)
-                self._open[name] = Open(kept.state, kept.name, stored=True, product=kept.state.header.product)
+                self._open[name] = LoadedItem(kept.state, kept.name, stored=True, product=kept.state.header.product)
 
-    def get(self, connection: Connection, name: str) -> Open:
+    def get(self, connection: Connection, name: str) -> LoadedItem:
         """The item as folded so far; an empty one where nothing is known of it."""
         if name not in self._open:
             self.load(connection, [name])
         self._open.move_to_end(name)
         return self._open[name]
 
-    def follow(self, one: Open, due: Due, catalogue: Asked) -> None:
+    def follow(self, one: LoadedItem, due: DueEvent, catalogue: RecordingMasterData) -> None:
         """Move an item on by one fact; its rows are to be written at the end of the transaction."""
         one.follow(due, catalogue, self._apply)
         self._moved[one.state.item] = one
@@ -136,9 +136,9 @@ class Items:
         self._moved.pop(name, None)
         self._gone.add(name)
 
-    def anew(self, name: str, facts: Iterable[Due], catalogue: Asked) -> None:
+    def anew(self, name: str, facts: Iterable[DueEvent], catalogue: RecordingMasterData) -> None:
         """Fold an item from nothing; without facts it never was."""
-        one = Open(empty(name), stored=True, anew=True)
+        one = LoadedItem(empty(name), stored=True, anew=True)
         for due in sorted(facts, key=lambda each: (each.place, each.hash, each.pos)):
             one.follow(due, catalogue, self._apply)
         self._open.pop(name, None)
@@ -156,7 +156,9 @@ class Items:
         self._change_visits(connection, [one for one in moved if one.stored and not one.anew])
         stored = [(one.state.item,) for one in moved if one.stored and not one.anew]
         _delete(connection, "parcel", stored)
-        rows = [item_rows.item_row(one.state, one.name, _ENCODER.encode(Kept(one.state, one.name))) for one in moved]
+        rows = [
+            item_rows.item_row(one.state, one.name, _ENCODER.encode(StoredItem(one.state, one.name))) for one in moved
+        ]
         run_many(connection, _ITEM[connection.dialect.paramstyle], rows)
         self._write_parcels(connection, moved)
         self._write_trail(connection, moved)
@@ -173,7 +175,7 @@ class Items:
         while len(self._open) > MOST_ITEMS:
             self._open.popitem(last=False)
 
-    def _change_visits(self, connection: Connection, moved: list[Open]) -> None:
+    def _change_visits(self, connection: Connection, moved: list[LoadedItem]) -> None:
         for one in moved:
             if one.became is None and one.product == one.state.header.product:
                 continue
@@ -182,7 +184,7 @@ class Items:
                 connection.execute(rows.where(visit.c.qty_milli.is_(None)).values(qty_milli=one.became))
             connection.execute(rows.values(product=one.state.header.product))
 
-    def _write_parcels(self, connection: Connection, moved: list[Open]) -> None:
+    def _write_parcels(self, connection: Connection, moved: list[LoadedItem]) -> None:
         number = self._next["parcel"]
         rows = []
         for one in moved:
@@ -192,7 +194,7 @@ class Items:
         insert_many(connection, parcel, rows)
         self._next["parcel"] = number
 
-    def _write_trail(self, connection: Connection, moved: list[Open]) -> None:
+    def _write_trail(self, connection: Connection, moved: list[LoadedItem]) -> None:
         visits: list[tuple[Any, ...]] = []
         days: list[tuple[int, int]] = []
         findings: list[tuple[Any, ...]] = []

@@ -15,12 +15,12 @@ from server.db.bulk_insert import insert_many
 from server.db.schema import ledger, log
 from server.ledger.hub_log import HUB
 from server.projection.internal_tables import claim
-from server.projection.ledger_row import NOT_PERMITTED, Taken, silence
+from server.projection.ledger_row import NOT_PERMITTED, LedgerRow, mark_inert
 from server.projection.tables import REFUSED, event_state
 from station.core.ledger.void_resolution import Place
 
 
-class Owners:
+class LogOwners:
     """The owner of each log, read from the hub's list as it is asked for. `thru`: how far the ledger is projected."""
 
     def __init__(self, connection: Connection, thru: int) -> None:
@@ -64,24 +64,24 @@ class Owners:
         return own[0] or own == of
 
 
-def check_permission(each: Taken, owners: Owners) -> None:
+def check_permission(each: LedgerRow, owners: LogOwners) -> None:
     """An entry in a station's log, and an event there that claims a place in a log of the hub's, count for nothing."""
     event = each.event
     if event is None or owners.is_hubs(each.stored.log):
         return
     elsewhere = each.counted.log != each.stored.log
     if event.kind == "entry" or (elsewhere and owners.is_hubs(each.counted.log)):
-        silence(each, NOT_PERMITTED)
+        mark_inert(each, NOT_PERMITTED)
 
 
-def claimed_by(each: Taken, owners: Owners) -> str | None:
+def claimed_by(each: LedgerRow, owners: LogOwners) -> str | None:
     """The station that an event names, where that is not the one whose log it stands in."""
     is_hubs, station = owners.of(each.stored.log)
     named = each.event.station if each.event is not None else None
     return named if named and not is_hubs and not station.startswith("\0") and named != station else None
 
 
-class Beyond(NamedTuple):
+class NotPermitted(NamedTuple):
     """How many events of a station's log are not permitted (`claimed` None), or claim to be of the station `claimed`."""
 
     log: str
@@ -99,7 +99,7 @@ class Beyond(NamedTuple):
         return f" sent {number} that claim{'s' if one else ''} to be of station {self.claimed}"
 
 
-def beyond(connection: Connection) -> list[Beyond]:
+def beyond(connection: Connection) -> list[NotPermitted]:
     """What the logs of stations hold that they may not say, and what they say of other stations."""
     state, of = event_state.c, log.c
     refused = select(state.log_id, func.count().label("events")).where(REFUSED).group_by(state.log_id).subquery()
@@ -114,11 +114,12 @@ def beyond(connection: Connection) -> list[Beyond]:
         ),
     ]
     return sorted(
-        (Beyond(one[0].hex(), *one[1:]) for one in rows), key=lambda each: (each.station, each.log, each.claimed or "")
+        (NotPermitted(one[0].hex(), *one[1:]) for one in rows),
+        key=lambda each: (each.station, each.log, each.claimed or ""),
     )
 
 
-def note_claims(connection: Connection, rows: Iterable[Taken], owners: Owners) -> None:
+def note_claims(connection: Connection, rows: Iterable[LedgerRow], owners: LogOwners) -> None:
     """Keep the claims of these rows."""
     made = [(each.pos, bytes.fromhex(each.stored.log), named) for each in rows if (named := claimed_by(each, owners))]
     insert_many(connection, claim, made)

@@ -17,8 +17,8 @@ from server.projection.bindings import NOTHING, Bindings
 from server.projection.definitions import Definitions
 from server.projection.event_items import (  # fmt: skip
     Corrections,
-    Facts,
-    Link,
+    EventItem,
+    ItemEventBuilder,
     delete_links,
     insert_links,
     scanned_as,
@@ -26,50 +26,50 @@ from server.projection.event_items import (  # fmt: skip
     stored_links,
     verb_of,
 )
-from server.projection.interpreter import MEANING, Meaning
-from server.projection.item_states import Items
-from server.projection.ledger_row import NOT_PERMITTED, Taken, after, again, state_rows
-from server.projection.log_permissions import Owners, note_claims
+from server.projection.interpreter import MEANING, EventInterpreter
+from server.projection.item_states import ItemStates
+from server.projection.ledger_row import NOT_PERMITTED, LedgerRow, rows_after, rows_at, state_rows
+from server.projection.log_permissions import LogOwners, note_claims
 from server.projection.refold_queue import dirty_codes, dirty_items
-from server.projection.released_orders import RELEASE, Orders
-from server.projection.set_aside import CODE, ITEM, FoldAgain, blame, events_aside, items_aside, put_aside
+from server.projection.released_orders import RELEASE, ReleasedOrders
+from server.projection.set_aside import CODE, ITEM, RebuildNeeded, blame, events_aside, items_aside, put_aside
 from server.projection.tables import PROJECTED_POS, event_item, event_state, item, projection
 from server.projection.tag_numbers import note_numbers
 from server.projection.timeline import Timeline
-from server.projection.void_state import Settlement
-from station.core.ledger.times import Key
+from server.projection.void_state import VoidState
+from station.core.ledger.times import OrderKey
 from station.core.ledger.void_resolution import Correction, Place
 
 PATTERNS = "pattern.define"
 REFOLDED_TOGETHER = 10  # items read with one question
 
 
-class Progress:
+class ProjectionPipeline:
     """The projection so far, with what of it is kept in memory. After an error it is thrown away and read again."""
 
-    def __init__(self, connection: Connection, meaning: Meaning = MEANING) -> None:
+    def __init__(self, connection: Connection, meaning: EventInterpreter = MEANING) -> None:
         self._meaning = meaning
         self.pos = projected_pos(connection)
         self._aside = events_aside(connection, self.pos)  # of the events that come: these are set aside
         self._items_aside = items_aside(connection)
-        self._owners = Owners(connection, self.pos)
+        self._owners = LogOwners(connection, self.pos)
         self._hub_logs: set[str] = set()
-        self._settlement = Settlement.load(connection, self._owners, meaning.void)
+        self._settlement = VoidState.load(connection, self._owners, meaning.void)
         self._timeline = Timeline(connection, meaning.times)
         self._corrections = Corrections(connection)
         self._definitions = Definitions(connection)
         self._bindings = Bindings(connection)
         self._bindings.use(self._definitions.of(PATTERNS))
-        self._orders = Orders()
-        self._facts = Facts(self._bindings, self._corrections, self._orders, meaning.fact)
+        self._orders = ReleasedOrders()
+        self._facts = ItemEventBuilder(self._bindings, self._corrections, self._orders, meaning.fact)
         self._has_definitions = self._facts.has_definitions(connection)
-        self._items = Items(connection, meaning.apply)
+        self._items = ItemStates(connection, meaning.apply)
         self._dirty, self._dirty_codes = dirty_items(connection), dirty_codes(connection)
         self._key = seal_key(connection)
 
     def take(self, connection: Connection, most: int) -> int:
         """Project the next rows, at most `most`; how many there were."""
-        fresh = after(connection, self.pos, most, self._aside)
+        fresh = rows_after(connection, self.pos, most, self._aside)
         if not fresh:
             return 0
         self.pos = fresh[-1].pos
@@ -83,7 +83,7 @@ class Progress:
         insert_many(connection, event_state, state_rows(fresh))
         note_numbers(connection, fresh, self._meaning.numbers)
         note_claims(connection, fresh, self._owners)
-        revised = flipped + again(connection, moved.keys() - {each.pos for each in flipped})
+        revised = flipped + rows_at(connection, moved.keys() - {each.pos for each in flipped})
         self._revise(connection, revised, moved)
         self._follow(connection, fresh, revised)
         stored = projection.update().where(projection.c.k == PROJECTED_POS).values(v=self.pos)
@@ -91,13 +91,13 @@ class Progress:
             connection.execute(projection.insert().values(k=PROJECTED_POS, v=self.pos))
         return len(fresh)
 
-    def _meet_hub_logs(self, fresh: list[Taken]) -> None:
+    def _meet_hub_logs(self, fresh: list[LedgerRow]) -> None:
         """A log of the hub's that is new here may have been claimed before: such a claim does not count any more."""
         met = {each.stored.log for each in fresh if self._owners.is_hubs(each.stored.log)} - self._hub_logs
         self._hub_logs |= met
         if any(self._settlement.is_claimed(log) for log in met):
             msg = f"a station had claimed places in the hub's logs {sorted(met)}"
-            raise FoldAgain(msg)
+            raise RebuildNeeded(msg)
 
     def leave(self, connection: Connection, part: str, name: str, reason: str) -> None:
         """Take a waiting item or code (`part`) off its queue: it could not be folded or linked again."""
@@ -121,7 +121,7 @@ class Progress:
         end = time.monotonic() + longest_s
         waiting = self._dirty_codes.first(most)
         for code in waiting:
-            self._link_old(connection, again(connection, scanned_as(connection, code)))
+            self._link_old(connection, rows_at(connection, scanned_as(connection, code)))
             self._dirty_codes.done(connection, [code])
             if time.monotonic() > end:
                 break
@@ -141,19 +141,19 @@ class Progress:
         self._items.write(connection)
         return bool(waiting)
 
-    def _flipped(self, connection: Connection, places: set[Place]) -> list[Taken]:
+    def _flipped(self, connection: Connection, places: set[Place]) -> list[LedgerRow]:
         """The older rows at these places, with the standing that they have now."""
         positions: set[int] = set()
         for place in places:
             at = and_(ledger.c.log_id == bytes.fromhex(place.log), ledger.c.seq == place.seq)
             positions.update(connection.execute(select(ledger.c.pos).where(at, ledger.c.pos <= self.pos)).scalars())
-        found = again(connection, positions)
+        found = rows_at(connection, positions)
         for each in found:
             if each.read_as == "ok" and each.status in ("ok", "void", "copy", NOT_PERMITTED):
                 each.status = self._settlement.standing(each.stored)
         return found
 
-    def _revise(self, connection: Connection, revised: list[Taken], moved: dict[int, Key]) -> None:
+    def _revise(self, connection: Connection, revised: list[LedgerRow], moved: dict[int, OrderKey]) -> None:
         for each in revised:
             each.key = moved.get(each.pos, each.key)
         if revised:
@@ -166,12 +166,12 @@ class Progress:
             values = [dict(zip(names, (each.status, *each.key), strict=True)) | {"at": each.pos} for each in revised]
             connection.execute(row, values)
 
-    def _follow(self, connection: Connection, fresh: list[Taken], revised: list[Taken]) -> None:
+    def _follow(self, connection: Connection, fresh: list[LedgerRow], revised: list[LedgerRow]) -> None:
         """Everything that hangs on standing and time."""
         changed = self._corrections.take(connection, fresh + revised, self._meaning.correction)
         if changed:
             done = {each.pos for each in fresh} | {each.pos for each in revised}
-            revised = revised + again(connection, _corrected_rows(connection, changed) - done)
+            revised = revised + rows_at(connection, _corrected_rows(connection, changed) - done)
         rows = [(each, self._corrections.put(each)) for each in fresh + revised]
         verbs = [(each, verb_of(each.event, put)) for each, put in rows if each.event]
         codes = self._bindings.take(connection, verbs, self._meaning.binds)
@@ -190,7 +190,7 @@ class Progress:
             self._dirty.add(connection, connection.execute(select(item.c.item)).scalars(), self.pos)
         self._move(connection, linked)
 
-    def _links(self, each: Taken, put: dict[str, Any]) -> list[Link]:
+    def _links(self, each: LedgerRow, put: dict[str, Any]) -> list[EventItem]:
         return blame(each.pos, self._meaning.links, each, put, self._bindings)
 
     def _read_otherwise(self, connection: Connection) -> set[str]:
@@ -201,7 +201,7 @@ class Progress:
             return set()
         return {code for code in codes if set(before[code]) | set(self._bindings.readings(code)) != {before[code][0]}}
 
-    def _note_releases(self, connection: Connection, found: Iterable[Link], *, known: bool) -> None:
+    def _note_releases(self, connection: Connection, found: Iterable[EventItem], *, known: bool) -> None:
         """A release that came or went: whether the item is known changes for all of its past."""
         released = {link.item for link in found if link.verb == RELEASE}
         if released:
@@ -210,7 +210,7 @@ class Progress:
             past = {name for name in released if not known or self._items.get(connection, name).stored}
             self._dirty.add(connection, past, self.pos)
 
-    def _link_old(self, connection: Connection, rows: list[Taken]) -> None:
+    def _link_old(self, connection: Connection, rows: list[LedgerRow]) -> None:
         """Link rows again that were projected before; the items they were and are about are folded anew."""
         stored = stored_links(connection, [each.pos for each in rows])
         new = [(each, self._links(each, self._corrections.put(each))) for each in rows]
@@ -223,7 +223,7 @@ class Progress:
         about |= {link.item for found in stored.values() for link in found}
         self._dirty.add(connection, about - {NOTHING}, self.pos)
 
-    def _move(self, connection: Connection, linked: list[tuple[Taken, list[Link]]]) -> None:
+    def _move(self, connection: Connection, linked: list[tuple[LedgerRow, list[EventItem]]]) -> None:
         """Fold new facts onto their items, in their order; what comes too late for that makes its item dirty."""
         about = {link.item for _, found in linked for link in found}
         late = about & self._items_aside  # what could not be folded is tried again with each new fact
@@ -253,8 +253,8 @@ class Progress:
 def fold_anew(
     connection: Connection,
     names: list[str],
-    items: Items,
-    facts: Facts,
+    items: ItemStates,
+    facts: ItemEventBuilder,
     definitions: Definitions,
     source: Connection | None = None,
 ) -> None:
@@ -263,7 +263,7 @@ def fold_anew(
     about: dict[str, list[int]] = {name: [] for name in names}
     for name, pos in connection.execute(linked):
         about[name].append(pos)
-    rows = {each.pos: each for each in again(connection, {pos for of in about.values() for pos in of}, source)}
+    rows = {each.pos: each for each in rows_at(connection, {pos for of in about.values() for pos in of}, source)}
     facts.load(connection, names)
     for name, positions in about.items():
         items.anew(name, [facts.due(connection, rows[pos], name) for pos in positions], definitions.catalogue)

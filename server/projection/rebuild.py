@@ -18,14 +18,14 @@ from server.projection.anchor_seals import seal_key
 from server.projection.bindings import Bindings, binding_row
 from server.projection.clock_sync import anchor_row, in_sequence, parent_of
 from server.projection.definitions import Definitions, definition_row
-from server.projection.event_items import Corrections, Facts, correction_row, insert_links, verb_of
+from server.projection.event_items import Corrections, ItemEventBuilder, correction_row, insert_links, verb_of
 from server.projection.internal_tables import anchor, boot, correction, parent, run
-from server.projection.interpreter import MEANING, Meaning
-from server.projection.item_states import Items
-from server.projection.ledger_row import Taken, again, every, state_rows
-from server.projection.log_permissions import Owners, note_claims
+from server.projection.interpreter import MEANING, EventInterpreter
+from server.projection.item_states import ItemStates
+from server.projection.ledger_row import LedgerRow, all_rows, rows_at, state_rows
+from server.projection.log_permissions import LogOwners, note_claims
 from server.projection.pipeline import PATTERNS, fold_anew
-from server.projection.released_orders import Orders
+from server.projection.released_orders import ReleasedOrders
 from server.projection.set_aside import EVENT, ITEM, Unfoldable, blame, events_aside, is_of_medium, put_aside
 from server.projection.tables import (
     PROJECTED_POS,
@@ -38,15 +38,15 @@ from server.projection.tables import (
     projection,
 )
 from server.projection.tag_numbers import note_numbers
-from server.projection.void_state import Settlement
+from server.projection.void_state import VoidState
 from station.core.ledger.fold import reason_of
-from station.core.ledger.times import Anchor, Parent, Run, clocks, followers, log_keys, runs
+from station.core.ledger.times import BootRun, LogParent, TimeAnchor, clocks, followers, log_keys, runs
 
 AT_ONCE = 2000  # rows
 ITEMS_AT_ONCE = 100
 
 
-class Difference(NamedTuple):
+class RowDifference(NamedTuple):
     """A row that the projection has and a rebuilt one has not (`+`), or the other way round (`-`)."""
 
     table: str
@@ -54,7 +54,7 @@ class Difference(NamedTuple):
     row: tuple[Any, ...]
 
 
-def rebuild(store: Store, meaning: Meaning = MEANING) -> int:
+def rebuild(store: Store, meaning: EventInterpreter = MEANING) -> int:
     """Throw the projection away and make it again, in one transaction; the position it then stands at.
 
     What was set aside is tried again.
@@ -63,13 +63,15 @@ def rebuild(store: Store, meaning: Meaning = MEANING) -> int:
         return make_again(connection, meaning)
 
 
-def make_again(connection: Connection, meaning: Meaning = MEANING, aside: Mapping[int, str] | None = None) -> int:
+def make_again(
+    connection: Connection, meaning: EventInterpreter = MEANING, aside: Mapping[int, str] | None = None
+) -> int:
     """As `rebuild`, inside the caller's transaction. `aside`: events that stay set aside, pos -> reason."""
     _empty(connection)
     return fold_all(connection, connection, meaning, aside)
 
 
-def compare(store: Store, meaning: Meaning = MEANING) -> list[Difference]:
+def compare(store: Store, meaning: EventInterpreter = MEANING) -> list[RowDifference]:
     """Where the projection differs from a rebuilt one; surrogate ids apart. Wants a projection that has nothing waiting.
 
     The rebuilt one leaves out the events that the live one has set aside, and whatever else it cannot fold.
@@ -85,7 +87,7 @@ def compare(store: Store, meaning: Meaning = MEANING) -> list[Difference]:
 
 
 def fold_all(
-    source: Connection, target: Connection, meaning: Meaning = MEANING, aside: Mapping[int, str] | None = None
+    source: Connection, target: Connection, meaning: EventInterpreter = MEANING, aside: Mapping[int, str] | None = None
 ) -> int:
     """Fold the ledger of `source` into the empty projection tables of `target`.
 
@@ -111,10 +113,12 @@ def _empty(connection: Connection) -> None:
 class _Folding:
     """One try to fold everything but the events in `aside`. Each stage reads all events before its errors are raised."""
 
-    def __init__(self, source: Connection, target: Connection, meaning: Meaning, aside: Mapping[int, str]) -> None:
+    def __init__(
+        self, source: Connection, target: Connection, meaning: EventInterpreter, aside: Mapping[int, str]
+    ) -> None:
         self._source, self._target, self._meaning, self._aside = source, target, meaning, aside
         self._failed: dict[int, str] = {}
-        self._items = Items(target, meaning.apply)
+        self._items = ItemStates(target, meaning.apply)
 
     def run(self) -> int:
         """The position that the projection then stands at. Raises `Unfoldable`."""
@@ -126,7 +130,7 @@ class _Folding:
             self._target.execute(projection.insert().values(k=PROJECTED_POS, v=pos))
         return pos
 
-    def _of(self, each: Taken, function: Callable[..., Any], *args: Any) -> Any:
+    def _of(self, each: LedgerRow, function: Callable[..., Any], *args: Any) -> Any:
         """What a function reads of an event; None where it fails, which is noted."""
         try:
             return blame(each.pos, function, *args)
@@ -156,10 +160,10 @@ class _Folding:
     def _stand_and_time(self) -> int:
         """Rows of event_state, and of everything that decides standing and time."""
         target, key = self._target, seal_key(self._source)
-        light: list[Taken] = []
-        owners = Owners(self._source, last_pos(self._source))
-        standing = Settlement(owners, self._meaning.void)
-        for part in _parts(every(self._source, self._aside)):
+        light: list[LedgerRow] = []
+        owners = LogOwners(self._source, last_pos(self._source))
+        standing = VoidState(owners, self._meaning.void)
+        for part in _parts(all_rows(self._source, self._aside)):
             for each in part:
                 self._of(each, self._meaning.permit, each, owners)
                 self._of(each, self._meaning.seal, each, key)
@@ -175,7 +179,7 @@ class _Folding:
             light += [_without_content(each) for each in part]
         self._insert(event_state, [(row[0], row) for row in state_rows(light)])
         self._end_stage()
-        standing = Settlement.load(target, owners, self._meaning.void)
+        standing = VoidState.load(target, owners, self._meaning.void)
         for each in light:
             each.status = standing.standing(each.stored) if each.read_as == "ok" else each.status
         _reckon(target, light)
@@ -211,15 +215,15 @@ class _Folding:
         """Every item, folded once."""
         target = self._target
         definitions, bindings = Definitions(target), Bindings(target)
-        self._items = Items(target, self._meaning.apply)
+        self._items = ItemStates(target, self._meaning.apply)
         bindings.use(definitions.of(PATTERNS))
-        facts = Facts(bindings, Corrections(target), Orders(), self._meaning.fact)
+        facts = ItemEventBuilder(bindings, Corrections(target), ReleasedOrders(), self._meaning.fact)
         names = select(event_item.c.item).distinct().order_by(event_item.c.item)
         every_item = list(target.execute(names).scalars())
         for start in range(0, len(every_item), ITEMS_AT_ONCE):
             self._fold_some(every_item[start : start + ITEMS_AT_ONCE], facts, definitions)
 
-    def _fold_some(self, names: list[str], facts: Facts, definitions: Definitions) -> None:
+    def _fold_some(self, names: list[str], facts: ItemEventBuilder, definitions: Definitions) -> None:
         """Fold items; after an error their halves, until the one item is left that is set aside."""
         try:
             with self._target.begin_nested():
@@ -228,7 +232,9 @@ class _Folding:
         except Exception as error:
             if is_of_medium(error):
                 raise
-            self._items = Items(self._target, self._meaning.apply)  # what the failed one has in memory is not written
+            self._items = ItemStates(
+                self._target, self._meaning.apply
+            )  # what the failed one has in memory is not written
             if len(names) == 1:
                 put_aside(self._target, [(0, ITEM, names[0], reason_of(error))])
                 return
@@ -237,23 +243,23 @@ class _Folding:
             self._fold_some(names[half:], facts, definitions)
 
 
-def _without_content(each: Taken) -> Taken:
+def _without_content(each: LedgerRow) -> LedgerRow:
     """The row without what only its fold reads: a whole ledger stays in memory here."""
     if each.event is not None and each.event.kind not in ("anchor", "open"):
         each.event = each.code = None
     return each
 
 
-def _reckon(target: Connection, rows: list[Taken]) -> None:
+def _reckon(target: Connection, rows: list[LedgerRow]) -> None:
     """Every key, by the definition."""
     insert_many(target, anchor, [row for each in rows if each.ok and (row := anchor_row(each)) is not None])
-    anchors: dict[str, list[Anchor]] = {}
+    anchors: dict[str, list[TimeAnchor]] = {}
     for one in target.execute(select(anchor)):
-        made = Anchor(one.boot, one.t1_ns, one.t4_ns, one.t2_us, one.t3_us, one.log_id.hex(), one.seq)
+        made = TimeAnchor(one.boot, one.t1_ns, one.t4_ns, one.t2_us, one.t3_us, one.log_id.hex(), one.seq)
         anchors.setdefault(one.boot, []).append(made)
-    parents: dict[str, Parent] = {}
+    parents: dict[str, LogParent] = {}
     last_ns: dict[str, int] = {}
-    logs: dict[str, list[Taken]] = {}
+    logs: dict[str, list[LedgerRow]] = {}
     for each in rows:
         logs.setdefault(each.counted.log, []).append(each)
         link, stamp = parent_of(each), each.stamp
@@ -261,7 +267,7 @@ def _reckon(target: Connection, rows: list[Taken]) -> None:
             parents[each.counted.log] = min(link, parents.get(each.counted.log, link))
         if stamp.boot is not None:
             last_ns[stamp.boot] = max(last_ns.get(stamp.boot, 0), stamp.mono_ns or 0)
-    runs_of: dict[str, list[Run]] = {}
+    runs_of: dict[str, list[BootRun]] = {}
     for log, in_log in logs.items():
         in_log.sort(key=in_sequence)
         runs_of[log] = list(runs(each.stamp for each in in_log))
@@ -276,8 +282,8 @@ def _reckon(target: Connection, rows: list[Taken]) -> None:
     insert_many(target, parent, [(bytes.fromhex(log), bytes.fromhex(one.log), one.seq) for log, one in parents.items()])
 
 
-def _parts(rows: Iterator[Taken]) -> Iterator[list[Taken]]:
-    part: list[Taken] = []
+def _parts(rows: Iterator[LedgerRow]) -> Iterator[list[LedgerRow]]:
+    part: list[LedgerRow] = []
     for each in rows:
         part.append(each)
         if len(part) == AT_ONCE:
@@ -287,7 +293,7 @@ def _parts(rows: Iterator[Taken]) -> Iterator[list[Taken]]:
         yield part
 
 
-def _projected(source: Connection, target: Connection) -> Iterator[list[Taken]]:
+def _projected(source: Connection, target: Connection) -> Iterator[list[LedgerRow]]:
     """All rows with their standing and key, some thousand at a time."""
     last = 0
     while positions := list(
@@ -296,17 +302,17 @@ def _projected(source: Connection, target: Connection) -> Iterator[list[Taken]]:
         ).scalars()
     ):
         last = positions[-1]
-        yield again(target, positions, source)
+        yield rows_at(target, positions, source)
 
 
-def _differences(table: Table, live: Connection, rebuilt: Connection) -> Iterator[Difference]:
+def _differences(table: Table, live: Connection, rebuilt: Connection) -> Iterator[RowDifference]:
     columns = [column for column in table.c if column.name not in SURROGATES.get(table.name, ())]
     have = _counted(live, columns)
     want = _counted(rebuilt, columns)
     for row in sorted(have.keys() | want.keys(), key=repr):
         more = have.get(row, 0) - want.get(row, 0)
         for _ in range(abs(more)):
-            yield Difference(table.name, "+" if more > 0 else "-", row)
+            yield RowDifference(table.name, "+" if more > 0 else "-", row)
 
 
 def _counted(connection: Connection, columns: list[Any]) -> dict[tuple[Any, ...], int]:

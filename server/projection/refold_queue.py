@@ -9,7 +9,7 @@ from server.projection.internal_tables import dirty_code
 from server.projection.tables import dirty
 
 
-class Queue:
+class RefoldQueue:
     """A table of names with the position since which each waits; the names are in memory too."""
 
     def __init__(self, connection: Connection, table: Table) -> None:
@@ -43,11 +43,11 @@ class Queue:
             del self._waiting[name]
 
 
-def dirty_items(connection: Connection) -> Queue:
+def dirty_items(connection: Connection) -> RefoldQueue:
     """Items to be folded anew."""
-    return Queue(connection, dirty)
+    return RefoldQueue(connection, dirty)
 
 
-def dirty_codes(connection: Connection) -> Queue:
+def dirty_codes(connection: Connection) -> RefoldQueue:
     """Codes that may name another item now."""
-    return Queue(connection, dirty_code)
+    return RefoldQueue(connection, dirty_code)

@@ -11,7 +11,7 @@ RELEASE = "order.release"
 MOST_ITEMS = 10_000  # named by one entry, and remembered
 
 
-class Orders:
+class ReleasedOrders:
     """Which items the office has released: what it has released is known, whatever a pattern says."""
 
     def __init__(self) -> None:

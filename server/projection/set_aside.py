@@ -41,11 +41,11 @@ class Unfoldable(Exception):
         self.reasons = dict(reasons)
 
 
-class FoldAgain(Exception):
+class RebuildNeeded(Exception):
     """What was projected stands otherwise by what came now, in a way that only a fold of everything gets right."""
 
 
-class Row(NamedTuple):
+class SetAsideRow(NamedTuple):
     """What was set aside, as pages show it. `log`, `seq`, `station`: of the event, None where it is none."""
 
     pos: int
@@ -126,7 +126,7 @@ def by_other_software(connection: Connection) -> bool:
     return connection.execute(select(set_aside.c.pos).where(set_aside.c.sw != VERSION).limit(1)).first() is not None
 
 
-def shown(connection: Connection, most: int = SHOWN) -> tuple[list[Row], int]:
+def shown(connection: Connection, most: int = SHOWN) -> tuple[list[SetAsideRow], int]:
     """The newest of what is set aside, and how much there is in all."""
     row, at, of = set_aside.c, ledger.c, log.c
     wanted = (
@@ -139,7 +139,7 @@ def shown(connection: Connection, most: int = SHOWN) -> tuple[list[Row], int]:
     found: list[Any] = list(connection.execute(wanted))
     count = connection.execute(select(func.count()).select_from(set_aside)).scalar_one()
     rows = [
-        Row(one.pos, one.part, one.name, one.reason, one.log_id and one.log_id.hex(), one.seq, one.station)
+        SetAsideRow(one.pos, one.part, one.name, one.reason, one.log_id and one.log_id.hex(), one.seq, one.station)
         for one in found
     ]
     return rows, int(count)

@@ -9,9 +9,9 @@ from server.clock.readings import utc_us
 from server.projection.bindings import Bindings
 from server.projection.definitions import Definitions, read_row
 from server.projection.tables import binding, definition
-from station.core.codes import As, usable_patterns
+from station.core.codes import CodeType, usable_patterns
 from station.core.ledger.rules import ON_BY_DEFAULT
-from station.core.master_data import NAMED_BY, Catalogue
+from station.core.master_data import NAMED_BY, MasterData
 
 VERSION_DIGITS = 16
 MOST_BINDINGS = 50_000  # the newest ones
@@ -30,7 +30,7 @@ def snapshot(connection: Connection, now_us: int | None = None) -> tuple[str, by
     rules that are on. The same shop gives the same version and bytes.
     """
     at_us = utc_us() if now_us is None else now_us
-    catalogue = Catalogue(read_row(row) for row in connection.execute(select(definition)))
+    catalogue = MasterData(read_row(row) for row in connection.execute(select(definition)))
     held = [
         catalogue.at(what, name, at_us)
         for what in sorted(NAMED_BY.keys() - NOT_FOR_STATIONS)
@@ -46,7 +46,7 @@ def snapshot(connection: Connection, now_us: int | None = None) -> tuple[str, by
     rules = [name for name, default in ON_BY_DEFAULT.items() if catalogue.rule_is_on(name, at_us, default)]
     told = {"refused": [{"name": each.name, "why": each.why} for each in refused]} if refused else {}
     codes = _codes(connection, at_us)
-    items = {each["code"]: each["to"] for each in codes if each["as"] == As.ITEM}
+    items = {each["code"]: each["to"] for each in codes if each["as"] == CodeType.ITEM}
     body = _JSON.encode({"definitions": shown, "rules": rules, "bindings": items, "codes": codes} | told)
     return sha256(body).hexdigest()[:VERSION_DIGITS], body
 
@@ -60,7 +60,7 @@ def _codes(connection: Connection, at_us: int) -> list[dict[str, str]]:
     codes = []
     for code in connection.execute(newest.limit(MOST_BINDINGS)).scalars():
         one = known.bound(code, at)
-        to = None if one is None else known.named(code, "text", at).item if one.as_ == As.ITEM else one.item
+        to = None if one is None else known.named(code, "text", at).item if one.as_ == CodeType.ITEM else one.item
         if one is not None and to:
             codes.append({"code": code, "as": one.as_, "to": to})
     return codes

@@ -15,7 +15,7 @@ from sqlalchemy import Connection
 
 from server.db.bulk_insert import insert_text, run_many
 from server.projection.internal_tables import tag_number
-from server.projection.ledger_row import Taken
+from server.projection.ledger_row import LedgerRow
 from server.projection.set_aside import blame
 from station.core.codes.code import Scheme
 from station.core.codes.tag_numbers import MAX_NUMBER_BYTES, TAG_READERS, TAIL_BYTES
@@ -40,7 +40,7 @@ def tail_of(number: str) -> str:
 
 
 def note_numbers(
-    connection: Connection, rows: Iterable[Taken], numbers_of: Callable[[Event, str | None], list[str]] = numbers_in
+    connection: Connection, rows: Iterable[LedgerRow], numbers_of: Callable[[Event, str | None], list[str]] = numbers_in
 ) -> None:
     """Keep the tags that these rows of the ledger name, whatever becomes of the rows: of a void scan it is still a tag."""
     read = [blame(each.pos, numbers_of, each.event, each.code) for each in rows if each.event is not None]

@@ -12,10 +12,10 @@ from typing import Any
 
 from sqlalchemy import Connection, and_, select
 
-from server.projection.clock_sync import FOR_EVER, Boots, Said, in_sequence
-from server.projection.ledger_row import Taken
+from server.projection.clock_sync import FOR_EVER, BootClocks, ClockFacts, in_sequence
+from server.projection.ledger_row import LedgerRow
 from server.projection.tables import event_state
-from station.core.ledger.times import Clock, Key, Stamp, key_behind, log_keys
+from station.core.ledger.times import BootClock, EventTime, OrderKey, key_behind, log_keys
 
 ROWS_AT_ONCE = 1000
 
@@ -25,22 +25,22 @@ class _Tail:
     """The end of a log: its last sequence number, and the key from which the next is reckoned."""
 
     seq: int
-    key: Key
+    key: OrderKey
 
 
 class Timeline:
     """The ends of all logs, and the clocks of all boots."""
 
-    def __init__(self, connection: Connection, said: Said | None = None) -> None:
-        self._boots = Boots(connection, said)
+    def __init__(self, connection: Connection, said: ClockFacts | None = None) -> None:
+        self._boots = BootClocks(connection, said)
         self._tails: dict[str, _Tail | None] = {}
 
-    def take(self, connection: Connection, fresh: list[Taken], flipped: list[Taken]) -> dict[int, Key]:
+    def take(self, connection: Connection, fresh: list[LedgerRow], flipped: list[LedgerRow]) -> dict[int, OrderKey]:
         """Give each new row its key; pos -> new key of the older rows that moved.
 
         `flipped`: older anchors that are void now, or no longer.
         """
-        by_log: dict[str, list[Taken]] = {}
+        by_log: dict[str, list[LedgerRow]] = {}
         for each in fresh:
             by_log.setdefault(each.counted.log, []).append(each)
         middle: dict[str, int] = {}
@@ -53,7 +53,7 @@ class Timeline:
         for log, seq in middle.items():
             first, until = spans.get(log, (seq, seq))
             spans[log] = (min(first, seq), max(until, by_log[log][-1].counted.seq))
-        moved: dict[int, Key] = {}
+        moved: dict[int, OrderKey] = {}
         for log in {**by_log, **spans}:
             if log in spans:
                 moved |= self._reckon_again(connection, log, by_log.get(log, []), *spans[log])
@@ -61,16 +61,16 @@ class Timeline:
                 self._append(connection, log, by_log[log])
         return moved
 
-    def _append(self, connection: Connection, log: str, new: list[Taken]) -> None:
+    def _append(self, connection: Connection, log: str, new: list[LedgerRow]) -> None:
         tail = self._tail(connection, log)
         stamps = [each.stamp for each in new]
         keys = log_keys(stamps, self._clocks(connection, stamps), tail.key if tail else None)
-        last = Key()
+        last = OrderKey()
         for each, (_, key, behind) in zip(new, keys, strict=True):
             each.key, last = key, behind
         self._tails[log] = _Tail(new[-1].counted.seq, last)
 
-    def _clocks(self, connection: Connection, stamps: list[Stamp]) -> dict[str, Clock]:
+    def _clocks(self, connection: Connection, stamps: list[EventTime]) -> dict[str, BootClock]:
         return {
             name: self._boots.clock(connection, name) for name in {each.boot for each in stamps} if name is not None
         }
@@ -82,14 +82,14 @@ class Timeline:
         return self._tails[log]
 
     def _reckon_again(
-        self, connection: Connection, log: str, new: list[Taken], from_seq: int, until: int
-    ) -> dict[int, Key]:
+        self, connection: Connection, log: str, new: list[LedgerRow], from_seq: int, until: int
+    ) -> dict[int, OrderKey]:
         """Keys of a log from a place on, old rows and new ones together; those of the old ones that changed."""
         if new:
             from_seq, until = min(from_seq, new[0].counted.seq), max(until, new[-1].counted.seq)
-        moved: dict[int, Key] = {}
+        moved: dict[int, OrderKey] = {}
         before = _before(connection, log, from_seq)
-        last = Key() if before is None else before[1]
+        last = OrderKey() if before is None else before[1]
         seq, highest = from_seq, max((each.counted.seq for each in new), default=0)
         while True:
             old = _states(connection, log, seq)
@@ -98,15 +98,15 @@ class Timeline:
             end = old[-1].at_seq if full else FOR_EVER
             part = [each for each in new if seq <= each.counted.seq <= end]
             mixed = sorted([*part, *old], key=_mixed_order)
-            stamps = [each.stamp if isinstance(each, Taken) else _stamp(log, each) for each in mixed]
+            stamps = [each.stamp if isinstance(each, LedgerRow) else _stamp(log, each) for each in mixed]
             same = True
             keys = log_keys(stamps, self._clocks(connection, stamps), last)
             for each, (_, key, behind) in zip(mixed, keys, strict=True):
                 last = behind
-                if isinstance(each, Taken):
+                if isinstance(each, LedgerRow):
                     each.key, same = key, False
                 else:
-                    same = key == Key(each.key_us, each.lo_us, each.hi_us, each.approx)
+                    same = key == OrderKey(each.key_us, each.lo_us, each.hi_us, each.approx)
                     if not same:
                         moved[each.pos] = key
                     same &= each.since_ns is None  # its key does not tell what the next is reckoned from
@@ -119,17 +119,18 @@ class Timeline:
         return moved
 
 
-def _before(connection: Connection, log: str, seq: int) -> tuple[int, Key] | None:
+def _before(connection: Connection, log: str, seq: int) -> tuple[int, OrderKey] | None:
     """The last place of a log before `seq`, and the key from which the next one is reckoned."""
     places: list[list[Any]] = []
     for rows in _places_back(connection, log, seq):
         places.append(rows)
         if all(each.since_ns is None for each in rows):
             break  # of stored scans, what is reckoned from them depends on what stands before them
-    key = Key()
+    key = OrderKey()
     for rows in reversed(places):
         key = max(
-            key_behind(key, _stamp(log, each), Key(each.key_us, each.lo_us, each.hi_us, each.approx)) for each in rows
+            key_behind(key, _stamp(log, each), OrderKey(each.key_us, each.lo_us, each.hi_us, each.approx))
+            for each in rows
         )
     return (places[0][0].at_seq, key) if places else None
 
@@ -163,11 +164,11 @@ def _states(connection: Connection, log: str, from_seq: int) -> list[Any]:
     return found
 
 
-def _stamp(log: str, row: Any) -> Stamp:
-    return Stamp(log, row.at_seq, row.boot, row.mono_ns, row.since_ns)
+def _stamp(log: str, row: Any) -> EventTime:
+    return EventTime(log, row.at_seq, row.boot, row.mono_ns, row.since_ns)
 
 
 def _mixed_order(each: Any) -> tuple[int, str, int]:
-    if isinstance(each, Taken):
+    if isinstance(each, LedgerRow):
         return in_sequence(each)
     return (each.at_seq, each.boot or "", each.mono_ns or 0)

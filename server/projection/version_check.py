@@ -4,8 +4,8 @@ from sqlalchemy import Connection, select
 
 from server.ledger.ingest import last_pos
 from server.projection.definitions import Definitions
-from server.projection.ledger_row import Taken, every
-from server.projection.log_permissions import Owners, check_permission, claimed_by
+from server.projection.ledger_row import LedgerRow, all_rows
+from server.projection.log_permissions import LogOwners, check_permission, claimed_by
 from server.projection.pipeline import PATTERNS
 from server.projection.tables import event_state
 from station.core.codes import usable_patterns
@@ -14,18 +14,18 @@ from station.core.ledger.void_resolution import named_by_void
 READ = frozenset({"ok", "void", "copy"})  # what an event can be that was read and counts as far as it goes
 
 
-def stands_otherwise(connection: Connection) -> bool:
+def rules_changed(connection: Connection) -> bool:
     """Whether an event that counted does not by the rules of this version, or the other way round, or claims a station.
 
     Also whether a pattern that read codes is not usable any more. Reads the whole ledger: for a migration.
     """
     if usable_patterns(each.data for each in Definitions(connection).of(PATTERNS)).refused:
         return True
-    owners = Owners(connection, last_pos(connection))
+    owners = LogOwners(connection, last_pos(connection))
     states = connection.execution_options(yield_per=5000).execute(
         select(event_state.c.pos, event_state.c.status, event_state.c.kind).order_by(event_state.c.pos)
     )
-    for row, state in zip(every(connection), states, strict=False):
+    for row, state in zip(all_rows(connection), states, strict=False):
         check_permission(row, owners)
         if claimed_by(row, owners) is not None or _voids_anothers(row, owners):
             return True
@@ -34,6 +34,6 @@ def stands_otherwise(connection: Connection) -> bool:
     return False
 
 
-def _voids_anothers(row: Taken, owners: Owners) -> bool:
+def _voids_anothers(row: LedgerRow, owners: LogOwners) -> bool:
     named = None if row.event is None else named_by_void(row.event)
     return named is not None and owners.has_arrived(named.log) and not owners.may_void(row.stored, named)

@@ -11,27 +11,29 @@ from sqlalchemy import Connection, and_, select
 
 from server.db.bulk_insert import insert_many
 from server.projection.internal_tables import resent, void_mark
-from server.projection.ledger_row import NOT_PERMITTED, Taken
-from server.projection.log_permissions import Owners
+from server.projection.ledger_row import NOT_PERMITTED, LedgerRow
+from server.projection.log_permissions import LogOwners
 from server.projection.set_aside import blame
 from server.projection.tables import event_state
 from station.core.event import Event
-from station.core.ledger.void_resolution import Counted, Place, first_copies, named_by_void, voided
+from station.core.ledger.void_resolution import CountedIdentity, Place, first_copies, named_by_void, voided
 
 PERIOD = Place("", 0)  # in the place of a target: this row is a closed period
 
 
-class Settlement:
+class VoidState:
     """What is void and what is a second copy, after the rows so far. A void of what is another's is refused."""
 
-    def __init__(self, owners: Owners, void_of: Callable[[Event], Place | None] = named_by_void) -> None:
+    def __init__(self, owners: LogOwners, void_of: Callable[[Event], Place | None] = named_by_void) -> None:
         self._owners, self._void_of = owners, void_of
         self._named: dict[Place, Place] = {}  # void, where it is stored -> the place it names
         self._periods: set[Place] = set()
-        self._copies: dict[Counted, dict[Place, None]] = {}  # sent again: where its copies are stored
-        self._at: dict[Place, set[Counted]] = {}  # a place -> what counts there and was sent again
-        self._own: dict[Counted, bool] = {}  # of what was sent again: whether the ledger has it at its own place too
-        self._counted: dict[Place, Counted] = {}  # where a copy is stored -> what it is
+        self._copies: dict[CountedIdentity, dict[Place, None]] = {}  # sent again: where its copies are stored
+        self._at: dict[Place, set[CountedIdentity]] = {}  # a place -> what counts there and was sent again
+        self._own: dict[
+            CountedIdentity, bool
+        ] = {}  # of what was sent again: whether the ledger has it at its own place too
+        self._counted: dict[Place, CountedIdentity] = {}  # where a copy is stored -> what it is
         self._targets: dict[Place, Place] = {}  # void -> where its target is stored; voids that count
         self._voiders: dict[Place, set[Place]] = {}
         self._refused: set[Place] = set()  # voids of what is another's
@@ -41,14 +43,14 @@ class Settlement:
 
     @classmethod
     def load(
-        cls, connection: Connection, owners: Owners, void_of: Callable[[Event], Place | None] = named_by_void
-    ) -> "Settlement":
+        cls, connection: Connection, owners: LogOwners, void_of: Callable[[Event], Place | None] = named_by_void
+    ) -> "VoidState":
         """As the tables have it. `void_of`: the place that a void names, None for every other event."""
         known = cls(owners, void_of)
         for _pos, log_id, seq, target_log, target_seq in connection.execute(select(void_mark)):
             known._note(Place(log_id.hex(), seq), Place(target_log.hex(), target_seq))
         for row in connection.execute(select(resent)):
-            counted = Counted(row.at_log.hex(), row.at_seq, row.at_hash.hex())
+            counted = CountedIdentity(row.at_log.hex(), row.at_seq, row.at_hash.hex())
             known._copy(Place(row.log_id.hex(), row.seq), counted)
         for counted in known._copies:
             known._own[counted] = _stands(connection, counted)
@@ -61,12 +63,12 @@ class Settlement:
         else:
             self._named[void] = named
 
-    def _copy(self, stored: Place, counted: Counted) -> None:
+    def _copy(self, stored: Place, counted: CountedIdentity) -> None:
         self._copies.setdefault(counted, {})[stored] = None
         self._at.setdefault(counted.place, set()).add(counted)
         self._counted[stored] = counted
 
-    def take(self, connection: Connection, fresh: list[Taken]) -> set[Place]:
+    def take(self, connection: Connection, fresh: list[LedgerRow]) -> set[Place]:
         """Give each new row its status; the places of older rows whose standing changed."""
         marks, copies = self._note_all(connection, fresh)
         insert_many(connection, void_mark, [(each.pos, *_raw(each.stored), *_raw(named)) for each, named in marks])
@@ -85,7 +87,9 @@ class Settlement:
                 each.status = self.standing(each.stored)
         return changed - {each.stored for each in fresh}
 
-    def _note_all(self, connection: Connection, fresh: list[Taken]) -> tuple[list[tuple[Taken, Place]], list[Taken]]:
+    def _note_all(
+        self, connection: Connection, fresh: list[LedgerRow]
+    ) -> tuple[list[tuple[LedgerRow, Place]], list[LedgerRow]]:
         marks, copies = [], []
         for each in fresh:
             event = each.event
@@ -196,11 +200,11 @@ def _raw(place: Place) -> tuple[bytes, int]:
     return bytes.fromhex(place.log), place.seq
 
 
-def _hash(counted: Counted) -> bytes:
+def _hash(counted: CountedIdentity) -> bytes:
     return bytes.fromhex(counted.hash)
 
 
-def _stands(connection: Connection, counted: Counted) -> bool:
+def _stands(connection: Connection, counted: CountedIdentity) -> bool:
     """Whether this very event was projected from its own place, undamaged."""
     at_log, row = bytes.fromhex(counted.log), event_state.c
     own = select(row.pos).where(

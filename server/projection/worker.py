@@ -14,17 +14,17 @@ import time
 import structlog
 from sqlalchemy import Connection, func, select
 
-from server.db.position_signal import Bell
+from server.db.position_signal import PositionSignal
 from server.db.schema import ledger
 from server.db.store import Store
 from server.projection.internal_tables import dirty_code
-from server.projection.interpreter import MEANING, Meaning
-from server.projection.pipeline import Progress
+from server.projection.interpreter import MEANING, EventInterpreter
+from server.projection.pipeline import ProjectionPipeline
 from server.projection.pipeline import projected_pos as projected_pos  # noqa: PLC0414  pages ask the projector
 from server.projection.rebuild import make_again
 from server.projection.set_aside import (
     EVENT,
-    FoldAgain,
+    RebuildNeeded,
     Unfoldable,
     by_other_software,
     events_aside,
@@ -46,9 +46,9 @@ LOG = structlog.get_logger("projector")
 class Projector:
     """Folds behind the ledger of one store; `bell` rings with each position that the pages can show."""
 
-    def __init__(self, store: Store, bell: Bell, meaning: Meaning = MEANING) -> None:
+    def __init__(self, store: Store, bell: PositionSignal, meaning: EventInterpreter = MEANING) -> None:
         self._store, self._bell, self._meaning = store, bell, meaning
-        self._progress: Progress | None = None
+        self._progress: ProjectionPipeline | None = None
         self._limit = MOST_EVENTS
         self._together = MOST_EVENTS  # waiting items or codes that are done again in one transaction
         self._opened = False  # what another version set aside has been tried again
@@ -91,7 +91,7 @@ class Projector:
             if not self._opened and by_other_software(connection):
                 make_again(connection, self._meaning)
             self._opened = True
-            known = self._progress = self._progress or Progress(connection, self._meaning)
+            known = self._progress = self._progress or ProjectionPipeline(connection, self._meaning)
             start = time.monotonic()
             at.pos, at.doing = known.pos, "fresh"
             fresh = known.take(connection, self._limit)
@@ -104,7 +104,7 @@ class Projector:
             self._bell.ring_again()
         return done
 
-    def _again(self, connection: Connection, known: Progress, at: "_Attempt") -> bool:
+    def _again(self, connection: Connection, known: ProjectionPipeline, at: "_Attempt") -> bool:
         items = min(self._together, REFOLDED_AT_ONCE)
         at.doing, (at.part, at.names) = "again", known.waiting(self._together, items)
         if known.link_again(connection, self._together, LONGEST_S):
@@ -121,7 +121,7 @@ class Projector:
         """Prepare the next step so that it comes past an error, or nearer to its cause; False where nothing is left."""
         if isinstance(error, Unfoldable):
             return self._set_aside(error.reasons)
-        if isinstance(error, FoldAgain):
+        if isinstance(error, RebuildNeeded):
             with self._store.write() as connection:
                 make_again(connection, self._meaning, events_aside(connection))
             return True
@@ -159,7 +159,7 @@ class Projector:
             return True
         LOG.error("set aside", part=at.part, name=at.names[0], reason=reason_of(error))
         with self._store.write() as connection:
-            Progress(connection, self._meaning).leave(connection, at.part, at.names[0], reason_of(error))
+            ProjectionPipeline(connection, self._meaning).leave(connection, at.part, at.names[0], reason_of(error))
         return True
 
     def _adapt(self, events: int, took_s: float) -> None:

@@ -1,7 +1,7 @@
 """Ages: how long things have stood somewhere, told in three figures.
 
 >>> ages([30_000_000, 0, 10_000_000], now_us=60_000_000)
-Ages(oldest_since_us=0, p50_s=50, max_s=60)
+AgeStats(oldest_since_us=0, p50_s=50, max_s=60)
 """
 
 from collections.abc import Iterable
@@ -10,7 +10,7 @@ from typing import NamedTuple
 SECOND_US = 1_000_000
 
 
-class Ages(NamedTuple):
+class AgeStats(NamedTuple):
     """Since when the oldest stands (UTC us), the median age and the greatest, in whole seconds; all None of nothing."""
 
     oldest_since_us: int | None
@@ -23,9 +23,9 @@ def age_s(since_us: int, now_us: int) -> int:
     return max(now_us - since_us, 0) // SECOND_US
 
 
-def ages(since_us: Iterable[int | None], now_us: int) -> Ages:
+def ages(since_us: Iterable[int | None], now_us: int) -> AgeStats:
     """The ages of whatever has a beginning; the median of an even number is the lower of the two in the middle."""
     known = sorted(each for each in since_us if each is not None)
     if not known:
-        return Ages(None, None, None)
-    return Ages(known[0], age_s(known[len(known) // 2], now_us), age_s(known[0], now_us))
+        return AgeStats(None, None, None)
+    return AgeStats(known[0], age_s(known[len(known) // 2], now_us), age_s(known[0], now_us))

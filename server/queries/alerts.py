@@ -7,18 +7,18 @@ by itself. A condition is one function; it looks at the floor and yields what it
 from collections.abc import Callable, Iterable, Iterator
 from typing import NamedTuple
 
-from server.locale_format import DAY_S, Tongue, due_day, duration
-from server.queries.current_stock import Stand
+from server.locale_format import DAY_S, LocaleFormat, due_day, duration
+from server.queries.current_stock import StockRow
 from server.queries.stage_queue import next_stage
-from server.queries.stage_summary import Line, Tile
+from server.queries.stage_summary import LineSummary, StageTile
 from server.queries.valuation import Valuation
-from station.core.ledger.parcels import In
+from station.core.ledger.parcels import ParcelState
 
 HELD_LONG_S = DAY_S  # where the stage has no target
 FINDING = "finding"
 
 
-class Named(NamedTuple):
+class LinkedWord(NamedTuple):
     """A word of a sentence that opens: what kind of thing (item, stage, station), its id, and how it is called."""
 
     kind: str
@@ -26,7 +26,7 @@ class Named(NamedTuple):
     text: str
 
 
-class Condition(NamedTuple):
+class Alert(NamedTuple):
     """One thing that needs somebody. `grave`: it costs already; else look at it. `cost`: thousandths of micros at stake.
 
     `key` is the same as long as it is the same condition; `also`: what else is to be said of the same item.
@@ -34,7 +34,7 @@ class Condition(NamedTuple):
 
     kind: str
     key: str
-    words: tuple[str | Named, ...]
+    words: tuple[str | LinkedWord, ...]
     who: str
     grave: bool = False
     cost: int = 0
@@ -49,23 +49,23 @@ class Condition(NamedTuple):
     def item(self) -> str | None:
         """The item that it is about, None for a stage or a station."""
         first = self.words[0]
-        return first.id if isinstance(first, Named) and first.kind == "item" else None
+        return first.id if isinstance(first, LinkedWord) and first.kind == "item" else None
 
 
-class Floor(NamedTuple):
+class ShopSnapshot(NamedTuple):
     """What conditions look at: everything that stands, the line made of it, its worth, how the shop speaks, and now."""
 
-    stands: list[Stand]
-    line: Line
+    stands: list[StockRow]
+    line: LineSummary
     valuation: Valuation
-    tongue: Tongue
+    tongue: LocaleFormat
     now_us: int
 
-    def cost(self, stands: Iterable[Stand]) -> int:
+    def cost(self, stands: Iterable[StockRow]) -> int:
         """What some stands are worth, in thousandths of micros."""
         return self.valuation.worth(stands).value.total
 
-    def cost_text(self, stands: list[Stand]) -> str:
+    def cost_text(self, stands: list[StockRow]) -> str:
         """The same in words; empty where nothing is known."""
         micros = self.valuation.worth(stands).micros
         return self.tongue.money(micros, whole=True) if micros else ""
@@ -80,19 +80,19 @@ class Floor(NamedTuple):
         return str((definition.data.get("name") if definition else None) or reason)
 
 
-def needs_someone(floor: Floor) -> list[Condition]:
+def needs_someone(floor: ShopSnapshot) -> list[Alert]:
     """Everything on the floor that needs somebody, most costly first."""
     return ranked(condition for look in CONDITIONS for condition in look(floor))
 
 
-def ranked(conditions: Iterable[Condition]) -> list[Condition]:
+def ranked(conditions: Iterable[Alert]) -> list[Alert]:
     """What costs already before what should be looked at, and of each the most costly first."""
     return sorted(conditions, key=lambda each: (not each.grave, -each.cost, each.key))
 
 
-def told_once(conditions: Iterable[Condition]) -> list[Condition]:
+def without_repeats(conditions: Iterable[Alert]) -> list[Alert]:
     """Ranked conditions with one for each item: what else needs somebody about it goes along with the first."""
-    told: dict[str, Condition] = {}
+    told: dict[str, Alert] = {}
     for each in conditions:
         first = told.get(each.item) if each.item is not None else None
         if first is None:
@@ -103,16 +103,16 @@ def told_once(conditions: Iterable[Condition]) -> list[Condition]:
     return list(told.values())
 
 
-def at_limit(floor: Floor) -> Iterator[Condition]:
+def at_limit(floor: ShopSnapshot) -> Iterator[Alert]:
     """A stage should not hold more items than its limit."""
     for tile in floor.line.tiles:
         if not tile.fill:
             continue
         name = tile.stage.name or tile.stage.stage
-        subject = Named("stage", tile.stage.stage, name)
+        subject = LinkedWord("stage", tile.stage.stage, name)
         count, limit = floor.tongue.number(tile.items), floor.tongue.number(tile.stage.limit or 0)
         fact = f" is over its limit: {count} of {limit}" if tile.fill == "over" else f" is full: {count} of {limit}"
-        yield Condition(
+        yield Alert(
             "limit",
             f"limit {tile.stage.stage}",
             (subject, fact),
@@ -122,7 +122,7 @@ def at_limit(floor: Floor) -> Iterator[Condition]:
         )
 
 
-def _behind(floor: Floor, tile: Tile) -> str:
+def _behind(floor: ShopSnapshot, tile: StageTile) -> str:
     """Whom a full stage keeps waiting: the work in front of it, or the stage behind it that runs dry."""
     coming = {
         stand.item
@@ -134,21 +134,21 @@ def _behind(floor: Floor, tile: Tile) -> str:
     return floor.tongue.money(tile.shown_micros, whole=True) if tile.shown_micros else ""
 
 
-def waited(floor: Floor) -> Iterator[Condition]:
+def waited(floor: ShopSnapshot) -> Iterator[Alert]:
     """Nothing should stay at a stage for longer than its target."""
     targets = {tile.stage.stage: tile.stage.target_s for tile in floor.line.tiles}
-    for (item, stage), stands in _together(floor, (In.HERE, In.WAITING)).items():
+    for (item, stage), stands in _together(floor, (ParcelState.HERE, ParcelState.WAITING)).items():
         target_s = targets.get(stage or "")
         age = (floor.now_us - min(stand.at_stage_since_us for stand in stands)) // 1_000_000
         if not target_s or age <= target_s:
             continue
-        yield Condition(
+        yield Alert(
             "waited",
             f"waited {stage} {item}",
             (
-                Named("item", item, item),
+                LinkedWord("item", item, item),
                 " has waited at ",
-                Named("stage", stage or "", floor.stage_name(stage)),
+                LinkedWord("stage", stage or "", floor.stage_name(stage)),
                 f" for {duration(age)}, target {duration(target_s)}",
             ),
             _and(floor.cost_text(stands), _due(floor, stands[0])),
@@ -157,22 +157,22 @@ def waited(floor: Floor) -> Iterator[Condition]:
         )
 
 
-def held_long(floor: Floor) -> Iterator[Condition]:
+def held_long(floor: ShopSnapshot) -> Iterator[Alert]:
     """What is on hold should be decided within the stage's target, or a day."""
     targets = {tile.stage.stage: tile.stage.target_s for tile in floor.line.tiles}
-    for (item, stage), stands in _together(floor, (In.HELD,)).items():
+    for (item, stage), stands in _together(floor, (ParcelState.HELD,)).items():
         target_s = targets.get(stage or "") or HELD_LONG_S
         age = (floor.now_us - min(stand.since_us for stand in stands)) // 1_000_000
         if age <= target_s:
             continue
         reason = stands[0].reason
-        yield Condition(
+        yield Alert(
             "held",
             f"held {stage} {item}",
             (
-                Named("item", item, item),
+                LinkedWord("item", item, item),
                 " has been on hold at ",
-                Named("stage", stage or "", floor.stage_name(stage)),
+                LinkedWord("stage", stage or "", floor.stage_name(stage)),
                 f" for {duration(age)}" + (f": {floor.reason_name(reason)}" if reason else ", no reason given"),
             ),
             _and(floor.cost_text(stands), _due(floor, stands[0])),
@@ -181,9 +181,9 @@ def held_long(floor: Floor) -> Iterator[Condition]:
         )
 
 
-def late(floor: Floor) -> Iterator[Condition]:
+def late(floor: ShopSnapshot) -> Iterator[Alert]:
     """An order should be finished by the end of its due day."""
-    orders: dict[str, list[Stand]] = {}
+    orders: dict[str, list[StockRow]] = {}
     for stand in floor.stands:
         if _late(floor, stand):
             orders.setdefault(stand.item, []).append(stand)
@@ -196,10 +196,10 @@ def late(floor: Floor) -> Iterator[Condition]:
         where = f"stands at {' and '.join(places)}" if places else "is not started"
         amount = sum(stand.qty_milli or 0 for stand in stands)
         product = floor.valuation.product(stands[0])
-        yield Condition(
+        yield Alert(
             "late",
             f"late {item}",
-            (Named("item", item, item), f" was due {ago} and {where}"),
+            (LinkedWord("item", item, item), f" was due {ago} and {where}"),
             _and(
                 stands[0].customer or "",
                 floor.tongue.quantity(amount, product.unit, product.decimals) if amount else "",
@@ -210,24 +210,24 @@ def late(floor: Floor) -> Iterator[Condition]:
         )
 
 
-CONDITIONS: tuple[Callable[[Floor], Iterator[Condition]], ...] = (at_limit, late, waited, held_long)
+CONDITIONS: tuple[Callable[[ShopSnapshot], Iterator[Alert]], ...] = (at_limit, late, waited, held_long)
 
 
-def _together(floor: Floor, states: tuple[str, ...]) -> dict[tuple[str, str | None], list[Stand]]:
+def _together(floor: ShopSnapshot, states: tuple[str, ...]) -> dict[tuple[str, str | None], list[StockRow]]:
     """What stands in these states, by item and stage, in the order of the items."""
-    found: dict[tuple[str, str | None], list[Stand]] = {}
+    found: dict[tuple[str, str | None], list[StockRow]] = {}
     for stand in sorted(floor.stands, key=lambda each: (each.item, each.since_us)):
         if stand.state in states:
             found.setdefault((stand.item, stand.stage), []).append(stand)
     return found
 
 
-def _late(floor: Floor, stand: Stand) -> bool:
+def _late(floor: ShopSnapshot, stand: StockRow) -> bool:
     due = due_day(stand.due)
     return due is not None and due < floor.tongue.today(floor.now_us)
 
 
-def _due(floor: Floor, stand: Stand) -> str:
+def _due(floor: ShopSnapshot, stand: StockRow) -> str:
     due = due_day(stand.due)
     return floor.tongue.due(due, floor.now_us) if due else ""
 

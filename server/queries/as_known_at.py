@@ -21,7 +21,7 @@ _one_at_a_time = threading.Lock()  # a question that costs seconds must not be a
 
 
 @contextmanager
-def as_known(connection: Connection, pos: int) -> Iterator[Connection]:
+def projection_at(connection: Connection, pos: int) -> Iterator[Connection]:
     """A projection of the ledger up to `pos`, at most MOST_EVENTS, to be read like the real one while the block lasts."""
     scratch = create_engine("sqlite://", poolclass=StaticPool)
     try:

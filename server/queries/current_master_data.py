@@ -7,14 +7,14 @@ from sqlalchemy import Connection, select
 
 from server.projection.definitions import read_row
 from server.projection.tables import definition
-from station.core.master_data import Catalogue
+from station.core.master_data import MasterData
 
 _KEPT = 4  # databases per process of which the last catalogue is kept: one, and some in tests
-_catalogues: dict[str, tuple[tuple[Any, ...], Catalogue]] = {}
+_catalogues: dict[str, tuple[tuple[Any, ...], MasterData]] = {}
 _lock = threading.Lock()
 
 
-def catalogue(connection: Connection) -> Catalogue:
+def catalogue(connection: Connection) -> MasterData:
     """Every definition that stands, ready to be asked for as of a time. Costs one read of some hundred keys."""
     c = definition.c
     keys = tuple(tuple(row) for row in connection.execute(select(c.id, c.holds_from_us, c.key_us).order_by(c.id)))
@@ -23,7 +23,7 @@ def catalogue(connection: Connection) -> Catalogue:
         known = _catalogues.get(name)
     if known is not None and known[0] == keys:
         return known[1]
-    made = Catalogue(read_row(row) for row in connection.execute(select(definition)))
+    made = MasterData(read_row(row) for row in connection.execute(select(definition)))
     with _lock:
         while len(_catalogues) >= _KEPT:
             _catalogues.pop(next(iter(_catalogues)))

@@ -9,10 +9,10 @@ from typing import Any, NamedTuple
 from sqlalchemy import Connection, Select, select
 
 from server.projection.tables import item, parcel
-from station.core.ledger.parcels import LIVE, In
+from station.core.ledger.parcels import LIVE, ParcelState
 
 
-class Stand(NamedTuple):
+class StockRow(NamedTuple):
     """A quantity of one item that stands somewhere; `qty_milli` None: nobody has said how many. Times UTC us.
 
     `ordered_milli` … `due` are the item's: they are the same for all its stands.
@@ -48,7 +48,7 @@ class Stand(NamedTuple):
     @property
     def in_process(self) -> bool:
         """Whether work on it has begun: what is only released stands apart."""
-        return self.state != In.RELEASED
+        return self.state != ParcelState.RELEASED
 
     @property
     def there_since_us(self) -> int:
@@ -62,9 +62,9 @@ _OF_PARCEL = ("operation", "stage", "state", "held_from", "station", "operator",
               "at_stage_since_us", "started_us", "entered", "reached", "approx")  # fmt: skip
 
 
-def together(stands: Iterable[Stand]) -> list[Stand]:
+def together(stands: Iterable[StockRow]) -> list[StockRow]:
     """Stands with one for each item, stage, state and reason: the oldest, with the quantity of all of them."""
-    found: dict[tuple[str, str | None, str, str | None], Stand] = {}
+    found: dict[tuple[str, str | None, str, str | None], StockRow] = {}
     for stand in sorted(stands, key=lambda each: each.there_since_us):
         key = (stand.item, stand.stage, stand.state, stand.reason)
         first = found.get(key)
@@ -82,20 +82,20 @@ def _stands() -> Select[Any]:
     return select(*columns).select_from(item.join(parcel, parcel.c.item == item.c.item)).where(parcel.c.state.in_(LIVE))
 
 
-def standing(connection: Connection) -> list[Stand]:
+def standing(connection: Connection) -> list[StockRow]:
     """Everything released, waiting, here or held, in no order that means anything."""
     return _read(connection, _stands().where(item.c.status == "open"))
 
 
-def standing_of(connection: Connection, items: list[str]) -> list[Stand]:
+def standing_of(connection: Connection, items: list[str]) -> list[StockRow]:
     """The same of some items."""
     return _read(connection, _stands().where(item.c.item.in_(items)))
 
 
-def _read(connection: Connection, query: Select[Any]) -> list[Stand]:
+def _read(connection: Connection, query: Select[Any]) -> list[StockRow]:
     found = []
     for row in connection.execute(query):
-        stand = Stand(*row)
+        stand = StockRow(*row)
         # An item without an order of its own stands under its own name.
         found.append(stand if stand.order else stand._replace(order=stand.item))
     return found

@@ -11,25 +11,26 @@ from sqlalchemy import Connection, and_, select
 
 from server.projection.bindings import Bindings
 from server.projection.definitions import Definitions
-from server.projection.event_items import Corrections, Facts, Orders
+from server.projection.event_items import Corrections, ItemEventBuilder
 from server.projection.item_rows import is_approximate
-from server.projection.ledger_row import again
+from server.projection.ledger_row import rows_at
+from server.projection.released_orders import ReleasedOrders
 from server.projection.tables import DAY_US, LONG, event_item, item, open_at, parcel, visit
-from server.queries.current_stock import Stand
+from server.queries.current_stock import StockRow
 from station.core.ledger.fold import fold
-from station.core.ledger.item_event import Fact
-from station.core.ledger.parcels import LIVE, In, ItemState
-from station.core.master_data import Catalogue
+from station.core.ledger.item_event import ItemEvent
+from station.core.ledger.parcels import LIVE, ItemState, ParcelState
+from station.core.master_data import MasterData
 
 _CHUNK = 500  # items in one question
 _Place = tuple[str, str, str | None, int]  # item, state, stage, since
 
 
-def standing_at(connection: Connection, catalogue: Catalogue, at_us: int) -> list[Stand]:
+def standing_at(connection: Connection, catalogue: MasterData, at_us: int) -> list[StockRow]:
     """Everything that was released, waiting, here or held at a time (UTC us)."""
     quantities = _open_then(connection, at_us)
     names = sorted({place[0] for place in quantities})
-    stands: list[Stand] = []
+    stands: list[StockRow] = []
     for name, facts in _facts(connection, names, at_us):
         state = fold(name, facts, catalogue).state
         stands += [stand for stand in _stands(state, quantities) if stand.state in LIVE]
@@ -56,31 +57,31 @@ def _open_then(connection: Connection, at_us: int) -> dict[_Place, int | None]:
     return found
 
 
-def _facts(connection: Connection, names: list[str], at_us: int) -> Iterable[tuple[str, list[Fact]]]:
+def _facts(connection: Connection, names: list[str], at_us: int) -> Iterable[tuple[str, list[ItemEvent]]]:
     """The facts of each item up to a time."""
     bindings = Bindings(connection)
     bindings.use(Definitions(connection).of("pattern.define"))
-    facts = Facts(bindings, Corrections(connection), Orders())
+    facts = ItemEventBuilder(bindings, Corrections(connection), ReleasedOrders())
     for start in range(0, len(names), _CHUNK):
         some = names[start : start + _CHUNK]
         c = event_item.c
         rows = connection.execute(select(c.item, c.pos).where(and_(c.item.in_(some), c.key_us <= at_us))).all()
-        events = {each.pos: each for each in again(connection, {row.pos for row in rows})}
-        told: dict[str, list[Fact]] = {name: [] for name in some}
+        events = {each.pos: each for each in rows_at(connection, {row.pos for row in rows})}
+        told: dict[str, list[ItemEvent]] = {name: [] for name in some}
         # `fold` leaves events at one place in this order, as `Items.anew` has them.
         for row in sorted(rows, key=lambda one: (events[one.pos].counted.hash, one.pos)):
             told[row.item].append(facts.of(connection, events[row.pos], row.item))
         yield from told.items()
 
 
-def _stands(state: ItemState, quantities: dict[_Place, int | None]) -> Iterable[Stand]:
+def _stands(state: ItemState, quantities: dict[_Place, int | None]) -> Iterable[StockRow]:
     head = state.header
     for each in state.parcels:
         qty_milli = each.qty_milli
         if qty_milli is None:
             # A quantity that became known later holds for the time before, too.
             qty_milli = quantities.get((state.item, each.state, each.stage, each.since_us))
-        yield Stand(
+        yield StockRow(
             item=state.item,
             name=None,
             product=head.product,
@@ -88,7 +89,7 @@ def _stands(state: ItemState, quantities: dict[_Place, int | None]) -> Iterable[
             routing=state.routing.routing if state.routing else None,
             released_us=state.released_us,
             ordered_milli=-state.outer.get("ordered", 0),
-            finished_milli=state.quantity(In.FINISHED),
+            finished_milli=state.quantity(ParcelState.FINISHED),
             overrun_milli=-state.outer.get("overrun", 0),
             due=head.due,
             priority=head.priority,

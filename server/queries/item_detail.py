@@ -5,21 +5,21 @@ from typing import Any, NamedTuple
 import msgspec
 from sqlalchemy import Connection, and_, select
 
-from server.projection.item_states import Kept
+from server.projection.item_states import StoredItem
 from server.projection.tables import finding, item, visit
-from server.queries.current_stock import Stand, standing_of
-from server.queries.item_events import Scan, scans
+from server.queries.current_stock import StockRow, standing_of
+from server.queries.item_events import ItemEventRow, scans
 from server.queries.rule_settings import rules_on
-from server.queries.valuation import Valuation, Worth
+from server.queries.valuation import StockValue, Valuation
 from station.core.ledger.fold import balances
 from station.core.ledger.routing import Product
 
 MOST = 200
 SUMS = ("ordered", "finished", "scrapped", "overrun", "adjusted")
-_KEPT = msgspec.msgpack.Decoder(Kept)
+_KEPT = msgspec.msgpack.Decoder(StoredItem)
 
 
-class Visit(NamedTuple):
+class PastStay(NamedTuple):
     """A time that some of it stood somewhere; it is over. Times UTC us."""
 
     operation: int | None
@@ -34,7 +34,7 @@ class Visit(NamedTuple):
     went_to_state: str
 
 
-class Finding(NamedTuple):
+class ItemFinding(NamedTuple):
     """What a rule says of one of its events."""
 
     rule: str
@@ -44,17 +44,17 @@ class Finding(NamedTuple):
     text: str
 
 
-class ItemNow(NamedTuple):
+class ItemDetail(NamedTuple):
     """Everything that is known of one item; `row` is its row of the projection."""
 
     row: Any
     product: Product | None
     order: str
-    stands: tuple[Stand, ...]
-    worth: Worth
-    visits: tuple[Visit, ...]
-    findings: tuple[Finding, ...]
-    events: tuple[Scan, ...]
+    stands: tuple[StockRow, ...]
+    worth: StockValue
+    visits: tuple[PastStay, ...]
+    findings: tuple[ItemFinding, ...]
+    events: tuple[ItemEventRow, ...]
     more_events: bool
     children: tuple[str, ...]
 
@@ -70,7 +70,9 @@ class ItemNow(NamedTuple):
         return balances(_KEPT.decode(self.row.state).state)
 
 
-def one_item(connection: Connection, name: str, valuation: Valuation, before_pos: int | None = None) -> ItemNow | None:
+def one_item(
+    connection: Connection, name: str, valuation: Valuation, before_pos: int | None = None
+) -> ItemDetail | None:
     """The item of this name; None where nothing is known of it. `before_pos`: for older events than the newest 200."""
     row = connection.execute(select(item).where(item.c.item == name)).first()
     if row is None:
@@ -80,7 +82,7 @@ def one_item(connection: Connection, name: str, valuation: Valuation, before_pos
         select(item.c.item).where(and_(item.c.order_ == name, item.c.item != name)).order_by(item.c.item).limit(MOST)
     )
     told = scans(connection, name, before_pos)
-    return ItemNow(
+    return ItemDetail(
         row=row,
         product=valuation.catalogue.product(row.product, valuation.at_us),
         order=row.order_ or row.item,
@@ -94,14 +96,14 @@ def one_item(connection: Connection, name: str, valuation: Valuation, before_pos
     )
 
 
-def _visits(connection: Connection, name: str) -> list[Visit]:
-    columns = [visit.c[field] for field in Visit._fields]
+def _visits(connection: Connection, name: str) -> list[PastStay]:
+    columns = [visit.c[field] for field in PastStay._fields]
     query = select(*columns).where(visit.c.item == name).order_by(visit.c.left_us.desc(), visit.c.id.desc()).limit(MOST)
-    return [Visit(*row) for row in connection.execute(query)]
+    return [PastStay(*row) for row in connection.execute(query)]
 
 
-def _findings(connection: Connection, name: str, on: list[str]) -> list[Finding]:
+def _findings(connection: Connection, name: str, on: list[str]) -> list[ItemFinding]:
     c = finding.c
-    columns = [c[field] for field in Finding._fields]
+    columns = [c[field] for field in ItemFinding._fields]
     query = select(*columns).where(and_(c.item == name, c.rule.in_(on)))
-    return [Finding(*row) for row in connection.execute(query.order_by(c.key_us.desc(), c.id.desc()).limit(MOST))]
+    return [ItemFinding(*row) for row in connection.execute(query.order_by(c.key_us.desc(), c.id.desc()).limit(MOST))]

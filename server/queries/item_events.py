@@ -6,15 +6,15 @@ import msgspec
 from sqlalchemy import Connection, and_, or_, select
 
 from server.projection.event_items import Corrections
-from server.projection.ledger_row import Taken, again
-from server.projection.log_permissions import Owners, claimed_by
+from server.projection.ledger_row import LedgerRow, rows_at
+from server.projection.log_permissions import LogOwners, claimed_by
 from server.projection.tables import event_item, event_state
 from station.core.event import Event
 
 MOST = 200
 
 
-class Presence(NamedTuple):
+class TagPresence(NamedTuple):
     """How long a tag lay on a reader: how often it was seen, until when, and its best signal where the reader tells one."""
 
     seen: int
@@ -22,7 +22,7 @@ class Presence(NamedTuple):
     signal_dbm: int | None
 
 
-class Scan(NamedTuple):
+class ItemEventRow(NamedTuple):
     """One event. `raw`: what the device sent; `changed`: the fields that a person put in place of the recorded ones.
 
     `presence`: of a tag's arrival, what its end told. `ends`: it is such an end itself, and its arrival is not among these.
@@ -50,7 +50,7 @@ class Scan(NamedTuple):
     raw: bytes | None
     text: str
     changed: dict[str, Any]
-    presence: Presence | None = None
+    presence: TagPresence | None = None
     ends: bool = False
     sent_by: str | None = None  # the station whose log it stands in, where the event names another
 
@@ -65,14 +65,14 @@ class Scan(NamedTuple):
         return self.verb if self.kind == "entry" else ""
 
 
-class Scans(NamedTuple):
+class ItemEventPage(NamedTuple):
     """Events, the newest first; `more`: there may be older ones."""
 
-    events: tuple[Scan, ...]
+    events: tuple[ItemEventRow, ...]
     more: bool
 
 
-def scans(connection: Connection, item: str, before_pos: int | None = None) -> Scans:
+def scans(connection: Connection, item: str, before_pos: int | None = None) -> ItemEventPage:
     """The newest events of an item, at most MOST; those before a position where one is given.
 
     The end of a tag's presence is told of its arrival, and stands alone only where that is not among these.
@@ -82,18 +82,18 @@ def scans(connection: Connection, item: str, before_pos: int | None = None) -> S
     if before_pos is not None:
         query = query.where(c.pos < before_pos)
     rows = connection.execute(query.order_by(c.key_us.desc(), c.log_id, c.seq.desc()).limit(MOST)).all()
-    taken = {each.pos: each for each in again(connection, [row.pos for row in rows])}
+    taken = {each.pos: each for each in rows_at(connection, [row.pos for row in rows])}
     corrections = Corrections(connection)
-    owners = Owners(connection, 0)
+    owners = LogOwners(connection, 0)
     found = [_scan(taken[row.pos], row.key_us, corrections.put(taken[row.pos]), owners) for row in rows]
     ref_of = {each.pos: (ref.log, ref.seq) for each in taken.values() if each.event and (ref := each.event.ref)}
-    return Scans(tuple(_joined(found, ref_of)), len(rows) == MOST)
+    return ItemEventPage(tuple(_joined(found, ref_of)), len(rows) == MOST)
 
 
-def _joined(found: list[Scan], ref_of: dict[int, tuple[str, int]]) -> list[Scan]:
+def _joined(found: list[ItemEventRow], ref_of: dict[int, tuple[str, int]]) -> list[ItemEventRow]:
     """The events, each arrival with what its end told: one of its own log, behind it, and the first where several came."""
     here = {(each.log, each.seq) for each in found if not each.ends}
-    ends: dict[tuple[str, int], Scan] = {}
+    ends: dict[tuple[str, int], ItemEventRow] = {}
     for each in reversed(found):
         ref = ref_of.get(each.pos)
         # Whoever may write in a log may end what arrived there; no other station may.
@@ -107,12 +107,12 @@ def _joined(found: list[Scan], ref_of: dict[int, tuple[str, int]]) -> list[Scan]
     ]
 
 
-def _scan(each: Taken, key_us: int, put: dict[str, Any], owners: Owners) -> Scan:
+def _scan(each: LedgerRow, key_us: int, put: dict[str, Any], owners: LogOwners) -> ItemEventRow:
     event = each.event
     assert event is not None  # only what could be read belongs to an item
     data = event.data or {}
     said = event if event.kind == "scan" else msgspec.convert(_of_entry(event), _Said)
-    return Scan(
+    return ItemEventRow(
         pos=each.pos,
         log=each.counted.log,
         seq=each.counted.seq,
@@ -134,7 +134,7 @@ def _scan(each: Taken, key_us: int, put: dict[str, Any], owners: Owners) -> Scan
         raw=event.raw,
         text=str(data.get("text") or data.get("why") or ""),
         changed=put,
-        presence=None if event.seen is None else Presence(event.seen, key_us, event.rssi_dbm),
+        presence=None if event.seen is None else TagPresence(event.seen, key_us, event.rssi_dbm),
         ends=event.kind == "scan" and event.seen is not None,
         sent_by=None if claimed_by(each, owners) is None else owners.of(each.stored.log)[1],
     )

@@ -12,16 +12,16 @@ from sqlalchemy import Connection, and_, or_, select
 
 from server.locale_format import due_day
 from server.projection.tables import item
-from server.queries.current_stock import Stand, standing_of
+from server.queries.current_stock import StockRow, standing_of
 from server.queries.valuation import Valuation
-from station.core.ledger.parcels import In
+from station.core.ledger.parcels import ParcelState
 
 STATUSES = ("open", "finished", "closed")
 MOST = 1_000
 _CHUNK = 500  # names in one question
 
 
-class Where(NamedTuple):
+class OrderLocation(NamedTuple):
     """How much of an order stands at a stage, in a state; `qty_milli` None where part of it is of unknown quantity."""
 
     stage: str | None
@@ -29,7 +29,7 @@ class Where(NamedTuple):
     qty_milli: int | None
 
 
-class Order(NamedTuple):
+class OrderProgress(NamedTuple):
     """One order with its family. Quantities in thousandths of `unit`; times UTC us."""
 
     order: str
@@ -49,7 +49,7 @@ class Order(NamedTuple):
     released_us: int | None
     finished_us: int | None
     closed_us: int | None
-    where: tuple[Where, ...]
+    where: tuple[OrderLocation, ...]
     items: int
     value_micros: int | None
 
@@ -58,7 +58,7 @@ class Order(NamedTuple):
         return self.status == "open" and self.due is not None and self.due < today
 
 
-def orders(connection: Connection, valuation: Valuation, status: str = "open") -> list[Order]:
+def orders(connection: Connection, valuation: Valuation, status: str = "open") -> list[OrderProgress]:
     """Orders of one status: open ones by due day and priority, the others newest first. At most MOST."""
     c = item.c
     query = select(item).where(and_(c.status == status, is_order())).limit(MOST)
@@ -69,7 +69,7 @@ def orders(connection: Connection, valuation: Valuation, status: str = "open") -
 
 def orders_after(
     connection: Connection, valuation: Valuation, cursor: str, limit: int, status: str | None
-) -> list[Order]:
+) -> list[OrderProgress]:
     """Orders by name behind `cursor`, for those who read all of them piece by piece."""
     query = select(item).where(and_(item.c.item > cursor, is_order()))
     if status is not None:
@@ -77,13 +77,13 @@ def orders_after(
     return _with_families(connection, valuation, list(connection.execute(query.order_by(item.c.item).limit(limit))))
 
 
-def order(connection: Connection, valuation: Valuation, name: str) -> Order | None:
+def order(connection: Connection, valuation: Valuation, name: str) -> OrderProgress | None:
     """One order with its family; None where no order is called so."""
     rows = list(connection.execute(select(item).where(and_(item.c.item == name, is_order()))))
     return next(iter(_with_families(connection, valuation, rows)), None)
 
 
-def run_key(each: Order) -> tuple[Any, ...]:
+def run_key(each: OrderProgress) -> tuple[Any, ...]:
     """Late and early, then urgent and not."""
     return (each.due or date.max, 2**31 if each.priority is None else each.priority, each.order)
 
@@ -93,7 +93,7 @@ def is_order() -> Any:
     return and_(item.c.released_us.is_not(None), or_(item.c.order_.is_(None), item.c.order_ == item.c.item))
 
 
-def _with_families(connection: Connection, valuation: Valuation, rows: list[Any]) -> list[Order]:
+def _with_families(connection: Connection, valuation: Valuation, rows: list[Any]) -> list[OrderProgress]:
     names = [row.item for row in rows]
     family: dict[str, list[Any]] = {row.item: [row] for row in rows}
     for some in _chunks(names):
@@ -101,17 +101,17 @@ def _with_families(connection: Connection, valuation: Valuation, rows: list[Any]
         for child in connection.execute(children):
             family[child.order_].append(child)
     members = [member.item for several in family.values() for member in several]
-    stands: dict[str, list[Stand]] = {}
+    stands: dict[str, list[StockRow]] = {}
     for some in _chunks(members):
         for stand in standing_of(connection, some):
             stands.setdefault(stand.order if stand.order in family else stand.item, []).append(stand)
     return [_order(row, family[row.item], stands.get(row.item, []), valuation) for row in rows]
 
 
-def _order(row: Any, family: list[Any], stands: list[Stand], valuation: Valuation) -> Order:
+def _order(row: Any, family: list[Any], stands: list[StockRow], valuation: Valuation) -> OrderProgress:
     product = valuation.catalogue.product(row.product, valuation.at_us)
     begun = [stand for stand in stands if stand.in_process]
-    return Order(
+    return OrderProgress(
         order=row.item,
         product=row.product,
         product_name=(product.name if product else "") or row.product or "",
@@ -135,15 +135,17 @@ def _order(row: Any, family: list[Any], stands: list[Stand], valuation: Valuatio
     )
 
 
-def places(stands: Iterable[Stand]) -> tuple[Where, ...]:
+def places(stands: Iterable[StockRow]) -> tuple[OrderLocation, ...]:
     """Where things stand, what is furthest along first."""
-    found: dict[tuple[str | None, str], list[Stand]] = {}
-    for stand in sorted(stands, key=lambda each: (-(each.operation or 0), each.state != In.HERE, each.stage or "")):
+    found: dict[tuple[str | None, str], list[StockRow]] = {}
+    for stand in sorted(
+        stands, key=lambda each: (-(each.operation or 0), each.state != ParcelState.HERE, each.stage or "")
+    ):
         found.setdefault((stand.stage, stand.state), []).append(stand)
-    return tuple(Where(stage, state, _sum(several)) for (stage, state), several in found.items())
+    return tuple(OrderLocation(stage, state, _sum(several)) for (stage, state), several in found.items())
 
 
-def _sum(stands: list[Stand]) -> int | None:
+def _sum(stands: list[StockRow]) -> int | None:
     known = [stand.qty_milli for stand in stands if stand.qty_milli is not None]
     return sum(known) if len(known) == len(stands) else None
 

@@ -6,12 +6,12 @@ from sqlalchemy import Connection, and_, func, select
 
 from server.projection.tables import finding
 from station.core.ledger.rules import ON_BY_DEFAULT, RULES
-from station.core.master_data import Catalogue
+from station.core.master_data import MasterData
 
 WEEK_US = 7 * 86_400_000_000
 
 
-class RuleNow(NamedTuple):
+class RuleSetting(NamedTuple):
     """A rule: its name in the records, its sentence, whether it is on, whether by default, and its findings last week."""
 
     name: str
@@ -21,17 +21,17 @@ class RuleNow(NamedTuple):
     last_week: int
 
 
-def is_on(rule: str, catalogue: Catalogue, at_us: int) -> bool:
+def is_on(rule: str, catalogue: MasterData, at_us: int) -> bool:
     """Whether a rule's findings are shown; one this version does not know is not."""
     return catalogue.rule_is_on(rule, at_us, ON_BY_DEFAULT.get(rule, False))
 
 
-def rules_on(catalogue: Catalogue, at_us: int) -> list[str]:
+def rules_on(catalogue: MasterData, at_us: int) -> list[str]:
     """The names of the rules that are on."""
     return [rule.name for rule in RULES if is_on(rule.name, catalogue, at_us)]
 
 
-def rules(connection: Connection, catalogue: Catalogue, now_us: int) -> list[RuleNow]:
+def rules(connection: Connection, catalogue: MasterData, now_us: int) -> list[RuleSetting]:
     """Every rule, in the order of the table. Reads last week's findings through their index."""
     c = finding.c
     query = (
@@ -41,7 +41,7 @@ def rules(connection: Connection, catalogue: Catalogue, now_us: int) -> list[Rul
     )
     counts: dict[str, int] = {row[0]: row[1] for row in connection.execute(query)}
     return [
-        RuleNow(
+        RuleSetting(
             rule.name,
             (rule.look.__doc__ or "").strip(),
             is_on(rule.name, catalogue, now_us),

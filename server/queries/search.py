@@ -4,10 +4,10 @@ from sqlalchemy import Connection, and_, or_, select
 
 from server.projection.internal_tables import tag_number
 from server.projection.tables import binding, event_item, item
-from station.core.codes import As, Pattern, PatternError
+from station.core.codes import CodeType, Pattern, PatternError
 from station.core.codes.canonical import canonical, split_aim
 from station.core.codes.tag_numbers import canonical_number, finds, searched
-from station.core.master_data import Catalogue
+from station.core.master_data import MasterData
 
 MOST = 20
 MAX_TEXT = 4_296
@@ -15,7 +15,7 @@ MOST_TAGS = 50  # tags looked at whose number ends like what was typed
 MOST_PEOPLE = 2_000  # badges compared with what was typed
 
 
-def find(connection: Connection, catalogue: Catalogue, text: str, now_us: int) -> list[str]:
+def find(connection: Connection, catalogue: MasterData, text: str, now_us: int) -> list[str]:
     """The items that a text means: one where it names an item or a code, else those that begin like it; [] for none."""
     _, content = split_aim(text.strip()[:MAX_TEXT].encode("utf-8", "replace"), None)
     code = canonical(content)
@@ -29,7 +29,7 @@ def find(connection: Connection, catalogue: Catalogue, text: str, now_us: int) -
     return list(dict.fromkeys(of_tags))[:MOST] or _alike(connection, code)
 
 
-def people(catalogue: Catalogue, text: str, now_us: int) -> list[str]:
+def people(catalogue: MasterData, text: str, now_us: int) -> list[str]:
     """The persons whose badge a text is, as a badge is typed or as a card prints its number; their ids."""
     text = text.strip()[:MAX_TEXT]
     found = []
@@ -56,7 +56,7 @@ def _tags(connection: Connection, text: str) -> list[str]:
     return [number for number in numbers if number in look.numbers or finds(text, number)]
 
 
-def _exact(connection: Connection, catalogue: Catalogue, code: str, now_us: int) -> list[str]:
+def _exact(connection: Connection, catalogue: MasterData, code: str, now_us: int) -> list[str]:
     bound = connection.execute(
         select(binding.c.item).where(binding.c.code == code).order_by(binding.c.key_us.desc(), binding.c.seq.desc())
     ).scalar()
@@ -67,14 +67,14 @@ def _exact(connection: Connection, catalogue: Catalogue, code: str, now_us: int)
     return list(connection.execute(scanned).scalars())
 
 
-def _by_pattern(catalogue: Catalogue, code: str, now_us: int) -> list[str]:
+def _by_pattern(catalogue: MasterData, code: str, now_us: int) -> list[str]:
     found = []
     for name in catalogue.names("pattern.define"):
         definition = catalogue.at("pattern.define", name, now_us)
         data = definition.data if definition else {}
         try:
             pattern = Pattern(name, str(data.get("regex")), str(data.get("as")))
-            match = pattern.match(code) if pattern.as_ == As.ITEM else None
+            match = pattern.match(code) if pattern.as_ == CodeType.ITEM else None
         except PatternError:
             continue  # a pattern that reads nothing finds nothing
         if match is not None:

@@ -9,7 +9,7 @@
 from collections.abc import Sequence
 from itertools import pairwise
 
-from station.core.master_data import Catalogue
+from station.core.master_data import MasterData
 
 
 def in_order(routings: Sequence[Sequence[str]], others: Sequence[str]) -> list[str]:
@@ -47,7 +47,7 @@ def _to_end(stages: set[str], steps: set[tuple[str, str]]) -> dict[str, int]:
     return far
 
 
-def line_of(catalogue: Catalogue, at_us: int) -> list[str]:
+def line_of(catalogue: MasterData, at_us: int) -> list[str]:
     """The stages of the shop as of a time."""
     routings = [catalogue.routing(name, at_us) for name in catalogue.names("routing.define")]
     paths = [[operation.stage for operation in routing.operations] for routing in routings if routing]

@@ -10,19 +10,19 @@ from typing import NamedTuple
 from sqlalchemy import Connection, and_, func, or_, select
 
 from server.projection.tables import visit
-from server.queries.age_stats import Ages, age_s, ages
-from server.queries.current_stock import Stand
+from server.queries.age_stats import AgeStats, age_s, ages
+from server.queries.current_stock import StockRow
 from server.queries.stage_order import line_of
-from server.queries.valuation import Valuation, Worth
+from server.queries.valuation import StockValue, Valuation
 from station.core.ledger.costs import MILLI, shares
-from station.core.ledger.parcels import In
+from station.core.ledger.parcels import ParcelState
 from station.core.ledger.routing import Stage, StageType
 
 RATE_SPAN_S = 8 * 3600  # one shift: an hour alone says too little, a day too late
 HOUR_S = 3600
 
 
-class Amount(NamedTuple):
+class UnitQuantity(NamedTuple):
     """A quantity of one unit, with the decimals its products show."""
 
     unit: str
@@ -30,7 +30,7 @@ class Amount(NamedTuple):
     decimals: int
 
 
-class Tick(NamedTuple):
+class AgeTick(NamedTuple):
     """One item in the age strip."""
 
     item: str
@@ -39,17 +39,17 @@ class Tick(NamedTuple):
     held: bool
 
 
-class Tile(NamedTuple):
+class StageTile(NamedTuple):
     """A stage now. `shown_micros`: its share of the headline, whole units of the currency; None where nothing is known."""
 
     stage: Stage
     items: int
-    amounts: tuple[Amount, ...]
+    amounts: tuple[UnitQuantity, ...]
     held_items: int
-    worth: Worth
+    worth: StockValue
     shown_micros: int | None
-    ages: Ages
-    ticks: tuple[Tick, ...]
+    ages: AgeStats
+    ticks: tuple[AgeTick, ...]
     moved_on: int
 
     @property
@@ -65,31 +65,31 @@ class Tile(NamedTuple):
         return "over" if self.items > self.stage.limit else "full"
 
 
-class Heap(NamedTuple):
+class StockSummary(NamedTuple):
     """What stands apart from the line: not begun, or finished today."""
 
     items: int
-    amounts: tuple[Amount, ...]
+    amounts: tuple[UnitQuantity, ...]
 
 
-class Line(NamedTuple):
+class LineSummary(NamedTuple):
     """The whole line and its headline. `spread_items`: how many items stand at more than one stage, counted so."""
 
-    tiles: tuple[Tile, ...]
+    tiles: tuple[StageTile, ...]
     items: int
     spread_items: int
-    amounts: tuple[Amount, ...]
-    worth: Worth
+    amounts: tuple[UnitQuantity, ...]
+    worth: StockValue
     shown_micros: int | None
-    not_started: Heap
+    not_started: StockSummary
     not_started_moved_on: int
 
 
-def line(stands: Iterable[Stand], valuation: Valuation, moved_on: dict[str | None, int]) -> Line:
+def line(stands: Iterable[StockRow], valuation: Valuation, moved_on: dict[str | None, int]) -> LineSummary:
     """The line of what stands. `moved_on`: items that left each stage in the last shift, "" for the raw goods."""
     everything = list(stands)
     begun = [stand for stand in everything if stand.in_process]
-    at: dict[str | None, list[Stand]] = {}
+    at: dict[str | None, list[StockRow]] = {}
     for stand in begun:
         at.setdefault(stand.stage, []).append(stand)
     stages = _stages(at, valuation)
@@ -101,7 +101,7 @@ def line(stands: Iterable[Stand], valuation: Valuation, moved_on: dict[str | Non
     )
     whole = valuation.worth(begun)
     items = len({stand.item for stand in begun})
-    return Line(
+    return LineSummary(
         tiles=tiles,
         items=items,
         spread_items=sum(tile.items for tile in tiles) - items,
@@ -113,7 +113,7 @@ def line(stands: Iterable[Stand], valuation: Valuation, moved_on: dict[str | Non
     )
 
 
-def _stages(at: dict[str | None, list[Stand]], valuation: Valuation) -> list[Stage]:
+def _stages(at: dict[str | None, list[StockRow]], valuation: Valuation) -> list[Stage]:
     names = line_of(valuation.catalogue, valuation.at_us)
     known = [valuation.catalogue.stage(name, valuation.at_us) or Stage(name) for name in names]
     # What is done stands apart; a place where work still stands is shown whatever it is called.
@@ -124,19 +124,19 @@ def _stages(at: dict[str | None, list[Stand]], valuation: Valuation) -> list[Sta
 
 def _tile(
     stage: Stage,
-    stands: list[Stand],
-    worth: Worth,
+    stands: list[StockRow],
+    worth: StockValue,
     shown_micros: int,
     valuation: Valuation,
     moved_on: dict[str | None, int],
-) -> Tile:
+) -> StageTile:
     now_us = valuation.at_us
     ticks = [_tick(stand, stage.target_s, now_us) for stand in stands]
-    return Tile(
+    return StageTile(
         stage=stage,
         items=len({stand.item for stand in stands}),
         amounts=amounts(stands, valuation),
-        held_items=len({stand.item for stand in stands if stand.state == In.HELD}),
+        held_items=len({stand.item for stand in stands if stand.state == ParcelState.HELD}),
         worth=worth,
         shown_micros=shown_micros if worth.known else None,
         ages=ages((stand.at_stage_since_us for stand in stands), now_us),
@@ -145,12 +145,12 @@ def _tile(
     )
 
 
-def _tick(stand: Stand, target_s: int | None, now_us: int) -> Tick:
+def _tick(stand: StockRow, target_s: int | None, now_us: int) -> AgeTick:
     age = age_s(stand.at_stage_since_us, now_us)
-    return Tick(stand.item, age, bool(target_s) and age > (target_s or 0), stand.state == In.HELD)
+    return AgeTick(stand.item, age, bool(target_s) and age > (target_s or 0), stand.state == ParcelState.HELD)
 
 
-def amounts(stands: Iterable[Stand], valuation: Valuation) -> tuple[Amount, ...]:
+def amounts(stands: Iterable[StockRow], valuation: Valuation) -> tuple[UnitQuantity, ...]:
     """Known quantities by unit, the unit with the most items first."""
     found: dict[str, list[tuple[int, int]]] = {}
     for stand in stands:
@@ -158,20 +158,20 @@ def amounts(stands: Iterable[Stand], valuation: Valuation) -> tuple[Amount, ...]
             product = valuation.product(stand)
             found.setdefault(product.unit, []).append((stand.qty_milli, product.decimals))
     units = sorted(found, key=lambda unit: (-len(found[unit]), unit))
-    return tuple(Amount(unit, sum(q for q, _ in found[unit]), max(d for _, d in found[unit])) for unit in units)
+    return tuple(UnitQuantity(unit, sum(q for q, _ in found[unit]), max(d for _, d in found[unit])) for unit in units)
 
 
-def heap(stands: Iterable[Stand], valuation: Valuation) -> Heap:
+def heap(stands: Iterable[StockRow], valuation: Valuation) -> StockSummary:
     """What stands apart, counted."""
     held = list(stands)
-    return Heap(len({stand.item for stand in held}), amounts(held, valuation))
+    return StockSummary(len({stand.item for stand in held}), amounts(held, valuation))
 
 
 def moved_on(connection: Connection, now_us: int) -> dict[str | None, int]:
     """How many items left each stage in the last shift; "" stands for the raw goods. Reads that shift's visits only."""
     c = visit.c
     query = (
-        select(c.stage, c.state == In.RELEASED, func.count(c.item.distinct()))
+        select(c.stage, c.state == ParcelState.RELEASED, func.count(c.item.distinct()))
         .where(
             and_(
                 c.left_us > now_us - RATE_SPAN_S * 1_000_000,
@@ -179,17 +179,17 @@ def moved_on(connection: Connection, now_us: int) -> dict[str | None, int]:
                 or_(c.stage.is_(None), c.went_to_stage.is_(None), c.stage != c.went_to_stage),
             )
         )
-        .group_by(c.stage, c.state == In.RELEASED)
+        .group_by(c.stage, c.state == ParcelState.RELEASED)
     )
     return {"" if released else stage: count for stage, released, count in connection.execute(query)}
 
 
-def finished_since(connection: Connection, since_us: int, now_us: int, valuation: Valuation) -> Heap:
+def finished_since(connection: Connection, since_us: int, now_us: int, valuation: Valuation) -> StockSummary:
     """What was finished in a span of time. Reads that span's visits only."""
     c = visit.c
     rows = connection.execute(
         select(c.item, c.product, c.qty_milli).where(
-            and_(c.left_us >= since_us, c.left_us <= now_us, c.went_to_state == In.FINISHED)
+            and_(c.left_us >= since_us, c.left_us <= now_us, c.went_to_state == ParcelState.FINISHED)
         )
     ).all()
     found: dict[str, list[tuple[int, int]]] = {}
@@ -198,5 +198,7 @@ def finished_since(connection: Connection, since_us: int, now_us: int, valuation
         unit, decimals = (product.unit, product.decimals) if product else ("pcs", 0)
         if row.qty_milli is not None:
             found.setdefault(unit, []).append((row.qty_milli, decimals))
-    sums = (Amount(unit, sum(q for q, _ in each), max(d for _, d in each)) for unit, each in sorted(found.items()))
-    return Heap(len({row.item for row in rows}), tuple(sums))
+    sums = (
+        UnitQuantity(unit, sum(q for q, _ in each), max(d for _, d in each)) for unit, each in sorted(found.items())
+    )
+    return StockSummary(len({row.item for row in rows}), tuple(sums))

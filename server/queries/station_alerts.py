@@ -11,16 +11,16 @@ from typing import Any
 
 from server.locale_format import duration
 from server.projection import set_aside
-from server.projection.log_permissions import Beyond
-from server.projection.set_aside import Row
-from server.queries.alerts import Condition, Named
+from server.projection.log_permissions import NotPermitted
+from server.projection.set_aside import SetAsideRow
+from server.queries.alerts import Alert, LinkedWord
 
 SILENT_S = 120  # four heartbeats of a station that has no news
 QUEUE_OLD_S = 300  # a scan that is older is missing on these pages
 PRICELESS = 2**62  # nobody can say what lost scans cost: before everything that has a price
 
 
-def of_stations(rows: list[dict[str, Any]], now_us: int, estimated: Mapping[str, int] | None = None) -> list[Condition]:
+def of_stations(rows: list[dict[str, Any]], now_us: int, estimated: Mapping[str, int] | None = None) -> list[Alert]:
     """What needs somebody at the stations, of `server.auth.devices.overview`.
 
     `estimated`: of how many items in process a station's scans have no sure time.
@@ -31,10 +31,10 @@ def of_stations(rows: list[dict[str, Any]], now_us: int, estimated: Mapping[str,
     return found + [condition for row in present for condition in _clock(row, (estimated or {}).get(row["station"], 0))]
 
 
-def of_hub_clock(doubt: str | None, suspects: int) -> Iterator[Condition]:
+def of_hub_clock(doubt: str | None, suspects: int) -> Iterator[Alert]:
     """The hub's own clock: in doubt, or wrong at a time when stations were given it."""
     if doubt is not None:
-        yield Condition(
+        yield Alert(
             "hub clock",
             "hub clock",
             (doubt.partition(". ")[0].rstrip("."),),
@@ -43,7 +43,7 @@ def of_hub_clock(doubt: str | None, suspects: int) -> Iterator[Condition]:
             cost=PRICELESS,
         )
     if suspects:
-        yield Condition(
+        yield Alert(
             "anchors",
             "anchors",
             (f"The hub's clock was wrong when stations were given the time, {suspects} times",),
@@ -53,10 +53,10 @@ def of_hub_clock(doubt: str | None, suspects: int) -> Iterator[Condition]:
         )
 
 
-def of_set_aside(rows: list[Row]) -> list[Condition]:
+def of_set_aside(rows: list[SetAsideRow]) -> list[Alert]:
     """What could not be folded: each is missing on the pages until the software that can fold it is installed."""
     return [
-        Condition(
+        Alert(
             "set_aside",
             f"set aside {row.part} {row.pos} {row.name}",
             (f"{row.about} could not be folded and was set aside: {row.reason}",),
@@ -68,13 +68,13 @@ def of_set_aside(rows: list[Row]) -> list[Condition]:
     ]
 
 
-def of_beyond(rows: list[Beyond]) -> list[Condition]:
+def of_beyond(rows: list[NotPermitted]) -> list[Alert]:
     """What a station's log holds that no bench can say: its token is in other hands, or its software is not ours."""
     return [
-        Condition(
+        Alert(
             "not_permitted" if row.claimed is None else "claim",
             f"beyond {row.log} {row.claimed or ''}",
-            ("Station ", Named("station", row.station, row.station), row.fact),
+            ("Station ", LinkedWord("station", row.station, row.station), row.fact),
             "kept, and counted for nothing; give it a new token"
             if row.claimed is None
             else "look at which device it is",
@@ -85,17 +85,17 @@ def of_beyond(rows: list[Beyond]) -> list[Condition]:
     ]
 
 
-def _named(row: dict[str, Any]) -> tuple[str, Named]:
-    return "Station ", Named("station", row["station"], row["station"])
+def _named(row: dict[str, Any]) -> tuple[str, LinkedWord]:
+    return "Station ", LinkedWord("station", row["station"], row["station"])
 
 
-def _logs(row: dict[str, Any], _now_us: int) -> Iterator[Condition]:
+def _logs(row: dict[str, Any], _now_us: int) -> Iterator[Alert]:
     name = row["station"]
     for log in row["logs"]:
         for gap in log["gaps"]:
             count = gap["to_seq"] - gap["from_seq"] + 1
             span = f"scan {gap['from_seq']} is" if count == 1 else f"scans {gap['from_seq']} to {gap['to_seq']} are"
-            yield Condition(
+            yield Alert(
                 "gap",
                 f"gap {log['log']} {gap['from_seq']}",
                 (*_named(row), f" has a gap: {span} missing here"),
@@ -104,7 +104,7 @@ def _logs(row: dict[str, Any], _now_us: int) -> Iterator[Condition]:
                 cost=PRICELESS,
             )
         if log["forks"]:
-            yield Condition(
+            yield Alert(
                 "fork",
                 f"fork {log['log']}",
                 (*_named(row), f" wrote {log['forks']} numbers twice: it was restored or copied"),
@@ -114,10 +114,10 @@ def _logs(row: dict[str, Any], _now_us: int) -> Iterator[Condition]:
             )
 
 
-def _clone(row: dict[str, Any], now_us: int) -> Iterator[Condition]:
+def _clone(row: dict[str, Any], now_us: int) -> Iterator[Alert]:
     seen_us = row["clone_us"]
     if seen_us is not None and now_us - seen_us < 86_400_000_000:
-        yield Condition(
+        yield Alert(
             "clone",
             f"clone {row['station']}",
             (*_named(row), " sent under another station's log"),
@@ -139,11 +139,11 @@ def ahead(row: dict[str, Any]) -> int:
     return max(0, (beat["tip_seq"] or 0) - accepted)
 
 
-def _ahead(row: dict[str, Any], _now_us: int) -> Iterator[Condition]:
+def _ahead(row: dict[str, Any], _now_us: int) -> Iterator[Alert]:
     missing = ahead(row)
     if missing:
         events = "1 event" if missing == 1 else f"{missing:,} events"
-        yield Condition(
+        yield Alert(
             "ahead",
             f"ahead {row['station']}",
             (*_named(row), f" has recorded {events} that are missing here"),
@@ -153,11 +153,11 @@ def _ahead(row: dict[str, Any], _now_us: int) -> Iterator[Condition]:
         )
 
 
-def _aside(row: dict[str, Any], _now_us: int) -> Iterator[Condition]:
+def _aside(row: dict[str, Any], _now_us: int) -> Iterator[Alert]:
     count = (row["heartbeat"] or {}).get("aside")
     if count:
         events = "1 event" if count == 1 else f"{count:,} events"
-        yield Condition(
+        yield Alert(
             "aside",
             f"aside {row['station']}",
             (*_named(row), f" keeps {events} of an earlier log that are not known to be here"),
@@ -167,14 +167,14 @@ def _aside(row: dict[str, Any], _now_us: int) -> Iterator[Condition]:
         )
 
 
-def _silent(row: dict[str, Any], now_us: int) -> Iterator[Condition]:
+def _silent(row: dict[str, Any], now_us: int) -> Iterator[Alert]:
     beat = row["heartbeat"]
     if beat is None:
         return
     age = (now_us - beat["seen_us"]) // 1_000_000
     if age > SILENT_S:
         safe = sum(log["accepted_thru"] for log in row["logs"])
-        yield Condition(
+        yield Alert(
             "silent",
             f"silent {row['station']}",
             (*_named(row), f" has been silent for {duration(age)}"),
@@ -182,10 +182,10 @@ def _silent(row: dict[str, Any], now_us: int) -> Iterator[Condition]:
         )
 
 
-def _queue(row: dict[str, Any], _now_us: int) -> Iterator[Condition]:
+def _queue(row: dict[str, Any], _now_us: int) -> Iterator[Alert]:
     beat = row["heartbeat"]
     if beat and beat["waiting"] and (beat["oldest_waiting_s"] or 0) > QUEUE_OLD_S:
-        yield Condition(
+        yield Alert(
             "queue",
             f"queue {row['station']}",
             (*_named(row), f" holds {beat['waiting']} scans back, the oldest for {duration(beat['oldest_waiting_s'])}"),
@@ -193,11 +193,11 @@ def _queue(row: dict[str, Any], _now_us: int) -> Iterator[Condition]:
         )
 
 
-def _clock(row: dict[str, Any], estimated: int) -> Iterator[Condition]:
+def _clock(row: dict[str, Any], estimated: int) -> Iterator[Alert]:
     """A station that had the time from nobody: its scans are in their order, but not at their hour."""
     if estimated:
         items = "1 item" if estimated == 1 else f"{estimated} items"
-        yield Condition(
+        yield Alert(
             "clock",
             f"clock {row['station']}",
             (*_named(row), f" had no time to go by when it scanned {items}"),

@@ -11,16 +11,16 @@ All sums are of exact leaves (thousandths of millionths); only an answer divides
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
-from server.queries.current_stock import Stand
+from server.queries.current_stock import StockRow
 from station.core.ledger.costs import MILLI, UnitCosts, Value, add, in_micros, parcel_value, shares, unit_costs
 from station.core.ledger.routing import Product, Routing
-from station.core.master_data import Catalogue
+from station.core.master_data import MasterData
 
 NO_COSTS = UnitCosts(())
 _UNKNOWN = Product("")
 
 
-class Worth(NamedTuple):
+class StockValue(NamedTuple):
     """The worth of some stands: the sum of leaves, how many items it cannot value, whether it values anything."""
 
     value: Value
@@ -36,20 +36,20 @@ class Worth(NamedTuple):
 class Valuation:
     """Standard costs as of one time, each product's worked out once."""
 
-    def __init__(self, catalogue: Catalogue, at_us: int) -> None:
+    def __init__(self, catalogue: MasterData, at_us: int) -> None:
         self.catalogue = catalogue
         self.at_us = at_us
         self._costs: dict[tuple[str, str, int | None, int], UnitCosts] = {}
         self._routings: dict[tuple[str, int], Routing | None] = {}
         self._products: dict[str | None, Product] = {}
 
-    def product(self, stand: Stand) -> Product:
+    def product(self, stand: StockRow) -> Product:
         """The product of a stand; one nobody defined counts in the default unit."""
         if stand.product not in self._products:
             self._products[stand.product] = self.catalogue.product(stand.product, self.at_us) or _UNKNOWN
         return self._products[stand.product]
 
-    def routing(self, stand: Stand) -> Routing | None:
+    def routing(self, stand: StockRow) -> Routing | None:
         """The routing of a stand: the one with which its item was released."""
         if stand.routing is None:
             return None
@@ -58,7 +58,7 @@ class Valuation:
             self._routings[key] = self.catalogue.routing(*key)
         return self._routings[key]
 
-    def costs(self, stand: Stand) -> UnitCosts:
+    def costs(self, stand: StockRow) -> UnitCosts:
         """The cost lines of one unit, by its own routing; none for an item without one."""
         routing = self.routing(stand)
         if stand.product is None or routing is None:
@@ -72,11 +72,11 @@ class Valuation:
             )
         return self._costs[key]
 
-    def of(self, stand: Stand) -> Value | None:
+    def of(self, stand: StockRow) -> Value | None:
         """What one stand is worth; None where its quantity is unknown."""
         return parcel_value(self.costs(stand), stand.qty_milli, stand.entered, stand.reached)
 
-    def worth(self, stands: Iterable[Stand]) -> Worth:
+    def worth(self, stands: Iterable[StockRow]) -> StockValue:
         """What several stands are worth together."""
         values, unvalued, known = [], set(), False
         for stand in stands:
@@ -86,11 +86,11 @@ class Valuation:
             if value is not None:
                 values.append(value)
                 known = known or bool(value.leaves) or not value.unvalued_milli
-        return Worth(add(values), len(unvalued), known)
+        return StockValue(add(values), len(unvalued), known)
 
-    def overrun(self, stands: Iterable[Stand]) -> Value:
+    def overrun(self, stands: Iterable[StockRow]) -> Value:
         """The worth of what is in process beyond what was ordered: of an item the furthest first, behind what finished."""
-        items: dict[str, list[Stand]] = {}
+        items: dict[str, list[StockRow]] = {}
         for stand in stands:
             if stand.overrun_milli and stand.qty_milli:
                 items.setdefault(stand.item, []).append(stand)

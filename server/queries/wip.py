@@ -8,14 +8,14 @@ from collections.abc import Callable, Iterable
 from enum import StrEnum
 from typing import NamedTuple
 
-from server.queries.age_stats import Ages, ages
-from server.queries.current_stock import Stand
+from server.queries.age_stats import AgeStats, ages
+from server.queries.current_stock import StockRow
 from server.queries.valuation import Valuation, spread
 from station.core.ledger.costs import Value, add, in_micros, shares
-from station.core.ledger.parcels import In
+from station.core.ledger.parcels import ParcelState
 
 
-class By(StrEnum):
+class GroupBy(StrEnum):
     """What a row is about."""
 
     STAGE = "stage"
@@ -24,7 +24,7 @@ class By(StrEnum):
     ORDER = "order"
 
 
-class Row(NamedTuple):
+class WipRow(NamedTuple):
     """One key in one unit. `key` None: between stages, or of no known product. Components add up to `value_micros`."""
 
     key: str | None
@@ -36,11 +36,11 @@ class Row(NamedTuple):
     components: dict[str, int]
     unvalued_items: int
     unvalued_milli: int
-    at_stage: Ages
-    in_production: Ages
+    at_stage: AgeStats
+    in_production: AgeStats
 
 
-class Total(NamedTuple):
+class WipTotal(NamedTuple):
     """All rows of one unit: their values add up to this one; an item in two rows is one item here."""
 
     unit: str
@@ -54,7 +54,7 @@ class Total(NamedTuple):
     overrun_value_micros: int
 
 
-class Apart(NamedTuple):
+class NotStartedTotal(NamedTuple):
     """What is released and not begun, of one unit."""
 
     unit: str
@@ -62,43 +62,43 @@ class Apart(NamedTuple):
     qty_milli: int
 
 
-class Wip(NamedTuple):
+class WipReport(NamedTuple):
     """Rows sorted by key and unit, totals and what stands apart by unit."""
 
-    rows: tuple[Row, ...]
-    totals: tuple[Total, ...]
-    not_started: tuple[Apart, ...]
+    rows: tuple[WipRow, ...]
+    totals: tuple[WipTotal, ...]
+    not_started: tuple[NotStartedTotal, ...]
 
 
-_KEY: dict[By, Callable[[Stand], str | None]] = {
-    By.STAGE: lambda stand: stand.stage,
-    By.PRODUCT: lambda stand: stand.product,
-    By.ITEM: lambda stand: stand.item,
-    By.ORDER: lambda stand: stand.order,
+_KEY: dict[GroupBy, Callable[[StockRow], str | None]] = {
+    GroupBy.STAGE: lambda stand: stand.stage,
+    GroupBy.PRODUCT: lambda stand: stand.product,
+    GroupBy.ITEM: lambda stand: stand.item,
+    GroupBy.ORDER: lambda stand: stand.order,
 }
 
 
-def wip(stands: Iterable[Stand], by: By, valuation: Valuation) -> Wip:
+def wip(stands: Iterable[StockRow], by: GroupBy, valuation: Valuation) -> WipReport:
     """Rows and totals of everything in process."""
-    begun: dict[str, dict[str | None, list[Stand]]] = {}
-    apart: dict[str, list[Stand]] = {}
+    begun: dict[str, dict[str | None, list[StockRow]]] = {}
+    apart: dict[str, list[StockRow]] = {}
     for stand in stands:
         unit = valuation.product(stand).unit
         if stand.in_process:
             begun.setdefault(unit, {}).setdefault(_KEY[by](stand), []).append(stand)
         else:
             apart.setdefault(unit, []).append(stand)
-    rows: list[Row] = []
-    totals: list[Total] = []
+    rows: list[WipRow] = []
+    totals: list[WipTotal] = []
     for unit in sorted(begun):
         of_unit = _unit(unit, begun[unit], valuation)
         rows += of_unit[0]
         totals.append(of_unit[1])
     rows.sort(key=lambda row: (row.key is None, row.key or "", row.unit))
-    return Wip(tuple(rows), tuple(totals), tuple(_apart(unit, apart[unit]) for unit in sorted(apart)))
+    return WipReport(tuple(rows), tuple(totals), tuple(_apart(unit, apart[unit]) for unit in sorted(apart)))
 
 
-def _unit(unit: str, groups: dict[str | None, list[Stand]], valuation: Valuation) -> tuple[list[Row], Total]:
+def _unit(unit: str, groups: dict[str | None, list[StockRow]], valuation: Valuation) -> tuple[list[WipRow], WipTotal]:
     keys = sorted(groups, key=lambda key: (key is None, key or ""))
     worths = [valuation.worth(groups[key]) for key in keys]
     names = sorted({name for worth in worths for name in worth.value.leaves})
@@ -108,12 +108,12 @@ def _unit(unit: str, groups: dict[str | None, list[Stand]], valuation: Valuation
         stands = groups[key]
         named = dict(zip(names, parts, strict=True))
         rows.append(
-            Row(
+            WipRow(
                 key=key,
                 unit=unit,
                 items=_items(stands),
                 qty_milli=quantity(stands),
-                held_milli=quantity(each for each in stands if each.state == In.HELD),
+                held_milli=quantity(each for each in stands if each.state == ParcelState.HELD),
                 value_micros=sum(parts) if worth.known else None,
                 components={name: named[name] for name in names if name in worth.value.leaves},
                 unvalued_items=worth.unvalued_items,
@@ -126,15 +126,15 @@ def _unit(unit: str, groups: dict[str | None, list[Stand]], valuation: Valuation
     return rows, _total(unit, everything, rows, add(worth.value for worth in worths), valuation)
 
 
-def _total(unit: str, stands: list[Stand], rows: list[Row], value: Value, valuation: Valuation) -> Total:
+def _total(unit: str, stands: list[StockRow], rows: list[WipRow], value: Value, valuation: Valuation) -> WipTotal:
     micros, components = in_micros(value)
     assert micros == sum(row.value_micros or 0 for row in rows)
     worth = valuation.worth(stands)
-    return Total(
+    return WipTotal(
         unit=unit,
         items=_items(stands),
         qty_milli=quantity(stands),
-        held_milli=quantity(each for each in stands if each.state == In.HELD),
+        held_milli=quantity(each for each in stands if each.state == ParcelState.HELD),
         value_micros=micros if worth.known else None,
         components=components,
         unvalued_items=worth.unvalued_items,
@@ -143,14 +143,14 @@ def _total(unit: str, stands: list[Stand], rows: list[Row], value: Value, valuat
     )
 
 
-def _apart(unit: str, stands: list[Stand]) -> Apart:
-    return Apart(unit, _items(stands), quantity(stands))
+def _apart(unit: str, stands: list[StockRow]) -> NotStartedTotal:
+    return NotStartedTotal(unit, _items(stands), quantity(stands))
 
 
-def _items(stands: Iterable[Stand]) -> int:
+def _items(stands: Iterable[StockRow]) -> int:
     return len({stand.item for stand in stands})
 
 
-def quantity(stands: Iterable[Stand]) -> int:
+def quantity(stands: Iterable[StockRow]) -> int:
     """The known thousandths of stands of one unit."""
     return sum(stand.qty_milli or 0 for stand in stands)

@@ -2,7 +2,7 @@
 
 Coordinates are attributes of an SVG in a box of WIDTH by HEIGHT, so that no page needs a style of its own.
 
->>> picture = strip([Tick("WO-1", 90, True, False), Tick("WO-2", 30, False, False)], target_s=60, longest_s=90)
+>>> picture = strip([AgeTick("WO-1", 90, True, False), AgeTick("WO-2", 30, False, False)], target_s=60, longest_s=90)
 >>> picture.shade_x, [mark.x for mark in picture.marks]
 (120.0, [177.0, 59.0])
 """
@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 from zlib import crc32
 
-from server.queries.stage_summary import Tick
+from server.queries.stage_summary import AgeTick
 
 WIDTH = 240.0
 HEIGHT = 48.0
@@ -20,7 +20,7 @@ MOST_TICKS = 240  # above these a histogram says it better
 BARS = 40
 
 
-class Mark(NamedTuple):
+class StripMark(NamedTuple):
     """One tick, or one bar of the histogram: its left edge, its top and its height."""
 
     x: float
@@ -30,40 +30,40 @@ class Mark(NamedTuple):
     held: bool
 
 
-class Strip(NamedTuple):
+class AgeStrip(NamedTuple):
     """Marks, the width of each, and where the shade begins (None: no target, or beyond the box)."""
 
-    marks: tuple[Mark, ...]
+    marks: tuple[StripMark, ...]
     width: float
     shade_x: float | None
 
 
-def strip(ticks: Sequence[Tick], target_s: int | None, longest_s: int) -> Strip:
+def strip(ticks: Sequence[AgeTick], target_s: int | None, longest_s: int) -> AgeStrip:
     """The picture of some ages. The box is twice the target wide; without one it holds `longest_s`, the whole line's."""
     span = 2 * target_s if target_s else max(longest_s, 1)
     shade = WIDTH / 2 if target_s else None
     if len(ticks) > MOST_TICKS:
-        return Strip(_bars(ticks, span), WIDTH / BARS - 1, shade)
-    return Strip(tuple(_mark(tick, span) for tick in ticks), 3.0, shade)
+        return AgeStrip(_bars(ticks, span), WIDTH / BARS - 1, shade)
+    return AgeStrip(tuple(_mark(tick, span) for tick in ticks), 3.0, shade)
 
 
-def _mark(tick: Tick, span: int) -> Mark:
+def _mark(tick: AgeTick, span: int) -> StripMark:
     # The height means nothing: it keeps ticks apart, and the same item at the same place from one look to the next.
     y = crc32(tick.item.encode("utf-8", "replace")) % 1000 / 1000 * (HEIGHT - TICK_HEIGHT - 2) + 1
-    return Mark(round(_x(tick, span), 1), round(y, 1), TICK_HEIGHT, tick.late, tick.held)
+    return StripMark(round(_x(tick, span), 1), round(y, 1), TICK_HEIGHT, tick.late, tick.held)
 
 
-def _x(tick: Tick, span: int) -> float:
+def _x(tick: AgeTick, span: int) -> float:
     return min(tick.age_s / span, 1.0) * (WIDTH - 4)
 
 
-def _bars(ticks: Sequence[Tick], span: int) -> tuple[Mark, ...]:
-    counts: dict[int, list[Tick]] = {}
+def _bars(ticks: Sequence[AgeTick], span: int) -> tuple[StripMark, ...]:
+    counts: dict[int, list[AgeTick]] = {}
     for tick in ticks:
         counts.setdefault(min(int(tick.age_s / span * BARS), BARS - 1), []).append(tick)
     most = max(map(len, counts.values()))
     return tuple(
-        Mark(
+        StripMark(
             round(bar * WIDTH / BARS, 1),
             round(HEIGHT - len(several) / most * (HEIGHT - 2), 1),
             round(len(several) / most * (HEIGHT - 2), 1),

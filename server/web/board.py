@@ -10,10 +10,10 @@ from server.context import running
 from server.locale_format import due_day
 from server.projection.tables import item
 from server.projection.worker import recalculating
-from server.queries.alerts import Floor
+from server.queries.alerts import ShopSnapshot
 from server.queries.order_progress import is_order
 from server.queries.snapshot import attention, floor_at, floor_now
-from server.queries.stage_summary import Heap, finished_since
+from server.queries.stage_summary import StockSummary, finished_since
 from server.web.age_strip import strip
 from server.web.form_entries import moment
 from server.web.template_filters import tongue
@@ -58,14 +58,14 @@ def board() -> str:
     )
 
 
-def finished_on(connection: Connection, floor: Floor) -> Heap:
+def finished_on(connection: Connection, floor: ShopSnapshot) -> StockSummary:
     """What was finished on the day of the floor."""
     start_us = tongue().day_start_us(floor.now_us)
     until_us = min(start_us + 86_400_000_000, running().clock.utc_us()) if floor.now_us < start_us else floor.now_us
     return finished_since(connection, start_us, until_us, floor.valuation)
 
 
-def dues(connection: Connection, floor: Floor) -> tuple[int, int]:
+def dues(connection: Connection, floor: ShopSnapshot) -> tuple[int, int]:
     """How many open orders are late, and how many are due today."""
     today = tongue().today(floor.now_us)
     c = item.c
@@ -76,7 +76,7 @@ def dues(connection: Connection, floor: Floor) -> tuple[int, int]:
     return late, due_today
 
 
-def _dues_then(floor: Floor) -> tuple[int, int]:
+def _dues_then(floor: ShopSnapshot) -> tuple[int, int]:
     """The same of what stood in the shop then."""
     today = tongue().today(floor.now_us)
     due = {stand.order: due_day(stand.due) for stand in floor.stands}

@@ -13,7 +13,7 @@ from server.context import running
 from server.press import symbols
 from server.queries.current_master_data import catalogue
 from server.web.printing import drawing, paper, pdf_file, unprintable
-from station.core.codes.card_labels import WORD_OF, Labels, card_labels, words_of
+from station.core.codes.card_labels import WORD_OF, CardLabels, card_labels, words_of
 from station.core.printing import PAPERS, Encode, PaperError, cards_page, page_count
 
 blueprint = Blueprint("cards", __name__)
@@ -57,7 +57,7 @@ def file() -> Response:
     return pdf_file(drawn, f"wipline-cards-{paper().name}.pdf")
 
 
-def _labels() -> Labels:
+def _labels() -> CardLabels:
     """The cards of the shop as it is defined now, those that the visitor may have."""
     now_us = running().clock.utc_us()
     printed = [what for what in WORD_OF if what != "person.define" or may(Role.SUPERVISE)]

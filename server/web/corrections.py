@@ -10,13 +10,13 @@ from typing import Any
 from server.api_errors import ApiError
 from server.auth.gate import caller
 from server.ledger.entries import Entry
-from server.locale_format import Tongue
+from server.locale_format import LocaleFormat
 from server.web.form_entries import milli, moment
 
 MOST_WORDS = 2_000
 
 
-def entry_of(form: Mapping[str, str], item: str, tongue: Tongue) -> Entry:
+def entry_of(form: Mapping[str, str], item: str, tongue: LocaleFormat) -> Entry:
     """The entry that a form says of an item. Raises `ApiError` 400 where it says nothing that can be done."""
     do = form.get("do", "")
     if do == "note":
@@ -40,7 +40,7 @@ def _correction(form: Mapping[str, str], said: dict[str, Any], why: str) -> Entr
     return Entry("correct", {"log": log, "from_seq": seq, "to_seq": seq, "set": said, "why": why}, caller().name)
 
 
-def _addition(form: Mapping[str, str], item: str, said: dict[str, Any], why: str, tongue: Tongue) -> Entry:
+def _addition(form: Mapping[str, str], item: str, said: dict[str, Any], why: str, tongue: LocaleFormat) -> Entry:
     if "stage" not in said:
         raise ApiError(400, "a scan to be added, without a stage", "where it was", "Choose the stage.")
     at_us = moment(form.get("at", ""), tongue)

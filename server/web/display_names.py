@@ -3,13 +3,13 @@
 from typing import Any
 
 from server.queries.escape import short, visible
-from station.core.master_data import Catalogue
+from station.core.master_data import MasterData
 
 
-class Names:
+class DisplayNames:
     """The shop's words as of a time. What nobody named is called as it was recorded, made visible."""
 
-    def __init__(self, catalogue: Catalogue, at_us: int) -> None:
+    def __init__(self, catalogue: MasterData, at_us: int) -> None:
         self._catalogue, self._at_us = catalogue, at_us
         self._people: dict[str, str] | None = None
 

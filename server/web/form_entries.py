@@ -9,7 +9,7 @@ from server.api_errors import ApiError
 from server.auth.gate import caller, demand_rights
 from server.context import running
 from server.ledger.entries import Entry, EntryRefused, Recorded, record_all
-from server.locale_format import SECOND_US, Tongue
+from server.locale_format import SECOND_US, LocaleFormat
 from server.projection.worker import projected_pos, recalculating
 
 SHOWN_WITHIN_S = 2.0  # then the answer goes out; the page catches up by itself
@@ -65,7 +65,7 @@ def milli(text: str) -> int | None:
     return whole
 
 
-def moment(text: str, tongue: Tongue) -> int | None:
+def moment(text: str, tongue: LocaleFormat) -> int | None:
     """A day and time of the shop's clock, as a browser sends it, as UTC us; None of nothing. Raises `ApiError` 400."""
     text = text.strip()
     if not text:

@@ -15,7 +15,7 @@ from server.queries.item_detail import one_item
 from server.queries.valuation import Valuation
 from server.urls import item_url, segments
 from server.web.corrections import entry_of
-from server.web.display_names import Names
+from server.web.display_names import DisplayNames
 from server.web.form_entries import enter
 from server.web.template_filters import tongue
 
@@ -43,7 +43,7 @@ def page(item: str | None) -> str:
             "one that was scanned, released or bound",
             "Scan it in the box above.",
         )
-    names = Names(valuation.catalogue, now_us)
+    names = DisplayNames(valuation.catalogue, now_us)
     return render_template(
         "item.html",
         page="item",

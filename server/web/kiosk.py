@@ -5,7 +5,7 @@ from flask import Blueprint, render_template
 from server.auth.gate import readers
 from server.context import running
 from server.queries.snapshot import attention, floor_now
-from server.queries.stage_summary import Tile
+from server.queries.stage_summary import StageTile
 from server.web.board import dues, finished_on
 from server.web.template_filters import tongue
 
@@ -35,7 +35,7 @@ def wall() -> str:
     )
 
 
-def tightness(tile: Tile) -> tuple[float, float]:
+def tightness(tile: StageTile) -> tuple[float, float]:
     """How tight a stage is: how full against its limit, then how old its oldest item is against its target."""
     full = tile.items / tile.stage.limit if tile.stage.limit else 0.0
     old = (tile.ages.max_s or 0) / tile.stage.target_s if tile.stage.target_s else 0.0

@@ -11,7 +11,7 @@ from server.ledger.entries import Entry
 from server.queries.current_master_data import catalogue
 from server.queries.order_progress import STATUSES, orders
 from server.queries.valuation import Valuation
-from server.web.display_names import Names
+from server.web.display_names import DisplayNames
 from server.web.form_entries import enter
 from server.web.template_filters import plural, tongue
 
@@ -41,7 +41,7 @@ def page() -> str:
         orders=found,
         late=sum(each.is_late(today) for each in found),
         due_today=sum(each.due == today for each in found),
-        **Names(valuation.catalogue, now_us).for_templates(),
+        **DisplayNames(valuation.catalogue, now_us).for_templates(),
     )
 
 

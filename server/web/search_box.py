@@ -8,7 +8,7 @@ from server.context import running
 from server.queries.current_master_data import catalogue
 from server.queries.search import find, people
 from server.urls import item_url
-from server.web.display_names import Names
+from server.web.display_names import DisplayNames
 
 blueprint = Blueprint("search", __name__)
 
@@ -23,6 +23,6 @@ def page() -> str | Response | tuple[str, int]:
         items, badges = find(connection, known, asked, now_us), people(known, asked, now_us)
     if len(items) == 1 and not badges:
         return redirect(item_url(items[0]))
-    names = [Names(known, now_us).person(person) for person in badges]
+    names = [DisplayNames(known, now_us).person(person) for person in badges]
     found = render_template("found.html", page="find", asked=asked.strip(), items=items, people=names)
     return found if items or badges or not asked.strip() else (found, 404)

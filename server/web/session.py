@@ -86,7 +86,7 @@ def link(secret: str) -> Page:
             if not accounts.use_link(connection, secret, now_us):
                 return render_template("link_over.html"), 410
             key = accounts.start_session(connection, now_us, person=person)
-    except accounts.PersonError as error:
+    except accounts.AccountError as error:
         return render_template("link.html", first=True, trouble=str(error)), 400
     return _come_in(key, "/")
 
@@ -123,7 +123,7 @@ def sign_out() -> Page:
 def _first_person(connection: Any, now_us: int) -> int:
     if accounts.anyone(connection):
         msg = "Somebody was quicker: there is a first person already. Ask them for a sign-in link."
-        raise accounts.PersonError(msg)
+        raise accounts.AccountError(msg)
     name, password = request.form.get("name", "").strip(), request.form.get("password", "")
     return accounts.add_person(connection, name, str(Role.ADMINISTER), password, now_us)
 

@@ -10,7 +10,7 @@ from server.queries.snapshot import floor_now
 from server.queries.stage_queue import stage_now
 from server.urls import segments
 from server.web.age_strip import strip
-from server.web.display_names import Names
+from server.web.display_names import DisplayNames
 from server.web.template_filters import tongue
 from station.core.ledger.routing import Stage
 
@@ -27,7 +27,7 @@ def page(stage: str | None) -> str:
     now_us = running().clock.utc_us()
     with running().store.read() as connection:
         floor = floor_now(connection, tongue(), now_us)
-    names = Names(floor.valuation.catalogue, now_us)
+    names = DisplayNames(floor.valuation.catalogue, now_us)
     lists = stage_now(floor.stands, stage, floor.valuation)
     known = floor.valuation.catalogue.stage(stage, now_us)
     if known is None and not (lists.run_next or lists.held):

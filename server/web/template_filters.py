@@ -9,12 +9,12 @@ from markupsafe import Markup, escape
 
 from server.api_errors import ApiError
 from server.auth.gate import Caller, caller
-from server.config import Config
+from server.config import HubConfig
 from server.context import running
-from server.locale_format import Tongue, ago, duration, tongue_of
-from server.queries.alerts import Named
+from server.locale_format import LocaleFormat, ago, duration, tongue_of
+from server.queries.alerts import LinkedWord
 from server.queries.escape import short, visible
-from server.queries.item_events import Presence
+from server.queries.item_events import TagPresence
 from server.urls import item_url, stage_url
 
 blueprint = Blueprint("wording", __name__)
@@ -51,11 +51,11 @@ VERBS = {
 
 
 @lru_cache(maxsize=8)
-def _tongue(config: Config) -> Tongue:
+def _tongue(config: HubConfig) -> LocaleFormat:
     return tongue_of(config)
 
 
-def tongue() -> Tongue:
+def tongue() -> LocaleFormat:
     """How this hub's shop speaks."""
     return _tongue(running().config)
 
@@ -84,7 +84,7 @@ def when(at_us: int | None, now_us: int, *, approx: bool = False) -> Markup:
     )
 
 
-def presence(of: Presence, now_us: int) -> Markup:
+def presence(of: TagPresence, now_us: int) -> Markup:
     """How long a tag lay there, in words: "seen 212 times, until 14:05, best -41 dBm"."""
     times = f"{of.seen} times" if of.seen != 1 else "once"
     signal = "" if of.signal_dbm is None else f", best {of.signal_dbm} dBm"
@@ -103,12 +103,12 @@ def since(at_us: int | None, now_us: int, *, approx: bool = False) -> Markup:
     )
 
 
-def sentence(words: tuple[str | Named, ...]) -> Markup:
+def sentence(words: tuple[str | LinkedWord, ...]) -> Markup:
     """A sentence whose named words lead to what they name."""
     return Markup("").join(_word(word) for word in words)
 
 
-def _word(word: str | Named) -> Markup:
+def _word(word: str | LinkedWord) -> Markup:
     if isinstance(word, str):
         return escape(visible(word))
     if word.kind == "item":

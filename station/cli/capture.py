@@ -12,17 +12,28 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from drivers import DeviceLost, Driver, DriverError, Note, Outcome, Read, Teachable, boot_ns, hidpos, open_driver
-from drivers.capture.recorder import Recordable, Tape
-from drivers.decode.capture_file import RecordingError
+from drivers import (
+    DeviceLost,
+    Driver,
+    DriverError,
+    OperatorNotice,
+    Outcome,
+    Read,
+    SupportsEnrolment,
+    boot_ns,
+    hidpos,
+    open_driver,
+)
+from drivers.capture.recorder import CaptureWriter, SupportsCapture
+from drivers.decode.capture_file import CaptureError
 from drivers.decode.capture_schema import EVENTS
-from drivers.decode.detect.device_info import Facts, both_names, named
+from drivers.decode.detect.device_info import DeviceInfo, both_names, named
 from drivers.decode.detect.device_policy import verdict
 from drivers.hotplug import present
 from drivers.platform import serial_ports
 from station import status
 from station.cli.keypads import taught_here
-from station.config import Config, Reader
+from station.config import ReaderConfig, StationConfig
 from station.journal.rotate import sync_folder
 from station.readers.enrolment import SHEETS, UNUSABLE
 from station.readers.reader_thread import settings_of
@@ -37,7 +48,7 @@ ONLY_OWNER = 0o600
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class CaptureOptions:
     """Which reader is meant, as far as it was said."""
 
     kind: str | None = None
@@ -47,7 +58,7 @@ class Asked:
 
 
 @dataclass(frozen=True, slots=True)
-class Made:
+class CaptureResult:
     """What a recording came to; `why`: why it ended before somebody ended it."""
 
     reader: str
@@ -56,13 +67,13 @@ class Made:
     why: str | None
 
 
-class Recording:
+class Capture:
     """An open reader that is to be recorded. `config`: the station of this machine, None where there is none.
 
     Raises `DriverError` where it cannot be opened, or the station has it.
     """
 
-    def __init__(self, asked: Asked, config: Config | None) -> None:
+    def __init__(self, asked: CaptureOptions, config: StationConfig | None) -> None:
         self._config = config
         self._taught = None if config is None else taught_here(config, None)
         kind, settings = self._meant(asked)
@@ -89,7 +100,7 @@ class Recording:
         """Which reader it is."""
         return self._driver.reader
 
-    def make(self, file: Path, say: Callable[[Outcome], None], seconds: int | None) -> Made:
+    def make(self, file: Path, say: Callable[[Outcome], None], seconds: int | None) -> CaptureResult:
         """Record into a new file until Ctrl-C, or for so long. Raises `DriverError`."""
         driver, scans = self._driver, 0
 
@@ -104,10 +115,10 @@ class Recording:
             return None
 
         with new_file(file) as write, ThreadPoolExecutor(1) as pool:
-            tape = Tape(write, driver.close, version())
+            tape = CaptureWriter(write, driver.close, version())
             self._begin(tape)
             if self._untaught:
-                say(Note(driver.kind, driver.reader, boot_ns(), self._untaught))
+                say(OperatorNotice(driver.kind, driver.reader, boot_ns(), self._untaught))
             reading = pool.submit(listen)
             # Not in this thread: an interrupt must not come between a read and its writing down.
             with suppress(KeyboardInterrupt, TimeoutError):
@@ -115,20 +126,20 @@ class Recording:
             driver.close()
             why = reading.result()
             tape.end()
-        return Made(driver.reader, tape.events, scans, tape.trouble or why)
+        return CaptureResult(driver.reader, tape.events, scans, tape.trouble or why)
 
     def close(self) -> None:
         """Let the reader go."""
         self._driver.close()
 
-    def _begin(self, tape: Tape) -> None:
-        assert isinstance(self._driver, Recordable)
+    def _begin(self, tape: CaptureWriter) -> None:
+        assert isinstance(self._driver, SupportsCapture)
         try:
             self._driver.record(tape)
-        except RecordingError as error:
+        except CaptureError as error:
             raise DriverError(str(error), "Expected what can be read again.", "Nothing was recorded.") from error
 
-    def _meant(self, asked: Asked) -> tuple[str, dict[str, str | None]]:
+    def _meant(self, asked: CaptureOptions) -> tuple[str, dict[str, str | None]]:
         if asked.kind is not None and asked.kind not in EVENTS:
             raise DriverError(
                 came=f"Readers of kind {asked.kind!r} are not recorded.",
@@ -145,7 +156,7 @@ class Recording:
         # The ids too: the name of its node may go to another device before it is opened.
         return kind, flags | {"path": facts.node, "match": facts.ids}
 
-    def _row(self, asked: Asked) -> Reader | None:
+    def _row(self, asked: CaptureOptions) -> ReaderConfig | None:
         """The row of station.toml that is meant."""
         rows = [row for row in self._config.reader if row.kind in EVENTS] if self._config is not None else []
         for name in ("kind", "path", "match"):
@@ -160,7 +171,7 @@ class Recording:
             )
         return rows[0] if rows else None
 
-    def _plugged(self, flags: dict[str, str | None]) -> tuple[Facts, str]:
+    def _plugged(self, flags: dict[str, str | None]) -> tuple[DeviceInfo, str]:
         """The first device that is plugged in and fits; where it was not named it must be one that is taken."""
         there = [*present(), *serial_ports.present(), *(each.facts for each in hidpos.present() if each.speaks)]
         how = self._taught.how() if self._taught is not None else {}
@@ -178,7 +189,7 @@ class Recording:
 
     def _teach(self) -> str:
         """Tell it what the station would, so that it behaves as there; why that cannot be used, where it cannot."""
-        if not isinstance(self._driver, Teachable):
+        if not isinstance(self._driver, SupportsEnrolment):
             return ""
         names = (self._driver.reader, *both_names(self._driver.reader, [*present(), *serial_ports.present()]))
         lesson = self._taught.known(names) if self._taught is not None else None

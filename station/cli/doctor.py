@@ -11,11 +11,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from station.config import Config, ConfigError, load, token
+from station.config import ConfigError, StationConfig, load, token
 from station.status import lives, read
 
 if TYPE_CHECKING:
-    from station.journal.disk_space import Room
+    from station.journal.disk_space import DiskSpace
 
 WAL_RESET_FIXED = (3, 51, 3)
 STALE_S = 30.0
@@ -23,7 +23,7 @@ LOOK_S = 5.0
 
 
 @dataclass(frozen=True, slots=True)
-class Finding:
+class Diagnosis:
     """What was looked at and found; `mend` is a command, or what a person has to do. A note is no fault."""
 
     ok: bool
@@ -32,46 +32,46 @@ class Finding:
     only_note: bool = False
 
 
-def examine(config_path: Path) -> Iterator[Finding]:
+def examine(config_path: Path) -> Iterator[Diagnosis]:
     """Every finding about the station of this configuration; only the first where that cannot be read."""
     try:
         config = load(config_path)
     except ConfigError as error:
-        yield Finding(False, f"{error.came} {error.expected}", error.do)
+        yield Diagnosis(False, f"{error.came} {error.expected}", error.do)
         return
-    yield Finding(True, f"{config_path} is understood")
+    yield Diagnosis(True, f"{config_path} is understood")
     for look in FINDINGS:
         yield look(config)
 
 
-def journal_folder(config: Config) -> Finding:
+def journal_folder(config: StationConfig) -> Diagnosis:
     """The journal's folder is there and this user may write in it."""
     folder = Path(config.journal).absolute().parent
     if not folder.is_dir():
         mend = f"sudo install -d -o {_user()} -m 750 {folder}"
-        return Finding(False, f"the journal's folder {folder} is not there", mend)
+        return Diagnosis(False, f"the journal's folder {folder} is not there", mend)
     if not os.access(folder, os.W_OK | os.X_OK):
-        return Finding(
+        return Diagnosis(
             False, f"this user may not write in the journal's folder {folder}", f"sudo chown {_user()} {folder}"
         )
     journal = Path(config.journal)
     if journal.exists() and not os.access(journal, os.R_OK | os.W_OK):
-        return Finding(False, f"this user may not write the journal {journal}", f"sudo chown {_user()} {journal}*")
-    return Finding(True, f"the journal's folder {folder} can be written")
+        return Diagnosis(False, f"this user may not write the journal {journal}", f"sudo chown {_user()} {journal}*")
+    return Diagnosis(True, f"the journal's folder {folder} can be written")
 
 
-def journal_medium(config: Config) -> Finding:
+def journal_medium(config: StationConfig) -> Diagnosis:
     """The journal lies where fsync means something: not in memory, not on a network drive."""
     folder = _nearest(Path(config.journal).absolute().parent)
     kind = file_system(folder, Path("/proc/self/mounts"))
     if kind in ("tmpfs", "ramfs"):
-        return Finding(False, f"the journal lies in memory ({kind}): a power cut takes it", _move(config))
+        return Diagnosis(False, f"the journal lies in memory ({kind}): a power cut takes it", _move(config))
     if kind.startswith(("nfs", "cifs", "smb", "fuse.sshfs", "9p")):
-        return Finding(False, f"the journal lies on a network drive ({kind})", _move(config))
-    return Finding(True, f"the journal lies on {kind or 'a file system'} of this device")
+        return Diagnosis(False, f"the journal lies on a network drive ({kind})", _move(config))
+    return Diagnosis(True, f"the journal lies on {kind or 'a file system'} of this device")
 
 
-def journal_settings(config: Config) -> Finding:
+def journal_settings(config: StationConfig) -> Diagnosis:
     """A journal opened for writing has its settings; tried on a file beside it, since the daemon holds the real one."""
     from station.journal import JournalError
     from station.journal.schema import connect
@@ -81,32 +81,32 @@ def journal_settings(config: Config) -> Finding:
     try:
         connect(trial).conn.close()
     except (JournalError, sqlite3.Error, OSError) as error:
-        return Finding(False, f"the journal's settings do not hold here: {error}", _move(config))
+        return Diagnosis(False, f"the journal's settings do not hold here: {error}", _move(config))
     finally:
         for suffix in ("", "-wal", "-shm"):
             trial.with_name(trial.name + suffix).unlink(missing_ok=True)
-    return Finding(True, "the journal's settings hold (WAL, synchronous FULL)")
+    return Diagnosis(True, "the journal's settings hold (WAL, synchronous FULL)")
 
 
-def journal_chain(config: Config) -> Finding:
+def journal_chain(config: StationConfig) -> Diagnosis:
     """The journal's chain holds."""
     from station.journal import JournalError, JournalReader
 
     path = Path(config.journal)
     if not path.exists():
-        return Finding(True, f"there is no journal at {path} yet", only_note=True)
+        return Diagnosis(True, f"there is no journal at {path} yet", only_note=True)
     try:
         with closing(JournalReader(path)) as reader:
             breaks = reader.verify()
     except JournalError as error:
-        return Finding(False, str(error), "sudo systemctl restart wipline-station")
+        return Diagnosis(False, str(error), "sudo systemctl restart wipline-station")
     if breaks:
         walk_then_restart = f"sudo wipline-station verify --journal {path} || sudo systemctl restart wipline-station"
-        return Finding(False, f"the journal's chain is broken: {breaks[0].sentence}", walk_then_restart)
-    return Finding(True, "the journal's chain holds")
+        return Diagnosis(False, f"the journal's chain is broken: {breaks[0].sentence}", walk_then_restart)
+    return Diagnosis(True, "the journal's chain holds")
 
 
-def earlier_logs(config: Config) -> Finding:
+def earlier_logs(config: StationConfig) -> Diagnosis:
     """What lies in earlier logs and in damaged ones is at the hub, as far as is known here."""
     from station.journal import JournalError, JournalReader
     from station.journal.set_aside import set_aside
@@ -114,7 +114,7 @@ def earlier_logs(config: Config) -> Finding:
     path = Path(config.journal).absolute()
     logs = set_aside(path)
     if not logs:
-        return Finding(True, "no earlier log lies aside", only_note=True)
+        return Diagnosis(True, "no earlier log lies aside", only_note=True)
     try:
         with closing(JournalReader(path)) as reader:
             mark = reader.mark()
@@ -124,15 +124,15 @@ def earlier_logs(config: Config) -> Finding:
     count = sum(missing.values())
     if count:
         folder = next(folder for folder, events in missing.items() if events)
-        return Finding(
+        return Diagnosis(
             False,
             f"{count} events of earlier logs are not known to be at the hub; the first lie in {folder}",
             "let the station reach its hub: it sends what is missing; delete nothing",
         )
-    return Finding(True, f"the events of {len(logs)} earlier logs are at the hub")
+    return Diagnosis(True, f"the events of {len(logs)} earlier logs are at the hub")
 
 
-def shop_patterns(config: Config) -> Finding:
+def shop_patterns(config: StationConfig) -> Diagnosis:
     """Every pattern of the shop is used. The journal's last snapshot is read."""
     from station.journal import JournalError, JournalReader
     from station.rules.snapshot import read_shop
@@ -141,88 +141,90 @@ def shop_patterns(config: Config) -> Finding:
         with closing(JournalReader(Path(config.journal))) as reader:
             snapshot = reader.snapshot()
     except JournalError:
-        return Finding(True, "no pattern of a shop is known here yet", only_note=True)
+        return Diagnosis(True, "no pattern of a shop is known here yet", only_note=True)
     shop = read_shop(snapshot[1] if snapshot else None)
     if shop.refused:
         first, more = shop.refused[0], len(shop.refused) - 1
         others = f" ({more} more)" if more else ""
         what = f"a pattern of the shop is not used{others}: {first.why.rstrip('.')}"
-        return Finding(False, what, f"define pattern {first.name!r} anew on the hub")
-    return Finding(True, f"all {len(shop.patterns)} patterns of the shop are used")
+        return Diagnosis(False, what, f"define pattern {first.name!r} anew on the hub")
+    return Diagnosis(True, f"all {len(shop.patterns)} patterns of the shop are used")
 
 
-def sqlite_version(config: Config, version: tuple[int, ...] = sqlite3.sqlite_version_info) -> Finding:  # noqa: ARG001
+def sqlite_version(config: StationConfig, version: tuple[int, ...] = sqlite3.sqlite_version_info) -> Diagnosis:  # noqa: ARG001
     """SQLite below 3.51.3 has the WAL-reset bug: two connections that write or checkpoint at once may lose a write."""
     text = ".".join(map(str, version))
     if version < WAL_RESET_FIXED:
-        return Finding(
+        return Diagnosis(
             True,
             f"SQLite {text} is older than 3.51.3 and has the WAL-reset bug; this station has one writer, so it is not met",
             "never write to the journal with another program while the station runs",
             only_note=True,
         )
-    return Finding(True, f"SQLite {text}")
+    return Diagnosis(True, f"SQLite {text}")
 
 
-def disk(config: Config, room: "Room | None" = None) -> Finding:
+def disk(config: StationConfig, room: "DiskSpace | None" = None) -> Diagnosis:
     """There is room for weeks of scans."""
-    from station.journal.disk_space import Level, level_of
+    from station.journal.disk_space import DiskLevel, level_of
     from station.journal.disk_space import room as room_of
 
     here = room or room_of(_nearest(Path(config.journal).absolute().parent) / Path(config.journal).name)
     level, free = level_of(here), here.free_bytes // 2**20
-    if level in (Level.FINE, Level.WARN):
-        return Finding(True, f"{free} MiB are free under the journal")
+    if level in (DiskLevel.FINE, DiskLevel.WARN):
+        return Diagnosis(True, f"{free} MiB are free under the journal")
     mend = "sudo journalctl --vacuum-size=50M && sudo apt-get clean"
-    return Finding(False, f"the card is filling up ({level}): {free} MiB are free under the journal", mend)
+    return Diagnosis(False, f"the card is filling up ({level}): {free} MiB are free under the journal", mend)
 
 
-def ballast(config: Config, room: "Room | None" = None) -> Finding:
+def ballast(config: StationConfig, room: "DiskSpace | None" = None) -> Diagnosis:
     """The ballast lies there, so that a full card can still prune."""
     from station.journal.disk_space import ballast_path, ballast_wanted
     from station.journal.disk_space import room as room_of
 
     path = Path(config.journal).absolute()
     if not path.exists():
-        return Finding(True, "the ballast is laid when the station starts", only_note=True)
+        return Diagnosis(True, "the ballast is laid when the station starts", only_note=True)
     here = room or room_of(path)
     if not ballast_wanted(here.size_bytes):
-        return Finding(
+        return Diagnosis(
             True, "this file system is too small for a ballast: a full card cannot prune by itself", only_note=True
         )
     if not here.ballast_bytes:
-        return Finding(False, f"the ballast {ballast_path(path)} is missing", "sudo systemctl restart wipline-station")
-    return Finding(True, f"the ballast lies there ({here.ballast_bytes // 2**20} MiB)")
+        return Diagnosis(
+            False, f"the ballast {ballast_path(path)} is missing", "sudo systemctl restart wipline-station"
+        )
+    return Diagnosis(True, f"the ballast lies there ({here.ballast_bytes // 2**20} MiB)")
 
 
-def clock(config: Config, state: str | None = None) -> Finding:  # noqa: ARG001 - every finding takes the configuration
+def clock(config: StationConfig, state: str | None = None) -> Diagnosis:  # noqa: ARG001 - every finding takes the configuration
     """The wall clock is set: it is shown to people, and never evidence."""
     from station.clock import WallClock
 
     found = state or WallClock().state()
     if found == "never":
         mend = "sudo timedatectl set-ntp true"
-        return Finding(
+        return Diagnosis(
             True, "the clock was never set since the start; times shown here may be wrong", mend, only_note=True
         )
-    return Finding(True, f"the clock is {found}")
+    return Diagnosis(True, f"the clock is {found}")
 
 
-def input_devices(config: Config, folder: Path = Path("/dev/input")) -> Finding:
+def input_devices(config: StationConfig, folder: Path = Path("/dev/input")) -> Diagnosis:
     """This user may read the scanners that are plugged in."""
     if config.reader and all(row.kind != "keyboard" for row in config.reader):
-        return Finding(True, "no reader here is a scanner that types")
+        return Diagnosis(True, "no reader here is a scanner that types")
     nodes = sorted(folder.glob("event*")) if folder.is_dir() else []
     if not nodes:
-        return Finding(False, f"no input device is in {folder}", "plug a scanner in, then look again: lsusb")
+        return Diagnosis(False, f"no input device is in {folder}", "plug a scanner in, then look again: lsusb")
     closed = [node for node in nodes if not os.access(node, os.R_OK | os.W_OK)]
     if len(closed) == len(nodes):
         mend = f"sudo usermod -aG input {_user()} && sudo systemctl restart wipline-station"
-        return Finding(False, f"this user may read none of the {len(nodes)} input devices", mend)
-    return Finding(True, f"{len(nodes) - len(closed)} of {len(nodes)} input devices can be read")
+        return Diagnosis(False, f"this user may read none of the {len(nodes)} input devices", mend)
+    return Diagnosis(True, f"{len(nodes) - len(closed)} of {len(nodes)} input devices can be read")
 
 
-def reader_paths(config: Config) -> Finding:
+def reader_paths(config: StationConfig) -> Diagnosis:
     """Every path that a reader names is there."""
     for row in config.reader:
         if row.path is not None and not Path(row.path).exists():
@@ -231,67 +233,67 @@ def reader_paths(config: Config) -> Finding:
                 if row.kind == "replay"
                 else f"plug it in, or correct its path: ls {Path(row.path).parent}"
             )
-            return Finding(False, f"the reader's {row.path} is not there", make)
+            return Diagnosis(False, f"the reader's {row.path} is not there", make)
         if row.path is not None and not os.access(row.path, os.R_OK):
-            return Finding(False, f"this user may not read {row.path}", f"sudo chown {_user()} {row.path}")
-    return Finding(True, f"{sum(row.path is not None for row in config.reader)} paths of readers are there")
+            return Diagnosis(False, f"this user may not read {row.path}", f"sudo chown {_user()} {row.path}")
+    return Diagnosis(True, f"{sum(row.path is not None for row in config.reader)} paths of readers are there")
 
 
-def hub_token(config: Config) -> Finding:
+def hub_token(config: StationConfig) -> Diagnosis:
     """The token is there, and nobody else may read it."""
     if config.hub is None:
-        return Finding(True, "no hub is configured: the station records for itself", only_note=True)
+        return Diagnosis(True, "no hub is configured: the station records for itself", only_note=True)
     try:
         token(config.hub)
     except ConfigError as error:
-        return Finding(False, error.came, error.do)
+        return Diagnosis(False, error.came, error.do)
     path = Path(config.hub.token_file)
     if path.stat().st_mode & 0o007:
-        return Finding(False, f"everybody on this device may read the token {path}", f"sudo chmod o-rwx {path}")
-    return Finding(True, "the token is there")
+        return Diagnosis(False, f"everybody on this device may read the token {path}", f"sudo chmod o-rwx {path}")
+    return Diagnosis(True, "the token is there")
 
 
-def hub_answers(config: Config) -> Finding:
+def hub_answers(config: StationConfig) -> Diagnosis:
     """The hub answers, and lets this station in."""
     if config.hub is None:
-        return Finding(True, "no hub is asked", only_note=True)
-    from station.sync.client import Hub, HubError
-    from station.sync.transport import HttpWire
+        return Diagnosis(True, "no hub is asked", only_note=True)
+    from station.sync.client import HubClient, HubError
+    from station.sync.transport import HttpTransport
 
     try:
-        hub = Hub(config.hub.url, token(config.hub), HttpWire(config.hub.ca_file))
+        hub = HubClient(config.hub.url, token(config.hub), HttpTransport(config.hub.ca_file))
         hub.snapshot(None)
     except ConfigError:
-        return Finding(False, "the hub cannot be asked without a token", f"cat {config.hub.token_file}")
+        return Diagnosis(False, "the hub cannot be asked without a token", f"cat {config.hub.token_file}")
     except HubError as error:
         if error.refused:
             mend = (
                 f"on the hub: wipline-hub station add {config.station} (then put the token in {config.hub.token_file})"
             )
-            return Finding(False, f"the hub does not let this station in: {error}", mend)
-        return Finding(False, str(error), f"curl -i {config.hub.url}/healthz")
+            return Diagnosis(False, f"the hub does not let this station in: {error}", mend)
+        return Diagnosis(False, str(error), f"curl -i {config.hub.url}/healthz")
     found = read(Path(config.status))
     if found is not None and found[0].hub.state == "refused":
         mend = f"the token in {config.hub.token_file} is another station's: correct `station`, or get this one its own"
-        return Finding(False, f"the hub does not let this station in: {found[0].hub.error}", mend)
-    return Finding(True, f"the hub at {config.hub.url} answers")
+        return Diagnosis(False, f"the hub does not let this station in: {found[0].hub.error}", mend)
+    return Diagnosis(True, f"the hub at {config.hub.url} answers")
 
 
-def running(config: Config) -> Finding:
+def running(config: StationConfig) -> Diagnosis:
     """The station runs and says how it is."""
     found = read(Path(config.status))
     start = "sudo systemctl restart wipline-station"
     if found is None:
-        return Finding(False, f"there is no status in {config.status}: the station does not run", start)
+        return Diagnosis(False, f"there is no status in {config.status}: the station does not run", start)
     status, age_s = found
     if not lives(status.pid):
-        return Finding(False, f"the station (process {status.pid}) has ended", start)
+        return Diagnosis(False, f"the station (process {status.pid}) has ended", start)
     if age_s > STALE_S:
-        return Finding(False, f"the station has not said how it is for {age_s:.0f} s", start)
-    return Finding(True, f"the station runs (process {status.pid})")
+        return Diagnosis(False, f"the station has not said how it is for {age_s:.0f} s", start)
+    return Diagnosis(True, f"the station runs (process {status.pid})")
 
 
-FINDINGS: tuple[Callable[[Config], Finding], ...] = (
+FINDINGS: tuple[Callable[[StationConfig], Diagnosis], ...] = (
     running,
     journal_folder,
     journal_medium,
@@ -335,5 +337,5 @@ def _user() -> str:
         return str(os.geteuid())
 
 
-def _move(config: Config) -> str:
+def _move(config: StationConfig) -> str:
     return f'put it on this device\'s card: journal = "/var/lib/wipline/{Path(config.journal).name}"'

@@ -32,12 +32,12 @@ def run(config_path: Path, **flags: str | None) -> None:
     """Scan until told to end (SIGTERM, Ctrl-C)."""
     from drivers import DriverError
     from station.daemon import run as run_station
-    from station.feedback.outputs import SignalError
+    from station.feedback.outputs import OutputError
 
     config = configured(config_path, **flags)
     try:
         code = run_station(config, str(config_path))
-    except (SignalError, DriverError) as error:
+    except (OutputError, DriverError) as error:
         fail(error, 2)
     sys.exit(code)
 
@@ -97,7 +97,7 @@ def _teach(config_path: Path, journal: str | None, forget: str | None, keypad: s
         click.echo(f"{forget} is forgotten ({taught.path}). {REPLUG}")
 
 
-def _status(config_path: Path) -> "tuple[Status, float]":
+def _status(config_path: Path) -> "tuple[StationStatus, float]":
     from station.status import read
 
     path = Path(configured(config_path).status)
@@ -147,7 +147,7 @@ def _doubted(journal: Path) -> str:
     from station.journal import verify_marker
 
     try:
-        verify_marker.leave(journal)
+        verify_marker.set_marker(journal)
     except OSError as error:
         return f"Say so again as a user who may write beside the journal ({error.strerror}), then restart the station."
     return "Restart the station: it moves the files aside and saves what can be read."
@@ -202,14 +202,14 @@ def sheet(config_path: Path, **asked: Any) -> None:
     Without a file's name it is a PDF: wipline-setup.pdf (wipline-cards.pdf) in this folder, or, in a pipe, standard
     output: wipline-station sheet | lp. Cards take the shop's stages, reasons and people from what this station knows.
     """
-    from station.cli.print_sheets import Asked, AskedWrongly, prepare
+    from station.cli.print_sheets import PrintOptions, PrintOptionsError, prepare
     from station.core.printing import PaperError
 
     snapshot = snapshot_of(config_path) if asked["cards"] else None
     try:
-        printed = prepare(Asked(**asked), snapshot, terminal=sys.stdout.isatty())
+        printed = prepare(PrintOptions(**asked), snapshot, terminal=sys.stdout.isatty())
     except PaperError as error:
-        fail(error, 2 if isinstance(error, AskedWrongly) else 1)
+        fail(error, 2 if isinstance(error, PrintOptionsError) else 1)
     for note in printed.notes:
         click.echo(note, err=True)
     for name in printed.files:
@@ -221,7 +221,7 @@ main.add_command(record)
 
 if TYPE_CHECKING:
     from station.journal import JournalReader
-    from station.status import Status
+    from station.status import StationStatus
 
 if __name__ == "__main__":
     main()

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, NoReturn
 import click
 
 if TYPE_CHECKING:
-    from station.config import Config
+    from station.config import StationConfig
 
 DEFAULT_CONFIG = "/etc/wipline/station.toml"
 
@@ -25,7 +25,7 @@ def fail(message: object, code: int) -> NoReturn:
     sys.exit(code)
 
 
-def configured(path: Path, **flags: str | None) -> "Config":
+def configured(path: Path, **flags: str | None) -> "StationConfig":
     """The configuration, or the end."""
     from station.config import ConfigError, load
 
@@ -35,7 +35,7 @@ def configured(path: Path, **flags: str | None) -> "Config":
         fail(error, 2)
 
 
-def config_if_any(path: Path) -> "Config | None":
+def config_if_any(path: Path) -> "StationConfig | None":
     """The configuration; None where there is no station here."""
     return None if str(path) == DEFAULT_CONFIG and not path.exists() else configured(path)
 

@@ -8,17 +8,17 @@ from typing import BinaryIO
 
 import msgspec
 
-from drivers import Dropped, Gone, Known, Outcome, Read
-from drivers.decode.scan_text import Lines
+from drivers import Dropped, Outcome, ProfileLearned, Read, TagRemoved
+from drivers.decode.scan_text import ScanTextReader
 from station.core.codes import Code, apply_binding, canonical, read_code
 from station.core.codes.tag_memory import read_tag
 from station.feedback.idle_screen import HUB_WORDS
 from station.feedback.outputs.screen import escaped
-from station.journal.records import Stored
+from station.journal.records import StoredEvent
 from station.readers.registry import ReaderStatus
-from station.rules.snapshot import Shop, read_shop
-from station.scan.interpret import meant
-from station.status import Status, lives
+from station.rules.snapshot import ShopSnapshot, read_shop
+from station.scan.interpret import interpret
+from station.status import StationStatus, lives
 
 NO_HEX = "no tag memory: expected pairs of hex digits"
 
@@ -34,7 +34,7 @@ class Decoded(msgspec.Struct, frozen=True):
     error: str | None
 
 
-class Aside(msgspec.Struct, frozen=True, omit_defaults=True):
+class DecodedNonScan(msgspec.Struct, frozen=True, omit_defaults=True):
     """What a reader said that is no scan: one that it lost, a tag that left and how often it was seen, or a sentence."""
 
     dropped: str | None = None
@@ -55,7 +55,7 @@ class EventLine(msgspec.Struct, frozen=True, omit_defaults=True):
 
 def decoded_lines(source: Iterable[bytes], snapshot: bytes | None) -> Iterator[str]:
     """What each written scan says, a line of JSON each, by the patterns and bindings of a snapshot's body."""
-    shop, lines = read_shop(snapshot), Lines()
+    shop, lines = read_shop(snapshot), ScanTextReader()
     for piece in source:
         for scan in lines.feed(piece):
             yield _decoded(apply_binding(read_code(scan.raw, None, shop.patterns), shop.bound))
@@ -65,25 +65,25 @@ def decoded_lines(source: Iterable[bytes], snapshot: bytes | None) -> Iterator[s
 
 def decoded_recording(source: BinaryIO, snapshot: bytes | None) -> Iterator[str]:
     """What the reader of a recording says when it is played, a line of JSON each. Raises `DriverError`."""
-    from drivers.capture.playback_reader import RecordedReader
+    from drivers.capture.playback_reader import PlaybackReader
     from station.readers.enrolment import SHEETS
 
-    shop, reader = read_shop(snapshot), RecordedReader(source, "replay", stays=False)
+    shop, reader = read_shop(snapshot), PlaybackReader(source, "replay", stays=False)
     reader.teach(SHEETS)
     for outcome in reader.reads():
-        yield said(outcome, shop)
+        yield outcome_text(outcome, shop)
 
 
-def said(outcome: Outcome, shop: Shop) -> str:
+def outcome_text(outcome: Outcome, shop: ShopSnapshot) -> str:
     """What a reader has just said, as a line of JSON."""
     if isinstance(outcome, Read):
-        return _decoded(meant(outcome, shop.patterns, shop.bound)[1])
+        return _decoded(interpret(outcome, shop.patterns, shop.bound)[1])
     if isinstance(outcome, Dropped):
-        aside = Aside(dropped=outcome.why)
-    elif isinstance(outcome, Gone):
-        aside = Aside(gone=canonical(outcome.raw), seen=outcome.seen)
+        aside = DecodedNonScan(dropped=outcome.why)
+    elif isinstance(outcome, TagRemoved):
+        aside = DecodedNonScan(gone=canonical(outcome.raw), seen=outcome.seen)
     else:
-        aside = Aside(note=" ".join(outcome.evidence) if isinstance(outcome, Known) else outcome.text)
+        aside = DecodedNonScan(note=" ".join(outcome.evidence) if isinstance(outcome, ProfileLearned) else outcome.text)
     return msgspec.json.encode(aside).decode()
 
 
@@ -106,7 +106,7 @@ def _decoded(code: Code) -> str:
     return msgspec.json.encode(said).decode()
 
 
-def event_line(log_id: bytes, stored: Stored) -> str:
+def event_line(log_id: bytes, stored: StoredEvent) -> str:
     """A stored event as a line of JSON."""
     log, digest = log_id.hex(), stored.hash.hex()
     try:
@@ -121,7 +121,7 @@ def age(age_s: float, pid: int) -> str:
     return f"{age_s:.0f} s old" + ("" if lives(pid) else f"; the station (process {pid}) is not running")
 
 
-def as_text(status: Status, age_s: float) -> str:
+def as_text(status: StationStatus, age_s: float) -> str:
     """A status for a person."""
     hub = "no hub is configured" if status.hub.state == "none" else HUB_WORDS[status.hub.state]
     days = f", {status.days_left:.0f} days offline" if status.days_left is not None else ""
@@ -139,7 +139,7 @@ def as_text(status: Status, age_s: float) -> str:
     return "\n".join([*(escaped(f"{name:9} {text}") for name, text in rows), readers_text(status, None)])
 
 
-def readers_text(status: Status, age_s: float | None) -> str:
+def readers_text(status: StationStatus, age_s: float | None) -> str:
     """The readers for a person."""
     rows = [escaped(row) for each in status.readers for row in _reader_rows(each, at_length=age_s is not None)]
     rows = rows or ["reader    none is plugged in"]

@@ -1,8 +1,8 @@
 """The setup sheet and the operator's cards as files for a printer: which pages, in which form, and where to.
 
->>> destination(Asked(), terminal=True)
+>>> destination(PrintOptions(), terminal=True)
 Destination(form='pdf', path='wipline-setup.pdf')
->>> destination(Asked(cards=True, out="cards.svg"), terminal=True)
+>>> destination(PrintOptions(cards=True, out="cards.svg"), terminal=True)
 Destination(form='svg', path='cards.svg')
 """
 
@@ -14,7 +14,7 @@ from typing import Any
 
 import msgspec
 
-from station.core.codes.card_labels import Labels, Named, ShopWords, card_labels, words_of
+from station.core.codes.card_labels import CardLabels, CardVocabulary, Named, card_labels, words_of
 from station.core.printing import PAPERS, Page, PaperError, cards_page, page_count, setup_page, write_svg
 from station.press import pdf, symbols
 
@@ -22,12 +22,12 @@ STDOUT = "-"
 FORMS = ("pdf", "svg")
 
 
-class AskedWrongly(PaperError):
+class PrintOptionsError(PaperError):
     """The command line asks for what cannot be."""
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class PrintOptions:
     """What a command line asks for: the sheet or cards, a file, a paper, and words for cards beside the shop's own.
 
     The id of a stage, a reason or a badge may carry a name: `saw=Cold saw`. `quantities` stand between commas.
@@ -54,41 +54,41 @@ class Destination:
 
 
 @dataclass(frozen=True, slots=True)
-class Printed:
+class PrintResult:
     """The files that were written, and what a person should know about them."""
 
     files: tuple[str, ...]
     notes: tuple[str, ...]
 
 
-def prepare(asked: Asked, snapshot: bytes | None, *, terminal: bool) -> Printed:
+def prepare(asked: PrintOptions, snapshot: bytes | None, *, terminal: bool) -> PrintResult:
     """Draw and write what was asked for. `snapshot`: what this station knows of the shop. Raises `PaperError`."""
     to = destination(asked, terminal=terminal)
     paper = PAPERS[asked.paper]
     if not asked.cards:
         if asked.quantities is not None or any((asked.stages, asked.reasons, asked.calls, asked.badges)):
-            raise AskedWrongly(
+            raise PrintOptionsError(
                 came="Words for cards came without --cards.",
                 expected="Expected them beside it.",
                 do="Add --cards, or leave them out.",
             )
-        return Printed(_write([setup_page(paper, symbols())], to), ())
+        return PrintResult(_write([setup_page(paper, symbols())], to), ())
     labels = cards(asked, snapshot)
     encode = symbols()
     pages = [cards_page(paper, labels.labels, number + 1, encode) for number in range(page_count(len(labels.labels)))]
     notes = [f"Not printed: {each.text!r}: {each.why}." for each in labels.refused]
     if snapshot is None:
         notes.insert(0, "This station knows no shop: these are the cards of every shop, and those that you named.")
-    return Printed(_write(pages, to), tuple(notes))
+    return PrintResult(_write(pages, to), tuple(notes))
 
 
-def destination(asked: Asked, *, terminal: bool) -> Destination:
-    """Where the file goes. Without a word: into this folder, or on along a pipe. Raises `AskedWrongly`."""
+def destination(asked: PrintOptions, *, terminal: bool) -> Destination:
+    """Where the file goes. Without a word: into this folder, or on along a pipe. Raises `PrintOptionsError`."""
     named = [
         (form, path) for form, path in (("pdf", asked.pdf), ("svg", asked.svg), (None, asked.out)) if path is not None
     ]
     if len(named) > 1:
-        raise AskedWrongly(
+        raise PrintOptionsError(
             came="More than one file is named.", expected="Expected one of --pdf, --svg and -o.", do="Leave others out."
         )
     if not named:
@@ -97,7 +97,7 @@ def destination(asked: Asked, *, terminal: bool) -> Destination:
     if form is None and path != STDOUT:
         form = Path(path).suffix.lower().removeprefix(".")
         if form not in FORMS:
-            raise AskedWrongly(
+            raise PrintOptionsError(
                 came=f"{path!r} does not say what it should be.",
                 expected="Expected a name that ends in .pdf or .svg.",
                 do="Name it so, or say --pdf or --svg.",
@@ -105,10 +105,10 @@ def destination(asked: Asked, *, terminal: bool) -> Destination:
     return Destination(form or "pdf", path)
 
 
-def cards(asked: Asked, snapshot: bytes | None) -> Labels:
-    """The cards of the shop in this snapshot, and those that were asked for. Raises `AskedWrongly` for what is none."""
+def cards(asked: PrintOptions, snapshot: bytes | None) -> CardLabels:
+    """The cards of the shop in this snapshot, and those that were asked for. Raises `PrintOptionsError` for what is none."""
     known = words_of(_definitions(snapshot))
-    wanted = ShopWords(
+    wanted = CardVocabulary(
         known.quantities if asked.quantities is None else tuple(map(str.strip, asked.quantities.split(","))),
         tuple(map(_named, asked.stages)),
         tuple(map(_named, asked.reasons)),
@@ -117,7 +117,7 @@ def cards(asked: Asked, snapshot: bytes | None) -> Labels:
     )
     refused = card_labels(wanted).refused
     if refused:
-        raise AskedWrongly(
+        raise PrintOptionsError(
             came=f"{refused[0].text!r} makes no card: {refused[0].why}.",
             expected="Expected what a scanner can bring back.",
             do="Correct it.",
@@ -136,7 +136,7 @@ def _write(pages: Sequence[Page], to: Destination) -> tuple[str, ...]:
     elif len(pages) == 1:
         files = {to.path: write_svg(pages[0]).encode()}
     elif to.path == STDOUT:
-        raise AskedWrongly(
+        raise PrintOptionsError(
             came=f"There are {len(pages)} drawings.",
             expected="Expected a file: standard output takes one drawing.",
             do="Name a file with --svg.",

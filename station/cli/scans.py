@@ -50,18 +50,18 @@ def record(config_path: Path, seconds: int | None, file: Path, **asked: str | No
     scanned or typed stands in the file.
     """
     from drivers import DriverError
-    from station.cli.capture import Asked, Recording
-    from station.cli.output import said
+    from station.cli.capture import Capture, CaptureOptions
+    from station.cli.output import outcome_text
     from station.rules.snapshot import read_shop
 
     shop = read_shop(snapshot_of(config_path))
     try:
-        with closing(Recording(Asked(**asked), config_if_any(config_path))) as recording:
+        with closing(Capture(CaptureOptions(**asked), config_if_any(config_path))) as recording:
             click.echo(
                 f"{recording.reader}: all that is scanned or typed on it from now on stands in {file}.", err=True
             )
             click.echo(f"Scan now. {'Ctrl-C ends it.' if seconds is None else f'It ends in {seconds} s.'}", err=True)
-            made = recording.make(file, lambda outcome: click.echo(said(outcome, shop)), seconds)
+            made = recording.make(file, lambda outcome: click.echo(outcome_text(outcome, shop)), seconds)
     except DriverError as error:
         fail(error, 2)
     click.echo(f"{file}: {made.events} events, {made.scans} scans.", err=True)

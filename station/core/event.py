@@ -42,14 +42,14 @@ class Reader(msgspec.Struct, frozen=True):
     id: str
 
 
-class Place(msgspec.Struct, frozen=True):
+class LogPosition(msgspec.Struct, frozen=True):
     """A position in a log: log id in hex, and sequence number."""
 
     log: str
     seq: Seq
 
 
-class Identity(msgspec.Struct, frozen=True):
+class EventIdentity(msgspec.Struct, frozen=True):
     """A position in a log with the hash of the event there (for a salvaged event: as claimed)."""
 
     log: str
@@ -73,7 +73,7 @@ class Event(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
     mono_ns: Count | None = None
     wall_us: Int64 | None = None
     clk: str | None = None
-    origin: Identity | None = None
+    origin: EventIdentity | None = None
     late: list[Seq] | None = None
     raw: bytes | None = None
     sym: str | None = None
@@ -98,16 +98,16 @@ class Event(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
     since_ns: Count | None = None
     seen: Count | None = None
     rssi_dbm: Int64 | None = None
-    ref: Place | None = None
+    ref: LogPosition | None = None
     t1: Count | None = None
     t4: Count | None = None
     t2: Int64 | None = None
     t3: Int64 | None = None
     hub_clk: str | None = None
     mac: str | None = None
-    from_: Identity | None = msgspec.field(default=None, name="from")
+    from_: EventIdentity | None = msgspec.field(default=None, name="from")
     body: bytes | None = msgspec.field(default=None, name="bytes")
-    parent: Identity | None = None
+    parent: EventIdentity | None = None
     cause: str | None = None
     what: str | None = None
     holds_from_us: Int64 | None = None

@@ -4,7 +4,7 @@ A definition holds from its time on, until a later one of the same name. Of two 
 recorded one wins. Before the first, the first is taken: a shop that defines its routings on the second day has a first day.
 
 >>> day = 86_400_000_000
->>> shop = Catalogue([
+>>> shop = MasterData([
 ...     Definition("stage.define", day, (day, "a", 1), {"stage": "saw", "name": "Saw"}),
 ...     Definition("stage.define", 3 * day, (3 * day, "a", 2), {"stage": "saw", "name": "Cold saw"}),
 ... ])
@@ -57,7 +57,7 @@ def name_of(what: str, data: dict[str, Any]) -> str:
     return "\0".join("" if data.get(field) is None else str(data[field]) for field in fields)
 
 
-class Catalogue:
+class MasterData:
     """Every definition, ready to be asked for as of a time. Immutable once made."""
 
     def __init__(self, definitions: Iterable[Definition] = ()) -> None:

@@ -11,25 +11,25 @@ from contextlib import suppress
 from queue import Empty, SimpleQueue
 
 from station.feedback.messages import Answer
-from station.feedback.outputs import Signal
-from station.feedback.outputs.idle_state import Idle
+from station.feedback.outputs import Output
+from station.feedback.outputs.idle_state import IdleState
 
 MOST_WAITING = 16  # answers a slow signal may be behind; older ones are no news any more
 CLOSE_S = 2.5  # the longest that one signal plays what waits, and half a second
-Failed = Callable[[Signal, Exception | None], None]
+Failed = Callable[[Output, Exception | None], None]
 """Told when a signal begins to fail, and, without an error, when it works again."""
 
 
-class Slow:
+class OutputQueue:
     """A slow signal behind a queue of its own."""
 
-    def __init__(self, signal: Signal, failed: Failed) -> None:
+    def __init__(self, signal: Output, failed: Failed) -> None:
         self._signal, self._failed, self._failing = signal, failed, False
-        self._queue: SimpleQueue[tuple[Answer | Idle, int] | None] = SimpleQueue()
+        self._queue: SimpleQueue[tuple[Answer | IdleState, int] | None] = SimpleQueue()
         self._thread = threading.Thread(target=self._run, name=f"signal-{signal.kind}", daemon=True)
         self._thread.start()
 
-    def show(self, news: Answer | Idle, boot_ns: int) -> None:
+    def show(self, news: Answer | IdleState, boot_ns: int) -> None:
         """Show this when the signal comes to it; what is too far behind makes room."""
         while self._queue.qsize() >= MOST_WAITING:
             with suppress(Empty):
@@ -59,14 +59,14 @@ class Slow:
         self._signal.close()
 
 
-class Voice:
+class FeedbackDispatcher:
     """All signals of a station."""
 
-    def __init__(self, signals: Sequence[Signal], now_ns: Callable[[], int], failed: Failed) -> None:
+    def __init__(self, signals: Sequence[Output], now_ns: Callable[[], int], failed: Failed) -> None:
         self._now_ns, self._failed = now_ns, failed
         self._quick = tuple(signal for signal in signals if signal.quick)
-        self._slow = tuple(Slow(signal, failed) for signal in signals if not signal.quick)
-        self._failing: set[Signal] = set()
+        self._slow = tuple(OutputQueue(signal, failed) for signal in signals if not signal.quick)
+        self._failing: set[Output] = set()
 
     def say(self, answer: Answer) -> None:
         """Answer the operator; any thread."""
@@ -85,7 +85,7 @@ class Voice:
         for slow in self._slow:
             slow.show(answer, now_ns)
 
-    def idle(self, idle: Idle) -> None:
+    def idle(self, idle: IdleState) -> None:
         """What stands on the screens between scans."""
         for slow in self._slow:
             slow.show(idle, self._now_ns())

@@ -4,11 +4,11 @@ import time
 from collections.abc import Iterable, Sequence
 from itertools import islice
 
-from station.feedback.outputs.idle_state import Idle
+from station.feedback.outputs.idle_state import IdleState
 from station.journal.records import OpenItem
-from station.rules.snapshot import MOST_NEXT, Shop
-from station.scan.bench_state import Bench, decimal
-from station.status import Status
+from station.rules.snapshot import MOST_NEXT, ShopSnapshot
+from station.scan.bench_state import BenchState, decimal
+from station.status import StationStatus
 
 HUB_WORDS = {
     "none": "hub never reached",
@@ -20,13 +20,13 @@ HUB_WORDS = {
 
 
 def idle_screen(
-    status: Status,
-    shop: Shop,
-    bench: Bench | None,
+    status: StationStatus,
+    shop: ShopSnapshot,
+    bench: BenchState | None,
     items: Iterable[OpenItem],
     now: time.struct_time,
     stages: Sequence[str] = (),
-) -> Idle:
+) -> IdleState:
     """What stands on the screen between scans; `now` is local wall time, `stages` those that STAGE cards choose from."""
     armed = bench.pending.words() if bench and bench.pending else ""
     held = bool(bench and bench.pending and bench.pending.held)
@@ -42,7 +42,7 @@ def idle_screen(
     notes += [
         f"reader {each.id}: {each.state}" for each in status.readers if each.state in ("lost", "waiting", "refusing")
     ]
-    return Idle(
+    return IdleState(
         station=status.station,
         stage=shop.stage(status.stage) if status.stage else "",
         operator=shop.person(status.operator) if status.operator else "",
@@ -55,7 +55,7 @@ def idle_screen(
     )
 
 
-def next_items(stage: str | None, shop: Shop, items: Iterable[OpenItem]) -> tuple[str, ...]:
+def next_items(stage: str | None, shop: ShopSnapshot, items: Iterable[OpenItem]) -> tuple[str, ...]:
     """The first items that wait at this stage, as the hub last told them."""
     waits = (row for row in items if row.state == "waiting" and shop.stage_of(row.product, row.operation) == stage)
     return tuple(

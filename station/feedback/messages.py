@@ -27,7 +27,7 @@ class State(StrEnum):
     RED = "red"
 
 
-class Form(StrEnum):
+class AnswerForm(StrEnum):
     """What an answer looks and sounds like: one of six, told apart by eye and by ear, the same at every signal."""
 
     SAVED = "saved"
@@ -38,7 +38,7 @@ class Form(StrEnum):
     RED = "red"
 
 
-class Why(StrEnum):
+class Reason(StrEnum):
     """The one word that says why an answer has its colour."""
 
     SAVED = "saved"
@@ -61,7 +61,7 @@ WAIT_TEXT = "wait"
 FORGOTTEN = "card forgotten"
 
 
-class Line(msgspec.Struct, frozen=True):
+class AnswerLine(msgspec.Struct, frozen=True):
     """An answer as the `lines` signal writes it, one JSON object a line; no number where nothing was promised."""
 
     state: str
@@ -77,7 +77,7 @@ _LINE = msgspec.json.Encoder()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Shown:
+class AnswerText:
     """What a screen says beside the colour: the thing, a sentence about it, what to do or where it goes next."""
 
     item: str = ""
@@ -93,13 +93,13 @@ class _Numbered:
     why: str
     text: str
     code: str | None = None
-    shown: Shown = Shown()
+    shown: AnswerText = AnswerText()
     reader: str = field(default="", compare=False)
 
     def _line(self, state: State, boot_ns: int) -> bytes:
         receipt = self.receipt
         return (
-            _LINE.encode(Line(state, self.why, self.text, receipt.log_id.hex(), receipt.seq, self.code, boot_ns))
+            _LINE.encode(AnswerLine(state, self.why, self.text, receipt.log_id.hex(), receipt.seq, self.code, boot_ns))
             + b"\n"
         )
 
@@ -133,11 +133,11 @@ class _Bare:
     why: str
     text: str
     code: str | None = None
-    shown: Shown = Shown()
+    shown: AnswerText = AnswerText()
     reader: str = field(default="", compare=False)
 
     def _line(self, state: State, boot_ns: int) -> bytes:
-        return _LINE.encode(Line(state, self.why, self.text, None, None, self.code, boot_ns)) + b"\n"
+        return _LINE.encode(AnswerLine(state, self.why, self.text, None, None, self.code, boot_ns)) + b"\n"
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,7 +165,7 @@ class Red(_Bare):
 Answer = Green | Look | Notice | Red
 
 
-def form_of(answer: Answer) -> Form:
+def form_of(answer: Answer) -> AnswerForm:
     """What an answer looks and sounds like.
 
     >>> form_of(Red("not_saved", "not recorded, scan again")).value
@@ -174,9 +174,9 @@ def form_of(answer: Answer) -> Form:
     return _FORMS.get((answer.state, answer.why)) or _PLAIN[answer.state]
 
 
-_PLAIN = {State.GREEN: Form.SAVED, State.AMBER: Form.LOOK, State.RED: Form.RED}
-_FORMS: dict[tuple[State, str], Form] = {
-    (State.GREEN, Why.CARD): Form.TAKEN,
-    (State.AMBER, Why.NOT_UNDERSTOOD): Form.UNREAD,
-    (State.AMBER, Why.STOP): Form.STOP,
+_PLAIN = {State.GREEN: AnswerForm.SAVED, State.AMBER: AnswerForm.LOOK, State.RED: AnswerForm.RED}
+_FORMS: dict[tuple[State, str], AnswerForm] = {
+    (State.GREEN, Reason.CARD): AnswerForm.TAKEN,
+    (State.AMBER, Reason.NOT_UNDERSTOOD): AnswerForm.UNREAD,
+    (State.AMBER, Reason.STOP): AnswerForm.STOP,
 }

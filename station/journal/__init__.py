@@ -13,43 +13,43 @@ refuse whoever would change it.
 """
 
 from station.journal.board_id import hardware_id
-from station.journal.disk_space import Level
+from station.journal.disk_space import DiskLevel
 from station.journal.reader import JournalReader
 from station.journal.records import (
-    Break,
+    ChainBreak,
+    HubMark,
     JournalError,
     JournalFull,
     JournalLocked,
     JournalLost,
     LogChanged,
     LogState,
-    Mark,
     OpenItem,
     OpenItems,
-    Parent,
+    PreviousLog,
     Receipt,
-    Stored,
+    StoredEvent,
     Tip,
 )
 from station.journal.writer import Journal
 
 __all__ = [
-    "Break",
+    "ChainBreak",
+    "DiskLevel",
+    "HubMark",
     "Journal",
     "JournalError",
     "JournalFull",
     "JournalLocked",
     "JournalLost",
     "JournalReader",
-    "Level",
     "LogChanged",
     "LogState",
-    "Mark",
     "OpenItem",
     "OpenItems",
-    "Parent",
+    "PreviousLog",
     "Receipt",
-    "Stored",
+    "StoredEvent",
     "Tip",
     "hardware_id",
 ]

@@ -2,8 +2,8 @@
 
 Deleting needs room too: the write-ahead log of the deletion. Without ballast a card that is full to the brim stays full.
 
->>> level_of(Room(size_bytes=1_000_000_000, free_bytes=40_000_000, ballast_bytes=16_777_216))
-<Level.NEARLY_FULL: 'nearly full'>
+>>> level_of(DiskSpace(size_bytes=1_000_000_000, free_bytes=40_000_000, ballast_bytes=16_777_216))
+<DiskLevel.NEARLY_FULL: 'nearly full'>
 """
 
 import errno
@@ -24,7 +24,7 @@ LEAST_FREE = MIB // 4  # SQLite's own files, and one more page of each table
 NO_ROOM = frozenset({errno.ENOSPC, errno.EDQUOT})
 
 
-class Level(StrEnum):
+class DiskLevel(StrEnum):
     """What the fill of the disk asks for; scans stay green until `FULL`."""
 
     FINE = "fine"
@@ -35,7 +35,7 @@ class Level(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Room:
+class DiskSpace:
     """The file system under the journal: its size, what is free for us, and the ballast that lies on it."""
 
     size_bytes: int
@@ -48,12 +48,12 @@ def ballast_path(journal: Path) -> Path:
     return journal.with_name(journal.name + ".ballast")
 
 
-def room(journal: Path, to_fold_bytes: int = 0) -> Room:
+def room(journal: Path, to_fold_bytes: int = 0) -> DiskSpace:
     """Look at the file system that this journal lies on; what is still to be folded in counts as taken."""
     found = os.statvfs(journal.parent)
     ballast = ballast_path(journal)
     size = ballast.stat().st_size if ballast.exists() else 0
-    return Room(found.f_blocks * found.f_frsize, found.f_bavail * found.f_frsize - to_fold_bytes, size)
+    return DiskSpace(found.f_blocks * found.f_frsize, found.f_bavail * found.f_frsize - to_fold_bytes, size)
 
 
 def reserve_bytes(size_bytes: int) -> int:
@@ -61,22 +61,22 @@ def reserve_bytes(size_bytes: int) -> int:
     return min(RESERVE, size_bytes // SHARE)
 
 
-def level_of(here: Room) -> Level:
+def level_of(here: DiskSpace) -> DiskLevel:
     """What the fill of the disk asks for."""
     if usable_bytes(here) <= 0:
-        return Level.FULL
+        return DiskLevel.FULL
     used = 1 - here.free_bytes / here.size_bytes if here.size_bytes else 1.0
-    steps = ((NEARLY, Level.NEARLY_FULL), (PRUNE, Level.PRUNE), (WARN, Level.WARN))
-    return next((level for share, level in steps if used >= share), Level.FINE)
+    steps = ((NEARLY, DiskLevel.NEARLY_FULL), (PRUNE, DiskLevel.PRUNE), (WARN, DiskLevel.WARN))
+    return next((level for share, level in steps if used >= share), DiskLevel.FINE)
 
 
-def usable_bytes(here: Room) -> int:
+def usable_bytes(here: DiskSpace) -> int:
     """What events may still take: not the reserve, and not the ballast's place while the ballast is out for pruning."""
     missing = max(ballast_wanted(here.size_bytes) - here.ballast_bytes, 0)
     return here.free_bytes - missing - reserve_bytes(here.size_bytes)
 
 
-def days_left(here: Room, bytes_per_event: float, events_per_day: float) -> float:
+def days_left(here: DiskSpace, bytes_per_event: float, events_per_day: float) -> float:
     """For how many days without the hub the disk lasts before an answer is red."""
     return max(usable_bytes(here), 0) / max(bytes_per_event * events_per_day, 1.0)
 

@@ -29,7 +29,7 @@ def lock_path(journal: Path) -> Path:
     return real.with_name(real.name + ".lock")
 
 
-class Lock:
+class JournalLock:
     """The held locks of one journal, until `release()`."""
 
     def __init__(self, journal: Path) -> None:

@@ -4,7 +4,7 @@ import sqlite3
 from collections.abc import Iterable
 
 from station.core.hash_chain import genesis
-from station.journal.records import LogState, Mark, OpenItem, OpenItems, Parent, Stored, Tip
+from station.journal.records import HubMark, LogState, OpenItem, OpenItems, PreviousLog, StoredEvent, Tip
 
 Value = str | int | bytes | None
 DAY_NS = 86_400 * 10**9
@@ -76,22 +76,22 @@ def write_verified(connection: sqlite3.Connection, seq: int, digest: bytes) -> N
         connection.execute("INSERT INTO verified (seq, hash) VALUES (?, ?)", (seq, digest))
 
 
-def parent(connection: sqlite3.Connection) -> Parent | None:
+def parent(connection: sqlite3.Connection) -> PreviousLog | None:
     """The log before this one, or None."""
     found = read_meta(connection, "parent_log")
     if not isinstance(found, bytes):
         return None
     seq, digest, cause = (read_meta(connection, f"parent_{part}") for part in ("seq", "hash", "cause"))
-    return Parent(found, _whole(seq), _bytes(digest), str(cause))
+    return PreviousLog(found, _whole(seq), _bytes(digest), str(cause))
 
 
-def write_parent(connection: sqlite3.Connection, before: Parent) -> None:
+def write_parent(connection: sqlite3.Connection, before: PreviousLog) -> None:
     """Keep the log before this one: the `open` event that says it may be pruned one day."""
     for part, value in (("log", before.log_id), ("seq", before.seq), ("hash", before.hash), ("cause", before.cause)):
         write_meta(connection, f"parent_{part}", value)
 
 
-def mark(connection: sqlite3.Connection) -> Mark | None:
+def mark(connection: sqlite3.Connection) -> HubMark | None:
     """Where the hub stands in its present epoch; None before the first contact."""
     row = connection.execute(
         "SELECT hub_epoch, accepted_thru, durable_thru, head FROM mark"
@@ -100,10 +100,10 @@ def mark(connection: sqlite3.Connection) -> Mark | None:
     if row is None:
         return None
     hub_epoch, accepted_thru, durable_thru, head = row
-    return Mark(hub_epoch, accepted_thru, min(accepted_thru, durable_thru), head)
+    return HubMark(hub_epoch, accepted_thru, min(accepted_thru, durable_thru), head)
 
 
-def write_mark(connection: sqlite3.Connection, new: Mark) -> None:
+def write_mark(connection: sqlite3.Connection, new: HubMark) -> None:
     """Keep the hub's word. Inside the caller's transaction."""
     connection.execute(
         "INSERT INTO mark (hub_epoch, accepted_thru, durable_thru, head) VALUES (?, ?, ?, ?) ON CONFLICT (hub_epoch)"
@@ -210,9 +210,9 @@ def state(connection: sqlite3.Connection) -> LogState:
     return LogState(log_id(connection), tip(connection), pruned, parent(connection), mark(connection))
 
 
-def newest(connection: sqlite3.Connection, limit: int, before: int) -> list[Stored]:
+def newest(connection: sqlite3.Connection, limit: int, before: int) -> list[StoredEvent]:
     """The last events in front of `before`, newest first."""
     rows = connection.execute(
         "SELECT seq, bytes, prev, hash FROM event WHERE seq < ? ORDER BY seq DESC LIMIT ?", (before, limit)
     )
-    return [Stored(*row) for row in rows.fetchall()]
+    return [StoredEvent(*row) for row in rows.fetchall()]

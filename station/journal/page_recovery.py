@@ -34,7 +34,7 @@ _JSON = json.JSONDecoder()
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
+class RecoveredRow:
     """A row as it was found: `whole` where its sum is right, `seq` where its row id could be read."""
 
     seq: int | None
@@ -44,7 +44,7 @@ class Found:
     whole: bool
 
 
-def carve(database: bytes, wal: bytes = b"", above: int = 0) -> Iterator[Found]:
+def carve(database: bytes, wal: bytes = b"", above: int = 0) -> Iterator[RecoveredRow]:
     """Every row in these bytes, the newest version of a page last; rows known to be at or below `above` are left out."""
     pages = _Pages(database, wal)
     for start in pages.starts():
@@ -110,7 +110,7 @@ class _Pages:
             yield bytes(out[:length])
 
 
-def _row_by_head(pages: _Pages, page: bytes, start: int, end: int, seq: int | None, size: int) -> Found | None:
+def _row_by_head(pages: _Pages, page: bytes, start: int, end: int, seq: int | None, size: int) -> RecoveredRow | None:
     """A row whose record head is at `start` to `end` in the page and whose event has `size` bytes."""
     payload = end - start + size + 2 * HASH_BYTES
     if payload <= MOST_LOCAL:
@@ -127,7 +127,7 @@ def _row_by_head(pages: _Pages, page: bytes, start: int, end: int, seq: int | No
     return best or found[0]
 
 
-def _row_by_text(page: bytes, start: int) -> Found | None:
+def _row_by_text(page: bytes, start: int) -> RecoveredRow | None:
     """A row by its JSON text alone; latin-1, since only the ends of strings and braces matter here."""
     try:
         _, end = _JSON.raw_decode(page[start:].decode("latin-1"))
@@ -136,11 +136,11 @@ def _row_by_text(page: bytes, start: int) -> Found | None:
     return _found(None, page[start : start + end + 2 * HASH_BYTES], end)
 
 
-def _found(seq: int | None, content: bytes, size: int) -> Found | None:
+def _found(seq: int | None, content: bytes, size: int) -> RecoveredRow | None:
     if len(content) != size + 2 * HASH_BYTES:
         return None
     encoded, prev, digest = content[:size], content[size : size + HASH_BYTES], content[size + HASH_BYTES :]
-    return Found(seq, encoded, prev, digest, whole=link(prev, encoded) == digest)
+    return RecoveredRow(seq, encoded, prev, digest, whole=link(prev, encoded) == digest)
 
 
 def _row_id(page: bytes, start: int, payload: int) -> int | None:

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from station.journal import metadata
-from station.journal.records import Break, JournalError, LogChanged, LogState, Mark, OpenItems, Stored, Tip
+from station.journal.records import ChainBreak, HubMark, JournalError, LogChanged, LogState, OpenItems, StoredEvent, Tip
 from station.journal.schema import UNREADABLE, connect_reading
 from station.journal.verify_chain import MOST_BREAKS, walk
 
@@ -22,13 +22,13 @@ _END = 2**63 - 1
 Answer = TypeVar("Answer")
 
 
-def read_events(connection: sqlite3.Connection, after: int, limit: int, max_bytes: int) -> list[Stored]:
+def read_events(connection: sqlite3.Connection, after: int, limit: int, max_bytes: int) -> list[StoredEvent]:
     """The events behind `after`: at most `limit`, at most `max_bytes` of them, but one at least."""
-    events: list[Stored] = []
+    events: list[StoredEvent] = []
     left = max_bytes
     cursor = connection.execute(_AFTER, (after, limit))
     for row in cursor:
-        event = Stored(*row)
+        event = StoredEvent(*row)
         left -= len(event.encoded)
         if events and left < 0:
             break
@@ -76,16 +76,16 @@ class JournalReader:
         """Everything a session with the hub begins with."""
         return self._ask(metadata.state)
 
-    def mark(self) -> Mark | None:
+    def mark(self) -> HubMark | None:
         """Where the hub stands in its present epoch; None before the first contact."""
         return self._ask(metadata.mark)
 
     def events(
         self, after: int = 0, limit: int = MOST_EVENTS, max_bytes: int = MOST_BYTES, log_id: bytes | None = None
-    ) -> list[Stored]:
+    ) -> list[StoredEvent]:
         """The next events behind `after`, one at least if there is one; raises `LogChanged` if this is not log `log_id`."""
 
-        def question(db: sqlite3.Connection) -> list[Stored]:
+        def question(db: sqlite3.Connection) -> list[StoredEvent]:
             if log_id is not None and (found := metadata.log_id(db)) != log_id:
                 msg = f"The log is now {found.hex()}, no longer {log_id.hex()}. Begin a new session."
                 raise LogChanged(msg)
@@ -93,7 +93,7 @@ class JournalReader:
 
         return self._ask(question)
 
-    def newest(self, limit: int = MOST_EVENTS, before: int = _END) -> list[Stored]:
+    def newest(self, limit: int = MOST_EVENTS, before: int = _END) -> list[StoredEvent]:
         """The last events in front of `before`, newest first."""
         return self._ask(lambda db: metadata.newest(db, limit, before))
 
@@ -105,10 +105,10 @@ class JournalReader:
         """The open items as the hub last told them."""
         return self._ask(metadata.items)
 
-    def verify(self) -> list[Break]:
+    def verify(self) -> list[ChainBreak]:
         """Walk the whole chain from the prune point; the breaks, none when it holds. Many short reads."""
         log_id, last = self.log_id, self._ask(metadata.prune_point)
-        breaks: list[Break] = []
+        breaks: list[ChainBreak] = []
         try:
             for events in self._slices(log_id, last.seq):
                 found, last = walk(events, last)
@@ -118,10 +118,10 @@ class JournalReader:
         except LogChanged:
             raise
         except JournalError as error:
-            breaks.append(Break(last.seq + 1, str(error)))
+            breaks.append(ChainBreak(last.seq + 1, str(error)))
         return breaks
 
-    def _slices(self, log_id: bytes, after: int) -> Iterator[list[Stored]]:
+    def _slices(self, log_id: bytes, after: int) -> Iterator[list[StoredEvent]]:
         while events := self.events(after, SLICE, MOST_BYTES, log_id):
             yield events
             after = events[-1].seq

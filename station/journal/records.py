@@ -1,6 +1,6 @@
 """What the journal hands out: a receipt, a stored event, where the hub stands, a break in the chain; and its errors.
 
->>> Stored(2, b"{}", b"p" * 32, b"h" * 32).seq
+>>> StoredEvent(2, b"{}", b"p" * 32, b"h" * 32).seq
 2
 """
 
@@ -52,7 +52,7 @@ class Tip(NamedTuple):
     hash: bytes
 
 
-class Stored(NamedTuple):
+class StoredEvent(NamedTuple):
     """One event as it stands in the journal; `prev` and `hash` have 32 bytes."""
 
     seq: int
@@ -62,7 +62,7 @@ class Stored(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class Mark:
+class HubMark:
     """How far the hub has taken this log: accepted (committed there) and durable (also off the hub's disk).
 
     `hub_epoch` is kept as the hub gave it, a number or a text.
@@ -75,7 +75,7 @@ class Mark:
 
 
 @dataclass(frozen=True, slots=True)
-class Parent:
+class PreviousLog:
     """The log before this one: its id (16 bytes), its last known event, and why it ended."""
 
     log_id: bytes
@@ -91,12 +91,12 @@ class LogState:
     log_id: bytes
     tip: Tip
     pruned_thru: int
-    parent: Parent | None
-    mark: Mark | None
+    parent: PreviousLog | None
+    mark: HubMark | None
 
 
 @dataclass(frozen=True, slots=True)
-class Break:
+class ChainBreak:
     """A place where the chain does not hold, in one sentence for a person."""
 
     seq: int
@@ -121,7 +121,7 @@ class OpenItems(NamedTuple):
     complete: bool
 
 
-class Recording(Protocol):
+class JournalPort(Protocol):
     """What the recording thread needs of the journal."""
 
     @property

@@ -13,10 +13,10 @@ from pathlib import Path
 
 import msgspec
 
-from station.core.event import Event, Identity, encode
+from station.core.event import Event, EventIdentity, encode
 from station.core.hash_chain import LOG_ID_BYTES, genesis, link
 from station.journal import metadata
-from station.journal.records import Parent
+from station.journal.records import PreviousLog
 from station.journal.schema import INSERT, bring_up_to_date, connect, connect_reading
 
 SUFFIXES = ("", "-wal", "-shm")
@@ -25,7 +25,7 @@ EARLIER = "earlier"  # whole logs that another one followed
 
 
 @dataclass(frozen=True, slots=True)
-class Recorder:
+class LogOrigin:
     """Who records: the station, its software, the kernel's boot id, the board's id (None: unknown) and its clock.
 
     `now_ns` is CLOCK_BOOTTIME.
@@ -73,8 +73,8 @@ def give_up_next(journal: Path) -> None:
 
 def make_next(
     journal: Path,
-    recorder: Recorder,
-    parent: Parent | None,
+    recorder: LogOrigin,
+    parent: PreviousLog | None,
     told: Iterable[bytes],
     room: str,
     *,
@@ -98,8 +98,8 @@ def make_next(
 
 def _write_part(
     journal: Path,
-    recorder: Recorder,
-    parent: Parent | None,
+    recorder: LogOrigin,
+    parent: PreviousLog | None,
     told: Iterable[bytes],
     room: str,
     carried_after: int | None,
@@ -125,9 +125,9 @@ def _write_part(
     return log_id
 
 
-def _opening(recorder: Recorder, parent: Parent | None, told: Iterable[bytes]) -> Iterable[bytes]:
+def _opening(recorder: LogOrigin, parent: PreviousLog | None, told: Iterable[bytes]) -> Iterable[bytes]:
     if parent:
-        place = Identity(log=parent.log_id.hex(), seq=parent.seq, hash=parent.hash.hex())
+        place = EventIdentity(log=parent.log_id.hex(), seq=parent.seq, hash=parent.hash.hex())
         yield encode(msgspec.structs.replace(recorder.event("open"), parent=place, cause=parent.cause))
     yield from told
 

@@ -5,7 +5,7 @@ whose row id or hash was hit is still known by its neighbours.
 
 >>> from station.core.hash_chain import genesis, link
 >>> first = genesis(bytes(16))
->>> in_order([Found(1, b"{}", first, link(first, b"{}"), whole=True)])[0].encoded
+>>> in_order([RecoveredRow(1, b"{}", first, link(first, b"{}"), whole=True)])[0].encoded
 b'{}'
 """
 
@@ -15,9 +15,9 @@ from typing import NamedTuple
 
 import msgspec
 
-from station.core.event import Event, EventError, Identity, decode, encode
+from station.core.event import Event, EventError, EventIdentity, decode, encode
 from station.core.hash_chain import HASH_BYTES, LOG_ID_BYTES, link
-from station.journal.page_recovery import Found
+from station.journal.page_recovery import RecoveredRow
 from station.journal.records import Tip
 
 UNKNOWN_HASH = bytes(HASH_BYTES)
@@ -25,7 +25,7 @@ UNKNOWN_LOG = bytes(LOG_ID_BYTES)
 MOST_DAMAGED_BITS = 8  # two sums that agree but for so few of 256 bits agree: the damage is in the sum
 
 
-class Salvaged(NamedTuple):
+class SalvagedEvent(NamedTuple):
     """One event of a damaged log: its place, its hash as claimed, and its bytes where they are proven."""
 
     seq: int
@@ -33,7 +33,7 @@ class Salvaged(NamedTuple):
     encoded: bytes | None
 
 
-def in_order(rows: Iterable[Found], after: int = 0, start: Tip | None = None) -> list[Salvaged]:
+def in_order(rows: Iterable[RecoveredRow], after: int = 0, start: Tip | None = None) -> list[SalvagedEvent]:
     """The events behind `after` in the order of their log; an event that cannot be read stands there without bytes.
 
     `start`, where it is known, is what the first event stands behind: the genesis or the prune point.
@@ -45,7 +45,7 @@ def in_order(rows: Iterable[Found], after: int = 0, start: Tip | None = None) ->
         hashes.setdefault(*start)
     for seq, row in whole.items():
         hashes.setdefault(seq - 1, row.prev)
-    told = {seq: Salvaged(seq, row.hash, row.encoded) for seq, row in whole.items()}
+    told = {seq: SalvagedEvent(seq, row.hash, row.encoded) for seq, row in whole.items()}
     last = max(hashes, default=0) + 1  # what claims to stand further on has no neighbour to vouch for it
     for row in found:
         if not row.whole:
@@ -55,21 +55,21 @@ def in_order(rows: Iterable[Found], after: int = 0, start: Tip | None = None) ->
     first = min(told, default=1)
     end = max(told, default=0)
     return [
-        told.get(seq, Salvaged(seq, hashes.get(seq, UNKNOWN_HASH), None))
+        told.get(seq, SalvagedEvent(seq, hashes.get(seq, UNKNOWN_HASH), None))
         for seq in range(max(first, after + 1), end + 1)
     ]
 
 
-def _tell(told: dict[int, Salvaged], hashes: dict[int, bytes], seq: int, row: Found) -> None:
+def _tell(told: dict[int, SalvagedEvent], hashes: dict[int, bytes], seq: int, row: RecoveredRow) -> None:
     """Settle a row whose sum is wrong: its neighbours may still prove its bytes."""
     claims = [hashes[seq]] if seq in hashes else [row.hash]
     for prev in {hashes.get(seq - 1, row.prev), row.prev}:
         digest = link(prev, row.encoded)
         if any(alike(digest, claim) for claim in (*claims, row.hash)):
-            told[seq] = Salvaged(seq, digest, row.encoded)
+            told[seq] = SalvagedEvent(seq, digest, row.encoded)
             return
     if row.seq is not None:
-        told.setdefault(seq, Salvaged(seq, claims[0], None))
+        told.setdefault(seq, SalvagedEvent(seq, claims[0], None))
 
 
 def alike(one: bytes, other: bytes) -> bool:
@@ -77,11 +77,11 @@ def alike(one: bytes, other: bytes) -> bool:
     return (int.from_bytes(one) ^ int.from_bytes(other)).bit_count() <= MOST_DAMAGED_BITS
 
 
-def _numbered(rows: Sequence[Found]) -> dict[int, Found]:
+def _numbered(rows: Sequence[RecoveredRow]) -> dict[int, RecoveredRow]:
     """Each whole row under its sequence number: rows are strung along the chain, and their row ids vote."""
     strings = sorted(_strings(rows), key=len, reverse=True)
-    placed: dict[int, Found] = {}
-    homeless: list[list[Found]] = []
+    placed: dict[int, RecoveredRow] = {}
+    homeless: list[list[RecoveredRow]] = []
     for string in strings:
         votes = Counter(row.seq - place for place, row in enumerate(string) if row.seq is not None)
         start = votes.most_common(1)[0][0] if votes else 0
@@ -95,13 +95,13 @@ def _numbered(rows: Sequence[Found]) -> dict[int, Found]:
     return placed
 
 
-def _strings(rows: Sequence[Found]) -> Iterator[list[Found]]:
+def _strings(rows: Sequence[RecoveredRow]) -> Iterator[list[RecoveredRow]]:
     """Runs of rows in which each stands behind the one before it."""
-    by_hash: dict[bytes, Found] = {}
+    by_hash: dict[bytes, RecoveredRow] = {}
     for row in rows:
         if row.hash not in by_hash or by_hash[row.hash].seq is None:
             by_hash[row.hash] = row
-    behind: dict[bytes, list[Found]] = {}
+    behind: dict[bytes, list[RecoveredRow]] = {}
     for row in by_hash.values():
         behind.setdefault(row.prev, []).append(row)
     for row in by_hash.values():
@@ -114,9 +114,9 @@ def _strings(rows: Sequence[Found]) -> Iterator[list[Found]]:
         yield string
 
 
-def salvage_event(old: Salvaged, log: str, template: Event) -> bytes:
+def salvage_event(old: SalvagedEvent, log: str, template: Event) -> bytes:
     """The bytes of a `salvage` event; a salvaged salvage repeats what the inner one named and held."""
-    place = Identity(log=log, seq=old.seq, hash=old.hash.hex())
+    place = EventIdentity(log=log, seq=old.seq, hash=old.hash.hex())
     body = old.encoded
     inner = _understood(old.encoded)
     if inner is not None and inner.kind == "salvage" and inner.from_ is not None:
@@ -124,7 +124,7 @@ def salvage_event(old: Salvaged, log: str, template: Event) -> bytes:
     return encode(msgspec.structs.replace(template, kind="salvage", from_=place, body=body))
 
 
-def resent_event(old: Salvaged, log: str, template: Event) -> bytes:
+def resent_event(old: SalvagedEvent, log: str, template: Event) -> bytes:
     """The bytes of an event that is sent again in a new log: the same fact, with `origin` naming where it stood first.
 
     What cannot be told that way without losing a byte (fields of later software, an event at its size limit) is told as a
@@ -136,7 +136,7 @@ def resent_event(old: Salvaged, log: str, template: Event) -> bytes:
     if event.kind == "salvage" or event.origin is not None:
         return old.encoded  # it already carries the identity that counts
     try:
-        again = encode(msgspec.structs.replace(event, origin=Identity(log=log, seq=old.seq, hash=old.hash.hex())))
+        again = encode(msgspec.structs.replace(event, origin=EventIdentity(log=log, seq=old.seq, hash=old.hash.hex())))
         same = encode(event) == old.encoded
     except EventError:
         same = False

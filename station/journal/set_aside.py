@@ -18,9 +18,9 @@ from station.core.hash_chain import genesis, link
 from station.journal import metadata
 from station.journal.page_recovery import carve
 from station.journal.reader import read_events
-from station.journal.records import LogState, Mark, Parent, Stored, Tip
+from station.journal.records import HubMark, LogState, PreviousLog, StoredEvent, Tip
 from station.journal.rotate import EARLIER, QUARANTINE, sync_folder
-from station.journal.salvage import UNKNOWN_HASH, UNKNOWN_LOG, Salvaged, in_order
+from station.journal.salvage import UNKNOWN_HASH, UNKNOWN_LOG, SalvagedEvent, in_order
 from station.journal.schema import UNREADABLE, connect_reading
 from station.journal.wal import wal_of
 
@@ -28,7 +28,7 @@ NOTE = "hub.json"
 SLICE = 1_000
 
 
-class Note(msgspec.Struct, frozen=True):
+class SetAsideNote(msgspec.Struct, frozen=True):
     """What is known of a log that lies aside: in which epoch the hub had it, and behind which event it was sent again."""
 
     epoch: int | str | None = None
@@ -43,9 +43,9 @@ class SetAside:
     log_id: bytes
     duty_thru: int
     pruned: Tip
-    parent: Parent | None
-    mark: Mark | None
-    note: Note
+    parent: PreviousLog | None
+    mark: HubMark | None
+    note: SetAsideNote
     whole: bool
 
     def state(self, thru: int) -> LogState | None:
@@ -70,12 +70,12 @@ class SetAside:
             return None
         return bytes(row[0]) if row else None
 
-    def stored(self, after: int, most: int, max_bytes: int) -> list[Stored]:
+    def stored(self, after: int, most: int, max_bytes: int) -> list[StoredEvent]:
         """The next events of the duty behind `after`, as they stand in a whole log. Raises `sqlite3.Error`."""
         with closing(connect_reading(self.path)) as connection:
             return read_events(connection, after, min(most, self.duty_thru - after), max_bytes)
 
-    def events(self, after: int) -> Iterator[Salvaged]:
+    def events(self, after: int) -> Iterator[SalvagedEvent]:
         """The events of the duty behind `after`; one whose bytes cannot be proven comes without them."""
         if not self.whole:
             yield from self._carved(after)
@@ -84,18 +84,18 @@ class SetAside:
             while after < self.duty_thru and (some := self.stored(after, SLICE, 2**30)):
                 for each in some:
                     sound = link(each.prev, each.encoded) == each.hash
-                    yield Salvaged(each.seq, each.hash, each.encoded if sound else None)
+                    yield SalvagedEvent(each.seq, each.hash, each.encoded if sound else None)
                 after = some[-1].seq
         except UNREADABLE:
             yield from self._carved(after)
 
-    def _carved(self, after: int) -> Iterator[Salvaged]:
+    def _carved(self, after: int) -> Iterator[SalvagedEvent]:
         files = (self.path, wal_of(self.path))
         main, wal = (path.read_bytes() if path.exists() else b"" for path in files)
         start = self.pruned if self.pruned.seq >= after else None
         found = {each.seq: each for each in in_order(carve(main, wal), after, start)}
         for seq in range(max(after, self.pruned.seq) + 1, self.duty_thru + 1):
-            yield found.get(seq) or Salvaged(seq, UNKNOWN_HASH, None)
+            yield found.get(seq) or SalvagedEvent(seq, UNKNOWN_HASH, None)
 
     def unconfirmed(self, epoch: int | str | None) -> int:
         """How many events of the duty are not known to be at the hub, whose present epoch is `epoch`."""
@@ -104,7 +104,7 @@ class SetAside:
         known = self.mark.accepted_thru if self.mark and self.mark.hub_epoch == epoch else 0
         return max(0, self.duty_thru - max(known, self.pruned.seq))
 
-    def noted(self, note: Note) -> "SetAside":
+    def noted(self, note: SetAsideNote) -> "SetAside":
         """Write the note, durable before this returns; the log with it."""
         path, fresh = self.path.with_name(NOTE), self.path.with_name(NOTE + ".new")
         with fresh.open("wb") as file:
@@ -176,12 +176,12 @@ def _read(path: Path, follower: _Follower | None) -> SetAside | None:
     return SetAside(path, log_id, _duty(thru, note), Tip(0, genesis(log_id)), None, None, note, whole=False)
 
 
-def _duty(thru: int, note: Note) -> int:
+def _duty(thru: int, note: SetAsideNote) -> int:
     return thru if note.sent_again_after is None else min(thru, note.sent_again_after)
 
 
-def _note(path: Path) -> Note:
+def _note(path: Path) -> SetAsideNote:
     try:
-        return msgspec.json.decode(path.read_bytes(), type=Note)
+        return msgspec.json.decode(path.read_bytes(), type=SetAsideNote)
     except (OSError, msgspec.MsgspecError):
-        return Note()
+        return SetAsideNote()

@@ -16,9 +16,9 @@ from sqlite_utils import Database
 from station.journal import disk_space, metadata, verify_marker
 from station.journal.page_recovery import carve
 from station.journal.reader import read_events
-from station.journal.records import Break, JournalError, JournalFull, JournalLost, Parent, Stored, Tip
-from station.journal.rotate import EARLIER, QUARANTINE, Recorder, finish, make_next, sync_folder
-from station.journal.salvage import UNKNOWN_HASH, UNKNOWN_LOG, Salvaged, in_order, resent_event, salvage_event
+from station.journal.records import ChainBreak, JournalError, JournalFull, JournalLost, PreviousLog, StoredEvent, Tip
+from station.journal.rotate import EARLIER, QUARANTINE, LogOrigin, finish, make_next, sync_folder
+from station.journal.salvage import UNKNOWN_HASH, UNKNOWN_LOG, SalvagedEvent, in_order, resent_event, salvage_event
 from station.journal.schema import (
     INSERT,
     UNREADABLE,
@@ -34,12 +34,12 @@ from station.journal.wal import believed_frames, commits_behind, read_wal, wal_o
 SLICE = 1_000
 
 
-class Damaged(JournalError):
+class DamagedJournal(JournalError):
     """The files do not hold what was promised; the message is a sentence for a person."""
 
 
 @dataclass(frozen=True, slots=True)
-class Glance:
+class JournalGlance:
     """What can be read of a journal without trusting it; None and 0 where it cannot."""
 
     log_id: bytes | None = None
@@ -49,7 +49,7 @@ class Glance:
     in_use: bool = False
 
 
-def glance(journal: Path, *, main_file_only: bool) -> Glance:
+def glance(journal: Path, *, main_file_only: bool) -> JournalGlance:
     """Look at a journal that may be damaged."""
     try:
         with closing(connect_reading(journal, main_file_only=main_file_only)) as connection:
@@ -61,12 +61,12 @@ def glance(journal: Path, *, main_file_only: bool) -> Glance:
                 last = metadata.tip(connection)
             except UNREADABLE:
                 last = None
-            return Glance(log_id, durable, metadata.prune_point(connection) if log_id else None, last, in_use)
+            return JournalGlance(log_id, durable, metadata.prune_point(connection) if log_id else None, last, in_use)
     except UNREADABLE:
-        return Glance()
+        return JournalGlance()
 
 
-def open_database(journal: Path, recorder: Recorder, named_log: bytes | None) -> tuple[Database, tuple[str, ...]]:
+def open_database(journal: Path, recorder: LogOrigin, named_log: bytes | None) -> tuple[Database, tuple[str, ...]]:
     """The writing connection to a journal that holds, and what happened on the way, in sentences.
 
     `named_log`: the log the lock file names, for a journal that cannot say it any more.
@@ -82,11 +82,11 @@ def open_database(journal: Path, recorder: Recorder, named_log: bytes | None) ->
         news.append("A new journal was begun.")
     try:
         db = _start(journal, news)
-    except Damaged as damage:
+    except DamagedJournal as damage:
         news.append(replace_damaged(journal, recorder, named_log, str(damage)))
         try:
             db = _start(journal, news)
-        except Damaged as error:
+        except DamagedJournal as error:
             msg = f"The journal {journal}, just made anew, is damaged too: {error} Replace the card."
             raise JournalLost(msg) from error
     if _other_board(db, recorder):
@@ -94,11 +94,11 @@ def open_database(journal: Path, recorder: Recorder, named_log: bytes | None) ->
         db.close()
         finish(journal)
         db = _start(journal, news)
-    verify_marker.settle(journal)
+    verify_marker.clear_marker(journal)
     return db, tuple(news)
 
 
-def open_with_ballast(journal: Path, recorder: Recorder, named_log: bytes | None) -> tuple[Database, tuple[str, ...]]:
+def open_with_ballast(journal: Path, recorder: LogOrigin, named_log: bytes | None) -> tuple[Database, tuple[str, ...]]:
     """As `open_database`; on a full disk with the ballast's room, since only a station that runs can prune."""
     try:
         return open_database(journal, recorder, named_log)
@@ -115,20 +115,23 @@ def full(journal: Path, why: object) -> JournalFull:
 
 
 def _start(journal: Path, news: list[str]) -> Database:
-    """Checks, settings, checkpoint, walk; the connection. Raises `Damaged`, or `JournalError` where no file is to blame."""
+    """Check, set up and checkpoint the database, verify the chain; the connection.
+
+    Raises `DamagedJournal`, or `JournalError` where no file is to blame.
+    """
     if not journal.exists():
         msg = "The database file is gone; its write-ahead log is still here."
-        raise Damaged(msg)
+        raise DamagedJournal(msg)
     before = glance(journal, main_file_only=True)
     if before.in_use and not wal_of(journal).exists():
         msg = "The write-ahead log is gone: what was recorded since the last checkpoint is missing."
-        raise Damaged(msg)
+        raise DamagedJournal(msg)
     try:
         # Look before folding, and without the right to write: the old frames of a write-ahead log are second copies, and
         # the last writer to close a database folds its log in, be it the right one or not.
         with closing(connect_reading(journal)) as reading:
             late = _behind_the_end(reading, journal, before)
-            _look_through(reading, doubted=verify_marker.is_left(journal))
+            _look_through(reading, doubted=verify_marker.is_marked(journal))
         db = connect(journal)
         try:
             _settle(db, journal, late, news)
@@ -150,7 +153,7 @@ def open_again(journal: Path, log_id: bytes, promised: Tip) -> Database:
     3. The log and its last event are those of the last receipt, and the chain holds from the last verified point.
     4. The verified point is written: a commit is possible again.
     The connection before it must still be open: a last one would fold the log in when it closes, and hide the error.
-    Raises `Damaged`, `JournalError` where another program reads, `sqlite3.Error`.
+    Raises `DamagedJournal`, `JournalError` where another program reads, `sqlite3.Error`.
     """
     db = connect(journal)
     try:
@@ -165,12 +168,12 @@ def open_again(journal: Path, log_id: bytes, promised: Tip) -> Database:
 
 
 def _compare(connection: sqlite3.Connection, log_id: bytes, promised: Tip) -> None:
-    """Raise `Damaged` unless this log ends with the last receipt and its chain holds."""
+    """Raise `DamagedJournal` unless this log ends with the last receipt and its chain holds."""
     if metadata.log_id(connection) != log_id or metadata.tip(connection) != promised:
         msg = f"The journal does not end with event {promised.seq}, the last that was answered."
-        raise Damaged(msg)
+        raise DamagedJournal(msg)
     if breaks := _breaks(connection, metadata.verified(connection)):
-        raise Damaged(breaks[0].sentence)
+        raise DamagedJournal(breaks[0].sentence)
 
 
 def _blame(error: Exception, journal: Path) -> Exception:
@@ -187,28 +190,28 @@ def _blame(error: Exception, journal: Path) -> Exception:
         return JournalError(
             f"The journal {journal} cannot be opened for writing by this user: {error}. Mend it: {owner}"
         )
-    return Damaged(f"The database cannot be read: {error}.")
+    return DamagedJournal(f"The database cannot be read: {error}.")
 
 
 def _look_through(connection: sqlite3.Connection, *, doubted: bool) -> None:
-    """SQLite's own check, then the chain from the last verified point (`doubted`: all of it); raises `Damaged`."""
+    """SQLite's own check, then the chain from the last verified point (`doubted`: all of it); raises `DamagedJournal`."""
     (answer,) = connection.execute("PRAGMA quick_check(1)").fetchone()
     if answer != "ok":
         msg = f"SQLite's quick_check says: {answer}."
-        raise Damaged(msg)
+        raise DamagedJournal(msg)
     if not metadata.log_is_named(connection):
         msg = "The name of the log is not the one it was given."
-        raise Damaged(msg)
+        raise DamagedJournal(msg)
     whole = metadata.prune_point(connection)
     start = whole if doubted else metadata.verified(connection)
     breaks = _breaks(connection, start)
     if breaks and start != whole:  # the note of how far it held may be what is damaged
         breaks = _breaks(connection, whole)
     if breaks:
-        raise Damaged(breaks[0].sentence)
+        raise DamagedJournal(breaks[0].sentence)
 
 
-def _breaks(connection: sqlite3.Connection, last: Tip) -> list[Break]:
+def _breaks(connection: sqlite3.Connection, last: Tip) -> list[ChainBreak]:
     while events := read_events(connection, last.seq, SLICE, 2**30):
         breaks, last = walk(events, last)
         if breaks:
@@ -216,7 +219,7 @@ def _breaks(connection: sqlite3.Connection, last: Tip) -> list[Break]:
     return []
 
 
-def _settle(db: Database, journal: Path, late: Stored | None, news: list[str]) -> None:
+def _settle(db: Database, journal: Path, late: StoredEvent | None, news: list[str]) -> None:
     """Fold, bring up to date, and note on the medium that from now on a write-ahead log belongs to this database."""
     _checkpoint(db, journal)
     check_pragmas(db.conn)
@@ -232,7 +235,7 @@ def _settle(db: Database, journal: Path, late: Stored | None, news: list[str]) -
     _checkpoint(db, journal)
 
 
-def _behind_the_end(connection: sqlite3.Connection, journal: Path, before: Glance) -> Stored | None:
+def _behind_the_end(connection: sqlite3.Connection, journal: Path, before: JournalGlance) -> StoredEvent | None:
     """Compare the end of the log with the database file alone and with the write-ahead log's raw bytes.
 
     Returns one event that stands whole behind the end: a commit that the power cut off, or that one bad bit hides.
@@ -242,15 +245,15 @@ def _behind_the_end(connection: sqlite3.Connection, journal: Path, before: Glanc
         row = connection.execute("SELECT hash FROM event WHERE seq = ?", (before.tip.seq,)).fetchone()
         if row is None or row[0] != before.tip.hash:
             msg = f"The write-ahead log is not this database's: it takes back event {before.tip.seq}."
-            raise Damaged(msg)
+            raise DamagedJournal(msg)
     raw = read_wal(journal)
     whole = [row for row in carve(b"", raw, above=end.seq) if row.whole]
     following = next((row for row in whole if row.prev == end.hash), None)
     beyond = any((row.seq or 0) > end.seq + 1 or (following and row.prev == following.hash) for row in whole)
     if beyond or commits_behind(raw, believed_frames(journal)) > 1:
         msg = f"The write-ahead log is damaged: it ends at event {end.seq}, and more stands behind the damage."
-        raise Damaged(msg)
-    return Stored(end.seq + 1, following.encoded, following.prev, following.hash) if following else None
+        raise DamagedJournal(msg)
+    return StoredEvent(end.seq + 1, following.encoded, following.prev, following.hash) if following else None
 
 
 def _checkpoint(db: Database, journal: Path) -> None:
@@ -267,10 +270,10 @@ def _checkpoint(db: Database, journal: Path) -> None:
         raise JournalError(msg)
 
 
-def replace_damaged(journal: Path, recorder: Recorder, named_log: bytes | None, damage: str) -> str:
+def replace_damaged(journal: Path, recorder: LogOrigin, named_log: bytes | None, damage: str) -> str:
     """Move the files to quarantine; what they still say begins a new log. Returns what happened, in one sentence."""
     files = [path for path in (journal, wal_of(journal)) if path.exists()]
-    seen = glance(journal, main_file_only=False) if journal.exists() else Glance()
+    seen = glance(journal, main_file_only=False) if journal.exists() else JournalGlance()
     if seen.log_id is None and journal.exists():
         seen = glance(journal, main_file_only=True)
     try:
@@ -282,7 +285,7 @@ def replace_damaged(journal: Path, recorder: Recorder, named_log: bytes | None, 
     old = in_order(rows, seen.durable_thru, seen.start)
     log_id = seen.log_id or named_log or UNKNOWN_LOG
     last = old[-1] if old else None
-    before = Parent(log_id, last.seq if last else 1, last.hash if last else UNKNOWN_HASH, f"damaged: {damage}")
+    before = PreviousLog(log_id, last.seq if last else 1, last.hash if last else UNKNOWN_HASH, f"damaged: {damage}")
     template = recorder.event("salvage")
     told = (salvage_event(event, log_id.hex(), template) for event in old)
     make_next(journal, recorder, before, told, QUARANTINE, carried_after=seen.durable_thru)
@@ -292,7 +295,7 @@ def replace_damaged(journal: Path, recorder: Recorder, named_log: bytes | None, 
 
 
 def follow(
-    db: Database, journal: Path, recorder: Recorder, cause: str, again_after: int | None, begins_at: Tip | None = None
+    db: Database, journal: Path, recorder: LogOrigin, cause: str, again_after: int | None, begins_at: Tip | None = None
 ) -> str:
     """Make the log that follows this whole one (`finish` puts it in place); returns what happened, in one sentence.
 
@@ -302,8 +305,8 @@ def follow(
     log_id, last = metadata.log_id(db.conn), begins_at or metadata.tip(db.conn)
     template = recorder.event("salvage")
     again = iter(()) if again_after is None else stored_after(db.conn, again_after)
-    told = [resent_event(Salvaged(e.seq, e.hash, e.encoded), log_id.hex(), template) for e in again]
-    parent = Parent(log_id, last.seq, last.hash, cause) if last.seq else None  # nothing stands in an empty log
+    told = [resent_event(SalvagedEvent(e.seq, e.hash, e.encoded), log_id.hex(), template) for e in again]
+    parent = PreviousLog(log_id, last.seq, last.hash, cause) if last.seq else None  # nothing stands in an empty log
     make_next(journal, recorder, parent, told, EARLIER, carried_after=again_after)
     db.conn.execute("PRAGMA wal_checkpoint(TRUNCATE)")
     return f"A new log follows {log_id.hex()} ({cause}); {len(told)} events are sent again in it."
@@ -314,14 +317,14 @@ def _durable_thru(connection: sqlite3.Connection) -> int:
     return mark.durable_thru if mark else 0
 
 
-def stored_after(connection: sqlite3.Connection, after: int) -> Iterator[Stored]:
+def stored_after(connection: sqlite3.Connection, after: int) -> Iterator[StoredEvent]:
     """Every event behind `after`."""
     while events := read_events(connection, after, SLICE, 2**30):
         yield from events
         after = events[-1].seq
 
 
-def _other_board(db: Database, recorder: Recorder) -> bool:
+def _other_board(db: Database, recorder: LogOrigin) -> bool:
     """Is this the log of another board? Ids of different kinds (`serial:…`, `machine:…`) say nothing about each other."""
     born = metadata.read_meta(db.conn, "hardware_id")
     if recorder.hardware_id is None:

@@ -10,16 +10,16 @@ def _note(journal: Path) -> Path:
     return journal.with_name(journal.name + ".doubt")
 
 
-def leave(journal: Path) -> None:
+def set_marker(journal: Path) -> None:
     """Note the doubt. Raises `OSError` where this user may not write there."""
     _note(journal).touch()
 
 
-def is_left(journal: Path) -> bool:
+def is_marked(journal: Path) -> bool:
     """Whether somebody doubted this journal since its last start."""
     return _note(journal).exists()
 
 
-def settle(journal: Path) -> None:
+def clear_marker(journal: Path) -> None:
     """The chain was walked: forget the doubt."""
     _note(journal).unlink(missing_ok=True)

@@ -12,19 +12,19 @@ from station.core.hash_chain import link
 from station.journal import disk_space, lock, metadata, startup
 from station.journal.reader import JournalReader
 from station.journal.records import (
-    Break,
+    ChainBreak,
+    HubMark,
     JournalError,
     JournalFull,
     JournalLost,
     LogState,
-    Mark,
     OpenItem,
     OpenItems,
     Receipt,
-    Stored,
+    StoredEvent,
     Tip,
 )
-from station.journal.rotate import Recorder, finish, give_up_next, sync_folder
+from station.journal.rotate import LogOrigin, finish, give_up_next, sync_folder
 from station.journal.schema import INSERT, PAGE_BYTES, UNREADABLE, close_unfolded
 from station.journal.wal import cut_refused, wal_of
 
@@ -42,7 +42,9 @@ PRUNE_STEP = 500
 class Journal(AbstractContextManager["Journal"]):
     """The durable, hash-chained log of this station, open for writing. Not thread-safe: one thread owns it."""
 
-    def __init__(self, path: Path, recorder: Recorder, held: lock.Lock, db: Database, news: tuple[str, ...]) -> None:
+    def __init__(
+        self, path: Path, recorder: LogOrigin, held: lock.JournalLock, db: Database, news: tuple[str, ...]
+    ) -> None:
         self.path = path
         self.news = news
         self._recorder = recorder
@@ -82,14 +84,14 @@ class Journal(AbstractContextManager["Journal"]):
         path = Path(path).resolve()  # SQLite keeps the write-ahead log beside the real file
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
-            held = lock.Lock(path)
+            held = lock.JournalLock(path)
         except OSError as error:
             if disk_space.lacks_room(error, path):
                 raise startup.full(path, error) from error
             msg = f"The journal's folder {path.parent} cannot be used: {error.strerror}. Create it for the station's user."
             raise JournalError(msg) from error
         try:
-            recorder = Recorder(station, sw, boot, hardware_id, now_ns)
+            recorder = LogOrigin(station, sw, boot, hardware_id, now_ns)
             held.write(None)
             db, news = startup.open_with_ballast(path, recorder, held.named_log())
             disk_space.lay_ballast(path)
@@ -133,14 +135,14 @@ class Journal(AbstractContextManager["Journal"]):
     def _make_sure(self) -> None:
         self._check()
         if self._unproved:
-            if self.disk_level() is disk_space.Level.FULL:
+            if self.disk_level() is disk_space.DiskLevel.FULL:
                 raise self._full()
             self._prove()
         if self._unfolded > HARD_WAL:
             self._fold()
-        if self._unlooked <= 0 and self.disk_level() is disk_space.Level.FULL and self._to_fold:
+        if self._unlooked <= 0 and self.disk_level() is disk_space.DiskLevel.FULL and self._to_fold:
             self._fold("TRUNCATE")  # what was folded needs no room in the log any more
-        if self._level is disk_space.Level.FULL:
+        if self._level is disk_space.DiskLevel.FULL:
             raise self._full()
 
     def has_room(self) -> bool:
@@ -157,7 +159,7 @@ class Journal(AbstractContextManager["Journal"]):
         old = self._db
         try:
             db = startup.open_again(self.path, self.log_id, self.tip)
-        except startup.Damaged as error:
+        except startup.DamagedJournal as error:
             raise self._lose(error) from error
         except JournalError as error:  # another program reads: the proof needs the whole log folded in
             raise JournalFull(str(error)) from error
@@ -265,7 +267,7 @@ class Journal(AbstractContextManager["Journal"]):
                 " expected 0 <= durable <= accepted <= the end. Nothing was marked."
             )
             raise JournalError(msg)
-        new = Mark(hub_epoch, accepted_thru, durable_thru, head)
+        new = HubMark(hub_epoch, accepted_thru, durable_thru, head)
         self._change_or_owe("mark", lambda db: metadata.write_mark(db, new))
 
     def count_time(self) -> None:
@@ -287,7 +289,7 @@ class Journal(AbstractContextManager["Journal"]):
             return 0
 
     def _pruned(self, most: int) -> int:
-        full = disk_space.level_of(disk_space.room(self.path)) is disk_space.Level.FULL
+        full = disk_space.level_of(disk_space.room(self.path)) is disk_space.DiskLevel.FULL
         start, end = self._prunable(most)
         if end <= start:
             return 0
@@ -345,7 +347,7 @@ class Journal(AbstractContextManager["Journal"]):
         """Everything a session with the hub begins with."""
         return metadata.state(self._db.conn)
 
-    def newest(self, limit: int) -> list[Stored]:
+    def newest(self, limit: int) -> list[StoredEvent]:
         """The last events, newest first."""
         return metadata.newest(self._db.conn, limit, self._seq + 1)
 
@@ -382,7 +384,7 @@ class Journal(AbstractContextManager["Journal"]):
             return self._lose(left)
         return self._lose(error)
 
-    def verify(self) -> list[Break]:
+    def verify(self) -> list[ChainBreak]:
         """Walk the whole chain; the breaks. Where there are any, the next start moves the files aside and salvages."""
         with closing(JournalReader(self.path)) as reader:
             breaks = reader.verify()
@@ -394,12 +396,12 @@ class Journal(AbstractContextManager["Journal"]):
         """Let the next start walk the whole chain: somebody (the weekly walk of a reader) saw a break."""
         self._change_or_owe("verified", lambda db: metadata.write_verified(db, 0, b""))
 
-    def disk_level(self) -> disk_space.Level:
+    def disk_level(self) -> disk_space.DiskLevel:
         """What the fill of the disk asks for, looked at now."""
         self.room = disk_space.room(self.path, self._to_fold)
         self._level = disk_space.level_of(self.room)
         self._unlooked = (
-            0 if self._level is disk_space.Level.FULL else disk_space.reserve_bytes(self.room.size_bytes) // 2
+            0 if self._level is disk_space.DiskLevel.FULL else disk_space.reserve_bytes(self.room.size_bytes) // 2
         )
         return self._level
 

@@ -4,7 +4,7 @@ Codes that follow each other faster than a hand can scan were not made now: each
 was heard last. The first few of such a burst cannot be told from scans made by hand and keep their own time. A reader that
 reads one label over and over, as a scanner on a stand does, hands over no stored scans.
 
->>> pace = Pace()
+>>> pace = ReadPace()
 >>> heard = [pace.heard(b"WO-%d" % n, at_ms * MS) for n, at_ms in enumerate((1_000, 60_000, 60_050, 60_100, 60_150, 60_200))]
 >>> [since_ns and since_ns // MS for since_ns in heard]
 [None, None, None, None, 1000, 1000]
@@ -28,7 +28,7 @@ SPOOL_BYTES = 2 * 1024 * 1024
 Thing = TypeVar("Thing")
 
 
-class Pace:
+class ReadPace:
     """When one reader was heard, and how fast its codes follow each other. Times: CLOCK_BOOTTIME in ns.
 
     `last_ns`: when it was heard last, before it was opened anew or the station was; None where nobody knows.
@@ -59,7 +59,7 @@ class Pace:
         return self._before_ns if self.bursts else None
 
 
-class Spool(Generic[Thing]):
+class ReadSpool(Generic[Thing]):
     """What a reader hands over faster than it can be recorded, in its order; bounded, and emptied by a thread of its own.
 
     `hand_over` waits until there is room behind it; `weigh` says how many bytes a thing is.

@@ -6,12 +6,12 @@ A reader is known under the name it was taught under, with and without a twin th
 import json
 from collections.abc import Callable
 
-from drivers import Driver, DriverError, Known, Teachable
+from drivers import Driver, DriverError, ProfileLearned, SupportsEnrolment
 from drivers.decode.detect.device_info import both_names
 from drivers.decode.detect.device_policy import LEAVE_IT, SERIAL_KINDS
 from drivers.platform import serial_ports
 from station.core.codes.setup_sheet import sheets
-from station.readers.profile_store import Lesson, Taught
+from station.readers.profile_store import ProfileStore, ReaderProfile
 from station.readers.registry import ReaderStatus
 
 FORGET_IT = "To have that forgotten: wipline-station readers --forget {}"
@@ -20,10 +20,12 @@ AGAIN = "Is it a reader that answers questions? Plug it in again while it has po
 SHEETS = sheets()
 
 
-class Pupil:
+class Enrolment:
     """One reader. `listened`: nobody knows yet whether it is one; `names`: what it is called with and without a twin."""
 
-    def __init__(self, taught: Taught, log: Callable[..., None], names: tuple[str, ...], *, listened: bool) -> None:
+    def __init__(
+        self, taught: ProfileStore, log: Callable[..., None], names: tuple[str, ...], *, listened: bool
+    ) -> None:
         self._taught, self._log, self._listened = taught, log, listened
         self._names = names
         self._silent = False
@@ -43,7 +45,7 @@ class Pupil:
         if not self._names and driver.kind in SERIAL_KINDS:  # a row's; all others were told when they were plugged in
             self._names = both_names(driver.reader, serial_ports.present())
         lesson = self._lesson(driver.reader)
-        if isinstance(driver, Teachable):
+        if isinstance(driver, SupportsEnrolment):
             profile = lesson[1].profile if lesson is not None else None
             try:
                 driver.teach(SHEETS, None if profile is None else json.dumps(profile))
@@ -52,7 +54,7 @@ class Pupil:
                 self._log("what a reader was taught cannot be used", reader=driver.reader, error=str(error))
                 driver.teach(SHEETS, None)
 
-    def shows(self, driver: Driver, known: Known) -> bool:
+    def shows(self, driver: Driver, known: ProfileLearned) -> bool:
         """It has shown what it is, which is kept where there is something to keep; whether that is news."""
         news = not self.shown or self.evidence != known.evidence or bool(self.unusable)
         self.shown, self.evidence, self.unusable = True, known.evidence, ""
@@ -62,7 +64,7 @@ class Pupil:
         if known.kind != driver.kind and before is not None and before[1].profile == profile:
             return False  # it says again what it was told
         try:
-            self._taught.keep(driver.reader, Lesson(profile=profile, words=" ".join(known.evidence)))
+            self._taught.keep(driver.reader, ReaderProfile(profile=profile, words=" ".join(known.evidence)))
         except OSError as error:
             self._log("what a reader was taught cannot be kept", reader=driver.reader, error=str(error))
         return news
@@ -85,5 +87,5 @@ class Pupil:
         taught = "" if lesson is None else lesson[1].words or "taught"
         return ReaderStatus(kind, name, state, why, evidence=evidence, mend=mend, taught=taught)
 
-    def _lesson(self, name: str) -> tuple[str, Lesson] | None:
+    def _lesson(self, name: str) -> tuple[str, ReaderProfile] | None:
         return self._taught.known((name, *self._names))

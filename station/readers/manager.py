@@ -10,46 +10,48 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from types import MappingProxyType
 
-from drivers import Driver, Gone, Handed
+from drivers import Driver, ScanOutcome, TagRemoved
 from drivers.decode.detect.device_policy import SERIAL_KINDS
-from station.config import Config, Reader
+from station.config import ReaderConfig, StationConfig
 from station.feedback.messages import Answer
-from station.feedback.outputs.reader_feedback import Beeps
-from station.readers.hotplug import PLUGGED, Plugs
-from station.readers.profile_store import KEYPAD, Taught, beside
-from station.readers.reader_thread import Desk, Reading, Wanted, settings_of
-from station.readers.registry import MOST, ReaderStatus, Roll
-from station.scan.pipeline import ReaderPlace
-from station.scan.work_queue import Inbox
+from station.feedback.outputs.reader_feedback import ReaderFeedback
+from station.readers.hotplug import PLUGGED, HotplugManager
+from station.readers.profile_store import KEYPAD, ProfileStore, beside
+from station.readers.reader_thread import ReaderSpec, ReaderThread, WorkerContext, settings_of
+from station.readers.registry import MOST, ReaderRegistry, ReaderStatus
+from station.scan.pipeline import ReaderSettings
+from station.scan.work_queue import WorkQueue
 
 ASKED_FOR = SERIAL_KINDS | {"pcsc"}
 END_S = 8.0  # for stored scans that still wait, of all readers together
 
 
-class Readers:
+class ReaderManager:
     """All readers of a station."""
 
     def __init__(
         self,
-        config: Config,
-        inbox: Inbox[Handed],
+        config: StationConfig,
+        inbox: WorkQueue[ScanOutcome],
         say: Callable[[Answer], None],
         log: Callable[..., None],
         changed: Callable[[], None],
-        left: Callable[[Gone], object] = lambda _gone: None,
+        left: Callable[[TagRemoved], object] = lambda _gone: None,
         contacts: Mapping[str, int] = MappingProxyType({}),
     ) -> None:
         self._config = config
-        self._roll, self._beeps = Roll(log, changed), Beeps(log)
-        self._taught = Taught(beside(Path(config.journal)))
-        self._desk = Desk(inbox, say, log, self._roll, self._beeps, self._taught, left, self._settled, contacts)
-        self._places: dict[str, ReaderPlace] = {}
-        self._default = ReaderPlace(stage=config.stage)
-        self._readings: dict[str, Reading] = {}
+        self._roll, self._beeps = ReaderRegistry(log, changed), ReaderFeedback(log)
+        self._taught = ProfileStore(beside(Path(config.journal)))
+        self._desk = WorkerContext(
+            inbox, say, log, self._roll, self._beeps, self._taught, left, self._settled, contacts
+        )
+        self._places: dict[str, ReaderSettings] = {}
+        self._default = ReaderSettings(stage=config.stage)
+        self._readings: dict[str, ReaderThread] = {}
         self._lock = threading.Lock()
-        self._plugs = Plugs(config.reader, self._roll, self._taught.how, self._begin, self._knock)
+        self._plugs = HotplugManager(config.reader, self._roll, self._taught.how, self._begin, self._knock)
 
-    def place_of(self, reader: str) -> ReaderPlace:
+    def place_of(self, reader: str) -> ReaderSettings:
         """Where a reader stands: its own row's bench, stage and action, else the station's."""
         return self._places.get(reader, self._default)
 
@@ -72,7 +74,7 @@ class Readers:
         for index, row in enumerate(self._config.reader):
             if not _comes_with_its_plug(row):
                 named = (f"Reader {index + 1} of the configuration names it.",)
-                self._begin(Wanted(f"{row.kind}-{index}", row.kind, settings_of(row), row, evidence=named))
+                self._begin(ReaderSpec(f"{row.kind}-{index}", row.kind, settings_of(row), row, evidence=named))
         if not self._config.reader or any(row.kind in PLUGGED for row in self._config.reader):
             self._plugs.start()
 
@@ -87,8 +89,8 @@ class Readers:
         for reading in readings:
             reading.drained(until_s)
 
-    def _begin(self, wanted: Wanted) -> None:
-        reading = Reading(wanted, self._desk)
+    def _begin(self, wanted: ReaderSpec) -> None:
+        reading = ReaderThread(wanted, self._desk)
         with self._lock:
             reading.start()
             self._readings[wanted.name] = reading
@@ -101,14 +103,14 @@ class Readers:
         for reading in readings:
             reading.knock()
 
-    def _settled(self, wanted: Wanted, driver: Driver) -> None:
+    def _settled(self, wanted: ReaderSpec, driver: Driver) -> None:
         row, lesson = wanted.row, self._taught.known((driver.reader, *wanted.names))
         keypad = lesson is not None and lesson[1] == KEYPAD
         with self._lock:
             self._places.pop(driver.reader, None)
             if row is not None or keypad:
                 bench, stage, action = (None, None, None) if row is None else (row.bench, row.stage, row.action)
-                self._places[driver.reader] = ReaderPlace(bench, stage or self._config.stage, action, keypad)
+                self._places[driver.reader] = ReaderSettings(bench, stage or self._config.stage, action, keypad)
             self._forget_places(but=driver)
 
     def _forget_places(self, but: Driver) -> None:
@@ -121,7 +123,7 @@ class Readers:
             del self._places[name]
 
 
-def _comes_with_its_plug(row: Reader) -> bool:
+def _comes_with_its_plug(row: ReaderConfig) -> bool:
     """Whether a row is found by what is plugged in.
 
     A port that is named may be none of USB, and is opened by its path; a card reader that is named, by pcscd's name for it.

@@ -4,8 +4,8 @@ A scanner that typed the setup sheet is known by what it was found to do (its pr
 installer said so. The file is small and read anew at each question, so that a command may change it beside the daemon.
 
 >>> import tempfile
->>> taught = Taught(Path(tempfile.mkdtemp()) / "readers.json")
->>> taught.keep("usb-1a86-5723-at-usb-1.3", Lesson(profile={"layout": "de"}, words="German layout."))
+>>> taught = ProfileStore(Path(tempfile.mkdtemp()) / "readers.json")
+>>> taught.keep("usb-1a86-5723-at-usb-1.3", ReaderProfile(profile={"layout": "de"}, words="German layout."))
 >>> taught.of("usb-1a86-5723-at-usb-1.3").profile, taught.ids()
 ({'layout': 'de'}, ('usb-1a86-5723-at-usb-1.3',))
 >>> taught.forget("usb-1a86-5723-at-usb-1.3"), taught.of("usb-1a86-5723-at-usb-1.3")
@@ -25,7 +25,7 @@ MOST_READERS = 64
 SAID_KEYPAD, SENT_THE_SHEET = "It is said to be a number pad.", "It has sent the setup sheet."
 
 
-class Lesson(msgspec.Struct, frozen=True, omit_defaults=True):
+class ReaderProfile(msgspec.Struct, frozen=True, omit_defaults=True):
     """What one reader was taught: how its scanner sends (`profile`, as its driver wants it), and that in words.
 
     `keypad`: it is a number pad, whose digits are quantities.
@@ -36,13 +36,13 @@ class Lesson(msgspec.Struct, frozen=True, omit_defaults=True):
     words: str = ""
 
 
-KEYPAD = Lesson(keypad=True, words="a number pad")
+KEYPAD = ReaderProfile(keypad=True, words="a number pad")
 
 
-class TaughtFile(msgspec.Struct):
+class ProfileFile(msgspec.Struct):
     """The file: reader id -> what it was taught, the latest last."""
 
-    readers: dict[str, Lesson] = {}
+    readers: dict[str, ReaderProfile] = {}
 
 
 def beside(journal: Path) -> Path:
@@ -50,7 +50,7 @@ def beside(journal: Path) -> Path:
     return journal.with_name("readers.json")
 
 
-class Taught:
+class ProfileStore:
     """The readers that were taught something."""
 
     def __init__(self, path: Path) -> None:
@@ -65,16 +65,16 @@ class Taught:
         readers = self._read().readers.items()
         return {name: SAID_KEYPAD if each.keypad else SENT_THE_SHEET for name, each in readers}
 
-    def of(self, reader: str) -> Lesson | None:
+    def of(self, reader: str) -> ReaderProfile | None:
         """What this reader was taught, None where nothing."""
         return self._read().readers.get(reader)
 
-    def known(self, names: Iterable[str]) -> tuple[str, Lesson] | None:
+    def known(self, names: Iterable[str]) -> tuple[str, ReaderProfile] | None:
         """What a reader with these names was taught, and under which of them; None where nothing."""
         readers = self._read().readers
         return next(((name, readers[name]) for name in names if name in readers), None)
 
-    def keep(self, reader: str, lesson: Lesson) -> None:
+    def keep(self, reader: str, lesson: ReaderProfile) -> None:
         """Remember what a reader was taught, in place of what it was taught before; beyond MOST_READERS the oldest goes.
 
         Raises OSError where it cannot be written.
@@ -110,29 +110,29 @@ class Taught:
         finally:
             os.close(folder)
 
-    def _read(self) -> TaughtFile:
+    def _read(self) -> ProfileFile:
         try:
-            return msgspec.json.decode(self.path.read_bytes(), type=TaughtFile)
+            return msgspec.json.decode(self.path.read_bytes(), type=ProfileFile)
         except (OSError, msgspec.MsgspecError):
-            return TaughtFile()  # what nobody can read teaches nothing
+            return ProfileFile()  # what nobody can read teaches nothing
 
-    def _ours(self) -> TaughtFile:
+    def _ours(self) -> ProfileFile:
         """The file, to be written anew: one of another hand is moved aside first, one that the disk does not give up stays.
 
         Raises OSError.
         """
         try:
-            return msgspec.json.decode(self.path.read_bytes(), type=TaughtFile)
+            return msgspec.json.decode(self.path.read_bytes(), type=ProfileFile)
         except FileNotFoundError:
-            return TaughtFile()
+            return ProfileFile()
         except msgspec.MsgspecError:
             self.path.replace(self.path.with_name(self.path.name + ".unread"))
-            return TaughtFile()
+            return ProfileFile()
 
-    def _write(self, readers: dict[str, Lesson]) -> None:
+    def _write(self, readers: dict[str, ReaderProfile]) -> None:
         fresh = self.path.with_name(self.path.name + ".new")
         with fresh.open("wb") as file:
-            file.write(msgspec.json.format(msgspec.json.encode(TaughtFile(readers)), indent=2) + b"\n")
+            file.write(msgspec.json.format(msgspec.json.encode(ProfileFile(readers)), indent=2) + b"\n")
             file.flush()
             os.fsync(file.fileno())  # whoever was taught an hour ago must be known after a power cut
         fresh.replace(self.path)

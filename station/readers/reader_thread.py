@@ -9,16 +9,28 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 
-from drivers import DeviceLost, Driver, DriverError, Dropped, Gone, Handed, Known, Note, Read, Unanswered, open_driver
-from station.config import Reader
-from station.feedback.messages import TOO_FAST, Answer, Notice, Red, Why
-from station.feedback.outputs.reader_feedback import Beeps
-from station.log import NowAndThen
-from station.readers.batch_upload import Pace, Spool
-from station.readers.enrolment import Pupil
-from station.readers.profile_store import Taught
-from station.readers.registry import Roll
-from station.scan.work_queue import Inbox
+from drivers import (
+    DeviceLost,
+    Driver,
+    DriverError,
+    Dropped,
+    OperatorNotice,
+    ProbeTimeout,
+    ProfileLearned,
+    Read,
+    ScanOutcome,
+    TagRemoved,
+    open_driver,
+)
+from station.config import ReaderConfig
+from station.feedback.messages import TOO_FAST, Answer, Notice, Reason, Red
+from station.feedback.outputs.reader_feedback import ReaderFeedback
+from station.log import RateLimitedLog
+from station.readers.batch_upload import ReadPace, ReadSpool
+from station.readers.enrolment import Enrolment
+from station.readers.profile_store import ProfileStore
+from station.readers.registry import ReaderRegistry
+from station.scan.work_queue import WorkQueue
 
 FIRST_PAUSE_S = 0.5
 PLUGGED_PAUSE_S = 0.1
@@ -33,13 +45,13 @@ SET_UP = "This scanner is set up now."
 PLAYED = "replay"  # what is written into a pipe was not stored in a scanner, however fast it comes
 
 
-def size_of(outcome: Handed) -> int:
+def size_of(outcome: ScanOutcome) -> int:
     """The bytes that a scan holds while it waits."""
     return len(outcome.raw) if isinstance(outcome, Read) else 0
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
+class ReaderSpec:
     """A reader that is to be read. `name`: of its thread and its line on the roll; `row`: its row in station.toml.
 
     `settings` as its driver wants them; `listen`: it is only heard until it shows what it is; `evidence`, `mend`: what the
@@ -49,7 +61,7 @@ class Wanted:
     name: str
     kind: str
     settings: Mapping[str, str | None]
-    row: Reader | None = None
+    row: ReaderConfig | None = None
     listen: bool = False
     evidence: tuple[str, ...] = ()
     mend: str = ""
@@ -57,7 +69,7 @@ class Wanted:
     gone: threading.Event = field(default_factory=threading.Event)
 
 
-def settings_of(row: Reader | None) -> dict[str, str | None]:
+def settings_of(row: ReaderConfig | None) -> dict[str, str | None]:
     """What a driver is told of its row."""
     if row is None:
         return {}
@@ -68,36 +80,38 @@ def settings_of(row: Reader | None) -> dict[str, str | None]:
 
 
 @dataclass(frozen=True, slots=True)
-class Desk:
+class WorkerContext:
     """Where readers hand things in.
 
     `left` records the end of a tag's presence, in the recording thread; `settled` is told of each reader that was opened,
     before its first scan; `contacts`: when readers were heard last before the station's start, in this boot.
     """
 
-    inbox: Inbox[Handed]
+    inbox: WorkQueue[ScanOutcome]
     say: Callable[[Answer], None]
     log: Callable[..., None]
-    roll: Roll
-    beeps: Beeps
-    taught: Taught
-    left: Callable[[Gone], object]
-    settled: Callable[[Wanted, Driver], None]
+    roll: ReaderRegistry
+    beeps: ReaderFeedback
+    taught: ProfileStore
+    left: Callable[[TagRemoved], object]
+    settled: Callable[[ReaderSpec, Driver], None]
     contacts: Mapping[str, int] = field(default_factory=dict)
 
 
-class Reading:
+class ReaderThread:
     """One reader's thread."""
 
-    def __init__(self, wanted: Wanted, desk: Desk) -> None:
+    def __init__(self, wanted: ReaderSpec, desk: WorkerContext) -> None:
         self.wanted, self._desk = wanted, desk
         self.driver: Driver | None = None
         self._stopping = False
-        self._pupil = Pupil(desk.taught, desk.log, wanted.names, listened=wanted.listen)
+        self._pupil = Enrolment(desk.taught, desk.log, wanted.names, listened=wanted.listen)
         self._called = self._lost_why = ""
         self._turned = False
-        self._spool = Spool[Handed](lambda outcome: desk.inbox.put(outcome, wait=True), wanted.name, weigh=size_of)
-        self._log_now_and_then = NowAndThen(desk.log)
+        self._spool = ReadSpool[ScanOutcome](
+            lambda outcome: desk.inbox.put(outcome, wait=True), wanted.name, weigh=size_of
+        )
+        self._log_now_and_then = RateLimitedLog(desk.log)
         self._again = threading.Event()
         self._lock = threading.Lock()
 
@@ -209,18 +223,18 @@ class Reading:
 
     def _hand_over(self, driver: Driver) -> None:
         line = self._desk.roll.of(self.wanted.name)
-        pace = Pace((line.last_boot_ns if line else None) or self._desk.contacts.get(driver.reader))
+        pace = ReadPace((line.last_boot_ns if line else None) or self._desk.contacts.get(driver.reader))
         for outcome in driver.reads():
-            if isinstance(outcome, Known):
+            if isinstance(outcome, ProfileLearned):
                 self._known(driver, outcome)
                 continue
-            if isinstance(outcome, Gone):
+            if isinstance(outcome, TagRemoved):
                 self._end(outcome)
                 continue
-            if isinstance(outcome, Note):
-                self._desk.say(Notice(Why.CARD, outcome.text, reader=driver.reader))
+            if isinstance(outcome, OperatorNotice):
+                self._desk.say(Notice(Reason.CARD, outcome.text, reader=driver.reader))
                 continue
-            if isinstance(outcome, Unanswered):
+            if isinstance(outcome, ProbeTimeout):
                 self._pupil.is_silent()
                 self._note(driver.reader, self._pupil.state, outcome.text)
                 continue
@@ -234,22 +248,22 @@ class Reading:
                     outcome = replace(outcome, since_ns=pace.heard(outcome.raw, outcome.boot_ns))  # noqa: PLW2901
             if not self._put(driver, outcome, stored=pace.bursts):
                 self._log_now_and_then("scans came too fast", reader=driver.reader)
-                self._desk.say(Red(Why.NOT_SAVED, TOO_FAST, reader=driver.reader))
+                self._desk.say(Red(Reason.NOT_SAVED, TOO_FAST, reader=driver.reader))
 
-    def _put(self, driver: Driver, outcome: Handed, *, stored: bool) -> bool:
+    def _put(self, driver: Driver, outcome: ScanOutcome, *, stored: bool) -> bool:
         """Hand over behind what was handed over before; whether there was room."""
         if len(self._spool):
             return self._spool.put(outcome)
         return self._desk.inbox.put(outcome, wait=driver.lossless) or (stored and self._spool.put(outcome))
 
-    def _end(self, gone: Gone) -> None:
+    def _end(self, gone: TagRemoved) -> None:
         """The end of a presence is a chore: it lets scans go first, takes none of their room, and is never answered."""
         if self._desk.inbox.chores < MOST_ENDS:
             self._desk.inbox.ask(lambda: self._desk.left(gone))
         else:
             self._log_now_and_then("the end of a tag's presence found no room", reader=gone.reader, tag=repr(gone.raw))
 
-    def _known(self, driver: Driver, known: Known) -> None:
+    def _known(self, driver: Driver, known: ProfileLearned) -> None:
         """The reader has shown what it is."""
         news = self._pupil.shows(driver, known)
         if known.kind != driver.kind:
@@ -257,7 +271,7 @@ class Reading:
                 self.wanted, kind=known.kind, listen=False, settings={**self.wanted.settings, "listen": None}
             )
             if news:
-                self._desk.say(Notice(Why.CARD, f"{SET_UP} Scan again to try it.", reader=driver.reader))
+                self._desk.say(Notice(Reason.CARD, f"{SET_UP} Scan again to try it.", reader=driver.reader))
             self._turned = True
             driver.close()
             return

@@ -3,7 +3,7 @@
 A device that is pulled out and comes back, perhaps under another node, is the same reader all the same. The roll is bounded:
 beyond `MOST` lines the oldest of those that are not being read goes.
 
->>> roll = Roll(lambda _what, **_fields: None, lambda: None)
+>>> roll = ReaderRegistry(lambda _what, **_fields: None, lambda: None)
 >>> roll.note("event3", ReaderStatus("keyboard", "usb-05e0-1200-SN77", "ready"))
 >>> roll.counted("event3", 5_000)
 >>> [(each.id, each.state, each.reads) for each in roll.lines()]
@@ -40,7 +40,7 @@ class ReaderStatus:
     taught: str = ""
 
 
-def told(each: ReaderStatus) -> dict[str, str]:
+def to_heartbeat(each: ReaderStatus) -> dict[str, str]:
     """A line as the hub is told of it; what is not said is left out."""
     because = "; ".join(said.rstrip(".") for said in each.evidence)
     said = {
@@ -50,7 +50,7 @@ def told(each: ReaderStatus) -> dict[str, str]:
     return {name: text[:MAX_TOLD] for name, text in said.items() if text}
 
 
-class Roll:
+class ReaderRegistry:
     """The lines, by the name of each reader's thread. `log` hears of each change once, `changed` that there is one."""
 
     def __init__(self, log: Callable[..., None], changed: Callable[[], None]) -> None:

@@ -12,11 +12,11 @@ import msgspec
 from station.core.codes import Code
 from station.core.event import Event
 from station.core.ledger.fold import ROWS, apply, empty
-from station.core.ledger.item_event import BARE, Fact
-from station.core.ledger.parcels import In, ItemState, Parcel
+from station.core.ledger.item_event import BARE, ItemEvent
+from station.core.ledger.parcels import ItemState, Parcel, ParcelState
 from station.core.ledger.rules import ON_BY_DEFAULT, Movement, listed
-from station.core.master_data import Catalogue, Definition, DefinitionError
-from station.rules.interface import Judgement
+from station.core.master_data import Definition, DefinitionError, MasterData
+from station.rules.interface import Advice
 
 MAX_ITEMS = 50_000
 OUT_OF_TURN = frozenset({"held", "closed", "skipped", "out_of_order"})  # what a strict stage stops the work for
@@ -24,7 +24,7 @@ ASKED = frozenset({"text", "uid"})  # a code that only names itself: somebody mu
 NOW_US = 2**62  # the snapshot holds what is valid now; the station need not know what time it is
 
 
-class SnapshotEntry(msgspec.Struct, frozen=True):
+class SnapshotDefinition(msgspec.Struct, frozen=True):
     """A definition as the snapshot carries it."""
 
     what: str
@@ -32,41 +32,41 @@ class SnapshotEntry(msgspec.Struct, frozen=True):
     holds_from_us: int = 0
 
 
-class Snapshot(msgspec.Struct, frozen=True):
+class SnapshotRules(msgspec.Struct, frozen=True):
     """What the hub sends of the shop: its definitions, and which codes are bound to which item."""
 
-    definitions: tuple[SnapshotEntry, ...] = ()
+    definitions: tuple[SnapshotDefinition, ...] = ()
     bindings: dict[str, str] = {}
 
 
-class OpenItem(msgspec.Struct, frozen=True):
+class OpenParcel(msgspec.Struct, frozen=True):
     """One parcel of an open item, as the hub sends it."""
 
     item: str
     product: str | None = None
     operation: int | None = None
-    state: str = In.RELEASED
+    state: str = ParcelState.RELEASED
     qty_milli: int | None = None
     stage: str | None = None
 
 
-def _catalogue(snapshot: Snapshot) -> Catalogue:
+def _catalogue(snapshot: SnapshotRules) -> MasterData:
     definitions = []
     for number, entry in enumerate(snapshot.definitions):
         definition = Definition(entry.what, entry.holds_from_us, (entry.holds_from_us, "", number), entry.data)
         try:
-            Catalogue([definition])
+            MasterData([definition])
         except DefinitionError:
             continue  # a kind of definition that this version does not know: nothing here reads it
         definitions.append(definition)
-    return Catalogue(definitions)
+    return MasterData(definitions)
 
 
-class ShopJudge:
+class ShopRules:
     """The rules of one shop, as far as this station knows them. Used by the scan thread alone."""
 
     def __init__(self, snapshot: bytes | None = None) -> None:
-        self._snapshot = msgspec.json.decode(snapshot, type=Snapshot) if snapshot else Snapshot()
+        self._snapshot = msgspec.json.decode(snapshot, type=SnapshotRules) if snapshot else SnapshotRules()
         self._catalogue = _catalogue(self._snapshot)
         self._items: OrderedDict[str, ItemState] = OrderedDict()
         self._released: set[str] = set()  # items that the office knows, not only the floor
@@ -74,10 +74,10 @@ class ShopJudge:
         self._knows = bool(self._catalogue.names("pattern.define"))
         self._order = 0
 
-    def know(self, rows: list[OpenItem], *, complete: bool) -> None:
+    def know(self, rows: list[OpenParcel], *, complete: bool) -> None:
         """Take what the hub says of open items; it replaces what was known of each item named."""
         self._complete = complete
-        parcels: dict[str, list[OpenItem]] = {}
+        parcels: dict[str, list[OpenParcel]] = {}
         for row in rows:
             parcels.setdefault(row.item, []).append(row)
         self._released.update(row.item for row in rows if row.product is not None or row.qty_milli is not None)
@@ -91,17 +91,17 @@ class ShopJudge:
         operations = state.routing.at_stage(stage) if state and state.routing else ()
         return any(operation.transfer_qty_milli for operation in operations)
 
-    def look(self, code: Code, event: Event) -> Judgement:
+    def look(self, code: Code, event: Event) -> Advice:
         """What to say about a scan that was just recorded; the item moves on as the scan says."""
         item = self._item(code)
         state = self._items.get(item)
         verb = event.action or BARE
         if verb not in ROWS and verb != BARE:
-            return Judgement(name=item)
+            return Advice(name=item)
         asked = self._knows and self._complete and code.scheme in ASKED and code.code not in self._snapshot.bindings
         unknown = asked and item not in self._released
         self._order += 1
-        fact = Fact(
+        fact = ItemEvent(
             key_us=self._order,
             log="here",
             seq=self._order,
@@ -120,7 +120,7 @@ class ShopJudge:
         self._keep(step.state)
         rule, look = (self._advice(step.movement) if step.movement else None) or (None, None)
         stage = self._catalogue.stage(event.stage, NOW_US)
-        return Judgement(
+        return Advice(
             look=look,
             stop=rule in OUT_OF_TURN and stage is not None and stage.strict,
             name=item,
@@ -136,7 +136,7 @@ class ShopJudge:
         while len(self._items) > MAX_ITEMS:
             self._items.popitem(last=False)
 
-    def _as_state(self, item: str, rows: list[OpenItem]) -> ItemState:
+    def _as_state(self, item: str, rows: list[OpenParcel]) -> ItemState:
         product = self._catalogue.product(rows[0].product, NOW_US)
         routing = self._catalogue.routing(product.routing, NOW_US) if product else None
         parcels = []
@@ -150,9 +150,9 @@ class ShopJudge:
                     op=operation.op if operation else None,
                     stage=operation.stage if operation else row.stage,
                     qty_milli=row.qty_milli,
-                    entered=operation.op if operation and row.state in (In.HERE, In.HELD) else passed,
+                    entered=operation.op if operation and row.state in (ParcelState.HERE, ParcelState.HELD) else passed,
                     reached=passed,
-                    held_from=In.HERE if row.state == In.HELD else None,
+                    held_from=ParcelState.HERE if row.state == ParcelState.HELD else None,
                 )
             )
         return msgspec.structs.replace(empty(item), routing=routing, released_us=0, parcels=tuple(parcels))
@@ -177,13 +177,17 @@ class ShopJudge:
     def _next(self, state: ItemState, stage: str | None) -> str | None:
         routing = state.routing
         newest = max(
-            (parcel for parcel in state.parcels if parcel.op is not None and parcel.state in (In.HERE, In.WAITING)),
+            (
+                parcel
+                for parcel in state.parcels
+                if parcel.op is not None and parcel.state in (ParcelState.HERE, ParcelState.WAITING)
+            ),
             key=lambda parcel: parcel.since_us,
             default=None,
         )
         if routing is None or newest is None or newest.op is None:
             return None
-        waits = newest.state == In.WAITING
+        waits = newest.state == ParcelState.WAITING
         following = routing.operation(newest.op) if waits else routing.after(newest.op)
         if following is None or following.stage == stage:
             return None

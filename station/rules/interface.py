@@ -12,7 +12,7 @@ from station.core.event import Event
 
 
 @dataclass(frozen=True, slots=True)
-class Judgement:
+class Advice:
     """What to tell the operator: `look` makes the answer amber, `name` and `next_stage` stand on the screen.
 
     `stop`: the scan is saved as any other, and the work should not go on.
@@ -24,25 +24,25 @@ class Judgement:
     next_stage: str | None = None
 
 
-class Judge(Protocol):
+class RuleEngine(Protocol):
     """Rules as the bench needs them. Both calls must be quick (well under a millisecond) and do no IO."""
 
     def pieces(self, code: Code, stage: str | None) -> bool:
         """Whether each scan of this code at this stage is a piece (`transfer_qty_milli`), so that none is a repeat."""
         ...
 
-    def look(self, code: Code, event: Event) -> Judgement:
+    def look(self, code: Code, event: Event) -> Advice:
         """What to say about a scan that was just recorded."""
         ...
 
 
-class NoJudge:
+class NoRules:
     """The judge of a station that knows no rules yet."""
 
     def pieces(self, code: Code, stage: str | None) -> bool:  # noqa: ARG002 - the port's signature
         """No operation is known."""
         return False
 
-    def look(self, code: Code, event: Event) -> Judgement:  # noqa: ARG002 - the port's signature
+    def look(self, code: Code, event: Event) -> Advice:  # noqa: ARG002 - the port's signature
         """Nothing is said."""
-        return Judgement()
+        return Advice()

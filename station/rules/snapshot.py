@@ -9,11 +9,11 @@ from typing import Any
 
 import msgspec
 
-from station.core.codes import As, BoundTo, Pattern, RefusedPattern, usable_patterns
+from station.core.codes import CodeBinding, CodeType, Pattern, RefusedPattern, usable_patterns
 from station.journal import Journal
-from station.rules.interface import NoJudge
-from station.scan.pipeline import Known
-from station.sync.messages import Item
+from station.rules.interface import NoRules
+from station.scan.pipeline import RuleContext
+from station.sync.messages import OpenItemEntry
 
 MOST_NEXT = 3
 
@@ -41,7 +41,7 @@ class _Snapshot(msgspec.Struct, frozen=True):
     codes: tuple[_Bound, ...] = ()
 
 
-class Shop(msgspec.Struct, frozen=True):
+class ShopSnapshot(msgspec.Struct, frozen=True):
     """The words of the shop: patterns for codes, people by badge, names of stages, the stage of a product's operation.
 
     `placed`: at which stage the hub says that a station scans. `refused`: patterns that are recorded and not used, whether
@@ -54,7 +54,7 @@ class Shop(msgspec.Struct, frozen=True):
     placed: dict[str, str] = {}
     operations: dict[tuple[str, int], str] = {}
     refused: tuple[RefusedPattern, ...] = ()
-    bound: dict[str, BoundTo] = {}
+    bound: dict[str, CodeBinding] = {}
 
     def stage_of(self, product: str | None, operation: int | str | None) -> str | None:
         """The stage of an operation of a product; None where the shop has not said."""
@@ -69,7 +69,7 @@ class Shop(msgspec.Struct, frozen=True):
         return self.stages.get(stage, stage)
 
 
-def read_shop(body: bytes | None) -> Shop:
+def read_shop(body: bytes | None) -> ShopSnapshot:
     """The shop in a snapshot's body; an empty one where there is none or it cannot be read.
 
     >>> read_shop(b'{"definitions":[{"what":"stage.define","data":{"stage":"saw","name":"Saw"}}]}').stage("saw")
@@ -101,14 +101,16 @@ def read_shop(body: bytes | None) -> Shop:
             routings[str(data.get("routing"))] = data.get("operations")
     usable = usable_patterns(patterns.values())
     refused = (*usable.refused, *(RefusedPattern(each.name, each.why) for each in snapshot.refused))
-    return Shop(usable.patterns, people, stages, placed, _operations(routed, routings), refused, _bound(snapshot))
+    return ShopSnapshot(
+        usable.patterns, people, stages, placed, _operations(routed, routings), refused, _bound(snapshot)
+    )
 
 
-def _bound(snapshot: _Snapshot) -> dict[str, BoundTo]:
+def _bound(snapshot: _Snapshot) -> dict[str, CodeBinding]:
     """What codes are bound to. A hub of an earlier version sends items alone; a kind of a later one is not known here."""
-    kinds = set(As)
-    items = {code: BoundTo(As.ITEM, item) for code, item in snapshot.bindings.items()}
-    return items | {each.code: BoundTo(As(each.as_), each.to) for each in snapshot.codes if each.as_ in kinds}
+    kinds = set(CodeType)
+    items = {code: CodeBinding(CodeType.ITEM, item) for code, item in snapshot.bindings.items()}
+    return items | {each.code: CodeBinding(CodeType(each.as_), each.to) for each in snapshot.codes if each.as_ in kinds}
 
 
 def _operations(routed: dict[str, str], routings: dict[str, Any]) -> dict[tuple[str, int], str]:
@@ -122,26 +124,26 @@ def _operations(routed: dict[str, str], routings: dict[str, Any]) -> dict[tuple[
     return stages
 
 
-def log_refused(shop: Shop, say: Callable[..., None]) -> None:
+def log_refused(shop: ShopSnapshot, say: Callable[..., None]) -> None:
     """A line in the log for each pattern that is not used."""
     for each in shop.refused:
         say("a pattern of the shop is not used; define it anew on the hub", pattern=each.name, why=each.why)
 
 
-def known(snapshot: bytes | None, items: Iterable[Any] = (), *, complete: bool = False) -> Known:
+def rule_context(snapshot: bytes | None, items: Iterable[Any] = (), *, complete: bool = False) -> RuleContext:
     """What the recording thread knows of the shop. A station without a snapshot has no rules and loads none."""
     shop = read_shop(snapshot)
     if snapshot is None:
-        return Known(shop.patterns, NoJudge(), shop.bound)
-    from station.rules.engine import OpenItem, ShopJudge
+        return RuleContext(shop.patterns, NoRules(), shop.bound)
+    from station.rules.engine import OpenParcel, ShopRules
 
-    judge = ShopJudge(snapshot)
-    rows = [OpenItem(row.item, row.product, row.operation, row.state or "", row.qty_milli) for row in items]
+    judge = ShopRules(snapshot)
+    rows = [OpenParcel(row.item, row.product, row.operation, row.state or "", row.qty_milli) for row in items]
     judge.know(rows, complete=complete)
-    return Known(shop.patterns, judge, shop.bound)
+    return RuleContext(shop.patterns, judge, shop.bound)
 
 
-def stored_shop(journal: Journal, say: Callable[..., None]) -> tuple[Shop, Known]:
+def stored_shop(journal: Journal, say: Callable[..., None]) -> tuple[ShopSnapshot, RuleContext]:
     """The shop and the rules as the journal keeps them.
 
     Definitions that this version cannot read keep no station from starting: they are logged and forgotten, so that the link
@@ -150,19 +152,19 @@ def stored_shop(journal: Journal, say: Callable[..., None]) -> tuple[Shop, Known
     snapshot, items = journal.snapshot(), journal.items()
     body = snapshot[1] if snapshot else None
     try:
-        return read_shop(body), known(body, items.rows, complete=items.complete)
+        return read_shop(body), rule_context(body, items.rows, complete=items.complete)
     except Exception as error:  # noqa: BLE001 - they were written by another version, or by a hub that is wrong
         say("the stored definitions cannot be read; they are fetched again", why=repr(error))
         journal.forget_snapshot()
-        return Shop(), known(None)
+        return ShopSnapshot(), rule_context(None)
 
 
-def tell(known_: Known, items: Iterable[Item], *, complete: bool) -> None:
+def update_rules(known_: RuleContext, items: Iterable[OpenItemEntry], *, complete: bool) -> None:
     """Tell the rules what the hub said of open items just now. In the recording thread."""
-    if isinstance(known_.judge, NoJudge):
+    if isinstance(known_.judge, NoRules):
         return
-    from station.rules.engine import OpenItem, ShopJudge
+    from station.rules.engine import OpenParcel, ShopRules
 
-    if isinstance(known_.judge, ShopJudge):
-        rows = [OpenItem(row.item, row.product, row.operation, row.state, row.qty_milli, row.stage) for row in items]
+    if isinstance(known_.judge, ShopRules):
+        rows = [OpenParcel(row.item, row.product, row.operation, row.state, row.qty_milli, row.stage) for row in items]
         known_.judge.know(rows, complete=complete)

@@ -2,7 +2,7 @@
 
 Times are CLOCK_BOOTTIME in ns, quantities thousandths.
 
->>> Pending(action="scrap", qty_milli=2500, reason="burr").words()
+>>> ArmedAction(action="scrap", qty_milli=2500, reason="burr").words()
 'SCRAP 2.5 burr'
 """
 
@@ -10,14 +10,14 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from station.core.codes import Code
-from station.core.event import Place as LogPlace
-from station.feedback.messages import State, Why
+from station.core.event import LogPosition as LogPlace
+from station.feedback.messages import Reason, State
 
 S = 10**9  # one second in ns
 
 
 @dataclass(frozen=True, slots=True)
-class Settings:
+class BenchSettings:
     """What station.toml says about the bench: how long a card stays armed and a badge on, and which comes first.
 
     `stages`: those of a bench that serves several; until a STAGE card says which, every sheet asks for it.
@@ -30,7 +30,7 @@ class Settings:
 
 
 @dataclass(frozen=True, slots=True)
-class Operator:
+class SignedOnOperator:
     """Who is on: a badge, until it has been idle too long."""
 
     badge: str
@@ -38,7 +38,7 @@ class Operator:
 
 
 @dataclass(frozen=True, slots=True)
-class Pending:
+class ArmedAction:
     """What the armed cards will say of the next sheet. `held`: the action stays armed for sheet after sheet."""
 
     action: str | None = None
@@ -60,14 +60,14 @@ class Pending:
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class StageOverride:
     """The stage that a STAGE card gave the bench, until the next one."""
 
     stage: str
 
 
 @dataclass(frozen=True, slots=True)
-class Load:
+class ArmedLoad:
     """The text that one LOAD card gives to the sheets scanned after it."""
 
     text: str
@@ -75,7 +75,7 @@ class Load:
 
 
 @dataclass(frozen=True, slots=True)
-class Fields:
+class ScanFields:
     """What a scan's event says beyond its code; `void` is the place of the event that it takes back."""
 
     action: str | None = None
@@ -91,7 +91,7 @@ class Fields:
 
 
 @dataclass(frozen=True, slots=True)
-class Done:
+class UndoableScan:
     """An item scan of this bench that an undo can take back."""
 
     place: LogPlace
@@ -100,26 +100,26 @@ class Done:
 
 
 @dataclass(frozen=True, slots=True)
-class Latest:
+class LatestScan:
     """Where the sheet comes before the card: the sheet that the next cards speak of, and what was said of it so far."""
 
     code: Code
-    said: Pending
+    said: ArmedAction
     place: LogPlace
     until_ns: int
     repeated: bool = False
 
 
 @dataclass(frozen=True, slots=True)
-class Bench:
+class BenchState:
     """All that a bench knows."""
 
-    operator: Operator | None = None
-    pending: Pending | None = None
-    place: Place | None = None
-    load: Load | None = None
-    done: tuple[Done, ...] = ()
-    latest: Latest | None = None
+    operator: SignedOnOperator | None = None
+    pending: ArmedAction | None = None
+    place: StageOverride | None = None
+    load: ArmedLoad | None = None
+    done: tuple[UndoableScan, ...] = ()
+    latest: LatestScan | None = None
 
     def due_ns(self) -> int | None:
         """When something of this bench ends by itself; None where nothing does."""
@@ -128,7 +128,7 @@ class Bench:
 
 
 @dataclass(frozen=True, slots=True)
-class Heard:
+class BenchRead:
     """One read for the bench: its code, when it was complete, and the place its event will have.
 
     `action` and `stage` are what its reader is configured for, below any card. `is_repeat` says whether the event with
@@ -140,36 +140,36 @@ class Heard:
     place: LogPlace
     action: str | None = None
     stage: str | None = None
-    is_repeat: Callable[[Fields], bool] = lambda _fields: False
+    is_repeat: Callable[[ScanFields], bool] = lambda _fields: False
     pieces: bool = False
 
 
 @dataclass(frozen=True, slots=True)
-class Says:
+class BenchAnswer:
     """The bench's part of the answer: its colour once the event is safe, why, and the sentence."""
 
     state: State
-    why: Why
+    why: Reason
     text: str
 
 
 @dataclass(frozen=True, slots=True)
-class Again:
+class Rescan:
     """A sheet recorded anew because a card followed it; `void` is its event before, None where that was a repeat."""
 
     code: Code
-    fields: Fields
+    fields: ScanFields
     void: LogPlace | None
 
 
 @dataclass(frozen=True, slots=True)
-class Step:
+class BenchStep:
     """What a read did: the next bench, its event's fields, the answer, and what to record anew (sheet before card)."""
 
-    bench: Bench
-    fields: Fields
-    says: Says
-    again: Again | None = None
+    bench: BenchState
+    fields: ScanFields
+    says: BenchAnswer
+    again: Rescan | None = None
     undone: bool = False
 
 

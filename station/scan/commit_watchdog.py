@@ -7,7 +7,7 @@ when it comes through after all; the recording thread learns that from `end`.
 import threading
 from collections.abc import Callable
 
-from station.feedback.messages import NOT_RECORDED, WAIT_TEXT, Answer, Notice, Red, Why
+from station.feedback.messages import NOT_RECORDED, WAIT_TEXT, Answer, Notice, Reason, Red
 
 WAIT_NS = 400_000_000
 RED_NS = 3_000_000_000
@@ -16,7 +16,7 @@ STEP_S = 0.05
 REST_STEPS = 40  # so many steps without a commit, and the watchdog sleeps until there is one
 
 
-class Watchdog:
+class CommitWatchdog:
     """Watches one commit at a time. `say` answers the operator; `now_ns` is CLOCK_BOOTTIME."""
 
     def __init__(self, say: Callable[[Answer], None], now_ns: Callable[[], int]) -> None:
@@ -41,7 +41,7 @@ class Watchdog:
         """The commit is over; True where the operator was told red."""
         with self._lock:
             self._since_ns = 0
-            return self._said == Why.NOT_SAVED
+            return self._said == Reason.NOT_SAVED
 
     def hangs(self) -> bool:
         """Whether a write has been hanging for so long that only a restart helps."""
@@ -76,10 +76,10 @@ class Watchdog:
             if self._waits is not None and not self._waits():
                 self._since_ns = self._now_ns()
             waited_ns = self._now_ns() - self._since_ns
-            if waited_ns >= RED_NS and self._waits is None and self._said != Why.NOT_SAVED:
-                self._said = Why.NOT_SAVED
-                self._say(Red(Why.NOT_SAVED, NOT_RECORDED, self._code, reader=self._reader))
+            if waited_ns >= RED_NS and self._waits is None and self._said != Reason.NOT_SAVED:
+                self._said = Reason.NOT_SAVED
+                self._say(Red(Reason.NOT_SAVED, NOT_RECORDED, self._code, reader=self._reader))
             elif waited_ns >= WAIT_NS and not self._said:
-                self._said = Why.WAIT
-                self._say(Notice(Why.WAIT, WAIT_TEXT, self._code, reader=self._reader))
+                self._said = Reason.WAIT
+                self._say(Notice(Reason.WAIT, WAIT_TEXT, self._code, reader=self._reader))
             return False

@@ -5,17 +5,17 @@ from dataclasses import dataclass, field
 
 import msgspec
 
-from drivers import Gone, Read
+from drivers import Read, TagRemoved
 from station.core.codes import Code, written_code
 from station.core.codes.parser import TOO_LONG
 from station.core.event import Event, EventError, Reader, encode
-from station.core.event import Place as LogPlace
-from station.scan.bench_state import Fields
-from station.scan.deduplication import MAX_READERS, Said
+from station.core.event import LogPosition as LogPlace
+from station.scan.bench_state import ScanFields
+from station.scan.deduplication import MAX_READERS, ScanSignature
 
 
 @dataclass(slots=True)
-class Recorder:
+class EventBuilder:
     """Who records: the station's name, software and boot, and its clocks (`now_ns` CLOCK_BOOTTIME, `wall_us` UTC).
 
     `clk` is the wall clock's state (`never`, `holdover`, `synced`), refreshed from outside now and then.
@@ -55,7 +55,7 @@ class Recorder:
 
 
 def event_of(
-    recorder: Recorder, read: Read, code: Code, fields: Fields, bench: str | None, late: Sequence[int]
+    recorder: EventBuilder, read: Read, code: Code, fields: ScanFields, bench: str | None, late: Sequence[int]
 ) -> Event:
     """The event of a read, as its code was understood and its bench placed it."""
     cut = read.raw_len > len(read.raw)
@@ -72,7 +72,7 @@ def event_of(
     )  # fmt: skip
 
 
-def seen_of(recorder: Recorder, gone: Gone, arrival: Event, place: LogPlace) -> Event:
+def seen_of(recorder: EventBuilder, gone: TagRemoved, arrival: Event, place: LogPlace) -> Event:
     """The end of a tag's presence, as an event of its own: what arrived at `place`, and how often it was seen since.
 
     Nobody scanned: it has no operator, and what the cards said at the arrival is said once.
@@ -86,15 +86,15 @@ def seen_of(recorder: Recorder, gone: Gone, arrival: Event, place: LogPlace) -> 
     )  # fmt: skip
 
 
-def said_of(code: Code, fields: Fields) -> Said:
+def said_of(code: Code, fields: ScanFields) -> ScanSignature:
     """What a scan said, for telling repeats."""
-    return Said(code.code, fields.action, fields.qty_milli, fields.reason, fields.operator)
+    return ScanSignature(code.code, fields.action, fields.qty_milli, fields.reason, fields.operator)
 
 
-def said_by(event: Event) -> Said:
+def said_by(event: Event) -> ScanSignature:
     """What a recorded scan said: a code absent from the event is its raw bytes."""
     code = event.code if event.code is not None else (event.raw or b"").decode("ascii", "replace")
-    return Said(code, event.action, event.qty_milli, event.reason, event.operator)
+    return ScanSignature(code, event.action, event.qty_milli, event.reason, event.operator)
 
 
 def encoded_or_shortened(event: Event) -> bytes:

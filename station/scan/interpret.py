@@ -5,12 +5,12 @@ other, a web address or a note, says nothing here, and the tag is its number. Wh
 
 >>> from drivers import Read
 >>> tag = Read(b"04A1B2C3", None, "pcsc", "pcsc-1", 0, 8, tag=True, texts=(b"https://example.com", b"WIP:BADGE:kim"))
->>> read, code = meant(tag, ())
+>>> read, code = interpret(tag, ())
 >>> read.raw, code.badge
 (b'WIP:BADGE:kim', 'kim')
->>> meant(replace(tag, texts=tag.texts[:1]), ())[1].code
+>>> interpret(replace(tag, texts=tag.texts[:1]), ())[1].code
 '04A1B2C3'
->>> meant(Read(b"12.5", None, "keyboard", "usb-1", 0, 4), (), keypad=True)[1].qty_milli
+>>> interpret(Read(b"12.5", None, "keyboard", "usb-1", 0, 4), (), keypad=True)[1].qty_milli
 12500
 """
 
@@ -19,17 +19,17 @@ from dataclasses import replace
 from types import MappingProxyType
 
 from drivers import Read
-from station.core.codes import BoundTo, Code, Pattern, apply_binding, is_bound, read_code, read_tag_code
+from station.core.codes import Code, CodeBinding, Pattern, apply_binding, is_bound, read_code, read_tag_code
 from station.core.codes.code import Scheme
 from station.core.codes.parser import TOO_LONG
 
 KNOWN = frozenset({Scheme.OWN, Scheme.COMMAND, Scheme.BADGE, Scheme.GS1, Scheme.EPC, Scheme.ISO15434})
 QUANTITY = b"WIP:QTY:"
-NONE_BOUND: Mapping[str, BoundTo] = MappingProxyType({})
+NONE_BOUND: Mapping[str, CodeBinding] = MappingProxyType({})
 
 
-def meant(
-    read: Read, patterns: Sequence[Pattern], bound: Mapping[str, BoundTo] = NONE_BOUND, *, keypad: bool = False
+def interpret(
+    read: Read, patterns: Sequence[Pattern], bound: Mapping[str, CodeBinding] = NONE_BOUND, *, keypad: bool = False
 ) -> tuple[Read, Code]:
     """What a reader's word is: the read as it is recorded, and what it says. `bound`: the shop's bindings by code."""
     if keypad:

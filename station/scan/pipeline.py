@@ -9,23 +9,32 @@ from dataclasses import dataclass, field, replace
 
 import msgspec
 
-from drivers import Dropped, Gone, Handed, Read
-from station.core.codes import As, BoundTo, Code, Pattern
+from drivers import Dropped, Read, ScanOutcome, TagRemoved
+from station.core.codes import Code, CodeBinding, CodeType, Pattern
 from station.core.event import Event, encode
-from station.core.event import Place as LogPlace
+from station.core.event import LogPosition as LogPlace
 from station.feedback.compose import answer
-from station.feedback.messages import DISK_FULL, NOT_RECORDED, ROOM_AGAIN, SCANS_LOST, Answer, Notice, Red, Why
-from station.journal.records import JournalFull, JournalLost, Receipt, Recording
-from station.rules.interface import Judge, Judgement
+from station.feedback.messages import DISK_FULL, NOT_RECORDED, ROOM_AGAIN, SCANS_LOST, Answer, Notice, Reason, Red
+from station.journal.records import JournalFull, JournalLost, JournalPort, Receipt
+from station.rules.interface import Advice, RuleEngine
 from station.scan.bench import expire, step
-from station.scan.bench_state import Again, Bench, Heard, Settings, Step
-from station.scan.commit_watchdog import Watchdog
-from station.scan.deduplication import OWED_NS, Memory, Said, forget, heard, is_repeat, owing, remember
-from station.scan.event_builder import Recorder, encoded_or_shortened, event_of, said_of, seen_of
-from station.scan.interpret import meant
-from station.scan.restart_state import Earlier
-from station.scan.tag_sessions import Arrival, Present, receipt_place
-from station.scan.work_queue import Inbox
+from station.scan.bench_state import BenchRead, BenchSettings, BenchState, BenchStep, Rescan
+from station.scan.commit_watchdog import CommitWatchdog
+from station.scan.deduplication import (
+    OWED_NS,
+    RepeatFilter,
+    ScanSignature,
+    clear_unconfirmed,
+    is_repeat,
+    mark_unconfirmed,
+    record_read,
+    store_signature,
+)
+from station.scan.event_builder import EventBuilder, encoded_or_shortened, event_of, said_of, seen_of
+from station.scan.interpret import interpret
+from station.scan.restart_state import RestartState
+from station.scan.tag_sessions import TagArrival, TagSessions, receipt_place
+from station.scan.work_queue import WorkQueue
 
 TIDY_EVERY_READS = 256  # a reader that never pauses must not keep the journal from being tidied
 TIDY_IDLE_S = 1.0
@@ -34,7 +43,7 @@ S = 10**9
 
 
 @dataclass(frozen=True, slots=True)
-class ReaderPlace:
+class ReaderSettings:
     """What station.toml says of one reader: its bench, stage and action; and whether its digits are quantities."""
 
     bench: str | None = None
@@ -44,30 +53,30 @@ class ReaderPlace:
 
 
 @dataclass(frozen=True, slots=True)
-class Known:
+class RuleContext:
     """What the shop has told this station: its patterns, the rules' judge, and what single codes are bound to."""
 
     patterns: Sequence[Pattern]
-    judge: Judge
-    bound: Mapping[str, BoundTo] = field(default_factory=dict)
+    judge: RuleEngine
+    bound: Mapping[str, CodeBinding] = field(default_factory=dict)
 
 
-class Scan:
+class ScanPipeline:
     """The recording thread's state. `died` is the error that ended it, for the daemon's exit code."""
 
     def __init__(
         self,
-        journal: Recording,
-        inbox: Inbox[Handed],
-        recorder: Recorder,
+        journal: JournalPort,
+        inbox: WorkQueue[ScanOutcome],
+        recorder: EventBuilder,
         say: Callable[[Answer], None],
         now_ns: Callable[[], int],
         *,
-        known: Known,
-        settings: Settings,
+        known: RuleContext,
+        settings: BenchSettings,
         repeat_s: float = 3,
-        place_of: Callable[[str], ReaderPlace] = lambda _reader: ReaderPlace(),
-        before: Earlier | None = None,
+        place_of: Callable[[str], ReaderSettings] = lambda _reader: ReaderSettings(),
+        before: RestartState | None = None,
         has_room: Callable[[], bool] | None = None,
         log: Callable[..., None] = lambda *_args, **_fields: None,
     ) -> None:
@@ -79,15 +88,15 @@ class Scan:
         self._look_ns: int | None = None  # when to look for room again, None while the disk is not full
         self._before, self._lying = (dict(before.said), dict(before.lying)) if before else ({}, {})
         self._ready_until_ns = 0
-        self._memories: dict[str, Memory] = {}
+        self._memories: dict[str, RepeatFilter] = {}
         self._late: list[int] = []
         self._last_ns = now_ns()
         self._reads = 0
         self._reader = ""  # whose scan was taken last
         self.known = known  # replaced whole when the hub's definitions change
-        self.benches: dict[str | None, Bench] = {}
-        self._present = Present()
-        self.watchdog = Watchdog(say, now_ns)
+        self.benches: dict[str | None, BenchState] = {}
+        self._present = TagSessions()
+        self.watchdog = CommitWatchdog(say, now_ns)
         self.died: BaseException | None = None
 
     # -- the loop
@@ -105,7 +114,7 @@ class Scan:
                 self._between()
         except BaseException as error:  # noqa: BLE001 - after a failed write nothing may be believed: say so and end
             self.died = error
-            self._say(Red(Why.NOT_SAVED, NOT_RECORDED, reader=self._reader))
+            self._say(Red(Reason.NOT_SAVED, NOT_RECORDED, reader=self._reader))
             self._log("the recording thread ends", error=repr(error))
         finally:
             self._inbox.refuse_rest()
@@ -154,7 +163,7 @@ class Scan:
             self.watchdog.end()
         if found:
             self._end_of_full()
-            self._say(Notice(Why.LOOK, ROOM_AGAIN, reader=self._full_reader))
+            self._say(Notice(Reason.LOOK, ROOM_AGAIN, reader=self._full_reader))
 
     def _begin_full(self, error: JournalFull) -> None:
         if self._look_ns is None:
@@ -171,7 +180,7 @@ class Scan:
         for name, bench in self.benches.items():
             self.benches[name] = self._expired(bench, now_ns)
 
-    def _expired(self, bench: Bench, now_ns: int) -> Bench:
+    def _expired(self, bench: BenchState, now_ns: int) -> BenchState:
         bench, says = expire(bench, now_ns)
         if says is not None:
             self._say(Notice(says.why, says.text))
@@ -179,24 +188,24 @@ class Scan:
 
     # -- one scan
 
-    def take(self, read: Handed) -> None:
+    def take(self, read: ScanOutcome) -> None:
         """Record one read and answer it. Raises only where the medium failed."""
         self._reader = read.reader
         if isinstance(read, Dropped):
             text = SCANS_LOST if read.many else NOT_RECORDED
-            self._say(Red(Why.NOT_SAVED, f"{text} ({read.why})", reader=read.reader))
+            self._say(Red(Reason.NOT_SAVED, f"{text} ({read.why})", reader=read.reader))
             return
         if not read.raw:
             return  # a terminator alone: nothing was scanned
         place = self._place_of(read.reader)
         told = read
         try:
-            read, code = meant(read, self.known.patterns, self.known.bound, keypad=place.keypad)
+            read, code = interpret(read, self.known.patterns, self.known.bound, keypad=place.keypad)
             taken, event = self._taken(read, code, place)
             encoded = encoded_or_shortened(event)
         except Exception as error:  # noqa: BLE001 - a mistake of ours must not end the station: the operator is told red
             self._log("a scan could not be placed", error=repr(error), raw=repr(read.raw[:200]))
-            self._say(Red(Why.NOT_SAVED, NOT_RECORDED, reader=read.reader))
+            self._say(Red(Reason.NOT_SAVED, NOT_RECORDED, reader=read.reader))
             return
         receipt = self._commit(encoded, code.code)
         if receipt is None:
@@ -206,31 +215,31 @@ class Scan:
         if taken.again is None and not self._late:  # after red there is no green
             self._say(answer(receipt, code, taken.fields, taken.says, self._judged(code, event), read.reader))
         if told.tag:
-            self._present.arrived(told, Arrival(receipt_place(receipt), event))
+            self._present.arrived(told, TagArrival(receipt_place(receipt), event))
         said = said_of(code, taken.fields)
-        remember(self._memories, read.reader, heard(self._memory(read.reader), said, read.boot_ns))
+        store_signature(self._memories, read.reader, record_read(self._memory(read.reader), said, read.boot_ns))
         self._settle(read.reader, said, place, taken)
         if taken.again is not None:
             self._record_again(read, taken.again, place, taken, event)
 
-    def _memory(self, reader: str) -> Memory:
+    def _memory(self, reader: str) -> RepeatFilter:
         memory = self._memories.get(reader)
-        return memory or Memory(
+        return memory or RepeatFilter(
             before=self._before.pop(reader, None),
             lying=self._lying.pop(reader, ()),
             before_until_ns=self._ready_until_ns,
         )
 
-    def _taken(self, read: Read, code: Code, place: ReaderPlace) -> tuple[Step, Event]:
+    def _taken(self, read: Read, code: Code, place: ReaderSettings) -> tuple[BenchStep, Event]:
         """What the bench makes of a read, and its event."""
-        bench = self._expired(self.benches.get(place.bench) or Bench(), read.boot_ns)
+        bench = self._expired(self.benches.get(place.bench) or BenchState(), read.boot_ns)
         self.benches[place.bench] = bench
         memory, now_ns = self._memory(read.reader), read.boot_ns
-        remember(self._memories, read.reader, memory)
+        store_signature(self._memories, read.reader, memory)
         stage = bench.place.stage if bench.place else place.stage
         taken = step(
             bench,
-            Heard(
+            BenchRead(
                 code,
                 now_ns,
                 LogPlace(self._journal.log_id.hex(), self._journal.tip.seq + 1),
@@ -245,15 +254,15 @@ class Scan:
         )
         return taken, event_of(self.recorder, read, code, taken.fields, place.bench, self._late)
 
-    def _settle(self, reader: str, said: Said, place: ReaderPlace, taken: Step) -> None:
+    def _settle(self, reader: str, said: ScanSignature, place: ReaderSettings, taken: BenchStep) -> None:
         """After a commit: the bench moves on, and what was answered red meanwhile is remembered."""
         self.benches[place.bench] = taken.bench
         if self._late:
-            self._memories[reader] = owing(self._memories[reader], said, self._now_ns())
+            self._memories[reader] = mark_unconfirmed(self._memories[reader], said, self._now_ns())
         if taken.undone:  # the same sheet again is meant, at whichever reader of this bench
             for name, memory in self._memories.items():
                 if self._place_of(name).bench == place.bench:
-                    self._memories[name] = forget(memory)
+                    self._memories[name] = clear_unconfirmed(memory)
 
     def _commit(self, encoded: bytes, code: str | None) -> Receipt | None:
         """The receipt of an event; None where the disk is full, which is answered red."""
@@ -263,7 +272,7 @@ class Scan:
         except JournalFull as error:
             self._begin_full(error)
             if not self.watchdog.end():
-                self._say(Red(Why.NOT_SAVED, DISK_FULL, code, reader=self._reader))
+                self._say(Red(Reason.NOT_SAVED, DISK_FULL, code, reader=self._reader))
             return None
         except BaseException:
             self.watchdog.end()
@@ -272,7 +281,7 @@ class Scan:
         self._end_of_full()
         return receipt
 
-    def _record_again(self, read: Read, again: Again, place: ReaderPlace, taken: Step, card: Event) -> None:
+    def _record_again(self, read: Read, again: Rescan, place: ReaderSettings, taken: BenchStep, card: Event) -> None:
         """Sheet before card: the sheet's event with what the card says, then the void of its event before.
 
         In this order, because a scan told twice can be seen and mended, and one that is void without its other cannot.
@@ -283,7 +292,7 @@ class Scan:
         receipt = self._commit(encoded_or_shortened(event), again.code.code)
         red = red or bool(self._late)
         if receipt is not None and again.void is not None:
-            self._present.recorded_again(again.void, Arrival(receipt_place(receipt), event))
+            self._present.recorded_again(again.void, TagArrival(receipt_place(receipt), event))
             void = self.recorder.void(again.void, read.boot_ns, card, self._late)
             if self._commit(encode(void), again.code.code) is None:
                 return
@@ -294,7 +303,7 @@ class Scan:
     # -- the rules
 
     def _pieces(self, code: Code, stage: str | None) -> bool:
-        if code.as_ is As.PRODUCT:
+        if code.as_ is CodeType.PRODUCT:
             return True
         try:
             return code.item is not None and self.known.judge.pieces(code, stage)
@@ -302,18 +311,18 @@ class Scan:
             self._log("a scan could not be judged", error=repr(error), code=code.code)
             return False
 
-    def _judged(self, code: Code, event: Event) -> Judgement:
+    def _judged(self, code: Code, event: Event) -> Advice:
         if not code.is_counted:
-            return Judgement()
+            return Advice()
         try:
             return self.known.judge.look(code, event)
         except Exception as error:  # noqa: BLE001 - the scan is safe; only the rules' opinion is missing, and that is said
             self._log("a scan could not be judged", error=repr(error), code=code.code)
-            return Judgement(look="saved, but the rules could not be asked")
+            return Advice(look="saved, but the rules could not be asked")
 
     # -- what others record
 
-    def left(self, gone: Gone) -> Receipt | None:
+    def left(self, gone: TagRemoved) -> Receipt | None:
         """Record the end of a tag's presence; None where its arrival was not recorded here. Only from a chore.
 
         Nobody scanned, so nobody is answered; no bench, card, repeat or time-out hears of it. Raises as the journal does.

@@ -11,28 +11,28 @@ from dataclasses import dataclass, field
 from station.core.codes.tag_numbers import TAG_READERS
 from station.core.event import Event, EventError, decode
 from station.journal import Journal
-from station.scan.deduplication import Said
+from station.scan.deduplication import ScanSignature
 from station.scan.event_builder import said_by
 
 REMEMBERED = 500  # events looked at, the newest of the log
 
 
 @dataclass(frozen=True, slots=True)
-class Earlier:
+class RestartState:
     """By reader: what it said last (`said`), what lies on it by the log (`lying`), when it was heard last (`heard_ns`).
 
     `heard_ns` is CLOCK_BOOTTIME in ns and knows only of this boot.
     """
 
-    said: Mapping[str, Said] = field(default_factory=dict)
-    lying: Mapping[str, tuple[Said, ...]] = field(default_factory=dict)
+    said: Mapping[str, ScanSignature] = field(default_factory=dict)
+    lying: Mapping[str, tuple[ScanSignature, ...]] = field(default_factory=dict)
     heard_ns: Mapping[str, int] = field(default_factory=dict)
 
 
-def earlier(journal: Journal, boot: str) -> Earlier:
+def earlier(journal: Journal, boot: str) -> RestartState:
     """What the newest events of this log say of its readers; `boot` is the kernel's present boot_id."""
-    said: dict[str, Said] = {}
-    tags: dict[tuple[str, str], Said | None] = {}  # by reader and code, as the newest arrival says
+    said: dict[str, ScanSignature] = {}
+    tags: dict[tuple[str, str], ScanSignature | None] = {}  # by reader and code, as the newest arrival says
     heard: dict[str, int] = {}
     log = journal.log_id.hex()
     over: set[int] = set()  # arrivals that an end or a void speaks of
@@ -48,7 +48,7 @@ def earlier(journal: Journal, boot: str) -> Earlier:
         if event.boot == boot and event.mono_ns:
             heard[reader] = max(heard.get(reader, 0), event.mono_ns)
     lying = {reader: tuple(tag for (on, _), tag in tags.items() if on == reader and tag) for reader in said}
-    return Earlier(said, {reader: here for reader, here in lying.items() if here}, heard)
+    return RestartState(said, {reader: here for reader, here in lying.items() if here}, heard)
 
 
 def _newest_scans(journal: Journal) -> Iterator[tuple[int, Event]]:

@@ -4,7 +4,7 @@ Scans are bounded. A reader that can wait (a file, a pipe) waits for room; from 
 finds no room is refused and its operator is told. Chores are what others ask of the thread that owns the journal's only
 writing connection: marks, pruning, anchors.
 
->>> inbox = Inbox(2)
+>>> inbox = WorkQueue(2)
 >>> inbox.put("a", wait=False), inbox.put("b", wait=False), inbox.put("c", wait=False)
 (True, True, False)
 >>> inbox.take(0), inbox.take(0), inbox.take(0)
@@ -54,7 +54,7 @@ class Chore(Generic[Answered]):
         return self._result  # type: ignore[no-any-return]
 
 
-class Inbox(Generic[Thing]):
+class WorkQueue(Generic[Thing]):
     """Scans and chores for one thread."""
 
     def __init__(self, room: int = QUEUE_READS) -> None:

@@ -10,8 +10,8 @@ from typing import Annotated, Any, TypeVar
 
 import msgspec
 
-from station.sync.messages import MAX_INT, EventsAnswer, HeartbeatAnswer, ItemsAnswer, SessionAnswer, SnapshotPlace
-from station.sync.transport import Reply, Wire, WireError
+from station.sync.messages import MAX_INT, EventsAnswer, HeartbeatAnswer, ItemsAnswer, SessionAnswer, SnapshotPosition
+from station.sync.transport import HttpReply, HubTransport, TransportError
 
 GZIP_FROM_BYTES = 1024
 OK, NOT_MODIFIED, CONFLICT = 200, 304, 409
@@ -29,7 +29,7 @@ class HubError(Exception):
         self.refused, self.retry_s = refused, retry_s
 
 
-class Conflict(HubError):
+class BatchConflict(HubError):
     """The hub took nothing of a batch: `seq` is the first event that does not fit."""
 
     def __init__(self, sentence: str, seq: int) -> None:
@@ -51,10 +51,10 @@ class _ErrorAnswer(msgspec.Struct, frozen=True):
 Answer = TypeVar("Answer")
 
 
-class Hub:
+class HubClient:
     """One hub, reached with this station's token. Used by one thread."""
 
-    def __init__(self, url: str, token: str, wire: Wire, agent: str = "wipline-station") -> None:
+    def __init__(self, url: str, token: str, wire: HubTransport, agent: str = "wipline-station") -> None:
         self._base = url.rstrip("/") + "/api/v1"
         self._headers = {"Authorization": f"Bearer {token}", "User-Agent": agent, "Accept": "application/json"}
         self._wire = wire
@@ -64,20 +64,20 @@ class Hub:
         return self._post("/session", body, SessionAnswer)
 
     def events(self, log: str, body: Mapping[str, Any]) -> EventsAnswer:
-        """Send a batch; raises `Conflict` where its chain does not fit."""
+        """Send a batch; raises `BatchConflict` where its chain does not fit."""
         return self._post(f"/logs/{log}/events", body, EventsAnswer)
 
     def heartbeat(self, body: Mapping[str, Any]) -> HeartbeatAnswer:
         """Say how the station is."""
         return self._post("/heartbeat", body, HeartbeatAnswer)
 
-    def snapshot(self, version: str | None) -> tuple[str | None, bytes, SnapshotPlace]:
+    def snapshot(self, version: str | None) -> tuple[str | None, bytes, SnapshotPosition]:
         """The definitions: (version, body, where the hub's ledger is); version None where `version` still holds."""
         headers = {"If-None-Match": f'"{version}"'} if version is not None else {}
         reply = self._ask("GET", "/snapshot", None, headers)
         if reply.status == NOT_MODIFIED:
-            return None, b"", SnapshotPlace()
-        place = self._decode(reply.body, SnapshotPlace)
+            return None, b"", SnapshotPosition()
+        place = self._decode(reply.body, SnapshotPosition)
         found = reply.headers.get("ETag", "").removeprefix("W/").strip('"')
         if not _VERSION.fullmatch(found):
             msg = f"The hub at {self._base} sent definitions with the version {found[:80]!r}; expected an ETag."
@@ -107,17 +107,17 @@ class Hub:
             msg = f"What answers at {self._base} is no hub: {error}. Correct the hub's url, or look at what stands between."
             raise HubError(msg) from error
 
-    def _ask(self, method: str, path: str, body: bytes | None, headers: Mapping[str, str]) -> Reply:
+    def _ask(self, method: str, path: str, body: bytes | None, headers: Mapping[str, str]) -> HttpReply:
         try:
             reply = self._wire.request(method, self._base + path, body, {**self._headers, **headers})
-        except WireError as error:
+        except TransportError as error:
             msg = f"The hub at {self._base} cannot be reached: {error}."
             raise HubError(msg) from error
         if reply.status in (OK, NOT_MODIFIED):
             return reply
         raise self._error(reply)
 
-    def _error(self, reply: Reply) -> HubError:
+    def _error(self, reply: HttpReply) -> HubError:
         try:
             trouble = msgspec.json.decode(reply.body, type=_ErrorAnswer).error
         except (msgspec.MsgspecError, ValueError, RecursionError):
@@ -126,7 +126,7 @@ class Hub:
         if trouble.came or trouble.do:
             sentence += f": {trouble.came}; expected {trouble.expected}. {trouble.do}"[:MAX_SENTENCE]
         if reply.status == CONFLICT and trouble.seq is not None:
-            return Conflict(sentence, trouble.seq)
+            return BatchConflict(sentence, trouble.seq)
         retry = reply.headers.get("Retry-After", "")
         retry_s = min(float(retry), MOST_RETRY_S) if re.fullmatch(r"[0-9]{1,9}", retry) else None
         return HubError(sentence, refused=reply.status in REFUSED, retry_s=retry_s)

@@ -8,38 +8,40 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Protocol, TypeVar
 
 from station import log
-from station.core.codes import BoundTo, Pattern, apply_binding, read_code, read_tag_code
+from station.core.codes import CodeBinding, Pattern, apply_binding, read_code, read_tag_code
 from station.core.codes.tag_numbers import TAG_READERS
 from station.core.event import Event, EventError, decode
 from station.journal import Journal, JournalFull, JournalReader, OpenItem
-from station.rules.snapshot import Shop, known, log_refused, read_shop, tell
-from station.scan.pipeline import Known, Scan
-from station.scan.work_queue import Inbox
-from station.sync.client import Hub
-from station.sync.messages import Epoch, Item
+from station.rules.snapshot import ShopSnapshot, log_refused, read_shop, rule_context, update_rules
+from station.scan.pipeline import RuleContext, ScanPipeline
+from station.scan.work_queue import WorkQueue
+from station.sync.client import HubClient
+from station.sync.messages import Epoch, OpenItemEntry
 
 ROWS_A_CHORE = 500
 OPEN_STATES = frozenset({"released", "waiting", "here", "held"})
 Result = TypeVar("Result")
 
 
-class Learner(Protocol):
+class MasterDataTarget(Protocol):
     """What learning needs of the station."""
 
     journal: Journal
-    inbox: Inbox[Any]
-    scan: Scan
-    shop: Shop
+    inbox: WorkQueue[Any]
+    scan: ScanPipeline
+    shop: ShopSnapshot
     items: list[OpenItem]
     changed: threading.Event
 
 
-def ask(station: Learner, work: Callable[[], Result]) -> Result:
+def run_chore(station: MasterDataTarget, work: Callable[[], Result]) -> Result:
     """Have the recording thread do this when no scan waits; its result."""
     return station.inbox.ask(work).wait()
 
 
-def learn_shop(station: Learner, hub: Hub, reader: JournalReader, version: str | None) -> Epoch | None:
+def apply_snapshot(
+    station: MasterDataTarget, hub: HubClient, reader: JournalReader, version: str | None
+) -> Epoch | None:
     """Fetch the definitions where they are not those of `version`, keep them and judge by them; the hub's epoch.
 
     Those that this version cannot read change nothing: the ones before are used until the hub has others.
@@ -51,7 +53,7 @@ def learn_shop(station: Learner, hub: Hub, reader: JournalReader, version: str |
     try:
         shop, rules = (
             read_shop(body),
-            known(body, items.rows, complete=items.complete),
+            rule_context(body, items.rows, complete=items.complete),
         )  # made here: it may take a while
     except Exception as error:  # noqa: BLE001 - whatever a hub sends, heartbeats and open items go on
         log.say("the hub's definitions cannot be read; those before are used", version=fresh, why=repr(error))
@@ -61,13 +63,13 @@ def learn_shop(station: Learner, hub: Hub, reader: JournalReader, version: str |
         station.journal.save_snapshot(fresh, body)
         station.scan.known, station.shop = rules, shop
 
-    ask(station, use)
+    run_chore(station, use)
     log_refused(shop, log.say)
     station.changed.set()
     return place.epoch
 
 
-def learn_items(station: Learner, hub: Hub, reader: JournalReader) -> Epoch | None:
+def apply_items(station: MasterDataTarget, hub: HubClient, reader: JournalReader) -> Epoch | None:
     """Fetch the open items that changed since the last time, keep them and judge by them; the hub's epoch."""
     cursor = reader.items().cursor
     answer = hub.items(cursor)
@@ -86,7 +88,7 @@ def learn_items(station: Learner, hub: Hub, reader: JournalReader) -> Epoch | No
     return answer.epoch
 
 
-def items_on_the_way(reader: JournalReader, shop: Known) -> frozenset[str]:
+def items_on_the_way(reader: JournalReader, shop: RuleContext) -> frozenset[str]:
     """The items of scans that the hub has not taken yet: of these this station knows more than the hub."""
     mark = reader.mark()
     items = set()
@@ -100,7 +102,7 @@ def items_on_the_way(reader: JournalReader, shop: Known) -> frozenset[str]:
     return frozenset(item for item in items if item is not None)
 
 
-def _item(event: Event, raw: bytes, patterns: Sequence[Pattern], bound: Mapping[str, BoundTo]) -> str | None:
+def _item(event: Event, raw: bytes, patterns: Sequence[Pattern], bound: Mapping[str, CodeBinding]) -> str | None:
     if event.reader is not None and event.reader.kind in TAG_READERS:
         # The number, where the reader told more of the tag.
         item = apply_binding(read_tag_code(raw, patterns), bound).item
@@ -110,7 +112,13 @@ def _item(event: Event, raw: bytes, patterns: Sequence[Pattern], bound: Mapping[
 
 
 def _keep(
-    station: Learner, part: Sequence[Item], cursor: str, ours: frozenset[str], *, complete: bool, afresh: bool
+    station: MasterDataTarget,
+    part: Sequence[OpenItemEntry],
+    cursor: str,
+    ours: frozenset[str],
+    *,
+    complete: bool,
+    afresh: bool,
 ) -> bool:
     """Keep a part of the open items and judge by it; False where the disk is full."""
     rows = [
@@ -122,10 +130,10 @@ def _keep(
     def use() -> None:
         named = [row.item for row in part]
         station.journal.save_items(named, rows, cursor, complete=complete, afresh=afresh)
-        tell(station.scan.known, [row for row in part if row.item not in ours], complete=complete)
+        update_rules(station.scan.known, [row for row in part if row.item not in ours], complete=complete)
 
     try:
-        ask(station, use)
+        run_chore(station, use)
     except JournalFull:
         return False
     return True

@@ -20,12 +20,12 @@ from typing import Any, NamedTuple
 
 from station import log as _log
 from station.core.event import EventError
-from station.journal.records import JournalError, JournalLost, LogState, Stored
+from station.journal.records import JournalError, JournalLost, LogState, StoredEvent
 from station.journal.salvage import resent_event
 from station.journal.schema import UNREADABLE
-from station.journal.set_aside import Note, SetAside
-from station.scan.event_builder import Recorder
-from station.sync.client import Conflict, Hub, HubError
+from station.journal.set_aside import SetAside, SetAsideNote
+from station.scan.event_builder import EventBuilder
+from station.sync.client import BatchConflict, HubClient, HubError
 from station.sync.messages import SessionAnswer
 from station.sync.session import introduce
 from station.sync.state_machine import TAKEN
@@ -36,33 +36,33 @@ CARRIED_TOGETHER = 50  # committed in one chore of the recording thread: no scan
 Carry = Callable[[list[bytes]], object]
 
 
-class OtherEpoch(Exception):
+class EpochChanged(Exception):
     """The hub was restored while logs were compared: everything begins again with a session."""
 
 
 @dataclass(frozen=True, slots=True)
-class Desk:
+class ReconcileContext:
     """What reconciling works with: the hub and its epoch, who records, and how events get into the open log."""
 
-    hub: Hub
+    hub: HubClient
     epoch: int | str
-    recorder: Recorder
+    recorder: EventBuilder
     carry: Carry
 
 
-class Outcome(NamedTuple):
+class ReconcileResult(NamedTuple):
     """How many events were sent, and whether a log is to be tried again soon: not one that the hub refused."""
 
     sent: int
     again: bool
 
 
-def reconcile(desk: Desk, logs: Iterable[SetAside]) -> Outcome:
+def reconcile(desk: ReconcileContext, logs: Iterable[SetAside]) -> ReconcileResult:
     """Compare every log with the hub. A log that cannot be sent now keeps what it holds.
 
     One log must not keep the others, or the heartbeat, from the hub: one that the hub refuses (it is another device's), that
     cannot be read, or that finds no room in the open log stays where it is. Raises `HubError` where the hub cannot be
-    reached, `OtherEpoch` where it was restored meanwhile.
+    reached, `EpochChanged` where it was restored meanwhile.
     """
     sent, again = 0, False
     for log in logs:
@@ -77,10 +77,10 @@ def reconcile(desk: Desk, logs: Iterable[SetAside]) -> Outcome:
         except (JournalError, EventError, OSError, *UNREADABLE) as error:
             _log.say("an earlier log cannot be sent", folder=log.path.parent, why=str(error))
             again = True
-    return Outcome(sent, again)
+    return ReconcileResult(sent, again)
 
 
-def _reconcile(desk: Desk, log: SetAside) -> int:
+def _reconcile(desk: ReconcileContext, log: SetAside) -> int:
     if log.duty_thru <= log.pruned.seq:
         return 0  # what is gone from here was durable at the hub
     answer = _ask(desk, log, log.duty_thru)
@@ -99,7 +99,7 @@ def _reconcile(desk: Desk, log: SetAside) -> int:
     return _carry(desk, log, _last_common(desk, log, answer))
 
 
-def _reconcile_unread(desk: Desk, log: SetAside) -> int:
+def _reconcile_unread(desk: ReconcileContext, log: SetAside) -> int:
     """A damaged log whose last event cannot be read: the hub's own cursor decides."""
     state = log.state(0)
     assert state is not None  # the genesis hash needs no file
@@ -110,16 +110,16 @@ def _reconcile_unread(desk: Desk, log: SetAside) -> int:
     return _carry(desk, log, accepted_thru)
 
 
-def _ask(desk: Desk, log: SetAside, thru: int) -> SessionAnswer | None:
+def _ask(desk: ReconcileContext, log: SetAside, thru: int) -> SessionAnswer | None:
     """The hub's answer to this log as if it ended at `thru`; None where that event cannot be read."""
     state = log.state(thru)
     return None if state is None else _answer(desk, log, state)
 
 
-def _answer(desk: Desk, log: SetAside, state: LogState) -> SessionAnswer:
+def _answer(desk: ReconcileContext, log: SetAside, state: LogState) -> SessionAnswer:
     answer = introduce(desk.hub, state, desk.recorder).answer
     if answer.hub_epoch != desk.epoch:
-        raise OtherEpoch(log.log_id.hex())
+        raise EpochChanged(log.log_id.hex())
     return answer
 
 
@@ -129,7 +129,7 @@ def _same_at(log: SetAside, answer: SessionAnswer) -> bool:
     return not answer.accepted_hash or (own is not None and own.hex() == answer.accepted_hash)
 
 
-def _last_common(desk: Desk, log: SetAside, answer: SessionAnswer) -> int:
+def _last_common(desk: ReconcileContext, log: SetAside, answer: SessionAnswer) -> int:
     """The last event that this log and the hub share: the chain makes every one before it shared, so it can be bisected."""
     low, high = log.pruned.seq, min(log.duty_thru, answer.accepted_thru)
     while low < high:
@@ -144,15 +144,15 @@ def _last_common(desk: Desk, log: SetAside, answer: SessionAnswer) -> int:
     return low
 
 
-def _send(desk: Desk, log: SetAside, after: int) -> int:
+def _send(desk: ReconcileContext, log: SetAside, after: int) -> int:
     """Send the log's own events behind `after`; the last one that the hub accepted. Ends where the file cannot be read."""
     while after < log.duty_thru and (events := _readable(log, after)):
         try:
             answer = desk.hub.events(log.log_id.hex(), batch_of(events))
-        except Conflict:
+        except BatchConflict:
             break
         if answer.hub_epoch != desk.epoch:
-            raise OtherEpoch(log.log_id.hex())
+            raise EpochChanged(log.log_id.hex())
         seqs = [event.seq for event in events]
         if [verdict.seq for verdict in answer.verdicts] != seqs:
             msg = "The hub's verdicts are not those of the batch that was sent. It is sent again."
@@ -164,7 +164,7 @@ def _send(desk: Desk, log: SetAside, after: int) -> int:
     return after
 
 
-def _readable(log: SetAside, after: int) -> list[Stored]:
+def _readable(log: SetAside, after: int) -> list[StoredEvent]:
     """The next events of a whole log; none where a damaged page hides them."""
     try:
         return log.stored(after, MOST_EVENTS, MAX_BATCH_BYTES)
@@ -172,7 +172,7 @@ def _readable(log: SetAside, after: int) -> list[Stored]:
         return []
 
 
-def _carry(desk: Desk, log: SetAside, after: int) -> int:
+def _carry(desk: ReconcileContext, log: SetAside, after: int) -> int:
     """Send the duty behind `after` again in the open log.
 
     The last portion goes first, and each is noted: what is cut off on the way goes on where it was, and a card that is full
@@ -186,17 +186,17 @@ def _carry(desk: Desk, log: SetAside, after: int) -> int:
         while portion := list(islice(again, CARRIED_TOGETHER)):
             desk.carry(portion)
             count += len(portion)
-        log = log.noted(Note(log.note.epoch, start))
-    log.noted(Note(desk.epoch, after))
+        log = log.noted(SetAsideNote(log.note.epoch, start))
+    log.noted(SetAsideNote(desk.epoch, after))
     return count
 
 
-def _confirmed(log: SetAside, epoch: int | str) -> Note:
+def _confirmed(log: SetAside, epoch: int | str) -> SetAsideNote:
     """The log's note with the epoch in which the hub has all of its duty."""
-    return Note(epoch, log.note.sent_again_after)
+    return SetAsideNote(epoch, log.note.sent_again_after)
 
 
-def batch_of(events: list[Stored], hashes: bool = False) -> dict[str, Any]:
+def batch_of(events: list[StoredEvent], hashes: bool = False) -> dict[str, Any]:
     """The body of POST /logs/{log}/events for consecutive events; `hashes` names the claimed hash of each."""
     body: dict[str, Any] = {
         "from_seq": events[0].seq,

@@ -4,10 +4,10 @@ from dataclasses import dataclass, replace
 
 from station.core.event import Event, EventError, decode
 from station.journal import JournalReader, LogState
-from station.scan.event_builder import Recorder
-from station.sync.client import Hub
+from station.scan.event_builder import EventBuilder
+from station.sync.client import HubClient
 from station.sync.messages import SessionAnswer
-from station.sync.state_machine import Standing
+from station.sync.state_machine import SyncState
 
 ROUND_TRIPS = 8
 SLACK_US = 1_000  # two clocks are read, each with its own granularity
@@ -15,7 +15,7 @@ NEWEST = 500  # events looked at for the last anchor of this boot
 
 
 @dataclass(frozen=True, slots=True)
-class Met:
+class SessionExchange:
     """An answer and the boottime in ns before the question left (`t1`) and after the answer came (`t4`)."""
 
     answer: SessionAnswer
@@ -23,7 +23,7 @@ class Met:
     t4: int
 
 
-def introduce(hub: Hub, state: LogState, recorder: Recorder) -> Met:
+def introduce(hub: HubClient, state: LogState, recorder: EventBuilder) -> SessionExchange:
     """Open a session for this log. The hub refuses a name that is not its token's, before a scan can be told under it."""
     parent, mark, t1 = state.parent, state.mark, recorder.now_ns()
     answer = hub.session(
@@ -40,10 +40,10 @@ def introduce(hub: Hub, state: LogState, recorder: Recorder) -> Met:
             "t1": t1,
         }
     )
-    return Met(answer, t1, recorder.now_ns())
+    return SessionExchange(answer, t1, recorder.now_ns())
 
 
-def anchor(hub: Hub, state: LogState, recorder: Recorder) -> Event | None:
+def anchor(hub: HubClient, state: LogState, recorder: EventBuilder) -> Event | None:
     """The hub's time as an event, from the quickest of eight round trips; None while the hub's clock is in doubt."""
     trips = [introduce(hub, state, recorder) for _ in range(ROUND_TRIPS)]
     timed = [trip for trip in trips if trip.answer.mac is not None and _possible(trip)]
@@ -58,7 +58,7 @@ def anchor(hub: Hub, state: LogState, recorder: Recorder) -> Event | None:
     )  # fmt: skip
 
 
-def _possible(trip: Met) -> bool:
+def _possible(trip: SessionExchange) -> bool:
     """Whether the hub's two times can lie within this round trip: its clock did not step between them."""
     t2, t3 = trip.answer.t2, trip.answer.t3
     return t2 is not None and t3 is not None and 0 <= t3 - t2 <= (trip.t4 - trip.t1) // 1000 + SLACK_US
@@ -72,11 +72,11 @@ def same_past(reader: JournalReader, answer: SessionAnswer) -> bool:
     return not found or found[0].seq != answer.accepted_thru or found[0].hash.hex() == answer.accepted_hash
 
 
-def begin(journal: JournalReader, boot: str) -> Standing:
+def begin(journal: JournalReader, boot: str) -> SyncState:
     """How a station stands with its hub before it has reached it in this run."""
     state, snapshot = journal.state(), journal.snapshot()
     mark = state.mark
-    standing = Standing(snapshot_version=snapshot[0] if snapshot else None, anchored_ns=anchored_ns(journal, boot))
+    standing = SyncState(snapshot_version=snapshot[0] if snapshot else None, anchored_ns=anchored_ns(journal, boot))
     if mark is None:
         return standing
     return replace(

@@ -4,11 +4,11 @@ The journal holds every event until the hub has it, so nothing here can lose one
 the hub tells that by its hash. One request is under way at a time. A failure is tried again with the same bytes after a
 random pause that doubles up to a minute; a hub that refuses this station is tried as seldom, and recording goes on.
 
->>> next_act(Standing(), tip_seq=3, now_ns=0)
+>>> next_act(SyncState(), tip_seq=3, now_ns=0)
 OpenSession()
->>> there = Standing(session=True, epoch=1, reconciled=1, accepted_thru=2, anchored_ns=0, next_beat_ns=9, next_items_ns=9)
+>>> there = SyncState(session=True, epoch=1, reconciled=1, accepted_thru=2, anchored_ns=0, next_beat_ns=9, next_items_ns=9)
 >>> next_act(there, tip_seq=3, now_ns=0), next_act(there, tip_seq=2, now_ns=0)
-(Send(after=2, most=500), Pause(until_ns=9))
+(SendEvents(after=2, most=500), Pause(until_ns=9))
 """
 
 from collections.abc import Callable
@@ -29,7 +29,7 @@ TAKEN = frozenset({"ok", "dup", "damaged"})
 
 
 @dataclass(frozen=True, slots=True)
-class Standing:
+class SyncState:
     """How this station stands with its hub.
 
     `session`: it has one; `accepted_thru`: the hub has all of our log up to here; `doubt`: an event that is to be sent
@@ -69,12 +69,12 @@ class OpenSession:
 
 
 @dataclass(frozen=True, slots=True)
-class Anchor:
+class AnchorDue:
     """Take the hub's time: the first of a boot, then hourly."""
 
 
 @dataclass(frozen=True, slots=True)
-class Send:
+class SendEvents:
     """Send the events behind `after`, at most `most`."""
 
     after: int
@@ -87,7 +87,7 @@ class Reconcile:
 
 
 @dataclass(frozen=True, slots=True)
-class Beat:
+class SendHeartbeat:
     """Say how the station is."""
 
 
@@ -108,35 +108,35 @@ class Pause:
     until_ns: int
 
 
-Act = OpenSession | Anchor | Send | Reconcile | Beat | FetchSnapshot | FetchItems | Pause
+Act = OpenSession | AnchorDue | SendEvents | Reconcile | SendHeartbeat | FetchSnapshot | FetchItems | Pause
 
 
-def next_act(standing: Standing, *, tip_seq: int, now_ns: int) -> Act:
+def next_act(standing: SyncState, *, tip_seq: int, now_ns: int) -> Act:
     """What to do now. Events go first: they are what was promised."""
     if now_ns < standing.not_before_ns:
         return Pause(standing.not_before_ns)
     if not standing.session:
         return OpenSession()
     if standing.anchored_ns is None or now_ns - standing.anchored_ns >= ANCHOR_S * S:
-        return Anchor()
+        return AnchorDue()
     if standing.doubt is not None and standing.doubt <= tip_seq:
         if standing.accepted_thru + 1 < standing.doubt:
-            return Send(standing.accepted_thru, min(standing.most, standing.doubt - 1 - standing.accepted_thru))
-        return Send(standing.doubt - 1, 1)
+            return SendEvents(standing.accepted_thru, min(standing.most, standing.doubt - 1 - standing.accepted_thru))
+        return SendEvents(standing.doubt - 1, 1)
     if standing.accepted_thru < tip_seq:
-        return Send(standing.accepted_thru, standing.most)
+        return SendEvents(standing.accepted_thru, standing.most)
     if standing.reconciled != standing.epoch:
         return Reconcile()
     if standing.hub_snapshot is not None and standing.hub_snapshot != standing.snapshot_version:
         return FetchSnapshot()
     if now_ns >= standing.next_beat_ns:
-        return Beat()
+        return SendHeartbeat()
     if now_ns >= standing.next_items_ns:
         return FetchItems()
     return Pause(min(standing.next_beat_ns, standing.next_items_ns))
 
 
-def anchored(standing: Standing, now_ns: int, *, taken: bool) -> Standing:
+def apply_anchor(standing: SyncState, now_ns: int, *, taken: bool) -> SyncState:
     """After the hub was asked for its time; a hub that doubts its own clock is asked again in five minutes."""
     later_ns = 0 if taken else int((ANCHOR_S - DOUBT_S) * S)
     return replace(standing, anchored_ns=now_ns - later_ns)
@@ -153,7 +153,7 @@ def new_log_wanted(answer: SessionAnswer, tip_seq: int) -> str | None:
     return "reidentify" if answer.do == "reidentify" else None
 
 
-def impossible(answer: SessionAnswer, tip_seq: int) -> str | None:
+def impossible_answer(answer: SessionAnswer, tip_seq: int) -> str | None:
     """Why a session's answer cannot be true of a log that was introduced with this tip; None where it can."""
     if answer.accepted_thru > tip_seq and new_log_wanted(answer, tip_seq) is None:
         return (
@@ -163,7 +163,7 @@ def impossible(answer: SessionAnswer, tip_seq: int) -> str | None:
     return None
 
 
-def new_log_begun(standing: Standing, fresh: Standing, now_ns: int) -> Standing:
+def new_log_begun(standing: SyncState, fresh: SyncState, now_ns: int) -> SyncState:
     """After a new log at the hub's word: `fresh` with the pause before the next one, which doubles up to an hour.
 
     A hub that asks for new logs for ever must not fill the card with them, also where it accepts events between two of them:
@@ -175,7 +175,9 @@ def new_log_begun(standing: Standing, fresh: Standing, now_ns: int) -> Standing:
     return replace(fresh, reached=True, new_logs=before + 1, new_log_from_ns=now_ns + int(pause_s * S))
 
 
-def met(standing: Standing, answer: SessionAnswer, *, same_past: bool, mark_thru: int, now_ns: int) -> Standing:
+def apply_session(
+    standing: SyncState, answer: SessionAnswer, *, same_past: bool, mark_thru: int, now_ns: int
+) -> SyncState:
     """After a session: go on from the hub's cursor, never from our own memory of it.
 
     `same_past`: our hash at its cursor is the hub's; where it is not, we go back to `mark_thru`, the last event that the
@@ -190,7 +192,7 @@ def met(standing: Standing, answer: SessionAnswer, *, same_past: bool, mark_thru
     )  # fmt: skip
 
 
-def taken(standing: Standing, answer: EventsAnswer, sent: range, now_ns: int) -> Standing | None:
+def apply_ack(standing: SyncState, answer: EventsAnswer, sent: range, now_ns: int) -> SyncState | None:
     """After a batch; None where the answer is not one to what was sent, so that no mark may move.
 
     A fork ends the session: the next one says what to do about it.
@@ -222,15 +224,15 @@ def taken(standing: Standing, answer: EventsAnswer, sent: range, now_ns: int) ->
     )  # fmt: skip
 
 
-def conflicted(
-    standing: Standing, seq: int, last_seq: int, sentence: str, now_ns: int, jitter: Callable[[], float]
-) -> Standing:
+def apply_conflict(
+    standing: SyncState, seq: int, last_seq: int, sentence: str, now_ns: int, jitter: Callable[[], float]
+) -> SyncState:
     """After a refused batch that ended at `last_seq`: first with exact hashes, then the event that the hub names alone.
 
     An event behind the batch was not sent: a hub that names one is asked again as after any other failure.
     """
     if seq > last_seq:
-        return failed(standing, sentence, now_ns, jitter)
+        return apply_failure(standing, sentence, now_ns, jitter)
     named = replace(standing, exact=True, doubt=seq if standing.exact else None)
     if seq <= standing.accepted_thru:
         named = replace(named, session=False)  # the past differs: a session says what to do
@@ -239,13 +241,13 @@ def conflicted(
         return replace(named, error=sentence)
     # A session between two refusals is an answer: the pause grows with the refusals, not with the failures since then.
     failures = max(named.failures, named.stuck - MOST_STUCK - 1)
-    return failed(replace(named, failures=failures), sentence, now_ns, jitter)
+    return apply_failure(replace(named, failures=failures), sentence, now_ns, jitter)
 
 
-def failed(
-    standing: Standing, sentence: str, now_ns: int, jitter: Callable[[], float],
+def apply_failure(
+    standing: SyncState, sentence: str, now_ns: int, jitter: Callable[[], float],
     *, refused: bool = False, retry_s: float | None = None,
-) -> Standing:  # fmt: skip
+) -> SyncState:  # fmt: skip
     """After no answer: pause. `jitter` gives a number from 0 to 1; what was to be sent stays to be sent."""
     longest = LONGEST_PAUSE_S if refused else min(LONGEST_PAUSE_S, FIRST_PAUSE_S * 2.0 ** min(standing.failures, 10))
     pause_s = min(retry_s, LONGEST_PAUSE_S) if retry_s is not None else longest * jitter()
@@ -255,7 +257,7 @@ def failed(
     )  # fmt: skip
 
 
-def elsewhere(standing: Standing, epoch: int | str | None, accepted_thru: int | None = None) -> bool:
+def is_other_state(standing: SyncState, epoch: int | str | None, accepted_thru: int | None = None) -> bool:
     """Whether an answer shows a hub that is not where this station left it: restored, or put back without a word.
 
     `epoch` is the hub's, `accepted_thru` how far it has the log; None where an older hub does not say.
@@ -264,7 +266,7 @@ def elsewhere(standing: Standing, epoch: int | str | None, accepted_thru: int | 
     return restored or (accepted_thru is not None and accepted_thru < standing.accepted_thru)
 
 
-def beaten(standing: Standing, answer: HeartbeatAnswer, *, news: bool, now_ns: int) -> Standing:
+def apply_heartbeat(standing: SyncState, answer: HeartbeatAnswer, *, news: bool, now_ns: int) -> SyncState:
     """After a heartbeat."""
     wait_s = max(BEAT_NEWS_S if news else BEAT_S, min(answer.wait_ms / 1000, LONGEST_PAUSE_S) if not news else 0)
     durable = standing.durable_thru if answer.durable_thru is None else answer.durable_thru

@@ -13,43 +13,43 @@ from typing import Protocol, TypeVar
 import msgspec
 
 from station import log
-from station.config import Config, ConfigError, token
+from station.config import ConfigError, StationConfig, token
 from station.core.event import Event
 from station.journal import JournalFull, JournalReader, LogChanged, LogState
 from station.journal.set_aside import set_aside, unconfirmed
-from station.readers.registry import MOST_TOLD, told
-from station.scan.event_builder import Recorder
-from station.status import HubStatus, Status
-from station.sync.client import Conflict, Hub, HubError
-from station.sync.master_data_sync import Learner, ask, learn_items, learn_shop
+from station.readers.registry import MOST_TOLD, to_heartbeat
+from station.scan.event_builder import EventBuilder
+from station.status import HubStatus, StationStatus
+from station.sync.client import BatchConflict, HubClient, HubError
+from station.sync.master_data_sync import MasterDataTarget, apply_items, apply_snapshot, run_chore
 from station.sync.messages import Epoch
-from station.sync.reconcile import MAX_BATCH_BYTES, Desk, OtherEpoch, batch_of, reconcile
+from station.sync.reconcile import MAX_BATCH_BYTES, EpochChanged, ReconcileContext, batch_of, reconcile
 from station.sync.session import anchor, begin, introduce, same_past
 from station.sync.state_machine import (
     ITEMS_S,
     Act,
-    Anchor,
-    Beat,
+    AnchorDue,
     FetchItems,
     FetchSnapshot,
     OpenSession,
     Pause,
     Reconcile,
     S,
-    Send,
-    anchored,
-    beaten,
-    conflicted,
-    elsewhere,
-    failed,
-    impossible,
-    met,
+    SendEvents,
+    SendHeartbeat,
+    apply_ack,
+    apply_anchor,
+    apply_conflict,
+    apply_failure,
+    apply_heartbeat,
+    apply_session,
+    impossible_answer,
+    is_other_state,
     new_log_begun,
     new_log_wanted,
     next_act,
-    taken,
 )
-from station.sync.transport import HttpWire, Wire
+from station.sync.transport import HttpTransport, HubTransport
 
 GATHER_S = 0.05  # scans that come together are sent together
 BATCH_BYTES = MAX_BATCH_BYTES  # as base64 it stays below the megabyte that a hub takes
@@ -57,29 +57,29 @@ PRUNE_EVERY_S = 3600.0
 Result = TypeVar("Result")
 
 
-class Place(Learner, Protocol):
+class SyncHost(MasterDataTarget, Protocol):
     """What the link needs of the station it belongs to."""
 
-    config: Config
-    recorder: Recorder  # its `now_ns` is the clock of the link
+    config: StationConfig
+    recorder: EventBuilder  # its `now_ns` is the clock of the link
 
-    def state(self) -> Status: ...
+    def state(self) -> StationStatus: ...
 
 
-class Link:
+class SyncThread:
     """The link of one station. `ConfigError` where its token cannot be read."""
 
     def __init__(
         self,
-        station: Place,
+        station: SyncHost,
         random_: Callable[[], float] = random.random,
-        wire: Callable[[str | None], Wire] = HttpWire,
+        wire: Callable[[str | None], HubTransport] = HttpTransport,
     ) -> None:
         assert station.config.hub is not None
         self._station, self._jitter, self._make_wire = station, random_, wire
         self._now_ns = station.recorder.now_ns
         self._hub_config = station.config.hub
-        self._hub: Hub | None = None
+        self._hub: HubClient | None = None
         self._poke, self._stop = threading.Event(), threading.Event()
         self._boot = station.recorder.boot
         self._reader = JournalReader(station.journal.path)
@@ -151,11 +151,13 @@ class Link:
         before = self._standing.error
         try:
             self._do(act)
-        except Conflict as error:
+        except BatchConflict as error:
             last_seq = self._station.journal.tip.seq
-            self._standing = conflicted(self._standing, error.seq, last_seq, str(error), self._now_ns(), self._jitter)
+            self._standing = apply_conflict(
+                self._standing, error.seq, last_seq, str(error), self._now_ns(), self._jitter
+            )
             log.say("the hub takes a batch apart", why=str(error))
-        except (LogChanged, OtherEpoch):
+        except (LogChanged, EpochChanged):
             self._standing = replace(self._standing, session=False)
         else:
             self._last_contact_ns = self._now_ns()
@@ -173,7 +175,7 @@ class Link:
         if self._hub is not None and (refused or isinstance(error, ConfigError)):
             self._hub.close()
             self._hub = None  # the next try reads the token anew
-        self._standing = failed(
+        self._standing = apply_failure(
             self._standing, sentence, self._now_ns(), self._jitter, refused=refused, retry_s=retry_s
         )
 
@@ -191,29 +193,29 @@ class Link:
         match act:
             case OpenSession():
                 self._open()
-            case Anchor():
+            case AnchorDue():
                 self._anchor()
-            case Send():
+            case SendEvents():
                 self._send(act)
             case Reconcile():
                 self._reconcile()
-            case Beat():
+            case SendHeartbeat():
                 self._beat()
             case FetchSnapshot():
                 self._fetch_snapshot()
             case FetchItems():
-                epoch = learn_items(self._station, self._reach(), self._reader)
+                epoch = apply_items(self._station, self._reach(), self._reader)
                 self._standing = replace(self._standing, next_items_ns=self._now_ns() + int(ITEMS_S * S))
                 self._look_at(epoch)
 
     def _ask(self, work: Callable[[], Result]) -> Result:
-        return ask(self._station, work)
+        return run_chore(self._station, work)
 
-    def _reach(self) -> Hub:
+    def _reach(self) -> HubClient:
         """The hub's port; the token is read anew after a refusal, so that a new one needs no restart."""
         if self._hub is None:
             config = self._hub_config
-            self._hub = Hub(config.url, token(config), self._make_wire(config.ca_file))
+            self._hub = HubClient(config.url, token(config), self._make_wire(config.ca_file))
         return self._hub
 
     # -- acts
@@ -222,7 +224,7 @@ class Link:
         state = self._reader.state()
         meeting = introduce(self._reach(), state, self._station.recorder)
         answer, mark = meeting.answer, state.mark
-        wrong = impossible(answer, state.tip.seq)
+        wrong = impossible_answer(answer, state.tip.seq)
         if wrong is not None:
             raise HubError(wrong)
         mark_thru = mark.accepted_thru if mark and mark.hub_epoch == answer.hub_epoch else 0
@@ -233,7 +235,9 @@ class Link:
         same = same_past(self._reader, answer)
         if answer.accepted_thru < mark_thru:  # put back without a new epoch: what lies aside may be missing, too
             self._standing = replace(self._standing, reconciled=None)
-        self._standing = met(self._standing, answer, same_past=same, mark_thru=mark_thru, now_ns=self._now_ns())
+        self._standing = apply_session(
+            self._standing, answer, same_past=same, mark_thru=mark_thru, now_ns=self._now_ns()
+        )
         self._mark()
 
     def _new_log(self, cause: str, introduced: LogState, mark_thru: int) -> None:
@@ -260,7 +264,7 @@ class Link:
         assert epoch is not None  # there is a session
         logs = set_aside(journal.path)
         if logs:
-            desk = Desk(self._reach(), epoch, self._station.recorder, self._carry)
+            desk = ReconcileContext(self._reach(), epoch, self._station.recorder, self._carry)
             sent, self._reconcile_again = reconcile(desk, logs)
             if sent:
                 log.say("events of earlier logs were not at the hub; they are sent", events=sent)
@@ -283,7 +287,7 @@ class Link:
 
     def _look_at(self, epoch: Epoch | None, accepted_thru: int | None = None) -> None:
         """End the session where an answer shows that the hub was restored or put back."""
-        if elsewhere(self._standing, epoch, accepted_thru):
+        if is_other_state(self._standing, epoch, accepted_thru):
             log.say("the hub was restored; its cursor is asked again", epoch=epoch)
             self._standing = replace(self._standing, session=False, reconciled=None)
 
@@ -297,13 +301,13 @@ class Link:
                 self._ask(lambda: self._record_anchor(event, state.log_id))
             except JournalFull:
                 taken_ = False  # asked for again in five minutes; until then sending goes on, so that there can be room
-        self._standing = anchored(self._standing, self._now_ns(), taken=taken_)
+        self._standing = apply_anchor(self._standing, self._now_ns(), taken=taken_)
 
     def _record_anchor(self, event: Event, log_id: bytes) -> None:
         if self._station.journal.log_id == log_id:  # the seal is for this log
             self._station.scan.record(event)
 
-    def _send(self, act: Send) -> None:
+    def _send(self, act: SendEvents) -> None:
         log_id = self._station.journal.log_id
         events = self._reader.events(act.after, act.most, BATCH_BYTES, log_id)
         if not events:
@@ -311,7 +315,7 @@ class Link:
             return
         self._waiting_since_ns = self._waiting_since_ns or self._now_ns()
         answer = self._reach().events(log_id.hex(), batch_of(events, hashes=self._standing.exact))
-        after = taken(self._standing, answer, range(events[0].seq, events[-1].seq + 1), self._now_ns())
+        after = apply_ack(self._standing, answer, range(events[0].seq, events[-1].seq + 1), self._now_ns())
         if after is None:
             msg = "The hub's verdicts are not those of the batch that was sent. Nothing is marked; it is sent again."
             raise HubError(msg)
@@ -345,7 +349,7 @@ class Link:
                 "oldest_waiting_s": state.oldest_waiting_s,
                 "clock": state.clock,
                 "wall_us": max(0, self._station.recorder.wall_us()),
-                "readers": [told(each) for each in state.readers[:MOST_TOLD]],
+                "readers": [to_heartbeat(each) for each in state.readers[:MOST_TOLD]],
                 "sw": state.sw,
                 "disk_free": state.disk_free_bytes,
                 "boot": state.boot,
@@ -354,7 +358,7 @@ class Link:
         )
         if state.log != self._station.journal.log_id.hex() or (answer.accepted_thru or 0) > state.tip_seq:
             answer = msgspec.structs.replace(answer, accepted_thru=None, durable_thru=None)
-        self._standing = beaten(self._standing, answer, news=news, now_ns=self._now_ns())
+        self._standing = apply_heartbeat(self._standing, answer, news=news, now_ns=self._now_ns())
         self._look_at(answer.epoch, answer.accepted_thru)
         if self._standing.session:  # what is durable is known of this epoch alone
             if self._standing.durable_thru != durable_before:
@@ -362,7 +366,7 @@ class Link:
             self._prune()
 
     def _fetch_snapshot(self) -> None:
-        epoch = learn_shop(self._station, self._reach(), self._reader, self._standing.snapshot_version)
+        epoch = apply_snapshot(self._station, self._reach(), self._reader, self._standing.snapshot_version)
         self._standing = replace(self._standing, snapshot_version=self._standing.hub_snapshot)
         self._look_at(epoch)
 

@@ -23,12 +23,12 @@ MAX_ANSWER_BYTES = 32 * 1024 * 1024
 CHUNK_BYTES = 65_536
 
 
-class WireError(Exception):
+class TransportError(Exception):
     """No whole reply came; the message is half a sentence that says why."""
 
 
 @dataclass(frozen=True, slots=True)
-class Reply:
+class HttpReply:
     """A reply: HTTP status, headers (names in any case) and the whole body."""
 
     status: int
@@ -36,14 +36,14 @@ class Reply:
     body: bytes = field(repr=False, default=b"")
 
 
-class Wire(Protocol):
-    """What carries a request to the hub and its reply back. Raises `WireError` where none comes."""
+class HubTransport(Protocol):
+    """What carries a request to the hub and its reply back. Raises `TransportError` where none comes."""
 
-    def request(self, method: str, url: str, body: bytes | None, headers: Mapping[str, str]) -> Reply: ...
+    def request(self, method: str, url: str, body: bytes | None, headers: Mapping[str, str]) -> HttpReply: ...
     def close(self) -> None: ...
 
 
-class HttpWire:
+class HttpTransport:
     """The network, through urllib3: one connection, kept open between requests. Used by one thread."""
 
     def __init__(self, ca_file: str | None = None, whole_s: float = WHOLE_S) -> None:
@@ -55,7 +55,7 @@ class HttpWire:
         )  # fmt: skip
         self._pool.pool_classes_by_scheme = _pool_classes(self._guard)
 
-    def request(self, method: str, url: str, body: bytes | None, headers: Mapping[str, str]) -> Reply:
+    def request(self, method: str, url: str, body: bytes | None, headers: Mapping[str, str]) -> HttpReply:
         """Send a request and read its whole reply."""
         deadline = time.monotonic() + self._whole_s
         self._guard.begin(self._whole_s)
@@ -66,13 +66,13 @@ class HttpWire:
             content = self._read(answer, deadline)
         except (urllib3.exceptions.HTTPError, OSError, ValueError) as error:
             late = f"no whole answer within {self._whole_s:.0f} s"
-            raise WireError(late if self._guard.ended else _reason(error)) from error
+            raise TransportError(late if self._guard.ended else _reason(error)) from error
         finally:
             self._guard.end()
         if self._guard.ended:
             msg = f"no whole answer within {self._whole_s:.0f} s"
-            raise WireError(msg)
-        return Reply(answer.status, answer.headers, content)
+            raise TransportError(msg)
+        return HttpReply(answer.status, answer.headers, content)
 
     def close(self) -> None:
         """Close the connection."""
@@ -87,7 +87,7 @@ class HttpWire:
                 if size > MAX_ANSWER_BYTES or time.monotonic() > deadline:
                     answer.close()
                     msg = f"it sent {size} bytes and did not end; expected less, or sooner"
-                    raise WireError(msg)
+                    raise TransportError(msg)
         finally:
             answer.release_conn()
         return b"".join(parts)

@@ -8,7 +8,7 @@ from figure import Figure, bound, median, ratio
 from traffic import SCANS_AN_ORDER, batches, hub, introduce, orders_through, take
 
 from server.app import create_app
-from server.config import Config
+from server.config import HubConfig
 
 OPEN_ORDERS = 40
 SMALL, LARGE = 10_000, 1_000_000
@@ -31,7 +31,7 @@ def board_ms(folder: Path, events: int) -> list[float]:
         told.release(f"OPEN-{n}", due="2026-12-01")
         told.scan(f"OPEN-{n}", ("saw", "deburr", "test")[n % 3], told.ago(hours=n))
     told.settle()
-    client = create_app(Config(db=str(store.path)), store).test_client()
+    client = create_app(HubConfig(db=str(store.path)), store).test_client()
     took = []
     for _ in range(REQUESTS):
         began = time.perf_counter()

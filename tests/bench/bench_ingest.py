@@ -10,7 +10,7 @@ from figure import DRIFT, Figure, median, ratio, voided
 
 from server.db.store import Store
 from server.ledger import station_logs
-from server.ledger.ingest import Appended, Batch, append
+from server.ledger.ingest import BatchAppended, EventBatch, append
 from server.ops.bootstrap import initialise
 from station.core.hash_chain import genesis, ledger_link, link
 
@@ -19,7 +19,7 @@ EVENTS = 500
 ROUNDS = 3
 
 
-def batches(log_id: bytes) -> list[Batch]:
+def batches(log_id: bytes) -> list[EventBatch]:
     """What a station would send: scans of the usual length."""
     made, before, seq = [], genesis(log_id), 1
     for _ in range(BATCHES):
@@ -32,12 +32,12 @@ def batches(log_id: bytes) -> list[Batch]:
         prev = before
         for event in events:
             before = link(before, event)
-        made.append(Batch(log_id, seq, prev, before, events))
+        made.append(EventBatch(log_id, seq, prev, before, events))
         seq += EVENTS
     return made
 
 
-def floor(path: Path, sent: Sequence[Batch]) -> float:
+def floor(path: Path, sent: Sequence[EventBatch]) -> float:
     """Events a second into one table, hash, chain and UNIQUE(log_id, seq), WAL and FULL, one commit a batch."""
     db = sqlite3.connect(path, isolation_level=None)
     for statement in ("PRAGMA journal_mode = WAL", "PRAGMA synchronous = FULL"):
@@ -63,14 +63,14 @@ def floor(path: Path, sent: Sequence[Batch]) -> float:
     return BATCHES * EVENTS / took_s
 
 
-def hub(store: Store, sent: Sequence[Batch]) -> float:
+def hub(store: Store, sent: Sequence[EventBatch]) -> float:
     """Events a second into the hub's ledger."""
     with store.write() as connection:
         station_logs.log_of(connection, sent[0].log_id, device=None, station="saw-1", now_us=1)
     start = time.perf_counter()
     for batch in sent:
         with store.write() as connection:
-            assert isinstance(append(connection, batch, recv_us=1), Appended)
+            assert isinstance(append(connection, batch, recv_us=1), BatchAppended)
     return BATCHES * EVENTS / (time.perf_counter() - start)
 
 

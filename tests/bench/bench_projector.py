@@ -7,7 +7,7 @@ from pathlib import Path
 from figure import Figure, bound
 from traffic import batches, hub, introduce, orders_through, take
 
-from server.ops.gc_tuning import settle
+from server.ops.gc_tuning import tune
 from server.projection.worker import behind
 
 ORDERS = 5_000
@@ -27,7 +27,7 @@ def figures(folder: Path, long: bool) -> Iterator[Figure]:
         take(told, batch)
     with store.read() as connection:
         waiting = behind(connection)
-    settle()  # as the hub does before it serves
+    tune()  # as the hub does before it serves
     began = time.perf_counter()
     told.projector.drain()
     yield bound("projector, backlog", waiting / (time.perf_counter() - began), "events/s", at_least=10_000)
@@ -63,7 +63,7 @@ def _steady(folder: Path, seconds: int) -> Figure:
 def _split(batch):
     from itertools import count
 
-    from server.ledger.ingest import Batch
+    from server.ledger.ingest import EventBatch
     from station.core.hash_chain import link
 
     size, prev = int(STEADY_PER_S * A_TICK_S), batch.prev
@@ -74,5 +74,5 @@ def _split(batch):
         tip = prev
         for encoded in part:
             tip = link(tip, encoded)
-        yield Batch(batch.log_id, batch.from_seq + start, prev, tip, part)
+        yield EventBatch(batch.log_id, batch.from_seq + start, prev, tip, part)
         prev = tip

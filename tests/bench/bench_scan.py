@@ -16,15 +16,15 @@ from figure import DRIFT, Figure, median, p99, ratio, voided
 
 from drivers import Read
 from station.clock import boot_id, boot_ns, wall_us
-from station.config import Signal
+from station.config import OutputConfig
 from station.feedback.messages import Answer
 from station.feedback.outputs import open_signal
 from station.journal import Journal
-from station.rules.interface import NoJudge
-from station.scan.bench_state import Settings
-from station.scan.event_builder import Recorder
-from station.scan.pipeline import Known, Scan
-from station.scan.work_queue import Inbox
+from station.rules.interface import NoRules
+from station.scan.bench_state import BenchSettings
+from station.scan.event_builder import EventBuilder
+from station.scan.pipeline import RuleContext, ScanPipeline
+from station.scan.work_queue import WorkQueue
 
 SCANS = 1_000
 WARM = 1_200  # until both write-ahead logs are as long as they get: a flush that also grows its file costs twice
@@ -56,7 +56,7 @@ def in_turn(folder: Path) -> tuple[list[float], list[float]]:
     """Milliseconds from read to answer of each scan, and of the bare INSERT that followed it."""
     sys.setswitchinterval(0.0005)  # as the daemon sets it
     journal = Journal.open(folder / "journal.db", station="saw-1", sw="bench", boot=boot_id(), now_ns=boot_ns)
-    lines = open_signal(Signal("lines", str(folder / "answers")))
+    lines = open_signal(OutputConfig("lines", str(folder / "answers")))
     answered, ended = threading.Event(), [0.0]
 
     def say(answer: Answer) -> None:
@@ -64,9 +64,11 @@ def in_turn(folder: Path) -> tuple[list[float], list[float]]:
         ended[0] = time.perf_counter()
         answered.set()
 
-    inbox: Inbox[Read] = Inbox()
-    recorder = Recorder("saw-1", "bench", boot_id(), boot_ns, wall_us, "never")
-    scan = Scan(journal, inbox, recorder, say, boot_ns, known=Known((), NoJudge()), settings=Settings())
+    inbox: WorkQueue[Read] = WorkQueue()
+    recorder = EventBuilder("saw-1", "bench", boot_id(), boot_ns, wall_us, "never")
+    scan = ScanPipeline(
+        journal, inbox, recorder, say, boot_ns, known=RuleContext((), NoRules()), settings=BenchSettings()
+    )
     thread = threading.Thread(target=scan.run)
     thread.start()
     floor, event = Floor(folder / "floor.db"), bytes(EVENT_BYTES)

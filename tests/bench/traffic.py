@@ -10,7 +10,7 @@ from told import AT_ONCE, STAGES, Told
 
 from server.db.store import Store
 from server.ledger import station_logs
-from server.ledger.ingest import Batch, append
+from server.ledger.ingest import EventBatch, append
 from server.ops.bootstrap import initialise
 from station.core.hash_chain import genesis
 
@@ -48,17 +48,17 @@ def orders_through(told: Told, first: int, orders: int, *, days_ago: float) -> N
         at_us += step_us
 
 
-def batches(told: Told) -> Iterator[Batch]:
+def batches(told: Told) -> Iterator[EventBatch]:
     """What the stations have not sent yet, as they send it."""
     for log in told._logs.values():
         while log.sent < len(log.events):
             last = min(log.sent + AT_ONCE, len(log.events))
             prev = log.hashes[log.sent - 1] if log.sent else genesis(log.log_id)
-            yield Batch(log.log_id, log.sent + 1, prev, log.hashes[last - 1], log.events[log.sent : last])
+            yield EventBatch(log.log_id, log.sent + 1, prev, log.hashes[last - 1], log.events[log.sent : last])
             log.sent = last
 
 
-def take(told: Told, batch: Batch) -> None:
+def take(told: Told, batch: EventBatch) -> None:
     """Append one batch and commit."""
     with told.store.write() as connection:
         append(connection, batch, recv_us=told.now_us)

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from waiting import HANG_S
 
-from drivers import Driver, DriverError, Dropped, Gone, Read, open_driver
+from drivers import Driver, DriverError, Dropped, Read, TagRemoved, open_driver
 from drivers.decode.keyboard.keymap import US
 from drivers.keyboard import EVENT, Keyboard
 from tests.drivers.fixtures.fake_udev import udev
@@ -141,14 +141,14 @@ class Listener:
     def __init__(self, driver: Driver) -> None:
         self._driver = driver
         self._heard: queue.Queue[Read | Dropped | DriverError | None] = queue.Queue()
-        self.gone: queue.Queue[Gone] = queue.Queue()  # apart: a tag leaves in its own time
+        self.gone: queue.Queue[TagRemoved] = queue.Queue()  # apart: a tag leaves in its own time
         self._thread = threading.Thread(target=self._listen, daemon=True)
         self._thread.start()
 
     def _listen(self) -> None:
         try:
             for read in self._driver.reads():
-                if isinstance(read, Gone):
+                if isinstance(read, TagRemoved):
                     self.gone.put(read)
                 else:
                     self._heard.put(read)

@@ -4,11 +4,11 @@ import pytest
 from waiting import until
 
 from drivers import Dropped, Read, boot_ns
-from drivers.decode.capture_file import Event, Head, event_line, head_line
+from drivers.decode.capture_file import CaptureEvent, CaptureHeader, event_line, head_line
 from drivers.decode.hid.report_descriptor import parsed
-from drivers.decode.hid.scanned_data import HEAD_LOST, ScannedData
-from drivers.decode.keyboard.keys import JOINED_S, Lost
-from drivers.decode.serial.serial_lines import Sent
+from drivers.decode.hid.scanned_data import HEAD_LOST, ScannedDataDecoder
+from drivers.decode.keyboard.keys import JOINED_S, LostScan
+from drivers.decode.serial.serial_lines import SerialScan
 from tests.drivers.fixtures.captures import bare, play, record
 from tests.drivers.fixtures.hid_descriptors import HONEYWELL
 from tests.drivers.fixtures.hid_devices import MAKERS, PosScanner
@@ -23,7 +23,8 @@ def said(scans, *reports, at_ns):
     """What each report says, a millisecond after the one before."""
     told = [each for n, report in enumerate(reports) for each in scans.feed(report, at_ns + n * MS)]
     return [
-        LOST if each == Lost(HEAD_LOST, at_ns) else each.scan.raw if isinstance(each, Sent) else each for each in told
+        LOST if each == LostScan(HEAD_LOST, at_ns) else each.scan.raw if isinstance(each, SerialScan) else each
+        for each in told
     ]
 
 
@@ -33,7 +34,7 @@ def maker(request):
 
 
 def joined(maker):
-    return ScannedData(parsed(maker.descriptor), opened_ns=OPENED_NS)
+    return ScannedDataDecoder(parsed(maker.descriptor), opened_ns=OPENED_NS)
 
 
 @pytest.mark.parametrize("missed", [1, 2, 5])
@@ -60,12 +61,12 @@ def test_a_first_report_that_comes_later_is_the_first_of_its_scan(maker, after_n
 def test_a_report_that_is_no_scan_says_nothing_of_where_one_began():
     honeywell = MAKERS["honeywell"]
     _head, tail = honeywell.scan(b"X" * 60)
-    assert said(joined(honeywell), b"\x09what", tail, at_ns=OPENED_NS) == [Lost(HEAD_LOST, OPENED_NS + MS)]
+    assert said(joined(honeywell), b"\x09what", tail, at_ns=OPENED_NS) == [LostScan(HEAD_LOST, OPENED_NS + MS)]
 
 
 def test_a_scanner_whose_scans_are_one_report_each_loses_none():
     whole = parsed(bytes.fromhex("058C 0902 A101  8502 7508 9503 19FB 29FD 8102  9504 09FE 8102 C0"))
-    assert said(ScannedData(whole, opened_ns=OPENED_NS), b"\x02]C1WO-7", at_ns=OPENED_NS) == [b"]C1WO-7"]
+    assert said(ScannedDataDecoder(whole, opened_ns=OPENED_NS), b"\x02]C1WO-7", at_ns=OPENED_NS) == [b"]C1WO-7"]
 
 
 def test_at_the_bench_it_is_red_and_in_its_recording_as_well(tmp_path, monkeypatch):
@@ -87,6 +88,6 @@ def test_at_the_bench_it_is_red_and_in_its_recording_as_well(tmp_path, monkeypat
 
 
 def test_a_recording_that_does_not_say_when_its_scanner_was_opened_is_played_as_ever():
-    head = head_line(Head("hidpos", "r", {"descriptor": HONEYWELL}))
+    head = head_line(CaptureHeader("hidpos", "r", {"descriptor": HONEYWELL}))
     (report,) = MAKERS["honeywell"].scan(b"WO-7")
-    assert [each.raw for each in play(head + event_line(Event(MS, "report", report)))[:1]] == [b"]C1WO-7"]
+    assert [each.raw for each in play(head + event_line(CaptureEvent(MS, "report", report)))[:1]] == [b"]C1WO-7"]

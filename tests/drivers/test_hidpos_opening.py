@@ -8,7 +8,7 @@ from functools import partial
 import pytest
 
 from drivers import DriverError, Read, hidpos, open_driver
-from drivers.decode.detect.device_info import Facts, reader_id
+from drivers.decode.detect.device_info import DeviceInfo, reader_id
 from drivers.decode.keyboard.keys import JOINED_S
 from drivers.hidpos import present, seen
 from tests.drivers.fixtures.hid_descriptors import COUNTLESS, EXTRA_BYTE, HONEYWELL, KEYBOARD, SMALL
@@ -40,7 +40,7 @@ def test_what_is_there_is_told_from_sysfs_alone(machine):
     first = machine(2, HONEYWELL)
     second = machine(10, KEYBOARD, ids="413C:2113", uniq="", phys="usb-0000:00:14.0-4/input1", name="Dell KB216")
     third = machine(3, b"\xa1", ids="0C2E:0B61", uniq="", phys="", name="", bus="0005")
-    raw = partial(Facts, types=False, points=False, subsystem="hidraw")
+    raw = partial(DeviceInfo, types=False, points=False, subsystem="hidraw")
     assert [(each.facts, each.speaks, each.why) for each in present()] == [
         (raw(first, "Zebra POS Scanner", 3, 0x05E0, 0x1300, "SN77", "usb-1.3"), True, SPEAKS),
         (raw(third, "", 5, 0x0C2E, 0x0B61, "", "hidraw3"), False,

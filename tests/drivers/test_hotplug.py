@@ -9,7 +9,7 @@ from types import SimpleNamespace
 import pytest
 
 from drivers import hotplug
-from drivers.hotplug import Added, Hotplug, Removed
+from drivers.hotplug import DeviceAdded, DeviceRemoved, Hotplug
 from tests.drivers.fixtures.fake_udev import FIRST, OTHER, SECOND
 
 
@@ -17,10 +17,10 @@ def test_what_a_full_queue_lost_is_found_by_looking(udev):
     udev.there = [FIRST]
     watching = udev.watch()
     changes = watching.watch()
-    assert next(changes) == Added(FIRST)
+    assert next(changes) == DeviceAdded(FIRST)
     udev.there = [SECOND]
     udev.happens(OSError(errno.ENOBUFS, os.strerror(errno.ENOBUFS)))
-    assert [next(changes), next(changes)] == [Removed(FIRST), Added(SECOND)]
+    assert [next(changes), next(changes)] == [DeviceRemoved(FIRST), DeviceAdded(SECOND)]
     watching.close()
     assert list(changes) == []
 
@@ -29,14 +29,14 @@ def test_news_that_cannot_be_read_is_no_end_but_a_look(udev):
     udev.there = [FIRST]
     watching = udev.watch()
     changes = watching.watch()
-    assert next(changes) == Added(FIRST)
+    assert next(changes) == DeviceAdded(FIRST)
     for said in (ValueError(os.strerror(errno.EINVAL)), OverflowError(os.strerror(errno.EOVERFLOW))):  # as pyudev does
         udev.there = [SECOND]
         udev.happens(said)
-        assert [next(changes), next(changes)] == [Removed(FIRST), Added(SECOND)]
+        assert [next(changes), next(changes)] == [DeviceRemoved(FIRST), DeviceAdded(SECOND)]
         udev.there = [FIRST]
         udev.happens(OSError(errno.ENOBUFS, os.strerror(errno.ENOBUFS)))
-        assert [next(changes), next(changes)] == [Removed(SECOND), Added(FIRST)]
+        assert [next(changes), next(changes)] == [DeviceRemoved(SECOND), DeviceAdded(FIRST)]
     watching.close()
     assert list(changes) == []
 
@@ -45,10 +45,10 @@ def test_a_device_that_took_anothers_node_while_the_queue_was_full_is_found_too(
     udev.there = [FIRST, SECOND]
     watching = udev.watch()
     changes = watching.watch()
-    assert [next(changes), next(changes)] == [Added(FIRST), Added(SECOND)]
+    assert [next(changes), next(changes)] == [DeviceAdded(FIRST), DeviceAdded(SECOND)]
     udev.there = [OTHER]
     udev.happens(OSError(errno.ENOBUFS, os.strerror(errno.ENOBUFS)))
-    assert [next(changes) for _ in range(3)] == [Removed(SECOND), Removed(FIRST), Added(OTHER)]
+    assert [next(changes) for _ in range(3)] == [DeviceRemoved(SECOND), DeviceRemoved(FIRST), DeviceAdded(OTHER)]
     watching.close()
     assert list(changes) == []
 
@@ -57,10 +57,10 @@ def test_another_device_under_the_same_node_is_removed_and_added(udev):
     udev.there = [FIRST]
     watching = udev.watch()
     changes = watching.watch()
-    assert next(changes) == Added(FIRST)
+    assert next(changes) == DeviceAdded(FIRST)
     udev.there = [OTHER]
     udev.happens(udev.device("add", OTHER))
-    assert [next(changes), next(changes)] == [Removed(FIRST), Added(OTHER)]
+    assert [next(changes), next(changes)] == [DeviceRemoved(FIRST), DeviceAdded(OTHER)]
     watching.close()
     assert list(changes) == []
 
@@ -69,9 +69,9 @@ def test_a_device_is_told_again_when_udev_has_finished_with_it(udev):
     udev.there = [FIRST]
     watching = udev.watch()
     changes = watching.watch()
-    assert next(changes) == Added(FIRST)
+    assert next(changes) == DeviceAdded(FIRST)
     udev.happens(udev.device("add", FIRST))
-    assert next(changes) == Added(FIRST)
+    assert next(changes) == DeviceAdded(FIRST)
     watching.close()
     assert list(changes) == []
 
@@ -86,7 +86,7 @@ def test_what_is_no_event_node_or_gone_or_unknown_says_nothing(udev):
     udev.happens(udev.device("change", FIRST))
     udev.there = [SECOND]
     udev.happens(udev.device("add", SECOND))
-    assert next(changes) == Added(SECOND)
+    assert next(changes) == DeviceAdded(SECOND)
     watching.close()
     assert list(changes) == []
 
@@ -99,7 +99,7 @@ def test_serial_ports_and_smart_card_readers_are_told_too(udev):
     changes = watching.watch()
     assert {next(changes).facts.node for _ in range(3)} == {FIRST.node, port.node, reader.node}
     udev.happens(udev.device("remove", reader))
-    assert next(changes) == Removed(reader)
+    assert next(changes) == DeviceRemoved(reader)
     watching.close()
     assert list(changes) == []
 
@@ -126,14 +126,14 @@ def test_a_watch_that_follows_one_that_failed_tells_what_went_in_between(udev):
     known = {}
     udev.there = [FIRST, SECOND]
     changes = udev.watch(known).watch()
-    assert [next(changes), next(changes)] == [Added(FIRST), Added(SECOND)]
+    assert [next(changes), next(changes)] == [DeviceAdded(FIRST), DeviceAdded(SECOND)]
     udev.happens(OSError(errno.EIO, os.strerror(errno.EIO)))
     with pytest.raises(OSError, match="Input/output error"):
         next(changes)
     udev.there = [SECOND]
     watching = udev.watch(known)
     changes = watching.watch()
-    assert [next(changes), next(changes)] == [Removed(FIRST), Added(SECOND)]
+    assert [next(changes), next(changes)] == [DeviceRemoved(FIRST), DeviceAdded(SECOND)]
     watching.close()
     assert list(changes) == []
 

@@ -8,16 +8,16 @@ import time
 import pytest
 
 from drivers import DeviceLost, DriverError, Dropped, open_driver
-from drivers.decode.detect.device_info import Facts
+from drivers.decode.detect.device_info import DeviceInfo
 from drivers.decode.keyboard.keymap import BARE, US
 from drivers.decode.keyboard.keys import GAP_S
-from drivers.decode.keyboard.profile import Profile, profile_in, text_of
+from drivers.decode.keyboard.profile import ScannerProfile, profile_in, text_of
 from drivers.hotplug import Hotplug, facts_of
 from drivers.keyboard import EVENT, Keyboard, _typing
 from drivers.platform import xkb
 from drivers.platform.errors import refused
 
-FACTS = Facts("/dev/input/event3", "Symbol Bar Code Scanner", 3, 0x05E0, 0x1200, "SN77", "usb-1.3", True, False)
+FACTS = DeviceInfo("/dev/input/event3", "Symbol Bar Code Scanner", 3, 0x05E0, 0x1200, "SN77", "usb-1.3", True, False)
 SYN_DROPPED, SYN_REPORT = (0, 3, 0), (0, 0, 0)
 
 
@@ -175,20 +175,20 @@ def test_a_wrong_layout_or_profile_is_told_before_anything_is_opened(setting, va
 
 
 def test_layout_and_profile_are_taken_from_the_settings():
-    german = text_of(Profile(layout="de", keys={"Q": "x"}, alike=("at",), prefix="S1-"))
-    assert _typing({}) == (US, Profile())
-    assert _typing({"layout": "ch(fr)"}) == (xkb.layout("ch(fr)"), Profile(layout="ch(fr)"))
+    german = text_of(ScannerProfile(layout="de", keys={"Q": "x"}, alike=("at",), prefix="S1-"))
+    assert _typing({}) == (US, ScannerProfile())
+    assert _typing({"layout": "ch(fr)"}) == (xkb.layout("ch(fr)"), ScannerProfile(layout="ch(fr)"))
     assert _typing({"profile": german}) == (xkb.layout("de"), profile_in(german))
     assert _typing({"profile": german, "layout": "de"}) == (xkb.layout("de"), profile_in(german))
     # Another layout than the learned one: its keys were those of the learned one.
-    assert _typing({"profile": german, "layout": "at"}) == (xkb.layout("at"), Profile(layout="at", prefix="S1-"))
-    learned = text_of(Profile(layout="learned", keys={"Q": "x"}))
+    assert _typing({"profile": german, "layout": "at"}) == (xkb.layout("at"), ScannerProfile(layout="at", prefix="S1-"))
+    learned = text_of(ScannerProfile(layout="learned", keys={"Q": "x"}))
     assert _typing({"profile": learned}) == (BARE, profile_in(learned))
 
 
 def test_a_scanner_is_read_by_its_profile(strike, listen):
     read_end, write_end = os.pipe2(os.O_NONBLOCK)
-    profile = Profile(layout="de", control={"GS": "F8"}, prefix="y")
+    profile = ScannerProfile(layout="de", control={"GS": "F8"}, prefix="y")
     heard = listen(Keyboard(read_end, "r", "n", lambda: os.close(read_end), layout=xkb.layout("de"), profile=profile))
     os.write(write_end, b"".join(EVENT.pack(0, 0, *event) for event in [*strike("z[1"), (1, 66, 1), *strike("\n")]))
     assert heard.read().raw == "ü1\x1d".encode()

@@ -9,9 +9,9 @@ from types import SimpleNamespace
 import pytest
 
 from drivers import DriverError, keyboard, open_driver
-from drivers.decode.detect.device_info import Facts
+from drivers.decode.detect.device_info import DeviceInfo
 
-FIRST = Facts("/dev/input/event3", "Symbol Bar Code Scanner", 3, 0x05E0, 0x1200, "SN77", "usb-1.3", True, False)
+FIRST = DeviceInfo("/dev/input/event3", "Symbol Bar Code Scanner", 3, 0x05E0, 0x1200, "SN77", "usb-1.3", True, False)
 SECOND = replace(FIRST, node="/dev/input/event4", serial="SN78", place="usb-1.4")
 DELL = replace(
     FIRST, node="/dev/input/event2", name="Dell KB216", vendor=0x413C, product=0x2113, serial="", place="usb-1.2"

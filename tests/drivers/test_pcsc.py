@@ -2,7 +2,7 @@
 
 import time
 
-from drivers import DeviceLost, Dropped, Gone, boot_ns, pcsc
+from drivers import DeviceLost, Dropped, TagRemoved, boot_ns, pcsc
 from drivers.pcsc import opened
 from drivers.platform.pcsc_devices import lasting_name
 from tests.drivers.fixtures.pcsc_names import GOOD
@@ -40,7 +40,7 @@ def test_a_card_that_was_taken_away_leaves_while_nothing_else_comes(service, lis
     service.take()
     taken_ns = boot_ns()
     gone = heard.gone.get(timeout=2)
-    assert gone == Gone("pcsc", heard_name(service), gone.boot_ns, read.boot_ns, b"04A1B2C3", 1)
+    assert gone == TagRemoved("pcsc", heard_name(service), gone.boot_ns, read.boot_ns, b"04A1B2C3", 1)
     assert abs(gone.boot_ns - taken_ns) < 0.1e9
     heard.end()
 

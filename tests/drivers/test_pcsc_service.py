@@ -7,7 +7,7 @@ import pytest
 
 from drivers import DeviceLost, DriverError, open_driver
 from drivers.pcsc import opened
-from drivers.platform.pcsc_adapter import Scard
+from drivers.platform.pcsc_adapter import PyscardService
 from drivers.platform.pcsc_devices import lasting_name
 from tests.drivers.fixtures.pcsc_names import ACR, GOOD
 
@@ -88,12 +88,12 @@ def test_two_readers_alike_are_opened_one_after_the_other_and_none_twice(service
 
 
 def test_a_wait_that_ends_while_it_is_cancelled_ends_no_station(monkeypatch):
-    from drivers.platform.pcsc_adapter import Scard
+    from drivers.platform.pcsc_adapter import PyscardService
 
     left = iter([7, None, None])
     asked = []
-    monkeypatch.setattr(Scard, "_context", property(lambda _: next(left), lambda *_: None), raising=False)
-    service = Scard.__new__(Scard)
+    monkeypatch.setattr(PyscardService, "_context", property(lambda _: next(left), lambda *_: None), raising=False)
+    service = PyscardService.__new__(PyscardService)
 
     def cancel(context):
         if context is None:  # what pyscard does with it
@@ -109,7 +109,7 @@ def test_a_wait_that_ends_while_it_is_cancelled_ends_no_station(monkeypatch):
 
 def test_a_service_that_lets_this_user_not_in_is_told_from_one_that_is_away():
     real = importlib.import_module("smartcard.scard")
-    refusing = Scard()
+    refusing = PyscardService()
     establish = lambda _scope: (real.SCARD_W_SECURITY_VIOLATION, None)  # noqa: E731 - a call of pyscard's
     refusing._api = SimpleNamespace(**vars(real) | {"SCardEstablishContext": establish})
     with pytest.raises(DriverError) as refused:

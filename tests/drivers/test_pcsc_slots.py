@@ -3,8 +3,8 @@
 import pytest
 
 from drivers import DeviceLost, DriverError, Dropped, pcsc
-from drivers.decode.detect.device_info import Facts
-from drivers.decode.detect.device_policy import NAME_IT, NAMED_THERE, NOT_NAMED, Verdict, verdict
+from drivers.decode.detect.device_info import DeviceInfo
+from drivers.decode.detect.device_policy import NAME_IT, NAMED_THERE, NOT_NAMED, DevicePolicy, verdict
 from drivers.decode.tags.pcsc_slots import MOST_SLOTS, device_of, for_cards, is_contactless, short, usb_address
 from drivers.pcsc import opened
 from drivers.platform import multi_slot, pcsc_devices, usb_sysfs
@@ -212,10 +212,10 @@ def test_the_names_and_the_place_of_slots_are_read():
 
 
 def test_a_device_that_a_row_may_name_by_pcscds_name_is_not_said_to_be_nobodys():
-    facts = Facts(
+    facts = DeviceInfo(
         "/sys/1-2:1.0", "ACR1281 Dual Reader", 3, 0x072F, 0x2224, "", "usb-1-2", False, False, subsystem="usb"
     )
     row = {"kind": "pcsc", "match": "ACS ACR1281U"}
-    assert verdict(facts, [row]) == Verdict(False, "pcsc", NAMED_THERE, mend=f'{NAME_IT} = "072f:2224".')
+    assert verdict(facts, [row]) == DevicePolicy(False, "pcsc", NAMED_THERE, mend=f'{NAME_IT} = "072f:2224".')
     assert verdict(facts, [row, {"kind": "pcsc"}]).row == 1
     assert verdict(facts, [{"kind": "keyboard"}]).why == NOT_NAMED

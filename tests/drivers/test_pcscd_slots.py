@@ -3,7 +3,7 @@
 import pytest
 
 from drivers import open_driver
-from drivers.platform.pcsc_adapter import Scard
+from drivers.platform.pcsc_adapter import PyscardService
 from tests.drivers.fixtures.pcscd_service import Card, opened_when_there
 
 pytestmark = [pytest.mark.host, pytest.mark.xdist_group("pcscd")]
@@ -25,7 +25,7 @@ def test_cards_are_read_on_both_slots_by_one_reader(daemon, listen):
 
 def test_a_reader_that_is_plugged_in_nowhere_tells_no_place(daemon):
     opened_when_there(SLOTS[0], daemon).close()
-    service = Scard()
+    service = PyscardService()
     service.connect()
     assert set(service.readers()) <= set(SLOTS)
     assert [service.usb(name) for name in (*service.readers(), "No such reader")] == [None] * (

@@ -9,7 +9,7 @@ import serial
 from drivers import DeviceLost, DriverError, Dropped, Read, open_driver
 from drivers.decode.keyboard.keys import JOINED_S
 from drivers.decode.scan import MAX_RAW_BYTES
-from drivers.decode.serial.serial_lines import GAP_S, PULLED_S, SerialText
+from drivers.decode.serial.serial_lines import GAP_S, PULLED_S, SerialLineDecoder
 from drivers.platform import serial_ports
 from drivers.serial_line import BYTES_LOST, HEAD_LOST, SerialLine
 
@@ -35,14 +35,14 @@ SPEEDS = "1200, 2400, 4800, 9600, 19200, 38400, 57600, 115200, 230400, 460800, 9
 )
 def test_a_scan_ends_where_the_scanner_says_so_however_the_bytes_are_cut(sent, scans):
     for size in (len(sent), 1, 2, 3):
-        text = SerialText()
+        text = SerialLineDecoder()
         pieces = [sent[at : at + size] for at in range(0, len(sent), size)]
         assert [each.scan.raw for piece in pieces for each in text.feed(piece, 0)] == scans
         assert text.begun == 0
 
 
 def test_a_scan_without_an_end_is_complete_after_silence():
-    text = SerialText()
+    text = SerialLineDecoder()
     assert list(text.feed(b"WO-", 0)) == []
     assert list(text.feed(b"10", 400 * MS)) == []
     assert text.due_ns == int((0.4 + GAP_S) * 1000) * MS
@@ -53,7 +53,7 @@ def test_a_scan_without_an_end_is_complete_after_silence():
 
 def test_a_scanner_that_sends_ends_is_not_believed_to_have_ended_by_falling_quiet():
     """It was pulled out, and the kernel says so late: what it began is still half a scan then."""
-    text = SerialText()
+    text = SerialLineDecoder()
     assert [each.scan.raw for each in text.feed(b"WO-1\rWO", 0)] == [b"WO-1"]
     assert text.due_ns == int(PULLED_S * 1000) * MS
     assert list(text.quiet(4999 * MS)) == []
@@ -69,13 +69,13 @@ def test_a_scanner_that_sends_ends_is_not_believed_to_have_ended_by_falling_quie
 
 
 def test_bytes_after_silence_begin_another_scan_even_if_nobody_looked():
-    text = SerialText()
+    text = SerialLineDecoder()
     list(text.feed(b"WO-1", 0))
     assert [each.scan.raw for each in text.feed(b"WO-2\r", 900 * MS)] == [b"WO-1", b"WO-2"]
 
 
 def test_a_stuck_scanner_costs_bounded_memory():
-    text = SerialText()
+    text = SerialLineDecoder()
     for _ in range(1000):
         list(text.feed(b"x" * 4096, 0))
     (sent,) = text.feed(b"\r", 0)
@@ -129,7 +129,7 @@ def test_a_scanner_with_flow_control_kept_its_scan_until_the_port_was_open(cable
 
 
 def test_a_tail_is_passed_over_to_its_end_or_to_silence():
-    text = SerialText()
+    text = SerialLineDecoder()
     text.pass_over()
     assert list(text.feed(b"42", 0)) == []
     assert [each.scan.raw for each in text.feed(b"x\r\nWO-7\r", 100 * MS)] == [b"WO-7"]
@@ -283,7 +283,7 @@ def test_a_read_of_a_port_that_died_closes_it_at_once(cable, listen, open_descri
 
 def test_bytes_that_the_port_lost_are_one_red_and_no_two_halves_become_a_scan(cable, listen):
     lost = [3]  # lost before this reader was opened
-    line = serial_ports.opened(cable.port, {})
+    line = serial_ports.open_port(cable.port, {})
     driver = SerialLine(line, overruns=lambda: lost[0])
     heard = listen(driver)
     cable.send(b"WO-1\r")
@@ -306,6 +306,6 @@ def test_bytes_that_the_port_lost_are_one_red_and_no_two_halves_become_a_scan(ca
 
 
 def test_a_port_that_counts_no_overruns_has_none(cable):
-    line = serial_ports.opened(cable.port, {})
+    line = serial_ports.open_port(cable.port, {})
     assert line.overruns() == 0
     line.close()

@@ -7,7 +7,7 @@ import time
 
 import pytest
 
-from drivers import Known, Read, Unanswered, serial_rfid
+from drivers import ProbeTimeout, ProfileLearned, Read, serial_rfid
 from drivers.decode.serial.em4100 import EM4100
 from drivers.decode.serial.m100 import M100
 from drivers.platform import serial_ports
@@ -39,7 +39,7 @@ def rounds(simulator):
 
 def unanswered(heard, driver):
     said = heard.next()
-    assert said == Unanswered("serial_rfid", driver.reader, said.boot_ns, UNANSWERED)
+    assert said == ProbeTimeout("serial_rfid", driver.reader, said.boot_ns, UNANSWERED)
 
 
 def test_a_port_that_nobody_knows_is_asked_so_often_and_then_only_heard(port, listen):
@@ -100,7 +100,7 @@ def test_a_port_of_which_the_device_was_taught_is_a_scanner_and_is_asked_nothing
     driver.teach(SHEETS, '{"prefix": "S1-"}')
     heard = listen(driver)
     said = heard.next()
-    assert said == Known("serial_line", driver.reader, said.boot_ns, (WAS_TAUGHT,), said.profile)
+    assert said == ProfileLearned("serial_line", driver.reader, said.boot_ns, (WAS_TAUGHT,), said.profile)
     assert json.loads(said.profile) == {"prefix": "S1-"}
     heard._driver.close()
     assert simulator.sent == []
@@ -115,7 +115,7 @@ def hangs_up(cable):
 def test_a_port_that_nobody_knows_keeps_its_lines_when_it_is_closed_and_a_readers_lets_them_fall(before):
     cable = Cable()
     for listens in (before, "yes", None, "yes"):
-        serial_ports.opened(cable.port, {"listen": listens}).close()
+        serial_ports.open_port(cable.port, {"listen": listens}).close()
         assert hangs_up(cable) is (listens is None)
     cable.hand_over()
     cable.unplug()
@@ -123,7 +123,7 @@ def test_a_port_that_nobody_knows_keeps_its_lines_when_it_is_closed_and_a_reader
 
 def test_the_speeds_of_the_questions_change_nothing_of_that():
     cable = Cable()
-    line = serial_ports.opened(cable.port, {"listen": "yes"})
+    line = serial_ports.open_port(cable.port, {"listen": "yes"})
     for protocol in PROTOCOLS:
         line.set_speed(protocol.baud)
         assert not hangs_up(cable)

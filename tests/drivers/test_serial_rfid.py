@@ -3,20 +3,20 @@
 import pytest
 
 from drivers import DeviceLost, DriverError, open_driver, serial_rfid
-from drivers.decode.detect.device_info import Facts
+from drivers.decode.detect.device_info import DeviceInfo
 from drivers.decode.serial.em4100 import EM4100
-from drivers.decode.serial.framing import Protocol
+from drivers.decode.serial.framing import TagProtocol
 from drivers.decode.serial.m100 import M100
 from drivers.decode.serial.swnet import SWNET
 from drivers.decode.serial.uhfreader18 import UHFREADER18
-from drivers.platform.serial_ports import opened
+from drivers.platform.serial_ports import open_port
 from drivers.serial_rfid import PROTOCOLS, SerialRfid
 from tests.drivers.fixtures.serial_rfid_readers import ANSWERS, HARMLESS, M100_NONE, M100_TAG, TAGS, Simulator, active
 from tests.drivers.fixtures.simulated_readers import Cable, id12
 
 
 @active
-def test_a_reader_is_found_by_its_answer_and_its_tag_arrives_once(line, listen, protocol: Protocol):
+def test_a_reader_is_found_by_its_answer_and_its_tag_arrives_once(line, listen, protocol: TagProtocol):
     driver, simulator, _ = line(ANSWERS[protocol.name])
     heard = listen(driver)
     read = heard.read()
@@ -30,7 +30,7 @@ def test_a_reader_is_found_by_its_answer_and_its_tag_arrives_once(line, listen, 
 
 
 @active
-def test_a_late_answer_still_counts(line, listen, protocol: Protocol):
+def test_a_late_answer_still_counts(line, listen, protocol: TagProtocol):
     driver, simulator, _ = line(ANSWERS[protocol.name], late_s=0.13)
     heard = listen(driver)
     assert heard.read().raw == TAGS[protocol.name]
@@ -62,7 +62,7 @@ def test_a_port_on_which_no_reader_answers_is_only_asked_harmless_questions(line
 
 
 @active
-def test_an_echo_of_the_questions_is_no_reader(line, listen, protocol: Protocol):
+def test_an_echo_of_the_questions_is_no_reader(line, listen, protocol: TagProtocol):
     driver, _, _ = line({each.query: each.query for each in PROTOCOLS if each.query})
     heard = listen(driver)
     assert heard.nothing(for_s=0.7)
@@ -105,7 +105,7 @@ def test_a_reader_that_lost_its_power_is_looked_for_again(line, listen, monkeypa
 def test_an_unplugged_reader_is_lost_while_it_is_asked(line, listen, open_descriptors):
     before = open_descriptors()
     cable = Cable()
-    driver = SerialRfid(opened(cable.port, {}))
+    driver = SerialRfid(open_port(cable.port, {}))
     cable.hand_over()
     heard = listen(driver)
     cable.unplug()
@@ -127,7 +127,7 @@ def machine(line, monkeypatch):
         return cable, simulator
 
     def facts(port):
-        return Facts(port, "Serial", 3, 0x0403, 0x6001, port[-1], "usb-1", types=False, points=False)
+        return DeviceInfo(port, "Serial", 3, 0x0403, 0x6001, port[-1], "usb-1", types=False, points=False)
 
     monkeypatch.setattr(serial_rfid, "present", lambda: [facts(port) for port in cables])
     yield plug

@@ -2,11 +2,11 @@
 
 import time
 
-from drivers import DeviceLost, Dropped, Gone
+from drivers import DeviceLost, Dropped, TagRemoved
 from drivers.decode.serial.em4100 import EM4100
 from drivers.decode.serial.m100 import M100
 from drivers.decode.serial.pn532 import ACK, PN532
-from drivers.platform.serial_ports import opened
+from drivers.platform.serial_ports import open_port
 from drivers.serial_rfid import SerialRfid
 from tests.drivers.fixtures.serial_rfid_readers import ANSWERS, M100_NONE, TAGS
 from tests.drivers.fixtures.simulated_readers import Cable, id12
@@ -33,7 +33,7 @@ def test_a_quiet_field_ends_a_presence_that_tells_how_often_the_tag_was_seen(lin
         time.sleep(0.05)
     read = heard.read()
     gone = heard.gone.get(timeout=EM4100.leave_s + 2)  # nothing else comes: the reader's own time ends it
-    assert gone == Gone("serial_rfid", driver.reader, gone.boot_ns, read.boot_ns, b"0C000621A5", 5)
+    assert gone == TagRemoved("serial_rfid", driver.reader, gone.boot_ns, read.boot_ns, b"0C000621A5", 5)
     assert 0.15e9 < gone.boot_ns - read.boot_ns < 0.9e9  # when it was last seen, not when it was missed
     assert heard.gone.empty()
     heard.end()
@@ -70,7 +70,7 @@ def test_a_tag_leaves_a_reader_that_is_asked_with_its_best_signal(line, listen):
 def test_a_lost_reader_has_lost_its_tags_and_a_closed_one_has_not(line, listen):
     for pulled in (True, False):
         cable = Cable()
-        driver = SerialRfid(opened(cable.port, {}), EM4100)
+        driver = SerialRfid(open_port(cable.port, {}), EM4100)
         cable.hand_over()
         heard = listen(driver)
         cable.send(id12("0C000621A5"))

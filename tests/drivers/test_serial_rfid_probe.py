@@ -7,7 +7,7 @@ import pytest
 
 from drivers import serial_rfid
 from drivers.decode.serial.em4100 import EM4100
-from drivers.decode.serial.framing import Protocol
+from drivers.decode.serial.framing import TagProtocol
 from drivers.decode.serial.m100 import M100
 from drivers.decode.serial.pn532 import PN532
 from drivers.decode.serial.swnet import SWNET
@@ -62,7 +62,7 @@ def reader_at(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[Port], Seri
         each.close()
 
 
-def answered(protocol: Protocol | None, reader_at: Callable[[Port], SerialRfid], port: Port) -> list[bytes]:
+def answered(protocol: TagProtocol | None, reader_at: Callable[[Port], SerialRfid], port: Port) -> list[bytes]:
     """What was asked until a reader of this protocol had answered."""
     reader = reader_at(port)
     assert (reader.ask(), reader.protocol) == (protocol is not None, protocol)

@@ -13,16 +13,16 @@ import pytest
 from sqlalchemy import func, select
 from told import Told
 
-from drivers.decode.capture_file import Event, Recorded, RecordingError
-from server.db.position_signal import Bell
+from drivers.decode.capture_file import CaptureError, CaptureEvent, CaptureReader
+from server.db.position_signal import PositionSignal
 from server.db.schema import ledger
 from server.db.store import Store
-from server.ops.bootstrap import initialise, open_hub, settle
+from server.ops.bootstrap import initialise, open_hub, save_location
 from server.projection.internal_tables import tag_number
 from server.projection.rebuild import compare
 from server.projection.tables import event_state
 from server.projection.worker import Projector
-from station.readers.profile_store import KEYPAD, Taught
+from station.readers.profile_store import KEYPAD, ProfileStore
 from tests.faults.card import Card
 from tests.faults.conftest import Writers
 from tests.faults.writers import TAPED
@@ -93,10 +93,10 @@ def test_what_was_taught_is_whole_and_what_was_said_to_be_kept_is_kept(
 ) -> None:
     base = tmp_path / "base"
     base.mkdir()
-    Taught(base / "readers.json").keep("old", KEYPAD)
+    ProfileStore(base / "readers.json").keep("old", KEYPAD)
     for after in every_cut(card, writers, "teach", "readers.json", base, tmp_path, step=1):
         done = [line for line in after.said if line.startswith(("kept", "forgot"))]
-        found = Taught(after.folder / "readers.json").ids()
+        found = ProfileStore(after.folder / "readers.json").ids()
         assert found in TAUGHT[len(done) :], after.point
 
 
@@ -108,7 +108,7 @@ def test_a_file_of_another_hand_is_still_there_wherever_the_power_goes(
     (base / "readers.json").write_bytes(STRANGE)
     for after in every_cut(card, writers, "teach", "readers.json", base, tmp_path, step=1):
         assert STRANGE in [each.read_bytes() for each in after.folder.iterdir()], after.point
-        taught = Taught(after.folder / "readers.json")
+        taught = ProfileStore(after.folder / "readers.json")
         taught.keep("usb-5", KEYPAD)
         assert "usb-5" in taught.ids(), after.point
 
@@ -134,10 +134,10 @@ def test_a_recording_that_is_said_to_be_kept_is_kept_whole(
 
 def lines_of(file: Path) -> Iterator[object]:
     """The numbers that were recorded, in their order; those in front of what the medium tore."""
-    reader = Recorded()
-    with suppress(RecordingError):
+    reader = CaptureReader()
+    with suppress(CaptureError):
         for each in chain(reader.feed(file.read_bytes()), reader.end()):
-            if isinstance(each, Event):
+            if isinstance(each, CaptureEvent):
                 yield "end" if each.name == "end" else int(bytes(each.value)[3:-1])
 
 
@@ -147,7 +147,7 @@ def version_one(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("one")
     store = Store(folder / "hub.db")
     initialise(store)
-    settle(store)
+    save_location(store)
     told = Told(store)
     told.small_shop()
     for number in range(TAGS):
@@ -175,5 +175,5 @@ def test_a_hub_is_brought_up_to_this_version_wherever_the_power_went_before(
                 assert len(connection.execute(select(tag_number)).all()) == TAGS, after.point
                 assert connection.execute(select(func.count()).select_from(event_state)).scalar() == events, after.point
                 assert connection.execute(select(func.count()).select_from(ledger)).scalar() >= events, after.point
-            Projector(hub, Bell()).drain()
+            Projector(hub, PositionSignal()).drain()
             assert compare(hub) == [], after.point

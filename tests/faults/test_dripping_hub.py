@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from station.sync.transport import HttpWire, WireError
+from station.sync.transport import HttpTransport, TransportError
 
 pytestmark = [pytest.mark.host, pytest.mark.xdist_group("wire")]
 
@@ -119,18 +119,20 @@ def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(params=["http", "https"])
-def served(request: pytest.FixtureRequest, certificate: Path) -> Iterator[Callable[[Way], tuple[Server, HttpWire]]]:
+def served(
+    request: pytest.FixtureRequest, certificate: Path
+) -> Iterator[Callable[[Way], tuple[Server, HttpTransport]]]:
     """Start a server that answers its first request in a way; it and a wire to it."""
     servers: list[Server] = []
 
-    def start(way: Way) -> tuple[Server, HttpWire]:
+    def start(way: Way) -> tuple[Server, HttpTransport]:
         tls = None
         if request.param == "https":
             tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
             tls.load_cert_chain(certificate / "cert", certificate / "key")
         servers.append(Server(way, tls))
         ca_file = str(certificate / "cert") if tls else None
-        return servers[-1], HttpWire(ca_file, whole_s=WHOLE_S)
+        return servers[-1], HttpTransport(ca_file, whole_s=WHOLE_S)
 
     yield start
     for server in servers:
@@ -139,11 +141,11 @@ def served(request: pytest.FixtureRequest, certificate: Path) -> Iterator[Callab
 
 @pytest.mark.parametrize("way", WAYS)
 def test_an_answer_that_drips_is_given_up_and_the_next_request_works(
-    served: Callable[[Way], tuple[Server, HttpWire]], way: str
+    served: Callable[[Way], tuple[Server, HttpTransport]], way: str
 ) -> None:
     server, wire = served(WAYS[way])
     began = time.monotonic()
-    with pytest.raises(WireError):
+    with pytest.raises(TransportError):
         wire.request("GET", server.url, None, {})
     took_s = time.monotonic() - began
     assert took_s < GIVEN_UP_S
@@ -152,7 +154,9 @@ def test_an_answer_that_drips_is_given_up_and_the_next_request_works(
     wire.close()
 
 
-def test_an_answer_within_the_deadline_keeps_its_connection(served: Callable[[Way], tuple[Server, HttpWire]]) -> None:
+def test_an_answer_within_the_deadline_keeps_its_connection(
+    served: Callable[[Way], tuple[Server, HttpTransport]],
+) -> None:
     """A timer that is late must not end the request after the one that it was set for."""
 
     def whole(connection: socket.socket, end: threading.Event) -> None:

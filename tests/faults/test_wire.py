@@ -21,7 +21,7 @@ from sqlalchemy import func, select
 
 from server.db.schema import fork, ledger
 from server.ledger.verify import verify
-from server.ops.bootstrap import reading
+from server.ops.bootstrap import open_read_only
 from station.core.hash_chain import genesis, link
 from station.journal import JournalReader
 
@@ -94,7 +94,7 @@ class Sender:
 def wrong_with(db, sender):
     """What the ledger has otherwise than the sender was told: events missing, twice or changed, forks, broken chains."""
     wrong = []
-    with reading(db) as store, store.read() as connection:
+    with open_read_only(db) as store, store.read() as connection:
         rows = select(ledger.c.seq, ledger.c.bytes, ledger.c.hash).where(ledger.c.log_id == sender.log_id)
         held = sorted(tuple(row) for row in connection.execute(rows))
         wrong += [f"fork {row.seq}" for row in connection.execute(select(fork))]
@@ -112,7 +112,7 @@ def test_the_net_catches_a_hub_that_acknowledges_before_its_commit(tmp_path, mon
     from server.api import protocol
     from server.app import create_app
     from server.auth import devices
-    from server.config import Config
+    from server.config import HubConfig
     from server.db.store import Store
     from server.ledger import station_logs
     from server.ledger.ingest import append
@@ -136,7 +136,7 @@ def test_the_net_catches_a_hub_that_acknowledges_before_its_commit(tmp_path, mon
         return taken
 
     monkeypatch.setattr(protocol, "append", early)
-    served = make_server("127.0.0.1", 0, create_app(Config(), store), threaded=True)
+    served = make_server("127.0.0.1", 0, create_app(HubConfig(), store), threaded=True)
     threading.Thread(target=served.serve_forever, daemon=True).start()
     sender = Sender(f"http://127.0.0.1:{served.port}", token, [b'{"v":1,"n":%d}' % n for n in range(200)])
     for _ in range(40):
@@ -228,7 +228,7 @@ def test_a_real_station_behind_a_bad_wire_brings_in_all_that_it_answered(hub, tm
         station.wait(20)
     wire.close()
     hub.stop()
-    with reading(hub.db) as store, store.read() as connection:
+    with open_read_only(hub.db) as store, store.read() as connection:
         assert verify(connection) == []
         held = {
             (row.log_id.hex(), row.seq): row.hash

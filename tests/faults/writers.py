@@ -15,11 +15,11 @@ from typing import Any
 from sqlite_utils import Database
 
 import station.daemon  # noqa: F401 - loaded once for all children
-from drivers.capture.recorder import Tape
+from drivers.capture.recorder import CaptureWriter
 from station.cli import capture
 from station.cli import main as cli
 from station.journal import Journal, schema
-from station.readers.profile_store import KEYPAD, Taught
+from station.readers.profile_store import KEYPAD, ProfileStore
 from tests.station.fixtures.journals import a_day_passes, a_scan, open_journal
 
 PRUNED_EVENTS = 1_500
@@ -93,7 +93,7 @@ def migrate(journal: str) -> None:
 
 def teach(file: str) -> None:
     """Keep and forget what readers were taught, and say each time that it is kept."""
-    taught = Taught(Path(file))
+    taught = ProfileStore(Path(file))
     for number in range(3):
         taught.keep(f"usb-{number}", KEYPAD)
         print(f"kept usb-{number}", flush=True)
@@ -104,7 +104,7 @@ def teach(file: str) -> None:
 def record(file: str) -> None:
     """Record a reader into a new file, and say that it is kept."""
     with capture.new_file(Path(file)) as write:
-        tape = Tape(write, lambda: None)
+        tape = CaptureWriter(write, lambda: None)
         tape.begin("serial_line", "serial-1")
         for number in range(TAPED):
             tape.note("in", b"WO-%d\r" % number)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from drivers.decode.detect.device_info import Facts
+from drivers.decode.detect.device_info import DeviceInfo
 from drivers.decode.detect.device_policy import SCANNER_PRODUCTS, SCANNER_VENDORS, verdict
 
 RULES = Path(__file__).resolve().parents[2] / "config" / "udev" / "70-wipline-readers.rules"
@@ -36,7 +36,7 @@ def test_the_rules_name_the_single_products_that_the_station_knows() -> None:
     ],
 )  # fmt: skip
 def test_the_rules_read_a_name_as_the_station_does(name: str) -> None:
-    facts = Facts("/dev/input/event3", name, 3, 0x1234, 0x5678, "", "usb-1", types=True, points=False)
+    facts = DeviceInfo("/dev/input/event3", name, 3, 0x1234, 0x5678, "", "usb-1", types=True, points=False)
     assert led_to(name) == ("wipline_reader" if verdict(facts).take else "wipline_heard")
 
 

@@ -15,11 +15,11 @@ from flask.testing import FlaskClient
 from server.app import create_app
 from server.auth import accounts, devices
 from server.clock import readings
-from server.config import Config
+from server.config import HubConfig
 from server.db.store import Store
 from server.ledger import station_logs
-from server.ledger.ingest import Appended, Batch, Refused, append
-from server.ops.bootstrap import initialise, settle
+from server.ledger.ingest import BatchAppended, BatchRefused, EventBatch, append
+from server.ops.bootstrap import initialise, save_location
 from station.core.hash_chain import genesis, link
 
 NOW_US = 1_790_000_000_000_000
@@ -43,9 +43,11 @@ class ALog:
     def hash_at(self, seq: int) -> bytes:
         return self.hashes[seq - 1] if seq else genesis(self.log_id)
 
-    def batch(self, first: int = 1, last: int | None = None) -> Batch:
+    def batch(self, first: int = 1, last: int | None = None) -> EventBatch:
         last = len(self.events) if last is None else last
-        return Batch(self.log_id, first, self.hash_at(first - 1), self.hash_at(last), self.events[first - 1 : last])
+        return EventBatch(
+            self.log_id, first, self.hash_at(first - 1), self.hash_at(last), self.events[first - 1 : last]
+        )
 
     def body(self, first: int = 1, last: int | None = None, **changes: Any) -> dict[str, Any]:
         batch = self.batch(first, last)
@@ -85,7 +87,7 @@ def store(tmp_path: Path, new_hub: Path, machine: FakeMachine | None) -> Iterato
     path.touch(0o600)
     path.write_bytes(new_hub.read_bytes())
     opened = Store(path, host=None if machine is None else machine.host)
-    settle(opened)
+    save_location(opened)
     yield opened
     opened.close()
 
@@ -97,10 +99,10 @@ def a_log() -> ALog:
 
 
 @pytest.fixture
-def take(store: Store) -> Callable[..., Appended | Refused]:
+def take(store: Store) -> Callable[..., BatchAppended | BatchRefused]:
     """Append a batch as the hub does, with the log's row made where it is new."""
 
-    def taken(batch: Batch) -> Appended | Refused:
+    def taken(batch: EventBatch) -> BatchAppended | BatchRefused:
         with store.write() as connection:
             station_logs.log_of(connection, batch.log_id, device=None, station="saw-1", now_us=NOW_US)
             return append(connection, batch, recv_us=NOW_US)
@@ -114,7 +116,7 @@ class Desk:
 
     app: Flask
     store: Store
-    config: Config
+    config: HubConfig
     _numbers: Iterator[int] = field(default_factory=itertools.count)
 
     def station(self, name: str = "saw-1") -> dict[str, str]:
@@ -157,8 +159,8 @@ def csrf_of() -> Callable[[FlaskClient, str], str]:
 
 
 @pytest.fixture
-def open_desk(store: Store) -> Callable[[Config], Desk]:
-    def opened(config: Config) -> Desk:
+def open_desk(store: Store) -> Callable[[HubConfig], Desk]:
+    def opened(config: HubConfig) -> Desk:
         app = create_app(config, store)
         app.testing = False  # errors are answered, as in the shop
         return Desk(app, store, config)
@@ -167,9 +169,9 @@ def open_desk(store: Store) -> Callable[[Config], Desk]:
 
 
 @pytest.fixture
-def desk(open_desk: Callable[[Config], Desk]) -> Desk:
+def desk(open_desk: Callable[[HubConfig], Desk]) -> Desk:
     """A hub on loopback, where everybody may read."""
-    return open_desk(Config())
+    return open_desk(HubConfig())
 
 
 @pytest.fixture

@@ -5,7 +5,7 @@ from importlib.resources import files
 import msgspec
 import pytest
 
-from server.config import Backup, Config, ConfigError, Web, load
+from server.config import BackupConfig, ConfigError, HubConfig, WebConfig, load
 
 
 @pytest.fixture
@@ -20,18 +20,18 @@ def written(tmp_path):
 
 def test_the_sample_loads_and_names_every_key():
     sample = files("config") / "hub.toml"
-    assert load(str(sample)) == Config(
-        timezone="Europe/Berlin", web=Web("signed-in"), backup=Backup("/mnt/backup/wipline", "6h")
+    assert load(str(sample)) == HubConfig(
+        timezone="Europe/Berlin", web=WebConfig("signed-in"), backup=BackupConfig("/mnt/backup/wipline", "6h")
     )
     text = sample.read_text(encoding="utf-8")
-    for form in (Config, Web, Backup):
+    for form in (HubConfig, WebConfig, BackupConfig):
         for field in msgspec.structs.fields(form):
             assert f"\n{field.name} = " in text or f"\n[{field.name}]" in text
 
 
 def test_flags_beat_the_file(written):
     path = written('db = "a.db"\nlisten = "0.0.0.0:80"')
-    assert load(path, db="b.db", port=9) == Config(db="b.db", listen="0.0.0.0:9")
+    assert load(path, db="b.db", port=9) == HubConfig(db="b.db", listen="0.0.0.0:9")
 
 
 @pytest.mark.parametrize(
@@ -71,4 +71,4 @@ def test_a_file_that_is_not_there_is_said(tmp_path):
     ],
 )
 def test_reading_is_open_on_this_machine_only_unless_said(listen, read, is_open):
-    assert Config(listen=listen, web=Web(read)).reads_open is is_open
+    assert HubConfig(listen=listen, web=WebConfig(read)).reads_open is is_open

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 import server.queries
 import server.web
-from server.locale_format import NBSP, Tongue, due_day, duration
+from server.locale_format import NBSP, LocaleFormat, due_day, duration
 from server.queries.escape import visible, visible_bytes
 
 MODULES = [
@@ -47,14 +47,14 @@ def test_what_a_module_says_of_itself_is_so(module):
     ],
 )
 def test_money_and_quantities_are_written_as_the_shop_does(locale, currency, amount, quantity):
-    shop = Tongue(currency, locale)
+    shop = LocaleFormat(currency, locale)
     plain = str.maketrans({NBSP: " ", "\u202f": " "})
     assert shop.money(1_234_567_890_000).translate(plain) == amount
     assert shop.quantity(1_234_500, "m", 1).translate(plain) == quantity
 
 
 def test_a_negative_amount_and_a_quantity_nobody_knows():
-    shop = Tongue()
+    shop = LocaleFormat()
     assert shop.money(-1_500_000) == f"\u2212€{NBSP}1.50"
     assert shop.money(-1_000) == f"€{NBSP}0.00"
     assert shop.quantity(None, "pcs") == "unknown quantity"
@@ -67,7 +67,7 @@ def test_a_negative_amount_and_a_quantity_nobody_knows():
     [(19, "3 d late"), (21, "due yesterday"), (22, "due today"), (23, "due tomorrow"), (30, "due in 8 d")],
 )
 def test_a_due_day_is_said_by_the_shops_calendar(day, said):
-    shop = Tongue(zone=ZoneInfo("Asia/Tokyo"))
+    shop = LocaleFormat(zone=ZoneInfo("Asia/Tokyo"))
     late_in_the_utc_day_before = 1_795_302_000_000_000  # 2026-11-21 23:00 UTC, 08:00 on the 22nd in Tokyo
     assert shop.due(date(2026, 11, day), late_in_the_utc_day_before) == said
 
@@ -76,12 +76,12 @@ def test_a_due_day_is_said_by_the_shops_calendar(day, said):
     ("word", "several"), [("job", "jobs"), ("batch", "batches"), ("party", "parties"), ("day", "days")]
 )
 def test_several_of_the_shops_orders(word, several):
-    assert Tongue(order_word=word).orders_word == several
+    assert LocaleFormat(order_word=word).orders_word == several
 
 
 @given(st.integers(min_value=-(2**63), max_value=2**63 - 1))
 def test_any_time_and_any_length_can_be_written(number):
-    shop = Tongue(zone=ZoneInfo("America/St_Johns"))
+    shop = LocaleFormat(zone=ZoneInfo("America/St_Johns"))
     assert shop.at(number)
     assert shop.iso(number).endswith("Z")
     assert duration(number)

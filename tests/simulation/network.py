@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from station.sync.transport import Reply, WireError
+from station.sync.transport import HttpReply, TransportError
 from tests.simulation.world import PowerCut, S, World
 
 Answer = tuple[int, dict[str, str], bytes]
@@ -40,14 +40,14 @@ class SimWire:
     alive: Callable[[], bool]
     weather: Weather = field(default_factory=Weather)
 
-    def request(self, method: str, url: str, body: bytes | None, headers: Mapping[str, str]) -> Reply:
+    def request(self, method: str, url: str, body: bytes | None, headers: Mapping[str, str]) -> HttpReply:
         path = url.partition("/api/v1")[2]
         chance, sky = self.world.random, self.weather
         self._pass()
         if sky.away or chance.random() < sky.lost_request:
             self._wait(15 * S)
             msg = "timed out"
-            raise WireError(msg)
+            raise TransportError(msg)
         answer = self.hub(method, path, body, headers)
         if method == "POST" and chance.random() < sky.twice:
             answer = self.hub(method, path, body, headers)
@@ -59,19 +59,19 @@ class SimWire:
         if answer is None or chance.random() < sky.lost_reply or sky.away:
             self._wait(15 * S)
             msg = "connection reset"
-            raise WireError(msg)
+            raise TransportError(msg)
         status, found, content = answer
         if chance.random() < sky.busy:
-            return Reply(
+            return HttpReply(
                 503, {"Retry-After": "2"}, b'{"error":{"came":"a busy hub","expected":"a free one","do":"wait"}}'
             )
         if chance.random() < sky.page:
-            return Reply(200, {}, b"<html>Sign in to the guest network</html>")
+            return HttpReply(200, {}, b"<html>Sign in to the guest network</html>")
         if chance.random() < sky.cut_reply:
-            return Reply(status, found, content[: len(content) // 2])
+            return HttpReply(status, found, content[: len(content) // 2])
         if sky.alter is not None and status == 200:
             content = _altered(sky.alter, path, content)
-        return Reply(status, found, content)
+        return HttpReply(status, found, content)
 
     def close(self) -> None:
         """Nothing is held."""

@@ -16,7 +16,7 @@ from server.ledger import hub_log
 from server.ops import scheduler
 from station.core.hash_chain import link as link_hash
 from station.journal import Journal, metadata, startup
-from station.journal.records import LogState, Mark, Receipt
+from station.journal.records import HubMark, LogState, Receipt
 from station.sync import client, messages, sync_thread
 from tests.simulation.network import of_an_older_hub
 from tests.simulation.shop import Shop
@@ -36,7 +36,7 @@ def scans_during_the_session_stay_behind(patch: Patch) -> None:
             self._standing, sync_thread.begin(self._reader, self._boot), self._now_ns()
         )
 
-    patch(sync_thread.Link, "_new_log", new_log)
+    patch(sync_thread.SyncThread, "_new_log", new_log)
     patch(sync_thread, "set_aside", lambda _journal: [])
     patch(sync_thread, "unconfirmed", lambda _journal, _epoch: 0)
 
@@ -112,13 +112,13 @@ def any_number_is_believed(patch: Patch) -> None:
         if "limits" in kind.__struct_fields__:
             extra.append(("limits", messages.Limits, messages.Limits()))
         if "verdicts" in kind.__struct_fields__:
-            extra.append(("verdicts", list[messages.Verdict], msgspec.field(default_factory=list)))
+            extra.append(("verdicts", list[messages.EventVerdict], msgspec.field(default_factory=list)))
         return msgspec.defstruct(kind.__name__, [*fields, *extra], frozen=True)
 
     def mark(self: Journal, hub_epoch: Any, accepted_thru: int, durable_thru: int, head: str) -> None:
         try:
             with self._db.atomic():
-                metadata.write_mark(self._db.conn, Mark(hub_epoch, accepted_thru, durable_thru, head))
+                metadata.write_mark(self._db.conn, HubMark(hub_epoch, accepted_thru, durable_thru, head))
         except sqlite3.Error as error:
             raise self._lose(error) from error
 
@@ -134,8 +134,8 @@ def pruned_when_accepted(patch: Patch) -> None:
     def older_than(connection: Any, _days: int) -> int:
         return metadata.tip(connection).seq
 
-    def write_mark(connection: Any, new: Mark) -> None:
-        whole(connection, Mark(new.hub_epoch, new.accepted_thru, new.accepted_thru, new.head))
+    def write_mark(connection: Any, new: HubMark) -> None:
+        whole(connection, HubMark(new.hub_epoch, new.accepted_thru, new.accepted_thru, new.head))
 
     whole = metadata.write_mark
     patch(metadata, "older_than", older_than)

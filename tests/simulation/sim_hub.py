@@ -14,16 +14,16 @@ from sqlalchemy.util import LRUCache
 
 from server.app import create_app
 from server.auth import devices
-from server.config import Config
+from server.config import HubConfig
 from server.db import schema
-from server.db.rollback_guard import Home
+from server.db.rollback_guard import DatabaseLocation
 from server.db.store import Store
 from server.ledger.hub_log import confirm_clock, hub_row
 from server.ledger.ingest import last_pos
 from server.ops.backup import BackupError, restore
 from server.ops.bootstrap import initialise, open_hub
 from server.ops.host import Host
-from server.ops.scheduler import Backups, Clockwork
+from server.ops.scheduler import BackupScheduler, ClockMonitor
 from server.projection.worker import Projector
 from tests.simulation.world import MachineClock, World
 
@@ -56,7 +56,7 @@ class SimHub:
         """The ports of this machine. Its disk keeps one inode, whatever file lies there: a copy in place shows nowhere."""
         return Host(
             clock=self.clock, random_bytes=self._random_bytes,
-            home_of=lambda _db: Home(1, "machine-1"), off_disk=lambda _backup, _db: True,
+            home_of=lambda _db: DatabaseLocation(1, "machine-1"), off_disk=lambda _backup, _db: True,
         )  # fmt: skip
 
     def _random_bytes(self, length: int) -> bytes:
@@ -72,12 +72,12 @@ class SimHub:
         self.store = open_hub(self.db, host=self.host)
         for engine in (self.store._writer, self.store._reader):
             engine._compiled_cache = STATEMENTS  # type: ignore[union-attr]  # a hub starts often here
-        self.app = create_app(Config(db=str(self.db)), self.store)
+        self.app = create_app(HubConfig(db=str(self.db)), self.store)
         self.app.testing = False
         self.client = self.app.test_client(use_cookies=False)
         self.projector = Projector(self.store, self.app.extensions["wipline"].projected)
-        self.clockwork = Clockwork(self.store)
-        self.schedule = Backups(str(self.backups), 86_400, self.store)
+        self.clockwork = ClockMonitor(self.store)
+        self.schedule = BackupScheduler(str(self.backups), 86_400, self.store)
         self.on = True
         self.began()
 

@@ -1,8 +1,8 @@
 """A simulated station: the production recording thread, journal and link on one machine, driven without threads.
 
 What is simulated is the machine under them: its clocks, its card (files in a folder of their own, cut in mid-write on
-request), its power and its wire. The loops of the two threads are replaced by calls: a scan is handed to `Scan.take`, and
-`Link.turn` is called when the link is due.
+request), its power and its wire. The loops of the two threads are replaced by calls: a scan is handed to
+`ScanPipeline.take`, and `SyncThread.turn` is called when the link is due.
 """
 
 import random
@@ -14,27 +14,27 @@ from pathlib import Path
 from typing import Any
 
 from drivers import Read
-from station.config import Config, Hub
+from station.config import HubConfig, StationConfig
 from station.feedback.messages import Answer, Green, Look
 from station.journal import Journal, JournalError, JournalLost, Receipt
-from station.journal.disk_space import Level
+from station.journal.disk_space import DiskLevel
 from station.journal.wal import wal_of
-from station.rules.snapshot import known, read_shop
-from station.scan.bench_state import Settings
-from station.scan.event_builder import Recorder
-from station.scan.pipeline import Scan
+from station.rules.snapshot import read_shop, rule_context
+from station.scan.bench_state import BenchSettings
+from station.scan.event_builder import EventBuilder
+from station.scan.pipeline import ScanPipeline
 from station.scan.restart_state import earlier
-from station.scan.work_queue import Chore, Inbox
-from station.status import HubStatus, Status
+from station.scan.work_queue import Chore, WorkQueue
+from station.status import HubStatus, StationStatus
 from station.sync.state_machine import Pause
-from station.sync.sync_thread import Link
+from station.sync.sync_thread import SyncThread
 from tests.simulation.network import SimWire, Weather
 from tests.simulation.world import MachineClock, PowerCut, World
 
 SECTOR = 512
 
 
-class InlineInbox(Inbox[Any]):
+class InlineInbox(WorkQueue[Any]):
     """An inbox whose chores are done at once: there is no other thread that could wait for them."""
 
     do: Callable[[], None]
@@ -61,11 +61,11 @@ class CardJournal(Journal):
     full = False
     pruned: Callable[[int, int], None]
 
-    def disk_level(self) -> Level:
+    def disk_level(self) -> DiskLevel:
         level = super().disk_level()
         if self.full:
-            self._level, self._unlooked = Level.FULL, 0
-            return Level.FULL
+            self._level, self._unlooked = DiskLevel.FULL, 0
+            return DiskLevel.FULL
         return level
 
     def commit(self, encoded: bytes) -> Receipt:
@@ -154,12 +154,12 @@ class SimStation:
         self._start()
 
     def _start(self) -> None:
-        config = Config(
+        config = StationConfig(
             station=self.name, stage="saw", journal=str(self.folder / "journal.db"),
-            hub=Hub(url="http://hub", token_file=str(self.token_file)),
+            hub=HubConfig(url="http://hub", token_file=str(self.token_file)),
         )  # fmt: skip
         self.config, self.changed = config, threading.Event()
-        self.recorder = Recorder(
+        self.recorder = EventBuilder(
             self.name, "sim", self.clock.boot_id(), self.clock.boot_ns, self.clock.utc_us, self.clock.state()
         )
         self.journal = CardJournal.open(
@@ -171,15 +171,15 @@ class SimStation:
         self.inbox = InlineInbox()
         snapshot, items = self.journal.snapshot(), self.journal.items()
         self.shop, self.items = read_shop(snapshot[1] if snapshot else None), items.rows
-        self.scan = Scan(
+        self.scan = ScanPipeline(
             self.journal, self.inbox, self.recorder, self._say, self.clock.boot_ns,
-            known=known(snapshot[1] if snapshot else None, items.rows, complete=items.complete),
-            settings=Settings(), before=earlier(self.journal, self.recorder.boot),
+            known=rule_context(snapshot[1] if snapshot else None, items.rows, complete=items.complete),
+            settings=BenchSettings(), before=earlier(self.journal, self.recorder.boot),
         )  # fmt: skip
         self.inbox.do = self.scan._between
         generation = self.generation
         wire = SimWire(self.world, self._hub, lambda: self.on and self.generation == generation, self.weather)
-        self.link = Link(self, self.world.random.random, lambda _ca: wire)  # type: ignore[arg-type]
+        self.link = SyncThread(self, self.world.random.random, lambda _ca: wire)  # type: ignore[arg-type]
         self._age()
         self._schedule(generation, 0)
 
@@ -293,11 +293,11 @@ class SimStation:
         asked = self.link._standing.not_before_ns > self.clock.boot_ns()
         return ahead_us if asked else min(ahead_us, 200_000 + self.world.random.randrange(300_000))
 
-    def state(self) -> Status:
+    def state(self) -> StationStatus:
         """What the heartbeat says."""
         hub = self.link.status()
         waiting = max(0, self.journal.tip.seq - hub.accepted_thru)
-        return Status(
+        return StationStatus(
             station=self.name, sw="sim", pid=1, boot=self.recorder.boot, written_boot_ns=0, written_us=0,
             ready_boot_ns=0, ready_in_s=0.0, stage="saw", operator=None, log=self.journal.log_id.hex(),
             tip_seq=self.journal.tip.seq, waiting=waiting, oldest_waiting_s=None, clock=self.clock.state(),

@@ -101,9 +101,9 @@ class MachineClock:
         return f"00000000-0000-4000-8000-{tail}"
 
     def read(self) -> "object":
-        from server.clock.readings import Reading
+        from server.clock.readings import ClockReading
 
-        return Reading(self.boot_ns(), self.utc_us())
+        return ClockReading(self.boot_ns(), self.utc_us())
 
     def state(self) -> str:
         return "synced" if self.synced else "holdover"

@@ -4,18 +4,29 @@ from pathlib import Path
 
 import pytest
 
-from station.config import MAX_GPIO_LINE, Config, ConfigError, Hub, Lines, Reader, Signal, load, read, token
+from station.config import (
+    MAX_GPIO_LINE,
+    ConfigError,
+    GpioLinesConfig,
+    HubConfig,
+    OutputConfig,
+    ReaderConfig,
+    StationConfig,
+    load,
+    read,
+    token,
+)
 
 SAMPLE = Path(__file__).parents[2] / "config" / "station.toml"
 
 
 def test_the_sample_is_the_contracts_and_explains_every_key() -> None:
-    assert load(SAMPLE) == Config(
-        station="saw-1", stage="saw", hub=Hub("http://127.0.0.1:8080", "/etc/wipline/token"),
-        reader=(Reader("replay", "/run/wipline/scans"),), signal=(Signal("lines", "/run/wipline/answers"),),
+    assert load(SAMPLE) == StationConfig(
+        station="saw-1", stage="saw", hub=HubConfig("http://127.0.0.1:8080", "/etc/wipline/token"),
+        reader=(ReaderConfig("replay", "/run/wipline/scans"),), signal=(OutputConfig("lines", "/run/wipline/answers"),),
     )  # fmt: skip
     text = SAMPLE.read_text(encoding="utf-8")
-    for kind in (Config, Hub, Reader, Signal, Lines):
+    for kind in (StationConfig, HubConfig, ReaderConfig, OutputConfig, GpioLinesConfig):
         for key in kind.__struct_fields__:
             assert f"{key} " in text or f"{key}," in text or f"[{key}]" in text, (
                 f"{key} is not explained in {SAMPLE.name}"
@@ -77,16 +88,16 @@ def test_a_missing_file_says_how_to_make_it(tmp_path: Path) -> None:
 def test_a_token_is_one_line(tmp_path: Path) -> None:
     path = tmp_path / "token"
     path.write_text("abc\n")
-    assert token(Hub("http://h", str(path))) == "abc"
+    assert token(HubConfig("http://h", str(path))) == "abc"
     path.write_text("two words\n")
     with pytest.raises(ConfigError) as refused:
-        token(Hub("http://h", str(path)))
+        token(HubConfig("http://h", str(path)))
     assert refused.value.came == f"{path} holds no token."
 
 
 def test_a_serial_reader_has_a_speed_and_a_parity() -> None:
     text = 'station = "a"\n[[reader]]\nkind = "serial_line"\npath = "/dev/ttyS0"\nbaud = 19200\nparity = "even"'
-    assert read(text, "station.toml").reader == (Reader("serial_line", "/dev/ttyS0", baud=19_200, parity="even"),)
+    assert read(text, "station.toml").reader == (ReaderConfig("serial_line", "/dev/ttyS0", baud=19_200, parity="even"),)
 
 
 @pytest.mark.parametrize(
@@ -106,14 +117,16 @@ def test_every_line_of_the_sample_that_is_only_shown_loads_too() -> None:
     shown = SAMPLE.read_text(encoding="utf-8").partition("# [[signal]]")
     rest = "".join(f"{row.removeprefix('# ')}\n" for row in (shown[1] + shown[2]).splitlines())
     assert read('station = "saw-1"\n' + rest, "station.toml").signal == (
-        Signal("console", "/dev/tty1"),
-        Signal("sound", "default", words=False),
-        Signal("gpio", "/dev/gpiochip0", lines=Lines(green=17, amber=27, red=22, buzzer=23), active_low=False),
+        OutputConfig("console", "/dev/tty1"),
+        OutputConfig("sound", "default", words=False),
+        OutputConfig(
+            "gpio", "/dev/gpiochip0", lines=GpioLinesConfig(green=17, amber=27, red=22, buzzer=23), active_low=False
+        ),
     )
 
 
 def test_a_line_may_be_the_last_that_a_chip_can_have_and_a_reader_may_be_silent() -> None:
     lamp = f'[[signal]]\nkind = "gpio"\nlines = {{ red = {MAX_GPIO_LINE} }}'
     config = read(f'station = "a"\n{lamp}\n[[reader]]\nkind = "pcsc"\nbeep = false', "station.toml")
-    assert config.signal == (Signal("gpio", lines=Lines(red=1023)),)
-    assert config.reader == (Reader("pcsc", beep=False),)
+    assert config.signal == (OutputConfig("gpio", lines=GpioLinesConfig(red=1023)),)
+    assert config.reader == (ReaderConfig("pcsc", beep=False),)

@@ -4,8 +4,8 @@ import itertools
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from server.clock.readings import Reading
-from server.db.rollback_guard import Home
+from server.clock.readings import ClockReading
+from server.db.rollback_guard import DatabaseLocation
 from server.ops.host import Host
 
 START_US = 1_790_000_000_000_000
@@ -20,8 +20,8 @@ class FakeClock:
     boot: int = 1
     synced: bool = True
 
-    def read(self) -> Reading:
-        return Reading(self.now_ns, self.now_us)
+    def read(self) -> ClockReading:
+        return ClockReading(self.now_ns, self.now_us)
 
     def utc_us(self) -> int:
         return self.now_us
@@ -62,6 +62,6 @@ class FakeMachine:
         return Host(
             clock=self.clock,
             random_bytes=lambda length: next(self._ids).to_bytes(length, "big"),
-            home_of=lambda db: Home(db.stat().st_ino, self.name),
+            home_of=lambda db: DatabaseLocation(db.stat().st_ino, self.name),
             off_disk=lambda _backup, _db: self.backups_off_disk,
         )

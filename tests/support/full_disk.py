@@ -12,7 +12,7 @@ from typing import Any
 
 from server.app import create_app
 from server.auth import accounts, devices
-from server.config import Config
+from server.config import HubConfig
 from server.db.store import Store
 from server.ledger.verify import verify
 from server.ops.bootstrap import initialise
@@ -42,7 +42,7 @@ def main(folder: Path) -> None:
     with store.write() as connection:
         station = {"Authorization": f"Bearer {devices.add(connection, 'saw-1', 0)}"}
         office = {"Authorization": f"Bearer {accounts.add_token(connection, None, 'supervise', 0)}"}
-    app = create_app(Config(), store)
+    app = create_app(HubConfig(), store)
     app.testing = False
     browser, log, told = app.test_client(), bytes(range(16)), {}
     pending = batches(log, 5)

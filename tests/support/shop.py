@@ -4,9 +4,9 @@ from itertools import count
 from typing import Any
 
 from station.core.ledger.fold import balances, fold
-from station.core.ledger.item_event import Fact
-from station.core.ledger.parcels import Step
-from station.core.master_data import Catalogue, Definition
+from station.core.ledger.item_event import ItemEvent
+from station.core.ledger.parcels import FoldResult
+from station.core.master_data import Definition, MasterData
 
 MINUTE_US = 60_000_000
 STAGES = ("saw", "deburr", "weld", "paint", "test", "pack")
@@ -31,9 +31,9 @@ def routing(name: str, *stages: str, optional: tuple[str, ...] = (), **operation
     return definition("routing.define", routing=name, operations=operations)
 
 
-def shop(*more: Definition) -> Catalogue:
+def shop(*more: Definition) -> MasterData:
     """The catalogue of the shop; `more` is added to it."""
-    return Catalogue(
+    return MasterData(
         [
             *(definition("stage.define", stage=stage, name=stage.capitalize()) for stage in STAGES),
             routing("line", *STAGES, optional=("paint",)),
@@ -46,17 +46,17 @@ def shop(*more: Definition) -> Catalogue:
 class Story:
     """Facts told one after another, a minute apart, about WO-1."""
 
-    def __init__(self, catalogue: Catalogue | None = None) -> None:
+    def __init__(self, catalogue: MasterData | None = None) -> None:
         self.catalogue = catalogue or shop()
-        self.facts: list[Fact] = []
+        self.facts: list[ItemEvent] = []
         self._seq = count(1)
 
-    def tell(self, verb: str = "", stage: str | None = None, qty: int | None = None, **fact: Any) -> Fact:
+    def tell(self, verb: str = "", stage: str | None = None, qty: int | None = None, **fact: Any) -> ItemEvent:
         """One more fact; `qty` in whole units."""
         seq = next(self._seq)
         key_us = fact.pop("key_us", seq * MINUTE_US)
         fact.setdefault("station", f"{stage}-1" if stage else "hub")
-        told = Fact(
+        told = ItemEvent(
             key_us=key_us,
             log=fact.pop("log", "log"),
             seq=seq,
@@ -70,7 +70,7 @@ class Story:
         self.facts.append(told)
         return told
 
-    def release(self, qty: int = 100, product: str = "bracket", **data: Any) -> Fact:
+    def release(self, qty: int = 100, product: str = "bracket", **data: Any) -> ItemEvent:
         """The office releases the order."""
         return self.tell("order.release", data={"order": "WO-1", "product": product, "qty_milli": qty * 1000, **data})
 
@@ -80,7 +80,7 @@ class Story:
             self.tell("", stage, qty)
 
     @property
-    def end(self) -> Step:
+    def end(self) -> FoldResult:
         """Everything folded; the accounts balance, whatever was told."""
         step = fold("WO-1", self.facts, self.catalogue)
         assert sum(balances(step.state).values()) == 0

@@ -4,7 +4,7 @@ from datetime import UTC
 
 import pytest
 
-from server.importer import ShopError, read_shop
+from server.importer import ShopFolderError, read_shop
 
 NOON_US = 1_795_348_800_000_000  # 2026-11-22 12:00 UTC
 
@@ -33,6 +33,6 @@ def read(files=None, standing=None, now_us=NOON_US, zone=UTC):
 
 def mistakes(**changed: bytes):
     files = {**SHOP, **{name.replace("_", "."): content for name, content in changed.items()}}
-    with pytest.raises(ShopError) as caught:
+    with pytest.raises(ShopFolderError) as caught:
         read(files)
     return [str(mistake) for mistake in caught.value.mistakes]

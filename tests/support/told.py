@@ -8,13 +8,13 @@ from typing import Any
 
 from server.auth import devices
 from server.clock import readings
-from server.db.position_signal import Bell
+from server.db.position_signal import PositionSignal
 from server.db.store import Store
 from server.importer.loader import read_shop
 from server.ledger import station_logs
 from server.ledger.entries import Entry, record_all
 from server.ledger.hub_log import hub_row
-from server.ledger.ingest import Appended, Batch, append
+from server.ledger.ingest import BatchAppended, EventBatch, append
 from server.locale_format import UTC
 from server.projection.worker import Projector
 from station.core.event import Event, Reader, encode
@@ -52,10 +52,10 @@ class Log:
 class Told:
     """Tells a shop into a store. Times are UTC us; `now_us` is when the telling began."""
 
-    def __init__(self, store: Store, bell: Bell | None = None) -> None:
+    def __init__(self, store: Store, bell: PositionSignal | None = None) -> None:
         self.store = store
         self.now_us = readings.utc_us()
-        self.projector = Projector(store, bell or Bell())
+        self.projector = Projector(store, bell or PositionSignal())
         self._logs: dict[str, Log] = {}
         with store.read() as connection:
             self._key = hub_row(connection).mac_key
@@ -141,11 +141,11 @@ class Told:
     def _send(self, log: Log) -> None:
         last = min(log.sent + AT_ONCE, len(log.events))
         prev = log.hashes[log.sent - 1] if log.sent else genesis(log.log_id)
-        batch = Batch(log.log_id, log.sent + 1, prev, log.hashes[last - 1], log.events[log.sent : last])
+        batch = EventBatch(log.log_id, log.sent + 1, prev, log.hashes[last - 1], log.events[log.sent : last])
         with self.store.write() as connection:
             station_logs.log_of(connection, log.log_id, device=None, station=log.station, now_us=self.now_us)
             taken = append(connection, batch, recv_us=self.now_us)
-        assert isinstance(taken, Appended), taken
+        assert isinstance(taken, BatchAppended), taken
         log.sent = last
 
     def station(self, name: str) -> str:

@@ -1,4 +1,4 @@
-"""The hub's web worker around an application of a few lines: `worker_process.py BOUNDS`, where BOUNDS is JSON of `Bounds`.
+"""The hub's web worker around a small application: `worker_process.py BOUNDS`, where BOUNDS is JSON of `WorkerLimits`.
 
 Prints its port. `/wait` answers once `/go` was asked; `/echo` answers what it got; `/long` answers 64 MiB.
 """
@@ -11,7 +11,7 @@ from typing import Any
 import gunicorn.workers.gthread
 from gunicorn.app.base import BaseApplication
 
-from server.http.connection import Bounds
+from server.http.connection import WorkerLimits
 from server.http.request_worker import RequestWorker
 
 go = threading.Event()
@@ -32,7 +32,7 @@ def application(environ: dict[str, Any], start_response: Any) -> list[bytes]:
 class TriedWorker(RequestWorker):
     """With the bounds of a test."""
 
-    bounds = Bounds(**json.loads(sys.argv[1]))
+    bounds = WorkerLimits(**json.loads(sys.argv[1]))
 
 
 class Server(BaseApplication):  # type: ignore[misc]

@@ -1,6 +1,6 @@
 """Something was plugged in: what is it, and by what name do we know it again?
 
->>> cheap = Facts("/dev/input/event3", "USB Barcode Scanner", 3, 0x1A86, 0x5723, "", "usb-1.3", types=True, points=False)
+>>> cheap = DeviceInfo("/dev/input/event3", "USB Barcode Scanner", 3, 0x1A86, 0x5723, "", "usb-1.3", types=True, points=False)
 >>> reader_id(cheap)
 'usb-1a86-5723-at-usb-1.3'
 """
@@ -23,7 +23,7 @@ BUSES = {3: "usb", 5: "bluetooth"}
 
 
 @dataclass(frozen=True, slots=True)
-class Facts:
+class DeviceInfo:
     """What the kernel says of one device.
 
     `bus` is the kernel's number (3 USB, 5 Bluetooth); `place` is where it is plugged in, stable over restarts; `types`: it
@@ -71,7 +71,7 @@ def harmless(text: str) -> str:
     return "".join(letter if letter.isprintable() else "?" for letter in text)
 
 
-def named(facts: Facts, row: Mapping[str, str | None]) -> bool:
+def named(facts: DeviceInfo, row: Mapping[str, str | None]) -> bool:
     """Whether a configured reader is this device: by `path`, and by `match`, where it has them.
 
     `match` is `VID:PID`, `VID:PID:SERIAL`, the reader's id, or a part of the device's name; case does not count.
@@ -83,7 +83,7 @@ def named(facts: Facts, row: Mapping[str, str | None]) -> bool:
     return not match or match in [name.casefold() for name in ids] or match in facts.name.casefold()
 
 
-def reader_id(facts: Facts, others: Iterable[Facts] = ()) -> str:
+def reader_id(facts: DeviceInfo, others: Iterable[DeviceInfo] = ()) -> str:
     """The name by which a reader is known again: bus, vendor, product and serial number.
 
     Without a serial number, or where another reader that is plugged in (`others`) claims the same one, the place where it
@@ -93,18 +93,18 @@ def reader_id(facts: Facts, others: Iterable[Facts] = ()) -> str:
     return _id(facts, at_place=twin)
 
 
-def id_at_place(facts: Facts) -> str:
+def id_at_place(facts: DeviceInfo) -> str:
     """The name of a reader by where it is plugged in, whatever serial number it claims."""
     return _id(facts, at_place=True)
 
 
-def both_names(name: str, there: Iterable[Facts]) -> tuple[str, ...]:
+def both_names(name: str, there: Iterable[DeviceInfo]) -> tuple[str, ...]:
     """What the reader of this name is called with a twin beside it and without, as far as it is among those devices."""
     both = ((reader_id(facts), id_at_place(facts)) for facts in there)
     return next((names for names in both if name in names), ())
 
 
-def _id(facts: Facts, *, at_place: bool = False) -> str:
+def _id(facts: DeviceInfo, *, at_place: bool = False) -> str:
     bus = BUSES.get(facts.bus, "input")
     last = f"at-{facts.place}" if at_place or not facts.serial else facts.serial
     return re.sub(r"[^A-Za-z0-9._:-]", "_", f"{bus}-{facts.vendor:04x}-{facts.product:04x}-{last}")

@@ -4,7 +4,7 @@ Taken is what the configuration names, what a maker of scanners made, what calls
 descriptor, and what was taught by the setup sheet. A person's keyboard is never taken from the person: what types and nobody
 knows is only listened to, until it types the setup sheet. A serial port that nobody knows is asked and listened to.
 
->>> cheap = Facts("/dev/input/event3", "USB Barcode Scanner", 3, 0x1A86, 0x5723, "", "usb-1.3", types=True, points=False)
+>>> cheap = DeviceInfo("/dev/input/event3", "USB Barcode Scanner", 3, 0x1A86, 0x5723, "", "usb-1.3", types=True, points=False)
 >>> verdict(cheap).take, verdict(cheap).why
 (True, "Its name says so: 'barcode'.")
 >>> evidence(cheap)
@@ -15,7 +15,7 @@ import re
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from drivers.decode.detect.device_info import BUSES, Facts, id_at_place, named, reader_id
+from drivers.decode.detect.device_info import BUSES, DeviceInfo, id_at_place, named, reader_id
 from drivers.decode.detect.known_non_readers import what_else
 from drivers.decode.detect.security_tokens import token_sign
 
@@ -69,7 +69,7 @@ LEAVE_IT = "To have it left alone, name the readers of this station in station.t
 
 
 @dataclass(frozen=True, slots=True)
-class Verdict:
+class DevicePolicy:
     """Whether to take the device, as which kind, and why in a sentence.
 
     `row` is the index of the configured reader that it is, None where it is none. `listen`: it is not taken, but heard until
@@ -88,7 +88,7 @@ Row = Mapping[str, str | None]
 NOTHING: Mapping[str, str] = {}
 
 
-def verdict(facts: Facts, rows: Sequence[Row] = (), taught: Mapping[str, str] = NOTHING) -> Verdict:
+def verdict(facts: DeviceInfo, rows: Sequence[Row] = (), taught: Mapping[str, str] = NOTHING) -> DevicePolicy:
     """Judge a device by what it is, by the configured readers, and by what was taught.
 
     `rows`: each with `kind`, `path`, `match` as far as given; where readers are configured, only they are taken, and one
@@ -97,19 +97,21 @@ def verdict(facts: Facts, rows: Sequence[Row] = (), taught: Mapping[str, str] = 
     kinds = KINDS[facts.subsystem]
     if facts.subsystem == "input":
         if not facts.types:
-            return Verdict(False, "keyboard", "It has no Enter key and digits, so it types no codes.")
+            return DevicePolicy(False, "keyboard", "It has no Enter key and digits, so it types no codes.")
         if facts.points:
-            return Verdict(False, "keyboard", "It is a mouse as well; taking it would take the pointer from a person.")
+            return DevicePolicy(
+                False, "keyboard", "It is a mouse as well; taking it would take the pointer from a person."
+            )
     named_by = next((n for n, row in enumerate(rows) if _names(row, kinds) and named(facts, row)), None)
     if named_by is not None:
         kind = rows[named_by].get("kind") or kinds[0]
         # A serial port that is named may be no USB device: its reader opens it by itself.
         take = kind not in SERIAL_KINDS
-        return Verdict(take, kind, f"Reader {named_by + 1} of the configuration names it.", named_by)
+        return DevicePolicy(take, kind, f"Reader {named_by + 1} of the configuration names it.", named_by)
     if facts.subsystem == "usb":
         typed_by = next((n for n, row in enumerate(rows) if _names(row, KINDS["input"]) and named(facts, row)), None)
         if typed_by is not None:
-            return Verdict(False, "pcsc", f"Reader {typed_by + 1} {TYPED}", mend=_as_cards(facts))
+            return DevicePolicy(False, "pcsc", f"Reader {typed_by + 1} {TYPED}", mend=_as_cards(facts))
     elif CARDS_TOO in facts.said and not _may_be_read_as_cards(facts, rows):
         facts = replace(facts, said=tuple(each for each in facts.said if each != CARDS_TOO))
     found = _JUDGES[facts.subsystem](facts, taught)
@@ -118,17 +120,19 @@ def verdict(facts: Facts, rows: Sequence[Row] = (), taught: Mapping[str, str] = 
         anyone = _stands_for(rows, kinds)
     if rows and anyone is None and (found.take or found.listen):
         named_there = found.kind == "pcsc" and any(_names(row, ("pcsc",)) for row in rows)
-        return Verdict(False, found.kind, NAMED_THERE if named_there else NOT_NAMED, mend=f'{NAME_IT} = "{facts.ids}".')
+        return DevicePolicy(
+            False, found.kind, NAMED_THERE if named_there else NOT_NAMED, mend=f'{NAME_IT} = "{facts.ids}".'
+        )
     return replace(found, row=anyone) if found.take or found.listen else found
 
 
-def _may_be_read_as_cards(facts: Facts, rows: Sequence[Row]) -> bool:
+def _may_be_read_as_cards(facts: DeviceInfo, rows: Sequence[Row]) -> bool:
     """Whether a device that types is read through pcscd."""
     read = not rows or any(_of(row, KINDS["usb"]) and named(facts, row) for row in rows)
     return read and (facts.vendor, facts.product) not in SET_UP_ONLY
 
 
-def _as_cards(facts: Facts) -> str:
+def _as_cards(facts: DeviceInfo) -> str:
     return f'To read its cards instead: kind = "pcsc", match = "{facts.ids}".'
 
 
@@ -145,11 +149,11 @@ def _names(row: Row, kinds: Collection[str]) -> bool:
     return _of(row, kinds) and bool(row.get("path") or row.get("match"))
 
 
-def _how_taught(facts: Facts, taught: Mapping[str, str]) -> str | None:
+def _how_taught(facts: DeviceInfo, taught: Mapping[str, str]) -> str | None:
     return taught.get(reader_id(facts)) or taught.get(id_at_place(facts))
 
 
-def _keys(facts: Facts, taught: Mapping[str, str]) -> Verdict:
+def _keys(facts: DeviceInfo, taught: Mapping[str, str]) -> DevicePolicy:
     """Something types."""
     how = _how_taught(facts, taught)
     if how is not None:
@@ -157,10 +161,10 @@ def _keys(facts: Facts, taught: Mapping[str, str]) -> Verdict:
     sign = _sign(facts)
     if sign is not None and CARDS_TOO in facts.said:
         mend = f'To read what it types instead: [[reader]] with kind = "keyboard" and match = "{facts.ids}".'
-        return Verdict(False, "keyboard", f"{READ_AS_CARDS}.", mend=mend)
+        return DevicePolicy(False, "keyboard", f"{READ_AS_CARDS}.", mend=mend)
     if sign is not None:
-        return Verdict(True, "keyboard", sign, mend=LEAVE_IT)
-    return Verdict(
+        return DevicePolicy(True, "keyboard", sign, mend=LEAVE_IT)
+    return DevicePolicy(
         False,
         "keyboard",
         "It looks like a person's keyboard, so it is only listened to, until it types the setup sheet.",
@@ -169,17 +173,17 @@ def _keys(facts: Facts, taught: Mapping[str, str]) -> Verdict:
     )
 
 
-def _port(facts: Facts, taught: Mapping[str, str]) -> Verdict:
+def _port(facts: DeviceInfo, taught: Mapping[str, str]) -> DevicePolicy:
     """Something speaks on a serial line."""
     how = _how_taught(facts, taught)
     if how is not None:
         return _of_taught("serial_line", how)
     if facts.vendor in SCANNER_VENDORS:
-        return Verdict(True, "serial_line", _of_maker(facts), mend=LEAVE_IT)
+        return DevicePolicy(True, "serial_line", _of_maker(facts), mend=LEAVE_IT)
     other = something_else(facts)
     if other is not None:
-        return Verdict(False, "serial_rfid", other, mend=f'{NAME_IT} = "{facts.ids}".')
-    return Verdict(
+        return DevicePolicy(False, "serial_rfid", other, mend=f'{NAME_IT} = "{facts.ids}".')
+    return DevicePolicy(
         False,
         "serial_rfid",
         "Nobody knows this serial port, so it is asked with harmless questions and listened to, until a reader answers.",
@@ -188,7 +192,7 @@ def _port(facts: Facts, taught: Mapping[str, str]) -> Verdict:
     )
 
 
-def something_else(facts: Facts) -> str | None:
+def something_else(facts: DeviceInfo) -> str | None:
     """What makes it certain that a serial port is no reader, as a sentence; None where nothing does."""
     named_so = _OTHER_NAME.search(facts.name)
     if named_so is not None:
@@ -197,42 +201,42 @@ def something_else(facts: Facts) -> str | None:
     return known and f"Its ids say that it is something else, {known}, so it is not asked."
 
 
-def _raw(_facts: Facts, _taught: Mapping[str, str]) -> Verdict:
+def _raw(_facts: DeviceInfo, _taught: Mapping[str, str]) -> DevicePolicy:
     """Something speaks HID and is no keyboard: only scanners of the point-of-sale page are told at all."""
-    return Verdict(True, "hidpos", "Its report descriptor says that it is a bar code scanner.", mend=LEAVE_IT)
+    return DevicePolicy(True, "hidpos", "Its report descriptor says that it is a bar code scanner.", mend=LEAVE_IT)
 
 
-def _smart(facts: Facts, _taught: Mapping[str, str]) -> Verdict:
+def _smart(facts: DeviceInfo, _taught: Mapping[str, str]) -> DevicePolicy:
     """A reader of smart cards, which pcscd holds, or a card that came with its reader."""
     sign = token_sign(facts)
     if sign is not None:
         mend = f'Is it a card reader? Name it: [[reader]] with kind = "pcsc" and match = "{facts.ids}".'
-        return Verdict(False, "pcsc", f"{BUILT_IN}: {sign}.", mend=mend)
+        return DevicePolicy(False, "pcsc", f"{BUILT_IN}: {sign}.", mend=mend)
     if (facts.vendor, facts.product) in SET_UP_ONLY:
-        return Verdict(
+        return DevicePolicy(
             False, "pcsc", "It is set up through this interface; what it reads it types.", mend=_as_cards(facts)
         )
-    return Verdict(True, "pcsc", "It is a smart card reader (USB class 0B).", mend=LEAVE_IT)
+    return DevicePolicy(True, "pcsc", "It is a smart card reader (USB class 0B).", mend=LEAVE_IT)
 
 
 FORGET = "`wipline-station readers --forget ID`."
 _JUDGES = {"input": _keys, "tty": _port, "hidraw": _raw, "usb": _smart}
 
 
-def _of_taught(kind: str, how: str) -> Verdict:
-    return Verdict(True, kind, how, mend=f"To forget it: {FORGET}")
+def _of_taught(kind: str, how: str) -> DevicePolicy:
+    return DevicePolicy(True, kind, how, mend=f"To forget it: {FORGET}")
 
 
-def _shows_itself(facts: Facts, kind: str) -> str:
+def _shows_itself(facts: DeviceInfo, kind: str) -> str:
     """What to do where what is only listened to is a scanner."""
     return f'Is it a scanner? Scan the setup sheet with it, or name it: kind = "{kind}", match = "{facts.ids}".'
 
 
-def _of_maker(facts: Facts) -> str:
+def _of_maker(facts: DeviceInfo) -> str:
     return f"Its maker makes scanners: {facts.vendor:04x}, {SCANNER_VENDORS[facts.vendor]}."
 
 
-def _sign(facts: Facts) -> str | None:
+def _sign(facts: DeviceInfo) -> str | None:
     """What makes it a scanner, as a sentence; None where nothing does."""
     if facts.vendor in SCANNER_VENDORS:
         return _of_maker(facts)
@@ -244,7 +248,7 @@ def _sign(facts: Facts) -> str | None:
     return f"Its name says so: {said[0].lower()!r}." if said else None
 
 
-def evidence(facts: Facts) -> tuple[str, ...]:
+def evidence(facts: DeviceInfo) -> tuple[str, ...]:
     """What the verdict stands on, a few words each: ids, name, serial number, keys and axes, and what else was found out."""
     bus = BUSES.get(facts.bus, f"bus {facts.bus}")
     found = [f"{bus} {facts.ids}", f"called {facts.name!r}" if facts.name else "without a name"]

@@ -1,15 +1,15 @@
 """Security tokens: a stick with its card built in, which USB and pcscd show as a card reader whose card never leaves.
 
->>> key = Facts("/sys/x", "YubiKey OTP+FIDO+CCID", 3, 0x1050, 0x0407, "", "usb-1-2", False, False, subsystem="usb")
+>>> key = DeviceInfo("/sys/x", "YubiKey OTP+FIDO+CCID", 3, 0x1050, 0x0407, "", "usb-1-2", False, False, subsystem="usb")
 >>> token_sign(key)
 'its maker makes security tokens: 1050, Yubico'
->>> token_sign(Facts("/sys/x", "ACR122U PICC", 3, 0x072F, 0x2200, "", "usb-1-2", False, False, subsystem="usb"))
+>>> token_sign(DeviceInfo("/sys/x", "ACR122U PICC", 3, 0x072F, 0x2200, "", "usb-1-2", False, False, subsystem="usb"))
 """
 
 import re
 from collections.abc import Mapping
 
-from drivers.decode.detect.device_info import Facts
+from drivers.decode.detect.device_info import DeviceInfo
 
 # Makers whose smart card devices are tokens, but for those that call themselves readers (usb.ids, libccid's list).
 TOKEN_VENDORS: Mapping[int, str] = {
@@ -34,7 +34,7 @@ _NAME = re.compile(
 _READER = re.compile(r"reader|picc|nfc module", re.IGNORECASE)
 
 
-def token_sign(facts: Facts) -> str | None:
+def token_sign(facts: DeviceInfo) -> str | None:
     """What says that a smart card device is a token, in a few words; None where nothing does."""
     if ICCD in facts.said:
         return ICCD

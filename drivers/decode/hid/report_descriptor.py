@@ -7,7 +7,7 @@ Source: Device Class Definition for HID 1.11, section 6.2.2.
 
 >>> scale = parsed(bytes.fromhex("058D 0920 A101  8504 7508 9502 0940 8102  C0"))
 >>> scale.numbered, scale.reports[0].id, scale.reports[0].places(0x8D0040)
-(True, 4, (Place(bit=0, bits=8, count=2),))
+(True, 4, (FieldSlice(bit=0, bits=8, count=2),))
 """
 
 from collections.abc import Iterator
@@ -35,7 +35,7 @@ class DescriptorError(ValueError):
     """A report descriptor that cannot be: what came, as a sentence."""
 
 
-class Sort(StrEnum):
+class ReportType(StrEnum):
     """Where a report goes: from the device, to it, or both ways when asked for."""
 
     INPUT = "input"
@@ -43,11 +43,11 @@ class Sort(StrEnum):
     FEATURE = "feature"
 
 
-_SORTS = {_INPUT: Sort.INPUT, _OUTPUT: Sort.OUTPUT, _FEATURE: Sort.FEATURE}
+_SORTS = {_INPUT: ReportType.INPUT, _OUTPUT: ReportType.OUTPUT, _FEATURE: ReportType.FEATURE}
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class FieldSlice:
     """`count` values of `bits` each, one behind the other, from bit `bit` of a report on; the report's id is not counted."""
 
     bit: int
@@ -56,7 +56,7 @@ class Place:
 
 
 @dataclass(frozen=True, slots=True)
-class Field:
+class ReportField:
     """A row of `count` values of `bits` each. `usages` are ranges, never unfolded: two bytes may name thousands.
 
     In a variable field each value has a usage of its own, and the last usage holds for all that follow; in an `array` each
@@ -79,30 +79,30 @@ class Field:
                 yield before + usage - usages.start, number == len(self.usages) and usage == usages.stop - 1
             before += usages.stop - usages.start
 
-    def places(self, usage: int) -> Iterator[Place]:
+    def places(self, usage: int) -> Iterator[FieldSlice]:
         """Where values of this usage stand. An array of one usage alone is a row of them, as some makers write it."""
         for position, last in () if self.constant else self.positions(usage):
             if position < self.count:
-                yield Place(self.bit + position * self.bits, self.bits, self.count - position if last else 1)
+                yield FieldSlice(self.bit + position * self.bits, self.bits, self.count - position if last else 1)
 
 
 @dataclass(frozen=True, slots=True)
 class Report:
     """One report: `bits` without its id, which is 0 where the device's reports have none."""
 
-    sort: Sort
+    sort: ReportType
     id: int
     bits: int
-    fields: tuple[Field, ...]
+    fields: tuple[ReportField, ...]
 
     @property
     def size_bytes(self) -> int:
         """Its length without the id."""
         return (self.bits + 7) // 8
 
-    def places(self, usage: int) -> tuple[Place, ...]:
+    def places(self, usage: int) -> tuple[FieldSlice, ...]:
         """Where values of this usage stand, neighbours as one."""
-        found: list[Place] = []
+        found: list[FieldSlice] = []
         for place in (place for field in self.fields for place in field.places(usage)):
             before = found[-1] if found else None
             if before and before.bits == place.bits and before.bit + before.bits * before.count == place.bit:
@@ -113,7 +113,7 @@ class Report:
 
 
 @dataclass(frozen=True, slots=True)
-class Descriptor:
+class ReportDescriptor:
     """What a device can send and take. `numbered`: every report leads with its id; `applications`: what the device is.
 
     `raw`: the descriptor itself.
@@ -125,12 +125,12 @@ class Descriptor:
     raw: bytes = b""
 
 
-def parsed(descriptor: bytes) -> Descriptor:
+def parsed(descriptor: bytes) -> ReportDescriptor:
     """Read a report descriptor. Raises `DescriptorError`."""
     if len(descriptor) > MAX_DESCRIPTOR_BYTES:
         msg = f"A report descriptor of {len(descriptor)} bytes came; expected at most {MAX_DESCRIPTOR_BYTES}."
         raise DescriptorError(msg)
-    reading = _Reading()
+    reading = _DescriptorParser()
     for kind, tag, data in _items(descriptor):
         if kind == _MAIN:
             reading.main(tag, data)
@@ -160,7 +160,7 @@ def _items(descriptor: bytes) -> Iterator[tuple[int, int, bytes]]:
 
 
 @dataclass(frozen=True, slots=True)
-class _Held:
+class _GlobalItems:
     """The global items as they stand."""
 
     page: int = 0
@@ -170,15 +170,15 @@ class _Held:
     report_id: int = 0
 
 
-class _Reading:
+class _DescriptorParser:
     """A descriptor on the way of being read."""
 
     def __init__(self) -> None:
-        self._held = _Held()
-        self._pushed: list[_Held] = []
+        self._held = _GlobalItems()
+        self._pushed: list[_GlobalItems] = []
         self._open: list[int] = []
         self._applications: list[int] = []
-        self._reports: dict[tuple[Sort, int], tuple[int, list[Field]]] = {}
+        self._reports: dict[tuple[ReportType, int], tuple[int, list[ReportField]]] = {}
         self._numbered = False
         self._forget()
 
@@ -259,7 +259,7 @@ class _Reading:
             self._open.pop()
         self._forget()
 
-    def _add(self, sort: Sort, flags: int) -> None:
+    def _add(self, sort: ReportType, flags: int) -> None:
         held = self._held
         bit, fields = self._reports.get((sort, held.report_id), (0, []))
         after = bit + held.bits * held.count
@@ -268,7 +268,7 @@ class _Reading:
             raise DescriptorError(msg)
         if after > bit:
             constant, array = bool(flags & _CONSTANT), not flags & _VARIABLE
-            fields.append(Field(self._paged(), bit, held.bits, held.count, constant, array, held.minimum))
+            fields.append(ReportField(self._paged(), bit, held.bits, held.count, constant, array, held.minimum))
         self._reports[sort, held.report_id] = after, fields
 
     def _paged(self) -> tuple[range, ...]:
@@ -286,10 +286,10 @@ class _Reading:
             self._usages[index] = range(low, high + 1), short
         return tuple(usages for usages, _ in self._usages)
 
-    def end(self) -> Descriptor:
+    def end(self) -> ReportDescriptor:
         """No more items come."""
         if self._open:
             msg = f"The report descriptor ends with collections left open: {len(self._open)}."
             raise DescriptorError(msg)
         reports = (Report(*key, bits, tuple(fields)) for key, (bits, fields) in self._reports.items())
-        return Descriptor(self._numbered, tuple(self._applications), tuple(reports))
+        return ReportDescriptor(self._numbered, tuple(self._applications), tuple(reports))

@@ -4,17 +4,17 @@ Each order is one bit or one number of a Trigger Report, wherever the scanner's 
 order is not sent another one instead. Source: USB-IF, HID Point of Sale Usage Tables 1.02, sections 3.6 and 3.9.
 
 >>> from drivers.decode.hid.report_descriptor import parsed
->>> orders(parsed(bytes.fromhex("058C 0902 A101  8504 2501 7501 9508 0985 0986 9102  C0")))[Command.GOOD_READ_BEEP]
-Order(report=b'\\x04\\x02', feature=False)
+>>> orders(parsed(bytes.fromhex("058C 0902 A101  8504 2501 7501 9508 0985 0986 9102  C0")))[ScannerUsage.GOOD_READ_BEEP]
+CommandReport(report=b'\\x04\\x02', feature=False)
 """
 
 from dataclasses import dataclass
 from enum import IntEnum
 
-from drivers.decode.hid.report_descriptor import Descriptor, Report, Sort
+from drivers.decode.hid.report_descriptor import Report, ReportDescriptor, ReportType
 
 
-class Command(IntEnum):
+class ScannerUsage(IntEnum):
     """The usages that tell a scanner to do something."""
 
     PREVENT_READ = 0x8C_005F
@@ -31,25 +31,25 @@ _POS_OUTPUT = 0x01
 
 
 @dataclass(frozen=True, slots=True)
-class Order:
+class CommandReport:
     """A report to be sent: led by its id, 0 where the device's reports have none; written, or set as a `feature`."""
 
     report: bytes
     feature: bool
 
 
-def orders(descriptor: Descriptor) -> dict[Command, Order]:
+def orders(descriptor: ReportDescriptor) -> dict[ScannerUsage, CommandReport]:
     """Every order that this device takes; an output report is preferred to a feature report."""
-    found: dict[Command, Order] = {}
-    for sort in (Sort.FEATURE, Sort.OUTPUT):
+    found: dict[ScannerUsage, CommandReport] = {}
+    for sort in (ReportType.FEATURE, ReportType.OUTPUT):
         for report in descriptor.reports:
             if report.sort is sort and descriptor.numbered == bool(report.id):
-                said = ((command, _bits(report, command)) for command in Command)
+                said = ((command, _bits(report, command)) for command in ScannerUsage)
                 found |= {command: _order(report, bits) for command, bits in said if bits is not None}
     return found
 
 
-def _bits(report: Report, command: Command) -> int | None:
+def _bits(report: Report, command: ScannerUsage) -> int | None:
     """The report with this command in it and nothing else, as a number; None where it has no such command."""
     for field in report.fields:
         for position, _ in () if field.constant else field.positions(command):
@@ -60,11 +60,13 @@ def _bits(report: Report, command: Command) -> int | None:
     return None
 
 
-def _order(report: Report, bits: int) -> Order:
-    return Order(bytes([report.id]) + bits.to_bytes(report.size_bytes, "little"), report.sort is Sort.FEATURE)
+def _order(report: Report, bits: int) -> CommandReport:
+    return CommandReport(
+        bytes([report.id]) + bits.to_bytes(report.size_bytes, "little"), report.sort is ReportType.FEATURE
+    )
 
 
-def enabling(descriptor: Descriptor, vendor: int) -> Order | None:
+def enabling(descriptor: ReportDescriptor, vendor: int) -> CommandReport | None:
     """What makes a Honeywell scanner send Scanned Data Reports: 01 in feature report FE; None for any other device.
 
     Some of these scanners send none before a program has said so, each time they were plugged in. The report is the maker's
@@ -74,6 +76,6 @@ def enabling(descriptor: Descriptor, vendor: int) -> Order | None:
     if vendor != HONEYWELL:
         return None
     for report in descriptor.reports:
-        if report.sort is Sort.FEATURE and report.id == _POS_REPORT and report.bits >= 8:
+        if report.sort is ReportType.FEATURE and report.id == _POS_REPORT and report.bits >= 8:
             return _order(report, _POS_OUTPUT)
     return None

@@ -1,20 +1,20 @@
 """One scan without what its scanner was set to put round it: a prefix before or behind the AIM identifier, and a suffix.
 
->>> stripped(b"]C1S1-WO-1042-X", Profile(prefix="S1-", suffix="-X"))
+>>> stripped(b"]C1S1-WO-1042-X", ScannerProfile(prefix="S1-", suffix="-X"))
 b']C1WO-1042'
->>> stripped(b"WO-1042", Profile(prefix="S1-", suffix="-X"))  # it came without
+>>> stripped(b"WO-1042", ScannerProfile(prefix="S1-", suffix="-X"))  # it came without
 b'WO-1042'
 """
 
-from drivers.decode.keyboard.profile import Profile
-from drivers.decode.scan import Gathered, Scan, aim_identifier
+from drivers.decode.keyboard.profile import ScannerProfile
+from drivers.decode.scan import Scan, ScanBuffer, aim_identifier
 
 _AIM_BYTES = 3
 _TAIL_HELD_BYTES = 1024
 """What may collect at the end before it is handed on; the suffix is looked for in the last of it."""
 
 
-def stripped(raw: bytes, profile: Profile) -> bytes:
+def stripped(raw: bytes, profile: ScannerProfile) -> bytes:
     """A whole scan without prefix and suffix, where it has them."""
     text = _without_prefix(raw, profile.prefix.encode())
     return text.removesuffix(profile.suffix.encode()) or text
@@ -29,7 +29,7 @@ def _without_prefix(head: bytes, prefix: bytes) -> bytes:
     return identifier + (rest.removeprefix(prefix) or rest)
 
 
-class Trimmed:
+class AffixStripper:
     """The bytes of the scan that is coming in, without prefix and suffix; length and fingerprint are of what is left.
 
     Only head and tail wait to be judged, so the memory is bounded, and a label of the greatest length stays whole.
@@ -37,7 +37,7 @@ class Trimmed:
 
     def __init__(self, prefix: bytes, suffix: bytes) -> None:
         self._prefix, self._suffix = prefix, suffix
-        self._gathered = Gathered()
+        self._gathered = ScanBuffer()
         self._head: bytes | None = b""
         self._tail = bytearray()
 
@@ -84,8 +84,8 @@ class Trimmed:
             del self._tail[:sure]
 
 
-def gathered(profile: Profile) -> Gathered | Trimmed:
+def gathered(profile: ScannerProfile) -> ScanBuffer | AffixStripper:
     """What gathers a scan of this scanner."""
     if profile.prefix or profile.suffix:
-        return Trimmed(profile.prefix.encode(), profile.suffix.encode())
-    return Gathered()
+        return AffixStripper(profile.prefix.encode(), profile.suffix.encode())
+    return ScanBuffer()

@@ -103,7 +103,7 @@ def alt_character(digits: str) -> str:
     return bytes([int(digits) & 0xFF]).decode(page, errors="replace")
 
 
-class Held:
+class HeldModifiers:
     """The modifier keys that are down."""
 
     __slots__ = ("_down", "mods")
@@ -131,11 +131,11 @@ class Held:
         self.mods = 0
 
 
-class Strokes:
+class ChordDecoder:
     """Key events as the chords they strike; nothing is kept of those that were told."""
 
     def __init__(self) -> None:
-        self._held = Held()
+        self._held = HeldModifiers()
         self._digits = ""
         self._turned = False
         self._number_ns = 0
@@ -164,7 +164,7 @@ class Strokes:
             yield Stroke(Chord(code, self._held.mods), self._turned, time_ns)
 
 
-def struck(events: Iterable[tuple[int, int, int, int]]) -> list[Stroke]:
+def strokes_of(events: Iterable[tuple[int, int, int, int]]) -> list[Stroke]:
     """The strokes of a list of kernel events (type, code, value, time in ns)."""
-    strokes = Strokes()
+    strokes = ChordDecoder()
     return [each for kind, code, value, ns in events if kind == 1 for each in strokes.feed(code, value, ns)]

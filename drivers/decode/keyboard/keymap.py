@@ -1,7 +1,7 @@
 """Keyboard layouts: which character a key types. This is the one place for them.
 
 Keys are numbered as Linux numbers them (`linux/input-event-codes.h`). A scanner types for one layout, set in the scanner;
-ours must be the same. The American one is here; `drivers.platform.xkb` brings the others, each as another `Layout`.
+ours must be the same. The American one is here; `drivers.platform.xkb` brings the others, each as another `KeyLayout`.
 
 >>> US.plain[30], US.shifted[30], US.plain[79]
 ('a', 'A', '1')
@@ -39,7 +39,7 @@ _NONE: Mapping[int, str] = {}
 
 
 @dataclass(frozen=True, slots=True)
-class Layout:
+class KeyLayout:
     """What each key types; a key that a table lacks types nothing.
 
     `levels` are what keys type alone, with Shift, with AltGr and with both, each table complete: what a key does not have
@@ -86,17 +86,17 @@ def swapped_by_caps_lock(levels: tuple[Mapping[int, str], ...]) -> tuple[Mapping
     )
 
 
-def laid_out(rows: Mapping[int, tuple[str, str]]) -> Layout:
+def laid_out(rows: Mapping[int, tuple[str, str]]) -> KeyLayout:
     """A layout from the rows of a keyboard: the code of the leftmost key, then what its keys type, in order."""
     plain, shifted = ({**EVERYWHERE, SPACE: " "} for _ in range(2))
     for first, (alone, with_shift) in rows.items():
         plain.update(enumerate(alone, first))
         shifted.update(enumerate(with_shift, first))
     levels = (plain, shifted, plain, shifted)
-    return Layout(levels, swapped_by_caps_lock(levels))
+    return KeyLayout(levels, swapped_by_caps_lock(levels))
 
 
-def changed(layout: Layout, keys: Mapping[tuple[int, int], str]) -> Layout:
+def changed(layout: KeyLayout, keys: Mapping[tuple[int, int], str]) -> KeyLayout:
     """The layout with other characters on some keys, by (level, code); Caps Lock swaps the letters among them."""
     levels = tuple(
         {**table, **{code: char for (level, code), char in keys.items() if level == number}}
@@ -110,7 +110,7 @@ def changed(layout: Layout, keys: Mapping[tuple[int, int], str]) -> Layout:
         }
         for old, new in zip(layout.locked, swapped_by_caps_lock(levels), strict=True)
     )
-    return Layout(levels, locked, layout.dead)
+    return KeyLayout(levels, locked, layout.dead)
 
 
 US = laid_out({

@@ -3,12 +3,12 @@
 A scan ends on Enter, keypad Enter or Tab. A scanner that sends none of them ends its scan by falling quiet; a person at
 a keypad pauses longer than that, so only text typed at a machine's pace ends after the short silence. Where a key ended the
 scan before, the short silence is no end yet: a scanner that is pulled out is quiet as well, and the kernel may be late to
-say so. What is known of this scanner (`Profile`) may say otherwise.
+say so. What is known of this scanner (`ScannerProfile`) may say otherwise.
 
->>> keys = Keys()
+>>> keys = WedgeDecoder()
 >>> presses = [(30, 0), (2, 1), (28, 2)]  # A, 1, Enter, a millisecond apart
 >>> [done for code, ms in presses for done in keys.feed(KeyEvent(EV_KEY, code, 1, ms * 1_000_000))]
-[Typed(scan=Scan(raw=b'a1', raw_len=2, sha256=None), time_ns=2000000)]
+[TypedScan(scan=Scan(raw=b'a1', raw_len=2, sha256=None), time_ns=2000000)]
 """
 
 from collections.abc import Iterator
@@ -17,9 +17,9 @@ from enum import Enum, auto
 from typing import NamedTuple
 
 from drivers.decode.keyboard.affixes import gathered
-from drivers.decode.keyboard.chords import ALT_DIGITS_MAX, ALTED, ALTGRED, BIT, LOCKED, Held
-from drivers.decode.keyboard.keymap import ALT, CAPS_LOCK, KEYPAD_DIGITS, US, Layout
-from drivers.decode.keyboard.profile import Profile
+from drivers.decode.keyboard.chords import ALT_DIGITS_MAX, ALTED, ALTGRED, BIT, LOCKED, HeldModifiers
+from drivers.decode.keyboard.keymap import ALT, CAPS_LOCK, KEYPAD_DIGITS, US, KeyLayout
+from drivers.decode.keyboard.profile import ScannerProfile
 from drivers.decode.keyboard.typewriter import Typewriter
 from drivers.decode.scan import Scan
 
@@ -54,7 +54,7 @@ class KeyEvent(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class Typed:
+class TypedScan:
     """A whole scan, and when it was complete."""
 
     scan: Scan
@@ -62,7 +62,7 @@ class Typed:
 
 
 @dataclass(frozen=True, slots=True)
-class Lost:
+class LostScan:
     """A scan of which the device lost a part: `why` is one sentence. `many`: it is not known how many scans were lost."""
 
     why: str
@@ -76,7 +76,7 @@ class _Hearing(Enum):
     LOST_UNTIL_END = auto()  # the tail of a scan whose head is gone
 
 
-class Keys:
+class WedgeDecoder:
     """What has been typed so far, with the modifier keys that are held; memory is bounded.
 
     `caps_lock` is the state of the lamp when the device was opened. Times may be of any clock that does not step.
@@ -85,17 +85,17 @@ class Keys:
 
     def __init__(
         self,
-        layout: Layout = US,
-        profile: Profile | None = None,
+        layout: KeyLayout = US,
+        profile: ScannerProfile | None = None,
         *,
         caps_lock: bool = False,
         opened_ns: int | None = None,
     ) -> None:
-        profile = profile or Profile()
+        profile = profile or ScannerProfile()
         self._typewriter = Typewriter(layout, profile)
         self._locked = LOCKED if caps_lock else 0
         self._text = gathered(profile)
-        self._held = Held()
+        self._held = HeldModifiers()
         self._alt_digits = ""
         self._hearing = _Hearing.WHOLE
         self._opened_ns = opened_ns
@@ -127,7 +127,7 @@ class Keys:
         machine = self._keys >= MACHINE_KEYS and self._slowest_ns <= self._pace_ns
         return self._gap_ns if machine else _HAND_GAP_NS
 
-    def feed(self, event: KeyEvent) -> Iterator[Typed | Lost]:
+    def feed(self, event: KeyEvent) -> Iterator[TypedScan | LostScan]:
         """Take the next event of the device; yield what is now complete or known to be lost."""
         if event.type not in (EV_SYN, EV_KEY):
             return
@@ -139,7 +139,7 @@ class Keys:
         elif event.value == KEY_DOWN:
             yield from self._press(event)
 
-    def quiet(self, now_ns: int) -> Iterator[Typed | Lost]:
+    def quiet(self, now_ns: int) -> Iterator[TypedScan | LostScan]:
         """Nothing came until now: yield the scan that silence has ended."""
         due_ns = self.due_ns
         if due_ns is None or now_ns < due_ns:
@@ -149,7 +149,7 @@ class Keys:
         else:
             self._begin()
 
-    def _fall_silent(self) -> Iterator[Typed | Lost]:
+    def _fall_silent(self) -> Iterator[TypedScan | LostScan]:
         self._ends = False
         yield from self._end(self._last_ns + self._silence_ns())
 
@@ -160,22 +160,22 @@ class Keys:
         self._keys = self._slowest_ns = 0
         self._hearing = _Hearing.WHOLE
 
-    def _end(self, time_ns: int) -> Iterator[Typed | Lost]:
+    def _end(self, time_ns: int) -> Iterator[TypedScan | LostScan]:
         self._type(self._typewriter.flush())
         scan = self._text.take() if self._hearing is _Hearing.WHOLE else None
         self._begin()
         if scan is not None:
-            yield Typed(scan, time_ns)
+            yield TypedScan(scan, time_ns)
 
-    def _end_with_key(self, time_ns: int) -> Iterator[Typed | Lost]:
+    def _end_with_key(self, time_ns: int) -> Iterator[TypedScan | LostScan]:
         self._ends = True
         yield from self._end(time_ns)
 
-    def _synchronise(self, event: KeyEvent) -> Iterator[Typed | Lost]:
+    def _synchronise(self, event: KeyEvent) -> Iterator[TypedScan | LostScan]:
         """The kernel says that its queue ran over, or that it is in order again.
 
         It does not say how many keys are lost, so any number of whole scans may be among them. What was half typed is
-        dropped, and so is the tail that follows; both are covered by the one `Lost` of this run of losses.
+        dropped, and so is the tail that follows; both are covered by the one `LostScan` of this run of losses.
         """
         if event.code == SYN_DROPPED:
             told = self._hearing is not _Hearing.WHOLE
@@ -185,12 +185,12 @@ class Keys:
             self._hearing = _Hearing.LOST_UNTIL_REPORT
             self._last_ns = event.time_ns
             if not told:
-                yield Lost(KEYS_LOST, event.time_ns, many=True)
+                yield LostScan(KEYS_LOST, event.time_ns, many=True)
         elif event.code == SYN_REPORT and self._hearing is _Hearing.LOST_UNTIL_REPORT:
             self._hearing = _Hearing.LOST_UNTIL_END
             self._last_ns = event.time_ns
 
-    def _release(self, code: int, time_ns: int) -> Iterator[Typed | Lost]:
+    def _release(self, code: int, time_ns: int) -> Iterator[TypedScan | LostScan]:
         self._held.release(code)
         if code in ALT and self._alt_digits:
             digits, self._alt_digits = self._alt_digits, ""
@@ -200,7 +200,7 @@ class Keys:
             else:
                 self._type(text)
 
-    def _press(self, event: KeyEvent) -> Iterator[Typed | Lost]:
+    def _press(self, event: KeyEvent) -> Iterator[TypedScan | LostScan]:
         code = event.code
         if self._hearing is _Hearing.LOST_UNTIL_REPORT:
             return
@@ -223,13 +223,13 @@ class Keys:
                 self._pace(event.time_ns)
                 self._type(text)
 
-    def _join(self, after_ns: int, time_ns: int) -> Iterator[Lost]:
+    def _join(self, after_ns: int, time_ns: int) -> Iterator[LostScan]:
         """The first key since the device was opened: so soon after, it is not the first of its scan."""
         self._opened_ns = None
         if after_ns < JOINED_S * _NS:
             self._hearing = _Hearing.LOST_UNTIL_END
             self._last_ns = time_ns
-            yield Lost("The reader was typing when it was taken, and the head of the scan was lost.", time_ns)
+            yield LostScan("The reader was typing when it was taken, and the head of the scan was lost.", time_ns)
 
     def _pace(self, time_ns: int) -> None:
         if self._keys:

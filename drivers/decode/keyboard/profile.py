@@ -2,7 +2,7 @@
 
 It holds plain values only, so that a file can keep it as JSON.
 
->>> zebra = Profile(layout="de", control={"GS": "Ctrl+]"}, prefix="S1-")
+>>> zebra = ScannerProfile(layout="de", control={"GS": "Ctrl+]"}, prefix="S1-")
 >>> profile_in(text_of(zebra)) == zebra
 True
 >>> profile_in('{"layout": 7}')
@@ -52,7 +52,7 @@ _SURROGATE = re.compile("[\ud800-\udfff]")  # JSON can write one by itself, and 
 
 
 @dataclass(frozen=True, slots=True)
-class Profile:
+class ScannerProfile:
     """How a scanner types.
 
     `layout` is a name of xkb, or "learned" where only `keys` says what its keys type. `keys`: chords that type otherwise
@@ -108,9 +108,9 @@ def _wrong(name: str, *, came: object, expected: str) -> ValueError:
     return ValueError(f"The profile's {name!r} is {came!r}: expected {expected}.")
 
 
-def dict_of(profile: Profile) -> dict[str, object]:
+def dict_of(profile: ScannerProfile) -> dict[str, object]:
     """The profile as a dict of builtins, for JSON; what says nothing is left out."""
-    plain = Profile()
+    plain = ScannerProfile()
     return {
         name: list(value) if isinstance(value, tuple) else value
         for name, value in asdict(profile).items()
@@ -118,18 +118,18 @@ def dict_of(profile: Profile) -> dict[str, object]:
     }
 
 
-def profile_of(found: object) -> Profile:
+def profile_of(found: object) -> ScannerProfile:
     """The profile in what JSON gave; `ValueError` says what is wrong in one sentence."""
     if not isinstance(found, dict):
         msg = f"The profile is {type(found).__name__}: expected an object of names and values."
         raise ValueError(msg)  # noqa: TRY004 - one kind of error for all that a file may hold
-    known = {each.name: getattr(Profile(), each.name) for each in fields(Profile)}
+    known = {each.name: getattr(ScannerProfile(), each.name) for each in fields(ScannerProfile)}
     values: dict[str, object] = {}
     for name, value in found.items():
         if name not in known:
             raise _wrong(name="key", came=name, expected=f"one of {', '.join(known)}")
         values[name] = _checked(name, value, known[name])
-    return Profile(**values)  # type: ignore[arg-type]  # each was checked against the default of its field
+    return ScannerProfile(**values)  # type: ignore[arg-type]  # each was checked against the default of its field
 
 
 def _checked(name: str, value: object, like: object) -> object:
@@ -149,7 +149,7 @@ def _checked(name: str, value: object, like: object) -> object:
     return value
 
 
-def profile_in(text: str) -> Profile:
+def profile_in(text: str) -> ScannerProfile:
     """The profile in a JSON text."""
     if len(text) > PROFILE_MAX_CHARS:
         msg = f"The profile has {len(text)} characters: expected at most {PROFILE_MAX_CHARS}."
@@ -161,6 +161,6 @@ def profile_in(text: str) -> Profile:
         raise ValueError(msg) from error
 
 
-def text_of(profile: Profile) -> str:
+def text_of(profile: ScannerProfile) -> str:
     """The profile as a JSON text."""
     return json.dumps(dict_of(profile), ensure_ascii=False)

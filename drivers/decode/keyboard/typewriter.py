@@ -1,14 +1,14 @@
 """What a scanner types, chord by chord: its layout with dead keys, its Caps Lock, and what stands for control characters.
 
->>> german = Typewriter(profile=Profile(control={"GS": "F8"}))
+>>> german = Typewriter(profile=ScannerProfile(control={"GS": "F8"}))
 >>> [german.type(code, mods) for code, mods in ((30, 0), (30, SHIFTED), (66, 0), (28, 0))]
 ['a', 'A', '\\x1d', None]
 """
 
 from drivers.decode.keyboard import chords, dead_keys
 from drivers.decode.keyboard.chords import ALTED, ALTGRED, CONTROLLED, LOCKED, SHIFTED, alt_character
-from drivers.decode.keyboard.keymap import BARE, ENTER, KEYPAD_ENTER, TAB, TERMINATORS, US, Layout, changed, control
-from drivers.decode.keyboard.profile import ANY, CONTROLS, ITSELF, LEARNED, NONE, Profile
+from drivers.decode.keyboard.keymap import BARE, ENTER, KEYPAD_ENTER, TAB, TERMINATORS, US, KeyLayout, changed, control
+from drivers.decode.keyboard.profile import ANY, CONTROLS, ITSELF, LEARNED, NONE, ScannerProfile
 
 _ENDS_TYPE = {ENTER: "\r", KEYPAD_ENTER: "\r", TAB: "\t"}
 _LEVEL = SHIFTED | ALTGRED
@@ -21,8 +21,8 @@ class Typewriter:
     `ends` False: no key is a terminator, each types its character.
     """
 
-    def __init__(self, layout: Layout = US, profile: Profile | None = None, *, ends: bool = True) -> None:
-        profile = profile or Profile()
+    def __init__(self, layout: KeyLayout = US, profile: ScannerProfile | None = None, *, ends: bool = True) -> None:
+        profile = profile or ScannerProfile()
         self._layout = with_keys(layout, profile)
         self._caps = profile.caps
         self._alone = profile.dead == "alone"
@@ -120,7 +120,7 @@ class Typewriter:
         return turned if len(turned) == 1 else text
 
 
-def with_keys(layout: Layout, profile: Profile) -> Layout:
+def with_keys(layout: KeyLayout, profile: ScannerProfile) -> KeyLayout:
     """The layout with the keys that the profile has otherwise."""
     if profile.layout == LEARNED:
         layout = BARE
@@ -131,4 +131,4 @@ def with_keys(layout: Layout, profile: Profile) -> Layout:
         chord = chords.chord(written)
         found[chord.mods & _LEVEL, chord.code] = text
     accented = {dead_keys.name_of(mark): dead_keys.composed(mark) for mark in dead_keys.SIGNS}
-    return changed(Layout(layout.levels, layout.locked, {**accented, **layout.dead}), found)
+    return changed(KeyLayout(layout.levels, layout.locked, {**accented, **layout.dead}), found)

@@ -3,15 +3,15 @@
 `02`, ten hex digits of the tag, two of their XOR; the ID readers end with `0D 0A 03` (16 bytes), the RDM6300 with `03` (14)
 and again as long as the tag is there. Source: ID-12LA and RDM6300 data sheets; the sum that some sketches check is wrong.
 
->>> from drivers.decode.serial.framing import Frames
->>> [EM4100.tags(frame)[0].uid for frame in Frames(EM4100).feed(bytes.fromhex("02") + b"0C000621A58E" + b"\\r\\n\\x03")]
+>>> from drivers.decode.serial.framing import FrameDecoder
+>>> [EM4100.tags(frame)[0].uid for frame in FrameDecoder(EM4100).feed(bytes.fromhex("02") + b"0C000621A58E" + b"\\r\\n\\x03")]
 ['0C000621A5']
 """
 
 from functools import reduce
 from operator import xor
 
-from drivers.decode.serial.framing import Protocol, Sighting
+from drivers.decode.serial.framing import TagProtocol, TagSighting
 
 _HEX = frozenset(b"0123456789ABCDEFabcdef")
 _DIGITS = slice(1, 13)
@@ -33,8 +33,8 @@ def checked(number: bytes) -> bool:
     return reduce(xor, number) == 0
 
 
-def _tags(frame: bytes) -> tuple[Sighting, ...]:
-    return (Sighting(frame[1:11].decode("ascii").upper()),)
+def _tags(frame: bytes) -> tuple[TagSighting, ...]:
+    return (TagSighting(frame[1:11].decode("ascii").upper()),)
 
 
-EM4100 = Protocol("ID-12, RDM6300", 9600, b"\x02", _size, _whole, _tags)
+EM4100 = TagProtocol("ID-12, RDM6300", 9600, b"\x02", _size, _whole, _tags)

@@ -1,12 +1,12 @@
 """Frames of serial tag readers: cut out of a stream of bytes, checked, and nothing else believed.
 
-A reader's protocol is five small functions in a `Protocol`; `Frames` feeds them. A frame that is too short is waited for. A
-frame that is wrong costs its first byte, for the next one may begin inside it; dropped bytes are counted.
+A reader's protocol is five small functions in a `TagProtocol`; `FrameDecoder` feeds them. A frame that is too short is
+waited for. A frame that is wrong costs its first byte, for the next one may begin inside it; dropped bytes are counted.
 
 >>> from drivers.decode.serial.em4100 import EM4100
->>> frames = Frames(EM4100)
+>>> frames = FrameDecoder(EM4100)
 >>> [EM4100.tags(frame) for frame in frames.feed(b"noise" + bytes.fromhex("02") + b"3C00CE754CCB" + bytes.fromhex("03"))]
-[(Sighting(uid='3C00CE754C', signal_dbm=None, why=None),)]
+[(TagSighting(uid='3C00CE754C', signal_dbm=None, why=None),)]
 >>> frames.dropped
 5
 """
@@ -21,7 +21,7 @@ HEAD_BYTES = 16
 
 
 @dataclass(frozen=True, slots=True)
-class Sighting:
+class TagSighting:
     """A reader says that it sees a tag: its number in upper-case hex, the signal where it tells one.
 
     Where the reader tells more of the tag's memory than the number, `uid` is all of it: checksum, PC word, number. `why` is
@@ -34,7 +34,7 @@ class Sighting:
 
 
 @dataclass(frozen=True, slots=True)
-class Protocol:
+class TagProtocol:
     """How one family of readers speaks.
 
     `start` leads every frame ("" where nothing fixed does). `size` is asked for bytes that begin with it: the length of the
@@ -49,7 +49,7 @@ class Protocol:
     start: bytes
     size: Callable[[bytes], int | None]
     whole: Callable[[bytes], bool]
-    tags: Callable[[bytes], tuple[Sighting, ...]]
+    tags: Callable[[bytes], tuple[TagSighting, ...]]
     query: bytes = b""
     answers: Callable[[bytes], bool] = bool
     begin: bytes = b""
@@ -57,10 +57,10 @@ class Protocol:
     leave_s: float = 1.0
 
 
-class Frames:
+class FrameDecoder:
     """The stream of one reader. `dropped` counts the bytes that belong to no whole frame."""
 
-    def __init__(self, protocol: Protocol) -> None:
+    def __init__(self, protocol: TagProtocol) -> None:
         self._protocol = protocol
         self._buffer = bytearray()
         self.dropped = 0

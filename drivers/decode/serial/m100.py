@@ -5,15 +5,15 @@ modulo 256, `7E`. A tag is a notice to command 22: signal in dBm, PC word, EPC, 
 of PC word and EPC, all three are passed on as they stand in the tag, CRC first: then nobody need guess what is the number.
 Source: M100 firmware command manual; EPC Gen2, section 6.3.2.1.2.
 
->>> from drivers.decode.serial.framing import Frames
+>>> from drivers.decode.serial.framing import FrameDecoder
 >>> notice = bytes.fromhex("BB02220011C9340030751FEB705C5904E3D50D703A76EF7E")
->>> [M100.tags(frame) for frame in Frames(M100).feed(notice)]
-[(Sighting(uid='3A76340030751FEB705C5904E3D50D70', signal_dbm=-55, why=None),)]
+>>> [M100.tags(frame) for frame in FrameDecoder(M100).feed(notice)]
+[(TagSighting(uid='3A76340030751FEB705C5904E3D50D70', signal_dbm=-55, why=None),)]
 """
 
 import binascii
 
-from drivers.decode.serial.framing import Protocol, Sighting
+from drivers.decode.serial.framing import TagProtocol, TagSighting
 
 PAYLOAD_MAX = 512
 ANSWER, NOTICE = 1, 2
@@ -46,11 +46,11 @@ def _words(frame: bytes) -> int:
     return frame[6] >> 3
 
 
-def _tags(frame: bytes) -> tuple[Sighting, ...]:
+def _tags(frame: bytes) -> tuple[TagSighting, ...]:
     if not _of_a_tag(frame) or not _words(frame):
         return ()
     signal_dbm = int.from_bytes(frame[5:6], "big", signed=True)
-    return (Sighting(_memory(frame).hex().upper(), signal_dbm),)
+    return (TagSighting(_memory(frame).hex().upper(), signal_dbm),)
 
 
 def _memory(frame: bytes) -> bytes:
@@ -61,4 +61,4 @@ def _memory(frame: bytes) -> bytes:
 
 
 # One round of inventory asks the field, not the reader: it is answered with the tags or with "no tag" (error 15).
-M100 = Protocol("M100", 115_200, b"\xbb", _size, _whole, _tags, query=_ONE_ROUND, poll=_ONE_ROUND, leave_s=2.0)
+M100 = TagProtocol("M100", 115_200, b"\xbb", _size, _whole, _tags, query=_ONE_ROUND, poll=_ONE_ROUND, leave_s=2.0)

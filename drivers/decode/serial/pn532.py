@@ -3,13 +3,13 @@
 `00 00 FF`, length, its two's complement, `D5` and the command + 1, data, two's complement of their sum, `00`. Every command
 is first acknowledged with `00 00 FF 00 FF 00`. Source: PN532 user manual UM0701-02, sections 6.2.1 and 7.
 
->>> from drivers.decode.serial.framing import Frames
+>>> from drivers.decode.serial.framing import FrameDecoder
 >>> card = bytes.fromhex("0000FF 0C F4 D54B 01 01 0004 08 04 0102030A BE 00")
->>> [PN532.tags(frame) for frame in Frames(PN532).feed(card)]
-[(Sighting(uid='0102030A', signal_dbm=None, why=None),)]
+>>> [PN532.tags(frame) for frame in FrameDecoder(PN532).feed(card)]
+[(TagSighting(uid='0102030A', signal_dbm=None, why=None),)]
 """
 
-from drivers.decode.serial.framing import Protocol, Sighting
+from drivers.decode.serial.framing import TagProtocol, TagSighting
 from drivers.decode.tags.smartcard import sighted
 
 ACK = bytes.fromhex("0000FF00FF00")
@@ -47,7 +47,7 @@ def _number(frame: bytes) -> bytes | None:
     return data[6 : 6 + data[5]]
 
 
-def _tags(frame: bytes) -> tuple[Sighting, ...]:
+def _tags(frame: bytes) -> tuple[TagSighting, ...]:
     number = _number(frame) if _answers(frame) and frame[6] == _LISTED else None
     return (sighted(number),) if number else ()
 
@@ -56,7 +56,7 @@ def _answers(frame: bytes) -> bool:
     return len(frame) > len(ACK)  # an acknowledgement alone is six bytes that say little
 
 
-PN532 = Protocol(
+PN532 = TagProtocol(
     "PN532", 115_200, b"\x00\x00\xff", _size, _whole, _tags, answers=_answers,
     query=WAKE + bytes.fromhex("0000FF02FED4022A00"),  # GetFirmwareVersion
     begin=bytes.fromhex("0000FF05FBD4140114010200"),  # SAMConfiguration: normal mode, until it is switched off

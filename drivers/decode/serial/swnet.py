@@ -4,13 +4,13 @@ Head, length of what follows (2 bytes), address, command, status (01 done), data
 it. The manual says "from Len"; its own examples sum the head too, and so do we. Tags come as answers to an inventory, or
 unasked from a reader set to speak by itself. Source: UHF RFID Reader User's Manual V2.0, sections 3 and 4.
 
->>> from drivers.decode.serial.framing import Frames
+>>> from drivers.decode.serial.framing import FrameDecoder
 >>> active = "4354001C0145 01 C3832508013E2A 01 0F0101E2801191A5030060ACB87676 82 3A"
->>> [[tag.uid for tag in SWNET.tags(frame)] for frame in Frames(SWNET).feed(bytes.fromhex(active))]
+>>> [[tag.uid for tag in SWNET.tags(frame)] for frame in FrameDecoder(SWNET).feed(bytes.fromhex(active))]
 [['E2801191A5030060ACB87676']]
 """
 
-from drivers.decode.serial.framing import Protocol, Sighting
+from drivers.decode.serial.framing import TagProtocol, TagSighting
 
 LENGTH_MIN, LENGTH_MAX = 4, 1024
 INVENTORY, ACTIVE_DATA = 0x01, 0x45
@@ -46,11 +46,11 @@ def _ids(frame: bytes) -> list[bytes] | None:
     return ids if at == end and len(ids) == int.from_bytes(frame[count], "big") else None
 
 
-def _tags(frame: bytes) -> tuple[Sighting, ...]:
-    return tuple(Sighting(number.hex().upper()) for number in _ids(frame) or ())
+def _tags(frame: bytes) -> tuple[TagSighting, ...]:
+    return tuple(TagSighting(number.hex().upper()) for number in _ids(frame) or ())
 
 
-SWNET = Protocol(
+SWNET = TagProtocol(
     "53 57", 115_200, b"\x43\x54", _size, _whole, _tags,
     query=bytes.fromhex("53570003FF1044"), poll=bytes.fromhex("53570003FF0153"), leave_s=2.0,
 )  # fmt: skip

@@ -6,16 +6,16 @@ agree as well. Source: UHFReader18 user manual; Tasmota's driver xdrv_77.
 
 >>> crc16(bytes.fromhex("04FF211995"))
 0
->>> from drivers.decode.serial.framing import Frames
+>>> from drivers.decode.serial.framing import FrameDecoder
 >>> body = bytes.fromhex("0B0001010201AA02BBCC")
 >>> answer = body + crc16(body).to_bytes(2, "little")
->>> [[tag.uid for tag in UHFREADER18.tags(frame)] for frame in Frames(UHFREADER18).feed(answer)]
+>>> [[tag.uid for tag in UHFREADER18.tags(frame)] for frame in FrameDecoder(UHFREADER18).feed(answer)]
 [['AA', 'BBCC']]
 """
 
 from collections.abc import Iterator
 
-from drivers.decode.serial.framing import Protocol, Sighting
+from drivers.decode.serial.framing import TagProtocol, TagSighting
 
 INVENTORY, READER_INFO = 0x01, 0x21
 NO_TAG = 0xFB
@@ -76,13 +76,13 @@ def _parts(data: bytes) -> Iterator[bytes]:
         at += 1 + data[at]
 
 
-def _tags(frame: bytes) -> tuple[Sighting, ...]:
+def _tags(frame: bytes) -> tuple[TagSighting, ...]:
     if frame[2] != INVENTORY or frame[3] == NO_TAG:
         return ()
-    return tuple(Sighting(epc.hex().upper()) for epc in _epcs(frame) or ())
+    return tuple(TagSighting(epc.hex().upper()) for epc in _epcs(frame) or ())
 
 
-UHFREADER18 = Protocol(
+UHFREADER18 = TagProtocol(
     "UHFReader18", 57_600, b"", _size, _whole, _tags,
     query=bytes.fromhex("04FF211995"), poll=bytes.fromhex("04FF011BB4"), leave_s=2.0,
 )  # fmt: skip

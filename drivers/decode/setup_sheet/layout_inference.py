@@ -11,8 +11,8 @@ from collections.abc import Mapping, Sequence
 
 from drivers.decode.keyboard import chords, dead_keys
 from drivers.decode.keyboard.chords import ALTED, ALTGRED, CONTROLLED, SHIFTED, Chord, Stroke, alt_character
-from drivers.decode.keyboard.keymap import SPACE, Layout
-from drivers.decode.keyboard.profile import CONTROLS, LEARNED, Profile
+from drivers.decode.keyboard.keymap import SPACE, KeyLayout
+from drivers.decode.keyboard.profile import CONTROLS, LEARNED, ScannerProfile
 
 PRINTABLE = "".join(map(chr, range(0x20, 0x7F)))
 NEAR_KEYS_MAX = 8
@@ -81,7 +81,7 @@ def _level(chord: Chord, char: str) -> int | None:
     return altgr | (SHIFTED if shifted else 0)
 
 
-def nearest(keys: Keys, layouts: Mapping[str, Layout]) -> Profile:
+def nearest(keys: Keys, layouts: Mapping[str, KeyLayout]) -> ScannerProfile:
     """The known layout that differs in the fewest keys, with those keys; the learned keys alone where none is near."""
     differing = {
         name: {place: char for place, char in keys.items() if layout.text(place[1], place[0]) != char}
@@ -90,9 +90,9 @@ def nearest(keys: Keys, layouts: Mapping[str, Layout]) -> Profile:
     name = min(differing, key=lambda each: len(differing[each]), default=LEARNED)
     differs = differing.get(name, {})
     if name == LEARNED or len(differs) > NEAR_KEYS_MAX:
-        return Profile(layout=LEARNED, keys=_written(keys))
+        return ScannerProfile(layout=LEARNED, keys=_written(keys))
     alike = tuple(each for each, others in differing.items() if others == differs and each != name)
-    return Profile(layout=name, keys=_written(differs), alike=alike)
+    return ScannerProfile(layout=name, keys=_written(differs), alike=alike)
 
 
 def _written(keys: Keys) -> Mapping[str, str]:

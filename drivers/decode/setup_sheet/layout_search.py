@@ -15,9 +15,9 @@ from dataclasses import dataclass, replace
 
 from drivers.decode.keyboard import chords
 from drivers.decode.keyboard.chords import Chord
-from drivers.decode.keyboard.keymap import Layout
-from drivers.decode.keyboard.profile import AFFIX_MAX_CHARS, CAPS, CONTROLS, DEAD, GAP_MAX_MS, NONE, Profile
-from drivers.decode.setup_sheet.sheet_match import BLANK, Fit, Taught, fit, typed
+from drivers.decode.keyboard.keymap import KeyLayout
+from drivers.decode.keyboard.profile import AFFIX_MAX_CHARS, CAPS, CONTROLS, DEAD, GAP_MAX_MS, NONE, ScannerProfile
+from drivers.decode.setup_sheet.sheet_match import BLANK, SheetMatch, SheetScan, match_typed, typed_text
 
 OMITTED_MAX = 4
 """Signs that may be missing though the layout could type them: a scanner's tables are not quite xkb's."""
@@ -27,18 +27,18 @@ _NS_PER_MS = 1_000_000
 _AIM_LAST, _AIM_FIRST = re.compile(r"\][A-Za-z][0-9A-Fa-f]\Z"), re.compile(r"\A\][A-Za-z][0-9A-Fa-f]")
 
 
-class Misfit(ValueError):
+class LayoutMismatch(ValueError):
     """The text is the sheet's, but what stands round it cannot be learned: why, in a sentence."""
 
 
 @dataclass(frozen=True, slots=True)
-class Way:
+class LayoutCandidate:
     """One way that fits: the layout's name, Caps Lock, dead keys, and how each scan says its text."""
 
     layout: str
     caps: str
     dead: str
-    fits: tuple[Fit, ...]
+    fits: tuple[SheetMatch, ...]
     alike: tuple[str, ...] = ()
 
     @property
@@ -47,7 +47,9 @@ class Way:
         return "".join(each.omitted for each in self.fits)
 
 
-def best(scans: Sequence[Taught], texts: Sequence[str], layouts: Mapping[str, Layout], known: Profile) -> Way | None:
+def best_candidate(
+    scans: Sequence[SheetScan], texts: Sequence[str], layouts: Mapping[str, KeyLayout], known: ScannerProfile
+) -> LayoutCandidate | None:
     """The way in which these scans say these texts, None where there is none. `known`: keys that were learned before."""
     for caps in CAPS:
         for dead in DEAD:
@@ -60,24 +62,26 @@ def best(scans: Sequence[Taught], texts: Sequence[str], layouts: Mapping[str, La
 
 
 def _ways(
-    scans: Sequence[Taught], texts: Sequence[str], layouts: Mapping[str, Layout], setting: Profile
-) -> Iterator[Way]:
+    scans: Sequence[SheetScan], texts: Sequence[str], layouts: Mapping[str, KeyLayout], setting: ScannerProfile
+) -> Iterator[LayoutCandidate]:
     for name, layout in layouts.items():
         if setting.dead == "alone" and not layout.dead:
             continue
         fits = _all_said(scans, texts, layout, setting)
         if fits:
-            way = Way(name, setting.caps, setting.dead, fits)
+            way = LayoutCandidate(name, setting.caps, setting.dead, fits)
             if _unexplained(way, layouts) <= OMITTED_MAX:
                 yield way
 
 
-def _all_said(scans: Sequence[Taught], texts: Sequence[str], layout: Layout, setting: Profile) -> tuple[Fit, ...]:
+def _all_said(
+    scans: Sequence[SheetScan], texts: Sequence[str], layout: KeyLayout, setting: ScannerProfile
+) -> tuple[SheetMatch, ...]:
     """How the scans say the texts, each another one, in any order; nothing where one does not."""
     left, fits = list(texts), []
     for scan in scans:
-        said, at = typed(scan, layout, setting)
-        found = next((each for text in left if (each := fit(said, at, scan, text, setting.caps))), None)
+        said, at = typed_text(scan, layout, setting)
+        found = next((each for text in left if (each := match_typed(said, at, scan, text, setting.caps))), None)
         if found is None:
             return ()
         left.remove(found.text)
@@ -85,13 +89,13 @@ def _all_said(scans: Sequence[Taught], texts: Sequence[str], layout: Layout, set
     return tuple(fits)
 
 
-def _unexplained(way: Way, layouts: Mapping[str, Layout]) -> int:
+def _unexplained(way: LayoutCandidate, layouts: Mapping[str, KeyLayout]) -> int:
     """How many signs are missing that this layout has."""
     has = layouts[way.layout].typed()
     return sum(char in has for char in way.omitted)
 
 
-def controls(way: Way) -> tuple[dict[str, str], dict[str, str]]:
+def controls(way: LayoutCandidate) -> tuple[dict[str, str], dict[str, str]]:
     """The chord that stands for each control character; and why each other one on the sheet has none, as a sentence."""
     slots = [pair for each in way.fits for pair in each.controls]
     spent = [chord for _name, chord in slots if chord]
@@ -114,17 +118,17 @@ def controls(way: Way) -> tuple[dict[str, str], dict[str, str]]:
     return {name: written for name, written in found.items() if name not in lacking}, lacking
 
 
-def profile(way: Way, scans: Sequence[Taught], known: Profile) -> Profile:
-    """What the way teaches; `Misfit` where what stands round the texts does not agree or is too long."""
+def profile(way: LayoutCandidate, scans: Sequence[SheetScan], known: ScannerProfile) -> ScannerProfile:
+    """What the way teaches; `LayoutMismatch` where what stands round the texts does not agree or is too long."""
     standing, _lacking = controls(way)
     around = {_around(each, standing) for each in way.fits}
     if len(around) > 1:
         msg = "The codes of the sheet came with different text before or after them."
-        raise Misfit(msg)
+        raise LayoutMismatch(msg)
     prefix, aim, suffix, terminator = around.pop()
     if max(len(prefix), len(suffix)) > AFFIX_MAX_CHARS:
-        raise Misfit(TOO_MUCH_AROUND)
-    return Profile(
+        raise LayoutMismatch(TOO_MUCH_AROUND)
+    return ScannerProfile(
         layout=way.layout,
         keys=known.keys,
         dead=way.dead,
@@ -139,7 +143,7 @@ def profile(way: Way, scans: Sequence[Taught], known: Profile) -> Profile:
     )
 
 
-def _around(found: Fit, standing: Mapping[str, str]) -> tuple[str, bool, str, str]:
+def _around(found: SheetMatch, standing: Mapping[str, str]) -> tuple[str, bool, str, str]:
     """Prefix, whether an AIM identifier comes along, suffix and terminator."""
     after = list(found.after)
     ends: Chord | None = None
@@ -164,13 +168,13 @@ def _text(part: Sequence[tuple[Chord, str]], standing: Mapping[str, str]) -> str
     return "".join(stands_for.get(chords.name(chord), text) for chord, text in part).replace(BLANK, "")
 
 
-def slowest_ms(scan: Taught) -> int:
+def slowest_ms(scan: SheetScan) -> int:
     """The slowest pause between two strokes, in milliseconds, rounded up."""
     times = [stroke.time_ns for stroke in scan.strokes]
     return math.ceil(max((b - a for a, b in itertools.pairwise(times)), default=0) / _NS_PER_MS)
 
 
-def evidence(profile: Profile, way: Way, scans: Sequence[Taught]) -> tuple[str, ...]:
+def evidence(profile: ScannerProfile, way: LayoutCandidate, scans: Sequence[SheetScan]) -> tuple[str, ...]:
     """What was learned, as sentences for the person who holds the scanner."""
     keys = sum(len(scan.strokes) for scan in scans)
     said = [f"It struck {keys} keys, and never paused for more than {profile.gap_ms} ms: it is a scanner."]
@@ -186,7 +190,7 @@ def evidence(profile: Profile, way: Way, scans: Sequence[Taught]) -> tuple[str, 
     return (*said, f"{end} a scan.")
 
 
-def around_said(profile: Profile) -> list[str]:
+def around_said(profile: ScannerProfile) -> list[str]:
     """What stands round each scan, as sentences."""
     affixes = ((profile.prefix, "before"), (profile.suffix, "after"))
     aim = ["It names the kind of code (AIM identifier)."] if profile.aim else []
@@ -203,7 +207,7 @@ def left_out(name: str) -> str:
     return f"{name} does not come: the scanner leaves it out."
 
 
-def _layout_said(profile: Profile) -> str:
+def _layout_said(profile: ScannerProfile) -> str:
     if profile.layout == "learned":
         return (
             "Its keys fit no layout known here; each key on the sheet is learned as it came, other keys type nothing."
@@ -213,7 +217,7 @@ def _layout_said(profile: Profile) -> str:
     return f"It types for the layout {profile.layout}{keys}{like}."
 
 
-def _caps_said(profile: Profile, scans: Sequence[Taught]) -> str:
+def _caps_said(profile: ScannerProfile, scans: Sequence[SheetScan]) -> str:
     lamp = any(scan.caps_lock for scan in scans)
     turned = any(stroke.turned for scan in scans for stroke in scan.strokes)
     if profile.caps == "obeyed" and not lamp and not turned:

@@ -3,8 +3,8 @@
 What the keys type is compared with the text on the sheet. A control character may come as any chord or not at all, a sign
 that the scanner cannot type may be missing, and before and after the text there may be more.
 
->>> sent("S1-WIP:SETUP:1A:AQ", "WIP:SETUP:1A:\\x1dAQ", "obeyed")
-Sent(start=3, end=18, caps='obeyed', controls=(('GS', ''),), omitted='')
+>>> match_bytes("S1-WIP:SETUP:1A:AQ", "WIP:SETUP:1A:\\x1dAQ", "obeyed")
+ByteSheetMatch(start=3, end=18, caps='obeyed', controls=(('GS', ''),), omitted='')
 """
 
 import re
@@ -13,8 +13,8 @@ from dataclasses import dataclass, replace
 from functools import lru_cache
 
 from drivers.decode.keyboard.chords import LOCKED, Chord, Stroke
-from drivers.decode.keyboard.keymap import Layout
-from drivers.decode.keyboard.profile import CONTROLS, Profile
+from drivers.decode.keyboard.keymap import KeyLayout
+from drivers.decode.keyboard.profile import CONTROLS, ScannerProfile
 from drivers.decode.keyboard.typewriter import Typewriter
 
 HEAD_KEYS = 13
@@ -27,7 +27,7 @@ _NAME_OF = {char: name for name, char in CONTROLS.items()}
 
 
 @dataclass(frozen=True, slots=True)
-class Taught:
+class SheetScan:
     """One scan: its strokes, and whether Caps Lock was on at the first."""
 
     strokes: tuple[Stroke, ...]
@@ -35,7 +35,7 @@ class Taught:
 
 
 @dataclass(frozen=True, slots=True)
-class Fit:
+class SheetMatch:
     """How a scan says a text of the sheet.
 
     `text` is which; `controls` has for each control character on it the chord, None where it is missing; `omitted` are the
@@ -51,7 +51,7 @@ class Fit:
     after: tuple[tuple[Chord, str], ...]
 
 
-def heads(strokes: Sequence[Stroke], text: str) -> list[int]:
+def find_heads(strokes: Sequence[Stroke], text: str) -> list[int]:
     """Where the head of the text may begin: its characters repeat as the chords do, whatever the layout."""
     pattern = _pattern(text[:HEAD_KEYS])
     chords = [stroke.chord for stroke in strokes]
@@ -70,7 +70,7 @@ def _repeats(chords: Sequence[Chord], start: int, pattern: tuple[int, ...]) -> b
     return all(seen.setdefault(chords[start + place], place) == first for place, first in enumerate(pattern))
 
 
-def typed(taught: Taught, layout: Layout, profile: Profile) -> tuple[str, list[int]]:
+def typed_text(taught: SheetScan, layout: KeyLayout, profile: ScannerProfile) -> tuple[str, list[int]]:
     """What the scan types on this layout, and for each character the stroke that brought it."""
     if profile.caps in CASES:
         profile = replace(profile, caps="obeyed")  # it must come in that case by itself
@@ -89,13 +89,13 @@ def typed(taught: Taught, layout: Layout, profile: Profile) -> tuple[str, list[i
     return "".join(pieces) + left, at + [len(taught.strokes) - 1] * len(left)
 
 
-def cased(text: str, caps: str) -> str:
+def apply_case(text: str, caps: str) -> str:
     """The text of the sheet as a scanner sends it that loses the case."""
     return text.upper() if caps == "upper" else text.lower() if caps == "lower" else text
 
 
 @dataclass(frozen=True, slots=True)
-class Sent:
+class ByteSheetMatch:
     """How bytes say a text of the sheet: where, with which case, what came for each control character, what is missing."""
 
     start: int
@@ -105,20 +105,20 @@ class Sent:
     omitted: str
 
 
-def sent(said: str, text: str, caps: str) -> Sent | None:
+def match_bytes(said: str, text: str, caps: str) -> ByteSheetMatch | None:
     """How what a scanner sent says a text of the sheet, None where it does not."""
-    found = _sought(text.swapcase() if caps == "inverted" else cased(text, caps)).search(said)
+    found = _sought(text.swapcase() if caps == "inverted" else apply_case(text, caps)).search(said)
     if found is None:
         return None
     loose = list(enumerate(_loose(text), 1))
     controls = tuple((_NAME_OF[char], found[number]) for number, char in loose if char in _NAME_OF)
     omitted = "".join(char for number, char in loose if char not in _NAME_OF and found[number] is None)
-    return Sent(found.start(), found.end(), caps, controls, omitted)
+    return ByteSheetMatch(found.start(), found.end(), caps, controls, omitted)
 
 
-def fit(said: str, at: list[int], taught: Taught, text: str, caps: str) -> Fit | None:
-    """How what a scan typed (`typed`) says a text of the sheet, None where it does not."""
-    found = _sought(cased(text, caps)).search(said)
+def match_typed(said: str, at: list[int], taught: SheetScan, text: str, caps: str) -> SheetMatch | None:
+    """How what a scan typed (`typed_text`) says a text of the sheet, None where it does not."""
+    found = _sought(apply_case(text, caps)).search(said)
     if found is None:
         return None
     controls, omitted = [], ""
@@ -134,7 +134,7 @@ def fit(said: str, at: list[int], taught: Taught, text: str, caps: str) -> Fit |
         for part in (range(found.start()), range(found.end(), len(said)))
     )
     spoken = tuple(chords[at[found.start()] : at[found.end() - 1] + 1])
-    return Fit(text, tuple(controls), omitted, spoken, before, after)
+    return SheetMatch(text, tuple(controls), omitted, spoken, before, after)
 
 
 def _loose(text: str) -> list[str]:

@@ -1,15 +1,15 @@
 """Tags in the field of a reader: one arrival and one end, however often a tag is read between them.
 
 A tag arrives when it has been seen for `enter_s` (0: at once) and leaves when it has not been seen for `leave_s`; a tag that
-flickers at the edge of the field stays one arrival. Two readers that see one tag hold a `Presence` each: two facts.
+flickers at the edge of the field stays one arrival. Two readers that see one tag hold a `TagPresence` each: two facts.
 
->>> field = Presence(leave_s=1.0)
+>>> field = TagPresence(leave_s=1.0)
 >>> [field.seen("3C00CE754C", ms * 1_000_000) for ms in (0, 300, 900)]
 [True, False, False]
 >>> field.due_ns()
 1900000000
 >>> list(field.quiet(2_000_000_000))
-[Left(uid='3C00CE754C', seen=3, signal_dbm=None, since_ns=0, last_ns=900000000)]
+[TagDeparture(uid='3C00CE754C', seen=3, signal_dbm=None, since_ns=0, last_ns=900000000)]
 """
 
 from collections import OrderedDict, deque
@@ -22,7 +22,7 @@ _NS = 1_000_000_000
 
 
 @dataclass(frozen=True, slots=True)
-class Left:
+class TagDeparture:
     """A tag that had arrived is gone: how often it was seen, its best signal, when it arrived and when it was last seen."""
 
     uid: str
@@ -42,13 +42,13 @@ class _Tag:
     silent: bool = False
 
 
-class Presence:
+class TagPresence:
     """The tags in the field of one reader. Times are of any clock that does not step."""
 
     def __init__(self, *, leave_s: float, enter_s: float = 0.0) -> None:
         self._leave_ns, self._enter_ns = int(leave_s * _NS), int(enter_s * _NS)
         self._tags: OrderedDict[str, _Tag] = OrderedDict()  # seen longest ago first
-        self._ended: deque[Left] = deque(maxlen=MAX_TAGS)  # not told yet
+        self._ended: deque[TagDeparture] = deque(maxlen=MAX_TAGS)  # not told yet
 
     def __len__(self) -> int:
         return len(self._tags)
@@ -83,7 +83,7 @@ class Presence:
         """When the next tag will have left if it is not seen any more; None where there is none."""
         return next(iter(self._tags.values())).last_ns + self._leave_ns if self._tags else None
 
-    def quiet(self, now_ns: int) -> Iterator[Left]:
+    def quiet(self, now_ns: int) -> Iterator[TagDeparture]:
         """It is now so late: yield the tags that have left."""
         while self._tags:
             uid, tag = next(iter(self._tags.items()))
@@ -94,7 +94,7 @@ class Presence:
             yield from self._told()
         yield from self._told()
 
-    def all_left(self) -> Iterator[Left]:
+    def all_left(self) -> Iterator[TagDeparture]:
         """The reader sees nothing any more: yield every tag that was there."""
         while self._tags:
             self._end(*self._tags.popitem(last=False))
@@ -103,8 +103,8 @@ class Presence:
 
     def _end(self, uid: str, tag: _Tag) -> None:
         if tag.since_ns is not None and not tag.silent:
-            self._ended.append(Left(uid, tag.seen, tag.signal_dbm, tag.since_ns, tag.last_ns))
+            self._ended.append(TagDeparture(uid, tag.seen, tag.signal_dbm, tag.since_ns, tag.last_ns))
 
-    def _told(self) -> Iterator[Left]:
+    def _told(self) -> Iterator[TagDeparture]:
         while self._ended:
             yield self._ended.popleft()

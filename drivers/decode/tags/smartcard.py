@@ -3,12 +3,12 @@
 Source: PC/SC part 3, section 3.2.2.1.3 (Get Data); ISO/IEC 14443-3 for random numbers and the cascade tag.
 
 >>> answered(bytes.fromhex("04A1B2C39000"))
-Sighting(uid='04A1B2C3', signal_dbm=None, why=None)
+TagSighting(uid='04A1B2C3', signal_dbm=None, why=None)
 >>> answered(bytes.fromhex("08A1B2C39000")).why
 'The card shows a random number, another one each time (08A1B2C3).'
 """
 
-from drivers.decode.serial.framing import Sighting
+from drivers.decode.serial.framing import TagSighting
 
 GET_UID = bytes.fromhex("FFCA000000")
 _WHY = {
@@ -19,22 +19,22 @@ _WHY = {
 }
 
 
-def answered(response: bytes) -> Sighting:
+def answered(response: bytes) -> TagSighting:
     """The card in a response to `GET_UID`: data and two bytes of status."""
     number, status = response[:-2], response[-2:].hex().upper()
     if status != "9000" or not number:
         came = _WHY.get(status, "there is no number in the answer")
-        return Sighting(
+        return TagSighting(
             number.hex().upper(), why=f"The card's number cannot be read: {came} ({status or 'no status'})."
         )
     return sighted(number)
 
 
-def sighted(number: bytes) -> Sighting:
+def sighted(number: bytes) -> TagSighting:
     """The card of this number, first byte first; with the reason where the number cannot stand for it."""
     text = number.hex().upper()
     if len(number) == 4 and number[0] == 0x08:
-        return Sighting(text, why=f"The card shows a random number, another one each time ({text}).")
+        return TagSighting(text, why=f"The card shows a random number, another one each time ({text}).")
     if len(number) == 4 and number[0] == 0x88:
-        return Sighting(text, why=f"The reader gives only the first part of a longer number ({text}).")
-    return Sighting(text)
+        return TagSighting(text, why=f"The reader gives only the first part of a longer number ({text}).")
+    return TagSighting(text)

@@ -1,18 +1,18 @@
 """Codes: what a scan says, from bytes to canonical text, card, badge or the name of a thing. Pure, and never raises."""
 
-from station.core.codes.bound_codes import BoundTo, apply_binding, is_bound
+from station.core.codes.bound_codes import CodeBinding, apply_binding, is_bound
 from station.core.codes.canonical import canonical, canonical_written, written_code
-from station.core.codes.code import As, Code, Scheme
+from station.core.codes.code import Code, CodeType, Scheme
 from station.core.codes.command_cards import Card
 from station.core.codes.parser import READERS, read_code, read_tag_code
 from station.core.codes.patterns import Pattern, PatternError, RefusedPattern, usable_patterns
 
 __all__ = [
     "READERS",
-    "As",
-    "BoundTo",
     "Card",
     "Code",
+    "CodeBinding",
+    "CodeType",
     "Pattern",
     "PatternError",
     "RefusedPattern",

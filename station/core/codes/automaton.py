@@ -13,9 +13,9 @@ that this module does not know.
 {'id': '1042'}
 >>> automaton.fullmatch("WO-1042-2") is None
 True
->>> compile_automaton("(a+)+b", 128)
+>>> compile_automaton("(a+)+b", 128)  # doctest: +ELLIPSIS
 Traceback (most recent call last):
-station.core.codes.automaton.Unsupported: has a repeat without end inside a repeat without end; repeat one of them only
+station.core.codes.automaton.UnsupportedPattern: has a repeat without end inside a repeat without end; repeat one ...
 """
 
 import re
@@ -36,7 +36,7 @@ _Chars = tuple[frozenset[str], Accepts]
 """What one place of a text may hold: the characters of ASCII, and a function for all others."""
 
 
-class Unsupported(ValueError):
+class UnsupportedPattern(ValueError):
     """An expression without a program; the text is the end of a sentence that begins with the expression."""
 
 
@@ -136,17 +136,18 @@ def _takes(chars: _Chars, character: str) -> bool:
 def compile_automaton(regex: str, most_characters: int) -> Automaton:
     """The program of a regular expression for texts of at most `most_characters`.
 
-    Raises `Unsupported` for an expression that has no program, `re.error` and its kin for a text that is no expression.
+    Raises `UnsupportedPattern` for an expression that has no program, `re.error` and its kin for a text that is no
+    expression.
     """
     with warnings.catch_warnings():
         warnings.simplefilter("error")  # what the next Python may read in another way is no pattern for years
         tree: Any = re._parser.parse(regex)  # type: ignore[attr-defined]  # noqa: SLF001 - `re` has no other way to its tree
     if tree.state.flags & ~re.UNICODE.value:
-        raise Unsupported(_ELSEWHERE)
+        raise UnsupportedPattern(_ELSEWHERE)
     low, high = tree.getwidth()
     if low > most_characters:
         msg = f"matches nothing below {low} characters, and codes of up to {most_characters} are tried; make it shorter"
-        raise Unsupported(msg)
+        raise UnsupportedPattern(msg)
     names = sorted(tree.state.groupdict.items(), key=lambda pair: pair[1])
     slots = {group: 2 * number for number, (_, group) in enumerate(names)}
     builder = _Builder(most_characters, slots)
@@ -170,7 +171,7 @@ class _Builder:
         """Append an instruction that is followed by the next one; its number."""
         if len(self.program) >= MAX_PARTS:
             msg = f"has more than {MAX_PARTS} parts once its repeats are written out; repeat less often"
-            raise Unsupported(msg)
+            raise UnsupportedPattern(msg)
         number = len(self.program)
         self.program.append((operation, argument, number + 1))
         return number
@@ -204,7 +205,9 @@ class _Builder:
     def _chars(self, name: str, argument: Any) -> _Chars:
         """The characters of a node that is one character; every other node is refused."""
         if name not in _ONE_CHARACTER:
-            raise Unsupported(_ELSEWHERE if name in _KNOWN_AND_REFUSED else f"has a part {name} that is not known here")
+            raise UnsupportedPattern(
+                _ELSEWHERE if name in _KNOWN_AND_REFUSED else f"has a part {name} that is not known here"
+            )
         key = f"{name} {argument}"
         if key not in self._made:
             accepts = _accepts(name, argument)
@@ -213,7 +216,7 @@ class _Builder:
 
     def _group(self, group: int | None, add_flags: int, del_flags: int, nodes: Any, *, endless: bool) -> None:
         if add_flags or del_flags:
-            raise Unsupported(_ELSEWHERE)
+            raise UnsupportedPattern(_ELSEWHERE)
         slot = self.slots.get(group) if group is not None else None
         if slot is not None:
             self.add(_SAVE, slot)
@@ -243,7 +246,7 @@ class _Builder:
             return
         unbounded = high >= self.most and high > 1
         if unbounded and endless:
-            raise Unsupported(_NESTED)
+            raise UnsupportedPattern(_NESTED)
         endless = endless or unbounded
         may_be_empty = high > 1 and nodes.getwidth()[0] == 0
         splits = []
@@ -252,7 +255,7 @@ class _Builder:
                 splits.append(self.add(_SPLIT))
             self.sequence(nodes, endless=endless)
             if may_be_empty:  # behind the body, which may have a better reason
-                raise Unsupported(_EMPTY)
+                raise UnsupportedPattern(_EMPTY)
         if unbounded:  # a body has one last instruction
             self.program[-1] = (*self.program[-1][:2], splits[0])
             end = len(self.program)
@@ -264,10 +267,10 @@ class _Builder:
     def _possessive(self, low: int, high: Any, nodes: Any) -> None:
         """As many as come, and no step back; of one character, since only there it needs no memory."""
         if len(nodes) != 1:
-            raise Unsupported(_POSSESSIVE)
+            raise UnsupportedPattern(_POSSESSIVE)
         name, argument = str(nodes[0][0]), nodes[0][1]
         if name not in _ONE_CHARACTER:
-            raise Unsupported(_POSSESSIVE)
+            raise UnsupportedPattern(_POSSESSIVE)
         chars = self._chars(name, argument)
         for _ in range(low):
             self.add(_ONE, chars)
@@ -330,4 +333,4 @@ def _accepts(name: str, argument: Any) -> Accepts:
         parts = [_accepts(str(operation), part) for operation, part in argument if str(operation) != "NEGATE"]
         return lambda character: any(part(character) for part in parts) != negated
     msg = f"has a part {name} {argument} that is not known here"
-    raise Unsupported(msg)
+    raise UnsupportedPattern(msg)

@@ -5,7 +5,7 @@ badge, a card or a carrier. A binding comes before the shop's patterns and the p
 are the same everywhere (`WIP:…`).
 
 >>> from station.core.codes.parser import read_code
->>> bound = {"NEXT-IS-SCRAP": BoundTo(As.COMMAND, "WIP:SCRAP"), "TOTE-9": BoundTo(As.ITEM, "WO-1005")}
+>>> bound = {"NEXT-IS-SCRAP": CodeBinding(CodeType.COMMAND, "WIP:SCRAP"), "TOTE-9": CodeBinding(CodeType.ITEM, "WO-1005")}
 >>> apply_binding(read_code(b"NEXT-IS-SCRAP", None, ()), bound).card
 <Card.SCRAP: 'SCRAP'>
 >>> apply_binding(read_code(b"TOTE-9", None, ()), bound).item
@@ -16,26 +16,26 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import NamedTuple
 
-from station.core.codes.code import As, Code, Scheme
+from station.core.codes.code import Code, CodeType, Scheme
 from station.core.codes.command_cards import HEAD, CardText, read_card
 from station.core.codes.parser import EMPTY, TOO_LONG, of_card
 
 _READ_ANEW = frozenset({None, Scheme.AMBIGUOUS, Scheme.BADGE, Scheme.COMMAND})
 
 
-class BoundTo(NamedTuple):
+class CodeBinding(NamedTuple):
     """What a code is bound to: the kind of thing and its name."""
 
-    as_: As
+    as_: CodeType
     to: str
 
 
-def is_bound(code: Code, bound: Mapping[str, BoundTo]) -> bool:
+def is_bound(code: Code, bound: Mapping[str, CodeBinding]) -> bool:
     """Whether the shop has said what this code names."""
     return code.code in bound and code.unread not in (TOO_LONG, EMPTY) and code.code[: len(HEAD)].upper() != HEAD
 
 
-def apply_binding(code: Code, bound: Mapping[str, BoundTo]) -> Code:
+def apply_binding(code: Code, bound: Mapping[str, CodeBinding]) -> Code:
     """The code as its binding says, itself where it has none.
 
     An item keeps the scheme and the parts of its label, where that could be read in one way. Products and carriers are
@@ -44,13 +44,13 @@ def apply_binding(code: Code, bound: Mapping[str, BoundTo]) -> Code:
     if not is_bound(code, bound):
         return code
     as_, to = bound[code.code]
-    if as_ is As.BADGE:
+    if as_ is CodeType.BADGE:
         return Code(code.raw, code.sym, Scheme.BADGE, code.code, fields={"badge": to}, as_=as_, badge=to)
-    if as_ is As.COMMAND:
+    if as_ is CodeType.COMMAND:
         read = read_card(to if to[: len(HEAD)].upper() == HEAD else HEAD + to)
         assert read is not None  # it begins as a card does
         return of_card(code.raw, code.sym, CardText(read.card, code.code, read.argument, read.qty_milli, read.unread))
-    if as_ is not As.ITEM:
+    if as_ is not CodeType.ITEM:
         return Code(code.raw, code.sym, Scheme.OWN, code.code, to, {as_.value: to}, as_)
     if code.scheme in _READ_ANEW:
         return Code(code.raw, code.sym, Scheme.OWN, code.code, to, {as_.value: to})

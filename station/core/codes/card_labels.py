@@ -3,10 +3,10 @@
 Most cards are the same in every shop; quantities, stages, reasons, calls and badges are the shop's own. A word of the shop
 that no scanner could bring back as it is makes no card: it is named, with the reason.
 
->>> made = card_labels(ShopWords(quantities=("5",), reasons=(("burr", "Burr left"),)))
+>>> made = card_labels(CardVocabulary(quantities=("5",), reasons=(("burr", "Burr left"),)))
 >>> [label.text for label in made.labels if ":" in label.text[4:]]
 ['WIP:QTY:5', 'WIP:REASON:burr', 'WIP:CALL:supervisor']
->>> card_labels(ShopWords(quantities=("1,5",))).refused[0].why
+>>> card_labels(CardVocabulary(quantities=("1,5",))).refused[0].why
 'no quantity: expected 0.001 to 1000000000, at most three digits behind a point'
 """
 
@@ -55,7 +55,7 @@ Named = tuple[str, str]
 
 
 @dataclass(frozen=True, slots=True)
-class ShopWords:
+class CardVocabulary:
     """What of a shop stands on cards. `own`: cards that the shop has listed itself, whole, with its names for them."""
 
     quantities: tuple[str, ...] = ("1", "5", "10")
@@ -76,7 +76,7 @@ class CardLabel:
 
 
 @dataclass(frozen=True, slots=True)
-class Refused:
+class RefusedLabel:
     """A text that makes no card, and why."""
 
     text: str
@@ -84,14 +84,14 @@ class Refused:
 
 
 @dataclass(frozen=True, slots=True)
-class Labels:
+class CardLabels:
     """What can be printed, in the order of the bench, badges last; and what cannot."""
 
     labels: tuple[CardLabel, ...]
-    refused: tuple[Refused, ...]
+    refused: tuple[RefusedLabel, ...]
 
 
-def card_labels(words: ShopWords) -> Labels:
+def card_labels(words: CardVocabulary) -> CardLabels:
     """The cards of a shop, each once; at most `MAX_CARDS` of them."""
     named: dict[str, str] = {f"{HEAD}{card}": _SAYS[card][0] for card in _SAME_EVERYWHERE}
     named |= {f"{HEAD}{Card.QTY}:{quantity}": quantity for quantity in words.quantities}
@@ -101,18 +101,18 @@ def card_labels(words: ShopWords) -> Labels:
     named |= {_canonical(text): name for text, name in words.own.items()}
     named |= {f"{HEAD}{Card.BADGE}:{badge}": name for badge, name in words.people}
     labels: list[CardLabel] = []
-    refused: list[Refused] = []
+    refused: list[RefusedLabel] = []
     for text, name in named.items():
         made = _label(text, name)
         if isinstance(made, CardLabel) and len(labels) == MAX_CARDS:
-            made = Refused(text, f"one print holds {MAX_CARDS} cards")
+            made = RefusedLabel(text, f"one print holds {MAX_CARDS} cards")
         labels.append(made) if isinstance(made, CardLabel) else refused.append(made)
     order = list(Card)
     labels.sort(key=lambda label: _place(label, order))
-    return Labels(tuple(labels), tuple(refused))
+    return CardLabels(tuple(labels), tuple(refused))
 
 
-def words_of(definitions: Iterable[tuple[str, Mapping[str, Any]]]) -> ShopWords:
+def words_of(definitions: Iterable[tuple[str, Mapping[str, Any]]]) -> CardVocabulary:
     """The words of a shop from its definitions, each (`what`, fields): those that hold, one of each thing.
 
     >>> words_of([("stage.define", {"stage": "saw", "name": "Saw"}), ("reason.define", {"reason": "burr"})]).stages
@@ -124,7 +124,7 @@ def words_of(definitions: Iterable[tuple[str, Mapping[str, Any]]]) -> ShopWords:
             word = str(data[WORD_OF[what]])
             found[what][word] = str(data.get("name") or word)
     stages, reasons, people, own = (found[what] for what in WORD_OF)
-    return ShopWords(
+    return CardVocabulary(
         stages=tuple(stages.items()), reasons=tuple(reasons.items()), people=tuple(people.items()), own=own
     )
 
@@ -143,21 +143,21 @@ def _canonical(text: str) -> str:
     return text if read is None else read.text
 
 
-def _label(text: str, name: str) -> CardLabel | Refused:
+def _label(text: str, name: str) -> CardLabel | RefusedLabel:
     """The card of a text, if what a scanner brings back is that very card."""
     code = read_code(text.encode(errors="replace"), None, ())
     if code.unread is not None:
-        return Refused(text, code.unread)
+        return RefusedLabel(text, code.unread)
     card = Card.BADGE if code.badge is not None else code.card
     if len(code.raw) > MAX_TEXT_BYTES:
-        return Refused(text, f"a card holds {MAX_TEXT_BYTES} bytes, and it has {len(code.raw)}")
+        return RefusedLabel(text, f"a card holds {MAX_TEXT_BYTES} bytes, and it has {len(code.raw)}")
     if card is None:
-        return Refused(text, "it does not begin with WIP:")
+        return RefusedLabel(text, "it does not begin with WIP:")
     if card is Card.SETUP:
-        return Refused(text, "it stands on the setup sheet")
+        return RefusedLabel(text, "it stands on the setup sheet")
     argument = code.badge if code.badge is not None else code.argument
     if text != f"{HEAD}{card}" + (f":{argument}" if argument else ""):
-        return Refused(text, "a scanner would bring it back in another spelling")
+        return RefusedLabel(text, "a scanner would bring it back in another spelling")
     name = " ".join(name.split()) or argument or card
     return CardLabel(text, shown(name)[:MAX_NAME_CHARACTERS], _SAYS[card][1])
 

@@ -25,7 +25,7 @@ class Scheme(StrEnum):
     AMBIGUOUS = "ambiguous"
 
 
-class As(StrEnum):
+class CodeType(StrEnum):
     """What a code names."""
 
     ITEM = "item"
@@ -51,7 +51,7 @@ class Code:
     code: str
     item: str | None = None
     fields: Mapping[str, str] = field(default_factory=dict)
-    as_: As = As.ITEM
+    as_: CodeType = CodeType.ITEM
     unread: str | None = None
     card: Card | None = None
     argument: str | None = None
@@ -64,4 +64,6 @@ class Code:
 
         A product by a published system (a GTIN alone) is an item of its own, as the hub folds it.
         """
-        return self.item is not None and not (self.scheme is Scheme.OWN and self.as_ in (As.PRODUCT, As.CARRIER))
+        return self.item is not None and not (
+            self.scheme is Scheme.OWN and self.as_ in (CodeType.PRODUCT, CodeType.CARRIER)
+        )

@@ -15,7 +15,7 @@ identifier is up to three digits and a letter (ANSI MH10.8.2), a text element id
 
 import re
 
-from station.core.codes.gs1.elements import Reading, read_elements
+from station.core.codes.gs1.elements import ElementString, read_elements
 
 HEAD = "[)>"
 _RS, _GS, _EOT = "\x1e", "\x1d", "\x04"
@@ -32,10 +32,10 @@ def opens(text: str) -> bool:
     return text.startswith((HEAD + _RS, ">" + HEAD, *(HEAD + kind + _GS for kind in ("05", *_IDENTIFIERS))))
 
 
-def read_envelope(text: str, year: int | None) -> Reading:
+def read_envelope(text: str, year: int | None) -> ElementString:
     """The fields of all formats in the envelope, by identifier; one that comes again has `#2`, `#3` … behind it."""
     if len(text) > MAX_CHARACTERS:
-        return Reading(refused=f"{len(text)} characters, expected at most {MAX_CHARACTERS}")
+        return ElementString(refused=f"{len(text)} characters, expected at most {MAX_CHARACTERS}")
     body = text.removeprefix(">").removeprefix(HEAD).removeprefix(_RS)
     ended = body.endswith(_EOT)
     body = body.removesuffix(_EOT).removesuffix(_RS)
@@ -44,13 +44,13 @@ def read_envelope(text: str, year: int | None) -> Reading:
         kind, _, content = part.partition(_GS)
         found = _identified(content, kind) if kind in _IDENTIFIERS else _of_gs1(content, kind, year)
         if isinstance(found, str):
-            return Reading(refused=found)
+            return ElementString(refused=found)
         for name, value in found:
             again = 1 + sum(each.split("#")[0] == name for each in fields)
             fields[name if again == 1 else f"{name}#{again}"] = value
         if len(fields) > MAX_FIELDS:
-            return Reading(refused=f"more than {MAX_FIELDS} fields")
-    return Reading(fields if ended else fields | {"recovered": "end"})
+            return ElementString(refused=f"more than {MAX_FIELDS} fields")
+    return ElementString(fields if ended else fields | {"recovered": "end"})
 
 
 def _of_gs1(content: str, kind: str, year: int | None) -> list[tuple[str, str]] | str:

@@ -7,7 +7,7 @@ from station.core.codes.patterns import Pattern
 
 
 @dataclass(frozen=True, slots=True)
-class Scanned:
+class ParseContext:
     """One scan on its way through the readers: its bytes, AIM identifier, content behind that, and canonical text.
 
     `year` is the scan's, for dates of two digits; None where no clock was ever right.

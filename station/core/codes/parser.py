@@ -12,9 +12,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from station.core.codes.canonical import canonical, split_aim
-from station.core.codes.code import As, Code, Scheme
+from station.core.codes.code import Code, CodeType, Scheme
 from station.core.codes.command_cards import HEAD, Card, CardText, read_card
-from station.core.codes.parse_context import Scanned
+from station.core.codes.parse_context import ParseContext
 from station.core.codes.patterns import Pattern
 from station.core.codes.setup_codes import made_for
 from station.core.codes.standards import published
@@ -30,21 +30,21 @@ def of_card(raw: bytes, sym: str | None, read: CardText) -> Code:
         return Code(raw, sym, None, read.text, unread=read.unread)
     if read.card is Card.BADGE:
         fields = {"badge": read.argument or ""}
-        return Code(raw, sym, Scheme.BADGE, read.text, fields=fields, as_=As.BADGE, badge=read.argument)
+        return Code(raw, sym, Scheme.BADGE, read.text, fields=fields, as_=CodeType.BADGE, badge=read.argument)
     fields = {"card": read.card or ""} | ({"argument": read.argument} if read.argument else {})
     return Code(
-        raw, sym, Scheme.COMMAND, read.text, fields=fields, as_=As.COMMAND,
+        raw, sym, Scheme.COMMAND, read.text, fields=fields, as_=CodeType.COMMAND,
         card=read.card, argument=read.argument, qty_milli=read.qty_milli,
     )  # fmt: skip
 
 
-def card(scanned: Scanned) -> Code | None:
+def card(scanned: ParseContext) -> Code | None:
     """The printed cards and badges, the same at every site: `WIP:…`."""
     read = read_card(scanned.text)
     return None if read is None else of_card(scanned.raw, scanned.sym, read)
 
 
-def own(scanned: Scanned) -> Code | None:
+def own(scanned: ParseContext) -> Code | None:
     """The shop's own patterns; two that read one code differently make it ambiguous."""
     found = [(pattern, *match) for pattern in scanned.patterns if (match := pattern.match(scanned.text)) is not None]
     if not found:
@@ -53,10 +53,10 @@ def own(scanned: Scanned) -> Code | None:
     if any((other.as_, name) != (pattern.as_, named) for other, name, _ in found[1:]):
         readings = {each.name: name for each, name, _ in found}
         return Code(scanned.raw, scanned.sym, Scheme.AMBIGUOUS, scanned.text, scanned.text, readings)
-    as_ = As(pattern.as_)
-    if as_ is As.BADGE:
+    as_ = CodeType(pattern.as_)
+    if as_ is CodeType.BADGE:
         return Code(scanned.raw, scanned.sym, Scheme.BADGE, scanned.text, fields=fields, as_=as_, badge=named)
-    if as_ is As.COMMAND:
+    if as_ is CodeType.COMMAND:
         read = read_card(named if named[: len(HEAD)].upper() == HEAD else HEAD + named)
         # The pattern only finds the card: the code stays what is printed on this shop's own card.
         if read is None:
@@ -66,7 +66,7 @@ def own(scanned: Scanned) -> Code | None:
     return Code(scanned.raw, scanned.sym, Scheme.OWN, scanned.text, named, fields, as_)
 
 
-def setup_code(scanned: Scanned) -> Code | None:
+def setup_code(scanned: ParseContext) -> Code | None:
     """A label that sets up some maker's scanners: nothing of the shop's, and somebody should look at the scanner."""
     maker = made_for(scanned.text)
     if maker is None:
@@ -75,13 +75,13 @@ def setup_code(scanned: Scanned) -> Code | None:
     return Code(scanned.raw, scanned.sym, None, scanned.text, unread=unread)
 
 
-def text(scanned: Scanned) -> Code:
+def text(scanned: ParseContext) -> Code:
     """Whatever is left is a text that names itself."""
     return Code(scanned.raw, scanned.sym, Scheme.TEXT, scanned.text, scanned.text)
 
 
 # The one place for a new kind of code: its reader goes between the shop's own patterns and plain text.
-READERS: tuple[Callable[[Scanned], Code | None], ...] = (card, own, setup_code, published, text)
+READERS: tuple[Callable[[ParseContext], Code | None], ...] = (card, own, setup_code, published, text)
 
 
 def read_tag_code(raw: bytes, patterns: Sequence[Pattern]) -> Code:
@@ -104,7 +104,7 @@ def read_tag_code(raw: bytes, patterns: Sequence[Pattern]) -> Code:
     if code.unread is not None:
         return code
     number = code.code.encode("ascii")
-    named = own(Scanned(number, None, number, code.code, patterns))
+    named = own(ParseContext(number, None, number, code.code, patterns))
     return code if named is None else replace(named, raw=raw)
 
 
@@ -117,7 +117,7 @@ def read_code(raw: bytes, sym: str | None, patterns: Sequence[Pattern], year: in
     if len(raw) > MAX_RAW_BYTES:
         return Code(raw, sym, None, canonical(raw[:MAX_RAW_BYTES]), unread=TOO_LONG)
     symbology, content = split_aim(raw, sym)
-    scanned = Scanned(raw, symbology, content, canonical(content), patterns, year)
+    scanned = ParseContext(raw, symbology, content, canonical(content), patterns, year)
     if not content:
         return Code(raw, symbology, None, "", unread=EMPTY)
     return next(code for reader in READERS if (code := reader(scanned)) is not None)

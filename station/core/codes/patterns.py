@@ -17,8 +17,8 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any, NamedTuple
 
-from station.core.codes.automaton import Automaton, Unsupported, compile_automaton
-from station.core.codes.code import As
+from station.core.codes.automaton import Automaton, UnsupportedPattern, compile_automaton
+from station.core.codes.code import CodeType
 
 MAX_TEXT_CHARACTERS = 128
 MAX_REGEX_CHARACTERS = 200
@@ -40,20 +40,20 @@ class Pattern:
 
     name: str
     regex: str
-    as_: str = As.ITEM.value
+    as_: str = CodeType.ITEM.value
     _compiled: Automaton = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         """Refuse what has no linear program."""
-        if self.as_ not in set(As):
-            msg = f"Pattern {_shown(self.name)!r} names a {_shown(self.as_)!r}; expected one of {', '.join(As)}."
+        if self.as_ not in set(CodeType):
+            msg = f"Pattern {_shown(self.name)!r} names a {_shown(self.as_)!r}; expected one of {', '.join(CodeType)}."
             raise PatternError(msg)
         if len(self.regex) > MAX_REGEX_CHARACTERS:
             problem = f"has {len(self.regex)} characters; expected at most {MAX_REGEX_CHARACTERS}"
             raise self._error(problem)
         try:
             compiled = _automaton(self.regex, MAX_TEXT_CHARACTERS)
-        except Unsupported as error:
+        except UnsupportedPattern as error:
             raise self._error(str(error)) from None
         except (re.error, Warning, RecursionError, OverflowError) as error:
             problem = f"is no regular expression: {error}. Correct it there"
@@ -114,7 +114,7 @@ def usable_patterns(definitions: Iterable[Mapping[str, Any]]) -> UsablePatterns:
 
 
 def _read(data: Mapping[str, Any]) -> Pattern:
-    name, regex, as_ = data.get("name"), data.get("regex"), data.get("as", As.ITEM.value)
+    name, regex, as_ = data.get("name"), data.get("regex"), data.get("as", CodeType.ITEM.value)
     if not (isinstance(name, str) and isinstance(regex, str) and isinstance(as_, str)):
         msg = f"Pattern {_shown(str(name))!r} lacks a text; expected the fields name, regex and as."
         raise PatternError(msg)

@@ -14,7 +14,7 @@ from functools import cached_property
 
 
 @dataclass(frozen=True)
-class Form:
+class SetupCodeFormat:
     """How one maker writes set-up codes: `regex` matches the whole text of each, `source` shows it."""
 
     maker: str
@@ -27,34 +27,34 @@ class Form:
         return re.compile(self.regex)
 
 
-FORMS: tuple[Form, ...] = (
-    Form(
+FORMS: tuple[SetupCodeFormat, ...] = (
+    SetupCodeFormat(
         "Newland",
         # The storage type, a tag of three characters, a subtag of three, its value.
         "@(?:[A-Z][A-Z0-9]{2}|232)[A-Z][A-Z0-9]{2}[0-9A-F]*",
         "NLS-HR42 User Manual, page 92 (@UPAAD50, @UPAREQ1); NLS-HR52 User Manual, page 35 (the syntax)",
     ),
-    Form(
+    SetupCodeFormat(
         "Netum",
         "#SETUPE[01]|@(?:EN|DIS)ABLE_ALL[12]D",
         "RD-2023 manual, Barcode Settings (Start Setup, End Setup, Enable and Disable All 1D and 2D Codes)",
     ),
-    Form(
+    SetupCodeFormat(
         "Opticon",
         "@MENU_OPTO@(?:[^@]+@)+OTPO_UNEM@",
         "Specifications Manual SS13063, section 18.1 (@MENU_OPTO@ZZ@BAP@ZZ@OTPO_UNEM@)",
     ),
-    Form(
+    SetupCodeFormat(
         "Datalogic",
         r"\$P,(?:[0-9A-Za-z]+,)+P",
         "Gryphon I GFS4400 Product Reference Guide, page 56 ($P,AE,P)",
     ),
-    Form(
+    SetupCodeFormat(
         "Alacrity and NADAMOO",
         "%%SpecCode(?:[0-9A-F]{2}){1,4}",
         "the set-up pages of juitnow/juit-alacrity-setup (%%SpecCode10 to %%SpecCodeBA0004)",
     ),
-    Form(
+    SetupCodeFormat(
         "Grow and M5Stack",
         r"\^#SC\^[0-9A-F]{7}",
         "M5Stack AtomicQR_Reader_EN.pdf, section 1.1 (^#SC^303FFF0); GM67 manual (^#SC^3030010)",

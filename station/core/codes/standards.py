@@ -17,13 +17,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from station.core.codes.code import As, Code, Scheme
+from station.core.codes.code import Code, CodeType, Scheme
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from station.core.codes.gs1.elements import Reading
-    from station.core.codes.parse_context import Scanned
+    from station.core.codes.gs1.elements import ElementString
+    from station.core.codes.parse_context import ParseContext
 
 GS1_SYMBOLS = frozenset({"]C1", "]e0", "]d2", "]Q3", "]J1"})
 ARTICLE_SYMBOLS = frozenset({"]E0", "]E4"})
@@ -36,7 +36,7 @@ _ONE_THING = frozenset({"00", "10", "21", "235", "250", "8003", "8004", "8010", 
 _OF_PRODUCTS = frozenset({"01", "02", "03", "8006"})
 
 
-def published(scanned: Scanned) -> Code | None:
+def published(scanned: ParseContext) -> Code | None:
     """The code by a published system that this scan is; None where it is none."""
     text, sym = scanned.text, scanned.sym
     opening = text[:1]
@@ -53,28 +53,28 @@ def published(scanned: Scanned) -> Code | None:
     return _keyed(scanned) or _typed_epc(scanned)
 
 
-def _gs1(scanned: Scanned, fields: Mapping[str, str], scheme: Scheme = Scheme.GS1) -> Code:
+def _gs1(scanned: ParseContext, fields: Mapping[str, str], scheme: Scheme = Scheme.GS1) -> Code:
     """A code read; one that names a product, and no lot, serial or load of it, names no single thing."""
     product = not _OF_PRODUCTS.isdisjoint(fields) and _ONE_THING.isdisjoint(fields)
-    as_ = As.PRODUCT if product else As.ITEM
+    as_ = CodeType.PRODUCT if product else CodeType.ITEM
     return Code(scanned.raw, scanned.sym, scheme, scanned.text, scanned.text, fields, as_)
 
 
-def _unread(scanned: Scanned, why: str) -> Code:
+def _unread(scanned: ParseContext, why: str) -> Code:
     return Code(scanned.raw, scanned.sym, None, scanned.text, unread=why)
 
 
-def _ambiguous(scanned: Scanned, readings: list[str]) -> Code:
+def _ambiguous(scanned: ParseContext, readings: list[str]) -> Code:
     fields = {f"reading {number}": reading for number, reading in enumerate(readings, 1)}
     return Code(scanned.raw, scanned.sym, Scheme.AMBIGUOUS, scanned.text, scanned.text, fields)
 
 
-def _content(scanned: Scanned) -> str:
+def _content(scanned: ParseContext) -> str:
     """The content a character a byte: what is not ASCII is in no character set of these systems."""
     return scanned.content.decode("latin-1")
 
 
-def _announced(scanned: Scanned) -> Code | None:
+def _announced(scanned: ParseContext) -> Code | None:
     """A symbol that says it holds GS1 element strings; a shop's own text in one, that opens with none, is left to it."""
     from station.core.codes.gs1.elements import GS, read_elements
     from station.core.codes.gs1.identifiers import find
@@ -86,7 +86,7 @@ def _announced(scanned: Scanned) -> Code | None:
     return _gs1(scanned, reading.fields) if reading.refused is None else _mended(scanned, text, reading.refused)
 
 
-def _mended(scanned: Scanned, text: str, refused: str) -> Code:
+def _mended(scanned: ParseContext, text: str, refused: str) -> Code:
     """Read with the separators that a scanner may have lost; unread for the first reason where that does not help."""
     from station.core.codes.gs1.elements import readings_without_separators
 
@@ -96,7 +96,9 @@ def _mended(scanned: Scanned, text: str, refused: str) -> Code:
     return _found(scanned, text, readings)
 
 
-def _found(scanned: Scanned, text: str, readings: Sequence[Reading], keys: frozenset[str] = frozenset()) -> Code:
+def _found(
+    scanned: ParseContext, text: str, readings: Sequence[ElementString], keys: frozenset[str] = frozenset()
+) -> Code:
     from station.core.codes.gs1.elements import likeliest_first
 
     if len(readings) > 1:
@@ -104,7 +106,7 @@ def _found(scanned: Scanned, text: str, readings: Sequence[Reading], keys: froze
     return _gs1(scanned, {**readings[0].fields, "recovered": "separator"})
 
 
-def _keyed(scanned: Scanned) -> Code | None:
+def _keyed(scanned: ParseContext) -> Code | None:
     """Element strings that nothing announces: a key with a good check digit, and everything else in order too."""
     from station.core.codes.gs1.elements import GS, USUAL_NEXT, read_elements, readings_without_separators
     from station.core.codes.gs1.identifiers import find
@@ -126,7 +128,7 @@ def _keyed(scanned: Scanned) -> Code | None:
     return _gs1(scanned, reading.fields)
 
 
-def _article(scanned: Scanned) -> Code | None:
+def _article(scanned: ParseContext) -> Code | None:
     """An article number, alone or with the second message of a composite symbol behind it (ISO/IEC 24723)."""
     from station.core.codes.gs1.elements import read_elements
     from station.core.codes.gs1.gtin import read_article
@@ -145,7 +147,7 @@ def _article(scanned: Scanned) -> Code | None:
     return _ambiguous(scanned, [str(each) for each in readings])
 
 
-def _envelope(scanned: Scanned) -> Code | None:
+def _envelope(scanned: ParseContext) -> Code | None:
     from station.core.codes.iso15434 import opens, read_envelope
 
     text = _content(scanned)
@@ -157,14 +159,14 @@ def _envelope(scanned: Scanned) -> Code | None:
     )
 
 
-def _link(scanned: Scanned) -> Code | None:
+def _link(scanned: ParseContext) -> Code | None:
     from station.core.codes.gs1.digital_link import read_link
 
     reading = read_link(scanned.text, scanned.year)
     return _gs1(scanned, reading.fields) if reading is not None else None
 
 
-def _typed_epc(scanned: Scanned) -> Code | None:
+def _typed_epc(scanned: ParseContext) -> Code | None:
     """A tag's number as a reader that plays a keyboard types it, in hex; any other hex is a text."""
     text = scanned.text
     if len(text) not in _EPC_CHARACTERS or not _HEX.issuperset(text):

@@ -11,7 +11,7 @@ and number (one byte, two bytes).
 >>> finds("206,30028", "3C00CE754C"), finds("0013530445", "3C00CE754C")
 (True, False)
 >>> searched("0013530444")
-Searched(numbers=('0013530444', '4404531300'), tails=('CE754C', '75CE00'))
+TagSearch(numbers=('0013530444', '4404531300'), tails=('CE754C', '75CE00'))
 """
 
 import re
@@ -32,7 +32,7 @@ _MAX_TYPED = 3 * (MAX_NUMBER_BYTES + 1)  # hex with a separator behind every byt
 
 
 @dataclass(frozen=True, slots=True)
-class Printed:
+class PrintedNumbers:
     """What a card with this number may show. Of a number shorter than four bytes only the hex forms are told."""
 
     uid: str
@@ -45,7 +45,7 @@ class Printed:
 
 
 @dataclass(frozen=True, slots=True)
-class Searched:
+class TagSearch:
     """Where to look for the tag that somebody reads off a card: whole canonical numbers, and ends of them, both hex."""
 
     numbers: tuple[str, ...]
@@ -61,13 +61,13 @@ def canonical_number(text: str) -> str | None:
     return digits[:-2] if len(number) == _EM4100_BYTES + 1 and reduce(xor, number) == 0 else digits
 
 
-def printed(uid: str) -> Printed:
+def printed(uid: str) -> PrintedNumbers:
     """The forms of a canonical number. `decimal` is of the last three bytes, `decimal_long` of the last four."""
     number = bytes.fromhex(uid)
     backwards = number[::-1]
     if len(number) < 4:
-        return Printed(uid, backwards.hex().upper())
-    return Printed(
+        return PrintedNumbers(uid, backwards.hex().upper())
+    return PrintedNumbers(
         uid,
         backwards.hex().upper(),
         f"{uid}{reduce(xor, number):02X}" if len(number) == _EM4100_BYTES else "",
@@ -92,21 +92,21 @@ def finds(text: str, uid: str) -> bool:
     return said in astuple(forms) or padded in (forms.decimal, forms.decimal_long, forms.decimal_backwards)
 
 
-def searched(text: str) -> Searched:
+def searched(text: str) -> TagSearch:
     """Where to look for what somebody typed: a few canonical numbers and ends, whose owners `finds` then judges."""
     text = text.strip()
     pair = _FACILITY.fullmatch(text)
     if pair is not None:
         facility, number = int(pair[1]), int(pair[2])
         fits = facility < 1 << 8 and number < 1 << 16
-        return Searched((), (f"{facility:02X}{number:04X}",) if fits else ())
+        return TagSearch((), (f"{facility:02X}{number:04X}",) if fits else ())
     numbers: list[str] = []
     uid = canonical_number(text) if len(text) <= _MAX_TYPED else None
     if uid is not None:
         # With or without a checksum, and read from either end.
         written = _SEPARATORS.sub("", text).upper()
         numbers = [uid, written, bytes.fromhex(written)[::-1].hex().upper()]
-    return Searched(tuple(dict.fromkeys(numbers)), tuple(dict.fromkeys(_tails(_SEPARATORS.sub("", text)))))
+    return TagSearch(tuple(dict.fromkeys(numbers)), tuple(dict.fromkeys(_tails(_SEPARATORS.sub("", text)))))
 
 
 def _tails(digits: str) -> list[str]:

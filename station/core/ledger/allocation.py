@@ -10,13 +10,13 @@ from itertools import chain
 
 import msgspec
 
-from station.core.ledger.item_balance import Piece, Stock
-from station.core.ledger.item_event import Fact, uncertain_against
-from station.core.ledger.parcels import RELEASED, In, Spot
+from station.core.ledger.item_balance import ItemBalance, Piece
+from station.core.ledger.item_event import ItemEvent, uncertain_against
+from station.core.ledger.parcels import RELEASED, Account, ParcelState
 from station.core.ledger.pick_order import downstream, held_at, held_upstream, upstream, waiting_at
 
 
-class Marks(msgspec.Struct):
+class PostingMarks(msgspec.Struct):
     """What a posting noticed; the rules turn it into sentences. Quantities in thousandths."""
 
     passed: set[int] = set()
@@ -33,22 +33,22 @@ class Marks(msgspec.Struct):
     left_behind_milli: int = 0
 
 
-class Bench(msgspec.Struct):
+class ScanContext(msgspec.Struct):
     """Where a scan takes place: the spot, and whether it counts as the end where no routing says so."""
 
-    stock: Stock
-    spot: Spot
-    marks: Marks
+    stock: ItemBalance
+    spot: Account
+    marks: PostingMarks
     quantity: int | None
     stage_is_done: bool = False
 
     @property
-    def fact(self) -> Fact:
+    def fact(self) -> ItemEvent:
         """The fact being posted."""
         return self.stock.fact
 
 
-def collect(bench: Bench, target: Spot, first: Sequence[Spot] = ()) -> list[Piece]:
+def collect(bench: ScanContext, target: Account, first: Sequence[Account] = ()) -> list[Piece]:
     """What a scan brings towards `target`: from the spots of `first`, then from the walk."""
     stock, spot = bench.stock, bench.spot
     if bench.quantity is not None:
@@ -69,7 +69,7 @@ def collect(bench: Bench, target: Spot, first: Sequence[Spot] = ()) -> list[Piec
     return stock.take(on_hold[0]) if on_hold else _bring_back(bench, target)
 
 
-def draw(stock: Stock, sources: Iterable[Spot], wanted: int | None = None) -> list[Piece]:
+def draw(stock: ItemBalance, sources: Iterable[Account], wanted: int | None = None) -> list[Piece]:
     """All at the first source that holds any; with a quantity, source after source until it is met."""
     pieces: list[Piece] = []
     for source in sources:
@@ -85,7 +85,7 @@ def draw(stock: Stock, sources: Iterable[Spot], wanted: int | None = None) -> li
 
 
 def draw_stated(
-    bench: Bench, sources: Iterable[Spot], held_back: Sequence[Spot], held: Sequence[Spot] = ()
+    bench: ScanContext, sources: Iterable[Account], held_back: Sequence[Account], held: Sequence[Account] = ()
 ) -> list[Piece]:
     """A stated quantity: from the sources; then what is in `held_back` counts, but stays; then from `held`; else overrun."""
     assert bench.quantity is not None
@@ -111,7 +111,7 @@ def total(pieces: Iterable[Piece]) -> int:
     return sum(piece.qty_milli or 0 for piece in pieces)
 
 
-def _plainly_next(bench: Bench, target: Spot, first: Sequence[Spot]) -> list[Piece]:
+def _plainly_next(bench: ScanContext, target: Account, first: Sequence[Account]) -> list[Piece]:
     """Some already stands at the target: take only what stands here or waits here, or comes straight from before."""
     stock, spot, routing = bench.stock, bench.spot, bench.stock.routing
     for near in (*first, waiting_at(spot)):
@@ -125,12 +125,12 @@ def _plainly_next(bench: Bench, target: Spot, first: Sequence[Spot]) -> list[Pie
     for operation in reversed(routing.operations):
         if operation.op < spot.op:
             gap = None if operation == before else before.op
-            if pieces := stock.take(Spot(In.HERE, operation.op, operation.stage), reached_at_least=gap):
+            if pieces := stock.take(Account(ParcelState.HERE, operation.op, operation.stage), reached_at_least=gap):
                 return pieces
     return []
 
 
-def _bring_back(bench: Bench, target: Spot) -> list[Piece]:
+def _bring_back(bench: ScanContext, target: Account) -> list[Piece]:
     """Nothing here or upstream: the scan brings it back from beyond, asks, or comes after the end."""
     stock, marks = bench.stock, bench.marks
     beyond = [each for each in downstream(stock, bench.spot) if each != target]

@@ -5,7 +5,7 @@ half to even. A parcel's leaf is quantity times unit value, in thousandths of mi
 leaves, and only the answer is divided by a thousand.
 
 >>> from station.core.master_data import Definition
->>> catalogue = Catalogue([
+>>> catalogue = MasterData([
 ...     Definition("product.define", 0, (0, "hub", 1), {"product": "bracket", "bom": [
 ...         {"component": "bar", "qty_milli": 1500, "operation": 10}]}),
 ...     Definition("cost.set", 0, (0, "hub", 2), {"component": "bar", "basis": "unit", "micros": 2_000_000}),
@@ -17,7 +17,7 @@ leaves, and only the answer is divided by a thousand.
 from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
-from station.core.master_data import Catalogue
+from station.core.master_data import MasterData
 
 CONVERSION = ("labour", "overhead", "outside")
 MILLI = 1000
@@ -69,7 +69,7 @@ def half_even(numerator: int, denominator: int) -> int:
 def unit_costs(
     product: str,
     operations: tuple[int, ...],
-    catalogue: Catalogue,
+    catalogue: MasterData,
     at_us: int,
     order_milli: int | None = None,
     bill_us: int | None = None,
@@ -99,7 +99,7 @@ def _name(product: str | None, op: int | None, component: str) -> str:
 
 
 def _price(
-    catalogue: Catalogue, product: str, op: int | None, component: str, at_us: int, order_milli: int | None
+    catalogue: MasterData, product: str, op: int | None, component: str, at_us: int, order_milli: int | None
 ) -> int | None:
     """Micros for one unit (of the component, or of the product for conversion); None where unknown."""
     names = (_name(product, op, component), _name(None, op, component))

@@ -1,9 +1,9 @@
 """The ledger of one item: its facts, in their order, folded into what stands where.
 
->>> from station.core.ledger.item_event import Fact
->>> released = Fact(key_us=1, log="hub", seq=1, verb="order.release", data={"order": "WO-1", "qty_milli": 40_000})
->>> scanned = Fact(key_us=2, log="saw", seq=1, stage="saw", station="saw-1")
->>> state = fold("WO-1", [scanned, released], Catalogue()).state
+>>> from station.core.ledger.item_event import ItemEvent
+>>> released = ItemEvent(key_us=1, log="hub", seq=1, verb="order.release", data={"order": "WO-1", "qty_milli": 40_000})
+>>> scanned = ItemEvent(key_us=2, log="saw", seq=1, stage="saw", station="saw-1")
+>>> state = fold("WO-1", [scanned, released], MasterData()).state
 >>> [(parcel.state, parcel.stage, parcel.qty_milli) for parcel in state.parcels]
 [('here', 'saw', 40000)]
 """
@@ -15,16 +15,16 @@ import msgspec
 
 from station.core.bounds import MAX_BALANCE_MILLI
 from station.core.ledger import order_entries, postings
-from station.core.ledger.allocation import Bench, Marks
-from station.core.ledger.item_balance import Stock
-from station.core.ledger.item_event import BARE, Fact
-from station.core.ledger.parcels import Finding, In, ItemState, Posting, Step, Visit
+from station.core.ledger.allocation import PostingMarks, ScanContext
+from station.core.ledger.item_balance import ItemBalance
+from station.core.ledger.item_event import BARE, ItemEvent
+from station.core.ledger.parcels import Finding, FoldResult, ItemState, ParcelState, Posting, Visit
 from station.core.ledger.pick_order import choose, here
 from station.core.ledger.routing import StageType
 from station.core.ledger.rules import Movement, look_at
-from station.core.master_data import Catalogue
+from station.core.master_data import MasterData
 
-ROWS: dict[str, Callable[[Bench], None]] = {
+ROWS: dict[str, Callable[[ScanContext], None]] = {
     "in": postings.arrive,
     "start": postings.arrive,
     "out": postings.depart,
@@ -39,7 +39,7 @@ DRAWS_ON_HERE = frozenset({"out", "done", "scrap", "rework", "hold"})
 MOVES_ALONG = frozenset({"in", "start", "out", "done"})
 BARE_MEANS = {"arrived": "in", "both": "in", "done": "out"}
 BALANCE = f"a quantity of the item would exceed {MAX_BALANCE_MILLI // 1000}"
-Apply = Callable[[ItemState, Fact, Catalogue], Step]
+Apply = Callable[[ItemState, ItemEvent, MasterData], FoldResult]
 
 
 def empty(item: str) -> ItemState:
@@ -47,7 +47,7 @@ def empty(item: str) -> ItemState:
     return ItemState(item=item)
 
 
-def apply(state: ItemState, fact: Fact, catalogue: Catalogue) -> Step:
+def apply(state: ItemState, fact: ItemEvent, catalogue: MasterData) -> FoldResult:
     """The item after one more fact; `fact` must stand behind all facts applied so far."""
     if not (fact.repeat or fact.seen):
         if fact.verb == BARE or fact.verb in ROWS:
@@ -55,10 +55,10 @@ def apply(state: ItemState, fact: Fact, catalogue: Catalogue) -> Step:
         if fact.verb in order_entries.ROWS:
             return _entered(state, fact, catalogue)
     # Repeats, ends of a presence, calls, counts, bindings, notes: kept, nothing moves.
-    return Step(msgspec.structs.replace(state, last=fact.place, first_us=_first(state, fact)))
+    return FoldResult(msgspec.structs.replace(state, last=fact.place, first_us=_first(state, fact)))
 
 
-def attempt(state: ItemState, fact: Fact, catalogue: Catalogue, apply: Apply = apply) -> Step | str:
+def attempt(state: ItemState, fact: ItemEvent, catalogue: MasterData, apply: Apply = apply) -> FoldResult | str:
     """As `apply`; for a fact that cannot be folded the reason, as one text. The item then goes on without that fact.
 
     A fact that would take an account of the item beyond MAX_BALANCE_MILLI cannot be folded: sums fit into 64 bits.
@@ -79,9 +79,9 @@ def reason_of(error: BaseException) -> str:
     return f"{type(error).__name__}: {text}"[:300].rstrip(": ").replace("\0", "\\0")
 
 
-def fold(item: str, facts: Iterable[Fact], catalogue: Catalogue) -> Step:
+def fold(item: str, facts: Iterable[ItemEvent], catalogue: MasterData) -> FoldResult:
     """All facts of an item, in whatever order they come; postings, visits and findings of all that can be folded."""
-    state, trail = empty(item), Trail()
+    state, trail = empty(item), ItemHistory()
     for fact in sorted(facts, key=lambda each: each.place):
         step = attempt(state, fact, catalogue)
         if isinstance(step, str):
@@ -89,10 +89,10 @@ def fold(item: str, facts: Iterable[Fact], catalogue: Catalogue) -> Step:
             continue
         state = step.state
         trail.follow(step)
-    return Step(state, tuple(trail.postings), tuple(trail.visits), tuple(trail.findings))
+    return FoldResult(state, tuple(trail.postings), tuple(trail.visits), tuple(trail.findings))
 
 
-class Trail:
+class ItemHistory:
     """What the steps of one item have left behind so far, in order."""
 
     def __init__(self) -> None:
@@ -100,7 +100,7 @@ class Trail:
         self.visits: list[Visit] = []
         self.findings: list[Finding] = []
 
-    def follow(self, step: Step) -> None:
+    def follow(self, step: FoldResult) -> None:
         """Add what one step left; a quantity that became known holds for the visits before it too."""
         if step.quantity_became is not None:
             self.visits = [
@@ -120,22 +120,22 @@ def balances(state: ItemState) -> dict[str, int]:
     return {account: qty for account, qty in found.items() if qty}
 
 
-def _entered(state: ItemState, fact: Fact, catalogue: Catalogue) -> Step:
+def _entered(state: ItemState, fact: ItemEvent, catalogue: MasterData) -> FoldResult:
     state = order_entries.headed(state, fact, catalogue)
-    stock, marks = Stock(state, fact), Marks()
+    stock, marks = ItemBalance(state, fact), PostingMarks()
     order_entries.ROWS[fact.verb](stock, marks)
     state = order_entries.dated(state, fact)
     return _close(state, stock, marks, catalogue, closed=marks.late)
 
 
-def _scanned(state: ItemState, fact: Fact, catalogue: Catalogue) -> Step:
-    stock, marks = Stock(state, fact), Marks()
+def _scanned(state: ItemState, fact: ItemEvent, catalogue: MasterData) -> FoldResult:
+    stock, marks = ItemBalance(state, fact), PostingMarks()
     if not state.closed and fact.unread is None and (fact.stage is not None or fact.verb == "finish"):
         _post(stock, marks, catalogue)
     return _close(state, stock, marks, catalogue, closed=state.closed)
 
 
-def _post(stock: Stock, marks: Marks, catalogue: Catalogue) -> None:
+def _post(stock: ItemBalance, marks: PostingMarks, catalogue: MasterData) -> None:
     fact, routing, verb = stock.fact, stock.routing, stock.fact.verb
     operation, is_done = None, False
     if routing is not None:
@@ -152,16 +152,18 @@ def _post(stock: Stock, marks: Marks, catalogue: Catalogue) -> None:
     quantity = fact.qty_milli
     if quantity is None and operation is not None and operation.transfer_qty_milli and verb in MOVES_ALONG:
         quantity = operation.transfer_qty_milli
-    ROWS[verb](Bench(stock, here(operation, fact.stage), marks, None if fact.all else quantity, is_done))
+    ROWS[verb](ScanContext(stock, here(operation, fact.stage), marks, None if fact.all else quantity, is_done))
 
 
-def _close(state: ItemState, stock: Stock, marks: Marks, catalogue: Catalogue, *, closed: bool) -> Step:
+def _close(
+    state: ItemState, stock: ItemBalance, marks: PostingMarks, catalogue: MasterData, *, closed: bool
+) -> FoldResult:
     """The state with the stock's parcels, and what the rules say of the movement."""
     fact = stock.fact
     started, finished = state.started_us, None
     if started is None and any(each.started_us is not None for each in stock.parcels):
         started = fact.key_us
-    if not stock.live() and any(each.state == In.FINISHED for each in stock.parcels):
+    if not stock.live() and any(each.state == ParcelState.FINISHED for each in stock.parcels):
         finished = fact.key_us if state.finished_us is None else state.finished_us
     after = msgspec.structs.replace(
         state,
@@ -180,14 +182,16 @@ def _close(state: ItemState, stock: Stock, marks: Marks, catalogue: Catalogue, *
             Finding(rule, fact.key_us, fact.log, fact.seq, fact.stage, fact.station, text)
             for rule, text in look_at(movement)
         )
-    return Step(after, tuple(stock.postings), tuple(stock.visits), findings, stock.quantity_became, movement)
+    return FoldResult(after, tuple(stock.postings), tuple(stock.visits), findings, stock.quantity_became, movement)
 
 
-def _first(state: ItemState, fact: Fact) -> int:
+def _first(state: ItemState, fact: ItemEvent) -> int:
     return fact.key_us if state.first_us is None else state.first_us
 
 
-def _movement(state: ItemState, stock: Stock, marks: Marks, catalogue: Catalogue, closed: bool) -> Movement:
+def _movement(
+    state: ItemState, stock: ItemBalance, marks: PostingMarks, catalogue: MasterData, closed: bool
+) -> Movement:
     fact = stock.fact
 
     def names(ops: set[int]) -> tuple[str, ...]:
@@ -217,8 +221,8 @@ def _movement(state: ItemState, stock: Stock, marks: Marks, catalogue: Catalogue
     )
 
 
-def _nowhere(fact: Fact, entered: bool) -> str:
+def _nowhere(fact: ItemEvent, entered: bool) -> str:
     return "the office" if entered or not fact.station else fact.station
 
 
-_NOTHING = Marks()
+_NOTHING = PostingMarks()

@@ -6,17 +6,17 @@ spots of parcels never do: what upstream lacks comes from `overrun`.
 
 import msgspec
 
-from station.core.ledger.item_event import Fact
-from station.core.ledger.parcels import BETWEEN, ENDED, LIVE, In, ItemState, Parcel, Posting, Spot, Visit
+from station.core.ledger.item_event import ItemEvent
+from station.core.ledger.parcels import BETWEEN, ENDED, LIVE, Account, ItemState, Parcel, ParcelState, Posting, Visit
 from station.core.ledger.routing import Routing
 
 Piece = Parcel  # a parcel on its way: still with the state and the place it came from
 
 
-class Stock:
+class ItemBalance:
     """A working copy of an item's parcels and outer accounts, and what the postings of one fact leave behind."""
 
-    def __init__(self, state: ItemState, fact: Fact) -> None:
+    def __init__(self, state: ItemState, fact: ItemEvent) -> None:
         self.item = state.item
         self.parcels = list(state.parcels)
         self.outer = dict(state.outer)
@@ -29,7 +29,7 @@ class Stock:
         self.visits: list[Visit] = []
         self.quantity_became: int | None = None
 
-    def at(self, spot: Spot) -> list[Parcel]:
+    def at(self, spot: Account) -> list[Parcel]:
         """What stands at a spot, in the order in which it leaves: this carrier's, this station's, then first in."""
         found = [
             each
@@ -47,13 +47,13 @@ class Stock:
             )
         return found
 
-    def holds(self, spot: Spot) -> bool:
+    def holds(self, spot: Account) -> bool:
         """Whether anything stands there, of known quantity or not."""
         return any(
             each.state == spot.state and each.op == spot.op and each.stage == spot.stage for each in self.parcels
         )
 
-    def take(self, spot: Spot, want: int | None = None, reached_at_least: int | None = None) -> list[Piece]:
+    def take(self, spot: Account, want: int | None = None, reached_at_least: int | None = None) -> list[Piece]:
         """Take `want` thousandths, or all (None), from a spot; less where less is there.
 
         A parcel of unknown quantity gives itself whole only where all is taken. `reached_at_least` leaves the parcels that
@@ -98,31 +98,33 @@ class Stock:
         """Put pieces to an outer account; the thousandths that went."""
         for piece in pieces:
             self.outer[account] = self.outer.get(account, 0) + (piece.qty_milli or 0)
-            self._posted(piece, account, Spot(account))
+            self._posted(piece, account, Account(account))
         return sum(piece.qty_milli or 0 for piece in pieces)
 
-    def put(self, pieces: list[Piece], target: Spot, held_from: str | None = None, reason: str | None = None) -> None:
+    def put(
+        self, pieces: list[Piece], target: Account, held_from: str | None = None, reason: str | None = None
+    ) -> None:
         """Put pieces to a spot as this fact's station, operator and carrier bring them."""
         for piece in pieces:
             parcel = self._arrived(piece, target, held_from, reason)
             self._posted(piece, str(target), target)
             self._add(parcel)
 
-    def _arrived(self, piece: Piece, target: Spot, held_from: str | None, reason: str | None) -> Parcel:
+    def _arrived(self, piece: Piece, target: Account, held_from: str | None, reason: str | None) -> Parcel:
         fact, routing = self.fact, self.routing
         entered, reached = piece.entered, piece.reached
-        if routing is not None and (target.op is not None or target.state == In.FINISHED):
+        if routing is not None and (target.op is not None or target.state == ParcelState.FINISHED):
             passed: int | None = routing.operations[-1].op
             stood = passed
             if target.op is not None:
                 before = routing.before(target.op)
                 passed = before.op if before else None
-                stood = target.op if target.state in (In.HERE, In.HELD) else passed
-            if target.state != In.SCRAPPED:
+                stood = target.op if target.state in (ParcelState.HERE, ParcelState.HELD) else passed
+            if target.state != ParcelState.SCRAPPED:
                 entered, reached = _further(entered, stood), _further(reached, passed)
         same_place = (piece.op, piece.stage) == (target.op, target.stage)
         started = piece.started_us
-        if started is None and target.state not in (In.RELEASED, In.SCRAPPED):
+        if started is None and target.state not in (ParcelState.RELEASED, ParcelState.SCRAPPED):
             started = fact.key_us
         return Parcel(
             state=target.state,
@@ -163,7 +165,7 @@ class Stock:
                 return
         self.parcels.append(parcel)
 
-    def _posted(self, piece: Piece, account: str, target: Spot) -> None:
+    def _posted(self, piece: Piece, account: str, target: Account) -> None:
         if piece.qty_milli:
             self.posted(str(piece.spot), account, piece.qty_milli)
         if piece.state in LIVE or piece.state in ENDED:
@@ -213,14 +215,14 @@ class Stock:
 
 def _routed(parcel: Parcel, routing: Routing) -> Parcel:
     """A parcel as it stands in a routing: at the operation done at its stage, or behind the one that it was done at."""
-    if parcel.state == In.FINISHED:
+    if parcel.state == ParcelState.FINISHED:
         last = routing.operations[-1].op
         return msgspec.structs.replace(parcel, entered=last, reached=last)
     operations = routing.at_stage(parcel.stage or parcel.done_at)
     if not operations:
         return parcel
     op = operations[0].op
-    if parcel.state == In.WAITING:
+    if parcel.state == ParcelState.WAITING:
         following = routing.after(op)
         if following is None:
             return msgspec.structs.replace(parcel, entered=op, reached=op)

@@ -11,7 +11,7 @@ import msgspec
 BARE = ""  # the verb of a scan without a card
 
 
-class Fact(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
+class ItemEvent(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
     """One thing that happened to one item.
 
     `verb`: BARE, an action (`in`, `scrap` …) or an entry's word (`order.release` …). `key_us`, `lo_us`, `hi_us`: UTC in us;
@@ -46,10 +46,10 @@ class Fact(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
         return (self.key_us, self.log, self.seq)
 
 
-def uncertain_against(fact: Fact, log: str, lo_us: int, hi_us: int) -> bool:
+def uncertain_against(fact: ItemEvent, log: str, lo_us: int, hi_us: int) -> bool:
     """Whether nobody can say which came first: intervals of two different logs overlap.
 
-    >>> uncertain_against(Fact(key_us=5, lo_us=3, hi_us=7, log="a", seq=1), "b", 6, 9)
+    >>> uncertain_against(ItemEvent(key_us=5, lo_us=3, hi_us=7, log="a", seq=1), "b", 6, 9)
     True
     """
     return fact.log != log and fact.lo_us <= hi_us and lo_us <= fact.hi_us

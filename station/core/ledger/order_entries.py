@@ -8,22 +8,22 @@ from collections.abc import Callable
 import msgspec
 
 from station.core.ledger import postings
-from station.core.ledger.allocation import Bench, Marks, draw
-from station.core.ledger.item_balance import Stock
-from station.core.ledger.item_event import Fact
-from station.core.ledger.parcels import BETWEEN, RELEASED, Header, In, ItemState, Spot
+from station.core.ledger.allocation import PostingMarks, ScanContext, draw
+from station.core.ledger.item_balance import ItemBalance
+from station.core.ledger.item_event import ItemEvent
+from station.core.ledger.parcels import BETWEEN, RELEASED, Account, ItemState, OrderHeader, ParcelState
 from station.core.ledger.pick_order import held_at, here, waiting_at
-from station.core.master_data import Catalogue
+from station.core.master_data import MasterData
 
 SHORT = ("short", "cancelled")
 
 
-def headed(state: ItemState, fact: Fact, catalogue: Catalogue) -> ItemState:
+def headed(state: ItemState, fact: ItemEvent, catalogue: MasterData) -> ItemState:
     """The item with what the entry says of it; at its release an order gets the routing that it keeps."""
     if fact.verb not in ("order.release", "order.change"):
         return state
     header = state.header
-    for name in Header.__struct_fields__:
+    for name in OrderHeader.__struct_fields__:
         value = (fact.data or {}).get(name)
         if value is not None and type(value) is (int if name == "priority" else str):
             header = msgspec.structs.replace(header, **{name: value})
@@ -35,14 +35,14 @@ def headed(state: ItemState, fact: Fact, catalogue: Catalogue) -> ItemState:
     return state
 
 
-def dated(state: ItemState, fact: Fact) -> ItemState:
+def dated(state: ItemState, fact: ItemEvent) -> ItemState:
     """The item with the time at which the office closed it."""
     if fact.verb != "order.close" or state.closed:
         return state
     return msgspec.structs.replace(state, closed_us=fact.key_us, how=str((fact.data or {}).get("how", "complete")))
 
 
-def release(stock: Stock, marks: Marks) -> None:
+def release(stock: ItemBalance, marks: PostingMarks) -> None:
     """`order.release`: ordered to released; of an item already present at once to where it is. Again: as a change."""
     quantity = _whole(stock.fact, "qty_milli")
     if stock.closed:
@@ -63,7 +63,7 @@ def release(stock: Stock, marks: Marks) -> None:
         postings.give_quantity(stock, presence, rest, "ordered")
 
 
-def change(stock: Stock, marks: Marks) -> None:
+def change(stock: ItemBalance, marks: PostingMarks) -> None:
     """`order.change` of quantity: the difference, released or taken back from what is not started."""
     quantity = _whole(stock.fact, "qty_milli")
     if quantity is None or not stock.released:
@@ -74,19 +74,19 @@ def change(stock: Stock, marks: Marks) -> None:
         _change_to(stock, marks, quantity)
 
 
-def close(stock: Stock, marks: Marks) -> None:
+def close(stock: ItemBalance, marks: PostingMarks) -> None:
     """`order.close`: complete finishes what runs; short and cancelled adjust all that is in process away."""
     if stock.closed:
         return
     if (stock.fact.data or {}).get("how") in SHORT:
-        live = [each.spot for each in stock.parcels if each.state not in (In.FINISHED, In.SCRAPPED)]
+        live = [each.spot for each in stock.parcels if each.state not in (ParcelState.FINISHED, ParcelState.SCRAPPED)]
         stock.to_outer([piece for spot in dict.fromkeys(live) for piece in stock.take(spot)], "adjusted")
         return
-    bench = Bench(stock=stock, spot=Spot(In.HERE), marks=marks, quantity=None)
+    bench = ScanContext(stock=stock, spot=Account(ParcelState.HERE), marks=marks, quantity=None)
     postings.finish(bench)
 
 
-def adjust(stock: Stock, marks: Marks) -> None:
+def adjust(stock: ItemBalance, marks: PostingMarks) -> None:
     """`adjust`: a physical difference; more stands at `stage` (positive) or less (negative) than was thought."""
     quantity = _whole(stock.fact, "qty_milli", signed=True)
     if not quantity:
@@ -103,13 +103,13 @@ def adjust(stock: Stock, marks: Marks) -> None:
     marks.missing_milli = -quantity - stock.to_outer(draw(stock, dict.fromkeys(sources), -quantity), "adjusted")
 
 
-def _states_at(spot: Spot) -> tuple[Spot, ...]:
+def _states_at(spot: Account) -> tuple[Account, ...]:
     """Here, in the queue in front of it, and on hold; the queue between all stages is not that of a stage."""
     queue = waiting_at(spot)
     return (spot, held_at(spot)) if queue == BETWEEN and spot != RELEASED else (spot, queue, held_at(spot))
 
 
-def _spots(stock: Stock) -> list[Spot]:
+def _spots(stock: ItemBalance) -> list[Account]:
     """Where an adjustment can mean: the operations done at its stage and the stage itself; without one the raw goods."""
     stage = (stock.fact.data or {}).get("stage")
     if not isinstance(stage, str) or not stage:
@@ -118,7 +118,7 @@ def _spots(stock: Stock) -> list[Spot]:
     return [*(here(operation, stage) for operation in operations), here(None, stage)]
 
 
-def _release(stock: Stock, quantity: int, *, to_released: bool) -> int:
+def _release(stock: ItemBalance, quantity: int, *, to_released: bool) -> int:
     """Post a released quantity: first what the floor was ahead of the office, the rest to released; the rest."""
     ahead = min(-stock.outer.get("overrun", 0), quantity)
     if ahead > 0:
@@ -129,7 +129,7 @@ def _release(stock: Stock, quantity: int, *, to_released: bool) -> int:
     return rest
 
 
-def _change_to(stock: Stock, marks: Marks, quantity: int) -> None:
+def _change_to(stock: ItemBalance, marks: PostingMarks, quantity: int) -> None:
     difference = quantity + stock.outer.get("ordered", 0)
     if difference > 0:
         _release(stock, difference, to_released=True)
@@ -138,14 +138,14 @@ def _change_to(stock: Stock, marks: Marks, quantity: int) -> None:
         marks.uncut_milli = -difference - cut
 
 
-def _whole(fact: Fact, name: str, *, signed: bool = False) -> int | None:
+def _whole(fact: ItemEvent, name: str, *, signed: bool = False) -> int | None:
     value = (fact.data or {}).get(name)
     if not isinstance(value, int) or isinstance(value, bool) or abs(value) > 10**12:
         return None
     return value if signed or value > 0 else None
 
 
-ROWS: dict[str, Callable[[Stock, Marks], None]] = {
+ROWS: dict[str, Callable[[ItemBalance, PostingMarks], None]] = {
     "order.release": release,
     "order.change": change,
     "order.close": close,

@@ -12,7 +12,7 @@ from station.core.ledger.routing import Routing
 from station.core.ledger.rules import Movement
 
 
-class In:
+class ParcelState:
     """The states of a parcel, as the records write them; the last two are ends."""
 
     RELEASED = "released"
@@ -23,11 +23,11 @@ class In:
     SCRAPPED = "scrapped"
 
 
-LIVE = frozenset({In.RELEASED, In.WAITING, In.HERE, In.HELD})
-ENDED = frozenset({In.FINISHED, In.SCRAPPED})
+LIVE = frozenset({ParcelState.RELEASED, ParcelState.WAITING, ParcelState.HERE, ParcelState.HELD})
+ENDED = frozenset({ParcelState.FINISHED, ParcelState.SCRAPPED})
 
 
-class Spot(NamedTuple):
+class Account(NamedTuple):
     """An inner account: a state, at an operation of the routing or, without one, at a stage."""
 
     state: str
@@ -39,8 +39,8 @@ class Spot(NamedTuple):
         return self.state if where is None else f"{self.state}@{where}"
 
 
-RELEASED = Spot(In.RELEASED)
-BETWEEN = Spot(In.WAITING)  # without a routing, the one queue between all stages
+RELEASED = Account(ParcelState.RELEASED)
+BETWEEN = Account(ParcelState.WAITING)  # without a routing, the one queue between all stages
 
 
 class Parcel(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
@@ -73,9 +73,9 @@ class Parcel(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
     hi_us: int = 0
 
     @property
-    def spot(self) -> Spot:
+    def spot(self) -> Account:
         """The account it stands in."""
-        return Spot(self.state, self.op, self.stage)
+        return Account(self.state, self.op, self.stage)
 
 
 class Visit(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
@@ -117,7 +117,7 @@ class Posting(NamedTuple):
     qty_milli: int
 
 
-class Header(msgspec.Struct, frozen=True, omit_defaults=True):
+class OrderHeader(msgspec.Struct, frozen=True, omit_defaults=True):
     """What the office said of an order; `due` an ISO date, `priority` smaller is sooner."""
 
     product: str | None = None
@@ -132,7 +132,7 @@ class ItemState(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
     """Everything that is known of one item after the facts so far. `outer`: balances of the outer accounts, thousandths."""
 
     item: str
-    header: Header = Header()
+    header: OrderHeader = OrderHeader()
     routing: Routing | None = None
     parcels: tuple[Parcel, ...] = ()
     outer: dict[str, int] = {}
@@ -163,7 +163,7 @@ class ItemState(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
         return any(parcel.state in LIVE for parcel in self.parcels)
 
 
-class Step(NamedTuple):
+class FoldResult(NamedTuple):
     """What one fact did: the state after it, and what it left behind.
 
     `quantity_became`: where an item of unknown quantity got one, that quantity, which its earlier visits had too.

@@ -7,57 +7,57 @@ there, and last the raw goods. Without one every other stage is a source, the on
 from collections.abc import Iterator
 from itertools import chain
 
-from station.core.ledger.item_balance import Stock
-from station.core.ledger.parcels import BETWEEN, RELEASED, In, Spot
+from station.core.ledger.item_balance import ItemBalance
+from station.core.ledger.parcels import BETWEEN, RELEASED, Account, ParcelState
 from station.core.ledger.routing import Operation, Routing
 
 NEXT_DOOR = 1  # operations back: a source so near is where the item would come from
 NOWHERE = float("inf")
 
 
-def here(op: Operation | None, stage: str | None) -> Spot:
+def here(op: Operation | None, stage: str | None) -> Account:
     """The spot at which work stands at an operation, or at a stage for an item without routing."""
-    return Spot(In.HERE, op.op, op.stage) if op else Spot(In.HERE, None, stage)
+    return Account(ParcelState.HERE, op.op, op.stage) if op else Account(ParcelState.HERE, None, stage)
 
 
-def waiting_at(spot: Spot) -> Spot:
+def waiting_at(spot: Account) -> Account:
     """The queue in front of a spot; without a routing there is one queue between all stages."""
-    return Spot(In.WAITING, spot.op, spot.stage) if spot.op is not None else BETWEEN
+    return Account(ParcelState.WAITING, spot.op, spot.stage) if spot.op is not None else BETWEEN
 
 
-def held_at(spot: Spot) -> Spot:
+def held_at(spot: Account) -> Account:
     """Where work of this spot stands on hold."""
-    return Spot(In.HELD, spot.op, spot.stage)
+    return Account(ParcelState.HELD, spot.op, spot.stage)
 
 
-def upstream(stock: Stock, spot: Spot) -> Iterator[Spot]:
+def upstream(stock: ItemBalance, spot: Account) -> Iterator[Account]:
     """The sources of the walk to a spot, the spot itself not among them."""
     if spot.op is None or stock.routing is None:
-        yield from _by_newest(stock, spot, In.HERE, In.WAITING)
+        yield from _by_newest(stock, spot, ParcelState.HERE, ParcelState.WAITING)
     else:
         yield waiting_at(spot)
         for operation in reversed(stock.routing.operations):
             if operation.op < spot.op:
-                yield Spot(In.HERE, operation.op, operation.stage)
-                yield Spot(In.WAITING, operation.op, operation.stage)
-        yield from _unrouted(stock, In.HERE, In.WAITING)
+                yield Account(ParcelState.HERE, operation.op, operation.stage)
+                yield Account(ParcelState.WAITING, operation.op, operation.stage)
+        yield from _unrouted(stock, ParcelState.HERE, ParcelState.WAITING)
     yield RELEASED
 
 
-def held_upstream(stock: Stock, spot: Spot) -> list[Spot]:
+def held_upstream(stock: ItemBalance, spot: Account) -> list[Account]:
     """Where work is on hold on the way to a spot, nearest first."""
     if spot.op is None or stock.routing is None:
-        return _by_newest(stock, spot, In.HELD)
+        return _by_newest(stock, spot, ParcelState.HELD)
     earlier = [each for each in reversed(stock.routing.operations) if each.op < spot.op]
-    spots = [Spot(In.HELD, each.op, each.stage) for each in earlier]
-    return [each for each in [*spots, *_unrouted(stock, In.HELD)] if stock.holds(each)]
+    spots = [Account(ParcelState.HELD, each.op, each.stage) for each in earlier]
+    return [each for each in [*spots, *_unrouted(stock, ParcelState.HELD)] if stock.holds(each)]
 
 
-def downstream(stock: Stock, spot: Spot) -> list[Spot]:
+def downstream(stock: ItemBalance, spot: Account) -> list[Account]:
     """Where work in process stands beyond a spot."""
     if spot.op is None:
         return []
-    live = (In.WAITING, In.HERE, In.HELD)
+    live = (ParcelState.WAITING, ParcelState.HERE, ParcelState.HELD)
     return list(
         dict.fromkeys(
             each.spot for each in stock.parcels if each.state in live and each.op is not None and each.op > spot.op
@@ -65,25 +65,25 @@ def downstream(stock: Stock, spot: Spot) -> list[Spot]:
     )
 
 
-def held_anywhere(stock: Stock, spot: Spot) -> list[Spot]:
+def held_anywhere(stock: ItemBalance, spot: Account) -> list[Account]:
     """Where work is on hold: here, else upstream nearest first, else beyond."""
     beyond = sorted(
-        {each.spot for each in stock.parcels if each.state == In.HELD},
+        {each.spot for each in stock.parcels if each.state == ParcelState.HELD},
         key=lambda each: (each.op or 0, each.stage or ""),
     )
     ordered = [held_at(spot), *held_upstream(stock, spot), *beyond]
     return list(dict.fromkeys(each for each in ordered if stock.holds(each)))
 
 
-def next_spot(stock: Stock, spot: Spot, stage_is_done: bool) -> Spot:
+def next_spot(stock: ItemBalance, spot: Account, stage_is_done: bool) -> Account:
     """Where work goes when it is done at a spot: the queue of the next operation, or the finished goods."""
     if spot.op is None or stock.routing is None:
-        return Spot(In.FINISHED) if stage_is_done else BETWEEN
+        return Account(ParcelState.FINISHED) if stage_is_done else BETWEEN
     following = stock.routing.after(spot.op)
-    return Spot(In.WAITING, following.op, following.stage) if following else Spot(In.FINISHED)
+    return Account(ParcelState.WAITING, following.op, following.stage) if following else Account(ParcelState.FINISHED)
 
 
-def choose(stock: Stock, stage: str, own: bool) -> Operation | None:
+def choose(stock: ItemBalance, stage: str, own: bool) -> Operation | None:
     """Which of the operations done at a stage a scan there means; None where the routing has none there.
 
     Where a routing visits the stage twice: the one whose nearest source is fewest operations back, at a tie the earlier.
@@ -100,7 +100,7 @@ def choose(stock: Stock, stage: str, own: bool) -> Operation | None:
     return min(candidates, key=lambda each: (distance[each.op], each.op))
 
 
-def _distance(stock: Stock, operation: Operation, own: bool) -> float:
+def _distance(stock: ItemBalance, operation: Operation, own: bool) -> float:
     routing: Routing | None = stock.routing
     assert routing is not None
     spot = here(operation, operation.stage)
@@ -116,14 +116,14 @@ def _distance(stock: Stock, operation: Operation, own: bool) -> float:
     return NEXT_DOOR + 0.5 if stands_here and nearest > NEXT_DOOR else nearest
 
 
-def _by_newest(stock: Stock, spot: Spot, *states: str) -> list[Spot]:
-    newest: dict[Spot, int] = {}
+def _by_newest(stock: ItemBalance, spot: Account, *states: str) -> list[Account]:
+    newest: dict[Account, int] = {}
     for each in stock.parcels:
         if each.state in states and each.spot != spot:
             newest[each.spot] = max(each.since_us, newest.get(each.spot, each.since_us))
     return sorted(newest, key=lambda each: (-newest[each], each.stage or ""))
 
 
-def _unrouted(stock: Stock, *states: str) -> Iterator[Spot]:
+def _unrouted(stock: ItemBalance, *states: str) -> Iterator[Account]:
     """Spots that stem from before the item had its routing."""
     yield from dict.fromkeys(each.spot for each in stock.parcels if each.op is None and each.state in states)

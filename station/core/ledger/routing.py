@@ -89,7 +89,7 @@ class Routing(msgspec.Struct, frozen=True):
         )
 
 
-class Material(msgspec.Struct, frozen=True):
+class MaterialLine(msgspec.Struct, frozen=True):
     """A line of a bill of material: so much of a component goes into one unit of the product, issued at an operation."""
 
     component: str
@@ -105,4 +105,4 @@ class Product(msgspec.Struct, frozen=True, omit_defaults=True):
     unit: str = "pcs"
     decimals: int = 0
     routing: str | None = None
-    bom: tuple[Material, ...] = ()
+    bom: tuple[MaterialLine, ...] = ()

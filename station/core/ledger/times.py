@@ -5,11 +5,11 @@ count to the hub's time: the station asked at `t1`, the hub answered with `t2` t
 asked slowly is known loosely: the error is half the round trip, and the crystal's drift for every second away from it.
 
 >>> noon_us = 1_700_000_000_000_000
->>> anchor = Anchor(boot="b", t1_ns=10_000_000_000, t4_ns=10_002_000_000, t2_us=noon_us, t3_us=noon_us)
->>> ten_seconds_later = Clock((anchor,)).at(20_001_000_000)
+>>> anchor = TimeAnchor(boot="b", t1_ns=10_000_000_000, t4_ns=10_002_000_000, t2_us=noon_us, t3_us=noon_us)
+>>> ten_seconds_later = BootClock((anchor,)).at(20_001_000_000)
 >>> ten_seconds_later.at_us - noon_us, ten_seconds_later.hi_us - ten_seconds_later.at_us
 (10000000, 1501)
->>> next_key(Key(us=ten_seconds_later.at_us + 7), ten_seconds_later).us - noon_us
+>>> next_key(OrderKey(us=ten_seconds_later.at_us + 7), ten_seconds_later).us - noon_us
 10000007
 
 Keys never use a wall clock or the time of receipt, so the same set of events has the same keys in any order of arrival.
@@ -26,7 +26,7 @@ LATEST_US = 253_402_300_799_999_999  # no upper bound known: the end of the year
 ROUNDING_US = 1
 
 
-class Anchor(NamedTuple):
+class TimeAnchor(NamedTuple):
     """One exchange with the hub: boottime ns at the station's ends, UTC us at the hub's."""
 
     boot: str
@@ -68,7 +68,7 @@ class Interval(NamedTuple):
     approx: bool = False
 
 
-class Key(NamedTuple):
+class OrderKey(NamedTuple):
     """The recorded key of an event, without its place (log, seq): `us` never falls within a log."""
 
     us: int = 0
@@ -77,7 +77,7 @@ class Key(NamedTuple):
     approx: bool = True
 
 
-class Stamp(NamedTuple):
+class EventTime(NamedTuple):
     """What an event says about its time: its place, and the clock that it read where it read one.
 
     `since_ns`: what it tells of happened at some moment from then on, 0 where nobody knows from when (stored scans).
@@ -90,7 +90,7 @@ class Stamp(NamedTuple):
     since_ns: int | None = None
 
 
-class Run(NamedTuple):
+class BootRun(NamedTuple):
     """Events of one log, in sequence, that were recorded in one boot."""
 
     log: str
@@ -98,19 +98,19 @@ class Run(NamedTuple):
     boot: str
 
 
-class Parent(NamedTuple):
+class LogParent(NamedTuple):
     """Where a log continues another one: behind `seq` of `log`."""
 
     log: str
     seq: int
 
 
-class Clock:
+class BootClock:
     """One boot's time, from its anchors or, without any, hung rigidly before the boot that followed."""
 
     __slots__ = ("_answers", "_last_ns", "_marks", "_next")
 
-    def __init__(self, anchors: Iterable[Anchor] = (), last_ns: int = 0, following: Interval | None = None) -> None:
+    def __init__(self, anchors: Iterable[TimeAnchor] = (), last_ns: int = 0, following: Interval | None = None) -> None:
         in_order = sorted(anchors, key=lambda each: each.order)
         self._answers = [anchor.t4_ns for anchor in in_order]
         self._marks = [(anchor.middle_ns, anchor.middle_us, anchor.error_us + ROUNDING_US) for anchor in in_order]
@@ -142,29 +142,29 @@ def _within(interval: Interval) -> Interval:
     return Interval(at_us, lo_us, hi_us, interval.approx)
 
 
-UNKNOWN = Clock()
+UNKNOWN = BootClock()
 
 
-def next_key(before: Key, estimate: Interval | None) -> Key:
+def next_key(before: OrderKey, estimate: Interval | None) -> OrderKey:
     """The key of an event whose predecessor in the log has the key `before`; equal to it where nothing places the event."""
     if estimate is None:
-        return Key(before.us, before.lo_us, LATEST_US)
+        return OrderKey(before.us, before.lo_us, LATEST_US)
     us = max(estimate.at_us, before.us)
     # An unanchored boot has no lower bound of its own: it ended after whatever stands before it in the log.
     lo_us = max(estimate.lo_us, before.lo_us) if estimate.approx else estimate.lo_us
-    return Key(us, min(lo_us, us), max(estimate.hi_us, us), estimate.approx)
+    return OrderKey(us, min(lo_us, us), max(estimate.hi_us, us), estimate.approx)
 
 
-def runs(stamps: Iterable[Stamp]) -> Iterator[Run]:
+def runs(stamps: Iterable[EventTime]) -> Iterator[BootRun]:
     """The boots of one log in the order in which it lived through them; `stamps` in sequence."""
     boot: str | None = None
     for stamp in stamps:
         if stamp.boot is not None and stamp.boot != boot:
             boot = stamp.boot
-            yield Run(stamp.log, stamp.seq, boot)
+            yield BootRun(stamp.log, stamp.seq, boot)
 
 
-def followers(runs_of: Mapping[str, Sequence[Run]], parents: Mapping[str, Parent]) -> dict[str, set[str]]:
+def followers(runs_of: Mapping[str, Sequence[BootRun]], parents: Mapping[str, LogParent]) -> dict[str, set[str]]:
     """For each boot the boots that came next, in its own logs, or where a log ends in those that continue it."""
     found: dict[str, set[str]] = {}
     for in_log in runs_of.values():
@@ -178,14 +178,14 @@ def followers(runs_of: Mapping[str, Sequence[Run]], parents: Mapping[str, Parent
 
 
 def clocks(
-    anchors: Mapping[str, Sequence[Anchor]], last_ns: Mapping[str, int], following: Mapping[str, Iterable[str]]
-) -> dict[str, Clock]:
+    anchors: Mapping[str, Sequence[TimeAnchor]], last_ns: Mapping[str, int], following: Mapping[str, Iterable[str]]
+) -> dict[str, BootClock]:
     """A clock for every boot in `last_ns` (boot -> the boottime of its last event).
 
     A boot without anchor ends where the next boot of its log begins; where several continue it, where the first does.
     Boots that follow each other in a ring can only be forged; sorting makes even those the same for everybody.
     """
-    made: dict[str, Clock] = {boot: Clock(anchors[boot]) for boot in last_ns if anchors.get(boot)}
+    made: dict[str, BootClock] = {boot: BootClock(anchors[boot]) for boot in last_ns if anchors.get(boot)}
     for start in sorted(last_ns):
         path = [
             start
@@ -197,7 +197,7 @@ def clocks(
             if boot in made or not waiting:
                 if boot not in made:
                     zeros = [zero for each in following.get(boot, ()) if each in made and (zero := made[each].at(0))]
-                    made[boot] = Clock((), last_ns.get(boot, 0), min(zeros, default=None))
+                    made[boot] = BootClock((), last_ns.get(boot, 0), min(zeros, default=None))
                 path.pop()
             else:
                 entered.add(waiting[0])
@@ -206,13 +206,13 @@ def clocks(
 
 
 def log_keys(
-    stamps: Iterable[Stamp], clock_of: Mapping[str, Clock], before: Key | None = None
-) -> Iterator[tuple[Stamp, Key, Key]]:
+    stamps: Iterable[EventTime], clock_of: Mapping[str, BootClock], before: OrderKey | None = None
+) -> Iterator[tuple[EventTime, OrderKey, OrderKey]]:
     """The recorded keys of one log's events, in sequence, each with the key from which the next place is reckoned.
 
     `before`: that key in front of the first one.
     """
-    behind = Key() if before is None else before
+    behind = OrderKey() if before is None else before
     seq, front = None, behind
     for stamp in stamps:
         fresh = stamp.seq != seq  # two branches of a fork stand beside each other, neither behind the other
@@ -223,12 +223,12 @@ def log_keys(
         yield stamp, here, behind
 
 
-def key_behind(front: Key, stamp: Stamp, here: Key) -> Key:
+def key_behind(front: OrderKey, stamp: EventTime, here: OrderKey) -> OrderKey:
     """From what the next event is reckoned: that a stored scan may be older than the key in `front` says nothing of it."""
     return here if stamp.since_ns is None else here._replace(lo_us=max(front.lo_us, here.lo_us))
 
 
-def _key(before: Key, stamp: Stamp, clock_of: Mapping[str, Clock]) -> Key:
+def _key(before: OrderKey, stamp: EventTime, clock_of: Mapping[str, BootClock]) -> OrderKey:
     if stamp.boot is None or stamp.mono_ns is None:
         return next_key(before, None)
     clock = clock_of.get(stamp.boot, UNKNOWN)
@@ -240,13 +240,13 @@ def _key(before: Key, stamp: Stamp, clock_of: Mapping[str, Clock]) -> Key:
 
 
 def recorded_keys(
-    stamps: Iterable[Stamp], anchors: Iterable[Anchor], parents: Mapping[str, Parent]
-) -> dict[tuple[str, int], Key]:
+    stamps: Iterable[EventTime], anchors: Iterable[TimeAnchor], parents: Mapping[str, LogParent]
+) -> dict[tuple[str, int], OrderKey]:
     """The recorded key of every (log, seq), from the whole set at once: what reckoning step by step must equal.
 
     `anchors`: the unvoided ones whose seal is good. `parents`: log -> where it continues another.
     """
-    logs: dict[str, list[Stamp]] = {}
+    logs: dict[str, list[EventTime]] = {}
     last_ns: dict[str, int] = {}
     for stamp in stamps:
         logs.setdefault(stamp.log, []).append(stamp)
@@ -254,7 +254,7 @@ def recorded_keys(
             last_ns[stamp.boot] = max(last_ns.get(stamp.boot, 0), stamp.mono_ns or 0)
     for in_log in logs.values():
         in_log.sort(key=lambda each: (each.seq, each.boot or "", each.mono_ns or 0))
-    by_boot: dict[str, list[Anchor]] = {}
+    by_boot: dict[str, list[TimeAnchor]] = {}
     for anchor in anchors:
         by_boot.setdefault(anchor.boot, []).append(anchor)
     runs_of = {log: tuple(runs(in_log)) for log, in_log in logs.items()}

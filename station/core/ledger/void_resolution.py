@@ -15,10 +15,10 @@ from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple, TypeGuard
 
 from station.core.bounds import out_of_bounds
-from station.core.event import MAX_QTY_MILLI, Event, EventError, FutureEvent, Identity, decode
+from station.core.event import MAX_QTY_MILLI, Event, EventError, EventIdentity, FutureEvent, decode
 from station.core.hash_chain import HASH_BYTES, LOG_ID_BYTES
-from station.core.ledger.item_event import Fact
-from station.core.ledger.times import EARLIEST_US, LATEST_US, Key
+from station.core.ledger.item_event import ItemEvent
+from station.core.ledger.times import EARLIEST_US, LATEST_US, OrderKey
 
 CORRECTABLE = frozenset({"stage", "operator", "action", "item", "qty_milli"})
 ACT_ON_THE_SET = frozenset({"void", "correct", "reread", "period.close", "period.reopen"})
@@ -33,7 +33,7 @@ class Place(NamedTuple):
     seq: int
 
 
-class Counted(NamedTuple):
+class CountedIdentity(NamedTuple):
     """The identity under which an event counts once: where it first stood, and its hash there, in hex."""
 
     log: str
@@ -46,7 +46,7 @@ class Counted(NamedTuple):
         return Place(self.log, self.seq)
 
 
-class Reading(NamedTuple):
+class DecodedEvent(NamedTuple):
     """What the bytes at a place are: `status` ok, not_understood or future, the event to fold, and its counted identity.
 
     Of a salvage the event is the one inside, None where its bytes were lost.
@@ -55,7 +55,7 @@ class Reading(NamedTuple):
     status: str
     outer: Event | None
     event: Event | None
-    counted: Counted
+    counted: CountedIdentity
 
 
 class Correction(NamedTuple):
@@ -68,50 +68,50 @@ class Correction(NamedTuple):
     set: Mapping[str, Any]
 
 
-def read(log: str, seq: int, event_hash: str, encoded: bytes) -> Reading:
+def read(log: str, seq: int, event_hash: str, encoded: bytes) -> DecodedEvent:
     """Read what stands at a place of a log; never raises."""
-    stored = Counted(log, seq, event_hash)
+    stored = CountedIdentity(log, seq, event_hash)
     try:
         outer = decode(encoded)
     except FutureEvent:
-        return Reading("future", None, None, stored)
+        return DecodedEvent("future", None, None, stored)
     except EventError:
-        return Reading("not_understood", None, None, stored)
+        return DecodedEvent("not_understood", None, None, stored)
     if outer.kind == "salvage":
         return _salvaged(outer, stored)
     counted = stored if outer.origin is None else _counted(outer.origin)
     if counted is None or out_of_bounds(outer, encoded):
-        return Reading("not_understood", outer, None, stored)
-    return Reading("ok", outer, outer, counted)
+        return DecodedEvent("not_understood", outer, None, stored)
+    return DecodedEvent("ok", outer, outer, counted)
 
 
-def _counted(claim: Identity) -> Counted | None:
+def _counted(claim: EventIdentity) -> CountedIdentity | None:
     log, event_hash = claim.log.lower(), claim.hash.lower()
     fits = _is_hex(log, 2 * LOG_ID_BYTES) and _is_hex(event_hash, 2 * HASH_BYTES)
-    return Counted(log, claim.seq, event_hash) if fits else None
+    return CountedIdentity(log, claim.seq, event_hash) if fits else None
 
 
 def _is_hex(text: str, digits: int) -> bool:
     return len(text) == digits and not text.strip("0123456789abcdef")
 
 
-def _salvaged(outer: Event, stored: Counted) -> Reading:
+def _salvaged(outer: Event, stored: CountedIdentity) -> DecodedEvent:
     counted = _counted(outer.from_) if outer.from_ else None
     if counted is None:
-        return Reading("not_understood", outer, None, stored)
+        return DecodedEvent("not_understood", outer, None, stored)
     if outer.body is None:
-        return Reading("not_understood", outer, None, counted)
+        return DecodedEvent("not_understood", outer, None, counted)
     # A salvage of a salvage repeats the inner ones, so there is one layer to take off.
     try:
         inner = decode(outer.body)
     except FutureEvent:
-        return Reading("future", outer, None, counted)
+        return DecodedEvent("future", outer, None, counted)
     except EventError:
-        return Reading("not_understood", outer, None, counted)
+        return DecodedEvent("not_understood", outer, None, counted)
     if inner.origin is not None:
         counted = _counted(inner.origin) or counted
     understood = inner.kind != "salvage" and not out_of_bounds(inner, outer.body)
-    return Reading("ok" if understood else "not_understood", outer, inner if understood else None, counted)
+    return DecodedEvent("ok" if understood else "not_understood", outer, inner if understood else None, counted)
 
 
 def named_by_void(event: Event) -> Place | None:
@@ -195,9 +195,9 @@ def corrected(places: Iterable[Place], corrections: Iterable[Correction]) -> dic
     return fields
 
 
-def first_copies(copies: Iterable[tuple[Counted, Place]]) -> dict[Counted, Place]:
+def first_copies(copies: Iterable[tuple[CountedIdentity, Place]]) -> dict[CountedIdentity, Place]:
     """Which stored copy stands for each counted identity: the one at its own place, else the least place."""
-    chosen: dict[Counted, Place] = {}
+    chosen: dict[CountedIdentity, Place] = {}
     for counted, stored in copies:
         held = chosen.get(counted)
         if held is None or (stored != counted.place, stored) < (held != counted.place, held):
@@ -205,16 +205,18 @@ def first_copies(copies: Iterable[tuple[Counted, Place]]) -> dict[Counted, Place
     return chosen
 
 
-def effective(event: Event, recorded: Key) -> Key:
+def effective(event: Event, recorded: OrderKey) -> OrderKey:
     """The key at which an event acts: an entry's `holds_from_us`, except for what acts on the set; else the recorded one."""
     holds_from_us = event.holds_from_us
     if event.kind != "entry" or holds_from_us is None or event.what in ACT_ON_THE_SET:
         return recorded
     us = min(max(holds_from_us, EARLIEST_US), LATEST_US)
-    return Key(us, us, us, approx=False)
+    return OrderKey(us, us, us, approx=False)
 
 
-def fact(event: Event, counted: Counted, key: Key, put: Mapping[str, Any], *, unknown: bool = False) -> Fact:
+def fact(
+    event: Event, counted: CountedIdentity, key: OrderKey, put: Mapping[str, Any], *, unknown: bool = False
+) -> ItemEvent:
     """The fact that an event states, at its effective `key`, with the corrected fields `put` in place of its own."""
     if event.kind == "entry":
         said = _entry_fields(event)
@@ -242,7 +244,7 @@ def fact(event: Event, counted: Counted, key: Key, put: Mapping[str, Any], *, un
             said[name] = value
             if name == "qty_milli":
                 said["all"] = False
-    return Fact(
+    return ItemEvent(
         key_us=key.us, lo_us=key.lo_us, hi_us=key.hi_us, log=counted.log, seq=counted.seq, unknown=unknown, **said
     )
 

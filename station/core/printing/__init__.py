@@ -6,7 +6,7 @@ passed in.
 """
 
 from station.core.printing.card_pages import CARDS_A_PAGE, cards_page, page_count
-from station.core.printing.page import PAPERS, Line, Page, Paper, PaperError, Symbol, Words, not_installed
+from station.core.printing.page import PAPERS, Page, Paper, PaperError, RuledLine, Symbol, TextLine, not_installed
 from station.core.printing.pdf import typefaces, write_pdf
 from station.core.printing.setup_page import NOTES, STEPS, setup_page
 from station.core.printing.svg import write_svg
@@ -18,13 +18,13 @@ __all__ = [
     "PAPERS",
     "STEPS",
     "Encode",
-    "Line",
     "Modules",
     "Page",
     "Paper",
     "PaperError",
+    "RuledLine",
     "Symbol",
-    "Words",
+    "TextLine",
     "cards_page",
     "encoder",
     "not_installed",

@@ -12,7 +12,7 @@ from itertools import product
 
 from station.core.codes.card_labels import CardLabel, shown
 from station.core.codes.setup_sheet import Symbology
-from station.core.printing.page import DOT_MM, MIN_MODULE_MM, QUIET_MODULES, Line, Page, Paper, Symbol, Words
+from station.core.printing.page import DOT_MM, MIN_MODULE_MM, QUIET_MODULES, Page, Paper, RuledLine, Symbol, TextLine
 from station.core.printing.symbols import Encode
 from station.core.printing.text_width import fitted
 
@@ -42,7 +42,7 @@ def cards_page(paper: Paper, labels: Sequence[CardLabel], number: int, encode: E
     assert mine, "a page has cards on it"
     left_mm = (paper.width_mm - COLUMNS * CARD_MM[0]) / 2
     head = f"{TITLE}, page {number} of {page_count(len(labels))}. Print at 100 %, cut along the dashes."
-    words, symbols = [Words(head, left_mm, _TOP_MM - 3.5, 3.6)], []
+    words, symbols = [TextLine(head, left_mm, _TOP_MM - 3.5, 3.6)], []
     for label, (row, column) in zip(mine, product(range(ROWS), range(COLUMNS)), strict=False):
         corner = left_mm + column * CARD_MM[0], _TOP_MM + row * CARD_MM[1]
         symbol = _bars(label, corner, encode) or _square(label, corner, encode)
@@ -82,18 +82,18 @@ def _largest(symbology: Symbology, modules: int, within_mm: float) -> float | No
     return next((each for each in sizes if each >= MIN_MODULE_MM[symbology] and modules * each <= within_mm), None)
 
 
-def _above(label: CardLabel, corner: tuple[float, float]) -> Iterator[Words]:
+def _above(label: CardLabel, corner: tuple[float, float]) -> Iterator[TextLine]:
     """The words of a card with bars: its name and what it does above them, what they say below."""
     middle_mm, within_mm = corner[0] + CARD_MM[0] / 2, CARD_MM[0] - 6
     size_mm, lines = fitted(label.name, _NAME_MM, within_mm, 1, bold=True)
-    yield Words(lines[0], middle_mm, corner[1] + 13, size_mm, bold=True, middle=True)
+    yield TextLine(lines[0], middle_mm, corner[1] + 13, size_mm, bold=True, middle=True)
     size_mm, lines = fitted(label.says, _SAYS_MM, within_mm, 1)
-    yield Words(lines[0], middle_mm, corner[1] + 20, size_mm, middle=True)
+    yield TextLine(lines[0], middle_mm, corner[1] + 20, size_mm, middle=True)
     size_mm, lines = fitted(label.text, _TEXT_MM, within_mm, 1)
-    yield Words(lines[0], middle_mm, corner[1] + 46.5, size_mm, middle=True)
+    yield TextLine(lines[0], middle_mm, corner[1] + 46.5, size_mm, middle=True)
 
 
-def _beside(label: CardLabel, corner: tuple[float, float], symbol: Symbol) -> Iterator[Words]:
+def _beside(label: CardLabel, corner: tuple[float, float], symbol: Symbol) -> Iterator[TextLine]:
     """The words of a card with a square: at its left."""
     x_mm, y_mm = corner[0] + 4, corner[1]
     within_mm = symbol.x_mm - symbol.quiet_mm - x_mm
@@ -105,15 +105,15 @@ def _beside(label: CardLabel, corner: tuple[float, float], symbol: Symbol) -> It
         y_mm += 2.6
         for line in lines:
             y_mm += size_mm * 1.3
-            yield Words(line, x_mm, y_mm, size_mm, bold=bold)
+            yield TextLine(line, x_mm, y_mm, size_mm, bold=bold)
 
 
-def _cuts(left_mm: float, rows: int) -> Iterator[Line]:
+def _cuts(left_mm: float, rows: int) -> Iterator[RuledLine]:
     """The dashes between the cards and around them."""
     right_mm, bottom_mm = left_mm + COLUMNS * CARD_MM[0], _TOP_MM + rows * CARD_MM[1]
     for row in range(rows + 1):
         y_mm = _TOP_MM + row * CARD_MM[1]
-        yield Line(left_mm, y_mm, right_mm, y_mm, 0.15, dashed=True)
+        yield RuledLine(left_mm, y_mm, right_mm, y_mm, 0.15, dashed=True)
     for column in range(COLUMNS + 1):
         x_mm = left_mm + column * CARD_MM[0]
-        yield Line(x_mm, _TOP_MM, x_mm, bottom_mm, 0.15, dashed=True)
+        yield RuledLine(x_mm, _TOP_MM, x_mm, bottom_mm, 0.15, dashed=True)

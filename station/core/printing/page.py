@@ -48,7 +48,7 @@ PAPERS = {"a4": Paper("a4", "A4", 210, 297), "letter": Paper("letter", "US Lette
 
 
 @dataclass(frozen=True, slots=True)
-class Words:
+class TextLine:
     """One line of text: `x_mm` is its left end, or its middle; `y_mm` its baseline; `size_mm` that of the type."""
 
     text: str
@@ -60,7 +60,7 @@ class Words:
 
 
 @dataclass(frozen=True, slots=True)
-class Line:
+class RuledLine:
     """A straight line."""
 
     x_mm: float
@@ -111,6 +111,6 @@ class Page:
     paper: Paper
     title: str
     margin_mm: float
-    words: tuple[Words, ...]
-    lines: tuple[Line, ...]
+    words: tuple[TextLine, ...]
+    lines: tuple[RuledLine, ...]
     symbols: tuple[Symbol, ...]

@@ -7,7 +7,7 @@ machine has it. Where no typeface has a letter, nothing is printed and the error
 from collections.abc import Callable, Container, Sequence
 from typing import Any
 
-from station.core.printing.page import Line, Page, PaperError, Symbol, Words
+from station.core.printing.page import Page, PaperError, RuledLine, Symbol, TextLine
 
 POINT_MM = 25.4 / 72
 _OWN = "cp1252"  # what the built-in Helvetica can say
@@ -58,7 +58,7 @@ def _up(page: Page, y_mm: float) -> float:
     return _points(page.paper.height_mm - y_mm)
 
 
-def _line(canvas: Any, page: Page, line: Line) -> None:
+def _line(canvas: Any, page: Page, line: RuledLine) -> None:
     canvas.setLineWidth(_points(line.width_mm))
     canvas.setDash(*_DASHES) if line.dashed else canvas.setDash()
     canvas.line(_points(line.x_mm), _up(page, line.y_mm), _points(line.to_x_mm), _up(page, line.to_y_mm))
@@ -74,13 +74,13 @@ def _symbol(canvas: Any, page: Page, symbol: Symbol) -> None:
     canvas.drawPath(path, stroke=0, fill=1)
 
 
-def _words(canvas: Any, page: Page, words: Words, typeface: Typeface) -> None:
+def _words(canvas: Any, page: Page, words: TextLine, typeface: Typeface) -> None:
     canvas.setFont(_font(words, typeface), _points(words.size_mm))
     draw = canvas.drawCentredString if words.middle else canvas.drawString
     draw(_points(words.x_mm), _up(page, words.y_mm), words.text)
 
 
-def _font(words: Words, typeface: Typeface) -> str:
+def _font(words: TextLine, typeface: Typeface) -> str:
     try:
         words.text.encode(_OWN)
     except UnicodeEncodeError:

@@ -6,7 +6,7 @@ It says itself what to do, because whoever holds it stands at a bench with a new
 from collections.abc import Iterator
 
 from station.core.codes.setup_sheet import Symbology, setup_texts
-from station.core.printing.page import DOT_MM, QUIET_MODULES, Line, Page, Paper, Symbol, Words
+from station.core.printing.page import DOT_MM, QUIET_MODULES, Page, Paper, RuledLine, Symbol, TextLine
 from station.core.printing.symbols import Encode
 from station.core.printing.text_width import wrapped
 
@@ -38,24 +38,24 @@ def setup_page(paper: Paper, encode: Encode) -> Page:
     symbols = tuple(_symbols(paper, encode))
     square, *bars = symbols
     beside_mm = square.x_mm - square.quiet_mm - _GAP_MM
-    words = [Words(TITLE, MARGIN_MM, 26, 11, bold=True)]
+    words = [TextLine(TITLE, MARGIN_MM, 26, 11, bold=True)]
     y_mm = 46.0
     for number, step in enumerate(STEPS[:3], 1):
         y_mm = _step(words, number, step, y_mm, beside_mm) + 3.5
     _step(words, 4, STEPS[3], bars[0].y_mm - 8, paper.width_mm - MARGIN_MM)
     for number, each in enumerate(bars, 1):
-        words.append(Words(f"{number} of {len(bars)}", _right(bars), each.y_mm + 11, _NOTE_MM))
-    words.append(Words("in any order", _right(bars), (bars[0].y_mm + bars[1].y_mm) / 2 + 11, _SMALL_MM))
+        words.append(TextLine(f"{number} of {len(bars)}", _right(bars), each.y_mm + 11, _NOTE_MM))
+    words.append(TextLine("in any order", _right(bars), (bars[0].y_mm + bars[1].y_mm) / 2 + 11, _SMALL_MM))
     y_mm = bars[-1].y_mm + BAR_MM + 16
-    rule = Line(MARGIN_MM, y_mm - 8, paper.width_mm - MARGIN_MM, y_mm - 8)
-    words.append(Words("Worth knowing", MARGIN_MM, y_mm, _NOTE_MM, bold=True))
+    rule = RuledLine(MARGIN_MM, y_mm - 8, paper.width_mm - MARGIN_MM, y_mm - 8)
+    words.append(TextLine("Worth knowing", MARGIN_MM, y_mm, _NOTE_MM, bold=True))
     for note in NOTES:
         y_mm += 2.5
         for line in wrapped(note, _NOTE_MM, paper.width_mm - 2 * MARGIN_MM):
             y_mm += _NOTE_MM * _LEADING
-            words.append(Words(line, MARGIN_MM, y_mm, _NOTE_MM))
+            words.append(TextLine(line, MARGIN_MM, y_mm, _NOTE_MM))
     ruler, said = _ruler(paper)
-    head = Line(MARGIN_MM, 32, paper.width_mm - MARGIN_MM, 32, 0.6)
+    head = RuledLine(MARGIN_MM, 32, paper.width_mm - MARGIN_MM, 32, 0.6)
     return Page(paper, TITLE, MARGIN_MM, (*words, said), (head, rule, *ruler), symbols)
 
 
@@ -79,19 +79,19 @@ def _right(bars: list[Symbol]) -> float:
     return max(each.x_mm + each.width_mm + each.quiet_mm for each in bars) + 3
 
 
-def _step(words: list[Words], number: int, text: str, y_mm: float, right_mm: float) -> float:
+def _step(words: list[TextLine], number: int, text: str, y_mm: float, right_mm: float) -> float:
     """Add a numbered sentence; where the next one begins."""
-    words.append(Words(f"{number}.", MARGIN_MM, y_mm, _STEP_MM, bold=True))
+    words.append(TextLine(f"{number}.", MARGIN_MM, y_mm, _STEP_MM, bold=True))
     for line in wrapped(text, _STEP_MM, right_mm - MARGIN_MM - _NUMBER_MM):
-        words.append(Words(line, MARGIN_MM + _NUMBER_MM, y_mm, _STEP_MM))
+        words.append(TextLine(line, MARGIN_MM + _NUMBER_MM, y_mm, _STEP_MM))
         y_mm += _STEP_MM * _LEADING
     return y_mm
 
 
-def _ruler(paper: Paper) -> tuple[tuple[Line, ...], Words]:
+def _ruler(paper: Paper) -> tuple[tuple[RuledLine, ...], TextLine]:
     """A line of known length: a printer that shrinks pages shrinks the bars as well, and shows it here."""
     y_mm = paper.height_mm - MARGIN_MM - 2.5
     end_mm = MARGIN_MM + RULER_MM
-    ends = (Line(x_mm, y_mm - 1.5, x_mm, y_mm + 1.5) for x_mm in (MARGIN_MM, end_mm))
+    ends = (RuledLine(x_mm, y_mm - 1.5, x_mm, y_mm + 1.5) for x_mm in (MARGIN_MM, end_mm))
     said = f"{RULER_MM} mm where it was printed at 100 %"
-    return (Line(MARGIN_MM, y_mm, end_mm, y_mm), *ends), Words(said, end_mm + 4, y_mm + 1.2, _SMALL_MM)
+    return (RuledLine(MARGIN_MM, y_mm, end_mm, y_mm), *ends), TextLine(said, end_mm + 4, y_mm + 1.2, _SMALL_MM)

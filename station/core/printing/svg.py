@@ -6,7 +6,7 @@ No style and no script stands in it, so the strictest content policy shows it; a
 from collections.abc import Iterator
 from xml.sax.saxutils import escape
 
-from station.core.printing.page import Line, Page, Symbol, Words
+from station.core.printing.page import Page, RuledLine, Symbol, TextLine
 
 _FONT = "Helvetica, Arial, 'DejaVu Sans', sans-serif"
 _DASHES = "1.5 1.5"
@@ -33,7 +33,7 @@ def write_svg(page: Page) -> str:
     )
 
 
-def _line(line: Line) -> str:
+def _line(line: RuledLine) -> str:
     dashes = f' stroke-dasharray="{_DASHES}"' if line.dashed else ""
     ends = f'x1="{_mm(line.x_mm)}" y1="{_mm(line.y_mm)}" x2="{_mm(line.to_x_mm)}" y2="{_mm(line.to_y_mm)}"'
     return f'<line {ends} stroke-width="{_mm(line.width_mm)}"{dashes}/>'
@@ -50,7 +50,7 @@ def _boxes(symbol: Symbol) -> Iterator[str]:
         yield f"M{x} {y}h{width}v{height}h-{width}z"
 
 
-def _words(words: Words) -> str:
+def _words(words: TextLine) -> str:
     weight = ' font-weight="bold"' if words.bold else ""
     anchor = ' text-anchor="middle"' if words.middle else ""
     place = f'x="{_mm(words.x_mm)}" y="{_mm(words.y_mm)}" font-size="{_mm(words.size_mm)}"'

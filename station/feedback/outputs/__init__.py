@@ -11,12 +11,12 @@ import importlib
 import pkgutil
 from typing import Protocol, cast
 
-from station.config import Signal as Row
+from station.config import OutputConfig as Row
 from station.feedback.messages import Answer
-from station.feedback.outputs.idle_state import Idle
+from station.feedback.outputs.idle_state import IdleState
 
 
-class SignalError(Exception):
+class OutputError(Exception):
     """A signal cannot be used: what came, what was expected, what to do, a sentence each."""
 
     def __init__(self, came: str, expected: str, do: str) -> None:
@@ -27,18 +27,18 @@ class SignalError(Exception):
         return f"{self.came} {self.expected} {self.do}"
 
 
-class NotThere(SignalError):
+class OutputMissing(OutputError):
     """A signal's device is not there, or not to be had; it may come."""
 
 
-class Signal(Protocol):
+class Output(Protocol):
     """An open signal: `show` an answer, or what stands between answers, made at `boot_ns` (CLOCK_BOOTTIME)."""
 
     @property
     def kind(self) -> str: ...
     @property
     def quick(self) -> bool: ...
-    def show(self, news: Answer | Idle, boot_ns: int) -> None: ...
+    def show(self, news: Answer | IdleState, boot_ns: int) -> None: ...
     def close(self) -> None: ...
 
 
@@ -48,12 +48,12 @@ def kinds() -> tuple[str, ...]:
     return tuple(name for name in names if hasattr(importlib.import_module(f"{__name__}.{name}"), "open_signal"))
 
 
-def open_signal(row: Row) -> Signal:
-    """Open the signal of this table; `SignalError` says why it cannot be."""
+def open_signal(row: Row) -> Output:
+    """Open the signal of this table; `OutputError` says why it cannot be."""
     if row.kind not in kinds():
-        raise SignalError(
+        raise OutputError(
             came=f"There is no signal of kind {row.kind!r}.",
             expected=f"Expected one of {', '.join(kinds())}.",
             do="Correct the signal's kind.",
         )
-    return cast("Signal", importlib.import_module(f"{__name__}.{row.kind}").open_signal(row))
+    return cast("Output", importlib.import_module(f"{__name__}.{row.kind}").open_signal(row))

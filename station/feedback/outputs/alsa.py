@@ -9,7 +9,7 @@ import ctypes
 import errno
 from typing import Any
 
-from station.feedback.outputs import SignalError
+from station.feedback.outputs import OutputError
 from station.feedback.outputs.tones import RATE, SAMPLE_BYTES
 
 LIBRARY = "libasound.so.2"
@@ -23,11 +23,11 @@ _PLAYBACK, _NONBLOCK, _S16_LE, _INTERLEAVED = 0, 1, 2, 3
 
 
 def library() -> Any:
-    """libasound. Raises `SignalError` where it is not installed."""
+    """libasound. Raises `OutputError` where it is not installed."""
     try:
         found = ctypes.CDLL(LIBRARY)
     except OSError as error:
-        raise SignalError(
+        raise OutputError(
             came=f"The sound library {LIBRARY} is not installed here.",
             expected="Signals of kind 'sound' need it.",
             do="Install it: sudo apt-get install alsa-utils; then see the sound cards: aplay -l",

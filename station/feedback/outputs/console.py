@@ -5,10 +5,10 @@ The picture is drawn by `station.feedback.outputs.screen`; here it is put up who
 
 import os
 
-from station.config import Signal as Row
+from station.config import OutputConfig as Row
 from station.feedback.messages import Answer
-from station.feedback.outputs import NotThere
-from station.feedback.outputs.idle_state import Idle
+from station.feedback.outputs import OutputMissing
+from station.feedback.outputs.idle_state import IdleState
 from station.feedback.outputs.screen import ROWS, WIDTH, screen, state_of
 
 SHOWN_S = 4.0
@@ -23,7 +23,7 @@ def open_signal(row: Row) -> "Console":
     try:
         descriptor = os.open(name, os.O_WRONLY | os.O_NOCTTY | os.O_CLOEXEC)
     except OSError as error:
-        raise NotThere(
+        raise OutputMissing(
             came=f"The terminal {name} cannot be opened: {error.strerror}.",
             expected="Expected a text terminal that this user may write to.",
             do="Name another path, or let the user in: sudo usermod -aG tty wipline",
@@ -39,15 +39,15 @@ class Console:
 
     def __init__(self, descriptor: int) -> None:
         self._descriptor = descriptor
-        self._idle = Idle(station="")
+        self._idle = IdleState(station="")
         self._answer: Answer | None = None
         self._until_ns = 0
         self._drawn: list[str] = []
         self._write(_HIDE_CURSOR)
 
-    def show(self, news: Answer | Idle, boot_ns: int) -> None:
+    def show(self, news: Answer | IdleState, boot_ns: int) -> None:
         """Draw an answer, or what stands between answers once the last one has been seen long enough."""
-        if isinstance(news, Idle):
+        if isinstance(news, IdleState):
             self._idle = news
             if self._answer is not None and boot_ns < self._until_ns:
                 news = self._answer

@@ -7,40 +7,40 @@ library that is missing, a file in a folder that nobody made) still ends the sta
 from collections.abc import Callable
 
 from station.clock import boot_ns
-from station.config import Signal as Row
+from station.config import OutputConfig as Row
 from station.feedback import outputs
 from station.feedback.messages import Answer
-from station.feedback.outputs import NotThere, Signal
-from station.feedback.outputs.idle_state import Idle
+from station.feedback.outputs import Output, OutputMissing
+from station.feedback.outputs.idle_state import IdleState
 from station.feedback.outputs.output_thread import REOPEN_S
 from station.feedback.outputs.priority_queue import S
 
 
-def open_or_later(row: Row, now_ns: Callable[[], int] = boot_ns) -> Signal:
+def open_or_later(row: Row, now_ns: Callable[[], int] = boot_ns) -> Output:
     """Open the signal of this table, or promise to. Raises `SignalError` where waiting would not help."""
     try:
         return outputs.open_signal(row)
-    except NotThere as error:
-        return Later(row, error, now_ns)
+    except OutputMissing as error:
+        return DeferredOutput(row, error, now_ns)
 
 
-class Later:
+class DeferredOutput:
     """A signal that is opened when something is to be shown, and then is that signal."""
 
     quick = False
 
-    def __init__(self, row: Row, error: NotThere, now_ns: Callable[[], int]) -> None:
+    def __init__(self, row: Row, error: OutputMissing, now_ns: Callable[[], int]) -> None:
         self.kind = row.kind
         self._row, self._error, self._now_ns = row, error, now_ns
-        self._signal: Signal | None = None
+        self._signal: Output | None = None
         self._not_before_ns = now_ns() + int(REOPEN_S * S)
 
-    def show(self, news: Answer | Idle, boot_ns: int) -> None:
-        """Show it. Raises `NotThere` while the device is not; it is looked for every `REOPEN_S` at most."""
+    def show(self, news: Answer | IdleState, boot_ns: int) -> None:
+        """Show it. Raises `OutputMissing` while the device is not; it is looked for every `REOPEN_S` at most."""
         if self._signal is None:
             self._open()
         if self._signal is None:
-            raise NotThere(*self._error.args)
+            raise OutputMissing(*self._error.args)
         self._signal.show(news, boot_ns)
 
     def close(self) -> None:
@@ -54,5 +54,5 @@ class Later:
         self._not_before_ns = self._now_ns() + int(REOPEN_S * S)
         try:
             self._signal = outputs.open_signal(self._row)
-        except NotThere as error:
+        except OutputMissing as error:
             self._error = error

@@ -4,7 +4,7 @@ The lamp of an answer stands for `LAMP_S`, or until the next answer; red blinks,
 it all the same, amber blinks as fast where the work should not go on and slowly where a scan was not understood, green where
 a card was taken. The buzzer has the rhythms of `station.feedback.outputs.tones`. Any of the four lines may be missing.
 
->>> for edge in programme(Form.SAVED):
+>>> for edge in programme(AnswerForm.SAVED):
 ...     print(edge.at_s, edge.line, edge.on)
 0.0 buzzer True
 0.0 green True
@@ -20,11 +20,11 @@ from typing import Any, Protocol
 import msgspec
 
 from station.clock import boot_ns
-from station.config import Signal as Row
-from station.feedback.messages import Answer, Form, State, form_of
-from station.feedback.outputs import NotThere, SignalError
-from station.feedback.outputs.output_thread import Performer
-from station.feedback.outputs.priority_queue import Turns
+from station.config import OutputConfig as Row
+from station.feedback.messages import Answer, AnswerForm, State, form_of
+from station.feedback.outputs import OutputError, OutputMissing
+from station.feedback.outputs.output_thread import OutputThread
+from station.feedback.outputs.priority_queue import AnswerQueue
 from station.feedback.outputs.tones import TONES
 
 DEFAULT_CHIP = "/dev/gpiochip0"
@@ -36,18 +36,18 @@ DARK_S = 0.08
 """All lamps are dark so long before the next answer's: two greens are two."""
 BUZZER = "buzzer"
 LAMPS = {
-    Form.SAVED: (State.GREEN, LAMP_S),
-    Form.TAKEN: (State.GREEN, 2 * BLINK_S),
-    Form.LOOK: (State.AMBER, LAMP_S),
-    Form.UNREAD: (State.AMBER, 4 * BLINK_S),
-    Form.STOP: (State.AMBER, BLINK_S),
-    Form.RED: (State.RED, BLINK_S),
+    AnswerForm.SAVED: (State.GREEN, LAMP_S),
+    AnswerForm.TAKEN: (State.GREEN, 2 * BLINK_S),
+    AnswerForm.LOOK: (State.AMBER, LAMP_S),
+    AnswerForm.UNREAD: (State.AMBER, 4 * BLINK_S),
+    AnswerForm.STOP: (State.AMBER, BLINK_S),
+    AnswerForm.RED: (State.RED, BLINK_S),
 }
 """Which lamp, and for how long it is lit at a time."""
 
 
 @dataclass(frozen=True, slots=True)
-class Edge:
+class LineEdge:
     """At `at_s` seconds of an answer this line goes on or off."""
 
     at_s: float
@@ -55,7 +55,7 @@ class Edge:
     on: bool
 
 
-class Lines(Protocol):
+class GpioLines(Protocol):
     """Open lines by their names, all off; each call raises `OSError` where the chip fails."""
 
     @property
@@ -64,31 +64,31 @@ class Lines(Protocol):
     def close(self) -> None: ...
 
 
-def programme(form: Form) -> tuple[Edge, ...]:
+def programme(form: AnswerForm) -> tuple[LineEdge, ...]:
     """Every edge of an answer of this form, in order."""
     (lamp, step_s), tone = LAMPS[form], TONES[form]
     edges, at_s = [], 0.0
     for buzz_s in tone.beeps_s:
-        edges += [Edge(at_s, BUZZER, True), Edge(round(at_s + buzz_s, 3), BUZZER, False)]
+        edges += [LineEdge(at_s, BUZZER, True), LineEdge(round(at_s + buzz_s, 3), BUZZER, False)]
         at_s = round(at_s + buzz_s + tone.gap_s, 3)
-    edges += [Edge(step * step_s, lamp.value, step % 2 == 0) for step in range(round(LAMP_S / step_s))]
-    edges.append(Edge(LAMP_S, lamp.value, False))
+    edges += [LineEdge(step * step_s, lamp.value, step % 2 == 0) for step in range(round(LAMP_S / step_s))]
+    edges.append(LineEdge(LAMP_S, lamp.value, False))
     return tuple(sorted(edges, key=lambda edge: edge.at_s))
 
 
-def heard_s(form: Form) -> float:
+def heard_s(form: AnswerForm) -> float:
     """How long an answer stands before one that is better may take its place: until the buzzer has said it."""
     return max(edge.at_s for edge in programme(form) if edge.line == BUZZER)
 
 
-def open_signal(row: Row) -> Performer[Lines]:
+def open_signal(row: Row) -> OutputThread[GpioLines]:
     """Take the lines of the chip at `path`, all off."""
     path = row.path or DEFAULT_CHIP
     offsets = (
         {name: at for name, at in msgspec.structs.asdict(row.lines).items() if at is not None} if row.lines else {}
     )
     if not offsets or len(set(offsets.values())) < len(offsets):
-        raise SignalError(
+        raise OutputError(
             came="A signal of kind 'gpio' has no lines."
             if not offsets
             else "Two lines of a signal 'gpio' are the same.",
@@ -96,20 +96,20 @@ def open_signal(row: Row) -> Performer[Lines]:
             do="Name them: lines = { green = 17, amber = 27, red = 22, buzzer = 23 }; gpioinfo shows them.",
         )
 
-    def open_lines() -> Lines:
+    def open_lines() -> GpioLines:
         return Chip(path, offsets, active_low=bool(row.active_low))
 
     try:
         lines = open_lines()
     except OSError as error:
-        refused = SignalError if error.errno == errno.EINVAL else NotThere  # a wrong number stays wrong
+        refused = OutputError if error.errno == errno.EINVAL else OutputMissing  # a wrong number stays wrong
         raise refused(
             came=f"The lines {', '.join(map(str, offsets.values()))} of the GPIO chip {path} cannot be taken: "
             f"{error.strerror}.",
             expected="Expected a chip that this user may open, and lines that nobody else uses.",
             do="See them: gpiodetect and gpioinfo (Debian package gpiod); let the user in: sudo usermod -aG gpio wipline",
         ) from error
-    return Performer("gpio", open_lines, Lamps(boot_ns).perform, lines).start()
+    return OutputThread("gpio", open_lines, Lamps(boot_ns).perform, lines).start()
 
 
 class Chip:
@@ -120,7 +120,7 @@ class Chip:
             from gpiod import LineSettings, request_lines
             from gpiod.line import Direction, Value
         except ImportError as error:
-            raise SignalError(
+            raise OutputError(
                 came="The Python package gpiod is not installed here, or older than 2.2.",
                 expected="Signals of kind 'gpio' need it.",
                 do="Install it: sudo apt-get install python3-libgpiod (Debian 13 and later), or "
@@ -153,7 +153,7 @@ class Lamps:
         self._now_ns = now_ns
         self._on: set[str] = set()
 
-    def perform(self, lines: Lines, answer: Answer, turns: Turns) -> None:
+    def perform(self, lines: GpioLines, answer: Answer, turns: AnswerQueue) -> None:
         """Show an answer until it is over or makes way."""
         if self._dark(lines) and turns.cut(DARK_S):
             return
@@ -167,7 +167,7 @@ class Lamps:
                 lines.set(edge.line, edge.on)
                 (self._on.add if edge.on else self._on.discard)(edge.line)
 
-    def _dark(self, lines: Lines) -> bool:
+    def _dark(self, lines: GpioLines) -> bool:
         """Everything off; whether anything was on."""
         on, self._on = self._on, set()
         for name in sorted(on):

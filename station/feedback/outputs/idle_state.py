@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True)
-class Idle:
+class IdleState:
     """The picture between scans; `hub` in a few words ("hub ok"), `waiting` events not yet there, `clock` "14:05:32"."""
 
     station: str

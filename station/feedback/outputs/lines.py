@@ -6,17 +6,17 @@ only after the fact it states. Whoever reads it needs nothing of ours.
 
 import os
 
-from station.config import Signal as Row
+from station.config import OutputConfig as Row
 from station.feedback.messages import Answer
-from station.feedback.outputs import SignalError
-from station.feedback.outputs.idle_state import Idle
+from station.feedback.outputs import OutputError
+from station.feedback.outputs.idle_state import IdleState
 
 
-def open_signal(row: Row) -> "Lines":
+def open_signal(row: Row) -> "LinesOutput":
     """Append to the file at `path`, made where it is missing."""
     path = row.path
     if path is None:
-        raise SignalError(
+        raise OutputError(
             came="A signal of kind 'lines' has no path.",
             expected="Expected the file that answers are appended to.",
             do='Add path = "/run/wipline/answers" to the signal.',
@@ -25,15 +25,15 @@ def open_signal(row: Row) -> "Lines":
         # A pipe that nobody reads must not hold a scan up; for a file this changes nothing.
         descriptor = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_NONBLOCK | os.O_CLOEXEC, 0o644)
     except OSError as error:
-        raise SignalError(
+        raise OutputError(
             came=f"The answers' file {path} cannot be opened: {error.strerror}.",
             expected="Expected a file that this user may append to.",
             do=f"Make its folder writable: sudo install -d -o {os.geteuid()} {os.path.dirname(path) or '.'}",  # noqa: PTH120
         ) from error
-    return Lines(descriptor)
+    return LinesOutput(descriptor)
 
 
-class Lines:
+class LinesOutput:
     """An open file of answers."""
 
     kind = "lines"
@@ -42,9 +42,9 @@ class Lines:
     def __init__(self, descriptor: int) -> None:
         self._descriptor = descriptor
 
-    def show(self, news: Answer | Idle, boot_ns: int) -> None:
+    def show(self, news: Answer | IdleState, boot_ns: int) -> None:
         """Append the answer; what stands between answers is no line."""
-        if not isinstance(news, Idle):
+        if not isinstance(news, IdleState):
             os.write(self._descriptor, news.line(boot_ns))
 
     def close(self) -> None:

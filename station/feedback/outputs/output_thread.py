@@ -11,8 +11,8 @@ from typing import Generic, Protocol, TypeVar
 
 from station.clock import boot_ns
 from station.feedback.messages import Answer
-from station.feedback.outputs.idle_state import Idle
-from station.feedback.outputs.priority_queue import S, Turns
+from station.feedback.outputs.idle_state import IdleState
+from station.feedback.outputs.priority_queue import AnswerQueue, S
 
 REOPEN_S = 2.0
 """How long a device that could not be opened is left alone."""
@@ -20,16 +20,16 @@ CLOSE_S = 2.0
 """How long the last answer may take when the station ends."""
 
 
-class Device(Protocol):
+class OutputDevice(Protocol):
     """What a performer holds."""
 
     def close(self) -> None: ...
 
 
-Held = TypeVar("Held", bound=Device)
+Held = TypeVar("Held", bound=OutputDevice)
 
 
-class Performer(Generic[Held]):
+class OutputThread(Generic[Held]):
     """An open signal. `open_device` and `perform` raise where the device fails; `device` may be open already."""
 
     quick = False
@@ -38,26 +38,26 @@ class Performer(Generic[Held]):
         self,
         kind: str,
         open_device: Callable[[], Held],
-        perform: Callable[[Held, Answer, Turns], None],
+        perform: Callable[[Held, Answer, AnswerQueue], None],
         device: Held | None = None,
-        turns: Turns | None = None,
+        turns: AnswerQueue | None = None,
         now_ns: Callable[[], int] = boot_ns,
     ) -> None:
         self.kind = kind
         self._open, self._perform, self._device = open_device, perform, device
-        self._turns, self._now_ns = turns or Turns(), now_ns
+        self._turns, self._now_ns = turns or AnswerQueue(), now_ns
         self._error: Exception | None = None
         self._not_before_ns = 0
         self._thread = threading.Thread(target=self.run, name=kind, daemon=True)
 
-    def start(self) -> "Performer[Held]":
+    def start(self) -> "OutputThread[Held]":
         """Begin to perform; returns at once."""
         self._thread.start()
         return self
 
-    def show(self, news: Answer | Idle, boot_ns: int) -> None:  # noqa: ARG002 - the port's signature
+    def show(self, news: Answer | IdleState, boot_ns: int) -> None:  # noqa: ARG002 - the port's signature
         """Show an answer in its turn; between answers nothing is. Raises what the last try to show one raised."""
-        if not isinstance(news, Idle):
+        if not isinstance(news, IdleState):
             self._turns.arrive(news)
         error = self._error
         if error is not None:

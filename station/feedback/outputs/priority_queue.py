@@ -5,7 +5,7 @@ takes the place of all that wait and are no worse; behind a worse one it waits. 
 next, and there are at most as many as there are ranks: no backlog, and red is always heard.
 
 >>> from station.feedback.messages import Notice, Red
->>> turns = Turns()
+>>> turns = AnswerQueue()
 >>> for answer in (Red("not_saved", "scan again"), Notice("wait", "wait"), Notice("card", "card forgotten")):
 ...     turns.arrive(answer)
 >>> turns.take().text, turns.cut(), turns.take().text
@@ -16,15 +16,22 @@ import threading
 from collections.abc import Callable
 
 from station.clock import boot_ns
-from station.feedback.messages import Answer, Form, form_of
+from station.feedback.messages import Answer, AnswerForm, form_of
 
-RANKS = {Form.SAVED: 0, Form.TAKEN: 0, Form.LOOK: 1, Form.UNREAD: 1, Form.STOP: 2, Form.RED: 3}
+RANKS = {
+    AnswerForm.SAVED: 0,
+    AnswerForm.TAKEN: 0,
+    AnswerForm.LOOK: 1,
+    AnswerForm.UNREAD: 1,
+    AnswerForm.STOP: 2,
+    AnswerForm.RED: 3,
+}
 MOST_WAITING = len(set(RANKS.values()))  # answers that wait at one time, one of each rank
 _NOBODY = -1
 S = 10**9
 
 
-class Turns:
+class AnswerQueue:
     """The answers that wait for one signal. `pause` is how its thread sleeps: until woken, or so many seconds."""
 
     def __init__(

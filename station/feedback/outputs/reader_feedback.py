@@ -9,22 +9,22 @@ it is bounded (`station.feedback.outputs.priority_queue`). No configuration is n
 import threading
 from collections.abc import Callable
 
-from drivers import Driver, Telling
+from drivers import Driver, SupportsFeedback
 from station.feedback.messages import Answer
-from station.feedback.outputs.priority_queue import Turns
+from station.feedback.outputs.priority_queue import AnswerQueue
 
 
-class Beeps:
+class ReaderFeedback:
     """The open readers that can answer. `log` is told of each that fails, once."""
 
     def __init__(self, log: Callable[..., None]) -> None:
         self._log = log
-        self._beeps: dict[str, Beep] = {}
+        self._beeps: dict[str, ReaderFeedbackThread] = {}
         self._lock = threading.Lock()
 
     def add(self, driver: Driver) -> None:
         """A reader was opened. One whose last beep still hangs stays silent, so that a bad one takes one thread alone."""
-        if not isinstance(driver, Telling):
+        if not isinstance(driver, SupportsFeedback):
             return
         with self._lock:
             before = self._beeps.get(driver.reader)
@@ -33,13 +33,13 @@ class Beeps:
                 return
             # Of those that are gone, only what hangs is remembered: a device may come back under a new name for ever.
             self._beeps = {name: each for name, each in self._beeps.items() if each.hangs or not each.is_ended}
-            self._beeps[driver.reader] = Beep(driver.tell, driver.reader, self._log)
+            self._beeps[driver.reader] = ReaderFeedbackThread(driver.tell, driver.reader, self._log)
 
     def remove(self, driver: Driver) -> None:
         """A reader is closed, or gone."""
         with self._lock:
             beep = self._beeps.get(driver.reader)
-            if beep is not None and isinstance(driver, Telling) and beep.tell == driver.tell:
+            if beep is not None and isinstance(driver, SupportsFeedback) and beep.tell == driver.tell:
                 beep.end()
 
     def tell(self, answer: Answer) -> None:
@@ -49,12 +49,12 @@ class Beeps:
             beep.turns.arrive(answer)
 
 
-class Beep:
+class ReaderFeedbackThread:
     """One reader's answers, told by a thread of its own."""
 
     def __init__(self, tell: Callable[[str], None], reader: str, log: Callable[..., None]) -> None:
         self.tell, self._reader, self._log = tell, reader, log
-        self.turns = Turns()
+        self.turns = AnswerQueue()
         self._gone = self._telling = False
         self.thread = threading.Thread(target=self._run, name=f"beep-{reader}", daemon=True)
         self.thread.start()

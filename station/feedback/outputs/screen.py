@@ -10,28 +10,40 @@ cursor or turn a line round.
 import unicodedata
 from textwrap import wrap
 
-from station.feedback.messages import NOT_RECORDED, WAIT_TEXT, Answer, Form, Green, Look, Notice, Red, Why, form_of
+from station.feedback.messages import (
+    NOT_RECORDED,
+    WAIT_TEXT,
+    Answer,
+    AnswerForm,
+    Green,
+    Look,
+    Notice,
+    Reason,
+    Red,
+    form_of,
+)
 from station.feedback.outputs.block_font import HEIGHT, big, fits
-from station.feedback.outputs.idle_state import Idle
+from station.feedback.outputs.idle_state import IdleState
 
 WIDTH, ROWS = 80, 25
 MARGIN = 2
 _HIDDEN = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
 # What fills the left edge tells the form without colour: full, half, checkered, light; what counts nothing is narrow.
 EDGES = {
-    Form.SAVED: "██", Form.TAKEN: "█ ", Form.LOOK: "▒▒", Form.UNREAD: "▒ ", Form.STOP: "▄▀", Form.RED: "░░",
+    AnswerForm.SAVED: "██", AnswerForm.TAKEN: "█ ", AnswerForm.LOOK: "▒▒", AnswerForm.UNREAD: "▒ ",
+    AnswerForm.STOP: "▄▀", AnswerForm.RED: "░░",
 }  # fmt: skip
 _SAID_BY_THE_HEADLINE = frozenset({NOT_RECORDED, WAIT_TEXT})
 HEADLINES = {
-    Why.SAVED: ("SAVED", "saved"),
-    Why.LOOK: ("SAVED, LOOK", "saved, but look"),
-    Why.STOP: ("STOP", "saved, but do not go on with it"),
-    Why.REPEAT: ("ALREADY", "already saved: not counted again"),
-    Why.CARD: ("CARD", ""),
-    Why.ASK: ("SAVED, ASK", "saved, but look"),
-    Why.WAIT: ("WAIT", "not saved yet: please wait"),
-    Why.NOT_SAVED: ("SCAN AGAIN", "NOT SAVED - scan again"),
-    Why.NOT_UNDERSTOOD: ("NOT READ", "stored, but not understood"),
+    Reason.SAVED: ("SAVED", "saved"),
+    Reason.LOOK: ("SAVED, LOOK", "saved, but look"),
+    Reason.STOP: ("STOP", "saved, but do not go on with it"),
+    Reason.REPEAT: ("ALREADY", "already saved: not counted again"),
+    Reason.CARD: ("CARD", ""),
+    Reason.ASK: ("SAVED, ASK", "saved, but look"),
+    Reason.WAIT: ("WAIT", "not saved yet: please wait"),
+    Reason.NOT_SAVED: ("SCAN AGAIN", "NOT SAVED - scan again"),
+    Reason.NOT_UNDERSTOOD: ("NOT READ", "stored, but not understood"),
 }
 
 
@@ -57,16 +69,16 @@ def cut(text: str, width: int) -> str:
     return text + "~"
 
 
-def screen(news: Answer | Idle, idle: Idle, width: int = WIDTH, height: int = ROWS) -> list[str]:
+def screen(news: Answer | IdleState, idle: IdleState, width: int = WIDTH, height: int = ROWS) -> list[str]:
     """The rows of the screen for an answer, or for the time between answers; `idle` is what is known beside it."""
-    body = _idle(news, width) if isinstance(news, Idle) else _answer(news, width)
+    body = _idle(news, width) if isinstance(news, IdleState) else _answer(news, width)
     rows = [_sides(escaped(idle.station).upper(), _hub(idle), width), "", *body]
     rows = [*rows[: height - 1], *([""] * (height - 1 - len(rows)))]
     foot = _sides(escaped(idle.operator) or "nobody signed in", idle.clock, width)
     return [cut(row, width).ljust(width)[:width].rstrip() for row in [*rows, foot]]
 
 
-def state_of(news: Answer | Idle) -> str:
+def state_of(news: Answer | IdleState) -> str:
     """The colour of a screen: green, amber, red, or "" between answers."""
     match news:
         case Green():
@@ -83,7 +95,7 @@ def _sides(left: str, right: str, width: int) -> str:
     return left + right.rjust(width - cells(left))
 
 
-def _hub(idle: Idle) -> str:
+def _hub(idle: IdleState) -> str:
     if not idle.waiting:
         return idle.hub
     return f"{idle.hub} - {idle.waiting} waiting, all safe"
@@ -98,7 +110,7 @@ def _headline(text: str, width: int, mark: str = "  ") -> list[str]:
 
 def _answer(answer: Answer, width: int) -> list[str]:
     mark = EDGES[form_of(answer)]
-    word, sentence = HEADLINES[Why(answer.why)]
+    word, sentence = HEADLINES[Reason(answer.why)]
     shown = answer.shown
     edge, said = mark + " " * MARGIN, "" if answer.text in _SAID_BY_THE_HEADLINE else answer.text
     item, detail, advice = (
@@ -114,7 +126,7 @@ def _answer(answer: Answer, width: int) -> list[str]:
     return [*rows, mark]
 
 
-def _idle(idle: Idle, width: int) -> list[str]:
+def _idle(idle: IdleState, width: int) -> list[str]:
     title = escaped(idle.armed or idle.stage or idle.station)
     rows = [*_headline(title, width), ""]
     rows.append(f"    card armed: {title}" if idle.armed else "    ready to scan")

@@ -11,12 +11,12 @@ from collections.abc import Callable, Iterator
 from typing import Protocol
 
 from station import log
-from station.config import Signal as Row
+from station.config import OutputConfig as Row
 from station.feedback.messages import Answer, form_of
-from station.feedback.outputs import NotThere, SignalError
+from station.feedback.outputs import OutputError, OutputMissing
 from station.feedback.outputs.alsa import Alsa, library
-from station.feedback.outputs.output_thread import Performer
-from station.feedback.outputs.priority_queue import Turns
+from station.feedback.outputs.output_thread import OutputThread
+from station.feedback.outputs.priority_queue import AnswerQueue
 from station.feedback.outputs.speech import spoken, word_of
 from station.feedback.outputs.tones import RATE, SAMPLE_BYTES, TONES, samples
 
@@ -35,7 +35,7 @@ class Speaker(Protocol):
     def close(self) -> None: ...
 
 
-def open_signal(row: Row) -> Performer[Speaker]:
+def open_signal(row: Row) -> OutputThread[Speaker]:
     """Play on the ALSA device at `path`; one that another program holds is waited for."""
     name, found = row.path or DEFAULT_DEVICE, library()
 
@@ -47,13 +47,13 @@ def open_signal(row: Row) -> Performer[Speaker]:
         speaker = open_device()
     except OSError as error:
         if error.errno != errno.EBUSY:
-            raise NotThere(
+            raise OutputMissing(
                 came=f"The sound device {name!r} cannot be opened: {error.strerror}.",
                 expected="Expected an ALSA device that is plugged in and that this user may open.",
                 do='See them: aplay -l (Debian package alsa-utils); name one: path = "plughw:0"; let the user in: '
                 "sudo usermod -aG audio wipline",
             ) from error
-    return Performer("sound", open_device, Sound(words=bool(row.words)).perform, speaker).start()
+    return OutputThread("sound", open_device, Sound(words=bool(row.words)).perform, speaker).start()
 
 
 class Sound:
@@ -73,7 +73,7 @@ class Sound:
         if words:
             self.learning.start()
 
-    def perform(self, speaker: Speaker, answer: Answer, turns: Turns) -> None:
+    def perform(self, speaker: Speaker, answer: Answer, turns: AnswerQueue) -> None:
         """Play an answer's tone, then its word."""
         if not _played(speaker, self._tones[form_of(answer)], turns):
             return
@@ -85,11 +85,11 @@ class Sound:
         try:
             for word, rendered in self._speak():
                 self._words[word] = rendered
-        except SignalError as error:
+        except OutputError as error:
             self._say("no words are spoken; the tones sound", why=str(error))
 
 
-def _played(speaker: Speaker, sound: bytes, turns: Turns) -> bool:
+def _played(speaker: Speaker, sound: bytes, turns: AnswerQueue) -> bool:
     """Play this; False where it was cut off by another answer."""
     for at in range(0, len(sound), PIECE_BYTES):
         if turns.cut():

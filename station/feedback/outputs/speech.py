@@ -9,8 +9,8 @@ import subprocess
 import wave
 from collections.abc import Iterator
 
-from station.feedback.messages import Answer, Why
-from station.feedback.outputs import SignalError
+from station.feedback.messages import Answer, Reason
+from station.feedback.outputs import OutputError
 from station.feedback.outputs.screen import HEADLINES
 from station.feedback.outputs.tones import RATE, SAMPLE_BYTES
 
@@ -23,14 +23,14 @@ RENDER_S = 20.0
 
 def word_of(answer: Answer) -> str:
     """What is said of an answer: its headline on the screen, or nothing."""
-    return HEADLINES[Why(answer.why)][0].lower()
+    return HEADLINES[Reason(answer.why)][0].lower()
 
 
 WORDS = frozenset(headline.lower() for headline, _ in HEADLINES.values())
 
 
 def spoken(speaker: str = SPEAKER) -> Iterator[tuple[str, bytes]]:
-    """Each word and its samples, in the format of `tones`. Raises `SignalError` where a word cannot be rendered."""
+    """Each word and its samples, in the format of `tones`. Raises `OutputError` where a word cannot be rendered."""
     for word in sorted(WORDS):
         yield word, _rendered(speaker, word)
 
@@ -46,7 +46,7 @@ def _rendered(speaker: str, word: str) -> bytes:
             if form == (RATE, SAMPLE_BYTES, 1):
                 return bytes(sound.readframes(int(MOST_WORD_S * RATE)))
     except FileNotFoundError as error:
-        raise SignalError(
+        raise OutputError(
             came=f"{speaker} is not installed here, so no word is spoken.",
             expected="Expected it for words = true; the tones sound all the same.",
             do=f"Install it, then restart: sudo apt-get install {SPEAKER}",
@@ -56,8 +56,8 @@ def _rendered(speaker: str, word: str) -> bytes:
     raise _no_word(speaker, word, f"{form[0]} samples a second, {form[1]} bytes each, {form[2]} channels")
 
 
-def _no_word(speaker: str, word: str, came: str) -> SignalError:
-    return SignalError(
+def _no_word(speaker: str, word: str, came: str) -> OutputError:
+    return OutputError(
         came=f"{speaker} did not speak {word!r}: {came}.",
         expected=f"Expected one channel of 16-bit samples, {RATE} a second.",
         do=f"Try it: {speaker} -v en {word!r}; the tones sound all the same.",

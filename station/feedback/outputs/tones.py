@@ -15,7 +15,7 @@ import math
 import struct
 from dataclasses import dataclass
 
-from station.feedback.messages import Form
+from station.feedback.messages import AnswerForm
 
 RATE = 22_050
 """Samples a second: what espeak-ng speaks in, and more than twice every overtone."""
@@ -38,12 +38,12 @@ class Tone:
 
 
 TONES = {
-    Form.SAVED: Tone(1480, (0.12,)),
-    Form.TAKEN: Tone(1480, (0.06, 0.06), gap_s=0.06),
-    Form.LOOK: Tone(1030, (0.16, 0.16)),
-    Form.UNREAD: Tone(1030, (0.12, 0.36)),
-    Form.STOP: Tone(720, (0.16, 0.16, 0.16)),
-    Form.RED: Tone(500, (0.9,)),
+    AnswerForm.SAVED: Tone(1480, (0.12,)),
+    AnswerForm.TAKEN: Tone(1480, (0.06, 0.06), gap_s=0.06),
+    AnswerForm.LOOK: Tone(1030, (0.16, 0.16)),
+    AnswerForm.UNREAD: Tone(1030, (0.12, 0.36)),
+    AnswerForm.STOP: Tone(720, (0.16, 0.16, 0.16)),
+    AnswerForm.RED: Tone(500, (0.9,)),
 }
 
 

@@ -5,17 +5,17 @@ from pathlib import Path
 
 import pytest
 
-from drivers import DriverError, Note, kinds, open_driver
+from drivers import DriverError, OperatorNotice, kinds, open_driver
 from drivers.capture import playback_reader
 from drivers.capture.playback_reader import READERS
 from drivers.decode.capture_file import (
     FILE_MAX_BYTES,
     LINE_MAX_BYTES,
     MARK,
-    Event,
-    Head,
-    Recorded,
-    RecordingError,
+    CaptureError,
+    CaptureEvent,
+    CaptureHeader,
+    CaptureReader,
     event_line,
     head_line,
     is_recording,
@@ -36,14 +36,14 @@ def test_a_sample_says_what_it_always_said(kind: str) -> None:
 @pytest.mark.parametrize("kind", sorted(SAID))
 def test_a_recording_is_read_as_it_was_written_wherever_it_is_cut(kind: str) -> None:
     whole = lines_of(SAMPLES[kind])
-    reader, piecewise = Recorded(), []
+    reader, piecewise = CaptureReader(), []
     for byte in SAMPLES[kind]:
         piecewise += reader.feed(bytes([byte]))
     assert [*piecewise, *reader.end()] == whole
     assert (reader.torn, reader.ended) == (None, True)
     head, *events = whole
-    assert isinstance(head, Head)
-    again = head_line(head) + b"".join(event_line(each) for each in events if isinstance(each, Event))
+    assert isinstance(head, CaptureHeader)
+    again = head_line(head) + b"".join(event_line(each) for each in events if isinstance(each, CaptureEvent))
     assert again == SAMPLES[kind]
 
 
@@ -62,7 +62,7 @@ def test_a_power_cut_leaves_what_is_whole(kind: str) -> None:
                 play(torn)
             continue
         said = bare(play(torn))
-        scans = [each for each in said if not isinstance(each, Note)]
+        scans = [each for each in said if not isinstance(each, OperatorNotice)]
         assert scans == full[: len(scans)], cut
         assert len(scans) >= most, cut
         most = len(scans)
@@ -70,10 +70,10 @@ def test_a_power_cut_leaves_what_is_whole(kind: str) -> None:
         lines = torn.count(b"\n") + 1
         if cut in ends and cut == len(recording) - 1:
             assert said == full  # only the last newline is missing
-        elif said[-1:] != full[-1:] or not isinstance(said[-1], Note):  # it did not reach the unplugging
+        elif said[-1:] != full[-1:] or not isinstance(said[-1], OperatorNotice):  # it did not reach the unplugging
             tail = "" if whole_line else f" Line {lines} is torn, and was left out."
             assert notes(said)[-1] == playback_reader.BROKEN_OFF + tail
-    assert most == len([each for each in full if not isinstance(each, Note)])
+    assert most == len([each for each in full if not isinstance(each, OperatorNotice)])
 
 
 @pytest.mark.parametrize("recording", [*SAMPLES.values(), b"[]\n"], ids=[*SAMPLES, "none"])
@@ -93,8 +93,8 @@ def test_the_first_letters_of_a_recording_are_no_scan(tmp_path: Path) -> None:
         assert "Expected what `wipline-station record` writes." in str(refused.value)
 
 
-PCSC = head_line(Head("pcsc", "r"))
-KEYS = head_line(Head("keyboard", "r"))
+PCSC = head_line(CaptureHeader("pcsc", "r"))
+KEYS = head_line(CaptureHeader("keyboard", "r"))
 TIMES, OWN = f"a whole number from 0 to {TIME_MAX_NS}", "t and one of in, out, baud, lost, end"
 WRONG = [
     (b"", 1, "the head is not whole", "a line that says what was recorded"),
@@ -131,7 +131,7 @@ def test_what_is_wrong_is_said_with_its_line(
     tmp_path: Path, recording: bytes, line: int, came: str, expected: str
 ) -> None:
     why = f"Line {line} of the recording: {came}; expected {expected}."
-    with pytest.raises(RecordingError) as wrong:
+    with pytest.raises(CaptureError) as wrong:
         lines_of(recording)
     assert str(wrong.value) == why
     path = tmp_path / "case.rec"
@@ -147,28 +147,28 @@ def test_the_bounds_of_a_line_a_file_a_time_and_a_name_are_where_they_are_said_t
     longest = longest[:-1] + b" " * (LINE_MAX_BYTES - len(longest)) + b"}"
     assert len(lines_of(HEAD + longest + b"\n")) == 2
     with pytest.raises(
-        RecordingError, match=r"^Line 2 of the recording: it goes on; expected at most 524288 bytes in a line"
+        CaptureError, match=r"^Line 2 of the recording: it goes on; expected at most 524288 bytes in a line"
     ):
         lines_of(HEAD + longest + b" \n")
-    filler = event_line(Event(1, "in", bytes(50_000)))
+    filler = event_line(CaptureEvent(1, "in", bytes(50_000)))
     count, rest = divmod(FILE_MAX_BYTES - len(HEAD), len(filler))
-    reader = Recorded()
+    reader = CaptureReader()
     list(reader.feed(HEAD))
     for _ in range(count):
         list(reader.feed(filler))
     list(reader.feed(b" " * rest))
-    with pytest.raises(RecordingError, match=rf"the recording goes on; expected at most {FILE_MAX_BYTES} bytes\.$"):
+    with pytest.raises(CaptureError, match=rf"the recording goes on; expected at most {FILE_MAX_BYTES} bytes\.$"):
         list(reader.feed(b" "))
-    assert len(lines_of(HEAD + event_line(Event(TIME_MAX_NS, "in", bytes(BYTES_MAX))))) == 2
-    for event in (Event(TIME_MAX_NS + 1, "in", b""), Event(1, "in", bytes(BYTES_MAX + 1))):
-        with pytest.raises(RecordingError):
+    assert len(lines_of(HEAD + event_line(CaptureEvent(TIME_MAX_NS, "in", bytes(BYTES_MAX))))) == 2
+    for event in (CaptureEvent(TIME_MAX_NS + 1, "in", b""), CaptureEvent(1, "in", bytes(BYTES_MAX + 1))):
+        with pytest.raises(CaptureError):
             lines_of(HEAD + event_line(event) + HEAD)
-    head_line(Head("serial_line", "n" * NAME_MAX_CHARS))
+    head_line(CaptureHeader("serial_line", "n" * NAME_MAX_CHARS))
     for wrong in ("n" * (NAME_MAX_CHARS + 1), "n\n"):
-        with pytest.raises(RecordingError):
-            head_line(Head("serial_line", wrong))
-    with pytest.raises(RecordingError):
-        head_line(Head("keyboard", "r", {"profile": {"prefix": 7}}))
+        with pytest.raises(CaptureError):
+            head_line(CaptureHeader("serial_line", wrong))
+    with pytest.raises(CaptureError):
+        head_line(CaptureHeader("keyboard", "r", {"profile": {"prefix": 7}}))
 
 
 def test_a_file_is_told_from_a_list_of_scans() -> None:

@@ -10,10 +10,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from drivers import DriverError, Gone, Read, open_driver
+from drivers import DriverError, Read, TagRemoved, open_driver
 from drivers.capture import playback_reader
-from drivers.capture.playback_reader import RecordedReader
-from drivers.decode.capture_file import Event, event_line
+from drivers.capture.playback_reader import PlaybackReader
+from drivers.decode.capture_file import CaptureEvent, event_line
 from drivers.decode.capture_schema import EVENTS, TIME_MAX_NS
 from tests.drivers.fixtures.captures import HEAD, SAID, SAMPLES, bare, lines_of, play
 
@@ -67,7 +67,7 @@ def test_a_recording_with_a_mistake_plays_nothing_of_it(tmp_path: Path, open_des
 
 def test_close_ends_a_long_recording_at_once(tmp_path: Path) -> None:
     path = tmp_path / "case.rec"
-    scans = b"".join(event_line(Event(each, "in", b"%d\r" % each)) for each in range(5000))
+    scans = b"".join(event_line(CaptureEvent(each, "in", b"%d\r" % each)) for each in range(5000))
     path.write_bytes(HEAD + scans)
     driver = open_driver("replay", {"path": str(path)})
     taken = []
@@ -127,9 +127,9 @@ def invented(draw) -> bytes:
     rows, now_ns = [json.dumps(head).encode() + b"\n"], 0
     for name, step_ns in steps:
         now_ns += step_ns
-        rows.append(event_line(Event(now_ns, name, draw(values[name]))))
+        rows.append(event_line(CaptureEvent(now_ns, name, draw(values[name]))))
     if draw(st.booleans()):
-        rows.append(event_line(Event(draw(st.integers(now_ns, TIME_MAX_NS)), "end", True)))
+        rows.append(event_line(CaptureEvent(draw(st.integers(now_ns, TIME_MAX_NS)), "end", True)))
     return b"".join(rows)
 
 
@@ -140,7 +140,7 @@ def test_a_hostile_recording_raises_nothing_but_the_drivers_error(recording: byt
         said = play(recording)
     except DriverError:
         return
-    times = [each.boot_ns for each in said if not isinstance(each, Gone)]
+    times = [each.boot_ns for each in said if not isinstance(each, TagRemoved)]
     assert times == sorted(times)
 
 
@@ -148,7 +148,7 @@ HUGE = 8 * 1024 * 1024
 
 
 def test_the_longest_recording_is_played_in_bounded_memory() -> None:
-    row = event_line(Event(0, "in", random.Random(20_26).randbytes(3000)))
+    row = event_line(CaptureEvent(0, "in", random.Random(20_26).randbytes(3000)))
 
     class Endless(io.RawIOBase):
         """So many bytes that nobody could hold them."""
@@ -163,7 +163,7 @@ def test_the_longest_recording_is_played_in_bounded_memory() -> None:
             return line
 
     tracemalloc.start()
-    reader = RecordedReader(Endless(), "replay-x", stays=False)  # type: ignore[arg-type]
+    reader = PlaybackReader(Endless(), "replay-x", stays=False)  # type: ignore[arg-type]
     scans = sum(isinstance(each, Read) for each in reader.reads())
     _now, peak = tracemalloc.get_traced_memory()
     tracemalloc.stop()

@@ -7,9 +7,9 @@ import time
 import pytest
 from waiting import until
 
-from drivers import Dropped, Known, Read
+from drivers import Dropped, ProfileLearned, Read
 from drivers.keyboard import EVENT, Keyboard
-from drivers.platform.serial_ports import opened as opened_port
+from drivers.platform.serial_ports import open_port as opened_port
 from drivers.serial_line import SerialLine
 from tests.drivers.fixtures.captures import bare, notes, play, raws, record, spans
 from tests.drivers.fixtures.hid_devices import MAKERS, PosScanner
@@ -119,7 +119,7 @@ def test_a_setup_sheet_teaches_a_recorded_scanner_as_it_taught_the_real_one(typi
     os.close(write_end)
     again = play(file.read_bytes(), sheets=(SQUARE,))
     assert bare(again) == bare(take.said)
-    assert [type(each) for each in again] == [Known, Read, Read]
+    assert [type(each) for each in again] == [ProfileLearned, Read, Read]
     assert again[0].profile is None  # nobody keeps what a recording was taught
     assert again[2].raw == b"wo-1042"
 

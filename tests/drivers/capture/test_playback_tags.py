@@ -6,15 +6,15 @@ import time
 import pytest
 from waiting import until
 
-from drivers import Dropped, Gone, Known, Note, Read, pcsc, serial_rfid
-from drivers.capture.recorder import Tape, TapedService
-from drivers.decode.capture_file import Event, Head, event_line, head_line
+from drivers import Dropped, OperatorNotice, ProfileLearned, Read, TagRemoved, pcsc, serial_rfid
+from drivers.capture.recorder import CaptureWriter, CapturingPcsc
+from drivers.decode.capture_file import CaptureEvent, CaptureHeader, event_line, head_line
 from drivers.decode.serial.m100 import M100
 from drivers.decode.serial.pn532 import PN532
 from drivers.decode.tags.smartcard import GET_UID
 from drivers.pcsc import opened
 from drivers.platform.pcsc_interface import NoReader, ServiceGone
-from drivers.platform.serial_ports import opened as opened_port
+from drivers.platform.serial_ports import open_port as opened_port
 from drivers.serial_rfid import SerialRfid
 from tests.drivers.fixtures.captures import bare, lines_of, notes, play, raws, record
 from tests.drivers.fixtures.pcsc_names import ACR, GOOD, READS, ULTRALIGHT
@@ -52,7 +52,7 @@ def test_a_tag_reader_that_is_asked_says_the_same_again(quick, file, name):
         simulator.answers = {**full, M100.query: M100_NONE} if name == M100.name else {
             question: answer for question, answer in full.items() if question not in _polls(name)
         }  # fmt: skip
-        until(lambda: any(isinstance(each, Gone) for each in said))
+        until(lambda: any(isinstance(each, TagRemoved) for each in said))
         simulator.answers = full
         until(lambda: sum(isinstance(each, Read) for each in said) == 2)
 
@@ -61,10 +61,10 @@ def test_a_tag_reader_that_is_asked_says_the_same_again(quick, file, name):
     simulator.join(5)
     cable.unplug()
     again = play(file.read_bytes(), sheets=())
-    counted = [each for each in bare(take.said) if not isinstance(each, Gone)]
-    assert [each for each in bare(again) if not isinstance(each, Gone)] == counted
-    assert [type(each) for each in again] == [Known, Read, Gone, Read]
-    gone, was = (next(each for each in said if isinstance(each, Gone)) for said in (again, take.said))
+    counted = [each for each in bare(take.said) if not isinstance(each, TagRemoved)]
+    assert [each for each in bare(again) if not isinstance(each, TagRemoved)] == counted
+    assert [type(each) for each in again] == [ProfileLearned, Read, TagRemoved, Read]
+    gone, was = (next(each for each in said if isinstance(each, TagRemoved)) for said in (again, take.said))
     assert (gone.raw, gone.signal_dbm) == (was.raw, was.signal_dbm)
     assert abs(gone.seen - was.seen) <= 1  # of sightings at the edge of a round
     assert gone.since_ns == again[1].boot_ns
@@ -100,7 +100,7 @@ def test_a_tag_reader_that_speaks_by_itself_says_the_same_again(quick, file):
             cable.send(id12(code))
             time.sleep(0.02)
         cable.send(id12("3C00CE7500")[:9])  # a frame that stops
-        until(lambda: sum(isinstance(each, Gone) for each in said) == 2)
+        until(lambda: sum(isinstance(each, TagRemoved) for each in said) == 2)
         cable.send(id12("3C00CE7500"))
         until(lambda: sum(isinstance(each, Read) for each in said) == 3)
         cable.unplug()
@@ -109,7 +109,7 @@ def test_a_tag_reader_that_speaks_by_itself_says_the_same_again(quick, file):
     take = record(driver, file, hand)
     again = play(file.read_bytes())
     assert bare(again[:-1]) == bare(take.said)
-    assert [type(each) for each in again] == [Read, Read, Gone, Gone, Read, Gone, Note]
+    assert [type(each) for each in again] == [Read, Read, TagRemoved, TagRemoved, Read, TagRemoved, OperatorNotice]
     assert notes(again) == [f"{driver.reader} was unplugged."]
 
 
@@ -141,7 +141,7 @@ def test_cards_are_put_on_and_taken_off_again(quick, file):
     take = record(driver, file, hand)
     again = play(file.read_bytes())
     assert bare(again[:-1]) == bare(take.said)
-    assert [type(each) for each in again] == [Read, Gone, Dropped, Read, Gone, Note]
+    assert [type(each) for each in again] == [Read, TagRemoved, Dropped, Read, TagRemoved, OperatorNotice]
     assert (again[0].raw, again[0].texts) == (b"04A1B2C3", (b"WO-1042",))
     assert again[1].seen == 2
     assert take.lost is not None
@@ -151,9 +151,9 @@ def test_cards_are_put_on_and_taken_off_again(quick, file):
 def a_slow_card(step_ms):
     """A card that takes its time for each answer."""
     answers = [(GET_UID, b"\x04\xa1\xb2\xc3" + GOOD), *READS.items()]
-    asked = [Event(each * step_ms * 1_000_000, "asked", pair) for each, pair in enumerate(answers, 1)]
-    events = [Event(0, "state", (1, True, ULTRALIGHT)), *asked, Event(5 * NS, "end", True)]
-    return head_line(Head("pcsc", "r", {"name": "OMNIKEY 5022 CL"})) + b"".join(map(event_line, events))
+    asked = [CaptureEvent(each * step_ms * 1_000_000, "asked", pair) for each, pair in enumerate(answers, 1)]
+    events = [CaptureEvent(0, "state", (1, True, ULTRALIGHT)), *asked, CaptureEvent(5 * NS, "end", True)]
+    return head_line(CaptureHeader("pcsc", "r", {"name": "OMNIKEY 5022 CL"})) + b"".join(map(event_line, events))
 
 
 @pytest.mark.parametrize(("step_ms", "texts"), [(900, (b"WO-1042",)), (1001, ())])
@@ -182,8 +182,8 @@ def test_a_service_that_ends_while_a_card_is_read_is_written_down_once(file):
 
     service = Ending(ACR)
     lines: list[bytes] = []
-    tape = Tape(lines.append, lambda: None)
-    taped = TapedService(service, tape)
+    tape = CaptureWriter(lines.append, lambda: None)
+    taped = CapturingPcsc(service, tape)
     tape.begin("pcsc", "r")
     with pytest.raises(ServiceGone):
         taped.card(ACR).send(GET_UID)

@@ -5,8 +5,8 @@ import io
 import pytest
 
 from drivers.capture import playback_reader, recorder
-from drivers.capture.recorder import Tape
-from drivers.decode.capture_file import Event
+from drivers.capture.recorder import CaptureWriter
+from drivers.decode.capture_file import CaptureEvent
 from drivers.decode.capture_schema import TIME_MAX_NS
 from tests.drivers.fixtures.captures import HEAD, lines_of, notes, play, raws
 
@@ -14,7 +14,7 @@ from tests.drivers.fixtures.captures import HEAD, lines_of, notes, play, raws
 def test_a_tape_stops_where_a_recording_may_not_go_on(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(recorder, "FILE_MAX_BYTES", 2**20)
     file, stopped = io.BytesIO(), []
-    recording = Tape(file.write, lambda: stopped.append(1))
+    recording = CaptureWriter(file.write, lambda: stopped.append(1))
     recording.begin("serial_line", "r")
     while not stopped:
         recording.note("in", bytes(100))
@@ -25,20 +25,20 @@ def test_a_tape_stops_where_a_recording_may_not_go_on(monkeypatch: pytest.Monkey
     assert stopped == [1]
     said = lines_of(file.getvalue())
     assert len(said) == recording.events + 2
-    assert isinstance(said[-1], Event)
+    assert isinstance(said[-1], CaptureEvent)
     assert said[-1].name == "end"
 
 
 def test_a_tape_that_runs_for_a_day_stops() -> None:
     file, stopped = io.BytesIO(), []
-    recording = Tape(file.write, lambda: stopped.append(1))
+    recording = CaptureWriter(file.write, lambda: stopped.append(1))
     recording.begin("keyboard", "r")
     recording.note("key", (1, 30, 1), recording._begun_ns + TIME_MAX_NS)
     assert not stopped
     recording.note("key", (1, 30, 0), recording._begun_ns + TIME_MAX_NS + 1)
     recording.end()
     assert recording.trouble == "The recording is full: it has lasted 24 hours."
-    assert [each.name for each in lines_of(file.getvalue()) if isinstance(each, Event)] == ["key", "end"]
+    assert [each.name for each in lines_of(file.getvalue()) if isinstance(each, CaptureEvent)] == ["key", "end"]
 
 
 def test_a_full_disk_ends_the_recording_and_what_was_written_is_played() -> None:
@@ -52,7 +52,7 @@ def test_a_full_disk_ends_the_recording_and_what_was_written_is_played() -> None
             raise OSError(28, "No space left on device")
 
     stopped: list[int] = []
-    recording = Tape(write, lambda: stopped.append(1))
+    recording = CaptureWriter(write, lambda: stopped.append(1))
     recording.begin("serial_line", "r")
     for _ in range(4):
         recording.note("in", b"WO-1\r")
@@ -66,9 +66,9 @@ def test_a_full_disk_ends_the_recording_and_what_was_written_is_played() -> None
 
 def test_times_that_run_backwards_are_written_as_one() -> None:
     file = io.BytesIO()
-    recording = Tape(file.write, lambda: None)
+    recording = CaptureWriter(file.write, lambda: None)
     recording.begin("keyboard", "r")
     for late_ns in (500, 300, -700, 900):
         recording.note("key", (1, 30, 1), recording._begun_ns + late_ns)
-    times = [each.time_ns for each in lines_of(file.getvalue()) if isinstance(each, Event)]
+    times = [each.time_ns for each in lines_of(file.getvalue()) if isinstance(each, CaptureEvent)]
     assert times == [500, 500, 500, 900]

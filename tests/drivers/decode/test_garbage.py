@@ -5,10 +5,10 @@ import random
 
 import pytest
 
-from drivers.decode.keyboard.keys import EV_KEY, KeyEvent, Keys, Typed
+from drivers.decode.keyboard.keys import EV_KEY, KeyEvent, TypedScan, WedgeDecoder
 from drivers.decode.scan import MAX_RAW_BYTES
-from drivers.decode.scan_text import Lines
-from drivers.decode.serial.serial_lines import SerialText
+from drivers.decode.scan_text import ScanTextReader
+from drivers.decode.serial.serial_lines import SerialLineDecoder
 
 SEED = int(os.environ.get("WIPLINE_SEED", "20260102"))
 ROUNDS = [20_000, pytest.param(1_000_000, marks=pytest.mark.nightly)]
@@ -22,12 +22,12 @@ PIECES = [b"{", b"}", b"{GS}", b"{FNC1", b"{4", b"\r", b"\n", b"]C1", b"\x00\xff
 def test_no_stream_of_keys_spoils_the_scan_after(rounds):
     print(f"seed {SEED}, {rounds} streams of keys")
     rng = random.Random(SEED)
-    keys, now_ns = Keys(), 0
+    keys, now_ns = WedgeDecoder(), 0
     for _ in range(rounds):
         for _ in range(rng.randrange(12)):
             now_ns += rng.choice((1, 1_000_000, 100_000_000, 600_000_000))
             event = KeyEvent(rng.choice((0, 1, 1, 1, 4)), rng.randrange(130), rng.choice((0, 1, 1, 2)), now_ns)
-            scans = [outcome.scan for outcome in keys.feed(event) if isinstance(outcome, Typed)]
+            scans = [outcome.scan for outcome in keys.feed(event) if isinstance(outcome, TypedScan)]
             assert all(1 <= len(scan.raw) <= MAX_RAW_BYTES for scan in scans)
         now_ns += 6_000_000_000  # everybody is quiet, and all keys come up
         for code in MODIFIERS:
@@ -41,7 +41,7 @@ def test_no_stream_of_keys_spoils_the_scan_after(rounds):
 def test_no_stream_of_lines_spoils_the_scan_after(rounds):
     print(f"seed {SEED}, {rounds} streams of lines")
     rng = random.Random(SEED)
-    lines = Lines()
+    lines = ScanTextReader()
     for _ in range(rounds):
         for _ in range(rng.randrange(12)):
             piece = rng.choice(PIECES) if rng.random() < 0.8 else rng.randbytes(rng.randrange(9))
@@ -54,7 +54,7 @@ def test_no_stream_of_lines_spoils_the_scan_after(rounds):
 def test_no_stream_of_a_serial_line_spoils_the_scan_after(rounds):
     print(f"seed {SEED}, {rounds} streams of a serial line")
     rng = random.Random(SEED)
-    text, now_ns = SerialText(), 0
+    text, now_ns = SerialLineDecoder(), 0
     for _ in range(rounds):
         for _ in range(rng.randrange(12)):
             now_ns += rng.choice((1, 1_000_000, 600_000_000))

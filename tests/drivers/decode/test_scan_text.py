@@ -8,11 +8,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from drivers.decode.scan import MAX_RAW_BYTES, Scan, aim_identifier
-from drivers.decode.scan_text import Lines, plain
+from drivers.decode.scan_text import ScanTextReader, plain
 
 
 def read(*pieces, ended=True):
-    lines = Lines()
+    lines = ScanTextReader()
     scans = [scan for piece in pieces for scan in lines.feed(piece)]
     return [scan.raw for scan in (*scans, *(lines.end() if ended else ()))]
 
@@ -77,7 +77,7 @@ def test_every_scan_can_be_written_and_is_read_as_it_was(raw):
 
 
 def test_a_line_without_end_is_held_only_to_the_limit():
-    lines = Lines()
+    lines = ScanTextReader()
     for _ in range(200):
         assert list(lines.feed(b"0123456789" * 1000)) == []
         assert len(lines._gathered._kept) <= MAX_RAW_BYTES

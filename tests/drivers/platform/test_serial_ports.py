@@ -7,11 +7,13 @@ from dataclasses import replace
 import pytest
 
 from drivers import DeviceLost, DriverError, open_driver
-from drivers.decode.detect.device_info import Facts
+from drivers.decode.detect.device_info import DeviceInfo
 from drivers.platform import serial_ports
 from tests.drivers.fixtures.simulated_readers import Cable
 
-MEANT = Facts("", "Symbol Scanner", 3, 0x05E0, 0x1701, "SN1", "usb-1-1.3", types=False, points=False, subsystem="tty")
+MEANT = DeviceInfo(
+    "", "Symbol Scanner", 3, 0x05E0, 0x1701, "SN1", "usb-1-1.3", types=False, points=False, subsystem="tty"
+)
 PRINTER = replace(MEANT, name="Printer", vendor=0x2C99, product=0x0001, serial="P1", place="usb-1-1.4")
 
 
@@ -68,7 +70,7 @@ def test_another_device_under_the_name_of_the_one_that_was_meant_is_not_opened(
 
 def test_a_device_that_takes_nothing_is_not_told_and_is_read_on(cable, monkeypatch):
     monkeypatch.setattr(serial_ports, "WRITE_TIMEOUT_S", 0.05)
-    line = serial_ports.opened(cable.port, {})
+    line = serial_ports.open_port(cable.port, {})
     for _ in range(3):
         line.write(b"?" * 100_000)  # more than the line holds, and nobody takes it
     cable.send(b"WO-1042")

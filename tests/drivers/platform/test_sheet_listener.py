@@ -6,14 +6,14 @@ import time
 
 import pytest
 
-from drivers import DriverError, Known, Note, Read
+from drivers import DriverError, OperatorNotice, ProfileLearned, Read
 from drivers.decode.keyboard.keys import KeyEvent
-from drivers.decode.keyboard.profile import Profile, dict_of, profile_in, text_of
+from drivers.decode.keyboard.profile import ScannerProfile, dict_of, profile_in, text_of
 from drivers.decode.scan import Scan
 from drivers.decode.setup_sheet.sheet_learning import STROKES_MAX
 from drivers.keyboard import EVENT, Keyboard
-from drivers.platform.serial_ports import opened
-from drivers.platform.sheet_listener import EVENTS_A_STROKE, Lessons, SheetEar, trimmed
+from drivers.platform.serial_ports import open_port
+from drivers.platform.sheet_listener import EVENTS_A_STROKE, ByteSheetDetector, KeySheetListener, trimmed
 from drivers.serial_line import SerialLine
 from drivers.serial_rfid import SerialRfid
 from tests.drivers.fixtures.simulated_readers import id12
@@ -70,7 +70,7 @@ def test_a_keyboard_nobody_knows_is_taken_once_it_has_typed_the_sheet(typist, li
     assert desk.grabs == 0
     desk.type(typist.scan(SQUARE[0], **GERMAN).events)
     known = heard.next()
-    assert isinstance(known, Known)
+    assert isinstance(known, ProfileLearned)
     assert (known.kind, known.reader, desk.grabs) == ("keyboard", "usb-1", 1)
     assert profile_in(known.profile).layout == "de"
     assert any("German" in each or "de" in each for each in known.evidence), known.evidence
@@ -86,11 +86,11 @@ def test_two_codes_of_bars_teach_it_and_the_first_says_that_another_is_to_come(t
     heard = listen(desk.driver)
     desk.type(typist.scan(BARS[1], **GERMAN).events)
     note = heard.next()
-    assert isinstance(note, Note)
+    assert isinstance(note, OperatorNotice)
     assert note.text.endswith(".")
     assert desk.grabs == 0
     desk.type(typist.scan(BARS[0], **GERMAN).events)
-    assert isinstance(heard.next(), Known)
+    assert isinstance(heard.next(), ProfileLearned)
     assert heard.read().raw == BARS[0].encode()
     assert desk.grabs == 1
 
@@ -104,7 +104,7 @@ def test_a_scanner_that_is_read_already_learns_anew_and_its_sheet_is_no_garbled_
     assert heard.read().raw != b"AZ-1"
     desk.type(typist.scan(SQUARE[0], layout="fr").events)
     known = heard.next()
-    assert isinstance(known, Known)
+    assert isinstance(known, ProfileLearned)
     assert heard.read().raw == SQUARE[0].encode()
     desk.type(garbled.events)
     assert heard.read().raw == b"AZ-1"
@@ -121,7 +121,7 @@ def test_a_scan_behind_a_sheet_that_only_silence_ended_keeps_its_first_key_where
     label = typist.scan("WO-1042", **GERMAN, ends=[])
     desk.type(label.events)
     heard = listen(desk.driver)  # the keys of both have waited
-    assert isinstance(heard.next(), Known)
+    assert isinstance(heard.next(), ProfileLearned)
     assert [heard.read().raw, heard.read().raw] == [SQUARE[0].encode(), label.said.encode()]
 
 
@@ -132,7 +132,7 @@ def test_a_caps_lock_lamp_that_was_lit_while_it_was_only_heard_counts_once_it_is
     desk.type([KeyEvent(17, 1, 1, 0)])  # a person's Caps Lock, on another keyboard
     desk.type(typist.scan(SQUARE[0], turned=True, **GERMAN).events)
     known = heard.next()
-    assert isinstance(known, Known)
+    assert isinstance(known, ProfileLearned)
     assert profile_in(known.profile).caps == "obeyed"
     assert heard.read().raw == SQUARE[0].encode()
     desk.type(typist.scan("Wo-1042", turned=True, **GERMAN).events)
@@ -156,12 +156,12 @@ def test_half_a_sheet_teaches_nothing_and_is_kept_as_it_came(typist, listen):
     desk.type(typist.scan(SQUARE[0][:60], layout="us").events)
     assert heard.read().raw == SQUARE[0][:60].encode()
     note = heard.next()
-    assert isinstance(note, Note)
+    assert isinstance(note, OperatorNotice)
     assert note.text == "The sheet was read in half. Scan the setup sheet again, one code, the whole of it."
 
 
 def test_what_was_learned_holds_at_the_next_opening_and_a_configured_layout_beats_it(typist, listen):
-    learned = text_of(Profile(layout="fr", prefix="S1-"))
+    learned = text_of(ScannerProfile(layout="fr", prefix="S1-"))
     desk = Desk()
     desk.driver.teach(SHEETS, learned)
     heard = listen(desk.driver)
@@ -200,7 +200,7 @@ def test_a_profile_that_cannot_be_used_is_said(profile):
 
 
 def test_the_keys_of_what_is_typed_are_bounded_and_gone_when_it_is_over():
-    lessons = Lessons(SHEETS, caps_lock=False)
+    lessons = KeySheetListener(SHEETS, caps_lock=False)
     for number in range(3 * STROKES_MAX * EVENTS_A_STROKE):
         lessons.feed(KeyEvent(1, 30, 1 - number % 2, number * MS), ended=False)
         assert len(lessons._events) <= STROKES_MAX * EVENTS_A_STROKE
@@ -225,7 +225,7 @@ def until_heard(heard, send):
 
 
 def on_line(cable, **how):
-    return SerialLine(opened(cable.port, {}), **how)
+    return SerialLine(open_port(cable.port, {}), **how)
 
 
 def test_a_serial_scanner_learns_its_prefix_and_suffix(cable, listen):
@@ -234,7 +234,7 @@ def test_a_serial_scanner_learns_its_prefix_and_suffix(cable, listen):
     heard = listen(driver)
     cable.send(b"S1-" + SQUARE[0].encode() + b"-X\r\n")
     known = heard.next()
-    assert isinstance(known, Known)
+    assert isinstance(known, ProfileLearned)
     assert (known.kind, dict_of(profile_in(known.profile))["prefix"]) == ("serial_line", "S1-")
     assert heard.read().raw == SQUARE[0].encode()
     cable.send(b"S1-WO-1042-X\r\n")
@@ -243,27 +243,27 @@ def test_a_serial_scanner_learns_its_prefix_and_suffix(cable, listen):
 
 def test_what_a_serial_scanner_learned_holds_at_the_next_opening(cable, listen):
     driver = on_line(cable)
-    driver.teach(SHEETS, text_of(Profile(prefix="S1-", control={"GS": "itself"})))
+    driver.teach(SHEETS, text_of(ScannerProfile(prefix="S1-", control={"GS": "itself"})))
     heard = listen(driver)
     cable.send(b"S1-WO-1042\r\nWO-7\r\n")
     assert [heard.read().raw, heard.read().raw] == [b"WO-1042", b"WO-7"]
 
 
 def test_on_a_port_that_nobody_knows_a_scanner_shows_itself_by_the_sheet(cable, listen):
-    driver = SerialRfid(opened(cable.port, {}))
+    driver = SerialRfid(open_port(cable.port, {}))
     driver.teach(SHEETS, None)
     heard = listen(driver)
     known = until_heard(heard, lambda: cable.send(b"WO-1042\r\n" + SQUARE[0].encode() + b"\r\n"))
-    assert isinstance(known, Known)
+    assert isinstance(known, ProfileLearned)
     assert known.kind == "serial_line"
 
 
 def test_on_a_port_that_nobody_knows_a_tag_reader_shows_itself_by_its_frames(cable, listen):
-    driver = SerialRfid(opened(cable.port, {}))
+    driver = SerialRfid(open_port(cable.port, {}))
     driver.teach(SHEETS, None)
     heard = listen(driver)
     known = until_heard(heard, lambda: cable.send(id12("3C00CE754C")))
-    assert isinstance(known, Known)
+    assert isinstance(known, ProfileLearned)
     assert (known.kind, known.profile, known.evidence) == (
         "serial_rfid", None, ("It sends whole frames by itself as ID-12, RDM6300 does, at 9600 baud.",),
     )  # fmt: skip
@@ -271,12 +271,12 @@ def test_on_a_port_that_nobody_knows_a_tag_reader_shows_itself_by_its_frames(cab
 
 
 def test_an_ear_hears_only_the_sheet():
-    ear = SheetEar(SHEETS)
+    ear = ByteSheetDetector(SHEETS)
     assert [ear.hears(raw) for raw in (b"WO-1042", b"WIP:SCRAP", b"", b"\xff" * 5000)] == [None] * 4
     assert ear.hears(b"xWIP:SETUP:2D:half") is not None
 
 
 def test_a_scan_that_was_cut_stays_as_it_came():
     cut = Scan(b"S1-" + b"x" * 4293, 9000, "ab" * 32)
-    assert trimmed(cut, Profile(prefix="S1-")) == cut
-    assert trimmed(Scan(b"S1-WO", 5, None), Profile(prefix="S1-")) == Scan(b"WO", 2, None)
+    assert trimmed(cut, ScannerProfile(prefix="S1-")) == cut
+    assert trimmed(Scan(b"S1-WO", 5, None), ScannerProfile(prefix="S1-")) == Scan(b"WO", 2, None)

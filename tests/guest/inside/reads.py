@@ -8,7 +8,7 @@ import sys
 import threading
 
 from drivers import DeviceLost, DriverError, Read, open_driver
-from drivers.hotplug import Added, Hotplug, verdict
+from drivers.hotplug import DeviceAdded, Hotplug, verdict
 
 lock = threading.Lock()
 
@@ -40,5 +40,5 @@ def listen(node: str) -> None:
 hotplug = Hotplug()
 say(ready=True)
 for change in hotplug.watch():
-    if isinstance(change, Added) and verdict(change.facts).take:
+    if isinstance(change, DeviceAdded) and verdict(change.facts).take:
         threading.Thread(target=listen, args=(change.facts.node,)).start()

@@ -15,7 +15,7 @@ from server.db.store import Store
 from server.ops.bootstrap import initialise
 from server.projection.rebuild import compare, rebuild
 from server.projection.tables import event_state
-from station.core.event import Place, Reader
+from station.core.event import LogPosition, Reader
 
 UID, AFTER = "3C00CE754C", "04A1B2C3D4E5F6"
 READER = Reader("serial_rfid", "usb-1")
@@ -157,7 +157,14 @@ def seen_of(desk, uid=UID):
 
 def leaves(told, arrival, minutes=30, seen=3, uid=UID, **fields):
     return told.scan(
-        uid, "saw", told.ago(minutes=minutes), scheme="uid", reader=READER, seen=seen, ref=Place(*arrival), **fields
+        uid,
+        "saw",
+        told.ago(minutes=minutes),
+        scheme="uid",
+        reader=READER,
+        seen=seen,
+        ref=LogPosition(*arrival),
+        **fields,
     )
 
 

@@ -183,10 +183,10 @@ def test_nobody_sends_without_a_stations_token(saw, a_log, headers):
 
 def test_a_revoked_station_is_turned_away_at_once(desk, saw, a_log):
     from server.ops import admin_commands
-    from server.ops.control_protocol import Reply, Wish
+    from server.ops.control_protocol import ControlReply, ControlRequest
 
     assert saw("heartbeat", {})[0] == 200
-    assert admin_commands.grant(desk.store, Wish("station revoke", {"name": "saw-1"})) == Reply()
+    assert admin_commands.handle(desk.store, ControlRequest("station revoke", {"name": "saw-1"})) == ControlReply()
     assert saw("heartbeat", {})[0] == 401
 
 

@@ -6,7 +6,7 @@ import threading
 import pytest
 
 from server.api import stream
-from server.db.position_signal import Bell
+from server.db.position_signal import PositionSignal
 from server.projection.worker import Projector
 
 
@@ -235,6 +235,6 @@ def test_a_stream_says_when_something_older_was_folded_anew(desk):
 
 
 def test_a_closed_bell_keeps_nobody_waiting():
-    bell = Bell()
+    bell = PositionSignal()
     bell.close()
     assert bell.wait(0) == 0

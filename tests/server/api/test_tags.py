@@ -18,7 +18,7 @@ from server.projection.tag_numbers import numbers_in
 from server.queries.current_master_data import catalogue
 from server.queries.item_events import MOST as MOST_EVENTS
 from server.queries.search import MOST, MOST_TAGS, find, people
-from station.core.event import Event, Place, Reader
+from station.core.event import Event, LogPosition, Reader
 
 UID, OTHER = "3C00CE754C", "04A1B2C3D4E5F6"
 READER = Reader("serial_rfid", "usb-1")
@@ -34,7 +34,7 @@ def arrives(told, uid=UID, stage="saw", minutes=60, **fields):
 
 
 def leaves(told, arrival, uid=UID, stage="saw", minutes=30, seen=212, **fields):
-    fields = {"rssi_dbm": -41, "ref": Place(*arrival), **fields}
+    fields = {"rssi_dbm": -41, "ref": LogPosition(*arrival), **fields}
     return told.scan(uid, stage, told.ago(minutes=minutes), scheme="uid", reader=READER, seen=seen, **fields)
 
 

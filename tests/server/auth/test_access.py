@@ -2,9 +2,9 @@
 
 import pytest
 
-from server.auth.gate import FOR_PROGRAMS, Access
+from server.auth.gate import FOR_PROGRAMS, AccessRule
 from server.auth.roles import Role
-from server.config import Config, Web
+from server.config import HubConfig, WebConfig
 
 EVERYBODY = ("nobody", "stranger", "view", "supervise", "account", "administer", "token", "read link", "station")
 IN = "in"  # let in, whatever it then answers to an empty request
@@ -33,7 +33,7 @@ def answered(desk, who, method, path):
 @pytest.fixture
 def peopled(open_desk, csrf_of):
     """A hub where only those may read who signed in, and one of every kind of caller."""
-    desk = open_desk(Config(web=Web("signed-in")))
+    desk = open_desk(HubConfig(web=WebConfig("signed-in")))
     desk.headers = {"station": desk.station(), "token": desk.token("supervise account")}
     desk.browsers = {role: desk.person(role) for role in map(str, Role)}
     link = desk.token("view")["Authorization"].removeprefix("Bearer ")
@@ -74,7 +74,7 @@ def may_enter(access):
 def test_every_address_lets_in_whom_it_says_and_nobody_else(peopled):
     size, wrong = 0, []
     for method, path, view in routes(peopled.app):
-        fallback = Access(readers=True) if method == "GET" else Access(roles=frozenset({Role.SUPERVISE}))
+        fallback = AccessRule(readers=True) if method == "GET" else AccessRule(roles=frozenset({Role.SUPERVISE}))
         expected = may_enter(getattr(view, "access", fallback))
         for who in EVERYBODY:
             if path == "/sign-out":

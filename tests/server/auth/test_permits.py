@@ -6,9 +6,9 @@ import pytest
 from sqlalchemy import select
 
 from server.api.health import health
-from server.context import Running
+from server.context import HubContext
 from server.db import schema
-from server.db.position_signal import Bell
+from server.db.position_signal import PositionSignal
 from server.projection.log_permissions import beyond
 from server.projection.tables import definition, event_state
 from server.projection.worker import Projector
@@ -35,7 +35,7 @@ def sent(desk, a_log):
     put(log, b'{"v":1,"kind":"scan","station":"weld-1","sw":"t","raw":"V08tMQ=="}')
     answer = desk.nobody().post(f"/api/v1/logs/{log.log_id.hex()}/events", json=log.body(), headers=token)
     assert [each["verdict"] for each in answer.json["verdicts"]] == ["ok"] * 3
-    Projector(desk.store, Bell()).drain()
+    Projector(desk.store, PositionSignal()).drain()
     return desk
 
 
@@ -53,7 +53,7 @@ def test_what_it_may_not_send_stands_on_the_board_and_in_healthz(sent):
         "Station saw-1 sent 1 event that it may not send: entries, or voids of what others recorded",
         "Station saw-1 sent 1 event that claims to be of station weld-1",
     ]
-    notes = health(Running(sent.config, sent.store)).notes
+    notes = health(HubContext(sent.config, sent.store)).notes
     assert [each for each in notes if each.startswith("Station saw-1 sent 1 event that it may not send")]
 
 

@@ -9,8 +9,8 @@ from sqlalchemy import select
 from werkzeug.security import generate_password_hash
 
 from server.auth import accounts, rate_limit
-from server.auth.passwords import AT_ONCE, Comparison, PasswordRefused, Passwords, is_common
-from server.auth.rate_limit import MAX_WAIT_S, Turns
+from server.auth.passwords import AT_ONCE, PasswordCheck, PasswordRefused, Passwords, is_common
+from server.auth.rate_limit import MAX_WAIT_S, AccountTurns
 from server.clock import readings
 from server.db import schema
 
@@ -185,7 +185,7 @@ def test_tries_in_parallel_from_many_addresses_are_compared_one_at_a_time(sign_i
 
 
 def test_one_try_at_a_time_is_made_for_an_account():
-    turns, lock, inside, most = Turns(wait_s=20, most=50), threading.Lock(), {}, {}
+    turns, lock, inside, most = AccountTurns(wait_s=20, most=50), threading.Lock(), {}, {}
 
     def tried(number):
         name = "Kim" if number % 2 else "Ada"
@@ -203,7 +203,7 @@ def test_one_try_at_a_time_is_made_for_an_account():
 
 
 def test_tries_that_wait_hold_a_bounded_number_of_threads():
-    turns, release = Turns(wait_s=20, most=3), threading.Event()
+    turns, release = AccountTurns(wait_s=20, most=3), threading.Event()
 
     def tried(_number):
         with turns.turn("Kim") as taken:
@@ -233,7 +233,7 @@ def test_an_unknown_person_costs_the_hashes_of_a_known_one():
 def test_no_dummy_text_fits_a_password():
     passwords = Passwords()
     for password in ("", "None", PASSWORD):
-        assert passwords.compare(None, password, old_texts_left=True) == Comparison(False)
+        assert passwords.compare(None, password, old_texts_left=True) == PasswordCheck(False)
 
 
 def test_a_password_is_kept_as_argon2id_with_the_advised_costs(kim, rows):

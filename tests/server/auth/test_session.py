@@ -6,7 +6,7 @@ import pytest
 from sqlalchemy import select
 
 from server.auth import accounts
-from server.auth.accounts import PersonError
+from server.auth.accounts import AccountError
 from server.clock import readings
 from server.db import schema
 
@@ -151,14 +151,14 @@ def test_a_session_that_slept_no_longer_administers_and_ends_after_half_a_day(st
 
 @pytest.mark.parametrize("password", ["elevenchars", "aaaaaaaaaaaaaaaa", "x" * 1025, "password1234"])
 def test_a_password_that_is_none_is_refused(store, password):
-    with store.write() as connection, pytest.raises(PersonError):
+    with store.write() as connection, pytest.raises(AccountError):
         accounts.add_person(connection, "Kim", "view", password, 1)
 
 
 def test_a_revoked_read_link_no_longer_reads(store, open_desk, csrf_of):
-    from server.config import Config, Web
+    from server.config import HubConfig, WebConfig
 
-    desk = open_desk(Config(web=Web("signed-in")))
+    desk = open_desk(HubConfig(web=WebConfig("signed-in")))
     link = desk.token("view")["Authorization"].removeprefix("Bearer ")
     browser = desk.nobody()
     assert come_in(browser, f"/read/{link}", csrf_of).status_code == 302

@@ -12,15 +12,15 @@ from server.app import create_app
 from server.auth import devices
 from server.cli.main import main
 from server.clock import audit
-from server.config import Config
+from server.config import HubConfig
 from server.db import schema
-from server.db.position_signal import Bell
+from server.db.position_signal import PositionSignal
 from server.ledger import hub_log
 from server.ledger.hub_log import keep_time
-from server.ops.admin_commands import grant
+from server.ops.admin_commands import handle
 from server.ops.bootstrap import open_hub
-from server.ops.control_protocol import Wish
-from server.ops.scheduler import Clockwork
+from server.ops.control_protocol import ControlRequest
+from server.ops.scheduler import ClockMonitor
 from server.projection.tables import event_state
 from server.projection.worker import Projector
 from server.queries.snapshot import attention, floor_now
@@ -54,7 +54,7 @@ class Bench:
         return self.machine.true_ns + 77_000_000_000
 
     def post(self, path, body):
-        answer = create_app(Config(), self.hub).test_client().post(f"/api/v1{path}", json=body, headers=self.headers)
+        answer = create_app(HubConfig(), self.hub).test_client().post(f"/api/v1{path}", json=body, headers=self.headers)
         assert answer.status_code == 200, answer.json
         return answer.json
 
@@ -86,7 +86,7 @@ class Bench:
 
     def intervals(self):
         """seq -> (lo, hi, approx) of its scans, as the pages have them."""
-        Projector(self.hub, Bell()).drain()
+        Projector(self.hub, PositionSignal()).drain()
         row = event_state.c
         wanted = select(row.at_seq, row.lo_us, row.hi_us, row.approx).where(row.at_log == self.log, row.kind == "scan")
         with self.hub.read() as connection:
@@ -135,7 +135,7 @@ def started(store, machine):
     opened = [store]
 
     def start(**how):
-        Projector(opened[-1], Bell()).drain()
+        Projector(opened[-1], PositionSignal()).drain()
         opened[-1].close()
         machine.reboot(**how)
         opened.append(open_hub(store.path, host=machine.host))
@@ -161,7 +161,7 @@ def bench(store, machine, started):
 
 def told(hub):
     """What healthz, the stations page and the board say of the hub's clock."""
-    app = create_app(Config(), hub)
+    app = create_app(HubConfig(), hub)
     browser = app.test_client()
     health = browser.get("/healthz").json
     with app.test_request_context(), hub.read() as connection:
@@ -174,7 +174,7 @@ def told(hub):
 
 
 def office(hub, name, **arguments):
-    reply = grant(hub, Wish(name, arguments))
+    reply = handle(hub, ControlRequest(name, arguments))
     assert (reply.error, reply.refused) == (None, None)
     return reply.value
 
@@ -187,7 +187,7 @@ def test_a_new_boot_with_a_wrong_clock_gives_no_time_until_a_person_confirms_it(
         assert not bench.session()
         bench.scan()
         machine.wait(3600)
-        Clockwork(hub).step()
+        ClockMonitor(hub).step()
     wrong, on_stations, board = told(hub)
     assert (len(wrong), on_stations, len(board)) == (1, True, 1)
     machine.clock.step(-ahead_s)
@@ -204,7 +204,7 @@ def test_a_clock_that_is_set_while_the_hub_runs_leaves_the_times_of_scans_right(
     machine.clock.step(step_s)
     assert not bench.session(), "noticed at once, before the hub's own look"
     bench.scan()
-    Clockwork(store).step()
+    ClockMonitor(store).step()
     wrong, on_stations, board = told(store)
     assert (len(wrong), on_stations, len(board)) == (1, True, 1)
     assert "while the hub ran" in board[0]
@@ -218,7 +218,7 @@ def test_a_clock_that_is_set_while_the_hub_runs_leaves_the_times_of_scans_right(
 def test_many_small_steps_are_a_large_one(bench, store, machine):
     for _ in range(3):
         machine.clock.step(1500)
-        Clockwork(store).step()
+        ClockMonitor(store).step()
     assert not bench.session()
 
 
@@ -227,7 +227,7 @@ def test_a_small_step_gets_an_anchor_and_no_doubt(bench, store, machine, step_s)
     with store.read() as connection:
         before = hub_log.hub_row(connection).anchor_us
     machine.clock.step(step_s)
-    Clockwork(store).step()
+    ClockMonitor(store).step()
     with store.read() as connection:
         assert hub_log.hub_row(connection).anchor_us == machine.clock.now_us != before
     assert bench.session()
@@ -276,7 +276,7 @@ def test_an_anchor_of_this_boot_vouches_for_nothing(bench, machine, started):
     other = Bench(hub, machine, "weld-2", bytes(16))
     for _ in range(2):
         assert other.session(), "trusted so far"
-        Projector(hub, Bell()).drain()
+        Projector(hub, PositionSignal()).drain()
     assert not bench.at(hub).session()
     assert not other.session()
 
@@ -298,15 +298,15 @@ def test_a_restarted_process_in_the_same_boot_goes_on_with_its_baseline(bench, s
 
 
 def test_a_clock_set_between_question_and_answer_seals_nothing(bench, machine, monkeypatch):
-    from server.context import Running
+    from server.context import HubContext
 
-    real = Running.definitions
+    real = HubContext.definitions
 
     def stepped(hub):
         machine.clock.step(3)
         return real(hub)
 
-    monkeypatch.setattr(Running, "definitions", stepped)
+    monkeypatch.setattr(HubContext, "definitions", stepped)
     assert not bench.session()
 
 
@@ -358,7 +358,7 @@ def test_the_board_and_healthz_name_wrong_anchors_until_they_are_voided(poisoned
     hub, bench = poisoned
     office(hub, "clock confirm")
     bench.intervals()
-    Clockwork(hub).step()
+    ClockMonitor(hub).step()
     wrong, on_stations, board = told(hub)
     assert wrong == [
         "4 anchors were given while the hub's clock was wrong: times of scans are off. Look: wipline-hub clock"
@@ -376,14 +376,14 @@ def test_a_healthy_hub_has_no_suspicious_anchor(bench, machine, started):
         if number % 2:
             bench.at(started(off_s=20 * 3600))
         machine.clock.step((-1) ** number * 2)
-        Clockwork(bench.hub).step()
+        ClockMonitor(bench.hub).step()
     assert office(bench.hub, "clock")["anchors"] == []
     assert office(bench.hub, "clock void", by="Kim") == 0
 
 
 def test_an_anchor_against_the_boottime_of_its_own_boot_is_suspicious():
-    good = [audit.Given(n, "aa", n, "b", n * 10**9, 10**12 + n * 10**6, own=False) for n in range(1, 4)]
-    wrong = audit.Given(4, "aa", 4, "b", 4 * 10**9, 10**12 - 2 * 3_600_000_000, own=False)
+    good = [audit.IssuedAnchor(n, "aa", n, "b", n * 10**9, 10**12 + n * 10**6, own=False) for n in range(1, 4)]
+    wrong = audit.IssuedAnchor(4, "aa", 4, "b", 4 * 10**9, 10**12 - 2 * 3_600_000_000, own=False)
     assert audit.suspicious([*good, wrong], now_us=10**13) == [wrong]
 
 

@@ -9,7 +9,7 @@ from told import Told
 from server.clock import readings
 from server.db.migrations import HEAD, version_of
 from server.db.store import Store
-from server.ledger.hub_log import take
+from server.ledger.hub_log import append_own
 from server.ops.bootstrap import open_hub
 from server.projection.internal_tables import tag_number
 from server.projection.rebuild import compare, rebuild
@@ -84,7 +84,7 @@ def test_a_hub_that_a_number_stopped_is_folded_anew_and_goes_on(store):
         b'{"v":1,"kind":"entry","station":"hub","sw":"t","what":"checkin","by":"a","data":{"code":"X","qty_milli":%d}}'
     )
     with store.write() as connection:
-        take(connection, [huge % (2**63 - 1)] * 2, readings.utc_us())
+        append_own(connection, [huge % (2**63 - 1)] * 2, readings.utc_us())
     told.scan("WO-1", "saw", told.ago(hours=1))
     told.settle()
     path = store.path
@@ -112,7 +112,7 @@ def test_a_hub_with_a_pattern_that_is_refused_now_is_folded_anew(store):
         b'"data":{"name":"slow","regex":"AB-(?P<id>(?:a{,})+b)","as":"item"}}'
     )
     with store.write() as connection:
-        take(connection, [event], readings.utc_us())
+        append_own(connection, [event], readings.utc_us())
     told.scan("AB-ab", "saw", told.ago(hours=1))
     told.settle()
     path = store.path

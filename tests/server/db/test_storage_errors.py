@@ -11,14 +11,14 @@ from sqlalchemy import select
 from server.api.health import health
 from server.app import create_app
 from server.auth import devices
-from server.config import Config
-from server.context import Running
+from server.config import HubConfig
+from server.context import HubContext
 from server.db import schema
 from server.db.store import Store
 from server.ledger import entries
 from server.ledger.verify import verify
-from server.ops.scheduler import LATE_S, Backups
-from server.ops.serve import _Work
+from server.ops.scheduler import LATE_S, BackupScheduler
+from server.ops.serve import _WorkerTasks
 
 FULL = "The hub's disk is full: nothing can be written. Free some space."
 DAMAGED = "The hub's database is damaged. Stop the hub, keep its files, and restore a backup: wipline-hub restore."
@@ -35,7 +35,7 @@ def wrong(store):
     """What healthz finds wrong, and its status."""
 
     def ask(*duties):
-        answer = create_app(Config(), store, duties=duties).test_client().get("/healthz")
+        answer = create_app(HubConfig(), store, duties=duties).test_client().get("/healthz")
         assert answer.status_code == (503 if answer.json["wrong"] else 200)
         return answer.json["wrong"]
 
@@ -90,7 +90,7 @@ def test_a_damaged_database_answers_503_and_stays_wrong(store, take, a_log, mach
         file.seek((page - 1) * size)
         file.write(b"\xff" * size)
     damaged = Store(store.path, host=machine.host)
-    app = create_app(Config(), damaged)
+    app = create_app(HubConfig(), damaged)
     app.testing = False
     browser = app.test_client()
     answer = browser.get("/healthz")
@@ -113,7 +113,7 @@ def test_a_projection_that_does_not_move_is_wrong(take, a_log, machine, wrong):
 
 
 def test_a_stopped_thread_is_wrong(store, tmp_path, wrong):
-    work = _Work(Config(), store)
+    work = _WorkerTasks(HubConfig(), store)
     work._threads[0] = threading.Thread(target=lambda: None, name="projector")
     assert wrong(*work.duties) == []
     work._threads[0].start()
@@ -125,7 +125,7 @@ def test_a_stopped_thread_is_wrong(store, tmp_path, wrong):
 
 
 def test_a_backup_that_fails_is_wrong_until_one_succeeds(store, tmp_path, wrong):
-    backups = Backups(str(tmp_path / "gone"), 3600, store)
+    backups = BackupScheduler(str(tmp_path / "gone"), 3600, store)
     assert wrong(backups.trouble) == []
     backups.step()
     (text,) = wrong(backups.trouble)
@@ -136,7 +136,7 @@ def test_a_backup_that_fails_is_wrong_until_one_succeeds(store, tmp_path, wrong)
 
 
 def test_a_backup_that_is_long_due_is_wrong(store, tmp_path, machine, wrong):
-    backups = Backups(str(tmp_path), 3600, store)
+    backups = BackupScheduler(str(tmp_path), 3600, store)
     backups.step()
     machine.clock.wait(3600 + LATE_S)
     assert wrong(backups.trouble) == []
@@ -146,7 +146,7 @@ def test_a_backup_that_is_long_due_is_wrong(store, tmp_path, machine, wrong):
 
 
 def test_without_a_folder_no_backup_is_due(store, machine, wrong):
-    backups = Backups(None, 3600, store)
+    backups = BackupScheduler(None, 3600, store)
     machine.clock.wait(10**6)
     assert wrong(backups.trouble) == []
 
@@ -157,7 +157,7 @@ def test_health_answers_within_its_bound_where_a_disk_hangs(store):
     def duty():
         hangs.wait()
 
-    found = health(Running(Config(), store, duties=(duty,)), within_s=0.2)
+    found = health(HubContext(HubConfig(), store, duties=(duty,)), within_s=0.2)
     hangs.set()
     assert found.wrong == ["The database does not answer within 0.2 s. Look at its disk, then restart the hub."]
 

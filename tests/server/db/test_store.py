@@ -11,16 +11,16 @@ from sqlalchemy.exc import OperationalError
 
 from server.clock import readings
 from server.db import schema
-from server.db.rollback_guard import HighWater
+from server.db.rollback_guard import RollbackGuard
 from server.db.store import Store
-from server.db.writer_lock import HubRuns, Lock
+from server.db.writer_lock import HubLocked, WriterLock
 from server.ledger.hub_log import hub_row
-from server.ops.bootstrap import NoHub, initialise, open_hub, reading
+from server.ops.bootstrap import NoHub, initialise, open_hub, open_read_only
 from station.core.event import decode
 
 
 def test_a_second_process_is_told_who_has_the_database(store):
-    with pytest.raises(HubRuns, match=r"is in use by process \d+: one process at a time writes a hub's database"):
+    with pytest.raises(HubLocked, match=r"is in use by process \d+: one process at a time writes a hub's database"):
         Store(store.path)
 
 
@@ -87,7 +87,7 @@ def test_where_there_is_no_hub_it_is_said_how_to_make_one(tmp_path):
     nowhere = tmp_path / "hub.db"
     with pytest.raises(NoHub, match=f"{nowhere} holds no hub. Make one: wipline-hub init --db {nowhere}"):
         open_hub(nowhere)
-    with pytest.raises(NoHub), reading(nowhere):
+    with pytest.raises(NoHub), open_read_only(nowhere):
         pass
     assert not nowhere.exists()
 
@@ -139,7 +139,7 @@ def test_a_copy_elsewhere_begins_a_new_epoch_with_a_new_log_that_names_the_old(s
     store.close()
     moved = tmp_path / "copy.db"
     shutil.copy(store.path, moved)
-    shutil.copy(HighWater(store.path).path, HighWater(moved).path)
+    shutil.copy(RollbackGuard(store.path).path, RollbackGuard(moved).path)
     assert opened_again(moved)[1] == ["the database is another file than before"]
     copy = open_hub(moved)
     log_id, seq, _ = entries.record(copy, "note", {"text": "after"}, "Kim")
@@ -155,17 +155,17 @@ def test_a_copy_elsewhere_begins_a_new_epoch_with_a_new_log_that_names_the_old(s
 
 def test_a_missing_high_water_file_counts_as_a_doubt(store):
     store.close()
-    HighWater(store.path).path.unlink()
+    RollbackGuard(store.path).path.unlink()
     assert opened_again(store.path)[1] == ["the high-water file beside the database is missing"]
     assert opened_again(store.path)[1] == ["the high-water file beside the database is missing"], "and only once"
 
 
 def test_the_lock_is_free_when_its_holder_is_gone(tmp_path):
-    held = Lock(tmp_path / "hub.db")
-    with pytest.raises(HubRuns):
-        Lock(tmp_path / "hub.db")
+    held = WriterLock(tmp_path / "hub.db")
+    with pytest.raises(HubLocked):
+        WriterLock(tmp_path / "hub.db")
     held.release()
-    Lock(tmp_path / "hub.db").release()
+    WriterLock(tmp_path / "hub.db").release()
 
 
 def test_a_hub_that_cannot_be_brought_up_to_date_is_let_go(store):
@@ -175,7 +175,7 @@ def test_a_hub_that_cannot_be_brought_up_to_date_is_let_go(store):
     store.close()
     with pytest.raises(Exception, match="9999"):
         open_hub(path)
-    Lock(path).release()  # nobody holds it
+    WriterLock(path).release()  # nobody holds it
 
 
 def test_an_old_database_file_of_another_program_is_left_alone(tmp_path):
@@ -193,7 +193,7 @@ def test_a_hub_that_was_killed_can_be_looked_at_before_it_runs_again(store, take
     killed.mkdir()
     for name in ("hub.db", "hub.db-wal"):
         shutil.copy(tmp_path / name, killed / name)
-    with reading(killed / "hub.db") as found, found.read() as connection:
+    with open_read_only(killed / "hub.db") as found, found.read() as connection:
         assert connection.execute(select(schema.counter.c.pos)).scalar() == 4
 
 

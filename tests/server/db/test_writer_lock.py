@@ -6,20 +6,20 @@ import sys
 import pytest
 
 from server.db.store import Store
-from server.db.writer_lock import HubRuns, Lock
+from server.db.writer_lock import HubLocked, WriterLock
 from server.ops.bootstrap import initialise
 
 
 def test_a_second_hub_through_a_symbolic_link_is_refused(store, tmp_path):
     link = tmp_path / "link.db"
     link.symlink_to(store.path)
-    with pytest.raises(HubRuns, match=f"is in use by process {os.getpid()}"):
+    with pytest.raises(HubLocked, match=f"is in use by process {os.getpid()}"):
         Store(link)
 
 
 def test_a_second_hub_through_a_linked_folder_is_refused(store, tmp_path):
     (tmp_path / "elsewhere").symlink_to(store.path.parent)
-    with pytest.raises(HubRuns):
+    with pytest.raises(HubLocked):
         Store(tmp_path / "elsewhere" / store.path.name)
 
 
@@ -27,13 +27,13 @@ def test_a_second_hub_through_a_hard_link_is_refused(store, tmp_path):
     (tmp_path / "other").mkdir()
     other = tmp_path / "other" / "hub.db"
     other.hardlink_to(store.path)
-    with pytest.raises(HubRuns):
+    with pytest.raises(HubLocked):
         Store(other)
 
 
 def test_a_second_hub_after_the_lock_file_was_deleted_is_refused(store):
     store.path.with_name("hub.db.lock").unlink()
-    with pytest.raises(HubRuns):
+    with pytest.raises(HubLocked):
         Store(store.path)
 
 
@@ -42,7 +42,7 @@ def test_a_new_hub_holds_its_file_from_the_beginning(tmp_path):
     made = Store(db)
     initialise(made)
     (tmp_path / "new.db.lock").unlink()
-    with pytest.raises(HubRuns):
+    with pytest.raises(HubLocked):
         Store(db)
     made.close()
     Store(db).close()
@@ -59,10 +59,10 @@ def test_a_lock_file_that_is_deleted_while_it_is_taken_does_not_count(tmp_path):
             (tmp_path / "second.db.lock").unlink()
 
     sys.addaudithook(delete_once)  # hooks stay for the life of the process: this one does nothing from now on
-    lock = Lock(db)
+    lock = WriterLock(db)
     assert not armed
-    with pytest.raises(HubRuns):
-        Lock(db)
+    with pytest.raises(HubLocked):
+        WriterLock(db)
     lock.release()
 
 
@@ -70,7 +70,7 @@ def test_the_lock_of_a_store_that_is_closed_is_free_again(store):
     path = store.path
     store.close()
     again = Store(path)
-    with pytest.raises(HubRuns):
-        Lock(path)
+    with pytest.raises(HubLocked):
+        WriterLock(path)
     again.close()
-    Lock(path).release()
+    WriterLock(path).release()

@@ -10,14 +10,14 @@ import pytest
 from server.demo.days import DAYS, SHIFT_S, at_us, logs, split
 from server.demo.factory import Products, badges, past_orders, sample_factory
 from server.demo.live import SLIP_EVERY, Operators
-from server.demo.simulated_shop import Floor
+from server.demo.simulated_shop import SimulatedShop
 from server.importer import read_shop
 from station.core.codes.command_cards import read_card
 from station.core.event import decode, encode
 from station.core.hash_chain import anchor_mac, boot_bytes
 from station.core.ledger.fold import fold
-from station.core.ledger.item_event import Fact
-from station.core.master_data import NAMED_BY, Catalogue, Definition
+from station.core.ledger.item_event import ItemEvent
+from station.core.master_data import NAMED_BY, Definition, MasterData
 
 NOW_US = 1_795_348_800_000_000
 NOW = datetime(2026, 11, 22, tzinfo=UTC)
@@ -29,7 +29,7 @@ def past(seed):
     shop = read_shop(factory.sheets, now_us=NOW_US, zone=UTC)
     chance = random.Random(seed)
     orders = past_orders(shop.entries, Products(shop.entries), end_us=NOW_US, chance=chance)
-    scans, rest = split(Floor(factory.stages, orders, seed=seed).scans(), DAYS * SHIFT_S)
+    scans, rest = split(SimulatedShop(factory.stages, orders, seed=seed).scans(), DAYS * SHIFT_S)
     return factory, shop.entries, scans, rest
 
 
@@ -54,18 +54,20 @@ def test_the_floor_shows_queues_scrap_rework_holds_and_missed_scans(ten_days):
 @pytest.mark.parametrize("seed", range(1, 21))
 def test_no_order_gains_or_loses_a_piece(seed):
     factory, entries, scans, _ = past(seed)
-    catalogue = Catalogue(
+    catalogue = MasterData(
         Definition(entry.what, 0, (0, "hub", seq), entry.data)
         for seq, entry in enumerate(entries)
         if entry.what in NAMED_BY
     )
     facts = {
-        entry.data["order"]: [Fact(key_us=entry.holds_from_us, log="hub", seq=seq, verb=entry.what, data=entry.data)]
+        entry.data["order"]: [
+            ItemEvent(key_us=entry.holds_from_us, log="hub", seq=seq, verb=entry.what, data=entry.data)
+        ]
         for seq, entry in enumerate(entries, 1)
         if entry.what == "order.release"
     }
     for seq, scan in enumerate(scans, 1):
-        fact = Fact(
+        fact = ItemEvent(
             key_us=at_us(scan.at_s, NOW_US),
             log="floor",
             seq=seq,
@@ -145,7 +147,7 @@ def test_new_orders_keep_the_live_floor_busy():
         taken_in.append(data["order"])
         return products.order(data, at_s)
 
-    floor = Floor(factory.stages, [], seed=1, new_order=further, wanted=6)
+    floor = SimulatedShop(factory.stages, [], seed=1, new_order=further, wanted=6)
     scans = floor.scans()
     assert [order.order for order in floor.top_up()] == taken_in == [f"WO-{2001 + n}" for n in range(6)]
     made = []

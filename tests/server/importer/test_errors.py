@@ -3,8 +3,8 @@
 import pytest
 from shop_folder import mistakes, read
 
-from server.importer import ShopError
-from server.importer.current_state import Said, standing_of
+from server.importer import ShopFolderError
+from server.importer.current_state import RecordedEntry, standing_of
 from server.importer.file_schema import SHEETS
 from station.core.codes.patterns import Pattern, PatternError
 
@@ -193,8 +193,8 @@ def test_one_unreadable_sheet_does_not_make_its_names_unknown():
 
 
 def test_an_order_stays_of_its_product():
-    said = standing_of([Said("h", 1, "order.release", {"order": "W1", "product": "Z", "qty_milli": 1})])
-    with pytest.raises(ShopError) as caught:
+    said = standing_of([RecordedEntry("h", 1, "order.release", {"order": "W1", "product": "Z", "qty_milli": 1})])
+    with pytest.raises(ShopFolderError) as caught:
         read(standing=said)
     assert [str(mistake) for mistake in caught.value.mistakes] == [
         "orders.csv, line 2, column 2 (product): came 'P', expected Z, as it was released; give a new order its own number."
@@ -202,7 +202,7 @@ def test_an_order_stays_of_its_product():
 
 
 def test_an_empty_folder_and_a_strange_file_are_mistakes():
-    with pytest.raises(ShopError, match=r"the folder: came no sheet, expected at least one of stages\.csv"):
+    with pytest.raises(ShopFolderError, match=r"the folder: came no sheet, expected at least one of stages\.csv"):
         read({})
     assert mistakes(shop_xlsx=b"PK") == [
         (

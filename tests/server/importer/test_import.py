@@ -10,7 +10,7 @@ from server.cli.main import main
 from server.db import schema
 from server.db.store import Store
 from server.ops.bootstrap import initialise, open_hub
-from server.ops.control_server import Control
+from server.ops.control_server import ControlServer
 from station.core.event import decode
 
 DEMO = Path(__file__).resolve().parents[3] / "config" / "demo"
@@ -70,7 +70,7 @@ def test_one_mistake_and_nothing_goes_in(db, tmp_path):
 
 def test_beside_a_running_hub_it_is_the_hub_that_writes(db):
     running = open_hub(db)
-    control = Control(running)
+    control = ControlServer(running)
     control.start()
     try:
         first, again = run(DEMO, db), run(DEMO, db)

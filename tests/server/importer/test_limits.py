@@ -5,8 +5,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from shop_folder import read
 
-from server.importer import ShopError
-from server.importer.cell_parsers import Unreadable
+from server.importer import ShopFolderError
+from server.importer.cell_parsers import CellError
 from server.importer.csv_table import MAX_FILE_BYTES, MAX_LINES
 from server.importer.current_state import standing_of
 from server.importer.file_schema import SHEETS
@@ -18,7 +18,7 @@ def test_a_name_has_at_most_64_characters(length, fits):
     if fits:
         assert read(people).entries[0].data["person"] == "x" * 64
         return
-    with pytest.raises(ShopError) as caught:
+    with pytest.raises(ShopFolderError) as caught:
         read(people)
     assert [str(mistake) for mistake in caught.value.mistakes] == [
         f"people.csv, line 2, column 1 (person): came '{'x' * 60}…', expected at most 64 characters; shorten it by 1."
@@ -28,7 +28,7 @@ def test_a_name_has_at_most_64_characters(length, fits):
 def test_a_sheet_has_at_most_100_000_lines():
     lines = b"".join(b"p%d,Someone\n" % n for n in range(MAX_LINES))
     assert len(read({"people.csv": b"person,name\n" + lines}).entries) == MAX_LINES
-    with pytest.raises(ShopError) as caught:
+    with pytest.raises(ShopFolderError) as caught:
         read({"people.csv": b"person,name\n" + lines + b"last,One\n"})
     assert [str(mistake) for mistake in caught.value.mistakes] == [
         "people.csv, line 100002: came more lines, expected at most 100000; split it and import twice."
@@ -36,7 +36,7 @@ def test_a_sheet_has_at_most_100_000_lines():
 
 
 def test_a_sheet_has_at_most_16_mib():
-    with pytest.raises(ShopError) as caught:
+    with pytest.raises(ShopFolderError) as caught:
         read({"people.csv": b"person,name\n" + b"\n" * (MAX_FILE_BYTES - 11)})
     assert [str(mistake) for mistake in caught.value.mistakes] == [
         f"people.csv: came {MAX_FILE_BYTES + 1} bytes, expected at most {MAX_FILE_BYTES}; split it and import twice."
@@ -79,7 +79,7 @@ def test_the_most_that_a_cell_may_say_is_kept_exactly(sheet, column, text, value
     ],
 )
 def test_what_cannot_be_kept_is_refused(sheet, column, text):
-    with pytest.raises(Unreadable):
+    with pytest.raises(CellError):
         SHEETS[sheet].column(column).read(text)
 
 
@@ -87,7 +87,7 @@ def test_what_cannot_be_kept_is_refused(sheet, column, text):
 def test_any_bytes_are_entries_or_mistakes(files):
     try:
         assert read(files).entries is not None
-    except ShopError as error:
+    except ShopFolderError as error:
         assert error.mistakes  # noqa: PT017 - either is right; a refusal without a mistake is not
 
 
@@ -102,7 +102,7 @@ def test_any_cells_are_entries_or_mistakes(data):
         files[file] = "\n".join(lines).encode()
     try:
         assert read(files, standing=standing_of([])).entries is not None
-    except ShopError as error:
+    except ShopFolderError as error:
         assert error.mistakes  # noqa: PT017 - either is right; a refusal without a mistake is not
 
 

@@ -7,9 +7,9 @@ from zoneinfo import ZoneInfo
 import pytest
 from shop_folder import NOON_US, SHOP, read
 
-from server.importer import ShopError
-from server.importer.current_state import Said, Standing, standing_of
-from server.importer.entry_builder import Entry
+from server.importer import ShopFolderError
+from server.importer.current_state import CurrentState, RecordedEntry, standing_of
+from server.importer.entry_builder import NewEntry
 from server.importer.file_schema import SHEETS
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -17,12 +17,12 @@ ROOT = Path(__file__).resolve().parents[3]
 
 def test_a_folder_becomes_exactly_these_entries():
     assert list(read().entries) == [
-        Entry(
+        NewEntry(
             "stage.define",
             {"stage": "saw", "name": "Saw", "type": "process", "limit": 8, "target_s": 14_400, "strict": False},
         ),
-        Entry("stage.define", {"stage": "pack", "name": "Packed", "type": "done"}),
-        Entry(
+        NewEntry("stage.define", {"stage": "pack", "name": "Packed", "type": "done"}),
+        NewEntry(
             "routing.define",
             {
                 "routing": "r",
@@ -32,7 +32,7 @@ def test_a_folder_becomes_exactly_these_entries():
                 ],
             },
         ),
-        Entry(
+        NewEntry(
             "product.define",
             {
                 "product": "P",
@@ -45,16 +45,18 @@ def test_a_folder_becomes_exactly_these_entries():
                 ],
             },
         ),
-        Entry("product.define", {"product": "Q", "name": "Rod", "unit": "m", "decimals": 1, "routing": "r", "bom": []}),
-        Entry("cost.set", {"basis": "unit", "component": "steel", "micros": 1_840_000}),
-        Entry("cost.set", {"basis": "unit", "component": "labour", "product": "P", "op": 10, "micros": 42_500}),
-        Entry("cost.set", {"basis": "unit", "component": "Q", "product": "P", "micros": 3_000_000}),
-        Entry("person.define", {"person": "kim", "name": "A. Kim", "badge": "K7", "roles": ["view", "supervise"]}),
-        Entry("reason.define", {"reason": "burr", "name": "Burr", "for": ["scrap", "rework"]}),
-        Entry("pattern.define", {"name": "order", "regex": "WO-[0-9]+", "as": "item"}),
-        Entry("card.define", {"card": "WIP:REASON:burr", "name": "Burr"}),
-        Entry("code.bind", {"code": "BIN", "as": "product", "to": "P"}),
-        Entry(
+        NewEntry(
+            "product.define", {"product": "Q", "name": "Rod", "unit": "m", "decimals": 1, "routing": "r", "bom": []}
+        ),
+        NewEntry("cost.set", {"basis": "unit", "component": "steel", "micros": 1_840_000}),
+        NewEntry("cost.set", {"basis": "unit", "component": "labour", "product": "P", "op": 10, "micros": 42_500}),
+        NewEntry("cost.set", {"basis": "unit", "component": "Q", "product": "P", "micros": 3_000_000}),
+        NewEntry("person.define", {"person": "kim", "name": "A. Kim", "badge": "K7", "roles": ["view", "supervise"]}),
+        NewEntry("reason.define", {"reason": "burr", "name": "Burr", "for": ["scrap", "rework"]}),
+        NewEntry("pattern.define", {"name": "order", "regex": "WO-[0-9]+", "as": "item"}),
+        NewEntry("card.define", {"card": "WIP:REASON:burr", "name": "Burr"}),
+        NewEntry("code.bind", {"code": "BIN", "as": "product", "to": "P"}),
+        NewEntry(
             "order.release",
             {
                 "order": "W1",
@@ -68,7 +70,7 @@ def test_a_folder_becomes_exactly_these_entries():
             },
             NOON_US - 36 * 3_600_000_000,
         ),
-        Entry("order.release", {"order": "W2", "product": "Q", "qty_milli": 2_500, "due": "2026-12-01"}),
+        NewEntry("order.release", {"order": "W2", "product": "Q", "qty_milli": 2_500, "due": "2026-12-01"}),
     ]
 
 
@@ -90,30 +92,30 @@ def test_what_spreadsheets_save_is_read_the_same(written):
 
 def test_the_same_folder_again_adds_nothing():
     first = read()
-    said = standing_of(Said("h", seq, entry.what, entry.data) for seq, entry in enumerate(first.entries, 1))
+    said = standing_of(RecordedEntry("h", seq, entry.what, entry.data) for seq, entry in enumerate(first.entries, 1))
     tomorrow = read(standing=said, now_us=NOON_US + 86_400_000_000)
     assert (tomorrow.entries, tomorrow.unchanged) == ((), len(first.entries))
 
 
 def test_only_what_changed_is_entered():
-    said = standing_of(Said("h", seq, entry.what, entry.data) for seq, entry in enumerate(read().entries, 1))
+    said = standing_of(RecordedEntry("h", seq, entry.what, entry.data) for seq, entry in enumerate(read().entries, 1))
     files = {
         "stages.csv": SHOP["stages.csv"].replace(b",8,4h", b",9,4h"),
         "orders.csv": SHOP["orders.csv"].replace(b"W1,P,40,+3d,2", b"W1,P,45,2026-11-30,2"),
     }
     changed = read(files, standing=said)
     assert list(changed.entries) == [
-        Entry(
+        NewEntry(
             "stage.define",
             {"stage": "saw", "name": "Saw", "type": "process", "limit": 9, "target_s": 14_400, "strict": False},
         ),
-        Entry("order.change", {"order": "W1", "qty_milli": 45_000, "due": "2026-11-30"}),
+        NewEntry("order.change", {"order": "W1", "qty_milli": 45_000, "due": "2026-11-30"}),
     ]
     assert changed.unchanged == 2
 
 
 def test_materials_alone_keep_the_rest_of_the_product():
-    said = standing_of(Said("h", seq, entry.what, entry.data) for seq, entry in enumerate(read().entries, 1))
+    said = standing_of(RecordedEntry("h", seq, entry.what, entry.data) for seq, entry in enumerate(read().entries, 1))
     (entry,) = read({"materials.csv": b"product,component,qty,op\nP,brass,1,10\n"}, standing=said).entries
     assert entry.data == {
         "product": "P",
@@ -125,19 +127,19 @@ def test_materials_alone_keep_the_rest_of_the_product():
 
 
 def test_products_alone_keep_their_bills_of_material():
-    said = standing_of(Said("h", seq, entry.what, entry.data) for seq, entry in enumerate(read().entries, 1))
+    said = standing_of(RecordedEntry("h", seq, entry.what, entry.data) for seq, entry in enumerate(read().entries, 1))
     assert read({"products.csv": SHOP["products.csv"]}, standing=said).entries == ()
 
 
 def test_a_closed_order_is_left_alone_and_a_voided_release_is_made_again():
-    release = Said("h", 1, "order.release", {"order": "W2", "product": "Q", "qty_milli": 9_000})
-    closed = standing_of([release, Said("h", 2, "order.close", {"order": "W2", "how": "short"})])
-    voided = standing_of([release, Said("h", 2, "void", {"log": "h", "seq": 1})])
+    release = RecordedEntry("h", 1, "order.release", {"order": "W2", "product": "Q", "qty_milli": 9_000})
+    closed = standing_of([release, RecordedEntry("h", 2, "order.close", {"order": "W2", "how": "short"})])
+    voided = standing_of([release, RecordedEntry("h", 2, "void", {"log": "h", "seq": 1})])
     reopened = standing_of(
         [
             release,
-            Said("h", 2, "order.close", {"order": "W2", "how": "short"}),
-            Said("h", 3, "void", {"log": "h", "seq": 2}),
+            RecordedEntry("h", 2, "order.close", {"order": "W2", "how": "short"}),
+            RecordedEntry("h", 3, "void", {"log": "h", "seq": 2}),
         ]
     )
     whats = [
@@ -153,11 +155,11 @@ def test_a_component_without_a_price_is_said():
 
 
 def test_names_that_stand_in_the_hub_may_be_referred_to():
-    said = standing_of(Said("h", seq, entry.what, entry.data) for seq, entry in enumerate(read().entries, 1))
+    said = standing_of(RecordedEntry("h", seq, entry.what, entry.data) for seq, entry in enumerate(read().entries, 1))
     orders = {"orders.csv": b"order,product,qty\nW9,P,1\n"}
     assert [entry.data["order"] for entry in read(orders, standing=said).entries] == ["W9"]
-    with pytest.raises(ShopError, match="came 'P', expected a product"):
-        read(orders, standing=Standing())
+    with pytest.raises(ShopFolderError, match="came 'P', expected a product"):
+        read(orders, standing=CurrentState())
 
 
 def test_the_document_explains_every_sheet_and_every_column():

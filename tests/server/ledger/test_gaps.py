@@ -12,8 +12,8 @@ from sqlalchemy import select
 
 from server.db import schema
 from server.ledger import station_logs
-from server.ledger.ingest import Appended, Refused
-from server.ledger.station_logs import Tip
+from server.ledger.ingest import BatchAppended, BatchRefused
+from server.ledger.station_logs import LogTip
 from server.ledger.verify import verify
 from server.ops.durability import note_copy
 
@@ -25,7 +25,7 @@ GAPS = select(schema.gap.c.from_seq, schema.gap.c.to_seq).order_by(schema.gap.c.
 def meet(store):
     """Open a session with a tip; what the hub answers."""
 
-    def met(log_id: bytes, tip: Tip) -> station_logs.Met:
+    def met(log_id: bytes, tip: LogTip) -> station_logs.SessionComparison:
         with store.write() as connection:
             log = station_logs.log_of(connection, log_id, device=None, station="saw-1", now_us=NOW_US)
             return station_logs.meet(connection, log, tip, NOW_US)
@@ -43,7 +43,7 @@ def long_log(a_log):
 def gapped(take, meet, long_log):
     """The hub has events 1 to 3; the station says that 4 to 8 are pruned, and sends 9 and 10."""
     take(long_log.batch(1, 3))
-    meet(long_log.log_id, Tip(10, long_log.hashes[9], pruned_thru=8))
+    meet(long_log.log_id, LogTip(10, long_log.hashes[9], pruned_thru=8))
     take(long_log.batch(9, 10))
     return long_log
 
@@ -54,7 +54,7 @@ def breaks(store):
 
 
 def verdicts(taken: Any) -> list[str]:
-    assert isinstance(taken, Appended), taken
+    assert isinstance(taken, BatchAppended), taken
     return [each.verdict for each in taken.verdicts]
 
 
@@ -83,7 +83,7 @@ def test_events_in_a_gap_that_do_not_lead_to_what_stands_behind_it_are_kept_as_a
 
 def test_events_in_a_gap_that_do_not_stand_behind_what_is_in_front_of_it_are_refused(store, take, gapped, rows):
     refused = take(replace(gapped.batch(4, 5), prev=bytes(32)))
-    assert isinstance(refused, Refused)
+    assert isinstance(refused, BatchRefused)
     assert refused.seq == 3
     assert breaks(store) == []
     assert rows(GAPS) == [(4, 8)]
@@ -91,18 +91,18 @@ def test_events_in_a_gap_that_do_not_stand_behind_what_is_in_front_of_it_are_ref
 
 def test_a_gap_at_the_end_that_is_filled_is_followed_by_what_stands_behind_it(store, take, meet, long_log, rows):
     take(long_log.batch(1, 3))
-    meet(long_log.log_id, Tip(8, long_log.hashes[7], pruned_thru=8))
+    meet(long_log.log_id, LogTip(8, long_log.hashes[7], pruned_thru=8))
     assert verdicts(take(long_log.batch(7, 8))) == ["ok", "ok"]
     assert breaks(store) == []
     strange = take(replace(long_log.batch(9, 10), prev=bytes(32)))
-    assert isinstance(strange, Refused)
+    assert isinstance(strange, BatchRefused)
     assert verdicts(take(long_log.batch(9, 12))) == ["ok"] * 4
     assert breaks(store) == []
 
 
 def test_a_damaged_event_in_a_gap_is_kept_as_claimed(store, take, gapped, rows):
     bad = replace(gapped.batch(8, 8), events=[b"{}"])
-    assert isinstance(take(bad), Refused)
+    assert isinstance(take(bad), BatchRefused)
     assert verdicts(take(bad)) == ["damaged"]
     assert breaks(store) == []
     assert rows(GAPS) == [(4, 7)]
@@ -110,10 +110,10 @@ def test_a_damaged_event_in_a_gap_is_kept_as_claimed(store, take, gapped, rows):
 
 def test_the_attack_a_station_that_sends_inside_its_own_gap_makes_no_break(store, take, meet, a_log, rows):
     take(a_log.batch(1, 1))
-    meet(a_log.log_id, Tip(2**63 - 1, bytes(32), pruned_thru=2**63 - 1))
+    meet(a_log.log_id, LogTip(2**63 - 1, bytes(32), pruned_thru=2**63 - 1))
     lone = replace(a_log.batch(3, 3), prev=bytes(32))
     refused = take(lone)
-    assert isinstance(refused, Refused)  # its tip is not what its bytes give behind that prev
+    assert isinstance(refused, BatchRefused)  # its tip is not what its bytes give behind that prev
     assert verdicts(take(a_log.batch(3, 3))) == ["ok"]
     assert breaks(store) == []
     assert rows(GAPS) == [(2, 2), (4, 2**63 - 1)]
@@ -121,12 +121,18 @@ def test_the_attack_a_station_that_sends_inside_its_own_gap_makes_no_break(store
 
 def test_a_station_that_holds_what_a_gap_lacks_is_asked_for_that_first(store, take, meet, gapped, rows):
     """An earlier copy of its card is put back: it has events that were pruned from the later one."""
-    assert meet(gapped.log_id, Tip(9, gapped.hashes[8])) == station_logs.Met(3, gapped.hashes[2], 0, None)
-    assert meet(gapped.log_id, Tip(9, gapped.hashes[8], pruned_thru=6)) == station_logs.Met(6, b"", 0, None)
-    assert meet(gapped.log_id, Tip(9, gapped.hashes[8], pruned_thru=8)).do == "log_ahead"
-    assert meet(gapped.log_id, Tip(10, gapped.hashes[9])).accepted_thru == 3
+    assert meet(gapped.log_id, LogTip(9, gapped.hashes[8])) == station_logs.SessionComparison(
+        3, gapped.hashes[2], 0, None
+    )
+    assert meet(gapped.log_id, LogTip(9, gapped.hashes[8], pruned_thru=6)) == station_logs.SessionComparison(
+        6, b"", 0, None
+    )
+    assert meet(gapped.log_id, LogTip(9, gapped.hashes[8], pruned_thru=8)).do == "log_ahead"
+    assert meet(gapped.log_id, LogTip(10, gapped.hashes[9])).accepted_thru == 3
     assert verdicts(take(gapped.batch(4, 9))) == ["ok"] * 5 + ["dup"]
-    assert meet(gapped.log_id, Tip(9, gapped.hashes[8])) == station_logs.Met(10, gapped.hashes[9], 0, "log_ahead")
+    assert meet(gapped.log_id, LogTip(9, gapped.hashes[8])) == station_logs.SessionComparison(
+        10, gapped.hashes[9], 0, "log_ahead"
+    )
     assert rows(GAPS) == []
     assert breaks(store) == []
 
@@ -144,7 +150,7 @@ def test_what_comes_into_a_gap_is_durable_with_the_next_backup(store, take, gapp
     back_up(5)
     assert durable() == 10
     taken = take(gapped.batch(4, 6))
-    assert isinstance(taken, Appended)
+    assert isinstance(taken, BatchAppended)
     assert (taken.durable_thru, durable()) == (3, 3)
     take(gapped.batch(11, 12))
     back_up(6)
@@ -175,7 +181,8 @@ def test_no_sequence_of_sessions_and_batches_leaves_a_break(store, take, meet, a
         if verb == "meet":
             seq = max(one, min(two, 12))
             meet(
-                log.log_id, Tip(two if two > 12 else seq, branch.hashes[seq - 1], pruned_thru=two if two > 12 else one)
+                log.log_id,
+                LogTip(two if two > 12 else seq, branch.hashes[seq - 1], pruned_thru=two if two > 12 else one),
             )
         elif verb == "send":
             take(branch.batch(first, min(last, 12)))

@@ -11,7 +11,7 @@ from sqlalchemy.exc import IntegrityError
 
 from server.db import schema
 from server.ledger import ingest, station_logs
-from server.ledger.ingest import Appended, Refused, Verdict
+from server.ledger.ingest import BatchAppended, BatchRefused, IngestVerdict
 from server.ledger.verify import verify
 from station.core.hash_chain import ledger_genesis, ledger_link, link
 
@@ -19,7 +19,7 @@ NOW_US = 1_790_000_000_000_000
 
 
 def verdicts(taken):
-    assert isinstance(taken, Appended), taken
+    assert isinstance(taken, BatchAppended), taken
     return [(each.seq, each.verdict) for each in taken.verdicts]
 
 
@@ -31,7 +31,7 @@ def test_a_batch_is_taken_in_its_order_and_linked_into_the_hubs_chain(store, tak
         head = ledger_link(head, pos, a_log.log_id, pos, own)
         event, prev = a_log.events[pos - 1], a_log.hash_at(pos - 1)
         expected.append((pos, a_log.log_id, pos, event, prev, own, NOW_US, head))
-    assert taken == Appended(tuple(Verdict(seq, "ok") for seq in (1, 2, 3, 4)), 4, 0, 1, head, 4)
+    assert taken == BatchAppended(tuple(IngestVerdict(seq, "ok") for seq in (1, 2, 3, 4)), 4, 0, 1, head, 4)
     assert rows(select(schema.ledger)) == expected
 
 
@@ -44,7 +44,7 @@ def test_a_repeated_send_is_recorded_once(take, a_log, rows):
 
 def test_a_batch_behind_a_gap_is_refused_and_told_where_to_go_on(take, a_log):
     take(a_log.batch(1, 1))
-    assert take(a_log.batch(3, 4)) == Refused(
+    assert take(a_log.batch(3, 4)) == BatchRefused(
         2,
         "events from seq 3",
         "seq 2: the log is complete here up to 1",
@@ -76,7 +76,7 @@ def test_a_past_that_is_not_ours_is_asked_for_step_by_step_until_it_shows_as_a_f
     other = a_log.forked(3).write("other four", "other five")
     take(a_log.batch())
     refused = take(other.batch(5))
-    assert isinstance(refused, Refused)
+    assert isinstance(refused, BatchRefused)
     assert refused.seq == 4
     assert verdicts(take(other.batch(4, 4))) == [(4, "fork")]
 
@@ -85,7 +85,7 @@ def test_bytes_that_do_not_give_their_hash_are_refused_then_kept_as_claimed(stor
     damaged = list(a_log.events)
     damaged[2] = damaged[2].replace(b"scan", b"scam")
     refused = take(replace(a_log.batch(), events=damaged, hashes=a_log.hashes))
-    assert isinstance(refused, Refused)
+    assert isinstance(refused, BatchRefused)
     assert refused.seq == 3
     assert rows(select(schema.ledger.c.pos)) == [], "nothing is appended"
     assert verdicts(take(a_log.batch(1, 2))) == [(1, "ok"), (2, "ok")]
@@ -103,14 +103,14 @@ def test_bytes_that_do_not_give_their_hash_are_refused_then_kept_as_claimed(stor
 
 def test_an_event_that_was_only_damaged_on_its_way_is_taken_when_it_comes_again(take, a_log):
     on_its_way = replace(a_log.batch(1, 1), events=[b"{}"])
-    assert isinstance(take(on_its_way), Refused)
+    assert isinstance(take(on_its_way), BatchRefused)
     assert verdicts(take(a_log.batch(1, 1))) == [(1, "ok")]
 
 
 def test_without_hashes_the_first_event_that_is_not_here_yet_is_named(take, a_log):
     take(a_log.batch(1, 2))
     refused = take(replace(a_log.batch(), tip=bytes(32)))
-    assert isinstance(refused, Refused)
+    assert isinstance(refused, BatchRefused)
     assert refused.seq == 3
 
 
@@ -118,7 +118,7 @@ def test_a_log_with_too_many_forks_is_refused(take, a_log, monkeypatch):
     monkeypatch.setattr(ingest, "MAX_FORKS", 1)
     take(a_log.batch())
     refused = take(a_log.forked(2).write("x", "y").batch(3))
-    assert isinstance(refused, Refused)
+    assert isinstance(refused, BatchRefused)
     assert refused.full
 
 
@@ -169,10 +169,10 @@ def test_any_sends_in_any_order_give_the_log_once(store, take, a_log, sends, num
             taken = take(log.batch(first, last))
             if first <= thru + 1:
                 thru = max(thru, last)
-                assert isinstance(taken, Appended)
+                assert isinstance(taken, BatchAppended)
                 assert taken.accepted_thru == thru
             else:
-                assert isinstance(taken, Refused)
+                assert isinstance(taken, BatchRefused)
     wanted = select(schema.ledger.c.seq, schema.ledger.c.hash).where(schema.ledger.c.log_id == log.log_id)
     assert rows(wanted.order_by(schema.ledger.c.pos)) == [(n + 1, log.hashes[n]) for n in range(thru)]
     with store.read() as connection:

@@ -4,8 +4,8 @@ import pytest
 from sqlalchemy import select
 
 from server.db import schema
-from server.db.position_signal import Bell
-from server.importer.errors import ShopError
+from server.db.position_signal import PositionSignal
+from server.importer.errors import ShopFolderError
 from server.importer.loader import read_shop
 from server.ledger.entries import Entry, EntryRefused, record_all
 from server.locale_format import UTC
@@ -31,7 +31,7 @@ def test_the_api_refuses_a_pattern_that_could_take_long(desk, regex):
 
 def test_a_shop_has_a_bounded_number_of_patterns(store):
     record_all(store, [a_pattern(number) for number in range(MAX_PATTERNS)])
-    Projector(store, Bell()).drain()
+    Projector(store, PositionSignal()).drain()
     with pytest.raises(EntryRefused) as refused:
         record_all(store, [a_pattern(MAX_PATTERNS)])
     assert "100 patterns, 4000 parts in all" in str(refused.value)
@@ -40,7 +40,7 @@ def test_a_shop_has_a_bounded_number_of_patterns(store):
 
 def test_a_folder_with_more_patterns_than_that_is_refused():
     rows = "".join(f"p{number:03},P{number},item\n" for number in range(MAX_PATTERNS + 1))
-    with pytest.raises(ShopError) as refused:
+    with pytest.raises(ShopFolderError) as refused:
         read_shop({"patterns.csv": f"name,regex,as\n{rows}".encode()}, now_us=0, zone=UTC)
     assert f"patterns.csv, line {MAX_PATTERNS + 2}, column 1" in str(refused.value)
     assert "100 patterns, 4000 parts in all" in str(refused.value)

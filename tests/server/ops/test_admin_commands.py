@@ -11,12 +11,12 @@ from server.auth import accounts
 from server.auth.passwords import PASSWORDS
 from server.cli.main import main
 from server.db import schema
-from server.db.writer_lock import HubRuns
+from server.db.writer_lock import HubLocked
 from server.ledger.entries import Entry, EntryRefused
 from server.ops import admin_commands
-from server.ops.admin_commands import OfficeError, enter, perform
-from server.ops.control_protocol import Wish, ask
-from server.ops.control_server import Control
+from server.ops.admin_commands import CommandFailed, enter, execute
+from server.ops.control_protocol import ControlRequest, ask
+from server.ops.control_server import ControlServer
 
 LOOK = "Look at the database that was named (--db, or db in hub.toml), and who may write there."
 COMMANDS = (
@@ -39,28 +39,28 @@ def run():
 @pytest.fixture
 def listening(store):
     """A running hub's end of the local socket."""
-    control = Control(store)
+    control = ControlServer(store)
     control.start()
     yield store
     control.close()
 
 
 def test_a_wish_is_granted_by_the_hub_that_runs(listening):
-    token = perform(str(listening.path), "station add", name="saw-1")
+    token = execute(str(listening.path), "station add", name="saw-1")
     assert len(token) == 43
-    with pytest.raises(OfficeError, match="Station 'saw-1' is here already"):
-        perform(str(listening.path), "station add", name="saw-1")
+    with pytest.raises(CommandFailed, match="Station 'saw-1' is here already"):
+        execute(str(listening.path), "station add", name="saw-1")
 
 
 def test_a_wish_is_granted_without_a_running_hub_too(store):
     store.close()
-    assert len(perform(str(store.path), "station add", name="saw-1")) == 43
+    assert len(execute(str(store.path), "station add", name="saw-1")) == 43
 
 
 def test_a_database_that_is_held_by_somebody_who_does_not_answer_is_said(store, monkeypatch):
     monkeypatch.setattr("server.ops.control_protocol.KNOCK_S", 0.0)
-    with pytest.raises(HubRuns, match="is in use by process"):
-        perform(str(store.path), "station add", name="saw-1")
+    with pytest.raises(HubLocked, match="is in use by process"):
+        execute(str(store.path), "station add", name="saw-1")
 
 
 def test_entries_go_through_the_socket_all_or_none(listening, rows):
@@ -81,11 +81,11 @@ def test_the_socket_is_its_owners_alone_and_its_path_may_be_long(tmp_path, new_h
     folder.mkdir(parents=True)
     (folder / "hub.db").write_bytes(new_hub.read_bytes())
     store = Store(folder / "hub.db")
-    control = Control(store)
+    control = ControlServer(store)
     control.start()
     try:
         assert (folder / "hub.db.sock").stat().st_mode & 0o077 == 0
-        assert ask(str(folder / "hub.db"), Wish("nonsense", {})).error.startswith("Unknown wish 'nonsense'")
+        assert ask(str(folder / "hub.db"), ControlRequest("nonsense", {})).error.startswith("Unknown wish 'nonsense'")
     finally:
         control.close()
         store.close()
@@ -101,13 +101,13 @@ def test_who_hangs_up_in_the_middle_does_not_end_the_office(listening):
             rude.connect(f"/proc/self/fd/{folder}/hub.db.sock")
             os.close(folder)
             rude.sendall(garbage)
-    assert len(perform(str(listening.path), "token add", name=None, roles="view")) == 43
+    assert len(execute(str(listening.path), "token add", name=None, roles="view")) == 43
 
 
 def test_wishes_of_many_commands_are_granted_one_after_another(listening):
     names = [f"saw-{n}" for n in range(8)]
     threads = [
-        threading.Thread(target=perform, args=(str(listening.path), "station add"), kwargs={"name": n}) for n in names
+        threading.Thread(target=execute, args=(str(listening.path), "station add"), kwargs={"name": n}) for n in names
     ]
     for thread in threads:
         thread.start()
@@ -203,7 +203,7 @@ def test_a_file_that_is_no_database_is_said(run, tmp_path):
 
 def test_rebuild_folds_everything_anew(run, store):
     release = {"what": "order.release", "data": {"order": "A", "qty_milli": 1000}, "by": "Kim"}
-    assert admin_commands.grant(store, Wish("enter", {"entries": [release]})).error is None
+    assert admin_commands.handle(store, ControlRequest("enter", {"entries": [release]})).error is None
     store.close()
     assert run("rebuild", "--db", store.path) == (0, "", "Folded anew.\n")
     again = admin_commands.open_hub(store.path)

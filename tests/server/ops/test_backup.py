@@ -11,13 +11,13 @@ from sqlalchemy import select
 
 from server.cli.main import main
 from server.db import schema
-from server.db.writer_lock import HubRuns
+from server.db.writer_lock import HubLocked
 from server.ledger import entries
 from server.ledger.hub_log import hub_row
 from server.ops import backup
 from server.ops.backup import BackupError, back_up, check, restore
 from server.ops.bootstrap import NoHub, open_hub
-from server.ops.scheduler import Backups
+from server.ops.scheduler import BackupScheduler
 from server.text import utc_text
 
 NOW_US = 1_790_000_000_000_000
@@ -31,7 +31,7 @@ def machine():
 def test_a_backup_is_made_beside_the_writer_and_verified(store, take, a_log, tmp_path):
     take(a_log.batch())
     made = back_up(str(store.path), tmp_path / "copy.db", NOW_US)
-    assert made == backup.Copy(tmp_path / "copy.db", 1, 4, off_disk=False)
+    assert made == backup.VerifiedBackup(tmp_path / "copy.db", 1, 4, off_disk=False)
     assert check(made.path) == (1, 4)
     assert [part.name for part in tmp_path.glob("copy*")] == ["copy.db"]
 
@@ -47,11 +47,11 @@ def test_a_backup_into_a_folder_gets_a_name_and_overwrites_nothing(store, tmp_pa
 def test_only_a_backup_off_the_hubs_disk_lets_stations_prune(machine, store, take, a_log, tmp_path, rows):
     take(a_log.batch(1, 3))
     machine.backups_off_disk = False
-    Backups(str(tmp_path), 60, store).step()
+    BackupScheduler(str(tmp_path), 60, store).step()
     assert rows(select(schema.log.c.durable_thru)) == [(0,)]
     machine.backups_off_disk = True
     machine.clock.wait(1)
-    Backups(str(tmp_path), 60, store).step()
+    BackupScheduler(str(tmp_path), 60, store).step()
     assert rows(select(schema.log.c.durable_thru)) == [(3,)]
     assert rows(select(schema.hub.c.backup_pos, schema.hub.c.backup_us)) == [(3, machine.clock.now_us)]
 
@@ -59,7 +59,7 @@ def test_only_a_backup_off_the_hubs_disk_lets_stations_prune(machine, store, tak
 def test_the_schedule_makes_the_first_backup_when_it_is_due(store, tmp_path):
     (tmp_path / "backups").mkdir()
     stop = threading.Event()
-    thread = threading.Thread(target=Backups(str(tmp_path / "backups"), 3600, store).run, args=(stop,))
+    thread = threading.Thread(target=BackupScheduler(str(tmp_path / "backups"), 3600, store).run, args=(stop,))
     thread.start()
     for _ in range(200):
         if list((tmp_path / "backups").glob("hub-*Z.db")):
@@ -114,12 +114,12 @@ def test_a_restored_hub_names_the_span_that_may_be_lost(restored):
 
 
 def test_a_restored_hub_takes_again_what_it_lacks(restored, a_log):
-    from server.ledger.ingest import Appended, append
+    from server.ledger.ingest import BatchAppended, append
 
     hub = open_hub(restored[0])
     with hub.write() as connection:
         taken = append(connection, a_log.batch(4, 4), recv_us=NOW_US)
-    assert isinstance(taken, Appended)
+    assert isinstance(taken, BatchAppended)
     assert (taken.accepted_thru, taken.epoch) == (4, restored[2])
     hub.close()
 
@@ -133,7 +133,7 @@ def test_restoring_the_same_backup_twice_gives_two_epochs(restored, tmp_path):
 
 def test_a_hub_that_runs_is_not_restored_over(store, tmp_path):
     made = back_up(str(store.path), tmp_path / "copy.db", NOW_US)
-    with pytest.raises(HubRuns):
+    with pytest.raises(HubLocked):
         restore(str(store.path), made.path)
 
 

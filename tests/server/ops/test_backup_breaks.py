@@ -9,12 +9,12 @@ from sqlalchemy import select
 
 from server.api.health import health
 from server.cli.main import main
-from server.config import Config
-from server.context import Running
+from server.config import HubConfig
+from server.context import HubContext
 from server.db import schema
 from server.ledger.verify import verify
 from server.ops.backup import BackupError, back_up, check, restore
-from server.ops.scheduler import Backups
+from server.ops.scheduler import BackupScheduler
 
 NOW_US = 1_790_000_000_000_000
 
@@ -78,9 +78,9 @@ def test_a_backup_with_a_known_break_can_be_restored(broken, tmp_path):
 def test_the_schedule_makes_it_and_healthz_names_the_break(broken, tmp_path):
     folder = tmp_path / "backups"
     folder.mkdir()
-    Backups(str(folder), 60, broken).step()
+    BackupScheduler(str(folder), 60, broken).step()
     assert len(list(folder.glob("hub-*Z.db"))) == 1
     with broken.read() as connection:
         assert tuple(connection.execute(select(schema.known_break.c.text)).scalars()) == tuple(sorted(breaks(broken)))
-    wrong = health(Running(Config(), broken)).wrong
+    wrong = health(HubContext(HubConfig(), broken)).wrong
     assert any(each.startswith("The ledger has 2 breaks, the first: ") for each in wrong)

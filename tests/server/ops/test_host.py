@@ -7,13 +7,13 @@ from fake_host import START_US, FakeMachine
 
 from server.app import create_app
 from server.auth import devices
-from server.config import Config
+from server.config import HubConfig
 from server.db.store import Store
 from server.ledger import entries
 from server.ledger.verify import verify
 from server.ops.backup import restore
 from server.ops.bootstrap import initialise, open_hub
-from server.ops.scheduler import Backups, Clockwork
+from server.ops.scheduler import BackupScheduler, ClockMonitor
 
 MINUTE_US = 60_000_000
 
@@ -28,7 +28,7 @@ def live_a_day(folder, a_log):
     hub = open_hub(db, host=machine.host)
     with hub.write() as connection:
         token = devices.add(connection, "saw-1", machine.clock.utc_us())
-    browser = create_app(Config(), hub).test_client()
+    browser = create_app(HubConfig(), hub).test_client()
     mine = {"Authorization": f"Bearer {token}"}
     machine.clock.wait(60)
     body = {"log": a_log.log_id.hex(), "boot": machine.clock.boot_id(), "t1": 1}
@@ -38,8 +38,8 @@ def live_a_day(folder, a_log):
     assert browser.post("/api/v1/heartbeat", json={}, headers=mine).status_code == 200
     entries.record(hub, "note", {}, "Kim")
     machine.clock.step(2)
-    Clockwork(hub).step()
-    schedule = Backups(str(backups), 3600, hub)
+    ClockMonitor(hub).step()
+    schedule = BackupScheduler(str(backups), 3600, hub)
     assert schedule.due_in_s() == 0
     schedule.step()
     assert schedule.due_in_s() == 3600

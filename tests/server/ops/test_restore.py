@@ -11,13 +11,13 @@ from sqlalchemy import select
 
 from server.db import schema
 from server.db.store import Store
-from server.db.writer_lock import HubRuns
+from server.db.writer_lock import HubLocked
 from server.ledger.hub_log import hub_row
 from server.ledger.ingest import last_pos
 from server.ledger.verify import verify
 from server.ops import restore_swap
 from server.ops.backup import back_up, restore
-from server.ops.bootstrap import NoHub, open_hub, reading
+from server.ops.bootstrap import NoHub, open_hub, open_read_only
 
 SCRIPT = Path(__file__).parents[2] / "support" / "cut_restore.py"
 NOW_US = 1_790_000_000_000_000
@@ -57,7 +57,7 @@ def test_a_restore_cut_at_any_operation_loses_and_overwrites_nothing(killed, tmp
         db = folder / "hub.db"
         if restore_swap.decided(db):
             decided.append(point)
-            with pytest.raises(NoHub, match="was cut off"), reading(db):
+            with pytest.raises(NoHub, match="was cut off"), open_read_only(db):
                 pass
         with closing(open_hub(db)) as hub, hub.read() as connection:
             kept = last_pos(connection)
@@ -98,7 +98,7 @@ def test_half_a_copy_that_an_earlier_version_left_is_not_overwritten(killed):
 
 def test_no_restore_over_a_running_hub_whose_lock_file_was_deleted(store, killed):
     store.path.with_name("hub.db.lock").unlink()
-    with pytest.raises(HubRuns):
+    with pytest.raises(HubLocked):
         restore(str(store.path), killed / "copy.db")
 
 

@@ -16,7 +16,7 @@ from server.ledger.hub_log import begin_epoch
 from server.ops.backup import KEPT, back_up, check
 from server.ops.bootstrap import initialise
 from server.ops.durability import recheck
-from server.ops.scheduler import AGAIN_S, Backups
+from server.ops.scheduler import AGAIN_S, BackupScheduler
 
 YEARS_30_S = 30 * 365.25 * 86_400
 NOT_DURABLE = "No verified backup off the hub's disk: stations keep everything they send."
@@ -36,7 +36,7 @@ def folder(tmp_path):
 
 @pytest.fixture
 def backups(store, folder):
-    return Backups(str(folder), 3600, store)
+    return BackupScheduler(str(folder), 3600, store)
 
 
 @pytest.fixture
@@ -90,7 +90,7 @@ def test_another_hubs_backups_and_files_made_by_hand_stay(store, machine, backup
     other = Store(tmp_path / "other.db", host=FakeMachine().host)
     initialise(other)
     for _ in range(3):
-        Backups(str(folder), 3600, other).step()
+        BackupScheduler(str(folder), 3600, other).step()
     other.close()
     (folder / "hub-by-hand.db").write_bytes(b"mine")
     (folder / "hub-19990101T000000Z.db").write_bytes(b"no database")
@@ -217,15 +217,15 @@ def test_a_backup_that_is_being_written_is_left_alone(store, backups, folder):
 
 
 def test_a_backup_made_by_hand_counts_while_it_is_there(store, take, a_log, machine, backups, tmp_path, reach):
-    from server.ops.admin_commands import grant
-    from server.ops.control_protocol import Wish
+    from server.ops.admin_commands import handle
+    from server.ops.control_protocol import ControlRequest
 
     take(a_log.batch())
     made = back_up(str(store.path), tmp_path / "stick.db", machine.clock.now_us, machine.host)
     copy = {"path": str(made.path), "epoch": made.epoch, "pos": made.pos, "off_disk": made.off_disk}
-    assert grant(store, Wish("backed up", copy)).value is True
+    assert handle(store, ControlRequest("backed up", copy)).value is True
     assert reach() == (4, 4, False)
     made.path.unlink()
     backups.look()
     assert reach() == (0, 0, True)
-    assert grant(store, Wish("backed up", copy)).value is False
+    assert handle(store, ControlRequest("backed up", copy)).value is False

@@ -11,13 +11,13 @@ from sqlalchemy import Connection, select
 
 from server.db import schema
 from server.db.bulk_insert import insert_many
-from server.db.position_signal import Bell
+from server.db.position_signal import PositionSignal
 from server.db.store import Store
 from server.ledger import station_logs
 from server.ops.bootstrap import initialise
 from server.projection.tables import TABLES
 from server.projection.worker import Projector
-from station.core.event import Event, Identity, Place, encode
+from station.core.event import Event, EventIdentity, LogPosition, encode
 from station.core.hash_chain import anchor_mac, boot_bytes, genesis, link
 
 DAY_US = 86_400_000_000
@@ -41,8 +41,8 @@ class Row:
         return {"log": self.log.hex(), "seq": self.seq}
 
     @property
-    def identity(self) -> Identity:
-        return Identity(self.log.hex(), self.seq, self.hash.hex())
+    def identity(self) -> EventIdentity:
+        return EventIdentity(self.log.hex(), self.seq, self.hash.hex())
 
 
 @dataclass
@@ -81,7 +81,7 @@ class Log:
         return self.entry("void", target.place)
 
     def undo(self, target: Row) -> Row:
-        return self.said("scan", raw=b"WIP:UNDO", scheme="command", action="void", ref=Place(**target.place))
+        return self.said("scan", raw=b"WIP:UNDO", scheme="command", action="void", ref=LogPosition(**target.place))
 
     def anchor(self, **fields: Any) -> Row:
         self.mono_ns += 2_000_000
@@ -103,7 +103,7 @@ class Floor:
         self.store = store
         with store.read() as connection:
             self.mac_key = bytes(connection.execute(select(schema.hub.c.mac_key)).scalar_one())
-        self.projector = Projector(store, Bell())
+        self.projector = Projector(store, PositionSignal())
 
     def log(self, name: str, number: int, **fields: Any) -> Log:
         return Log(name, self.mac_key, bytes([number]) * 16, boot=f"boot-{name}-1", **fields)
@@ -256,7 +256,7 @@ def _claimed(chance: random.Random, one: Log, others: list[Log]) -> None:
     """A station names places of the hub's log and of another station's as where its own scans first stood."""
     for other in others:
         twin = chance.choice(other.rows)
-        one.scan("WO-3", "pack", origin=Identity(twin.log.hex(), twin.seq, "55" * 32))
+        one.scan("WO-3", "pack", origin=EventIdentity(twin.log.hex(), twin.seq, "55" * 32))
 
 
 def _sent_again(chance: random.Random, old: Log, said: list[Row]) -> None:
@@ -267,7 +267,7 @@ def _sent_again(chance: random.Random, old: Log, said: list[Row]) -> None:
     for row in chance.sample(old.rows, len(old.rows) // 2):
         new.said("salvage", from_=row.identity, body=row.encoded)
     twin = chance.choice(old.rows[1:])  # of a clone: at the same place, another event
-    forked = Identity(twin.log.hex(), twin.seq, "77" * 32)
+    forked = EventIdentity(twin.log.hex(), twin.seq, "77" * 32)
     new.scan("WO-2", "saw", origin=forked)
     if chance.random() < 0.5:
         new.undo(twin)

@@ -14,8 +14,8 @@ import pytest
 from sqlalchemy import func, select
 
 from server.api.health import health
-from server.config import Config
-from server.context import Running
+from server.config import HubConfig
+from server.context import HubContext
 from server.ledger.entry_schema import WHATS
 from server.projection.internal_tables import set_aside
 from server.projection.rebuild import compare, rebuild
@@ -167,7 +167,7 @@ def rounds(for_s: float, new_floor: Callable[[], Any]) -> None:
 
 
 def answers_health(floor: Any) -> None:
-    told = health(Running(Config(), floor.store))
+    told = health(HubContext(HubConfig(), floor.store))
     assert told.projected_pos == told.pos
 
 

@@ -12,7 +12,7 @@ from server.db.bulk_insert import insert_many
 from server.projection import timeline
 from server.projection.rebuild import compare, rebuild
 from server.projection.tables import event_state
-from station.core.event import Identity
+from station.core.event import EventIdentity
 
 SEEDS = range(8)
 
@@ -86,7 +86,7 @@ def test_two_events_at_one_place_are_in_one_order_whichever_comes_first(
     carrier = "TAG-1" if action else None
     first = one.scan("WO-1", stages[0], action=action, carrier=carrier)
     twin = other.scan("WO-2" if action else "WO-1", stages[1], action=action, carrier=carrier,
-        origin=Identity(first.log.hex(), first.seq, "55" * 32))  # fmt: skip
+        origin=EventIdentity(first.log.hex(), first.seq, "55" * 32))  # fmt: skip
     tag = one.scan("TAG-1", "saw")
     for floor, rows in zip(floors, ((first, twin, tag), (twin, first, tag)), strict=True):
         floor.deliver(*rows[:1])

@@ -7,10 +7,10 @@ import pytest
 from sqlalchemy import select
 
 from server.projection.internal_tables import no_item
-from server.projection.pipeline import Progress
+from server.projection.pipeline import ProjectionPipeline
 from server.projection.rebuild import compare
 from server.projection.tables import dirty, event_item, event_state, finding, item, parcel, visit
-from station.core.event import Identity
+from station.core.event import EventIdentity
 
 WHERE = select(parcel.c.item, parcel.c.stage, parcel.c.state, parcel.c.qty_milli).order_by(
     parcel.c.item, parcel.c.stage
@@ -260,7 +260,7 @@ def test_branches_of_a_fork_that_begin_other_boots_at_one_place_are_both_counted
     floor.deliver(first)
     spare = floor.log("saw-1", 4)
     for boot, code in (("boot-x", "WO-3"), ("boot-y", "WO-4")):
-        twin = Identity(second.log.hex(), second.seq, hashlib.sha256(code.encode()).hexdigest())
+        twin = EventIdentity(second.log.hex(), second.seq, hashlib.sha256(code.encode()).hexdigest())
         floor.deliver(spare.scan(code, "saw", boot=boot, origin=twin))
     floor.deliver(second)
     floor.drain()
@@ -285,13 +285,13 @@ def test_the_comparison_catches_a_defect_in_the_steps(
     floor.deliver(release(office), scanned, saw.scan("WO-1", "deburr"))
     floor.drain()
     if forgotten == "late":
-        monkeypatch.setattr("server.projection.refold_queue.Queue.add", lambda *_: None)
+        monkeypatch.setattr("server.projection.refold_queue.RefoldQueue.add", lambda *_: None)
         floor.deliver(*reversed(late))
     elif forgotten == "void":
-        monkeypatch.setattr(Progress, "_link_old", lambda *_: None)
+        monkeypatch.setattr(ProjectionPipeline, "_link_old", lambda *_: None)
         floor.deliver(saw.undo(scanned))
     else:
-        monkeypatch.setattr("server.projection.clock_sync.Boots._move", lambda *_: {})
+        monkeypatch.setattr("server.projection.clock_sync.BootClocks._move", lambda *_: {})
         floor.deliver(late[0])
         floor.drain()
         floor.deliver(late[1])

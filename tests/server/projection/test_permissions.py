@@ -14,7 +14,7 @@ from server.projection.internal_tables import claim
 from server.projection.rebuild import compare
 from server.projection.station_snapshot import snapshot
 from server.projection.tables import binding, definition, event_state, item, parcel
-from station.core.event import Event, Identity, encode
+from station.core.event import Event, EventIdentity, encode
 
 ATTACKS: list[tuple[str, dict[str, Any]]] = [
     ("person.define", {"person": "p-mallory", "name": "Mallory", "badge": "M1", "roles": ["administer"]}),
@@ -28,8 +28,8 @@ ATTACKS: list[tuple[str, dict[str, Any]]] = [
 ]
 
 
-def claimed(log: Any, seq: int = 7) -> Identity:
-    return Identity(log.log_id.hex(), seq, "ab" * 32)
+def claimed(log: Any, seq: int = 7) -> EventIdentity:
+    return EventIdentity(log.log_id.hex(), seq, "ab" * 32)
 
 
 def plainly(log: Any, event: Event, _hub: Any) -> Any:
@@ -105,9 +105,9 @@ def test_a_void_of_anothers_scan_by_entry_or_by_scan_voids_nothing(floor: Any, w
 
 
 def _place(row: Any) -> Any:
-    from station.core.event import Place
+    from station.core.event import LogPosition
 
-    return Place(**row.place)
+    return LogPosition(**row.place)
 
 
 def test_a_station_undoes_its_own_scans_also_in_an_earlier_log(floor: Any) -> None:
@@ -165,7 +165,7 @@ def test_a_station_cannot_stand_in_a_hubs_log_with_a_scan(floor: Any) -> None:
     office, saw = floor.log("hub", 1), floor.log("saw-1", 2)
     release = office.entry("order.release", {"order": "WO-1", "qty_milli": 5000})
     floor.deliver(office.anchor(), release, saw.anchor())
-    floor.deliver(saw.scan("WO-9", "saw", origin=Identity(release.log.hex(), release.seq, "ab" * 32)))
+    floor.deliver(saw.scan("WO-9", "saw", origin=EventIdentity(release.log.hex(), release.seq, "ab" * 32)))
     floor.drain()
     floor.deliver(office.void(release))  # still means the release
     floor.drain()
@@ -177,7 +177,7 @@ def test_a_station_cannot_stand_in_a_hubs_log_with_a_scan(floor: Any) -> None:
 def test_a_claim_that_came_before_the_hubs_log_was_known_is_refused_then(floor: Any) -> None:
     office, saw = floor.log("hub", 1), floor.log("saw-1", 2)
     release = office.entry("order.release", {"order": "WO-1", "qty_milli": 5000})
-    floor.deliver(saw.scan("WO-9", "saw", origin=Identity(release.log.hex(), release.seq, "ab" * 32)))
+    floor.deliver(saw.scan("WO-9", "saw", origin=EventIdentity(release.log.hex(), release.seq, "ab" * 32)))
     floor.drain()
     floor.deliver(release)
     floor.drain()
@@ -189,7 +189,7 @@ def test_a_claim_that_came_before_the_hubs_log_was_known_is_refused_then(floor: 
 def test_a_void_of_a_stations_scan_means_no_other_stations_claim_to_its_place(floor: Any, first: bool) -> None:
     office, saw, weld = floor.log("hub", 1), floor.log("saw-1", 2), floor.log("weld-1", 3)
     scan = saw.scan("WO-1", "saw")
-    claim_to_it = weld.scan("WO-9", "weld", origin=Identity(scan.log.hex(), scan.seq, "ab" * 32))
+    claim_to_it = weld.scan("WO-9", "weld", origin=EventIdentity(scan.log.hex(), scan.seq, "ab" * 32))
     rows = [claim_to_it, office.void(scan), scan] if first else [scan, claim_to_it, office.void(scan)]
     for row in rows:
         floor.deliver(row)

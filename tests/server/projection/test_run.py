@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, rule, run_state_machine_as_test
 from sqlalchemy import select
 
-from server.db.position_signal import Bell
+from server.db.position_signal import PositionSignal
 from server.projection.definitions import Definitions
 from server.projection.item_rows import days_open
 from server.projection.rebuild import compare, rebuild
@@ -26,7 +26,7 @@ from station.core.ledger.parcels import Visit
 
 
 def test_the_thread_folds_what_arrives_and_rings(floor: Any) -> None:
-    bell, stop = Bell(), threading.Event()
+    bell, stop = PositionSignal(), threading.Event()
     thread = threading.Thread(target=Projector(floor.store, bell).run, args=(stop,))
     thread.start()
     try:
@@ -43,7 +43,7 @@ def test_the_thread_folds_what_arrives_and_rings(floor: Any) -> None:
 
 
 def test_an_error_ends_neither_thread_nor_work(floor: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    bell, stop = Bell(), threading.Event()
+    bell, stop = PositionSignal(), threading.Event()
     projector = Projector(floor.store, bell)
     monkeypatch.setattr("server.projection.worker.AFTER_ERROR_S", 0.01)
     failed = threading.Event()
@@ -75,7 +75,7 @@ def test_a_failed_transaction_leaves_nothing_in_memory(floor: Any, monkeypatch: 
     floor.drain()
     floor.deliver(log.scan("WO-1", "deburr"), log.scan("WO-2", "saw"))
     with monkeypatch.context() as broken:
-        broken.setattr("server.projection.item_states.Items._write_trail", _fail)
+        broken.setattr("server.projection.item_states.ItemStates._write_trail", _fail)
         with pytest.raises(OSError, match="the disk is gone"):
             floor.projector.step()
     floor.drain()
@@ -97,7 +97,7 @@ def test_the_queue_of_dirty_items_survives_a_restart(floor: Any) -> None:
     floor.projector.step()
     with floor.store.read() as connection:
         assert (recalculating(connection), behind(connection), projected_pos(connection)) == (1, 0, 4)
-    floor.projector = Projector(floor.store, Bell())
+    floor.projector = Projector(floor.store, PositionSignal())
     floor.drain()
     with floor.store.read() as connection:
         assert recalculating(connection) == 0
@@ -322,7 +322,7 @@ class Shop(RuleBasedStateMachine):
 
     @rule()
     def restart(self) -> None:
-        self.floor.projector = Projector(self.floor.store, Bell())
+        self.floor.projector = Projector(self.floor.store, PositionSignal())
 
     @rule()
     def rebuilt(self) -> None:

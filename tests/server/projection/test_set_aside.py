@@ -7,18 +7,18 @@ from typing import Any
 import pytest
 from sqlalchemy import func, select
 
-from server.db.position_signal import Bell
+from server.db.position_signal import PositionSignal
 from server.projection import set_aside as aside
-from server.projection.clock_sync import Said
+from server.projection.clock_sync import ClockFacts
 from server.projection.definitions import Definitions
 from server.projection.internal_tables import set_aside
-from server.projection.interpreter import MEANING, Meaning
+from server.projection.interpreter import MEANING, EventInterpreter
 from server.projection.rebuild import compare, rebuild
 from server.projection.tables import event_state, item, parcel
 from server.projection.worker import Projector, recalculating
 from station.core.event import Event
 from station.core.ledger.fold import apply
-from station.core.ledger.item_event import Fact
+from station.core.ledger.item_event import ItemEvent
 
 BAD_SEQ = 5
 
@@ -42,16 +42,16 @@ def failing(function: Callable[..., Any], is_bad: Callable[[Any], bool]) -> Call
 def is_of_weld(given: Any) -> bool:
     """Whether this is the event of the stage `weld`: the event, its row or its fact."""
     event = getattr(given, "event", given)
-    if isinstance(event, Fact):
+    if isinstance(event, ItemEvent):
         return event.stage == "weld" or (event.data or {}).get("mark") == "weld"
     if not isinstance(event, Event):
         return False
     return event.stage == "weld" or event.cause == "weld" or (event.data or {}).get("mark") == "weld"
 
 
-def branch(name: str) -> Meaning:
+def branch(name: str) -> EventInterpreter:
     """Every function as it is, but for the one of this name."""
-    if name in Said._fields:
+    if name in ClockFacts._fields:
         times = MEANING.times._replace(**{name: failing(getattr(MEANING.times, name), is_of_weld)})
         return MEANING._replace(times=times)
     return MEANING._replace(**{name: failing(getattr(MEANING, name), is_of_weld)})
@@ -75,7 +75,7 @@ def a_shop(floor: Any) -> tuple[list[Any], Any]:
 @pytest.mark.parametrize("name", EVENT_BRANCHES + FACT_BRANCHES)
 @pytest.mark.parametrize("at_once", [1, 100])
 def test_an_error_in_a_branch_sets_one_event_aside(floor: Any, name: str, at_once: int) -> None:
-    floor.projector = Projector(floor.store, Bell(), branch(name))
+    floor.projector = Projector(floor.store, PositionSignal(), branch(name))
     rows, _bad = a_shop(floor)
     for start in range(0, len(rows), at_once):
         floor.deliver(*rows[start : start + at_once])
@@ -104,7 +104,7 @@ def test_any_order_sets_the_same_facts_aside(seed: int, new_floor: Any, story: A
     print(f"seed {seed}")
     chance, rows = random.Random(seed), story(seed)
 
-    def fails(state: Any, fact: Fact, catalogue: Any) -> Any:
+    def fails(state: Any, fact: ItemEvent, catalogue: Any) -> Any:
         stage = catalogue.stage(fact.stage, fact.key_us)  # a later definition may let it be folded
         if fact.stage == "deburr" or (stage is not None and stage.type == "done"):
             raise Planted
@@ -113,7 +113,7 @@ def test_any_order_sets_the_same_facts_aside(seed: int, new_floor: Any, story: A
     meaning = MEANING._replace(apply=fails)
     floors = [new_floor(), new_floor()]
     for one in floors:
-        one.projector = Projector(one.store, Bell(), meaning)
+        one.projector = Projector(one.store, PositionSignal(), meaning)
     floors[0].deliver(*rows)
     floors[0].drain()
     rest = chance.sample(rows, len(rows))
@@ -137,7 +137,7 @@ def test_an_event_that_fails_only_when_it_is_linked_again_is_set_aside_then(floo
             raise Planted
         return real(each, put, bindings)
 
-    floor.projector = Projector(floor.store, Bell(), MEANING._replace(links=links))
+    floor.projector = Projector(floor.store, PositionSignal(), MEANING._replace(links=links))
     office, saw = floor.log("hub", 1), floor.log("saw-1", 2)
     floor.deliver(saw.anchor(), office.anchor(), saw.scan("TAG-1", "weld"), saw.scan("TAG-1", "saw"))
     floor.drain()
@@ -189,23 +189,23 @@ def test_a_definition_that_cannot_be_loaded_stops_nothing(floor: Any) -> None:
     floor.drain()
     with floor.store.write() as connection:
         connection.execute(definition.update().values(data="{"))
-    floor.projector = Projector(floor.store, Bell())
+    floor.projector = Projector(floor.store, PositionSignal())
     floor.deliver(saw.scan("WO-1", "saw"))
     floor.drain()
     assert floor.show(select(item.c.item)) == [("WO-1",)]
 
 
 def test_another_version_of_the_software_tries_again(floor: Any) -> None:
-    floor.projector = Projector(floor.store, Bell(), branch("links"))
+    floor.projector = Projector(floor.store, PositionSignal(), branch("links"))
     rows, _bad = a_shop(floor)
     floor.deliver(*rows)
     floor.drain()
-    floor.projector = Projector(floor.store, Bell())
+    floor.projector = Projector(floor.store, PositionSignal())
     floor.drain()
     assert floor.show(select(func.count()).select_from(set_aside)) == [(1,)]
     with floor.store.write() as connection:
         connection.execute(set_aside.update().values(sw="0.0.1"))
-    floor.projector = Projector(floor.store, Bell())
+    floor.projector = Projector(floor.store, PositionSignal())
     floor.drain()
     assert floor.show(select(func.count()).select_from(set_aside)) == [(0,)]
     assert compare(floor.store) == []
@@ -214,7 +214,7 @@ def test_another_version_of_the_software_tries_again(floor: Any) -> None:
 
 
 def test_what_was_set_aside_is_one_sentence_with_what_to_do(floor: Any) -> None:
-    floor.projector = Projector(floor.store, Bell(), branch("links"))
+    floor.projector = Projector(floor.store, PositionSignal(), branch("links"))
     rows, bad = a_shop(floor)
     floor.deliver(*rows)
     floor.drain()
@@ -231,7 +231,7 @@ def test_a_full_disk_sets_nothing_aside(floor: Any) -> None:
     def full(*_: object) -> Any:
         raise OSError(28, "No space left on device")
 
-    floor.projector = Projector(floor.store, Bell(), MEANING._replace(links=full))
+    floor.projector = Projector(floor.store, PositionSignal(), MEANING._replace(links=full))
     floor.deliver(floor.log("saw-1", 2).scan("WO-1", "saw"))
     with pytest.raises(OSError, match="No space left"):
         floor.drain()
@@ -239,14 +239,14 @@ def test_a_full_disk_sets_nothing_aside(floor: Any) -> None:
 
 
 def test_a_later_definition_lets_a_fact_be_folded_that_failed_by_the_one_before(floor: Any) -> None:
-    def fails(state: Any, fact: Fact, catalogue: Any) -> Any:
+    def fails(state: Any, fact: ItemEvent, catalogue: Any) -> Any:
         stage = catalogue.stage(fact.stage, fact.key_us)
         if stage is not None and stage.type == "done":
             raise Planted
         return apply(state, fact, catalogue)
 
     meaning = MEANING._replace(apply=fails)
-    floor.projector = Projector(floor.store, Bell(), meaning)
+    floor.projector = Projector(floor.store, PositionSignal(), meaning)
     office, saw = floor.log("hub", 1), floor.log("saw-1", 2)
     floor.deliver(office.anchor(), saw.anchor(), office.entry("stage.define", {"stage": "pack", "type": "done"}))
     floor.deliver(saw.scan("WO-1", "pack", after_s=99))

@@ -5,8 +5,8 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from told import Told
 
-from server.locale_format import NBSP, Tongue
-from server.queries.alerts import Condition, Named, ranked, told_once
+from server.locale_format import NBSP, LocaleFormat
+from server.queries.alerts import Alert, LinkedWord, ranked, without_repeats
 from server.queries.snapshot import attention, floor_now
 from server.queries.station_alerts import of_stations
 
@@ -22,7 +22,7 @@ def said(told):
     """(sentence, who, grave) of everything on the board."""
     told.settle()
     with told.store.read() as connection:
-        found = attention(connection, floor_now(connection, Tongue(), told.now_us))
+        found = attention(connection, floor_now(connection, LocaleFormat(), told.now_us))
     return [(each.sentence.replace(NBSP, " "), each.who.replace(NBSP, " "), each.grave) for each in found]
 
 
@@ -64,7 +64,7 @@ def test_a_late_order_is_told_once_with_all_that_is_to_be_said_of_it(told):
     told.scan("WO-1", "saw", told.ago(hours=3, minutes=1))
     told.settle()
     with told.store.read() as connection:
-        (one,) = attention(connection, floor_now(connection, Tongue(), told.now_us))
+        (one,) = attention(connection, floor_now(connection, LocaleFormat(), told.now_us))
     assert one.sentence == "WO-1 was due 2 d ago and stands at Saw"
     assert one.who.replace(NBSP, " ") == "Halvorsen Lifts · 10 pcs · € 20"
     assert [each.replace(NBSP, " ") for each in one.also] == ["has waited at Saw for 3 h 1 min, target 1 h"]
@@ -177,9 +177,9 @@ def test_estimated_times_are_said_of_the_station_that_had_none():
 
 def test_what_costs_already_comes_first_then_the_most_costly():
     cheap, dear, grave = (
-        Condition("late", name, (Named("item", name, name), " is late"), "", grave=name == "c", cost=cost)
+        Alert("late", name, (LinkedWord("item", name, name), " is late"), "", grave=name == "c", cost=cost)
         for name, cost in (("a", 1), ("b", 9), ("c", 0))
     )
     assert [each.key for each in ranked([cheap, dear, grave])] == ["c", "b", "a"]
-    again = dear._replace(kind="waited", words=(Named("item", "b", "b"), " waits"))
-    assert told_once([dear, again]) == [dear._replace(also=("waits",))]
+    again = dear._replace(kind="waited", words=(LinkedWord("item", "b", "b"), " waits"))
+    assert without_repeats([dear, again]) == [dear._replace(also=("waits",))]

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from told import Told
 
-from server.locale_format import Tongue
+from server.locale_format import LocaleFormat
 from server.queries.current_master_data import catalogue
 from server.queries.current_stock import standing
 from server.queries.historical_stock import standing_at
@@ -14,7 +14,7 @@ from server.queries.snapshot import floor_at, floor_now
 from server.queries.stage_order import line_of
 from server.queries.stage_summary import moved_on
 from server.queries.valuation import Valuation, spread
-from server.queries.wip import By, wip
+from server.queries.wip import GroupBy, wip
 from station.core.ledger.costs import half_even
 from station.core.ledger.rules import quantity
 
@@ -37,7 +37,7 @@ def read(told, look):
         return look(connection)
 
 
-def wip_of(told, by=By.STAGE, at_us=None):
+def wip_of(told, by=GroupBy.STAGE, at_us=None):
     def look(connection):
         valuation = Valuation(catalogue(connection), told.now_us if at_us is None else at_us)
         stands = standing(connection) if at_us is None else standing_at(connection, valuation.catalogue, at_us)
@@ -107,7 +107,7 @@ def test_more_than_was_ordered_is_valued_beside_the_total_and_in_it(small):
     assert (total.qty_milli, total.value_micros, total.overrun_value_micros) == (50_000, 100_000_000, 20_000_000)
 
 
-@pytest.mark.parametrize("by", list(By))
+@pytest.mark.parametrize("by", list(GroupBy))
 def test_a_total_is_the_sum_of_its_rows(told, by):
     full_floor(told)
     found = wip_of(told, by)
@@ -122,13 +122,13 @@ def test_a_total_is_the_sum_of_its_rows(told, by):
             assert sum(row.components.values()) == (row.value_micros or 0)
         for name, micros in total.components.items():
             assert sum(row.components.get(name, 0) for row in rows) == micros
-    values = {each: {t.unit: t.value_micros for t in wip_of(told, each).totals} for each in By}
-    assert all(value == values[By.STAGE] for value in values.values())
+    values = {each: {t.unit: t.value_micros for t in wip_of(told, each).totals} for each in GroupBy}
+    assert all(value == values[GroupBy.STAGE] for value in values.values())
 
 
 def test_the_headline_of_the_board_is_the_sum_of_its_tiles(told):
     full_floor(told)
-    line = read(told, lambda connection: floor_now(connection, Tongue(), told.now_us)).line
+    line = read(told, lambda connection: floor_now(connection, LocaleFormat(), told.now_us)).line
     assert line.items > 20
     assert sum(tile.items for tile in line.tiles) == line.items + line.spread_items
     assert sum(tile.shown_micros or 0 for tile in line.tiles) == line.shown_micros
@@ -178,14 +178,14 @@ def test_any_past_minute_is_as_it_was(told):
         at_us = told.ago(days=6 - n / 2)
         step(at_us)
         told.settle()
-        was.append((at_us, sorted(read(told, standing)), wip_of(told, By.ITEM)._replace(rows=())))
+        was.append((at_us, sorted(read(told, standing)), wip_of(told, GroupBy.ITEM)._replace(rows=())))
     shop = read(told, catalogue)
     for at_us, stands, _ in was:
         for asked_us in (at_us, at_us + 3_600_000_000):
             found = read(told, lambda connection, asked_us=asked_us: standing_at(connection, shop, asked_us))
             assert sorted(found) == stands
     assert read(told, lambda connection: standing_at(connection, shop, told.ago(days=30))) == []
-    then = read(told, lambda connection: floor_at(connection, Tongue(), was[4][0])).line
+    then = read(told, lambda connection: floor_at(connection, LocaleFormat(), was[4][0])).line
     assert (then.items, [quantity(each.milli) for each in then.amounts]) == (2, ["40", "9"])
 
 

@@ -10,7 +10,7 @@ from floor_full import HOSTILE, full_floor
 from sqlalchemy import event
 from told import Told
 
-from server.config import Config, Web
+from server.config import HubConfig, WebConfig
 from server.locale_format import NBSP
 from server.queries.escape import visible, visible_bytes
 from server.urls import item_url
@@ -108,7 +108,7 @@ def test_over_an_encrypted_connection_nothing_is_said_of_it(desk):
 
 
 def test_the_sites_word_for_an_order_stands_everywhere(open_desk, full):
-    desk = open_desk(Config(order_word="batch"))
+    desk = open_desk(HubConfig(order_word="batch"))
     assert heading(desk.nobody().get("/orders")) == "Batches"
     assert "Batches" in text_of(desk.nobody().get("/"))
     assert "work order" not in text_of(desk.nobody().get("/orders")).lower()
@@ -260,7 +260,7 @@ def test_a_visitor_sees_no_form_that_he_may_not_use(desk, full):
 
 
 def test_who_may_read_only_after_signing_in_is_led_there(open_desk, full):
-    desk = open_desk(Config(web=Web(read="signed-in")))
+    desk = open_desk(HubConfig(web=WebConfig(read="signed-in")))
     for page in (*PAGES, "/stages/saw", "/items/WO-1009"):
         answer = desk.nobody().get(page)
         assert answer.status_code == 302

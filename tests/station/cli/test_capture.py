@@ -14,7 +14,7 @@ import pytest
 from waiting import until
 
 from drivers import DriverError
-from drivers.decode.capture_file import Event, Head
+from drivers.decode.capture_file import CaptureEvent, CaptureHeader
 from drivers.decode.keyboard.keys import JOINED_S
 from station.cli import capture
 from tests.drivers.fixtures.simulated_readers import Cable
@@ -96,9 +96,9 @@ def test_what_is_recorded_is_shown_as_it_comes_and_decodes_to_the_same(recorder:
     )
     assert stat.S_IMODE(file.stat().st_mode) == 0o600
     head, *events = events_of(file)
-    assert isinstance(head, Head)
+    assert isinstance(head, CaptureHeader)
     assert (head.kind, head.reader) == ("serial_line", f"serial-{recorder.cable.port}")
-    assert [each.name for each in events if isinstance(each, Event)] == ["in"] * 4 + ["end"]
+    assert [each.name for each in events if isinstance(each, CaptureEvent)] == ["in"] * 4 + ["end"]
     for said in (asked("decode", "--config", toml, file), asked("decode", "--config", toml, stdin=file.read_bytes())):
         assert (said[0], [json.loads(row) for row in said[1].splitlines()]) == (0, [first, second])
 

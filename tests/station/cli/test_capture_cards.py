@@ -7,7 +7,7 @@ import pytest
 
 from drivers import DriverError
 from station.cli import capture
-from station.cli.capture import Asked, Recording
+from station.cli.capture import Capture, CaptureOptions
 from station.config import load
 from station.readers.registry import ReaderStatus
 from tests.station.cli.test_keypads import runs
@@ -42,7 +42,7 @@ def test_a_slot_of_a_device_that_the_station_reads_is_left_to_it(
     monkeypatch.setattr(capture, "open_driver", open_driver)
     for match in ("ACS ACR1281U 00 01", "ACS ACR1281U"):
         with pytest.raises(DriverError, match="is being read by the station"):
-            Recording(Asked(kind="pcsc", match=match), load(toml))
+            Capture(CaptureOptions(kind="pcsc", match=match), load(toml))
         assert made[-1].closed
-    Recording(Asked(kind="pcsc", match="ACS ACR1281UK 00 00"), load(toml)).close()
+    Capture(CaptureOptions(kind="pcsc", match="ACS ACR1281UK 00 00"), load(toml)).close()
     assert {each["alone"] for each in asked} == {"yes"}

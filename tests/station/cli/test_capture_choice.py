@@ -6,10 +6,10 @@ from typing import Any
 import msgspec
 import pytest
 
-from drivers.decode.capture_file import Head
-from drivers.decode.detect.device_info import Facts
+from drivers.decode.capture_file import CaptureHeader
+from drivers.decode.detect.device_info import DeviceInfo
 from station.cli import capture
-from station.readers.profile_store import Lesson, Taught, beside
+from station.readers.profile_store import ProfileStore, ReaderProfile, beside
 from tests.drivers.conftest import Wedge
 from tests.drivers.fixtures.simulated_readers import Cable
 from tests.station.fixtures.capture_command import asked, events_of, never_started
@@ -44,7 +44,9 @@ def test_the_row_of_the_configuration_says_how_a_reader_is_set_and_flags_beat_it
         '[[reader]]\nkind = "serial_line"\npath = "/dev/ttyS0"\nbaud = 19200\n'
         '[[reader]]\nkind = "replay"\npath = "/run/wipline/scans"\n'
     )
-    Taught(beside(tmp_path / "journal.db")).keep(Wedge.reader, Lesson(profile={"layout": "de", "prefix": "S1-"}))
+    ProfileStore(beside(tmp_path / "journal.db")).keep(
+        Wedge.reader, ReaderProfile(profile={"layout": "de", "prefix": "S1-"})
+    )
     words = ("record", "--config", toml, "--seconds", 1)
     assert asked(*words, "--kind", "keyboard", "--layout", "fr", tmp_path / "a.rec")[0] == 0
     assert asked(*words, "--path", "/dev/ttyS0", tmp_path / "b.rec")[0] == 0
@@ -56,7 +58,7 @@ def test_the_row_of_the_configuration_says_how_a_reader_is_set_and_flags_beat_it
         ("keyboard", {"path": None, "match": "SN77", "layout": None}),  # no row of it
     ]
     head = events_of(tmp_path / "a.rec")[0]
-    assert isinstance(head, Head)
+    assert isinstance(head, CaptureHeader)
     assert head.settings["profile"] == {"layout": "de", "prefix": "S1-"}  # as the station would read it
     code, _out, error = asked(*words, tmp_path / "d.rec")
     assert (code, error) == (
@@ -72,8 +74,8 @@ def test_the_row_of_the_configuration_says_how_a_reader_is_set_and_flags_beat_it
 def test_without_a_word_the_first_that_is_known_for_a_reader_is_recorded(
     tmp_path: Path, toml: Path, held: list[tuple[str, dict[str, Any]]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    keys = Facts("/dev/input/event1", "Cherry Keyboard", 3, 0x046A, 0x0001, "", "usb-1", types=True, points=False)
-    scanner = Facts("/dev/input/event3", "Symbol", 3, 0x05E0, 0x1200, "SN77", "usb-2", types=True, points=False)
+    keys = DeviceInfo("/dev/input/event1", "Cherry Keyboard", 3, 0x046A, 0x0001, "", "usb-1", types=True, points=False)
+    scanner = DeviceInfo("/dev/input/event3", "Symbol", 3, 0x05E0, 0x1200, "SN77", "usb-2", types=True, points=False)
     monkeypatch.setattr(capture.ports, "present", list)
     monkeypatch.setattr(capture.hidpos, "present", list)
     words = ("record", "--config", toml, "--seconds", 1)

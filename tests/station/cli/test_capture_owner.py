@@ -10,7 +10,7 @@ import pytest
 
 from drivers import Read
 from station.cli import capture
-from station.cli.capture import Asked, Recording
+from station.cli.capture import Capture, CaptureOptions
 
 
 class Wedge:
@@ -39,7 +39,7 @@ def given(monkeypatch: pytest.MonkeyPatch) -> list[tuple[int, int]]:
 
 def recorded(file: Path) -> Path:
     """A recording in this file."""
-    Recording(Asked(kind="keyboard"), None).make(file, lambda _: None, 1)
+    Capture(CaptureOptions(kind="keyboard"), None).make(file, lambda _: None, 1)
     assert stat.S_IMODE(file.stat().st_mode) == capture.ONLY_OWNER
     return file
 

@@ -11,11 +11,11 @@ from typing import Any
 import pytest
 
 from station.cli import doctor
-from station.cli.doctor import Finding, examine
+from station.cli.doctor import Diagnosis, examine
 from station.clock import boot_ns
-from station.config import Config, Hub, Reader
-from station.journal.disk_space import Room
-from station.status import HubStatus, Status, write
+from station.config import HubConfig, ReaderConfig, StationConfig
+from station.journal.disk_space import DiskSpace
+from station.status import HubStatus, StationStatus, write
 from tests.station.fixtures.journals import a_scan, open_journal
 
 RESTART = "sudo systemctl restart wipline-station"
@@ -29,7 +29,7 @@ def user() -> str:
 
 
 @pytest.fixture
-def config(tmp_path: Path) -> Config:
+def config(tmp_path: Path) -> StationConfig:
     """A station whose journal is whole and whose reader is there."""
     with open_journal(tmp_path) as journal:
         journal.commit(a_scan())
@@ -37,16 +37,16 @@ def config(tmp_path: Path) -> Config:
     return a_config(tmp_path)
 
 
-def a_config(folder: Path, **changes: Any) -> Config:
+def a_config(folder: Path, **changes: Any) -> StationConfig:
     """The configuration of a station in this folder."""
     known = {"journal": str(folder / "journal.db"), "status": str(folder / "status.json")}
-    readers = (Reader("replay", str(folder / "scans")),)
-    return Config(station="saw-1", **({"reader": readers} | known | changes))
+    readers = (ReaderConfig("replay", str(folder / "scans")),)
+    return StationConfig(station="saw-1", **({"reader": readers} | known | changes))
 
 
 def a_status(folder: Path, *, pid: int | None = None, age_s: float = 0) -> None:
     """A status file of a station that runs, `age_s` old."""
-    status = Status(
+    status = StationStatus(
         station="saw-1", sw="1", pid=pid or os.getpid(), boot="b", written_boot_ns=boot_ns() - int(age_s * 1e9),
         written_us=0, ready_boot_ns=0, ready_in_s=0, stage=None, operator=None, log="", tip_seq=0, waiting=0,
         oldest_waiting_s=None, clock="never", hub=HubStatus(), readers=[], disk_level="fine", disk_free_bytes=0,
@@ -55,7 +55,7 @@ def a_status(folder: Path, *, pid: int | None = None, age_s: float = 0) -> None:
     write(folder / "status.json", status)
 
 
-def test_a_whole_station_has_nothing_wrong(config: Config, tmp_path: Path) -> None:
+def test_a_whole_station_has_nothing_wrong(config: StationConfig, tmp_path: Path) -> None:
     a_status(tmp_path)
     findings = [look(config) for look in doctor.FINDINGS]
     assert [each for each in findings if not each.ok and not each.only_note] == []
@@ -64,7 +64,7 @@ def test_a_whole_station_has_nothing_wrong(config: Config, tmp_path: Path) -> No
 def test_a_configuration_that_cannot_be_read_is_the_only_finding(tmp_path: Path) -> None:
     (tmp_path / "station.toml").write_text('station = "a"\nstagee = "b"\n')
     assert list(examine(tmp_path / "station.toml")) == [
-        Finding(
+        Diagnosis(
             False,
             f"{tmp_path}/station.toml has a key 'stagee'. Expected a known one; the nearest is 'stage'.",
             "Correct it.",
@@ -72,13 +72,13 @@ def test_a_configuration_that_cannot_be_read_is_the_only_finding(tmp_path: Path)
     ]
 
 
-def test_a_station_that_does_not_run(config: Config, tmp_path: Path) -> None:
+def test_a_station_that_does_not_run(config: StationConfig, tmp_path: Path) -> None:
     none = doctor.running(config)
     assert (none.ok, none.mend) == (False, RESTART)
     a_status(tmp_path, pid=2**22 - 3)
-    assert doctor.running(config) == Finding(False, "the station (process 4194301) has ended", RESTART)
+    assert doctor.running(config) == Diagnosis(False, "the station (process 4194301) has ended", RESTART)
     a_status(tmp_path, age_s=31)
-    assert doctor.running(config) == Finding(False, "the station has not said how it is for 31 s", RESTART)
+    assert doctor.running(config) == Diagnosis(False, "the station has not said how it is for 31 s", RESTART)
 
 
 def test_a_journal_folder_that_is_not_there(tmp_path: Path, user: str) -> None:
@@ -88,7 +88,7 @@ def test_a_journal_folder_that_is_not_there(tmp_path: Path, user: str) -> None:
 
 
 def test_a_journal_folder_that_may_not_be_written(
-    config: Config, tmp_path: Path, user: str, monkeypatch: pytest.MonkeyPatch
+    config: StationConfig, tmp_path: Path, user: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(os, "access", denied(tmp_path))
     assert doctor.journal_folder(config).mend == f"sudo chown {user} {tmp_path}"
@@ -102,7 +102,9 @@ def denied(what: Path) -> Callable[[Any, int], bool]:
 
 
 @pytest.mark.parametrize(("kind", "words"), [("tmpfs", "in memory"), ("nfs4", "on a network drive")])
-def test_a_journal_on_the_wrong_medium(config: Config, monkeypatch: pytest.MonkeyPatch, kind: str, words: str) -> None:
+def test_a_journal_on_the_wrong_medium(
+    config: StationConfig, monkeypatch: pytest.MonkeyPatch, kind: str, words: str
+) -> None:
     monkeypatch.setattr(doctor, "file_system", lambda *_: kind)
     found = doctor.journal_medium(config)
     assert not found.ok
@@ -117,7 +119,7 @@ def test_the_nearest_mount_says_on_what_a_folder_lies(tmp_path: Path) -> None:
     assert kinds == ["ext4", "tmpfs", "nfs4", "ext4"]
 
 
-def test_settings_that_do_not_hold(config: Config, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_settings_that_do_not_hold(config: StationConfig, monkeypatch: pytest.MonkeyPatch) -> None:
     def refuses(_path: Path) -> None:
         raise sqlite3.OperationalError
 
@@ -126,7 +128,7 @@ def test_settings_that_do_not_hold(config: Config, monkeypatch: pytest.MonkeyPat
     assert not list(Path(config.journal).parent.glob(".doctor*"))
 
 
-def test_a_broken_chain(config: Config) -> None:
+def test_a_broken_chain(config: StationConfig) -> None:
     db = sqlite3.connect(config.journal)
     db.execute("DROP TRIGGER event_stays_as_it_is")
     db.execute("UPDATE event SET bytes = x'00'")
@@ -137,37 +139,37 @@ def test_a_broken_chain(config: Config) -> None:
     assert (found.ok, found.mend) == (False, f"{verify} || {RESTART}")
 
 
-def test_an_old_sqlite_is_noted_with_what_not_to_do(config: Config) -> None:
+def test_an_old_sqlite_is_noted_with_what_not_to_do(config: StationConfig) -> None:
     old = doctor.sqlite_version(config, (3, 40, 1))
     assert (old.only_note, old.mend) == (True, "never write to the journal with another program while the station runs")
     assert "3.51.3" in old.what
-    assert doctor.sqlite_version(config, (3, 51, 3)) == Finding(True, "SQLite 3.51.3")
+    assert doctor.sqlite_version(config, (3, 51, 3)) == Diagnosis(True, "SQLite 3.51.3")
 
 
-def test_a_card_that_is_filling_up(config: Config) -> None:
-    found = doctor.disk(config, Room(1000 * MIB, 30 * MIB, 16 * MIB))
-    assert found == Finding(
+def test_a_card_that_is_filling_up(config: StationConfig) -> None:
+    found = doctor.disk(config, DiskSpace(1000 * MIB, 30 * MIB, 16 * MIB))
+    assert found == Diagnosis(
         False,
         "the card is filling up (nearly full): 30 MiB are free under the journal",
         "sudo journalctl --vacuum-size=50M && sudo apt-get clean",
     )
 
 
-def test_a_missing_ballast(config: Config) -> None:
+def test_a_missing_ballast(config: StationConfig) -> None:
     path = Path(config.journal)
-    assert doctor.ballast(config, Room(1000 * MIB, 500 * MIB, 0)) == Finding(
+    assert doctor.ballast(config, DiskSpace(1000 * MIB, 500 * MIB, 0)) == Diagnosis(
         False, f"the ballast {path}.ballast is missing", RESTART
     )
-    assert doctor.ballast(config, Room(8 * MIB, 4 * MIB, 0)).only_note
+    assert doctor.ballast(config, DiskSpace(8 * MIB, 4 * MIB, 0)).only_note
 
 
-def test_a_clock_that_was_never_set(config: Config) -> None:
+def test_a_clock_that_was_never_set(config: StationConfig) -> None:
     assert doctor.clock(config, "never").mend == "sudo timedatectl set-ntp true"
-    assert doctor.clock(config, "synced") == Finding(True, "the clock is synced")
+    assert doctor.clock(config, "synced") == Diagnosis(True, "the clock is synced")
 
 
 def test_input_devices_that_may_not_be_read(
-    config: Config, tmp_path: Path, user: str, monkeypatch: pytest.MonkeyPatch
+    config: StationConfig, tmp_path: Path, user: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     keyboards = a_config(tmp_path, reader=())
     assert doctor.input_devices(keyboards, tmp_path / "none").mend == "plug a scanner in, then look again: lsusb"
@@ -178,16 +180,16 @@ def test_input_devices_that_may_not_be_read(
     assert doctor.input_devices(config, tmp_path).ok
 
 
-def test_a_readers_path_that_is_not_there(config: Config, tmp_path: Path) -> None:
+def test_a_readers_path_that_is_not_there(config: StationConfig, tmp_path: Path) -> None:
     (tmp_path / "scans").unlink()
-    assert doctor.reader_paths(config) == Finding(
+    assert doctor.reader_paths(config) == Diagnosis(
         False, f"the reader's {tmp_path}/scans is not there", f"mkfifo {tmp_path}/scans"
     )
 
 
 def test_a_token_that_is_missing_or_open_to_everybody(tmp_path: Path) -> None:
     path = tmp_path / "token"
-    config = a_config(tmp_path, hub=Hub("http://127.0.0.1:1", str(path)))
+    config = a_config(tmp_path, hub=HubConfig("http://127.0.0.1:1", str(path)))
     assert doctor.hub_token(config).mend.startswith("Put it there, readable for this user")
     path.write_text("abc\n")
     path.chmod(0o644)
@@ -199,7 +201,7 @@ def test_a_token_that_is_missing_or_open_to_everybody(tmp_path: Path) -> None:
 def test_a_hub_that_does_not_answer(tmp_path: Path) -> None:
     path = tmp_path / "token"
     path.write_text("abc\n")
-    config = a_config(tmp_path, hub=Hub("http://127.0.0.1:1", str(path)))
+    config = a_config(tmp_path, hub=HubConfig("http://127.0.0.1:1", str(path)))
     found = doctor.hub_answers(config)
     assert found.mend == "curl -i http://127.0.0.1:1/healthz"
     assert found.what.startswith("The hub at http://127.0.0.1:1/api/v1 cannot be reached: ")
@@ -212,14 +214,14 @@ def test_a_hub_that_does_not_let_the_station_in(tmp_path: Path, monkeypatch: pyt
         msg = "The hub answers 401"
         raise HubError(msg, refused=True)
 
-    monkeypatch.setattr("station.sync.client.Hub.snapshot", refuses)
+    monkeypatch.setattr("station.sync.client.HubClient.snapshot", refuses)
     path = tmp_path / "token"
     path.write_text("abc\n")
-    found = doctor.hub_answers(a_config(tmp_path, hub=Hub("http://127.0.0.1:1", str(path))))
+    found = doctor.hub_answers(a_config(tmp_path, hub=HubConfig("http://127.0.0.1:1", str(path))))
     assert found.mend == f"on the hub: wipline-hub station add saw-1 (then put the token in {path})"
 
 
-def test_the_command_exits_1_where_something_is_wrong(config: Config, tmp_path: Path) -> None:
+def test_the_command_exits_1_where_something_is_wrong(config: StationConfig, tmp_path: Path) -> None:
     toml = tmp_path / "station.toml"
     toml.write_text(
         f'station = "saw-1"\njournal = "{config.journal}"\nstatus = "{config.status}"\n'

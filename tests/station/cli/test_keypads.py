@@ -5,16 +5,16 @@ from pathlib import Path
 
 import pytest
 
-from drivers.decode.detect.device_info import Facts
+from drivers.decode.detect.device_info import DeviceInfo
 from station import status
 from station.cli import keypads
 from station.clock import boot_ns
-from station.readers.profile_store import KEYPAD, Taught, beside
+from station.readers.profile_store import KEYPAD, ProfileStore, beside
 from station.readers.registry import ReaderStatus
 from tests.station.cli.test_cli import command
 
-PAD = Facts("/dev/input/event3", "Numeric Pad", 3, 0x1A2C, 0x0002, "", "usb-1.4", types=True, points=False)
-MOUSE = Facts("/dev/input/event4", "Mouse", 3, 0x046D, 0x0001, "M1", "usb-1.5", types=True, points=True)
+PAD = DeviceInfo("/dev/input/event3", "Numeric Pad", 3, 0x1A2C, 0x0002, "", "usb-1.4", types=True, points=False)
+MOUSE = DeviceInfo("/dev/input/event4", "Mouse", 3, 0x046D, 0x0001, "M1", "usb-1.5", types=True, points=True)
 ID = "usb-1a2c-0002-at-usb-1.4"
 AGAIN = "Pull it out and plug it in again.\n"
 
@@ -30,7 +30,7 @@ def toml(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def runs(toml: Path, journal: Path, *readers: ReaderStatus, pid: int = 0, ago_s: float = 0) -> None:
     """A station runs (this process), with its journal elsewhere."""
-    said = status.Status(
+    said = status.StationStatus(
         station="saw-1", sw="t", pid=pid or os.getpid(), boot="b", written_boot_ns=boot_ns() - int(ago_s * 1e9),
         written_us=0, ready_boot_ns=0, ready_in_s=0, stage=None, operator=None, log="", tip_seq=0, waiting=0,
         oldest_waiting_s=None, clock="never", hub=status.HubStatus(), readers=list(readers), disk_level="ok",
@@ -44,7 +44,7 @@ def test_a_number_pad_is_named_and_what_was_taught_is_forgotten(toml: Path, tmp_
     file = f"{tmp_path}/readers.json"
     asked = command("readers", "--config", toml, "--keypad", ID)
     assert (asked.exit_code, asked.output) == (0, f"{ID} is a number pad from now on ({file}). {AGAIN}")
-    assert Taught(beside(tmp_path / "journal.db")).of(ID) == KEYPAD
+    assert ProfileStore(beside(tmp_path / "journal.db")).of(ID) == KEYPAD
     asked = command("readers", "--config", toml, "--forget", "usb-2")
     assert (asked.exit_code, asked.stderr) == (
         2,
@@ -91,7 +91,7 @@ def test_what_is_taught_goes_where_the_running_station_looks(toml: Path, tmp_pat
         (tmp_path / folder).mkdir()
     runs(toml, tmp_path / "moved" / "x.db")  # as `run --journal` moves it
     assert f"({tmp_path}/moved/readers.json)" in command("readers", "--config", toml, "--keypad", ID).output
-    assert Taught(tmp_path / "moved" / "readers.json").of(ID) == KEYPAD
+    assert ProfileStore(tmp_path / "moved" / "readers.json").of(ID) == KEYPAD
     said = command("readers", "--config", toml, "--journal", tmp_path / "said" / "x.db", "--keypad", ID).output
     assert f"({tmp_path}/said/readers.json)" in said
     runs(toml, tmp_path / "moved" / "x.db", ago_s=status.OLD_S + 1)  # it does not run any more

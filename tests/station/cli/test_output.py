@@ -7,16 +7,16 @@ from pathlib import Path
 
 import pytest
 
-from drivers.decode.detect.device_info import Facts, reader_id
+from drivers.decode.detect.device_info import DeviceInfo, reader_id
 from drivers.decode.detect.device_policy import evidence, verdict
 from station import log, status
 from station.cli.output import as_text, decoded_lines, event_line, readers_text
 from station.core.codes import read_code, written_code
 from station.core.event import Event, Reader, encode
 from station.feedback.outputs.screen import escaped
-from station.journal.records import Stored
-from station.readers.registry import ReaderStatus, Roll
-from station.status import HubStatus, Status
+from station.journal.records import StoredEvent
+from station.readers.registry import ReaderRegistry, ReaderStatus
+from station.status import HubStatus, StationStatus
 
 HOSTILE = [
     "<script>alert(1)</script>",
@@ -27,9 +27,9 @@ HOSTILE = [
 ]
 
 
-def a_status(readers: list[ReaderStatus], said: str) -> Status:
+def a_status(readers: list[ReaderStatus], said: str) -> StationStatus:
     """A status in which everything that others say is `said`."""
-    return Status(
+    return StationStatus(
         station="saw-1", sw="0.1.0", pid=1, boot="b", written_boot_ns=0, written_us=0, ready_boot_ns=0, ready_in_s=1.0,
         stage=said, operator=said, log="0" * 32, tip_seq=1, waiting=0, oldest_waiting_s=None, clock="never",
         hub=HubStatus(state="away", error=said), readers=readers, disk_level="ok", disk_free_bytes=1, days_left=None,
@@ -39,9 +39,11 @@ def a_status(readers: list[ReaderStatus], said: str) -> Status:
 
 @pytest.mark.parametrize("said", HOSTILE)
 def test_whatever_a_device_or_a_hub_calls_itself_every_line_stays_a_line(said: str, tmp_path: Path) -> None:
-    facts = Facts("/dev/input/event3", f"Scanner {said}", 3, 0x05E0, 0x1200, said, "usb-1.3", types=True, points=False)
+    facts = DeviceInfo(
+        "/dev/input/event3", f"Scanner {said}", 3, 0x05E0, 0x1200, said, "usb-1.3", types=True, points=False
+    )
     lines = list[str]()
-    roll = Roll(lambda what, **fields: lines.append(log.line(what, **fields)), lambda: None)
+    roll = ReaderRegistry(lambda what, **fields: lines.append(log.line(what, **fields)), lambda: None)
     judged = verdict(facts)
     roll.note(
         "a", ReaderStatus("keyboard", reader_id(facts), "waiting", judged.why, 0, None, evidence(facts), judged.mend)
@@ -72,7 +74,7 @@ def test_the_events_of_hostile_scans_are_lines_that_move_no_cursor() -> None:
             kind="scan", station="saw-1", sw="0.1.0", boot="b", mono_ns=1, raw=raw, reader=Reader("keyboard", "usb-1"),
             scheme=code.scheme, code=written_code(code.code, raw) or None, unread=code.unread, reason=code.argument,
         )  # fmt: skip
-        line = event_line(bytes(16), Stored(1, encode(event), bytes(32), bytes(32)))
+        line = event_line(bytes(16), StoredEvent(1, encode(event), bytes(32), bytes(32)))
         assert json.loads(line)["event"]["raw"] == base64.b64encode(raw).decode()
         assert not any(unicodedata.category(letter) == "Cc" for letter in line), raw
         (told,) = decoded_lines([b"".join(b"{%02X}" % byte for byte in raw) + b"\n"], None)

@@ -11,7 +11,7 @@ from click.testing import CliRunner, Result
 from read_back import pdf_pictures, scanned, svg_picture
 
 from station.cli.main import main
-from station.cli.print_sheets import STDOUT, Asked, Destination, destination
+from station.cli.print_sheets import STDOUT, Destination, PrintOptions, destination
 from station.core.codes.setup_sheet import BARS_A_TEXT, BARS_B_TEXT, SQUARE_TEXT
 from tests.station.fixtures.journals import open_journal
 
@@ -172,8 +172,8 @@ def test_a_drawing_needs_no_pdf_library(monkeypatch: pytest.MonkeyPatch) -> None
 
 
 def test_where_the_file_goes() -> None:
-    assert destination(Asked(), terminal=False) == Destination("pdf", STDOUT)
-    assert destination(Asked(cards=True), terminal=True) == Destination("pdf", "wipline-cards.pdf")
-    assert destination(Asked(out="-"), terminal=True) == Destination("pdf", STDOUT)
-    assert destination(Asked(svg="x"), terminal=True) == Destination("svg", "x")
-    assert destination(Asked(pdf="-"), terminal=True) == Destination("pdf", STDOUT)
+    assert destination(PrintOptions(), terminal=False) == Destination("pdf", STDOUT)
+    assert destination(PrintOptions(cards=True), terminal=True) == Destination("pdf", "wipline-cards.pdf")
+    assert destination(PrintOptions(out="-"), terminal=True) == Destination("pdf", STDOUT)
+    assert destination(PrintOptions(svg="x"), terminal=True) == Destination("svg", "x")
+    assert destination(PrintOptions(pdf="-"), terminal=True) == Destination("pdf", STDOUT)

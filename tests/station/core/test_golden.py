@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from station.core import event, hash_chain
-from station.core.ledger.times import Anchor, Key, Parent, Stamp, recorded_keys
+from station.core.ledger.times import EventTime, LogParent, OrderKey, TimeAnchor, recorded_keys
 from station.core.ledger.void_resolution import Place, voided
 
 V1 = Path(__file__).parents[2] / "contract" / "v1"
@@ -76,11 +76,11 @@ def test_every_word_of_the_contract_has_a_vector() -> None:
 @pytest.mark.parametrize("case", KEYS, ids=lambda case: case["given"])
 def test_an_event_has_the_key_that_was_reckoned_by_hand(case: dict[str, Any]) -> None:
     reckoned = {
-        (row["log"], row["seq"]): Key(row["us"], row["lo_us"], row["hi_us"], row["approx"]) for row in case["keys"]
+        (row["log"], row["seq"]): OrderKey(row["us"], row["lo_us"], row["hi_us"], row["approx"]) for row in case["keys"]
     }
-    stamps = [Stamp(**row) for row in case["stamps"]]
-    anchors = [Anchor(**row) for row in case["anchors"]]
-    parents = {log: Parent(*parent) for log, parent in case["parents"].items()}
+    stamps = [EventTime(**row) for row in case["stamps"]]
+    anchors = [TimeAnchor(**row) for row in case["anchors"]]
+    parents = {log: LogParent(*parent) for log, parent in case["parents"].items()}
     for arrival in range(3):
         random.Random(arrival).shuffle(stamps)
         random.Random(arrival).shuffle(anchors)

@@ -1,9 +1,9 @@
 """Every answer knows the reader whose scan it answers."""
 
 from drivers import Dropped
-from station.feedback.messages import DISK_FULL, NOT_RECORDED, WAIT_TEXT, Notice, Red, Why
+from station.feedback.messages import DISK_FULL, NOT_RECORDED, WAIT_TEXT, Notice, Reason, Red
 from station.journal.records import JournalFull, JournalLost
-from station.scan.bench_state import Settings
+from station.scan.bench_state import BenchSettings
 from station.scan.commit_watchdog import RED_NS, WAIT_NS
 from tests.station.fixtures.scan_pipeline import Bench, at
 
@@ -22,7 +22,7 @@ def test_every_answer_knows_the_reader_whose_scan_it_answers() -> None:
 
 
 def test_a_sheet_that_a_later_card_gives_its_meaning_is_answered_where_the_card_was_read() -> None:
-    bench = Bench(Settings(cards_after=True))
+    bench = Bench(BenchSettings(cards_after=True))
     said = bench.take(at("left"), at("right", b"wip:scrap", 11))
     assert [(each.state.value, each.code, each.reader) for each in said] == [
         ("green", "WO-1042", "left"), ("amber", "WO-1042", "right"),
@@ -67,4 +67,4 @@ def test_a_card_that_is_forgotten_beeps_at_no_reader() -> None:
 
 
 def test_two_answers_that_say_the_same_are_equal_whichever_reader_they_are_for() -> None:
-    assert Red(Why.NOT_SAVED, "x", reader="a") == Red(Why.NOT_SAVED, "x", reader="b")
+    assert Red(Reason.NOT_SAVED, "x", reader="a") == Red(Reason.NOT_SAVED, "x", reader="b")

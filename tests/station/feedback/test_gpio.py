@@ -6,10 +6,10 @@ import pytest
 from gpiod.line import Direction, Value
 from waiting import until
 
-from station.config import Lines
-from station.config import Signal as Row
-from station.feedback.messages import Answer, Form
-from station.feedback.outputs import NotThere, SignalError, open_signal
+from station.config import GpioLinesConfig
+from station.config import OutputConfig as Row
+from station.feedback.messages import Answer, AnswerForm
+from station.feedback.outputs import OutputError, OutputMissing, open_signal
 from station.feedback.outputs.gpio import Lamps, heard_s
 from tests.station.fixtures.slow_outputs import OF, HandLines, Request, Room, amber, green, red
 
@@ -50,7 +50,7 @@ def test_red_blinks_twice_a_second_and_buzzes_long() -> None:
 
 
 def test_stop_blinks_amber_and_buzzes_three_times() -> None:
-    found = edges((0, OF[Form.STOP]))
+    found = edges((0, OF[AnswerForm.STOP]))
     blinks = [(step / 4, step % 2 == 0) for step in range(16)]
     assert [(at_s, on) for at_s, line, on in found if line == "amber"] == [*blinks, (4, False)]
     assert [(at_s, on) for at_s, line, on in found if line == "buzzer"] == [
@@ -83,8 +83,8 @@ def test_red_takes_the_place_of_what_is_better_at_once_and_is_not_hidden_by_it()
     ]  # fmt: skip
 
 
-@pytest.mark.parametrize("form", Form)
-def test_every_answer_ends_dark(form: Form) -> None:
+@pytest.mark.parametrize("form", AnswerForm)
+def test_every_answer_ends_dark(form: AnswerForm) -> None:
     last = {line: on for _, line, on in edges((0, OF[form]))}
     assert not any(last.values())
     assert heard_s(form) < 1
@@ -108,7 +108,7 @@ class Taken:
         return given
 
 
-ROW = Row("gpio", "/dev/gpiochip4", lines=Lines(green=17, buzzer=23), active_low=True)
+ROW = Row("gpio", "/dev/gpiochip4", lines=GpioLinesConfig(green=17, buzzer=23), active_low=True)
 
 
 def test_the_chip_is_asked_for_outputs_that_are_off_and_all_are_off_at_the_end(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -148,8 +148,8 @@ HOW = (
     [("/dev/gpiochip99", "No such file or directory"), ("/dev/null", "No such device")],
 )
 def test_the_real_gpiod_refuses_what_is_no_chip_and_that_says_what_to_do(path: str, why: str) -> None:
-    with pytest.raises(NotThere) as refused:
-        open_signal(Row("gpio", path, lines=Lines(green=17, red=22)))
+    with pytest.raises(OutputMissing) as refused:
+        open_signal(Row("gpio", path, lines=GpioLinesConfig(green=17, red=22)))
     assert str(refused.value) == f"The lines 17, 22 of the GPIO chip {path} cannot be taken: {why}. {HOW}"
 
 
@@ -159,9 +159,9 @@ def test_a_number_beyond_the_chips_last_line_is_refused(monkeypatch: pytest.Monk
         raise ValueError(msg)
 
     monkeypatch.setattr("gpiod.request_lines", request_lines)
-    with pytest.raises(SignalError) as refused:
-        open_signal(Row("gpio", lines=Lines(green=900)))
-    assert not isinstance(refused.value, NotThere)
+    with pytest.raises(OutputError) as refused:
+        open_signal(Row("gpio", lines=GpioLinesConfig(green=900)))
+    assert not isinstance(refused.value, OutputMissing)
     assert refused.value.came == (
         "The lines 900 of the GPIO chip /dev/gpiochip0 cannot be taken: line offset of out range."
     )
@@ -171,12 +171,12 @@ def test_a_number_beyond_the_chips_last_line_is_refused(monkeypatch: pytest.Monk
     ("lines", "came"),
     [
         (None, "A signal of kind 'gpio' has no lines."),
-        (Lines(), "A signal of kind 'gpio' has no lines."),
-        (Lines(green=4, red=4), "Two lines of a signal 'gpio' are the same."),
+        (GpioLinesConfig(), "A signal of kind 'gpio' has no lines."),
+        (GpioLinesConfig(green=4, red=4), "Two lines of a signal 'gpio' are the same."),
     ],
 )
-def test_lines_that_make_no_sense_are_refused(lines: Lines | None, came: str) -> None:
-    with pytest.raises(SignalError) as refused:
+def test_lines_that_make_no_sense_are_refused(lines: GpioLinesConfig | None, came: str) -> None:
+    with pytest.raises(OutputError) as refused:
         open_signal(Row("gpio", lines=lines))
     assert refused.value.came == came
     assert refused.value.do == (

@@ -10,15 +10,15 @@ import pytest
 from waiting import until
 
 from station.clock import boot_ns
-from station.config import Signal as Row
-from station.feedback.dispatcher import MOST_WAITING, Slow, Voice
+from station.config import OutputConfig as Row
+from station.feedback.dispatcher import MOST_WAITING, FeedbackDispatcher, OutputQueue
 from station.feedback.messages import Answer
-from station.feedback.outputs import NotThere, SignalError, alsa, open_signal
+from station.feedback.outputs import OutputError, OutputMissing, alsa, open_signal
 from station.feedback.outputs.alsa import RECOVERIES, Alsa
 from station.feedback.outputs.deferred import open_or_later
-from station.feedback.outputs.idle_state import Idle
-from station.feedback.outputs.output_thread import REOPEN_S, Performer
-from station.feedback.outputs.priority_queue import S, Turns
+from station.feedback.outputs.idle_state import IdleState
+from station.feedback.outputs.output_thread import REOPEN_S, OutputThread
+from station.feedback.outputs.priority_queue import AnswerQueue, S
 from tests.station.fixtures.slow_outputs import Room, amber, green, red
 
 
@@ -122,7 +122,7 @@ class Device:
         self.closed += 1
 
 
-def perform(device: Device, answer: Answer, _turns: Turns) -> None:
+def perform(device: Device, answer: Answer, _turns: AnswerQueue) -> None:
     """Show, or fail."""
     if device.fails:
         device.fails -= 1
@@ -145,9 +145,9 @@ class Opening:
         return given
 
 
-def performed(opening: Opening, room: Room, device: Device | None = None) -> Performer[Device]:
+def performed(opening: Opening, room: Room, device: Device | None = None) -> OutputThread[Device]:
     """A performer whose answers have all come and gone."""
-    performer = Performer("lamp", opening, perform, device, room.turns, lambda: room.now_ns)
+    performer = OutputThread("lamp", opening, perform, device, room.turns, lambda: room.now_ns)
     performer.run()
     return performer
 
@@ -156,7 +156,7 @@ def test_a_device_that_fails_is_opened_anew_and_shows_the_same_answer() -> None:
     first, second = Device(fails=1), Device()
     performer = performed(Opening(second), Room((0, green("a")), (1, green("b"))), first)
     assert (first.shown, first.closed, second.shown, second.closed) == ([], 1, ["a", "b"], 1)
-    performer.show(Idle("saw-1"), 0)  # and nothing is wrong any more
+    performer.show(IdleState("saw-1"), 0)  # and nothing is wrong any more
 
 
 def test_a_device_that_stays_away_is_tried_again_at_an_answer_but_not_before_its_time() -> None:
@@ -167,20 +167,20 @@ def test_a_device_that_stays_away_is_tried_again_at_an_answer_but_not_before_its
     arrivals = ((0, green("a")), early, (REOPEN_S, green("b")), (2 * REOPEN_S, green("c")))
     performer = performed(opening, Room(*arrivals))
     assert (opening.times, back.shown) == (3, ["c"])
-    performer.show(Idle("saw-1"), 0)
+    performer.show(IdleState("saw-1"), 0)
 
 
 def test_a_failure_is_told_once_and_so_is_its_end() -> None:
     away = OSError(errno.ENODEV, "No such device")
     device, opening, told = Device(), Opening(away), list[str]()
     now = [0]
-    performer = Performer("lamp", opening, perform, now_ns=lambda: now[0]).start()
-    voice = Voice([performer], boot_ns, lambda signal, error: told.append(f"{signal.kind}: {error!r}"))
+    performer = OutputThread("lamp", opening, perform, now_ns=lambda: now[0]).start()
+    voice = FeedbackDispatcher([performer], boot_ns, lambda signal, error: told.append(f"{signal.kind}: {error!r}"))
     voice.say(red("a"))
     until(lambda: opening.times == 1)
     for number in range(20):
         voice.say(green(str(number)))
-        voice.idle(Idle("saw-1"))
+        voice.idle(IdleState("saw-1"))
     until(lambda: len(told) == 1)
     opening.given = [device]
     now[0] = int(REOPEN_S * S)
@@ -194,13 +194,13 @@ def test_a_failure_is_told_once_and_so_is_its_end() -> None:
 
 
 def test_whatever_a_device_does_its_thread_lives_on() -> None:
-    def odd(device: Device, answer: Answer, _turns: Turns) -> None:
+    def odd(device: Device, answer: Answer, _turns: AnswerQueue) -> None:
         if answer.text == "odd":
             raise ZeroDivisionError
         device.shown.append(answer.text)
 
     room, device = Room((0, green("odd")), (1, green("next"))), Device()
-    Performer("lamp", lambda: device, odd, device, room.turns, lambda: room.now_ns).run()
+    OutputThread("lamp", lambda: device, odd, device, room.turns, lambda: room.now_ns).run()
     assert device.shown == ["next"]
 
 
@@ -212,11 +212,11 @@ class Stuck:
     def __init__(self) -> None:
         self.go, self.entered, self.shown = threading.Event(), threading.Event(), list[str]()
 
-    def show(self, news: Answer | Idle, boot_ns: int) -> None:  # noqa: ARG002 - the port's signature
+    def show(self, news: Answer | IdleState, boot_ns: int) -> None:  # noqa: ARG002 - the port's signature
         """Hang, then show."""
         self.entered.set()
         self.go.wait(10)
-        assert not isinstance(news, Idle)
+        assert not isinstance(news, IdleState)
         self.shown.append(news.text)
 
     def close(self) -> None:
@@ -225,7 +225,7 @@ class Stuck:
 
 def test_what_waits_for_a_signal_that_hangs_is_bounded_and_the_newest(tmp_path: Any) -> None:
     screen = Stuck()
-    slow = Slow(screen, lambda _signal, _error: None)
+    slow = OutputQueue(screen, lambda _signal, _error: None)
     slow.show(amber("first"), 0)
     assert screen.entered.wait(10)
     for number in range(1000):
@@ -241,14 +241,14 @@ def test_a_device_that_is_not_there_at_the_start_joins_in_when_it_comes(tmp_path
     terminal, now, told = tmp_path / "tty9", [0], list[str]()
     signal = open_or_later(Row("console", str(terminal)), lambda: now[0])
     assert (signal.kind, signal.quick) == ("console", False)
-    voice = Voice(
+    voice = FeedbackDispatcher(
         [signal], boot_ns, lambda which, error: told.append(f"{which.kind}: {error and type(error).__name__}")
     )
-    voice.idle(Idle("saw-1"))
+    voice.idle(IdleState("saw-1"))
     until(lambda: len(told) == 1)
     terminal.touch()
     now[0] = int(REOPEN_S * S) - 1
-    with pytest.raises(NotThere):
+    with pytest.raises(OutputMissing):
         signal.show(red("early"), 0)
     now[0] += 1
     voice.say(red("there"))
@@ -260,13 +260,13 @@ def test_a_device_that_is_not_there_at_the_start_joins_in_when_it_comes(tmp_path
 
 @pytest.mark.parametrize("row", [Row("bell"), Row("lines"), Row("lines", "/nowhere/answers"), Row("gpio")])
 def test_what_waiting_would_not_mend_ends_the_start(row: Row) -> None:
-    with pytest.raises(SignalError) as refused:
+    with pytest.raises(OutputError) as refused:
         open_or_later(row)
-    assert not isinstance(refused.value, NotThere)
+    assert not isinstance(refused.value, OutputMissing)
 
 
 def test_an_answer_comes_to_a_device_that_is_still_away_and_nothing_is_closed_twice(tmp_path: Path) -> None:
     signal = open_or_later(Row("console", str(tmp_path / "tty9")))
-    with pytest.raises(NotThere, match="cannot be opened: No such file or directory"):
+    with pytest.raises(OutputMissing, match="cannot be opened: No such file or directory"):
         signal.show(red(), 0)
     signal.close()

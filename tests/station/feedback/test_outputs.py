@@ -12,61 +12,61 @@ from hypothesis import strategies as st
 from waiting import until
 
 from station.clock import boot_ns
-from station.config import Lines
-from station.config import Signal as Row
-from station.feedback.dispatcher import Voice
-from station.feedback.messages import NOT_RECORDED, Answer, Green, Look, Notice, Red, Shown, State, Why
-from station.feedback.outputs import SignalError, kinds, open_signal
+from station.config import GpioLinesConfig
+from station.config import OutputConfig as Row
+from station.feedback.dispatcher import FeedbackDispatcher
+from station.feedback.messages import NOT_RECORDED, Answer, AnswerText, Green, Look, Notice, Reason, Red, State
+from station.feedback.outputs import OutputError, kinds, open_signal
 from station.feedback.outputs.block_font import _GLYPHS, HEIGHT
-from station.feedback.outputs.idle_state import Idle
+from station.feedback.outputs.idle_state import IdleState
 from station.feedback.outputs.screen import HEADLINES, cells, screen
 from station.journal.records import Receipt
 from tests.station.fixtures.slow_outputs import Request
 
 PICTURES = Path(__file__).parents[3] / "docs" / "console"
 RECEIPT = Receipt(bytes(range(16)), 17, b"h" * 32, 5)
-IDLE = Idle(
+IDLE = IdleState(
     station="saw-1", stage="Saw", operator="A. Kim", hub="hub ok", clock="14:05:32",
     nexts=("WO-1042  bracket  40", "WO-1077  lever  12", "WO-1080  bracket  100"),
 )  # fmt: skip
-AWAY = Idle(station="saw-1", stage="Saw", operator="A. Kim", hub="hub away", waiting=212, clock="14:05:32")
-NEVER = Idle(
+AWAY = IdleState(station="saw-1", stage="Saw", operator="A. Kim", hub="hub away", waiting=212, clock="14:05:32")
+NEVER = IdleState(
     station="saw-1", hub="hub never reached", clock="00:00:12", notes=("restarted: sign in and scan cards again",)
 )
-ITEM = Shown(item="WO-1042")
+ITEM = AnswerText(item="WO-1042")
 
-SCREENS: dict[str, tuple[Answer | Idle, Idle]] = {
+SCREENS: dict[str, tuple[Answer | IdleState, IdleState]] = {
     "idle": (IDLE, IDLE),
     "idle-never-reached": (NEVER, NEVER),
-    "idle-card-armed": (Idle(station="saw-1", stage="Saw", armed="SCRAP 2 burr", hub="hub ok"), IDLE),
+    "idle-card-armed": (IdleState(station="saw-1", stage="Saw", armed="SCRAP 2 burr", hub="hub ok"), IDLE),
     "saved": (
-        Green(RECEIPT, Why.SAVED, "x", "WO-1042", Shown(item="WO-1042", advice="-> Deburr next")),
+        Green(RECEIPT, Reason.SAVED, "x", "WO-1042", AnswerText(item="WO-1042", advice="-> Deburr next")),
         IDLE,
     ),
     "look": (
-        Look(RECEIPT, Why.LOOK, "x", "WO-1077", Shown(item="WO-1077", detail="goes to Test first")), AWAY,
+        Look(RECEIPT, Reason.LOOK, "x", "WO-1077", AnswerText(item="WO-1077", detail="goes to Test first")), AWAY,
     ),
     "stop": (
-        Look(RECEIPT, Why.STOP, "x", "WO-1077", Shown(item="WO-1077", detail="goes to Test first")), IDLE,
+        Look(RECEIPT, Reason.STOP, "x", "WO-1077", AnswerText(item="WO-1077", detail="goes to Test first")), IDLE,
     ),
     "repeat": (
-        Look(RECEIPT, Why.REPEAT, "x", "WO-1042",
-             Shown(item="WO-1042", detail="already saved: WO-1042. Another one? Card MORE, then scan")), IDLE,
+        Look(RECEIPT, Reason.REPEAT, "x", "WO-1042",
+             AnswerText(item="WO-1042", detail="already saved: WO-1042. Another one? Card MORE, then scan")), IDLE,
     ),
     "ask": (
-        Look(RECEIPT, Why.ASK, "x", "WO-1042",
-             Shown(item="WO-1042", detail="1 counted: WO-1042 SCRAP. More? UNDO, then SCRAP, QTY and the sheet")), IDLE,
+        Look(RECEIPT, Reason.ASK, "x", "WO-1042",
+             AnswerText(item="WO-1042", detail="1 counted: WO-1042 SCRAP. More? UNDO, then SCRAP, QTY and the sheet")), IDLE,
     ),
     "card": (
-        Green(RECEIPT, Why.CARD, "x", "WIP:SCRAP", Shown(item="WIP:SCRAP", detail="SCRAP: scan the sheet")), IDLE,
+        Green(RECEIPT, Reason.CARD, "x", "WIP:SCRAP", AnswerText(item="WIP:SCRAP", detail="SCRAP: scan the sheet")), IDLE,
     ),
-    "card-forgotten": (Notice(Why.CARD, "card forgotten: SCRAP"), IDLE),
+    "card-forgotten": (Notice(Reason.CARD, "card forgotten: SCRAP"), IDLE),
     "not-understood": (
-        Look(RECEIPT, Why.NOT_UNDERSTOOD, "not understood: no such card", "WIP:PAUSE",
-             Shown(item="WIP:PAUSE", detail="not understood: no such card")), IDLE,
+        Look(RECEIPT, Reason.NOT_UNDERSTOOD, "not understood: no such card", "WIP:PAUSE",
+             AnswerText(item="WIP:PAUSE", detail="not understood: no such card")), IDLE,
     ),
-    "wait": (Notice(Why.WAIT, "wait", "WO-1042"), IDLE),
-    "red": (Red(Why.NOT_SAVED, NOT_RECORDED), AWAY),
+    "wait": (Notice(Reason.WAIT, "wait", "WO-1042"), IDLE),
+    "red": (Red(Reason.NOT_SAVED, NOT_RECORDED), AWAY),
 }  # fmt: skip
 
 
@@ -87,16 +87,20 @@ def test_every_picture_in_the_manual_is_drawn() -> None:
 
 
 def test_every_why_has_a_headline_and_every_letter_five_rows() -> None:
-    assert set(HEADLINES) == set(Why)
+    assert set(HEADLINES) == set(Reason)
     assert all(len(glyph) == HEIGHT and {len(row) for row in glyph} == {5} for glyph in _GLYPHS.values())
 
 
 @example("\u202eWO\u2066\x1b[2J\u200b\x9b\n", 80, 25)
 @given(st.text(max_size=300), st.integers(20, 120), st.integers(8, 40))
 def test_whatever_was_scanned_the_screen_keeps_its_size_and_moves_no_cursor(text: str, width: int, height: int) -> None:
-    shown = Shown(item=text, detail=text, advice=text)
-    for news in (Green(RECEIPT, Why.SAVED, text, text, shown), Red(Why.NOT_SAVED, text), Idle(text, nexts=(text,))):
-        rows = screen(news, Idle(station=text, operator=text, hub="hub ok", clock="14:05:32"), width, height)
+    shown = AnswerText(item=text, detail=text, advice=text)
+    for news in (
+        Green(RECEIPT, Reason.SAVED, text, text, shown),
+        Red(Reason.NOT_SAVED, text),
+        IdleState(text, nexts=(text,)),
+    ):
+        rows = screen(news, IdleState(station=text, operator=text, hub="hub ok", clock="14:05:32"), width, height)
         assert len(rows) == height
         assert not any(letter in "".join(rows) for letter in "\x1b\n\r\u202e\u2066\u200b\x9b")
         assert all(cells(row) <= width for row in rows)
@@ -105,8 +109,8 @@ def test_whatever_was_scanned_the_screen_keeps_its_size_and_moves_no_cursor(text
 def test_a_line_is_one_json_object_whose_numbers_are_the_receipts(tmp_path: Path) -> None:
     path = tmp_path / "answers"
     lines = open_signal(Row("lines", str(path)))
-    lines.show(Green(RECEIPT, Why.SAVED, "saved: WO-1", "WO-1"), 7)
-    lines.show(Red(Why.NOT_SAVED, NOT_RECORDED), 8)
+    lines.show(Green(RECEIPT, Reason.SAVED, "saved: WO-1", "WO-1"), 7)
+    lines.show(Red(Reason.NOT_SAVED, NOT_RECORDED), 8)
     lines.show(IDLE, 9)
     lines.close()
     assert path.read_bytes() == (
@@ -128,7 +132,7 @@ def test_only_answers_with_a_receipt_can_carry_a_number() -> None:
 def test_lines_of_many_threads_never_mix(tmp_path: Path) -> None:
     path = tmp_path / "answers"
     lines = open_signal(Row("lines", str(path)))
-    answer = Green(RECEIPT, Why.SAVED, "x" * 900, "WO-1")
+    answer = Green(RECEIPT, Reason.SAVED, "x" * 900, "WO-1")
     threads = [threading.Thread(target=lambda: [lines.show(answer, 1) for _ in range(200)]) for _ in range(4)]
     for thread in threads:
         thread.start()
@@ -148,7 +152,7 @@ def test_lines_of_many_threads_never_mix(tmp_path: Path) -> None:
     ],
 )  # fmt: skip
 def test_a_signal_that_cannot_be_opened_says_why(kind: str, path: str | None, came: str) -> None:
-    with pytest.raises(SignalError) as refused:
+    with pytest.raises(OutputError) as refused:
         open_signal(Row(kind, path))
     assert refused.value.came == came
     assert str(refused.value) == f"{came} {refused.value.expected} {refused.value.do}"
@@ -159,7 +163,8 @@ def test_every_signal_keeps_the_port(tmp_path: Path, monkeypatch: pytest.MonkeyP
     main, terminal = pty.openpty()
     monkeypatch.setattr("gpiod.request_lines", lambda *_, **__: Request())  # no chip can be simulated here
     rows = (
-        Row("console", os.ttyname(terminal)), Row("gpio", lines=Lines(red=22)), Row("lines", str(tmp_path / "lines")),
+        Row("console", os.ttyname(terminal)), Row("gpio", lines=GpioLinesConfig(red=22)),
+        Row("lines", str(tmp_path / "lines")),
         Row("sound", "null"),
     )  # fmt: skip
     assert kinds() == tuple(row.kind for row in rows)
@@ -183,7 +188,7 @@ class Hanging:
     def __init__(self, fails: bool = False) -> None:
         self.go, self.shown, self._fails = threading.Event(), list[object](), fails
 
-    def show(self, news: Answer | Idle, boot_ns: int) -> None:  # noqa: ARG002 - the port's signature
+    def show(self, news: Answer | IdleState, boot_ns: int) -> None:  # noqa: ARG002 - the port's signature
         """Hang, then show or fail."""
         self.go.wait(10)
         if self._fails:
@@ -197,8 +202,8 @@ class Hanging:
 def test_a_hanging_signal_holds_nothing_up_and_shows_the_newest_when_it_comes_back(tmp_path: Path) -> None:
     lamp, failures = Hanging(), list[str]()
     lines = open_signal(Row("lines", str(tmp_path / "lines")))
-    voice = Voice([lamp, lines], boot_ns, lambda signal, _error: failures.append(signal.kind))
-    answers = [Red(Why.NOT_SAVED, str(number)) for number in range(100)]
+    voice = FeedbackDispatcher([lamp, lines], boot_ns, lambda signal, _error: failures.append(signal.kind))
+    answers = [Red(Reason.NOT_SAVED, str(number)) for number in range(100)]
     for answer in answers:
         voice.say(answer)
     assert len((tmp_path / "lines").read_bytes().splitlines()) == 100
@@ -213,8 +218,8 @@ def test_a_failing_signal_is_told_and_stops_nothing(tmp_path: Path) -> None:
     lamp, failures = Hanging(fails=True), list[str]()
     lamp.go.set()
     lines = open_signal(Row("lines", str(tmp_path / "lines")))
-    voice = Voice([lamp, lines], boot_ns, lambda signal, _error: failures.append(signal.kind))
+    voice = FeedbackDispatcher([lamp, lines], boot_ns, lambda signal, _error: failures.append(signal.kind))
     lines.close()  # its descriptor is gone: the quick one fails as well
-    voice.say(Red(Why.NOT_SAVED, "x"))
+    voice.say(Red(Reason.NOT_SAVED, "x"))
     until(lambda: len(failures) == 2)
     assert sorted(failures) == ["lamp", "lines"]

@@ -8,16 +8,16 @@ from waiting import until
 
 from drivers import Dropped, Read
 from station import daemon as daemon_module
-from station.config import Config, read
-from station.config import Reader as Row
-from station.config import Signal as SignalRow
+from station.config import OutputConfig as SignalRow
+from station.config import ReaderConfig as Row
+from station.config import StationConfig, read
 from station.daemon import Station
-from station.feedback.messages import TOO_FAST, Answer, Green, Notice, Red, Why
-from station.feedback.outputs.priority_queue import Turns
-from station.feedback.outputs.reader_feedback import Beeps
+from station.feedback.messages import TOO_FAST, Answer, Green, Notice, Reason, Red
+from station.feedback.outputs.priority_queue import AnswerQueue
+from station.feedback.outputs.reader_feedback import ReaderFeedback
 from station.readers import reader_thread as module
-from station.readers.manager import Readers
-from station.scan.work_queue import Inbox
+from station.readers.manager import ReaderManager
+from station.scan.work_queue import WorkQueue
 from tests.station.fixtures.reader_manager import Held
 from tests.station.fixtures.scan_pipeline import at
 
@@ -57,17 +57,17 @@ def opened(monkeypatch: pytest.MonkeyPatch) -> dict[str, list[Any]]:
     return given
 
 
-def a_station(*rows: Row, room: int = 64) -> tuple[Readers, list[Answer], list[str]]:
+def a_station(*rows: Row, room: int = 64) -> tuple[ReaderManager, list[Answer], list[str]]:
     """Readers that tell what is said, started; what was said, and what was logged."""
-    inbox = Inbox[Read | Dropped](room)
+    inbox = WorkQueue[Read | Dropped](room)
     said, logged = list[Answer](), list[str]()
 
     def say(answer: Answer) -> None:
         said.append(answer)
         readers.tell(answer)
 
-    config = Config(station="saw-1", stage="saw", reader=rows)
-    readers = Readers(config, inbox, say, lambda what, **_: logged.append(what), lambda: None)
+    config = StationConfig(station="saw-1", stage="saw", reader=rows)
+    readers = ReaderManager(config, inbox, say, lambda what, **_: logged.append(what), lambda: None)
     readers.start()
     until(lambda: [each.state for each in readers.status()] == ["ready"] * len(rows))
     return readers, said, logged
@@ -77,20 +77,20 @@ def test_the_reader_that_scanned_is_told_and_no_other(opened: dict[str, list[Any
     left, right, mute = Scanner("left"), Scanner("right"), Held("mute")
     opened |= {"/l": [left], "/r": [right], "/m": [mute]}
     readers, _, logged = a_station(Row("serial_line", "/l"), Row("serial_line", "/r"), Row("serial_line", "/m"))
-    readers.tell(Red(Why.NOT_SAVED, "x", reader="right"))
-    readers.tell(Notice(Why.WAIT, "x", reader="left"))
-    readers.tell(Red(Why.NOT_SAVED, "x", reader="mute"))
-    readers.tell(Red(Why.NOT_SAVED, "x"))
+    readers.tell(Red(Reason.NOT_SAVED, "x", reader="right"))
+    readers.tell(Notice(Reason.WAIT, "x", reader="left"))
+    readers.tell(Red(Reason.NOT_SAVED, "x", reader="mute"))
+    readers.tell(Red(Reason.NOT_SAVED, "x"))
     until(lambda: all_told(readers))
     assert (left.told, right.told) == (["amber"], ["red"])
     assert set(logged) == {"a reader is ready"}  # one that cannot answer is no fault
     readers.close()
 
 
-def all_told(readers: Readers) -> bool:
+def all_told(readers: ReaderManager) -> bool:
     """Whether no reader has an answer before it that it was not told."""
 
-    def idle(turns: Turns) -> bool:
+    def idle(turns: AnswerQueue) -> bool:
         with turns._changed:
             return not turns._waiting and turns._playing < 0  # nobody's turn
 
@@ -103,7 +103,7 @@ def test_a_reader_whose_beep_is_off_is_told_nothing(opened: dict[str, list[Any]]
     opened |= {"/l": [left], "/r": [right]}
     readers, _, _ = a_station(*config.reader, Row("serial_line", "/r"))
     for name in ("left", "right"):
-        readers.tell(Red(Why.NOT_SAVED, "x", reader=name))
+        readers.tell(Red(Reason.NOT_SAVED, "x", reader=name))
     until(lambda: right.told == ["red"])
     assert (left.told, left.entered) == ([], 0)
     readers.close()
@@ -127,12 +127,12 @@ def test_a_reader_that_hangs_disturbs_nobody_and_its_backlog_is_one_of_each_colo
     opened |= {"/l": [left], "/r": [right]}
     readers, _, _ = a_station(Row("serial_line", "/l"), Row("serial_line", "/r"))
     left.go.clear()
-    readers.tell(Notice(Why.WAIT, "x", reader="left"))
+    readers.tell(Notice(Reason.WAIT, "x", reader="left"))
     until(lambda: left.entered == 1)
     for _ in range(1000):
-        readers.tell(Red(Why.NOT_SAVED, "x", reader="left"))
-        readers.tell(Notice(Why.WAIT, "x", reader="left"))
-    readers.tell(Red(Why.NOT_SAVED, "x", reader="right"))
+        readers.tell(Red(Reason.NOT_SAVED, "x", reader="left"))
+        readers.tell(Notice(Reason.WAIT, "x", reader="left"))
+    readers.tell(Red(Reason.NOT_SAVED, "x", reader="right"))
     until(lambda: right.told == ["red"])
     assert left.told == []
     left.go.set()
@@ -142,16 +142,19 @@ def test_a_reader_that_hangs_disturbs_nobody_and_its_backlog_is_one_of_each_colo
 
 def test_a_reader_whose_beep_hangs_takes_one_thread_however_often_it_is_plugged_in() -> None:
     logged: list[str] = []
-    beeps, first, second, third = Beeps(lambda what, **_: logged.append(what)), *(Scanner("left") for _ in range(3))
+    beeps, first, second, third = (
+        ReaderFeedback(lambda what, **_: logged.append(what)),
+        *(Scanner("left") for _ in range(3)),
+    )
     first.go.clear()
     beeps.add(first)
-    beeps.tell(Red(Why.NOT_SAVED, "x", reader="left"))
+    beeps.tell(Red(Reason.NOT_SAVED, "x", reader="left"))
     until(lambda: first.entered == 1)
     before = threading.active_count()
     for _ in range(5):
         beeps.remove(first)
         beeps.add(second)
-        beeps.tell(Red(Why.NOT_SAVED, "x", reader="left"))
+        beeps.tell(Red(Reason.NOT_SAVED, "x", reader="left"))
     assert threading.active_count() == before
     assert second.entered == 0
     assert set(logged) == {"a reader's beep hangs; it stays silent until it is opened again"}
@@ -160,15 +163,15 @@ def test_a_reader_whose_beep_hangs_takes_one_thread_however_often_it_is_plugged_
     hanging.join(10)
     assert first.told == ["red"]  # and nothing that came after it was gone
     beeps.add(third)
-    beeps.tell(Red(Why.NOT_SAVED, "x", reader="left"))
+    beeps.tell(Red(Reason.NOT_SAVED, "x", reader="left"))
     until(lambda: third.told == ["red"])
 
 
 def test_readers_that_come_under_a_new_name_for_ever_leave_nothing_behind() -> None:
-    beeps, hanging = Beeps(lambda *_, **__: None), Scanner("hangs")
+    beeps, hanging = ReaderFeedback(lambda *_, **__: None), Scanner("hangs")
     hanging.go.clear()
     beeps.add(hanging)
-    beeps.tell(Red(Why.NOT_SAVED, "x", reader="hangs"))
+    beeps.tell(Red(Reason.NOT_SAVED, "x", reader="hangs"))
     until(lambda: hanging.entered == 1)
     beeps.remove(hanging)
     for number in range(200):
@@ -188,10 +191,10 @@ def test_a_reader_that_fails_to_answer_is_told_to_the_log_once(opened: dict[str,
     opened |= {"/l": [left]}
     readers, _, logged = a_station(Row("serial_line", "/l"))
     for number in range(1, 4):
-        readers.tell(Red(Why.NOT_SAVED, "x", reader="left"))
+        readers.tell(Red(Reason.NOT_SAVED, "x", reader="left"))
         until(lambda number=number: left.entered == number)  # type: ignore[misc]
     left.fails = False
-    readers.tell(Red(Why.NOT_SAVED, "x", reader="left"))
+    readers.tell(Red(Reason.NOT_SAVED, "x", reader="left"))
     until(lambda: left.told == ["red"])
     assert logged == ["a reader is ready", "a reader cannot answer; scanning goes on"]
     readers.close()
@@ -206,7 +209,7 @@ def test_a_reader_that_was_unplugged_is_told_nothing_and_told_again_when_it_is_b
     first.scans.put(None)
     until(lambda: second in [each.driver for each in readers._readings.values()])
     until(lambda: readers.status()[0].state == "ready")
-    readers.tell(Red(Why.NOT_SAVED, "x", reader="left"))
+    readers.tell(Red(Reason.NOT_SAVED, "x", reader="left"))
     until(lambda: second.told == ["red"])
     assert first.told == []
     readers.close()
@@ -214,12 +217,12 @@ def test_a_reader_that_was_unplugged_is_told_nothing_and_told_again_when_it_is_b
 
 def test_a_reader_that_is_back_before_its_last_beep_has_noticed_its_end_is_told() -> None:
     first, second = Scanner("left"), Scanner("left")
-    beeps = Beeps(lambda *_, **__: None)
+    beeps = ReaderFeedback(lambda *_, **__: None)
     beeps.add(first)
     with beeps._beeps["left"].turns._changed:  # its thread does not come on while this lock is held
         beeps.remove(first)
         beeps.add(second)
-    beeps.tell(Red(Why.NOT_SAVED, "x", reader="left"))
+    beeps.tell(Red(Reason.NOT_SAVED, "x", reader="left"))
     until(lambda: second.told == ["red"], 20)
     beeps.remove(second)
     assert first.told == []
@@ -231,7 +234,7 @@ def test_in_a_whole_station_green_comes_at_the_reader_only_after_the_commit(
 ) -> None:
     left, right = Scanner("left"), Scanner("right")
     opened |= {"/l": [left], "/r": [right]}
-    config = Config(
+    config = StationConfig(
         station="saw-1", stage="saw", journal=f"{tmp_path}/journal.db", status=f"{tmp_path}/status.json",
         reader=(Row("serial_line", "/l"), Row("serial_line", "/r")),
         signal=(SignalRow("lines", f"{tmp_path}/answers"),),
@@ -277,5 +280,5 @@ def test_the_quick_signals_come_before_any_reader_is_woken(monkeypatch: pytest.M
 
     station = Station.__new__(Station)
     station.voice, station.readers, station.link = Order("voice"), Order("reader"), None  # type: ignore[assignment]
-    station._say(Green(None, Why.SAVED, "x"))  # type: ignore[arg-type]
+    station._say(Green(None, Reason.SAVED, "x"))  # type: ignore[arg-type]
     assert order == ["voice", "reader"]

@@ -9,11 +9,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from station.config import Signal as Row
-from station.feedback.messages import Answer, Form, State, form_of
-from station.feedback.outputs import SignalError, alsa, open_signal
+from station.config import OutputConfig as Row
+from station.feedback.messages import Answer, AnswerForm, State, form_of
+from station.feedback.outputs import OutputError, alsa, open_signal
 from station.feedback.outputs.alsa import LATENCY_S
-from station.feedback.outputs.idle_state import Idle
+from station.feedback.outputs.idle_state import IdleState
 from station.feedback.outputs.priority_queue import MOST_WAITING, RANKS
 from station.feedback.outputs.sound import PIECE_S, Sound
 from station.feedback.outputs.speech import MOST_WORD_S, WORDS, spoken, word_of
@@ -64,8 +64,8 @@ def heard(wave: list[int]) -> list[tuple[int, float]]:
     return [(pitch(beep), round(len(beep) / RATE, 2)) for beep in beeps(wave)]
 
 
-@pytest.mark.parametrize("form", Form)
-def test_a_tone_swells_and_fades_fits_16_bits_and_ends_in_a_rest(form: Form) -> None:
+@pytest.mark.parametrize("form", AnswerForm)
+def test_a_tone_swells_and_fades_fits_16_bits_and_ends_in_a_rest(form: AnswerForm) -> None:
     wave = numbers(WHOLE[form])
     assert len(wave) <= MOST_TONE_S * RATE + 1
     assert max(map(abs, wave)) <= 0.8 * 32_767
@@ -100,17 +100,17 @@ def test_the_library_plays_each_tone_as_it_was_promised_and_nothing_between_answ
     for form, answer in OF.items():
         path = tmp_path / form
         signal = open_signal(Row("sound", f"file:FILE={path},FORMAT=raw"))
-        signal.show(Idle("saw-1"), 0)
+        signal.show(IdleState("saw-1"), 0)
         signal.show(answer, 0)
         signal.close()
         played[form] = numbers(path.read_bytes())
     assert {form: heard(wave) for form, wave in played.items()} == {
-        Form.SAVED: [(1480, 0.12)],
-        Form.TAKEN: [(1480, 0.06)] * 2,
-        Form.LOOK: [(1030, 0.16)] * 2,
-        Form.UNREAD: [(1030, 0.12), (1030, 0.36)],
-        Form.STOP: [(720, 0.16)] * 3,
-        Form.RED: [(500, 0.9)],
+        AnswerForm.SAVED: [(1480, 0.12)],
+        AnswerForm.TAKEN: [(1480, 0.06)] * 2,
+        AnswerForm.LOOK: [(1030, 0.16)] * 2,
+        AnswerForm.UNREAD: [(1030, 0.12), (1030, 0.36)],
+        AnswerForm.STOP: [(720, 0.16)] * 3,
+        AnswerForm.RED: [(500, 0.9)],
     }
     assert played == {form: numbers(whole) for form, whole in WHOLE.items()}
 
@@ -180,7 +180,7 @@ def test_a_speaker_that_says_nonsense_is_told_and_not_played(tmp_path: Path, scr
     speaker = tmp_path / "speaker"
     speaker.write_text(f"#!/bin/sh\n{script}\n")
     speaker.chmod(0o755)
-    with pytest.raises(SignalError) as refused:
+    with pytest.raises(OutputError) as refused:
         list(spoken(str(speaker)))
     assert refused.value.came.startswith(f"{speaker} did not speak 'already': ")
     assert came in refused.value.came
@@ -247,7 +247,7 @@ def test_whatever_comes_the_last_red_is_heard_whole_and_nothing_piles_up(arrival
 
 @pytest.mark.host
 def test_a_device_that_is_not_there_says_how_to_see_them() -> None:
-    with pytest.raises(SignalError) as refused:
+    with pytest.raises(OutputError) as refused:
         open_signal(Row("sound", "plughw:31"))
     assert str(refused.value) == (
         "The sound device 'plughw:31' cannot be opened: No such file or directory. Expected an ALSA device that is plugged "
@@ -258,7 +258,7 @@ def test_a_device_that_is_not_there_says_how_to_see_them() -> None:
 
 def test_without_the_library_it_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(alsa, "LIBRARY", "libnowhere.so.2")
-    with pytest.raises(SignalError) as refused:
+    with pytest.raises(OutputError) as refused:
         open_signal(Row("sound"))
     assert str(refused.value) == (
         "The sound library libnowhere.so.2 is not installed here. Signals of kind 'sound' need it. Install it: sudo apt-get "
@@ -274,8 +274,8 @@ def test_a_whole_station_sounds_as_it_answers(tmp_path: Path) -> None:
     with Daemon(tmp_path, more) as daemon:
         daemon.start().scan("WO-1")
         daemon.answered(1)
-        daemon.until(lambda: played.read_bytes() == WHOLE[Form.SAVED])
+        daemon.until(lambda: played.read_bytes() == WHOLE[AnswerForm.SAVED])
         daemon.scan("WIP:PAUSE")
         daemon.answered(2)
-        daemon.until(lambda: played.read_bytes() == WHOLE[Form.SAVED] + WHOLE[Form.UNREAD])
+        daemon.until(lambda: played.read_bytes() == WHOLE[AnswerForm.SAVED] + WHOLE[AnswerForm.UNREAD])
         assert daemon.end() == 0

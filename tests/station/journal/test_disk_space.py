@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from station.journal import JournalFull, JournalLost, Level, disk_space, hardware_id
-from station.journal.disk_space import MIB, Room, ballast_wanted, days_left, level_of, reserve_bytes
-from station.journal.lock import Lock
-from station.journal.records import Mark
+from station.journal import DiskLevel, JournalFull, JournalLost, disk_space, hardware_id
+from station.journal.disk_space import MIB, DiskSpace, ballast_wanted, days_left, level_of, reserve_bytes
+from station.journal.lock import JournalLock
+from station.journal.records import HubMark
 from station.journal.wal import cut_refused, read_wal
 from tests.station.fixtures.journals import a_day_passes, a_scan, open_journal
 
@@ -21,29 +21,29 @@ GIB = 1024 * MIB
 @pytest.mark.parametrize(
     ("used", "level"),
     [
-        (0.699, Level.FINE),
-        (0.701, Level.WARN),
-        (0.849, Level.WARN),
-        (0.851, Level.PRUNE),
-        (0.949, Level.PRUNE),
-        (0.951, Level.NEARLY_FULL),
-        (0.998, Level.NEARLY_FULL),
-        (0.9999, Level.FULL),
+        (0.699, DiskLevel.FINE),
+        (0.701, DiskLevel.WARN),
+        (0.849, DiskLevel.WARN),
+        (0.851, DiskLevel.PRUNE),
+        (0.949, DiskLevel.PRUNE),
+        (0.951, DiskLevel.NEARLY_FULL),
+        (0.998, DiskLevel.NEARLY_FULL),
+        (0.9999, DiskLevel.FULL),
     ],
 )
-def test_the_levels_of_a_card(used: float, level: Level) -> None:
-    assert level_of(Room(16 * GIB, int(16 * GIB * (1 - used)), 16 * MIB)) is level
+def test_the_levels_of_a_card(used: float, level: DiskLevel) -> None:
+    assert level_of(DiskSpace(16 * GIB, int(16 * GIB * (1 - used)), 16 * MIB)) is level
 
 
 def test_red_comes_with_two_mebibytes_left() -> None:
     assert reserve_bytes(16 * GIB) == 2 * MIB
-    assert level_of(Room(16 * GIB, 2 * MIB + 1, 16 * MIB)) is Level.NEARLY_FULL
-    assert level_of(Room(16 * GIB, 2 * MIB, 16 * MIB)) is Level.FULL
+    assert level_of(DiskSpace(16 * GIB, 2 * MIB + 1, 16 * MIB)) is DiskLevel.NEARLY_FULL
+    assert level_of(DiskSpace(16 * GIB, 2 * MIB, 16 * MIB)) is DiskLevel.FULL
 
 
 def test_ballast_that_is_out_is_no_room_for_events() -> None:
-    assert level_of(Room(16 * GIB, 18 * MIB, 0)) is Level.FULL
-    assert level_of(Room(16 * GIB, 18 * MIB + 1, 0)) is Level.NEARLY_FULL
+    assert level_of(DiskSpace(16 * GIB, 18 * MIB, 0)) is DiskLevel.FULL
+    assert level_of(DiskSpace(16 * GIB, 18 * MIB + 1, 0)) is DiskLevel.NEARLY_FULL
 
 
 @pytest.mark.parametrize(
@@ -65,8 +65,8 @@ def test_ballast_lies_beside_the_journal_in_real_blocks(tmp_path: Path) -> None:
 
 
 def test_days_left_are_counted_to_red() -> None:
-    assert days_left(Room(16 * GIB, 18 * MIB + 30_000_000, 0), 600.0, 5_000.0) == 10.0
-    assert days_left(Room(16 * GIB, MIB, 0), 600.0, 5_000.0) == 0.0
+    assert days_left(DiskSpace(16 * GIB, 18 * MIB + 30_000_000, 0), 600.0, 5_000.0) == 10.0
+    assert days_left(DiskSpace(16 * GIB, MIB, 0), 600.0, 5_000.0) == 0.0
 
 
 def test_the_pace_of_the_last_days_is_used_when_it_is_known(tmp_path: Path) -> None:
@@ -95,7 +95,7 @@ def test_a_full_disk_refuses_and_takes_up_again(tmp_path: Path, monkeypatch: pyt
         assert journal.commit(a_scan(1)).seq == 1
         monkeypatch.setattr(os, "statvfs", lambda _: Told())
         free[0] = 100
-        assert journal.disk_level() is Level.FULL
+        assert journal.disk_level() is DiskLevel.FULL
         with pytest.raises(JournalFull) as told:
             journal.commit(a_scan(2))
         assert str(told.value) == (
@@ -139,7 +139,7 @@ def test_on_a_full_disk_only_what_the_restored_hub_has_durable_is_pruned(
         monkeypatch.setattr(os, "statvfs", lambda _: Full())
         journal.mark(2, 100, 3, "bb")
         assert journal.prune() == 3
-        assert journal.state().mark == Mark(2, 100, 3, "bb")
+        assert journal.state().mark == HubMark(2, 100, 3, "bb")
         assert journal.state().pruned_thru == 3
 
 
@@ -175,7 +175,7 @@ def test_what_a_refused_commit_left_in_the_log_is_cut_off_and_no_answered_event_
 
 
 def test_a_lock_on_a_full_disk_keeps_the_name_of_the_log(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    held = Lock(tmp_path / "journal.db")
+    held = JournalLock(tmp_path / "journal.db")
     held.write(bytes(16))
 
     def full(*_args: object) -> int:

@@ -11,16 +11,16 @@ import pytest
 
 from station.core.hash_chain import genesis, link
 from station.journal import (
+    HubMark,
     Journal,
     JournalError,
     JournalLocked,
     JournalReader,
     LogState,
-    Mark,
     OpenItem,
     OpenItems,
     Receipt,
-    Stored,
+    StoredEvent,
     Tip,
     schema,
 )
@@ -151,8 +151,8 @@ def test_a_reader_sees_what_was_committed_beside_the_writer(tmp_path: Path) -> N
         assert reader.log_id == journal.log_id
         assert reader.tip == Tip(5, receipts[-1].hash)
         assert reader.events(0, 2) == [
-            Stored(1, a_scan(1), start, receipts[0].hash),
-            Stored(2, a_scan(2), receipts[0].hash, receipts[1].hash),
+            StoredEvent(1, a_scan(1), start, receipts[0].hash),
+            StoredEvent(2, a_scan(2), receipts[0].hash, receipts[1].hash),
         ]
         assert [event.seq for event in reader.events(1, 500, len(a_scan()) * 3)] == [2, 3, 4]
         assert [event.seq for event in reader.events(1, 500, 1)] == [2], "one at least, or a long event stops the queue"
@@ -186,12 +186,12 @@ def test_marks_follow_the_hubs_epoch(tmp_path: Path) -> None:
         for number in range(11):
             journal.commit(a_scan(number))
         journal.mark(7, 10, 5, "aa")
-        assert reader.mark() == Mark(7, 10, 5, "aa")
+        assert reader.mark() == HubMark(7, 10, 5, "aa")
         journal.mark(8, 3, 0, "bb")
-        assert reader.mark() == Mark(8, 3, 0, "bb")
+        assert reader.mark() == HubMark(8, 3, 0, "bb")
         journal.mark("text", 4, 0, "cc")
         journal.mark(7, 11, 9, "dd")
-        assert journal.state().mark == Mark(7, 11, 9, "dd")
+        assert journal.state().mark == HubMark(7, 11, 9, "dd")
 
 
 def test_pruning_waits_for_durable_and_ninety_days(tmp_path: Path) -> None:

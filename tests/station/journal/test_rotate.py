@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from station.core.event import Identity, decode
-from station.journal import Break, JournalError, JournalLost, JournalReader, LogChanged, schema, startup
+from station.core.event import EventIdentity, decode
+from station.journal import ChainBreak, JournalError, JournalLost, JournalReader, LogChanged, schema, startup
 from tests.station.fixtures.journals import a_scan, bytes_of, open_journal
 
 
@@ -31,7 +31,7 @@ def test_a_new_log_follows_the_one_that_the_hub_is_ahead_of(tmp_path: Path) -> N
         assert reader.log_id == journal.log_id, "a reader follows"
         (opened,) = [decode(encoded) for encoded in bytes_of(journal)]
         assert (opened.kind, opened.cause) == ("open", "log_ahead")
-        assert opened.parent == Identity(old.hex(), 3, receipts[-1].hash.hex())
+        assert opened.parent == EventIdentity(old.hex(), 3, receipts[-1].hash.hex())
         with pytest.raises(LogChanged):
             reader.events(0, log_id=old)
         assert journal.commit(a_scan(4)).seq == 2
@@ -47,10 +47,10 @@ def test_what_the_hub_lacks_is_sent_again_by_its_origin(tmp_path: Path) -> None:
         later = journal.commit(b'{"v":1,"kind":"scan","station":"saw-1","sw":"9","colour":"red"}')
         journal.new_log("reidentify", again_after=1)
         _, second, third, fourth = [decode(encoded) for encoded in bytes_of(journal)]
-        assert second.origin == Identity(old.hex(), 2, receipts[1].hash.hex())
+        assert second.origin == EventIdentity(old.hex(), 2, receipts[1].hash.hex())
         assert (second.raw, second.boot, second.mono_ns) == (b"WO-0002", "boot-a", 2)
-        assert third.origin == Identity(old.hex(), 3, receipts[2].hash.hex())
-        assert (fourth.kind, fourth.from_) == ("salvage", Identity(old.hex(), 4, later.hash.hex()))
+        assert third.origin == EventIdentity(old.hex(), 3, receipts[2].hash.hex())
+        assert (fourth.kind, fourth.from_) == ("salvage", EventIdentity(old.hex(), 4, later.hash.hex()))
         assert fourth.body == b'{"v":1,"kind":"scan","station":"saw-1","sw":"9","colour":"red"}'
         again = [third.origin, fourth.from_]
         journal.new_log("reidentify", again_after=2)
@@ -69,8 +69,8 @@ def test_a_card_in_another_board_begins_its_own_log(tmp_path: Path) -> None:
         assert journal.log_id == old, "an id of another kind is no evidence"
     with open_journal(tmp_path, hardware_id="serial:2") as journal:
         opened, *rest = [decode(encoded) for encoded in bytes_of(journal)]
-        assert (opened.cause, opened.parent) == ("hardware", Identity(old.hex(), 3, receipts[-1].hash.hex()))
-        assert [event.origin for event in rest] == [Identity(old.hex(), r.seq, r.hash.hex()) for r in receipts[1:]]
+        assert (opened.cause, opened.parent) == ("hardware", EventIdentity(old.hex(), 3, receipts[-1].hash.hex()))
+        assert [event.origin for event in rest] == [EventIdentity(old.hex(), r.seq, r.hash.hex()) for r in receipts[1:]]
         new = journal.log_id
     with open_journal(tmp_path, hardware_id="serial:2") as journal:
         assert (journal.log_id, journal.news) == (new, ())
@@ -115,7 +115,7 @@ def test_a_break_that_a_walk_finds_is_salvaged_at_the_next_start(tmp_path: Path)
         db.execute("UPDATE event SET bytes = ? WHERE seq = 2", (a_scan(7),))
         db.commit()
     with open_journal(tmp_path) as journal:
-        assert journal.verify() == [Break(2, "Event 2 is not as it was recorded: its hash differs.")]
+        assert journal.verify() == [ChainBreak(2, "Event 2 is not as it was recorded: its hash differs.")]
     with open_journal(tmp_path) as journal:
         assert [event.from_.seq for event in map(decode, bytes_of(journal)[1:]) if event.from_] == [1, 2, 3]
         assert [event.body for event in map(decode, bytes_of(journal)[1:])] == [a_scan(1), None, a_scan(3)]

@@ -8,11 +8,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from station.core.event import Event, Identity, decode
+from station.core.event import Event, EventIdentity, decode
 from station.core.hash_chain import genesis, link
-from station.journal import Stored, Tip
-from station.journal.page_recovery import Found, carve
-from station.journal.salvage import UNKNOWN_HASH, Salvaged, in_order, resent_event, salvage_event
+from station.journal import StoredEvent, Tip
+from station.journal.page_recovery import RecoveredRow, carve
+from station.journal.salvage import UNKNOWN_HASH, SalvagedEvent, in_order, resent_event, salvage_event
 from station.journal.verify_chain import walk
 from station.journal.wal import commits_behind
 from tests.station.fixtures.journals import a_scan, open_journal
@@ -22,21 +22,21 @@ START = Tip(0, genesis(LOG))
 TEMPLATE = Event(kind="salvage", station="saw-1", sw="2", boot="boot-b", mono_ns=9)
 
 
-def a_log(length: int) -> list[Found]:
+def a_log(length: int) -> list[RecoveredRow]:
     """A log of whole rows."""
     rows, prev = [], genesis(LOG)
     for seq in range(1, length + 1):
         digest = link(prev, a_scan(seq))
-        rows.append(Found(seq, a_scan(seq), prev, digest, whole=True))
+        rows.append(RecoveredRow(seq, a_scan(seq), prev, digest, whole=True))
         prev = digest
     return rows
 
 
-def hit(row: Found, **changes: object) -> Found:
+def hit(row: RecoveredRow, **changes: object) -> RecoveredRow:
     """A row with damage: it is whole no more, unless only its row id was hit."""
     fields = {"seq": row.seq, "encoded": row.encoded, "prev": row.prev, "hash": row.hash} | changes
-    found = Found(**fields, whole=False)  # type: ignore[arg-type]  # the names are checked above
-    return Found(found.seq, found.encoded, found.prev, found.hash, link(found.prev, found.encoded) == found.hash)
+    found = RecoveredRow(**fields, whole=False)  # type: ignore[arg-type]  # the names are checked above
+    return RecoveredRow(found.seq, found.encoded, found.prev, found.hash, link(found.prev, found.encoded) == found.hash)
 
 
 def flipped(raw: bytes) -> bytes:
@@ -45,7 +45,7 @@ def flipped(raw: bytes) -> bytes:
 
 
 ROWS = a_log(6)
-WHOLE = [Salvaged(row.seq or 0, row.hash, row.encoded) for row in ROWS]
+WHOLE = [SalvagedEvent(row.seq or 0, row.hash, row.encoded) for row in ROWS]
 
 
 @pytest.mark.parametrize("place", range(6))
@@ -70,15 +70,15 @@ def test_damage_beside_an_events_bytes_costs_nothing(place: int, changes: dict[s
 def test_a_damaged_event_keeps_its_place_and_loses_its_bytes(place: int) -> None:
     row = ROWS[place]
     rows = [*ROWS[:place], hit(row, encoded=flipped(row.encoded)), *ROWS[place + 1 :]]
-    assert in_order(rows) == [*WHOLE[:place], Salvaged(place + 1, row.hash, None), *WHOLE[place + 1 :]]
+    assert in_order(rows) == [*WHOLE[:place], SalvagedEvent(place + 1, row.hash, None), *WHOLE[place + 1 :]]
 
 
 def test_a_lost_page_leaves_named_gaps() -> None:
     assert in_order([ROWS[0], ROWS[4], ROWS[5]]) == [
         WHOLE[0],
-        Salvaged(2, UNKNOWN_HASH, None),
-        Salvaged(3, UNKNOWN_HASH, None),
-        Salvaged(4, ROWS[3].hash, None),
+        SalvagedEvent(2, UNKNOWN_HASH, None),
+        SalvagedEvent(3, UNKNOWN_HASH, None),
+        SalvagedEvent(4, ROWS[3].hash, None),
         *WHOLE[4:],
     ]
 
@@ -89,7 +89,7 @@ def test_what_is_durable_is_not_told_again() -> None:
 
 def test_a_failed_commit_beside_the_one_that_took_its_number_is_left_out() -> None:
     other = b'{"v":1,"kind":"scan","station":"saw-1","sw":"red"}'
-    failed = Found(4, other, ROWS[2].hash, link(ROWS[2].hash, other), whole=True)
+    failed = RecoveredRow(4, other, ROWS[2].hash, link(ROWS[2].hash, other), whole=True)
     assert in_order([*ROWS, failed]) == WHOLE
     assert in_order([failed, *ROWS]) == WHOLE
 
@@ -99,9 +99,10 @@ def test_any_bytes_are_carved_without_an_error(database: bytes, wal: bytes) -> N
     assert [row for row in carve(database, wal) if row.whole] == []
 
 
-@given(st.lists(st.builds(Found, st.none() | st.integers(1, 9), st.binary(min_size=1), st.binary(min_size=32, max_size=32),
-                          st.binary(min_size=32, max_size=32), st.booleans())))  # fmt: skip
-def test_any_rows_are_put_in_order_without_an_error(rows: list[Found]) -> None:
+@given(st.lists(st.builds(RecoveredRow, st.none() | st.integers(1, 9), st.binary(min_size=1),
+                          st.binary(min_size=32, max_size=32), st.binary(min_size=32, max_size=32),
+                          st.booleans())))  # fmt: skip
+def test_any_rows_are_put_in_order_without_an_error(rows: list[RecoveredRow]) -> None:
     told = in_order(rows)
     assert [event.seq for event in told] == list(range(told[0].seq, told[-1].seq + 1)) if told else told == []
 
@@ -147,25 +148,25 @@ def test_a_salvage_names_and_holds_the_old_event() -> None:
     event = decode(salvage_event(WHOLE[1], LOG.hex(), TEMPLATE))
     assert event == Event(
         kind="salvage", station="saw-1", sw="2", boot="boot-b", mono_ns=9,
-        from_=Identity(LOG.hex(), 2, ROWS[1].hash.hex()), body=a_scan(2),
+        from_=EventIdentity(LOG.hex(), 2, ROWS[1].hash.hex()), body=a_scan(2),
     )  # fmt: skip
-    unreadable = decode(salvage_event(Salvaged(2, ROWS[1].hash, None), LOG.hex(), TEMPLATE))
+    unreadable = decode(salvage_event(SalvagedEvent(2, ROWS[1].hash, None), LOG.hex(), TEMPLATE))
     assert (unreadable.from_, unreadable.body) == (event.from_, None)
 
 
 def test_a_salvage_of_a_salvage_repeats_the_inner_one() -> None:
     inner = salvage_event(WHOLE[1], LOG.hex(), TEMPLATE)
-    assert salvage_event(Salvaged(7, b"h" * 32, inner), "f" * 32, TEMPLATE) == inner
+    assert salvage_event(SalvagedEvent(7, b"h" * 32, inner), "f" * 32, TEMPLATE) == inner
 
 
 def test_an_event_at_its_size_limit_is_sent_again_as_a_salvage() -> None:
     long = a_scan(1, size=24_400)
-    again = decode(resent_event(Salvaged(1, link(genesis(LOG), long), long), LOG.hex(), TEMPLATE))
+    again = decode(resent_event(SalvagedEvent(1, link(genesis(LOG), long), long), LOG.hex(), TEMPLATE))
     assert (again.kind, again.body) == ("salvage", long)
 
 
 def test_the_walk_names_every_break() -> None:
-    rows = [Stored(row.seq or 0, row.encoded, row.prev, row.hash) for row in ROWS]
+    rows = [StoredEvent(row.seq or 0, row.encoded, row.prev, row.hash) for row in ROWS]
     rows[1] = rows[1]._replace(encoded=a_scan(9))
     rows[3] = rows[3]._replace(prev=bytes(32), hash=link(bytes(32), rows[3].encoded))
     breaks, last = walk([rows[0], rows[1], rows[3], rows[5]], Tip(0, genesis(LOG)))

@@ -7,8 +7,8 @@ from waiting import until
 
 from drivers import Read
 from station.core.event import Event, Reader, encode
-from station.readers.batch_upload import MS, QUICK_ONES, Pace
-from station.readers.reader_thread import Desk, Reading, Wanted
+from station.readers.batch_upload import MS, QUICK_ONES, ReadPace
+from station.readers.reader_thread import ReaderSpec, ReaderThread, WorkerContext
 from station.scan.restart_state import earlier
 from tests.station.fixtures.journals import open_journal
 from tests.station.fixtures.reader_threads import Scanner, Station
@@ -27,13 +27,13 @@ def taken(station: Station, count: int = 6) -> list[int | None]:
 
 
 def test_of_a_reader_that_was_heard_before_it_was_opened_the_last_contact_is_known() -> None:
-    pace = Pace(MINUTE_NS)
+    pace = ReadPace(MINUTE_NS)
     heard = [pace.heard(b"WO-%d" % n, 9 * MINUTE_NS + n * 50 * MS) for n in range(6)]
     assert heard == [None] * QUICK_ONES + [MINUTE_NS] * 3
 
 
 def test_a_burst_that_goes_on_behind_a_new_opening_is_one_from_its_first_scan_that_is_quick() -> None:
-    pace = Pace(MINUTE_NS)
+    pace = ReadPace(MINUTE_NS)
     assert [pace.heard(b"WO-%d" % n, MINUTE_NS + (n + 1) * 50 * MS) for n in range(4)] == [None, None, 0, 0]
 
 
@@ -57,7 +57,9 @@ def test_a_scanner_of_which_the_journal_knows_was_heard_before_the_station_was_s
     ports = (
         getattr(station.desk, name) for name in ("inbox", "say", "log", "roll", "beeps", "taught", "left", "settled")
     )
-    reading = Reading(Wanted("event3", "keyboard", {}), Desk(*ports, {"usb-1": MINUTE_NS, "usb-2": 1}))
+    reading = ReaderThread(
+        ReaderSpec("event3", "keyboard", {}), WorkerContext(*ports, {"usb-1": MINUTE_NS, "usb-2": 1})
+    )
     reading.start()
     a_burst(scanner, 9 * MINUTE_NS)
     assert taken(station) == [None] * QUICK_ONES + [MINUTE_NS] * 3

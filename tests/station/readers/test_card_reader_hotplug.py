@@ -7,8 +7,8 @@ from typing import Any
 from waiting import until
 
 from drivers import DriverError
-from drivers.hotplug import Added, Removed
-from station.config import Reader as Row
+from drivers.hotplug import DeviceAdded, DeviceRemoved
+from station.config import ReaderConfig as Row
 from station.readers.registry import ReaderStatus
 from tests.station.fixtures.fake_hotplug import CARDS, Station
 from tests.station.fixtures.reader_manager import Watches, a_station
@@ -18,10 +18,12 @@ OTHER = replace(CARDS, node="/sys/devices/usb1/1-3/1-3:1.0", place="usb-1-3", se
 
 
 def test_two_interfaces_of_one_device_are_one_reader_and_each_device_is_read(station: Callable[..., Station]) -> None:
-    here = station().sees(Added(CARDS), Added(SAM), Added(OTHER))
+    here = station().sees(DeviceAdded(CARDS), DeviceAdded(SAM), DeviceAdded(OTHER))
     assert [each.settings["path"] for each in here.begun] == [CARDS.node, OTHER.node]
     assert here.roll.lines() == []
-    here.sees(Removed(CARDS), Removed(SAM), Added(SAM), Added(CARDS))  # pulled out, and back in another order
+    here.sees(
+        DeviceRemoved(CARDS), DeviceRemoved(SAM), DeviceAdded(SAM), DeviceAdded(CARDS)
+    )  # pulled out, and back in another order
     assert [each.gone.is_set() for each in here.begun] == [True, False, False]
     assert here.begun[2].settings["path"] == SAM.node
 
@@ -31,7 +33,7 @@ def test_a_row_without_match_stands_for_every_card_reader_and_one_with_match_ask
 ) -> None:
     rows = (Row("pcsc", match="072f:2200", stage="mill"), Row("pcsc", stage="saw"))
     facts = replace(CARDS, product=0x2200)
-    here = station(*rows).sees(Added(facts), Added(OTHER))
+    here = station(*rows).sees(DeviceAdded(facts), DeviceAdded(OTHER))
     assert [(each.row, each.settings["path"]) for each in here.begun] == [(rows[1], OTHER.node)]
 
 
@@ -44,7 +46,7 @@ def test_a_card_reader_that_pcscd_has_not_found_yet_is_called_by_its_ids(opened:
     opened.append(DriverError(came="It is not there.", expected="A reader.", do="Wait."))
     readers, *_ = a_station(Row("pcsc"))
     readers.start()
-    plugs.put(Added(CARDS))
+    plugs.put(DeviceAdded(CARDS))
     until(lambda: any(each.id == "usb-072f-1200-SN77" for each in readers.status()))
     line = readers.status()[0]
     readers.close()

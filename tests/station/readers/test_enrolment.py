@@ -7,25 +7,29 @@ from pathlib import Path
 import pytest
 from waiting import until
 
-from drivers import Known, Unanswered
-from drivers.decode.detect.device_info import Facts, both_names
+from drivers import ProbeTimeout, ProfileLearned
+from drivers.decode.detect.device_info import DeviceInfo, both_names
 from drivers.decode.detect.device_policy import LEAVE_IT
 from drivers.platform import serial_ports
 from station.readers import reader_thread as module
 from station.readers.enrolment import AGAIN, FORGET_IT
-from station.readers.profile_store import Lesson
-from station.readers.reader_thread import Reading, Wanted
+from station.readers.profile_store import ReaderProfile
+from station.readers.reader_thread import ReaderSpec, ReaderThread
 from tests.station.fixtures.reader_threads import Scanner, Station
 
 ASKED = "Nobody knows this serial port, so it is asked with harmless questions and listened to, until a reader answers."
 MEND = 'Is it a scanner? Scan the setup sheet with it, or name it: kind = "serial_line", match = "1a86:7523".'
-PORT = Facts("/dev/ttyUSB0", "Serial", 3, 0x1A86, 0x7523, "S1", "usb-1.2", types=False, points=False, subsystem="tty")
+PORT = DeviceInfo(
+    "/dev/ttyUSB0", "Serial", 3, 0x1A86, 0x7523, "S1", "usb-1.2", types=False, points=False, subsystem="tty"
+)
 TWIN = replace(PORT, node="/dev/ttyUSB1", place="usb-1.3")
 
 
-def listening(station: Station) -> Reading:
-    wanted = Wanted("ttyUSB0", "serial_rfid", {"listen": "yes"}, None, True, (ASKED, "usb 1a86:7523"), MEND, ("usb-1",))
-    reading = Reading(wanted, station.desk)
+def listening(station: Station) -> ReaderThread:
+    wanted = ReaderSpec(
+        "ttyUSB0", "serial_rfid", {"listen": "yes"}, None, True, (ASKED, "usb 1a86:7523"), MEND, ("usb-1",)
+    )
+    reading = ReaderThread(wanted, station.desk)
     reading.start()
     until(lambda: station.state() == ["listening"])
     return reading
@@ -38,7 +42,9 @@ def test_a_reader_that_has_answered_is_not_asked_whether_it_is_a_scanner(
     station = Station(tmp_path, monkeypatch, scanner)
     reading = listening(station)
     assert station.roll.lines()[0].mend == MEND
-    scanner.says.put(Known("serial_rfid", "usb-1", 5, ("It answers a question as M100 does, at 115200 baud.",)))
+    scanner.says.put(
+        ProfileLearned("serial_rfid", "usb-1", 5, ("It answers a question as M100 does, at 115200 baud.",))
+    )
     until(lambda: station.state() == ["ready"])
     (line,) = station.roll.lines()
     assert line.evidence == ("It answers a question as M100 does, at 115200 baud.", "usb 1a86:7523")
@@ -52,11 +58,11 @@ def test_a_port_that_is_only_heard_any_more_says_why_and_what_to_do(
     scanner = Scanner("serial_rfid")
     station = Station(tmp_path, monkeypatch, scanner)
     reading = listening(station)
-    scanner.says.put(Unanswered("serial_rfid", "usb-1", 5, "It has answered nothing."))
+    scanner.says.put(ProbeTimeout("serial_rfid", "usb-1", 5, "It has answered nothing."))
     until(lambda: station.roll.lines()[0].why != "")
     (line,) = station.roll.lines()
     assert (line.state, line.why, line.mend) == ("listening", "It has answered nothing.", AGAIN.format(MEND))
-    scanner.says.put(Known("serial_rfid", "usb-1", 6, ("It sends whole frames by itself.",)))
+    scanner.says.put(ProfileLearned("serial_rfid", "usb-1", 6, ("It sends whole frames by itself.",)))
     until(lambda: station.state() == ["ready"])
     (line,) = station.roll.lines()
     assert (line.why, line.mend) == ("", LEAVE_IT)
@@ -67,18 +73,18 @@ def test_a_row_for_an_rfid_reader_that_the_sheet_made_a_scanner_is_one_after_a_r
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     station = Station(tmp_path, monkeypatch, *(rfid := [Scanner("serial_rfid") for _ in range(2)]))
-    station.taught.keep("usb-1", Lesson(profile={"prefix": "S1-"}, words="The prefix is S1-."))
+    station.taught.keep("usb-1", ReaderProfile(profile={"prefix": "S1-"}, words="The prefix is S1-."))
     line = Scanner("serial_line")
     kinds = {"serial_rfid": rfid[0], "serial_line": line}
     monkeypatch.setattr(module, "open_driver", lambda kind, _settings: kinds[kind])
     monkeypatch.setattr(module, "FIRST_PAUSE_S", 60)
     reading = station.reads(kind="serial_rfid")
-    rfid[0].says.put(Known("serial_line", "usb-1", 5, ("It has sent the setup sheet.",), '{"prefix": "S1-"}'))
+    rfid[0].says.put(ProfileLearned("serial_line", "usb-1", 5, ("It has sent the setup sheet.",), '{"prefix": "S1-"}'))
     until(lambda: line.taught != [])
     assert rfid[0].taught == line.taught == [(2, '{"prefix": "S1-"}')]
     until(lambda: [(each.kind, each.state) for each in station.roll.lines()] == [("serial_line", "ready")])
     assert station.said == []  # its operator has nothing to try
-    assert station.taught.of("usb-1") == Lesson(profile={"prefix": "S1-"}, words="The prefix is S1-.")
+    assert station.taught.of("usb-1") == ReaderProfile(profile={"prefix": "S1-"}, words="The prefix is S1-.")
     rfid[0].says.put(None)
     reading.close()
 
@@ -91,13 +97,13 @@ def test_a_row_for_an_rfid_reader_that_the_sheet_made_a_scanner_is_one_after_a_r
     ],
 )
 def test_a_serial_scanner_of_a_row_is_known_with_and_without_its_twin(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, taught_as: str, opened_as: str, there: list[Facts]
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, taught_as: str, opened_as: str, there: list[DeviceInfo]
 ) -> None:
     scanner = Scanner("serial_line")
     scanner.reader = opened_as
     station = Station(tmp_path, monkeypatch, scanner)
     monkeypatch.setattr(serial_ports, "present", lambda: there)
-    station.taught.keep(taught_as, Lesson(profile={"prefix": "S1-"}, words="The prefix is S1-."))
+    station.taught.keep(taught_as, ReaderProfile(profile={"prefix": "S1-"}, words="The prefix is S1-."))
     reading = station.reads(kind="serial_line")
     until(lambda: station.state() == ["ready"])
     assert [json.loads(profile or "null") for _, profile in scanner.taught] == [{"prefix": "S1-"}]

@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from waiting import until
 
-from station.readers.hotplug import Plugs
-from station.readers.registry import Roll
+from station.readers.hotplug import HotplugManager
+from station.readers.registry import ReaderRegistry
 from tests.drivers.fixtures.fake_udev import FIRST, SECOND
 
 if TYPE_CHECKING:
-    from station.readers.reader_thread import Wanted
+    from station.readers.reader_thread import ReaderSpec
 
 
 def test_what_was_pulled_out_while_nobody_looked_is_gone_and_what_stayed_is_not_begun_twice(
@@ -21,8 +21,8 @@ def test_what_was_pulled_out_while_nobody_looked_is_gone_and_what_stayed_is_not_
     monkeypatch.setattr("drivers.hotplug.Hotplug", udev.watch)
     monkeypatch.setattr("station.readers.hotplug.FIRST_PAUSE_S", 0.01)
     udev.there = [FIRST, SECOND]
-    begun, changes, roll = list["Wanted"](), list[int](), Roll(lambda *_, **__: None, lambda: None)
-    plugs = Plugs((), roll, dict, begun.append, lambda: changes.append(1))
+    begun, changes, roll = list["ReaderSpec"](), list[int](), ReaderRegistry(lambda *_, **__: None, lambda: None)
+    plugs = HotplugManager((), roll, dict, begun.append, lambda: changes.append(1))
     plugs.start()
     until(lambda: len(changes) == 2)
     udev.there = [SECOND]

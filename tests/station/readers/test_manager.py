@@ -9,11 +9,11 @@ import pytest
 from waiting import until
 
 from drivers import DriverError
-from station.config import Reader as Row
+from station.config import ReaderConfig as Row
 from station.feedback.messages import TOO_FAST, Red
 from station.readers import reader_thread as module
 from station.readers.registry import ReaderStatus
-from station.scan.pipeline import ReaderPlace
+from station.scan.pipeline import ReaderSettings
 from tests.station.fixtures.reader_manager import Held, a_station
 from tests.station.fixtures.scan_pipeline import a_read
 
@@ -89,8 +89,8 @@ def test_a_reader_stands_where_its_row_says(opened: list[Any]) -> None:
     readers, *_ = a_station(Row("replay", "scans", stage="mill", bench="left", action="out"))
     readers.start()
     until(lambda: [each.state for each in readers.status()] == ["ready"])
-    assert readers.place_of("replay-1") == ReaderPlace("left", "mill", "out")
-    assert readers.place_of("another") == ReaderPlace(None, "saw", None)
+    assert readers.place_of("replay-1") == ReaderSettings("left", "mill", "out")
+    assert readers.place_of("another") == ReaderSettings(None, "saw", None)
     readers.close()
 
 

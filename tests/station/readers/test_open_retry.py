@@ -8,7 +8,7 @@ from waiting import until
 
 from drivers import DriverError
 from station.readers import reader_thread as module
-from station.readers.reader_thread import Reading, Wanted
+from station.readers.reader_thread import ReaderSpec, ReaderThread
 from tests.station.fixtures.reader_threads import Scanner, Station
 
 
@@ -26,8 +26,8 @@ def test_one_that_was_plugged_in_is_not_kept_waiting_as_long_as_one_that_may_nev
         raise DriverError(came="pcscd knows none.", expected="A reader.", do="Plug it in.")
 
     monkeypatch.setattr(module, "open_driver", open_driver)
-    plugged = Reading(Wanted("usb.1", "pcsc", {}, names=("usb-072f-2200-R1",)), station.desk)
-    named = Reading(Wanted("keyboard-0", "keyboard", {}), station.desk)
+    plugged = ReaderThread(ReaderSpec("usb.1", "pcsc", {}, names=("usb-072f-2200-R1",)), station.desk)
+    named = ReaderThread(ReaderSpec("keyboard-0", "keyboard", {}), station.desk)
     named.start()
     until(lambda: tried == ["keyboard"])
     plugged.start()

@@ -11,21 +11,23 @@ import pytest
 from waiting import until
 
 from drivers import DriverError
-from drivers.hotplug import Added, Facts, Removed
-from station.config import Config
-from station.config import Reader as Row
+from drivers.hotplug import DeviceAdded, DeviceInfo, DeviceRemoved
+from station.config import ReaderConfig as Row
+from station.config import StationConfig
 from station.readers import reader_thread as module
 from station.readers.enrolment import FORGET_IT
-from station.readers.manager import Readers
-from station.readers.profile_store import KEYPAD, Lesson, Taught, beside
+from station.readers.manager import ReaderManager
+from station.readers.profile_store import KEYPAD, ProfileStore, ReaderProfile, beside
 from station.readers.registry import MOST
-from station.scan.pipeline import ReaderPlace
-from station.scan.work_queue import Inbox
+from station.scan.pipeline import ReaderSettings
+from station.scan.work_queue import WorkQueue
 from tests.station.fixtures.reader_manager import Held, Watches, a_station
 from tests.station.fixtures.scan_pipeline import a_read
 
-SCANNER = Facts("/dev/input/event3", "Bar Code Scanner", 3, 0x05E0, 0x1200, "SN77", "usb-1.3", types=True, points=False)
-KEYBOARD = Facts("/dev/input/event4", "Dell KB216", 3, 0x413C, 0x2113, "", "usb-1.4", types=True, points=False)
+SCANNER = DeviceInfo(
+    "/dev/input/event3", "Bar Code Scanner", 3, 0x05E0, 0x1200, "SN77", "usb-1.3", types=True, points=False
+)
+KEYBOARD = DeviceInfo("/dev/input/event4", "Dell KB216", 3, 0x413C, 0x2113, "", "usb-1.4", types=True, points=False)
 
 
 def test_a_scanner_that_is_plugged_in_is_read_and_comes_back_as_itself_and_a_persons_keyboard_is_left_alone(
@@ -48,7 +50,7 @@ def test_a_scanner_that_is_plugged_in_is_read_and_comes_back_as_itself_and_a_per
     monkeypatch.setattr(module, "FIRST_PAUSE_S", 0.5)  # udev's word comes some 50 ms behind the lost device
     readers, inbox, _, _ = a_station(Row("keyboard", stage="mill", layout="de"))
     readers.start()
-    for change in (Added(KEYBOARD), Added(SCANNER), Added(SCANNER)):
+    for change in (DeviceAdded(KEYBOARD), DeviceAdded(SCANNER), DeviceAdded(SCANNER)):
         plugs.put(change)
     until(lambda: sorted(each.state for each in readers.status()) == ["listening", "ready"])
     heard = next(each for each in readers.status() if each.state == "listening")
@@ -57,13 +59,13 @@ def test_a_scanner_that_is_plugged_in_is_read_and_comes_back_as_itself_and_a_per
     )  # fmt: skip
     first.scans.put(a_read())
     assert inbox.take(5) == a_read()
-    assert readers.place_of("usb-05e0-1200-SN77") == ReaderPlace(None, "mill", None)
+    assert readers.place_of("usb-05e0-1200-SN77") == ReaderSettings(None, "mill", None)
     first.scans.put(None)
-    plugs.put(Removed(SCANNER))
+    plugs.put(DeviceRemoved(SCANNER))
     until(lambda: states() == ["lost", "waiting"])
-    plugs.put(Added(replace(SCANNER, node="/dev/input/event9")))
+    plugs.put(DeviceAdded(replace(SCANNER, node="/dev/input/event9")))
     until(lambda: states() == ["ready"])
-    plugs.put(Removed(KEYBOARD))
+    plugs.put(DeviceRemoved(KEYBOARD))
     second.scans.put(a_read(b"WO-2"))
     assert inbox.take(5) == a_read(b"WO-2")
     assert asked == [("/dev/input/event3", "de"), ("/dev/input/event9", "de")]
@@ -89,11 +91,11 @@ def test_a_scanner_that_comes_back_as_another_for_ever_costs_bounded_threads_and
     readers.start()
     for turn in range(300):
         plugged.set()
-        plugs.put(Added(replace(SCANNER, serial=f"S{turn}")))
+        plugs.put(DeviceAdded(replace(SCANNER, serial=f"S{turn}")))
         until(lambda turn=turn: len(taken) == turn + 1)  # type: ignore[misc]
         plugged.clear()
         taken[-1].scans.put(None)
-        plugs.put(Removed(replace(SCANNER, serial=f"S{turn}")))
+        plugs.put(DeviceRemoved(replace(SCANNER, serial=f"S{turn}")))
         until(lambda: not readers._plugs._plugged)
     until(lambda: threading.active_count() <= before + 1)
     assert len(readers.status()) <= MOST + 1
@@ -112,11 +114,11 @@ def test_stored_scans_of_a_scanner_that_was_pulled_out_are_waited_for_and_no_lon
     readers, inbox, *_ = a_station(Row("keyboard"), room=1)
     readers.start()
     for node, scanner in scanners.items():
-        plugs.put(Added(replace(SCANNER, node=node, serial=node)))
+        plugs.put(DeviceAdded(replace(SCANNER, node=node, serial=node)))
         for code in range(20):
             scanner.scans.put(a_read(b"WO-%d" % code, at_s=10 + code / 100, kind="keyboard"))
     until(lambda: sum(len(each._spool) for each in readers._readings.values()) >= 4 * 16)
-    plugs.put(Removed(replace(SCANNER, node="/dev/input/event0")))
+    plugs.put(DeviceRemoved(replace(SCANNER, node="/dev/input/event0")))
     until(lambda: len(readers._plugs._plugged) == 3)
     assert sum(len(each._spool) for each in readers._readings.values()) >= 4 * 16  # his are waited for, too
     began_s = time.monotonic()
@@ -140,8 +142,8 @@ def test_a_point_of_sale_scanner_that_a_row_names_is_opened_once_and_its_twin_to
     readers, *_ = a_station(row)
     readers.start()
     first = replace(SCANNER, node="/dev/hidraw3", types=False, subsystem="hidraw")
-    plugs.put(Added(first))
-    plugs.put(Added(replace(first, node="/dev/hidraw4", serial="SN78")))
+    plugs.put(DeviceAdded(first))
+    plugs.put(DeviceAdded(replace(first, node="/dev/hidraw4", serial="SN78")))
     both = 1 if row.path else 2
     until(lambda: [each.state for each in readers.status()] == ["ready"] * both + ["ignored"] * (2 - both))
     assert asked == ["/dev/hidraw3", "/dev/hidraw4"][:both]
@@ -165,21 +167,21 @@ class Teachable(Held):
 def test_what_a_scanner_was_taught_holds_whether_or_not_a_twin_claims_its_serial_number(
     monkeypatch: pytest.MonkeyPatch, plugs: Watches, tmp_path: Path, taught_as: str, opened_as: str
 ) -> None:
-    config = Config(station="saw-1", journal=str(tmp_path / "journal.db"))
-    taught = Taught(beside(tmp_path / "journal.db"))
+    config = StationConfig(station="saw-1", journal=str(tmp_path / "journal.db"))
+    taught = ProfileStore(beside(tmp_path / "journal.db"))
     facts = replace(SCANNER, name="USB Keyboard", vendor=0x1A86, product=0x5723, serial="S1", place="usb-1.3")
 
-    def plugged_in() -> tuple[Readers, Teachable]:
+    def plugged_in() -> tuple[ReaderManager, Teachable]:
         scanner = Teachable(opened_as)
         monkeypatch.setattr(module, "open_driver", lambda _kind, _settings: scanner)
-        readers = Readers(config, Inbox(), lambda _: None, lambda *_, **__: None, lambda: None)
+        readers = ReaderManager(config, WorkQueue(), lambda _: None, lambda *_, **__: None, lambda: None)
         readers.start()
-        plugs.put(Added(facts))
+        plugs.put(DeviceAdded(facts))
         until(lambda: [each.state for each in readers.status()] == ["ready"])
         readers.close()
         return readers, scanner
 
-    taught.keep(taught_as, Lesson(profile={"layout": "de"}, words="German."))
+    taught.keep(taught_as, ReaderProfile(profile={"layout": "de"}, words="German."))
     readers, scanner = plugged_in()
     assert scanner.profile == '{"layout": "de"}'
     (line,) = readers.status()

@@ -8,21 +8,29 @@ from pathlib import Path
 
 import pytest
 
-from station.readers.profile_store import KEYPAD, MOST_READERS, SAID_KEYPAD, SENT_THE_SHEET, Lesson, Taught, beside
+from station.readers.profile_store import (
+    KEYPAD,
+    MOST_READERS,
+    SAID_KEYPAD,
+    SENT_THE_SHEET,
+    ProfileStore,
+    ReaderProfile,
+    beside,
+)
 
-GERMAN = Lesson(profile={"layout": "de", "caps": "obeyed"}, words="German layout.")
+GERMAN = ReaderProfile(profile={"layout": "de", "caps": "obeyed"}, words="German layout.")
 
 
 @pytest.fixture
-def taught(tmp_path: Path) -> Taught:
-    return Taught(beside(tmp_path / "journal.db"))
+def taught(tmp_path: Path) -> ProfileStore:
+    return ProfileStore(beside(tmp_path / "journal.db"))
 
 
-def test_it_lies_beside_the_journal_and_another_process_reads_it(taught: Taught, tmp_path: Path) -> None:
+def test_it_lies_beside_the_journal_and_another_process_reads_it(taught: ProfileStore, tmp_path: Path) -> None:
     assert taught.path == tmp_path / "readers.json"
     taught.keep("usb-1", GERMAN)
     taught.keep("usb-2", KEYPAD)
-    again = Taught(taught.path)
+    again = ProfileStore(taught.path)
     assert again.how() == {"usb-1": SENT_THE_SHEET, "usb-2": SAID_KEYPAD}
     assert (again.ids(), again.of("usb-1"), again.of("usb-2"), again.of("usb-3")) == (
         ("usb-1", "usb-2"), GERMAN, KEYPAD, None,
@@ -30,16 +38,16 @@ def test_it_lies_beside_the_journal_and_another_process_reads_it(taught: Taught,
     assert [path.name for path in tmp_path.iterdir()] == ["readers.json"]
 
 
-def test_the_latest_sheet_counts_and_what_is_forgotten_is_gone(taught: Taught) -> None:
+def test_the_latest_sheet_counts_and_what_is_forgotten_is_gone(taught: ProfileStore) -> None:
     taught.keep("usb-1", GERMAN)
-    french = Lesson(profile={"layout": "fr"})
+    french = ReaderProfile(profile={"layout": "fr"})
     taught.keep("usb-1", french)
     assert taught.of("usb-1") == french
     assert [taught.forget("usb-1"), taught.forget("usb-1")] == [True, False]
     assert taught.ids() == ()
 
 
-def test_at_most_64_are_kept_and_the_oldest_goes(taught: Taught) -> None:
+def test_at_most_64_are_kept_and_the_oldest_goes(taught: ProfileStore) -> None:
     for number in range(MOST_READERS):
         taught.keep(f"usb-{number}", GERMAN)
     assert len(taught.ids()) == MOST_READERS
@@ -51,7 +59,7 @@ def test_at_most_64_are_kept_and_the_oldest_goes(taught: Taught) -> None:
 
 
 @pytest.mark.parametrize("content", [b"", b"{", b"[]", b'{"readers": {"a": 5}}', b"\xff\xfe"])
-def test_a_file_that_cannot_be_read_teaches_nothing_and_is_kept_aside(taught: Taught, content: bytes) -> None:
+def test_a_file_that_cannot_be_read_teaches_nothing_and_is_kept_aside(taught: ProfileStore, content: bytes) -> None:
     taught.path.write_bytes(content)
     assert (taught.ids(), taught.of("a")) == ((), None)
     taught.keep("usb-1", GERMAN)
@@ -62,7 +70,9 @@ def test_a_file_that_cannot_be_read_teaches_nothing_and_is_kept_aside(taught: Ta
     assert taught.path.with_name("readers.json.unread").read_bytes() == content
 
 
-def test_a_cut_while_it_is_written_leaves_the_old_file_whole(taught: Taught, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_cut_while_it_is_written_leaves_the_old_file_whole(
+    taught: ProfileStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
     taught.keep("usb-1", GERMAN)
 
     def cut(*_: object) -> None:
@@ -76,7 +86,7 @@ def test_a_cut_while_it_is_written_leaves_the_old_file_whole(taught: Taught, mon
 
 @pytest.mark.parametrize("change", [lambda taught: taught.keep("usb-3", KEYPAD), lambda taught: taught.forget("usb-1")])
 def test_a_disk_that_gives_nothing_up_once_makes_nobody_forget(
-    taught: Taught, monkeypatch: pytest.MonkeyPatch, change: Callable[[Taught], object]
+    taught: ProfileStore, monkeypatch: pytest.MonkeyPatch, change: Callable[[ProfileStore], object]
 ) -> None:
     taught.keep("usb-1", GERMAN)
     taught.keep("usb-2", KEYPAD)
@@ -99,13 +109,13 @@ def test_a_disk_that_gives_nothing_up_once_makes_nobody_forget(
 
 
 def test_a_command_and_the_station_that_write_at_once_both_are_heard(
-    taught: Taught, monkeypatch: pytest.MonkeyPatch
+    taught: ProfileStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     begun, go = threading.Event(), threading.Event()
-    slow, command = Taught(taught.path), Taught(taught.path)
+    slow, command = ProfileStore(taught.path), ProfileStore(taught.path)
     write = slow._write
 
-    def held_up(readers: dict[str, Lesson]) -> None:
+    def held_up(readers: dict[str, ReaderProfile]) -> None:
         begun.set()
         go.wait(5)
         write(readers)
@@ -123,7 +133,7 @@ def test_a_command_and_the_station_that_write_at_once_both_are_heard(
     assert taught.ids() == ("usb-1", "usb-2")
 
 
-def test_what_is_taught_again_and_again_is_written_once(taught: Taught) -> None:
+def test_what_is_taught_again_and_again_is_written_once(taught: ProfileStore) -> None:
     taught.keep("usb-1", GERMAN)
     written = taught.path.stat().st_ino
     for _ in range(3):

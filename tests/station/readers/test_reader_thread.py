@@ -8,12 +8,12 @@ from pathlib import Path
 import pytest
 from waiting import until
 
-from drivers import Known
+from drivers import ProfileLearned
 from station.feedback.messages import Notice
 from station.readers import reader_thread as module
 from station.readers.enrolment import FORGET_IT
-from station.readers.profile_store import Lesson
-from station.readers.reader_thread import Reading, Wanted
+from station.readers.profile_store import ReaderProfile
+from station.readers.reader_thread import ReaderSpec, ReaderThread
 from tests.station.fixtures.reader_threads import SHEET, Scanner, Station
 
 
@@ -27,7 +27,9 @@ def test_what_a_device_has_shown_is_kept_and_told_to_it_at_the_next_opening(
     assert first.taught == [(2, None)]
     first.says.put(SHEET)
     until(lambda: station.state() == ["ready"])
-    assert station.taught.of("usb-1") == Lesson(profile={"layout": "de"}, words="The layout is de. GS comes as Ctrl+].")
+    assert station.taught.of("usb-1") == ReaderProfile(
+        profile={"layout": "de"}, words="The layout is de. GS comes as Ctrl+]."
+    )
     (line,) = station.roll.lines()
     assert (line.evidence, line.taught, line.mend) == (
         (*SHEET.evidence, "usb 1a86:5723"), "The layout is de. GS comes as Ctrl+].", FORGET_IT.format("usb-1"),
@@ -63,7 +65,7 @@ def test_a_device_that_never_could_be_opened_leaves_no_line_when_it_is_pulled_ou
     assert station.state() == []
 
 
-def has_ended(reading: Reading) -> bool:
+def has_ended(reading: ReaderThread) -> bool:
     """Whether its thread has ended by itself, and says nothing more."""
     return reading._supervise not in [getattr(each, "_target", None) for each in threading.enumerate()]
 
@@ -89,7 +91,7 @@ def test_a_device_that_was_pulled_out_is_not_tried_again_at_its_node(
 ) -> None:
     first, second = Scanner(), Scanner()
     station = Station(tmp_path, monkeypatch, first, second, Scanner())
-    pulled = Reading(Wanted("event3", "keyboard", {}, names=("usb-1",)), station.desk)
+    pulled = ReaderThread(ReaderSpec("event3", "keyboard", {}, names=("usb-1",)), station.desk)
     pulled.start()
     until(lambda: station.state() == ["ready"])
     first.says.put("lost")
@@ -99,7 +101,7 @@ def test_a_device_that_was_pulled_out_is_not_tried_again_at_its_node(
     pulled.wanted.gone.set()
     assert not until_or_not(lambda: len(station.asked) > 1, within_s=0.2)
     monkeypatch.setattr(module, "UNPLUGGED_S", 0.01)  # udev says nothing: it was lost for another reason
-    stays = Reading(Wanted("event4", "keyboard", {}, names=("usb-1",)), station.desk)
+    stays = ReaderThread(ReaderSpec("event4", "keyboard", {}, names=("usb-1",)), station.desk)
     stays.start()
     until(lambda: len(station.asked) == 2)
     second.says.put("lost")
@@ -122,7 +124,7 @@ def test_a_port_that_turns_out_a_scanner_is_opened_again_as_that(
     station = Station(tmp_path, monkeypatch, rfid, line)
     monkeypatch.setattr(module, "FIRST_PAUSE_S", 60)  # its operator was told to scan again, and does
     reading = station.reads(listen=True, kind="serial_rfid")
-    rfid.says.put(Known("serial_line", "usb-1", 5, ("It names the kind of code.",), '{"aim": true}'))
+    rfid.says.put(ProfileLearned("serial_line", "usb-1", 5, ("It names the kind of code.",), '{"aim": true}'))
     until(lambda: line.taught != [])
     assert (station.asked, line.taught) == ([("serial_rfid", "yes"), ("serial_line", None)], [(2, '{"aim": true}')])
     until(lambda: [(each.kind, each.state) for each in station.roll.lines()] == [("serial_line", "ready")])

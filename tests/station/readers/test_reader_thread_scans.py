@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from waiting import until
 
-from drivers import Dropped, Note, Read
+from drivers import Dropped, OperatorNotice, Read
 from station.feedback.messages import TOO_FAST, Notice, Red
 from station.readers.batch_upload import MS
 from tests.station.fixtures.reader_threads import SHEET, Scanner, Station
@@ -18,7 +18,7 @@ def test_a_note_is_amber_without_a_number_at_its_reader(tmp_path: Path, monkeypa
     scanner = Scanner()
     station = Station(tmp_path, monkeypatch, scanner)
     reading = station.reads()
-    scanner.says.put(Note("keyboard", "usb-1", 5, "The sheet was read in half. Scan it again."))
+    scanner.says.put(OperatorNotice("keyboard", "usb-1", 5, "The sheet was read in half. Scan it again."))
     until(lambda: station.said != [])
     assert station.said == [Notice("card", "The sheet was read in half. Scan it again.")]
     assert station.said[0].reader == "usb-1"

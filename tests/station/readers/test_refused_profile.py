@@ -6,14 +6,14 @@ from pathlib import Path
 import pytest
 from waiting import until
 
-from drivers import Known, Note, Outcome
+from drivers import OperatorNotice, Outcome, ProfileLearned
 from station.cli import capture
-from station.config import Config
+from station.config import StationConfig
 from station.feedback.messages import Red
 from station.readers import reader_thread as module
 from station.readers.enrolment import UNUSABLE
-from station.readers.profile_store import Lesson, Taught, beside
-from station.readers.registry import READ_FROM, ReaderStatus, Roll, told
+from station.readers.profile_store import ProfileStore, ReaderProfile, beside
+from station.readers.registry import READ_FROM, ReaderRegistry, ReaderStatus, to_heartbeat
 from tests.drivers.conftest import Wedge
 from tests.station.fixtures.reader_threads import Scanner, Station
 from tests.station.fixtures.scan_pipeline import a_read
@@ -56,7 +56,7 @@ def test_a_scanner_that_cannot_be_read_as_it_was_taught_is_answered_red_and_show
 ) -> None:
     wedge = Wedge(tmp_path)
     monkeypatch.setattr(module, "open_driver", lambda _kind, _settings: wedge.driver)
-    station.taught.keep(wedge.reader, Lesson(profile=profile, words="The layout is xx."))
+    station.taught.keep(wedge.reader, ReaderProfile(profile=profile, words="The layout is xx."))
     reading = station.reads()
     until(lambda: station.state() == ["refusing"])
     wedge.scan("wo-1042")
@@ -64,7 +64,7 @@ def test_a_scanner_that_cannot_be_read_as_it_was_taught_is_answered_red_and_show
     assert (refused.why, refused.reader) == (why, wedge.reader)
     (line,) = station.roll.lines()
     assert (line.why, line.taught) == (why, "The layout is xx.")
-    assert (told(line)["state"], told(line)["why"]) == ("refusing", why[:240])
+    assert (to_heartbeat(line)["state"], to_heartbeat(line)["why"]) == ("refusing", why[:240])
     assert station.logged == ["what a reader was taught cannot be used", "a reader lost a scan"]
     reading.close()
     wedge.unplug()
@@ -73,7 +73,7 @@ def test_a_scanner_that_cannot_be_read_as_it_was_taught_is_answered_red_and_show
 def test_what_it_is_taught_anew_is_read_at_once(station: Station, monkeypatch: pytest.MonkeyPatch) -> None:
     scanner = Cordless()
     monkeypatch.setattr(module, "open_driver", lambda _kind, _settings: scanner)
-    station.taught.keep(scanner.reader, Lesson(profile={"layout": "xx"}))
+    station.taught.keep(scanner.reader, ReaderProfile(profile={"layout": "xx"}))
     taught: list[str | None] = []
 
     def teach(_sheets: object, profile: str | None) -> None:
@@ -91,11 +91,11 @@ def test_what_it_is_taught_anew_is_read_at_once(station: Station, monkeypatch: p
     assert taught == ['{"layout": "xx"}', None]
     scanner.says.put(a_read(b"wrong", kind="keyboard", reader=scanner.reader))
     assert station.inbox.take(5).why == WHY
-    scanner.says.put(Note("keyboard", scanner.reader, 5, "The sheet was read in half."))
+    scanner.says.put(OperatorNotice("keyboard", scanner.reader, 5, "The sheet was read in half."))
     until(lambda: station.said != [])
     assert not any(isinstance(each, Red) for each in station.said)
     shown = ("The layout is learned.",)
-    scanner.says.put(Known("keyboard", scanner.reader, 5, shown, json.dumps({"layout": "learned"})))
+    scanner.says.put(ProfileLearned("keyboard", scanner.reader, 5, shown, json.dumps({"layout": "learned"})))
     scanner.says.put(a_read(b"WO-1", 60, kind="keyboard", reader=scanner.reader))
     assert station.inbox.take(5).raw == b"WO-1"
     (line,) = station.roll.lines()
@@ -104,7 +104,7 @@ def test_what_it_is_taught_anew_is_read_at_once(station: Station, monkeypatch: p
 
 
 def test_a_reader_that_refuses_is_open_to_the_roll() -> None:
-    roll = Roll(lambda *_a, **_f: None, lambda: None)
+    roll = ReaderRegistry(lambda *_a, **_f: None, lambda: None)
     roll.note("event3.1", ReaderStatus("keyboard", "usb-1", "refusing", "why"))
     roll.note("event3", ReaderStatus("keyboard", "usb-1", "lost"))  # the late word of its plug before
     assert [each.state for each in roll.lines()] == ["refusing"]
@@ -116,19 +116,19 @@ def test_a_recording_says_that_the_lesson_cannot_be_used_and_keeps_what_the_scan
 ) -> None:
     wedge = Wedge(tmp_path)
     monkeypatch.setattr(capture, "open_driver", lambda _kind, _settings: wedge.driver)
-    config = Config(station="saw-1", journal=str(tmp_path / "journal.db"), status=str(tmp_path / "status.json"))
-    Taught(beside(tmp_path / "journal.db")).keep(wedge.reader, Lesson(profile={"layout": "xx"}))
+    config = StationConfig(station="saw-1", journal=str(tmp_path / "journal.db"), status=str(tmp_path / "status.json"))
+    ProfileStore(beside(tmp_path / "journal.db")).keep(wedge.reader, ReaderProfile(profile={"layout": "xx"}))
     said = list[Outcome]()
 
     def scan_once_told(outcome: Outcome) -> None:
         said.append(outcome)
-        if isinstance(outcome, Note):
+        if isinstance(outcome, OperatorNotice):
             wedge.scan("wo-1042")
         else:
             wedge.driver.close()
 
-    made = capture.Recording(capture.Asked(kind="keyboard"), config).make(tmp_path / "x.rec", scan_once_told, 10)
-    assert [each.text for each in said if isinstance(each, Note)] == [WHY]
+    made = capture.Capture(capture.CaptureOptions(kind="keyboard"), config).make(tmp_path / "x.rec", scan_once_told, 10)
+    assert [each.text for each in said if isinstance(each, OperatorNotice)] == [WHY]
     assert (made.reader, made.scans) == (wedge.reader, 1)
     assert b'"key":[1,' in (tmp_path / "x.rec").read_bytes()
     wedge.unplug()

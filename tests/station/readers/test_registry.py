@@ -1,11 +1,15 @@
 """The roll of readers: one line a device, whatever node it has; bounded; each change said once."""
 
-from station.readers.registry import MAX_TEXT, MAX_TOLD, MOST, ReaderStatus, Roll, told
+from station.readers.registry import MAX_TEXT, MAX_TOLD, MOST, ReaderRegistry, ReaderStatus, to_heartbeat
 
 
-def a_roll() -> tuple[Roll, list[tuple[str, dict[str, str]]], list[int]]:
+def a_roll() -> tuple[ReaderRegistry, list[tuple[str, dict[str, str]]], list[int]]:
     logged, changed = list[tuple[str, dict[str, str]]](), list[int]()
-    return Roll(lambda what, **fields: logged.append((what, fields)), lambda: changed.append(1)), logged, changed
+    return (
+        ReaderRegistry(lambda what, **fields: logged.append((what, fields)), lambda: changed.append(1)),
+        logged,
+        changed,
+    )
 
 
 READY = ReaderStatus("keyboard", "usb-1", "ready")
@@ -105,6 +109,6 @@ def test_no_device_can_say_more_than_a_sentence() -> None:
     )
     (line,) = roll.lines()
     assert (len(line.why), len(line.evidence[0])) == (MAX_TEXT, MAX_TEXT)
-    assert {name: len(text) for name, text in told(line).items()} == {
+    assert {name: len(text) for name, text in to_heartbeat(line).items()} == {
         "id": 5, "kind": 8, "state": 7, "why": MAX_TOLD, "evidence": MAX_TOLD, "mend": MAX_TOLD,
     }  # fmt: skip

@@ -10,9 +10,9 @@ import pytest
 from running_hub import RunningHub
 
 from server.db.store import Store
-from server.ledger.hub_log import event_of, keep_time, take
+from server.ledger.hub_log import append_own, event_of, keep_time
 from station.core.codes import Scheme
-from station.rules.snapshot import known, log_refused, read_shop
+from station.rules.snapshot import log_refused, read_shop, rule_context
 from tests.station.fixtures.journals import open_journal
 from tests.station.fixtures.scan_pipeline import Bench, a_read
 from tests.station.fixtures.station_process import Daemon
@@ -35,7 +35,7 @@ def test_a_snapshot_of_before_is_read_without_the_pattern_and_the_log_names_it()
 
 
 def test_a_scan_that_the_pattern_would_match_for_ever_is_green_at_once() -> None:
-    bench = Bench(patterns=tuple(known(OLD_SNAPSHOT).patterns))
+    bench = Bench(patterns=tuple(rule_context(OLD_SNAPSHOT).patterns))
     began = time.process_time()
     answers = bench.take(a_read(ATTACK.encode(), 10), a_read(b"WO-1042", 11))
     assert time.process_time() - began < 2
@@ -50,7 +50,7 @@ def record_unchecked(db: Path, *patterns: dict[str, str]) -> None:
         keep_time(connection, store.clock)
         now = store.clock.read()
         fields = [{"what": "pattern.define", "data": each, "by": "Ann", "holds_from_us": 0} for each in patterns]
-        take(connection, [event_of("entry", store.clock, now, **each) for each in fields], now.utc_us)
+        append_own(connection, [event_of("entry", store.clock, now, **each) for each in fields], now.utc_us)
     store.close()
 
 

@@ -10,7 +10,7 @@ import pytest
 from station.core.codes import read_code
 from station.core.event import Event
 from station.journal import OpenItem
-from station.rules.snapshot import Shop, known, read_shop, stored_shop
+from station.rules.snapshot import ShopSnapshot, read_shop, rule_context, stored_shop
 from tests.station.fixtures.journals import open_journal
 from tests.station.fixtures.simulated_station import SimRoom
 
@@ -95,7 +95,7 @@ def test_what_cannot_be_read_is_logged_with_its_reason(tmp_path: Path) -> None:
     with open_journal(tmp_path) as journal:
         journal.save_snapshot("v1", b'{"definitions":7}')
         shop, _ = stored_shop(journal, lambda what, **fields: said.append({"what": what, **fields}))
-        assert shop == Shop()
+        assert shop == ShopSnapshot()
         assert journal.snapshot() is None
     (line,) = said
     assert line["what"] == "the stored definitions cannot be read; they are fetched again"
@@ -110,7 +110,7 @@ def test_a_routing_whose_operations_are_no_list_leaves_the_rest_of_the_shop(oper
     body = json.dumps({"definitions": [product, routing, person]}).encode()
     assert read_shop(body).person("7") == "A. Kim"
     assert read_shop(body).stage_of("p", 10) is None
-    known(body)
+    rule_context(body)
 
 
 def test_definitions_that_cannot_be_read_keep_neither_heartbeats_nor_open_items(tmp_path: Path) -> None:

@@ -5,82 +5,98 @@ from typing import Any
 
 import pytest
 
-from station.core.event import Place as LogPlace
-from station.feedback.messages import State, Why
+from station.core.event import LogPosition as LogPlace
+from station.feedback.messages import Reason, State
 from station.scan.bench import expire
-from station.scan.bench_state import Bench, Done, Fields, Load, Operator, Pending, Place, S, Settings
+from station.scan.bench_state import (
+    ArmedAction,
+    ArmedLoad,
+    BenchSettings,
+    BenchState,
+    S,
+    ScanFields,
+    SignedOnOperator,
+    StageOverride,
+    UndoableScan,
+)
 from tests.station.fixtures.shop_bench import ARMED, DONE, ITEM, LOG, SAVED, Shop, a_step
 
-GREEN_CARD, AMBER_CARD = (State.GREEN, Why.CARD), (State.AMBER, Why.CARD)
+GREEN_CARD, AMBER_CARD = (State.GREEN, Reason.CARD), (State.AMBER, Reason.CARD)
 
 
 # (bench before, scan, fields of the event, (state, why, text), what of the bench differs afterwards)
-ROWS: list[tuple[Bench, str, Fields, tuple[State, Why, str], dict[str, Any]]] = [
-    (Bench(), ITEM, Fields(), (*SAVED, "saved: WO-1042"), {"done": (Done(LogPlace(LOG, 7), ITEM, 100 * S),)}),
-    (Bench(), "WIP:IN", Fields(), (*GREEN_CARD, "IN: scan the sheet"),
-     {"pending": Pending(action="in", until_ns=120 * S)}),
-    (Bench(), "WIP:REWORK:deburr", Fields(), (*GREEN_CARD, "REWORK deburr: scan the sheet"),
-     {"pending": Pending(action="rework", to="deburr", until_ns=120 * S)}),
-    (Bench(pending=ARMED), "WIP:QTY:2.5", Fields(), (*GREEN_CARD, "SCRAP 2.5: scan the sheet"),
+ROWS: list[tuple[BenchState, str, ScanFields, tuple[State, Reason, str], dict[str, Any]]] = [
+    (BenchState(), ITEM, ScanFields(), (*SAVED, "saved: WO-1042"),
+     {"done": (UndoableScan(LogPlace(LOG, 7), ITEM, 100 * S),)}),
+    (BenchState(), "WIP:IN", ScanFields(), (*GREEN_CARD, "IN: scan the sheet"),
+     {"pending": ArmedAction(action="in", until_ns=120 * S)}),
+    (BenchState(), "WIP:REWORK:deburr", ScanFields(), (*GREEN_CARD, "REWORK deburr: scan the sheet"),
+     {"pending": ArmedAction(action="rework", to="deburr", until_ns=120 * S)}),
+    (BenchState(pending=ARMED), "WIP:QTY:2.5", ScanFields(), (*GREEN_CARD, "SCRAP 2.5: scan the sheet"),
      {"pending": replace(ARMED, qty_milli=2500)}),
-    (Bench(pending=replace(ARMED, qty_milli=2500)), "WIP:ALL", Fields(), (*GREEN_CARD, "SCRAP ALL: scan the sheet"),
+    (BenchState(pending=replace(ARMED, qty_milli=2500)), "WIP:ALL", ScanFields(), (*GREEN_CARD, "SCRAP ALL: scan the sheet"),
      {"pending": replace(ARMED, all=True)}),
-    (Bench(pending=ARMED), "WIP:REASON:burr", Fields(), (*GREEN_CARD, "SCRAP burr: scan the sheet"),
+    (BenchState(pending=ARMED), "WIP:REASON:burr", ScanFields(), (*GREEN_CARD, "SCRAP burr: scan the sheet"),
      {"pending": replace(ARMED, reason="burr")}),
-    (Bench(pending=ARMED), "WIP:HOLD", Fields(), (*GREEN_CARD, "HOLD: scan the sheet"),
-     {"pending": Pending(action="hold", until_ns=120 * S)}),
-    (Bench(pending=ARMED), "WIP:SCRAP", Fields(), (*GREEN_CARD, "SCRAP: scan the sheets, it stays"),
+    (BenchState(pending=ARMED), "WIP:HOLD", ScanFields(), (*GREEN_CARD, "HOLD: scan the sheet"),
+     {"pending": ArmedAction(action="hold", until_ns=120 * S)}),
+    (BenchState(pending=ARMED), "WIP:SCRAP", ScanFields(), (*GREEN_CARD, "SCRAP: scan the sheets, it stays"),
      {"pending": replace(ARMED, held=True, until_ns=220 * S)}),
-    (Bench(pending=ARMED), ITEM, Fields(action="scrap"),
-     (State.AMBER, Why.ASK, "1 counted: WO-1042 SCRAP. More? UNDO, then SCRAP, QTY and the sheet"),
-     {"pending": None, "done": (Done(LogPlace(LOG, 7), "WO-1042 SCRAP", 100 * S),)}),
-    (Bench(pending=replace(ARMED, qty_milli=2000, reason="burr")), ITEM,
-     Fields(action="scrap", qty_milli=2000, reason="burr"), (*SAVED, "saved: WO-1042 SCRAP 2 burr"),
-     {"pending": None, "done": (Done(LogPlace(LOG, 7), "WO-1042 SCRAP 2 burr", 100 * S),)}),
-    (Bench(pending=replace(ARMED, all=True)), ITEM, Fields(action="scrap", all=True),
+    (BenchState(pending=ARMED), ITEM, ScanFields(action="scrap"),
+     (State.AMBER, Reason.ASK, "1 counted: WO-1042 SCRAP. More? UNDO, then SCRAP, QTY and the sheet"),
+     {"pending": None, "done": (UndoableScan(LogPlace(LOG, 7), "WO-1042 SCRAP", 100 * S),)}),
+    (BenchState(pending=replace(ARMED, qty_milli=2000, reason="burr")), ITEM,
+     ScanFields(action="scrap", qty_milli=2000, reason="burr"), (*SAVED, "saved: WO-1042 SCRAP 2 burr"),
+     {"pending": None, "done": (UndoableScan(LogPlace(LOG, 7), "WO-1042 SCRAP 2 burr", 100 * S),)}),
+    (BenchState(pending=replace(ARMED, all=True)), ITEM, ScanFields(action="scrap", all=True),
      (*SAVED, "saved: WO-1042 SCRAP ALL"),
-     {"pending": None, "done": (Done(LogPlace(LOG, 7), "WO-1042 SCRAP ALL", 100 * S),)}),
-    (Bench(pending=Pending(action="hold", held=True, reason="x", until_ns=120 * S)), ITEM,
-     Fields(action="hold", reason="x"), (*SAVED, "saved: WO-1042 HOLD x"),
-     {"pending": Pending(action="hold", held=True, until_ns=220 * S),
-      "done": (Done(LogPlace(LOG, 7), "WO-1042 HOLD x", 100 * S),)}),
-    (Bench(), "WIP:COUNT", Fields(), (*GREEN_CARD, "COUNT: scan the sheet"),
-     {"pending": Pending(action="count", until_ns=120 * S)}),
-    (Bench(), "WIP:MORE", Fields(), (*GREEN_CARD, "MORE: scan the sheet"),
-     {"pending": Pending(more=True, until_ns=120 * S)}),
-    (Bench(), "WIP:STAGE:mill", Fields(stage="mill"), (*GREEN_CARD, "this bench is at mill"), {"place": Place("mill")}),
-    (Bench(place=Place("mill")), ITEM, Fields(stage="mill"), (*SAVED, "saved: WO-1042"),
-     {"done": (Done(LogPlace(LOG, 7), ITEM, 100 * S),)}),
-    (Bench(), "WIP:LOAD", Fields(), (*GREEN_CARD, "one load: scan its sheets"),
-     {"load": Load("abababab-7", 220 * S)}),
-    (Bench(load=Load("abababab-2", 110 * S)), ITEM, Fields(load="abababab-2"), (*SAVED, "saved: WO-1042"),
-     {"load": Load("abababab-2", 220 * S), "done": (Done(LogPlace(LOG, 7), ITEM, 100 * S),)}),
-    (Bench(), "WIP:CALL:material", Fields(action="call", reason="material"), (*GREEN_CARD, "called: material"), {}),
-    (Bench(pending=ARMED, load=Load("x", 110 * S)), "WIP:CANCEL", Fields(), (*GREEN_CARD, "cancelled: SCRAP"),
+     {"pending": None, "done": (UndoableScan(LogPlace(LOG, 7), "WO-1042 SCRAP ALL", 100 * S),)}),
+    (BenchState(pending=ArmedAction(action="hold", held=True, reason="x", until_ns=120 * S)), ITEM,
+     ScanFields(action="hold", reason="x"), (*SAVED, "saved: WO-1042 HOLD x"),
+     {"pending": ArmedAction(action="hold", held=True, until_ns=220 * S),
+      "done": (UndoableScan(LogPlace(LOG, 7), "WO-1042 HOLD x", 100 * S),)}),
+    (BenchState(), "WIP:COUNT", ScanFields(), (*GREEN_CARD, "COUNT: scan the sheet"),
+     {"pending": ArmedAction(action="count", until_ns=120 * S)}),
+    (BenchState(), "WIP:MORE", ScanFields(), (*GREEN_CARD, "MORE: scan the sheet"),
+     {"pending": ArmedAction(more=True, until_ns=120 * S)}),
+    (BenchState(), "WIP:STAGE:mill", ScanFields(stage="mill"), (*GREEN_CARD, "this bench is at mill"),
+     {"place": StageOverride("mill")}),
+    (BenchState(place=StageOverride("mill")), ITEM, ScanFields(stage="mill"), (*SAVED, "saved: WO-1042"),
+     {"done": (UndoableScan(LogPlace(LOG, 7), ITEM, 100 * S),)}),
+    (BenchState(), "WIP:LOAD", ScanFields(), (*GREEN_CARD, "one load: scan its sheets"),
+     {"load": ArmedLoad("abababab-7", 220 * S)}),
+    (BenchState(load=ArmedLoad("abababab-2", 110 * S)), ITEM, ScanFields(load="abababab-2"), (*SAVED, "saved: WO-1042"),
+     {"load": ArmedLoad("abababab-2", 220 * S), "done": (UndoableScan(LogPlace(LOG, 7), ITEM, 100 * S),)}),
+    (BenchState(), "WIP:CALL:material", ScanFields(action="call", reason="material"), (*GREEN_CARD, "called: material"), {}),
+    (BenchState(pending=ARMED, load=ArmedLoad("x", 110 * S)), "WIP:CANCEL", ScanFields(), (*GREEN_CARD, "cancelled: SCRAP"),
      {"pending": None, "load": None}),
-    (Bench(), "WIP:CANCEL", Fields(), (*GREEN_CARD, "no card was armed"), {}),
-    (Bench(), "WIP:BADGE:7", Fields(operator="7"), (*GREEN_CARD, "7 signed in"), {"operator": Operator("7", 1000 * S)}),
-    (Bench(operator=Operator("7", 200 * S)), "WIP:BADGE:8", Fields(operator="8"), (*GREEN_CARD, "8 signed in"),
-     {"operator": Operator("8", 1000 * S)}),
-    (Bench(operator=Operator("7", 200 * S)), "WIP:BADGE:7", Fields(operator="7"), (*GREEN_CARD, "7 signed out"),
+    (BenchState(), "WIP:CANCEL", ScanFields(), (*GREEN_CARD, "no card was armed"), {}),
+    (BenchState(), "WIP:BADGE:7", ScanFields(operator="7"), (*GREEN_CARD, "7 signed in"),
+     {"operator": SignedOnOperator("7", 1000 * S)}),
+    (BenchState(operator=SignedOnOperator("7", 200 * S)), "WIP:BADGE:8", ScanFields(operator="8"),
+     (*GREEN_CARD, "8 signed in"),
+     {"operator": SignedOnOperator("8", 1000 * S)}),
+    (BenchState(operator=SignedOnOperator("7", 200 * S)), "WIP:BADGE:7", ScanFields(operator="7"),
+     (*GREEN_CARD, "7 signed out"),
      {"operator": None}),
-    (Bench(operator=Operator("7", 200 * S)), ITEM, Fields(operator="7"), (*SAVED, "saved: WO-1042"),
-     {"operator": Operator("7", 1000 * S), "done": (Done(LogPlace(LOG, 7), ITEM, 100 * S),)}),
-    (Bench(), "WIP:QTY:none", Fields(),
-     (State.AMBER, Why.NOT_UNDERSTOOD,
+    (BenchState(operator=SignedOnOperator("7", 200 * S)), ITEM, ScanFields(operator="7"), (*SAVED, "saved: WO-1042"),
+     {"operator": SignedOnOperator("7", 1000 * S), "done": (UndoableScan(LogPlace(LOG, 7), ITEM, 100 * S),)}),
+    (BenchState(), "WIP:QTY:none", ScanFields(),
+     (State.AMBER, Reason.NOT_UNDERSTOOD,
       "not understood: no quantity: expected 0.001 to 1000000000, at most three digits behind a point"), {}),
-    (Bench(done=DONE), "WIP:UNDO", Fields(action="void", void=LogPlace(LOG, 5)), (*GREEN_CARD, "undone: WO-7 SCRAP"),
+    (BenchState(done=DONE), "WIP:UNDO", ScanFields(action="void", void=LogPlace(LOG, 5)),
+     (*GREEN_CARD, "undone: WO-7 SCRAP"),
      {"done": DONE[:1]}),
-    (Bench(), "WIP:SETUP:1A:\x1dAQWZYMaqwzym", Fields(), (*GREEN_CARD, "setup sheet: nothing is counted"), {}),
-    (Bench(pending=ARMED, operator=Operator("7", 1000 * S), done=DONE), "wip:setup:2d:", Fields(operator="7"),
+    (BenchState(), "WIP:SETUP:1A:\x1dAQWZYMaqwzym", ScanFields(), (*GREEN_CARD, "setup sheet: nothing is counted"), {}),
+    (BenchState(pending=ARMED, operator=SignedOnOperator("7", 1000 * S), done=DONE), "wip:setup:2d:", ScanFields(operator="7"),
      (*GREEN_CARD, "setup sheet: nothing is counted"), {}),
-    (Bench(), "WIP:UNDO", Fields(), (*AMBER_CARD, "nothing of the last 10 minutes to undo"), {}),
+    (BenchState(), "WIP:UNDO", ScanFields(), (*AMBER_CARD, "nothing of the last 10 minutes to undo"), {}),
 ]  # fmt: skip
 
 
 @pytest.mark.parametrize(("before", "text", "fields", "says", "changes"), ROWS, ids=[row[1] for row in ROWS])
 def test_each_transition(
-    before: Bench, text: str, fields: Fields, says: tuple[State, Why, str], changes: dict[str, Any]
+    before: BenchState, text: str, fields: ScanFields, says: tuple[State, Reason, str], changes: dict[str, Any]
 ) -> None:
     taken = a_step(text, before)
     assert (taken.says.state, taken.says.why, taken.says.text) == says
@@ -93,15 +109,15 @@ def test_a_card_is_forgotten_after_20_seconds_and_that_is_said() -> None:
     assert armed.due_ns() == 120 * S
     assert expire(armed, 120 * S - 1) == (armed, None)
     bench, says = expire(armed, 120 * S)
-    assert bench == Bench()
+    assert bench == BenchState()
     assert says is not None
-    assert (says.state, says.why, says.text) == (State.AMBER, Why.CARD, "card forgotten: SCRAP")
+    assert (says.state, says.why, says.text) == (State.AMBER, Reason.CARD, "card forgotten: SCRAP")
 
 
 def test_a_badge_ends_after_its_idle_time_and_every_read_keeps_it() -> None:
     bench = a_step("WIP:BADGE:7", at_s=0).bench
     bench = a_step(ITEM, bench, at_s=899).bench
-    assert expire(bench, (899 + 900) * S - 1)[0].operator == Operator("7", 1799 * S)
+    assert expire(bench, (899 + 900) * S - 1)[0].operator == SignedOnOperator("7", 1799 * S)
     assert expire(bench, (899 + 900) * S)[0].operator is None
 
 
@@ -113,23 +129,23 @@ def test_a_held_card_ends_after_two_minutes_idle() -> None:
 
 
 def test_a_card_beats_the_readers_own_action_and_a_stage_card_its_stage() -> None:
-    assert a_step(ITEM, action="out", stage="saw").fields == Fields(action="out", stage="saw")
-    armed = Bench(pending=Pending(action="in", until_ns=120 * S), place=Place("mill"))
-    assert a_step(ITEM, armed, action="out", stage="saw").fields == Fields(action="in", stage="mill")
+    assert a_step(ITEM, action="out", stage="saw").fields == ScanFields(action="out", stage="saw")
+    armed = BenchState(pending=ArmedAction(action="in", until_ns=120 * S), place=StageOverride("mill"))
+    assert a_step(ITEM, armed, action="out", stage="saw").fields == ScanFields(action="in", stage="mill")
 
 
 def test_a_bench_of_several_stages_asks_until_a_stage_card_says_which() -> None:
-    shop = Shop(settings=Settings(stages=("saw", "mill")))
+    shop = Shop(settings=BenchSettings(stages=("saw", "mill")))
     asked = shop.scan("WO-1", 10).says
     assert (asked.why, asked.text) == (
-        Why.ASK, "saved without a stage: UNDO, then a STAGE card (saw, mill) and the sheet",
+        Reason.ASK, "saved without a stage: UNDO, then a STAGE card (saw, mill) and the sheet",
     )  # fmt: skip
     elsewhere = shop.scan("WIP:STAGE:drill", 15).says
-    assert (elsewhere.why, elsewhere.text) == (Why.CARD, "drill is no stage of this station (saw, mill)")
+    assert (elsewhere.why, elsewhere.text) == (Reason.CARD, "drill is no stage of this station (saw, mill)")
     shop.scan("WIP:STAGE:mill", 20)
     shop.scan("WIP:STAGE:drill", 25)
     sheet = shop.scan("WO-1", 30)
-    assert (sheet.says.why, sheet.fields.stage) == (Why.SAVED, "mill")
+    assert (sheet.says.why, sheet.fields.stage) == (Reason.SAVED, "mill")
 
 
 @pytest.mark.parametrize("card", ["WIP:QTY:1", "WIP:MORE"])

@@ -1,9 +1,9 @@
 """The bench's second thoughts: undo, repeats, and the sheet before its card."""
 
-from station.core.event import Place as LogPlace
-from station.feedback.messages import State, Why
-from station.scan.bench_state import Bench, Fields, S, Settings
-from station.scan.deduplication import Memory, Said, heard, is_repeat, owing
+from station.core.event import LogPosition as LogPlace
+from station.feedback.messages import Reason, State
+from station.scan.bench_state import BenchSettings, BenchState, S, ScanFields
+from station.scan.deduplication import RepeatFilter, ScanSignature, is_repeat, mark_unconfirmed, record_read
 from tests.station.fixtures.shop_bench import DONE, LOG, Shop, a_step
 
 
@@ -12,7 +12,7 @@ def test_in_then_scrap_then_the_same_sheet_at_once_swallows_nothing() -> None:
     shop.scan("WO-1", 10.0)
     shop.scan("WIP:SCRAP", 10.4)
     scrapped = shop.scan("WO-1", 10.8)
-    assert scrapped.fields == Fields(action="scrap")
+    assert scrapped.fields == ScanFields(action="scrap")
     assert shop.holds() == [("WO-1", None, None), ("WO-1", "scrap", None)]
 
 
@@ -22,24 +22,24 @@ def test_scan_then_undo_then_the_same_scan_swallows_nothing() -> None:
         shop.scan("WO-1", 10.0)
         undone = shop.scan("WIP:UNDO", 10.5, reader=reader)
         again = shop.scan("WO-1", 11.0)
-        assert undone.fields == Fields(action="void", void=LogPlace(LOG, 1))
-        assert again.fields == Fields(repeat=False)
+        assert undone.fields == ScanFields(action="void", void=LogPlace(LOG, 1))
+        assert again.fields == ScanFields(repeat=False)
         assert shop.voided == [1]
 
 
 def test_counting_pieces_by_scanning_the_sheet_once_a_piece_swallows_nothing() -> None:
     pieces = Shop()
     for second in range(5):  # the operation has a transfer quantity: each scan is a piece
-        assert pieces.scan("WO-1", 10 + second, pieces=True).says.why == Why.SAVED
+        assert pieces.scan("WO-1", 10 + second, pieces=True).says.why == Reason.SAVED
     assert len(pieces.holds()) == 5
 
     told = Shop()  # without one, a scan that is not counted is said to be not counted
-    assert told.scan("WO-1", 10).says.why == Why.SAVED
+    assert told.scan("WO-1", 10).says.why == Reason.SAVED
     repeat = told.scan("WO-1", 11)
-    assert (repeat.fields.repeat, repeat.says.state, repeat.says.why) == (True, State.AMBER, Why.REPEAT)
+    assert (repeat.fields.repeat, repeat.says.state, repeat.says.why) == (True, State.AMBER, Reason.REPEAT)
     assert repeat.says.text == "already saved: WO-1. Another one? Card MORE, then scan"
     told.scan("WIP:MORE", 12)
-    assert told.scan("WO-1", 13).fields == Fields(repeat=False)
+    assert told.scan("WO-1", 13).fields == ScanFields(repeat=False)
     assert len(told.holds()) == 2
 
 
@@ -62,16 +62,16 @@ def test_undo_goes_back_one_further_each_time_and_skips_repeats() -> None:
 
 
 def test_undo_reaches_back_ten_minutes() -> None:
-    assert a_step("WIP:UNDO", Bench(done=DONE), at_s=95 + 600).fields.void == LogPlace(LOG, 5)
-    assert a_step("WIP:UNDO", Bench(done=DONE), at_s=95 + 600.1).fields.void is None
+    assert a_step("WIP:UNDO", BenchState(done=DONE), at_s=95 + 600).fields.void == LogPlace(LOG, 5)
+    assert a_step("WIP:UNDO", BenchState(done=DONE), at_s=95 + 600.1).fields.void is None
 
 
 def test_with_the_sheet_first_a_card_records_the_sheet_anew_and_voids_what_it_said_before() -> None:
-    shop = Shop(settings=Settings(cards_after=True))
+    shop = Shop(settings=BenchSettings(cards_after=True))
     shop.scan("WO-1", 10)  # 1
     scrapped = shop.scan("WIP:SCRAP", 12)  # 2 the card, 3 the sheet again, 4 the void of 1
     assert scrapped.again is not None
-    assert (scrapped.again.fields, scrapped.again.void) == (Fields(action="scrap"), LogPlace(LOG, 1))
+    assert (scrapped.again.fields, scrapped.again.void) == (ScanFields(action="scrap"), LogPlace(LOG, 1))
     assert scrapped.says.text == "1 counted: WO-1 SCRAP. More? Card QTY"
     shop.scan("WIP:QTY:5", 14)  # 5, 6 the sheet again, 7 the void of 3
     shop.scan("WIP:REASON:burr", 16)  # 8, 9, 10 the void of 6
@@ -82,7 +82,7 @@ def test_with_the_sheet_first_a_card_records_the_sheet_anew_and_voids_what_it_sa
 
 
 def test_with_the_sheet_first_a_card_comes_too_late_after_20_seconds() -> None:
-    shop = Shop(settings=Settings(cards_after=True))
+    shop = Shop(settings=BenchSettings(cards_after=True))
     shop.scan("WO-1", 10)
     late = shop.scan("WIP:SCRAP", 30)
     assert (late.again, late.says.state, late.says.text) == (None, State.AMBER, "scan the sheet first, then the card")
@@ -90,7 +90,7 @@ def test_with_the_sheet_first_a_card_comes_too_late_after_20_seconds() -> None:
 
 
 def test_with_the_sheet_first_more_counts_a_scan_that_was_a_repeat() -> None:
-    shop = Shop(settings=Settings(cards_after=True))
+    shop = Shop(settings=BenchSettings(cards_after=True))
     for text, at_s in (("WO-1", 10), ("WO-1", 11), ("WIP:MORE", 12)):
         shop.scan(text, at_s)
     assert shop.voided == []
@@ -98,16 +98,16 @@ def test_with_the_sheet_first_more_counts_a_scan_that_was_a_repeat() -> None:
 
 
 def test_what_was_answered_red_and_came_through_makes_the_next_equal_scan_its_repeat_once() -> None:
-    said = Said("WO-1", "scrap")
-    memory = heard(owing(Memory(), said, 0), Said("WIP:SCRAP"), 50 * S)
+    said = ScanSignature("WO-1", "scrap")
+    memory = record_read(mark_unconfirmed(RepeatFilter(), said, 0), ScanSignature("WIP:SCRAP"), 50 * S)
     assert is_repeat(memory, said, 119 * S, 3 * S)
     assert not is_repeat(memory, said, 120 * S, 3 * S)
-    assert not is_repeat(heard(memory, said, 60 * S), said, 64 * S, 3 * S)
+    assert not is_repeat(record_read(memory, said, 60 * S), said, 64 * S, 3 * S)
 
 
 def test_the_first_scan_after_a_restart_repeats_the_readers_last_one_before_it() -> None:
-    memory = Memory(before=Said("WO-1", operator="7"), before_until_ns=120 * S)
-    assert is_repeat(memory, Said("WO-1"), 100 * S, 3 * S)
-    assert not is_repeat(memory, Said("WO-1"), 120 * S, 3 * S)
-    assert not is_repeat(memory, Said("WO-2"), 100 * S, 3 * S)
-    assert not is_repeat(heard(memory, Said("WIP:IN"), 90 * S), Said("WO-1"), 100 * S, 3 * S)
+    memory = RepeatFilter(before=ScanSignature("WO-1", operator="7"), before_until_ns=120 * S)
+    assert is_repeat(memory, ScanSignature("WO-1"), 100 * S, 3 * S)
+    assert not is_repeat(memory, ScanSignature("WO-1"), 120 * S, 3 * S)
+    assert not is_repeat(memory, ScanSignature("WO-2"), 100 * S, 3 * S)
+    assert not is_repeat(record_read(memory, ScanSignature("WIP:IN"), 90 * S), ScanSignature("WO-1"), 100 * S, 3 * S)

@@ -7,20 +7,30 @@ from typing import Any
 import pytest
 
 from drivers import Read
-from station.core.codes import As, BoundTo, Card, Code, Pattern, Scheme, apply_binding, read_code, read_tag_code
-from station.feedback.messages import State, Why
-from station.rules.engine import OpenItem, ShopJudge
-from station.rules.snapshot import known, read_shop
-from station.scan.interpret import meant
+from station.core.codes import (
+    Card,
+    Code,
+    CodeBinding,
+    CodeType,
+    Pattern,
+    Scheme,
+    apply_binding,
+    read_code,
+    read_tag_code,
+)
+from station.feedback.messages import Reason, State
+from station.rules.engine import OpenParcel, ShopRules
+from station.rules.snapshot import read_shop, rule_context
+from station.scan.interpret import interpret
 from station.sync.master_data_sync import items_on_the_way
 from tests.station.fixtures.scan_pipeline import Bench, a_read
 
 CODES = {
-    "NEXT-IS-SCRAP": BoundTo(As.COMMAND, "WIP:SCRAP"),
-    "0012345678": BoundTo(As.BADGE, "A1"),
-    "BRACKET-BIN": BoundTo(As.PRODUCT, "BRK-20"),
-    "TOTE-7": BoundTo(As.CARRIER, "TOTE-7"),
-    "OLD-CARD": BoundTo(As.ITEM, "O-31"),
+    "NEXT-IS-SCRAP": CodeBinding(CodeType.COMMAND, "WIP:SCRAP"),
+    "0012345678": CodeBinding(CodeType.BADGE, "A1"),
+    "BRACKET-BIN": CodeBinding(CodeType.PRODUCT, "BRK-20"),
+    "TOTE-7": CodeBinding(CodeType.CARRIER, "TOTE-7"),
+    "OLD-CARD": CodeBinding(CodeType.ITEM, "O-31"),
 }
 SNAPSHOT = {
     "definitions": [{"what": "pattern.define", "data": {"name": "p", "regex": "BIN-(?P<id>.*)", "as": "product"}}],
@@ -32,11 +42,11 @@ SNAPSHOT = {
 def a_bench(snapshot: dict[str, Any] | None = None) -> Bench:
     """A bench that knows the shop of a snapshot."""
     bench = Bench()
-    bench.scan.known = known(json.dumps(snapshot or SNAPSHOT).encode(), [])
+    bench.scan.known = rule_context(json.dumps(snapshot or SNAPSHOT).encode(), [])
     return bench
 
 
-def scan(bench: Bench, *texts: str) -> list[tuple[State, Why, str]]:
+def scan(bench: Bench, *texts: str) -> list[tuple[State, Reason, str]]:
     """What scans one after another are answered."""
     start_s = len(bench.journal.events) * 5 + 10
     answers = bench.take(*(a_read(text.encode(), start_s + 5 * n) for n, text in enumerate(texts)))
@@ -46,12 +56,12 @@ def scan(bench: Bench, *texts: str) -> list[tuple[State, Why, str]]:
 def test_the_codes_of_a_shop_act_at_the_bench() -> None:
     bench = a_bench()
     assert scan(bench, "0012345678", "NEXT-IS-SCRAP", "O-31", "BRACKET-BIN", "TOTE-7", "OLD-CARD") == [
-        (State.GREEN, Why.CARD, "A1 signed in"),
-        (State.GREEN, Why.CARD, "SCRAP: scan the sheet"),
-        (State.AMBER, Why.ASK, "1 counted: O-31 SCRAP. More? UNDO, then SCRAP, QTY and the sheet"),
-        (State.AMBER, Why.LOOK, "saved, but not counted yet: BRK-20 is a product. Scan the sheet that goes with it"),
-        (State.AMBER, Why.LOOK, "saved, but not counted yet: TOTE-7 is a carrier. Scan the sheet that goes with it"),
-        (State.GREEN, Why.SAVED, "saved: O-31"),
+        (State.GREEN, Reason.CARD, "A1 signed in"),
+        (State.GREEN, Reason.CARD, "SCRAP: scan the sheet"),
+        (State.AMBER, Reason.ASK, "1 counted: O-31 SCRAP. More? UNDO, then SCRAP, QTY and the sheet"),
+        (State.AMBER, Reason.LOOK, "saved, but not counted yet: BRK-20 is a product. Scan the sheet that goes with it"),
+        (State.AMBER, Reason.LOOK, "saved, but not counted yet: TOTE-7 is a carrier. Scan the sheet that goes with it"),
+        (State.GREEN, Reason.SAVED, "saved: O-31"),
     ]
     fields = [(each.scheme, each.code, each.action, each.operator) for each in bench.journal.decoded()]
     assert fields == [
@@ -75,25 +85,25 @@ def test_a_product_leaves_the_card_that_is_armed_and_has_nothing_to_undo() -> No
 def test_a_pattern_that_names_a_product_or_carrier_is_amber_too() -> None:
     (answer,) = scan(a_bench(), "BIN-BRK-20")
     assert answer == (
-        State.AMBER, Why.LOOK, "saved, but not counted yet: BRK-20 is a product. Scan the sheet that goes with it",
+        State.AMBER, Reason.LOOK, "saved, but not counted yet: BRK-20 is a product. Scan the sheet that goes with it",
     )  # fmt: skip
 
 
 def test_a_snapshot_without_codes_still_has_its_items() -> None:
     old = {"definitions": [], "bindings": {"OLD-CARD": "O-31"}}
-    assert read_shop(json.dumps(old).encode()).bound == {"OLD-CARD": BoundTo(As.ITEM, "O-31")}
+    assert read_shop(json.dumps(old).encode()).bound == {"OLD-CARD": CodeBinding(CodeType.ITEM, "O-31")}
     assert scan(a_bench(old), "OLD-CARD")[0][2] == "saved: O-31"
 
 
 def test_a_kind_of_binding_of_a_later_version_is_passed_over() -> None:
     later = {"codes": [{"code": "X", "as": "robot", "to": "R2"}, {"code": "Y", "as": "badge", "to": "A1"}]}
-    assert read_shop(json.dumps(later).encode()).bound == {"Y": BoundTo(As.BADGE, "A1")}
+    assert read_shop(json.dumps(later).encode()).bound == {"Y": CodeBinding(CodeType.BADGE, "A1")}
 
 
 def test_a_code_that_is_let_go_names_itself_with_the_next_snapshot() -> None:
     bench = a_bench()
     scan(bench, "NEXT-IS-SCRAP")
-    bench.scan.known = known(json.dumps({"definitions": [], "codes": []}).encode(), [])
+    bench.scan.known = rule_context(json.dumps({"definitions": [], "codes": []}).encode(), [])
     assert (
         scan(bench, "NEXT-IS-SCRAP")[0][2]
         == "1 counted: NEXT-IS-SCRAP SCRAP. More? UNDO, then SCRAP, QTY and the sheet"
@@ -104,21 +114,29 @@ def test_a_code_that_is_let_go_names_itself_with_the_next_snapshot() -> None:
     ("raw", "bound", "read"),
     [
         # A card that is the same everywhere stays what it is.
-        (b"WIP:SCRAP", BoundTo(As.ITEM, "O-1"), (Scheme.COMMAND, None, None, Card.SCRAP)),
-        (b"wip:scrap", BoundTo(As.ITEM, "O-1"), (Scheme.COMMAND, None, None, Card.SCRAP)),
+        (b"WIP:SCRAP", CodeBinding(CodeType.ITEM, "O-1"), (Scheme.COMMAND, None, None, Card.SCRAP)),
+        (b"wip:scrap", CodeBinding(CodeType.ITEM, "O-1"), (Scheme.COMMAND, None, None, Card.SCRAP)),
         # A binding comes before the patterns of the shop and the published systems.
-        (b"WO-7", BoundTo(As.ITEM, "O-1"), (Scheme.OWN, "O-1", None, None)),
-        (b"WO-7", BoundTo(As.BADGE, "A1"), (Scheme.BADGE, None, "A1", None)),
-        (b"]d20109506000134352", BoundTo(As.ITEM, "O-1"), (Scheme.GS1, "O-1", None, None)),
-        (b"]d20109506000134353", BoundTo(As.ITEM, "O-1"), (Scheme.OWN, "O-1", None, None)),  # a wrong check digit
-        (b"010950600013435210ABC21XYZ", BoundTo(As.ITEM, "O-1"), (Scheme.OWN, "O-1", None, None)),  # ambiguous
-        (b"X", BoundTo(As.COMMAND, "qty:5"), (Scheme.COMMAND, None, None, Card.QTY)),
-        (b"X", BoundTo(As.COMMAND, "WIP:BADGE:A1"), (Scheme.BADGE, None, "A1", None)),
-        (b"X", BoundTo(As.COMMAND, "no card"), (None, None, None, None)),
-        (b"]C0", BoundTo(As.ITEM, "O-1"), (None, None, None, None)),
+        (b"WO-7", CodeBinding(CodeType.ITEM, "O-1"), (Scheme.OWN, "O-1", None, None)),
+        (b"WO-7", CodeBinding(CodeType.BADGE, "A1"), (Scheme.BADGE, None, "A1", None)),
+        (b"]d20109506000134352", CodeBinding(CodeType.ITEM, "O-1"), (Scheme.GS1, "O-1", None, None)),
+        (
+            b"]d20109506000134353",
+            CodeBinding(CodeType.ITEM, "O-1"),
+            (Scheme.OWN, "O-1", None, None),
+        ),  # a wrong check digit
+        (
+            b"010950600013435210ABC21XYZ",
+            CodeBinding(CodeType.ITEM, "O-1"),
+            (Scheme.OWN, "O-1", None, None),
+        ),  # ambiguous
+        (b"X", CodeBinding(CodeType.COMMAND, "qty:5"), (Scheme.COMMAND, None, None, Card.QTY)),
+        (b"X", CodeBinding(CodeType.COMMAND, "WIP:BADGE:A1"), (Scheme.BADGE, None, "A1", None)),
+        (b"X", CodeBinding(CodeType.COMMAND, "no card"), (None, None, None, None)),
+        (b"]C0", CodeBinding(CodeType.ITEM, "O-1"), (None, None, None, None)),
     ],
 )
-def test_what_a_bound_code_says(raw: bytes, bound: BoundTo, read: tuple[object, ...]) -> None:
+def test_what_a_bound_code_says(raw: bytes, bound: CodeBinding, read: tuple[object, ...]) -> None:
     patterns = (Pattern("order", "WO-(?P<id>.+)", "item"),)
     code = read_code(raw, None, patterns)
     found = apply_binding(code, {code.code: bound})
@@ -128,21 +146,21 @@ def test_what_a_bound_code_says(raw: bytes, bound: BoundTo, read: tuple[object, 
 
 def test_a_tag_and_a_text_on_a_tag_can_be_bound() -> None:
     tag = replace(a_read(b"04A1B2C3"), kind="pcsc", tag=True)
-    bound = {"04A1B2C3": BoundTo(As.BADGE, "A1"), "locker 5": BoundTo(As.ITEM, "O-5")}
-    assert meant(tag, (), bound)[1].badge == "A1"
-    read, code = meant(replace(tag, texts=(b"hello", b"locker 5")), (), bound)
+    bound = {"04A1B2C3": CodeBinding(CodeType.BADGE, "A1"), "locker 5": CodeBinding(CodeType.ITEM, "O-5")}
+    assert interpret(tag, (), bound)[1].badge == "A1"
+    read, code = interpret(replace(tag, texts=(b"hello", b"locker 5")), (), bound)
     assert (read.raw, read.tag, code.item) == (b"locker 5", False, "O-5")
 
 
 def test_a_code_that_is_cut_is_never_a_bound_one() -> None:
     read = Read(b"X", None, "replay", "replay-1", 0, 9_000)
-    assert meant(read, (), {"X": BoundTo(As.BADGE, "A1")})[1].unread == "too long"
+    assert interpret(read, (), {"X": CodeBinding(CodeType.BADGE, "A1")})[1].unread == "too long"
 
 
 def test_the_rules_know_a_bound_item_by_its_own_name() -> None:
-    judge = ShopJudge(json.dumps({"bindings": {"OLD-CARD": "O-31", "O-31": "O-99"}}).encode())
-    judge.know([OpenItem("O-31", qty_milli=1000)], complete=True)
-    code: Code = apply_binding(read_code(b"OLD-CARD", None, ()), {"OLD-CARD": BoundTo(As.ITEM, "O-31")})
+    judge = ShopRules(json.dumps({"bindings": {"OLD-CARD": "O-31", "O-31": "O-99"}}).encode())
+    judge.know([OpenParcel("O-31", qty_milli=1000)], complete=True)
+    code: Code = apply_binding(read_code(b"OLD-CARD", None, ()), {"OLD-CARD": CodeBinding(CodeType.ITEM, "O-31")})
     bench = Bench()
     bench.take(a_read(b"OLD-CARD"))
     assert judge.look(code, bench.journal.decoded()[0]).name == "O-31"

@@ -2,7 +2,7 @@
 
 import pytest
 
-from station.scan.interpret import meant
+from station.scan.interpret import interpret
 from tests.station.fixtures.scan_pipeline import Bench, a_read
 from tests.station.fixtures.tag_reads import EPC, OTHER_STANDARD, PATTERNS, UID, a_tag, its_end, left
 
@@ -33,7 +33,7 @@ from tests.station.fixtures.tag_reads import EPC, OTHER_STANDARD, PATTERNS, UID,
 def test_a_tag_is_the_text_that_the_station_knows_else_its_number(
     raw: bytes, texts: tuple[bytes, ...], scheme: str | None, code: str, item: str | None
 ) -> None:
-    _, found = meant(a_tag(raw, texts=texts), PATTERNS)
+    _, found = interpret(a_tag(raw, texts=texts), PATTERNS)
     assert (found.scheme, found.code, found.item) == (scheme, code, item)
 
 

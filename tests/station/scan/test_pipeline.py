@@ -9,20 +9,20 @@ from waiting import until
 from drivers import Dropped
 from station.clock import boot_ns
 from station.core.codes import Code, Pattern
-from station.core.event import Event, Place, Reader
-from station.feedback.messages import NOT_RECORDED, Green, Look, Notice, Red, Shown
-from station.rules.interface import Judgement
-from station.scan.bench_state import Settings
-from station.scan.deduplication import MAX_READERS, Said
-from station.scan.pipeline import ReaderPlace
-from station.scan.restart_state import Earlier
+from station.core.event import Event, LogPosition, Reader
+from station.feedback.messages import NOT_RECORDED, AnswerText, Green, Look, Notice, Red
+from station.rules.interface import Advice
+from station.scan.bench_state import BenchSettings
+from station.scan.deduplication import MAX_READERS, ScanSignature
+from station.scan.pipeline import ReaderSettings
+from station.scan.restart_state import RestartState
 from tests.station.fixtures.scan_pipeline import LOG_ID, Bench, a_read, numbers
 
 S = 10**9
 
 
 def test_a_read_becomes_an_event_whose_fields_are_those_of_the_contract() -> None:
-    bench = Bench(more={"place_of": lambda _reader: ReaderPlace("left", "saw", "in")})
+    bench = Bench(more={"place_of": lambda _reader: ReaderSettings("left", "saw", "in")})
     (answer,) = bench.take(a_read(b"]C1WO-\xe9", 10, sym="]C1"))
     assert bench.journal.decoded() == [
         Event(
@@ -92,7 +92,7 @@ def test_undo_names_the_place_of_what_it_takes_back() -> None:
     bench = Bench()
     answers = bench.take(a_read(b"WO-1"), a_read(b"WIP:UNDO", 11))
     assert bench.journal.decoded()[1].action == "void"
-    assert bench.journal.decoded()[1].ref == Place(LOG_ID.hex(), 1)
+    assert bench.journal.decoded()[1].ref == LogPosition(LOG_ID.hex(), 1)
     assert answers[1].text == "undone: WO-1"
 
 
@@ -105,7 +105,7 @@ def test_a_repeat_is_stored_and_marked() -> None:
 
 
 def test_two_readers_do_not_repeat_each_other_and_benches_do_not_share_cards() -> None:
-    places = {"a": ReaderPlace("left"), "b": ReaderPlace("right")}
+    places = {"a": ReaderSettings("left"), "b": ReaderSettings("right")}
     bench = Bench(more={"place_of": places.__getitem__})
     bench.take(
         a_read(b"WIP:SCRAP", 1, reader="a"), a_read(b"WO-1", 2, reader="b"), a_read(b"WO-1", 2.5, reader="a"),
@@ -124,7 +124,7 @@ def test_an_undo_at_one_reader_lets_the_same_sheet_count_again_at_another() -> N
 
 def test_the_first_scan_after_a_restart_may_be_a_repeat_for_two_minutes() -> None:
     for at_s, repeats in ((100, True), (121, False)):
-        bench = Bench(more={"before": Earlier({"replay-1": Said("WO-1")})})
+        bench = Bench(more={"before": RestartState({"replay-1": ScanSignature("WO-1")})})
         bench.inbox.close()
         bench.scan.run()  # ready at 0
         bench.take(a_read(b"WO-1", at_s))
@@ -132,26 +132,26 @@ def test_the_first_scan_after_a_restart_may_be_a_repeat_for_two_minutes() -> Non
 
 
 def test_with_the_sheet_first_three_events_stand_for_sheet_and_card() -> None:
-    bench = Bench(settings=Settings(cards_after=True))
+    bench = Bench(settings=BenchSettings(cards_after=True))
     answers = bench.take(a_read(b"WO-1", 10), a_read(b"WIP:SCRAP", 11))
     sheet, card, again, void = bench.journal.decoded()
     assert (sheet.raw, sheet.action, card.action) == (b"WO-1", None, None)
     assert (again.raw, again.action, again.ref) == (b"WO-1", "scrap", None)
-    assert (void.raw, void.action, void.ref) == (None, "void", Place(LOG_ID.hex(), 1))
+    assert (void.raw, void.action, void.ref) == (None, "void", LogPosition(LOG_ID.hex(), 1))
     assert numbers(answers) == [1, 3]
 
 
 class Rules:
     """A judge that says what it is told to."""
 
-    def __init__(self, said: Judgement | Exception) -> None:
+    def __init__(self, said: Advice | Exception) -> None:
         self.said = said
 
     def pieces(self, code: Code, stage: str | None) -> bool:  # noqa: ARG002 - the port's signature
         """No pieces."""
         return False
 
-    def look(self, code: Code, event: Event) -> Judgement:  # noqa: ARG002 - the port's signature
+    def look(self, code: Code, event: Event) -> Advice:  # noqa: ARG002 - the port's signature
         """Say it."""
         if isinstance(self.said, Exception):
             raise self.said
@@ -159,17 +159,17 @@ class Rules:
 
 
 def test_the_rules_are_said_behind_the_commit_and_never_colour_a_card() -> None:
-    bench = Bench(judge=Rules(Judgement(look="goes to Deburr first", name="WO-1 bracket")))
+    bench = Bench(judge=Rules(Advice(look="goes to Deburr first", name="WO-1 bracket")))
     look, card = bench.take(a_read(b"WO-1"), a_read(b"WIP:IN", 11))
     assert isinstance(look, Look)
     assert (look.why, look.text, look.receipt.seq) == ("look", "WO-1: goes to Deburr first", 1)
-    assert look.shown == Shown(item="WO-1 bracket", detail="goes to Deburr first")
+    assert look.shown == AnswerText(item="WO-1 bracket", detail="goes to Deburr first")
     assert isinstance(card, Green)
-    bench = Bench(judge=Rules(Judgement(look="goes to Deburr first", stop=True)))
+    bench = Bench(judge=Rules(Advice(look="goes to Deburr first", stop=True)))
     (stop,) = bench.take(a_read(b"WO-1"))
     assert isinstance(stop, Look)
     assert (stop.why, stop.receipt.seq) == ("stop", 1)
-    bench = Bench(judge=Rules(Judgement(next_stage="Deburr")))
+    bench = Bench(judge=Rules(Advice(next_stage="Deburr")))
     (green,) = bench.take(a_read(b"WO-1"))
     assert (green.why, green.text) == ("saved", "saved: WO-1 -> Deburr next")
 
@@ -183,7 +183,7 @@ def test_rules_that_fail_cost_the_green_and_nothing_else() -> None:
 
 
 def test_a_forgotten_card_is_said_without_a_scan() -> None:
-    bench = Bench(settings=Settings(command_ns=S // 5))
+    bench = Bench(settings=BenchSettings(command_ns=S // 5))
     bench.scan._now_ns = boot_ns
     thread = threading.Thread(target=bench.scan.run)
     thread.start()

@@ -5,15 +5,15 @@ from dataclasses import replace
 import pytest
 
 from station.feedback.messages import Green, Look
-from station.scan.pipeline import ReaderPlace
+from station.scan.pipeline import ReaderSettings
 from tests.station.fixtures.scan_pipeline import Bench, a_read
 
 S = 10**9
 
 
 def at_keypad(*more: object) -> Bench:
-    pads = {"pad": ReaderPlace(stage="saw", keypad=True)}
-    return Bench(more={"place_of": lambda reader: pads.get(reader, ReaderPlace(stage="saw"))})
+    pads = {"pad": ReaderSettings(stage="saw", keypad=True)}
+    return Bench(more={"place_of": lambda reader: pads.get(reader, ReaderSettings(stage="saw"))})
 
 
 def test_digits_of_a_number_pad_are_the_quantity_of_the_next_sheet() -> None:

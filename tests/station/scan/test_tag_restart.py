@@ -5,10 +5,10 @@ from typing import Any
 
 import pytest
 
-from station.core.event import Event, Place, Reader, encode
-from station.scan.deduplication import Said
-from station.scan.pipeline import ReaderPlace
-from station.scan.restart_state import Earlier, earlier
+from station.core.event import Event, LogPosition, Reader, encode
+from station.scan.deduplication import ScanSignature
+from station.scan.pipeline import ReaderSettings
+from station.scan.restart_state import RestartState, earlier
 from tests.station.fixtures.journals import open_journal
 from tests.station.fixtures.scan_pipeline import Bench, a_read
 from tests.station.fixtures.tag_reads import S, a_tag
@@ -21,7 +21,7 @@ def arrival(raw: bytes, reader: str = "pcsc-1", kind: str = "pcsc", **fields: An
     return Event(kind="scan", station="saw-1", sw="t", raw=raw, reader=Reader(kind, reader), scheme="uid", **fields)
 
 
-def known_of(folder: Path, *events: Event) -> Earlier:
+def known_of(folder: Path, *events: Event) -> RestartState:
     """What a station finds that starts behind these events; a `ref` of them is to a number in this log."""
     with open_journal(folder) as journal:
         for event in events:
@@ -32,12 +32,12 @@ def known_of(folder: Path, *events: Event) -> Earlier:
 def end_of(folder: Path, raw: bytes, seq: int, **fields: Any) -> Event:
     """The end of the presence that began at this number of the log."""
     with open_journal(folder) as journal:
-        return arrival(raw, ref=Place(journal.log_id.hex(), seq), **({"seen": 3} | fields))
+        return arrival(raw, ref=LogPosition(journal.log_id.hex(), seq), **({"seen": 3} | fields))
 
 
-def started(before: Earlier, place: ReaderPlace | None = None) -> Bench:
+def started(before: RestartState, place: ReaderSettings | None = None) -> Bench:
     """A recording thread that has just started."""
-    bench = Bench(more={"before": before, "place_of": lambda _reader: place or ReaderPlace(stage="saw")})
+    bench = Bench(more={"before": before, "place_of": lambda _reader: place or ReaderSettings(stage="saw")})
     bench.scan._ready_until_ns = 120 * S
     return bench
 
@@ -57,7 +57,7 @@ def test_all_tags_that_lay_there_are_told_again_and_not_counted_again(tmp_path: 
 
 
 def test_scrap_is_taken_once_of_each_tag_on_a_reader_for_scrap(tmp_path: Path) -> None:
-    scrap = ReaderPlace(None, "saw", "scrap")
+    scrap = ReaderSettings(None, "saw", "scrap")
     there = arrival(FIRST, action="scrap"), arrival(SECOND, action="scrap")
     bench = started(known_of(tmp_path, *there), scrap)
     for raw in (FIRST, SECOND, THIRD):
@@ -68,7 +68,7 @@ def test_scrap_is_taken_once_of_each_tag_on_a_reader_for_scrap(tmp_path: Path) -
 def test_a_tag_that_left_before_the_start_is_a_scan(tmp_path: Path) -> None:
     end = end_of(tmp_path, FIRST, 1)
     before = known_of(tmp_path, arrival(FIRST), end, arrival(SECOND))
-    assert before == Earlier({"pcsc-1": Said("04D1B2C4")}, {"pcsc-1": (Said("04D1B2C4"),)})
+    assert before == RestartState({"pcsc-1": ScanSignature("04D1B2C4")}, {"pcsc-1": (ScanSignature("04D1B2C4"),)})
     bench = started(before)
     bench.take(a_tag(FIRST))
     assert repeats(bench) == [False]
@@ -81,12 +81,12 @@ def test_of_a_tag_that_came_twice_its_newest_arrival_counts(tmp_path: Path) -> N
 
 def test_an_arrival_that_was_taken_back_is_meant_when_it_comes_again(tmp_path: Path) -> None:
     void = end_of(tmp_path, b"WIP:UNDO", 1, seen=None, action="void")
-    assert known_of(tmp_path, arrival(FIRST), void, arrival(SECOND)).lying == {"pcsc-1": (Said("04D1B2C4"),)}
+    assert known_of(tmp_path, arrival(FIRST), void, arrival(SECOND)).lying == {"pcsc-1": (ScanSignature("04D1B2C4"),)}
 
 
 def test_an_end_in_another_log_ends_nothing_here(tmp_path: Path) -> None:
-    elsewhere = arrival(FIRST, seen=3, ref=Place("ab" * 16, 1))
-    assert known_of(tmp_path, arrival(FIRST), elsewhere).lying == {"pcsc-1": (Said("04A1B2C3"),)}
+    elsewhere = arrival(FIRST, seen=3, ref=LogPosition("ab" * 16, 1))
+    assert known_of(tmp_path, arrival(FIRST), elsewhere).lying == {"pcsc-1": (ScanSignature("04A1B2C3"),)}
 
 
 def test_a_sheet_of_a_scanner_lies_nowhere(tmp_path: Path) -> None:
@@ -118,9 +118,9 @@ def test_a_card_that_was_lost_at_the_start_makes_no_second_scan_and_a_new_one_is
 def test_a_tag_before_the_restart_is_its_repeat_and_its_end_is_nobodys_last_word(tmp_path: Path) -> None:
     with open_journal(tmp_path) as journal:
         journal.commit(encode(arrival(FIRST)))
-        journal.commit(encode(arrival(b"04FFFFFF", seen=3, ref=Place(journal.log_id.hex(), 1))))
+        journal.commit(encode(arrival(b"04FFFFFF", seen=3, ref=LogPosition(journal.log_id.hex(), 1))))
         before = earlier(journal, "boot-a")
-        assert before == Earlier({"pcsc-1": Said("04A1B2C3")})
+        assert before == RestartState({"pcsc-1": ScanSignature("04A1B2C3")})
     bench = Bench(more={"before": before})
     bench.scan._ready_until_ns = 120 * S
     bench.take(a_tag())

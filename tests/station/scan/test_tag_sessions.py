@@ -9,22 +9,22 @@ from typing import Any
 import pytest
 from waiting import until
 
-from drivers import Dropped, Gone, Read
-from station.config import Config
-from station.config import Reader as Row
-from station.core.event import Event, Place, Reader, decode, encode
+from drivers import Dropped, Read, TagRemoved
+from station.config import ReaderConfig as Row
+from station.config import StationConfig
+from station.core.event import Event, LogPosition, Reader, decode, encode
 from station.feedback.messages import DISK_FULL, Answer, Green, Red
 from station.journal.records import JournalFull, JournalLost
 from station.readers import reader_thread as readers_module
-from station.readers.manager import Readers
-from station.rules.interface import NoJudge
-from station.scan.bench_state import Settings
-from station.scan.deduplication import Said
-from station.scan.event_builder import Recorder
-from station.scan.pipeline import Known, ReaderPlace, Scan
+from station.readers.manager import ReaderManager
+from station.rules.interface import NoRules
+from station.scan.bench_state import BenchSettings
+from station.scan.deduplication import ScanSignature
+from station.scan.event_builder import EventBuilder
+from station.scan.pipeline import ReaderSettings, RuleContext, ScanPipeline
 from station.scan.restart_state import earlier
-from station.scan.tag_sessions import MAX_PRESENT, Arrival, Present
-from station.scan.work_queue import Inbox
+from station.scan.tag_sessions import MAX_PRESENT, TagArrival, TagSessions
+from station.scan.work_queue import WorkQueue
 from station.sync.master_data_sync import items_on_the_way
 from tests.station.fixtures.journals import open_journal
 from tests.station.fixtures.scan_pipeline import LOG_ID, Bench, a_read, numbers
@@ -32,7 +32,7 @@ from tests.station.fixtures.tag_reads import EPC, PATTERNS, UID, S, a_tag, its_e
 
 
 def test_a_presence_is_two_events_and_one_answer() -> None:
-    bench = Bench(more={"place_of": lambda _reader: ReaderPlace("left", "saw", "in")})
+    bench = Bench(more={"place_of": lambda _reader: ReaderSettings("left", "saw", "in")})
     answers = bench.take(a_tag())
     assert left(bench, its_end(a_tag(), 99.5)) == []
     common = {
@@ -41,7 +41,7 @@ def test_a_presence_is_two_events_and_one_answer() -> None:
     }  # fmt: skip
     assert bench.journal.decoded() == [
         Event(mono_ns=10 * S, action="in", **common),
-        Event(mono_ns=int(99.5 * S), seen=212, rssi_dbm=-41, ref=Place(LOG_ID.hex(), 1), **common),
+        Event(mono_ns=int(99.5 * S), seen=212, rssi_dbm=-41, ref=LogPosition(LOG_ID.hex(), 1), **common),
     ]
     assert [type(each) for each in answers] == [Green]
 
@@ -71,7 +71,7 @@ def test_a_tag_that_comes_back_right_away_is_a_repeat_and_one_that_comes_later_i
 
 
 def test_an_end_uses_no_card_undoes_nothing_and_keeps_nobody_on() -> None:
-    bench = Bench(settings=Settings(operator_idle_ns=60 * S))
+    bench = Bench(settings=BenchSettings(operator_idle_ns=60 * S))
     bench.take(a_read(b"WIP:BADGE:kim", 8), a_tag(at_s=10), a_read(b"WIP:SCRAP", 11))
     left(bench, its_end(a_tag(at_s=10), 12))
     bench.take(a_read(b"WO-1", 13), a_read(b"WIP:UNDO", 14), a_read(b"WIP:UNDO", 15))
@@ -153,19 +153,19 @@ def test_an_end_names_what_was_told_red_meanwhile() -> None:
 
 
 def test_where_the_sheet_comes_first_the_end_means_the_event_that_counts() -> None:
-    bench = Bench(settings=Settings(cards_after=True))
+    bench = Bench(settings=BenchSettings(cards_after=True))
     bench.take(a_tag(at_s=10), a_read(b"WIP:SCRAP", 11, reader="pcsc-1"))
     left(bench, its_end(a_tag(at_s=10), 20))
     *_, void, end = bench.journal.decoded()
-    assert void.ref == Place(LOG_ID.hex(), 1)
-    assert (end.ref, end.action) == (Place(LOG_ID.hex(), 3), None)
+    assert void.ref == LogPosition(LOG_ID.hex(), 1)
+    assert (end.ref, end.action) == (LogPosition(LOG_ID.hex(), 3), None)
 
 
 def test_the_arrivals_that_are_remembered_are_bounded() -> None:
-    present = Present()
+    present = TagSessions()
     tags = [a_tag(b"%08X" % number) for number in range(MAX_PRESENT + 1)]
     for tag in tags:
-        present.arrived(tag, Arrival(Place("a", 1), Event(kind="scan", station="s", sw="t")))
+        present.arrived(tag, TagArrival(LogPosition("a", 1), Event(kind="scan", station="s", sw="t")))
     assert len(present) == MAX_PRESENT
     assert present.left(its_end(tags[0], 12)) is None
     assert present.left(its_end(tags[1], 12)) is not None
@@ -177,9 +177,9 @@ class Field:
     kind, reader, lossless = "pcsc", "pcsc-1", False
 
     def __init__(self) -> None:
-        self.heard: queue.Queue[Read | Dropped | Gone | None] = queue.Queue()
+        self.heard: queue.Queue[Read | Dropped | TagRemoved | None] = queue.Queue()
 
-    def reads(self) -> Iterator[Read | Dropped | Gone]:
+    def reads(self) -> Iterator[Read | Dropped | TagRemoved]:
         """What is put in."""
         while (heard := self.heard.get()) is not None:
             yield heard
@@ -193,11 +193,13 @@ def test_a_presence_goes_from_the_reader_to_the_disk(tmp_path: Path, monkeypatch
     field, now_ns, said = Field(), lambda: 50 * S, list[Answer]()
     monkeypatch.setattr(readers_module, "open_driver", lambda _kind, _settings: field)
     with open_journal(tmp_path) as journal:
-        inbox: Inbox[Read | Dropped] = Inbox()
-        recorder = Recorder("saw-1", "0.1.0", "boot-a", now_ns, lambda: 1)
-        scan = Scan(journal, inbox, recorder, said.append, now_ns, known=Known((), NoJudge()), settings=Settings())
-        config = Config(station="saw-1", stage="saw", reader=(Row("pcsc", match="field"),))
-        readers = Readers(config, inbox, said.append, lambda *_a, **_f: None, lambda: None, scan.left)
+        inbox: WorkQueue[Read | Dropped] = WorkQueue()
+        recorder = EventBuilder("saw-1", "0.1.0", "boot-a", now_ns, lambda: 1)
+        scan = ScanPipeline(
+            journal, inbox, recorder, said.append, now_ns, known=RuleContext((), NoRules()), settings=BenchSettings()
+        )
+        config = StationConfig(station="saw-1", stage="saw", reader=(Row("pcsc", match="field"),))
+        readers = ReaderManager(config, inbox, said.append, lambda *_a, **_f: None, lambda: None, scan.left)
         recording = threading.Thread(target=scan.run)
         recording.start()
         readers.start()
@@ -216,17 +218,17 @@ def test_a_presence_goes_from_the_reader_to_the_disk(tmp_path: Path, monkeypatch
             (None, None), (1, 1), (None, None), (2, 3), (None, None), (3, 5),
         ]  # fmt: skip
         assert numbers(said) == [1, 3, 5]
-        assert earlier(journal, "boot-a").said == {"pcsc-1": Said("04A1B2C3")}
+        assert earlier(journal, "boot-a").said == {"pcsc-1": ScanSignature("04A1B2C3")}
 
 
 def test_ends_that_nobody_records_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(readers_module, "MOST_ENDS", 2)
     field, logged = Field(), list[str]()
     monkeypatch.setattr(readers_module, "open_driver", lambda _kind, _settings: field)
-    inbox: Inbox[Read | Dropped] = Inbox(1)
-    config = Config(station="saw-1", stage="saw", reader=(Row("pcsc", match="field"),))
+    inbox: WorkQueue[Read | Dropped] = WorkQueue(1)
+    config = StationConfig(station="saw-1", stage="saw", reader=(Row("pcsc", match="field"),))
     said = list[Answer]()
-    readers = Readers(config, inbox, said.append, lambda what, **_f: logged.append(what), lambda: None)
+    readers = ReaderManager(config, inbox, said.append, lambda what, **_f: logged.append(what), lambda: None)
     readers.start()
     for _ in range(3):
         field.heard.put(its_end(a_tag(), 12))
@@ -257,5 +259,5 @@ def test_what_the_hub_lacks_names_a_tag_as_its_event_does() -> None:
             ]  # fmt: skip
             return [type("Row", (), {"encoded": encode(each)}) for each in events]
 
-    shop = Known(PATTERNS, NoJudge())
+    shop = RuleContext(PATTERNS, NoRules())
     assert items_on_the_way(Unsent(), shop) == {EPC.decode(), "04A1B2C3", "1042"}  # type: ignore[arg-type]

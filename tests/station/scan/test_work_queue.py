@@ -4,11 +4,11 @@ import threading
 
 import pytest
 
-from station.scan.work_queue import QUEUE_READS, Inbox
+from station.scan.work_queue import QUEUE_READS, WorkQueue
 
 
 def test_a_device_finds_no_room_behind_64_scans_and_a_file_waits_for_it() -> None:
-    inbox: Inbox[int] = Inbox()
+    inbox: WorkQueue[int] = WorkQueue()
     assert [inbox.put(number, wait=False) for number in range(QUEUE_READS + 1)] == [True] * 64 + [False]
     waiting = threading.Thread(target=lambda: inbox.put(99, wait=True))
     waiting.start()
@@ -20,7 +20,7 @@ def test_a_device_finds_no_room_behind_64_scans_and_a_file_waits_for_it() -> Non
 
 
 def test_a_chore_wakes_the_thread_and_takes_no_room() -> None:
-    inbox: Inbox[int] = Inbox(1)
+    inbox: WorkQueue[int] = WorkQueue(1)
     chore = inbox.ask(lambda: 7)
     assert inbox.put(1, wait=False)
     assert inbox.take(1) is None
@@ -33,7 +33,7 @@ def test_a_chore_wakes_the_thread_and_takes_no_room() -> None:
 
 
 def test_a_chores_error_reaches_both_sides() -> None:
-    inbox: Inbox[int] = Inbox()
+    inbox: WorkQueue[int] = WorkQueue()
     chore = inbox.ask(lambda: 1 // 0)
     with pytest.raises(ZeroDivisionError):
         chore.run()
@@ -42,7 +42,7 @@ def test_a_chores_error_reaches_both_sides() -> None:
 
 
 def test_nothing_waits_for_a_thread_that_has_ended() -> None:
-    inbox: Inbox[int] = Inbox()
+    inbox: WorkQueue[int] = WorkQueue()
     before = inbox.ask(lambda: 7)
     inbox.refuse_rest()
     after = inbox.ask(lambda: 7)

@@ -14,8 +14,8 @@ from server.locale_format import NBSP
 from station.core.event import decode
 from station.journal import JournalFull
 from station.journal.set_aside import set_aside
-from station.sync.client import Hub
-from station.sync.reconcile import Desk, OtherEpoch, reconcile
+from station.sync.client import HubClient
+from station.sync.reconcile import EpochChanged, ReconcileContext, reconcile
 from tests.simulation.network import SimWire
 from tests.simulation.world import S
 from tests.station.fixtures.journals import a_scan
@@ -154,17 +154,17 @@ def test_a_restore_between_two_answers_ends_the_comparison(room: SimRoom) -> Non
         journal.new_log("log_ahead")
     logs = set_aside(room.station.folder / "journal.db")
     carried: list[bytes] = []
-    with pytest.raises(OtherEpoch):
+    with pytest.raises(EpochChanged):
         reconcile(a_desk(room, carried, epoch=room.hub.epoch() + 1), logs)
     assert carried == []
 
 
-def a_desk(room: SimRoom, carried: list[bytes], epoch: int) -> Desk:
+def a_desk(room: SimRoom, carried: list[bytes], epoch: int) -> ReconcileContext:
     """A desk whose open log is a list."""
     station = room.station
     wire = SimWire(room.world, room.answer, lambda: True)  # type: ignore[arg-type]
     token = station.token_file.read_text().strip()
-    return Desk(Hub("http://hub", token, wire), epoch, station.recorder, carried.extend)
+    return ReconcileContext(HubClient("http://hub", token, wire), epoch, station.recorder, carried.extend)
 
 
 def test_what_was_cut_off_while_it_was_carried_goes_on_where_it_was(room: SimRoom) -> None:

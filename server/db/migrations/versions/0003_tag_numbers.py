@@ -4,7 +4,7 @@ import sqlalchemy as sa
 from alembic import op
 
 from server.projection.internal_tables import tag_number
-from server.projection.ledger_row import after
+from server.projection.ledger_row import rows_after
 from server.projection.tag_numbers import note_numbers
 
 revision = "0003"
@@ -19,6 +19,6 @@ def upgrade() -> None:
         return
     tag_number.create(connection)
     pos = 0
-    while rows := after(connection, pos, AT_ONCE):
+    while rows := rows_after(connection, pos, AT_ONCE):
         note_numbers(connection, rows)
         pos = rows[-1].pos

@@ -6,7 +6,7 @@ from alembic import op
 from server.projection.internal_tables import claim, set_aside
 from server.projection.rebuild import make_again
 from server.projection.tables import event_state
-from server.projection.version_check import stands_otherwise
+from server.projection.version_check import rules_changed
 
 revision = "0007"
 down_revision = "0006"
@@ -22,5 +22,5 @@ def upgrade() -> None:
     next(index for index in event_state.indexes if index.name == "event_state_not_permitted").create(
         connection, checkfirst=True
     )
-    if stands_otherwise(connection):
+    if rules_changed(connection):
         make_again(connection)

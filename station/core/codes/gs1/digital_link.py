@@ -13,7 +13,7 @@ import re
 from collections.abc import Sequence
 from urllib.parse import unquote, unquote_plus
 
-from station.core.codes.gs1.elements import MAX_CHARACTERS, Reading, refused_pairing, refused_value
+from station.core.codes.gs1.elements import MAX_CHARACTERS, ElementString, refused_pairing, refused_value
 from station.core.codes.gs1.identifiers import find, table
 
 # The keys of a path, and the qualifiers that may follow each, in this order.
@@ -60,7 +60,7 @@ def _qualifies(ai: str, path: Sequence[str]) -> bool:
     return any(ai in order and set(there) <= set(order) for order in _QUALIFIERS[key])
 
 
-def read_link(text: str, year: int | None) -> Reading | None:
+def read_link(text: str, year: int | None) -> ElementString | None:
     """The fields of a Digital Link; None where the text is no valid one."""
     if len(text) > MAX_CHARACTERS or _CHARACTERS.fullmatch(text) is None:
         return None
@@ -81,4 +81,4 @@ def read_link(text: str, year: int | None) -> Reading | None:
         fields[name] = value.zfill(_GTIN_DIGITS) if name == "01" and len(value) in _SHORT_GTINS else value
     if any(refused_value(table()[ai], value, year) is not None for ai, value in fields.items()):
         return None
-    return Reading(fields) if refused_pairing(fields) is None else None
+    return ElementString(fields) if refused_pairing(fields) is None else None

@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from functools import cache
 
 from station.core.codes.gs1.checks import in_set, refusal
-from station.core.codes.gs1.identifiers import Identifier, find, table
+from station.core.codes.gs1.identifiers import ApplicationIdentifier, find, table
 
 GS = "\x1d"
 MAX_CHARACTERS = 512  # a symbol may hold more, but no label of one thing does
@@ -33,7 +33,7 @@ _BEFORE_SERIAL = {"253": 13, "255": 13, "8003": 14}
 
 
 @dataclass(frozen=True, slots=True)
-class Reading:
+class ElementString:
     """One way to read an element string: its fields by identifier, or why it cannot be read so."""
 
     fields: Mapping[str, str] = field(default_factory=dict)
@@ -44,34 +44,36 @@ class Reading:
         return "".join(f"({ai}){value}" for ai, value in self.fields.items())
 
 
-def read_elements(text: str, year: int | None) -> Reading:
+def read_elements(text: str, year: int | None) -> ElementString:
     """The fields as the separators cut them. `year`: that of the scan, for the century of dates; None for this century."""
     if len(text) > MAX_CHARACTERS:
-        return Reading(refused=f"{len(text)} characters, expected at most {MAX_CHARACTERS}")
+        return ElementString(refused=f"{len(text)} characters, expected at most {MAX_CHARACTERS}")
     fields: dict[str, str] = {}
     at = 1 if text.startswith(GS) else 0
     while at < len(text) or not fields:
         identifier = find(text, at)
         if identifier is None:
-            return Reading(refused=NO_IDENTIFIER + (f" in {text[at : at + 4]!r}" if at < len(text) else " at the end"))
+            return ElementString(
+                refused=NO_IDENTIFIER + (f" in {text[at : at + 4]!r}" if at < len(text) else " at the end")
+            )
         start = at + len(identifier.ai)
         end = start + identifier.most if identifier.fixed else (text + GS).index(GS, start)
         value = text[start:end]
         refused = _again(fields, identifier, value) or refused_value(identifier, value, year)
         if refused is not None:
-            return Reading(refused=f"({identifier.ai}) {refused}")
+            return ElementString(refused=f"({identifier.ai}) {refused}")
         fields[identifier.ai] = value
         at = end + (text[end : end + 1] == GS)  # one behind a laid-down length is not needed and does no harm
-    return Reading(fields, refused_pairing(fields))
+    return ElementString(fields, refused_pairing(fields))
 
 
-def _again(fields: Mapping[str, str], identifier: Identifier, value: str) -> str | None:
+def _again(fields: Mapping[str, str], identifier: ApplicationIdentifier, value: str) -> str | None:
     """The same field twice says the same."""
     return "stands twice with different values" if fields.get(identifier.ai, value) != value else None
 
 
 @cache
-def _shape(identifier: Identifier) -> re.Pattern[str]:
+def _shape(identifier: ApplicationIdentifier) -> re.Pattern[str]:
     """The value cut into its parts by length alone: of several open parts each takes what it can."""
     parts = [
         f"(.{{{part.least},{part.most}}})" if part.least else f"((?:.{{1,{part.most}}})?)" for part in identifier.parts
@@ -79,7 +81,7 @@ def _shape(identifier: Identifier) -> re.Pattern[str]:
     return re.compile("".join(parts), re.DOTALL)
 
 
-def refused_value(identifier: Identifier, value: str, year: int | None) -> str | None:
+def refused_value(identifier: ApplicationIdentifier, value: str, year: int | None) -> str | None:
     """What is wrong with a field's value; None where it may stand there."""
     least, most = sum(part.least for part in identifier.parts), identifier.most
     if not least <= len(value) <= most:
@@ -128,12 +130,12 @@ def refused_pairing(fields: Mapping[str, str]) -> str | None:
 
 def readings_without_separators(
     text: str, year: int | None, usual: frozenset[str] | None = None, keys: frozenset[str] = frozenset()
-) -> Sequence[Reading] | None:
+) -> Sequence[ElementString] | None:
     """Every valid reading, at most MAX_READINGS, if any separator may have been lost; None where that takes too long to say.
 
     `usual` keeps a lost separator to those before one of these identifiers; with `keys` a reading needs one of them.
     """
-    found: list[Reading] = []
+    found: list[ElementString] = []
     if len(text) > MAX_CHARACTERS or GS in text:
         return found
     for tries, fields in enumerate(_cuts(text, 0, {}, year, usual)):
@@ -142,15 +144,15 @@ def readings_without_separators(
         if fields is None or (keys and keys.isdisjoint(fields)):
             continue
         if refused_pairing(fields) is None:
-            found.append(Reading(dict(fields)))
+            found.append(ElementString(dict(fields)))
             if len(found) == MAX_READINGS:
                 break
     return found
 
 
 def likeliest_first(
-    text: str, year: int | None, readings: Sequence[Reading], keys: frozenset[str] = frozenset()
-) -> list[Reading]:
+    text: str, year: int | None, readings: Sequence[ElementString], keys: frozenset[str] = frozenset()
+) -> list[ElementString]:
     """Of several readings first those whose lost separators stood before what usually stands there."""
     usual = readings_without_separators(text, year, USUAL_NEXT, keys) or ()
     return [*usual, *(each for each in readings if each not in usual)][:MAX_READINGS]

@@ -156,7 +156,7 @@ _PART = re.compile(r"(\[?)([nxyz])(\.\.)?(\d+)((?::\w+)*)\]?")
 
 
 @dataclass(frozen=True, slots=True)
-class Part:
+class ValuePart:
     """A part of a value: its kind of characters, its lengths (0 where it may be absent), the names of its checks."""
 
     kind: str
@@ -166,7 +166,7 @@ class Part:
 
 
 @dataclass(frozen=True, slots=True)
-class Identifier:
+class ApplicationIdentifier:
     """An application identifier: whether its length is laid down, its parts, and which others it needs and excludes.
 
     `needs` has one tuple a demand, of which one alternative must be there; an alternative is several identifiers where
@@ -175,7 +175,7 @@ class Identifier:
 
     ai: str
     fixed: bool
-    parts: tuple[Part, ...]
+    parts: tuple[ValuePart, ...]
     needs: tuple[tuple[str, ...], ...] = ()
     excludes: tuple[str, ...] = ()
 
@@ -192,16 +192,16 @@ def _lines() -> Iterator[str]:
             yield f"{family}0-{family}5 * n6 +{beside} -{family}n"
 
 
-def _part(written: str) -> Part:
+def _part(written: str) -> ValuePart:
     found = _PART.fullmatch(written)
     assert found is not None, written
     absent, kind, open_, most, checks = found.groups()
     least = 0 if absent else 1 if open_ else int(most)
-    return Part(kind, least, int(most), tuple(checks.split(":")[1:]))
+    return ValuePart(kind, least, int(most), tuple(checks.split(":")[1:]))
 
 
 @cache
-def table() -> dict[str, Identifier]:
+def table() -> dict[str, ApplicationIdentifier]:
     """Every application identifier by its digits; read once, at the first code that needs it."""
     identifiers = {}
     for line in _lines():
@@ -212,11 +212,11 @@ def table() -> dict[str, Identifier]:
         excludes = tuple(each for word in words if word[0] == "-" for each in word[1:].split(","))
         for number in range(int(first), int(last or first) + 1):
             ai = str(number).zfill(len(first))
-            identifiers[ai] = Identifier(ai, "*" in words, parts, needs, excludes)
+            identifiers[ai] = ApplicationIdentifier(ai, "*" in words, parts, needs, excludes)
     return identifiers
 
 
-def find(text: str, at: int = 0) -> Identifier | None:
+def find(text: str, at: int = 0) -> ApplicationIdentifier | None:
     """The application identifier that opens this text; None where none does. No identifier is the beginning of another."""
     known = table()
     return next((known[text[at:end]] for end in (at + 2, at + 3, at + 4) if text[at:end] in known), None)

@@ -5,12 +5,12 @@ from dataclasses import replace
 import pytest
 
 from drivers.decode.detect.device_info import named
-from drivers.decode.detect.device_policy import FORGET, LEAVE_IT, NOT_NAMED, Verdict, evidence, verdict
+from drivers.decode.detect.device_policy import FORGET, LEAVE_IT, NOT_NAMED, DevicePolicy, evidence, verdict
 from tests.drivers.fixtures.usb_devices import ZEBRA
 
 DELL = replace(ZEBRA, name="Dell KB216", vendor=0x413C, product=0x2113, serial="", links=())
 CHEAP = replace(ZEBRA, name="USB Adapter", vendor=0x1A86, product=0x5723, serial="", links=())
-PERSONS = Verdict(
+PERSONS = DevicePolicy(
     False,
     "keyboard",
     "It looks like a person's keyboard, so it is only listened to, until it types the setup sheet.",
@@ -20,7 +20,9 @@ PERSONS = Verdict(
 
 
 def test_a_maker_of_scanners_is_known():
-    assert verdict(ZEBRA) == Verdict(True, "keyboard", "Its maker makes scanners: 05e0, Symbol, Zebra.", mend=LEAVE_IT)
+    assert verdict(ZEBRA) == DevicePolicy(
+        True, "keyboard", "Its maker makes scanners: 05e0, Symbol, Zebra.", mend=LEAVE_IT
+    )
 
 
 def test_a_persons_keyboard_is_never_taken():
@@ -49,27 +51,27 @@ def test_no_name_of_a_persons_keyboard_is_taken(name):
     ],
 )
 def test_a_name_that_says_so_is_taken(name, word):
-    assert verdict(replace(CHEAP, name=name)) == Verdict(
+    assert verdict(replace(CHEAP, name=name)) == DevicePolicy(
         True, "keyboard", f"Its name says so: {word!r}.", mend=LEAVE_IT
     )
 
 
 def test_a_scanner_on_a_chip_for_everything_is_known_by_both_ids():
     generic = replace(CHEAP, vendor=0xFFFF, product=0x0035)
-    assert verdict(generic) == Verdict(True, "keyboard", "It is a known scanner: ffff:0035.", mend=LEAVE_IT)
+    assert verdict(generic) == DevicePolicy(True, "keyboard", "It is a known scanner: ffff:0035.", mend=LEAVE_IT)
     assert not verdict(replace(generic, product=0x0036)).take
 
 
 def test_what_cannot_type_a_code_is_not_taken():
     rows = [{"kind": "keyboard", "match": "05e0:1200"}]
     why = "It has no Enter key and digits, so it types no codes."
-    assert verdict(replace(ZEBRA, types=False), rows) == Verdict(False, "keyboard", why, None)
+    assert verdict(replace(ZEBRA, types=False), rows) == DevicePolicy(False, "keyboard", why, None)
 
 
 def test_a_mouse_is_not_taken_even_if_it_is_configured():
     rows = [{"kind": "keyboard", "match": "05e0:1200"}]
     why = "It is a mouse as well; taking it would take the pointer from a person."
-    assert verdict(replace(ZEBRA, points=True), rows) == Verdict(False, "keyboard", why, None)
+    assert verdict(replace(ZEBRA, points=True), rows) == DevicePolicy(False, "keyboard", why, None)
 
 
 @pytest.mark.parametrize(
@@ -88,7 +90,7 @@ def test_a_mouse_is_not_taken_even_if_it_is_configured():
 def test_a_configured_reader_is_known_by_path_ids_or_name(row):
     rows = [{"kind": "replay", "path": "/run/wipline/scans"}, {"kind": "keyboard", **row}]
     assert named(ZEBRA, row)
-    assert verdict(ZEBRA, rows) == Verdict(True, "keyboard", "Reader 2 of the configuration names it.", 1)
+    assert verdict(ZEBRA, rows) == DevicePolicy(True, "keyboard", "Reader 2 of the configuration names it.", 1)
 
 
 @pytest.mark.parametrize(
@@ -103,12 +105,12 @@ def test_a_configured_reader_is_known_by_path_ids_or_name(row):
 )
 def test_another_reader_than_the_configured_is_left_alone(row):
     mend = 'Is it a reader? Name it: [[reader]] with kind and match = "05e0:1200".'
-    assert verdict(ZEBRA, [{"kind": "keyboard", **row}]) == Verdict(False, "keyboard", NOT_NAMED, mend=mend)
+    assert verdict(ZEBRA, [{"kind": "keyboard", **row}]) == DevicePolicy(False, "keyboard", NOT_NAMED, mend=mend)
 
 
 def test_a_keypad_or_keyboard_that_is_configured_is_taken():
     rows = [{"kind": "keyboard", "match": "413c:2113"}]
-    assert verdict(DELL, rows) == Verdict(True, "keyboard", "Reader 1 of the configuration names it.", 0)
+    assert verdict(DELL, rows) == DevicePolicy(True, "keyboard", "Reader 1 of the configuration names it.", 0)
 
 
 def test_a_configured_reader_without_a_name_stands_for_any_scanner():
@@ -120,7 +122,7 @@ def test_a_configured_reader_without_a_name_stands_for_any_scanner():
 
 def test_what_typed_the_setup_sheet_is_taken_wherever_its_name_came_from():
     how = "It has sent the setup sheet."
-    taught = Verdict(True, "keyboard", how, mend=f"To forget it: {FORGET}")
+    taught = DevicePolicy(True, "keyboard", how, mend=f"To forget it: {FORGET}")
     assert verdict(DELL, taught={"usb-413c-2113-at-usb-dummy_hcd.0-1": how}) == taught
     assert verdict(replace(DELL, serial="S1"), taught={"usb-413c-2113-S1": how}) == taught
     assert verdict(DELL, taught={"usb-413c-2113-at-usb-9": how}) == PERSONS
@@ -132,7 +134,7 @@ BRIDGE = replace(PORT, node="/dev/ttyUSB0", name="USB Serial", vendor=0x1A86, pr
 
 def test_a_serial_port_of_a_maker_of_scanners_is_taken_and_another_is_asked_and_heard():
     sign = "Its maker makes scanners: 05e0, Symbol, Zebra."
-    assert verdict(PORT) == Verdict(True, "serial_line", sign, mend=LEAVE_IT)
+    assert verdict(PORT) == DevicePolicy(True, "serial_line", sign, mend=LEAVE_IT)
     asked = verdict(BRIDGE)
     assert (asked.take, asked.listen, asked.kind) == (False, True, "serial_rfid")
     assert asked.mend.endswith('kind = "serial_line", match = "1a86:7523".')
@@ -149,14 +151,14 @@ def test_a_port_that_says_it_is_something_else_is_not_even_asked(name):
 def test_a_serial_port_that_is_configured_is_left_to_its_reader():
     row = {"kind": "serial_rfid", "path": "/dev/ttyUSB0"}
     why = "Reader 1 of the configuration names it."
-    assert verdict(BRIDGE, [row]) == Verdict(False, "serial_rfid", why, 0)
+    assert verdict(BRIDGE, [row]) == DevicePolicy(False, "serial_rfid", why, 0)
     assert verdict(BRIDGE, [{"kind": "keyboard"}]).why == NOT_NAMED
     assert verdict(BRIDGE, [{"kind": "serial_rfid"}]).row == 0
     assert not verdict(PORT, [{"kind": "keyboard", "match": "05e0:1200"}]).take
 
 
 def test_a_row_for_serial_scanners_has_no_unknown_port_asked():
-    assert verdict(BRIDGE, [{"kind": "serial_line"}]) == Verdict(
+    assert verdict(BRIDGE, [{"kind": "serial_line"}]) == DevicePolicy(
         False, "serial_rfid", NOT_NAMED, mend='Is it a reader? Name it: [[reader]] with kind and match = "1a86:7523".'
     )
     assert verdict(BRIDGE, [{"kind": "serial_line"}, {"kind": "serial_rfid"}]).row == 1

@@ -5,11 +5,13 @@ from dataclasses import replace
 
 import pytest
 
-from drivers.decode.detect.device_info import MAX_NAME, MAX_SERIAL, Facts, harmless, named, reader_id
+from drivers.decode.detect.device_info import MAX_NAME, MAX_SERIAL, DeviceInfo, harmless, named, reader_id
 from drivers.decode.detect.device_policy import evidence, verdict
 from drivers.platform.pcsc_devices import lasting_name
 
-SCANNER = Facts("/dev/input/event3", "Bar Code Scanner", 3, 0x05E0, 0x1200, "SN77", "usb-1.3", types=True, points=False)
+SCANNER = DeviceInfo(
+    "/dev/input/event3", "Bar Code Scanner", 3, 0x05E0, 0x1200, "SN77", "usb-1.3", types=True, points=False
+)
 HOSTILE = [
     "<script>alert(1)</script>",
     "\x1b[2J\x1b]0;owned\x07",

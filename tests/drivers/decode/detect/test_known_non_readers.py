@@ -5,15 +5,15 @@ from dataclasses import replace
 import pytest
 
 from drivers import DriverError, open_driver, serial_rfid
-from drivers.decode.detect.device_info import Facts
-from drivers.decode.detect.device_policy import SCANNER_PRODUCTS, SCANNER_VENDORS, Verdict, verdict
+from drivers.decode.detect.device_info import DeviceInfo
+from drivers.decode.detect.device_policy import SCANNER_PRODUCTS, SCANNER_VENDORS, DevicePolicy, verdict
 from drivers.decode.detect.known_non_readers import MAKERS, PRODUCTS, what_else
 
-BRIDGE = Facts(
+BRIDGE = DeviceInfo(
     "/dev/ttyUSB0", "USB Serial", 3, 0x1A86, 0x7523, "", "usb-1.2", types=False, points=False, subsystem="tty"
 )
 ARDUINO = replace(BRIDGE, node="/dev/ttyACM0", name="", vendor=0x2341, product=0x0043, serial="5563")
-IGNORED = Verdict(
+IGNORED = DevicePolicy(
     False,
     "serial_rfid",
     "Its ids say that it is something else, an Arduino, so it is not asked.",

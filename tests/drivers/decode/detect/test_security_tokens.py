@@ -5,14 +5,14 @@ from dataclasses import replace
 import pytest
 
 from drivers import DriverError, hotplug, pcsc
-from drivers.decode.detect.device_info import Facts
-from drivers.decode.detect.device_policy import Verdict, verdict
+from drivers.decode.detect.device_info import DeviceInfo
+from drivers.decode.detect.device_policy import DevicePolicy, verdict
 from drivers.decode.detect.security_tokens import ICCD, token_sign
 from drivers.pcsc import opened
 from drivers.platform import pcsc_devices, usb_sysfs
 from tests.drivers.fixtures.pcsc_slot_devices import CONTACT, NO_NUMBER, Slots
 
-YUBIKEY = Facts(
+YUBIKEY = DeviceInfo(
     "/sys/devices/usb1/1-2/1-2:1.2", "YubiKey OTP+FIDO+CCID", 3, 0x1050, 0x0407, "", "usb-1-2-if02", False, False,
     subsystem="usb",
 )  # fmt: skip
@@ -24,7 +24,7 @@ def called(name, vendor=0x1234):
 
 
 def test_a_token_is_left_alone_and_may_be_named():
-    assert verdict(YUBIKEY) == Verdict(
+    assert verdict(YUBIKEY) == DevicePolicy(
         False,
         "pcsc",
         "It is a security token, whose card is built in and never laid on or taken away: "

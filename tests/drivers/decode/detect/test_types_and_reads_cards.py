@@ -5,12 +5,12 @@ from dataclasses import replace
 import pytest
 
 from drivers import hotplug
-from drivers.decode.detect.device_info import Facts
-from drivers.decode.detect.device_policy import CARDS_TOO, LEAVE_IT, NOT_NAMED, Verdict, verdict
+from drivers.decode.detect.device_info import DeviceInfo
+from drivers.decode.detect.device_policy import CARDS_TOO, LEAVE_IT, NOT_NAMED, DevicePolicy, verdict
 from drivers.decode.detect.usb_classes import classes
 from drivers.platform import usb_sysfs
 
-TYPES = Facts(
+TYPES = DeviceInfo(
     "/dev/input/event3",
     "HID Global OMNIKEY 5427 CK",
     3,
@@ -35,8 +35,8 @@ def both(*rows):
 
 
 def test_its_cards_are_read_and_what_it_types_is_left_with_the_reason():
-    assert verdict(CARDS) == Verdict(True, "pcsc", "It is a smart card reader (USB class 0B).", mend=LEAVE_IT)
-    assert verdict(TYPES) == Verdict(
+    assert verdict(CARDS) == DevicePolicy(True, "pcsc", "It is a smart card reader (USB class 0B).", mend=LEAVE_IT)
+    assert verdict(TYPES) == DevicePolicy(
         False,
         "keyboard",
         "It types the cards that it reads through pcscd as well, and each would count twice.",
@@ -67,7 +67,7 @@ def test_the_configuration_chooses_the_side_and_never_both():
 def test_one_whose_card_interface_only_sets_it_up_is_read_as_it_types():
     types, cards = (replace(each, product=0x5A27) for each in (TYPES, CARDS))
     assert verdict(types).take
-    assert verdict(cards) == Verdict(
+    assert verdict(cards) == DevicePolicy(
         False,
         "pcsc",
         "It is set up through this interface; what it reads it types.",

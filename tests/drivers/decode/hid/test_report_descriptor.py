@@ -12,9 +12,9 @@ from drivers.decode.hid.report_descriptor import (
     MAX_PUSHED,
     MAX_REPORT_BYTES,
     DescriptorError,
-    Field,
-    Place,
-    Sort,
+    FieldSlice,
+    ReportField,
+    ReportType,
     parsed,
 )
 from tests.drivers.fixtures.hid_cases import DESCRIPTORS
@@ -32,27 +32,30 @@ def test_a_keyboard_is_read_as_the_specification_lays_it_out():
     keyboard = parsed(KEYBOARD)
     assert (keyboard.numbered, keyboard.applications) == (False, (0x01_0006,))
     (report,) = keyboard.reports
-    assert (report.sort, report.id, report.bits, report.size_bytes) == (Sort.INPUT, 0, 64, 8)
+    assert (report.sort, report.id, report.bits, report.size_bytes) == (ReportType.INPUT, 0, 64, 8)
     modifiers, padding, keys = report.fields
-    assert modifiers == Field((range(0x07_00E0, 0x07_00E8),), 0, 1, 8, constant=False, array=False, minimum=0)
-    assert padding == Field((), 8, 8, 1, constant=True, array=False, minimum=0)
-    assert keys == Field((range(0x07_0000, 0x07_0066),), 16, 8, 6, constant=False, array=True, minimum=0)
+    assert modifiers == ReportField((range(0x07_00E0, 0x07_00E8),), 0, 1, 8, constant=False, array=False, minimum=0)
+    assert padding == ReportField((), 8, 8, 1, constant=True, array=False, minimum=0)
+    assert keys == ReportField((range(0x07_0000, 0x07_0066),), 16, 8, 6, constant=False, array=True, minimum=0)
 
 
 def test_each_report_counts_its_own_bits():
     sizes = [(report.sort, report.id, report.bits) for report in parsed(HONEYWELL).reports]
-    assert sizes == [(Sort.INPUT, 2, 63 * 8), (Sort.OUTPUT, 4, 8), (Sort.FEATURE, 254, 8)]
+    assert sizes == [(ReportType.INPUT, 2, 63 * 8), (ReportType.OUTPUT, 4, 8), (ReportType.FEATURE, 254, 8)]
     sizes = [(report.sort, report.id, report.size_bytes) for report in parsed(EXTRA_BYTE).reports]
-    assert sizes == [(Sort.INPUT, 2, 63), (Sort.FEATURE, 5, 1)]
+    assert sizes == [(ReportType.INPUT, 2, 63), (ReportType.FEATURE, 5, 1)]
     assert [(report.sort, report.id, report.size_bytes) for report in parsed(SMALL).reports] == [
-        (Sort.INPUT, 0, 16), (Sort.OUTPUT, 0, 1),
+        (ReportType.INPUT, 0, 16), (ReportType.OUTPUT, 0, 1),
     ]  # fmt: skip
     assert [report.size_bytes for report in parsed(COUNTLESS).reports] == [63]
 
 
 def test_reports_of_one_id_and_different_sort_are_two():
     both = parsed(written("85 07 75 08 95 01 09 01 81 02 91 02 95 02 09 02 81 02"))
-    assert [(each.sort, each.id, each.bits) for each in both.reports] == [(Sort.INPUT, 7, 24), (Sort.OUTPUT, 7, 8)]
+    assert [(each.sort, each.id, each.bits) for each in both.reports] == [
+        (ReportType.INPUT, 7, 24),
+        (ReportType.OUTPUT, 7, 8),
+    ]
 
 
 def test_a_bit_size_that_fills_no_byte_is_rounded_up():
@@ -62,18 +65,18 @@ def test_a_bit_size_that_fills_no_byte_is_rounded_up():
 def test_the_last_usage_holds_for_all_values_that_follow():
     (report,) = parsed(written("05 8C 75 08 95 05 09 FB 09 FC 09 FE 81 02")).reports
     assert [report.places(usage) for usage in (0x8C_00FB, 0x8C_00FC, 0x8C_00FE, 0x8C_00FD)] == [
-        (Place(0, 8, 1),), (Place(8, 8, 1),), (Place(16, 8, 3),), (),
+        (FieldSlice(0, 8, 1),), (FieldSlice(8, 8, 1),), (FieldSlice(16, 8, 3),), (),
     ]  # fmt: skip
 
 
 def test_values_of_one_usage_that_touch_are_one_place():
     (report,) = parsed(written("05 8C 75 08 95 02 09 FE 09 FE 81 02 95 03 09 FE 81 02 95 01 81 03 09 FE 81 02")).reports
-    assert report.places(0x8C_00FE) == (Place(0, 8, 5), Place(48, 8, 1))
+    assert report.places(0x8C_00FE) == (FieldSlice(0, 8, 5), FieldSlice(48, 8, 1))
 
 
 def test_a_usage_beyond_the_values_has_no_place():
     (report,) = parsed(written("05 8C 75 08 95 01 09 02 09 FB 81 02")).reports
-    assert (report.places(0x8C_0002), report.places(0x8C_00FB)) == ((Place(0, 8, 1),), ())
+    assert (report.places(0x8C_0002), report.places(0x8C_00FB)) == ((FieldSlice(0, 8, 1),), ())
 
 
 def test_padding_has_no_place():
@@ -120,7 +123,7 @@ def test_push_and_pop_put_all_that_is_global_aside():
 
 def test_items_that_mean_nothing_here_are_passed_over():
     (decoded,) = (field for field in parsed(HOSTILE).reports[0].fields if field.count == 4)
-    assert decoded == Field((range(0x8C_00FE, 0x8C_00FF),), 16, 8, 4, constant=False, array=False, minimum=0)
+    assert decoded == ReportField((range(0x8C_00FE, 0x8C_00FF),), 16, 8, 4, constant=False, array=False, minimum=0)
     assert parsed(b"").reports == ()
 
 

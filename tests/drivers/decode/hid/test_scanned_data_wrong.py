@@ -5,10 +5,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from drivers.decode.hid.report_descriptor import DescriptorError, parsed
-from drivers.decode.hid.scanned_data import ScannedData, layouts
-from drivers.decode.keyboard.keys import Lost
+from drivers.decode.hid.scanned_data import ScannedDataDecoder, layouts
+from drivers.decode.keyboard.keys import LostScan
 from drivers.decode.scan import MAX_RAW_BYTES
-from drivers.decode.serial.serial_lines import Sent
+from drivers.decode.serial.serial_lines import SerialScan
 from tests.drivers.fixtures.hid_cases import DESCRIPTORS, REST_NS, fed, raws
 from tests.drivers.fixtures.hid_descriptors import HOSTILE, KEYBOARD
 from tests.drivers.fixtures.hid_devices import MAKERS
@@ -16,12 +16,12 @@ from tests.drivers.fixtures.hid_devices import MAKERS
 
 @pytest.mark.parametrize("change", [lambda report: report[:-1], lambda report: report + b"\x01"], ids=["short", "long"])
 def test_a_report_of_the_wrong_length_is_lost_and_so_is_the_scan_around_it(maker, change):
-    scans = ScannedData(parsed(maker.descriptor))
+    scans = ScannedDataDecoder(parsed(maker.descriptor))
     first, *middle, last = maker.scan(b"W" * 2 * maker.room + b"!")
     bodies = len(last) - (0 if maker is MAKERS["16 bytes"] else 1)
     came = len(change(last)) - len(last) + bodies
     (lost,) = fed(scans, first, change(middle[0]), last)
-    assert lost == Lost(
+    assert lost == LostScan(
         f"The scanner sent a report of {came} bytes; its descriptor says {bodies}. "
         f"Half a scan was dropped (bytes: {3 + maker.room}).",
         0,
@@ -30,7 +30,7 @@ def test_a_report_of_the_wrong_length_is_lost_and_so_is_the_scan_around_it(maker
 
 
 def test_after_a_report_of_the_wrong_length_the_scanner_must_rest_before_it_is_believed(honeywell):
-    scans = ScannedData(parsed(honeywell.descriptor))
+    scans = ScannedDataDecoder(parsed(honeywell.descriptor))
     (lost,) = fed(scans, b"\x02\x04]C1WO-1")
     assert lost.why == "The scanner sent a report of 8 bytes; its descriptor says 63."
     tail = honeywell.report(b"tail", b"]C1", True)
@@ -42,18 +42,18 @@ def test_after_a_report_of_the_wrong_length_the_scanner_must_rest_before_it_is_b
 @pytest.mark.parametrize("name", ["honeywell", "extra byte", "16 bytes"])
 def test_a_count_beyond_the_room_is_lost(name):
     maker = MAKERS[name]
-    scans = ScannedData(parsed(maker.descriptor))
+    scans = ScannedDataDecoder(parsed(maker.descriptor))
     count_at = {"honeywell": 1, "extra byte": 1, "16 bytes": 1}[name]
     for said in (maker.room + 1, 255):
         (report,) = maker.scan(b"W" * maker.room)
         lying = report[:count_at] + bytes([said]) + report[count_at + 1 :]
         (lost,) = fed(scans, lying)
-        assert lost == Lost(f"The scanner spoke of {said} bytes in a report with room for {maker.room}.", 0)
+        assert lost == LostScan(f"The scanner spoke of {said} bytes in a report with room for {maker.room}.", 0)
         assert raws(fed(scans, report)) == [b"]C1" + b"W" * maker.room]
 
 
 def test_a_lie_in_the_middle_takes_the_scan_with_it(honeywell):
-    scans = ScannedData(parsed(honeywell.descriptor))
+    scans = ScannedDataDecoder(parsed(honeywell.descriptor))
     first, second, third, last = honeywell.scan(b"W" * 170)
     (lost,) = fed(scans, first, second[:1] + b"\xff" + second[2:], third, last)
     assert lost.why == (
@@ -63,15 +63,15 @@ def test_a_lie_in_the_middle_takes_the_scan_with_it(honeywell):
 
 
 def test_an_identifier_that_stands_elsewhere_shows_that_the_text_does_too(maker):
-    scans = ScannedData(parsed(maker.descriptor))
+    scans = ScannedDataDecoder(parsed(maker.descriptor))
     why = "The symbology identifier stands in another place than the scanner's descriptor says."
-    assert fed(scans, *maker.scan(b"1WO-1042", b"\0]C")) == [Lost(why, 0)]
+    assert fed(scans, *maker.scan(b"1WO-1042", b"\0]C")) == [LostScan(why, 0)]
     assert raws(fed(scans, *maker.scan(b"WO-1042"))) == [b"]C1WO-1042"]
 
 
 def test_what_is_no_scanner_has_no_layout():
     assert layouts(parsed(KEYBOARD)) == {}
-    scans = ScannedData(parsed(KEYBOARD))
+    scans = ScannedDataDecoder(parsed(KEYBOARD))
     assert fed(scans, bytes(8)) == []
     assert scans.ignored == 1
 
@@ -79,7 +79,7 @@ def test_what_is_no_scanner_has_no_layout():
 def test_a_hostile_descriptor_is_read_for_what_it_is():
     (layout,) = layouts(parsed(HOSTILE)).values()
     assert (layout.length, layout.symbology, layout.continued) == (None, (), None)  # no count has 2048 bits
-    scans = ScannedData(parsed(HOSTILE))
+    scans = ScannedDataDecoder(parsed(HOSTILE))
     assert raws(fed(scans, b"\x02??text" + b"\xff" * 256)) == [b"text"]
 
 
@@ -94,20 +94,20 @@ def test_reports_without_id_in_a_device_with_ids_never_come():
 
 def test_parts_of_the_text_that_stand_apart_are_joined():
     apart = parsed(bytes.fromhex("058C 7508 9502 09FE 8102 9501 8103 9502 09FE 8102"))
-    assert raws(fed(ScannedData(apart), b"AB?CD")) == [b"ABCD"]
+    assert raws(fed(ScannedDataDecoder(apart), b"AB?CD")) == [b"ABCD"]
 
 
 def test_text_that_begins_inside_a_byte_is_read():
     shifted = parsed(bytes.fromhex("058C 7504 9501 8103 7508 9502 09FE 8102 7504 9501 8103"))
     whole = int.from_bytes(b"OK", "little") << 4
-    assert raws(fed(ScannedData(shifted), whole.to_bytes(3, "little"))) == [b"OK"]
+    assert raws(fed(ScannedDataDecoder(shifted), whole.to_bytes(3, "little"))) == [b"OK"]
 
 
 @settings(max_examples=500, deadline=None)
 @given(DESCRIPTORS, st.lists(st.tuples(st.binary(max_size=70), st.integers(0, 2 * REST_NS)), max_size=12))
 def test_no_descriptor_and_no_report_raises_or_yields_more_than_came(descriptor, stream):
     try:
-        scans = ScannedData(parsed(descriptor))
+        scans = ScannedDataDecoder(parsed(descriptor))
     except DescriptorError:
         return
     check(scans, stream)
@@ -129,7 +129,7 @@ def test_no_descriptor_and_no_report_raises_or_yields_more_than_came(descriptor,
 )
 def test_no_stream_to_a_makers_scanner_raises_or_yields_more_than_came(maker, stream):
     check(
-        ScannedData(parsed(maker.descriptor)),
+        ScannedDataDecoder(parsed(maker.descriptor)),
         [
             (each if isinstance(each, bytes) else maker.report(each[0], each[1][11:14], each[2]), pause_ns)
             for each, pause_ns in stream
@@ -143,7 +143,7 @@ def check(scans, stream):
         now_ns += pause_ns
         came += len(report)
         for outcome in scans.feed(report, now_ns):
-            if isinstance(outcome, Sent):
+            if isinstance(outcome, SerialScan):
                 told += outcome.scan.raw_len
                 assert 1 <= len(outcome.scan.raw) <= min(MAX_RAW_BYTES, outcome.scan.raw_len)
             else:

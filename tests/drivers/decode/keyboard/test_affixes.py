@@ -6,10 +6,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from drivers.decode.keyboard.affixes import Trimmed, stripped
+from drivers.decode.keyboard.affixes import AffixStripper, stripped
 from drivers.decode.keyboard.keymap import US
-from drivers.decode.keyboard.keys import Keys
-from drivers.decode.keyboard.profile import AFFIX_MAX_CHARS, Profile
+from drivers.decode.keyboard.keys import WedgeDecoder
+from drivers.decode.keyboard.profile import AFFIX_MAX_CHARS, ScannerProfile
 from drivers.decode.scan import MAX_RAW_BYTES, Scan
 from tests.drivers.fixtures.key_events import heard, timed
 
@@ -29,10 +29,10 @@ TRIMMED = [
 
 @pytest.mark.parametrize(("raw", "rest"), TRIMMED)
 def test_prefix_and_suffix_are_stripped_where_they_are_there(raw, rest):
-    profile = Profile(prefix="S1-", suffix="-E")
+    profile = ScannerProfile(prefix="S1-", suffix="-E")
     assert stripped(raw, profile) == rest
     for cut in range(1, len(raw) + 1):
-        text = Trimmed(b"S1-", b"-E")
+        text = AffixStripper(b"S1-", b"-E")
         for place in range(0, len(raw), cut):
             text.add(raw[place : place + cut])
         assert text.take() == Scan(rest, len(rest), None)
@@ -41,12 +41,12 @@ def test_prefix_and_suffix_are_stripped_where_they_are_there(raw, rest):
 
 @given(st.binary(max_size=40), st.sampled_from([b"", b"a", b"ab"]), st.sampled_from([b"", b"b", b"ba"]))
 def test_a_stream_is_stripped_as_the_whole_is(raw, prefix, suffix):
-    text = Trimmed(prefix, suffix)
+    text = AffixStripper(prefix, suffix)
     for byte in raw:
         text.add(bytes([byte]))
     assert len(text) <= len(raw)
     scan = text.take()
-    whole = stripped(raw, Profile(prefix=prefix.decode(), suffix=suffix.decode()))
+    whole = stripped(raw, ScannerProfile(prefix=prefix.decode(), suffix=suffix.decode()))
     assert (scan.raw if scan else b"") == whole
 
 
@@ -54,7 +54,7 @@ def test_a_stream_is_stripped_as_the_whole_is(raw, prefix, suffix):
 def test_the_longest_label_is_whole_whatever_stands_round_it_and_longer_ones_are_cut(strike, over):
     prefix, suffix = "P" * AFFIX_MAX_CHARS, "S" * AFFIX_MAX_CHARS
     text = "7" * (MAX_RAW_BYTES + over)
-    keys = Keys(US, Profile(prefix=prefix, suffix=suffix))
+    keys = WedgeDecoder(US, ScannerProfile(prefix=prefix, suffix=suffix))
     (scan,) = [each.scan for each in heard(keys, timed(strike(prefix + text + suffix + "\n"), step_ms=0.1))]
     digest = hashlib.sha256(text.encode()).hexdigest() if over else None
     assert scan == Scan(text[:MAX_RAW_BYTES].encode(), len(text), digest)

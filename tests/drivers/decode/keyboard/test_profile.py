@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from drivers.decode.keyboard import chords
 from drivers.decode.keyboard.chords import Chord
 from drivers.decode.keyboard.keymap import US
-from drivers.decode.keyboard.keys import Keys
+from drivers.decode.keyboard.keys import WedgeDecoder
 from drivers.decode.keyboard.profile import (
     AFFIX_MAX_CHARS,
     CAPS,
@@ -18,7 +18,7 @@ from drivers.decode.keyboard.profile import (
     GAP_MAX_MS,
     NAMES_MAX,
     PROFILE_MAX_CHARS,
-    Profile,
+    ScannerProfile,
     dict_of,
     profile_in,
     profile_of,
@@ -46,7 +46,7 @@ def test_what_is_no_chord_is_refused(written):
 
 KEYS = st.builds(Chord, st.integers(1, 0x2FF), st.integers(0, 3), st.just(""))
 PROFILES = st.builds(
-    Profile,
+    ScannerProfile,
     layout=st.sampled_from(["us", "ch(fr)", "learned"]),
     keys=st.dictionaries(KEYS.map(chords.name), st.text(min_size=1, max_size=2), max_size=5),
     dead=st.sampled_from(list(DEAD)),
@@ -65,7 +65,7 @@ PROFILES = st.builds(
 def test_a_profile_goes_through_json(profile):
     assert profile_in(text_of(profile)) == profile
     assert profile_of(json.loads(json.dumps(dict_of(profile)))) == profile
-    Keys(US, profile)  # and can be used
+    WedgeDecoder(US, profile)  # and can be used
 
 
 WRONG = {
@@ -102,13 +102,13 @@ def test_a_wrong_profile_says_what_is_wrong(text):
 
 def test_a_profile_has_its_limits_at_the_edge():
     for name in ("prefix", "suffix"):
-        assert getattr(Profile(**{name: "x" * AFFIX_MAX_CHARS}), name)
+        assert getattr(ScannerProfile(**{name: "x" * AFFIX_MAX_CHARS}), name)
         with pytest.raises(ValueError, match=f"The profile's '{name}' is '65 characters': expected at most 64."):
-            Profile(**{name: "x" * (AFFIX_MAX_CHARS + 1)})
+            ScannerProfile(**{name: "x" * (AFFIX_MAX_CHARS + 1)})
     assert len(profile_of({"alike": ["x"] * NAMES_MAX}).alike) == NAMES_MAX
     with pytest.raises(ValueError, match="expected a list of at most 512 texts"):
         profile_of({"alike": ["x"] * (NAMES_MAX + 1)})
-    whole = text_of(Profile(alike=("x",)))
+    whole = text_of(ScannerProfile(alike=("x",)))
     assert profile_in(whole + " " * (PROFILE_MAX_CHARS - len(whole)))
     with pytest.raises(ValueError, match="The profile has 65537 characters: expected at most 65536"):
         profile_in(whole + " " * (PROFILE_MAX_CHARS - len(whole) + 1))

@@ -5,8 +5,8 @@ import tracemalloc
 import pytest
 
 from drivers.decode.keyboard.keymap import BARE, US
-from drivers.decode.keyboard.keys import EV_KEY, HAND_GAP_S, KeyEvent, Keys, Typed
-from drivers.decode.keyboard.profile import CAPS, GAP_MAX_MS, Profile
+from drivers.decode.keyboard.keys import EV_KEY, HAND_GAP_S, KeyEvent, TypedScan, WedgeDecoder
+from drivers.decode.keyboard.profile import CAPS, GAP_MAX_MS, ScannerProfile
 from drivers.decode.scan import MAX_RAW_BYTES
 from drivers.platform import xkb
 from tests.drivers.fixtures.key_events import ALT, ALT_GR, ENTER, LEFT_CONTROL, heard, hold, key, press, texts, timed
@@ -16,7 +16,7 @@ GERMAN, FRENCH = xkb.layout("de"), xkb.layout("fr")
 
 
 def typed(events, layout=US, **profile):
-    return texts(heard(Keys(layout, Profile(**profile)), timed([*events, *ENTER])))
+    return texts(heard(WedgeDecoder(layout, ScannerProfile(**profile)), timed([*events, *ENTER])))
 
 
 def test_altgr_types_the_third_level_and_ctrl_with_alt_does_the_same():
@@ -37,7 +37,7 @@ def test_a_dead_key_waits_for_the_next_one():
 
 
 def test_a_dead_key_alone_is_a_scan_once_it_is_quiet_and_none_of_the_next():
-    keys = Keys(GERMAN)
+    keys = WedgeDecoder(GERMAN)
     assert heard(keys, timed(press(41))) == []
     assert keys.due_ns == int(HAND_GAP_S * 1e9)
     assert texts(heard(keys, timed([*press(18), *ENTER], start_ms=6000))) == ["^", "e"]
@@ -85,10 +85,10 @@ def test_the_terminator_that_was_learned_ends_a_scan_and_no_other():
         "Alt+029": ["a\tb\rc\rd\ne"],
     }
     for terminator, scans in ended.items():
-        keys = Keys(US, Profile(terminator=terminator))
+        keys = WedgeDecoder(US, ScannerProfile(terminator=terminator))
         told = heard(keys, timed(stream))
         assert texts([*told, *keys.quiet(10**12)]) == scans, terminator
-    keys = Keys(US, Profile(terminator="Alt+029"))
+    keys = WedgeDecoder(US, ScannerProfile(terminator="Alt+029"))
     assert texts(heard(keys, timed([*press(30), *hold(ALT, 82, 80, 73)]))) == ["a"]
 
 
@@ -97,13 +97,17 @@ def test_the_keys_of_a_profile_beat_the_layout():
     stream = [*press(16), *hold(SHIFT, 16), *hold(ALT_GR, 18), *press(26, 16, 26, SPACE, 17)]
     assert typed(stream, keys=keys) == ["aA€â^w"]
     assert typed(stream, layout=BARE, keys=keys) == ["aA€â^"]
-    assert texts(heard(Keys(US, Profile(layout="learned", keys=keys)), timed([*stream, *ENTER]))) == ["aA€â^"]
+    assert texts(heard(WedgeDecoder(US, ScannerProfile(layout="learned", keys=keys)), timed([*stream, *ENTER]))) == [
+        "aA€â^"
+    ]
     assert typed([*press(CAPS_KEY), *press(16)], keys=keys) == ["A"]
 
 
-@pytest.mark.parametrize("profile", [Profile(), Profile(prefix="a", suffix="b", dead="alone", control={"GS": "F8"})])
+@pytest.mark.parametrize(
+    "profile", [ScannerProfile(), ScannerProfile(prefix="a", suffix="b", dead="alone", control={"GS": "F8"})]
+)
 def test_a_flood_without_end_costs_bounded_memory(profile):
-    keys = Keys(GERMAN, profile)
+    keys = WedgeDecoder(GERMAN, profile)
     codes = [*range(2, 14), *range(16, 28), *range(30, 41), 41, 43, *range(44, 54), 57, 58, 69, 79, 42, 29, 56, 100]
     events = [
         KeyEvent(EV_KEY, code, value, number * 1000)
@@ -130,15 +134,15 @@ def test_a_stuck_key_is_one_character():
 
 @pytest.mark.parametrize(("gap_ms", "ends_ms"), [(0, 500), (125, 500), (126, 504), (GAP_MAX_MS, 2000)])
 def test_a_scanner_that_pauses_is_waited_for_four_of_its_pauses(strike, gap_ms, ends_ms):
-    keys = Keys(US, Profile(gap_ms=gap_ms))
+    keys = WedgeDecoder(US, ScannerProfile(gap_ms=gap_ms))
     heard(keys, timed(strike("WO-1")))
     last_ns = keys._last_ns
     assert keys.due_ns - last_ns == ends_ms * 1_000_000
 
 
 def test_typed_text_is_never_longer_than_its_limit():
-    keys = Keys(GERMAN, Profile(prefix="7", suffix="7"))
+    keys = WedgeDecoder(GERMAN, ScannerProfile(prefix="7", suffix="7"))
     events = timed([*press(8) * (MAX_RAW_BYTES + 3), *ENTER], step_ms=0.1)
     (told,) = heard(keys, events)
-    assert isinstance(told, Typed)
+    assert isinstance(told, TypedScan)
     assert (told.scan.raw_len, len(told.scan.raw)) == (MAX_RAW_BYTES + 1, MAX_RAW_BYTES)

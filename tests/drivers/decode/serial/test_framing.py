@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from drivers.decode.serial.framing import HEAD_BYTES, PIECE_BYTES, Frames, Protocol, Sighting
+from drivers.decode.serial.framing import HEAD_BYTES, PIECE_BYTES, FrameDecoder, TagProtocol, TagSighting
 from drivers.decode.serial.pn532 import ACK
 from drivers.decode.serial.uhfreader18 import crc16
 from drivers.serial_rfid import PROTOCOLS
@@ -25,12 +25,12 @@ def closed(body: str) -> bytes:
     return data + crc16(data).to_bytes(2, "little")
 
 
-def tag(uid: str, signal_dbm: int | None = None) -> Sighting:
-    return Sighting(uid, signal_dbm)
+def tag(uid: str, signal_dbm: int | None = None) -> TagSighting:
+    return TagSighting(uid, signal_dbm)
 
 
 # From the data sheets and manuals, or from readers that were recorded: the frame, and the tags that it names.
-GOOD: dict[str, list[tuple[bytes, tuple[Sighting, ...]]]] = {
+GOOD: dict[str, list[tuple[bytes, tuple[TagSighting, ...]]]] = {
     "ID-12, RDM6300": [
         (b"\x020C000621A58E\r\n\x03", (tag("0C000621A5"),)),
         (b"\x023C00CE754CCB\x03", (tag("3C00CE754C"),)),
@@ -79,7 +79,7 @@ framed = pytest.mark.parametrize(
 )
 
 
-def checked(protocol: Protocol, frame: bytes) -> bool:
+def checked(protocol: TagProtocol, frame: bytes) -> bool:
     """Whether the frame's own check is right: written from the manuals, not from the decoders."""
     if protocol.name == "ID-12, RDM6300":
         digits = bytes.fromhex(frame[1:13].decode())
@@ -105,7 +105,7 @@ def test_every_protocol_has_its_vectors():
 @framed
 def test_a_frame_is_read_whole_and_byte_by_byte(protocol, frame, tags):
     assert checked(protocol, frame)
-    frames = Frames(protocol)
+    frames = FrameDecoder(protocol)
     assert list(frames.feed(frame)) == [frame]
     assert [each for byte in frame for each in frames.feed(bytes([byte]))] == [frame]
     assert (protocol.tags(frame), frames.dropped, len(frames)) == (tags, 0, 0)
@@ -114,7 +114,7 @@ def test_a_frame_is_read_whole_and_byte_by_byte(protocol, frame, tags):
 @framed
 def test_frames_between_garbage_are_read_and_the_garbage_is_counted(protocol, frame, tags):
     garbage = b"\xfe\xed\x7f garbage \xf0"
-    frames = Frames(protocol)
+    frames = FrameDecoder(protocol)
     heard = list(frames.feed(garbage + frame + garbage + frame + frame + garbage))
     heard += frames.quiet()
     assert (heard, frames.dropped) == ([frame] * 3, 3 * len(garbage))
@@ -125,7 +125,7 @@ def test_no_frame_with_one_broken_bit_is_believed(protocol, frame, tags):
     for bit in range(8 * len(frame)):
         broken = bytearray(frame)
         broken[bit // 8] ^= 1 << bit % 8
-        frames = Frames(protocol)
+        frames = FrameDecoder(protocol)
         heard = [*frames.feed(bytes(broken)), *frames.quiet()]
         # A digit in the other case is the same digit, and an answer may come from a reader of another address.
         assert all(checked(protocol, each) for each in heard)
@@ -142,7 +142,7 @@ def test_a_frame_behind_a_lying_length_is_read(protocol, frame, tags, length):
         "53 57": bytes([0x43, 0x54, 0, length]),
         "PN532": bytes([0, 0, 0xFF, length, -length & 0xFF]),
     }
-    frames = Frames(protocol)
+    frames = FrameDecoder(protocol)
     heard = [*frames.feed(liars[protocol.name] + frame), *frames.quiet()]
     assert heard[-1] == frame
     assert all(checked(protocol, each) for each in heard)
@@ -151,7 +151,7 @@ def test_a_frame_behind_a_lying_length_is_read(protocol, frame, tags, length):
 @named
 @given(pieces=st.lists(st.binary(max_size=80), max_size=8), data=st.data())
 def test_no_bytes_raise_or_pass_unchecked(protocol, pieces, data):
-    frames, sent = Frames(protocol), 0
+    frames, sent = FrameDecoder(protocol), 0
     known = [frame for frame, _ in GOOD[protocol.name]]
     for piece in pieces:
         good = data.draw(st.sampled_from(known))
@@ -168,7 +168,7 @@ def test_no_bytes_raise_or_pass_unchecked(protocol, pieces, data):
 
 @named
 def test_a_device_that_never_stops_costs_bounded_memory(protocol):
-    frames = Frames(protocol)
+    frames = FrameDecoder(protocol)
     for begin in (protocol.start or b"\xff\x00\x01\x01", b"\x00", b"A"):
         for frame in frames.feed((begin + b"\x00\x10") * 20_000):
             assert checked(protocol, frame)
@@ -184,7 +184,7 @@ def test_the_length_is_told_in_the_first_bytes(protocol):
 @named
 def test_a_question_that_comes_back_as_an_echo_is_no_answer(protocol):
     for asked in PROTOCOLS:
-        frames = Frames(protocol)
+        frames = FrameDecoder(protocol)
         heard = list(frames.feed(asked.query + asked.begin + asked.poll))
         assert heard + list(frames.quiet()) == []
 
@@ -194,7 +194,7 @@ def test_a_question_that_comes_back_as_an_echo_is_no_answer(protocol):
 def test_no_stream_of_garbage_is_a_frame(protocol, rounds):
     print(f"seed {SEED}, {rounds} streams to {protocol.name}")
     rng = random.Random(SEED)
-    frames = Frames(protocol)
+    frames = FrameDecoder(protocol)
     for _ in range(rounds):
         assert list(frames.feed(rng.randbytes(rng.randrange(40)))) == []
     list(frames.quiet())
@@ -207,7 +207,7 @@ def test_no_stream_of_pieces_hides_the_frame_after_it(protocol, rounds):
     rng = random.Random(SEED)
     known = [frame for frame, _ in GOOD[protocol.name]]
     whole = max(known, key=len)
-    frames, glued = Frames(protocol), 0
+    frames, glued = FrameDecoder(protocol), 0
     for _ in range(rounds):
         good = rng.choice(known)
         # Never all but the last byte: the 00 that ends a PN532 frame and the one that begins the next are the same.

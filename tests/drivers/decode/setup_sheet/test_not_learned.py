@@ -6,7 +6,7 @@ import pytest
 
 from drivers.decode.keyboard.keys import EV_SYN, SYN_DROPPED, KeyEvent
 from drivers.decode.keyboard.profile import AFFIX_MAX_CHARS, profile_in, text_of
-from drivers.decode.setup_sheet.sheet_detector import Learned, NotLearned, learn, learned_from_bytes
+from drivers.decode.setup_sheet.sheet_detector import ProfileFailure, ProfileResult, learn, learned_from_bytes
 from drivers.decode.setup_sheet.sheet_learning import (
     AGAIN,
     HALF,
@@ -48,13 +48,13 @@ def test_two_codes_in_one_scan_are_told(typist):
     assert learn([one + two, two], BARS, LAYOUTS) == TWICE
     assert learn([one, one], BARS, LAYOUTS) == SAME
     assert learn([one], BARS, LAYOUTS) == MORE
-    assert isinstance(learn([two, one], BARS, LAYOUTS), Learned)
+    assert isinstance(learn([two, one], BARS, LAYOUTS), ProfileResult)
 
 
 def test_codes_with_different_text_around_them_are_told(typist):
     one, two = (typist.scan(t, layout="us", prefix=p).events for t, p in zip(BARS, "AB", strict=True))
     said = learn([one, two], BARS, LAYOUTS)
-    assert said == NotLearned("The codes of the sheet came with different text before or after them.", AGAIN)
+    assert said == ProfileFailure("The codes of the sheet came with different text before or after them.", AGAIN)
 
 
 @pytest.mark.parametrize("place", ["prefix", "suffix"])
@@ -84,7 +84,7 @@ def test_keys_that_are_swapped_or_lost_teach_nothing(typist):
     for _ in range(30):
         gone = rng.sample(downs[13:], 6)
         said = learn([[event for n, event in enumerate(strokes) if n not in gone]], SQUARE, LAYOUTS)
-        assert isinstance(said, NotLearned), gone
+        assert isinstance(said, ProfileFailure), gone
 
 
 def test_keys_in_another_order_teach_no_layout(typist):
@@ -123,4 +123,4 @@ def test_what_is_no_whole_sheet_in_bytes_is_told():
     assert learned_from_bytes(BARS[0].encode(), BARS).profile.control == dict.fromkeys(("GS", "RS", "EOT"), "itself")
     rng = random.Random(5)
     for _ in range(200):
-        assert isinstance(learned_from_bytes(rng.randbytes(rng.randrange(300)), SQUARE), NotLearned)
+        assert isinstance(learned_from_bytes(rng.randbytes(rng.randrange(300)), SQUARE), ProfileFailure)

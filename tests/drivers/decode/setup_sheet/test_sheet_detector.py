@@ -6,7 +6,7 @@ import pytest
 
 from drivers.decode.keyboard.keys import EV_KEY, EV_SYN, GAP_S, SYN_DROPPED, KeyEvent
 from drivers.decode.setup_sheet import sheet_learning
-from drivers.decode.setup_sheet.sheet_detector import SLOW_PAUSES_MAX, Apprentice
+from drivers.decode.setup_sheet.sheet_detector import SLOW_PAUSES_MAX, SheetDetector
 from drivers.decode.setup_sheet.sheet_learning import MORE, STROKES_MAX
 from tests.drivers.fixtures.typing_scanners import BARS, CAPS, LAYOUTS, MS, NAMES, SHEETS, SQUARE
 
@@ -18,7 +18,7 @@ def apprentice(**changes):
         asked.append(1)
         return LAYOUTS
 
-    return Apprentice(SHEETS, layouts, **changes), asked
+    return SheetDetector(SHEETS, layouts, **changes), asked
 
 
 def fed(apprentice, events, then_s=60):
@@ -38,7 +38,7 @@ def test_the_apprentice_hears_the_sheet_once_it_is_quiet(typist, layout):
 
 
 def test_once_a_sheet_has_taught_no_time_goes_into_the_others(typist, monkeypatch):
-    tried, learned = [], sheet_learning.learned
+    tried, learned = [], sheet_learning.learn_profile
 
     def learning(scans, texts, layouts):
         tried.append(tuple(texts))

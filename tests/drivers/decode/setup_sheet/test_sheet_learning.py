@@ -9,7 +9,7 @@ from dataclasses import replace
 import pytest
 
 from drivers.decode.keyboard.keymap import BARE, US
-from drivers.decode.keyboard.keys import Keys, Typed
+from drivers.decode.keyboard.keys import TypedScan, WedgeDecoder
 from drivers.decode.keyboard.profile import LEARNED
 from drivers.decode.setup_sheet.layout_search import OMITTED_MAX
 from drivers.decode.setup_sheet.sheet_learning import NO_LAYOUT
@@ -33,10 +33,10 @@ from tests.drivers.fixtures.typing_scanners import (
 def heard(events, profile, *, lamp=False):
     """The scans in these events, read with a profile."""
     layout = BARE if profile.layout == LEARNED else xkb.layout(profile.layout)
-    keys = Keys(layout, profile, caps_lock=lamp)
+    keys = WedgeDecoder(layout, profile, caps_lock=lamp)
     told = [each for event in events for each in keys.feed(event)]
     told += keys.quiet(events[-1].time_ns + 10**10)
-    return [each.scan.raw.decode() if isinstance(each, Typed) else each for each in told]
+    return [each.scan.raw.decode() if isinstance(each, TypedScan) else each for each in told]
 
 
 def a_label(seed, controls="\x1d\x1e\x04", letters="äöüÄÖÜéèàçñåêß§"):
@@ -169,7 +169,7 @@ def test_the_speed_is_learned_and_a_slow_scanner_is_not_taken_for_a_hand(typist)
     profile = profile_of(taught(typist, **how))
     assert 80 < profile.gap_ms <= 160
     typed = typist.scan("WO-1042", **how)
-    keys = Keys(US, profile)
+    keys = WedgeDecoder(US, profile)
     assert [each for event in typed.events for each in keys.feed(event)] == []
     assert keys.due_ns - typed.events[-1].time_ns < 4 * 160 * MS
 

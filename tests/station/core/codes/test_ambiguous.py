@@ -4,9 +4,9 @@ import random
 
 import pytest
 
-from station.core.codes import As, Pattern, Scheme, read_code
+from station.core.codes import CodeType, Pattern, Scheme, read_code
 from station.core.codes.gs1.checks import check_digit_of
-from station.core.codes.gs1.elements import MAX_READINGS, Reading
+from station.core.codes.gs1.elements import MAX_READINGS, ElementString
 from station.core.codes.gs1.identifiers import table
 
 GTIN = "0109506000134352"
@@ -48,7 +48,7 @@ def test_all_readings_of_a_label_without_separators_are_named(scan: str, reading
     code = read_code(scan.encode(), None, (), 2026)
     named = {f"reading {number}": reading for number, reading in enumerate(readings, 1)}
     assert (code.scheme, code.fields, code.unread) == (Scheme.AMBIGUOUS, named, None)
-    assert (code.item, code.as_, code.raw) == (code.code, As.ITEM, scan.encode())
+    assert (code.item, code.as_, code.raw) == (code.code, CodeType.ITEM, scan.encode())
 
 
 @pytest.mark.parametrize("digits", ARTICLES)
@@ -103,7 +103,7 @@ def test_a_lost_separator_never_makes_another_reading_of_what_labels_usually_car
         body = f"{rng.randrange(10**13):013}"
         fields = {"01": body + check_digit_of(body)}
         fields |= {ai: _value(ai, rng) for ai in rng.sample(usual, rng.randint(2, 4))}
-        whole = str(Reading(fields))
+        whole = str(ElementString(fields))
         read = read_code("".join(ai + value for ai, value in fields.items()).encode(), None, (), 2026)
         assert read.scheme is not None, whole
         seen[read.scheme] += 1

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from station.core.codes.automaton import MAX_PARTS, Automaton, Unsupported, compile_automaton
+from station.core.codes.automaton import MAX_PARTS, Automaton, UnsupportedPattern, compile_automaton
 
 MOST = 128
 CHARACTERS = [
@@ -40,7 +40,7 @@ def an_expression(rng: random.Random, depth: int, names: list[str]) -> str:
 def compiled(regex: str) -> Automaton | None:
     try:
         return compile_automaton(regex, MOST)
-    except (Unsupported, re.error, Warning):
+    except (UnsupportedPattern, re.error, Warning):
         return None
 
 
@@ -122,7 +122,7 @@ def test_the_first_alternative_that_leads_to_the_end_wins(regex: str, text: str,
     ],
 )
 def test_what_has_no_linear_program_is_refused(regex: str, reason: str) -> None:
-    with pytest.raises(Unsupported) as refused:
+    with pytest.raises(UnsupportedPattern) as refused:
         compile_automaton(regex, MOST)
     assert reason in str(refused.value)
 

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from station.core.codes import As, Card, Pattern, Scheme, canonical, read_code, written_code
+from station.core.codes import Card, CodeType, Pattern, Scheme, canonical, read_code, written_code
 from station.core.event import Event, decode, encode
 
 ORDER = Pattern("order", r"WO-(?P<id>\d+)(-\d\d)?", "item")
@@ -80,7 +80,12 @@ def test_what_cannot_be_read_says_why_and_has_no_scheme(raw: bytes, unread: str)
 
 def test_a_badge_names_a_person() -> None:
     read = read_code(b"wip:badge:K. Lee", None, ())
-    assert (read.scheme, read.code, read.badge, read.as_) == (Scheme.BADGE, "WIP:BADGE:K. Lee", "K. Lee", As.BADGE)
+    assert (read.scheme, read.code, read.badge, read.as_) == (
+        Scheme.BADGE,
+        "WIP:BADGE:K. Lee",
+        "K. Lee",
+        CodeType.BADGE,
+    )
 
 
 @pytest.mark.parametrize(

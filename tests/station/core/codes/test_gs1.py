@@ -8,7 +8,7 @@ from biip.gs1_messages import GS1Message
 from hypothesis import given
 from hypothesis import strategies as st
 
-from station.core.codes import As, Code, Scheme, read_code
+from station.core.codes import Code, CodeType, Scheme, read_code
 from station.core.codes.code_lists import COUNTRIES, CURRENCIES, LANDS, PACKAGES
 from station.core.codes.gs1.checks import SET_39, SET_64, SET_82, check_digit_of
 from station.core.codes.gs1.elements import MAX_CHARACTERS, read_elements, readings_without_separators
@@ -208,7 +208,7 @@ def test_a_label_that_has_separators_has_not_lost_any() -> None:
 
 def test_a_code_names_a_product_unless_it_names_a_lot_a_thing_or_a_load() -> None:
     assert [scan(text).as_ for text in (GTIN, GTIN + "17270131", GTIN + "10A", GTIN + "21A", SSCC)] == [
-        As.PRODUCT, As.PRODUCT, As.ITEM, As.ITEM, As.ITEM,
+        CodeType.PRODUCT, CodeType.PRODUCT, CodeType.ITEM, CodeType.ITEM, CodeType.ITEM,
     ]  # fmt: skip
 
 

@@ -9,7 +9,7 @@ from biip.upc import Upc
 from hypothesis import given
 from hypothesis import strategies as st
 
-from station.core.codes import As, Scheme, read_code
+from station.core.codes import CodeType, Scheme, read_code
 from station.core.codes.gs1.checks import check_digit_of
 from station.core.codes.gs1.dates import full_year
 from station.core.codes.gs1.digital_link import read_link
@@ -116,7 +116,7 @@ def test_any_address_is_read(tail: str) -> None:
 def test_article_numbers_are_gtins_and_name_a_product(raw: bytes, gtin: str) -> None:
     code = read_code(raw, None, ())
     assert (code.scheme, code.fields, code.as_, code.item) == (
-        Scheme.GS1, {"01": gtin}, As.PRODUCT, raw[3:].decode(),
+        Scheme.GS1, {"01": gtin}, CodeType.PRODUCT, raw[3:].decode(),
     )  # fmt: skip
 
 
@@ -132,7 +132,7 @@ def test_an_article_number_with_a_wrong_check_digit_is_not_understood(raw: bytes
 )
 def test_a_composite_symbol_is_one_thing(linear: str, gtin: str, bar: str) -> None:
     code = read_code(f"{linear}{bar}]e010LOT7\x1d21A".encode(), None, ())
-    assert (code.scheme, code.fields, code.as_) == (Scheme.GS1, {"01": gtin, "10": "LOT7", "21": "A"}, As.ITEM)
+    assert (code.scheme, code.fields, code.as_) == (Scheme.GS1, {"01": gtin, "10": "LOT7", "21": "A"}, CodeType.ITEM)
 
 
 @pytest.mark.parametrize(

@@ -7,13 +7,13 @@ from station.core.codes.card_labels import (
     MAX_CARDS,
     MAX_NAME_CHARACTERS,
     CardLabel,
-    Refused,
-    ShopWords,
+    CardVocabulary,
+    RefusedLabel,
     card_labels,
     words_of,
 )
 
-SHOP = ShopWords(
+SHOP = CardVocabulary(
     quantities=("1", "2.5"),
     stages=(("saw", "Saw"), ("řez", "Řezání")),
     reasons=(("burr", "Burr left"),),
@@ -56,23 +56,26 @@ def test_badges_come_last_and_the_others_in_the_order_of_the_bench() -> None:
 @pytest.mark.parametrize(
     ("words", "refused"),
     [
-        (ShopWords(quantities=("0",)), Refused("WIP:QTY:0", "no quantity: expected 0.001 to 1000000000, at most three"
-                                               " digits behind a point")),
-        (ShopWords(stages=(("a{b", "A"),)), Refused("WIP:STAGE:a{b", "a scanner would bring it back in another spelling")),
-        (ShopWords(stages=(("a\x00b", "A"),)), Refused("WIP:STAGE:a\x00b",
+        (CardVocabulary(quantities=("0",)),
+         RefusedLabel("WIP:QTY:0", "no quantity: expected 0.001 to 1000000000, at most three digits behind a point")),
+        (CardVocabulary(stages=(("a{b", "A"),)),
+         RefusedLabel("WIP:STAGE:a{b", "a scanner would bring it back in another spelling")),
+        (CardVocabulary(stages=(("a\x00b", "A"),)), RefusedLabel("WIP:STAGE:a\x00b",
                                                        "a scanner would bring it back in another spelling")),
-        (ShopWords(reasons=(("e\u0301", "A"),)), Refused("WIP:REASON:e\u0301",
+        (CardVocabulary(reasons=(("e\u0301", "A"),)), RefusedLabel("WIP:REASON:e\u0301",
                                                         "a scanner would bring it back in another spelling")),
-        (ShopWords(reasons=(("\udcff", "A"),)), Refused("WIP:REASON:\udcff",
+        (CardVocabulary(reasons=(("\udcff", "A"),)), RefusedLabel("WIP:REASON:\udcff",
                                                        "a scanner would bring it back in another spelling")),
-        (ShopWords(people=(("x" * 121, "A"),)), Refused(
+        (CardVocabulary(people=(("x" * 121, "A"),)), RefusedLabel(
             "WIP:BADGE:" + "x" * 121, "what stands behind BADGE has 121 characters, not 1 to 120")),
-        (ShopWords(own={"C1": "Hold"}), Refused("C1", "it does not begin with WIP:")),
-        (ShopWords(own={"WIP:PAUSE": "Pause"}), Refused("WIP:PAUSE", "no such card")),
-        (ShopWords(own={"WIP:SETUP:1A:": "Setup"}), Refused("WIP:SETUP:1A:", "it stands on the setup sheet")),
+        (CardVocabulary(own={"C1": "Hold"}), RefusedLabel("C1", "it does not begin with WIP:")),
+        (CardVocabulary(own={"WIP:PAUSE": "Pause"}), RefusedLabel("WIP:PAUSE", "no such card")),
+        (CardVocabulary(own={"WIP:SETUP:1A:": "Setup"}), RefusedLabel("WIP:SETUP:1A:", "it stands on the setup sheet")),
     ],
 )  # fmt: skip
-def test_what_no_scanner_could_bring_back_is_named_and_not_printed(words: ShopWords, refused: Refused) -> None:
+def test_what_no_scanner_could_bring_back_is_named_and_not_printed(
+    words: CardVocabulary, refused: RefusedLabel
+) -> None:
     made = card_labels(words)
     assert made.refused == (refused,)
     assert refused.text not in {each.text for each in made.labels}
@@ -80,19 +83,19 @@ def test_what_no_scanner_could_bring_back_is_named_and_not_printed(words: ShopWo
 
 def test_a_print_holds_so_many_cards_and_names_the_rest() -> None:
     people = tuple((f"{number}", f"Person {number}") for number in range(MAX_CARDS))
-    room = MAX_CARDS - len(card_labels(ShopWords()).labels)
-    full = card_labels(ShopWords(people=people[:room]))
+    room = MAX_CARDS - len(card_labels(CardVocabulary()).labels)
+    full = card_labels(CardVocabulary(people=people[:room]))
     assert (len(full.labels), full.refused) == (MAX_CARDS, ())
-    over = card_labels(ShopWords(people=people[: room + 1]))
+    over = card_labels(CardVocabulary(people=people[: room + 1]))
     assert len(over.labels) == MAX_CARDS
-    assert over.refused == (Refused(f"WIP:BADGE:{room}", f"one print holds {MAX_CARDS} cards"),)
+    assert over.refused == (RefusedLabel(f"WIP:BADGE:{room}", f"one print holds {MAX_CARDS} cards"),)
 
 
 def test_names_are_seen_as_they_are_on_paper() -> None:
-    made = card_labels(ShopWords(stages=(("a", "A\u202eB\x00  C"), ("b", " "))))
+    made = card_labels(CardVocabulary(stages=(("a", "A\u202eB\x00  C"), ("b", " "))))
     names = {each.text: each.name for each in made.labels}
     assert (names["WIP:STAGE:a"], names["WIP:STAGE:b"]) == ("A{202E}B{00} C", "b")
-    long = {each.text: each.name for each in card_labels(ShopWords(stages=(("a", "n" * 65),))).labels}
+    long = {each.text: each.name for each in card_labels(CardVocabulary(stages=(("a", "n" * 65),))).labels}
     assert long["WIP:STAGE:a"] == "n" * MAX_NAME_CHARACTERS
 
 
@@ -109,7 +112,7 @@ def test_the_words_of_a_shop_come_from_its_definitions() -> None:
             ("reason.define", {"name": "nameless"}),
         )
     )
-    assert words == ShopWords(
+    assert words == CardVocabulary(
         stages=(("saw", "Saw"), ("mill", "mill")),
         reasons=(("burr", "Burr left"),),
         people=(("K7", "A. Kim"),),

@@ -7,8 +7,8 @@ from hypothesis import strategies as st
 from station.core.codes.tag_numbers import (
     MAX_NUMBER_BYTES,
     TAIL_BYTES,
-    Printed,
-    Searched,
+    PrintedNumbers,
+    TagSearch,
     canonical_number,
     finds,
     printed,
@@ -35,13 +35,13 @@ def test_a_written_number_has_one_canonical_form(written, uid):
 
 
 def test_all_that_a_card_may_show_is_told():
-    assert printed("3C00CE754C") == Printed(
+    assert printed("3C00CE754C") == PrintedNumbers(
         "3C00CE754C", "4C75CE003C", "3C00CE754CCB", "0013530444", "0013530444", "1282788864", "206,30028"
     )
-    assert printed("04A1B2C3") == Printed(
+    assert printed("04A1B2C3") == PrintedNumbers(
         "04A1B2C3", "C3B2A104", "", "0010597059", "0077705923", "3283263748", "161,45763"
     )
-    assert printed("AABB") == Printed("AABB", "BBAA")
+    assert printed("AABB") == PrintedNumbers("AABB", "BBAA")
 
 
 @pytest.mark.parametrize(
@@ -101,17 +101,17 @@ def test_whatever_is_typed_costs_a_few_looks(text: str) -> None:
 @pytest.mark.parametrize(
     ("typed", "look"),
     [
-        ("WO-1042", Searched((), ())),
-        ("", Searched((), ())),
-        ("300,1", Searched((), ())),  # a facility is one byte
-        ("206,70000", Searched((), ())),
-        ("206,30028", Searched((), ("CE754C",))),
-        ("4c:75:ce:00:3c", Searched(("4C75CE003C", "3C00CE754C"), ())),
-        ("3C00CE754CCB", Searched(("3C00CE754C", "3C00CE754CCB", "CB4C75CE003C"), ())),
-        ("4294967296", Searched(("4294967296", "9672969442"), ())),  # more than four bytes: no card prints it
-        ("4294967295", Searched(("4294967295", "9572969442"), ("FFFFFF",))),
-        ("AB" * 200, Searched((), ())),
+        ("WO-1042", TagSearch((), ())),
+        ("", TagSearch((), ())),
+        ("300,1", TagSearch((), ())),  # a facility is one byte
+        ("206,70000", TagSearch((), ())),
+        ("206,30028", TagSearch((), ("CE754C",))),
+        ("4c:75:ce:00:3c", TagSearch(("4C75CE003C", "3C00CE754C"), ())),
+        ("3C00CE754CCB", TagSearch(("3C00CE754C", "3C00CE754CCB", "CB4C75CE003C"), ())),
+        ("4294967296", TagSearch(("4294967296", "9672969442"), ())),  # more than four bytes: no card prints it
+        ("4294967295", TagSearch(("4294967295", "9572969442"), ("FFFFFF",))),
+        ("AB" * 200, TagSearch((), ())),
     ],
 )
-def test_what_is_typed_is_looked_up_by_whole_numbers_and_by_ends(typed: str, look: Searched) -> None:
+def test_what_is_typed_is_looked_up_by_whole_numbers_and_by_ends(typed: str, look: TagSearch) -> None:
     assert searched(typed) == look

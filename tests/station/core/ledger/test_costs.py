@@ -5,12 +5,12 @@ from hypothesis import given
 from shop import Story, definition, shop
 
 from station.core.ledger.costs import CostLine, Value, add, in_micros, parcel_value, shares, unit_costs
-from station.core.master_data import Catalogue, Definition
+from station.core.master_data import Definition, MasterData
 
 OPERATIONS = (10, 20, 30, 40, 50, 60)
 
 
-def priced(*more: Definition) -> Catalogue:
+def priced(*more: Definition) -> MasterData:
     """A bracket of bar at Saw and two screws at Weld, with labour at Saw and Test and plating outside at Paint."""
     bom = [
         {"component": "bar", "qty_milli": 1_500, "operation": 10},

@@ -10,8 +10,8 @@ from shop import MINUTE_US, STAGES, Story, definition, routing, shop
 
 from station.core.ledger.costs import add, parcel_value, unit_costs
 from station.core.ledger.fold import apply, balances, empty, fold
-from station.core.ledger.item_event import Fact
-from station.core.ledger.parcels import ItemState, Step
+from station.core.ledger.item_event import ItemEvent
+from station.core.ledger.parcels import FoldResult, ItemState
 
 VERBS = ("", "", "in", "out", "done", "scrap", "rework", "hold", "release", "finish", "count", "call")
 OUTER = {"ordered", "overrun", "adjusted", "transferred"}
@@ -58,7 +58,7 @@ def entries(draw: st.DrawFn, product: str) -> dict[str, object]:
 
 
 @st.composite
-def told(draw: st.DrawFn) -> list[Fact]:
+def told(draw: st.DrawFn) -> list[ItemEvent]:
     """Up to 25 facts of one item, in order; some so close that nobody knows which of two logs came first.
 
     Most begin with a release: a story without one has little to lose.
@@ -73,7 +73,7 @@ def told(draw: st.DrawFn) -> list[Fact]:
     for seq, fields in enumerate(told):
         key_us += draw(st.sampled_from((0, 1, MINUTE_US)))
         facts.append(
-            Fact(
+            ItemEvent(
                 key_us=key_us,
                 lo_us=key_us - 30,
                 hi_us=key_us + 30,
@@ -85,7 +85,7 @@ def told(draw: st.DrawFn) -> list[Fact]:
     return facts
 
 
-def steps(facts: list[Fact]) -> list[tuple[ItemState, Step]]:
+def steps(facts: list[ItemEvent]) -> list[tuple[ItemState, FoldResult]]:
     """Each state with what the next fact made of it."""
     state = empty("WO-1")
     found = []
@@ -98,7 +98,7 @@ def steps(facts: list[Fact]) -> list[tuple[ItemState, Step]]:
 
 @settings(max_examples=150, deadline=None)
 @given(told())
-def test_all_accounts_sum_to_zero_and_are_what_the_postings_say(facts: list[Fact]) -> None:
+def test_all_accounts_sum_to_zero_and_are_what_the_postings_say(facts: list[ItemEvent]) -> None:
     end = fold("WO-1", facts, CATALOGUE)
     posted: Counter[str] = Counter()
     for source, target, qty in end.postings:
@@ -115,7 +115,7 @@ def test_all_accounts_sum_to_zero_and_are_what_the_postings_say(facts: list[Fact
 
 @settings(max_examples=60, deadline=None)
 @given(told(), st.integers(0, 2**32))
-def test_the_same_facts_give_the_same_item_in_whatever_order_they_arrive(facts: list[Fact], seed: int) -> None:
+def test_the_same_facts_give_the_same_item_in_whatever_order_they_arrive(facts: list[ItemEvent], seed: int) -> None:
     shuffled = list(facts)
     random.Random(seed).shuffle(shuffled)
     assert fold("WO-1", shuffled, CATALOGUE) == fold("WO-1", facts, CATALOGUE)
@@ -123,7 +123,7 @@ def test_the_same_facts_give_the_same_item_in_whatever_order_they_arrive(facts: 
 
 @settings(max_examples=60, deadline=None)
 @given(told())
-def test_a_later_fact_changes_nothing_of_the_past_but_a_quantity_that_became_known(facts: list[Fact]) -> None:
+def test_a_later_fact_changes_nothing_of_the_past_but_a_quantity_that_became_known(facts: list[ItemEvent]) -> None:
     past = fold("WO-1", [], CATALOGUE)
     in_order = sorted(facts, key=lambda each: each.place)
     for number, (_, step) in enumerate(steps(facts), start=1):
@@ -141,7 +141,7 @@ def test_a_later_fact_changes_nothing_of_the_past_but_a_quantity_that_became_kno
 
 @settings(max_examples=120, deadline=None)
 @given(told())
-def test_how_far_it_came_and_what_it_is_worth_never_fall(facts: list[Fact]) -> None:
+def test_how_far_it_came_and_what_it_is_worth_never_fall(facts: list[ItemEvent]) -> None:
     for before, step in steps(facts):
         adjusted = sum(qty for _, target, qty in step.postings if target in OUTER)
         for op in (10, 20, 30, 40, 50, 60):
@@ -167,7 +167,7 @@ def test_how_far_it_came_and_what_it_is_worth_never_fall(facts: list[Fact]) -> N
 
 @settings(max_examples=60, deadline=None)
 @given(told())
-def test_a_state_that_was_stored_and_read_back_goes_on_alike(facts: list[Fact]) -> None:
+def test_a_state_that_was_stored_and_read_back_goes_on_alike(facts: list[ItemEvent]) -> None:
     for fact, (state, step) in zip(sorted(facts, key=lambda each: each.place), steps(facts), strict=True):
         again = msgspec.msgpack.decode(msgspec.msgpack.encode(state), type=ItemState)
         assert again == state
@@ -176,7 +176,7 @@ def test_a_state_that_was_stored_and_read_back_goes_on_alike(facts: list[Fact]) 
 
 @settings(max_examples=60, deadline=None)
 @given(told())
-def test_every_visit_has_its_times_in_order_and_ends_where_the_next_begins(facts: list[Fact]) -> None:
+def test_every_visit_has_its_times_in_order_and_ends_where_the_next_begins(facts: list[ItemEvent]) -> None:
     for fact, (before, step) in zip(sorted(facts, key=lambda each: each.place), steps(facts), strict=True):
         for visit in step.visits:
             assert MINUTE_US <= visit.at_stage_since_us <= visit.entered_us <= visit.left_us == fact.key_us

@@ -6,13 +6,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from station.core.event import Event, Identity, encode
-from station.core.event import Place as Ref
-from station.core.ledger.item_event import Fact
-from station.core.ledger.times import LATEST_US, Key
+from station.core.event import Event, EventIdentity, encode
+from station.core.event import LogPosition as Ref
+from station.core.ledger.item_event import ItemEvent
+from station.core.ledger.times import LATEST_US, OrderKey
 from station.core.ledger.void_resolution import (
     Correction,
-    Counted,
+    CountedIdentity,
     Place,
     corrected,
     correction,
@@ -116,7 +116,7 @@ def test_a_correction_keeps_to_what_may_be_corrected() -> None:
 
 
 def test_of_several_copies_the_one_at_its_own_place_counts() -> None:
-    counted, other = Counted(A, 3, HASH), Counted(A, 3, "f0" * 32)
+    counted, other = CountedIdentity(A, 3, HASH), CountedIdentity(A, 3, "f0" * 32)
     copies = [(counted, Place(B, 9)), (counted, Place(B, 7)), (other, Place(B, 8)), (counted, Place(A, 3))]
     assert first_copies(copies) == {counted: Place(A, 3), other: Place(B, 8)}
     assert first_copies(copies[:2]) == {counted: Place(B, 7)}
@@ -124,14 +124,14 @@ def test_of_several_copies_the_one_at_its_own_place_counts() -> None:
 
 def test_a_salvage_counts_as_what_it_saved() -> None:
     lost = Event(kind="scan", station="s", sw="t", raw=b"WO-1")
-    saved = Event(kind="salvage", station="s", sw="t", from_=Identity(A, 3, HASH), body=encode(lost))
+    saved = Event(kind="salvage", station="s", sw="t", from_=EventIdentity(A, 3, HASH), body=encode(lost))
     found = read(B, 9, "11" * 32, encode(saved))
-    assert (found.status, found.event, found.counted) == ("ok", lost, Counted(A, 3, HASH))
+    assert (found.status, found.event, found.counted) == ("ok", lost, CountedIdentity(A, 3, HASH))
 
 
 def test_what_was_sent_again_counts_at_its_first_place() -> None:
-    again = Event(kind="scan", station="s", sw="t", raw=b"WO-1", origin=Identity(A, 3, HASH))
-    assert read(B, 9, "11" * 32, encode(again)).counted == Counted(A, 3, HASH)
+    again = Event(kind="scan", station="s", sw="t", raw=b"WO-1", origin=EventIdentity(A, 3, HASH))
+    assert read(B, 9, "11" * 32, encode(again)).counted == CountedIdentity(A, 3, HASH)
 
 
 @pytest.mark.parametrize(
@@ -159,11 +159,11 @@ def test_no_bytes_raise(encoded: bytes) -> None:
 
 
 def test_an_entry_acts_when_it_says_except_what_acts_on_the_set() -> None:
-    recorded = Key(50, 40, 60, approx=False)
+    recorded = OrderKey(50, 40, 60, approx=False)
     said = Event(kind="entry", station="hub", sw="t", what="adjust", holds_from_us=7)
     void = Event(kind="entry", station="hub", sw="t", what="void", holds_from_us=7)
     never = Event(kind="entry", station="hub", sw="t", what="adjust", holds_from_us=2**63 - 1)
-    assert effective(said, recorded) == Key(7, 7, 7, approx=False)
+    assert effective(said, recorded) == OrderKey(7, 7, 7, approx=False)
     assert effective(void, recorded) == recorded
     assert effective(never, recorded).us == LATEST_US
 
@@ -171,7 +171,7 @@ def test_an_entry_acts_when_it_says_except_what_acts_on_the_set() -> None:
 def test_a_fact_says_what_holds() -> None:
     scan = Event(kind="scan", station="s", sw="t", raw=b"WO-1", stage="saw", action="scrap", qty_milli=5, operator="7")
     put = {"stage": "weld", "action": None, "qty_milli": 9, "item": "WO-2"}
-    assert fact(scan, Counted(A, 3, HASH), Key(5, 4, 6, approx=False), put) == Fact(
+    assert fact(scan, CountedIdentity(A, 3, HASH), OrderKey(5, 4, 6, approx=False), put) == ItemEvent(
         key_us=5, lo_us=4, hi_us=6, log=A, seq=3, verb="", station="s", stage="weld", operator="7", qty_milli=9
     )
 
@@ -179,7 +179,7 @@ def test_a_fact_says_what_holds() -> None:
 def test_a_checkin_states_what_a_scan_would_have() -> None:
     data = {"code": "WO-1", "stage": "saw", "action": "in", "qty_milli": 9, "operator": "12", "carrier": 5}
     entry = Event(kind="entry", station="hub", sw="t", by="Ann", what="checkin", data=data)
-    assert fact(entry, Counted(A, 3, HASH), Key(5, 4, 6, approx=False), {}) == Fact(
+    assert fact(entry, CountedIdentity(A, 3, HASH), OrderKey(5, 4, 6, approx=False), {}) == ItemEvent(
         key_us=5, lo_us=4, hi_us=6, log=A, seq=3,
         verb="in", station="hub", stage="saw", operator="12", qty_milli=9, data=data,
     )  # fmt: skip

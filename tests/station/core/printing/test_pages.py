@@ -12,7 +12,7 @@ from reportlab.pdfbase import ttfonts
 from reportlab.pdfbase.pdfmetrics import registerFont, stringWidth
 from reportlab.pdfgen.canvas import Canvas
 
-from station.core.codes.card_labels import MAX_TEXT_BYTES, CardLabel, ShopWords, card_labels
+from station.core.codes.card_labels import MAX_TEXT_BYTES, CardLabel, CardVocabulary, card_labels
 from station.core.codes.setup_sheet import Symbology, setup_texts
 from station.core.printing import (
     CARDS_A_PAGE,
@@ -23,7 +23,7 @@ from station.core.printing import (
     Page,
     PaperError,
     Symbol,
-    Words,
+    TextLine,
     cards_page,
     encoder,
     page_count,
@@ -36,7 +36,7 @@ from station.core.printing.page import DOT_MM, MIN_MODULE_MM, QUIET_MODULES
 from station.core.printing.text_width import fitted, width_mm
 
 encode = encoder(zint)
-SHOP = ShopWords(
+SHOP = CardVocabulary(
     quantities=("1", "5", "10", "2.5"),
     stages=(("saw", "Saw"), ("plating", "Plating (Nordgalvan)"), ("řezání", "Řezání")),
     reasons=(("burr", "Burr left on an edge"), ("wrong-material-of-supplier", "W" * 64), ("x" * 120, "Longest")),
@@ -67,7 +67,7 @@ def around(symbol: Symbol) -> Rectangle:
     )  # fmt: skip
 
 
-def box(words: Words) -> Rectangle:
+def box(words: TextLine) -> Rectangle:
     """Where words may put ink: from the tallest letter to the lowest."""
     wide = width_mm(words.text, words.size_mm, bold=words.bold)
     left = words.x_mm - (wide / 2 if words.middle else 0)
@@ -177,16 +177,16 @@ def test_a_card_is_bars_where_they_fit_and_else_a_square_that_says_so() -> None:
 def test_the_longest_text_of_a_card_has_a_square_that_fits_and_a_longer_one_is_no_card() -> None:
     head = len(b"WIP:BADGE:")
     longest = "\U0001f600" * ((MAX_TEXT_BYTES - head) // 4)
-    (label,) = (each for each in card_labels(ShopWords(people=((longest, "Li"),))).labels if each.name == "Li")
+    (label,) = (each for each in card_labels(CardVocabulary(people=((longest, "Li"),))).labels if each.name == "Li")
     drawn = all_cards("letter", (label,))
     assert drawn[0].symbols[0].module_mm >= MIN_MODULE_MM[Symbology.SQUARE]
     assert scanned(svg_picture(write_svg(drawn[0]))) == [("]Q1", label.text.encode())]
-    refused = card_labels(ShopWords(people=((longest + "\U0001f600", "Li"),))).refused
+    refused = card_labels(CardVocabulary(people=((longest + "\U0001f600", "Li"),))).refused
     assert [each.why for each in refused] == ["a card holds 450 bytes, and it has 454"]
 
 
 def test_what_every_shops_cards_say_is_not_cut_short() -> None:
-    standard = card_labels(ShopWords(people=(("K7", "A. Kim"),))).labels
+    standard = card_labels(CardVocabulary(people=(("K7", "A. Kim"),))).labels
     said = [each.text for page in all_cards("a4", standard) for each in page.words]
     assert [text for text in said if text.endswith("…")] == []
     assert {each.says for each in standard} < set(said)
@@ -220,7 +220,7 @@ def test_words_come_out_no_wider_than_they_were_measured() -> None:
 
 
 def a_page(text: str) -> Page:
-    return Page(PAPERS["a4"], "x", 10, (Words(text, 20, 20, 5),), (), ())
+    return Page(PAPERS["a4"], "x", 10, (TextLine(text, 20, 20, 5),), (), ())
 
 
 def test_words_beyond_helvetica_are_set_in_another_typeface_or_refused() -> None:
