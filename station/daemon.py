@@ -13,7 +13,7 @@ from types import FrameType
 from typing import TYPE_CHECKING
 
 from station import log, status
-from station.clock import WallClock, boot_id, boot_ns, wall_us
+from station.clock import WallClock
 from station.config import StationConfig
 from station.disk_full import open_when_room
 from station.feedback.dispatcher import FeedbackDispatcher
@@ -30,8 +30,9 @@ from station.scan.event_builder import EventBuilder
 from station.scan.pipeline import ReaderSettings, ScanPipeline
 from station.scan.restart_state import earlier
 from station.scan.work_queue import WorkQueue
+from station.system.clock import boot_id, boot_ns, utc_us
+from station.system.version import version
 from station.systemd import notify, watchdog_s
-from station.version import version
 
 if TYPE_CHECKING:
     from drivers import ScanOutcome
@@ -56,7 +57,7 @@ class Station:
         signals: list[Output] = [open_or_later(row) for row in config.signal]
         self.voice = FeedbackDispatcher(signals, boot_ns, self._signal_failed)
         self._wall_clock = WallClock()
-        self.recorder = EventBuilder(config.station, version(), boot_id(), boot_ns, wall_us, self._wall_clock.state())
+        self.recorder = EventBuilder(config.station, version(), boot_id(), boot_ns, utc_us, self._wall_clock.state())
         self.journal = open_when_room(self._open_journal, config, self.recorder, self.voice.say)
         for news in self.journal.news:
             log.say("the journal says", news=news)
@@ -223,7 +224,7 @@ class Station:
         bench = self._bench()
         return status.StationStatus(
             station=self.config.station, sw=self.recorder.sw, pid=os.getpid(), boot=self.recorder.boot,
-            written_boot_ns=boot_ns(), written_us=wall_us(), ready_boot_ns=self.ready_ns,
+            written_boot_ns=boot_ns(), written_us=utc_us(), ready_boot_ns=self.ready_ns,
             ready_in_s=round((self.ready_ns - self._began_ns) / S, 3),
             stage=bench.place.stage if bench and bench.place else self._stage(),
             operator=bench.operator.badge if bench and bench.operator else None,

@@ -15,7 +15,6 @@ from pathlib import Path
 
 from drivers import Read, ScanOutcome
 from station import log, status
-from station.clock import boot_ns, wall_us
 from station.config import StationConfig
 from station.feedback.messages import DISK_FULL, ROOM_AGAIN, Answer, Notice, Reason, Red
 from station.journal import DiskLevel, Journal, JournalFull
@@ -23,6 +22,7 @@ from station.journal.disk_space import room
 from station.readers.manager import ReaderManager
 from station.scan.event_builder import EventBuilder
 from station.scan.work_queue import WorkQueue
+from station.system.clock import boot_ns, utc_us
 from station.systemd import notify
 
 TRY_EVERY_S = 2.0
@@ -117,7 +117,7 @@ class _Wait:
         here = room(Path(self._config.journal).absolute())
         return status.StationStatus(
             station=self._config.station, sw=self._recorder.sw, pid=os.getpid(), boot=self._recorder.boot,
-            written_boot_ns=boot_ns(), written_us=wall_us(), ready_boot_ns=self._began_ns, ready_in_s=0.0,
+            written_boot_ns=boot_ns(), written_us=utc_us(), ready_boot_ns=self._began_ns, ready_in_s=0.0,
             stage=self._config.stage, operator=None, log="", tip_seq=0, waiting=0, oldest_waiting_s=None,
             clock=self._recorder.clk, hub=status.HubStatus(), readers=self._readers.status(), disk_level=DiskLevel.FULL,
             disk_free_bytes=here.free_bytes, days_left=None, journal=str(Path(self._config.journal).absolute()),

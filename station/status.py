@@ -5,8 +5,8 @@ from pathlib import Path
 
 import msgspec
 
-from station.clock import boot_ns
 from station.readers.registry import ReaderStatus
+from station.system.clock import boot_ns
 
 OLD_S = 60.0
 """A status that is older is no running station's: it is written every 5 s."""

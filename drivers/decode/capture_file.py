@@ -5,7 +5,8 @@ time, in nanoseconds since the recording began. The last is the end; where the p
 and is left out.
 
 >>> head = CaptureHeader("serial_line", "usb-0c2e-0720-SN1")
->>> lines = head_line(head) + event_line(CaptureEvent(7_000_000, "in", b"WO-1042\\r")) + event_line(CaptureEvent(9_000_000, "end", True))
+>>> read = CaptureEvent(7_000_000, "in", b"WO-1042\\r")
+>>> lines = head_line(head) + event_line(read) + event_line(CaptureEvent(9_000_000, "end", True))
 >>> print(lines.decode(), end="")
 {"recording":1,"kind":"serial_line","reader":"usb-0c2e-0720-SN1","settings":{},"sw":""}
 {"t":7000000,"in":"574f2d313034320d"}

@@ -7,7 +7,7 @@ from spectree import Response, SpecTree
 from spectree.model_adapter import get_msgspec_model_adapter
 
 from server.api_errors import ErrorAnswer
-from server.version import VERSION
+from station.system.version import version
 
 Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
 
@@ -15,7 +15,7 @@ spec = SpecTree(
     "flask",
     mode="strict",
     title="wipline hub",
-    version=VERSION,
+    version=version(),
     openapi_version="3.1.0",
     model_adapter=get_msgspec_model_adapter(),
     naming_strategy=lambda model: model.__name__,

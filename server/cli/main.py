@@ -13,7 +13,7 @@ import click
 from server.cli.access import clock, station, token, user
 from server.cli.options import settings, where
 from server.config import ConfigError
-from server.version import VERSION
+from station.system.version import version
 
 __all__ = ["main", "settings", "where"]
 LATER = {"demo": "server.demo:demo", "import": "server.importer.cli:import_folder"}  # loaded when they are asked for
@@ -56,7 +56,7 @@ class HubCommands(click.Group):
 
 
 @click.group(cls=HubCommands)
-@click.version_option(VERSION, prog_name="wipline-hub")
+@click.version_option(version(), prog_name="wipline-hub")
 def main() -> None:
     """The hub: it keeps the ledger of a shop's work in process, and shows it."""
 
@@ -140,9 +140,9 @@ def rebuild(config_path: Path | None, db: str | None) -> None:
 @click.argument("target", required=False, type=click.Path(path_type=Path))
 def backup(config_path: Path | None, db: str | None, target: Path | None) -> None:
     """Copy the database, also while the hub runs, to TARGET (a file or a folder), and verify the copy."""
-    from server.clock.readings import utc_us
     from server.ops.admin_commands import execute
     from server.ops.backup import BackupError, back_up
+    from station.system.clock import utc_us
 
     config = settings(config_path, db)
     if target is None:

@@ -1,6 +1,6 @@
 """The hub's clocks: a port to read them, and how far they may be trusted.
 
-`boottime_ns` counts since this machine started and never steps: durations and order come from it. `utc_us` is what people
+`boot_ns` counts since this machine started and never steps: durations and order come from it. `utc_us` is what people
 read; a wrong battery or a person may set it, so a hub whose clock runs against its own ledger seals no anchors until
 somebody confirms it.
 
@@ -10,16 +10,13 @@ False
 True
 """
 
-import ctypes
-import time
 from dataclasses import dataclass
-from functools import cache
-from pathlib import Path
 from typing import Protocol
+
+from station.system import clock
 
 STEP_US = 500_000  # more than a well kept clock is slewed between two looks
 DOUBT_US = 3_600_000_000  # one hour against the ledger: a person has to confirm the clock
-TIME_ERROR = 5  # adjtimex(2): the clock is not synchronised
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,37 +27,9 @@ class ClockReading:
     utc_us: int
 
 
-def boottime_ns() -> int:
-    """Nanoseconds since this machine started, sleep included."""
-    return time.clock_gettime_ns(time.CLOCK_BOOTTIME)
-
-
-def utc_us() -> int:
-    """Microseconds of UTC since 1970, as this machine believes."""
-    return time.time_ns() // 1000
-
-
-def read() -> ClockReading:
-    """Both clocks, read together."""
-    return ClockReading(boottime_ns(), utc_us())
-
-
 def stepped(before: ClockReading, now: ClockReading) -> bool:
     """Whether UTC moved otherwise than boottime did since `before`, by more than half a second."""
     return abs((now.utc_us - before.utc_us) - (now.boot_ns - before.boot_ns) // 1000) > STEP_US
-
-
-@cache
-def boot_id() -> str:
-    """The kernel's name for this start of the machine, a UUID text."""
-    return Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip()
-
-
-def state() -> str:
-    """What the kernel says of its clock: `synced` or `holdover`."""
-    buffer = ctypes.create_string_buffer(512)  # struct timex, read only: its first field, modes, is 0
-    answer = ctypes.CDLL(None, use_errno=True).adjtimex(buffer)
-    return "holdover" if answer in (-1, TIME_ERROR) else "synced"
 
 
 class HubClock(Protocol):
@@ -88,20 +57,20 @@ class SystemClock:
 
     def read(self) -> ClockReading:
         """Both clocks, read together."""
-        return read()
+        return ClockReading(clock.boot_ns(), clock.utc_us())
 
     def utc_us(self) -> int:
         """Microseconds of UTC since 1970, as the machine has it."""
-        return utc_us()
+        return clock.utc_us()
 
     def boot_ns(self) -> int:
         """Nanoseconds since the machine started, sleep included."""
-        return boottime_ns()
+        return clock.boot_ns()
 
     def boot_id(self) -> str:
         """The kernel's boot id, a UUID text."""
-        return boot_id()
+        return clock.boot_id()
 
     def state(self) -> str:
         """`synced` or `holdover`: whether the kernel keeps UTC synchronised."""
-        return state()
+        return "synced" if clock.is_synchronised() else "holdover"

@@ -11,12 +11,11 @@ Closing any descriptor of a file ends the POSIX locks that the same process has 
 behind `<db>.lock`, and closed again only when the store is.
 """
 
-import fcntl
 import os
 import time
 from pathlib import Path
 
-RETRY_S = 0.02
+from station.system.file_lock import is_at, lock_file
 
 
 class HubLocked(RuntimeError):
@@ -32,7 +31,7 @@ class WriterLock:
         self.path = self._db.with_name(self._db.name + ".lock")
         self._file: int | None = None
         deadline = time.monotonic() + wait_s
-        self._fd = self._taken(self.path, os.O_RDWR | os.O_CREAT, deadline)
+        self._fd = self._locked(self.path, os.O_RDWR | os.O_CREAT, deadline)
         try:
             self.hold(self._db, deadline)
         except BaseException:
@@ -43,34 +42,22 @@ class WriterLock:
 
     def hold(self, file: Path, deadline: float = 0) -> None:
         """Hold this database file instead of the one before: one that was just made, or is about to take its place."""
-        if self._file is not None and _same(self._file, file):
+        if self._file is not None and is_at(self._file, file):
             return
         try:
-            taken = self._taken(file, os.O_RDONLY, deadline)
+            taken = self._locked(file, os.O_RDONLY, deadline)
         except FileNotFoundError:
             return
         if self._file is not None:
             os.close(self._file)
         self._file = taken
 
-    def _taken(self, path: Path, flags: int, deadline: float) -> int:
+    def _locked(self, path: Path, flags: int, deadline: float) -> int:
         """A descriptor with the lock of the file that is at `path` now."""
-        while True:
-            descriptor = os.open(path, flags | os.O_CLOEXEC, 0o600)
-            try:
-                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                # Between open and flock the file may have been deleted or replaced: that lock would guard nothing.
-                if _same(descriptor, path):
-                    return descriptor
-            except BlockingIOError:
-                if time.monotonic() >= deadline:
-                    os.close(descriptor)
-                    raise self._refusal() from None
-                time.sleep(RETRY_S)
-            except BaseException:
-                os.close(descriptor)
-                raise
-            os.close(descriptor)
+        try:
+            return lock_file(path, flags, 0o600, deadline=deadline)
+        except BlockingIOError:
+            raise self._refusal() from None
 
     def _refusal(self) -> HubLocked:
         try:
@@ -89,10 +76,3 @@ class WriterLock:
             os.close(self._file)
             self._file = None
         os.close(self._fd)
-
-
-def _same(descriptor: int, path: Path) -> bool:
-    try:
-        return os.path.samestat(os.fstat(descriptor), path.stat())
-    except FileNotFoundError:
-        return False

@@ -20,9 +20,9 @@ from itertools import chain
 from typing import Any
 
 from server.demo.simulated_shop import SimulatedScan
-from server.version import VERSION
 from station.core.event import Event, Reader, encode
 from station.core.hash_chain import LOG_ID_BYTES, anchor_mac, boot_bytes
+from station.system.version import version
 
 DAYS = 10
 SHIFT_S = 9 * 3_600
@@ -125,7 +125,7 @@ class _Shift:
 
     def event(self, kind: str, into_s: float, **fields: Any) -> bytes:
         mono_ns = round((into_s + _UP_S) * 10**9)
-        own: dict[str, Any] = {"station": self.station, "sw": VERSION, "boot": self.boot, "mono_ns": mono_ns}
+        own: dict[str, Any] = {"station": self.station, "sw": version(), "boot": self.boot, "mono_ns": mono_ns}
         return encode(Event(kind=kind, wall_us=self.utc_us(into_s), clk="synced", **own, **fields))
 
     def utc_us(self, into_s: float) -> int:

@@ -19,7 +19,6 @@ import click
 import urllib3
 
 from server.auth import accounts, devices
-from server.clock import readings
 from server.config import load
 from server.db.store import Store
 from server.demo.days import DAYS, SHIFT_S, logs, split
@@ -30,6 +29,7 @@ from server.demo.station_client import CLOSING, DemoClient
 from server.importer.apply import import_shop
 from server.ledger.hub_log import hub_row
 from server.ops.bootstrap import initialise
+from station.system import clock
 
 if TYPE_CHECKING:
     from server.importer.entry_builder import NewEntry
@@ -95,7 +95,7 @@ class DemoRun:
             encoding="utf-8",
         )
         config = load(configuration)
-        now_us = readings.utc_us()
+        now_us = clock.utc_us()
         store = Store(config.db)
         try:
             initialise(store)
@@ -130,7 +130,7 @@ class DemoRun:
 
     def relive(self) -> Iterator[SimulatedScan]:
         """Send the ten past days and wait until the hub's pages show them; the scans that come after them."""
-        end_us = readings.utc_us() - LAST_SCAN_US
+        end_us = clock.utc_us() - LAST_SCAN_US
         products = Products(self._entries)
         orders = past_orders(self._entries, products, end_us=end_us, chance=self._chance)
 

@@ -8,11 +8,11 @@ from zoneinfo import ZoneInfo
 import click
 
 from server.cli.main import settings, where
-from server.clock import readings
 from server.importer.apply import import_shop
 from server.importer.csv_table import MAX_FILE_BYTES
 from server.importer.errors import ImportMistake, ShopFolderError
 from server.importer.loader import ShopImport, is_sheet
+from station.system import clock
 
 _WORDS = {
     "stage.define": ("stage", "stages"),
@@ -40,7 +40,7 @@ def import_folder(folder: Path, config_path: Path | None, db: str | None) -> Non
     config = settings(config_path, db)
     try:
         files = read_folder(folder)
-        now_us = readings.utc_us()
+        now_us = clock.utc_us()
         found = import_shop(config.db, files, by=_user(), now_us=now_us, zone=ZoneInfo(config.timezone))
     except ShopFolderError as error:
         raise click.ClickException(str(error)) from error

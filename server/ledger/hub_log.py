@@ -15,9 +15,9 @@ from server.db import schema
 from server.ledger.ingest import BatchRefused, EventBatch, append
 from server.ledger.station_logs import log_of
 from server.ops.host import Host
-from server.version import VERSION
 from station.core.event import Event, EventIdentity, encode
 from station.core.hash_chain import LOG_ID_BYTES, anchor_mac, boot_bytes, link
+from station.system.version import version
 
 HUB = "hub"
 
@@ -43,7 +43,7 @@ def append_own(connection: Connection, events: Sequence[bytes], now_us: int) -> 
 def event_of(kind: str, clock: HubClock, now: ClockReading, **fields: Any) -> bytes:
     """The bytes of an event that the hub itself makes at `now`."""
     own: dict[str, Any] = {"boot": clock.boot_id(), "mono_ns": now.boot_ns, "wall_us": now.utc_us}
-    return encode(Event(kind=kind, station=HUB, sw=VERSION, clk=clock.state(), **own, **fields))
+    return encode(Event(kind=kind, station=HUB, sw=version(), clk=clock.state(), **own, **fields))
 
 
 def keep_time(connection: Connection, clock: HubClock, *, start: bool = False) -> None:

@@ -29,6 +29,7 @@ from server.ledger.verify import verify
 from server.ops import restore_swap
 from server.ops.bootstrap import NoHub, open_hub, open_read_only
 from server.ops.host import Host
+from station.system.files import flush_folder
 
 KEPT = 14  # backups of the schedule in a folder; earlier ones go once a later one was verified
 NAMES = "hub-*Z*.db"  # those of the schedule
@@ -67,7 +68,7 @@ def back_up(db: str, target: Path, now_us: int, host: Host | None = None) -> Ver
         breaks = _note_breaks(db, half)
         epoch, pos = check(half)
         half.rename(target)
-        restore_swap.flush_folder(target.parent)
+        flush_folder(target.parent)
     except (OSError, sqlite3.Error) as error:
         msg = f"No backup at {target}: {error}. Look at that disk: its space, and who may write there."
         raise BackupError(msg) from error

@@ -9,8 +9,9 @@ A write-ahead log names no database: SQLite would play the old one into the new 
 and 4. Everything here is called under the lock of `server.db.writer_lock`.
 """
 
-import os
 from pathlib import Path
+
+from station.system.files import flush_folder
 
 SUFFIXES = ("-wal", "-shm", "-journal", "")
 
@@ -64,12 +65,3 @@ def _move_aside(db: Path) -> Path | None:
 
 def _aside(db: Path, number: int) -> Path:
     return db.with_name(f"{db.name}.before-restore-{number}")
-
-
-def flush_folder(folder: Path) -> None:
-    """Make the names in a folder durable."""
-    opened = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(opened)
-    finally:
-        os.close(opened)

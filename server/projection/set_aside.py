@@ -14,8 +14,8 @@ from sqlalchemy.exc import DBAPIError, OperationalError
 from server.db.bulk_insert import insert_text, run_many
 from server.db.schema import ledger, log
 from server.projection.internal_tables import set_aside
-from server.version import VERSION
 from station.core.ledger.fold import reason_of
+from station.system.version import version
 
 EVENT, FACT, ITEM, CODE = "event", "fact", "item", "code"  # the parts of the table
 SET_ASIDE = "set_aside"  # the status of an event that counts for nothing
@@ -97,7 +97,7 @@ def put_aside(connection: Connection, rows: Iterable[tuple[int, str, str, str]])
     """Write down (pos, part, name, reason); the first reason stays."""
     names = ("pos", "part", "name", "reason", "sw")
     statement = insert_text(set_aside.name, names, connection.dialect.paramstyle)
-    values = [(*row, VERSION) for row in rows]
+    values = [(*row, version()) for row in rows]
     if values:
         run_many(connection, f"{statement} ON CONFLICT DO NOTHING", values)
 
@@ -123,7 +123,7 @@ def forget_items(connection: Connection, names: Iterable[str]) -> None:
 
 def by_other_software(connection: Connection) -> bool:
     """Whether something was set aside by another version of the software than this one."""
-    return connection.execute(select(set_aside.c.pos).where(set_aside.c.sw != VERSION).limit(1)).first() is not None
+    return connection.execute(select(set_aside.c.pos).where(set_aside.c.sw != version()).limit(1)).first() is not None
 
 
 def shown(connection: Connection, most: int = SHOWN) -> tuple[list[SetAsideRow], int]:

@@ -5,13 +5,13 @@ from hashlib import sha256
 import msgspec
 from sqlalchemy import Connection, func, select
 
-from server.clock.readings import utc_us
 from server.projection.bindings import Bindings
 from server.projection.definitions import Definitions, read_row
 from server.projection.tables import binding, definition
 from station.core.codes import CodeType, usable_patterns
 from station.core.ledger.rules import ON_BY_DEFAULT
 from station.core.master_data import NAMED_BY, MasterData
+from station.system.clock import utc_us
 
 VERSION_DIGITS = 16
 MOST_BINDINGS = 50_000  # the newest ones

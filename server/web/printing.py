@@ -5,8 +5,8 @@ from collections.abc import Sequence
 from flask import Response, request
 
 from server.api_errors import ApiError
-from server.press import pdf
 from station.core.printing import PAPERS, Page, Paper, PaperError, write_svg
+from station.core.printing.libraries import AT_THE_HUB, pdf
 
 
 def paper() -> Paper:
@@ -25,7 +25,7 @@ def drawing(page: Page) -> Response:
 def pdf_file(pages: Sequence[Page], name: str) -> Response:
     """Pages as a file to save and print. Raises `ApiError` 503."""
     try:
-        content = pdf(pages)
+        content = pdf(pages, AT_THE_HUB)
     except PaperError as error:
         raise unprintable(error) from error
     disposition = f'attachment; filename="{name}"'

@@ -34,11 +34,11 @@ from drivers.platform import serial_ports
 from station import status
 from station.cli.keypads import taught_here
 from station.config import ReaderConfig, StationConfig
-from station.journal.rotate import sync_folder
 from station.readers.enrolment import SHEETS, UNUSABLE
 from station.readers.reader_thread import settings_of
 from station.readers.registry import READ_FROM
-from station.version import version
+from station.system.files import flush_folder
+from station.system.version import version
 
 STOP = "stop the station for as long as you record: sudo systemctl stop wipline-station"
 ONE_SLOT = {"alone": "yes"}
@@ -235,7 +235,7 @@ def new_file(file: Path) -> Iterator[Callable[[bytes], object]]:
 def _flush(file: Path, descriptor: int) -> None:
     try:
         os.fsync(descriptor)
-        sync_folder(file.absolute().parent)
+        flush_folder(file.absolute().parent)
     except OSError as error:
         came = f"{file} is written and may not be kept: {error.strerror}."
         do = "Play it (`decode`), and copy it, before the power goes."

@@ -10,13 +10,13 @@ The daemon holds `flock` on two files:
 The kernel ends an flock when the process ends, however it ends.
 """
 
-import fcntl
 import os
 import re
 from pathlib import Path
 
 from station.journal.disk_space import NO_ROOM
 from station.journal.records import JournalLocked
+from station.system.file_lock import is_at, lock_file, unlock
 
 _LOG = re.compile(r"^log ([0-9a-f]{32})$", re.MULTILINE)
 _PID = re.compile(r"^pid (\d+)$", re.MULTILINE)
@@ -36,7 +36,7 @@ class JournalLock:
         """Take both locks. Raises `JournalLocked`, naming the process that has them."""
         self._journal = journal
         self._file: int | None = None
-        self._fd = self._taken(lock_path(journal), os.O_RDWR | os.O_CREAT)
+        self._fd = self._locked(lock_path(journal), os.O_RDWR | os.O_CREAT)
         try:
             self.hold()
         except BaseException:
@@ -45,11 +45,11 @@ class JournalLock:
 
     def hold(self) -> None:
         """Hold the file that is the journal now: after a new log it is another one."""
-        if self._file is not None and _same(self._file, self._journal):
+        if self._file is not None and is_at(self._file, self._journal):
             return
         before = self._file
         try:
-            self._file = self._taken(self._journal, os.O_RDONLY)
+            self._file = self._locked(self._journal, os.O_RDONLY)
         except FileNotFoundError:
             return
         if before is not None:
@@ -80,25 +80,18 @@ class JournalLock:
         Closing any descriptor of a file ends the POSIX locks of this process on it. An open connection needs them.
         """
         if self._file is not None:
-            fcntl.flock(self._file, fcntl.LOCK_UN)
+            unlock(self._file)
             if closed:
                 os.close(self._file)
             self._file = None
         os.close(self._fd)
 
-    def _taken(self, path: Path, flags: int) -> int:
+    def _locked(self, path: Path, flags: int) -> int:
         """A descriptor with the lock of the file that is at `path` now."""
-        while True:
-            descriptor = os.open(path, flags | os.O_CLOEXEC, 0o644)
-            try:
-                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError as error:
-                os.close(descriptor)
-                raise self._refusal() from error
-            # Between open and flock the file may have been deleted or replaced: that lock would guard nothing.
-            if _same(descriptor, path):
-                return descriptor
-            os.close(descriptor)
+        try:
+            return lock_file(path, flags, 0o644)
+        except BlockingIOError as error:
+            raise self._refusal() from error
 
     def _refusal(self) -> JournalLocked:
         try:
@@ -111,13 +104,6 @@ class JournalLock:
             " Stop it first."
         )
         return JournalLocked(msg, pid)
-
-
-def _same(descriptor: int, path: Path) -> bool:
-    try:
-        return os.path.samestat(os.fstat(descriptor), path.stat())
-    except FileNotFoundError:
-        return False
 
 
 def _text(lock: int) -> str:

@@ -4,7 +4,6 @@ The new file is made beside the journal, complete and on the medium, before the 
 aside and never deleted. From the moment `<journal>.next` exists the change is decided, and the next start finishes it.
 """
 
-import os
 import secrets
 from collections.abc import Callable, Iterable
 from contextlib import closing
@@ -18,6 +17,7 @@ from station.core.hash_chain import LOG_ID_BYTES, genesis, link
 from station.journal import metadata
 from station.journal.records import PreviousLog
 from station.journal.schema import INSERT, bring_up_to_date, connect, connect_reading
+from station.system.files import flush_folder
 
 SUFFIXES = ("", "-wal", "-shm")
 QUARANTINE = "quarantine"  # damaged files
@@ -42,15 +42,6 @@ class LogOrigin:
         return Event(kind=kind, station=self.station, sw=self.sw, boot=self.boot, mono_ns=self.now_ns())
 
 
-def sync_folder(folder: Path) -> None:
-    """Make the names in a folder durable: a file that nobody can find after a power cut was not saved."""
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
-
-
 def _next(journal: Path) -> Path:
     return journal.with_name(journal.name + ".next")
 
@@ -68,7 +59,7 @@ def give_up_next(journal: Path) -> None:
     """Drop a new log that was not finished, so that the old one stays in use; also what a full disk holds of it."""
     _drop(_part(journal))
     _drop(_next(journal))
-    sync_folder(journal.parent)  # a `.next` that came back after a power cut would replace a log with later events
+    flush_folder(journal.parent)  # a `.next` that came back after a power cut would replace a log with later events
 
 
 def make_next(
@@ -153,12 +144,12 @@ def finish(journal: Path) -> Path | None:
     old_files = [old for suffix in SUFFIXES if (old := journal.with_name(journal.name + suffix)).exists()]
     if old_files:
         aside.mkdir(parents=True, exist_ok=True)
-        sync_folder(journal.parent)  # the next log's name lasts before the first old file moves
-        sync_folder(aside.parent)
+        flush_folder(journal.parent)  # the next log's name lasts before the first old file moves
+        flush_folder(aside.parent)
         for old in old_files:
             old.rename(aside / old.name)
-        sync_folder(aside)  # the new names first: between the two a file has two names, never none
-        sync_folder(journal.parent)
+        flush_folder(aside)  # the new names first: between the two a file has two names, never none
+        flush_folder(journal.parent)
     coming.rename(journal)
-    sync_folder(journal.parent)
+    flush_folder(journal.parent)
     return aside

@@ -19,10 +19,11 @@ from station.journal import metadata
 from station.journal.page_recovery import carve
 from station.journal.reader import read_events
 from station.journal.records import HubMark, LogState, PreviousLog, StoredEvent, Tip
-from station.journal.rotate import EARLIER, QUARANTINE, sync_folder
+from station.journal.rotate import EARLIER, QUARANTINE
 from station.journal.salvage import UNKNOWN_HASH, UNKNOWN_LOG, SalvagedEvent, in_order
 from station.journal.schema import UNREADABLE, connect_reading
 from station.journal.wal import wal_of
+from station.system.files import flush_folder
 
 NOTE = "hub.json"
 SLICE = 1_000
@@ -112,7 +113,7 @@ class SetAside:
             file.flush()
             os.fsync(file.fileno())
         fresh.replace(path)
-        sync_folder(path.parent)
+        flush_folder(path.parent)
         return replace(self, note=note, duty_thru=_duty(self.duty_thru, note))
 
 

@@ -17,7 +17,7 @@ from station.journal import disk_space, metadata, verify_marker
 from station.journal.page_recovery import carve
 from station.journal.reader import read_events
 from station.journal.records import ChainBreak, JournalError, JournalFull, JournalLost, PreviousLog, StoredEvent, Tip
-from station.journal.rotate import EARLIER, QUARANTINE, LogOrigin, finish, make_next, sync_folder
+from station.journal.rotate import EARLIER, QUARANTINE, LogOrigin, finish, make_next
 from station.journal.salvage import UNKNOWN_HASH, UNKNOWN_LOG, SalvagedEvent, in_order, resent_event, salvage_event
 from station.journal.schema import (
     INSERT,
@@ -30,6 +30,7 @@ from station.journal.schema import (
 )
 from station.journal.verify_chain import walk
 from station.journal.wal import believed_frames, commits_behind, read_wal, wal_of
+from station.system.files import flush_folder
 
 SLICE = 1_000
 
@@ -231,7 +232,7 @@ def _settle(db: Database, journal: Path, late: StoredEvent | None, news: list[st
         metadata.write_verified(db.conn, *metadata.tip(db.conn))
         metadata.write_meta(db.conn, "in_use", 1)
     # The log's name must last before the database says that there is one; else the next start misses it.
-    sync_folder(journal.parent)
+    flush_folder(journal.parent)
     _checkpoint(db, journal)
 
 

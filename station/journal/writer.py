@@ -24,9 +24,10 @@ from station.journal.records import (
     StoredEvent,
     Tip,
 )
-from station.journal.rotate import LogOrigin, finish, give_up_next, sync_folder
+from station.journal.rotate import LogOrigin, finish, give_up_next
 from station.journal.schema import INSERT, PAGE_BYTES, UNREADABLE, close_unfolded
 from station.journal.wal import cut_refused, wal_of
+from station.system.files import flush_folder
 
 MIB = 1024 * 1024
 IDLE_S = 1.0
@@ -422,7 +423,7 @@ class Journal(AbstractContextManager["Journal"]):
                 close_unfolded(self._db, self.path)
             else:
                 self._db.close()
-                sync_folder(self.path.parent)
+                flush_folder(self.path.parent)
         self._lock.release(closed=self._lost is None)
 
     def __exit__(self, *_: object) -> None:

@@ -12,14 +12,14 @@ installer said so. The file is small and read anew at each question, so that a c
 (True, None)
 """
 
-import fcntl
 import os
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
 import msgspec
+
+from station.system.file_lock import locked_folder
 
 MOST_READERS = 64
 SAID_KEYPAD, SENT_THE_SHEET = "It is said to be a number pad.", "It has sent the setup sheet."
@@ -79,7 +79,7 @@ class ProfileStore:
 
         Raises OSError where it cannot be written.
         """
-        with self._alone():
+        with locked_folder(self.path.parent):  # a command and the station may write at once
             readers = self._ours().readers
             if list(readers.items())[-1:] == [(reader, lesson)]:
                 return  # a scanner on a stand may look at the sheet for hours, and the card must not wear out
@@ -93,22 +93,11 @@ class ProfileStore:
         """Forget what a reader was taught; whether there was anything. Raises OSError where it cannot be written."""
         if reader not in self.ids():
             return False
-        with self._alone():
+        with locked_folder(self.path.parent):  # a command and the station may write at once
             readers = self._ours().readers
             readers.pop(reader, None)
             self._write(readers)
         return True
-
-    @contextmanager
-    def _alone(self) -> Iterator[None]:
-        """A command and the station may write at once: the one waits, and then reads what the other wrote."""
-        folder = os.open(self.path.parent, os.O_RDONLY | os.O_DIRECTORY)
-        try:
-            fcntl.flock(folder, fcntl.LOCK_EX)
-            yield
-            os.fsync(folder)
-        finally:
-            os.close(folder)
 
     def _read(self) -> ProfileFile:
         try:

@@ -15,7 +15,6 @@ from pathlib import Path
 from figure import DRIFT, Figure, median, p99, ratio, voided
 
 from drivers import Read
-from station.clock import boot_id, boot_ns, wall_us
 from station.config import OutputConfig
 from station.feedback.messages import Answer
 from station.feedback.outputs import open_signal
@@ -25,6 +24,7 @@ from station.scan.bench_state import BenchSettings
 from station.scan.event_builder import EventBuilder
 from station.scan.pipeline import RuleContext, ScanPipeline
 from station.scan.work_queue import WorkQueue
+from station.system.clock import boot_id, boot_ns, utc_us
 
 SCANS = 1_000
 WARM = 1_200  # until both write-ahead logs are as long as they get: a flush that also grows its file costs twice
@@ -65,7 +65,7 @@ def in_turn(folder: Path) -> tuple[list[float], list[float]]:
         answered.set()
 
     inbox: WorkQueue[Read] = WorkQueue()
-    recorder = EventBuilder("saw-1", "bench", boot_id(), boot_ns, wall_us, "never")
+    recorder = EventBuilder("saw-1", "bench", boot_id(), boot_ns, utc_us, "never")
     scan = ScanPipeline(
         journal, inbox, recorder, say, boot_ns, known=RuleContext((), NoRules()), settings=BenchSettings()
     )

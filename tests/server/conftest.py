@@ -14,13 +14,13 @@ from flask.testing import FlaskClient
 
 from server.app import create_app
 from server.auth import accounts, devices
-from server.clock import readings
 from server.config import HubConfig
 from server.db.store import Store
 from server.ledger import station_logs
 from server.ledger.ingest import BatchAppended, BatchRefused, EventBatch, append
 from server.ops.bootstrap import initialise, save_location
 from station.core.hash_chain import genesis, link
+from station.system import clock
 
 NOW_US = 1_790_000_000_000_000
 
@@ -121,11 +121,11 @@ class Desk:
 
     def station(self, name: str = "saw-1") -> dict[str, str]:
         with self.store.write() as connection:
-            return bearer(devices.add(connection, name, readings.utc_us()))
+            return bearer(devices.add(connection, name, clock.utc_us()))
 
     def token(self, roles: str) -> dict[str, str]:
         with self.store.write() as connection:
-            return bearer(accounts.add_token(connection, None, roles, readings.utc_us()))
+            return bearer(accounts.add_token(connection, None, roles, clock.utc_us()))
 
     def nobody(self) -> FlaskClient:
         return self.app.test_client()
@@ -133,10 +133,8 @@ class Desk:
     def person(self, roles: str, name: str | None = None) -> FlaskClient:
         """A browser in which somebody with these roles has signed in by a link."""
         with self.store.write() as connection:
-            key = accounts.add_person(
-                connection, name or f"person-{next(self._numbers)}", roles, None, readings.utc_us()
-            )
-            secret = accounts.make_link(connection, key, readings.utc_us())
+            key = accounts.add_person(connection, name or f"person-{next(self._numbers)}", roles, None, clock.utc_us())
+            secret = accounts.make_link(connection, key, clock.utc_us())
         browser = self.app.test_client()
         answer = browser.post(f"/sign-in/{secret}", data={"csrf_token": csrf(browser, f"/sign-in/{secret}")})
         assert answer.status_code == 302

@@ -12,11 +12,11 @@ from running_hub import RunningHub
 from told import Told
 
 from server.auth import accounts
-from server.clock import readings
 from server.db.store import Store
 from server.ops.bootstrap import initialise
 from station.core.event import Event, encode
 from station.core.hash_chain import genesis, link
+from station.system import clock
 
 LEAVE_S = 10.0
 LOG_ID = b"\x07" * 16
@@ -67,14 +67,14 @@ class LiveHub:
 
     def scan(self, raw: bytes, stage: str) -> None:
         """One scan; before the first one a session and an anchor."""
-        own = {"station": "live-1", "sw": "t", "boot": readings.boot_id()}
+        own = {"station": "live-1", "sw": "t", "boot": clock.boot_id()}
         first = len(self._sent) + 1
         if first == 1:
-            body = {"log": LOG_ID.hex(), "boot": readings.boot_id(), "t1": readings.boottime_ns()}
-            met, now_ns = self._post("/api/v1/session", body), readings.boottime_ns()
+            body = {"log": LOG_ID.hex(), "boot": clock.boot_id(), "t1": clock.boot_ns()}
+            met, now_ns = self._post("/api/v1/session", body), clock.boot_ns()
             times = {"t1": now_ns, "t4": now_ns, "t2": met["t2"], "t3": met["t3"], "mac": met["mac"]}
             self._sent.append(encode(Event(kind="anchor", mono_ns=now_ns, hub_clk="synced", **times, **own)))
-        now_ns = readings.boottime_ns()
+        now_ns = clock.boot_ns()
         self._sent.append(encode(Event(kind="scan", mono_ns=now_ns, raw=raw, stage=stage, scheme="text", **own)))
         hashes = [genesis(LOG_ID)]
         for event in self._sent:

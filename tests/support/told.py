@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 from server.auth import devices
-from server.clock import readings
 from server.db.position_signal import PositionSignal
 from server.db.store import Store
 from server.importer.loader import read_shop
@@ -19,6 +18,7 @@ from server.locale_format import UTC
 from server.projection.worker import Projector
 from station.core.event import Event, Reader, encode
 from station.core.hash_chain import anchor_mac, boot_bytes, genesis, link
+from station.system import clock
 
 MINUTE_US = 60_000_000
 HOUR_US = 60 * MINUTE_US
@@ -54,7 +54,7 @@ class Told:
 
     def __init__(self, store: Store, bell: PositionSignal | None = None) -> None:
         self.store = store
-        self.now_us = readings.utc_us()
+        self.now_us = clock.utc_us()
         self.projector = Projector(store, bell or PositionSignal())
         self._logs: dict[str, Log] = {}
         with store.read() as connection:

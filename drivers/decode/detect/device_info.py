@@ -1,6 +1,6 @@
 """Something was plugged in: what is it, and by what name do we know it again?
 
->>> cheap = DeviceInfo("/dev/input/event3", "USB Barcode Scanner", 3, 0x1A86, 0x5723, "", "usb-1.3", types=True, points=False)
+>>> cheap = DeviceInfo("/dev/input/event3", "Barcode Scanner", 3, 0x1A86, 0x5723, "", "usb-1.3", types=True, points=False)
 >>> reader_id(cheap)
 'usb-1a86-5723-at-usb-1.3'
 """

@@ -4,7 +4,7 @@ Taken is what the configuration names, what a maker of scanners made, what calls
 descriptor, and what was taught by the setup sheet. A person's keyboard is never taken from the person: what types and nobody
 knows is only listened to, until it types the setup sheet. A serial port that nobody knows is asked and listened to.
 
->>> cheap = DeviceInfo("/dev/input/event3", "USB Barcode Scanner", 3, 0x1A86, 0x5723, "", "usb-1.3", types=True, points=False)
+>>> cheap = DeviceInfo("/dev/input/event3", "Barcode Scanner", 3, 0x1A86, 0x5723, "", "usb-1.3", types=True, points=False)
 >>> verdict(cheap).take, verdict(cheap).why
 (True, "Its name says so: 'barcode'.")
 >>> evidence(cheap)

@@ -4,7 +4,8 @@
 and again as long as the tag is there. Source: ID-12LA and RDM6300 data sheets; the sum that some sketches check is wrong.
 
 >>> from drivers.decode.serial.framing import FrameDecoder
->>> [EM4100.tags(frame)[0].uid for frame in FrameDecoder(EM4100).feed(bytes.fromhex("02") + b"0C000621A58E" + b"\\r\\n\\x03")]
+>>> stream = bytes.fromhex("02") + b"0C000621A58E" + b"\\r\\n\\x03"
+>>> [EM4100.tags(frame)[0].uid for frame in FrameDecoder(EM4100).feed(stream)]
 ['0C000621A5']
 """
 

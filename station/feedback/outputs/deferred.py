@@ -6,7 +6,6 @@ library that is missing, a file in a folder that nobody made) still ends the sta
 
 from collections.abc import Callable
 
-from station.clock import boot_ns
 from station.config import OutputConfig as Row
 from station.feedback import outputs
 from station.feedback.messages import Answer
@@ -14,6 +13,7 @@ from station.feedback.outputs import Output, OutputMissing
 from station.feedback.outputs.idle_state import IdleState
 from station.feedback.outputs.output_thread import REOPEN_S
 from station.feedback.outputs.priority_queue import S
+from station.system.clock import boot_ns
 
 
 def open_or_later(row: Row, now_ns: Callable[[], int] = boot_ns) -> Output:

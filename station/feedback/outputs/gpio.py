@@ -19,13 +19,13 @@ from typing import Any, Protocol
 
 import msgspec
 
-from station.clock import boot_ns
 from station.config import OutputConfig as Row
 from station.feedback.messages import Answer, AnswerForm, State, form_of
 from station.feedback.outputs import OutputError, OutputMissing
 from station.feedback.outputs.output_thread import OutputThread
 from station.feedback.outputs.priority_queue import AnswerQueue
 from station.feedback.outputs.tones import TONES
+from station.system.clock import boot_ns
 
 DEFAULT_CHIP = "/dev/gpiochip0"
 LAMP_S = 4.0

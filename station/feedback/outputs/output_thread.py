@@ -9,10 +9,10 @@ import threading
 from collections.abc import Callable
 from typing import Generic, Protocol, TypeVar
 
-from station.clock import boot_ns
 from station.feedback.messages import Answer
 from station.feedback.outputs.idle_state import IdleState
 from station.feedback.outputs.priority_queue import AnswerQueue, S
+from station.system.clock import boot_ns
 
 REOPEN_S = 2.0
 """How long a device that could not be opened is left alone."""

@@ -15,8 +15,8 @@ next, and there are at most as many as there are ranks: no backlog, and red is a
 import threading
 from collections.abc import Callable
 
-from station.clock import boot_ns
 from station.feedback.messages import Answer, AnswerForm, form_of
+from station.system.clock import boot_ns
 
 RANKS = {
     AnswerForm.SAVED: 0,

@@ -7,10 +7,11 @@ import json
 import pytest
 from sqlalchemy import select
 
-from server.clock import readings
+from server.clock.readings import SystemClock
 from server.db import schema
 from server.ledger import hub_log
 from station.core.hash_chain import anchor_mac, boot_bytes, genesis
+from station.system import clock
 
 BOOT = "6f1c2a50-8d4e-4c09-9a51-0d2f1f3c7b11"
 
@@ -31,7 +32,7 @@ def saw(desk):
 def test_a_session_says_how_far_the_hub_is_and_seals_its_time(store, saw, a_log):
     with store.read() as connection:
         hub = hub_log.hub_row(connection)
-    before_us = readings.utc_us()
+    before_us = clock.utc_us()
     status, body = saw(
         "session",
         {
@@ -48,7 +49,7 @@ def test_a_session_says_how_far_the_hub_is_and_seals_its_time(store, saw, a_log)
     )
     assert status == 200
     t2, t3, mac, version = (body.pop(name) for name in ("t2", "t3", "mac", "snapshot_version"))
-    assert before_us <= t2 <= t3 <= readings.utc_us()
+    assert before_us <= t2 <= t3 <= clock.utc_us()
     assert mac == anchor_mac(hub.mac_key, a_log.log_id, boot_bytes(BOOT), t2, t3)
     assert isinstance(version, str)
     assert body == {
@@ -57,7 +58,7 @@ def test_a_session_says_how_far_the_hub_is_and_seals_its_time(store, saw, a_log)
         "accepted_hash": genesis(a_log.log_id).hex(),
         "durable_thru": 0,
         "limits": {"events": 500, "body_bytes": 1048576, "event_bytes": 65536},
-        "hub_clk": readings.state(),
+        "hub_clk": SystemClock().state(),
         "do": None,
     }
 
@@ -240,7 +241,7 @@ def test_the_last_heartbeat_of_a_station_is_kept(desk, saw, a_log):
     assert (status, body["wait_ms"]) == (200, 5_000)
     (row,) = desk.nobody().get("/api/v1/stations").json["stations"]
     kept = row["heartbeat"]
-    assert kept.pop("seen_us") <= readings.utc_us()
+    assert kept.pop("seen_us") <= clock.utc_us()
     assert kept == {**beat, "oldest_waiting_s": 12}
 
 

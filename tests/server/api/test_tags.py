@@ -10,7 +10,6 @@ from sqlalchemy import select
 from told import Told
 
 from server.api.stream import _lines
-from server.clock import readings
 from server.locale_format import NBSP
 from server.projection.internal_tables import tag_number
 from server.projection.rebuild import compare, rebuild
@@ -19,6 +18,7 @@ from server.queries.current_master_data import catalogue
 from server.queries.item_events import MOST as MOST_EVENTS
 from server.queries.search import MOST, MOST_TAGS, find, people
 from station.core.event import Event, LogPosition, Reader
+from station.system import clock
 
 UID, OTHER = "3C00CE754C", "04A1B2C3D4E5F6"
 READER = Reader("serial_rfid", "usb-1")
@@ -167,7 +167,7 @@ PRINTED = [
 
 def found(told, text):
     with told.store.read() as connection:
-        return find(connection, catalogue(connection), text, readings.utc_us())
+        return find(connection, catalogue(connection), text, clock.utc_us())
 
 
 @pytest.mark.parametrize("typed", PRINTED)
@@ -221,7 +221,7 @@ def test_what_is_printed_on_a_badge_finds_its_person(desk, told, typed):
     told.scan(UID, "saw", told.ago(minutes=9), scheme="badge", reader=READER)
     told.settle()
     with told.store.read() as connection:
-        assert people(catalogue(connection), typed, readings.utc_us()) == ["lee"]
+        assert people(catalogue(connection), typed, clock.utc_us()) == ["lee"]
     answer = desk.nobody().get("/find", query_string={"q": typed})
     assert answer.status_code == 200
     assert "The badge of B. Lee ." in words(answer)
@@ -233,7 +233,7 @@ def test_a_badge_as_it_is_typed_finds_its_person_and_another_finds_nobody(told):
     told.settle()
     with told.store.read() as connection:
         known = catalogue(connection)
-        assert [people(known, text, readings.utc_us()) for text in ("K7", " K7 ", "K8", "", "0013530444")] == [
+        assert [people(known, text, clock.utc_us()) for text in ("K7", " K7 ", "K8", "", "0013530444")] == [
             ["kim"], ["kim"], [], [], [],
         ]  # fmt: skip
 
@@ -250,7 +250,7 @@ def test_a_search_looks_a_tag_up_and_does_not_look_at_every_tag(told):
 
         engine_event.listen(connection.engine, "before_cursor_execute", heard)
         try:
-            assert find(connection, catalogue(connection), "0000000007", readings.utc_us()) == ["3C00000007"]
+            assert find(connection, catalogue(connection), "0000000007", clock.utc_us()) == ["3C00000007"]
         finally:
             engine_event.remove(connection.engine, "before_cursor_execute", heard)
         of_tags = [each for each in asked if "tag_number" in each[0]]

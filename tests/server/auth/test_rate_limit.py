@@ -11,8 +11,8 @@ from werkzeug.security import generate_password_hash
 from server.auth import accounts, rate_limit
 from server.auth.passwords import AT_ONCE, PasswordCheck, PasswordRefused, Passwords, is_common
 from server.auth.rate_limit import MAX_WAIT_S, AccountTurns
-from server.clock import readings
 from server.db import schema
+from station.system import clock
 
 PASSWORD = "four words in a row"  # noqa: S105  a test's
 WRONG = "wrong words in a row"
@@ -22,7 +22,7 @@ WRONG = "wrong words in a row"
 def kim(store, desk):
     with store.write() as connection:
         for name in ("Kim", "Mallory"):
-            accounts.add_person(connection, name, "supervise", PASSWORD, readings.utc_us())
+            accounts.add_person(connection, name, "supervise", PASSWORD, clock.utc_us())
     return desk
 
 

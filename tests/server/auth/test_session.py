@@ -7,8 +7,8 @@ from sqlalchemy import select
 
 from server.auth import accounts
 from server.auth.accounts import AccountError
-from server.clock import readings
 from server.db import schema
+from station.system import clock
 
 PASSWORD = "four words in a row"  # noqa: S105  a test's
 
@@ -16,7 +16,7 @@ PASSWORD = "four words in a row"  # noqa: S105  a test's
 @pytest.fixture
 def first_link(store):
     with store.write() as connection:
-        return f"/sign-in/{accounts.make_link(connection, None, readings.utc_us())}"
+        return f"/sign-in/{accounts.make_link(connection, None, clock.utc_us())}"
 
 
 def come_in(browser, path, csrf_of, **form):
@@ -44,8 +44,8 @@ def test_the_first_person_comes_in_by_the_printed_link_once(desk, first_link, cs
 
 
 def test_a_link_works_for_a_quarter_of_an_hour(desk, first_link, monkeypatch):
-    now_us = readings.utc_us()
-    monkeypatch.setattr(readings, "utc_us", lambda: now_us + accounts.LINK_US + 1_000_000)
+    now_us = clock.utc_us()
+    monkeypatch.setattr(clock, "utc_us", lambda: now_us + accounts.LINK_US + 1_000_000)
     assert desk.nobody().get(first_link).status_code == 410
 
 
@@ -57,7 +57,7 @@ def test_looking_at_a_link_spends_nothing(desk, first_link):
 @pytest.fixture
 def kim(store, desk):
     with store.write() as connection:
-        accounts.add_person(connection, "Kim", "supervise", PASSWORD, readings.utc_us())
+        accounts.add_person(connection, "Kim", "supervise", PASSWORD, clock.utc_us())
     return desk
 
 
@@ -164,5 +164,5 @@ def test_a_revoked_read_link_no_longer_reads(store, open_desk, csrf_of):
     assert come_in(browser, f"/read/{link}", csrf_of).status_code == 302
     assert browser.get("/api/v1/stations").status_code == 200
     with store.write() as connection:
-        accounts.end_token(connection, "token-1", readings.utc_us())
+        accounts.end_token(connection, "token-1", clock.utc_us())
     assert browser.get("/api/v1/stations").status_code == 401

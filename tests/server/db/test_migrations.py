@@ -6,7 +6,6 @@ from contextlib import closing
 from sqlalchemy import select
 from told import Told
 
-from server.clock import readings
 from server.db.migrations import HEAD, version_of
 from server.db.store import Store
 from server.ledger.hub_log import append_own
@@ -14,6 +13,7 @@ from server.ops.bootstrap import open_hub
 from server.projection.internal_tables import tag_number
 from server.projection.rebuild import compare, rebuild
 from server.projection.tables import event_state
+from station.system import clock
 
 
 def test_a_hub_from_before_stored_scans_gets_their_column_and_keeps_its_events(store):
@@ -84,7 +84,7 @@ def test_a_hub_that_a_number_stopped_is_folded_anew_and_goes_on(store):
         b'{"v":1,"kind":"entry","station":"hub","sw":"t","what":"checkin","by":"a","data":{"code":"X","qty_milli":%d}}'
     )
     with store.write() as connection:
-        append_own(connection, [huge % (2**63 - 1)] * 2, readings.utc_us())
+        append_own(connection, [huge % (2**63 - 1)] * 2, clock.utc_us())
     told.scan("WO-1", "saw", told.ago(hours=1))
     told.settle()
     path = store.path
@@ -112,7 +112,7 @@ def test_a_hub_with_a_pattern_that_is_refused_now_is_folded_anew(store):
         b'"data":{"name":"slow","regex":"AB-(?P<id>(?:a{,})+b)","as":"item"}}'
     )
     with store.write() as connection:
-        append_own(connection, [event], readings.utc_us())
+        append_own(connection, [event], clock.utc_us())
     told.scan("AB-ab", "saw", told.ago(hours=1))
     told.settle()
     path = store.path

@@ -9,7 +9,6 @@ import pytest
 from sqlalchemy import select, text
 from sqlalchemy.exc import OperationalError
 
-from server.clock import readings
 from server.db import schema
 from server.db.rollback_guard import RollbackGuard
 from server.db.store import Store
@@ -17,6 +16,7 @@ from server.db.writer_lock import HubLocked, WriterLock
 from server.ledger.hub_log import hub_row
 from server.ops.bootstrap import NoHub, initialise, open_hub, open_read_only
 from station.core.event import decode
+from station.system import clock
 
 
 def test_a_second_process_is_told_who_has_the_database(store):
@@ -127,7 +127,7 @@ def test_an_older_copy_in_the_databases_place_begins_a_new_epoch(store, take, a_
     store.path.write_bytes(old)
     epoch, causes = opened_again(store.path)
     assert causes == ["the ledger ends at 2 and had reached 4"]
-    assert epoch >= readings.utc_us() // 1_000_000 - 60
+    assert epoch >= clock.utc_us() // 1_000_000 - 60
 
 
 def test_a_copy_elsewhere_begins_a_new_epoch_with_a_new_log_that_names_the_old(store, tmp_path, take, a_log):

@@ -9,7 +9,7 @@ from click.testing import CliRunner, Result
 
 from station.cli.main import main
 from station.core.event import decode
-from station.version import version
+from station.system.version import version
 from tests.station.fixtures.journals import a_scan, open_journal
 
 HOW = "Expected one that a running station writes. Start it: sudo systemctl start wipline-station"

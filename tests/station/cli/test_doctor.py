@@ -12,10 +12,10 @@ import pytest
 
 from station.cli import doctor
 from station.cli.doctor import Diagnosis, examine
-from station.clock import boot_ns
 from station.config import HubConfig, ReaderConfig, StationConfig
 from station.journal.disk_space import DiskSpace
 from station.status import HubStatus, StationStatus, write
+from station.system.clock import boot_ns
 from tests.station.fixtures.journals import a_scan, open_journal
 
 RESTART = "sudo systemctl restart wipline-station"

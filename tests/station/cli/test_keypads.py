@@ -8,9 +8,9 @@ import pytest
 from drivers.decode.detect.device_info import DeviceInfo
 from station import status
 from station.cli import keypads
-from station.clock import boot_ns
 from station.readers.profile_store import KEYPAD, ProfileStore, beside
 from station.readers.registry import ReaderStatus
+from station.system.clock import boot_ns
 from tests.station.cli.test_cli import command
 
 PAD = DeviceInfo("/dev/input/event3", "Numeric Pad", 3, 0x1A2C, 0x0002, "", "usb-1.4", types=True, points=False)

@@ -9,7 +9,6 @@ from typing import Any
 import pytest
 from waiting import until
 
-from station.clock import boot_ns
 from station.config import OutputConfig as Row
 from station.feedback.dispatcher import MOST_WAITING, FeedbackDispatcher, OutputQueue
 from station.feedback.messages import Answer
@@ -19,6 +18,7 @@ from station.feedback.outputs.deferred import open_or_later
 from station.feedback.outputs.idle_state import IdleState
 from station.feedback.outputs.output_thread import REOPEN_S, OutputThread
 from station.feedback.outputs.priority_queue import AnswerQueue, S
+from station.system.clock import boot_ns
 from tests.station.fixtures.slow_outputs import Room, amber, green, red
 
 

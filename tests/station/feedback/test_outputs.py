@@ -11,7 +11,6 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from waiting import until
 
-from station.clock import boot_ns
 from station.config import GpioLinesConfig
 from station.config import OutputConfig as Row
 from station.feedback.dispatcher import FeedbackDispatcher
@@ -21,6 +20,7 @@ from station.feedback.outputs.block_font import _GLYPHS, HEIGHT
 from station.feedback.outputs.idle_state import IdleState
 from station.feedback.outputs.screen import HEADLINES, cells, screen
 from station.journal.records import Receipt
+from station.system.clock import boot_ns
 from tests.station.fixtures.slow_outputs import Request
 
 PICTURES = Path(__file__).parents[3] / "docs" / "console"

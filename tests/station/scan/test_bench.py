@@ -88,7 +88,8 @@ ROWS: list[tuple[BenchState, str, ScanFields, tuple[State, Reason, str], dict[st
      (*GREEN_CARD, "undone: WO-7 SCRAP"),
      {"done": DONE[:1]}),
     (BenchState(), "WIP:SETUP:1A:\x1dAQWZYMaqwzym", ScanFields(), (*GREEN_CARD, "setup sheet: nothing is counted"), {}),
-    (BenchState(pending=ARMED, operator=SignedOnOperator("7", 1000 * S), done=DONE), "wip:setup:2d:", ScanFields(operator="7"),
+    (BenchState(pending=ARMED, operator=SignedOnOperator("7", 1000 * S), done=DONE),
+     "wip:setup:2d:", ScanFields(operator="7"),
      (*GREEN_CARD, "setup sheet: nothing is counted"), {}),
     (BenchState(), "WIP:UNDO", ScanFields(), (*AMBER_CARD, "nothing of the last 10 minutes to undo"), {}),
 ]  # fmt: skip

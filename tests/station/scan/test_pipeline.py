@@ -7,7 +7,6 @@ import msgspec
 from waiting import until
 
 from drivers import Dropped
-from station.clock import boot_ns
 from station.core.codes import Code, Pattern
 from station.core.event import Event, LogPosition, Reader
 from station.feedback.messages import NOT_RECORDED, AnswerText, Green, Look, Notice, Red
@@ -16,6 +15,7 @@ from station.scan.bench_state import BenchSettings
 from station.scan.deduplication import MAX_READERS, ScanSignature
 from station.scan.pipeline import ReaderSettings
 from station.scan.restart_state import RestartState
+from station.system.clock import boot_ns
 from tests.station.fixtures.scan_pipeline import LOG_ID, Bench, a_read, numbers
 
 S = 10**9

@@ -6,10 +6,10 @@ from pathlib import Path
 import pytest
 from waiting import until
 
-from station.clock import boot_ns
 from station.core.codes import Code
 from station.feedback.messages import DISK_FULL, NOT_RECORDED, ROOM_AGAIN, Green, Notice, Red
 from station.journal.records import JournalFull, JournalLost
+from station.system.clock import boot_ns
 from tests.station.fixtures.scan_pipeline import Bench, a_read, numbers
 
 S = 10**9

@@ -1,0 +1,27 @@
+"""Loads the libraries that draw symbols (zint) and PDF files (reportlab), where paper is to be made."""
+
+from collections.abc import Sequence
+
+from station.core.printing import Encode, Page, encoder, not_installed, typefaces, write_pdf
+
+AT_A_STATION = "Install it: pip install 'wipline[print]'. Or print the hub's page /sheet in a browser."
+AT_THE_HUB = "Install it where the hub runs: pip install 'wipline[print]'. Then restart the hub."
+
+
+def symbols(install: str) -> Encode:
+    """The encoder of symbols. Raises `PaperError` with the advice `install` where its library is not installed."""
+    try:
+        import zint
+    except ImportError as error:
+        raise not_installed(package="zint-bindings", do=install) from error
+    return encoder(zint)
+
+
+def pdf(pages: Sequence[Page], install: str) -> bytes:
+    """These pages as a PDF file. Raises `PaperError` with the advice `install` where its library is not installed."""
+    try:
+        from reportlab.pdfbase import pdfmetrics, ttfonts
+        from reportlab.pdfgen.canvas import Canvas
+    except ImportError as error:
+        raise not_installed(package="reportlab", do=install) from error
+    return write_pdf(pages, Canvas("", invariant=1), typefaces(ttfonts, pdfmetrics.registerFont))
