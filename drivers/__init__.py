@@ -175,7 +175,7 @@ class SupportsFeedback(Protocol):
     `tell` takes "green", "amber" or "red". It is called by one thread of its own: it may take its time, and raise.
     """
 
-    def tell(self, state: str) -> None: ...
+    def show_state(self, state: str) -> None: ...
 
 
 @runtime_checkable

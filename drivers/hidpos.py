@@ -228,7 +228,7 @@ class HidPos:
         """End `reads` and close the device."""
         self._held.close()
 
-    def tell(self, state: str) -> None:
+    def show_state(self, state: str) -> None:
         """Let the scanner beep for an answer: "green", "amber" or "red"; silent where it has no such beep.
 
         From any thread, also after `close`. A scanner that does not take it is not disturbed in its reading.

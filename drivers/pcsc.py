@@ -70,7 +70,7 @@ def opened(service: PcscService, settings: Settings, another: Callable[[], PcscS
     except ServiceGone as error:
         for slot in slots:
             slot.close()
-        held.leave(chosen.names)
+        held.release(chosen.names)
         raise device_lost(chosen.reader, SERVICE_ENDED) from error
     wanting = chosen.at is not None and chosen.whole
     return MultiSlotReader(chosen.reader, slots, lambda: _late(another(), chosen) if wanting else [])
@@ -88,7 +88,7 @@ def _late(service: PcscService, chosen: ChosenDevice) -> list["Pcsc"]:
         service.connect()
         new = [name for name in service.readers() if name not in held]
         for name in [name for each in devices(service, new) if each.at == chosen.at for name in for_cards(each.slots)]:
-            if not made and held.take((name,)):  # this service is one slot's: the next one is found at the next look
+            if not made and held.claim((name,)):  # this service is one slot's: the next one is found at the next look
                 made.append(Pcsc(service, name, chosen.reader, at=chosen.at))
     if not made:
         service.close()
@@ -123,7 +123,7 @@ class Pcsc:
         self._hushed = not self._shows or self._control(acr122.BEEP_OFF)
 
     def _leave(self) -> None:
-        held.leave((self._name,))
+        held.release((self._name,))
         self._service.close()
 
     def record(self, tape: CaptureWriter) -> None:
@@ -162,7 +162,7 @@ class Pcsc:
             known = state
             yield from self._ends(self._presence.quiet(self._held.now_ns()))
 
-    def tell(self, state: str) -> None:
+    def show_state(self, state: str) -> None:
         """Show this answer ("green", "amber", "red") on a reader that can; any thread, back at once.
 
         The reading thread does it between two waits, and is kept by the reader for at most `acr122.LONGEST_S`.

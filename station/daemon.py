@@ -58,7 +58,7 @@ class Station:
         self.voice = FeedbackDispatcher(signals, boot_ns, self._signal_failed)
         self._wall_clock = WallClock()
         self.recorder = EventBuilder(config.station, version(), boot_id(), boot_ns, utc_us, self._wall_clock.state())
-        self.journal = open_when_room(self._open_journal, config, self.recorder, self.voice.say)
+        self.journal = open_when_room(self._open_journal, config, self.recorder, self.voice.dispatch)
         for news in self.journal.news:
             log.say("the journal says", news=news)
         self.inbox: WorkQueue[ScanOutcome] = WorkQueue()
@@ -114,8 +114,8 @@ class Station:
         return self.config.stage or (None if self.config.stages else self.shop.placed.get(self.config.station))
 
     def _say(self, answer: Answer) -> None:
-        self.voice.say(answer)
-        self.readers.tell(answer)  # behind the quick signals: it wakes another thread
+        self.voice.dispatch(answer)
+        self.readers.show_answer(answer)  # behind the quick signals: it wakes another thread
         if self.link is not None:
             self.link.poke()
 

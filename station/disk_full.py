@@ -97,7 +97,7 @@ class _Wait:
 
     def _answer(self) -> None:
         while not (self._inbox.closed and self._inbox.quiet):
-            read = self._inbox.take(None)
+            read = self._inbox.next_work(None)
             if read is not None and not (isinstance(read, Read) and not read.raw):
                 self._say(Red(Reason.NOT_SAVED, DISK_FULL, reader=read.reader))
                 self._red_at = read.reader
@@ -107,7 +107,7 @@ class _Wait:
 
     def _say(self, answer: Answer) -> None:
         self._say_at_signals(answer)
-        self._readers.tell(answer)
+        self._readers.show_answer(answer)
 
     def _write_status(self) -> None:
         with suppress(OSError):

@@ -82,13 +82,13 @@ class PlaybackHandle(DeviceHandle):
         self._now_ns = max(self._now_ns, self.begun_ns + event.time_ns)
         return event
 
-    def take(self) -> CaptureEvent:
+    def next_event(self) -> CaptureEvent:
         """The event that came; it is now."""
         return self.reach(self.pull())
 
     def keys(self) -> list[KeyEvent]:
         """What a keyboard is asked for."""
-        event = self.take()
+        event = self.next_event()
         if event.name == "lost":
             raise OSError(errno.ENODEV, os.strerror(errno.ENODEV))
         kind, code, value = event.value
@@ -96,7 +96,7 @@ class PlaybackHandle(DeviceHandle):
 
     def report(self, _device: int, _most: int) -> bytes:
         """What a HID device is asked for."""
-        event = self.take()
+        event = self.next_event()
         return b"" if event.name == "lost" else bytes(event.value)
 
 
@@ -111,7 +111,7 @@ class PlaybackSerial:
 
     def read(self) -> bytes:
         """What has come."""
-        event = self._device.take()
+        event = self._device.next_event()
         if event.name == "lost":
             came = f"{self.reader} was unplugged."
             raise DeviceLost(came, "It was read while it was plugged in.", "Nothing needs to be done.")
@@ -142,14 +142,14 @@ class PlaybackPcsc:
 
     def readers(self) -> list[str]:
         """The names of all readers."""
-        return list(self._device.take().value)
+        return list(self._device.next_event().value)
 
     def change(self, reader: str, known: PcscReaderState | None, timeout_s: float) -> PcscReaderState:
         """The reader's state once it differs from the known one, or when the time is over."""
         self._asked.clear()
         if not self._device.comes(frozenset({"state", "gone"}), timeout_s):
             return known or PcscReaderState(mark=0, turn=0, card=False)
-        event = self._device.take()
+        event = self._device.next_event()
         if event.name == "gone":
             raise _gone(event, reader)
         turn, card, atr = event.value

@@ -6,9 +6,9 @@ happened: the first bytes are kept, with the length and the fingerprint of the w
 >>> gathered = ScanBuffer()
 >>> gathered.add(b"WO-")
 >>> gathered.add(b"1042")
->>> gathered.take()
+>>> gathered.pop_scan()
 Scan(raw=b'WO-1042', raw_len=7, sha256=None)
->>> gathered.take() is None
+>>> gathered.pop_scan() is None
 True
 """
 
@@ -50,7 +50,7 @@ class ScanBuffer:
         self._digest.update(data)
         self._kept += data[: MAX_RAW_BYTES - len(self._kept)]
 
-    def take(self) -> Scan | None:
+    def pop_scan(self) -> Scan | None:
         """The scan as it stands, None where nothing came; the next one begins empty."""
         scan = Scan(bytes(self._kept), self._length, self._digest.hexdigest() if self._length > MAX_RAW_BYTES else None)
         self.clear()

@@ -50,7 +50,7 @@ class ScanTextReader:
         """The line ends here, by its newline or because the writer left: yield what it held."""
         self._gathered.add(plain(self._undecided.removesuffix(b"\r")))
         self._undecided = b""
-        scan = self._gathered.take()
+        scan = self._gathered.pop_scan()
         if scan is not None:
             yield scan
 

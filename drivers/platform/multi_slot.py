@@ -50,10 +50,10 @@ class MultiSlotReader:
             while self._running:  # a thread that waits for room in the queue would wait for ever
                 self._running -= isinstance(self._heard.get(), _Ended)
 
-    def tell(self, state: str) -> None:
+    def show_state(self, state: str) -> None:
         """Show this answer at the slot of the last card, where it can."""
         if isinstance(self._last, SupportsFeedback):
-            self._last.tell(state)
+            self._last.show_state(state)
 
     def close(self) -> None:
         """End `reads`, and let all slots go."""

@@ -48,7 +48,7 @@ class _SlotsInUse:
         self._names: set[str] = set()
         self._lock = threading.Lock()
 
-    def take(self, names: Collection[str]) -> bool:
+    def claim(self, names: Collection[str]) -> bool:
         """All of them or none; whether they were free."""
         with self._lock:
             if not names or not self._names.isdisjoint(names):
@@ -56,7 +56,7 @@ class _SlotsInUse:
             self._names.update(names)
             return True
 
-    def leave(self, names: Collection[str]) -> None:
+    def release(self, names: Collection[str]) -> None:
         """They are free again."""
         with self._lock:
             self._names.difference_update(names)
@@ -106,7 +106,7 @@ def choose(service: PcscService, settings: Settings) -> ChosenDevice:
     for device, names in meant:
         if settings.get("alone") and len(names) > 1:
             raise _several(names)
-        if held.take(names):
+        if held.claim(names):
             whole = set(names) >= set(for_cards(device.slots))
             others = [name for each in found if each is not device for name in each.slots]
             reader = _reader(device, names[0], others) if whole else lasting_name(names[0], there)

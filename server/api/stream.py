@@ -47,10 +47,10 @@ class _Seats:
     def __init__(self, count: int) -> None:
         self._free = threading.BoundedSemaphore(count)
 
-    def take(self) -> bool:
+    def acquire(self) -> bool:
         return self._free.acquire(blocking=False)
 
-    def leave(self) -> None:
+    def release(self) -> None:
         self._free.release()
 
 
@@ -63,7 +63,7 @@ _GLANCE = msgspec.json.Decoder(_Glance)
 def events() -> Response:
     """Server-sent events from `after` or Last-Event-ID on (absent: from now); 503 where all seats are taken."""
     after = request.headers.get("Last-Event-ID") or request.args.get("after", "")
-    if not _seats.take():
+    if not _seats.acquire():
         raise ApiError(
             503, "one more event stream", f"at most {MAX_STREAMS}", "Ask every 3 seconds instead.", retry_after_s=3
         )
@@ -90,7 +90,7 @@ class _Stream:
             self._open = False
             self._lines.close()  # type: ignore[attr-defined]
             self._hub.counts.streams.dec()
-            _seats.leave()
+            _seats.release()
 
 
 def _hung_up(line: socket.socket | None) -> bool:

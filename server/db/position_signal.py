@@ -4,7 +4,7 @@ One bell rings when events were appended (the projector waits for it), another w
 open pages wait for it). It carries one number, a position in the ledger, that only grows; it belongs to one process.
 
 >>> bell = PositionSignal()
->>> bell.ring(7)
+>>> bell.announce(7)
 >>> bell.wait(6, timeout=0)
 7
 >>> bell.wait(7, timeout=0)
@@ -38,7 +38,7 @@ class PositionSignal:
         """Whether the process is ending: whoever waits should go home."""
         return self._closed
 
-    def ring(self, pos: int) -> None:
+    def announce(self, pos: int) -> None:
         """Say that `pos` was reached; a lower one than before says nothing."""
         with self._changed:
             if pos > self._pos:

@@ -182,7 +182,7 @@ class Store:
         except OSError:
             # The commit is done: an error now would make a person enter it twice. A mark that lags is on the safe side.
             _log.exception("the high-water file of the ledger could not be written")
-        self.arrived.ring(pos)
+        self.arrived.announce(pos)
 
     @property
     def clock(self) -> HubClock:

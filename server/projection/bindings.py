@@ -107,7 +107,7 @@ class Bindings:
         """What the patterns make of a code in each of their times."""
         return tuple(_named_by(code, patterns) for patterns in self._patterns)
 
-    def take(
+    def apply_rows(
         self,
         connection: Connection,
         rows: list[tuple[LedgerRow, str]],

@@ -48,7 +48,7 @@ class BootClocks:
         self._anchored: dict[str, bool] = {}
         self._known_followers: dict[str, set[str]] | None = None
 
-    def take(
+    def apply_rows(
         self, connection: Connection, by_log: dict[str, list[LedgerRow]], flipped: list[LedgerRow], middle: set[str]
     ) -> dict[str, tuple[int, int]]:
         """Note what new rows say of boots; log -> (from, until) where keys given before may have moved.

@@ -52,7 +52,7 @@ class Definitions:
         """Every definition of one kind."""
         return [each for each in self._at.values() if each.what == what]
 
-    def take(
+    def apply_rows(
         self,
         connection: Connection,
         rows: list[LedgerRow],

@@ -59,7 +59,7 @@ class Corrections:
         found = [one for place in each.places for one in self._of.get(place.log, {}).values()]
         return corrected(each.places, found) if found else {}
 
-    def take(
+    def apply_rows(
         self,
         connection: Connection,
         rows: list[LedgerRow],

@@ -136,7 +136,7 @@ class ItemStates:
         self._moved.pop(name, None)
         self._gone.add(name)
 
-    def anew(self, name: str, facts: Iterable[DueEvent], catalogue: RecordingMasterData) -> None:
+    def refold(self, name: str, facts: Iterable[DueEvent], catalogue: RecordingMasterData) -> None:
         """Fold an item from nothing; without facts it never was."""
         one = LoadedItem(empty(name), stored=True, anew=True)
         for due in sorted(facts, key=lambda each: (each.place, each.hash, each.pos)):

@@ -67,7 +67,7 @@ class ProjectionPipeline:
         self._dirty, self._dirty_codes = dirty_items(connection), dirty_codes(connection)
         self._key = seal_key(connection)
 
-    def take(self, connection: Connection, most: int) -> int:
+    def project_batch(self, connection: Connection, most: int) -> int:
         """Project the next rows, at most `most`; how many there were."""
         fresh = rows_after(connection, self.pos, most, self._aside)
         if not fresh:
@@ -78,8 +78,8 @@ class ProjectionPipeline:
             blame(each.pos, self._meaning.permit, each, self._owners)
             blame(each.pos, self._meaning.seal, each, self._key)
         self._meet_hub_logs(fresh)
-        flipped = self._flipped(connection, self._settlement.take(connection, fresh))
-        moved = self._timeline.take(connection, fresh, flipped)
+        flipped = self._flipped(connection, self._settlement.apply_rows(connection, fresh))
+        moved = self._timeline.apply_rows(connection, fresh, flipped)
         insert_many(connection, event_state, state_rows(fresh))
         note_numbers(connection, fresh, self._meaning.numbers)
         note_claims(connection, fresh, self._owners)
@@ -99,7 +99,7 @@ class ProjectionPipeline:
             msg = f"a station had claimed places in the hub's logs {sorted(met)}"
             raise RebuildNeeded(msg)
 
-    def leave(self, connection: Connection, part: str, name: str, reason: str) -> None:
+    def set_aside(self, connection: Connection, part: str, name: str, reason: str) -> None:
         """Take a waiting item or code (`part`) off its queue: it could not be folded or linked again."""
         if part == CODE:
             put_aside(connection, [(0, part, name, reason)])
@@ -168,14 +168,14 @@ class ProjectionPipeline:
 
     def _follow(self, connection: Connection, fresh: list[LedgerRow], revised: list[LedgerRow]) -> None:
         """Everything that hangs on standing and time."""
-        changed = self._corrections.take(connection, fresh + revised, self._meaning.correction)
+        changed = self._corrections.apply_rows(connection, fresh + revised, self._meaning.correction)
         if changed:
             done = {each.pos for each in fresh} | {each.pos for each in revised}
             revised = revised + rows_at(connection, _corrected_rows(connection, changed) - done)
         rows = [(each, self._corrections.put(each)) for each in fresh + revised]
         verbs = [(each, verb_of(each.event, put)) for each, put in rows if each.event]
-        codes = self._bindings.take(connection, verbs, self._meaning.binds)
-        defined = self._definitions.take(connection, fresh + revised, self._meaning.defined)
+        codes = self._bindings.apply_rows(connection, verbs, self._meaning.binds)
+        defined = self._definitions.apply_rows(connection, fresh + revised, self._meaning.defined)
         if any(what == PATTERNS for what, _ in defined):
             codes |= self._read_otherwise(connection)
         self._dirty_codes.add(connection, codes, self.pos)
@@ -266,7 +266,7 @@ def fold_anew(
     rows = {each.pos: each for each in rows_at(connection, {pos for of in about.values() for pos in of}, source)}
     facts.load(connection, names)
     for name, positions in about.items():
-        items.anew(name, [facts.due(connection, rows[pos], name) for pos in positions], definitions.catalogue)
+        items.refold(name, [facts.due(connection, rows[pos], name) for pos in positions], definitions.catalogue)
 
 
 def projected_pos(connection: Connection) -> int:

@@ -173,7 +173,7 @@ class _Folding:
                     self._of(each, self._meaning.void, each.event)
                     self._of(each, self._meaning.numbers, each.event, each.code)
             if not self._failed:
-                standing.take(target, part)
+                standing.apply_rows(target, part)
                 note_numbers(target, part)
                 note_claims(target, part, owners)
             light += [_without_content(each) for each in part]

@@ -35,7 +35,9 @@ class Timeline:
         self._boots = BootClocks(connection, said)
         self._tails: dict[str, _Tail | None] = {}
 
-    def take(self, connection: Connection, fresh: list[LedgerRow], flipped: list[LedgerRow]) -> dict[int, OrderKey]:
+    def apply_rows(
+        self, connection: Connection, fresh: list[LedgerRow], flipped: list[LedgerRow]
+    ) -> dict[int, OrderKey]:
         """Give each new row its key; pos -> new key of the older rows that moved.
 
         `flipped`: older anchors that are void now, or no longer.
@@ -49,7 +51,7 @@ class Timeline:
             tail = self._tail(connection, log)
             if tail is not None and new[0].counted.seq <= tail.seq:
                 middle[log] = new[0].counted.seq
-        spans = self._boots.take(connection, by_log, flipped, set(middle))
+        spans = self._boots.apply_rows(connection, by_log, flipped, set(middle))
         for log, seq in middle.items():
             first, until = spans.get(log, (seq, seq))
             spans[log] = (min(first, seq), max(until, by_log[log][-1].counted.seq))

@@ -68,7 +68,7 @@ class VoidState:
         self._at.setdefault(counted.place, set()).add(counted)
         self._counted[stored] = counted
 
-    def take(self, connection: Connection, fresh: list[LedgerRow]) -> set[Place]:
+    def apply_rows(self, connection: Connection, fresh: list[LedgerRow]) -> set[Place]:
         """Give each new row its status; the places of older rows whose standing changed."""
         marks, copies = self._note_all(connection, fresh)
         insert_many(connection, void_mark, [(each.pos, *_raw(each.stored), *_raw(named)) for each, named in marks])

@@ -94,12 +94,12 @@ class Projector:
             known = self._progress = self._progress or ProjectionPipeline(connection, self._meaning)
             start = time.monotonic()
             at.pos, at.doing = known.pos, "fresh"
-            fresh = known.take(connection, self._limit)
+            fresh = known.project_batch(connection, self._limit)
             self._adapt(fresh, time.monotonic() - start)
             done = bool(fresh) or self._again(connection, known, at)
         if done and not fresh:
             self._together = min(MOST_EVENTS, 2 * self._together)
-        self._bell.ring(known.pos)
+        self._bell.announce(known.pos)
         if done and not fresh:
             self._bell.ring_again()
         return done
@@ -159,7 +159,7 @@ class Projector:
             return True
         LOG.error("set aside", part=at.part, name=at.names[0], reason=reason_of(error))
         with self._store.write() as connection:
-            ProjectionPipeline(connection, self._meaning).leave(connection, at.part, at.names[0], reason_of(error))
+            ProjectionPipeline(connection, self._meaning).set_aside(connection, at.part, at.names[0], reason_of(error))
         return True
 
     def _adapt(self, events: int, took_s: float) -> None:

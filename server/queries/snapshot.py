@@ -9,11 +9,11 @@ from server.clock.watch import kept_doubt, suspects
 from server.locale_format import LocaleFormat
 from server.projection import set_aside
 from server.projection.log_permissions import beyond
-from server.queries import current_stock, historical_stock, stage_summary
 from server.projection.tables import finding
-from server.queries.rule_settings import rules_on
+from server.queries import current_stock, historical_stock, stage_summary
 from server.queries.alerts import FINDING, Alert, LinkedWord, ShopSnapshot, needs_someone, ranked, without_repeats
 from server.queries.current_master_data import catalogue
+from server.queries.rule_settings import rules_on
 from server.queries.station_alerts import of_beyond, of_hub_clock, of_set_aside, of_stations
 from server.queries.valuation import Valuation
 

@@ -68,7 +68,7 @@ class FeedbackDispatcher:
         self._slow = tuple(OutputQueue(signal, failed) for signal in signals if not signal.quick)
         self._failing: set[Output] = set()
 
-    def say(self, answer: Answer) -> None:
+    def dispatch(self, answer: Answer) -> None:
         """Answer the operator; any thread."""
         now_ns = self._now_ns()
         for signal in self._quick:

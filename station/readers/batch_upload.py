@@ -5,8 +5,9 @@ was heard last. The first few of such a burst cannot be told from scans made by 
 reads one label over and over, as a scanner on a stand does, hands over no stored scans.
 
 >>> pace = ReadPace()
->>> heard = [pace.heard(b"WO-%d" % n, at_ms * MS) for n, at_ms in enumerate((1_000, 60_000, 60_050, 60_100, 60_150, 60_200))]
->>> [since_ns and since_ns // MS for since_ns in heard]
+>>> times_ms = (1_000, 60_000, 60_050, 60_100, 60_150, 60_200)
+>>> since = [pace.record_read(b"WO-%d" % n, at_ms * MS) for n, at_ms in enumerate(times_ms)]
+>>> [since_ns and since_ns // MS for since_ns in since]
 [None, None, None, None, 1000, 1000]
 """
 
@@ -45,7 +46,7 @@ class ReadPace:
         """Whether the reader is handing over stored scans."""
         return self._quick >= QUICK_ONES
 
-    def heard(self, raw: bytes, boot_ns: int) -> int | None:
+    def record_read(self, raw: bytes, boot_ns: int) -> int | None:
         """A scan came: since when it may have been made where it is a stored one, else None.
 
         0 where the reader was not heard since this machine was started: it may be older than all that a clock here can say.

@@ -76,7 +76,7 @@ class HotplugManager:
                     if self._stopping.is_set():
                         watching.close()
                     for change in watching.watch():
-                        self._roll.strike(HOTPLUG)
+                        self._roll.remove(HOTPLUG)
                         (self._added if isinstance(change, hotplug.DeviceAdded) else self._removed)(change.facts)
                         self._changed()
                         pause_s = FIRST_PAUSE_S  # it works again: what is plugged in next is not to wait for old faults
@@ -88,7 +88,7 @@ class HotplugManager:
     def _removed(self, facts: DeviceInfo) -> None:
         wanted = self._plugged.pop(facts.node, None)
         if wanted is None:
-            self._roll.strike(facts.node)
+            self._roll.remove(facts.node)
         else:
             wanted.gone.set()  # its thread says that it is lost, or strikes it where it was never read
 

@@ -65,9 +65,9 @@ class ReaderManager:
             ReaderStatus(row.kind, row.path or row.match or "any of its kind", "waiting", none) for row in awaited
         ]
 
-    def tell(self, answer: Answer) -> None:
+    def show_answer(self, answer: Answer) -> None:
         """Let the reader that an answer is for say it too, where it can; never waits for it."""
-        self._beeps.tell(answer)
+        self._beeps.enqueue(answer)
 
     def start(self) -> None:
         """Begin reading; returns at once."""
@@ -101,7 +101,7 @@ class ReaderManager:
                 del self._readings[name]
             readings = list(self._readings.values())
         for reading in readings:
-            reading.knock()
+            reading.retry_now()
 
     def _settled(self, wanted: ReaderSpec, driver: Driver) -> None:
         row, lesson = wanted.row, self._taught.known((driver.reader, *wanted.names))

@@ -124,7 +124,7 @@ class ReaderThread:
         """Begin; returns at once."""
         threading.Thread(target=self._supervise, name=f"reader-{self.wanted.name}", daemon=True).start()
 
-    def knock(self) -> None:
+    def retry_now(self) -> None:
         """Something was plugged in: try now, if it waits."""
         self._again.set()
 
@@ -168,7 +168,7 @@ class ReaderThread:
             if self._called and self._pupil.shown:  # it was tried once more before udev said that it is gone
                 self._note(self._called, "lost", self._lost_why)
             else:
-                self._desk.roll.strike(self.wanted.name)
+                self._desk.roll.remove(self.wanted.name)
 
     def _note(self, name: str, state: str, why: str = "") -> None:
         wanted = self.wanted
@@ -204,7 +204,7 @@ class ReaderThread:
         if self._pupil.shown:
             self._note(driver.reader, state, why)
         else:
-            self._desk.roll.strike(wanted.name)  # nobody's reader
+            self._desk.roll.remove(wanted.name)  # nobody's reader
         if state == "lost" and wanted.names:
             wanted.gone.wait(UNPLUGGED_S)  # at its node may be the next device, half made
         return True
@@ -245,7 +245,7 @@ class ReaderThread:
             if isinstance(outcome, Read):
                 self._desk.roll.counted(self.wanted.name, outcome.boot_ns)
                 if driver.kind != PLAYED and not outcome.tag:
-                    outcome = replace(outcome, since_ns=pace.heard(outcome.raw, outcome.boot_ns))  # noqa: PLW2901
+                    outcome = replace(outcome, since_ns=pace.record_read(outcome.raw, outcome.boot_ns))  # noqa: PLW2901
             if not self._put(driver, outcome, stored=pace.bursts):
                 self._log_now_and_then("scans came too fast", reader=driver.reader)
                 self._desk.say(Red(Reason.NOT_SAVED, TOO_FAST, reader=driver.reader))

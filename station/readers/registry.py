@@ -101,7 +101,7 @@ class ReaderRegistry:
             if before is not None:
                 self._lines[name] = replace(before, reads=before.reads + 1, last_boot_ns=boot_ns)
 
-    def strike(self, name: str) -> None:
+    def remove(self, name: str) -> None:
         """It was not read, and it is gone: nothing to remember."""
         with self._lock:
             if self._lines.pop(name, None) is not None:

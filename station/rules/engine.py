@@ -91,7 +91,7 @@ class ShopRules:
         operations = state.routing.at_stage(stage) if state and state.routing else ()
         return any(operation.transfer_qty_milli for operation in operations)
 
-    def look(self, code: Code, event: Event) -> Advice:
+    def advise(self, code: Code, event: Event) -> Advice:
         """What to say about a scan that was just recorded; the item moves on as the scan says."""
         item = self._item(code)
         state = self._items.get(item)

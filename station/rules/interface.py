@@ -31,7 +31,7 @@ class RuleEngine(Protocol):
         """Whether each scan of this code at this stage is a piece (`transfer_qty_milli`), so that none is a repeat."""
         ...
 
-    def look(self, code: Code, event: Event) -> Advice:
+    def advise(self, code: Code, event: Event) -> Advice:
         """What to say about a scan that was just recorded."""
         ...
 
@@ -43,6 +43,6 @@ class NoRules:
         """No operation is known."""
         return False
 
-    def look(self, code: Code, event: Event) -> Advice:  # noqa: ARG002 - the port's signature
+    def advise(self, code: Code, event: Event) -> Advice:  # noqa: ARG002 - the port's signature
         """Nothing is said."""
         return Advice()

@@ -65,10 +65,10 @@ class CommitWatchdog:
                 rested = 0
             if self._stopped:
                 return
-            rested = rested + 1 if self.look() else 0
+            rested = rested + 1 if self.check() else 0
             pause.wait(STEP_S)
 
-    def look(self) -> bool:
+    def check(self) -> bool:
         """Say what is due now; True while no commit is under way."""
         with self._lock:
             if not self._since_ns:

@@ -106,11 +106,11 @@ class ScanPipeline:
         self._ready_until_ns = self._now_ns() + OWED_NS
         try:
             while not (self._inbox.closed and self._inbox.quiet):
-                read = self._inbox.take(self._pause_s())
+                read = self._inbox.next_work(self._pause_s())
                 if read is not None:
                     self._last_ns = self._now_ns()
                     self._reads += 1
-                    self.take(read)
+                    self.process_read(read)
                 self._between()
         except BaseException as error:  # noqa: BLE001 - after a failed write nothing may be believed: say so and end
             self.died = error
@@ -188,7 +188,7 @@ class ScanPipeline:
 
     # -- one scan
 
-    def take(self, read: ScanOutcome) -> None:
+    def process_read(self, read: ScanOutcome) -> None:
         """Record one read and answer it. Raises only where the medium failed."""
         self._reader = read.reader
         if isinstance(read, Dropped):
@@ -315,7 +315,7 @@ class ScanPipeline:
         if not code.is_counted:
             return Advice()
         try:
-            return self.known.judge.look(code, event)
+            return self.known.judge.advise(code, event)
         except Exception as error:  # noqa: BLE001 - the scan is safe; only the rules' opinion is missing, and that is said
             self._log("a scan could not be judged", error=repr(error), code=code.code)
             return Advice(look="saved, but the rules could not be asked")

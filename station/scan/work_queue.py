@@ -7,7 +7,7 @@ writing connection: marks, pruning, anchors.
 >>> inbox = WorkQueue(2)
 >>> inbox.put("a", wait=False), inbox.put("b", wait=False), inbox.put("c", wait=False)
 (True, True, False)
->>> inbox.take(0), inbox.take(0), inbox.take(0)
+>>> inbox.next_work(0), inbox.next_work(0), inbox.next_work(0)
 ('a', 'b', None)
 """
 
@@ -83,7 +83,7 @@ class WorkQueue(Generic[Thing]):
         self._queue.put(None)  # wakes the thread; costs no room
         return chore
 
-    def take(self, timeout_s: float | None) -> Thing | None:
+    def next_work(self, timeout_s: float | None) -> Thing | None:
         """The next scan; None when only a chore waits or the time is over."""
         try:
             thing = self._queue.get(timeout=timeout_s) if timeout_s else self._queue.get(block=timeout_s is None)

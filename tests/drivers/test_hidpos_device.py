@@ -110,15 +110,15 @@ def test_a_wakeup_for_nothing_is_none(listen):
 
 @pytest.mark.parametrize(("state", "report"), [("green", b"\x04\x08"), ("amber", b"\x04\x10"), ("red", b"\x04\x04")])
 def test_an_answer_is_a_beep_of_the_scanner(scanner, state, report):
-    scanner.driver.tell(state)
+    scanner.driver.show_state(state)
     assert scanner.heard() == report
 
 
 def test_a_scanner_without_that_beep_stays_silent(tmp_path):
     scanner = PosScanner(tmp_path, "16 bytes")  # it has the good one alone
     for state in ("amber", "red", "wait", ""):
-        scanner.driver.tell(state)
-    scanner.driver.tell("green")
+        scanner.driver.show_state(state)
+    scanner.driver.show_state("green")
     assert scanner.heard() == b"\x00\x01"
     assert select.select([scanner.device], [], [], 0)[0] == []
     scanner.driver.close()
@@ -128,7 +128,7 @@ def test_a_scanner_without_that_beep_stays_silent(tmp_path):
 def test_telling_leaves_nothing_open(scanner, open_descriptors):
     before = open_descriptors()
     for _ in range(3):
-        scanner.driver.tell("green")
+        scanner.driver.show_state("green")
         scanner.heard()
     assert open_descriptors() == before
 
@@ -137,7 +137,7 @@ def test_telling_while_reading_disturbs_no_scan(scanner, listen):
     heard = listen(scanner.driver)
     for number in range(20):
         scanner.scan(f"WO-{number}")
-        scanner.driver.tell("green")
+        scanner.driver.show_state("green")
         assert scanner.heard() == b"\x04\x08"
     assert [heard.read().raw for _ in range(20)] == [f"WO-{number}".encode() for number in range(20)]
     heard.end()
@@ -146,7 +146,7 @@ def test_telling_while_reading_disturbs_no_scan(scanner, listen):
 def test_a_scanner_that_takes_no_answer_goes_on_reading(tmp_path, listen):
     scanner = PosScanner(tmp_path, "extra byte")  # its beeps are a feature report, which a socket refuses
     heard = listen(scanner.driver)
-    scanner.driver.tell("green")
+    scanner.driver.show_state("green")
     scanner.scan("WO-1042")
     assert heard.read().raw == b"WO-1042"
     heard.end()
@@ -157,7 +157,7 @@ def test_a_beep_by_feature_report_is_set_as_one(tmp_path, monkeypatch):
     asked = []
     monkeypatch.setattr(hidpos.fcntl, "ioctl", lambda _device, request, report: asked.append((request, bytes(report))))
     scanner = PosScanner(tmp_path, "extra byte")
-    scanner.driver.tell("red")
+    scanner.driver.show_state("red")
     assert asked == [(0xC002_4806, b"\x05\x02")]
     scanner.driver.close()
     scanner.unplug()
@@ -175,7 +175,7 @@ def test_telling_a_scanner_that_is_gone_is_silent_and_touches_nobody_elses_file(
         os.close(end)
     os.set_blocking(read_end, False)
     os.dup2(write_end, number)  # the number has gone to another file
-    scanner.driver.tell("green")
+    scanner.driver.show_state("green")
     with pytest.raises(BlockingIOError):
         os.read(read_end, 10)
     for each in (read_end, write_end, number):

@@ -211,7 +211,7 @@ def test_a_scanner_that_may_only_be_read_is_read(machine, monkeypatch):
     monkeypatch.setattr(hidpos.os, "open", read_only)
     driver = open_driver("hidpos", {})
     monkeypatch.undo()
-    driver.tell("green")  # the pipe refuses it, as the device would
+    driver.show_state("green")  # the pipe refuses it, as the device would
     end = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
     assert os.read(end, 100) == b""
     os.close(end)

@@ -32,7 +32,7 @@ def test_an_answer_is_shown_through_the_card_that_lies_there(service, listen, st
     heard = listen(driver)
     service.put(b"\x04\xa1\xb2\xc3" + GOOD)
     heard.read()
-    driver.tell(state)
+    driver.show_state(state)
     until(lambda: service.sent[1:] == [acr122.TOLD[state]])
     assert service.controls == controls
     assert heard.nothing(for_s=0.1)
@@ -43,13 +43,13 @@ def test_an_answer_is_shown_by_the_reader_itself_where_the_card_is_gone(service,
     service.reader_says = b"\x90\x02"
     driver = opened(service, {})
     heard = listen(driver)
-    driver.tell("red")
+    driver.show_state("red")
     until(lambda: service.controls[1:] == [acr122.TOLD["red"]])
-    driver.tell("blue")  # no answer has this colour
+    driver.show_state("blue")  # no answer has this colour
     assert heard.nothing(for_s=0.1)
     assert len(service.controls) == 2
     service.set(running=False)
-    driver.tell("green")  # nobody hears it, and nothing is raised
+    driver.show_state("green")  # nobody hears it, and nothing is raised
     heard.end()
 
 
@@ -57,7 +57,7 @@ def test_other_readers_are_told_nothing(listen):
     service = Pcscd(OMNIKEY)
     driver = opened(service, {})
     heard = listen(driver)
-    driver.tell("green")
+    driver.show_state("green")
     service.put(b"\x04\xa1\xb2\xc3" + GOOD)
     heard.read()
     assert (service.controls, service.sent) == ([], [])

@@ -75,12 +75,12 @@ def test_an_acr122_is_silenced_and_shows_the_answer_through_the_card(reader, dae
     lit = (acr122.BEEP_OFF, *acr122.TOLD.values())
     card = Card(daemon.port, UID + b"\x90\x00", answer=lambda command: b"\x90\x02" if command in lit else b"\x6a\x81")
     assert heard.read().raw == UID.hex().upper().encode()
-    reader.tell("green")
+    reader.show_state("green")
     wait_until(lambda: acr122.TOLD["green"] in card.heard, card.heard)
     assert card.heard == [acr122.BEEP_OFF, acr122.TOLD["green"]]
     card.take()
     assert heard.gone.get(timeout=THERE_S).seen == 1  # the light was no other card
-    reader.tell("red")  # no card, and this reader's driver passes nothing on: nothing happens
+    reader.show_state("red")  # no card, and this reader's driver passes nothing on: nothing happens
     wait_until(lambda: reader._told is None, "nobody took the answer")
     card = Card(daemon.port, b"\x04\xff\xff\xff\x90\x00")
     assert heard.read().raw == b"04FFFFFF"

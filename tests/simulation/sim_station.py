@@ -42,7 +42,7 @@ class InlineInbox(WorkQueue[Any]):
 
     def ask(self, work: Callable[[], Any]) -> Chore[Any]:
         chore = super().ask(work)
-        self.take(0)
+        self.next_work(0)
         try:
             self.do()
         except JournalLost as error:  # the recording thread ends, and what asked it is refused
@@ -228,7 +228,7 @@ class SimStation:
             return
         read = Read(raw=raw, sym=None, kind="replay", reader="r", boot_ns=self.clock.boot_ns(), raw_len=len(raw))
         try:
-            self.scan.take(read)
+            self.scan.process_read(read)
             self.scan._between()
         except PowerCut:
             self.power_off()

@@ -218,7 +218,7 @@ class ScannedDataDecoder:
             if self.begun > MAX_JOINED_BYTES:
                 yield from self._give_up("The scanner went on and on.", now_ns)
             return
-        scan = self._text.take()
+        scan = self._text.pop_scan()
         self._begin()
         if scan is not None:
             yield SerialScan(scan, now_ns)

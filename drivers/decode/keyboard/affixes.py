@@ -54,14 +54,14 @@ class AffixStripper:
         if len(self._head) > _AIM_BYTES + len(self._prefix):
             self._judge_head(self._head)
 
-    def take(self) -> Scan | None:
+    def pop_scan(self) -> Scan | None:
         """The scan as it stands, None where nothing came; the next one begins empty."""
         if self._head is not None:
             self._judge_head(self._head)
         text = bytes(self._tail)
         rest = text.removesuffix(self._suffix)
         self._gathered.add(rest if rest or self._gathered else text)
-        scan = self._gathered.take()
+        scan = self._gathered.pop_scan()
         self.clear()
         return scan
 

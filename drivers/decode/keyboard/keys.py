@@ -162,7 +162,7 @@ class WedgeDecoder:
 
     def _end(self, time_ns: int) -> Iterator[TypedScan | LostScan]:
         self._type(self._typewriter.flush())
-        scan = self._text.take() if self._hearing is _Hearing.WHOLE else None
+        scan = self._text.pop_scan() if self._hearing is _Hearing.WHOLE else None
         self._begin()
         if scan is not None:
             yield TypedScan(scan, time_ns)

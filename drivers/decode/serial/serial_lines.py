@@ -86,7 +86,7 @@ class SerialLineDecoder:
         self._text.add(piece if self._text else piece.removeprefix(_STX))
 
     def _end(self, time_ns: int) -> Iterator[SerialScan]:
-        scan = self._text.take()
+        scan = self._text.pop_scan()
         headless, self._headless = self._headless, False
         if scan is not None and not headless:
             yield SerialScan(scan, time_ns)

@@ -66,14 +66,14 @@ def collect(bench: ScanContext, target: Account, first: Sequence[Account] = ()) 
         bench.marks.held = bool(first)  # it cannot go on from here; that it is here is no news
         return []
     on_hold = held_upstream(stock, spot)
-    return stock.take(on_hold[0]) if on_hold else _bring_back(bench, target)
+    return stock.withdraw(on_hold[0]) if on_hold else _bring_back(bench, target)
 
 
 def draw(stock: ItemBalance, sources: Iterable[Account], wanted: int | None = None) -> list[Piece]:
     """All at the first source that holds any; with a quantity, source after source until it is met."""
     pieces: list[Piece] = []
     for source in sources:
-        drawn = stock.take(source, wanted)
+        drawn = stock.withdraw(source, wanted)
         pieces += drawn
         if wanted is None and drawn:
             break
@@ -115,17 +115,17 @@ def _plainly_next(bench: ScanContext, target: Account, first: Sequence[Account])
     """Some already stands at the target: take only what stands here or waits here, or comes straight from before."""
     stock, spot, routing = bench.stock, bench.spot, bench.stock.routing
     for near in (*first, waiting_at(spot)):
-        if near != target and (pieces := stock.take(near)):
+        if near != target and (pieces := stock.withdraw(near)):
             return pieces
     if spot.op is None or routing is None:
         return []
     before = routing.before(spot.op)
     if before is None:
-        return stock.take(RELEASED)
+        return stock.withdraw(RELEASED)
     for operation in reversed(routing.operations):
         if operation.op < spot.op:
             gap = None if operation == before else before.op
-            if pieces := stock.take(Account(ParcelState.HERE, operation.op, operation.stage), reached_at_least=gap):
+            if pieces := stock.withdraw(Account(ParcelState.HERE, operation.op, operation.stage), reached_at_least=gap):
                 return pieces
     return []
 
@@ -145,4 +145,4 @@ def _bring_back(bench: ScanContext, target: Account) -> list[Piece]:
     if any(uncertain_against(bench.fact, each.put_by, each.lo_us, each.hi_us) for each in stock.at(beyond[0])):
         return []  # which came first, nobody can say: a sighting
     marks.back_from = beyond[0].stage
-    return stock.take(beyond[0])
+    return stock.withdraw(beyond[0])

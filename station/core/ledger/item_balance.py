@@ -53,7 +53,7 @@ class ItemBalance:
             each.state == spot.state and each.op == spot.op and each.stage == spot.stage for each in self.parcels
         )
 
-    def take(self, spot: Account, want: int | None = None, reached_at_least: int | None = None) -> list[Piece]:
+    def withdraw(self, spot: Account, want: int | None = None, reached_at_least: int | None = None) -> list[Piece]:
         """Take `want` thousandths, or all (None), from a spot; less where less is there.
 
         A parcel of unknown quantity gives itself whole only where all is taken. `reached_at_least` leaves the parcels that

@@ -80,7 +80,7 @@ def close(stock: ItemBalance, marks: PostingMarks) -> None:
         return
     if (stock.fact.data or {}).get("how") in SHORT:
         live = [each.spot for each in stock.parcels if each.state not in (ParcelState.FINISHED, ParcelState.SCRAPPED)]
-        stock.to_outer([piece for spot in dict.fromkeys(live) for piece in stock.take(spot)], "adjusted")
+        stock.to_outer([piece for spot in dict.fromkeys(live) for piece in stock.withdraw(spot)], "adjusted")
         return
     bench = ScanContext(stock=stock, spot=Account(ParcelState.HERE), marks=marks, quantity=None)
     postings.finish(bench)
@@ -134,7 +134,7 @@ def _change_to(stock: ItemBalance, marks: PostingMarks, quantity: int) -> None:
     if difference > 0:
         _release(stock, difference, to_released=True)
     elif difference < 0:
-        cut = stock.to_outer(stock.take(RELEASED, -difference), "ordered")
+        cut = stock.to_outer(stock.withdraw(RELEASED, -difference), "ordered")
         marks.uncut_milli = -difference - cut
 
 

@@ -95,8 +95,8 @@ def finish(bench: ScanContext) -> None:
         return
     running = [each.spot for each in stock.parcels if each.state in (ParcelState.HERE, ParcelState.WAITING)]
     others = [each.spot for each in stock.parcels if each.state in (ParcelState.HELD, ParcelState.RELEASED)]
-    _finish(bench, [piece for each in dict.fromkeys(running) for piece in stock.take(each)])
-    leftover = [piece for each in dict.fromkeys(others) for piece in stock.take(each)]
+    _finish(bench, [piece for each in dict.fromkeys(running) for piece in stock.withdraw(each)])
+    leftover = [piece for each in dict.fromkeys(others) for piece in stock.withdraw(each)]
     bench.marks.left_behind_milli += stock.to_outer(leftover, "adjusted")
 
 
@@ -161,7 +161,7 @@ def _same_again(bench: ScanContext, piece: Piece) -> list[Piece]:
     newest = bench.stock.parcels[-1]
     if newest.spot == bench.spot and newest.qty_milli == piece.qty_milli:
         return [bench.stock.parcels.pop()]
-    return bench.stock.take(bench.spot, piece.qty_milli)
+    return bench.stock.withdraw(bench.spot, piece.qty_milli)
 
 
 def _pass(bench: ScanContext, piece: Piece, op: int | None) -> None:

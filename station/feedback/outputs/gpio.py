@@ -160,7 +160,7 @@ class Lamps:
         began_ns, until_s = self._now_ns(), heard_s(form_of(answer))
         for edge in programme(form_of(answer)):
             if edge.at_s > until_s:
-                turns.heard()
+                turns.mark_shown()
             if turns.cut(edge.at_s - (self._now_ns() - began_ns) / 1e9):
                 return
             if edge.line in lines.names:

@@ -70,7 +70,7 @@ class OutputThread(Generic[Held]):
 
     def run(self) -> None:
         """The performer's thread."""
-        while (answer := self._turns.take()) is not None:
+        while (answer := self._turns.next_answer()) is not None:
             if not self._shown(answer):
                 self._shown(answer)
         self._let_go()

@@ -8,7 +8,7 @@ next, and there are at most as many as there are ranks: no backlog, and red is a
 >>> turns = AnswerQueue()
 >>> for answer in (Red("not_saved", "scan again"), Notice("wait", "wait"), Notice("card", "card forgotten")):
 ...     turns.arrive(answer)
->>> turns.take().text, turns.cut(), turns.take().text
+>>> turns.next_answer().text, turns.cut(), turns.next_answer().text
 ('scan again', False, 'card forgotten')
 """
 
@@ -56,7 +56,7 @@ class AnswerQueue:
             self._closed = True
             self._changed.notify()
 
-    def take(self) -> Answer | None:
+    def next_answer(self) -> Answer | None:
         """The next answer, waited for; None once there will be none."""
         with self._changed:
             self._playing = _NOBODY
@@ -79,7 +79,7 @@ class AnswerQueue:
                 self._pause(left_ns / S)
             return True
 
-    def heard(self) -> None:
+    def mark_shown(self) -> None:
         """What matters of the answer is over: the rest of it makes way for whatever comes."""
         with self._changed:
             self._playing = _NOBODY

@@ -33,16 +33,16 @@ class ReaderFeedback:
                 return
             # Of those that are gone, only what hangs is remembered: a device may come back under a new name for ever.
             self._beeps = {name: each for name, each in self._beeps.items() if each.hangs or not each.is_ended}
-            self._beeps[driver.reader] = ReaderFeedbackThread(driver.tell, driver.reader, self._log)
+            self._beeps[driver.reader] = ReaderFeedbackThread(driver.show_state, driver.reader, self._log)
 
     def remove(self, driver: Driver) -> None:
         """A reader is closed, or gone."""
         with self._lock:
             beep = self._beeps.get(driver.reader)
-            if beep is not None and isinstance(driver, SupportsFeedback) and beep.tell == driver.tell:
+            if beep is not None and isinstance(driver, SupportsFeedback) and beep.tell == driver.show_state:
                 beep.end()
 
-    def tell(self, answer: Answer) -> None:
+    def enqueue(self, answer: Answer) -> None:
         """Let the reader that this answer is for say it in its turn; any thread, and none waits."""
         beep = self._beeps.get(answer.reader)
         if beep is not None:
@@ -76,7 +76,7 @@ class ReaderFeedbackThread:
 
     def _run(self) -> None:
         failing = False
-        while (answer := self.turns.take()) is not None:
+        while (answer := self.turns.next_answer()) is not None:
             self._telling = (
                 True  # before `_gone` is read: the thread that ended it sees either this, or no more telling
             )

@@ -77,7 +77,7 @@ class Sound:
         """Play an answer's tone, then its word."""
         if not _played(speaker, self._tones[form_of(answer)], turns):
             return
-        turns.heard()
+        turns.mark_shown()
         if _played(speaker, self._words.get(word_of(answer), b""), turns):
             speaker.finish()
 

@@ -32,12 +32,12 @@ def test_the_thread_folds_what_arrives_and_rings(floor: Any) -> None:
     try:
         log = floor.log("saw-1", 2)
         floor.deliver(log.anchor(), log.scan("WO-1", "saw"))
-        floor.store.arrived.ring(2)
+        floor.store.arrived.announce(2)
         assert bell.wait(1, timeout=10) == 2
         assert floor.show(select(item.c.item)) == [("WO-1",)]
     finally:
         stop.set()
-        floor.store.arrived.ring(3)
+        floor.store.arrived.announce(3)
         thread.join(10)
     assert not thread.is_alive()
 
@@ -65,7 +65,7 @@ def test_an_error_ends_neither_thread_nor_work(floor: Any, monkeypatch: pytest.M
         assert bell.wait(0, timeout=10) == 1
     finally:
         stop.set()
-        floor.store.arrived.ring(9)
+        floor.store.arrived.announce(9)
         thread.join(10)
 
 

@@ -41,7 +41,7 @@ def test_a_medium_that_is_full_or_fails_or_hangs_is_answered_at_the_reader_that_
     def hangs(_encoded: bytes) -> None:
         for late_ns in (WAIT_NS, RED_NS):
             bench.now_ns = 11 * 10**9 + late_ns
-            bench.scan.watchdog.look()
+            bench.scan.watchdog.check()
 
     bench.journal.misbehave = hangs
     bench.take(at("right", at_s=11))

@@ -176,17 +176,17 @@ def test_a_failure_is_told_once_and_so_is_its_end() -> None:
     now = [0]
     performer = OutputThread("lamp", opening, perform, now_ns=lambda: now[0]).start()
     voice = FeedbackDispatcher([performer], boot_ns, lambda signal, error: told.append(f"{signal.kind}: {error!r}"))
-    voice.say(red("a"))
+    voice.dispatch(red("a"))
     until(lambda: opening.times == 1)
     for number in range(20):
-        voice.say(green(str(number)))
+        voice.dispatch(green(str(number)))
         voice.idle(IdleState("saw-1"))
     until(lambda: len(told) == 1)
     opening.given = [device]
     now[0] = int(REOPEN_S * S)
-    voice.say(red("back"))
+    voice.dispatch(red("back"))
     until(lambda: device.shown == ["back"])
-    voice.say(red("again"))
+    voice.dispatch(red("again"))
     until(lambda: len(told) == 2)
     voice.close()
     assert told == ["lamp: OSError('[Errno 19] No such device')", "lamp: None"]
@@ -251,7 +251,7 @@ def test_a_device_that_is_not_there_at_the_start_joins_in_when_it_comes(tmp_path
     with pytest.raises(OutputMissing):
         signal.show(red("early"), 0)
     now[0] += 1
-    voice.say(red("there"))
+    voice.dispatch(red("there"))
     until(lambda: len(told) == 2)
     voice.close()
     assert told == ["console: NotThere", "console: None"]

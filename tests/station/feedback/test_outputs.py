@@ -205,7 +205,7 @@ def test_a_hanging_signal_holds_nothing_up_and_shows_the_newest_when_it_comes_ba
     voice = FeedbackDispatcher([lamp, lines], boot_ns, lambda signal, _error: failures.append(signal.kind))
     answers = [Red(Reason.NOT_SAVED, str(number)) for number in range(100)]
     for answer in answers:
-        voice.say(answer)
+        voice.dispatch(answer)
     assert len((tmp_path / "lines").read_bytes().splitlines()) == 100
     lamp.go.set()
     until(lambda: answers[-1] in lamp.shown)
@@ -220,6 +220,6 @@ def test_a_failing_signal_is_told_and_stops_nothing(tmp_path: Path) -> None:
     lines = open_signal(Row("lines", str(tmp_path / "lines")))
     voice = FeedbackDispatcher([lamp, lines], boot_ns, lambda signal, _error: failures.append(signal.kind))
     lines.close()  # its descriptor is gone: the quick one fails as well
-    voice.say(Red(Reason.NOT_SAVED, "x"))
+    voice.dispatch(Red(Reason.NOT_SAVED, "x"))
     until(lambda: len(failures) == 2)
     assert sorted(failures) == ["lamp", "lines"]

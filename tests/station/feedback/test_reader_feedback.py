@@ -33,7 +33,7 @@ class Scanner(Held):
         self.fails = False
         self.entered = 0
 
-    def tell(self, state: str) -> None:
+    def show_state(self, state: str) -> None:
         """Note it."""
         self.entered += 1
         self.go.wait(10)
@@ -64,7 +64,7 @@ def a_station(*rows: Row, room: int = 64) -> tuple[ReaderManager, list[Answer], 
 
     def say(answer: Answer) -> None:
         said.append(answer)
-        readers.tell(answer)
+        readers.show_answer(answer)
 
     config = StationConfig(station="saw-1", stage="saw", reader=rows)
     readers = ReaderManager(config, inbox, say, lambda what, **_: logged.append(what), lambda: None)
@@ -77,10 +77,10 @@ def test_the_reader_that_scanned_is_told_and_no_other(opened: dict[str, list[Any
     left, right, mute = Scanner("left"), Scanner("right"), Held("mute")
     opened |= {"/l": [left], "/r": [right], "/m": [mute]}
     readers, _, logged = a_station(Row("serial_line", "/l"), Row("serial_line", "/r"), Row("serial_line", "/m"))
-    readers.tell(Red(Reason.NOT_SAVED, "x", reader="right"))
-    readers.tell(Notice(Reason.WAIT, "x", reader="left"))
-    readers.tell(Red(Reason.NOT_SAVED, "x", reader="mute"))
-    readers.tell(Red(Reason.NOT_SAVED, "x"))
+    readers.show_answer(Red(Reason.NOT_SAVED, "x", reader="right"))
+    readers.show_answer(Notice(Reason.WAIT, "x", reader="left"))
+    readers.show_answer(Red(Reason.NOT_SAVED, "x", reader="mute"))
+    readers.show_answer(Red(Reason.NOT_SAVED, "x"))
     until(lambda: all_told(readers))
     assert (left.told, right.told) == (["amber"], ["red"])
     assert set(logged) == {"a reader is ready"}  # one that cannot answer is no fault
@@ -103,7 +103,7 @@ def test_a_reader_whose_beep_is_off_is_told_nothing(opened: dict[str, list[Any]]
     opened |= {"/l": [left], "/r": [right]}
     readers, _, _ = a_station(*config.reader, Row("serial_line", "/r"))
     for name in ("left", "right"):
-        readers.tell(Red(Reason.NOT_SAVED, "x", reader=name))
+        readers.show_answer(Red(Reason.NOT_SAVED, "x", reader=name))
     until(lambda: right.told == ["red"])
     assert (left.told, left.entered) == ([], 0)
     readers.close()
@@ -127,12 +127,12 @@ def test_a_reader_that_hangs_disturbs_nobody_and_its_backlog_is_one_of_each_colo
     opened |= {"/l": [left], "/r": [right]}
     readers, _, _ = a_station(Row("serial_line", "/l"), Row("serial_line", "/r"))
     left.go.clear()
-    readers.tell(Notice(Reason.WAIT, "x", reader="left"))
+    readers.show_answer(Notice(Reason.WAIT, "x", reader="left"))
     until(lambda: left.entered == 1)
     for _ in range(1000):
-        readers.tell(Red(Reason.NOT_SAVED, "x", reader="left"))
-        readers.tell(Notice(Reason.WAIT, "x", reader="left"))
-    readers.tell(Red(Reason.NOT_SAVED, "x", reader="right"))
+        readers.show_answer(Red(Reason.NOT_SAVED, "x", reader="left"))
+        readers.show_answer(Notice(Reason.WAIT, "x", reader="left"))
+    readers.show_answer(Red(Reason.NOT_SAVED, "x", reader="right"))
     until(lambda: right.told == ["red"])
     assert left.told == []
     left.go.set()
@@ -148,13 +148,13 @@ def test_a_reader_whose_beep_hangs_takes_one_thread_however_often_it_is_plugged_
     )
     first.go.clear()
     beeps.add(first)
-    beeps.tell(Red(Reason.NOT_SAVED, "x", reader="left"))
+    beeps.enqueue(Red(Reason.NOT_SAVED, "x", reader="left"))
     until(lambda: first.entered == 1)
     before = threading.active_count()
     for _ in range(5):
         beeps.remove(first)
         beeps.add(second)
-        beeps.tell(Red(Reason.NOT_SAVED, "x", reader="left"))
+        beeps.enqueue(Red(Reason.NOT_SAVED, "x", reader="left"))
     assert threading.active_count() == before
     assert second.entered == 0
     assert set(logged) == {"a reader's beep hangs; it stays silent until it is opened again"}
@@ -163,7 +163,7 @@ def test_a_reader_whose_beep_hangs_takes_one_thread_however_often_it_is_plugged_
     hanging.join(10)
     assert first.told == ["red"]  # and nothing that came after it was gone
     beeps.add(third)
-    beeps.tell(Red(Reason.NOT_SAVED, "x", reader="left"))
+    beeps.enqueue(Red(Reason.NOT_SAVED, "x", reader="left"))
     until(lambda: third.told == ["red"])
 
 
@@ -171,7 +171,7 @@ def test_readers_that_come_under_a_new_name_for_ever_leave_nothing_behind() -> N
     beeps, hanging = ReaderFeedback(lambda *_, **__: None), Scanner("hangs")
     hanging.go.clear()
     beeps.add(hanging)
-    beeps.tell(Red(Reason.NOT_SAVED, "x", reader="hangs"))
+    beeps.enqueue(Red(Reason.NOT_SAVED, "x", reader="hangs"))
     until(lambda: hanging.entered == 1)
     beeps.remove(hanging)
     for number in range(200):
@@ -191,10 +191,10 @@ def test_a_reader_that_fails_to_answer_is_told_to_the_log_once(opened: dict[str,
     opened |= {"/l": [left]}
     readers, _, logged = a_station(Row("serial_line", "/l"))
     for number in range(1, 4):
-        readers.tell(Red(Reason.NOT_SAVED, "x", reader="left"))
+        readers.show_answer(Red(Reason.NOT_SAVED, "x", reader="left"))
         until(lambda number=number: left.entered == number)  # type: ignore[misc]
     left.fails = False
-    readers.tell(Red(Reason.NOT_SAVED, "x", reader="left"))
+    readers.show_answer(Red(Reason.NOT_SAVED, "x", reader="left"))
     until(lambda: left.told == ["red"])
     assert logged == ["a reader is ready", "a reader cannot answer; scanning goes on"]
     readers.close()
@@ -209,7 +209,7 @@ def test_a_reader_that_was_unplugged_is_told_nothing_and_told_again_when_it_is_b
     first.scans.put(None)
     until(lambda: second in [each.driver for each in readers._readings.values()])
     until(lambda: readers.status()[0].state == "ready")
-    readers.tell(Red(Reason.NOT_SAVED, "x", reader="left"))
+    readers.show_answer(Red(Reason.NOT_SAVED, "x", reader="left"))
     until(lambda: second.told == ["red"])
     assert first.told == []
     readers.close()
@@ -222,7 +222,7 @@ def test_a_reader_that_is_back_before_its_last_beep_has_noticed_its_end_is_told(
     with beeps._beeps["left"].turns._changed:  # its thread does not come on while this lock is held
         beeps.remove(first)
         beeps.add(second)
-    beeps.tell(Red(Reason.NOT_SAVED, "x", reader="left"))
+    beeps.enqueue(Red(Reason.NOT_SAVED, "x", reader="left"))
     until(lambda: second.told == ["red"], 20)
     beeps.remove(second)
     assert first.told == []
@@ -272,11 +272,11 @@ def test_the_quick_signals_come_before_any_reader_is_woken(monkeypatch: pytest.M
         def __init__(self, name: str) -> None:
             self._name = name
 
-        def say(self, _answer: Answer) -> None:
+        def dispatch(self, _answer: Answer) -> None:
             """All signals."""
             order.append(self._name)
 
-        tell = say
+        show_answer = dispatch
 
     station = Station.__new__(Station)
     station.voice, station.readers, station.link = Order("voice"), Order("reader"), None  # type: ignore[assignment]

@@ -11,16 +11,16 @@ MINUTE_NS = 60_000 * MS
 
 
 def heard(pace: ReadPace, at_ns: int, pause_ns: int, count: int, raw: bytes = b"WO-%d") -> list[int | None]:
-    return [pace.heard(raw % n if b"%" in raw else raw, at_ns + n * pause_ns) for n in range(count)]
+    return [pace.record_read(raw % n if b"%" in raw else raw, at_ns + n * pause_ns) for n in range(count)]
 
 
 def test_what_comes_faster_than_a_hand_was_made_since_the_reader_was_heard_last() -> None:
     pace = ReadPace()
-    assert pace.heard(b"WO-X", MINUTE_NS) is None
+    assert pace.record_read(b"WO-X", MINUTE_NS) is None
     assert heard(pace, 10 * MINUTE_NS, 80 * MS, 50) == [None] * QUICK_ONES + [MINUTE_NS] * (50 - QUICK_ONES)
     assert pace.bursts
     last_ns = 10 * MINUTE_NS + 49 * 80 * MS
-    assert pace.heard(b"WO-Y", last_ns + OVER_NS) is None  # the burst is over
+    assert pace.record_read(b"WO-Y", last_ns + OVER_NS) is None  # the burst is over
     assert not pace.bursts
 
 
@@ -40,13 +40,13 @@ def test_a_scanner_on_a_stand_reads_one_label_over_and_over() -> None:
 def test_a_code_that_stands_twice_in_a_memory_is_a_stored_scan_twice() -> None:
     pace = ReadPace()
     heard(pace, MINUTE_NS, 50 * MS, 5)
-    assert pace.heard(b"WO-4", MINUTE_NS + 250 * MS) == 0
+    assert pace.record_read(b"WO-4", MINUTE_NS + 250 * MS) == 0
 
 
 def test_a_pause_within_a_burst_does_not_end_it_and_a_slow_hand_begins_none() -> None:
     pace = ReadPace()
     heard(pace, MINUTE_NS, 50 * MS, 5)
-    assert pace.heard(b"WO-9", MINUTE_NS + 200 * MS + OVER_NS - 1) == 0
+    assert pace.record_read(b"WO-9", MINUTE_NS + 200 * MS + OVER_NS - 1) == 0
     slow = ReadPace()
     assert heard(slow, MINUTE_NS, 400 * MS, 10) == [None] * 10
     assert heard(slow, MINUTE_NS + 4_000 * MS, 50 * MS, 5)[-1] == MINUTE_NS + 3_600 * MS

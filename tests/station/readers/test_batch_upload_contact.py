@@ -23,18 +23,18 @@ def a_burst(scanner: Scanner, at_ns: int, count: int = 6) -> None:
 
 
 def taken(station: Station, count: int = 6) -> list[int | None]:
-    return [station.inbox.take(5).since_ns for _ in range(count)]
+    return [station.inbox.next_work(5).since_ns for _ in range(count)]
 
 
 def test_of_a_reader_that_was_heard_before_it_was_opened_the_last_contact_is_known() -> None:
     pace = ReadPace(MINUTE_NS)
-    heard = [pace.heard(b"WO-%d" % n, 9 * MINUTE_NS + n * 50 * MS) for n in range(6)]
+    heard = [pace.record_read(b"WO-%d" % n, 9 * MINUTE_NS + n * 50 * MS) for n in range(6)]
     assert heard == [None] * QUICK_ONES + [MINUTE_NS] * 3
 
 
 def test_a_burst_that_goes_on_behind_a_new_opening_is_one_from_its_first_scan_that_is_quick() -> None:
     pace = ReadPace(MINUTE_NS)
-    assert [pace.heard(b"WO-%d" % n, MINUTE_NS + (n + 1) * 50 * MS) for n in range(4)] == [None, None, 0, 0]
+    assert [pace.record_read(b"WO-%d" % n, MINUTE_NS + (n + 1) * 50 * MS) for n in range(4)] == [None, None, 0, 0]
 
 
 def test_a_scanner_that_was_plugged_in_anew_was_heard_before(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -26,7 +26,7 @@ def test_a_reader_that_is_not_there_is_opened_when_it_comes(opened: list[Any]) -
     readers.start()
     until(lambda: [each.state for each in readers.status()] == ["ready"])
     held.scans.put(a_read())
-    assert inbox.take(5) == a_read()
+    assert inbox.next_work(5) == a_read()
     until(lambda: readers.status()[0].reads == 1)
     named = ("Reader 1 of the configuration names it.",)
     assert readers.status() == [ReaderStatus("replay", "replay-1", "ready", "", 1, a_read().boot_ns, named)]
@@ -43,7 +43,7 @@ def test_a_lost_reader_comes_back_under_its_name(opened: list[Any]) -> None:
     first.scans.put(None)
     until(lambda: logged[-1:] == ["a reader is ready"] and "a reader is lost" in logged)
     second.scans.put(a_read(b"WO-2"))
-    assert [inbox.take(5), inbox.take(5)] == [a_read(), a_read(b"WO-2")]
+    assert [inbox.next_work(5), inbox.next_work(5)] == [a_read(), a_read(b"WO-2")]
     assert [(each.id, each.state) for each in readers.status()] == [("usb-1", "ready")]
     readers.close()
 
@@ -57,7 +57,7 @@ def test_a_device_that_is_too_fast_is_answered_red_and_a_file_waits(opened: list
         device.scans.put(a_read(b"WO-%d" % number))
     until(lambda: said != [])
     assert said == [Red("not_saved", TOO_FAST)]
-    assert [inbox.take(1), inbox.take(1), inbox.take(0)] == [a_read(b"WO-0"), a_read(b"WO-1"), None]
+    assert [inbox.next_work(1), inbox.next_work(1), inbox.next_work(0)] == [a_read(b"WO-0"), a_read(b"WO-1"), None]
     readers.close()
 
     file = Held(lossless=True)
@@ -67,7 +67,7 @@ def test_a_device_that_is_too_fast_is_answered_red_and_a_file_waits(opened: list
     for number in range(5):
         file.scans.put(a_read(b"WO-%d" % number))
     threading.Event().wait(0.05)
-    assert [inbox.take(5) for _ in range(5)] == [a_read(b"WO-%d" % number) for number in range(5)]
+    assert [inbox.next_work(5) for _ in range(5)] == [a_read(b"WO-%d" % number) for number in range(5)]
     assert said == []
     readers.close()
 

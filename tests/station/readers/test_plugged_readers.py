@@ -58,7 +58,7 @@ def test_a_scanner_that_is_plugged_in_is_read_and_comes_back_as_itself_and_a_per
         "It looks like a person's keyboard, so it is only listened to, until it types the setup sheet.", "usb 413c:2113",
     )  # fmt: skip
     first.scans.put(a_read())
-    assert inbox.take(5) == a_read()
+    assert inbox.next_work(5) == a_read()
     assert readers.place_of("usb-05e0-1200-SN77") == ReaderSettings(None, "mill", None)
     first.scans.put(None)
     plugs.put(DeviceRemoved(SCANNER))
@@ -67,7 +67,7 @@ def test_a_scanner_that_is_plugged_in_is_read_and_comes_back_as_itself_and_a_per
     until(lambda: states() == ["ready"])
     plugs.put(DeviceRemoved(KEYBOARD))
     second.scans.put(a_read(b"WO-2"))
-    assert inbox.take(5) == a_read(b"WO-2")
+    assert inbox.next_work(5) == a_read(b"WO-2")
     assert asked == [("/dev/input/event3", "de"), ("/dev/input/event9", "de")]
     readers.close()
 
@@ -124,7 +124,7 @@ def test_stored_scans_of_a_scanner_that_was_pulled_out_are_waited_for_and_no_lon
     began_s = time.monotonic()
     readers.close()
     assert 0.5 <= time.monotonic() - began_s < 1.5
-    while inbox.take(0.2) is not None:
+    while inbox.next_work(0.2) is not None:
         pass
 
 

@@ -60,7 +60,7 @@ def test_a_device_that_never_could_be_opened_leaves_no_line_when_it_is_pulled_ou
     reading = station.reads()
     until(lambda: station.state() == ["waiting"])
     reading.wanted.gone.set()
-    reading.knock()
+    reading.retry_now()
     until(lambda: has_ended(reading))
     assert station.state() == []
 
@@ -80,7 +80,7 @@ def test_a_reader_that_was_tried_in_vain_before_udev_said_that_it_is_gone_stays_
     until(lambda: station.state() == ["waiting"])
     assert [each.id for each in station.roll.lines()] == ["usb-1"]
     reading.wanted.gone.set()
-    reading.knock()
+    reading.retry_now()
     until(lambda: station.state() == ["lost"])
     (line,) = station.roll.lines()
     assert (line.id, line.why) == ("usb-1", "Unplugged. A plug. Plug it in.")
@@ -96,7 +96,7 @@ def test_a_device_that_was_pulled_out_is_not_tried_again_at_its_node(
     until(lambda: station.state() == ["ready"])
     first.says.put("lost")
     until(lambda: station.state() == ["lost"])
-    pulled.knock()  # something else was plugged in
+    pulled.retry_now()  # something else was plugged in
     assert not until_or_not(lambda: len(station.asked) > 1, within_s=0.2)
     pulled.wanted.gone.set()
     assert not until_or_not(lambda: len(station.asked) > 1, within_s=0.2)

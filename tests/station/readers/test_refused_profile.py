@@ -60,7 +60,7 @@ def test_a_scanner_that_cannot_be_read_as_it_was_taught_is_answered_red_and_show
     reading = station.reads()
     until(lambda: station.state() == ["refusing"])
     wedge.scan("wo-1042")
-    refused = station.inbox.take(5)
+    refused = station.inbox.next_work(5)
     assert (refused.why, refused.reader) == (why, wedge.reader)
     (line,) = station.roll.lines()
     assert (line.why, line.taught) == (why, "The layout is xx.")
@@ -90,14 +90,14 @@ def test_what_it_is_taught_anew_is_read_at_once(station: Station, monkeypatch: p
     until(lambda: station.state() == ["refusing"])
     assert taught == ['{"layout": "xx"}', None]
     scanner.says.put(a_read(b"wrong", kind="keyboard", reader=scanner.reader))
-    assert station.inbox.take(5).why == WHY
+    assert station.inbox.next_work(5).why == WHY
     scanner.says.put(OperatorNotice("keyboard", scanner.reader, 5, "The sheet was read in half."))
     until(lambda: station.said != [])
     assert not any(isinstance(each, Red) for each in station.said)
     shown = ("The layout is learned.",)
     scanner.says.put(ProfileLearned("keyboard", scanner.reader, 5, shown, json.dumps({"layout": "learned"})))
     scanner.says.put(a_read(b"WO-1", 60, kind="keyboard", reader=scanner.reader))
-    assert station.inbox.take(5).raw == b"WO-1"
+    assert station.inbox.next_work(5).raw == b"WO-1"
     (line,) = station.roll.lines()
     assert (line.state, line.why, line.evidence[:1]) == ("ready", "", shown)
     reading.close()

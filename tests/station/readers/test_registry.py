@@ -87,8 +87,8 @@ def test_what_is_ignored_stands_last_and_is_struck_when_it_goes() -> None:
     roll.note("event2", ignored)
     roll.note("event3", READY)
     assert roll.lines() == [READY, ignored]
-    roll.strike("event2")
-    roll.strike("event2")
+    roll.remove("event2")
+    roll.remove("event2")
     assert roll.lines() == [READY]
 
 

@@ -29,7 +29,7 @@ def judge(*more: dict[str, object], **snapshot: object) -> ShopRules:
 def looks(at: ShopRules, text: str, stage: str, **event: object) -> tuple[str | None, str | None]:
     """What the judge says of a scan of `text` at `stage`: what to look at, and where it goes next."""
     code = read_code(text.encode(), None, ())
-    said = at.look(code, Event(kind="scan", station=f"{stage}-1", sw="0.1.0", stage=stage, **event))
+    said = at.advise(code, Event(kind="scan", station=f"{stage}-1", sw="0.1.0", stage=stage, **event))
     return said.look, said.next_stage
 
 
@@ -64,7 +64,7 @@ def test_at_a_strict_stage_work_that_comes_out_of_turn_is_told_to_stop_and_elsew
 
     def stopped(text: str, stage: str, qty_milli: int | None = None) -> tuple[str | None, bool]:
         event = Event(kind="scan", station=f"{stage}-1", sw="0.1.0", stage=stage, qty_milli=qty_milli)
-        said = known.look(read_code(text.encode(), None, ()), event)
+        said = known.advise(read_code(text.encode(), None, ()), event)
         return said.look, said.stop
 
     assert stopped("WO-1", "deburr") == ("goes to Saw first", False)
@@ -100,7 +100,7 @@ def test_a_tag_that_nobody_bound_is_asked_for_as_a_text_is_and_an_electronic_pro
     known = judge(*TURNED_ON, bindings={"04A1B2C3": "WO-1"})
     known.know([OpenParcel("WO-1", "bracket", 10, "here", 100_000)], complete=True)
     said = {
-        number: known.look(read_tag_code(number, ()), Event(kind="scan", station="saw-1", sw="t", stage="saw")).look
+        number: known.advise(read_tag_code(number, ()), Event(kind="scan", station="saw-1", sw="t", stage="saw")).advise
         for number in (b"04A1B2C3", b"04FFFFFF", b"3034257BF7194E4000001A85")
     }
     assert list(said.values()) == [None, "not known here", None]

@@ -83,7 +83,7 @@ def test_a_station_starts_and_scans_with_any_stored_definitions(tmp_path: Path) 
                 code = read_code(raw, None, rules.patterns)
                 rules.judge.pieces(code, "saw")
                 scan = Event(kind="scan", station="saw-1", sw="t", boot="b", mono_ns=1, raw=raw, stage="saw")
-                rules.judge.look(code, scan)
+                rules.judge.advise(code, scan)
             assert (journal.snapshot() is None) == bool(said), "what cannot be read is forgotten, and fetched again"
             said.clear()
     print(f"{count} snapshots")

@@ -163,7 +163,7 @@ def test_the_rules_know_a_bound_item_by_its_own_name() -> None:
     code: Code = apply_binding(read_code(b"OLD-CARD", None, ()), {"OLD-CARD": CodeBinding(CodeType.ITEM, "O-31")})
     bench = Bench()
     bench.take(a_read(b"OLD-CARD"))
-    assert judge.look(code, bench.journal.decoded()[0]).name == "O-31"
+    assert judge.advise(code, bench.journal.decoded()[0]).name == "O-31"
     assert read_tag_code(b"04A1B2C3", ()).is_counted
 
 

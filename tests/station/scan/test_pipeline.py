@@ -151,7 +151,7 @@ class Rules:
         """No pieces."""
         return False
 
-    def look(self, code: Code, event: Event) -> Advice:  # noqa: ARG002 - the port's signature
+    def advise(self, code: Code, event: Event) -> Advice:  # noqa: ARG002 - the port's signature
         """Say it."""
         if isinstance(self.said, Exception):
             raise self.said

@@ -100,7 +100,7 @@ def slow(bench: Bench, *waits_ms: int) -> None:
     def misbehave(_encoded: bytes) -> None:
         for waited_ms in waits_ms:
             bench.now_ns += waited_ms * 1_000_000
-            bench.scan.watchdog.look()
+            bench.scan.watchdog.check()
 
     bench.journal.misbehave = misbehave
 

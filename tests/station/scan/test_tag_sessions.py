@@ -143,7 +143,7 @@ def test_an_end_names_what_was_told_red_meanwhile() -> None:
 
     def slow(_encoded: bytes) -> None:
         bench.now_ns += 4 * S
-        watchdog.look()
+        watchdog.check()
 
     bench.journal.misbehave = slow
     bench.take(a_tag())
@@ -233,7 +233,7 @@ def test_ends_that_nobody_records_are_bounded(monkeypatch: pytest.MonkeyPatch) -
     for _ in range(3):
         field.heard.put(its_end(a_tag(), 12))
     field.heard.put(a_tag())
-    assert inbox.take(None) is None  # woken for a chore
+    assert inbox.next_work(None) is None  # woken for a chore
     until(lambda: not inbox.quiet)  # and the scan found the inbox as empty as if no tag had left
     assert inbox.chores == 2
     assert logged.count("the end of a tag's presence found no room") == 1

@@ -12,10 +12,10 @@ def test_a_device_finds_no_room_behind_64_scans_and_a_file_waits_for_it() -> Non
     assert [inbox.put(number, wait=False) for number in range(QUEUE_READS + 1)] == [True] * 64 + [False]
     waiting = threading.Thread(target=lambda: inbox.put(99, wait=True))
     waiting.start()
-    assert inbox.take(1) == 0
+    assert inbox.next_work(1) == 0
     waiting.join(5)
     assert not waiting.is_alive()
-    assert [inbox.take(1) for _ in range(64)][-1] == 99
+    assert [inbox.next_work(1) for _ in range(64)][-1] == 99
     assert inbox.quiet
 
 
@@ -23,8 +23,8 @@ def test_a_chore_wakes_the_thread_and_takes_no_room() -> None:
     inbox: WorkQueue[int] = WorkQueue(1)
     chore = inbox.ask(lambda: 7)
     assert inbox.put(1, wait=False)
-    assert inbox.take(1) is None
-    assert inbox.take(1) == 1
+    assert inbox.next_work(1) is None
+    assert inbox.next_work(1) == 1
     found = inbox.chore()
     assert found is chore
     assert inbox.chore() is None

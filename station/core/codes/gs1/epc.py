@@ -35,20 +35,20 @@ class _Bits:
     def __init__(self, epc: bytes) -> None:
         self._value, self._left = int.from_bytes(epc, "big"), len(epc) * 8
 
-    def take(self, width: int) -> int:
+    def read_bits(self, width: int) -> int:
         self._left -= width
         return (self._value >> self._left) & ((1 << width) - 1)
 
     def number(self, width: int, digits: int) -> str:
         """A number of so many digits, with zeros in front; "" where there are no digits."""
-        value = self.take(width)
+        value = self.read_bits(width)
         if value >= 10**digits:
             raise _NoEpc
         return f"{value:0{digits}}" if digits else ""
 
     def zeros(self) -> None:
         """All that is left is zero."""
-        if self.take(self._left):
+        if self.read_bits(self._left):
             raise _NoEpc
 
 
@@ -58,7 +58,7 @@ _Reader = Callable[[_Bits, str, int], _Fields]
 
 def _sgtin(bits: _Bits, company: str, partition: int) -> _Fields:
     item = bits.number(44 - _COMPANY_BITS[partition], 13 - len(company))
-    serial = str(bits.take(38))
+    serial = str(bits.read_bits(38))
     return _article(company, item, serial)
 
 
@@ -73,7 +73,7 @@ def _article(company: str, item: str, serial: str) -> _Fields:
 
 def _sgtin_198(bits: _Bits, company: str, partition: int) -> _Fields:
     item = bits.number(44 - _COMPANY_BITS[partition], 13 - len(company))
-    points = [bits.take(7) for _ in range(_SERIAL_198_CHARACTERS)]
+    points = [bits.read_bits(7) for _ in range(_SERIAL_198_CHARACTERS)]
     serial = "".join(map(chr, points)).rstrip("\0")
     bits.zeros()
     if not serial or not set(serial) <= SET_82:
@@ -97,7 +97,7 @@ def _sscc(bits: _Bits, company: str, partition: int) -> _Fields:
 
 def _sgln(bits: _Bits, company: str, partition: int) -> _Fields:
     location = bits.number(41 - _COMPANY_BITS[partition], 12 - len(company))
-    extension = str(bits.take(41))
+    extension = str(bits.read_bits(41))
     body = company + location
     return {
         "uri": f"urn:epc:id:sgln:{company}.{location}.{extension}",
@@ -108,7 +108,7 @@ def _sgln(bits: _Bits, company: str, partition: int) -> _Fields:
 
 def _grai(bits: _Bits, company: str, partition: int) -> _Fields:
     kind = bits.number(44 - _COMPANY_BITS[partition], 12 - len(company))
-    serial = str(bits.take(38))
+    serial = str(bits.read_bits(38))
     body = company + kind
     return {
         "uri": f"urn:epc:id:grai:{company}.{kind}.{serial}",
@@ -148,8 +148,8 @@ def read_epc(epc: bytes) -> dict[str, str] | None:
         return None
     name, _, read = scheme
     bits = _Bits(epc)
-    bits.take(8)
-    filter_, partition = bits.take(3), bits.take(3)
+    bits.read_bits(8)
+    filter_, partition = bits.read_bits(3), bits.read_bits(3)
     try:
         if partition >= len(_COMPANY_BITS):
             return None

@@ -35,8 +35,8 @@ def test_prefix_and_suffix_are_stripped_where_they_are_there(raw, rest):
         text = AffixStripper(b"S1-", b"-E")
         for place in range(0, len(raw), cut):
             text.add(raw[place : place + cut])
-        assert text.take() == Scan(rest, len(rest), None)
-        assert text.take() is None
+        assert text.pop_scan() == Scan(rest, len(rest), None)
+        assert text.pop_scan() is None
 
 
 @given(st.binary(max_size=40), st.sampled_from([b"", b"a", b"ab"]), st.sampled_from([b"", b"b", b"ba"]))
@@ -45,7 +45,7 @@ def test_a_stream_is_stripped_as_the_whole_is(raw, prefix, suffix):
     for byte in raw:
         text.add(bytes([byte]))
     assert len(text) <= len(raw)
-    scan = text.take()
+    scan = text.pop_scan()
     whole = stripped(raw, ScannerProfile(prefix=prefix.decode(), suffix=suffix.decode()))
     assert (scan.raw if scan else b"") == whole
 
