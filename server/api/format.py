@@ -2,7 +2,7 @@
 
 from datetime import UTC, datetime
 
-from station.core.ledger.rules import quantity
+from station.core.quantity import decimal_text
 
 
 def iso(at_us: int | None) -> str | None:
@@ -26,4 +26,4 @@ def time(at_us: int) -> str:
 
 def decimal(milli: int | None) -> str | None:
     """Thousandths as a decimal text; None of an unknown quantity."""
-    return None if milli is None else quantity(milli)
+    return None if milli is None else decimal_text(milli)

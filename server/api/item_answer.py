@@ -9,7 +9,7 @@ from server.queries.current_stock import StockRow
 from server.queries.item_detail import ItemDetail
 from server.queries.item_events import ItemEventRow
 from server.urls import item_url
-from station.core.ledger.rules import quantity
+from station.core.quantity import decimal_text
 
 
 class ParcelAnswer(msgspec.Struct):
@@ -119,7 +119,7 @@ def item_answer(found: ItemDetail) -> ItemAnswer:
             )
             for each in found.visits
         ],
-        accounts={name: quantity(milli) for name, milli in found.accounts.items()},
+        accounts={name: decimal_text(milli) for name, milli in found.accounts.items()},
         findings=[FindingAnswer(e.rule, time(e.key_us), e.stage, e.station, e.text) for e in found.findings],
         events=[_event(each) for each in found.events],
         older=None if not found.more_events else f"/api/v1{item_url(row.item)}?before={oldest}",

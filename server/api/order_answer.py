@@ -4,7 +4,7 @@ import msgspec
 
 from server.api.format import decimal, iso
 from server.queries.order_progress import OrderProgress
-from station.core.ledger.rules import quantity
+from station.core.quantity import decimal_text
 
 
 class OrdersQuery(msgspec.Struct):
@@ -63,9 +63,9 @@ def order_row(order: OrderProgress) -> OrderAnswer:
         order.status,
         order.how,
         order.unit,
-        quantity(order.ordered_milli),
-        quantity(order.finished_milli),
-        quantity(order.scrapped_milli),
+        decimal_text(order.ordered_milli),
+        decimal_text(order.finished_milli),
+        decimal_text(order.scrapped_milli),
         order.items,
         order.value_micros,
         iso(order.released_us),

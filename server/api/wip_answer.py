@@ -11,7 +11,7 @@ from server.queries.wip import WipRow as Row
 from server.queries.wip import WipTotal as Total
 from station.core.ledger.parcels import ParcelState
 from station.core.ledger.routing import Stage
-from station.core.ledger.rules import quantity
+from station.core.quantity import decimal_text
 
 
 class WipQuery(msgspec.Struct):
@@ -101,7 +101,9 @@ def wip_answer(found: WipReport, at_us: int, known: int, pos: int) -> WipAnswer:
         pos=pos,
         rows=[_wip_row(row) for row in found.rows],
         totals=[_wip_total(total) for total in found.totals],
-        not_started=[NotStartedAnswer(each.unit, each.items, quantity(each.qty_milli)) for each in found.not_started],
+        not_started=[
+            NotStartedAnswer(each.unit, each.items, decimal_text(each.qty_milli)) for each in found.not_started
+        ],
     )
 
 
@@ -110,12 +112,12 @@ def _wip_row(row: Row) -> WipRowAnswer:
         row.key,
         row.unit,
         row.items,
-        quantity(row.qty_milli),
-        quantity(row.held_milli),
+        decimal_text(row.qty_milli),
+        decimal_text(row.held_milli),
         row.value_micros,
         row.components,
         row.unvalued_items,
-        quantity(row.unvalued_milli),
+        decimal_text(row.unvalued_milli),
         iso(row.at_stage.oldest_since_us),
         row.at_stage.p50_s,
         row.at_stage.max_s,
@@ -128,12 +130,12 @@ def _wip_total(total: Total) -> WipTotalAnswer:
     return WipTotalAnswer(
         total.unit,
         total.items,
-        quantity(total.qty_milli),
-        quantity(total.held_milli),
+        decimal_text(total.qty_milli),
+        decimal_text(total.held_milli),
         total.value_micros,
         total.components,
         total.unvalued_items,
-        quantity(total.unvalued_milli),
+        decimal_text(total.unvalued_milli),
         total.overrun_value_micros,
     )
 

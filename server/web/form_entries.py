@@ -3,7 +3,6 @@
 import time
 from collections.abc import Sequence
 from datetime import datetime
-from decimal import Decimal, InvalidOperation
 
 from server.api_errors import ApiError
 from server.auth.gate import caller, demand_rights
@@ -11,6 +10,7 @@ from server.context import running
 from server.ledger.entries import Entry, EntryRefused, Recorded, record_all
 from server.locale_format import SECOND_US, LocaleFormat
 from server.projection.worker import projected_pos, recalculating
+from station.core.quantity import scaled
 
 SHOWN_WITHIN_S = 2.0  # then the answer goes out; the page catches up by itself
 LOOK_AGAIN_S = 0.02
@@ -53,16 +53,13 @@ def milli(text: str) -> int | None:
     text = text.strip()
     if not text:
         return None
-    try:
-        thousandths = Decimal(text.replace(",", ".")) * 1000
-        whole = int(thousandths)
-    except (InvalidOperation, ValueError, OverflowError):
-        whole, thousandths = 0, Decimal(1)
-    if whole != thousandths or not 1 <= whole <= MAX_QTY_MILLI:
+    number = text.replace(",", ".")
+    thousandths = scaled(f"0{number}" if number.startswith(".") else number)
+    if thousandths is None or not 1 <= thousandths <= MAX_QTY_MILLI:
         raise ApiError(
             400, f"the quantity {text[:40]!r}", "a number above 0 with at most three decimals", "Write it so: 12.5"
         )
-    return whole
+    return thousandths
 
 
 def moment(text: str, tongue: LocaleFormat) -> int | None:

@@ -4,10 +4,11 @@ import time
 from collections.abc import Iterable, Sequence
 from itertools import islice
 
+from station.core.quantity import decimal_text
 from station.feedback.outputs.idle_state import IdleState
 from station.journal.records import OpenItem
 from station.rules.snapshot import MOST_NEXT, ShopSnapshot
-from station.scan.bench_state import BenchState, decimal
+from station.scan.bench_state import BenchState
 from station.status import StationStatus
 
 HUB_WORDS = {
@@ -59,6 +60,6 @@ def next_items(stage: str | None, shop: ShopSnapshot, items: Iterable[OpenItem])
     """The first items that wait at this stage, as the hub last told them."""
     waits = (row for row in items if row.state == "waiting" and shop.stage_of(row.product, row.operation) == stage)
     return tuple(
-        f"{row.item}  {row.product or ''}  {decimal(row.qty_milli) if row.qty_milli else ''}".rstrip()
+        f"{row.item}  {row.product or ''}  {decimal_text(row.qty_milli) if row.qty_milli else ''}".rstrip()
         for row in islice(waits, MOST_NEXT)
     )

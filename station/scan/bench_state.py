@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 from station.core.codes import Code
 from station.core.event import LogPosition as LogPlace
+from station.core.quantity import decimal_text
 from station.feedback.messages import Reason, State
 
 S = 10**9  # one second in ns
@@ -55,7 +56,7 @@ class ArmedAction:
         if not (self.action or self.reason or self.qty_milli or self.all or self.more):
             return ""  # most scans, and each one asks
         action = f"{self.action.upper()} {self.to}" if self.action and self.to else (self.action or "").upper()
-        quantity = "ALL" if self.all else decimal(self.qty_milli) if self.qty_milli else ""
+        quantity = "ALL" if self.all else decimal_text(self.qty_milli) if self.qty_milli else ""
         return " ".join(word for word in (action, quantity, self.reason or "", "MORE" if self.more else "") if word)
 
 
@@ -171,13 +172,3 @@ class BenchStep:
     says: BenchAnswer
     again: Rescan | None = None
     undone: bool = False
-
-
-def decimal(milli: int) -> str:
-    """Thousandths as a person writes them.
-
-    >>> decimal(2500), decimal(40_000)
-    ('2.5', '40')
-    """
-    whole, rest = divmod(milli, 1000)
-    return f"{whole}.{rest:03}".rstrip("0") if rest else str(whole)

@@ -16,7 +16,7 @@ from server.queries.stage_summary import moved_on
 from server.queries.valuation import Valuation, spread
 from server.queries.wip import GroupBy, wip
 from station.core.ledger.costs import half_even
-from station.core.ledger.rules import quantity
+from station.core.quantity import decimal_text
 
 LEAVES = st.integers(min_value=0, max_value=10**15)
 
@@ -186,7 +186,7 @@ def test_any_past_minute_is_as_it_was(told):
             assert sorted(found) == stands
     assert read(told, lambda connection: standing_at(connection, shop, told.ago(days=30))) == []
     then = read(told, lambda connection: floor_at(connection, LocaleFormat(), was[4][0])).line
-    assert (then.items, [quantity(each.milli) for each in then.amounts]) == (2, ["40", "9"])
+    assert (then.items, [decimal_text(each.milli) for each in then.amounts]) == (2, ["40", "9"])
 
 
 def test_a_quantity_that_became_known_later_holds_for_the_time_before(small):
