@@ -5,20 +5,7 @@ from typing import Any
 import msgspec
 from flask import Response
 
-
-class ErrorBody(msgspec.Struct, omit_defaults=True):
-    """What came, what was expected, and what to do about it; `seq`: the event that a refused batch is about."""
-
-    came: str
-    expected: str
-    do: str
-    seq: int | None = None
-
-
-class ErrorAnswer(msgspec.Struct):
-    """The body of every answer that is an error."""
-
-    error: ErrorBody
+from station.core.protocol import ErrorAnswer, ErrorBody
 
 
 class ApiError(Exception):

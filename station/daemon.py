@@ -111,7 +111,7 @@ class Station:
 
     def _stage(self) -> str | None:
         """The stage of this station: its own, else the hub's; None where STAGE cards choose."""
-        return self.config.stage or (None if self.config.stages else self.shop.placed.get(self.config.station))
+        return self.config.stage or (None if self.config.stages else self.shop.stage_at(self.config.station))
 
     def _say(self, answer: Answer) -> None:
         self.voice.dispatch(answer)

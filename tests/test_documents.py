@@ -72,12 +72,12 @@ def test_every_rule_stands_in_the_manual(rule: str) -> None:
     assert f"`{rule}`" in DOCS["rules.md"]
 
 
-@pytest.mark.parametrize("main", ["station.cli.main", "server.cli.main"])
+@pytest.mark.parametrize("main", ["station.cli.commands", "server.cli.commands"])
 def test_every_command_stands_in_the_manual(main: str) -> None:
     group = importlib.import_module(main).main
     commands = group.list_commands(click.Context(group))
     assert len(commands) > 5
-    command = {"station.cli.main": "wipline-station", "server.cli.main": "wipline-hub"}[main]
+    command = {"station.cli.commands": "wipline-station", "server.cli.commands": "wipline-hub"}[main]
     missing = [name for name in commands if f"`{command} {name}" not in DOCS["commands.md"]]
     assert missing == []
 

@@ -6,9 +6,9 @@ from typing import Any
 from sqlalchemy import Connection, and_, select
 
 from server.api.cursor import Cursor
-from server.api.schemas import ItemsAnswer, OpenItem
 from server.ledger.hub_log import hub_row
 from server.projection.tables import event_item, item, parcel, projection
+from station.core.protocol import ItemsAnswer, OpenItem
 
 MAX_ITEMS = 50_000
 OPEN_STATES = ("released", "waiting", "here", "held")
@@ -33,7 +33,7 @@ def changes(connection: Connection, after: str) -> ItemsAnswer:
             reset = True
             names, complete = _open_names(connection)
     rows = list(_rows(connection, names, over=not reset))
-    return ItemsAnswer(str(Cursor(epoch, pos)), reset, complete, rows, epoch, bytes(hub.head).hex())
+    return ItemsAnswer(str(Cursor(epoch, pos)), rows, reset, complete, epoch, bytes(hub.head).hex())
 
 
 def _open_names(connection: Connection) -> tuple[list[str], bool]:

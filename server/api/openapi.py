@@ -6,7 +6,7 @@ from typing import Any
 from spectree import Response, SpecTree
 from spectree.model_adapter import get_msgspec_model_adapter
 
-from server.api_errors import ErrorAnswer
+from station.core.protocol import ErrorAnswer
 from station.system.version import version
 
 Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]

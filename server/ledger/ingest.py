@@ -19,16 +19,9 @@ from server.db.bulk_insert import insert_many
 from server.db.store import GROWN
 from server.ledger.gaps import fill, hash_in_front, leads_on, runs
 from station.core.hash_chain import genesis, ledger_link, link
+from station.core.protocol import EventVerdict
 
-MAX_EVENTS = 500  # a batch
 MAX_FORKS = 10_000  # a log: a cloned card is one person's day, not a way to fill the disk
-
-
-class IngestVerdict(msgspec.Struct, frozen=True, gc=False):
-    """What became of one event: `ok`, `dup`, `fork` or `damaged`."""
-
-    seq: int
-    verdict: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +43,7 @@ class EventBatch:
 class BatchAppended:
     """The batch was taken: verdicts in its order, and where log and ledger stand now."""
 
-    verdicts: tuple[IngestVerdict, ...]
+    verdicts: tuple[EventVerdict, ...]
     accepted_thru: int
     durable_thru: int
     epoch: int
@@ -97,16 +90,16 @@ def append(
     fork_from = _fork_from(connection, batch.log_id, links, forked, log.accepted_thru)
     fresh: list[_Link] = []
     forks: list[_Link] = []
-    verdicts: list[IngestVerdict] = []
+    verdicts: list[EventVerdict] = []
     for event in links:
         if event.seq >= fork_from:
             forks.append(event)
-            verdicts.append(IngestVerdict(event.seq, "fork"))
+            verdicts.append(EventVerdict(event.seq, "fork"))
         elif event.stored is not None:
-            verdicts.append(IngestVerdict(event.seq, "dup"))
+            verdicts.append(EventVerdict(event.seq, "dup"))
         else:
             fresh.append(event)
-            verdicts.append(IngestVerdict(event.seq, "damaged" if claimed else "ok"))
+            verdicts.append(EventVerdict(event.seq, "damaged" if claimed else "ok"))
     if forks:
         full = _keep_forks(connection, batch.log_id, forks, log.forks, recv_us, device)
         if full is not None:

@@ -12,11 +12,10 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-import msgspec
-
 from station.core.codes.card_labels import CardLabels, CardVocabulary, Named, card_labels, words_of
 from station.core.printing import PAPERS, Page, PaperError, cards_page, page_count, setup_page, write_svg
 from station.core.printing.libraries import AT_A_STATION, pdf, symbols
+from station.core.snapshot import SnapshotError, read_snapshot
 
 STDOUT = "-"
 FORMS = ("pdf", "svg")
@@ -165,22 +164,13 @@ def _put(name: str, content: bytes) -> None:
         ) from error
 
 
-class _Definition(msgspec.Struct, frozen=True):
-    what: str
-    data: dict[str, Any] = {}
-
-
-class _Snapshot(msgspec.Struct, frozen=True):
-    definitions: tuple[_Definition, ...] = ()
-
-
-def _definitions(snapshot: bytes | None) -> Iterable[tuple[str, dict[str, Any]]]:
+def _definitions(body: bytes | None) -> Iterable[tuple[str, dict[str, Any]]]:
     """The definitions in a snapshot's body; none where there is none or it cannot be read."""
     try:
-        body = msgspec.json.decode(snapshot, type=_Snapshot) if snapshot else _Snapshot()
-    except msgspec.MsgspecError:
-        body = _Snapshot()
-    return ((each.what, each.data) for each in body.definitions)
+        snapshot = read_snapshot(body)
+    except SnapshotError:
+        return ()
+    return ((entry.what, entry.data) for entry in snapshot.definitions)
 
 
 def _named(text: str) -> Named:

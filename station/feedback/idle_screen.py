@@ -4,13 +4,14 @@ import time
 from collections.abc import Iterable, Sequence
 from itertools import islice
 
+from station.core.protocol import OpenItem
 from station.core.quantity import decimal_text
 from station.feedback.outputs.idle_state import IdleState
-from station.journal.records import OpenItem
-from station.rules.snapshot import MOST_NEXT, ShopSnapshot
+from station.rules.snapshot import ShopSnapshot
 from station.scan.bench_state import BenchState
 from station.status import StationStatus
 
+MOST_NEXT = 3
 HUB_WORDS = {
     "none": "hub never reached",
     "never": "hub never reached",

@@ -9,6 +9,7 @@ from typing import Self
 from sqlite_utils import Database
 
 from station.core.hash_chain import link
+from station.core.protocol import OpenItem
 from station.journal import disk_space, lock, metadata, startup
 from station.journal.reader import JournalReader
 from station.journal.records import (
@@ -18,7 +19,6 @@ from station.journal.records import (
     JournalFull,
     JournalLost,
     LogState,
-    OpenItem,
     OpenItems,
     Receipt,
     StoredEvent,

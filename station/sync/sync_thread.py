@@ -15,6 +15,7 @@ import msgspec
 from station import log
 from station.config import ConfigError, StationConfig, token
 from station.core.event import Event
+from station.core.protocol import Epoch, HeartbeatRequest
 from station.journal import JournalFull, JournalReader, LogChanged, LogState
 from station.journal.set_aside import set_aside, unconfirmed
 from station.readers.registry import MOST_TOLD, to_heartbeat
@@ -22,7 +23,6 @@ from station.scan.event_builder import EventBuilder
 from station.status import HubStatus, StationStatus
 from station.sync.client import BatchConflict, HubClient, HubError
 from station.sync.master_data_sync import MasterDataTarget, apply_items, apply_snapshot, run_chore
-from station.sync.messages import Epoch
 from station.sync.reconcile import MAX_BATCH_BYTES, EpochChanged, ReconcileContext, batch_of, reconcile
 from station.sync.session import anchor, begin, introduce, same_past
 from station.sync.state_machine import (
@@ -342,19 +342,19 @@ class SyncThread:
         news = bool(state.waiting) or self._poke.is_set()
         durable_before = self._standing.durable_thru
         answer = self._reach().heartbeat(
-            {
-                "log": state.log,
-                "tip_seq": state.tip_seq,
-                "waiting": state.waiting,
-                "oldest_waiting_s": state.oldest_waiting_s,
-                "clock": state.clock,
-                "wall_us": max(0, self._station.recorder.wall_us()),
-                "readers": [to_heartbeat(each) for each in state.readers[:MOST_TOLD]],
-                "sw": state.sw,
-                "disk_free": state.disk_free_bytes,
-                "boot": state.boot,
-                "aside": self.aside,
-            }
+            HeartbeatRequest(
+                log=state.log,
+                tip_seq=state.tip_seq,
+                waiting=state.waiting,
+                oldest_waiting_s=state.oldest_waiting_s,
+                clock=state.clock,
+                wall_us=max(0, self._station.recorder.wall_us()),
+                readers=[to_heartbeat(each) for each in state.readers[:MOST_TOLD]],
+                sw=state.sw,
+                disk_free=state.disk_free_bytes,
+                boot=state.boot,
+                aside=self.aside,
+            )
         )
         if state.log != self._station.journal.log_id.hex() or (answer.accepted_thru or 0) > state.tip_seq:
             answer = msgspec.structs.replace(answer, accepted_thru=None, durable_thru=None)

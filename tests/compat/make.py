@@ -111,7 +111,7 @@ def run(target: Path, folder: Path) -> None:
         f'[hub]\nurl = "{capture.wire.url}"\ntoken_file = "{folder}/token"\n'
         f'[[reader]]\nkind = "replay"\npath = "{folder}/scans"\n[[signal]]\nkind = "lines"\npath = "{folder}/answers"\n'
     )
-    command = [sys.executable, "-m", "station.cli.main", "run", "--config", str(folder / "station.toml")]
+    command = [sys.executable, "-m", "station.cli", "run", "--config", str(folder / "station.toml")]
     station = subprocess.Popen(["unshare", "--mount", "sh", "-c", HIDE + 'exec "$@"', "sh", *command])
     until(lambda: (folder / "status.json").exists() and sent(folder / "status.json"))
     with (folder / "scans").open("w") as scans:

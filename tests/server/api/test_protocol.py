@@ -129,12 +129,12 @@ def test_no_content_holds_up_the_next_event(saw, a_log, poison, rows):
 @pytest.mark.parametrize(
     ("changes", "status", "expected"),
     [
-        ({"from_seq": 0}, 400, "JSON as /openapi.json describes EventsBody"),
-        ({"from_seq": -1}, 400, "JSON as /openapi.json describes EventsBody"),
-        ({"from_seq": 2**63}, 400, "JSON as /openapi.json describes EventsBody"),
-        ({"prev": "zz"}, 400, "JSON as /openapi.json describes EventsBody"),
-        ({"events": "e30="}, 400, "JSON as /openapi.json describes EventsBody"),
-        ({"events": ["not base64!"]}, 400, "JSON as /openapi.json describes EventsBody"),
+        ({"from_seq": 0}, 400, "JSON as /openapi.json describes EventsRequest"),
+        ({"from_seq": -1}, 400, "JSON as /openapi.json describes EventsRequest"),
+        ({"from_seq": 2**63}, 400, "JSON as /openapi.json describes EventsRequest"),
+        ({"prev": "zz"}, 400, "JSON as /openapi.json describes EventsRequest"),
+        ({"events": "e30="}, 400, "JSON as /openapi.json describes EventsRequest"),
+        ({"events": ["not base64!"]}, 400, "JSON as /openapi.json describes EventsRequest"),
         ({"events": []}, 400, "1 to 500"),
         ({"events": ["e30="] * 501}, 413, "1 to 500"),
         ({"events": [base64.b64encode(b"x" * 65_537).decode()]}, 413, "at most 65536"),

@@ -81,7 +81,7 @@ def test_every_address_of_ours_is_described(desk):
     } <= set(described["paths"])
     session = described["paths"]["/api/v1/session"]["post"]
     assert session["requestBody"]["content"]["application/json"]["schema"] == {
-        "$ref": "#/components/schemas/SessionBody"
+        "$ref": "#/components/schemas/SessionRequest"
     }
     assert {"200", "400", "401", "403", "413"} <= set(session["responses"])
     assert described["components"]["schemas"]["Trouble"]["properties"].keys() == {"came", "expected", "do", "seq"}

@@ -10,7 +10,7 @@ from sqlalchemy import select
 
 from server.app import create_app
 from server.auth import devices
-from server.cli.main import main
+from server.cli.commands import main
 from server.clock import audit
 from server.config import HubConfig
 from server.db import schema

@@ -6,7 +6,7 @@ import pytest
 from click.testing import CliRunner
 from sqlalchemy import func, select
 
-from server.cli.main import main
+from server.cli.commands import main
 from server.db import schema
 from server.db.store import Store
 from server.ops.bootstrap import initialise, open_hub

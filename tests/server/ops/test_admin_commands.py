@@ -9,7 +9,7 @@ from sqlalchemy import select
 
 from server.auth import accounts
 from server.auth.passwords import PASSWORDS
-from server.cli.main import main
+from server.cli.commands import main
 from server.db import schema
 from server.db.writer_lock import HubLocked
 from server.ledger.entries import Entry, EntryRefused

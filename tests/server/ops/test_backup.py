@@ -9,7 +9,7 @@ from click.testing import CliRunner
 from fake_host import FakeMachine
 from sqlalchemy import select
 
-from server.cli.main import main
+from server.cli.commands import main
 from server.db import schema
 from server.db.writer_lock import HubLocked
 from server.ledger import entries
