@@ -84,7 +84,7 @@ def test_every_address_of_ours_is_described(desk):
         "$ref": "#/components/schemas/SessionRequest"
     }
     assert {"200", "400", "401", "403", "413"} <= set(session["responses"])
-    assert described["components"]["schemas"]["Trouble"]["properties"].keys() == {"came", "expected", "do", "seq"}
+    assert described["components"]["schemas"]["ErrorBody"]["properties"].keys() == {"came", "expected", "do", "seq"}
 
 
 def test_health_and_metrics_tell_where_the_ledger_and_the_projection_are(desk, folded):

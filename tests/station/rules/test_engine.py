@@ -102,7 +102,7 @@ def test_a_tag_that_nobody_bound_is_asked_for_as_a_text_is_and_an_electronic_pro
     known = judge(*TURNED_ON, bindings={"04A1B2C3": "WO-1"})
     known.know([OpenItem("WO-1", "bracket", 10, "here", 100_000)], complete=True)
     said = {
-        number: known.advise(read_tag_code(number, ()), Event(kind="scan", station="saw-1", sw="t", stage="saw")).advise
+        number: known.advise(read_tag_code(number, ()), Event(kind="scan", station="saw-1", sw="t", stage="saw")).look
         for number in (b"04A1B2C3", b"04FFFFFF", b"3034257BF7194E4000001A85")
     }
     assert list(said.values()) == [None, "not known here", None]
