@@ -24,14 +24,14 @@ class KeptSnapshot:
     version: str = ""
     body: bytes = b""
 
-    def current(self, store: Store) -> tuple[str, bytes]:
-        """(version, body) of the definitions that hold now."""
+    def current(self, store: Store, separators: tuple[str, str]) -> tuple[str, bytes]:
+        """(version, body) of the definitions that hold now, with the locale's separators."""
         now_us = store.clock.utc_us()
         with store.read() as connection:
             stamp = _stamp(connection, now_us)
             with self.lock:
                 if self.stamp != stamp:
-                    self.version, self.body = snapshot(connection, now_us)
+                    self.version, self.body = snapshot(connection, now_us, separators)
                     self.stamp = stamp
                 return self.version, self.body
 

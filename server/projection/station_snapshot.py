@@ -1,6 +1,7 @@
 """The snapshot: what holds in the shop now, as stations keep it, to judge a scan by while the hub is out of reach."""
 
 from hashlib import sha256
+from typing import Any
 
 import msgspec
 from sqlalchemy import Connection, func, select
@@ -21,10 +22,12 @@ _LAST = "~"  # behind every log id
 _JSON = msgspec.json.Encoder(order="deterministic")
 
 
-def snapshot(connection: Connection, now_us: int | None = None) -> tuple[str, bytes]:
+def snapshot(
+    connection: Connection, now_us: int | None = None, separators: tuple[str, str] | None = None
+) -> tuple[str, bytes]:
     """(version, body). The body is JSON: definitions [{what, holds_from_us, data}], rules [name], bindings {code: item},
-    codes [{code, as, to}], refused [{name, why}]. `bindings` are those of `codes` that name an item, for stations of
-    earlier versions.
+    codes [{code, as, to}], refused [{name, why}], separators {decimal, group} where they are given. `bindings` are
+    those of `codes` that name an item, for stations of earlier versions.
 
     Of each thing the one definition that holds at `now_us` (UTC us; None: by this machine's clock), costs left out; the
     rules that are on. The same shop gives the same version and bytes.
@@ -44,9 +47,11 @@ def snapshot(connection: Connection, now_us: int | None = None) -> tuple[str, by
         if one and not (one.what == PATTERNS and str(one.data.get("name")) in unused)
     ]
     rules = [name for name, default in ON_BY_DEFAULT.items() if catalogue.rule_is_on(name, at_us, default)]
-    told = {"refused": [{"name": each.name, "why": each.why} for each in refused]} if refused else {}
+    told: dict[str, Any] = {"refused": [{"name": each.name, "why": each.why} for each in refused]} if refused else {}
     codes = _codes(connection, at_us)
     items = {each["code"]: each["to"] for each in codes if each["as"] == CodeType.ITEM}
+    if separators is not None:
+        told["separators"] = dict(zip(("decimal", "group"), separators, strict=True))
     body = _JSON.encode({"definitions": shown, "rules": rules, "bindings": items, "codes": codes} | told)
     return sha256(body).hexdigest()[:VERSION_DIGITS], body
 

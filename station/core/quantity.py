@@ -6,14 +6,15 @@ MILLI_PLACES = 3
 _DECIMAL = re.compile(r"([0-9]{1,15})(?:\.([0-9]+))?")
 
 
-def decimal_text(milli: int) -> str:
-    """Thousandths as a decimal with a point, without trailing zeros.
+def decimal_text(milli: int, point: str = ".", group: str = "") -> str:
+    """Thousandths as a decimal without trailing zeros; `group` separates groups of three digits.
 
-    >>> decimal_text(12_000), decimal_text(2_500), decimal_text(-1)
-    ('12', '2.5', '-0.001')
+    >>> decimal_text(12_000), decimal_text(2_500), decimal_text(-1), decimal_text(1_234_500, ",", ".")
+    ('12', '2.5', '-0.001', '1.234,5')
     """
     whole, part = divmod(abs(milli), 1000)
-    return ("-" if milli < 0 else "") + str(whole) + (f".{part:03}".rstrip("0") if part else "")
+    digits = f"{whole:,}".replace(",", group) if group else str(whole)
+    return ("-" if milli < 0 else "") + digits + (f"{point}{part:03}".rstrip("0") if part else "")
 
 
 def scaled(text: str, places: int = MILLI_PLACES) -> int | None:

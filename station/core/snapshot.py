@@ -5,7 +5,7 @@
 'Saw'
 """
 
-from typing import Any
+from typing import Annotated, Any
 
 import msgspec
 
@@ -42,6 +42,13 @@ class BoundCode(msgspec.Struct, frozen=True):
     as_: str = msgspec.field(name="as")
 
 
+class Separators(msgspec.Struct, frozen=True):
+    """How the shop's locale separates decimals and groups of digits."""
+
+    decimal: Annotated[str, msgspec.Meta(max_length=4)] = "."
+    group: Annotated[str, msgspec.Meta(max_length=4)] = ""
+
+
 class Snapshot(msgspec.Struct, frozen=True):
     """The body of GET /api/v1/snapshot. `bindings`: code -> item, for hubs of earlier versions also without `codes`."""
 
@@ -49,6 +56,7 @@ class Snapshot(msgspec.Struct, frozen=True):
     refused: tuple[UnusedPattern, ...] = ()
     bindings: dict[str, str] = {}
     codes: tuple[BoundCode, ...] = ()
+    separators: Separators = Separators()
 
     def of(self, what: str) -> list[dict[str, Any]]:
         """The fields of each definition of a kind, in the order of the body."""

@@ -5,7 +5,6 @@ from collections.abc import Iterable, Sequence
 from itertools import islice
 
 from station.core.protocol import OpenItem
-from station.core.quantity import decimal_text
 from station.feedback.outputs.idle_state import IdleState
 from station.rules.snapshot import ShopSnapshot
 from station.scan.bench_state import BenchState
@@ -30,7 +29,7 @@ def idle_screen(
     stages: Sequence[str] = (),
 ) -> IdleState:
     """What stands on the screen between scans; `now` is local wall time, `stages` those that STAGE cards choose from."""
-    armed = bench.pending.words() if bench and bench.pending else ""
+    armed = bench.pending.words(shop.quantity) if bench and bench.pending else ""
     held = bool(bench and bench.pending and bench.pending.held)
     notes = []
     if not status.stage and stages:
@@ -61,6 +60,6 @@ def next_items(stage: str | None, shop: ShopSnapshot, items: Iterable[OpenItem])
     """The first items that wait at this stage, as the hub last told them."""
     waits = (row for row in items if row.state == "waiting" and shop.stage_of(row.product, row.operation) == stage)
     return tuple(
-        f"{row.item}  {row.product or ''}  {decimal_text(row.qty_milli) if row.qty_milli else ''}".rstrip()
+        f"{row.item}  {row.product or ''}  {shop.quantity(row.qty_milli) if row.qty_milli else ''}".rstrip()
         for row in islice(waits, MOST_NEXT)
     )

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable
 
 from station.core.codes import Pattern, RefusedPattern, usable_patterns
 from station.core.protocol import OpenItem
+from station.core.quantity import decimal_text
 from station.core.snapshot import NOW_US, Snapshot, SnapshotError, read_snapshot
 from station.journal import Journal
 from station.rules.interface import NoRules
@@ -31,6 +32,11 @@ class ShopSnapshot:
         self.patterns: tuple[Pattern, ...] = usable.patterns
         self.refused = (*usable.refused, *(RefusedPattern(unused.name, unused.why) for unused in snapshot.refused))
         self.bound = snapshot.bound()
+        self._separators = snapshot.separators
+
+    def quantity(self, milli: int) -> str:
+        """Thousandths as a decimal with the shop's separators."""
+        return decimal_text(milli, self._separators.decimal, self._separators.group)
 
     def stage_at(self, station: str) -> str | None:
         """The stage at which a station scans, as the hub has it; None where the hub has none."""

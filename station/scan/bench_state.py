@@ -51,12 +51,12 @@ class ArmedAction:
     held: bool = False
     until_ns: int = 0
 
-    def words(self) -> str:
-        """The armed cards as a person names them."""
+    def words(self, quantity_text: Callable[[int], str] = decimal_text) -> str:
+        """The armed cards as a person names them; `quantity_text` writes thousandths."""
         if not (self.action or self.reason or self.qty_milli or self.all or self.more):
             return ""  # most scans, and each one asks
         action = f"{self.action.upper()} {self.to}" if self.action and self.to else (self.action or "").upper()
-        quantity = "ALL" if self.all else decimal_text(self.qty_milli) if self.qty_milli else ""
+        quantity = "ALL" if self.all else quantity_text(self.qty_milli) if self.qty_milli else ""
         return " ".join(word for word in (action, quantity, self.reason or "", "MORE" if self.more else "") if word)
 
 
