@@ -11,14 +11,17 @@ import msgspec
 from station.core.codes import Code
 from station.core.event import Event
 from station.core.ledger.fold import ROWS, apply, empty
-from station.core.ledger.item_event import BARE, ItemEvent
+from station.core.ledger.item_event import BARE
 from station.core.ledger.parcels import ItemState, Parcel, ParcelState
 from station.core.ledger.rules import ON_BY_DEFAULT, Movement, listed
+from station.core.ledger.times import OrderKey
+from station.core.ledger.void_resolution import CountedIdentity, fact
 from station.core.protocol import OpenItem
 from station.core.snapshot import NOW_US, Snapshot
 from station.rules.interface import Advice
 
 MAX_ITEMS = 50_000
+HERE = "here"  # the log of this station's own scans
 OUT_OF_TURN = frozenset({"held", "closed", "skipped", "out_of_order"})  # what a strict stage stops the work for
 NO_SNAPSHOT = Snapshot()
 ASKED = frozenset({"text", "uid"})  # a code that only names itself: somebody must have said what it is
@@ -63,22 +66,10 @@ class ShopRules:
         asked = self._knows and self._complete and code.scheme in ASKED and code.code not in self._bindings
         unknown = asked and item not in self._released
         self._order += 1
-        fact = ItemEvent(
-            key_us=self._order,
-            log="here",
-            seq=self._order,
-            verb=verb,
-            station=event.station,
-            stage=event.stage,
-            operator=event.operator,
-            qty_milli=event.qty_milli,
-            all=event.all,
-            to=event.to,
-            carrier=event.carrier,
-            repeat=event.repeat,
-            unknown=unknown,
-        )
-        step = apply(state or empty(item), fact, self._catalogue)
+        # The order is that of this station's scans; the true time is not needed.
+        counted, key = CountedIdentity(HERE, self._order, ""), OrderKey(self._order, self._order, self._order)
+        scanned = fact(event, counted, key, {}, unknown=unknown)
+        step = apply(state or empty(item), scanned, self._catalogue)
         self._keep(step.state)
         rule, look = (self._advice(step.movement) if step.movement else None) or (None, None)
         stage = self._catalogue.stage(event.stage, NOW_US)
