@@ -58,7 +58,7 @@ def test_a_wish_is_granted_without_a_running_hub_too(store):
 
 
 def test_a_database_that_is_held_by_somebody_who_does_not_answer_is_said(store, monkeypatch):
-    monkeypatch.setattr("server.ops.control_protocol.KNOCK_S", 0.0)
+    monkeypatch.setattr("server.ops.control_protocol.CONNECT_S", 0.0)
     with pytest.raises(HubLocked, match="is in use by process"):
         execute(str(store.path), "station add", name="saw-1")
 
