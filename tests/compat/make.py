@@ -122,7 +122,7 @@ def run(target: Path, folder: Path) -> None:
     until(lambda: sent(folder / "status.json") and any("/items/changes?after=" in str(each) for each in capture.kept))
     station.terminate()
     station.wait(30)
-    until(lambda: hub.get("/healthz")["status"] == "ok")
+    until(lambda: (health := hub.get("/healthz"))["projected_pos"] == health["pos"])
     item = hub.get("/api/v1/items/WO-1")
     hub.stop()
     (target / "wire.jsonl").write_text("".join(json.dumps(each) + "\n" for each in capture.kept))
