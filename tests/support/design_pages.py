@@ -23,6 +23,7 @@ from server.db.schema import metadata
 from server.ledger.entry_schema import WHATS
 from server.projection.station_snapshot import snapshot
 from server.projection.tables import TABLES, definition
+from station.core import protocol
 from station.core.codes.command_cards import HEAD, Card
 from station.core.event import Event, EventError, decode, encode
 from station.core.ledger import fold, order_entries
@@ -161,7 +162,7 @@ def _meta_keys(text: str) -> list[str]:
 
 
 def struct_fields(text: str) -> list[str]:
-    """The fields behind `(module.Struct):` are those of the struct; of several structs, those of the first."""
+    """The fields behind `(module.Struct):` are those of the struct, in its order."""
     problems = []
     for match in _STRUCTS.finditer(text):
         names = words(match[1])
@@ -170,13 +171,9 @@ def struct_fields(text: str) -> list[str]:
             found = column(behind, "| field |")
         else:
             found = words(re.match(r"\s*(?:`\w+`\s*)*", behind)[0])  # type: ignore[index]  # it may be empty
-        forms = [(name, form) for name in names if is_struct(form := resolved(name))]  # a function has no fields
-        for place, (name, form) in enumerate(forms):
-            own = [field.encode_name for field in msgspec.structs.fields(form)]
-            if place:
-                problems += [f"{name} has `{each}`, the page has not." for each in own if each not in found]
-            else:
-                problems += differs(name, found, own)
+        for name in names:
+            if is_struct(form := resolved(name)):  # a function has no fields
+                problems += differs(name, found, [field.encode_name for field in msgspec.structs.fields(form)])
     return problems
 
 
@@ -188,10 +185,7 @@ def is_struct(value: object) -> bool:
 def protocol_structs(text: str) -> list[str]:
     """Every struct of the protocol has its fields in the page, and the snapshot its own."""
     named = {name for match in _STRUCTS.finditer(text) for name in words(match[1])}
-    protocol = (ROOT / "server" / "api" / "protocol.py").read_text()
-    wanted = {f"server.api.schemas.{name}" for name in re.findall(r"schemas\.([A-Z]\w+)", protocol)}
-    messages = importlib.import_module("station.sync.messages")
-    wanted |= {f"station.sync.messages.{name}" for name, value in vars(messages).items() if is_struct(value)}
+    wanted = {f"{protocol.__name__}.{name}" for name, value in vars(protocol).items() if is_struct(value)}
     return [f"{name} is not in the page." for name in sorted(wanted - named)] + _snapshot_fields(text)
 
 
