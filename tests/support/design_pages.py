@@ -130,6 +130,15 @@ def _case(what: str, fields: dict[str, Any], row: dict[str, Any]) -> list[str]:
     return [what + given, posts or "none", stands or "nothing"]
 
 
+def hub_tables(text: str) -> list[str]:
+    """The columns of the hub's tables."""
+    found = {words(row[0])[0]: words(row[1]) for row in table(text, "| hub table |")}
+    expected = {
+        name: [column.name for column in metadata.tables[name].columns] for name in found.keys() & metadata.tables
+    }
+    return differs("tables of the hub", sorted(found.items()), sorted(expected.items()))
+
+
 def findings(text: str) -> list[str]:
     """The rules in their order, and which are on."""
     found = [(*words(row[0]), row[1]) for row in table(text, "| rule |")]
