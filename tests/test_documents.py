@@ -21,7 +21,9 @@ from station.config import load as load_station
 from station.core.ledger.rules import RULES
 
 ROOT = Path(__file__).parent.parent
-DOCS = {path.name: path.read_text() for path in (ROOT / "docs").glob("*.md")}
+DOCS = {
+    path.name: path.read_text() for path in [*(ROOT / "docs").glob("*.md"), *(ROOT / "docs" / "reference").glob("*.md")]
+}
 README = (ROOT / "README.md").read_text()
 
 
