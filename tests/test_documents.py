@@ -6,25 +6,16 @@ import pkgutil
 import re
 from pathlib import Path
 
-import click
 import pytest
 
 import drivers
 import server
 import station
-import station.feedback.outputs
-from server.config import BackupConfig, HubConfig, WebConfig
 from server.config import load as load_hub
-from station.config import GpioLinesConfig, OutputConfig, ReaderConfig, StationConfig
-from station.config import HubConfig as Hub
 from station.config import load as load_station
 from station.core.ledger.rules import RULES
 
 ROOT = Path(__file__).parent.parent
-DOCS = {
-    path.name: path.read_text() for path in [*(ROOT / "docs").glob("*.md"), *(ROOT / "docs" / "reference").glob("*.md")]
-}
-README = (ROOT / "README.md").read_text()
 
 
 def modules() -> list[str]:
@@ -43,27 +34,6 @@ def test_the_examples_in_a_module_run(name: str) -> None:
     assert failed == 0
 
 
-@pytest.mark.parametrize(
-    "form", [StationConfig, Hub, ReaderConfig, OutputConfig, GpioLinesConfig, HubConfig, WebConfig, BackupConfig]
-)
-def test_every_configuration_key_stands_in_the_reference(form: type) -> None:
-    tables = {"hub", "reader", "signal", "web", "backup"}
-    reference = DOCS["configuration.md"]
-    keys = form.__struct_fields__  # type: ignore[attr-defined]
-    missing = [key for key in keys if (f"[{key}]" if key in tables else f"`{key}`") not in reference]
-    assert missing == []
-
-
-@pytest.mark.parametrize("kind", sorted(drivers.kinds()))
-def test_every_reader_kind_stands_in_the_reference(kind: str) -> None:
-    assert f"`{kind}`" in DOCS["configuration.md"]
-
-
-@pytest.mark.parametrize("kind", sorted(station.feedback.outputs.kinds()))
-def test_every_signal_kind_stands_in_the_reference(kind: str) -> None:
-    assert f"`{kind}`" in DOCS["configuration.md"]
-
-
 def test_the_sample_configurations_load() -> None:
     assert load_station(ROOT / "config" / "station.toml").station == "saw-1"
     assert load_hub(ROOT / "config" / "hub.toml").currency == "EUR"
@@ -71,17 +41,7 @@ def test_the_sample_configurations_load() -> None:
 
 @pytest.mark.parametrize("rule", [rule.name for rule in RULES])
 def test_every_rule_stands_in_the_manual(rule: str) -> None:
-    assert f"`{rule}`" in DOCS["rules.md"]
-
-
-@pytest.mark.parametrize("main", ["station.cli.main", "server.cli.main"])
-def test_every_command_stands_in_the_manual(main: str) -> None:
-    group = importlib.import_module(main).main
-    commands = group.list_commands(click.Context(group))
-    assert len(commands) > 5
-    command = {"station.cli.main": "wipline-station", "server.cli.main": "wipline-hub"}[main]
-    missing = [name for name in commands if f"`{command} {name}" not in DOCS["commands.md"]]
-    assert missing == []
+    assert f"`{rule}`" in (ROOT / "docs" / "rules.md").read_text()
 
 
 def test_decisions_are_short() -> None:
