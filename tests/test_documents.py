@@ -57,3 +57,35 @@ def test_links_between_documents_lead_somewhere() -> None:
         if not target.startswith(("http", "mailto")) and not (path.parent / target).exists()
     ]
     assert broken == []
+
+
+@pytest.mark.parametrize("package", ["station", "server", "drivers"])
+def test_contributing_names_every_folder(package: str) -> None:
+    contributing = (ROOT / "CONTRIBUTING.md").read_text()
+    folders = [path.name for path in (ROOT / package).iterdir() if any(path.glob("*.py")) or any(path.glob("*/*.py"))]
+    inside = (
+        [f"{package}/{name}/" for name in folders]
+        if package in ("station", "server")
+        else [f"{name}/" for name in folders]
+    )
+    assert [name for name in inside if f"`{name}`" not in contributing] == []
+
+
+def test_the_readme_counts_the_faults_of_the_matrix() -> None:
+    rows = re.findall(r"^\| (\d+) \|", (ROOT / "docs" / "reliability.md").read_text(), flags=re.MULTILINE)
+    assert f"lists {len(rows)} kinds of fault" in (ROOT / "README.md").read_text()
+
+
+def test_nothing_advises_to_install_a_name_that_no_registry_has() -> None:
+    advice = re.compile(r"pip3? install[^\n]*['\" ]wipline\b(?![/.])")
+    assert advice.search("pip install 'wipline[print]'")
+    places = [
+        *ROOT.glob("*.md"),
+        *(path for name in ("docs", "config", "station", "drivers", "server") for path in (ROOT / name).rglob("*")),
+    ]
+    texts = {
+        path: path.read_text(errors="replace")
+        for path in places
+        if path.suffix in {".md", ".py", ".html", ".toml", ".service"}
+    }
+    assert [str(path) for path, text in texts.items() if advice.search(text)] == []
