@@ -14,6 +14,7 @@ drivers.DriverError: There is no reader of kind 'telepathy'. Expected one of hid
 
 import importlib
 import pkgutil
+import sys
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -226,7 +227,8 @@ def missing(package: str, debian: str) -> DriverError:
     return DriverError(
         came=f"The Python package {package!r} is not installed here.",
         expected="Readers of this kind need it.",
-        do=f"Install it: sudo apt-get install {debian}, or pip install 'wipline[station]'.",
+        do=f"Install it: sudo apt-get install {debian}, or in wipline's source folder: "
+        f"{sys.prefix}/bin/pip install '.[station]'.",
     )
 
 

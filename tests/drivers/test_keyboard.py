@@ -152,7 +152,8 @@ def test_a_missing_package_is_named_with_its_installation(monkeypatch, package, 
         use()
     assert str(refused.value) == (
         f"The Python package {package!r} is not installed here. Readers of this kind need it. "
-        f"Install it: sudo apt-get install {debian}, or pip install 'wipline[station]'."
+        f"Install it: sudo apt-get install {debian}, or in wipline's source folder: "
+        f"{sys.prefix}/bin/pip install '.[station]'."
     )
 
 

@@ -159,7 +159,8 @@ def test_a_page_of_cards_that_is_not_there_is_refused(desk, page):
 @pytest.mark.parametrize(("module", "package"), [("zint", "zint-bindings"), ("reportlab.pdfgen.canvas", "reportlab")])
 def test_where_a_library_is_missing_the_answer_says_what_to_install(desk, monkeypatch, module, package):
     monkeypatch.setitem(sys.modules, module, None)
-    do = "Install it where the hub runs: pip install 'wipline[print]'. Then restart the hub."
+    pip = f"{sys.prefix}/bin/pip install '.[print]'"
+    do = f"Install it where the hub runs, in wipline's source folder: {pip}. Then restart the hub."
     came = f"The Python package {package!r} is not installed here"
     for address in ("/sheet.pdf", "/cards.pdf"):
         assert trouble(desk.nobody().get(address)) == (503, came, "Sheets and cards are drawn with it", do)

@@ -160,7 +160,8 @@ def test_where_a_library_is_missing_it_says_what_to_install(
     assert (asked.exit_code, asked.stdout) == (1, "")
     assert asked.stderr == (
         f"wipline-station: The Python package {package!r} is not installed here. Sheets and cards are drawn with it. "
-        "Install it: pip install 'wipline[print]'. Or print the hub's page /sheet in a browser.\n"
+        f"Install it, in wipline's source folder: {sys.prefix}/bin/pip install '.[print]'. "
+        "Or print the hub's page /sheet in a browser.\n"
     )
 
 
