@@ -16,7 +16,7 @@ from drivers.decode.capture_file import CaptureError, CaptureEvent, CaptureHeade
 from drivers.decode.capture_schema import SETTINGS
 from drivers.decode.hid.report_descriptor import DescriptorError, parsed
 from drivers.hidpos import HidPos
-from drivers.keyboard import Keyboard
+from drivers.keyboard import Keyboard, KeyboardDevice
 from drivers.pcsc import Pcsc
 from drivers.platform.device_handle import DeviceHandle
 from drivers.serial_line import SerialLine
@@ -35,18 +35,17 @@ def _opened_ns(head: CaptureHeader, device: PlaybackHandle) -> int | None:
 
 
 def _keyboard(head: CaptureHeader, device: PlaybackHandle) -> Driver:
-    said = head.settings
-    return Keyboard(
+    settings = head.settings
+    recorded = KeyboardDevice(
         DEVICE,
-        head.reader,
-        said.get("name", head.reader),
+        settings.get("name", head.reader),
         lambda: None,
-        caps_lock=said.get("caps_lock", False),
+        caps_lock=settings.get("caps_lock", False),
         opened_ns=_opened_ns(head, device),
-        said_layout=said.get("layout"),
-        take=device.keys,
+        read_events=device.keys,
         hold=device.holding,
     )
+    return Keyboard(recorded, head.reader, fixed_layout=settings.get("layout"))
 
 
 def _serial_line(head: CaptureHeader, device: PlaybackHandle) -> Driver:
@@ -58,13 +57,13 @@ def _serial_rfid(head: CaptureHeader, device: PlaybackHandle) -> Driver:
 
 
 def _hidpos(head: CaptureHeader, device: PlaybackHandle) -> Driver:
-    said = head.settings
+    settings = head.settings
     return HidPos(
         DEVICE,
         head.reader,
-        said.get("name", head.reader),
-        parsed(said.get("descriptor", b"")),
-        take=device.report,
+        settings.get("name", head.reader),
+        parsed(settings.get("descriptor", b"")),
+        read_report=device.report,
         opened_ns=_opened_ns(head, device),
         hold=device.holding,
     )
@@ -94,7 +93,7 @@ def lines(source: BinaryIO, recorded: CaptureReader) -> Iterator[CaptureHeader |
         raise _cannot_be_played(error) from error
 
 
-def opened(source: BinaryIO, reader: str) -> "PlaybackReader":
+def open_capture(source: BinaryIO, reader: str) -> "PlaybackReader":
     """The recording in this file as a reader of this name, read to its end first. Raises `DriverError`."""
     recorded = CaptureReader()
     try:

@@ -112,8 +112,8 @@ def verdict(facts: DeviceInfo, rows: Sequence[Row] = (), taught: Mapping[str, st
         typed_by = next((n for n, row in enumerate(rows) if _names(row, KINDS["input"]) and named(facts, row)), None)
         if typed_by is not None:
             return DevicePolicy(False, "pcsc", f"Reader {typed_by + 1} {TYPED}", mend=_as_cards(facts))
-    elif CARDS_TOO in facts.said and not _may_be_read_as_cards(facts, rows):
-        facts = replace(facts, said=tuple(each for each in facts.said if each != CARDS_TOO))
+    elif CARDS_TOO in facts.hints and not _may_be_read_as_cards(facts, rows):
+        facts = replace(facts, hints=tuple(each for each in facts.hints if each != CARDS_TOO))
     found = _JUDGES[facts.subsystem](facts, taught)
     anyone = _stands_for(rows, {found.kind})
     if anyone is None and found.take:  # but no port is asked for RFID where the rows know scanners alone
@@ -159,7 +159,7 @@ def _keys(facts: DeviceInfo, taught: Mapping[str, str]) -> DevicePolicy:
     if how is not None:
         return _of_taught("keyboard", how)
     sign = _sign(facts)
-    if sign is not None and CARDS_TOO in facts.said:
+    if sign is not None and CARDS_TOO in facts.hints:
         mend = f'To read what it types instead: [[reader]] with kind = "keyboard" and match = "{facts.ids}".'
         return DevicePolicy(False, "keyboard", f"{READ_AS_CARDS}.", mend=mend)
     if sign is not None:
@@ -258,4 +258,4 @@ def evidence(facts: DeviceInfo) -> tuple[str, ...]:
     if facts.subsystem == "input":
         found.append("has Enter and digits" if facts.types else "has no Enter key and digits")
         found += ["has the axes of a mouse"] if facts.points else []
-    return (*found, *facts.said)
+    return (*found, *facts.hints)

@@ -36,7 +36,7 @@ _READER = re.compile(r"reader|picc|nfc module", re.IGNORECASE)
 
 def token_sign(facts: DeviceInfo) -> str | None:
     """What says that a smart card device is a token, in a few words; None where nothing does."""
-    if ICCD in facts.said:
+    if ICCD in facts.hints:
         return ICCD
     if _READER.search(facts.name):
         return None
