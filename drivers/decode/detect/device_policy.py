@@ -8,7 +8,7 @@ that no person loses a keyboard. An unknown serial port is probed and listened t
 >>> verdict(cheap).take, verdict(cheap).why
 (True, "Its name says so: 'barcode'.")
 >>> evidence(cheap)
-('usb 1a86:5723', "called 'USB Barcode Scanner'", 'no serial number: known by its place usb-1.3', 'has Enter and digits')
+('usb 1a86:5723', "called 'Barcode Scanner'", 'no serial number: known by its place usb-1.3', 'has Enter and digits')
 """
 
 import re
