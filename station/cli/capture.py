@@ -173,7 +173,7 @@ class Capture:
 
     def _plugged(self, flags: dict[str, str | None]) -> tuple[DeviceInfo, str]:
         """The first device that is plugged in and fits; where it was not named it must be one that is taken."""
-        there = [*present(), *serial_ports.present(), *(each.facts for each in hidpos.present() if each.speaks)]
+        there = [*present(), *serial_ports.present(), *(each.facts for each in hidpos.present() if each.is_scanner)]
         how = self._taught.how() if self._taught is not None else {}
         judged = [(facts, verdict(facts, (), how)) for facts in there if named(facts, flags)]
         is_named = flags["path"] is not None or flags["match"] is not None

@@ -154,7 +154,7 @@ def test_half_a_scan_at_the_pulled_plug_is_dropped_and_said_so(cable, listen):
 
 def test_the_port_runs_as_the_configuration_says(cable):
     driver = open_driver("serial_line", {"path": cable.port, "baud": "115200"})
-    assert driver._line._port.baudrate == 115_200
+    assert driver._port._port.baudrate == 115_200
     driver.close()
 
 
