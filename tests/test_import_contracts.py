@@ -23,7 +23,7 @@ PLANTED = [
     ("station/system/files.py", "station.core.event", "The shared operating-system modules"),
     ("station/status.py", "server.config", "The station does not import the hub"),
     ("server/ledger/ingest.py", "station.journal", "The hub imports only"),
-    ("server/queries/wip.py", "station.core.protocol", "The hub imports only"),
+    ("server/queries/wip.py", "station.sync.client", "The hub imports only"),
     ("server/text.py", "drivers.decode.scan", "The hub imports only"),
 ]
 

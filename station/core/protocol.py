@@ -171,13 +171,13 @@ class SnapshotPosition(msgspec.Struct, frozen=True):
 class ErrorBody(msgspec.Struct, frozen=True, omit_defaults=True):
     """What came, what was expected, and what to do; `seq`: the first event of a refused batch that does not fit."""
 
-    came: str = ""
-    expected: str = ""
-    do: str = ""
+    came: str
+    expected: str
+    do: str
     seq: Annotated[int, msgspec.Meta(ge=1, le=MAX_INT)] | None = None
 
 
 class ErrorAnswer(msgspec.Struct, frozen=True):
     """The body of every answer that is an error."""
 
-    error: ErrorBody = ErrorBody()
+    error: ErrorBody

@@ -12,7 +12,6 @@ import msgspec
 
 from station.core.protocol import (
     ErrorAnswer,
-    ErrorBody,
     EventsAnswer,
     EventsRequest,
     HeartbeatAnswer,
@@ -119,14 +118,14 @@ class HubClient:
 
     def _error(self, reply: HttpReply) -> HubError:
         try:
-            trouble = msgspec.json.decode(reply.body, type=ErrorAnswer).error
+            body = msgspec.json.decode(reply.body, type=ErrorAnswer).error
         except (msgspec.MsgspecError, ValueError, RecursionError):
-            trouble = ErrorBody()
+            body = None
         sentence = f"The hub answers {reply.status}"
-        if trouble.came or trouble.do:
-            sentence += f": {trouble.came}; expected {trouble.expected}. {trouble.do}"[:MAX_SENTENCE]
-        if reply.status == CONFLICT and trouble.seq is not None:
-            return BatchConflict(sentence, trouble.seq)
+        if body is not None:
+            sentence += f": {body.came}; expected {body.expected}. {body.do}"[:MAX_SENTENCE]
+        if reply.status == CONFLICT and body is not None and body.seq is not None:
+            return BatchConflict(sentence, body.seq)
         retry = reply.headers.get("Retry-After", "")
         retry_s = min(float(retry), MOST_RETRY_S) if re.fullmatch(r"[0-9]{1,9}", retry) else None
         return HubError(sentence, refused=reply.status in REFUSED, retry_s=retry_s)

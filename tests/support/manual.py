@@ -79,7 +79,7 @@ def differences(documented: Iterable[Any], real: Iterable[Any]) -> list[str]:
 
 # Commands -------------------------------------------------------------------------------------------------------------
 
-MAINS = {"wipline-station": "station.cli.main", "wipline-hub": "server.cli.main"}
+MAINS = {"wipline-station": "station.cli.commands", "wipline-hub": "server.cli.commands"}
 
 
 def commands(page: str) -> list[str]:
@@ -311,18 +311,24 @@ def _bodies() -> frozenset[tuple[str, str]]:
 
 def body_structs() -> dict[str, type[msgspec.Struct]]:
     """The structs of the API's bodies and answers, by name; what a query holds stands in the table of addresses."""
-    modules = ("api.schemas", "api.wip_answer", "api.item_answer", "api.order_answer", "api_errors")
-    members = (each for name in modules for each in vars(importlib.import_module(f"server.{name}")).values())
+    modules = (
+        "server.api.schemas",
+        "server.api.wip_answer",
+        "server.api.item_answer",
+        "server.api.order_answer",
+        "station.core.protocol",
+    )
+    members = (each for name in modules for each in vars(importlib.import_module(name)).values())
     return {
         each.__name__: each
         for each in members
         if isinstance(each, type)
         and issubclass(each, msgspec.Struct)
-        and (each.__name__.endswith(("Body", "Answer")) or each.__name__ in _PARTS)
+        and (each.__name__.endswith(("Body", "Request", "Answer")) or each.__name__ in _PARTS)
     }
 
 
-_PARTS = frozenset({"Limits", "Parent", "OpenItem", "IngestVerdict"})
+_PARTS = frozenset({"Limits", "ParentLog", "OpenItem", "EventVerdict"})
 
 
 def fields_text(form: type[msgspec.Struct]) -> str:
