@@ -32,7 +32,7 @@ from drivers.decode.detect.device_policy import verdict
 from drivers.hotplug import present
 from drivers.platform import serial_ports
 from station import status
-from station.cli.keypads import taught_here
+from station.cli.keypads import profile_store
 from station.config import ReaderConfig, StationConfig
 from station.readers.enrolment import SHEETS, UNUSABLE
 from station.readers.reader_thread import settings_of
@@ -75,7 +75,7 @@ class Capture:
 
     def __init__(self, asked: CaptureOptions, config: StationConfig | None) -> None:
         self._config = config
-        self._taught = None if config is None else taught_here(config, None)
+        self._taught = None if config is None else profile_store(config, None)
         kind, settings = self._meant(asked)
         taken = self._read_by_the_station()
         try:
@@ -174,7 +174,7 @@ class Capture:
     def _plugged(self, flags: dict[str, str | None]) -> tuple[DeviceInfo, str]:
         """The first device that is plugged in and fits; where it was not named it must be one that is taken."""
         there = [*present(), *serial_ports.present(), *(each.facts for each in hidpos.present() if each.speaks)]
-        how = self._taught.how() if self._taught is not None else {}
+        how = self._taught.descriptions() if self._taught is not None else {}
         judged = [(facts, verdict(facts, (), how)) for facts in there if named(facts, flags)]
         is_named = flags["path"] is not None or flags["match"] is not None
         for facts, found in judged:
@@ -192,7 +192,7 @@ class Capture:
         if not isinstance(self._driver, SupportsEnrolment):
             return ""
         names = (self._driver.reader, *both_names(self._driver.reader, [*present(), *serial_ports.present()]))
-        lesson = self._taught.known(names) if self._taught is not None else None
+        lesson = self._taught.find(names) if self._taught is not None else None
         profile = None if lesson is None or lesson[1].profile is None else json.dumps(lesson[1].profile)
         try:
             self._driver.teach(SHEETS, profile)

@@ -75,26 +75,30 @@ def readers(config_path: Path, journal: str | None, forget: str | None, keypad: 
 
 
 def _teach(config_path: Path, journal: str | None, forget: str | None, keypad: str | None) -> None:
-    from station.cli.keypads import could_be, taught_here
+    from station.cli.keypads import keypad_candidates, profile_store
     from station.readers.profile_store import KEYPAD
 
     config = configured(config_path)
-    taught = taught_here(config, journal)
+    profiles = profile_store(config, journal)
     try:
         if keypad is not None:
-            here = could_be(config, taught)
+            here = keypad_candidates(config, profiles)
             if keypad not in here:
                 ids = f"Expected one of {', '.join(here)}." if here else "Nothing that types is plugged in."
                 fail(f"There is no device {keypad!r} here. {ids} Plug it in, and say its ID as `readers` shows it.", 2)
-            taught.keep(keypad, KEYPAD)
-            click.echo(f"{keypad} is a number pad from now on ({taught.path}). {REPLUG}")
-        if forget is not None and not taught.forget(forget):
-            known = ", ".join(taught.ids()) or "none was taught anything"
-            fail(f"There is nothing to forget of {forget!r} in {taught.path}. Expected one of the taught: {known}.", 2)
+            profiles.keep(keypad, KEYPAD)
+            click.echo(f"{keypad} is a number pad from now on ({profiles.path}). {REPLUG}")
+        if forget is not None and not profiles.forget(forget):
+            known = ", ".join(profiles.ids()) or "none was taught anything"
+            fail(
+                f"There is nothing to forget of {forget!r} in {profiles.path}. Expected one of the taught: {known}.", 2
+            )
     except OSError as error:
-        fail(f"{taught.path} cannot be written: {error.strerror}. Say so as the station's user: sudo -u wipline ...", 1)
+        fail(
+            f"{profiles.path} cannot be written: {error.strerror}. Say so as the station's user: sudo -u wipline ...", 1
+        )
     if forget is not None:
-        click.echo(f"{forget} is forgotten ({taught.path}). {REPLUG}")
+        click.echo(f"{forget} is forgotten ({profiles.path}). {REPLUG}")
 
 
 def _status(config_path: Path) -> "tuple[StationStatus, float]":

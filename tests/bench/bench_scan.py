@@ -67,7 +67,7 @@ def in_turn(folder: Path) -> tuple[list[float], list[float]]:
     inbox: WorkQueue[Read] = WorkQueue()
     recorder = EventBuilder("saw-1", "bench", boot_id(), boot_ns, utc_us, "never")
     scan = ScanPipeline(
-        journal, inbox, recorder, say, boot_ns, known=RuleContext((), NoRules()), settings=BenchSettings()
+        journal, inbox, recorder, say, boot_ns, rules=RuleContext((), NoRules()), settings=BenchSettings()
     )
     thread = threading.Thread(target=scan.run)
     thread.start()

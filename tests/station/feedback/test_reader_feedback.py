@@ -94,7 +94,7 @@ def all_told(readers: ReaderManager) -> bool:
         with turns._changed:
             return not turns._waiting and turns._playing < 0  # nobody's turn
 
-    return all(idle(each.turns) for each in readers._beeps._beeps.values())
+    return all(idle(each.turns) for each in readers._feedback._beeps.values())
 
 
 def test_a_reader_whose_beep_is_off_is_told_nothing(opened: dict[str, list[Any]]) -> None:
@@ -207,7 +207,7 @@ def test_a_reader_that_was_unplugged_is_told_nothing_and_told_again_when_it_is_b
     opened |= {"/l": [first, second]}
     readers, _, _ = a_station(Row("serial_line", "/l"))
     first.scans.put(None)
-    until(lambda: second in [each.driver for each in readers._readings.values()])
+    until(lambda: second in [each.driver for each in readers._threads.values()])
     until(lambda: readers.status()[0].state == "ready")
     readers.show_answer(Red(Reason.NOT_SAVED, "x", reader="left"))
     until(lambda: second.told == ["red"])
@@ -279,6 +279,6 @@ def test_the_quick_signals_come_before_any_reader_is_woken(monkeypatch: pytest.M
         show_answer = dispatch
 
     station = Station.__new__(Station)
-    station.voice, station.readers, station.link = Order("voice"), Order("reader"), None  # type: ignore[assignment]
-    station._say(Green(None, Reason.SAVED, "x"))  # type: ignore[arg-type]
-    assert order == ["voice", "reader"]
+    station.feedback, station.readers, station.sync = Order("outputs"), Order("reader"), None  # type: ignore[assignment]
+    station._answer(Green(None, Reason.SAVED, "x"))  # type: ignore[arg-type]
+    assert order == ["outputs", "reader"]
