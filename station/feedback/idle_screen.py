@@ -1,4 +1,4 @@
-"""The idle screen's content: who is on, where, what is armed, what to run next, how the hub is."""
+"""Idle screen: operator, stage, armed cards, next items and the state of the hub, shown between scans."""
 
 import time
 from collections.abc import Iterable, Sequence
@@ -10,7 +10,7 @@ from station.rules.snapshot import MOST_NEXT, ShopSnapshot
 from station.scan.bench_state import BenchState, decimal
 from station.status import StationStatus
 
-HUB_WORDS = {
+HUB_TEXTS = {
     "none": "hub never reached",
     "never": "hub never reached",
     "ok": "hub ok",
@@ -27,7 +27,7 @@ def idle_screen(
     now: time.struct_time,
     stages: Sequence[str] = (),
 ) -> IdleState:
-    """What stands on the screen between scans; `now` is local wall time, `stages` those that STAGE cards choose from."""
+    """The content of the idle screen; `now` is local wall time, `stages` are those that STAGE cards select from."""
     armed = bench.pending.words() if bench and bench.pending else ""
     held = bool(bench and bench.pending and bench.pending.held)
     notes = []
@@ -40,7 +40,9 @@ def idle_screen(
     elif status.disk_level == "nearly full":
         notes.append(f"the card is nearly full: {status.disk_free_bytes // 2**20} MiB left")
     notes += [
-        f"reader {each.id}: {each.state}" for each in status.readers if each.state in ("lost", "waiting", "refusing")
+        f"reader {reader.id}: {reader.state}"
+        for reader in status.readers
+        if reader.state in ("lost", "waiting", "refusing")
     ]
     return IdleState(
         station=status.station,
@@ -48,7 +50,7 @@ def idle_screen(
         operator=shop.person(status.operator) if status.operator else "",
         armed=f"{armed} (held)" if held else armed,
         nexts=next_items(status.stage, shop, items),
-        hub=HUB_WORDS.get(status.hub.state, status.hub.state),
+        hub=HUB_TEXTS.get(status.hub.state, status.hub.state),
         waiting=status.waiting,
         clock=time.strftime("%H:%M:%S", now),
         notes=tuple(notes),
@@ -56,7 +58,7 @@ def idle_screen(
 
 
 def next_items(stage: str | None, shop: ShopSnapshot, items: Iterable[OpenItem]) -> tuple[str, ...]:
-    """The first items that wait at this stage, as the hub last told them."""
+    """The first items that wait at this stage, in the order of the hub's open items."""
     waits = (row for row in items if row.state == "waiting" and shop.stage_of(row.product, row.operation) == stage)
     return tuple(
         f"{row.item}  {row.product or ''}  {decimal(row.qty_milli) if row.qty_milli else ''}".rstrip()
