@@ -65,7 +65,7 @@ class CardJournal(Journal):
     def disk_level(self) -> DiskLevel:
         level = super().disk_level()
         if self.full:
-            self._level, self._unlooked = DiskLevel.FULL, 0
+            self._budget._level, self._budget._unchecked_bytes = DiskLevel.FULL, 0
             return DiskLevel.FULL
         return level
 
