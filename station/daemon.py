@@ -224,7 +224,7 @@ class Station:
 
     def current_status(self) -> status.StationStatus:
         """The station's status now; any thread."""
-        tip, here = self.journal.tip, room(self.journal.path)
+        tip, space = self.journal.tip, room(self.journal.path)
         sync, bench = self.sync, self._bench()
         hub = sync.status() if sync is not None else status.HubStatus()
         waiting = tip.seq - hub.accepted_thru if sync is not None else 0
@@ -236,8 +236,8 @@ class Station:
             operator=bench.operator.badge if bench and bench.operator else None,
             log=self.journal.log_id.hex(), tip_seq=tip.seq, waiting=max(waiting, 0),
             oldest_waiting_s=sync.oldest_waiting_s() if sync is not None else None,
-            clock=self.events.clk, hub=hub, readers=self.readers.status(), disk_level=level_of(here),
-            disk_free_bytes=here.free_bytes, days_left=self._days_left, journal=str(self.journal.path.absolute()),
+            clock=self.events.clk, hub=hub, readers=self.readers.status(), disk_level=level_of(space),
+            disk_free_bytes=space.free_bytes, days_left=self._days_left, journal=str(self.journal.path.absolute()),
             news=list(self.journal.news), config=self._config_path,
             aside=sync.aside if sync is not None else 0,
         )  # fmt: skip
