@@ -1,16 +1,16 @@
-"""Whether the station's wall time can be shown: it is displayed and recorded, and never orders events."""
+"""State of the wall clock. Wall time is displayed and recorded, but never orders events."""
 
 from station.system.clock import is_synchronised
 
 
 class WallClock:
-    """State of wall time: `never` synchronised in this process, `holdover` since it was, or `synced`."""
+    """The state: `never` synchronised in this process, `synced`, or `holdover` (synchronised earlier, but not now)."""
 
     def __init__(self) -> None:
         self._state = "never"
 
     def state(self) -> str:
-        """`never`, `holdover` or `synced`, as the kernel reports now."""
+        """`never`, `holdover` or `synced`, from the kernel's present state."""
         if is_synchronised():
             self._state = "synced"
         elif self._state == "synced":

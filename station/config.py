@@ -1,6 +1,6 @@
-"""station.toml: what an installer writes once for a bench, read strictly.
+"""Station configuration: parse and validate station.toml.
 
-A misspelt key is an error that names the nearest known one: one that is quietly ignored is found out in a month.
+An unknown key is an error that names the nearest known one: a misspelt key that is ignored would stay unnoticed for weeks.
 
 >>> read('station = "saw-1"\\nstage = "saw"', "station.toml").stage
 'saw'
@@ -22,7 +22,7 @@ from station.core.codes.command_cards import MAX_ARGUMENT_CHARACTERS
 
 MAX_READERS = 32
 MAX_SIGNALS = 8
-MAX_GPIO_LINE = 1023  # the largest chips known have some hundred lines
+MAX_GPIO_LINE = 1023  # the largest known chips have a few hundred lines
 
 Text = Annotated[str, msgspec.Meta(min_length=1, max_length=MAX_ARGUMENT_CHARACTERS)]
 Path_ = Annotated[str, msgspec.Meta(min_length=1, max_length=4096)]
@@ -42,7 +42,7 @@ class ConfigError(ValueError):
 
 
 class HubConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Where the hub is, the file that holds this station's token, and a private CA's certificate."""
+    """The hub's address, the file with this station's token, and the certificate of a private CA."""
 
     url: Annotated[str, msgspec.Meta(pattern=r"^https?://[^/\s]+(/.*)?$")]
     token_file: Path_
@@ -50,10 +50,10 @@ class HubConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class ReaderConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """One reader: its kind, which device it is, and what its scans say unless a card says otherwise.
+    """One reader: its kind, its device, and the stage and action of its scans unless a card overrides them.
 
-    `baud`, `parity` and `flow` are those of a serial line, `layout` the keyboard layout that a scanner types for; `beep`:
-    whether it answers with its own beep and light, if it can.
+    `baud`, `parity` and `flow` are settings of a serial line. `layout` is the keyboard layout that a scanner types for.
+    `beep`: whether the reader's own beep and light show the answer, if its driver supports it.
     """
 
     kind: Text
@@ -70,7 +70,7 @@ class ReaderConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class GpioLinesConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """The lines of a GPIO chip that lamps and a buzzer hang on, by their numbers."""
+    """The line numbers of the lamps and the buzzer on a GPIO chip."""
 
     green: GpioLine | None = None
     amber: GpioLine | None = None
@@ -79,9 +79,9 @@ class GpioLinesConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class OutputConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """One way to answer: its kind, and the file, terminal or device it uses.
+    """One output (`[[signal]]`): its kind, and the file, terminal or device it uses.
 
-    `words` is of a sound, `lines` and `active_low` are of GPIO lamps.
+    `words` is a setting of `sound`, `lines` and `active_low` are settings of `gpio`.
     """
 
     kind: Text
@@ -112,11 +112,11 @@ _TABLES: dict[type[msgspec.Struct], dict[str, type[msgspec.Struct]]] = {
     StationConfig: {"hub": HubConfig, "reader": ReaderConfig, "signal": OutputConfig},
     OutputConfig: {"lines": GpioLinesConfig},
 }
-_ONLY_OF = {"words": "sound", "lines": "gpio", "active_low": "gpio"}  # a signal's key, and the kind that has it
+_ONLY_OF = {"words": "sound", "lines": "gpio", "active_low": "gpio"}  # an output's key, and the only kind that has it
 
 
 def load(path: Path, **flags: str | None) -> StationConfig:
-    """The configuration in a file, with flags (their names as in the file) before it. Raises `ConfigError`."""
+    """The configuration in a file; flags (named like the keys) override it. Raises `ConfigError`."""
     try:
         text = path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
@@ -124,7 +124,7 @@ def load(path: Path, **flags: str | None) -> StationConfig:
         raise ConfigError(
             came=f"{path} cannot be read: {why}.",
             expected="Expected a station.toml.",
-            do=f"Name another with --config, or make it: sudo install -D -m 644 station.toml {path}",
+            do=f"Name another with --config, or create it: sudo install -D -m 644 station.toml {path}",
         ) from error
     return read(text, str(path), **flags)
 
@@ -152,7 +152,7 @@ def read(text: str, name: str, **flags: str | None) -> StationConfig:
             came=f"{name} has both stage and stages.", expected="Expected one of them, or neither.", do="Remove one."
         )
     for row in config.signal:
-        _refuse_foreign(row, name)
+        _refuse_misplaced(row, name)
     return config
 
 
@@ -173,7 +173,7 @@ def _refuse_unknown(table: dict[str, Any], kind: type[msgspec.Struct], name: str
                     _refuse_unknown(inner, inner_kind, f"{name} [{key}]")
 
 
-def _refuse_foreign(row: OutputConfig, name: str) -> None:
+def _refuse_misplaced(row: OutputConfig, name: str) -> None:
     for key, kind in _ONLY_OF.items():
         if getattr(row, key) is not None and row.kind != kind:
             raise ConfigError(
@@ -184,7 +184,7 @@ def _refuse_foreign(row: OutputConfig, name: str) -> None:
 
 
 def token(hub: HubConfig) -> str:
-    """This station's token, from its file. Raises `ConfigError`."""
+    """This station's token, read from its file. Raises `ConfigError`."""
     path = Path(hub.token_file)
     try:
         text = path.read_text(encoding="ascii").strip()

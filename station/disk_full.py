@@ -1,8 +1,8 @@
-"""The wait for room: a station that is started while its disk is full.
+"""Start on a full disk: wait for room, and answer each scan red meanwhile.
 
 The journal cannot be opened before a few pages can be written. Until then the readers are open and each scan is answered
-red, so that the operator at the bench knows. The journal is tried again every two seconds, and the station then starts as
-always, without a restart by anyone.
+red, so that the operator sees the fault. The journal is tried again every two seconds. When it opens, the station continues
+its start without a restart.
 """
 
 import os
@@ -29,19 +29,19 @@ TRY_EVERY_S = 2.0
 
 
 def open_when_room(
-    open_journal: Callable[[], Journal], config: StationConfig, recorder: EventBuilder, say: Callable[[Answer], None]
+    open_journal: Callable[[], Journal], config: StationConfig, events: EventBuilder, dispatch: Callable[[Answer], None]
 ) -> Journal:
-    """The open journal, at once or when the disk has room for it. `say` answers at all signals.
+    """The open journal, at once or when the disk has room for it. `dispatch` shows an answer at all outputs.
 
-    SIGTERM and SIGINT during the wait end the process with 0 (`SystemExit`): nothing is open that could be lost. Raises
-    `JournalError` as `open_journal` does, but for `JournalFull`.
+    SIGTERM and SIGINT during the wait end the process with 0 (`SystemExit`), because nothing is open that could be lost.
+    Raises `JournalError` as `open_journal` does, except `JournalFull`.
     """
     try:
         return open_journal()
     except JournalFull as error:
         log.say("the journal cannot be opened: scans are answered red until there is room", why=str(error))
         news = str(error)
-    wait = _Wait(config, recorder, say, news)
+    wait = _Wait(config, events, dispatch, news)
     before = {number: signal.signal(number, wait.stop) for number in (signal.SIGTERM, signal.SIGINT)}
     try:
         journal = wait.until_open(open_journal)
@@ -56,37 +56,39 @@ def open_when_room(
 
 
 class _Wait:
-    """Readers whose scans are all answered red."""
+    """The readers while the journal cannot be opened; each scan is answered red."""
 
-    def __init__(self, config: StationConfig, recorder: EventBuilder, say: Callable[[Answer], None], news: str) -> None:
-        self._config, self._recorder, self._say_at_signals, self._news = config, recorder, say, news
+    def __init__(
+        self, config: StationConfig, events: EventBuilder, dispatch: Callable[[Answer], None], news: str
+    ) -> None:
+        self._config, self._events, self._dispatch, self._news = config, events, dispatch, news
         self._stop = threading.Event()
         self._began_ns = boot_ns()
-        self._red_at: str | None = None  # the reader whose scan was answered red last
-        self._inbox: WorkQueue[ScanOutcome] = WorkQueue()
-        self._readers = ReaderManager(config, self._inbox, self._say, log.say, lambda: None)
+        self._refused_reader: str | None = None  # the reader of the last scan that was answered red
+        self._queue: WorkQueue[ScanOutcome] = WorkQueue()
+        self._readers = ReaderManager(config, self._queue, self._answer, log.say, lambda: None)
 
     def stop(self, *_: object) -> None:
-        """End the wait without a journal. A signal handler."""
+        """End the wait without a journal; the signal handler."""
         self._stop.set()
 
     def until_open(self, open_journal: Callable[[], Journal]) -> Journal | None:
-        """The journal as soon as it can be opened; None where the wait was ended before."""
-        answering = threading.Thread(target=self._answer, name="no-room")
+        """The journal as soon as it can be opened; None where a signal ended the wait."""
+        answering = threading.Thread(target=self._answer_red, name="no-room")
         answering.start()
         self._readers.start()
         try:
-            journal = self._tried(open_journal)
+            journal = self._retry(open_journal)
         finally:
-            # The readers first: a scan that is complete is answered, and none waits for room in a queue that stands still.
+            # The readers close first: complete scans are still answered, and no reader waits for room in a dead queue.
             self._readers.close()
-            self._inbox.close()
+            self._queue.close()
             answering.join()
-        if journal is not None and self._red_at is not None:
-            self._say_at_signals(Notice(Reason.LOOK, ROOM_AGAIN, reader=self._red_at))
+        if journal is not None and self._refused_reader is not None:
+            self._dispatch(Notice(Reason.LOOK, ROOM_AGAIN, reader=self._refused_reader))
         return journal
 
-    def _tried(self, open_journal: Callable[[], Journal]) -> Journal | None:
+    def _retry(self, open_journal: Callable[[], Journal]) -> Journal | None:
         notify("READY=1")
         while not self._stop.wait(TRY_EVERY_S):
             notify("WATCHDOG=1")
@@ -95,18 +97,18 @@ class _Wait:
                 return open_journal()
         return None
 
-    def _answer(self) -> None:
-        while not (self._inbox.closed and self._inbox.quiet):
-            read = self._inbox.next_work(None)
+    def _answer_red(self) -> None:
+        while not (self._queue.closed and self._queue.quiet):
+            read = self._queue.next_work(None)
             if read is not None and not (isinstance(read, Read) and not read.raw):
-                self._say(Red(Reason.NOT_SAVED, DISK_FULL, reader=read.reader))
-                self._red_at = read.reader
-            while (chore := self._inbox.chore()) is not None:
-                chore.run()  # the end of a tag's presence, whose arrival was not recorded
-        self._inbox.refuse_rest()
+                self._answer(Red(Reason.NOT_SAVED, DISK_FULL, reader=read.reader))
+                self._refused_reader = read.reader
+            while (chore := self._queue.chore()) is not None:
+                chore.run()  # a tag's removal, whose arrival was not recorded
+        self._queue.refuse_rest()
 
-    def _say(self, answer: Answer) -> None:
-        self._say_at_signals(answer)
+    def _answer(self, answer: Answer) -> None:
+        self._dispatch(answer)
         self._readers.show_answer(answer)
 
     def _write_status(self) -> None:
@@ -114,12 +116,12 @@ class _Wait:
             status.write(Path(self._config.status), self._status())
 
     def _status(self) -> status.StationStatus:
-        here = room(Path(self._config.journal).absolute())
+        space = room(Path(self._config.journal).absolute())
         return status.StationStatus(
-            station=self._config.station, sw=self._recorder.sw, pid=os.getpid(), boot=self._recorder.boot,
+            station=self._config.station, sw=self._events.sw, pid=os.getpid(), boot=self._events.boot,
             written_boot_ns=boot_ns(), written_us=utc_us(), ready_boot_ns=self._began_ns, ready_in_s=0.0,
             stage=self._config.stage, operator=None, log="", tip_seq=0, waiting=0, oldest_waiting_s=None,
-            clock=self._recorder.clk, hub=status.HubStatus(), readers=self._readers.status(), disk_level=DiskLevel.FULL,
-            disk_free_bytes=here.free_bytes, days_left=None, journal=str(Path(self._config.journal).absolute()),
+            clock=self._events.clk, hub=status.HubStatus(), readers=self._readers.status(), disk_level=DiskLevel.FULL,
+            disk_free_bytes=space.free_bytes, days_left=None, journal=str(Path(self._config.journal).absolute()),
             news=[self._news], config="",
         )  # fmt: skip

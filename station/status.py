@@ -1,4 +1,4 @@
-"""status.json: how the station is, for `status`, `readers`, `doctor` and whoever else looks; replaced whole, never half."""
+"""status.json: the station's status for `status`, `readers`, `doctor` and other programs. It is replaced atomically."""
 
 import os
 from pathlib import Path
@@ -9,11 +9,11 @@ from station.readers.registry import ReaderStatus
 from station.system.clock import boot_ns
 
 OLD_S = 60.0
-"""A status that is older is no running station's: it is written every 5 s."""
+"""An older status is not that of a running station, which writes it every 5 s."""
 
 
 class HubStatus(msgspec.Struct, frozen=True):
-    """How the hub is seen: `state` none, never, ok, away, refused; `error` the last failure in a sentence."""
+    """The connection to the hub: `state` none, never, ok, away or refused; `error` is the last failure in a sentence."""
 
     state: str = "none"
     error: str = ""
@@ -24,7 +24,7 @@ class HubStatus(msgspec.Struct, frozen=True):
 
 
 class StationStatus(msgspec.Struct, frozen=True, kw_only=True):
-    """All that stands in status.json. Times are CLOCK_BOOTTIME in ns (`_ns`) or UTC in us (`_us`)."""
+    """The content of status.json. Times are CLOCK_BOOTTIME in ns (`_ns`) or UTC in us (`_us`)."""
 
     station: str
     sw: str
@@ -49,18 +49,18 @@ class StationStatus(msgspec.Struct, frozen=True, kw_only=True):
     journal: str
     news: list[str]
     config: str
-    aside: int = 0  # events of earlier logs that are not known to be at the hub
+    aside: int = 0  # events of earlier logs that the hub has not confirmed
 
 
 def write(path: Path, status: StationStatus) -> None:
-    """Replace the file at `path`. No fsync: after a power cut there is nothing to know."""
+    """Replace the file at `path`. Without fsync, because after a power cut the status is worthless."""
     fresh = path.with_name(path.name + ".new")
     fresh.write_bytes(msgspec.json.format(msgspec.json.encode(status), indent=2) + b"\n")
     fresh.replace(path)
 
 
 def read(path: Path) -> tuple[StationStatus, float] | None:
-    """The status and its age in seconds; None where there is none."""
+    """The status and its age in seconds; None where there is no valid file."""
     try:
         status = msgspec.json.decode(path.read_bytes(), type=StationStatus)
     except (OSError, msgspec.MsgspecError):
@@ -70,13 +70,16 @@ def read(path: Path) -> tuple[StationStatus, float] | None:
 
 
 def running(path: Path) -> StationStatus | None:
-    """The status of a station that runs; None where none does."""
-    found = read(path)
-    return None if found is None or found[1] > OLD_S or not lives(found[0].pid) else found[0]
+    """The status of a running station; None where none runs."""
+    current = read(path)
+    if current is None:
+        return None
+    status, age_s = current
+    return status if age_s <= OLD_S and lives(status.pid) else None
 
 
 def lives(pid: int) -> bool:
-    """Whether there is a process of this number."""
+    """Whether a process with this id exists."""
     try:
         os.kill(pid, 0)
     except ProcessLookupError:

@@ -1,7 +1,7 @@
-"""Recording a reader: what its device says is kept in a file, so that a support case can be played where no device is.
+"""Capture: record the raw input of one reader in a file, so that a support case can be played without the device.
 
-One reader is opened as the station would open it, with what the station knows of it, and read until somebody ends it. Each
-scan is handed on as it comes, so the person sees that it works.
+The reader is opened as the station would open it, with its stored profile, and read until Ctrl-C. Each scan is printed at
+once, so that the user sees that the reader works.
 """
 
 import json
@@ -32,24 +32,24 @@ from drivers.decode.detect.device_policy import verdict
 from drivers.hotplug import present
 from drivers.platform import serial_ports
 from station import status
-from station.cli.keypads import taught_here
+from station.cli.keypads import profile_store
 from station.config import ReaderConfig, StationConfig
 from station.readers.enrolment import SHEETS, UNUSABLE
 from station.readers.reader_thread import settings_of
-from station.readers.registry import READ_FROM
+from station.readers.registry import OPEN_STATES
 from station.system.files import flush_folder
 from station.system.version import version
 
 STOP = "stop the station for as long as you record: sudo systemctl stop wipline-station"
 ONE_SLOT = {"alone": "yes"}
-"""The station reads all slots of a card reader as one; a recording is of one, which is called as the device or by more."""
+"""The station reads all slots of a card reader as one reader; a recording is of a single slot."""
 ONLY_OWNER = 0o600
-"""A recording holds what was typed, and is not for everybody on the machine."""
+"""A recording contains what was typed, so other users of the machine must not read it."""
 
 
 @dataclass(frozen=True, slots=True)
 class CaptureOptions:
-    """Which reader is meant, as far as it was said."""
+    """The options that select the reader; None where not given."""
 
     kind: str | None = None
     path: str | None = None
@@ -59,7 +59,7 @@ class CaptureOptions:
 
 @dataclass(frozen=True, slots=True)
 class CaptureResult:
-    """What a recording came to; `why`: why it ended before somebody ended it."""
+    """The result of a recording; `why`: the fault that ended it, None where the user did."""
 
     reader: str
     events: int
@@ -70,153 +70,158 @@ class CaptureResult:
 class Capture:
     """An open reader that is to be recorded. `config`: the station of this machine, None where there is none.
 
-    Raises `DriverError` where it cannot be opened, or the station has it.
+    Raises `DriverError` where it cannot be opened, or where the running station reads it.
     """
 
-    def __init__(self, asked: CaptureOptions, config: StationConfig | None) -> None:
+    def __init__(self, options: CaptureOptions, config: StationConfig | None) -> None:
         self._config = config
-        self._taught = None if config is None else taught_here(config, None)
-        kind, settings = self._meant(asked)
-        taken = self._read_by_the_station()
+        self._profiles = None if config is None else profile_store(config, None)
+        kind, settings = self._select(options)
+        station_readers = self._station_readers()
         try:
             self._driver: Driver = open_driver(kind, settings | ONE_SLOT if kind == "pcsc" else settings)
         except DriverError as error:
-            if taken is None:
+            if station_readers is None:
                 raise
             do = f"{error.do} The station is running; where it is the one that holds the reader: {STOP}"
             raise DriverError(error.came, error.expected, do) from error
-        if taken is not None and any(f"{self._driver.reader} ".startswith(f"{each} ") for each in taken):
-            # pcscd would let two programs speak to one card, and each would disturb the other.
+        if any(f"{self._driver.reader} ".startswith(f"{reader} ") for reader in station_readers or ()):
+            # pcscd lets two programs exchange commands with one card, and each would disturb the other.
             self._driver.close()
             raise DriverError(
                 came=f"{self._driver.reader} is being read by the station.",
                 expected="A reader is read by one program alone.",
                 do=f"{STOP[0].upper()}{STOP[1:]}",
             )
-        self._untaught = self._teach()
+        self._unusable = self._load_profile()
 
     @property
     def reader(self) -> str:
-        """Which reader it is."""
+        """The reader's id."""
         return self._driver.reader
 
-    def make(self, file: Path, say: Callable[[Outcome], None], seconds: int | None) -> CaptureResult:
-        """Record into a new file until Ctrl-C, or for so long. Raises `DriverError`."""
+    def make(self, file: Path, show: Callable[[Outcome], None], seconds: int | None) -> CaptureResult:
+        """Record into a new file until Ctrl-C or for so many seconds; `show` prints an outcome. Raises `DriverError`."""
         driver, scans = self._driver, 0
 
-        def listen() -> str | None:
+        def read() -> str | None:
             nonlocal scans
             try:
                 for outcome in driver.reads():
                     scans += isinstance(outcome, Read)
-                    say(outcome)
+                    show(outcome)
             except DeviceLost as lost:
                 return lost.came
             return None
 
         with new_file(file) as write, ThreadPoolExecutor(1) as pool:
-            tape = CaptureWriter(write, driver.close, version())
-            self._begin(tape)
-            if self._untaught:
-                say(OperatorNotice(driver.kind, driver.reader, boot_ns(), self._untaught))
-            reading = pool.submit(listen)
-            # Not in this thread: an interrupt must not come between a read and its writing down.
+            writer = CaptureWriter(write, driver.close, version())
+            self._begin(writer)
+            if self._unusable:
+                show(OperatorNotice(driver.kind, driver.reader, boot_ns(), self._unusable))
+            # In another thread: Ctrl-C must not interrupt between a read and its write to the file.
+            reading = pool.submit(read)
             with suppress(KeyboardInterrupt, TimeoutError):
                 reading.result(seconds)
             driver.close()
             why = reading.result()
-            tape.end()
-        return CaptureResult(driver.reader, tape.events, scans, tape.trouble or why)
+            writer.end()
+        return CaptureResult(driver.reader, writer.events, scans, writer.trouble or why)
 
     def close(self) -> None:
-        """Let the reader go."""
+        """Close the reader."""
         self._driver.close()
 
-    def _begin(self, tape: CaptureWriter) -> None:
+    def _begin(self, writer: CaptureWriter) -> None:
         assert isinstance(self._driver, SupportsCapture)
         try:
-            self._driver.record(tape)
+            self._driver.record(writer)
         except CaptureError as error:
             raise DriverError(str(error), "Expected what can be read again.", "Nothing was recorded.") from error
 
-    def _meant(self, asked: CaptureOptions) -> tuple[str, dict[str, str | None]]:
-        if asked.kind is not None and asked.kind not in EVENTS:
+    def _select(self, options: CaptureOptions) -> tuple[str, dict[str, str | None]]:
+        """The kind and the settings of the selected reader.
+
+        A row of station.toml comes first, then the given kind, then the first plugged-in reader.
+        """
+        if options.kind is not None and options.kind not in EVENTS:
             raise DriverError(
-                came=f"Readers of kind {asked.kind!r} are not recorded.",
+                came=f"Readers of kind {options.kind!r} are not recorded.",
                 expected=f"Expected one of {', '.join(EVENTS)}.",
                 do="Correct --kind.",
             )
-        flags = {"path": asked.path, "match": asked.match, "layout": asked.layout}
-        row = self._row(asked)
+        flags = {"path": options.path, "match": options.match, "layout": options.layout}
+        row = self._row(options)
         if row is not None:
-            return row.kind, settings_of(row) | {name: said for name, said in flags.items() if said is not None}
-        if asked.kind is not None:
-            return asked.kind, flags
+            return row.kind, settings_of(row) | {name: value for name, value in flags.items() if value is not None}
+        if options.kind is not None:
+            return options.kind, flags
         facts, kind = self._plugged(flags)
-        # The ids too: the name of its node may go to another device before it is opened.
+        # With the ids: the kernel may assign the node's name to another device before it is opened.
         return kind, flags | {"path": facts.node, "match": facts.ids}
 
-    def _row(self, asked: CaptureOptions) -> ReaderConfig | None:
-        """The row of station.toml that is meant."""
+    def _row(self, options: CaptureOptions) -> ReaderConfig | None:
+        """The row of station.toml that the options select; None where none fits."""
         rows = [row for row in self._config.reader if row.kind in EVENTS] if self._config is not None else []
         for name in ("kind", "path", "match"):
-            said = getattr(asked, name)
-            rows = [row for row in rows if said is None or getattr(row, name) == said]
+            value = getattr(options, name)
+            rows = [row for row in rows if value is None or getattr(row, name) == value]
         if len(rows) > 1:
             names = "; ".join(f"{row.kind} {row.path or row.match or ''}".strip() for row in rows)
             raise DriverError(
-                came=f"The configuration has {len(rows)} readers that could be meant: {names}.",
+                came=f"The configuration has {len(rows)} readers that fit: {names}.",
                 expected="Expected one.",
-                do="Say which, as it stands there, with --kind, --path or --match.",
+                do="Select one by --kind, --path or --match, as in the configuration.",
             )
         return rows[0] if rows else None
 
     def _plugged(self, flags: dict[str, str | None]) -> tuple[DeviceInfo, str]:
-        """The first device that is plugged in and fits; where it was not named it must be one that is taken."""
-        there = [*present(), *serial_ports.present(), *(each.facts for each in hidpos.present() if each.is_scanner)]
-        how = self._taught.how() if self._taught is not None else {}
-        judged = [(facts, verdict(facts, (), how)) for facts in there if named(facts, flags)]
+        """The first plugged-in device that fits. One that was not named must be a device that the policy opens."""
+        pos_scanners = (device.facts for device in hidpos.present() if device.is_scanner)
+        devices = [*present(), *serial_ports.present(), *pos_scanners]
+        profiles = self._profiles.descriptions() if self._profiles is not None else {}
+        policies = [(facts, verdict(facts, (), profiles)) for facts in devices if named(facts, flags)]
         is_named = flags["path"] is not None or flags["match"] is not None
-        for facts, found in judged:
-            if found.take or (is_named and found.listen):
-                return facts, found.kind
-        what = flags["path"] or flags["match"]
+        for facts, policy in policies:
+            if policy.take or (is_named and policy.listen):
+                return facts, policy.kind
+        name = flags["path"] or flags["match"]
         raise DriverError(
-            came=f"No reader {what!r} is plugged in." if what else "No reader is plugged in.",
-            expected="Expected one that is known for one, or that is named.",
+            came=f"No reader {name!r} is plugged in." if name else "No reader is plugged in.",
+            expected="Expected one that is recognised as a reader, or that is named.",
             do=f"Name it: --kind ({', '.join(EVENTS)}) and --match; `wipline-station readers` shows what is there.",
         )
 
-    def _teach(self) -> str:
-        """Tell it what the station would, so that it behaves as there; why that cannot be used, where it cannot."""
+    def _load_profile(self) -> str:
+        """Pass the stored profile to the driver, as the station does; returns why it cannot be used, "" where it can."""
         if not isinstance(self._driver, SupportsEnrolment):
             return ""
         names = (self._driver.reader, *both_names(self._driver.reader, [*present(), *serial_ports.present()]))
-        lesson = self._taught.known(names) if self._taught is not None else None
-        profile = None if lesson is None or lesson[1].profile is None else json.dumps(lesson[1].profile)
+        stored = self._profiles.find(names) if self._profiles is not None else None
+        profile = None if stored is None or stored[1].profile is None else json.dumps(stored[1].profile)
         try:
             self._driver.teach(SHEETS, profile)
-        except DriverError as error:  # what the device sends is worth recording all the same
+        except DriverError as error:  # the device's raw input is worth recording without a profile, too
             self._driver.teach(SHEETS, None)
             return UNUSABLE.format(error.came, error.do)
         return ""
 
-    def _read_by_the_station(self) -> set[str] | None:
-        """The readers that a running station reads; None where none runs."""
-        found = None if self._config is None else status.running(Path(self._config.status))
-        return None if found is None else {each.id for each in found.readers if each.state in READ_FROM}
+    def _station_readers(self) -> set[str] | None:
+        """The ids of the readers that a running station reads; None where none runs."""
+        current = None if self._config is None else status.running(Path(self._config.status))
+        return None if current is None else {line.id for line in current.readers if line.state in OPEN_STATES}
 
 
 @contextmanager
 def new_file(file: Path) -> Iterator[Callable[[bytes], object]]:
-    """A new file, and how to write a line of it, whole; it and its name are on the disk when it is closed.
+    """Create a file; yields a function that writes one whole line. At the end the file and its name are on the disk.
 
-    Raises `DriverError` where it cannot be made, or not be kept.
+    Raises `DriverError` where it cannot be created or flushed.
     """
     try:
         descriptor = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, ONLY_OWNER)
     except OSError as error:
-        came = f"{file} cannot be made: {error.strerror}."
+        came = f"{file} cannot be created: {error.strerror}."
         raise DriverError(came, "Expected the name of a new file.", "Name another.") from error
 
     _give(descriptor, file.absolute().parent)
@@ -237,17 +242,17 @@ def _flush(file: Path, descriptor: int) -> None:
         os.fsync(descriptor)
         flush_folder(file.absolute().parent)
     except OSError as error:
-        came = f"{file} is written and may not be kept: {error.strerror}."
-        do = "Play it (`decode`), and copy it, before the power goes."
-        raise DriverError(came, "Expected a disk that takes it.", do) from error
+        came = f"{file} is written, but could not be flushed to the disk: {error.strerror}."
+        do = "Play it (`decode`), and copy it, before the power is switched off."
+        raise DriverError(came, "Expected a disk that accepts it.", do) from error
 
 
 def _give(descriptor: int, folder: Path) -> None:
-    """Give a file that root made to whose folder it is in.
+    """Give a file that root created to the owner of its folder.
 
-    Most recordings are made with sudo, and sent by a person, or played by the station, whose user is not root.
+    Most recordings are made with sudo, and then sent by a user or played by the station, neither of which is root.
     """
     if os.geteuid() == 0:
-        with suppress(OSError):  # a stick may know no owners
+        with suppress(OSError):  # the file system of a USB stick may have no owners
             owner = folder.stat()
             os.fchown(descriptor, owner.st_uid, owner.st_gid)

@@ -1,7 +1,7 @@
 """`wipline-station`: the commands of a scanning station.
 
-Each exits 0, or says on standard error what came, what was expected and what to do: 1 where the station or its journal is
-at fault, 2 where the command or the configuration is.
+Each exits with 0, or writes to standard error what came, what was expected and what to do, and exits with 1 for a fault of
+the station or its journal, with 2 for a fault of the command or the configuration.
 """
 
 import sys
@@ -29,7 +29,7 @@ def main() -> None:
 @click.option("--stage", help="The stage, instead of the configured one.")
 @click.option("--status", type=click.Path(), help="The status file, instead of the configured one.")
 def run(config_path: Path, **flags: str | None) -> None:
-    """Scan until told to end (SIGTERM, Ctrl-C)."""
+    """Scan until SIGTERM or Ctrl-C."""
     from drivers import DriverError
     from station.daemon import run as run_station
     from station.feedback.outputs import OutputError
@@ -44,77 +44,78 @@ def run(config_path: Path, **flags: str | None) -> None:
 
 @main.command()
 @config_option
-@click.option("--json", "as_json", is_flag=True, help="The status file as it is.")
+@click.option("--json", "as_json", is_flag=True, help="Print the status file unchanged.")
 def status(config_path: Path, as_json: bool) -> None:
-    """How the station is, and how old that news is."""
+    """Print the station's status and its age."""
     from station.cli.output import as_text
 
-    found, age_s = _status(config_path)
+    current, age_s = _status(config_path)
     if as_json:
         import msgspec
 
-        click.echo(msgspec.json.encode(found).decode())
+        click.echo(msgspec.json.encode(current).decode())
     else:
-        click.echo(as_text(found, age_s))
+        click.echo(as_text(current, age_s))
 
 
 @main.command()
 @config_option
 @journal_option
-@click.option("--forget", metavar="ID", help="Forget what this reader was taught.")
+@click.option("--forget", metavar="ID", help="Delete the stored profile of this reader.")
 @click.option("--keypad", metavar="ID", help="This device is a number pad: its digits and Enter are quantities.")
 def readers(config_path: Path, journal: str | None, forget: str | None, keypad: str | None) -> None:
-    """The readers of this station: how each device is taken, on what grounds, and what to do where that is wrong."""
+    """Print each device's state as a reader, the reasons for it, and how to correct it."""
     from station.cli.output import readers_text
 
     if forget is not None or keypad is not None:
-        _teach(config_path, journal, forget, keypad)
+        _change_profiles(config_path, journal, forget, keypad)
         return
-    found, age_s = _status(config_path)
-    click.echo(readers_text(found, age_s))
+    current, age_s = _status(config_path)
+    click.echo(readers_text(current, age_s))
 
 
-def _teach(config_path: Path, journal: str | None, forget: str | None, keypad: str | None) -> None:
-    from station.cli.keypads import could_be, taught_here
+def _change_profiles(config_path: Path, journal: str | None, forget: str | None, keypad: str | None) -> None:
+    from station.cli.keypads import keypad_candidates, profile_store
     from station.readers.profile_store import KEYPAD
 
     config = configured(config_path)
-    taught = taught_here(config, journal)
+    profiles = profile_store(config, journal)
     try:
         if keypad is not None:
-            here = could_be(config, taught)
-            if keypad not in here:
-                ids = f"Expected one of {', '.join(here)}." if here else "Nothing that types is plugged in."
-                fail(f"There is no device {keypad!r} here. {ids} Plug it in, and say its ID as `readers` shows it.", 2)
-            taught.keep(keypad, KEYPAD)
-            click.echo(f"{keypad} is a number pad from now on ({taught.path}). {REPLUG}")
-        if forget is not None and not taught.forget(forget):
-            known = ", ".join(taught.ids()) or "none was taught anything"
-            fail(f"There is nothing to forget of {forget!r} in {taught.path}. Expected one of the taught: {known}.", 2)
+            devices = keypad_candidates(config, profiles)
+            if keypad not in devices:
+                ids = f"Expected one of {', '.join(devices)}." if devices else "No keyboard device is plugged in."
+                fail(f"There is no device {keypad!r} here. {ids} Plug it in, and give its ID as `readers` shows it.", 2)
+            profiles.keep(keypad, KEYPAD)
+            click.echo(f"{keypad} is a number pad from now on ({profiles.path}). {REPLUG}")
+        if forget is not None and not profiles.forget(forget):
+            stored = ", ".join(profiles.ids()) or "no reader has a profile"
+            fail(f"There is no profile of {forget!r} in {profiles.path}. Expected one of: {stored}.", 2)
     except OSError as error:
-        fail(f"{taught.path} cannot be written: {error.strerror}. Say so as the station's user: sudo -u wipline ...", 1)
+        do = "Repeat the command as the station's user: sudo -u wipline ..."
+        fail(f"{profiles.path} cannot be written: {error.strerror}. {do}", 1)
     if forget is not None:
-        click.echo(f"{forget} is forgotten ({taught.path}). {REPLUG}")
+        click.echo(f"{forget} is forgotten ({profiles.path}). {REPLUG}")
 
 
 def _status(config_path: Path) -> "tuple[StationStatus, float]":
     from station.status import read
 
     path = Path(configured(config_path).status)
-    found = read(path)
-    if found is None:
+    current = read(path)
+    if current is None:
         fail(
             f"There is no status in {path}. Expected one that a running station writes. "
             "Start it: sudo systemctl start wipline-station",
             1,
         )
-    return found
+    return current
 
 
 @main.command()
 @config_option
 def doctor(config_path: Path) -> None:
-    """Name each thing that is wrong, and the command that mends it. Exits 1 where there is one."""
+    """Print each fault and the command that corrects it. Exits with 1 where there is one."""
     from station.cli.doctor import examine
 
     wrong = 0
@@ -132,24 +133,24 @@ def doctor(config_path: Path) -> None:
 @config_option
 @journal_option
 def verify(config_path: Path, journal: str | None) -> None:
-    """Walk the journal's whole chain. Exits 1 where it is broken."""
+    """Verify the journal's whole hash chain. Exits with 1 where it is broken."""
     reader = _journal(config_path, journal)
     breaks = reader.verify()
-    for each in breaks:
-        click.echo(f"seq {each.seq}: {each.sentence}")
+    for chain_break in breaks:
+        click.echo(f"seq {chain_break.seq}: {chain_break.sentence}")
     if breaks:
-        fail(f"The chain breaks at {len(breaks)} place(s). Expected none. {_doubted(reader.path)}", 1)
+        fail(f"The chain breaks at {len(breaks)} place(s). Expected none. {_mark_for_verification(reader.path)}", 1)
     click.echo(f"log {reader.log_id.hex()}: whole, {reader.tip.seq} events, tip {reader.tip.hash.hex()}")
 
 
-def _doubted(journal: Path) -> str:
-    """Have the next start walk the whole chain; what to do now."""
+def _mark_for_verification(journal: Path) -> str:
+    """Make the next start verify the whole chain; returns what to do now."""
     from station.journal import verify_marker
 
     try:
         verify_marker.set_marker(journal)
     except OSError as error:
-        return f"Say so again as a user who may write beside the journal ({error.strerror}), then restart the station."
+        return f"Repeat it as a user who may write beside the journal ({error.strerror}), then restart the station."
     return "Restart the station: it moves the files aside and saves what can be read."
 
 
@@ -157,17 +158,17 @@ def _doubted(journal: Path) -> str:
 @config_option
 @journal_option
 @click.option("--after", type=int, default=0, help="Only events behind this number.")
-@click.option("--limit", type=int, help="At most so many.")
+@click.option("--limit", type=int, help="The most events to print.")
 def events(config_path: Path, journal: str | None, after: int, limit: int | None) -> None:
     """The journal's events as lines of JSON: log, seq, hash, and the event as it was recorded."""
     from station.cli.output import event_line
 
     reader, left = _journal(config_path, journal), limit if limit is not None else sys.maxsize
     log = reader.log_id
-    while left > 0 and (found := reader.events(after, min(left, 500), log_id=log)):
-        for stored in found:
+    while left > 0 and (part := reader.events(after, min(left, 500), log_id=log)):
+        for stored in part:
             click.echo(event_line(log, stored))
-        after, left = found[-1].seq, left - len(found)
+        after, left = part[-1].seq, left - len(part)
 
 
 def _journal(config_path: Path, journal: str | None) -> "JournalReader":
@@ -190,17 +191,19 @@ def _journal(config_path: Path, journal: str | None) -> "JournalReader":
 @click.option("-o", "out", metavar="FILE", help="Write a .pdf or .svg file, by its ending.")
 @click.option("--paper", type=click.Choice(["a4", "letter"]), default="a4", show_default=True)
 @click.option("--qty", "quantities", metavar="N,N", help="Quantities on cards.  [default: 1,5,10]")
-@click.option("--stage", "stages", multiple=True, metavar="ID[=NAME]", help="A stage's card; as often as you like.")
+@click.option(
+    "--stage", "stages", multiple=True, metavar="ID[=NAME]", help="A stage's card; may be given more than once."
+)
 @click.option("--reason", "reasons", multiple=True, metavar="ID[=NAME]", help="A reason's card.")
 @click.option(
-    "--call", "calls", multiple=True, metavar="KIND", help="A card that calls somebody.  [default: supervisor]"
+    "--call", "calls", multiple=True, metavar="KIND", help="A card that calls for support.  [default: supervisor]"
 )
 @click.option("--badge", "badges", multiple=True, metavar="ID[=NAME]", help="A person's badge.")
 def sheet(config_path: Path, **asked: Any) -> None:
-    """The sheet that teaches a station a new scanner, or the operator's cards, ready to print.
+    """Make the setup sheet for new scanners, or the operator's cards, ready to print.
 
-    Without a file's name it is a PDF: wipline-setup.pdf (wipline-cards.pdf) in this folder, or, in a pipe, standard
-    output: wipline-station sheet | lp. Cards take the shop's stages, reasons and people from what this station knows.
+    Without a file name the output is a PDF: wipline-setup.pdf (wipline-cards.pdf) in this folder, or, in a pipe, standard
+    output: wipline-station sheet | lp. The cards use the stages, reasons and people of this station's master data.
     """
     from station.cli.print_sheets import PrintOptions, PrintOptionsError, prepare
     from station.core.printing import PaperError

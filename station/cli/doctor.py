@@ -1,6 +1,6 @@
-"""The doctor: each thing that is wrong with a station, in a sentence, and the command that mends it.
+"""Doctor: check a station, and print each fault in a sentence with the command that corrects it.
 
-One function a finding; the folder of facts it looks at is passed in, so that a test can break each thing.
+One function is one check. The facts that it examines can be passed in, so that a test can simulate each fault.
 """
 
 import os
@@ -24,7 +24,7 @@ LOOK_S = 5.0
 
 @dataclass(frozen=True, slots=True)
 class Diagnosis:
-    """What was looked at and found; `mend` is a command, or what a person has to do. A note is no fault."""
+    """The result of one check; `mend` is a command, or what the user has to do. With `only_note` it is no fault."""
 
     ok: bool
     what: str
@@ -33,19 +33,19 @@ class Diagnosis:
 
 
 def examine(config_path: Path) -> Iterator[Diagnosis]:
-    """Every finding about the station of this configuration; only the first where that cannot be read."""
+    """Run every check on the station of this configuration; only the first where the configuration cannot be read."""
     try:
         config = load(config_path)
     except ConfigError as error:
         yield Diagnosis(False, f"{error.came} {error.expected}", error.do)
         return
     yield Diagnosis(True, f"{config_path} is understood")
-    for look in FINDINGS:
-        yield look(config)
+    for check in CHECKS:
+        yield check(config)
 
 
 def journal_folder(config: StationConfig) -> Diagnosis:
-    """The journal's folder is there and this user may write in it."""
+    """The journal's folder exists and this user may write in it."""
     folder = Path(config.journal).absolute().parent
     if not folder.is_dir():
         mend = f"sudo install -d -o {_user()} -m 750 {folder}"
@@ -61,18 +61,18 @@ def journal_folder(config: StationConfig) -> Diagnosis:
 
 
 def journal_medium(config: StationConfig) -> Diagnosis:
-    """The journal lies where fsync means something: not in memory, not on a network drive."""
+    """The journal is on a medium where fsync is effective: not in memory, not on a network drive."""
     folder = _nearest(Path(config.journal).absolute().parent)
     kind = file_system(folder, Path("/proc/self/mounts"))
     if kind in ("tmpfs", "ramfs"):
-        return Diagnosis(False, f"the journal lies in memory ({kind}): a power cut takes it", _move(config))
+        return Diagnosis(False, f"the journal is in memory ({kind}): a power cut deletes it", _move(config))
     if kind.startswith(("nfs", "cifs", "smb", "fuse.sshfs", "9p")):
-        return Diagnosis(False, f"the journal lies on a network drive ({kind})", _move(config))
-    return Diagnosis(True, f"the journal lies on {kind or 'a file system'} of this device")
+        return Diagnosis(False, f"the journal is on a network drive ({kind})", _move(config))
+    return Diagnosis(True, f"the journal is on {kind or 'a file system'} of this device")
 
 
 def journal_settings(config: StationConfig) -> Diagnosis:
-    """A journal opened for writing has its settings; tried on a file beside it, since the daemon holds the real one."""
+    """A journal opened for writing has its settings; tried on a file beside it, because the daemon has the real one open."""
     from station.journal import JournalError
     from station.journal.schema import connect
 
@@ -101,13 +101,13 @@ def journal_chain(config: StationConfig) -> Diagnosis:
     except JournalError as error:
         return Diagnosis(False, str(error), "sudo systemctl restart wipline-station")
     if breaks:
-        walk_then_restart = f"sudo wipline-station verify --journal {path} || sudo systemctl restart wipline-station"
-        return Diagnosis(False, f"the journal's chain is broken: {breaks[0].sentence}", walk_then_restart)
+        verify_then_restart = f"sudo wipline-station verify --journal {path} || sudo systemctl restart wipline-station"
+        return Diagnosis(False, f"the journal's chain is broken: {breaks[0].sentence}", verify_then_restart)
     return Diagnosis(True, "the journal's chain holds")
 
 
 def earlier_logs(config: StationConfig) -> Diagnosis:
-    """What lies in earlier logs and in damaged ones is at the hub, as far as is known here."""
+    """The events of earlier and damaged logs are at the hub, as far as this station knows."""
     from station.journal import JournalError, JournalReader
     from station.journal.set_aside import set_aside
 
@@ -126,14 +126,14 @@ def earlier_logs(config: StationConfig) -> Diagnosis:
         folder = next(folder for folder, events in missing.items() if events)
         return Diagnosis(
             False,
-            f"{count} events of earlier logs are not known to be at the hub; the first lie in {folder}",
+            f"{count} events of earlier logs are not confirmed by the hub; the first are in {folder}",
             "let the station reach its hub: it sends what is missing; delete nothing",
         )
     return Diagnosis(True, f"the events of {len(logs)} earlier logs are at the hub")
 
 
 def shop_patterns(config: StationConfig) -> Diagnosis:
-    """Every pattern of the shop is used. The journal's last snapshot is read."""
+    """Every pattern of the shop is used, according to the journal's last snapshot."""
     from station.journal import JournalError, JournalReader
     from station.rules.snapshot import read_shop
 
@@ -147,7 +147,7 @@ def shop_patterns(config: StationConfig) -> Diagnosis:
         first, more = shop.refused[0], len(shop.refused) - 1
         others = f" ({more} more)" if more else ""
         what = f"a pattern of the shop is not used{others}: {first.why.rstrip('.')}"
-        return Diagnosis(False, what, f"define pattern {first.name!r} anew on the hub")
+        return Diagnosis(False, what, f"define pattern {first.name!r} again on the hub")
     return Diagnosis(True, f"all {len(shop.patterns)} patterns of the shop are used")
 
 
@@ -157,7 +157,7 @@ def sqlite_version(config: StationConfig, version: tuple[int, ...] = sqlite3.sql
     if version < WAL_RESET_FIXED:
         return Diagnosis(
             True,
-            f"SQLite {text} is older than 3.51.3 and has the WAL-reset bug; this station has one writer, so it is not met",
+            f"SQLite {text} is older than 3.51.3 and has the WAL-reset bug; a single writer, as here, does not trigger it",
             "never write to the journal with another program while the station runs",
             only_note=True,
         )
@@ -169,8 +169,8 @@ def disk(config: StationConfig, room: "DiskSpace | None" = None) -> Diagnosis:
     from station.journal.disk_space import DiskLevel, level_of
     from station.journal.disk_space import room as room_of
 
-    here = room or room_of(_nearest(Path(config.journal).absolute().parent) / Path(config.journal).name)
-    level, free = level_of(here), here.free_bytes // 2**20
+    space = room or room_of(_nearest(Path(config.journal).absolute().parent) / Path(config.journal).name)
+    level, free = level_of(space), space.free_bytes // 2**20
     if level in (DiskLevel.FINE, DiskLevel.WARN):
         return Diagnosis(True, f"{free} MiB are free under the journal")
     mend = "sudo journalctl --vacuum-size=50M && sudo apt-get clean"
@@ -178,45 +178,45 @@ def disk(config: StationConfig, room: "DiskSpace | None" = None) -> Diagnosis:
 
 
 def ballast(config: StationConfig, room: "DiskSpace | None" = None) -> Diagnosis:
-    """The ballast lies there, so that a full card can still prune."""
+    """The ballast exists, so that a full card can still prune."""
     from station.journal.disk_space import ballast_path, ballast_wanted
     from station.journal.disk_space import room as room_of
 
     path = Path(config.journal).absolute()
     if not path.exists():
-        return Diagnosis(True, "the ballast is laid when the station starts", only_note=True)
-    here = room or room_of(path)
-    if not ballast_wanted(here.size_bytes):
+        return Diagnosis(True, "the ballast is made when the station starts", only_note=True)
+    space = room or room_of(path)
+    if not ballast_wanted(space.size_bytes):
         return Diagnosis(
             True, "this file system is too small for a ballast: a full card cannot prune by itself", only_note=True
         )
-    if not here.ballast_bytes:
+    if not space.ballast_bytes:
         return Diagnosis(
             False, f"the ballast {ballast_path(path)} is missing", "sudo systemctl restart wipline-station"
         )
-    return Diagnosis(True, f"the ballast lies there ({here.ballast_bytes // 2**20} MiB)")
+    return Diagnosis(True, f"the ballast exists ({space.ballast_bytes // 2**20} MiB)")
 
 
-def clock(config: StationConfig, state: str | None = None) -> Diagnosis:  # noqa: ARG001 - every finding takes the configuration
-    """The wall clock is set: it is shown to people, and never evidence."""
+def clock(config: StationConfig, state: str | None = None) -> Diagnosis:  # noqa: ARG001 - the signature of all checks
+    """The wall clock is set. It is shown to users, and never orders events."""
     from station.clock import WallClock
 
-    found = state or WallClock().state()
-    if found == "never":
+    clock_state = state or WallClock().state()
+    if clock_state == "never":
         mend = "sudo timedatectl set-ntp true"
         return Diagnosis(
             True, "the clock was never set since the start; times shown here may be wrong", mend, only_note=True
         )
-    return Diagnosis(True, f"the clock is {found}")
+    return Diagnosis(True, f"the clock is {clock_state}")
 
 
 def input_devices(config: StationConfig, folder: Path = Path("/dev/input")) -> Diagnosis:
     """This user may read the scanners that are plugged in."""
     if config.reader and all(row.kind != "keyboard" for row in config.reader):
-        return Diagnosis(True, "no reader here is a scanner that types")
+        return Diagnosis(True, "no reader here is a keyboard scanner")
     nodes = sorted(folder.glob("event*")) if folder.is_dir() else []
     if not nodes:
-        return Diagnosis(False, f"no input device is in {folder}", "plug a scanner in, then look again: lsusb")
+        return Diagnosis(False, f"no input device is in {folder}", "plug a scanner in, then check again: lsusb")
     closed = [node for node in nodes if not os.access(node, os.R_OK | os.W_OK)]
     if len(closed) == len(nodes):
         mend = f"sudo usermod -aG input {_user()} && sudo systemctl restart wipline-station"
@@ -225,7 +225,7 @@ def input_devices(config: StationConfig, folder: Path = Path("/dev/input")) -> D
 
 
 def reader_paths(config: StationConfig) -> Diagnosis:
-    """Every path that a reader names is there."""
+    """Every path of a configured reader exists."""
     for row in config.reader:
         if row.path is not None and not Path(row.path).exists():
             make = (
@@ -240,7 +240,7 @@ def reader_paths(config: StationConfig) -> Diagnosis:
 
 
 def hub_token(config: StationConfig) -> Diagnosis:
-    """The token is there, and nobody else may read it."""
+    """The token exists, and other users may not read it."""
     if config.hub is None:
         return Diagnosis(True, "no hub is configured: the station records for itself", only_note=True)
     try:
@@ -249,14 +249,14 @@ def hub_token(config: StationConfig) -> Diagnosis:
         return Diagnosis(False, error.came, error.do)
     path = Path(config.hub.token_file)
     if path.stat().st_mode & 0o007:
-        return Diagnosis(False, f"everybody on this device may read the token {path}", f"sudo chmod o-rwx {path}")
-    return Diagnosis(True, "the token is there")
+        return Diagnosis(False, f"every user of this device may read the token {path}", f"sudo chmod o-rwx {path}")
+    return Diagnosis(True, "the token exists")
 
 
 def hub_answers(config: StationConfig) -> Diagnosis:
-    """The hub answers, and lets this station in."""
+    """The hub answers, and accepts this station's token."""
     if config.hub is None:
-        return Diagnosis(True, "no hub is asked", only_note=True)
+        return Diagnosis(True, "no hub is called", only_note=True)
     from station.sync.client import HubClient, HubError
     from station.sync.transport import HttpTransport
 
@@ -264,36 +264,36 @@ def hub_answers(config: StationConfig) -> Diagnosis:
         hub = HubClient(config.hub.url, token(config.hub), HttpTransport(config.hub.ca_file))
         hub.snapshot(None)
     except ConfigError:
-        return Diagnosis(False, "the hub cannot be asked without a token", f"cat {config.hub.token_file}")
+        return Diagnosis(False, "the hub cannot be called without a token", f"cat {config.hub.token_file}")
     except HubError as error:
         if error.refused:
             mend = (
                 f"on the hub: wipline-hub station add {config.station} (then put the token in {config.hub.token_file})"
             )
-            return Diagnosis(False, f"the hub does not let this station in: {error}", mend)
+            return Diagnosis(False, f"the hub refuses this station: {error}", mend)
         return Diagnosis(False, str(error), f"curl -i {config.hub.url}/healthz")
-    found = read(Path(config.status))
-    if found is not None and found[0].hub.state == "refused":
+    current = read(Path(config.status))
+    if current is not None and current[0].hub.state == "refused":
         mend = f"the token in {config.hub.token_file} is another station's: correct `station`, or get this one its own"
-        return Diagnosis(False, f"the hub does not let this station in: {found[0].hub.error}", mend)
+        return Diagnosis(False, f"the hub refuses this station: {current[0].hub.error}", mend)
     return Diagnosis(True, f"the hub at {config.hub.url} answers")
 
 
 def running(config: StationConfig) -> Diagnosis:
-    """The station runs and says how it is."""
-    found = read(Path(config.status))
+    """The station runs and updates its status."""
+    current = read(Path(config.status))
     start = "sudo systemctl restart wipline-station"
-    if found is None:
+    if current is None:
         return Diagnosis(False, f"there is no status in {config.status}: the station does not run", start)
-    status, age_s = found
+    status, age_s = current
     if not lives(status.pid):
         return Diagnosis(False, f"the station (process {status.pid}) has ended", start)
     if age_s > STALE_S:
-        return Diagnosis(False, f"the station has not said how it is for {age_s:.0f} s", start)
+        return Diagnosis(False, f"the station has not updated its status for {age_s:.0f} s", start)
     return Diagnosis(True, f"the station runs (process {status.pid})")
 
 
-FINDINGS: tuple[Callable[[StationConfig], Diagnosis], ...] = (
+CHECKS: tuple[Callable[[StationConfig], Diagnosis], ...] = (
     running,
     journal_folder,
     journal_medium,
@@ -313,19 +313,19 @@ FINDINGS: tuple[Callable[[StationConfig], Diagnosis], ...] = (
 
 
 def file_system(folder: Path, mounts: Path) -> str:
-    """The type of the file system that a folder lies on, as the kernel's table of mounts says."""
+    """The type of the file system that a folder is on, from the kernel's table of mounts."""
     best, kind = -1, ""
     for row in mounts.read_text(encoding="utf-8", errors="replace").splitlines():
         _, point, name, *_ = row.split()
-        place = Path(point.encode().decode("unicode_escape"))
-        if (folder == place or place in folder.parents) and len(place.parts) >= best:
-            best, kind = len(place.parts), name
+        mount = Path(point.encode().decode("unicode_escape"))
+        if (folder == mount or mount in folder.parents) and len(mount.parts) >= best:
+            best, kind = len(mount.parts), name
     return kind
 
 
 def _nearest(folder: Path) -> Path:
-    """The folder, or the first above it that is there."""
-    return next((each for each in (folder, *folder.parents) if each.is_dir()), Path("/"))
+    """The folder, or the nearest parent that exists."""
+    return next((parent for parent in (folder, *folder.parents) if parent.is_dir()), Path("/"))
 
 
 def _user() -> str:

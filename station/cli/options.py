@@ -1,4 +1,4 @@
-"""What the commands of a station share: their configuration, and how they say what is wrong."""
+"""Shared options of the station's commands, their configuration, and the output of errors."""
 
 import sys
 from contextlib import closing
@@ -20,13 +20,13 @@ journal_option = click.option("--journal", type=click.Path(), help="The journal,
 
 
 def fail(message: object, code: int) -> NoReturn:
-    """Say what is wrong and end."""
+    """Print an error and exit."""
     click.echo(f"wipline-station: {message}", err=True)
     sys.exit(code)
 
 
 def configured(path: Path, **flags: str | None) -> "StationConfig":
-    """The configuration, or the end."""
+    """The configuration; exits with 2 where it cannot be used."""
     from station.config import ConfigError, load
 
     try:
@@ -36,20 +36,20 @@ def configured(path: Path, **flags: str | None) -> "StationConfig":
 
 
 def config_if_any(path: Path) -> "StationConfig | None":
-    """The configuration; None where there is no station here."""
+    """The configuration; None where no station is installed on this machine."""
     return None if str(path) == DEFAULT_CONFIG and not path.exists() else configured(path)
 
 
 def snapshot_of(config_path: Path) -> bytes | None:
-    """The shop's definitions, where there is a station here that has them."""
+    """The body of the station's stored snapshot; None where there is none on this machine."""
     from station.config import ConfigError, load
     from station.journal import JournalError, JournalReader
 
     try:
         with closing(JournalReader(Path(load(config_path).journal))) as reader:
-            found = reader.snapshot()
+            snapshot = reader.snapshot()
     except (ConfigError, JournalError):
         if str(config_path) != DEFAULT_CONFIG:
             configured(config_path)
         return None
-    return found[1] if found else None
+    return snapshot[1] if snapshot else None

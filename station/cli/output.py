@@ -1,6 +1,7 @@
-"""What the commands print: a station's status, its readers, its events, and what a scan says.
+"""Command output: a station's status, its readers, its events, and decoded scans.
 
-What a device, a label or a hub said is escaped on its way to the terminal: it is shown there, never obeyed.
+Text from a device, a label or the hub is escaped before it is written to the terminal, so that control characters have no
+effect.
 """
 
 from collections.abc import Iterable, Iterator
@@ -12,7 +13,7 @@ from drivers import Dropped, Outcome, ProfileLearned, Read, TagRemoved
 from drivers.decode.scan_text import ScanTextReader
 from station.core.codes import Code, apply_binding, canonical, read_code
 from station.core.codes.tag_memory import read_tag
-from station.feedback.idle_screen import HUB_WORDS
+from station.feedback.idle_screen import HUB_TEXTS
 from station.feedback.outputs.screen import escaped
 from station.journal.records import StoredEvent
 from station.readers.registry import ReaderStatus
@@ -24,7 +25,7 @@ NO_HEX = "no tag memory: expected pairs of hex digits"
 
 
 class Decoded(msgspec.Struct, frozen=True):
-    """One scan as `decode` prints it; `raw` base64, `error` why it could not be read."""
+    """One scan as `decode` prints it; `raw` is base64, `error` the reason why it could not be read."""
 
     raw: bytes
     sym: str | None
@@ -35,7 +36,7 @@ class Decoded(msgspec.Struct, frozen=True):
 
 
 class DecodedNonScan(msgspec.Struct, frozen=True, omit_defaults=True):
-    """What a reader said that is no scan: one that it lost, a tag that left and how often it was seen, or a sentence."""
+    """An outcome that is no scan: a lost one, a removed tag and how often it was seen, or a sentence."""
 
     dropped: str | None = None
     gone: str | None = None
@@ -44,7 +45,7 @@ class DecodedNonScan(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 class EventLine(msgspec.Struct, frozen=True, omit_defaults=True):
-    """One event as `events` prints it: its place, its hash, the very JSON that was recorded (`bytes` where it is none)."""
+    """One event as `events` prints it: its position, its hash, the recorded JSON (`bytes` where it is no JSON)."""
 
     log: str
     seq: int
@@ -54,7 +55,7 @@ class EventLine(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 def decoded_lines(source: Iterable[bytes], snapshot: bytes | None) -> Iterator[str]:
-    """What each written scan says, a line of JSON each, by the patterns and bindings of a snapshot's body."""
+    """Decode each written scan, a line of JSON each, by the patterns and bindings of a snapshot's body."""
     shop, lines = read_shop(snapshot), ScanTextReader()
     for piece in source:
         for scan in lines.feed(piece):
@@ -64,7 +65,7 @@ def decoded_lines(source: Iterable[bytes], snapshot: bytes | None) -> Iterator[s
 
 
 def decoded_recording(source: BinaryIO, snapshot: bytes | None) -> Iterator[str]:
-    """What the reader of a recording says when it is played, a line of JSON each. Raises `DriverError`."""
+    """Play a recording and decode the reader's outcomes, a line of JSON each. Raises `DriverError`."""
     from drivers.capture.playback_reader import PlaybackReader
     from station.readers.enrolment import SHEETS
 
@@ -75,20 +76,21 @@ def decoded_recording(source: BinaryIO, snapshot: bytes | None) -> Iterator[str]
 
 
 def outcome_text(outcome: Outcome, shop: ShopSnapshot) -> str:
-    """What a reader has just said, as a line of JSON."""
+    """One outcome of a reader as a line of JSON."""
     if isinstance(outcome, Read):
         return _decoded(interpret(outcome, shop.patterns, shop.bound)[1])
     if isinstance(outcome, Dropped):
-        aside = DecodedNonScan(dropped=outcome.why)
+        non_scan = DecodedNonScan(dropped=outcome.why)
     elif isinstance(outcome, TagRemoved):
-        aside = DecodedNonScan(gone=canonical(outcome.raw), seen=outcome.seen)
+        non_scan = DecodedNonScan(gone=canonical(outcome.raw), seen=outcome.seen)
     else:
-        aside = DecodedNonScan(note=" ".join(outcome.evidence) if isinstance(outcome, ProfileLearned) else outcome.text)
-    return msgspec.json.encode(aside).decode()
+        note = " ".join(outcome.evidence) if isinstance(outcome, ProfileLearned) else outcome.text
+        non_scan = DecodedNonScan(note=note)
+    return msgspec.json.encode(non_scan).decode()
 
 
 def decoded_tags(source: Iterable[bytes]) -> Iterator[str]:
-    """What each tag's memory says, a line of JSON each: hex digits, in pairs, words or all together; no empty lines."""
+    """Decode tag memories, a line of JSON each, from lines of hex digits (in pairs, words or all together)."""
     for line in source:
         written = line.strip()
         if not written:
@@ -102,8 +104,8 @@ def decoded_tags(source: Iterable[bytes]) -> Iterator[str]:
 
 
 def _decoded(code: Code) -> str:
-    said = Decoded(code.raw, code.sym, code.scheme, code.code, dict(code.fields), code.unread)
-    return msgspec.json.encode(said).decode()
+    decoded = Decoded(code.raw, code.sym, code.scheme, code.code, dict(code.fields), code.unread)
+    return msgspec.json.encode(decoded).decode()
 
 
 def event_line(log_id: bytes, stored: StoredEvent) -> str:
@@ -117,17 +119,17 @@ def event_line(log_id: bytes, stored: StoredEvent) -> str:
 
 
 def age(age_s: float, pid: int) -> str:
-    """How old a status is, and whether the station that wrote it still runs."""
+    """The age of a status, and whether the station that wrote it still runs."""
     return f"{age_s:.0f} s old" + ("" if lives(pid) else f"; the station (process {pid}) is not running")
 
 
 def as_text(status: StationStatus, age_s: float) -> str:
-    """A status for a person."""
-    hub = "no hub is configured" if status.hub.state == "none" else HUB_WORDS[status.hub.state]
+    """A status as text."""
+    hub = "no hub is configured" if status.hub.state == "none" else HUB_TEXTS[status.hub.state]
     days = f", {status.days_left:.0f} days offline" if status.days_left is not None else ""
     rows = [
         ("station", f"{status.station} ({status.sw}), {age(age_s, status.pid)}"),
-        ("stage", status.stage or "none: STAGE cards say which"),
+        ("stage", status.stage or "none: STAGE cards select it"),
         ("operator", status.operator or "nobody signed in"),
         ("journal", f"{status.journal}: log {status.log}, {status.tip_seq} events"),
         ("hub", f"{hub}, {status.waiting} waiting" + (f" ({status.hub.error})" if status.hub.error else "")),
@@ -140,21 +142,21 @@ def as_text(status: StationStatus, age_s: float) -> str:
 
 
 def readers_text(status: StationStatus, age_s: float | None) -> str:
-    """The readers for a person."""
-    rows = [escaped(row) for each in status.readers for row in _reader_rows(each, at_length=age_s is not None)]
+    """The readers as text; with `age_s` also the evidence and the remedies."""
+    rows = [escaped(row) for reader in status.readers for row in _reader_rows(reader, at_length=age_s is not None)]
     rows = rows or ["reader    none is plugged in"]
     return "\n".join([*rows, *([f"          {age(age_s, status.pid)}"] if age_s is not None else [])])
 
 
-def _reader_rows(each: ReaderStatus, *, at_length: bool) -> list[str]:
-    """One device: how it is; at length also what that stands on, and what to do where it is wrong."""
-    read = f", {each.reads} scans" if each.state != "ignored" else ""
-    first = f"reader    {each.id} ({each.kind}): {each.state}{read}" + (f". {each.why}" if each.why else "")
+def _reader_rows(line: ReaderStatus, *, at_length: bool) -> list[str]:
+    """One device and its state; at length also the evidence, and how to correct it."""
+    read = f", {line.reads} scans" if line.state != "ignored" else ""
+    first = f"reader    {line.id} ({line.kind}): {line.state}{read}" + (f". {line.why}" if line.why else "")
     if not at_length:
-        return [] if each.state == "ignored" else [first]
+        return [] if line.state == "ignored" else [first]
     more = [
-        ("taught", each.taught),
-        ("because", "; ".join(said.rstrip(".") for said in each.evidence)),
-        ("if wrong", each.mend),
+        ("taught", line.taught),
+        ("because", "; ".join(sentence.rstrip(".") for sentence in line.evidence)),
+        ("if wrong", line.mend),
     ]
     return [first, *(f"          {name}: {text}" for name, text in more if text)]

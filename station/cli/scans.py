@@ -1,4 +1,4 @@
-"""The commands that show what scans say: `decode`, of a list or a recording, and `record`, of a reader."""
+"""The commands that print decoded scans: `decode` for a list or a recording, and `record` for a reader."""
 
 import io
 from contextlib import closing
@@ -15,9 +15,9 @@ from station.cli.options import config_if_any, config_option, fail, snapshot_of
 @click.option("--hex", "tags", is_flag=True, help="The memory of one RFID tag a line, in hex, instead of scans.")
 @click.argument("source", type=click.File("rb"), default="-")
 def decode(config_path: Path, tags: bool, source: BinaryIO) -> None:
-    """Read one scan a line ({GS} {RS} {EOT} {FNC1} {XX} for control characters) and print what each says, as JSON.
+    """Read one scan a line ({GS} {RS} {EOT} {FNC1} {XX} for control characters) and print each decoded, as JSON.
 
-    A recording of a reader (`record`) is played. Uses the shop's own patterns where this station has them.
+    A recording of a reader (`record`) is played. The shop's own patterns are used where this station has them.
     """
     from drivers import DriverError
     from drivers.decode.capture_file import MARK, is_recording
@@ -37,17 +37,17 @@ def decode(config_path: Path, tags: bool, source: BinaryIO) -> None:
 
 @click.command()
 @config_option
-@click.option("--kind", help="The kind of reader, as in station.toml.  [default: as it is plugged in]")
+@click.option("--kind", help="The kind of reader, as in station.toml.  [default: detected]")
 @click.option("--path", help="The device at this path.")
 @click.option("--match", help="The device with these ids or this name.")
 @click.option("--layout", help="The keyboard layout that the scanner types for.")
-@click.option("--seconds", type=click.IntRange(1, 86_400), help="End after so long.  [default: at Ctrl-C]")
+@click.option("--seconds", type=click.IntRange(1, 86_400), help="End after this time.  [default: at Ctrl-C]")
 @click.argument("file", type=click.Path(path_type=Path))
-def record(config_path: Path, seconds: int | None, file: Path, **asked: str | None) -> None:
-    """Record what a reader's device says into a new FILE, and print what each scan says, as JSON, while it comes.
+def record(config_path: Path, seconds: int | None, file: Path, **options: str | None) -> None:
+    """Record the raw input of a reader's device into a new FILE, and print each scan decoded, as JSON.
 
-    `decode FILE` plays it, as does a reader of kind "replay". The station must not hold the reader meanwhile. What is
-    scanned or typed stands in the file.
+    `decode FILE` plays it, as does a reader of kind "replay". The station must not use the reader meanwhile. The file
+    contains everything that is scanned or typed.
     """
     from drivers import DriverError
     from station.cli.capture import Capture, CaptureOptions
@@ -56,14 +56,14 @@ def record(config_path: Path, seconds: int | None, file: Path, **asked: str | No
 
     shop = read_shop(snapshot_of(config_path))
     try:
-        with closing(Capture(CaptureOptions(**asked), config_if_any(config_path))) as recording:
+        with closing(Capture(CaptureOptions(**options), config_if_any(config_path))) as capture:
             click.echo(
-                f"{recording.reader}: all that is scanned or typed on it from now on stands in {file}.", err=True
+                f"{capture.reader}: everything that is scanned or typed on it from now on is in {file}.", err=True
             )
             click.echo(f"Scan now. {'Ctrl-C ends it.' if seconds is None else f'It ends in {seconds} s.'}", err=True)
-            made = recording.make(file, lambda outcome: click.echo(outcome_text(outcome, shop)), seconds)
+            result = capture.make(file, lambda outcome: click.echo(outcome_text(outcome, shop)), seconds)
     except DriverError as error:
         fail(error, 2)
-    click.echo(f"{file}: {made.events} events, {made.scans} scans.", err=True)
-    if made.why is not None:
-        fail(f"{made.why} The file holds what came before.", 1)
+    click.echo(f"{file}: {result.events} events, {result.scans} scans.", err=True)
+    if result.why is not None:
+        fail(f"{result.why} The file contains the input before it.", 1)

@@ -1,1 +1,1 @@
-"""The pure core: what an event is and what it means. No IO, no clock, no randomness; station and hub both stand on it."""
+"""Pure core of station and hub: events, codes and the ledger. No IO, no clock, no randomness."""

@@ -1,8 +1,8 @@
-"""The event: one fact from the floor or the office, encoded once, where it happened.
+"""Event: one fact from a bench or the office, encoded once where it is recorded.
 
-A scan on a bench, a person's entry on the hub, a clock anchor, the opening of a log: each is one JSON text whose bytes are
-stored, hashed, sent and kept for ever. Decoding is lenient where bytes can still be held (unknown fields, any order) and
-exact where they are understood.
+A scan, an entry on the hub, a clock anchor, the opening of a log: each is one JSON text whose bytes are stored, hashed and
+sent unchanged. Decoding accepts unknown fields and any order of fields, because the stored bytes keep them; known fields
+are checked strictly.
 
 >>> event = Event(kind="scan", station="saw-1", sw="0.1.0", boot="b", mono_ns=5, raw=b"WO-1042", stage="saw")
 >>> encode(event)
@@ -28,15 +28,15 @@ Count = Annotated[int, msgspec.Meta(ge=0, le=2**63 - 1)]
 
 
 class EventError(ValueError):
-    """Bytes or fields that are no event of this version; the message says what came and what was expected."""
+    """Bytes or fields that are no event of this version; the message has what came and what was expected."""
 
 
 class FutureEvent(EventError):
-    """An event of a later version: kept and acknowledged, folded after the upgrade."""
+    """An event of a later version: stored and acknowledged now, folded after the upgrade."""
 
 
 class Reader(msgspec.Struct, frozen=True):
-    """Which device read: its kind (`keyboard`, `replay` …) and its stable id on this station."""
+    """The device that read: its kind (`keyboard`, `replay` …) and its stable id on this station."""
 
     kind: str
     id: str
@@ -58,11 +58,11 @@ class EventIdentity(msgspec.Struct, frozen=True):
 
 
 class Event(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
-    """One event, its fields in the order in which they are written; an absent field is None (False for a flag).
+    """One event, its fields in the order in which they are encoded; an absent field is None (False for a flag).
 
     Times: `mono_ns`, `since_ns`, `t1`, `t4` CLOCK_BOOTTIME in ns; `wall_us`, `t2`, `t3`, `holds_from_us` UTC us since 1970.
-    Quantities: `qty_milli`, thousandths of the product's unit. `since_ns`: a stored scan, made at some moment since then; 0
-    where nobody knows since when.
+    Quantities: `qty_milli`, thousandths of the product's unit. `since_ns`: a stored scan, made at some time since then; 0
+    where the earliest time is unknown.
     """
 
     v: Annotated[int, msgspec.Meta(ge=1, le=2**31)] = msgspec.field(default_factory=lambda: VERSION)
@@ -144,7 +144,7 @@ def _refuse_out_of_bounds(event: Event) -> None:
 
 
 def encode(event: Event) -> bytes:
-    """The bytes of an event, for ever.
+    """The bytes of an event; they never change afterwards.
 
     Raises `EventError` where a text field is empty (absent means absent) or the bytes are longer than the kind allows.
     """
@@ -152,7 +152,7 @@ def encode(event: Event) -> bytes:
         encoded = _ENCODER.encode(event)
         _DECODER.decode(encoded)
         _refuse_out_of_bounds(event)
-        if b'""' in encoded:  # the cheap question first: this stands between a scan and its light
+        if b'""' in encoded:  # the cheap test first, because each scan's answer waits for this
             _refuse_empty(event)
     except (msgspec.MsgspecError, UnicodeEncodeError, RecursionError, OverflowError) as error:
         msg = f"This {event.kind} is no event: {error}. Leave an empty field out; texts are UTF-8, integers fit in 64 bits."
@@ -165,7 +165,7 @@ def encode(event: Event) -> bytes:
 
 
 def decode(encoded: bytes) -> Event:
-    """The event in these bytes; fields that this version does not know are passed over (the bytes keep them).
+    """The event in these bytes; unknown fields are ignored (the stored bytes keep them).
 
     Raises `FutureEvent` for a later version and `EventError` for everything else that cannot be read.
     """
@@ -180,7 +180,7 @@ def decode(encoded: bytes) -> Event:
 
 
 def _version(encoded: bytes) -> int:
-    """What the bytes say of their version; this one where they say nothing that can be read."""
+    """The version in the bytes; this one where it cannot be read."""
     try:
         return _VERSION.decode(encoded).v
     except (msgspec.MsgspecError, ValueError, RecursionError):

@@ -1,7 +1,8 @@
-"""The hash chain: why a log that was damaged, cut in the middle or reordered cannot look whole.
+"""Hash chain: detects events of a log that were damaged, removed or reordered.
 
-Each event's hash covers the hash before it, so one number, the tip, stands for all of a log. The hub links the ledger the
-same way, over what it took in which order. Tamper-evident, not tamper-proof: who can rewrite a whole chain can forge it.
+Each event's hash covers the hash before it, so the last hash (the tip) identifies the whole log. The hub links its ledger
+in the same way, over the accepted events in their order. The chain is tamper-evident, not tamper-proof: rewriting all of it
+can forge it.
 
 >>> first = genesis(bytes(16))
 >>> link(first, b'{"v":1}').hex()[:16]
@@ -22,7 +23,7 @@ def genesis(log_id: bytes) -> bytes:
 
 
 def link(prev: bytes, encoded: bytes) -> bytes:
-    """The hash of an event (its encoded bytes) that stands behind `prev` (32 bytes)."""
+    """The hash of an event (its encoded bytes) that follows `prev` (32 bytes)."""
     return hashlib.sha256(b"wip/1\0" + prev + struct.pack(">I", len(encoded)) + encoded).digest()
 
 
@@ -32,7 +33,7 @@ def ledger_genesis(hub_id: bytes) -> bytes:
 
 
 def ledger_link(previous: bytes, pos: int, log_id: bytes, seq: int, event_hash: bytes) -> bytes:
-    """The hub's chain after taking (log_id, seq, event_hash) at position `pos`."""
+    """The hub's chain after accepting (log_id, seq, event_hash) at position `pos`."""
     return hashlib.sha256(previous + struct.pack(">Q", pos) + log_id + struct.pack(">Q", seq) + event_hash).digest()
 
 

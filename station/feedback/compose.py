@@ -1,6 +1,7 @@
-"""Answering: from a scan that is safe to what its operator is told.
+"""Compose the answer to a committed scan.
 
-The bench's word comes first where it asks for something, then the rules', then where the sheet goes next.
+The text comes from the bench where the bench asks the operator for something, else from the rules, else it is the item and
+its next stage.
 """
 
 from station.core.codes import Code
@@ -12,25 +13,25 @@ from station.scan.bench_state import ArmedAction, BenchAnswer, ScanFields
 
 
 def answer(
-    receipt: Receipt, code: Code, fields: ScanFields, says: BenchAnswer, judged: Advice, reader: str = ""
+    receipt: Receipt, code: Code, fields: ScanFields, bench_answer: BenchAnswer, advice: Advice, reader: str = ""
 ) -> Answer:
     """The answer to the scan behind `receipt` at `reader`.
 
-    `judged` says nothing for cards, badges and what was not understood.
+    `advice` is empty for cards, badges and codes that were not understood.
     """
+    text, why = bench_answer.text, bench_answer.why
     if not code.is_counted:
-        shown = AnswerText(item=code.code, detail=says.text)
-        kind = Green if says.state is State.GREEN else Look
-        return kind(receipt, says.why, says.text, code.code or None, shown, reader)
-    said = ArmedAction(fields.action, fields.to, fields.qty_milli, fields.all, fields.reason)
-    name = judged.name or label(code, said)
-    if says.state is not State.GREEN:
-        return Look(receipt, says.why, says.text, code.code, AnswerText(item=name, detail=says.text), reader)
-    if judged.look is not None:
-        shown = AnswerText(item=name, detail=judged.look)
-        why = Reason.STOP if judged.stop else Reason.LOOK
-        return Look(receipt, why, f"{code.item}: {judged.look}", code.code, shown, reader)
-    if judged.next_stage is None:
-        return Green(receipt, says.why, says.text, code.code, AnswerText(item=name), reader)
-    advice = f"-> {judged.next_stage} next"
-    return Green(receipt, says.why, f"{says.text} {advice}", code.code, AnswerText(item=name, advice=advice), reader)
+        kind = Green if bench_answer.state is State.GREEN else Look
+        return kind(receipt, why, text, code.code or None, AnswerText(item=code.code, detail=text), reader)
+    armed = ArmedAction(fields.action, fields.to, fields.qty_milli, fields.all, fields.reason)
+    name = advice.name or label(code, armed)
+    if bench_answer.state is not State.GREEN:
+        return Look(receipt, why, text, code.code, AnswerText(item=name, detail=text), reader)
+    if advice.look is not None:
+        shown = AnswerText(item=name, detail=advice.look)
+        look_why = Reason.STOP if advice.stop else Reason.LOOK
+        return Look(receipt, look_why, f"{code.item}: {advice.look}", code.code, shown, reader)
+    if advice.next_stage is None:
+        return Green(receipt, why, text, code.code, AnswerText(item=name), reader)
+    next_stage = f"-> {advice.next_stage} next"
+    return Green(receipt, why, f"{text} {next_stage}", code.code, AnswerText(item=name, advice=next_stage), reader)

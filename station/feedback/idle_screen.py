@@ -1,4 +1,4 @@
-"""The idle screen's content: who is on, where, what is armed, what to run next, how the hub is."""
+"""Idle screen: operator, stage, armed cards, next items and the state of the hub, shown between scans."""
 
 import time
 from collections.abc import Iterable, Sequence
@@ -11,7 +11,7 @@ from station.scan.bench_state import BenchState
 from station.status import StationStatus
 
 MOST_NEXT = 3
-HUB_WORDS = {
+HUB_TEXTS = {
     "none": "hub never reached",
     "never": "hub never reached",
     "ok": "hub ok",
@@ -28,7 +28,7 @@ def idle_screen(
     now: time.struct_time,
     stages: Sequence[str] = (),
 ) -> IdleState:
-    """What stands on the screen between scans; `now` is local wall time, `stages` those that STAGE cards choose from."""
+    """The content of the idle screen; `now` is local wall time, `stages` are those that STAGE cards select from."""
     armed = bench.pending.words(shop.quantity) if bench and bench.pending else ""
     held = bool(bench and bench.pending and bench.pending.held)
     notes = []
@@ -41,7 +41,9 @@ def idle_screen(
     elif status.disk_level == "nearly full":
         notes.append(f"the card is nearly full: {status.disk_free_bytes // 2**20} MiB left")
     notes += [
-        f"reader {each.id}: {each.state}" for each in status.readers if each.state in ("lost", "waiting", "refusing")
+        f"reader {reader.id}: {reader.state}"
+        for reader in status.readers
+        if reader.state in ("lost", "waiting", "refusing")
     ]
     return IdleState(
         station=status.station,
@@ -49,7 +51,7 @@ def idle_screen(
         operator=shop.person(status.operator) if status.operator else "",
         armed=f"{armed} (held)" if held else armed,
         nexts=next_items(status.stage, shop, items),
-        hub=HUB_WORDS.get(status.hub.state, status.hub.state),
+        hub=HUB_TEXTS.get(status.hub.state, status.hub.state),
         waiting=status.waiting,
         clock=time.strftime("%H:%M:%S", now),
         notes=tuple(notes),
@@ -57,7 +59,7 @@ def idle_screen(
 
 
 def next_items(stage: str | None, shop: ShopSnapshot, items: Iterable[OpenItem]) -> tuple[str, ...]:
-    """The first items that wait at this stage, as the hub last told them."""
+    """The first items that wait at this stage, in the order of the hub's open items."""
     waits = (row for row in items if row.state == "waiting" and shop.stage_of(row.product, row.operation) == stage)
     return tuple(
         f"{row.item}  {row.product or ''}  {shop.quantity(row.qty_milli) if row.qty_milli else ''}".rstrip()

@@ -1,9 +1,9 @@
-"""Answers: what an operator is told after a scan, as light, sound and a sentence.
+"""Answer messages: the result of a scan for the operator, as a colour, a reason and a sentence.
 
-Green says the scan is safe. Amber asks this operator for something now; with a number the scan is safe all the same.
-Red says it was not recorded. A number is a promise, so green and the amber that carries one can only be made from a
-`Receipt`, which only a commit makes; the others have no place to put one. An answer knows the `reader` whose scan it
-answers, so that this one can say it too; that is no part of what it says, and two that say the same are equal.
+Green: the scan is recorded. Amber: the operator should act now; with a sequence number the scan is recorded. Red: it is not
+recorded. A sequence number promises that the event is on the medium. Therefore `Green` and `Look` are made from a `Receipt`,
+which only a commit returns; `Notice` and `Red` have no field for one. `reader` is the reader of the scan, which may show the
+answer too. It is not part of the comparison: answers with the same content are equal.
 
 >>> Red("not_saved", "not recorded, scan again").line(boot_ns=5)
 b'{"state":"red","why":"not_saved","text":"not recorded, scan again","log":null,"seq":null,"code":null,"boot_ns":5}\\n'
@@ -28,18 +28,18 @@ class State(StrEnum):
 
 
 class AnswerForm(StrEnum):
-    """What an answer looks and sounds like: one of six, told apart by eye and by ear, the same at every signal."""
+    """The form of an answer at every output: one of six, each with a light and a sound of its own."""
 
     SAVED = "saved"
-    TAKEN = "taken"  # a card or a badge: it changes what the next scan means
+    TAKEN = "taken"  # a card or a badge, which changes the meaning of the next scan
     LOOK = "look"
-    UNREAD = "unread"  # stored, but not understood
-    STOP = "stop"  # saved, and the work should not go on
+    UNREAD = "unread"  # recorded, but not understood
+    STOP = "stop"  # recorded, but the work on this item should stop
     RED = "red"
 
 
 class Reason(StrEnum):
-    """The one word that says why an answer has its colour."""
+    """The reason for an answer's colour."""
 
     SAVED = "saved"
     LOOK = "look"
@@ -56,13 +56,13 @@ NOT_RECORDED = "not recorded, scan again"
 DISK_FULL = "card full: not recorded, call the supervisor"
 ROOM_AGAIN = "there is room again: scan again what was red"
 SCANS_LOST = "one or more scans lost, scan them again"
-TOO_FAST = f"too fast: {SCANS_LOST}"  # several in a row may sound like one
+TOO_FAST = f"too fast: {SCANS_LOST}"  # in the plural, because several red tones in a row may sound like one
 WAIT_TEXT = "wait"
 FORGOTTEN = "card forgotten"
 
 
 class AnswerLine(msgspec.Struct, frozen=True):
-    """An answer as the `lines` signal writes it, one JSON object a line; no number where nothing was promised."""
+    """An answer as the `lines` output writes it, one JSON object a line; `log` and `seq` are null without a receipt."""
 
     state: str
     why: str
@@ -78,7 +78,7 @@ _LINE = msgspec.json.Encoder()
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AnswerText:
-    """What a screen says beside the colour: the thing, a sentence about it, what to do or where it goes next."""
+    """The texts of a screen: the item, a sentence about it, and its next stage."""
 
     item: str = ""
     detail: str = ""
@@ -86,8 +86,8 @@ class AnswerText:
 
 
 @dataclass(frozen=True, slots=True)
-class _Numbered:
-    """An answer that promises: the event behind `receipt` is on the medium."""
+class _WithReceipt:
+    """An answer with a receipt: its event is on the medium."""
 
     receipt: "Receipt"
     why: str
@@ -105,8 +105,8 @@ class _Numbered:
 
 
 @dataclass(frozen=True, slots=True)
-class Green(_Numbered):
-    """Safe, and nothing to do."""
+class Green(_WithReceipt):
+    """Recorded; the operator has nothing to do."""
 
     state = State.GREEN
 
@@ -116,8 +116,8 @@ class Green(_Numbered):
 
 
 @dataclass(frozen=True, slots=True)
-class Look(_Numbered):
-    """Amber: safe, and this operator should do something now."""
+class Look(_WithReceipt):
+    """Amber: recorded, and the operator should act now."""
 
     state = State.AMBER
 
@@ -127,8 +127,8 @@ class Look(_Numbered):
 
 
 @dataclass(frozen=True, slots=True)
-class _Bare:
-    """An answer that promises nothing."""
+class _WithoutReceipt:
+    """An answer without a receipt."""
 
     why: str
     text: str
@@ -141,8 +141,8 @@ class _Bare:
 
 
 @dataclass(frozen=True, slots=True)
-class Notice(_Bare):
-    """Amber without a number: wait, or a card that was forgotten."""
+class Notice(_WithoutReceipt):
+    """Amber without a sequence number: wait, or a card expired."""
 
     state = State.AMBER
 
@@ -152,7 +152,7 @@ class Notice(_Bare):
 
 
 @dataclass(frozen=True, slots=True)
-class Red(_Bare):
+class Red(_WithoutReceipt):
     """Not recorded."""
 
     state = State.RED
@@ -166,7 +166,7 @@ Answer = Green | Look | Notice | Red
 
 
 def form_of(answer: Answer) -> AnswerForm:
-    """What an answer looks and sounds like.
+    """The form of an answer, from its colour and reason.
 
     >>> form_of(Red("not_saved", "not recorded, scan again")).value
     'red'

@@ -1,8 +1,7 @@
-"""The journal: the durable, hash-chained log of one station.
+"""Journal: the durable, hash-chained log of one station.
 
-An event's bytes go in once and stay as they are. `Journal.commit()` returns when they are on the medium, and its receipt
-is what a green answer stands on. The file is SQLite: anyone can read it with the tools of the trade, and its triggers
-refuse whoever would change it.
+An event's bytes are written once and never changed. `Journal.commit()` returns when they are on the medium; a green answer
+needs its receipt. The file is an SQLite database that common tools can read, and its triggers refuse changes.
 
 >>> from pathlib import Path; from tempfile import TemporaryDirectory
 >>> with TemporaryDirectory() as folder:

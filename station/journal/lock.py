@@ -1,13 +1,14 @@
-"""One daemon a journal: the locks that keep a second process from writing it.
+"""Journal lock: keep a second process from writing the same journal.
 
 The daemon holds `flock` on two files:
 
-- `<journal>.lock`, beside the journal's real path. Its text names the process, and the log, for a salvage that finds the
-  log's id nowhere else.
-- the journal file itself, by whatever name it was opened: a hard link, a bind mount or a deleted lock file changes the name
-  and not the file. On Linux flock does not meet the POSIX locks with which SQLite locks the same file.
+- `<journal>.lock`, beside the journal's real path. Its text holds the process id, and the log id for a salvage that finds it
+  nowhere else.
+- the journal file itself. A hard link, a bind mount or a deleted lock file changes the name, but not this file. On Linux
+flock
+  does not interfere with the POSIX locks with which SQLite locks the same file.
 
-The kernel ends an flock when the process ends, however it ends.
+The kernel releases an flock when the process ends, however it ends.
 """
 
 import os
@@ -24,7 +25,7 @@ _MOST_BYTES = 200
 
 
 def lock_path(journal: Path) -> Path:
-    """Where the lock of this journal is: a symbolic link to a journal leads to the same one."""
+    """The path of this journal's lock file; a symbolic link to the journal leads to the same one."""
     real = journal.resolve()
     return real.with_name(real.name + ".lock")
 
@@ -33,10 +34,10 @@ class JournalLock:
     """The held locks of one journal, until `release()`."""
 
     def __init__(self, journal: Path) -> None:
-        """Take both locks. Raises `JournalLocked`, naming the process that has them."""
+        """Acquire both locks. Raises `JournalLocked`, which names the process that holds them."""
         self._journal = journal
         self._file: int | None = None
-        self._fd = self._locked(lock_path(journal), os.O_RDWR | os.O_CREAT)
+        self._fd = self._acquire(lock_path(journal), os.O_RDWR | os.O_CREAT)
         try:
             self.hold()
         except BaseException:
@@ -44,40 +45,40 @@ class JournalLock:
             raise
 
     def hold(self) -> None:
-        """Hold the file that is the journal now: after a new log it is another one."""
+        """Lock the file that is the journal now: a new log is another file."""
         if self._file is not None and is_at(self._file, self._journal):
             return
         before = self._file
         try:
-            self._file = self._locked(self._journal, os.O_RDONLY)
+            self._file = self._acquire(self._journal, os.O_RDONLY)
         except FileNotFoundError:
             return
         if before is not None:
             os.close(before)
 
     def write(self, log_id: bytes | None) -> None:
-        """Write into the lock file which process holds it, and which log it guards (None: as it was).
+        """Write the process id and the log id into the lock file; None keeps the log id.
 
-        On a full disk the file stays as it was: the flock holds without it.
+        On a full disk the file stays as it was, because the flock does not depend on it.
         """
         log_id = log_id or self.named_log()
         text = (f"pid {os.getpid()}\n" + (f"log {log_id.hex()}\n" if log_id else "")).encode()
         try:
             os.pwrite(self._fd, text, 0)
-            os.ftruncate(self._fd, len(text))  # behind the write: a full disk must not take the log's name
+            os.ftruncate(self._fd, len(text))  # after the write: a full disk must not remove the log id
         except OSError as error:
             if error.errno not in NO_ROOM:
                 raise
 
     def named_log(self) -> bytes | None:
-        """The log that the lock file names, or None."""
-        found = _LOG.search(_text(self._fd))
-        return bytes.fromhex(found[1]) if found else None
+        """The log id in the lock file, or None."""
+        match = _LOG.search(_text(self._fd))
+        return bytes.fromhex(match[1]) if match else None
 
     def release(self, *, closed: bool = True) -> None:
-        """Let the next process write. `closed`: no connection of this process has the journal open.
+        """Release both locks. `closed`: no connection of this process has the journal open.
 
-        Closing any descriptor of a file ends the POSIX locks of this process on it. An open connection needs them.
+        Closing any descriptor of a file releases this process's POSIX locks on it, which an open connection needs.
         """
         if self._file is not None:
             unlock(self._file)
@@ -86,7 +87,7 @@ class JournalLock:
             self._file = None
         os.close(self._fd)
 
-    def _locked(self, path: Path, flags: int) -> int:
+    def _acquire(self, path: Path, flags: int) -> int:
         """A descriptor with the lock of the file that is at `path` now."""
         try:
             return lock_file(path, flags, 0o644)
@@ -95,10 +96,10 @@ class JournalLock:
 
     def _refusal(self) -> JournalLocked:
         try:
-            found = _PID.search(lock_path(self._journal).read_text(encoding="ascii", errors="replace")[:_MOST_BYTES])
+            match = _PID.search(lock_path(self._journal).read_text(encoding="ascii", errors="replace")[:_MOST_BYTES])
         except OSError:
-            found = None
-        pid = int(found[1]) if found else 0
+            match = None
+        pid = int(match[1]) if match else 0
         msg = (
             f"The journal {self._journal} is being written by process {pid or 'unknown'}; one daemon a journal."
             " Stop it first."

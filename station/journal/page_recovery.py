@@ -1,8 +1,9 @@
-"""Carving: events read out of the raw pages of a damaged journal, past SQLite, which gives up a page for one wrong bit.
+"""Page recovery: read events from the raw pages of a damaged journal without SQLite, which rejects a page for one wrong bit.
 
-An event proves itself: its row holds the hash of its bytes behind the hash before it. So it does not matter where it is
-found (a page of the database, a frame of the write-ahead log whose checksum fails, a page that nothing points to any
-more): if the sum is right, it was recorded. A row is looked for in two ways, by the head of its record and by its text.
+A row proves its event: it holds the event's bytes, the previous hash and the hash of both. If the hash is correct, the
+event was recorded, wherever its bytes are: in a page of the database, in a frame of the write-ahead log with a wrong
+checksum, or in a page that no pointer leads to. A row is searched for in two ways: by the head of its record, and by its
+JSON text.
 
 Source of the layout: https://www.sqlite.org/fileformat2.html sections 1.6, 2.1 and 4.1.
 
@@ -20,7 +21,7 @@ from station.core.hash_chain import HASH_BYTES, link
 from station.journal.schema import PAGE_BYTES as PAGE
 from station.journal.wal import FRAME_HEAD, WAL_HEAD
 
-MOST_LOCAL = PAGE - 35  # a longer record goes on in overflow pages
+MOST_LOCAL = PAGE - 35  # a longer record continues in overflow pages
 LEAST_LOCAL = (PAGE - 12) * 32 // 255 - 23
 OVERFLOW = PAGE - 4
 MOST_TRIED = 20_000  # pages tried for a lost overflow pointer
@@ -35,7 +36,7 @@ _JSON = json.JSONDecoder()
 
 @dataclass(frozen=True, slots=True)
 class RecoveredRow:
-    """A row as it was found: `whole` where its sum is right, `seq` where its row id could be read."""
+    """A recovered row: `whole` where its hash is correct, `seq` where its row id could be read."""
 
     seq: int | None
     encoded: bytes
@@ -45,7 +46,7 @@ class RecoveredRow:
 
 
 def carve(database: bytes, wal: bytes = b"", above: int = 0) -> Iterator[RecoveredRow]:
-    """Every row in these bytes, the newest version of a page last; rows known to be at or below `above` are left out."""
+    """Every row in these bytes, the newest version of a page last; rows with a number up to `above` are left out."""
     pages = _Pages(database, wal)
     for start in pages.starts():
         page = pages.at(start, PAGE)
@@ -69,7 +70,7 @@ def carve(database: bytes, wal: bytes = b"", above: int = 0) -> Iterator[Recover
 
 
 class _Pages:
-    """The pages of both files, counted as one behind the other, and where each version of each page number begins."""
+    """The pages of both files, addressed as one after the other, and the start of each version of each page number."""
 
     def __init__(self, database: bytes, wal: bytes) -> None:
         self._database, self._wal = database, wal
@@ -81,16 +82,16 @@ class _Pages:
             self.versions.setdefault(number, []).append(start + FRAME_HEAD)
 
     def at(self, start: int, size: int) -> bytes:
-        """`size` bytes from `start` on."""
+        """`size` bytes from `start`."""
         behind = start - len(self._database)
         return self._database[start : start + size] if behind < 0 else self._wal[behind : behind + size]
 
     def starts(self) -> Iterator[int]:
-        """Where pages begin, those of the database first."""
+        """The starts of all pages, those of the database first."""
         yield from sorted(start for starts in self.versions.values() for start in starts)
 
     def chain(self, first: int, length: int, version: int) -> bytes:
-        """`length` bytes out of the overflow pages from `first` on; `version` 0 is the oldest, -1 the newest."""
+        """`length` bytes from the chain of overflow pages at `first`; `version` 0 is the oldest, -1 the newest."""
         out = bytearray()
         number = first
         while len(out) < length and number in self.versions and len(out) <= MAX_SALVAGE_BYTES:
@@ -100,7 +101,7 @@ class _Pages:
         return bytes(out[:length])
 
     def runs(self, length: int) -> Iterator[bytes]:
-        """`length` bytes out of each run of neighbouring pages: where a pointer between them is lost."""
+        """`length` bytes from each run of neighbouring pages, for a record whose overflow pointer is damaged."""
         for first in list(self.versions)[:MOST_TRIED]:
             number, out = first, bytearray()
             while len(out) < length and number in self.versions:
@@ -114,29 +115,29 @@ def _row_by_head(pages: _Pages, page: bytes, start: int, end: int, seq: int | No
     """A row whose record head is at `start` to `end` in the page and whose event has `size` bytes."""
     payload = end - start + size + 2 * HASH_BYTES
     if payload <= MOST_LOCAL:
-        return _found(seq, page[end : start + payload], size)
+        return _row(seq, page[end : start + payload], size)
     spare = LEAST_LOCAL + (payload - LEAST_LOCAL) % OVERFLOW
     local = spare if spare <= MOST_LOCAL else LEAST_LOCAL
     pointer = int.from_bytes(page[start + local : start + local + 4], "big")
     here, rest = page[end : start + local], payload - local
-    found = [_found(seq, here + pages.chain(pointer, rest, version), size) for version in (-1, 0)]
-    best = next((row for row in found if row and row.whole), None)
+    chained = [_row(seq, here + pages.chain(pointer, rest, version), size) for version in (-1, 0)]
+    best = next((row for row in chained if row and row.whole), None)
     if best is None:
-        tried = (_found(seq, here + run, size) for run in pages.runs(rest))
+        tried = (_row(seq, here + run, size) for run in pages.runs(rest))
         best = next((row for row in tried if row and row.whole), None)
-    return best or found[0]
+    return best or chained[0]
 
 
 def _row_by_text(page: bytes, start: int) -> RecoveredRow | None:
-    """A row by its JSON text alone; latin-1, since only the ends of strings and braces matter here."""
+    """A row by its JSON text alone. Decoded as latin-1, because only the ends of strings and braces matter here."""
     try:
         _, end = _JSON.raw_decode(page[start:].decode("latin-1"))
     except (ValueError, RecursionError):
         return None
-    return _found(None, page[start : start + end + 2 * HASH_BYTES], end)
+    return _row(None, page[start : start + end + 2 * HASH_BYTES], end)
 
 
-def _found(seq: int | None, content: bytes, size: int) -> RecoveredRow | None:
+def _row(seq: int | None, content: bytes, size: int) -> RecoveredRow | None:
     if len(content) != size + 2 * HASH_BYTES:
         return None
     encoded, prev, digest = content[:size], content[size : size + HASH_BYTES], content[size + HASH_BYTES :]
@@ -144,7 +145,7 @@ def _found(seq: int | None, content: bytes, size: int) -> RecoveredRow | None:
 
 
 def _row_id(page: bytes, start: int, payload: int) -> int | None:
-    """The row id in front of a record: it stands between the record's length and the record."""
+    """The row id in front of a record: it is between the record's length and the record."""
     length = _as_varint(payload)
     for width in range(1, 10):
         begin = start - width

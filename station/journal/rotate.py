@@ -1,7 +1,10 @@
-"""A new log takes the place of the old one, whole or not at all, whenever the power goes.
+"""Rotate: replace the journal by a new log, completely or not at all, even if the power fails meanwhile.
 
-The new file is made beside the journal, complete and on the medium, before the old files are touched; they are moved
-aside and never deleted. From the moment `<journal>.next` exists the change is decided, and the next start finishes it.
+1. `make_next` writes the new log as `<journal>.part` and renames it to `<journal>.next` when it is complete and on the
+medium.
+   From this rename on the change is decided.
+2. `finish` moves the old files aside (they are never deleted) and renames `<journal>.next` to the journal. After a power cut
+   the next start calls it again.
 """
 
 import secrets
@@ -21,12 +24,12 @@ from station.system.files import flush_folder
 
 SUFFIXES = ("", "-wal", "-shm")
 QUARANTINE = "quarantine"  # damaged files
-EARLIER = "earlier"  # whole logs that another one followed
+EARLIER = "earlier"  # undamaged logs that a new one followed
 
 
 @dataclass(frozen=True, slots=True)
 class LogOrigin:
-    """Who records: the station, its software, the kernel's boot id, the board's id (None: unknown) and its clock.
+    """The origin of a log's events: station, software, the kernel's boot id, the board's id (None: unknown) and the clock.
 
     `now_ns` is CLOCK_BOOTTIME.
     """
@@ -38,7 +41,7 @@ class LogOrigin:
     now_ns: Callable[[], int]
 
     def event(self, kind: str) -> Event:
-        """An event of this kind, recorded here and now."""
+        """An event of this kind, recorded now."""
         return Event(kind=kind, station=self.station, sw=self.sw, boot=self.boot, mono_ns=self.now_ns())
 
 
@@ -56,32 +59,32 @@ def _drop(file: Path) -> None:
 
 
 def give_up_next(journal: Path) -> None:
-    """Drop a new log that was not finished, so that the old one stays in use; also what a full disk holds of it."""
+    """Remove an unfinished new log, so that the old one stays in use and a full disk gets the room back."""
     _drop(_part(journal))
     _drop(_next(journal))
-    flush_folder(journal.parent)  # a `.next` that came back after a power cut would replace a log with later events
+    flush_folder(journal.parent)  # a `.next` that reappears after a power cut would replace a log with later events
 
 
 def make_next(
     journal: Path,
-    recorder: LogOrigin,
+    origin: LogOrigin,
     parent: PreviousLog | None,
-    told: Iterable[bytes],
+    carried: Iterable[bytes],
     room: str,
     *,
     carried_after: int | None = None,
 ) -> bytes:
-    """Write `<journal>.next`, a complete journal with the `open` event and what is told again; returns its log id.
+    """Write `<journal>.next`, a complete journal with the `open` event and the carried events; returns its log id.
 
-    `room` is the folder that the old files will be moved to, one of QUARANTINE and EARLIER. `told` are the events of the
-    log before behind `carried_after`; None: none of them.
+    `room` is the folder that the old files will be moved to, QUARANTINE or EARLIER. `carried` are the events of the log
+    before behind `carried_after`; None: none of them.
     """
     part = _part(journal)
     _drop(part)
     try:
-        log_id = _write_part(journal, recorder, parent, told, room, carried_after)
+        log_id = _write_part(journal, origin, parent, carried, room, carried_after)
     except BaseException:
-        _drop(part)  # what a full disk took of it would keep the disk full
+        _drop(part)  # a partial file would keep a full disk full
         raise
     part.rename(_next(journal))  # the checkpoint flushed its content, `finish` flushes its name
     return log_id
@@ -89,9 +92,9 @@ def make_next(
 
 def _write_part(
     journal: Path,
-    recorder: LogOrigin,
+    origin: LogOrigin,
     parent: PreviousLog | None,
-    told: Iterable[bytes],
+    carried: Iterable[bytes],
     room: str,
     carried_after: int | None,
 ) -> bytes:
@@ -100,12 +103,12 @@ def _write_part(
         bring_up_to_date(db)
         with db.atomic():
             metadata.name_log(db.conn, log_id)
-            metadata.write_meta(db.conn, "station", recorder.station)
-            metadata.write_meta(db.conn, "hardware_id", recorder.hardware_id)
+            metadata.write_meta(db.conn, "station", origin.station)
+            metadata.write_meta(db.conn, "hardware_id", origin.hardware_id)
             metadata.write_meta(db.conn, "aside", str(_place_aside(journal, room).relative_to(journal.parent)))
             metadata.write_meta(db.conn, "carried_after", carried_after)
             prev, seq = genesis(log_id), 0
-            for seq, encoded in enumerate(_opening(recorder, parent, told), 1):
+            for seq, encoded in enumerate(_first_events(origin, parent, carried), 1):
                 digest = link(prev, encoded)
                 db.conn.execute(INSERT, (seq, encoded, prev, digest))
                 prev = digest
@@ -116,11 +119,11 @@ def _write_part(
     return log_id
 
 
-def _opening(recorder: LogOrigin, parent: PreviousLog | None, told: Iterable[bytes]) -> Iterable[bytes]:
+def _first_events(origin: LogOrigin, parent: PreviousLog | None, carried: Iterable[bytes]) -> Iterable[bytes]:
     if parent:
-        place = EventIdentity(log=parent.log_id.hex(), seq=parent.seq, hash=parent.hash.hex())
-        yield encode(msgspec.structs.replace(recorder.event("open"), parent=place, cause=parent.cause))
-    yield from told
+        identity = EventIdentity(log=parent.log_id.hex(), seq=parent.seq, hash=parent.hash.hex())
+        yield encode(msgspec.structs.replace(origin.event("open"), parent=identity, cause=parent.cause))
+    yield from carried
 
 
 def _place_aside(journal: Path, room: str) -> Path:
@@ -132,24 +135,25 @@ def _place_aside(journal: Path, room: str) -> Path:
 
 
 def finish(journal: Path) -> Path | None:
-    """Put `<journal>.next` in place if it is there, the old files aside; returns where they are.
+    """If there is a `<journal>.next`, move the old files aside and put it in their place; returns the folder of the old
+    ones.
 
-    None where nothing was due.
+    None where there was nothing to do. It may be called again after any interruption.
     """
-    coming = _next(journal)
-    if not coming.exists():
+    next_log = _next(journal)
+    if not next_log.exists():
         return None
-    with closing(connect_reading(coming, main_file_only=True)) as connection:
+    with closing(connect_reading(next_log, main_file_only=True)) as connection:
         aside = journal.parent / str(metadata.read_meta(connection, "aside"))
     old_files = [old for suffix in SUFFIXES if (old := journal.with_name(journal.name + suffix)).exists()]
     if old_files:
         aside.mkdir(parents=True, exist_ok=True)
-        flush_folder(journal.parent)  # the next log's name lasts before the first old file moves
+        flush_folder(journal.parent)  # the name `.next` must be durable before the first old file moves
         flush_folder(aside.parent)
         for old in old_files:
             old.rename(aside / old.name)
-        flush_folder(aside)  # the new names first: between the two a file has two names, never none
+        flush_folder(aside)  # the new names first: a power cut between the two leaves a file two names, never none
         flush_folder(journal.parent)
-    coming.rename(journal)
+    next_log.rename(journal)
     flush_folder(journal.parent)
     return aside

@@ -1,7 +1,7 @@
-"""The journal's file: its tables, the triggers that defend them, and the settings of a connection.
+"""Journal schema: tables, the triggers that protect them, migrations, and the settings of a connection.
 
-A setting of SQLite belongs to the connection, not to the file, and an unknown pragma is passed over without a word: so
-every one is set and then read back.
+SQLite settings belong to the connection, not to the file, and SQLite ignores an unknown pragma silently. So each setting is
+made and then read back.
 """
 
 import sqlite3
@@ -17,16 +17,16 @@ from station.journal.records import JournalError
 PAGE_BYTES = 4096
 INSERT = "INSERT INTO event (seq, bytes, prev, hash) VALUES (?, ?, ?, ?)"
 BUSY_MS = 5_000
-# Longer than the log gets before it is folded: a flush that also grows the file takes twice as long as one that does not.
+# Longer than the log becomes before a checkpoint: a flush that also extends the file takes twice as long.
 WAL_KEPT_BYTES = 8 * 1024 * 1024
 
 PRAGMAS: dict[str, str | int] = {
     "journal_mode": "wal",
-    "synchronous": 2,  # FULL: NORMAL may lose the last commits when the power goes; green is a promise
+    "synchronous": 2,  # FULL: NORMAL may lose the last commits in a power cut, but a green answer must survive one
     "mmap_size": 0,  # a page that cannot be read must be an error, not a SIGBUS
-    "cell_size_check": 1,  # damage shows when the page is read
+    "cell_size_check": 1,  # damage is detected when the page is read
     "trusted_schema": 0,
-    "wal_autocheckpoint": 0,  # it would swallow an fsync error; Journal.tidy() checkpoints and hears of it
+    "wal_autocheckpoint": 0,  # it would hide an fsync error; Journal.tidy() checkpoints and raises it
     "journal_size_limit": WAL_KEPT_BYTES,
     "busy_timeout": BUSY_MS,
 }
@@ -52,7 +52,7 @@ CREATE TABLE verified (seq INTEGER NOT NULL, hash BLOB NOT NULL) STRICT;
 CREATE TABLE reached (hub_day INTEGER PRIMARY KEY, seq INTEGER NOT NULL) STRICT;
 """
 
-# INSERT OR REPLACE deletes without asking the delete trigger; the insert trigger stands before it.
+# INSERT OR REPLACE deletes without firing the delete trigger; the insert trigger prevents it.
 _TRIGGERS = (
     """CREATE TRIGGER event_follows BEFORE INSERT ON event
     WHEN CASE WHEN NEW.seq = 1 THEN EXISTS (SELECT 1 FROM event)
@@ -72,14 +72,14 @@ _TRIGGERS = (
     BEGIN SELECT RAISE(ABORT, 'a log keeps its id'); END""",
 )
 
-# What reading a damaged file raises: SQLite's own errors, its messages in no encoding, values of the wrong type.
+# The errors of reading a damaged file: SQLite's own, messages that are not UTF-8, values of the wrong type.
 UNREADABLE = (sqlite3.Error, ValueError, TypeError)
 
 migrations = Migrations("journal")
 
 
 def bring_up_to_date(db: Database) -> None:
-    """Run the migrations that this file has not seen; raises `JournalError` for a file of later software."""
+    """Apply the missing migrations. Raises `JournalError` for a file of later software."""
     later = {done.name for done in migrations.applied(db)} - {known.name for known in _known()}
     if later:
         msg = f"The journal was written by later software ({', '.join(sorted(later))}). Install that version again."
@@ -101,7 +101,7 @@ def version_1(db: Database) -> None:
 
 @migrations()
 def version_2(db: Database) -> None:
-    """How far the log had come is counted in the station's own days, no longer in days of the hub's clock."""
+    """The progress of the log is counted in the station's own days, no longer in days of the hub's clock."""
     db.execute("CREATE TABLE day (day INTEGER PRIMARY KEY, seq INTEGER NOT NULL) STRICT")
     db.execute("DROP TABLE reached")
 
@@ -113,7 +113,7 @@ def version_3(db: Database) -> None:
 
 
 def connect(path: Path) -> Database:
-    """The writing connection: settings made and read back. Autocommit: one statement is one transaction.
+    """The writing connection, with its settings read back. Autocommit: one statement is one transaction.
 
     Raises `JournalError` where a setting does not hold, `sqlite3.Error` where the file cannot be read.
     """
@@ -131,29 +131,30 @@ def connect(path: Path) -> Database:
 def check_pragmas(connection: sqlite3.Connection) -> None:
     """Raise `JournalError` unless every setting reads back as it was made."""
     for name, wanted in PRAGMAS.items():
-        (found,) = connection.execute(f"PRAGMA {name}").fetchone()
-        if found != wanted:
+        (actual,) = connection.execute(f"PRAGMA {name}").fetchone()
+        if actual != wanted:
             msg = (
-                f"SQLite {sqlite3.sqlite_version} answers {name} = {found}; expected {wanted}. Nothing can be promised."
+                f"SQLite {sqlite3.sqlite_version} answers {name} = {actual}; expected {wanted}."
+                " Nothing can be promised."
             )
             raise JournalError(msg)
 
 
 def close_unfolded(db: Database, path: Path) -> None:
-    """Close a writing connection and leave its write-ahead log where it is.
+    """Close a writing connection and leave its write-ahead log in place.
 
-    The last connection that may write folds the log in when it closes, and deletes it. After a stop that was cut short the
-    next start would miss a log that the database promises (`in_use`). A connection that cannot write is therefore held
-    open meanwhile: closing that one folds nothing.
+    The last connection with write access checkpoints the log when it closes, and deletes it. After an interrupted stop the
+    next start would then miss a log that the database claims to have (`in_use`). Therefore a read-only connection is open
+    meanwhile: closing that one does not checkpoint.
     """
-    with closing(connect_reading(path)) as other:
+    with closing(connect_reading(path)) as reading:
         with suppress(*UNREADABLE):
-            other.execute("SELECT count(*) FROM sqlite_schema").fetchone()  # it opens the files only now
+            reading.execute("SELECT count(*) FROM sqlite_schema").fetchone()  # SQLite opens the files at the first read
         db.close()
 
 
 def connect_reading(path: Path, *, main_file_only: bool = False) -> sqlite3.Connection:
-    """A connection that cannot write; `main_file_only` looks past the write-ahead log at the database file itself."""
+    """A read-only connection; `main_file_only` ignores the write-ahead log and reads the database file alone."""
     how = "mode=ro&immutable=1" if main_file_only else "mode=ro"
     uri = f"file:{quote(str(path.absolute()))}?{how}"
     connection = sqlite3.connect(uri, uri=True, isolation_level=None, check_same_thread=False)

@@ -1,8 +1,8 @@
-"""Logs that lie aside: whole ones that another log followed (`earlier/`), and damaged ones (`quarantine/`).
+"""Logs set aside: undamaged ones that a new log followed (`earlier/`), and damaged ones (`quarantine/`).
 
-Files are moved aside and never deleted, because a hub that is restored from an old backup may need them again. What the
-log that followed carries of them stands in that log's `carried_after`; the rest is the duty of this log: events up to
-`duty_thru` must be at the hub under this log's own identity, or be sent again in the log that is open now.
+Files are moved aside and never deleted, because a hub that is restored from an old backup may need them again. The log that
+followed carries the events behind its `carried_after`. The events up to there are the duty of the log set aside: up to
+`duty_thru` they must be at the hub under this log's own identity, or be sent again in the log that is open now.
 """
 
 import os
@@ -30,7 +30,7 @@ SLICE = 1_000
 
 
 class SetAsideNote(msgspec.Struct, frozen=True):
-    """What is known of a log that lies aside: in which epoch the hub had it, and behind which event it was sent again."""
+    """Progress of a log set aside: the epoch in which the hub has all of it, the event behind which it was sent again."""
 
     epoch: int | str | None = None
     sent_again_after: Annotated[int, msgspec.Meta(ge=0)] | None = None
@@ -38,7 +38,7 @@ class SetAsideNote(msgspec.Struct, frozen=True):
 
 @dataclass(frozen=True, slots=True)
 class SetAside:
-    """One log that lies aside. `duty_thru`: the last event that the log behind it does not carry."""
+    """One log set aside. `duty_thru`: the last event that the following log does not carry."""
 
     path: Path
     log_id: bytes
@@ -50,7 +50,7 @@ class SetAside:
     whole: bool
 
     def state(self, thru: int) -> LogState | None:
-        """This log as a session introduces it, as if it ended at event `thru`; None where that event cannot be read."""
+        """The session fields of this log, as if it ended at event `thru`; None where that event cannot be read."""
         digest = self.hash_at(thru)
         return (
             None
@@ -72,21 +72,21 @@ class SetAside:
         return bytes(row[0]) if row else None
 
     def stored(self, after: int, most: int, max_bytes: int) -> list[StoredEvent]:
-        """The next events of the duty behind `after`, as they stand in a whole log. Raises `sqlite3.Error`."""
+        """The next events of the duty behind `after`, from an undamaged file. Raises `sqlite3.Error`."""
         with closing(connect_reading(self.path)) as connection:
             return read_events(connection, after, min(most, self.duty_thru - after), max_bytes)
 
     def events(self, after: int) -> Iterator[SalvagedEvent]:
-        """The events of the duty behind `after`; one whose bytes cannot be proven comes without them."""
+        """The events of the duty behind `after`; one whose hash does not prove its bytes has none."""
         if not self.whole:
             yield from self._carved(after)
             return
         try:
-            while after < self.duty_thru and (some := self.stored(after, SLICE, 2**30)):
-                for each in some:
-                    sound = link(each.prev, each.encoded) == each.hash
-                    yield SalvagedEvent(each.seq, each.hash, each.encoded if sound else None)
-                after = some[-1].seq
+            while after < self.duty_thru and (stored := self.stored(after, SLICE, 2**30)):
+                for event in stored:
+                    sound = link(event.prev, event.encoded) == event.hash
+                    yield SalvagedEvent(event.seq, event.hash, event.encoded if sound else None)
+                after = stored[-1].seq
         except UNREADABLE:
             yield from self._carved(after)
 
@@ -94,19 +94,19 @@ class SetAside:
         files = (self.path, wal_of(self.path))
         main, wal = (path.read_bytes() if path.exists() else b"" for path in files)
         start = self.pruned if self.pruned.seq >= after else None
-        found = {each.seq: each for each in in_order(carve(main, wal), after, start)}
+        recovered = {event.seq: event for event in in_order(carve(main, wal), after, start)}
         for seq in range(max(after, self.pruned.seq) + 1, self.duty_thru + 1):
-            yield found.get(seq) or SalvagedEvent(seq, UNKNOWN_HASH, None)
+            yield recovered.get(seq) or SalvagedEvent(seq, UNKNOWN_HASH, None)
 
     def unconfirmed(self, epoch: int | str | None) -> int:
-        """How many events of the duty are not known to be at the hub, whose present epoch is `epoch`."""
+        """How many events of the duty are not confirmed by the hub in its present epoch `epoch`."""
         if epoch is not None and self.note.epoch == epoch:
             return 0
-        known = self.mark.accepted_thru if self.mark and self.mark.hub_epoch == epoch else 0
-        return max(0, self.duty_thru - max(known, self.pruned.seq))
+        accepted_thru = self.mark.accepted_thru if self.mark and self.mark.hub_epoch == epoch else 0
+        return max(0, self.duty_thru - max(accepted_thru, self.pruned.seq))
 
     def noted(self, note: SetAsideNote) -> "SetAside":
-        """Write the note, durable before this returns; the log with it."""
+        """Write the note durably; returns the log with it."""
         path, fresh = self.path.with_name(NOTE), self.path.with_name(NOTE + ".new")
         with fresh.open("wb") as file:
             file.write(msgspec.json.encode(note))
@@ -118,14 +118,14 @@ class SetAside:
 
 
 def set_aside(journal: Path) -> list[SetAside]:
-    """Every log that lies aside beside this journal and can be named, oldest first within each folder."""
-    found = [folder / journal.name for room in (EARLIER, QUARANTINE) for folder in _numbered(journal.parent / room)]
-    followed = dict(filter(None, (_followed(path, journal.parent) for path in (journal, *found))))
-    return [log for path in found if (log := _read(path, followed.get(path.parent))) is not None]
+    """Every log set aside beside this journal whose log id is known, oldest first within each folder."""
+    paths = [folder / journal.name for room in (EARLIER, QUARANTINE) for folder in _numbered(journal.parent / room)]
+    followed = dict(filter(None, (_followed(path, journal.parent) for path in (journal, *paths))))
+    return [log for path in paths if (log := _read(path, followed.get(path.parent))) is not None]
 
 
 def unconfirmed(journal: Path, epoch: int | str | None) -> int:
-    """How many answered events lie aside and are not known to be at the hub in this epoch."""
+    """How many events of all logs set aside are not confirmed by the hub in this epoch."""
     return sum(log.unconfirmed(epoch) for log in set_aside(journal))
 
 
@@ -135,7 +135,7 @@ def _numbered(room: Path) -> list[Path]:
 
 
 class _Follower(NamedTuple):
-    """What the log that followed says of the one before: its id and last event, and behind which event it carries it."""
+    """What a log records of the one before: its id, its last event, and the event behind which it carries it."""
 
     log_id: bytes
     last: int
@@ -143,9 +143,9 @@ class _Follower(NamedTuple):
 
 
 def _followed(path: Path, folder: Path) -> tuple[Path, _Follower] | None:
-    """(folder of the log before, what this log says of it); None where there was none, or this log does not say.
+    """The folder of the log before this one, and what this log records of it; None where it records none.
 
-    The first log of a card names the folder in which a log before it would have been.
+    The first log of a card names a folder too, but has no parent.
     """
     try:
         with closing(connect_reading(path)) as connection:
@@ -170,9 +170,9 @@ def _read(path: Path, follower: _Follower | None) -> SetAside | None:
                 parent, mark = metadata.parent(connection), metadata.mark(connection)
                 return SetAside(path, log_id, _duty(thru, note), pruned, parent, mark, note, whole)
     except UNREADABLE:
-        pass  # its pages can still be carved, under the name that the log behind it has kept
+        pass  # its pages can still be carved; the following log holds its log id
     if follower is None or follower.log_id == UNKNOWN_LOG or (carried_after is None and not whole):
-        return None  # all that could be read of it is in the log that followed
+        return None  # all its readable events are in the following log
     log_id, thru = follower.log_id, follower.last if carried_after is None else carried_after
     return SetAside(path, log_id, _duty(thru, note), Tip(0, genesis(log_id)), None, None, note, whole=False)
 

@@ -1,19 +1,21 @@
-"""The start of a journal, before the first green: is what was promised still here?
+"""Journal startup: check before the first commit that the files hold every event that was committed.
 
-A crash leaves a write-ahead log, which SQLite folds in; that is whole. Damage is something else: a log that is gone or
-belongs to another day, a page that cannot be read, a chain that does not hold. Then the files are moved aside, never
-deleted, and what they still say is told again in a new log.
+A crash leaves a write-ahead log, which SQLite folds in: that is no damage. Damage is a write-ahead log that is missing or
+belongs to another database, a page that cannot be read, or a hash chain that does not hold. Damaged files are moved aside,
+never deleted, and the events that can be read from them are recorded again in a new log.
 """
 
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
 
 from sqlite_utils import Database
 
 from station.journal import disk_space, metadata, verify_marker
+from station.journal.lock import JournalLock
 from station.journal.page_recovery import carve
 from station.journal.reader import read_events
 from station.journal.records import ChainBreak, JournalError, JournalFull, JournalLost, PreviousLog, StoredEvent, Tip
@@ -33,15 +35,16 @@ from station.journal.wal import believed_frames, commits_behind, read_wal, wal_o
 from station.system.files import flush_folder
 
 SLICE = 1_000
+Opened = TypeVar("Opened")
 
 
 class DamagedJournal(JournalError):
-    """The files do not hold what was promised; the message is a sentence for a person."""
+    """The files do not hold every committed event; the message is a sentence for the log."""
 
 
 @dataclass(frozen=True, slots=True)
 class JournalGlance:
-    """What can be read of a journal without trusting it; None and 0 where it cannot."""
+    """The fields of a journal that may be damaged; None and 0 where they cannot be read."""
 
     log_id: bytes | None = None
     durable_thru: int = 0
@@ -50,8 +53,39 @@ class JournalGlance:
     in_use: bool = False
 
 
+def open_locked(
+    path: Path, origin: LogOrigin, make: Callable[[JournalLock, Database, tuple[str, ...]], Opened]
+) -> Opened:
+    """Lock the journal at `path`, open it with its ballast laid, and return what `make` makes of it.
+
+    The lock is released if anything fails. Raises as `Journal.open`.
+    """
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        lock = JournalLock(path)
+    except OSError as error:
+        if disk_space.lacks_room(error, path):
+            raise full(path, error) from error
+        msg = f"The journal's folder {path.parent} cannot be used: {error.strerror}. Create it for the station's user."
+        raise JournalError(msg) from error
+    try:
+        lock.write(None)
+        db, news = open_with_ballast(path, origin, lock.named_log())
+        disk_space.lay_ballast(path)
+        return make(lock, db, news)
+    except (OSError, sqlite3.Error) as error:
+        lock.release()
+        if disk_space.lacks_room(error, path):
+            raise full(path, error) from error
+        msg = f"The journal {path} cannot be opened: {error}. Look at the card and at its free space."
+        raise JournalLost(msg) from error
+    except BaseException:
+        lock.release()
+        raise
+
+
 def glance(journal: Path, *, main_file_only: bool) -> JournalGlance:
-    """Look at a journal that may be damaged."""
+    """Read the fields of a journal that may be damaged."""
     try:
         with closing(connect_reading(journal, main_file_only=main_file_only)) as connection:
             mark = metadata.mark(connection)
@@ -67,10 +101,15 @@ def glance(journal: Path, *, main_file_only: bool) -> JournalGlance:
         return JournalGlance()
 
 
-def open_database(journal: Path, recorder: LogOrigin, named_log: bytes | None) -> tuple[Database, tuple[str, ...]]:
-    """The writing connection to a journal that holds, and what happened on the way, in sentences.
+def open_database(journal: Path, origin: LogOrigin, named_log: bytes | None) -> tuple[Database, tuple[str, ...]]:
+    """The writing connection to a checked journal, and what was done, in sentences.
 
-    `named_log`: the log the lock file names, for a journal that cannot say it any more.
+    1. Finish a change to a new log that a stop interrupted.
+    2. Begin a journal where there is none.
+    3. Check it (`_start`). A damaged one is replaced by a new log, which is checked too.
+    4. On another board, begin a new log with this one as parent.
+
+    `named_log`: the log id in the lock file, for a journal whose own cannot be read.
     """
     news: list[str] = []
     if not disk_space.has_least(journal):
@@ -78,20 +117,20 @@ def open_database(journal: Path, recorder: LogOrigin, named_log: bytes | None) -
     if finish(journal):
         news.append("A change to a new log, cut short by the last stop, was finished.")
     if not journal.exists() and not wal_of(journal).exists():
-        make_next(journal, recorder, None, (), EARLIER)
+        make_next(journal, origin, None, (), EARLIER)
         finish(journal)
         news.append("A new journal was begun.")
     try:
         db = _start(journal, news)
     except DamagedJournal as damage:
-        news.append(replace_damaged(journal, recorder, named_log, str(damage)))
+        news.append(replace_damaged(journal, origin, named_log, str(damage)))
         try:
             db = _start(journal, news)
         except DamagedJournal as error:
             msg = f"The journal {journal}, just made anew, is damaged too: {error} Replace the card."
             raise JournalLost(msg) from error
-    if _other_board(db, recorder):
-        news.append(follow(db, journal, recorder, "hardware", _durable_thru(db.conn)))
+    if _is_other_board(db, origin):
+        news.append(follow(db, journal, origin, "hardware", _durable_thru(db.conn)))
         db.close()
         finish(journal)
         db = _start(journal, news)
@@ -99,15 +138,15 @@ def open_database(journal: Path, recorder: LogOrigin, named_log: bytes | None) -
     return db, tuple(news)
 
 
-def open_with_ballast(journal: Path, recorder: LogOrigin, named_log: bytes | None) -> tuple[Database, tuple[str, ...]]:
-    """As `open_database`; on a full disk with the ballast's room, since only a station that runs can prune."""
+def open_with_ballast(journal: Path, origin: LogOrigin, named_log: bytes | None) -> tuple[Database, tuple[str, ...]]:
+    """As `open_database`. On a full disk the ballast is freed, because only a running station can prune."""
     try:
-        return open_database(journal, recorder, named_log)
+        return open_database(journal, origin, named_log)
     except (OSError, sqlite3.Error, JournalFull) as error:
         without_room = isinstance(error, JournalFull) or disk_space.lacks_room(error, journal)
         if not without_room or not disk_space.free_ballast(journal):
             raise
-    return open_database(journal, recorder, named_log)
+    return open_database(journal, origin, named_log)
 
 
 def full(journal: Path, why: object) -> JournalFull:
@@ -116,9 +155,9 @@ def full(journal: Path, why: object) -> JournalFull:
 
 
 def _start(journal: Path, news: list[str]) -> Database:
-    """Check, set up and checkpoint the database, verify the chain; the connection.
+    """Check, set up and checkpoint the database, and verify its chain; returns the connection.
 
-    Raises `DamagedJournal`, or `JournalError` where no file is to blame.
+    Raises `DamagedJournal`, or `JournalError` where the files are sound and another cause prevents it.
     """
     if not journal.exists():
         msg = "The database file is gone; its write-ahead log is still here."
@@ -128,33 +167,36 @@ def _start(journal: Path, news: list[str]) -> Database:
         msg = "The write-ahead log is gone: what was recorded since the last checkpoint is missing."
         raise DamagedJournal(msg)
     try:
-        # Look before folding, and without the right to write: the old frames of a write-ahead log are second copies, and
-        # the last writer to close a database folds its log in, be it the right one or not.
+        # Checked before the checkpoint, on a read-only connection: the frames of the write-ahead log are second copies of
+        # pages, and the last writer to close a database folds the log in, even one of another database.
         with closing(connect_reading(journal)) as reading:
-            late = _behind_the_end(reading, journal, before)
-            _look_through(reading, doubted=verify_marker.is_marked(journal))
+            cut_off = _event_behind_the_end(reading, journal, before)
+            _check_content(reading, whole_chain=verify_marker.is_marked(journal))
         db = connect(journal)
         try:
-            _settle(db, journal, late, news)
+            _prepare(db, journal, cut_off, news)
         except BaseException:
             close_unfolded(db, journal)
             raise
     except UNREADABLE as error:
-        raise _blame(error, journal) from error
+        raise _classify(error, journal) from error
     return db
 
 
 def open_again(journal: Path, log_id: bytes, promised: Tip) -> Database:
-    """A new writing connection after the disk was full: proof that the journal is what it was. `promised`: the last receipt.
+    """A new writing connection after the disk was full, checked against the last receipt (`promised`).
 
-    The steps of a start, but for the look through every page, which no refused write touches:
-    1. The settings are made and read back.
-    2. All of the write-ahead log is folded in and flushed, then cut to nothing: the frames of the refused commit go, which
-       no commit ends, and no later event stands on what is in memory alone.
-    3. The log and its last event are those of the last receipt, and the chain holds from the last verified point.
-    4. The verified point is written: a commit is possible again.
-    The connection before it must still be open: a last one would fold the log in when it closes, and hide the error.
-    Raises `DamagedJournal`, `JournalError` where another program reads, `sqlite3.Error`.
+    The steps are those of a start, without the check of every page, because a refused write touches no page:
+
+    1. Make the settings and read them back.
+    2. Checkpoint the whole write-ahead log with a flush, and truncate it. This removes the frames of the refused commit,
+    and no
+       later event depends on pages that are in memory alone.
+    3. Compare the log id and the last event with the last receipt, and verify the chain from the last verified point.
+    4. Write the verified point, which proves that a commit is possible again.
+
+    The previous connection must still be open: closing the last one would checkpoint the log and hide an error. Raises
+    `DamagedJournal`, `JournalError` where another program reads, `sqlite3.Error`.
     """
     db = connect(journal)
     try:
@@ -177,8 +219,8 @@ def _compare(connection: sqlite3.Connection, log_id: bytes, promised: Tip) -> No
         raise DamagedJournal(breaks[0].sentence)
 
 
-def _blame(error: Exception, journal: Path) -> Exception:
-    """A full disk, another program's lock and a missing right are no damage: the files are right."""
+def _classify(error: Exception, journal: Path) -> Exception:
+    """The error to raise: a full disk, another program's lock and a missing permission are no damage."""
     if disk_space.lacks_room(error, journal):
         return full(journal, error)
     name = getattr(error, "sqlite_errorname", "")
@@ -189,13 +231,13 @@ def _blame(error: Exception, journal: Path) -> Exception:
     if name.startswith(("SQLITE_CANTOPEN", "SQLITE_READONLY", "SQLITE_PERM")):
         owner = f"sudo chown -R $(id -un) {journal.parent}"
         return JournalError(
-            f"The journal {journal} cannot be opened for writing by this user: {error}. Mend it: {owner}"
+            f"The journal {journal} cannot be opened for writing by this user: {error}. Correct it: {owner}"
         )
     return DamagedJournal(f"The database cannot be read: {error}.")
 
 
-def _look_through(connection: sqlite3.Connection, *, doubted: bool) -> None:
-    """SQLite's own check, then the chain from the last verified point (`doubted`: all of it); raises `DamagedJournal`."""
+def _check_content(connection: sqlite3.Connection, *, whole_chain: bool) -> None:
+    """SQLite's quick_check, then the chain from the last verified point or all of it. Raises `DamagedJournal`."""
     (answer,) = connection.execute("PRAGMA quick_check(1)").fetchone()
     if answer != "ok":
         msg = f"SQLite's quick_check says: {answer}."
@@ -203,11 +245,11 @@ def _look_through(connection: sqlite3.Connection, *, doubted: bool) -> None:
     if not metadata.log_is_named(connection):
         msg = "The name of the log is not the one it was given."
         raise DamagedJournal(msg)
-    whole = metadata.prune_point(connection)
-    start = whole if doubted else metadata.verified(connection)
+    first = metadata.prune_point(connection)
+    start = first if whole_chain else metadata.verified(connection)
     breaks = _breaks(connection, start)
-    if breaks and start != whole:  # the note of how far it held may be what is damaged
-        breaks = _breaks(connection, whole)
+    if breaks and start != first:  # the verified point itself may be damaged
+        breaks = _breaks(connection, first)
     if breaks:
         raise DamagedJournal(breaks[0].sentence)
 
@@ -220,26 +262,30 @@ def _breaks(connection: sqlite3.Connection, last: Tip) -> list[ChainBreak]:
     return []
 
 
-def _settle(db: Database, journal: Path, late: StoredEvent | None, news: list[str]) -> None:
-    """Fold, bring up to date, and note on the medium that from now on a write-ahead log belongs to this database."""
+def _prepare(db: Database, journal: Path, cut_off: StoredEvent | None, news: list[str]) -> None:
+    """Checkpoint, migrate, and record on the medium that from now on a write-ahead log belongs to this database.
+
+    `cut_off`: an event whose commit was interrupted; it is committed again.
+    """
     _checkpoint(db, journal)
     check_pragmas(db.conn)
     bring_up_to_date(db)
-    if late is not None:
-        db.conn.execute(INSERT, late)
-        news.append(f"Event {late.seq}, cut off in its commit, was read back whole.")
+    if cut_off is not None:
+        db.conn.execute(INSERT, cut_off)
+        news.append(f"Event {cut_off.seq}, cut off in its commit, was read back whole.")
     with db.atomic():
         metadata.write_verified(db.conn, *metadata.tip(db.conn))
         metadata.write_meta(db.conn, "in_use", 1)
-    # The log's name must last before the database says that there is one; else the next start misses it.
+    # The write-ahead log's name must be durable before `in_use` is: else the next start finds the file missing.
     flush_folder(journal.parent)
     _checkpoint(db, journal)
 
 
-def _behind_the_end(connection: sqlite3.Connection, journal: Path, before: JournalGlance) -> StoredEvent | None:
+def _event_behind_the_end(connection: sqlite3.Connection, journal: Path, before: JournalGlance) -> StoredEvent | None:
     """Compare the end of the log with the database file alone and with the write-ahead log's raw bytes.
 
-    Returns one event that stands whole behind the end: a commit that the power cut off, or that one bad bit hides.
+    Returns one event that is whole behind the end: its commit was interrupted, or one damaged bit hides it. Raises
+    `DamagedJournal` where more than one is.
     """
     end = metadata.tip(connection)
     if before.tip is not None and before.tip.seq:
@@ -252,13 +298,13 @@ def _behind_the_end(connection: sqlite3.Connection, journal: Path, before: Journ
     following = next((row for row in whole if row.prev == end.hash), None)
     beyond = any((row.seq or 0) > end.seq + 1 or (following and row.prev == following.hash) for row in whole)
     if beyond or commits_behind(raw, believed_frames(journal)) > 1:
-        msg = f"The write-ahead log is damaged: it ends at event {end.seq}, and more stands behind the damage."
+        msg = f"The write-ahead log is damaged: it ends at event {end.seq}, and more follows the damage."
         raise DamagedJournal(msg)
     return StoredEvent(end.seq + 1, following.encoded, following.prev, following.hash) if following else None
 
 
 def _checkpoint(db: Database, journal: Path) -> None:
-    """Fold the write-ahead log in, all of it: nothing may stand on what an fsync error left in memory."""
+    """Checkpoint the whole write-ahead log: no later event may depend on pages that an fsync error left in memory alone."""
     fold = "PRAGMA wal_checkpoint(TRUNCATE)"
     try:
         busy, _, _ = db.conn.execute(fold).fetchone()
@@ -271,46 +317,46 @@ def _checkpoint(db: Database, journal: Path) -> None:
         raise JournalError(msg)
 
 
-def replace_damaged(journal: Path, recorder: LogOrigin, named_log: bytes | None, damage: str) -> str:
-    """Move the files to quarantine; what they still say begins a new log. Returns what happened, in one sentence."""
+def replace_damaged(journal: Path, origin: LogOrigin, named_log: bytes | None, damage: str) -> str:
+    """Move the files to quarantine, and begin a new log with the events that can be read. Returns a sentence about it."""
     files = [path for path in (journal, wal_of(journal)) if path.exists()]
-    seen = glance(journal, main_file_only=False) if journal.exists() else JournalGlance()
-    if seen.log_id is None and journal.exists():
-        seen = glance(journal, main_file_only=True)
+    fields = glance(journal, main_file_only=False) if journal.exists() else JournalGlance()
+    if fields.log_id is None and journal.exists():
+        fields = glance(journal, main_file_only=True)
     try:
         raw = {path: path.read_bytes() for path in files}
     except OSError as error:
         msg = f"The medium under {journal} cannot be read: {error}. Replace the card."
         raise JournalLost(msg) from error
     rows = carve(raw.get(journal, b""), raw.get(wal_of(journal), b""))
-    old = in_order(rows, seen.durable_thru, seen.start)
-    log_id = seen.log_id or named_log or UNKNOWN_LOG
+    old = in_order(rows, fields.durable_thru, fields.start)
+    log_id = fields.log_id or named_log or UNKNOWN_LOG
     last = old[-1] if old else None
     before = PreviousLog(log_id, last.seq if last else 1, last.hash if last else UNKNOWN_HASH, f"damaged: {damage}")
-    template = recorder.event("salvage")
-    told = (salvage_event(event, log_id.hex(), template) for event in old)
-    make_next(journal, recorder, before, told, QUARANTINE, carried_after=seen.durable_thru)
+    template = origin.event("salvage")
+    salvaged = (salvage_event(event, log_id.hex(), template) for event in old)
+    make_next(journal, origin, before, salvaged, QUARANTINE, carried_after=fields.durable_thru)
     aside = finish(journal)
     readable = sum(event.encoded is not None for event in old)
     return f"{damage} The files are in {aside}; {readable} of {len(old)} events were read back into a new log."
 
 
 def follow(
-    db: Database, journal: Path, recorder: LogOrigin, cause: str, again_after: int | None, begins_at: Tip | None = None
+    db: Database, journal: Path, origin: LogOrigin, cause: str, again_after: int | None, begins_at: Tip | None = None
 ) -> str:
-    """Make the log that follows this whole one (`finish` puts it in place); returns what happened, in one sentence.
+    """Write the log that follows this one (`finish` puts it in place); returns a sentence about it.
 
-    `begins_at`: the event behind which it begins, the last one where it is None. Events behind `again_after` are sent again
-    in it, named by their origin; None: none of them.
+    It begins behind `begins_at`, or behind the last event where that is None. Events behind `again_after` are sent again in
+    it with their `origin`; None sends none of them.
     """
     log_id, last = metadata.log_id(db.conn), begins_at or metadata.tip(db.conn)
-    template = recorder.event("salvage")
+    template = origin.event("salvage")
     again = iter(()) if again_after is None else stored_after(db.conn, again_after)
-    told = [resent_event(SalvagedEvent(e.seq, e.hash, e.encoded), log_id.hex(), template) for e in again]
-    parent = PreviousLog(log_id, last.seq, last.hash, cause) if last.seq else None  # nothing stands in an empty log
-    make_next(journal, recorder, parent, told, EARLIER, carried_after=again_after)
+    resent = [resent_event(SalvagedEvent(e.seq, e.hash, e.encoded), log_id.hex(), template) for e in again]
+    parent = PreviousLog(log_id, last.seq, last.hash, cause) if last.seq else None  # an empty log is no parent
+    make_next(journal, origin, parent, resent, EARLIER, carried_after=again_after)
     db.conn.execute("PRAGMA wal_checkpoint(TRUNCATE)")
-    return f"A new log follows {log_id.hex()} ({cause}); {len(told)} events are sent again in it."
+    return f"A new log follows {log_id.hex()} ({cause}); {len(resent)} events are sent again in it."
 
 
 def _durable_thru(connection: sqlite3.Connection) -> int:
@@ -325,13 +371,13 @@ def stored_after(connection: sqlite3.Connection, after: int) -> Iterator[StoredE
         after = events[-1].seq
 
 
-def _other_board(db: Database, recorder: LogOrigin) -> bool:
-    """Is this the log of another board? Ids of different kinds (`serial:…`, `machine:…`) say nothing about each other."""
-    born = metadata.read_meta(db.conn, "hardware_id")
-    if recorder.hardware_id is None:
+def _is_other_board(db: Database, origin: LogOrigin) -> bool:
+    """Whether this log was begun on another board. Ids of different kinds (`serial:…`, `machine:…`) cannot be compared."""
+    begun_on = metadata.read_meta(db.conn, "hardware_id")
+    if origin.hardware_id is None:
         return False
-    if born is None:
-        metadata.write_meta(db.conn, "hardware_id", recorder.hardware_id)
+    if begun_on is None:
+        metadata.write_meta(db.conn, "hardware_id", origin.hardware_id)
         return False
-    same_kind = str(born).partition(":")[0] == recorder.hardware_id.partition(":")[0] or ":" not in str(born)
-    return same_kind and born != recorder.hardware_id
+    same_kind = str(begun_on).partition(":")[0] == origin.hardware_id.partition(":")[0] or ":" not in str(begun_on)
+    return same_kind and begun_on != origin.hardware_id

@@ -1,8 +1,8 @@
-"""Stored scans: a cordless scanner that was out of reach hands over at once what it read meanwhile.
+"""Batch upload: recognise and buffer the stored scans of a cordless scanner that was out of range.
 
-Codes that follow each other faster than a hand can scan were not made now: each was made at some moment since this reader
-was heard last. The first few of such a burst cannot be told from scans made by hand and keep their own time. A reader that
-reads one label over and over, as a scanner on a stand does, hands over no stored scans.
+Such a scanner uploads its stored scans as a burst, faster than an operator can scan. Each of them was made at some time
+since the reader's last contact. The first few of a burst cannot be told from scans made by hand, and keep their own time. A
+reader that reads one label again and again, as a scanner on a stand does, uploads no stored scans.
 
 >>> pace = ReadPace()
 >>> times_ms = (1_000, 60_000, 60_050, 60_100, 60_150, 60_200)
@@ -18,38 +18,38 @@ from typing import Generic, TypeVar
 
 MS = 1_000_000
 QUICK_NS = 250 * MS
-"""No hand puts one label after another before a scanner so quickly."""
+"""An operator needs longer than this from one label to the next."""
 OVER_NS = 1_000 * MS
-"""A pause that ends a burst."""
+"""A pause of this length ends a burst."""
 QUICK_ONES = 3
-"""So many quick scans one after another, and it is no coincidence."""
+"""This many quick scans in a row are a burst."""
 SPOOL_READS = 4_096
 SPOOL_BYTES = 2 * 1024 * 1024
-"""Of one reader: all that may be read at once stay within the service's memory, whatever they send."""
-Thing = TypeVar("Thing")
+"""The limit of one reader: with the most readers possible, all spools stay within the service's memory."""
+Work = TypeVar("Work")
 
 
 class ReadPace:
-    """When one reader was heard, and how fast its codes follow each other. Times: CLOCK_BOOTTIME in ns.
+    """The last contact of one reader and the pace of its scans. Times are CLOCK_BOOTTIME in ns.
 
-    `last_ns`: when it was heard last, before it was opened anew or the station was; None where nobody knows.
+    `last_ns`: the last contact before the reader was opened, also before the station's start; None where it is unknown.
     """
 
     def __init__(self, last_ns: int | None = None) -> None:
         self._last_ns = last_ns
         self._last_raw = b""
-        self._before_ns = 0  # the contact before the scans that follow each other now
+        self._before_ns = 0  # the last contact before the present sequence of quick scans
         self._quick = 0
 
     @property
     def bursts(self) -> bool:
-        """Whether the reader is handing over stored scans."""
+        """Whether the reader is uploading stored scans."""
         return self._quick >= QUICK_ONES
 
     def record_read(self, raw: bytes, boot_ns: int) -> int | None:
-        """A scan came: since when it may have been made where it is a stored one, else None.
+        """Record a scan; for a stored one, returns the earliest time at which it may have been made, else None.
 
-        0 where the reader was not heard since this machine was started: it may be older than all that a clock here can say.
+        0 where there was no contact in this boot: the scan may be older than this boot's clock.
         """
         pause_ns = OVER_NS if self._last_ns is None else boot_ns - self._last_ns
         if pause_ns < QUICK_NS:
@@ -60,50 +60,54 @@ class ReadPace:
         return self._before_ns if self.bursts else None
 
 
-class ReadSpool(Generic[Thing]):
-    """What a reader hands over faster than it can be recorded, in its order; bounded, and emptied by a thread of its own.
+class ReadSpool(Generic[Work]):
+    """A bounded FIFO for scans that arrive faster than they are recorded, emptied by a thread of its own.
 
-    `hand_over` waits until there is room behind it; `weigh` says how many bytes a thing is.
+    `put_next` passes one scan on and waits until there is room for it. `size_of` returns its size in bytes.
     """
 
     def __init__(
         self,
-        hand_over: Callable[[Thing], object],
+        put_next: Callable[[Work], object],
         name: str,
         room: int = SPOOL_READS,
-        weigh: Callable[[Thing], int] = lambda _thing: 0,
+        size_of: Callable[[Work], int] = lambda _work: 0,
     ) -> None:
-        self._hand_over, self._name, self._room, self._weigh = hand_over, name, room, weigh
+        self._put_next, self._name, self._room, self._size_of = put_next, name, room, size_of
         self._bytes = 0
-        self._things: deque[Thing] = deque()
+        self._waiting: deque[Work] = deque()
         self._lock = threading.Lock()
-        self._emptied = False
+        self._has_thread = False
 
     def __len__(self) -> int:
-        """How many wait."""
-        return len(self._things)
+        """The number of waiting scans."""
+        return len(self._waiting)
 
-    def put(self, thing: Thing) -> bool:
-        """Keep it behind what waits; False where there is no room."""
+    def put(self, work: Work) -> bool:
+        """Append a scan; False where there is no room."""
         with self._lock:
-            weight = self._weigh(thing)
-            if len(self._things) >= self._room or self._bytes + weight > SPOOL_BYTES:
+            size = self._size_of(work)
+            if len(self._waiting) >= self._room or self._bytes + size > SPOOL_BYTES:
                 return False
-            self._things.append(thing)
-            self._bytes += weight
-            if not self._emptied:
+            self._waiting.append(work)
+            self._bytes += size
+            if not self._has_thread:
                 threading.Thread(target=self._empty, name=f"spool-{self._name}", daemon=True).start()
-                self._emptied = True  # only now: where there is no thread to be had, the next scan asks again
+                self._has_thread = True  # only after the start: if it fails, the next scan starts a thread
         return True
 
     def _empty(self) -> None:
+        """Pass the scans on in their order; ends when the spool is empty.
+
+        A scan stays in the spool until it has been passed on: else the next one could overtake it (`ReaderThread._put`).
+        """
         while True:
             with self._lock:
-                if not self._things:
-                    self._emptied = False
+                if not self._waiting:
+                    self._has_thread = False
                     return
-                thing = self._things[0]
-            self._hand_over(thing)
+                work = self._waiting[0]
+            self._put_next(work)
             with self._lock:
-                self._things.popleft()
-                self._bytes -= self._weigh(thing)
+                self._waiting.popleft()
+                self._bytes -= self._size_of(work)

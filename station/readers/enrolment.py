@@ -1,6 +1,7 @@
-"""A pupil: what one reader was taught before, what it shows of itself, and the line on the roll that this makes.
+"""Enrolment of one reader: load its stored profile, apply what it shows of itself, and compose its status line.
 
-A reader is known under the name it was taught under, with and without a twin that claims its serial number.
+A profile is stored under the reader's id. The id exists with and without the serial number, because a second device may
+claim the same one; a profile is found under either.
 """
 
 import json
@@ -21,71 +22,73 @@ SHEETS = sheets()
 
 
 class Enrolment:
-    """One reader. `listened`: nobody knows yet whether it is one; `names`: what it is called with and without a twin."""
+    """One reader. `listened`: whether the device is a reader is not known yet; `names`: its id with and without serial."""
 
     def __init__(
-        self, taught: ProfileStore, log: Callable[..., None], names: tuple[str, ...], *, listened: bool
+        self, profiles: ProfileStore, log: Callable[..., None], names: tuple[str, ...], *, listened: bool
     ) -> None:
-        self._taught, self._log, self._listened = taught, log, listened
+        self._profiles, self._log, self._listened = profiles, log, listened
         self._names = names
         self._silent = False
-        self.shown = not listened
+        self.identified = not listened
         self.evidence: tuple[str, ...] = ()
         self.unusable = ""
-        """Why what it was taught cannot be used: read in another way, its codes would be wrong."""
+        """Why the stored profile cannot be used; without it the reader's codes would be wrong. Empty where it can."""
 
     @property
     def state(self) -> str:
-        """How it is while it is open."""
-        return "refusing" if self.unusable else "ready" if self.shown else "listening"
+        """The reader's state while it is open."""
+        return "refusing" if self.unusable else "ready" if self.identified else "listening"
 
-    def teach(self, driver: Driver) -> None:
-        """Tell it what it was taught before, and what it may be taught by."""
+    def load_profile(self, driver: Driver) -> None:
+        """Pass the stored profile and the setup sheets to a driver that was just opened."""
         self.unusable, self._silent = "", False
-        if not self._names and driver.kind in SERIAL_KINDS:  # a row's; all others were told when they were plugged in
+        if not self._names and driver.kind in SERIAL_KINDS:  # opened by its row; hotplug names all other readers
             self._names = both_names(driver.reader, serial_ports.present())
-        lesson = self._lesson(driver.reader)
+        stored = self._stored(driver.reader)
         if isinstance(driver, SupportsEnrolment):
-            profile = lesson[1].profile if lesson is not None else None
+            profile = stored[1].profile if stored is not None else None
             try:
                 driver.teach(SHEETS, None if profile is None else json.dumps(profile))
             except DriverError as error:
                 self.unusable = UNUSABLE.format(error.came, error.do)
-                self._log("what a reader was taught cannot be used", reader=driver.reader, error=str(error))
+                self._log("a reader's profile cannot be used", reader=driver.reader, error=str(error))
                 driver.teach(SHEETS, None)
 
-    def shows(self, driver: Driver, known: ProfileLearned) -> bool:
-        """It has shown what it is, which is kept where there is something to keep; whether that is news."""
-        news = not self.shown or self.evidence != known.evidence or bool(self.unusable)
-        self.shown, self.evidence, self.unusable = True, known.evidence, ""
-        if known.profile is None:
+    def apply_profile(self, driver: Driver, learned: ProfileLearned) -> bool:
+        """Apply what the reader has shown of itself, and store its profile if there is one; returns whether it is new."""
+        news = not self.identified or self.evidence != learned.evidence or bool(self.unusable)
+        self.identified, self.evidence, self.unusable = True, learned.evidence, ""
+        if learned.profile is None:
             return news
-        profile, before = json.loads(known.profile), self._lesson(driver.reader)
-        if known.kind != driver.kind and before is not None and before[1].profile == profile:
-            return False  # it says again what it was told
+        profile, stored = json.loads(learned.profile), self._stored(driver.reader)
+        if learned.kind != driver.kind and stored is not None and stored[1].profile == profile:
+            return False  # the driver returns the stored profile
         try:
-            self._taught.keep(driver.reader, ReaderProfile(profile=profile, words=" ".join(known.evidence)))
+            self._profiles.keep(driver.reader, ReaderProfile(profile=profile, words=" ".join(learned.evidence)))
         except OSError as error:
-            self._log("what a reader was taught cannot be kept", reader=driver.reader, error=str(error))
+            self._log("a reader's profile cannot be stored", reader=driver.reader, error=str(error))
         return news
 
-    def is_silent(self) -> None:
-        """It has answered nothing so far, and is only heard from now on."""
+    def mark_silent(self) -> None:
+        """The device has not answered any probe; from now on it is only listened to."""
         self._silent = True
 
-    def line(self, kind: str, name: str, state: str, why: str, evidence: tuple[str, ...], mend: str) -> ReaderStatus:
-        """Its line; `evidence` and `mend`: what was thought of it when it was plugged in."""
-        lesson = self._lesson(name)
-        if lesson is not None:
-            mend = FORGET_IT.format(lesson[0])
+    def status_line(
+        self, kind: str, reader: str, state: str, why: str, evidence: tuple[str, ...], mend: str
+    ) -> ReaderStatus:
+        """The registry line; `evidence` and `mend` are those of the device policy when the device was plugged in."""
+        stored = self._stored(reader)
+        if stored is not None:
+            mend = FORGET_IT.format(stored[0])
         elif self.evidence and self._listened:
-            mend = LEAVE_IT  # whether it is a reader is no question any more
+            mend = LEAVE_IT  # it has identified itself as a reader
         elif self._silent:
             mend = AGAIN.format(mend)
-        # What it has shown of itself stands in the place of what was thought of it.
+        # What the reader has shown replaces the policy's first reason, which was a guess.
         evidence = (*self.evidence, *evidence[1:]) if self.evidence else evidence
-        taught = "" if lesson is None else lesson[1].words or "taught"
-        return ReaderStatus(kind, name, state, why, evidence=evidence, mend=mend, taught=taught)
+        taught = "" if stored is None else stored[1].words or "taught"
+        return ReaderStatus(kind, reader, state, why, evidence=evidence, mend=mend, taught=taught)
 
-    def _lesson(self, name: str) -> tuple[str, ReaderProfile] | None:
-        return self._taught.known((name, *self._names))
+    def _stored(self, reader: str) -> tuple[str, ReaderProfile] | None:
+        return self._profiles.find((reader, *self._names))

@@ -1,4 +1,4 @@
-"""Hotplug: opens, listens to or ignores each connected device, and enters all of them in the registry.
+"""Hotplug: open, listen to or ignore each connected device, and enter all of them in the registry.
 
 `drivers.decode.detect.device_policy` decides; this module applies its verdict at startup and at each udev event.
 """
@@ -16,49 +16,51 @@ from station.readers.reader_thread import FIRST_PAUSE_S, LONGEST_PAUSE_S, Reader
 from station.readers.registry import ReaderRegistry, ReaderStatus
 
 PLUGGED = frozenset({"keyboard", "serial_line", "serial_rfid", "hidpos", "pcsc"})
-"""The kinds of reader that are found by being plugged in."""
+"""The kinds of reader that hotplug finds."""
 HOTPLUG = "hotplug"
-CLOSE_S = 2.0  # an opening that hangs in udev must not keep the station from ending
+CLOSE_S = 2.0  # the station ends even if the monitor's opening hangs in udev
 MOST_PLUGGED = 24
-"""Devices that are read or listened to at once: each has a thread or two, and the service may have 64."""
+"""Devices that are open at one time: each needs one or two threads, and the service's limit is 64."""
 TOO_MANY = f"{MOST_PLUGGED} devices are read or listened to already."
 UNPLUG = "Unplug what is not needed, then plug this one in again."
 
 
 class HotplugManager:
-    """Watches what is plugged in. `how`: what readers were taught, as `verdict` wants it; `begin` starts a reader.
+    """Monitors the connected devices.
 
-    `changed` is called after each change: a reader that waits may find its device now.
+    `profiles` returns the stored entries as `verdict` takes them, by reader id. `start_reader` starts a reader. `changed` is
+    called after each event, so that a reader that waits for its device tries again.
     """
 
     def __init__(
         self,
         rows: Sequence[ReaderConfig],
-        roll: ReaderRegistry,
-        how: Callable[[], Mapping[str, str]],
-        begin: Callable[[ReaderSpec], None],
+        registry: ReaderRegistry,
+        profiles: Callable[[], Mapping[str, str]],
+        start_reader: Callable[[ReaderSpec], None],
         changed: Callable[[], None],
     ) -> None:
-        self._rows, self._roll, self._how, self._begin, self._changed = rows, roll, how, begin, changed
-        self._judged = [{"kind": row.kind, "path": row.path, "match": row.match} for row in rows]
-        self._there: dict[
-            str, DeviceInfo
-        ] = {}  # as the watch keeps it: the next one tells what went while nobody looked
+        self._rows, self._registry, self._profiles = rows, registry, profiles
+        self._start_reader, self._changed = start_reader, changed
+        self._policy_rows = [{"kind": row.kind, "path": row.path, "match": row.match} for row in rows]
+        # Kept across monitors: the next one compares it with what is connected and reports the removals between the two.
+        self._connected: dict[str, DeviceInfo] = {}
         self._plugged: dict[str, ReaderSpec] = {}
-        self._count = itertools.count(1)  # each plug has a name of its own: the one before may still have a word to say
+        self._count = itertools.count(
+            1
+        )  # for the reader's name: the thread of the plug before may still report its end
         self._stopping = threading.Event()
         self._close: Callable[[], None] | None = None
         self._thread = threading.Thread(target=self._watch, name=HOTPLUG, daemon=True)
 
     def start(self) -> None:
-        """Begin; returns at once."""
+        """Start the monitor; returns at once."""
         self._thread.start()
 
     def close(self) -> None:
-        """End, and wait up to `CLOSE_S` until the watch has ended.
+        """Stop the monitor, and wait up to `CLOSE_S` for its thread.
 
-        `_stopping` is set first: a watch that is still being opened then closes itself, and `_close` is only needed for
-        one that waits already.
+        `_stopping` is set first: a monitor that is still being opened then closes itself. `_close` is for one that is open.
         """
         self._stopping.set()
         if self._close is not None:
@@ -70,66 +72,66 @@ class HotplugManager:
         pause_s = FIRST_PAUSE_S
         while not self._stopping.is_set():
             try:
-                # Closed at once where it fails: it must not go on filling its socket.
-                with closing(hotplug.Hotplug(self._there)) as watching:
-                    self._close = watching.close
+                # Closed at once after an error, because udev continues to fill the socket of an open monitor.
+                with closing(hotplug.Hotplug(self._connected)) as monitor:
+                    self._close = monitor.close
                     if self._stopping.is_set():
-                        watching.close()
-                    for change in watching.watch():
-                        self._roll.remove(HOTPLUG)
+                        monitor.close()
+                    for change in monitor.watch():
+                        self._registry.remove(HOTPLUG)
                         (self._added if isinstance(change, hotplug.DeviceAdded) else self._removed)(change.facts)
                         self._changed()
-                        pause_s = FIRST_PAUSE_S  # it works again: what is plugged in next is not to wait for old faults
-            except Exception as error:  # noqa: BLE001 - without hotplug the other readers still read
-                self._roll.note(HOTPLUG, ReaderStatus(HOTPLUG, HOTPLUG, "waiting", str(error)))
+                        pause_s = FIRST_PAUSE_S  # the monitor works again
+            except Exception as error:  # noqa: BLE001 - the readers that are open do not need hotplug
+                self._registry.update(HOTPLUG, ReaderStatus(HOTPLUG, HOTPLUG, "waiting", str(error)))
             self._stopping.wait(pause_s)
             pause_s = min(pause_s * 2, LONGEST_PAUSE_S)
 
     def _removed(self, facts: DeviceInfo) -> None:
-        wanted = self._plugged.pop(facts.node, None)
-        if wanted is None:
-            self._roll.remove(facts.node)
+        spec = self._plugged.pop(facts.node, None)
+        if spec is None:
+            self._registry.remove(facts.node)
         else:
-            wanted.gone.set()  # its thread says that it is lost, or strikes it where it was never read
+            spec.gone.set()  # its thread then reports the loss, or removes the line of a device that was never read
 
     def _is_read_through(self, facts: DeviceInfo) -> bool:
-        """Whether another interface of this USB device stands for all slots of its card reader."""
+        """Whether all slots of this card reader are already read through another interface of the USB device."""
         device = facts.node.rpartition("/")[0]
         return any(node.rpartition("/")[0] == device for node in self._plugged)
 
     def _added(self, facts: DeviceInfo) -> None:
         if facts.node in self._plugged:
             return
-        judged = verdict(facts, self._judged, self._how())
-        row = self._rows[judged.row] if judged.row is not None else None
-        if facts.subsystem == "usb" and (self._is_read_through(facts) or _asks_pcscd(row)):
-            return  # with another interface of the same device, or by its row
-        if (judged.take or judged.listen) and len(self._plugged) >= MOST_PLUGGED:
-            judged, row = DevicePolicy(False, judged.kind, TOO_MANY, mend=UNPLUG), None
-        if judged.take or judged.listen:
-            # The ids too: by the time of a retry the node's name may have gone to somebody's keyboard.
+        policy = verdict(facts, self._policy_rows, self._profiles())
+        row = self._rows[policy.row] if policy.row is not None else None
+        if facts.subsystem == "usb" and (self._is_read_through(facts) or _is_named_to_pcscd(row)):
+            return  # read through another interface of the same device, or opened by its row
+        if (policy.take or policy.listen) and len(self._plugged) >= MOST_PLUGGED:
+            policy, row = DevicePolicy(False, policy.kind, TOO_MANY, mend=UNPLUG), None
+        if policy.take or policy.listen:
+            # With the ids: before a retry, the kernel may assign the node's name to a person's keyboard.
             settings = settings_of(row) | {"path": facts.node, "match": facts.ids}
-            if facts.subsystem == "usb":  # pcscd's names do not have the ids
+            if facts.subsystem == "usb":  # pcscd's reader names do not contain the ids
                 settings["match"] = None
-            settings["listen"] = "yes" if judged.listen else None
-            wanted = ReaderSpec(
+            settings["listen"] = "yes" if policy.listen else None
+            spec = ReaderSpec(
                 f"{facts.node}.{next(self._count)}",
-                judged.kind,
+                policy.kind,
                 settings,
                 row,
-                judged.listen,
-                (judged.why, *evidence(facts)),
-                judged.mend,
+                policy.listen,
+                (policy.why, *evidence(facts)),
+                policy.mend,
                 (reader_id(facts), id_at_place(facts)),
             )
-            self._begin(wanted)
-            self._plugged[facts.node] = wanted  # only now: where it could not be begun, the next look does
-        elif row is None:  # a reader of the configuration says itself how it is
+            self._start_reader(spec)
+            self._plugged[facts.node] = spec  # only after the start: if that fails, the next monitor reports it again
+        elif row is None:  # a configured reader has a line of its own
             name = reader_id(facts)
-            ignored = ReaderStatus(judged.kind, name, "ignored", judged.why, evidence=evidence(facts), mend=judged.mend)
-            self._roll.note(facts.node, ignored)
+            ignored = ReaderStatus(policy.kind, name, "ignored", policy.why, evidence=evidence(facts), mend=policy.mend)
+            self._registry.update(facts.node, ignored)
 
 
-def _asks_pcscd(row: ReaderConfig | None) -> bool:
+def _is_named_to_pcscd(row: ReaderConfig | None) -> bool:
     """Whether a card reader is opened by its row, under pcscd's name for it."""
     return row is not None and bool(row.path or row.match)

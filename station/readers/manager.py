@@ -1,7 +1,8 @@
-"""Readers under supervision: those that the configuration names, and whatever is plugged in while the station runs.
+"""Reader manager: all readers of a station, those in station.toml and those that are plugged in while it runs.
 
-Readers with a path are opened until they are there (`station.readers.reader_thread`). All others come and go with their plug
-(`station.readers.hotplug`): the configuration names them, or any reader is taken, but never a person's keyboard.
+A reader with a path is opened again and again until its device is there (`station.readers.reader_thread`). All others start
+and end with their plug (`station.readers.hotplug`): the configured ones, or without configuration every device that is a
+reader. A person's keyboard is never used as a reader unless it is configured.
 """
 
 import threading
@@ -18,12 +19,12 @@ from station.feedback.outputs.reader_feedback import ReaderFeedback
 from station.readers.hotplug import PLUGGED, HotplugManager
 from station.readers.profile_store import KEYPAD, ProfileStore, beside
 from station.readers.reader_thread import ReaderSpec, ReaderThread, WorkerContext, settings_of
-from station.readers.registry import MOST, ReaderRegistry, ReaderStatus
+from station.readers.registry import MAX_LINES, ReaderRegistry, ReaderStatus
 from station.scan.pipeline import ReaderSettings
 from station.scan.work_queue import WorkQueue
 
-ASKED_FOR = SERIAL_KINDS | {"pcsc"}
-END_S = 8.0  # for stored scans that still wait, of all readers together
+OPENED_BY_NAME = SERIAL_KINDS | {"pcsc"}
+END_S = 8.0  # for the stored scans that still wait, of all readers together
 
 
 class ReaderManager:
@@ -32,100 +33,107 @@ class ReaderManager:
     def __init__(
         self,
         config: StationConfig,
-        inbox: WorkQueue[ScanOutcome],
-        say: Callable[[Answer], None],
+        queue: WorkQueue[ScanOutcome],
+        answer: Callable[[Answer], None],
         log: Callable[..., None],
         changed: Callable[[], None],
-        left: Callable[[TagRemoved], object] = lambda _gone: None,
-        contacts: Mapping[str, int] = MappingProxyType({}),
+        record_tag_removal: Callable[[TagRemoved], object] = lambda _removed: None,
+        last_contact_ns: Mapping[str, int] = MappingProxyType({}),
     ) -> None:
         self._config = config
-        self._roll, self._beeps = ReaderRegistry(log, changed), ReaderFeedback(log)
-        self._taught = ProfileStore(beside(Path(config.journal)))
-        self._desk = WorkerContext(
-            inbox, say, log, self._roll, self._beeps, self._taught, left, self._settled, contacts
-        )
-        self._places: dict[str, ReaderSettings] = {}
+        self._registry, self._feedback = ReaderRegistry(log, changed), ReaderFeedback(log)
+        self._profiles = ProfileStore(beside(Path(config.journal)))
+        self._context = WorkerContext(
+            queue, answer, log, self._registry, self._feedback, self._profiles, record_tag_removal, self._opened,
+            last_contact_ns,
+        )  # fmt: skip
+        self._settings: dict[str, ReaderSettings] = {}
         self._default = ReaderSettings(stage=config.stage)
-        self._readings: dict[str, ReaderThread] = {}
+        self._threads: dict[str, ReaderThread] = {}
         self._lock = threading.Lock()
-        self._plugs = HotplugManager(config.reader, self._roll, self._taught.how, self._begin, self._knock)
+        self._hotplug = HotplugManager(
+            config.reader, self._registry, self._profiles.descriptions, self._start_reader, self._retry_readers
+        )
 
-    def place_of(self, reader: str) -> ReaderSettings:
-        """Where a reader stands: its own row's bench, stage and action, else the station's."""
-        return self._places.get(reader, self._default)
+    def reader_settings(self, reader: str) -> ReaderSettings:
+        """The settings of a reader: its row's bench, stage and action, else the station's stage."""
+        return self._settings.get(reader, self._default)
 
     def status(self) -> list[ReaderStatus]:
-        """Every reader, and every device that could be one, as it is now."""
+        """The status now of every reader and of every device that could be one."""
         with self._lock:
-            here = [each.wanted.row for each in self._readings.values() if each.is_read]
-        awaited = [row for row in self._config.reader if _comes_with_its_plug(row) and row not in here]
-        none = "No such reader is plugged in."
-        return self._roll.lines() + [
-            ReaderStatus(row.kind, row.path or row.match or "any of its kind", "waiting", none) for row in awaited
+            read = [thread.spec.row for thread in self._threads.values() if thread.is_read]
+        missing = [row for row in self._config.reader if _is_found_by_hotplug(row) and row not in read]
+        why = "No such reader is plugged in."
+        return self._registry.lines() + [
+            ReaderStatus(row.kind, row.path or row.match or "any of its kind", "waiting", why) for row in missing
         ]
 
     def show_answer(self, answer: Answer) -> None:
-        """Let the reader that an answer is for say it too, where it can; never waits for it."""
-        self._beeps.enqueue(answer)
+        """Show the answer at its reader too, if that supports feedback; never waits for it."""
+        self._feedback.enqueue(answer)
 
     def start(self) -> None:
-        """Begin reading; returns at once."""
+        """Start reading; returns at once."""
         for index, row in enumerate(self._config.reader):
-            if not _comes_with_its_plug(row):
-                named = (f"Reader {index + 1} of the configuration names it.",)
-                self._begin(ReaderSpec(f"{row.kind}-{index}", row.kind, settings_of(row), row, evidence=named))
+            if not _is_found_by_hotplug(row):
+                evidence = (f"Reader {index + 1} of the configuration names it.",)
+                self._start_reader(
+                    ReaderSpec(f"{row.kind}-{index}", row.kind, settings_of(row), row, evidence=evidence)
+                )
         if not self._config.reader or any(row.kind in PLUGGED for row in self._config.reader):
-            self._plugs.start()
+            self._hotplug.start()
 
     def close(self) -> None:
-        """End all readers; scans that are complete have been handed over."""
-        self._plugs.close()
+        """Close all readers, then wait up to `END_S` until their stored scans are in the queue."""
+        self._hotplug.close()
         with self._lock:
-            readings = list(self._readings.values())
-        for reading in readings:
-            reading.close()
+            threads = list(self._threads.values())
+        for thread in threads:
+            thread.close()
         until_s = time.monotonic() + END_S
-        for reading in readings:
-            reading.drained(until_s)
+        for thread in threads:
+            thread.drain(until_s)
 
-    def _begin(self, wanted: ReaderSpec) -> None:
-        reading = ReaderThread(wanted, self._desk)
+    def _start_reader(self, spec: ReaderSpec) -> None:
+        thread = ReaderThread(spec, self._context)
         with self._lock:
-            reading.start()
-            self._readings[wanted.name] = reading
+            thread.start()
+            self._threads[spec.name] = thread  # only after the start, which may fail
 
-    def _knock(self) -> None:
+    def _retry_readers(self) -> None:
+        """After a hotplug event: remove ended threads, and end the pause of those that wait for their device."""
         with self._lock:
-            for name in [name for name, each in self._readings.items() if each.is_over]:
-                del self._readings[name]
-            readings = list(self._readings.values())
-        for reading in readings:
-            reading.retry_now()
+            for name in [name for name, thread in self._threads.items() if thread.is_over]:
+                del self._threads[name]
+            threads = list(self._threads.values())
+        for thread in threads:
+            thread.retry_now()
 
-    def _settled(self, wanted: ReaderSpec, driver: Driver) -> None:
-        row, lesson = wanted.row, self._taught.known((driver.reader, *wanted.names))
-        keypad = lesson is not None and lesson[1] == KEYPAD
+    def _opened(self, spec: ReaderSpec, driver: Driver) -> None:
+        """Store the settings of a reader that was opened."""
+        row, stored = spec.row, self._profiles.find((driver.reader, *spec.names))
+        keypad = stored is not None and stored[1] == KEYPAD
         with self._lock:
-            self._places.pop(driver.reader, None)
+            self._settings.pop(driver.reader, None)
             if row is not None or keypad:
                 bench, stage, action = (None, None, None) if row is None else (row.bench, row.stage, row.action)
-                self._places[driver.reader] = ReaderSettings(bench, stage or self._config.stage, action, keypad)
-            self._forget_places(but=driver)
+                self._settings[driver.reader] = ReaderSettings(bench, stage or self._config.stage, action, keypad)
+            self._forget_settings(but=driver)
 
-    def _forget_places(self, but: Driver) -> None:
-        """A device may come back under a new serial number for ever: of those that are gone, the latest are remembered."""
-        here = {
-            driver.reader for driver in (but, *(each.driver for each in self._readings.values())) if driver is not None
-        }
-        gone = [name for name in self._places if name not in here]
-        for name in gone[: max(len(gone) - MOST, 0)]:
-            del self._places[name]
+    def _forget_settings(self, but: Driver) -> None:
+        """Keep the settings of open readers and of the `MAX_LINES` latest others: a device may return under a new serial."""
+        drivers = (but, *(thread.driver for thread in self._threads.values()))
+        open_readers = {driver.reader for driver in drivers if driver is not None}
+        closed = [name for name in self._settings if name not in open_readers]
+        for name in closed[: max(len(closed) - MAX_LINES, 0)]:
+            del self._settings[name]
 
 
-def _comes_with_its_plug(row: ReaderConfig) -> bool:
-    """Whether a row is found by what is plugged in.
+def _is_found_by_hotplug(row: ReaderConfig) -> bool:
+    """Whether hotplug finds the reader of this row.
 
-    A port that is named may be none of USB, and is opened by its path; a card reader that is named, by pcscd's name for it.
+    A serial port that is named may be no USB device, and is opened by its path. A card reader that is named is opened by
+    pcscd's name for it.
     """
-    return row.kind in ("keyboard", "hidpos") or (row.kind in ASKED_FOR and not row.path and not row.match)
+    return row.kind in ("keyboard", "hidpos") or (row.kind in OPENED_BY_NAME and not row.path and not row.match)

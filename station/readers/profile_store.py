@@ -1,14 +1,15 @@
-"""What readers were taught: kept in a file beside the journal, until somebody has it forgotten.
+"""Profile store: what is known of single readers, in a file beside the journal.
 
-A scanner that typed the setup sheet is known by what it was found to do (its profile); a number pad is known because an
-installer said so. The file is small and read anew at each question, so that a command may change it beside the daemon.
+A scanner that has sent the setup sheet has a profile: how it sends its codes. A number pad has an entry that an installer
+made. Entries stay until they are removed by a command. The file is small and is read again at each query, so that a command
+can change it while the daemon runs.
 
 >>> import tempfile
->>> taught = ProfileStore(Path(tempfile.mkdtemp()) / "readers.json")
->>> taught.keep("usb-1a86-5723-at-usb-1.3", ReaderProfile(profile={"layout": "de"}, words="German layout."))
->>> taught.of("usb-1a86-5723-at-usb-1.3").profile, taught.ids()
+>>> profiles = ProfileStore(Path(tempfile.mkdtemp()) / "readers.json")
+>>> profiles.keep("usb-1a86-5723-at-usb-1.3", ReaderProfile(profile={"layout": "de"}, words="German layout."))
+>>> profiles.of("usb-1a86-5723-at-usb-1.3").profile, profiles.ids()
 ({'layout': 'de'}, ('usb-1a86-5723-at-usb-1.3',))
->>> taught.forget("usb-1a86-5723-at-usb-1.3"), taught.of("usb-1a86-5723-at-usb-1.3")
+>>> profiles.forget("usb-1a86-5723-at-usb-1.3"), profiles.of("usb-1a86-5723-at-usb-1.3")
 (True, None)
 """
 
@@ -26,7 +27,7 @@ SAID_KEYPAD, SENT_THE_SHEET = "It is said to be a number pad.", "It has sent the
 
 
 class ReaderProfile(msgspec.Struct, frozen=True, omit_defaults=True):
-    """What one reader was taught: how its scanner sends (`profile`, as its driver wants it), and that in words.
+    """The entry of one reader: how its scanner sends (`profile`, in its driver's format), and the same in words.
 
     `keypad`: it is a number pad, whose digits are quantities.
     """
@@ -40,61 +41,61 @@ KEYPAD = ReaderProfile(keypad=True, words="a number pad")
 
 
 class ProfileFile(msgspec.Struct):
-    """The file: reader id -> what it was taught, the latest last."""
+    """The file: reader id -> entry, the latest last."""
 
     readers: dict[str, ReaderProfile] = {}
 
 
 def beside(journal: Path) -> Path:
-    """Where the file of a station with this journal lies."""
+    """The path of the file of a station with this journal."""
     return journal.with_name("readers.json")
 
 
 class ProfileStore:
-    """The readers that were taught something."""
+    """The readers that have an entry."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
 
     def ids(self) -> tuple[str, ...]:
-        """Every reader that was taught."""
+        """The id of every reader that has an entry."""
         return tuple(self._read().readers)
 
-    def how(self) -> dict[str, str]:
-        """For every reader that was taught, how, in a sentence."""
+    def descriptions(self) -> dict[str, str]:
+        """By reader id, the kind of the entry as a sentence."""
         readers = self._read().readers.items()
-        return {name: SAID_KEYPAD if each.keypad else SENT_THE_SHEET for name, each in readers}
+        return {name: SAID_KEYPAD if entry.keypad else SENT_THE_SHEET for name, entry in readers}
 
     def of(self, reader: str) -> ReaderProfile | None:
-        """What this reader was taught, None where nothing."""
+        """The entry of this reader; None where it has none."""
         return self._read().readers.get(reader)
 
-    def known(self, names: Iterable[str]) -> tuple[str, ReaderProfile] | None:
-        """What a reader with these names was taught, and under which of them; None where nothing."""
+    def find(self, names: Iterable[str]) -> tuple[str, ReaderProfile] | None:
+        """The first of these names that has an entry, and the entry; None where none has."""
         readers = self._read().readers
         return next(((name, readers[name]) for name in names if name in readers), None)
 
-    def keep(self, reader: str, lesson: ReaderProfile) -> None:
-        """Remember what a reader was taught, in place of what it was taught before; beyond MOST_READERS the oldest goes.
+    def keep(self, reader: str, entry: ReaderProfile) -> None:
+        """Store the entry of a reader in place of its earlier one; beyond `MOST_READERS` the oldest entry is removed.
 
         Raises OSError where it cannot be written.
         """
-        with locked_folder(self.path.parent):  # a command and the station may write at once
-            readers = self._ours().readers
-            if list(readers.items())[-1:] == [(reader, lesson)]:
-                return  # a scanner on a stand may look at the sheet for hours, and the card must not wear out
+        with locked_folder(self.path.parent):  # a command and the daemon may write at the same time
+            readers = self._read_for_writing().readers
+            if list(readers.items())[-1:] == [(reader, entry)]:
+                return  # a scanner on a stand may read the sheet for hours, which must not wear the card out
             readers.pop(reader, None)
-            readers[reader] = lesson
+            readers[reader] = entry
             while len(readers) > MOST_READERS:
                 del readers[next(iter(readers))]
             self._write(readers)
 
     def forget(self, reader: str) -> bool:
-        """Forget what a reader was taught; whether there was anything. Raises OSError where it cannot be written."""
+        """Remove the entry of a reader; returns whether it had one. Raises OSError where it cannot be written."""
         if reader not in self.ids():
             return False
-        with locked_folder(self.path.parent):  # a command and the station may write at once
-            readers = self._ours().readers
+        with locked_folder(self.path.parent):  # a command and the daemon may write at the same time
+            readers = self._read_for_writing().readers
             readers.pop(reader, None)
             self._write(readers)
         return True
@@ -103,10 +104,10 @@ class ProfileStore:
         try:
             return msgspec.json.decode(self.path.read_bytes(), type=ProfileFile)
         except (OSError, msgspec.MsgspecError):
-            return ProfileFile()  # what nobody can read teaches nothing
+            return ProfileFile()  # an unreadable file has no entries
 
-    def _ours(self) -> ProfileFile:
-        """The file, to be written anew: one of another hand is moved aside first, one that the disk does not give up stays.
+    def _read_for_writing(self) -> ProfileFile:
+        """Read the file before it is replaced. Malformed content is moved aside first; an unreadable file stays in place.
 
         Raises OSError.
         """
@@ -123,5 +124,5 @@ class ProfileStore:
         with fresh.open("wb") as file:
             file.write(msgspec.json.format(msgspec.json.encode(ProfileFile(readers)), indent=2) + b"\n")
             file.flush()
-            os.fsync(file.fileno())  # whoever was taught an hour ago must be known after a power cut
+            os.fsync(file.fileno())  # before the rename: else a power cut may leave an empty file under the name
         fresh.replace(self.path)

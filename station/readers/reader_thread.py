@@ -1,7 +1,8 @@
-"""Reading: one reader in a thread of its own, opened again with patience, its scans handed over in their order.
+"""Reader thread: open one reader, enqueue its scans in order, and open it again after a failure.
 
-A scan that finds no room is answered red: its operator stands there. Stored scans, which a device hands over faster than
-anybody scans, wait in a spool instead; a reader that can be kept waiting (a pipe, a serial line with flow control) waits.
+A scan that finds no room in the work queue is answered red at once, because its operator stands at the reader. Stored scans,
+which a device uploads faster than an operator can scan, wait in a spool instead. A lossless reader (a pipe, a serial line
+with flow control) is kept waiting.
 """
 
 import threading
@@ -34,28 +35,29 @@ from station.scan.work_queue import WorkQueue
 
 FIRST_PAUSE_S = 0.5
 PLUGGED_PAUSE_S = 0.1
-"""The same for a device that udev told of: it is there, and pcscd, or whoever looks at new ports, is done in a moment."""
+"""The first pause for a device that udev reported: pcscd and services that probe new ports release it within a moment."""
 LONGEST_PAUSE_S = 30.0
-LASTED_S = 10.0  # one that is lost sooner is tried again with patience: it may be lost at once for ever
+LASTED_S = 10.0  # a reader that is lost sooner does not reset the pause: it may fail at every attempt
 UNPLUGGED_S = 2.0
-"""A device that is lost was most likely pulled out, and so long is waited for udev to say so before it is tried again."""
-DRAIN_LOOK_S = 0.01
-MOST_ENDS = 1024  # tags that left and are not recorded yet: as many as one reader holds
+"""A lost device was most likely unplugged: wait so long for udev's removal event before the next attempt."""
+DRAIN_POLL_S = 0.01
+MAX_REMOVALS = 1024  # tag removals that wait to be recorded: as many tags as one reader holds
 SET_UP = "This scanner is set up now."
-PLAYED = "replay"  # what is written into a pipe was not stored in a scanner, however fast it comes
+REPLAY = "replay"  # scans written into a pipe are never stored scans, however fast they arrive
 
 
 def size_of(outcome: ScanOutcome) -> int:
-    """The bytes that a scan holds while it waits."""
+    """The bytes of memory that a waiting scan holds, without its fixed fields."""
     return len(outcome.raw) if isinstance(outcome, Read) else 0
 
 
 @dataclass(frozen=True, slots=True)
 class ReaderSpec:
-    """A reader that is to be read. `name`: of its thread and its line on the roll; `row`: its row in station.toml.
+    """A reader to open. `name`: of its thread and its registry entry; `row`: its row in station.toml.
 
-    `settings` as its driver wants them; `listen`: it is only heard until it shows what it is; `evidence`, `mend`: what the
-    verdict on it said; `names`: what it is called with and without a twin; `gone` is set when it is pulled out.
+    `settings` are its driver's. `listen`: it is only listened to until it identifies itself. `evidence` and `mend`: the
+    reasons of the device policy, and how to change its verdict. `names`: the reader's id with and without its serial number
+    (a second device may have the same one). `gone` is set when the device is unplugged.
     """
 
     name: str
@@ -70,7 +72,7 @@ class ReaderSpec:
 
 
 def settings_of(row: ReaderConfig | None) -> dict[str, str | None]:
-    """What a driver is told of its row."""
+    """The driver settings in a row of station.toml."""
     if row is None:
         return {}
     baud = None if row.baud is None else str(row.baud)
@@ -81,200 +83,228 @@ def settings_of(row: ReaderConfig | None) -> dict[str, str | None]:
 
 @dataclass(frozen=True, slots=True)
 class WorkerContext:
-    """Where readers hand things in.
+    """The parts of the station that all reader threads use.
 
-    `left` records the end of a tag's presence, in the recording thread; `settled` is told of each reader that was opened,
-    before its first scan; `contacts`: when readers were heard last before the station's start, in this boot.
+    `answer` shows an answer to the operator. `record_tag_removal` runs in the recording thread. `opened` is called for each
+    reader that was opened, before its first scan. `last_contact_ns`: by reader id, the last contact of this boot before the
+    station's start.
     """
 
-    inbox: WorkQueue[ScanOutcome]
-    say: Callable[[Answer], None]
+    queue: WorkQueue[ScanOutcome]
+    answer: Callable[[Answer], None]
     log: Callable[..., None]
-    roll: ReaderRegistry
-    beeps: ReaderFeedback
-    taught: ProfileStore
-    left: Callable[[TagRemoved], object]
-    settled: Callable[[ReaderSpec, Driver], None]
-    contacts: Mapping[str, int] = field(default_factory=dict)
+    registry: ReaderRegistry
+    feedback: ReaderFeedback
+    profiles: ProfileStore
+    record_tag_removal: Callable[[TagRemoved], object]
+    opened: Callable[[ReaderSpec, Driver], None]
+    last_contact_ns: Mapping[str, int] = field(default_factory=dict)
 
 
 class ReaderThread:
-    """One reader's thread."""
+    """The thread of one reader."""
 
-    def __init__(self, wanted: ReaderSpec, desk: WorkerContext) -> None:
-        self.wanted, self._desk = wanted, desk
+    def __init__(self, spec: ReaderSpec, context: WorkerContext) -> None:
+        self.spec, self._context = spec, context
         self.driver: Driver | None = None
         self._stopping = False
-        self._pupil = Enrolment(desk.taught, desk.log, wanted.names, listened=wanted.listen)
-        self._called = self._lost_why = ""
-        self._turned = False
+        self._enrolment = Enrolment(context.profiles, context.log, spec.names, listened=spec.listen)
+        self._reader_id = self._lost_why = ""
+        self._reopen_now = False
         self._spool = ReadSpool[ScanOutcome](
-            lambda outcome: desk.inbox.put(outcome, wait=True), wanted.name, weigh=size_of
+            lambda outcome: context.queue.put(outcome, wait=True), spec.name, size_of=size_of
         )
-        self._log_now_and_then = RateLimitedLog(desk.log)
-        self._again = threading.Event()
+        self._limited_log = RateLimitedLog(context.log)
+        self._retry = threading.Event()
         self._lock = threading.Lock()
 
     @property
     def is_read(self) -> bool:
-        """Whether it is open and known to be a reader."""
-        return self.driver is not None and self._pupil.shown
-
-    def start(self) -> None:
-        """Begin; returns at once."""
-        threading.Thread(target=self._supervise, name=f"reader-{self.wanted.name}", daemon=True).start()
-
-    def retry_now(self) -> None:
-        """Something was plugged in: try now, if it waits."""
-        self._again.set()
-
-    def close(self) -> None:
-        """End; scans that are complete have been handed over."""
-        with self._lock:
-            self._stopping = True
-            driver = self.driver
-        self._again.set()
-        if driver is not None:
-            driver.close()
+        """Whether the device is open and identified as a reader."""
+        return self.driver is not None and self._enrolment.identified
 
     @property
     def is_over(self) -> bool:
-        """Whether its device is gone, and nothing that it sent waits any more."""
-        return self.wanted.gone.is_set() and not len(self._spool)
+        """Whether the device is unplugged and none of its scans waits any more."""
+        return self.spec.gone.is_set() and not len(self._spool)
 
-    def drained(self, until_s: float) -> None:
-        """Wait until stored scans that were taken in have been handed over, no longer than to this moment (monotonic)."""
+    def start(self) -> None:
+        """Start the thread; returns at once."""
+        threading.Thread(target=self._supervise, name=f"reader-{self.spec.name}", daemon=True).start()
+
+    def retry_now(self) -> None:
+        """End a pause before the next attempt, because a device was plugged in."""
+        self._retry.set()
+
+    def close(self) -> None:
+        """Close the reader. Scans that were complete before are in the queue or the spool."""
+        with self._lock:
+            self._stopping = True
+            driver = self.driver
+        self._retry.set()
+        if driver is not None:
+            driver.close()
+
+    def drain(self, until_s: float) -> None:
+        """Wait until the spool is empty, at most until this moment (monotonic)."""
         while len(self._spool) and time.monotonic() < until_s:
-            time.sleep(DRAIN_LOOK_S)
+            time.sleep(DRAIN_POLL_S)
+
+    # -- open and open again
 
     def _supervise(self) -> None:
-        pause_s = first_s = PLUGGED_PAUSE_S if self.wanted.names else FIRST_PAUSE_S
-        while not self._stopping and not self.wanted.gone.is_set():
+        """Read the device until it is unplugged or the station stops.
+
+        1. Open the reader and read it until it is lost (`_open_and_read`).
+        2. Wait before the next attempt. The pause doubles with each attempt. It starts again at its first value after
+           `retry_now`, and after a reader that lasted `LASTED_S`.
+        3. A reader that identified itself as another kind is opened again at once: its operator has been asked to scan.
+        """
+        pause_s = first_s = PLUGGED_PAUSE_S if self.spec.names else FIRST_PAUSE_S
+        while not self._stopping and not self.spec.gone.is_set():
             began_s = time.monotonic()
-            if self._read_all():
+            if self._open_and_read():
                 if time.monotonic() - began_s >= LASTED_S:
                     pause_s = first_s
-                self._again.clear()  # what was plugged in while it was read is no reason to hurry
-                if self._turned:  # but its operator, who was told to scan again, is
-                    self._turned = False
+                self._retry.clear()  # set while this reader was open: it was meant for another one
+                if self._reopen_now:
+                    self._reopen_now = False
                     continue
-            if self._again.wait(pause_s):
-                self._again.clear()
+            if self._retry.wait(pause_s):
+                self._retry.clear()
                 pause_s = first_s
             else:
                 pause_s = min(pause_s * 2, LONGEST_PAUSE_S)
-        line = self._desk.roll.of(self.wanted.name)
-        if self.wanted.gone.is_set() and line is not None and line.state == "waiting":
-            if self._called and self._pupil.shown:  # it was tried once more before udev said that it is gone
-                self._note(self._called, "lost", self._lost_why)
-            else:
-                self._desk.roll.remove(self.wanted.name)
+        if self.spec.gone.is_set():
+            self._leave_waiting()
 
-    def _note(self, name: str, state: str, why: str = "") -> None:
-        wanted = self.wanted
-        self._desk.roll.note(wanted.name, self._pupil.line(wanted.kind, name, state, why, wanted.evidence, wanted.mend))
+    def _leave_waiting(self) -> None:
+        """Correct the entry of an unplugged device: an attempt between the loss and udev's event set it to "waiting"."""
+        line = self._context.registry.get(self.spec.name)
+        if line is None or line.state != "waiting":
+            return
+        if self._reader_id and self._enrolment.identified:
+            self._report(self._reader_id, "lost", self._lost_why)
+        else:
+            self._context.registry.remove(self.spec.name)
 
-    def _read_all(self) -> bool:
-        """Open the reader and hand over its scans until it goes; whether it could be opened."""
-        wanted = self.wanted
-        try:
-            driver = open_driver(wanted.kind, wanted.settings)
-        except Exception as error:  # noqa: BLE001 - one reader's fault is not the station's
-            why = str(error) if isinstance(error, DriverError) else repr(error)
-            # A card reader's path is a folder in /sys, by which nobody knows it.
-            path = None if wanted.kind == "pcsc" else wanted.settings.get("path")
-            called = self._called or path or wanted.settings.get("match") or "".join(wanted.names[:1]) or wanted.kind
-            self._note(called, "waiting", why)
+    def _open_and_read(self) -> bool:
+        """Open the reader and enqueue its scans until it ends; returns whether it could be opened."""
+        driver = self._open()
+        if driver is None:
             return False
-        self._called = driver.reader
+        self._reader_id = driver.reader
         try:
             self._begin(driver)
-            self._hand_over(driver)
+            self._read(driver)
             state, why = "ended", ""
         except DeviceLost as error:
             state, why = "lost", str(error)
-        except Exception as error:  # noqa: BLE001 - one reader's fault is not the station's
+        except Exception as error:  # noqa: BLE001 - a failure of one reader must not affect the others
             state, why = "lost", repr(error)
         finally:
-            self._desk.beeps.remove(driver)
+            self._context.feedback.remove(driver)
             driver.close()
             with self._lock:
                 self.driver = None
         self._lost_why = why
-        if self._pupil.shown:
-            self._note(driver.reader, state, why)
+        if self._enrolment.identified:
+            self._report(driver.reader, state, why)
         else:
-            self._desk.roll.remove(wanted.name)  # nobody's reader
-        if state == "lost" and wanted.names:
-            wanted.gone.wait(UNPLUGGED_S)  # at its node may be the next device, half made
+            self._context.registry.remove(self.spec.name)  # it never identified itself as a reader
+        if state == "lost" and self.spec.names:
+            # The next device may get the same node and be only half initialised: udev's event comes first.
+            self.spec.gone.wait(UNPLUGGED_S)
         return True
 
+    def _open(self) -> Driver | None:
+        """Open the driver; None where that failed, which the registry shows."""
+        spec = self.spec
+        try:
+            return open_driver(spec.kind, spec.settings)
+        except Exception as error:  # noqa: BLE001 - a failure of one reader must not affect the others
+            why = str(error) if isinstance(error, DriverError) else repr(error)
+            # The path of a card reader is a folder in /sys, which an operator does not know.
+            path = None if spec.kind == "pcsc" else spec.settings.get("path")
+            name = self._reader_id or path or spec.settings.get("match") or "".join(spec.names[:1]) or spec.kind
+            self._report(name, "waiting", why)
+            return None
+
     def _begin(self, driver: Driver) -> None:
-        """It is open: what is known of it is told to it and to the others, before its first scan."""
-        self._pupil.teach(driver)
-        self._desk.settled(self.wanted, driver)
+        """Before the first scan: load the reader's profile, set its bench and stage, add its beep, report its state."""
+        self._enrolment.load_profile(driver)
+        self._context.opened(self.spec, driver)
         with self._lock:
             self.driver = driver
             if self._stopping:
                 driver.close()
-        if self.wanted.row is None or self.wanted.row.beep:
-            self._desk.beeps.add(driver)
-        self._note(driver.reader, self._pupil.state, self._pupil.unusable)
+        if self.spec.row is None or self.spec.row.beep:
+            self._context.feedback.add(driver)
+        self._report(driver.reader, self._enrolment.state, self._enrolment.unusable)
 
-    def _hand_over(self, driver: Driver) -> None:
-        line = self._desk.roll.of(self.wanted.name)
-        pace = ReadPace((line.last_boot_ns if line else None) or self._desk.contacts.get(driver.reader))
+    def _report(self, reader: str, state: str, why: str = "") -> None:
+        spec = self.spec
+        line = self._enrolment.status_line(spec.kind, reader, state, why, spec.evidence, spec.mend)
+        self._context.registry.update(spec.name, line)
+
+    # -- what an open reader yields
+
+    def _read(self, driver: Driver) -> None:
+        line = self._context.registry.get(self.spec.name)
+        pace = ReadPace((line.last_boot_ns if line else None) or self._context.last_contact_ns.get(driver.reader))
         for outcome in driver.reads():
-            if isinstance(outcome, ProfileLearned):
-                self._known(driver, outcome)
-                continue
-            if isinstance(outcome, TagRemoved):
-                self._end(outcome)
-                continue
-            if isinstance(outcome, OperatorNotice):
-                self._desk.say(Notice(Reason.CARD, outcome.text, reader=driver.reader))
-                continue
-            if isinstance(outcome, ProbeTimeout):
-                self._pupil.is_silent()
-                self._note(driver.reader, self._pupil.state, outcome.text)
-                continue
-            if isinstance(outcome, Read) and self._pupil.unusable:
-                outcome = Dropped(outcome.kind, outcome.reader, outcome.boot_ns, self._pupil.unusable)  # noqa: PLW2901
-            if isinstance(outcome, Dropped):
-                self._log_now_and_then("a reader lost a scan", reader=driver.reader, why=outcome.why)
-            if isinstance(outcome, Read):
-                self._desk.roll.counted(self.wanted.name, outcome.boot_ns)
-                if driver.kind != PLAYED and not outcome.tag:
-                    outcome = replace(outcome, since_ns=pace.record_read(outcome.raw, outcome.boot_ns))  # noqa: PLW2901
-            if not self._put(driver, outcome, stored=pace.bursts):
-                self._log_now_and_then("scans came too fast", reader=driver.reader)
-                self._desk.say(Red(Reason.NOT_SAVED, TOO_FAST, reader=driver.reader))
+            match outcome:
+                case Read() | Dropped():
+                    self._enqueue_scan(driver, outcome, pace)
+                case TagRemoved():
+                    self._submit_removal(outcome)
+                case ProfileLearned():
+                    self._apply_profile(driver, outcome)
+                case OperatorNotice():
+                    self._context.answer(Notice(Reason.CARD, outcome.text, reader=driver.reader))
+                case ProbeTimeout():
+                    self._enrolment.mark_silent()
+                    self._report(driver.reader, self._enrolment.state, outcome.text)
 
-    def _put(self, driver: Driver, outcome: ScanOutcome, *, stored: bool) -> bool:
-        """Hand over behind what was handed over before; whether there was room."""
-        if len(self._spool):
-            return self._spool.put(outcome)
-        return self._desk.inbox.put(outcome, wait=driver.lossless) or (stored and self._spool.put(outcome))
-
-    def _end(self, gone: TagRemoved) -> None:
-        """The end of a presence is a chore: it lets scans go first, takes none of their room, and is never answered."""
-        if self._desk.inbox.chores < MOST_ENDS:
-            self._desk.inbox.ask(lambda: self._desk.left(gone))
+    def _enqueue_scan(self, driver: Driver, scan: ScanOutcome, pace: ReadPace) -> None:
+        """Enqueue one scan. One from a reader whose profile is unusable is dropped, because its code would be wrong."""
+        if isinstance(scan, Read) and self._enrolment.unusable:
+            scan = Dropped(scan.kind, scan.reader, scan.boot_ns, self._enrolment.unusable)
+        if isinstance(scan, Dropped):
+            self._limited_log("a reader lost a scan", reader=driver.reader, why=scan.why)
         else:
-            self._log_now_and_then("the end of a tag's presence found no room", reader=gone.reader, tag=repr(gone.raw))
+            self._context.registry.count_read(self.spec.name, scan.boot_ns)
+            if driver.kind != REPLAY and not scan.tag:
+                scan = replace(scan, since_ns=pace.record_read(scan.raw, scan.boot_ns))
+        if not self._put(driver, scan, stored=pace.bursts):
+            self._limited_log("scans came too fast", reader=driver.reader)
+            self._context.answer(Red(Reason.NOT_SAVED, TOO_FAST, reader=driver.reader))
 
-    def _known(self, driver: Driver, known: ProfileLearned) -> None:
-        """The reader has shown what it is."""
-        news = self._pupil.shows(driver, known)
-        if known.kind != driver.kind:
-            self.wanted = replace(
-                self.wanted, kind=known.kind, listen=False, settings={**self.wanted.settings, "listen": None}
+    def _put(self, driver: Driver, scan: ScanOutcome, *, stored: bool) -> bool:
+        """Put a scan behind the earlier ones of its reader; returns whether there was room."""
+        if len(self._spool):
+            return self._spool.put(scan)
+        return self._context.queue.put(scan, wait=driver.lossless) or (stored and self._spool.put(scan))
+
+    def _submit_removal(self, removed: TagRemoved) -> None:
+        """Submit a tag's removal as a chore: scans go first, it takes none of their room, and it is not answered."""
+        if self._context.queue.chores < MAX_REMOVALS:
+            self._context.queue.submit(lambda: self._context.record_tag_removal(removed))
+        else:
+            self._limited_log("the end of a tag's presence found no room", reader=removed.reader, tag=repr(removed.raw))
+
+    def _apply_profile(self, driver: Driver, learned: ProfileLearned) -> None:
+        """Apply what the reader has shown of itself. Where it is of another kind, close it and open it again as that."""
+        news = self._enrolment.apply_profile(driver, learned)
+        if learned.kind != driver.kind:
+            self.spec = replace(
+                self.spec, kind=learned.kind, listen=False, settings={**self.spec.settings, "listen": None}
             )
             if news:
-                self._desk.say(Notice(Reason.CARD, f"{SET_UP} Scan again to try it.", reader=driver.reader))
-            self._turned = True
+                self._context.answer(Notice(Reason.CARD, f"{SET_UP} Scan again to try it.", reader=driver.reader))
+            self._reopen_now = True
             driver.close()
             return
-        self._note(driver.reader, "ready")
+        self._report(driver.reader, "ready")
         if news:
-            self._desk.log("a reader has shown what it is", reader=driver.reader, evidence="; ".join(known.evidence))
+            self._context.log("a reader was identified", reader=driver.reader, evidence="; ".join(learned.evidence))

@@ -1,13 +1,14 @@
-"""The bench: who is on, which card is armed, at which stage; what the next scan of a sheet therefore says.
+"""Bench state machine: apply one read to a bench and return the next state, the event's fields and the answer.
 
-A bench is a state, and a scan takes it to the next one. Nothing here reads a clock or stores anything: times are passed in,
-CLOCK_BOOTTIME in ns. State is lost when the daemon stops, and the screen says so; what was recorded is in the journal.
+The state holds the signed-on operator, the armed cards and the stage. These functions read no clock and store nothing: times
+are passed in as CLOCK_BOOTTIME in ns. The state is lost when the daemon stops (the idle screen shows this); recorded events
+are in the journal.
 
 >>> from station.core.codes import read_code
 >>> def scan(bench, text, at_s):
-...     return step(bench, BenchRead(read_code(text, None, ()), at_s * S, LogPlace("a", at_s)), BenchSettings())
+...     return step(bench, BenchRead(read_code(text, None, ()), at_s * S, LogPosition("a", at_s)), BenchSettings())
 >>> armed = scan(BenchState(), b"WIP:SCRAP", 1)
->>> armed.says.text
+>>> armed.answer.text
 'SCRAP: scan the sheet'
 >>> scan(armed.bench, b"WO-1042", 2).fields.action
 'scrap'
@@ -17,7 +18,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 
 from station.core.codes import Card, Code
-from station.core.event import LogPosition as LogPlace
+from station.core.event import LogPosition
 from station.feedback.messages import FORGOTTEN, Reason, State
 from station.scan.bench_state import (
     ArmedAction,
@@ -38,223 +39,216 @@ from station.scan.bench_state import (
 
 HELD_NS = 120 * S
 UNDO_NS = 600 * S
-MAX_DONE = 200  # item scans that an undo can reach: far more than ten minutes hold
+MAX_DONE = 200  # item scans that UNDO can void: more than a bench scans in UNDO_NS
 ACTIONS = {
     card: card.value.lower()
     for card in (
         Card.IN, Card.OUT, Card.START, Card.DONE, Card.SCRAP, Card.REWORK, Card.HOLD, Card.RELEASE, Card.FINISH, Card.COUNT,
     )
 }  # fmt: skip
-ASKS = frozenset({"scrap", "rework"})
+NEEDS_QUANTITY = frozenset({"scrap", "rework"})
 
 
 def expire(bench: BenchState, now_ns: int) -> tuple[BenchState, BenchAnswer | None]:
-    """The bench without what has ended by itself; a card that nobody used is said."""
-    says = None
+    """Remove expired parts of the state; the answer reports a card that expired unused."""
+    answer = None
     if bench.pending is not None and bench.pending.until_ns <= now_ns:
-        says = BenchAnswer(State.AMBER, Reason.CARD, f"{FORGOTTEN}: {bench.pending.words()}")
+        answer = BenchAnswer(State.AMBER, Reason.CARD, f"{FORGOTTEN}: {bench.pending.words()}")
         bench = replace(bench, pending=None)
     if bench.operator is not None and bench.operator.until_ns <= now_ns:
         bench = replace(bench, operator=None)
     if bench.load is not None and bench.load.until_ns <= now_ns:
         bench = replace(bench, load=None)
-    return bench, says
+    return bench, answer
 
 
-def step(bench: BenchState, heard: BenchRead, settings: BenchSettings) -> BenchStep:
-    """What one read does to a bench whose ended state has already been cleared."""
+def step(bench: BenchState, read: BenchRead, settings: BenchSettings) -> BenchStep:
+    """Apply one read to a bench whose expired parts have been removed (`expire`)."""
     if bench.operator is not None:
-        bench = replace(bench, operator=replace(bench.operator, until_ns=heard.now_ns + settings.operator_idle_ns))
-    code = heard.code
+        bench = replace(bench, operator=replace(bench.operator, until_ns=read.now_ns + settings.operator_idle_ns))
+    code = read.code
     if code.unread is not None:
-        said = BenchAnswer(State.AMBER, Reason.NOT_UNDERSTOOD, f"not understood: {code.unread}")
-        return BenchStep(bench, fields_of(bench, heard), said)
+        answer = BenchAnswer(State.AMBER, Reason.NOT_UNDERSTOOD, f"not understood: {code.unread}")
+        return BenchStep(bench, fields_of(bench, read), answer)
     if code.badge is not None:
-        return _badge(bench, heard, code.badge, settings)
+        return _badge(bench, read, code.badge, settings)
     if code.card is None:
-        return _item(bench, heard, settings) if code.is_counted else _uncounted(bench, heard)
+        return _item(bench, read, settings) if code.is_counted else _uncounted(bench, read)
     if code.card is Card.STAGE:
-        return _stage(bench, heard, settings)
-    own = _OWN_STEPS.get(code.card)
-    if own is not None:
-        return own(bench, heard)
-    return _after(bench, heard, settings) if settings.cards_after else _arm(bench, heard, settings)
+        return _stage(bench, read, settings)
+    own_step = _OWN_STEPS.get(code.card)
+    if own_step is not None:
+        return own_step(bench, read)
+    return _amend_latest(bench, read, settings) if settings.cards_after else _arm(bench, read, settings)
 
 
-def fields_of(bench: BenchState, heard: BenchRead, said: ArmedAction | None = None) -> ScanFields:
-    """The fields of an event at this bench: who, where, and what the cards said; a card beats the reader's own action."""
-    stage = bench.place.stage if bench.place is not None else heard.stage
+def fields_of(bench: BenchState, read: BenchRead, armed: ArmedAction | None = None) -> ScanFields:
+    """The fields of an event at this bench: operator, stage, and the armed cards; a card overrides the reader's action."""
+    stage = bench.stage_override.stage if bench.stage_override is not None else read.stage
     operator = bench.operator.badge if bench.operator is not None else None
-    if said is None:
+    if armed is None:
         return ScanFields(stage=stage, operator=operator)
     load = bench.load.text if bench.load is not None else None
-    quantity = None if said.all else said.qty_milli
-    return ScanFields(said.action or heard.action, quantity, said.all, said.reason, said.to, load, operator, stage)
+    quantity = None if armed.all else armed.qty_milli
+    return ScanFields(armed.action or read.action, quantity, armed.all, armed.reason, armed.to, load, operator, stage)
 
 
-def _item(bench: BenchState, heard: BenchRead, settings: BenchSettings) -> BenchStep:
-    said = bench.pending or ArmedAction()
-    fields = fields_of(bench, heard, said)
-    explicit = said.more or heard.pieces or said.qty_milli is not None
-    repeat = not explicit and heard.is_repeat(fields)
-    held = replace(ArmedAction(said.action, said.to, held=True), until_ns=heard.now_ns + HELD_NS) if said.held else None
-    load = bench.load and replace(bench.load, until_ns=heard.now_ns + HELD_NS)
+def _item(bench: BenchState, read: BenchRead, settings: BenchSettings) -> BenchStep:
+    armed = bench.pending or ArmedAction()
+    fields = fields_of(bench, read, armed)
+    explicit = armed.more or read.pieces or armed.qty_milli is not None
+    repeat = not explicit and read.is_repeat(fields)
+    held = (
+        replace(ArmedAction(armed.action, armed.to, held=True), until_ns=read.now_ns + HELD_NS) if armed.held else None
+    )
+    load = bench.load and replace(bench.load, until_ns=read.now_ns + HELD_NS)
     if repeat:
-        latest = bench.latest and replace(bench.latest, repeated=True, until_ns=heard.now_ns + settings.command_ns)
-        text = f"already saved: {heard.code.item}. Another one? Card MORE, then scan"
-        said_again = BenchAnswer(State.AMBER, Reason.REPEAT, text)
+        latest = bench.latest and replace(bench.latest, repeated=True, until_ns=read.now_ns + settings.command_ns)
+        text = f"already saved: {read.code.item}. Another one? Card MORE, then scan"
         bench = replace(bench, pending=held, load=load, latest=latest)
-        return BenchStep(bench, replace(fields, repeat=True), said_again)
-    if fields.action != said.action:  # the reader's own
-        said = replace(said, action=fields.action)
-    done = (*bench.done, UndoableScan(heard.place, label(heard.code, said), heard.now_ns))[-MAX_DONE:]
+        return BenchStep(bench, replace(fields, repeat=True), BenchAnswer(State.AMBER, Reason.REPEAT, text))
+    if fields.action != armed.action:  # the reader's configured action
+        armed = replace(armed, action=fields.action)
+    done = (*bench.done, UndoableScan(read.position, label(read.code, armed), read.now_ns))[-MAX_DONE:]
     latest = (
-        LatestScan(heard.code, ArmedAction(), heard.place, heard.now_ns + settings.command_ns)
+        LatestScan(read.code, ArmedAction(), read.position, read.now_ns + settings.command_ns)
         if settings.cards_after
         else None
     )
-    after = BenchState(bench.operator, held, bench.place, load, done, latest)
-    return BenchStep(after, fields, _saved(heard.code, said, fields, settings))
+    next_bench = BenchState(bench.operator, held, bench.stage_override, load, done, latest)
+    return BenchStep(next_bench, fields, _saved(read.code, armed, fields, settings))
 
 
-def _uncounted(bench: BenchState, heard: BenchRead) -> BenchStep:
-    """A product or a carrier of the shop's own: kept as read. It moves nothing, so a card that is armed waits on."""
-    code = heard.code
+def _uncounted(bench: BenchState, read: BenchRead) -> BenchStep:
+    """Record the code of a product or a carrier. It moves no item, so an armed card stays armed."""
+    code = read.code
     text = f"saved, but not counted yet: {code.item} is a {code.as_}. Scan the sheet that goes with it"
-    return BenchStep(bench, fields_of(bench, heard), BenchAnswer(State.AMBER, Reason.LOOK, text))
+    return BenchStep(bench, fields_of(bench, read), BenchAnswer(State.AMBER, Reason.LOOK, text))
 
 
-def _saved(code: Code, said: ArmedAction, fields: ScanFields, settings: BenchSettings) -> BenchAnswer:
+def _saved(code: Code, armed: ArmedAction, fields: ScanFields, settings: BenchSettings) -> BenchAnswer:
     if settings.stages and fields.stage is None:
-        where = ", ".join(settings.stages)
+        stages = ", ".join(settings.stages)
         return BenchAnswer(
-            State.AMBER, Reason.ASK, f"saved without a stage: UNDO, then a STAGE card ({where}) and the sheet"
+            State.AMBER, Reason.ASK, f"saved without a stage: UNDO, then a STAGE card ({stages}) and the sheet"
         )
-    if fields.action in ASKS and fields.qty_milli is None and not fields.all:
+    if fields.action in NEEDS_QUANTITY and fields.qty_milli is None and not fields.all:
         more = "Card QTY" if settings.cards_after else f"UNDO, then {fields.action.upper()}, QTY and the sheet"
-        return BenchAnswer(State.AMBER, Reason.ASK, f"1 counted: {label(code, said)}. More? {more}")
-    return BenchAnswer(State.GREEN, Reason.SAVED, f"saved: {label(code, said)}")
+        return BenchAnswer(State.AMBER, Reason.ASK, f"1 counted: {label(code, armed)}. More? {more}")
+    return BenchAnswer(State.GREEN, Reason.SAVED, f"saved: {label(code, armed)}")
 
 
-def label(code: Code, said: ArmedAction) -> str:
-    """A scan as a person names it: the thing, and what the cards said."""
-    words = said.words()
+def label(code: Code, armed: ArmedAction) -> str:
+    """A scan as text for the operator: the item and the armed cards."""
+    words = armed.words()
     return f"{code.item} {words}" if words else str(code.item)
 
 
-def _arm(bench: BenchState, heard: BenchRead, settings: BenchSettings) -> BenchStep:
-    pending = taught(bench.pending or ArmedAction(), heard.code, can_hold=True)
+def _arm(bench: BenchState, read: BenchRead, settings: BenchSettings) -> BenchStep:
+    pending = add_card(bench.pending or ArmedAction(), read.code, can_hold=True)
     span_ns = HELD_NS if pending.held else settings.command_ns
-    pending = replace(pending, until_ns=heard.now_ns + span_ns)
+    pending = replace(pending, until_ns=read.now_ns + span_ns)
     text = f"{pending.words()}: scan the sheet" + ("s, it stays" if pending.held else "")
     return BenchStep(
-        replace(bench, pending=pending), fields_of(bench, heard), BenchAnswer(State.GREEN, Reason.CARD, text)
+        replace(bench, pending=pending), fields_of(bench, read), BenchAnswer(State.GREEN, Reason.CARD, text)
     )
 
 
-def taught(pending: ArmedAction, code: Code, *, can_hold: bool = False) -> ArmedAction:
-    """What the cards say once this one is added."""
+def add_card(armed: ArmedAction, code: Code, *, can_hold: bool = False) -> ArmedAction:
+    """The armed cards with this card added. `can_hold`: the same action card a second time holds the action."""
     card, argument = code.card, code.argument
     if card is Card.QTY:
-        return replace(pending, qty_milli=code.qty_milli, all=False)
+        return replace(armed, qty_milli=code.qty_milli, all=False)
     if card is Card.ALL:
-        return replace(pending, qty_milli=None, all=True)
+        return replace(armed, qty_milli=None, all=True)
     if card is Card.REASON:
-        return replace(pending, reason=argument)
+        return replace(armed, reason=argument)
     if card is Card.MORE:
-        return replace(pending, more=True)
+        return replace(armed, more=True)
     action = ACTIONS[card] if card is not None else None
-    same = can_hold and (pending.action, pending.to) == (action, argument)
-    return replace(pending, action=action, to=argument, held=same)
+    same = can_hold and (armed.action, armed.to) == (action, argument)
+    return replace(armed, action=action, to=argument, held=same)
 
 
-def _after(bench: BenchState, heard: BenchRead, settings: BenchSettings) -> BenchStep:
-    """A card where the sheet comes first: the sheet is recorded anew with what the card says, its event before is voided."""
-    latest, fields = bench.latest, fields_of(bench, heard)
-    if latest is None or latest.until_ns <= heard.now_ns:
+def _amend_latest(bench: BenchState, read: BenchRead, settings: BenchSettings) -> BenchStep:
+    """With `cards_after`: record the latest sheet again with the card's fields and void its previous event."""
+    latest, fields = bench.latest, fields_of(bench, read)
+    if latest is None or latest.until_ns <= read.now_ns:
         return BenchStep(bench, fields, BenchAnswer(State.AMBER, Reason.CARD, "scan the sheet first, then the card"))
-    if heard.code.card is Card.MORE and not latest.repeated:
-        return BenchStep(
-            bench,
-            fields,
-            BenchAnswer(State.AMBER, Reason.CARD, f"{latest.code.item} was already counted: scan it again first"),
-        )
-    said = taught(latest.said, heard.code)
-    more, said = said.more, replace(said, more=False)
-    place = LogPlace(heard.place.log, heard.place.seq + 1)
-    old = None if more else latest.place
-    kept = tuple(each for each in bench.done if each.place != old)
-    anew = LatestScan(latest.code, said, place, heard.now_ns + settings.command_ns)
+    if read.code.card is Card.MORE and not latest.repeated:
+        text = f"{latest.code.item} was already counted: scan it again first"
+        return BenchStep(bench, fields, BenchAnswer(State.AMBER, Reason.CARD, text))
+    armed = add_card(latest.armed, read.code)
+    more, armed = armed.more, replace(armed, more=False)
+    position = LogPosition(read.position.log, read.position.seq + 1)  # the card's own event comes first
+    replaced = None if more else latest.position
+    kept = tuple(scan for scan in bench.done if scan.position != replaced)
+    undoable = UndoableScan(position, label(latest.code, armed), read.now_ns)
     bench = replace(
-        bench, latest=anew, done=(*kept, UndoableScan(place, label(latest.code, said), heard.now_ns))[-MAX_DONE:]
+        bench,
+        latest=LatestScan(latest.code, armed, position, read.now_ns + settings.command_ns),
+        done=(*kept, undoable)[-MAX_DONE:],
     )
-    again = fields_of(bench, replace(heard, code=latest.code), said)
-    return BenchStep(bench, fields, _saved(latest.code, said, again, settings), Rescan(latest.code, again, old))
+    sheet_fields = fields_of(bench, replace(read, code=latest.code), armed)
+    answer = _saved(latest.code, armed, sheet_fields, settings)
+    return BenchStep(bench, fields, answer, Rescan(latest.code, sheet_fields, replaced))
 
 
-def _badge(bench: BenchState, heard: BenchRead, badge: str, settings: BenchSettings) -> BenchStep:
+def _badge(bench: BenchState, read: BenchRead, badge: str, settings: BenchSettings) -> BenchStep:
     if bench.operator is not None and bench.operator.badge == badge:
-        bench, text = replace(bench, operator=None), f"{badge} signed out"
-        return BenchStep(
-            bench, replace(fields_of(bench, heard), operator=badge), BenchAnswer(State.GREEN, Reason.CARD, text)
-        )
-    bench = replace(bench, operator=SignedOnOperator(badge, heard.now_ns + settings.operator_idle_ns))
-    return BenchStep(bench, fields_of(bench, heard), BenchAnswer(State.GREEN, Reason.CARD, f"{badge} signed in"))
+        bench = replace(bench, operator=None)
+        answer = BenchAnswer(State.GREEN, Reason.CARD, f"{badge} signed out")
+        return BenchStep(bench, replace(fields_of(bench, read), operator=badge), answer)
+    bench = replace(bench, operator=SignedOnOperator(badge, read.now_ns + settings.operator_idle_ns))
+    return BenchStep(bench, fields_of(bench, read), BenchAnswer(State.GREEN, Reason.CARD, f"{badge} signed in"))
 
 
-def _stage(bench: BenchState, heard: BenchRead, settings: BenchSettings) -> BenchStep:
-    if settings.stages and heard.code.argument not in settings.stages:
-        text = f"{heard.code.argument} is no stage of this station ({', '.join(settings.stages)})"
-        return BenchStep(bench, fields_of(bench, heard), BenchAnswer(State.AMBER, Reason.CARD, text))
-    bench = replace(bench, place=StageOverride(heard.code.argument or ""))
+def _stage(bench: BenchState, read: BenchRead, settings: BenchSettings) -> BenchStep:
+    stage = read.code.argument
+    if settings.stages and stage not in settings.stages:
+        text = f"{stage} is no stage of this station ({', '.join(settings.stages)})"
+        return BenchStep(bench, fields_of(bench, read), BenchAnswer(State.AMBER, Reason.CARD, text))
+    bench = replace(bench, stage_override=StageOverride(stage or ""))
+    return BenchStep(bench, fields_of(bench, read), BenchAnswer(State.GREEN, Reason.CARD, f"this bench is at {stage}"))
+
+
+def _load(bench: BenchState, read: BenchRead) -> BenchStep:
+    text = f"{read.position.log[:8]}-{read.position.seq}"
+    bench = replace(bench, load=ArmedLoad(text, read.now_ns + HELD_NS))
+    return BenchStep(bench, fields_of(bench, read), BenchAnswer(State.GREEN, Reason.CARD, "one load: scan its sheets"))
+
+
+def _call(bench: BenchState, read: BenchRead) -> BenchStep:
+    fields = replace(fields_of(bench, read), action="call", reason=read.code.argument)
+    return BenchStep(bench, fields, BenchAnswer(State.GREEN, Reason.CARD, f"called: {read.code.argument}"))
+
+
+def _setup(bench: BenchState, read: BenchRead) -> BenchStep:
+    """Record a code of the setup sheet; armed cards and the latest sheet stay as they are."""
     return BenchStep(
-        bench, fields_of(bench, heard), BenchAnswer(State.GREEN, Reason.CARD, f"this bench is at {heard.code.argument}")
+        bench, fields_of(bench, read), BenchAnswer(State.GREEN, Reason.CARD, "setup sheet: nothing is counted")
     )
 
 
-def _load(bench: BenchState, heard: BenchRead) -> BenchStep:
-    text = f"{heard.place.log[:8]}-{heard.place.seq}"
-    bench = replace(bench, load=ArmedLoad(text, heard.now_ns + HELD_NS))
-    return BenchStep(bench, fields_of(bench, heard), BenchAnswer(State.GREEN, Reason.CARD, "one load: scan its sheets"))
-
-
-def _call(bench: BenchState, heard: BenchRead) -> BenchStep:
-    fields = replace(fields_of(bench, heard), action="call", reason=heard.code.argument)
-    return BenchStep(bench, fields, BenchAnswer(State.GREEN, Reason.CARD, f"called: {heard.code.argument}"))
-
-
-def _setup(bench: BenchState, heard: BenchRead) -> BenchStep:
-    """The setup sheet, read like any card: it is kept, and neither a card nor a sheet before it is touched."""
-    return BenchStep(
-        bench, fields_of(bench, heard), BenchAnswer(State.GREEN, Reason.CARD, "setup sheet: nothing is counted")
-    )
-
-
-def _cancel(bench: BenchState, heard: BenchRead) -> BenchStep:
+def _cancel(bench: BenchState, read: BenchRead) -> BenchStep:
     words = bench.pending.words() if bench.pending else "the load" if bench.load else ""
     bench = replace(bench, pending=None, load=None, latest=None)
-    return BenchStep(
-        bench,
-        fields_of(bench, heard),
-        BenchAnswer(State.GREEN, Reason.CARD, f"cancelled: {words}" if words else "no card was armed"),
-    )
+    text = f"cancelled: {words}" if words else "no card was armed"
+    return BenchStep(bench, fields_of(bench, read), BenchAnswer(State.GREEN, Reason.CARD, text))
 
 
-def _undo(bench: BenchState, heard: BenchRead) -> BenchStep:
-    """Take back the newest item scan of this bench; the cards that are armed stay armed."""
-    if not bench.done or bench.done[-1].at_ns + UNDO_NS < heard.now_ns:
-        return BenchStep(
-            bench,
-            fields_of(bench, heard),
-            BenchAnswer(State.AMBER, Reason.CARD, "nothing of the last 10 minutes to undo"),
-        )
-    last = bench.done[-1]
+def _undo(bench: BenchState, read: BenchRead) -> BenchStep:
+    """Void the newest item scan of this bench; armed cards stay armed."""
+    if not bench.done or bench.done[-1].at_ns + UNDO_NS < read.now_ns:
+        answer = BenchAnswer(State.AMBER, Reason.CARD, "nothing of the last 10 minutes to undo")
+        return BenchStep(bench, fields_of(bench, read), answer)
+    newest = bench.done[-1]
     bench = replace(bench, done=bench.done[:-1], latest=None)
-    fields = replace(fields_of(bench, heard), action="void", void=last.place)
-    return BenchStep(bench, fields, BenchAnswer(State.GREEN, Reason.CARD, f"undone: {last.label}"), undone=True)
+    fields = replace(fields_of(bench, read), action="void", void=newest.position)
+    return BenchStep(bench, fields, BenchAnswer(State.GREEN, Reason.CARD, f"undone: {newest.label}"), undone=True)
 
 
-# Cards that act by themselves; all others speak of a sheet.
+# Cards that act on their own; all other cards refer to a sheet.
 _OWN_STEPS: Mapping[Card, Callable[[BenchState, BenchRead], BenchStep]] = {
     Card.LOAD: _load,
     Card.CALL: _call,

@@ -1,6 +1,7 @@
-"""What a bench knows, and what one read asks of it and gets back: the words of `station.scan.bench`, all frozen.
+"""State of a bench: signed-on operator, armed cards, stage, load, undoable scans; input and output of one bench step.
 
-Times are CLOCK_BOOTTIME in ns, quantities thousandths.
+A bench is a work position with one or more readers. All types are frozen; `station.scan.bench` holds the
+transitions. Times are CLOCK_BOOTTIME in ns, quantities are thousandths.
 
 >>> ArmedAction(action="scrap", qty_milli=2500, reason="burr").words()
 'SCRAP 2.5 burr'
@@ -10,7 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from station.core.codes import Code
-from station.core.event import LogPosition as LogPlace
+from station.core.event import LogPosition
 from station.core.quantity import decimal_text
 from station.feedback.messages import Reason, State
 
@@ -19,9 +20,10 @@ S = 10**9  # one second in ns
 
 @dataclass(frozen=True, slots=True)
 class BenchSettings:
-    """What station.toml says about the bench: how long a card stays armed and a badge on, and which comes first.
+    """Bench settings from station.toml: how long a card stays armed and a badge signed on.
 
-    `stages`: those of a bench that serves several; until a STAGE card says which, every sheet asks for it.
+    `cards_after`: cards are scanned after their sheet. `stages`: the stages of a bench that serves
+    several; until a STAGE card is scanned, each sheet is answered with a request for one.
     """
 
     command_ns: int = 20 * S
@@ -32,7 +34,7 @@ class BenchSettings:
 
 @dataclass(frozen=True, slots=True)
 class SignedOnOperator:
-    """Who is on: a badge, until it has been idle too long."""
+    """The badge of the signed-on operator; it expires when the bench is idle until `until_ns`."""
 
     badge: str
     until_ns: int
@@ -40,7 +42,7 @@ class SignedOnOperator:
 
 @dataclass(frozen=True, slots=True)
 class ArmedAction:
-    """What the armed cards will say of the next sheet. `held`: the action stays armed for sheet after sheet."""
+    """Fields that the armed cards add to the next sheet. `held`: the action stays armed for all following sheets."""
 
     action: str | None = None
     to: str | None = None
@@ -52,9 +54,9 @@ class ArmedAction:
     until_ns: int = 0
 
     def words(self, quantity_text: Callable[[int], str] = decimal_text) -> str:
-        """The armed cards as a person names them; `quantity_text` writes thousandths."""
+        """The armed cards as text for the operator; `quantity_text` writes thousandths."""
         if not (self.action or self.reason or self.qty_milli or self.all or self.more):
-            return ""  # most scans, and each one asks
+            return ""  # the usual case; every scan calls this
         action = f"{self.action.upper()} {self.to}" if self.action and self.to else (self.action or "").upper()
         quantity = "ALL" if self.all else quantity_text(self.qty_milli) if self.qty_milli else ""
         return " ".join(word for word in (action, quantity, self.reason or "", "MORE" if self.more else "") if word)
@@ -62,14 +64,14 @@ class ArmedAction:
 
 @dataclass(frozen=True, slots=True)
 class StageOverride:
-    """The stage that a STAGE card gave the bench, until the next one."""
+    """The stage that the last STAGE card set for the bench."""
 
     stage: str
 
 
 @dataclass(frozen=True, slots=True)
 class ArmedLoad:
-    """The text that one LOAD card gives to the sheets scanned after it."""
+    """The load id that a LOAD card assigns to the sheets scanned after it."""
 
     text: str
     until_ns: int
@@ -77,7 +79,7 @@ class ArmedLoad:
 
 @dataclass(frozen=True, slots=True)
 class ScanFields:
-    """What a scan's event says beyond its code; `void` is the place of the event that it takes back."""
+    """Event fields of a scan beside its code; `void` is the position of the event that it voids."""
 
     action: str | None = None
     qty_milli: int | None = None
@@ -88,57 +90,57 @@ class ScanFields:
     operator: str | None = None
     stage: str | None = None
     repeat: bool = False
-    void: LogPlace | None = None
+    void: LogPosition | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class UndoableScan:
-    """An item scan of this bench that an undo can take back."""
+    """An item scan of this bench that an UNDO card can void."""
 
-    place: LogPlace
+    position: LogPosition
     label: str
     at_ns: int
 
 
 @dataclass(frozen=True, slots=True)
 class LatestScan:
-    """Where the sheet comes before the card: the sheet that the next cards speak of, and what was said of it so far."""
+    """With `cards_after`: the sheet that the next cards refer to, and the fields that cards have added to it so far."""
 
     code: Code
-    said: ArmedAction
-    place: LogPlace
+    armed: ArmedAction
+    position: LogPosition
     until_ns: int
     repeated: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class BenchState:
-    """All that a bench knows."""
+    """The state of one bench."""
 
     operator: SignedOnOperator | None = None
     pending: ArmedAction | None = None
-    place: StageOverride | None = None
+    stage_override: StageOverride | None = None
     load: ArmedLoad | None = None
     done: tuple[UndoableScan, ...] = ()
     latest: LatestScan | None = None
 
     def due_ns(self) -> int | None:
-        """When something of this bench ends by itself; None where nothing does."""
-        ends = (self.operator, self.pending, self.load)
-        return min((each.until_ns for each in ends if each is not None), default=None)
+        """When the next part of this state expires; None where none does."""
+        parts = (self.operator, self.pending, self.load)
+        return min((part.until_ns for part in parts if part is not None), default=None)
 
 
 @dataclass(frozen=True, slots=True)
 class BenchRead:
-    """One read for the bench: its code, when it was complete, and the place its event will have.
+    """Input of one step: the code, the time of the read, and the position that its event will have.
 
-    `action` and `stage` are what its reader is configured for, below any card. `is_repeat` says whether the event with
-    these fields would be its reader's last one told again; `pieces`: each scan of this code is a piece, so none repeats.
+    `action` and `stage` are the reader's configured values; cards override them. `is_repeat` returns whether an event with
+    these fields repeats the last scan of its reader. `pieces`: each scan of this code is one piece, so it is never a repeat.
     """
 
     code: Code
     now_ns: int
-    place: LogPlace
+    position: LogPosition
     action: str | None = None
     stage: str | None = None
     is_repeat: Callable[[ScanFields], bool] = lambda _fields: False
@@ -147,7 +149,7 @@ class BenchRead:
 
 @dataclass(frozen=True, slots=True)
 class BenchAnswer:
-    """The bench's part of the answer: its colour once the event is safe, why, and the sentence."""
+    """The bench's part of the answer: the colour after a successful commit, the reason, and the sentence."""
 
     state: State
     why: Reason
@@ -156,19 +158,19 @@ class BenchAnswer:
 
 @dataclass(frozen=True, slots=True)
 class Rescan:
-    """A sheet recorded anew because a card followed it; `void` is its event before, None where that was a repeat."""
+    """A sheet to record again because a card followed it; `void` is its previous event, None where that was a repeat."""
 
     code: Code
     fields: ScanFields
-    void: LogPlace | None
+    void: LogPosition | None
 
 
 @dataclass(frozen=True, slots=True)
 class BenchStep:
-    """What a read did: the next bench, its event's fields, the answer, and what to record anew (sheet before card)."""
+    """Output of one step: the next bench state, the event's fields, the answer, and the sheet to record again, if any."""
 
     bench: BenchState
     fields: ScanFields
-    says: BenchAnswer
-    again: Rescan | None = None
+    answer: BenchAnswer
+    rescan: Rescan | None = None
     undone: bool = False

@@ -1,29 +1,32 @@
-"""Repeats: telling a scanner that fired twice from a person who scanned twice.
+"""Deduplication: tell a scanner that fired twice from an operator who scanned twice.
 
-The same thing said again at the same reader, within seconds and with nothing else between, is one scan told twice. It is
-stored, marked, answered "already saved" and not counted. So is the first scan after a restart, where the power may have
-failed between the commit and the beep, each tag that lay on a reader then and arrives anew, and the scan that follows a red
-answer whose commit came through after all.
+The same scan signature at the same reader, within a few seconds and without another read between, is a repeat. A repeat is
+recorded, marked as one, answered "already saved" and not counted. Three more cases are repeats:
 
->>> said = ScanSignature("WO-1042")
->>> memory = record_read(RepeatFilter(), said, 0)
->>> is_repeat(memory, said, 2 * 10**9, 3 * 10**9), is_repeat(memory, said, 4 * 10**9, 3 * 10**9)
+- the first scan after a restart that equals the reader's last one before it: the power may have failed between the commit
+  and its answer;
+- a tag that lay on its reader at the restart and arrives again;
+- the scan that follows a red answer whose commit succeeded later.
+
+>>> signature = ScanSignature("WO-1042")
+>>> memory = record_read(RepeatFilter(), signature, 0)
+>>> is_repeat(memory, signature, 2 * 10**9, 3 * 10**9), is_repeat(memory, signature, 4 * 10**9, 3 * 10**9)
 (True, False)
->>> is_repeat(record_read(memory, ScanSignature("WIP:IN"), 10**9), said, 2 * 10**9, 3 * 10**9)
+>>> is_repeat(record_read(memory, ScanSignature("WIP:IN"), 10**9), signature, 2 * 10**9, 3 * 10**9)
 False
 """
 
 from dataclasses import dataclass, replace
 
-OWED_NS = 120 * 10**9  # after a red answer and after a restart
-MAX_OWED = 64
+UNCONFIRMED_NS = 120 * 10**9  # after a red answer and after a restart
+MAX_UNCONFIRMED = 64
 MAX_READERS = 64
-"""Readers that are remembered: a device may come back under a new serial number for ever."""
+"""Readers whose state is kept: a device may return under a new serial number each time."""
 
 
 @dataclass(frozen=True, slots=True)
 class ScanSignature:
-    """What two scans must share to be one: canonical code, action, quantity, reason, operator."""
+    """The fields that two scans must share to be a repeat: canonical code, action, quantity, reason, operator."""
 
     code: str
     action: str | None = None
@@ -34,58 +37,61 @@ class ScanSignature:
 
 @dataclass(frozen=True, slots=True)
 class RepeatFilter:
-    """What one reader said last, in this boot (`last`, `at_ns`) and before the daemon's start (`before`).
+    """The state of one reader: its last scan since the daemon's start (`last`, `at_ns`) and before it (`before_start`).
 
-    `lying`: tags that came before the start and did not leave. `owed`: scans answered red whose commit came through after
-    all, each until when its equal is its repeat.
+    `present_tags`: tags that arrived before the start and did not leave. `unconfirmed`: scans answered red whose commit
+    succeeded later, each with the time until which an equal scan is its repeat.
     """
 
     last: ScanSignature | None = None
     at_ns: int = 0
-    before: ScanSignature | None = None
-    lying: tuple[ScanSignature, ...] = ()
-    before_until_ns: int = 0
-    owed: tuple[tuple[ScanSignature, int], ...] = ()
+    before_start: ScanSignature | None = None
+    present_tags: tuple[ScanSignature, ...] = ()
+    before_start_until_ns: int = 0
+    unconfirmed: tuple[tuple[ScanSignature, int], ...] = ()
 
 
-def is_repeat(memory: RepeatFilter, said: ScanSignature, now_ns: int, repeat_ns: int) -> bool:
-    """Whether this scan says again what its reader said a moment ago."""
-    if memory.last is not None and memory.last == said and now_ns - memory.at_ns < repeat_ns:
+def is_repeat(memory: RepeatFilter, signature: ScanSignature, now_ns: int, repeat_ns: int) -> bool:
+    """Whether this scan repeats an earlier one of its reader."""
+    if memory.last is not None and memory.last == signature and now_ns - memory.at_ns < repeat_ns:
         return True
-    # Badges are lost at a restart: the same scan then comes without its operator.
-    before = memory.before
-    if before is not None and now_ns < memory.before_until_ns and before == replace(said, operator=before.operator):
+    # A restart signs every operator off: the repeated scan then has no operator.
+    before = memory.before_start
+    after_start = now_ns < memory.before_start_until_ns
+    if before is not None and after_start and before == replace(signature, operator=before.operator):
         return True
-    if now_ns < memory.before_until_ns and any(_still(tag, said) for tag in memory.lying):
+    if after_start and any(_is_present(tag, signature) for tag in memory.present_tags):
         return True
-    return any(owed == said and now_ns < until_ns for owed, until_ns in memory.owed)
+    return any(scan == signature and now_ns < until_ns for scan, until_ns in memory.unconfirmed)
 
 
-def _still(tag: ScanSignature, said: ScanSignature) -> bool:
-    """Whether this is the arrival of a tag that lay there already. Its card is lost at a restart; another card is news."""
-    return tag.code == said.code and said.action in (None, tag.action)
+def _is_present(tag: ScanSignature, signature: ScanSignature) -> bool:
+    """Whether this arrival is that of a tag already present. A restart clears the armed card; another card is a new scan."""
+    return tag.code == signature.code and signature.action in (None, tag.action)
 
 
-def record_read(memory: RepeatFilter, said: ScanSignature, now_ns: int) -> RepeatFilter:
-    """The memory after any read: it is the reader's last now, and what was owed to it is paid once."""
-    owed = tuple(each for each in memory.owed if each[0] != said and now_ns < each[1]) if memory.owed else ()
-    lying = tuple(tag for tag in memory.lying if tag.code != said.code)
-    return RepeatFilter(said, now_ns, None, lying, memory.before_until_ns, owed)
+def record_read(memory: RepeatFilter, signature: ScanSignature, now_ns: int) -> RepeatFilter:
+    """The state after a read: it becomes the reader's last scan, and each unconfirmed scan is repeated once at most."""
+    unconfirmed = memory.unconfirmed
+    if unconfirmed:
+        unconfirmed = tuple(entry for entry in unconfirmed if entry[0] != signature and now_ns < entry[1])
+    present = tuple(tag for tag in memory.present_tags if tag.code != signature.code)
+    return RepeatFilter(signature, now_ns, None, present, memory.before_start_until_ns, unconfirmed)
 
 
-def store_signature(memories: dict[str, RepeatFilter], reader: str, memory: RepeatFilter) -> None:
-    """Keep the memory of this reader, and of those heard last beside it."""
-    memories.pop(reader, None)
-    memories[reader] = memory
-    if len(memories) > MAX_READERS:
-        del memories[next(iter(memories))]
+def store_filter(filters: dict[str, RepeatFilter], reader: str, memory: RepeatFilter) -> None:
+    """Store the state of this reader as the newest; beyond `MAX_READERS` the oldest entry is removed."""
+    filters.pop(reader, None)
+    filters[reader] = memory
+    if len(filters) > MAX_READERS:
+        del filters[next(iter(filters))]
 
 
-def mark_unconfirmed(memory: RepeatFilter, said: ScanSignature, now_ns: int) -> RepeatFilter:
-    """The memory after a commit that came through behind a red answer."""
-    return replace(memory, owed=(*memory.owed, (said, now_ns + OWED_NS))[-MAX_OWED:])
+def mark_unconfirmed(memory: RepeatFilter, signature: ScanSignature, now_ns: int) -> RepeatFilter:
+    """The state after a commit that succeeded behind a red answer."""
+    return replace(memory, unconfirmed=(*memory.unconfirmed, (signature, now_ns + UNCONFIRMED_NS))[-MAX_UNCONFIRMED:])
 
 
 def clear_unconfirmed(memory: RepeatFilter) -> RepeatFilter:
-    """The memory after an undo: the same scan again is meant."""
-    return replace(memory, last=None, before=None, lying=(), owed=())
+    """The state after an UNDO: the same scan again is a new scan."""
+    return replace(memory, last=None, before_start=None, present_tags=(), unconfirmed=())

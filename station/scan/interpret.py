@@ -1,7 +1,7 @@
-"""Meaning: what a reader's word is, by the kind of reader that said it.
+"""Interpret a read according to its reader kind.
 
-A tag may carry texts and addresses (NDEF) beside its number. One that the shop or a published system knows is the read; any
-other, a web address or a note, says nothing here, and the tag is its number. What is typed on a number pad is a quantity.
+A tag may carry NDEF texts and URIs beside its number. The first text with a known scheme or a binding replaces the number;
+any other text (a web address, a note) is ignored. The digits of a number pad are a quantity.
 
 >>> from drivers import Read
 >>> tag = Read(b"04A1B2C3", None, "pcsc", "pcsc-1", 0, 8, tag=True, texts=(b"https://example.com", b"WIP:BADGE:kim"))
@@ -31,7 +31,7 @@ NONE_BOUND: Mapping[str, CodeBinding] = MappingProxyType({})
 def interpret(
     read: Read, patterns: Sequence[Pattern], bound: Mapping[str, CodeBinding] = NONE_BOUND, *, keypad: bool = False
 ) -> tuple[Read, Code]:
-    """What a reader's word is: the read as it is recorded, and what it says. `bound`: the shop's bindings by code."""
+    """Parse a read; returns the read as it is recorded, and its code. `bound`: the shop's bindings by code."""
     if keypad:
         return read, replace(read_code(QUANTITY + read.raw, None, ()), raw=read.raw)
     for text in read.texts:

@@ -1,8 +1,8 @@
-"""What the log says of the time before the daemon's start, for a station that goes on where the last one ended.
+"""Restart state: what the newest events of the log contain about each reader before the daemon's start.
 
-A reader's last scan may come again because the power failed between the commit and the beep. Tags that lay on a reader when
-the daemon ended arrive anew though nobody moved them; by the log they came and never left. A memory scanner that is
-emptied has collected since its last contact.
+Three facts depend on it. The last scan of a reader may be scanned again, because the power failed between its commit and its
+answer. Tags that lay on a reader at the stop arrive again, although no operator moved them. A memory scanner has collected
+scans since its last contact.
 """
 
 from collections.abc import Iterator, Mapping
@@ -12,47 +12,50 @@ from station.core.codes.tag_numbers import TAG_READERS
 from station.core.event import Event, EventError, decode
 from station.journal import Journal
 from station.scan.deduplication import ScanSignature
-from station.scan.event_builder import said_by
+from station.scan.event_builder import recorded_signature
 
-REMEMBERED = 500  # events looked at, the newest of the log
+MAX_EVENTS = 500  # the newest events of the log that are read
 
 
 @dataclass(frozen=True, slots=True)
 class RestartState:
-    """By reader: what it said last (`said`), what lies on it by the log (`lying`), when it was heard last (`heard_ns`).
+    """By reader id: the last scan, the tags present according to the log, and the last contact of this boot.
 
-    `heard_ns` is CLOCK_BOOTTIME in ns and knows only of this boot.
+    `last_contact_ns` is CLOCK_BOOTTIME in ns.
     """
 
-    said: Mapping[str, ScanSignature] = field(default_factory=dict)
-    lying: Mapping[str, tuple[ScanSignature, ...]] = field(default_factory=dict)
-    heard_ns: Mapping[str, int] = field(default_factory=dict)
+    last_scans: Mapping[str, ScanSignature] = field(default_factory=dict)
+    present_tags: Mapping[str, tuple[ScanSignature, ...]] = field(default_factory=dict)
+    last_contact_ns: Mapping[str, int] = field(default_factory=dict)
 
 
-def earlier(journal: Journal, boot: str) -> RestartState:
-    """What the newest events of this log say of its readers; `boot` is the kernel's present boot_id."""
-    said: dict[str, ScanSignature] = {}
-    tags: dict[tuple[str, str], ScanSignature | None] = {}  # by reader and code, as the newest arrival says
-    heard: dict[str, int] = {}
+def read_restart_state(journal: Journal, boot: str) -> RestartState:
+    """Read the restart state from the journal; `boot` is the kernel's present boot_id."""
+    last_scans: dict[str, ScanSignature] = {}
+    tags: dict[tuple[str, str], ScanSignature | None] = {}  # by reader and code, from the newest arrival
+    last_contact_ns: dict[str, int] = {}
     log = journal.log_id.hex()
-    over: set[int] = set()  # arrivals that an end or a void speaks of
+    ended: set[int] = set()  # sequence numbers of arrivals that a removal or a void refers to
     for seq, event in _newest_scans(journal):
         if event.ref is not None and event.ref.log == log and (event.seen is not None or event.action == "void"):
-            over.add(event.ref.seq)
+            ended.add(event.ref.seq)
         if event.reader is None or event.raw is None or event.seen is not None:
-            continue  # the end of a presence is nothing that was said: nobody scanned
-        reader, this = event.reader.id, said_by(event)
-        said.setdefault(reader, this)
+            continue  # a tag's removal is no scan
+        reader, signature = event.reader.id, recorded_signature(event)
+        last_scans.setdefault(reader, signature)
         if event.reader.kind in TAG_READERS and event.action != "void":
-            tags.setdefault((reader, this.code), None if seq in over else this)
+            tags.setdefault((reader, signature.code), None if seq in ended else signature)
         if event.boot == boot and event.mono_ns:
-            heard[reader] = max(heard.get(reader, 0), event.mono_ns)
-    lying = {reader: tuple(tag for (on, _), tag in tags.items() if on == reader and tag) for reader in said}
-    return RestartState(said, {reader: here for reader, here in lying.items() if here}, heard)
+            last_contact_ns[reader] = max(last_contact_ns.get(reader, 0), event.mono_ns)
+    present: dict[str, tuple[ScanSignature, ...]] = {}
+    for (reader, _code), tag in tags.items():
+        if tag is not None:
+            present[reader] = (*present.get(reader, ()), tag)
+    return RestartState(last_scans, present, last_contact_ns)
 
 
 def _newest_scans(journal: Journal) -> Iterator[tuple[int, Event]]:
-    for stored in journal.newest(REMEMBERED):
+    for stored in journal.newest(MAX_EVENTS):
         try:
             event = decode(stored.encoded)
         except EventError:

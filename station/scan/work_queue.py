@@ -1,13 +1,13 @@
-"""The inbox of the one thread that records: scans first, chores when no scan waits.
+"""Work queue of the recording thread: scans first, chores while no scan waits.
 
-Scans are bounded. A reader that can wait (a file, a pipe) waits for room; from a device nothing may wait, so a scan that
-finds no room is refused and its operator is told. Chores are what others ask of the thread that owns the journal's only
-writing connection: marks, pruning, anchors.
+The number of waiting scans is bounded. A reader that can be kept waiting (a file, a pipe) waits for room. A device cannot
+wait: its scan is refused when there is no room, and answered red. Chores are work that other threads submit to the owner of
+the journal's writing connection: marks, pruning, anchors.
 
->>> inbox = WorkQueue(2)
->>> inbox.put("a", wait=False), inbox.put("b", wait=False), inbox.put("c", wait=False)
+>>> queue = WorkQueue(2)
+>>> queue.put("a", wait=False), queue.put("b", wait=False), queue.put("c", wait=False)
 (True, True, False)
->>> inbox.next_work(0), inbox.next_work(0), inbox.next_work(0)
+>>> queue.next_work(0), queue.next_work(0), queue.next_work(0)
 ('a', 'b', None)
 """
 
@@ -18,21 +18,21 @@ from queue import Empty, SimpleQueue
 from typing import Any, Generic, TypeVar
 
 QUEUE_READS = 64
-Thing = TypeVar("Thing")
-Answered = TypeVar("Answered")
+Work = TypeVar("Work")
+Result = TypeVar("Result")
 
 
-class Chore(Generic[Answered]):
-    """Work for the recording thread, and its result for who asked."""
+class Chore(Generic[Result]):
+    """A call to make in the recording thread, and its result for the submitter."""
 
-    def __init__(self, work: Callable[[], Answered]) -> None:
+    def __init__(self, work: Callable[[], Result]) -> None:
         self._work = work
         self._done = threading.Event()
         self._result: Any = None
         self._error: BaseException | None = None
 
     def run(self) -> None:
-        """Do it, in the recording thread. An error goes to who asked, and on to the caller."""
+        """Make the call, in the recording thread. An error is raised here and in `wait`."""
         try:
             self._result = self._work()
         except BaseException as error:
@@ -42,66 +42,67 @@ class Chore(Generic[Answered]):
             self._done.set()
 
     def refuse(self) -> None:
-        """Nobody will do it any more: the station is stopping."""
+        """End the chore without running it, because the station is stopping."""
         self._error = InterruptedError("The station is stopping.")
         self._done.set()
 
-    def wait(self) -> Answered:
-        """The result, once it is done; raises what the work raised."""
+    def wait(self) -> Result:
+        """Wait for the result; raises what the call raised, `InterruptedError` where it was refused."""
         self._done.wait()
         if self._error is not None:
             raise self._error
         return self._result  # type: ignore[no-any-return]
 
 
-class WorkQueue(Generic[Thing]):
+class WorkQueue(Generic[Work]):
     """Scans and chores for one thread."""
 
     def __init__(self, room: int = QUEUE_READS) -> None:
         self._room = threading.Semaphore(room)
         self._count = threading.Lock()
         self._waiting = 0
-        self._queue: SimpleQueue[Thing | None] = SimpleQueue()
+        self._queue: SimpleQueue[Work | None] = SimpleQueue()
         self._chores: deque[Chore[Any]] = deque()
         self._closed = threading.Event()
 
-    def put(self, thing: Thing, *, wait: bool) -> bool:
-        """Hand a scan over; False where there is no room and it cannot wait."""
+    def put(self, work: Work, *, wait: bool) -> bool:
+        """Enqueue a scan; False where there is no room and `wait` is False."""
         if not self._room.acquire(blocking=wait):
             return False
         with self._count:
             self._waiting += 1
-        self._queue.put(thing)
+        self._queue.put(work)
         return True
 
-    def ask(self, work: Callable[[], Answered]) -> Chore[Answered]:
-        """Ask the recording thread for a chore; `.wait()` on what comes back."""
+    def submit(self, work: Callable[[], Result]) -> Chore[Result]:
+        """Submit a chore to the recording thread; `.wait()` on it returns the result."""
         chore = Chore(work)
         self._chores.append(chore)
+        # After the append: either this thread sees that the queue is closed, or `refuse_rest` sees the chore.
         if self._closed.is_set():
             self._refuse()
-        self._queue.put(None)  # wakes the thread; costs no room
+        self._queue.put(None)  # wakes the thread; needs no room
         return chore
 
-    def next_work(self, timeout_s: float | None) -> Thing | None:
-        """The next scan; None when only a chore waits or the time is over."""
+    def next_work(self, timeout_s: float | None) -> Work | None:
+        """The next scan; None where only a chore waits or the timeout expired. `timeout_s` None waits without limit."""
         try:
-            thing = self._queue.get(timeout=timeout_s) if timeout_s else self._queue.get(block=timeout_s is None)
+            work = self._queue.get(timeout=timeout_s) if timeout_s else self._queue.get(block=timeout_s is None)
         except Empty:
             return None
-        if thing is not None:
+        if work is not None:
             with self._count:
                 self._waiting -= 1
             self._room.release()
-        return thing
+        return work
 
     def chore(self) -> Chore[Any] | None:
-        """The next chore."""
+        """Remove and return the next chore."""
         return self._chores.popleft() if self._chores else None
 
     @property
     def chores(self) -> int:
-        """How many chores wait."""
+        """The number of waiting chores."""
         return len(self._chores)
 
     @property
@@ -115,7 +116,7 @@ class WorkQueue(Generic[Thing]):
         return self._closed.is_set()
 
     def close(self) -> None:
-        """No more: the thread is woken, and chores that nobody will do are refused."""
+        """Close the queue and wake the recording thread, which processes the waiting scans and then ends."""
         self._closed.set()
         self._queue.put(None)
 
@@ -124,6 +125,6 @@ class WorkQueue(Generic[Thing]):
             self._chores.popleft().refuse()
 
     def refuse_rest(self) -> None:
-        """Called by the recording thread as its last act."""
+        """Refuse all waiting chores. The recording thread calls it last."""
         self._closed.set()
         self._refuse()

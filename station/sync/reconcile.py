@@ -1,16 +1,17 @@
-"""Reconcile: compare each log that lies aside with the hub, and bring what the hub lacks of it there.
+"""Reconcile: compare each log set aside with the hub, and send the events that the hub does not have.
 
-A log is set aside when another one follows it. Most of what it holds is at the hub then, by the hub's own word. A hub that
-was restored from an older backup may lack it again. So at each start, and in each new epoch, every such log is introduced
-like the log that is open:
+A log is set aside when another one follows it. The hub has confirmed most of its events by then, but a hub that is restored
+from an older backup may have lost them. So at each start, and in each new epoch, every such log is introduced like the open
+one:
 
 1. The hub has it up to the end of its duty, with the same hash: nothing is missing.
-2. The hub has the same past and less of it: the rest is sent under the log's own identity.
-3. The hub has another past (a card that was rolled back or copied): the last event that both have is searched, and what
-   comes after it is sent again in the open log, each event named by its origin.
+2. The hub has the same past, but fewer events: the rest is sent under the log's own identity.
+3. The hub has another past (a card that was rolled back or copied): the last common event is searched, and the events
+behind it
+   are sent again in the open log, each with its `origin`.
 
-The order matters in step 3: a portion of events is committed to the open log first, then the log that lies aside notes it. A
-power cut between the two sends that portion twice, and the fold counts an event once.
+The order matters in step 3. A portion of events is committed to the open log first; then the log set aside notes it. A
+power cut between the two sends that portion twice, and the hub counts each event once by its origin.
 """
 
 from collections.abc import Callable, Iterable
@@ -28,7 +29,7 @@ from station.journal.set_aside import SetAside, SetAsideNote
 from station.scan.event_builder import EventBuilder
 from station.sync.client import BatchConflict, HubClient, HubError
 from station.sync.session import introduce
-from station.sync.state_machine import TAKEN
+from station.sync.state_machine import ACCEPTED
 
 MOST_EVENTS = 500
 MAX_BATCH_BYTES = 700_000
@@ -37,37 +38,37 @@ Carry = Callable[[list[bytes]], object]
 
 
 class EpochChanged(Exception):
-    """The hub was restored while logs were compared: everything begins again with a session."""
+    """The hub was restored while logs were compared: a new session is needed."""
 
 
 @dataclass(frozen=True, slots=True)
 class ReconcileContext:
-    """What reconciling works with: the hub and its epoch, who records, and how events get into the open log."""
+    """The hub and its epoch, the builder of the station's events, and `carry`, which commits events to the open log."""
 
     hub: HubClient
     epoch: int | str
-    recorder: EventBuilder
+    builder: EventBuilder
     carry: Carry
 
 
 class ReconcileResult(NamedTuple):
-    """How many events were sent, and whether a log is to be tried again soon: not one that the hub refused."""
+    """The number of events sent, and whether a log must be tried again soon (not one that the hub refused)."""
 
     sent: int
     again: bool
 
 
-def reconcile(desk: ReconcileContext, logs: Iterable[SetAside]) -> ReconcileResult:
-    """Compare every log with the hub. A log that cannot be sent now keeps what it holds.
+def reconcile(context: ReconcileContext, logs: Iterable[SetAside]) -> ReconcileResult:
+    """Compare every log with the hub. A log that cannot be sent now keeps its events.
 
-    One log must not keep the others, or the heartbeat, from the hub: one that the hub refuses (it is another device's), that
-    cannot be read, or that finds no room in the open log stays where it is. Raises `HubError` where the hub cannot be
-    reached, `EpochChanged` where it was restored meanwhile.
+    One log must not block the others or the heartbeat. A log that the hub refuses (another device's), that cannot be read,
+    or that finds no room in the open log is skipped. Raises `HubError` where the hub cannot be reached, `EpochChanged`
+    where it was restored meanwhile.
     """
     sent, again = 0, False
     for log in logs:
         try:
-            sent += _reconcile(desk, log)
+            sent += _reconcile(context, log)
         except HubError as error:
             if not error.refused:
                 raise
@@ -80,119 +81,119 @@ def reconcile(desk: ReconcileContext, logs: Iterable[SetAside]) -> ReconcileResu
     return ReconcileResult(sent, again)
 
 
-def _reconcile(desk: ReconcileContext, log: SetAside) -> int:
+def _reconcile(context: ReconcileContext, log: SetAside) -> int:
     if log.duty_thru <= log.pruned.seq:
-        return 0  # what is gone from here was durable at the hub
-    answer = _ask(desk, log, log.duty_thru)
+        return 0  # pruned events were durable at the hub
+    answer = _ask(context, log, log.duty_thru)
     if answer is None:
-        return _reconcile_unread(desk, log)
+        return _reconcile_unread(context, log)
     same = answer.do != "reidentify"
     if answer.accepted_thru >= log.duty_thru and same:
-        log.noted(_confirmed(log, desk.epoch))
+        log.noted(_confirmed(log, context.epoch))
         return 0
     if same and log.whole and _same_at(log, answer):
-        after = _send(desk, log, answer.accepted_thru)
+        after = _send(context, log, answer.accepted_thru)
         if after == log.duty_thru:
-            log.noted(_confirmed(log, desk.epoch))
+            log.noted(_confirmed(log, context.epoch))
             return after - answer.accepted_thru
-        return after - answer.accepted_thru + _carry(desk, log, after)
-    return _carry(desk, log, _last_common(desk, log, answer))
+        return after - answer.accepted_thru + _carry(context, log, after)
+    return _carry(context, log, _last_common(context, log, answer))
 
 
-def _reconcile_unread(desk: ReconcileContext, log: SetAside) -> int:
-    """A damaged log whose last event cannot be read: the hub's own cursor decides."""
+def _reconcile_unread(context: ReconcileContext, log: SetAside) -> int:
+    """A damaged log whose last event cannot be read: the hub's cursor is decisive."""
     state = log.state(0)
     assert state is not None  # the genesis hash needs no file
-    accepted_thru = _answer(desk, log, replace(state, pruned_thru=0)).accepted_thru
+    accepted_thru = _answer(context, log, replace(state, pruned_thru=0)).accepted_thru
     if accepted_thru >= log.duty_thru:
-        log.noted(_confirmed(log, desk.epoch))
+        log.noted(_confirmed(log, context.epoch))
         return 0
-    return _carry(desk, log, accepted_thru)
+    return _carry(context, log, accepted_thru)
 
 
-def _ask(desk: ReconcileContext, log: SetAside, thru: int) -> SessionAnswer | None:
-    """The hub's answer to this log as if it ended at `thru`; None where that event cannot be read."""
+def _ask(context: ReconcileContext, log: SetAside, thru: int) -> SessionAnswer | None:
+    """The hub's answer to this log introduced as if it ended at `thru`; None where that event cannot be read."""
     state = log.state(thru)
-    return None if state is None else _answer(desk, log, state)
+    return None if state is None else _answer(context, log, state)
 
 
-def _answer(desk: ReconcileContext, log: SetAside, state: LogState) -> SessionAnswer:
-    answer = introduce(desk.hub, state, desk.recorder).answer
-    if answer.hub_epoch != desk.epoch:
+def _answer(context: ReconcileContext, log: SetAside, state: LogState) -> SessionAnswer:
+    answer = introduce(context.hub, state, context.builder).answer
+    if answer.hub_epoch != context.epoch:
         raise EpochChanged(log.log_id.hex())
     return answer
 
 
 def _same_at(log: SetAside, answer: SessionAnswer) -> bool:
-    """Whether the hub's hash at its cursor is this log's; so, too, where the hub has none there (behind a gap)."""
+    """Whether both hashes at the hub's cursor are equal; True also where the hub has none there (behind a gap)."""
     own = log.hash_at(answer.accepted_thru)
     return not answer.accepted_hash or (own is not None and own.hex() == answer.accepted_hash)
 
 
-def _last_common(desk: ReconcileContext, log: SetAside, answer: SessionAnswer) -> int:
-    """The last event that this log and the hub share: the chain makes every one before it shared, so it can be bisected."""
+def _last_common(context: ReconcileContext, log: SetAside, answer: SessionAnswer) -> int:
+    """The last common event, found by bisection: by the hash chain, all events before a common one are common."""
     low, high = log.pruned.seq, min(log.duty_thru, answer.accepted_thru)
     while low < high:
         middle = (low + high + 1) // 2
-        found = _ask(desk, log, middle)
-        if found is None:
-            high = middle - 1  # not readable: everything from here on is sent again
-        elif found.do == "reidentify" or found.accepted_thru < middle:
+        middle_answer = _ask(context, log, middle)
+        if middle_answer is None:
+            high = middle - 1  # unreadable: everything from here on is sent again
+        elif middle_answer.do == "reidentify" or middle_answer.accepted_thru < middle:
             high = middle - 1
         else:
             low = middle
     return low
 
 
-def _send(desk: ReconcileContext, log: SetAside, after: int) -> int:
-    """Send the log's own events behind `after`; the last one that the hub accepted. Ends where the file cannot be read."""
+def _send(context: ReconcileContext, log: SetAside, after: int) -> int:
+    """Send the log's own events behind `after` until the file cannot be read; returns the last one that the hub accepted."""
     while after < log.duty_thru and (events := _readable(log, after)):
         try:
-            answer = desk.hub.events(log.log_id.hex(), batch_of(events))
+            answer = context.hub.events(log.log_id.hex(), batch_of(events))
         except BatchConflict:
             break
-        if answer.hub_epoch != desk.epoch:
+        if answer.hub_epoch != context.epoch:
             raise EpochChanged(log.log_id.hex())
         seqs = [event.seq for event in events]
         if [verdict.seq for verdict in answer.verdicts] != seqs:
             msg = "The hub's verdicts are not those of the batch that was sent. It is sent again."
             raise HubError(msg)
-        taken = next((v.seq - 1 for v in answer.verdicts if v.verdict not in TAKEN), seqs[-1])
-        after = min(taken, max(after, answer.accepted_thru))
+        accepted = next((v.seq - 1 for v in answer.verdicts if v.verdict not in ACCEPTED), seqs[-1])
+        after = min(accepted, max(after, answer.accepted_thru))
         if after < seqs[-1]:
             break
     return after
 
 
 def _readable(log: SetAside, after: int) -> list[StoredEvent]:
-    """The next events of a whole log; none where a damaged page hides them."""
+    """The next events of an undamaged log; none where a page cannot be read."""
     try:
         return log.stored(after, MOST_EVENTS, MAX_BATCH_BYTES)
     except UNREADABLE:
         return []
 
 
-def _carry(desk: ReconcileContext, log: SetAside, after: int) -> int:
+def _carry(context: ReconcileContext, log: SetAside, after: int) -> int:
     """Send the duty behind `after` again in the open log.
 
-    The last portion goes first, and each is noted: what is cut off on the way goes on where it was, and a card that is full
-    does not fill up with the same events again. A damaged log is read as a whole, so it is one portion.
+    The last portion goes first, and each is noted. So an interrupted run continues where it was, and a full card is not
+    filled with the same events again. A damaged log is read as a whole, so it is one portion.
     """
-    template = desk.recorder.event("salvage")
+    template = context.builder.event("salvage")
     count = 0
     while log.duty_thru > after:
         start = max(after, log.duty_thru - CARRIED_TOGETHER) if log.whole else after
         again = (resent_event(event, log.log_id.hex(), template) for event in log.events(start))
         while portion := list(islice(again, CARRIED_TOGETHER)):
-            desk.carry(portion)
+            context.carry(portion)
             count += len(portion)
         log = log.noted(SetAsideNote(log.note.epoch, start))
-    log.noted(SetAsideNote(desk.epoch, after))
+    log.noted(SetAsideNote(context.epoch, after))
     return count
 
 
 def _confirmed(log: SetAside, epoch: int | str) -> SetAsideNote:
-    """The log's note with the epoch in which the hub has all of its duty."""
+    """The log's note for an epoch in which the hub has all of its duty."""
     return SetAsideNote(epoch, log.note.sent_again_after)
 
 

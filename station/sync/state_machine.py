@@ -1,8 +1,9 @@
-"""Sync: what to say to the hub next. Pure: it is told what happened and when, and answers with the next act.
+"""Sync state machine: the next act towards the hub, from the results of the acts before. Pure: times are passed in.
 
-The journal holds every event until the hub has it, so nothing here can lose one; at worst something is sent twice, and
-the hub tells that by its hash. One request is under way at a time. A failure is tried again with the same bytes after a
-random pause that doubles up to a minute; a hub that refuses this station is tried as seldom, and recording goes on.
+The journal holds every event until the hub has it, so no decision here can lose one. At worst an event is sent twice, which
+the hub detects by its hash. One request runs at a time. A failed request is retried with the same bytes after a random
+pause, whose limit doubles up to a minute. A hub that refuses this station is retried at the longest pause, and recording
+continues.
 
 >>> next_act(SyncState(), tip_seq=3, now_ns=0)
 OpenSession()
@@ -25,18 +26,18 @@ DOUBT_S = 300.0
 MOST_EVENTS = 500
 MOST_STUCK = 3  # batches in a row without an accepted event that are sent without a pause
 NEW_LOG_PAUSE_S, NEW_LOG_LONGEST_S = 1.0, 3600.0
-TAKEN = frozenset({"ok", "dup", "damaged"})
+ACCEPTED = frozenset({"ok", "dup", "damaged"})
 
 
 @dataclass(frozen=True, slots=True)
 class SyncState:
-    """How this station stands with its hub.
+    """The state of this station's connection to its hub.
 
-    `session`: it has one; `accepted_thru`: the hub has all of our log up to here; `doubt`: an event that is to be sent
-    alone; `exact`: send the hash of each event, so that a refusal names the right one; `reached`: there ever was an answer;
-    `reconciled`: the epoch in which the logs that lie aside were compared with the hub; `new_logs`: logs begun at the hub's
-    word shortly after each other, and `new_log_from_ns`: when the next one may be begun; `stuck`: batches of which the hub
-    accepted nothing since it last accepted an event.
+    `session`: a session is open. `accepted_thru`: the hub has the open log up to this event. `doubt`: an event that is sent
+    alone next. `exact`: the hash of each event is sent, so that a refusal names the right one. `reached`: the hub has
+    answered before. `reconciled`: the epoch in which the logs set aside were compared with the hub. `new_logs`: logs that
+    the hub asked for shortly after each other; `new_log_from_ns`: when the next one may begin. `stuck`: batches without an
+    accepted event since the last accepted one.
     """
 
     session: bool = False
@@ -65,12 +66,12 @@ class SyncState:
 
 @dataclass(frozen=True, slots=True)
 class OpenSession:
-    """Introduce the log; where an anchor is due, take the hub's time with it."""
+    """Introduce the log and read the hub's cursor."""
 
 
 @dataclass(frozen=True, slots=True)
 class AnchorDue:
-    """Take the hub's time: the first of a boot, then hourly."""
+    """Record the hub's time as an anchor: first in each boot, then hourly."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,17 +84,17 @@ class SendEvents:
 
 @dataclass(frozen=True, slots=True)
 class Reconcile:
-    """Compare the logs that lie aside with the hub, and send what it lacks of them."""
+    """Compare the logs set aside with the hub, and send the events that it does not have."""
 
 
 @dataclass(frozen=True, slots=True)
 class SendHeartbeat:
-    """Say how the station is."""
+    """Send the station's status."""
 
 
 @dataclass(frozen=True, slots=True)
 class FetchSnapshot:
-    """Fetch the definitions: the hub has others."""
+    """Fetch the definitions, because the hub has a new version."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,7 +104,7 @@ class FetchItems:
 
 @dataclass(frozen=True, slots=True)
 class Pause:
-    """Nothing to do until then, or until an event is recorded."""
+    """Nothing is due until `until_ns`, or until an event is recorded."""
 
     until_ns: int
 
@@ -111,42 +112,41 @@ class Pause:
 Act = OpenSession | AnchorDue | SendEvents | Reconcile | SendHeartbeat | FetchSnapshot | FetchItems | Pause
 
 
-def next_act(standing: SyncState, *, tip_seq: int, now_ns: int) -> Act:
-    """What to do now. Events go first: they are what was promised."""
-    if now_ns < standing.not_before_ns:
-        return Pause(standing.not_before_ns)
-    if not standing.session:
+def next_act(state: SyncState, *, tip_seq: int, now_ns: int) -> Act:
+    """The next act. Events go before heartbeats and master data."""
+    if now_ns < state.not_before_ns:
+        return Pause(state.not_before_ns)
+    if not state.session:
         return OpenSession()
-    if standing.anchored_ns is None or now_ns - standing.anchored_ns >= ANCHOR_S * S:
+    if state.anchored_ns is None or now_ns - state.anchored_ns >= ANCHOR_S * S:
         return AnchorDue()
-    if standing.doubt is not None and standing.doubt <= tip_seq:
-        if standing.accepted_thru + 1 < standing.doubt:
-            return SendEvents(standing.accepted_thru, min(standing.most, standing.doubt - 1 - standing.accepted_thru))
-        return SendEvents(standing.doubt - 1, 1)
-    if standing.accepted_thru < tip_seq:
-        return SendEvents(standing.accepted_thru, standing.most)
-    if standing.reconciled != standing.epoch:
+    if state.doubt is not None and state.doubt <= tip_seq:
+        if state.accepted_thru + 1 < state.doubt:
+            return SendEvents(state.accepted_thru, min(state.most, state.doubt - 1 - state.accepted_thru))
+        return SendEvents(state.doubt - 1, 1)
+    if state.accepted_thru < tip_seq:
+        return SendEvents(state.accepted_thru, state.most)
+    if state.reconciled != state.epoch:
         return Reconcile()
-    if standing.hub_snapshot is not None and standing.hub_snapshot != standing.snapshot_version:
+    if state.hub_snapshot is not None and state.hub_snapshot != state.snapshot_version:
         return FetchSnapshot()
-    if now_ns >= standing.next_beat_ns:
+    if now_ns >= state.next_beat_ns:
         return SendHeartbeat()
-    if now_ns >= standing.next_items_ns:
+    if now_ns >= state.next_items_ns:
         return FetchItems()
-    return Pause(min(standing.next_beat_ns, standing.next_items_ns))
+    return Pause(min(state.next_beat_ns, state.next_items_ns))
 
 
-def apply_anchor(standing: SyncState, now_ns: int, *, taken: bool) -> SyncState:
-    """After the hub was asked for its time; a hub that doubts its own clock is asked again in five minutes."""
+def apply_anchor(state: SyncState, now_ns: int, *, taken: bool) -> SyncState:
+    """After `AnchorDue`. Where the hub could not give its time, the next attempt is in five minutes."""
     later_ns = 0 if taken else int((ANCHOR_S - DOUBT_S) * S)
-    return replace(standing, anchored_ns=now_ns - later_ns)
+    return replace(state, anchored_ns=now_ns - later_ns)
 
 
 def new_log_wanted(answer: SessionAnswer, tip_seq: int) -> str | None:
-    """`log_ahead` or `reidentify` where the hub asks for a new log and its answer bears that out; else None.
+    """`log_ahead` or `reidentify` where the hub asks for a new log and its answer is consistent with it; else None.
 
-    `tip_seq` is the tip that was introduced, not that of now. A hub that has no more of the log than the station introduced
-    cannot be ahead of it.
+    `tip_seq` is the introduced tip, not the present one: a hub that has no events behind it is not ahead.
     """
     if answer.do == "log_ahead" and answer.accepted_thru > tip_seq:
         return "log_ahead"
@@ -154,7 +154,7 @@ def new_log_wanted(answer: SessionAnswer, tip_seq: int) -> str | None:
 
 
 def impossible_answer(answer: SessionAnswer, tip_seq: int) -> str | None:
-    """Why a session's answer cannot be true of a log that was introduced with this tip; None where it can."""
+    """Why a session's answer contradicts the introduced tip; None where it does not."""
     if answer.accepted_thru > tip_seq and new_log_wanted(answer, tip_seq) is None:
         return (
             f"The hub says that it has events up to {answer.accepted_thru} of a log that ends at {tip_seq};"
@@ -163,114 +163,114 @@ def impossible_answer(answer: SessionAnswer, tip_seq: int) -> str | None:
     return None
 
 
-def new_log_begun(standing: SyncState, fresh: SyncState, now_ns: int) -> SyncState:
-    """After a new log at the hub's word: `fresh` with the pause before the next one, which doubles up to an hour.
+def new_log_begun(state: SyncState, fresh: SyncState, now_ns: int) -> SyncState:
+    """After a new log that the hub asked for: `fresh` with the pause before the next one, which doubles up to an hour.
 
-    A hub that asks for new logs for ever must not fill the card with them, also where it accepts events between two of them:
-    the pause is short again only where none was asked for in the hour after it.
+    A hub that asks for new logs again and again must not fill the card with them, even if it accepts events in between. The
+    pause is reset only after an hour without such a request.
     """
-    quiet = now_ns - standing.new_log_from_ns >= NEW_LOG_LONGEST_S * S
-    before = 0 if quiet else standing.new_logs
+    quiet = now_ns - state.new_log_from_ns >= NEW_LOG_LONGEST_S * S
+    before = 0 if quiet else state.new_logs
     pause_s = min(NEW_LOG_LONGEST_S, NEW_LOG_PAUSE_S * 2.0 ** min(before, 12))
     return replace(fresh, reached=True, new_logs=before + 1, new_log_from_ns=now_ns + int(pause_s * S))
 
 
 def apply_session(
-    standing: SyncState, answer: SessionAnswer, *, same_past: bool, mark_thru: int, now_ns: int
+    state: SyncState, answer: SessionAnswer, *, same_past: bool, mark_thru: int, now_ns: int
 ) -> SyncState:
-    """After a session: go on from the hub's cursor, never from our own memory of it.
+    """After `OpenSession`: continue from the hub's cursor, never from the stored one.
 
-    `same_past`: our hash at its cursor is the hub's; where it is not, we go back to `mark_thru`, the last event that the
-    hub took from us in this epoch, and let it say event by event what differs.
+    `same_past`: both hashes at the cursor are equal. Where they are not, continue from `mark_thru`, the last event that the
+    hub accepted from this station in this epoch; the hub then reports the difference event by event.
     """
     accepted = answer.accepted_thru if same_past else min(mark_thru, answer.accepted_thru)
     return replace(
-        standing, session=True, reached=True, refused=False, error="", failures=0, not_before_ns=0,
+        state, session=True, reached=True, refused=False, error="", failures=0, not_before_ns=0,
         epoch=answer.hub_epoch, accepted_thru=accepted, durable_thru=min(answer.durable_thru, accepted),
         most=max(1, min(MOST_EVENTS, answer.limits.events)), hub_snapshot=answer.snapshot_version,
-        next_beat_ns=now_ns if not standing.reached else standing.next_beat_ns,
+        next_beat_ns=now_ns if not state.reached else state.next_beat_ns,
     )  # fmt: skip
 
 
-def apply_ack(standing: SyncState, answer: EventsAnswer, sent: range, now_ns: int) -> SyncState | None:
-    """After a batch; None where the answer is not one to what was sent, so that no mark may move.
+def apply_ack(state: SyncState, answer: EventsAnswer, sent: range, now_ns: int) -> SyncState | None:
+    """After `SendEvents`; None where the answer does not fit the batch, so that no cursor may move.
 
-    A fork ends the session: the next one says what to do about it.
+    A fork ends the session: the answer to the next one contains the action.
     """
     if [verdict.seq for verdict in answer.verdicts] != list(sent):
         return None
     thru = sent.start - 1
     for verdict in answer.verdicts:
-        if verdict.verdict not in TAKEN:
+        if verdict.verdict not in ACCEPTED:
             break
         thru = verdict.seq
     if answer.accepted_thru < thru:
-        return None  # accepted one by one and not as a whole: one of the two is wrong
+        return None  # the verdicts and the cursor contradict each other
     forked = thru < sent.stop - 1
-    if answer.hub_epoch != standing.epoch:
-        return replace(standing, session=False)
-    done = standing.doubt is not None and thru >= standing.doubt
+    if answer.hub_epoch != state.epoch:
+        return replace(state, session=False)
+    done = state.doubt is not None and thru >= state.doubt
     moved = thru >= sent.start
-    stuck = 0 if moved else standing.stuck + 1
+    stuck = 0 if moved else state.stuck + 1
     pause_ms = min(answer.wait_ms, 60_000) if stuck <= MOST_STUCK else BEAT_NEWS_S * 1000
     pause_ns = int(pause_ms * 1_000_000)
     return replace(
-        standing, session=not forked, error="", failures=0, stuck=stuck,
-        accepted_thru=max(standing.accepted_thru, thru), head=answer.head,
-        durable_thru=min(answer.durable_thru, max(standing.accepted_thru, thru)),
-        doubt=None if done else standing.doubt, exact=standing.exact and not done,
+        state, session=not forked, error="", failures=0, stuck=stuck,
+        accepted_thru=max(state.accepted_thru, thru), head=answer.head,
+        durable_thru=min(answer.durable_thru, max(state.accepted_thru, thru)),
+        doubt=None if done else state.doubt, exact=state.exact and not done,
         not_before_ns=now_ns + pause_ns if pause_ns else 0,
-        next_beat_ns=min(standing.next_beat_ns, now_ns + int(BEAT_NEWS_S * S)),
+        next_beat_ns=min(state.next_beat_ns, now_ns + int(BEAT_NEWS_S * S)),
     )  # fmt: skip
 
 
 def apply_conflict(
-    standing: SyncState, seq: int, last_seq: int, sentence: str, now_ns: int, jitter: Callable[[], float]
+    state: SyncState, seq: int, last_seq: int, sentence: str, now_ns: int, jitter: Callable[[], float]
 ) -> SyncState:
-    """After a refused batch that ended at `last_seq`: first with exact hashes, then the event that the hub names alone.
+    """After a refused batch that ended at `last_seq`: send exact hashes first, then the event that the hub names alone.
 
-    An event behind the batch was not sent: a hub that names one is asked again as after any other failure.
+    A hub that names an event behind the batch, which was not sent, is handled like any other failure.
     """
     if seq > last_seq:
-        return apply_failure(standing, sentence, now_ns, jitter)
-    named = replace(standing, exact=True, doubt=seq if standing.exact else None)
-    if seq <= standing.accepted_thru:
-        named = replace(named, session=False)  # the past differs: a session says what to do
-    named = replace(named, stuck=standing.stuck + 1)
-    if not (standing.exact and standing.doubt == seq) and named.stuck <= MOST_STUCK:
+        return apply_failure(state, sentence, now_ns, jitter)
+    named = replace(state, exact=True, doubt=seq if state.exact else None)
+    if seq <= state.accepted_thru:
+        named = replace(named, session=False)  # the past differs: the answer to a new session contains the action
+    named = replace(named, stuck=state.stuck + 1)
+    if not (state.exact and state.doubt == seq) and named.stuck <= MOST_STUCK:
         return replace(named, error=sentence)
-    # A session between two refusals is an answer: the pause grows with the refusals, not with the failures since then.
+    # A session between two refusals resets `failures`, so the pause grows with the number of refusals.
     failures = max(named.failures, named.stuck - MOST_STUCK - 1)
     return apply_failure(replace(named, failures=failures), sentence, now_ns, jitter)
 
 
 def apply_failure(
-    standing: SyncState, sentence: str, now_ns: int, jitter: Callable[[], float],
+    state: SyncState, sentence: str, now_ns: int, jitter: Callable[[], float],
     *, refused: bool = False, retry_s: float | None = None,
 ) -> SyncState:  # fmt: skip
-    """After no answer: pause. `jitter` gives a number from 0 to 1; what was to be sent stays to be sent."""
-    longest = LONGEST_PAUSE_S if refused else min(LONGEST_PAUSE_S, FIRST_PAUSE_S * 2.0 ** min(standing.failures, 10))
+    """After a failed request: pause. `jitter` returns a number from 0 to 1. The same act is due again afterwards."""
+    longest = LONGEST_PAUSE_S if refused else min(LONGEST_PAUSE_S, FIRST_PAUSE_S * 2.0 ** min(state.failures, 10))
     pause_s = min(retry_s, LONGEST_PAUSE_S) if retry_s is not None else longest * jitter()
     return replace(
-        standing, session=False, refused=refused, error=sentence, failures=standing.failures + 1,
+        state, session=False, refused=refused, error=sentence, failures=state.failures + 1,
         not_before_ns=now_ns + int(pause_s * S),
     )  # fmt: skip
 
 
-def is_other_state(standing: SyncState, epoch: int | str | None, accepted_thru: int | None = None) -> bool:
-    """Whether an answer shows a hub that is not where this station left it: restored, or put back without a word.
+def is_other_state(state: SyncState, epoch: int | str | None, accepted_thru: int | None = None) -> bool:
+    """Whether an answer shows that the hub was restored from a backup, with a new epoch or without one.
 
-    `epoch` is the hub's, `accepted_thru` how far it has the log; None where an older hub does not say.
+    `epoch` is the hub's, `accepted_thru` its cursor in the log; None where an older hub does not send them.
     """
-    restored = epoch is not None and epoch != standing.epoch
-    return restored or (accepted_thru is not None and accepted_thru < standing.accepted_thru)
+    restored = epoch is not None and epoch != state.epoch
+    return restored or (accepted_thru is not None and accepted_thru < state.accepted_thru)
 
 
-def apply_heartbeat(standing: SyncState, answer: HeartbeatAnswer, *, news: bool, now_ns: int) -> SyncState:
-    """After a heartbeat."""
+def apply_heartbeat(state: SyncState, answer: HeartbeatAnswer, *, news: bool, now_ns: int) -> SyncState:
+    """After `SendHeartbeat`."""
     wait_s = max(BEAT_NEWS_S if news else BEAT_S, min(answer.wait_ms / 1000, LONGEST_PAUSE_S) if not news else 0)
-    durable = standing.durable_thru if answer.durable_thru is None else answer.durable_thru
+    durable = state.durable_thru if answer.durable_thru is None else answer.durable_thru
     return replace(
-        standing, next_beat_ns=now_ns + int(wait_s * S), hub_snapshot=answer.snapshot_version or standing.hub_snapshot,
-        durable_thru=min(durable, standing.accepted_thru), error="",
+        state, next_beat_ns=now_ns + int(wait_s * S), hub_snapshot=answer.snapshot_version or state.hub_snapshot,
+        durable_thru=min(durable, state.accepted_thru), error="",
     )  # fmt: skip

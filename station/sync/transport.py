@@ -1,7 +1,7 @@
-"""The wire: one HTTP request to the hub and its whole reply, within one deadline.
+"""HTTP transport: one request to the hub and its whole reply, within one deadline.
 
-A socket timeout bounds the wait for the next byte, not the wait for the answer: a server that sends one byte a second never
-meets it. So a timer shuts the connection down when the whole of a request, head and body, has taken too long.
+A socket timeout limits the wait for the next byte, not for the whole reply: a server that sends one byte a second never
+reaches it. So a timer shuts the connection down when head and body together take too long.
 """
 
 import threading
@@ -24,12 +24,12 @@ CHUNK_BYTES = 65_536
 
 
 class TransportError(Exception):
-    """No whole reply came; the message is half a sentence that says why."""
+    """No complete reply was received; the message is the reason, without a subject."""
 
 
 @dataclass(frozen=True, slots=True)
 class HttpReply:
-    """A reply: HTTP status, headers (names in any case) and the whole body."""
+    """A reply: HTTP status, headers (names in any case) and the complete body."""
 
     status: int
     headers: Mapping[str, str]
@@ -37,14 +37,14 @@ class HttpReply:
 
 
 class HubTransport(Protocol):
-    """What carries a request to the hub and its reply back. Raises `TransportError` where none comes."""
+    """Sends a request to the hub and returns its reply. Raises `TransportError` where there is none."""
 
     def request(self, method: str, url: str, body: bytes | None, headers: Mapping[str, str]) -> HttpReply: ...
     def close(self) -> None: ...
 
 
 class HttpTransport:
-    """The network, through urllib3: one connection, kept open between requests. Used by one thread."""
+    """HTTP through urllib3: one connection, kept open between requests. Used by one thread."""
 
     def __init__(self, ca_file: str | None = None, whole_s: float = WHOLE_S) -> None:
         self._whole_s = whole_s
@@ -56,7 +56,7 @@ class HttpTransport:
         self._pool.pool_classes_by_scheme = _pool_classes(self._guard)
 
     def request(self, method: str, url: str, body: bytes | None, headers: Mapping[str, str]) -> HttpReply:
-        """Send a request and read its whole reply."""
+        """Send a request and read its complete reply."""
         deadline = time.monotonic() + self._whole_s
         self._guard.begin(self._whole_s)
         try:
@@ -94,17 +94,17 @@ class HttpTransport:
 
 
 class _Guard:
-    """Shuts the open connection down when a request lasts longer than it may. `ended`: it did so for this request."""
+    """Shuts the open connection down when a request exceeds its deadline. `ended`: it did so for this request."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._sock: socket | None = None
         self._timer: threading.Timer | None = None
-        self._number = 0  # of the request under way: a timer that fires late must not end the next one
+        self._number = 0  # of the running request: a timer that fires late must not end the next one
         self.ended = False
 
     def connected(self, sock: Any) -> None:
-        """A connection was opened; where the deadline has passed already, it is shut down at once."""
+        """Register a connection that was opened; after the deadline it is shut down at once."""
         with self._lock:
             self._sock = sock
             ended = self.ended
@@ -112,7 +112,7 @@ class _Guard:
             self._shut()
 
     def begin(self, whole_s: float) -> None:
-        """A request begins."""
+        """Start the deadline of a request."""
         with self._lock:
             self._number += 1
             self.ended = False
@@ -121,7 +121,7 @@ class _Guard:
         self._timer.start()
 
     def end(self) -> None:
-        """The request is over."""
+        """Cancel the deadline, because the request is over."""
         with self._lock:
             self._number += 1
         if self._timer is not None:
@@ -164,6 +164,6 @@ def _pool_classes(guard: _Guard) -> dict[str, type[HTTPConnectionPool]]:
 
 
 def _reason(error: Exception) -> str:
-    """What went wrong, without the addresses of our own objects in it."""
+    """The reason of an error, without the memory addresses of Python objects."""
     text = str(getattr(error, "reason", None) or error)
     return text.rpartition("object at 0x")[2].partition(": ")[2] or text if "object at 0x" in text else text

@@ -17,7 +17,7 @@ from figure import DRIFT, Figure, median, p99, ratio, voided
 from drivers import Read
 from station.config import OutputConfig
 from station.feedback.messages import Answer
-from station.feedback.outputs import open_signal
+from station.feedback.outputs import open_output
 from station.journal import Journal
 from station.rules.interface import NoRules
 from station.scan.bench_state import BenchSettings
@@ -56,7 +56,7 @@ def in_turn(folder: Path) -> tuple[list[float], list[float]]:
     """Milliseconds from read to answer of each scan, and of the bare INSERT that followed it."""
     sys.setswitchinterval(0.0005)  # as the daemon sets it
     journal = Journal.open(folder / "journal.db", station="saw-1", sw="bench", boot=boot_id(), now_ns=boot_ns)
-    lines = open_signal(OutputConfig("lines", str(folder / "answers")))
+    lines = open_output(OutputConfig("lines", str(folder / "answers")))
     answered, ended = threading.Event(), [0.0]
 
     def say(answer: Answer) -> None:
@@ -67,7 +67,7 @@ def in_turn(folder: Path) -> tuple[list[float], list[float]]:
     inbox: WorkQueue[Read] = WorkQueue()
     recorder = EventBuilder("saw-1", "bench", boot_id(), boot_ns, utc_us, "never")
     scan = ScanPipeline(
-        journal, inbox, recorder, say, boot_ns, known=RuleContext((), NoRules()), settings=BenchSettings()
+        journal, inbox, recorder, say, boot_ns, rules=RuleContext((), NoRules()), settings=BenchSettings()
     )
     thread = threading.Thread(target=scan.run)
     thread.start()

@@ -195,7 +195,7 @@ def test_a_log_cut_in_its_middle_is_damage(copy: Path) -> None:
     (copy / "journal.db-wal").write_bytes(wal)
     with open_journal(copy) as journal:
         assert journal.news[0].startswith("The write-ahead log is damaged: it ends at event ")
-        assert "more stands behind the damage. The files are in" in journal.news[0]
+        assert "more follows the damage. The files are in" in journal.news[0]
         assert sorted(told(journal)) == list(range(1, 101))
         assert None not in told(journal).values()
 

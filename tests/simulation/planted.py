@@ -32,9 +32,9 @@ def scans_during_the_session_stay_behind(patch: Patch) -> None:
 
     def new_log(self: Any, cause: str, introduced: LogState, mark_thru: int) -> None:
         again_after = mark_thru if cause == "reidentify" else None
-        self._ask(lambda: self._station.journal.new_log(cause, again_after))
-        self._standing = sync_thread.new_log_begun(
-            self._standing, sync_thread.begin(self._reader, self._boot), self._now_ns()
+        self._target.run_chore(lambda: self._journal.new_log(cause, again_after))
+        self._state = sync_thread.new_log_begun(
+            self._state, sync_thread.begin(self._reader, self._boot), self._now_ns()
         )
 
     patch(sync_thread.SyncThread, "_new_log", new_log)

@@ -436,5 +436,5 @@ def _become(weather: Weather, other: Weather) -> None:
 def _where(station: SimStation) -> str:
     if not station.on:
         return f"{station.device} off"
-    now = station.link._standing
+    now = station.link._state
     return f"{station.device} tip {station.journal.tip.seq} accepted {now.accepted_thru} {now.error[:120]!r}"

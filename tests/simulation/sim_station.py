@@ -2,12 +2,11 @@
 
 What is simulated is the machine under them: its clocks, its card (files in a folder of their own, cut in mid-write on
 request), its power and its wire. The loops of the two threads are replaced by calls: a scan is handed to
-`ScanPipeline.take`, and `SyncThread.turn` is called when the link is due.
+`ScanPipeline.process_read`, and `SyncThread.turn` is called when it is due.
 """
 
 import random
 import shutil
-import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,11 +22,13 @@ from station.rules.snapshot import read_shop, rule_context
 from station.scan.bench_state import BenchSettings
 from station.scan.event_builder import EventBuilder
 from station.scan.pipeline import ScanPipeline
-from station.scan.restart_state import earlier
+from station.scan.restart_state import read_restart_state
 from station.scan.work_queue import Chore, WorkQueue
+from station.shop_state import ShopState
 from station.status import HubStatus, StationStatus
+from station.sync.master_data_sync import MasterDataTarget
 from station.sync.state_machine import Pause
-from station.sync.sync_thread import SyncThread
+from station.sync.sync_thread import SyncHost, SyncThread
 from tests.simulation.network import SimWire, Weather
 from tests.simulation.world import MachineClock, PowerCut, World
 
@@ -40,8 +41,8 @@ class InlineInbox(WorkQueue[Any]):
     do: Callable[[], None]
     died: BaseException | None = None
 
-    def ask(self, work: Callable[[], Any]) -> Chore[Any]:
-        chore = super().ask(work)
+    def submit(self, work: Callable[[], Any]) -> Chore[Any]:
+        chore = super().submit(work)
         self.next_work(0)
         try:
             self.do()
@@ -64,7 +65,7 @@ class CardJournal(Journal):
     def disk_level(self) -> DiskLevel:
         level = super().disk_level()
         if self.full:
-            self._level, self._unlooked = DiskLevel.FULL, 0
+            self._budget._level, self._budget._unchecked_bytes = DiskLevel.FULL, 0
             return DiskLevel.FULL
         return level
 
@@ -158,7 +159,6 @@ class SimStation:
             station=self.name, stage="saw", journal=str(self.folder / "journal.db"),
             hub=HubConfig(url="http://hub", token_file=str(self.token_file)),
         )  # fmt: skip
-        self.config, self.changed = config, threading.Event()
         self.recorder = EventBuilder(
             self.name, "sim", self.clock.boot_id(), self.clock.boot_ns, self.clock.utc_us, self.clock.state()
         )
@@ -170,21 +170,23 @@ class SimStation:
         self.journal.pruned = self._pruned
         self.inbox = InlineInbox()
         snapshot, items = self.journal.snapshot(), self.journal.items()
-        self.shop, self.items = read_shop(snapshot[1] if snapshot else None), items.rows
+        self.shop = ShopState(read_shop(snapshot[1] if snapshot else None), items.rows)
         self.scan = ScanPipeline(
             self.journal, self.inbox, self.recorder, self._say, self.clock.boot_ns,
-            known=rule_context(snapshot[1] if snapshot else None, items.rows, complete=items.complete),
-            settings=BenchSettings(), before=earlier(self.journal, self.recorder.boot),
+            rules=rule_context(snapshot[1] if snapshot else None, items.rows, complete=items.complete),
+            settings=BenchSettings(), restart=read_restart_state(self.journal, self.recorder.boot),
         )  # fmt: skip
-        self.inbox.do = self.scan._between
+        self.inbox.do = self.scan.work_between_scans
         generation = self.generation
         wire = SimWire(self.world, self._hub, lambda: self.on and self.generation == generation, self.weather)
-        self.link = SyncThread(self, self.world.random.random, lambda _ca: wire)  # type: ignore[arg-type]
+        target = MasterDataTarget(self.journal, self.inbox, self.scan, self.shop, lambda: None)
+        host = SyncHost(config, self.recorder, target, self.state)
+        self.link = SyncThread(host, self.world.random.random, lambda _ca: wire)  # type: ignore[arg-type]
         self._age()
         self._schedule(generation, 0)
 
     def _age(self) -> None:
-        self.inbox.ask(self.journal.count_time)
+        self.inbox.submit(self.journal.count_time)
 
     def power_off(self) -> None:
         """The power goes: what runs ends where it is, and the card stays as it is."""
@@ -229,7 +231,7 @@ class SimStation:
         read = Read(raw=raw, sym=None, kind="replay", reader="r", boot_ns=self.clock.boot_ns(), raw_len=len(raw))
         try:
             self.scan.process_read(read)
-            self.scan._between()
+            self.scan.work_between_scans()
         except PowerCut:
             self.power_off()
         except JournalError as error:
@@ -290,7 +292,7 @@ class SimStation:
         if pause is None:
             return 1_000
         ahead_us = max(1_000, (pause.until_ns - self.clock.boot_ns()) // 1_000)
-        asked = self.link._standing.not_before_ns > self.clock.boot_ns()
+        asked = self.link._state.not_before_ns > self.clock.boot_ns()
         return ahead_us if asked else min(ahead_us, 200_000 + self.world.random.randrange(300_000))
 
     def state(self) -> StationStatus:
@@ -308,6 +310,6 @@ class SimStation:
     @property
     def quiet(self) -> bool:
         """Whether everything was sent, as far as this station knows."""
-        standing = self.link._standing
+        standing = self.link._state
         sent = standing.session and standing.accepted_thru >= self.journal.tip.seq
         return sent and standing.reconciled == standing.epoch and not self.link.aside

@@ -81,7 +81,7 @@ def test_a_missing_file_says_how_to_make_it(tmp_path: Path) -> None:
         load(tmp_path / "station.toml")
     assert str(refused.value) == (
         f"{tmp_path}/station.toml cannot be read: No such file or directory. Expected a station.toml. "
-        f"Name another with --config, or make it: sudo install -D -m 644 station.toml {tmp_path}/station.toml"
+        f"Name another with --config, or create it: sudo install -D -m 644 station.toml {tmp_path}/station.toml"
     )
 
 

@@ -1,4 +1,4 @@
-"""Codes: what a scan says, from bytes to canonical text, card, badge or the name of a thing. Pure, and never raises."""
+"""Codes: parse the bytes of a scan into canonical text and a card, a badge or the id of an item. Pure; never raises."""
 
 from station.core.codes.bound_codes import CodeBinding, apply_binding, is_bound
 from station.core.codes.canonical import canonical, canonical_written, written_code

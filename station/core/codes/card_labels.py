@@ -1,7 +1,7 @@
-"""The operator's cards as they are printed: what each symbol says, its name in large letters, and a line of what it does.
+"""Labels of the operator's cards: the text of each symbol, its name in large letters, and a line about its effect.
 
-Most cards are the same in every shop; quantities, stages, reasons, calls and badges are the shop's own. A word of the shop
-that no scanner could bring back as it is makes no card: it is named, with the reason.
+Most cards are the same in every shop; quantities, stages, reasons, calls and badges are the shop's own. A text of the shop
+that a scanner could not return unchanged makes no card; it is listed with the reason.
 
 >>> made = card_labels(CardVocabulary(quantities=("5",), reasons=(("burr", "Burr left"),)))
 >>> [label.text for label in made.labels if ":" in label.text[4:]]
@@ -19,7 +19,7 @@ from station.core.codes.parser import read_code
 
 MAX_CARDS = 500  # in one print; a shop with more people prints them some at a time
 MAX_NAME_CHARACTERS = 64
-MAX_TEXT_BYTES = 450  # what a square that fits on a card holds; only letters beyond ASCII come near
+MAX_TEXT_BYTES = 450  # the capacity of a square symbol that fits on a card; only texts beyond ASCII come near it
 _SAYS = {
     Card.IN: ("In", "has arrived here"),
     Card.OUT: ("Out", "leaves here"),
@@ -48,15 +48,15 @@ _SAME_EVERYWHERE = (
 )  # fmt: skip
 
 WORD_OF = {"stage.define": "stage", "reason.define": "reason", "person.define": "badge", "card.define": "card"}
-"""The definitions that make cards, and the field of each that stands on its card."""
+"""The definitions that make cards, and the field of each that is printed on its card."""
 
 Named = tuple[str, str]
-"""A word of the shop as it stands behind a card's colon, and what people call it."""
+"""An id of the shop, as it follows a card's colon, and its name."""
 
 
 @dataclass(frozen=True, slots=True)
 class CardVocabulary:
-    """What of a shop stands on cards. `own`: cards that the shop has listed itself, whole, with its names for them."""
+    """The shop's ids on cards. `own`: complete card texts that the shop defined itself, with their names."""
 
     quantities: tuple[str, ...] = ("1", "5", "10")
     stages: tuple[Named, ...] = ()
@@ -77,7 +77,7 @@ class CardLabel:
 
 @dataclass(frozen=True, slots=True)
 class RefusedLabel:
-    """A text that makes no card, and why."""
+    """A text that makes no card, and the reason."""
 
     text: str
     why: str
@@ -85,7 +85,7 @@ class RefusedLabel:
 
 @dataclass(frozen=True, slots=True)
 class CardLabels:
-    """What can be printed, in the order of the bench, badges last; and what cannot."""
+    """The printable cards in the order of use, badges last; and the refused texts."""
 
     labels: tuple[CardLabel, ...]
     refused: tuple[RefusedLabel, ...]
@@ -103,39 +103,39 @@ def card_labels(words: CardVocabulary) -> CardLabels:
     labels: list[CardLabel] = []
     refused: list[RefusedLabel] = []
     for text, name in named.items():
-        made = _label(text, name)
-        if isinstance(made, CardLabel) and len(labels) == MAX_CARDS:
-            made = RefusedLabel(text, f"one print holds {MAX_CARDS} cards")
-        labels.append(made) if isinstance(made, CardLabel) else refused.append(made)
+        label = _label(text, name)
+        if isinstance(label, CardLabel) and len(labels) == MAX_CARDS:
+            label = RefusedLabel(text, f"one print holds {MAX_CARDS} cards")
+        labels.append(label) if isinstance(label, CardLabel) else refused.append(label)
     order = list(Card)
-    labels.sort(key=lambda label: _place(label, order))
+    labels.sort(key=lambda label: _rank(label, order))
     return CardLabels(tuple(labels), tuple(refused))
 
 
 def words_of(definitions: Iterable[tuple[str, Mapping[str, Any]]]) -> CardVocabulary:
-    """The words of a shop from its definitions, each (`what`, fields): those that hold, one of each thing.
+    """The card ids of a shop from its valid definitions, each (`what`, fields); the last of each id counts.
 
     >>> words_of([("stage.define", {"stage": "saw", "name": "Saw"}), ("reason.define", {"reason": "burr"})]).stages
     (('saw', 'Saw'),)
     """
-    found: dict[str, dict[str, str]] = {what: {} for what in WORD_OF}
+    names: dict[str, dict[str, str]] = {what: {} for what in WORD_OF}
     for what, data in definitions:
         if what in WORD_OF and data.get(WORD_OF[what]):
             word = str(data[WORD_OF[what]])
-            found[what][word] = str(data.get("name") or word)
-    stages, reasons, people, own = (found[what] for what in WORD_OF)
+            names[what][word] = str(data.get("name") or word)
+    stages, reasons, people, own = (names[what] for what in WORD_OF)
     return CardVocabulary(
         stages=tuple(stages.items()), reasons=tuple(reasons.items()), people=tuple(people.items()), own=own
     )
 
 
 def shown(text: str) -> str:
-    """A text as it can stand on paper: what cannot be seen, or turns what is around it, as its number.
+    """A text for paper: invisible and bidirectional formatting characters are replaced by their code points.
 
     >>> shown("Saw\u202e 1")
     'Saw{202E} 1'
     """
-    return "".join(each if each.isprintable() else f"{{{ord(each):02X}}}" for each in text)
+    return "".join(char if char.isprintable() else f"{{{ord(char):02X}}}" for char in text)
 
 
 def _canonical(text: str) -> str:
@@ -144,7 +144,7 @@ def _canonical(text: str) -> str:
 
 
 def _label(text: str, name: str) -> CardLabel | RefusedLabel:
-    """The card of a text, if what a scanner brings back is that very card."""
+    """The card of a text, if parsing the text gives exactly this card."""
     code = read_code(text.encode(errors="replace"), None, ())
     if code.unread is not None:
         return RefusedLabel(text, code.unread)
@@ -162,5 +162,5 @@ def _label(text: str, name: str) -> CardLabel | RefusedLabel:
     return CardLabel(text, shown(name)[:MAX_NAME_CHARACTERS], _SAYS[card][1])
 
 
-def _place(label: CardLabel, order: list[Card]) -> int:
+def _rank(label: CardLabel, order: list[Card]) -> int:
     return order.index(Card(label.text[len(HEAD) :].partition(":")[0]))

@@ -1,7 +1,7 @@
-"""A code: what one scan says, before anybody asks what it means for the shop.
+"""Code: the parsed content of one scan, before the ledger interprets it.
 
-The scheme tells by whose rules it was read: the shop's own patterns, a printed command card, a badge, plain text, or one
-of the published systems. What could not be read has no scheme and says why; it is recorded all the same.
+The scheme is the set of rules by which it was parsed: the shop's patterns, command cards, badges, plain text, or a published
+system. A code that could not be parsed has no scheme and a reason; it is recorded too.
 """
 
 from collections.abc import Mapping
@@ -12,7 +12,7 @@ from station.core.codes.command_cards import Card
 
 
 class Scheme(StrEnum):
-    """By whose rules a code was read."""
+    """The rules by which a code was parsed."""
 
     OWN = "own"
     GS1 = "gs1"
@@ -26,7 +26,7 @@ class Scheme(StrEnum):
 
 
 class CodeType(StrEnum):
-    """What a code names."""
+    """The type of thing that a code identifies."""
 
     ITEM = "item"
     PRODUCT = "product"
@@ -37,12 +37,12 @@ class CodeType(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Code:
-    """What one scan says.
+    """The parsed content of one scan.
 
-    `raw` as the device sent it; `sym` its AIM identifier; `code` canonical text (empty only where nothing was left to
-    read); `item` what it names before bindings, None for cards, badges and the unread; `fields` its parts by name;
-    `as_` what it names; `unread` why it could not be read (then `scheme` is None). `card` with its `argument` and
-    `qty_milli`, or `badge`, where it is one.
+    `raw`: as the device sent it; `sym`: its AIM identifier; `code`: canonical text (empty only without content); `item`: the
+    id before bindings, None for cards, badges and unread codes; `fields`: its parts by name; `as_`: the type of thing;
+    `unread`: why it could not be parsed (then `scheme` is None). A card has `card`, `argument` and `qty_milli`; a badge has
+    `badge`.
     """
 
     raw: bytes
@@ -60,9 +60,9 @@ class Code:
 
     @property
     def is_counted(self) -> bool:
-        """Whether a scan of this code is about an item: not a card, a badge, or a product or carrier of the shop's own.
+        """Whether a scan of this code counts for an item: not a card, a badge, or the shop's own product or carrier code.
 
-        A product by a published system (a GTIN alone) is an item of its own, as the hub folds it.
+        A product code of a published system (a GTIN alone) is an item of its own; the hub folds it in the same way.
         """
         return self.item is not None and not (
             self.scheme is Scheme.OWN and self.as_ in (CodeType.PRODUCT, CodeType.CARRIER)

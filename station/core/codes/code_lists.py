@@ -1,5 +1,5 @@
-"""Lists of the world that codes refer to: countries (ISO 3166-1) by number and by letters, currencies (ISO 4217) by number,
-kinds of packages (UN/ECE Recommendation 21, with those that GS1 adds).
+"""Code lists that GS1 fields refer to: countries (ISO 3166-1) by number and by letters, currencies (ISO 4217) by number,
+package types (UN/ECE Recommendation 21, with those that GS1 adds).
 
 >>> "276" in COUNTRIES, "DE" in LANDS, "978" in CURRENCIES, "PX" in PACKAGES, "999" in COUNTRIES
 (True, True, True, True, False)
@@ -17,7 +17,7 @@ _COUNTRIES = """
     784 788 792 795 796 798 800 804 807 818 826 831 832 833 834 840 850 854 858 860 862 876 882 887 894
 """
 
-# Withdrawn ones stay while goods still bear them.
+# Withdrawn currencies stay, because labels in use may still carry them.
 _CURRENCIES = """
     008 012 032 036 044 048 050 051 052 060 064 068 072 084 090 096 104 108 116 124 132 136 144 152 156 170 174 188
     191 192 203 208 214 222 230 232 238 242 262 270 292 320 324 328 332 340 344 348 352 356 360 364 368 376 388 392
@@ -55,5 +55,5 @@ _PACKAGES = """
 """
 
 COUNTRIES, CURRENCIES, LANDS, PACKAGES = (
-    frozenset(each.split()) for each in (_COUNTRIES, _CURRENCIES, _LANDS, _PACKAGES)
+    frozenset(text.split()) for text in (_COUNTRIES, _CURRENCIES, _LANDS, _PACKAGES)
 )

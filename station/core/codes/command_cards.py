@@ -1,6 +1,6 @@
-"""Cards: the printed commands of the bench, the same at every site.
+"""Command cards: the printed commands of a bench (`WIP:…`), the same at every site.
 
-A card is read in any case up to its argument; the argument is taken as printed.
+The card's word is case-insensitive; its argument is taken as printed.
 
 >>> read_card("wip:reason:Burr")
 CardText(card=<Card.REASON: 'REASON'>, text='WIP:REASON:Burr', argument='Burr', qty_milli=None, unread=None)
@@ -9,7 +9,7 @@ CardText(card=<Card.REASON: 'REASON'>, text='WIP:REASON:Burr', argument='Burr', 
 >>> read_card("WO-1042") is None
 True
 
-What stands behind SETUP is the setup sheet's and is taken as it came, however much of it a scanner garbled.
+The argument of SETUP belongs to the setup sheet and is taken as it was read, even if the scanner garbled it.
 
 >>> read_card("WIP:SETUP:1B:0123456789").card
 <Card.SETUP: 'SETUP'>
@@ -23,12 +23,12 @@ from station.core.event import MAX_QTY_MILLI
 from station.core.quantity import scaled
 
 HEAD = "WIP:"
-MAX_ARGUMENT_CHARACTERS = 120  # so that no event can outgrow its limit through cards
+MAX_ARGUMENT_CHARACTERS = 120  # keeps the arguments of cards from making an event too long
 _DECIMAL = re.compile(r"[0-9]{1,10}(?:\.[0-9]{1,3})?")
 
 
 class Card(StrEnum):
-    """The word on a card behind `WIP:`."""
+    """The word of a card, after `WIP:`."""
 
     IN = "IN"
     OUT = "OUT"
@@ -65,7 +65,7 @@ _MAY_HAVE_ARGUMENT = frozenset({Card.REWORK})
 
 @dataclass(frozen=True, slots=True)
 class CardText:
-    """A card as read: its canonical text, its argument, or why it cannot be read."""
+    """A parsed card: its canonical text, its argument, or why it cannot be parsed."""
 
     card: Card | None
     text: str
@@ -85,7 +85,7 @@ def quantity_milli(text: str) -> int | None:
 
 
 def read_card(text: str) -> CardText | None:
-    """The card that this canonical text is; None for a text that is no card, `unread` for a card nobody printed."""
+    """The card of this canonical text; None for a text that is no card, `unread` set for an invalid card."""
     if text[: len(HEAD)].upper() != HEAD:
         return None
     word, colon, argument = text[len(HEAD) :].partition(":")
@@ -93,7 +93,7 @@ def read_card(text: str) -> CardText | None:
         return CardText(None, text, unread="no such card")
     card = Card(word.upper())
     head = HEAD + card
-    if card is Card.SETUP:  # longer than any argument, and told by nobody but who learns from it
+    if card is Card.SETUP:  # its argument exceeds the limit, and only sheet learning uses it
         return CardText(card, f"{head}{colon}{argument}", argument or None)
     if not colon:
         needed = _NEEDS_ARGUMENT.get(card)

@@ -1,9 +1,10 @@
-r"""ISO/IEC 15434: an envelope with several fields of a label: of GS1 (format 05), with data identifiers (06), or with text
-element identifiers (12, aerospace).
+r"""ISO/IEC 15434 envelope: several fields of a label in GS1 format (05), with data identifiers (06), or with text element
+identifiers (12, aerospace).
 
-`[)>` and RS open it, two digits name the format, GS stands before each field, RS ends a format, EOT the envelope. A data
-identifier is up to three digits and a letter (ANSI MH10.8.2), a text element identifier is three letters and a space (Spec
-2000). Some distributors print no end, and some scanners drop it: such an envelope is read, and says so.
+It begins with `[)>` and RS. Two digits are the format, GS precedes each field, RS ends a format, EOT ends the envelope. A
+data identifier is up to three digits and a letter (ANSI MH10.8.2); a text element identifier is three letters and a space
+(Spec 2000). Some distributors print no end, and some scanners drop it: such an envelope is parsed, with a field
+`recovered`.
 
 >>> read_envelope("[)>\x1e06\x1d1PBC547\x1dQ25\x1d4LDE\x1e\x04", None).fields
 {'1P': 'BC547', 'Q': '25', '4L': 'DE'}
@@ -28,12 +29,12 @@ MAX_CHARACTERS = 2_048
 
 
 def opens(text: str) -> bool:
-    """This text is an envelope, or begins as one; some old labels have a `>` before it."""
+    """Whether this text begins like an envelope; some old labels have a `>` before it."""
     return text.startswith((HEAD + _RS, ">" + HEAD, *(HEAD + kind + _GS for kind in ("05", *_IDENTIFIERS))))
 
 
 def read_envelope(text: str, year: int | None) -> ElementString:
-    """The fields of all formats in the envelope, by identifier; one that comes again has `#2`, `#3` … behind it."""
+    """The fields of all formats in the envelope, by identifier; a repeated one gets `#2`, `#3` … appended."""
     if len(text) > MAX_CHARACTERS:
         return ElementString(refused=f"{len(text)} characters, expected at most {MAX_CHARACTERS}")
     body = text.removeprefix(">").removeprefix(HEAD).removeprefix(_RS)
@@ -42,12 +43,12 @@ def read_envelope(text: str, year: int | None) -> ElementString:
     fields: dict[str, str] = {}
     for part in body.split(_RS):
         kind, _, content = part.partition(_GS)
-        found = _identified(content, kind) if kind in _IDENTIFIERS else _of_gs1(content, kind, year)
-        if isinstance(found, str):
-            return ElementString(refused=found)
-        for name, value in found:
-            again = 1 + sum(each.split("#")[0] == name for each in fields)
-            fields[name if again == 1 else f"{name}#{again}"] = value
+        parsed = _identified(content, kind) if kind in _IDENTIFIERS else _of_gs1(content, kind, year)
+        if isinstance(parsed, str):
+            return ElementString(refused=parsed)
+        for name, value in parsed:
+            count = 1 + sum(known.split("#")[0] == name for known in fields)
+            fields[name if count == 1 else f"{name}#{count}"] = value
         if len(fields) > MAX_FIELDS:
             return ElementString(refused=f"more than {MAX_FIELDS} fields")
     return ElementString(fields if ended else fields | {"recovered": "end"})
@@ -61,7 +62,7 @@ def _of_gs1(content: str, kind: str, year: int | None) -> list[tuple[str, str]] 
 
 
 def _identified(content: str, kind: str) -> list[tuple[str, str]] | str:
-    found = []
+    fields = []
     field, name = _IDENTIFIERS[kind]
     for part in content.removesuffix(_GS).split(_GS):
         cut = field.fullmatch(part)
@@ -69,5 +70,5 @@ def _identified(content: str, kind: str) -> list[tuple[str, str]] | str:
             return f"the field {part[:20]!r} begins with no {name}" if part else "a field is empty"
         if not part.isprintable():
             return f"the field {cut[1]} holds a control character"
-        found.append((cut[1], cut[2]))
-    return found
+        fields.append((cut[1], cut[2]))
+    return fields

@@ -1,4 +1,4 @@
-"""A scan on its way through those who may know what it says."""
+"""Parse context: the input of the code parsers for one scan."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -8,9 +8,9 @@ from station.core.codes.patterns import Pattern
 
 @dataclass(frozen=True, slots=True)
 class ParseContext:
-    """One scan on its way through the readers: its bytes, AIM identifier, content behind that, and canonical text.
+    """One scan: its bytes, its AIM identifier, the content behind that, and the canonical text.
 
-    `year` is the scan's, for dates of two digits; None where no clock was ever right.
+    `year` is the year of the scan, for dates with two digits; None where it is unknown.
     """
 
     raw: bytes

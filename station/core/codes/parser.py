@@ -1,4 +1,4 @@
-"""Reading a scan: each kind of code is asked in turn whether this one is its own; the first that says yes has it.
+"""Code parser: try each kind of code in order; the first parser that accepts the scan returns its code.
 
 >>> read_code(b"wip:badge:7", None, ()).badge
 '7'
@@ -25,7 +25,7 @@ EMPTY = "nothing behind the AIM identifier"
 
 
 def of_card(raw: bytes, sym: str | None, read: CardText) -> Code:
-    """The code of a card or badge as it was read."""
+    """The code of a parsed card or badge."""
     if read.unread is not None:
         return Code(raw, sym, None, read.text, unread=read.unread)
     if read.card is Card.BADGE:
@@ -39,26 +39,26 @@ def of_card(raw: bytes, sym: str | None, read: CardText) -> Code:
 
 
 def card(scanned: ParseContext) -> Code | None:
-    """The printed cards and badges, the same at every site: `WIP:…`."""
+    """A printed card or badge, the same at every site: `WIP:…`."""
     read = read_card(scanned.text)
     return None if read is None else of_card(scanned.raw, scanned.sym, read)
 
 
 def own(scanned: ParseContext) -> Code | None:
-    """The shop's own patterns; two that read one code differently make it ambiguous."""
-    found = [(pattern, *match) for pattern in scanned.patterns if (match := pattern.match(scanned.text)) is not None]
-    if not found:
+    """A code of the shop's patterns. It is ambiguous if two patterns parse it differently."""
+    matches = [(pattern, *match) for pattern in scanned.patterns if (match := pattern.match(scanned.text)) is not None]
+    if not matches:
         return None
-    pattern, named, fields = found[0]
-    if any((other.as_, name) != (pattern.as_, named) for other, name, _ in found[1:]):
-        readings = {each.name: name for each, name, _ in found}
+    pattern, named, fields = matches[0]
+    if any((other.as_, name) != (pattern.as_, named) for other, name, _ in matches[1:]):
+        readings = {match.name: name for match, name, _ in matches}
         return Code(scanned.raw, scanned.sym, Scheme.AMBIGUOUS, scanned.text, scanned.text, readings)
     as_ = CodeType(pattern.as_)
     if as_ is CodeType.BADGE:
         return Code(scanned.raw, scanned.sym, Scheme.BADGE, scanned.text, fields=fields, as_=as_, badge=named)
     if as_ is CodeType.COMMAND:
         read = read_card(named if named[: len(HEAD)].upper() == HEAD else HEAD + named)
-        # The pattern only finds the card: the code stays what is printed on this shop's own card.
+        # The pattern only selects the card; the code stays the text that is printed on the shop's own card.
         if read is None:
             return None
         text = CardText(read.card, scanned.text, read.argument, read.qty_milli, read.unread)
@@ -67,7 +67,7 @@ def own(scanned: ParseContext) -> Code | None:
 
 
 def setup_code(scanned: ParseContext) -> Code | None:
-    """A label that sets up some maker's scanners: nothing of the shop's, and somebody should look at the scanner."""
+    """A label that sets up the scanners of a maker. It is no code of the shop, and the scanner should be checked."""
     maker = made_for(scanned.text)
     if maker is None:
         return None
@@ -76,18 +76,18 @@ def setup_code(scanned: ParseContext) -> Code | None:
 
 
 def text(scanned: ParseContext) -> Code:
-    """Whatever is left is a text that names itself."""
+    """Any other text identifies itself."""
     return Code(scanned.raw, scanned.sym, Scheme.TEXT, scanned.text, scanned.text)
 
 
-# The one place for a new kind of code: its reader goes between the shop's own patterns and plain text.
+# A parser for a new kind of code belongs between the shop's own patterns and plain text.
 READERS: tuple[Callable[[ParseContext], Code | None], ...] = (card, own, setup_code, published, text)
 
 
 def read_tag_code(raw: bytes, patterns: Sequence[Pattern]) -> Code:
-    """What a tag says whose reader gave this much of its memory, in hex.
+    """The code of a tag, from the part of its memory that the reader returned, in hex.
 
-    What the shop's patterns make of its number comes first; else it is an EPC, else a number that only tells tags apart.
+    The shop's patterns are applied to its number first; else it is an EPC, else a number that only identifies the tag.
 
     >>> read_tag_code(b"3A76340030751FEB705C5904E3D50D70", ()).code
     '30751FEB705C5904E3D50D70'
@@ -99,7 +99,7 @@ def read_tag_code(raw: bytes, patterns: Sequence[Pattern]) -> Code:
     try:
         memory = bytes.fromhex(raw.decode("ascii"))
     except ValueError:
-        return read_code(raw, None, patterns)  # no reader says so; whatever it is, it happened
+        return read_code(raw, None, patterns)  # no tag reader returns this, but the scan is recorded
     code = read_tag(memory, raw)
     if code.unread is not None:
         return code
@@ -109,10 +109,10 @@ def read_tag_code(raw: bytes, patterns: Sequence[Pattern]) -> Code:
 
 
 def read_code(raw: bytes, sym: str | None, patterns: Sequence[Pattern], year: int | None = None) -> Code:
-    """What a scan says: `raw` as the device sent it (AIM identifier included), `sym` where the device told it apart,
-    `year` that of the scan, where it is known.
+    """The code of a scan. `raw`: as the device sent it, with AIM identifier; `sym`: where the device reports it separately.
 
-    Takes any bytes and never raises: what cannot be read has `unread` and no scheme.
+    `year`: the year of the scan, where it is known. Accepts any bytes and never raises: a code that cannot be parsed has
+    `unread` and no scheme.
     """
     if len(raw) > MAX_RAW_BYTES:
         return Code(raw, sym, None, canonical(raw[:MAX_RAW_BYTES]), unread=TOO_LONG)

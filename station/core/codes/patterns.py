@@ -1,8 +1,8 @@
-r"""Site patterns: how a shop writes its own numbers, and what such a number names.
+r"""Code patterns: the format of a shop's own numbers, and the type of thing that they identify.
 
-A pattern is a regular expression that must match the whole code. Its group `id` is what the code names; without one, the
-whole code is. Patterns are matched by `station.core.codes.automaton` on the hub and on every station, in linear time, and
-are only tried on codes of ordinary length.
+A pattern is a regular expression that must match the whole code. Its group `id` is the identified thing; without one, the
+whole code is. `station.core.codes.automaton` matches patterns on the hub and on every station, in linear time, and only
+codes of limited length are tried.
 
 >>> order = Pattern("order", r"WO-(?P<id>\d+)(-\d\d)?", "item")
 >>> order.match("WO-1042-20")
@@ -23,20 +23,22 @@ from station.core.codes.code import CodeType
 MAX_TEXT_CHARACTERS = 128
 MAX_REGEX_CHARACTERS = 200
 MAX_PATTERNS = 100
-MAX_SHOP_PARTS = 4_000  # of all patterns together: what one scan may cost for each of its characters
+MAX_SHOP_PARTS = 4_000  # of all patterns together: the cost of one scan for each of its characters
 _SHOWN = 60  # characters of a name or an expression in a message
 
 
 class PatternError(ValueError):
-    """A pattern that cannot be used; names it, what is wrong and what to write instead."""
+    """A pattern that cannot be used; the message has its name, the fault and the correction."""
 
 
-_automaton = lru_cache(maxsize=2 * MAX_PATTERNS)(compile_automaton)  # each reading of a snapshot meets the same ones
+_automaton = lru_cache(maxsize=2 * MAX_PATTERNS)(
+    compile_automaton
+)  # each new snapshot contains mostly the same patterns
 
 
 @dataclass(frozen=True, slots=True)
 class Pattern:
-    """A shop's own way of writing a number: `name`, `regex`, and `as_`, what its codes name."""
+    """The format of a shop's own number: `name`, `regex`, and `as_`, the type of thing that its codes identify."""
 
     name: str
     regex: str
@@ -44,7 +46,7 @@ class Pattern:
     _compiled: Automaton = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
-        """Refuse what has no linear program."""
+        """Compile the expression. Raises `PatternError` where it cannot be matched in linear time."""
         if self.as_ not in set(CodeType):
             msg = f"Pattern {_shown(self.name)!r} names a {_shown(self.as_)!r}; expected one of {', '.join(CodeType)}."
             raise PatternError(msg)
@@ -69,13 +71,13 @@ class Pattern:
         return self._compiled.parts
 
     def match(self, text: str) -> tuple[str, dict[str, str]] | None:
-        """(what the code names, its named parts) where the whole text matches; None where it does not, or is too long."""
+        """(identified thing, named groups) where the whole text matches; None where it does not, or is too long."""
         parts = self._compiled.fullmatch(text) if len(text) <= MAX_TEXT_CHARACTERS else None
         return None if parts is None else (parts.get("id") or text, parts)
 
 
 class RefusedPattern(NamedTuple):
-    """A recorded pattern that is not used, and the sentence that says why."""
+    """A recorded pattern that is not used, and the reason in a sentence."""
 
     name: str
     why: str
@@ -89,15 +91,15 @@ class UsablePatterns(NamedTuple):
 
 
 def usable_patterns(definitions: Iterable[Mapping[str, Any]]) -> UsablePatterns:
-    """What a shop's definitions of patterns come to: the fields of `pattern.define`, one for each name.
+    """The patterns of a shop from the fields of `pattern.define`, one definition for each name.
 
-    Hub and station both read them here, so that a code has one meaning. In the order of the names, until the bounds of a
-    shop are reached; what is beyond them, or cannot be used by itself, is left out with its reason.
+    Hub and station both use this function, so that a code has the same meaning on both. Patterns are added in the order of
+    their names until the bounds of a shop are reached. The others, and invalid ones, are refused with their reason.
     """
     patterns: list[Pattern] = []
     refused: list[RefusedPattern] = []
     parts = 0
-    for data in sorted(definitions, key=lambda each: str(each.get("name"))):
+    for data in sorted(definitions, key=lambda definition: str(definition.get("name"))):
         try:
             pattern = _read(data)
         except PatternError as error:

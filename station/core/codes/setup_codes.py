@@ -1,8 +1,9 @@
-"""Set-up codes: labels by which a maker's scanners are told how to work, read by a scanner that they do not mean.
+"""Set-up codes: configuration labels of scanner makers, read by a scanner of another maker.
 
-The scanner that such a label means obeys it and sends nothing. Every other one sends its text like any code: then somebody
-scanned a page of the wrong manual, or a label that should have changed a scanner here. Only forms that a document shows are
-known; codes that begin with a function character of Code 128 (Zebra, Honeywell, Metrologic) are not sent as text at all.
+The scanner for which such a label is made applies it and sends nothing. Every other one sends its text like any code: a
+page of the wrong manual was scanned, or a label that should have configured a scanner here. Only documented forms are
+recognised. Codes that begin with a function character of Code 128 (Zebra, Honeywell, Metrologic) are not sent as text at
+all.
 
 >>> made_for("@SETUPE1"), made_for("^#SC^3030010"), made_for("WO-1042")
 ('Newland', 'Grow and M5Stack', None)
@@ -15,7 +16,7 @@ from functools import cached_property
 
 @dataclass(frozen=True)
 class SetupCodeFormat:
-    """How one maker writes set-up codes: `regex` matches the whole text of each, `source` shows it."""
+    """The format of one maker's set-up codes: `regex` matches the whole text, `source` is its document."""
 
     maker: str
     regex: str
@@ -23,7 +24,7 @@ class SetupCodeFormat:
 
     @cached_property
     def pattern(self) -> re.Pattern[str]:
-        """The expression, ready to match; none of them can take long."""
+        """The compiled expression; none of them backtracks long."""
         return re.compile(self.regex)
 
 
@@ -61,12 +62,12 @@ FORMS: tuple[SetupCodeFormat, ...] = (
     ),
 )
 BEGIN = frozenset("@#$%^")
-"""The signs that these forms begin with: most scans are none, and each one is looked at."""
+"""The first characters of these forms: a cheap test, because every scan is checked."""
 MAX_CHARACTERS = 512  # of a set-up code; several commands in one label stay far below
 
 
 def made_for(text: str) -> str | None:
-    """Whose scanners this text would set up, None where it is no set-up code that is known."""
+    """The maker whose scanners this text would configure; None where it is no known set-up code."""
     if len(text) > MAX_CHARACTERS or text[:1] not in BEGIN:
         return None
     return next((form.maker for form in FORMS if form.pattern.fullmatch(text)), None)

@@ -1,10 +1,10 @@
-r"""The setup sheet, as texts: what its symbols say, and what each is for.
+r"""Setup sheet: the texts of its symbols and the purpose of each.
 
-A scanner that was never seen here may type with a keyboard of another country, put words before and behind each scan, or
-swallow control characters. The setup texts are known to both sides: a station that knows what a symbol says learns from what
-arrives how the scanner says it. One scan teaches a scanner that reads squares, two one that reads only bars.
+An unknown scanner may type for another keyboard layout, add a prefix and a suffix to each scan, or drop control characters.
+The station knows the setup texts, so it learns the scanner's profile from what arrives. A scanner that reads squares needs
+one scan, one that reads only bars needs two.
 
->>> [(each.name, each.symbology.value, len(each.text)) for each in setup_texts()]
+>>> [(symbol.name, symbol.symbology.value, len(symbol.text)) for symbol in setup_texts()]
 [('2D', 'square', 118), ('1A', 'bars', 33), ('1B', 'bars', 32)]
 >>> setup_texts()[1].text
 'WIP:SETUP:1A:\x1dAQWZ\x1eYM\x04w^a|)~<qzym'
@@ -16,23 +16,23 @@ from enum import StrEnum
 from station.core.codes.command_cards import HEAD, Card
 
 SETUP_HEAD = f"{HEAD}{Card.SETUP}:"
-"""What every setup text begins with: a head that comes through most keyboards."""
+"""The beginning of every setup text; most keyboard layouts type it correctly."""
 
 PRINTABLE = "".join(map(chr, range(0x20, 0x7F)))
-"""All printable characters of ASCII, in order: what a scanner must be able to say."""
+"""All printable ASCII characters in order, which a scanner must be able to send."""
 
 SQUARE_TEXT = f"{SETUP_HEAD}2D:{PRINTABLE}\x1dGS\x1eRS\x04EOT"
-"""Every printable character, then each separator before its own name, so that one that is lost or changed can be told."""
+"""Every printable character, then each separator before its own name, so that a lost or changed one is recognised."""
 
 BARS_A_TEXT = f"{SETUP_HEAD}1A:\x1dAQWZ\x1eYM\x04w^a|)~<qzym"
 """The separators, the letters in which the usual keyboards differ (QWERTY, QWERTZ, AZERTY), and signs on dead keys."""
 
 BARS_B_TEXT = f"{SETUP_HEAD}1B:-/+_.$%#@0123456789"
-"""The digits, and the signs that work order numbers are made of. Both codes end in what every keyboard has."""
+"""The digits, and the signs of work order numbers. Both codes end in characters that every keyboard layout has."""
 
 
 class Symbology(StrEnum):
-    """How a text is drawn: a square (QR Code, AIM identifier ]Q1) or bars (Code 128, ]C0), which every scanner reads."""
+    """The symbology of a text: a square (QR Code, AIM identifier ]Q1) or bars (Code 128, ]C0), which every scanner reads."""
 
     SQUARE = "square"
     BARS = "bars"
@@ -40,9 +40,9 @@ class Symbology(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class SetupText:
-    """One symbol of the setup sheet: `name` stands behind `WIP:SETUP:`, `text` is what it says, `teaches` what for.
+    """One symbol of the setup sheet: `name` follows `WIP:SETUP:`, `text` is its content, `teaches` its purpose.
 
-    `scans`: how many symbols of this kind teach a scanner; they may come in any order.
+    `scans`: how many symbols of this kind complete a profile; they may be scanned in any order.
     """
 
     name: str
@@ -62,11 +62,11 @@ _SETUP = (
 
 
 def setup_texts() -> tuple[SetupText, ...]:
-    """The texts of the setup sheet, the square first: what a learner expects, byte for byte."""
+    """The texts of the setup sheet, the square first, byte for byte as sheet learning expects them."""
     return _SETUP
 
 
 def sheets() -> tuple[tuple[str, ...], ...]:
-    """The codes that teach a scanner together: the square by itself, the bars one after the other, in any order."""
-    texts = setup_texts()
-    return tuple(tuple(each.text for each in texts if each.symbology is kind) for kind in Symbology)
+    """The codes that complete a profile together: the square alone, or both bars in any order."""
+    symbols = setup_texts()
+    return tuple(tuple(symbol.text for symbol in symbols if symbol.symbology is kind) for kind in Symbology)

@@ -1,7 +1,7 @@
-"""Signals: how a station answers, one file a kind; the folder is the list.
+"""Outputs: one file for each kind of `[[signal]]` in station.toml. The folder is the list of kinds.
 
-A signal's file has `open_signal(row)`, where `row` is its table in station.toml; its kind is the file's name. A quick signal
-is shown by the recording thread itself and must cost one write; all others are shown from a thread of their own.
+The file has a function `open_output(row)`, where `row` is the table in station.toml; the kind is the file's name. The
+recording thread itself calls a quick output, whose `show` must be a single write. All others run in threads of their own.
 
 >>> kinds()
 ('console', 'gpio', 'lines', 'sound')
@@ -17,7 +17,7 @@ from station.feedback.outputs.idle_state import IdleState
 
 
 class OutputError(Exception):
-    """A signal cannot be used: what came, what was expected, what to do, a sentence each."""
+    """An output cannot be used: what came, what was expected, what to do, a sentence each."""
 
     def __init__(self, came: str, expected: str, do: str) -> None:
         super().__init__(came, expected, do)
@@ -28,11 +28,11 @@ class OutputError(Exception):
 
 
 class OutputMissing(OutputError):
-    """A signal's device is not there, or not to be had; it may come."""
+    """An output's device is missing or in use by another program; a later attempt may succeed."""
 
 
 class Output(Protocol):
-    """An open signal: `show` an answer, or what stands between answers, made at `boot_ns` (CLOCK_BOOTTIME)."""
+    """An open output: `show` an answer, or the idle state between answers. `boot_ns` (CLOCK_BOOTTIME): when it was made."""
 
     @property
     def kind(self) -> str: ...
@@ -43,17 +43,17 @@ class Output(Protocol):
 
 
 def kinds() -> tuple[str, ...]:
-    """Every kind of signal, by the files of this folder."""
+    """Every kind of output, from the files of this folder."""
     names = sorted(module.name for module in pkgutil.iter_modules(__path__))
-    return tuple(name for name in names if hasattr(importlib.import_module(f"{__name__}.{name}"), "open_signal"))
+    return tuple(name for name in names if hasattr(importlib.import_module(f"{__name__}.{name}"), "open_output"))
 
 
-def open_signal(row: Row) -> Output:
-    """Open the signal of this table; `OutputError` says why it cannot be."""
+def open_output(row: Row) -> Output:
+    """Open the output of this table. Raises `OutputError`."""
     if row.kind not in kinds():
         raise OutputError(
             came=f"There is no signal of kind {row.kind!r}.",
             expected=f"Expected one of {', '.join(kinds())}.",
             do="Correct the signal's kind.",
         )
-    return cast("Output", importlib.import_module(f"{__name__}.{row.kind}").open_signal(row))
+    return cast("Output", importlib.import_module(f"{__name__}.{row.kind}").open_output(row))

@@ -1,4 +1,4 @@
-"""Block letters: text that is read from 3 m on a text terminal, five cells high and five wide.
+"""Block letters for a text terminal, legible from 3 m: five cells high and five wide.
 
 >>> print("\\n".join(row.replace("█", "#") for row in big("OK")))
  ###  #   #
@@ -68,11 +68,11 @@ _UNKNOWN = ("█████", "█   █", "█   █", "█   █", "███
 
 
 def fits(text: str, width: int) -> bool:
-    """Whether these letters fit side by side in so many cells."""
+    """Whether these letters fit side by side in `width` cells."""
     return len(text) * PITCH - 1 <= width
 
 
 def big(text: str) -> list[str]:
-    """Five rows of block letters; case does not count, a letter without a drawing is a box."""
+    """Five rows of block letters, in upper case; a letter without a glyph is a box."""
     glyphs = [_BLANK if letter == " " else _GLYPHS.get(letter, _UNKNOWN) for letter in text.upper()]
     return [" ".join(glyph[row] for glyph in glyphs).rstrip() for row in range(HEIGHT)]

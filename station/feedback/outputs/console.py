@@ -1,6 +1,7 @@
-"""The screen of a bench on a text terminal: HDMI, serial, or the terminal that the station runs in.
+"""Console output: the bench's screen on a text terminal (HDMI, serial, or the one that the station runs in).
 
-The picture is drawn by `station.feedback.outputs.screen`; here it is put up whole, with a colour over all of it.
+`station.feedback.outputs.screen` lays the text out. This module writes all of it at once, on a background in the answer's
+colour.
 """
 
 import os
@@ -12,13 +13,13 @@ from station.feedback.outputs.idle_state import IdleState
 from station.feedback.outputs.screen import ROWS, WIDTH, screen, state_of
 
 SHOWN_S = 4.0
-"""How long an answer stands before the screen goes back to what comes next."""
+"""How long an answer is shown before the idle screen returns."""
 _HOME, _CLEAR_REST, _HIDE_CURSOR, _SHOW_CURSOR = "\x1b[H", "\x1b[J", "\x1b[?25l", "\x1b[?25h"
 _COLOURS = {"green": "\x1b[30;42m", "amber": "\x1b[30;43m", "red": "\x1b[97;41m", "": "\x1b[0m"}
 
 
-def open_signal(row: Row) -> "Console":
-    """Draw on the terminal at `path`; without one, on the station's own."""
+def open_output(row: Row) -> "Console":
+    """Open the terminal at `path`; without a path, the one that the station runs in."""
     name = row.path or "/dev/tty"
     try:
         descriptor = os.open(name, os.O_WRONLY | os.O_NOCTTY | os.O_CLOEXEC)
@@ -46,7 +47,7 @@ class Console:
         self._write(_HIDE_CURSOR)
 
     def show(self, news: Answer | IdleState, boot_ns: int) -> None:
-        """Draw an answer, or what stands between answers once the last one has been seen long enough."""
+        """Draw an answer, or the idle state once the last answer has been shown for `SHOWN_S`."""
         if isinstance(news, IdleState):
             self._idle = news
             if self._answer is not None and boot_ns < self._until_ns:
@@ -56,13 +57,13 @@ class Console:
         width, height = self._size()
         rows, colour = screen(news, self._idle, width, height), _COLOURS[state_of(news)]
         drawn = [colour, *rows]
-        if drawn != self._drawn:  # a serial line at 9600 baud takes two seconds for a screen
+        if drawn != self._drawn:  # a serial line at 9600 baud needs two seconds for a screen
             self._drawn = drawn
             body = "\r\n".join(row.ljust(width) for row in rows)
             self._write(f"{_HOME}{colour}{body}{_COLOURS['']}{_CLEAR_REST}")
 
     def close(self) -> None:
-        """Leave the terminal as a person expects it."""
+        """Restore the terminal's colour and cursor, and close it."""
         self._write(f"{_COLOURS['']}{_SHOW_CURSOR}\r\n")
         os.close(self._descriptor)
 

@@ -1,7 +1,7 @@
-"""A signal whose device is not there yet: scanning begins without it, and it joins in when it comes.
+"""Deferred output: start the station without an output whose device is missing, and open it when the device appears.
 
-After a power cut a loudspeaker may be unplugged, or slower than the station. What cannot mend itself (an unknown kind, a
-library that is missing, a file in a folder that nobody made) still ends the start, where the installer sees it.
+After a power cut a loudspeaker may be unplugged, or start later than the station. A fault that time cannot correct (an
+unknown kind, a missing library, a file in a missing folder) still ends the start, so that the installer sees it.
 """
 
 from collections.abc import Callable
@@ -17,42 +17,42 @@ from station.system.clock import boot_ns
 
 
 def open_or_later(row: Row, now_ns: Callable[[], int] = boot_ns) -> Output:
-    """Open the signal of this table, or promise to. Raises `SignalError` where waiting would not help."""
+    """Open the output of this table now or later. Raises `OutputError` where a later attempt would fail too."""
     try:
-        return outputs.open_signal(row)
+        return outputs.open_output(row)
     except OutputMissing as error:
         return DeferredOutput(row, error, now_ns)
 
 
 class DeferredOutput:
-    """A signal that is opened when something is to be shown, and then is that signal."""
+    """An output that is opened at a later `show`, and then passes all calls on to it."""
 
     quick = False
 
     def __init__(self, row: Row, error: OutputMissing, now_ns: Callable[[], int]) -> None:
         self.kind = row.kind
         self._row, self._error, self._now_ns = row, error, now_ns
-        self._signal: Output | None = None
+        self._output: Output | None = None
         self._not_before_ns = now_ns() + int(REOPEN_S * S)
 
     def show(self, news: Answer | IdleState, boot_ns: int) -> None:
-        """Show it. Raises `OutputMissing` while the device is not; it is looked for every `REOPEN_S` at most."""
-        if self._signal is None:
+        """Show it. Raises `OutputMissing` while the device is missing; it is tried once in `REOPEN_S` at most."""
+        if self._output is None:
             self._open()
-        if self._signal is None:
+        if self._output is None:
             raise OutputMissing(*self._error.args)
-        self._signal.show(news, boot_ns)
+        self._output.show(news, boot_ns)
 
     def close(self) -> None:
-        """Close what is open."""
-        if self._signal is not None:
-            self._signal.close()
+        """Close the output if it is open."""
+        if self._output is not None:
+            self._output.close()
 
     def _open(self) -> None:
         if self._now_ns() < self._not_before_ns:
             return
         self._not_before_ns = self._now_ns() + int(REOPEN_S * S)
         try:
-            self._signal = outputs.open_signal(self._row)
+            self._output = outputs.open_output(self._row)
         except OutputMissing as error:
             self._error = error

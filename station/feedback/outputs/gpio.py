@@ -1,8 +1,8 @@
-"""Lamps and a buzzer on GPIO lines: green, amber and red to be seen from across the bench, and a buzzer for the noise.
+"""GPIO output: lamps (green, amber, red) and a buzzer on GPIO lines.
 
-The lamp of an answer stands for `LAMP_S`, or until the next answer; red blinks, so that whoever does not see colours knows
-it all the same, amber blinks as fast where the work should not go on and slowly where a scan was not understood, green where
-a card was taken. The buzzer has the rhythms of `station.feedback.outputs.tones`. Any of the four lines may be missing.
+An answer's lamp is lit for `LAMP_S`, or until the next answer. Red blinks, so that an operator who cannot tell colours apart
+recognises it. Amber blinks as fast where the work should stop, and slowly where a scan was not understood. Green blinks for
+a card. The buzzer has the rhythms of `station.feedback.outputs.tones`. Each of the four lines is optional.
 
 >>> for edge in programme(AnswerForm.SAVED):
 ...     print(edge.at_s, edge.line, edge.on)
@@ -30,11 +30,11 @@ from station.system.clock import boot_ns
 
 DEFAULT_CHIP = "/dev/gpiochip0"
 LAMP_S = 4.0
-"""How long a lamp stands: as long as an answer on the screen."""
+"""How long a lamp is lit: as long as an answer is shown on the screen."""
 BLINK_S = 0.25
-"""How long a lamp that blinks is lit, and then dark; a slow one, four times as long."""
+"""How long a blinking lamp is on, and then off; a slowly blinking one, four times as long."""
 DARK_S = 0.08
-"""All lamps are dark so long before the next answer's: two greens are two."""
+"""All lamps are off so long before the next answer, so that two equal answers can be told apart."""
 BUZZER = "buzzer"
 LAMPS = {
     AnswerForm.SAVED: (State.GREEN, LAMP_S),
@@ -44,12 +44,12 @@ LAMPS = {
     AnswerForm.STOP: (State.AMBER, BLINK_S),
     AnswerForm.RED: (State.RED, BLINK_S),
 }
-"""Which lamp, and for how long it is lit at a time."""
+"""The lamp of each form, and for how long it is lit at a time."""
 
 
 @dataclass(frozen=True, slots=True)
 class LineEdge:
-    """At `at_s` seconds of an answer this line goes on or off."""
+    """A line is switched on or off at `at_s` seconds after the answer."""
 
     at_s: float
     line: str
@@ -57,7 +57,7 @@ class LineEdge:
 
 
 class GpioLines(Protocol):
-    """Open lines by their names, all off; each call raises `OSError` where the chip fails."""
+    """Open lines by their names, initially off; each call raises `OSError` where the chip fails."""
 
     @property
     def names(self) -> Iterable[str]: ...
@@ -66,7 +66,7 @@ class GpioLines(Protocol):
 
 
 def programme(form: AnswerForm) -> tuple[LineEdge, ...]:
-    """Every edge of an answer of this form, in order."""
+    """Every edge of an answer of this form, in time order."""
     (lamp, step_s), tone = LAMPS[form], TONES[form]
     edges, at_s = [], 0.0
     for buzz_s in tone.beeps_s:
@@ -78,12 +78,12 @@ def programme(form: AnswerForm) -> tuple[LineEdge, ...]:
 
 
 def heard_s(form: AnswerForm) -> float:
-    """How long an answer stands before one that is better may take its place: until the buzzer has said it."""
+    """How long an answer is protected from a less urgent one: until the end of its buzzer rhythm."""
     return max(edge.at_s for edge in programme(form) if edge.line == BUZZER)
 
 
-def open_signal(row: Row) -> OutputThread[GpioLines]:
-    """Take the lines of the chip at `path`, all off."""
+def open_output(row: Row) -> OutputThread[GpioLines]:
+    """Request the lines of the chip at `path`, all off."""
     path = row.path or DEFAULT_CHIP
     offsets = (
         {name: at for name, at in msgspec.structs.asdict(row.lines).items() if at is not None} if row.lines else {}
@@ -107,14 +107,14 @@ def open_signal(row: Row) -> OutputThread[GpioLines]:
         raise refused(
             came=f"The lines {', '.join(map(str, offsets.values()))} of the GPIO chip {path} cannot be taken: "
             f"{error.strerror}.",
-            expected="Expected a chip that this user may open, and lines that nobody else uses.",
+            expected="Expected a chip that this user may open, and lines that no other program uses.",
             do="See them: gpiodetect and gpioinfo (Debian package gpiod); let the user in: sudo usermod -aG gpio wipline",
         ) from error
     return OutputThread("gpio", open_lines, Lamps(boot_ns).perform, lines).start()
 
 
 class Chip:
-    """Lines of a real chip through gpiod: a level each, inverted by the kernel where `active_low`."""
+    """Lines of a chip through gpiod; the kernel inverts their levels where `active_low`."""
 
     def __init__(self, path: str, offsets: Mapping[str, int], *, active_low: bool) -> None:
         try:
@@ -136,11 +136,11 @@ class Chip:
             raise OSError(errno.EINVAL, str(error)) from error
 
     def set(self, name: str, on: bool) -> None:
-        """Put one line on or off."""
+        """Switch one line on or off."""
         self._request.set_value(self._offsets[name], self._levels[on])
 
     def close(self) -> None:
-        """All off first: what a line does that nobody holds any more, the chip decides."""
+        """Switch all lines off and release them: the level of a released line depends on the chip."""
         try:
             self._request.set_values(dict.fromkeys(self._offsets.values(), self._levels[False]))
         finally:
@@ -148,28 +148,28 @@ class Chip:
 
 
 class Lamps:
-    """The lamps and the buzzer, of which it is remembered what is on."""
+    """The state of the lamps and the buzzer: which lines are on."""
 
     def __init__(self, now_ns: Callable[[], int]) -> None:
         self._now_ns = now_ns
         self._on: set[str] = set()
 
-    def perform(self, lines: GpioLines, answer: Answer, turns: AnswerQueue) -> None:
-        """Show an answer until it is over or makes way."""
-        if self._dark(lines) and turns.cut(DARK_S):
+    def perform(self, lines: GpioLines, answer: Answer, queue: AnswerQueue) -> None:
+        """Show an answer until its end or until the queue cuts it off."""
+        if self._switch_off(lines) and queue.cut(DARK_S):
             return
         began_ns, until_s = self._now_ns(), heard_s(form_of(answer))
         for edge in programme(form_of(answer)):
             if edge.at_s > until_s:
-                turns.mark_shown()
-            if turns.cut(edge.at_s - (self._now_ns() - began_ns) / 1e9):
+                queue.mark_shown()
+            if queue.cut(edge.at_s - (self._now_ns() - began_ns) / 1e9):
                 return
             if edge.line in lines.names:
                 lines.set(edge.line, edge.on)
                 (self._on.add if edge.on else self._on.discard)(edge.line)
 
-    def _dark(self, lines: GpioLines) -> bool:
-        """Everything off; whether anything was on."""
+    def _switch_off(self, lines: GpioLines) -> bool:
+        """Switch all lines off; returns whether one was on."""
         on, self._on = self._on, set()
         for name in sorted(on):
             lines.set(name, False)

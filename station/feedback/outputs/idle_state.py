@@ -1,11 +1,11 @@
-"""What a screen knows between scans: who is on, where, what is armed, what comes next, and how the hub is."""
+"""Idle state: what a screen shows between scans (operator, stage, armed cards, next items, hub)."""
 
 from dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True)
 class IdleState:
-    """The picture between scans; `hub` in a few words ("hub ok"), `waiting` events not yet there, `clock` "14:05:32"."""
+    """The texts of the idle screen; `hub` in a few words ("hub ok"), `waiting` unsent events, `clock` "14:05:32"."""
 
     station: str
     stage: str = ""

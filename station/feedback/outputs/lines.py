@@ -1,7 +1,7 @@
-"""Answers as lines of JSON, appended to a file: the signal for other programs, and for tests.
+"""Lines output: append each answer to a file as a line of JSON, for other programs and for tests.
 
-A line is one write on a descriptor opened for appending, so lines of several threads never mix and each stands in the file
-only after the fact it states. Whoever reads it needs nothing of ours.
+A line is one write on a descriptor opened with O_APPEND, so lines of several threads do not mix. The line of a green answer
+is in the file only after its commit.
 """
 
 import os
@@ -12,8 +12,8 @@ from station.feedback.outputs import OutputError
 from station.feedback.outputs.idle_state import IdleState
 
 
-def open_signal(row: Row) -> "LinesOutput":
-    """Append to the file at `path`, made where it is missing."""
+def open_output(row: Row) -> "LinesOutput":
+    """Open the file at `path` for appending; a missing one is created."""
     path = row.path
     if path is None:
         raise OutputError(
@@ -22,7 +22,7 @@ def open_signal(row: Row) -> "LinesOutput":
             do='Add path = "/run/wipline/answers" to the signal.',
         )
     try:
-        # A pipe that nobody reads must not hold a scan up; for a file this changes nothing.
+        # O_NONBLOCK: a pipe without a reader must not block the recording thread. It has no effect on a file.
         descriptor = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_NONBLOCK | os.O_CLOEXEC, 0o644)
     except OSError as error:
         raise OutputError(
@@ -34,7 +34,7 @@ def open_signal(row: Row) -> "LinesOutput":
 
 
 class LinesOutput:
-    """An open file of answers."""
+    """The open file."""
 
     kind = "lines"
     quick = True
@@ -43,7 +43,7 @@ class LinesOutput:
         self._descriptor = descriptor
 
     def show(self, news: Answer | IdleState, boot_ns: int) -> None:
-        """Append the answer; what stands between answers is no line."""
+        """Append an answer; the idle state is not written."""
         if not isinstance(news, IdleState):
             os.write(self._descriptor, news.line(boot_ns))
 

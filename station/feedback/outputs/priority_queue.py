@@ -1,14 +1,14 @@
-"""Whose turn it is, where answers come faster than they can be heard or seen: the newest, but never before a worse one.
+"""Priority queue of one output: show the newest answer, but never before a more urgent one.
 
-Red stands before stop, stop before amber, amber before green. A newer answer cuts off what is no worse than itself, and
-takes the place of all that wait and are no worse; behind a worse one it waits. So what waits gets better from one to the
-next, and there are at most as many as there are ranks: no backlog, and red is always heard.
+The ranks are red, stop, amber, green. A new answer cuts off a playing one of the same or a lower rank, and replaces all
+waiting ones of the same or a lower rank. Behind a playing answer of a higher rank it waits. So the waiting answers have
+descending ranks, one of each rank at most: there is no backlog, and red is always shown.
 
 >>> from station.feedback.messages import Notice, Red
->>> turns = AnswerQueue()
+>>> queue = AnswerQueue()
 >>> for answer in (Red("not_saved", "scan again"), Notice("wait", "wait"), Notice("card", "card forgotten")):
-...     turns.arrive(answer)
->>> turns.next_answer().text, turns.cut(), turns.next_answer().text
+...     queue.put(answer)
+>>> queue.next_answer().text, queue.cut(), queue.next_answer().text
 ('scan again', False, 'card forgotten')
 """
 
@@ -26,13 +26,13 @@ RANKS = {
     AnswerForm.STOP: 2,
     AnswerForm.RED: 3,
 }
-MOST_WAITING = len(set(RANKS.values()))  # answers that wait at one time, one of each rank
-_NOBODY = -1
+MOST_WAITING = len(set(RANKS.values()))  # one waiting answer of each rank
+_NOTHING = -1
 S = 10**9
 
 
 class AnswerQueue:
-    """The answers that wait for one signal. `pause` is how its thread sleeps: until woken, or so many seconds."""
+    """The answers that wait for one output. `pause` sleeps in its thread: until woken, or so many seconds."""
 
     def __init__(
         self, now_ns: Callable[[], int] = boot_ns, pause: Callable[[float | None], object] | None = None
@@ -40,26 +40,26 @@ class AnswerQueue:
         self._changed = threading.Condition()
         self._now_ns, self._pause = now_ns, pause or self._changed.wait
         self._waiting: list[Answer] = []
-        self._playing = _NOBODY
+        self._playing = _NOTHING  # the rank of the answer that is being shown
         self._closed = False
 
-    def arrive(self, answer: Answer) -> None:
-        """An answer comes in; any thread, and none waits."""
+    def put(self, answer: Answer) -> None:
+        """Enqueue an answer; any thread, without waiting."""
         rank = RANKS[form_of(answer)]
         with self._changed:
-            self._waiting = [each for each in self._waiting if RANKS[form_of(each)] > rank] + [answer]
+            self._waiting = [other for other in self._waiting if RANKS[form_of(other)] > rank] + [answer]
             self._changed.notify()
 
     def close(self) -> None:
-        """No more answers: those that wait are still taken."""
+        """Accept no more answers; those that wait are still shown."""
         with self._changed:
             self._closed = True
             self._changed.notify()
 
     def next_answer(self) -> Answer | None:
-        """The next answer, waited for; None once there will be none."""
+        """Wait for the next answer and return it; None once the queue is closed and empty."""
         with self._changed:
-            self._playing = _NOBODY
+            self._playing = _NOTHING
             while not self._waiting:
                 if self._closed:
                     return None
@@ -69,10 +69,10 @@ class AnswerQueue:
             return answer
 
     def cut(self, within_s: float = 0) -> bool:
-        """Wait so long; True as soon as what is being played has to make way."""
+        """Wait up to `within_s`; True as soon as the playing answer must end."""
         with self._changed:
             until_ns = self._now_ns() + int(within_s * S)
-            while not self._makes_way():
+            while not self._must_end():
                 left_ns = until_ns - self._now_ns()
                 if left_ns <= 0:
                     return False
@@ -80,11 +80,11 @@ class AnswerQueue:
             return True
 
     def mark_shown(self) -> None:
-        """What matters of the answer is over: the rest of it makes way for whatever comes."""
+        """The essential part of the playing answer is over: any answer may cut off the rest."""
         with self._changed:
-            self._playing = _NOBODY
+            self._playing = _NOTHING
 
-    def _makes_way(self) -> bool:
+    def _must_end(self) -> bool:
         if self._waiting:
             return RANKS[form_of(self._waiting[0])] >= self._playing
-        return self._closed and self._playing == _NOBODY
+        return self._closed and self._playing == _NOTHING

@@ -1,7 +1,7 @@
-"""The screen of a bench, drawn as text: one state fills it, readable from 3 m. Pure; `console` puts it on a terminal.
+"""Screen layout: an answer or the idle state as rows of text, legible from 3 m. Pure; `console` writes it to a terminal.
 
-What was scanned is shown with its control and direction-changing characters made visible, so that no label can move the
-cursor or turn a line round.
+Control and bidirectional formatting characters of a scanned text are escaped, so that a label cannot move the cursor or
+reverse a line.
 
 >>> escaped("WO\\x1b[2J\\u202eX")
 'WO{1B}[2J{202E}X'
@@ -28,12 +28,12 @@ from station.feedback.outputs.idle_state import IdleState
 WIDTH, ROWS = 80, 25
 MARGIN = 2
 _HIDDEN = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
-# What fills the left edge tells the form without colour: full, half, checkered, light; what counts nothing is narrow.
+# The fill of the left edge shows the form without colour; forms that count nothing have a narrow edge.
 EDGES = {
     AnswerForm.SAVED: "██", AnswerForm.TAKEN: "█ ", AnswerForm.LOOK: "▒▒", AnswerForm.UNREAD: "▒ ",
     AnswerForm.STOP: "▄▀", AnswerForm.RED: "░░",
 }  # fmt: skip
-_SAID_BY_THE_HEADLINE = frozenset({NOT_RECORDED, WAIT_TEXT})
+_IN_THE_HEADLINE = frozenset({NOT_RECORDED, WAIT_TEXT})
 HEADLINES = {
     Reason.SAVED: ("SAVED", "saved"),
     Reason.LOOK: ("SAVED, LOOK", "saved, but look"),
@@ -48,12 +48,12 @@ HEADLINES = {
 
 
 def escaped(text: str) -> str:
-    """Text that can only ever be shown: nothing in it moves a cursor, hides or turns round what stands beside it."""
+    """The text with escaped control and formatting characters: none moves the cursor, hides or reverses other text."""
     return "".join(f"{{{ord(letter):02X}}}" if unicodedata.category(letter) in _HIDDEN else letter for letter in text)
 
 
 def cells(text: str) -> int:
-    """How many cells of a terminal a text takes: wide letters two, marks that stand on another none."""
+    """The number of terminal cells of a text: two for a wide letter, none for a combining mark."""
     return sum(
         0 if unicodedata.combining(letter) else 2 if unicodedata.east_asian_width(letter) in "WF" else 1
         for letter in text
@@ -61,7 +61,7 @@ def cells(text: str) -> int:
 
 
 def cut(text: str, width: int) -> str:
-    """The text in at most `width` cells, with `~` at its end where something is missing."""
+    """The text in at most `width` cells, with `~` at its end where it was cut."""
     if cells(text) <= width:
         return text
     while text and cells(text) > width - 1:
@@ -70,7 +70,7 @@ def cut(text: str, width: int) -> str:
 
 
 def screen(news: Answer | IdleState, idle: IdleState, width: int = WIDTH, height: int = ROWS) -> list[str]:
-    """The rows of the screen for an answer, or for the time between answers; `idle` is what is known beside it."""
+    """The rows of the screen for an answer or the idle state; `idle` gives the texts of the top and bottom rows."""
     body = _idle(news, width) if isinstance(news, IdleState) else _answer(news, width)
     rows = [_sides(escaped(idle.station).upper(), _hub(idle), width), "", *body]
     rows = [*rows[: height - 1], *([""] * (height - 1 - len(rows)))]
@@ -79,7 +79,7 @@ def screen(news: Answer | IdleState, idle: IdleState, width: int = WIDTH, height
 
 
 def state_of(news: Answer | IdleState) -> str:
-    """The colour of a screen: green, amber, red, or "" between answers."""
+    """The colour of the screen: green, amber, red, or "" between answers."""
     match news:
         case Green():
             return "green"
@@ -102,7 +102,7 @@ def _hub(idle: IdleState) -> str:
 
 
 def _headline(text: str, width: int, mark: str = "  ") -> list[str]:
-    """A text as large as it fits: in block letters, else once in plain ones."""
+    """A text in block letters where they fit, else in plain ones."""
     room = width - len(mark) - MARGIN
     rows = big(text) if fits(text, room) else ["", "", cut(text, room), "", ""]
     return [f"{mark}{' ' * MARGIN}{row}".rstrip() for row in rows]
@@ -112,15 +112,15 @@ def _answer(answer: Answer, width: int) -> list[str]:
     mark = EDGES[form_of(answer)]
     word, sentence = HEADLINES[Reason(answer.why)]
     shown = answer.shown
-    edge, said = mark + " " * MARGIN, "" if answer.text in _SAID_BY_THE_HEADLINE else answer.text
+    edge, answer_text = mark + " " * MARGIN, "" if answer.text in _IN_THE_HEADLINE else answer.text
     item, detail, advice = (
-        escaped(text) for text in (shown.item, shown.detail or ("" if shown.item else said), shown.advice)
+        escaped(text) for text in (shown.item, shown.detail or ("" if shown.item else answer_text), shown.advice)
     )
     rows = [*_headline(word, width, mark), mark]
     rows += [*_headline(item, width, mark), mark] if item else []
-    where = advice.removeprefix("-").removesuffix(" next")
-    if where and fits(where, width - len(edge)):
-        rows += [*_headline(where, width, mark), mark]
+    next_stage = advice.removeprefix("-").removesuffix(" next")
+    if next_stage and fits(next_stage, width - len(edge)):
+        rows += [*_headline(next_stage, width, mark), mark]
     lines = [line for line in (sentence, detail, advice) if line]
     rows += [edge + part for line in lines for part in wrap(line, width - len(edge)) or [""]]
     return [*rows, mark]

@@ -1,8 +1,8 @@
-"""The sound of a bench: a tone for each answer and, where it is asked for, one word, through any sound card.
+"""Sound output: a tone for each answer and, with `words`, one spoken word, on any sound card.
 
-Which tones, and why these, stands in `station.feedback.outputs.tones`. An answer is its tone, then its
-word. A newer answer cuts off one that is no worse than itself; a worse one's tone plays to its end first, and only its
-word is left out (`station.feedback.outputs.priority_queue`). Between answers there is silence.
+`station.feedback.outputs.tones` defines the tones. An answer is its tone, then its word. A new answer cuts off one of the
+same or a lower rank. The tone of a higher rank plays to its end first; only its word is left out
+(`station.feedback.outputs.priority_queue`). There is silence between answers.
 """
 
 import errno
@@ -22,7 +22,7 @@ from station.feedback.outputs.tones import RATE, SAMPLE_BYTES, TONES, samples
 
 DEFAULT_DEVICE = "default"
 PIECE_S = 0.02
-"""Written at a time; between two pieces a newer answer is looked for."""
+"""The length of one write; between two writes the queue is checked for a newer answer."""
 PIECE_BYTES = int(PIECE_S * RATE) * SAMPLE_BYTES
 
 
@@ -35,12 +35,12 @@ class Speaker(Protocol):
     def close(self) -> None: ...
 
 
-def open_signal(row: Row) -> OutputThread[Speaker]:
-    """Play on the ALSA device at `path`; one that another program holds is waited for."""
-    name, found = row.path or DEFAULT_DEVICE, library()
+def open_output(row: Row) -> OutputThread[Speaker]:
+    """Open the ALSA device at `path`; one that another program holds is opened later."""
+    name, asound = row.path or DEFAULT_DEVICE, library()
 
     def open_device() -> Speaker:
-        return Alsa(found, name)
+        return Alsa(asound, name)
 
     speaker = None
     try:
@@ -57,7 +57,7 @@ def open_signal(row: Row) -> OutputThread[Speaker]:
 
 
 class Sound:
-    """What is played for each answer. The words come in beside it: no scan waits for them, and no start."""
+    """The samples of each answer. The words are rendered in another thread, so that neither a scan nor the start waits."""
 
     def __init__(
         self,
@@ -73,12 +73,12 @@ class Sound:
         if words:
             self.learning.start()
 
-    def perform(self, speaker: Speaker, answer: Answer, turns: AnswerQueue) -> None:
+    def perform(self, speaker: Speaker, answer: Answer, queue: AnswerQueue) -> None:
         """Play an answer's tone, then its word."""
-        if not _played(speaker, self._tones[form_of(answer)], turns):
+        if not _play(speaker, self._tones[form_of(answer)], queue):
             return
-        turns.mark_shown()
-        if _played(speaker, self._words.get(word_of(answer), b""), turns):
+        queue.mark_shown()
+        if _play(speaker, self._words.get(word_of(answer), b""), queue):
             speaker.finish()
 
     def _learn(self) -> None:
@@ -89,12 +89,12 @@ class Sound:
             self._say("no words are spoken; the tones sound", why=str(error))
 
 
-def _played(speaker: Speaker, sound: bytes, turns: AnswerQueue) -> bool:
-    """Play this; False where it was cut off by another answer."""
+def _play(speaker: Speaker, sound: bytes, queue: AnswerQueue) -> bool:
+    """Play this; False where another answer cut it off."""
     for at in range(0, len(sound), PIECE_BYTES):
-        if turns.cut():
-            if at:  # else it is the end of the sound before this one that is in the device, and that is left to it
+        if queue.cut():
+            if at:  # at 0 the device holds only the end of the sound before, which is played to its end
                 speaker.cut()
             return False
         speaker.write(sound[at : at + PIECE_BYTES])
-    return not turns.cut()
+    return not queue.cut()

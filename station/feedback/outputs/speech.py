@@ -1,4 +1,4 @@
-"""The few words that a station can say aloud: rendered by espeak-ng when it starts, kept as samples, never made at a scan.
+"""Spoken words: espeak-ng renders them at the start, and the samples stay in memory; no scan renders a word.
 
 >>> sorted(WORDS)[:4]
 ['already', 'card', 'not read', 'saved']
@@ -16,13 +16,13 @@ from station.feedback.outputs.tones import RATE, SAMPLE_BYTES
 
 SPEAKER = "espeak-ng"
 MOST_WORD_S = 2.0
-"""What is longer is cut: eight words are less than 1 MiB."""
+"""A longer word is cut: eight words are less than 1 MiB."""
 RENDER_S = 20.0
 """How long one word may take to render, on the slowest card."""
 
 
 def word_of(answer: Answer) -> str:
-    """What is said of an answer: its headline on the screen, or nothing."""
+    """The word of an answer: its headline on the screen, in lower case."""
     return HEADLINES[Reason(answer.why)][0].lower()
 
 

@@ -1,11 +1,13 @@
-"""The tones of a station, as samples: one short high for saved, two ticks for a card, two for look, a short and a long one
-for what was not understood, three lower ones for stop, one long low one for red.
+"""Tones of the answers, as samples.
 
-How they were chosen. The ear that is old or was at a press for years loses the high tones first, from 2 kHz up; motors, saws
-and hammers are loudest below 400 Hz. So the fundamentals lie between 500 and 1,500 Hz: one for green, amber, stop and red
-each, half an octave apart. Each carries two overtones: a noise that drowns one of the three leaves the others. And nobody
-needs to hear pitch: the rhythms alone tell the six apart, and the buzzer of `gpio` has the same, so there is one language
-to learn. Each is over before the next sheet is in the hand, and ends in a rest, so that two are heard as two.
+Saved: one short high tone. Card: two ticks. Look: two tones. Not understood: a short and a long one. Stop: three lower
+ones. Red: one long low one.
+
+Age and noise at work impair the hearing of high tones first, from 2 kHz up. Motors, saws and hammers are loudest below 400
+Hz. So the fundamentals are between 500 and 1,500 Hz: one each for green, amber, stop and red, half an octave apart. Each
+has two overtones: a noise that masks one of the three partials leaves the others audible. The rhythms alone distinguish the
+six forms without pitch, and the buzzer of `gpio` has the same rhythms. Each tone ends before the next sheet can be scanned,
+with a rest behind it, so that two tones do not merge.
 
 >>> {form.value: round(length_s(tone), 2) for form, tone in TONES.items()}
 {'saved': 0.12, 'taken': 0.18, 'look': 0.44, 'unread': 0.6, 'stop': 0.72, 'red': 0.9}
@@ -18,19 +20,19 @@ from dataclasses import dataclass
 from station.feedback.messages import AnswerForm
 
 RATE = 22_050
-"""Samples a second: what espeak-ng speaks in, and more than twice every overtone."""
+"""Samples a second: espeak-ng's rate, and more than twice the frequency of every overtone."""
 SAMPLE_BYTES = 2
 MOST_TONE_S = 1.0
 EDGE_S = 0.008
-"""Each beep swells and fades so long: one that begins at once clicks."""
+"""The attack and the release of each beep: without them it would click."""
 REST_S = 0.1
 OVERTONES = (1.0, 0.5, 0.25)
-LOUDEST = 0.8  # of what 16 bits can hold; how loud it is in the room is the amplifier's matter
+LOUDEST = 0.8  # of the 16-bit full scale; the amplifier sets the volume
 
 
 @dataclass(frozen=True, slots=True)
 class Tone:
-    """Beeps of so many seconds each at the fundamental `hz`, `gap_s` apart."""
+    """Beeps at the fundamental `hz`, each of the given length in seconds, `gap_s` apart."""
 
     hz: int
     beeps_s: tuple[float, ...]
@@ -48,7 +50,7 @@ TONES = {
 
 
 def length_s(tone: Tone) -> float:
-    """How long a tone sounds, without the rest behind it."""
+    """The length of a tone in seconds, without the rest behind it."""
     return sum(tone.beeps_s) + (len(tone.beeps_s) - 1) * tone.gap_s
 
 
@@ -64,9 +66,9 @@ def _beep(hz: int, beep_s: float) -> bytes:
     edge = round(EDGE_S * RATE)
     loud = 32_767 * LOUDEST / sum(OVERTONES)
     turn = 2 * math.pi * hz / RATE
-    found = []
+    beep = []
     for at in range(count):
         swell = min(1.0, at / edge, (count - 1 - at) / edge)
         wave = sum(part * math.sin(turn * at * number) for number, part in enumerate(OVERTONES, 1))
-        found.append(round(loud * wave * (1 - math.cos(math.pi * swell)) / 2))
-    return struct.pack(f"<{count}h", *found)
+        beep.append(round(loud * wave * (1 - math.cos(math.pi * swell)) / 2))
+    return struct.pack(f"<{count}h", *beep)

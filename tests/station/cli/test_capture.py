@@ -91,7 +91,7 @@ def test_what_is_recorded_is_shown_as_it_comes_and_decodes_to_the_same(recorder:
     file = recorder.file
     assert (code, rest) == (0, "")
     assert error == (
-        f"serial-{recorder.cable.port}: all that is scanned or typed on it from now on stands in {file}.\n"
+        f"serial-{recorder.cable.port}: everything that is scanned or typed on it from now on is in {file}.\n"
         f"Scan now. Ctrl-C ends it.\n{file}: 4 events, 2 scans.\n"
     )
     assert stat.S_IMODE(file.stat().st_mode) == 0o600
@@ -112,7 +112,7 @@ def test_a_scanner_that_is_pulled_out_ends_the_recording(recorder: Recorder) -> 
     assert code == 1
     assert error.endswith(
         f"wipline-station: serial-{port} ({port}) was unplugged in mid-scan, and half a scan was dropped (bytes: 4). "
-        "The file holds what came before.\n"
+        "The file contains the input before it.\n"
     )
     assert asked("decode", recorder.file)[1].splitlines()[-1] == (
         f'{{"note":"serial-{port} was unplugged in mid-scan, and half a scan was dropped (bytes: 4)."}}'
@@ -143,7 +143,7 @@ def test_it_ends_by_itself_after_the_seconds_that_were_said(tmp_path: Path, toml
     code, _out, error = asked(*words)
     assert (code, error.splitlines()[-1]) == (
         2,
-        f"wipline-station: {file} cannot be made: File exists. Expected the name of a new file. Name another.",
+        f"wipline-station: {file} cannot be created: File exists. Expected the name of a new file. Name another.",
     )
 
 
@@ -156,7 +156,7 @@ def test_a_disk_that_does_not_keep_a_recording_is_said(tmp_path: Path, monkeypat
     with pytest.raises(DriverError) as error, capture.new_file(file) as write:
         write(b"{}\n")
     assert str(error.value) == (
-        f"{file} is written and may not be kept: Input/output error. Expected a disk that takes it."
-        " Play it (`decode`), and copy it, before the power goes."
+        f"{file} is written, but could not be flushed to the disk: Input/output error. Expected a disk that accepts it."
+        " Play it (`decode`), and copy it, before the power is switched off."
     )
     assert file.read_bytes() == b"{}\n"

@@ -64,9 +64,9 @@ def test_the_row_of_the_configuration_says_how_a_reader_is_set_and_flags_beat_it
     assert (code, error) == (
         2,
         (
-            "wipline-station: The configuration has 2 readers that could be meant: "
+            "wipline-station: The configuration has 2 readers that fit: "
             "keyboard 05e0:1200; serial_line /dev/ttyS0. "
-            "Expected one. Say which, as it stands there, with --kind, --path or --match.\n"
+            "Expected one. Select one by --kind, --path or --match, as in the configuration.\n"
         ),
     )
 
@@ -90,7 +90,7 @@ def test_without_a_word_the_first_that_is_known_for_a_reader_is_recorded(
     assert (code, error) == (
         2,
         (
-            "wipline-station: No reader is plugged in. Expected one that is known for one, or that is named. "
+            "wipline-station: No reader is plugged in. Expected one that is recognised as a reader, or that is named. "
             "Name it: --kind (keyboard, serial_line, serial_rfid, hidpos, pcsc) and --match; "
             "`wipline-station readers` shows what is there.\n"
         ),

@@ -49,7 +49,7 @@ def test_a_missing_configuration_is_told_in_three_sentences(tmp_path: Path) -> N
     assert asked.exit_code == 2
     assert asked.stderr == (
         f"wipline-station: {tmp_path}/x.toml cannot be read: No such file or directory. Expected a station.toml. "
-        f"Name another with --config, or make it: sudo install -D -m 644 station.toml {tmp_path}/x.toml\n"
+        f"Name another with --config, or create it: sudo install -D -m 644 station.toml {tmp_path}/x.toml\n"
     )
 
 

@@ -57,7 +57,7 @@ def a_status(folder: Path, *, pid: int | None = None, age_s: float = 0) -> None:
 
 def test_a_whole_station_has_nothing_wrong(config: StationConfig, tmp_path: Path) -> None:
     a_status(tmp_path)
-    findings = [look(config) for look in doctor.FINDINGS]
+    findings = [check(config) for check in doctor.CHECKS]
     assert [each for each in findings if not each.ok and not each.only_note] == []
 
 
@@ -78,7 +78,7 @@ def test_a_station_that_does_not_run(config: StationConfig, tmp_path: Path) -> N
     a_status(tmp_path, pid=2**22 - 3)
     assert doctor.running(config) == Diagnosis(False, "the station (process 4194301) has ended", RESTART)
     a_status(tmp_path, age_s=31)
-    assert doctor.running(config) == Diagnosis(False, "the station has not said how it is for 31 s", RESTART)
+    assert doctor.running(config) == Diagnosis(False, "the station has not updated its status for 31 s", RESTART)
 
 
 def test_a_journal_folder_that_is_not_there(tmp_path: Path, user: str) -> None:
@@ -172,7 +172,7 @@ def test_input_devices_that_may_not_be_read(
     config: StationConfig, tmp_path: Path, user: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     keyboards = a_config(tmp_path, reader=())
-    assert doctor.input_devices(keyboards, tmp_path / "none").mend == "plug a scanner in, then look again: lsusb"
+    assert doctor.input_devices(keyboards, tmp_path / "none").mend == "plug a scanner in, then check again: lsusb"
     (tmp_path / "event0").touch()
     monkeypatch.setattr(os, "access", denied(tmp_path / "event0"))
     found = doctor.input_devices(keyboards, tmp_path)

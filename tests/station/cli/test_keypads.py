@@ -48,17 +48,17 @@ def test_a_number_pad_is_named_and_what_was_taught_is_forgotten(toml: Path, tmp_
     asked = command("readers", "--config", toml, "--forget", "usb-2")
     assert (asked.exit_code, asked.stderr) == (
         2,
-        f"wipline-station: There is nothing to forget of 'usb-2' in {file}. Expected one of the taught: {ID}.\n",
+        f"wipline-station: There is no profile of 'usb-2' in {file}. Expected one of: {ID}.\n",
     )
     assert command("readers", "--config", toml, "--forget", ID).output == f"{ID} is forgotten ({file}). {AGAIN}"
     asked = command("readers", "--config", toml, "--forget", "usb-2")
-    assert asked.stderr.endswith("Expected one of the taught: none was taught anything.\n")
+    assert asked.stderr.endswith("Expected one of: no reader has a profile.\n")
 
 
 def test_an_id_that_is_not_here_is_told_with_those_that_are(
     toml: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    do = "Plug it in, and say its ID as `readers` shows it.\n"
+    do = "Plug it in, and give its ID as `readers` shows it.\n"
     for wrong in ("usb-1a2c-0002", "usb-046d-0001-M1"):  # half an ID, and a mouse's
         asked = command("readers", "--config", toml, "--keypad", wrong)
         assert (asked.exit_code, asked.stderr) == (
@@ -67,7 +67,7 @@ def test_an_id_that_is_not_here_is_told_with_those_that_are(
     assert not (tmp_path / "readers.json").exists()
     monkeypatch.setattr(keypads, "present", list)
     asked = command("readers", "--config", toml, "--keypad", ID)
-    assert asked.stderr == f"wipline-station: There is no device {ID!r} here. Nothing that types is plugged in. {do}"
+    assert asked.stderr == f"wipline-station: There is no device {ID!r} here. No keyboard device is plugged in. {do}"
 
 
 def test_an_id_that_the_running_station_knows_is_taken(toml: Path, tmp_path: Path) -> None:

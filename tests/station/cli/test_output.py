@@ -45,11 +45,11 @@ def test_whatever_a_device_or_a_hub_calls_itself_every_line_stays_a_line(said: s
     lines = list[str]()
     roll = ReaderRegistry(lambda what, **fields: lines.append(log.line(what, **fields)), lambda: None)
     judged = verdict(facts)
-    roll.note(
+    roll.update(
         "a", ReaderStatus("keyboard", reader_id(facts), "waiting", judged.why, 0, None, evidence(facts), judged.mend)
     )
     # What is not ours to clean where it arises: an error of a library, what a scanner is said to type.
-    roll.note("b", ReaderStatus("pcsc", f"pcsc-{said}", "lost", f"{said} is gone.", taught=said))
+    roll.update("b", ReaderStatus("pcsc", f"pcsc-{said}", "lost", f"{said} is gone.", taught=said))
     assert len(lines) == 2
     assert all(line.isascii() and line.isprintable() for line in lines)
 

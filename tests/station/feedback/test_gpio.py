@@ -9,7 +9,7 @@ from waiting import until
 from station.config import GpioLinesConfig
 from station.config import OutputConfig as Row
 from station.feedback.messages import Answer, AnswerForm
-from station.feedback.outputs import OutputError, OutputMissing, open_signal
+from station.feedback.outputs import OutputError, OutputMissing, open_output
 from station.feedback.outputs.gpio import Lamps, heard_s
 from tests.station.fixtures.slow_outputs import OF, HandLines, Request, Room, amber, green, red
 
@@ -115,7 +115,7 @@ def test_the_chip_is_asked_for_outputs_that_are_off_and_all_are_off_at_the_end(m
     request = Request()
     taken = Taken(request)
     monkeypatch.setattr("gpiod.request_lines", taken)
-    signal = open_signal(ROW)
+    signal = open_output(ROW)
     signal.show(green(), 0)
     until(lambda: (17, Value.ACTIVE) in request.asked)
     signal.close()
@@ -130,7 +130,7 @@ def test_a_chip_that_fails_is_opened_again_for_the_same_answer(monkeypatch: pyte
     broken, whole = Request(), Request()
     broken.fails = OSError(19, "No such device")
     monkeypatch.setattr("gpiod.request_lines", Taken(broken, whole))
-    signal = open_signal(ROW)
+    signal = open_output(ROW)
     signal.show(green(), 0)
     until(lambda: (17, Value.ACTIVE) in whole.asked)
     signal.close()
@@ -138,8 +138,8 @@ def test_a_chip_that_fails_is_opened_again_for_the_same_answer(monkeypatch: pyte
 
 
 HOW = (
-    "Expected a chip that this user may open, and lines that nobody else uses. See them: gpiodetect and gpioinfo (Debian "
-    "package gpiod); let the user in: sudo usermod -aG gpio wipline"
+    "Expected a chip that this user may open, and lines that no other program uses. See them: gpiodetect and gpioinfo "
+    "(Debian package gpiod); let the user in: sudo usermod -aG gpio wipline"
 )
 
 
@@ -149,7 +149,7 @@ HOW = (
 )
 def test_the_real_gpiod_refuses_what_is_no_chip_and_that_says_what_to_do(path: str, why: str) -> None:
     with pytest.raises(OutputMissing) as refused:
-        open_signal(Row("gpio", path, lines=GpioLinesConfig(green=17, red=22)))
+        open_output(Row("gpio", path, lines=GpioLinesConfig(green=17, red=22)))
     assert str(refused.value) == f"The lines 17, 22 of the GPIO chip {path} cannot be taken: {why}. {HOW}"
 
 
@@ -160,7 +160,7 @@ def test_a_number_beyond_the_chips_last_line_is_refused(monkeypatch: pytest.Monk
 
     monkeypatch.setattr("gpiod.request_lines", request_lines)
     with pytest.raises(OutputError) as refused:
-        open_signal(Row("gpio", lines=GpioLinesConfig(green=900)))
+        open_output(Row("gpio", lines=GpioLinesConfig(green=900)))
     assert not isinstance(refused.value, OutputMissing)
     assert refused.value.came == (
         "The lines 900 of the GPIO chip /dev/gpiochip0 cannot be taken: line offset of out range."
@@ -177,7 +177,7 @@ def test_a_number_beyond_the_chips_last_line_is_refused(monkeypatch: pytest.Monk
 )
 def test_lines_that_make_no_sense_are_refused(lines: GpioLinesConfig | None, came: str) -> None:
     with pytest.raises(OutputError) as refused:
-        open_signal(Row("gpio", lines=lines))
+        open_output(Row("gpio", lines=lines))
     assert refused.value.came == came
     assert refused.value.do == (
         "Name them: lines = { green = 17, amber = 27, red = 22, buzzer = 23 }; gpioinfo shows them."

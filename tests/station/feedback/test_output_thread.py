@@ -12,7 +12,7 @@ from waiting import until
 from station.config import OutputConfig as Row
 from station.feedback.dispatcher import MOST_WAITING, FeedbackDispatcher, OutputQueue
 from station.feedback.messages import Answer
-from station.feedback.outputs import OutputError, OutputMissing, alsa, open_signal
+from station.feedback.outputs import OutputError, OutputMissing, alsa, open_output
 from station.feedback.outputs.alsa import RECOVERIES, Alsa
 from station.feedback.outputs.deferred import open_or_later
 from station.feedback.outputs.idle_state import IdleState
@@ -86,7 +86,7 @@ def test_a_device_that_cannot_be_set_up_is_let_go_of() -> None:
 def test_a_device_that_another_program_holds_is_used_once_it_is_free(monkeypatch: pytest.MonkeyPatch) -> None:
     library = Library(open=[-errno.EBUSY])
     monkeypatch.setattr("station.feedback.outputs.sound.library", lambda: library)
-    signal = open_signal(Row("sound"))
+    signal = open_output(Row("sound"))
     signal.show(green(), 0)
     until(lambda: "drain" in library.calls)
     signal.close()

@@ -15,7 +15,7 @@ from station.config import GpioLinesConfig
 from station.config import OutputConfig as Row
 from station.feedback.dispatcher import FeedbackDispatcher
 from station.feedback.messages import NOT_RECORDED, Answer, AnswerText, Green, Look, Notice, Reason, Red, State
-from station.feedback.outputs import OutputError, kinds, open_signal
+from station.feedback.outputs import OutputError, kinds, open_output
 from station.feedback.outputs.block_font import _GLYPHS, HEIGHT
 from station.feedback.outputs.idle_state import IdleState
 from station.feedback.outputs.screen import HEADLINES, cells, screen
@@ -108,7 +108,7 @@ def test_whatever_was_scanned_the_screen_keeps_its_size_and_moves_no_cursor(text
 
 def test_a_line_is_one_json_object_whose_numbers_are_the_receipts(tmp_path: Path) -> None:
     path = tmp_path / "answers"
-    lines = open_signal(Row("lines", str(path)))
+    lines = open_output(Row("lines", str(path)))
     lines.show(Green(RECEIPT, Reason.SAVED, "saved: WO-1", "WO-1"), 7)
     lines.show(Red(Reason.NOT_SAVED, NOT_RECORDED), 8)
     lines.show(IDLE, 9)
@@ -131,7 +131,7 @@ def test_only_answers_with_a_receipt_can_carry_a_number() -> None:
 
 def test_lines_of_many_threads_never_mix(tmp_path: Path) -> None:
     path = tmp_path / "answers"
-    lines = open_signal(Row("lines", str(path)))
+    lines = open_output(Row("lines", str(path)))
     answer = Green(RECEIPT, Reason.SAVED, "x" * 900, "WO-1")
     threads = [threading.Thread(target=lambda: [lines.show(answer, 1) for _ in range(200)]) for _ in range(4)]
     for thread in threads:
@@ -153,7 +153,7 @@ def test_lines_of_many_threads_never_mix(tmp_path: Path) -> None:
 )  # fmt: skip
 def test_a_signal_that_cannot_be_opened_says_why(kind: str, path: str | None, came: str) -> None:
     with pytest.raises(OutputError) as refused:
-        open_signal(Row(kind, path))
+        open_output(Row(kind, path))
     assert refused.value.came == came
     assert str(refused.value) == f"{came} {refused.value.expected} {refused.value.do}"
 
@@ -169,7 +169,7 @@ def test_every_signal_keeps_the_port(tmp_path: Path, monkeypatch: pytest.MonkeyP
     )  # fmt: skip
     assert kinds() == tuple(row.kind for row in rows)
     for kind, row in zip(kinds(), rows, strict=True):
-        signal = open_signal(row)
+        signal = open_output(row)
         assert signal.kind == kind
         for news, _ in SCREENS.values():
             signal.show(news, boot_ns())
@@ -201,7 +201,7 @@ class Hanging:
 
 def test_a_hanging_signal_holds_nothing_up_and_shows_the_newest_when_it_comes_back(tmp_path: Path) -> None:
     lamp, failures = Hanging(), list[str]()
-    lines = open_signal(Row("lines", str(tmp_path / "lines")))
+    lines = open_output(Row("lines", str(tmp_path / "lines")))
     voice = FeedbackDispatcher([lamp, lines], boot_ns, lambda signal, _error: failures.append(signal.kind))
     answers = [Red(Reason.NOT_SAVED, str(number)) for number in range(100)]
     for answer in answers:
@@ -217,7 +217,7 @@ def test_a_hanging_signal_holds_nothing_up_and_shows_the_newest_when_it_comes_ba
 def test_a_failing_signal_is_told_and_stops_nothing(tmp_path: Path) -> None:
     lamp, failures = Hanging(fails=True), list[str]()
     lamp.go.set()
-    lines = open_signal(Row("lines", str(tmp_path / "lines")))
+    lines = open_output(Row("lines", str(tmp_path / "lines")))
     voice = FeedbackDispatcher([lamp, lines], boot_ns, lambda signal, _error: failures.append(signal.kind))
     lines.close()  # its descriptor is gone: the quick one fails as well
     voice.dispatch(Red(Reason.NOT_SAVED, "x"))

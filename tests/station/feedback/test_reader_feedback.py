@@ -94,7 +94,7 @@ def all_told(readers: ReaderManager) -> bool:
         with turns._changed:
             return not turns._waiting and turns._playing < 0  # nobody's turn
 
-    return all(idle(each.turns) for each in readers._beeps._beeps.values())
+    return all(idle(each.queue) for each in readers._feedback._threads.values())
 
 
 def test_a_reader_whose_beep_is_off_is_told_nothing(opened: dict[str, list[Any]]) -> None:
@@ -158,7 +158,7 @@ def test_a_reader_whose_beep_hangs_takes_one_thread_however_often_it_is_plugged_
     assert threading.active_count() == before
     assert second.entered == 0
     assert set(logged) == {"a reader's beep hangs; it stays silent until it is opened again"}
-    hanging = beeps._beeps["left"].thread
+    hanging = beeps._threads["left"].thread
     first.go.set()
     hanging.join(10)
     assert first.told == ["red"]  # and nothing that came after it was gone
@@ -177,11 +177,11 @@ def test_readers_that_come_under_a_new_name_for_ever_leave_nothing_behind() -> N
     for number in range(200):
         scanner = Scanner(f"usb-S{number}")
         beeps.add(scanner)
-        beep = beeps._beeps[scanner.reader]
+        beep = beeps._threads[scanner.reader]
         beeps.remove(scanner)
         beep.thread.join(10)
     beeps.add(Scanner("the last"))
-    assert set(beeps._beeps) == {"hangs", "the last"}
+    assert set(beeps._threads) == {"hangs", "the last"}
     hanging.go.set()
 
 
@@ -207,7 +207,7 @@ def test_a_reader_that_was_unplugged_is_told_nothing_and_told_again_when_it_is_b
     opened |= {"/l": [first, second]}
     readers, _, _ = a_station(Row("serial_line", "/l"))
     first.scans.put(None)
-    until(lambda: second in [each.driver for each in readers._readings.values()])
+    until(lambda: second in [each.driver for each in readers._threads.values()])
     until(lambda: readers.status()[0].state == "ready")
     readers.show_answer(Red(Reason.NOT_SAVED, "x", reader="left"))
     until(lambda: second.told == ["red"])
@@ -219,7 +219,7 @@ def test_a_reader_that_is_back_before_its_last_beep_has_noticed_its_end_is_told(
     first, second = Scanner("left"), Scanner("left")
     beeps = ReaderFeedback(lambda *_, **__: None)
     beeps.add(first)
-    with beeps._beeps["left"].turns._changed:  # its thread does not come on while this lock is held
+    with beeps._threads["left"].queue._changed:  # its thread does not come on while this lock is held
         beeps.remove(first)
         beeps.add(second)
     beeps.enqueue(Red(Reason.NOT_SAVED, "x", reader="left"))
@@ -279,6 +279,6 @@ def test_the_quick_signals_come_before_any_reader_is_woken(monkeypatch: pytest.M
         show_answer = dispatch
 
     station = Station.__new__(Station)
-    station.voice, station.readers, station.link = Order("voice"), Order("reader"), None  # type: ignore[assignment]
-    station._say(Green(None, Reason.SAVED, "x"))  # type: ignore[arg-type]
-    assert order == ["voice", "reader"]
+    station.feedback, station.readers, station.sync = Order("outputs"), Order("reader"), None  # type: ignore[assignment]
+    station._answer(Green(None, Reason.SAVED, "x"))  # type: ignore[arg-type]
+    assert order == ["outputs", "reader"]

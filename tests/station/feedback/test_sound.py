@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from station.config import OutputConfig as Row
 from station.feedback.messages import Answer, AnswerForm, State, form_of
-from station.feedback.outputs import OutputError, alsa, open_signal
+from station.feedback.outputs import OutputError, alsa, open_output
 from station.feedback.outputs.alsa import LATENCY_S
 from station.feedback.outputs.idle_state import IdleState
 from station.feedback.outputs.priority_queue import MOST_WAITING, RANKS
@@ -99,7 +99,7 @@ def test_the_library_plays_each_tone_as_it_was_promised_and_nothing_between_answ
     played = {}
     for form, answer in OF.items():
         path = tmp_path / form
-        signal = open_signal(Row("sound", f"file:FILE={path},FORMAT=raw"))
+        signal = open_output(Row("sound", f"file:FILE={path},FORMAT=raw"))
         signal.show(IdleState("saw-1"), 0)
         signal.show(answer, 0)
         signal.close()
@@ -118,7 +118,7 @@ def test_the_library_plays_each_tone_as_it_was_promised_and_nothing_between_answ
 @pytest.mark.host
 def test_answers_that_come_together_sound_one_behind_the_other_with_silence_between(tmp_path: Path) -> None:
     path = tmp_path / "played"
-    signal = open_signal(Row("sound", f"file:FILE={path},FORMAT=raw"))
+    signal = open_output(Row("sound", f"file:FILE={path},FORMAT=raw"))
     for answer in (red(), stop(), amber(), green()):
         signal.show(answer, 0)
     signal.close()
@@ -248,7 +248,7 @@ def test_whatever_comes_the_last_red_is_heard_whole_and_nothing_piles_up(arrival
 @pytest.mark.host
 def test_a_device_that_is_not_there_says_how_to_see_them() -> None:
     with pytest.raises(OutputError) as refused:
-        open_signal(Row("sound", "plughw:31"))
+        open_output(Row("sound", "plughw:31"))
     assert str(refused.value) == (
         "The sound device 'plughw:31' cannot be opened: No such file or directory. Expected an ALSA device that is plugged "
         'in and that this user may open. See them: aplay -l (Debian package alsa-utils); name one: path = "plughw:0"; let '
@@ -259,7 +259,7 @@ def test_a_device_that_is_not_there_says_how_to_see_them() -> None:
 def test_without_the_library_it_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(alsa, "LIBRARY", "libnowhere.so.2")
     with pytest.raises(OutputError) as refused:
-        open_signal(Row("sound"))
+        open_output(Row("sound"))
     assert str(refused.value) == (
         "The sound library libnowhere.so.2 is not installed here. Signals of kind 'sound' need it. Install it: sudo apt-get "
         "install alsa-utils; then see the sound cards: aplay -l"

@@ -52,7 +52,7 @@ def test_a_journal_opened_through_a_symbolic_link_keeps_its_write_ahead_log(tmp_
     (tmp_path / "link.db").symlink_to(tmp_path / "journal.db")
     script = (
         "import os, sys; from pathlib import Path; from tests.station.journal.test_lock import open_at, a_scan;"
-        "journal = open_at(Path(sys.argv[1])); journal._fold(); journal.commit(a_scan(2)); os._exit(0)"
+        "journal = open_at(Path(sys.argv[1])); journal._checkpoint(); journal.commit(a_scan(2)); os._exit(0)"
     )
     paths = {"PYTHONPATH": str(Path(__file__).parents[3])}
     subprocess.run([sys.executable, "-c", script, str(tmp_path / "link.db")], check=True, env=paths, timeout=60)

@@ -137,7 +137,7 @@ def test_a_missing_right_is_not_taken_for_damage(tmp_path: Path) -> None:
     assert isinstance(blamed, JournalError)
     assert str(blamed) == (
         f"The journal {tmp_path}/journal.db cannot be opened for writing by this user: unable to open database file."
-        f" Mend it: sudo chown -R $(id -un) {tmp_path}"
+        f" Correct it: sudo chown -R $(id -un) {tmp_path}"
     )
 
 

@@ -177,5 +177,5 @@ def test_the_walk_names_every_break() -> None:
     ]
     assert last == Tip(6, rows[5].hash)
     assert [found.sentence for found in walk([rows[3]], Tip(3, rows[2].hash))[0]] == [
-        "Event 4 does not stand behind event 3 as it is now."
+        "Event 4 does not follow event 3 as it is now."
     ]

@@ -155,7 +155,7 @@ def test_the_doctor_counts_what_earlier_logs_still_owe(tmp_path: Path) -> None:
     found = earlier_logs(config)
     assert (found.ok, found.what, found.mend) == (
         False,
-        f"6 events of earlier logs are not known to be at the hub; the first lie in {tmp_path}/earlier/1",
+        f"6 events of earlier logs are not confirmed by the hub; the first are in {tmp_path}/earlier/1",
         "let the station reach its hub: it sends what is missing; delete nothing",
     )
     (log,) = set_aside(tmp_path / "journal.db")

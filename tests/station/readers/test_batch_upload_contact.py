@@ -9,7 +9,7 @@ from drivers import Read
 from station.core.event import Event, Reader, encode
 from station.readers.batch_upload import MS, QUICK_ONES, ReadPace
 from station.readers.reader_thread import ReaderSpec, ReaderThread, WorkerContext
-from station.scan.restart_state import earlier
+from station.scan.restart_state import read_restart_state
 from tests.station.fixtures.journals import open_journal
 from tests.station.fixtures.reader_threads import Scanner, Station
 
@@ -80,6 +80,6 @@ def test_the_journal_says_when_each_reader_was_heard_last_in_this_boot(tmp_path:
             heard("usb-3", 60, seen=2),
         ):  # fmt: skip
             journal.commit(encoded)
-        assert earlier(journal, "boot-a").heard_ns == {"usb-1": 7, "usb-3": 6}
-        assert earlier(journal, "boot-before").heard_ns == {"usb-2": 90}
-        assert earlier(journal, "boot-c").heard_ns == {}
+        assert read_restart_state(journal, "boot-a").last_contact_ns == {"usb-1": 7, "usb-3": 6}
+        assert read_restart_state(journal, "boot-before").last_contact_ns == {"usb-2": 90}
+        assert read_restart_state(journal, "boot-c").last_contact_ns == {}

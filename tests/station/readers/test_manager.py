@@ -89,8 +89,8 @@ def test_a_reader_stands_where_its_row_says(opened: list[Any]) -> None:
     readers, *_ = a_station(Row("replay", "scans", stage="mill", bench="left", action="out"))
     readers.start()
     until(lambda: [each.state for each in readers.status()] == ["ready"])
-    assert readers.place_of("replay-1") == ReaderSettings("left", "mill", "out")
-    assert readers.place_of("another") == ReaderSettings(None, "saw", None)
+    assert readers.reader_settings("replay-1") == ReaderSettings("left", "mill", "out")
+    assert readers.reader_settings("another") == ReaderSettings(None, "saw", None)
     readers.close()
 
 

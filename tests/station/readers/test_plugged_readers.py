@@ -18,7 +18,7 @@ from station.readers import reader_thread as module
 from station.readers.enrolment import FORGET_IT
 from station.readers.manager import ReaderManager
 from station.readers.profile_store import KEYPAD, ProfileStore, ReaderProfile, beside
-from station.readers.registry import MOST
+from station.readers.registry import MAX_LINES
 from station.scan.pipeline import ReaderSettings
 from station.scan.work_queue import WorkQueue
 from tests.station.fixtures.reader_manager import Held, Watches, a_station
@@ -59,7 +59,7 @@ def test_a_scanner_that_is_plugged_in_is_read_and_comes_back_as_itself_and_a_per
     )  # fmt: skip
     first.scans.put(a_read())
     assert inbox.next_work(5) == a_read()
-    assert readers.place_of("usb-05e0-1200-SN77") == ReaderSettings(None, "mill", None)
+    assert readers.reader_settings("usb-05e0-1200-SN77") == ReaderSettings(None, "mill", None)
     first.scans.put(None)
     plugs.put(DeviceRemoved(SCANNER))
     until(lambda: states() == ["lost", "waiting"])
@@ -96,11 +96,11 @@ def test_a_scanner_that_comes_back_as_another_for_ever_costs_bounded_threads_and
         plugged.clear()
         taken[-1].scans.put(None)
         plugs.put(DeviceRemoved(replace(SCANNER, serial=f"S{turn}")))
-        until(lambda: not readers._plugs._plugged)
+        until(lambda: not readers._hotplug._plugged)
     until(lambda: threading.active_count() <= before + 1)
-    assert len(readers.status()) <= MOST + 1
-    assert len(readers._places) <= MOST + 1
-    assert len(readers._readings) <= 2
+    assert len(readers.status()) <= MAX_LINES + 1
+    assert len(readers._settings) <= MAX_LINES + 1
+    assert len(readers._threads) <= 2
     readers.close()
 
 
@@ -117,10 +117,10 @@ def test_stored_scans_of_a_scanner_that_was_pulled_out_are_waited_for_and_no_lon
         plugs.put(DeviceAdded(replace(SCANNER, node=node, serial=node)))
         for code in range(20):
             scanner.scans.put(a_read(b"WO-%d" % code, at_s=10 + code / 100, kind="keyboard"))
-    until(lambda: sum(len(each._spool) for each in readers._readings.values()) >= 4 * 16)
+    until(lambda: sum(len(each._spool) for each in readers._threads.values()) >= 4 * 16)
     plugs.put(DeviceRemoved(replace(SCANNER, node="/dev/input/event0")))
-    until(lambda: len(readers._plugs._plugged) == 3)
-    assert sum(len(each._spool) for each in readers._readings.values()) >= 4 * 16  # his are waited for, too
+    until(lambda: len(readers._hotplug._plugged) == 3)
+    assert sum(len(each._spool) for each in readers._threads.values()) >= 4 * 16  # his are waited for, too
     began_s = time.monotonic()
     readers.close()
     assert 0.5 <= time.monotonic() - began_s < 1.5
@@ -188,4 +188,4 @@ def test_what_a_scanner_was_taught_holds_whether_or_not_a_twin_claims_its_serial
     assert (line.id, line.taught, line.mend) == (opened_as, "German.", FORGET_IT.format(taught_as))
     taught.keep(taught_as, KEYPAD)
     readers, scanner = plugged_in()
-    assert readers.place_of(opened_as).keypad
+    assert readers.reader_settings(opened_as).keypad

@@ -31,7 +31,7 @@ def test_it_lies_beside_the_journal_and_another_process_reads_it(taught: Profile
     taught.keep("usb-1", GERMAN)
     taught.keep("usb-2", KEYPAD)
     again = ProfileStore(taught.path)
-    assert again.how() == {"usb-1": SENT_THE_SHEET, "usb-2": SAID_KEYPAD}
+    assert again.descriptions() == {"usb-1": SENT_THE_SHEET, "usb-2": SAID_KEYPAD}
     assert (again.ids(), again.of("usb-1"), again.of("usb-2"), again.of("usb-3")) == (
         ("usb-1", "usb-2"), GERMAN, KEYPAD, None,
     )  # fmt: skip

@@ -47,7 +47,7 @@ def test_a_device_that_was_only_listened_to_leaves_no_line_when_it_goes(
     station = Station(tmp_path, monkeypatch, scanner)
     reading = station.reads(listen=True)
     until(lambda: station.state() == ["listening"])
-    reading.wanted.gone.set()
+    reading.spec.gone.set()
     scanner.says.put("lost")
     until(lambda: has_ended(reading))
     assert (station.state(), station.asked) == ([], [("keyboard", "yes")])
@@ -59,7 +59,7 @@ def test_a_device_that_never_could_be_opened_leaves_no_line_when_it_is_pulled_ou
     station = Station(tmp_path, monkeypatch)
     reading = station.reads()
     until(lambda: station.state() == ["waiting"])
-    reading.wanted.gone.set()
+    reading.spec.gone.set()
     reading.retry_now()
     until(lambda: has_ended(reading))
     assert station.state() == []
@@ -79,7 +79,7 @@ def test_a_reader_that_was_tried_in_vain_before_udev_said_that_it_is_gone_stays_
     scanner.says.put("lost")
     until(lambda: station.state() == ["waiting"])
     assert [each.id for each in station.roll.lines()] == ["usb-1"]
-    reading.wanted.gone.set()
+    reading.spec.gone.set()
     reading.retry_now()
     until(lambda: station.state() == ["lost"])
     (line,) = station.roll.lines()
@@ -98,7 +98,7 @@ def test_a_device_that_was_pulled_out_is_not_tried_again_at_its_node(
     until(lambda: station.state() == ["lost"])
     pulled.retry_now()  # something else was plugged in
     assert not until_or_not(lambda: len(station.asked) > 1, within_s=0.2)
-    pulled.wanted.gone.set()
+    pulled.spec.gone.set()
     assert not until_or_not(lambda: len(station.asked) > 1, within_s=0.2)
     monkeypatch.setattr(module, "UNPLUGGED_S", 0.01)  # udev says nothing: it was lost for another reason
     stays = ReaderThread(ReaderSpec("event4", "keyboard", {}, names=("usb-1",)), station.desk)

@@ -91,7 +91,7 @@ def test_a_scanner_that_looks_at_the_sheet_for_hours_is_logged_once(
     scanner.says.put(replace(SHEET, evidence=("The layout is fr.",), profile='{"layout": "fr"}'))
     scanner.says.put(a_read())
     assert station.inbox.next_work(5).raw == a_read().raw
-    assert station.logged == ["a reader has shown what it is"] * 2
+    assert station.logged == ["a reader was identified"] * 2
     reading.close()
 
 
@@ -102,5 +102,5 @@ def test_what_cannot_be_kept_is_logged_and_the_reader_reads_on(tmp_path: Path, m
     scanner.says.put(SHEET)
     scanner.says.put(a_read())
     assert station.inbox.next_work(5).raw == a_read().raw
-    assert "what a reader was taught cannot be kept" in station.logged
+    assert "a reader's profile cannot be stored" in station.logged
     reading.close()

@@ -13,7 +13,7 @@ from station.feedback.messages import Red
 from station.readers import reader_thread as module
 from station.readers.enrolment import UNUSABLE
 from station.readers.profile_store import ProfileStore, ReaderProfile, beside
-from station.readers.registry import READ_FROM, ReaderRegistry, ReaderStatus, to_heartbeat
+from station.readers.registry import OPEN_STATES, ReaderRegistry, ReaderStatus, to_heartbeat
 from tests.drivers.conftest import Wedge
 from tests.station.fixtures.reader_threads import Scanner, Station
 from tests.station.fixtures.scan_pipeline import a_read
@@ -65,7 +65,7 @@ def test_a_scanner_that_cannot_be_read_as_it_was_taught_is_answered_red_and_show
     (line,) = station.roll.lines()
     assert (line.why, line.taught) == (why, "The layout is xx.")
     assert (to_heartbeat(line)["state"], to_heartbeat(line)["why"]) == ("refusing", why[:240])
-    assert station.logged == ["what a reader was taught cannot be used", "a reader lost a scan"]
+    assert station.logged == ["a reader's profile cannot be used", "a reader lost a scan"]
     reading.close()
     wedge.unplug()
 
@@ -105,10 +105,10 @@ def test_what_it_is_taught_anew_is_read_at_once(station: Station, monkeypatch: p
 
 def test_a_reader_that_refuses_is_open_to_the_roll() -> None:
     roll = ReaderRegistry(lambda *_a, **_f: None, lambda: None)
-    roll.note("event3.1", ReaderStatus("keyboard", "usb-1", "refusing", "why"))
-    roll.note("event3", ReaderStatus("keyboard", "usb-1", "lost"))  # the late word of its plug before
+    roll.update("event3.1", ReaderStatus("keyboard", "usb-1", "refusing", "why"))
+    roll.update("event3", ReaderStatus("keyboard", "usb-1", "lost"))  # the late word of its plug before
     assert [each.state for each in roll.lines()] == ["refusing"]
-    assert "refusing" in READ_FROM
+    assert "refusing" in OPEN_STATES
 
 
 def test_a_recording_says_that_the_lesson_cannot_be_used_and_keeps_what_the_scanner_sends(

@@ -60,8 +60,8 @@ ROWS: list[tuple[BenchState, str, ScanFields, tuple[State, Reason, str], dict[st
     (BenchState(), "WIP:MORE", ScanFields(), (*GREEN_CARD, "MORE: scan the sheet"),
      {"pending": ArmedAction(more=True, until_ns=120 * S)}),
     (BenchState(), "WIP:STAGE:mill", ScanFields(stage="mill"), (*GREEN_CARD, "this bench is at mill"),
-     {"place": StageOverride("mill")}),
-    (BenchState(place=StageOverride("mill")), ITEM, ScanFields(stage="mill"), (*SAVED, "saved: WO-1042"),
+     {"stage_override": StageOverride("mill")}),
+    (BenchState(stage_override=StageOverride("mill")), ITEM, ScanFields(stage="mill"), (*SAVED, "saved: WO-1042"),
      {"done": (UndoableScan(LogPlace(LOG, 7), ITEM, 100 * S),)}),
     (BenchState(), "WIP:LOAD", ScanFields(), (*GREEN_CARD, "one load: scan its sheets"),
      {"load": ArmedLoad("abababab-7", 220 * S)}),
@@ -100,7 +100,7 @@ def test_each_transition(
     before: BenchState, text: str, fields: ScanFields, says: tuple[State, Reason, str], changes: dict[str, Any]
 ) -> None:
     taken = a_step(text, before)
-    assert (taken.says.state, taken.says.why, taken.says.text) == says
+    assert (taken.answer.state, taken.answer.why, taken.answer.text) == says
     assert taken.fields == fields
     assert taken.bench == replace(before, **changes)
 
@@ -131,22 +131,22 @@ def test_a_held_card_ends_after_two_minutes_idle() -> None:
 
 def test_a_card_beats_the_readers_own_action_and_a_stage_card_its_stage() -> None:
     assert a_step(ITEM, action="out", stage="saw").fields == ScanFields(action="out", stage="saw")
-    armed = BenchState(pending=ArmedAction(action="in", until_ns=120 * S), place=StageOverride("mill"))
+    armed = BenchState(pending=ArmedAction(action="in", until_ns=120 * S), stage_override=StageOverride("mill"))
     assert a_step(ITEM, armed, action="out", stage="saw").fields == ScanFields(action="in", stage="mill")
 
 
 def test_a_bench_of_several_stages_asks_until_a_stage_card_says_which() -> None:
     shop = Shop(settings=BenchSettings(stages=("saw", "mill")))
-    asked = shop.scan("WO-1", 10).says
+    asked = shop.scan("WO-1", 10).answer
     assert (asked.why, asked.text) == (
         Reason.ASK, "saved without a stage: UNDO, then a STAGE card (saw, mill) and the sheet",
     )  # fmt: skip
-    elsewhere = shop.scan("WIP:STAGE:drill", 15).says
+    elsewhere = shop.scan("WIP:STAGE:drill", 15).answer
     assert (elsewhere.why, elsewhere.text) == (Reason.CARD, "drill is no stage of this station (saw, mill)")
     shop.scan("WIP:STAGE:mill", 20)
     shop.scan("WIP:STAGE:drill", 25)
     sheet = shop.scan("WO-1", 30)
-    assert (sheet.says.why, sheet.fields.stage) == (Reason.SAVED, "mill")
+    assert (sheet.answer.why, sheet.fields.stage) == (Reason.SAVED, "mill")
 
 
 @pytest.mark.parametrize("card", ["WIP:QTY:1", "WIP:MORE"])

@@ -30,14 +30,14 @@ def test_scan_then_undo_then_the_same_scan_swallows_nothing() -> None:
 def test_counting_pieces_by_scanning_the_sheet_once_a_piece_swallows_nothing() -> None:
     pieces = Shop()
     for second in range(5):  # the operation has a transfer quantity: each scan is a piece
-        assert pieces.scan("WO-1", 10 + second, pieces=True).says.why == Reason.SAVED
+        assert pieces.scan("WO-1", 10 + second, pieces=True).answer.why == Reason.SAVED
     assert len(pieces.holds()) == 5
 
     told = Shop()  # without one, a scan that is not counted is said to be not counted
-    assert told.scan("WO-1", 10).says.why == Reason.SAVED
+    assert told.scan("WO-1", 10).answer.why == Reason.SAVED
     repeat = told.scan("WO-1", 11)
-    assert (repeat.fields.repeat, repeat.says.state, repeat.says.why) == (True, State.AMBER, Reason.REPEAT)
-    assert repeat.says.text == "already saved: WO-1. Another one? Card MORE, then scan"
+    assert (repeat.fields.repeat, repeat.answer.state, repeat.answer.why) == (True, State.AMBER, Reason.REPEAT)
+    assert repeat.answer.text == "already saved: WO-1. Another one? Card MORE, then scan"
     told.scan("WIP:MORE", 12)
     assert told.scan("WO-1", 13).fields == ScanFields(repeat=False)
     assert len(told.holds()) == 2
@@ -58,7 +58,7 @@ def test_undo_goes_back_one_further_each_time_and_skips_repeats() -> None:
     for text, at_s in (("WO-1", 1), ("WO-2", 5), ("WO-2", 6), ("WIP:UNDO", 7), ("WIP:UNDO", 8), ("WIP:UNDO", 9)):
         last = shop.scan(text, at_s)
     assert shop.voided == [2, 1]
-    assert last.says.text == "nothing of the last 10 minutes to undo"
+    assert last.answer.text == "nothing of the last 10 minutes to undo"
 
 
 def test_undo_reaches_back_ten_minutes() -> None:
@@ -70,22 +70,26 @@ def test_with_the_sheet_first_a_card_records_the_sheet_anew_and_voids_what_it_sa
     shop = Shop(settings=BenchSettings(cards_after=True))
     shop.scan("WO-1", 10)  # 1
     scrapped = shop.scan("WIP:SCRAP", 12)  # 2 the card, 3 the sheet again, 4 the void of 1
-    assert scrapped.again is not None
-    assert (scrapped.again.fields, scrapped.again.void) == (ScanFields(action="scrap"), LogPlace(LOG, 1))
-    assert scrapped.says.text == "1 counted: WO-1 SCRAP. More? Card QTY"
+    assert scrapped.rescan is not None
+    assert (scrapped.rescan.fields, scrapped.rescan.void) == (ScanFields(action="scrap"), LogPlace(LOG, 1))
+    assert scrapped.answer.text == "1 counted: WO-1 SCRAP. More? Card QTY"
     shop.scan("WIP:QTY:5", 14)  # 5, 6 the sheet again, 7 the void of 3
     shop.scan("WIP:REASON:burr", 16)  # 8, 9, 10 the void of 6
     assert shop.voided == [1, 3, 6]
     shop.scan("WIP:UNDO", 18)
     assert shop.voided == [1, 3, 6, 9]
-    assert shop.scan("WIP:SCRAP", 19).says.text == "scan the sheet first, then the card"
+    assert shop.scan("WIP:SCRAP", 19).answer.text == "scan the sheet first, then the card"
 
 
 def test_with_the_sheet_first_a_card_comes_too_late_after_20_seconds() -> None:
     shop = Shop(settings=BenchSettings(cards_after=True))
     shop.scan("WO-1", 10)
     late = shop.scan("WIP:SCRAP", 30)
-    assert (late.again, late.says.state, late.says.text) == (None, State.AMBER, "scan the sheet first, then the card")
+    assert (late.rescan, late.answer.state, late.answer.text) == (
+        None,
+        State.AMBER,
+        "scan the sheet first, then the card",
+    )
     assert shop.holds() == [("WO-1", None, None)]
 
 

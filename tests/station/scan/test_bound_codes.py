@@ -44,7 +44,7 @@ SNAPSHOT = {
 def a_bench(snapshot: dict[str, Any] | None = None) -> Bench:
     """A bench that knows the shop of a snapshot."""
     bench = Bench()
-    bench.scan.known = rule_context(json.dumps(snapshot or SNAPSHOT).encode(), [])
+    bench.scan.rules = rule_context(json.dumps(snapshot or SNAPSHOT).encode(), [])
     return bench
 
 
@@ -105,7 +105,7 @@ def test_a_kind_of_binding_of_a_later_version_is_passed_over() -> None:
 def test_a_code_that_is_let_go_names_itself_with_the_next_snapshot() -> None:
     bench = a_bench()
     scan(bench, "NEXT-IS-SCRAP")
-    bench.scan.known = rule_context(json.dumps({"definitions": [], "codes": []}).encode(), [])
+    bench.scan.rules = rule_context(json.dumps({"definitions": [], "codes": []}).encode(), [])
     assert (
         scan(bench, "NEXT-IS-SCRAP")[0][2]
         == "1 counted: NEXT-IS-SCRAP SCRAP. More? UNDO, then SCRAP, QTY and the sheet"
@@ -183,4 +183,4 @@ def test_what_is_on_its_way_to_the_hub_is_the_item_that_a_code_is_bound_to() -> 
             """Every event."""
             return [type("Stored", (), {"encoded": each})() for each in bench.journal.events[after:]]
 
-    assert items_on_the_way(Reader(), bench.scan.known) == {"O-31", "WO-9"}  # type: ignore[arg-type]
+    assert items_on_the_way(Reader(), bench.scan.rules) == {"O-31", "WO-9"}  # type: ignore[arg-type]

@@ -22,7 +22,7 @@ S = 10**9
 
 
 def test_a_read_becomes_an_event_whose_fields_are_those_of_the_contract() -> None:
-    bench = Bench(more={"place_of": lambda _reader: ReaderSettings("left", "saw", "in")})
+    bench = Bench(more={"reader_settings": lambda _reader: ReaderSettings("left", "saw", "in")})
     (answer,) = bench.take(a_read(b"]C1WO-\xe9", 10, sym="]C1"))
     assert bench.journal.decoded() == [
         Event(
@@ -106,7 +106,7 @@ def test_a_repeat_is_stored_and_marked() -> None:
 
 def test_two_readers_do_not_repeat_each_other_and_benches_do_not_share_cards() -> None:
     places = {"a": ReaderSettings("left"), "b": ReaderSettings("right")}
-    bench = Bench(more={"place_of": places.__getitem__})
+    bench = Bench(more={"reader_settings": places.__getitem__})
     bench.take(
         a_read(b"WIP:SCRAP", 1, reader="a"), a_read(b"WO-1", 2, reader="b"), a_read(b"WO-1", 2.5, reader="a"),
     )  # fmt: skip
@@ -124,7 +124,7 @@ def test_an_undo_at_one_reader_lets_the_same_sheet_count_again_at_another() -> N
 
 def test_the_first_scan_after_a_restart_may_be_a_repeat_for_two_minutes() -> None:
     for at_s, repeats in ((100, True), (121, False)):
-        bench = Bench(more={"before": RestartState({"replay-1": ScanSignature("WO-1")})})
+        bench = Bench(more={"restart": RestartState({"replay-1": ScanSignature("WO-1")})})
         bench.inbox.close()
         bench.scan.run()  # ready at 0
         bench.take(a_read(b"WO-1", at_s))
@@ -211,8 +211,8 @@ def test_a_device_with_a_new_name_for_each_scan_costs_bounded_memory_and_the_rea
     names = [f"usb-05e0-1200-S{number}" for number in range(3 * MAX_READERS)]
     for number, name in enumerate(names):
         bench.take(a_read(b"WO-1042", at_s=10 + number, reader=name))
-    assert list(bench.scan._memories) == names[-MAX_READERS:]
-    assert len(bench.scan.recorder._readers) == MAX_READERS
+    assert list(bench.scan._filters) == names[-MAX_READERS:]
+    assert len(bench.scan._events._readers) == MAX_READERS
     (answer,) = bench.take(a_read(b"WO-1042", at_s=10 + 3 * MAX_READERS, reader=names[-1]))
     assert answer.why == "repeat"
     assert {event.reader.id for event in bench.journal.decoded() if event.reader} == set(names)

@@ -46,7 +46,7 @@ def test_a_full_disk_is_looked_at_every_two_seconds_and_the_operator_reads_when_
     bench.take(a_read(b"WO-1", 10, reader="left"), a_read(b"WO-2", 11, reader="left"))
     for second in (12, 13, 14, 15, 16, 17):
         bench.now_ns, room[0] = second * S, second >= 15
-        bench.scan._between()
+        bench.scan.work_between_scans()
     assert looks == [13, 15]
     assert bench.said[2:] == [Notice("look", ROOM_AGAIN)]
     assert bench.said[2].reader == "left"
@@ -64,7 +64,7 @@ def test_a_scan_that_finds_room_again_is_green_and_needs_no_notice() -> None:
     bench.journal.misbehave = lambda _encoded: None
     assert numbers(bench.take(a_read(b"WO-1", 11))) == [1]
     bench.now_ns = 20 * S
-    bench.scan._between()
+    bench.scan.work_between_scans()
     assert len(bench.said) == 2
 
 
@@ -127,7 +127,7 @@ def test_a_chore_waits_for_scans_and_its_error_goes_to_who_asked() -> None:
     bench = Bench()
     order: list[str] = []
     bench.journal.misbehave = lambda _encoded: order.append("scan")
-    chore = bench.inbox.ask(lambda: order.append("chore"))
+    chore = bench.inbox.submit(lambda: order.append("chore"))
     for number in range(3):
         bench.inbox.put(a_read(b"WO-%d" % number), wait=False)
     bench.inbox.close()
@@ -135,7 +135,7 @@ def test_a_chore_waits_for_scans_and_its_error_goes_to_who_asked() -> None:
     chore.wait()
     assert order == ["scan", "scan", "scan", "chore"]
     with pytest.raises(InterruptedError):
-        bench.inbox.ask(lambda: None).wait()
+        bench.inbox.submit(lambda: None).wait()
 
 
 def test_a_chore_that_fails_ends_no_recording_and_one_that_lost_the_medium_does() -> None:
@@ -145,7 +145,7 @@ def test_a_chore_that_fails_ends_no_recording_and_one_that_lost_the_medium_does(
         def fail(error: type[Exception] = error) -> None:
             raise error
 
-        chore = bench.inbox.ask(fail)
+        chore = bench.inbox.submit(fail)
         bench.inbox.put(a_read(), wait=False)
         bench.inbox.close()
         bench.scan.run()

@@ -13,7 +13,7 @@ S = 10**9
 
 def at_keypad(*more: object) -> Bench:
     pads = {"pad": ReaderSettings(stage="saw", keypad=True)}
-    return Bench(more={"place_of": lambda reader: pads.get(reader, ReaderSettings(stage="saw"))})
+    return Bench(more={"reader_settings": lambda reader: pads.get(reader, ReaderSettings(stage="saw"))})
 
 
 def test_digits_of_a_number_pad_are_the_quantity_of_the_next_sheet() -> None:

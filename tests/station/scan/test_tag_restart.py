@@ -8,7 +8,7 @@ import pytest
 from station.core.event import Event, LogPosition, Reader, encode
 from station.scan.deduplication import ScanSignature
 from station.scan.pipeline import ReaderSettings
-from station.scan.restart_state import RestartState, earlier
+from station.scan.restart_state import RestartState, read_restart_state
 from tests.station.fixtures.journals import open_journal
 from tests.station.fixtures.scan_pipeline import Bench, a_read
 from tests.station.fixtures.tag_reads import S, a_tag
@@ -26,7 +26,7 @@ def known_of(folder: Path, *events: Event) -> RestartState:
     with open_journal(folder) as journal:
         for event in events:
             journal.commit(encode(event))
-        return earlier(journal, "boot-a")
+        return read_restart_state(journal, "boot-a")
 
 
 def end_of(folder: Path, raw: bytes, seq: int, **fields: Any) -> Event:
@@ -37,7 +37,7 @@ def end_of(folder: Path, raw: bytes, seq: int, **fields: Any) -> Event:
 
 def started(before: RestartState, place: ReaderSettings | None = None) -> Bench:
     """A recording thread that has just started."""
-    bench = Bench(more={"before": before, "place_of": lambda _reader: place or ReaderSettings(stage="saw")})
+    bench = Bench(more={"restart": before, "reader_settings": lambda _reader: place or ReaderSettings(stage="saw")})
     bench.scan._ready_until_ns = 120 * S
     return bench
 
@@ -76,22 +76,24 @@ def test_a_tag_that_left_before_the_start_is_a_scan(tmp_path: Path) -> None:
 
 def test_of_a_tag_that_came_twice_its_newest_arrival_counts(tmp_path: Path) -> None:
     end = end_of(tmp_path, FIRST, 2)
-    assert known_of(tmp_path, arrival(FIRST), arrival(FIRST, repeat=True), end).lying == {}
+    assert known_of(tmp_path, arrival(FIRST), arrival(FIRST, repeat=True), end).present_tags == {}
 
 
 def test_an_arrival_that_was_taken_back_is_meant_when_it_comes_again(tmp_path: Path) -> None:
     void = end_of(tmp_path, b"WIP:UNDO", 1, seen=None, action="void")
-    assert known_of(tmp_path, arrival(FIRST), void, arrival(SECOND)).lying == {"pcsc-1": (ScanSignature("04D1B2C4"),)}
+    assert known_of(tmp_path, arrival(FIRST), void, arrival(SECOND)).present_tags == {
+        "pcsc-1": (ScanSignature("04D1B2C4"),)
+    }
 
 
 def test_an_end_in_another_log_ends_nothing_here(tmp_path: Path) -> None:
     elsewhere = arrival(FIRST, seen=3, ref=LogPosition("ab" * 16, 1))
-    assert known_of(tmp_path, arrival(FIRST), elsewhere).lying == {"pcsc-1": (ScanSignature("04A1B2C3"),)}
+    assert known_of(tmp_path, arrival(FIRST), elsewhere).present_tags == {"pcsc-1": (ScanSignature("04A1B2C3"),)}
 
 
 def test_a_sheet_of_a_scanner_lies_nowhere(tmp_path: Path) -> None:
     scanned = Event(kind="scan", station="saw-1", sw="t", raw=b"WO-1", reader=Reader("keyboard", "usb-1"))
-    assert known_of(tmp_path, scanned).lying == {}
+    assert known_of(tmp_path, scanned).present_tags == {}
 
 
 def test_two_minutes_after_the_start_or_at_another_reader_an_arrival_is_a_scan(tmp_path: Path) -> None:
@@ -119,9 +121,9 @@ def test_a_tag_before_the_restart_is_its_repeat_and_its_end_is_nobodys_last_word
     with open_journal(tmp_path) as journal:
         journal.commit(encode(arrival(FIRST)))
         journal.commit(encode(arrival(b"04FFFFFF", seen=3, ref=LogPosition(journal.log_id.hex(), 1))))
-        before = earlier(journal, "boot-a")
+        before = read_restart_state(journal, "boot-a")
         assert before == RestartState({"pcsc-1": ScanSignature("04A1B2C3")})
-    bench = Bench(more={"before": before})
+    bench = Bench(more={"restart": before})
     bench.scan._ready_until_ns = 120 * S
     bench.take(a_tag())
     assert bench.journal.decoded()[0].repeat

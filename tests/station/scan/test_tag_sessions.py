@@ -22,7 +22,7 @@ from station.scan.bench_state import BenchSettings
 from station.scan.deduplication import ScanSignature
 from station.scan.event_builder import EventBuilder
 from station.scan.pipeline import ReaderSettings, RuleContext, ScanPipeline
-from station.scan.restart_state import earlier
+from station.scan.restart_state import read_restart_state
 from station.scan.tag_sessions import MAX_PRESENT, TagArrival, TagSessions
 from station.scan.work_queue import WorkQueue
 from station.sync.master_data_sync import items_on_the_way
@@ -32,7 +32,7 @@ from tests.station.fixtures.tag_reads import EPC, PATTERNS, UID, S, a_tag, its_e
 
 
 def test_a_presence_is_two_events_and_one_answer() -> None:
-    bench = Bench(more={"place_of": lambda _reader: ReaderSettings("left", "saw", "in")})
+    bench = Bench(more={"reader_settings": lambda _reader: ReaderSettings("left", "saw", "in")})
     answers = bench.take(a_tag())
     assert left(bench, its_end(a_tag(), 99.5)) == []
     common = {
@@ -165,10 +165,10 @@ def test_the_arrivals_that_are_remembered_are_bounded() -> None:
     present = TagSessions()
     tags = [a_tag(b"%08X" % number) for number in range(MAX_PRESENT + 1)]
     for tag in tags:
-        present.arrived(tag, TagArrival(LogPosition("a", 1), Event(kind="scan", station="s", sw="t")))
+        present.add(tag, TagArrival(LogPosition("a", 1), Event(kind="scan", station="s", sw="t")))
     assert len(present) == MAX_PRESENT
-    assert present.left(its_end(tags[0], 12)) is None
-    assert present.left(its_end(tags[1], 12)) is not None
+    assert present.pop(its_end(tags[0], 12)) is None
+    assert present.pop(its_end(tags[1], 12)) is not None
 
 
 class Field:
@@ -196,10 +196,12 @@ def test_a_presence_goes_from_the_reader_to_the_disk(tmp_path: Path, monkeypatch
         inbox: WorkQueue[Read | Dropped] = WorkQueue()
         recorder = EventBuilder("saw-1", "0.1.0", "boot-a", now_ns, lambda: 1)
         scan = ScanPipeline(
-            journal, inbox, recorder, said.append, now_ns, known=RuleContext((), NoRules()), settings=BenchSettings()
+            journal, inbox, recorder, said.append, now_ns, rules=RuleContext((), NoRules()), settings=BenchSettings()
         )
         config = StationConfig(station="saw-1", stage="saw", reader=(Row("pcsc", match="field"),))
-        readers = ReaderManager(config, inbox, said.append, lambda *_a, **_f: None, lambda: None, scan.left)
+        readers = ReaderManager(
+            config, inbox, said.append, lambda *_a, **_f: None, lambda: None, scan.record_tag_removal
+        )
         recording = threading.Thread(target=scan.run)
         recording.start()
         readers.start()
@@ -218,11 +220,11 @@ def test_a_presence_goes_from_the_reader_to_the_disk(tmp_path: Path, monkeypatch
             (None, None), (1, 1), (None, None), (2, 3), (None, None), (3, 5),
         ]  # fmt: skip
         assert numbers(said) == [1, 3, 5]
-        assert earlier(journal, "boot-a").said == {"pcsc-1": ScanSignature("04A1B2C3")}
+        assert read_restart_state(journal, "boot-a").last_scans == {"pcsc-1": ScanSignature("04A1B2C3")}
 
 
 def test_ends_that_nobody_records_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(readers_module, "MOST_ENDS", 2)
+    monkeypatch.setattr(readers_module, "MAX_REMOVALS", 2)
     field, logged = Field(), list[str]()
     monkeypatch.setattr(readers_module, "open_driver", lambda _kind, _settings: field)
     inbox: WorkQueue[Read | Dropped] = WorkQueue(1)

@@ -21,7 +21,7 @@ def test_a_device_finds_no_room_behind_64_scans_and_a_file_waits_for_it() -> Non
 
 def test_a_chore_wakes_the_thread_and_takes_no_room() -> None:
     inbox: WorkQueue[int] = WorkQueue(1)
-    chore = inbox.ask(lambda: 7)
+    chore = inbox.submit(lambda: 7)
     assert inbox.put(1, wait=False)
     assert inbox.next_work(1) is None
     assert inbox.next_work(1) == 1
@@ -34,7 +34,7 @@ def test_a_chore_wakes_the_thread_and_takes_no_room() -> None:
 
 def test_a_chores_error_reaches_both_sides() -> None:
     inbox: WorkQueue[int] = WorkQueue()
-    chore = inbox.ask(lambda: 1 // 0)
+    chore = inbox.submit(lambda: 1 // 0)
     with pytest.raises(ZeroDivisionError):
         chore.run()
     with pytest.raises(ZeroDivisionError):
@@ -43,9 +43,9 @@ def test_a_chores_error_reaches_both_sides() -> None:
 
 def test_nothing_waits_for_a_thread_that_has_ended() -> None:
     inbox: WorkQueue[int] = WorkQueue()
-    before = inbox.ask(lambda: 7)
+    before = inbox.submit(lambda: 7)
     inbox.refuse_rest()
-    after = inbox.ask(lambda: 7)
+    after = inbox.submit(lambda: 7)
     for chore in (before, after):
         with pytest.raises(InterruptedError):
             chore.wait()

@@ -59,10 +59,10 @@ def test_a_station_ahead_of_the_hub_is_a_line_on_the_board_until_it_has_sent(roo
     room.scan("AFTER", 60)
     room.settle()
     assert MISSING not in board(room)
-    standing = room.station.link._standing
+    standing = room.station.link._state
     while standing.next_beat_ns > standing.next_items_ns:  # the heartbeat is the next request
         room.world.advance(S)
-        standing = room.station.link._standing
+        standing = room.station.link._state
     if how == "restored":
         room.hub.restore(next(room.hub.backups.glob("*.db")))
     else:
@@ -110,7 +110,7 @@ def test_a_hub_clock_that_is_far_ahead_prunes_nothing(room: SimRoom, ahead_us: i
     for _ in range(6):
         room.world.jump(2 * 3600 * S)
         room.world.advance(70 * S)
-        room.station.inbox.ask(room.station.journal.count_time)
+        room.station.inbox.submit(room.station.journal.count_time)
         room.scan(f"AT-{room.world.now_us}", 2)
     assert len(sessions) > 40, "its clock jumped twice at least"
     assert room.station.link.status().durable_thru >= 20, "the hub gives all of it free"
@@ -124,7 +124,7 @@ def test_ninety_days_of_boot_time_with_scans_prune_what_is_durable(room: SimRoom
     for day in range(95):
         room.world.jump(DAY)
         room.world.advance(5 * S)
-        room.station.inbox.ask(room.station.journal.count_time)
+        room.station.inbox.submit(room.station.journal.count_time)
         room.scan(f"DAY-{day}", 1)
         if day < 85:
             assert pruned == [], f"day {day}"

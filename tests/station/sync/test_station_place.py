@@ -57,7 +57,7 @@ def test_a_station_with_anothers_token_records_and_sends_nothing_under_the_wrong
         assert "station 'saw-1'" in station.status()["hub"]["error"]
         assert "'mill-2', whose token this is" in station.status()["hub"]["error"]
         said = station.command("doctor").stdout
-        assert "WRONG  the hub does not let this station in: " in said
+        assert "WRONG  the hub refuses this station: " in said
         assert f"the token in {tmp_path}/token is another station's: correct `station`, or get this one its own" in said
         station.end()
         station.config.write_text(station.config.read_text().replace('"saw-1"', '"mill-2"'))

@@ -1,0 +1,37 @@
+"""Queries that the journal's writer and its readers share: state for a session, definitions, open items, newest events."""
+
+import sqlite3
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+from typing import TypeVar
+
+from station.journal import metadata
+from station.journal.records import LogState, OpenItems, StoredEvent
+
+NEWEST = 500
+END = 2**63 - 1  # SQLite's largest sequence number
+Result = TypeVar("Result")
+
+
+class JournalQueries(ABC):
+    """The shared queries; a subclass runs them on its connection."""
+
+    @abstractmethod
+    def _ask(self, query: Callable[[sqlite3.Connection], Result]) -> Result:
+        """Run a query on the connection."""
+
+    def state(self) -> LogState:
+        """The fields that introduce this log in a session with the hub."""
+        return self._ask(metadata.state)
+
+    def snapshot(self) -> tuple[str, bytes] | None:
+        """The stored definitions of the hub, (version, body), or None."""
+        return self._ask(metadata.snapshot)
+
+    def items(self) -> OpenItems:
+        """The stored open items of the hub."""
+        return self._ask(metadata.items)
+
+    def newest(self, limit: int = NEWEST, before: int = END) -> list[StoredEvent]:
+        """The last events with a sequence number below `before`, newest first."""
+        return self._ask(lambda db: metadata.newest(db, limit, before))
