@@ -11,10 +11,10 @@ from server.auth.gate import may, readers
 from server.auth.roles import Role
 from server.context import running
 from server.queries.current_master_data import catalogue
-from server.web.printing import drawing, paper, pdf_file, unprintable
+from server.web.printing import INSTALL, drawing, paper, pdf_file, unprintable
 from station.core.codes.card_labels import WORD_OF, CardLabels, card_labels, words_of
 from station.core.printing import PAPERS, Encode, PaperError, cards_page, page_count
-from station.core.printing.libraries import AT_THE_HUB, symbols
+from station.core.printing.libraries import symbols
 
 blueprint = Blueprint("cards", __name__)
 
@@ -25,7 +25,7 @@ def page() -> str:
     """Every page of cards, and the words of the shop that make none."""
     labels, missing = _labels(), None
     try:
-        symbols(AT_THE_HUB)
+        symbols(INSTALL)
     except PaperError as error:
         missing = error
     numbers = range(1, page_count(len(labels.labels)) + 1)
@@ -69,6 +69,6 @@ def _labels() -> CardLabels:
 
 def _encode() -> Encode:
     try:
-        return symbols(AT_THE_HUB)
+        return symbols(INSTALL)
     except PaperError as error:
         raise unprintable(error) from error

@@ -1,12 +1,19 @@
 """Printing: what the pages for paper share: the paper asked for, a drawing or a file as the answer, or why there is none."""
 
+import sys
 from collections.abc import Sequence
 
 from flask import Response, request
 
 from server.api_errors import ApiError
 from station.core.printing import PAPERS, Page, Paper, PaperError, write_svg
-from station.core.printing.libraries import AT_THE_HUB, pdf
+from station.core.printing.libraries import pdf
+
+# wipline is in no package registry: pip installs it from its source folder, into the environment that runs this code.
+INSTALL = (
+    f"Install it where the hub runs, in wipline's source folder: {sys.prefix}/bin/pip install '.[print]'."
+    " Then restart the hub."
+)
 
 
 def paper() -> Paper:
@@ -25,7 +32,7 @@ def drawing(page: Page) -> Response:
 def pdf_file(pages: Sequence[Page], name: str) -> Response:
     """Pages as a file to save and print. Raises `ApiError` 503."""
     try:
-        content = pdf(pages, AT_THE_HUB)
+        content = pdf(pages, INSTALL)
     except PaperError as error:
         raise unprintable(error) from error
     disposition = f'attachment; filename="{name}"'

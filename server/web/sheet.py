@@ -3,9 +3,9 @@
 from flask import Blueprint, Response, render_template
 
 from server.auth.gate import readers
-from server.web.printing import drawing, paper, pdf_file, unprintable
+from server.web.printing import INSTALL, drawing, paper, pdf_file, unprintable
 from station.core.printing import NOTES, PAPERS, STEPS, Page, PaperError, setup_page
-from station.core.printing.libraries import AT_THE_HUB, symbols
+from station.core.printing.libraries import symbols
 
 blueprint = Blueprint("sheet", __name__)
 
@@ -16,7 +16,7 @@ def page() -> str:
     """The sentences, the sheet, and where nothing here can draw it, what to install."""
     missing = None
     try:
-        symbols(AT_THE_HUB)
+        symbols(INSTALL)
     except PaperError as error:
         missing = error
     return render_template(
@@ -40,6 +40,6 @@ def file() -> Response:
 
 def _drawn() -> Page:
     try:
-        return setup_page(paper(), symbols(AT_THE_HUB))
+        return setup_page(paper(), symbols(INSTALL))
     except PaperError as error:
         raise unprintable(error) from error

@@ -14,9 +14,14 @@ from typing import Any
 
 from station.core.codes.card_labels import CardLabels, CardVocabulary, Named, card_labels, words_of
 from station.core.printing import PAPERS, Page, PaperError, cards_page, page_count, setup_page, write_svg
-from station.core.printing.libraries import AT_A_STATION, pdf, symbols
+from station.core.printing.libraries import pdf, symbols
 from station.core.snapshot import SnapshotError, read_snapshot
 
+# wipline is in no package registry: pip installs it from its source folder, into the environment that runs this code.
+INSTALL = (
+    f"Install it, in wipline's source folder: {sys.prefix}/bin/pip install '.[print]'."
+    " Or print the hub's page /sheet in a browser."
+)
 STDOUT = "-"
 FORMS = ("pdf", "svg")
 
@@ -71,9 +76,9 @@ def prepare(asked: PrintOptions, snapshot: bytes | None, *, terminal: bool) -> P
                 expected="Expected them beside it.",
                 do="Add --cards, or leave them out.",
             )
-        return PrintResult(_write([setup_page(paper, symbols(AT_A_STATION))], to), ())
+        return PrintResult(_write([setup_page(paper, symbols(INSTALL))], to), ())
     labels = cards(asked, snapshot)
-    encode = symbols(AT_A_STATION)
+    encode = symbols(INSTALL)
     pages = [cards_page(paper, labels.labels, number + 1, encode) for number in range(page_count(len(labels.labels)))]
     notes = [f"Not printed: {each.text!r}: {each.why}." for each in labels.refused]
     if snapshot is None:
@@ -131,7 +136,7 @@ def cards(asked: PrintOptions, snapshot: bytes | None) -> CardLabels:
 def _write(pages: Sequence[Page], to: Destination) -> tuple[str, ...]:
     """Write the pages; the files' names. A drawing (SVG) is one page, so several are numbered."""
     if to.form == "pdf":
-        files = {to.path: pdf(pages, AT_A_STATION)}
+        files = {to.path: pdf(pages, INSTALL)}
     elif len(pages) == 1:
         files = {to.path: write_svg(pages[0]).encode()}
     elif to.path == STDOUT:

@@ -11,8 +11,7 @@ from station.core.protocol import OpenItem
 from station.core.quantity import decimal_text
 from station.core.snapshot import NOW_US, Snapshot, SnapshotError, read_snapshot
 from station.journal import Journal
-from station.rules.interface import NoRules
-from station.scan.pipeline import RuleContext
+from station.rules.interface import NoRules, RuleContext
 
 NO_SNAPSHOT = Snapshot()
 
@@ -112,9 +111,9 @@ def stored_shop(journal: Journal, say: Callable[..., None]) -> tuple[ShopSnapsho
 
 def update_rules(context: RuleContext, items: Iterable[OpenItem], *, complete: bool) -> None:
     """Apply open items that the hub has just sent. Called by the recording thread."""
-    if isinstance(context.judge, NoRules):
+    if isinstance(context.engine, NoRules):
         return
     from station.rules.engine import ShopRules
 
-    if isinstance(context.judge, ShopRules):
-        context.judge.know(list(items), complete=complete)
+    if isinstance(context.engine, ShopRules):
+        context.engine.know(list(items), complete=complete)

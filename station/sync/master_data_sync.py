@@ -14,8 +14,9 @@ from station.core.codes.tag_numbers import TAG_READERS
 from station.core.event import Event, EventError, decode
 from station.core.protocol import Epoch, OpenItem
 from station.journal import Journal, JournalFull, JournalReader
+from station.rules.interface import RuleContext
 from station.rules.snapshot import log_refused, read_shop, rule_context, update_rules
-from station.scan.pipeline import RuleContext, ScanPipeline
+from station.scan.pipeline import ScanPipeline
 from station.scan.work_queue import WorkQueue
 from station.shop_state import ShopState
 from station.sync.client import HubClient

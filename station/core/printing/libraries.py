@@ -1,14 +1,8 @@
 """Loads the libraries that draw symbols (zint) and PDF files (reportlab), where paper is to be made."""
 
-import sys
 from collections.abc import Sequence
 
 from station.core.printing import Encode, Page, encoder, not_installed, typefaces, write_pdf
-
-# wipline is in no package registry: pip installs it from its source folder, into the environment that runs this code.
-_PIP = f"{sys.prefix}/bin/pip install '.[print]'"
-AT_A_STATION = f"Install it, in wipline's source folder: {_PIP}. Or print the hub's page /sheet in a browser."
-AT_THE_HUB = f"Install it where the hub runs, in wipline's source folder: {_PIP}. Then restart the hub."
 
 
 def symbols(install: str) -> Encode:

@@ -81,9 +81,9 @@ def test_a_station_starts_and_scans_with_any_stored_definitions(tmp_path: Path) 
             _, rules = stored_shop(journal, lambda what, **_: said.append(what))
             for raw in (b"WO-1", b"1", b"A"):
                 code = read_code(raw, None, rules.patterns)
-                rules.judge.pieces(code, "saw")
+                rules.engine.pieces(code, "saw")
                 scan = Event(kind="scan", station="saw-1", sw="t", boot="b", mono_ns=1, raw=raw, stage="saw")
-                rules.judge.advise(code, scan)
+                rules.engine.advise(code, scan)
             assert (journal.snapshot() is None) == bool(said), "what cannot be read is forgotten, and fetched again"
             said.clear()
     print(f"{count} snapshots")
