@@ -17,7 +17,7 @@ from server.ledger.hub_log import hub_row
 from server.ledger.ingest import last_pos
 from server.projection import set_aside
 from server.projection.definitions import refused_patterns
-from server.projection.log_permissions import beyond
+from server.projection.log_permissions import count_not_permitted
 from server.text import utc_text
 
 DOUBTED = "No station is given the time."
@@ -79,7 +79,7 @@ def notes(connection: Connection, now_us: int) -> list[str]:
         )
     if not hub_row(connection).backup_pos:
         told.append("No verified backup off the hub's disk: stations keep everything they send.")
-    told += [f"Station {each.station}{each.fact} (log {each.log})." for each in beyond(connection)]
+    told += [f"Station {each.station}{each.fact} (log {each.log})." for each in count_not_permitted(connection)]
     told += [
         f"{each.why} It is recorded and not used: codes that it should match are read without it. Define it anew."
         for each in refused_patterns(connection, now_us)

@@ -8,7 +8,7 @@ from server.auth import devices
 from server.clock.watch import kept_doubt, suspects
 from server.locale_format import LocaleFormat
 from server.projection import set_aside
-from server.projection.log_permissions import beyond
+from server.projection.log_permissions import count_not_permitted
 from server.projection.tables import finding
 from server.queries import current_stock, historical_stock, stage_summary
 from server.queries.alerts import FINDING, Alert, LinkedWord, ShopSnapshot, needs_someone, ranked, without_repeats
@@ -52,7 +52,7 @@ def attention(connection: Connection, floor: ShopSnapshot) -> list[Alert]:
     estimated = Counter(station for station, _ in unsure)
     found = [*needs_someone(floor), *of_stations(devices.overview(connection), floor.now_us, estimated)]
     found += of_hub_clock(kept_doubt(connection), suspects(connection))
-    found += [*of_set_aside(set_aside.shown(connection)[0]), *of_beyond(beyond(connection))]
+    found += [*of_set_aside(set_aside.shown(connection)[0]), *of_beyond(count_not_permitted(connection))]
     return without_repeats(ranked([*found, *_todays_findings(connection, floor)]))
 
 

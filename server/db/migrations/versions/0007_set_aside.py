@@ -4,7 +4,7 @@ import sqlalchemy as sa
 from alembic import op
 
 from server.projection.internal_tables import claim, set_aside
-from server.projection.rebuild import make_again
+from server.projection.rebuild import rebuild_tables
 from server.projection.tables import event_state
 from server.projection.version_check import rules_changed
 
@@ -23,4 +23,4 @@ def upgrade() -> None:
         connection, checkfirst=True
     )
     if rules_changed(connection):
-        make_again(connection)
+        rebuild_tables(connection)
