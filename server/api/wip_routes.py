@@ -20,9 +20,9 @@ from server.context import running
 from server.projection.worker import projected_pos
 from server.queries.as_known_at import MOST_EVENTS, projection_at
 from server.queries.current_master_data import catalogue
-from server.queries.current_stock import StockRow, standing
-from server.queries.historical_stock import standing_at
-from server.queries.item_detail import one_item
+from server.queries.current_stock import StockRow, stock_now
+from server.queries.historical_stock import stock_at
+from server.queries.item_detail import item_detail
 from server.queries.order_progress import STATUSES, orders_after
 from server.queries.stage_order import line_of
 from server.queries.valuation import Valuation
@@ -57,7 +57,7 @@ def work_in_process() -> Response:
 def item(item: str) -> Response:
     """One item: where it is and has been, its accounts, what the rules say, and its last 200 events."""
     with running().store.read() as connection:
-        found = one_item(connection, item, Valuation(catalogue(connection), running().clock.utc_us()), _before())
+        found = item_detail(connection, item, Valuation(catalogue(connection), running().clock.utc_us()), _before())
     if found is None:
         raise ApiError(404, f"the item {item[:80]!r}", "one that was scanned, released or bound", "Look at /find?q=.")
     return json_answer(item_answer.item_answer(found))
@@ -88,7 +88,7 @@ def stages() -> Response:
     now_us = running().clock.utc_us()
     with running().store.read() as connection:
         known = catalogue(connection)
-        stands = standing(connection)
+        stands = stock_now(connection)
     names = line_of(known, now_us)
     names += sorted({stand.stage for stand in stands if stand.stage} - set(names))
     start = names.index(cursor) + 1 if cursor in names else 0
@@ -121,8 +121,8 @@ def time_of(text: str) -> int | None:
 
 def _stands(connection: Connection, valuation: Valuation, at_us: int | None, now_us: int) -> list[StockRow]:
     if at_us is None or at_us >= now_us:
-        return standing(connection)
-    return standing_at(connection, valuation.catalogue, at_us)
+        return stock_now(connection)
+    return stock_at(connection, valuation.catalogue, at_us)
 
 
 def _by(text: str) -> GroupBy:

@@ -23,7 +23,7 @@ from server.ops.control_protocol import ControlRequest
 from server.ops.scheduler import ClockMonitor
 from server.projection.tables import event_state
 from server.projection.worker import Projector
-from server.queries.snapshot import attention, floor_now
+from server.queries.snapshot import current_alerts, snapshot_now
 from server.web.template_filters import tongue
 from station.core.event import Event, encode
 from station.core.hash_chain import genesis, link
@@ -165,7 +165,9 @@ def told(hub):
     browser = app.test_client()
     health = browser.get("/healthz").json
     with app.test_request_context(), hub.read() as connection:
-        board = [each.sentence for each in attention(connection, floor_now(connection, tongue(), hub.clock.utc_us()))]
+        board = [
+            each.sentence for each in current_alerts(connection, snapshot_now(connection, tongue(), hub.clock.utc_us()))
+        ]
     return (
         [line for line in health["wrong"] if "clock" in line],
         "No station is given the time." in browser.get("/stations").get_data(as_text=True),

@@ -101,7 +101,7 @@ def test_a_note_stands_on_the_page_as_text(send, told, desk):
 @pytest.mark.parametrize(
     ("form", "came"),
     [
-        ({"do": "put-right", "scan": "ab:1", "why": "x"}, "a scan, and nothing that is different"),
+        ({"do": "put-right", "scan": "ab:1", "why": "x"}, "a correction without a changed field"),
         ({"do": "put-right", "scan": "", "why": "x"}, "a scan to be added, without a stage"),
         ({"do": "put-right", "scan": "", "stage": "saw"}, "no reason"),
         ({"do": "put-right", "scan": "", "stage": "saw", "why": "x", "quantity": "ten"}, "the quantity"),
