@@ -105,7 +105,7 @@ class Projector:
             self._queue_limit = min(MOST_EVENTS, 2 * self._queue_limit)
         self._signal.announce(pipeline.pos)
         if done and not fresh:
-            self._signal.ring_again()
+            self._signal.announce_refold()
         return done
 
     def _process_queues(self, connection: Connection, pipeline: ProjectionPipeline, attempt: "_Attempt") -> bool:

@@ -1,6 +1,6 @@
 """Age strip: one tick for each item at a stage, placed by its age at the stage; ages past the target are shaded.
 
-Coordinates are attributes of an SVG in a box of WIDTH by HEIGHT, because the content security policy allows no inline styles.
+Coordinates are attributes of an SVG in a box of WIDTH by HEIGHT: the content security policy allows no inline styles.
 
 >>> picture = strip([AgeTick("WO-1", 90, True, False), AgeTick("WO-2", 30, False, False)], target_s=60, longest_s=90)
 >>> picture.shade_x, [mark.x for mark in picture.marks]

@@ -1,7 +1,7 @@
 """Corrections: build the ledger entry of a form on an item's page.
 
-Each entry has a reason and the person of the session. A wrong scan gets a `correct`, a missing one a `checkin`, a superfluous
-one a `void`; no event is overwritten.
+Each entry has a reason and the person of the session. A wrong scan gets a `correct`, a missing one a `checkin`, a
+superfluous one a `void`; no event is overwritten.
 """
 
 from collections.abc import Mapping

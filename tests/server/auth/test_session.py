@@ -136,7 +136,7 @@ def test_a_session_that_slept_no_longer_administers_and_ends_after_half_a_day(st
         session = accounts.start_session(connection, now_us, person=key)
 
         def someone(after_min):
-            return accounts.someone_of(connection, session, now_us + after_min * 60_000_000)
+            return accounts.principal_of(connection, session, now_us + after_min * 60_000_000)
 
         assert someone(10)[0].fresh
         accounts.touch_session(connection, session, now_us + 10 * 60_000_000)

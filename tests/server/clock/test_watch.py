@@ -363,7 +363,7 @@ def test_the_board_and_healthz_name_wrong_anchors_until_they_are_voided(poisoned
     ClockMonitor(hub).step()
     wrong, on_stations, board = told(hub)
     assert wrong == [
-        "4 anchors were given while the hub's clock was wrong: times of scans are off. Look: wipline-hub clock"
+        "4 anchors were given while the hub's clock was wrong: times of scans are off. See: wipline-hub clock"
     ]
     assert (on_stations, board) == (False, ["The hub's clock was wrong when stations were given the time, 4 times"])
     office(hub, "clock void", by="Kim")

@@ -112,7 +112,7 @@ def test_a_note_stands_on_the_page_as_text(send, told, desk):
         ({"do": "void", "scan": "", "why": "x"}, "no scan"),
         ({"do": "void", "scan": "ab:99999999999999999999", "why": "x"}, "no scan"),
         ({"do": "note", "text": "  "}, "an empty note"),
-        ({"do": "burn"}, "a form that does"),
+        ({"do": "burn"}, "a form with do="),
     ],
 )
 def test_a_form_that_says_nothing_is_told_what_is_missing_and_writes_nothing(send, told, form, came):

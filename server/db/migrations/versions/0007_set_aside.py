@@ -1,4 +1,4 @@
-"""What cannot be folded is set aside; what is beyond its bounds or not permitted in its log counts for nothing any more."""
+"""Events that cannot be folded are set aside; events out of bounds or not permitted in their log have no effect."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -13,7 +13,7 @@ down_revision = "0006"
 
 
 def upgrade() -> None:
-    """Make the tables; fold everything anew where an event stands otherwise by the rules of this version."""
+    """Create the tables; rebuild the projection where an event has another status by the rules of this version."""
     connection = op.get_bind()
     if sa.inspect(connection).has_table(set_aside.name):
         return
