@@ -1,4 +1,4 @@
-"""The setup sheet: what to do with a new scanner, and the sheet itself to print."""
+"""Setup sheet page: the steps to set up a new scanner, and the sheet to print."""
 
 from flask import Blueprint, Response, render_template
 
@@ -13,7 +13,7 @@ blueprint = Blueprint("sheet", __name__)
 @blueprint.get("/sheet")
 @readers
 def page() -> str:
-    """The sentences, the sheet, and where nothing here can draw it, what to install."""
+    """The steps and the sheet; without the symbol library, how to install it."""
     missing = None
     try:
         symbols(INSTALL)
@@ -27,14 +27,14 @@ def page() -> str:
 @blueprint.get("/sheet.svg")
 @readers
 def svg() -> Response:
-    """The sheet as a drawing."""
+    """The sheet as SVG."""
     return drawing(_drawn())
 
 
 @blueprint.get("/sheet.pdf")
 @readers
 def file() -> Response:
-    """The sheet as a file for the printer."""
+    """The sheet as a PDF."""
     return pdf_file([_drawn()], f"wipline-setup-{paper().name}.pdf")
 
 

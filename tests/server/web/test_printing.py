@@ -95,7 +95,7 @@ def test_cards_are_those_of_the_shop(desk, shop, tmp_path, paper):
 def test_badges_are_printed_for_those_who_supervise_alone(desk, shop, who):
     browser = desk.nobody() if who in ("nobody", "station") else desk.person(who)
     asked = {"headers": desk.station()} if who == "station" else {}
-    assert "Badges are printed for somebody who supervises" in text_of(browser.get("/cards", **asked))
+    assert "Badges are printed only for a supervisor" in text_of(browser.get("/cards", **asked))
     pages = (browser.get(f"/cards.svg?page={number}", **asked) for number in range(1, 5))
     texts = [text.decode() for page in pages for _, text in scanned(svg_picture(page.get_data(as_text=True)))]
     assert "WIP:REASON:scratch" in texts
