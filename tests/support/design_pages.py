@@ -249,7 +249,10 @@ def constants(text: str) -> list[str]:
     problems = []
     rows = re.findall(r"^\| `((?:station|server|drivers)(?:\.\w+)+\.[A-Z_0-9]+)` \| ([^|]*) \|", text, re.MULTILINE)
     for name, value in rows:
-        problems += differs(name, [value], [str(resolved(name))])
+        try:
+            problems += differs(name, [value], [str(resolved(name))])
+        except (ImportError, AttributeError) as error:
+            problems.append(f"{name}: {error}.")
     return problems
 
 
