@@ -1,4 +1,4 @@
-"""The written form of scans, and lines that are cut anywhere."""
+"""The text notation of scans, and lines split anywhere."""
 
 import hashlib
 import itertools
@@ -37,13 +37,13 @@ def test_names_in_braces_stand_for_bytes(written, raw):
     "written",
     [b"{", b"{}", b"}", b"{gs}", b"{1d}", b"{FNC2}", b"{GS", b"{ GS}", b"{{7*7}}", b'{"a":1}', b"{FNC11}", b"{1D"],
 )
-def test_a_brace_that_names_nothing_stands_for_itself(written):
+def test_a_brace_without_a_known_name_is_literal(written):
     assert plain(written) == written
     assert read(written + b"\n") == [written]
     assert read(written) == [written]
 
 
-def test_a_brace_before_a_name_stands_for_itself():
+def test_a_brace_before_a_name_is_literal():
     assert read(b"{{GS}{{1D\n") == [b"{\x1d{{1D"]
 
 
