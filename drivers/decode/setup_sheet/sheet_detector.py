@@ -69,7 +69,7 @@ class SheetDetector:
     @property
     def caps_lock(self) -> bool:
         """Whether the LED was on at the first key of the latest burst."""
-        return self._lamp_at_first
+        return self._led_at_first_key
 
     def feed(self, event: KeyEvent) -> Iterator[ProfileResult | ProfileFailure]:
         """Process the next event; yield the result of a burst that was a setup sheet."""
