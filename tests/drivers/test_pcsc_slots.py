@@ -6,7 +6,7 @@ from drivers import DeviceLost, DriverError, Dropped, pcsc
 from drivers.decode.detect.device_info import DeviceInfo
 from drivers.decode.detect.device_policy import NAME_IT, NAMED_THERE, NOT_NAMED, DevicePolicy, verdict
 from drivers.decode.tags.pcsc_slots import MOST_SLOTS, device_of, for_cards, is_contactless, short, usb_address
-from drivers.pcsc import opened
+from drivers.pcsc import open_reader
 from drivers.platform import multi_slot, pcsc_devices, usb_sysfs
 from tests.drivers.fixtures.pcsc_slot_devices import CONTACT, CONTACTLESS, GOOD, NO_NUMBER, Slots
 
@@ -30,7 +30,7 @@ def pcscd(tmp_path, monkeypatch):
 
 def at(pcscd, path=None, **settings):
     """Open the reader at this path."""
-    return opened(pcscd.service(), {"path": path and str(path), **settings}, pcscd.service)
+    return open_reader(pcscd.service(), {"path": path and str(path), **settings}, pcscd.service)
 
 
 def test_a_card_is_read_on_every_slot_of_the_device_and_all_of_them_are_one_reader(pcscd, listen):

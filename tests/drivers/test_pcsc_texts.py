@@ -4,14 +4,14 @@ import pytest
 
 from drivers import pcsc
 from drivers.decode.tags import acr122
-from drivers.pcsc import opened
+from drivers.pcsc import open_reader
 from tests.drivers.fixtures.pcsc_names import CLASSIC, GOOD, OMNIKEY, READS, ULTRALIGHT
 from tests.drivers.fixtures.simulated_readers import Pcscd
 
 
 def test_the_texts_on_a_card_come_with_its_number(service, listen):
     service.atr, service.answers = ULTRALIGHT, READS
-    outcomes = listen(opened(service, {}))
+    outcomes = listen(open_reader(service, {}))
     service.put(b"\x04\xa1\xb2\xc3" + GOOD)
     read = outcomes.read()
     assert (read.raw, read.tag, read.texts) == (b"04A1B2C3", True, (b"WO-1042",))
@@ -22,7 +22,7 @@ def test_the_texts_on_a_card_come_with_its_number(service, listen):
 @pytest.mark.parametrize("leaves_at", [0, 1])
 def test_a_card_that_leaves_before_its_texts_are_read_is_its_number(service, listen, leaves_at):
     service.atr, service.answers = ULTRALIGHT, {**READS, list(READS)[leaves_at]: None}
-    outcomes = listen(opened(service, {}))
+    outcomes = listen(open_reader(service, {}))
     service.put(b"\x04\xa1\xb2\xc3" + GOOD)
     read = outcomes.read()
     assert (read.raw, read.texts) == (b"04A1B2C3", ())
@@ -32,7 +32,7 @@ def test_a_card_that_leaves_before_its_texts_are_read_is_its_number(service, lis
 def test_reading_the_texts_ends_in_time(service, listen, monkeypatch):
     monkeypatch.setattr(pcsc, "NDEF_S", 0.0)
     service.atr, service.answers = ULTRALIGHT, READS
-    outcomes = listen(opened(service, {}))
+    outcomes = listen(open_reader(service, {}))
     service.put(b"\x04\xa1\xb2\xc3" + GOOD)
     assert outcomes.read().texts == ()
     outcomes.end()
@@ -41,7 +41,7 @@ def test_reading_the_texts_ends_in_time(service, listen, monkeypatch):
 def test_a_card_that_needs_a_key_is_read_for_its_number_alone(listen):
     service = Pcscd(OMNIKEY)
     service.atr = CLASSIC
-    outcomes = listen(opened(service, {}))
+    outcomes = listen(open_reader(service, {}))
     service.put(b"\x04\xa1\xb2\xc3" + GOOD)
     assert outcomes.read().texts == ()
     assert service.sent == []
@@ -51,7 +51,7 @@ def test_a_card_that_needs_a_key_is_read_for_its_number_alone(listen):
 def test_a_card_is_read_without_the_library_for_texts(service, listen, monkeypatch):
     monkeypatch.setitem(__import__("sys").modules, "ndef", None)
     service.atr, service.answers = ULTRALIGHT, READS
-    outcomes = listen(opened(service, {}))
+    outcomes = listen(open_reader(service, {}))
     service.put(b"\x04\xa1\xb2\xc3" + GOOD)
     assert outcomes.read().texts == ()
     outcomes.end()

@@ -80,7 +80,7 @@ def test_a_line_without_end_is_held_only_to_the_limit():
     lines = ScanTextReader()
     for _ in range(200):
         assert list(lines.feed(b"0123456789" * 1000)) == []
-        assert len(lines._gathered._kept) <= MAX_RAW_BYTES
+        assert len(lines._scan._kept) <= MAX_RAW_BYTES
     whole = b"0123456789" * 200_000
     assert list(lines.end()) == [Scan(whole[:MAX_RAW_BYTES], 2_000_000, hashlib.sha256(whole).hexdigest())]
     assert list(lines.feed(b"next\n")) == [Scan(b"next", 4, None)]
