@@ -23,7 +23,7 @@ from drivers.serial_line import SerialLine
 from drivers.serial_rfid import SerialRfid
 
 CHUNK_BYTES = 65_536
-WAY_OUT = "Record it again, or have somebody look at the file."
+WAY_OUT = "Record it again, or examine the file."
 BROKEN_OFF = "The recording breaks off, as after a power cut; it was played to its last whole line."
 _NS = 1_000_000_000
 

@@ -1,4 +1,4 @@
-"""What the tests of readers share: the keys that a scanner strikes for a text, and readers to hold in a hand."""
+"""Fixtures of the driver tests: the keys that a scanner strikes for a text, and simulated readers."""
 
 import os
 import queue
@@ -64,7 +64,7 @@ def strike() -> Callable[[str], list[tuple[int, int, int]]]:
 
 
 class Wedge:
-    """A keyboard-wedge scanner of which the kernel's side is a pipe."""
+    """A keyboard-wedge scanner with a pipe in place of the kernel."""
 
     codes = tuple(f"wo {number}" for number in range(50))
     reader = "usb-05e0-1200-SN77"
@@ -95,7 +95,7 @@ class Wedge:
 
 
 class Pipe:
-    """A named pipe that somebody writes scans to."""
+    """A named pipe and a writer of scans."""
 
     codes = tuple(f"wo {number}" for number in range(50))
 
@@ -115,7 +115,7 @@ class Pipe:
         self.begin("".join(f"{{{ord(char):02X}}}" if char < " " else char for char in text) + "\n")
 
     def unplug(self) -> None:
-        """The writer leaves and takes the pipe away."""
+        """The writer closes and removes the pipe."""
         self._path.unlink()
         os.close(self._write_end)
 
@@ -132,7 +132,7 @@ BENCHES = {
 
 @pytest.fixture
 def benches() -> dict[str, Callable[[Path], Wedge | Pipe | SerialScanner | TagReader | CardReader | PosScanner]]:
-    """For each kind of reader one that a test can scan with, without hardware."""
+    """For each kind of reader a simulated one."""
     return BENCHES
 
 
@@ -142,7 +142,7 @@ class Listener:
     def __init__(self, driver: Driver) -> None:
         self._driver = driver
         self._heard: queue.Queue[Read | Dropped | DriverError | None] = queue.Queue()
-        self.gone: queue.Queue[TagRemoved] = queue.Queue()  # apart: a tag leaves in its own time
+        self.gone: queue.Queue[TagRemoved] = queue.Queue()  # separate: the time of a departure is independent
         self._thread = threading.Thread(target=self._listen, daemon=True)
         self._thread.start()
 
@@ -159,17 +159,17 @@ class Listener:
         self._heard.put(None)
 
     def next(self, within_s: float = HANG_S) -> Read | Dropped | DriverError | None:
-        """The next that the driver said; None when it ended."""
+        """The next outcome of the driver; None when it has ended."""
         return self._heard.get(timeout=within_s)
 
     def read(self) -> Read:
-        """The next, which must be a scan."""
+        """The next outcome, which must be a scan."""
         heard = self.next()
         assert isinstance(heard, Read), heard
         return heard
 
     def nothing(self, for_s: float = 0.2) -> bool:
-        """Whether the driver says nothing for so long."""
+        """Whether the driver yields nothing for so long."""
         try:
             heard = self.next(for_s)
         except queue.Empty:
@@ -177,7 +177,7 @@ class Listener:
         raise AssertionError(heard)
 
     def end(self) -> None:
-        """Close the driver from this thread and see the other one end."""
+        """Close the driver from this thread and wait for the end of the reading thread."""
         self._driver.close()
         assert self.next() is None
         self._thread.join(10)
@@ -185,7 +185,7 @@ class Listener:
 
 @pytest.fixture
 def listen() -> Iterator[Callable[[Driver], Listener]]:
-    """Reads a driver in a thread; whatever is still open is closed afterwards."""
+    """Reads a driver in a thread; every driver is closed afterwards."""
     opened: list[Driver] = []
 
     def begin(driver: Driver) -> Listener:
@@ -198,7 +198,7 @@ def listen() -> Iterator[Callable[[Driver], Listener]]:
 
 
 def descriptors() -> int:
-    """How many files of a device this process has open."""
+    """The number of open device files of this process."""
     return sum(1 for link in list(Path("/proc/self/fd").iterdir()) if _is_a_devices(link))
 
 
@@ -226,12 +226,12 @@ def cable() -> Iterator[Cable]:
         try:
             pull()
         except OSError:
-            continue  # the test has done it
+            continue  # the test has closed it
 
 
 @pytest.fixture(scope="session")
 def typist() -> Iterator[Typist]:
-    """A scanner with its own knowledge of keyboards, in a process of its own."""
+    """A simulated scanner with its own keyboard tables, in a process of its own."""
     typist = Typist()
     yield typist
     typist.end()

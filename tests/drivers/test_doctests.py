@@ -1,4 +1,4 @@
-"""The examples in the drivers' documentation run."""
+"""The examples in the docstrings of the drivers run."""
 
 import doctest
 import importlib

@@ -1,4 +1,4 @@
-"""Every kind of reader is held to the same port."""
+"""Every kind of reader implements the same protocol."""
 
 import hashlib
 import threading
@@ -15,13 +15,13 @@ TAGS = ("pcsc", "serial_rfid")
 
 @pytest.fixture(params=kinds())
 def bench(request, benches, tmp_path):
-    """A reader of each kind, with a hand that scans with it."""
+    """A simulated reader of each kind."""
     return benches[request.param](tmp_path)
 
 
 @pytest.fixture(params=[kind for kind in kinds() if kind not in TAGS])
 def text_bench(request, benches, tmp_path):
-    """A reader of each kind that reads texts."""
+    """A simulated reader of each kind that reads texts."""
     return benches[request.param](tmp_path)
 
 
@@ -39,51 +39,51 @@ def test_a_driver_names_its_kind_and_its_reader(bench):
 
 def test_a_scan_is_one_read_with_all_that_is_known_of_it(bench, listen):
     before = time.clock_gettime_ns(time.CLOCK_BOOTTIME)
-    heard = listen(bench.driver)
+    outcomes = listen(bench.driver)
     code = bench.codes[0]
     bench.scan(code)
-    read = heard.read()
+    read = outcomes.read()
     assert before <= read.boot_ns <= time.clock_gettime_ns(time.CLOCK_BOOTTIME)
     tag = bench.driver.kind in ("pcsc", "serial_rfid")
     assert read == Read(code.encode(), None, bench.driver.kind, bench.reader, read.boot_ns, len(code), None, tag=tag)
 
 
 def test_an_aim_identifier_is_named_and_stays_in_the_raw_scan(text_bench, listen):
-    heard = listen(text_bench.driver)
+    outcomes = listen(text_bench.driver)
     text_bench.scan("]C10104012345678901\x1d10A7")
-    read = heard.read()
+    read = outcomes.read()
     assert (read.sym, read.raw) == ("]C1", b"]C10104012345678901\x1d10A7")
 
 
 def test_scans_come_in_their_order(bench, listen):
-    heard = listen(bench.driver)
+    outcomes = listen(bench.driver)
     for code in bench.codes:
         bench.scan(code)
-    assert [heard.read().raw for _ in bench.codes] == [code.encode() for code in bench.codes]
+    assert [outcomes.read().raw for _ in bench.codes] == [code.encode() for code in bench.codes]
 
 
 def test_an_empty_scan_is_none(text_bench, listen):
-    heard = listen(text_bench.driver)
+    outcomes = listen(text_bench.driver)
     text_bench.scan("")
     text_bench.scan("a")
-    assert heard.read().raw == b"a"
+    assert outcomes.read().raw == b"a"
 
 
 @pytest.mark.parametrize("length", [MAX_RAW_BYTES, MAX_RAW_BYTES + 1, 3 * MAX_RAW_BYTES])
 def test_a_scan_beyond_the_limit_is_cut_and_its_whole_is_named(text_bench, listen, length):
     text = ("0123456789" * length)[:length]
-    heard = listen(text_bench.driver)
-    threading.Thread(target=text_bench.scan, args=(text,), daemon=True).start()  # it is more than a pipe holds
-    read = heard.read()
+    outcomes = listen(text_bench.driver)
+    threading.Thread(target=text_bench.scan, args=(text,), daemon=True).start()  # more than a pipe holds
+    read = outcomes.read()
     sha256 = hashlib.sha256(text.encode()).hexdigest() if length > MAX_RAW_BYTES else None
     assert (read.raw, read.raw_len, read.sha256) == (text[:MAX_RAW_BYTES].encode(), length, sha256)
 
 
 def test_close_from_another_thread_ends_the_reading(bench, listen, open_descriptors):
-    heard = listen(bench.driver)
+    outcomes = listen(bench.driver)
     bench.scan(bench.codes[0])
-    assert heard.read().raw == bench.codes[0].encode()
-    heard.end()
+    assert outcomes.read().raw == bench.codes[0].encode()
+    outcomes.end()
     before = open_descriptors()
     bench.driver.close()
     assert open_descriptors() == before
@@ -103,10 +103,10 @@ def test_close_lets_go_of_everything_and_may_come_twice(benches, tmp_path, open_
 
 
 def test_a_half_scan_is_nothing_when_the_reader_is_closed(bench, listen):
-    heard = listen(bench.driver)
+    outcomes = listen(bench.driver)
     bench.begin(bench.codes[0])
-    assert heard.nothing()
-    heard.end()
+    assert outcomes.nothing()
+    outcomes.end()
 
 
 def test_a_reader_that_goes_away_is_lost_and_lets_go_at_once(benches, tmp_path, listen, open_descriptors):
@@ -115,35 +115,35 @@ def test_a_reader_that_goes_away_is_lost_and_lets_go_at_once(benches, tmp_path, 
         folder = tmp_path / kind
         folder.mkdir()
         bench = benches[kind](folder)
-        heard = listen(bench.driver)
+        outcomes = listen(bench.driver)
         bench.scan(bench.codes[0])
-        assert heard.read().raw == bench.codes[0].encode()
+        assert outcomes.read().raw == bench.codes[0].encode()
         bench.unplug()
-        lost = heard.next()
+        lost = outcomes.next()
         assert isinstance(lost, DeviceLost)
         assert all(sentence.endswith((".", "scans")) for sentence in (lost.came, lost.expected, lost.do)), lost
-        assert heard.next() is None
+        assert outcomes.next() is None
         assert open_descriptors() == before
         assert list(bench.driver.reads()) == []
 
 
 def test_a_sleeping_reader_costs_nothing(bench, listen):
-    heard = listen(bench.driver)
-    assert heard.nothing(for_s=0.5)
-    heard.end()
-    assert heard.cpu_s < 0.05
+    outcomes = listen(bench.driver)
+    assert outcomes.nothing(for_s=0.5)
+    outcomes.end()
+    assert outcomes.cpu_s < 0.05
 
 
 def test_two_threads_cannot_read_one_device(bench, listen):
-    heard = listen(bench.driver)
+    outcomes = listen(bench.driver)
     bench.scan(bench.codes[0])
-    assert heard.read().raw == bench.codes[0].encode()
+    assert outcomes.read().raw == bench.codes[0].encode()
     with pytest.raises(RuntimeError, match=r"^This reader is being read already; one thread reads a device\.$"):
         next(iter(bench.driver.reads()))
-    heard.end()
+    outcomes.end()
 
 
-def test_an_unknown_kind_says_which_there_are():
+def test_an_unknown_kind_is_reported_with_the_known_ones():
     with pytest.raises(Refusal) as refused:
         open_driver("telepathy", {})
     assert (refused.value.came, refused.value.expected, refused.value.do) == (

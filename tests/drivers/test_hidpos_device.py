@@ -1,4 +1,4 @@
-"""An open HID POS scanner: its scans, what happens when it goes, and how it is answered."""
+"""An open HID POS scanner: its scans, its loss, and its beeps."""
 
 import errno
 import fcntl
@@ -18,7 +18,7 @@ from tests.drivers.fixtures.hid_devices import MAKERS, PosScanner
 
 @pytest.fixture
 def scanner(tmp_path):
-    """A scanner in a hand."""
+    """A simulated scanner."""
     held = PosScanner(tmp_path)
     yield held
     held.driver.close()
@@ -28,42 +28,42 @@ def scanner(tmp_path):
 @pytest.mark.parametrize("maker", MAKERS)
 def test_each_makers_scans_arrive_with_their_identifier(tmp_path, listen, maker):
     scanner = PosScanner(tmp_path, maker)
-    heard = listen(scanner.driver)
+    outcomes = listen(scanner.driver)
     scanner.scan("]d2010401234567890110" + "A" * 90)
     scanner.scan("]E04006381333931")
-    read, second = heard.read(), heard.read()
+    read, second = outcomes.read(), outcomes.read()
     assert (read.sym, read.raw) == ("]d2", b"]d2010401234567890110" + b"A" * 90)
     assert (second.sym, second.raw) == ("]E0", b"]E04006381333931")
-    heard.end()
+    outcomes.end()
     scanner.unplug()
 
 
-def test_a_scan_that_stops_is_dropped_and_said_so_without_another_report(scanner, listen):
-    heard = listen(scanner.driver)
+def test_a_scan_that_stops_is_dropped_and_reported_without_another_report(scanner, listen):
+    outcomes = listen(scanner.driver)
     scanner.begin("WO-10")
     began = time.clock_gettime_ns(time.CLOCK_BOOTTIME)
-    dropped = heard.next()
+    dropped = outcomes.next()
     assert isinstance(dropped, Dropped)
     why = "The scanner stopped in the middle of a scan. Half a scan was dropped (bytes: 8)."
     assert dropped == Dropped("hidpos", scanner.reader, dropped.boot_ns, why)
     assert abs(dropped.boot_ns - began - REST_S * 1e9) < 0.4e9
     scanner.scan("whole")
-    assert heard.read().raw == b"whole"
-    heard.end()
+    assert outcomes.read().raw == b"whole"
+    outcomes.end()
 
 
-def test_half_a_scan_at_the_pulled_plug_is_dropped_and_said_so(scanner, listen):
-    heard = listen(scanner.driver)
+def test_half_a_scan_at_an_unplugging_is_dropped_and_reported(scanner, listen):
+    outcomes = listen(scanner.driver)
     scanner.begin("WO-10")
     time.sleep(0.1)
     scanner.unplug()
-    lost = heard.next()
+    lost = outcomes.next()
     assert isinstance(lost, DeviceLost)
     assert str(lost) == (
         "usb-05e0-1300-SN77 (Zebra POS Scanner) was unplugged in mid-scan, and half a scan was dropped (bytes: 8). "
         "Scans are read while it is plugged in. Plug it in again; it is used again at once."
     )
-    assert heard.next() is None
+    assert outcomes.next() is None
 
 
 @pytest.mark.parametrize("number", [errno.EIO, errno.ENODEV])
@@ -73,21 +73,21 @@ def test_a_removed_device_is_lost_and_closed_at_once(listen, open_descriptors, n
 
     before = open_descriptors()
     read_end, write_end = os.pipe()
-    heard = listen(HidPos(read_end, PosScanner.reader, "Zebra POS Scanner", parsed(HONEYWELL), gone))
+    outcomes = listen(HidPos(read_end, PosScanner.reader, "Zebra POS Scanner", parsed(HONEYWELL), gone))
     os.write(write_end, b"!")
-    lost = heard.next()
+    lost = outcomes.next()
     assert isinstance(lost, DeviceLost)
     assert lost.came == "usb-05e0-1300-SN77 (Zebra POS Scanner) was unplugged."
-    assert heard.next() is None
+    assert outcomes.next() is None
     os.close(write_end)
     assert open_descriptors() == before
 
 
 def test_a_hung_up_terminal_is_lost_as_a_removed_device_is(listen):
     ours, theirs = os.openpty()
-    heard = listen(HidPos(ours, PosScanner.reader, "Zebra POS Scanner", parsed(HONEYWELL)))
-    os.close(theirs)  # from now on reading answers EIO, as hidraw does
-    assert isinstance(heard.next(), DeviceLost)
+    outcomes = listen(HidPos(ours, PosScanner.reader, "Zebra POS Scanner", parsed(HONEYWELL)))
+    os.close(theirs)  # from now on reads fail with EIO, as with hidraw
+    assert isinstance(outcomes.next(), DeviceLost)
 
 
 def test_a_wakeup_for_nothing_is_none(listen):
@@ -101,10 +101,10 @@ def test_a_wakeup_for_nothing_is_none(listen):
             return answer
         raise answer
 
-    heard = listen(HidPos(read_end, PosScanner.reader, "Zebra POS Scanner", parsed(HONEYWELL), take))
+    outcomes = listen(HidPos(read_end, PosScanner.reader, "Zebra POS Scanner", parsed(HONEYWELL), take))
     os.write(write_end, b"!!")
-    assert heard.read().raw == b"]C1WO-1042"
-    heard.end()
+    assert outcomes.read().raw == b"]C1WO-1042"
+    outcomes.end()
     os.close(write_end)
 
 
@@ -115,7 +115,7 @@ def test_an_answer_is_a_beep_of_the_scanner(scanner, state, report):
 
 
 def test_a_scanner_without_that_beep_stays_silent(tmp_path):
-    scanner = PosScanner(tmp_path, "16 bytes")  # it has the good one alone
+    scanner = PosScanner(tmp_path, "16 bytes")  # it has the good read beep alone
     for state in ("amber", "red", "wait", ""):
         scanner.driver.show_state(state)
     scanner.driver.show_state("green")
@@ -134,22 +134,22 @@ def test_telling_leaves_nothing_open(scanner, open_descriptors):
 
 
 def test_telling_while_reading_disturbs_no_scan(scanner, listen):
-    heard = listen(scanner.driver)
+    outcomes = listen(scanner.driver)
     for number in range(20):
         scanner.scan(f"WO-{number}")
         scanner.driver.show_state("green")
         assert scanner.heard() == b"\x04\x08"
-    assert [heard.read().raw for _ in range(20)] == [f"WO-{number}".encode() for number in range(20)]
-    heard.end()
+    assert [outcomes.read().raw for _ in range(20)] == [f"WO-{number}".encode() for number in range(20)]
+    outcomes.end()
 
 
 def test_a_scanner_that_takes_no_answer_goes_on_reading(tmp_path, listen):
-    scanner = PosScanner(tmp_path, "extra byte")  # its beeps are a feature report, which a socket refuses
-    heard = listen(scanner.driver)
+    scanner = PosScanner(tmp_path, "extra byte")  # its beeps are in a feature report, which a socket refuses
+    outcomes = listen(scanner.driver)
     scanner.driver.show_state("green")
     scanner.scan("WO-1042")
-    assert heard.read().raw == b"WO-1042"
-    heard.end()
+    assert outcomes.read().raw == b"WO-1042"
+    outcomes.end()
     scanner.unplug()
 
 
@@ -163,20 +163,20 @@ def test_a_beep_by_feature_report_is_set_as_one(tmp_path, monkeypatch):
     scanner.unplug()
 
 
-def test_telling_a_scanner_that_is_gone_is_silent_and_touches_nobody_elses_file(scanner, listen):
-    heard = listen(scanner.driver)
+def test_showing_a_state_after_close_writes_to_no_file(scanner, listen):
+    outcomes = listen(scanner.driver)
     number = scanner.driver._device
     scanner.unplug()
-    assert isinstance(heard.next(), DeviceLost)
-    assert heard.next() is None
+    assert isinstance(outcomes.next(), DeviceLost)
+    assert outcomes.next() is None
     ends = os.pipe()
     read_end, write_end = (fcntl.fcntl(end, fcntl.F_DUPFD_CLOEXEC, 500) for end in ends)
     for end in ends:
         os.close(end)
     os.set_blocking(read_end, False)
-    os.dup2(write_end, number)  # the number has gone to another file
+    os.dup2(write_end, number)  # the descriptor number belongs to another file now
     scanner.driver.show_state("green")
     with pytest.raises(BlockingIOError):
         os.read(read_end, 10)
-    for each in (read_end, write_end, number):
-        os.close(each)
+    for descriptor in (read_end, write_end, number):
+        os.close(descriptor)

@@ -1,4 +1,4 @@
-"""A HID POS scanner that was sending when it was opened: what is left of that scan is no scan, and the next one is."""
+"""A HID POS scanner that was sending when it was opened: the rest of that scan is dropped, and the next scan is read."""
 
 import pytest
 from waiting import until
@@ -20,11 +20,15 @@ LOST = "lost"
 
 
 def said(scans, *reports, at_ns):
-    """What each report says, a millisecond after the one before."""
-    told = [each for n, report in enumerate(reports) for each in scans.feed(report, at_ns + n * MS)]
+    """The outcomes of each report, a millisecond after the one before."""
+    told = [scan for n, report in enumerate(reports) for scan in scans.feed(report, at_ns + n * MS)]
     return [
-        LOST if each == LostScan(HEAD_LOST, at_ns) else each.scan.raw if isinstance(each, SerialScan) else each
-        for each in told
+        LOST
+        if outcome == LostScan(HEAD_LOST, at_ns)
+        else outcome.scan.raw
+        if isinstance(outcome, SerialScan)
+        else outcome
+        for outcome in told
     ]
 
 
@@ -38,7 +42,7 @@ def joined(maker):
 
 
 @pytest.mark.parametrize("missed", [1, 2, 5])
-def test_the_rest_of_a_scan_that_had_begun_before_is_told_once_and_passed_over(maker, missed):
+def test_the_rest_of_an_earlier_scan_is_reported_once_and_dropped(maker, missed):
     rest = maker.scan(b"X" * (6 * maker.room), b"]d2")[missed:]
     told = said(joined(maker), *rest, *maker.scan(b"WO-1042"), at_ns=OPENED_NS + MS)
     assert told == [LOST, b"]C1WO-1042"]
@@ -58,7 +62,7 @@ def test_a_first_report_that_comes_later_is_the_first_of_its_scan(maker, after_n
     assert said(scans, *maker.scan(b"WO-7"), at_ns=OPENED_NS + after_ns + MS) == [b"]C1WO-7"]
 
 
-def test_a_report_that_is_no_scan_says_nothing_of_where_one_began():
+def test_a_report_without_scanned_data_does_not_begin_a_scan():
     honeywell = MAKERS["honeywell"]
     _head, tail = honeywell.scan(b"X" * 60)
     assert said(joined(honeywell), b"\x09what", tail, at_ns=OPENED_NS) == [LostScan(HEAD_LOST, OPENED_NS + MS)]
@@ -70,7 +74,7 @@ def test_a_scanner_whose_scans_are_one_report_each_loses_none():
 
 
 def test_at_the_bench_it_is_red_and_in_its_recording_as_well(tmp_path, monkeypatch):
-    monkeypatch.setattr("drivers.decode.hid.scanned_data.JOINED_S", 60.0)  # of a slow machine, as it were
+    monkeypatch.setattr("drivers.decode.hid.scanned_data.JOINED_S", 60.0)  # as on a slow machine
     scanner = PosScanner(tmp_path, opened_ns=boot_ns())
 
     def hand(told):
@@ -80,14 +84,14 @@ def test_at_the_bench_it_is_red_and_in_its_recording_as_well(tmp_path, monkeypat
         until(lambda: len(told) == 2)
 
     take = record(scanner.driver, tmp_path / "case.rec", hand)
-    again = play((tmp_path / "case.rec").read_bytes(), begun_ns=boot_ns())
-    assert [type(each) for each in take.said] == [Dropped, Read]
-    assert take.said[0].why == HEAD_LOST
-    assert bare(again) == bare(take.said)
+    replayed = play((tmp_path / "case.rec").read_bytes(), begun_ns=boot_ns())
+    assert [type(outcome) for outcome in take.outcomes] == [Dropped, Read]
+    assert take.outcomes[0].why == HEAD_LOST
+    assert bare(replayed) == bare(take.outcomes)
     scanner.unplug()
 
 
 def test_a_recording_that_does_not_say_when_its_scanner_was_opened_is_played_as_ever():
     head = head_line(CaptureHeader("hidpos", "r", {"descriptor": HONEYWELL}))
     (report,) = MAKERS["honeywell"].scan(b"WO-7")
-    assert [each.raw for each in play(head + event_line(CaptureEvent(MS, "report", report)))[:1]] == [b"]C1WO-7"]
+    assert [outcome.raw for outcome in play(head + event_line(CaptureEvent(MS, "report", report)))[:1]] == [b"]C1WO-7"]

@@ -1,4 +1,4 @@
-"""HID POS scanners: which there are, and which is opened, by what sysfs says of them."""
+"""HID POS scanners in sysfs: which are listed, and which is opened."""
 
 import errno
 import os
@@ -36,18 +36,18 @@ def machine(tmp_path, monkeypatch):
     return plug
 
 
-def test_what_is_there_is_told_from_sysfs_alone(machine):
+def test_devices_are_listed_from_sysfs_alone(machine):
     first = machine(2, HONEYWELL)
     second = machine(10, KEYBOARD, ids="413C:2113", uniq="", phys="usb-0000:00:14.0-4/input1", name="Dell KB216")
     third = machine(3, b"\xa1", ids="0C2E:0B61", uniq="", phys="", name="", bus="0005")
     raw = partial(DeviceInfo, types=False, points=False, subsystem="hidraw")
-    assert [(each.facts, each.is_scanner, each.why) for each in present()] == [
+    assert [(device.facts, device.is_scanner, device.why) for device in present()] == [
         (raw(first, "Zebra POS Scanner", 3, 0x05E0, 0x1300, "SN77", "usb-1.3"), True, SPEAKS),
         (raw(third, "", 5, 0x0C2E, 0x0B61, "", "hidraw3"), False,
          "Its report descriptor is damaged. The report descriptor ends in the middle of the item at byte 0."),
         (raw(second, "Dell KB216", 3, 0x413C, 0x2113, "", "usb-0000:00:14.0-4"), False, SILENT),
     ]  # fmt: skip
-    assert [reader_id(each.facts) for each in present()] == [
+    assert [reader_id(device.facts) for device in present()] == [
         "usb-05e0-1300-SN77", "bluetooth-0c2e-0b61-at-hidraw3", "usb-413c-2113-at-usb-0000:00:14.0-4",
     ]  # fmt: skip
 
@@ -100,7 +100,7 @@ def test_a_path_or_a_link_to_it_picks_one_of_two(machine):
         open_driver("hidpos", {"path": path, "match": "05e0:1300:SN77"})
 
 
-def test_two_scanners_that_claim_one_serial_number_are_told_apart(machine):
+def test_two_scanners_with_one_serial_number_are_distinguished(machine):
     machine(2, HONEYWELL, uniq="0001", phys="usb-1.3/input0")
     machine(3, HONEYWELL, uniq="0001", phys="usb-1.4/input0")
     left, right = open_driver("hidpos", {}), open_driver("hidpos", {})
@@ -148,7 +148,7 @@ def test_a_scanner_that_changed_between_looking_and_opening_is_not_read(machine,
         ({"path": "/dev/hidraw63"}, "No HID POS scanner '/dev/hidraw63' is plugged in."),
     ],
 )
-def test_a_scanner_that_is_not_there_is_said_so(machine, settings, came):
+def test_a_missing_scanner_is_reported(machine, settings, came):
     machine(1, KEYBOARD)
     with pytest.raises(DriverError) as refused:
         open_driver("hidpos", settings)
@@ -176,7 +176,7 @@ def test_a_scanner_in_another_mode_is_refused_with_the_reason(machine, how):
         (errno.EIO, "Plug the scanner in again."),
     ],
 )
-def test_a_scanner_that_may_not_be_opened_is_said_so(machine, monkeypatch, number, do):
+def test_a_scanner_without_permission_is_reported(machine, monkeypatch, number, do):
     path = machine(2, HONEYWELL)
 
     def refuse(*_):
@@ -190,7 +190,7 @@ def test_a_scanner_that_may_not_be_opened_is_said_so(machine, monkeypatch, numbe
     assert refused.value.do == do
 
 
-def test_where_one_of_two_is_held_the_other_is_taken(machine):
+def test_if_one_of_two_is_in_use_the_other_is_opened(machine):
     machine(2, HONEYWELL)
     machine(3, HONEYWELL, uniq="SN78")
     first, second = open_driver("hidpos", {"match": "zebra"}), open_driver("hidpos", {"match": "zebra"})
@@ -211,7 +211,7 @@ def test_a_scanner_that_may_only_be_read_is_read(machine, monkeypatch):
     monkeypatch.setattr(hidpos.os, "open", read_only)
     driver = open_driver("hidpos", {})
     monkeypatch.undo()
-    driver.show_state("green")  # the pipe refuses it, as the device would
+    driver.show_state("green")  # the pipe refuses the write, as a device may
     end = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
     assert os.read(end, 100) == b""
     os.close(end)
@@ -231,11 +231,11 @@ def test_a_honeywell_scanner_is_enabled_when_it_is_opened_and_no_other(machine, 
 
 
 def test_a_honeywell_scanner_that_refuses_to_be_enabled_is_read_all_the_same(machine, listen):
-    path = machine(3, HONEYWELL, ids="0C2E:0B61", uniq="H1")  # a pipe knows no such request
-    heard = listen(open_driver("hidpos", {}))
+    path = machine(3, HONEYWELL, ids="0C2E:0B61", uniq="H1")  # a pipe has no such ioctl
+    outcomes = listen(open_driver("hidpos", {}))
     end = os.open(path, os.O_WRONLY)
-    time.sleep(2 * JOINED_S)  # a hand takes longer to its trigger; what comes sooner counts as a tail
+    time.sleep(2 * JOINED_S)  # a scan so soon after the opening would count as the rest of an earlier one
     os.write(end, MAKERS["honeywell"].scan(b"WO-1042")[0])
-    read = heard.read()
+    read = outcomes.read()
     assert read == Read(b"]C1WO-1042", "]C1", "hidpos", "usb-0c2e-0b61-H1", read.boot_ns, 10)
     os.close(end)

@@ -1,4 +1,4 @@
-"""udev's rules give the station the scanners that it reads through hidraw, and no other HID device."""
+"""The udev rules give the station access to the scanners that it reads through hidraw, and to no other HID device."""
 
 import re
 import shlex
@@ -26,7 +26,7 @@ LONG = HONEYWELL[:-1] + bytes(3000) + HONEYWELL[-1:]
 
 
 def leads_to(device, tmp_path):
-    """Where the rules lead a device, taken one after another as udev does; `device` is its kernel name."""
+    """The result of the rules for a device, applied in order as udev does; `device` is its kernel name."""
     for rule in RULES:
         named = re.fullmatch(r'KERNELS=="(.*)", GOTO="(\w+)"', rule)
         if named and any(fnmatchcase(device, pattern) for pattern in named[1].split("|")):
@@ -53,10 +53,10 @@ def test_the_rules_and_the_driver_see_the_same_scanners(tmp_path, monkeypatch, d
     assert leads_to("0003:1234:5678.0001", tmp_path) == ("wipline_pos" if speaks else "wipline_end")
 
 
-def test_the_rules_name_the_makers_that_the_station_knows(tmp_path):
+def test_the_rules_name_the_vendors_of_the_station(tmp_path):
     plugged_in(tmp_path, 0, KEYBOARD)
     (makers,) = (found[1] for rule in RULES if (found := re.match(r'KERNELS=="(.*)", GOTO', rule)))
-    assert [int(each.split(":")[1], 16) for each in makers.split("|")] == sorted(SCANNER_VENDORS)
+    assert [int(name.split(":")[1], 16) for name in makers.split("|")] == sorted(SCANNER_VENDORS)
     for vendor in SCANNER_VENDORS:
         for bus in ("0003", "0005"):
             assert leads_to(f"{bus}:{vendor:04X}:0001.002A", tmp_path) == "wipline_pos"

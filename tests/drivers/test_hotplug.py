@@ -1,4 +1,4 @@
-"""Watching what is plugged in, where umockdev cannot go: a queue that ran over, and close at any time."""
+"""Hotplug, as far as umockdev cannot test it: an overflowed queue, and close at any time."""
 
 import errno
 import os
@@ -30,9 +30,9 @@ def test_news_that_cannot_be_read_is_no_end_but_a_look(udev):
     watching = udev.watch()
     changes = watching.watch()
     assert next(changes) == DeviceAdded(FIRST)
-    for said in (ValueError(os.strerror(errno.EINVAL)), OverflowError(os.strerror(errno.EOVERFLOW))):  # as pyudev does
+    for error in (ValueError(os.strerror(errno.EINVAL)), OverflowError(os.strerror(errno.EOVERFLOW))):  # as pyudev does
         udev.there = [SECOND]
-        udev.happens(said)
+        udev.happens(error)
         assert [next(changes), next(changes)] == [DeviceRemoved(FIRST), DeviceAdded(SECOND)]
         udev.there = [FIRST]
         udev.happens(OSError(errno.ENOBUFS, os.strerror(errno.ENOBUFS)))
@@ -65,7 +65,7 @@ def test_another_device_under_the_same_node_is_removed_and_added(udev):
     assert list(changes) == []
 
 
-def test_a_device_is_told_again_when_udev_has_finished_with_it(udev):
+def test_a_device_is_reported_again_when_udev_has_processed_it(udev):
     udev.there = [FIRST]
     watching = udev.watch()
     changes = watching.watch()
@@ -76,12 +76,12 @@ def test_a_device_is_told_again_when_udev_has_finished_with_it(udev):
     assert list(changes) == []
 
 
-def test_what_is_no_event_node_or_gone_or_unknown_says_nothing(udev):
+def test_other_nodes_and_removed_devices_are_not_reported(udev):
     watching = udev.watch()
     changes = watching.watch()
     udev.happens(udev.device("add", FIRST, name="mouse0"))
     udev.happens(SimpleNamespace(action="add", subsystem="input", device_node=None, device_links=(), sys_name="input4"))
-    udev.happens(udev.device("add", FIRST))  # gone again: there are no facts of it
+    udev.happens(udev.device("add", FIRST))  # removed again: sysfs has no such device
     udev.happens(udev.device("remove", FIRST))
     udev.happens(udev.device("change", FIRST))
     udev.there = [SECOND]
@@ -91,7 +91,7 @@ def test_what_is_no_event_node_or_gone_or_unknown_says_nothing(udev):
     assert list(changes) == []
 
 
-def test_serial_ports_and_smart_card_readers_are_told_too(udev):
+def test_serial_ports_and_smart_card_readers_are_reported(udev):
     port = replace(FIRST, node="/dev/ttyUSB0", subsystem="tty")
     reader = replace(FIRST, node="/devices/usb1/1-1/1-1:1.0", subsystem="usb")
     udev.there = [FIRST, port, reader]
@@ -104,7 +104,7 @@ def test_serial_ports_and_smart_card_readers_are_told_too(udev):
     assert list(changes) == []
 
 
-def test_of_a_usb_device_only_an_interface_for_smart_cards_is_told(tmp_path, monkeypatch):
+def test_of_a_usb_device_only_a_smart_card_interface_is_reported(tmp_path, monkeypatch):
     device = tmp_path / "1-1"
     for number, kind in (("0", "0b"), ("1", "03")):
         interface = device / f"1-1:1.{number}"
@@ -112,12 +112,17 @@ def test_of_a_usb_device_only_an_interface_for_smart_cards_is_told(tmp_path, mon
         (interface / "bInterfaceClass").write_text(f"{kind}\n")
         (interface / "bInterfaceProtocol").write_text("00\n")
         (interface / "bInterfaceNumber").write_text(f"0{number}\n")
-    for name, said in (("idVendor", "072f"), ("idProduct", "2200"), ("product", "ACR122U PICC"), ("serial", "R1")):
-        (device / name).write_text(f"{said}\n")
+    for name, error in (("idVendor", "072f"), ("idProduct", "2200"), ("product", "ACR122U PICC"), ("serial", "R1")):
+        (device / name).write_text(f"{error}\n")
     monkeypatch.setattr(hotplug, "SYS", tmp_path)
-    found = hotplug.smart_card_reader_of("/1-1/1-1:1.0")
-    assert found is not None
-    assert (found.ids, found.name, found.serial, found.subsystem) == ("072f:2200", "ACR122U PICC", "R1", "usb")
+    device_found = hotplug.smart_card_reader_of("/1-1/1-1:1.0")
+    assert device_found is not None
+    assert (device_found.ids, device_found.name, device_found.serial, device_found.subsystem) == (
+        "072f:2200",
+        "ACR122U PICC",
+        "R1",
+        "usb",
+    )
     assert hotplug.smart_card_reader_of("/1-1/1-1:1.1") is None
     assert hotplug.smart_card_reader_of("/1-1/1-1:1.9") is None
 

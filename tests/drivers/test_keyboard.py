@@ -1,4 +1,4 @@
-"""The keyboard wedge at its descriptor: silences, overruns, half events, and what is said when it cannot be opened."""
+"""The keyboard driver at its descriptor: silences, overruns, split events, and errors of opening."""
 
 import errno
 import os
@@ -27,66 +27,66 @@ def wedge(benches, tmp_path):
 
 
 def test_silence_ends_a_scan_without_enter(wedge, listen):
-    heard = listen(wedge.driver)
+    outcomes = listen(wedge.driver)
     before = time.clock_gettime_ns(time.CLOCK_BOOTTIME)
     wedge.begin("WO-1042")
-    read = heard.read()
+    read = outcomes.read()
     assert read.raw == b"WO-1042"
     assert read.boot_ns >= before + int(GAP_S * 1e9)
     wedge.scan("WO-1043")
-    assert heard.read().raw == b"WO-1043"
+    assert outcomes.read().raw == b"WO-1043"
 
 
-def test_an_overrun_is_told_and_the_next_scan_is_whole(wedge, listen):
-    heard = listen(wedge.driver)
+def test_an_overrun_is_reported_and_the_next_scan_is_complete(wedge, listen):
+    outcomes = listen(wedge.driver)
     wedge.begin("WO-10")
     wedge.strike(SYN_DROPPED, SYN_REPORT)
     wedge.scan("42")
     wedge.scan("WO-1043")
-    dropped = heard.next()
+    dropped = outcomes.next()
     why = "The reader sent keys faster than they were taken, and some were lost."
     assert isinstance(dropped, Dropped)
     assert dropped == Dropped("keyboard", "usb-05e0-1200-SN77", dropped.boot_ns, why)
     assert dropped.many
-    assert heard.read().raw == b"WO-1043"
+    assert outcomes.read().raw == b"WO-1043"
 
 
-def test_unplugged_in_mid_scan_the_half_scan_is_dropped_and_said_with_the_loss(wedge, listen):
-    heard = listen(wedge.driver)
+def test_half_a_scan_at_an_unplugging_is_dropped_and_reported_with_the_loss(wedge, listen):
+    outcomes = listen(wedge.driver)
     wedge.begin("WO-10")
     wedge.unplug()
-    lost = heard.next()
+    lost = outcomes.next()
     assert isinstance(lost, DeviceLost)
     assert str(lost) == (
         "usb-05e0-1200-SN77 (Symbol Bar Code Scanner) was unplugged in mid-scan, and half a scan was dropped (bytes: 5). "
         "Scans are read while it is plugged in. Plug it in again; it is used again at once."
     )
-    assert heard.next() is None
+    assert outcomes.next() is None
 
 
 def test_unplugged_between_scans_nothing_was_dropped(wedge, listen):
-    heard = listen(wedge.driver)
+    outcomes = listen(wedge.driver)
     wedge.scan("WO-1042")
-    assert heard.read().raw == b"WO-1042"
+    assert outcomes.read().raw == b"WO-1042"
     wedge.unplug()
-    assert heard.next().came == "usb-05e0-1200-SN77 (Symbol Bar Code Scanner) was unplugged."
+    assert outcomes.next().came == "usb-05e0-1200-SN77 (Symbol Bar Code Scanner) was unplugged."
 
 
 def test_an_event_cut_by_the_stream_is_put_together(strike, listen):
     read_end, write_end = os.pipe2(os.O_NONBLOCK)
-    heard = listen(Keyboard(KeyboardDevice(read_end, "n", lambda: os.close(read_end)), "r"))
+    outcomes = listen(Keyboard(KeyboardDevice(read_end, "n", lambda: os.close(read_end)), "r"))
     for byte in b"".join(EVENT.pack(0, 0, *event) for event in strike("a1\n")):
         os.write(write_end, bytes([byte]))
         time.sleep(0.0005)
-    assert heard.read().raw == b"a1"
+    assert outcomes.read().raw == b"a1"
     os.close(write_end)
 
 
-def test_events_with_the_kernels_own_time_are_told_with_it(strike, listen):
+def test_events_with_kernel_times_keep_them(strike, listen):
     read_end, write_end = os.pipe2(os.O_NONBLOCK)
-    heard = listen(Keyboard(KeyboardDevice(read_end, "n", lambda: os.close(read_end), stamped=True), "r"))
+    outcomes = listen(Keyboard(KeyboardDevice(read_end, "n", lambda: os.close(read_end), stamped=True), "r"))
     os.write(write_end, b"".join(EVENT.pack(5, 250_000, *event) for event in strike("a\n")))
-    assert heard.read().boot_ns == 5_250_000_000
+    assert outcomes.read().boot_ns == 5_250_000_000
     os.close(write_end)
 
 
@@ -103,11 +103,11 @@ def test_an_error_of_the_device_is_a_loss(monkeypatch, wedge, number):
 
 def test_two_identical_scanners_never_mix(benches, tmp_path, listen):
     first, second = benches["keyboard"](tmp_path), benches["keyboard"](tmp_path)
-    heard = [listen(first.driver), listen(second.driver)]
+    outcomes = [listen(first.driver), listen(second.driver)]
     for left, right in zip("WO-1111\n", "WO-2222\n", strict=True):
         first.begin(left)
         second.begin(right)
-    assert [listener.read().raw for listener in heard] == [b"WO-1111", b"WO-2222"]
+    assert [listener.read().raw for listener in outcomes] == [b"WO-1111", b"WO-2222"]
 
 
 REFUSED = {
@@ -127,12 +127,12 @@ Plug the scanner in again.""",
 
 
 @pytest.mark.parametrize("number", REFUSED)
-def test_a_scanner_that_cannot_be_opened_says_why_and_what_to_do(number):
+def test_a_scanner_that_cannot_be_opened_is_reported_with_cause_and_remedy(number):
     assert str(refused(FACTS, OSError(number, os.strerror(number)))) == REFUSED[number]
 
 
 @pytest.mark.parametrize("setting", ["path", "match"])
-def test_a_scanner_that_is_not_plugged_in_says_so(setting):
+def test_a_scanner_that_is_not_plugged_in_is_reported(setting):
     with pytest.raises(DriverError) as refused:
         open_driver("keyboard", {setting: "/dev/input/by-id/none"})
     assert refused.value.came == "No scanner '/dev/input/by-id/none' is plugged in."
@@ -169,19 +169,19 @@ WRONG_SETTINGS = {
 
 
 @pytest.mark.parametrize(("setting", "value"), WRONG_SETTINGS)
-def test_a_wrong_layout_or_profile_is_told_before_anything_is_opened(setting, value):
+def test_a_wrong_layout_or_profile_is_reported_before_a_device_is_opened(setting, value):
     with pytest.raises(DriverError) as refused:
         open_driver("keyboard", {setting: value})
     assert str(refused.value).startswith(WRONG_SETTINGS[setting, value])
 
 
-def test_layout_and_profile_are_taken_from_the_settings():
+def test_layout_and_profile_come_from_the_settings():
     german = text_of(ScannerProfile(layout="de", keys={"Q": "x"}, alike=("at",), prefix="S1-"))
     assert _layout_and_profile({}) == (US, ScannerProfile())
     assert _layout_and_profile({"layout": "ch(fr)"}) == (xkb.layout("ch(fr)"), ScannerProfile(layout="ch(fr)"))
     assert _layout_and_profile({"profile": german}) == (xkb.layout("de"), profile_in(german))
     assert _layout_and_profile({"profile": german, "layout": "de"}) == (xkb.layout("de"), profile_in(german))
-    # Another layout than the learned one: its keys were those of the learned one.
+    # Another layout than the learned one: the learned keys do not apply to it.
     assert _layout_and_profile({"profile": german, "layout": "at"}) == (
         xkb.layout("at"),
         ScannerProfile(layout="at", prefix="S1-"),
@@ -194,7 +194,7 @@ def test_a_scanner_is_read_by_its_profile(strike, listen):
     read_end, write_end = os.pipe2(os.O_NONBLOCK)
     profile = ScannerProfile(layout="de", control={"GS": "F8"}, prefix="y")
     device = KeyboardDevice(read_end, "n", lambda: os.close(read_end))
-    heard = listen(Keyboard(device, "r", layout=xkb.layout("de"), profile=profile))
+    outcomes = listen(Keyboard(device, "r", layout=xkb.layout("de"), profile=profile))
     os.write(write_end, b"".join(EVENT.pack(0, 0, *event) for event in [*strike("z[1"), (1, 66, 1), *strike("\n")]))
-    assert heard.read().raw == "ü1\x1d".encode()
+    assert outcomes.read().raw == "ü1\x1d".encode()
     os.close(write_end)

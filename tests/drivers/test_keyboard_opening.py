@@ -1,4 +1,4 @@
-"""Opening a wedge scanner: which one is grabbed, and what happens where evdev refuses."""
+"""Opening a wedge scanner: which one is grabbed, and errors of evdev."""
 
 import errno
 import os
@@ -19,7 +19,7 @@ DELL = replace(
 
 
 class Evdev(SimpleNamespace):
-    """The part of evdev that opens devices; `errors` says which node refuses what."""
+    """The part of evdev that opens devices; `errors` are the error numbers by node."""
 
     def __init__(self, errors):
         self.calls = []
@@ -45,7 +45,7 @@ class Evdev(SimpleNamespace):
 
 @pytest.fixture
 def plugged(monkeypatch):
-    """Plug devices in, and say which node refuses what."""
+    """Plug devices in, with the error numbers by node."""
 
     def plug(*there, **errors):
         evdev = Evdev({key.replace("_", " /dev/input/"): number for key, number in errors.items()})
@@ -75,7 +75,7 @@ def test_a_match_picks_one_of_two(plugged):
     assert evdev.calls == ["open /dev/input/event4", "grab /dev/input/event4", "close /dev/input/event4"]
 
 
-def test_where_one_of_two_is_held_the_other_is_taken(plugged):
+def test_if_one_of_two_is_in_use_the_other_is_opened(plugged):
     evdev = plugged(FIRST, SECOND, grab_event3=errno.EBUSY)
     driver = open_driver("keyboard", {"match": "05e0:1200"})
     assert driver.reader == "usb-05e0-1200-SN78"
@@ -88,7 +88,7 @@ def test_where_one_of_two_is_held_the_other_is_taken(plugged):
     ]
 
 
-def test_a_scanner_that_is_held_is_let_go_and_said_so(plugged):
+def test_a_scanner_that_is_in_use_is_closed_and_reported(plugged):
     evdev = plugged(FIRST, grab_event3=errno.EBUSY)
     with pytest.raises(DriverError) as refused:
         open_driver("keyboard", {"path": "/dev/input/event3"})
@@ -96,7 +96,7 @@ def test_a_scanner_that_is_held_is_let_go_and_said_so(plugged):
     assert evdev.calls == ["open /dev/input/event3", "grab /dev/input/event3", "close /dev/input/event3"]
 
 
-def test_a_scanner_that_may_not_be_opened_is_said_so(plugged):
+def test_a_scanner_without_permission_is_reported(plugged):
     plugged(FIRST, open_event3=errno.EACCES)
     with pytest.raises(DriverError) as refused:
         open_driver("keyboard", {})

@@ -1,4 +1,4 @@
-"""The smart card service pcscd: away, restarted, or with several readers, of which one is picked."""
+"""The smart card service pcscd: missing, restarted, or with several readers, of which one is chosen."""
 
 import importlib
 from types import SimpleNamespace
@@ -13,23 +13,23 @@ from tests.drivers.fixtures.pcsc_names import ACR, GOOD
 
 
 def test_a_card_that_stays_while_the_service_is_restarted_is_one_arrival(service, listen):
-    heard = listen(open_reader(service, {}))
+    outcomes = listen(open_reader(service, {}))
     service.put(b"\x04\xa1\xb2\xc3" + GOOD)
-    assert heard.read().raw == b"04A1B2C3"
+    assert outcomes.read().raw == b"04A1B2C3"
     service.set(running=False)
-    assert heard.nothing(for_s=0.1)
+    assert outcomes.nothing(for_s=0.1)
     service.set(running=True)
-    assert heard.nothing(for_s=0.2)
+    assert outcomes.nothing(for_s=0.2)
     service.take()
     service.put(b"\x04\xff\xff\xff" + GOOD)
-    assert heard.read().raw == b"04FFFFFF"
-    heard.end()
+    assert outcomes.read().raw == b"04FFFFFF"
+    outcomes.end()
 
 
 def test_a_service_that_stays_away_is_a_lost_reader(service, listen):
-    heard = listen(open_reader(service, {}))
+    outcomes = listen(open_reader(service, {}))
     service.set(running=False)
-    lost = heard.next()
+    lost = outcomes.next()
     assert isinstance(lost, DeviceLost)
     assert str(lost) == (
         "pcsc-ACS ACR122U PICC Interface is out of reach: the smart card service pcscd has ended. "
@@ -38,7 +38,7 @@ def test_a_service_that_stays_away_is_a_lost_reader(service, listen):
     )
 
 
-def test_without_the_service_the_reader_is_refused_and_what_to_do_is_said(service):
+def test_without_the_service_the_error_has_a_remedy(service):
     service.set(running=False)
     with pytest.raises(DriverError) as refused:
         open_reader(service, {})
@@ -96,18 +96,18 @@ def test_a_wait_that_ends_while_it_is_cancelled_ends_no_station(monkeypatch):
     service = PyscardService.__new__(PyscardService)
 
     def cancel(context):
-        if context is None:  # what pyscard does with it
+        if context is None:  # as pyscard does
             raise TypeError
         asked.append(context)
 
     service._api = type("Api", (), {"SCardCancel": staticmethod(cancel)})
-    service.cancel()  # its reading thread leaves pcscd at this very moment
+    service.cancel()  # while the reading thread disconnects
     assert asked == [7]
     service.cancel()
     assert asked == [7]
 
 
-def test_a_service_that_lets_this_user_not_in_is_told_from_one_that_is_away():
+def test_a_service_that_denies_access_is_distinguished_from_a_missing_one():
     real = importlib.import_module("smartcard.scard")
     refusing = PyscardService()
     establish = lambda _scope: (real.SCARD_W_SECURITY_VIOLATION, None)  # noqa: E731 - a call of pyscard's

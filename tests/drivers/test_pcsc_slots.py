@@ -1,4 +1,4 @@
-"""A device with several slots is one reader: all that a person may put a card to are read, and no other reader has them."""
+"""A device with several slots is one reader: all its card slots are read, and by no other reader."""
 
 import pytest
 
@@ -6,7 +6,7 @@ from drivers import DeviceLost, DriverError, Dropped, pcsc
 from drivers.decode.detect.device_info import DeviceInfo
 from drivers.decode.detect.device_policy import NAME_IT, NAMED_THERE, NOT_NAMED, DevicePolicy, verdict
 from drivers.decode.tags.pcsc_slots import MOST_SLOTS, device_of, for_cards, is_contactless, short, usb_address
-from drivers.pcsc import opened
+from drivers.pcsc import open_reader
 from drivers.platform import multi_slot, pcsc_devices, usb_sysfs
 from tests.drivers.fixtures.pcsc_slot_devices import CONTACT, CONTACTLESS, GOOD, NO_NUMBER, Slots
 
@@ -18,71 +18,71 @@ UID = b"\x04\xa1\xb2\xc3"
 
 @pytest.fixture
 def pcscd(tmp_path, monkeypatch):
-    """pcscd with devices of several slots, none of them open at the end."""
+    """A simulated pcscd with devices of several slots; none may be open at the end."""
     monkeypatch.setattr(usb_sysfs, "DEVICES", tmp_path)
-    fresh = type(pcsc_devices.held)()  # what other tests have left open is not held here
-    monkeypatch.setattr(pcsc_devices, "held", fresh)
-    monkeypatch.setattr(pcsc, "held", fresh)
+    fresh = type(pcsc_devices.slots_in_use)()  # independent of readers that other tests have left open
+    monkeypatch.setattr(pcsc_devices, "slots_in_use", fresh)
+    monkeypatch.setattr(pcsc, "slots_in_use", fresh)
     made = Slots(tmp_path)
     yield made
     assert made.open == 0
 
 
 def at(pcscd, path=None, **settings):
-    """The reader at this place."""
-    return opened(pcscd.service(), {"path": path and str(path), **settings}, pcscd.service)
+    """Open the reader at this path."""
+    return open_reader(pcscd.service(), {"path": path and str(path), **settings}, pcscd.service)
 
 
 def test_a_card_is_read_on_every_slot_of_the_device_and_all_of_them_are_one_reader(pcscd, listen):
-    heard = listen(at(pcscd, pcscd.plug("1-2", (1, 5), *DUAL)))
+    outcomes = listen(at(pcscd, pcscd.plug("1-2", (1, 5), *DUAL)))
     for number, name in enumerate(DUAL):
         pcscd.put(name, bytes((4, 0, 0, number)) + GOOD)
-        read = heard.read()
+        read = outcomes.read()
         assert (read.raw, read.kind, read.reader) == (b"0400000%d" % number, "pcsc", "pcsc-ACS ACR1281U")
-    heard.end()
+    outcomes.end()
 
 
 def test_a_sam_and_a_built_in_card_are_no_scan_when_the_reader_is_opened(pcscd, listen):
     path = pcscd.plug("1-2", (1, 5), *DUAL)
     pcscd.lay(DUAL[2], NO_NUMBER, CONTACT)
     pcscd.lay(DUAL[1], UID + GOOD, CONTACTLESS)
-    heard = listen(at(pcscd, path))
-    assert heard.read().raw == b"04A1B2C3"  # but what lies on it and has a number is read
-    assert heard.nothing(for_s=0.3)
-    heard.end()
+    outcomes = listen(at(pcscd, path))
+    assert outcomes.read().raw == b"04A1B2C3"  # a card with a number is read
+    assert outcomes.nothing(for_s=0.3)
+    outcomes.end()
 
 
 def test_a_contact_card_that_is_put_in_later_is_refused_with_the_reason(pcscd, listen, monkeypatch):
-    monkeypatch.setattr("drivers.pcsc.STOOD_S", 0.0)
-    heard = listen(at(pcscd, pcscd.plug("1-2", (1, 5), *DUAL)))
+    monkeypatch.setattr("drivers.pcsc.BUILT_IN_S", 0.0)
+    outcomes = listen(at(pcscd, pcscd.plug("1-2", (1, 5), *DUAL)))
     pcscd.put(DUAL[0], NO_NUMBER, CONTACT)
-    dropped = heard.next()
+    dropped = outcomes.next()
     assert isinstance(dropped, Dropped)
     assert dropped.why == "The card's number cannot be read: there is no number in the answer (6D00)."
-    heard.end()
+    outcomes.end()
 
 
 def test_a_slot_that_calls_itself_a_sams_is_left_alone(pcscd, listen):
-    heard = listen(at(pcscd, pcscd.plug("1-2", (1, 5), *ACR1252)))
+    outcomes = listen(at(pcscd, pcscd.plug("1-2", (1, 5), *ACR1252)))
     pcscd.put(ACR1252[0], UID + GOOD)
-    assert heard.read().reader == "pcsc-ACS ACR1252 [ACR1252 Dual Reader PICC]"
+    assert outcomes.read().reader == "pcsc-ACS ACR1252 [ACR1252 Dual Reader PICC]"
     assert pcscd.slots[ACR1252[1]]._asked == 0
     assert pcscd.open == 1
-    heard.end()
+    outcomes.end()
 
 
 def test_each_plug_reads_its_own_device_whatever_the_order_in_which_pcscd_names_them(pcscd, listen):
     first, second = (pcscd.plug(f"1-{2 - n}", (1, 7 - n), name) for n, name in enumerate(TWINS))
     here, there = at(pcscd, second), at(pcscd, first)
     assert [here.reader, there.reader] == [f"pcsc-ACS ACR122U PICC Interface at usb-1-{n}" for n in (1, 2)]
-    heard = listen(here)
+    outcomes = listen(here)
     pcscd.put(TWINS[1], UID + GOOD)
-    assert heard.read().raw == b"04A1B2C3"
+    assert outcomes.read().raw == b"04A1B2C3"
     with pytest.raises(DriverError, match=r"The smart card reader at 1-1:1\.0 is read already\."):
         at(pcscd, second)
     there.close()
-    heard.end()
-    at(pcscd, second).close()  # it is free again
+    outcomes.end()
+    at(pcscd, second).close()  # the slots are free again
 
 
 def test_a_row_without_match_takes_a_whole_device_and_the_next_row_the_next(pcscd):
@@ -107,61 +107,61 @@ def test_a_row_names_a_device_by_its_ids_or_either_name(pcscd, match):
 
 def test_a_row_that_names_one_slot_reads_that_slot_alone(pcscd, listen):
     pcscd.plug("1-2", (1, 5), *DUAL)
-    heard = listen(at(pcscd, match=DUAL[1]))
+    outcomes = listen(at(pcscd, match=DUAL[1]))
     other = at(pcscd, match="00 00")
     pcscd.put(DUAL[1], UID + GOOD)
-    assert heard.read().reader == f"pcsc-{DUAL[1]}"
+    assert outcomes.read().reader == f"pcsc-{DUAL[1]}"
     with pytest.raises(DriverError, match="No other"):
         at(pcscd)
     other.close()
-    heard.end()
+    outcomes.end()
 
 
 def test_a_slot_that_pcscd_finds_a_moment_later_is_read_too(pcscd, listen, monkeypatch):
-    monkeypatch.setattr(multi_slot, "LOOK_S", 0.02)
+    monkeypatch.setattr(multi_slot, "SEARCH_INTERVAL_S", 0.02)
     path = pcscd.plug("1-2", (1, 5), DUAL[0])
-    heard = listen(at(pcscd, path))
-    pcscd.add((1, 9), TWINS[0])  # another device's
+    outcomes = listen(at(pcscd, path))
+    pcscd.add((1, 9), TWINS[0])  # of another device
     pcscd.add((1, 5), *DUAL[1:])
     for number, name in enumerate(DUAL[1:]):
         pcscd.put(name, bytes((4, 0, 0, number)) + GOOD)
-        assert heard.read().raw == b"0400000%d" % number
+        assert outcomes.read().raw == b"0400000%d" % number
     assert pcscd.slots[TWINS[0]]._asked == 0
-    heard.end()
+    outcomes.end()
 
 
-def test_a_device_that_is_pulled_out_is_lost_once_with_the_cards_of_all_slots(pcscd, listen):
+def test_an_unplugged_device_is_lost_once_with_the_cards_of_all_slots(pcscd, listen):
     path = pcscd.plug("1-2", (1, 5), *DUAL)
-    heard = listen(at(pcscd, path))
+    outcomes = listen(at(pcscd, path))
     for number, name in enumerate(DUAL[:2]):
         pcscd.put(name, bytes((4, 0, 0, number)) + GOOD)
-        heard.read()
+        outcomes.read()
     pcscd.pull(*DUAL)
-    lost = heard.next()
+    lost = outcomes.next()
     assert isinstance(lost, DeviceLost)
     assert lost.came == "pcsc-ACS ACR1281U was unplugged."
-    assert sorted(heard.gone.get(timeout=5).raw for _ in range(2)) == [b"04000000", b"04000001"]
-    assert heard.next() is None  # it was said once, and ended
+    assert sorted(outcomes.gone.get(timeout=5).raw for _ in range(2)) == [b"04000000", b"04000001"]
+    assert outcomes.next() is None  # reported once, and ended
     pcscd.plug("1-2", (1, 6), *DUAL)
-    at(pcscd, path).close()  # and may be opened again
+    at(pcscd, path).close()  # it can be opened again
 
 
 def test_a_name_that_is_another_devices_when_pcscd_came_back_is_not_read_on(pcscd, listen, monkeypatch):
     monkeypatch.setattr("drivers.pcsc.RETRY_S", 0.02)
     monkeypatch.setattr("drivers.pcsc.RESTART_S", 0.2)
-    heard = listen(at(pcscd, pcscd.plug("1-2", (1, 5), TWINS[0])))
+    outcomes = listen(at(pcscd, pcscd.plug("1-2", (1, 5), TWINS[0])))
     slot = pcscd.slots[TWINS[0]]
     slot.places[TWINS[0]] = (1, 6)
     slot.set(running=False)
     pcscd.running = False
-    assert heard.nothing(for_s=0.05)
+    assert outcomes.nothing(for_s=0.05)
     slot.running = pcscd.running = True
-    lost = heard.next()
+    lost = outcomes.next()
     assert isinstance(lost, DeviceLost)
     assert "was not there any more when the smart card service came back" in lost.came
 
 
-def test_of_readers_that_do_not_tell_their_place_the_likeliest_is_taken(pcscd):
+def test_of_readers_without_a_usb_address_the_likeliest_is_opened(pcscd):
     path = pcscd.plug("1-2", (1, 5), product="uTrust 4701 F")
     pcscd.add(None, "A reader 00 00", "Identiv uTrust 4701 F CL 01 00")
     driver = at(pcscd, path)
@@ -169,7 +169,7 @@ def test_of_readers_that_do_not_tell_their_place_the_likeliest_is_taken(pcscd):
     driver.close()
 
 
-def test_a_reader_that_pcscd_does_not_have_yet_is_said_and_nobody_elses_is_taken(pcscd):
+def test_a_reader_that_pcscd_lacks_is_reported_and_no_other_is_opened(pcscd):
     path = pcscd.plug("1-2", (1, 5))
     pcscd.plug("1-3", (1, 6), TWINS[0])
     with pytest.raises(DriverError) as refused:
@@ -211,7 +211,7 @@ def test_the_names_and_the_place_of_slots_are_read():
     assert [is_contactless(atr) for atr in (CONTACTLESS, CONTACT, b"", b"\x3b\x80")] == [True, False, False, False]
 
 
-def test_a_device_that_a_row_may_name_by_pcscds_name_is_not_said_to_be_nobodys():
+def test_a_device_that_a_row_may_name_by_pcscds_name_is_not_reported_as_unnamed():
     facts = DeviceInfo(
         "/sys/1-2:1.0", "ACR1281 Dual Reader", 3, 0x072F, 0x2224, "", "usb-1-2", False, False, subsystem="usb"
     )

@@ -11,16 +11,16 @@ SLOTS = ["Virtual PCD 00 00", "Virtual PCD 00 01"]
 
 
 def test_cards_are_read_on_both_slots_by_one_reader(daemon, listen):
-    for name in SLOTS:  # pcscd has found both
+    for name in SLOTS:  # pcscd lists both
         opened_when_there(name, daemon).close()
-    heard = listen(open_driver("pcsc", {}))
+    outcomes = listen(open_driver("pcsc", {}))
     for slot, uid in enumerate(("04A1B2C3", "04112233")):
         card = Card(daemon.port + slot, bytes.fromhex(uid) + b"\x90\x00")
-        read = heard.read()
+        read = outcomes.read()
         assert (read.raw, read.reader) == (uid.encode(), "pcsc-Virtual PCD")
         card.take()
-        assert heard.gone.get(timeout=10).raw == read.raw
-    heard.end()
+        assert outcomes.gone.get(timeout=10).raw == read.raw
+    outcomes.end()
 
 
 def test_a_reader_that_is_plugged_in_nowhere_tells_no_place(daemon):

@@ -1,4 +1,4 @@
-"""Scans from files and named pipes: nothing lost, whoever writes and however they leave."""
+"""Scans from files and named pipes: nothing is lost, for any number of writers, however they close."""
 
 import os
 import socket
@@ -22,15 +22,15 @@ def fifo(tmp_path):
 def test_a_file_is_read_once_and_then_nothing_more_comes(tmp_path, listen):
     path = tmp_path / "scans.txt"
     path.write_bytes(b"WIP:BADGE:7\r\n]C1010401{GS}10A\n\nlast without end")
-    heard = listen(open_driver("replay", {"path": str(path)}))
-    reads = [heard.read() for _ in range(3)]
+    outcomes = listen(open_driver("replay", {"path": str(path)}))
+    reads = [outcomes.read() for _ in range(3)]
     assert [(read.raw, read.sym) for read in reads] == [
         (b"WIP:BADGE:7", None),
         (b"]C1010401\x1d10A", "]C1"),
         (b"last without end", None),
     ]
-    assert heard.nothing()
-    heard.end()
+    assert outcomes.nothing()
+    outcomes.end()
 
 
 def test_close_in_the_middle_of_a_file_ends_it(tmp_path):
@@ -46,26 +46,26 @@ def test_close_in_the_middle_of_a_file_ends_it(tmp_path):
 
 
 def test_a_pipe_is_read_for_ever_whoever_writes(fifo, listen):
-    heard = listen(open_driver("replay", {"path": str(fifo)}))
+    outcomes = listen(open_driver("replay", {"path": str(fifo)}))
     for number in range(20):
         with fifo.open("w") as writer:
             writer.write(f"scan {number}\nhalf {number}")
-        assert [heard.read().raw, heard.read().raw] == [b"scan %d" % number, b"half %d" % number]
-    assert heard.nothing()
-    heard.end()
+        assert [outcomes.read().raw, outcomes.read().raw] == [b"scan %d" % number, b"half %d" % number]
+    assert outcomes.nothing()
+    outcomes.end()
 
 
 def test_writers_that_come_and_go_at_once_lose_nothing(fifo, listen):
-    heard = listen(open_driver("replay", {"path": str(fifo)}))
+    outcomes = listen(open_driver("replay", {"path": str(fifo)}))
     count = 300
     script = "import sys\nfor n in range(int(sys.argv[2])):\n    with open(sys.argv[1], 'w') as w: w.write(f'{n}\\n')"
     writer = subprocess.Popen([sys.executable, "-c", script, str(fifo), str(count)])
-    assert [heard.read().raw for _ in range(count)] == [b"%d" % number for number in range(count)]
+    assert [outcomes.read().raw for _ in range(count)] == [b"%d" % number for number in range(count)]
     assert writer.wait(10) == 0
-    heard.end()
+    outcomes.end()
 
 
-def test_a_writer_that_left_half_a_line_before_we_looked_again_is_heard_to_its_end(fifo):
+def test_half_a_line_of_a_writer_that_closed_early_is_read_to_its_end(fifo):
     driver = open_driver("replay", {"path": str(fifo)})
     patience = threading.Timer(10, driver.close)
     patience.start()
@@ -73,7 +73,7 @@ def test_a_writer_that_left_half_a_line_before_we_looked_again_is_heard_to_its_e
     with fifo.open("w") as writer:
         writer.write("first")
     assert next(reads).raw == b"first"
-    # The driver stands still after its first end of file; a second writer comes and goes meanwhile.
+    # The driver is paused after its first end of file; a second writer opens and closes meanwhile.
     with fifo.open("w") as writer:
         writer.write("second\nhalf")
     assert [next(reads).raw, next(reads).raw] == [b"second", b"half"]
@@ -83,24 +83,24 @@ def test_a_writer_that_left_half_a_line_before_we_looked_again_is_heard_to_its_e
 
 
 def test_a_slow_writer_may_cut_a_scan_anywhere(fifo, listen):
-    heard = listen(open_driver("replay", {"path": str(fifo)}))
+    outcomes = listen(open_driver("replay", {"path": str(fifo)}))
     with fifo.open("wb", buffering=0) as writer:
         for byte in b"WO-{4":
             writer.write(bytes([byte]))
             time.sleep(0.002)
-        assert heard.nothing()
+        assert outcomes.nothing()
         writer.write(b"1}\n")
-        assert heard.read().raw == b"WO-A"
-    heard.end()
+        assert outcomes.read().raw == b"WO-A"
+    outcomes.end()
 
 
-def test_close_is_heard_while_a_writer_sends_nothing_but_empty_lines(fifo, listen):
-    heard = listen(open_driver("replay", {"path": str(fifo)}))
+def test_close_takes_effect_while_a_writer_sends_empty_lines(fifo, listen):
+    outcomes = listen(open_driver("replay", {"path": str(fifo)}))
     with fifo.open("wb") as pipe:
         writer = subprocess.Popen(["yes", ""], stdout=pipe, stderr=subprocess.DEVNULL)
     try:
-        assert heard.nothing()
-        heard.end()
+        assert outcomes.nothing()
+        outcomes.end()
     finally:
         writer.kill()
         writer.wait()
@@ -119,14 +119,14 @@ def test_a_writer_waits_while_the_station_is_busy(fifo):
     threading.Thread(target=write, daemon=True).start()
     reads = driver.reads()
     first = next(reads).raw
-    assert not done.wait(0.3)  # more than a pipe holds, and nobody takes it
+    assert not done.wait(0.3)  # more than a pipe holds, and it is not read
     rest = [next(reads).raw for _ in range(lines - 1)]
     assert [first, *rest] == [b"%06d" % number for number in range(lines)]
     assert done.wait(5)
     driver.close()
 
 
-def test_a_reader_without_a_path_says_what_to_add():
+def test_a_reader_without_a_path_is_reported_with_a_remedy():
     with pytest.raises(DriverError) as refused:
         open_driver("replay", {})
     assert str(refused.value) == (
@@ -135,7 +135,7 @@ def test_a_reader_without_a_path_says_what_to_add():
     )
 
 
-def test_a_path_that_is_not_there_says_how_to_make_it(tmp_path):
+def test_a_missing_path_is_reported_with_a_command(tmp_path):
     path = tmp_path / "none"
     with pytest.raises(DriverError) as refused:
         open_driver("replay", {"path": str(path)})
@@ -155,7 +155,7 @@ def test_a_folder_and_a_device_are_refused(tmp_path, open_descriptors):
 
 
 def test_a_socket_is_refused(tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)  # a socket's address is short
+    monkeypatch.chdir(tmp_path)  # the path of a socket must be short
     with socket.socket(socket.AF_UNIX) as listener:
         listener.bind("s")
         with pytest.raises(DriverError) as refused:

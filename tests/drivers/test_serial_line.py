@@ -1,4 +1,4 @@
-"""Scanners on serial lines: where a scan ends, how the port is opened, and by what name it is known again."""
+"""Scanners on serial lines: the end of a scan, the opening of the port, and the stable id."""
 
 import os
 import time
@@ -33,11 +33,11 @@ SPEEDS = "1200, 2400, 4800, 9600, 19200, 38400, 57600, 115200, 230400, 460800, 9
         (b"\xff\x00\xe4\r", [b"\xff\x00\xe4"]),
     ],
 )
-def test_a_scan_ends_where_the_scanner_says_so_however_the_bytes_are_cut(sent, scans):
+def test_a_scan_ends_at_its_terminator_however_the_bytes_are_split(sent, scans):
     for size in (len(sent), 1, 2, 3):
         text = SerialLineDecoder()
         pieces = [sent[at : at + size] for at in range(0, len(sent), size)]
-        assert [each.scan.raw for piece in pieces for each in text.feed(piece, 0)] == scans
+        assert [scan.scan.raw for piece in pieces for scan in text.feed(piece, 0)] == scans
         assert text.begun == 0
 
 
@@ -51,27 +51,27 @@ def test_a_scan_without_an_end_is_complete_after_silence():
     assert (sent.scan.raw, sent.time_ns, text.due_ns) == (b"WO-10", 900 * MS, None)
 
 
-def test_a_scanner_that_sends_ends_is_not_believed_to_have_ended_by_falling_quiet():
-    """It was pulled out, and the kernel says so late: what it began is still half a scan then."""
+def test_a_scan_of_a_scanner_that_sends_terminators_does_not_end_with_short_silence():
+    """It was unplugged, and the kernel reports that late: the scan that has begun is half a scan."""
     text = SerialLineDecoder()
-    assert [each.scan.raw for each in text.feed(b"WO-1\rWO", 0)] == [b"WO-1"]
+    assert [scan.scan.raw for scan in text.feed(b"WO-1\rWO", 0)] == [b"WO-1"]
     assert text.due_ns == int(PULLED_S * 1000) * MS
     assert list(text.quiet(4999 * MS)) == []
     assert text.begun == 2
     (sent,) = text.quiet(5000 * MS)
     assert (sent.scan.raw, sent.time_ns) == (b"WO", 500 * MS)
     assert list(text.feed(b"WO-7", 9000 * MS)) == []
-    assert text.due_ns == 9500 * MS  # from now on it is believed
+    assert text.due_ns == 9500 * MS  # from now on short silence ends a scan
     list(text.feed(b"\r", 9100 * MS))
-    assert [each.scan.raw for data, ms in ((b"WO-8", 9900), (b"WO-9\r", 10_400)) for each in text.feed(data, ms * MS)] == [
+    assert [scan.scan.raw for data, ms in ((b"WO-8", 9900), (b"WO-9\r", 10_400)) for scan in text.feed(data, ms * MS)] == [
         b"WO-8", b"WO-9",
     ]  # fmt: skip
 
 
-def test_bytes_after_silence_begin_another_scan_even_if_nobody_looked():
+def test_bytes_after_silence_begin_another_scan_even_after_a_late_read():
     text = SerialLineDecoder()
     list(text.feed(b"WO-1", 0))
-    assert [each.scan.raw for each in text.feed(b"WO-2\r", 900 * MS)] == [b"WO-1", b"WO-2"]
+    assert [scan.scan.raw for scan in text.feed(b"WO-2\r", 900 * MS)] == [b"WO-1", b"WO-2"]
 
 
 def test_a_stuck_scanner_costs_bounded_memory():
@@ -85,29 +85,29 @@ def test_a_stuck_scanner_costs_bounded_memory():
 def test_a_scanner_without_terminator_is_read(cable, listen):
     driver = open_driver("serial_line", {"path": cable.port})
     time.sleep(2 * JOINED_S)
-    heard = listen(driver)
+    outcomes = listen(driver)
     cable.send(b"WO-10")
     cable.send(b"42")
-    read = heard.read()
+    read = outcomes.read()
     assert read == Read(b"WO-1042", None, "serial_line", f"serial-{cable.port}", read.boot_ns, 7)
-    heard.end()
+    outcomes.end()
 
 
 @pytest.fixture
 def soon(monkeypatch):
-    """Whatever a test does is soon after the port was opened."""
+    """Everything in a test counts as soon after the opening."""
     monkeypatch.setattr("drivers.serial_line.JOINED_S", 60.0)
 
 
 @pytest.mark.usefixtures("soon")
 def test_the_tail_of_a_scan_that_had_begun_before_the_port_was_open_is_no_scan(cable, listen):
     driver = open_driver("serial_line", {"path": cable.port})
-    cable.send(b"42\r\n")  # WO-10 went by while nobody listened
-    heard = listen(driver)
-    dropped = heard.next()
+    cable.send(b"42\r\n")  # WO-10 came before the port was opened
+    outcomes = listen(driver)
+    dropped = outcomes.next()
     assert dropped == Dropped("serial_line", driver.reader, dropped.boot_ns, HEAD_LOST)
     cable.send(b"WO-7\r\n")
-    assert heard.read().raw == b"WO-7"
+    assert outcomes.read().raw == b"WO-7"
 
 
 @pytest.mark.usefixtures("soon")
@@ -115,10 +115,10 @@ def test_the_tail_of_a_scan_that_had_begun_before_the_port_was_open_is_no_scan(c
 def test_the_end_alone_of_a_scan_that_had_begun_before_is_nothing(cable, listen, begun):
     driver = open_driver("serial_line", {"path": cable.port})
     cable.send(begun)
-    heard = listen(driver)
-    assert heard.nothing(0.1)
+    outcomes = listen(driver)
+    assert outcomes.nothing(0.1)
     cable.send(b"WO-7\r\n")
-    assert heard.read().raw == b"WO-7"
+    assert outcomes.read().raw == b"WO-7"
 
 
 @pytest.mark.usefixtures("soon")
@@ -132,33 +132,33 @@ def test_a_tail_is_passed_over_to_its_end_or_to_silence():
     text = SerialLineDecoder()
     text.pass_over()
     assert list(text.feed(b"42", 0)) == []
-    assert [each.scan.raw for each in text.feed(b"x\r\nWO-7\r", 100 * MS)] == [b"WO-7"]
+    assert [scan.scan.raw for scan in text.feed(b"x\r\nWO-7\r", 100 * MS)] == [b"WO-7"]
     text.pass_over()
     assert list(text.feed(b"42", 0)) == []
-    assert [each.scan.raw for each in text.feed(b"WO-8\r", 600 * MS)] == [b"WO-8"]
+    assert [scan.scan.raw for scan in text.feed(b"WO-8\r", 600 * MS)] == [b"WO-8"]
 
 
-def test_half_a_scan_at_the_pulled_plug_is_dropped_and_said_so(cable, listen):
-    heard = listen(open_driver("serial_line", {"path": cable.port}))
+def test_half_a_scan_at_an_unplugging_is_dropped_and_reported(cable, listen):
+    outcomes = listen(open_driver("serial_line", {"path": cable.port}))
     time.sleep(2 * JOINED_S)
     cable.hand_over()
     cable.send(b"WO-10")
-    assert heard.nothing()
+    assert outcomes.nothing()
     cable.unplug()
-    lost = heard.next()
+    lost = outcomes.next()
     assert isinstance(lost, DeviceLost)
     assert lost.came == (
         f"serial-{cable.port} ({cable.port}) was unplugged in mid-scan, and half a scan was dropped (bytes: 5)."
     )
 
 
-def test_the_port_runs_as_the_configuration_says(cable):
+def test_the_port_is_set_as_configured(cable):
     driver = open_driver("serial_line", {"path": cable.port, "baud": "115200"})
     assert driver._port._port.baudrate == 115_200
     driver.close()
 
 
-def test_an_open_port_is_nobody_elses(cable, open_descriptors):
+def test_an_open_port_cannot_be_opened_again(cable, open_descriptors):
     driver = open_driver("serial_line", {"path": cable.port})
     before = open_descriptors()
     with pytest.raises(DriverError) as refused:
@@ -183,7 +183,7 @@ def test_a_speed_or_parity_that_cannot_be_is_refused(cable, settings, message):
 
 
 @pytest.mark.parametrize("kind", ["serial_line", "serial_rfid"])
-def test_a_port_that_is_not_there_is_said_so(kind, tmp_path):
+def test_a_missing_port_is_reported(kind, tmp_path):
     path = f"{tmp_path}/ttyUSB7"
     with pytest.raises(DriverError) as refused:
         open_driver(kind, {"path": path})
@@ -195,7 +195,7 @@ def test_a_port_that_is_not_there_is_said_so(kind, tmp_path):
 
 @pytest.fixture
 def machine(tmp_path, monkeypatch):
-    """A machine of which the serial ports are told: node, ids, serial number, place, name."""
+    """A machine with given serial ports: node, ids, serial number, place, name."""
     monkeypatch.setattr(serial_ports, "SYS_TTY", tmp_path / "class")
     monkeypatch.setattr(serial_ports, "DEV_SERIAL", tmp_path / "dev-serial")
     (tmp_path / "class").mkdir()
@@ -212,7 +212,7 @@ def machine(tmp_path, monkeypatch):
         (tmp_path / "class" / node).mkdir()
         (tmp_path / "class" / node / "device").symlink_to(interface)
         link = tmp_path / "dev-serial" / "by-id" / f"usb-{name}-{number or place}"
-        link.unlink(missing_ok=True)  # of two that claim one name, udev gives it to the later
+        link.unlink(missing_ok=True)  # of two devices with one name, udev links the later
         link.symlink_to(f"../../{node}")
 
     return plug
@@ -231,7 +231,7 @@ def test_a_port_is_known_by_its_device_and_never_by_its_number(machine):
     assert serial_ports.facts_of("/dev/ttyS0") is None
 
 
-def test_two_devices_that_claim_one_serial_number_are_told_apart(machine):
+def test_two_devices_with_one_serial_number_are_distinguished(machine):
     machine("ttyUSB0", "0403:6001", "0001", "1-1.2", "Serial")
     machine("ttyUSB1", "0403:6001", "0001", "1-1.3", "Serial")
     there = serial_ports.present()
@@ -274,32 +274,32 @@ def test_a_read_of_a_port_that_died_closes_it_at_once(cable, listen, open_descri
     driver = open_driver("serial_line", {"path": cable.port})
     cable.hand_over()
     before = open_descriptors()
-    heard = listen(driver)
+    outcomes = listen(driver)
     os.close(cable.end)
-    assert isinstance(heard.next(), DeviceLost)
-    assert heard.next() is None
+    assert isinstance(outcomes.next(), DeviceLost)
+    assert outcomes.next() is None
     assert open_descriptors() < before
 
 
 def test_bytes_that_the_port_lost_are_one_red_and_no_two_halves_become_a_scan(cable, listen):
-    lost = [3]  # lost before this reader was opened
+    lost = [3]  # counted before this reader was opened
     line = serial_ports.open_port(cable.port, {})
     driver = SerialLine(line, overruns=lambda: lost[0])
-    heard = listen(driver)
+    outcomes = listen(driver)
     cable.send(b"WO-1\r")
-    assert heard.read().raw == b"WO-1"
+    assert outcomes.read().raw == b"WO-1"
     lost[0] = 4
     cable.send(b"WO-2\rWO")
-    dropped = heard.next()
+    dropped = outcomes.next()
     assert dropped == Dropped("serial_line", driver.reader, dropped.boot_ns, BYTES_LOST)
     assert dropped.many
     lost[0] = 5
     cable.send(b"-3\rWO-4\r")
     after = None
-    for silence_s in (GAP_S + 0.1, 2 * GAP_S, 8 * GAP_S):  # a busy machine reads late, and then the silence begins late
+    for silence_s in (GAP_S + 0.1, 2 * GAP_S, 8 * GAP_S):  # after a late read the silence begins late
         time.sleep(silence_s)
         cable.send(b"WO-5\r")
-        if (after := heard.next(within_s=2 * GAP_S)) is not None:
+        if (after := outcomes.next(within_s=2 * GAP_S)) is not None:
             break
     assert isinstance(after, Read)
     assert after.raw == b"WO-5"

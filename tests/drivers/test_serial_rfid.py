@@ -1,4 +1,4 @@
-"""Tag readers on serial lines: who is asked what, who is believed, and which port is taken."""
+"""Tag readers on serial lines: probes, identification, and the choice of a port."""
 
 import pytest
 
@@ -18,25 +18,25 @@ from tests.drivers.fixtures.simulated_readers import Cable, id12
 @active
 def test_a_reader_is_found_by_its_answer_and_its_tag_arrives_once(line, listen, protocol: TagProtocol):
     driver, simulator, _ = line(ANSWERS[protocol.name])
-    heard = listen(driver)
-    read = heard.read()
+    outcomes = listen(driver)
+    read = outcomes.read()
     assert (read.raw, read.sym, read.kind, driver.protocol) == (TAGS[protocol.name], None, "serial_rfid", protocol)
-    assert heard.nothing(for_s=0.4)
+    assert outcomes.nothing(for_s=0.4)
     assert simulator.sent.count(protocol.poll) >= 2
     asked = simulator.sent[: simulator.sent.index(protocol.query) + 1]
     assert set(asked) <= HARMLESS
     assert set(simulator.sent) - set(asked) <= {protocol.query, protocol.begin, protocol.poll}
-    heard.end()
+    outcomes.end()
 
 
 @active
 def test_a_late_answer_still_counts(line, listen, protocol: TagProtocol):
     driver, simulator, _ = line(ANSWERS[protocol.name], late_s=0.13)
-    heard = listen(driver)
-    assert heard.read().raw == TAGS[protocol.name]
+    outcomes = listen(driver)
+    assert outcomes.read().raw == TAGS[protocol.name]
     assert driver.protocol == protocol
     assert set(simulator.sent) <= HARMLESS | {protocol.begin, protocol.poll}
-    heard.end()
+    outcomes.end()
 
 
 @pytest.mark.parametrize(
@@ -51,65 +51,65 @@ def test_a_late_answer_still_counts(line, listen, protocol: TagProtocol):
     ],
     ids=["nothing", "zeros", "modem", "navigation", "broken sum", "broken CRC"],
 )
-def test_a_port_on_which_no_reader_answers_is_only_asked_harmless_questions(line, listen, answer):
+def test_a_port_on_which_no_reader_answers_gets_only_harmless_probes(line, listen, answer):
     driver, simulator, _ = line(dict.fromkeys(HARMLESS, answer) if answer else {})
-    heard = listen(driver)
-    assert heard.nothing(for_s=1.6)
+    outcomes = listen(driver)
+    assert outcomes.nothing(for_s=1.6)
     assert driver.protocol is None
     assert set(simulator.sent) == HARMLESS
-    assert len(simulator.sent) > len(HARMLESS)  # asked again: a reader that was without power has it now
-    heard.end()
+    assert len(simulator.sent) > len(HARMLESS)  # probed again: the reader may have been without power
+    outcomes.end()
 
 
 @active
 def test_an_echo_of_the_questions_is_no_reader(line, listen, protocol: TagProtocol):
-    driver, _, _ = line({each.query: each.query for each in PROTOCOLS if each.query})
-    heard = listen(driver)
-    assert heard.nothing(for_s=0.7)
+    driver, _, _ = line({protocol.query: protocol.query for protocol in PROTOCOLS if protocol.query})
+    outcomes = listen(driver)
+    assert outcomes.nothing(for_s=0.7)
     assert driver.protocol is None
-    heard.end()
+    outcomes.end()
 
 
-def test_anothers_answer_is_taken_for_what_it_is(line, listen):
+def test_an_answer_of_another_protocol_identifies_that_protocol(line, listen):
     driver, _, _ = line({UHFREADER18.query: M100_NONE, M100.poll: M100_TAG})
-    heard = listen(driver)
-    assert heard.read().raw == TAGS[M100.name]
+    outcomes = listen(driver)
+    assert outcomes.read().raw == TAGS[M100.name]
     assert driver.protocol == M100
-    heard.end()
+    outcomes.end()
 
 
-def test_a_reader_that_speaks_by_itself_is_listened_to_and_never_asked_again(line, listen):
+def test_a_reader_that_sends_unprompted_is_read_and_not_probed_again(line, listen):
     driver, simulator, cable = line({})
-    heard = listen(driver)
+    outcomes = listen(driver)
     cable.send(b"\x00" + id12("0C000621A5"))
-    assert heard.read().raw == b"0C000621A5"
+    assert outcomes.read().raw == b"0C000621A5"
     asked = len(simulator.sent)
-    assert heard.nothing(for_s=0.5)
+    assert outcomes.nothing(for_s=0.5)
     assert (driver.protocol, len(simulator.sent)) == (EM4100, asked)
     assert driver.dropped == 1
-    heard.end()
+    outcomes.end()
 
 
 def test_a_reader_that_lost_its_power_is_looked_for_again(line, listen, monkeypatch):
     monkeypatch.setattr(serial_rfid, "SILENT_S", 0.3)
     driver, simulator, _ = line(ANSWERS[M100.name])
-    heard = listen(driver)
-    assert heard.read().raw == TAGS[M100.name]
+    outcomes = listen(driver)
+    assert outcomes.read().raw == TAGS[M100.name]
     simulator.answers = ANSWERS[SWNET.name]
-    assert heard.read().raw == TAGS[SWNET.name]
-    assert heard.gone.get(timeout=1).raw == TAGS[M100.name]  # what it saw before is over
+    assert outcomes.read().raw == TAGS[SWNET.name]
+    assert outcomes.gone.get(timeout=1).raw == TAGS[M100.name]  # the presence of its tag ends
     assert driver.protocol == SWNET
-    heard.end()
+    outcomes.end()
 
 
-def test_an_unplugged_reader_is_lost_while_it_is_asked(line, listen, open_descriptors):
+def test_a_reader_that_is_unplugged_while_it_is_polled_is_lost(line, listen, open_descriptors):
     before = open_descriptors()
     cable = Cable()
     driver = SerialRfid(open_port(cable.port, {}))
     cable.hand_over()
-    heard = listen(driver)
+    outcomes = listen(driver)
     cable.unplug()
-    lost = heard.next()
+    lost = outcomes.next()
     assert isinstance(lost, DeviceLost)
     assert lost.came == f"serial-{cable.port} ({cable.port}) was unplugged."
     assert open_descriptors() == before
@@ -117,7 +117,7 @@ def test_an_unplugged_reader_is_lost_while_it_is_asked(line, listen, open_descri
 
 @pytest.fixture
 def machine(line, monkeypatch):
-    """Ports by name that nobody configured, each with what is at its other end."""
+    """Unconfigured ports by name, each with the device at its other end."""
     cables = {}
 
     def plug(answers):
@@ -138,7 +138,7 @@ def machine(line, monkeypatch):
         cable.hand_over()
 
 
-def test_of_unconfigured_ports_the_one_is_taken_on_which_a_reader_answers(machine):
+def test_of_unconfigured_ports_the_one_with_an_answering_reader_is_opened(machine):
     _, silent = machine({})
     answering, _ = machine(ANSWERS[M100.name])
     driver = open_driver("serial_rfid", {})
@@ -147,7 +147,7 @@ def test_of_unconfigured_ports_the_one_is_taken_on_which_a_reader_answers(machin
     assert set(silent.sent) == HARMLESS
 
 
-def test_where_nothing_answers_no_port_is_taken(machine, open_descriptors):
+def test_without_an_answer_no_port_is_opened(machine, open_descriptors):
     machine({})
     before = open_descriptors()
     with pytest.raises(DriverError) as refused:

@@ -1,4 +1,4 @@
-"""In which order a port is asked who is there: whoever answers is found in the first round, also one that wakes up late."""
+"""The order of probes on a port: a reader is identified in the first round, even if it starts slowly."""
 
 import os
 from collections.abc import Callable, Iterator
@@ -20,7 +20,7 @@ QUESTIONS = [M100.query, UHFREADER18.query, M100.query, SWNET.query, PN532.query
 
 
 class Port:
-    """An open port at which a reader is played; `asked` is what it was sent, `speeds` at which."""
+    """An open port with a simulated reader; `asked` are the bytes sent to it, `speeds` their speeds."""
 
     reader = "usb-0403-6001-UHF1"
 
@@ -58,35 +58,35 @@ def reader_at(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[Port], Seri
         return made[-1]
 
     yield make
-    for each in made:
-        each.close()
+    for driver in made:
+        driver.close()
 
 
 def answered(protocol: TagProtocol | None, reader_at: Callable[[Port], SerialRfid], port: Port) -> list[bytes]:
-    """What was asked until a reader of this protocol had answered."""
+    """The probes sent until a reader of this protocol had answered."""
     reader = reader_at(port)
     assert (reader.probe(), reader.protocol) == (protocol is not None, protocol)
     return port.asked
 
 
-def test_the_reader_that_is_bought_most_is_asked_first(reader_at: Callable[[Port], SerialRfid]) -> None:
+def test_the_commonest_protocol_is_probed_first(reader_at: Callable[[Port], SerialRfid]) -> None:
     assert answered(M100, reader_at, Port(lambda _port: M100_NONE)) == [M100.query]
 
 
-def test_one_that_was_still_starting_up_is_asked_again_in_the_same_round(
+def test_a_reader_that_is_still_starting_is_probed_again_in_the_same_round(
     reader_at: Callable[[Port], SerialRfid],
 ) -> None:
     wakes = Port(lambda port: M100_NONE if port.asked.count(M100.query) == 2 else b"")
     assert answered(M100, reader_at, wakes) == [M100.query, UHFREADER18.query, M100.query]
 
 
-def test_one_that_speaks_by_itself_is_heard_before_anybody_is_asked(
+def test_a_reader_that_sends_unprompted_is_identified_before_any_probe(
     reader_at: Callable[[Port], SerialRfid],
 ) -> None:
     assert answered(EM4100, reader_at, Port(lambda _port: b"", id12("0C000621A5"))) == []
 
 
-def test_everybody_is_asked_at_his_speed_where_nobody_answers(reader_at: Callable[[Port], SerialRfid]) -> None:
+def test_without_an_answer_every_protocol_is_probed_at_its_speed(reader_at: Callable[[Port], SerialRfid]) -> None:
     port = Port(lambda _port: b"")
     assert answered(None, reader_at, port) == QUESTIONS
     assert port.speeds == [9600, 115_200, 57_600, 115_200, 115_200, 115_200]

@@ -1,7 +1,7 @@
-"""Readers in the fast lane: devices as a kernel announces them, found, judged, grabbed, read, pulled and plugged in again.
+"""Readers with umockdev in place of the kernel and udev: announced, decided, grabbed, read, unplugged and plugged in again.
 
-umockdev stands in for the kernel and for udev; `testbed.py` holds it, `bench_process.py` is the product in a process of its
-own. What it cannot show (a second grab refused, ENODEV) is shown in the guest.
+`fixtures/umockdev_testbed.py` runs umockdev, `fixtures/umockdev_station.py` the product, each in a process of its own. What
+umockdev cannot simulate (a refused second grab, ENODEV) is tested in the guest.
 """
 
 import json
@@ -32,7 +32,7 @@ ZEBRA_WHY = "Its maker makes scanners: 05e0, Symbol, Zebra."
 
 
 class Process:
-    """A process that answers in JSON lines."""
+    """A process that writes JSON lines."""
 
     def __init__(self, *command, **environment):
         self.ended = False
@@ -59,7 +59,7 @@ class Process:
         self._process.stdin.flush()
 
     def wakeups(self):
-        """How often its threads have woken from sleep."""
+        """The number of wake-ups of its threads."""
         texts = [(task / "status").read_text() for task in Path(f"/proc/{self._process.pid}/task").iterdir()]
         return sum(int(text.partition("\nvoluntary_ctxt_switches:")[2].split()[0]) for text in texts)
 
@@ -75,7 +75,7 @@ class Process:
 
 
 class Machine:
-    """A machine with input devices of our making."""
+    """A simulated machine with input devices."""
 
     def __init__(self, folder):
         self._folder = folder
@@ -85,7 +85,7 @@ class Machine:
         self._station = None
 
     def station(self, *rows):
-        """Start the product on this machine; where nothing is plugged in yet, it has looked round when this returns."""
+        """Start the product on this machine; without a device, returns when it has listed the devices."""
         empty = not self._paths
         if empty:
             self.plug(2, 2, LOGITECH, "")
@@ -93,8 +93,8 @@ class Machine:
             sys.executable, HERE / "fixtures" / "umockdev_station.py", json.dumps(rows), UMOCKDEV_DIR=self._root
         )
         if empty:
-            told = self._station.next()
-            assert (told["added"], told["take"]) == ("/dev/input/event2", False)
+            lines = self._station.next()
+            assert (lines["added"], lines["take"]) == ("/dev/input/event2", False)
         return self._station
 
     def _do(self, **command):
@@ -102,7 +102,7 @@ class Machine:
         assert self._testbed.next() == {"done": True}
 
     def plug(self, number, port, device, serial):
-        """Plug a device in at a port; its node gets this number. A number is used once in a machine's life."""
+        """Plug a device in at a port; its node gets this number. Each number may be used once."""
         vendor, product, name = device
         words = {
             "number": number,
@@ -126,21 +126,21 @@ class Machine:
         self._do(add=description, ioctl=str(ioctls))
 
     def type(self, number, events):
-        """Strike keys."""
-        time.sleep(2 * JOINED_S)  # a hand takes longer to its trigger; what comes sooner counts as a tail
+        """Send key events."""
+        time.sleep(2 * JOINED_S)  # a scan so soon after the opening would count as the rest of an earlier one
         now = time.clock_gettime_ns(time.CLOCK_BOOTTIME)
         self._do(node=f"/dev/input/event{number}", events=[[*event, now] for event in events])
 
     def pull(self, number):
-        """The device goes: what has it open notices."""
+        """End the data of the device; its reader notices."""
         self._do(node=f"/dev/input/event{number}", pull=True)
 
     def udev_removes(self, number):
-        """udev says that it is gone."""
+        """udev reports the removal."""
         self._do(remove=self._paths[number])
 
     def end(self):
-        """End the product in order, then the machine."""
+        """End the product, then the machine."""
         if self._station and not self._station.ended:
             self._station.end()
         self._testbed.end()
@@ -151,7 +151,7 @@ def _recording(name, words):
 
 
 def _ioctl_text(text):
-    """The answer to an ioctl that asks for a text: its length with the final NUL, and a buffer of 256 bytes."""
+    """The result of an ioctl that returns a text: its length with the final NUL, and a buffer of 256 bytes."""
     return f"{len(text) + 1} {text.encode().hex().upper():0<512}"
 
 
@@ -194,7 +194,7 @@ def test_a_scanner_plugged_in_later_is_usable_at_once_and_again_after_a_replug(m
     assert station.next() == {"opened": "usb-05e0-1200-SN77"}
     machine.type(3, strike("WO-1042\nWO"))
     assert station.next() == read("WO-1042")
-    until(lambda: settled(station))  # two keys alone are no scan yet; what is still on its way is lost with the cable
+    until(lambda: settled(station))  # two keys are no scan yet; events still in transit are lost with the cable
     machine.pull(3)
     assert station.next() == lost(half=" in mid-scan, and half a scan was dropped (bytes: 2)")
     machine.udev_removes(3)
@@ -212,7 +212,7 @@ def test_a_persons_keyboard_is_not_grabbed(machine, strike):
     station = machine.station()
     assert station.next() == added(3, DELL, False, DELL_WHY)
     machine.type(3, strike("password\n"))
-    machine.plug(4, 2, SCANNER, "SN77")  # whatever was said of the keyboard would have come first
+    machine.plug(4, 2, SCANNER, "SN77")  # an outcome of the keyboard would have come first
     assert station.next() == added(4, SCANNER, True, ZEBRA_WHY)
     assert station.next() == {"opened": "usb-05e0-1200-SN77"}
     station.end()
@@ -243,27 +243,27 @@ def test_two_scanners_of_one_make_never_mix(machine, strike):
     machine.plug(3, 1, SCANNER, "SN77")
     machine.plug(4, 2, SCANNER, "SN78")
     station = machine.station()
-    told = [station.next() for _ in range(4)]
-    assert {line["opened"] for line in told if "opened" in line} == {"usb-05e0-1200-SN77", "usb-05e0-1200-SN78"}
+    lines = [station.next() for _ in range(4)]
+    assert {line["opened"] for line in lines if "opened" in line} == {"usb-05e0-1200-SN77", "usb-05e0-1200-SN78"}
     for left, right in zip("wo-1111\n", "wo-2222\n", strict=True):
         machine.type(3, strike(left))
         machine.type(4, strike(right))
-    told = sorted([station.next(), station.next()], key=lambda line: line["reader"])
-    assert told == [read("wo-1111"), read("wo-2222", "SN78")]
+    lines = sorted([station.next(), station.next()], key=lambda line: line["reader"])
+    assert lines == [read("wo-1111"), read("wo-2222", "SN78")]
 
 
-def test_two_scanners_that_claim_one_serial_number_are_told_apart(machine):
+def test_two_scanners_with_one_serial_number_are_distinguished(machine):
     machine.plug(3, 1, SCANNER, "0001")
     machine.plug(4, 2, SCANNER, "0001")
     station = machine.station()
-    told = [station.next() for _ in range(4)]
-    assert [line["opened"] for line in told if "opened" in line] == [
+    lines = [station.next() for _ in range(4)]
+    assert [line["opened"] for line in lines if "opened" in line] == [
         "usb-05e0-1200-at-usb-dummy_hcd.0-1",
         "usb-05e0-1200-at-usb-dummy_hcd.0-2",
     ]
 
 
-def test_an_overrun_of_the_kernel_is_told_as_a_dropped_scan(machine, strike):
+def test_an_overrun_of_the_kernel_is_reported_as_a_dropped_scan(machine, strike):
     machine.plug(3, 1, SCANNER, "SN77")
     station = machine.station()
     assert "opened" in [station.next(), station.next()][1]
@@ -282,13 +282,13 @@ def test_a_scan_without_enter_ends_in_silence(machine, strike):
 
 
 def settled(station):
-    """Whether no thread of the station woke in a fifth of a second."""
+    """Whether no thread of the station has woken for 0.2 s."""
     before = station.wakeups()
     time.sleep(0.2)
     return station.wakeups() == before
 
 
-def test_nothing_wakes_while_nobody_scans(machine):
+def test_no_thread_wakes_without_a_scan(machine):
     machine.plug(3, 1, SCANNER, "SN77")
     station = machine.station()
     assert "opened" in [station.next(), station.next()][1]

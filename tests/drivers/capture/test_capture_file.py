@@ -1,4 +1,4 @@
-"""Recordings as files: written and read back, torn by a power cut, made by somebody who means harm, and their bounds."""
+"""Capture files: written and read back, torn by a power cut, malformed on purpose, and their bounds."""
 
 import contextlib
 from pathlib import Path
@@ -21,19 +21,19 @@ from drivers.decode.capture_file import (
     is_recording,
 )
 from drivers.decode.capture_schema import BYTES_MAX, EVENTS, NAME_MAX_CHARS, SETTINGS, TIME_MAX_NS
-from tests.drivers.fixtures.captures import HEAD, SAID, SAMPLES, bare, lines_of, notes, play
+from tests.drivers.fixtures.captures import HEAD, OUTCOMES, SAMPLES, bare, lines_of, notes, play
 
 
 def test_there_is_a_sample_of_each_kind() -> None:
-    assert set(SAMPLES) == set(SAID) == set(EVENTS) == set(SETTINGS) == set(READERS) == set(kinds()) - {"replay"}
+    assert set(SAMPLES) == set(OUTCOMES) == set(EVENTS) == set(SETTINGS) == set(READERS) == set(kinds()) - {"replay"}
 
 
-@pytest.mark.parametrize("kind", sorted(SAID))
-def test_a_sample_says_what_it_always_said(kind: str) -> None:
-    assert bare(play(SAMPLES[kind])) == SAID[kind]
+@pytest.mark.parametrize("kind", sorted(OUTCOMES))
+def test_a_sample_yields_its_known_outcomes(kind: str) -> None:
+    assert bare(play(SAMPLES[kind])) == OUTCOMES[kind]
 
 
-@pytest.mark.parametrize("kind", sorted(SAID))
+@pytest.mark.parametrize("kind", sorted(OUTCOMES))
 def test_a_recording_is_read_as_it_was_written_wherever_it_is_cut(kind: str) -> None:
     whole = lines_of(SAMPLES[kind])
     reader, piecewise = CaptureReader(), []
@@ -43,37 +43,39 @@ def test_a_recording_is_read_as_it_was_written_wherever_it_is_cut(kind: str) -> 
     assert (reader.torn, reader.ended) == (None, True)
     head, *events = whole
     assert isinstance(head, CaptureHeader)
-    again = head_line(head) + b"".join(event_line(each) for each in events if isinstance(each, CaptureEvent))
-    assert again == SAMPLES[kind]
+    replayed = head_line(head) + b"".join(event_line(event) for event in events if isinstance(event, CaptureEvent))
+    assert replayed == SAMPLES[kind]
 
 
-@pytest.mark.parametrize("kind", sorted(SAID))
+@pytest.mark.parametrize("kind", sorted(OUTCOMES))
 def test_a_power_cut_leaves_what_is_whole(kind: str) -> None:
-    """Truncated at every byte: never a half scan, never another one, and the more is left the more is said."""
+    """Truncated at every byte: never half a scan, never another one, and the outcomes are a prefix of the whole."""
     recording = SAMPLES[kind]
     full, most = bare(play(recording)), 0
     head = recording.index(b"\n")
     ends = {end for end in range(len(recording)) if recording[end : end + 1] == b"\n"}
-    step = 1 if len(recording) < 3000 else 23  # of the keyboard's, which is long, every byte of its last lines
+    step = 1 if len(recording) < 3000 else 23  # of the long keyboard capture, only the last lines at every byte
     for cut in sorted({*range(1, len(recording), step), *range(len(recording) - 300, len(recording))}):
         torn = recording[:cut]
         if cut < head:
             with pytest.raises(DriverError):
                 play(torn)
             continue
-        said = bare(play(torn))
-        scans = [each for each in said if not isinstance(each, OperatorNotice)]
+        outcomes = bare(play(torn))
+        scans = [outcome for outcome in outcomes if not isinstance(outcome, OperatorNotice)]
         assert scans == full[: len(scans)], cut
         assert len(scans) >= most, cut
         most = len(scans)
         whole_line = cut in ends or cut - 1 in ends
         lines = torn.count(b"\n") + 1
         if cut in ends and cut == len(recording) - 1:
-            assert said == full  # only the last newline is missing
-        elif said[-1:] != full[-1:] or not isinstance(said[-1], OperatorNotice):  # it did not reach the unplugging
+            assert outcomes == full  # only the last newline is missing
+        elif outcomes[-1:] != full[-1:] or not isinstance(
+            outcomes[-1], OperatorNotice
+        ):  # truncated before the unplugging
             tail = "" if whole_line else f" Line {lines} is torn, and was left out."
-            assert notes(said)[-1] == playback_reader.BROKEN_OFF + tail
-    assert most == len([each for each in full if not isinstance(each, OperatorNotice)])
+            assert notes(outcomes)[-1] == playback_reader.BROKEN_OFF + tail
+    assert most == len([outcome for outcome in full if not isinstance(outcome, OperatorNotice)])
 
 
 @pytest.mark.parametrize("recording", [*SAMPLES.values(), b"[]\n"], ids=[*SAMPLES, "none"])
@@ -127,7 +129,7 @@ WRONG = [
 
 
 @pytest.mark.parametrize(("recording", "line", "came", "expected"), WRONG)
-def test_what_is_wrong_is_said_with_its_line(
+def test_an_error_is_reported_with_its_line(
     tmp_path: Path, recording: bytes, line: int, came: str, expected: str
 ) -> None:
     why = f"Line {line} of the recording: {came}; expected {expected}."
@@ -142,7 +144,7 @@ def test_what_is_wrong_is_said_with_its_line(
         assert refused.value.came == why
 
 
-def test_the_bounds_of_a_line_a_file_a_time_and_a_name_are_where_they_are_said_to_be() -> None:
+def test_line_file_time_and_name_are_bounded() -> None:
     longest = b'{"t":1,"in":""}'
     longest = longest[:-1] + b" " * (LINE_MAX_BYTES - len(longest)) + b"}"
     assert len(lines_of(HEAD + longest + b"\n")) == 2
@@ -171,7 +173,7 @@ def test_the_bounds_of_a_line_a_file_a_time_and_a_name_are_where_they_are_said_t
         head_line(CaptureHeader("keyboard", "r", {"profile": {"prefix": 7}}))
 
 
-def test_a_file_is_told_from_a_list_of_scans() -> None:
+def test_a_capture_is_distinguished_from_a_list_of_scans() -> None:
     assert not is_recording(b'{"order": 7}')
     assert not is_recording(b"{")
     assert is_recording(MARK)

@@ -1,4 +1,4 @@
-"""A recording says when its reader was opened: the rest of a scan that was red at the bench is no scan when it is played."""
+"""A capture contains the opening of its reader: the rest of an earlier scan is dropped in playback as well."""
 
 import pytest
 from waiting import until
@@ -16,7 +16,7 @@ END = event_line(CaptureEvent(9 * 1000 * MS, "end", True))
 
 
 def a_recording(kind, *events, **settings):
-    return head_line(CaptureHeader(kind, "r", settings)) + b"".join(event_line(each) for each in events) + END
+    return head_line(CaptureHeader(kind, "r", settings)) + b"".join(event_line(event) for event in events) + END
 
 
 @pytest.fixture
@@ -29,7 +29,7 @@ def cable():
 
 @pytest.mark.parametrize(("ago_ms", "said"), [(0, [Dropped, Read]), (59_000, [Dropped, Read]), (61_000, [Read, Read])])
 def test_what_was_red_at_the_bench_is_no_scan_when_it_is_played(cable, tmp_path, monkeypatch, ago_ms, said):
-    monkeypatch.setattr("drivers.serial_line.JOINED_S", 60.0)  # of a slow machine, as it were
+    monkeypatch.setattr("drivers.serial_line.JOINED_S", 60.0)  # as on a slow machine
     driver = SerialLine(open_port(cable.port, {}), opened_ns=boot_ns() - ago_ms * MS)
 
     def hand(told):
@@ -39,16 +39,16 @@ def test_what_was_red_at_the_bench_is_no_scan_when_it_is_played(cable, tmp_path,
         until(lambda: len(told) == 2)
 
     take = record(driver, tmp_path / "case.rec", hand)
-    again = play((tmp_path / "case.rec").read_bytes(), begun_ns=boot_ns())
-    assert [type(each) for each in take.said] == said
-    assert bare(again) == bare(take.said)
+    replayed = play((tmp_path / "case.rec").read_bytes(), begun_ns=boot_ns())
+    assert [type(outcome) for outcome in take.outcomes] == said
+    assert bare(replayed) == bare(take.outcomes)
     (head, *_) = lines_of((tmp_path / "case.rec").read_bytes())
     assert -(ago_ms + 10_000) * MS < head.settings["opened_ns"] <= -ago_ms * MS
 
 
-def test_a_scanner_with_flow_control_says_nothing_of_its_opening(cable, tmp_path):
+def test_a_scanner_with_flow_control_has_no_opening_time(cable, tmp_path):
     take = record(SerialLine(open_port(cable.port, {}), flow_control=True), tmp_path / "case.rec", lambda _told: None)
-    assert take.said == []
+    assert take.outcomes == []
     assert lines_of((tmp_path / "case.rec").read_bytes())[0].settings == {"profile": {}}
 
 
@@ -56,10 +56,10 @@ TAIL = CaptureEvent(20 * MS, "in", b"42\r\n")
 
 
 def test_a_recording_that_does_not_say_when_its_reader_was_opened_is_played_as_ever():
-    assert [each.raw for each in play(a_recording("serial_line", TAIL))] == [b"42"]
+    assert [outcome.raw for outcome in play(a_recording("serial_line", TAIL))] == [b"42"]
     (lost,) = play(a_recording("serial_line", TAIL, opened_ns=-29 * MS))
     assert lost == Dropped("replay", "replay-x", 20 * MS, HEAD_LOST)
-    assert [each.raw for each in play(a_recording("serial_line", TAIL, opened_ns=-30 * MS))] == [b"42"]
+    assert [outcome.raw for outcome in play(a_recording("serial_line", TAIL, opened_ns=-30 * MS))] == [b"42"]
 
 
 @pytest.mark.parametrize("kind", ["serial_line", "keyboard"])

@@ -1,4 +1,4 @@
-"""A recording as a station's reader: played once, at full speed, by its own clock; and one that means harm."""
+"""A capture as a reader of the station: played back once, at full speed, by its own clock; and malformed captures."""
 
 import io
 import json
@@ -15,7 +15,7 @@ from drivers.capture import playback_reader
 from drivers.capture.playback_reader import PlaybackReader
 from drivers.decode.capture_file import CaptureEvent, event_line
 from drivers.decode.capture_schema import EVENTS, TIME_MAX_NS
-from tests.drivers.fixtures.captures import HEAD, SAID, SAMPLES, bare, lines_of, play
+from tests.drivers.fixtures.captures import HEAD, OUTCOMES, SAMPLES, bare, lines_of, play
 
 
 def test_a_replay_reader_plays_a_recording_once_at_full_speed(tmp_path: Path, listen, open_descriptors) -> None:
@@ -25,14 +25,16 @@ def test_a_replay_reader_plays_a_recording_once_at_full_speed(tmp_path: Path, li
     driver = open_driver("replay", {"path": str(path)})
     assert (driver.kind, driver.reader, driver.lossless) == ("replay", f"replay-{path}", True)
     begun_ns = playback_reader.boot_ns()
-    heard = listen(driver)
-    said = [heard.next(1) for _ in SAID["keyboard"]]
-    assert bare(said) == SAID["keyboard"]
-    assert {(each.kind, each.reader) for each in said} == {("replay", f"replay-{path}")}
-    assert all(each.boot_ns <= begun_ns for each in said)  # none lies in the future
-    assert (said[2].boot_ns - said[1].boot_ns) // 1_000_000 == 532  # the silence that ended the third is still there
-    assert heard.nothing()
-    heard.end()
+    outcomes = listen(driver)
+    yielded = [outcomes.next(1) for _ in OUTCOMES["keyboard"]]
+    assert bare(yielded) == OUTCOMES["keyboard"]
+    assert {(outcome.kind, outcome.reader) for outcome in yielded} == {("replay", f"replay-{path}")}
+    assert all(outcome.boot_ns <= begun_ns for outcome in yielded)  # no time in the future
+    assert (
+        yielded[2].boot_ns - yielded[1].boot_ns
+    ) // 1_000_000 == 532  # the silence that ended the third scan is unchanged
+    assert outcomes.nothing()
+    outcomes.end()
     assert open_descriptors() == before
 
 
@@ -54,7 +56,7 @@ def test_a_recording_that_began_before_the_machine_did_waits(tmp_path: Path, mon
 
 
 def test_a_recording_with_a_mistake_plays_nothing_of_it(tmp_path: Path, open_descriptors) -> None:
-    """Half of it, again and again at each attempt, would be scans that nobody made."""
+    """Playing half of it at each attempt would record scans that were not made."""
     before = open_descriptors()
     path = tmp_path / "case.rec"
     lines = SAMPLES["serial_line"].splitlines(keepends=True)
@@ -67,7 +69,7 @@ def test_a_recording_with_a_mistake_plays_nothing_of_it(tmp_path: Path, open_des
 
 def test_close_ends_a_long_recording_at_once(tmp_path: Path) -> None:
     path = tmp_path / "case.rec"
-    scans = b"".join(event_line(CaptureEvent(each, "in", b"%d\r" % each)) for each in range(5000))
+    scans = b"".join(event_line(CaptureEvent(number, "in", b"%d\r" % number)) for number in range(5000))
     path.write_bytes(HEAD + scans)
     driver = open_driver("replay", {"path": str(path)})
     taken = []
@@ -78,7 +80,7 @@ def test_close_ends_a_long_recording_at_once(tmp_path: Path) -> None:
     assert taken == [b"0", b"1", b"2"]
 
 
-# -- recordings that mean harm
+# -- malformed captures
 
 _JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=20) | st.sampled_from(["00", "ff" * 40]),
@@ -89,7 +91,7 @@ _JSON = st.recursive(
 
 @st.composite
 def spoiled(draw) -> bytes:
-    """A sample of which bytes, lines or values are others."""
+    """A sample with changed bytes, lines or values."""
     recording = SAMPLES[draw(st.sampled_from(sorted(SAMPLES)))]
     how = draw(st.sampled_from(["bytes", "lines", "values", "cut"]))
     if how == "bytes":
@@ -110,10 +112,10 @@ def spoiled(draw) -> bytes:
 
 @st.composite
 def invented(draw) -> bytes:
-    """A recording that is in order, of a device that no maker makes."""
+    """A valid capture of a device that does not exist."""
     kind = draw(st.sampled_from(sorted(EVENTS)))
     data = st.binary(max_size=40) | st.sampled_from(
-        [bytes.fromhex(each) for each in ("9000", "04a1b2c39000", "3b8f80")]
+        [bytes.fromhex(item) for item in ("9000", "04a1b2c39000", "3b8f80")]
     )
     values = {
         "key": st.tuples(st.integers(0, 65535) | st.integers(0, 110), st.integers(0, 250), st.integers(-1, 3)),
@@ -137,10 +139,10 @@ def invented(draw) -> bytes:
 @given(st.one_of(spoiled(), invented()))
 def test_a_hostile_recording_raises_nothing_but_the_drivers_error(recording: bytes) -> None:
     try:
-        said = play(recording)
+        yielded = play(recording)
     except DriverError:
         return
-    times = [each.boot_ns for each in said if not isinstance(each, TagRemoved)]
+    times = [outcome.boot_ns for outcome in yielded if not isinstance(outcome, TagRemoved)]
     assert times == sorted(times)
 
 
@@ -151,7 +153,7 @@ def test_the_longest_recording_is_played_in_bounded_memory() -> None:
     row = event_line(CaptureEvent(0, "in", random.Random(20_26).randbytes(3000)))
 
     class Endless(io.RawIOBase):
-        """So many bytes that nobody could hold them."""
+        """More bytes than memory."""
 
         left = HUGE
 
@@ -164,7 +166,7 @@ def test_the_longest_recording_is_played_in_bounded_memory() -> None:
 
     tracemalloc.start()
     reader = PlaybackReader(Endless(), "replay-x", stays=False)  # type: ignore[arg-type]
-    scans = sum(isinstance(each, Read) for each in reader.reads())
+    scans = sum(isinstance(outcome, Read) for outcome in reader.reads())
     _now, peak = tracemalloc.get_traced_memory()
     tracemalloc.stop()
     assert scans > 100

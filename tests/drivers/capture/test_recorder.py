@@ -1,4 +1,4 @@
-"""The tape: where it stops, and what stands in the file then."""
+"""The writer of captures: when it stops, and what the file contains then."""
 
 import io
 
@@ -11,7 +11,7 @@ from drivers.decode.capture_schema import TIME_MAX_NS
 from tests.drivers.fixtures.captures import HEAD, lines_of, notes, play, raws
 
 
-def test_a_tape_stops_where_a_recording_may_not_go_on(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_capture_stops_at_its_limit(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(recorder, "FILE_MAX_BYTES", 2**20)
     file, stopped = io.BytesIO(), []
     recording = CaptureWriter(file.write, lambda: stopped.append(1))
@@ -23,13 +23,13 @@ def test_a_tape_stops_where_a_recording_may_not_go_on(monkeypatch: pytest.Monkey
     assert recording.trouble == "The recording is full: it has 1 MiB."
     assert len(file.getvalue()) <= 2**20
     assert stopped == [1]
-    said = lines_of(file.getvalue())
-    assert len(said) == recording.events + 2
-    assert isinstance(said[-1], CaptureEvent)
-    assert said[-1].name == "end"
+    outcomes = lines_of(file.getvalue())
+    assert len(outcomes) == recording.events + 2
+    assert isinstance(outcomes[-1], CaptureEvent)
+    assert outcomes[-1].name == "end"
 
 
-def test_a_tape_that_runs_for_a_day_stops() -> None:
+def test_a_capture_stops_after_a_day() -> None:
     file, stopped = io.BytesIO(), []
     recording = CaptureWriter(file.write, lambda: stopped.append(1))
     recording.begin("keyboard", "r")
@@ -38,7 +38,7 @@ def test_a_tape_that_runs_for_a_day_stops() -> None:
     recording.note("key", (1, 30, 0), recording._begun_ns + TIME_MAX_NS + 1)
     recording.end()
     assert recording.trouble == "The recording is full: it has lasted 24 hours."
-    assert [each.name for each in lines_of(file.getvalue()) if isinstance(each, CaptureEvent)] == ["key", "end"]
+    assert [item.name for item in lines_of(file.getvalue()) if isinstance(item, CaptureEvent)] == ["key", "end"]
 
 
 def test_a_full_disk_ends_the_recording_and_what_was_written_is_played() -> None:
@@ -59,9 +59,9 @@ def test_a_full_disk_ends_the_recording_and_what_was_written_is_played() -> None
     recording.end()
     assert recording.trouble == "The recording cannot be written: No space left on device."
     assert stopped == [1]
-    said = play(file.getvalue())
-    assert raws(said) == [b"WO-1"]
-    assert notes(said) == [f"{playback_reader.BROKEN_OFF} Line 3 is torn, and was left out."]
+    outcomes = play(file.getvalue())
+    assert raws(outcomes) == [b"WO-1"]
+    assert notes(outcomes) == [f"{playback_reader.BROKEN_OFF} Line 3 is torn, and was left out."]
 
 
 def test_times_that_run_backwards_are_written_as_one() -> None:
@@ -70,5 +70,5 @@ def test_times_that_run_backwards_are_written_as_one() -> None:
     recording.begin("keyboard", "r")
     for late_ns in (500, 300, -700, 900):
         recording.note("key", (1, 30, 1), recording._begun_ns + late_ns)
-    times = [each.time_ns for each in lines_of(file.getvalue()) if isinstance(each, CaptureEvent)]
+    times = [item.time_ns for item in lines_of(file.getvalue()) if isinstance(item, CaptureEvent)]
     assert times == [500, 500, 500, 900]

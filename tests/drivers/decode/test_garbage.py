@@ -1,4 +1,4 @@
-"""Streams of garbage: no decoder raises, holds more than its limit, or spoils the scan after."""
+"""Streams of garbage: no decoder raises, exceeds its memory limit, or spoils the next scan."""
 
 import os
 import random
@@ -29,7 +29,7 @@ def test_no_stream_of_keys_spoils_the_scan_after(rounds):
             event = KeyEvent(rng.choice((0, 1, 1, 1, 4)), rng.randrange(130), rng.choice((0, 1, 1, 2)), now_ns)
             scans = [outcome.scan for outcome in keys.feed(event) if isinstance(outcome, TypedScan)]
             assert all(1 <= len(scan.raw) <= MAX_RAW_BYTES for scan in scans)
-        now_ns += 6_000_000_000  # everybody is quiet, and all keys come up
+        now_ns += 6_000_000_000  # silence, and all keys are released
         for code in MODIFIERS:
             list(keys.feed(KeyEvent(EV_KEY, code, 0, now_ns)))
         list(keys.feed(KeyEvent(EV_KEY, 28, 1, now_ns)))

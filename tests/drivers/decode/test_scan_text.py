@@ -1,4 +1,4 @@
-"""The written form of scans, and lines that are cut anywhere."""
+"""The text notation of scans, and lines split anywhere."""
 
 import hashlib
 import itertools
@@ -37,13 +37,13 @@ def test_names_in_braces_stand_for_bytes(written, raw):
     "written",
     [b"{", b"{}", b"}", b"{gs}", b"{1d}", b"{FNC2}", b"{GS", b"{ GS}", b"{{7*7}}", b'{"a":1}', b"{FNC11}", b"{1D"],
 )
-def test_a_brace_that_names_nothing_stands_for_itself(written):
+def test_a_brace_without_a_known_name_is_literal(written):
     assert plain(written) == written
     assert read(written + b"\n") == [written]
     assert read(written) == [written]
 
 
-def test_a_brace_before_a_name_stands_for_itself():
+def test_a_brace_before_a_name_is_literal():
     assert read(b"{{GS}{{1D\n") == [b"{\x1d{{1D"]
 
 
@@ -80,7 +80,7 @@ def test_a_line_without_end_is_held_only_to_the_limit():
     lines = ScanTextReader()
     for _ in range(200):
         assert list(lines.feed(b"0123456789" * 1000)) == []
-        assert len(lines._gathered._kept) <= MAX_RAW_BYTES
+        assert len(lines._scan._kept) <= MAX_RAW_BYTES
     whole = b"0123456789" * 200_000
     assert list(lines.end()) == [Scan(whole[:MAX_RAW_BYTES], 2_000_000, hashlib.sha256(whole).hexdigest())]
     assert list(lines.feed(b"next\n")) == [Scan(b"next", 4, None)]

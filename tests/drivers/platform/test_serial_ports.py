@@ -1,4 +1,4 @@
-"""A serial port that is opened is the one that was meant, and one that takes nothing is not one that is gone."""
+"""The opened serial port is the one that the settings name; a device that accepts no bytes is not lost."""
 
 import os
 from contextlib import suppress
@@ -22,13 +22,13 @@ def cable():
     made = Cable()
     yield made
     for end in (made.end, made._port_end):
-        with suppress(OSError):  # the test may have done it
+        with suppress(OSError):  # the test may have closed it
             os.close(end)
 
 
 @pytest.fixture
 def there(monkeypatch):
-    """What sysfs says of every port, look by look; the last stays."""
+    """The answers of sysfs about every port, call by call; the last one is repeated."""
     looks = []
 
     def facts_of(path):
@@ -51,9 +51,7 @@ def test_a_port_that_is_the_device_that_match_names_is_opened(cable, there, kind
 
 @pytest.mark.parametrize("kind", ["serial_line", "serial_rfid"])
 @pytest.mark.parametrize("looks", [[PRINTER], [MEANT, PRINTER], [None]], ids=["before", "in between", "no device"])
-def test_another_device_under_the_name_of_the_one_that_was_meant_is_not_opened(
-    cable, there, open_descriptors, kind, looks
-):
+def test_another_device_at_the_path_of_the_named_one_is_not_opened(cable, there, open_descriptors, kind, looks):
     there += looks
     before = open_descriptors()
     what = "Printer (2c99:0001)" if looks[-1] else "no USB device"
@@ -65,14 +63,14 @@ def test_another_device_under_the_name_of_the_one_that_was_meant_is_not_opened(
     )
     assert open_descriptors() == before
     there[:] = [MEANT]
-    open_driver(kind, {"path": cable.port, "match": "05e0:1701"}).close()  # it is nobody's
+    open_driver(kind, {"path": cable.port, "match": "05e0:1701"}).close()  # the lock is free
 
 
-def test_a_device_that_takes_nothing_is_not_told_and_is_read_on(cable, monkeypatch):
+def test_a_device_that_accepts_no_bytes_is_read_all_the_same(cable, monkeypatch):
     monkeypatch.setattr(serial_ports, "WRITE_TIMEOUT_S", 0.05)
     line = serial_ports.open_port(cable.port, {})
     for _ in range(3):
-        line.write(b"?" * 100_000)  # more than the line holds, and nobody takes it
+        line.write(b"?" * 100_000)  # more than the line holds, and it is not read
     cable.send(b"WO-1042")
     assert line.read() == b"WO-1042"
     cable.hand_over()
@@ -82,8 +80,8 @@ def test_a_device_that_takes_nothing_is_not_told_and_is_read_on(cable, monkeypat
     line.close()
 
 
-def test_a_device_that_is_not_meant_is_not_even_opened(cable, there, monkeypatch):
-    """Opening lifts DTR, and a printer may start anew at that."""
+def test_a_device_that_does_not_match_is_not_even_opened(cable, there, monkeypatch):
+    """Opening raises DTR, which may reset a printer."""
     there.append(PRINTER)
     monkeypatch.setattr("serial.Serial", lambda *_, **__: pytest.fail("it was opened"))
     with pytest.raises(DriverError):

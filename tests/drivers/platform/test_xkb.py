@@ -1,4 +1,4 @@
-"""Layouts of xkb-data: against what stands in its files as another program reads them, and where the library is missing."""
+"""Layouts of xkb-data, compared with another program's reading of its files; and without the library."""
 
 import ctypes
 import importlib.util
@@ -36,7 +36,7 @@ PRINTABLE = "".join(map(chr, range(0x20, 0x7F)))
 
 @pytest.fixture(scope="module")
 def typist():
-    """The typist's reading of the same files; the product does not know it."""
+    """The typist's tables from the same files, independent of the product."""
     spec = importlib.util.spec_from_file_location(
         "typist", Path(__file__).parents[1] / "fixtures" / "typing_process.py"
     )
@@ -47,7 +47,7 @@ def typist():
 
 @pytest.fixture
 def afresh():
-    """The library is opened again in this test, and after it."""
+    """Load the library again in this test and after it."""
     caches = (xkb._library, xkb._layout, xkb._composed, xkb._char)
     for cache in caches:
         cache.cache_clear()
@@ -58,7 +58,7 @@ def afresh():
 
 @pytest.mark.parametrize("name", NAMES)
 @pytest.mark.parametrize("locked", [False, True])
-def test_a_layout_types_what_its_file_says(typist, name, locked):
+def test_a_layout_types_as_its_file_defines(typist, name, locked):
     layout, table = xkb.layout(name), typist.layout(name)[locked]
     assert len(table) > 90
     for char, (code, shift, altgr) in table.items():
@@ -163,5 +163,5 @@ def test_without_x11s_compose_table_unicode_composes(monkeypatch, afresh, tmp_pa
     without = xkb.layout("de").dead[dead_keys.name_of("\u0302")]
     for made in (with_table, without):
         assert [made[char] for char in "aeiou "] == ["â", "ê", "î", "ô", "û", "^"]
-    assert with_table["1"] == "¹"  # X11 knows more than letters
+    assert with_table["1"] == "¹"  # X11's table has more than letters
     assert "1" not in without

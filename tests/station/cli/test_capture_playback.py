@@ -28,7 +28,7 @@ def test_a_wrong_recording_is_told_with_its_line(tmp_path: Path) -> None:
     assert len(out.splitlines()) == 1  # what stands before it
     assert error == (
         "wipline-station: Line 4 of the recording: t is 'soon'; expected a whole number from 30554727 to 86400000000000. "
-        "Expected what `wipline-station record` writes. Record it again, or have somebody look at the file.\n"
+        "Expected what `wipline-station record` writes. Record it again, or examine the file.\n"
     )
 
 

@@ -1,4 +1,4 @@
-"""What the kernel says of a device, and by what name it is known again."""
+"""The attributes of a device, and the stable id of a reader."""
 
 from dataclasses import replace
 
@@ -13,7 +13,7 @@ def test_a_reader_is_known_again_by_its_serial_number_else_by_its_place():
     assert reader_id(replace(ZEBRA, bus=6, serial="S 7/ä")) == "input-05e0-1200-S_7__"
 
 
-def test_two_readers_with_one_serial_number_are_told_apart_by_their_places():
+def test_two_readers_with_one_serial_number_are_distinguished_by_place():
     twin = replace(ZEBRA, node="/dev/input/event7", place="usb-dummy_hcd.0-2")
     second_interface = replace(ZEBRA, node="/dev/input/event4")
     assert reader_id(ZEBRA, [ZEBRA, twin]) == "usb-05e0-1200-at-usb-dummy_hcd.0-1"
@@ -21,7 +21,7 @@ def test_two_readers_with_one_serial_number_are_told_apart_by_their_places():
     assert reader_id(ZEBRA, [ZEBRA, second_interface]) == "usb-05e0-1200-SN77"
 
 
-def test_capability_bitmaps_are_read_in_words_of_the_kernel():
+def test_capability_bitmaps_are_parsed_in_kernel_words():
     scanner = "1000000000007 ff9f207ac14057ff febeffdfffefffff fffffffffffffffe"
     keys = keys_in(scanner, 64)
     assert {1, 2, 28, 57, 96, 127} <= keys

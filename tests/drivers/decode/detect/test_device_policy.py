@@ -1,4 +1,4 @@
-"""The verdict on what was plugged in: taken as what, listened to, or left alone; and why."""
+"""The policy for a connected device: read as which kind, listened to, or ignored; and the reason."""
 
 from dataclasses import replace
 
@@ -25,7 +25,7 @@ def test_a_maker_of_scanners_is_known():
     )
 
 
-def test_a_persons_keyboard_is_never_taken():
+def test_a_persons_keyboard_is_never_grabbed():
     assert verdict(DELL) == PERSONS
     assert verdict(DELL, [{"kind": "keyboard"}]) == replace(PERSONS, row=0)
 
@@ -35,7 +35,7 @@ def test_a_persons_keyboard_is_never_taken():
     ["Dell KB216", "Logitech USB Receiver", "AT Translated Set 2 keyboard", "Cherry Smart Card Reader Keyboard",
      "Keyboard with fingerprint scanner", "Power Button", "Raspberry Pi Ltd Raspberry Pi 500 Keyboard", ""],
 )  # fmt: skip
-def test_no_name_of_a_persons_keyboard_is_taken(name):
+def test_no_name_of_a_persons_keyboard_counts_as_a_scanner(name):
     assert not verdict(replace(DELL, name=name)).take
 
 
@@ -50,7 +50,7 @@ def test_no_name_of_a_persons_keyboard_is_taken(name):
         ("Symbol CS4070", "symbol"),
     ],
 )
-def test_a_name_that_says_so_is_taken(name, word):
+def test_a_scanner_is_recognised_by_its_name(name, word):
     assert verdict(replace(CHEAP, name=name)) == DevicePolicy(
         True, "keyboard", f"Its name says so: {word!r}.", mend=LEAVE_IT
     )
@@ -62,13 +62,13 @@ def test_a_scanner_on_a_chip_for_everything_is_known_by_both_ids():
     assert not verdict(replace(generic, product=0x0036)).take
 
 
-def test_what_cannot_type_a_code_is_not_taken():
+def test_a_device_that_cannot_type_a_code_is_ignored():
     rows = [{"kind": "keyboard", "match": "05e0:1200"}]
     why = "It has no Enter key and digits, so it types no codes."
     assert verdict(replace(ZEBRA, types=False), rows) == DevicePolicy(False, "keyboard", why, None)
 
 
-def test_a_mouse_is_not_taken_even_if_it_is_configured():
+def test_a_mouse_is_ignored_even_if_it_is_configured():
     rows = [{"kind": "keyboard", "match": "05e0:1200"}]
     why = "It is a mouse as well; taking it would take the pointer from a person."
     assert verdict(replace(ZEBRA, points=True), rows) == DevicePolicy(False, "keyboard", why, None)
@@ -108,19 +108,19 @@ def test_another_reader_than_the_configured_is_left_alone(row):
     assert verdict(ZEBRA, [{"kind": "keyboard", **row}]) == DevicePolicy(False, "keyboard", NOT_NAMED, mend=mend)
 
 
-def test_a_keypad_or_keyboard_that_is_configured_is_taken():
+def test_a_configured_keypad_or_keyboard_is_used():
     rows = [{"kind": "keyboard", "match": "413c:2113"}]
     assert verdict(DELL, rows) == DevicePolicy(True, "keyboard", "Reader 1 of the configuration names it.", 0)
 
 
-def test_a_configured_reader_without_a_name_stands_for_any_scanner():
+def test_a_configured_reader_without_a_name_matches_any_scanner():
     rows = [{"kind": "keyboard", "match": "413c:2113"}, {"kind": "keyboard", "path": None, "match": None}]
     assert verdict(ZEBRA, rows).row == 1
     assert verdict(DELL, rows).row == 0
     assert not verdict(replace(DELL, product=1), rows).take
 
 
-def test_what_typed_the_setup_sheet_is_taken_wherever_its_name_came_from():
+def test_a_device_that_typed_the_setup_sheet_is_used_by_either_id():
     how = "It has sent the setup sheet."
     taught = DevicePolicy(True, "keyboard", how, mend=f"To forget it: {FORGET}")
     assert verdict(DELL, taught={"usb-413c-2113-at-usb-dummy_hcd.0-1": how}) == taught
@@ -132,7 +132,7 @@ PORT = replace(ZEBRA, node="/dev/ttyACM0", subsystem="tty", types=False)
 BRIDGE = replace(PORT, node="/dev/ttyUSB0", name="USB Serial", vendor=0x1A86, product=0x7523, serial="")
 
 
-def test_a_serial_port_of_a_maker_of_scanners_is_taken_and_another_is_asked_and_heard():
+def test_a_serial_port_of_a_scanner_vendor_is_used_and_another_is_probed():
     sign = "Its maker makes scanners: 05e0, Symbol, Zebra."
     assert verdict(PORT) == DevicePolicy(True, "serial_line", sign, mend=LEAVE_IT)
     asked = verdict(BRIDGE)
@@ -142,10 +142,10 @@ def test_a_serial_port_of_a_maker_of_scanners_is_taken_and_another_is_asked_and_
 
 
 @pytest.mark.parametrize("name", ["Quectel LTE Modem", "u-blox GNSS receiver", "STM32 ST-Link", "3D printer"])
-def test_a_port_that_says_it_is_something_else_is_not_even_asked(name):
-    found = verdict(replace(BRIDGE, name=name))
-    assert (found.take, found.listen) == (False, False)
-    assert found.why.startswith("Its name says that it is something else: ")
+def test_a_port_named_as_another_device_is_not_probed(name):
+    policy = verdict(replace(BRIDGE, name=name))
+    assert (policy.take, policy.listen) == (False, False)
+    assert policy.why.startswith("Its name says that it is something else: ")
 
 
 def test_a_serial_port_that_is_configured_is_left_to_its_reader():
@@ -157,7 +157,7 @@ def test_a_serial_port_that_is_configured_is_left_to_its_reader():
     assert not verdict(PORT, [{"kind": "keyboard", "match": "05e0:1200"}]).take
 
 
-def test_a_row_for_serial_scanners_has_no_unknown_port_asked():
+def test_with_a_row_for_serial_scanners_no_unknown_port_is_probed():
     assert verdict(BRIDGE, [{"kind": "serial_line"}]) == DevicePolicy(
         False, "serial_rfid", NOT_NAMED, mend='Is it a reader? Name it: [[reader]] with kind and match = "1a86:7523".'
     )
@@ -172,13 +172,13 @@ def test_a_serial_port_goes_with_the_row_of_its_kind():
     assert (verdict(PORT, rows[:1]).kind, verdict(PORT, rows[:1]).row) == ("serial_line", 0)
 
 
-def test_what_its_class_or_descriptor_names_is_taken_as_that():
+def test_a_device_is_used_as_its_class_or_descriptor_says():
     assert verdict(replace(PORT, subsystem="usb")).kind == "pcsc"
     assert verdict(replace(PORT, subsystem="hidraw")).kind == "hidpos"
     assert verdict(replace(PORT, subsystem="hidraw"), [{"kind": "pcsc"}]).why == NOT_NAMED
 
 
-def test_the_evidence_names_what_the_verdict_stands_on():
+def test_the_evidence_lists_the_attributes_behind_the_decision():
     assert evidence(ZEBRA) == (
         "usb 05e0:1200", "called 'Zebra Symbol Bar Code Scanner'", "serial number SN77", "has Enter and digits",
     )  # fmt: skip

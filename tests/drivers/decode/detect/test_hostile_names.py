@@ -1,4 +1,4 @@
-"""A USB device may call itself anything: what it says is bounded and harmless from the moment it is known."""
+"""Texts of a USB device are not trusted: they are bounded and sanitised."""
 
 import re
 from dataclasses import replace
@@ -25,13 +25,13 @@ HOSTILE = [
 
 
 def is_harmless(text: str) -> bool:
-    """Whether nothing in it moves a cursor, ends a line, hides or turns round what stands beside it."""
+    """Whether the text has no character that moves a cursor, ends a line, or hides or reverses text."""
     return text.isprintable()
 
 
-@pytest.mark.parametrize("said", HOSTILE)
-def test_a_hostile_name_or_serial_number_is_harmless_from_the_start(said: str) -> None:
-    facts = replace(SCANNER, name=f"Scanner {said}", serial=said)
+@pytest.mark.parametrize("text", HOSTILE)
+def test_a_hostile_name_or_serial_number_is_harmless_from_the_start(text: str) -> None:
+    facts = replace(SCANNER, name=f"Scanner {text}", serial=text)
     assert is_harmless(facts.name)
     assert is_harmless(facts.serial)
     assert len(facts.name) <= MAX_NAME
@@ -39,10 +39,10 @@ def test_a_hostile_name_or_serial_number_is_harmless_from_the_start(said: str) -
     assert re.fullmatch(r"[A-Za-z0-9._:-]{1,100}", reader_id(facts))
     assert all(map(is_harmless, evidence(facts)))
     assert is_harmless(verdict(facts).why)
-    # And it is found again by what is shown of it.
+    # The sanitised name matches the device.
     assert named(facts, {"match": f"05e0:1200:{facts.serial}"})
     assert replace(facts, node="/dev/input/event9").serial == facts.serial
-    assert is_harmless(lasting_name(f"{said} 00 00", []))
+    assert is_harmless(lasting_name(f"{text} 00 00", []))
 
 
 def test_names_and_serial_numbers_are_whole_up_to_their_limits() -> None:

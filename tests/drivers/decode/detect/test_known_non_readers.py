@@ -35,26 +35,26 @@ IGNORED = DevicePolicy(
     ],
 )
 def test_what_its_ids_name_as_something_else_is_left_alone(ids: tuple[int, int], what: str) -> None:
-    found = verdict(replace(ARDUINO, vendor=ids[0], product=ids[1]))
-    assert (found.take, found.listen) == (False, False)
-    assert found.why == f"Its ids say that it is something else, {what}, so it is not asked."
+    policy = verdict(replace(ARDUINO, vendor=ids[0], product=ids[1]))
+    assert (policy.take, policy.listen) == (False, False)
+    assert policy.why == f"Its ids say that it is something else, {what}, so it is not asked."
 
 
 @pytest.mark.parametrize(
     "ids", [(0x0403, 0x6001), (0x10C4, 0xEA60), (0x1A86, 0x7523), (0x067B, 0x2303), (0x0483, 0x5740)]
 )
-def test_a_chip_that_readers_are_made_with_is_asked(ids: tuple[int, int]) -> None:
+def test_a_chip_that_readers_use_is_probed(ids: tuple[int, int]) -> None:
     assert what_else(*ids) is None
     assert verdict(replace(BRIDGE, vendor=ids[0], product=ids[1])).listen
 
 
-def test_no_maker_of_scanners_stands_among_them() -> None:
+def test_no_scanner_vendor_is_among_them() -> None:
     assert MAKERS.keys().isdisjoint(SCANNER_VENDORS)
     assert PRODUCTS.keys().isdisjoint(SCANNER_PRODUCTS)
     assert {vendor for vendor, _ in PRODUCTS}.isdisjoint(SCANNER_VENDORS.keys() | MAKERS.keys())
 
 
-def test_it_is_a_reader_where_somebody_says_so() -> None:
+def test_it_is_a_reader_if_the_configuration_names_it() -> None:
     assert verdict(ARDUINO) == IGNORED
     assert verdict(ARDUINO, [{"kind": "serial_rfid"}]) == IGNORED
     assert verdict(ARDUINO, [{"kind": "serial_rfid", "match": "2341:0043"}]).row == 0

@@ -1,4 +1,4 @@
-"""A security token shows itself as a card reader whose card is always there: it is left alone, and it is said why."""
+"""A security token, listed as a card reader whose card is always present, is ignored, with the reason."""
 
 from dataclasses import replace
 
@@ -59,7 +59,7 @@ def test_a_reader_is_no_token_though_its_maker_makes_some(name, vendor):
     assert called(name, vendor) is None
 
 
-def test_a_device_that_is_the_card_itself_says_so_by_its_protocol(tmp_path, monkeypatch):
+def test_a_device_that_is_the_card_itself_is_recognised_by_its_protocol(tmp_path, monkeypatch):
     device = tmp_path / "1-1"
     for number, protocol in enumerate(("00", "01", "02")):
         interface = device / f"1-1:1.{number}"
@@ -69,23 +69,23 @@ def test_a_device_that_is_the_card_itself_says_so_by_its_protocol(tmp_path, monk
     for name, said in (("idVendor", "1059"), ("idProduct", "000c"), ("product", "Star Sign"), ("serial", "")):
         (device / name).write_text(f"{said}\n")
     monkeypatch.setattr(hotplug, "SYS", tmp_path)
-    found = [hotplug.smart_card_reader_of(f"/1-1/1-1:1.{number}") for number in range(3)]
-    assert [each.hints for each in found] == [(), (ICCD,), (ICCD,)]
-    assert [verdict(each).take for each in found] == [True, False, False]
+    devices = [hotplug.smart_card_reader_of(f"/1-1/1-1:1.{number}") for number in range(3)]
+    assert [device.hints for device in devices] == [(), (ICCD,), (ICCD,)]
+    assert [verdict(device).take for device in devices] == [True, False, False]
 
 
-def test_who_asks_for_any_card_reader_gets_no_token_and_who_names_it_hears_nothing(tmp_path, monkeypatch, listen):
+def test_a_token_is_not_opened_as_any_card_reader_and_by_name_yields_nothing(tmp_path, monkeypatch, listen):
     monkeypatch.setattr(usb_sysfs, "DEVICES", tmp_path)
-    fresh = type(pcsc_devices.held)()
-    monkeypatch.setattr(pcsc_devices, "held", fresh)
-    monkeypatch.setattr(pcsc, "held", fresh)
+    fresh = type(pcsc_devices.slots_in_use)()
+    monkeypatch.setattr(pcsc_devices, "slots_in_use", fresh)
+    monkeypatch.setattr(pcsc, "slots_in_use", fresh)
     pcscd = Slots(tmp_path)
     pcscd.plug("1-2", (1, 5), NAME, product="YubiKey OTP+FIDO+CCID", ids="1050:0407")
     pcscd.lay(NAME, NO_NUMBER, CONTACT)
     with pytest.raises(DriverError, match="No smart card reader is plugged in"):
         open_reader(pcscd.service(), {}, pcscd.service)
-    heard = listen(open_reader(pcscd.service(), {"match": "1050:0407"}, pcscd.service))
-    assert heard.nothing(for_s=0.3)
+    outcomes = listen(open_reader(pcscd.service(), {"match": "1050:0407"}, pcscd.service))
+    assert outcomes.nothing(for_s=0.3)
     assert pcscd.slots[NAME]._asked == 1
-    heard.end()
+    outcomes.end()
     assert pcscd.open == 0

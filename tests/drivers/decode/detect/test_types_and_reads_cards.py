@@ -1,4 +1,4 @@
-"""A card reader that also types each card is one reader, not two: which of its sides is read, and what the other says."""
+"""A card reader that also types each card is one reader: which of its interfaces is read, and the policy of the other."""
 
 from dataclasses import replace
 
@@ -30,7 +30,7 @@ INTERFACES = bytes.fromhex("12010002000000406b0727540001010200010902 3b00020100 
 
 
 def both(*rows):
-    """Who of the two is taken."""
+    """Which of the two is used."""
     return verdict(TYPES, rows).take, verdict(CARDS, rows).take
 
 
@@ -56,16 +56,16 @@ def test_the_configuration_chooses_the_side_and_never_both():
     assert both({"kind": "keyboard"}, {"kind": "pcsc"}) == (False, True)
     assert both({"kind": "keyboard", "match": "5427"}, {"kind": "pcsc"}) == (True, False)
     assert both({"kind": "keyboard"}, {"kind": "pcsc", "match": "072f:2200"}) == (True, False)
-    said = verdict(CARDS, [{"kind": "keyboard", "match": "5427"}, {"kind": "pcsc"}])
+    policy = verdict(CARDS, [{"kind": "keyboard", "match": "5427"}, {"kind": "pcsc"}])
     assert (
-        said.why == "Reader 1 of the configuration names it as a scanner that types, and each card would count twice."
+        policy.why == "Reader 1 of the configuration names it as a scanner that types, and each card would count twice."
     )
-    assert said.mend == 'To read its cards instead: kind = "pcsc", match = "076b:5427".'
+    assert policy.mend == 'To read its cards instead: kind = "pcsc", match = "076b:5427".'
     assert verdict(CARDS, [{"kind": "keyboard"}]).why == NOT_NAMED
 
 
 def test_one_whose_card_interface_only_sets_it_up_is_read_as_it_types():
-    types, cards = (replace(each, product=0x5A27) for each in (TYPES, CARDS))
+    types, cards = (replace(side, product=0x5A27) for side in (TYPES, CARDS))
     assert verdict(types).take
     assert verdict(cards) == DevicePolicy(
         False,
@@ -82,13 +82,18 @@ def test_a_persons_keyboard_with_a_slot_for_cards_is_listened_to_as_any():
 
 @pytest.fixture
 def event3(tmp_path, monkeypatch):
-    """A device that types, in a /sys of its own, and where its descriptors and pcscd's socket would be."""
+    """An input device in a temporary /sys, with the paths of its descriptors and of pcscd's socket."""
     device = tmp_path / "usb1" / "1-2"
     node = device / "1-2:1.0" / "0003:076B:5427.0001" / "input" / "input7"
     (node / "id").mkdir(parents=True)
     (node / "capabilities").mkdir()
-    for name, said in (("id/bustype", "3"), ("id/vendor", "076b"), ("id/product", "5427"), ("name", "OMNIKEY 5427 CK")):
-        (node / name).write_text(f"{said}\n")
+    for name, value in (
+        ("id/bustype", "3"),
+        ("id/vendor", "076b"),
+        ("id/product", "5427"),
+        ("name", "OMNIKEY 5427 CK"),
+    ):
+        (node / name).write_text(f"{value}\n")
     (node / "capabilities" / "key").write_text("0\n")
     (device / "idVendor").write_text("076b\n")
     (tmp_path / "input" / "event3").mkdir(parents=True)
@@ -103,16 +108,16 @@ def test_the_other_interfaces_of_a_device_that_types_are_looked_at(event3):
     descriptors, socket = event3
     both_sides = bytes.fromhex("090400000103010100") + bytes.fromhex("0904010003 0b0000 00")
     socket.touch()
-    said = []
+    hints = []
     for there in (both_sides, both_sides[:9]):
         descriptors.write_bytes(INTERFACES + there)
-        said.append(hotplug.facts_of("/dev/input/event3").hints)
+        hints.append(hotplug.facts_of("/dev/input/event3").hints)
     descriptors.unlink()
-    said.append(hotplug.facts_of("/dev/input/event3").hints)
-    assert said == [(CARDS_TOO,), (), ()]
+    hints.append(hotplug.facts_of("/dev/input/event3").hints)
+    assert hints == [(CARDS_TOO,), (), ()]
 
 
-def test_where_there_is_no_pcscd_nobody_reads_its_cards(event3):
+def test_without_pcscd_its_cards_are_not_read(event3):
     descriptors, socket = event3
     descriptors.write_bytes(bytes.fromhex("0904010003 0b0000 00"))
     assert hotplug.facts_of("/dev/input/event3").hints == ()

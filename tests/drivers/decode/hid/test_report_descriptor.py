@@ -1,4 +1,4 @@
-"""Report descriptors: fields and where they stand, and nothing that a descriptor says costs more than it is worth."""
+"""Report descriptors: fields and their places, and bounded cost for any descriptor."""
 
 import time
 import tracemalloc
@@ -52,7 +52,7 @@ def test_each_report_counts_its_own_bits():
 
 def test_reports_of_one_id_and_different_sort_are_two():
     both = parsed(written("85 07 75 08 95 01 09 01 81 02 91 02 95 02 09 02 81 02"))
-    assert [(each.sort, each.id, each.bits) for each in both.reports] == [
+    assert [(report.sort, report.id, report.bits) for report in both.reports] == [
         (ReportType.INPUT, 7, 24),
         (ReportType.OUTPUT, 7, 8),
     ]
@@ -103,7 +103,7 @@ def test_padding_has_no_place():
 )
 def test_usages_are_read_with_their_page(text, usages):
     (field,) = fields(f"75 08 95 02 {text} {IN}")
-    assert [usage for each in field.usages for usage in each] == usages
+    assert [usage for span in field.usages for usage in span] == usages
 
 
 def test_local_items_end_with_the_main_item():
@@ -192,11 +192,11 @@ def test_a_flood_of_items_costs_little(flood):
 
 @settings(max_examples=400, deadline=None)
 @given(DESCRIPTORS)
-def test_whatever_a_descriptor_says_it_is_read_or_refused(descriptor):
+def test_any_descriptor_is_parsed_or_refused(descriptor):
     try:
-        found = parsed(descriptor)
+        parsed_descriptor = parsed(descriptor)
     except DescriptorError:
         return
-    for report in found.reports:
+    for report in parsed_descriptor.reports:
         assert report.size_bytes <= MAX_REPORT_BYTES
         assert sum(field.bits * field.count for field in report.fields) == report.bits

@@ -1,4 +1,4 @@
-"""Scanned Data Reports of several makers: whole scans, exactly as the symbol said, and never a half one."""
+"""Scanned Data Reports of several vendors: complete scans with the exact data, and never half a scan."""
 
 import hashlib
 import random
@@ -76,7 +76,7 @@ def test_a_terminator_that_fills_its_report_to_the_end_is_known_when_nothing_fol
     assert raws(fed(scans, *reports)) == [b"]C1" + text]
 
 
-def test_only_one_terminator_is_taken_away(maker):
+def test_only_one_terminator_is_removed(maker):
     scans = ScannedDataDecoder(parsed(maker.descriptor))
     assert raws(fed(scans, *maker.scan(b"A\rB\n\r\n"))) == [b"]C1A\rB\n"]
 
@@ -113,13 +113,13 @@ def test_other_reports_between_the_parts_are_passed_over_and_counted(honeywell):
     assert scans.ignored == 4
 
 
-def test_a_report_that_is_longer_by_zeros_is_taken(maker):
+def test_a_report_padded_with_zeros_is_accepted(maker):
     scans = ScannedDataDecoder(parsed(maker.descriptor))
     (report,) = maker.scan(b"WO-1")
     assert raws(fed(scans, report + bytes(9))) == [b"]C1WO-1"]
 
 
-def test_a_continuation_that_stops_is_dropped_and_told(maker):
+def test_a_continuation_that_stops_is_dropped_and_reported(maker):
     scans = ScannedDataDecoder(parsed(maker.descriptor))
     first, *_ = maker.scan(LONG)
     assert fed(scans, first, now_ns=5 * MS) == []
@@ -134,7 +134,7 @@ def test_a_continuation_that_stops_is_dropped_and_told(maker):
     assert raws(fed(scans, *maker.scan(b"whole"), now_ns=9_001 * MS)) == [b"]C1whole"]
 
 
-def test_a_scan_after_a_rest_is_another_even_if_nobody_looked(maker):
+def test_a_scan_after_silence_is_another_even_after_a_late_read(maker):
     scans = ScannedDataDecoder(parsed(maker.descriptor))
     first, *_ = maker.scan(LONG)
     lost, sent = fed(scans, first) + fed(scans, *maker.scan(b"whole"), now_ns=REST_NS)
@@ -145,7 +145,7 @@ def test_a_scan_after_a_rest_is_another_even_if_nobody_looked(maker):
 def test_a_pause_below_the_rest_joins(maker):
     scans = ScannedDataDecoder(parsed(maker.descriptor))
     outcomes = [fed(scans, report, now_ns=number * (REST_NS - 1)) for number, report in enumerate(maker.scan(LONG))]
-    assert [raws(each) for each in outcomes] == [[]] * (len(outcomes) - 1) + [[b"]C1" + LONG]]
+    assert [raws(outcome) for outcome in outcomes] == [[]] * (len(outcomes) - 1) + [[b"]C1" + LONG]]
 
 
 def test_another_symbol_in_the_middle_of_a_scan_is_not_joined_to_it(maker):
@@ -174,7 +174,7 @@ def test_an_identifier_sent_as_text_is_known_from_the_smallest_pieces():
     assert raws(fed(scans, *[b"]C1" + piece + b"\1" for piece in pieces[:-1]], b"]C142\0")) == [b"]C1WO-1042"]
 
 
-def test_a_continuation_that_never_ends_is_given_up_and_told_once(maker):
+def test_a_continuation_that_never_ends_is_given_up_and_reported_once(maker):
     scans = ScannedDataDecoder(parsed(maker.descriptor))
     report = maker.report(b"x" * maker.room, b"]C1", True)
     fits = (MAX_JOINED_BYTES - 3) // maker.room

@@ -1,4 +1,4 @@
-"""Scanned Data Reports that cannot be what they claim to be, and descriptors that are strange: no half scan, no error."""
+"""Malformed Scanned Data Reports and unusual descriptors: no half scan, no exception."""
 
 import pytest
 from hypothesis import given, settings
@@ -34,7 +34,7 @@ def test_after_a_report_of_the_wrong_length_the_scanner_must_rest_before_it_is_b
     (lost,) = fed(scans, b"\x02\x04]C1WO-1")
     assert lost.why == "The scanner sent a report of 8 bytes; its descriptor says 63."
     tail = honeywell.report(b"tail", b"]C1", True)
-    assert fed(scans, tail, b"\x02", now_ns=REST_NS - 1) == []  # told once
+    assert fed(scans, tail, b"\x02", now_ns=REST_NS - 1) == []  # reported once
     assert fed(scans, tail, now_ns=2 * REST_NS - 2) == []
     assert raws(fed(scans, *honeywell.scan(b"whole"), now_ns=3 * REST_NS - 2)) == [b"]C1whole"]
 
@@ -44,11 +44,11 @@ def test_a_count_beyond_the_room_is_lost(name):
     maker = MAKERS[name]
     scans = ScannedDataDecoder(parsed(maker.descriptor))
     count_at = {"honeywell": 1, "extra byte": 1, "16 bytes": 1}[name]
-    for said in (maker.room + 1, 255):
+    for count in (maker.room + 1, 255):
         (report,) = maker.scan(b"W" * maker.room)
-        lying = report[:count_at] + bytes([said]) + report[count_at + 1 :]
+        lying = report[:count_at] + bytes([count]) + report[count_at + 1 :]
         (lost,) = fed(scans, lying)
-        assert lost == LostScan(f"The scanner spoke of {said} bytes in a report with room for {maker.room}.", 0)
+        assert lost == LostScan(f"The scanner spoke of {count} bytes in a report with room for {maker.room}.", 0)
         assert raws(fed(scans, report)) == [b"]C1" + b"W" * maker.room]
 
 
@@ -62,7 +62,7 @@ def test_a_lie_in_the_middle_takes_the_scan_with_it(honeywell):
     assert raws(fed(scans, *honeywell.scan(b"whole"))) == [b"]C1whole"]
 
 
-def test_an_identifier_that_stands_elsewhere_shows_that_the_text_does_too(maker):
+def test_a_displaced_identifier_means_a_displaced_text(maker):
     scans = ScannedDataDecoder(parsed(maker.descriptor))
     why = "The symbology identifier stands in another place than the scanner's descriptor says."
     assert fed(scans, *maker.scan(b"1WO-1042", b"\0]C")) == [LostScan(why, 0)]
@@ -131,8 +131,8 @@ def test_no_stream_to_a_makers_scanner_raises_or_yields_more_than_came(maker, st
     check(
         ScannedDataDecoder(parsed(maker.descriptor)),
         [
-            (each if isinstance(each, bytes) else maker.report(each[0], each[1][11:14], each[2]), pause_ns)
-            for each, pause_ns in stream
+            (part if isinstance(part, bytes) else maker.report(part[0], part[1][11:14], part[2]), pause_ns)
+            for part, pause_ns in stream
         ],
     )
 

@@ -1,4 +1,4 @@
-"""What a HID POS scanner can be told, in the bytes of each maker's own reports."""
+"""Commands to HID POS scanners, in the bytes of each vendor's reports."""
 
 from hypothesis import given, settings
 
@@ -69,11 +69,11 @@ def test_a_command_at_the_end_of_a_wide_range_is_found_at_once():
     assert command_reports(wide)[ScannerUsage.ERROR_BEEP].report == b"\x00\x85" + bytes(399)
 
 
-def test_a_honeywell_scanner_is_told_to_send_scanned_data():
+def test_a_honeywell_scanner_is_enabled():
     assert enabling(parsed(HONEYWELL), HONEYWELL_VENDOR) == CommandReport(b"\xfe\x01", feature=True)
 
 
-def test_no_other_makers_scanner_is_told_so_and_none_that_lacks_the_report():
+def test_no_other_vendor_and_no_scanner_without_the_report_is_enabled():
     assert enabling(parsed(HONEYWELL), 0x05E0) is None
     assert enabling(parsed(EXTRA_BYTE), HONEYWELL_VENDOR) is None
     no_feature = HONEYWELL.replace(bytes.fromhex("B102"), bytes.fromhex("9102"))
@@ -86,11 +86,16 @@ def test_no_other_makers_scanner_is_told_so_and_none_that_lacks_the_report():
 @given(DESCRIPTORS)
 def test_every_order_is_as_long_as_its_report(descriptor):
     try:
-        found = parsed(descriptor)
+        descriptor_found = parsed(descriptor)
     except DescriptorError:
         return
     sizes = {
-        (report.id, report.sort == "feature"): report.size_bytes for report in found.reports if report.sort != "input"
+        (report.id, report.sort == "feature"): report.size_bytes
+        for report in descriptor_found.reports
+        if report.sort != "input"
     }
-    told = [*command_reports(found).values(), *filter(None, [enabling(found, HONEYWELL_VENDOR)])]
-    assert all(len(order.report) == 1 + sizes[order.report[0], order.feature] for order in told)
+    commands = [
+        *command_reports(descriptor_found).values(),
+        *filter(None, [enabling(descriptor_found, HONEYWELL_VENDOR)]),
+    ]
+    assert all(len(order.report) == 1 + sizes[order.report[0], order.feature] for order in commands)

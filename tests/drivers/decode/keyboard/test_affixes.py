@@ -1,4 +1,4 @@
-"""Prefix and suffix round every scan: stripped where they are there, whole or byte by byte, and no limit for the label."""
+"""Prefix and suffix of each scan: removed if present, in any chunks, without a shorter limit for the label."""
 
 import hashlib
 
@@ -11,7 +11,7 @@ from drivers.decode.keyboard.keymap import US
 from drivers.decode.keyboard.keys import WedgeDecoder
 from drivers.decode.keyboard.profile import AFFIX_MAX_CHARS, ScannerProfile
 from drivers.decode.scan import MAX_RAW_BYTES, Scan
-from tests.drivers.fixtures.key_events import heard, timed
+from tests.drivers.fixtures.key_events import decode, timed
 
 TRIMMED = [
     (b"S1-WO-1-E", b"WO-1"),
@@ -51,10 +51,10 @@ def test_a_stream_is_stripped_as_the_whole_is(raw, prefix, suffix):
 
 
 @pytest.mark.parametrize("over", [0, 1, 3000])
-def test_the_longest_label_is_whole_whatever_stands_round_it_and_longer_ones_are_cut(strike, over):
+def test_the_longest_label_is_complete_with_any_affixes_and_longer_ones_are_cut(strike, over):
     prefix, suffix = "P" * AFFIX_MAX_CHARS, "S" * AFFIX_MAX_CHARS
     text = "7" * (MAX_RAW_BYTES + over)
     keys = WedgeDecoder(US, ScannerProfile(prefix=prefix, suffix=suffix))
-    (scan,) = [each.scan for each in heard(keys, timed(strike(prefix + text + suffix + "\n"), step_ms=0.1))]
+    (scan,) = [outcome.scan for outcome in decode(keys, timed(strike(prefix + text + suffix + "\n"), step_ms=0.1))]
     digest = hashlib.sha256(text.encode()).hexdigest() if over else None
     assert scan == Scan(text[:MAX_RAW_BYTES].encode(), len(text), digest)

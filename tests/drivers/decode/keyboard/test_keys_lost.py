@@ -1,16 +1,16 @@
-"""What silence ends and what the kernel lost: half scans are no scans, and whole ones survive them."""
+"""Ends by silence and losses by the kernel: half scans are dropped, and complete ones after them are kept."""
 
 import random
 
 from drivers.decode.keyboard.keys import GAP_S, HAND_GAP_S, LostScan, TypedScan, WedgeDecoder
 from drivers.decode.scan import Scan
-from tests.drivers.fixtures.key_events import DROPPED, ENTER, LOST, MS, REPORT, heard, key, texts, timed
+from tests.drivers.fixtures.key_events import DROPPED, ENTER, LOST, MS, REPORT, decode, key, texts, timed
 
 
 def test_silence_ends_a_scan_that_a_machine_typed(strike):
     keys = WedgeDecoder()
     events = timed(strike("WO-1"), step_ms=2)
-    assert heard(keys, events) == []
+    assert decode(keys, events) == []
     last_ns = max(event.time_ns for event in events if event.value == 1 and event.code != 42)
     assert keys.due_ns == last_ns + int(GAP_S * 1e9)
     assert list(keys.quiet(keys.due_ns - 1)) == []
@@ -23,85 +23,85 @@ def test_silence_ends_a_scan_that_a_machine_typed(strike):
 def test_silence_between_two_scans_counts_even_if_both_are_read_late(strike):
     keys = WedgeDecoder()
     events = [*timed(strike("WO-1")), *timed(strike("WO-2\n"), start_ms=1000)]
-    assert texts(heard(keys, events)) == ["WO-1", "WO-2"]
+    assert texts(decode(keys, events)) == ["WO-1", "WO-2"]
 
 
-def test_a_scanner_that_ends_with_enter_is_not_believed_to_have_ended_by_falling_quiet(strike):
-    """It was pulled out, and the kernel says so late: what it began is still half a scan then."""
+def test_a_scan_of_a_scanner_that_sends_enter_does_not_end_with_short_silence(strike):
+    """It was unplugged, and the kernel reports that late: the scan that has begun is half a scan."""
     keys = WedgeDecoder()
-    assert texts(heard(keys, [*timed(strike("WO-1\n")), *timed(strike("WO"), start_ms=1000)])) == ["WO-1"]
+    assert texts(decode(keys, [*timed(strike("WO-1\n")), *timed(strike("WO"), start_ms=1000)])) == ["WO-1"]
     last_ns = keys._last_ns
     assert keys.due_ns == last_ns + int(HAND_GAP_S * 1e9)
     assert list(keys.quiet(keys.due_ns - 1)) == []
-    assert keys.begun == 2  # the device's end says how much was dropped
-    # It is still there: then it was set otherwise, and what was said is a scan, as old as it is.
+    assert keys.begun == 2  # a loss of the device would report this number
+    # It is still connected: its setting has changed, and the text is a scan with its own time.
     assert list(keys.quiet(keys.due_ns)) == [TypedScan(Scan(b"WO", 2, None), last_ns + int(HAND_GAP_S * 1e9))]
-    heard(keys, timed(strike("WO-7"), start_ms=60_000))
-    assert keys.due_ns == keys._last_ns + int(GAP_S * 1e9)  # from now on it is believed
+    decode(keys, timed(strike("WO-7"), start_ms=60_000))
+    assert keys.due_ns == keys._last_ns + int(GAP_S * 1e9)  # from now on short silence ends a scan
 
 
 def test_the_next_scan_ends_one_that_came_without_its_enter(strike):
     events = [*timed(strike("1\n")), *timed(strike("WO-7"), start_ms=1000), *timed(strike("WO-8\n"), start_ms=2500)]
-    assert texts(heard(WedgeDecoder(), events)) == ["1", "WO-7", "WO-8"]
+    assert texts(decode(WedgeDecoder(), events)) == ["1", "WO-7", "WO-8"]
 
 
 def test_a_person_at_a_keypad_may_pause_and_ends_with_enter(strike):
     events = timed(strike("1250\n"), step_ms=300)  # four events a key: more than a second between two keys
-    assert texts(heard(WedgeDecoder(), events)) == ["1250"]
+    assert texts(decode(WedgeDecoder(), events)) == ["1250"]
 
 
-def test_what_a_person_left_without_enter_is_told_after_a_longer_silence(strike):
+def test_text_typed_by_a_person_without_enter_ends_after_a_longer_silence(strike):
     keys = WedgeDecoder()
-    heard(keys, timed(strike("12"), step_ms=300))
+    decode(keys, timed(strike("12"), step_ms=300))
     assert keys.due_ns == 1200 * MS + int(HAND_GAP_S * 1e9)
     assert texts(keys.quiet(keys.due_ns)) == ["12"]
 
 
-def test_an_overrun_throws_the_half_scan_away_and_says_so_once(strike):
+def test_an_overrun_drops_the_half_scan_and_is_reported_once(strike):
     events = timed([*strike("WO-"), DROPPED, *strike("1")[:1], REPORT, *strike("042\n"), *strike("WO-7\n")])
-    assert heard(WedgeDecoder(), events)[0] == LostScan(LOST, events[len(strike("WO-"))].time_ns)
-    assert texts(heard(WedgeDecoder(), events)) == [LOST, "WO-7"]
+    assert decode(WedgeDecoder(), events)[0] == LostScan(LOST, events[len(strike("WO-"))].time_ns)
+    assert texts(decode(WedgeDecoder(), events)) == [LOST, "WO-7"]
 
 
 def test_the_tail_of_a_lost_scan_is_no_scan_even_without_a_terminator(strike):
     events = [*timed([*strike("WO-"), DROPPED, REPORT, *strike("042")]), *timed(strike("WO-7\n"), start_ms=800)]
-    assert texts(heard(WedgeDecoder(), events)) == [LOST, "WO-7"]
+    assert texts(decode(WedgeDecoder(), events)) == [LOST, "WO-7"]
 
 
 def test_an_overrun_between_two_scans_is_over_after_a_silence(strike):
     keys = WedgeDecoder()
-    assert texts(heard(keys, timed([DROPPED, REPORT]))) == [LOST]
+    assert texts(decode(keys, timed([DROPPED, REPORT]))) == [LOST]
     assert list(keys.quiet(keys.due_ns)) == []
-    assert texts(heard(keys, timed(strike("WO-7\n"), start_ms=900))) == ["WO-7"]
+    assert texts(decode(keys, timed(strike("WO-7\n"), start_ms=900))) == ["WO-7"]
 
 
-def test_one_overrun_after_another_in_one_scan_is_said_once(strike):
+def test_several_overruns_in_one_scan_are_reported_once(strike):
     events = timed(
         [*strike("W"), DROPPED, REPORT, *strike("O"), DROPPED, DROPPED, REPORT, *strike("\n"), *strike("a\n")]
     )
-    assert texts(heard(WedgeDecoder(), events)) == [LOST, "a"]
+    assert texts(decode(WedgeDecoder(), events)) == [LOST, "a"]
 
 
 def test_a_burst_of_scans_that_the_kernel_swallows_is_one_loss_of_unknown_number_and_the_next_is_whole(strike):
-    # Between DROPPED and what follows, six scans never came; of the last of them the tail did.
-    outcomes = heard(WedgeDecoder(), timed([*strike("WO-A\nWO-"), DROPPED, REPORT, *strike("5\n"), *strike("WO-B\n")]))
+    # Six scans are lost between SYN_DROPPED and the next events; of the last one the rest arrives.
+    outcomes = decode(WedgeDecoder(), timed([*strike("WO-A\nWO-"), DROPPED, REPORT, *strike("5\n"), *strike("WO-B\n")]))
     assert texts(outcomes) == ["WO-A", LOST, "WO-B"]
     assert outcomes[1].many
 
 
-def test_a_second_loss_after_a_whole_scan_is_told_again(strike):
+def test_a_second_loss_after_a_complete_scan_is_reported_again(strike):
     events = [DROPPED, REPORT, *strike("x\n"), *strike("WO-1\n"), DROPPED, REPORT, *strike("y\n"), *strike("WO-2\n")]
-    assert texts(heard(WedgeDecoder(), timed(events))) == [LOST, "WO-1", LOST, "WO-2"]
+    assert texts(decode(WedgeDecoder(), timed(events))) == [LOST, "WO-1", LOST, "WO-2"]
 
 
 def test_a_head_that_was_lost_is_one_scan(strike):
-    (lost,) = heard(WedgeDecoder(opened_ns=0), timed(strike("042\n"), start_ms=5))
+    (lost,) = decode(WedgeDecoder(opened_ns=0), timed(strike("042\n"), start_ms=5))
     assert (lost.why, lost.many) == (HEAD_LOST, False)
 
 
 def test_a_shift_whose_release_was_lost_does_not_stay(strike):
     events = timed([key(42), DROPPED, REPORT, *ENTER, *strike("a\n")])
-    assert texts(heard(WedgeDecoder(), events)) == [LOST, "a"]
+    assert texts(decode(WedgeDecoder(), events)) == [LOST, "a"]
 
 
 def test_garbage_between_scans_costs_at_most_the_scan_it_hits(strike):
@@ -110,25 +110,25 @@ def test_garbage_between_scans_costs_at_most_the_scan_it_hits(strike):
         code = f"WO-{round_number}"
         noise = [(rng.choice((0, 1, 1, 4)), rng.randrange(0x300), rng.randrange(3)) for _ in range(rng.randrange(30))]
         keys = WedgeDecoder()
-        heard(keys, timed(noise))
+        decode(keys, timed(noise))
         for modifier in (42, 54, 29, 97, 56, 100):
-            heard(keys, timed([key(modifier, 0)], start_ms=40))
-        heard(keys, timed([REPORT, *ENTER], start_ms=50))
-        outcomes = heard(keys, timed(strike(code + "\n"), start_ms=60))
+            decode(keys, timed([key(modifier, 0)], start_ms=40))
+        decode(keys, timed([REPORT, *ENTER], start_ms=50))
+        outcomes = decode(keys, timed(strike(code + "\n"), start_ms=60))
         assert [text.lower() for text in texts(outcomes)] == [code.lower()], noise
 
 
 HEAD_LOST = "The reader was typing when it was taken, and the head of the scan was lost."
 
 
-def test_a_scanner_that_was_typing_when_it_was_taken_gives_no_half_scan(strike):
+def test_a_scanner_that_was_typing_at_the_opening_yields_no_half_scan(strike):
     keys = WedgeDecoder(opened_ns=0)
     tail = [*strike("042"), *ENTER]
-    assert texts(heard(keys, timed(tail, start_ms=5))) == [HEAD_LOST]
+    assert texts(decode(keys, timed(tail, start_ms=5))) == [HEAD_LOST]
     whole = [*strike("WO-1043"), *ENTER]
-    assert texts(heard(keys, timed(whole, start_ms=100))) == ["WO-1043"]
+    assert texts(decode(keys, timed(whole, start_ms=100))) == ["WO-1043"]
 
 
-def test_a_scan_that_begins_after_the_reader_was_taken_is_whole(strike):
+def test_a_scan_that_begins_after_the_opening_is_complete(strike):
     keys = WedgeDecoder(opened_ns=0)
-    assert texts(heard(keys, timed([*strike("WO-1042"), *ENTER], start_ms=51))) == ["WO-1042"]
+    assert texts(decode(keys, timed([*strike("WO-1042"), *ENTER], start_ms=51))) == ["WO-1042"]

@@ -1,4 +1,4 @@
-"""A reader's profile in a file: it goes through JSON and comes back, and a wrong one says what is wrong."""
+"""A reader's profile in a file: JSON and back, and the errors of a wrong one."""
 
 import json
 
@@ -65,7 +65,7 @@ PROFILES = st.builds(
 def test_a_profile_goes_through_json(profile):
     assert profile_in(text_of(profile)) == profile
     assert profile_of(json.loads(json.dumps(dict_of(profile)))) == profile
-    WedgeDecoder(US, profile)  # and can be used
+    WedgeDecoder(US, profile)  # the profile can be used
 
 
 WRONG = {
@@ -94,7 +94,7 @@ WRONG = {
 
 
 @pytest.mark.parametrize("text", WRONG, ids=lambda text: text[:30])
-def test_a_wrong_profile_says_what_is_wrong(text):
+def test_a_wrong_profile_is_reported_with_its_error(text):
     with pytest.raises(ValueError) as wrong:  # noqa: PT011 - the sentence is compared below
         profile_in(text)
     assert str(wrong.value).startswith(WRONG[text])

@@ -1,4 +1,4 @@
-"""Frames of tag readers: whole, byte by byte, between garbage, broken, lying; nothing unchecked is ever yielded."""
+"""Frames of tag readers: complete, byte by byte, between garbage, broken, with false lengths; only valid ones count."""
 
 import os
 import random
@@ -20,7 +20,7 @@ LONGEST_FRAME = 1028
 
 
 def closed(body: str) -> bytes:
-    """An UHFReader18 frame with its CRC behind it."""
+    """An UHFReader18 frame with its CRC."""
     data = bytes.fromhex(body)
     return data + crc16(data).to_bytes(2, "little")
 
@@ -29,7 +29,7 @@ def tag(uid: str, signal_dbm: int | None = None) -> TagSighting:
     return TagSighting(uid, signal_dbm)
 
 
-# From the data sheets and manuals, or from readers that were recorded: the frame, and the tags that it names.
+# From data sheets, manuals and captures: the frame, and its tags.
 GOOD: dict[str, list[tuple[bytes, tuple[TagSighting, ...]]]] = {
     "ID-12, RDM6300": [
         (b"\x020C000621A58E\r\n\x03", (tag("0C000621A5"),)),
@@ -38,7 +38,7 @@ GOOD: dict[str, list[tuple[bytes, tuple[TagSighting, ...]]]] = {
     ],
     "M100": [
         (bytes.fromhex("BB02220011C9340030751FEB705C5904E3D50D703A76EF7E"), (tag("3A76340030751FEB705C5904E3D50D70", -55),)),
-        # What stands behind the EPC is not its CRC: nothing but the number is believed.
+        # The bytes after the EPC are not its CRC: only the number is used.
         (bytes.fromhex("BB02220011C9340030751FEB705C5904E3D50D703A77F07E"), (tag("30751FEB705C5904E3D50D70", -55),)),
         (bytes.fromhex("BB01FF000115167E"), ()),
     ],
@@ -107,7 +107,7 @@ def test_a_frame_is_read_whole_and_byte_by_byte(protocol, frame, tags):
     assert checked(protocol, frame)
     frames = FrameDecoder(protocol)
     assert list(frames.feed(frame)) == [frame]
-    assert [each for byte in frame for each in frames.feed(bytes([byte]))] == [frame]
+    assert [item for byte in frame for item in frames.feed(bytes([byte]))] == [frame]
     assert (protocol.tags(frame), frames.dropped, len(frames)) == (tags, 0, 0)
 
 
@@ -128,7 +128,7 @@ def test_no_frame_with_one_broken_bit_is_believed(protocol, frame, tags):
         frames = FrameDecoder(protocol)
         heard = [*frames.feed(bytes(broken)), *frames.quiet()]
         # A digit in the other case is the same digit, and an answer may come from a reader of another address.
-        assert all(checked(protocol, each) for each in heard)
+        assert all(checked(protocol, outcome) for outcome in heard)
         assert bytes(broken).upper() == frame.upper() or heard in ([], [ACK])
 
 
@@ -145,7 +145,7 @@ def test_a_frame_behind_a_lying_length_is_read(protocol, frame, tags, length):
     frames = FrameDecoder(protocol)
     heard = [*frames.feed(liars[protocol.name] + frame), *frames.quiet()]
     assert heard[-1] == frame
-    assert all(checked(protocol, each) for each in heard)
+    assert all(checked(protocol, outcome) for outcome in heard)
 
 
 @named
@@ -176,7 +176,7 @@ def test_a_device_that_never_stops_costs_bounded_memory(protocol):
 
 
 @named
-def test_the_length_is_told_in_the_first_bytes(protocol):
+def test_the_length_is_in_the_first_bytes(protocol):
     for frame, _ in GOOD[protocol.name]:
         assert protocol.size(frame[:HEAD_BYTES]) == len(frame)
 
@@ -203,14 +203,14 @@ def test_no_stream_of_garbage_is_a_frame(protocol, rounds):
 @named
 @pytest.mark.parametrize("rounds", ROUNDS)
 def test_no_stream_of_pieces_hides_the_frame_after_it(protocol, rounds):
-    """But for the one chance in 256 that an 8 bit checksum fits a piece glued to the next frame's head; that costs one."""
+    """With probability 1/256 an 8-bit checksum fits a part joined to the head of the next frame; that drops one frame."""
     rng = random.Random(SEED)
     known = [frame for frame, _ in GOOD[protocol.name]]
     whole = max(known, key=len)
     frames, glued = FrameDecoder(protocol), 0
     for _ in range(rounds):
         good = rng.choice(known)
-        # Never all but the last byte: the 00 that ends a PN532 frame and the one that begins the next are the same.
+        # Not all bytes but the last: a PN532 frame may end with the 00 that begins the next one.
         begin = rng.randrange(len(good) - 1)
         piece = bytearray(good[begin : rng.randrange(begin, len(good) - 1)])
         if piece and rng.random() < 0.5:

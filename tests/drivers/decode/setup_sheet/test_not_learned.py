@@ -1,4 +1,4 @@
-"""What is not the setup sheet, or not the whole of it, teaches nothing and says why; and scanners that send bytes."""
+"""Other codes and incomplete sheets are not learned, with the reason; and scanners that send bytes."""
 
 import random
 
@@ -24,12 +24,12 @@ from tests.drivers.fixtures.typing_scanners import BARS, LAYOUTS, SHEETS, SQUARE
 
 @pytest.mark.parametrize("sheet", SHEETS)
 @pytest.mark.parametrize("layout", ["us", "fr"])
-def test_a_sheet_read_in_half_is_told(typist, sheet, layout):
+def test_half_a_sheet_is_reported(typist, sheet, layout):
     text = sheet[0]
     for half in (text[: len(text) * 2 // 3], text[len(text) // 3 :], text[:-1], text[1:]):
         scans = [half, *sheet[1:]]
-        said = learn([typist.scan(each, layout=layout).events for each in scans], sheet, LAYOUTS)
-        assert said == HALF, half
+        result = learn([typist.scan(scan, layout=layout).events for scan in scans], sheet, LAYOUTS)
+        assert result == HALF, half
     assert (HALF.why, HALF.do) == ("The sheet was read in half.", AGAIN)
 
 
@@ -41,7 +41,7 @@ def test_other_scans_are_no_sheet(typist):
     assert learn([typist.scan("x" * (STROKES_MAX + 1), layout="de", ends=[]).events], SQUARE, LAYOUTS) == TOO_LONG
 
 
-def test_two_codes_in_one_scan_are_told(typist):
+def test_two_codes_in_one_scan_are_reported(typist):
     one, two = (typist.scan(text, layout="us").events for text in BARS)
     square = typist.scan(SQUARE[0], layout="us").events
     assert learn([square + square], SQUARE, LAYOUTS) == TWICE
@@ -51,21 +51,21 @@ def test_two_codes_in_one_scan_are_told(typist):
     assert isinstance(learn([two, one], BARS, LAYOUTS), ProfileResult)
 
 
-def test_codes_with_different_text_around_them_are_told(typist):
+def test_codes_with_different_affixes_are_reported(typist):
     one, two = (typist.scan(t, layout="us", prefix=p).events for t, p in zip(BARS, "AB", strict=True))
-    said = learn([one, two], BARS, LAYOUTS)
-    assert said == ProfileFailure("The codes of the sheet came with different text before or after them.", AGAIN)
+    result = learn([one, two], BARS, LAYOUTS)
+    assert result == ProfileFailure("The codes of the sheet came with different text before or after them.", AGAIN)
 
 
 @pytest.mark.parametrize("place", ["prefix", "suffix"])
-def test_too_much_text_around_is_told_at_the_edge(typist, place):
+def test_affixes_that_are_too_long_are_reported_at_the_limit(typist, place):
     longest = {place: "x" * AFFIX_MAX_CHARS}
     assert getattr(profile_of(taught(typist, layout="us", **longest)), place) == longest[place]
-    said = taught(typist, layout="us", **{place: "x" * (AFFIX_MAX_CHARS + 1)})
-    assert said.why == "More than 64 characters stand before or after the text of the sheet."
+    result = taught(typist, layout="us", **{place: "x" * (AFFIX_MAX_CHARS + 1)})
+    assert result.why == "More than 64 characters stand before or after the text of the sheet."
 
 
-def test_keys_lost_by_the_kernel_are_told(typist):
+def test_keys_lost_by_the_kernel_are_reported(typist):
     events = typist.scan(SQUARE[0], layout="us").events
     assert (
         learn([[*events[:50], KeyEvent(EV_SYN, SYN_DROPPED, 0, events[50].time_ns), *events[50:]]], SQUARE, LAYOUTS)
@@ -83,8 +83,8 @@ def test_keys_that_are_swapped_or_lost_teach_nothing(typist):
     ]
     for _ in range(30):
         gone = rng.sample(downs[13:], 6)
-        said = learn([[event for n, event in enumerate(strokes) if n not in gone]], SQUARE, LAYOUTS)
-        assert isinstance(said, ProfileFailure), gone
+        result = learn([[event for n, event in enumerate(strokes) if n not in gone]], SQUARE, LAYOUTS)
+        assert isinstance(result, ProfileFailure), gone
 
 
 def test_keys_in_another_order_teach_no_layout(typist):
@@ -99,20 +99,20 @@ def test_keys_in_another_order_teach_no_layout(typist):
 
 def test_a_byte_readers_scan_teaches_prefix_suffix_aim_and_what_is_missing():
     text = SQUARE[0]
-    said = learned_from_bytes(f"S1-]d1{text}-E\r\n".encode(), SQUARE)
-    assert (said.profile.prefix, said.profile.suffix, said.profile.aim) == ("S1-", "-E", True)
-    assert said.profile.control == {"GS": "itself", "RS": "itself", "EOT": "itself"}
-    said = learned_from_bytes(text.replace("\x1d", "").replace("\x1e", "|").upper().encode(), SQUARE)
-    assert (said.profile.control, said.profile.caps, said.profile.aim) == ({"EOT": "itself"}, "upper", False)
-    assert said.evidence == (
+    result = learned_from_bytes(f"S1-]d1{text}-E\r\n".encode(), SQUARE)
+    assert (result.profile.prefix, result.profile.suffix, result.profile.aim) == ("S1-", "-E", True)
+    assert result.profile.control == {"GS": "itself", "RS": "itself", "EOT": "itself"}
+    result = learned_from_bytes(text.replace("\x1d", "").replace("\x1e", "|").upper().encode(), SQUARE)
+    assert (result.profile.control, result.profile.caps, result.profile.aim) == ({"EOT": "itself"}, "upper", False)
+    assert result.evidence == (
         "Its letters: every letter comes as a capital; the case on the label is lost.",
         "GS does not come: the scanner leaves it out.",
         "RS comes as '|'.",
     )
-    assert profile_in(text_of(said.profile)) == said.profile
+    assert profile_in(text_of(result.profile)) == result.profile
 
 
-def test_what_is_no_whole_sheet_in_bytes_is_told():
+def test_an_incomplete_sheet_in_bytes_is_reported():
     text = SQUARE[0].encode()
     assert learned_from_bytes(text[:80], SQUARE) == HALF
     assert learned_from_bytes(text[40:], SQUARE) == HALF

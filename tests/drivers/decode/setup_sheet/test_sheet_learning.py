@@ -1,6 +1,7 @@
-"""A scanner set in any way scans the setup sheet; what it types afterwards is read as it stands on the label.
+"""A scanner with any settings scans the setup sheet; its later scans are then decoded to the text of the label.
 
-The scanner is a process of its own (`typist.py`) that knows keyboards from xkb-data's files, not from the product.
+The scanner is a separate process (`fixtures/typing_process.py`) with keyboard tables from xkb-data's files, not from the
+product.
 """
 
 import random
@@ -30,23 +31,23 @@ from tests.drivers.fixtures.typing_scanners import (
 )
 
 
-def heard(events, profile, *, lamp=False):
-    """The scans in these events, read with a profile."""
+def decode_scans(events, profile, *, lamp=False):
+    """The scans in these events, decoded with a profile."""
     layout = BARE if profile.layout == LEARNED else xkb.layout(profile.layout)
     keys = WedgeDecoder(layout, profile, caps_lock=lamp)
-    told = [each for event in events for each in keys.feed(event)]
-    told += keys.quiet(events[-1].time_ns + 10**10)
-    return [each.scan.raw.decode() if isinstance(each, TypedScan) else each for each in told]
+    scans = [outcome for event in events for outcome in keys.feed(event)]
+    scans += keys.quiet(events[-1].time_ns + 10**10)
+    return [outcome.scan.raw.decode() if isinstance(outcome, TypedScan) else outcome for outcome in scans]
 
 
 def a_label(seed, controls="\x1d\x1e\x04", letters="äöüÄÖÜéèàçñåêß§"):
     rng = random.Random(seed)
     text = "".join(rng.choice(PRINTABLE + PRINTABLE + controls * 3 + letters) for _ in range(rng.randrange(1, 120)))
-    return "WO-" + text + "1"  # begins and ends unlike any prefix, dead key or control character
+    return "WO-" + text + "1"  # its ends differ from every prefix, dead key and control character
 
 
 def reads_labels(typist, profile, *, lamp=False, controls="\x1d\x1e\x04", **how):
-    """Whether labels that this scanner types are read as it says it typed them; the layout is one of those alike."""
+    """Whether labels that this scanner types are decoded to their text; the layout is one of those alike."""
     assert how["layout"] in (profile.layout, *profile.alike) or profile.layout == LEARNED or profile.keys
     if profile.layout != LEARNED and not profile.keys:
         profile = replace(profile, layout=how["layout"])
@@ -54,10 +55,10 @@ def reads_labels(typist, profile, *, lamp=False, controls="\x1d\x1e\x04", **how)
         seed = random.SystemRandom().randrange(10**6)
         print(f"seed={seed} {how}")
         typed = typist.scan(a_label(seed, controls), **how)
-        assert heard(typed.events, profile, lamp=lamp) == [typed.said]
+        assert decode_scans(typed.events, profile, lamp=lamp) == [typed.text]
 
 
-# What is learned, each by itself
+# Each part of a profile by itself
 
 
 @pytest.mark.parametrize("layout", NAMES)
@@ -66,7 +67,9 @@ def test_the_layout_is_learned_among_all_usual_ones(typist, layout, sheet):
     profile = profile_of(taught(typist, sheet, layout=layout, layouts=xkb.layouts()))
     assert layout in (profile.layout, *profile.alike)
     assert (profile.caps, profile.dead, profile.keys, profile.terminator) == ("obeyed", "composes", {}, "Enter")
-    controls = "\x1d" if sheet == FIRST_BARS else "\x1d\x1e\x04"  # what a sheet has not, nobody can learn from it
+    controls = (
+        "\x1d" if sheet == FIRST_BARS else "\x1d\x1e\x04"
+    )  # a character that is not on the sheet cannot be learned
     reads_labels(typist, profile, controls=controls, layout=layout)
 
 
@@ -90,18 +93,18 @@ def test_how_control_characters_come_is_learned(typist, layout, control):
         reads_labels(typist, profile, layout=layout, control=control)
 
 
-def test_one_key_for_all_control_characters_is_read_as_the_first_and_said(typist):
-    said = taught(typist, layout="de", control="keypad")
-    assert "RS comes as Keypad., like another control character." in said.evidence
+def test_one_key_for_all_control_characters_is_the_first_and_reported(typist):
+    result = taught(typist, layout="de", control="keypad")
+    assert "RS comes as Keypad., like another control character." in result.evidence
     typed = typist.scan("0.1\x1d2", layout="de", control="keypad")
-    assert heard(typed.events, said.profile) == ["0.1\x1d2"]
+    assert decode_scans(typed.events, result.profile) == ["0.1\x1d2"]
 
 
-def test_a_sign_that_stands_for_a_control_character_is_told_and_stays_a_sign(typist):
+def test_a_sign_used_for_a_control_character_is_reported_and_stays_a_sign(typist):
     for sheet in SHEETS:
-        said = taught(typist, sheet, layout="us", control="|")
-        assert said.profile.control == {}
-        assert "GS comes as Shift+\\, which stands for something else on the sheet as well." in said.evidence
+        result = taught(typist, sheet, layout="us", control="|")
+        assert result.profile.control == {}
+        assert "GS comes as Shift+\\, which stands for something else on the sheet as well." in result.evidence
 
 
 PAIRS = all_pairs({
@@ -136,11 +139,11 @@ def test_every_two_settings_together_are_learned(typist, row):
 
 
 def test_a_scanner_that_types_alt_and_numbers_needs_no_layout(typist):
-    said = taught(typist, layout="de", universal=True, layouts=xkb.layouts())
-    assert (said.profile.layout, said.profile.alike) == ("us", ())
-    assert said.profile.control == CONTROLS["alt"]
+    result = taught(typist, layout="de", universal=True, layouts=xkb.layouts())
+    assert (result.profile.layout, result.profile.alike) == ("us", ())
+    assert result.profile.control == CONTROLS["alt"]
     typed = typist.scan("{WO-1042}\x1d", layout="de", universal=True)
-    assert heard(typed.events, said.profile) == ["{WO-1042}\x1d"]
+    assert decode_scans(typed.events, result.profile) == ["{WO-1042}\x1d"]
 
 
 @pytest.mark.parametrize("layout", ["de", "ch", "es", "se"])
@@ -150,27 +153,27 @@ def test_dead_keys_struck_without_the_space_bar_are_learned(typist, layout, shee
     profile = profile_of(taught(typist, sheet, **how))
     assert profile.dead == "alone"
     typed = typist.scan("^a`e~n'c\"u", **how)
-    assert heard(typed.events, replace(profile, layout=layout)) == [typed.said]
+    assert decode_scans(typed.events, replace(profile, layout=layout)) == [typed.text]
 
 
 def test_layouts_that_the_sheet_cannot_tell_apart_are_named(typist):
     usual = xkb.layouts()
     assert profile_of(taught(typist, layout="ch(fr)", layouts=usual)).alike == ("ch(fr)",)
-    said = taught(typist, layout="de", layouts=usual)
-    assert (said.profile.layout, said.profile.alike) == ("de", ("at",))
-    assert "It types for the layout de; at look the same on this sheet." in said.evidence
-    # They do differ, so it matters that they are named.
+    result = taught(typist, layout="de", layouts=usual)
+    assert (result.profile.layout, result.profile.alike) == ("de", ("at",))
+    assert "It types for the layout de; at look the same on this sheet." in result.evidence
+    # The layouts differ, so it matters that they are named.
     assert LAYOUTS["ch"].plain[26] == "ü"
     assert LAYOUTS["ch(fr)"].plain[26] == "è"
 
 
-def test_the_speed_is_learned_and_a_slow_scanner_is_not_taken_for_a_hand(typist):
+def test_the_speed_is_learned_and_a_slow_scanner_is_no_person(typist):
     how = {"layout": "us", "ends": [], "step_ms": 40}
     profile = profile_of(taught(typist, **how))
     assert 80 < profile.gap_ms <= 160
     typed = typist.scan("WO-1042", **how)
     keys = WedgeDecoder(US, profile)
-    assert [each for event in typed.events for each in keys.feed(event)] == []
+    assert [outcome for event in typed.events for outcome in keys.feed(event)] == []
     assert keys.due_ns - typed.events[-1].time_ns < 4 * 160 * MS
 
 
@@ -178,13 +181,13 @@ def test_the_speed_is_learned_and_a_slow_scanner_is_not_taken_for_a_hand(typist)
 def test_signs_that_a_scanner_cannot_type_are_left_out_or_come_as_numbers(typist, lacking):
     signs = "`~|^"
     assert len(signs) == OMITTED_MAX
-    said = taught(typist, layout="it", lacks=signs, lacking=lacking)
-    assert ("It leaves out the signs ^ ` | ~ of a code." in said.evidence) == (lacking == "omit")
-    reads_labels(typist, profile_of(said), layout="it", lacks=signs, lacking=lacking)
+    result = taught(typist, layout="it", lacks=signs, lacking=lacking)
+    assert ("It leaves out the signs ^ ` | ~ of a code." in result.evidence) == (lacking == "omit")
+    reads_labels(typist, profile_of(result), layout="it", lacks=signs, lacking=lacking)
     assert taught(typist, layout="it", lacks=signs + "#", lacking="omit") == NO_LAYOUT
 
 
-# Layouts that nobody knows
+# Unknown layouts
 
 
 @pytest.mark.parametrize("layout", ["fr(bepo)", "us(dvorak)", "cz", "hu"])
@@ -192,12 +195,12 @@ def test_signs_that_a_scanner_cannot_type_are_left_out_or_come_as_numbers(typist
 def test_an_unknown_layout_is_learned_key_by_key(typist, layout, caps):
     how, lamp, word = CAPS[caps]
     how = {**how, "layout": layout, "prefix": "S1-"}
-    said = taught(typist, lamp=lamp, **how)
-    profile = profile_of(said)
+    result = taught(typist, lamp=lamp, **how)
+    profile = profile_of(result)
     assert (profile.layout, profile.caps, profile.prefix) == (LEARNED, word, "S1-")
-    assert said.evidence[1].startswith("Its keys fit no layout known here")
+    assert result.evidence[1].startswith("Its keys fit no layout known here")
     typed = typist.scan(a_label(7, letters=""), **how)
-    assert heard(typed.events, profile, lamp=lamp) == [typed.said]
+    assert decode_scans(typed.events, profile, lamp=lamp) == [typed.text]
 
 
 def test_a_layout_that_is_nearly_known_is_that_one_with_other_keys(typist):

@@ -1,4 +1,4 @@
-"""Texts in NDEF messages: what a good one says, and that a hostile one says nothing and never raises."""
+"""Texts in NDEF messages: the content of valid ones; a hostile message yields nothing and never raises."""
 
 import ndef
 import pytest
@@ -33,7 +33,7 @@ def poster(*inside):
         ([poster(ndef.UriRecord("http://b"), ndef.TextRecord("title"))], (b"http://b", b"title")),
         ([poster(poster(ndef.TextRecord("too deep")), ndef.TextRecord("title"))], (b"title",)),
         ([ndef.TextRecord("")], ()),
-        ([ndef.TextRecord("1\x1d2")], (b"1\x1d2",)),  # escaped where it is shown
+        ([ndef.TextRecord("1\x1d2")], (b"1\x1d2",)),  # escaped for display only
         ([ndef.TextRecord("PO: 7")], (b"PO: 7",)),
         ([ndef.TextRecord("a")] * MAX_RECORDS, (b"a",) * MAX_RECORDS),
         ([ndef.TextRecord("a")] * (MAX_RECORDS + 1), ()),
@@ -85,7 +85,7 @@ def test_an_address_that_can_be_no_code_is_left_on_the_tag(address):
     ],
     ids=lambda each: each if isinstance(each, str) else "",
 )
-def test_a_message_whose_words_do_not_fit_says_nothing(message, why):
+def test_a_message_with_inconsistent_lengths_is_ignored(message, why):
     assert texts(message) == ()
 
 
@@ -119,14 +119,14 @@ RECORD = st.builds(
 @given(message=st.one_of(st.binary(max_size=60), st.lists(RECORD, max_size=6).map(b"".join)))
 @example(message=bytes.fromhex("D102FE5370") + bytes.fromhex("D102FB5370") * 40)
 def test_no_message_raises_and_what_is_found_is_text(message):
-    found = texts(message)
-    assert len(found) <= MAX_RECORDS
-    for each in found:
-        assert each.decode("utf-8")
-        assert len(each) <= 3 * len(message)
+    decoded = texts(message)
+    assert len(decoded) <= MAX_RECORDS
+    for text in decoded:
+        assert text.decode("utf-8")
+        assert len(text) <= 3 * len(message)
 
 
-def test_the_seed_is_told():
+def test_the_search_starts_from_valid_messages():
     print(f"seed {SEED}")
-    # What the search above starts from finds something at all: else it would search in a desert.
+    # The seeds of the search above are valid messages; otherwise it would only test malformed ones.
     assert texts(bytes.fromhex("D1010A5402656E574F2D31303432")) == (b"WO-1042",)

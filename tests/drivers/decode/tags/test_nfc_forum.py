@@ -1,4 +1,4 @@
-"""NDEF messages off NFC tags: what is read of a good card, and that a hostile one costs little and says nothing."""
+"""NDEF messages on NFC tags: the content of valid cards; a hostile card yields nothing, at bounded cost."""
 
 import random
 
@@ -21,7 +21,7 @@ WO = text_message(b"WO-1042")
 
 
 def spoken(talk, card):
-    """What a conversation finds on a card, and the commands that it took."""
+    """The result of an exchange with a card, and its commands."""
     commands = [next(talk)]
     try:
         while True:
@@ -49,7 +49,7 @@ def read(talk, card):
         (b"", None),
     ],
 )
-def test_a_card_is_asked_as_its_introduction_says(atr, name):
+def test_the_exchange_follows_the_atr_of_the_card(atr, name):
     talk = conversation(atr)
     assert (None if talk is None else talk.__name__) == name
 
@@ -57,8 +57,8 @@ def test_a_card_is_asked_as_its_introduction_says(atr, name):
 @pytest.mark.parametrize("length", [0, 7, 200, 251, 252, 600])
 def test_a_message_on_a_type_2_tag_is_read_whole(length):
     message = text_message(b"x" * length)
-    found, commands = spoken(read_type2(), Type2(message))
-    assert found == message
+    message_read, commands = spoken(read_type2(), Type2(message))
+    assert message_read == message
     assert len(commands) <= 2 + len(message) // 16 + 1
     assert {command[:3] for command in commands} == {b"\xff\xb0\x00"}
 
@@ -89,11 +89,11 @@ def test_bytes_that_a_tag_reserves_are_no_part_of_its_message():
         ("0300FE", b""),
         ("03", None),
         ("03FF04", None),
-        ("03FF0401", b""),  # longer than is read
+        ("03FF0401", b""),  # longer than the limit
         ("03FF0400", None),
         ("0303D000", None),
         ("0303D00000", b"\xd0\x00\x00"),
-        ("FD0201020303D00000", b"\xd0\x00\x00"),  # a maker's own TLV before it
+        ("FD0201020303D00000", b"\xd0\x00\x00"),  # a vendor TLV before it
         ("FDFF", None),
     ],
 )
@@ -103,19 +103,19 @@ def test_tlvs_are_followed_to_the_message_or_to_the_end(area, message):
 
 def test_a_tag_that_reserves_more_than_a_tag_does_has_no_message():
     control = bytes.fromhex("0203F0010F")
-    told = bytes((3, len(WO))) + WO
-    assert ndef_of(control * MAX_RESERVED + told) == WO
-    assert ndef_of(control * (MAX_RESERVED + 1) + told) == b""
+    tlv = bytes((3, len(WO))) + WO
+    assert ndef_of(control * MAX_RESERVED + tlv) == WO
+    assert ndef_of(control * (MAX_RESERVED + 1) + tlv) == b""
 
 
 @pytest.mark.parametrize(
     "container", ["00000000", "E0101200", "E1201200", "E1101280", "E1100000", "E110"], ids=lambda each: each
 )
 def test_a_type_2_tag_that_is_not_for_us_is_left_alone(container):
-    found, commands = spoken(
+    message_read, commands = spoken(
         read_type2(), lambda _: bytes.fromhex(container) + b"\x03\x00" * 6 * (len(container) == 8) + GOOD
     )
-    assert (found, len(commands)) == (b"", 1)
+    assert (message_read, len(commands)) == (b"", 1)
 
 
 def test_a_tag_that_claims_more_than_it_has_is_not_read_round_its_end():
@@ -123,8 +123,8 @@ def test_a_tag_that_claims_more_than_it_has_is_not_read_round_its_end():
     assert read(read_type2(), tag) == b""
     endless = Type2(b"", size=MAX_AREA_BYTES, before=b"\x00" * (MAX_AREA_BYTES - 4))
     endless.memory = endless.memory[:14] + b"\xff" + endless.memory[15:-4] + bytes(4)
-    found, commands = spoken(read_type2(), endless)
-    assert (found, len(commands), commands[-1][3]) == (b"", 64, 255)
+    message_read, commands = spoken(read_type2(), endless)
+    assert (message_read, len(commands), commands[-1][3]) == (b"", 64, 255)
     assert len(commands) <= MAX_COMMANDS
 
 
@@ -132,8 +132,8 @@ def test_a_tag_that_claims_more_than_it_has_is_not_read_round_its_end():
 @pytest.mark.parametrize("most", [15, 59, 255])
 def test_a_message_on_a_type_4_tag_is_read_whole(length, most):
     message = text_message(b"x" * length)
-    found, commands = spoken(read_type4(), Type4(message, most))
-    assert found == message
+    message_read, commands = spoken(read_type4(), Type4(message, most))
+    assert message_read == message
     assert len(commands) <= MAX_COMMANDS
     assert {command[1] for command in commands} == {0xA4, 0xB0}
 
@@ -147,13 +147,13 @@ CONTAINER = bytes.fromhex("000F20003B00340406E104040000 00")
         {"fE103": b""},
         {"fE103": CONTAINER[:14]},
         {"fE103": CONTAINER[:7] + b"\x05" + CONTAINER[8:]},
-        {"fE103": CONTAINER[:3] + b"\x00\x0e" + CONTAINER[5:]},  # pieces of 14 bytes
+        {"fE103": CONTAINER[:3] + b"\x00\x0e" + CONTAINER[5:]},  # reads of 14 bytes
         {"fE103": CONTAINER[:3] + b"\x00\x00" + CONTAINER[5:]},
-        {"fE103": CONTAINER[:9] + b"\xe1\x03" + CONTAINER[11:]},  # itself
-        {"fE103": CONTAINER[:9] + b"\xe1\x05" + CONTAINER[11:]},  # a file that is not there
+        {"fE103": CONTAINER[:9] + b"\xe1\x03" + CONTAINER[11:]},  # the capability container itself
+        {"fE103": CONTAINER[:9] + b"\xe1\x05" + CONTAINER[11:]},  # a missing file
         {"fE103": CONTAINER[:11] + b"\x00\x05" + CONTAINER[13:]},  # a file shorter than its message
         {"fE103": CONTAINER[:11] + b"\x00\x00" + CONTAINER[13:]},
-        {"fE103": CONTAINER[:13] + b"\x80" + CONTAINER[14:]},  # not for everybody
+        {"fE103": CONTAINER[:13] + b"\x80" + CONTAINER[14:]},  # protected against reading
         {"fE104": b""},
         {"fE104": b"\x00"},
         {"fE104": b"\xff\xff" + WO},
@@ -161,7 +161,7 @@ CONTAINER = bytes.fromhex("000F20003B00340406E104040000 00")
         {"fE104": b"\x00\x20" + WO},  # ends early
     ],
 )
-def test_a_type_4_tag_whose_words_do_not_fit_has_no_message(files):
+def test_a_type_4_tag_with_inconsistent_data_has_no_message(files):
     assert read(read_type4(), Type4(WO, 59, **files)) == b""
 
 
@@ -171,17 +171,19 @@ def test_no_stream_of_garbage_makes_a_reading_without_an_end():
     for talk, card in [(read_type2, Type2(WO)), (read_type4, Type4(WO))] * 1500:
 
         def answer(command, card=card):
-            said = bytearray(card(command))
+            response = bytearray(card(command))
             chance = rng.random()
             if chance < 0.2:
                 return rng.randbytes(rng.randrange(20))
             if chance < 0.3:
-                said = said[: rng.randrange(len(said) + 1)]
-            elif chance < 0.6 and len(said) > 2:
-                said[rng.randrange(len(said) - 2)] = rng.choice((0, 1, 2, 3, 0xFD, 0xFE, 0xFF, rng.randrange(256)))
-            return bytes(said)
+                response = response[: rng.randrange(len(response) + 1)]
+            elif chance < 0.6 and len(response) > 2:
+                response[rng.randrange(len(response) - 2)] = rng.choice(
+                    (0, 1, 2, 3, 0xFD, 0xFE, 0xFF, rng.randrange(256))
+                )
+            return bytes(response)
 
-        found, commands = spoken(talk(), answer)
-        assert len(found) <= MAX_MESSAGE_BYTES
-        assert len(commands) <= 260  # of a reader that gives a page at a time; the shell ends it sooner
-        assert {(each[0], each[1]) for each in commands} <= {(0xFF, 0xB0), (0, 0xA4), (0, 0xB0)}
+        message_read, commands = spoken(talk(), answer)
+        assert len(message_read) <= MAX_MESSAGE_BYTES
+        assert len(commands) <= 260  # for a reader that returns one page at a time; the driver stops sooner
+        assert {(command[0], command[1]) for command in commands} <= {(0xFF, 0xB0), (0, 0xA4), (0, 0xB0)}

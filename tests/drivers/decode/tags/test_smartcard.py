@@ -1,4 +1,4 @@
-"""A card's answer is its number or the reason why not; a tag arrives once and leaves once, however often it is read."""
+"""A card's response is its number or a reason; a tag arrives once and leaves once, however often it is detected."""
 
 import pytest
 
@@ -66,11 +66,11 @@ def test_a_tag_that_lies_there_without_being_read_again_stays_and_is_not_counted
     for ms in range(500, 5000, 500):
         field.stays("A", ms * MS)
         assert list(field.quiet(ms * MS)) == []
-    field.stays("B", 4600 * MS)  # of a tag that is not there nothing is known
+    field.stays("B", 4600 * MS)  # has no effect for an absent tag
     assert list(field.quiet(5500 * MS)) == [TagDeparture("A", 1, None, 0, 4500 * MS)]
 
 
-def test_a_tag_that_was_refused_leaves_without_a_word():
+def test_a_refused_tag_has_no_departure():
     field = TagPresence(leave_s=1.0)
     assert field.seen("random", 0, silent=True)
     assert list(field.quiet(9000 * MS)) == []
@@ -90,10 +90,10 @@ def test_a_lost_reader_has_lost_all_its_tags():
     assert len(field) == 0
 
 
-def test_a_flood_of_tags_costs_bounded_memory_and_each_that_is_let_go_has_its_end():
+def test_a_flood_of_tags_needs_bounded_memory_and_each_dropped_tag_departs():
     field = TagPresence(leave_s=1.0)
     assert all(field.seen(str(number), number) for number in range(MAX_TAGS + 1))
     assert [left.uid for left in field.quiet(MAX_TAGS + 1)] == ["0"]
     assert all(field.seen(str(number), number) for number in range(MAX_TAGS + 1, 10 * MAX_TAGS))
     assert len(field) == MAX_TAGS
-    assert len(list(field.quiet(10 * MAX_TAGS))) == MAX_TAGS  # as many as are kept untold
+    assert len(list(field.quiet(10 * MAX_TAGS))) == MAX_TAGS  # the bound of departures that are not yielded yet

@@ -1,4 +1,4 @@
-"""A card reader with lights is silenced, and shows what became of a scan."""
+"""A card reader with an LED: its own beep is switched off, and it shows the answer to a scan."""
 
 import pytest
 from waiting import until
@@ -13,58 +13,58 @@ def test_an_acr122_is_silenced_when_it_is_opened_or_at_its_first_card(service, l
     service.reader_says = b"\x90\x00"
     open_reader(service, {}).close()
     assert (service.controls, service.sent) == ([acr122.BEEP_OFF], [])
-    service.reader_says = b""  # the driver passes no commands to the reader itself
+    service.reader_says = b""  # the driver supports no escape commands
     service.answers = {acr122.BEEP_OFF: GOOD}
-    heard = listen(open_reader(service, {}))
+    outcomes = listen(open_reader(service, {}))
     for _ in range(2):
         service.put(b"\x04\xa1\xb2\xc3" + GOOD)
         service.take()
-    heard.read()
-    heard.end()
+    outcomes.read()
+    outcomes.end()
     assert service.sent == [acr122.BEEP_OFF]
 
 
 @pytest.mark.parametrize("state", ["green", "amber", "red"])
-def test_an_answer_is_shown_through_the_card_that_lies_there(service, listen, state):
+def test_an_answer_is_shown_through_the_card_on_the_reader(service, listen, state):
     service.answers = dict.fromkeys((acr122.BEEP_OFF, *acr122.STATES.values()), b"\x90\x02")
     driver = open_reader(service, {})
     controls = list(service.controls)
-    heard = listen(driver)
+    outcomes = listen(driver)
     service.put(b"\x04\xa1\xb2\xc3" + GOOD)
-    heard.read()
+    outcomes.read()
     driver.show_state(state)
     until(lambda: service.sent[1:] == [acr122.STATES[state]])
     assert service.controls == controls
-    assert heard.nothing(for_s=0.1)
-    heard.end()
+    assert outcomes.nothing(for_s=0.1)
+    outcomes.end()
 
 
-def test_an_answer_is_shown_by_the_reader_itself_where_the_card_is_gone(service, listen):
+def test_an_answer_is_shown_by_the_reader_itself_without_a_card(service, listen):
     service.reader_says = b"\x90\x02"
     driver = open_reader(service, {})
-    heard = listen(driver)
+    outcomes = listen(driver)
     driver.show_state("red")
     until(lambda: service.controls[1:] == [acr122.STATES["red"]])
-    driver.show_state("blue")  # no answer has this colour
-    assert heard.nothing(for_s=0.1)
+    driver.show_state("blue")  # no such state
+    assert outcomes.nothing(for_s=0.1)
     assert len(service.controls) == 2
     service.set(running=False)
-    driver.show_state("green")  # nobody hears it, and nothing is raised
-    heard.end()
+    driver.show_state("green")  # no effect, and no exception
+    outcomes.end()
 
 
-def test_other_readers_are_told_nothing(listen):
+def test_other_readers_get_no_command(listen):
     service = Pcscd(OMNIKEY)
     driver = open_reader(service, {})
-    heard = listen(driver)
+    outcomes = listen(driver)
     driver.show_state("green")
     service.put(b"\x04\xa1\xb2\xc3" + GOOD)
-    heard.read()
+    outcomes.read()
     assert (service.controls, service.sent) == ([], [])
-    heard.end()
+    outcomes.end()
 
 
-def test_no_answer_keeps_the_reader_longer_than_is_said():
+def test_no_answer_blocks_the_reader_longer_than_the_limit():
     for command in acr122.STATES.values():
         t1, t2, times, sound = command[5:]
         assert (t1 + t2) * times / 10 <= acr122.LONGEST_S
