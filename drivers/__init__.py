@@ -1,8 +1,11 @@
-"""Readers: every device that turns a label or a tag into text, behind one port.
+"""Drivers for barcode scanners and RFID readers, behind one protocol.
 
-A driver is one file in this folder with a function `open_device(settings)`; its kind is the file's name. What a driver
-yields, it yields whole: a `Read` is one scan as the device sent it, a `Dropped` is a scan the device lost, a
-`TagRemoved` says that a tag has left the field of its reader.
+A driver is one file in this folder with a function `open_device(settings)`; its kind is the file's name. A driver yields
+whole outcomes: a `Read` is one scan as the device sent it, a `Dropped` is a scan that was lost in part, a `TagRemoved` is
+the end of a tag's presence in the reader's field.
+
+`platform/` reaches devices through Linux (evdev, hidraw, sysfs, serial ports, pcscd, xkbcommon), `decode/` parses what they
+send and is pure, `capture/` records a device and plays the recording back.
 
 >>> kinds()
 ('hidpos', 'keyboard', 'pcsc', 'replay', 'serial_line', 'serial_rfid')
@@ -14,6 +17,7 @@ drivers.DriverError: There is no reader of kind 'telepathy'. Expected one of hid
 
 import importlib
 import pkgutil
+import sys
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -47,9 +51,9 @@ __all__ = [
 ]
 
 Settings = Mapping[str, str | None]
-"""What the configuration says of one reader: `path`, `match`, `baud`, `parity`, each as text.
+"""The configuration of one reader: `path`, `match`, `baud`, `parity` and so on, each as text.
 
-Keys that a driver does not know are not its business.
+A driver ignores keys that it does not know.
 """
 
 
@@ -57,13 +61,13 @@ Keys that a driver does not know are not its business.
 class Read:
     """One scan as the device sent it.
 
-    `raw` is without terminator and with the AIM identifier, at most `MAX_RAW_BYTES`; `sym` is that identifier where there
-    is one (`]C1`); `reader` is stable over replugging (`usb-05e0-1200-SN77`); `boot_ns` is CLOCK_BOOTTIME when the scan was
-    complete; `raw_len` is the true length, and `sha256` (hex) that of the whole where `raw` had to be cut. `since_ns`: a
-    stored scan, made at some moment since then, 0 where nobody knows since when; drivers leave it to who knows the pace.
+    `raw` is without terminator and with the AIM identifier, at most `MAX_RAW_BYTES`; `sym` is that identifier if there is
+    one (`]C1`). `reader` is stable over replugging (`usb-05e0-1200-SN77`). `boot_ns` is CLOCK_BOOTTIME when the scan was
+    complete. `raw_len` is the true length; `sha256` (hex) is the digest of all bytes if `raw` was cut. `since_ns`: a stored
+    scan was made between then and `boot_ns`, 0 if the start is unknown; drivers leave it None.
 
-    `tag`: a tag arrived, and `raw` is no text but what the reader told of its memory, in upper-case hex: a number, or
-    checksum, PC word and number. `texts`: the texts and addresses that are written on it (NDEF), UTF-8, in their order.
+    `tag`: a tag arrived. `raw` is then the reader's report of its memory in upper-case hex: a number, or checksum, PC word
+    and number. `texts`: the texts and URIs written on the tag (NDEF), UTF-8, in their order.
     """
 
     raw: bytes
@@ -80,9 +84,9 @@ class Read:
 
 @dataclass(frozen=True, slots=True)
 class Dropped:
-    """A scan that the device or the kernel lost in part: nothing to record, and the operator must scan again.
+    """A scan that the device or the kernel lost in part. Nothing is recorded, and the operator must scan again.
 
-    `many`: how many were lost is not known; one or more were.
+    `many`: one or more scans were lost; their number is unknown.
     """
 
     kind: str
@@ -94,10 +98,10 @@ class Dropped:
 
 @dataclass(frozen=True, slots=True)
 class ProfileLearned:
-    """The device has shown what it is, or how it sends: `evidence` in a few words each.
+    """The driver has identified the device, or has learned how it sends. `evidence`: the reasons, a few words each.
 
-    `profile`: what was learned of it, as JSON, for whoever keeps it; None where nothing needs to be kept. Where `kind` is
-    not the open reader's, it is to be opened again as that.
+    `profile`: the learned profile as JSON, for the caller to store; None if nothing needs to be stored. If `kind` differs
+    from the open reader's kind, the caller must open the device again as that kind.
     """
 
     kind: str
@@ -109,10 +113,10 @@ class ProfileLearned:
 
 @dataclass(frozen=True, slots=True)
 class TagRemoved:
-    """A tag has left the field: no scan, but the end of the presence that a `Read` began.
+    """A tag has left the field. This ends the presence that a `Read` began; it is no scan.
 
-    `raw` and `since_ns` are that `Read`'s `raw` and `boot_ns`; `boot_ns` is when the tag was last seen, `seen` how often,
-    `signal_dbm` its best signal, None where the reader tells none.
+    `raw` and `since_ns` are that `Read`'s `raw` and `boot_ns`. `boot_ns` is when the tag was last detected, `seen` the
+    number of detections, `signal_dbm` its best signal, None if the reader reports none.
     """
 
     kind: str
@@ -126,7 +130,7 @@ class TagRemoved:
 
 @dataclass(frozen=True, slots=True)
 class OperatorNotice:
-    """Nothing was scanned, and the operator should read this: one or two sentences."""
+    """A message for the operator, one or two sentences; nothing was scanned."""
 
     kind: str
     reader: str
@@ -136,7 +140,7 @@ class OperatorNotice:
 
 @dataclass(frozen=True, slots=True)
 class ProbeTimeout:
-    """Nobody has answered so far, and nobody is asked any more: from now on the device is only heard. `text` says so."""
+    """The device has answered no probe, and probing ends: from now on the driver only listens. `text` is the message."""
 
     kind: str
     reader: str
@@ -145,16 +149,16 @@ class ProbeTimeout:
 
 
 ScanOutcome = Read | Dropped
-"""What a reader hands over to be recorded and answered."""
+"""Outcomes that the station records and answers."""
 Outcome = ScanOutcome | TagRemoved | ProfileLearned | OperatorNotice | ProbeTimeout
-"""What a reader yields."""
+"""Everything that a driver yields."""
 
 
 class Driver(Protocol):
     """An open reader.
 
-    `lossless` readers may be kept waiting and lose nothing; from all others a scan must be taken at once. `reads` blocks
-    until a scan comes, ends after `close` and raises `DeviceLost` when the device goes; the device is then closed. `close`
+    A `lossless` reader waits and loses nothing; a scan of any other must be taken at once. `reads` blocks until an outcome
+    is complete, ends after `close`, and raises `DeviceLost` when the device is removed; the device is then closed. `close`
     may be called from any thread, more than once.
     """
 
@@ -170,9 +174,9 @@ class Driver(Protocol):
 
 @runtime_checkable
 class SupportsFeedback(Protocol):
-    """An open reader that can answer its operator with its own beep and light.
+    """An open reader that shows answers with its own beeper and light.
 
-    `tell` takes "green", "amber" or "red". It is called by one thread of its own: it may take its time, and raise.
+    `show_state` takes "green", "amber" or "red". The station calls it from a separate thread: it may block, and raise.
     """
 
     def show_state(self, state: str) -> None: ...
@@ -180,17 +184,17 @@ class SupportsFeedback(Protocol):
 
 @runtime_checkable
 class SupportsEnrolment(Protocol):
-    """An open reader that can be taught how its device sends.
+    """An open reader that learns from the setup sheet how its device sends.
 
-    `teach` is called once, before `reads`: `sheets` are the setup sheets it may see, each the texts of its codes; `profile`
-    is what a `ProfileLearned` said of this reader before. Raises `DriverError` where the profile cannot be used.
+    `teach` is called once, before `reads`. `sheets` are the setup sheets to recognise, each the texts of its codes;
+    `profile` is the JSON of an earlier `ProfileLearned` of this reader. Raises `DriverError` if the profile cannot be used.
     """
 
     def teach(self, sheets: Sequence[Sequence[str]], profile: str | None) -> None: ...
 
 
 class DriverError(Exception):
-    """A reader cannot be used: what came, what was expected, and what to do, a sentence each."""
+    """A reader cannot be used. Three sentences: what came, what was expected, what to do."""
 
     def __init__(self, came: str, expected: str, do: str) -> None:
         super().__init__(came, expected, do)
@@ -201,17 +205,17 @@ class DriverError(Exception):
 
 
 class DeviceLost(DriverError):
-    """An open reader went away; it may come back."""
+    """An open reader was removed; it may be plugged in again."""
 
 
 def kinds() -> tuple[str, ...]:
-    """Every kind of reader, by the files of this folder."""
+    """Every kind of reader: the modules of this folder that have `open_device`."""
     names = sorted(module.name for module in pkgutil.iter_modules(__path__) if not module.ispkg)
     return tuple(name for name in names if hasattr(importlib.import_module(f"{__name__}.{name}"), "open_device"))
 
 
 def open_driver(kind: str, settings: Settings) -> Driver:
-    """Open a reader of this kind; `DriverError` says why it cannot be."""
+    """Open a reader of this kind. Raises `DriverError`."""
     if kind not in kinds():
         raise DriverError(
             came=f"There is no reader of kind {kind!r}.",
@@ -222,11 +226,12 @@ def open_driver(kind: str, settings: Settings) -> Driver:
 
 
 def missing(package: str, debian: str) -> DriverError:
-    """The error for a vendor's library that is not installed."""
+    """The error for a Python package that is not installed; `debian` names the packages to install."""
     return DriverError(
         came=f"The Python package {package!r} is not installed here.",
         expected="Readers of this kind need it.",
-        do=f"Install it: sudo apt-get install {debian}, or pip install 'wipline[station]'.",
+        do=f"Install it: sudo apt-get install {debian}, or in wipline's source folder: "
+        f"{sys.prefix}/bin/pip install '.[station]'.",
     )
 
 
@@ -235,11 +240,11 @@ def read_of(scan: Scan, kind: str, reader: str, complete_ns: int) -> Read:
     return Read(scan.raw, aim_identifier(scan.raw), kind, reader, complete_ns, scan.raw_len, scan.sha256)
 
 
-def gone_of(left: TagDeparture, kind: str, reader: str) -> TagRemoved:
+def gone_of(tag: TagDeparture, kind: str, reader: str) -> TagRemoved:
     """The `TagRemoved` of a tag that has left this reader's field."""
-    return TagRemoved(kind, reader, left.last_ns, left.since_ns, left.uid.encode("ascii"), left.seen, left.signal_dbm)
+    return TagRemoved(kind, reader, tag.last_ns, tag.since_ns, tag.uid.encode("ascii"), tag.seen, tag.signal_dbm)
 
 
 def boot_ns() -> int:
-    """CLOCK_BOOTTIME in nanoseconds: never steps, and counts suspended time."""
+    """CLOCK_BOOTTIME in nanoseconds. It never steps, and it counts suspended time."""
     return time.clock_gettime_ns(time.CLOCK_BOOTTIME)

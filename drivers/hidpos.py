@@ -1,11 +1,12 @@
-"""Scanners of the USB "HID Point of Sale" class, read through /dev/hidrawN: they type nothing and name each symbol.
+"""Driver for scanners of the USB class "HID Point of Sale", read through /dev/hidrawN.
 
-Which of the devices there are such scanners is said by their report descriptors, in sysfs, so a device without a USB parent
-(Bluetooth, uhid) is known as well. `drivers.decode.hid.scanned_data` reads the reports; this file holds the device.
+Such a scanner types no keys and sends the AIM identifier of each symbol. It is recognised by its report descriptor, which
+is read from sysfs; that works also for a device without a USB parent (Bluetooth, uhid). `drivers.decode.hid.scanned_data`
+decodes the reports; this module holds the device.
 
-    for found in present():             # every HID device that is plugged in
-        if found.speaks:
-            open_driver("hidpos", {"path": found.facts.node})
+    for device in present():            # every HID device that is plugged in
+        if device.is_scanner:
+            open_driver("hidpos", {"path": device.facts.node})
 """
 
 import errno
@@ -22,7 +23,7 @@ from drivers.capture.recorder import CaptureWriter, reports
 from drivers.decode.detect.device_info import DeviceInfo, named, reader_id
 from drivers.decode.hid.report_descriptor import MAX_REPORT_BYTES, DescriptorError, ReportDescriptor, parsed
 from drivers.decode.hid.scanned_data import ScannedDataDecoder, layouts
-from drivers.decode.hid.scanner_commands import CommandReport, ScannerUsage, enabling, orders
+from drivers.decode.hid.scanner_commands import CommandReport, ScannerUsage, command_reports, enabling
 from drivers.decode.keyboard.keys import LostScan
 from drivers.decode.serial.serial_lines import SerialScan
 from drivers.platform.device_handle import DeviceHandle, Hold
@@ -35,129 +36,134 @@ BEEPS = {
     "amber": ScannerUsage.NOT_ON_FILE_BEEP,
     "red": ScannerUsage.ERROR_BEEP,
 }
-"""How an answer sounds at the scanner."""
-_SET_FEATURE = 0xC000_4806  # HIDIOCSFEATURE(0), linux/hidraw.h; the length stands in bits 16 to 29
+"""The beep of the scanner for each answer."""
+_SET_FEATURE = 0xC000_4806  # HIDIOCSFEATURE(0), linux/hidraw.h; bits 16 to 29 are the length
 _NS = 1_000_000_000
 
 
 @dataclass(frozen=True, slots=True)
 class Hidraw:
-    """A HID device that is plugged in. `speaks`: it sends scanned data, and can be opened; `why` says so or why not."""
+    """A HID device that is plugged in. `descriptor` is None unless it is a scanner; `why` gives the reason in a sentence."""
 
     facts: DeviceInfo
     why: str
     descriptor: ReportDescriptor | None
 
     @property
-    def speaks(self) -> bool:
+    def is_scanner(self) -> bool:
+        """Whether its report descriptor has Bar Code Scanner data."""
         return self.descriptor is not None
 
 
 def scanner_at(node: str) -> DeviceInfo | None:
-    """What the kernel says of the HID POS scanner at this node; None where there is none, or another kind of device."""
-    found = seen(node)
-    return replace(found.facts, said=(found.why,)) if found is not None and found.speaks else None
+    """The HID POS scanner at this node, from sysfs; None if there is no device or it is no such scanner."""
+    device = hid_device_at(node)
+    return replace(device.facts, hints=(device.why,)) if device is not None and device.is_scanner else None
 
 
 def open_device(settings: Settings) -> Driver:
-    """Open the scanner at `path`, else the first that `match` names, else the first that is plugged in."""
+    """Open the scanner at `path`, else the first that `match` names, else the first that is plugged in.
+
+    Raises `DriverError`.
+    """
     path = settings.get("path")
-    there = present()
-    at_path = seen(path) if path else None
-    why_not = _nothing_there(settings)
-    for found in [at_path] if at_path else [] if path else there:
-        if not named(found.facts, settings):
+    connected = present()
+    at_path = hid_device_at(path) if path else None
+    refusal = _nothing_there(settings)
+    for device in [at_path] if at_path else [] if path else connected:
+        if not named(device.facts, settings):
             continue
-        if found.descriptor is None:
-            why_not = _no_scanner(found) if path or settings.get("match") else why_not
+        if device.descriptor is None:
+            refusal = _no_scanner(device) if path or settings.get("match") else refusal
             continue
         try:
-            return _opened(found, found.descriptor, reader_id(found.facts, [each.facts for each in there]))
+            return _open(device, device.descriptor, reader_id(device.facts, [other.facts for other in connected]))
         except OSError as error:
-            why_not = refused(found.facts, error)  # another like it may be free
-    raise why_not
+            refusal = refused(device.facts, error)  # another device of the same kind may be free
+    raise refusal
 
 
 def present() -> list[Hidraw]:
-    """Every HID device that is plugged in, in the order of their numbers, and whether it is a HID POS scanner."""
+    """Every HID device that is plugged in, by its number."""
     nodes = [path.name for path in SYS_HIDRAW.glob("hidraw*") if path.name.removeprefix("hidraw").isdecimal()]
     nodes.sort(key=lambda name: int(name.removeprefix("hidraw")))
-    return [found for name in nodes if (found := seen(str(DEV / name))) is not None]
+    return [device for name in nodes if (device := hid_device_at(str(DEV / name))) is not None]
 
 
-def seen(path: str) -> Hidraw | None:
-    """What the kernel says of the HID device behind `/dev/hidrawN` or a link to it; None where there is none."""
+def hid_device_at(path: str) -> Hidraw | None:
+    """The HID device behind `/dev/hidrawN` or a link to it, from sysfs; None if there is none."""
     node = Path(path).resolve()
-    device = SYS_HIDRAW / node.name / "device"
+    folder = SYS_HIDRAW / node.name / "device"
     try:
-        said = dict(line.partition("=")[::2] for line in (device / "uevent").read_text(errors="replace").splitlines())
-        bus, vendor, product = (int(number, 16) for number in said["HID_ID"].split(":"))
-        descriptor = (device / "report_descriptor").read_bytes()
+        uevent = dict(line.partition("=")[::2] for line in (folder / "uevent").read_text(errors="replace").splitlines())
+        bus, vendor, product = (int(number, 16) for number in uevent["HID_ID"].split(":"))
+        descriptor = (folder / "report_descriptor").read_bytes()
     except (OSError, KeyError, ValueError):
         return None
-    phys = said.get("HID_PHYS", "")
+    phys = uevent.get("HID_PHYS", "")
     facts = DeviceInfo(
         node=str(node),
-        name=said.get("HID_NAME", node.name),
+        name=uevent.get("HID_NAME", node.name),
         bus=bus,
         vendor=vendor,
         product=product,
-        serial=said.get("HID_UNIQ", ""),
+        serial=uevent.get("HID_UNIQ", ""),
         place=phys.rpartition("/input")[0] or phys or node.name,
         types=False,
         points=False,
         links=tuple({path} - {str(node)}),
         subsystem="hidraw",
     )
-    return _judged(facts, descriptor)
+    return _classify(facts, descriptor)
 
 
-def _judged(facts: DeviceInfo, descriptor: bytes) -> Hidraw:
+def _classify(facts: DeviceInfo, descriptor: bytes) -> Hidraw:
     try:
-        understood = parsed(descriptor)
+        report_descriptor = parsed(descriptor)
     except DescriptorError as error:
         return Hidraw(facts, f"Its report descriptor is damaged. {error}", None)
-    if not layouts(understood):
+    if not layouts(report_descriptor):
         return Hidraw(facts, "Its report descriptor has no Bar Code Scanner data (page 8C).", None)
-    return Hidraw(facts, "Its report descriptor has Bar Code Scanner data (page 8C).", understood)
+    return Hidraw(facts, "Its report descriptor has Bar Code Scanner data (page 8C).", report_descriptor)
 
 
-def _opened(found: Hidraw, descriptor: ReportDescriptor, reader: str) -> "HidPos":
-    facts = found.facts
-    device, opened_ns = _open(facts.node), boot_ns()
+def _open(device: Hidraw, descriptor: ReportDescriptor, reader: str) -> "HidPos":
+    """Open, lock, check and enable a scanner. Raises OSError; the device is then closed."""
+    facts = device.facts
+    opened, opened_ns = _open_node(facts.node), boot_ns()
     try:
-        # hidraw lets everybody read along; two stations would each record the scan.
-        fcntl.flock(device, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        _see_again(found)
+        # hidraw has no exclusive open: without the lock two stations would each record the scan.
+        fcntl.flock(opened, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        _check_unchanged(device)
     except OSError:
-        os.close(device)
+        os.close(opened)
         raise
-    order = enabling(descriptor, facts.vendor)
-    if order is not None:
-        with suppress(OSError):  # it may have been told before, and then reads all the same
-            _send(device, order)
-    return HidPos(device, reader, facts.name, descriptor, opened_ns=opened_ns)
+    command = enabling(descriptor, facts.vendor)
+    if command is not None:
+        with suppress(OSError):  # a scanner that was enabled before sends reports all the same
+            _send(opened, command)
+    return HidPos(opened, reader, facts.name, descriptor, opened_ns=opened_ns)
 
 
-def _see_again(found: Hidraw) -> None:
-    """What was opened must be what was seen: the number may have gone to another device since, to a keyboard, say."""
-    now = seen(found.facts.node)
-    if now is None or now.descriptor != found.descriptor or now.facts != replace(found.facts, links=()):
+def _check_unchanged(device: Hidraw) -> None:
+    """Raise OSError if the node belongs to another device by now, a keyboard for instance."""
+    now = hid_device_at(device.facts.node)
+    if now is None or now.descriptor != device.descriptor or now.facts != replace(device.facts, links=()):
         raise OSError(errno.ENODEV, os.strerror(errno.ENODEV))
 
 
-def _open(node: str) -> int:
+def _open_node(node: str) -> int:
     try:
         return os.open(node, os.O_RDWR | os.O_NONBLOCK | os.O_CLOEXEC)
-    except PermissionError:  # one that may only be read gets no beeps
+    except PermissionError:  # a read-only device can be read, and sounds no beeps
         return os.open(node, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
 
 
-def _send(device: int, order: CommandReport) -> None:
-    if order.feature:
-        fcntl.ioctl(device, _SET_FEATURE | len(order.report) << 16, bytearray(order.report))
+def _send(device: int, command: CommandReport) -> None:
+    if command.feature:
+        fcntl.ioctl(device, _SET_FEATURE | len(command.report) << 16, bytearray(command.report))
     else:
-        os.write(device, order.report)
+        os.write(device, command.report)
 
 
 def _nothing_there(settings: Settings) -> DriverError:
@@ -169,19 +175,19 @@ def _nothing_there(settings: Settings) -> DriverError:
     )
 
 
-def _no_scanner(found: Hidraw) -> DriverError:
-    facts = found.facts
+def _no_scanner(device: Hidraw) -> DriverError:
+    facts = device.facts
     return DriverError(
-        came=f"{facts.node} ({facts.name}, {reader_id(facts)}) is not read. {found.why}",
+        came=f"{facts.node} ({facts.name}, {reader_id(facts)}) is not read. {device.why}",
         expected="Expected a scanner in the mode USB HID POS.",
         do="Set the scanner to that mode with the code in its manual, or correct path or match.",
     )
 
 
 class HidPos:
-    """An open HID POS scanner. `device` yields one report a read, and is closed with the driver.
+    """An open HID POS scanner. `device` yields one report at each read, and is closed with the driver.
 
-    `opened_ns`: when it was opened, while the scanner may have been sending.
+    `opened_ns` (CLOCK_BOOTTIME): the scanner may have been sending when the device was opened.
     """
 
     kind = "hidpos"
@@ -193,81 +199,81 @@ class HidPos:
         reader: str,
         name: str,
         descriptor: ReportDescriptor,
-        take: Callable[[int, int], bytes] = os.read,
+        read_report: Callable[[int, int], bytes] = os.read,
         *,
         opened_ns: int | None = None,
         hold: Hold = DeviceHandle,
     ) -> None:
         self.reader = reader
-        self._device, self._name, self._take = device, name, take
+        self._device, self._name, self._read_report = device, name, read_report
         self._descriptor, self._opened_ns = descriptor.raw, opened_ns
-        self._scans = ScannedDataDecoder(descriptor, opened_ns)
-        self._orders = orders(descriptor)
-        self._telling = threading.Lock()
-        self._held = hold(self._let_go)
+        self._decoder = ScannedDataDecoder(descriptor, opened_ns)
+        self._commands = command_reports(descriptor)
+        self._sending = threading.Lock()  # `show_state` may run while another thread closes the device
+        self._handle = hold(self._release)
 
-    def record(self, tape: CaptureWriter) -> None:
-        """Write down every report from now on."""
-        tape.begin(self.kind, self.reader, opened_ns=self._opened_ns, name=self._name, descriptor=self._descriptor)
-        self._take = reports(self._take, tape)
+    def record(self, writer: CaptureWriter) -> None:
+        """Write every report from now on to a capture."""
+        writer.begin(self.kind, self.reader, opened_ns=self._opened_ns, name=self._name, descriptor=self._descriptor)
+        self._read_report = reports(self._read_report, writer)
 
     def reads(self) -> Iterator[Read | Dropped]:
         """Each scan when it is complete."""
-        with self._held.reading():
-            while not self._held.closed:
-                due_ns = self._scans.due_ns
-                timeout_s = None if due_ns is None else max(0, due_ns - self._held.now_ns()) / _NS
-                if self._held.wait(self._device, timeout_s):
-                    report = self._report()
+        with self._handle.reading():
+            while not self._handle.closed:
+                due_ns = self._decoder.due_ns
+                timeout_s = None if due_ns is None else max(0, due_ns - self._handle.now_ns()) / _NS
+                if self._handle.wait(self._device, timeout_s):
+                    report = self._next_report()
                     if report is not None:
-                        yield from map(self._told, self._scans.feed(report, self._held.now_ns()))
+                        yield from map(self._to_read, self._decoder.feed(report, self._handle.now_ns()))
                 else:
-                    yield from map(self._told, self._scans.quiet(self._held.now_ns()))
+                    yield from map(self._to_read, self._decoder.quiet(self._handle.now_ns()))
 
     def close(self) -> None:
         """End `reads` and close the device."""
-        self._held.close()
+        self._handle.close()
 
     def show_state(self, state: str) -> None:
-        """Let the scanner beep for an answer: "green", "amber" or "red"; silent where it has no such beep.
+        """Sound the scanner's beep for "green", "amber" or "red"; no effect if the scanner has no such beep.
 
-        From any thread, also after `close`. A scanner that does not take it is not disturbed in its reading.
+        May be called from any thread, also after `close`. A command that the scanner rejects does not disturb reading.
         """
-        command = BEEPS.get(state)
-        order = self._orders.get(command) if command is not None else None
-        if order is None:
+        beep = BEEPS.get(state)
+        command = self._commands.get(beep) if beep is not None else None
+        if command is None:
             return
-        with suppress(OSError):  # if it is gone, reading says so
-            with self._telling:
+        with suppress(OSError):  # a lost device is reported by `reads`
+            with self._sending:
                 if self._device < 0:
                     return
-                # A descriptor of its own: a scanner that takes its time over a beep must not keep `close` waiting.
+                # The write may block. With a descriptor of its own it does not keep `close` waiting for the lock.
                 device = os.dup(self._device)
             try:
-                _send(device, order)
+                _send(device, command)
             finally:
                 os.close(device)
 
-    def _let_go(self) -> None:
-        with self._telling:
+    def _release(self) -> None:
+        with self._sending:
             device, self._device = self._device, -1
         os.close(device)
 
-    def _report(self) -> bytes | None:
+    def _next_report(self) -> bytes | None:
         try:
-            report = self._take(self._device, MAX_REPORT_BYTES + 1)
+            report = self._read_report(self._device, MAX_REPORT_BYTES + 1)
         except BlockingIOError:
             return None
-        except OSError as error:  # EIO where hidraw says that it is gone, ENODEV elsewhere
-            raise self._gone() from error
+        except OSError as error:  # a removed device: EIO from hidraw, ENODEV from others
+            raise self._lost() from error
         if not report:
-            raise self._gone()
+            raise self._lost()
         return report
 
-    def _gone(self) -> DeviceLost:
-        return unplugged(self.reader, self._name, self._scans.begun)
+    def _lost(self) -> DeviceLost:
+        return unplugged(self.reader, self._name, self._decoder.begun)
 
-    def _told(self, outcome: SerialScan | LostScan) -> Read | Dropped:
+    def _to_read(self, outcome: SerialScan | LostScan) -> Read | Dropped:
         if isinstance(outcome, SerialScan):
             return read_of(outcome.scan, self.kind, self.reader, outcome.time_ns)
         return Dropped(self.kind, self.reader, outcome.time_ns, outcome.why)

@@ -1,14 +1,14 @@
-"""Devices that come and go: what is plugged in now, and each change from then on, as udev tells it.
+"""Hotplug: the devices that are plugged in now, and each later change, as udev reports it.
 
-Told are devices with keys, serial ports of USB devices, scanners of the HID point-of-sale page and readers of smart cards.
-udev speaks after its rules have run, so a device that is announced may be opened. When a reader is pulled out, its driver
-notices first (`DeviceLost`) and `DeviceRemoved` follows; when it comes back it is `DeviceAdded`, often under another node.
+Reported are devices with keys, serial ports of USB devices, HID POS scanners, and smart card readers. udev reports a device
+after its rules have run, so the device may be opened at once. When a reader is unplugged, its driver raises `DeviceLost`
+first and `DeviceRemoved` follows. When it is plugged in again, `DeviceAdded` follows, often with another node.
 
     hotplug = Hotplug()
     for change in hotplug.watch():      # in a thread of its own; hotplug.close() ends it
         match change:
-            case Added(facts) if verdict(facts, rows).take: open_driver("keyboard", {"path": facts.node})
-            case Removed(facts): ...    # nothing to close: the driver has closed itself
+            case DeviceAdded(facts) if verdict(facts, rows).take: open_driver("keyboard", {"path": facts.node})
+            case DeviceRemoved(facts): ...    # nothing to close: the driver has closed the device
 """
 
 import errno
@@ -36,28 +36,29 @@ SYS_INPUT = Path("/sys/class/input")
 DEV_INPUT = Path("/dev/input")
 SMART_CARD_CLASS = "0b"
 ICCD_PROTOCOLS = frozenset({"01", "02"})
-LINKS_MAX = 8  # from a path to its node
-_LONG_BITS = struct.calcsize("l") * 8  # the kernel writes its bitmaps in longs of the reading process
+LINKS_MAX = 8  # symbolic links from a path to its node
+_LONG_BITS = struct.calcsize("l") * 8  # sysfs prints bitmaps in longs of the reading process
 
 
 @dataclass(frozen=True, slots=True)
 class DeviceAdded:
-    """A device is there; told again when udev has finished with one that was there before it."""
+    """A device is plugged in. A device that was listed before udev had processed it is reported again."""
 
     facts: DeviceInfo
 
 
 @dataclass(frozen=True, slots=True)
 class DeviceRemoved:
-    """It is gone. The facts are those it was added with."""
+    """A device is unplugged. `facts` are those of its `DeviceAdded`."""
 
     facts: DeviceInfo
 
 
 class Hotplug:
-    """Watches the devices of this machine that may be readers. `DriverError` where pyudev or libudev is missing.
+    """Watches the devices of this machine that may be readers. Raises `DriverError` if pyudev or libudev is missing.
 
-    `known`: what a watch before this one told, kept up to date from now on: what went in between is told as `DeviceRemoved`.
+    `known`: the devices that an earlier watch reported, by key; this watch updates it. Devices removed in between are
+    reported as `DeviceRemoved`.
     """
 
     def __init__(self, known: dict[str, DeviceInfo] | None = None) -> None:
@@ -65,41 +66,40 @@ class Hotplug:
             import pyudev
 
             self._context = pyudev.Context()
-        except ImportError as error:  # pyudev raises it for a libudev that is not there, too
+        except ImportError as error:  # pyudev raises it for a missing libudev as well
             raise missing(package="pyudev", debian="python3-pyudev libudev1") from error
         self._monitor = pyudev.Monitor.from_netlink(self._context)
-        for subsystem in LOOKS:
+        for subsystem in DEVICE_READERS:
             self._monitor.filter_by(subsystem)
-        self._monitor.start()  # before anything is listed, so that nothing comes in between unseen
+        self._monitor.start()  # before the first listing, so that no change in between is missed
         self._known: dict[str, DeviceInfo] = {} if known is None else known
-        self._held = DeviceHandle(self._forget)
+        self._handle = DeviceHandle(self._release_monitor)
 
     def watch(self) -> Iterator[DeviceAdded | DeviceRemoved]:
-        """What is there, then what changes; blocks in between, ends after `close`. Raises OSError where udev fails."""
-        with self._held.reading():
-            if self._held.closed:
+        """Yield the devices that are plugged in, then each change. Blocks; ends after `close`.
+
+        Raises OSError if the udev socket fails; start a new watch with the same `known` then.
+        """
+        with self._handle.reading():
+            if self._handle.closed:
                 return
             yield from self._compare()
-            while self._held.wait(self._monitor.fileno()):
+            while self._handle.wait(self._monitor.fileno()):
                 try:
                     device = self._monitor.poll(timeout=0)
-                except (
-                    OSError,
-                    ValueError,
-                    OverflowError,
-                ) as error:  # pyudev has exceptions of its own for some numbers
-                    # The queue of the socket ran over (ENOBUFS), or udev told of a device in words that libudev does not
-                    # take (EINVAL), of one that was gone at once, say: what was told is lost, so look for ourselves.
+                except (OSError, ValueError, OverflowError) as error:  # pyudev maps some error numbers to the last two
+                    # Messages are lost: the socket queue overflowed (ENOBUFS), or libudev rejected a message (EINVAL),
+                    # as for a device that was removed at once. List the devices again and report the differences.
                     if isinstance(error, OSError) and error.errno != errno.ENOBUFS:
-                        raise  # this socket may fail for ever; the next watch begins with a look
+                        raise  # this socket may fail for good; the next watch lists the devices first
                     yield from self._compare()
                     continue
                 if device is not None:
                     yield from self._change(device)
 
     def close(self) -> None:
-        """End `watch`, from any thread."""
-        self._held.close()
+        """End `watch`. May be called from any thread."""
+        self._handle.close()
 
     def _change(self, device: "pyudev.Device") -> Iterator[DeviceAdded | DeviceRemoved]:
         key = _key(device)
@@ -112,9 +112,9 @@ class Hotplug:
             yield from self._add(key, device)
 
     def _add(self, key: str, device: "pyudev.Device") -> Iterator[DeviceAdded | DeviceRemoved]:
-        facts = LOOKS[device.subsystem](key)
+        facts = DEVICE_READERS[device.subsystem](key)
         if facts is None:
-            return  # gone again before we looked, or nothing that could be a reader
+            return  # removed meanwhile, or no possible reader
         facts = replace(facts, links=tuple(sorted({*facts.links, *device.device_links})))
         before = self._known.get(key)
         if before is not None and replace(before, links=()) != replace(facts, links=()):
@@ -123,102 +123,102 @@ class Hotplug:
         yield DeviceAdded(facts)
 
     def _compare(self) -> Iterator[DeviceAdded | DeviceRemoved]:
-        """Everything that differs between what is known and what is there."""
-        there = {
+        """List all devices and yield the differences from `known`: removals first, then every listed device."""
+        listed = {
             key: device
-            for subsystem in LOOKS
+            for subsystem in DEVICE_READERS
             for device in self._context.list_devices(subsystem=subsystem)
             if (key := _key(device)) is not None
         }
-        for key in sorted(self._known.keys() - there.keys()):
+        for key in sorted(self._known.keys() - listed.keys()):
             yield DeviceRemoved(self._known.pop(key))
-        for key in sorted(there):  # what was there is told again; another one may be under its node
-            yield from self._add(key, there[key])
+        for key in sorted(listed):  # known ones too: a node may belong to another device by now
+            yield from self._add(key, listed[key])
 
-    def _forget(self) -> None:
-        # pyudev closes the socket when the last reference to the monitor goes.
+    def _release_monitor(self) -> None:
+        # pyudev closes the socket when the last reference to the monitor is dropped.
         del self._monitor
 
 
 def present() -> list[DeviceInfo]:
-    """Every device with keys or axes that is plugged in now, without asking udev."""
+    """Every input device that is plugged in now, from sysfs alone."""
     nodes = sorted(SYS_INPUT.glob("event*"), key=lambda path: int(path.name.removeprefix("event")))
     return [facts for path in nodes if (facts := facts_of(f"/dev/input/{path.name}")) is not None]
 
 
 def facts_of(node: str) -> DeviceInfo | None:
-    """What the kernel says of the device behind `/dev/input/eventN` or a link to it; None where there is none.
+    """The input device behind `/dev/input/eventN` or a link to it, from sysfs; None if there is none.
 
-    All of it comes from sysfs, which knows devices that udev has no ids for (Bluetooth, uhid).
+    sysfs also has the ids of devices for which udev has none (Bluetooth, uhid).
     """
-    real = _behind(Path(node))
-    device = SYS_INPUT / real.name / "device"
-    said: dict[str, str] = {}
+    real = _event_node(Path(node))
+    folder = SYS_INPUT / real.name / "device"
+    attributes: dict[str, str] = {}
     for name in ("name", "id/bustype", "id/vendor", "id/product", "capabilities/key"):
         try:
-            said[name] = (device / name).read_text(errors="replace").strip()
+            attributes[name] = (folder / name).read_text(errors="replace").strip()
         except OSError:
             return None
     for name in ("uniq", "phys", "capabilities/rel", "capabilities/abs"):
         with suppress(OSError):
-            said[name] = (device / name).read_text(errors="replace").strip()
+            attributes[name] = (folder / name).read_text(errors="replace").strip()
     keys, relative, absolute = (
-        keys_in(said.get(f"capabilities/{kind}", ""), _LONG_BITS) for kind in ("key", "rel", "abs")
+        keys_in(attributes.get(f"capabilities/{kind}", ""), _LONG_BITS) for kind in ("key", "rel", "abs")
     )
     return DeviceInfo(
         node=str(real),
-        name=said["name"],
-        bus=int(said["id/bustype"], 16),
-        vendor=int(said["id/vendor"], 16),
-        product=int(said["id/product"], 16),
-        serial=said.get("uniq", ""),
-        place=said.get("phys", "").rpartition("/input")[0] or said.get("phys", "") or real.name,
+        name=attributes["name"],
+        bus=int(attributes["id/bustype"], 16),
+        vendor=int(attributes["id/vendor"], 16),
+        product=int(attributes["id/product"], 16),
+        serial=attributes.get("uniq", ""),
+        place=attributes.get("phys", "").rpartition("/input")[0] or attributes.get("phys", "") or real.name,
         types=types_codes(keys),
         points=is_pointer(relative, absolute),
         links=tuple(sorted({*_links(real), node} - {str(real)})),
-        said=(CARDS_TOO,) if usb_sysfs.reads_cards(device.resolve()) else (),
+        hints=(CARDS_TOO,) if usb_sysfs.reads_cards(folder.resolve()) else (),
     )
 
 
 def smart_card_reader_of(path: str) -> DeviceInfo | None:
-    """The USB device whose interface at this path of sysfs is one for smart cards (class 0B); None for all others."""
+    """The USB device of the smart card interface (class 0B) at this sysfs path; None for any other interface."""
     interface = SYS / path.lstrip("/")
     with suppress(OSError):
         if (interface / "bInterfaceClass").read_text().strip() == SMART_CARD_CLASS:
             facts = serial_ports.usb_device(interface, str(interface), "usb")
             protocol = (interface / "bInterfaceProtocol").read_text().strip()
-            return replace(facts, said=(ICCD,)) if facts is not None and protocol in ICCD_PROTOCOLS else facts
+            return replace(facts, hints=(ICCD,)) if facts is not None and protocol in ICCD_PROTOCOLS else facts
     return None
 
 
 def _key(device: "pyudev.Device") -> str | None:
-    """What a device is known by while it is there: its node, or for an interface of a USB device its path in sysfs."""
+    """The key of a device while it is plugged in: its node, or the sysfs path of a USB interface."""
     if device.subsystem == "usb":
         return str(device.device_path) if device.device_type == "usb_interface" else None
     prefix = {"input": "event", "tty": "tty", "hidraw": "hidraw"}[device.subsystem]
     return str(device.device_node) if device.device_node and device.sys_name.startswith(prefix) else None
 
 
-LOOKS: Mapping[str, Callable[[str], DeviceInfo | None]] = {
+DEVICE_READERS: Mapping[str, Callable[[str], DeviceInfo | None]] = {
     "input": facts_of,
     "tty": serial_ports.facts_of,
     "hidraw": hidpos.scanner_at,
     "usb": smart_card_reader_of,
 }
-"""How to look at a device of each of udev's subsystems; the order is that of the first listing."""
+"""The function that reads a device of each udev subsystem from sysfs, in the order of the first listing."""
 
 
 def _links(node: Path) -> Iterator[str]:
-    """The names that udev gave the node: by what it is, and by where it is plugged in."""
+    """udev's links to the node: by id and by path."""
     for folder in ("by-id", "by-path"):
-        with suppress(OSError):  # udev may be taking a link away at this moment
+        with suppress(OSError):  # udev may remove a link at this moment
             for link in (DEV_INPUT / folder).iterdir():
                 if link.readlink().name == node.name:
                     yield str(link)
 
 
-def _behind(path: Path) -> Path:
-    """The event node that a path leads to, by the links' own words: who may not open the node may still name it."""
+def _event_node(path: Path) -> Path:
+    """The event node that a path leads to. Links are read, not opened, so no permission on the node is needed."""
     for _ in range(LINKS_MAX):
         if (SYS_INPUT / path.name).exists() or not path.is_symlink():
             break

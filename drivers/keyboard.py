@@ -1,7 +1,7 @@
-"""Scanners that type: the keyboard wedge, read through evdev.
+"""Driver for keyboard-wedge scanners, read through evdev.
 
-The device is grabbed, so what it types reaches nobody else: no console, no other program, and no key combination on a
-label can do anything on this machine. `drivers.decode.keyboard.keys` reads the keys; this file holds the device.
+The driver grabs the input device. Its keys then reach no console and no other program, and a key combination on a label has
+no effect on this machine. `drivers.decode.keyboard.keys` decodes the keys; this module holds the device.
 """
 
 import errno
@@ -9,7 +9,7 @@ import fcntl
 import os
 import struct
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from drivers import (
@@ -26,14 +26,14 @@ from drivers import (
     read_of,
 )
 from drivers.capture.recorder import CaptureWriter, keys
-from drivers.decode.detect.device_info import DeviceInfo, reader_id
+from drivers.decode.detect.device_info import reader_id
 from drivers.decode.detect.device_policy import verdict
 from drivers.decode.keyboard.keymap import BARE, US, KeyLayout
 from drivers.decode.keyboard.keys import HAND_GAP_S, KeyEvent, LostScan, TypedScan, WedgeDecoder
 from drivers.decode.keyboard.profile import LEARNED, ScannerProfile, dict_of, text_of
 from drivers.decode.setup_sheet.sheet_detector import ProfileFailure
 from drivers.hotplug import facts_of, present
-from drivers.platform import xkb  # fmt: skip
+from drivers.platform import xkb
 from drivers.platform.device_handle import DeviceHandle, Hold
 from drivers.platform.errors import not_a_scanner, nothing_there, refused, unplugged
 from drivers.platform.sheet_listener import KeySheetListener, SheetResult, taught
@@ -47,82 +47,97 @@ EVENTS_AT_ONCE = 64
 _EVIOCSCLOCKID = 0x400445A0  # _IOW('E', 0xa0, int), linux/input.h
 _CLOCK_BOOTTIME = 7
 _NS = 1_000_000_000
-JOINED_NS = int(HAND_GAP_S * _NS)  # so long after its last key a scan without an end is complete, whoever typed it
+SHEET_END_NS = int(HAND_GAP_S * _NS)
+"""So long after its last key a scan without a terminator is complete, at any typing speed."""
+
+
+@dataclass(frozen=True, slots=True)
+class KeyboardDevice:
+    """An opened input device and how to use it.
+
+    `descriptor` yields `struct input_event`; `close` closes it. `caps_lock` is the state of the LED at `opened_ns`
+    (CLOCK_BOOTTIME; None if the device cannot have been typing then). `stamped`: events carry CLOCK_BOOTTIME; without it the
+    time of reading counts. `grab` grabs a device that is only listened to so far, None if it is grabbed already.
+
+    Playback replaces two parts: `read_events` takes the place of reading `descriptor`, and `hold` makes another device
+    handle.
+    """
+
+    descriptor: int
+    name: str
+    close: Callable[[], None]
+    caps_lock: bool = False
+    stamped: bool = False
+    opened_ns: int | None = None
+    grab: Callable[[], None] | None = None
+    read_events: Callable[[], list[KeyEvent]] | None = None
+    hold: Hold = DeviceHandle
 
 
 def open_device(settings: Settings) -> Driver:
     """Open and grab the scanner at `path`, else the first that `match` names, else the first that is plugged in.
 
-    `profile` is what was learned of it, as JSON (`drivers.decode.keyboard.profile`); `layout`, a name of xkb-data, takes
-    precedence over the layout in it, with the keys that were learned for that one. `listen`: it is not grabbed before it
-    has typed the setup sheet.
+    `profile` is the learned profile as JSON (`drivers.decode.keyboard.profile`). `layout`, a name of xkb-data, takes
+    precedence over the profile's layout and drops the keys learned for that layout. `listen`: do not grab the device before
+    it has typed the setup sheet. Raises `DriverError`.
     """
     try:
         import evdev
     except ImportError as error:
         raise missing(package="evdev", debian="python3-evdev") from error
-    layout, profile = _typing(settings)
-    there = present()
+    layout, profile = _layout_and_profile(settings)
+    connected = present()
     path = settings.get("path")
     at_path = facts_of(path) if path else None
-    # These settings are the only row, so a device is taken because they name it or leave the choice open.
-    row = {"path": path, "match": settings.get("match")}
-    why_not = nothing_there(settings)
-    for facts in [at_path] if at_path else [] if path else there:
-        judged = verdict(facts, [row])
-        if not judged.take:
-            why_not = not_a_scanner(facts, judged) if path else why_not
+    # The settings are the only configured reader: a device is used if they name it or leave the choice open.
+    configured = {"path": path, "match": settings.get("match")}
+    refusal = nothing_there(settings)
+    for facts in [at_path] if at_path else [] if path else connected:
+        policy = verdict(facts, [configured])
+        if not policy.take:
+            refusal = not_a_scanner(facts, policy) if path else refusal
             continue
         try:
-            return _opened(evdev.InputDevice(facts.node), reader_id(facts, there), facts, layout, profile, settings)
+            device = _open(evdev.InputDevice(facts.node), facts.name, listen=bool(settings.get("listen")))
+            reader = reader_id(facts, connected)
+            return Keyboard(device, reader, layout=layout, profile=profile, fixed_layout=settings.get("layout"))
         except OSError as error:
-            why_not = refused(facts, error)  # another like it may be free
-    raise why_not
+            refusal = refused(facts, error)  # another device of the same kind may be free
+    raise refusal
 
 
-def _typing(settings: Settings) -> tuple[KeyLayout, ScannerProfile]:
-    """The layout that the scanner types for, and its profile."""
+def _layout_and_profile(settings: Settings) -> tuple[KeyLayout, ScannerProfile]:
+    """The keyboard layout that the scanner types for, and its profile."""
     profile, name = taught(settings.get("profile")), settings.get("layout")
     if name and name != profile.layout:
         profile = replace(profile, layout=name, keys={}, alike=())
     return BARE if profile.layout == LEARNED else xkb.layout(profile.layout), profile
 
 
-def _opened(
-    device: "evdev.InputDevice[str]",
-    reader: str,
-    facts: DeviceInfo,
-    layout: KeyLayout,
-    profile: ScannerProfile,
-    settings: Settings,
-) -> "Keyboard":
+def _open(device: "evdev.InputDevice[str]", name: str, *, listen: bool) -> KeyboardDevice:
+    """Grab an evdev device unless it is only listened to, and read its state. Closes it on an error (OSError)."""
     from evdev import ecodes
 
-    listens = bool(settings.get("listen"))
     try:
-        if not listens:
+        if not listen:
             device.grab()
         caps_lock = ecodes.LED_CAPSL in device.leds()
     except OSError:
         device.close()
         raise
-    return Keyboard(
+    return KeyboardDevice(
         device.fd,
-        reader,
-        facts.name,
+        name,
         device.close,
-        layout=layout,
-        profile=profile,
         caps_lock=caps_lock,
-        stamped=_stamped(device.fd),
+        stamped=_stamp_with_boottime(device.fd),
         opened_ns=boot_ns(),
-        grab=device.grab if listens else None,
-        said_layout=settings.get("layout"),
+        grab=device.grab if listen else None,
     )
 
 
-def _stamped(descriptor: int) -> bool:
-    """Ask the kernel to stamp events with CLOCK_BOOTTIME: a pause then counts even if we were late to read."""
+def _stamp_with_boottime(descriptor: int) -> bool:
+    """Set the clock of the kernel's event times to CLOCK_BOOTTIME; pauses then count even if events are read late."""
     try:
         fcntl.ioctl(descriptor, _EVIOCSCLOCKID, struct.pack("@i", _CLOCK_BOOTTIME))
     except OSError:
@@ -131,10 +146,9 @@ def _stamped(descriptor: int) -> bool:
 
 
 class Keyboard:
-    """A grabbed keyboard of which every key is part of a scan; or one that is only heard until it types the setup sheet.
+    """A grabbed scanner, of which every key is part of a scan; or a device that is listened to for the setup sheet.
 
-    `descriptor` yields input events; `let_go` closes it. `stamped`: the events carry CLOCK_BOOTTIME, else they count as
-    they arrive. `grab` takes a device that is only heard so far; `said_layout` is the one that beats a learned one.
+    `fixed_layout` is the configured layout, which takes precedence over a learned one.
     """
 
     kind = "keyboard"
@@ -142,135 +156,130 @@ class Keyboard:
 
     def __init__(
         self,
-        descriptor: int,
+        device: KeyboardDevice,
         reader: str,
-        name: str,
-        let_go: Callable[[], None],
         *,
         layout: KeyLayout = US,
         profile: ScannerProfile | None = None,
-        caps_lock: bool = False,
-        stamped: bool = False,
-        opened_ns: int | None = None,
-        grab: Callable[[], None] | None = None,
-        said_layout: str | None = None,
-        take: Callable[[], list[KeyEvent]] | None = None,
-        hold: Hold = DeviceHandle,
+        fixed_layout: str | None = None,
     ) -> None:
         self.reader = reader
-        self._descriptor = descriptor
-        self._name = name
-        self._stamped = stamped
-        self._cut = b""  # the kernel sends whole events; what stands in for it in a test may not
-        self._caps_lock, self._said_layout = caps_lock, said_layout
-        self._profile, self._opened_ns = profile or ScannerProfile(), opened_ns
-        self._keys = WedgeDecoder(layout, profile, caps_lock=caps_lock, opened_ns=opened_ns)
-        self._grab = grab
-        self._lessons: KeySheetListener | None = None
-        self._take_events = take or self._arrived
-        self._held = hold(let_go)
+        self._device = device
+        self._fixed_layout = fixed_layout
+        self._profile = profile or ScannerProfile()
+        self._decoder = WedgeDecoder(layout, profile, caps_lock=device.caps_lock, opened_ns=device.opened_ns)
+        self._grab = device.grab  # None once the device is grabbed
+        self._listener: KeySheetListener | None = None
+        self._partial = b""  # the kernel writes whole events; a pipe in a test may not
+        self._read_events = device.read_events or self._read_descriptor
+        self._handle = device.hold(device.close)
 
-    def record(self, tape: CaptureWriter) -> None:
-        """Write down every key from now on."""
-        tape.begin(
+    def record(self, writer: CaptureWriter) -> None:
+        """Write every key from now on to a capture."""
+        writer.begin(
             self.kind,
             self.reader,
-            name=self._name,
-            layout=self._said_layout,
+            name=self._device.name,
+            layout=self._fixed_layout,
             profile=dict_of(self._profile),
-            caps_lock=self._caps_lock,
-            opened_ns=self._opened_ns,
+            caps_lock=self._device.caps_lock,
+            opened_ns=self._device.opened_ns,
         )
-        self._take_events = keys(self._take_events, tape)
+        self._read_events = keys(self._read_events, writer)
 
     def teach(self, sheets: Sequence[Sequence[str]], profile: str | None) -> None:
-        """The setup sheets that may be scanned, and what was learned of this scanner before."""
-        self._lessons = KeySheetListener(sheets, self._caps_lock)
+        """Set the setup sheets to recognise, and the profile that was learned before. Raises `DriverError`."""
+        self._listener = KeySheetListener(sheets, self._device.caps_lock)
         if profile is not None:
-            self._learn(profile, caps_lock=self._caps_lock, opened_ns=self._opened_ns)
+            self._use_profile(profile, caps_lock=self._device.caps_lock, opened_ns=self._device.opened_ns)
 
-    def _learn(self, profile: str, *, caps_lock: bool, opened_ns: int | None = None) -> None:
-        layout, self._profile = _typing({"profile": profile, "layout": self._said_layout})
-        self._keys = WedgeDecoder(layout, self._profile, caps_lock=caps_lock, opened_ns=opened_ns)
+    def _use_profile(self, profile: str, *, caps_lock: bool, opened_ns: int | None = None) -> None:
+        layout, self._profile = _layout_and_profile({"profile": profile, "layout": self._fixed_layout})
+        self._decoder = WedgeDecoder(layout, self._profile, caps_lock=caps_lock, opened_ns=opened_ns)
 
     def reads(self) -> Iterator[Outcome]:
         """Each scan when it is complete."""
-        with self._held.reading():
-            while not self._held.closed:
-                due = [due_ns for due_ns in (self._due_ns(), self._lessons and self._lessons.due_ns) if due_ns]
-                timeout_s = max(0, min(due) - self._held.now_ns()) / _NS if due else None
-                if self._held.wait(self._descriptor, timeout_s):
-                    for event in self._events():
-                        yield from self._take(event)
+        with self._handle.reading():
+            while not self._handle.closed:
+                due = [due_ns for due_ns in (self._scan_due_ns(), self._listener and self._listener.due_ns) if due_ns]
+                timeout_s = max(0, min(due) - self._handle.now_ns()) / _NS if due else None
+                if self._handle.wait(self._device.descriptor, timeout_s):
+                    for event in self._next_events():
+                        yield from self._process_event(event)
                 else:
-                    yield from self._quiet(self._held.now_ns())
+                    yield from self._process_silence(self._handle.now_ns())
 
-    def _due_ns(self) -> int | None:
-        return None if self._grab else self._keys.due_ns
+    def _scan_due_ns(self) -> int | None:
+        return None if self._grab else self._decoder.due_ns
 
-    def _take(self, event: KeyEvent) -> Iterator[Outcome]:
-        yield from self._quiet(event.time_ns)  # where we are late: this key belongs to what comes behind the silence
-        done = [] if self._grab else list(self._keys.feed(event))
-        said = self._lessons.feed(event, ended=bool(done)) if self._lessons else None
-        yield from self._lesson(said, done, event.time_ns) if said else map(self._told, done)
+    def _process_event(self, event: KeyEvent) -> Iterator[Outcome]:
+        # After a late read the silence before this event has not been processed yet; it may end a scan.
+        yield from self._process_silence(event.time_ns)
+        scans = [] if self._grab else list(self._decoder.feed(event))
+        sheet = self._listener.feed(event, ended=bool(scans)) if self._listener else None
+        yield from self._apply_sheet(sheet, scans, event.time_ns) if sheet else map(self._to_read, scans)
 
-    def _quiet(self, now_ns: int) -> Iterator[Outcome]:
-        done = [] if self._grab else list(self._keys.quiet(now_ns))
-        said = self._lessons.quiet(now_ns, ended=bool(done)) if self._lessons else None
-        yield from self._lesson(said, done, now_ns) if said else map(self._told, done)
+    def _process_silence(self, now_ns: int) -> Iterator[Outcome]:
+        scans = [] if self._grab else list(self._decoder.quiet(now_ns))
+        sheet = self._listener.quiet(now_ns, ended=bool(scans)) if self._listener else None
+        yield from self._apply_sheet(sheet, scans, now_ns) if sheet else map(self._to_read, scans)
 
-    def _lesson(self, said: SheetResult, done: list[TypedScan | LostScan], now_ns: int) -> Iterator[Outcome]:
-        """What was typed was the setup sheet: learn from it, and hand the sheet itself over as it now reads.
+    def _apply_sheet(self, sheet: SheetResult, scans: list[TypedScan | LostScan], now_ns: int) -> Iterator[Outcome]:
+        """Process a setup sheet. `scans`: how the old profile decoded its keys.
 
-        `done`: how it read before; that is what is handed over where nothing was learned.
+        If nothing was learned, yield `scans` and a notice. Otherwise:
+
+        1. Grab the device if it is only listened to. From here on it is a scanner.
+        2. Switch to a decoder with the learned profile, and yield the profile.
+        3. Decode the keys of the sheet again, so that the sheet is recorded as the new profile reads it.
         """
-        if isinstance(said.said, ProfileFailure):
-            yield from map(self._told, done)
-            yield OperatorNotice(self.kind, self.reader, now_ns, f"{said.said.why} {said.said.do}")
+        if isinstance(sheet.result, ProfileFailure):
+            yield from map(self._to_read, scans)
+            yield OperatorNotice(self.kind, self.reader, now_ns, f"{sheet.result.why} {sheet.result.do}")
             return
         if self._grab is not None:
             try:
                 self._grab()
             except OSError as error:
-                raise self._lost() from error  # another program took it; the next opening says which
+                raise self._lost() from error  # another program has grabbed it; the next opening names the error
             self._grab = None
-        profile = text_of(said.said.profile)
-        self._learn(profile, caps_lock=said.caps_lock)
-        yield ProfileLearned(self.kind, self.reader, now_ns, said.said.evidence, profile)
-        for event in said.events:
-            yield from map(self._told, self._keys.feed(event))
-        yield from map(self._told, self._keys.quiet(now_ns + JOINED_NS))
+        profile = text_of(sheet.result.profile)
+        self._use_profile(profile, caps_lock=sheet.caps_lock)
+        yield ProfileLearned(self.kind, self.reader, now_ns, sheet.result.evidence, profile)
+        for event in sheet.events:
+            yield from map(self._to_read, self._decoder.feed(event))
+        yield from map(self._to_read, self._decoder.quiet(now_ns + SHEET_END_NS))
 
     def close(self) -> None:
         """End `reads` and release the grab."""
-        self._held.close()
+        self._handle.close()
 
-    def _events(self) -> list[KeyEvent]:
+    def _next_events(self) -> list[KeyEvent]:
         try:
-            return self._take_events()
+            return self._read_events()
         except OSError as error:
             raise self._lost() from error
 
-    def _arrived(self) -> list[KeyEvent]:
+    def _read_descriptor(self) -> list[KeyEvent]:
         try:
-            data = os.read(self._descriptor, EVENT.size * EVENTS_AT_ONCE)
+            data = os.read(self._device.descriptor, EVENT.size * EVENTS_AT_ONCE)
         except BlockingIOError:
             return []
         if not data:
             raise OSError(errno.ENODEV, os.strerror(errno.ENODEV))
         now_ns = boot_ns()
-        data = self._cut + data
+        data = self._partial + data
         whole = len(data) - len(data) % EVENT.size
-        self._cut = data[whole:]
+        self._partial = data[whole:]
         return [
-            KeyEvent(kind, code, value, (seconds * _NS + micros * 1000) if self._stamped else now_ns)
+            KeyEvent(kind, code, value, (seconds * _NS + micros * 1000) if self._device.stamped else now_ns)
             for seconds, micros, kind, code, value in EVENT.iter_unpack(data[:whole])
         ]
 
     def _lost(self) -> DeviceLost:
-        return unplugged(self.reader, self._name, self._keys.begun)
+        return unplugged(self.reader, self._device.name, self._decoder.begun)
 
-    def _told(self, outcome: TypedScan | LostScan) -> Read | Dropped:
+    def _to_read(self, outcome: TypedScan | LostScan) -> Read | Dropped:
         if isinstance(outcome, TypedScan):
             return read_of(outcome.scan, self.kind, self.reader, outcome.time_ns)
         return Dropped(self.kind, self.reader, outcome.time_ns, outcome.why, many=outcome.many)

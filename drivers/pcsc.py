@@ -1,8 +1,8 @@
-"""Contactless cards through PC/SC: pcscd holds the readers, and this asks it for every change of one of them.
+"""Driver for contactless cards through PC/SC: pcscd holds the readers and reports each change of a slot.
 
-The number of a card that is put on is read once, then the NDEF message where it can have one; a card that flickers at the
-edge of the field, or stays while pcscd is restarted, is one arrival. The loop is our own: the threads of pyscard that could
-do this end for ever when pcscd does. An ACR122 is told the answers, to show them with its light and sound.
+When a card is put on, its number is read once, then its NDEF message if the card type can have one. A card that flickers at
+the edge of the field, or stays while pcscd restarts, is one arrival. The module polls pcscd itself, because the monitoring
+threads of pyscard do not survive a restart of pcscd. An ACR122 shows answers with its LED and buzzer.
 """
 
 from collections.abc import Callable, Iterable, Iterator
@@ -21,41 +21,44 @@ from drivers.decode.tags.presence import TagDeparture, TagPresence
 from drivers.decode.tags.smartcard import GET_UID, answered
 from drivers.platform.device_handle import DeviceHandle, Hold
 from drivers.platform.multi_slot import MultiSlotReader
-from drivers.platform.pcsc_devices import ChosenDevice, choose, devices, held
+from drivers.platform.pcsc_devices import ChosenDevice, choose, devices, slots_in_use
 from drivers.platform.pcsc_interface import NoReader, PcscCard, PcscReaderState, PcscService, ServiceGone
 
 WAIT_S = 1.0
-"""How long a change is waited for at a time: a `close` in the very moment before a wait goes unheard until its end."""
+"""The longest wait for one change. A `close` just before a wait begins takes effect at its end."""
 SOON_S = 0.1
-"""The same while an answer is to be shown on the reader."""
+"""The same while an answer may have to be shown on the reader."""
 ANSWER_S = 4.0
-"""An answer comes sooner: red after 3 s is the last."""
+"""An answer arrives within this time after a card: the latest is red after 3 s."""
 NDEF_S = 1.0
-"""How long a card's message is read: an operator waits for the light meanwhile."""
+"""The longest time for reading a card's message; the operator waits for the answer meanwhile."""
 RESTART_S = 10.0
-"""How long pcscd may be away before its readers count as lost."""
+"""The longest absence of pcscd before its readers count as lost."""
 RETRY_S = 0.2
 LEAVE_S = 1.0
-STOOD_S = 2.0
-"""What lies in a reader so soon after the opening, is no contactless card and has no number, was put there by nobody now."""
+BUILT_IN_S = 2.0
+"""A contact card without number that is in the slot so soon after the opening is ignored: it is built in."""
 UNPLUGGED = "was unplugged"
 SERVICE_ENDED = "is out of reach: the smart card service pcscd has ended"
 _NS = 1_000_000_000
 
 
 def open_device(settings: Settings) -> Driver:
-    """Open the device that `path` or `match` means, else the first that people lay cards on; none that is open here."""
+    """Open the device that `path` or `match` names, else the first card reader; skip devices that are open already.
+
+    Raises `DriverError`.
+    """
     try:
         from drivers.platform.pcsc_adapter import PyscardService
 
         service = PyscardService()
     except ImportError as error:
         raise missing(package="pyscard", debian="python3-pyscard") from error
-    return opened(service, settings, PyscardService)
+    return open_reader(service, settings, PyscardService)
 
 
-def opened(service: PcscService, settings: Settings, another: Callable[[], PcscService] | None = None) -> Driver:
-    """The same at this service; each further slot of the device speaks to pcscd through `another`."""
+def open_reader(service: PcscService, settings: Settings, another: Callable[[], PcscService] | None = None) -> Driver:
+    """As `open_device`, with this service. `another` makes a service for each further slot of the device."""
     try:
         chosen = choose(service, settings)
     except DriverError:
@@ -70,10 +73,10 @@ def opened(service: PcscService, settings: Settings, another: Callable[[], PcscS
     except ServiceGone as error:
         for slot in slots:
             slot.close()
-        held.release(chosen.names)
+        slots_in_use.release(chosen.names)
         raise device_lost(chosen.reader, SERVICE_ENDED) from error
-    wanting = chosen.at is not None and chosen.whole
-    return MultiSlotReader(chosen.reader, slots, lambda: _late(another(), chosen) if wanting else [])
+    may_grow = chosen.at is not None and chosen.whole
+    return MultiSlotReader(chosen.reader, slots, lambda: _open_late_slot(another(), chosen) if may_grow else [])
 
 
 def _slot(service: PcscService, name: str, chosen: ChosenDevice) -> "Pcsc":
@@ -81,22 +84,25 @@ def _slot(service: PcscService, name: str, chosen: ChosenDevice) -> "Pcsc":
     return Pcsc(service, name, chosen.reader, at=chosen.at)
 
 
-def _late(service: PcscService, chosen: ChosenDevice) -> list["Pcsc"]:
-    """A slot of this device that pcscd has found since; none where there is none, or pcscd is away at this moment."""
-    made: list[Pcsc] = []
+def _open_late_slot(service: PcscService, chosen: ChosenDevice) -> list["Pcsc"]:
+    """Open one slot of this device that pcscd has found since; empty if there is none or pcscd is not running."""
+    opened: list[Pcsc] = []
     with suppress(ServiceGone):
         service.connect()
-        new = [name for name in service.readers() if name not in held]
-        for name in [name for each in devices(service, new) if each.at == chosen.at for name in for_cards(each.slots)]:
-            if not made and held.claim((name,)):  # this service is one slot's: the next one is found at the next look
-                made.append(Pcsc(service, name, chosen.reader, at=chosen.at))
-    if not made:
+        new = [name for name in service.readers() if name not in slots_in_use]
+        same = [device for device in devices(service, new) if device.at == chosen.at]
+        for name in [name for device in same for name in for_cards(device.slots)]:
+            if not opened and slots_in_use.claim(
+                (name,)
+            ):  # one service serves one slot; the next call opens the next slot
+                opened.append(Pcsc(service, name, chosen.reader, at=chosen.at))
+    if not opened:
         service.close()
-    return made
+    return opened
 
 
 class Pcsc:
-    """A slot for cards of a reader that pcscd holds."""
+    """One card slot of a reader that pcscd holds. `at`: bus and number of its USB device, None if unknown."""
 
     kind = "pcsc"
     lossless = False
@@ -111,42 +117,45 @@ class Pcsc:
         hold: Hold = DeviceHandle,
     ) -> None:
         self.reader = reader
-        self._at = at  # which USB device it is, as far as that is known
+        self._at = at
         self._service: PcscService = service
         self._name = name
         self._presence = TagPresence(leave_s=LEAVE_S)
-        self._on: str | None = None  # the card that is on the reader
-        self._shows = acr122.is_acr122(name)
-        self._told: bytes | None = None  # what the reader is to show next
-        self._answer_until_ns = self._stood_until_ns = 0
-        self._held = hold(self._leave)
-        self._hushed = not self._shows or self._control(acr122.BEEP_OFF)
+        self._card: str | None = None  # the card that is on the reader
+        self._has_led = acr122.is_acr122(name)
+        self._pending_state: bytes | None = None  # the command that shows the next answer
+        self._answer_until_ns = self._built_in_until_ns = 0
+        self._handle = hold(self._release)
+        self._beep_is_off = not self._has_led or self._control(acr122.BEEP_OFF)
 
-    def _leave(self) -> None:
-        held.release((self._name,))
+    def _release(self) -> None:
+        slots_in_use.release((self._name,))
         self._service.close()
 
-    def record(self, tape: CaptureWriter) -> None:
-        """Write down every change and every card from now on."""
-        tape.begin(self.kind, self.reader, name=harmless(self._name))
-        self._service = CapturingPcsc(self._service, tape)
+    def record(self, writer: CaptureWriter) -> None:
+        """Write every state change and card exchange from now on to a capture."""
+        writer.begin(self.kind, self.reader, name=harmless(self._name))
+        self._service = CapturingPcsc(self._service, writer)
 
     def reads(self) -> Iterator[Read | Dropped | TagRemoved]:
-        """Each card when it is put on and when it has left; a lost reader has lost its card, a closed one has not."""
-        with self._held.reading():
+        """Each card when it is put on and when it has left.
+
+        A lost reader ends the presence of its card; `close` does not.
+        """
+        with self._handle.reading():
             try:
                 yield from self._cards()
             except DeviceLost:
-                yield from self._ends(self._presence.all_left())
+                yield from self._to_removals(self._presence.all_left())
                 raise
 
     def _cards(self) -> Iterator[Read | Dropped | TagRemoved]:
         known: PcscReaderState | None = None
-        while not self._held.closed:
+        while not self._handle.closed:
             if known is None:
-                self._stood_until_ns = self._held.now_ns() + int(STOOD_S * _NS)
+                self._built_in_until_ns = self._handle.now_ns() + int(BUILT_IN_S * _NS)
             try:
-                self._show()
+                self._show_pending()
                 state = self._service.change(self._name, known, self._wait_s())
             except ServiceGone:
                 self._await_service()
@@ -154,136 +163,144 @@ class Pcsc:
                 continue
             except NoReader as error:
                 raise self._lost(UNPLUGGED) from error
-            # Not the mark: it changes with every program that looks at the card, ourselves among them.
-            if not self._held.closed and (known is None or (state.turn, state.card) != (known.turn, known.card)):
-                yield from self._changed(state)
-            elif self._on is not None:
-                self._presence.stays(self._on, self._held.now_ns())
+            # Compare turn and card only: the mark also changes when a program opens the card, this one included.
+            if not self._handle.closed and (known is None or (state.turn, state.card) != (known.turn, known.card)):
+                yield from self._apply_change(state)
+            elif self._card is not None:
+                self._presence.stays(self._card, self._handle.now_ns())
             known = state
-            yield from self._ends(self._presence.quiet(self._held.now_ns()))
+            yield from self._to_removals(self._presence.quiet(self._handle.now_ns()))
 
     def show_state(self, state: str) -> None:
-        """Show this answer ("green", "amber", "red") on a reader that can; any thread, back at once.
+        """Show "green", "amber" or "red" on a reader with an LED. May be called from any thread; returns at once.
 
-        The reading thread does it between two waits, and is kept by the reader for at most `acr122.LONGEST_S`.
+        The reading thread sends the command between two waits; the reader blocks it for at most `acr122.LONGEST_S`.
         """
-        if self._shows and state in acr122.TOLD and not self._held.closed:
-            self._told = acr122.TOLD[state]
+        if self._has_led and state in acr122.STATES and not self._handle.closed:
+            self._pending_state = acr122.STATES[state]
             self._service.cancel()
 
     def close(self) -> None:
-        """End `reads` and leave pcscd."""
-        self._held.close()
+        """End `reads` and disconnect from pcscd."""
+        self._handle.close()
         self._service.cancel()
 
     def _wait_s(self) -> float:
-        return SOON_S if self._held.now_ns() < self._answer_until_ns else WAIT_S
+        return SOON_S if self._handle.now_ns() < self._answer_until_ns else WAIT_S
 
-    def _show(self) -> None:
-        told, self._told = self._told, None
-        if told is None:
+    def _show_pending(self) -> None:
+        command, self._pending_state = self._pending_state, None
+        if command is None:
             return
         self._answer_until_ns = 0
-        if self._on is None or not self._through_card(told):
-            self._control(told)
+        if self._card is None or not self._through_card(command):
+            self._control(command)
 
     def _through_card(self, command: bytes) -> bool:
         with suppress(ServiceGone, NoReader), closing(self._service.card(self._name)) as card:
             return acr122.done(card.send(command))
-        return False  # the next wait says so, and what to do
+        return False  # the next wait raises the error again
 
     def _control(self, command: bytes) -> bool:
         with suppress(ServiceGone, NoReader):
             return acr122.done(self._service.control(self._name, command))
         return False
 
-    def _changed(self, state: PcscReaderState) -> Iterator[Read | Dropped]:
-        if self._on is not None:
-            self._presence.stays(self._on, self._held.now_ns())
+    def _apply_change(self, state: PcscReaderState) -> Iterator[Read | Dropped]:
+        if self._card is not None:
+            self._presence.stays(self._card, self._handle.now_ns())
         if not state.card:
-            self._on = None
+            self._card = None
             return
         try:
             with closing(self._service.card(self._name)) as card:
-                outcome = self._looked_at(card, state.atr)
+                outcome = self._read_card(card, state.atr)
         except (ServiceGone, NoReader):
-            return  # the next wait says so, and what to do
+            return  # the next wait raises the error again
         if outcome is not None:
             yield outcome
 
-    def _looked_at(self, card: PcscCard, atr: bytes) -> Read | Dropped | None:
-        now_ns = self._held.now_ns()
+    def _read_card(self, card: PcscCard, atr: bytes) -> Read | Dropped | None:
+        """Read the card that was put on; None if it was removed, is built in, or has not left since its last read.
+
+        1. Read its number, before anything else: the card may be removed at any moment.
+        2. Switch off the beep of an ACR122 that could not be reached without a card.
+        3. Register the card as present, and stop if it has been present already.
+        4. Read its NDEF message.
+        """
+        now_ns = self._handle.now_ns()
         response = card.send(GET_UID)
         if response is None:
-            self._on = None
+            self._card = None
             return None
-        if not self._hushed:
-            self._hushed = acr122.done(card.send(acr122.BEEP_OFF))
+        if not self._beep_is_off:
+            self._beep_is_off = acr122.done(card.send(acr122.BEEP_OFF))
         tag = answered(response)
-        if not tag.uid and not is_contactless(atr) and now_ns < self._stood_until_ns:
-            self._on = None  # a SAM, or the card that is built into a security token
+        if not tag.uid and not is_contactless(atr) and now_ns < self._built_in_until_ns:
+            self._card = None  # a SAM, or the card that is built into a security token
             return None
-        self._on = tag.why or tag.uid
-        if not self._presence.seen(self._on, now_ns, silent=tag.why is not None):
+        self._card = tag.why or tag.uid
+        if not self._presence.seen(self._card, now_ns, silent=tag.why is not None):
             return None
-        self._answer_until_ns = now_ns + int(ANSWER_S * _NS) if self._shows else 0
+        self._answer_until_ns = now_ns + int(ANSWER_S * _NS) if self._has_led else 0
         if tag.why is not None:
             return Dropped(self.kind, self.reader, now_ns, tag.why)
         read = read_of(Scan(tag.uid.encode("ascii"), len(tag.uid), None), self.kind, self.reader, now_ns)
-        return replace(read, tag=True, texts=texts_on(card, atr, self._held.now_ns))
+        return replace(read, tag=True, texts=texts_on(card, atr, self._handle.now_ns))
 
-    def _ends(self, left: Iterable[TagDeparture]) -> Iterator[TagRemoved]:
-        for each in left:
-            yield gone_of(each, self.kind, self.reader)
+    def _to_removals(self, departures: Iterable[TagDeparture]) -> Iterator[TagRemoved]:
+        for departure in departures:
+            yield gone_of(departure, self.kind, self.reader)
 
     def _await_service(self) -> None:
-        """Wait until pcscd is back and has found the reader again; `DeviceLost` where it stays away."""
-        until_ns = self._held.now_ns() + int(RESTART_S * _NS)
+        """Wait until pcscd runs again and lists the reader. Raises `DeviceLost` after `RESTART_S`."""
+        until_ns = self._handle.now_ns() + int(RESTART_S * _NS)
         why = SERVICE_ENDED
-        while not self._held.closed and self._held.now_ns() < until_ns:
-            self._held.wait(timeout_s=RETRY_S)
+        while not self._handle.closed and self._handle.now_ns() < until_ns:
+            self._handle.wait(timeout_s=RETRY_S)
             try:
                 self._service.connect()
                 if self._name in self._service.readers() and self._is_ours():
-                    self._hushed = not self._shows or self._control(acr122.BEEP_OFF)  # the reader was switched on anew
+                    # The reader has lost its settings: pcscd powers it up again.
+                    self._beep_is_off = not self._has_led or self._control(acr122.BEEP_OFF)
                     return
                 why = "was not there any more when the smart card service came back"
             except ServiceGone:
                 continue
-        if not self._held.closed:
+        if not self._handle.closed:
             raise self._lost(why)
 
     def _is_ours(self) -> bool:
-        """Whether this name is still our device's: pcscd counts its readers anew at each start."""
+        """Whether this name still belongs to the same device: pcscd numbers its readers again at each start."""
         return self._at is None or self._service.usb(self._name) in (self._at, None)
 
-    def _lost(self, how: str) -> DeviceLost:
-        return device_lost(self.reader, how)
+    def _lost(self, cause: str) -> DeviceLost:
+        return device_lost(self.reader, cause)
 
 
-def device_lost(reader: str, how: str) -> DeviceLost:
-    """A reader that can be read no more for this reason."""
+def device_lost(reader: str, cause: str) -> DeviceLost:
+    """The error for a reader that can no longer be read; `cause` completes the sentence after its name."""
     return DeviceLost(
-        f"{reader} {how}.",
+        f"{reader} {cause}.",
         "Cards are read while it is plugged in and pcscd runs.",
         "Plug it in again, or start pcscd: sudo systemctl start pcscd.socket; it is used again at once.",
     )
 
 
 def texts_on(card: PcscCard, atr: bytes, now_ns: Callable[[], int]) -> tuple[bytes, ...]:
-    """The texts in the card's NDEF message; () where there is none, or card or time end before it."""
-    talk = conversation(atr)
-    if talk is None:
+    """The texts in the card's NDEF message; () if there is none, the card is removed, or `NDEF_S` is over."""
+    exchange = conversation(atr)
+    if exchange is None:
         return ()
     try:
         until_ns = now_ns() + int(NDEF_S * _NS)
-        command = next(talk)
+        command = next(exchange)
         for _ in range(MAX_COMMANDS):
             answer = card.send(command) if now_ns() < until_ns else None
             if answer is None:
                 return ()
-            command = talk.send(answer)
+            command = exchange.send(answer)
     except StopIteration as end:
-        with suppress(ImportError):  # without the library a card is its number, as one without a message is
+        with suppress(ImportError):  # without the NDEF library only the number is read
             return texts(end.value)
     return ()

@@ -1,8 +1,8 @@
-"""Scans from a file or a named pipe, one a line: a reader without hardware, for trials, demonstrations and other programs.
+"""Driver that reads scans from a file or a named pipe, one a line: a reader without hardware.
 
-A file is read once. A named pipe is read for ever, whoever writes to it. `drivers.decode.scan_text` says how control
-characters are written. Nothing is lost: a writer waits until the station has taken what it wrote. A file may also be a
-recording of a real reader (`drivers.capture.playback_reader`).
+It serves tests, demonstrations and other programs. A file is read once; a named pipe is read until `close`, with any number
+of writers. `drivers.decode.scan_text` defines the notation of control characters. Nothing is lost: a writer blocks while
+the pipe is full. A file may also be a capture of a real reader (`drivers.capture.playback_reader`).
 """
 
 import os
@@ -16,11 +16,11 @@ from drivers.decode.scan_text import ScanTextReader
 from drivers.platform.device_handle import DeviceHandle
 
 CHUNK_BYTES = 65_536
-"""What a pipe holds."""
+"""The capacity of a pipe."""
 
 
 def open_device(settings: Settings) -> Driver:
-    """Open the file or named pipe at `path`."""
+    """Open the file or named pipe at `path`. Raises `DriverError`."""
     path = settings.get("path")
     if not path:
         raise DriverError(
@@ -31,10 +31,10 @@ def open_device(settings: Settings) -> Driver:
     replay = Replay(path)
     if not replay.is_recording:
         return replay
-    from drivers.capture import playback_reader  # with it come all kinds of readers
+    from drivers.capture import playback_reader  # it imports the drivers of all kinds
 
     replay.close()
-    return playback_reader.opened(Path(path).open("rb"), replay.reader)
+    return playback_reader.open_capture(Path(path).open("rb"), replay.reader)
 
 
 class Replay:
@@ -57,30 +57,30 @@ class Replay:
             )
         self._endless = stat.S_ISFIFO(mode)
         self.is_recording = not self._endless and is_recording(os.pread(self._descriptor, len(MARK), 0))
-        self._held = DeviceHandle(lambda: os.close(self._descriptor))
+        self._handle = DeviceHandle(lambda: os.close(self._descriptor))
 
     def reads(self) -> Iterator[Read | Dropped]:
-        """Each line as a scan; after the last line of a file nothing more comes until `close`."""
+        """Each line as a scan; after the last line of a file, block until `close`."""
         lines = ScanTextReader()
-        with self._held.reading():
-            while self._held.wait(self._descriptor):
-                for data in self._pieces():
+        with self._handle.reading():
+            while self._handle.wait(self._descriptor):
+                for data in self._available():
                     for scan in lines.feed(data) if data else lines.end():
                         yield read_of(scan, self.kind, self.reader, boot_ns())
-                        if self._held.closed:
+                        if self._handle.closed:
                             return
                     if not data:
                         self._await_next_writer()
 
     def close(self) -> None:
         """End `reads` and close the file."""
-        self._held.close()
+        self._handle.close()
 
-    def _pieces(self) -> Iterator[bytes]:
-        """What can be read without waiting; b"" is the end that a writer made, or the end of a file."""
-        # To the last byte at once: a writer that came and left before this descriptor was opened is seen by reading
-        # alone, no wait would ever tell.
-        while not self._held.closed:
+    def _available(self) -> Iterator[bytes]:
+        """The data that can be read without blocking; b"" when the writer has closed the pipe or the file ends."""
+        # Read to the last byte: poll() does not report a writer that opened and closed the pipe before this descriptor
+        # was opened; only a read finds its data.
+        while not self._handle.closed:
             try:
                 data = os.read(self._descriptor, CHUNK_BYTES)
             except BlockingIOError:
@@ -91,14 +91,14 @@ class Replay:
 
     def _await_next_writer(self) -> None:
         if not self._endless:
-            self._held.wait()
+            self._handle.wait()
             return
-        # A descriptor that saw its writer leave says so for ever: a new one sleeps until somebody writes. It is opened
-        # before the old one is closed, because a pipe without any reader throws away what a quick next writer wrote.
+        # poll() reports a hang-up on this descriptor from now on; a new one waits for the next writer. It is opened before
+        # the old one is closed: a pipe without a reader discards the data of a writer that opens and closes in between.
         try:
             fresh = _open(self._path)
-        except DriverError as gone:
-            raise DeviceLost(gone.came, gone.expected, gone.do) from gone
+        except DriverError as error:
+            raise DeviceLost(error.came, error.expected, error.do) from error
         self._descriptor, old = fresh, self._descriptor
         os.close(old)
 

@@ -1,6 +1,6 @@
-"""Scanners on a serial line: USB CDC ("USB COM port") and RS-232.
+"""Driver for scanners on a serial line: USB CDC ("USB COM port") and RS-232.
 
-The port is opened exclusively, so that no modem or terminal program takes a scan away.
+The port is opened exclusively, so that no modem or terminal program can read a scan.
 `drivers.decode.serial.serial_lines` decodes the text; this module holds the port.
 """
 
@@ -35,30 +35,32 @@ _NS = 1_000_000_000
 
 
 def open_device(settings: Settings) -> Driver:
-    """Open the port at `path`, else the first that `match` names, else that of the first device of a maker of scanners.
+    """Open the port at `path`, else the first that `match` names, else the first with a vendor id of a scanner maker.
 
-    `baud` (9600), `parity` (none, even, odd) and `flow` (none, rtscts, xonxoff) are the scanner's; over USB most take any.
+    `baud` (9600), `parity` (none, even, odd) and `flow` (none, rtscts, xonxoff) must be set as in the scanner; over USB most
+    scanners accept any. Raises `DriverError`.
     """
     path = settings.get("path")
     if path:
-        return _opened(path, settings)
-    refused = _nothing_there(settings)
+        return _open(path, settings)
+    refusal = _nothing_there(settings)
     for facts in present():
-        if _meant(facts, settings):
+        if _matches(facts, settings):
             try:
-                return _opened(facts.node, settings)
+                return _open(facts.node, settings)
             except DriverError as error:
-                refused = error  # another like it may be free
-    raise refused
+                refusal = error  # another device of the same kind may be free
+    raise refusal
 
 
-def _opened(path: str, settings: Settings) -> "SerialLine":
-    waits = settings.get("flow") in FLOWS
-    line = open_port(path, settings)
-    return SerialLine(line, waits=waits, opened_ns=None if waits else boot_ns(), overruns=line.overruns)
+def _open(path: str, settings: Settings) -> "SerialLine":
+    flow_control = settings.get("flow") in FLOWS
+    port = open_port(path, settings)
+    opened_ns = None if flow_control else boot_ns()
+    return SerialLine(port, flow_control=flow_control, opened_ns=opened_ns, overruns=port.overruns)
 
 
-def _meant(facts: DeviceInfo, settings: Settings) -> bool:
+def _matches(facts: DeviceInfo, settings: Settings) -> bool:
     return named(facts, settings) if settings.get("match") else facts.vendor in SCANNER_VENDORS
 
 
@@ -74,102 +76,109 @@ def _nothing_there(settings: Settings) -> DriverError:
 class SerialLine:
     """A scanner at an open port.
 
-    `waits`: it has flow control. `opened_ns`: when a port was opened on which a scanner may have been sending already; half
-    a scan must not become an event. `overruns` counts how often bytes were lost on the way to the port's reader.
+    With `flow_control` the scanner holds data back while the port is not read. `opened_ns` (CLOCK_BOOTTIME): the scanner may
+    have been sending when the port was opened, and the rest of such a scan is dropped. `overruns` returns how often the
+    port or the kernel has lost bytes.
     """
 
     kind = "serial_line"
 
     def __init__(
         self,
-        line: SerialPort,
+        port: SerialPort,
         *,
-        waits: bool = False,
+        flow_control: bool = False,
         opened_ns: int | None = None,
         hold: Hold = DeviceHandle,
         overruns: Callable[[], int] = lambda: 0,
     ) -> None:
-        self._overruns, self._overrun = overruns, overruns()
-        self._deaf_until_ns = 0  # after a loss: until the scanner was silent
+        self._overruns, self._overrun_count = overruns, overruns()
+        self._discard_until_ns = 0  # after a loss: until the scanner has been silent
         self._opened_ns = opened_ns
-        self.reader = line.reader
-        self.lossless = waits  # with flow control the scanner keeps what it may not send yet
-        self._line: SerialPort = line
-        self._held = hold(line.close)
-        self._ear: ByteSheetDetector | None = None
+        self.reader = port.reader
+        self.lossless = flow_control
+        self._port: SerialPort = port
+        self._handle = hold(port.close)
+        self._sheet_detector: ByteSheetDetector | None = None
         self._profile = ScannerProfile()
 
-    def record(self, tape: CaptureWriter) -> None:
-        """Write down what comes from now on."""
-        tape.begin(self.kind, self.reader, opened_ns=self._opened_ns, profile=dict_of(self._profile))
-        self._line = CapturingSerial(self._line, tape)
+    def record(self, writer: CaptureWriter) -> None:
+        """Write everything that is read from now on to a capture."""
+        writer.begin(self.kind, self.reader, opened_ns=self._opened_ns, profile=dict_of(self._profile))
+        self._port = CapturingSerial(self._port, writer)
 
     def teach(self, sheets: Sequence[Sequence[str]], profile: str | None) -> None:
-        """The setup sheets that may be scanned, and what was learned of this scanner before."""
-        self._ear = ByteSheetDetector(sheets)
+        """Set the setup sheets to recognise, and the profile that was learned before. Raises `DriverError`."""
+        self._sheet_detector = ByteSheetDetector(sheets)
         self._profile = taught(profile)
 
     def reads(self) -> Iterator[Outcome]:
         """Each scan when it is complete."""
-        text = SerialLineDecoder()
-        with self._held.reading():
-            while not self._held.closed:
-                due_ns = text.due_ns
-                timeout_s = None if due_ns is None else max(0, due_ns - self._held.now_ns()) / _NS
-                if self._held.wait(self._line.descriptor, timeout_s):
-                    data = self._read(text)
-                    if (lost := self._lost(text)) or self._held.now_ns() < self._deaf_until_ns:
-                        yield from lost
+        decoder = SerialLineDecoder()
+        with self._handle.reading():
+            while not self._handle.closed:
+                due_ns = decoder.due_ns
+                timeout_s = None if due_ns is None else max(0, due_ns - self._handle.now_ns()) / _NS
+                if self._handle.wait(self._port.descriptor, timeout_s):
+                    data = self._read_port(decoder)
+                    if (losses := self._check_overruns(decoder)) or self._handle.now_ns() < self._discard_until_ns:
+                        yield from losses
                         continue
                     if self._opened_ns is not None and data:
-                        yield from self._joined(text, data)
-                    for sent in text.feed(data, self._held.now_ns()):
-                        yield from self._told(sent)
+                        yield from self._check_head(decoder, data)
+                    for scan in decoder.feed(data, self._handle.now_ns()):
+                        yield from self._to_outcomes(scan)
                 else:
-                    for sent in text.quiet(self._held.now_ns()):
-                        yield from self._told(sent)
+                    for scan in decoder.quiet(self._handle.now_ns()):
+                        yield from self._to_outcomes(scan)
 
-    def _lost(self, text: SerialLineDecoder) -> list[Dropped]:
-        """Whether bytes were lost since the last reading, told once for each run of losses.
+    def _check_overruns(self, decoder: SerialLineDecoder) -> list[Dropped]:
+        """The loss of bytes since the last read; one `Dropped` for each run of losses.
 
-        The counter says nothing of the place: the hole may be in what was just read, or in what still waits to be read. So
-        nothing is a scan from here to the next silence, or two halves could be read as one code.
+        The counter does not give the position of the lost bytes: it may be in the data just read or in data still to be
+        read. Everything up to the next silence is discarded, or two halves could be decoded as one code.
         """
-        now_ns, count = self._held.now_ns(), self._overruns()
-        grew, self._overrun = count != self._overrun, count
-        told = now_ns < self._deaf_until_ns
-        if grew or told:
-            text.drop()
-            self._deaf_until_ns = now_ns + int(GAP_S * _NS)
-        return [Dropped(self.kind, self.reader, now_ns, BYTES_LOST, many=True)] if grew and not told else []
+        now_ns, count = self._handle.now_ns(), self._overruns()
+        increased, self._overrun_count = count != self._overrun_count, count
+        discarding = now_ns < self._discard_until_ns
+        if increased or discarding:
+            decoder.drop()
+            self._discard_until_ns = now_ns + int(GAP_S * _NS)
+        if not increased or discarding:
+            return []
+        return [Dropped(self.kind, self.reader, now_ns, BYTES_LOST, many=True)]
 
     def close(self) -> None:
-        """End `reads` and give the port back."""
-        self._held.close()
+        """End `reads` and close the port."""
+        self._handle.close()
 
-    def _joined(self, text: SerialLineDecoder, data: bytes) -> Iterator[Dropped]:
-        """The first bytes since the port was opened: so soon after, they are not the first of their scan."""
+    def _check_head(self, decoder: SerialLineDecoder, data: bytes) -> Iterator[Dropped]:
+        """Discard the rest of a scan that had begun before the port was opened.
+
+        The first bytes so soon after the opening cannot be the first of their scan.
+        """
         opened_ns, self._opened_ns = self._opened_ns or 0, None
-        if self._held.now_ns() - opened_ns < JOINED_S * _NS:
-            text.pass_over()
-            if data.strip(b"\r\n\t\x03"):  # its end alone tells nobody anything
-                yield Dropped(self.kind, self.reader, self._held.now_ns(), HEAD_LOST)
+        if self._handle.now_ns() - opened_ns < JOINED_S * _NS:
+            decoder.pass_over()
+            if data.strip(b"\r\n\t\x03"):  # a terminator alone is no lost scan
+                yield Dropped(self.kind, self.reader, self._handle.now_ns(), HEAD_LOST)
 
-    def _read(self, text: SerialLineDecoder) -> bytes:
+    def _read_port(self, decoder: SerialLineDecoder) -> bytes:
         try:
-            return self._line.read()
+            return self._port.read()
         except DeviceLost as lost:
-            if not text.begun:
+            if not decoder.begun:
                 raise
-            came = f"{lost.came[:-1]} in mid-scan, and half a scan was dropped (bytes: {text.begun})."
+            came = f"{lost.came[:-1]} in mid-scan, and half a scan was dropped (bytes: {decoder.begun})."
             raise DeviceLost(came, lost.expected, lost.do) from lost
 
-    def _told(self, sent: SerialScan) -> Iterator[Outcome]:
-        lesson = self._ear.hears(sent.scan.raw) if self._ear else None
-        if isinstance(lesson, ProfileResult):
-            self._profile = lesson.profile
-            yield ProfileLearned(self.kind, self.reader, sent.time_ns, lesson.evidence, text_of(lesson.profile))
+    def _to_outcomes(self, sent: SerialScan) -> Iterator[Outcome]:
+        """The outcomes of one scan: a learned profile first, so that it applies to this scan; a notice last."""
+        result = self._sheet_detector.detect(sent.scan.raw) if self._sheet_detector else None
+        if isinstance(result, ProfileResult):
+            self._profile = result.profile
+            yield ProfileLearned(self.kind, self.reader, sent.time_ns, result.evidence, text_of(result.profile))
         scan = trimmed(sent.scan, self._profile)
         yield read_of(scan, self.kind, self.reader, sent.time_ns)
-        if isinstance(lesson, ProfileFailure):
-            yield OperatorNotice(self.kind, self.reader, sent.time_ns, f"{lesson.why} {lesson.do}")
+        if isinstance(result, ProfileFailure):
+            yield OperatorNotice(self.kind, self.reader, sent.time_ns, f"{result.why} {result.do}")

@@ -1,8 +1,8 @@
-"""RFID readers on a serial line: which protocol one speaks is found out by asking, and each tag in the field is one arrival.
+"""Driver for RFID readers on a serial line. It probes for the protocol, and reports each tag in the field as one arrival.
 
-Every question is harmless: it asks for a version or for the tags in the field, and changes nothing in any reader. Readers of
-125 kHz tags speak only by themselves; so a port on which nothing answers is listened to, and asked again now and then until
-something was heard. A port that the configuration does not name is taken only when something on it answers.
+A probe requests a version or the tags in the field, and changes no setting of any reader. Readers of 125 kHz tags answer no
+probe, and send frames unprompted. So the driver alternates between probing and listening until a protocol is identified. A
+port that the configuration does not name is used only if a reader on it answers.
 """
 
 from collections import deque
@@ -43,58 +43,61 @@ from drivers.platform.serial_ports import SerialPort, open_port, present
 from drivers.platform.sheet_listener import ByteSheetDetector, taught
 
 PROTOCOLS: Sequence[TagProtocol] = (EM4100, UHFREADER18, M100, SWNET, PN532)
-"""In the order in which they are tried; the one place for a new one."""
+"""All protocols, in the order in which they are tried. A new protocol is added here."""
 ANSWER_S = 0.3
-"""A reader that is awake answers sooner; an answer that comes later still counts while others are asked."""
-OFTEN = M100
-"""The reader that is bought most often is asked before all others, so that it reads as soon as it is plugged in."""
+"""The time to wait for an answer to a probe. A later answer still counts while other protocols are probed."""
+COMMONEST = M100
+"""The commonest protocol is probed first, so that such a reader works as soon as it is plugged in."""
 QUICK_S = 0.15
-"""So long it has for that: it takes 20 ms. One that is still starting up is asked again in its turn."""
+"""The time to wait for its answer, which takes 20 ms. A reader that is still starting is probed again in its turn."""
 FIRST_LISTEN_S, LONGEST_LISTEN_S = 5.0, 60.0
 POLL_S = 0.15
 ASK_ROUNDS = 5
-"""So often a port that nobody knows is asked, in two and a half minutes; then it is heard, until it is plugged in anew."""
+"""Rounds of probing on an unknown port, in 2.5 minutes. After them the driver only listens, until it is opened again."""
 UNANSWERED = (
     f"It has answered none of our questions in {ASK_ROUNDS} rounds, so it is not asked any more, and only listened to."
 )
 SILENT_S = 5.0
-"""A reader that answered and says nothing for so long, though it is asked, has lost its power or been changed."""
-WAS_TAUGHT = "It has sent the setup sheet."
+"""A polled reader that is silent for so long has lost its power or has been replaced."""
+SHEET_EVIDENCE = "It has sent the setup sheet."
 _NS = 1_000_000_000
 
 
 def open_device(settings: Settings) -> Driver:
-    """Open the reader at `path`, else the first port fitting `match` on which a reader answers."""
+    """Open the reader at `path`, else the first port that `match` names and on which a reader answers.
+
+    Raises `DriverError`.
+    """
     path = settings.get("path")
     if path:
         return SerialRfid(open_port(path, settings), rounds=ASK_ROUNDS if settings.get("listen") else None)
     match = settings.get("match")
-    refused = DriverError(
+    refusal = DriverError(
         came=f"No RFID reader answers on a serial port {match!r}."
         if match
         else "No RFID reader answers on a serial port.",
-        expected=f"Expected one that speaks {', '.join(each.name for each in PROTOCOLS if each.query)}.",
+        expected=f"Expected one that speaks {', '.join(protocol.name for protocol in PROTOCOLS if protocol.query)}.",
         do='Plug it in; one that speaks only by itself (ID-12, RDM6300) must be named: path = "/dev/serial/by-id/...".',
     )
     for facts in present():
         if not named(facts, settings) if match else something_else(facts):
-            continue  # what is known to be something else is only asked where it is named
+            continue  # a device known to be no reader is probed only if it is named
         try:
             reader = SerialRfid(open_port(facts.node, settings))
         except DriverError as error:
-            refused = error if match else refused
+            refusal = error if match else refusal
             continue
         with suppress(DeviceLost):
-            if reader.ask():
+            if reader.probe():
                 return reader
         reader.close()
-    raise refused
+    raise refusal
 
 
 class SerialRfid:
-    """A tag reader at an open port. `protocol` is what it speaks, None until that is known.
+    """A tag reader at an open port. `protocol` is None until it is identified.
 
-    `rounds`: so often it is asked who it is, where it is not known to be a reader; None: until it answers.
+    `rounds`: the most rounds of probing, for a device that may be no reader; None: probe until it answers.
     """
 
     kind = "serial_rfid"
@@ -102,167 +105,181 @@ class SerialRfid:
 
     def __init__(
         self,
-        line: SerialPort,
+        port: SerialPort,
         protocol: TagProtocol | None = None,
         *,
         rounds: int | None = None,
         hold: Hold = DeviceHandle,
     ) -> None:
-        self.reader, self._rounds = line.reader, rounds
-        self._line: SerialPort = line
-        self._held = hold(line.close)
-        self._ear, self._taught = ByteSheetDetector(()), False
-        self._begin(protocol)
+        self.reader, self._rounds = port.reader, rounds
+        self._port: SerialPort = port
+        self._handle = hold(port.close)
+        self._sheet_detector, self._enrolling = ByteSheetDetector(()), False
+        self._reset(protocol)
 
-    def _begin(self, protocol: TagProtocol | None) -> None:
-        """Nothing was heard yet."""
+    def _reset(self, protocol: TagProtocol | None) -> None:
+        """Forget everything received so far."""
         self.protocol = protocol
-        self._frames = {each.name: FrameDecoder(each) for each in PROTOCOLS}
-        self._seen: deque[TagSighting] = deque(maxlen=MAX_TAGS)
+        self._frames = {known.name: FrameDecoder(known) for known in PROTOCOLS}
+        self._sightings: deque[TagSighting] = deque(maxlen=MAX_TAGS)
         self._text = SerialLineDecoder()
-        self._lesson: ProfileResult | None = None
-        self._heard_ns = self._held.now_ns()
+        self._learned: ProfileResult | None = None
+        self._last_frame_ns = self._handle.now_ns()
 
-    def record(self, tape: CaptureWriter) -> None:
-        """Write down what comes from now on; what was asked in opening is asked again, so that its answer is there too."""
-        tape.begin(self.kind, self.reader)
-        self._line = CapturingSerial(self._line, tape)
-        self._begin(None)
+    def record(self, writer: CaptureWriter) -> None:
+        """Write everything from now on to a capture. Probing starts again, so that the capture contains its answers."""
+        writer.begin(self.kind, self.reader)
+        self._port = CapturingSerial(self._port, writer)
+        self._reset(None)
 
     def teach(self, sheets: Sequence[Sequence[str]], profile: str | None) -> None:
-        """The setup sheets that may be scanned: what nobody knows yet may be a scanner, and is one that has a `profile`."""
-        self._ear, self._taught = ByteSheetDetector(sheets), True
-        self._lesson = ProfileResult(taught(profile), (WAS_TAUGHT,)) if profile is not None else None
+        """Set the setup sheets to recognise: an unknown device may be a scanner. With a `profile` it is one.
 
-    def ask(self) -> bool:
-        """Ask at each speed in turn who is there; whether a reader has answered. Raises `DeviceLost`."""
-        for protocol, for_s in _turns():
-            self._line.set_speed(protocol.baud)
+        Raises `DriverError`.
+        """
+        self._sheet_detector, self._enrolling = ByteSheetDetector(sheets), True
+        self._learned = ProfileResult(taught(profile), (SHEET_EVIDENCE,)) if profile is not None else None
+
+    def probe(self) -> bool:
+        """Probe for each protocol at its speed; whether a reader has answered. Raises `DeviceLost`."""
+        for protocol, for_s in _probes():
+            self._port.set_speed(protocol.baud)
             if protocol.query:
-                self._line.write(protocol.query)
-            self._listen(for_s, until_known=True)
-            if self.protocol is not None or self._lesson is not None or self._held.closed:
+                self._port.write(protocol.query)
+            self._listen(for_s, until_identified=True)
+            if self._identified or self._handle.closed:
                 return self.protocol is not None
         return False
 
-    def reads(self) -> Iterator[Outcome]:
-        """Each tag when it arrives and when it has left; a lost reader has lost its tags, a closed one has not.
+    @property
+    def _identified(self) -> bool:
+        return self.protocol is not None or self._learned is not None
 
-        Who has called `teach` is told what reader it is, and as `ProfileLearned` of another kind that it is a scanner.
+    def reads(self) -> Iterator[Outcome]:
+        """Each tag when it arrives and when it has left. A lost reader ends the presence of its tags; `close` does not.
+
+        After `teach`, a `ProfileLearned` reports the identified protocol, or, with kind `serial_line`, that the device is a
+        scanner.
         """
-        with self._held.reading():
-            while not self._held.closed:
-                if self.protocol is None and self._lesson is None:
-                    yield from self._look_for_it()
-                if self._lesson is not None:
-                    lesson, self._lesson = self._lesson, None
+        with self._handle.reading():
+            while not self._handle.closed:
+                if not self._identified:
+                    yield from self._identify()
+                if self._learned is not None:
+                    learned, self._learned = self._learned, None
                     yield ProfileLearned(
-                        "serial_line", self.reader, self._held.now_ns(), lesson.evidence, text_of(lesson.profile)
+                        "serial_line", self.reader, self._handle.now_ns(), learned.evidence, text_of(learned.profile)
                     )
                 if self.protocol is not None:
-                    if self._taught:
-                        yield ProfileLearned(self.kind, self.reader, self._held.now_ns(), (_shown(self.protocol),))
-                    self._rounds = None  # it is a reader: one that lost its power is looked for until it has it again
-                    yield from self._follow(self.protocol)
+                    if self._enrolling:
+                        evidence = (_evidence(self.protocol),)
+                        yield ProfileLearned(self.kind, self.reader, self._handle.now_ns(), evidence)
+                    self._rounds = None  # a known reader that has lost its power is probed until it answers again
+                    yield from self._read_tags(self.protocol)
 
-    def _look_for_it(self) -> Iterator[ProbeTimeout]:
-        """Ask and listen by turns until somebody has shown what it is; no more rounds than may be asked."""
-        listen_s, asked = FIRST_LISTEN_S, 0
-        while self.protocol is None and self._lesson is None and not self._held.closed:
-            if asked == self._rounds:
-                yield ProbeTimeout(self.kind, self.reader, self._held.now_ns(), UNANSWERED)
-                self._listen(None, until_known=True)
+    def _identify(self) -> Iterator[ProbeTimeout]:
+        """Probe and listen in turn until the device is identified; after `rounds` rounds only listen."""
+        listen_s, rounds = FIRST_LISTEN_S, 0
+        while not self._identified and not self._handle.closed:
+            if rounds == self._rounds:
+                yield ProbeTimeout(self.kind, self.reader, self._handle.now_ns(), UNANSWERED)
+                self._listen(None, until_identified=True)
                 return
-            asked += 1
-            if not self.ask() and self._lesson is None:
-                self._line.set_speed(EM4100.baud)
-                self._listen(listen_s, until_known=True)
+            rounds += 1
+            if not self.probe() and self._learned is None:
+                self._port.set_speed(EM4100.baud)
+                self._listen(listen_s, until_identified=True)
                 listen_s = min(2 * listen_s, LONGEST_LISTEN_S)
 
     def close(self) -> None:
-        """End `reads` and give the port back."""
-        self._held.close()
+        """End `reads` and close the port."""
+        self._handle.close()
 
     @property
     def dropped(self) -> int:
-        """Bytes that belonged to no whole frame of the protocol that is spoken."""
+        """Bytes that belong to no whole frame of the identified protocol."""
         return self._frames[self.protocol.name].dropped if self.protocol else 0
 
-    def _follow(self, protocol: TagProtocol) -> Iterator[Read | Dropped | TagRemoved]:
-        """Read a reader until it is closed or falls silent; one that speaks by itself may be silent for ever."""
+    def _read_tags(self, protocol: TagProtocol) -> Iterator[Read | Dropped | TagRemoved]:
+        """Read tags until `close`, a loss, or the silence of a polled reader; then end the presence of all tags."""
         presence = TagPresence(leave_s=protocol.leave_s)
         try:
-            yield from self._tags(protocol, presence)
+            yield from self._poll_tags(protocol, presence)
         except DeviceLost:
-            yield from self._ends(presence.all_left())
+            yield from self._to_removals(presence.all_left())
             raise
-        if not self._held.closed:
-            yield from self._ends(presence.all_left())
+        if not self._handle.closed:
+            yield from self._to_removals(presence.all_left())
 
-    def _tags(self, protocol: TagProtocol, presence: TagPresence) -> Iterator[Read | Dropped | TagRemoved]:
-        yield from self._arrivals(presence)  # what the first answers told
-        self._line.set_speed(protocol.baud)
+    def _poll_tags(self, protocol: TagProtocol, presence: TagPresence) -> Iterator[Read | Dropped | TagRemoved]:
+        yield from self._to_outcomes(presence)  # tags in the answers to the probe
+        self._port.set_speed(protocol.baud)
         if protocol.begin:
-            self._line.write(protocol.begin)
+            self._port.write(protocol.begin)
             self._listen(POLL_S)
-        while not self._held.closed:
+        while not self._handle.closed:
             if protocol.poll:
-                self._line.write(protocol.poll)
+                self._port.write(protocol.poll)
                 self._listen(POLL_S)
-                if self._held.now_ns() - self._heard_ns > SILENT_S * _NS:
+                if self._handle.now_ns() - self._last_frame_ns > SILENT_S * _NS:
                     self.protocol = None
                     return
-            elif not self._hear(self._quiet_s(protocol, presence)):
-                self._finish(protocol)
-            yield from self._arrivals(presence)
+            elif not self._receive(self._quiet_s(protocol, presence)):
+                self._flush(protocol)
+            yield from self._to_outcomes(presence)
 
     def _quiet_s(self, protocol: TagProtocol, presence: TagPresence) -> float | None:
-        """How long nothing is due: the rest of a frame that has begun, or a tag's leaving; None for ever."""
+        """Seconds until a frame that has begun is given up, or a tag has left; None if neither is due."""
         if len(self._frames[protocol.name]):
             return ANSWER_S
         due_ns = presence.due_ns()
-        return None if due_ns is None else max(due_ns - self._held.now_ns(), 0) / _NS
+        return None if due_ns is None else max(due_ns - self._handle.now_ns(), 0) / _NS
 
-    def _listen(self, for_s: float | None, *, until_known: bool = False) -> None:
-        """Hear what comes for so long, None for ever; no longer than until it is known who speaks, where that is asked."""
-        until_ns = None if for_s is None else self._held.now_ns() + int(for_s * _NS)
-        while not self._held.closed and (until_ns is None or until_ns > self._held.now_ns()):
-            self._hear(None if until_ns is None else (until_ns - self._held.now_ns()) / _NS)
-            if until_known and (self.protocol is not None or self._lesson is not None):
+    def _listen(self, for_s: float | None, *, until_identified: bool = False) -> None:
+        """Receive data for this time (None: until `close`), or until the device is identified, if that is requested."""
+        until_ns = None if for_s is None else self._handle.now_ns() + int(for_s * _NS)
+        while not self._handle.closed and (until_ns is None or until_ns > self._handle.now_ns()):
+            self._receive(None if until_ns is None else (until_ns - self._handle.now_ns()) / _NS)
+            if until_identified and self._identified:
                 return
         if self.protocol is not None:
-            self._finish(self.protocol)
+            self._flush(self.protocol)
 
-    def _hear(self, for_s: float | None) -> bool:
-        """Wait so long for bytes and take them; whether some came."""
-        if not self._held.wait(self._line.descriptor, for_s):
+    def _receive(self, for_s: float | None) -> bool:
+        """Wait for data and decode it; False if none came in time.
+
+        While the protocol is unknown, the data goes to the decoders of all protocols, and to the detector of the setup
+        sheet.
+        """
+        if not self._handle.wait(self._port.descriptor, for_s):
             return False
-        data = self._line.read()
+        data = self._port.read()
         if self.protocol is None:
-            for sent in self._text.feed(data, self._held.now_ns()):
-                heard = self._ear.hears(sent.scan.raw)
-                self._lesson = heard if isinstance(heard, ProfileResult) else None
+            for sent in self._text.feed(data, self._handle.now_ns()):
+                result = self._sheet_detector.detect(sent.scan.raw)
+                self._learned = result if isinstance(result, ProfileResult) else None
         for protocol in (self.protocol,) if self.protocol else PROTOCOLS:
             for frame in self._frames[protocol.name].feed(data):
-                self._take(protocol, frame)
+                self._process_frame(protocol, frame)
         return True
 
-    def _finish(self, protocol: TagProtocol) -> None:
-        """A frame that stopped in the middle is over; what it hid must not wait for the next one."""
+    def _flush(self, protocol: TagProtocol) -> None:
+        """Give up a frame that stopped in the middle, and process whole frames inside it now, before more data comes."""
         for frame in self._frames[protocol.name].quiet():
-            self._take(protocol, frame)
+            self._process_frame(protocol, frame)
 
-    def _take(self, protocol: TagProtocol, frame: bytes) -> None:
-        self._heard_ns = self._held.now_ns()
+    def _process_frame(self, protocol: TagProtocol, frame: bytes) -> None:
+        self._last_frame_ns = self._handle.now_ns()
         if self.protocol is None and protocol.answers(frame):
             self.protocol = protocol
-        self._seen.extend(protocol.tags(frame))
+        self._sightings.extend(protocol.tags(frame))
 
-    def _arrivals(self, presence: TagPresence) -> Iterator[Read | Dropped | TagRemoved]:
-        now_ns = self._held.now_ns()
-        yield from self._ends(presence.quiet(now_ns))
-        while self._seen and not self._held.closed:
-            tag = self._seen.popleft()
+    def _to_outcomes(self, presence: TagPresence) -> Iterator[Read | Dropped | TagRemoved]:
+        """Tags that have left, then tags that have arrived."""
+        now_ns = self._handle.now_ns()
+        yield from self._to_removals(presence.quiet(now_ns))
+        while self._sightings and not self._handle.closed:
+            tag = self._sightings.popleft()
             if not presence.seen(tag.why or tag.uid, now_ns, tag.signal_dbm, silent=tag.why is not None):
                 continue
             if tag.why is not None:
@@ -271,22 +288,27 @@ class SerialRfid:
                 scan = Scan(tag.uid.encode("ascii"), len(tag.uid), None)
                 yield replace(read_of(scan, self.kind, self.reader, now_ns), tag=True)
 
-    def _ends(self, left: Iterable[TagDeparture]) -> Iterator[TagRemoved]:
-        for each in left:
-            yield gone_of(each, self.kind, self.reader)
+    def _to_removals(self, departures: Iterable[TagDeparture]) -> Iterator[TagRemoved]:
+        for departure in departures:
+            yield gone_of(departure, self.kind, self.reader)
 
 
-def _turns() -> Iterator[tuple[TagProtocol, float]]:
-    """Who is heard or asked, and how long: first who speaks by himself, and is heard for longer when nobody has answered."""
-    asked = sorted((each for each in PROTOCOLS if each.query), key=lambda each: each.baud)
+def _probes() -> Iterator[tuple[TagProtocol, float]]:
+    """The protocols of one round of probing, each with the time to listen in seconds.
+
+    1. Protocols without a query are listened to for a short time; between rounds they are listened to for longer.
+    2. The commonest protocol.
+    3. All protocols with a query, by speed, because a change of speed discards data.
+    """
+    queried = sorted((protocol for protocol in PROTOCOLS if protocol.query), key=lambda protocol: protocol.baud)
     for protocol in PROTOCOLS:
         if not protocol.query:
             yield protocol, QUICK_S
-    yield OFTEN, QUICK_S
-    for protocol in asked:
+    yield COMMONEST, QUICK_S
+    for protocol in queried:
         yield protocol, ANSWER_S
 
 
-def _shown(protocol: TagProtocol) -> str:
-    how = "answers a question" if protocol.query else "sends whole frames by itself"
-    return f"It {how} as {protocol.name} does, at {protocol.baud} baud."
+def _evidence(protocol: TagProtocol) -> str:
+    sign = "answers a question" if protocol.query else "sends whole frames by itself"
+    return f"It {sign} as {protocol.name} does, at {protocol.baud} baud."

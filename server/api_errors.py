@@ -1,28 +1,15 @@
-"""Errors of the API: each says what came, what was expected and what to do, in one shape."""
+"""API errors: what came, what was expected and what to do, in one struct."""
 
 from typing import Any
 
 import msgspec
 from flask import Response
 
-
-class ErrorBody(msgspec.Struct, omit_defaults=True):
-    """What came, what was expected, and what to do about it; `seq`: the event that a refused batch is about."""
-
-    came: str
-    expected: str
-    do: str
-    seq: int | None = None
-
-
-class ErrorAnswer(msgspec.Struct):
-    """The body of every answer that is an error."""
-
-    error: ErrorBody
+from station.core.protocol import ErrorAnswer, ErrorBody
 
 
 class ApiError(Exception):
-    """An answer other than 200, raised where it is found out and written once, at the edge."""
+    """An error answer: raised where the error is detected, written as a response by the application's error handler."""
 
     def __init__(self, status: int, came: str, expected: str, do: str, **more: Any) -> None:
         super().__init__(f"{came}; expected {expected}. {do}")
@@ -32,7 +19,7 @@ class ApiError(Exception):
 
 
 def answer_error(error: ApiError) -> Response:
-    """The answer for an error."""
+    """The response of an error."""
     response = json_answer(ErrorAnswer(error.trouble), error.status)
     if error.retry_after_s is not None:
         response.headers["Retry-After"] = str(error.retry_after_s)
@@ -42,5 +29,5 @@ def answer_error(error: ApiError) -> Response:
 
 
 def json_answer(body: Any, status: int = 200) -> Response:
-    """A JSON answer, encoded by msgspec."""
+    """A JSON response, encoded by msgspec."""
     return Response(msgspec.json.encode(body), status, mimetype="application/json")

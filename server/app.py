@@ -1,6 +1,6 @@
-"""The hub as a Flask application: pages, the stations' protocol and the API behind one gate, with the same headers on all.
+"""Flask application of the hub: pages, station protocol and API behind one gate, with common security headers.
 
-`create_app(config, store)` starts nothing: threads and sockets are `server.ops.serve`'s.
+`create_app(config, store)` starts no threads and opens no sockets; `server.ops.serve` does.
 """
 
 import logging
@@ -35,9 +35,9 @@ HEADERS = {
     "Permissions-Policy": "camera=(), geolocation=(), microphone=()",
 }
 _WORDS = {
-    400: ("a request that cannot be read", "one as /openapi.json describes it", "Mend it and send it again."),
-    404: ("an address that leads nowhere", "one of the hub's own", "Start from the first page, or /openapi.json."),
-    405: ("a method that this address does not take", "one that it does", "/openapi.json names them."),
+    400: ("a malformed request", "a request as /openapi.json describes it", "Correct it and send it again."),
+    404: ("an unknown address", "an address of this hub", "Start from the first page, or /openapi.json."),
+    405: ("a method that this address does not support", "a supported method", "See /openapi.json."),
     413: ("a body that is too long", f"at most {MAX_BODY_BYTES} bytes", "Send it in smaller parts."),
 }
 _log = logging.getLogger(__name__)
@@ -46,7 +46,7 @@ _log = logging.getLogger(__name__)
 def create_app(
     config: HubConfig, store: Store, projected: PositionSignal | None = None, duties: Sequence[Duty] = ()
 ) -> Flask:
-    """The application of one hub; `projected` is the bell that the projector rings, `duties` what healthz asks as well."""
+    """The application of one hub. `projected`: the projector's signal; `duties`: further checks of /healthz."""
     app = Flask("server", template_folder="web/templates", static_folder="web/static", static_url_path="/static")
     with store.read() as connection:
         app.secret_key = hub_row(connection).cookie_key
@@ -54,7 +54,7 @@ def create_app(
         MAX_CONTENT_LENGTH=MAX_BODY_BYTES,
         SESSION_COOKIE_HTTPONLY=True,
         SESSION_COOKIE_SAMESITE="Lax",
-        WTF_CSRF_CHECK_DEFAULT=False,  # the gate asks for it where a cookie is the proof
+        WTF_CSRF_CHECK_DEFAULT=False,  # the gate checks it for requests that are authenticated by a cookie
         WTF_CSRF_TIME_LIMIT=None,  # as long as the session
     )
     app.session_interface = session_cookie.SessionCookie()
@@ -72,7 +72,7 @@ def create_app(
 
 
 def _words() -> dict[str, object]:
-    """What every template may ask."""
+    """The names that every template has."""
     return {
         "encrypted": request.is_secure,
         "settings": running().config,
@@ -107,7 +107,7 @@ def _http(error: HTTPException) -> Response:
     status = error.code or 500
     if status < 400:
         return error.get_response()  # type: ignore[return-value]
-    came, expected, do = _WORDS.get(status, (error.name, "something else", error.description or "Look at the address."))
+    came, expected, do = _WORDS.get(status, (error.name, "another request", error.description or "Check the address."))
     if status == 400 and error.description:
         came = error.description.rstrip(".")
     return _answer(ApiError(status, came, expected, do))
@@ -116,13 +116,16 @@ def _http(error: HTTPException) -> Response:
 def _failed(error: Exception) -> Response:
     trouble = storage_trouble(error)
     if trouble is not None:
-        g.setdefault("caller", gate.Caller())  # the page of the error must not ask the database again
+        g.setdefault("caller", gate.Caller())  # the error page must not read the database again
         _log.error("%s %r: %s (%s)", request.method, request.path, trouble.text, error)
-        do = "Nothing was half done. Try again later; stations do so by themselves."
+        do = "Nothing was partly written. Try again later; stations retry by themselves."
         return _answer(ApiError(503, trouble.text, "a database that can be written", do, retry_after_s=trouble.retry_s))
     _log.exception("%s %r failed", request.method, request.path, exc_info=error)
     return _answer(
         ApiError(
-            500, "an error of the hub itself", "an answer", "Nothing was half done. The hub's log says what it was."
+            500,
+            "an error of the hub itself",
+            "an answer",
+            "Nothing was partly written. See the hub's log for the error.",
         )
     )

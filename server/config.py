@@ -1,6 +1,6 @@
-"""hub.toml: where the hub keeps its ledger, where it listens, and how the shop speaks.
+"""Hub configuration (hub.toml): database, listening address, locale, access and backups.
 
-A flag on the command line beats the file; a key that nobody knows is an error that names the nearest one.
+A command line flag overrides the file. An unknown key is an error that suggests the nearest known key.
 
 >>> HubConfig(listen="127.0.0.1:8080").reads_open
 True
@@ -21,24 +21,24 @@ _UNITS_S = {"m": 60, "h": 3600, "d": 86400}
 
 
 class ConfigError(ValueError):
-    """hub.toml, or a flag, cannot be used as it is; the message says what came, what was expected and what to do."""
+    """hub.toml or a flag is invalid; the message has what came, what was expected and what to do."""
 
 
 class WebConfig(msgspec.Struct, frozen=True):
-    """Who may read the pages: `open` (everybody who reaches the hub) or `signed-in`; by default open on loopback only."""
+    """Access to the pages: `open` (every client in the network) or `signed-in`; by default open on loopback only."""
 
     read: Literal["open", "signed-in"] | None = None
 
 
 class BackupConfig(msgspec.Struct, frozen=True):
-    """Where backups go (a folder off the hub's disk) and how often, such as `6h` or `1d`."""
+    """The folder of backups (off the hub's disk) and their interval, such as `6h` or `1d`."""
 
     path: str | None = None
     every: str = "1d"
 
 
 class HubConfig(msgspec.Struct, frozen=True):
-    """The hub's configuration, checked."""
+    """The validated configuration of the hub."""
 
     db: str = "/var/lib/wipline/hub.db"
     listen: str = "127.0.0.1:8080"
@@ -56,19 +56,19 @@ class HubConfig(msgspec.Struct, frozen=True):
 
     @property
     def port(self) -> int:
-        """The port to listen on; 0: any that is free."""
+        """The port to listen on; 0: any free port."""
         return int(self.listen.rpartition(":")[2])
 
     @property
     def reads_open(self) -> bool:
-        """Whether everybody who reaches the hub may read."""
+        """Whether every client that reaches the hub may read the pages."""
         if self.web.read is not None:
             return self.web.read == "open"
         return self.host in ("localhost", "::1") or self.host.startswith("127.")
 
 
 def load(path: str | Path | None = None, *, db: str | None = None, port: int | None = None) -> HubConfig:
-    """The configuration in this file (None: the defaults), under the flags `db` and `port`. Raises `ConfigError`."""
+    """Read the configuration file (None: defaults), overridden by the flags `db` and `port`. Raises `ConfigError`."""
     raw = {} if path is None else _read(Path(path))
     if db is not None:
         raw["db"] = db
@@ -92,7 +92,7 @@ def seconds_of(every: str) -> int:
     """
     number, unit = every[:-1], every[-1:]
     if not number.isdecimal() or unit not in _UNITS_S or int(number) == 0:
-        msg = f"[backup] every = {every!r}: expected a number and m, h or d, such as 6h. Mend it in hub.toml."
+        msg = f"[backup] every = {every!r}: expected a number and m, h or d, such as 6h. Correct it in hub.toml."
         raise ConfigError(msg)
     return int(number) * _UNITS_S[unit]
 
@@ -104,7 +104,7 @@ def _read(path: Path) -> dict[str, Any]:
         msg = f"{path}: {error.strerror}. Name the hub's configuration with --config, or its database with --db."
         raise ConfigError(msg) from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        msg = f"{path} is no TOML: {error}. config/hub.toml is an example to start from."
+        msg = f"{path} is not valid TOML: {error}. See the example config/hub.toml."
         raise ConfigError(msg) from error
     _known(raw, HubConfig, path, "")
     for table, form in (("web", WebConfig), ("backup", BackupConfig)):
@@ -124,10 +124,10 @@ def _known(raw: dict[str, Any], form: type[msgspec.Struct], path: Path, where: s
 def _check(config: HubConfig) -> None:
     host, colon, port = config.listen.rpartition(":")
     if not colon or not host or not port.isdecimal() or int(port) > 65535:
-        msg = f"listen = {config.listen!r}: expected address:port, such as 127.0.0.1:8080. Mend it, or use --port."
+        msg = f"listen = {config.listen!r}: expected address:port, such as 127.0.0.1:8080. Correct it, or use --port."
         raise ConfigError(msg)
     if config.timezone not in available_timezones():
-        hint = nearest(config.timezone, available_timezones()) if "/" in config.timezone else "Mend it in hub.toml."
+        hint = nearest(config.timezone, available_timezones()) if "/" in config.timezone else "Correct it in hub.toml."
         msg = f"timezone = {config.timezone!r}: expected a name such as Europe/Berlin. {hint[:100]}"
         raise ConfigError(msg)
     if not (len(config.currency) == 3 and config.currency.isalpha() and config.currency.isupper()):

@@ -13,6 +13,7 @@ from server.clock.readings import HubClock
 from server.config import HubConfig
 from server.db.position_signal import PositionSignal
 from server.db.store import Store
+from server.locale_format import locale_of
 from server.metrics import HubMetrics
 
 Duty = Callable[[], str | None]  # what is wrong with a piece of background work, as a sentence; None: nothing
@@ -34,7 +35,7 @@ class HubContext:
 
     def definitions(self) -> tuple[str, bytes]:
         """(version, body) of the definitions that stations judge with."""
-        return self.snapshot.current(self.store)
+        return self.snapshot.current(self.store, locale_of(self.config).separators)
 
     @property
     def clock(self) -> HubClock:

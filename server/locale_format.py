@@ -1,4 +1,4 @@
-"""How the shop speaks: its currency, its numbers, its time zone, its word for an order.
+"""Locale format: numbers, money, quantities and times in the shop's locale and time zone (CLDR data, by Babel).
 
 >>> shop = LocaleFormat("EUR", "en", ZoneInfo("Europe/Berlin"))
 >>> shop.money(184_220_400_000), shop.number(9318), shop.quantity(2_500, "m", 1)
@@ -11,45 +11,32 @@
 
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, tzinfo
-from functools import cached_property
-from typing import NamedTuple
+from functools import cache, cached_property, lru_cache
 from zoneinfo import ZoneInfo
+
+from babel import Locale, UnknownLocaleError
+from babel.dates import format_datetime
+from babel.numbers import get_currency_precision, get_currency_symbol
 
 from server.config import HubConfig
 
 NBSP = "\u00a0"
-NARROW = "\u202f"
 MINUTE_S, HOUR_S, DAY_S = 60, 3600, 86_400
 SECOND_US = 1_000_000
-UNIT_MICROS = 1_000_000
-CENT_MICROS = 10_000
-_SIGNS = {"EUR": "€", "USD": "$", "GBP": "£", "JPY": "¥", "CNY": "¥", "INR": "₹", "KRW": "₩", "UAH": "₴", "TRY": "₺"}
-_WITHOUT_CENTS = frozenset({"JPY", "KRW", "CLP", "ISK", "VND", "HUF"})
+MONEY_PLACES = 6  # money is kept in millionths of the currency
+MINUS = "\u2212"
 
 
-class _Marks(NamedTuple):
-    """Between thousands, before decimals, and whether the currency's sign stands in front."""
-
-    group: str
-    point: str
-    sign_first: bool
-
-
-_ENGLISH = _Marks(",", ".", sign_first=True)
-_MARKS = {
-    **dict.fromkeys(
-        ("de", "es", "it", "nl", "pt", "da", "tr", "el", "id", "sl", "hr"), _Marks(".", ",", sign_first=False)
-    ),
-    **dict.fromkeys(("fr",), _Marks(NARROW, ",", sign_first=False)),
-    **dict.fromkeys(
-        ("pl", "cs", "sk", "sv", "nb", "nn", "no", "fi", "ru", "uk", "bg", "hu", "lt", "lv", "et"),
-        _Marks(NBSP, ",", sign_first=False),
-    ),
-    "de-ch": _Marks("\u2019", ".", sign_first=True),
-    "fr-ch": _Marks(NARROW, ",", sign_first=False),
-    "de-at": _Marks(NBSP, ",", sign_first=True),
-    "es-mx": _ENGLISH,
-}
+@cache
+def locale_named(name: str) -> Locale:
+    """The CLDR locale of a name such as `de`, `de_CH.UTF-8` or `en-IN`; else that of its language, else English."""
+    tag = name.split(".", maxsplit=1)[0].replace("-", "_")
+    for candidate in (tag, tag.split("_")[0]):
+        try:
+            return Locale.parse(candidate)
+        except (UnknownLocaleError, ValueError):
+            continue
+    return Locale("en")
 
 
 @dataclass(frozen=True)
@@ -62,45 +49,87 @@ class LocaleFormat:
     order_word: str = "work order"
 
     @cached_property
-    def _marks(self) -> _Marks:
-        name = self.locale.replace("_", "-").split(".")[0].lower()
-        return _MARKS.get(name) or _MARKS.get(name.split("-")[0]) or _ENGLISH
+    def _locale(self) -> Locale:
+        return locale_named(self.locale)
+
+    @cached_property
+    def _money_places(self) -> int:
+        return min(get_currency_precision(self.currency), MONEY_PLACES)
+
+    @cached_property
+    def _sign(self) -> tuple[str, bool]:
+        """The currency's sign, and whether the locale writes it in front."""
+        sign = get_currency_symbol(self.currency, self._locale)
+        return sign, "\u00a4" in self._locale.currency_formats["standard"].prefix[0]
+
+    @cached_property
+    def separators(self) -> tuple[str, str]:
+        """The decimal separator and the group separator. CLDR's straight apostrophe is written as a typographic one."""
+        symbols = self._locale.number_symbols["latn"]
+        return symbols["decimal"], symbols["group"].replace("'", "\u2019")
+
+    @cached_property
+    def _group_sizes(self) -> tuple[int, int]:
+        """Digits of the last group and of each group before it: (3, 3), in India (3, 2)."""
+        last, before = self._locale.decimal_formats[None].grouping
+        return last, before
+
+    def _digits(self, scaled: int, places: int, fewest: int) -> str:
+        """An absolute value in units of its last of `places` decimals, grouped, with at least `fewest` decimals.
+
+        Babel's own formatter is not used: it removes an apostrophe between groups as if it quoted the digits.
+        """
+        whole, part = divmod(abs(scaled), 10**places)
+        point, group = self.separators
+        last, before = self._group_sizes
+        digits = str(whole)
+        groups = [digits[-last:]]
+        for end in range(len(digits) - last, 0, -before):
+            groups.insert(0, digits[max(end - before, 0) : end])
+        decimals = f"{part:0{places}}".rstrip("0").ljust(fewest, "0") if places else ""
+        return group.join(groups) + (point + decimals if decimals else "")
 
     @property
     def orders_word(self) -> str:
-        """The word for several of them."""
+        """The plural of `order_word`, formed as English forms it."""
         word = self.order_word
         if word.endswith(("s", "x", "ch", "sh")):
             return f"{word}es"
         return f"{word[:-1]}ies" if word.endswith("y") and word[-2:-1] not in "aeiou" else f"{word}s"
 
     def number(self, value: int) -> str:
-        """A whole number with its thousands apart."""
-        return f"{value:,}".replace(",", self._marks.group)
+        """A whole number, grouped as the locale groups."""
+        return (MINUS if value < 0 else "") + self._digits(value, 0, 0)
 
     def quantity(self, milli: int | None, unit: str = "", decimals: int = 0) -> str:
-        """Thousandths in their unit, with at least `decimals` and never fewer than are there; unknown says so."""
+        """Thousandths in their unit, with at least `decimals` and all that they have; for None `unknown quantity`."""
         if milli is None:
             return "unknown quantity"
-        whole, part = divmod(abs(milli), 1000)
-        digits = f"{part:03}".rstrip("0").ljust(decimals, "0")
-        text = self.number(whole) + (self._marks.point + digits if digits else "")
-        return ("\u2212" if milli < 0 else "") + text + (NBSP + unit if unit else "")
+        text = self._digits(milli, 3, decimals)
+        return (MINUS if milli < 0 else "") + text + (NBSP + unit if unit else "")
+
+    def plural(self, count: int, one: str, several: str | None = None) -> str:
+        """A number with its word, without a line break between them.
+
+        >>> LocaleFormat().plural(1, "item"), LocaleFormat(locale="de").plural(3000, "item")
+        ('1\\xa0item', '3.000\\xa0items')
+        """
+        return f"{self.number(count)}{NBSP}{one if count == 1 else several or one + 's'}"
 
     @property
     def small_micros(self) -> int:
-        """The smallest coin of the currency, in millionths."""
-        return UNIT_MICROS if self.currency in _WITHOUT_CENTS else CENT_MICROS
+        """The smallest unit of the currency, in millionths: a cent of EUR, a fils of KWD, one JPY."""
+        return int(10 ** (MONEY_PLACES - self._money_places))
 
     def money(self, micros: int, *, whole: bool = False) -> str:
-        """An amount of the shop's currency, to the cent; `whole`: without cents, for what is read from afar."""
-        coin = UNIT_MICROS if whole else self.small_micros
-        coins = (abs(micros) + coin // 2) // coin
-        units, cents = (coins, None) if coin == UNIT_MICROS else divmod(coins, UNIT_MICROS // coin)
-        text = self.number(units) + ("" if cents is None else f"{self._marks.point}{cents:02}")
-        sign = _SIGNS.get(self.currency, self.currency)
-        minus = "\u2212" if micros < 0 and coins else ""
-        return f"{minus}{sign}{NBSP}{text}" if self._marks.sign_first else f"{minus}{text}{NBSP}{sign}"
+        """An amount of the shop's currency, rounded half away from zero to its smallest unit; `whole`: to whole units."""
+        places = 0 if whole else self._money_places
+        unit = int(10 ** (MONEY_PLACES - places))
+        amount = (abs(micros) + unit // 2) // unit
+        text = self._digits(amount, places, places)
+        sign, first = self._sign
+        minus = MINUS if micros < 0 and amount else ""
+        return f"{minus}{sign}{NBSP}{text}" if first else f"{minus}{text}{NBSP}{sign}"
 
     def local(self, at_us: int) -> datetime:
         """A time in the shop's zone; what no calendar has becomes its nearest end."""
@@ -111,12 +140,17 @@ class LocaleFormat:
 
     def at(self, at_us: int) -> str:
         """The absolute time, to the second, with its zone."""
-        return self.local(at_us).strftime("%a %Y-%m-%d %H:%M:%S %Z")
+        local = self.local(at_us)
+        return f"{format_datetime(local, 'EEE', locale=self._locale)} {local:%Y-%m-%d %H:%M:%S %Z}"
 
     def clock(self, at_us: int, now_us: int) -> str:
         """The time of day, with its date where that is not today's."""
         local, now = self.local(at_us), self.local(now_us)
-        return local.strftime("%H:%M") if local.date() == now.date() else local.strftime("%d %b %H:%M")
+        return (
+            f"{local:%H:%M}"
+            if local.date() == now.date()
+            else format_datetime(local, "dd MMM HH:mm", locale=self._locale)
+        )
 
     def iso(self, at_us: int) -> str:
         """The time for machines: ISO 8601, UTC, to the second."""
@@ -140,8 +174,9 @@ class LocaleFormat:
         return f"{-days} d late" if days < 0 else f"due in {days} d"
 
 
-def tongue_of(config: HubConfig) -> LocaleFormat:
-    """The tongue that hub.toml asks for."""
+@lru_cache(maxsize=8)
+def locale_of(config: HubConfig) -> LocaleFormat:
+    """The locale that hub.toml configures."""
     return LocaleFormat(config.currency, config.locale, ZoneInfo(config.timezone), config.order_word.strip())
 
 

@@ -1,4 +1,4 @@
-"""Small help with words in messages: the nearest known one, and a time that a person reads.
+"""Text of messages: the nearest known word, and a time in readable form.
 
 >>> nearest("order.relaese", ["order.release", "note"])
 'Did you mean order.release?'
@@ -12,14 +12,14 @@ from difflib import get_close_matches
 
 
 def nearest(word: str, known: Iterable[str]) -> str:
-    """`Did you mean …?` for a word that nobody knows, or all the words that are known."""
+    """`Did you mean …?` for an unknown word with a close match, else the list of all known words."""
     words = sorted(known)
     close = get_close_matches(word, words, n=1)
     return f"Did you mean {close[0]}?" if close else f"Known are: {', '.join(words)}."
 
 
 def utc_text(at_us: int) -> str:
-    """UTC us since 1970 to the second; a time that no calendar has stays a number."""
+    """UTC us since 1970, written to the second; a time outside the calendar's range stays a number."""
     try:
         return datetime.fromtimestamp(at_us / 1_000_000, UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
     except (ValueError, OverflowError, OSError):

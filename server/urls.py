@@ -1,6 +1,6 @@
-"""One segment of an address that may hold any text: a code with slashes in it is one name, not a path.
+"""Addresses whose last segment may be any text: a code that contains slashes is one name, not a path.
 
-The server decodes %2F before it looks at the address, so the whole rest of the path is the segment.
+The server decodes %2F before it matches routes, so the whole rest of the path is the segment.
 """
 
 from urllib.parse import quote
@@ -11,19 +11,19 @@ from werkzeug.routing import BaseConverter
 
 
 class PathSegment(BaseConverter):
-    """Everything up to the end of the path, slashes at either end included."""
+    """URL converter that matches everything up to the end of the path, slashes at either end included."""
 
     regex = ".+"
     part_isolating = False
 
 
 def segments(blueprint: Blueprint) -> None:
-    """Let the routes of a blueprint say `<segment:name>`; call it before the first of them."""
+    """Register the converter `<segment:name>` for a blueprint; call it before the first route."""
 
-    def know(setup: BlueprintSetupState) -> None:
+    def register(setup: BlueprintSetupState) -> None:
         setup.app.url_map.converters.setdefault("segment", PathSegment)
 
-    blueprint.record(know)
+    blueprint.record(register)
 
 
 def item_url(item: str) -> str:
@@ -32,7 +32,7 @@ def item_url(item: str) -> str:
     >>> item_url("WO-1/2"), item_url("..")
     ('/items/WO-1%2F2', '/items?code=..')
     """
-    # A browser takes these two for steps in the path, however they are written.
+    # A browser resolves these two as path steps, even percent-encoded.
     return f"/items?code={item}" if item in (".", "..") else f"/items/{quote(item, safe='')}"
 
 

@@ -114,7 +114,7 @@ class Station:
 
     def _stage(self) -> str | None:
         """The station's stage from station.toml, else from the hub; None where STAGE cards select it."""
-        return self.config.stage or (None if self.config.stages else self.shop.snapshot.placed.get(self.config.station))
+        return self.config.stage or (None if self.config.stages else self.shop.snapshot.stage_at(self.config.station))
 
     def _answer(self, answer: Answer) -> None:
         self.feedback.dispatch(answer)

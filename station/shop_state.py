@@ -6,7 +6,7 @@ for the station's stage.
 
 from collections.abc import Sequence
 
-from station.journal import OpenItem
+from station.core.protocol import OpenItem
 from station.rules.snapshot import ShopSnapshot
 
 

@@ -1,15 +1,35 @@
 """status.json: the station's status for `status`, `readers`, `doctor` and other programs. It is replaced atomically."""
 
 import os
+from dataclasses import dataclass
 from pathlib import Path
 
 import msgspec
 
-from station.readers.registry import ReaderStatus
 from station.system.clock import boot_ns
 
 OLD_S = 60.0
 """An older status is not that of a running station, which writes it every 5 s."""
+
+
+@dataclass(frozen=True, slots=True)
+class ReaderStatus:
+    """One line of `wipline-station readers`.
+
+    `state`: ready; listening (not identified yet); refusing (its profile is unusable, so each scan is answered red); waiting
+    (to be opened); lost; ended; ignored. `why`: the reason in a sentence; `evidence`: the facts behind it; `mend`: how to
+    change it; `taught`: the reader's profile in words. Times are CLOCK_BOOTTIME in ns.
+    """
+
+    kind: str
+    id: str
+    state: str
+    why: str = ""
+    reads: int = 0
+    last_boot_ns: int | None = None
+    evidence: tuple[str, ...] = ()
+    mend: str = ""
+    taught: str = ""
 
 
 class HubStatus(msgspec.Struct, frozen=True):

@@ -18,6 +18,7 @@ CHECKS = (
     ("mypy",),
     ("lint-imports", "--no-logo"),
     ("deptry", "."),
+    ("mkdocs", "build", "--strict", "--config-file", ".ci/mkdocs.yml"),
 )
 PYTEST = (str(BIN / "python"), "-m", "pytest", "-q", "--durations=8", "--durations-min=5")
 GROUPS = {
@@ -31,7 +32,7 @@ BUSY = ("stress-ng", "--cpu", "4", "--quiet")
 
 
 def check() -> int:
-    """Lint, format, types, import rules and dependencies; the number of tools that complained."""
+    """Lint, format, types, import rules, dependencies and the documentation site; the number of tools that complained."""
     failed = 0
     for command in CHECKS:
         done = subprocess.run([str(BIN / command[0]), *command[1:]], cwd=ROOT, check=False)

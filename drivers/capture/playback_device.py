@@ -1,7 +1,7 @@
-"""A recorded device, played: what stands in the place of a reader's device, so that the reader's own code reads it again.
+"""Playback of a captured device: stand-ins for device handle, serial port and smart card service.
 
-Time is the recording's. Who waits for the device has waited as soon as he asks, until the next event or for as long as he
-meant to, so pauses end scans and tags leave as they did, and a day is over in seconds.
+The driver's own code reads them. The clock is that of the capture: a wait returns at once and advances the clock to the next
+event or by the timeout. So pauses end scans and tags leave as they did, and a day is played back in seconds.
 """
 
 import errno
@@ -17,15 +17,15 @@ from drivers.platform.device_handle import DeviceHandle
 from drivers.platform.pcsc_interface import NoReader, PcscReaderState, ServiceGone
 
 DEVICE = -1
-"""The descriptor of a device that is none."""
-ASKED_MAX = 4 * MAX_COMMANDS
-"""Answers of one card that are kept until they are asked for."""
+"""The descriptor of a device that has none."""
+EXCHANGES_MAX = 4 * MAX_COMMANDS
+"""Captured responses of one card that are kept until their commands are sent."""
 _ARRIVES = frozenset({"key", "in", "report", "lost"})
 _MS = 1_000_000
 
 
 class PlaybackHandle(DeviceHandle):
-    """The device of a recording, in the place of `DeviceHandle`; closed when the recording is over."""
+    """The device of a capture, in place of `DeviceHandle`; closed at the end of the capture."""
 
     def __init__(self, events: Iterator[CaptureEvent], begun_ns: int) -> None:
         super().__init__(lambda: None)
@@ -33,25 +33,24 @@ class PlaybackHandle(DeviceHandle):
         self._events = events
         self._next: CaptureEvent | None = None
 
-    def holding(self, _let_go: Callable[[], None]) -> "PlaybackHandle":
-        """Hold nothing: a recorded device need not be let go."""
+    def holding(self, _release: Callable[[], None]) -> "PlaybackHandle":
+        """This handle itself, as a `Hold`: a captured device needs no release."""
         return self
 
     def now_ns(self) -> int:
-        """The time of the recording."""
+        """The clock of the capture."""
         return self._now_ns
 
     def wait(self, descriptor: int | None = None, timeout_s: float | None = None) -> bool:
-        """Let the time pass until the device said something (True), the time is over or the recording is (False)."""
-        return self.comes(_ARRIVES if descriptor is not None else frozenset(), timeout_s)
+        """Advance the clock to the next data (True), or to the timeout or the end of the capture (False)."""
+        return self.advance(_ARRIVES if descriptor is not None else frozenset(), timeout_s)
 
-    def comes(self, names: frozenset[str], timeout_s: float | None) -> bool:
-        """The same for events of these names; others that stand before them were told, not heard, and are passed over."""
+    def advance(self, names: frozenset[str], timeout_s: float | None) -> bool:
+        """The same for events of these names. Other events before them are skipped: the driver has sent them itself."""
         if self.closed:
             return False
-        until_ns = (
-            None if timeout_s is None else self._now_ns + math.ceil(timeout_s * 1000) * _MS
-        )  # as `DeviceHandle` rounds
+        # Rounded up as in `DeviceHandle.wait`.
+        until_ns = None if timeout_s is None else self._now_ns + math.ceil(timeout_s * 1000) * _MS
         while (event := self.peek()) is not None and names and event.name not in {*names, "end"}:
             self._next = None
         at_ns = self._now_ns if event is None else self.begun_ns + event.time_ns
@@ -65,29 +64,29 @@ class PlaybackHandle(DeviceHandle):
         return event.name in names
 
     def peek(self) -> CaptureEvent | None:
-        """The next event, None where the recording breaks off."""
+        """The next event, None if the capture is truncated."""
         if self._next is None:
             self._next = next(self._events, None)
         return self._next
 
     def pull(self) -> CaptureEvent:
-        """The next event, before its time."""
+        """The next event, without advancing the clock."""
         event = self.peek()
         assert event is not None
         self._next = None
         return event
 
     def reach(self, event: CaptureEvent) -> CaptureEvent:
-        """It is the time of this event."""
+        """Advance the clock to this event."""
         self._now_ns = max(self._now_ns, self.begun_ns + event.time_ns)
         return event
 
     def next_event(self) -> CaptureEvent:
-        """The event that came; it is now."""
+        """The next event, at its time."""
         return self.reach(self.pull())
 
     def keys(self) -> list[KeyEvent]:
-        """What a keyboard is asked for."""
+        """The next key event, in place of reading an input device."""
         event = self.next_event()
         if event.name == "lost":
             raise OSError(errno.ENODEV, os.strerror(errno.ENODEV))
@@ -95,13 +94,13 @@ class PlaybackHandle(DeviceHandle):
         return [KeyEvent(kind, code, value, self.begun_ns + event.time_ns)]
 
     def report(self, _device: int, _most: int) -> bytes:
-        """What a HID device is asked for."""
+        """The next report, in place of reading a hidraw device."""
         event = self.next_event()
         return b"" if event.name == "lost" else bytes(event.value)
 
 
 class PlaybackSerial:
-    """A recorded serial line: what came comes again, whatever is asked."""
+    """A captured serial port: it yields the captured bytes, whatever is written to it."""
 
     descriptor = DEVICE
 
@@ -110,7 +109,7 @@ class PlaybackSerial:
         self._device = device
 
     def read(self) -> bytes:
-        """What has come."""
+        """The bytes received."""
         event = self._device.next_event()
         if event.name == "lost":
             came = f"{self.reader} was unplugged."
@@ -118,24 +117,24 @@ class PlaybackSerial:
         return bytes(event.value)
 
     def write(self, data: bytes) -> None:
-        """Nobody is there to hear it."""
+        """Discard the bytes."""
 
     def set_speed(self, baud: int) -> None:
-        """What came, came at the right speed."""
+        """Ignore the speed: the captured bytes are decoded already."""
 
     def close(self) -> None:
-        """Nothing is held."""
+        """Nothing to close."""
 
 
 class PlaybackPcsc:
-    """A recorded smart card service: the states of the reader in their turn, and the answers that its cards gave."""
+    """A captured smart card service: the captured states of the reader, and the responses of its cards."""
 
     def __init__(self, device: PlaybackHandle) -> None:
         self._device = device
-        self._asked: list[CaptureEvent] = []
+        self._exchanges: list[CaptureEvent] = []
 
     def connect(self) -> None:
-        """Raises `ServiceGone` until the moment at which it was there again, which is now."""
+        """Raise `ServiceGone` unless the service was back at this point of the capture."""
         event = self._device.peek()
         if event is None or event.name != "readers":
             raise ServiceGone
@@ -145,9 +144,9 @@ class PlaybackPcsc:
         return list(self._device.next_event().value)
 
     def change(self, reader: str, known: PcscReaderState | None, timeout_s: float) -> PcscReaderState:
-        """The reader's state once it differs from the known one, or when the time is over."""
-        self._asked.clear()
-        if not self._device.comes(frozenset({"state", "gone"}), timeout_s):
+        """Advance to the next state of the reader, or by the timeout; return the state."""
+        self._exchanges.clear()
+        if not self._device.advance(frozenset({"state", "gone"}), timeout_s):
             return known or PcscReaderState(mark=0, turn=0, card=False)
         event = self._device.next_event()
         if event.name == "gone":
@@ -156,41 +155,45 @@ class PlaybackPcsc:
         return PcscReaderState(turn, turn, card, atr)
 
     def card(self, reader: str) -> "PlaybackPcsc":
-        """The card on this reader."""
+        """The card in this reader."""
         event = self._device.peek()
         if event is not None and event.name == "gone":
             raise _gone(event, reader)
         return self
 
     def send(self, command: bytes) -> bytes | None:
-        """What the card answered to this command; b"" where it was never asked that."""
-        while (event := self._device.peek()) is not None and event.name == "asked" and len(self._asked) < ASKED_MAX:
-            self._asked.append(self._device.pull())
-        for place, each in enumerate(self._asked):
-            asked, answer = each.value
-            if asked == command:
-                del self._asked[place]
-                self._device.reach(each)
-                return bytes(answer) if answer is not None else None
+        """The captured response to this command; b"" if the command was not sent in the capture."""
+        while (
+            (event := self._device.peek()) is not None
+            and event.name == "asked"
+            and len(self._exchanges) < EXCHANGES_MAX
+        ):
+            self._exchanges.append(self._device.pull())
+        for index, exchange in enumerate(self._exchanges):
+            sent, response = exchange.value
+            if sent == command:
+                del self._exchanges[index]
+                self._device.reach(exchange)
+                return bytes(response) if response is not None else None
         if event is None:
-            raise ServiceGone  # the recording breaks off: this card was not read to its end
+            raise ServiceGone  # the capture is truncated: this card was not read completely
         if event.name == "gone":
             raise _gone(event, "")
         return b""
 
     def control(self, _reader: str, _command: bytes) -> bytes:
-        """It is not told to beep."""
+        """No response: a captured reader is not controlled."""
         return b""
 
     def usb(self, _reader: str) -> tuple[int, int] | None:
-        """It is plugged in nowhere."""
+        """No USB address."""
         return None
 
     def cancel(self) -> None:
-        """Nobody waits."""
+        """Nothing to cancel: no wait blocks."""
 
     def close(self) -> None:
-        """Nothing is held."""
+        """Nothing to close."""
 
 
 def _gone(event: CaptureEvent, reader: str) -> Exception:

@@ -1,7 +1,7 @@
-"""A recording as a reader: the code that read the device reads it again, and yields what it would yield today.
+"""Playback of a capture as a reader: the present driver code reads the captured device, and yields its outcomes.
 
-Kind and reader of what it yields are the replay's own, so that nobody takes it for what was scanned now. The times are those
-of the recording, moved so that it ended when the playing began: pauses count as they did, and nothing lies in the future.
+The outcomes carry kind and id of the replay reader, so that they are not taken for new scans. Their times are shifted so
+that the capture ends when playback begins: intervals are unchanged, and no time is in the future.
 """
 
 import json
@@ -16,7 +16,7 @@ from drivers.decode.capture_file import CaptureError, CaptureEvent, CaptureHeade
 from drivers.decode.capture_schema import SETTINGS
 from drivers.decode.hid.report_descriptor import DescriptorError, parsed
 from drivers.hidpos import HidPos
-from drivers.keyboard import Keyboard
+from drivers.keyboard import Keyboard, KeyboardDevice
 from drivers.pcsc import Pcsc
 from drivers.platform.device_handle import DeviceHandle
 from drivers.serial_line import SerialLine
@@ -29,24 +29,23 @@ _NS = 1_000_000_000
 
 
 def _opened_ns(head: CaptureHeader, device: PlaybackHandle) -> int | None:
-    """When the reader was opened, in the time of the playing; None where the recording does not say."""
+    """When the reader was opened, in the clock of the playback; None if the capture does not contain it."""
     since_ns: int | None = head.settings.get("opened_ns")
     return None if since_ns is None else device.begun_ns + since_ns
 
 
 def _keyboard(head: CaptureHeader, device: PlaybackHandle) -> Driver:
-    said = head.settings
-    return Keyboard(
+    settings = head.settings
+    recorded = KeyboardDevice(
         DEVICE,
-        head.reader,
-        said.get("name", head.reader),
+        settings.get("name", head.reader),
         lambda: None,
-        caps_lock=said.get("caps_lock", False),
+        caps_lock=settings.get("caps_lock", False),
         opened_ns=_opened_ns(head, device),
-        said_layout=said.get("layout"),
-        take=device.keys,
+        read_events=device.keys,
         hold=device.holding,
     )
+    return Keyboard(recorded, head.reader, fixed_layout=settings.get("layout"))
 
 
 def _serial_line(head: CaptureHeader, device: PlaybackHandle) -> Driver:
@@ -58,13 +57,13 @@ def _serial_rfid(head: CaptureHeader, device: PlaybackHandle) -> Driver:
 
 
 def _hidpos(head: CaptureHeader, device: PlaybackHandle) -> Driver:
-    said = head.settings
+    settings = head.settings
     return HidPos(
         DEVICE,
         head.reader,
-        said.get("name", head.reader),
-        parsed(said.get("descriptor", b"")),
-        take=device.report,
+        settings.get("name", head.reader),
+        parsed(settings.get("descriptor", b"")),
+        read_report=device.report,
         opened_ns=_opened_ns(head, device),
         hold=device.holding,
     )
@@ -81,42 +80,45 @@ READERS: Mapping[str, Callable[[CaptureHeader, PlaybackHandle], Driver]] = {
     "serial_line": _serial_line,
     "serial_rfid": _serial_rfid,
 }
-"""The readers of recorded devices, each set as it was."""
+"""For each kind, the function that opens the driver on a captured device, with the captured settings."""
 
 
-def lines(source: BinaryIO, recorded: CaptureReader) -> Iterator[CaptureHeader | CaptureEvent]:
-    """The head and the events of a recording. Raises `DriverError`."""
+def lines(source: BinaryIO, capture: CaptureReader) -> Iterator[CaptureHeader | CaptureEvent]:
+    """The header and the events of a capture. Raises `DriverError`."""
     try:
         while data := source.read(CHUNK_BYTES):
-            yield from recorded.feed(data)
-        yield from recorded.end()
+            yield from capture.feed(data)
+        yield from capture.end()
     except CaptureError as error:
         raise _cannot_be_played(error) from error
 
 
-def opened(source: BinaryIO, reader: str) -> "PlaybackReader":
-    """The recording in this file as a reader of this name, read to its end first. Raises `DriverError`."""
-    recorded = CaptureReader()
+def open_capture(source: BinaryIO, reader: str) -> "PlaybackReader":
+    """The capture in this file as a reader of this id. It is checked to its end first. Raises `DriverError`."""
+    capture = CaptureReader()
     try:
-        for _line in lines(source, recorded):
+        for _line in lines(source, capture):
             pass
     except DriverError:
         source.close()
         raise
     source.seek(0)
     up_ns = boot_ns()
-    if recorded.last_ns > up_ns:
+    if capture.last_ns > up_ns:
         source.close()
         raise DriverError(
-            came=f"The recording is {recorded.last_ns // _NS} s long, and this machine was started {up_ns // _NS} s ago.",
+            came=f"The recording is {capture.last_ns // _NS} s long, and this machine was started {up_ns // _NS} s ago.",
             expected="Its scans are played as if the last were made now, and none may lie before the start.",
             do="Wait: it is tried again.",
         )
-    return PlaybackReader(source, reader, up_ns - recorded.last_ns)
+    return PlaybackReader(source, reader, up_ns - capture.last_ns)
 
 
 class PlaybackReader:
-    """A recording that is played from `begun_ns` on. `stays`: when it is over nothing more comes until `close`."""
+    """A capture that is played back, with its clock starting at `begun_ns`.
+
+    `stays`: after the end of the capture, `reads` blocks until `close`.
+    """
 
     kind = "replay"
     lossless = True
@@ -124,57 +126,57 @@ class PlaybackReader:
     def __init__(self, source: BinaryIO, reader: str, begun_ns: int = 0, *, stays: bool = True) -> None:
         self.reader = reader
         self._stays = stays
-        self._recorded = CaptureReader()
-        self._held = DeviceHandle(source.close)
-        events = lines(source, self._recorded)
-        self._device = PlaybackHandle((each for each in events if isinstance(each, CaptureEvent)), begun_ns)
+        self._capture = CaptureReader()
+        self._handle = DeviceHandle(source.close)
+        events = lines(source, self._capture)
+        self._device = PlaybackHandle((item for item in events if isinstance(item, CaptureEvent)), begun_ns)
         try:
-            self.head = next(each for each in events if isinstance(each, CaptureHeader))
+            self.head = next(item for item in events if isinstance(item, CaptureHeader))
             self._inner = READERS[self.head.kind](self.head, self._device)
             if "profile" in self.head.settings:
                 self.teach(())
         except (DriverError, DescriptorError) as error:
             self._device.close()
-            self._held.close()
+            self._handle.close()
             raise error if isinstance(error, DriverError) else _cannot_be_played(error) from error
 
     def teach(self, sheets: Sequence[Sequence[str]], _profile: str | None = None) -> None:
-        """The setup sheets that may be scanned; what was learned before stands in the recording."""
+        """Set the setup sheets to recognise; the profile comes from the capture."""
         if isinstance(self._inner, SupportsEnrolment):
-            plain: dict[str, object] | None = {} if "profile" in SETTINGS[self.head.kind] else None
-            profile = self.head.settings.get("profile", plain)
+            default: dict[str, object] | None = {} if "profile" in SETTINGS[self.head.kind] else None
+            profile = self.head.settings.get("profile", default)
             self._inner.teach(sheets, None if profile is None else json.dumps(profile))
 
     def reads(self) -> Iterator[Outcome]:
-        """Each scan again, at full speed."""
-        with self._held.reading():
-            yield from self._again()
+        """The outcomes of the capture, at full speed."""
+        with self._handle.reading():
+            yield from self._outcomes()
             if self._stays:
-                self._held.wait()
+                self._handle.wait()
             else:
-                self._held.close()
+                self._handle.close()
 
     def close(self) -> None:
         """End `reads` and close the file."""
-        self._held.close()
+        self._handle.close()
         self._inner.close()
 
-    def _again(self) -> Iterator[Outcome]:
+    def _outcomes(self) -> Iterator[Outcome]:
         try:
-            for outcome in chain(self._inner.reads(), self._breaks_off()):
-                yield replace(self._ours(outcome), kind=self.kind, reader=self.reader)
+            for outcome in chain(self._inner.reads(), self._truncation_notice()):
+                yield replace(self._without_profile(outcome), kind=self.kind, reader=self.reader)
         except DeviceLost as lost:
             yield OperatorNotice(self.kind, self.reader, self._device.now_ns(), lost.came)
         finally:
             self._inner.close()
 
-    def _ours(self, outcome: Outcome) -> Outcome:
-        """What a recorded reader has learned is known of it already, or will be when it is plugged in."""
+    def _without_profile(self, outcome: Outcome) -> Outcome:
+        """The outcome without a profile to store: it belongs to the captured reader, not to this one."""
         return replace(outcome, profile=None) if isinstance(outcome, ProfileLearned) else outcome
 
-    def _breaks_off(self) -> Iterator[Outcome]:
-        if not self._recorded.ended and not self._held.closed:
-            torn = self._recorded.torn
+    def _truncation_notice(self) -> Iterator[Outcome]:
+        if not self._capture.ended and not self._handle.closed:
+            torn = self._capture.torn
             text = BROKEN_OFF if torn is None else f"{BROKEN_OFF} Line {torn} is torn, and was left out."
             yield OperatorNotice(self.kind, self.reader, self._device.now_ns(), text)
 

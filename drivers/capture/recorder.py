@@ -1,12 +1,12 @@
-"""The tape: what an open reader's device says is written down as it says it, and nothing that is read is changed by that.
+"""Capture: the raw data of an open reader's device, written to a file as it arrives.
 
-A reader that is to be recorded puts one of these in the place where it takes what its device says. A tape that is full or
-cannot be written stops by itself, says so, and the reader reads on.
+A driver that is captured wraps its source of data with one of these functions or classes; the data itself is unchanged. A
+capture that is full or cannot be written stops with an error text, and the driver continues to read.
 
-    tape = Tape(file.write, driver.close)
-    driver.record(tape)
+    writer = CaptureWriter(file.write, driver.close)
+    driver.record(writer)
     for outcome in driver.reads(): ...
-    tape.end()
+    writer.end()
 """
 
 from collections.abc import Callable
@@ -20,22 +20,22 @@ from drivers.platform.pcsc_interface import NoReader, PcscCard, PcscReaderState,
 from drivers.platform.serial_ports import SerialPort
 
 END_BYTES = 64
-"""Room that is kept for the last line."""
+"""Space reserved for the last line."""
 _HOUR_NS = 3600 * 1_000_000_000
-_Heard = TypeVar("_Heard")
+_Result = TypeVar("_Result")
 
 
 @runtime_checkable
 class SupportsCapture(Protocol):
-    """An open reader of which the device can be written down. `record` is called once, before `reads`."""
+    """An open reader whose device can be captured. `record` is called once, before `reads`."""
 
-    def record(self, tape: "CaptureWriter") -> None: ...
+    def record(self, writer: "CaptureWriter") -> None: ...
 
 
 class CaptureWriter:
-    """One recording being made. `write` takes a line; `stop` is called when no more can be written.
+    """Writes one capture. `write` takes a line; `stop` is called when the capture is full or a write fails.
 
-    `events` counts what was written down; `trouble` says in a sentence why the tape stopped, None where it has not.
+    `events` counts the events written; `trouble` is the reason for a stop in a sentence, None without one.
     """
 
     def __init__(self, write: Callable[[bytes], object], stop: Callable[[], object], sw: str = "") -> None:
@@ -47,36 +47,38 @@ class CaptureWriter:
         self._writable = True
 
     def begin(self, kind: str, reader: str, *, opened_ns: int | None = None, **settings: object) -> None:
-        """Write the head: which reader this is, when it was opened, and how it is set (None: it is not).
+        """Write the header: kind and id of the reader, the time of its opening, and its settings that are not None.
 
-        Raises `RecordingError`.
+        Raises `CaptureError`.
         """
         self._begun_ns = self._last_ns = boot_ns()
-        if opened_ns is not None:  # what comes so soon after it is the rest of what had begun before, played as well
+        if opened_ns is not None:  # playback needs it: data soon after the opening is the rest of an earlier scan
             settings["opened_ns"] = min(max(opened_ns - self._begun_ns, -TIME_MAX_NS), 0)
         self._put(
             head_line(
-                CaptureHeader(kind, reader, {name: it for name, it in settings.items() if it is not None}, self._sw)
+                CaptureHeader(
+                    kind, reader, {name: value for name, value in settings.items() if value is not None}, self._sw
+                )
             )
         )
 
     def note(self, name: str, value: object, time_ns: int | None = None) -> None:
-        """Write down that this was said, now or at this time of CLOCK_BOOTTIME."""
+        """Write one event at `time_ns` of CLOCK_BOOTTIME, by default now. Does nothing after a stop."""
         if self.trouble is not None:
             return
         self._last_ns = max(self._last_ns, boot_ns() if time_ns is None else time_ns)
         since_ns = self._last_ns - self._begun_ns
         line = event_line(CaptureEvent(since_ns, name, value))
         if since_ns > TIME_MAX_NS:
-            self._give_up(f"The recording is full: it has lasted {TIME_MAX_NS // _HOUR_NS} hours.")
+            self._stop_with(f"The recording is full: it has lasted {TIME_MAX_NS // _HOUR_NS} hours.")
         elif self._bytes + len(line) > FILE_MAX_BYTES - END_BYTES:
-            self._give_up(f"The recording is full: it has {FILE_MAX_BYTES // 2**20} MiB.")
+            self._stop_with(f"The recording is full: it has {FILE_MAX_BYTES // 2**20} MiB.")
         else:
             self.events += 1
             self._put(line)
 
     def end(self) -> None:
-        """Nothing was said until now, and the recording ends. A tape that could not be written stays as it is."""
+        """Write the end with the present time, unless a write has failed."""
         if self._writable:
             since_ns = min(max(self._last_ns, boot_ns()) - self._begun_ns, TIME_MAX_NS)
             self._put(event_line(CaptureEvent(since_ns, "end", True)))
@@ -87,89 +89,89 @@ class CaptureWriter:
         try:
             self._write(line)
         except OSError as error:
-            self._writable = False  # what comes behind half a line would be no line either
-            self._give_up(f"The recording cannot be written: {error.strerror}.")
+            self._writable = False  # a line after half a line could not be read
+            self._stop_with(f"The recording cannot be written: {error.strerror}.")
 
-    def _give_up(self, why: str) -> None:
+    def _stop_with(self, why: str) -> None:
         self.trouble = why
         self._stop()
 
 
-def keys(take: Callable[[], list[KeyEvent]], tape: CaptureWriter) -> Callable[[], list[KeyEvent]]:
-    """The same key events, written down."""
+def keys(read_events: Callable[[], list[KeyEvent]], writer: CaptureWriter) -> Callable[[], list[KeyEvent]]:
+    """`read_events` with capture of its key events."""
 
-    def taken() -> list[KeyEvent]:
+    def captured() -> list[KeyEvent]:
         try:
-            events = take()
+            events = read_events()
         except OSError:
-            tape.note("lost", True)
+            writer.note("lost", True)
             raise
         for event in events:
-            tape.note("key", event[:3], event.time_ns)
+            writer.note("key", event[:3], event.time_ns)
         return events
 
-    return taken
+    return captured
 
 
-def reports(take: Callable[[int, int], bytes], tape: CaptureWriter) -> Callable[[int, int], bytes]:
-    """The same HID reports, written down."""
+def reports(read_report: Callable[[int, int], bytes], writer: CaptureWriter) -> Callable[[int, int], bytes]:
+    """`read_report` with capture of its HID reports."""
 
-    def taken(device: int, most: int) -> bytes:
+    def captured(device: int, max_bytes: int) -> bytes:
         try:
-            report = take(device, most)
+            report = read_report(device, max_bytes)
         except BlockingIOError:
             raise
         except OSError:
-            tape.note("lost", True)
+            writer.note("lost", True)
             raise
-        tape.note(*(("report", report) if report else ("lost", True)))
+        writer.note(*(("report", report) if report else ("lost", True)))
         return report
 
-    return taken
+    return captured
 
 
 class CapturingSerial:
-    """The same serial line; what is read from it and written to it is written down."""
+    """A serial port with capture of the bytes read and written."""
 
-    def __init__(self, wire: SerialPort, tape: CaptureWriter) -> None:
-        self.reader, self.descriptor = wire.reader, wire.descriptor
-        self._wire, self._tape = wire, tape
+    def __init__(self, port: SerialPort, writer: CaptureWriter) -> None:
+        self.reader, self.descriptor = port.reader, port.descriptor
+        self._port, self._writer = port, writer
 
     def read(self) -> bytes:
-        """What has come."""
-        data = self._or_lost(self._wire.read)
+        """The bytes received."""
+        data = self._note_loss(self._port.read)
         if data:
-            self._tape.note("in", data)
+            self._writer.note("in", data)
         return data
 
     def write(self, data: bytes) -> None:
-        """Send it to the device."""
-        self._tape.note("out", data)
-        self._or_lost(lambda: self._wire.write(data))
+        """Send bytes."""
+        self._writer.note("out", data)
+        self._note_loss(lambda: self._port.write(data))
 
     def set_speed(self, baud: int) -> None:
-        """Speak at another speed."""
-        self._tape.note("baud", baud)
-        self._or_lost(lambda: self._wire.set_speed(baud))
+        """Set the speed."""
+        self._writer.note("baud", baud)
+        self._note_loss(lambda: self._port.set_speed(baud))
 
     def close(self) -> None:
-        """Give the port back."""
-        self._wire.close()
+        """Close the port."""
+        self._port.close()
 
-    def _or_lost(self, do: Callable[[], bytes | None]) -> bytes:
+    def _note_loss(self, call: Callable[[], bytes | None]) -> bytes:
         try:
-            return do() or b""
+            return call() or b""
         except DeviceLost:
-            self._tape.note("lost", True)
+            self._writer.note("lost", True)
             raise
 
 
 class CapturingPcsc:
-    """The same smart card service; what it says of the reader and its cards is written down."""
+    """A smart card service with capture of reader states and card exchanges."""
 
-    def __init__(self, service: PcscService, tape: CaptureWriter) -> None:
-        self._service, self._tape = service, tape
-        self._gone: str | None = None  # what was written down last, if that
+    def __init__(self, service: PcscService, writer: CaptureWriter) -> None:
+        self._service, self._writer = service, writer
+        self._gone: str | None = None  # the value of the last event if that was `gone`
         self.connect, self.control = service.connect, service.control
         self.cancel, self.close, self.usb = service.cancel, service.close, service.usb
 
@@ -180,25 +182,25 @@ class CapturingPcsc:
         return names
 
     def change(self, reader: str, known: PcscReaderState | None, timeout_s: float) -> PcscReaderState:
-        """The reader's state once it differs from the known one, or when the time is over."""
-        state = self.heard(lambda: self._service.change(reader, known, timeout_s))
+        """Wait until the reader's state differs from `known`, or for the timeout; return the state."""
+        state = self.note_loss(lambda: self._service.change(reader, known, timeout_s))
         if known is None or (state.turn, state.card, state.atr) != (known.turn, known.card, known.atr):
             self.note("state", (state.turn, state.card, state.atr))
         return state
 
     def card(self, reader: str) -> "CapturingCard":
-        """The card on this reader."""
-        return CapturingCard(self.heard(lambda: self._service.card(reader)), self)
+        """The card in this reader."""
+        return CapturingCard(self.note_loss(lambda: self._service.card(reader)), self)
 
     def note(self, name: str, value: object) -> None:
-        """Write it down."""
+        """Write one event."""
         self._gone = None
-        self._tape.note(name, value)
+        self._writer.note(name, value)
 
-    def heard(self, ask: Callable[[], _Heard]) -> _Heard:
-        """The answer; where there is none because service or reader is gone, that is written down once."""
+    def note_loss(self, call: Callable[[], _Result]) -> _Result:
+        """The result of a call; the loss of service or reader is written once, however often the call fails."""
         try:
-            return ask()
+            return call()
         except (ServiceGone, NoReader) as error:
             gone = "service" if isinstance(error, ServiceGone) else "reader"
             if gone != self._gone:
@@ -208,14 +210,14 @@ class CapturingPcsc:
 
 
 class CapturingCard:
-    """The same card, its answers written down."""
+    """A card with capture of its responses."""
 
     def __init__(self, card: PcscCard, service: CapturingPcsc) -> None:
         self._card, self._service = card, service
         self.close = card.close
 
     def send(self, command: bytes) -> bytes | None:
-        """What the card answers."""
-        answer = self._service.heard(lambda: self._card.send(command))
-        self._service.note("asked", (command, answer))
-        return answer
+        """The card's response."""
+        response = self._service.note_loss(lambda: self._card.send(command))
+        self._service.note("asked", (command, response))
+        return response

@@ -1,8 +1,8 @@
-"""A recording: what a reader's device said, event by event, in a file that plays it again.
+"""The file format of a capture: the raw events of a reader's device, for playback.
 
-Lines of JSON. The head says which kind of reader it was and how that was set; each line after it is one raw event with its
-time, in nanoseconds since the recording began. The last is the end; where the power went first, the last line may be torn,
-and is left out.
+The file has lines of JSON. The first line, the header, gives kind, id and settings of the reader. Each further line is one
+raw event with its time in nanoseconds since the start. The last line is the end event. After a power cut it is missing, and
+the last line may be torn; a torn line is left out.
 
 >>> head = CaptureHeader("serial_line", "usb-0c2e-0720-SN1")
 >>> read = CaptureEvent(7_000_000, "in", b"WO-1042\\r")
@@ -24,21 +24,21 @@ from drivers.decode.capture_schema import EVENTS, SETTINGS, TIME_MAX_NS, SchemaM
 
 FORM = 1
 MARK = b'{"recording":'
-"""A recording begins so, and no list of scans does."""
+"""The first bytes of every capture; no list of scans begins so."""
 LINE_MAX_BYTES = 524_288
-"""The longest line: a head with the largest profile, or a card's longest answer."""
+"""The longest line: a header with the largest profile, or the longest response of a card."""
 FILE_MAX_BYTES = 64 * 1024 * 1024
-"""The longest recording: some 20,000 scans of a keyboard, or a day of a tag reader that is asked all the time."""
+"""The longest capture: some 20,000 scans of a keyboard, or a day of a tag reader that is polled."""
 _SHOWN_CHARS = 80
 
 
 class CaptureError(ValueError):
-    """A recording that cannot be played: the line, what came and what was expected."""
+    """A capture that cannot be played back; the message has the line, what came and what was expected."""
 
 
 @dataclass(frozen=True, slots=True)
 class CaptureHeader:
-    """Which reader was recorded, how it was set (`SETTINGS`), and by which software."""
+    """Kind and id of the captured reader, its settings (`SETTINGS`), and the version of the software."""
 
     kind: str
     reader: str
@@ -48,7 +48,7 @@ class CaptureHeader:
 
 @dataclass(frozen=True, slots=True)
 class CaptureEvent:
-    """One thing that the device said, or that it was told: what it is called (`EVENTS`), its value, and when."""
+    """One event from or to the device: its time since the start, its name (`EVENTS`) and its value."""
 
     time_ns: int
     name: str
@@ -56,7 +56,7 @@ class CaptureEvent:
 
 
 def head_line(head: CaptureHeader) -> bytes:
-    """The first line. Raises `CaptureError` where it could not be read again."""
+    """The first line. Raises `CaptureError` if it could not be read back."""
     line = _line({
         "recording": FORM, "kind": head.kind, "reader": head.reader, "settings": head.settings, "sw": head.sw,
     })  # fmt: skip
@@ -71,12 +71,12 @@ def event_line(event: CaptureEvent) -> bytes:
     return _line({"t": event.time_ns, event.name: event.value})
 
 
-def _line(what: object) -> bytes:
-    return json.dumps(what, separators=(",", ":"), default=bytes.hex).encode() + b"\n"
+def _line(value: object) -> bytes:
+    return json.dumps(value, separators=(",", ":"), default=bytes.hex).encode() + b"\n"
 
 
 def is_recording(begin: bytes) -> bool:
-    """Whether a file that begins so is a recording; one of which the power left only the first letters is, too.
+    """Whether a file with this beginning is a capture. One cut off within its first bytes by a power cut counts, too.
 
     >>> is_recording(b'{"recording":1,'), is_recording(b'{"rec'), is_recording(b"{GS}WO-1042"), is_recording(b"")
     (True, True, False, False)
@@ -85,10 +85,10 @@ def is_recording(begin: bytes) -> bool:
 
 
 class CaptureReader:
-    """Reads a recording from a stream that is cut anywhere; holds one bounded line.
+    """Parses a capture from chunks of any size; keeps one bounded line.
 
-    `torn` is the number of a last line that is not whole, `ended` whether the recording has its end, `last_ns` the time of
-    its last event.
+    `torn` is the number of an incomplete last line, `ended` whether the end event was read, `last_ns` the time of the last
+    event.
     """
 
     def __init__(self) -> None:
@@ -96,25 +96,25 @@ class CaptureReader:
         self.ended = False
         self.last_ns = 0
         self._kind: str | None = None
-        self._begun = b""
+        self._partial = b""
         self._number = self._bytes = 0
 
     def feed(self, data: bytes) -> Iterator[CaptureHeader | CaptureEvent]:
-        """Take bytes as they arrive; yield the head and each event that is now whole. Raises `CaptureError`."""
+        """Parse the next bytes; yield the header and each complete event. Raises `CaptureError`."""
         self._bytes += len(data)
         if self._bytes > FILE_MAX_BYTES:
             raise _error(self._number + 1, came="the recording goes on", expected=f"at most {FILE_MAX_BYTES} bytes")
-        *lines, begun = data.split(b"\n")
-        for piece in lines:
-            line = self._grown(piece)
-            self._begun = b""
+        *complete, rest = data.split(b"\n")
+        for part in complete:
+            line = self._joined(part)
+            self._partial = b""
             self._number += 1
             yield self._read(line)
-        self._begun = self._grown(begun)
+        self._partial = self._joined(rest)
 
     def end(self) -> Iterator[CaptureHeader | CaptureEvent]:
-        """There is no more: yield what stands in a last line without its end, if that is whole."""
-        line, self._begun = self._begun, b""
+        """The data ends: yield the item of a last line without newline, if that is complete. Raises `CaptureError`."""
+        line, self._partial = self._partial, b""
         if line:
             self._number += 1
             try:
@@ -124,10 +124,10 @@ class CaptureReader:
         if self._kind is None:
             raise _error(1, came="the head is not whole", expected="a line that says what was recorded")
 
-    def _grown(self, piece: bytes) -> bytes:
-        if len(self._begun) + len(piece) > LINE_MAX_BYTES:
+    def _joined(self, part: bytes) -> bytes:
+        if len(self._partial) + len(part) > LINE_MAX_BYTES:
             raise _error(self._number + 1, came="it goes on", expected=f"at most {LINE_MAX_BYTES} bytes in a line")
-        return self._begun + piece
+        return self._partial + part
 
     def _read(self, line: bytes) -> CaptureHeader | CaptureEvent:
         if self._kind is None:
@@ -141,20 +141,20 @@ class CaptureReader:
         return event
 
     def _event(self, line: bytes, names: Mapping[str, Any]) -> CaptureEvent:
-        found = _object(self._number, line)
-        name = next((each for each in found if each in names), None)
-        if name is None or set(found) != {"t", name}:
-            raise _error(self._number, came=f"{_shown(found)} came", expected=f"t and one of {', '.join(names)}")
-        readings = {"t": whole(self.last_ns, TIME_MAX_NS), name: names[name]}
-        read = _values(self._number, found, readings)
-        return CaptureEvent(read["t"], name, read[name])
+        fields = _object(self._number, line)
+        name = next((key for key in fields if key in names), None)
+        if name is None or set(fields) != {"t", name}:
+            raise _error(self._number, came=f"{_shown(fields)} came", expected=f"t and one of {', '.join(names)}")
+        parsers = {"t": whole(self.last_ns, TIME_MAX_NS), name: names[name]}
+        values = _values(self._number, fields, parsers)
+        return CaptureEvent(values["t"], name, values[name])
 
 
 def _head(number: int, line: bytes) -> CaptureHeader:
-    found = _object(number, line)
-    if set(found) != {"recording", "kind", "reader", "settings", "sw"}:
-        raise _error(number, came=f"{_shown(found)} came", expected="recording, kind, reader, settings and sw")
-    form, kind, settings = found["recording"], found["kind"], found["settings"]
+    fields = _object(number, line)
+    if set(fields) != {"recording", "kind", "reader", "settings", "sw"}:
+        raise _error(number, came=f"{_shown(fields)} came", expected="recording, kind, reader, settings and sw")
+    form, kind, settings = fields["recording"], fields["kind"], fields["settings"]
     if type(form) is not int or form != FORM:
         raise _error(number, came=f"its form is {_shown(form)}", expected=f"{FORM}, which this software reads")
     if not isinstance(kind, str) or kind not in SETTINGS:
@@ -162,30 +162,30 @@ def _head(number: int, line: bytes) -> CaptureHeader:
     if not isinstance(settings, dict) or not set(settings) <= set(SETTINGS[kind]):
         names = ", ".join(SETTINGS[kind]) or "no names"
         raise _error(number, came=f"settings is {_shown(settings)}", expected=f"at most {names}")
-    read = _values(number, found, {"reader": text, "sw": text})
-    return CaptureHeader(kind, read["reader"], _values(number, settings, SETTINGS[kind]), read["sw"])
+    values = _values(number, fields, {"reader": text, "sw": text})
+    return CaptureHeader(kind, values["reader"], _values(number, settings, SETTINGS[kind]), values["sw"])
 
 
-def _values(number: int, found: Mapping[str, Any], readings: Mapping[str, Any]) -> dict[str, Any]:
-    """Those of these values that are there, each read."""
-    read = {}
-    for name, reading in readings.items():
-        if name in found:
+def _values(number: int, fields: Mapping[str, Any], parsers: Mapping[str, Any]) -> dict[str, Any]:
+    """The fields that are present, each parsed. Raises `CaptureError`."""
+    values = {}
+    for name, parse in parsers.items():
+        if name in fields:
             try:
-                read[name] = reading(found[name])
+                values[name] = parse(fields[name])
             except SchemaMismatch as expected:
-                raise _error(number, came=f"{name} is {_shown(found[name])}", expected=str(expected)) from expected
-    return read
+                raise _error(number, came=f"{name} is {_shown(fields[name])}", expected=str(expected)) from expected
+    return values
 
 
 def _object(number: int, line: bytes) -> dict[str, Any]:
     try:
-        found = json.loads(line)
+        value = json.loads(line)
     except (ValueError, RecursionError):
-        found = None
-    if not isinstance(found, dict):
+        value = None
+    if not isinstance(value, dict):
         raise _error(number, came=f"{_shown(line)} came", expected="an object of JSON")
-    return found
+    return value
 
 
 def _error(number: int, *, came: str, expected: str) -> CaptureError:
@@ -193,6 +193,6 @@ def _error(number: int, *, came: str, expected: str) -> CaptureError:
 
 
 def _shown(value: object) -> str:
-    """A value for a message, at most some words of it."""
-    said = ascii(value)
-    return said if len(said) <= _SHOWN_CHARS else f"{said[:_SHOWN_CHARS]}..."
+    """A value as ASCII for a message, cut to `_SHOWN_CHARS`."""
+    shown = ascii(value)
+    return shown if len(shown) <= _SHOWN_CHARS else f"{shown[:_SHOWN_CHARS]}..."

@@ -1,4 +1,4 @@
-"""What stands in a recording, kind by kind: the settings of a reader, the events of its device, and the bound of each value.
+"""The schema of a capture for each kind of reader: its settings, its events, and the bounds of each value.
 
 >>> EVENTS["keyboard"]["key"]([1, 30, 1])
 (1, 30, 1)
@@ -15,28 +15,28 @@ from drivers.decode.hid.report_descriptor import MAX_DESCRIPTOR_BYTES, MAX_REPOR
 from drivers.decode.keyboard.profile import profile_of
 
 TIME_MAX_NS = 24 * 3600 * 1_000_000_000
-"""The last moment that a recording may have."""
+"""The longest duration of a capture."""
 NAME_MAX_CHARS = 512
 """Characters of a reader's name."""
 BYTES_MAX = 65_538
-"""Bytes of one event: the longest answer of a smart card (ISO/IEC 7816-4, extended length)."""
+"""Bytes of one event: the longest response of a smart card (ISO/IEC 7816-4, extended length)."""
 MOST_READERS = 64
 _ATR_MAX_BYTES = 33
 _CODE_MAX, _VALUE_MAX = 0xFFFF, 2**31 - 1
 _BAUD_MAX = 10_000_000
 _TURN_MAX = 2**63 - 1
 
-Reading = Callable[[object], Any]
-"""Takes what JSON gave; returns the value, or raises `SchemaMismatch`."""
-Readings = Mapping[str, Reading]
+Parser = Callable[[object], Any]
+"""Takes a decoded JSON value; returns the parsed value, or raises `SchemaMismatch`."""
+Parsers = Mapping[str, Parser]
 
 
 class SchemaMismatch(ValueError):
-    """What was expected of a value."""
+    """A value does not match; the message is what was expected."""
 
 
 def text(value: object) -> str:
-    """A short text that shows as what it is."""
+    """A short text of printable characters."""
     if not isinstance(value, str) or len(value) > NAME_MAX_CHARS or not value.isprintable():
         msg = f"a text of at most {NAME_MAX_CHARS} characters that can be seen"
         raise SchemaMismatch(msg)
@@ -44,7 +44,7 @@ def text(value: object) -> str:
 
 
 def whole(least: int, most: int) -> Callable[[object], int]:
-    """A whole number within these bounds."""
+    """A parser of whole numbers within these bounds."""
 
     def read(value: object) -> int:
         if type(value) is not int or not least <= value <= most:
@@ -56,7 +56,7 @@ def whole(least: int, most: int) -> Callable[[object], int]:
 
 
 def true(value: object) -> bool:
-    """The word by which something is said to have happened."""
+    """The value of an event without data."""
     if value is not True:
         msg = "true"
         raise SchemaMismatch(msg)
@@ -92,12 +92,12 @@ def _profile(value: object) -> object:
     return value
 
 
-def _row(*readings: Reading) -> Callable[[object], tuple[Any, ...]]:
+def _row(*parsers: Parser) -> Callable[[object], tuple[Any, ...]]:
     def read(value: object) -> tuple[Any, ...]:
-        if not isinstance(value, list) or len(value) != len(readings):
-            msg = f"a list of {len(readings)}"
+        if not isinstance(value, list) or len(value) != len(parsers):
+            msg = f"a list of {len(parsers)}"
             raise SchemaMismatch(msg)
-        return tuple(each(part) for each, part in zip(readings, value, strict=True))
+        return tuple(parse(part) for parse, part in zip(parsers, value, strict=True))
 
     return read
 
@@ -121,10 +121,10 @@ def _gone(value: object) -> object:
 
 
 _OPENED = whole(-TIME_MAX_NS, 0)
-_LINE: Readings = {"in": _hex(BYTES_MAX), "out": _hex(BYTES_MAX), "baud": whole(1, _BAUD_MAX), "lost": true}
+_LINE: Parsers = {"in": _hex(BYTES_MAX), "out": _hex(BYTES_MAX), "baud": whole(1, _BAUD_MAX), "lost": true}
 _KEY = _row(whole(0, _CODE_MAX), whole(0, _CODE_MAX), whole(-_VALUE_MAX - 1, _VALUE_MAX))
 
-EVENTS: Mapping[str, Readings] = {
+EVENTS: Mapping[str, Parsers] = {
     "keyboard": {"key": _KEY, "lost": true},
     "serial_line": _LINE,
     "serial_rfid": _LINE,
@@ -139,12 +139,12 @@ EVENTS: Mapping[str, Readings] = {
 """The events of each kind, beside `end`.
 
 `key`: type, code and value of an input event. `in`, `out`: bytes read and written; `baud`: the speed from then on.
-`report`: a HID report. `state`: how many cards were put on and taken off, whether one is there, its ATR; `asked`: what a
-card was sent and what it answered, none where it was taken away; `readers`: those that pcscd has again. `lost` and `gone`:
-it was unplugged.
+`report`: a HID report. `state`: the count of cards put on and removed, whether a card is present, its ATR; `asked`: a
+command to a card and its response, null if the card was removed; `readers`: the readers of pcscd after its restart. `lost`:
+the device was unplugged; `gone`: the service has ended, or the reader was unplugged.
 """
 
-SETTINGS: Mapping[str, Readings] = {
+SETTINGS: Mapping[str, Parsers] = {
     "keyboard": {
         "name": text,
         "layout": text,
@@ -157,7 +157,7 @@ SETTINGS: Mapping[str, Readings] = {
     "hidpos": {"name": text, "descriptor": _hex(MAX_DESCRIPTOR_BYTES), "opened_ns": _OPENED},
     "pcsc": {"name": text},
 }
-"""What each kind must be told to behave as it did; what is missing was not set.
+"""The settings of each kind that playback needs; a setting that is missing was not set.
 
-`opened_ns` counts from the begin of the recording.
+`opened_ns` counts from the start of the capture.
 """

@@ -1,8 +1,8 @@
-"""The written form of scans: one scan a line, with names in braces for what no text editor shows.
+"""The text notation of scans: one scan a line, with control characters as names in braces.
 
-`{GS}` `{RS}` `{EOT}` are the separators of GS1 and ISO 15434, `{FNC1}` is what a scanner sends for a later function
-character (a GS), `{XX}` is any byte in two upper-case hex digits, so a literal `{` is `{7B}`. A brace that begins none
-of these stands for itself: a scan that somebody wrote is never refused.
+`{GS}` `{RS}` `{EOT}` are the separators of GS1 and ISO/IEC 15434. `{FNC1}` is the byte that a scanner sends for a later
+function character, a GS. `{XX}` is any byte in two upper-case hex digits, so a literal `{` is `{7B}`. A brace that begins
+none of these stands for itself, so every line is a valid scan.
 
 >>> plain(b"]C10104012345678901{GS}10A{7B}7")
 b']C10104012345678901\\x1d10A{7'
@@ -17,12 +17,12 @@ from drivers.decode.scan import Scan, ScanBuffer
 
 _NAMES = {b"GS": b"\x1d", b"FNC1": b"\x1d", b"RS": b"\x1e", b"EOT": b"\x04"}
 _TOKEN = re.compile(rb"\{(GS|RS|EOT|FNC1|[0-9A-F]{2})\}")
-# What may still become a token, or the carriage return of a line end, when more bytes follow.
+# The start of a token or of a CR LF that more bytes may complete.
 _UNDECIDED = re.compile(rb"(?:\{[0-9A-Z]{0,4}|\r)\Z")
 
 
 def plain(written: bytes) -> bytes:
-    """The bytes that the notation stands for."""
+    """The bytes of a scan in this notation."""
     return _TOKEN.sub(_byte, written)
 
 
@@ -32,31 +32,31 @@ def _byte(token: re.Match[bytes]) -> bytes:
 
 
 class ScanTextReader:
-    """Reads written scans from a stream that is cut anywhere; holds one bounded scan and no line."""
+    """Parses scans in this notation from chunks of any size; keeps one bounded scan, not the line."""
 
     def __init__(self) -> None:
-        self._gathered = ScanBuffer()
+        self._scan = ScanBuffer()
         self._undecided = b""
 
     def feed(self, data: bytes) -> Iterator[Scan]:
-        """Take bytes as they arrive; yield each line that is now complete. Empty lines are no scans."""
-        *ended, begun = data.split(b"\n")
-        for piece in ended:
-            self._take(piece)
+        """Parse the next bytes; yield the scan of each complete line. Empty lines are no scans."""
+        *complete, rest = data.split(b"\n")
+        for part in complete:
+            self._add(part)
             yield from self.end()
-        self._take(begun)
+        self._add(rest)
 
     def end(self) -> Iterator[Scan]:
-        """The line ends here, by its newline or because the writer left: yield what it held."""
-        self._gathered.add(plain(self._undecided.removesuffix(b"\r")))
+        """The line ends, by its newline or because the writer has closed the pipe: yield its scan."""
+        self._scan.add(plain(self._undecided.removesuffix(b"\r")))
         self._undecided = b""
-        scan = self._gathered.pop_scan()
+        scan = self._scan.pop_scan()
         if scan is not None:
             yield scan
 
-    def _take(self, piece: bytes) -> None:
-        piece = self._undecided + piece
-        undecided = _UNDECIDED.search(piece)
-        decided = undecided.start() if undecided else len(piece)
-        self._undecided = piece[decided:]
-        self._gathered.add(plain(piece[:decided]))
+    def _add(self, part: bytes) -> None:
+        part = self._undecided + part
+        undecided = _UNDECIDED.search(part)
+        decided = undecided.start() if undecided else len(part)
+        self._undecided = part[decided:]
+        self._scan.add(plain(part[:decided]))

@@ -1,7 +1,7 @@
 """A device that one thread reads and any thread may close.
 
-The reader's thread sleeps until the device has something or somebody closes it; it costs nothing while nobody scans. The
-device is let go exactly once: by the reading thread if there is one, so no descriptor is closed under it.
+The reading thread sleeps in poll(2) until the device has data or `close` is called. The device is released exactly once: by
+the reading thread if there is one, so that no descriptor is closed while it is in use.
 """
 
 import math
@@ -16,29 +16,29 @@ from drivers import DriverError, boot_ns
 
 
 class DeviceHandle:
-    """Holds a device until `close`, then calls `let_go` once."""
+    """Holds a device until `close`, then calls `release` once."""
 
-    def __init__(self, let_go: Callable[[], None]) -> None:
-        self._let_go = let_go
-        self._bell = os.eventfd(0, os.EFD_CLOEXEC | os.EFD_NONBLOCK)
+    def __init__(self, release: Callable[[], None]) -> None:
+        self._release_device = release
+        self._wake = os.eventfd(0, os.EFD_CLOEXEC | os.EFD_NONBLOCK)
         self._lock = threading.Lock()
         self._reading = False
-        self._gone = False
+        self._released = False
         self.closed = False
-        """Somebody closed the device, or it is lost."""
+        """`close` was called, or the device is lost."""
 
     def close(self) -> None:
-        """End the reading, soon where another thread reads."""
+        """Release the device; if another thread reads it, wake that thread, which then releases it."""
         with self._lock:
             self.closed = True
             if self._reading:
-                os.eventfd_write(self._bell, 1)
+                os.eventfd_write(self._wake, 1)
             else:
                 self._release()
 
     @contextmanager
     def reading(self) -> Iterator[None]:
-        """Read inside this block, in one thread at a time; a driver's error inside it closes the device."""
+        """Read the device inside this block, in one thread at a time. A `DriverError` inside it closes the device."""
         with self._lock:
             if self._reading:
                 msg = "This reader is being read already; one thread reads a device."
@@ -56,26 +56,26 @@ class DeviceHandle:
                     self._release()
 
     def wait(self, descriptor: int | None = None, timeout_s: float | None = None) -> bool:
-        """Sleep until `descriptor` can be read or has hung up (True), the time is over or the device closed (False)."""
+        """Wait for data or a hang-up on `descriptor` (True), or for the timeout or `close` (False)."""
         if self.closed:
             return False
         poll = select.poll()
-        poll.register(self._bell, select.POLLIN)
+        poll.register(self._wake, select.POLLIN)
         if descriptor is not None:
             poll.register(descriptor, select.POLLIN)
-        # Rounded up: waking early would only mean sleeping again.
+        # Rounded up: after an early wake-up nothing would be due yet.
         ready = poll.poll(None if timeout_s is None else math.ceil(timeout_s * 1000))
         return not self.closed and any(number == descriptor for number, _ in ready)
 
     def now_ns(self) -> int:
-        """The time in which this device is waited for: CLOCK_BOOTTIME."""
+        """The clock for this device's timeouts: CLOCK_BOOTTIME."""
         return boot_ns()
 
     def _release(self) -> None:
-        if not self._gone:
-            self._gone = True
-            os.close(self._bell)
-            self._let_go()
+        if not self._released:
+            self._released = True
+            os.close(self._wake)
+            self._release_device()
 
 
 Hold: TypeAlias = Callable[[Callable[[], None]], DeviceHandle]

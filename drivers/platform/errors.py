@@ -1,4 +1,4 @@
-"""Why a scanner is not read: what came, what was expected, what to do."""
+"""Errors of opening and losing a scanner, each with what came, what was expected and what to do."""
 
 import errno
 
@@ -10,7 +10,7 @@ HELD = frozenset({errno.EBUSY, errno.EWOULDBLOCK})  # a grab, a lock
 
 
 def nothing_there(settings: Settings) -> DriverError:
-    """No device that types fits."""
+    """No input device matches the settings."""
     wanted = settings.get("path") or settings.get("match")
     return DriverError(
         came=f"No scanner {wanted!r} is plugged in." if wanted else "No scanner is plugged in.",
@@ -19,17 +19,17 @@ def nothing_there(settings: Settings) -> DriverError:
     )
 
 
-def not_a_scanner(facts: DeviceInfo, judged: DevicePolicy) -> DriverError:
-    """One is there, and is not to be taken."""
+def not_a_scanner(facts: DeviceInfo, policy: DevicePolicy) -> DriverError:
+    """The named device is not used, by its policy."""
     return DriverError(
-        came=f"{facts.node} ({facts.name}, {reader_id(facts)}) is not read. {judged.why}",
+        came=f"{facts.node} ({facts.name}, {reader_id(facts)}) is not read. {policy.why}",
         expected="Expected a device that types digits and Enter, is no mouse, and fits match where it is given.",
         do="Correct path or match; `wipline-station readers` shows what is plugged in.",
     )
 
 
 def refused(facts: DeviceInfo, error: OSError) -> DriverError:
-    """One is there, and cannot be had."""
+    """The device cannot be opened or grabbed."""
     came = f"{facts.node} ({facts.name}) cannot be read: {error.strerror}."
     if error.errno in HELD:
         return DriverError(
@@ -46,7 +46,7 @@ def refused(facts: DeviceInfo, error: OSError) -> DriverError:
 
 
 def unplugged(reader: str, name: str, begun: int) -> DeviceLost:
-    """An open one was pulled out, after so many bytes of a scan."""
+    """An open scanner was unplugged; `begun`: bytes of a scan that had begun."""
     half = f" in mid-scan, and half a scan was dropped (bytes: {begun})" if begun else ""
     return DeviceLost(
         f"{reader} ({name}) was unplugged{half}.",

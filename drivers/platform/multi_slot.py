@@ -1,6 +1,6 @@
-"""Several slots of one device, read as one reader: a thread for each, and what they say in the order in which it came.
+"""Several slots of one device, read as one reader: a thread for each slot, and their outcomes in order of arrival.
 
-One that is lost has lost all of them, for they hang on one cable. Slots that are found a moment later are read too.
+The slots share one cable, so the loss of one slot is the loss of all. Slots that pcscd finds after the opening are added.
 """
 
 import queue
@@ -11,11 +11,11 @@ from dataclasses import dataclass
 
 from drivers import Driver, Dropped, Outcome, Read, SupportsFeedback
 
-LOOK_S = 1.0
-"""How often more slots are looked for after the opening, and for how long: pcscd finds one interface after the other."""
-LOOK_FOR_S = 10.0
+SEARCH_INTERVAL_S = 1.0
+"""The interval and the duration of the search for more slots: pcscd finds one interface after the other."""
+SEARCH_S = 10.0
 LOST_TOGETHER_S = 2.0
-"""So long the other slots may take to say what they have lost."""
+"""The time for the other slots to report their losses."""
 QUEUED_MOST = 64
 
 
@@ -25,15 +25,15 @@ class _Ended:
 
 
 class MultiSlotReader:
-    """Open slots of one device. `more` opens those that are there and not open yet."""
+    """Open slots of one device. `open_more` opens slots that have been found since."""
 
     kind = "pcsc"
     lossless = False
 
-    def __init__(self, reader: str, slots: Sequence[Driver], more: Callable[[], Sequence[Driver]]) -> None:
+    def __init__(self, reader: str, slots: Sequence[Driver], open_more: Callable[[], Sequence[Driver]]) -> None:
         self.reader = reader
-        self._slots, self._more = list(slots), more
-        self._heard: queue.Queue[tuple[Driver, Outcome] | _Ended] = queue.Queue(QUEUED_MOST)
+        self._slots, self._open_more = list(slots), open_more
+        self._outcomes: queue.Queue[tuple[Driver, Outcome] | _Ended] = queue.Queue(QUEUED_MOST)
         self._running = 0
         self._last = self._slots[0]
         self._closed = False
@@ -47,16 +47,16 @@ class MultiSlotReader:
             yield from self._until_lost()
         finally:
             self.close()
-            while self._running:  # a thread that waits for room in the queue would wait for ever
-                self._running -= isinstance(self._heard.get(), _Ended)
+            while self._running:  # empty the queue: a slot thread may be blocked on it
+                self._running -= isinstance(self._outcomes.get(), _Ended)
 
     def show_state(self, state: str) -> None:
-        """Show this answer at the slot of the last card, where it can."""
+        """Show this answer at the slot of the last card, if the slot can."""
         if isinstance(self._last, SupportsFeedback):
             self._last.show_state(state)
 
     def close(self) -> None:
-        """End `reads`, and let all slots go."""
+        """End `reads` and close all slots."""
         with self._lock:
             self._closed = True
             slots = list(self._slots)
@@ -70,28 +70,34 @@ class MultiSlotReader:
     def _read(self, slot: Driver) -> None:
         try:
             for outcome in slot.reads():
-                self._heard.put((slot, outcome))
+                self._outcomes.put((slot, outcome))
         except Exception as error:  # noqa: BLE001 - raised again in the thread that reads the device
-            self._heard.put(_Ended(error))
+            self._outcomes.put(_Ended(error))
         else:
-            self._heard.put(_Ended(None))
+            self._outcomes.put(_Ended(None))
 
     def _until_lost(self) -> Iterator[Outcome]:
+        """The outcomes of all slots, until every slot thread has ended.
+
+        1. For `SEARCH_S` after the opening, look for more slots whenever no outcome comes.
+        2. After the first loss, wait `LOST_TOGETHER_S` for the other slots: each still reports the departure of its card.
+        3. Then close the slots that are left, and raise the first loss when all have ended.
+        """
         lost: Exception | None = None
-        until_s = time.monotonic() + LOOK_FOR_S
+        until_s = time.monotonic() + SEARCH_S
         while self._running:
             left_s = until_s - time.monotonic()
             try:
-                said = self._heard.get(timeout=self._wait_s(left_s, lost))
+                item = self._outcomes.get(timeout=self._wait_s(left_s, lost))
             except queue.Empty:
-                self.close() if lost else self._look()
+                self.close() if lost else self._add_slots()
                 continue
-            if isinstance(said, _Ended):
+            if isinstance(item, _Ended):
                 self._running -= 1
-                if said.error is not None and lost is None:
-                    lost, until_s = said.error, time.monotonic() + LOST_TOGETHER_S
+                if item.error is not None and lost is None:
+                    lost, until_s = item.error, time.monotonic() + LOST_TOGETHER_S
                 continue
-            slot, outcome = said
+            slot, outcome = item
             if isinstance(outcome, Read | Dropped):
                 self._last = slot
             yield outcome
@@ -101,10 +107,10 @@ class MultiSlotReader:
     def _wait_s(self, left_s: float, lost: Exception | None) -> float | None:
         if lost is not None:
             return max(left_s, 0.0) if not self._closed else None
-        return min(left_s, LOOK_S) if left_s > 0 else None
+        return min(left_s, SEARCH_INTERVAL_S) if left_s > 0 else None
 
-    def _look(self) -> None:
-        for slot in self._more():
+    def _add_slots(self) -> None:
+        for slot in self._open_more():
             with self._lock:
                 self._slots.append(slot)
                 closed = self._closed

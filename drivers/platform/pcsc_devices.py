@@ -1,7 +1,7 @@
-"""Which of pcscd's readers are one device, which device is meant, and who in this process has its slots.
+"""The devices behind pcscd's readers: grouping of slots, choice of a device by the settings, and slots in use.
 
-A device is held by one reader alone, with all slots that a person may put a card to: two plugs never read each other's
-device, and a card is read once, however many are asked for.
+pcscd lists each slot as a reader. One open reader holds a device with all its card slots, so that no two readers of this
+process share a device and each card is read once.
 """
 
 import threading
@@ -16,12 +16,12 @@ from drivers.decode.tags.pcsc_slots import device_of, for_cards, short
 from drivers.platform import usb_sysfs
 from drivers.platform.pcsc_interface import PcscService, ServiceGone, ServiceRefuses
 
-__all__ = ["ChosenDevice", "PcscDevice", "choose", "devices", "held", "lasting_name"]
+__all__ = ["ChosenDevice", "PcscDevice", "choose", "devices", "lasting_name", "slots_in_use"]
 
 
 @dataclass(frozen=True, slots=True)
 class PcscDevice:
-    """Readers of pcscd that are one device. `at`: its USB bus and number, None where its driver tells none."""
+    """The readers of pcscd that are one device. `at`: its USB bus and device number, None if its driver reports none."""
 
     slots: tuple[str, ...]
     at: tuple[int, int] | None
@@ -30,9 +30,9 @@ class PcscDevice:
 
 @dataclass(frozen=True, slots=True)
 class ChosenDevice:
-    """A device that is held from now on: its slots that are read, and the name it is known by again.
+    """A device that was claimed: the stable id of the reader, and the names of the slots to read.
 
-    `whole`: all slots that a card can be put to are meant, also those that pcscd finds a moment later.
+    `whole`: all card slots of the device are chosen, also those that pcscd finds later.
     """
 
     reader: str
@@ -42,14 +42,14 @@ class ChosenDevice:
 
 
 class _SlotsInUse:
-    """The slots that this process reads."""
+    """The names of the slots that this process reads."""
 
     def __init__(self) -> None:
         self._names: set[str] = set()
         self._lock = threading.Lock()
 
     def claim(self, names: Collection[str]) -> bool:
-        """All of them or none; whether they were free."""
+        """Claim all of these slots, or none if one is in use; whether they were claimed."""
         with self._lock:
             if not names or not self._names.isdisjoint(names):
                 return False
@@ -57,7 +57,7 @@ class _SlotsInUse:
             return True
 
     def release(self, names: Collection[str]) -> None:
-        """They are free again."""
+        """Give these slots back."""
         with self._lock:
             self._names.difference_update(names)
 
@@ -65,31 +65,32 @@ class _SlotsInUse:
         return name in self._names
 
 
-held = _SlotsInUse()
+slots_in_use = _SlotsInUse()
 
 
 def devices(service: PcscService, names: Iterable[str]) -> list[PcscDevice]:
-    """These readers of pcscd by the device that they are slots of. Raises `ServiceGone`."""
+    """These readers of pcscd, grouped by device. Raises `ServiceGone`."""
     slots: dict[tuple[int, int] | str, list[str]] = {}
     for name in names:
         slots.setdefault(service.usb(name) or device_of(name), []).append(name)
-    found = []
-    for which, here in slots.items():
-        at = which if isinstance(which, tuple) else None
-        found.append(PcscDevice(tuple(here), at, None if at is None else usb_sysfs.facts_at(at)))
-    return found
+    grouped = []
+    for key, names_of_device in slots.items():
+        at = key if isinstance(key, tuple) else None
+        facts = None if at is None else usb_sysfs.facts_at(at)
+        grouped.append(PcscDevice(tuple(names_of_device), at, facts))
+    return grouped
 
 
 def choose(service: PcscService, settings: Settings) -> ChosenDevice:
-    """Hold the first device that is meant and free: by `path`, by `match`, or any that is a reader. Raises `DriverError`.
+    """Claim the first free device that matches: by `path`, by `match`, or any reader. Raises `DriverError`.
 
-    `path` is the folder of its USB interface in /sys. `match` is a part of a slot's name, or of the device's own name, or
-    its ids; where it is one slot's, that slot alone is read. `alone`: one slot is wanted, as a recording has one.
+    `path` is the folder of its USB interface in /sys. `match` is a part of a slot's name, or of the device's name, or its
+    ids; if it matches one slot of several, only that slot is read. `alone`: read one slot only, as a capture requires.
     """
     try:
         service.connect()
-        there = service.readers()
-        found = devices(service, there)
+        names_listed = service.readers()
+        listed = devices(service, names_listed)
     except ServiceRefuses as error:
         raise DriverError(
             came="The smart card service pcscd lets this user not in.",
@@ -102,69 +103,70 @@ def choose(service: PcscService, settings: Settings) -> ChosenDevice:
             expected="Readers of kind 'pcsc' are reached through it.",
             do="Install and start it: sudo apt-get install pcscd, then sudo systemctl enable --now pcscd.socket",
         ) from error
-    meant = _meant(found, settings)
-    for device, names in meant:
+    matching = _matching(listed, settings)
+    for device, names in matching:
         if settings.get("alone") and len(names) > 1:
             raise _several(names)
-        if held.claim(names):
+        if slots_in_use.claim(names):
             whole = set(names) >= set(for_cards(device.slots))
-            others = [name for each in found if each is not device for name in each.slots]
-            reader = _reader(device, names[0], others) if whole else lasting_name(names[0], there)
+            others = [name for other in listed if other is not device for name in other.slots]
+            reader = _reader(device, names[0], others) if whole else lasting_name(names[0], names_listed)
             return ChosenDevice(reader, names, device.at, whole)
-    raise _none(settings, there, free=not meant)
+    raise _none(settings, names_listed, free=not matching)
 
 
-def _meant(found: Iterable[PcscDevice], settings: Settings) -> list[tuple[PcscDevice, tuple[str, ...]]]:
+def _matching(listed: Iterable[PcscDevice], settings: Settings) -> list[tuple[PcscDevice, tuple[str, ...]]]:
+    """The devices that the settings name, each with the slots to read."""
     path, match = settings.get("path"), (settings.get("match") or "").casefold()
     if path:
-        return [(device, for_cards(device.slots)) for device in _at_path(found, Path(path))]
-    meant = []
-    for device in found:
-        called = tuple(name for name in device.slots if match in name.casefold())
+        return [(device, for_cards(device.slots)) for device in _at_path(listed, Path(path))]
+    matching = []
+    for device in listed:
+        named_slots = tuple(name for name in device.slots if match in name.casefold())
         is_named = match and device.facts is not None and named(device.facts, {"match": match})
         if not match and not _is_reader(device):
             continue
-        if not match or is_named or called == device.slots:
-            meant.append((device, for_cards(device.slots) or called))
-        elif called:
-            meant.append((device, called))
-    return meant
+        if not match or is_named or named_slots == device.slots:
+            matching.append((device, for_cards(device.slots) or named_slots))
+        elif named_slots:
+            matching.append((device, named_slots))
+    return matching
 
 
-def _at_path(found: Iterable[PcscDevice], path: Path) -> list[PcscDevice]:
-    """The device at this place; where drivers do not tell their place, those of them that it could be, likeliest first."""
+def _at_path(listed: Iterable[PcscDevice], path: Path) -> list[PcscDevice]:
+    """The device at this path. If its driver reports no USB address: the devices without address, likeliest first."""
     address = usb_sysfs.address_of(path) or usb_sysfs.address_of(path.parent)
-    here = [device for device in found if device.at is not None and device.at == address]
+    here = [device for device in listed if device.at is not None and device.at == address]
     facts = None if address is None else usb_sysfs.facts_at(address)
     if here or facts is None:
         return here
 
-    def unlike(device: PcscDevice) -> tuple[bool, bool]:
+    def by_likeness(device: PcscDevice) -> tuple[bool, bool]:
         text = " ".join(device.slots).casefold()
         return not (facts.serial and f"({facts.serial.casefold()})" in text), facts.name.casefold() not in text
 
-    return sorted((device for device in found if device.at is None), key=unlike)
+    return sorted((device for device in listed if device.at is None), key=by_likeness)
 
 
 def _is_reader(device: PcscDevice) -> bool:
-    """Whether people lay cards on it: not where the card is built in."""
+    """Whether cards are put on this device; a security token has its card built in."""
     return device.facts is None or verdict(device.facts).take
 
 
 def _reader(device: PcscDevice, name: str, others: Iterable[str]) -> str:
-    """The name by which a device is known again: by where it is plugged in, where it has a twin."""
-    if short(name) not in {short(each) for each in others}:
+    """The stable id of a whole device; with the place where it is plugged in if another has the same name."""
+    if short(name) not in {short(other) for other in others}:
         return harmless(f"pcsc-{short(name)}")
     return harmless(f"pcsc-{name}" if device.facts is None else f"pcsc-{short(name)} at {device.facts.place}")
 
 
-def lasting_name(name: str, there: Collection[str]) -> str:
-    """The name by which one slot is known again: without pcscd's count of readers, where no twin needs it.
+def lasting_name(name: str, listed: Collection[str]) -> str:
+    """The stable id of one slot: its name, without pcscd's count of readers unless another slot has the same name.
 
     >>> lasting_name("ACS ACR122U PICC Interface 01 00", ["ACS ACR122U PICC Interface 01 00"])
     'pcsc-ACS ACR122U PICC Interface'
     """
-    return harmless(f"pcsc-{name if [short(each) for each in there].count(short(name)) > 1 else short(name)}")
+    return harmless(f"pcsc-{name if [short(other) for other in listed].count(short(name)) > 1 else short(name)}")
 
 
 def _several(names: tuple[str, ...]) -> DriverError:
@@ -175,14 +177,14 @@ def _several(names: tuple[str, ...]) -> DriverError:
     )
 
 
-def _none(settings: Settings, there: Collection[str], *, free: bool) -> DriverError:
+def _none(settings: Settings, listed: Collection[str], *, free: bool) -> DriverError:
     match, path = settings.get("match"), settings.get("path")
-    knows = f"pcscd knows these: {', '.join(there)}." if there else "pcscd knows none."
+    known = f"pcscd knows these: {', '.join(listed)}." if listed else "pcscd knows none."
     if path:
         state = "is not known to pcscd" if free else "is read already"
         return DriverError(
             came=f"The smart card reader at {Path(path).name} {state}.",
-            expected=knows,
+            expected=known,
             do="It is asked for again by itself; where it stays so, pcscd has no driver for it (package libccid).",
         )
     other = "" if free else "other "
@@ -190,6 +192,6 @@ def _none(settings: Settings, there: Collection[str], *, free: bool) -> DriverEr
         came=f"No {other}smart card reader {match!r} is plugged in."
         if match
         else f"No {other}smart card reader is plugged in.",
-        expected=knows,
+        expected=known,
         do="Plug it in, or correct match; `pcsc_scan` shows what pcscd sees.",
     )

@@ -1,4 +1,4 @@
-"""The smart card service as `drivers.pcsc` asks for it: a port, so that pcscd and a service in a test look alike.
+"""The smart card service as `drivers.pcsc` uses it: a port, implemented by pcscd's adapter, by playback and by tests.
 
 >>> PcscReaderState(mark=0x20, turn=1, card=True).atr
 b''
@@ -13,18 +13,19 @@ class ServiceGone(Exception):
 
 
 class ServiceRefuses(ServiceGone):
-    """pcscd is there, and lets this user not in: Debian 13's asks polkit."""
+    """pcscd runs and denies access to this user; on Debian 13 it asks polkit."""
 
 
 class NoReader(Exception):
-    """pcscd knows no reader of this name (any more)."""
+    """pcscd has no reader of this name, or has it no longer."""
 
 
 @dataclass(frozen=True, slots=True)
 class PcscReaderState:
-    """A reader as pcscd sees it: `mark` is pcscd's, shown again to learn of the next change; `turn` counts cards.
+    """The state of a reader. `mark` is pcscd's event state, passed back to wait for the next change.
 
-    `card`: one is on it; `atr`: how it introduced itself (ISO/IEC 7816-3; of a contactless card its reader makes one).
+    `turn` counts cards put on and removed; `card`: a card is present; `atr` is its answer to reset (ISO/IEC 7816-3; for a
+    contactless card the reader makes one).
     """
 
     mark: int
@@ -34,44 +35,44 @@ class PcscReaderState:
 
 
 class PcscCard(Protocol):
-    """The card that is on a reader, while it is spoken to. `send` raises `ServiceGone` or `NoReader`."""
+    """A connection to the card in a reader. `send` raises `ServiceGone` or `NoReader`."""
 
     def send(self, command: bytes) -> bytes | None:
-        """What the card answers, b"" where it says nothing, None where it was taken away."""
+        """The card's response, b"" if it gives none, None if it was removed."""
         ...
 
     def close(self) -> None:
-        """Leave it as it is."""
+        """Disconnect, and leave the card powered."""
 
 
 class PcscService(Protocol):
-    """What is asked of pcscd; calls raise `ServiceGone` or `NoReader`."""
+    """The calls to pcscd; they raise `ServiceGone` or `NoReader`."""
 
     def connect(self) -> None:
-        """Speak to pcscd, anew if we did before."""
+        """Connect to pcscd, or connect again."""
 
     def readers(self) -> list[str]:
         """The names of all readers."""
         ...
 
     def change(self, reader: str, known: PcscReaderState | None, timeout_s: float) -> PcscReaderState:
-        """The reader's state once it differs from the known one, or when the time is over or `cancel` was called."""
+        """Wait until the reader's state differs from `known`, for the timeout, or for `cancel`; return the state."""
         ...
 
     def card(self, reader: str) -> PcscCard:
-        """The card on this reader; whether there is one shows at the first command."""
+        """The card in this reader; its first command shows whether there is one."""
         ...
 
     def control(self, reader: str, command: bytes) -> bytes:
-        """What the reader itself answers; b"" where its driver passes no such command on."""
+        """The response of the reader itself to an escape command, b"" if its driver does not support them."""
         ...
 
     def usb(self, reader: str) -> tuple[int, int] | None:
-        """Bus and number of the USB device that this reader is part of; None where it does not tell, or is gone."""
+        """Bus and device number of the USB device that has this reader; None if unknown or removed."""
         ...
 
     def cancel(self) -> None:
-        """End a `change` that another thread waits in."""
+        """End a `change` that blocks in another thread."""
 
     def close(self) -> None:
-        """Leave pcscd."""
+        """Disconnect from pcscd."""

@@ -1,11 +1,11 @@
-"""Serial ports: which are there, by what name they are known again, and one of them held open alone.
+"""Serial ports: the ports of USB devices, their stable ids, and exclusive access to one port.
 
-A port of a USB device is known by the device's ids and serial number, else by where it is plugged in; never by its number,
-which the next device may get. Configure it by udev's name for it, /dev/serial/by-id/...
+The id of a port has the USB device's ids and serial number, or the place where it is plugged in; never the tty number, which
+the next device may get. Configure a port by its udev link, /dev/serial/by-id/...
 
-    line = opened(settings)             # DriverError says why not
-    while held.wait(line.descriptor):
-        data = line.read()              # DeviceLost when it is unplugged
+    port = open_port(path, settings)    # raises DriverError
+    while handle.wait(port.descriptor):
+        data = port.read()              # raises DeviceLost when it is unplugged
 """
 
 import errno
@@ -36,11 +36,11 @@ _TIOCGICOUNT = 0x545D
 _ICOUNT = struct.Struct("@20i")
 """`struct serial_icounter_struct`, linux/serial.h: overrun is its 8th number, buf_overrun its 11th."""
 _USB = 3
-_LEVELS = 6  # from a port up to the USB device that it is part of
+_LEVELS = 6  # folders from a port up to its USB device
 
 
 class SerialPort(Protocol):
-    """A serial line as who reads it needs it: an open port, one that is written down, or one that is played."""
+    """A serial port as a driver uses it: an open port, a port that is captured, or a capture that is played back."""
 
     reader: str
     descriptor: int
@@ -52,7 +52,7 @@ class SerialPort(Protocol):
 
 
 class OpenSerialPort:
-    """An open serial port that nobody else can open. `reader` is the name it is known by."""
+    """A serial port, opened exclusively. `reader` is its stable id."""
 
     def __init__(self, port: "serial.Serial", path: str, reader: str) -> None:
         self.path, self.reader = path, reader
@@ -60,33 +60,33 @@ class OpenSerialPort:
         self.descriptor: int = port.fileno()
 
     def read(self) -> bytes:
-        """What has come; to be called when the descriptor says that something has."""
+        """The bytes received; call it when poll(2) reports the descriptor as readable. Raises `DeviceLost`."""
         try:
             return bytes(self._port.read(READ_BYTES))
         except (OSError, termios.error, TypeError) as error:  # TypeError: closed in the middle of a read
             raise self._lost() from error
 
     def overruns(self) -> int:
-        """How often the port or the kernel lost bytes for want of room, since the driver was loaded; 0 where none counts."""
+        """Overruns of the port and of the kernel buffer since the tty driver was loaded; 0 if it does not count them."""
         try:
             counts = fcntl.ioctl(self.descriptor, _TIOCGICOUNT, bytes(_ICOUNT.size))
         except OSError:
-            return 0  # a pty and some USB adapters do not count
+            return 0  # a pty and some USB adapters have no counters
         return _overruns_in(counts)
 
     def write(self, data: bytes) -> None:
-        """Send it to the device; one that takes nothing is not told, and is there all the same."""
+        """Send bytes. If the device does not accept them in time, they are discarded; that is no loss of the device."""
         import serial
 
         try:
             self._port.write(data)
         except serial.SerialTimeoutException:
-            self._take_back()
+            self._discard_output()
         except (OSError, termios.error) as error:
             raise self._lost() from error
 
     def set_speed(self, baud: int) -> None:
-        """Speak at another speed; what came at the old one and was not read is thrown away."""
+        """Set the speed; bytes received at the old speed and not read yet are discarded."""
         if baud == self._port.baudrate:
             return
         try:
@@ -96,14 +96,14 @@ class OpenSerialPort:
             raise self._lost() from error
 
     def close(self) -> None:
-        """Give the port back, at once: a dead one that is kept open costs the next device its name."""
+        """Close the port. A removed port must be closed at once, or the next device gets another tty number."""
         with suppress(OSError, termios.error):
             fcntl.ioctl(self.descriptor, termios.TIOCNXCL)
         with suppress(OSError, termios.error):
             self._port.close()
 
-    def _take_back(self) -> None:
-        """What waits to be sent is thrown away: later it would answer no question any more."""
+    def _discard_output(self) -> None:
+        """Discard bytes that were not sent: a probe that is sent late would be out of turn."""
         try:
             self._port.reset_output_buffer()
         except (OSError, termios.error) as error:
@@ -118,7 +118,7 @@ class OpenSerialPort:
 
 
 def _overruns_in(counts: bytes) -> int:
-    """The bytes lost, of the kernel's counters of a port.
+    """The overruns in the kernel's counters of a port.
 
     >>> _overruns_in(_ICOUNT.pack(*range(20)))
     17
@@ -128,18 +128,18 @@ def _overruns_in(counts: bytes) -> int:
 
 
 def open_port(path: str, settings: Settings, *, baud: int = 9600) -> OpenSerialPort:
-    """Open this port alone, with the `baud`, `parity` and `flow` of the settings. Raises `DriverError`.
+    """Open this port exclusively, with the `baud`, `parity` and `flow` of the settings. Raises `DriverError`.
 
-    Linux raises DTR and RTS in open(2) itself, before a program has a word: to lower them afterwards spares no Arduino its
-    start, and a scanner that sends only while DTR is up would say nothing. So they stay up. `listen`: the device may be
-    anybody's, and keeps them when the port is closed, so that the next opening is no rise that it could start anew at.
+    Linux raises DTR and RTS inside open(2). They stay up: lowering them afterwards does not prevent the reset of an Arduino,
+    and some scanners send only while DTR is up. With `listen` the device may be no reader: the lines also stay up at close,
+    so that the next opening causes no edge that could reset it.
     """
     try:
         import serial
     except ImportError as error:
         raise missing(package="pyserial", debian="python3-serial") from error
     speed, parity, flow = _speed(settings, baud), _parity(settings), _flow(settings)
-    _meant(path, settings)  # here, so that nothing that is not meant is disturbed
+    _check_match(path, settings)  # before the opening, which may disturb a device
     try:
         port = serial.Serial(
             path, speed, parity=parity, timeout=0, write_timeout=WRITE_TIMEOUT_S, exclusive=True,
@@ -149,23 +149,25 @@ def open_port(path: str, settings: Settings, *, baud: int = 9600) -> OpenSerialP
         raise _refused(path, error) from error
     with suppress(OSError, termios.error):
         _hang_up(port.fileno(), at_close=not settings.get("listen"))
-    with suppress(OSError, termios.error):  # the lock asks others to be polite, this keeps them out
+    with suppress(OSError, termios.error):  # flock is advisory; TIOCEXCL makes other opens fail
         fcntl.ioctl(port.fileno(), termios.TIOCEXCL)
     try:
-        facts = _meant(path, settings)  # and now, as it may have been another a moment ago; an open one keeps its name
+        facts = _check_match(
+            path, settings
+        )  # again: the node may have changed until it was open, from now on it cannot
     except DriverError:
         port.close()
         raise
     return OpenSerialPort(port, path, reader_id(facts, present()) if facts else f"serial-{path}")
 
 
-def _meant(path: str, settings: Settings) -> DeviceInfo | None:
-    """What is at this path now, which must be what `match` names, if that is given. Raises `DriverError`."""
+def _check_match(path: str, settings: Settings) -> DeviceInfo | None:
+    """The USB device at this path, None if there is none. Raises `DriverError` if `match` names another device."""
     facts, match = facts_of(path), settings.get("match")
     if match and Path(path).exists() and not (facts and named(facts, {"match": match})):
-        what = f"{facts.name} ({facts.ids})" if facts else "no USB device"
+        device = f"{facts.name} ({facts.ids})" if facts else "no USB device"
         raise DriverError(
-            came=f"{path} is {what}, and not {match!r}.",
+            came=f"{path} is {device}, and not {match!r}.",
             expected="Expected the device that both path and match name.",
             do="Plug that one in, or correct path or match.",
         )
@@ -173,45 +175,45 @@ def _meant(path: str, settings: Settings) -> DeviceInfo | None:
 
 
 def _hang_up(descriptor: int, *, at_close: bool) -> None:
-    """Whether DTR and RTS fall when the port is closed: so a scanner with flow control keeps what it reads from then on."""
+    """Set whether DTR and RTS fall at close. A scanner with flow control then holds its scans while the port is closed."""
     attributes = termios.tcgetattr(descriptor)
     attributes[2] = attributes[2] | termios.HUPCL if at_close else attributes[2] & ~termios.HUPCL
     termios.tcsetattr(descriptor, termios.TCSANOW, attributes)
 
 
-def _speed(settings: Settings, otherwise: int) -> int:
-    said = settings.get("baud")
-    if said is None:
-        return otherwise
-    if not said.isdecimal() or int(said) not in BAUDS:
+def _speed(settings: Settings, default: int) -> int:
+    baud = settings.get("baud")
+    if baud is None:
+        return default
+    if not baud.isdecimal() or int(baud) not in BAUDS:
         raise DriverError(
-            came=f"No serial port runs at {said!r} baud.",
+            came=f"No serial port runs at {baud!r} baud.",
             expected=f"Expected one of {', '.join(map(str, sorted(BAUDS)))}.",
             do="Correct the reader's baud.",
         )
-    return int(said)
+    return int(baud)
 
 
 def _parity(settings: Settings) -> str:
-    said = settings.get("parity") or "none"
-    if said not in PARITIES:
+    parity = settings.get("parity") or "none"
+    if parity not in PARITIES:
         raise DriverError(
-            came=f"There is no parity {said!r}.",
+            came=f"There is no parity {parity!r}.",
             expected=f"Expected one of {', '.join(PARITIES)}.",
             do="Correct the reader's parity.",
         )
-    return PARITIES[said]
+    return PARITIES[parity]
 
 
 def _flow(settings: Settings) -> str:
-    said = settings.get("flow") or "none"
-    if said != "none" and said not in FLOWS:
+    flow = settings.get("flow") or "none"
+    if flow != "none" and flow not in FLOWS:
         raise DriverError(
-            came=f"There is no flow control {said!r}.",
+            came=f"There is no flow control {flow!r}.",
             expected=f"Expected none, {' or '.join(sorted(FLOWS))}.",
             do="Correct the reader's flow.",
         )
-    return said
+    return flow
 
 
 def _refused(path: str, error: Exception) -> DriverError:
@@ -234,28 +236,29 @@ def _refused(path: str, error: Exception) -> DriverError:
 
 def present() -> list[DeviceInfo]:
     """The serial ports of USB devices that are plugged in now."""
-    nodes = sorted(each.name for each in SYS_TTY.glob("tty*") if (each / "device").exists())
+    nodes = sorted(folder.name for folder in SYS_TTY.glob("tty*") if (folder / "device").exists())
     return [facts for name in nodes if (facts := facts_of(f"/dev/{name}")) is not None]
 
 
 def facts_of(path: str) -> DeviceInfo | None:
-    """What sysfs says of the USB device behind a port or a link to it; None where there is none."""
+    """The USB device behind a port or a link to it, from sysfs; None if there is none."""
     node = Path(path).resolve()
     facts = usb_device((SYS_TTY / node.name / "device").resolve(), str(node), "tty")
     return facts and replace(facts, links=tuple(sorted({*_links(node), path} - {str(node)})))
 
 
 def usb_device(part: Path, node: str, subsystem: str) -> DeviceInfo | None:
-    """What sysfs says of the USB device that `part` of it belongs to, which programs reach at `node`.
+    """The USB device that has `part`, a folder of sysfs, and is used through `node`; None if there is none.
 
-    A device may have several ports, on interfaces of their own or on one; each but the first has the number of its interface
-    or port in its serial number and place.
+    A device may have several ports, on one interface or on several. For each but the first, serial number and place end with
+    the number of the interface or port.
     """
-    number = next((said for up in [part, *part.parents][:_LEVELS] if (said := _said(up / "bInterfaceNumber"))), "00")
+    folders = [part, *part.parents][:_LEVELS]
+    number = next((text for folder in folders if (text := _read(folder / "bInterfaceNumber"))), "00")
     which = "" if number == "00" else f"-if{number}"
-    port = _said(part / "port_number")
+    port = _read(part / "port_number")
     which += "" if port in ("", "0") else f"-port{port}"
-    for folder in [part, *part.parents][:_LEVELS]:
+    for folder in folders:
         if (folder / "idVendor").exists():
             break
     else:
@@ -264,10 +267,10 @@ def usb_device(part: Path, node: str, subsystem: str) -> DeviceInfo | None:
         vendor, product = (int((folder / name).read_text(), 16) for name in ("idVendor", "idProduct"))
     except (OSError, ValueError):
         return None
-    serial = _said(folder / "serial")
+    serial = _read(folder / "serial")
     return DeviceInfo(
         node=node,
-        name=_said(folder / "product") or Path(node).name,
+        name=_read(folder / "product") or Path(node).name,
         bus=_USB,
         vendor=vendor,
         product=product,
@@ -279,7 +282,7 @@ def usb_device(part: Path, node: str, subsystem: str) -> DeviceInfo | None:
     )
 
 
-def _said(path: Path) -> str:
+def _read(path: Path) -> str:
     try:
         return path.read_text(errors="replace").strip()
     except OSError:

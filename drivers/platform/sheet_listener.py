@@ -1,7 +1,7 @@
-"""Lessons: an open keyboard's ear for the setup sheet, and the keys of what is being typed, so that it can be read anew.
+"""Detection of the setup sheet in the keys or bytes of an open reader.
 
-The sheet that teaches a scanner was typed before anybody knew how to read it. Its keys are kept until it is over, no more of
-them than a sheet has, and read once the lesson is learned.
+A keyboard scanner types the setup sheet before its layout is known. The listener keeps the key events of the current burst,
+at most as many as a sheet has, so that the driver can decode them again with the learned profile.
 """
 
 from collections import deque
@@ -18,67 +18,70 @@ from drivers.decode.setup_sheet.sheet_learning import STROKES_MAX
 from drivers.decode.setup_sheet.sheet_match import HEAD_KEYS
 from drivers.platform import xkb
 
-EVENTS_A_STROKE = 12  # key down and up, its report and its scan code, with two modifiers
+EVENTS_A_STROKE = 12  # down and up of a key and two modifiers, each with its scan code and report
 _GAP_NS = int(GAP_S * 1_000_000_000)
 
 
 @dataclass(frozen=True, slots=True)
 class SheetResult:
-    """What the sheet has taught, or why nothing; the key events that it came as; whether Caps Lock was lit before them."""
+    """The result of a setup sheet, its key events, and whether the Caps Lock LED was on before them."""
 
-    said: ProfileResult | ProfileFailure
+    result: ProfileResult | ProfileFailure
     events: tuple[KeyEvent, ...]
     caps_lock: bool = False
 
 
 class KeySheetListener:
-    """Hears one device. `ended`: to who reads it, a scan is complete with this event, so the burst is over as well."""
+    """Listens to one input device for the setup sheet.
+
+    `ended` says that the driver's decoder has completed a scan with this event; the burst is then complete, too.
+    """
 
     def __init__(self, sheets: Sequence[Sequence[str]], caps_lock: bool) -> None:
-        self._apprentice = SheetDetector(sheets, xkb.layouts, caps_lock=caps_lock)
+        self._detector = SheetDetector(sheets, xkb.layouts, caps_lock=caps_lock)
         self._events: deque[KeyEvent] = deque(maxlen=STROKES_MAX * EVENTS_A_STROKE)
 
     @property
     def due_ns(self) -> int | None:
-        """When silence will end what is being typed."""
-        return self._apprentice.due_ns
+        """When silence will end the burst, None if there is none."""
+        return self._detector.due_ns
 
     def feed(self, event: KeyEvent, *, ended: bool) -> SheetResult | None:
-        """Take the next event."""
-        lesson = self._lesson(list(self._apprentice.feed(event)))  # of what silence had ended before it
+        """Process the next event; the result of a sheet that is now complete."""
+        result = self._to_result(list(self._detector.feed(event)))  # of a burst that silence ended before this event
         if self._events and event.time_ns - self._events[-1].time_ns >= _GAP_NS:
             self._events.clear()
         self._events.append(event)
-        return self.quiet(event.time_ns, ended=True) if ended and lesson is None else lesson
+        return self.quiet(event.time_ns, ended=True) if ended and result is None else result
 
     def quiet(self, now_ns: int, *, ended: bool) -> SheetResult | None:
-        """Nothing came until now."""
-        return self._lesson(list(self._apprentice.quiet(now_ns + (_GAP_NS if ended else 0))))
+        """Process silence until now; the result of a sheet that is now complete."""
+        return self._to_result(list(self._detector.quiet(now_ns + (_GAP_NS if ended else 0))))
 
-    def _lesson(self, said: list[ProfileResult | ProfileFailure]) -> SheetResult | None:
-        if not said:
+    def _to_result(self, results: list[ProfileResult | ProfileFailure]) -> SheetResult | None:
+        if not results:
             return None
         events = tuple(self._events)
         self._events.clear()
-        return SheetResult(said[0], events, self._apprentice.caps_lock)
+        return SheetResult(results[0], events, self._detector.caps_lock)
 
 
 class ByteSheetDetector:
-    """The same for a scanner that sends bytes: no layout garbles them, so the head of a sheet is heard at once."""
+    """Detects the setup sheet of a scanner that sends bytes. No layout changes them, so the head of a code is searched."""
 
     def __init__(self, sheets: Sequence[Sequence[str]]) -> None:
         self._texts = [text for sheet in sheets for text in sheet]
         self._heads = {text[:HEAD_KEYS].encode() for text in self._texts}
 
-    def hears(self, raw: bytes) -> ProfileResult | ProfileFailure | None:
-        """What one scan teaches, where it is a code of the setup sheet."""
+    def detect(self, raw: bytes) -> ProfileResult | ProfileFailure | None:
+        """The result of one scan if it is a code of the setup sheet, None for any other scan."""
         if not any(head in raw for head in self._heads):
             return None
         return learned_from_bytes(raw, self._texts)
 
 
 def taught(profile: str | None) -> ScannerProfile:
-    """What was learned before, as plain values. Raises `DriverError`."""
+    """The profile in a JSON text, the default one for None. Raises `DriverError`."""
     try:
         return profile_in(profile) if profile else ScannerProfile()
     except ValueError as error:
@@ -90,7 +93,7 @@ def taught(profile: str | None) -> ScannerProfile:
 
 
 def trimmed(scan: Scan, profile: ScannerProfile) -> Scan:
-    """A whole scan without the prefix and suffix of its scanner; one that had to be cut stays as it came."""
+    """A scan without the prefix and suffix of its scanner; a scan that was cut to `MAX_RAW_BYTES` is left as it is."""
     if scan.sha256 is not None or not (profile.prefix or profile.suffix):
         return scan
     raw = stripped(scan.raw, profile)

@@ -1,4 +1,4 @@
-"""USB devices as sysfs shows them: which one a smart card reader of pcscd is part of, and what interfaces it has."""
+"""USB devices in sysfs: the device of a smart card reader of pcscd, and the interface classes of a device."""
 
 import os
 from contextlib import suppress
@@ -10,11 +10,11 @@ from drivers.platform import serial_ports
 
 DEVICES = Path("/sys/bus/usb/devices")
 PCSCD = Path("/run/pcscd/pcscd.comm")
-LEVELS = 6  # from a part of a device up to the device
+LEVELS = 6  # folders from an interface up to its device
 
 
 def facts_at(address: tuple[int, int]) -> DeviceInfo | None:
-    """The device with this bus and number; None where it is gone."""
+    """The device with this bus and device number; None if it was removed."""
     with suppress(OSError):
         for folder in DEVICES.iterdir():
             if address_of(folder) == address:
@@ -23,7 +23,7 @@ def facts_at(address: tuple[int, int]) -> DeviceInfo | None:
 
 
 def address_of(folder: Path) -> tuple[int, int] | None:
-    """Bus and number of the device in this folder; None where it is none, or gone."""
+    """Bus and device number of the device in this folder; None if it is no device or was removed."""
     try:
         return int((folder / "busnum").read_text()), int((folder / "devnum").read_text())
     except (OSError, ValueError):
@@ -31,7 +31,7 @@ def address_of(folder: Path) -> tuple[int, int] | None:
 
 
 def reads_cards(part: Path) -> bool:
-    """Whether the USB device that this is a part of is a reader of smart cards as well, and pcscd is there to read them."""
+    """Whether the USB device with this interface is a smart card reader as well, and pcscd runs."""
     if not Path(os.environ.get("PCSCLITE_CSOCK_NAME", PCSCD)).exists():
         return False
     for folder in [part, *part.parents][:LEVELS]:

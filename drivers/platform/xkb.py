@@ -1,7 +1,7 @@
-"""Keyboard layouts of the world, from the data that every Linux desktop uses.
+"""Keyboard layouts from xkb-data, read through libxkbcommon.
 
-libxkbcommon reads them; it is called directly (ctypes), so its library and the data are enough: no Python package and no
-compiler. The American layout is built in and needs neither.
+The library is called with ctypes, so no Python package and no compiler is needed. The American layout is built in and needs
+neither the library nor the data.
 
 >>> layout("us").plain[30]
 'a'
@@ -20,7 +20,7 @@ from drivers.decode.keyboard import dead_keys
 from drivers.decode.keyboard.keymap import EVERYWHERE, SPACE, US, KeyLayout
 
 DEBIAN = "libxkbcommon0 xkb-data"
-"""The packages of the library and of the data; libx11-data adds accents that Unicode does not compose."""
+"""Debian packages of the library and the data; libx11-data adds accents that Unicode does not compose."""
 NAME_MAX_CHARS = 48
 
 _COMMON = """
@@ -32,14 +32,14 @@ _COMMON = """
     hu(nodeadkeys) ro(winkeys) latam(nodeadkeys) ca(multix) ca(eng) ca(fr-legacy) tr(f)
 """
 USUAL = tuple(_COMMON.split())
-"""The layouts that scanners can be set to, the commonest first."""
+"""Layouts that scanners can be set to, the commonest first."""
 
 _NAME = re.compile(r"([A-Za-z0-9_]+)(?:\(([A-Za-z0-9_+-]+)\))?\Z")
 _NO_ENVIRONMENT_NAMES, _CRITICAL, _COMPOSED = 2, 10, 2
-# Of these, versions of xkb disagree what Caps Lock makes of them: nothing, each other, or a capital of the Greek alphabet.
+# For these letters, Caps Lock differs between versions of xkb: no change, each other, or a Greek capital.
 _NO_LETTERS = frozenset("\u00df\u1e9e\u00b5")
-_KEYCODE = 8  # xkb counts keys from eight more than Linux does
-_LAST_KEY = 255  # of those that the kernel gives a keyboard of USB or Bluetooth; xkb knows twice as many more
+_KEYCODE = 8  # an xkb keycode is the Linux key code plus 8
+_LAST_KEY = 255  # the last key code of a USB or Bluetooth keyboard; xkb has more
 _UP, _DOWN = 0, 1
 _SHIFT, _ALT_GR, _CAPS_LOCK, _NUM_LOCK = 42, 100, 58, 69
 _DEAD = {
@@ -77,25 +77,25 @@ class _Names(ctypes.Structure):
 
 
 def layout(name: str) -> KeyLayout:
-    """The layout of this name, `de` or with its variant `ch(fr)`; `DriverError` where it or the library is not there."""
+    """The layout of this name, `de` or with a variant `ch(fr)`. Raises `DriverError` if it or the library is missing."""
     return US if name == "us" else _layout(name)
 
 
 def layouts(names: Iterable[str] = USUAL) -> Mapping[str, KeyLayout]:
-    """Those of these layouts that are there, in their order; only the American one where the library is missing."""
-    found: dict[str, KeyLayout] = {}
+    """The installed ones of these layouts, in their order; only the American one if the library is missing."""
+    installed: dict[str, KeyLayout] = {}
     for name in names:
         try:
-            found[name] = US if name == "us" else _read(name)
+            installed[name] = US if name == "us" else _read(name)
         except _Unknown:
             continue
         except DriverError:
             return {"us": US}
-    return found
+    return installed
 
 
 def known() -> tuple[str, ...]:
-    """The names of all layouts there are, each followed by its variants; without the data's list, the usual ones."""
+    """The names of all installed layouts, each followed by its variants; without `evdev.lst`, the usual ones."""
     for folder in _folders():
         try:
             listed = (folder / "rules" / "evdev.lst").read_text(encoding="utf-8")
@@ -106,7 +106,7 @@ def known() -> tuple[str, ...]:
 
 
 def names_in(listed: str) -> tuple[str, ...]:
-    """The layouts and variants that a list of xkb-data (`evdev.lst`) names.
+    """The names of the layouts and variants in a list of xkb-data (`evdev.lst`).
 
     >>> names_in('! layout\\n  de  German\\n! variant\\n  mac  de: German (Mac)\\n! option\\n  caps  Caps Lock\\n')
     ('de', 'de(mac)')
@@ -121,7 +121,9 @@ def names_in(listed: str) -> tuple[str, ...]:
             variants[words[0]] = []
         elif part == "variant" and len(words) > 1:
             variants.setdefault(words[1].rstrip(":"), []).append(words[0])
-    return tuple(name for base, more in variants.items() for name in (base, *(f"{base}({each})" for each in more)))
+    return tuple(
+        name for base, more in variants.items() for name in (base, *(f"{base}({variant})" for variant in more))
+    )
 
 
 class _Unknown(DriverError):
@@ -137,7 +139,7 @@ def _missing(*, what: str) -> DriverError:
 
 
 class _Library:
-    """The library, opened, with its context; one thread at a time."""
+    """The opened library with its context. Calls must be serialised: see `_one_at_a_time`."""
 
     def __init__(self) -> None:
         try:
@@ -152,16 +154,16 @@ class _Library:
         if not self.context:
             raise _missing(what="The data of keyboard layouts (xkb-data)")
         library.xkb_context_set_log_level(self.context, _CRITICAL)
-        # X11's own table has accents on what Unicode has no letter for; without it, Unicode's is used.
+        # X11's compose table has accented characters that Unicode does not compose; without it Unicode's rules are used.
         table = library.xkb_compose_table_new_from_locale(self.context, b"en_US.UTF-8", 0)
         self.composing = library.xkb_compose_state_new(table, 0) if table else None
 
     def keymap(self, name: str) -> int | None:
-        """A compiled keymap, None where the data has no layout of this name."""
-        found = _NAME.match(name) if len(name) <= NAME_MAX_CHARS else None
-        if not found:
+        """A compiled keymap, None if the data has no layout of this name."""
+        match = _NAME.match(name) if len(name) <= NAME_MAX_CHARS else None
+        if not match:
             return None
-        base, variant = (part.encode() for part in (found[1], found[2] or ""))
+        base, variant = (part.encode() for part in (match[1], match[2] or ""))
         names = _Names(b"evdev", b"pc105", base, variant, b"")
         keymap: int | None = self.call.xkb_keymap_new_from_names(self.context, ctypes.byref(names), 0)
         return keymap
@@ -180,7 +182,7 @@ def _folders() -> list[Path]:
         library = _library()
         count = library.call.xkb_context_num_include_paths(library.context)
         return [
-            Path(library.call.xkb_context_include_path_get(library.context, each).decode()) for each in range(count)
+            Path(library.call.xkb_context_include_path_get(library.context, number).decode()) for number in range(count)
         ]
 
 
@@ -235,7 +237,7 @@ def _tables(library: _Library, keymap: int) -> tuple[list[dict[int, str]], list[
 
 
 def _table(library: _Library, keymap: int, held: list[int], locked: bool) -> dict[int, str]:
-    """What each key types while these are held: asked of a keyboard on which they are, so that every rule counts."""
+    """What each key types while the `held` keys are down: they are pressed in an xkb state, so every xkb rule applies."""
     call = library.call
     state = call.xkb_state_new(keymap)
     try:
@@ -258,7 +260,7 @@ def _table(library: _Library, keymap: int, held: list[int], locked: bool) -> dic
 
 @cache
 def _char(keysym: int) -> str:
-    """The character of a keysym, the name of a dead key, "" for what is no text."""
+    """The character of a keysym, the name of a dead key, or "" if it is no text."""
     if keysym in _DEAD:
         return dead_keys.name_of(_DEAD[keysym])
     number = _library().call.xkb_keysym_to_utf32(keysym)
@@ -267,18 +269,18 @@ def _char(keysym: int) -> str:
 
 @cache
 def _composed(mark: str) -> Mapping[str, str]:
-    """What a dead key makes of what comes after it, by X11's compose table where it is installed."""
+    """What a dead key makes of each following character, by X11's compose table if it is installed."""
     library = _library()
     if library.composing is None:
         return dead_keys.composed(mark)
-    keysym = next(keysym for keysym, each in _DEAD.items() if each == mark)
-    asked = {char: library.call.xkb_utf32_to_keysym(ord(char)) for char in (" ", *dead_keys.LETTERS)}
-    made = {char: _pair(library, keysym, after) for char, after in asked.items() if after}
-    made[dead_keys.name_of(mark)] = _pair(library, keysym, keysym)
-    return MappingProxyType({**dead_keys.composed(mark), **{char: whole for char, whole in made.items() if whole}})
+    dead = next(keysym for keysym, its_mark in _DEAD.items() if its_mark == mark)
+    keysyms = {char: library.call.xkb_utf32_to_keysym(ord(char)) for char in (" ", *dead_keys.LETTERS)}
+    pairs = {char: _compose(library, dead, keysym) for char, keysym in keysyms.items() if keysym}
+    pairs[dead_keys.name_of(mark)] = _compose(library, dead, dead)
+    return MappingProxyType({**dead_keys.composed(mark), **{char: whole for char, whole in pairs.items() if whole}})
 
 
-def _pair(library: _Library, first: int, second: int) -> str:
+def _compose(library: _Library, first: int, second: int) -> str:
     call, state = library.call, library.composing
     call.xkb_compose_state_reset(state)
     for keysym in (first, second):

@@ -1,6 +1,6 @@
-"""The stations' protocol and the REST API, one module a subject.
+"""The station protocol and the REST API, one module a subject.
 
-A module of this package that has a `blueprint` is served; nobody keeps a list.
+Every module of this package that has a `blueprint` is registered; there is no list of subjects.
 """
 
 from collections.abc import Iterator
@@ -12,7 +12,7 @@ from flask import Blueprint
 
 def addresses() -> Iterator[Blueprint]:
     """The blueprint of every subject, by module name."""
-    for module in sorted(found.name for found in iter_modules(__path__)):
+    for module in sorted(info.name for info in iter_modules(__path__)):
         blueprint = getattr(import_module(f"{__name__}.{module}"), "blueprint", None)
         if isinstance(blueprint, Blueprint):
             yield blueprint

@@ -1,4 +1,4 @@
-"""Cursors: a place in the ledger together with the epoch in which it means something.
+"""Cursors: a ledger position together with the epoch in which it is valid.
 
 >>> Cursor.read("3:40")
 Cursor(epoch=3, pos=40)
@@ -14,7 +14,7 @@ from typing import Self
 
 @dataclass(frozen=True, slots=True)
 class Cursor:
-    """`epoch:pos`, as it travels."""
+    """A cursor; its text form is `epoch:pos`."""
 
     epoch: int
     pos: int
@@ -24,7 +24,7 @@ class Cursor:
 
     @classmethod
     def read(cls, text: str) -> Self | None:
-        """The cursor in this text; None where there is none: whoever sent it starts anew."""
+        """Parse a cursor; None for any other text, after which the client starts from the beginning."""
         epoch, colon, pos = text.partition(":")
         if not colon or not epoch.isascii() or not epoch.isdecimal() or not pos.isascii() or not pos.isdecimal():
             return None

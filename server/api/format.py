@@ -1,8 +1,8 @@
-"""Plain answers: times and quantities as the API writes them."""
+"""Formats of the API: times as ISO 8601, quantities as decimal text."""
 
 from datetime import UTC, datetime
 
-from station.core.ledger.rules import quantity
+from station.core.quantity import decimal_text
 
 
 def iso(at_us: int | None) -> str | None:
@@ -15,7 +15,7 @@ def iso(at_us: int | None) -> str | None:
 
 
 def time(at_us: int) -> str:
-    """As `iso`, of a time that is there; one that no calendar has becomes its nearest end."""
+    """A time as `iso` writes it; a time outside the calendar becomes the nearest end of the calendar."""
     seconds, micros = divmod(at_us, 1_000_000)
     try:
         whole = datetime.fromtimestamp(seconds, UTC)
@@ -25,5 +25,5 @@ def time(at_us: int) -> str:
 
 
 def decimal(milli: int | None) -> str | None:
-    """Thousandths as a decimal text; None of an unknown quantity."""
-    return None if milli is None else quantity(milli)
+    """Thousandths as a decimal text; None for an unknown quantity."""
+    return None if milli is None else decimal_text(milli)

@@ -1,4 +1,4 @@
-"""Is the hub well? Each thing that is wrong is one sentence; none means that it is."""
+"""Health check of the hub: one sentence for each fault; no sentence means healthy."""
 
 import logging
 import threading
@@ -17,14 +17,14 @@ from server.ledger.hub_log import hub_row
 from server.ledger.ingest import last_pos
 from server.projection import set_aside
 from server.projection.definitions import refused_patterns
-from server.projection.log_permissions import beyond
+from server.projection.log_permissions import count_not_permitted
 from server.text import utc_text
 
 DOUBTED = "No station is given the time."
-SUSPECTS = "{} anchors were given while the hub's clock was wrong: times of scans are off. Look: wipline-hub clock"
+SUSPECTS = "{} anchors were given while the hub's clock was wrong: times of scans are off. See: wipline-hub clock"
 WITHIN_S = 5.0
-WAITS_US = 60 * 1_000_000  # an event is on the pages within a second
-BEHIND = 10_000  # events that wait to be folded before it counts as wrong
+WAITS_US = 60 * 1_000_000  # the projection normally takes less than a second
+BEHIND = 10_000  # unprojected events above which the projection is reported
 _log = logging.getLogger(__name__)
 CONNECTED_US = 90 * 1_000_000
 STUCK_S = 600
@@ -32,18 +32,21 @@ QUIET_US = 10 * 60 * 1_000_000
 
 
 def health(hub: HubContext, within_s: float = WITHIN_S) -> HealthAnswer:
-    """What is wrong with this hub now; also where it is. Answers within `within_s`, also where a disk hangs."""
-    found: list[HealthAnswer] = []
-    asking = threading.Thread(target=lambda: found.append(_look(hub)), name="health", daemon=True)
-    asking.start()
-    asking.join(within_s)
-    if found:
-        return found[0]
-    text = f"The database does not answer within {within_s:g} s. Look at its disk, then restart the hub."
+    """Check the hub; the answer also has its positions. It is returned within `within_s`, even if a disk hangs.
+
+    The checks run in a thread of their own: a read from a hanging disk cannot be interrupted.
+    """
+    answers: list[HealthAnswer] = []
+    check = threading.Thread(target=lambda: answers.append(_check(hub)), name="health", daemon=True)
+    check.start()
+    check.join(within_s)
+    if answers:
+        return answers[0]
+    text = f"The database does not answer within {within_s:g} s. Check its disk, then restart the hub."
     return HealthAnswer("wrong", [text], [], None, None, None)
 
 
-def _look(hub: HubContext) -> HealthAnswer:
+def _check(hub: HubContext) -> HealthAnswer:
     now_us = hub.clock.utc_us()
     try:
         with hub.store.read() as connection:
@@ -57,40 +60,40 @@ def _look(hub: HubContext) -> HealthAnswer:
                 *_set_aside(connection),
                 *_logs(connection, now_us),
             ]
-            told = notes(connection, now_us)
+            remarks = notes(connection, now_us)
             epoch = hub_row(connection).epoch
-    except Exception as error:  # noqa: BLE001  healthz has an answer whatever the database does
+    except Exception as error:  # noqa: BLE001  healthz must answer after any error of the database
         _log.exception("the hub's health could not be read")
         trouble = storage_trouble(error)
-        text = f"The database cannot be read: {type(error).__name__}. Look at its disk, then restart the hub."
+        text = f"The database cannot be read: {type(error).__name__}. Check its disk, then restart the hub."
         wrong = [text if trouble is None else trouble.text]
         return HealthAnswer("wrong", wrong, [], None, None, None)
-    return HealthAnswer("wrong" if wrong else "ok", wrong, told, epoch, pos, folded)
+    return HealthAnswer("wrong" if wrong else "ok", wrong, remarks, epoch, pos, folded)
 
 
 def notes(connection: Connection, now_us: int) -> list[str]:
-    """Notes on the ledger itself: a restore that may have cost entries, no backup, recorded patterns that are not used."""
-    told = []
+    """Remarks that are no faults: entries lost by a restore, no backup, events that are not permitted, unused patterns."""
+    remarks = []
     last = connection.execute(select(schema.epoch).order_by(schema.epoch.c.epoch.desc())).first()
     if last is not None and last.high_pos is not None and last.high_pos > last.pos:
-        told.append(
-            f"Since {utc_text(last.since_us)} ({last.cause}) what stood at positions {last.pos + 1} to {last.high_pos} is"
-            " missing: stations send theirs again, what people entered then has to be entered anew."
+        remarks.append(
+            f"Since {utc_text(last.since_us)} ({last.cause}) the events at positions {last.pos + 1} to {last.high_pos} are"
+            " missing: stations send their scans again, entries of that time must be entered again."
         )
     if not hub_row(connection).backup_pos:
-        told.append("No verified backup off the hub's disk: stations keep everything they send.")
-    told += [f"Station {each.station}{each.fact} (log {each.log})." for each in beyond(connection)]
-    told += [
-        f"{each.why} It is recorded and not used: codes that it should match are read without it. Define it anew."
-        for each in refused_patterns(connection, now_us)
+        remarks.append("No verified backup off the hub's disk: stations keep everything they send.")
+    remarks += [f"Station {row.station}{row.fact} (log {row.log})." for row in count_not_permitted(connection)]
+    remarks += [
+        f"{pattern.why} It is recorded and not used: codes that it should match are read without it. Define it again."
+        for pattern in refused_patterns(connection, now_us)
     ]
-    return told
+    return remarks
 
 
 def _clock(connection: Connection, clock: HubClock) -> list[str]:
-    reason = why_in_doubt(connection, clock)
-    found = [] if reason is None else [f"{DOUBTED} {reason}"]
-    return [*found, *([] if not (count := suspects(connection)) else [SUSPECTS.format(count)])]
+    reason, count = why_in_doubt(connection, clock), suspects(connection)
+    in_doubt = [] if reason is None else [f"{DOUBTED} {reason}"]
+    return [*in_doubt, *([SUSPECTS.format(count)] if count else [])]
 
 
 def _storage(hub: HubContext) -> Iterator[str]:
@@ -109,16 +112,16 @@ def _projection(connection: Connection, pos: int, folded: int, now_us: int) -> l
     if waits_us <= WAITS_US:
         return []
     return [
-        f"The pages have not moved for {waits_us // 60_000_000} min: {pos - folded} events wait. Look at the hub's log."
+        f"The pages have not moved for {waits_us // 60_000_000} min: {pos - folded} events wait. See the hub's log."
     ]
 
 
 def _breaks(connection: Connection) -> list[str]:
-    found = sorted(connection.execute(select(schema.known_break.c.text)).scalars())
-    if not found:
+    breaks = sorted(connection.execute(select(schema.known_break.c.text)).scalars())
+    if not breaks:
         return []
-    number = "a break" if len(found) == 1 else f"{len(found)} breaks, the first"
-    return [f"The ledger has {number}: {found[0]}. Backups are made of it as it is; see all with wipline-hub verify."]
+    number = "a break" if len(breaks) == 1 else f"{len(breaks)} breaks, the first"
+    return [f"The ledger has {number}: {breaks[0]}. Backups are made of it as it is; see all with wipline-hub verify."]
 
 
 def _set_aside(connection: Connection) -> list[str]:

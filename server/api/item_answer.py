@@ -1,4 +1,4 @@
-"""One item as the API answers it: structs that describe themselves, and how rows become them."""
+"""The API's answer about one item: its structs, which openapi.json describes, and their construction from query rows."""
 
 from typing import Any
 
@@ -9,11 +9,11 @@ from server.queries.current_stock import StockRow
 from server.queries.item_detail import ItemDetail
 from server.queries.item_events import ItemEventRow
 from server.urls import item_url
-from station.core.ledger.rules import quantity
+from station.core.quantity import decimal_text
 
 
 class ParcelAnswer(msgspec.Struct):
-    """A quantity that stands somewhere; `qty` null: nobody has said how many."""
+    """A quantity of the item at one place in one state; `qty` null: unknown quantity."""
 
     operation: int | None
     stage: str | None
@@ -29,7 +29,7 @@ class ParcelAnswer(msgspec.Struct):
 
 
 class VisitAnswer(msgspec.Struct):
-    """A stay that is over."""
+    """A past stay."""
 
     operation: int | None
     stage: str | None
@@ -44,7 +44,7 @@ class VisitAnswer(msgspec.Struct):
 
 
 class FindingAnswer(msgspec.Struct):
-    """What a rule that is on says of one event."""
+    """A finding of an enabled rule about one event."""
 
     rule: str
     at: str
@@ -54,10 +54,10 @@ class FindingAnswer(msgspec.Struct):
 
 
 class EventAnswer(msgspec.Struct):
-    """One event of an item; `raw` is base64 of what the device sent.
+    """One event of an item; `raw` is base64 of the device's bytes.
 
-    Of a tag's arrival `seen`, `rssi_dbm` and `until` say how often it was seen since, its best signal, and until when; where
-    an end of a presence stands alone, `ends` is true, and nobody scanned.
+    On the arrival of a tag, `seen`, `rssi_dbm` and `until` are the number of reads, the best signal and the end of its
+    presence. `ends` is true for a departure whose arrival is not in the list; it is no scan.
     """
 
     log: str
@@ -81,7 +81,7 @@ class EventAnswer(msgspec.Struct):
 
 
 class ItemAnswer(msgspec.Struct):
-    """One item. `accounts`: decimals by account, which sum to zero; `older`: where earlier events are."""
+    """One item. `accounts`: decimals by account, which sum to zero; `older`: the address of earlier events."""
 
     item: str
     name: str | None
@@ -99,69 +99,72 @@ class ItemAnswer(msgspec.Struct):
     page: str
 
 
-def item_answer(found: ItemDetail) -> ItemAnswer:
+def item_answer(detail: ItemDetail) -> ItemAnswer:
     """The answer of /api/v1/items/{item}."""
-    row = found.row
-    oldest = found.events[-1].pos if found.events else None
+    row = detail.row
+    oldest = detail.events[-1].pos if detail.events else None
     return ItemAnswer(
         item=row.item,
         name=row.name,
         product=row.product,
-        order=found.order,
+        order=detail.order,
         status=row.status,
-        unit=found.product.unit if found.product else "pcs",
+        unit=detail.product.unit if detail.product else "pcs",
         due=row.due,
-        parcels=[_parcel(stand) for stand in found.stands],
+        parcels=[_parcel(stock_row) for stock_row in detail.stock],
         visits=[
             VisitAnswer(
-                each.operation, each.stage, each.state, decimal(each.qty_milli), time(each.entered_us), time(each.left_us),
-                each.station, each.operator, each.went_to_stage, each.went_to_state,
+                stay.operation, stay.stage, stay.state, decimal(stay.qty_milli), time(stay.entered_us), time(stay.left_us),
+                stay.station, stay.operator, stay.went_to_stage, stay.went_to_state,
             )
-            for each in found.visits
+            for stay in detail.visits
         ],
-        accounts={name: quantity(milli) for name, milli in found.accounts.items()},
-        findings=[FindingAnswer(e.rule, time(e.key_us), e.stage, e.station, e.text) for e in found.findings],
-        events=[_event(each) for each in found.events],
-        older=None if not found.more_events else f"/api/v1{item_url(row.item)}?before={oldest}",
+        accounts={name: decimal_text(milli) for name, milli in detail.accounts.items()},
+        findings=[
+            FindingAnswer(finding.rule, time(finding.key_us), finding.stage, finding.station, finding.text)
+            for finding in detail.findings
+        ],
+        events=[_event(event) for event in detail.events],
+        older=None if not detail.more_events else f"/api/v1{item_url(row.item)}?before={oldest}",
         page=item_url(row.item),
     )  # fmt: skip
 
 
-def _parcel(stand: StockRow) -> ParcelAnswer:
+def _parcel(row: StockRow) -> ParcelAnswer:
     return ParcelAnswer(
-        stand.operation,
-        stand.stage,
-        stand.state,
-        decimal(stand.qty_milli),
-        time(stand.since_us),
-        time(stand.at_stage_since_us),
-        iso(stand.started_us),
-        stand.station,
-        stand.operator,
-        stand.reason,
-        stand.approx,
+        row.operation,
+        row.stage,
+        row.state,
+        decimal(row.qty_milli),
+        time(row.since_us),
+        time(row.at_stage_since_us),
+        iso(row.started_us),
+        row.station,
+        row.operator,
+        row.reason,
+        row.approx,
     )
 
 
-def _event(each: ItemEventRow) -> EventAnswer:
-    presence = each.presence
+def _event(event: ItemEventRow) -> EventAnswer:
+    presence = event.presence
     return EventAnswer(
-        each.log,
-        each.seq,
-        each.pos,
-        time(each.key_us),
-        each.kind,
-        each.verb,
-        each.station,
-        each.stage,
-        each.by,
-        decimal(each.qty_milli),
-        each.reason,
-        each.repeat,
-        each.raw,
-        each.changed,
+        event.log,
+        event.seq,
+        event.pos,
+        time(event.key_us),
+        event.kind,
+        event.verb,
+        event.station,
+        event.stage,
+        event.by,
+        decimal(event.qty_milli),
+        event.reason,
+        event.repeat,
+        event.raw,
+        event.changed,
         presence.seen if presence else None,
         presence.signal_dbm if presence else None,
         time(presence.until_us) if presence else None,
-        each.ends,
+        event.ends,
     )

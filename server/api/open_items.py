@@ -1,4 +1,4 @@
-"""Open items for the stations: what the hub thinks is where, so that a scan made offline can still be judged."""
+"""Open items for the stations: the places of all open quantities, with which a station checks scans offline."""
 
 from collections.abc import Iterable
 from typing import Any
@@ -6,21 +6,21 @@ from typing import Any
 from sqlalchemy import Connection, and_, select
 
 from server.api.cursor import Cursor
-from server.api.schemas import ItemsAnswer, OpenItem
 from server.ledger.hub_log import hub_row
 from server.projection.tables import event_item, item, parcel, projection
+from station.core.protocol import ItemsAnswer, OpenItem
 
 MAX_ITEMS = 50_000
 OPEN_STATES = ("released", "waiting", "here", "held")
 
 
 def projected_pos(connection: Connection) -> int:
-    """The position up to which the ledger is folded."""
+    """The ledger position that the projection includes."""
     return connection.execute(select(projection.c.v).where(projection.c.k == "projected_pos")).scalar() or 0
 
 
 def changes(connection: Connection, after: str) -> ItemsAnswer:
-    """Items that changed after this cursor; all open ones where the cursor is none of this epoch."""
+    """The items that changed after a cursor; all open items where the cursor is not of this epoch."""
     hub, pos = hub_row(connection), projected_pos(connection)
     epoch = hub.epoch
     since = Cursor.read(after)
@@ -33,7 +33,7 @@ def changes(connection: Connection, after: str) -> ItemsAnswer:
             reset = True
             names, complete = _open_names(connection)
     rows = list(_rows(connection, names, over=not reset))
-    return ItemsAnswer(str(Cursor(epoch, pos)), reset, complete, rows, epoch, bytes(hub.head).hex())
+    return ItemsAnswer(str(Cursor(epoch, pos)), rows, reset, complete, epoch, bytes(hub.head).hex())
 
 
 def _open_names(connection: Connection) -> tuple[list[str], bool]:
@@ -49,17 +49,16 @@ def _changed_names(connection: Connection, pos: int) -> tuple[list[str], bool]:
 
 
 def _rows(connection: Connection, names: list[str], *, over: bool) -> Iterable[OpenItem]:
-    """The open quantities of these items; with `over`, one row also for each that has none any more."""
+    """The open quantities of these items; with `over`, also one row for each item without an open quantity."""
     for start in range(0, len(names), 500):
         some = names[start : start + 500]
-        found: dict[str, list[Any]] = {name: [] for name in some}
-        standing = select(parcel).where(and_(parcel.c.item.in_(some), parcel.c.state.in_(OPEN_STATES)))
-        for row in connection.execute(
-            standing.order_by(parcel.c.item, parcel.c.operation, parcel.c.stage, parcel.c.state)
-        ):
-            found[row.item].append(row)
+        parcels: dict[str, list[Any]] = {name: [] for name in some}
+        query = select(parcel).where(and_(parcel.c.item.in_(some), parcel.c.state.in_(OPEN_STATES)))
+        query = query.order_by(parcel.c.item, parcel.c.operation, parcel.c.stage, parcel.c.state)
+        for row in connection.execute(query):
+            parcels[row.item].append(row)
         state = {row.item: row for row in connection.execute(select(item).where(item.c.item.in_(some)))} if over else {}
-        for name, rows in found.items():
+        for name, rows in parcels.items():
             for row in rows:
                 yield OpenItem(name, row.product, row.operation, row.state, row.qty_milli, row.stage)
             if not rows and name in state:

@@ -1,4 +1,4 @@
-"""The API's own description, OpenAPI 3.1, made from the structs that read and write its bodies."""
+"""OpenAPI 3.1 description of the API, generated from the structs that decode and encode its bodies."""
 
 from collections.abc import Callable
 from typing import Any
@@ -6,7 +6,7 @@ from typing import Any
 from spectree import Response, SpecTree
 from spectree.model_adapter import get_msgspec_model_adapter
 
-from server.api_errors import ErrorAnswer
+from station.core.protocol import ErrorAnswer
 from station.system.version import version
 
 Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
@@ -30,9 +30,9 @@ spec = SpecTree(
 def documented(
     answer: Any, *, json: Any = None, query: Any = None, errors: tuple[int, ...] = (401, 403), tag: str = "reading"
 ) -> Decorator:
-    """Put an address into the description: the struct of its answer, its body, its query, and its error statuses.
+    """Decorator that describes an address: the structs of its answer, body and query, and its error statuses.
 
-    The view reads its body itself, within the limits of `server.api.request_body`.
+    It validates nothing: the view decodes its body within the limits of `server.api.request_body`.
     """
     statuses = {"HTTP_200": answer, **{f"HTTP_{status}": ErrorAnswer for status in errors}}
     return spec.validate(

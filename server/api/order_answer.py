@@ -1,10 +1,10 @@
-"""Orders as the API answers them: structs that describe themselves, and how rows become them."""
+"""The API's answer about orders: its structs, which openapi.json describes, and their construction from query rows."""
 
 import msgspec
 
 from server.api.format import decimal, iso
 from server.queries.order_progress import OrderProgress
-from station.core.ledger.rules import quantity
+from station.core.quantity import decimal_text
 
 
 class OrdersQuery(msgspec.Struct):
@@ -16,7 +16,7 @@ class OrdersQuery(msgspec.Struct):
 
 
 class WhereAnswer(msgspec.Struct):
-    """How much of an order stands at a stage, in a state."""
+    """The quantity of an order at a stage in a state."""
 
     stage: str | None
     state: str
@@ -45,7 +45,7 @@ class OrderAnswer(msgspec.Struct):
 
 
 class OrdersAnswer(msgspec.Struct):
-    """Orders by name; more follow behind `cursor`."""
+    """Orders by name; `cursor` leads to the next page, null on the last one."""
 
     orders: list[OrderAnswer]
     cursor: str | None
@@ -63,11 +63,11 @@ def order_row(order: OrderProgress) -> OrderAnswer:
         order.status,
         order.how,
         order.unit,
-        quantity(order.ordered_milli),
-        quantity(order.finished_milli),
-        quantity(order.scrapped_milli),
+        decimal_text(order.ordered_milli),
+        decimal_text(order.finished_milli),
+        decimal_text(order.scrapped_milli),
         order.items,
         order.value_micros,
         iso(order.released_us),
-        [WhereAnswer(each.stage, each.state, decimal(each.qty_milli)) for each in order.where],
+        [WhereAnswer(location.stage, location.state, decimal(location.qty_milli)) for location in order.where],
     )

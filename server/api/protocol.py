@@ -10,9 +10,10 @@ import msgspec
 from flask import Blueprint, Response, request
 from sqlalchemy import Connection
 
-from server.api import open_items, schemas
+from server.api import open_items
 from server.api.openapi import documented
 from server.api.request_body import MAX_BODY_BYTES, MAX_DEPTH, depth_of, read_json
+from server.api.schemas import readers_json
 from server.api_errors import ApiError, json_answer
 from server.auth.devices import Device
 from server.auth.gate import caller, devices, readers
@@ -22,25 +23,36 @@ from server.context import running
 from server.db import schema
 from server.ledger import station_logs
 from server.ledger.hub_log import hear_clock, hub_row
-from server.ledger.ingest import MAX_EVENTS, BatchRefused, EventBatch, append
+from server.ledger.ingest import BatchRefused, EventBatch, append
 from station.core.event import MAX_SALVAGE_BYTES
 from station.core.hash_chain import anchor_mac, boot_bytes, genesis
+from station.core.protocol import (
+    MAX_EVENTS,
+    EventsAnswer,
+    EventsRequest,
+    HeartbeatAnswer,
+    HeartbeatRequest,
+    ItemsAnswer,
+    Limits,
+    SessionAnswer,
+    SessionRequest,
+)
 
 blueprint = Blueprint("protocol", __name__, url_prefix="/api/v1")
 BEAT_MS = 30_000
 NEWS_BEAT_MS = 5_000
-LIMITS = schemas.Limits(events=MAX_EVENTS, body_bytes=MAX_BODY_BYTES, event_bytes=MAX_SALVAGE_BYTES)
+LIMITS = Limits(events=MAX_EVENTS, body_bytes=MAX_BODY_BYTES, event_bytes=MAX_SALVAGE_BYTES)
 
 
 @blueprint.post("/session")
-@documented(schemas.SessionAnswer, json=schemas.SessionBody, errors=(400, 401, 403, 413), tag="station")
+@documented(SessionAnswer, json=SessionRequest, errors=(400, 401, 403, 413), tag="station")
 @devices
 def session() -> Response:
     """Open a session for one log: how far the hub has it, and the hub's time."""
     clock = running().clock
     came = clock.read()
     t2 = came.utc_us
-    body = read_json(schemas.SessionBody)
+    body = read_json(SessionRequest)
     device = _device(body.station)
     log_id = bytes.fromhex(body.log)
     if body.tip_seq and body.tip_hash is None:
@@ -67,7 +79,7 @@ def session() -> Response:
     t3 = goes.utc_us
     mac = anchor_mac(hub.mac_key, log_id, boot_bytes(body.boot), t2, t3) if sealed and body.boot else None
     return json_answer(
-        schemas.SessionAnswer(
+        SessionAnswer(
             hub_epoch=hub.epoch,
             accepted_thru=met.accepted_thru,
             accepted_hash=met.accepted_hash.hex(),
@@ -84,12 +96,12 @@ def session() -> Response:
 
 
 @blueprint.post("/logs/<log_id>/events")
-@documented(schemas.EventsAnswer, json=schemas.EventsBody, errors=(400, 401, 403, 409, 413, 429), tag="station")
+@documented(EventsAnswer, json=EventsRequest, errors=(400, 401, 403, 409, 413, 429), tag="station")
 @devices
 def events(log_id: str) -> Response:
     """Take a batch of events into the ledger; the answer is sent after their commit."""
     own = _log_id(log_id)
-    body = read_json(schemas.EventsBody)
+    body = read_json(EventsRequest)
     device, now_us = _device(body.station), running().clock.utc_us()
     batch = _batch(own, body)
     with running().store.write() as connection:
@@ -106,7 +118,7 @@ def events(log_id: str) -> Response:
     for verdict in taken.verdicts:
         counts.events.labels(verdict.verdict).inc()
     return json_answer(
-        schemas.EventsAnswer(
+        EventsAnswer(
             verdicts=list(taken.verdicts),
             accepted_thru=taken.accepted_thru,
             durable_thru=taken.durable_thru,
@@ -118,11 +130,11 @@ def events(log_id: str) -> Response:
 
 
 @blueprint.post("/heartbeat")
-@documented(schemas.HeartbeatAnswer, json=schemas.HeartbeatBody, errors=(400, 401, 403, 413), tag="station")
+@documented(HeartbeatAnswer, json=HeartbeatRequest, errors=(400, 401, 403, 413), tag="station")
 @devices
 def heartbeat() -> Response:
     """Keep what a station says of itself; the last one only."""
-    body = read_json(schemas.HeartbeatBody)
+    body = read_json(HeartbeatRequest)
     name, clock = _device(body.station).station, running().clock
     now_us = clock.utc_us()
     # What was read here must be readable where a page is made of it, with other calls in front.
@@ -139,7 +151,7 @@ def heartbeat() -> Response:
         "sw": body.sw,
         "disk_free": body.disk_free,
         "boot": body.boot,
-        "readers": schemas.readers_json(body.readers),
+        "readers": readers_json(body.readers),
         "aside": body.aside,
     }
     with running().store.write() as connection:
@@ -154,7 +166,7 @@ def heartbeat() -> Response:
     counts.waiting.labels(name).set(body.waiting or 0)
     wait_ms = NEWS_BEAT_MS if body.waiting else BEAT_MS
     version = running().definitions()[0]
-    return json_answer(schemas.HeartbeatAnswer(wait_ms, version, hub.epoch, bytes(hub.head).hex(), *reached))
+    return json_answer(HeartbeatAnswer(wait_ms, version, hub.epoch, bytes(hub.head).hex(), *reached))
 
 
 @blueprint.get("/snapshot")
@@ -176,7 +188,7 @@ def snapshot() -> Response:
 
 
 @blueprint.get("/items/changes")
-@documented(schemas.ItemsAnswer, tag="station")
+@documented(ItemsAnswer, tag="station")
 @readers
 def item_changes() -> Response:
     """Open items: those that changed since `after`, or all of them where it is absent or of another epoch."""
@@ -214,7 +226,7 @@ def _log_id(text: str) -> bytes:
     return raw
 
 
-def _batch(log_id: bytes, body: schemas.EventsBody) -> EventBatch:
+def _batch(log_id: bytes, body: EventsRequest) -> EventBatch:
     count = len(body.events)
     if not 1 <= count <= MAX_EVENTS:
         raise ApiError(413 if count else 400, f"{count} events", f"1 to {MAX_EVENTS}", "Send the others next.")

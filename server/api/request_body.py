@@ -1,7 +1,7 @@
-"""Request bodies: read within limits, unpacked within limits, decoded by the structs that also describe them.
+"""Request bodies: read and decompress within limits, and decode into the structs that openapi.json describes.
 
-The body is JSON, plain or gzip, at most 1 MiB before and after unpacking. The server passes a request on when all of it has
-arrived (`server.http.request_worker`), so reading it here never waits.
+A body is JSON, plain or gzip, at most 1 MiB before and after decompression. The server passes on a request after all of it
+has arrived (`server.http.request_worker`), so a read never blocks here.
 """
 
 import zlib
@@ -13,7 +13,7 @@ from flask import request
 from server.api_errors import ApiError
 
 MAX_BODY_BYTES = 1024 * 1024
-MAX_DEPTH = 16  # lists and objects within each other, in what is kept
+MAX_DEPTH = 16  # nesting of lists and objects in stored data
 CHUNK_BYTES = 64 * 1024
 _GZIP = 16 + zlib.MAX_WBITS
 
@@ -23,10 +23,8 @@ T = TypeVar("T")
 def read_json(form: type[T]) -> T:
     """The request's body as `form`. Raises `ApiError` 400 or 413."""
     if request.mimetype not in ("application/json", ""):
-        raise ApiError(
-            400, f"content type {request.mimetype}", "application/json", "Send JSON and say so in Content-Type."
-        )
-    raw = _unpacked(_received())
+        raise ApiError(400, f"content type {request.mimetype}", "application/json", "Send JSON with that Content-Type.")
+    raw = _decompressed(_read_body())
     try:
         return msgspec.json.decode(raw, type=form)
     except (msgspec.MsgspecError, ValueError, RecursionError) as error:
@@ -34,11 +32,11 @@ def read_json(form: type[T]) -> T:
             400,
             f"a body of {len(raw)} bytes: {error}",
             f"JSON as /openapi.json describes {form.__name__}",
-            "Mend the body and send it again.",
+            "Correct the body and send it again.",
         ) from error
 
 
-def _received() -> bytes:
+def _read_body() -> bytes:
     if (request.content_length or 0) > MAX_BODY_BYTES:
         raise too_long(str(request.content_length))
     parts, size = [], 0
@@ -53,7 +51,7 @@ def _received() -> bytes:
     return b"".join(parts)
 
 
-def _unpacked(raw: bytes) -> bytes:
+def _decompressed(raw: bytes) -> bytes:
     coding = request.headers.get("Content-Encoding", "identity").strip().lower()
     if coding == "identity":
         return raw
@@ -72,7 +70,7 @@ def _unpacked(raw: bytes) -> bytes:
 
 
 def depth_of(value: Any) -> int:
-    """How deep lists and objects stand within each other: 0 for a number.
+    """The nesting depth of lists and objects: 0 for a number.
 
     >>> depth_of({"a": [1, {"b": 2}]})
     3

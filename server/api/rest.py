@@ -1,4 +1,4 @@
-"""The API beside the read model: entries, stations, health, metrics, and its own description."""
+"""REST API without the read model: entries, stations, health, metrics, and the OpenAPI description."""
 
 from typing import Any
 
@@ -27,9 +27,9 @@ MAX_REPORT_BYTES = 64 * 1024
 @documented(schemas.HealthAnswer, errors=(503,))
 @anybody
 def healthz() -> Response:
-    """200 and `ok`, or 503 and what is wrong."""
-    found = health(running())
-    return json_answer(found, 503 if found.wrong else 200)
+    """200 with status `ok`, or 503 with the faults."""
+    answer = health(running())
+    return json_answer(answer, 503 if answer.wrong else 200)
 
 
 @blueprint.get("/metrics")
@@ -37,9 +37,9 @@ def healthz() -> Response:
 def metrics() -> Response:
     """The hub's counters, for Prometheus."""
     hub = running()
-    found = health(hub)
-    hub.counts.ledger_pos.set(found.pos or 0)
-    hub.counts.projected_pos.set(found.projected_pos or 0)
+    state = health(hub)
+    hub.counts.ledger_pos.set(state.pos or 0)
+    hub.counts.projected_pos.set(state.projected_pos or 0)
     return Response(generate_latest(hub.counts.registry), content_type=CONTENT_TYPE_LATEST)
 
 
@@ -54,7 +54,7 @@ def openapi() -> Response:
 @blueprint.post("/csp-report")
 @beacon
 def csp_report() -> Response:
-    """Count that a page tried what its policy forbids; the report itself is not kept."""
+    """Count and log a violation of the content security policy; the report is not stored."""
     running().counts.csp_reports.inc()
     current_app.logger.warning("a page broke its content policy: %.500r", request.stream.read(MAX_REPORT_BYTES))
     return Response(status=204)
@@ -64,21 +64,21 @@ def csp_report() -> Response:
 @documented(schemas.EntriesAnswer, json=schemas.EntriesBody, errors=(400, 401, 403, 413), tag="entering")
 @needs(*Role)
 def entries() -> Response:
-    """Write entries, all of them or none; one alone may be sent without the list around it."""
-    wanted, who = _entries(), caller()
-    demand_rights(who, [(entry.what, entry.data) for entry in wanted])
-    for entry in wanted:
+    """Write entries, all of them or none; a single entry may be sent without a list."""
+    requested, author = _entries(), caller()
+    demand_rights(author, [(entry.what, entry.data) for entry in requested])
+    for entry in requested:
         if depth_of(entry.data) > MAX_DEPTH:
             raise ApiError(400, f"{entry.what} nested deeper than {MAX_DEPTH}", "flat fields", "Send less at once.")
     try:
         written = record_all(
             running().store,
-            [Entry(entry.what, entry.data, _speaker(who, entry.by), entry.holds_from_us) for entry in wanted],
+            [Entry(entry.what, entry.data, _author_name(author, entry.by), entry.holds_from_us) for entry in requested],
         )
     except EntryRefused as refused:
         raise ApiError(400, refused.came, refused.expected, refused.do) from refused
     running().counts.entries.inc(len(written))
-    answers = [schemas.EntryAnswer(one.log_id.hex(), one.seq, one.pos) for one in written]
+    answers = [schemas.EntryAnswer(entry.log_id.hex(), entry.seq, entry.pos) for entry in written]
     last = answers[-1]
     return json_answer(schemas.EntriesAnswer(answers, last.log, last.seq, last.pos))
 
@@ -96,18 +96,18 @@ def station_list() -> Response:
 
 
 def _with_readers(row: dict[str, Any]) -> dict[str, Any]:
-    """A station's row with its readers as a list; they are kept as the JSON text that the heartbeat said."""
-    beat = row["heartbeat"]
-    if beat is None:
+    """A station's row with its readers as a list; the database holds them as JSON text of the heartbeat."""
+    heartbeat = row["heartbeat"]
+    if heartbeat is None:
         return row
-    return {**row, "heartbeat": {**beat, "readers": msgspec.json.decode(beat["readers"] or "[]")}}
+    return {**row, "heartbeat": {**heartbeat, "readers": msgspec.json.decode(heartbeat["readers"] or "[]")}}
 
 
 def page_of() -> tuple[int, str]:
     """`limit` (1 to 1,000) and `cursor` of a list's query. Raises `ApiError` 400."""
     text = request.args.get("limit", str(MAX_LIST))
     if not text.isascii() or not text.isdecimal() or not 1 <= int(text[:9]) <= MAX_LIST:
-        raise ApiError(400, f"limit {text[:40]!r}", f"1 to {MAX_LIST}", "Ask for fewer, and go on with `cursor`.")
+        raise ApiError(400, f"limit {text[:40]!r}", f"1 to {MAX_LIST}", "Request fewer, and continue with `cursor`.")
     return int(text), request.args.get("cursor", "")
 
 
@@ -120,6 +120,6 @@ def _entries() -> list[schemas.EntryBody]:
     return [schemas.EntryBody(body.what, body.data, body.holds_from_us, body.by)]
 
 
-def _speaker(who: Caller, by: str | None) -> str:
-    """Who says it: a person in their own name, a program in its own or for somebody it names."""
-    return f"{by} (token {who.name})" if by and who.kind == "token" else who.name
+def _author_name(author: Caller, by: str | None) -> str:
+    """The author of an entry: the signed-in person, the token, or the person `by` whom the token names."""
+    return f"{by} (token {author.name})" if by and author.kind == "token" else author.name

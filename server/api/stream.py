@@ -1,8 +1,8 @@
-"""The event stream: an open page hears of each event once it is folded, and only that it happened.
+"""Event stream: server-sent events that notify an open page of each projected ledger position.
 
-Server-sent events, one for each position of the ledger; the page then fetches what it shows. The stream reads the ledger by
-position, so a page that was away goes on where it was (Last-Event-ID is `epoch:pos`), and one that missed more than it makes
-sense to tell is told to load itself anew.
+A notification names the event; the page then fetches its own content again. The stream reads the ledger by position, so a
+reconnecting page continues where it stopped (Last-Event-ID is `epoch:pos`). A page that missed more than MAX_BEHIND events
+gets one `reload` event instead.
 """
 
 import socket
@@ -30,19 +30,19 @@ MAX_STREAMS = 24
 MAX_BEHIND = 1_000
 QUIET_S = 15.0
 RETRY_MS = 2_000
-LOOK_S = 1.0  # how soon a page that went away gives its seat back
+CHECK_S = 1.0  # interval at which a closed connection is detected and its slot released
 
 
-class _Glance(msgspec.Struct):
-    """What a page is told of an event's content."""
+class _EventFields(msgspec.Struct):
+    """The fields of an event that a notification contains."""
 
     kind: str | None = None
     stage: str | None = None
     seen: Any = None
 
 
-class _Seats:
-    """How many streams may be open; each holds one of the server's threads."""
+class _Slots:
+    """The limit of open streams; each stream occupies one of the server's threads."""
 
     def __init__(self, count: int) -> None:
         self._free = threading.BoundedSemaphore(count)
@@ -54,18 +54,18 @@ class _Seats:
         self._free.release()
 
 
-_seats = _Seats(MAX_STREAMS)
-_GLANCE = msgspec.json.Decoder(_Glance)
+_slots = _Slots(MAX_STREAMS)
+_EVENT_FIELDS = msgspec.json.Decoder(_EventFields)
 
 
 @blueprint.get("/api/v1/events")
 @readers
 def events() -> Response:
-    """Server-sent events from `after` or Last-Event-ID on (absent: from now); 503 where all seats are taken."""
+    """Server-sent events from `after` or Last-Event-ID on (absent: from now); 503 where all streams are in use."""
     after = request.headers.get("Last-Event-ID") or request.args.get("after", "")
-    if not _seats.acquire():
+    if not _slots.acquire():
         raise ApiError(
-            503, "one more event stream", f"at most {MAX_STREAMS}", "Ask every 3 seconds instead.", retry_after_s=3
+            503, "one more event stream", f"at most {MAX_STREAMS}", "Poll every 3 seconds instead.", retry_after_s=3
         )
     response = Response(_Stream(running(), after, request.environ.get("gunicorn.socket")), mimetype="text/event-stream")
     response.headers["Cache-Control"] = "no-store"
@@ -74,11 +74,11 @@ def events() -> Response:
 
 
 class _Stream:
-    """One open stream; closing it, however it ends, frees its seat."""
+    """One open stream; the server closes it in every case, which releases its slot."""
 
     def __init__(self, hub: HubContext, after: str, line: socket.socket | None) -> None:
         self._hub = hub
-        self._lines = _tell(hub, after, line)
+        self._lines = _notifications(hub, after, line)
         self._open = True
         hub.counts.streams.inc()
 
@@ -90,11 +90,11 @@ class _Stream:
             self._open = False
             self._lines.close()  # type: ignore[attr-defined]
             self._hub.counts.streams.dec()
-            _seats.release()
+            _slots.release()
 
 
-def _hung_up(line: socket.socket | None) -> bool:
-    """Whether the page at the other end has gone; a page that is there sends nothing more."""
+def _is_closed(line: socket.socket | None) -> bool:
+    """Whether the client closed the connection; an open page sends nothing after its request."""
     if line is None:
         return False
     try:
@@ -104,7 +104,14 @@ def _hung_up(line: socket.socket | None) -> bool:
         return True
 
 
-def _tell(hub: HubContext, after: str, line: socket.socket | None) -> Iterator[bytes]:
+def _notifications(hub: HubContext, after: str, line: socket.socket | None) -> Iterator[bytes]:
+    """The lines of one stream, until the hub stops or the connection closes.
+
+    1. Start at the cursor; without one start at the current position, with an invalid one send `reload`.
+    2. New positions: one event each, or one `reload` above MAX_BEHIND.
+    3. Refolded items (`again` changed): one `reload`, because no new position names them.
+    4. Nothing for QUIET_S: a comment, which keeps proxies from closing the connection.
+    """
     yield b"retry: %d\n\n" % RETRY_MS
     with hub.store.read() as connection:
         epoch, here = hub_row(connection).epoch, projected_pos(connection)
@@ -118,7 +125,7 @@ def _tell(hub: HubContext, after: str, line: socket.socket | None) -> Iterator[b
     else:
         pos = cursor.pos
     again, quiet_s = hub.projected.again, 0.0
-    while not hub.projected.closed and not _hung_up(line):
+    while not hub.projected.closed and not _is_closed(line):
         here = max(here, hub.projected.pos)
         if here - pos > MAX_BEHIND:
             pos = here
@@ -134,8 +141,8 @@ def _tell(hub: HubContext, after: str, line: socket.socket | None) -> Iterator[b
         elif quiet_s >= QUIET_S:
             quiet_s = 0.0
             yield b": still here\n\n"
-        elif hub.projected.wait(pos, LOOK_S, again) <= pos and hub.projected.again == again:
-            quiet_s += LOOK_S
+        elif hub.projected.wait(pos, CHECK_S, again) <= pos and hub.projected.again == again:
+            quiet_s += CHECK_S
             continue
         quiet_s = 0.0
 
@@ -159,9 +166,9 @@ def _lines(connection: Connection, epoch: int, after: int, thru: int) -> Iterato
 
 def _data(row: Any) -> dict[str, Any]:
     try:
-        glance = _GLANCE.decode(row.bytes)
+        fields = _EVENT_FIELDS.decode(row.bytes)
     except (msgspec.MsgspecError, ValueError, RecursionError):
-        glance = _Glance()
-    # The end of a tag's presence is no scan to whoever counts those.
-    kind = "seen" if glance.kind == "scan" and glance.seen is not None else glance.kind
-    return {"pos": row.pos, "station": row.station, "kind": kind, "item": row.item, "stage": glance.stage}
+        fields = _EventFields()
+    # The departure of a tag is encoded as a scan; its own kind lets clients count scans correctly.
+    kind = "seen" if fields.kind == "scan" and fields.seen is not None else fields.kind
+    return {"pos": row.pos, "station": row.station, "kind": kind, "item": row.item, "stage": fields.stage}

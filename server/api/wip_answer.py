@@ -1,4 +1,4 @@
-"""Work in process and stages as the API answers them: structs that describe themselves, and how rows become them."""
+"""The API's answers about work in process and stages: their structs, and their construction from query rows."""
 
 from collections.abc import Iterable
 
@@ -11,7 +11,7 @@ from server.queries.wip import WipRow as Row
 from server.queries.wip import WipTotal as Total
 from station.core.ledger.parcels import ParcelState
 from station.core.ledger.routing import Stage
-from station.core.ledger.rules import quantity
+from station.core.quantity import decimal_text
 
 
 class WipQuery(msgspec.Struct):
@@ -56,7 +56,7 @@ class WipTotalAnswer(msgspec.Struct):
 
 
 class NotStartedAnswer(msgspec.Struct):
-    """What is released and not begun: it stands apart from the rows."""
+    """Released stock that is not started; it is not part of the rows."""
 
     unit: str
     items: int
@@ -75,7 +75,7 @@ class WipAnswer(msgspec.Struct):
 
 
 class StageAnswer(msgspec.Struct):
-    """A stage and how many items stand there; `limit` counts items, `target_s` seconds."""
+    """A stage with the number of items there; `limit` counts items, `target_s` seconds."""
 
     stage: str
     name: str
@@ -87,21 +87,23 @@ class StageAnswer(msgspec.Struct):
 
 
 class StagesAnswer(msgspec.Struct):
-    """Stages in the order of the line; more follow behind `cursor`."""
+    """Stages in the order of the line; `cursor` leads to the next page, null on the last one."""
 
     stages: list[StageAnswer]
     cursor: str | None
 
 
-def wip_answer(found: WipReport, at_us: int, known: int, pos: int) -> WipAnswer:
+def wip_answer(report: WipReport, at_us: int, known: int, pos: int) -> WipAnswer:
     """The answer of /api/v1/wip."""
     return WipAnswer(
         as_of=time(at_us),
         known=known,
         pos=pos,
-        rows=[_wip_row(row) for row in found.rows],
-        totals=[_wip_total(total) for total in found.totals],
-        not_started=[NotStartedAnswer(each.unit, each.items, quantity(each.qty_milli)) for each in found.not_started],
+        rows=[_wip_row(row) for row in report.rows],
+        totals=[_wip_total(of_unit) for of_unit in report.totals],
+        not_started=[
+            NotStartedAnswer(total.unit, total.items, decimal_text(total.qty_milli)) for total in report.not_started
+        ],
     )
 
 
@@ -110,12 +112,12 @@ def _wip_row(row: Row) -> WipRowAnswer:
         row.key,
         row.unit,
         row.items,
-        quantity(row.qty_milli),
-        quantity(row.held_milli),
+        decimal_text(row.qty_milli),
+        decimal_text(row.held_milli),
         row.value_micros,
         row.components,
         row.unvalued_items,
-        quantity(row.unvalued_milli),
+        decimal_text(row.unvalued_milli),
         iso(row.at_stage.oldest_since_us),
         row.at_stage.p50_s,
         row.at_stage.max_s,
@@ -128,26 +130,26 @@ def _wip_total(total: Total) -> WipTotalAnswer:
     return WipTotalAnswer(
         total.unit,
         total.items,
-        quantity(total.qty_milli),
-        quantity(total.held_milli),
+        decimal_text(total.qty_milli),
+        decimal_text(total.held_milli),
         total.value_micros,
         total.components,
         total.unvalued_items,
-        quantity(total.unvalued_milli),
+        decimal_text(total.unvalued_milli),
         total.overrun_value_micros,
     )
 
 
-def stage_row(name: str, stage: Stage | None, stands: Iterable[StockRow]) -> StageAnswer:
+def stage_row(name: str, stage: Stage | None, stock: Iterable[StockRow]) -> StageAnswer:
     """A row of /api/v1/stages."""
-    known = stage or Stage(name)
-    here = [stand for stand in stands if stand.stage == name and stand.in_process]
+    definition = stage or Stage(name)
+    present = [row for row in stock if row.stage == name and row.in_process]
     return StageAnswer(
         name,
-        known.name or name,
-        known.type,
-        known.limit,
-        known.target_s,
-        len({stand.item for stand in here}),
-        len({stand.item for stand in here if stand.state == ParcelState.HELD}),
+        definition.name or name,
+        definition.type,
+        definition.limit,
+        definition.target_s,
+        len({row.item for row in present}),
+        len({row.item for row in present if row.state == ParcelState.HELD}),
     )

@@ -1,4 +1,4 @@
-"""The read model over HTTP: work in process, one item, orders, stages.
+"""Read model over HTTP: work in process, one item, orders, stages.
 
 Quantities are decimal strings, money whole millionths of the currency, times ISO 8601 in UTC. Quantities of different units
 are never added.
@@ -20,9 +20,9 @@ from server.context import running
 from server.projection.worker import projected_pos
 from server.queries.as_known_at import MOST_EVENTS, projection_at
 from server.queries.current_master_data import catalogue
-from server.queries.current_stock import StockRow, standing
-from server.queries.historical_stock import standing_at
-from server.queries.item_detail import one_item
+from server.queries.current_stock import StockRow, stock_now
+from server.queries.historical_stock import stock_at
+from server.queries.item_detail import item_detail
 from server.queries.order_progress import STATUSES, orders_after
 from server.queries.stage_order import line_of
 from server.queries.valuation import Valuation
@@ -37,7 +37,7 @@ segments(blueprint)
 @documented(wip_answer.WipAnswer, query=wip_answer.WipQuery, errors=(400, 401, 403))
 @readers
 def work_in_process() -> Response:
-    """How much stands where and what it is worth, now or `as_of` a past time, as known now or at position `known`."""
+    """Quantity and value of work in process, now or `as_of` a past time, as known now or at position `known`."""
     now_us = running().clock.utc_us()
     by = _by(request.args.get("by", GroupBy.STAGE.value))
     at_us = time_of(request.args.get("as_of", ""))
@@ -45,29 +45,31 @@ def work_in_process() -> Response:
         pos = projected_pos(connection)
         known = _known(request.args.get("known", ""), pos)
         if known != pos:
-            connection = stack.enter_context(projection_at(connection, known))  # noqa: PLW2901  read instead of the real one
+            connection = stack.enter_context(projection_at(connection, known))  # noqa: PLW2901  replaces the live one
         valuation = Valuation(catalogue(connection), now_us if at_us is None else at_us)
-        found = wip(_stands(connection, valuation, at_us, now_us), by, valuation)
-    return json_answer(wip_answer.wip_answer(found, valuation.at_us, known, pos))
+        report = wip(_stock(connection, valuation, at_us, now_us), by, valuation)
+    return json_answer(wip_answer.wip_answer(report, valuation.at_us, known, pos))
 
 
 @blueprint.get("/api/v1/items/<segment:item>", merge_slashes=False)
 @documented(item_answer.ItemAnswer, errors=(401, 403, 404))
 @readers
 def item(item: str) -> Response:
-    """One item: where it is and has been, its accounts, what the rules say, and its last 200 events."""
+    """One item: its present and past places, its accounts, its findings, and its last 200 events."""
     with running().store.read() as connection:
-        found = one_item(connection, item, Valuation(catalogue(connection), running().clock.utc_us()), _before())
-    if found is None:
-        raise ApiError(404, f"the item {item[:80]!r}", "one that was scanned, released or bound", "Look at /find?q=.")
-    return json_answer(item_answer.item_answer(found))
+        detail = item_detail(connection, item, Valuation(catalogue(connection), running().clock.utc_us()), _before())
+    if detail is None:
+        raise ApiError(
+            404, f"the item {item[:80]!r}", "one that was scanned, released or bound", "Search with /find?q=."
+        )
+    return json_answer(item_answer.item_answer(detail))
 
 
 @blueprint.get("/api/v1/orders")
 @documented(order_answer.OrdersAnswer, query=order_answer.OrdersQuery, errors=(400, 401, 403))
 @readers
 def orders() -> Response:
-    """Orders by name, of one `status` or all; `limit` at most 1,000, more behind `cursor`."""
+    """Orders by name, of one `status` or all; `limit` at most 1,000, the next page with `cursor`."""
     limit, cursor = page_of()
     status = request.args.get("status") or None
     if status is not None and status not in STATUSES:
@@ -83,22 +85,22 @@ def orders() -> Response:
 @documented(wip_answer.StagesAnswer, errors=(400, 401, 403))
 @readers
 def stages() -> Response:
-    """The stages in the order of the line, with what stands there; `limit` at most 1,000, more behind `cursor`."""
+    """Stages in the order of the line, with their items; `limit` at most 1,000, the next page with `cursor`."""
     limit, cursor = page_of()
     now_us = running().clock.utc_us()
     with running().store.read() as connection:
-        known = catalogue(connection)
-        stands = standing(connection)
-    names = line_of(known, now_us)
-    names += sorted({stand.stage for stand in stands if stand.stage} - set(names))
+        shop = catalogue(connection)
+        stock = stock_now(connection)
+    names = line_of(shop, now_us)
+    names += sorted({row.stage for row in stock if row.stage} - set(names))
     start = names.index(cursor) + 1 if cursor in names else 0
-    shown = names[start : start + limit]
-    rows = [wip_answer.stage_row(name, known.stage(name, now_us), stands) for name in shown]
-    return json_answer(wip_answer.StagesAnswer(rows, shown[-1] if start + limit < len(names) else None))
+    page = names[start : start + limit]
+    rows = [wip_answer.stage_row(name, shop.stage(name, now_us), stock) for name in page]
+    return json_answer(wip_answer.StagesAnswer(rows, page[-1] if start + limit < len(names) else None))
 
 
 def time_of(text: str) -> int | None:
-    """A time in a query, ISO 8601 (UTC where it names no zone) or whole us since 1970, as UTC us. Raises `ApiError` 400.
+    """A time in a query, ISO 8601 (without a zone: UTC) or whole us since 1970, as UTC us. Raises `ApiError` 400.
 
     >>> time_of("2026-11-22T14:05:00Z"), time_of("1790000000000000"), time_of("")
     (1795356300000000, 1790000000000000, None)
@@ -109,7 +111,7 @@ def time_of(text: str) -> int | None:
     if text.isascii() and text.isdecimal() and len(text) <= 18:
         return int(text)
     try:
-        # In a query a blank stands where a plus was written.
+        # URL decoding turns the plus of a zone offset into a blank.
         at = datetime.fromisoformat(text.replace(" ", "+") if "T" in text else text)
         at = at if at.tzinfo is not None else at.replace(tzinfo=UTC)
         return (int(at.timestamp()) * 1_000_000) + at.microsecond
@@ -119,10 +121,10 @@ def time_of(text: str) -> int | None:
         ) from error
 
 
-def _stands(connection: Connection, valuation: Valuation, at_us: int | None, now_us: int) -> list[StockRow]:
+def _stock(connection: Connection, valuation: Valuation, at_us: int | None, now_us: int) -> list[StockRow]:
     if at_us is None or at_us >= now_us:
-        return standing(connection)
-    return standing_at(connection, valuation.catalogue, at_us)
+        return stock_now(connection)
+    return stock_at(connection, valuation.catalogue, at_us)
 
 
 def _by(text: str) -> GroupBy:
@@ -133,22 +135,22 @@ def _by(text: str) -> GroupBy:
 
 
 def _known(text: str, pos: int) -> int:
-    """The position up to which events are known to the answer. Raises `ApiError` 400."""
+    """The ledger position whose knowledge the answer uses. Raises `ApiError` 400."""
     if not text:
         return pos
-    wanted = int(text) if text.isascii() and text.isdecimal() and len(text) <= 18 else -1
-    if not 0 <= wanted <= pos:
+    known = int(text) if text.isascii() and text.isdecimal() and len(text) <= 18 else -1
+    if not 0 <= known <= pos:
         raise ApiError(
             400, f"known {text[:40]!r}", f"a position from 0 to {pos}", "Leave it out for what is known now."
         )
-    if MOST_EVENTS < wanted < pos:
+    if MOST_EVENTS < known < pos:
         raise ApiError(
             400,
-            f"known {wanted}",
-            f"{pos}, or at most {MOST_EVENTS}: to answer it the ledger is folded anew from its beginning",
-            "Ask without `known`, or ask a copy of the hub restored from a backup of that time.",
+            f"known {known}",
+            f"{pos}, or at most {MOST_EVENTS}, because the answer folds the ledger from its beginning",
+            "Leave `known` out, or query a copy of the hub that is restored from a backup of that time.",
         )
-    return wanted
+    return known
 
 
 def _before() -> int | None:

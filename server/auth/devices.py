@@ -1,7 +1,7 @@
-"""Stations: which devices may send, each known by a token of its own.
+"""Devices: the stations that may send events, each authenticated by its own token.
 
-A token is shown once, when it is made; the hub keeps its SHA-256. Revoking ends a station's sending and nothing else: it
-goes on recording, and what it recorded comes in when it has a new token.
+A token is shown once, when it is made; the hub stores its SHA-256. A revoked station can no longer send, but it continues to
+record, and its events arrive after it has a new token.
 """
 
 import logging
@@ -22,24 +22,24 @@ _log = logging.getLogger(__name__)
 
 
 class StationError(ValueError):
-    """This cannot be done with that station; the message says what came, what was expected and what to do."""
+    """An operation on a station failed; the message has what came, what was expected and what to do."""
 
 
 @dataclass(frozen=True, slots=True)
 class Device:
-    """A device that may send, and the station that it is."""
+    """An active device and the name of its station."""
 
     id: int
     station: str
 
 
 def token_hash(token: str) -> bytes:
-    """What the hub keeps of a token."""
+    """The stored form of a token: its SHA-256."""
     return sha256(token.encode()).digest()
 
 
 def add(connection: Connection, name: str, now_us: int) -> str:
-    """Make a station, or let a revoked one in again on a new device; its token, shown this once."""
+    """Add a station, or reactivate a revoked one on a new device. Returns the token, of which only the hash is stored."""
     if not name or len(name) > 64 or not name.isprintable() or name == "hub":
         msg = f"Station name {name!r}: expected 1 to 64 printable characters, and not 'hub'. Use a name such as saw-1."
         raise StationError(msg)
@@ -49,7 +49,7 @@ def add(connection: Connection, name: str, now_us: int) -> str:
         row = {"name": name, "added_us": now_us}
         key = connection.execute(station.insert().returning(station.c.id), [row]).scalar_one()
     elif known.revoked_us is None:
-        msg = f"Station {name!r} is here already. For a new device: wipline-hub station revoke {name}, then add it."
+        msg = f"Station {name!r} already exists. For a new device: wipline-hub station revoke {name}, then add it."
         raise StationError(msg)
     else:
         key = known.id
@@ -61,36 +61,51 @@ def add(connection: Connection, name: str, now_us: int) -> str:
 
 
 def revoke(connection: Connection, name: str, now_us: int) -> None:
-    """End a station's tokens, at once."""
+    """Revoke all tokens of a station at once. Raises `StationError` for an unknown or revoked one."""
     station, device = schema.station, schema.device
     key = connection.execute(
         select(station.c.id).where(and_(station.c.name == name, station.c.revoked_us.is_(None)))
     ).scalar()
     if key is None:
-        msg = f"No station {name!r} that could be revoked. wipline-hub station list names them."
+        msg = f"No active station {name!r}. List all stations: wipline-hub station list."
         raise StationError(msg)
     connection.execute(station.update().where(station.c.id == key).values(revoked_us=now_us))
     connection.execute(device.update().where(device.c.station == key).values(state="revoked"))
 
 
 def device_of(connection: Connection, token: str) -> Device | None:
-    """The device that this token belongs to; None where there is none or it was revoked."""
+    """The device of a token; None for an unknown or revoked one."""
     station, device = schema.station, schema.device
-    found = connection.execute(
+    row = connection.execute(
         select(device.c.id, station.c.name)
         .join(station, station.c.id == device.c.station)
         .where(and_(device.c.token_hash == token_hash(token), device.c.state == "active"))
     ).first()
-    return None if found is None else Device(found.id, found.name)
+    return None if row is None else Device(row.id, row.name)
 
 
 def overview(connection: Connection) -> list[dict[str, Any]]:
-    """Every station with its last heartbeat, its logs, and what is wrong with them; by name."""
-    beats = {row.station: row for row in connection.execute(select(schema.heartbeat))}
-    alarms = select(schema.station.c.name, schema.device.c.clone_us).where(
+    """Every station with its last heartbeat, its logs with gaps and forks, and a clone warning; by name."""
+    heartbeats = {row.station: row for row in connection.execute(select(schema.heartbeat))}
+    cloned = select(schema.station.c.name, schema.device.c.clone_us).where(
         and_(schema.device.c.station == schema.station.c.id, schema.device.c.clone_us.is_not(None))
     )
-    clones: dict[str, int] = {row.name: row.clone_us for row in connection.execute(alarms)}
+    clones: dict[str, int] = {row.name: row.clone_us for row in connection.execute(cloned)}
+    logs = _logs_by_station(connection)
+    return [
+        {
+            "station": row.name,
+            "added_us": row.added_us,
+            "revoked_us": row.revoked_us,
+            "clone_us": clones.get(row.name),
+            "heartbeat": _heartbeat(heartbeats.get(row.name)),
+            "logs": logs.get(row.name, []),
+        }
+        for row in connection.execute(select(schema.station).order_by(schema.station.c.name))
+    ]
+
+
+def _logs_by_station(connection: Connection) -> dict[str, list[dict[str, Any]]]:
     gaps: dict[bytes, list[dict[str, int]]] = {}
     for row in connection.execute(select(schema.gap).order_by(schema.gap.c.from_seq)):
         gaps.setdefault(row.log_id, []).append({"from_seq": row.from_seq, "to_seq": row.to_seq})
@@ -107,20 +122,10 @@ def overview(connection: Connection) -> list[dict[str, Any]]:
                 "seen_us": row.seen_us,
             }
         )
-    return [
-        {
-            "station": row.name,
-            "added_us": row.added_us,
-            "revoked_us": row.revoked_us,
-            "clone_us": clones.get(row.name),
-            "heartbeat": _beat(beats.get(row.name)),
-            "logs": logs.get(row.name, []),
-        }
-        for row in connection.execute(select(schema.station).order_by(schema.station.c.name))
-    ]
+    return logs
 
 
-def _beat(row: Any) -> dict[str, Any] | None:
+def _heartbeat(row: Any) -> dict[str, Any] | None:
     if row is None:
         return None
     names = (column.name for column in schema.heartbeat.columns if column.name not in ("station", "log_id"))
@@ -128,9 +133,9 @@ def _beat(row: Any) -> dict[str, Any] | None:
 
 
 class StationTokens:
-    """The tokens of all stations that may send, kept in memory: the web server asks before it gives a request a thread.
+    """In-memory set of all active station tokens, by which the web server classifies a request before it gets a thread.
 
-    A new or a revoked token is noticed within `REFRESH_S`. Whether a request is let in is `server.auth.gate`'s to say.
+    A new or revoked token takes effect within `REFRESH_S`. It only classifies: `server.auth.gate` authenticates.
     """
 
     def __init__(self, store: Store) -> None:
@@ -138,18 +143,18 @@ class StationTokens:
         self._hashes: frozenset[bytes] = frozenset()
 
     def known(self, token: str) -> bool:
-        """Whether this is a station's token."""
+        """Whether this is the token of an active station."""
         return token_hash(token) in self._hashes
 
     def refresh(self) -> None:
-        """Read them anew."""
+        """Read the tokens from the database."""
         device = schema.device.c
         with self._store.read() as connection:
             hashes = connection.execute(select(device.token_hash).where(device.state == "active")).scalars()
-            self._hashes = frozenset(bytes(each) for each in hashes)
+            self._hashes = frozenset(map(bytes, hashes))
 
     def run(self, stop: threading.Event) -> None:
-        """Read them anew until `stop`; what was read last stays valid while the database cannot be read."""
+        """Refresh until `stop`; the last set stays valid while the database cannot be read."""
         while not stop.wait(REFRESH_S):
             try:
                 self.refresh()

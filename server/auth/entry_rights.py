@@ -1,11 +1,10 @@
-"""Roles that one entry needs: the role of its own kind, or for an undoing the role of what it undoes.
+"""Entry rights: the roles that an entry requires. `void` and `correct` require the roles of the events that they change.
 
-`void` and `correct` change what another event does. They need the same roles as that event: voiding a `cost.set` needs
-`account`, voiding the void of a `cost.set` needs `account` too. An event that is not in the ledger cannot be judged, and its
-void would wait for it; that needs `administer`.
+Voiding a `cost.set` requires `account`, and so does voiding the void of a `cost.set`. The void of an event that is not in
+the ledger would apply when that event arrives, and its kind is unknown: it requires `administer`.
 
-The targets are read from the ledger and never from the projection, which may lag behind. The ledger is append-only, so the
-answer for an event that is in it does not change between this check and the write.
+The targets are read from the ledger and never from the projection, which may lag. The ledger is append-only, so the result
+for an event in it does not change between this check and the write.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
@@ -23,13 +22,13 @@ from station.core.ledger.void_resolution import DecodedEvent, Place, correction,
 UNDOING = frozenset({"void", "correct"})
 ROWS_AT_ONCE = 2_000
 _ADMINISTER = frozenset({Role.ADMINISTER})
-_ANY_TIME = (0, "", 0)  # the order key of a correction decides nothing here
+_ANY_TIME = (0, "", 0)  # the order key of a correction has no effect on the roles
 
 
 def needed_to_enter(connection: Connection, what: str, data: Mapping[str, Any]) -> frozenset[Role]:
-    """Every role that a person needs for this entry; all of them are needed together.
+    """The roles that an entry requires, all of them together.
 
-    An undoing that names no event needs the role of its own kind; `server.ledger.entries` then refuses it.
+    A void or correction that names no event requires the role of its own kind; `server.ledger.entries` then refuses it.
     """
     if what not in UNDOING:
         return frozenset({needed_for(what)})
@@ -38,10 +37,10 @@ def needed_to_enter(connection: Connection, what: str, data: Mapping[str, Any]) 
 
 
 def _roles_of_undoing(connection: Connection, event: Event) -> frozenset[Role]:
-    """Follow voids and corrections to the innermost events; collect the roles of those.
+    """Follow voids and corrections to the innermost events, and collect the roles of those.
 
-    Each place is read once, so voids that name each other in a ring end too. `ADMINISTER` includes every other role, so the
-    search ends at the first event that needs it.
+    Each place is read once, so a cycle of voids ends. `ADMINISTER` includes every other role, so the search stops at the
+    first event that requires it.
     """
     roles: set[Role] = set()
     seen: set[Place] = set()
@@ -68,24 +67,24 @@ def _role_of(event: Event) -> Role:
         return Role.SUPERVISE
     if event.kind == "entry" and event.what is not None:
         return needed_for(event.what)
-    return Role.ADMINISTER  # anchors and the openings of logs: clocks and histories hang on them
+    return Role.ADMINISTER  # anchors and `open` events: they determine the times and the order of other events
 
 
 def _targets(connection: Connection, event: Event, seen: set[Place]) -> Iterator[Event | None]:
-    """The events that a void or a correction acts on; None for one that is absent or cannot be read."""
+    """The events that a void or a correction changes; None for an absent or undecodable one."""
     named = named_by_void(event)
     if named is not None:
         if named not in seen:
             seen.add(named)
             yield from _voided(connection, named)
         return
-    found = correction(event, _ANY_TIME)
-    if found is not None:
-        yield from _corrected(connection, found.log, found.from_seq, found.to_seq)
+    corrects = correction(event, _ANY_TIME)
+    if corrects is not None:
+        yield from _corrected(connection, corrects.log, corrects.from_seq, corrects.to_seq)
 
 
 def _voided(connection: Connection, named: Place) -> Iterator[Event | None]:
-    """The event at a place, and its copies that were sent again in other logs."""
+    """The event at a place, and its copies that were resent in other logs."""
     readings = [*_stored(connection, named.log, named.seq, named.seq), *_copies(connection, named.log, named.seq)]
     if not readings:
         yield None
@@ -94,15 +93,15 @@ def _voided(connection: Connection, named: Place) -> Iterator[Event | None]:
 
 
 def _corrected(connection: Connection, log: str, first: int, last: int) -> Iterator[Event | None]:
-    """The scans and entries in a range of a log. A correction changes nothing about other kinds, voids and corrections.
+    """The scans and entries in a range of a log. A correction has no effect on other kinds, on voids and on corrections.
 
-    A number that is missing below the end of a station's log is a declared gap: only scans can have been there. Everything
-    else that is not in the ledger is unknown.
+    A missing number below the end of a station's log lies in a gap, which can only have held scans. Any other missing event
+    is unknown (None).
     """
     ledger = schema.ledger.c
-    wanted = and_(ledger.log_id == bytes.fromhex(log), ledger.seq >= first, ledger.seq <= last)
-    here = connection.execute(select(func.count()).where(wanted)).scalar_one()
-    if here < last - first + 1:
+    in_range = and_(ledger.log_id == bytes.fromhex(log), ledger.seq >= first, ledger.seq <= last)
+    present = connection.execute(select(func.count()).where(in_range)).scalar_one()
+    if present < last - first + 1:
         row = connection.execute(select(schema.log).where(schema.log.c.log_id == bytes.fromhex(log))).first()
         if row is None or row.device is None or last > row.accepted_thru:
             yield None
@@ -129,7 +128,7 @@ def _stored(connection: Connection, log: str, first: int, last: int) -> Iterator
 
 
 def _copies(connection: Connection, log: str, first: int, last: int | None = None) -> Iterator[DecodedEvent]:
-    """What was sent again in another log and counts at these places."""
+    """The events that were resent in another log and count at these places."""
     ledger = schema.ledger
     at = and_(resent.c.at_log == bytes.fromhex(log), resent.c.at_seq >= first, resent.c.at_seq <= (last or first))
     wanted = select(ledger.c.log_id, ledger.c.seq, ledger.c.bytes, ledger.c.hash).join(
@@ -142,7 +141,7 @@ def _copies(connection: Connection, log: str, first: int, last: int | None = Non
 def lacking(
     connection: Connection, entries: Iterable[tuple[str, Mapping[str, Any]]], roles: frozenset[Role]
 ) -> tuple[str, Role] | None:
-    """The first entry for which these roles do not suffice, and the role that is missing; None where all may be written."""
+    """The first entry for which the roles do not suffice, with the missing role; None where all entries are permitted."""
     for what, data in entries:
         missing = needed_to_enter(connection, what, data) - roles
         if missing:

@@ -1,8 +1,9 @@
-"""Who is asking, and may they: one gate before every address of the hub.
+"""Gate: authentication and authorisation of every request of the hub.
 
 A caller is a device (a station's token), a program (a hub token), a person or the holder of a read link (a cookie), or
-nobody. Each view says whom it lets in with one of the decorators here; one that says nothing lets readers read and
-supervisors write, so a forgotten decorator opens no door. What comes with a cookie must come from our own pages.
+anonymous. A view declares its permitted callers with one of the decorators of this module. A view without a decorator
+permits readers to read and supervisors to write, so a forgotten decorator opens nothing. A writing request that is
+authenticated by a cookie must come from the hub's own pages.
 """
 
 from collections.abc import Callable, Iterable, Mapping
@@ -24,13 +25,13 @@ from server.db.storage_errors import storage_trouble
 
 csrf = CSRFProtect()
 View = TypeVar("View", bound=Callable[..., Any])
-FOR_PROGRAMS = ("/api/", "/metrics", "/openapi.json")  # these answer 401; a page leads to the sign-in
+FOR_PROGRAMS = ("/api/", "/metrics", "/openapi.json")  # these answer 401; pages redirect to the sign-in
 READING = frozenset({"GET", "HEAD", "OPTIONS"})
 
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """Who asks. `kind`: nobody, person, link, token, device; `name` stands in `by` of what they enter."""
+    """The caller of a request. `kind`: nobody, person, link, token, device; `name`: the value of `by` in entries."""
 
     kind: str = "nobody"
     name: str = ""
@@ -39,13 +40,13 @@ class Caller:
 
     @property
     def by_cookie(self) -> bool:
-        """Whether the browser sent the proof by itself, so that another site could have made it do so."""
+        """Whether the browser adds the credentials by itself, which another site could exploit (CSRF)."""
         return self.kind in ("nobody", "person", "link")
 
 
 @dataclass(frozen=True, slots=True)
 class AccessRule:
-    """Whom a view lets in: anybody, readers, devices, or callers with one of the roles."""
+    """The permitted callers of a view: anybody, readers, devices, or callers with one of the roles."""
 
     anybody: bool = False
     readers: bool = False
@@ -55,51 +56,51 @@ class AccessRule:
 
 
 class Visitor(UserMixin):  # type: ignore[misc]  # flask-login has no types
-    """A session as flask-login knows it: the key in the cookie, and whom it stands for."""
+    """A session as flask-login represents it: the key in the cookie, and its identity."""
 
-    def __init__(self, key: str, someone: accounts.Principal | None = None) -> None:
+    def __init__(self, key: str, principal: accounts.Principal | None = None) -> None:
         self.key = key
-        self.someone = someone
+        self.principal = principal
 
     def get_id(self) -> str:
-        """What the cookie keeps."""
+        """The value that flask-login stores in the cookie."""
         return self.key
 
 
 def anybody(view: View) -> View:
-    """No proof is asked for."""
+    """Permit every caller, without credentials."""
     return _with(view, AccessRule(anybody=True))
 
 
 def beacon(view: View) -> View:
-    """Anybody, and also what a browser posts by itself, such as reports: it changes nothing but a counter."""
+    """Permit every caller, and posts that a browser sends by itself, such as reports; the view only counts them."""
     return _with(view, AccessRule(anybody=True, own_pages_only=False))
 
 
 def readers(view: View) -> View:
-    """Whoever may read: everybody where `[web] read` is open, else a person, a read link, a token or a station."""
+    """Permit readers: every caller where `[web] read` is open, else persons, read links, tokens and stations."""
     return _with(view, AccessRule(readers=True))
 
 
 def devices(view: View) -> View:
-    """Stations only, each for its own log."""
+    """Permit stations only, each for its own log."""
     return _with(view, AccessRule(devices=True))
 
 
 def needs(*roles: Role) -> Callable[[View], View]:
-    """Persons and tokens with one of these roles."""
+    """Permit persons and tokens with one of these roles."""
     return lambda view: _with(view, AccessRule(roles=frozenset(roles)))
 
 
 def caller() -> Caller:
-    """Who asks; found out once a request. Raises `ApiError` 401 for a token that is not, or no longer, let in."""
+    """The caller, authenticated once a request. Raises `ApiError` 401 for an unknown or revoked token."""
     if "caller" not in g:
         g.caller = _by_token() if request.headers.get("Authorization") else _by_cookie()
     return g.caller  # type: ignore[no-any-return]
 
 
 def visitor() -> Caller:
-    """Who asks, for what a page shows: nobody where the token they came with is not let in."""
+    """The caller for the content of a page; anonymous for an invalid token, because error pages need one too."""
     try:
         return caller()
     except ApiError:
@@ -107,24 +108,24 @@ def visitor() -> Caller:
 
 
 def may(role: Role) -> bool:
-    """Whether the visitor has this role; templates ask it too."""
+    """Whether the visitor has this role; also available to templates."""
     return role in visitor().roles
 
 
-def demand_rights(who: Caller, entries: Iterable[tuple[str, Mapping[str, Any]]]) -> None:
-    """Let the caller enter these (what, data), all of them. Raises `ApiError` 403 for the first that needs another role."""
+def demand_rights(author: Caller, entries: Iterable[tuple[str, Mapping[str, Any]]]) -> None:
+    """Check that the caller may make all entries (what, data). Raises `ApiError` 403 for the first forbidden one."""
     with running().store.read() as connection:
-        missing = lacking(connection, entries, who.roles)
+        missing = lacking(connection, entries, author.roles)
     if missing is not None:
         what, role = missing
-        came = f"{what} by {who.name}"
+        came = f"{what} by {author.name}"
         if what in UNDOING:
-            came += ", of an event that needs more than this caller may do, or that is not in the ledger"
-        raise ApiError(403, came, f"the role {role}", "Ask somebody who has it.")
+            came += ", of an event that requires more rights than this caller has, or that is not in the ledger"
+        raise ApiError(403, came, f"the role {role}", "Ask a person who has it.")
 
 
 def guard(app: Flask) -> None:
-    """Put the gate before every view of the application."""
+    """Install the gate in front of every view of the application."""
     csrf.init_app(app)
     login = LoginManager(app)
     login.user_loader(_visitor)
@@ -139,15 +140,15 @@ def _with(view: View, access: AccessRule) -> View:
 def _gate() -> Response | None:
     view = request.routing_exception is None and _view()
     if not view:
-        return None  # 404 and 405 are answered to everybody alike
+        return None  # 404 and 405 are the same for every caller
     writes = request.method not in READING
     fallback = AccessRule(roles=frozenset({Role.SUPERVISE})) if writes else AccessRule(readers=True)
     access: AccessRule = getattr(view, "access", fallback)
-    who = Caller() if access.anybody else caller()
-    if not _lets_in(access, who):
-        return _turn_away(access, who)
-    if writes and who.by_cookie and access.own_pages_only:
-        _from_our_pages()
+    author = Caller() if access.anybody else caller()
+    if not _is_permitted(access, author):
+        return _reject(access, author)
+    if writes and author.by_cookie and access.own_pages_only:
+        _check_origin()
     return None
 
 
@@ -155,37 +156,38 @@ def _view() -> Any:
     return current_app.view_functions.get(request.endpoint or "")
 
 
-def _lets_in(access: AccessRule, who: Caller) -> bool:
+def _is_permitted(access: AccessRule, author: Caller) -> bool:
     if access.anybody:
         return True
     if access.devices:
-        return who.device is not None
+        return author.device is not None
     if access.readers:
-        return who.kind == "device" or Role.VIEW in who.roles or running().config.reads_open
-    return bool(access.roles & who.roles)
+        return author.kind == "device" or Role.VIEW in author.roles or running().config.reads_open
+    return bool(access.roles & author.roles)
 
 
-def _turn_away(access: AccessRule, who: Caller) -> Response:
-    wanted = "a station's token" if access.devices else _wanted(access)
-    if who.kind == "nobody":
+def _reject(access: AccessRule, author: Caller) -> Response:
+    """Redirect an anonymous reader of a page to the sign-in; raise `ApiError` 401 or 403 for every other request."""
+    expected = "a station's token" if access.devices else _expected_caller(access)
+    if author.kind == "nobody":
         if not request.path.startswith(FOR_PROGRAMS) and request.method in READING:
             return redirect(url_for("session.sign_in", next=request.full_path.rstrip("?")))
-        raise ApiError(401, "no proof of who is asking", wanted, "Sign in, or send Authorization: Bearer <token>.")
+        raise ApiError(401, "no credentials", expected, "Sign in, or send Authorization: Bearer <token>.")
     raise ApiError(
-        403, f"{who.kind} {who.name}", wanted, "Ask somebody who may, or have an administrator give you the role."
+        403, f"{author.kind} {author.name}", expected, "Ask a person with that role, or let an administrator grant it."
     )
 
 
-def _wanted(access: AccessRule) -> str:
+def _expected_caller(access: AccessRule) -> str:
     if access.readers:
-        return "somebody who may read: a person, a read link, a token or a station"
+        return "a reader: a person, a read link, a token or a station"
     return f"a person or token with the role {' or '.join(sorted(access.roles))}"
 
 
-def _from_our_pages() -> None:
+def _check_origin() -> None:
     site = request.headers.get("Sec-Fetch-Site")
     if site not in (None, "same-origin", "none"):
-        raise ApiError(403, f"a request from a page elsewhere ({site})", "one of the hub's own pages", "Use them.")
+        raise ApiError(403, f"a request from another site ({site})", "a page of this hub", "Use the hub's own pages.")
     csrf.protect()
 
 
@@ -202,37 +204,37 @@ def _by_token() -> Caller:
             return Caller("token", row.name, granted(row.roles))
     raise ApiError(
         401,
-        "a token that is not let in",
+        "an invalid token",
         "Authorization: Bearer <token> of a station or of wipline-hub token",
-        "Check for blanks and line ends; if it was revoked, have a new one made.",
+        "Check for blanks and line ends; if it was revoked, let a new one be made.",
     )
 
 
 def _by_cookie() -> Caller:
-    someone = current_user.someone if current_user.is_authenticated else None
-    if someone is None:
+    principal = current_user.principal if current_user.is_authenticated else None
+    if principal is None:
         return Caller()
-    roles = granted(someone.roles)
-    if not someone.fresh:
+    roles = granted(principal.roles)
+    if not principal.fresh:
         roles -= {Role.ADMINISTER}
-    return Caller(
-        "link" if someone.name.startswith("link ") and someone.roles == "view" else "person", someone.name, roles
-    )
+    is_link = principal.name.startswith("link ") and principal.roles == "view"
+    return Caller("link" if is_link else "person", principal.name, roles)
 
 
 def _visitor(key: str) -> Visitor | None:
     store = running().store
     now_us = store.clock.utc_us()
     with store.read() as connection:
-        found = accounts.someone_of(connection, key, now_us)
-    if found is None:
+        session = accounts.principal_of(connection, key, now_us)
+    if session is None:
         return None
-    if found[1]:
+    principal, stale = session
+    if stale:
         try:
             with store.write() as connection:
                 accounts.touch_session(connection, key, now_us)
         except Exception as error:
-            # A full disk must not take the pages from a person who reads; healthz and the next entry name it.
+            # A full disk must not prevent reading; /healthz and the next entry report it.
             if storage_trouble(error) is None:
                 raise
-    return Visitor(key, found[0])
+    return Visitor(key, principal)

@@ -1,11 +1,11 @@
-"""Guessing: every try to sign in is counted before its password is looked at, and wrong ones make the next one wait.
+"""Rate limit of sign-ins: each attempt is counted before its password is compared, and failed attempts delay the next one.
 
-Three counters: the address, the account, and the account from that address. After three tries a counter makes the next try
-wait 2 s, then 4 s, up to a minute. A right password clears the counter of its account from its address, and takes its own
-try off the other two: the owner of one account cannot clear the count of guesses at others. The account's counter holds
-only for addresses that have failed at that account, so an attacker never keeps a person from signing in elsewhere.
+There are three counters: the address, the account, and the pair of both. After three attempts a counter requires a pause of
+2 s, then 4 s, up to a minute. A right password clears the counter of its pair and removes its own attempt from the other
+two, so the owner of one account cannot clear the count of guesses at others. The account's counter applies only to
+addresses that have failed at that account, so an attacker cannot lock a person out at another address.
 
-One try at a time is made for an account. Tries in parallel would all be admitted by the count that they found.
+Attempts for one account run one after another: parallel attempts would all be admitted by the same count.
 """
 
 import threading
@@ -21,78 +21,77 @@ from server.db import schema
 
 FREE_TRIES = 3
 MAX_WAIT_S = 60
-FORGET_US = (
-    30 * 60 * 1_000_000
-)  # without a wrong try; a guesser who waits for it makes fewer tries than one who does not
-TURN_WAIT_S = 5.0  # for the same account's turn; the hash of one try takes a tenth of a second
-MOST_TRIES = 10  # at once, for all accounts; each holds a thread
+# A counter is deleted after this time without a failure. Waiting for it gives an attacker fewer attempts than not waiting.
+FORGET_US = 30 * 60 * 1_000_000
+TURN_WAIT_S = 5.0  # longest wait for the turn of an account; one hash takes a tenth of a second
+MOST_TRIES = 10  # attempts at a time for all accounts; each occupies a thread
 
 
 @dataclass(frozen=True, slots=True)
 class CountedAttempt:
-    """A try that may be made. `rows`: who, the `next_us` before it (None: a new row), and the one that it set."""
+    """An admitted attempt. `rows`: counter, its `next_us` before (None: a new row), and the `next_us` that it set."""
 
     rows: tuple[tuple[str, int | None, int], ...]
     pair: str
 
 
 class AccountTurns:
-    """Which accounts a try is being made for: one at a time for each, a bounded number in all, with those that wait."""
+    """Serialises attempts for each account, and bounds the number of running and waiting attempts of all accounts."""
 
     def __init__(self, wait_s: float = TURN_WAIT_S, most: int = MOST_TRIES) -> None:
         self._wait_s = wait_s
         self._most = most
         self._changed = threading.Condition()
-        self._taken: set[str] = set()
+        self._active: set[str] = set()
         self._waiting = 0
 
     @contextmanager
     def turn(self, name: str) -> Iterator[bool]:
-        """Whether the account's turn was there in time; it is given back at the end."""
-        taken = self._take(name)
+        """Wait for the turn of an account; yields whether it came in time. The turn ends with the block."""
+        acquired = self._acquire(name)
         try:
-            yield taken
+            yield acquired
         finally:
-            if taken:
+            if acquired:
                 with self._changed:
-                    self._taken.discard(name)
+                    self._active.discard(name)
                     self._changed.notify_all()
 
-    def _take(self, name: str) -> bool:
+    def _acquire(self, name: str) -> bool:
         with self._changed:
-            if len(self._taken) + self._waiting >= self._most:
+            if len(self._active) + self._waiting >= self._most:
                 return False
-            if name in self._taken:
+            if name in self._active:
                 self._waiting += 1
                 try:
-                    if not self._changed.wait_for(lambda: name not in self._taken, self._wait_s):
+                    if not self._changed.wait_for(lambda: name not in self._active, self._wait_s):
                         return False
                 finally:
                     self._waiting -= 1
-            self._taken.add(name)
+            self._active.add(name)
             return True
 
 
 def wait_s(connection: Connection, name: str, address: str, now_us: int) -> int:
-    """Seconds until the hub looks at another password for this account from this address; 0: at once."""
+    """Seconds until the next attempt for this account from this address is admitted; 0: at once."""
     account, place, pair = keys(name, address)
     rows = _rows(connection, (account, place, pair))
-    held = [place, pair, *([account] if pair in rows else [])]
-    waits: list[int] = [rows[who].next_us - now_us for who in held if who in rows]
+    applicable = [place, pair, *([account] if pair in rows else [])]
+    waits: list[int] = [rows[who].next_us - now_us for who in applicable if who in rows]
     return max([0, *(-(-wait // 1_000_000) for wait in waits)])
 
 
 def count(connection: Connection, name: str, address: str, now_us: int) -> CountedAttempt:
-    """Count a try as a wrong one, before its password is compared. `forgive` takes it back."""
+    """Count an attempt as failed before its password is compared. `forgive` removes it again."""
     table = schema.attempt
     connection.execute(table.delete().where(table.c.next_us < now_us - FORGET_US))
     account, place, pair = keys(name, address)
-    # Invented names are not written down: there is no end of them.
-    known = person_named(connection, name) is not None
-    who_all = (account, place, pair) if known else (place,)
-    rows = _rows(connection, who_all)
+    # Unknown names get no counters of their own: an attacker can invent any number of them.
+    is_person = person_named(connection, name) is not None
+    counters = (account, place, pair) if is_person else (place,)
+    rows = _rows(connection, counters)
     changes = []
-    for who in who_all:
+    for who in counters:
         row = rows.get(who)
         failures = (row.failures if row else 0) + 1
         pause_s = min(MAX_WAIT_S, 2 ** min(failures - FREE_TRIES, 10)) if failures > FREE_TRIES else 0
@@ -104,22 +103,22 @@ def count(connection: Connection, name: str, address: str, now_us: int) -> Count
 
 
 def forgive(connection: Connection, counted: CountedAttempt) -> None:
-    """The password was right: clear the account's counter from this address, and take this one try off the others."""
+    """After a right password: clear the counter of the pair, and remove this attempt from the others."""
     table = schema.attempt
     for who, before_us, set_us in counted.rows:
-        mine = table.c.who == who
+        row = table.c.who == who
         if who == counted.pair:
-            connection.execute(table.delete().where(mine))
+            connection.execute(table.delete().where(row))
             continue
-        connection.execute(table.update().where(mine).values(failures=table.c.failures - 1))
-        # Another try may have set a later pause meanwhile: that one stays.
+        connection.execute(table.update().where(row).values(failures=table.c.failures - 1))
+        # A pause that another attempt set meanwhile stays.
         if before_us is not None:
-            connection.execute(table.update().where(and_(mine, table.c.next_us == set_us)).values(next_us=before_us))
-        connection.execute(table.delete().where(and_(mine, table.c.failures <= 0)))
+            connection.execute(table.update().where(and_(row, table.c.next_us == set_us)).values(next_us=before_us))
+        connection.execute(table.delete().where(and_(row, table.c.failures <= 0)))
 
 
 def keys(name: str, address: str) -> tuple[str, str, str]:
-    """The counters' names: account, address, account from this address. An address has no blank in it."""
+    """The counters' names: account, address, pair. They are unique because an address contains no blank."""
     return f"account {name[:64]}", f"address {address}", f"pair {address} {name[:64]}"
 
 

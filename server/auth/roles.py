@@ -1,4 +1,4 @@
-"""Roles: what a person, or a program with a token, may do on the hub.
+"""Roles: the permissions of a person or of a program with a token.
 
 >>> sorted(granted("administer"))
 [<Role.ACCOUNT: 'account'>, <Role.ADMINISTER: 'administer'>, <Role.SUPERVISE: 'supervise'>, <Role.VIEW: 'view'>]
@@ -10,7 +10,7 @@ from enum import StrEnum
 
 
 class Role(StrEnum):
-    """`view` looks; `supervise` enters what happened on the floor; `account` enters money; `administer` lets people in."""
+    """`view`: read; `supervise`: entries about work; `account`: entries about money; `administer`: accounts and rules."""
 
     VIEW = "view"
     SUPERVISE = "supervise"
@@ -25,16 +25,16 @@ _IMPLIED = {
     Role.ADMINISTER: set(Role),
 }
 _MONEY = frozenset({"cost.set", "cost.actual", "account.map", "period.close", "period.reopen"})
-_RULES_OF_THE_HOUSE = frozenset({"person.define", "pattern.define", "card.define", "rule.define", "reread"})
+_SHOP_RULES = frozenset({"person.define", "pattern.define", "card.define", "rule.define", "reread"})
 
 
 def granted(words: str) -> frozenset[Role]:
-    """The roles that these words (with blanks between) give, the implied ones included. Raises ValueError for others."""
+    """The roles of these words, separated by blanks, with the implied roles. Raises ValueError for an unknown word."""
     return frozenset(role for word in words.split() for role in _IMPLIED[Role(word)])
 
 
 def needed_for(what: str) -> Role:
-    """The role that a person needs for this kind of entry."""
+    """The role that this kind of entry requires."""
     if what in _MONEY:
         return Role.ACCOUNT
-    return Role.ADMINISTER if what in _RULES_OF_THE_HOUSE else Role.SUPERVISE
+    return Role.ADMINISTER if what in _SHOP_RULES else Role.SUPERVISE

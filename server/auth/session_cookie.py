@@ -1,4 +1,4 @@
-"""The session cookie: `__Host-wipline`, Secure, over https; plain `wipline` over http, where browsers drop a Secure one."""
+"""Session cookie: `__Host-wipline` with Secure over https; `wipline` over http, where browsers drop a Secure cookie."""
 
 from flask import Flask, request
 from flask.sessions import SecureCookieSessionInterface
@@ -8,20 +8,20 @@ PLAIN_NAME = "wipline"
 
 
 class SessionCookie(SecureCookieSessionInterface):
-    """Flask's signed cookie, named for how the request came."""
+    """Flask's signed cookie, with name and Secure attribute by the scheme of the request."""
 
     def get_cookie_name(self, app: Flask) -> str:  # noqa: ARG002  Flask's signature
-        """The name, which for a browser is part of the promise."""
+        """The name; browsers enforce the rules of the prefix `__Host-`."""
         return SECURE_NAME if request.is_secure else PLAIN_NAME
 
     def get_cookie_secure(self, app: Flask) -> bool:  # noqa: ARG002
-        """Whether browsers may send it over https only."""
+        """Whether browsers send the cookie only over https."""
         return request.is_secure
 
     def get_cookie_domain(self, app: Flask) -> None:  # noqa: ARG002
-        """This host and no other."""
+        """No domain: this host only."""
         return
 
     def get_cookie_path(self, app: Flask) -> str:  # noqa: ARG002
-        """The whole hub."""
+        """All addresses of the hub."""
         return "/"

@@ -1,7 +1,7 @@
-"""The database driver, used directly where a hundred thousand rows a second matter.
+"""Bulk insert: the database driver's own `executemany`, for a hundred thousand rows a second.
 
-SQLAlchemy builds every other statement of the hub. The two hot ones, appending to the ledger and writing projection rows,
-hand their rows to the driver's own `executemany` (docs/adr/0002-driver-executemany.md).
+SQLAlchemy executes every other statement of the hub. Only the two hot paths, appends to the ledger and writes of projection
+rows, use the driver directly (docs/adr/0002-driver-executemany.md).
 """
 
 from collections.abc import Sequence
@@ -12,16 +12,16 @@ from sqlalchemy import Connection, Table
 
 
 def insert_many(connection: Connection, table: Table, rows: Sequence[tuple[Any, ...]], *columns: str) -> None:
-    """Insert `rows`, each with a value for each of `columns` (none named: all of the table's, in its order)."""
+    """Insert `rows` with one value for each of `columns` (default: all columns of the table in their order)."""
     if rows:
         names = columns or tuple(column.name for column in table.columns)
         run_many(connection, insert_text(table.name, names, connection.dialect.paramstyle), rows)
 
 
 def run_many(connection: Connection, statement: str, rows: Sequence[tuple[Any, ...]]) -> None:
-    """Run one statement of the driver's own SQL for each of `rows`, inside the connection's transaction."""
+    """Execute one statement in the driver's SQL for each of `rows`, inside the connection's transaction."""
     raw = connection.connection.driver_connection
-    assert raw is not None  # a connection in a transaction has its driver's
+    assert raw is not None  # a connection in a transaction has a driver connection
     cursor = raw.cursor()
     try:
         cursor.executemany(statement, rows)
@@ -31,7 +31,7 @@ def run_many(connection: Connection, statement: str, rows: Sequence[tuple[Any, .
 
 @cache
 def insert_text(table: str, columns: tuple[str, ...], paramstyle: str) -> str:
-    """The INSERT of these columns with the driver's placeholders.
+    """The INSERT statement of these columns with the driver's placeholders.
 
     >>> insert_text("ledger", ("pos", "seq"), "qmark")
     'INSERT INTO "ledger" ("pos", "seq") VALUES (?, ?)'

@@ -1,13 +1,13 @@
-"""The bell: who waits for the ledger to grow hears of it at once, without asking again and again.
+"""Position signal: wake threads that wait for a new ledger position.
 
-One bell rings when events were appended (the projector waits for it), another when the projection has come that far (the
-open pages wait for it). It carries one number, a position in the ledger, that only grows; it belongs to one process.
+The store has one signal for appended events, on which the projector waits. The projector has another one for projected
+events, on which open pages wait. A signal carries one ledger position, which only grows, and works within one process.
 
->>> bell = PositionSignal()
->>> bell.announce(7)
->>> bell.wait(6, timeout=0)
+>>> signal = PositionSignal()
+>>> signal.announce(7)
+>>> signal.wait(6, timeout=0)
 7
->>> bell.wait(7, timeout=0)
+>>> signal.wait(7, timeout=0)
 7
 """
 
@@ -25,36 +25,36 @@ class PositionSignal:
 
     @property
     def pos(self) -> int:
-        """The highest position that was rung."""
+        """The highest announced position."""
         return self._pos
 
     @property
     def again(self) -> int:
-        """How often what was reached was folded anew: a page that saw another number shows something old."""
+        """The number of refolds so far: a page that read another number shows outdated items."""
         return self._again
 
     @property
     def closed(self) -> bool:
-        """Whether the process is ending: whoever waits should go home."""
+        """Whether the process is stopping; waiting threads should end."""
         return self._closed
 
     def announce(self, pos: int) -> None:
-        """Say that `pos` was reached; a lower one than before says nothing."""
+        """Announce that `pos` was reached; a position that is not higher has no effect."""
         with self._changed:
             if pos > self._pos:
                 self._pos = pos
                 self._changed.notify_all()
 
-    def ring_again(self) -> None:
-        """Say that something at or below the position has changed."""
+    def announce_refold(self) -> None:
+        """Announce that items at or below the position were refolded."""
         with self._changed:
             self._again += 1
             self._changed.notify_all()
 
     def wait(self, pos: int, timeout: float | None = None, again: int | None = None) -> int:
-        """Wait until a position above `pos` was rung, at most `timeout` seconds; the highest one rung so far.
+        """Wait at most `timeout` seconds for a position above `pos`. Returns the highest announced position.
 
-        With `again`, the number seen last, wait also until something older was folded anew.
+        With `again`, the last read number of refolds, the wait also ends after a further refold.
         """
         with self._changed:
             self._changed.wait_for(
@@ -63,7 +63,7 @@ class PositionSignal:
             return self._pos
 
     def close(self) -> None:
-        """Wake everyone for the last time: nobody waits on a closed bell. May be called from any thread."""
+        """Wake all waiting threads; no thread waits on a closed signal. Thread-safe."""
         with self._changed:
             self._closed = True
             self._changed.notify_all()

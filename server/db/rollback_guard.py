@@ -1,13 +1,13 @@
-"""The high-water mark: how the hub finds out that somebody put an old database in the place of the new one.
+"""Rollback guard: detect that the database was replaced by an older copy.
 
-A hub that was rolled back would acknowledge what it no longer has. So a small file beside the database says how far the
-ledger had come, and the database remembers the file and the machine in which it lived. Where these disagree, a new epoch
-begins: stations then resume from what the hub really has. A needless epoch costs one handshake, so doubt counts as a yes.
+A rolled-back hub would claim to have events that it no longer has. Therefore a small file beside the database records the
+last ledger position, and the database records its inode and machine. Where these differ, a new epoch begins, in which
+stations resume from what the hub has. When unsure, a new epoch begins: it costs one handshake.
 
->>> here = DatabaseLocation(inode=7, machine="m")
->>> moved(here, here, ledger_pos=40, high=(3, 40), epoch=3) is None
+>>> location = DatabaseLocation(inode=7, machine="m")
+>>> moved(location, location, ledger_pos=40, high=(3, 40), epoch=3) is None
 True
->>> moved(here, here, ledger_pos=12, high=(3, 40), epoch=3)
+>>> moved(location, location, ledger_pos=12, high=(3, 40), epoch=3)
 'the ledger ends at 12 and had reached 40'
 """
 
@@ -15,19 +15,19 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
-RECORD_BYTES = 64  # within one sector: it is written whole or not at all
+RECORD_BYTES = 64  # within one sector, so that a write is atomic
 
 
 @dataclass(frozen=True, slots=True)
 class DatabaseLocation:
-    """Where a database lives: the inode of its file and the id of the machine."""
+    """The location of a database: the inode of its file and the id of the machine."""
 
     inode: int
     machine: str
 
 
-def home_of(db: Path) -> DatabaseLocation:
-    """Where this database lives now."""
+def location_of(db: Path) -> DatabaseLocation:
+    """The present location of a database."""
     try:
         machine = Path("/etc/machine-id").read_text(encoding="ascii").strip()
     except OSError:
@@ -38,7 +38,7 @@ def home_of(db: Path) -> DatabaseLocation:
 def moved(
     recorded: DatabaseLocation, now: DatabaseLocation, *, ledger_pos: int, high: tuple[int, int] | None, epoch: int
 ) -> str | None:
-    """Why a new epoch must begin, as half a sentence; None where the database is the one we left."""
+    """The cause of a new epoch, as a clause; None where the database is the one of the last run."""
     if high is None:
         return "the high-water file beside the database is missing"
     if recorded.machine != now.machine:
@@ -60,7 +60,7 @@ class RollbackGuard:
         self._fd: int | None = None
 
     def read(self) -> tuple[int, int] | None:
-        """(epoch, pos) as written last; None where the file is missing or says nothing readable."""
+        """The last written (epoch, pos); None where the file is missing or malformed."""
         try:
             epoch, pos = self.path.read_text(encoding="ascii").split()
             return int(epoch), int(pos)
@@ -68,7 +68,7 @@ class RollbackGuard:
             return None
 
     def write(self, epoch: int, pos: int) -> None:
-        """Remember this position. Not flushed: after a power cut the file may lag behind, which is the safe side."""
+        """Record a position. It is not flushed: after a power cut the file may lag, which never hides a rollback."""
         if self._fd is None:
             self._fd = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         os.pwrite(self._fd, f"{epoch} {pos}".ljust(RECORD_BYTES - 1).encode() + b"\n", 0)

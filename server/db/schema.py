@@ -1,6 +1,6 @@
-"""The hub's tables that are no projection: the ledger and what it stands on, who may do what, and what was last heard.
+"""Tables of the hub that are not projections: the ledger and its logs, accounts and devices, backups and heartbeats.
 
-The ledger is append-only by trigger. Everything that can be folded from it lives in `server.projection.tables`, on the same
+The ledger is append-only by trigger. `server.projection.tables` has the tables that are folded from it, on the same
 `metadata`. Times `_us` are UTC microseconds; hashes and ids are raw bytes.
 """
 
@@ -25,7 +25,7 @@ from sqlalchemy.schema import ExecutableDDLElement
 
 metadata = MetaData()
 
-# SQLite makes a row id only of INTEGER; PostgreSQL needs eight bytes.
+# SQLite aliases the row id only for INTEGER; PostgreSQL needs eight bytes.
 Serial = BigInteger().with_variant(Integer, "sqlite")
 # Text keys compare by code point on every engine.
 Key = String().with_variant(String(collation="C"), "postgresql")
@@ -41,7 +41,7 @@ hub = Table(
     Column("one", Integer, primary_key=True),  # always 1: a database holds one hub
     Column("hub_id", LargeBinary, nullable=False),
     Column("epoch", BigInteger, nullable=False),
-    Column("head", LargeBinary, nullable=False),  # the chain after the last row of the ledger
+    Column("head", LargeBinary, nullable=False),  # the chain hash after the last ledger row
     Column("log_id", LargeBinary, nullable=False),  # the log of the hub's own entries in this epoch
     Column("mac_key", LargeBinary, nullable=False),
     Column("cookie_key", LargeBinary, nullable=False),
@@ -50,12 +50,12 @@ hub = Table(
     Column("anchor_boot", String),  # the last anchor in the hub's own log: boot id,
     Column("anchor_ns", BigInteger),  # boottime,
     _us("anchor_us", nullable=True),  # and UTC
-    Column("clock_doubt", Boolean, nullable=False),  # no anchors for anybody until a person confirms the clock
-    Column("backup_pos", BigInteger, nullable=False),  # verified off this disk up to here
+    Column("clock_doubt", Boolean, nullable=False),  # no anchors are issued until a person confirms the clock
+    Column("backup_pos", BigInteger, nullable=False),  # the last position in a verified backup off this disk
     _us("backup_us", nullable=True),
 )
 
-# Verified backups, in the order in which they were made: they count while their file is present and unchanged.
+# Verified backups in their order; a backup counts while its file is present and unchanged.
 backup = Table(
     "backup",
     metadata,
@@ -69,7 +69,7 @@ backup = Table(
     _us("verified_us"),
 )
 
-# One row: the boot in which the hub's clock was trusted last, its first reading there (the baseline), the last one.
+# One row: the boot in which the hub's clock was last trusted, its first reading there (the baseline), and its last one.
 clock_watch = Table(
     "clock_watch",
     metadata,
@@ -77,14 +77,12 @@ clock_watch = Table(
     Column("boot", String, nullable=False),
     Column("base_ns", BigInteger, nullable=False),
     _us("base_us"),
-    Column(
-        "base_pos", BigInteger, nullable=False
-    ),  # anchors up to here were given before this boot, or before the doubt
+    Column("base_pos", BigInteger, nullable=False),  # anchors up to here are from before this boot or before the doubt
     _us("seen_us"),
-    Column("sure", Boolean, nullable=False),  # the ledger, a station or a person agrees
-    Column("vouchable", Boolean, nullable=False),  # a station may end the doubt
-    Column("reason", String),  # of the doubt, a sentence
-    Column("suspects", BigInteger, nullable=False),  # anchors that the last audit found suspicious
+    Column("sure", Boolean, nullable=False),  # confirmed by the ledger, a station or a person
+    Column("vouchable", Boolean, nullable=False),  # a station's clock may end the doubt
+    Column("reason", String),  # the reason of the doubt, a sentence
+    Column("suspects", BigInteger, nullable=False),  # suspicious anchors of the last audit
 )
 
 epoch = Table(
@@ -93,11 +91,11 @@ epoch = Table(
     Column("epoch", BigInteger, primary_key=True, autoincrement=False),
     _us("since_us"),
     Column("cause", String, nullable=False),
-    Column("pos", BigInteger, nullable=False),  # the ledger ended here when the epoch began
-    Column("high_pos", BigInteger),  # and had ended here before, as far as is known
+    Column("pos", BigInteger, nullable=False),  # the last ledger position when the epoch began
+    Column("high_pos", BigInteger),  # the last known ledger position of the epoch before
 )
 
-# Closed periods: an entry may not hold from before the last one that is not open again.
+# Closed periods: an entry may not hold from before the end of the last period that is not reopened.
 period = Table(
     "period",
     metadata,
@@ -105,7 +103,7 @@ period = Table(
     Column("reopened", Boolean, nullable=False),
 )
 
-# Locked first by every append: a database's own sequence is not commit-ordered.
+# Every append locks this row first, because a database sequence is not commit-ordered.
 counter = Table("counter", metadata, Column("name", Key, primary_key=True), Column("pos", BigInteger, nullable=False))
 
 station = Table(
@@ -125,20 +123,20 @@ device = Table(
     Column("token_hash", LargeBinary, nullable=False, unique=True),
     Column("state", String, nullable=False),  # active, revoked
     _us("added_us"),
-    _us("clone_us", nullable=True),  # last time that it used another device's log
+    _us("clone_us", nullable=True),  # the last use of another device's log
 )
 
 log = Table(
     "log",
     metadata,
     Column("log_id", LargeBinary, primary_key=True),
-    Column("device", ForeignKey("device.id")),  # none: the hub's own
+    Column("device", ForeignKey("device.id")),  # none: the hub's own log
     Column("station", Key, nullable=False),
     Column("parent", LargeBinary),
     Column("accepted_thru", BigInteger, nullable=False),
-    Column("tip", LargeBinary, nullable=False),  # hash at accepted_thru; empty behind a gap: the next claim counts
+    Column("tip", LargeBinary, nullable=False),  # hash at accepted_thru; empty after a gap: any `prev` is accepted
     Column("durable_thru", BigInteger, nullable=False),
-    Column("doubt_seq", BigInteger),  # this event's hash was asked again
+    Column("doubt_seq", BigInteger),  # the event that was requested again because its hash did not fit
     Column("state", String, nullable=False),  # active, forked
     Column("forks", Integer, nullable=False),
     _us("opened_us"),
@@ -182,7 +180,7 @@ ledger = Table(
     UniqueConstraint("log_id", "seq"),
 )
 
-# Events whose bytes do not give their claimed hash: kept as claimed, with what their bytes were when they came.
+# Events whose bytes do not give their claimed hash: the hash of their bytes on arrival.
 damage = Table(
     "damage",
     metadata,
@@ -192,7 +190,7 @@ damage = Table(
     _us("recv_us"),
 )
 
-# What verify found of the ledger at the last backup: a break that the source had, too, is no fault of the copy.
+# Breaks of the ledger that the last backup found: a break that its source had is no damage of the copy.
 known_break = Table("known_break", metadata, Column("text", Key, primary_key=True))
 
 heartbeat = Table(
@@ -209,7 +207,7 @@ heartbeat = Table(
     Column("disk_free", BigInteger),
     Column("boot", String),
     Column("readers", String),  # JSON
-    Column("aside", BigInteger),  # events of earlier logs that the station does not know to be here
+    Column("aside", BigInteger),  # events of earlier logs that the hub has not acknowledged to the station
 )
 
 person = Table(
@@ -217,8 +215,8 @@ person = Table(
     metadata,
     Column("id", Serial, primary_key=True),
     Column("name", Key, nullable=False, unique=True),
-    Column("password", String),  # argon2id text, or werkzeug's scrypt text; none: signs in by link only
-    Column("roles", String, nullable=False),  # words with a blank between
+    Column("password", String),  # argon2id hash, or werkzeug's scrypt hash; none: sign-in by link only
+    Column("roles", String, nullable=False),  # words separated by blanks
     _us("added_us"),
     _us("ended_us", nullable=True),
 )
@@ -238,7 +236,7 @@ link = Table(
     "link",
     metadata,
     Column("token_hash", LargeBinary, primary_key=True),
-    Column("person", ForeignKey("person.id")),  # none: for the first person of this hub
+    Column("person", ForeignKey("person.id")),  # none: adds the first person
     _us("expires_us"),
     _us("used_us", nullable=True),
 )
@@ -248,10 +246,10 @@ session = Table(
     metadata,
     Column("key_hash", LargeBinary, primary_key=True),
     Column("person", ForeignKey("person.id")),
-    Column("token", ForeignKey("token.id")),  # a read link's session has a token and no person
+    Column("token", ForeignKey("token.id")),  # the session of a read link has a token and no person
     _us("started_us"),
     _us("used_us"),
-    _us("admin_us"),  # last use without a long pause: afterwards it administers no longer
+    _us("admin_us"),  # last use without a pause above the limit for the role `administer`
 )
 
 attempt = Table(
@@ -259,7 +257,7 @@ attempt = Table(
     metadata,
     Column("who", Key, primary_key=True),  # "account NAME", "address IP" or "pair IP NAME"
     Column("failures", Integer, nullable=False),
-    _us("next_us"),  # before this, no password is compared
+    _us("next_us"),  # no attempt is admitted before this time
 )
 
 Index("session_used", session.c.used_us)
@@ -269,7 +267,7 @@ CREATE TRIGGER ledger_{what} BEFORE {what} ON ledger BEGIN
   SELECT RAISE(ABORT, 'the ledger is append-only: a mistake is corrected by a new event');
 END
 """
-# INSERT OR REPLACE deletes what is in its way without asking the trigger on DELETE.
+# INSERT OR REPLACE deletes a conflicting row without firing the DELETE trigger.
 _IN_ITS_PLACE_SQLITE = """
 CREATE TRIGGER ledger_insert BEFORE INSERT ON ledger
   WHEN NEW.pos <= (SELECT max(pos) FROM ledger)

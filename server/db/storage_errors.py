@@ -1,4 +1,4 @@
-"""Storage trouble: what an error of the database means for a caller, and when to try again.
+"""Storage errors: the meaning of a database error for a client, and when it may retry.
 
 >>> import sqlite3
 >>> storage_trouble(OSError(28, "No space left on device")).retry_s
@@ -16,11 +16,11 @@ from typing import NamedTuple
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
-LOW_BYTES = 4 * 1024 * 1024  # less than this, and the next checkpoint or backup may find no room
+LOW_BYTES = 4 * 1024 * 1024  # below this free space the next checkpoint or backup may fail
 
 
 class StorageTrouble(NamedTuple):
-    """What is wrong with the database as a sentence, in how many seconds a caller may try again, and whether it lasts."""
+    """A fault of the database as a sentence, the seconds until a client may retry, and whether it is permanent."""
 
     text: str
     retry_s: int
@@ -33,10 +33,10 @@ DAMAGED = StorageTrouble(
     60,
     lasting=True,
 )
-FAILED = StorageTrouble("The hub's disk fails: the database cannot be read or written. Look at the disk.", 30)
-BUSY = StorageTrouble("The hub's database is busy with something else.", 5)
-CLOSED = StorageTrouble("The hub's database file cannot be opened or written. Look at its folder and its rights.", 30)
-AWAY = StorageTrouble("The hub's database server does not answer. Look at it.", 10)
+FAILED = StorageTrouble("The hub's disk fails: the database cannot be read or written. Check the disk.", 30)
+BUSY = StorageTrouble("The hub's database is busy. Try again.", 5)
+CLOSED = StorageTrouble("The hub's database file cannot be opened or written. Check its folder and permissions.", 30)
+AWAY = StorageTrouble("The hub's database server does not answer. Check that server.", 10)
 _SQLITE = {
     sqlite3.SQLITE_FULL: FULL,
     sqlite3.SQLITE_CORRUPT: DAMAGED,
@@ -52,7 +52,7 @@ _NO_SPACE = frozenset({errno.ENOSPC, errno.EDQUOT})
 
 
 def storage_trouble(error: BaseException) -> StorageTrouble | None:
-    """The trouble that this error comes from; None for any other error."""
+    """The storage fault behind an error; None for any other error."""
     if isinstance(error, DBAPIError):
         code = getattr(error.orig, "sqlite_errorcode", None)
         if code is not None:
@@ -68,9 +68,9 @@ def storage_trouble(error: BaseException) -> StorageTrouble | None:
 
 
 def low_space(db: Path) -> str | None:
-    """A sentence where the disk under the database is nearly full."""
-    found = os.statvfs(db.parent)
-    free = found.f_bavail * found.f_frsize
+    """A sentence where the disk of the database is nearly full, else None."""
+    status = os.statvfs(db.parent)
+    free = status.f_bavail * status.f_frsize
     if free >= LOW_BYTES:
         return None
     return f"The hub's disk is nearly full: {free // 1024} KiB left under {db.parent}. Free some space."

@@ -1,8 +1,7 @@
-"""The store: the hub's one door to its database, with one writer on SQLite and any number of readers.
+"""Store: transactions on the hub's database, with one writer on SQLite and any number of readers.
 
-`with store.write() as connection:` is one transaction, committed at the end of the block and flushed to the medium before
-the block returns. `with store.read() as connection:` sees one moment of the database and cannot write. All SQL that only
-SQLite knows stands in this file.
+`with store.write() as connection:` is one transaction, committed and flushed to the medium at the end of the block. `with
+store.read() as connection:` is a read-only snapshot of the database. All SQL that is specific to SQLite is in this file.
 """
 
 import logging
@@ -24,14 +23,14 @@ from server.db.writer_lock import WriterLock
 from server.ops import restore_swap
 from server.ops.host import Host
 
-READERS = 56  # as many connections as the web server has threads, and some
+READERS = 56  # connections: the number of the web server's threads and some more
 _log = logging.getLogger(__name__)
-GROWN = "grown"  # where an append leaves (epoch, pos) for the end of its transaction
+GROWN = "grown"  # key in `connection.info` of an append's (epoch, pos), read at the end of the transaction
 
-# Per connection: the file remembers only journal_mode.
+# Set for each connection: the file stores only journal_mode.
 _WRITER = (
     "PRAGMA journal_mode = WAL",
-    # NORMAL may lose the last commits when the power goes; an acknowledgement is a promise.
+    # NORMAL may lose the last commits in a power cut; an acknowledged event must survive one.
     "PRAGMA synchronous = FULL",
     "PRAGMA foreign_keys = ON",
     "PRAGMA mmap_size = 0",
@@ -40,7 +39,7 @@ _WRITER = (
     "PRAGMA busy_timeout = 10000",
     "PRAGMA cache_size = -65536",
     "PRAGMA journal_size_limit = 67108864",
-    # Folding the log back into the file flushes both; the projector writes 4 MiB, the default, in a fraction of a second.
+    # A checkpoint flushes both files; at the default of 4 MiB the projector would cause several a second.
     "PRAGMA wal_autocheckpoint = 8000",
 )
 _READER = (
@@ -52,13 +51,13 @@ _READER = (
 
 
 def as_url(db: str | Path) -> URL:
-    """The database address of `--db` or hub.toml: a URL as it is, anything else the path of an SQLite file."""
+    """The database URL of `--db` or hub.toml: a URL unchanged, any other text as the path of an SQLite file."""
     text = str(db)
     return make_url(text) if "://" in text else URL.create("sqlite", database=str(Path(text).absolute()))
 
 
 def sqlite_path(db: str | Path) -> Path | None:
-    """The real path of the SQLite file that `--db` or hub.toml names; None for another database."""
+    """The real path of the SQLite file that `--db` or hub.toml names; None for another kind of database."""
     url = as_url(db)
     return Path(url.database or "").resolve() if url.get_backend_name() == "sqlite" else None
 
@@ -68,10 +67,10 @@ def _read_only(path: Path) -> URL:
 
 
 class Store:
-    """The hub's database, open. On SQLite it holds `<db>.lock` unless `writing` is False.
+    """The open database of the hub. On SQLite it holds the writer's lock unless `writing` is False.
 
-    `lock` is one that this process or its parent holds already; the store then leaves it held. Raises `HubRuns` when
-    another process writes. `host` is the machine whose clocks, ids and disks this hub uses.
+    `lock`: a lock that this process or its parent already holds; the store does not release it. `host`: the machine whose
+    clocks, ids and disks the hub uses. Raises `HubLocked` when another process writes.
     """
 
     def __init__(
@@ -79,12 +78,10 @@ class Store:
     ) -> None:
         self.host = host or Host()
         self.url = as_url(db)
-        # The real path: what lies beside the database is found by every name that leads to it.
+        # The real path, so that the files beside the database are found through any link to it.
         self.path = sqlite_path(db)
-        self.trouble: StorageTrouble | None = (
-            None  # of the last transaction; what lasts stays until the hub starts again
-        )
-        self.arrived = PositionSignal()  # rings with the ledger's last position after each append
+        self.trouble: StorageTrouble | None = None  # of the last transaction; a permanent one stays until a restart
+        self.arrived = PositionSignal()  # announces the ledger's last position after each append
         self._own_lock = WriterLock(self.path) if writing and lock is None and self.path is not None else None
         self._lock = lock or self._own_lock
         if self._lock is not None and self.path is not None:
@@ -92,16 +89,19 @@ class Store:
         self._high = RollbackGuard(self.path) if writing and self.path is not None else None
         self._one_writer = threading.Lock()
         self._writer = self._engine(_WRITER, "BEGIN IMMEDIATE", pool_size=1) if writing else None
-        # Beside a running hub the file is opened read-only: a second process must not even checkpoint.
+        # Read-only where a hub may run: a second process must not even checkpoint.
         readable = None if writing or self.path is None else _read_only(self.path)
         self._reader = self._engine(_READER, "BEGIN", pool_size=READERS, url=readable)
 
     def _hold(self, lock: WriterLock, path: Path) -> None:
-        """Finish a restore that was cut off, make sure that there is a file, and hold it: a lock guards no name alone."""
+        """Lock the database file itself, because a lock on a path alone does not guard other names of the file.
+
+        1. Finish an interrupted restore, which replaces the file. 2. Create a missing file. 3. Lock it.
+        """
         try:
             restore_swap.finish(path)
             if not path.exists():
-                path.touch(mode=0o600)  # it holds keys; what SQLite puts beside it gets the same rights
+                path.touch(mode=0o600)  # it holds keys; SQLite gives the files beside it the same permissions
             lock.hold(path)
         except BaseException:
             if self._own_lock is not None:
@@ -116,7 +116,7 @@ class Store:
             poolclass=QueuePool,
             pool_size=pool_size,
             max_overflow=0,
-            # The driver's own idea of when a transaction begins is switched off; `begin` below says it.
+            # The driver begins no transactions by itself; `start` below does.
             connect_args={"check_same_thread": False, "isolation_level": None, "cached_statements": 256},
         )
 
@@ -133,11 +133,11 @@ class Store:
 
     @contextmanager
     def write(self) -> Iterator[Connection]:
-        """One writing transaction; on SQLite the only one of this process. Never nested: the inner would wait for ever."""
+        """One writing transaction; on SQLite the only one of this process. Do not nest it: the inner one would deadlock."""
         if self._writer is None:
-            msg = f"{self.url.render_as_string()} was opened for reading only."
+            msg = f"{self.url.render_as_string()} is open for reading only."
             raise RuntimeError(msg)
-        with self._noting():
+        with self._recording_trouble():
             grown = yield from self._transaction(self._writer)
             if self.trouble is not None and not self.trouble.lasting:
                 self.trouble = None
@@ -154,13 +154,13 @@ class Store:
                 with connection.begin():
                     yield connection
             finally:
-                # Also after a rollback: what it left there never happened.
+                # Removed after a rollback too, because that append did not happen.
                 grown: tuple[int, int] | None = connection.info.pop(GROWN, None)
             return grown
 
     @contextmanager
-    def _noting(self) -> Iterator[None]:
-        """Keep what is wrong with the disk or the file, for healthz: a caller sees it once, and then no more."""
+    def _recording_trouble(self) -> Iterator[None]:
+        """Record a storage fault for /healthz; the failing request alone would report it only once."""
         try:
             yield
         except Exception as error:
@@ -171,8 +171,8 @@ class Store:
 
     @contextmanager
     def read(self) -> Iterator[Connection]:
-        """One reading transaction: everything in it is seen as of one moment. Keep it short: it holds up the checkpoint."""
-        with self._noting(), self._reader.connect() as connection, connection.begin():
+        """One reading transaction on one snapshot of the database. Keep it short: it blocks the checkpoint."""
+        with self._recording_trouble(), self._reader.connect() as connection, connection.begin():
             yield connection
 
     def _announce(self, epoch: int, pos: int) -> None:
@@ -180,7 +180,7 @@ class Store:
             if self._high is not None:
                 self._high.write(epoch, pos)
         except OSError:
-            # The commit is done: an error now would make a person enter it twice. A mark that lags is on the safe side.
+            # The commit is done: an error now would make a person repeat the entry. A lagging file is safe.
             _log.exception("the high-water file of the ledger could not be written")
         self.arrived.announce(pos)
 
@@ -190,12 +190,12 @@ class Store:
         return self.host.clock
 
     @property
-    def high_water(self) -> RollbackGuard | None:
-        """How far the ledger had come, as kept beside the database; none on PostgreSQL or when only reading."""
+    def rollback_guard(self) -> RollbackGuard | None:
+        """The guard with the last ledger position; None on PostgreSQL and for a read-only store."""
         return self._high
 
     def close(self) -> None:
-        """Close every connection, and let go of the lock if the store took it itself."""
+        """Close every connection, and release the lock if the store acquired it."""
         self.arrived.close()
         self._reader.dispose()
         if self._writer is not None:

@@ -51,7 +51,7 @@ class DemoStation:
             self.pipes[stage] = os.open(path, os.O_RDWR | os.O_NONBLOCK | os.O_CLOEXEC)
         with (self.folder / "station.log").open("wb") as log:
             return subprocess.Popen(  # noqa: S603 - our own program
-                command("station.cli.main", "run", "--config", str(self.folder / "station.toml")),
+                command("station.cli", "run", "--config", str(self.folder / "station.toml")),
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,

@@ -114,7 +114,7 @@ class DemoRun:
         """Start the hub and wait until it answers."""
         with (self._folder / "hub.log").open("wb") as output:
             hub = subprocess.Popen(  # noqa: S603 - our own program
-                command("server.cli.main", "run", "--config", str(self._folder / "hub.toml")),
+                command("server.cli", "run", "--config", str(self._folder / "hub.toml")),
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=output,

@@ -17,7 +17,7 @@ import random
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 
-from server.importer.cell_parsers import plain
+from station.core.quantity import decimal_text
 
 MINUTE_S = 60
 SMALLEST_SPLIT_MILLI = 24_000  # an order of this much and more travels in several lots
@@ -252,7 +252,7 @@ class SimulatedShop:
         if action in ("hold", "release") and lot.qty_milli == lot.order.qty_milli:
             qty_milli = None
         texts = [f"WIP:{action.upper()}" + (f":{to}" if to else "")] if action else []
-        texts += [f"WIP:QTY:{plain(qty_milli)}"] if qty_milli else []
+        texts += [f"WIP:QTY:{decimal_text(qty_milli)}"] if qty_milli else []
         texts += [f"WIP:REASON:{reason}"] if reason else []
         texts.append(lot.order.order)
         return SimulatedScan(self._now_s, lot.stage, tuple(texts), lot.order.order, action, qty_milli, reason, to)

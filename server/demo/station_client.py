@@ -1,7 +1,7 @@
 """The demo as a client of its own hub: the past goes in as stations send it, new orders as the office enters them.
 
-Plain HTTP over the protocol that `docs/protocol.md` describes; every answer is looked at, and what is not taken ends the
-demo with the hub's own words.
+Plain HTTP over the protocol that `docs/design/protocol.md` describes; every answer is looked at, and what is not taken ends
+the demo with the hub's own words.
 """
 
 import base64

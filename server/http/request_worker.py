@@ -30,9 +30,9 @@ import gunicorn.workers.gthread as gthread
 import msgspec
 from gunicorn.http.errors import ParseException
 
-from server.api_errors import ErrorAnswer, ErrorBody
 from server.http.connection import AnswerSocket, Connection, ConnectionPhase, WorkerLimits
 from server.http.request_buffer import RequestRefused, WholeRequest
+from station.core.protocol import ErrorAnswer, ErrorBody
 
 CLOSE_S = 2.0  # for the client to read the last answer and close its side
 STATION_THREADS = 8

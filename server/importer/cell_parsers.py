@@ -13,6 +13,7 @@ from datetime import date, timedelta
 from typing import Any, NamedTuple
 
 from station.core.event import MAX_QTY_MILLI
+from station.core.quantity import scaled
 
 Read = Callable[[str], Any]
 
@@ -96,15 +97,13 @@ def decimal(text: str, places: int, most: int, like: str) -> int:
     if re.fullmatch(r"[0-9]{1,3}(,[0-9]+)+(\.[0-9]+)?|[0-9]+,[0-9]+", text):
         msg = f"a number such as {like}"
         raise CellError(msg, "write a point before the decimals and nothing between thousands")
-    match = re.fullmatch(r"([0-9]{1,15})(?:\.([0-9]+))?", text)
-    if match is None:
-        msg = f"a number such as {like}"
-        raise CellError(msg, "write digits and at most one point, without sign or unit")
-    fraction = match[2] or ""
-    if len(fraction.rstrip("0")) > places:
+    value = scaled(text, places)
+    if value is None and scaled(text, len(text)) is not None:
         msg = f"at most {places} decimals"
         raise CellError(msg, "round it yourself: nothing is rounded here")
-    value = int(match[1] + fraction[:places].ljust(places, "0"))
+    if value is None:
+        msg = f"a number such as {like}"
+        raise CellError(msg, "write digits and at most one point, without sign or unit")
     if value > most:
         msg = f"at most {str(most)[:-places]}"
         raise CellError(msg, "look for a digit too many")
@@ -118,16 +117,6 @@ def quantity(text: str) -> int:
         msg = "more than 0"
         raise CellError(msg, "write the quantity, or take the line out")
     return value
-
-
-def plain(qty_milli: int) -> str:
-    """Thousandths as the decimal on a card.
-
-    >>> plain(12_500), plain(40_000)
-    ('12.5', '40')
-    """
-    whole, rest = divmod(qty_milli, 1000)
-    return f"{whole}.{rest:03}".rstrip("0") if rest else str(whole)
 
 
 def money(text: str) -> int:

@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo
 
 import click
 
-from server.cli.main import settings, where
+from server.cli.commands import settings, where
 from server.importer.apply import import_shop
 from server.importer.csv_table import MAX_FILE_BYTES
 from server.importer.errors import ImportMistake, ShopFolderError

@@ -16,6 +16,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple
 
+from station.core.ledger.void_resolution import Place, place_of, voided
 from station.core.master_data import NAMED_BY, name_of
 
 
@@ -53,17 +54,15 @@ class CurrentState:
         return [data for (kind, _), data in self.definitions.items() if kind == what]
 
 
-def _unvoided(said: list[RecordedEntry]) -> list[RecordedEntry]:
-    """What nobody took back. A void may itself be voided: read from the newest, each void that stands takes one away."""
-    voided: set[tuple[str, int]] = set()
-    kept = []
-    for entry in reversed(said):
-        if (entry.log, entry.seq) in voided:
-            continue
-        if entry.what == "void":
-            voided.add((str(entry.data.get("log")), int(entry.data.get("seq") or 0)))
-        kept.append(entry)
-    return kept[::-1]
+def _unvoided(entries: list[RecordedEntry]) -> list[RecordedEntry]:
+    """The entries that count: those that no unvoided void names."""
+    names = {}
+    for entry in entries:
+        target = place_of(entry.data.get("log"), entry.data.get("seq")) if entry.what == "void" else None
+        if target is not None:
+            names[Place(entry.log, entry.seq)] = target
+    void = voided(names)
+    return [entry for entry in entries if Place(entry.log, entry.seq) not in void]
 
 
 def standing_of(entries: Iterable[RecordedEntry]) -> CurrentState:

@@ -8,7 +8,6 @@ import difflib
 from collections.abc import Callable, Iterator
 from itertools import chain
 
-from server.importer.cell_parsers import plain
 from server.importer.csv_table import TableRow
 from server.importer.current_state import CurrentState
 from server.importer.entry_builder import Rows
@@ -18,6 +17,7 @@ from server.importer.references import KnownNames, NameSet
 from station.core.codes.code import CodeType
 from station.core.codes.command_cards import Card, read_card
 from station.core.codes.patterns import Pattern, PatternError, usable_patterns
+from station.core.quantity import decimal_text
 
 MAX_MATERIALS = 400  # lines of one bill of material: it is one entry of the ledger
 MAX_OPERATIONS = 400  # of one routing, likewise
@@ -174,7 +174,7 @@ def orders(rows: Rows, known: KnownNames, standing: CurrentState) -> Iterator[Im
         decimals = known.decimals_of.get(product or "")
         if decimals is not None and qty_milli is not None and qty_milli % 10 ** (3 - decimals):
             expected = f"at most {decimals} decimals, as product {product} has" if decimals else f"whole {product}"
-            yield row.mistake("qty", plain(qty_milli), expected, "round it, or give the product more decimals")
+            yield row.mistake("qty", decimal_text(qty_milli), expected, "round it, or give the product more decimals")
         now = standing.orders.get(row.values.get("order", ""))
         if now is not None and product is not None and now.fields.get("product") != product:
             expected = f"{now.fields.get('product')}, as it was released"

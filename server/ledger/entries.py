@@ -1,7 +1,7 @@
-"""Entries: what a person enters on the hub, written into the hub's own log and taken into the ledger like any scan.
+"""Entries: events that a person makes on the hub, appended to the hub's own log and to the ledger like a scan.
 
-A scan is never refused; an entry may be, since a person is there to be told. Several entries are written together or not at
-all.
+A scan is never refused. An entry may be refused, because the person who enters it can correct it at once. Several entries
+are written in one transaction: all of them or none.
 """
 
 from collections.abc import Sequence
@@ -25,7 +25,7 @@ PATTERN = "pattern.define"
 
 
 class EntryRefused(ValueError):
-    """An entry that cannot be taken: what came, what was expected, what to do. None of those given with it was written."""
+    """An entry that is not accepted: what came, what was expected, what to do. Its whole group of entries is not written."""
 
     def __init__(self, came: str, expected: str, do: str) -> None:
         super().__init__(f"{came}; expected {expected}. {do}")
@@ -34,7 +34,7 @@ class EntryRefused(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One entry: what is said, the fields that say it, who says it, and from when it holds (UTC us; None: from now)."""
+    """One entry: its kind, its fields, the person who makes it, and the time from which it holds (UTC us; None: now)."""
 
     what: str
     data: dict[str, Any] = field(default_factory=dict)
@@ -44,7 +44,7 @@ class Entry:
 
 @dataclass(frozen=True, slots=True)
 class Recorded:
-    """Where an entry stands: log id, sequence number there, position in the ledger."""
+    """The place of an entry: log id, sequence number in that log, position in the ledger."""
 
     log_id: bytes
     seq: int
@@ -54,19 +54,25 @@ class Recorded:
 def record(
     store: Store, what: str, data: dict[str, Any], by: str, holds_from_us: int | None = None
 ) -> tuple[bytes, int, int]:
-    """Write one entry; (log_id, seq, pos) of it, once it is committed. Raises `EntryRefused`."""
+    """Write one entry and commit it. Returns its (log_id, seq, pos); raises `EntryRefused`."""
     written = record_all(store, [Entry(what, data, by, holds_from_us)])[0]
     return written.log_id, written.seq, written.pos
 
 
 def record_all(store: Store, entries: Sequence[Entry]) -> list[Recorded]:
-    """Write entries in one transaction: all of them or, with `EntryRefused`, none."""
+    """Write entries in one transaction: all of them, or none with `EntryRefused`."""
     with store.write() as connection:
         return write_all(connection, entries, store.clock)
 
 
 def write_all(connection: Connection, entries: Sequence[Entry], clock: HubClock) -> list[Recorded]:
-    """As `record_all`, inside the caller's transaction."""
+    """Write entries as `record_all` does, inside the caller's transaction.
+
+    1. Write an anchor where one is due, so that the entries get an exact time.
+    2. Check the number of code patterns for the whole group.
+    3. Check and encode each entry; a closed or reopened period counts for the entries after it.
+    4. Append all events with one call: nothing is written where an earlier step raises `EntryRefused`.
+    """
     if not entries:
         return []
     keep_time(connection, clock)
@@ -83,7 +89,7 @@ def write_all(connection: Connection, entries: Sequence[Entry], clock: HubClock)
 
 
 def last_close(connection: Connection) -> int | None:
-    """UTC us before which nothing may be entered any more; None where no period is closed."""
+    """The end of the last closed period in UTC us: no entry may hold from an earlier time. None: no period is closed."""
     period = schema.period.c
     return connection.execute(select(func.max(period.closed_us)).where(period.reopened.is_(False))).scalar()
 
@@ -94,7 +100,9 @@ def _refuse(entry: Entry, closed_us: int | None) -> None:
         raise EntryRefused(*problem)
     if not entry.by:
         raise EntryRefused(
-            came=f"{entry.what} by nobody", expected="the name of who says it", do="Sign in, or name yourself."
+            came=f"{entry.what} without a person",
+            expected="the name of the person who makes the entry",
+            do="Sign in, or give a name.",
         )
     if entry.holds_from_us is not None and closed_us is not None and entry.holds_from_us < closed_us:
         raise EntryRefused(
@@ -105,18 +113,18 @@ def _refuse(entry: Entry, closed_us: int | None) -> None:
 
 
 def _refuse_patterns(connection: Connection, entries: Sequence[Entry]) -> None:
-    """A shop has a bounded number of patterns: every scan is tried against each of them."""
+    """Refuse a pattern above the shop's limit: each scan is matched against every pattern, so their number is bounded."""
     new = {str(entry.data.get("name")): entry.data for entry in entries if entry.what == PATTERN}
     if not new:
         return
     rows = select(definition.c.name, definition.c.data).where(definition.c.what == PATTERN)
-    held = {row.name: msgspec.json.decode(row.data) for row in connection.execute(rows.order_by(definition.c.id))}
-    before = {each.name for each in usable_patterns(held.values()).refused} - new.keys()
-    unusable = {name for name, data in new.items() if mistakes(PATTERN, data) is not None}  # `_refuse` says why
-    for each in usable_patterns((held | new).values()).refused:
-        if each.name not in before | unusable:
+    current = {row.name: msgspec.json.decode(row.data) for row in connection.execute(rows.order_by(definition.c.id))}
+    refused_before = {pattern.name for pattern in usable_patterns(current.values()).refused} - new.keys()
+    unusable = {name for name, data in new.items() if mistakes(PATTERN, data) is not None}  # `_refuse` gives the reason
+    for pattern in usable_patterns((current | new).values()).refused:
+        if pattern.name not in refused_before | unusable:
             raise EntryRefused(
-                came="pattern.define of one more pattern", expected="no more than a shop may have", do=each.why
+                came="pattern.define of one more pattern", expected="no more than a shop may have", do=pattern.why
             )
 
 
@@ -133,12 +141,12 @@ def _encoded(entry: Entry, clock: HubClock, now: ClockReading) -> bytes:
         )
     except EventError as error:
         raise EntryRefused(
-            came=f"{entry.what} that is no event", expected="fields that can be written", do=str(error)
+            came=f"{entry.what} that cannot be encoded", expected="fields that an event can hold", do=str(error)
         ) from error
 
 
 def _note_period(connection: Connection, entry: Entry, now_us: int, closed_us: int | None) -> int | None:
-    """Closing and reopening move the time before which nothing may be entered."""
+    """Apply `period.close` and `period.reopen` to the table of periods; returns the end of the last closed period."""
     period = schema.period
     if entry.what == "period.close":
         until_us = entry.holds_from_us if entry.holds_from_us is not None else now_us
@@ -148,7 +156,7 @@ def _note_period(connection: Connection, entry: Entry, now_us: int, closed_us: i
     elif entry.what == "period.reopen":
         if closed_us is None:
             raise EntryRefused(
-                came="period.reopen", expected="a closed period", do="None is closed; nothing has to be reopened."
+                came="period.reopen", expected="a closed period", do="No period is closed, so none can be reopened."
             )
         connection.execute(period.update().where(period.c.closed_us == closed_us).values(reopened=True))
     else:

@@ -1,7 +1,7 @@
-"""What each kind of entry says: the fields that it needs and the form of those that it may have.
+"""Entry schema: the required fields of each kind of entry, and the types of its optional fields.
 
-A field that is not named here is kept as it came: fields are only added, and an older hub must not refuse what a newer page
-enters. A field that is named here has its form.
+A field that the schema does not name is stored unchanged: fields are only added, and an older hub must accept the entries of
+a newer page. A field that the schema names is validated.
 
 >>> mistakes("order.release", {"order": "WO-1", "product": "bracket", "qty_milli": 40_000})
 >>> mistakes("order.close", {"order": "WO-1"})[0]
@@ -155,7 +155,7 @@ _FIELDS: dict[str, type[msgspec.Struct]] = {
     "correct": _Correct,
     "void": _Void,
 }
-# Their fields are read where they are folded; an entry that the fold cannot read changes nothing and says so there.
+# The fold validates the fields of these kinds; an entry that it cannot read changes nothing and leaves a finding.
 _OTHERS = (
     "reason.define card.define rule.define cost.actual account.map item.name checkin adjust count.open"
     " count.accept period.close period.reopen note answer reread"
@@ -164,7 +164,7 @@ WHATS = frozenset((*_FIELDS, *_OTHERS.split()))
 
 
 def mistakes(what: str, data: dict[str, Any]) -> tuple[str, str, str] | None:
-    """What came, what was expected and what to do, where an entry cannot be understood; None where it can."""
+    """Validate an entry: (what came, what was expected, what to do) for an invalid one, None for a valid one."""
     if what not in WHATS:
         return f"entry {what!r}", "a kind of entry that is known here", nearest(what, WHATS)
     shape = _FIELDS.get(what, _Anything)
@@ -172,7 +172,7 @@ def mistakes(what: str, data: dict[str, Any]) -> tuple[str, str, str] | None:
         msgspec.convert(data, shape)
     except msgspec.ValidationError as error:
         names = ", ".join(field.encode_name for field in msgspec.structs.fields(shape))
-        return f"{what}, of which: {error}", f"the fields {names}", "Mend that field and send the entry again."
+        return f"{what}, of which: {error}", f"the fields {names}", "Correct that field and send the entry again."
     if what == "pattern.define":
         return _pattern(data)
     return _command(data) if what == "code.bind" and data.get("as") == CodeType.COMMAND else None
@@ -198,6 +198,6 @@ def _pattern(data: dict[str, Any]) -> tuple[str, str, str] | None:
         return (
             f"a pattern that is not usable. {error}",
             "one that is matched in linear time (docs/codes.md)",
-            "Mend it.",
+            "Correct the expression.",
         )
     return None

@@ -1,9 +1,9 @@
-"""Gaps: what a station had pruned before the hub had it, and what comes into such a gap all the same.
+"""Gaps: ranges of sequence numbers that a station pruned before the hub had received them.
 
-An event inside a gap that fits its neighbours is what was given up: it is taken, and the gap becomes smaller or two. One
-that does not lead to what the ledger has behind the gap is of another branch, like an event at a place that is taken.
+An event that arrives inside a gap and fits the hash chain on both sides is a lost event: it is appended, and the gap shrinks
+or splits in two. An event that does not link to the first event after the gap belongs to another branch and is a fork.
 
-A place up to `accepted_thru` either is in the ledger or lies in a gap, and no gap holds a place that is in the ledger.
+Invariant: each sequence number up to `accepted_thru` is either in the ledger or in exactly one gap.
 """
 
 from collections.abc import Sequence
@@ -14,60 +14,60 @@ from server.db import schema
 
 
 def note_gap(connection: Connection, log_id: bytes, from_seq: int, to_seq: int, now_us: int) -> None:
-    """Write down that `from_seq` to `to_seq` are lost; the log then goes on behind them."""
+    """Record `from_seq` to `to_seq` as a gap; the log continues after it."""
     connection.execute(schema.gap.insert(), [_row(log_id, from_seq, to_seq, now_us)])
-    # The next batch's own `prev` counts: the hash before it is not known here.
+    # An empty tip accepts the next batch's own `prev`: the hub does not have the hash before it.
     moved = schema.log.update().where(schema.log.c.log_id == log_id)
     connection.execute(moved.values(accepted_thru=to_seq, tip=b""))
 
 
 def hash_in_front(connection: Connection, log_id: bytes, seq: int) -> bytes | None:
-    """What `prev` of an event at `seq` must be by the event in front of it; None where that lies in a gap."""
+    """The hash of the event before `seq`, which `prev` at `seq` must equal; None where that event lies in a gap."""
     row = schema.ledger.c
-    found = connection.execute(select(row.hash).where(and_(row.log_id == log_id, row.seq == seq - 1))).scalar()
-    return None if found is None else bytes(found)
+    event_hash = connection.execute(select(row.hash).where(and_(row.log_id == log_id, row.seq == seq - 1))).scalar()
+    return None if event_hash is None else bytes(event_hash)
 
 
 def leads_on(connection: Connection, log_id: bytes, seq: int, event_hash: bytes) -> bool:
-    """Whether an event at `seq` fits what the ledger has behind it; where that lies in a gap, any does."""
+    """Whether an event at `seq` links to the next event in the ledger; True where the next one lies in a gap."""
     row = schema.ledger.c
-    behind = connection.execute(select(row.prev).where(and_(row.log_id == log_id, row.seq == seq + 1))).scalar()
-    return behind is None or bytes(behind) == event_hash
+    next_prev = connection.execute(select(row.prev).where(and_(row.log_id == log_id, row.seq == seq + 1))).scalar()
+    return next_prev is None or bytes(next_prev) == event_hash
 
 
 def first_in_gap(connection: Connection, log_id: bytes, after: int, thru: int) -> int | None:
-    """The first place behind `after` and up to `thru` that lies in a gap; None where none does."""
+    """The first sequence number in (`after`, `thru`] that lies in a gap; None where there is none."""
     row = schema.gap.c
-    over = and_(row.log_id == log_id, row.to_seq > after, row.from_seq <= thru)
-    found = connection.execute(select(row.from_seq).where(over).order_by(row.from_seq).limit(1)).scalar()
-    return None if found is None else max(int(found), after + 1)
+    overlaps = and_(row.log_id == log_id, row.to_seq > after, row.from_seq <= thru)
+    from_seq = connection.execute(select(row.from_seq).where(overlaps).order_by(row.from_seq).limit(1)).scalar()
+    return None if from_seq is None else max(int(from_seq), after + 1)
 
 
 def fill(connection: Connection, log_id: bytes, seqs: Sequence[int]) -> None:
-    """Take these places, which are consecutive, out of the log's gaps."""
+    """Remove consecutive sequence numbers from the log's gaps; a gap around them splits in two."""
     first, last, row = seqs[0], seqs[-1], schema.gap.c
-    over = and_(row.log_id == log_id, row.from_seq <= last, row.to_seq >= first)
-    for gap in connection.execute(select(schema.gap).where(over)).all():
+    overlaps = and_(row.log_id == log_id, row.from_seq <= last, row.to_seq >= first)
+    for gap in connection.execute(select(schema.gap).where(overlaps)).all():
         connection.execute(schema.gap.delete().where(and_(row.log_id == log_id, row.from_seq == gap.from_seq)))
         rest = [(gap.from_seq, first - 1), (last + 1, gap.to_seq)]
-        left = [_row(log_id, low, high, gap.seen_us) for low, high in rest if low <= high]
-        if left:
-            connection.execute(schema.gap.insert(), left)
+        remaining = [_row(log_id, low, high, gap.seen_us) for low, high in rest if low <= high]
+        if remaining:
+            connection.execute(schema.gap.insert(), remaining)
 
 
 def runs(seqs: Sequence[int]) -> list[list[int]]:
-    """Ascending numbers, the consecutive ones together.
+    """Group ascending numbers into runs of consecutive numbers.
 
     >>> runs([4, 5, 8])
     [[4, 5], [8]]
     """
-    found: list[list[int]] = []
+    groups: list[list[int]] = []
     for seq in seqs:
-        if found and found[-1][-1] == seq - 1:
-            found[-1].append(seq)
+        if groups and groups[-1][-1] == seq - 1:
+            groups[-1].append(seq)
         else:
-            found.append([seq])
-    return found
+            groups.append([seq])
+    return groups
 
 
 def _row(log_id: bytes, from_seq: int, to_seq: int, seen_us: int) -> dict[str, object]:

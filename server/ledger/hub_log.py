@@ -1,7 +1,7 @@
-"""The hub's own log: entries and anchors that the hub writes as a station writes its scans.
+"""The hub's own log: entries and anchors, hash-chained like the log of a station.
 
-`station` is "hub". An anchor ties the hub's boottime to UTC at each start and after each step of its clock; a hub that was
-restored goes on in a new log that names the old one as its parent.
+`station` is "hub". An anchor maps the hub's boottime to UTC; the hub writes one at each start and after each step of its
+clock. A restored hub opens a new log that names the old one as its parent.
 """
 
 from collections.abc import Sequence
@@ -23,31 +23,31 @@ HUB = "hub"
 
 
 def hub_row(connection: Connection) -> Any:
-    """The one row that says who this hub is."""
+    """The single row of the table `hub`: identity, epoch, own log and chain head."""
     return connection.execute(select(schema.hub)).one()
 
 
 def append_own(connection: Connection, events: Sequence[bytes], now_us: int) -> tuple[bytes, int, int]:
-    """Append encoded events to the hub's own log; (log id, seq, pos) of the first."""
+    """Append encoded events to the hub's own log. Returns (log id, seq, pos) of the first."""
     log_id = hub_row(connection).log_id
     log = log_of(connection, log_id, device=None, station=HUB, now_us=now_us)
     tip = prev = bytes(log.tip)
     for encoded in events:
         tip = link(tip, encoded)
     batch = EventBatch(log_id, log.accepted_thru + 1, prev, tip, events)
-    taken = append(connection, batch, recv_us=now_us)
-    assert not isinstance(taken, BatchRefused)  # the hub's own tip, read under the lock of the same transaction
-    return log_id, batch.from_seq, taken.pos - len(events) + 1
+    appended = append(connection, batch, recv_us=now_us)
+    assert not isinstance(appended, BatchRefused)  # the hub's own tip, read under the lock of the same transaction
+    return log_id, batch.from_seq, appended.pos - len(events) + 1
 
 
 def event_of(kind: str, clock: HubClock, now: ClockReading, **fields: Any) -> bytes:
-    """The bytes of an event that the hub itself makes at `now`."""
+    """Encode an event of the hub's own log at the clock reading `now`."""
     own: dict[str, Any] = {"boot": clock.boot_id(), "mono_ns": now.boot_ns, "wall_us": now.utc_us}
     return encode(Event(kind=kind, station=HUB, sw=version(), clk=clock.state(), **own, **fields))
 
 
 def keep_time(connection: Connection, clock: HubClock, *, start: bool = False) -> None:
-    """Write an anchor where one is due: at a `start`, in a new boot, after a step. A clock in doubt gets none."""
+    """Write an anchor where one is due: at a `start`, in a new boot, after a clock step. A doubted clock gets none."""
     if not watch_clock(connection, clock):
         return
     hub, now = hub_row(connection), clock.read()
@@ -57,19 +57,22 @@ def keep_time(connection: Connection, clock: HubClock, *, start: bool = False) -
 
 
 def confirm_clock(connection: Connection, clock: HubClock) -> None:
-    """A person confirms the hub's clock: anchors are given again, from this moment on."""
+    """End the doubt about the hub's clock on a person's word; anchors are issued again from now on."""
     confirm(connection, clock)
     write_anchor(connection, hub_row(connection), clock, clock.read())
 
 
 def hear_clock(connection: Connection, clock: HubClock, station: str, expected_us: int | None, at_us: int) -> None:
-    """What a station's clock makes of `at_us` (see `server.clock.watch`); where it ends a doubt, anchors are given again."""
+    """Compare a station's clock with the hub's (see `server.clock.watch`); an ended doubt allows anchors again.
+
+    `expected_us`: the hub time that the station's clock predicts; `at_us`: the hub's clock. Both UTC us.
+    """
     if expected_us is not None and hear_station(connection, clock, station, expected_us=expected_us, at_us=at_us):
         write_anchor(connection, hub_row(connection), clock, clock.read())
 
 
 def write_anchor(connection: Connection, hub: Any, clock: HubClock, now: ClockReading) -> None:
-    """Tie the hub's boottime to its UTC at `now`."""
+    """Write an anchor that maps the hub's boottime to its UTC at `now`, and end a doubt."""
     boot = clock.boot_id()
     mac = anchor_mac(hub.mac_key, hub.log_id, boot_bytes(boot), now.utc_us, now.utc_us)
     times = {"t1": now.boot_ns, "t4": now.boot_ns, "t2": now.utc_us, "t3": now.utc_us}
@@ -80,9 +83,15 @@ def write_anchor(connection: Connection, hub: Any, clock: HubClock, now: ClockRe
 
 
 def begin_epoch(connection: Connection, cause: str, high: tuple[int, int] | None, host: Host) -> int:
-    """A new epoch: stations resume from what is here, and the hub's own entries go on in a new log. The epoch's number."""
+    """Begin a new epoch, in which stations resume from the events that the hub has. Returns the epoch's number.
+
+    1. Choose a number above every epoch that the hub or its rollback guard has seen.
+    2. Give the hub a new log, and record the epoch with its cause.
+    3. Link the new log to the old one by an `open` event, where the old log has events.
+    4. Clear durability: no backup covers the new epoch yet.
+    """
     hub, now = hub_row(connection), host.clock.read()
-    # Seconds of UTC, so that the same backup restored twice does not make the same epoch twice.
+    # Seconds of UTC in the number: the same backup restored twice gives two different epochs.
     number: int = max(hub.epoch + 1, (high or (0, 0))[0] + 1, now.utc_us // 1_000_000)
     old = log_of(connection, hub.log_id, device=None, station=HUB, now_us=now.utc_us)
     connection.execute(schema.hub.update().values(epoch=number, log_id=host.random_bytes(LOG_ID_BYTES)))

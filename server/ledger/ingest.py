@@ -1,9 +1,11 @@
-"""The ledger: what the hub took, in the order in which it took it, for ever.
+"""Ingest: append the batches of stations to the append-only ledger.
 
-A station sends its log in batches; each is checked against the log's hash chain, given positions, linked into the hub's own
-chain and committed before it is acknowledged. The content of an event is not read here, so no event can hold up another.
-The same event again is a `dup`; another event at a place that is taken is a `fork`, kept aside; an event whose bytes do not
-give the hash that its station claims is `damaged`, and kept as claimed. No station can make a break that `verify` finds.
+A batch is checked against the log's hash chain, gets ledger positions, is linked into the hub's own chain and is committed
+before it is acknowledged. Ingest does not decode the content of an event, so no event can block its successors.
+
+Verdicts: `ok`; `dup`, the same event again; `fork`, another event at an occupied place, stored in the table `fork`;
+`damaged`, an event whose bytes do not give the hash that the station claims, stored with the claimed hash. No batch of a
+station can cause a break that `verify` reports.
 """
 
 from collections.abc import Sequence
@@ -19,23 +21,16 @@ from server.db.bulk_insert import insert_many
 from server.db.store import GROWN
 from server.ledger.gaps import fill, hash_in_front, leads_on, runs
 from station.core.hash_chain import genesis, ledger_link, link
+from station.core.protocol import EventVerdict
 
-MAX_EVENTS = 500  # a batch
 MAX_FORKS = 10_000  # a log: a cloned card is one person's day, not a way to fill the disk
-
-
-class IngestVerdict(msgspec.Struct, frozen=True, gc=False):
-    """What became of one event: `ok`, `dup`, `fork` or `damaged`."""
-
-    seq: int
-    verdict: str
 
 
 @dataclass(frozen=True, slots=True)
 class EventBatch:
-    """Consecutive events of one log, from `from_seq` on; `prev` is the hash before the first, `tip` that of the last.
+    """Consecutive events of one log from `from_seq` on; `prev` is the hash before the first event, `tip` the last hash.
 
-    `hashes`, where given, are the claimed hashes one by one: a refusal can then name the very event.
+    `hashes`, where given, are the claimed hashes of all events: a refusal can then name the damaged event.
     """
 
     log_id: bytes
@@ -48,9 +43,9 @@ class EventBatch:
 
 @dataclass(frozen=True, slots=True)
 class BatchAppended:
-    """The batch was taken: verdicts in its order, and where log and ledger stand now."""
+    """An appended batch: verdicts in the batch's order, and the new state of the log and the ledger."""
 
-    verdicts: tuple[IngestVerdict, ...]
+    verdicts: tuple[EventVerdict, ...]
     accepted_thru: int
     durable_thru: int
     epoch: int
@@ -60,17 +55,17 @@ class BatchAppended:
 
 @dataclass(frozen=True, slots=True)
 class BatchRefused:
-    """Nothing was appended: `seq` is the first event that does not fit, the texts say why and what to send next."""
+    """A refused batch, nothing appended: the first event that does not fit, the reason, and what to send next."""
 
     seq: int
     came: str
     expected: str
     do: str
-    full: bool = False  # the log has too many forks; anything else is a matter of the chain
+    full: bool = False  # True: the log has too many forks; False: the hash chain does not fit
 
 
 class _Link(msgspec.Struct, frozen=True, gc=False):
-    """One event of a batch with its place in the chain, and what the ledger holds at that place (None: nothing)."""
+    """One event of a batch with its place in the chain, and the hash stored at that place (None: the place is free)."""
 
     seq: int
     encoded: bytes
@@ -82,10 +77,16 @@ class _Link(msgspec.Struct, frozen=True, gc=False):
 def append(
     connection: Connection, batch: EventBatch, *, recv_us: int, device: int | None = None
 ) -> BatchAppended | BatchRefused:
-    """Take a batch into the ledger, inside the caller's transaction: acknowledge only after its commit.
+    """Append a batch to the ledger inside the caller's transaction. Acknowledge it only after the commit.
 
-    The log's row must exist (`server.ledger.station_logs`). Commit also after `BatchRefused`: the hub then knows which
-    event it asked for again.
+    The log's row must exist (`server.ledger.station_logs`). Commit also after `BatchRefused`: the row of the log then names
+    the event that the hub requested again.
+
+    1. Lock the counter of positions, so that appends run one after another.
+    2. Check the batch against the hash chain; a batch that does not fit is refused.
+    3. Sort its events: forks from the first foreign event on, duplicates, fresh ones.
+    4. Store the forks, unless the log has too many.
+    5. Insert the fresh events, close the gaps that they fill, and advance the log.
     """
     pos = lock_counter(connection)
     log = connection.execute(select(schema.log).where(schema.log.c.log_id == batch.log_id)).one()
@@ -95,18 +96,9 @@ def append(
         return placed
     links, forked, claimed = placed
     fork_from = _fork_from(connection, batch.log_id, links, forked, log.accepted_thru)
-    fresh: list[_Link] = []
-    forks: list[_Link] = []
-    verdicts: list[IngestVerdict] = []
-    for event in links:
-        if event.seq >= fork_from:
-            forks.append(event)
-            verdicts.append(IngestVerdict(event.seq, "fork"))
-        elif event.stored is not None:
-            verdicts.append(IngestVerdict(event.seq, "dup"))
-        else:
-            fresh.append(event)
-            verdicts.append(IngestVerdict(event.seq, "damaged" if claimed else "ok"))
+    forks = [event for event in links if event.seq >= fork_from]
+    fresh = [event for event in links if event.seq < fork_from and event.stored is None]
+    verdicts = tuple(EventVerdict(event.seq, _verdict(event, fork_from, claimed)) for event in links)
     if forks:
         full = _keep_forks(connection, batch.log_id, forks, log.forks, recv_us, device)
         if full is not None:
@@ -122,18 +114,28 @@ def append(
         connection.info[GROWN] = (owner.epoch, pos)
     accepted = max(log.accepted_thru, fresh[-1].seq) if fresh else log.accepted_thru
     durable = min(log.durable_thru, fresh[0].seq - 1) if fresh else log.durable_thru
-    return BatchAppended(tuple(verdicts), accepted, durable, owner.epoch, head, pos)
+    return BatchAppended(verdicts, accepted, durable, owner.epoch, head, pos)
+
+
+def _verdict(event: _Link, fork_from: int, claimed: bool) -> str:
+    if event.seq >= fork_from:
+        return "fork"
+    if event.stored is not None:
+        return "dup"
+    return "damaged" if claimed else "ok"
 
 
 def lock_counter(connection: Connection) -> int:
-    """The ledger's last position, held until the transaction ends: nobody else appends meanwhile."""
+    """Lock the counter of positions until the transaction ends, so that appends run one after another; its value."""
     counter = schema.counter
-    held = counter.update().where(counter.c.name == "ledger").values(pos=counter.c.pos).returning(counter.c.pos)
-    return int(connection.execute(held).scalar_one())
+    locked = counter.update().where(counter.c.name == "ledger").values(pos=counter.c.pos).returning(counter.c.pos)
+    return int(connection.execute(locked).scalar_one())
 
 
 def _place(connection: Connection, batch: EventBatch, log: Any) -> tuple[list[_Link], bool, bool] | BatchRefused:
-    """Each event with its hash; whether the batch goes on a known fork; whether its one event is kept as claimed."""
+    """Check a batch against the chain: its events with their hashes, whether it continues a known fork, and whether
+    its single event is stored with the claimed hash.
+    """
     if batch.from_seq > log.accepted_thru + 1:
         return BatchRefused(
             log.accepted_thru + 1,
@@ -150,8 +152,8 @@ def _place(connection: Connection, batch: EventBatch, log: Any) -> tuple[list[_L
             return BatchRefused(
                 max(1, batch.from_seq - 1),
                 f"prev {batch.prev.hex()} before seq {batch.from_seq}",
-                f"{before.hex()}, the hash of what stands before it here",
-                "Open a session; if it does not say otherwise, send the named event alone with its own hash.",
+                f"{before.hex()}, the hash of the event before it in the hub's ledger",
+                "Open a session; unless its answer asks for a new log, send the named event alone with its own hash.",
             )
     links = _chain(batch, stored)
     if links[-1].hash == batch.tip:
@@ -162,7 +164,7 @@ def _place(connection: Connection, batch: EventBatch, log: Any) -> tuple[list[_L
 def _claim(
     batch: EventBatch, log: Any, links: list[_Link], forked: bool
 ) -> tuple[list[_Link], bool, bool] | BatchRefused:
-    """A batch whose bytes do not lead to its tip: ask for one event again, and take that one as it is claimed."""
+    """Handle a batch whose bytes do not give its tip: request one event again; store it with the claimed hash then."""
     last = links[-1]
     alone = len(links) == 1
     if alone and (log.doubt_seq == last.seq or last.stored == batch.tip):
@@ -174,8 +176,8 @@ def _claim(
     return BatchRefused(
         bad.seq,
         f"tip {batch.tip.hex()} at seq {last.seq}",
-        f"{last.hash.hex()}, which is what these bytes give; the first event in doubt is seq {bad.seq}",
-        f"Send what stands before it, then seq {bad.seq} alone with the hash your log has for it: it is kept as claimed.",
+        f"{last.hash.hex()}, the hash of these bytes; the first event in doubt is seq {bad.seq}",
+        f"Send the events before it, then seq {bad.seq} alone with its hash in your log: it is stored with that hash.",
     )
 
 
@@ -183,12 +185,12 @@ def _chain(batch: EventBatch, stored: dict[int, Any]) -> list[_Link]:
     links = []
     before = batch.prev
     for seq, encoded in enumerate(batch.events, batch.from_seq):
-        known = stored.get(seq)
-        # What was kept as claimed is claimed again by a batch that is repeated.
-        same = known is not None and known.bytes == encoded and known.prev == before
-        own = bytes(known.hash) if known is not None and same else link(before, encoded)
-        links.append(_Link(seq, encoded, before, own, None if known is None else known.hash))
-        before = own
+        row = stored.get(seq)
+        # A repeated batch claims the same hash again for an event that was stored with a claimed hash.
+        repeated = row is not None and row.bytes == encoded and row.prev == before
+        event_hash = bytes(row.hash) if row is not None and repeated else link(before, encoded)
+        links.append(_Link(seq, encoded, before, event_hash, None if row is None else row.hash))
+        before = event_hash
     return links
 
 
@@ -204,7 +206,7 @@ def _stored(connection: Connection, batch: EventBatch, accepted_thru: int) -> di
 
 
 def _hash_before(connection: Connection, batch: EventBatch, log: Any, stored: dict[int, Any]) -> bytes:
-    """The hash at the place before the batch, as the hub has it; empty where it lies in a gap."""
+    """The hash before the batch in the hub's ledger; empty where that place lies in a gap."""
     if batch.from_seq == 1:
         return genesis(batch.log_id)
     if batch.from_seq == log.accepted_thru + 1:
@@ -216,39 +218,43 @@ def _hash_before(connection: Connection, batch: EventBatch, log: Any, stored: di
 
 
 def _fork_from(connection: Connection, log_id: bytes, links: Sequence[_Link], forked: bool, accepted_thru: int) -> int:
-    """The first place of a batch that is of another branch; behind its end where none is.
+    """The first seq of a batch that belongs to another branch; one after its end where none does.
 
-    What comes into a gap is, where it does not lead to what the ledger has behind the gap.
+    Events inside a gap belong to another branch where they do not link to the first event after the gap.
     """
     if forked:
         return links[0].seq
-    end = next((each.seq for each in links if each.stored is not None and each.stored != each.hash), links[-1].seq + 1)
-    for run in runs([each.seq for each in links if each.stored is None and each.seq <= min(accepted_thru, end - 1)]):
+    end = next(
+        (event.seq for event in links if event.stored is not None and event.stored != event.hash), links[-1].seq + 1
+    )
+    for run in runs(
+        [event.seq for event in links if event.stored is None and event.seq <= min(accepted_thru, end - 1)]
+    ):
         if not leads_on(connection, log_id, run[-1], links[run[-1] - links[0].seq].hash):
             return run[0]
     return end
 
 
 def _close_gaps(connection: Connection, log: Any, fresh: Sequence[_Link]) -> None:
-    """Make the gaps smaller by what came into them; where the log ended in one, it goes on behind what came last.
+    """Remove the fresh events from the gaps; a log that ended in a gap continues after the last of them.
 
-    No backup has what came into a gap: the log is durable up to there until the next one.
+    No backup holds these events yet: `durable_thru` falls back before the first of them until the next backup.
     """
-    inside = [each for each in fresh if each.seq <= log.accepted_thru]
+    inside = [event for event in fresh if event.seq <= log.accepted_thru]
     if inside and inside[0].seq <= log.durable_thru:
         _remember(connection, log.log_id, durable_thru=inside[0].seq - 1)
-    for run in runs([each.seq for each in inside]):
+    for run in runs([event.seq for event in inside]):
         fill(connection, log.log_id, run)
     if inside and inside[-1].seq == log.accepted_thru:
         _remember(connection, log.log_id, tip=inside[-1].hash)
-    if any(each.seq == log.doubt_seq for each in inside):
+    if any(event.seq == log.doubt_seq for event in inside):
         _remember(connection, log.log_id, doubt_seq=None)
 
 
 def _is_fork(connection: Connection, log_id: bytes, seq: int, fork_hash: bytes) -> bool:
     fork = schema.fork.c
-    found = select(fork.id).where(and_(fork.log_id == log_id, fork.seq == seq, fork.hash == fork_hash))
-    return connection.execute(found).first() is not None
+    query = select(fork.id).where(and_(fork.log_id == log_id, fork.seq == seq, fork.hash == fork_hash))
+    return connection.execute(query).first() is not None
 
 
 def _insert(
@@ -279,7 +285,7 @@ def _keep_forks(
     if kept + len(rows) > MAX_FORKS:
         return BatchRefused(
             forks[0].seq,
-            f"{len(rows)} more events at places that are taken",
+            f"{len(rows)} more events at occupied places",
             f"at most {MAX_FORKS} in a log",
             "Two devices write this log: give one of them a new card and a new token.",
             full=True,
@@ -296,7 +302,7 @@ def _keep_damage(connection: Connection, log_id: bytes, event: _Link, recv_us: i
 
 def _advance(connection: Connection, log: Any, last: _Link) -> None:
     if last.seq <= log.accepted_thru:
-        return  # it came into a gap
+        return  # the events filled a gap
     asked = log.doubt_seq if log.doubt_seq is not None and log.doubt_seq > last.seq else None
     _remember(connection, log.log_id, accepted_thru=last.seq, tip=last.hash, doubt_seq=asked)
 

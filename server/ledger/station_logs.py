@@ -1,8 +1,8 @@
-"""Logs: whose they are, how far the hub has them, and what a station must hear when it opens a session.
+"""Station logs: their owner, how far the hub has them, and the answer to a session request.
 
-A log belongs to the device that first sent it. A station whose tip lies behind the hub was put back to an older card
-(`log_ahead`: open a new log); one whose past differs from the hub's is one of two devices with one identity (`reidentify`:
-send what the hub lacks in a new log). Neither loses anything, and neither is stopped from recording.
+A log belongs to the device that first sent it. `log_ahead`: the station's tip is behind the hub's, because its card was
+replaced by an older copy; it opens a new log. `reidentify`: the station's past differs from the hub's, because two devices
+have one identity; it sends the events that the hub lacks in a new log. Neither loses events nor stops recording.
 """
 
 from dataclasses import dataclass
@@ -16,12 +16,12 @@ from station.core.hash_chain import genesis
 
 
 class ForeignLog(Exception):
-    """This log belongs to another device; the message names whose it is."""
+    """The log belongs to another device; the message names its station."""
 
 
 @dataclass(frozen=True, slots=True)
 class LogTip:
-    """Where a station's log ends: seq (0: nothing yet), its hash, and up to which seq the station has pruned."""
+    """The end of a station's log: seq (0: empty log), its hash, and the seq up to which the station has pruned."""
 
     seq: int
     hash: bytes
@@ -30,7 +30,7 @@ class LogTip:
 
 @dataclass(frozen=True, slots=True)
 class SessionComparison:
-    """How the hub and a station's log stand to each other; `do`: `log_ahead`, `reidentify` or None."""
+    """Comparison of a station's log with the hub's copy; `do`: `log_ahead`, `reidentify` or None."""
 
     accepted_thru: int
     accepted_hash: bytes
@@ -41,27 +41,28 @@ class SessionComparison:
 def log_of(
     connection: Connection, log_id: bytes, *, device: int | None, station: str, now_us: int, parent: bytes | None = None
 ) -> Any:
-    """The row of a log, made where it is new.
+    """The row of a log; a new log is inserted.
 
-    Raises `ForeignLog` where it is another device's; a log whose device was revoked goes to that station's new device.
+    A log of a revoked device passes to the new device of the same station. Raises `ForeignLog` for any other device's log.
     """
-    known = connection.execute(select(schema.log).where(schema.log.c.log_id == log_id)).first()
-    if known is None:
+    log = connection.execute(select(schema.log).where(schema.log.c.log_id == log_id)).first()
+    if log is None:
         _open(connection, log_id, device=device, station=station, now_us=now_us, parent=parent)
-    elif known.device != device:
-        _adopt(connection, known, device=device, station=station)
+    elif log.device != device:
+        _adopt(connection, log, device=device, station=station)
     return connection.execute(select(schema.log).where(schema.log.c.log_id == log_id)).one()
 
 
 def note_clone(connection: Connection, device: int, now_us: int) -> None:
-    """Remember that this device came with another device's log: somebody has to look at both."""
+    """Record that a device presented another device's log; an alert then asks a person to check both devices."""
     connection.execute(schema.device.update().where(schema.device.c.id == device).values(clone_us=now_us))
 
 
 def meet(connection: Connection, log: Any, tip: LogTip, now_us: int) -> SessionComparison:
-    """Compare a station's log with the hub's, and note what the station has pruned before the hub had it.
+    """Compare a station's log with the hub's copy, and record a gap where the station pruned events that the hub lacks.
 
-    A station that holds what another copy of its card had pruned is asked for that first: the log is accepted up to the gap.
+    A station that still has the events of a gap (another copy of its card pruned them) sends those first: the answer's
+    `accepted_thru` then ends before the gap.
     """
     log_id, accepted_thru, accepted_hash = log.log_id, log.accepted_thru, bytes(log.tip)
     do = _what_to_do(connection, log, tip)
@@ -69,27 +70,29 @@ def meet(connection: Connection, log: Any, tip: LogTip, now_us: int) -> SessionC
         note_gap(connection, log_id, accepted_thru + 1, tip.pruned_thru, now_us)
         accepted_thru, accepted_hash = tip.pruned_thru, b""
     connection.execute(schema.log.update().where(schema.log.c.log_id == log_id).values(seen_us=now_us))
-    held = None if do == "reidentify" else first_in_gap(connection, log_id, tip.pruned_thru, tip.seq)
-    if held is not None:
-        accepted_thru, do = held - 1, None
+    recoverable = None if do == "reidentify" else first_in_gap(connection, log_id, tip.pruned_thru, tip.seq)
+    if recoverable is not None:
+        accepted_thru, do = recoverable - 1, None
         accepted_hash = hash_at(connection, log_id, accepted_thru) or b""
     return SessionComparison(accepted_thru, accepted_hash, min(log.durable_thru, accepted_thru), do)
 
 
 def hash_at(connection: Connection, log_id: bytes, seq: int) -> bytes | None:
-    """The hash that the ledger has at this place; None where it has nothing. Seq 0 is the log's beginning."""
+    """The hash of the event at `seq` in the ledger; None where there is no event. Seq 0 gives the log's genesis hash."""
     if seq == 0:
         return genesis(log_id)
     rows = schema.ledger.c
-    found = connection.execute(select(rows.hash).where(and_(rows.log_id == log_id, rows.seq == seq))).scalar()
-    return None if found is None else bytes(found)
+    event_hash = connection.execute(select(rows.hash).where(and_(rows.log_id == log_id, rows.seq == seq))).scalar()
+    return None if event_hash is None else bytes(event_hash)
 
 
 def reached(connection: Connection, log_id: bytes) -> tuple[int, int]:
-    """(accepted_thru, durable_thru) of a log; zeros for one that the hub does not know."""
-    known = schema.log.c
-    found = connection.execute(select(known.accepted_thru, known.durable_thru).where(known.log_id == log_id)).first()
-    return (0, 0) if found is None else (found.accepted_thru, found.durable_thru)
+    """(accepted_thru, durable_thru) of a log; zeros for an unknown log."""
+    columns = schema.log.c
+    row = connection.execute(
+        select(columns.accepted_thru, columns.durable_thru).where(columns.log_id == log_id)
+    ).first()
+    return (0, 0) if row is None else (row.accepted_thru, row.durable_thru)
 
 
 def _open(
@@ -120,13 +123,13 @@ def _adopt(connection: Connection, log: Any, *, device: int | None, station: str
 
 
 def _what_to_do(connection: Connection, log: Any, tip: LogTip) -> str | None:
-    here = hash_at(connection, log.log_id, tip.seq)
-    if tip.seq <= log.accepted_thru and here is not None:
-        if here != tip.hash:
+    stored_hash = hash_at(connection, log.log_id, tip.seq)
+    if tip.seq <= log.accepted_thru and stored_hash is not None:
+        if stored_hash != tip.hash:
             return "reidentify"
         return "log_ahead" if tip.seq < log.accepted_thru else None
     if tip.seq < log.accepted_thru:
-        # Its end lies in a gap that was declared lost: the station has events after all that the hub lacks.
+        # The tip lies in a gap: the station still has events that were recorded as lost, and the hub lacks them.
         return "reidentify"
     fork = schema.fork.c
     same = and_(fork.log_id == log.log_id, fork.seq == tip.seq, fork.hash == tip.hash)

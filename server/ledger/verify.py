@@ -1,7 +1,7 @@
-"""Verify: walk the hub's own chain and the chain of every log, and name each place where something does not fit.
+"""Verify: check the hub's own hash chain and the chain of every log, and report each break.
 
-It shows damage, rows cut out of the middle, reordering, and every later edit of anything acknowledged. Events that came
-damaged, forks and gaps are no breaks: they were seen and written down when they came.
+It detects damage, missing rows, reordered rows, and every later edit of an acknowledged event. Events that arrived damaged,
+forks and gaps are no breaks: ingest recorded them on arrival.
 """
 
 from collections.abc import Iterator
@@ -18,13 +18,13 @@ from server.projection.log_permissions import LogOwners, claimed_by
 from station.core.hash_chain import genesis, ledger_genesis, ledger_link, link
 from station.core.ledger.void_resolution import named_by_void
 
-CHUNK = 2_000  # rows held at once
+CHUNK = 2_000  # rows in memory at once
 SHOWN = 10  # sequence numbers in a note
 
 
 @dataclass(frozen=True, slots=True)
 class LedgerBreak:
-    """A place that does not fit: position in the ledger (0: the hub's row), log, seq, and what is wrong."""
+    """A break in a chain: position in the ledger (0: the hub's row), log, seq, and a description."""
 
     pos: int
     log_id: bytes
@@ -36,7 +36,7 @@ class LedgerBreak:
 
 
 def verify(connection: Connection) -> list[LedgerBreak]:
-    """Every break of the hub's chain and of each log's; an empty list means that all is as it was acknowledged."""
+    """Every break of the hub's chain and of each log's; empty where the ledger is as it was acknowledged."""
     return [*_hub_chain(connection), *_logs(connection)]
 
 
@@ -46,7 +46,7 @@ def _rows(connection: Connection, *order: Any) -> Iterator[Any]:
 
 
 def _as_declared(table: Table) -> Select[Any]:
-    """A table's rows with every value of its column's own type: SQLite holds what it was given, a tampered text as well."""
+    """Select a table with every value cast to its column's type: SQLite stores any type, a tampered text as well."""
     return select(*(cast(column, column.type).label(column.name) for column in table.columns))
 
 
@@ -78,7 +78,7 @@ def _logs(connection: Connection) -> Iterator[LedgerBreak]:
         if row.seq != seq + 1 and not behind_gap:
             yield LedgerBreak(row.pos, log_id, row.seq, f"seq {seq + 1} to {row.seq - 1} are missing")
         elif row.prev != tip and not behind_gap:
-            yield LedgerBreak(row.pos, log_id, row.seq, "it does not stand behind the event before it")
+            yield LedgerBreak(row.pos, log_id, row.seq, "its prev is not the hash of the event before it")
         text = _own(row, damaged.get((row.log_id, row.seq)))
         if text:
             yield LedgerBreak(row.pos, log_id, row.seq, text)
@@ -103,7 +103,7 @@ def _end(log: Any, seq: int, tip: bytes, pos: int) -> Iterator[LedgerBreak]:
 
 
 class LedgerNote(NamedTuple):
-    """What a station's log holds that it may not say, or says of another: kept, and no break."""
+    """Events of a station's log that it is not permitted to record, or that name another station: stored, no break."""
 
     log: str
     station: str
@@ -111,45 +111,45 @@ class LedgerNote(NamedTuple):
     seqs: tuple[int, ...]
 
     def __str__(self) -> str:
-        one, number = len(self.seqs) == 1, len(self.seqs)
-        claims = f"{number} event{'' if one else 's'} that claim{'s' if one else ''}"
-        refused = {
-            "entry": f"{number} {'entry' if one else 'entries'}, which only the hub's own log may hold",
+        single, number = len(self.seqs) == 1, len(self.seqs)
+        claims = f"{number} event{'' if single else 's'} that claim{'s' if single else ''}"
+        not_permitted = {
+            "entry": f"{number} {'entry' if single else 'entries'}, which only the hub's own log may hold",
             "place": f"{claims} a place in the hub's own log",
-            "void": f"{number} void{'' if one else 's'} of what another log recorded",
+            "void": f"{number} void{'' if single else 's'} of what another log recorded",
         }
-        held = refused.get(self.what, f"{claims} to be of station {self.what}")
+        content = not_permitted.get(self.what, f"{claims} to be of station {self.what}")
         listed = ", ".join(map(str, self.seqs[:SHOWN])) + (" ..." if number > SHOWN else "")
-        kept = f"{'It is' if one else 'They are'} kept and count{'s' if one else ''} for nothing."
-        end = f" {kept}" if self.what in refused else ""
-        return f"Log {self.log} of station {self.station} holds {held}: seq {listed}.{end}"
+        effect = f" {'It is' if single else 'They are'} kept and count{'s' if single else ''} for nothing."
+        end = effect if self.what in not_permitted else ""
+        return f"Log {self.log} of station {self.station} holds {content}: seq {listed}.{end}"
 
 
 def notes(connection: Connection) -> list[str]:
-    """What logs of stations hold that they may not say, and what names another station: one sentence for each kind.
+    """One sentence for each kind of event that a station's log is not permitted to record, or that names another station.
 
-    Events that an earlier version of the hub let count are among them. Reads the whole ledger.
+    Events that an earlier version of the hub applied are included. Reads the whole ledger.
     """
     owners = LogOwners(connection, last_pos(connection))
-    found: dict[tuple[str, str], list[int]] = {}
-    for each in all_rows(connection):
-        if not owners.is_hubs(each.stored.log):
-            for what in _beyond(each, owners):
-                found.setdefault((each.stored.log, what), []).append(each.stored.seq)
-    return [str(LedgerNote(log, owners.of(log)[1], what, tuple(seqs))) for (log, what), seqs in sorted(found.items())]
+    seqs_of: dict[tuple[str, str], list[int]] = {}
+    for row in all_rows(connection):
+        if not owners.is_hubs(row.stored.log):
+            for what in _not_permitted(row, owners):
+                seqs_of.setdefault((row.stored.log, what), []).append(row.stored.seq)
+    return [str(LedgerNote(log, owners.of(log)[1], what, tuple(seqs))) for (log, what), seqs in sorted(seqs_of.items())]
 
 
-def _beyond(each: LedgerRow, owners: LogOwners) -> Iterator[str]:
-    event = each.event
+def _not_permitted(row: LedgerRow, owners: LogOwners) -> Iterator[str]:
+    event = row.event
     if event is None:
         return
     named = named_by_void(event)
     if event.kind == "entry":
         yield "entry"
-    elif each.counted.log != each.stored.log and owners.is_hubs(each.counted.log):
+    elif row.counted.log != row.stored.log and owners.is_hubs(row.counted.log):
         yield "place"
-    elif named is not None and owners.has_arrived(named.log) and not owners.may_void(each.stored, named):
+    elif named is not None and owners.has_arrived(named.log) and not owners.may_void(row.stored, named):
         yield "void"
-    claimed = claimed_by(each, owners)
+    claimed = claimed_by(row, owners)
     if claimed is not None and event.kind != "entry":
         yield claimed

@@ -1,8 +1,8 @@
-"""The office: what a command on this machine asks of a hub, whether it runs or not.
+"""Administration commands of this machine, executed by the running hub or by the command itself.
 
-On SQLite one process writes. While the hub runs, a command's request is sent to it over a local socket
-(`server.ops.control_protocol`) and executed there; otherwise the command takes the lock and executes it itself. Both ways
-call the same function.
+On SQLite only one process writes. While the hub runs, a command sends its request over a local socket
+(`server.ops.control_protocol`) and the hub executes it. Otherwise the command takes the lock and executes the request
+itself. Both ways call the same function.
 """
 
 from collections.abc import Callable, Sequence
@@ -24,11 +24,11 @@ from server.ops.durability import note_breaks, note_copy
 
 
 class CommandFailed(RuntimeError):
-    """The wish could not be granted; the message says what came, what was expected and what to do."""
+    """The request failed; the message has what came, what was expected and what to do."""
 
 
 def execute(db: str, name: str, /, **arguments: Any) -> Any:
-    """Have the hub in this database do something, running or not.
+    """Execute a named request for the hub in this database, whether it runs or not. Returns its value.
 
     Raises `CommandFailed`, `EntryRefused`, `NoHub`, or `HubLocked` where another process holds the database and does
     not answer.
@@ -54,25 +54,25 @@ def execute(db: str, name: str, /, **arguments: Any) -> Any:
 
 
 def enter(db: str, entries: Sequence[Entry]) -> list[Recorded]:
-    """Write entries, all or none, in a hub that runs or not. Raises as `execute`."""
-    plain = [msgspec.to_builtins(entry) for entry in entries]
-    written = execute(db, "enter", entries=plain)
+    """Write entries, all or none, whether the hub runs or not. Raises as `execute`."""
+    encoded = [msgspec.to_builtins(entry) for entry in entries]
+    written = execute(db, "enter", entries=encoded)
     return [Recorded(bytes.fromhex(log), seq, pos) for log, seq, pos in written]
 
 
-def handle(store: Store, wish: ControlRequest) -> ControlReply:
-    """Do what is wished, in this process."""
-    do = _WISHES.get(wish.name)
-    if do is None:
-        return ControlReply(error=f"Unknown wish {wish.name!r}. The running hub is of another version: restart it.")
+def handle(store: Store, request: ControlRequest) -> ControlReply:
+    """Execute a request in this process. Returns the value, a refused entry, or an error message."""
+    command = _COMMANDS.get(request.name)
+    if command is None:
+        return ControlReply(error=f"Unknown request {request.name!r}. The running hub has another version: restart it.")
     try:
-        return ControlReply(do(store, **wish.arguments))
+        return ControlReply(command(store, **request.arguments))
     except EntryRefused as refused:
         return ControlReply(refused=(refused.came, refused.expected, refused.do))
     except (devices.StationError, accounts.AccountError) as error:
         return ControlReply(error=str(error))
     except (TypeError, ValueError) as error:
-        return ControlReply(error=f"{wish.name} with {sorted(wish.arguments)}: {error}. Look at its --help.")
+        return ControlReply(error=f"{request.name} with {sorted(request.arguments)}: {error}. See its --help.")
 
 
 def _add_station(store: Store, name: str) -> str:
@@ -97,7 +97,7 @@ def _revoke_token(store: Store, name: str) -> None:
 
 
 def _add_person(store: Store, name: str, roles: str, password: str | None) -> str | None:
-    """Without a password: the secret of a sign-in link."""
+    """Returns the secret of a sign-in link for a person without a password, else None."""
     with store.write() as connection:
         person = accounts.add_person(connection, name, roles, password, store.clock.utc_us())
         return None if password else accounts.make_link(connection, person, store.clock.utc_us())
@@ -125,40 +125,45 @@ def _confirm_clock(store: Store) -> None:
 
 
 def _clock_state(store: Store) -> dict[str, Any]:
-    """The hub's UTC, why it is in doubt (None: it is not), and the anchors that were given while it was wrong."""
+    """The hub's UTC, the reason of a doubt (None: no doubt), and the anchors that were issued with a wrong time."""
     now_us = store.clock.utc_us()
     with store.read() as connection:
-        found = audit.find(connection, now_us)
+        suspicious = audit.find(connection, now_us)
         return {
             "utc_us": now_us,
             "doubt": watch.why_in_doubt(connection, store.clock),
-            "anchors": [each._asdict() for each in found],
+            "anchors": [anchor._asdict() for anchor in suspicious],
         }
 
 
 def _void_anchors(store: Store, by: str) -> int:
-    """Void the anchors that cannot be right where the hub's clock is right now, and confirm the clock; how many."""
+    """Void the anchors that are wrong if the hub's clock is right now, and confirm the clock. Returns their number.
+
+    1. Find the anchors before the clock is confirmed, which would change the reference.
+    2. Confirm the clock, so that the voids get a certain time.
+    3. Write the voids.
+    """
     with store.write() as connection:
-        found = audit.find(connection, store.clock.utc_us())
+        suspicious = audit.find(connection, store.clock.utc_us())
         doubted = watch.why_in_doubt(connection, store.clock) is not None
-        if found or doubted:
+        if suspicious or doubted:
             hub_log.confirm_clock(connection, store.clock)
-        write_all(connection, audit.void_entries(found, by), store.clock)
+        write_all(connection, audit.void_entries(suspicious, by), store.clock)
         watch.note_suspects(connection, 0)
-    return len(found)
+    return len(suspicious)
 
 
 def _enter(store: Store, entries: list[dict[str, Any]]) -> list[tuple[str, int, int]]:
     written = record_all(store, [msgspec.convert(entry, Entry) for entry in entries])
-    return [(one.log_id.hex(), one.seq, one.pos) for one in written]
+    return [(entry.log_id.hex(), entry.seq, entry.pos) for entry in written]
 
 
 def _backed_up(store: Store, path: str, epoch: int, pos: int, *, off_disk: bool) -> bool:
-    """A backup up to `pos` of this epoch was verified; whether it makes anything durable."""
+    """Record a verified backup up to `pos` of this epoch. Returns whether it makes events durable."""
     return note_copy(store, Path(path), epoch=epoch, pos=pos, off_disk=off_disk)
 
 
-_WISHES: dict[str, Callable[..., Any]] = {
+_COMMANDS: dict[str, Callable[..., Any]] = {
     "station add": _add_station,
     "station revoke": _revoke_station,
     "token add": _add_token,

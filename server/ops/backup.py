@@ -1,9 +1,8 @@
-"""Backup and restore: copies that were read back, and a hub that says honestly when it went back in time.
+"""Backup and restore of the hub's database: verified copies, and a new epoch after a restore.
 
-A backup is made while the hub runs, with SQLite's own online copy, then opened again as a database and verified from the
-first event to the last. Only such a copy off the hub's own disk lets stations prune. A ledger that has a break itself is
-copied all the same: the copy must have the same breaks, and names them. A restored hub is in a new epoch: stations then send
-again what it lacks.
+A backup is made while the hub runs, with SQLite's online backup, and is then opened and verified from the first event to the
+last. Only a verified copy off the hub's disk permits stations to prune. A ledger with a break is copied too: the copy must
+have the same breaks, and lists them. A restored hub begins a new epoch, in which stations send again what it lacks.
 """
 
 import os
@@ -31,18 +30,18 @@ from server.ops.bootstrap import NoHub, open_hub, open_read_only
 from server.ops.host import Host
 from station.system.files import flush_folder
 
-KEPT = 14  # backups of the schedule in a folder; earlier ones go once a later one was verified
-NAMES = "hub-*Z*.db"  # those of the schedule
-PAGES = 1_024  # copied at a time: the hub's writer goes on in between
+KEPT = 14  # scheduled backups in a folder; earlier ones are removed after a later one is verified
+NAMES = "hub-*Z*.db"  # file names of scheduled backups
+PAGES = 1_024  # pages copied at a time; the hub's writer can run in between
 
 
 class BackupError(RuntimeError):
-    """No backup, or none that can be trusted; the message says what came, what was expected and what to do."""
+    """The backup failed or does not verify; the message has what came, what was expected and what to do."""
 
 
 @dataclass(frozen=True, slots=True)
 class VerifiedBackup:
-    """A verified backup: where it lies, how far it goes, whether it is off the hub's disk, and the ledger's own breaks."""
+    """A verified backup: its path, epoch and last position, whether it is off the hub's disk, and the ledger's breaks."""
 
     path: Path
     epoch: int
@@ -52,14 +51,21 @@ class VerifiedBackup:
 
 
 def back_up(db: str, target: Path, now_us: int, host: Host | None = None) -> VerifiedBackup:
-    """Copy the hub's database to `target` (a file, or a folder in which a name is made) and verify the copy."""
+    """Copy the hub's database to `target` and verify the copy. A folder as target gets a file with a free name.
+
+    1. Copy to `<target>.part`, so that an interrupted backup never has the name of a backup.
+    2. Record the breaks that the source has too, and verify the copy.
+    3. Rename it to `target` and flush the folder.
+
+    Raises `NoHub`, or `BackupError` where the target exists, cannot be written or does not verify.
+    """
     source = _sqlite_path(db)
     with open_read_only(db):
-        pass  # there is a hub to copy
+        pass  # raises `NoHub`
     if target.is_dir():
         target = _free_name(target, now_us)
     if target.exists():
-        msg = f"{target} exists; expected a new file or a folder. Name another: a backup overwrites nothing."
+        msg = f"{target} exists; expected a new file or a folder. Name another one: a backup overwrites no file."
         raise BackupError(msg)
     half = target.with_name(target.name + ".part")
     try:
@@ -70,59 +76,61 @@ def back_up(db: str, target: Path, now_us: int, host: Host | None = None) -> Ver
         half.rename(target)
         flush_folder(target.parent)
     except (OSError, sqlite3.Error) as error:
-        msg = f"No backup at {target}: {error}. Look at that disk: its space, and who may write there."
+        msg = f"No backup at {target}: {error}. Check that disk: its free space and its permissions."
         raise BackupError(msg) from error
     return VerifiedBackup(target, epoch, pos, (host or Host()).off_disk(target, source), breaks)
 
 
 def _free_name(folder: Path, now_us: int) -> Path:
-    """`hub-<UTC>.db`, with a number where the clock was at this second before. The name is for people: no rule reads it."""
+    """The path `hub-<UTC>.db`, with a number where it exists already. No code depends on the time in the name."""
     stamp = datetime.fromtimestamp(now_us / 1_000_000, UTC).strftime("%Y%m%dT%H%M%SZ")
     names = (f"hub-{stamp}{number}.db" for number in chain(("",), (f"-{n}" for n in count(2))))
     return next(folder / name for name in names if not (folder / name).exists())
 
 
 def thin_out(folder: Path, made: Path, order: Mapping[str, int]) -> list[Path]:
-    """Remove this hub's earliest backups beyond those that are kept, and return them; `made` always stays.
+    """Remove this hub's earliest backups above KEPT, and return them; `made`, the newest one, always stays.
 
-    Earliest by epoch and position in the ledger, and of equal ones by `order` (path -> number): a clock may have been wrong
-    when a name was made. Another hub's backups and files that cannot be read stay.
+    The order is epoch, then ledger position, then `order` (path -> number); not the time in the name, because the clock may
+    have been wrong. Backups of other hubs and unreadable files stay.
     """
-    own = _place(made)
-    placed = []
+    newest = _extent(made)
+    candidates = []
     for path in folder.glob(NAMES):
-        place = None if path == made else _place(path)
-        if own is not None and place is not None and place.hub_id == own.hub_id:
-            placed.append((place.epoch, place.pos, order.get(str(path), 0), path))
-    gone = [path for *_, path in sorted(placed)[: max(0, len(placed) - (KEPT - 1))]]
-    for path in gone:
+        extent = None if path == made else _extent(path)
+        if newest is not None and extent is not None and extent.hub_id == newest.hub_id:
+            candidates.append((extent.epoch, extent.pos, order.get(str(path), 0), path))
+    removed = [path for *_, path in sorted(candidates)[: max(0, len(candidates) - (KEPT - 1))]]
+    for path in removed:
         path.unlink()
-    return gone
+    return removed
 
 
 def sweep(folder: Path) -> list[Path]:
-    """Remove and return what backups that were cut off left behind; SQLite's lock protects one that is being written."""
-    gone = []
+    """Remove and return the files of interrupted backups; SQLite's lock protects a backup that is being written."""
+    removed = []
     for part in folder.glob(NAMES + ".part"):
         if not _being_written(part):
             for path in (part, *(part.with_name(part.name + end) for end in ("-journal", "-wal", "-shm"))):
                 path.unlink(missing_ok=True)
-            gone.append(part)
-    return gone
+            removed.append(part)
+    return removed
 
 
-class _Place(NamedTuple):
+class _Extent(NamedTuple):
+    """The hub of a backup, and its last epoch and ledger position."""
+
     hub_id: bytes
     epoch: int
     pos: int
 
 
-def _place(path: Path) -> _Place | None:
-    """Which hub's backup this is and how far it goes; None where it cannot be read."""
-    wanted = "SELECT hub_id, epoch, (SELECT coalesce(max(pos), 0) FROM ledger) FROM hub"
+def _extent(path: Path) -> _Extent | None:
+    """The extent of a backup; None for an unreadable file."""
+    query = "SELECT hub_id, epoch, (SELECT coalesce(max(pos), 0) FROM ledger) FROM hub"
     try:
         with closing(sqlite3.connect(f"file:{quote(str(path.absolute()))}?mode=ro", uri=True)) as raw:
-            return _Place(*raw.execute(wanted).fetchone())
+            return _Extent(*raw.execute(query).fetchone())
     except (sqlite3.Error, TypeError):
         return None
 
@@ -140,20 +148,20 @@ def _being_written(part: Path) -> bool:
 
 
 def check(path: Path) -> tuple[int, int]:
-    """(epoch, last pos) of a backup that is whole, but for breaks that its source had. Raises `BackupError` otherwise."""
+    """Verify a backup; returns its (epoch, last pos). Raises `BackupError` for any break that its source did not have."""
     try:
         with closing(sqlite3.connect(f"file:{quote(str(path.absolute()))}?mode=ro", uri=True)) as raw:
-            found = [str(row[0]) for row in raw.execute("PRAGMA quick_check(5)")]
+            results = [str(row[0]) for row in raw.execute("PRAGMA quick_check(5)")]
     except sqlite3.Error as error:
-        found = [str(error)]
-    if found != ["ok"]:
-        msg = f"{path} is damaged: {'; '.join(found)[:300]}. Use another backup."
+        results = [str(error)]
+    if results != ["ok"]:
+        msg = f"{path} is damaged: {'; '.join(results)[:300]}. Use another backup."
         raise BackupError(msg)
     store = Store(path, writing=False)
     try:
         with store.read() as connection:
             known = _known_breaks(connection)
-            breaks = [each for each in verify(connection) if str(each) not in known]
+            breaks = [found for found in verify(connection) if str(found) not in known]
             epoch, pos = hub_row(connection).epoch, last_pos(connection)
     finally:
         store.close()
@@ -164,24 +172,24 @@ def check(path: Path) -> tuple[int, int]:
 
 
 def _note_breaks(db: str, copy: Path) -> tuple[str, ...]:
-    """Write into a fresh copy which of its breaks the source has, too; those."""
+    """Write the breaks that a fresh copy shares with its source into the copy, and return them."""
     store = Store(copy, writing=False)
     try:
         with store.read() as connection:
-            found = {str(each) for each in verify(connection)}
+            breaks = {str(found) for found in verify(connection)}
     except (SQLAlchemyError, sqlite3.Error):
-        return ()  # what cannot be read at all is what `check` reports
+        return ()  # `check` reports an unreadable copy
     finally:
         store.close()
-    if found:
+    if breaks:
         with open_read_only(db) as source, source.read() as connection:
-            found &= {str(each) for each in verify(connection)}
+            breaks &= {str(found) for found in verify(connection)}
     with closing(sqlite3.connect(copy)) as raw, raw:
         raw.execute("CREATE TABLE IF NOT EXISTS known_break (text VARCHAR NOT NULL PRIMARY KEY)")
         raw.execute("DELETE FROM known_break")
-        raw.executemany("INSERT INTO known_break VALUES (?)", [(text,) for text in sorted(found)])
+        raw.executemany("INSERT INTO known_break VALUES (?)", [(text,) for text in sorted(breaks)])
     _flush(copy)
-    return tuple(sorted(found))
+    return tuple(sorted(breaks))
 
 
 def _known_breaks(connection: Connection) -> set[str]:
@@ -191,20 +199,25 @@ def _known_breaks(connection: Connection) -> set[str]:
 
 
 def restore(db: str, backup: Path, host: Host | None = None) -> tuple[Path | None, int]:
-    """Put a backup in the database's place and begin a new epoch; where the old one was moved to, and the new epoch.
+    """Replace the database by a backup and begin a new epoch. Returns the path of the old database, and the epoch.
 
-    Raises `HubRuns` while a hub has the database, and `BackupError` for a backup that cannot be trusted.
+    1. Take the writer's lock; finish an interrupted restore, whose old database has its own path already.
+    2. Verify the backup and copy it beside the database.
+    3. Decide and finish the swap (`server.ops.restore_swap`); lock the new file.
+    4. Open the hub, which begins the new epoch.
+
+    Raises `HubLocked` while a hub uses the database, and `BackupError` for a backup that does not verify.
     """
     target = _sqlite_path(db)
     if not backup.is_file():
-        msg = f"{backup} is no file; expected a backup that wipline-hub backup made. Name one."
+        msg = f"{backup} is not a file; expected a backup made by wipline-hub backup. Name one."
         raise BackupError(msg)
     lock = WriterLock(target)
     try:
-        restore_swap.finish(target)  # one that was cut off before: its old database has its own place already
+        restore_swap.finish(target)
         check(backup)
         fresh = restore_swap.fresh(target)
-        # With what its write-ahead log holds: it may be a database that an earlier restore moved aside.
+        # SQLite's backup includes the write-ahead log, which a database that an earlier restore moved aside has.
         _copy(backup, fresh)
         _owned_as(fresh, target if target.exists() else target.parent)
         restore_swap.decide(target)
@@ -221,7 +234,7 @@ def restore(db: str, backup: Path, host: Host | None = None) -> tuple[Path | Non
 
 
 def _owned_as(path: Path, other: Path) -> None:
-    """Restored by root, the database still belongs to the user whose service opens it."""
+    """Give the file the owner of `other`: after a restore by root, the service's user must be able to open it."""
     owner = other.stat()
     if os.geteuid() == 0:
         os.chown(path, owner.st_uid, owner.st_gid)
@@ -230,23 +243,23 @@ def _owned_as(path: Path, other: Path) -> None:
 def _copy(source: Path, target: Path) -> None:
     target.touch(mode=0o600)
     with (
-        # Read-only: this process must not checkpoint beside the hub's writer.
+        # Read-only, because this process must not checkpoint while the hub's writer is open.
         closing(sqlite3.connect(f"file:{quote(str(source))}?mode=ro", uri=True)) as from_,
         closing(sqlite3.connect(target)) as to,
     ):
         from_.backup(to, pages=PAGES)
-        to.execute("PRAGMA journal_mode = DELETE")  # one file, whole by itself
+        to.execute("PRAGMA journal_mode = DELETE")  # a single file without a write-ahead log
     _flush(target)
 
 
 def _sqlite_path(db: str) -> Path:
     url = as_url(db)
     if url.get_backend_name() != "sqlite":
-        msg = f"{url.render_as_string()} is no SQLite database. Back it up and restore it with its own tools."
+        msg = f"{url.render_as_string()} is not an SQLite database. Back it up and restore it with its own tools."
         raise BackupError(msg)
     path = sqlite_path(db) or Path()
     if not path.parent.is_dir():
-        msg = f"{db} holds no hub. Make one: wipline-hub init --db {db}"
+        msg = f"{db} holds no hub. Create one: wipline-hub init --db {db}"
         raise NoHub(msg)
     return path
 

@@ -1,4 +1,4 @@
-"""Opening a hub: making a new one, bringing an older one up to date, noticing that it is not the one we left."""
+"""Bootstrap of a hub: create a new one, open and upgrade an existing one, and detect a replaced database."""
 
 from collections.abc import Iterator
 from contextlib import ExitStack, closing, contextmanager
@@ -18,14 +18,14 @@ from station.core.hash_chain import LOG_ID_BYTES, ledger_genesis
 
 
 class NoHub(RuntimeError):
-    """There is no hub in this database, or there is one already where a new one was wanted."""
+    """The database holds no hub, or already holds one where a new hub was to be created."""
 
 
 def initialise(store: Store) -> None:
-    """Make tables, keys and the first epoch of a new hub. Raises `NoHub` where the database holds one already."""
+    """Create the tables, keys and first epoch of a new hub. Raises `NoHub` where the database already holds one."""
     with store.write() as connection:
         if inspect(connection).has_table("hub"):
-            msg = f"{store.url.render_as_string()} holds a hub already. Use it as it is, or name another database."
+            msg = f"{store.url.render_as_string()} already holds a hub. Use it, or name another database."
             raise NoHub(msg)
         upgrade(connection)
         now_us, hub_id = store.clock.utc_us(), store.host.random_bytes(LOG_ID_BYTES)
@@ -50,33 +50,34 @@ def initialise(store: Store) -> None:
 def open_hub(
     db: str | Path, *, lock: WriterLock | None = None, cause: str | None = None, host: Host | None = None
 ) -> Store:
-    """The hub in this database, ready to write: tables up to date, and in a new epoch where it was moved or for `cause`.
+    """Open the hub in this database for writing: upgrade its tables, and begin a new epoch after a move or for `cause`.
 
-    Raises `NoHub` where there is none and `HubRuns` where another process has it.
+    The store is closed again where a step fails. Raises `NoHub` where there is no hub and `HubLocked` where another process
+    has the database.
     """
-    with ExitStack() as undone:
-        store = undone.enter_context(closing(Store(db, lock=lock, host=host))) if database_exists(db) else None
+    with ExitStack() as on_error:
+        store = on_error.enter_context(closing(Store(db, lock=lock, host=host))) if database_exists(db) else None
         if store is None or not is_hub(store):
-            msg = f"{db} holds no hub. Make one: wipline-hub init --db {db}"
+            msg = f"{db} holds no hub. Create one: wipline-hub init --db {db}"
             raise NoHub(msg)
         with store.write() as connection:
             upgrade(connection)
         begin_epoch_if_moved(store, cause=cause)
-        undone.pop_all()
+        on_error.pop_all()
     return store
 
 
 @contextmanager
 def open_read_only(db: str | Path) -> Iterator[Store]:
-    """The hub in this database, for looking only: also while it runs. Raises `NoHub` where there is none."""
+    """Open the hub in this database read-only, also while the hub runs. Raises `NoHub` where there is none."""
     path = sqlite_path(db)
     if path is not None and restore_swap.decided(path):
-        msg = f"A restore of {db} was cut off. Repeat it, or start the hub: either finishes it."
+        msg = f"A restore of {db} was interrupted. Repeat it, or start the hub: either finishes it."
         raise NoHub(msg)
     store = Store(db, writing=False) if database_exists(db) else None
     try:
         if store is None or not is_hub(store):
-            msg = f"{db} holds no hub. Make one: wipline-hub init --db {db}"
+            msg = f"{db} holds no hub. Create one: wipline-hub init --db {db}"
             raise NoHub(msg)
         yield store
     finally:
@@ -91,17 +92,17 @@ def is_hub(store: Store) -> bool:
 
 
 def begin_epoch_if_moved(store: Store, *, cause: str | None = None) -> str | None:
-    """Begin a new epoch for `cause`, or where the database is not the one we left; the cause, None where all is well."""
+    """Begin a new epoch for `cause`, or where the rollback guard finds a replaced database. Returns the cause or None."""
     if store.path is None:
         return None
-    assert store.high_water is not None
-    high = store.high_water.read()
+    assert store.rollback_guard is not None
+    high = store.rollback_guard.read()
     with store.write() as connection:
         hub = hub_row(connection)
         pos = connection.execute(select(schema.counter.c.pos).where(schema.counter.c.name == "ledger")).scalar_one()
         if cause is None:
-            here = store.host.home_of(store.path)
-            cause = moved(DatabaseLocation(hub.inode, hub.machine), here, ledger_pos=pos, high=high, epoch=hub.epoch)
+            now = store.host.location_of(store.path)
+            cause = moved(DatabaseLocation(hub.inode, hub.machine), now, ledger_pos=pos, high=high, epoch=hub.epoch)
         if cause is not None:
             begin_epoch(connection, cause, high, store.host)
     if cause is not None:
@@ -110,19 +111,19 @@ def begin_epoch_if_moved(store: Store, *, cause: str | None = None) -> str | Non
 
 
 def save_location(store: Store) -> None:
-    """Remember where the database lives, and start its high-water file."""
+    """Record the inode and the machine of the database, and write its high-water file."""
     if store.path is None:
         return
-    assert store.high_water is not None
-    home = store.host.home_of(store.path)
+    assert store.rollback_guard is not None
+    location = store.host.location_of(store.path)
     with store.write() as connection:
-        connection.execute(schema.hub.update().values(inode=home.inode, machine=home.machine))
+        connection.execute(schema.hub.update().values(inode=location.inode, machine=location.machine))
         epoch = hub_row(connection).epoch
         pos = connection.execute(select(schema.counter.c.pos).where(schema.counter.c.name == "ledger")).scalar_one()
-    store.high_water.write(epoch, pos)
+    store.rollback_guard.write(epoch, pos)
 
 
 def database_exists(db: str | Path) -> bool:
-    """Whether there may be a hub to open: a database file with something in it, or a server's address."""
+    """Whether a hub may exist: a non-empty database file, a decided restore, or the address of a database server."""
     path = sqlite_path(db)
     return path is None or restore_swap.decided(path) or (path.is_file() and path.stat().st_size > 0)

@@ -1,7 +1,7 @@
-"""A wish: what a command on this machine asks of the hub that runs here, and how it gets there.
+"""Request and reply protocol of the local control socket.
 
-`<db>.sock` lies beside the database and may be opened by its owner only. A message is its length (4 bytes, big-endian) and
-JSON; a connection carries one wish and one reply.
+`<db>.sock` lies beside the database; only its owner may open it. A connection carries one request and one reply, each a
+message of JSON. `multiprocessing.connection` frames the messages; nothing is pickled.
 """
 
 import os
@@ -10,26 +10,26 @@ import struct
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
 
 import msgspec
 
 MAX_MESSAGE_BYTES = 64 * 1024 * 1024  # a whole shop's entries
-PATIENCE_S = 60.0
-KNOCK_S = 3.0  # a hub that just started opens its socket within this
-_LENGTH = struct.Struct(">I")
+TIMEOUT_S = 60
+CONNECT_S = 3.0  # a hub that has just started opens its socket within this
 
 
 class ControlRequest(msgspec.Struct):
-    """A named wish with its arguments, as it travels."""
+    """A named request with its arguments."""
 
     name: str
     arguments: dict[str, Any]
 
 
 class ControlReply(msgspec.Struct):
-    """What came of a wish: a value, or why not. `refused` holds an entry's came, expected and do."""
+    """The result of a request: a value, or the error. `refused` holds an entry's came, expected and do."""
 
     value: Any = None
     error: str | None = None
@@ -46,47 +46,38 @@ def address_of(db: Path) -> Iterator[str]:
         os.close(folder)
 
 
-def ask(db: str, wish: ControlRequest) -> ControlReply | None:
-    """Ask the hub that runs on this database; None where nobody listens."""
+def ask(db: str, request: ControlRequest) -> ControlReply | None:
+    """Send a request to the hub that runs on this database; None where no hub listens. Raises OSError."""
     path = Path(db).resolve()  # the socket lies beside the real file
-    deadline = time.monotonic() + KNOCK_S
+    deadline = time.monotonic() + CONNECT_S
     while True:
-        with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as connection:
-            connection.settimeout(PATIENCE_S)
-            try:
-                with address_of(path) as address:
-                    connection.connect(address)
-            except (FileNotFoundError, ConnectionRefusedError):
-                if time.monotonic() > deadline:
-                    return None
-                time.sleep(0.05)
-                continue
-            send(connection, wish)
+        client = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        try:
+            with address_of(path) as address:
+                client.connect(address)
+        except (FileNotFoundError, ConnectionRefusedError):
+            client.close()
+            if time.monotonic() > deadline:
+                return None
+            time.sleep(0.05)
+            continue
+        with framed(client) as connection:
+            connection.send_bytes(msgspec.json.encode(request))
             return msgspec.json.decode(receive(connection), type=ControlReply)
 
 
-def send(connection: socket.socket, message: ControlRequest | ControlReply) -> None:
-    """Put a message on the line."""
-    encoded = msgspec.json.encode(message)
-    connection.sendall(_LENGTH.pack(len(encoded)) + encoded)
+def framed(connected: socket.socket) -> Connection:
+    """The connection over a connected socket, which it takes over; each read and write lasts at most `TIMEOUT_S`."""
+    for option in (socket.SO_RCVTIMEO, socket.SO_SNDTIMEO):
+        connected.setsockopt(socket.SOL_SOCKET, option, struct.pack("@ll", TIMEOUT_S, 0))  # struct timeval
+    connected.setblocking(True)
+    return Connection(connected.detach())
 
 
-def receive(connection: socket.socket) -> bytes:
-    """The JSON of the next message. Raises OSError where it is too long or breaks off."""
-    (length,) = _LENGTH.unpack(_exactly(connection, _LENGTH.size))
-    if length > MAX_MESSAGE_BYTES:
-        msg = f"a message of {length} bytes; expected at most {MAX_MESSAGE_BYTES}"
-        raise OSError(msg)
-    return _exactly(connection, length)
-
-
-def _exactly(connection: socket.socket, length: int) -> bytes:
-    parts = []
-    while length:
-        part = connection.recv(min(length, 1024 * 1024))
-        if not part:
-            msg = "the other side hung up in the middle of a message"
-            raise OSError(msg)
-        parts.append(part)
-        length -= len(part)
-    return b"".join(parts)
+def receive(connection: Connection) -> bytes:
+    """The next message. Raises OSError where it is longer than `MAX_MESSAGE_BYTES`, late, or breaks off."""
+    try:
+        return connection.recv_bytes(MAX_MESSAGE_BYTES)
+    except EOFError as error:
+        msg = "the other side closed the connection before a whole message came"
+        raise OSError(msg) from error

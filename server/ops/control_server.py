@@ -1,4 +1,4 @@
-"""The local socket's listening end: the running hub grants what commands on this machine wish."""
+"""Server of the local control socket: executes the requests of commands on this machine in the running hub."""
 
 import logging
 import os
@@ -9,13 +9,13 @@ import msgspec
 
 from server.db.store import Store
 from server.ops.admin_commands import handle
-from server.ops.control_protocol import PATIENCE_S, ControlRequest, address_of, receive, send
+from server.ops.control_protocol import ControlRequest, address_of, framed, receive
 
 _log = logging.getLogger(__name__)
 
 
 class ControlServer(threading.Thread):
-    """The running hub's end of the socket: it listens from construction on and grants one wish at a time."""
+    """Listens from construction on, and executes one request at a time."""
 
     def __init__(self, store: Store) -> None:
         super().__init__(name="control", daemon=True)
@@ -23,7 +23,7 @@ class ControlServer(threading.Thread):
         self._store = store
         self._path = store.path.with_name(store.path.name + ".sock")
         self._listening = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-        self._path.unlink(missing_ok=True)  # of a hub that was killed: whoever holds the lock owns the name
+        self._path.unlink(missing_ok=True)  # left by a hub that was killed: the lock's holder owns the name
         before = os.umask(0o177)
         try:
             with address_of(store.path) as address:
@@ -33,23 +33,23 @@ class ControlServer(threading.Thread):
         self._listening.listen(8)
 
     def run(self) -> None:
-        """Answer until the socket is closed."""
+        """Execute requests until the socket is closed."""
         while True:
             try:
-                connection, _ = self._listening.accept()
+                client, _ = self._listening.accept()
             except OSError:
                 return
-            with connection:
-                connection.settimeout(PATIENCE_S)
+            with framed(client) as connection:
                 try:
-                    send(connection, handle(self._store, msgspec.json.decode(receive(connection), type=ControlRequest)))
+                    reply = handle(self._store, msgspec.json.decode(receive(connection), type=ControlRequest))
+                    connection.send_bytes(msgspec.json.encode(reply))
                 except (OSError, msgspec.MsgspecError) as error:
-                    _log.warning("a local wish broke off: %s", error)
-                except Exception:  # noqa: BLE001  the next wish must find somebody listening
-                    _log.exception("a local wish failed")
+                    _log.warning("a request on the control socket broke off: %s", error)
+                except Exception:  # noqa: BLE001  the server must go on with the next request
+                    _log.exception("a request on the control socket failed")
 
     def close(self) -> None:
-        """Listen no longer."""
+        """Stop listening."""
         self._path.unlink(missing_ok=True)
         self._listening.shutdown(socket.SHUT_RDWR)
         self._listening.close()

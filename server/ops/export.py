@@ -1,4 +1,4 @@
-"""Export: the whole ledger as text that any program reads, one event a line."""
+"""Export: the whole ledger as JSON lines, one event a line."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -10,13 +10,13 @@ from server.db.schema import ledger
 
 
 def lines(connection: Connection) -> Iterator[bytes]:
-    """Each event of the ledger in its order as a JSON line; hashes in hex, its bytes in base64."""
+    """Each event of the ledger in order as a JSON line; hashes in hex, bytes in base64."""
     rows = connection.execution_options(yield_per=2_000).execute(select(ledger).order_by(ledger.c.pos))
     for row in rows:
-        yield msgspec.json.encode(_plain(row)) + b"\n"
+        yield msgspec.json.encode(_fields(row)) + b"\n"
 
 
-def _plain(row: Any) -> dict[str, Any]:
+def _fields(row: Any) -> dict[str, Any]:
     return {
         "pos": row.pos,
         "log": row.log_id.hex(),

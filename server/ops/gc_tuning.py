@@ -1,18 +1,18 @@
-"""Memory: how often Python looks for rings of dead objects.
+"""Garbage collector tuning: how often Python searches for reference cycles.
 
-The hub folds thousands of events a second into objects that live as long as one transaction and are freed when nobody names
-them. The collector, which looks for what names itself in a ring, finds nothing there; asked as often as Python does by
-default it walks through every item in memory again and again, an eighth of the projector's time.
+The projector creates thousands of objects a second, which live for one transaction and are freed by reference counting. The
+cyclic collector finds nothing among them. With Python's default thresholds it scans every item in memory so often that it
+takes an eighth of the projector's time.
 """
 
 import gc
 
-YOUNG_OBJECTS = 50_000  # some ten transactions of the projector; a ring of dead objects waits so long
+YOUNG_OBJECTS = 50_000  # about ten transactions of the projector
 OLDER_ROUNDS, OLDEST_ROUNDS = 20, 100
 
 
 def tune() -> None:
-    """Called once a process is set up: what is here stays, and what comes is looked at less often."""
+    """Freeze all existing objects and raise the thresholds; call it once after the process is set up."""
     gc.collect()
     gc.freeze()
     gc.set_threshold(YOUNG_OBJECTS, OLDER_ROUNDS, OLDEST_ROUNDS)

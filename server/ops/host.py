@@ -1,8 +1,8 @@
-"""Host: what the hub reads from the machine that it runs on. A test or a simulator passes its own.
+"""Host: the ports to the machine of the hub. Tests and the simulator pass their own.
 
 - `clock`: both clocks, the boot id and whether UTC is synchronised.
 - `random_bytes(n)`: ids of hubs and logs, and their keys.
-- `home_of(db)`: inode and machine id, by which a moved database is noticed.
+- `location_of(db)`: inode and machine id, which identify a moved database.
 - `off_disk(backup, db)`: whether a backup survives the loss of the database's disk.
 """
 
@@ -12,11 +12,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from server.clock.readings import HubClock, SystemClock
-from server.db.rollback_guard import DatabaseLocation, home_of
+from server.db.rollback_guard import DatabaseLocation, location_of
 
 
 def _off_disk(backup: Path, db: Path) -> bool:
-    """Two file systems count as two disks."""
+    """Whether both files are on different file systems, which count as different disks."""
     return backup.stat().st_dev != db.stat().st_dev
 
 
@@ -26,5 +26,5 @@ class Host:
 
     clock: HubClock = field(default_factory=SystemClock)
     random_bytes: Callable[[int], bytes] = secrets.token_bytes
-    home_of: Callable[[Path], DatabaseLocation] = home_of
+    location_of: Callable[[Path], DatabaseLocation] = location_of
     off_disk: Callable[[Path, Path], bool] = _off_disk

@@ -1,12 +1,12 @@
-"""Swap: a restored database takes the place of the one before, whole or not at all, whenever the process is killed.
+"""Restore swap: replace the database by a restored one atomically, also if the process is killed at any step.
 
-1. `<db>.restoring` is written and flushed. Until here nothing has changed; it is removed at the next opening.
-2. It is renamed to `<db>.restored`. From here the swap is decided: the next opening for writing finishes it first.
+1. `<db>.restoring` is written and flushed. Nothing has changed yet; the next open removes it.
+2. It is renamed to `<db>.restored`. The swap is decided: the next open for writing finishes it first.
 3. The old files move to `<db>.before-restore-N`: the database and its write-ahead log, in any order.
 4. `<db>.restored` is renamed to `<db>`.
 
-A write-ahead log names no database: SQLite would play the old one into the new database. So nothing opens `<db>` between 3
-and 4. Everything here is called under the lock of `server.db.writer_lock`.
+A write-ahead log does not name its database: SQLite would replay the old log into the new database. Therefore nothing opens
+`<db>` between steps 3 and 4. All functions are called under the lock of `server.db.writer_lock`.
 """
 
 from pathlib import Path
@@ -17,23 +17,23 @@ SUFFIXES = ("-wal", "-shm", "-journal", "")
 
 
 def fresh(db: Path) -> Path:
-    """Where step 1 writes."""
+    """The path that step 1 writes."""
     return db.with_name(db.name + ".restoring")
 
 
 def decided(db: Path) -> bool:
-    """Whether a swap waits to be finished."""
+    """Whether a decided swap is not finished."""
     return _decided(db).exists()
 
 
 def decide(db: Path) -> None:
-    """Step 2; `fresh(db)` is complete and flushed."""
+    """Step 2. `fresh(db)` must be complete and flushed."""
     fresh(db).rename(_decided(db))
     flush_folder(db.parent)
 
 
 def finish(db: Path) -> Path | None:
-    """Steps 3 and 4 of a swap that was decided, and what is left of one that was not; where the old database is now.
+    """Steps 3 and 4 of a decided swap; the files of an undecided one are removed. Returns the path of the old database.
 
     None where no swap was decided, or where there was no database before.
     """
@@ -52,7 +52,7 @@ def _decided(db: Path) -> Path:
 
 
 def _move_aside(db: Path) -> Path | None:
-    """The first number at which nothing would be overwritten: also the one at which a move was cut off."""
+    """Move the old files to the first number at which nothing is overwritten; an interrupted move continues there."""
     present = [suffix for suffix in SUFFIXES if db.with_name(db.name + suffix).exists()]
     number, aside = 1, _aside(db, 1)
     while any(aside.with_name(aside.name + suffix).exists() for suffix in present):

@@ -1,7 +1,8 @@
-"""Running the hub: gunicorn with our request worker, one worker process on SQLite, and the projector beside the pages.
+"""Server process: gunicorn with one worker process, its own request worker class, and the hub's background threads.
 
 The parent takes the database's lock, opens the hub, binds the port and forks the worker; the worker opens its own
-connections. There is no reload: two workers would write at once. Restart instead; stations keep what they have meanwhile.
+connections. There is no reload, because two workers would write at once. Restart the hub instead; stations keep their
+events.
 """
 
 import ctypes
@@ -38,26 +39,29 @@ from server.ops.control_server import ControlServer
 from server.ops.scheduler import BackupScheduler, ClockMonitor
 from server.projection.worker import Projector
 
-THREADS = (
-    MAX_STREAMS + 16
-)  # a stream holds a thread; the others answer everybody else. Stations have some of their own.
+THREADS = MAX_STREAMS + 16  # each stream occupies a thread; the other 16 serve all further requests
 GRACE_S = 5
-SEND_BUFFER_BYTES = 512 * 1024  # an answer of usual size leaves its thread at once, however slowly it is read
-LINGER_S = 0.3  # for a request on its way when the hub ends; stations send it again anyway
-TAKEN_S = 2.0  # how long the children of a hub that was killed may take to let go
+SEND_BUFFER_BYTES = 512 * 1024  # an answer of usual size fits, so its thread is free even if the client reads slowly
+LINGER_S = 0.3  # for a request in transit while the hub stops; stations send it again anyway
+TAKEN_S = 2.0  # time for the worker of a killed hub to release the lock and the port
 MAX_REQUEST_LINE = 32 * 1024  # a code of 4,296 characters, percent-encoded, is one segment of an address
 PR_SET_PDEATHSIG = 1
 _log = logging.getLogger(__name__)
 
 
 class ServeError(RuntimeError):
-    """The hub cannot be served as asked; the message says what came, what was expected and what to do."""
+    """The hub cannot listen as configured; the message has what came, what was expected and what to do."""
 
 
-def serve(config: HubConfig, say: Callable[[str], None], whisper: Callable[[str], None]) -> None:
-    """Run the hub until it is told to end. `say` gets its address, `whisper` the first person's sign-in link.
+def serve(config: HubConfig, print_address: Callable[[str], None], print_link: Callable[[str], None]) -> None:
+    """Run the hub until a signal stops it. `print_address` gets its address, `print_link` the first sign-in link.
 
-    Raises `ServeError`, `NoHub` or `HubRuns` before anything is served.
+    1. Take the lock and open the hub; bind the port.
+    2. Write the anchor of this start; make a sign-in link where there is no account.
+    3. Close the store, because no database connection may cross the fork.
+    4. Run gunicorn.
+
+    Raises `ServeError`, `NoHub` or `HubLocked` before it listens.
     """
     path = sqlite_path(config.db)
     lock = WriterLock(path, wait_s=TAKEN_S) if path is not None and database_exists(path) else None
@@ -69,10 +73,10 @@ def serve(config: HubConfig, say: Callable[[str], None], whisper: Callable[[str]
         keep_time(connection, store.clock, start=True)
         now_us = store.clock.utc_us()
         secret = None if accounts.anyone(connection) else accounts.make_link(connection, None, now_us)
-    store.close()  # no connection crosses the fork
-    say(f"The hub is at {address}")
+    store.close()
+    print_address(f"The hub is at {address}")
     if secret is not None:
-        whisper(f"Nobody can sign in yet. Within 15 minutes, once: {address}/sign-in/{secret}")
+        print_link(f"There is no account yet. Within 15 minutes, once: {address}/sign-in/{secret}")
     _GunicornApp(config, lock, listening).run()
 
 
@@ -82,7 +86,7 @@ def _bind(host: str, port: int) -> socket.socket:
     while True:
         listening = socket.socket(family, socket.SOCK_STREAM)
         listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        # Every connection that is accepted here inherits it.
+        # Accepted connections inherit this option.
         listening.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BUFFER_BYTES)
         try:
             listening.bind((host, port))
@@ -91,11 +95,8 @@ def _bind(host: str, port: int) -> socket.socket:
             if error.errno == errno.EADDRINUSE and time.monotonic() < deadline:
                 time.sleep(0.05)
                 continue
-            why = (
-                "is taken by another program"
-                if error.errno == errno.EADDRINUSE
-                else f"cannot be used: {error.strerror}"
-            )
+            in_use = error.errno == errno.EADDRINUSE
+            why = "is used by another program" if in_use else f"cannot be used: {error.strerror}"
             msg = f"{host}:{port} {why}; expected a free port. Choose another with --port, or --port 0 for any."
             raise ServeError(msg) from error
         listening.listen(128)
@@ -103,16 +104,16 @@ def _bind(host: str, port: int) -> socket.socket:
 
 
 class _OneWorker(Arbiter):  # type: ignore[misc]  # gunicorn has no types
-    """Gunicorn's parent process without the signals that would make a second worker."""
+    """Gunicorn's parent process without the signals that would start a second worker."""
 
     def handle_hup(self) -> None:
-        _log.warning("no reload: restart the hub; stations keep what they have meanwhile")
+        _log.warning("no reload: restart the hub; stations keep their events meanwhile")
 
     handle_ttin = handle_ttou = handle_usr2 = handle_hup
 
 
 class _GunicornApp(BaseApplication):  # type: ignore[misc]
-    """One hub as gunicorn wants it: its settings, and the application made in the worker."""
+    """Gunicorn's application object: the settings, and the Flask application, which is created in the worker."""
 
     def __init__(self, config: HubConfig, lock: WriterLock | None, listening: socket.socket) -> None:
         self._config = config
@@ -122,14 +123,14 @@ class _GunicornApp(BaseApplication):  # type: ignore[misc]
         super().__init__()
 
     def load_config(self) -> None:
-        """Gunicorn's settings; nothing is read from files or the environment."""
+        """Set gunicorn's settings; none are read from files or the environment."""
         settings = {
             "bind": f"fd://{self._listening.fileno()}",
             "worker_class": "server.http.request_worker.RequestWorker",
-            "worker_connections": 2 * MAX_CONNECTIONS,  # the worker has bounds of its own, and never stops accepting
+            "worker_connections": 2 * MAX_CONNECTIONS,  # never reached: the worker limits connections itself
             "http_parser": "python",
-            "sendfile": False,  # every byte of an answer goes through the worker's socket and its time limit
-            "chdir": "/",  # a folder that everybody may enter
+            "sendfile": False,  # all bytes pass through the worker's socket, which has the send timeout
+            "chdir": "/",  # a folder that every user may enter
             "workers": 1,
             "threads": THREADS,
             "graceful_timeout": GRACE_S,
@@ -140,7 +141,7 @@ class _GunicornApp(BaseApplication):  # type: ignore[misc]
             "post_worker_init": self._started,
             "worker_exit": self._ended,
         }
-        if os.access("/dev/shm", os.W_OK):  # noqa: S108  gunicorn's heartbeat file: not on a disk that may stall
+        if os.access("/dev/shm", os.W_OK):  # noqa: S108  gunicorn's heartbeat file, off a disk that may stall
             settings["worker_tmp_dir"] = "/dev/shm"  # noqa: S108
         for name, value in settings.items():
             self.cfg.set(name, value)
@@ -149,13 +150,13 @@ class _GunicornApp(BaseApplication):  # type: ignore[misc]
         self.cfg.set("limit_request_line", MAX_REQUEST_LINE)
 
     def load(self) -> Any:
-        """The application; called in the worker."""
+        """Create the application; called in the worker."""
         store = Store(self._config.db, lock=self._lock)
         self._work = _WorkerTasks(self._config, store)
         return create_app(self._config, store, self._work.projected, self._work.duties)
 
     def run(self) -> None:
-        """Serve until a signal ends it."""
+        """Serve until a signal stops it."""
         _OneWorker(self).run()
 
     def _started(self, worker: Any) -> None:
@@ -167,7 +168,7 @@ class _GunicornApp(BaseApplication):  # type: ignore[misc]
         worker.log.debug("worker started")
 
     def _ending(self, then: Any) -> Callable[[int, FrameType | None], None]:
-        """Streams end first: they would hold the worker for its whole time of grace."""
+        """A signal handler that ends the streams first; they would delay the worker's stop by GRACE_S."""
 
         def end(number: int, frame: FrameType | None) -> None:
             if self._work is not None:
@@ -182,7 +183,7 @@ class _GunicornApp(BaseApplication):  # type: ignore[misc]
 
 
 class _WorkerTasks:
-    """What runs in the worker beside the web server: the projector, the local socket, backups, the clock."""
+    """The worker's background threads: projector, control socket, backups, clock checks, token refresh."""
 
     def __init__(self, config: HubConfig, store: Store) -> None:
         self.projected = PositionSignal()
@@ -204,7 +205,7 @@ class _WorkerTasks:
         self.duties = (self._ended_thread, backups.trouble)
 
     def start(self) -> None:
-        """Begin."""
+        """Start all threads, after the first read of the station tokens."""
         gc_tuning.tune()
         self.tokens.refresh()  # before the first request
         for thread in (*self._threads, *([self._control] if self._control else [])):
@@ -213,14 +214,17 @@ class _WorkerTasks:
     def _ended_thread(self) -> str | None:
         for thread in self._threads:
             if thread.ident is not None and not thread.is_alive() and not self._may_end(thread.name):
-                return f"The hub's {thread.name} has stopped. Look at the hub's log, and restart it."
+                return f"The hub's {thread.name} has stopped. See the hub's log, and restart the hub."
         return None
 
     def _may_end(self, name: str) -> bool:
         return self._stop.is_set() or (name == "backup" and self._store.path is None)
 
     def stop(self) -> None:
-        """End, and close the database when nobody uses it any more."""
+        """Stop all threads, then close the database.
+
+        The signals are closed before the threads are joined, because threads wait for them.
+        """
         self._stop.set()
         self.projected.close()
         self._store.arrived.close()
@@ -233,6 +237,6 @@ class _WorkerTasks:
 
 
 def _die_with_parent(_server: Any, _worker: Any) -> None:
-    """A hub whose parent is killed must let go of port and database at once, so that the next one can start."""
+    """Let the kernel kill the worker with its parent, so that port and lock are free for the next start."""
     ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
     sys.stdout.flush()

@@ -1,4 +1,4 @@
-"""Seals: an anchor counts only with the times that this hub gave, which its MAC proves."""
+"""Anchor seals: an anchor counts only if its MAC proves that this hub issued its times."""
 
 from sqlalchemy import Connection, select
 
@@ -8,19 +8,19 @@ from station.core.hash_chain import anchor_mac, boot_bytes
 
 
 def seal_key(connection: Connection) -> bytes | None:
-    """The key with which the hub seals anchors; None in a database without a hub."""
-    found = connection.execute(select(hub.c.mac_key)).scalar_one_or_none()
-    return None if found is None else bytes(found)
+    """The hub's MAC key for anchors; None in a database without a hub row."""
+    mac_key = connection.execute(select(hub.c.mac_key)).scalar_one_or_none()
+    return None if mac_key is None else bytes(mac_key)
 
 
-def check_seal(each: LedgerRow, key: bytes | None) -> None:
-    """An anchor whose times are not the hub's own counts for nothing."""
-    event = each.event
+def check_seal(row: LedgerRow, key: bytes | None) -> None:
+    """Mark an anchor whose MAC does not match its times as `not_understood`."""
+    event = row.event
     if event is None or event.kind != "anchor" or key is None:
         return
     sealed = None
     if event.boot is not None and event.t2 is not None and event.t3 is not None:
-        log_id = bytes.fromhex(each.counted.log)
+        log_id = bytes.fromhex(row.counted.log)
         sealed = anchor_mac(key, log_id, boot_bytes(event.boot), event.t2, event.t3)
     if sealed is None or sealed != event.mac:
-        each.status = each.read_as = "not_understood"
+        row.status = row.read_as = "not_understood"

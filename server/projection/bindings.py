@@ -1,7 +1,7 @@
-"""Bindings: which item a code names, at a time: the one it was bound to, else what the shop's patterns say, else itself.
+"""Bindings: the item that a code names at a time: its bound item, else the match of the shop's patterns, else the code.
 
-An entry `code.bind` also tells what the scans before it meant, as long as nothing else was said for their time. A tag that
-is bound at a bench says nothing of its earlier trips.
+An entry `code.bind` also applies to scans before its first binding, because a person states what the code is. A tag that is
+bound at a bench has no meaning for earlier scans: it was then attached to something else.
 """
 
 from bisect import bisect_right
@@ -18,14 +18,14 @@ from station.core.codes import CodeType, Pattern, canonical_written, usable_patt
 from station.core.ledger.void_resolution import effective
 from station.core.master_data import Definition
 
-MOST_NAMES = 50_000  # remembered; what a code names is worked out again in microseconds
+MOST_NAMES = 50_000  # cached results of pattern matching; one match costs microseconds
 PATTERNED = frozenset({None, "own", "text", "uid", "ambiguous"})
 BINDING = frozenset({"code.bind", "bind", "unbind"})
-NOTHING = ""  # the item of a code that names none
+NOTHING = ""  # the item of a code that names no item
 
 
 class BindingChange(NamedTuple):
-    """From `at` on (effective key, log, seq) a code names `item`, or by its own text again (None)."""
+    """From the order key `at` (effective key, log, seq) on, a code names `item`; None: the code names itself again."""
 
     at: tuple[int, str, int]
     pos: int
@@ -35,21 +35,21 @@ class BindingChange(NamedTuple):
 
 
 class NamedItem(NamedTuple):
-    """The item of a code, NOTHING for none, and whether a pattern or a binding knew the code."""
+    """The item of a code (NOTHING: no item), and whether a pattern or a binding matched the code."""
 
     item: str
     known: bool
 
 
 class Bindings:
-    """Every binding, in memory, and the shop's patterns as of any time."""
+    """All bindings, in memory, and the shop's patterns as of any time."""
 
     def __init__(self, connection: Connection) -> None:
         self._bound: dict[str, list[BindingChange]] = {}
         self._code_at: dict[int, str] = {}
         for row in connection.execute(select(binding)):
-            one = BindingChange((row.key_us, row.log_id.hex(), row.seq), row.pos, row.item, row.as_, row.from_office)
-            self._keep(row.code, one)
+            at = (row.key_us, row.log_id.hex(), row.seq)
+            self._store(row.code, BindingChange(at, row.pos, row.item, row.as_, row.from_office))
         for versions in self._bound.values():
             versions.sort(key=_order)
         self._eras: list[int] = []
@@ -57,11 +57,11 @@ class Bindings:
         self._names: dict[tuple[str, int], NamedItem] = {}
 
     def use(self, definitions: Iterable[Definition]) -> bool:
-        """Take the definitions of patterns, all of them; whether anything changed."""
+        """Replace the pattern definitions by the complete new set; returns whether anything changed."""
         versions: dict[str, list[Definition]] = {}
-        for each in sorted(definitions, key=lambda one: (one.holds_from_us, one.recorded)):
-            versions.setdefault(str(each.data.get("name")), []).append(each)
-        eras = sorted({each.holds_from_us for several in versions.values() for each in several})
+        for definition in sorted(definitions, key=lambda each: (each.holds_from_us, each.recorded)):
+            versions.setdefault(str(definition.data.get("name")), []).append(definition)
+        eras = sorted({version.holds_from_us for of_name in versions.values() for version in of_name})
         patterns = [_patterns_at(versions, era) for era in (-1, *eras)]
         changed = (eras, patterns) != (self._eras, self._patterns)
         self._eras, self._patterns = eras, patterns
@@ -70,41 +70,42 @@ class Bindings:
 
     @property
     def has_patterns(self) -> bool:
-        """Whether the shop has said how it writes anything."""
+        """Whether the shop has defined any pattern."""
         return any(self._patterns)
 
     def bound(self, code: str, at: tuple[int, str, int]) -> BindingChange | None:
-        """The binding that holds for a code at an order key; None where it has none, or was let go."""
+        """The binding of a code at an order key; None where it has none or was unbound."""
         versions = self._bound.get(code)
         if not versions:
             return None
-        place = bisect_right(versions, at, key=lambda each: each.at) - 1
-        if place < 0 and not versions[0].from_office:
+        index = bisect_right(versions, at, key=lambda change: change.at) - 1
+        if index < 0 and not versions[0].from_office:
             return None
-        one = versions[max(place, 0)]
-        return one if one.item is not None or one.as_ != CodeType.ITEM else None
+        change = versions[max(index, 0)]
+        return change if change.item is not None or change.as_ != CodeType.ITEM else None
 
     def named(self, code: str, scheme: str | None, at: tuple[int, str, int]) -> NamedItem:
-        """What a code names at an order key."""
-        one = self.bound(code, at)
-        if one is not None:
-            if one.as_ != CodeType.ITEM or one.item is None:
+        """The item that a code names at an order key."""
+        change = self.bound(code, at)
+        if change is not None:
+            if change.as_ != CodeType.ITEM or change.item is None:
                 return NamedItem(NOTHING, known=True)
-            own = one.item if one.from_office else self._by_pattern(one.item, at[0]).item
-            return NamedItem(own, known=True)
+            # A bench binds the scanned code of the item, which a pattern may translate; the office binds the item itself.
+            item = change.item if change.from_office else self._by_pattern(change.item, at[0]).item
+            return NamedItem(item, known=True)
         return self._by_pattern(code, at[0]) if scheme in PATTERNED else NamedItem(code, known=False)
 
     def _by_pattern(self, code: str, at_us: int) -> NamedItem:
         era = bisect_right(self._eras, at_us)
-        found = self._names.get((code, era))
-        if found is None:
+        named = self._names.get((code, era))
+        if named is None:
             if len(self._names) >= MOST_NAMES:
                 self._names.clear()
-            found = self._names[code, era] = _named_by(code, self._patterns[era])
-        return found
+            named = self._names[code, era] = _named_by(code, self._patterns[era])
+        return named
 
     def readings(self, code: str) -> tuple[NamedItem, ...]:
-        """What the patterns make of a code in each of their times."""
+        """The pattern match of a code in each period of constant patterns."""
         return tuple(_named_by(code, patterns) for patterns in self._patterns)
 
     def apply_rows(
@@ -113,78 +114,78 @@ class Bindings:
         rows: list[tuple[LedgerRow, str]],
         read: Callable[[LedgerRow, str], tuple[str, BindingChange] | None] | None = None,
     ) -> set[str]:
-        """Note what new and changed events bind; `rows`: each with the verb it has now. The codes that changed.
+        """Apply the bindings of new and changed events. Returns the codes whose binding changed.
 
-        `read`: `binds`.
+        `rows`: each event with its corrected verb. `read`: reads a binding from an event, by default `binds`.
         """
         read = read or binds
         changed: set[str] = set()
-        for each, _ in rows:
-            code = self._code_at.pop(each.pos, None) if each.was is not None else None
+        for row, _ in rows:
+            code = self._code_at.pop(row.pos, None) if row.was is not None else None
             if code is not None:
                 changed.add(code)
-                self._bound[code] = [one for one in self._bound[code] if one.pos != each.pos]
-                connection.execute(binding.delete().where(binding.c.pos == each.pos))
-        new = [bound for each, verb in rows if (bound := blame(each.pos, read, each, verb)) is not None]
-        for code, one in new:
+                self._bound[code] = [change for change in self._bound[code] if change.pos != row.pos]
+                connection.execute(binding.delete().where(binding.c.pos == row.pos))
+        new = [bound for row, verb in rows if (bound := blame(row.pos, read, row, verb)) is not None]
+        for code, change in new:
             changed.add(code)
-            self._keep(code, one)
+            self._store(code, change)
             self._bound[code].sort(key=_order)
-        insert_many(connection, binding, [binding_row(code, one) for code, one in new])
+        insert_many(connection, binding, [binding_row(code, change) for code, change in new])
         return changed
 
-    def _keep(self, code: str, one: BindingChange) -> None:
-        self._bound.setdefault(code, []).append(one)
-        self._code_at[one.pos] = code
+    def _store(self, code: str, change: BindingChange) -> None:
+        self._bound.setdefault(code, []).append(change)
+        self._code_at[change.pos] = code
 
 
-def _order(one: BindingChange) -> tuple[object, ...]:
-    """Two events of a copied card stand at one place: what they say orders them, not the order of arrival."""
-    return (one.at, one.item or "", one.as_, one.from_office, one.pos)
+def _order(change: BindingChange) -> tuple[object, ...]:
+    """Order by content after the key: two events of a copied card have one key, and arrival order must not count."""
+    return (change.at, change.item or "", change.as_, change.from_office, change.pos)
 
 
-def binding_row(code: str, one: BindingChange) -> tuple[object, ...]:
+def binding_row(code: str, change: BindingChange) -> tuple[object, ...]:
     """A row of the table `binding`."""
-    key_us, log, seq = one.at
-    return (code, one.item, one.as_, one.from_office, key_us, bytes.fromhex(log), seq, one.pos)
+    key_us, log, seq = change.at
+    return (code, change.item, change.as_, change.from_office, key_us, bytes.fromhex(log), seq, change.pos)
 
 
-def binds(each: LedgerRow, verb: str) -> tuple[str, BindingChange] | None:
-    """The code that an event binds or lets go, and to what; None for every other event. `verb` with all corrections."""
-    event = each.event
-    if event is None or not each.ok:
+def binds(row: LedgerRow, verb: str) -> tuple[str, BindingChange] | None:
+    """The code that an event binds or unbinds, with the change; None for every other event. `verb`: the corrected one."""
+    event = row.event
+    if event is None or not row.ok:
         return None
     if verb not in BINDING:
         return None
-    at = (effective(event, each.key).us, each.counted.log, each.counted.seq)
+    at = (effective(event, row.key).us, row.counted.log, row.counted.seq)
     if verb == "code.bind" and event.data is not None:
         code, to, as_ = (event.data.get(name) for name in ("code", "to", "as"))
         if not isinstance(code, str) or not code or (to is not None and not isinstance(to, str)):
             return None
-        named_as = as_ if isinstance(as_, str) and to else CodeType.ITEM.value  # without a name the code is let go
-        return canonical_written(code), BindingChange(at, each.pos, to or None, named_as, from_office=True)
-    code = each.code
+        named_as = as_ if isinstance(as_, str) and to else CodeType.ITEM.value  # an empty `to` unbinds the code
+        return canonical_written(code), BindingChange(at, row.pos, to or None, named_as, from_office=True)
+    code = row.code
     if event.kind != "scan" or code is None or event.seen is not None:
         return None
     if verb == "bind" and event.carrier:
-        return event.carrier, BindingChange(at, each.pos, code, CodeType.ITEM.value, from_office=False)
+        return event.carrier, BindingChange(at, row.pos, code, CodeType.ITEM.value, from_office=False)
     if verb == "unbind":
-        return event.carrier or code, BindingChange(at, each.pos, None, CodeType.ITEM.value, from_office=False)
+        return event.carrier or code, BindingChange(at, row.pos, None, CodeType.ITEM.value, from_office=False)
     return None
 
 
 def _patterns_at(versions: dict[str, list[Definition]], at_us: int) -> tuple[Pattern, ...]:
-    """The patterns of a time; one that is recorded and not usable reads nothing, and `refused_patterns` names it."""
-    found = []
-    for several in versions.values():
-        place = bisect_right(several, at_us, key=lambda each: each.holds_from_us) - 1
-        found.append(several[max(place, 0)].data)
-    return usable_patterns(found).patterns
+    """The patterns at a time; an unusable one is skipped, and `refused_patterns` lists it."""
+    current = []
+    for of_name in versions.values():
+        index = bisect_right(of_name, at_us, key=lambda version: version.holds_from_us) - 1
+        current.append(of_name[max(index, 0)].data)
+    return usable_patterns(current).patterns
 
 
 def _named_by(code: str, patterns: Sequence[Pattern]) -> NamedItem:
-    found = {(each.as_, match[0]) for each in patterns if (match := each.match(code)) is not None}
-    if len(found) != 1:
+    matches = {(pattern.as_, match[0]) for pattern in patterns if (match := pattern.match(code)) is not None}
+    if len(matches) != 1:
         return NamedItem(code, known=False)
-    as_, named = found.pop()
+    as_, named = matches.pop()
     return NamedItem(named if as_ == CodeType.ITEM else NOTHING, known=True)

@@ -1,7 +1,8 @@
-"""Boots: which anchors a station's start has, which start followed it, and so what time its clock showed.
+"""Boot clocks: the mapping from a boot's boottime to UTC, from its anchors or from the boot that follows it in its log.
 
-A boot is one run of a kernel. Its anchors serve every log written in it; a boot without any hangs before the boot that
-followed in its log. The few rows about boots, runs and parents stay in memory: some hundred bytes a station and day.
+A boot is one run of a kernel. Its anchors apply to every log that was written in it. A boot without anchors is placed so
+that it ends where the next boot of the same log begins. The rows about boots, runs and parents stay in memory: some hundred
+bytes for each station and day.
 """
 
 from collections.abc import Callable
@@ -27,15 +28,15 @@ from station.core.ledger.times import (
     runs,
 )
 
-MOST_CLOCKS = 4096  # kept; a clock is read again in a fraction of a millisecond
+MOST_CLOCKS = 4096  # cached; computing a clock again costs a fraction of a millisecond
 FOR_EVER = 2**63 - 1
 
 
 class BootClocks:
-    """Every boot's clock, as far as the rows so far tell."""
+    """The clock of every boot, from the rows projected so far."""
 
-    def __init__(self, connection: Connection, said: "ClockFacts | None" = None) -> None:
-        self._said = said or ClockFacts()
+    def __init__(self, connection: Connection, facts: "ClockFacts | None" = None) -> None:
+        self._facts = facts or ClockFacts()
         self._runs: dict[str, list[BootRun]] = {}
         for row in connection.execute(select(run).order_by(run.c.log_id, run.c.first_seq, run.c.boot)):
             self._runs.setdefault(row.log_id.hex(), []).append(BootRun(row.log_id.hex(), row.first_seq, row.boot))
@@ -51,51 +52,56 @@ class BootClocks:
     def apply_rows(
         self, connection: Connection, by_log: dict[str, list[LedgerRow]], flipped: list[LedgerRow], middle: set[str]
     ) -> dict[str, tuple[int, int]]:
-        """Note what new rows say of boots; log -> (from, until) where keys given before may have moved.
+        """Apply the clock facts of new rows. Returns log -> (from seq, until seq) where keys of older rows may change.
 
-        `by_log`: the new rows of each log, in sequence. `flipped`: older anchors that are void now, or no longer.
-        `middle`: logs into whose middle something came.
+        `by_log`: the new rows of each log, in sequence. `flipped`: older anchors whose void status changed.
+        `middle`: logs that got rows before their last row.
+
+        1. Store new anchors; collect the boots whose clock they may change.
+        2. Append runs of boots to the logs that grew at their end; recompute the runs of the logs in `middle`.
+        3. Store which log continues which.
+        4. Compute new clocks for the collected boots and for the boots that depend on them.
         """
         fresh = list(chain.from_iterable(by_log.values()))
-        moved = self._take_anchors(connection, fresh, flipped)
-        self._take_runs(connection, by_log, moved, middle)
+        moved = self._apply_anchors(connection, fresh, flipped)
+        self._append_runs(connection, by_log, moved, middle)
         for log in middle:
-            self._runs_again(connection, log, by_log[log], moved)
-        self._take_parents(connection, fresh, moved)
-        return self._move(connection, moved) if moved else {}
+            self._recompute_runs(connection, log, by_log[log], moved)
+        self._apply_parents(connection, fresh, moved)
+        return self._recompute_clocks(connection, moved) if moved else {}
 
     def clock(self, connection: Connection, name: str) -> BootClock:
         """The clock of a boot."""
-        known = self._clocks.get(name)
-        if known is None:
+        clock = self._clocks.get(name)
+        if clock is None:
             if len(self._clocks) >= MOST_CLOCKS:
                 self._clocks.clear()
-            self._move(connection, {name})
-            known = self._clocks.setdefault(name, UNKNOWN)
-        return known
+            self._recompute_clocks(connection, {name})
+            clock = self._clocks.setdefault(name, UNKNOWN)
+        return clock
 
-    def _take_anchors(self, connection: Connection, fresh: list[LedgerRow], flipped: list[LedgerRow]) -> set[str]:
-        """Note the anchors; the boots in which events that have a key already may move."""
+    def _apply_anchors(self, connection: Connection, fresh: list[LedgerRow], flipped: list[LedgerRow]) -> set[str]:
+        """Store the anchors. Returns the boots in which the keys of older events may change."""
         moved = set()
-        for each in flipped:
-            if each.event is not None and each.event.kind == "anchor" and each.event.boot is not None:
-                connection.execute(anchor.delete().where(anchor.c.pos == each.pos))
-                self._insert_anchors(connection, [each] if each.ok else [])
-                self._forget(each.event.boot)
-                moved.add(each.event.boot)
-        new = [each for each in fresh if each.ok and blame(each.pos, self._said.anchor, each) is not None]
-        for event in filter(None, (each.event for each in new)):
-            name, before = event.boot or "", self._last_ns.get(event.boot or "")
-            if before is not None and ((event.t4 or 0) <= before or not self._is_anchored(connection, name)):
+        for row in flipped:
+            if row.event is not None and row.event.kind == "anchor" and row.event.boot is not None:
+                connection.execute(anchor.delete().where(anchor.c.pos == row.pos))
+                self._insert_anchors(connection, [row] if row.ok else [])
+                self._forget(row.event.boot)
+                moved.add(row.event.boot)
+        new = [row for row in fresh if row.ok and blame(row.pos, self._facts.anchor, row) is not None]
+        for event in filter(None, (row.event for row in new)):
+            name, last_ns = event.boot or "", self._last_ns.get(event.boot or "")
+            if last_ns is not None and ((event.t4 or 0) <= last_ns or not self._is_anchored(connection, name)):
                 moved.add(name)
         self._insert_anchors(connection, new)
-        for event in filter(None, (each.event for each in new)):
+        for event in filter(None, (row.event for row in new)):
             self._forget(event.boot or "")
         return moved
 
     def _insert_anchors(self, connection: Connection, rows: list[LedgerRow]) -> None:
-        made = (blame(each.pos, self._said.anchor, each) for each in rows)
-        insert_many(connection, anchor, [row for row in made if row is not None])
+        anchor_rows = (blame(row.pos, self._facts.anchor, row) for row in rows)
+        insert_many(connection, anchor, [values for values in anchor_rows if values is not None])
 
     def _forget(self, name: str) -> None:
         self._clocks.pop(name, None)
@@ -103,40 +109,44 @@ class BootClocks:
 
     def _is_anchored(self, connection: Connection, name: str) -> bool:
         if name not in self._anchored:
-            found = connection.execute(select(anchor.c.pos).where(anchor.c.boot == name).limit(1)).first()
-            self._anchored[name] = found is not None
+            row = connection.execute(select(anchor.c.pos).where(anchor.c.boot == name).limit(1)).first()
+            self._anchored[name] = row is not None
         return self._anchored[name]
 
-    def _take_runs(
+    def _append_runs(
         self, connection: Connection, by_log: dict[str, list[LedgerRow]], moved: set[str], middle: set[str]
     ) -> None:
+        """Append the runs that begin at the end of a log, and advance the last boottime of each boot.
+
+        A boot without anchors moves when another boot follows it, or when it grows and is placed before a follower.
+        """
         grown: dict[str, int] = {}
         begun: list[BootRun] = []
-        for each in chain.from_iterable(by_log.values()):
-            log, seq, name, mono_ns, _ = each.stamp
+        for row in chain.from_iterable(by_log.values()):
+            log, seq, name, mono_ns, _ = row.stamp
             if name is None:
                 continue
             if (mono_ns or 0) > max(grown.get(name, -1), self._last_ns.get(name, -1)):
                 grown[name] = mono_ns or 0
-            in_log = self._runs.setdefault(log, [])
-            if log not in middle and (not in_log or in_log[-1].boot != name):
-                self._moves(connection, moved, in_log or self._before_log(log))
-                in_log.append(BootRun(log, seq, name))
-                begun.append(in_log[-1])
+            log_runs = self._runs.setdefault(log, [])
+            if log not in middle and (not log_runs or log_runs[-1].boot != name):
+                self._mark_followed(connection, moved, log_runs or self._parent_runs(log))
+                log_runs.append(BootRun(log, seq, name))
+                begun.append(log_runs[-1])
                 self._known_followers = None
-        insert_many(connection, run, [(bytes.fromhex(each.log), each.first_seq, each.boot) for each in begun])
+        insert_many(connection, run, [(bytes.fromhex(begin.log), begin.first_seq, begin.boot) for begin in begun])
         for name, last_ns in grown.items():
-            hangs = name in self._last_ns and self._followers().get(name)
+            has_follower = name in self._last_ns and self._followers().get(name)
             self._last_ns[name] = last_ns
-            if hangs and not self._is_anchored(connection, name):
+            if has_follower and not self._is_anchored(connection, name):
                 moved.add(name)
-        _note_boots(connection, grown)
+        _upsert_boots(connection, grown)
 
-    def _moves(self, connection: Connection, moved: set[str], before: list[BootRun]) -> None:
-        """What ends with this run is followed by another boot now; that tells its time, if nothing else did."""
-        moved.update(each.boot for each in before[-1:] if not self._is_anchored(connection, each.boot))
+    def _mark_followed(self, connection: Connection, moved: set[str], earlier: list[BootRun]) -> None:
+        """Mark the last of the earlier runs as moved: a new boot follows it, which places it if it has no anchor."""
+        moved.update(last.boot for last in earlier[-1:] if not self._is_anchored(connection, last.boot))
 
-    def _before_log(self, log: str) -> list[BootRun]:
+    def _parent_runs(self, log: str) -> list[BootRun]:
         return self._runs.get(self._parents[log].log, []) if log in self._parents else []
 
     def _followers(self) -> dict[str, set[str]]:
@@ -144,99 +154,107 @@ class BootClocks:
             self._known_followers = followers(self._runs, self._parents)
         return self._known_followers
 
-    def _runs_again(self, connection: Connection, log: str, new: list[LedgerRow], moved: set[str]) -> None:
-        """Something came into the middle of a log: its boots may follow each other otherwise now."""
+    def _recompute_runs(self, connection: Connection, log: str, new: list[LedgerRow], moved: set[str]) -> None:
+        """Recompute the runs of a log that got rows in its middle: the order of its boots may have changed."""
         log_id = bytes.fromhex(log)
-        row = event_state.c
-        known = select(row.at_seq, row.boot, row.mono_ns).where(and_(row.at_log == log_id, row.boot.is_not(None)))
-        stamps = [EventTime(log, *each) for each in connection.execute(known)] + [each.stamp for each in new]
-        stamps.sort(key=lambda each: (each.seq, each.boot or "", each.mono_ns or 0))
-        found = list(runs(stamps))
+        c = event_state.c
+        projected = select(c.at_seq, c.boot, c.mono_ns).where(and_(c.at_log == log_id, c.boot.is_not(None)))
+        stamps = [EventTime(log, *values) for values in connection.execute(projected)] + [row.stamp for row in new]
+        stamps.sort(key=lambda stamp: (stamp.seq, stamp.boot or "", stamp.mono_ns or 0))
+        after = list(runs(stamps))
         before = self._runs.get(log, [])
-        if found == before:
+        if after == before:
             return
-        moved.update(each.boot for each in {*found} ^ {*before})
-        moved.update(each.boot for each in (*found, *before) if not self._is_anchored(connection, each.boot))
-        self._runs[log] = found
+        moved.update(changed.boot for changed in {*after} ^ {*before})
+        moved.update(kept.boot for kept in (*after, *before) if not self._is_anchored(connection, kept.boot))
+        self._runs[log] = after
         self._known_followers = None
         connection.execute(run.delete().where(run.c.log_id == log_id))
-        insert_many(connection, run, [(log_id, each.first_seq, each.boot) for each in found])
+        insert_many(connection, run, [(log_id, begin.first_seq, begin.boot) for begin in after])
 
-    def _take_parents(self, connection: Connection, fresh: list[LedgerRow], moved: set[str]) -> None:
-        for each in fresh:
-            log, link = each.counted.log, blame(each.pos, self._said.parent, each)
-            known = self._parents.get(log)
-            # Two openings of one log can only be a fork; the lesser counts, whichever came first.
-            if link is None or (known is not None and known <= link):
+    def _apply_parents(self, connection: Connection, fresh: list[LedgerRow], moved: set[str]) -> None:
+        for row in fresh:
+            log, link = row.counted.log, blame(row.pos, self._facts.parent, row)
+            current = self._parents.get(log)
+            # Two `open` events of one log are a fork: the lesser parent counts, in whatever order they arrived.
+            if link is None or (current is not None and current <= link):
                 continue
             self._parents[log] = link
             self._known_followers = None
-            self._moves(connection, moved, self._runs.get(link.log, []))
-            self._moves(connection, moved, self._runs.get(known.log, []) if known else [])
+            self._mark_followed(connection, moved, self._runs.get(link.log, []))
+            self._mark_followed(connection, moved, self._runs.get(current.log, []) if current else [])
             connection.execute(parent.delete().where(parent.c.log_id == bytes.fromhex(log)))
             insert_many(connection, parent, [(bytes.fromhex(log), bytes.fromhex(link.log), link.seq)])
 
-    def _move(self, connection: Connection, moved: set[str]) -> dict[str, tuple[int, int]]:
-        """New clocks for the boots that moved and for those that hang on them; log -> (from, until) to reckon again."""
+    def _recompute_clocks(self, connection: Connection, moved: set[str]) -> dict[str, tuple[int, int]]:
+        """Compute the clocks of moved boots and of their dependents. Returns log -> (from seq, until seq) to recompute.
+
+        1. Dependents: boots without anchors before a moved boot, which are placed by it.
+        2. Inputs: the boots after a boot without anchors, up to the first anchored one.
+        3. Compute the clocks of both from their anchors.
+        """
         following = self._followers()
-        leading: dict[str, set[str]] = {}
-        for one, nexts in following.items():
-            for after in nexts:
-                leading.setdefault(after, set()).add(one)
-        hanging, waiting = set(moved), list(moved)
-        while waiting:
-            for one in leading.get(waiting.pop(), ()):
-                if one not in hanging and not self._is_anchored(connection, one):
-                    hanging.add(one)
-                    waiting.append(one)
-        needed, ahead = set(hanging), list(hanging)
-        while ahead:
-            one = ahead.pop()
-            if not self._is_anchored(connection, one):
-                fresh = following.get(one, set()) - needed
-                needed |= fresh
-                ahead += fresh
-        anchors = {one: _anchors(connection, one) for one in needed}
-        last_ns = {one: self._last_ns.get(one, 0) for one in needed}
+        dependents = self._dependents(connection, moved, following)
+        needed, open_boots = set(dependents), list(dependents)
+        while open_boots:
+            name = open_boots.pop()
+            if not self._is_anchored(connection, name):
+                inputs = following.get(name, set()) - needed
+                needed |= inputs
+                open_boots += inputs
+        anchors = {name: _anchors(connection, name) for name in needed}
+        last_ns = {name: self._last_ns.get(name, 0) for name in needed}
         self._clocks |= clocks(anchors, last_ns, following)
-        return self._spans(hanging)
+        return self._spans(dependents)
+
+    def _dependents(self, connection: Connection, moved: set[str], following: dict[str, set[str]]) -> set[str]:
+        """The moved boots, and all boots without anchors that are placed by one of them, directly or through others."""
+        preceding: dict[str, set[str]] = {}
+        for name, followers_of in following.items():
+            for follower in followers_of:
+                preceding.setdefault(follower, set()).add(name)
+        dependents, open_boots = set(moved), list(moved)
+        while open_boots:
+            for name in preceding.get(open_boots.pop(), ()):
+                if name not in dependents and not self._is_anchored(connection, name):
+                    dependents.add(name)
+                    open_boots.append(name)
+        return dependents
 
     def _spans(self, names: set[str]) -> dict[str, tuple[int, int]]:
+        """For each log, the sequence numbers from its first to its last run of the named boots."""
         spans: dict[str, tuple[int, int]] = {}
-        for log, in_log in self._runs.items():
-            inside = [n for n, each in enumerate(in_log) if each.boot in names]
+        for log, log_runs in self._runs.items():
+            inside = [index for index, begin in enumerate(log_runs) if begin.boot in names]
             if inside:
-                until = in_log[inside[-1] + 1].first_seq if inside[-1] + 1 < len(in_log) else FOR_EVER
-                spans[log] = (in_log[inside[0]].first_seq, until)
+                until = log_runs[inside[-1] + 1].first_seq if inside[-1] + 1 < len(log_runs) else FOR_EVER
+                spans[log] = (log_runs[inside[0]].first_seq, until)
         return spans
 
 
-def parent_of(each: LedgerRow) -> LogParent | None:
-    """Where a log continues another one, as the event that opens it says."""
-    event = each.event
-    if event is None or event.kind != "open" or event.parent is None or each.counted.seq != 1:
+def parent_of(row: LedgerRow) -> LogParent | None:
+    """The place in another log that a log continues, from its `open` event; None for every other event."""
+    event = row.event
+    if event is None or event.kind != "open" or event.parent is None or row.counted.seq != 1:
         return None
     log = event.parent.log.lower()
-    return (
-        LogParent(log, event.parent.seq)
-        if len(log) == len(each.stored.log) and not log.strip("0123456789abcdef")
-        else None
-    )
+    is_log_id = len(log) == len(row.stored.log) and not log.strip("0123456789abcdef")
+    return LogParent(log, event.parent.seq) if is_log_id else None
 
 
-def anchor_row(each: LedgerRow) -> tuple[object, ...] | None:
-    """The row of an anchor that can be reckoned with; None where its answer came before its question."""
-    event = each.event
+def anchor_row(row: LedgerRow) -> tuple[object, ...] | None:
+    """A row of the table `anchor`; None for every other event and for an anchor whose times run backwards."""
+    event = row.event
     if event is None or event.kind != "anchor" or event.boot is None or event.t1 is None or event.t4 is None:
         return None
     if event.t2 is None or event.t3 is None or event.t4 < event.t1 or event.t3 < event.t2:
         return None
-    place = (bytes.fromhex(each.counted.log), each.counted.seq)
-    return (each.pos, event.boot, *place, event.t1, event.t4, event.t2, event.t3)
+    place = (bytes.fromhex(row.counted.log), row.counted.seq)
+    return (row.pos, event.boot, *place, event.t1, event.t4, event.t2, event.t3)
 
 
 class ClockFacts(NamedTuple):
-    """How an event's row is read for what it says of clocks: an anchor's row, the log that an opening continues."""
+    """Functions that read the clock facts of an event: the row of an anchor, the parent of a log."""
 
     anchor: Callable[[LedgerRow], tuple[object, ...] | None] = anchor_row
     parent: Callable[[LedgerRow], LogParent | None] = parent_of
@@ -247,13 +265,13 @@ def _anchors(connection: Connection, name: str) -> list[TimeAnchor]:
     return [TimeAnchor(name, row.t1_ns, row.t4_ns, row.t2_us, row.t3_us, row.log_id.hex(), row.seq) for row in rows]
 
 
-def _note_boots(connection: Connection, grown: dict[str, int]) -> None:
+def _upsert_boots(connection: Connection, grown: dict[str, int]) -> None:
     statement = insert_text(boot.name, ("boot", "last_ns"), connection.dialect.paramstyle)
-    changed = f"{statement} ON CONFLICT (boot) DO UPDATE SET last_ns = excluded.last_ns"
-    run_many(connection, changed, list(grown.items()))
+    upsert = f"{statement} ON CONFLICT (boot) DO UPDATE SET last_ns = excluded.last_ns"
+    run_many(connection, upsert, list(grown.items()))
 
 
-def in_sequence(each: LedgerRow) -> tuple[int, str, int]:
-    """The order of a log's rows; of several at one place, one that depends on nothing but what they say."""
-    stamp = each.stamp
+def in_sequence(row: LedgerRow) -> tuple[int, str, int]:
+    """Sort key of a log's rows; rows at one place are ordered by their content, not by arrival."""
+    stamp = row.stamp
     return (stamp.seq, stamp.boot or "", stamp.mono_ns or 0)

@@ -1,6 +1,6 @@
-"""The tables that only the projector reads: clocks and logs, voids and corrections, and what is to be done again.
+"""Internal tables of the projector: clocks and logs, voids and corrections, pending and failed work.
 
-Like those of `server.projection.tables` they can be thrown away and made from the ledger again.
+Like the tables of `server.projection.tables` they can be dropped and rebuilt from the ledger.
 """
 
 from typing import Any
@@ -16,7 +16,7 @@ def us(name: str, *, nullable: bool = True) -> Column[Any]:
 
 
 def text(name: str, *, nullable: bool = True) -> Column[Any]:
-    """A column of words that are compared by code point."""
+    """A text column that compares by code point."""
     return Column(name, Key, nullable=nullable)
 
 
@@ -41,7 +41,7 @@ run = Table(
     metadata,
     Column("log_id", LargeBinary, primary_key=True),
     Column("first_seq", BigInteger, primary_key=True, autoincrement=False),
-    Column("boot", Key, primary_key=True),  # two branches of a fork may begin a boot each at one place
+    Column("boot", Key, primary_key=True),  # two branches of a fork may each begin a boot at one place
 )
 
 parent = Table(
@@ -57,13 +57,13 @@ void_mark = Table(
     "void_mark",
     metadata,
     Column("pos", Serial, primary_key=True, autoincrement=False),
-    Column("log_id", LargeBinary, nullable=False),  # where the void itself stands
+    Column("log_id", LargeBinary, nullable=False),  # the place of the void itself
     Column("seq", BigInteger, nullable=False),
     Column("target_log", LargeBinary, nullable=False),
-    Column("target_seq", BigInteger, nullable=False),  # 0 with no target: a closed period, which no void reaches
+    Column("target_seq", BigInteger, nullable=False),  # 0 and an empty log: a closed period, which cannot be voided
 )
 
-# Every event that was sent again under another identity, or came back as a salvage.
+# Every event that was sent again under another identity, or arrived as a salvaged event.
 resent = Table(
     "resent",
     metadata,
@@ -97,12 +97,12 @@ looked_up = Table(
     Index("looked_up_item", "item"),
 )
 
-# Codes whose item may be another one now: their events are linked again behind fresh work.
+# Codes whose item may have changed: their events are relinked after fresh work.
 dirty_code = Table(
     "dirty_code", metadata, Column("code", Key, primary_key=True), Column("since", BigInteger, nullable=False)
 )
 
-# Scans of codes that name a product, a carrier or a person, and so no item; another binding may make them name one.
+# Scans of codes that name no item (a product, a carrier, a person); a later binding may give them one.
 no_item = Table(
     "no_item",
     metadata,
@@ -111,7 +111,7 @@ no_item = Table(
     Index("no_item_code", "code"),
 )
 
-# Every tag that was ever read or bound: cards print only the end of their number.
+# Every tag that was ever read or bound, by the end of its number, which is what a card has printed on it.
 tag_number = Table(
     "tag_number",
     metadata,
@@ -120,8 +120,8 @@ tag_number = Table(
     Index("tag_number_tail", "tail"),
 )
 
-# What could not be folded, with the reason; without it everything else was. `part` "event": the event at `pos` counts for
-# nothing. "fact": it counts, but not for the item `name`. "item", "code" (pos 0): that item or code could not be done again.
+# Failed work with its reason; everything else was folded without it. `part` "event": the event at `pos` has no effect.
+# "fact": it has no effect on the item `name`. "item", "code" (pos 0): that item or code could not be refolded or relinked.
 set_aside = Table(
     "set_aside",
     metadata,
@@ -129,11 +129,11 @@ set_aside = Table(
     Column("part", Key, primary_key=True),
     Column("name", Key, primary_key=True),
     Column("reason", String, nullable=False),
-    Column("sw", String, nullable=False),  # the software that could not; another version tries again
+    Column("sw", String, nullable=False),  # the software version that failed; another version retries
     Index("set_aside_name", "part", "name"),
 )
 
-# Events that name another station than the one whose log they stand in.
+# Events that name another station than the one that owns their log.
 claim = Table(
     "claim",
     metadata,

@@ -1,7 +1,7 @@
-"""Meaning: the functions by which an event is read into the projection, as one port of the projector and of a rebuild.
+"""Event interpreter: the functions that read an event into the projection, as one port of the projector and the rebuild.
 
-Each is pure and takes the event or its row of the ledger; an error in one sets that event aside. A test passes some that
-fail.
+Each function is pure and takes an event or its ledger row. An error in one of them sets that event aside; tests pass failing
+functions to prove it.
 """
 
 from collections.abc import Callable
@@ -24,8 +24,11 @@ from station.core.master_data import Definition
 
 
 class EventInterpreter(NamedTuple):
-    """What an event can mean: a permission and a seal to check, a void, times, numbers of tags, a correction, a binding,
-    a definition, the items that it is about, the fact that it states about one, and what that fact does to the item.
+    """One function for each thing that is read from an event, in the order of the pipeline.
+
+    `permit`, `seal`: checks that mark a row as inert. `void`: the place that a void names. `times`: anchors and log
+    parents. `numbers`: tag numbers. `correction`, `binds`, `defined`: rows about other events, codes and the shop.
+    `links`: the items of an event. `fact`, `apply`: the item event and its effect on the item's state.
     """
 
     permit: Callable[[LedgerRow, LogOwners], None] = check_permission
@@ -41,4 +44,4 @@ class EventInterpreter(NamedTuple):
     apply: Apply = apply
 
 
-MEANING = EventInterpreter()
+DEFAULT_INTERPRETER = EventInterpreter()

@@ -1,4 +1,4 @@
-"""The rows that pages read of one item: its state as columns, its parcels, visits and findings."""
+"""Rows of one item for the pages: its state as columns, its parcels, visits and findings."""
 
 from typing import Any
 
@@ -7,15 +7,16 @@ from station.core.ledger.parcels import LIVE, Finding, ItemState, Parcel, Parcel
 from station.core.ledger.times import LATEST_US
 
 BIGGEST = 2**63 - 1
-EXACT_US = 60_000_000  # a moment known to within a minute either way is not marked as approximate
+EXACT_US = 60_000_000  # a time that is exact to one minute either way is not marked as approximate
 
 
 def item_row(state: ItemState, name: str | None, encoded: bytes) -> tuple[Any, ...]:
-    """A row of `item`. `ordered` and `overrun` as what came from there, `adjusted` as what went there: mostly positive."""
+    """A row of `item`. The outer accounts `ordered` and `overrun` are negated, so that the columns are mostly positive."""
     head = state.header
-    live = any(each.state in LIVE for each in state.parcels)
+    live = any(parcel.state in LIVE for parcel in state.parcels)
     status = "closed" if state.closed else "finished" if state.parcels and not live else "open"
-    known = (bool(state.parcels) or bool(state.outer)) and all(each.qty_milli is not None for each in state.parcels)
+    has_postings = bool(state.parcels) or bool(state.outer)
+    known = has_postings and all(parcel.qty_milli is not None for parcel in state.parcels)
     key_us, log, seq = state.last
     return (
         state.item, name, head.product, head.order, state.routing.routing if state.routing else None,
@@ -32,39 +33,49 @@ def _bounded(number: int | None) -> int | None:
     return number if number is None or abs(number) <= BIGGEST else None
 
 
-def parcel_row(number: int, state: ItemState, each: Parcel) -> tuple[Any, ...]:
+def parcel_row(number: int, state: ItemState, parcel: Parcel) -> tuple[Any, ...]:
     """A row of `parcel` with the surrogate id `number`."""
     return (
-        number, state.item, state.header.product, each.op, each.stage, each.state, each.held_from, each.carrier,
-        each.station, each.work_centre, each.qty_milli, each.since_us, each.at_stage_since_us, each.started_us,
-        each.entered, each.reached, each.reason, each.operator, is_approximate(each),
+        number, state.item, state.header.product, parcel.op, parcel.stage, parcel.state, parcel.held_from, parcel.carrier,
+        parcel.station, parcel.work_centre, parcel.qty_milli, parcel.since_us, parcel.at_stage_since_us, parcel.started_us,
+        parcel.entered, parcel.reached, parcel.reason, parcel.operator, is_approximate(parcel),
     )  # fmt: skip
 
 
-def is_approximate(each: Parcel) -> bool:
-    """Whether nobody knows to the minute when a parcel came: pages then write "≈"."""
-    return each.hi_us == LATEST_US or each.hi_us - each.lo_us > 2 * EXACT_US
+def is_approximate(parcel: Parcel) -> bool:
+    """Whether a parcel's time of arrival is uncertain by more than a minute: pages then write "≈"."""
+    return parcel.hi_us == LATEST_US or parcel.hi_us - parcel.lo_us > 2 * EXACT_US
 
 
-def visit_row(number: int, state: ItemState, each: Visit) -> tuple[Any, ...]:
+def visit_row(number: int, state: ItemState, visit: Visit) -> tuple[Any, ...]:
     """A row of `visit` with the surrogate id `number`."""
     return (
-        number, state.item, state.header.product, each.op, each.stage, each.state, each.station, each.operator,
-        each.qty_milli, each.entered_us, each.left_us, each.went_to_stage, each.went_to_state,
+        number, state.item, state.header.product, visit.op, visit.stage, visit.state, visit.station, visit.operator,
+        visit.qty_milli, visit.entered_us, visit.left_us, visit.went_to_stage, visit.went_to_state,
     )  # fmt: skip
 
 
-def days_open(each: Visit) -> list[int]:
-    """The UTC days at whose first moment a visit stood open: [LONG] for one over more than MOST_DAYS of them.
+def days_open(visit: Visit) -> list[int]:
+    """The UTC days at whose first moment a visit was open; [LONG] for a visit over more than MOST_DAYS days.
 
     >>> days_open(Visit(state="here", entered_us=1, left_us=2 * DAY_US + 1))
     [1, 2]
     """
-    first, last = -(-each.entered_us // DAY_US), (each.left_us - 1) // DAY_US
+    first, last = -(-visit.entered_us // DAY_US), (visit.left_us - 1) // DAY_US
     return [LONG] if last - first >= MOST_DAYS else list(range(first, last + 1))
 
 
-def finding_row(number: int, item: str, each: Finding) -> tuple[Any, ...]:
+def finding_row(number: int, item: str, finding: Finding) -> tuple[Any, ...]:
     """A row of `finding` with the surrogate id `number`."""
-    log_id = bytes.fromhex(each.log)
-    return (number, item, each.rule, each.key_us, log_id, each.seq, each.stage, each.station, each.text)
+    log_id = bytes.fromhex(finding.log)
+    return (
+        number,
+        item,
+        finding.rule,
+        finding.key_us,
+        log_id,
+        finding.seq,
+        finding.stage,
+        finding.station,
+        finding.text,
+    )

@@ -1,6 +1,6 @@
-"""Items: the folded state of each, moved on fact by fact while they come in order, folded anew where they do not.
+"""Item states: the folded state of each item, advanced fact by fact in order, refolded from nothing where order is broken.
 
-States are kept in memory for the items last touched and written once a transaction, however many facts moved them.
+The states of recently used items stay in memory. A state is written once a transaction, however many facts changed it.
 """
 
 from collections import OrderedDict
@@ -29,7 +29,7 @@ LOG = structlog.get_logger("projector")
 
 
 def _upsert(paramstyle: str) -> str:
-    """Writes an item's row where it has none and changes it where it has: indexes that stay need no write then."""
+    """The upsert of an item's row: an update leaves unchanged indexes unwritten, which delete and insert would not."""
     names = [column.name for column in item.columns]
     changes = ", ".join(f'"{name}" = excluded."{name}"' for name in names if name != "item")
     return f'{insert_text(item.name, tuple(names), paramstyle)} ON CONFLICT ("item") DO UPDATE SET {changes}'
@@ -39,7 +39,7 @@ _ITEM = {paramstyle: _upsert(paramstyle) for paramstyle in ("qmark", "pyformat")
 
 
 class StoredItem(msgspec.Struct):
-    """What is stored of an item: its folded state, and the name that the office gave it."""
+    """The stored form of an item: its folded state, and its display name from an entry `item.name`."""
 
     state: ItemState
     name: str | None = None
@@ -50,46 +50,54 @@ _DECODER = msgspec.msgpack.Decoder(StoredItem)
 
 @dataclass(slots=True)
 class LoadedItem:
-    """An item in memory, and what its facts left behind since its rows were last written."""
+    """An item in memory, with the results of its facts that are not written to the tables yet."""
 
     state: ItemState
     name: str | None = None
-    stored: bool = False  # rows of it are in the tables
-    anew: bool = False  # those rows are to be replaced altogether
-    product: str | None = None  # what its stored visits say
-    became: int | None = None
+    stored: bool = False  # the tables hold rows of the item
+    replace_rows: bool = False  # those rows are deleted before the new ones are written
+    product: str | None = None  # the product in its stored visits
+    late_quantity: int | None = None  # a quantity in thousandths that became known after visits without one
     visits: list[Visit] = field(default_factory=list)
     findings: list[Finding] = field(default_factory=list)
-    asked: set[tuple[str, str]] = field(default_factory=set)
+    asked: set[tuple[str, str]] = field(default_factory=set)  # (what, name) of the definitions that its fold looked up
     new_asked: set[tuple[str, str]] = field(default_factory=set)
     failed: list[tuple[int, str]] = field(default_factory=list)  # (pos, reason) of facts that were set aside
 
-    def follow(self, due: DueEvent, catalogue: RecordingMasterData, apply: Apply) -> None:
-        """Move on by one fact, which stands behind all before it; one that cannot be folded is set aside."""
+    def apply_fact(self, due: DueEvent, catalogue: RecordingMasterData, apply: Apply) -> None:
+        """Apply the next fact in order; a fact that cannot be folded is set aside.
+
+        1. Fold the fact, and record which definitions the fold looked up.
+        2. Failed: log it, keep the state, and advance only the order key.
+        3. A quantity that became known completes the visits that have none.
+        4. Take over the new state, visits, findings and name.
+        """
         catalogue.asked.clear()
         fact = due.fact
-        step = fact if isinstance(fact, str) else attempt(self.state, fact, catalogue, apply)
-        self.new_asked |= catalogue.asked - self.asked  # also of a failed one: another definition may let it be folded
-        if isinstance(step, str) or isinstance(fact, str):
-            LOG.error("a fact was set aside", item=self.state.item, pos=due.pos, reason=step)
-            self.failed.append((due.pos, str(step)))
+        result = fact if isinstance(fact, str) else attempt(self.state, fact, catalogue, apply)
+        # Lookups of a failed fact count too: another definition may let it be folded.
+        self.new_asked |= catalogue.asked - self.asked
+        if isinstance(result, str) or isinstance(fact, str):
+            LOG.error("a fact was set aside", item=self.state.item, pos=due.pos, reason=result)
+            self.failed.append((due.pos, str(result)))
             self.state = msgspec.structs.replace(self.state, last=due.place)
             return
-        if step.quantity_became is not None:
-            self.became = step.quantity_became
-            for number, one in enumerate(self.visits):
-                if one.qty_milli is None:
-                    self.visits[number] = msgspec.structs.replace(one, qty_milli=self.became)
-        self.state = step.state
-        self.visits += step.visits
-        self.findings += step.findings
+        if result.quantity_became is not None:
+            self.late_quantity = result.quantity_became
+            for index, past in enumerate(self.visits):
+                if past.qty_milli is None:
+                    self.visits[index] = msgspec.structs.replace(past, qty_milli=self.late_quantity)
+        self.state = result.state
+        self.visits += result.visits
+        self.findings += result.findings
         if fact.verb == "item.name" and fact.data is not None:
             name = fact.data.get("name")
             self.name = name if isinstance(name, str) and name else None
 
-    def written(self) -> None:
-        """Its rows are in the tables now."""
-        self.stored, self.anew, self.became, self.product = True, False, None, self.state.header.product
+    def mark_written(self) -> None:
+        """Reset the pending results: the tables hold all rows of the item."""
+        self.stored, self.replace_rows, self.late_quantity = True, False, None
+        self.product = self.state.header.product
         self.asked |= self.new_asked
         self.visits, self.findings, self.new_asked, self.failed = [], [], set(), []
 
@@ -99,121 +107,130 @@ class ItemStates:
 
     def __init__(self, connection: Connection, apply: Apply = apply) -> None:
         self._apply = apply
-        self._open: OrderedDict[str, LoadedItem] = OrderedDict()
-        self._moved: dict[str, LoadedItem] = {}
-        self._gone: set[str] = set()
+        self._loaded: OrderedDict[str, LoadedItem] = OrderedDict()
+        self._changed: dict[str, LoadedItem] = {}
+        self._deleted: set[str] = set()
         self._next = {
             table.name: 1 + int(connection.execute(select(func.coalesce(func.max(table.c.id), 0))).scalar_one())
             for table in (parcel, visit, finding)
         }
 
     def load(self, connection: Connection, names: Iterable[str]) -> None:
-        """Have the states of many items in memory, with few questions."""
-        new = [name for name in names if name not in self._open]
+        """Load the states of many items with few statements."""
+        new = [name for name in names if name not in self._loaded]
         for start in range(0, len(new), AT_ONCE):
             some = new[start : start + AT_ONCE]
             for name in some:
-                self._open[name] = LoadedItem(empty(name))
-            for name, stored in connection.execute(select(item.c.item, item.c.state).where(item.c.item.in_(some))):
-                kept = _DECODER.decode(stored)
-                self._open[name] = LoadedItem(kept.state, kept.name, stored=True, product=kept.state.header.product)
+                self._loaded[name] = LoadedItem(empty(name))
+            for name, encoded in connection.execute(select(item.c.item, item.c.state).where(item.c.item.in_(some))):
+                stored = _DECODER.decode(encoded)
+                product = stored.state.header.product
+                self._loaded[name] = LoadedItem(stored.state, stored.name, stored=True, product=product)
 
     def get(self, connection: Connection, name: str) -> LoadedItem:
-        """The item as folded so far; an empty one where nothing is known of it."""
-        if name not in self._open:
+        """The item as folded so far; an empty one where it has no facts."""
+        if name not in self._loaded:
             self.load(connection, [name])
-        self._open.move_to_end(name)
-        return self._open[name]
+        self._loaded.move_to_end(name)
+        return self._loaded[name]
 
-    def follow(self, one: LoadedItem, due: DueEvent, catalogue: RecordingMasterData) -> None:
-        """Move an item on by one fact; its rows are to be written at the end of the transaction."""
-        one.follow(due, catalogue, self._apply)
-        self._moved[one.state.item] = one
+    def apply_fact(self, loaded: LoadedItem, due: DueEvent, catalogue: RecordingMasterData) -> None:
+        """Apply one fact to an item; `write` writes its rows at the end of the transaction."""
+        loaded.apply_fact(due, catalogue, self._apply)
+        self._changed[loaded.state.item] = loaded
 
-    def gone(self, name: str) -> None:
-        """An item that cannot be folded: its rows are to be deleted."""
-        self._open.pop(name, None)
-        self._moved.pop(name, None)
-        self._gone.add(name)
+    def mark_deleted(self, name: str) -> None:
+        """Drop an item that cannot be folded; `write` deletes its rows."""
+        self._loaded.pop(name, None)
+        self._changed.pop(name, None)
+        self._deleted.add(name)
 
     def refold(self, name: str, facts: Iterable[DueEvent], catalogue: RecordingMasterData) -> None:
-        """Fold an item from nothing; without facts it never was."""
-        one = LoadedItem(empty(name), stored=True, anew=True)
-        for due in sorted(facts, key=lambda each: (each.place, each.hash, each.pos)):
-            one.follow(due, catalogue, self._apply)
-        self._open.pop(name, None)
-        self._moved.pop(name, None)
-        if one.state == empty(name):
-            self._gone.add(name)
+        """Fold an item from nothing; an item without facts is deleted."""
+        loaded = LoadedItem(empty(name), stored=True, replace_rows=True)
+        for due in sorted(facts, key=lambda fact: (fact.place, fact.hash, fact.pos)):
+            loaded.apply_fact(due, catalogue, self._apply)
+        self._loaded.pop(name, None)
+        self._changed.pop(name, None)
+        if loaded.state == empty(name):
+            self._deleted.add(name)
         else:
-            self._open[name] = self._moved[name] = one
+            self._loaded[name] = self._changed[name] = loaded
 
     def write(self, connection: Connection) -> None:
-        """Write the rows of every item that moved."""
-        moved = list(self._moved.values())
-        replaced = [(one.state.item,) for one in moved if one.anew] + [(name,) for name in self._gone]
-        _forget(connection, replaced)
-        self._change_visits(connection, [one for one in moved if one.stored and not one.anew])
-        stored = [(one.state.item,) for one in moved if one.stored and not one.anew]
-        _delete(connection, "parcel", stored)
+        """Write the rows of every changed item.
+
+        1. Delete all rows of refolded and deleted items.
+        2. Of the other stored items, complete the old visits and delete the parcels.
+        3. Write the items, their parcels, new visits and findings, looked-up definitions and failed facts.
+        4. Trim the states in memory to MOST_ITEMS.
+        """
+        changed = list(self._changed.values())
+        advanced = [loaded for loaded in changed if loaded.stored and not loaded.replace_rows]
+        replaced = [(loaded.state.item,) for loaded in changed if loaded.replace_rows]
+        _delete_items(connection, replaced + [(name,) for name in self._deleted])
+        self._update_visits(connection, advanced)
+        _delete(connection, "parcel", [(loaded.state.item,) for loaded in advanced])
         rows = [
-            item_rows.item_row(one.state, one.name, _ENCODER.encode(StoredItem(one.state, one.name))) for one in moved
+            item_rows.item_row(loaded.state, loaded.name, _ENCODER.encode(StoredItem(loaded.state, loaded.name)))
+            for loaded in changed
         ]
         run_many(connection, _ITEM[connection.dialect.paramstyle], rows)
-        self._write_parcels(connection, moved)
-        self._write_trail(connection, moved)
-        asked = [(*each, one.state.item) for one in moved for each in one.new_asked]
+        self._write_parcels(connection, changed)
+        self._write_history(connection, changed)
+        asked = [(*definition, loaded.state.item) for loaded in changed for definition in loaded.new_asked]
         if asked:
-            # Of an item that was out of memory it is not known any more what it asked for before.
+            # An item that was out of memory may look up a definition that its rows already name.
             statement = insert_text(looked_up.name, ("what", "name", "item"), connection.dialect.paramstyle)
             run_many(connection, f"{statement} ON CONFLICT DO NOTHING", asked)
-        put_aside(connection, [(pos, FACT, one.state.item, why) for one in moved for pos, why in one.failed])
-        for one in moved:
-            one.written()
-        self._moved.clear()
-        self._gone.clear()
-        while len(self._open) > MOST_ITEMS:
-            self._open.popitem(last=False)
+        failed = [(pos, FACT, loaded.state.item, why) for loaded in changed for pos, why in loaded.failed]
+        put_aside(connection, failed)
+        for loaded in changed:
+            loaded.mark_written()
+        self._changed.clear()
+        self._deleted.clear()
+        while len(self._loaded) > MOST_ITEMS:
+            self._loaded.popitem(last=False)
 
-    def _change_visits(self, connection: Connection, moved: list[LoadedItem]) -> None:
-        for one in moved:
-            if one.became is None and one.product == one.state.header.product:
+    def _update_visits(self, connection: Connection, advanced: list[LoadedItem]) -> None:
+        for loaded in advanced:
+            if loaded.late_quantity is None and loaded.product == loaded.state.header.product:
                 continue
-            rows = visit.update().where(visit.c.item == one.state.item)
-            if one.became is not None:
-                connection.execute(rows.where(visit.c.qty_milli.is_(None)).values(qty_milli=one.became))
-            connection.execute(rows.values(product=one.state.header.product))
+            rows = visit.update().where(visit.c.item == loaded.state.item)
+            if loaded.late_quantity is not None:
+                connection.execute(rows.where(visit.c.qty_milli.is_(None)).values(qty_milli=loaded.late_quantity))
+            connection.execute(rows.values(product=loaded.state.header.product))
 
-    def _write_parcels(self, connection: Connection, moved: list[LoadedItem]) -> None:
+    def _write_parcels(self, connection: Connection, changed: list[LoadedItem]) -> None:
         number = self._next["parcel"]
         rows = []
-        for one in moved:
-            for each in one.state.parcels:
-                rows.append(item_rows.parcel_row(number, one.state, each))
+        for loaded in changed:
+            for portion in loaded.state.parcels:
+                rows.append(item_rows.parcel_row(number, loaded.state, portion))
                 number += 1
         insert_many(connection, parcel, rows)
         self._next["parcel"] = number
 
-    def _write_trail(self, connection: Connection, moved: list[LoadedItem]) -> None:
+    def _write_history(self, connection: Connection, changed: list[LoadedItem]) -> None:
         visits: list[tuple[Any, ...]] = []
         days: list[tuple[int, int]] = []
         findings: list[tuple[Any, ...]] = []
-        number, noted = self._next["visit"], self._next["finding"]
-        for one in moved:
-            for each in one.visits:
-                visits.append(item_rows.visit_row(number, one.state, each))
-                days += [(day, number) for day in item_rows.days_open(each)]
-                number += 1
-            for said in one.findings:
-                findings.append(item_rows.finding_row(noted, one.state.item, said))
-                noted += 1
+        visit_id, finding_id = self._next["visit"], self._next["finding"]
+        for loaded in changed:
+            for past in loaded.visits:
+                visits.append(item_rows.visit_row(visit_id, loaded.state, past))
+                days += [(day, visit_id) for day in item_rows.days_open(past)]
+                visit_id += 1
+            for result in loaded.findings:
+                findings.append(item_rows.finding_row(finding_id, loaded.state.item, result))
+                finding_id += 1
         insert_many(connection, visit, visits)
         insert_many(connection, open_at, days)
         insert_many(connection, finding, findings)
-        self._next["visit"], self._next["finding"] = number, noted
+        self._next["visit"], self._next["finding"] = visit_id, finding_id
 
 
-def _forget(connection: Connection, items: list[tuple[str]]) -> None:
+def _delete_items(connection: Connection, items: list[tuple[str]]) -> None:
     """Delete every row of these items."""
     for (name,) in items:
         visits = select(visit.c.id).where(visit.c.item == name)

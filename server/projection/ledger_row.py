@@ -1,4 +1,4 @@
-"""Rows of the ledger as the projector takes them: read, checked against their hash, with their time and standing."""
+"""Ledger rows as the projector processes them: decoded, checked against their hash, with their order key and status."""
 
 from collections.abc import Container, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -16,13 +16,13 @@ from station.core.ledger.times import EventTime, OrderKey
 from station.core.ledger.void_resolution import CountedIdentity, Place, read
 
 AT_ONCE = 500  # positions named in one statement
-NOT_PERMITTED = "not_permitted"  # the status of what may not be said in its log
+NOT_PERMITTED = "not_permitted"  # the status of an event that its log is not permitted to hold
 COLUMNS = (ledger.c.pos, ledger.c.log_id, ledger.c.seq, ledger.c.bytes, ledger.c.prev, ledger.c.hash)
 
 
 @dataclass(slots=True)
 class LedgerRow:
-    """One row of the ledger. `event`: the one to fold, None where nothing can be. `was`: its row in event_state, if any."""
+    """One row of the ledger. `event`: the event to fold, None for an inert row. `was`: its row in event_state, if any."""
 
     pos: int
     stored: Place
@@ -30,31 +30,31 @@ class LedgerRow:
     read_as: str
     event: Event | None
     counted: CountedIdentity
-    stamp: EventTime  # its place in the order, and the clock that it read
-    own_hash: str = ""  # where it is stored, in hex
+    stamp: EventTime  # its place in its log, and the clock values that it was recorded with
+    own_hash: str = ""  # the hash of the stored event, in hex
     status: str = ""
     key: OrderKey = field(default_factory=OrderKey)
     was: Any = None
-    code: str | None = None  # the canonical text of what was scanned, or typed in place of a scan
+    code: str | None = None  # the canonical text of the scanned code, or of the code typed in place of a scan
 
     @property
     def ok(self) -> bool:
-        """Whether it counts."""
+        """Whether the event has effect."""
         return self.status == "ok"
 
     @property
     def places(self) -> set[Place]:
-        """Where it stands, and where it stood first."""
+        """The place where the event is stored, and the place where it was first recorded."""
         return {self.stored, self.counted.place}
 
     @property
     def recorded(self) -> tuple[int, str, int]:
-        """Its recorded order key."""
+        """The recorded order key."""
         return (self.key.us, self.counted.log, self.counted.seq)
 
 
 def inert_row(row: Any, status: str) -> LedgerRow:
-    """A row with the columns of COLUMNS as one that counts for nothing and says nothing."""
+    """Make an inert row from the columns of COLUMNS: it has no event and no effect."""
     stored = Place(row.log_id.hex(), row.seq)
     own_hash = row.hash.hex()
     return LedgerRow(
@@ -62,35 +62,33 @@ def inert_row(row: Any, status: str) -> LedgerRow:
     )
 
 
-def mark_inert(each: LedgerRow, status: str) -> None:
-    """Make a row one that counts for nothing and says nothing, at the place where it is stored."""
-    each.event = each.code = None
-    each.counted, each.stamp = CountedIdentity(*each.stored, each.own_hash), EventTime(*each.stored)
-    each.status = each.read_as = status
+def mark_inert(row: LedgerRow, status: str) -> None:
+    """Make a row inert: it has no event and no effect, and counts at the place where it is stored."""
+    row.event = row.code = None
+    row.counted, row.stamp = CountedIdentity(*row.stored, row.own_hash), EventTime(*row.stored)
+    row.status = row.read_as = status
 
 
 def from_row(row: Any) -> LedgerRow:
-    """Read one row with the columns of COLUMNS."""
+    """Decode one row with the columns of COLUMNS."""
     pos, log_id, seq, encoded, prev, event_hash = row
     stored = Place(log_id.hex(), seq)
     if link(prev, encoded) != event_hash:
         counted = CountedIdentity(*stored, event_hash.hex())
         return LedgerRow(pos, stored, None, "damaged", None, counted, EventTime(*stored), counted.hash, "damaged")
-    found = read(stored.log, seq, event_hash.hex(), encoded)
-    kind = None if found.outer is None else found.outer.kind
-    counted, event = found.counted, found.event
+    decoded = read(stored.log, seq, event_hash.hex(), encoded)
+    kind = None if decoded.outer is None else decoded.outer.kind
+    counted, event, status = decoded.counted, decoded.event, decoded.status
     own_hash = event_hash.hex()
     if event is None:
-        at = EventTime(counted.log, counted.seq)
-        return LedgerRow(pos, stored, kind, found.status, None, counted, at, own_hash, found.status)
+        stamp = EventTime(counted.log, counted.seq)
+        return LedgerRow(pos, stored, kind, status, None, counted, stamp, own_hash, status)
     stamp = EventTime(counted.log, counted.seq, event.boot, event.mono_ns, event.since_ns)
-    return LedgerRow(
-        pos, stored, kind, found.status, event, counted, stamp, own_hash, found.status, code=code_of(event)
-    )
+    return LedgerRow(pos, stored, kind, status, event, counted, stamp, own_hash, status, code=code_of(event))
 
 
 def code_of(event: Event) -> str | None:
-    """The canonical text of what was scanned, or typed in place of a scan; None where an event has no code."""
+    """The canonical text of a scanned code, or of one typed in place of a scan; None where an event has no code."""
     if event.kind == "scan":
         return event.code or (canonical(event.raw) if event.raw else None)
     if event.what == "checkin" and event.data is not None:
@@ -100,9 +98,9 @@ def code_of(event: Event) -> str | None:
 
 
 def rows_after(connection: Connection, pos: int, limit: int, aside: Container[int] = ()) -> list[LedgerRow]:
-    """The next rows behind a position, in the ledger's order; those at the positions `aside` are set aside.
+    """The next rows after a position, in ledger order; rows at the positions `aside` are inert.
 
-    Raises `Unfoldable` for another one that cannot even be read.
+    Raises `Unfoldable` for another row that cannot be decoded.
     """
     wanted = select(*COLUMNS).where(ledger.c.pos > pos).order_by(ledger.c.pos).limit(limit)
     rows = connection.execute(wanted).all()
@@ -110,7 +108,7 @@ def rows_after(connection: Connection, pos: int, limit: int, aside: Container[in
 
 
 def all_rows(connection: Connection, aside: Container[int] = ()) -> Iterator[LedgerRow]:
-    """The whole ledger, in its order, a few thousand rows in memory at a time."""
+    """The whole ledger in order, a few thousand rows in memory at a time."""
     pos = 0
     while rows := rows_after(connection, pos, 5000, aside):
         yield from rows
@@ -118,42 +116,45 @@ def all_rows(connection: Connection, aside: Container[int] = ()) -> Iterator[Led
 
 
 def rows_at(connection: Connection, positions: Iterable[int], source: Connection | None = None) -> list[LedgerRow]:
-    """Rows that were projected before, with the standing and the key that they have now, in the ledger's order.
+    """Projected rows at these positions with their current status and key, in ledger order.
 
-    `source`: where the ledger is, if not beside the projection.
+    `source`: the connection to the ledger, where it is not in the database of the projection.
     """
-    found = []
-    wanted = sorted(positions)
-    for start in range(0, len(wanted), AT_ONCE):
-        some = wanted[start : start + AT_ONCE]
+    projected = []
+    ordered = sorted(positions)
+    for start in range(0, len(ordered), AT_ONCE):
+        some = ordered[start : start + AT_ONCE]
         states = {row.pos: row for row in connection.execute(select(event_state).where(event_state.c.pos.in_(some)))}
-        rows = select(*COLUMNS).where(ledger.c.pos.in_(some)).order_by(ledger.c.pos)
-        for row in (source or connection).execute(rows):
-            was = states[row.pos]
-            one = inert_row(row, SET_ASIDE) if was.status == SET_ASIDE else from_row(row)
-            if was.status == NOT_PERMITTED and one.event is not None and not _is_refused_void(one, was):
-                mark_inert(one, NOT_PERMITTED)
-            one.was = was
-            one.status = was.status
-            one.key = OrderKey(was.key_us, was.lo_us, was.hi_us, was.approx)
-            found.append(one)
-    return found
+        stored = select(*COLUMNS).where(ledger.c.pos.in_(some)).order_by(ledger.c.pos)
+        for values in (source or connection).execute(stored):
+            was = states[values.pos]
+            row = inert_row(values, SET_ASIDE) if was.status == SET_ASIDE else from_row(values)
+            if was.status == NOT_PERMITTED and row.event is not None and not _is_refused_void(row, was):
+                mark_inert(row, NOT_PERMITTED)
+            row.was = was
+            row.status = was.status
+            row.key = OrderKey(was.key_us, was.lo_us, was.hi_us, was.approx)
+            projected.append(row)
+    return projected
 
 
-def _is_refused_void(one: LedgerRow, was: Any) -> bool:
-    """Whether a row is not permitted for what it voids, which may change: not for what it is or where it claims to be."""
+def _is_refused_void(row: LedgerRow, was: Any) -> bool:
+    """Whether a row is not permitted because of the event that it voids.
+
+    That reason may pass when the target's log arrives; a claimed place or a forbidden kind never becomes permitted.
+    """
     at = Place(was.at_log.hex(), was.at_seq)
-    return one.event is not None and one.event.kind == "scan" and one.counted.place == at
+    return row.event is not None and row.event.kind == "scan" and row.counted.place == at
 
 
 def state_rows(rows: Sequence[LedgerRow]) -> list[tuple[Any, ...]]:
     """The rows of event_state, in the order of its columns."""
-    raw = {log: bytes.fromhex(log) for each in rows for log in (each.stored.log, each.counted.log)}
+    raw = {log: bytes.fromhex(log) for row in rows for log in (row.stored.log, row.counted.log)}
     return [
         (
-            each.pos, raw[each.stored.log], each.stored.seq, each.kind, each.status, *each.key,
-            raw[each.counted.log], each.counted.seq, bytes.fromhex(each.counted.hash),
-            each.stamp.boot, each.stamp.mono_ns, each.stamp.since_ns,
+            row.pos, raw[row.stored.log], row.stored.seq, row.kind, row.status, *row.key,
+            raw[row.counted.log], row.counted.seq, bytes.fromhex(row.counted.hash),
+            row.stamp.boot, row.stamp.mono_ns, row.stamp.since_ns,
         )
-        for each in rows
+        for row in rows
     ]  # fmt: skip

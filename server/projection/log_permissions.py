@@ -1,9 +1,9 @@
-"""Owners: whose log an event stands in, and so what it may say.
+"""Log permissions: the owner of a log, and the events that the owner is permitted to record.
 
-A log belongs to the device that first sent it, or to the hub; the list of logs is the hub's own and never changes hands from
-one station to another. Entries count from the hub's logs alone, those of its earlier epochs among them: the hub asked who
-enters before it wrote one. A station's log says what a bench can: its own scans, and undoing these. What it says beyond
-that, plainly or as an event of another log (`origin`, `salvage`), is kept, shown and not permitted.
+A log belongs to the device that first sent it, or to the hub; a log never passes from one station to another. Entries count
+only in the hub's logs, including those of earlier epochs: the hub authorised the person before it wrote them. A station's
+log may hold its own scans and undo them. Any other event in it, direct or as an event of another log (`origin`, `salvage`),
+is stored and shown with the status `not_permitted`, and has no effect.
 """
 
 from collections.abc import Iterable
@@ -21,7 +21,7 @@ from station.core.ledger.void_resolution import Place
 
 
 class LogOwners:
-    """The owner of each log, read from the hub's list as it is asked for. `thru`: how far the ledger is projected."""
+    """The owner of each log, read from the table `log` on demand. `thru`: the projected position of the ledger."""
 
     def __init__(self, connection: Connection, thru: int) -> None:
         self._connection = connection
@@ -30,27 +30,27 @@ class LogOwners:
         self._arrived: set[str] = set()
 
     def use(self, connection: Connection, thru: int) -> None:
-        """Read from this connection from now on."""
+        """Read from this connection from now on, with the ledger projected up to `thru`."""
         self._connection, self.thru = connection, thru
 
     def of(self, name: str) -> tuple[bool, str]:
-        """(whether it is the hub's, the station) of a log; the log alone where the list does not have it."""
-        known = self._of.get(name)
-        if known is None:
+        """(whether it is a log of the hub, the station) of a log; an unknown log gets a station name of its own."""
+        owner = self._of.get(name)
+        if owner is None:
             row = self._connection.execute(
                 select(log.c.device, log.c.station).where(log.c.log_id == bytes.fromhex(name))
             ).first()
             if row is None:
                 return (False, "\0" + name)
-            known = self._of[name] = (row.device is None and row.station == HUB, row.station)
-        return known
+            owner = self._of[name] = (row.device is None and row.station == HUB, row.station)
+        return owner
 
     def is_hubs(self, name: str) -> bool:
         """Whether a log is one of the hub's own."""
         return self.of(name)[0]
 
     def has_arrived(self, name: str) -> bool:
-        """Whether anything of a log was projected: before that, the list may not have it yet."""
+        """Whether any event of a log was projected; before that, the table `log` may not name it yet."""
         if name not in self._arrived:
             at = and_(ledger.c.log_id == bytes.fromhex(name), ledger.c.pos <= self.thru)
             if self._connection.execute(select(ledger.c.pos).where(at).limit(1)).first() is None:
@@ -59,30 +59,30 @@ class LogOwners:
         return True
 
     def may_void(self, void: Place, target: Place) -> bool:
-        """Whether the event in `void` may take out the one in `target`, both where they are stored."""
-        own, of = self.of(void.log), self.of(target.log)
-        return own[0] or own == of
+        """Whether the event stored at `void` may void the event stored at `target`."""
+        voiding, voided = self.of(void.log), self.of(target.log)
+        return voiding[0] or voiding == voided
 
 
-def check_permission(each: LedgerRow, owners: LogOwners) -> None:
-    """An entry in a station's log, and an event there that claims a place in a log of the hub's, count for nothing."""
-    event = each.event
-    if event is None or owners.is_hubs(each.stored.log):
+def check_permission(row: LedgerRow, owners: LogOwners) -> None:
+    """Mark an entry in a station's log, and an event there that claims a place in a hub's log, as not permitted."""
+    event = row.event
+    if event is None or owners.is_hubs(row.stored.log):
         return
-    elsewhere = each.counted.log != each.stored.log
-    if event.kind == "entry" or (elsewhere and owners.is_hubs(each.counted.log)):
-        mark_inert(each, NOT_PERMITTED)
+    elsewhere = row.counted.log != row.stored.log
+    if event.kind == "entry" or (elsewhere and owners.is_hubs(row.counted.log)):
+        mark_inert(row, NOT_PERMITTED)
 
 
-def claimed_by(each: LedgerRow, owners: LogOwners) -> str | None:
-    """The station that an event names, where that is not the one whose log it stands in."""
-    is_hubs, station = owners.of(each.stored.log)
-    named = each.event.station if each.event is not None else None
+def claimed_by(row: LedgerRow, owners: LogOwners) -> str | None:
+    """The station that an event names, where it is not the station that owns the log."""
+    is_hubs, station = owners.of(row.stored.log)
+    named = row.event.station if row.event is not None else None
     return named if named and not is_hubs and not station.startswith("\0") and named != station else None
 
 
 class NotPermitted(NamedTuple):
-    """How many events of a station's log are not permitted (`claimed` None), or claim to be of the station `claimed`."""
+    """Number of events in a station's log that are not permitted (`claimed` None), or that name the station `claimed`."""
 
     log: str
     station: str
@@ -91,35 +91,39 @@ class NotPermitted(NamedTuple):
 
     @property
     def fact(self) -> str:
-        """What is said of the station, behind its name."""
-        one = self.events == 1
-        number = f"{self.events:,} event{'' if one else 's'}"
+        """The fact of the alert: the sentence after the name of the station."""
+        single = self.events == 1
+        number = f"{self.events:,} event{'' if single else 's'}"
         if self.claimed is None:
             return f" sent {number} that it may not send: entries, or voids of what others recorded"
-        return f" sent {number} that claim{'s' if one else ''} to be of station {self.claimed}"
+        return f" sent {number} that claim{'s' if single else ''} to be of station {self.claimed}"
 
 
-def beyond(connection: Connection) -> list[NotPermitted]:
-    """What the logs of stations hold that they may not say, and what they say of other stations."""
-    state, of = event_state.c, log.c
+def count_not_permitted(connection: Connection) -> list[NotPermitted]:
+    """Count the events in station logs that are not permitted, and those that name another station."""
+    state, owner = event_state.c, log.c
     refused = select(state.log_id, func.count().label("events")).where(REFUSED).group_by(state.log_id).subquery()
     claims = select(claim.c.log_id, claim.c.station, func.count().label("events"))
-    named = claims.group_by(claim.c.log_id, claim.c.station).subquery()
+    claimed = claims.group_by(claim.c.log_id, claim.c.station).subquery()
     rows: list[Any] = [
         *connection.execute(
-            select(refused.c.log_id, of.station, null(), refused.c.events).join(log, of.log_id == refused.c.log_id)
+            select(refused.c.log_id, owner.station, null(), refused.c.events).join(
+                log, owner.log_id == refused.c.log_id
+            )
         ),
         *connection.execute(
-            select(named.c.log_id, of.station, named.c.station, named.c.events).join(log, of.log_id == named.c.log_id)
+            select(claimed.c.log_id, owner.station, claimed.c.station, claimed.c.events).join(
+                log, owner.log_id == claimed.c.log_id
+            )
         ),
     ]
     return sorted(
-        (NotPermitted(one[0].hex(), *one[1:]) for one in rows),
-        key=lambda each: (each.station, each.log, each.claimed or ""),
+        (NotPermitted(row[0].hex(), *row[1:]) for row in rows),
+        key=lambda count: (count.station, count.log, count.claimed or ""),
     )
 
 
 def note_claims(connection: Connection, rows: Iterable[LedgerRow], owners: LogOwners) -> None:
-    """Keep the claims of these rows."""
-    made = [(each.pos, bytes.fromhex(each.stored.log), named) for each in rows if (named := claimed_by(each, owners))]
-    insert_many(connection, claim, made)
+    """Store the claims of these rows."""
+    claims = [(row.pos, bytes.fromhex(row.stored.log), named) for row in rows if (named := claimed_by(row, owners))]
+    insert_many(connection, claim, claims)

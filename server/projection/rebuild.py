@@ -1,7 +1,7 @@
-"""Rebuild: the projection from nothing, reckoned from the whole set at once instead of step by step.
+"""Rebuild: compute the projection from the whole ledger at once instead of step by step.
 
-It shares the meaning of an event with the projector, and none of its bookkeeping: keys, voids and copies come from the pure
-functions over everything, every item is folded once. So where the two disagree, the step by step way has a defect.
+It shares the event interpreter with the projector, and none of the incremental state: keys, voids and copies come from pure
+functions over the whole set, and each item is folded once. A difference between the two is a defect of the incremental way.
 """
 
 from collections.abc import Callable, Iterator, Mapping
@@ -20,11 +20,11 @@ from server.projection.clock_sync import anchor_row, in_sequence, parent_of
 from server.projection.definitions import Definitions, definition_row
 from server.projection.event_items import Corrections, ItemEventBuilder, correction_row, insert_links, verb_of
 from server.projection.internal_tables import anchor, boot, correction, parent, run
-from server.projection.interpreter import MEANING, EventInterpreter
+from server.projection.interpreter import DEFAULT_INTERPRETER, EventInterpreter
 from server.projection.item_states import ItemStates
 from server.projection.ledger_row import LedgerRow, all_rows, rows_at, state_rows
 from server.projection.log_permissions import LogOwners, note_claims
-from server.projection.pipeline import PATTERNS, fold_anew
+from server.projection.pipeline import PATTERNS, refold_items
 from server.projection.released_orders import ReleasedOrders
 from server.projection.set_aside import EVENT, ITEM, Unfoldable, blame, events_aside, is_of_medium, put_aside
 from server.projection.tables import (
@@ -47,57 +47,60 @@ ITEMS_AT_ONCE = 100
 
 
 class RowDifference(NamedTuple):
-    """A row that the projection has and a rebuilt one has not (`+`), or the other way round (`-`)."""
+    """A row that only the live projection has (`+`), or only the rebuilt one (`-`)."""
 
     table: str
     sign: str
     row: tuple[Any, ...]
 
 
-def rebuild(store: Store, meaning: EventInterpreter = MEANING) -> int:
-    """Throw the projection away and make it again, in one transaction; the position it then stands at.
+def rebuild(store: Store, interpreter: EventInterpreter = DEFAULT_INTERPRETER) -> int:
+    """Delete the projection and fold it again in one transaction. Returns its position.
 
-    What was set aside is tried again.
+    Events, items and codes that were set aside are retried.
     """
     with store.write() as connection:
-        return make_again(connection, meaning)
+        return rebuild_tables(connection, interpreter)
 
 
-def make_again(
-    connection: Connection, meaning: EventInterpreter = MEANING, aside: Mapping[int, str] | None = None
+def rebuild_tables(
+    connection: Connection, interpreter: EventInterpreter = DEFAULT_INTERPRETER, aside: Mapping[int, str] | None = None
 ) -> int:
-    """As `rebuild`, inside the caller's transaction. `aside`: events that stay set aside, pos -> reason."""
+    """Rebuild inside the caller's transaction. `aside`: events that stay set aside, pos -> reason."""
     _empty(connection)
-    return fold_all(connection, connection, meaning, aside)
+    return fold_all(connection, connection, interpreter, aside)
 
 
-def compare(store: Store, meaning: EventInterpreter = MEANING) -> list[RowDifference]:
-    """Where the projection differs from a rebuilt one; surrogate ids apart. Wants a projection that has nothing waiting.
+def compare(store: Store, interpreter: EventInterpreter = DEFAULT_INTERPRETER) -> list[RowDifference]:
+    """The differences between the projection and a rebuilt one, without surrogate ids. The refold queues must be empty.
 
-    The rebuilt one leaves out the events that the live one has set aside, and whatever else it cannot fold.
+    The rebuilt one omits the events that the live one has set aside, and any other event that it cannot fold.
     """
     scratch = create_engine("sqlite://", poolclass=StaticPool)
     try:
-        with store.read() as connection, scratch.begin() as beside:
-            metadata.create_all(beside, tables=list(TABLES))
-            fold_all(connection, beside, meaning, events_aside(connection))
-            return [each for table in TABLES for each in _differences(table, connection, beside)]
+        with store.read() as connection, scratch.begin() as scratch_tables:
+            metadata.create_all(scratch_tables, tables=list(TABLES))
+            fold_all(connection, scratch_tables, interpreter, events_aside(connection))
+            return [difference for table in TABLES for difference in _differences(table, connection, scratch_tables)]
     finally:
         scratch.dispose()
 
 
 def fold_all(
-    source: Connection, target: Connection, meaning: EventInterpreter = MEANING, aside: Mapping[int, str] | None = None
+    source: Connection,
+    target: Connection,
+    interpreter: EventInterpreter = DEFAULT_INTERPRETER,
+    aside: Mapping[int, str] | None = None,
 ) -> int:
     """Fold the ledger of `source` into the empty projection tables of `target`.
 
-    An event that cannot be folded is set aside like those in `aside` (pos -> reason), and all is folded again without it:
-    what it said of others before it failed must not stay.
+    An event that cannot be folded is set aside like those in `aside` (pos -> reason), and the whole fold starts again
+    without it, because the effects that it had on other events before it failed must not remain.
     """
     left_out = dict(aside or {})
     while True:
         try:
-            return _Folding(source, target, meaning, left_out).run()
+            return _Folding(source, target, interpreter, left_out).run()
         except Unfoldable as error:
             if not error.reasons.keys() - left_out.keys():
                 raise
@@ -111,29 +114,33 @@ def _empty(connection: Connection) -> None:
 
 
 class _Folding:
-    """One try to fold everything but the events in `aside`. Each stage reads all events before its errors are raised."""
+    """One attempt to fold everything except the events in `aside`. A stage raises its errors after reading all events."""
 
     def __init__(
-        self, source: Connection, target: Connection, meaning: EventInterpreter, aside: Mapping[int, str]
+        self, source: Connection, target: Connection, interpreter: EventInterpreter, aside: Mapping[int, str]
     ) -> None:
-        self._source, self._target, self._meaning, self._aside = source, target, meaning, aside
+        self._source, self._target, self._interpreter, self._aside = source, target, interpreter, aside
+        self._key = seal_key(source)
         self._failed: dict[int, str] = {}
-        self._items = ItemStates(target, meaning.apply)
+        self._items = ItemStates(target, interpreter.apply)
 
     def run(self) -> int:
-        """The position that the projection then stands at. Raises `Unfoldable`."""
+        """Run the stages; returns the position of the projection. Raises `Unfoldable`.
+
+        1. Status and order key of every event. 2. Corrections, definitions, bindings, and links to items. 3. The items.
+        """
         put_aside(self._target, [(pos, EVENT, "", reason) for pos, reason in self._aside.items()])
-        pos = self._stand_and_time()
-        self._say()
+        pos = self._write_states()
+        self._write_links()
         self._fold_items()
         if pos:
             self._target.execute(projection.insert().values(k=PROJECTED_POS, v=pos))
         return pos
 
-    def _of(self, each: LedgerRow, function: Callable[..., Any], *args: Any) -> Any:
-        """What a function reads of an event; None where it fails, which is noted."""
+    def _try(self, row: LedgerRow, function: Callable[..., Any], *args: Any) -> Any:
+        """The result of a function that reads an event; None after an error, which is collected."""
         try:
-            return blame(each.pos, function, *args)
+            return blame(row.pos, function, *args)
         except Unfoldable as error:
             self._failed |= error.reasons
             return None
@@ -143,7 +150,10 @@ class _Folding:
             raise Unfoldable(self._failed)
 
     def _insert(self, table: Table, rows: list[tuple[int, tuple[Any, ...]]]) -> None:
-        """Insert rows, each of the event at its position; those that the database refuses are noted."""
+        """Insert rows, each with the position of its event; errors of single rows are collected.
+
+        After an error the halves are inserted separately, until the failing row is alone.
+        """
         try:
             with self._target.begin_nested():
                 insert_many(self._target, table, [row for _, row in rows])
@@ -157,84 +167,95 @@ class _Folding:
             self._insert(table, rows[:half])
             self._insert(table, rows[half:])
 
-    def _stand_and_time(self) -> int:
-        """Rows of event_state, and of everything that decides standing and time."""
-        target, key = self._target, seal_key(self._source)
+    def _write_states(self) -> int:
+        """Write the rows of event_state, and the tables that decide status and order key. Returns the last position.
+
+        1. Read every event once; store voids, tag numbers and claims.
+        2. Insert event_state with preliminary values: the void state looks up original events in it.
+        3. Compute the final status and key of every row, and replace event_state.
+        """
+        target, interpreter = self._target, self._interpreter
         light: list[LedgerRow] = []
         owners = LogOwners(self._source, last_pos(self._source))
-        standing = VoidState(owners, self._meaning.void)
+        void_state = VoidState(owners, interpreter.void)
         for part in _parts(all_rows(self._source, self._aside)):
-            for each in part:
-                self._of(each, self._meaning.permit, each, owners)
-                self._of(each, self._meaning.seal, each, key)
-                self._of(each, self._meaning.times.anchor, each)
-                self._of(each, self._meaning.times.parent, each)
-                if each.event is not None:
-                    self._of(each, self._meaning.void, each.event)
-                    self._of(each, self._meaning.numbers, each.event, each.code)
+            self._read_all(part, owners)
             if not self._failed:
-                standing.apply_rows(target, part)
+                void_state.apply_rows(target, part)
                 note_numbers(target, part)
                 note_claims(target, part, owners)
-            light += [_without_content(each) for each in part]
-        self._insert(event_state, [(row[0], row) for row in state_rows(light)])
+            light += [_without_content(row) for row in part]
+        self._insert(event_state, [(values[0], values) for values in state_rows(light)])
         self._end_stage()
-        standing = VoidState.load(target, owners, self._meaning.void)
-        for each in light:
-            each.status = standing.standing(each.stored) if each.read_as == "ok" else each.status
-        _reckon(target, light)
+        void_state = VoidState.load(target, owners, interpreter.void)
+        for row in light:
+            row.status = void_state.status_of(row.stored) if row.read_as == "ok" else row.status
+        _compute_keys(target, light)
         target.execute(event_state.delete())
         insert_many(target, event_state, state_rows(light))
         return light[-1].pos if light else 0
 
-    def _say(self) -> None:
-        """Corrections, definitions and bindings, then what each event is about."""
-        meaning, target = self._meaning, self._target
+    def _read_all(self, part: list[LedgerRow], owners: LogOwners) -> None:
+        """Call every function of the interpreter that needs only the event itself, and collect the errors."""
+        interpreter = self._interpreter
+        for row in part:
+            self._try(row, interpreter.permit, row, owners)
+            self._try(row, interpreter.seal, row, self._key)
+            self._try(row, interpreter.times.anchor, row)
+            self._try(row, interpreter.times.parent, row)
+            if row.event is not None:
+                self._try(row, interpreter.void, row.event)
+                self._try(row, interpreter.numbers, row.event, row.code)
+
+    def _write_links(self) -> None:
+        """Write corrections and definitions, then bindings (with corrected verbs), then the links of events to items."""
+        interpreter, target = self._interpreter, self._target
         for rows in _projected(self._source, target):
-            ok = [each for each in rows if each.event is not None and each.ok]
-            put = [(each.pos, self._of(each, meaning.correction, each.event, each.recorded)) for each in ok]
-            self._insert(correction, [(pos, correction_row(pos, one)) for pos, one in put if one is not None])
-            made = [(each.pos, self._of(each, meaning.defined, each)) for each in rows]
-            self._insert(definition, [(pos, definition_row(pos, one)) for pos, one in made if one is not None])
+            ok = [row for row in rows if row.event is not None and row.ok]
+            corrected = [(row.pos, self._try(row, interpreter.correction, row.event, row.recorded)) for row in ok]
+            self._insert(
+                correction, [(pos, correction_row(pos, value)) for pos, value in corrected if value is not None]
+            )
+            defined = [(row.pos, self._try(row, interpreter.defined, row)) for row in rows]
+            self._insert(definition, [(pos, definition_row(pos, value)) for pos, value in defined if value is not None])
         self._end_stage()
         corrections = Corrections(target)
         for rows in _projected(self._source, target):
-            verbs = [(each, verb_of(each.event, corrections.put(each))) for each in rows if each.event is not None]
-            bound = [(each.pos, self._of(each, meaning.binds, each, verb)) for each, verb in verbs]
-            self._insert(binding, [(pos, binding_row(*one)) for pos, one in bound if one is not None])
+            verbs = [(row, verb_of(row.event, corrections.put(row))) for row in rows if row.event is not None]
+            bound = [(row.pos, self._try(row, interpreter.binds, row, verb)) for row, verb in verbs]
+            self._insert(binding, [(pos, binding_row(*value)) for pos, value in bound if value is not None])
         self._end_stage()
         bindings = Bindings(target)
         bindings.use(Definitions(target).of(PATTERNS))
         for rows in _projected(self._source, target):
-            linked = [(each, self._of(each, meaning.links, each, corrections.put(each), bindings)) for each in rows]
+            linked = [(row, self._try(row, interpreter.links, row, corrections.put(row), bindings)) for row in rows]
             if not self._failed:
                 insert_links(target, linked)
         self._end_stage()
 
     def _fold_items(self) -> None:
-        """Every item, folded once."""
+        """Fold every item once."""
         target = self._target
         definitions, bindings = Definitions(target), Bindings(target)
-        self._items = ItemStates(target, self._meaning.apply)
+        self._items = ItemStates(target, self._interpreter.apply)
         bindings.use(definitions.of(PATTERNS))
-        facts = ItemEventBuilder(bindings, Corrections(target), ReleasedOrders(), self._meaning.fact)
+        facts = ItemEventBuilder(bindings, Corrections(target), ReleasedOrders(), self._interpreter.fact)
         names = select(event_item.c.item).distinct().order_by(event_item.c.item)
         every_item = list(target.execute(names).scalars())
         for start in range(0, len(every_item), ITEMS_AT_ONCE):
             self._fold_some(every_item[start : start + ITEMS_AT_ONCE], facts, definitions)
 
     def _fold_some(self, names: list[str], facts: ItemEventBuilder, definitions: Definitions) -> None:
-        """Fold items; after an error their halves, until the one item is left that is set aside."""
+        """Fold items; after an error fold their halves, until the failing item is alone and is set aside."""
         try:
             with self._target.begin_nested():
-                fold_anew(self._target, names, self._items, facts, definitions, self._source)
+                refold_items(self._target, names, self._items, facts, definitions, self._source)
                 self._items.write(self._target)
         except Exception as error:
             if is_of_medium(error):
                 raise
-            self._items = ItemStates(
-                self._target, self._meaning.apply
-            )  # what the failed one has in memory is not written
+            # The states in memory include the failed attempt, which must not be written.
+            self._items = ItemStates(self._target, self._interpreter.apply)
             if len(names) == 1:
                 put_aside(self._target, [(0, ITEM, names[0], reason_of(error))])
                 return
@@ -243,49 +264,59 @@ class _Folding:
             self._fold_some(names[half:], facts, definitions)
 
 
-def _without_content(each: LedgerRow) -> LedgerRow:
-    """The row without what only its fold reads: a whole ledger stays in memory here."""
-    if each.event is not None and each.event.kind not in ("anchor", "open"):
-        each.event = each.code = None
-    return each
+def _without_content(row: LedgerRow) -> LedgerRow:
+    """Drop the event of a row unless its clock facts are needed: the rows of the whole ledger are in memory at once."""
+    if row.event is not None and row.event.kind not in ("anchor", "open"):
+        row.event = row.code = None
+    return row
 
 
-def _reckon(target: Connection, rows: list[LedgerRow]) -> None:
-    """Every key, by the definition."""
-    insert_many(target, anchor, [row for each in rows if each.ok and (row := anchor_row(each)) is not None])
-    anchors: dict[str, list[TimeAnchor]] = {}
-    for one in target.execute(select(anchor)):
-        made = TimeAnchor(one.boot, one.t1_ns, one.t4_ns, one.t2_us, one.t3_us, one.log_id.hex(), one.seq)
-        anchors.setdefault(one.boot, []).append(made)
+def _compute_keys(target: Connection, rows: list[LedgerRow]) -> None:
+    """Compute the order key of every row from all anchors, runs and parents, and write those tables.
+
+    1. Store the anchors; collect the parents, the last boottime of each boot, and the rows of each log.
+    2. Order each log and derive its runs of boots.
+    3. Compute the clocks of all boots, and from them the keys.
+    """
+    insert_many(target, anchor, [values for row in rows if row.ok and (values := anchor_row(row)) is not None])
     parents: dict[str, LogParent] = {}
     last_ns: dict[str, int] = {}
     logs: dict[str, list[LedgerRow]] = {}
-    for each in rows:
-        logs.setdefault(each.counted.log, []).append(each)
-        link, stamp = parent_of(each), each.stamp
+    for row in rows:
+        logs.setdefault(row.counted.log, []).append(row)
+        link, stamp = parent_of(row), row.stamp
         if link is not None:
-            parents[each.counted.log] = min(link, parents.get(each.counted.log, link))
+            parents[row.counted.log] = min(link, parents.get(row.counted.log, link))
         if stamp.boot is not None:
             last_ns[stamp.boot] = max(last_ns.get(stamp.boot, 0), stamp.mono_ns or 0)
     runs_of: dict[str, list[BootRun]] = {}
-    for log, in_log in logs.items():
-        in_log.sort(key=in_sequence)
-        runs_of[log] = list(runs(each.stamp for each in in_log))
-    clock_of = clocks(anchors, last_ns, followers(runs_of, parents))
-    for in_log in logs.values():
-        for each, (_, key, _) in zip(in_log, log_keys([each.stamp for each in in_log], clock_of), strict=True):
-            each.key = key
+    for log, log_rows in logs.items():
+        log_rows.sort(key=in_sequence)
+        runs_of[log] = list(runs(row.stamp for row in log_rows))
+    clock_of = clocks(_stored_anchors(target), last_ns, followers(runs_of, parents))
+    for log_rows in logs.values():
+        keys = log_keys([row.stamp for row in log_rows], clock_of)
+        for row, (_, key, _) in zip(log_rows, keys, strict=True):
+            row.key = key
     insert_many(target, boot, list(last_ns.items()))
-    insert_many(
-        target, run, [(bytes.fromhex(one.log), one.first_seq, one.boot) for of in runs_of.values() for one in of]
-    )
-    insert_many(target, parent, [(bytes.fromhex(log), bytes.fromhex(one.log), one.seq) for log, one in parents.items()])
+    begins = [begin for log_runs in runs_of.values() for begin in log_runs]
+    insert_many(target, run, [(bytes.fromhex(begin.log), begin.first_seq, begin.boot) for begin in begins])
+    links = [(bytes.fromhex(log), bytes.fromhex(link.log), link.seq) for log, link in parents.items()]
+    insert_many(target, parent, links)
+
+
+def _stored_anchors(target: Connection) -> dict[str, list[TimeAnchor]]:
+    anchors: dict[str, list[TimeAnchor]] = {}
+    for row in target.execute(select(anchor)):
+        time_anchor = TimeAnchor(row.boot, row.t1_ns, row.t4_ns, row.t2_us, row.t3_us, row.log_id.hex(), row.seq)
+        anchors.setdefault(row.boot, []).append(time_anchor)
+    return anchors
 
 
 def _parts(rows: Iterator[LedgerRow]) -> Iterator[list[LedgerRow]]:
     part: list[LedgerRow] = []
-    for each in rows:
-        part.append(each)
+    for row in rows:
+        part.append(row)
         if len(part) == AT_ONCE:
             yield part
             part = []
@@ -294,7 +325,7 @@ def _parts(rows: Iterator[LedgerRow]) -> Iterator[list[LedgerRow]]:
 
 
 def _projected(source: Connection, target: Connection) -> Iterator[list[LedgerRow]]:
-    """All rows with their standing and key, some thousand at a time."""
+    """All rows with their status and key, some thousand at a time."""
     last = 0
     while positions := list(
         target.execute(
@@ -307,16 +338,16 @@ def _projected(source: Connection, target: Connection) -> Iterator[list[LedgerRo
 
 def _differences(table: Table, live: Connection, rebuilt: Connection) -> Iterator[RowDifference]:
     columns = [column for column in table.c if column.name not in SURROGATES.get(table.name, ())]
-    have = _counted(live, columns)
-    want = _counted(rebuilt, columns)
+    have = _row_counts(live, columns)
+    want = _row_counts(rebuilt, columns)
     for row in sorted(have.keys() | want.keys(), key=repr):
         more = have.get(row, 0) - want.get(row, 0)
         for _ in range(abs(more)):
             yield RowDifference(table.name, "+" if more > 0 else "-", row)
 
 
-def _counted(connection: Connection, columns: list[Any]) -> dict[tuple[Any, ...], int]:
-    found: dict[tuple[Any, ...], int] = {}
+def _row_counts(connection: Connection, columns: list[Any]) -> dict[tuple[Any, ...], int]:
+    counts: dict[tuple[Any, ...], int] = {}
     for row in map(tuple, connection.execute(select(*columns))):
-        found[row] = found.get(row, 0) + 1
-    return found
+        counts[row] = counts.get(row, 0) + 1
+    return counts

@@ -1,4 +1,4 @@
-"""What is to be done again: items to fold anew and codes to link anew, in queues that survive a restart."""
+"""Refold queues: items to refold and codes to relink, in tables that survive a restart."""
 
 from collections.abc import Iterable
 
@@ -10,7 +10,7 @@ from server.projection.tables import dirty
 
 
 class RefoldQueue:
-    """A table of names with the position since which each waits; the names are in memory too."""
+    """A queue of names in a table, each with the position since which it waits; the names are cached in memory."""
 
     def __init__(self, connection: Connection, table: Table) -> None:
         self._table = table
@@ -25,7 +25,7 @@ class RefoldQueue:
         return len(self._waiting)
 
     def add(self, connection: Connection, names: Iterable[str], pos: int) -> None:
-        """Queue names that do not wait already."""
+        """Enqueue the names that are not in the queue yet."""
         new = sorted({name for name in names if name not in self._waiting})
         if new:
             statement = insert_text(self._table.name, (self._name.name, "since"), connection.dialect.paramstyle)
@@ -33,21 +33,21 @@ class RefoldQueue:
             self._waiting.update(dict.fromkeys(new))
 
     def first(self, most: int) -> list[str]:
-        """The names that wait longest."""
+        """The names that have waited longest, at most `most`."""
         return [name for name, _ in zip(self._waiting, range(most), strict=False)]
 
-    def done(self, connection: Connection, names: list[str]) -> None:
-        """Take names off the queue."""
+    def remove(self, connection: Connection, names: list[str]) -> None:
+        """Remove names from the queue."""
         connection.execute(self._table.delete().where(self._name.in_(names)))
         for name in names:
             del self._waiting[name]
 
 
 def dirty_items(connection: Connection) -> RefoldQueue:
-    """Items to be folded anew."""
+    """The queue of items to refold."""
     return RefoldQueue(connection, dirty)
 
 
 def dirty_codes(connection: Connection) -> RefoldQueue:
-    """Codes that may name another item now."""
+    """The queue of codes whose item may have changed."""
     return RefoldQueue(connection, dirty_code)

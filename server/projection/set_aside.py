@@ -1,7 +1,8 @@
-"""Set aside: what could not be folded is written down with its reason, and everything else is folded without it.
+"""Set aside: record an event, item or code that cannot be folded with its reason, and fold everything else.
 
-An error in the fold is a defect of this software and not of the event, so the event stays in the ledger, the pages name it,
-and another version of the software or `wipline-hub rebuild` tries it again. Errors of the medium are no errors of an event.
+An error in the fold is a defect of this software and not of the event: the event stays in the ledger, the pages list it, and
+another version of the software or `wipline-hub rebuild` retries it. Errors of the disk, the memory or the connection are
+errors of no event.
 """
 
 import sqlite3
@@ -18,10 +19,10 @@ from station.core.ledger.fold import reason_of
 from station.system.version import version
 
 EVENT, FACT, ITEM, CODE = "event", "fact", "item", "code"  # the parts of the table
-SET_ASIDE = "set_aside"  # the status of an event that counts for nothing
+SET_ASIDE = "set_aside"  # the status of an event without effect
 SHOWN = 20
 TO_DO = "it is kept and all else was folded; report it, upgrade the hub, or try again with wipline-hub rebuild"
-# What SQLite reports of its file, its disk, its locks and its memory; the low byte of an extended code.
+# SQLite's result codes for its file, disk, locks and memory; compared with the low byte of an extended code.
 _MEDIUM = frozenset(
     {
         sqlite3.SQLITE_PERM, sqlite3.SQLITE_ABORT, sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_NOMEM,
@@ -42,11 +43,11 @@ class Unfoldable(Exception):
 
 
 class RebuildNeeded(Exception):
-    """What was projected stands otherwise by what came now, in a way that only a fold of everything gets right."""
+    """New rows change the effect of projected rows in a way that only a rebuild computes correctly."""
 
 
 class SetAsideRow(NamedTuple):
-    """What was set aside, as pages show it. `log`, `seq`, `station`: of the event, None where it is none."""
+    """One row of the table `set_aside` for the pages. `log`, `seq`, `station`: of the event, None for an item or code."""
 
     pos: int
     part: str
@@ -58,7 +59,7 @@ class SetAsideRow(NamedTuple):
 
     @property
     def about(self) -> str:
-        """What it is: the event with its log and station, or the item or code."""
+        """The subject: the event with its log and station, or the item or code."""
         if self.part in (EVENT, FACT):
             of_item = f" of item {self.name}" if self.part == FACT else ""
             return f"Event {self.seq}{of_item} in log {self.log} of station {self.station}"
@@ -66,12 +67,12 @@ class SetAsideRow(NamedTuple):
 
     @property
     def sentence(self) -> str:
-        """One sentence with what it is about and what to do."""
+        """One sentence with the subject, the reason and the remedy."""
         return f"{self.about} could not be folded and was set aside ({self.reason}): {TO_DO}."
 
 
 def blame(pos: int, function: Callable[_Args, _Result], *args: _Args.args, **named: _Args.kwargs) -> _Result:
-    """Call one of the functions that read an event; an error in it becomes `Unfoldable` with the event's position."""
+    """Call a function that reads an event; raise an error in it as `Unfoldable` with the event's position."""
     try:
         return function(*args, **named)
     except Unfoldable:
@@ -83,7 +84,7 @@ def blame(pos: int, function: Callable[_Args, _Result], *args: _Args.args, **nam
 
 
 def is_of_medium(error: BaseException) -> bool:
-    """Whether an error tells of the disk, the memory, a lock or the connection: then no event is to blame."""
+    """Whether an error concerns the disk, the memory, a lock or the connection, and so no event."""
     if isinstance(error, DBAPIError):
         if isinstance(error, OperationalError) and not isinstance(error.orig, sqlite3.Error):
             return True  # PostgreSQL: the connection, the disk, the server
@@ -94,7 +95,7 @@ def is_of_medium(error: BaseException) -> bool:
 
 
 def put_aside(connection: Connection, rows: Iterable[tuple[int, str, str, str]]) -> None:
-    """Write down (pos, part, name, reason); the first reason stays."""
+    """Insert rows (pos, part, name, reason); an existing row keeps its reason."""
     names = ("pos", "part", "name", "reason", "sw")
     statement = insert_text(set_aside.name, names, connection.dialect.paramstyle)
     values = [(*row, version()) for row in rows]
@@ -103,43 +104,43 @@ def put_aside(connection: Connection, rows: Iterable[tuple[int, str, str, str]])
 
 
 def events_aside(connection: Connection, after_pos: int = 0) -> dict[int, str]:
-    """The events that are set aside behind a position: pos -> reason."""
-    row = set_aside.c
-    wanted = select(row.pos, row.reason).where(and_(row.part == EVENT, row.pos > after_pos))
-    return {one.pos: one.reason for one in connection.execute(wanted)}
+    """The events that are set aside after a position: pos -> reason."""
+    c = set_aside.c
+    query = select(c.pos, c.reason).where(and_(c.part == EVENT, c.pos > after_pos))
+    return {row.pos: row.reason for row in connection.execute(query)}
 
 
 def items_aside(connection: Connection) -> set[str]:
-    """The items that could not be folded anew."""
+    """The items that could not be refolded."""
     return set(connection.execute(select(set_aside.c.name).where(set_aside.c.part == ITEM)).scalars())
 
 
 def forget_items(connection: Connection, names: Iterable[str]) -> None:
-    """Drop what was set aside of these items: they are folded anew."""
+    """Delete the rows about these items, because they are refolded."""
     row = set_aside.c
     for name in names:
         connection.execute(set_aside.delete().where(and_(row.name == name, row.part.in_((FACT, ITEM)))))
 
 
 def by_other_software(connection: Connection) -> bool:
-    """Whether something was set aside by another version of the software than this one."""
+    """Whether another version of the software set anything aside."""
     return connection.execute(select(set_aside.c.pos).where(set_aside.c.sw != version()).limit(1)).first() is not None
 
 
 def shown(connection: Connection, most: int = SHOWN) -> tuple[list[SetAsideRow], int]:
-    """The newest of what is set aside, and how much there is in all."""
-    row, at, of = set_aside.c, ledger.c, log.c
-    wanted = (
-        select(row.pos, row.part, row.name, row.reason, at.log_id, at.seq, of.station)
-        .outerjoin(ledger, and_(at.pos == row.pos, row.pos > 0))
-        .outerjoin(log, of.log_id == at.log_id)
-        .order_by(row.pos.desc(), row.part, row.name)
+    """The newest rows that are set aside, at most `most`, and the number of all."""
+    c = set_aside.c
+    query = (
+        select(c.pos, c.part, c.name, c.reason, ledger.c.log_id, ledger.c.seq, log.c.station)
+        .outerjoin(ledger, and_(ledger.c.pos == c.pos, c.pos > 0))
+        .outerjoin(log, log.c.log_id == ledger.c.log_id)
+        .order_by(c.pos.desc(), c.part, c.name)
         .limit(most)
     )
-    found: list[Any] = list(connection.execute(wanted))
+    newest: list[Any] = list(connection.execute(query))
     count = connection.execute(select(func.count()).select_from(set_aside)).scalar_one()
     rows = [
-        SetAsideRow(one.pos, one.part, one.name, one.reason, one.log_id and one.log_id.hex(), one.seq, one.station)
-        for one in found
+        SetAsideRow(row.pos, row.part, row.name, row.reason, row.log_id and row.log_id.hex(), row.seq, row.station)
+        for row in newest
     ]
     return rows, int(count)

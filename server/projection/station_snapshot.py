@@ -1,6 +1,7 @@
-"""The snapshot: what holds in the shop now, as stations keep it, to judge a scan by while the hub is out of reach."""
+"""Station snapshot: the shop's current definitions, rules and bindings, with which a station checks scans offline."""
 
 from hashlib import sha256
+from typing import Any
 
 import msgspec
 from sqlalchemy import Connection, func, select
@@ -16,51 +17,61 @@ from station.system.clock import utc_us
 VERSION_DIGITS = 16
 MOST_BINDINGS = 50_000  # the newest ones
 PATTERNS = "pattern.define"
-NOT_FOR_STATIONS = frozenset({"cost.set"})  # what things cost is nobody's business at a bench
-_LAST = "~"  # behind every log id
+NOT_FOR_STATIONS = frozenset({"cost.set"})  # costs are confidential at a bench
+_LAST = "~"  # sorts after every log id
 _JSON = msgspec.json.Encoder(order="deterministic")
 
 
-def snapshot(connection: Connection, now_us: int | None = None) -> tuple[str, bytes]:
+def snapshot(
+    connection: Connection, now_us: int | None = None, separators: tuple[str, str] | None = None
+) -> tuple[str, bytes]:
     """(version, body). The body is JSON: definitions [{what, holds_from_us, data}], rules [name], bindings {code: item},
-    codes [{code, as, to}], refused [{name, why}]. `bindings` are those of `codes` that name an item, for stations of
-    earlier versions.
+    codes [{code, as, to}], refused [{name, why}], separators {decimal, group} where they are given. `bindings` are
+    those of `codes` that name an item, for stations of earlier versions.
 
-    Of each thing the one definition that holds at `now_us` (UTC us; None: by this machine's clock), costs left out; the
-    rules that are on. The same shop gives the same version and bytes.
+    It holds the one definition of each name that applies at `now_us` (UTC us; None: this machine's clock), without costs,
+    and the rules that are on. The same shop gives the same version and bytes.
     """
     at_us = utc_us() if now_us is None else now_us
     catalogue = MasterData(read_row(row) for row in connection.execute(select(definition)))
-    held = [
+    looked_up = (
         catalogue.at(what, name, at_us)
         for what in sorted(NAMED_BY.keys() - NOT_FOR_STATIONS)
         for name in catalogue.names(what)
-    ]
-    refused = usable_patterns(one.data for one in held if one and one.what == PATTERNS).refused
-    unused = {each.name for each in refused}  # not sent: a station of an earlier version could match it for ever
-    shown = [
-        {"what": one.what, "holds_from_us": one.holds_from_us, "data": one.data}
-        for one in held
-        if one and not (one.what == PATTERNS and str(one.data.get("name")) in unused)
+    )
+    current = [found for found in looked_up if found]
+    refused = usable_patterns(entry.data for entry in current if entry.what == PATTERNS).refused
+    # A refused pattern is not sent: a station of an earlier version could take for ever to match it.
+    unused = {pattern.name for pattern in refused}
+    sent = [
+        {"what": entry.what, "holds_from_us": entry.holds_from_us, "data": entry.data}
+        for entry in current
+        if not (entry.what == PATTERNS and str(entry.data.get("name")) in unused)
     ]
     rules = [name for name, default in ON_BY_DEFAULT.items() if catalogue.rule_is_on(name, at_us, default)]
-    told = {"refused": [{"name": each.name, "why": each.why} for each in refused]} if refused else {}
+    more: dict[str, Any] = {}
+    if refused:
+        more["refused"] = [{"name": pattern.name, "why": pattern.why} for pattern in refused]
+    if separators is not None:
+        more["separators"] = dict(zip(("decimal", "group"), separators, strict=True))
     codes = _codes(connection, at_us)
-    items = {each["code"]: each["to"] for each in codes if each["as"] == CodeType.ITEM}
-    body = _JSON.encode({"definitions": shown, "rules": rules, "bindings": items, "codes": codes} | told)
+    items = {bound["code"]: bound["to"] for bound in codes if bound["as"] == CodeType.ITEM}
+    body = _JSON.encode({"definitions": sent, "rules": rules, "bindings": items, "codes": codes} | more)
     return sha256(body).hexdigest()[:VERSION_DIGITS], body
 
 
 def _codes(connection: Connection, at_us: int) -> list[dict[str, str]]:
-    """What the bound codes name now: {code, as, to}, the newest bindings first where there are too many."""
-    known = Bindings(connection)
-    known.use(Definitions(connection).of(PATTERNS))
+    """The bound codes with their current targets: {code, as, to}; above MOST_BINDINGS only the newest ones."""
+    bindings = Bindings(connection)
+    bindings.use(Definitions(connection).of(PATTERNS))
     newest = select(binding.c.code).group_by(binding.c.code).order_by(func.max(binding.c.key_us).desc(), binding.c.code)
     at = (at_us, _LAST, 0)
     codes = []
     for code in connection.execute(newest.limit(MOST_BINDINGS)).scalars():
-        one = known.bound(code, at)
-        to = None if one is None else known.named(code, "text", at).item if one.as_ == CodeType.ITEM else one.item
-        if one is not None and to:
-            codes.append({"code": code, "as": one.as_, "to": to})
+        bound = bindings.bound(code, at)
+        if bound is None:
+            continue
+        to = bindings.named(code, "text", at).item if bound.as_ == CodeType.ITEM else bound.item
+        if to:
+            codes.append({"code": code, "as": bound.as_, "to": to})
     return codes

@@ -1,7 +1,8 @@
-"""The projection's tables: all of it can be thrown away and folded from the ledger again.
+"""Tables of the projection. All of them can be dropped and rebuilt from the ledger.
 
-Times `_us` are UTC microseconds, quantities `_milli` thousandths, `log_id` 16 raw bytes. Surrogate ids mean nothing outside
-one state of the database. `at_log`, `at_seq`: where an event counts, which for one sent again is its old place.
+Times `_us` are UTC microseconds, quantities `_milli` thousandths, `log_id` 16 raw bytes. Surrogate ids have no meaning
+outside one state of the database. `at_log`, `at_seq`: the place at which an event counts; for an event that was sent again,
+its original place.
 """
 
 from sqlalchemy import BigInteger, Boolean, Column, ColumnElement, Index, LargeBinary, String, Table, literal_column
@@ -11,7 +12,7 @@ from server.projection.internal_tables import OWN_TABLES, text, us
 
 REFUSED: ColumnElement[bool] = literal_column(
     "status = 'not_permitted'"
-)  # as it stands here, so that the small index serves it
+)  # a literal, so that the planner matches it with the partial index
 
 event_state = Table(
     "event_state",
@@ -19,7 +20,7 @@ event_state = Table(
     Column("pos", Serial, primary_key=True, autoincrement=False),
     Column("log_id", LargeBinary, nullable=False),
     Column("seq", BigInteger, nullable=False),
-    text("kind"),  # none: the bytes could not be read
+    text("kind"),  # none: the bytes could not be decoded
     text("status", nullable=False),  # ok, not_understood, future, damaged, void, copy, set_aside, not_permitted
     us("key_us", nullable=False),
     us("lo_us", nullable=False),
@@ -30,7 +31,7 @@ event_state = Table(
     Column("at_hash", LargeBinary, nullable=False),
     text("boot"),
     Column("mono_ns", BigInteger),
-    Column("since_ns", BigInteger),  # of a stored scan: it was made at some moment from then on
+    Column("since_ns", BigInteger),  # of a scan from a reader's memory: the earliest boottime at which it was made
     Index("event_state_at", "at_log", "at_seq"),
     Index("event_state_not_permitted", "log_id", sqlite_where=REFUSED, postgresql_where=REFUSED),
 )
@@ -39,15 +40,15 @@ event_item = Table(
     "event_item",
     metadata,
     Column("item", Key, primary_key=True),
-    us("key_us", nullable=False),  # when it acts: an entry's `holds_from_us`
+    us("key_us", nullable=False),  # the effective time: an entry's `holds_from_us`
     Column("log_id", LargeBinary, primary_key=True),
     Column("seq", BigInteger, primary_key=True, autoincrement=False),
-    Column("pos", BigInteger, primary_key=True, autoincrement=False),  # two branches of a fork count at one place
-    text("code"),  # what was scanned
+    Column("pos", BigInteger, primary_key=True, autoincrement=False),  # two branches of a fork share one place
+    text("code"),  # the scanned code
     text("verb", nullable=False),
     Index("event_item_code", "code"),
     Index("event_item_pos", "pos"),
-    sqlite_with_rowid=False,  # one tree less to write for every scan
+    sqlite_with_rowid=False,  # saves one B-tree write for each scan
 )
 
 item = Table(
@@ -96,7 +97,7 @@ parcel = Table(
     text("carrier"),
     text("station"),
     text("work_centre"),
-    Column("qty_milli", BigInteger),  # none: nobody has said how many
+    Column("qty_milli", BigInteger),  # none: the quantity is unknown
     us("since_us", nullable=False),
     us("at_stage_since_us", nullable=False),
     us("started_us"),
@@ -132,8 +133,8 @@ visit = Table(
     Index("visit_left", "left_us"),
 )
 
-# Which visits stood open at the first moment of a UTC day (us // 86,400,000,000): a question about any past minute then
-# reads one day. A visit over more days than it is worth a row each has one row, of day LONG.
+# The visits that were open at the first moment of a UTC day (us // 86,400,000,000): a query about any past minute reads
+# one day. A visit over more than MOST_DAYS days has a single row with the day LONG.
 open_at = Table(
     "open_at",
     metadata,
@@ -178,7 +179,7 @@ binding = Table(
     text("code", nullable=False),
     text("item"),  # none: unbound from then on
     text("as_", nullable=False),
-    Column("from_office", Boolean, nullable=False),  # an entry also tells what earlier scans meant
+    Column("from_office", Boolean, nullable=False),  # an entry, which also applies to earlier scans
     us("key_us", nullable=False),
     Column("log_id", LargeBinary, nullable=False),
     Column("seq", BigInteger, nullable=False),
@@ -190,7 +191,7 @@ dirty = Table("dirty", metadata, Column("item", Key, primary_key=True), Column("
 
 projection = Table("projection", metadata, Column("k", Key, primary_key=True), Column("v", BigInteger, nullable=False))
 
-PROJECTED_POS = "projected_pos"  # the row of `projection` that says how far
+PROJECTED_POS = "projected_pos"  # the row of `projection` with the projected ledger position
 DAY_US = 86_400_000_000
 LONG = -1  # the day of a visit over more than MOST_DAYS days
 MOST_DAYS = 400

@@ -1,6 +1,7 @@
-"""Tag numbers: every number of a tag that was ever read or bound, by its end, so that what is printed on a tag finds it.
+"""Tag numbers: an index of all tag numbers that were read or bound, by their last bytes, for searches by a printed number.
 
-A card prints a part of its number, which no index of whole codes can find; the last three bytes are in all that is printed.
+A card has only a part of its number printed on it, which an index of whole codes cannot find; each printed form includes the
+last three bytes.
 
 >>> numbers_in(Event(kind="entry", station="hub", sw="t", what="code.bind", data={"code": "3C00CE754C", "to": "WO-1"}))
 ['3C00CE754C']
@@ -25,26 +26,27 @@ _NUMBER = re.compile(rf"(?:[0-9A-F]{{2}}){{4,{MAX_NUMBER_BYTES}}}")
 
 
 def numbers_in(event: Event, code: str | None = None) -> list[str]:
-    """The number of the tag that an event read or binds; a scan comes with its canonical `code`."""
+    """The number of the tag that an event reads or binds; `code`: the canonical code of a scan."""
     if event.kind == "scan":
         of_tag = event.scheme == Scheme.UID or (event.reader is not None and event.reader.kind in TAG_READERS)
-        said = code if of_tag and event.seen is None else None
+        number = code if of_tag and event.seen is None else None
     else:
-        said = (event.data or {}).get("code") if event.what == "code.bind" else None
-    return [said] if isinstance(said, str) and _NUMBER.fullmatch(said) else []
+        number = (event.data or {}).get("code") if event.what == "code.bind" else None
+    return [number] if isinstance(number, str) and _NUMBER.fullmatch(number) else []
 
 
 def tail_of(number: str) -> str:
-    """The end of a canonical number, by which it is found."""
+    """The last bytes of a canonical number, which are its key in the index."""
     return number[-2 * TAIL_BYTES :]
 
 
 def note_numbers(
     connection: Connection, rows: Iterable[LedgerRow], numbers_of: Callable[[Event, str | None], list[str]] = numbers_in
 ) -> None:
-    """Keep the tags that these rows of the ledger name, whatever becomes of the rows: of a void scan it is still a tag."""
-    read = [blame(each.pos, numbers_of, each.event, each.code) for each in rows if each.event is not None]
-    named = {number for numbers in read for number in numbers}
-    if named:
+    """Store the tag numbers of these ledger rows. Void rows are included: the tag exists even if its scan is void."""
+    read = [blame(row.pos, numbers_of, row.event, row.code) for row in rows if row.event is not None]
+    numbers = sorted({number for of_event in read for number in of_event})
+    if numbers:
         statement = insert_text(tag_number.name, ("number", "tail"), connection.dialect.paramstyle)
-        run_many(connection, f"{statement} ON CONFLICT DO NOTHING", [(each, tail_of(each)) for each in sorted(named)])
+        values = [(number, tail_of(number)) for number in numbers]
+        run_many(connection, f"{statement} ON CONFLICT DO NOTHING", values)

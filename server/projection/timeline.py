@@ -1,8 +1,8 @@
-"""The timeline: the recorded key of every event, kept right as anchors, boots and logs arrive in any order.
+"""Timeline: the recorded order key of every event, maintained while anchors, boots and logs arrive in any order.
 
-Most events stand behind the last one of their log, in a boot that has an anchor: their key is one sum. Only a first anchor,
-a boot behind one without, or an event in the middle of a log moves keys that were given before; then the logs concerned
-are reckoned again from there, until nothing changes any more. What a key is, `station.core.ledger.times` says.
+Most events follow the last event of their log in a boot with an anchor: their key is one sum. Keys of older events move only
+after a first anchor, after a boot that follows a boot without anchors, or after an event in the middle of a log; then the
+keys of those logs are recomputed from there until they no longer change. `station.core.ledger.times` defines the key.
 """
 
 from collections.abc import Iterator
@@ -22,29 +22,33 @@ ROWS_AT_ONCE = 1000
 
 @dataclass(slots=True)
 class _Tail:
-    """The end of a log: its last sequence number, and the key from which the next is reckoned."""
+    """The end of a log: its last sequence number, and the key from which the next one is computed."""
 
     seq: int
     key: OrderKey
 
 
 class Timeline:
-    """The ends of all logs, and the clocks of all boots."""
+    """The end of each log, and the clocks of all boots."""
 
-    def __init__(self, connection: Connection, said: ClockFacts | None = None) -> None:
-        self._boots = BootClocks(connection, said)
+    def __init__(self, connection: Connection, facts: ClockFacts | None = None) -> None:
+        self._boots = BootClocks(connection, facts)
         self._tails: dict[str, _Tail | None] = {}
 
     def apply_rows(
         self, connection: Connection, fresh: list[LedgerRow], flipped: list[LedgerRow]
     ) -> dict[int, OrderKey]:
-        """Give each new row its key; pos -> new key of the older rows that moved.
+        """Give each new row its key. Returns pos -> new key of the older rows that moved.
 
-        `flipped`: older anchors that are void now, or no longer.
+        `flipped`: older anchors whose void status changed.
+
+        1. Group the rows by log; find the logs that get rows before their last row.
+        2. Let the boot clocks name the spans of sequence numbers whose keys may move.
+        3. Recompute the keys of these spans; append to all other logs.
         """
         by_log: dict[str, list[LedgerRow]] = {}
-        for each in fresh:
-            by_log.setdefault(each.counted.log, []).append(each)
+        for row in fresh:
+            by_log.setdefault(row.counted.log, []).append(row)
         middle: dict[str, int] = {}
         for log, new in by_log.items():
             new.sort(key=in_sequence)
@@ -58,24 +62,23 @@ class Timeline:
         moved: dict[int, OrderKey] = {}
         for log in {**by_log, **spans}:
             if log in spans:
-                moved |= self._reckon_again(connection, log, by_log.get(log, []), *spans[log])
+                moved |= self._recompute(connection, log, by_log.get(log, []), *spans[log])
             else:
                 self._append(connection, log, by_log[log])
         return moved
 
     def _append(self, connection: Connection, log: str, new: list[LedgerRow]) -> None:
         tail = self._tail(connection, log)
-        stamps = [each.stamp for each in new]
+        stamps = [row.stamp for row in new]
         keys = log_keys(stamps, self._clocks(connection, stamps), tail.key if tail else None)
         last = OrderKey()
-        for each, (_, key, behind) in zip(new, keys, strict=True):
-            each.key, last = key, behind
+        for row, (_, key, next_from) in zip(new, keys, strict=True):
+            row.key, last = key, next_from
         self._tails[log] = _Tail(new[-1].counted.seq, last)
 
     def _clocks(self, connection: Connection, stamps: list[EventTime]) -> dict[str, BootClock]:
-        return {
-            name: self._boots.clock(connection, name) for name in {each.boot for each in stamps} if name is not None
-        }
+        names = {stamp.boot for stamp in stamps}
+        return {name: self._boots.clock(connection, name) for name in names if name is not None}
 
     def _tail(self, connection: Connection, log: str) -> _Tail | None:
         if log not in self._tails:
@@ -83,36 +86,28 @@ class Timeline:
             self._tails[log] = None if before is None else _Tail(*before)
         return self._tails[log]
 
-    def _reckon_again(
+    def _recompute(
         self, connection: Connection, log: str, new: list[LedgerRow], from_seq: int, until: int
     ) -> dict[int, OrderKey]:
-        """Keys of a log from a place on, old rows and new ones together; those of the old ones that changed."""
+        """Compute the keys of a log from `from_seq` on, stored and new rows together. Returns the stored ones that moved.
+
+        The log is read in parts of ROWS_AT_ONCE. It ends after the last part, or after a part behind `until` whose last
+        key is unchanged: then no later key can change.
+        """
         if new:
             from_seq, until = min(from_seq, new[0].counted.seq), max(until, new[-1].counted.seq)
         moved: dict[int, OrderKey] = {}
         before = _before(connection, log, from_seq)
         last = OrderKey() if before is None else before[1]
-        seq, highest = from_seq, max((each.counted.seq for each in new), default=0)
+        seq, highest = from_seq, max((row.counted.seq for row in new), default=0)
         while True:
             old = _states(connection, log, seq)
             full = len(old) >= ROWS_AT_ONCE
-            highest = max(highest, *(each.at_seq for each in old), 0)  # the last part may hold none
+            highest = max(highest, *(row.at_seq for row in old), 0)  # the last part may be empty
             end = old[-1].at_seq if full else FOR_EVER
-            part = [each for each in new if seq <= each.counted.seq <= end]
-            mixed = sorted([*part, *old], key=_mixed_order)
-            stamps = [each.stamp if isinstance(each, LedgerRow) else _stamp(log, each) for each in mixed]
-            same = True
-            keys = log_keys(stamps, self._clocks(connection, stamps), last)
-            for each, (_, key, behind) in zip(mixed, keys, strict=True):
-                last = behind
-                if isinstance(each, LedgerRow):
-                    each.key, same = key, False
-                else:
-                    same = key == OrderKey(each.key_us, each.lo_us, each.hi_us, each.approx)
-                    if not same:
-                        moved[each.pos] = key
-                    same &= each.since_ns is None  # its key does not tell what the next is reckoned from
-            if not full or (same and end > until):
+            part = [row for row in new if seq <= row.counted.seq <= end]
+            last, unchanged = self._recompute_part(connection, log, [*part, *old], last, moved)
+            if not full or (unchanged and end > until):
                 break
             seq = end + 1
         self._tails.pop(log, None)
@@ -120,57 +115,83 @@ class Timeline:
             self._tails[log] = _Tail(highest, last)
         return moved
 
+    def _recompute_part(
+        self, connection: Connection, log: str, rows: list[Any], last: OrderKey, moved: dict[int, OrderKey]
+    ) -> tuple[OrderKey, bool]:
+        """Compute the keys of some new and stored rows after `last`; changed keys of stored rows go to `moved`.
+
+        Returns the key from which the next row is computed, and whether that key is certainly the one it was before.
+        """
+        rows = sorted(rows, key=_mixed_order)
+        stamps = [row.stamp if isinstance(row, LedgerRow) else _stamp(log, row) for row in rows]
+        unchanged = True
+        for row, (_, key, next_from) in zip(
+            rows, log_keys(stamps, self._clocks(connection, stamps), last), strict=True
+        ):
+            last = next_from
+            if isinstance(row, LedgerRow):
+                row.key, unchanged = key, False
+                continue
+            unchanged = key == _stored_key(row)
+            if not unchanged:
+                moved[row.pos] = key
+            # The key of a scan from a reader's memory does not determine the key from which the next one is computed.
+            unchanged &= row.since_ns is None
+        return last, unchanged
+
 
 def _before(connection: Connection, log: str, seq: int) -> tuple[int, OrderKey] | None:
-    """The last place of a log before `seq`, and the key from which the next one is reckoned."""
+    """The last place of a log before `seq`, and the key from which the next one is computed."""
     places: list[list[Any]] = []
     for rows in _places_back(connection, log, seq):
         places.append(rows)
-        if all(each.since_ns is None for each in rows):
-            break  # of stored scans, what is reckoned from them depends on what stands before them
+        if all(row.since_ns is None for row in rows):
+            break  # the next key after a scan from a reader's memory also depends on the rows before it
     key = OrderKey()
     for rows in reversed(places):
-        key = max(
-            key_behind(key, _stamp(log, each), OrderKey(each.key_us, each.lo_us, each.hi_us, each.approx))
-            for each in rows
-        )
+        key = max(key_behind(key, _stamp(log, row), _stored_key(row)) for row in rows)
     return (places[0][0].at_seq, key) if places else None
 
 
 def _places_back(connection: Connection, log: str, before_seq: int) -> Iterator[list[Any]]:
-    """The rows at each place of a log, from the last one before `before_seq` to the first; one alone, then many at once."""
-    row, here = event_state.c, before_seq
+    """The rows at each place of a log, backwards from `before_seq`; the first statement reads one row, the others many."""
+    c, reached = event_state.c, before_seq
+    in_log = c.at_log == bytes.fromhex(log)
     for at_once in chain([1], repeat(ROWS_AT_ONCE)):
-        wanted = select(event_state).where(and_(row.at_log == bytes.fromhex(log), row.at_seq < here))
-        found = list(connection.execute(wanted.order_by(row.at_seq.desc()).limit(at_once)))
-        if not found:
+        query = select(event_state).where(and_(in_log, c.at_seq < reached))
+        rows = list(connection.execute(query.order_by(c.at_seq.desc()).limit(at_once)))
+        if not rows:
             return
-        here = found[-1].at_seq
-        if len(found) == at_once:  # the last place may have been cut in two
-            there = select(event_state).where(and_(row.at_log == bytes.fromhex(log), row.at_seq == here))
-            found = [*(each for each in found if each.at_seq > here), *connection.execute(there)]
-        for _, rows in groupby(found, key=lambda each: each.at_seq):
-            yield list(rows)
+        reached = rows[-1].at_seq
+        if len(rows) == at_once:  # the limit may have split the rows of the last place
+            place = select(event_state).where(and_(in_log, c.at_seq == reached))
+            rows = [*(row for row in rows if row.at_seq > reached), *connection.execute(place)]
+        for _, place_rows in groupby(rows, key=lambda row: row.at_seq):
+            yield list(place_rows)
 
 
 def _states(connection: Connection, log: str, from_seq: int) -> list[Any]:
-    """The next rows of a log in sequence; a place with several rows is never cut in two."""
-    row = event_state.c
-    wanted = select(event_state).where(and_(row.at_log == bytes.fromhex(log), row.at_seq >= from_seq))
-    found = list(connection.execute(wanted.order_by(row.at_seq).limit(ROWS_AT_ONCE)))
-    if len(found) == ROWS_AT_ONCE:
-        last = found[-1].at_seq
-        whole = [each for each in found if each.at_seq < last]
-        there = select(event_state).where(and_(row.at_log == bytes.fromhex(log), row.at_seq == last))
-        found = [*whole, *connection.execute(there)]
-    return found
+    """The next rows of a log in sequence; the rows of one place are never split."""
+    c = event_state.c
+    in_log = c.at_log == bytes.fromhex(log)
+    query = select(event_state).where(and_(in_log, c.at_seq >= from_seq))
+    rows = list(connection.execute(query.order_by(c.at_seq).limit(ROWS_AT_ONCE)))
+    if len(rows) == ROWS_AT_ONCE:
+        last = rows[-1].at_seq
+        place = select(event_state).where(and_(in_log, c.at_seq == last))
+        rows = [*(row for row in rows if row.at_seq < last), *connection.execute(place)]
+    return rows
 
 
 def _stamp(log: str, row: Any) -> EventTime:
     return EventTime(log, row.at_seq, row.boot, row.mono_ns, row.since_ns)
 
 
-def _mixed_order(each: Any) -> tuple[int, str, int]:
-    if isinstance(each, LedgerRow):
-        return in_sequence(each)
-    return (each.at_seq, each.boot or "", each.mono_ns or 0)
+def _stored_key(row: Any) -> OrderKey:
+    return OrderKey(row.key_us, row.lo_us, row.hi_us, row.approx)
+
+
+def _mixed_order(row: Any) -> tuple[int, str, int]:
+    if isinstance(row, LedgerRow):
+        return in_sequence(row)
+    return (row.at_seq, row.boot or "", row.mono_ns or 0)

@@ -1,4 +1,4 @@
-"""Whether the projection was made by other rules of what counts than those of this version."""
+"""Version check: whether this version of the software would give events of the projection another status."""
 
 from sqlalchemy import Connection, select
 
@@ -11,15 +11,15 @@ from server.projection.tables import event_state
 from station.core.codes import usable_patterns
 from station.core.ledger.void_resolution import named_by_void
 
-READ = frozenset({"ok", "void", "copy"})  # what an event can be that was read and counts as far as it goes
+READ = frozenset({"ok", "void", "copy"})  # the statuses of an event that was decoded and permitted
 
 
 def rules_changed(connection: Connection) -> bool:
-    """Whether an event that counted does not by the rules of this version, or the other way round, or claims a station.
+    """Whether an event counts in one version and not in the other, names another station, or voids another log's event.
 
-    Also whether a pattern that read codes is not usable any more. Reads the whole ledger: for a migration.
+    Also whether a pattern is not usable any more. Reads the whole ledger, so it is for migrations.
     """
-    if usable_patterns(each.data for each in Definitions(connection).of(PATTERNS)).refused:
+    if usable_patterns(pattern.data for pattern in Definitions(connection).of(PATTERNS)).refused:
         return True
     owners = LogOwners(connection, last_pos(connection))
     states = connection.execution_options(yield_per=5000).execute(
@@ -30,7 +30,7 @@ def rules_changed(connection: Connection) -> bool:
         if claimed_by(row, owners) is not None or _voids_anothers(row, owners):
             return True
         if state.kind != "anchor" and (row.read_as == "ok") != (state.status in READ):
-            return True  # an anchor's seal is not looked at here
+            return True  # anchors are excluded, because their seal is not checked here
     return False
 
 

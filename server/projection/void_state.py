@@ -1,8 +1,7 @@
-"""Settlement: which rows of the ledger count, as voids and second copies arrive in any order.
+"""Void state: which ledger rows have effect, while voids and second copies arrive in any order.
 
-Voids, closed periods and events sent again are few beside the scans, so what is known of them stays in memory; each takes
-some hundred bytes. `station.core.ledger.void_resolution` defines their
-meaning; this module resolves again only what a new row touches.
+Voids, closed periods and resent events are few compared with scans, so their state stays in memory, some hundred bytes each.
+`station.core.ledger.void_resolution` defines their meaning; this module resolves only what a new row affects.
 """
 
 from collections.abc import Callable, Iterable
@@ -18,26 +17,24 @@ from server.projection.tables import event_state
 from station.core.event import Event
 from station.core.ledger.void_resolution import CountedIdentity, Place, first_copies, named_by_void, voided
 
-PERIOD = Place("", 0)  # in the place of a target: this row is a closed period
+PERIOD = Place("", 0)  # the target of a row that closes a period
 
 
 class VoidState:
-    """What is void and what is a second copy, after the rows so far. A void of what is another's is refused."""
+    """Void events and second copies after the rows so far. A void of another owner's event is not permitted."""
 
     def __init__(self, owners: LogOwners, void_of: Callable[[Event], Place | None] = named_by_void) -> None:
         self._owners, self._void_of = owners, void_of
-        self._named: dict[Place, Place] = {}  # void, where it is stored -> the place it names
+        self._named: dict[Place, Place] = {}  # place of a void -> place that it names
         self._periods: set[Place] = set()
-        self._copies: dict[CountedIdentity, dict[Place, None]] = {}  # sent again: where its copies are stored
-        self._at: dict[Place, set[CountedIdentity]] = {}  # a place -> what counts there and was sent again
-        self._own: dict[
-            CountedIdentity, bool
-        ] = {}  # of what was sent again: whether the ledger has it at its own place too
-        self._counted: dict[Place, CountedIdentity] = {}  # where a copy is stored -> what it is
-        self._targets: dict[Place, Place] = {}  # void -> where its target is stored; voids that count
-        self._voiders: dict[Place, set[Place]] = {}
-        self._refused: set[Place] = set()  # voids of what is another's
-        self._early: dict[str, set[Place]] = {}  # a log of which nothing has arrived -> voids that name it
+        self._copies: dict[CountedIdentity, dict[Place, None]] = {}  # resent event -> places of its copies
+        self._at: dict[Place, set[CountedIdentity]] = {}  # place -> resent events that count there
+        self._own: dict[CountedIdentity, bool] = {}  # resent event -> whether the ledger also has it at its own place
+        self._counted: dict[Place, CountedIdentity] = {}  # place of a copy -> its event
+        self._targets: dict[Place, Place] = {}  # void -> place of its target; without voids that are second copies
+        self._voiders: dict[Place, set[Place]] = {}  # the inverse of `_targets`
+        self._refused: set[Place] = set()  # voids of another owner's event
+        self._early: dict[str, set[Place]] = {}  # log without any event yet -> voids that name it
         self._second: set[Place] = set()
         self._void: set[Place] = set()
 
@@ -45,79 +42,85 @@ class VoidState:
     def load(
         cls, connection: Connection, owners: LogOwners, void_of: Callable[[Event], Place | None] = named_by_void
     ) -> "VoidState":
-        """As the tables have it. `void_of`: the place that a void names, None for every other event."""
-        known = cls(owners, void_of)
+        """Load the state from the tables. `void_of`: the place that a void names, None for every other event."""
+        state = cls(owners, void_of)
         for _pos, log_id, seq, target_log, target_seq in connection.execute(select(void_mark)):
-            known._note(Place(log_id.hex(), seq), Place(target_log.hex(), target_seq))
+            state._add_void(Place(log_id.hex(), seq), Place(target_log.hex(), target_seq))
         for row in connection.execute(select(resent)):
             counted = CountedIdentity(row.at_log.hex(), row.at_seq, row.at_hash.hex())
-            known._copy(Place(row.log_id.hex(), row.seq), counted)
-        for counted in known._copies:
-            known._own[counted] = _stands(connection, counted)
-        known._settle_all()
-        return known
+            state._add_copy(Place(row.log_id.hex(), row.seq), counted)
+        for counted in state._copies:
+            state._own[counted] = _has_original(connection, counted)
+        state._resolve_all()
+        return state
 
-    def _note(self, void: Place, named: Place) -> None:
+    def _add_void(self, void: Place, named: Place) -> None:
         if named == PERIOD:
             self._periods.add(void)
         else:
             self._named[void] = named
 
-    def _copy(self, stored: Place, counted: CountedIdentity) -> None:
+    def _add_copy(self, stored: Place, counted: CountedIdentity) -> None:
         self._copies.setdefault(counted, {})[stored] = None
         self._at.setdefault(counted.place, set()).add(counted)
         self._counted[stored] = counted
 
     def apply_rows(self, connection: Connection, fresh: list[LedgerRow]) -> set[Place]:
-        """Give each new row its status; the places of older rows whose standing changed."""
-        marks, copies = self._note_all(connection, fresh)
-        insert_many(connection, void_mark, [(each.pos, *_raw(each.stored), *_raw(named)) for each, named in marks])
-        rows = [(each.pos, *_raw(each.stored), *_raw(each.counted.place), _hash(each.counted)) for each in copies]
+        """Give each new row its status. Returns the places of older rows whose status changed.
+
+        1. Store the new voids and copies, and find the older voids that waited for a log of these rows.
+        2. A copy may change which copy counts and what any void means: resolve everything.
+        3. Otherwise resolve only what is connected with the new or waiting voids.
+        """
+        marks, copies = self._collect(connection, fresh)
+        insert_many(connection, void_mark, [(row.pos, *_raw(row.stored), *_raw(named)) for row, named in marks])
+        rows = [(row.pos, *_raw(row.stored), *_raw(row.counted.place), _hash(row.counted)) for row in copies]
         insert_many(connection, resent, rows)
         changed: set[Place] = set()
-        awaited = {void for log in {each.stored.log for each in fresh} for void in self._early.pop(log, ())}
-        if self._copies and any(each.counted in self._copies for each in fresh):
+        waiting = {void for log in {row.stored.log for row in fresh} for void in self._early.pop(log, ())}
+        if self._copies and any(row.counted in self._copies for row in fresh):
             void, second, refused = self._void, self._second, self._refused
-            self._settle_all()
+            self._resolve_all()
             changed = (void ^ self._void) | (second ^ self._second) | (refused ^ self._refused)
-        elif marks or awaited:
-            changed = self._settle({each.stored for each, _ in marks} | awaited)
-        for each in fresh:
-            if each.status == "ok":
-                each.status = self.standing(each.stored)
-        return changed - {each.stored for each in fresh}
+        elif marks or waiting:
+            changed = self._resolve({row.stored for row, _ in marks} | waiting)
+        for row in fresh:
+            if row.status == "ok":
+                row.status = self.status_of(row.stored)
+        return changed - {row.stored for row in fresh}
 
-    def _note_all(
+    def _collect(
         self, connection: Connection, fresh: list[LedgerRow]
     ) -> tuple[list[tuple[LedgerRow, Place]], list[LedgerRow]]:
+        """Add the voids, closed periods and copies among new rows: (row, place that it names), and the copies."""
         marks, copies = [], []
-        for each in fresh:
-            event = each.event
-            if each.counted.place != each.stored and each.status != "damaged":
-                self._copy(each.stored, each.counted)
-                copies.append(each)
-            if event is None or each.status != "ok":
+        for row in fresh:
+            event = row.event
+            if row.counted.place != row.stored and row.status != "damaged":
+                self._add_copy(row.stored, row.counted)
+                copies.append(row)
+            if event is None or row.status != "ok":
                 continue
             closes = event.kind == "entry" and event.what == "period.close"
-            named = PERIOD if closes else blame(each.pos, self._void_of, event)
+            named = PERIOD if closes else blame(row.pos, self._void_of, event)
             if named is not None:
-                self._note(each.stored, named)
-                marks.append((each, named))
-        own = {each.counted for each in fresh if each.counted.place == each.stored and each.status != "damaged"}
-        for counted in {each.counted for each in copies} | (own & self._copies.keys()):
-            self._own[counted] = counted in own or self._own.get(counted) or _stands(connection, counted)
+                self._add_void(row.stored, named)
+                marks.append((row, named))
+        own = {row.counted for row in fresh if row.counted.place == row.stored and row.status != "damaged"}
+        for counted in {row.counted for row in copies} | (own & self._copies.keys()):
+            self._own[counted] = counted in own or self._own.get(counted) or _has_original(connection, counted)
         return marks, copies
 
     def _second_copies(self) -> set[Place]:
-        held = []
-        for counted, stored in self._copies.items():
-            held += [(counted, place) for place in stored]
-            held += [(counted, counted.place)] if self._own.get(counted) else []
-        chosen = first_copies(held)
-        return {place for counted, place in held if chosen[counted] != place}
+        stored = []
+        for counted, places in self._copies.items():
+            stored += [(counted, place) for place in places]
+            stored += [(counted, counted.place)] if self._own.get(counted) else []
+        chosen = first_copies(stored)
+        return {place for counted, place in stored if chosen[counted] != place}
 
-    def standing(self, stored: Place) -> str:
-        """ok, void, copy or not_permitted, for a row that could be read."""
+    def status_of(self, stored: Place) -> str:
+        """ok, void, copy or not_permitted, for a row that could be decoded."""
         if stored in self._second:
             return "copy"
         if stored in self._void:
@@ -125,16 +128,16 @@ class VoidState:
         return NOT_PERMITTED if stored in self._refused else "ok"
 
     def is_claimed(self, log: str) -> bool:
-        """Whether a station claims places in a log of the hub's that was not known as one when the claim came."""
+        """Whether a station claims places in a hub log that was unknown when the claim arrived."""
         stored = (place for counted, places in self._copies.items() if counted.log == log for place in places)
         return any(not self._owners.is_hubs(place.log) for place in stored)
 
-    def _may_stand(self, copy: Place, named: Place) -> bool:
-        """Whether a copy is of a log of the same owner: a void of one station's event means no other station's claim."""
+    def _same_owner(self, copy: Place, named: Place) -> bool:
+        """Whether a copy is in a log of the owner that a void names: a void never reaches another station's claim."""
         return not self._owners.has_arrived(named.log) or self._owners.of(copy.log) == self._owners.of(named.log)
 
-    def _may(self, void: Place, target: Place) -> bool:
-        """Whether a void takes out what it means; one of a log that has not arrived waits for that."""
+    def _is_permitted(self, void: Place, target: Place) -> bool:
+        """Whether a void may void its target. A void of a log that has not arrived is checked again when it arrives."""
         if self._owners.is_hubs(void.log) or void.log == target.log:
             return True
         if not self._owners.has_arrived(target.log):
@@ -143,57 +146,76 @@ class VoidState:
         return self._owners.may_void(void, target)
 
     def _target(self, void: Place) -> Place:
-        """Where the event that a void means is stored; the place as named while nothing has arrived there."""
+        """The place where the target of a void is stored; the named place while nothing has arrived there.
+
+        Of several copies: one in the void's own log, else the original, else any; second copies only as a last resort.
+        """
         named = self._named[void]
-        here = self._counted.get(named)
-        identities = {here} if here else self._at.get(named, set())
-        found = [place for counted in identities for place in self._copies[counted] if self._may_stand(place, named)]
+        copy_at_named = self._counted.get(named)
+        identities = {copy_at_named} if copy_at_named else self._at.get(named, set())
+        copies = [place for counted in identities for place in self._copies[counted] if self._same_owner(place, named)]
         if identities and not self._owners.has_arrived(named.log):
             self._early.setdefault(named.log, set()).add(void)
-        if not found:
+        if not copies:
             return named
         own = [counted.place for counted in identities if self._own.get(counted)]
-        # A clone's events stand at the same places as its twin's: a void that was sent again means its own log's copy.
-        same_log = [place for place in found if place.log == void.log]
-        candidates = [place for place in (same_log or own or found) if place not in self._second]
-        return min(candidates or [place for place in own + found if place not in self._second] or [named])
+        # Two clones have events at the same places: a resent void means the copy in its own log.
+        same_log = [place for place in copies if place.log == void.log]
+        candidates = [place for place in (same_log or own or copies) if place not in self._second]
+        return min(candidates or [place for place in own + copies if place not in self._second] or [named])
 
-    def _settle_all(self) -> None:
+    def _resolve_all(self) -> None:
+        """Resolve all voids and copies from nothing."""
         self._second, self._early = self._second_copies(), {}
         self._targets = {void: self._target(void) for void in self._named if void not in self._second}
         self._voiders = {}
         for void, target in self._targets.items():
             self._voiders.setdefault(target, set()).add(void)
-        self._refused = {void for void, target in self._targets.items() if not self._may(void, target)}
+        self._refused = {void for void, target in self._targets.items() if not self._is_permitted(void, target)}
         edges = {void: target for void, target in self._targets.items() if void not in self._refused}
         self._void = set(voided(edges, frozenset(self._periods)))
 
-    def _settle(self, marked: Iterable[Place]) -> set[Place]:
-        """Ask again only for the voids that hang together with new ones; the places whose standing changed."""
-        waiting, left = list(marked), []
-        for void in waiting:
+    def _resolve(self, marked: Iterable[Place]) -> set[Place]:
+        """Resolve only the voids that are connected with `marked` ones. Returns the places whose status changed.
+
+        1. Find the target of each marked void; a former target may count again.
+        2. Collect everything that is connected by voids: chains of voids have one common result.
+        3. Check permission and resolve this set alone.
+        """
+        connected = self._connected([*marked, *self._retarget(marked)])
+        targets = {void: self._targets[void] for void in connected if void in self._targets}
+        refused = {void for void, target in targets.items() if not self._is_permitted(void, target)}
+        edges = {void: target for void, target in targets.items() if void not in refused}
+        changed = refused ^ (self._refused & connected)
+        self._refused = (self._refused - connected) | refused
+        before, now = self._void & connected, voided(edges, frozenset(self._periods & connected))
+        self._void = (self._void - connected) | now
+        return changed | (before ^ now)
+
+    def _retarget(self, marked: Iterable[Place]) -> list[Place]:
+        """Update the targets of voids. Returns the former targets of those that have a new one."""
+        former = []
+        for void in marked:
             if void in self._named and void not in self._second:
                 old, target = self._targets.get(void), self._target(void)
                 if old is not None and old != target:
                     self._voiders[old].discard(void)
-                    left.append(old)  # what it meant until now may count again
+                    former.append(old)
                 self._targets[void] = target
                 self._voiders.setdefault(target, set()).add(void)
-        waiting += left
-        together: set[Place] = set()
-        while waiting:
-            place = waiting.pop()
-            if place not in together:
-                together.add(place)
-                waiting += self._voiders.get(place, ())
-                waiting += [self._targets[place]] if place in self._targets else []
-        refused = {void for void in together if void in self._targets and not self._may(void, self._targets[void])}
-        edges = {void: self._targets[void] for void in together - refused if void in self._targets}
-        changed = refused ^ (self._refused & together)
-        self._refused = (self._refused - together) | refused
-        before, now = self._void & together, voided(edges, frozenset(self._periods & together))
-        self._void = (self._void - together) | now
-        return changed | (before ^ now)
+        return former
+
+    def _connected(self, places: list[Place]) -> set[Place]:
+        """These places and all that are connected with them through voids, in either direction."""
+        connected: set[Place] = set()
+        open_places = list(places)
+        while open_places:
+            place = open_places.pop()
+            if place not in connected:
+                connected.add(place)
+                open_places += self._voiders.get(place, ())
+                open_places += [self._targets[place]] if place in self._targets else []
+        return connected
 
 
 def _raw(place: Place) -> tuple[bytes, int]:
@@ -204,8 +226,8 @@ def _hash(counted: CountedIdentity) -> bytes:
     return bytes.fromhex(counted.hash)
 
 
-def _stands(connection: Connection, counted: CountedIdentity) -> bool:
-    """Whether this very event was projected from its own place, undamaged."""
+def _has_original(connection: Connection, counted: CountedIdentity) -> bool:
+    """Whether this event was projected, undamaged, from its own place."""
     at_log, row = bytes.fromhex(counted.log), event_state.c
     own = select(row.pos).where(
         and_(

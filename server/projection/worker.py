@@ -1,11 +1,11 @@
-"""The projector: the one thread that folds the ledger into what the pages show, a little behind it.
+"""Projector: the single thread that folds the ledger into the tables of the pages, shortly after each append.
 
-It takes at most 500 events a transaction, fewer where that lasts longer than 50 ms, and writes with their rows how far it
-has come. What an event changes about others (a void, a correction, a first anchor, a binding, a definition) makes their
-items dirty; those are folded anew behind fresh work, from a queue that survives a restart.
+A transaction processes at most 500 events, fewer where 500 take longer than 50 ms, and stores the projected position with
+their rows. An event that changes others (a void, a correction, a first anchor, a binding, a definition) queues their items;
+the queue survives a restart and is processed after fresh work.
 
-No event stops it. After an error the transaction is rolled back and done again with half as much, until one event (item,
-code) is left; that one is set aside with its reason, and the rest goes on.
+No event stops the projector. After an error the transaction is rolled back and repeated with half the work, until a single
+event, item or code is left; that one is set aside with its reason, and the rest continues.
 """
 
 import threading
@@ -18,10 +18,10 @@ from server.db.position_signal import PositionSignal
 from server.db.schema import ledger
 from server.db.store import Store
 from server.projection.internal_tables import dirty_code
-from server.projection.interpreter import MEANING, EventInterpreter
+from server.projection.interpreter import DEFAULT_INTERPRETER, EventInterpreter
 from server.projection.pipeline import ProjectionPipeline
-from server.projection.pipeline import projected_pos as projected_pos  # noqa: PLC0414  pages ask the projector
-from server.projection.rebuild import make_again
+from server.projection.pipeline import projected_pos as projected_pos  # noqa: PLC0414  public name for the pages
+from server.projection.rebuild import rebuild_tables
 from server.projection.set_aside import (
     EVENT,
     RebuildNeeded,
@@ -38,144 +38,158 @@ MOST_EVENTS = 500
 LONGEST_S = 0.050
 LEAST_EVENTS = 20
 REFOLDED_AT_ONCE = 50
-LOOK_AGAIN_S = 1.0  # an append in another process rings no bell here
+POLL_S = 1.0  # an append in another process does not signal this one
 AFTER_ERROR_S = 5.0
 LOG = structlog.get_logger("projector")
 
 
 class Projector:
-    """Folds behind the ledger of one store; `bell` rings with each position that the pages can show."""
+    """Folds the ledger of one store; `signal` announces each position that the pages can show."""
 
-    def __init__(self, store: Store, bell: PositionSignal, meaning: EventInterpreter = MEANING) -> None:
-        self._store, self._bell, self._meaning = store, bell, meaning
-        self._progress: ProjectionPipeline | None = None
-        self._limit = MOST_EVENTS
-        self._together = MOST_EVENTS  # waiting items or codes that are done again in one transaction
-        self._opened = False  # what another version set aside has been tried again
-        self._made_again = False  # after the tables could not be read
+    def __init__(
+        self, store: Store, signal: PositionSignal, interpreter: EventInterpreter = DEFAULT_INTERPRETER
+    ) -> None:
+        self._store, self._signal, self._interpreter = store, signal, interpreter
+        self._pipeline: ProjectionPipeline | None = None
+        self._fresh_limit = MOST_EVENTS  # events in one transaction
+        self._queue_limit = MOST_EVENTS  # queued items or codes in one transaction
+        self._retried = False  # events that another version set aside were retried
+        self._rebuilt = False  # the tables could not be read and were rebuilt once
 
     def run(self, stop: threading.Event) -> None:
-        """Fold until `stop` is set. What goes wrong is logged and tried again: the ledger goes on without it."""
+        """Fold until `stop` is set. An error is logged and the step retried; ingest continues meanwhile."""
         while not stop.is_set() and not self._store.arrived.closed:
             try:
                 if not self.step():
-                    self._store.arrived.wait(self.pos, LOOK_AGAIN_S)
-            except Exception:  # the one thread must not die; healthz shows how far it is behind
+                    self._store.arrived.wait(self.pos, POLL_S)
+            except Exception:  # the only projector thread must survive; healthz reports its lag
                 LOG.exception("the projection stopped and starts again", pos=self.pos)
-                self._progress = None
+                self._pipeline = None
                 stop.wait(AFTER_ERROR_S)
 
     @property
     def pos(self) -> int:
-        """How far the projection has come."""
-        return self._progress.pos if self._progress is not None else 0
+        """The projected ledger position; 0 before the first step."""
+        return self._pipeline.pos if self._pipeline is not None else 0
 
     def step(self) -> bool:
-        """One transaction of work, fresh before old; False where nothing is left to do.
+        """Run one transaction of work, fresh events before queued items; False where nothing is left to do.
 
-        1. Fold. 2. After an error that names its events, set those aside. 3. After another one, do half as much in the
-        next step; with a single event, item or code left, set that aside. Raises what tells of the medium (a full disk),
-        and what remains with nothing left to set aside.
+        1. Fold.
+        2. After an error that names its events, set those events aside.
+        3. After another error, halve the work of the next step; a single event, item or code is set aside.
+        Raises errors of the medium (a full disk), and any error that remains with nothing left to set aside.
         """
-        at = _Attempt()
+        attempt = _Attempt()
         try:
-            return self._fold(at)
+            return self._fold(attempt)
         except BaseException as error:
-            self._progress = None  # what is in memory and what is in the tables may differ now
-            if not isinstance(error, Exception) or is_of_medium(error) or not self._isolate(at, error):
+            self._pipeline = None  # its caches may differ from the tables after the rollback
+            if not isinstance(error, Exception) or is_of_medium(error) or not self._isolate(attempt, error):
                 raise
             return True
 
-    def _fold(self, at: "_Attempt") -> bool:
+    def _fold(self, attempt: "_Attempt") -> bool:
+        """Project fresh events, or process the queues where there are none; announce the position after the commit."""
         with self._store.write() as connection:
-            if not self._opened and by_other_software(connection):
-                make_again(connection, self._meaning)
-            self._opened = True
-            known = self._progress = self._progress or ProjectionPipeline(connection, self._meaning)
+            if not self._retried and by_other_software(connection):
+                rebuild_tables(connection, self._interpreter)
+            self._retried = True
+            pipeline = self._pipeline = self._pipeline or ProjectionPipeline(connection, self._interpreter)
             start = time.monotonic()
-            at.pos, at.doing = known.pos, "fresh"
-            fresh = known.project_batch(connection, self._limit)
+            attempt.pos, attempt.doing = pipeline.pos, "fresh"
+            fresh = pipeline.project_batch(connection, self._fresh_limit)
             self._adapt(fresh, time.monotonic() - start)
-            done = bool(fresh) or self._again(connection, known, at)
+            done = bool(fresh) or self._process_queues(connection, pipeline, attempt)
         if done and not fresh:
-            self._together = min(MOST_EVENTS, 2 * self._together)
-        self._bell.announce(known.pos)
+            self._queue_limit = min(MOST_EVENTS, 2 * self._queue_limit)
+        self._signal.announce(pipeline.pos)
         if done and not fresh:
-            self._bell.ring_again()
+            self._signal.announce_refold()
         return done
 
-    def _again(self, connection: Connection, known: ProjectionPipeline, at: "_Attempt") -> bool:
-        items = min(self._together, REFOLDED_AT_ONCE)
-        at.doing, (at.part, at.names) = "again", known.waiting(self._together, items)
-        if known.link_again(connection, self._together, LONGEST_S):
+    def _process_queues(self, connection: Connection, pipeline: ProjectionPipeline, attempt: "_Attempt") -> bool:
+        items = min(self._queue_limit, REFOLDED_AT_ONCE)
+        attempt.doing, (attempt.part, attempt.names) = "again", pipeline.waiting(self._queue_limit, items)
+        if pipeline.relink_codes(connection, self._queue_limit, LONGEST_S):
             return True
-        return known.fold_again(connection, items, LONGEST_S)
+        return pipeline.refold_queued(connection, items, LONGEST_S)
 
     def _events(self, pos: int) -> list[int]:
-        """The positions that the transaction took which began behind `pos`."""
-        wanted = select(ledger.c.pos).where(ledger.c.pos > pos).order_by(ledger.c.pos).limit(self._limit)
+        """The positions of the events in a failed transaction that began after `pos`."""
+        query = select(ledger.c.pos).where(ledger.c.pos > pos).order_by(ledger.c.pos).limit(self._fresh_limit)
         with self._store.read() as connection:
-            return list(connection.execute(wanted).scalars())
+            return list(connection.execute(query).scalars())
 
-    def _isolate(self, at: "_Attempt", error: Exception) -> bool:
-        """Prepare the next step so that it comes past an error, or nearer to its cause; False where nothing is left."""
+    def _isolate(self, attempt: "_Attempt", error: Exception) -> bool:
+        """Prepare the next step so that it passes the error or narrows down its cause; False where nothing is left.
+
+        1. Events that the error names are set aside. 2. A needed rebuild is run. 3. Several events: halve their number.
+        4. A single event is set aside. 5. Queued work: halve it, or set the single name aside. 6. With no work at all the
+        tables themselves cannot be read: rebuild them once.
+        """
         if isinstance(error, Unfoldable):
             return self._set_aside(error.reasons)
         if isinstance(error, RebuildNeeded):
             with self._store.write() as connection:
-                make_again(connection, self._meaning, events_aside(connection))
+                rebuild_tables(connection, self._interpreter, events_aside(connection))
             return True
-        LOG.warning("a transaction of the projection failed", error=reason_of(error), doing=at.doing, pos=at.pos)
-        events = self._events(at.pos) if at.doing == "fresh" else []
+        LOG.warning(
+            "a transaction of the projection failed", error=reason_of(error), doing=attempt.doing, pos=attempt.pos
+        )
+        events = self._events(attempt.pos) if attempt.doing == "fresh" else []
         if len(events) > 1:
-            self._limit = len(events) // 2
+            self._fresh_limit = len(events) // 2
             return True
         if events:
             return self._set_aside({events[0]: reason_of(error)})
-        if at.names:
-            return self._leave(at, error)
-        if self._made_again:
+        if attempt.names:
+            return self._isolate_queued(attempt, error)
+        if self._rebuilt:
             return False
-        self._made_again = True  # the tables themselves cannot be read: once, they are made again from the ledger
+        self._rebuilt = True
         with self._store.write() as connection:
-            make_again(connection, self._meaning)
+            rebuild_tables(connection, self._interpreter)
         return True
 
     def _set_aside(self, reasons: dict[int, str]) -> bool:
-        """Set events aside. Those that were projected before cannot be taken out again: all is folded anew without them."""
+        """Set events aside; False where all of them are already. A projected event requires a rebuild without it."""
         with self._store.write() as connection:
-            known = events_aside(connection)
-            new = {pos: reason for pos, reason in reasons.items() if pos not in known}
+            aside = events_aside(connection)
+            new = {pos: reason for pos, reason in reasons.items() if pos not in aside}
             for pos, reason in new.items():
                 LOG.error("an event was set aside", pos=pos, reason=reason)
             put_aside(connection, [(pos, EVENT, "", reason) for pos, reason in new.items()])
             if any(pos <= projected_pos(connection) for pos in new):
-                make_again(connection, self._meaning, known | new)
+                rebuild_tables(connection, self._interpreter, aside | new)
         return bool(new)
 
-    def _leave(self, at: "_Attempt", error: Exception) -> bool:
-        if len(at.names) > 1:
-            self._together = len(at.names) // 2
+    def _isolate_queued(self, attempt: "_Attempt", error: Exception) -> bool:
+        """Halve the queued work of the next step; a single item or code is set aside."""
+        if len(attempt.names) > 1:
+            self._queue_limit = len(attempt.names) // 2
             return True
-        LOG.error("set aside", part=at.part, name=at.names[0], reason=reason_of(error))
+        name, reason = attempt.names[0], reason_of(error)
+        LOG.error("an item or code was set aside", part=attempt.part, name=name, reason=reason)
         with self._store.write() as connection:
-            ProjectionPipeline(connection, self._meaning).set_aside(connection, at.part, at.names[0], reason_of(error))
+            ProjectionPipeline(connection, self._interpreter).set_aside(connection, attempt.part, name, reason)
         return True
 
     def _adapt(self, events: int, took_s: float) -> None:
-        if took_s > LONGEST_S and events >= self._limit:
-            self._limit = max(LEAST_EVENTS, self._limit * 3 // 4)
+        """Adapt the number of events of a transaction to its duration."""
+        if took_s > LONGEST_S and events >= self._fresh_limit:
+            self._fresh_limit = max(LEAST_EVENTS, self._fresh_limit * 3 // 4)
         elif took_s < LONGEST_S / 2:
-            self._limit = min(MOST_EVENTS, self._limit * 5 // 4 + 1)
+            self._fresh_limit = min(MOST_EVENTS, self._fresh_limit * 5 // 4 + 1)
 
     def drain(self) -> None:
-        """Fold everything there is, and every dirty item: for commands and tests."""
+        """Process all events and both queues: for commands and tests."""
         while self.step():
             pass
 
 
 class _Attempt:
-    """What a step was doing when it failed: `doing` nothing yet, fresh events, or something again (`part`, `names`)."""
+    """The work of a step, for its error: `doing` "" (none yet), "fresh" (events) or "again" (queue `part`, `names`)."""
 
     def __init__(self) -> None:
         self.doing = ""
@@ -185,13 +199,13 @@ class _Attempt:
 
 
 def recalculating(connection: Connection) -> int:
-    """How many items are to be folded anew: what pages show of them is a little old."""
+    """The number of queued items and codes: their rows are out of date until they are refolded."""
     items = connection.execute(select(func.count()).select_from(dirty)).scalar_one()
     codes = connection.execute(select(func.count()).select_from(dirty_code)).scalar_one()
     return int(items) + int(codes)
 
 
 def behind(connection: Connection) -> int:
-    """How many events the projection has not folded yet."""
+    """The number of ledger events that the projection does not include yet."""
     last = connection.execute(select(func.coalesce(func.max(ledger.c.pos), 0))).scalar_one()
     return int(last) - projected_pos(connection)

@@ -1,4 +1,4 @@
-"""Ages: how long things have stood somewhere, told in three figures.
+"""Age statistics: the ages of items at a stage or in production, in three figures.
 
 >>> ages([30_000_000, 0, 10_000_000], now_us=60_000_000)
 AgeStats(oldest_since_us=0, p50_s=50, max_s=60)
@@ -11,7 +11,7 @@ SECOND_US = 1_000_000
 
 
 class AgeStats(NamedTuple):
-    """Since when the oldest stands (UTC us), the median age and the greatest, in whole seconds; all None of nothing."""
+    """The begin of the oldest (UTC us), and the median and greatest age in whole seconds; all None without items."""
 
     oldest_since_us: int | None
     p50_s: int | None
@@ -19,13 +19,13 @@ class AgeStats(NamedTuple):
 
 
 def age_s(since_us: int, now_us: int) -> int:
-    """Whole seconds since a time; none before it."""
+    """Whole seconds since a time; 0 before it."""
     return max(now_us - since_us, 0) // SECOND_US
 
 
 def ages(since_us: Iterable[int | None], now_us: int) -> AgeStats:
-    """The ages of whatever has a beginning; the median of an even number is the lower of the two in the middle."""
-    known = sorted(each for each in since_us if each is not None)
+    """The statistics of all times that are not None; the median of an even number is the lower of the middle two ages."""
+    known = sorted(begin_us for begin_us in since_us if begin_us is not None)
     if not known:
         return AgeStats(None, None, None)
     return AgeStats(known[0], age_s(known[len(known) // 2], now_us), age_s(known[0], now_us))

@@ -1,7 +1,7 @@
-"""What was known at an earlier position of the ledger: the same shop, folded from only the events that were there by then.
+"""The shop as known at an earlier ledger position: a projection of only the events up to that position.
 
-Voids, corrections, anchors and definitions that came later are not there, so the answer is the one that was given then. The
-beginning of the ledger is folded anew for each such question, beside the database, so it is answered for short ledgers only.
+Later voids, corrections, anchors and definitions are excluded, so the answer equals the one that was given at that position.
+Each query folds the beginning of the ledger into a scratch database, so it is limited to short ledgers.
 """
 
 import threading
@@ -17,21 +17,21 @@ from server.projection.rebuild import fold_all
 from server.projection.tables import TABLES
 
 MOST_EVENTS = 20_000  # some seconds of folding
-_one_at_a_time = threading.Lock()  # a question that costs seconds must not be asked of all processors at once
+_one_at_a_time = threading.Lock()  # a query of some seconds must not occupy all processors at once
 
 
 @contextmanager
 def projection_at(connection: Connection, pos: int) -> Iterator[Connection]:
-    """A projection of the ledger up to `pos`, at most MOST_EVENTS, to be read like the real one while the block lasts."""
+    """A projection of the ledger up to `pos`, at most MOST_EVENTS; it is readable like the live one within the block."""
     scratch = create_engine("sqlite://", poolclass=StaticPool)
     try:
-        with _one_at_a_time, scratch.begin() as beside:
-            schema.metadata.create_all(beside, tables=[schema.hub, schema.log, schema.ledger, *TABLES])
+        with _one_at_a_time, scratch.begin() as scratch_tables:
+            schema.metadata.create_all(scratch_tables, tables=[schema.hub, schema.log, schema.ledger, *TABLES])
             until = select(schema.ledger).where(schema.ledger.c.pos <= pos).order_by(schema.ledger.c.pos)
-            kept = ((schema.hub, select(schema.hub)), (schema.log, select(schema.log)), (schema.ledger, until))
-            for table, rows in kept:
-                insert_many(beside, table, [tuple(row) for row in connection.execute(rows)])
-            fold_all(beside, beside)
-            yield beside
+            copied = ((schema.hub, select(schema.hub)), (schema.log, select(schema.log)), (schema.ledger, until))
+            for table, rows in copied:
+                insert_many(scratch_tables, table, [tuple(row) for row in connection.execute(rows)])
+            fold_all(scratch_tables, scratch_tables)
+            yield scratch_tables
     finally:
         scratch.dispose()

@@ -1,6 +1,6 @@
-"""What stands in the shop now: every parcel in process, with what its item says of it.
+"""Current stock: every parcel in process with the columns of its item.
 
-Only open items and their parcels are read, through indexes: how much the ledger holds besides does not matter.
+It reads only open items and their parcels, through indexes, so its cost does not depend on the length of the ledger.
 """
 
 from collections.abc import Iterable
@@ -13,9 +13,9 @@ from station.core.ledger.parcels import LIVE, ParcelState
 
 
 class StockRow(NamedTuple):
-    """A quantity of one item that stands somewhere; `qty_milli` None: nobody has said how many. Times UTC us.
+    """A quantity of one item at one place in one state; `qty_milli` None: unknown quantity. Times UTC us.
 
-    `ordered_milli` … `due` are the item's: they are the same for all its stands.
+    The columns up to `customer` belong to the item and are equal in all its rows.
     """
 
     item: str
@@ -47,12 +47,12 @@ class StockRow(NamedTuple):
 
     @property
     def in_process(self) -> bool:
-        """Whether work on it has begun: what is only released stands apart."""
+        """Whether work on it has begun; released stock is counted separately."""
         return self.state != ParcelState.RELEASED
 
     @property
     def there_since_us(self) -> int:
-        """Since when it stands at its stage; raw goods stand at none, and count from their release."""
+        """The time of arrival at the stage; for released stock, which is at no stage, the time of its release."""
         return self.at_stage_since_us if self.in_process else self.since_us
 
 
@@ -62,40 +62,37 @@ _OF_PARCEL = ("operation", "stage", "state", "held_from", "station", "operator",
               "at_stage_since_us", "started_us", "entered", "reached", "approx")  # fmt: skip
 
 
-def together(stands: Iterable[StockRow]) -> list[StockRow]:
-    """Stands with one for each item, stage, state and reason: the oldest, with the quantity of all of them."""
-    found: dict[tuple[str, str | None, str, str | None], StockRow] = {}
-    for stand in sorted(stands, key=lambda each: each.there_since_us):
-        key = (stand.item, stand.stage, stand.state, stand.reason)
-        first = found.get(key)
+def merged(stock: Iterable[StockRow]) -> list[StockRow]:
+    """Merge rows of one item, stage, state and reason: the oldest row with the quantity of all of them."""
+    groups: dict[tuple[str, str | None, str, str | None], StockRow] = {}
+    for stock_row in sorted(stock, key=lambda row: row.there_since_us):
+        key = (stock_row.item, stock_row.stage, stock_row.state, stock_row.reason)
+        first = groups.get(key)
         if first is None:
-            found[key] = stand
+            groups[key] = stock_row
         else:
-            known = first.qty_milli is not None and stand.qty_milli is not None
-            quantity = (first.qty_milli or 0) + (stand.qty_milli or 0) if known else None
-            found[key] = first._replace(qty_milli=quantity, approx=first.approx or stand.approx)
-    return list(found.values())
+            known = first.qty_milli is not None and stock_row.qty_milli is not None
+            quantity = (first.qty_milli or 0) + (stock_row.qty_milli or 0) if known else None
+            groups[key] = first._replace(qty_milli=quantity, approx=first.approx or stock_row.approx)
+    return list(groups.values())
 
 
-def _stands() -> Select[Any]:
+def _open_parcels() -> Select[Any]:
     columns = [*(item.c[name] for name in _OF_ITEM), *(parcel.c[name] for name in _OF_PARCEL)]
     return select(*columns).select_from(item.join(parcel, parcel.c.item == item.c.item)).where(parcel.c.state.in_(LIVE))
 
 
-def standing(connection: Connection) -> list[StockRow]:
-    """Everything released, waiting, here or held, in no order that means anything."""
-    return _read(connection, _stands().where(item.c.status == "open"))
+def stock_now(connection: Connection) -> list[StockRow]:
+    """All stock that is released, waiting, here or held, in no particular order."""
+    return _read(connection, _open_parcels().where(item.c.status == "open"))
 
 
-def standing_of(connection: Connection, items: list[str]) -> list[StockRow]:
-    """The same of some items."""
-    return _read(connection, _stands().where(item.c.item.in_(items)))
+def stock_of(connection: Connection, items: list[str]) -> list[StockRow]:
+    """The stock of some items, in no particular order."""
+    return _read(connection, _open_parcels().where(item.c.item.in_(items)))
 
 
 def _read(connection: Connection, query: Select[Any]) -> list[StockRow]:
-    found = []
-    for row in connection.execute(query):
-        stand = StockRow(*row)
-        # An item without an order of its own stands under its own name.
-        found.append(stand if stand.order else stand._replace(order=stand.item))
-    return found
+    rows = [StockRow(*values) for values in connection.execute(query)]
+    # An item without an order is its own order.
+    return [row if row.order else row._replace(order=row.item) for row in rows]

@@ -1,7 +1,7 @@
-r"""Scanned text made visible: what a label holds is shown, never obeyed.
+r"""Visible text: replace every character of a scanned text that a page would hide or interpret.
 
-Control characters become their pictures, marks that turn or hide text become their numbers, so that two codes that differ
-look different. What remains is still data: a page escapes it as it escapes everything.
+Control characters become their Unicode pictures; invisible and direction characters become their code points, so that two
+different codes look different. The result is still untrusted data: pages escape it as HTML like all other text.
 
 >>> visible("0112\x1d10\u202eABC")
 '0112␝10⟨U+202E⟩ABC'
@@ -16,14 +16,14 @@ _HIDING = frozenset({"Cf", "Cc", "Cs", "Co", "Cn", "Zl", "Zp"})
 
 
 def visible(text: str) -> str:
-    """A text in which every character can be seen."""
+    """The text with every character visible."""
     if text.isascii() and text.isprintable():
         return text
     return "".join(_shown(character) for character in text)
 
 
 def visible_bytes(raw: bytes) -> str:
-    """What a device sent: UTF-8 where it is, else Latin-1, made visible."""
+    """The bytes of a device as visible text, decoded as UTF-8 or else as Latin-1."""
     try:
         return visible(raw.decode("utf-8"))
     except UnicodeDecodeError:
@@ -31,7 +31,7 @@ def visible_bytes(raw: bytes) -> str:
 
 
 def short(text: str, most: int = 60) -> str:
-    """A text for a list: its beginning and its end where it is too long.
+    """Shorten a text for a list: a text above `most` characters keeps its beginning and its end.
 
     >>> short("A" * 40 + "B" * 40, most=11)
     'AAAAA…BBBBB'

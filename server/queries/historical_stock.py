@@ -1,7 +1,7 @@
-"""What stood in the shop at any past minute, as it is known now.
+"""Historical stock: the stock at any past minute, as it is known now.
 
-Which items were in process then is read from the visits of one day; each of them is then folded again from its own facts up
-to that minute. So the answer is exact, and its cost is that of the work that was open then, however long the ledger is.
+The items in process at that minute are read from the visits of one day. Each of them is then folded from its own facts up to
+that minute. The result is exact, and its cost depends on the work that was open then, not on the length of the ledger.
 """
 
 from collections.abc import Iterable
@@ -22,23 +22,23 @@ from station.core.ledger.item_event import ItemEvent
 from station.core.ledger.parcels import LIVE, ItemState, ParcelState
 from station.core.master_data import MasterData
 
-_CHUNK = 500  # items in one question
+_CHUNK = 500  # items in one statement
 _Place = tuple[str, str, str | None, int]  # item, state, stage, since
 
 
-def standing_at(connection: Connection, catalogue: MasterData, at_us: int) -> list[StockRow]:
-    """Everything that was released, waiting, here or held at a time (UTC us)."""
-    quantities = _open_then(connection, at_us)
+def stock_at(connection: Connection, catalogue: MasterData, at_us: int) -> list[StockRow]:
+    """All stock that was released, waiting, here or held at a time (UTC us)."""
+    quantities = _quantities_at(connection, at_us)
     names = sorted({place[0] for place in quantities})
-    stands: list[StockRow] = []
+    stock: list[StockRow] = []
     for name, facts in _facts(connection, names, at_us):
         state = fold(name, facts, catalogue).state
-        stands += [stand for stand in _stands(state, quantities) if stand.state in LIVE]
-    return stands
+        stock += [stock_row for stock_row in _stock_rows(state, quantities) if stock_row.state in LIVE]
+    return stock
 
 
-def _open_then(connection: Connection, at_us: int) -> dict[_Place, int | None]:
-    """Where something stood at a time, with the quantity that is known of it now."""
+def _quantities_at(connection: Connection, at_us: int) -> dict[_Place, int | None]:
+    """The places of stock at a time, each with the quantity that is known now."""
     c, day = visit.c, at_us // DAY_US
     columns = (c.item, c.state, c.stage, c.entered_us, c.qty_milli)
     at_midnight = select(open_at.c.visit).where(open_at.c.day.in_((day, LONG)))
@@ -49,12 +49,12 @@ def _open_then(connection: Connection, at_us: int) -> dict[_Place, int | None]:
         .select_from(item.join(parcel, parcel.c.item == item.c.item))
         .where(and_(item.c.status == "open", parcel.c.since_us <= at_us, parcel.c.state.in_(LIVE))),
     )
-    found: dict[_Place, int | None] = {}
+    quantities: dict[_Place, int | None] = {}
     for query in queries:
         for name, state, stage, since_us, qty_milli in connection.execute(query):
             if state in LIVE:
-                found[name, state, stage, since_us] = qty_milli
-    return found
+                quantities[name, state, stage, since_us] = qty_milli
+    return quantities
 
 
 def _facts(connection: Connection, names: list[str], at_us: int) -> Iterable[tuple[str, list[ItemEvent]]]:
@@ -66,21 +66,21 @@ def _facts(connection: Connection, names: list[str], at_us: int) -> Iterable[tup
         some = names[start : start + _CHUNK]
         c = event_item.c
         rows = connection.execute(select(c.item, c.pos).where(and_(c.item.in_(some), c.key_us <= at_us))).all()
-        events = {each.pos: each for each in rows_at(connection, {row.pos for row in rows})}
-        told: dict[str, list[ItemEvent]] = {name: [] for name in some}
-        # `fold` leaves events at one place in this order, as `Items.anew` has them.
-        for row in sorted(rows, key=lambda one: (events[one.pos].counted.hash, one.pos)):
-            told[row.item].append(facts.of(connection, events[row.pos], row.item))
-        yield from told.items()
+        events = {event.pos: event for event in rows_at(connection, {row.pos for row in rows})}
+        facts_of: dict[str, list[ItemEvent]] = {name: [] for name in some}
+        # `fold` keeps the order of events at one place; `ItemStates.refold` uses the same order.
+        for row in sorted(rows, key=lambda linked: (events[linked.pos].counted.hash, linked.pos)):
+            facts_of[row.item].append(facts.of(connection, events[row.pos], row.item))
+        yield from facts_of.items()
 
 
-def _stands(state: ItemState, quantities: dict[_Place, int | None]) -> Iterable[StockRow]:
+def _stock_rows(state: ItemState, quantities: dict[_Place, int | None]) -> Iterable[StockRow]:
     head = state.header
-    for each in state.parcels:
-        qty_milli = each.qty_milli
+    for portion in state.parcels:
+        qty_milli = portion.qty_milli
         if qty_milli is None:
-            # A quantity that became known later holds for the time before, too.
-            qty_milli = quantities.get((state.item, each.state, each.stage, each.since_us))
+            # A quantity that became known later also holds for the time before.
+            qty_milli = quantities.get((state.item, portion.state, portion.stage, portion.since_us))
         yield StockRow(
             item=state.item,
             name=None,
@@ -94,10 +94,10 @@ def _stands(state: ItemState, quantities: dict[_Place, int | None]) -> Iterable[
             due=head.due,
             priority=head.priority,
             customer=head.customer,
-            operation=each.op,
+            operation=portion.op,
             qty_milli=qty_milli,
-            approx=is_approximate(each),
-            **{name: getattr(each, name) for name in _SAME},
+            approx=is_approximate(portion),
+            **{name: getattr(portion, name) for name in _SAME},
         )
 
 

@@ -1,4 +1,4 @@
-"""One item: where it is, where it has been, what the rules say of it, and every event it is made of."""
+"""Item detail: the stock, past stays, findings and events of one item."""
 
 from typing import Any, NamedTuple
 
@@ -7,7 +7,7 @@ from sqlalchemy import Connection, and_, select
 
 from server.projection.item_states import StoredItem
 from server.projection.tables import finding, item, visit
-from server.queries.current_stock import StockRow, standing_of
+from server.queries.current_stock import StockRow, stock_of
 from server.queries.item_events import ItemEventRow, scans
 from server.queries.rule_settings import rules_on
 from server.queries.valuation import StockValue, Valuation
@@ -16,11 +16,11 @@ from station.core.ledger.routing import Product
 
 MOST = 200
 SUMS = ("ordered", "finished", "scrapped", "overrun", "adjusted")
-_KEPT = msgspec.msgpack.Decoder(StoredItem)
+_STORED_ITEM = msgspec.msgpack.Decoder(StoredItem)
 
 
 class PastStay(NamedTuple):
-    """A time that some of it stood somewhere; it is over. Times UTC us."""
+    """A past stay of a quantity of the item at one place in one state. Times UTC us."""
 
     operation: int | None
     stage: str | None
@@ -35,7 +35,7 @@ class PastStay(NamedTuple):
 
 
 class ItemFinding(NamedTuple):
-    """What a rule says of one of its events."""
+    """A rule's finding about one event of the item."""
 
     rule: str
     key_us: int
@@ -45,13 +45,13 @@ class ItemFinding(NamedTuple):
 
 
 class ItemDetail(NamedTuple):
-    """Everything that is known of one item; `row` is its row of the projection."""
+    """All data of one item; `row` is its row of the projection."""
 
     row: Any
     product: Product | None
     order: str
-    stands: tuple[StockRow, ...]
-    worth: StockValue
+    stock: tuple[StockRow, ...]
+    stock_value: StockValue
     visits: tuple[PastStay, ...]
     findings: tuple[ItemFinding, ...]
     events: tuple[ItemEventRow, ...]
@@ -60,38 +60,40 @@ class ItemDetail(NamedTuple):
 
     @property
     def sums(self) -> dict[str, int]:
-        """What became of the order, thousandths by word; what there is none of is left out."""
-        found = {name: getattr(self.row, f"{name}_milli") for name in SUMS}
-        return {name: milli for name, milli in found.items() if milli}
+        """The item's quantities by account name, in thousandths, without zeros."""
+        quantities = {name: getattr(self.row, f"{name}_milli") for name in SUMS}
+        return {name: milli for name, milli in quantities.items() if milli}
 
     @property
     def accounts(self) -> dict[str, int]:
-        """Thousandths by account, `here@20` or `ordered`: what is in the inner ones the outer ones owe, the sum is zero."""
-        return balances(_KEPT.decode(self.row.state).state)
+        """Balances by account (`here@20`, `ordered`) in thousandths; inner and outer accounts sum to zero."""
+        return balances(_STORED_ITEM.decode(self.row.state).state)
 
 
-def one_item(
+def item_detail(
     connection: Connection, name: str, valuation: Valuation, before_pos: int | None = None
 ) -> ItemDetail | None:
-    """The item of this name; None where nothing is known of it. `before_pos`: for older events than the newest 200."""
+    """The item of this name; None for an unknown one. `before_pos`: only events before this ledger position."""
     row = connection.execute(select(item).where(item.c.item == name)).first()
     if row is None:
         return None
-    stands = sorted(standing_of(connection, [name]), key=lambda each: (-(each.operation or 0), each.since_us))
+    stock = sorted(
+        stock_of(connection, [name]), key=lambda stock_row: (-(stock_row.operation or 0), stock_row.since_us)
+    )
     children = (
         select(item.c.item).where(and_(item.c.order_ == name, item.c.item != name)).order_by(item.c.item).limit(MOST)
     )
-    told = scans(connection, name, before_pos)
+    page = scans(connection, name, before_pos)
     return ItemDetail(
         row=row,
         product=valuation.catalogue.product(row.product, valuation.at_us),
         order=row.order_ or row.item,
-        stands=tuple(stands),
-        worth=valuation.worth(stand for stand in stands if stand.in_process),
+        stock=tuple(stock),
+        stock_value=valuation.total(stock_row for stock_row in stock if stock_row.in_process),
         visits=tuple(_visits(connection, name)),
         findings=tuple(_findings(connection, name, rules_on(valuation.catalogue, valuation.at_us))),
-        events=told.events,
-        more_events=told.more,
+        events=page.events,
+        more_events=page.more,
         children=tuple(connection.execute(children).scalars()),
     )
 

@@ -1,4 +1,4 @@
-"""The events of one item: what was scanned and entered, as it came, and what became of it."""
+"""Item events: the scans and entries of one item as they were recorded, with their status and corrections."""
 
 from typing import Any, NamedTuple
 
@@ -15,7 +15,7 @@ MOST = 200
 
 
 class TagPresence(NamedTuple):
-    """How long a tag lay on a reader: how often it was seen, until when, and its best signal where the reader tells one."""
+    """The presence of a tag on a reader: number of reads, end (UTC us), best signal where the reader reports one."""
 
     seen: int
     until_us: int
@@ -23,10 +23,10 @@ class TagPresence(NamedTuple):
 
 
 class ItemEventRow(NamedTuple):
-    """One event. `raw`: what the device sent; `changed`: the fields that a person put in place of the recorded ones.
+    """One event. `raw`: the bytes of the device; `changed`: the fields that a correction replaced.
 
-    `presence`: of a tag's arrival, what its end told. `ends`: it is such an end itself, and its arrival is not among these.
-    `log`, `seq`: where it counts, which is how a correction or a void names it. Times UTC us.
+    `presence`: on the arrival of a tag, the data of its departure. `ends`: the event is a departure whose arrival is not on
+    the page. `log`, `seq`: the place where the event counts, by which corrections and voids name it. Times UTC us.
     """
 
     pos: int
@@ -52,82 +52,85 @@ class ItemEventRow(NamedTuple):
     changed: dict[str, Any]
     presence: TagPresence | None = None
     ends: bool = False
-    sent_by: str | None = None  # the station whose log it stands in, where the event names another
+    sent_by: str | None = None  # the station that owns the log, where the event names another one
 
     @property
     def is_scan(self) -> bool:
-        """Whether it says that something moved: a scan, or one that a person added. The end of a presence is none."""
+        """Whether the event is a check-in: a scan or an added check-in, but not the departure of a tag."""
         return (self.kind == "scan" and not self.ends) or self.verb_of_entry == "checkin"
 
     @property
     def verb_of_entry(self) -> str:
-        """The word of an entry, empty for a scan."""
+        """The kind of an entry; empty for a scan."""
         return self.verb if self.kind == "entry" else ""
 
 
 class ItemEventPage(NamedTuple):
-    """Events, the newest first; `more`: there may be older ones."""
+    """A page of events, the newest first; `more`: older events may exist."""
 
     events: tuple[ItemEventRow, ...]
     more: bool
 
 
 def scans(connection: Connection, item: str, before_pos: int | None = None) -> ItemEventPage:
-    """The newest events of an item, at most MOST; those before a position where one is given.
+    """The newest events of an item before `before_pos`, at most MOST.
 
-    The end of a tag's presence is told of its arrival, and stands alone only where that is not among these.
+    A tag's departure is merged into its arrival; it is an event of its own where the arrival is not on the page.
     """
     c = event_item.c
     query = select(c.pos, c.key_us).where(c.item == item)
     if before_pos is not None:
         query = query.where(c.pos < before_pos)
     rows = connection.execute(query.order_by(c.key_us.desc(), c.log_id, c.seq.desc()).limit(MOST)).all()
-    taken = {each.pos: each for each in rows_at(connection, [row.pos for row in rows])}
+    ledger_rows = {row.pos: row for row in rows_at(connection, [linked.pos for linked in rows])}
     corrections = Corrections(connection)
     owners = LogOwners(connection, 0)
-    found = [_scan(taken[row.pos], row.key_us, corrections.put(taken[row.pos]), owners) for row in rows]
-    ref_of = {each.pos: (ref.log, ref.seq) for each in taken.values() if each.event and (ref := each.event.ref)}
-    return ItemEventPage(tuple(_joined(found, ref_of)), len(rows) == MOST)
+    events = []
+    for linked in rows:
+        row = ledger_rows[linked.pos]
+        events.append(_event_row(row, linked.key_us, corrections.put(row), owners))
+    ref_of = {row.pos: (ref.log, ref.seq) for row in ledger_rows.values() if row.event and (ref := row.event.ref)}
+    return ItemEventPage(tuple(_merge_departures(events, ref_of)), len(rows) == MOST)
 
 
-def _joined(found: list[ItemEventRow], ref_of: dict[int, tuple[str, int]]) -> list[ItemEventRow]:
-    """The events, each arrival with what its end told: one of its own log, behind it, and the first where several came."""
-    here = {(each.log, each.seq) for each in found if not each.ends}
-    ends: dict[tuple[str, int], ItemEventRow] = {}
-    for each in reversed(found):
-        ref = ref_of.get(each.pos)
-        # Whoever may write in a log may end what arrived there; no other station may.
-        if each.ends and ref in here and ref < (each.log, each.seq) and ref[0] == each.log:
-            ends.setdefault(ref, each)
-    told = {each.pos for each in ends.values()}
+def _merge_departures(events: list[ItemEventRow], ref_of: dict[int, tuple[str, int]]) -> list[ItemEventRow]:
+    """Merge each tag departure into its arrival: the first later departure of the same log that names the arrival."""
+    present = {(event.log, event.seq) for event in events if not event.ends}
+    departures: dict[tuple[str, int], ItemEventRow] = {}
+    for event in reversed(events):
+        ref = ref_of.get(event.pos)
+        # Only the owner of a log may end a presence in it.
+        if event.ends and ref in present and ref < (event.log, event.seq) and ref[0] == event.log:
+            departures.setdefault(ref, event)
+    merged = {event.pos for event in departures.values()}
     return [
-        each if (end := ends.get((each.log, each.seq))) is None else each._replace(presence=end.presence)
-        for each in found
-        if each.pos not in told
+        event if (end := departures.get((event.log, event.seq))) is None else event._replace(presence=end.presence)
+        for event in events
+        if event.pos not in merged
     ]
 
 
-def _scan(each: LedgerRow, key_us: int, put: dict[str, Any], owners: LogOwners) -> ItemEventRow:
-    event = each.event
-    assert event is not None  # only what could be read belongs to an item
+def _event_row(row: LedgerRow, key_us: int, put: dict[str, Any], owners: LogOwners) -> ItemEventRow:
+    event = row.event
+    assert event is not None  # only a decoded event is linked to an item
     data = event.data or {}
-    said = event if event.kind == "scan" else msgspec.convert(_of_entry(event), _Said)
+    fields = event if event.kind == "scan" else msgspec.convert(_entry_fields(event), _EntryFields)
     return ItemEventRow(
-        pos=each.pos,
-        log=each.counted.log,
-        seq=each.counted.seq,
+        pos=row.pos,
+        log=row.counted.log,
+        seq=row.counted.seq,
         key_us=key_us,
-        approx=each.key.approx,
-        status=each.status,
+        approx=row.key.approx,
+        status=row.status,
         kind=event.kind,
-        verb=(put.get("action", said.action) or "") if event.kind == "scan" else event.what or "",
+        verb=(put.get("action", fields.action) or "") if event.kind == "scan" else event.what or "",
         station=event.station,
         reader=event.reader.id if event.reader else "",
-        stage=put.get("stage", said.stage),
+        stage=put.get("stage", fields.stage),
         by=put.get("operator", event.operator) or event.by,
-        qty_milli=put.get("qty_milli", said.qty_milli),
+        qty_milli=put.get("qty_milli", fields.qty_milli),
         all=event.all,
-        reason=said.reason,
+        reason=fields.reason,
         repeat=event.repeat,
         unread=event.unread,
         code=event.code,
@@ -136,12 +139,12 @@ def _scan(each: LedgerRow, key_us: int, put: dict[str, Any], owners: LogOwners) 
         changed=put,
         presence=None if event.seen is None else TagPresence(event.seen, key_us, event.rssi_dbm),
         ends=event.kind == "scan" and event.seen is not None,
-        sent_by=None if claimed_by(each, owners) is None else owners.of(each.stored.log)[1],
+        sent_by=None if claimed_by(row, owners) is None else owners.of(row.stored.log)[1],
     )
 
 
-class _Said(msgspec.Struct):
-    """The fields of an entry that a scan has, too."""
+class _EntryFields(msgspec.Struct):
+    """The fields of a scan that an entry may also have."""
 
     stage: str | None = None
     action: str | None = None
@@ -149,16 +152,17 @@ class _Said(msgspec.Struct):
     reason: str | None = None
 
 
-def _of_entry(event: Event) -> dict[str, Any]:
-    """What an entry says of these fields, where it says it in their form."""
+def _entry_fields(event: Event) -> dict[str, Any]:
+    """Those fields of an entry that have the type of the scan's field."""
     data = event.data or {}
-    kept = {name: data[name] for name in ("stage", "action", "reason") if isinstance(data.get(name), str)}
+    fields = {name: data[name] for name in ("stage", "action", "reason") if isinstance(data.get(name), str)}
     quantity = data.get("qty_milli")
-    return {**kept, "qty_milli": quantity} if isinstance(quantity, int) and not isinstance(quantity, bool) else kept
+    is_number = isinstance(quantity, int) and not isinstance(quantity, bool)
+    return {**fields, "qty_milli": quantity} if is_number else fields
 
 
 def of_log(connection: Connection, log: str, seq: int) -> list[str]:
-    """The items that one event is about; [] where there is no such event or it is about none."""
+    """The items that one event is linked to; [] for an unknown event and for one without items."""
     s, i = event_state.c, event_item.c
     place = bytes.fromhex(log)
     rows = connection.execute(

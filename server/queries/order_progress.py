@@ -1,7 +1,7 @@
-"""Orders: what was asked for, how much of it is done, and where the rest is; late ones first.
+"""Order progress: the ordered and finished quantity of each order, and the places of the rest; late orders first.
 
-An order is an item that was released under its own name; lots and serials released with it are its family, and its figures
-are theirs together.
+An order is an item that was released under its own name. The lots and serials that were released with it are its family; the
+figures of the order are those of the whole family.
 """
 
 from collections.abc import Iterable
@@ -12,17 +12,17 @@ from sqlalchemy import Connection, and_, or_, select
 
 from server.locale_format import due_day
 from server.projection.tables import item
-from server.queries.current_stock import StockRow, standing_of
+from server.queries.current_stock import StockRow, stock_of
 from server.queries.valuation import Valuation
 from station.core.ledger.parcels import ParcelState
 
 STATUSES = ("open", "finished", "closed")
 MOST = 1_000
-_CHUNK = 500  # names in one question
+_CHUNK = 500  # names in one statement
 
 
 class OrderLocation(NamedTuple):
-    """How much of an order stands at a stage, in a state; `qty_milli` None where part of it is of unknown quantity."""
+    """The quantity of an order at a stage in a state; `qty_milli` None where part of it is unknown."""
 
     stage: str | None
     state: str
@@ -54,7 +54,7 @@ class OrderProgress(NamedTuple):
     value_micros: int | None
 
     def is_late(self, today: date) -> bool:
-        """Whether it should be done by now and is not."""
+        """Whether the order is open after its due day."""
         return self.status == "open" and self.due is not None and self.due < today
 
 
@@ -63,14 +63,14 @@ def orders(connection: Connection, valuation: Valuation, status: str = "open") -
     c = item.c
     query = select(item).where(and_(c.status == status, is_order())).limit(MOST)
     query = query.order_by(c.due.is_(None), c.due, c.item) if status == "open" else query.order_by(c.last_key_us.desc())
-    found = _with_families(connection, valuation, list(connection.execute(query)))
-    return sorted(found, key=run_key) if status == "open" else found
+    progress = _with_families(connection, valuation, list(connection.execute(query)))
+    return sorted(progress, key=run_key) if status == "open" else progress
 
 
 def orders_after(
     connection: Connection, valuation: Valuation, cursor: str, limit: int, status: str | None
 ) -> list[OrderProgress]:
-    """Orders by name behind `cursor`, for those who read all of them piece by piece."""
+    """Orders by name after `cursor`, for clients that read all of them in pages."""
     query = select(item).where(and_(item.c.item > cursor, is_order()))
     if status is not None:
         query = query.where(item.c.status == status)
@@ -78,18 +78,18 @@ def orders_after(
 
 
 def order(connection: Connection, valuation: Valuation, name: str) -> OrderProgress | None:
-    """One order with its family; None where no order is called so."""
+    """One order with its family; None where no order has this name."""
     rows = list(connection.execute(select(item).where(and_(item.c.item == name, is_order()))))
     return next(iter(_with_families(connection, valuation, rows)), None)
 
 
-def run_key(each: OrderProgress) -> tuple[Any, ...]:
-    """Late and early, then urgent and not."""
-    return (each.due or date.max, 2**31 if each.priority is None else each.priority, each.order)
+def run_key(progress: OrderProgress) -> tuple[Any, ...]:
+    """Sort key: due day, then priority, then name."""
+    return (progress.due or date.max, 2**31 if progress.priority is None else progress.priority, progress.order)
 
 
 def is_order() -> Any:
-    """The rows of `item` that are orders: released under their own name, and no part of another one."""
+    """SQL condition on `item`: the item is an order, released under its own name and no part of another order."""
     return and_(item.c.released_us.is_not(None), or_(item.c.order_.is_(None), item.c.order_ == item.c.item))
 
 
@@ -100,17 +100,17 @@ def _with_families(connection: Connection, valuation: Valuation, rows: list[Any]
         children = select(item).where(and_(item.c.order_.in_(some), item.c.item != item.c.order_))
         for child in connection.execute(children):
             family[child.order_].append(child)
-    members = [member.item for several in family.values() for member in several]
-    stands: dict[str, list[StockRow]] = {}
+    members = [member.item for of_order in family.values() for member in of_order]
+    stock: dict[str, list[StockRow]] = {}
     for some in _chunks(members):
-        for stand in standing_of(connection, some):
-            stands.setdefault(stand.order if stand.order in family else stand.item, []).append(stand)
-    return [_order(row, family[row.item], stands.get(row.item, []), valuation) for row in rows]
+        for stock_row in stock_of(connection, some):
+            stock.setdefault(stock_row.order if stock_row.order in family else stock_row.item, []).append(stock_row)
+    return [_order(row, family[row.item], stock.get(row.item, []), valuation) for row in rows]
 
 
-def _order(row: Any, family: list[Any], stands: list[StockRow], valuation: Valuation) -> OrderProgress:
+def _order(row: Any, family: list[Any], stock: list[StockRow], valuation: Valuation) -> OrderProgress:
     product = valuation.catalogue.product(row.product, valuation.at_us)
-    begun = [stand for stand in stands if stand.in_process]
+    begun = [stock_row for stock_row in stock if stock_row.in_process]
     return OrderProgress(
         order=row.item,
         product=row.product,
@@ -129,25 +129,25 @@ def _order(row: Any, family: list[Any], stands: list[StockRow], valuation: Valua
         released_us=row.released_us,
         finished_us=row.finished_us,
         closed_us=row.closed_us,
-        where=places(stands),
+        where=places(stock),
         items=len(family),
-        value_micros=valuation.worth(begun).micros if begun else None,
+        value_micros=valuation.total(begun).micros if begun else None,
     )
 
 
-def places(stands: Iterable[StockRow]) -> tuple[OrderLocation, ...]:
-    """Where things stand, what is furthest along first."""
-    found: dict[tuple[str | None, str], list[StockRow]] = {}
-    for stand in sorted(
-        stands, key=lambda each: (-(each.operation or 0), each.state != ParcelState.HERE, each.stage or "")
+def places(stock: Iterable[StockRow]) -> tuple[OrderLocation, ...]:
+    """The places of some stock, the one furthest along the routing first."""
+    groups: dict[tuple[str | None, str], list[StockRow]] = {}
+    for stock_row in sorted(
+        stock, key=lambda row: (-(row.operation or 0), row.state != ParcelState.HERE, row.stage or "")
     ):
-        found.setdefault((stand.stage, stand.state), []).append(stand)
-    return tuple(OrderLocation(stage, state, _sum(several)) for (stage, state), several in found.items())
+        groups.setdefault((stock_row.stage, stock_row.state), []).append(stock_row)
+    return tuple(OrderLocation(stage, state, _sum(group)) for (stage, state), group in groups.items())
 
 
-def _sum(stands: list[StockRow]) -> int | None:
-    known = [stand.qty_milli for stand in stands if stand.qty_milli is not None]
-    return sum(known) if len(known) == len(stands) else None
+def _sum(stock: list[StockRow]) -> int | None:
+    known = [stock_row.qty_milli for stock_row in stock if stock_row.qty_milli is not None]
+    return sum(known) if len(known) == len(stock) else None
 
 
 def _chunks(names: list[str]) -> Iterable[list[str]]:

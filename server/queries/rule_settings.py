@@ -1,4 +1,4 @@
-"""Rules as a person sees them: what each says, whether it is on, and how many scans of last week it would have flagged."""
+"""Rule settings: for each rule its sentence, whether it is on, and the number of its findings in the last week."""
 
 from typing import NamedTuple
 
@@ -12,7 +12,7 @@ WEEK_US = 7 * 86_400_000_000
 
 
 class RuleSetting(NamedTuple):
-    """A rule: its name in the records, its sentence, whether it is on, whether by default, and its findings last week."""
+    """A rule: its name in events, its sentence, whether it is on, its default, and its findings of the last seven days."""
 
     name: str
     says: str
@@ -22,7 +22,7 @@ class RuleSetting(NamedTuple):
 
 
 def is_on(rule: str, catalogue: MasterData, at_us: int) -> bool:
-    """Whether a rule's findings are shown; one this version does not know is not."""
+    """Whether a rule's findings are shown; False for a rule that this version does not have."""
     return catalogue.rule_is_on(rule, at_us, ON_BY_DEFAULT.get(rule, False))
 
 
@@ -32,7 +32,7 @@ def rules_on(catalogue: MasterData, at_us: int) -> list[str]:
 
 
 def rules(connection: Connection, catalogue: MasterData, now_us: int) -> list[RuleSetting]:
-    """Every rule, in the order of the table. Reads last week's findings through their index."""
+    """Every rule, in the order of RULES. Reads the findings of the last seven days through their index."""
     c = finding.c
     query = (
         select(c.rule, func.count())

@@ -1,4 +1,4 @@
-"""Find: from whatever a person typed or a scanner read in the search box to the items that it may mean."""
+"""Search: from a typed text or a scan in the search box to the items that it may name."""
 
 from sqlalchemy import Connection, and_, or_, select
 
@@ -11,12 +11,12 @@ from station.core.master_data import MasterData
 
 MOST = 20
 MAX_TEXT = 4_296
-MOST_TAGS = 50  # tags looked at whose number ends like what was typed
-MOST_PEOPLE = 2_000  # badges compared with what was typed
+MOST_TAGS = 50  # tags whose number ends like the text, compared in full
+MOST_PEOPLE = 2_000  # badges compared with the text
 
 
 def find(connection: Connection, catalogue: MasterData, text: str, now_us: int) -> list[str]:
-    """The items that a text means: one where it names an item or a code, else those that begin like it; [] for none."""
+    """The items that a text may name: the one with this name or code, else those that begin with or contain it."""
     _, content = split_aim(text.strip()[:MAX_TEXT].encode("utf-8", "replace"), None)
     code = canonical(content)
     if not code:
@@ -30,15 +30,15 @@ def find(connection: Connection, catalogue: MasterData, text: str, now_us: int) 
 
 
 def people(catalogue: MasterData, text: str, now_us: int) -> list[str]:
-    """The persons whose badge a text is, as a badge is typed or as a card prints its number; their ids."""
+    """The ids of the persons whose badge the text is, either as defined or as the number is printed on a card."""
     text = text.strip()[:MAX_TEXT]
-    found = []
+    matches = []
     for person in catalogue.names("person.define")[:MOST_PEOPLE]:
         definition = catalogue.at("person.define", person, now_us)
         badge = definition.data.get("badge") if definition else None
         if isinstance(badge, str) and badge and (badge == text or _is_tag(text, badge)):
-            found.append(person)
-    return found[:MOST]
+            matches.append(person)
+    return matches[:MOST]
 
 
 def _is_tag(text: str, badge: str) -> bool:
@@ -46,14 +46,14 @@ def _is_tag(text: str, badge: str) -> bool:
 
 
 def _tags(connection: Connection, text: str) -> list[str]:
-    """The tags that were read or bound here and may print this text, looked up by whole numbers and by ends."""
-    look = searched(text)
-    if not look.numbers and not look.tails:
+    """The read or bound tags that may have this text printed on them, looked up by whole numbers and by tails."""
+    tag_search = searched(text)
+    if not tag_search.numbers and not tag_search.tails:
         return []
     c = tag_number.c
-    alike = select(c.number).where(or_(c.number.in_(look.numbers), c.tail.in_(look.tails)))
+    alike = select(c.number).where(or_(c.number.in_(tag_search.numbers), c.tail.in_(tag_search.tails)))
     numbers = connection.execute(alike.order_by(c.number).limit(MOST_TAGS)).scalars()
-    return [number for number in numbers if number in look.numbers or finds(text, number)]
+    return [number for number in numbers if number in tag_search.numbers or finds(text, number)]
 
 
 def _exact(connection: Connection, catalogue: MasterData, code: str, now_us: int) -> list[str]:
@@ -68,22 +68,22 @@ def _exact(connection: Connection, catalogue: MasterData, code: str, now_us: int
 
 
 def _by_pattern(catalogue: MasterData, code: str, now_us: int) -> list[str]:
-    found = []
-    for name in catalogue.names("pattern.define"):
-        definition = catalogue.at("pattern.define", name, now_us)
+    names = []
+    for pattern_name in catalogue.names("pattern.define"):
+        definition = catalogue.at("pattern.define", pattern_name, now_us)
         data = definition.data if definition else {}
         try:
-            pattern = Pattern(name, str(data.get("regex")), str(data.get("as")))
+            pattern = Pattern(pattern_name, str(data.get("regex")), str(data.get("as")))
             match = pattern.match(code) if pattern.as_ == CodeType.ITEM else None
         except PatternError:
-            continue  # a pattern that reads nothing finds nothing
+            continue  # an unusable pattern matches nothing
         if match is not None:
-            found.append(match[0])
-    return found
+            names.append(match[0])
+    return names
 
 
 def _alike(connection: Connection, code: str) -> list[str]:
-    """Items whose name, or whose customer's reference, begins so; open ones first."""
+    """Items whose name begins with the text, open ones first, then open items that contain it in a text column."""
     c = item.c
     starts = [
         and_(column >= form, column < form + "\U0010ffff") for form in {code, code.upper()} for column in (c.item,)

@@ -1,4 +1,4 @@
-"""The route: the stages of all routings in one order, as the work runs through the shop.
+"""Stage order: one order of all stages that agrees with the shop's routings, for the board and its lists.
 
 >>> in_order([("store", "saw", "pack"), ("saw", "test", "pack"), ("assembly", "test")], ["crate"])
 ['store', 'saw', 'assembly', 'test', 'pack', 'crate']
@@ -13,10 +13,10 @@ from station.core.master_data import MasterData
 
 
 def in_order(routings: Sequence[Sequence[str]], others: Sequence[str]) -> list[str]:
-    """Stages so that each comes behind those in front of it, the one furthest from the end first.
+    """Sort stages topologically by the routings; of the free stages, the one furthest from the end of a routing is next.
 
-    Of two that are equally far the one that the stage before leads to comes first. Where routings contradict each other,
-    some order. `others` are stages of no routing: they come last, in their own order.
+    Of two equally far stages, the one that directly follows the previous stage comes first. Contradictory routings give some
+    order. `others` are stages without a routing: they come last, in their given order.
     """
     paths = [tuple(dict.fromkeys(path)) for path in routings if path]
     before: dict[str, set[str]] = {}
@@ -36,19 +36,19 @@ def in_order(routings: Sequence[Sequence[str]], others: Sequence[str]) -> list[s
 
 
 def _to_end(stages: set[str], steps: set[tuple[str, str]]) -> dict[str, int]:
-    """The most steps from each stage to an end; bounded where steps run in a ring."""
-    far = dict.fromkeys(stages, 0)
+    """The greatest number of steps from each stage to an end; bounded where the steps form a cycle."""
+    distance = dict.fromkeys(stages, 0)
     for _ in stages:
-        longer = {source: far[target] + 1 for source, target in steps if far[target] >= far[source]}
+        longer = {source for source, target in steps if distance[target] >= distance[source]}
         if not longer:
             break
         for source in longer:
-            far[source] = max(far[target] + 1 for start, target in steps if start == source)
-    return far
+            distance[source] = max(distance[target] + 1 for start, target in steps if start == source)
+    return distance
 
 
 def line_of(catalogue: MasterData, at_us: int) -> list[str]:
-    """The stages of the shop as of a time."""
+    """The shop's stages in order, as of a time."""
     routings = [catalogue.routing(name, at_us) for name in catalogue.names("routing.define")]
     paths = [[operation.stage for operation in routing.operations] for routing in routings if routing]
     return in_order(paths, catalogue.names("stage.define"))

@@ -1,13 +1,13 @@
-"""Conditions of the stations: which of them is silent, holds scans back, has lost some, or does not know the time.
+"""Station alerts: silent stations, unsent or lost scans, copied logs, unknown time; and alerts of the hub itself.
 
 >>> beat = {"seen_us": 0, "waiting": 0, "oldest_waiting_s": None, "tip_seq": 1204}
 >>> row = {"station": "weld-2", "revoked_us": None, "clone_us": None, "heartbeat": beat, "logs": []}
->>> [each.sentence for each in of_stations([row], now_us=1_080_000_000)]
+>>> [alert.sentence for alert in of_stations([row], now_us=1_080_000_000)]
 ['Station weld-2 has been silent for 18\\xa0min']
 """
 
 from collections.abc import Iterator, Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 from server.locale_format import duration
 from server.projection import set_aside
@@ -15,24 +15,24 @@ from server.projection.log_permissions import NotPermitted
 from server.projection.set_aside import SetAsideRow
 from server.queries.alerts import Alert, LinkedWord
 
-SILENT_S = 120  # four heartbeats of a station that has no news
-QUEUE_OLD_S = 300  # a scan that is older is missing on these pages
-PRICELESS = 2**62  # nobody can say what lost scans cost: before everything that has a price
+SILENT_S = 120  # four heartbeat intervals of an idle station
+QUEUE_OLD_S = 300  # unsent scans older than this give an alert
+PRICELESS = 2**62  # the cost of lost scans is unknown: sorted before every alert with a cost
 
 
 def of_stations(rows: list[dict[str, Any]], now_us: int, estimated: Mapping[str, int] | None = None) -> list[Alert]:
-    """What needs somebody at the stations, of `server.auth.devices.overview`.
+    """Alerts of the stations that are not revoked. `rows`: from `server.auth.devices.overview`.
 
-    `estimated`: of how many items in process a station's scans have no sure time.
+    `estimated`: station -> number of items in process whose times from its scans are uncertain.
     """
-    present = [row for row in rows if row["revoked_us"] is None]
-    looks = (_logs, _clone, _ahead, _aside, _silent, _queue)
-    found = [condition for row in present for look in looks for condition in look(row, now_us)]
-    return found + [condition for row in present for condition in _clock(row, (estimated or {}).get(row["station"], 0))]
+    active = [row for row in rows if row["revoked_us"] is None]
+    kinds = (_logs, _clone, _missing_events, _silent, _queue)
+    alerts = [alert for row in active for find_alerts in kinds for alert in find_alerts(row, now_us)]
+    return alerts + [alert for row in active for alert in _clock(row, (estimated or {}).get(row["station"], 0))]
 
 
 def of_hub_clock(doubt: str | None, suspects: int) -> Iterator[Alert]:
-    """The hub's own clock: in doubt, or wrong at a time when stations were given it."""
+    """Alerts of the hub's own clock: it is in doubt, or anchors were issued with a wrong time."""
     if doubt is not None:
         yield Alert(
             "hub clock",
@@ -54,7 +54,7 @@ def of_hub_clock(doubt: str | None, suspects: int) -> Iterator[Alert]:
 
 
 def of_set_aside(rows: list[SetAsideRow]) -> list[Alert]:
-    """What could not be folded: each is missing on the pages until the software that can fold it is installed."""
+    """One alert for each event, item or code that could not be folded and is therefore missing on the pages."""
     return [
         Alert(
             "set_aside",
@@ -68,12 +68,12 @@ def of_set_aside(rows: list[SetAsideRow]) -> list[Alert]:
     ]
 
 
-def of_beyond(rows: list[NotPermitted]) -> list[Alert]:
-    """What a station's log holds that no bench can say: its token is in other hands, or its software is not ours."""
+def of_not_permitted(rows: list[NotPermitted]) -> list[Alert]:
+    """Alerts of events that a station is not permitted to record: a stolen token, or other software uses its token."""
     return [
         Alert(
             "not_permitted" if row.claimed is None else "claim",
-            f"beyond {row.log} {row.claimed or ''}",
+            f"not permitted {row.log} {row.claimed or ''}",
             ("Station ", LinkedWord("station", row.station, row.station), row.fact),
             "kept, and counted for nothing; give it a new token"
             if row.claimed is None
@@ -128,9 +128,9 @@ def _clone(row: dict[str, Any], now_us: int) -> Iterator[Alert]:
 
 
 def ahead(row: dict[str, Any]) -> int:
-    """How many events of its open log a station counts as sent that are not here: a hub that was put back lacks them.
+    """The number of events of a station's open log that it counts as sent and the hub lacks, after the hub was restored.
 
-    Of a station that says that some wait, nothing is known yet: those are on their way.
+    0 for a station with waiting events, because those may be the missing ones.
     """
     beat = row["heartbeat"]
     if beat is None or beat.get("log") is None or beat["waiting"]:
@@ -139,32 +139,40 @@ def ahead(row: dict[str, Any]) -> int:
     return max(0, (beat["tip_seq"] or 0) - accepted)
 
 
-def _ahead(row: dict[str, Any], _now_us: int) -> Iterator[Alert]:
-    missing = ahead(row)
-    if missing:
-        events = "1 event" if missing == 1 else f"{missing:,} events"
-        yield Alert(
-            "ahead",
-            f"ahead {row['station']}",
-            (*_named(row), f" has recorded {events} that are missing here"),
-            "this hub was put back to an older state; the station sends them when it is connected",
-            grave=True,
-            cost=PRICELESS,
-        )
+class _MissingEvents(NamedTuple):
+    """One way in which a station has events that the hub lacks: the sentence after its name, and what to do."""
+
+    kind: str
+    fact: str
+    remedy: str
 
 
-def _aside(row: dict[str, Any], _now_us: int) -> Iterator[Alert]:
-    count = (row["heartbeat"] or {}).get("aside")
-    if count:
-        events = "1 event" if count == 1 else f"{count:,} events"
-        yield Alert(
-            "aside",
-            f"aside {row['station']}",
-            (*_named(row), f" keeps {events} of an earlier log that are not known to be here"),
-            "leave it connected: it sends what is missing",
-            grave=True,
-            cost=PRICELESS,
-        )
+_AHEAD = _MissingEvents(
+    "ahead",
+    " has recorded {events} that are missing here",
+    "this hub was put back to an older state; the station sends them when it is connected",
+)
+_SET_ASIDE = _MissingEvents(
+    "aside",
+    " keeps {events} of an earlier log that are not known to be here",
+    "leave it connected: it sends what is missing",
+)
+
+
+def _missing_events(row: dict[str, Any], _now_us: int) -> Iterator[Alert]:
+    """Events that the station has and the hub lacks: in its open log, and in earlier logs that it set aside."""
+    set_aside_events = (row["heartbeat"] or {}).get("aside") or 0
+    for missing, count in ((_AHEAD, ahead(row)), (_SET_ASIDE, set_aside_events)):
+        if count:
+            events = "1 event" if count == 1 else f"{count:,} events"
+            yield Alert(
+                missing.kind,
+                f"{missing.kind} {row['station']}",
+                (*_named(row), missing.fact.format(events=events)),
+                missing.remedy,
+                grave=True,
+                cost=PRICELESS,
+            )
 
 
 def _silent(row: dict[str, Any], now_us: int) -> Iterator[Alert]:
@@ -194,7 +202,7 @@ def _queue(row: dict[str, Any], _now_us: int) -> Iterator[Alert]:
 
 
 def _clock(row: dict[str, Any], estimated: int) -> Iterator[Alert]:
-    """A station that had the time from nobody: its scans are in their order, but not at their hour."""
+    """A station without a time source: its scans are in order, but their times are estimated."""
     if estimated:
         items = "1 item" if estimated == 1 else f"{estimated} items"
         yield Alert(

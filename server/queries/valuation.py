@@ -1,6 +1,6 @@
-"""Worth: what stands in the shop in money, by standard costs, and what of it nobody can value.
+"""Valuation: the value of stock at standard cost, and the number of items without a known cost.
 
-All sums are of exact leaves (thousandths of millionths); only an answer divides, so that its parts add up to its whole.
+All sums are sums of exact leaves (thousandths of millionths). Only an answer divides, so that its parts add up to its whole.
 
 >>> spread([[500, 700], [500, 300]], divisor=1000)
 [[1, 1], [0, 0]]
@@ -21,7 +21,7 @@ _UNKNOWN = Product("")
 
 
 class StockValue(NamedTuple):
-    """The worth of some stands: the sum of leaves, how many items it cannot value, whether it values anything."""
+    """The value of some stock: the sum of leaves, the number of items without full cost, whether any cost is known."""
 
     value: Value
     unvalued_items: int
@@ -29,12 +29,12 @@ class StockValue(NamedTuple):
 
     @property
     def micros(self) -> int | None:
-        """Millionths of the currency; None where no cost at all is known."""
+        """The value in millionths of the currency; None where no cost is known."""
         return in_micros(self.value)[0] if self.known else None
 
 
 class Valuation:
-    """Standard costs as of one time, each product's worked out once."""
+    """Standard costs as of one time; the unit cost of each product is computed once."""
 
     def __init__(self, catalogue: MasterData, at_us: int) -> None:
         self.catalogue = catalogue
@@ -43,70 +43,73 @@ class Valuation:
         self._routings: dict[tuple[str, int], Routing | None] = {}
         self._products: dict[str | None, Product] = {}
 
-    def product(self, stand: StockRow) -> Product:
-        """The product of a stand; one nobody defined counts in the default unit."""
-        if stand.product not in self._products:
-            self._products[stand.product] = self.catalogue.product(stand.product, self.at_us) or _UNKNOWN
-        return self._products[stand.product]
+    def product(self, row: StockRow) -> Product:
+        """The product of a stock row; an undefined product has the default unit."""
+        if row.product not in self._products:
+            self._products[row.product] = self.catalogue.product(row.product, self.at_us) or _UNKNOWN
+        return self._products[row.product]
 
-    def routing(self, stand: StockRow) -> Routing | None:
-        """The routing of a stand: the one with which its item was released."""
-        if stand.routing is None:
+    def routing(self, row: StockRow) -> Routing | None:
+        """The routing of a stock row: the one with which its item was released."""
+        if row.routing is None:
             return None
-        key = (stand.routing, self.at_us if stand.released_us is None else stand.released_us)
+        key = (row.routing, self.at_us if row.released_us is None else row.released_us)
         if key not in self._routings:
             self._routings[key] = self.catalogue.routing(*key)
         return self._routings[key]
 
-    def costs(self, stand: StockRow) -> UnitCosts:
-        """The cost lines of one unit, by its own routing; none for an item without one."""
-        routing = self.routing(stand)
-        if stand.product is None or routing is None:
+    def costs(self, row: StockRow) -> UnitCosts:
+        """The cost lines of one unit by the row's routing; empty for an item without one."""
+        routing = self.routing(row)
+        if row.product is None or routing is None:
             return NO_COSTS
-        key = (stand.product, routing.routing, stand.released_us, stand.ordered_milli)
+        key = (row.product, routing.routing, row.released_us, row.ordered_milli)
         if key not in self._costs:
-            operations = tuple(each.op for each in routing.operations)
-            order_milli = stand.ordered_milli or None
+            operations = tuple(operation.op for operation in routing.operations)
+            order_milli = row.ordered_milli or None
             self._costs[key] = unit_costs(
-                stand.product, operations, self.catalogue, self.at_us, order_milli, bill_us=stand.released_us
+                row.product, operations, self.catalogue, self.at_us, order_milli, bill_us=row.released_us
             )
         return self._costs[key]
 
-    def of(self, stand: StockRow) -> Value | None:
-        """What one stand is worth; None where its quantity is unknown."""
-        return parcel_value(self.costs(stand), stand.qty_milli, stand.entered, stand.reached)
+    def of(self, row: StockRow) -> Value | None:
+        """The value of one stock row; None where its quantity is unknown."""
+        return parcel_value(self.costs(row), row.qty_milli, row.entered, row.reached)
 
-    def worth(self, stands: Iterable[StockRow]) -> StockValue:
-        """What several stands are worth together."""
+    def total(self, stock: Iterable[StockRow]) -> StockValue:
+        """The value of several stock rows together."""
         values, unvalued, known = [], set(), False
-        for stand in stands:
-            value = self.of(stand)
+        for row in stock:
+            value = self.of(row)
             if value is None or value.unvalued_milli:
-                unvalued.add(stand.item)
+                unvalued.add(row.item)
             if value is not None:
                 values.append(value)
                 known = known or bool(value.leaves) or not value.unvalued_milli
         return StockValue(add(values), len(unvalued), known)
 
-    def overrun(self, stands: Iterable[StockRow]) -> Value:
-        """The worth of what is in process beyond what was ordered: of an item the furthest first, behind what finished."""
+    def overrun(self, stock: Iterable[StockRow]) -> Value:
+        """The value of stock in process above the ordered quantity.
+
+        Finished pieces use up an item's overrun first; the rest is taken from the stock furthest along the routing.
+        """
         items: dict[str, list[StockRow]] = {}
-        for stand in stands:
-            if stand.overrun_milli and stand.qty_milli:
-                items.setdefault(stand.item, []).append(stand)
+        for row in stock:
+            if row.overrun_milli and row.qty_milli:
+                items.setdefault(row.item, []).append(row)
         values = []
         for of_item in items.values():
             left = of_item[0].overrun_milli - of_item[0].finished_milli
-            for stand in sorted(of_item, key=lambda each: -(each.operation or 0)):
-                over = min(left, stand.qty_milli or 0)
+            for row in sorted(of_item, key=lambda part: -(part.operation or 0)):
+                over = min(left, row.qty_milli or 0)
                 if over > 0:
                     left -= over
-                    values.append(parcel_value(self.costs(stand), over, stand.entered, stand.reached))
+                    values.append(parcel_value(self.costs(row), over, row.entered, row.reached))
         return add(value for value in values if value is not None)
 
 
 def spread(table: Sequence[Sequence[int]], divisor: int = MILLI) -> list[list[int]]:
-    """A table of leaves divided so that its rows, its columns and its whole all add up, each by largest remainder.
+    """Divide a table of leaves so that its rows, its columns and its whole add up, by largest remainder.
 
     The whole is divided among the columns, then each column among its rows.
     """

@@ -1,7 +1,7 @@
-"""Work in process: how much stands where and what it is worth, by stage, product, item or order.
+"""Work in process: quantity and value of the stock in process, grouped by stage, product, item or order.
 
-A row has one key and one unit, since quantities of different units are never added. Finished and scrapped goods are not in
-it; what is released and not begun stands apart.
+A row has one key and one unit, because quantities of different units are never added. Finished and scrapped goods are
+excluded; released stock that is not started has totals of its own.
 """
 
 from collections.abc import Callable, Iterable
@@ -16,7 +16,7 @@ from station.core.ledger.parcels import ParcelState
 
 
 class GroupBy(StrEnum):
-    """What a row is about."""
+    """The key of a row."""
 
     STAGE = "stage"
     PRODUCT = "product"
@@ -55,7 +55,7 @@ class WipTotal(NamedTuple):
 
 
 class NotStartedTotal(NamedTuple):
-    """What is released and not begun, of one unit."""
+    """Released stock that is not started, of one unit."""
 
     unit: str
     items: int
@@ -63,7 +63,7 @@ class NotStartedTotal(NamedTuple):
 
 
 class WipReport(NamedTuple):
-    """Rows sorted by key and unit, totals and what stands apart by unit."""
+    """Rows sorted by key and unit; totals and stock that is not started by unit."""
 
     rows: tuple[WipRow, ...]
     totals: tuple[WipTotal, ...]
@@ -71,23 +71,23 @@ class WipReport(NamedTuple):
 
 
 _KEY: dict[GroupBy, Callable[[StockRow], str | None]] = {
-    GroupBy.STAGE: lambda stand: stand.stage,
-    GroupBy.PRODUCT: lambda stand: stand.product,
-    GroupBy.ITEM: lambda stand: stand.item,
-    GroupBy.ORDER: lambda stand: stand.order,
+    GroupBy.STAGE: lambda stock_row: stock_row.stage,
+    GroupBy.PRODUCT: lambda stock_row: stock_row.product,
+    GroupBy.ITEM: lambda stock_row: stock_row.item,
+    GroupBy.ORDER: lambda stock_row: stock_row.order,
 }
 
 
-def wip(stands: Iterable[StockRow], by: GroupBy, valuation: Valuation) -> WipReport:
-    """Rows and totals of everything in process."""
+def wip(stock: Iterable[StockRow], by: GroupBy, valuation: Valuation) -> WipReport:
+    """Rows and totals of all stock in process."""
     begun: dict[str, dict[str | None, list[StockRow]]] = {}
-    apart: dict[str, list[StockRow]] = {}
-    for stand in stands:
-        unit = valuation.product(stand).unit
-        if stand.in_process:
-            begun.setdefault(unit, {}).setdefault(_KEY[by](stand), []).append(stand)
+    not_started: dict[str, list[StockRow]] = {}
+    for stock_row in stock:
+        unit = valuation.product(stock_row).unit
+        if stock_row.in_process:
+            begun.setdefault(unit, {}).setdefault(_KEY[by](stock_row), []).append(stock_row)
         else:
-            apart.setdefault(unit, []).append(stand)
+            not_started.setdefault(unit, []).append(stock_row)
     rows: list[WipRow] = []
     totals: list[WipTotal] = []
     for unit in sorted(begun):
@@ -95,62 +95,64 @@ def wip(stands: Iterable[StockRow], by: GroupBy, valuation: Valuation) -> WipRep
         rows += of_unit[0]
         totals.append(of_unit[1])
     rows.sort(key=lambda row: (row.key is None, row.key or "", row.unit))
-    return WipReport(tuple(rows), tuple(totals), tuple(_apart(unit, apart[unit]) for unit in sorted(apart)))
+    return WipReport(
+        tuple(rows), tuple(totals), tuple(_not_started(unit, not_started[unit]) for unit in sorted(not_started))
+    )
 
 
 def _unit(unit: str, groups: dict[str | None, list[StockRow]], valuation: Valuation) -> tuple[list[WipRow], WipTotal]:
     keys = sorted(groups, key=lambda key: (key is None, key or ""))
-    worths = [valuation.worth(groups[key]) for key in keys]
-    names = sorted({name for worth in worths for name in worth.value.leaves})
-    table = spread([[worth.value.leaves.get(name, 0) for name in names] for worth in worths])
+    values = [valuation.total(groups[key]) for key in keys]
+    names = sorted({name for stock_value in values for name in stock_value.value.leaves})
+    table = spread([[stock_value.value.leaves.get(name, 0) for name in names] for stock_value in values])
     rows = []
-    for key, worth, parts in zip(keys, worths, table, strict=True):
-        stands = groups[key]
+    for key, stock_value, parts in zip(keys, values, table, strict=True):
+        stock = groups[key]
         named = dict(zip(names, parts, strict=True))
         rows.append(
             WipRow(
                 key=key,
                 unit=unit,
-                items=_items(stands),
-                qty_milli=quantity(stands),
-                held_milli=quantity(each for each in stands if each.state == ParcelState.HELD),
-                value_micros=sum(parts) if worth.known else None,
-                components={name: named[name] for name in names if name in worth.value.leaves},
-                unvalued_items=worth.unvalued_items,
-                unvalued_milli=worth.value.unvalued_milli,
-                at_stage=ages((each.at_stage_since_us for each in stands), valuation.at_us),
-                in_production=ages((each.started_us for each in stands), valuation.at_us),
+                items=_items(stock),
+                qty_milli=quantity(stock),
+                held_milli=quantity(row for row in stock if row.state == ParcelState.HELD),
+                value_micros=sum(parts) if stock_value.known else None,
+                components={name: named[name] for name in names if name in stock_value.value.leaves},
+                unvalued_items=stock_value.unvalued_items,
+                unvalued_milli=stock_value.value.unvalued_milli,
+                at_stage=ages((row.at_stage_since_us for row in stock), valuation.at_us),
+                in_production=ages((row.started_us for row in stock), valuation.at_us),
             )
         )
-    everything = [stand for stands in groups.values() for stand in stands]
-    return rows, _total(unit, everything, rows, add(worth.value for worth in worths), valuation)
+    everything = [stock_row for stock in groups.values() for stock_row in stock]
+    return rows, _total(unit, everything, rows, add(stock_value.value for stock_value in values), valuation)
 
 
-def _total(unit: str, stands: list[StockRow], rows: list[WipRow], value: Value, valuation: Valuation) -> WipTotal:
+def _total(unit: str, stock: list[StockRow], rows: list[WipRow], value: Value, valuation: Valuation) -> WipTotal:
     micros, components = in_micros(value)
     assert micros == sum(row.value_micros or 0 for row in rows)
-    worth = valuation.worth(stands)
+    stock_value = valuation.total(stock)
     return WipTotal(
         unit=unit,
-        items=_items(stands),
-        qty_milli=quantity(stands),
-        held_milli=quantity(each for each in stands if each.state == ParcelState.HELD),
-        value_micros=micros if worth.known else None,
+        items=_items(stock),
+        qty_milli=quantity(stock),
+        held_milli=quantity(row for row in stock if row.state == ParcelState.HELD),
+        value_micros=micros if stock_value.known else None,
         components=components,
-        unvalued_items=worth.unvalued_items,
+        unvalued_items=stock_value.unvalued_items,
         unvalued_milli=value.unvalued_milli,
-        overrun_value_micros=shares([valuation.overrun(stands).total])[0],
+        overrun_value_micros=shares([valuation.overrun(stock).total])[0],
     )
 
 
-def _apart(unit: str, stands: list[StockRow]) -> NotStartedTotal:
-    return NotStartedTotal(unit, _items(stands), quantity(stands))
+def _not_started(unit: str, stock: list[StockRow]) -> NotStartedTotal:
+    return NotStartedTotal(unit, _items(stock), quantity(stock))
 
 
-def _items(stands: Iterable[StockRow]) -> int:
-    return len({stand.item for stand in stands})
+def _items(stock: Iterable[StockRow]) -> int:
+    return len({stock_row.item for stock_row in stock})
 
 
-def quantity(stands: Iterable[StockRow]) -> int:
-    """The known thousandths of stands of one unit."""
-    return sum(stand.qty_milli or 0 for stand in stands)
+def quantity(stock: Iterable[StockRow]) -> int:
+    """The sum of the known quantities of stock of one unit, in thousandths."""
+    return sum(stock_row.qty_milli or 0 for stock_row in stock)

@@ -1,6 +1,6 @@
-"""The hub's pages: one module a page, each with its templates.
+"""The hub's pages: one module a page, with its templates.
 
-A module of this package that has a `blueprint` is served; nobody keeps a list.
+Every module of this package that has a `blueprint` is registered; there is no list of pages.
 """
 
 from collections.abc import Iterator
@@ -12,7 +12,7 @@ from flask import Blueprint
 
 def pages() -> Iterator[Blueprint]:
     """The blueprint of every page, by module name."""
-    for module in sorted(found.name for found in iter_modules(__path__)):
+    for module in sorted(info.name for info in iter_modules(__path__)):
         blueprint = getattr(import_module(f"{__name__}.{module}"), "blueprint", None)
         if isinstance(blueprint, Blueprint):
             yield blueprint

@@ -1,6 +1,6 @@
-"""The age strip: a tick for each item at a stage, placed by how long it has been there; what is past its target is shaded.
+"""Age strip: one tick for each item at a stage, placed by its age at the stage; ages past the target are shaded.
 
-Coordinates are attributes of an SVG in a box of WIDTH by HEIGHT, so that no page needs a style of its own.
+Coordinates are attributes of an SVG in a box of WIDTH by HEIGHT: the content security policy allows no inline styles.
 
 >>> picture = strip([AgeTick("WO-1", 90, True, False), AgeTick("WO-2", 30, False, False)], target_s=60, longest_s=90)
 >>> picture.shade_x, [mark.x for mark in picture.marks]
@@ -16,7 +16,7 @@ from server.queries.stage_summary import AgeTick
 WIDTH = 240.0
 HEIGHT = 48.0
 TICK_HEIGHT = 9.0
-MOST_TICKS = 240  # above these a histogram says it better
+MOST_TICKS = 240  # above this number a histogram is drawn
 BARS = 40
 
 
@@ -31,7 +31,7 @@ class StripMark(NamedTuple):
 
 
 class AgeStrip(NamedTuple):
-    """Marks, the width of each, and where the shade begins (None: no target, or beyond the box)."""
+    """The marks, the width of each, and the x at which the shade begins (None: no target)."""
 
     marks: tuple[StripMark, ...]
     width: float
@@ -39,7 +39,7 @@ class AgeStrip(NamedTuple):
 
 
 def strip(ticks: Sequence[AgeTick], target_s: int | None, longest_s: int) -> AgeStrip:
-    """The picture of some ages. The box is twice the target wide; without one it holds `longest_s`, the whole line's."""
+    """The strip of some ages. The box spans twice the target; without a target it spans `longest_s`, the line's maximum."""
     span = 2 * target_s if target_s else max(longest_s, 1)
     shade = WIDTH / 2 if target_s else None
     if len(ticks) > MOST_TICKS:
@@ -48,7 +48,7 @@ def strip(ticks: Sequence[AgeTick], target_s: int | None, longest_s: int) -> Age
 
 
 def _mark(tick: AgeTick, span: int) -> StripMark:
-    # The height means nothing: it keeps ticks apart, and the same item at the same place from one look to the next.
+    # The height has no meaning. A hash of the item separates the ticks and keeps each at its place between refreshes.
     y = crc32(tick.item.encode("utf-8", "replace")) % 1000 / 1000 * (HEIGHT - TICK_HEIGHT - 2) + 1
     return StripMark(round(_x(tick, span), 1), round(y, 1), TICK_HEIGHT, tick.late, tick.held)
 
@@ -65,10 +65,10 @@ def _bars(ticks: Sequence[AgeTick], span: int) -> tuple[StripMark, ...]:
     return tuple(
         StripMark(
             round(bar * WIDTH / BARS, 1),
-            round(HEIGHT - len(several) / most * (HEIGHT - 2), 1),
-            round(len(several) / most * (HEIGHT - 2), 1),
-            all(tick.late for tick in several),
-            all(tick.held for tick in several),
+            round(HEIGHT - len(in_bar) / most * (HEIGHT - 2), 1),
+            round(len(in_bar) / most * (HEIGHT - 2), 1),
+            all(tick.late for tick in in_bar),
+            all(tick.held for tick in in_bar),
         )
-        for bar, several in sorted(counts.items())
+        for bar, in_bar in sorted(counts.items())
     )

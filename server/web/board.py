@@ -1,4 +1,4 @@
-"""The board: what needs someone now, and the line."""
+"""Board: the current alerts and the line, now or as of a past time."""
 
 from datetime import timedelta
 
@@ -12,15 +12,15 @@ from server.projection.tables import item
 from server.projection.worker import recalculating
 from server.queries.alerts import ShopSnapshot
 from server.queries.order_progress import is_order
-from server.queries.snapshot import attention, floor_at, floor_now
+from server.queries.snapshot import current_alerts, snapshot_at, snapshot_now
 from server.queries.stage_summary import StockSummary, finished_since
 from server.web.age_strip import strip
 from server.web.form_entries import moment
 from server.web.template_filters import tongue
 
 blueprint = Blueprint("board", __name__)
-FIRST = 7  # sentences that are seen without opening the rest
-MOST = 60  # in all; more of one kind are better read where they are
+FIRST = 7  # alerts that are visible without opening the rest
+MOST = 60  # alerts on the page; the others are on the pages of their stages and orders
 
 
 @blueprint.get("/")
@@ -33,41 +33,41 @@ def board() -> str:
         asked_us = None
     with running().store.read() as connection:
         if asked_us is None:
-            floor = floor_now(connection, tongue(), now_us)
-            conditions = attention(connection, floor)
+            shop = snapshot_now(connection, tongue(), now_us)
+            alerts = current_alerts(connection, shop)
         else:
-            floor, conditions = floor_at(connection, tongue(), asked_us), []
-        finished = finished_on(connection, floor)
-        late, due_today = dues(connection, floor) if asked_us is None else _dues_then(floor)
-        behind = recalculating(connection)
-    longest_s = max((tile.ages.max_s or 0 for tile in floor.line.tiles if not tile.stage.target_s), default=1)
+            shop, alerts = snapshot_at(connection, tongue(), asked_us), []
+        finished = finished_on(connection, shop)
+        late, due_today = dues(connection, shop) if asked_us is None else _dues_at(shop)
+        queued = recalculating(connection)
+    longest_s = max((tile.ages.max_s or 0 for tile in shop.line.tiles if not tile.stage.target_s), default=1)
     return render_template(
         "board.html",
         page="board",
         now_us=now_us,
         asked_us=asked_us,
-        line=floor.line,
-        tiles=[(tile, strip(tile.ticks, tile.stage.target_s, longest_s)) for tile in floor.line.tiles],
+        line=shop.line,
+        tiles=[(tile, strip(tile.ticks, tile.stage.target_s, longest_s)) for tile in shop.line.tiles],
         finished=finished,
         late=late,
         due_today=due_today,
-        conditions=conditions,
+        alerts=alerts,
         first=FIRST,
         most=MOST,
-        recalculating=behind,
+        recalculating=queued,
     )
 
 
-def finished_on(connection: Connection, floor: ShopSnapshot) -> StockSummary:
-    """What was finished on the day of the floor."""
-    start_us = tongue().day_start_us(floor.now_us)
-    until_us = min(start_us + 86_400_000_000, running().clock.utc_us()) if floor.now_us < start_us else floor.now_us
-    return finished_since(connection, start_us, until_us, floor.valuation)
+def finished_on(connection: Connection, shop: ShopSnapshot) -> StockSummary:
+    """The stock that was finished on the day of the snapshot, up to the snapshot or, for a past day, its end."""
+    start_us = tongue().day_start_us(shop.now_us)
+    until_us = min(start_us + 86_400_000_000, running().clock.utc_us()) if shop.now_us < start_us else shop.now_us
+    return finished_since(connection, start_us, until_us, shop.valuation)
 
 
-def dues(connection: Connection, floor: ShopSnapshot) -> tuple[int, int]:
-    """How many open orders are late, and how many are due today."""
-    today = tongue().today(floor.now_us)
+def dues(connection: Connection, shop: ShopSnapshot) -> tuple[int, int]:
+    """The numbers of open orders that are late and that are due today."""
+    today = tongue().today(shop.now_us)
     c = item.c
     open_orders = select(func.count()).where(and_(c.status == "open", is_order()))
     tomorrow = (today + timedelta(days=1)).isoformat()
@@ -76,9 +76,9 @@ def dues(connection: Connection, floor: ShopSnapshot) -> tuple[int, int]:
     return late, due_today
 
 
-def _dues_then(floor: ShopSnapshot) -> tuple[int, int]:
-    """The same of what stood in the shop then."""
-    today = tongue().today(floor.now_us)
-    due = {stand.order: due_day(stand.due) for stand in floor.stands}
+def _dues_at(shop: ShopSnapshot) -> tuple[int, int]:
+    """The same numbers for the orders with stock in a past snapshot."""
+    today = tongue().today(shop.now_us)
+    due = {row.order: due_day(row.due) for row in shop.stock}
     days = [day for day in due.values() if day is not None]
     return sum(day < today for day in days), sum(day == today for day in days)

@@ -1,7 +1,7 @@
-"""The operator's cards: those of every bench, with the shop's own stages, reasons and badges, to print and cut.
+"""Operator's cards: printable command cards with the shop's own stages, reasons and badges.
 
-A badge lets whoever holds it scan in a person's name: badges are printed for those who supervise, not for every reader.
-It is a name and no secret all the same: stations are told all of them, and events carry them.
+A badge permits its holder to scan in a person's name, so badges are printed only for supervisors. A badge is not a secret,
+however: every station has the list of badges, and events contain them.
 """
 
 from flask import Blueprint, Response, render_template, request
@@ -11,10 +11,10 @@ from server.auth.gate import may, readers
 from server.auth.roles import Role
 from server.context import running
 from server.queries.current_master_data import catalogue
-from server.web.printing import drawing, paper, pdf_file, unprintable
+from server.web.printing import INSTALL, drawing, paper, pdf_file, unprintable
 from station.core.codes.card_labels import WORD_OF, CardLabels, card_labels, words_of
 from station.core.printing import PAPERS, Encode, PaperError, cards_page, page_count
-from station.core.printing.libraries import AT_THE_HUB, symbols
+from station.core.printing.libraries import symbols
 
 blueprint = Blueprint("cards", __name__)
 
@@ -22,10 +22,10 @@ blueprint = Blueprint("cards", __name__)
 @blueprint.get("/cards")
 @readers
 def page() -> str:
-    """Every page of cards, and the words of the shop that make none."""
+    """The page with all sheets of cards, and the texts that cannot be printed as a card."""
     labels, missing = _labels(), None
     try:
-        symbols(AT_THE_HUB)
+        symbols(INSTALL)
     except PaperError as error:
         missing = error
     numbers = range(1, page_count(len(labels.labels)) + 1)
@@ -37,7 +37,7 @@ def page() -> str:
 @blueprint.get("/cards.svg")
 @readers
 def svg() -> Response:
-    """One page of cards as a drawing: `page` of the address, from 1."""
+    """One sheet of cards as SVG: the `page` of the query, from 1."""
     asked, labels = request.args.get("page", "1"), _labels().labels
     pages = page_count(len(labels))
     number = int(asked) if asked.isascii() and asked.isdecimal() and len(asked) <= len(str(pages)) else 0
@@ -51,24 +51,24 @@ def svg() -> Response:
 @blueprint.get("/cards.pdf")
 @readers
 def file() -> Response:
-    """All pages as a file for the printer."""
+    """All sheets as a PDF."""
     labels, encode = _labels().labels, _encode()
     drawn = [cards_page(paper(), labels, number + 1, encode) for number in range(page_count(len(labels)))]
     return pdf_file(drawn, f"wipline-cards-{paper().name}.pdf")
 
 
 def _labels() -> CardLabels:
-    """The cards of the shop as it is defined now, those that the visitor may have."""
+    """The cards of the shop's current definitions that the visitor may print."""
     now_us = running().clock.utc_us()
     printed = [what for what in WORD_OF if what != "person.define" or may(Role.SUPERVISE)]
     with running().store.read() as connection:
         shop = catalogue(connection)
-    found = (shop.at(what, name, now_us) for what in printed for name in shop.names(what))
-    return card_labels(words_of((each.what, each.data) for each in found if each is not None))
+    definitions = (shop.at(what, name, now_us) for what in printed for name in shop.names(what))
+    return card_labels(words_of((entry.what, entry.data) for entry in definitions if entry is not None))
 
 
 def _encode() -> Encode:
     try:
-        return symbols(AT_THE_HUB)
+        return symbols(INSTALL)
     except PaperError as error:
         raise unprintable(error) from error

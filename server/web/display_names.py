@@ -1,4 +1,4 @@
-"""Names on pages: what the shop calls its stages, people and reasons, from what the records say."""
+"""Display names: the shop's names of stages, persons and reasons, from the ids in events."""
 
 from typing import Any
 
@@ -7,7 +7,7 @@ from station.core.master_data import MasterData
 
 
 class DisplayNames:
-    """The shop's words as of a time. What nobody named is called as it was recorded, made visible."""
+    """The shop's names as of a time. An id without a defined name is shown itself, as visible text."""
 
     def __init__(self, catalogue: MasterData, at_us: int) -> None:
         self._catalogue, self._at_us = catalogue, at_us
@@ -19,11 +19,11 @@ class DisplayNames:
 
     def stages(self) -> list[tuple[str, str]]:
         """Every stage that is defined: (id, name), by name."""
-        found = [(each, self.stage(each)) for each in self._catalogue.names("stage.define")]
-        return sorted(found, key=lambda pair: pair[1].casefold())
+        names = [(stage, self.stage(stage)) for stage in self._catalogue.names("stage.define")]
+        return sorted(names, key=lambda pair: pair[1].casefold())
 
     def person(self, operator: str | None) -> str:
-        """Whoever wore a badge, or entered something under a name."""
+        """The name of the person with this badge or this id."""
         if not operator:
             return ""
         if self._people is None:
@@ -36,23 +36,23 @@ class DisplayNames:
         return short(visible(self._people.get(operator, operator)))
 
     def people(self) -> list[tuple[str, str]]:
-        """Everybody with a badge: (badge, name), by name."""
-        found = [
+        """Every person with a badge: (badge, name), by name."""
+        names = [
             (str(data["badge"]), short(visible(str(data.get("name") or data.get("person")))))
             for data in self._defined("person.define")
             if data.get("badge")
         ]
-        return sorted(found, key=lambda pair: pair[1].casefold())
+        return sorted(names, key=lambda pair: pair[1].casefold())
 
     def reason(self, reason: str | None) -> str:
-        """What a reason is called."""
+        """A reason's name."""
         if not reason:
             return ""
         definition = self._catalogue.at("reason.define", reason, self._at_us)
         return short(visible(str((definition.data.get("name") if definition else None) or reason)))
 
     def for_templates(self) -> dict[str, Any]:
-        """These as templates call them."""
+        """The functions of this class by their names in templates."""
         return {"stage_name": self.stage, "person_name": self.person, "reason_name": self.reason}
 
     def _defined(self, what: str) -> list[dict[str, Any]]:

@@ -1,9 +1,8 @@
-"""Entering: what a form on a page does. It writes entries in the caller's name and waits until the pages show them."""
+"""Form entries: write the entries of a form in the caller's name, and wait until the projection includes them."""
 
 import time
 from collections.abc import Sequence
 from datetime import datetime
-from decimal import Decimal, InvalidOperation
 
 from server.api_errors import ApiError
 from server.auth.gate import caller, demand_rights
@@ -11,14 +10,15 @@ from server.context import running
 from server.ledger.entries import Entry, EntryRefused, Recorded, record_all
 from server.locale_format import SECOND_US, LocaleFormat
 from server.projection.worker import projected_pos, recalculating
+from station.core.quantity import scaled
 
-SHOWN_WITHIN_S = 2.0  # then the answer goes out; the page catches up by itself
-LOOK_AGAIN_S = 0.02
+SHOWN_WITHIN_S = 2.0  # afterwards the answer is sent without the entry; the page updates itself later
+POLL_S = 0.02
 MAX_QTY_MILLI = 10**12
 
 
 def enter(entries: Sequence[Entry]) -> list[Recorded]:
-    """Write entries, all or none, and wait a moment for the projection. Raises `ApiError` 400 or 403."""
+    """Write entries, all or none, and wait at most SHOWN_WITHIN_S for the projection. Raises `ApiError` 400 or 403."""
     demand_rights(caller(), [(entry.what, entry.data) for entry in entries])
     try:
         written = record_all(running().store, entries)
@@ -31,21 +31,21 @@ def enter(entries: Sequence[Entry]) -> list[Recorded]:
 
 
 def _wait_for(pos: int) -> None:
-    """Until the entry is folded, and with it what it changes about others: a correction folds its items anew behind it."""
+    """Wait until an entry is projected and the refold queues are empty: a correction queues the items that it changes."""
     hub, until = running(), time.monotonic() + SHOWN_WITHIN_S
     while (left_s := until - time.monotonic()) > 0:
         with hub.store.read() as connection:
-            shown, behind = projected_pos(connection), recalculating(connection)
-        if shown >= pos and not behind:
+            projected, queued = projected_pos(connection), recalculating(connection)
+        if projected >= pos and not queued:
             return
-        if shown < pos:
+        if projected < pos:
             hub.projected.wait(pos - 1, left_s)
         else:
-            time.sleep(min(LOOK_AGAIN_S, left_s))
+            time.sleep(min(POLL_S, left_s))
 
 
 def milli(text: str) -> int | None:
-    """A quantity as a person types it, in thousandths; None of nothing. Raises `ApiError` 400.
+    """A typed quantity in thousandths; None for an empty text. Raises `ApiError` 400.
 
     >>> milli("12.5"), milli("3,25"), milli("")
     (12500, 3250, None)
@@ -53,26 +53,26 @@ def milli(text: str) -> int | None:
     text = text.strip()
     if not text:
         return None
-    try:
-        thousandths = Decimal(text.replace(",", ".")) * 1000
-        whole = int(thousandths)
-    except (InvalidOperation, ValueError, OverflowError):
-        whole, thousandths = 0, Decimal(1)
-    if whole != thousandths or not 1 <= whole <= MAX_QTY_MILLI:
+    number = text.replace(",", ".")
+    thousandths = scaled(f"0{number}" if number.startswith(".") else number)
+    if thousandths is None or not 1 <= thousandths <= MAX_QTY_MILLI:
         raise ApiError(
             400, f"the quantity {text[:40]!r}", "a number above 0 with at most three decimals", "Write it so: 12.5"
         )
-    return whole
+    return thousandths
 
 
-def moment(text: str, tongue: LocaleFormat) -> int | None:
-    """A day and time of the shop's clock, as a browser sends it, as UTC us; None of nothing. Raises `ApiError` 400."""
+def moment(text: str, locale: LocaleFormat) -> int | None:
+    """A day and time in the shop's time zone, as a browser sends it, in UTC us; None for an empty text.
+
+    Raises `ApiError` 400.
+    """
     text = text.strip()
     if not text:
         return None
     try:
         local = datetime.fromisoformat(text)
-        at = local if local.tzinfo is not None else local.replace(tzinfo=tongue.zone)
+        at = local if local.tzinfo is not None else local.replace(tzinfo=locale.zone)
         return int(at.timestamp() * SECOND_US)
     except (ValueError, OverflowError) as error:
         raise ApiError(

@@ -1,4 +1,4 @@
-"""Orders: late first, with what is done and where the rest is; and closing them, one or many."""
+"""Orders page: the orders of one status with their progress, late ones first, and the form to close them."""
 
 from flask import Blueprint, flash, redirect, render_template, request
 from werkzeug.wrappers import Response
@@ -30,7 +30,7 @@ def page() -> str:
     now_us = running().clock.utc_us()
     with running().store.read() as connection:
         valuation = Valuation(catalogue(connection), now_us)
-        found = orders(connection, valuation, status)
+        progress_rows = orders(connection, valuation, status)
     today = tongue().today(now_us)
     return render_template(
         "orders.html",
@@ -38,9 +38,9 @@ def page() -> str:
         now_us=now_us,
         today=today,
         status=status,
-        orders=found,
-        late=sum(each.is_late(today) for each in found),
-        due_today=sum(each.due == today for each in found),
+        orders=progress_rows,
+        late=sum(progress.is_late(today) for progress in progress_rows),
+        due_today=sum(progress.due == today for progress in progress_rows),
         **DisplayNames(valuation.catalogue, now_us).for_templates(),
     )
 
@@ -55,7 +55,7 @@ def close() -> Response:
     if how not in HOW:
         raise ApiError(400, f"how {how[:40]!r}", f"one of {', '.join(HOW)}", "Choose one on the page.")
     if not 1 <= len(chosen) <= MOST_AT_ONCE:
-        raise ApiError(400, plural(len(chosen), word, words), f"1 to {MOST_AT_ONCE}", "Tick those to be closed.")
+        raise ApiError(400, plural(len(chosen), word, words), f"1 to {MOST_AT_ONCE}", "Tick the ones to close.")
     enter([Entry("order.close", {"order": order, "how": how}, caller().name) for order in chosen])
     flash(f"{plural(len(chosen), word, words)} closed as {how}.")
     return redirect(f"/orders?status={status}" if status in STATUSES else "/orders")

@@ -1,16 +1,23 @@
-"""Printing: what the pages for paper share: the paper asked for, a drawing or a file as the answer, or why there is none."""
+"""Printing: common code of the printable pages: the requested paper, SVG and PDF responses, and the error response."""
 
+import sys
 from collections.abc import Sequence
 
 from flask import Response, request
 
 from server.api_errors import ApiError
 from station.core.printing import PAPERS, Page, Paper, PaperError, write_svg
-from station.core.printing.libraries import AT_THE_HUB, pdf
+from station.core.printing.libraries import pdf
+
+# wipline is in no package registry: pip installs it from its source folder, into the environment that runs this code.
+INSTALL = (
+    f"Install it where the hub runs, in wipline's source folder: {sys.prefix}/bin/pip install '.[print]'."
+    " Then restart the hub."
+)
 
 
 def paper() -> Paper:
-    """The paper that the address asks for, A4 without a word. Raises `ApiError` 400."""
+    """The paper of the query parameter `paper`, by default A4. Raises `ApiError` 400."""
     asked = request.args.get("paper", "a4")
     if asked not in PAPERS:
         raise ApiError(400, f"the paper {asked[:40]!r}", f"one of {', '.join(PAPERS)}", "Choose one on the page.")
@@ -18,14 +25,14 @@ def paper() -> Paper:
 
 
 def drawing(page: Page) -> Response:
-    """A page as a drawing, for an `img` and for a browser's printer."""
+    """An SVG response, for an `img` element and the browser's print function."""
     return Response(write_svg(page), mimetype="image/svg+xml")
 
 
 def pdf_file(pages: Sequence[Page], name: str) -> Response:
-    """Pages as a file to save and print. Raises `ApiError` 503."""
+    """A PDF response. Raises `ApiError` 503 where the PDF library is missing."""
     try:
-        content = pdf(pages, AT_THE_HUB)
+        content = pdf(pages, INSTALL)
     except PaperError as error:
         raise unprintable(error) from error
     disposition = f'attachment; filename="{name}"'
@@ -33,6 +40,6 @@ def pdf_file(pages: Sequence[Page], name: str) -> Response:
 
 
 def unprintable(error: PaperError) -> ApiError:
-    """The answer where something cannot be printed here."""
+    """The 503 of a page that cannot be printed on this machine."""
     expected = error.expected.removeprefix("Expected ").rstrip(".")
     return ApiError(503, error.came.rstrip("."), expected, error.do)

@@ -1,4 +1,4 @@
-"""Rules: a person turns each on or off, and sees first how many scans of last week it would have flagged."""
+"""Rules page: each rule with its number of findings in the last seven days, and the form to turn it on or off."""
 
 from flask import Blueprint, flash, redirect, render_template, request
 from werkzeug.wrappers import Response
@@ -19,11 +19,11 @@ blueprint = Blueprint("rules", __name__)
 @blueprint.get("/rules")
 @readers
 def page() -> str:
-    """Every rule with its figure."""
+    """The page with every rule."""
     now_us = running().clock.utc_us()
     with running().store.read() as connection:
-        found = rules(connection, catalogue(connection), now_us)
-    return render_template("rules.html", page="rules", now_us=now_us, rules=found)
+        settings = rules(connection, catalogue(connection), now_us)
+    return render_template("rules.html", page="rules", now_us=now_us, rules=settings)
 
 
 @blueprint.post("/rules")

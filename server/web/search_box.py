@@ -1,4 +1,4 @@
-"""The search box: a scan or a few typed letters, and the page that they mean."""
+"""Search box: from a scan or a typed text to the page of the item, or to a list of items."""
 
 from flask import Blueprint, redirect, render_template, request
 from werkzeug.wrappers import Response
@@ -16,13 +16,13 @@ blueprint = Blueprint("search", __name__)
 @blueprint.get("/find")
 @readers
 def page() -> str | Response | tuple[str, int]:
-    """The one thing that is meant, or those that may be."""
+    """Redirect to a single match; otherwise list all matches, with status 404 where there are none."""
     asked = request.args.get("q", "")
     with running().store.read() as connection:
-        now_us, known = running().clock.utc_us(), catalogue(connection)
-        items, badges = find(connection, known, asked, now_us), people(known, asked, now_us)
+        now_us, shop = running().clock.utc_us(), catalogue(connection)
+        items, badges = find(connection, shop, asked, now_us), people(shop, asked, now_us)
     if len(items) == 1 and not badges:
         return redirect(item_url(items[0]))
-    names = [DisplayNames(known, now_us).person(person) for person in badges]
-    found = render_template("found.html", page="find", asked=asked.strip(), items=items, people=names)
-    return found if items or badges or not asked.strip() else (found, 404)
+    names = [DisplayNames(shop, now_us).person(person) for person in badges]
+    matches = render_template("found.html", page="find", asked=asked.strip(), items=items, people=names)
+    return matches if items or badges or not asked.strip() else (matches, 404)

@@ -1,4 +1,4 @@
-"""Coming in and going out: signing in with a password or a link, the first person, a read link, signing out."""
+"""Session pages: sign in with a password or a link, create the first person, open a read link, sign out."""
 
 from typing import Any
 from urllib.parse import urlsplit
@@ -19,51 +19,51 @@ Page = str | tuple[str, int] | tuple[str, int, dict[str, str]] | Response
 @blueprint.route("/sign-in", methods=["GET", "POST"])
 @anybody
 def sign_in() -> Page:
-    """The page with name and password; a wrong one makes the next try wait."""
+    """The form with name and password; wrong passwords delay the next attempt."""
     with running().store.read() as connection:
-        nobody_yet = not accounts.anyone(connection)
+        no_account_yet = not accounts.anyone(connection)
     if request.method == "GET":
-        return render_template("sign_in.html", trouble=None, nobody_yet=nobody_yet)
+        return render_template("sign_in.html", trouble=None, no_account_yet=no_account_yet)
     name, password = request.form.get("name", "").strip(), request.form.get("password", "")
-    with running().turns.turn(name) as taken:
-        key = _try(name, password, request.remote_addr or "") if taken else 1
+    with running().turns.turn(name) as has_turn:
+        key = _check_password(name, password, request.remote_addr or "") if has_turn else 1
     if isinstance(key, int):
         trouble = f"Too many wrong passwords. Wait {key} {'second' if key == 1 else 'seconds'}, then try again."
-        page = render_template("sign_in.html", trouble=trouble, nobody_yet=nobody_yet)
+        page = render_template("sign_in.html", trouble=trouble, no_account_yet=no_account_yet)
         return page, 429, {"Retry-After": str(key)}
     if key is None:
         trouble = "Name and password do not belong together. Check both, or ask for a sign-in link."
-        return render_template("sign_in.html", trouble=trouble, nobody_yet=nobody_yet), 401
-    return _come_in(key, _own(request.args.get("next", "")))
+        return render_template("sign_in.html", trouble=trouble, no_account_yet=no_account_yet), 401
+    return _start(key, _safe_target(request.args.get("next", "")))
 
 
-def _try(name: str, password: str, address: str) -> str | int | None:
-    """Try one password: the new session's key, None for a wrong one, or the seconds to wait until one is compared.
+def _check_password(name: str, password: str, address: str) -> str | int | None:
+    """Check one password. Returns the new session's key, None for a wrong password, or the seconds to wait.
 
-    1. Where the counters say to wait, nothing is written.
-    2. The try is counted and committed, so that it counts whatever happens next.
-    3. The password is compared outside of any transaction: that takes a tenth of a second.
-    4. A right one takes its count back, renews an old text and starts the session, in one transaction.
+    1. Read the rate limit; a limited attempt writes nothing.
+    2. Count and commit the attempt before the comparison, so that an aborted request counts too.
+    3. Compare the password outside of any transaction, because that takes a tenth of a second.
+    4. For a right password, remove the count, renew an old hash and start the session, in one transaction.
     """
     store, now_us = running().store, running().clock.utc_us()
     with store.read() as connection:
         if wait := rate_limit.wait_s(connection, name, address, now_us):
             return wait
     with store.write() as connection:
-        # Again under the lock: another account's try may have been counted for this address meanwhile.
+        # Check again under the write lock: another attempt from this address may have been counted meanwhile.
         if wait := rate_limit.wait_s(connection, name, address, now_us):
             return wait
         counted = rate_limit.count(connection, name, address, now_us)
         person = accounts.person_named(connection, name)
         old_texts_left = accounts.old_passwords_left(connection)
-    kept = None if person is None else person.password
-    compared = running().passwords.compare(kept, password, old_texts_left=old_texts_left)
+    stored_hash = None if person is None else person.password
+    compared = running().passwords.compare(stored_hash, password, old_texts_left=old_texts_left)
     if not compared.fits:
         return None
     with store.write() as connection:
         rate_limit.forgive(connection, counted)
         if accounts.person_named(connection, name) is None:
-            return None  # let out while the password was compared
+            return None  # the account was removed during the comparison
         if compared.renewed is not None:
             accounts.renew_password(connection, person, compared.renewed)
         return accounts.start_session(connection, now_us, person=person.id)
@@ -72,7 +72,7 @@ def _try(name: str, password: str, address: str) -> str | int | None:
 @blueprint.route("/sign-in/<secret>", methods=["GET", "POST"])
 @anybody
 def link(secret: str) -> Page:
-    """A sign-in link: nothing is spent by looking at it; the button on the page spends it."""
+    """A sign-in link. GET does not use it up, because mail scanners open links; the button on the page does."""
     store, now_us = running().store, running().clock.utc_us()
     with store.read() as connection:
         row = accounts.link_row(connection, secret, now_us)
@@ -88,13 +88,13 @@ def link(secret: str) -> Page:
             key = accounts.start_session(connection, now_us, person=person)
     except accounts.AccountError as error:
         return render_template("link.html", first=True, trouble=str(error)), 400
-    return _come_in(key, "/")
+    return _start(key, "/")
 
 
 @blueprint.route("/read/<token>", methods=["GET", "POST"])
 @anybody
 def read_link(token: str) -> Page:
-    """A read link: whoever holds it may look, on this browser, until its token is revoked."""
+    """A read link: its holder may read all pages in this browser until the token is revoked."""
     store, now_us = running().store, running().clock.utc_us()
     with store.read() as connection:
         row = accounts.token_row(connection, token)
@@ -104,13 +104,13 @@ def read_link(token: str) -> Page:
         return render_template("link.html", first=False, trouble=None)
     with store.write() as connection:
         key = accounts.start_session(connection, now_us, token=row.id)
-    return _come_in(key, "/")
+    return _start(key, "/")
 
 
 @blueprint.post("/sign-out")
 @anybody
 def sign_out() -> Page:
-    """End the session, here and on the hub."""
+    """End the session in the browser and in the database."""
     key = session.get("_user_id")
     if key:
         with running().store.write() as connection:
@@ -122,20 +122,20 @@ def sign_out() -> Page:
 
 def _first_person(connection: Any, now_us: int) -> int:
     if accounts.anyone(connection):
-        msg = "Somebody was quicker: there is a first person already. Ask them for a sign-in link."
+        msg = "The first person already exists. Ask that person for a sign-in link."
         raise accounts.AccountError(msg)
     name, password = request.form.get("name", "").strip(), request.form.get("password", "")
     return accounts.add_person(connection, name, str(Role.ADMINISTER), password, now_us)
 
 
-def _come_in(key: str, target: str) -> Response:
-    session.clear()  # a new session: nothing that was there before the sign-in stays
+def _start(key: str, target: str) -> Response:
+    session.clear()  # nothing from before the sign-in may remain in the new session
     login_user(Visitor(key))
     return redirect(target or url_for("session.sign_in"))
 
 
-def _own(target: str) -> str:
-    """A path of this hub to go back to; anything else leads to the first page."""
+def _safe_target(target: str) -> str:
+    """The target if it is a path of this hub, else "/": a foreign address would be an open redirect."""
     parts = urlsplit(target)
     own = not parts.scheme and not parts.netloc and target.startswith("/") and not target.startswith(("//", "/\\"))
     return target if own else "/"

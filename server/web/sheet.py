@@ -1,11 +1,11 @@
-"""The setup sheet: what to do with a new scanner, and the sheet itself to print."""
+"""Setup sheet page: the steps to set up a new scanner, and the sheet to print."""
 
 from flask import Blueprint, Response, render_template
 
 from server.auth.gate import readers
-from server.web.printing import drawing, paper, pdf_file, unprintable
+from server.web.printing import INSTALL, drawing, paper, pdf_file, unprintable
 from station.core.printing import NOTES, PAPERS, STEPS, Page, PaperError, setup_page
-from station.core.printing.libraries import AT_THE_HUB, symbols
+from station.core.printing.libraries import symbols
 
 blueprint = Blueprint("sheet", __name__)
 
@@ -13,10 +13,10 @@ blueprint = Blueprint("sheet", __name__)
 @blueprint.get("/sheet")
 @readers
 def page() -> str:
-    """The sentences, the sheet, and where nothing here can draw it, what to install."""
+    """The steps and the sheet; without the symbol library, how to install it."""
     missing = None
     try:
-        symbols(AT_THE_HUB)
+        symbols(INSTALL)
     except PaperError as error:
         missing = error
     return render_template(
@@ -27,19 +27,19 @@ def page() -> str:
 @blueprint.get("/sheet.svg")
 @readers
 def svg() -> Response:
-    """The sheet as a drawing."""
+    """The sheet as SVG."""
     return drawing(_drawn())
 
 
 @blueprint.get("/sheet.pdf")
 @readers
 def file() -> Response:
-    """The sheet as a file for the printer."""
+    """The sheet as a PDF."""
     return pdf_file([_drawn()], f"wipline-setup-{paper().name}.pdf")
 
 
 def _drawn() -> Page:
     try:
-        return setup_page(paper(), symbols(AT_THE_HUB))
+        return setup_page(paper(), symbols(INSTALL))
     except PaperError as error:
         raise unprintable(error) from error

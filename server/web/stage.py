@@ -1,4 +1,4 @@
-"""A stage: what to run next, what is on hold and why, and what arrives next."""
+"""Stage page: the stock to run next, the stock on hold with its reason, and the stock that arrives next."""
 
 from flask import Blueprint, render_template, request
 
@@ -6,8 +6,8 @@ from server.api_errors import ApiError
 from server.auth.gate import readers
 from server.context import running
 from server.locale_format import due_day
-from server.queries.snapshot import floor_now
-from server.queries.stage_queue import stage_now
+from server.queries.snapshot import snapshot_now
+from server.queries.stage_queue import stage_queue
 from server.urls import segments
 from server.web.age_strip import strip
 from server.web.display_names import DisplayNames
@@ -26,13 +26,13 @@ def page(stage: str | None) -> str:
     stage = request.args.get("stage", "") if stage is None else stage
     now_us = running().clock.utc_us()
     with running().store.read() as connection:
-        floor = floor_now(connection, tongue(), now_us)
-    names = DisplayNames(floor.valuation.catalogue, now_us)
-    lists = stage_now(floor.stands, stage, floor.valuation)
-    known = floor.valuation.catalogue.stage(stage, now_us)
-    if known is None and not (lists.run_next or lists.held):
-        raise ApiError(404, f"the stage {stage!r}", "one where work stands or may stand", "Open it from the board.")
-    tile = next((each for each in floor.line.tiles if each.stage.stage == stage), None)
+        shop = snapshot_now(connection, tongue(), now_us)
+    names = DisplayNames(shop.valuation.catalogue, now_us)
+    lists = stage_queue(shop.stock, stage, shop.valuation)
+    definition = shop.valuation.catalogue.stage(stage, now_us)
+    if definition is None and not (lists.run_next or lists.held):
+        raise ApiError(404, f"the stage {stage!r}", "a stage that is defined or has work", "Open it from the board.")
+    tile = next((tile for tile in shop.line.tiles if tile.stage.stage == stage), None)
     longest_s = max((tile.ages.max_s or 1) if tile else 1, 1)
     return render_template(
         "stage.html",
@@ -40,11 +40,11 @@ def page(stage: str | None) -> str:
         now_us=now_us,
         today=tongue().today(now_us),
         name=names.stage(stage),
-        stage=known or Stage(stage),
+        stage=definition or Stage(stage),
         tile=tile,
         strip=strip(tile.ticks, tile.stage.target_s, longest_s)._replace(width=1.2) if tile else None,
         lists=lists,
-        valuation=floor.valuation,
+        valuation=shop.valuation,
         due_day=due_day,
         **names.for_templates(),
     )

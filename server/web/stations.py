@@ -1,4 +1,4 @@
-"""Stations: when each was last heard, what it still holds, whether anything is missing, and what is plugged into it."""
+"""Stations page: last contact, unsent and missing scans, clock, version and readers of each station."""
 
 from typing import Any
 from urllib.parse import quote
@@ -6,35 +6,35 @@ from urllib.parse import quote
 import msgspec
 from flask import Blueprint, render_template
 
-from server.auth import devices as known
+from server.auth import devices
 from server.auth.gate import readers
 from server.clock.watch import why_in_doubt
 from server.context import running
 from server.queries.station_alerts import SILENT_S, ahead
 
 blueprint = Blueprint("stations", __name__)
-CLOCKS = {"synced": "set by the network", "holdover": "runs by itself", "never": "set by nobody but this hub"}
+CLOCKS = {"synced": "set by the network", "holdover": "runs by itself", "never": "set only by this hub"}
 
 
 @blueprint.get("/stations")
 @readers
 def page() -> str:
-    """Every station, by name; those that may no longer send come last."""
+    """Every station, by name; revoked ones last."""
     now_us = running().clock.utc_us()
     with running().store.read() as connection:
-        rows = known.overview(connection)
+        rows = devices.overview(connection)
         doubt = why_in_doubt(connection, running().clock)
     shown = sorted((_row(row, now_us) for row in rows), key=lambda row: (row["revoked"], row["station"]))
     return render_template("stations.html", page="stations", now_us=now_us, stations=shown, CLOCKS=CLOCKS, doubt=doubt)
 
 
 def _row(row: dict[str, Any], now_us: int) -> dict[str, Any]:
-    beat = row["heartbeat"] or {}
+    heartbeat = row["heartbeat"] or {}
     logs = row["logs"]
-    seen = [at for at in (beat.get("seen_us"), *(log["seen_us"] for log in logs)) if at is not None]
+    seen = [at for at in (heartbeat.get("seen_us"), *(log["seen_us"] for log in logs)) if at is not None]
     seen_us = max(seen, default=None)
     gaps = [gap for log in logs for gap in log["gaps"]]
-    waiting = beat.get("waiting")
+    waiting = heartbeat.get("waiting")
     return {
         "station": row["station"],
         "anchor": quote(row["station"], safe=""),
@@ -42,32 +42,32 @@ def _row(row: dict[str, Any], now_us: int) -> dict[str, Any]:
         "seen_us": seen_us,
         "silent": seen_us is not None and now_us - seen_us > SILENT_S * 1_000_000,
         "waiting": waiting,
-        "oldest_s": beat.get("oldest_waiting_s") if waiting else None,
+        "oldest_s": heartbeat.get("oldest_waiting_s") if waiting else None,
         "gaps": len(gaps),
         "missing": sum(gap["to_seq"] - gap["from_seq"] + 1 for gap in gaps),
         "forks": sum(log["forks"] for log in logs),
         "ahead": ahead(row),
-        "aside": beat.get("aside") or 0,
+        "aside": heartbeat.get("aside") or 0,
         "accepted": sum(log["accepted_thru"] for log in logs),
-        "clock": beat.get("clock"),
-        "sw": beat.get("sw"),
-        "readers": readers_of(beat.get("readers")),
-        "mark": f"{waiting} {len(gaps)} {ahead(row)} {beat.get('aside') or 0}",
+        "clock": heartbeat.get("clock"),
+        "sw": heartbeat.get("sw"),
+        "readers": readers_of(heartbeat.get("readers")),
+        "mark": f"{waiting} {len(gaps)} {ahead(row)} {heartbeat.get('aside') or 0}",
     }
 
 
 def readers_of(text: str | None) -> list[dict[str, Any]]:
-    """A heartbeat's readers as the page shows them: what each is called, how it is, why, and what to do where that is wrong.
+    """The readers of a heartbeat for the page: text, state, reason, and how to correct a wrong state.
 
     >>> one, = readers_of('[{"kind": "keyboard", "id": "usb-05e0-1200-SN77", "state": "ready", "evidence": "usb 05e0"}]')
     >>> one["text"], one["trouble"], one["state"], one["because"]
     ('keyboard usb-05e0-1200-SN77', False, 'read', 'usb 05e0')
     """
     try:
-        found = msgspec.json.decode(text or "[]")
+        readers = msgspec.json.decode(text or "[]")
     except msgspec.DecodeError:
         return []
-    return [_reader(each) for each in found] if isinstance(found, list) else []
+    return [_reader(reader) for reader in readers] if isinstance(readers, list) else []
 
 
 STATES = {
@@ -77,10 +77,10 @@ STATES = {
 NO_TROUBLE = frozenset({"ready", "listening", "ignored"})
 
 
-def _reader(each: Any) -> dict[str, Any]:
-    said = each if isinstance(each, dict) else {"id": str(each)}
+def _reader(reader: Any) -> dict[str, Any]:
+    reported = reader if isinstance(reader, dict) else {"id": str(reader)}
     state, kind, name, why, because, mend, taught = (
-        str(said.get(field) or "") for field in ("state", "kind", "id", "why", "evidence", "mend", "taught")
+        str(reported.get(field) or "") for field in ("state", "kind", "id", "why", "evidence", "mend", "taught")
     )
     state = state or "ready"
     text = name if name.startswith(kind) else f"{kind} {name}".strip()
@@ -92,7 +92,7 @@ def _reader(each: Any) -> dict[str, Any]:
         "name": name,
         "kind": kind,
         "state": STATES.get(state, state),
-        "because": ". ".join(each.rstrip(".") for each in (why, because) if each),
+        "because": ". ".join(sentence.rstrip(".") for sentence in (why, because) if sentence),
         "taught": taught,
         "mend": mend,
     }

@@ -1,17 +1,14 @@
 """Words on pages: numbers, money, times and scanned text as templates write them. Everything is escaped here or by Jinja."""
 
-from functools import lru_cache
 from typing import Any
 from urllib.parse import quote
 
 from flask import Blueprint
 from markupsafe import Markup, escape
 
-from server.api_errors import ApiError
-from server.auth.gate import Caller, caller
-from server.config import HubConfig
+from server.auth.gate import visitor
 from server.context import running
-from server.locale_format import LocaleFormat, ago, duration, tongue_of
+from server.locale_format import LocaleFormat, ago, duration, locale_of
 from server.queries.alerts import LinkedWord
 from server.queries.escape import short, visible
 from server.queries.item_events import TagPresence
@@ -50,14 +47,9 @@ VERBS = {
 }
 
 
-@lru_cache(maxsize=8)
-def _tongue(config: HubConfig) -> LocaleFormat:
-    return tongue_of(config)
-
-
 def tongue() -> LocaleFormat:
     """How this hub's shop speaks."""
-    return _tongue(running().config)
+    return locale_of(running().config)
 
 
 def code(text: str | None, *, whole: bool = False) -> Markup:
@@ -118,20 +110,8 @@ def _word(word: str | LinkedWord) -> Markup:
 
 
 def plural(count: int, one: str, several: str | None = None) -> str:
-    """A number with its word, none of it breaking apart.
-
-    >>> plural(1, "item"), plural(3, "item")
-    ('1\\xa0item', '3\\xa0items')
-    """
-    return f"{count:,}\u00a0{one if count == 1 else several or one + 's'}"
-
-
-def visitor() -> Caller:
-    """Who looks at the page; nobody where the proof is no good, for that page has to be written too."""
-    try:
-        return caller()
-    except ApiError:
-        return Caller()
+    """A number with its word, in the shop's locale."""
+    return tongue().plural(count, one, several)
 
 
 @blueprint.app_context_processor

@@ -1,1 +1,5 @@
 """Commands of `wipline-station`."""
+
+from station.cli.commands import main
+
+__all__ = ["main"]

@@ -177,7 +177,7 @@ class Capture:
 
     def _plugged(self, flags: dict[str, str | None]) -> tuple[DeviceInfo, str]:
         """The first plugged-in device that fits. One that was not named must be a device that the policy opens."""
-        pos_scanners = (device.facts for device in hidpos.present() if device.speaks)
+        pos_scanners = (device.facts for device in hidpos.present() if device.is_scanner)
         devices = [*present(), *serial_ports.present(), *pos_scanners]
         profiles = self._profiles.descriptions() if self._profiles is not None else {}
         policies = [(facts, verdict(facts, (), profiles)) for facts in devices if named(facts, flags)]

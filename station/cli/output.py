@@ -16,10 +16,9 @@ from station.core.codes.tag_memory import read_tag
 from station.feedback.idle_screen import HUB_TEXTS
 from station.feedback.outputs.screen import escaped
 from station.journal.records import StoredEvent
-from station.readers.registry import ReaderStatus
 from station.rules.snapshot import ShopSnapshot, read_shop
 from station.scan.interpret import interpret
-from station.status import StationStatus, lives
+from station.status import ReaderStatus, StationStatus, lives
 
 NO_HEX = "no tag memory: expected pairs of hex digits"
 

@@ -12,12 +12,16 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-import msgspec
-
 from station.core.codes.card_labels import CardLabels, CardVocabulary, Named, card_labels, words_of
 from station.core.printing import PAPERS, Page, PaperError, cards_page, page_count, setup_page, write_svg
-from station.core.printing.libraries import AT_A_STATION, pdf, symbols
+from station.core.printing.libraries import pdf, symbols
+from station.core.snapshot import SnapshotError, read_snapshot
 
+# wipline is in no package registry: pip installs it from its source folder, into the environment that runs this code.
+INSTALL = (
+    f"Install it, in wipline's source folder: {sys.prefix}/bin/pip install '.[print]'."
+    " Or print the hub's page /sheet in a browser."
+)
 STDOUT = "-"
 FORMS = ("pdf", "svg")
 
@@ -72,9 +76,9 @@ def prepare(asked: PrintOptions, snapshot: bytes | None, *, terminal: bool) -> P
                 expected="Expected them beside it.",
                 do="Add --cards, or leave them out.",
             )
-        return PrintResult(_write([setup_page(paper, symbols(AT_A_STATION))], to), ())
+        return PrintResult(_write([setup_page(paper, symbols(INSTALL))], to), ())
     labels = cards(asked, snapshot)
-    encode = symbols(AT_A_STATION)
+    encode = symbols(INSTALL)
     pages = [cards_page(paper, labels.labels, number + 1, encode) for number in range(page_count(len(labels.labels)))]
     notes = [f"Not printed: {each.text!r}: {each.why}." for each in labels.refused]
     if snapshot is None:
@@ -132,7 +136,7 @@ def cards(asked: PrintOptions, snapshot: bytes | None) -> CardLabels:
 def _write(pages: Sequence[Page], to: Destination) -> tuple[str, ...]:
     """Write the pages; the files' names. A drawing (SVG) is one page, so several are numbered."""
     if to.form == "pdf":
-        files = {to.path: pdf(pages, AT_A_STATION)}
+        files = {to.path: pdf(pages, INSTALL)}
     elif len(pages) == 1:
         files = {to.path: write_svg(pages[0]).encode()}
     elif to.path == STDOUT:
@@ -165,22 +169,13 @@ def _put(name: str, content: bytes) -> None:
         ) from error
 
 
-class _Definition(msgspec.Struct, frozen=True):
-    what: str
-    data: dict[str, Any] = {}
-
-
-class _Snapshot(msgspec.Struct, frozen=True):
-    definitions: tuple[_Definition, ...] = ()
-
-
-def _definitions(snapshot: bytes | None) -> Iterable[tuple[str, dict[str, Any]]]:
+def _definitions(body: bytes | None) -> Iterable[tuple[str, dict[str, Any]]]:
     """The definitions in a snapshot's body; none where there is none or it cannot be read."""
     try:
-        body = msgspec.json.decode(snapshot, type=_Snapshot) if snapshot else _Snapshot()
-    except msgspec.MsgspecError:
-        body = _Snapshot()
-    return ((each.what, each.data) for each in body.definitions)
+        snapshot = read_snapshot(body)
+    except SnapshotError:
+        return ()
+    return ((entry.what, entry.data) for entry in snapshot.definitions)
 
 
 def _named(text: str) -> Named:

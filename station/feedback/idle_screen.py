@@ -4,12 +4,13 @@ import time
 from collections.abc import Iterable, Sequence
 from itertools import islice
 
+from station.core.protocol import OpenItem
 from station.feedback.outputs.idle_state import IdleState
-from station.journal.records import OpenItem
-from station.rules.snapshot import MOST_NEXT, ShopSnapshot
-from station.scan.bench_state import BenchState, decimal
+from station.rules.snapshot import ShopSnapshot
+from station.scan.bench_state import BenchState
 from station.status import StationStatus
 
+MOST_NEXT = 3
 HUB_TEXTS = {
     "none": "hub never reached",
     "never": "hub never reached",
@@ -28,7 +29,7 @@ def idle_screen(
     stages: Sequence[str] = (),
 ) -> IdleState:
     """The content of the idle screen; `now` is local wall time, `stages` are those that STAGE cards select from."""
-    armed = bench.pending.words() if bench and bench.pending else ""
+    armed = bench.pending.words(shop.quantity) if bench and bench.pending else ""
     held = bool(bench and bench.pending and bench.pending.held)
     notes = []
     if not status.stage and stages:
@@ -61,6 +62,6 @@ def next_items(stage: str | None, shop: ShopSnapshot, items: Iterable[OpenItem])
     """The first items that wait at this stage, in the order of the hub's open items."""
     waits = (row for row in items if row.state == "waiting" and shop.stage_of(row.product, row.operation) == stage)
     return tuple(
-        f"{row.item}  {row.product or ''}  {decimal(row.qty_milli) if row.qty_milli else ''}".rstrip()
+        f"{row.item}  {row.product or ''}  {shop.quantity(row.qty_milli) if row.qty_milli else ''}".rstrip()
         for row in islice(waits, MOST_NEXT)
     )

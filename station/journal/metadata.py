@@ -3,8 +3,11 @@
 import sqlite3
 from collections.abc import Iterable
 
+import msgspec
+
 from station.core.hash_chain import genesis
-from station.journal.records import HubMark, LogState, OpenItem, OpenItems, PreviousLog, StoredEvent, Tip
+from station.core.protocol import OpenItem
+from station.journal.records import HubMark, LogState, OpenItems, PreviousLog, StoredEvent, Tip
 
 Value = str | int | bytes | None
 DAY_NS = 86_400 * 10**9
@@ -158,7 +161,9 @@ def forget_snapshot(connection: sqlite3.Connection) -> None:
 
 def items(connection: sqlite3.Connection) -> OpenItems:
     """The open items as the hub last told them, oldest first."""
-    rows = connection.execute("SELECT item, product, operation, state, qty_milli FROM item ORDER BY rowid").fetchall()
+    rows = connection.execute(
+        "SELECT item, product, operation, coalesce(state, ''), qty_milli, stage FROM item ORDER BY rowid"
+    ).fetchall()
     complete = bool(read_meta(connection, "items_complete"))
     return OpenItems([OpenItem(*row) for row in rows], str(read_meta(connection, "items_cursor") or ""), complete)
 
@@ -179,7 +184,10 @@ def write_items(
     if afresh:
         connection.execute("DELETE FROM item")
     connection.executemany("DELETE FROM item WHERE item = ?", ((name,) for name in changed))
-    connection.executemany("INSERT INTO item (item, product, operation, state, qty_milli) VALUES (?, ?, ?, ?, ?)", rows)
+    connection.executemany(
+        "INSERT INTO item (item, product, operation, state, qty_milli, stage) VALUES (?, ?, ?, ?, ?, ?)",
+        map(msgspec.structs.astuple, rows),
+    )
     connection.execute(
         "DELETE FROM item WHERE rowid <= (SELECT rowid FROM item ORDER BY rowid DESC LIMIT 1 OFFSET ?)", (MOST_ITEMS,)
     )

@@ -7,6 +7,8 @@
 from dataclasses import dataclass
 from typing import NamedTuple, Protocol
 
+from station.core.protocol import OpenItem
+
 
 class JournalError(Exception):
     """The journal cannot go on; the message says what came, what was expected and what to do."""
@@ -103,18 +105,8 @@ class ChainBreak:
     sentence: str
 
 
-class OpenItem(NamedTuple):
-    """One open item as the hub last told it; a quantity in thousandths, None where unknown."""
-
-    item: str
-    product: str | None
-    operation: str | int | None
-    state: str | None
-    qty_milli: int | None
-
-
 class OpenItems(NamedTuple):
-    """The open items kept for judging offline, up to which place in the hub's ledger, and whether these are all."""
+    """The open items for rules offline, oldest first; the cursor of the last answer, and whether these are all."""
 
     rows: list[OpenItem]
     cursor: str

@@ -106,6 +106,12 @@ def version_2(db: Database) -> None:
     db.execute("DROP TABLE reached")
 
 
+@migrations()
+def version_3(db: Database) -> None:
+    """Open items keep their stage: an item without a routing has no operation to find it by."""
+    db.execute("ALTER TABLE item ADD COLUMN stage TEXT")
+
+
 def connect(path: Path) -> Database:
     """The writing connection, with its settings read back. Autocommit: one statement is one transaction.
 

@@ -9,6 +9,7 @@ from typing import Self
 from sqlite_utils import Database
 
 from station.core.hash_chain import link
+from station.core.protocol import OpenItem
 from station.journal import disk_space, metadata, startup
 from station.journal.disk_space import MIB, DiskLevel
 from station.journal.lock import JournalLock
@@ -20,7 +21,6 @@ from station.journal.records import (
     JournalError,
     JournalFull,
     JournalLost,
-    OpenItem,
     Receipt,
     Tip,
 )

@@ -13,7 +13,7 @@ from drivers.decode.detect.device_policy import LEAVE_IT, SERIAL_KINDS
 from drivers.platform import serial_ports
 from station.core.codes.setup_sheet import sheets
 from station.readers.profile_store import ProfileStore, ReaderProfile
-from station.readers.registry import ReaderStatus
+from station.status import ReaderStatus
 
 FORGET_IT = "To have that forgotten: wipline-station readers --forget {}"
 UNUSABLE = "What this reader was taught cannot be used: {} {} Then plug it in again; or scan the setup sheet with it."

@@ -13,7 +13,8 @@ from drivers.decode.detect.device_info import DeviceInfo, id_at_place, reader_id
 from drivers.decode.detect.device_policy import DevicePolicy, evidence, verdict
 from station.config import ReaderConfig
 from station.readers.reader_thread import FIRST_PAUSE_S, LONGEST_PAUSE_S, ReaderSpec, settings_of
-from station.readers.registry import ReaderRegistry, ReaderStatus
+from station.readers.registry import ReaderRegistry
+from station.status import ReaderStatus
 
 PLUGGED = frozenset({"keyboard", "serial_line", "serial_rfid", "hidpos", "pcsc"})
 """The kinds of reader that hotplug finds."""

@@ -19,9 +19,10 @@ from station.feedback.outputs.reader_feedback import ReaderFeedback
 from station.readers.hotplug import PLUGGED, HotplugManager
 from station.readers.profile_store import KEYPAD, ProfileStore, beside
 from station.readers.reader_thread import ReaderSpec, ReaderThread, WorkerContext, settings_of
-from station.readers.registry import MAX_LINES, ReaderRegistry, ReaderStatus
+from station.readers.registry import MAX_LINES, ReaderRegistry
 from station.scan.pipeline import ReaderSettings
 from station.scan.work_queue import WorkQueue
+from station.status import ReaderStatus
 
 OPENED_BY_NAME = SERIAL_KINDS | {"pcsc"}
 END_S = 8.0  # for the stored scans that still wait, of all readers together

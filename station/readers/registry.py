@@ -12,32 +12,14 @@ A device that is unplugged and returns, perhaps under another node, is the same 
 
 import threading
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
+
+from station.status import ReaderStatus
 
 MAX_LINES = 64
 MAX_TEXT = 400  # characters of one sentence; a device chooses its own name
 MAX_HEARTBEAT_TEXT, MAX_HEARTBEAT_LINES = 240, 32  # characters of a text, and lines, in a heartbeat
 OPEN_STATES = frozenset({"ready", "listening", "refusing"})
-
-
-@dataclass(frozen=True, slots=True)
-class ReaderStatus:
-    """One line of `wipline-station readers`.
-
-    `state`: ready; listening (not identified yet); refusing (its profile is unusable, so each scan is answered red); waiting
-    (to be opened); lost; ended; ignored. `why`: the reason in a sentence; `evidence`: the facts behind it; `mend`: how to
-    change it; `taught`: the reader's profile in words. Times are CLOCK_BOOTTIME in ns.
-    """
-
-    kind: str
-    id: str
-    state: str
-    why: str = ""
-    reads: int = 0
-    last_boot_ns: int | None = None
-    evidence: tuple[str, ...] = ()
-    mend: str = ""
-    taught: str = ""
 
 
 def to_heartbeat(line: ReaderStatus) -> dict[str, str]:

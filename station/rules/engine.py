@@ -5,79 +5,44 @@ does not know it does not judge: a station that never reached its hub says nothi
 """
 
 from collections import OrderedDict
-from typing import Any
 
 import msgspec
 
 from station.core.codes import Code
 from station.core.event import Event
 from station.core.ledger.fold import ROWS, apply, empty
-from station.core.ledger.item_event import BARE, ItemEvent
+from station.core.ledger.item_event import BARE
 from station.core.ledger.parcels import ItemState, Parcel, ParcelState
 from station.core.ledger.rules import ON_BY_DEFAULT, Movement, listed
-from station.core.master_data import Definition, DefinitionError, MasterData
+from station.core.ledger.times import OrderKey
+from station.core.ledger.void_resolution import CountedIdentity, fact
+from station.core.protocol import OpenItem
+from station.core.snapshot import NOW_US, Snapshot
 from station.rules.interface import Advice
 
 MAX_ITEMS = 50_000
+HERE = "here"  # the log of this station's own scans
 OUT_OF_TURN = frozenset({"held", "closed", "skipped", "out_of_order"})  # what a strict stage stops the work for
+NO_SNAPSHOT = Snapshot()
 ASKED = frozenset({"text", "uid"})  # a code that only names itself: somebody must have said what it is
-NOW_US = 2**62  # the snapshot holds what is valid now; the station need not know what time it is
-
-
-class SnapshotDefinition(msgspec.Struct, frozen=True):
-    """A definition as the snapshot carries it."""
-
-    what: str
-    data: dict[str, Any]
-    holds_from_us: int = 0
-
-
-class SnapshotRules(msgspec.Struct, frozen=True):
-    """What the hub sends of the shop: its definitions, and which codes are bound to which item."""
-
-    definitions: tuple[SnapshotDefinition, ...] = ()
-    bindings: dict[str, str] = {}
-
-
-class OpenParcel(msgspec.Struct, frozen=True):
-    """One parcel of an open item, as the hub sends it."""
-
-    item: str
-    product: str | None = None
-    operation: int | None = None
-    state: str = ParcelState.RELEASED
-    qty_milli: int | None = None
-    stage: str | None = None
-
-
-def _catalogue(snapshot: SnapshotRules) -> MasterData:
-    definitions = []
-    for number, entry in enumerate(snapshot.definitions):
-        definition = Definition(entry.what, entry.holds_from_us, (entry.holds_from_us, "", number), entry.data)
-        try:
-            MasterData([definition])
-        except DefinitionError:
-            continue  # a kind of definition that this version does not know: nothing here reads it
-        definitions.append(definition)
-    return MasterData(definitions)
 
 
 class ShopRules:
     """The rules of one shop, as far as this station knows them. Used by the scan thread alone."""
 
-    def __init__(self, snapshot: bytes | None = None) -> None:
-        self._snapshot = msgspec.json.decode(snapshot, type=SnapshotRules) if snapshot else SnapshotRules()
-        self._catalogue = _catalogue(self._snapshot)
+    def __init__(self, snapshot: Snapshot = NO_SNAPSHOT) -> None:
+        self._bindings = snapshot.bindings
+        self._catalogue = snapshot.master_data()
         self._items: OrderedDict[str, ItemState] = OrderedDict()
         self._released: set[str] = set()  # items that the office knows, not only the floor
         self._complete = False
         self._knows = bool(self._catalogue.names("pattern.define"))
         self._order = 0
 
-    def know(self, rows: list[OpenParcel], *, complete: bool) -> None:
+    def know(self, rows: list[OpenItem], *, complete: bool) -> None:
         """Take what the hub says of open items; it replaces what was known of each item named."""
         self._complete = complete
-        parcels: dict[str, list[OpenParcel]] = {}
+        parcels: dict[str, list[OpenItem]] = {}
         for row in rows:
             parcels.setdefault(row.item, []).append(row)
         self._released.update(row.item for row in rows if row.product is not None or row.qty_milli is not None)
@@ -98,25 +63,13 @@ class ShopRules:
         verb = event.action or BARE
         if verb not in ROWS and verb != BARE:
             return Advice(name=item)
-        asked = self._knows and self._complete and code.scheme in ASKED and code.code not in self._snapshot.bindings
+        asked = self._knows and self._complete and code.scheme in ASKED and code.code not in self._bindings
         unknown = asked and item not in self._released
         self._order += 1
-        fact = ItemEvent(
-            key_us=self._order,
-            log="here",
-            seq=self._order,
-            verb=verb,
-            station=event.station,
-            stage=event.stage,
-            operator=event.operator,
-            qty_milli=event.qty_milli,
-            all=event.all,
-            to=event.to,
-            carrier=event.carrier,
-            repeat=event.repeat,
-            unknown=unknown,
-        )
-        step = apply(state or empty(item), fact, self._catalogue)
+        # The order is that of this station's scans; the true time is not needed.
+        counted, key = CountedIdentity(HERE, self._order, ""), OrderKey(self._order, self._order, self._order)
+        scanned = fact(event, counted, key, {}, unknown=unknown)
+        step = apply(state or empty(item), scanned, self._catalogue)
         self._keep(step.state)
         rule, look = (self._advice(step.movement) if step.movement else None) or (None, None)
         stage = self._catalogue.stage(event.stage, NOW_US)
@@ -128,7 +81,7 @@ class ShopRules:
         )
 
     def _item(self, code: Code) -> str:
-        return self._snapshot.bindings.get(code.code) or code.item or code.code
+        return self._bindings.get(code.code) or code.item or code.code
 
     def _keep(self, state: ItemState) -> None:
         self._items[state.item] = state
@@ -136,7 +89,7 @@ class ShopRules:
         while len(self._items) > MAX_ITEMS:
             self._items.popitem(last=False)
 
-    def _as_state(self, item: str, rows: list[OpenParcel]) -> ItemState:
+    def _as_state(self, item: str, rows: list[OpenItem]) -> ItemState:
         product = self._catalogue.product(rows[0].product, NOW_US)
         routing = self._catalogue.routing(product.routing, NOW_US) if product else None
         parcels = []

@@ -4,10 +4,11 @@ The judge knows the last snapshot of definitions and the open items, so it answe
 every scan that was understood is green.
 """
 
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Protocol
 
-from station.core.codes import Code
+from station.core.codes import Code, CodeBinding, Pattern
 from station.core.event import Event
 
 
@@ -46,3 +47,12 @@ class NoRules:
     def advise(self, code: Code, event: Event) -> Advice:  # noqa: ARG002 - the port's signature
         """Nothing is said."""
         return Advice()
+
+
+@dataclass(frozen=True, slots=True)
+class RuleContext:
+    """Master data for scans: the shop's code patterns, its rules (`engine`), and the bindings of single codes."""
+
+    patterns: Sequence[Pattern]
+    engine: RuleEngine
+    bound: Mapping[str, CodeBinding] = field(default_factory=dict)

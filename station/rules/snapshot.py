@@ -5,68 +5,58 @@ version cannot read is passed over: the hub showed it to a person when it was ma
 """
 
 from collections.abc import Callable, Iterable
-from typing import Any
 
-import msgspec
-
-from station.core.codes import CodeBinding, CodeType, Pattern, RefusedPattern, usable_patterns
+from station.core.codes import Pattern, RefusedPattern, usable_patterns
+from station.core.protocol import OpenItem
+from station.core.quantity import decimal_text
+from station.core.snapshot import NOW_US, Snapshot, SnapshotError, read_snapshot
 from station.journal import Journal
-from station.rules.interface import NoRules
-from station.scan.pipeline import RuleContext
-from station.sync.messages import OpenItemEntry
+from station.rules.interface import NoRules, RuleContext
 
-MOST_NEXT = 3
+NO_SNAPSHOT = Snapshot()
 
 
-class _Entry(msgspec.Struct, frozen=True):
-    what: str
-    data: dict[str, Any] = {}
+class ShopSnapshot:
+    """The shop's words and patterns, from a snapshot. Immutable.
 
-
-class _Refused(msgspec.Struct, frozen=True):
-    name: str = ""
-    why: str = ""
-
-
-class _Bound(msgspec.Struct, frozen=True):
-    code: str
-    to: str
-    as_: str = msgspec.field(name="as")
-
-
-class _Snapshot(msgspec.Struct, frozen=True):
-    definitions: tuple[_Entry, ...] = ()
-    refused: tuple[_Refused, ...] = ()
-    bindings: dict[str, str] = {}
-    codes: tuple[_Bound, ...] = ()
-
-
-class ShopSnapshot(msgspec.Struct, frozen=True):
-    """The words of the shop: patterns for codes, people by badge, names of stages, the stage of a product's operation.
-
-    `placed`: at which stage the hub says that a station scans. `refused`: patterns that are recorded and not used, whether
-    the hub left them out or this station does. `bound`: what single codes are bound to.
+    `patterns`: those that are used; `refused`: those that the hub or this station does not use; `bound`: code -> binding.
     """
 
-    patterns: tuple[Pattern, ...] = ()
-    people: dict[str, str] = {}
-    stages: dict[str, str] = {}
-    placed: dict[str, str] = {}
-    operations: dict[tuple[str, int], str] = {}
-    refused: tuple[RefusedPattern, ...] = ()
-    bound: dict[str, CodeBinding] = {}
+    def __init__(self, snapshot: Snapshot = NO_SNAPSHOT) -> None:
+        usable = usable_patterns(snapshot.of("pattern.define"))
+        self._shop = snapshot.master_data()
+        self._people = {
+            str(data["badge"]): data.get("name") for data in snapshot.of("person.define") if data.get("badge")
+        }
+        self.patterns: tuple[Pattern, ...] = usable.patterns
+        self.refused = (*usable.refused, *(RefusedPattern(unused.name, unused.why) for unused in snapshot.refused))
+        self.bound = snapshot.bound()
+        self._separators = snapshot.separators
 
-    def stage_of(self, product: str | None, operation: int | str | None) -> str | None:
-        """The stage of an operation of a product; None where the shop has not said."""
-        return self.operations.get((product or "", operation)) if isinstance(operation, int) else None
+    def quantity(self, milli: int) -> str:
+        """Thousandths as a decimal with the shop's separators."""
+        return decimal_text(milli, self._separators.decimal, self._separators.group)
+
+    def stage_at(self, station: str) -> str | None:
+        """The stage at which a station scans, as the hub has it; None where the hub has none."""
+        definition = self._shop.at("station.define", station, NOW_US)
+        stage = definition.data.get("stage") if definition else None
+        return str(stage) if stage else None
+
+    def stage_of(self, product: str | None, operation: int | None) -> str | None:
+        """The stage of an operation of a product; None where the shop has not defined it."""
+        known = self._shop.product(product, NOW_US)
+        routing = self._shop.routing(known.routing, NOW_US) if known else None
+        step = routing.operation(operation) if routing else None
+        return step.stage if step else None
 
     def person(self, badge: str) -> str:
         """A person's name, the badge where it is not known."""
-        return self.people.get(badge, badge)
+        return str(self._people.get(badge) or badge)
 
     def stage(self, stage: str) -> str:
         """The shop's word for a stage, its id where it has none."""
-        return self.stages.get(stage, stage)
+        return self._shop.stage_name(stage, NOW_US)
 
 
 def read_shop(body: bytes | None) -> ShopSnapshot:
@@ -76,52 +66,9 @@ def read_shop(body: bytes | None) -> ShopSnapshot:
     'Saw'
     """
     try:
-        snapshot = msgspec.json.decode(body, type=_Snapshot) if body else _Snapshot()
-    except (msgspec.MsgspecError, RecursionError):
-        snapshot = _Snapshot()
-    patterns: dict[str, dict[str, Any]] = {}
-    people: dict[str, str] = {}
-    stages: dict[str, str] = {}
-    placed: dict[str, str] = {}
-    routed: dict[str, str] = {}
-    routings: dict[str, Any] = {}
-    for entry in snapshot.definitions:
-        data = entry.data
-        if entry.what == "pattern.define":
-            patterns[str(data.get("name"))] = data
-        elif entry.what == "person.define" and data.get("badge"):
-            people[str(data["badge"])] = str(data.get("name") or data["badge"])
-        elif entry.what == "stage.define" and data.get("stage"):
-            stages[str(data["stage"])] = str(data.get("name") or data["stage"])
-        elif entry.what == "station.define" and data.get("station") and data.get("stage"):
-            placed[str(data["station"])] = str(data["stage"])
-        elif entry.what == "product.define":
-            routed[str(data.get("product"))] = str(data.get("routing"))
-        elif entry.what == "routing.define":
-            routings[str(data.get("routing"))] = data.get("operations")
-    usable = usable_patterns(patterns.values())
-    refused = (*usable.refused, *(RefusedPattern(each.name, each.why) for each in snapshot.refused))
-    return ShopSnapshot(
-        usable.patterns, people, stages, placed, _operations(routed, routings), refused, _bound(snapshot)
-    )
-
-
-def _bound(snapshot: _Snapshot) -> dict[str, CodeBinding]:
-    """What codes are bound to. A hub of an earlier version sends items alone; a kind of a later one is not known here."""
-    kinds = set(CodeType)
-    items = {code: CodeBinding(CodeType.ITEM, item) for code, item in snapshot.bindings.items()}
-    return items | {each.code: CodeBinding(CodeType(each.as_), each.to) for each in snapshot.codes if each.as_ in kinds}
-
-
-def _operations(routed: dict[str, str], routings: dict[str, Any]) -> dict[tuple[str, int], str]:
-    """(product, operation number) -> stage."""
-    stages: dict[tuple[str, int], str] = {}
-    for product, routing in routed.items():
-        operations = routings.get(routing)
-        for operation in operations if isinstance(operations, list) else ():
-            if isinstance(operation, dict) and isinstance(operation.get("op"), int) and operation.get("stage"):
-                stages[(product, operation["op"])] = str(operation["stage"])
-    return stages
+        return ShopSnapshot(read_snapshot(body))
+    except SnapshotError:
+        return ShopSnapshot()
 
 
 def log_refused(shop: ShopSnapshot, say: Callable[..., None]) -> None:
@@ -130,17 +77,20 @@ def log_refused(shop: ShopSnapshot, say: Callable[..., None]) -> None:
         say("a pattern of the shop is not used; define it anew on the hub", pattern=each.name, why=each.why)
 
 
-def rule_context(snapshot: bytes | None, items: Iterable[Any] = (), *, complete: bool = False) -> RuleContext:
-    """What the recording thread knows of the shop. A station without a snapshot has no rules and loads none."""
-    shop = read_shop(snapshot)
-    if snapshot is None:
-        return RuleContext(shop.patterns, NoRules(), shop.bound)
-    from station.rules.engine import OpenParcel, ShopRules
+def rule_context(body: bytes | None, items: Iterable[OpenItem] = (), *, complete: bool = False) -> RuleContext:
+    """The rules for the recording thread. A station without a snapshot has no rules and loads none.
 
-    judge = ShopRules(snapshot)
-    rows = [OpenParcel(row.item, row.product, row.operation, row.state or "", row.qty_milli) for row in items]
-    judge.know(rows, complete=complete)
-    return RuleContext(shop.patterns, judge, shop.bound)
+    Raises `SnapshotError` for a body that is no snapshot.
+    """
+    snapshot = read_snapshot(body)
+    shop = ShopSnapshot(snapshot)
+    if body is None:
+        return RuleContext(shop.patterns, NoRules(), shop.bound)
+    from station.rules.engine import ShopRules
+
+    rules = ShopRules(snapshot)
+    rules.know(list(items), complete=complete)
+    return RuleContext(shop.patterns, rules, shop.bound)
 
 
 def stored_shop(journal: Journal, say: Callable[..., None]) -> tuple[ShopSnapshot, RuleContext]:
@@ -159,12 +109,11 @@ def stored_shop(journal: Journal, say: Callable[..., None]) -> tuple[ShopSnapsho
         return ShopSnapshot(), rule_context(None)
 
 
-def update_rules(known_: RuleContext, items: Iterable[OpenItemEntry], *, complete: bool) -> None:
-    """Tell the rules what the hub said of open items just now. In the recording thread."""
-    if isinstance(known_.judge, NoRules):
+def update_rules(context: RuleContext, items: Iterable[OpenItem], *, complete: bool) -> None:
+    """Apply open items that the hub has just sent. Called by the recording thread."""
+    if isinstance(context.engine, NoRules):
         return
-    from station.rules.engine import OpenParcel, ShopRules
+    from station.rules.engine import ShopRules
 
-    if isinstance(known_.judge, ShopRules):
-        rows = [OpenParcel(row.item, row.product, row.operation, row.state, row.qty_milli, row.stage) for row in items]
-        known_.judge.know(rows, complete=complete)
+    if isinstance(context.engine, ShopRules):
+        context.engine.know(list(items), complete=complete)

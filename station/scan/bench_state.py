@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 from station.core.codes import Code
 from station.core.event import LogPosition
+from station.core.quantity import decimal_text
 from station.feedback.messages import Reason, State
 
 S = 10**9  # one second in ns
@@ -52,12 +53,12 @@ class ArmedAction:
     held: bool = False
     until_ns: int = 0
 
-    def words(self) -> str:
-        """The armed cards as text for the operator."""
+    def words(self, quantity_text: Callable[[int], str] = decimal_text) -> str:
+        """The armed cards as text for the operator; `quantity_text` writes thousandths."""
         if not (self.action or self.reason or self.qty_milli or self.all or self.more):
             return ""  # the usual case; every scan calls this
         action = f"{self.action.upper()} {self.to}" if self.action and self.to else (self.action or "").upper()
-        quantity = "ALL" if self.all else decimal(self.qty_milli) if self.qty_milli else ""
+        quantity = "ALL" if self.all else quantity_text(self.qty_milli) if self.qty_milli else ""
         return " ".join(word for word in (action, quantity, self.reason or "", "MORE" if self.more else "") if word)
 
 
@@ -173,13 +174,3 @@ class BenchStep:
     answer: BenchAnswer
     rescan: Rescan | None = None
     undone: bool = False
-
-
-def decimal(milli: int) -> str:
-    """Thousandths as a decimal number without trailing zeros.
-
-    >>> decimal(2500), decimal(40_000)
-    ('2.5', '40')
-    """
-    whole, rest = divmod(milli, 1000)
-    return f"{whole}.{rest:03}".rstrip("0") if rest else str(whole)

@@ -4,18 +4,18 @@ Only this thread uses the journal's writing connection. Other threads submit the
 to the work queue as chores, which run while no scan waits.
 """
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 
 import msgspec
 
 from drivers import Dropped, Read, ScanOutcome, TagRemoved
-from station.core.codes import Code, CodeBinding, CodeType, Pattern
+from station.core.codes import Code, CodeType
 from station.core.event import Event, LogPosition, encode
 from station.feedback.compose import answer
 from station.feedback.messages import DISK_FULL, NOT_RECORDED, ROOM_AGAIN, SCANS_LOST, Answer, Notice, Reason, Red
 from station.journal.records import JournalFull, JournalLost, JournalPort, Receipt
-from station.rules.interface import Advice, RuleEngine
+from station.rules.interface import Advice, RuleContext
 from station.scan.bench import expire, step
 from station.scan.bench_state import BenchRead, BenchSettings, BenchState, BenchStep, Rescan
 from station.scan.commit_watchdog import CommitWatchdog
@@ -48,15 +48,6 @@ class ReaderSettings:
     stage: str | None = None
     action: str | None = None
     keypad: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class RuleContext:
-    """Master data for scans: the shop's code patterns, its rules (`judge`), and the bindings of single codes."""
-
-    patterns: Sequence[Pattern]
-    judge: RuleEngine
-    bound: Mapping[str, CodeBinding] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -350,7 +341,7 @@ class ScanPipeline:
         if code.as_ is CodeType.PRODUCT:
             return True
         try:
-            return code.item is not None and self.rules.judge.pieces(code, stage)
+            return code.item is not None and self.rules.engine.pieces(code, stage)
         except Exception as error:  # noqa: BLE001 - without the rules the scan is recorded as an ordinary one
             self._log("the rules failed for a scan", error=repr(error), code=code.code)
             return False
@@ -359,7 +350,7 @@ class ScanPipeline:
         if not code.is_counted:
             return Advice()
         try:
-            return self.rules.judge.advise(code, event)
+            return self.rules.engine.advise(code, event)
         except Exception as error:  # noqa: BLE001 - the scan is recorded; the answer states that the rules were not applied
             self._log("the rules failed for a scan", error=repr(error), code=code.code)
             return Advice(look="saved, but the rules could not be asked")

@@ -6,11 +6,21 @@ An answer that is not exactly what was promised (a page with status 200, half a 
 import gzip
 import re
 from collections.abc import Mapping
-from typing import Annotated, Any, TypeVar
+from typing import TypeVar
 
 import msgspec
 
-from station.sync.messages import MAX_INT, EventsAnswer, HeartbeatAnswer, ItemsAnswer, SessionAnswer, SnapshotPosition
+from station.core.protocol import (
+    ErrorAnswer,
+    EventsAnswer,
+    EventsRequest,
+    HeartbeatAnswer,
+    HeartbeatRequest,
+    ItemsAnswer,
+    SessionAnswer,
+    SessionRequest,
+    SnapshotPosition,
+)
 from station.sync.transport import HttpReply, HubTransport, TransportError
 
 GZIP_FROM_BYTES = 1024
@@ -37,17 +47,6 @@ class BatchConflict(HubError):
         self.seq = seq
 
 
-class _Trouble(msgspec.Struct, frozen=True):
-    came: str = ""
-    expected: str = ""
-    do: str = ""
-    seq: Annotated[int, msgspec.Meta(ge=1, le=MAX_INT)] | None = None
-
-
-class _ErrorAnswer(msgspec.Struct, frozen=True):
-    error: _Trouble = _Trouble()
-
-
 Answer = TypeVar("Answer")
 
 
@@ -59,15 +58,15 @@ class HubClient:
         self._headers = {"Authorization": f"Bearer {token}", "User-Agent": agent, "Accept": "application/json"}
         self._wire = wire
 
-    def session(self, body: Mapping[str, Any]) -> SessionAnswer:
+    def session(self, body: SessionRequest) -> SessionAnswer:
         """Open a session for a log."""
         return self._post("/session", body, SessionAnswer)
 
-    def events(self, log: str, body: Mapping[str, Any]) -> EventsAnswer:
+    def events(self, log: str, body: EventsRequest) -> EventsAnswer:
         """Send a batch; raises `BatchConflict` where its chain does not fit."""
         return self._post(f"/logs/{log}/events", body, EventsAnswer)
 
-    def heartbeat(self, body: Mapping[str, Any]) -> HeartbeatAnswer:
+    def heartbeat(self, body: HeartbeatRequest) -> HeartbeatAnswer:
         """Say how the station is."""
         return self._post("/heartbeat", body, HeartbeatAnswer)
 
@@ -93,7 +92,7 @@ class HubClient:
         """Let go of the connection."""
         self._wire.close()
 
-    def _post(self, path: str, body: Mapping[str, Any], kind: type[Answer]) -> Answer:
+    def _post(self, path: str, body: msgspec.Struct, kind: type[Answer]) -> Answer:
         content = msgspec.json.encode(body)
         headers = {"Content-Type": "application/json"}
         if len(content) >= GZIP_FROM_BYTES:
@@ -119,14 +118,14 @@ class HubClient:
 
     def _error(self, reply: HttpReply) -> HubError:
         try:
-            trouble = msgspec.json.decode(reply.body, type=_ErrorAnswer).error
+            body = msgspec.json.decode(reply.body, type=ErrorAnswer).error
         except (msgspec.MsgspecError, ValueError, RecursionError):
-            trouble = _Trouble()
+            body = None
         sentence = f"The hub answers {reply.status}"
-        if trouble.came or trouble.do:
-            sentence += f": {trouble.came}; expected {trouble.expected}. {trouble.do}"[:MAX_SENTENCE]
-        if reply.status == CONFLICT and trouble.seq is not None:
-            return BatchConflict(sentence, trouble.seq)
+        if body is not None:
+            sentence += f": {body.came}; expected {body.expected}. {body.do}"[:MAX_SENTENCE]
+        if reply.status == CONFLICT and body is not None and body.seq is not None:
+            return BatchConflict(sentence, body.seq)
         retry = reply.headers.get("Retry-After", "")
         retry_s = min(float(retry), MOST_RETRY_S) if re.fullmatch(r"[0-9]{1,9}", retry) else None
         return HubError(sentence, refused=reply.status in REFUSED, retry_s=retry_s)

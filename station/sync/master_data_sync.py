@@ -12,13 +12,14 @@ from station import log
 from station.core.codes import CodeBinding, Pattern, apply_binding, read_code, read_tag_code
 from station.core.codes.tag_numbers import TAG_READERS
 from station.core.event import Event, EventError, decode
-from station.journal import Journal, JournalFull, JournalReader, OpenItem
+from station.core.protocol import Epoch, OpenItem
+from station.journal import Journal, JournalFull, JournalReader
+from station.rules.interface import RuleContext
 from station.rules.snapshot import log_refused, read_shop, rule_context, update_rules
-from station.scan.pipeline import RuleContext, ScanPipeline
+from station.scan.pipeline import ScanPipeline
 from station.scan.work_queue import WorkQueue
 from station.shop_state import ShopState
 from station.sync.client import HubClient
-from station.sync.messages import Epoch, OpenItemEntry
 
 ROWS_A_CHORE = 500
 OPEN_STATES = frozenset({"released", "waiting", "here", "held"})
@@ -117,7 +118,7 @@ def _item(event: Event, raw: bytes, patterns: Sequence[Pattern], bound: Mapping[
 
 def _store(
     target: MasterDataTarget,
-    part: Sequence[OpenItemEntry],
+    part: Sequence[OpenItem],
     cursor: str,
     unsent: frozenset[str],
     *,
@@ -125,11 +126,7 @@ def _store(
     afresh: bool,
 ) -> bool:
     """Store a part of the open items and use it; False where the disk is full."""
-    rows = [
-        OpenItem(row.item, row.product, row.operation, row.state, row.qty_milli)
-        for row in part
-        if row.state in OPEN_STATES
-    ]
+    rows = [row for row in part if row.state in OPEN_STATES]
 
     def use() -> None:
         named = [row.item for row in part]

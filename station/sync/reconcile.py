@@ -17,17 +17,17 @@ power cut between the two sends that portion twice, and the hub counts each even
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from itertools import islice
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from station import log as _log
 from station.core.event import EventError
+from station.core.protocol import EventsRequest, SessionAnswer
 from station.journal.records import JournalError, JournalLost, LogState, StoredEvent
 from station.journal.salvage import resent_event
 from station.journal.schema import UNREADABLE
 from station.journal.set_aside import SetAside, SetAsideNote
 from station.scan.event_builder import EventBuilder
 from station.sync.client import BatchConflict, HubClient, HubError
-from station.sync.messages import SessionAnswer
 from station.sync.session import introduce
 from station.sync.state_machine import ACCEPTED
 
@@ -197,14 +197,12 @@ def _confirmed(log: SetAside, epoch: int | str) -> SetAsideNote:
     return SetAsideNote(epoch, log.note.sent_again_after)
 
 
-def batch_of(events: list[StoredEvent], hashes: bool = False) -> dict[str, Any]:
-    """The body of POST /logs/{log}/events for consecutive events; `hashes` names the claimed hash of each."""
-    body: dict[str, Any] = {
-        "from_seq": events[0].seq,
-        "prev": events[0].prev.hex(),
-        "tip": events[-1].hash.hex(),
-        "events": [event.encoded for event in events],
-    }
-    if hashes:
-        body["hashes"] = [event.hash.hex() for event in events]
-    return body
+def batch_of(events: list[StoredEvent], hashes: bool = False) -> EventsRequest:
+    """The batch of consecutive events; `hashes` adds the claimed hash of each."""
+    return EventsRequest(
+        from_seq=events[0].seq,
+        prev=events[0].prev.hex(),
+        tip=events[-1].hash.hex(),
+        events=[event.encoded for event in events],
+        hashes=[event.hash.hex() for event in events] if hashes else None,
+    )

@@ -3,10 +3,10 @@
 from dataclasses import dataclass, replace
 
 from station.core.event import Event, EventError, decode
+from station.core.protocol import ParentLog, SessionAnswer, SessionRequest
 from station.journal import JournalReader, LogState
 from station.scan.event_builder import EventBuilder
 from station.sync.client import HubClient
-from station.sync.messages import SessionAnswer
 from station.sync.state_machine import SyncState
 
 ROUND_TRIPS = 8
@@ -27,18 +27,18 @@ def introduce(hub: HubClient, state: LogState, events: EventBuilder) -> SessionE
     """Open a session for this log. The hub refuses a station name that is not its token's, before any scan is sent."""
     parent, mark, t1 = state.parent, state.mark, events.now_ns()
     answer = hub.session(
-        {
-            "log": state.log_id.hex(),
-            "parent": parent and {"log": parent.log_id.hex(), "seq": parent.seq, "hash": parent.hash.hex()},
-            "tip_seq": state.tip.seq,
-            "tip_hash": state.tip.hash.hex(),
-            "pruned_thru": state.pruned_thru,
-            "epoch_seen": mark.hub_epoch if mark else None,
-            "head_seen": mark.head if mark else None,
-            "station": events.station,
-            "boot": events.boot,
-            "t1": t1,
-        }
+        SessionRequest(
+            log=state.log_id.hex(),
+            parent=ParentLog(parent.log_id.hex(), parent.seq, parent.hash.hex()) if parent else None,
+            tip_seq=state.tip.seq,
+            tip_hash=state.tip.hash.hex(),
+            pruned_thru=state.pruned_thru,
+            epoch_seen=mark.hub_epoch if mark else None,
+            head_seen=mark.head if mark else None,
+            station=events.station,
+            boot=events.boot,
+            t1=t1,
+        )
     )
     return SessionExchange(answer, t1, events.now_ns())
 

@@ -15,7 +15,7 @@ OpenSession()
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
-from station.sync.messages import EventsAnswer, HeartbeatAnswer, SessionAnswer
+from station.core.protocol import EventsAnswer, HeartbeatAnswer, SessionAnswer
 
 S = 10**9
 FIRST_PAUSE_S, LONGEST_PAUSE_S = 1.0, 60.0

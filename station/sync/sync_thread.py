@@ -14,6 +14,7 @@ import msgspec
 from station import log
 from station.config import ConfigError, StationConfig, token
 from station.core.event import Event
+from station.core.protocol import Epoch, HeartbeatRequest
 from station.journal import JournalFull, JournalReader, LogChanged, LogState
 from station.journal.set_aside import set_aside, unconfirmed
 from station.readers.registry import MAX_HEARTBEAT_LINES, to_heartbeat
@@ -21,7 +22,6 @@ from station.scan.event_builder import EventBuilder
 from station.status import HubStatus, StationStatus
 from station.sync.client import BatchConflict, HubClient, HubError
 from station.sync.master_data_sync import MasterDataTarget, apply_items, apply_snapshot
-from station.sync.messages import Epoch
 from station.sync.reconcile import MAX_BATCH_BYTES, EpochChanged, ReconcileContext, batch_of, reconcile
 from station.sync.session import anchor, begin, introduce, same_past
 from station.sync.state_machine import (
@@ -346,19 +346,19 @@ class SyncThread:
         news = bool(status.waiting) or self._wake.is_set()
         durable_before = self._state.durable_thru
         answer = self._connect().heartbeat(
-            {
-                "log": status.log,
-                "tip_seq": status.tip_seq,
-                "waiting": status.waiting,
-                "oldest_waiting_s": status.oldest_waiting_s,
-                "clock": status.clock,
-                "wall_us": max(0, self._events.wall_us()),
-                "readers": [to_heartbeat(reader) for reader in status.readers[:MAX_HEARTBEAT_LINES]],
-                "sw": status.sw,
-                "disk_free": status.disk_free_bytes,
-                "boot": status.boot,
-                "aside": self.aside,
-            }
+            HeartbeatRequest(
+                log=status.log,
+                tip_seq=status.tip_seq,
+                waiting=status.waiting,
+                oldest_waiting_s=status.oldest_waiting_s,
+                clock=status.clock,
+                wall_us=max(0, self._events.wall_us()),
+                readers=[to_heartbeat(reader) for reader in status.readers[:MAX_HEARTBEAT_LINES]],
+                sw=status.sw,
+                disk_free=status.disk_free_bytes,
+                boot=status.boot,
+                aside=self.aside,
+            )
         )
         if status.log != self._journal.log_id.hex() or (answer.accepted_thru or 0) > status.tip_seq:
             answer = msgspec.structs.replace(answer, accepted_thru=None, durable_thru=None)

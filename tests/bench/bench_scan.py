@@ -19,10 +19,10 @@ from station.config import OutputConfig
 from station.feedback.messages import Answer
 from station.feedback.outputs import open_output
 from station.journal import Journal
-from station.rules.interface import NoRules
+from station.rules.interface import NoRules, RuleContext
 from station.scan.bench_state import BenchSettings
 from station.scan.event_builder import EventBuilder
-from station.scan.pipeline import RuleContext, ScanPipeline
+from station.scan.pipeline import ScanPipeline
 from station.scan.work_queue import WorkQueue
 from station.system.clock import boot_id, boot_ns, utc_us
 

@@ -74,7 +74,7 @@ class Station:
             f'station = "plug-1"\nstage = "saw"\njournal = "{folder}/journal.db"\nstatus = "{folder}/status.json"\n'
             f'[[signal]]\nkind = "lines"\npath = "{folder}/answers"\n'
         )
-        command = ["-m", "station.cli.main", "run", "--config", str(folder / "station.toml")]
+        command = ["-m", "station.cli", "run", "--config", str(folder / "station.toml")]
         self._process = started(command, folder, root, PCSCLITE_CSOCK_NAME=pcscd)
         self._log, self._answers = Tail(folder / "log"), Tail(folder / "answers")
         self._states: dict[str, str] = {}

@@ -111,7 +111,7 @@ def run(target: Path, folder: Path) -> None:
         f'[hub]\nurl = "{capture.wire.url}"\ntoken_file = "{folder}/token"\n'
         f'[[reader]]\nkind = "replay"\npath = "{folder}/scans"\n[[signal]]\nkind = "lines"\npath = "{folder}/answers"\n'
     )
-    command = [sys.executable, "-m", "station.cli.main", "run", "--config", str(folder / "station.toml")]
+    command = [sys.executable, "-m", "station.cli", "run", "--config", str(folder / "station.toml")]
     station = subprocess.Popen(["unshare", "--mount", "sh", "-c", HIDE + 'exec "$@"', "sh", *command])
     until(lambda: (folder / "status.json").exists() and sent(folder / "status.json"))
     with (folder / "scans").open("w") as scans:
@@ -122,7 +122,7 @@ def run(target: Path, folder: Path) -> None:
     until(lambda: sent(folder / "status.json") and any("/items/changes?after=" in str(each) for each in capture.kept))
     station.terminate()
     station.wait(30)
-    until(lambda: hub.get("/healthz")["status"] == "ok")
+    until(lambda: (health := hub.get("/healthz"))["projected_pos"] == health["pos"])
     item = hub.get("/api/v1/items/WO-1")
     hub.stop()
     (target / "wire.jsonl").write_text("".join(json.dumps(each) + "\n" for each in capture.kept))

@@ -13,7 +13,7 @@ from waiting import HANG_S
 
 from drivers import Driver, DriverError, Dropped, Read, TagRemoved, open_driver
 from drivers.decode.keyboard.keymap import US
-from drivers.keyboard import EVENT, Keyboard
+from drivers.keyboard import EVENT, Keyboard, KeyboardDevice
 from tests.drivers.fixtures.fake_udev import udev
 from tests.drivers.fixtures.hid_cases import honeywell, maker
 from tests.drivers.fixtures.hid_devices import PosScanner
@@ -72,7 +72,8 @@ class Wedge:
     def __init__(self, _folder: Path) -> None:
         read_end, self._write_end = os.pipe2(os.O_CLOEXEC)
         os.set_blocking(read_end, False)
-        self.driver: Driver = Keyboard(read_end, self.reader, "Symbol Bar Code Scanner", lambda: os.close(read_end))
+        device = KeyboardDevice(read_end, "Symbol Bar Code Scanner", lambda: os.close(read_end))
+        self.driver: Driver = Keyboard(device, self.reader)
 
     def strike(self, *events: tuple[int, int, int]) -> None:
         """These input events, now."""

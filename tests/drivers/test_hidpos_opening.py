@@ -10,7 +10,7 @@ import pytest
 from drivers import DriverError, Read, hidpos, open_driver
 from drivers.decode.detect.device_info import DeviceInfo, reader_id
 from drivers.decode.keyboard.keys import JOINED_S
-from drivers.hidpos import present, seen
+from drivers.hidpos import hid_device_at, present
 from tests.drivers.fixtures.hid_descriptors import COUNTLESS, EXTRA_BYTE, HONEYWELL, KEYBOARD, SMALL
 from tests.drivers.fixtures.hid_devices import MAKERS, node, plugged_in
 
@@ -41,7 +41,7 @@ def test_what_is_there_is_told_from_sysfs_alone(machine):
     second = machine(10, KEYBOARD, ids="413C:2113", uniq="", phys="usb-0000:00:14.0-4/input1", name="Dell KB216")
     third = machine(3, b"\xa1", ids="0C2E:0B61", uniq="", phys="", name="", bus="0005")
     raw = partial(DeviceInfo, types=False, points=False, subsystem="hidraw")
-    assert [(each.facts, each.speaks, each.why) for each in present()] == [
+    assert [(each.facts, each.is_scanner, each.why) for each in present()] == [
         (raw(first, "Zebra POS Scanner", 3, 0x05E0, 0x1300, "SN77", "usb-1.3"), True, SPEAKS),
         (raw(third, "", 5, 0x0C2E, 0x0B61, "", "hidraw3"), False,
          "Its report descriptor is damaged. The report descriptor ends in the middle of the item at byte 0."),
@@ -54,7 +54,7 @@ def test_what_is_there_is_told_from_sysfs_alone(machine):
 
 @pytest.mark.parametrize("descriptor", [HONEYWELL, EXTRA_BYTE, COUNTLESS, SMALL])
 def test_every_makers_scanner_is_known_by_its_descriptor(machine, descriptor):
-    assert seen(machine(0, descriptor)).speaks
+    assert hid_device_at(machine(0, descriptor)).is_scanner
 
 
 def test_a_device_that_goes_while_it_is_looked_at_is_not_there(machine):
@@ -66,7 +66,7 @@ def test_a_device_that_goes_while_it_is_looked_at_is_not_there(machine):
     (machine.sysfs / "hidraw2" / "device" / "uevent").write_text("HID_NAME=x\n")
     (machine.sysfs / "hidrawX").mkdir()
     assert present() == []
-    assert seen("/dev/null") is None
+    assert hid_device_at("/dev/null") is None
 
 
 def test_without_path_and_match_the_first_scanner_is_opened_and_no_keyboard(machine):
@@ -126,13 +126,13 @@ def test_a_scanner_is_read_by_one_program_alone(machine, open_descriptors):
 
 def test_a_scanner_that_changed_between_looking_and_opening_is_not_read(machine, open_descriptors, monkeypatch):
     path = machine(2, HONEYWELL)
-    real = hidpos._open
+    real = hidpos._open_node
 
     def swapped(device):
         (machine.sysfs / "hidraw2" / "device" / "report_descriptor").write_bytes(KEYBOARD)
         return real(device)
 
-    monkeypatch.setattr(hidpos, "_open", swapped)
+    monkeypatch.setattr(hidpos, "_open_node", swapped)
     before = open_descriptors()
     with pytest.raises(DriverError) as refused:
         open_driver("hidpos", {"path": path})

@@ -10,7 +10,7 @@ import pytest
 
 from drivers import hidpos
 from drivers.decode.detect.device_policy import SCANNER_VENDORS
-from drivers.hidpos import seen
+from drivers.hidpos import hid_device_at
 from tests.drivers.fixtures.hid_descriptors import COUNTLESS, EXTRA_BYTE, HONEYWELL, HOSTILE, KEYBOARD, SMALL, written
 from tests.drivers.fixtures.hid_devices import plugged_in
 
@@ -49,7 +49,7 @@ def leads_to(device, tmp_path):
 def test_the_rules_and_the_driver_see_the_same_scanners(tmp_path, monkeypatch, descriptor):
     monkeypatch.setattr(hidpos, "SYS_HIDRAW", tmp_path)
     plugged_in(tmp_path, 0, descriptor)
-    speaks = seen("/dev/hidraw0").speaks
+    speaks = hid_device_at("/dev/hidraw0").is_scanner
     assert leads_to("0003:1234:5678.0001", tmp_path) == ("wipline_pos" if speaks else "wipline_end")
 
 

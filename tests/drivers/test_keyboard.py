@@ -13,7 +13,7 @@ from drivers.decode.keyboard.keymap import BARE, US
 from drivers.decode.keyboard.keys import GAP_S
 from drivers.decode.keyboard.profile import ScannerProfile, profile_in, text_of
 from drivers.hotplug import Hotplug, facts_of
-from drivers.keyboard import EVENT, Keyboard, _typing
+from drivers.keyboard import EVENT, Keyboard, KeyboardDevice, _layout_and_profile
 from drivers.platform import xkb
 from drivers.platform.errors import refused
 
@@ -74,7 +74,7 @@ def test_unplugged_between_scans_nothing_was_dropped(wedge, listen):
 
 def test_an_event_cut_by_the_stream_is_put_together(strike, listen):
     read_end, write_end = os.pipe2(os.O_NONBLOCK)
-    heard = listen(Keyboard(read_end, "r", "n", lambda: os.close(read_end)))
+    heard = listen(Keyboard(KeyboardDevice(read_end, "n", lambda: os.close(read_end)), "r"))
     for byte in b"".join(EVENT.pack(0, 0, *event) for event in strike("a1\n")):
         os.write(write_end, bytes([byte]))
         time.sleep(0.0005)
@@ -84,7 +84,7 @@ def test_an_event_cut_by_the_stream_is_put_together(strike, listen):
 
 def test_events_with_the_kernels_own_time_are_told_with_it(strike, listen):
     read_end, write_end = os.pipe2(os.O_NONBLOCK)
-    heard = listen(Keyboard(read_end, "r", "n", lambda: os.close(read_end), stamped=True))
+    heard = listen(Keyboard(KeyboardDevice(read_end, "n", lambda: os.close(read_end), stamped=True), "r"))
     os.write(write_end, b"".join(EVENT.pack(5, 250_000, *event) for event in strike("a\n")))
     assert heard.read().boot_ns == 5_250_000_000
     os.close(write_end)
@@ -152,7 +152,8 @@ def test_a_missing_package_is_named_with_its_installation(monkeypatch, package, 
         use()
     assert str(refused.value) == (
         f"The Python package {package!r} is not installed here. Readers of this kind need it. "
-        f"Install it: sudo apt-get install {debian}, or pip install 'wipline[station]'."
+        f"Install it: sudo apt-get install {debian}, or in wipline's source folder: "
+        f"{sys.prefix}/bin/pip install '.[station]'."
     )
 
 
@@ -176,20 +177,24 @@ def test_a_wrong_layout_or_profile_is_told_before_anything_is_opened(setting, va
 
 def test_layout_and_profile_are_taken_from_the_settings():
     german = text_of(ScannerProfile(layout="de", keys={"Q": "x"}, alike=("at",), prefix="S1-"))
-    assert _typing({}) == (US, ScannerProfile())
-    assert _typing({"layout": "ch(fr)"}) == (xkb.layout("ch(fr)"), ScannerProfile(layout="ch(fr)"))
-    assert _typing({"profile": german}) == (xkb.layout("de"), profile_in(german))
-    assert _typing({"profile": german, "layout": "de"}) == (xkb.layout("de"), profile_in(german))
+    assert _layout_and_profile({}) == (US, ScannerProfile())
+    assert _layout_and_profile({"layout": "ch(fr)"}) == (xkb.layout("ch(fr)"), ScannerProfile(layout="ch(fr)"))
+    assert _layout_and_profile({"profile": german}) == (xkb.layout("de"), profile_in(german))
+    assert _layout_and_profile({"profile": german, "layout": "de"}) == (xkb.layout("de"), profile_in(german))
     # Another layout than the learned one: its keys were those of the learned one.
-    assert _typing({"profile": german, "layout": "at"}) == (xkb.layout("at"), ScannerProfile(layout="at", prefix="S1-"))
+    assert _layout_and_profile({"profile": german, "layout": "at"}) == (
+        xkb.layout("at"),
+        ScannerProfile(layout="at", prefix="S1-"),
+    )
     learned = text_of(ScannerProfile(layout="learned", keys={"Q": "x"}))
-    assert _typing({"profile": learned}) == (BARE, profile_in(learned))
+    assert _layout_and_profile({"profile": learned}) == (BARE, profile_in(learned))
 
 
 def test_a_scanner_is_read_by_its_profile(strike, listen):
     read_end, write_end = os.pipe2(os.O_NONBLOCK)
     profile = ScannerProfile(layout="de", control={"GS": "F8"}, prefix="y")
-    heard = listen(Keyboard(read_end, "r", "n", lambda: os.close(read_end), layout=xkb.layout("de"), profile=profile))
+    device = KeyboardDevice(read_end, "n", lambda: os.close(read_end))
+    heard = listen(Keyboard(device, "r", layout=xkb.layout("de"), profile=profile))
     os.write(write_end, b"".join(EVENT.pack(0, 0, *event) for event in [*strike("z[1"), (1, 66, 1), *strike("\n")]))
     assert heard.read().raw == "ü1\x1d".encode()
     os.close(write_end)

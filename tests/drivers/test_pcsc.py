@@ -3,13 +3,13 @@
 import time
 
 from drivers import DeviceLost, Dropped, TagRemoved, boot_ns, pcsc
-from drivers.pcsc import opened
+from drivers.pcsc import open_reader
 from drivers.platform.pcsc_devices import lasting_name
 from tests.drivers.fixtures.pcsc_names import GOOD
 
 
 def test_a_card_that_flickers_at_the_edge_of_the_field_is_one_arrival(service, listen):
-    heard = listen(opened(service, {}))
+    heard = listen(open_reader(service, {}))
     for _ in range(5):
         service.put(b"\x04\xa1\xb2\xc3" + GOOD)
         service.take()
@@ -20,7 +20,7 @@ def test_a_card_that_flickers_at_the_edge_of_the_field_is_one_arrival(service, l
 
 def test_a_card_that_comes_back_later_arrives_again(service, listen, monkeypatch):
     monkeypatch.setattr(pcsc, "LEAVE_S", 0.1)
-    heard = listen(opened(service, {}))
+    heard = listen(open_reader(service, {}))
     for _ in range(2):
         service.put(b"\x04\xa1\xb2\xc3" + GOOD)
         assert heard.read().raw == b"04A1B2C3"
@@ -32,7 +32,7 @@ def test_a_card_that_comes_back_later_arrives_again(service, listen, monkeypatch
 def test_a_card_that_was_taken_away_leaves_while_nothing_else_comes(service, listen, monkeypatch):
     monkeypatch.setattr(pcsc, "WAIT_S", 0.05)
     monkeypatch.setattr(pcsc, "LEAVE_S", 0.3)
-    heard = listen(opened(service, {}))
+    heard = listen(open_reader(service, {}))
     service.put(b"\x04\xa1\xb2\xc3" + GOOD)
     read = heard.read()
     time.sleep(0.5)  # it lies there: not read again, and not gone
@@ -52,7 +52,7 @@ def heard_name(service):
 def test_each_sighting_of_a_card_that_flickers_is_counted(service, listen, monkeypatch):
     monkeypatch.setattr(pcsc, "WAIT_S", 0.05)
     monkeypatch.setattr(pcsc, "LEAVE_S", 0.3)
-    heard = listen(opened(service, {}))
+    heard = listen(open_reader(service, {}))
     for _ in range(3):
         service.put(b"\x04\xa1\xb2\xc3" + GOOD)
         service.take()
@@ -62,12 +62,12 @@ def test_each_sighting_of_a_card_that_flickers_is_counted(service, listen, monke
 
 
 def test_a_lost_reader_has_lost_its_card_and_a_closed_one_has_not(service, listen):
-    heard = listen(opened(service, {}))
+    heard = listen(open_reader(service, {}))
     service.put(b"\x04\xa1\xb2\xc3" + GOOD)
     heard.read()
     heard.end()
     assert heard.gone.empty()
-    heard = listen(opened(service, {}))
+    heard = listen(open_reader(service, {}))
     heard.read()
     service.set(names=[])
     assert isinstance(heard.next(), DeviceLost)
@@ -75,7 +75,7 @@ def test_a_lost_reader_has_lost_its_card_and_a_closed_one_has_not(service, liste
 
 
 def test_a_random_number_is_refused_with_the_reason(service, listen):
-    heard = listen(opened(service, {}))
+    heard = listen(open_reader(service, {}))
     service.put(b"\x08\xa1\xb2\xc3" + GOOD)
     dropped = heard.next()
     assert isinstance(dropped, Dropped)

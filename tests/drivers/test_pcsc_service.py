@@ -6,14 +6,14 @@ from types import SimpleNamespace
 import pytest
 
 from drivers import DeviceLost, DriverError, open_driver
-from drivers.pcsc import opened
+from drivers.pcsc import open_reader
 from drivers.platform.pcsc_adapter import PyscardService
 from drivers.platform.pcsc_devices import lasting_name
 from tests.drivers.fixtures.pcsc_names import ACR, GOOD
 
 
 def test_a_card_that_stays_while_the_service_is_restarted_is_one_arrival(service, listen):
-    heard = listen(opened(service, {}))
+    heard = listen(open_reader(service, {}))
     service.put(b"\x04\xa1\xb2\xc3" + GOOD)
     assert heard.read().raw == b"04A1B2C3"
     service.set(running=False)
@@ -27,7 +27,7 @@ def test_a_card_that_stays_while_the_service_is_restarted_is_one_arrival(service
 
 
 def test_a_service_that_stays_away_is_a_lost_reader(service, listen):
-    heard = listen(opened(service, {}))
+    heard = listen(open_reader(service, {}))
     service.set(running=False)
     lost = heard.next()
     assert isinstance(lost, DeviceLost)
@@ -41,7 +41,7 @@ def test_a_service_that_stays_away_is_a_lost_reader(service, listen):
 def test_without_the_service_the_reader_is_refused_and_what_to_do_is_said(service):
     service.set(running=False)
     with pytest.raises(DriverError) as refused:
-        opened(service, {})
+        open_reader(service, {})
     assert str(refused.value) == (
         "The smart card service pcscd is not running here. Readers of kind 'pcsc' are reached through it. "
         "Install and start it: sudo apt-get install pcscd, then sudo systemctl enable --now pcscd.socket"
@@ -50,9 +50,9 @@ def test_without_the_service_the_reader_is_refused_and_what_to_do_is_said(servic
 
 def test_a_match_picks_one_of_two_readers(service):
     service.set(names=[ACR, "OMNIKEY 5022 CL 01 00"])
-    assert opened(service, {"match": "omnikey"}).reader == "pcsc-OMNIKEY 5022 CL"
+    assert open_reader(service, {"match": "omnikey"}).reader == "pcsc-OMNIKEY 5022 CL"
     with pytest.raises(DriverError) as refused:
-        opened(service, {"match": "elatec"})
+        open_reader(service, {"match": "elatec"})
     assert str(refused.value) == (
         "No smart card reader 'elatec' is plugged in. "
         "pcscd knows these: ACS ACR122U PICC Interface 00 00, OMNIKEY 5022 CL 01 00. "
@@ -76,12 +76,12 @@ def test_pyscard_that_is_missing_is_named(monkeypatch):
 def test_two_readers_alike_are_opened_one_after_the_other_and_none_twice(service):
     twin = "ACS ACR122U PICC Interface 01 00"
     service.set(names=[ACR, twin])
-    first, second = opened(service, {}), opened(service, {})
+    first, second = open_reader(service, {}), open_reader(service, {})
     assert [first.reader, second.reader] == [f"pcsc-{ACR}", f"pcsc-{twin}"]
     with pytest.raises(DriverError, match="No other smart card reader is plugged in"):
-        opened(service, {})
+        open_reader(service, {})
     second.close()
-    again = opened(service, {"match": "picc"})
+    again = open_reader(service, {"match": "picc"})
     assert again.reader == second.reader
     first.close()
     again.close()
@@ -113,7 +113,7 @@ def test_a_service_that_lets_this_user_not_in_is_told_from_one_that_is_away():
     establish = lambda _scope: (real.SCARD_W_SECURITY_VIOLATION, None)  # noqa: E731 - a call of pyscard's
     refusing._api = SimpleNamespace(**vars(real) | {"SCardEstablishContext": establish})
     with pytest.raises(DriverError) as refused:
-        opened(refusing, {})
+        open_reader(refusing, {})
     assert str(refused.value) == (
         "The smart card service pcscd lets this user not in. "
         "Debian 13's asks polkit, where a rule lets in the user that the station runs as. "

@@ -72,19 +72,19 @@ def test_a_card_that_is_pulled_while_its_texts_are_read_is_its_number(reader, da
 @pytest.mark.parametrize("daemon", ["ACS ACR122U PICC Interface"], indirect=True)
 def test_an_acr122_is_silenced_and_shows_the_answer_through_the_card(reader, daemon, listen):
     heard = listen(reader)
-    lit = (acr122.BEEP_OFF, *acr122.TOLD.values())
+    lit = (acr122.BEEP_OFF, *acr122.STATES.values())
     card = Card(daemon.port, UID + b"\x90\x00", answer=lambda command: b"\x90\x02" if command in lit else b"\x6a\x81")
     assert heard.read().raw == UID.hex().upper().encode()
     reader.show_state("green")
-    wait_until(lambda: acr122.TOLD["green"] in card.heard, card.heard)
-    assert card.heard == [acr122.BEEP_OFF, acr122.TOLD["green"]]
+    wait_until(lambda: acr122.STATES["green"] in card.heard, card.heard)
+    assert card.heard == [acr122.BEEP_OFF, acr122.STATES["green"]]
     card.take()
     assert heard.gone.get(timeout=THERE_S).seen == 1  # the light was no other card
     reader.show_state("red")  # no card, and this reader's driver passes nothing on: nothing happens
-    wait_until(lambda: reader._told is None, "nobody took the answer")
+    wait_until(lambda: reader._pending_state is None, "nobody took the answer")
     card = Card(daemon.port, b"\x04\xff\xff\xff\x90\x00")
     assert heard.read().raw == b"04FFFFFF"
-    assert acr122.TOLD["red"] not in card.heard
+    assert acr122.STATES["red"] not in card.heard
     card.take()
     heard.end()
 

@@ -154,7 +154,7 @@ def test_half_a_scan_at_the_pulled_plug_is_dropped_and_said_so(cable, listen):
 
 def test_the_port_runs_as_the_configuration_says(cable):
     driver = open_driver("serial_line", {"path": cable.port, "baud": "115200"})
-    assert driver._line._port.baudrate == 115_200
+    assert driver._port._port.baudrate == 115_200
     driver.close()
 
 
@@ -257,7 +257,7 @@ def test_the_ports_of_one_interface_are_readers_of_their_own(machine):
 
 def test_without_a_path_a_makers_scanner_is_opened_and_no_other_device(machine, monkeypatch):
     asked = []
-    monkeypatch.setattr("drivers.serial_line.opened", lambda path, _settings: asked.append(path) or _refuse(path))
+    monkeypatch.setattr("drivers.serial_line.open_port", lambda path, _settings: asked.append(path) or _refuse(path))
     machine("ttyUSB0", "0403:6001", "A", "1-1.2", "Milling machine")
     machine("ttyACM0", "05e0:1701", "B", "1-1.3", "Symbol Scanner")
     for settings in ({}, {"match": "milling"}, {"match": "0403:6001:A"}, {"match": "ffff:0035"}):

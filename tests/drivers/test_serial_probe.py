@@ -11,7 +11,7 @@ from drivers import ProbeTimeout, ProfileLearned, Read, serial_rfid
 from drivers.decode.serial.em4100 import EM4100
 from drivers.decode.serial.m100 import M100
 from drivers.platform import serial_ports
-from drivers.serial_rfid import ASK_ROUNDS, OFTEN, PROTOCOLS, UNANSWERED, WAS_TAUGHT
+from drivers.serial_rfid import ASK_ROUNDS, COMMONEST, PROTOCOLS, SHEET_EVIDENCE, UNANSWERED
 from tests.drivers.fixtures.serial_rfid_readers import ANSWERS, HARMLESS, TAGS, connections
 from tests.drivers.fixtures.simulated_readers import Cable, id12
 
@@ -34,7 +34,7 @@ def port(listen):
 
 def rounds(simulator):
     """How often each question came; the one that is asked first of all comes twice a round."""
-    return {simulator.sent.count(each) / (2 if each == OFTEN.query else 1) for each in HARMLESS}
+    return {simulator.sent.count(each) / (2 if each == COMMONEST.query else 1) for each in HARMLESS}
 
 
 def unanswered(heard, driver):
@@ -100,7 +100,7 @@ def test_a_port_of_which_the_device_was_taught_is_a_scanner_and_is_asked_nothing
     driver.teach(SHEETS, '{"prefix": "S1-"}')
     heard = listen(driver)
     said = heard.next()
-    assert said == ProfileLearned("serial_line", driver.reader, said.boot_ns, (WAS_TAUGHT,), said.profile)
+    assert said == ProfileLearned("serial_line", driver.reader, said.boot_ns, (SHEET_EVIDENCE,), said.profile)
     assert json.loads(said.profile) == {"prefix": "S1-"}
     heard._driver.close()
     assert simulator.sent == []

@@ -65,7 +65,7 @@ def reader_at(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[Port], Seri
 def answered(protocol: TagProtocol | None, reader_at: Callable[[Port], SerialRfid], port: Port) -> list[bytes]:
     """What was asked until a reader of this protocol had answered."""
     reader = reader_at(port)
-    assert (reader.ask(), reader.protocol) == (protocol is not None, protocol)
+    assert (reader.probe(), reader.protocol) == (protocol is not None, protocol)
     return port.asked
 
 

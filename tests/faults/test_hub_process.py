@@ -47,7 +47,7 @@ def test_a_taken_port_and_a_taken_database_are_said(hub, tmp_path):
     assert (said.returncode, said.stderr.splitlines()[-1]) == (
         1,
         (
-            f"Error: 127.0.0.1:{hub.port} is taken by another program; expected a free port."
+            f"Error: 127.0.0.1:{hub.port} is used by another program; expected a free port."
             " Choose another with --port, or --port 0 for any."
         ),
     )
@@ -62,7 +62,7 @@ def test_commands_that_write_go_to_the_running_hub(hub):
     twice = hub.command("station", "add", "saw-9", check=False)
     assert (twice.returncode, twice.stderr) == (
         1,
-        "Error: Station 'saw-9' is here already. For a new device: wipline-hub station revoke saw-9, then add it.\n",
+        "Error: Station 'saw-9' already exists. For a new device: wipline-hub station revoke saw-9, then add it.\n",
     )
     hub.command("station", "revoke", "saw-9")
     assert hub.command("station", "list").stdout == "saw-9\trevoked\taccepted 0\n"

@@ -16,8 +16,7 @@ from sqlite_utils import Database
 
 import station.daemon  # noqa: F401 - loaded once for all children
 from drivers.capture.recorder import CaptureWriter
-from station.cli import capture
-from station.cli import main as cli
+from station.cli import capture, main
 from station.journal import Journal, schema
 from station.readers.profile_store import KEYPAD, ProfileStore
 from tests.station.fixtures.journals import a_day_passes, a_scan, open_journal
@@ -28,7 +27,7 @@ TAPED = 300  # lines of a recording: some pages of the medium
 
 def run_daemon(config: str) -> None:
     """The real thing."""
-    cli.main(["run", "--config", config])
+    main(["run", "--config", config])
 
 
 def fill(journal: Journal) -> None:

@@ -40,13 +40,16 @@ def test_flags_beat_the_file(written):
         ("databse = 'x'", "unknown key 'databse'; expected one of db, listen, currency, timezone, locale, order_word"),
         ("[web]\nreads = 'open'", "unknown key [web] 'reads'; expected one of read. Did you mean read?"),
         ("listen = 8080", "Expected `str`, got `int` - at `$.listen`. config/hub.toml explains every key."),
-        ("listen = 'here'", "listen = 'here': expected address:port, such as 127.0.0.1:8080. Mend it, or use --port."),
+        (
+            "listen = 'here'",
+            "listen = 'here': expected address:port, such as 127.0.0.1:8080. Correct it, or use --port.",
+        ),
         ("[web]\nread = 'all'", "Invalid enum value 'all' - at `$.web.read`"),
         ("timezone = 'Europe/Berlyn'", "expected a name such as Europe/Berlin. Did you mean Europe/Berlin?"),
         ("currency = 'Euro'", "currency = 'Euro': expected three capital letters of ISO 4217, such as EUR."),
         ("order_word = ' '", "order_word is empty: expected the shop's word for an order"),
         ("[backup]\nevery = 'daily'", "[backup] every = 'daily': expected a number and m, h or d, such as 6h."),
-        ("db = ", "is no TOML: Invalid value"),
+        ("db = ", "is not valid TOML: Invalid value"),
     ],
 )
 def test_a_mistake_is_said_with_what_was_expected(written, text, said):

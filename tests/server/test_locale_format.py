@@ -41,7 +41,13 @@ def test_what_a_module_says_of_itself_is_so(module):
         ("de", "EUR", "1.234.567,89 €", "1.234,5 m"),
         ("de_CH.UTF-8", "CHF", "CHF 1\u2019234\u2019567.89", "1\u2019234.5 m"),
         ("fr", "EUR", "1 234 567,89 €", "1 234,5 m"),
-        ("sv-SE", "SEK", "1 234 567,89 SEK", "1 234,5 m"),
+        ("sv-SE", "SEK", "1 234 567,89 kr", "1 234,5 m"),
+        ("en-IN", "INR", "₹ 12,34,567.89", "1,234.5 m"),
+        ("hi", "INR", "₹ 12,34,567.89", "1,234.5 m"),
+        ("en", "KWD", "KWD 1,234,567.890", "1,234.5 m"),
+        ("en", "BHD", "BHD 1,234,567.890", "1,234.5 m"),
+        ("fr-TN", "TND", "1 234 567,890 DT", "1 234,5 m"),
+        ("no", "NOK", "1 234 567,89 kr", "1 234,5 m"),
         ("en", "JPY", "¥ 1,234,568", "1,234.5 m"),
         ("xx", "USD", "$ 1,234,567.89", "1,234.5 m"),
     ],
@@ -51,6 +57,31 @@ def test_money_and_quantities_are_written_as_the_shop_does(locale, currency, amo
     plain = str.maketrans({NBSP: " ", "\u202f": " "})
     assert shop.money(1_234_567_890_000).translate(plain) == amount
     assert shop.quantity(1_234_500, "m", 1).translate(plain) == quantity
+
+
+def test_numbers_group_as_the_locale_does():
+    assert [LocaleFormat(locale=name).number(12_345_678) for name in ("en", "de", "en-IN", "de-CH")] == [
+        "12,345,678", "12.345.678", "1,23,45,678", "12\u2019345\u2019678",
+    ]  # fmt: skip
+    assert [LocaleFormat().number(value) for value in (0, 12, 123, 1_234, -1_234)] == [
+        "0", "12", "123", "1,234", "\u22121,234",
+    ]  # fmt: skip
+
+
+def test_a_plural_has_the_locales_grouping():
+    assert LocaleFormat(locale="de").plural(3_000, "item") == f"3.000{NBSP}items"
+    assert LocaleFormat().plural(1, "item is", "items are") == f"1{NBSP}item is"
+
+
+def test_the_smallest_unit_of_a_currency_is_that_of_the_standard():
+    units = {currency: LocaleFormat(currency).small_micros for currency in ("EUR", "JPY", "KWD", "BHD", "TND", "CLF")}
+    assert units == {"EUR": 10_000, "JPY": 1_000_000, "KWD": 1_000, "BHD": 1_000, "TND": 1_000, "CLF": 100}
+
+
+def test_a_date_has_the_locales_month_and_weekday():
+    march_us, later_us = 1_772_600_000_000_000, 1_795_302_000_000_000
+    assert LocaleFormat(locale="de").clock(march_us, later_us) == "04 März 04:53"
+    assert LocaleFormat(locale="fr").at(march_us).startswith("mer. 2026-03-04")
 
 
 def test_a_negative_amount_and_a_quantity_nobody_knows():

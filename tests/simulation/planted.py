@@ -14,10 +14,11 @@ import msgspec
 from server.clock import watch
 from server.ledger import hub_log
 from server.ops import scheduler
+from station.core import protocol
 from station.core.hash_chain import link as link_hash
 from station.journal import Journal, metadata, startup
 from station.journal.records import HubMark, LogState, Receipt
-from station.sync import client, messages, sync_thread
+from station.sync import client, sync_thread
 from tests.simulation.network import of_an_older_hub
 from tests.simulation.shop import Shop
 from tests.simulation.sim_station import CardJournal
@@ -110,9 +111,9 @@ def any_number_is_believed(patch: Patch) -> None:
         ]
         extra: list[Any] = []
         if "limits" in kind.__struct_fields__:
-            extra.append(("limits", messages.Limits, messages.Limits()))
+            extra.append(("limits", protocol.Limits, protocol.Limits()))
         if "verdicts" in kind.__struct_fields__:
-            extra.append(("verdicts", list[messages.EventVerdict], msgspec.field(default_factory=list)))
+            extra.append(("verdicts", list[protocol.EventVerdict], msgspec.field(default_factory=list)))
         return msgspec.defstruct(kind.__name__, [*fields, *extra], frozen=True)
 
     def mark(self: Journal, hub_epoch: Any, accepted_thru: int, durable_thru: int, head: str) -> None:
@@ -123,8 +124,8 @@ def any_number_is_believed(patch: Patch) -> None:
             raise self._lose(error) from error
 
     for name in ("SessionAnswer", "EventsAnswer", "HeartbeatAnswer"):
-        patch(client, name, loose(getattr(messages, name)))
-    patch(sync_thread, "impossible", lambda *_: None)
+        patch(client, name, loose(getattr(protocol, name)))
+    patch(sync_thread, "impossible_answer", lambda *_: None)
     patch(Journal, "mark", mark)
 
 
@@ -154,7 +155,7 @@ def sent_again_without_its_origin(patch: Patch) -> None:
 def a_log_is_never_left(patch: Patch) -> None:
     """A station goes on in its log, whatever the hub says of another past."""
     patch(sync_thread, "new_log_wanted", lambda *_: None)
-    patch(sync_thread, "impossible", lambda *_: None)
+    patch(sync_thread, "impossible_answer", lambda *_: None)
 
 
 def green_before_the_write(patch: Patch) -> None:

@@ -56,7 +56,7 @@ class SimHub:
         """The ports of this machine. Its disk keeps one inode, whatever file lies there: a copy in place shows nowhere."""
         return Host(
             clock=self.clock, random_bytes=self._random_bytes,
-            home_of=lambda _db: DatabaseLocation(1, "machine-1"), off_disk=lambda _backup, _db: True,
+            location_of=lambda _db: DatabaseLocation(1, "machine-1"), off_disk=lambda _backup, _db: True,
         )  # fmt: skip
 
     def _random_bytes(self, length: int) -> bytes:

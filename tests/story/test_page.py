@@ -123,7 +123,7 @@ def test_every_page_is_quiet_and_for_everybody(chromium, hub, scheme, viewport):
 def test_a_person_puts_a_scan_right_in_one_step(chromium, hub):
     with a_page(chromium, hub.url) as page:
         page.goto(hub.person_link)
-        page.get_by_role("button", name="Come in").click()
+        page.get_by_role("button", name="Sign in").click()
         page.goto("/items/WO-1008")
         assert barriers(page) == []
         form = page.locator("form", has=page.get_by_role("heading", name="Wrong? It was …"))

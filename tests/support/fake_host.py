@@ -62,6 +62,6 @@ class FakeMachine:
         return Host(
             clock=self.clock,
             random_bytes=lambda length: next(self._ids).to_bytes(length, "big"),
-            home_of=lambda db: DatabaseLocation(db.stat().st_ino, self.name),
+            location_of=lambda db: DatabaseLocation(db.stat().st_ino, self.name),
             off_disk=lambda _backup, _db: self.backups_off_disk,
         )

@@ -1,4 +1,4 @@
-"""Something was plugged in: what is it, and by what name do we know it again?
+"""The attributes of a connected device, and the stable id of a reader.
 
 >>> cheap = DeviceInfo("/dev/input/event3", "Barcode Scanner", 3, 0x1A86, 0x5723, "", "usb-1.3", types=True, points=False)
 >>> reader_id(cheap)
@@ -13,10 +13,10 @@ from dataclasses import dataclass
 from drivers.decode.keyboard.keymap import DIGITS, ENTER, KEYPAD_DIGITS, KEYPAD_ENTER
 
 MAX_NAME = 128
-"""Characters of a device's name that are kept; the kernel's own limit for an input device."""
+"""The most characters of a device's name; a longer name is cut. The kernel has the same limit for an input device."""
 MAX_SERIAL = 64
-"""Characters of a serial number, likewise; of a longer one the end is its fingerprint, so that two stay two."""
-_FINGERPRINT = 12
+"""The most characters of a serial number. The end of a longer one is replaced by its digest, so that it stays unique."""
+_DIGEST_CHARS = 12
 _REL_X_Y = frozenset({0, 1})
 _ABS_X_Y = frozenset({0, 1})
 BUSES = {3: "usb", 5: "bluetooth"}
@@ -24,14 +24,14 @@ BUSES = {3: "usb", 5: "bluetooth"}
 
 @dataclass(frozen=True, slots=True)
 class DeviceInfo:
-    """What the kernel says of one device.
+    """The attributes of one device, as the kernel reports them.
 
-    `bus` is the kernel's number (3 USB, 5 Bluetooth); `place` is where it is plugged in, stable over restarts; `types`: it
-    has Enter and the ten digits; `points`: it has the axes of a mouse or a touchpad; `links` are its other paths;
-    `subsystem` is the kernel's word for it: input, tty, hidraw, usb; `said`: what else was found out, in a few words each.
+    `bus` is the kernel's bus number (3 USB, 5 Bluetooth). `place` is where the device is plugged in, stable over restarts.
+    `types`: it has Enter and the ten digits. `points`: it has the axes of a mouse or a touchpad. `links` are other paths of
+    `node`. `subsystem` is the kernel's: input, tty, hidraw or usb. `hints` are further findings, a few words each.
 
-    Name and serial number are the device's own words, and a device may call itself anything: what could move a cursor or
-    turn a line round is a "?" from here on, and what is too long is cut.
+    Name and serial number come from the device and are not trusted: characters that are not printable are replaced by "?",
+    and long texts are cut.
     """
 
     node: str
@@ -45,15 +45,15 @@ class DeviceInfo:
     points: bool
     links: tuple[str, ...] = ()
     subsystem: str = "input"
-    said: tuple[str, ...] = ()
+    hints: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
-        """Take the device's own words as words."""
+        """Sanitise the texts of the device."""
         object.__setattr__(self, "name", harmless(self.name)[:MAX_NAME])
         serial = harmless(self.serial)
         if len(serial) > MAX_SERIAL:
-            print_ = hashlib.sha256(self.serial.encode("utf-8", "surrogatepass")).hexdigest()[:_FINGERPRINT]
-            serial = f"{serial[: MAX_SERIAL - _FINGERPRINT - 1]}~{print_}"
+            digest = hashlib.sha256(self.serial.encode("utf-8", "surrogatepass")).hexdigest()[:_DIGEST_CHARS]
+            serial = f"{serial[: MAX_SERIAL - _DIGEST_CHARS - 1]}~{digest}"
         object.__setattr__(self, "serial", serial)
 
     @property
@@ -63,7 +63,7 @@ class DeviceInfo:
 
 
 def harmless(text: str) -> str:
-    """A device's words with a "?" for each character that is not there to be read.
+    """A text of a device with "?" in place of each character that is not printable.
 
     >>> harmless("Scanner\\x1b[2J\\u202e\\n1")
     'Scanner?[2J??1'
@@ -72,9 +72,9 @@ def harmless(text: str) -> str:
 
 
 def named(facts: DeviceInfo, row: Mapping[str, str | None]) -> bool:
-    """Whether a configured reader is this device: by `path`, and by `match`, where it has them.
+    """Whether a configured reader matches this device by its `path` and its `match`, as far as it has them.
 
-    `match` is `VID:PID`, `VID:PID:SERIAL`, the reader's id, or a part of the device's name; case does not count.
+    `match` is `VID:PID`, `VID:PID:SERIAL`, the reader's id, or a part of the device's name, without regard to case.
     """
     path, match = row.get("path"), (row.get("match") or "").casefold()
     if path and path not in (facts.node, *facts.links):
@@ -84,24 +84,24 @@ def named(facts: DeviceInfo, row: Mapping[str, str | None]) -> bool:
 
 
 def reader_id(facts: DeviceInfo, others: Iterable[DeviceInfo] = ()) -> str:
-    """The name by which a reader is known again: bus, vendor, product and serial number.
+    """The stable id of a reader: bus, vendor, product and serial number.
 
-    Without a serial number, or where another reader that is plugged in (`others`) claims the same one, the place where it
-    is plugged in stands for it. Two interfaces of one device share its name.
+    Without a serial number, or if another connected reader (`others`) has the same one, the place where the device is
+    plugged in takes its place. The interfaces of one device share its id.
     """
     twin = any(other.place != facts.place and _id(other) == _id(facts) for other in others)
     return _id(facts, at_place=twin)
 
 
 def id_at_place(facts: DeviceInfo) -> str:
-    """The name of a reader by where it is plugged in, whatever serial number it claims."""
+    """The id of a reader by the place where it is plugged in, whatever its serial number."""
     return _id(facts, at_place=True)
 
 
-def both_names(name: str, there: Iterable[DeviceInfo]) -> tuple[str, ...]:
-    """What the reader of this name is called with a twin beside it and without, as far as it is among those devices."""
-    both = ((reader_id(facts), id_at_place(facts)) for facts in there)
-    return next((names for names in both if name in names), ())
+def both_names(name: str, connected: Iterable[DeviceInfo]) -> tuple[str, ...]:
+    """The id by serial number and the id by place of the connected reader with this id; () if it is not connected."""
+    ids = ((reader_id(facts), id_at_place(facts)) for facts in connected)
+    return next((both for both in ids if name in both), ())
 
 
 def _id(facts: DeviceInfo, *, at_place: bool = False) -> str:
@@ -111,7 +111,7 @@ def _id(facts: DeviceInfo, *, at_place: bool = False) -> str:
 
 
 def keys_in(capabilities: str, word_bits: int) -> frozenset[int]:
-    """The codes in a capability bitmap as sysfs prints it: hex words of `word_bits`, the highest first.
+    """The codes in a capability bitmap of sysfs: hex words of `word_bits`, the highest first.
 
     >>> sorted(keys_in("10000000 0", 64))
     [92]

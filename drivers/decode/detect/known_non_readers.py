@@ -1,7 +1,7 @@
-"""Devices with a serial port that are no readers: a question could disturb their work, and some start anew at an opening.
+"""USB ids of devices with a serial port that are no readers: a probe could disturb them, and some reset when opened.
 
-Names and numbers are those of usb.ids (2025.07.26). Makers of chips for everything, and of readers beside other things, do
-not stand here, and neither do boards that somebody may have made a reader of and that bear an opening.
+Names and ids are those of usb.ids (2025.07.26). Not listed are makers of general-purpose chips, makers that also make
+readers, and boards that may be used as a reader and tolerate an opening.
 
 >>> what_else(0x2341, 0x0043), what_else(0x0483, 0x374B), what_else(0x1A86, 0x7523)
 ('an Arduino', 'a programmer or its console (ST-LINK)', None)
@@ -58,5 +58,5 @@ PRODUCTS: Mapping[tuple[int, int], str] = {
 
 
 def what_else(vendor: int, product: int) -> str | None:
-    """What a device with these ids is, where it is known to be no reader."""
+    """What a device with these ids is if it is known to be no reader, else None."""
     return MAKERS.get(vendor) or PRODUCTS.get((vendor, product))

@@ -1,4 +1,4 @@
-"""Security tokens: a stick with its card built in, which USB and pcscd show as a card reader whose card never leaves.
+"""Security tokens: USB devices with a built-in card, which pcscd lists as a reader whose card is never removed.
 
 >>> key = DeviceInfo("/sys/x", "YubiKey OTP+FIDO+CCID", 3, 0x1050, 0x0407, "", "usb-1-2", False, False, subsystem="usb")
 >>> token_sign(key)
@@ -11,7 +11,7 @@ from collections.abc import Mapping
 
 from drivers.decode.detect.device_info import DeviceInfo
 
-# Makers whose smart card devices are tokens, but for those that call themselves readers (usb.ids, libccid's list).
+# Vendors whose smart card devices are tokens unless their name says reader (usb.ids, the list of libccid).
 TOKEN_VENDORS: Mapping[int, str] = {
     0x0529: "Aladdin, SafeNet",
     0x0A89: "Aktiv",
@@ -25,7 +25,7 @@ TOKEN_VENDORS: Mapping[int, str] = {
     0x349E: "Token2",
 }
 ICCD = "its interface is that of a card, not of a reader (ICCD)"
-"""What is found out of a device that says by its protocol that it is the card itself (USB ICCD 1.0, section 4)."""
+"""The hint for a device whose interface protocol is that of a card itself (USB ICCD 1.0, section 4)."""
 _NAME = re.compile(
     r"token|yubi ?key|nitrokey|canokey|rutoken|jacarta|epass(?!port)|gnuk|crypto ?(stick|mate)|security key|\bfido"
     r"|crescendo key|digipass key|solo ?(2|key)|librem key",
@@ -35,12 +35,12 @@ _READER = re.compile(r"reader|picc|nfc module", re.IGNORECASE)
 
 
 def token_sign(facts: DeviceInfo) -> str | None:
-    """What says that a smart card device is a token, in a few words; None where nothing does."""
-    if ICCD in facts.said:
+    """The reason why a smart card device is a token, a few words; None if it is none."""
+    if ICCD in facts.hints:
         return ICCD
     if _READER.search(facts.name):
         return None
     if facts.vendor in TOKEN_VENDORS:
         return f"its maker makes security tokens: {facts.vendor:04x}, {TOKEN_VENDORS[facts.vendor]}"
-    said = _NAME.search(facts.name)
-    return f"its name says so: {said[0].lower()!r}" if said else None
+    match = _NAME.search(facts.name)
+    return f"its name says so: {match[0].lower()!r}" if match else None

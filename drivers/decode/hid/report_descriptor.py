@@ -1,9 +1,9 @@
-"""HID report descriptors: a device's own word on which bits of its reports mean what.
+"""Parser for HID report descriptors, which define the meaning of each bit of a device's reports.
 
-A descriptor is a list of items. Global items (page, size, count, report id) hold until changed, local ones (usages) for the
-next main item; a main item adds a field to a report or opens and closes a collection. A usage is its page and its number in
-one: 008C00FE. Whatever a descriptor says costs bounded time and memory, and ends in an answer or in `DescriptorError`.
-Source: Device Class Definition for HID 1.11, section 6.2.2.
+A descriptor is a list of items. Global items (page, size, count, report id) hold until they are changed; local items
+(usages) hold for the next main item. A main item adds a field to a report, or opens or closes a collection. A usage is
+written as its page and its number: 008C00FE. Time and memory are bounded for any input; a descriptor that is malformed
+raises `DescriptorError`. Source: Device Class Definition for HID 1.11, section 6.2.2.
 
 >>> scale = parsed(bytes.fromhex("058D 0920 A101  8504 7508 9502 0940 8102  C0"))
 >>> scale.numbered, scale.reports[0].id, scale.reports[0].places(0x8D0040)
@@ -15,13 +15,13 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 
 MAX_DESCRIPTOR_BYTES = 4096
-"""Linux takes no longer one from a device."""
+"""The longest descriptor that Linux accepts."""
 MAX_REPORT_BYTES = 16_384
-"""Nor a longer report."""
+"""The longest report that Linux accepts."""
 MAX_DEPTH = 32
-"""Collections inside collections."""
+"""The deepest nesting of collections."""
 MAX_PUSHED = 16
-"""Global states put aside."""
+"""The most global states on the stack of Push and Pop."""
 
 _MAIN, _GLOBAL, _LOCAL = 0, 1, 2
 _LONG_ITEM = 0xFE
@@ -32,11 +32,11 @@ _CONSTANT, _VARIABLE = 0x01, 0x02
 
 
 class DescriptorError(ValueError):
-    """A report descriptor that cannot be: what came, as a sentence."""
+    """A malformed report descriptor; the message is a sentence."""
 
 
 class ReportType(StrEnum):
-    """Where a report goes: from the device, to it, or both ways when asked for."""
+    """The type of a report: from the device, to the device, or both ways on request."""
 
     INPUT = "input"
     OUTPUT = "output"
@@ -48,7 +48,7 @@ _SORTS = {_INPUT: ReportType.INPUT, _OUTPUT: ReportType.OUTPUT, _FEATURE: Report
 
 @dataclass(frozen=True, slots=True)
 class FieldSlice:
-    """`count` values of `bits` each, one behind the other, from bit `bit` of a report on; the report's id is not counted."""
+    """`count` adjacent values of `bits` each, starting at bit `bit` of a report without its id."""
 
     bit: int
     bits: int
@@ -57,10 +57,10 @@ class FieldSlice:
 
 @dataclass(frozen=True, slots=True)
 class ReportField:
-    """A row of `count` values of `bits` each. `usages` are ranges, never unfolded: two bytes may name thousands.
+    """A field of `count` values of `bits` each. `usages` are ranges that are never expanded: one may have thousands.
 
-    In a variable field each value has a usage of its own, and the last usage holds for all that follow; in an `array` each
-    value is the number of a usage, counted from `minimum`. A `constant` field is padding.
+    In a variable field each value has its own usage, and the last usage applies to all further values. In an `array` each
+    value is the index of a usage, counted from `minimum`. A `constant` field is padding.
     """
 
     usages: tuple[range, ...]
@@ -72,7 +72,7 @@ class ReportField:
     minimum: int
 
     def positions(self, usage: int) -> Iterator[tuple[int, bool]]:
-        """Where the usage stands among those of this field, and whether it is the last of them."""
+        """Each index of the usage among those of this field, and whether it is the last index."""
         before = 0
         for number, usages in enumerate(self.usages, 1):
             if usages.start <= usage < usages.stop:
@@ -80,7 +80,10 @@ class ReportField:
             before += usages.stop - usages.start
 
     def places(self, usage: int) -> Iterator[FieldSlice]:
-        """Where values of this usage stand. An array of one usage alone is a row of them, as some makers write it."""
+        """The slices with values of this usage. An array of a single usage counts as a variable field of it.
+
+        Some makers describe their data bytes that way.
+        """
         for position, last in () if self.constant else self.positions(usage):
             if position < self.count:
                 yield FieldSlice(self.bit + position * self.bits, self.bits, self.count - position if last else 1)
@@ -88,7 +91,7 @@ class ReportField:
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """One report: `bits` without its id, which is 0 where the device's reports have none."""
+    """One report of `bits` without its id. `id` is 0 if the device's reports have none."""
 
     sort: ReportType
     id: int
@@ -97,26 +100,26 @@ class Report:
 
     @property
     def size_bytes(self) -> int:
-        """Its length without the id."""
+        """The length without the id."""
         return (self.bits + 7) // 8
 
     def places(self, usage: int) -> tuple[FieldSlice, ...]:
-        """Where values of this usage stand, neighbours as one."""
-        found: list[FieldSlice] = []
-        for place in (place for field in self.fields for place in field.places(usage)):
-            before = found[-1] if found else None
-            if before and before.bits == place.bits and before.bit + before.bits * before.count == place.bit:
-                found[-1] = replace(before, count=before.count + place.count)
+        """The slices with values of this usage; adjacent slices are merged."""
+        merged: list[FieldSlice] = []
+        for part in (part for field in self.fields for part in field.places(usage)):
+            before = merged[-1] if merged else None
+            if before and before.bits == part.bits and before.bit + before.bits * before.count == part.bit:
+                merged[-1] = replace(before, count=before.count + part.count)
             else:
-                found.append(place)
-        return tuple(found)
+                merged.append(part)
+        return tuple(merged)
 
 
 @dataclass(frozen=True, slots=True)
 class ReportDescriptor:
-    """What a device can send and take. `numbered`: every report leads with its id; `applications`: what the device is.
+    """The reports of a device. `numbered`: every report begins with its id. `applications`: usages of its top collections.
 
-    `raw`: the descriptor itself.
+    `raw` is the descriptor itself.
     """
 
     numbered: bool
@@ -126,27 +129,27 @@ class ReportDescriptor:
 
 
 def parsed(descriptor: bytes) -> ReportDescriptor:
-    """Read a report descriptor. Raises `DescriptorError`."""
+    """Parse a report descriptor. Raises `DescriptorError`."""
     if len(descriptor) > MAX_DESCRIPTOR_BYTES:
         msg = f"A report descriptor of {len(descriptor)} bytes came; expected at most {MAX_DESCRIPTOR_BYTES}."
         raise DescriptorError(msg)
-    reading = _DescriptorParser()
+    parser = _DescriptorParser()
     for kind, tag, data in _items(descriptor):
         if kind == _MAIN:
-            reading.main(tag, data)
+            parser.main(tag, data)
         elif kind == _GLOBAL:
-            reading.keep(tag, data)
+            parser.set_global(tag, data)
         elif kind == _LOCAL:
-            reading.local(tag, data)
-    return replace(reading.end(), raw=descriptor)
+            parser.local(tag, data)
+    return replace(parser.end(), raw=descriptor)
 
 
 def _items(descriptor: bytes) -> Iterator[tuple[int, int, bytes]]:
-    """Kind, tag and data of each short item; long ones are passed over, for none is defined."""
+    """Type, tag and data of each short item. Long items are skipped: none is defined."""
     at = 0
     while at < len(descriptor):
         prefix = descriptor[at]
-        if prefix == _LONG_ITEM:  # its length stands in the next byte, behind that a tag
+        if prefix == _LONG_ITEM:  # followed by its length and its tag, a byte each
             head, size = 3, descriptor[at + 1] if at + 1 < len(descriptor) else 0
         else:
             head, size = 1, (0, 1, 2, 4)[prefix & 3]
@@ -161,7 +164,7 @@ def _items(descriptor: bytes) -> Iterator[tuple[int, int, bytes]]:
 
 @dataclass(frozen=True, slots=True)
 class _GlobalItems:
-    """The global items as they stand."""
+    """The present values of the global items."""
 
     page: int = 0
     minimum: int = 0
@@ -171,10 +174,10 @@ class _GlobalItems:
 
 
 class _DescriptorParser:
-    """A descriptor on the way of being read."""
+    """The state of the parser between items."""
 
     def __init__(self) -> None:
-        self._held = _GlobalItems()
+        self._global = _GlobalItems()
         self._pushed: list[_GlobalItems] = []
         self._open: list[int] = []
         self._applications: list[int] = []
@@ -183,48 +186,48 @@ class _DescriptorParser:
         self._forget()
 
     def _forget(self) -> None:
-        """A main item has come: what was said locally is over."""
-        self._usages: list[tuple[range, bool]] = []  # and whether the page is only the one that held
+        """Clear the local items, after each main item."""
+        self._usages: list[tuple[range, bool]] = []  # and whether the item had no page of its own
         self._lowest: tuple[int, bool] | None = None
         self._choosing = self._chosen = False
 
-    def keep(self, tag: int, data: bytes) -> None:
-        """A global item."""
+    def set_global(self, tag: int, data: bytes) -> None:
+        """Process a global item."""
         value = int.from_bytes(data, "little")
         if tag == _PAGE:
-            self._held = replace(self._held, page=value & 0xFFFF)
+            self._global = replace(self._global, page=value & 0xFFFF)
         elif tag == _MINIMUM:
-            self._held = replace(self._held, minimum=int.from_bytes(data, "little", signed=True))
+            self._global = replace(self._global, minimum=int.from_bytes(data, "little", signed=True))
         elif tag == _SIZE:
-            self._held = replace(self._held, bits=value)
+            self._global = replace(self._global, bits=value)
         elif tag == _COUNT:
-            self._held = replace(self._held, count=value)
+            self._global = replace(self._global, count=value)
         elif tag == _REPORT_ID:
             if not 1 <= value <= 0xFF:
                 msg = f"The report descriptor has the report id {value}; expected 1 to 255."
                 raise DescriptorError(msg)
             self._numbered = True
-            self._held = replace(self._held, report_id=value)
+            self._global = replace(self._global, report_id=value)
         elif tag == _PUSH:
             if len(self._pushed) == MAX_PUSHED:
                 msg = f"The report descriptor pushes more than {MAX_PUSHED} states."
                 raise DescriptorError(msg)
-            self._pushed.append(self._held)
+            self._pushed.append(self._global)
         elif tag == _POP:
             if not self._pushed:
                 msg = "The report descriptor pops a state that it did not push."
                 raise DescriptorError(msg)
-            self._held = self._pushed.pop()
+            self._global = self._pushed.pop()
 
     def local(self, tag: int, data: bytes) -> None:
-        """A local item."""
-        if tag == _DELIMITER:  # opens and closes a set of usages that mean one thing: the first is preferred
+        """Process a local item."""
+        if tag == _DELIMITER:  # begins or ends a set of alternative usages: the first is preferred
             self._choosing, self._chosen = any(data), False
             return
         if tag not in (_USAGE, _USAGE_MINIMUM, _USAGE_MAXIMUM):
             return
         short = len(data) < 4
-        usage = int.from_bytes(data, "little") | (self._held.page << 16 if short else 0)
+        usage = int.from_bytes(data, "little") | (self._global.page << 16 if short else 0)
         if tag == _USAGE_MINIMUM:
             self._lowest = usage, short
         elif tag == _USAGE:
@@ -260,7 +263,7 @@ class _DescriptorParser:
         self._forget()
 
     def _add(self, sort: ReportType, flags: int) -> None:
-        held = self._held
+        held = self._global
         bit, fields = self._reports.get((sort, held.report_id), (0, []))
         after = bit + held.bits * held.count
         if after > MAX_REPORT_BYTES * 8:
@@ -280,9 +283,9 @@ class _DescriptorParser:
             usages, short = self._usages[index]
             if not short:
                 continue
-            if usages.start >> 16 == self._held.page:
+            if usages.start >> 16 == self._global.page:
                 break
-            low, high = (self._held.page << 16 | usage & 0xFFFF for usage in (usages.start, usages.stop - 1))
+            low, high = (self._global.page << 16 | usage & 0xFFFF for usage in (usages.start, usages.stop - 1))
             self._usages[index] = range(low, high + 1), short
         return tuple(usages for usages, _ in self._usages)
 

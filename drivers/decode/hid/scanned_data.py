@@ -1,13 +1,13 @@
-"""Scanners of the USB "HID Point of Sale" class: whole scans out of their Scanned Data Reports.
+"""Decoder for the Scanned Data Reports of scanners of the USB class "HID Point of Sale".
 
-Such a scanner types nothing: each report carries the AIM identifier of the symbol, some bytes of what was decoded, mostly
-their number, and whether more follow. Where each stands is the maker's choice and told by the report descriptor, so it is
-read from there. Source: USB-IF, HID Point of Sale Usage Tables 1.02, section 3.
+Each report has the AIM identifier of the symbol, some bytes of the decoded data, mostly their count, and whether more data
+follows. The place of each field is the maker's choice; it is taken from the report descriptor. Source: USB-IF, HID Point of
+Sale Usage Tables 1.02, section 3.
 
 >>> from drivers.decode.hid.report_descriptor import parsed
 >>> tiny = parsed(bytes.fromhex("058C 0902 A101  8502 7508 9503 19FB 29FD 8102  9504 09FE 8102  9501 09FF 8102  C0"))
->>> scans = ScannedDataDecoder(tiny)
->>> [each.scan.raw for report in (b"\\x02]C1WO-1\\x01", b"\\x02]C1042\\x00\\x00") for each in scans.feed(report, 0)]
+>>> decoder = ScannedDataDecoder(tiny)
+>>> [scan.scan.raw for report in (b"\\x02]C1WO-1\\x01", b"\\x02]C1042\\x00\\x00") for scan in decoder.feed(report, 0)]
 [b']C1WO-1042']
 """
 
@@ -26,20 +26,20 @@ DECODED_DATA = 0x8C_00FE
 DATA_CONTINUED = 0x8C_00FF
 
 REST_S = 0.5
-"""A scan that goes on does so within milliseconds; after so long without a report its rest does not come."""
+"""The time without a report after which the rest of a scan is lost. Reports of one scan follow within milliseconds."""
 MAX_JOINED_BYTES = 65_536
-"""Bytes of continued reports that may still be one scan: no symbol holds a tenth of it."""
+"""The most bytes of continued reports in one scan: ten times the data of any symbol."""
 HEAD_LOST = "The scanner was sending when it was opened, and the head of the scan was lost."
 _AIM_BYTES = 3
 _END_BYTES = 2
-# Most scanners are set to end a scan with a key or a line feed, in this class too, where it ends nothing.
+# Most scanners add a carriage return, line feed or tab to each scan, in this class too; it is no data here.
 _END = re.compile(rb"(?:\r\n|[\r\n\t])\Z")
 _NS = 1_000_000_000
 
 
 @dataclass(frozen=True, slots=True)
 class ReportLayout:
-    """Where in one Scanned Data Report everything stands; `symbology` has three places or none."""
+    """The fields of one Scanned Data Report; `symbology` has three slices or none."""
 
     report: Report
     data: tuple[FieldSlice, ...]
@@ -50,7 +50,7 @@ class ReportLayout:
 
 @dataclass(frozen=True, slots=True)
 class ReportPart:
-    """What one report says: the AIM identifier ("" where it has none), some of the text, whether more follows."""
+    """The content of one report: the AIM identifier (b"" without one), some of the text, whether more follows."""
 
     aim: bytes
     text: bytes
@@ -59,38 +59,38 @@ class ReportPart:
 
 @dataclass(frozen=True, slots=True)
 class MalformedReport:
-    """A report that cannot be what it claims to be, and why; `continued`: more of its scan may follow."""
+    """A report that contradicts its descriptor, with the reason. `continued`: more of its scan may follow."""
 
     why: str
     continued: bool
 
 
 def layouts(descriptor: ReportDescriptor) -> dict[int, ReportLayout]:
-    """The Scanned Data Reports of a device, by their id; none where it is no HID POS scanner."""
-    found = {}
+    """The Scanned Data Reports of a device by report id; empty if it is no HID POS scanner."""
+    by_id = {}
     for report in descriptor.reports:
-        data = tuple(place for place in report.places(DECODED_DATA) if place.bits == 8)
+        data = tuple(field for field in report.places(DECODED_DATA) if field.bits == 8)
         if report.sort is not ReportType.INPUT or not data or descriptor.numbered != bool(report.id):
             continue
-        symbology = tuple(place for usage in SYMBOLOGY_IDENTIFIERS if (place := _first(report, usage, bits_max=8)))
-        found[report.id] = ReportLayout(
+        symbology = tuple(field for usage in SYMBOLOGY_IDENTIFIERS if (field := _first(report, usage, bits_max=8)))
+        by_id[report.id] = ReportLayout(
             report=report,
             data=data,
             length=_first(report, BYTE_COUNT, bits_max=32),
             symbology=symbology if len(symbology) == _AIM_BYTES else (),
             continued=_first(report, DATA_CONTINUED, bits_max=8),
         )
-    return found
+    return by_id
 
 
 def _first(report: Report, usage: int, bits_max: int) -> FieldSlice | None:
-    return next((place for place in report.places(usage) if place.bits <= bits_max), None)
+    return next((field for field in report.places(usage) if field.bits <= bits_max), None)
 
 
 def read(layout: ReportLayout, body: bytes) -> ReportPart | MalformedReport:
-    """What a report without its id says.
+    """Parse a report without its id.
 
-    A report that is longer by zeros alone was filled up to the size of a USB packet.
+    A report that is longer than its descriptor says may be padded with zeros to the size of a USB packet.
     """
     size = layout.report.size_bytes
     if len(body) < size or any(body[size:]):
@@ -98,11 +98,11 @@ def read(layout: ReportLayout, body: bytes) -> ReportPart | MalformedReport:
             f"The scanner sent a report of {len(body)} bytes; its descriptor says {size}.", continued=True
         )
     bits = int.from_bytes(body, "little")
-    text = b"".join(_row(bits, place).to_bytes(place.count, "little") for place in layout.data)
-    signs = bytes(_value(bits, place) for place in layout.symbology)
+    text = b"".join(_values(bits, field).to_bytes(field.count, "little") for field in layout.data)
+    symbology = bytes(_value(bits, field) for field in layout.symbology)
     continued = layout.continued is not None and _value(bits, layout.continued) != 0
-    aim = signs if aim_identifier(signs + b".") else b""
-    if not aim and b"]" in signs[1:]:  # then the text is not where it should be either
+    aim = symbology if aim_identifier(symbology + b".") else b""
+    if not aim and b"]" in symbology[1:]:  # the descriptor is wrong; the text is displaced as well
         return MalformedReport(
             "The symbology identifier stands in another place than the scanner's descriptor says.", continued
         )
@@ -113,28 +113,28 @@ def read(layout: ReportLayout, body: bytes) -> ReportPart | MalformedReport:
                 f"The scanner spoke of {length} bytes in a report with room for {len(text)}.", continued
             )
         text = text[:length]
-    elif not continued:  # nothing says where the text ends, and the rest is filled with zeros
+    elif not continued:  # without a byte count, the end of the text is where the padding of zeros begins
         text = text.rstrip(b"\0")
     return ReportPart(aim, text, continued)
 
 
-def _value(bits: int, place: FieldSlice) -> int:
-    """The first value of a place."""
-    return bits >> place.bit & (1 << place.bits) - 1
+def _value(bits: int, field: FieldSlice) -> int:
+    """The first value of a field."""
+    return bits >> field.bit & (1 << field.bits) - 1
 
 
-def _row(bits: int, place: FieldSlice) -> int:
-    """All values of a place, the first one lowest."""
-    return bits >> place.bit & (1 << place.bits * place.count) - 1
+def _values(bits: int, field: FieldSlice) -> int:
+    """All values of a field as one number, the first one in the lowest bits."""
+    return bits >> field.bit & (1 << field.bits * field.count) - 1
 
 
 class ScannedDataDecoder:
-    """The reports of one scanner, joined to whole scans; memory is bounded.
+    """Joins the reports of one scanner to complete scans, in bounded memory.
 
-    `ignored` counts reports that carry no scanned data. Times are of any clock that does not step, in nanoseconds. A scan of
-    which a part is missing is `LostScan`, told once; what is left of it is passed over to its end, or until the scanner
-    rests. `opened_ns`: when the device was opened; a scan may have begun before, and no report says whether it is the
-    first of one.
+    `ignored` counts reports without scanned data. Times are of any clock that does not step, in nanoseconds. A scan that is
+    lost in part is reported as one `LostScan`; its other reports are dropped, up to its end or until no report has come for
+    `REST_S`. `opened_ns` is the time of the opening: a scan may have begun before, and no report says whether it is the
+    first of a scan.
     """
 
     def __init__(self, descriptor: ReportDescriptor, opened_ns: int | None = None) -> None:
@@ -142,7 +142,7 @@ class ScannedDataDecoder:
         self.ignored = 0
         self._numbered = descriptor.numbered
         self._text = ScanBuffer()
-        self._tail = b""  # of the text, not yet gathered: it may be the terminator
+        self._tail = b""  # the end of the text, held back: it may be the terminator
         self._aim = b""
         self._joining = self._lost = False
         self._last_ns = 0
@@ -155,11 +155,11 @@ class ScannedDataDecoder:
 
     @property
     def due_ns(self) -> int | None:
-        """When rest will end what has begun, None while nothing has."""
+        """When the rest of a scan counts as lost, None if no scan has begun."""
         return self._last_ns + int(REST_S * _NS) if self._joining or self._lost else None
 
     def feed(self, report: bytes, now_ns: int) -> Iterator[SerialScan | LostScan]:
-        """Take a report as the kernel gives it: led by its id where the device's reports have ids."""
+        """Process a report as read from hidraw: it begins with its id if the device's reports have ids."""
         yield from self.quiet(now_ns)
         layout = self.layouts.get(report[0] if self._numbered else 0) if report else None
         if layout is None:
@@ -167,7 +167,7 @@ class ScannedDataDecoder:
             return
         self._last_ns = now_ns
         part = read(layout, report[1:] if self._numbered else report)
-        if self._joined(layout, now_ns):
+        if self._may_lack_head(layout, now_ns):
             yield LostScan(HEAD_LOST, now_ns)
             self._lost = part.continued
             return
@@ -183,13 +183,13 @@ class ScannedDataDecoder:
         elif not part.continued:
             self._begin()
 
-    def _joined(self, layout: ReportLayout, now_ns: int) -> bool:
-        """Whether this is the first report since the opening, and so soon after it that it may go on with a scan."""
+    def _may_lack_head(self, layout: ReportLayout, now_ns: int) -> bool:
+        """Whether this is the first report since the opening, so soon after it that it may continue a scan."""
         opened_ns, self._opened_ns = self._opened_ns, None
         return opened_ns is not None and now_ns - opened_ns < JOINED_S * _NS and layout.continued is not None
 
     def quiet(self, now_ns: int) -> Iterator[LostScan]:
-        """Nothing came until now: what was to be continued will not be."""
+        """Process silence until now: a scan that was to be continued is lost."""
         due_ns = self.due_ns
         if due_ns is None or now_ns < due_ns:
             return
@@ -197,16 +197,16 @@ class ScannedDataDecoder:
         self._begin()
 
     def _begin(self) -> None:
-        """The next report is the first of a scan."""
+        """Discard what has begun; the next report is the first of a scan."""
         self._text.clear()
         self._tail = self._aim = b""
         self._joining = self._lost = False
 
     def _give_up(self, why: str, time_ns: int) -> Iterator[LostScan]:
-        told, half = self._lost, self.begun
+        reported, half = self._lost, self.begun
         self._begin()
         self._lost = True
-        if not told:
+        if not reported:
             yield LostScan(f"{why} Half a scan was dropped (bytes: {half})." if half else why, time_ns)
 
     def _join(self, part: ReportPart, now_ns: int) -> Iterator[SerialScan | LostScan]:
@@ -224,9 +224,9 @@ class ScannedDataDecoder:
             yield SerialScan(scan, now_ns)
 
     def _gather(self, *, last: bool) -> None:
-        """Move the text on; what may be the terminator waits until it is known to be none.
+        """Add the text to the scan; hold back bytes that may be the terminator until the `last` report.
 
-        The AIM identifier goes in front, unless the scanner is set to send it as text as well.
+        The AIM identifier is put in front, unless the scanner sends it as text as well.
         """
         text = _END.sub(b"", self._tail) if last else self._tail[:-_END_BYTES]
         if not self._text and text:

@@ -1,10 +1,12 @@
-"""What a HID POS scanner can be told: to beep for good, for wrong, for unknown; to stop reading and to read.
+"""Commands to a HID POS scanner: beep for good, error or not on file; prevent reading, initiate reading.
 
-Each order is one bit or one number of a Trigger Report, wherever the scanner's descriptor has it; a scanner that lacks an
-order is not sent another one instead. Source: USB-IF, HID Point of Sale Usage Tables 1.02, sections 3.6 and 3.9.
+Each command is one bit or one array value of a Trigger Report; its place is given by the report descriptor. If the
+descriptor lacks a command, none is sent in its place. Source: USB-IF, HID Point of Sale Usage Tables 1.02, sections 3.6
+and 3.9.
 
 >>> from drivers.decode.hid.report_descriptor import parsed
->>> orders(parsed(bytes.fromhex("058C 0902 A101  8504 2501 7501 9508 0985 0986 9102  C0")))[ScannerUsage.GOOD_READ_BEEP]
+>>> scanner = parsed(bytes.fromhex("058C 0902 A101  8504 2501 7501 9508 0985 0986 9102  C0"))
+>>> command_reports(scanner)[ScannerUsage.GOOD_READ_BEEP]
 CommandReport(report=b'\\x04\\x02', feature=False)
 """
 
@@ -15,7 +17,7 @@ from drivers.decode.hid.report_descriptor import Report, ReportDescriptor, Repor
 
 
 class ScannerUsage(IntEnum):
-    """The usages that tell a scanner to do something."""
+    """The usages of the commands."""
 
     PREVENT_READ = 0x8C_005F
     INITIATE_READ = 0x8C_0060
@@ -25,57 +27,60 @@ class ScannerUsage(IntEnum):
 
 
 HONEYWELL = 0x0C2E
-"""Metrologic, whose scanners Honeywell makes."""
+"""USB vendor id of Metrologic; Honeywell scanners use it."""
 _POS_REPORT = 0xFE
 _POS_OUTPUT = 0x01
 
 
 @dataclass(frozen=True, slots=True)
 class CommandReport:
-    """A report to be sent: led by its id, 0 where the device's reports have none; written, or set as a `feature`."""
+    """A report to send. Its first byte is the report id, 0 if the device's reports have none.
+
+    A `feature` report is set with an ioctl; any other is written.
+    """
 
     report: bytes
     feature: bool
 
 
-def orders(descriptor: ReportDescriptor) -> dict[ScannerUsage, CommandReport]:
-    """Every order that this device takes; an output report is preferred to a feature report."""
-    found: dict[ScannerUsage, CommandReport] = {}
-    for sort in (ReportType.FEATURE, ReportType.OUTPUT):
+def command_reports(descriptor: ReportDescriptor) -> dict[ScannerUsage, CommandReport]:
+    """The report for each command that this device supports; an output report takes precedence over a feature report."""
+    commands: dict[ScannerUsage, CommandReport] = {}
+    for sort in (ReportType.FEATURE, ReportType.OUTPUT):  # later entries replace earlier ones
         for report in descriptor.reports:
             if report.sort is sort and descriptor.numbered == bool(report.id):
-                said = ((command, _bits(report, command)) for command in ScannerUsage)
-                found |= {command: _order(report, bits) for command, bits in said if bits is not None}
-    return found
+                bodies = ((usage, _bits(report, usage)) for usage in ScannerUsage)
+                commands |= {usage: _command(report, bits) for usage, bits in bodies if bits is not None}
+    return commands
 
 
-def _bits(report: Report, command: ScannerUsage) -> int | None:
-    """The report with this command in it and nothing else, as a number; None where it has no such command."""
+def _bits(report: Report, usage: ScannerUsage) -> int | None:
+    """The body of a report with this usage set and all else zero, as a number; None if it lacks the usage."""
     for field in report.fields:
-        for position, _ in () if field.constant else field.positions(command):
-            if field.array:  # the command's number, in the first value of the row
+        for position, _ in () if field.constant else field.positions(usage):
+            if field.array:  # an array holds the usage's index in its first value
                 return ((field.minimum + position) & (1 << field.bits) - 1) << field.bit
             if position < field.count:
                 return 1 << field.bit + position * field.bits
     return None
 
 
-def _order(report: Report, bits: int) -> CommandReport:
+def _command(report: Report, bits: int) -> CommandReport:
     return CommandReport(
         bytes([report.id]) + bits.to_bytes(report.size_bytes, "little"), report.sort is ReportType.FEATURE
     )
 
 
 def enabling(descriptor: ReportDescriptor, vendor: int) -> CommandReport | None:
-    """What makes a Honeywell scanner send Scanned Data Reports: 01 in feature report FE; None for any other device.
+    """The command that enables Scanned Data Reports on a Honeywell scanner (01 in feature report FE); None for others.
 
-    Some of these scanners send none before a program has said so, each time they were plugged in. The report is the maker's
-    own, so it goes to no other maker's scanner, nor to one whose descriptor lacks it. Source: the library
-    WebHidBarcodeScanner, which sends it whenever it opens one.
+    Some of these scanners send no Scanned Data Report until they receive it, each time they are plugged in. The report is
+    vendor-defined: it is sent only to this vendor, and only if the descriptor has it. Source: the library
+    WebHidBarcodeScanner, which sends it at each opening.
     """
     if vendor != HONEYWELL:
         return None
     for report in descriptor.reports:
         if report.sort is ReportType.FEATURE and report.id == _POS_REPORT and report.bits >= 8:
-            return _order(report, _POS_OUTPUT)
+            return _command(report, _POS_OUTPUT)
     return None

@@ -1,8 +1,8 @@
-"""One scan without what its scanner was set to put round it: a prefix before or behind the AIM identifier, and a suffix.
+"""Removal of the prefix and suffix that a scanner adds to each scan; the prefix is before or after the AIM identifier.
 
 >>> stripped(b"]C1S1-WO-1042-X", ScannerProfile(prefix="S1-", suffix="-X"))
 b']C1WO-1042'
->>> stripped(b"WO-1042", ScannerProfile(prefix="S1-", suffix="-X"))  # it came without
+>>> stripped(b"WO-1042", ScannerProfile(prefix="S1-", suffix="-X"))  # without affixes
 b'WO-1042'
 """
 
@@ -11,17 +11,17 @@ from drivers.decode.scan import Scan, ScanBuffer, aim_identifier
 
 _AIM_BYTES = 3
 _TAIL_HELD_BYTES = 1024
-"""What may collect at the end before it is handed on; the suffix is looked for in the last of it."""
+"""Bytes held back at the end of a scan, in which the suffix may be."""
 
 
 def stripped(raw: bytes, profile: ScannerProfile) -> bytes:
-    """A whole scan without prefix and suffix, where it has them."""
+    """A complete scan without its prefix and suffix, as far as it has them."""
     text = _without_prefix(raw, profile.prefix.encode())
     return text.removesuffix(profile.suffix.encode()) or text
 
 
 def _without_prefix(head: bytes, prefix: bytes) -> bytes:
-    # A scan of nothing but a prefix is what came, not nothing.
+    # A scan that consists of the prefix alone is kept as it is.
     if head.startswith(prefix) and head != prefix:
         return head[len(prefix) :]
     identifier = (aim_identifier(head) or "").encode()
@@ -30,62 +30,63 @@ def _without_prefix(head: bytes, prefix: bytes) -> bytes:
 
 
 class AffixStripper:
-    """The bytes of the scan that is coming in, without prefix and suffix; length and fingerprint are of what is left.
+    """A `ScanBuffer` that removes prefix and suffix; length and digest are of the remaining bytes.
 
-    Only head and tail wait to be judged, so the memory is bounded, and a label of the greatest length stays whole.
+    Only the head and the tail of a scan are held back. So the memory is bounded, and a label of the greatest length is not
+    cut because of its affixes.
     """
 
     def __init__(self, prefix: bytes, suffix: bytes) -> None:
         self._prefix, self._suffix = prefix, suffix
-        self._gathered = ScanBuffer()
+        self._scan = ScanBuffer()
         self._head: bytes | None = b""
         self._tail = bytearray()
 
     def __len__(self) -> int:
-        """Bytes that came since the last `take`, as far as they count."""
-        return len(self._head or b"") + len(self._tail) + len(self._gathered)
+        """Bytes received since the last `pop_scan`, without a prefix that was removed."""
+        return len(self._head or b"") + len(self._tail) + len(self._scan)
 
     def add(self, data: bytes) -> None:
-        """Take the next bytes of this scan."""
+        """Add the next bytes of this scan."""
         if self._head is None:
-            self._pass(data)
+            self._add_tail(data)
             return
         self._head += data
         if len(self._head) > _AIM_BYTES + len(self._prefix):
-            self._judge_head(self._head)
+            self._strip_prefix(self._head)
 
     def pop_scan(self) -> Scan | None:
-        """The scan as it stands, None where nothing came; the next one begins empty."""
+        """The scan so far, None if it is empty; the buffer is then empty."""
         if self._head is not None:
-            self._judge_head(self._head)
+            self._strip_prefix(self._head)
         text = bytes(self._tail)
         rest = text.removesuffix(self._suffix)
-        self._gathered.add(rest if rest or self._gathered else text)
-        scan = self._gathered.pop_scan()
+        self._scan.add(rest if rest or self._scan else text)
+        scan = self._scan.pop_scan()
         self.clear()
         return scan
 
     def clear(self) -> None:
-        """Throw away what came."""
-        self._gathered.clear()
+        """Discard the bytes received."""
+        self._scan.clear()
         self._head = b""
         self._tail.clear()
 
-    def _judge_head(self, head: bytes) -> None:
+    def _strip_prefix(self, head: bytes) -> None:
         self._head = None
-        self._pass(_without_prefix(head, self._prefix))
+        self._add_tail(_without_prefix(head, self._prefix))
 
-    def _pass(self, data: bytes) -> None:
-        """Hand on what can be no part of the suffix any more."""
+    def _add_tail(self, data: bytes) -> None:
+        """Add bytes, and move those on that can no longer be part of the suffix."""
         self._tail += data
         if len(self._tail) > _TAIL_HELD_BYTES + len(self._suffix):
-            sure = len(self._tail) - len(self._suffix)
-            self._gathered.add(bytes(self._tail[:sure]))
-            del self._tail[:sure]
+            count = len(self._tail) - len(self._suffix)
+            self._scan.add(bytes(self._tail[:count]))
+            del self._tail[:count]
 
 
-def gathered(profile: ScannerProfile) -> ScanBuffer | AffixStripper:
-    """What gathers a scan of this scanner."""
+def scan_buffer(profile: ScannerProfile) -> ScanBuffer | AffixStripper:
+    """The buffer for the scans of this scanner."""
     if profile.prefix or profile.suffix:
         return AffixStripper(profile.prefix.encode(), profile.suffix.encode())
     return ScanBuffer()

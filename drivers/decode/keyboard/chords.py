@@ -1,7 +1,7 @@
-"""Key chords: a key with the modifier keys held under it, and how one is written down.
+"""Key chords: a key with the modifier keys that are held, and the notation of a chord.
 
-A key is named by what is printed on an American keyboard, wherever a layout may have put the character: `Ctrl+]` is the
-key right of P's right neighbour. `Alt+029` is that number typed on the keypad while Alt is held.
+A key is named by its character on an American keyboard, whatever the layout: `Ctrl+]` is the second key to the right of P.
+`Alt+029` is that number typed on the keypad while Alt is held.
 
 >>> name(Chord(27, CONTROLLED)), name(Chord(66)), name(Chord(0, ALTED, "029"))
 ('Ctrl+]', 'F8', 'Alt+029')
@@ -16,7 +16,7 @@ from typing import NamedTuple
 from drivers.decode.keyboard.keymap import ALT, ALT_GR, CAPS_LOCK, CONTROL, KEYPAD_DIGITS, NUM_LOCK, SHIFT, US
 
 SHIFTED, ALTGRED, LOCKED, CONTROLLED, ALTED = 1, 2, 4, 8, 16
-"""What is held, as bits: Shift, AltGr, (Caps Lock on), Ctrl, Alt. The first two are the level of a layout."""
+"""Modifiers as bits: Shift, AltGr, Caps Lock on, Ctrl, Alt. The first two are the level of a layout."""
 
 BIT: Mapping[int, int] = {
     **dict.fromkeys(SHIFT, SHIFTED),
@@ -24,16 +24,16 @@ BIT: Mapping[int, int] = {
     **dict.fromkeys(ALT, ALTED),
     ALT_GR: ALTGRED,
 }
-"""The modifier keys."""
+"""The bit of each modifier key."""
 
 ALT_DIGITS_MAX = 4
-"""Digits of a number typed with Alt that count."""
+"""The most digits of a number typed with Alt; more are ignored."""
 CODE_MAX = 0x2FF
-"""The highest code of a key (KEY_MAX of linux/input-event-codes.h)."""
+"""The highest key code (KEY_MAX of linux/input-event-codes.h)."""
 
 
 class Chord(NamedTuple):
-    """A key and what is held under it; or the `number` that was typed on the keypad with Alt."""
+    """A key code with the modifiers held; or a `number` that was typed on the keypad with Alt."""
 
     code: int
     mods: int = 0
@@ -41,7 +41,7 @@ class Chord(NamedTuple):
 
 
 class Stroke(NamedTuple):
-    """A chord that was struck, whether Caps Lock had been turned over since the first, and when (ns)."""
+    """A chord struck at `time_ns`. `turned`: Caps Lock was pressed an odd number of times since the first stroke."""
 
     chord: Chord
     turned: bool
@@ -65,23 +65,23 @@ _NUMBER = re.compile(rf"Alt\+([0-9]{{1,{ALT_DIGITS_MAX}}})\Z")
 
 
 def name(chord: Chord) -> str:
-    """How the chord is written."""
+    """The chord in this notation."""
     if chord.number:
         return f"Alt+{chord.number}"
     held = "".join(word for word, bit in _MODS.items() if chord.mods & bit)
     key = _KEY_NAMES.get(chord.code, f"key{chord.code}")
-    # Alt+4 is a number; the key in the row of digits goes by its code then.
+    # Alt+4 is a number typed on the keypad, so a key of the digit row is written by its code.
     return held + (f"key{chord.code}" if held == "Alt+" and key.isdigit() else key)
 
 
 def chord(written: str) -> Chord:
-    """The chord of a name; `ValueError` says what was expected."""
+    """Parse a chord. Raises `ValueError` with a sentence."""
     number = _NUMBER.match(written)
     if number:
         return Chord(0, ALTED, number[1])
     mods, key, word = 0, written, next(iter(_MODS))
     while word:
-        word = next((each for each in _MODS if key.startswith(each) and len(key) > len(each)), "")
+        word = next((prefix for prefix in _MODS if key.startswith(prefix) and len(key) > len(prefix)), "")
         key, mods = key[len(word) :], mods | _MODS.get(word, 0)
     if key in _CODES:
         return Chord(_CODES[key], mods)
@@ -92,9 +92,7 @@ def chord(written: str) -> Chord:
 
 
 def alt_character(digits: str) -> str:
-    """The character of a number typed with Alt.
-
-    As Windows reads it: a leading zero means its own code page, none the one of the old PC.
+    """The character of a number typed with Alt, as in Windows: code page 1252 with a leading zero, else 437.
 
     >>> alt_character("029"), alt_character("0228"), alt_character("132")
     ('\\x1d', 'ä', 'ä')
@@ -104,7 +102,7 @@ def alt_character(digits: str) -> str:
 
 
 class HeldModifiers:
-    """The modifier keys that are down."""
+    """The modifier keys that are held down."""
 
     __slots__ = ("_down", "mods")
 
@@ -122,17 +120,17 @@ class HeldModifiers:
         if code in self._down:
             self._down.discard(code)
             self.mods = 0
-            for each in self._down:
-                self.mods |= BIT[each]
+            for key in self._down:
+                self.mods |= BIT[key]
 
     def clear(self) -> None:
-        """Nobody knows what is down."""
+        """Assume that no key is down, after events were lost."""
         self._down.clear()
         self.mods = 0
 
 
 class ChordDecoder:
-    """Key events as the chords they strike; nothing is kept of those that were told."""
+    """Decodes key events to strokes."""
 
     def __init__(self) -> None:
         self._held = HeldModifiers()
@@ -141,11 +139,11 @@ class ChordDecoder:
         self._number_ns = 0
 
     def begin(self) -> None:
-        """Caps Lock counts from here."""
+        """Count presses of Caps Lock from here on."""
         self._turned = False
 
     def feed(self, code: int, value: int, time_ns: int) -> Iterator[Stroke]:
-        """Take a key that goes down (value 1) or up (0)."""
+        """Process a key that goes down (value 1) or up (0); yield a complete stroke."""
         if value == 0:
             self._held.release(code)
             if code in ALT and self._digits:
@@ -165,6 +163,6 @@ class ChordDecoder:
 
 
 def strokes_of(events: Iterable[tuple[int, int, int, int]]) -> list[Stroke]:
-    """The strokes of a list of kernel events (type, code, value, time in ns)."""
-    strokes = ChordDecoder()
-    return [each for kind, code, value, ns in events if kind == 1 for each in strokes.feed(code, value, ns)]
+    """The strokes of kernel events (type, code, value, time in ns)."""
+    decoder = ChordDecoder()
+    return [stroke for kind, code, value, ns in events if kind == 1 for stroke in decoder.feed(code, value, ns)]

@@ -1,4 +1,4 @@
-"""Dead keys: an accent that types nothing until the next key says what it stands on.
+"""Dead keys: a key that types nothing by itself, and puts an accent on the next character.
 
 >>> composed("\\u0302")["e"], composed("\\u0302")[" "]
 ('ê', '^')
@@ -8,7 +8,7 @@ import unicodedata
 from collections.abc import Mapping
 from functools import cache
 
-_RING = "\u25cc"  # the circle that stands for the letter under an accent
+_RING = "\u25cc"  # DOTTED CIRCLE, the placeholder for the letter under an accent
 
 SIGNS: Mapping[str, str] = {
     "\u0300": "`",
@@ -27,14 +27,14 @@ SIGNS: Mapping[str, str] = {
     "\u0323": ".",
     "\u0326": ",",
 }
-"""The combining marks of dead keys, each with the sign it makes before the space bar, as X11's compose table has them."""
+"""The combining marks of dead keys, each with the sign it types before the space bar, as in X11's compose table."""
 
 LETTERS = tuple(map(chr, range(0x21, 0x400)))
-"""What a dead key may stand on: Latin and Greek."""
+"""The characters that a dead key may put an accent on: Latin and Greek."""
 
 
 def name_of(mark: str) -> str:
-    """The name that a layout gives the dead key of a combining mark."""
+    """The name of the dead key of a combining mark in a `KeyLayout`."""
     return _RING + mark
 
 
@@ -43,7 +43,8 @@ MARK_OF_SIGN: Mapping[str, str] = {sign: mark for mark, sign in SIGNS.items()}
 
 @cache
 def composed(mark: str) -> Mapping[str, str]:
-    """What a mark makes of each character, by Unicode's canonical composition; before a space, its sign."""
-    made = {char: unicodedata.normalize("NFC", char + mark) for char in LETTERS}
+    """The accented form of each character, by Unicode's canonical composition; for a space, the sign of the mark."""
+    composites = {char: unicodedata.normalize("NFC", char + mark) for char in LETTERS}
     sign = SIGNS[mark]
-    return {**{char: whole for char, whole in made.items() if len(whole) == 1}, " ": sign, name_of(mark): sign}
+    single = {char: composite for char, composite in composites.items() if len(composite) == 1}
+    return {**single, " ": sign, name_of(mark): sign}

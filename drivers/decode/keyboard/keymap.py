@@ -1,7 +1,7 @@
-"""Keyboard layouts: which character a key types. This is the one place for them.
+"""Keyboard layouts: the character that each key types.
 
-Keys are numbered as Linux numbers them (`linux/input-event-codes.h`). A scanner types for one layout, set in the scanner;
-ours must be the same. The American one is here; `drivers.platform.xkb` brings the others, each as another `KeyLayout`.
+Keys have the codes of Linux (`linux/input-event-codes.h`). A scanner types for one layout, which is set in the scanner; the
+decoder must use the same one. The American layout is defined here; `drivers.platform.xkb` loads all others.
 
 >>> US.plain[30], US.shifted[30], US.plain[79]
 ('a', 'A', '1')
@@ -25,26 +25,26 @@ DIGITS = frozenset(range(2, 12))
 LETTERS = frozenset({*range(16, 26), *range(30, 39), *range(44, 51)})
 
 SHIFT_LEVEL, ALTGR_LEVEL = 1, 2
-"""A key has four characters: alone, with Shift (1), with AltGr (2), with both (3)."""
+"""The level of a key: alone (0), with Shift (1), with AltGr (2), with both (3)."""
 
-# Keypad digits and signs are the same on every layout. They count whatever Num Lock says: the other meaning
-# of these keys (Home, Page Up) is no text, so leaving them out could only lose a digit.
+# Keypad digits and signs are the same on every layout. Num Lock is ignored: without it these keys type no text (Home, Page
+# Up), so obeying it could only lose a digit.
 _KEYPAD_DIGITS = {82: "0", 79: "1", 80: "2", 81: "3", 75: "4", 76: "5", 77: "6", 71: "7", 72: "8", 73: "9"}
 KEYPAD_DIGITS: Mapping[int, str] = _KEYPAD_DIGITS
 _KEYPAD = {**_KEYPAD_DIGITS, 55: "*", 74: "-", 78: "+", 83: ".", 98: "/", 117: "=", 121: ","}
 EVERYWHERE: Mapping[int, str] = {**_KEYPAD, 1: "\x1b", 14: "\x08"}
-"""What types the same on every layout, at every level."""
+"""Keys that type the same on every layout, at every level."""
 
 _NONE: Mapping[int, str] = {}
 
 
 @dataclass(frozen=True, slots=True)
 class KeyLayout:
-    """What each key types; a key that a table lacks types nothing.
+    """The character of each key, by key code; a key that a table lacks types nothing.
 
-    `levels` are what keys type alone, with Shift, with AltGr and with both, each table complete: what a key does not have
-    at a level stands there as the keyboard falls back to it. `locked` are the same four with Caps Lock on, where it
-    differs. A dead key types a name of its own (`◌́`), and `dead` says of each name what it makes of the character after it.
+    `levels` are the tables alone, with Shift, with AltGr and with both. Each is complete: if a key has no character at a
+    level, the table has the one that the keyboard falls back to. `locked` are the same four with Caps Lock on, only where
+    they differ. A dead key types its name (`◌́`); `dead` maps that name to the accented form of each next character.
     """
 
     levels: tuple[Mapping[int, str], ...]
@@ -53,28 +53,28 @@ class KeyLayout:
 
     @property
     def plain(self) -> Mapping[int, str]:
-        """What each key types alone."""
+        """The characters without a modifier."""
         return self.levels[0]
 
     @property
     def shifted(self) -> Mapping[int, str]:
-        """What each key types with Shift."""
+        """The characters with Shift."""
         return self.levels[1]
 
     def text(self, code: int, level: int, *, locked: bool = False) -> str:
-        """What the key types at this level, with Caps Lock or without; "" where it types nothing."""
+        """The character of a key at this level, with or without Caps Lock; "" if it types nothing."""
         if locked and code in self.locked[level]:
             return self.locked[level][code]
         return self.levels[level].get(code, "")
 
     def typed(self) -> frozenset[str]:
         """Every character that can be typed: with one key, or as the sign of a dead key before the space bar."""
-        signs = {made[" "] for made in self.dead.values() if " " in made}
+        signs = {composed[" "] for composed in self.dead.values() if " " in composed}
         return frozenset(signs.union(*(table.values() for table in self.levels)) - self.dead.keys())
 
 
 def swapped_by_caps_lock(levels: tuple[Mapping[int, str], ...]) -> tuple[Mapping[int, str], ...]:
-    """What Caps Lock changes where it turns each letter into the one with Shift, and back."""
+    """The `locked` tables of a layout on which Caps Lock swaps each letter with its Shift level."""
     pairs = ((0, 1), (1, 0), (2, 3), (3, 2))
     return tuple(
         {
@@ -86,8 +86,8 @@ def swapped_by_caps_lock(levels: tuple[Mapping[int, str], ...]) -> tuple[Mapping
     )
 
 
-def laid_out(rows: Mapping[int, tuple[str, str]]) -> KeyLayout:
-    """A layout from the rows of a keyboard: the code of the leftmost key, then what its keys type, in order."""
+def from_rows(rows: Mapping[int, tuple[str, str]]) -> KeyLayout:
+    """A layout from rows of keys: the code of the leftmost key, then the characters alone and with Shift, in order."""
     plain, shifted = ({**EVERYWHERE, SPACE: " "} for _ in range(2))
     for first, (alone, with_shift) in rows.items():
         plain.update(enumerate(alone, first))
@@ -96,7 +96,7 @@ def laid_out(rows: Mapping[int, tuple[str, str]]) -> KeyLayout:
     return KeyLayout(levels, swapped_by_caps_lock(levels))
 
 
-def changed(layout: KeyLayout, keys: Mapping[tuple[int, int], str]) -> KeyLayout:
+def with_changes(layout: KeyLayout, keys: Mapping[tuple[int, int], str]) -> KeyLayout:
     """The layout with other characters on some keys, by (level, code); Caps Lock swaps the letters among them."""
     levels = tuple(
         {**table, **{code: char for (level, code), char in keys.items() if level == number}}
@@ -113,7 +113,7 @@ def changed(layout: KeyLayout, keys: Mapping[tuple[int, int], str]) -> KeyLayout
     return KeyLayout(levels, locked, layout.dead)
 
 
-US = laid_out({
+US = from_rows({
     2: ("1234567890-=", "!@#$%^&*()_+"),
     16: ("qwertyuiop[]", "QWERTYUIOP{}"),
     30: ("asdfghjkl;'`", 'ASDFGHJKL:"~'),
@@ -121,14 +121,14 @@ US = laid_out({
     86: ("<", ">"),
 })  # fmt: skip
 
-BARE = laid_out({})
-"""Only what is the same everywhere: the ground on which a layout is learned that nobody knows."""
+BARE = from_rows({})
+"""Only the keys that are the same everywhere: the base of a layout that is learned completely."""
 
-# Scanners leave out Shift on these: Ctrl+6 means Ctrl+^.
+# Scanners omit Shift on these keys: Ctrl+6 means Ctrl+^.
 _CONTROL_WITHOUT_SHIFT = {"2": "@", "6": "^", "-": "_", " ": "@"}
 
 
 def control(char: str) -> str | None:
-    """The control character that Ctrl makes of a key's character (ASCII columns 4 and 5), None where it makes none."""
+    """The control character of Ctrl with a key's character (ASCII columns 4 and 5), None if there is none."""
     sign = _CONTROL_WITHOUT_SHIFT.get(char, char).upper()
     return chr(ord(sign) & 0x1F) if len(sign) == 1 and "@" <= sign <= "_" else None

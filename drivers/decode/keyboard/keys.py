@@ -1,13 +1,13 @@
-"""Key events of a keyboard-wedge scanner, read as the texts it types.
+"""Decoder for the key events of a keyboard-wedge scanner.
 
-A scan ends on Enter, keypad Enter or Tab. A scanner that sends none of them ends its scan by falling quiet; a person at
-a keypad pauses longer than that, so only text typed at a machine's pace ends after the short silence. Where a key ended the
-scan before, the short silence is no end yet: a scanner that is pulled out is quiet as well, and the kernel may be late to
-say so. What is known of this scanner (`ScannerProfile`) may say otherwise.
+A scan ends with Enter, keypad Enter or Tab, or with silence if the scanner sends none of them. The silence is short for text
+that was typed at a machine's pace, and long for text that a person may be typing at a keypad. If the scan before ended with
+a key, the long silence counts: such a scanner has probably been unplugged in mid-scan, and the kernel may report that late.
+A `ScannerProfile` may set another terminator and pace.
 
->>> keys = WedgeDecoder()
+>>> decoder = WedgeDecoder()
 >>> presses = [(30, 0), (2, 1), (28, 2)]  # A, 1, Enter, a millisecond apart
->>> [done for code, ms in presses for done in keys.feed(KeyEvent(EV_KEY, code, 1, ms * 1_000_000))]
+>>> [scan for code, ms in presses for scan in decoder.feed(KeyEvent(EV_KEY, code, 1, ms * 1_000_000))]
 [TypedScan(scan=Scan(raw=b'a1', raw_len=2, sha256=None), time_ns=2000000)]
 """
 
@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from enum import Enum, auto
 from typing import NamedTuple
 
-from drivers.decode.keyboard.affixes import gathered
+from drivers.decode.keyboard.affixes import scan_buffer
 from drivers.decode.keyboard.chords import ALT_DIGITS_MAX, ALTED, ALTGRED, BIT, LOCKED, HeldModifiers
 from drivers.decode.keyboard.keymap import ALT, CAPS_LOCK, KEYPAD_DIGITS, US, KeyLayout
 from drivers.decode.keyboard.profile import ScannerProfile
@@ -25,27 +25,27 @@ from drivers.decode.scan import Scan
 
 EV_SYN, EV_KEY = 0, 1
 SYN_REPORT, SYN_DROPPED = 0, 3
-KEY_UP, KEY_DOWN = 0, 1  # 2 is the repeat of a key that is held: a scanner means one character
+KEY_UP, KEY_DOWN = 0, 1  # 2 is the autorepeat of a held key; a scanner means one character
 
 GAP_S = 0.5
-"""Silence after which text typed at a machine's pace is complete, and after which a lost scan is over."""
+"""The silence that ends text typed at a machine's pace, and the rest of a lost scan."""
 HAND_GAP_S = 5.0
 """The same for text that a person may be typing."""
 HAND_PACE_S = 0.06
-"""No person strikes key after key faster than this."""
+"""The shortest pause between keys that a person types."""
 PACES_IN_GAP = 4
-"""A scanner that pauses longer between keys is silent after so many of its slowest pauses, and types at half of them."""
+"""For a slow scanner, the silence is so many of its slowest pauses, and a machine's pace is up to two of them."""
 JOINED_S = 0.05
-"""A key so soon after opening belongs to a scan that had begun before."""
+"""A key so soon after the opening belongs to a scan that had begun before."""
 MACHINE_KEYS = 3
-"""Keys after which the pace says something."""
+"""The fewest keys from which the pace is judged."""
 KEYS_LOST = "The reader sent keys faster than they were taken, and some were lost."
 _NS = 1_000_000_000
 _HAND_GAP_NS = int(HAND_GAP_S * _NS)
 
 
 class KeyEvent(NamedTuple):
-    """One kernel input event: `type`, `code` and `value` of `struct input_event`, and when, in nanoseconds."""
+    """One kernel input event: `type`, `code` and `value` of `struct input_event`, and its time in nanoseconds."""
 
     type: int
     code: int
@@ -55,7 +55,7 @@ class KeyEvent(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class TypedScan:
-    """A whole scan, and when it was complete."""
+    """A complete scan, and the time of its completion."""
 
     scan: Scan
     time_ns: int
@@ -63,24 +63,24 @@ class TypedScan:
 
 @dataclass(frozen=True, slots=True)
 class LostScan:
-    """A scan of which the device lost a part: `why` is one sentence. `many`: it is not known how many scans were lost."""
+    """A scan that was lost in part: `why` is one sentence. `many`: one or more scans were lost, the number is unknown."""
 
     why: str
     time_ns: int
     many: bool = field(default=False, compare=False)
 
 
-class _Hearing(Enum):
-    WHOLE = auto()
-    LOST_UNTIL_REPORT = auto()  # the kernel is still clearing up
-    LOST_UNTIL_END = auto()  # the tail of a scan whose head is gone
+class _State(Enum):
+    COMPLETE = auto()
+    LOST_UNTIL_REPORT = auto()  # after SYN_DROPPED: the events up to the next SYN_REPORT are invalid
+    LOST_UNTIL_END = auto()  # the rest of a scan whose beginning is lost
 
 
 class WedgeDecoder:
-    """What has been typed so far, with the modifier keys that are held; memory is bounded.
+    """Decodes the key events of one device, in bounded memory.
 
-    `caps_lock` is the state of the lamp when the device was opened. Times may be of any clock that does not step.
-    `opened_ns`: when a device began to be heard that may have been typing already; half a code must not become a scan.
+    `caps_lock` is the state of the LED when the device was opened. Times may be of any clock that does not step.
+    `opened_ns`: the device may have been typing when it was opened, and the rest of such a scan is dropped.
     """
 
     def __init__(
@@ -94,15 +94,15 @@ class WedgeDecoder:
         profile = profile or ScannerProfile()
         self._typewriter = Typewriter(layout, profile)
         self._locked = LOCKED if caps_lock else 0
-        self._text = gathered(profile)
+        self._text = scan_buffer(profile)
         self._held = HeldModifiers()
         self._alt_digits = ""
-        self._hearing = _Hearing.WHOLE
+        self._state = _State.COMPLETE
         self._opened_ns = opened_ns
         self._last_ns = 0
         self._keys = 0
         self._slowest_ns = 0
-        self._ends = False  # a key ended its last scan
+        self._ends_with_key = False  # the last scan ended with a key
         slowest_ns = profile.gap_ms * 1_000_000
         self._pace_ns = max(int(HAND_PACE_S * _NS), 2 * slowest_ns)
         self._gap_ns = max(int(GAP_S * _NS), PACES_IN_GAP * slowest_ns)
@@ -114,21 +114,21 @@ class WedgeDecoder:
 
     @property
     def due_ns(self) -> int | None:
-        """When silence will end what has begun, None while nothing has."""
-        if self._hearing is not _Hearing.WHOLE:
+        """When silence will end the scan that has begun, None without one."""
+        if self._state is not _State.COMPLETE:
             return self._last_ns + self._gap_ns
         if not self._text and not self._typewriter.waits:
             return None
-        # One that ends its scans with a key has most likely been pulled out, and the kernel may be late to say so.
-        return self._last_ns + (_HAND_GAP_NS if self._ends else self._silence_ns())
+        # A scanner that ends its scans with a key has probably been unplugged; the kernel may report that late.
+        return self._last_ns + (_HAND_GAP_NS if self._ends_with_key else self._silence_ns())
 
     def _silence_ns(self) -> int:
-        """Silence that ends what has begun."""
+        """The silence that ends the scan that has begun."""
         machine = self._keys >= MACHINE_KEYS and self._slowest_ns <= self._pace_ns
         return self._gap_ns if machine else _HAND_GAP_NS
 
     def feed(self, event: KeyEvent) -> Iterator[TypedScan | LostScan]:
-        """Take the next event of the device; yield what is now complete or known to be lost."""
+        """Process the next event; yield scans that are now complete or known to be lost."""
         if event.type not in (EV_SYN, EV_KEY):
             return
         yield from self.quiet(event.time_ns)
@@ -140,54 +140,54 @@ class WedgeDecoder:
             yield from self._press(event)
 
     def quiet(self, now_ns: int) -> Iterator[TypedScan | LostScan]:
-        """Nothing came until now: yield the scan that silence has ended."""
+        """Process silence until now: yield the scan that it has ended."""
         due_ns = self.due_ns
         if due_ns is None or now_ns < due_ns:
             return
-        if self._hearing is _Hearing.WHOLE:
-            yield from self._fall_silent()
+        if self._state is _State.COMPLETE:
+            yield from self._end_with_silence()
         else:
             self._begin()
 
-    def _fall_silent(self) -> Iterator[TypedScan | LostScan]:
-        self._ends = False
+    def _end_with_silence(self) -> Iterator[TypedScan | LostScan]:
+        self._ends_with_key = False
         yield from self._end(self._last_ns + self._silence_ns())
 
     def _begin(self) -> None:
-        """The next key is the first of a scan."""
+        """Discard what has begun; the next key is the first of a scan."""
         self._text.clear()
         self._typewriter.flush()
         self._keys = self._slowest_ns = 0
-        self._hearing = _Hearing.WHOLE
+        self._state = _State.COMPLETE
 
     def _end(self, time_ns: int) -> Iterator[TypedScan | LostScan]:
         self._type(self._typewriter.flush())
-        scan = self._text.pop_scan() if self._hearing is _Hearing.WHOLE else None
+        scan = self._text.pop_scan() if self._state is _State.COMPLETE else None
         self._begin()
         if scan is not None:
             yield TypedScan(scan, time_ns)
 
     def _end_with_key(self, time_ns: int) -> Iterator[TypedScan | LostScan]:
-        self._ends = True
+        self._ends_with_key = True
         yield from self._end(time_ns)
 
     def _synchronise(self, event: KeyEvent) -> Iterator[TypedScan | LostScan]:
-        """The kernel says that its queue ran over, or that it is in order again.
+        """Process SYN_DROPPED (the kernel queue overflowed) and SYN_REPORT (events are valid again).
 
-        It does not say how many keys are lost, so any number of whole scans may be among them. What was half typed is
-        dropped, and so is the tail that follows; both are covered by the one `LostScan` of this run of losses.
+        The number of lost keys is unknown, so any number of complete scans may be among them. The scan that has begun is
+        dropped, and so is the rest that follows; one `LostScan` reports both.
         """
         if event.code == SYN_DROPPED:
-            told = self._hearing is not _Hearing.WHOLE
+            reported = self._state is not _State.COMPLETE
             self._begin()
-            self._held.clear()  # releases may be among what was lost
+            self._held.clear()  # key releases may be among the lost events
             self._alt_digits = ""
-            self._hearing = _Hearing.LOST_UNTIL_REPORT
+            self._state = _State.LOST_UNTIL_REPORT
             self._last_ns = event.time_ns
-            if not told:
+            if not reported:
                 yield LostScan(KEYS_LOST, event.time_ns, many=True)
-        elif event.code == SYN_REPORT and self._hearing is _Hearing.LOST_UNTIL_REPORT:
-            self._hearing = _Hearing.LOST_UNTIL_END
+        elif event.code == SYN_REPORT and self._state is _State.LOST_UNTIL_REPORT:
+            self._state = _State.LOST_UNTIL_END
             self._last_ns = event.time_ns
 
     def _release(self, code: int, time_ns: int) -> Iterator[TypedScan | LostScan]:
@@ -202,41 +202,41 @@ class WedgeDecoder:
 
     def _press(self, event: KeyEvent) -> Iterator[TypedScan | LostScan]:
         code = event.code
-        if self._hearing is _Hearing.LOST_UNTIL_REPORT:
+        if self._state is _State.LOST_UNTIL_REPORT:
             return
         if self._opened_ns is not None:
-            yield from self._join(event.time_ns - self._opened_ns, event.time_ns)
+            yield from self._check_head(event.time_ns - self._opened_ns, event.time_ns)
         if self._text and event.time_ns - self._last_ns >= self._silence_ns():
-            yield from self._fall_silent()  # this is the first key of another scan
+            yield from self._end_with_silence()  # this is the first key of another scan
         if code in BIT:
             self._held.press(code)
         elif code == CAPS_LOCK:
             self._locked ^= LOCKED
         elif code in KEYPAD_DIGITS and self._held.mods & (ALTED | ALTGRED):
-            self._pace(event.time_ns)
+            self._note_pace(event.time_ns)
             self._alt_digits = (self._alt_digits + KEYPAD_DIGITS[code])[:ALT_DIGITS_MAX]
         else:
             text = self._typewriter.type(code, self._held.mods | self._locked)
             if text is None:
                 yield from self._end_with_key(event.time_ns)
             else:
-                self._pace(event.time_ns)
+                self._note_pace(event.time_ns)
                 self._type(text)
 
-    def _join(self, after_ns: int, time_ns: int) -> Iterator[LostScan]:
-        """The first key since the device was opened: so soon after, it is not the first of its scan."""
+    def _check_head(self, after_ns: int, time_ns: int) -> Iterator[LostScan]:
+        """Drop the rest of a scan that had begun before the opening: the first key so soon after it."""
         self._opened_ns = None
         if after_ns < JOINED_S * _NS:
-            self._hearing = _Hearing.LOST_UNTIL_END
+            self._state = _State.LOST_UNTIL_END
             self._last_ns = time_ns
             yield LostScan("The reader was typing when it was taken, and the head of the scan was lost.", time_ns)
 
-    def _pace(self, time_ns: int) -> None:
+    def _note_pace(self, time_ns: int) -> None:
         if self._keys:
             self._slowest_ns = max(self._slowest_ns, time_ns - self._last_ns)
         self._keys += 1
         self._last_ns = time_ns
 
     def _type(self, text: str) -> None:
-        if text and self._hearing is _Hearing.WHOLE:
+        if text and self._state is _State.COMPLETE:
             self._text.add(text.encode())

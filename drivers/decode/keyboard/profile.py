@@ -1,6 +1,6 @@
-"""The profile of a scanner that types: what must be known of it to read what it types.
+"""The profile of a scanner: its keyboard layout and the other settings that decoding needs.
 
-It holds plain values only, so that a file can keep it as JSON.
+It has plain values only, so that it can be stored as JSON.
 
 >>> zebra = ScannerProfile(layout="de", control={"GS": "Ctrl+]"}, prefix="S1-")
 >>> profile_in(text_of(zebra)) == zebra
@@ -25,7 +25,7 @@ CAPS: Mapping[str, str] = {
     "upper": "every letter comes as a capital; the case on the label is lost",
     "lower": "every letter comes as a small one; the case on the label is lost",
 }
-"""What Caps Lock and case may do to its letters."""
+"""The effect of Caps Lock and of the scanner's case setting on its letters."""
 
 DEAD: Mapping[str, str] = {
     "composes": "a dead key waits for the next key: ^ and e are ê, ^ and the space bar are ^",
@@ -35,32 +35,32 @@ CONTROLS: Mapping[str, str] = {"GS": "\x1d", "RS": "\x1e", "EOT": "\x04"}
 """The control characters that structured codes need (ISO/IEC 15434, GS1)."""
 
 ANY, NONE = "any", "none"
-"""Terminators without a key: any of Enter, keypad Enter and Tab; none of them, but silence."""
+"""Terminators that are no chord: any of Enter, keypad Enter and Tab; or silence alone."""
 LEARNED = "learned"
-"""The layout that `keys` makes alone."""
+"""The layout that consists of `keys` alone."""
 ITSELF = "itself"
-"""How a control character comes from a scanner that sends bytes."""
+"""The value of `control` for a scanner that sends bytes: the character itself."""
 
 AFFIX_MAX_CHARS = 64
 """Characters of a prefix and of a suffix."""
 GAP_MAX_MS = 500
-"""The slowest pause between two keys of one scan that is believed."""
+"""The slowest pause between two keys of one scan that a profile may have."""
 PROFILE_MAX_CHARS = 65_536
 NAMES_MAX = 512
 """Entries of a list or table in a profile."""
-_SURROGATE = re.compile("[\ud800-\udfff]")  # JSON can write one by itself, and it can be sent to nobody
+_SURROGATE = re.compile("[\ud800-\udfff]")  # a JSON text can contain a lone surrogate, which UTF-8 cannot encode
 
 
 @dataclass(frozen=True, slots=True)
 class ScannerProfile:
-    """How a scanner types.
+    """The settings of a scanner, as far as they affect decoding.
 
-    `layout` is a name of xkb, or "learned" where only `keys` says what its keys type. `keys`: chords that type otherwise
-    than the layout says, each with its character. `dead` and `caps` are words of `DEAD` and `CAPS`. `control` has for GS,
-    RS, EOT the chord that stands for it ("itself" where bytes come); what is missing the scanner does not send (or
-    sends as on any keyboard, where nothing was learned). `prefix` and `suffix` are stripped where they are there.
-    `terminator` is a chord, "any" or "none". `aim`: an AIM identifier comes along. `gap_ms` is the slowest pause between
-    its keys, 0 where unknown. `alike` are the other layouts that what was learned fits as well.
+    `layout` is a name of xkb, or "learned" if `keys` alone defines it. `keys` are the chords that differ from the layout,
+    each with its character. `dead` and `caps` are words of `DEAD` and `CAPS`. `control` maps GS, RS and EOT to the chord
+    that the scanner sends for it ("itself" for a scanner that sends bytes); a name that is missing is not sent (in the
+    default profile: is sent as on any keyboard). `prefix` and `suffix` are removed if present. `terminator` is a chord,
+    "any" or "none". `aim`: the scanner sends an AIM identifier. `gap_ms` is the slowest pause between its keys, 0 if
+    unknown. `alike` are the other layouts that fit the setup sheet equally well.
     """
 
     layout: str = "us"
@@ -109,48 +109,48 @@ def _wrong(name: str, *, came: object, expected: str) -> ValueError:
 
 
 def dict_of(profile: ScannerProfile) -> dict[str, object]:
-    """The profile as a dict of builtins, for JSON; what says nothing is left out."""
-    plain = ScannerProfile()
+    """The profile as a dict of builtins, for JSON, without values that are the default."""
+    default = ScannerProfile()
     return {
         name: list(value) if isinstance(value, tuple) else value
         for name, value in asdict(profile).items()
-        if value != getattr(plain, name)
+        if value != getattr(default, name)
     }
 
 
-def profile_of(found: object) -> ScannerProfile:
-    """The profile in what JSON gave; `ValueError` says what is wrong in one sentence."""
-    if not isinstance(found, dict):
-        msg = f"The profile is {type(found).__name__}: expected an object of names and values."
+def profile_of(table: object) -> ScannerProfile:
+    """The profile from a decoded JSON value. Raises `ValueError` with one sentence."""
+    if not isinstance(table, dict):
+        msg = f"The profile is {type(table).__name__}: expected an object of names and values."
         raise ValueError(msg)  # noqa: TRY004 - one kind of error for all that a file may hold
-    known = {each.name: getattr(ScannerProfile(), each.name) for each in fields(ScannerProfile)}
+    defaults = {field.name: getattr(ScannerProfile(), field.name) for field in fields(ScannerProfile)}
     values: dict[str, object] = {}
-    for name, value in found.items():
-        if name not in known:
-            raise _wrong(name="key", came=name, expected=f"one of {', '.join(known)}")
-        values[name] = _checked(name, value, known[name])
+    for name, value in table.items():
+        if name not in defaults:
+            raise _wrong(name="key", came=name, expected=f"one of {', '.join(defaults)}")
+        values[name] = _checked(name, value, defaults[name])
     return ScannerProfile(**values)  # type: ignore[arg-type]  # each was checked against the default of its field
 
 
-def _checked(name: str, value: object, like: object) -> object:
-    """The value, where it is of the kind of the field's default."""
-    if isinstance(like, dict):
+def _checked(name: str, value: object, default: object) -> object:
+    """The value, if it has the type of the field's default. Raises `ValueError`."""
+    if isinstance(default, dict):
         pairs = value.items() if isinstance(value, dict) else [(None, None)]
-        if len(pairs) > NAMES_MAX or not all(isinstance(each, str) for pair in pairs for each in pair):
+        if len(pairs) > NAMES_MAX or not all(isinstance(text, str) for pair in pairs for text in pair):
             raise _wrong(name, came=value, expected=f"a table of at most {NAMES_MAX} texts")
         return value
-    if isinstance(like, tuple):
-        if not isinstance(value, list) or len(value) > NAMES_MAX or not all(isinstance(each, str) for each in value):
+    if isinstance(default, tuple):
+        if not isinstance(value, list) or len(value) > NAMES_MAX or not all(isinstance(text, str) for text in value):
             raise _wrong(name, came=value, expected=f"a list of at most {NAMES_MAX} texts")
         return tuple(value)
-    if type(value) is not type(like):
-        expected = {str: "a text", int: "a whole number", bool: "true or false"}[type(like)]
+    if type(value) is not type(default):
+        expected = {str: "a text", int: "a whole number", bool: "true or false"}[type(default)]
         raise _wrong(name, came=value, expected=expected)
     return value
 
 
 def profile_in(text: str) -> ScannerProfile:
-    """The profile in a JSON text."""
+    """The profile in a JSON text. Raises `ValueError`."""
     if len(text) > PROFILE_MAX_CHARS:
         msg = f"The profile has {len(text)} characters: expected at most {PROFILE_MAX_CHARS}."
         raise ValueError(msg)

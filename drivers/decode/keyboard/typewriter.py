@@ -1,4 +1,4 @@
-"""What a scanner types, chord by chord: its layout with dead keys, its Caps Lock, and what stands for control characters.
+"""The text of a scanner's chords: layout, dead keys, Caps Lock, and the chords that stand for control characters.
 
 >>> german = Typewriter(profile=ScannerProfile(control={"GS": "F8"}))
 >>> [german.type(code, mods) for code, mods in ((30, 0), (30, SHIFTED), (66, 0), (28, 0))]
@@ -7,7 +7,17 @@
 
 from drivers.decode.keyboard import chords, dead_keys
 from drivers.decode.keyboard.chords import ALTED, ALTGRED, CONTROLLED, LOCKED, SHIFTED, alt_character
-from drivers.decode.keyboard.keymap import BARE, ENTER, KEYPAD_ENTER, TAB, TERMINATORS, US, KeyLayout, changed, control
+from drivers.decode.keyboard.keymap import (
+    BARE,
+    ENTER,
+    KEYPAD_ENTER,
+    TAB,
+    TERMINATORS,
+    US,
+    KeyLayout,
+    control,
+    with_changes,
+)
 from drivers.decode.keyboard.profile import ANY, CONTROLS, ITSELF, LEARNED, NONE, ScannerProfile
 
 _ENDS_TYPE = {ENTER: "\r", KEYPAD_ENTER: "\r", TAB: "\t"}
@@ -15,8 +25,7 @@ _LEVEL = SHIFTED | ALTGRED
 
 
 class Typewriter:
-    """What has been typed so far matters only for a dead key that waits. Its memory is bounded: a table for each way to
-    hold the modifier keys, built when it is first held.
+    """Maps chords to text. Its only state is a pending dead key; a table is built for each combination of modifiers.
 
     `ends` False: no key is a terminator, each types its character.
     """
@@ -28,7 +37,7 @@ class Typewriter:
         self._alone = profile.dead == "alone"
         self._dead = self._layout.dead
         self.waits = ""
-        """The dead key that waits for the next, "" where none does."""
+        """The pending dead key, "" if there is none."""
         self._tables: dict[int, dict[int, str | None]] = {}
         self._numbers: dict[str, str | None] = {}
         self._chords: dict[tuple[int, int], str | None] = {}
@@ -38,11 +47,11 @@ class Typewriter:
             self._ends = frozenset()
         for name, written in profile.control.items():
             if written != ITSELF:
-                self._stands_for(written, CONTROLS[name])
+                self._set_chord(written, CONTROLS[name])
         if ends and profile.terminator not in (ANY, NONE):
-            self._stands_for(profile.terminator, None)
+            self._set_chord(profile.terminator, None)
 
-    def _stands_for(self, written: str, text: str | None) -> None:
+    def _set_chord(self, written: str, text: str | None) -> None:
         chord = chords.chord(written)
         if chord.number:
             self._numbers[chord.number] = text
@@ -52,7 +61,7 @@ class Typewriter:
             self._chords[chord.code, chord.mods] = text
 
     def type(self, code: int, mods: int) -> str | None:
-        """What this chord types now, "" for nothing yet or at all, None where it ends the scan."""
+        """The text of this chord, "" for none or for a dead key, None if it ends the scan."""
         table = self._tables.get(mods)
         if table is None:
             table = self._tables[mods] = self._table(mods)
@@ -62,12 +71,12 @@ class Typewriter:
         return text
 
     def number(self, digits: str) -> str | None:
-        """What a number types that was struck on the keypad with Alt held."""
+        """The text of a number that was typed on the keypad with Alt held; None if it ends the scan."""
         text = self._numbers[digits] if digits in self._numbers else alt_character(digits)
         return self._accented(text) if self.waits else text
 
     def flush(self) -> str:
-        """The sign of a dead key that still waits: nothing more comes."""
+        """The sign of a pending dead key, which then is no longer pending."""
         waits, self.waits = self.waits, ""
         return self._sign(waits) if waits else ""
 
@@ -75,12 +84,13 @@ class Typewriter:
         return self._dead[name].get(" ", "")
 
     def _accented(self, text: str | None) -> str | None:
-        """A dead key is struck, or waits and something comes after it. What does not go together is typed side by side,
-        as Windows types it: scanners are made for that, and nothing is lost.
+        """The text of a dead key, or of a chord after a dead key.
+
+        If the two do not compose, both are typed one after the other, as in Windows; scanners rely on that.
         """
         if self._alone:
             return self._sign(text or "")
-        if not text:  # the end of the scan flushes by itself; a key without text waits with it
+        if not text:  # the end of a scan calls `flush`; a key without text leaves the dead key pending
             return text
         waits, self.waits = self.waits, ""
         if not waits:
@@ -94,41 +104,41 @@ class Typewriter:
         return self._sign(waits) + text
 
     def _table(self, mods: int) -> dict[int, str | None]:
-        """What each key types while these are held."""
+        """The text of each key with these modifiers."""
         layout, codes = self._layout, set().union(*self._layout.levels)
         locked = self._caps == "inverted" or (self._caps == "obeyed" and bool(mods & LOCKED))
         table: dict[int, str | None] = {}
         for code in codes:
             level, controlled = mods & _LEVEL, bool(mods & CONTROLLED)
-            # Ctrl and Alt together are AltGr where the key has such a level: some scanners have no right-hand keys.
+            # Ctrl with Alt is AltGr if the key has an AltGr level: some scanners send no right-hand modifier keys.
             if controlled and mods & ALTED and layout.text(code, ALTGRED) != layout.text(code, 0):
                 level, controlled = level | ALTGRED, False
             text = layout.text(code, level, locked=locked)
             if controlled:
-                # Where the layout's character makes no control character, the American key at its place may.
+                # If Ctrl with the layout's character is no control character, Ctrl with the American key may be one.
                 text = control(text) or control(US.text(code, level)) or text
-            table[code] = self._cased(text)
+            table[code] = self._apply_case(text)
         table.update(_ENDS_TYPE)
         table.update(dict.fromkeys(self._ends))
         table.update({code: text for (code, held), text in self._chords.items() if held == mods & ~LOCKED})
         return table
 
-    def _cased(self, text: str) -> str:
+    def _apply_case(self, text: str) -> str:
         if self._caps not in ("upper", "lower") or text in self._dead:
             return text
-        turned = text.upper() if self._caps == "upper" else text.lower()
-        return turned if len(turned) == 1 else text
+        changed = text.upper() if self._caps == "upper" else text.lower()
+        return changed if len(changed) == 1 else text
 
 
 def with_keys(layout: KeyLayout, profile: ScannerProfile) -> KeyLayout:
-    """The layout with the keys that the profile has otherwise."""
+    """The layout with the changed keys of the profile."""
     if profile.layout == LEARNED:
         layout = BARE
     if not profile.keys:
         return layout
-    found = {}
+    changes = {}
     for written, text in profile.keys.items():
         chord = chords.chord(written)
-        found[chord.mods & _LEVEL, chord.code] = text
+        changes[chord.mods & _LEVEL, chord.code] = text
     accented = {dead_keys.name_of(mark): dead_keys.composed(mark) for mark in dead_keys.SIGNS}
-    return changed(KeyLayout(layout.levels, layout.locked, {**accented, **layout.dead}), found)
+    return with_changes(KeyLayout(layout.levels, layout.locked, {**accented, **layout.dead}), changes)

@@ -1,7 +1,8 @@
-"""Readers for 125 kHz tags that speak by themselves: ID-12LA and ID-20LA, and RDM6300 (EM4100 tags, five bytes).
+"""Protocol of 125 kHz tag readers that send unprompted: ID-12LA, ID-20LA and RDM6300 (EM4100 tags, five bytes).
 
-`02`, ten hex digits of the tag, two of their XOR; the ID readers end with `0D 0A 03` (16 bytes), the RDM6300 with `03` (14)
-and again as long as the tag is there. Source: ID-12LA and RDM6300 data sheets; the sum that some sketches check is wrong.
+A frame is `02`, ten hex digits of the tag, and two of their XOR. The ID readers end it with `0D 0A 03` (16 bytes), the
+RDM6300 with `03` (14 bytes), which repeats the frame while the tag is in the field. Source: ID-12LA and RDM6300 data sheets;
+some sketches check a sum instead of the XOR, which is wrong.
 
 >>> from drivers.decode.serial.framing import FrameDecoder
 >>> stream = bytes.fromhex("02") + b"0C000621A58E" + b"\\r\\n\\x03"
@@ -16,7 +17,7 @@ from drivers.decode.serial.framing import TagProtocol, TagSighting
 
 _HEX = frozenset(b"0123456789ABCDEFabcdef")
 _DIGITS = slice(1, 13)
-_ENDS = {3: 14, 13: 16}  # ETX or the carriage return before it: the length of the frame
+_ENDS = {3: 14, 13: 16}  # the length of the frame by its 14th byte, ETX or carriage return
 
 
 def _size(head: bytes) -> int | None:

@@ -1,7 +1,8 @@
-"""Frames of serial tag readers: cut out of a stream of bytes, checked, and nothing else believed.
+"""Framing of serial tag readers: finds frames in a stream of bytes and checks them.
 
-A reader's protocol is five small functions in a `TagProtocol`; `FrameDecoder` feeds them. A frame that is too short is
-waited for. A frame that is wrong costs its first byte, for the next one may begin inside it; dropped bytes are counted.
+A protocol is a `TagProtocol` with a few small functions, which `FrameDecoder` calls. An incomplete frame is kept until more
+bytes come. Of an invalid frame only the first byte is dropped, because the next frame may begin inside it; dropped bytes are
+counted.
 
 >>> from drivers.decode.serial.em4100 import EM4100
 >>> frames = FrameDecoder(EM4100)
@@ -15,17 +16,17 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 PIECE_BYTES = 1024
-"""Bytes taken into the buffer at a time: with the longest frame of a protocol, the bound of its memory."""
+"""Bytes added to the buffer at a time; with the longest frame of a protocol they bound its memory."""
 HEAD_BYTES = 16
-"""The first bytes of a frame, in which its length is told."""
+"""The first bytes of a frame, which contain its length."""
 
 
 @dataclass(frozen=True, slots=True)
 class TagSighting:
-    """A reader says that it sees a tag: its number in upper-case hex, the signal where it tells one.
+    """One detection of a tag: its number in upper-case hex, and the signal in dBm if the reader reports it.
 
-    Where the reader tells more of the tag's memory than the number, `uid` is all of it: checksum, PC word, number. `why` is
-    a sentence where the number cannot stand for the tag; `uid` is then what came.
+    If the reader reports more of the tag's memory, `uid` is all of it: checksum, PC word, number. `why` is a sentence if the
+    number cannot identify the tag; `uid` is then the number that was reported.
     """
 
     uid: str
@@ -35,13 +36,13 @@ class TagSighting:
 
 @dataclass(frozen=True, slots=True)
 class TagProtocol:
-    """How one family of readers speaks.
+    """The protocol of one family of readers.
 
-    `start` leads every frame ("" where nothing fixed does). `size` is asked for bytes that begin with it: the length of the
-    frame, 0 while that cannot be said, None where no frame begins so. `whole` checks a frame of that length to its last
-    byte. `answers`: the frame proves that such a reader is there. `query` only asks and changes nothing in any reader;
-    `begin` and `poll` are sent to a reader that has answered, at the start and then again and again ("": it speaks by
-    itself). `leave_s`: a tag that was not seen for so long has left.
+    `start` begins every frame (b"" without a fixed start). `size` returns the length of the frame at the start of these
+    bytes: 0 if more bytes are needed, None if no frame begins so. `whole` checks a complete frame. `tags` returns the tags
+    in a valid frame. `answers`: whether this frame identifies such a reader. `query` is the probe; it changes no setting of
+    any reader. `begin` is sent once to an identified reader, `poll` repeatedly (b"" if the reader sends unprompted).
+    `leave_s`: a tag that is not detected for so long has left.
     """
 
     name: str
@@ -58,7 +59,7 @@ class TagProtocol:
 
 
 class FrameDecoder:
-    """The stream of one reader. `dropped` counts the bytes that belong to no whole frame."""
+    """Finds the frames in the stream of one reader. `dropped` counts the bytes that belong to no valid frame."""
 
     def __init__(self, protocol: TagProtocol) -> None:
         self._protocol = protocol
@@ -66,17 +67,17 @@ class FrameDecoder:
         self.dropped = 0
 
     def __len__(self) -> int:
-        """Bytes of a frame that has begun."""
+        """Bytes of an incomplete frame."""
         return len(self._buffer)
 
     def feed(self, data: bytes) -> Iterator[bytes]:
-        """Take bytes as they arrive; yield each frame that is now whole."""
+        """Process the next bytes; yield each frame that is now complete."""
         for begin in range(0, len(data), PIECE_BYTES):
             self._buffer += data[begin : begin + PIECE_BYTES]
             yield from self._cut()
 
     def quiet(self) -> Iterator[bytes]:
-        """Nothing comes any more: what is begun will not be finished; yield the whole frames that it hid."""
+        """Give up an incomplete frame, after silence; yield the complete frames inside it."""
         while self._buffer:
             self._drop(1)
             yield from self._cut()
@@ -97,12 +98,12 @@ class FrameDecoder:
                 self._drop(1)
 
     def _seek(self, start: bytes) -> bool:
-        """Go on to where a frame may begin; whether more bytes are needed there."""
-        found = self._buffer.find(start)
-        if found < 0:  # its first bytes may be the last that came
-            ends = (count for count in range(min(len(start) - 1, len(self._buffer)), 0, -1))
-            found = len(self._buffer) - next((count for count in ends if self._buffer.endswith(start[:count])), 0)
-        self._drop(found)
+        """Drop bytes up to the next start of a frame; whether more bytes are needed to recognise it."""
+        index = self._buffer.find(start)
+        if index < 0:  # the buffer may end with the first bytes of a start
+            lengths = range(min(len(start) - 1, len(self._buffer)), 0, -1)
+            index = len(self._buffer) - next((n for n in lengths if self._buffer.endswith(start[:n])), 0)
+        self._drop(index)
         return len(self._buffer) < len(start)
 
     def _drop(self, count: int) -> None:

@@ -1,9 +1,9 @@
-"""UHF reader modules of the M100 family: YRM100, YRM1001, JRD-4035 (EPC Gen2 tags).
+"""Protocol of UHF reader modules of the M100 family: YRM100, YRM1001, JRD-4035 (EPC Gen2 tags).
 
-`BB`, type (00 command, 01 answer, 02 notice), command, length of the payload (2 bytes), payload, sum of all behind `BB`
-modulo 256, `7E`. A tag is a notice to command 22: signal in dBm, PC word, EPC, and the tag's own CRC. Where that is the CRC
-of PC word and EPC, all three are passed on as they stand in the tag, CRC first: then nobody need guess what is the number.
-Source: M100 firmware command manual; EPC Gen2, section 6.3.2.1.2.
+A frame is `BB`, type (00 command, 01 answer, 02 notice), command, length of the payload (2 bytes), payload, sum of all bytes
+after `BB` modulo 256, `7E`. A tag is reported as a notice to command 22: signal in dBm, PC word, EPC, CRC of the tag. If the
+CRC is valid for PC word and EPC, all three are passed on in the order of the tag's memory, CRC first, so that the parser can
+separate the number reliably. Source: M100 firmware command manual; EPC Gen2, section 6.3.2.1.2.
 
 >>> from drivers.decode.serial.framing import FrameDecoder
 >>> notice = bytes.fromhex("BB02220011C9340030751FEB705C5904E3D50D703A76EF7E")
@@ -24,7 +24,7 @@ _NOT_THE_EPC = 5  # signal, PC word, CRC
 
 def _size(head: bytes) -> int | None:
     if len(head) >= 2 and head[1] not in (ANSWER, NOTICE):
-        return None  # a command is what we said: an echo
+        return None  # a command is an echo of what was sent
     if len(head) < 5:
         return 0
     payload = int.from_bytes(head[3:5], "big")
@@ -42,7 +42,7 @@ def _of_a_tag(frame: bytes) -> bool:
 
 
 def _words(frame: bytes) -> int:
-    """The length of the EPC in words of 16 bits, as the tag's PC word says it."""
+    """The length of the EPC in words of 16 bits, from the tag's PC word."""
     return frame[6] >> 3
 
 
@@ -60,5 +60,5 @@ def _memory(frame: bytes) -> bytes:
     return crc + numbered if own == int.from_bytes(crc, "big") else frame[8:end]
 
 
-# One round of inventory asks the field, not the reader: it is answered with the tags or with "no tag" (error 15).
+# The query is one round of inventory, which changes no setting; the answer is the tags, or "no tag" (error 15).
 M100 = TagProtocol("M100", 115_200, b"\xbb", _size, _whole, _tags, query=_ONE_ROUND, poll=_ONE_ROUND, leave_s=2.0)

@@ -1,7 +1,7 @@
-"""The PN532 on a serial line (HSU): ISO 14443 A cards.
+"""Protocol of the PN532 on a serial line (HSU), for ISO/IEC 14443 A cards.
 
-`00 00 FF`, length, its two's complement, `D5` and the command + 1, data, two's complement of their sum, `00`. Every command
-is first acknowledged with `00 00 FF 00 FF 00`. Source: PN532 user manual UM0701-02, sections 6.2.1 and 7.
+A frame is `00 00 FF`, length, its two's complement, `D5`, command + 1, data, two's complement of their sum, `00`. The reader
+first acknowledges every command with `00 00 FF 00 FF 00`. Source: PN532 user manual UM0701-02, sections 6.2.1 and 7.
 
 >>> from drivers.decode.serial.framing import FrameDecoder
 >>> card = bytes.fromhex("0000FF 0C F4 D54B 01 01 0004 08 04 0102030A BE 00")
@@ -16,7 +16,7 @@ ACK = bytes.fromhex("0000FF00FF00")
 _TO_HOST = 0xD5
 _LISTED = 0x4B  # the answer to InListPassiveTarget
 _ANSWER_MIN = 2
-# The chip sleeps until it hears something long enough; these bytes are no command to anybody.
+# The chip wakes up after enough bytes; these bytes are no command of any protocol.
 WAKE = bytes.fromhex("55550000000000000000000000000000")
 
 
@@ -38,7 +38,7 @@ def _whole(frame: bytes) -> bool:
 
 
 def _number(frame: bytes) -> bytes | None:
-    """The number of the one card that was asked for, b"" where there is none, None where lengths disagree."""
+    """The number of the card in the answer, b"" without a card, None if the lengths disagree."""
     data = frame[7:-2]
     if data[:1] in (b"", b"\0"):
         return b""
@@ -53,7 +53,7 @@ def _tags(frame: bytes) -> tuple[TagSighting, ...]:
 
 
 def _answers(frame: bytes) -> bool:
-    return len(frame) > len(ACK)  # an acknowledgement alone is six bytes that say little
+    return len(frame) > len(ACK)  # an acknowledgement alone, six bytes, is too little evidence
 
 
 PN532 = TagProtocol(

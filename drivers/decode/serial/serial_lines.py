@@ -1,11 +1,11 @@
-"""Scans from a serial scanner: a line of bytes with an end, or with silence after it.
+"""Decoder for serial scanners: a scan is a line of bytes that ends with a terminator or with silence.
 
-The end is CR, LF, both, Tab or ETX, whichever comes; an STX in front goes with its ETX. A scanner that sends no end is
-believed complete after `GAP_S` of silence; one that sent an end before, only after `PULLED_S` or with the next scan: it is
-quiet as well when it is pulled out, and the kernel may be late to say so.
+The terminator is CR, LF, both, Tab or ETX; an STX in front is removed. Without a terminator a scan is complete after `GAP_S`
+of silence. If the scan before had a terminator, it is complete after `PULLED_S` or with the next scan: such a scanner has
+probably been unplugged in mid-scan, and the kernel may report that late.
 
->>> line = SerialLineDecoder()
->>> [each.scan.raw for data in (b"WO-10", b"42\\r", b"\\nWO-7\\t") for each in line.feed(data, 0)]
+>>> decoder = SerialLineDecoder()
+>>> [scan.scan.raw for data in (b"WO-10", b"42\\r", b"\\nWO-7\\t") for scan in decoder.feed(data, 0)]
 [b'WO-1042', b'WO-7']
 """
 
@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from drivers.decode.scan import Scan, ScanBuffer
 
 GAP_S = 0.5
-"""Silence after which a scan without an end is complete: slow cordless scanners pause for less."""
+"""The silence that ends a scan without terminator; slow cordless scanners pause for less."""
 PULLED_S = 5.0
 _NS = 1_000_000_000
 _GAP_NS, _PULLED_NS = int(GAP_S * _NS), int(PULLED_S * _NS)
@@ -26,18 +26,18 @@ _END = re.compile(rb"[\r\n\t\x03]")
 
 @dataclass(frozen=True, slots=True)
 class SerialScan:
-    """A whole scan, and when it was complete."""
+    """A complete scan, and the time of its completion."""
 
     scan: Scan
     time_ns: int
 
 
 class SerialLineDecoder:
-    """What a scanner has sent so far; memory is bounded. Times are of any clock that does not step, in nanoseconds."""
+    """Decodes the bytes of one scanner, in bounded memory. Times are of any clock that does not step, in nanoseconds."""
 
     def __init__(self) -> None:
         self._text = ScanBuffer()
-        self._ends = False  # its last scan came with an end
+        self._has_terminator = False  # the last scan had one
         self._last_ns = 0
         self._headless = False
 
@@ -48,42 +48,42 @@ class SerialLineDecoder:
 
     @property
     def due_ns(self) -> int | None:
-        """When silence will end what has begun, None while nothing has."""
-        return self._last_ns + (_PULLED_NS if self._ends else _GAP_NS) if self._text else None
+        """When silence will end the scan that has begun, None without one."""
+        return self._last_ns + (_PULLED_NS if self._has_terminator else _GAP_NS) if self._text else None
 
     def pass_over(self) -> None:
-        """What comes next has lost its head: up to its end, or to silence, it is no scan."""
+        """Drop the next bytes up to a terminator or silence: they are the rest of a scan whose beginning is lost."""
         self._headless = True
 
     def drop(self) -> None:
-        """Forget what has begun: a part of it is lost."""
+        """Discard the scan that has begun, a part of which is lost."""
         self._text.clear()
         self._headless = False
 
     def feed(self, data: bytes, now_ns: int) -> Iterator[SerialScan]:
-        """Take bytes as they arrive; yield each scan that is now complete. Empty lines are no scans."""
+        """Process the next bytes; yield each scan that is now complete. Empty lines are no scans."""
         if self._text and now_ns >= self._last_ns + _GAP_NS:
-            yield from self._fall_silent()  # these are the first bytes of another scan
+            yield from self._end_with_silence()  # these are the first bytes of another scan
         self._last_ns = now_ns
-        *ended, begun = _END.split(data)
-        for piece in ended:
-            self._add(piece)
-            self._ends = True
+        *complete, rest = _END.split(data)
+        for part in complete:
+            self._add(part)
+            self._has_terminator = True
             yield from self._end(now_ns)
-        self._add(begun)
+        self._add(rest)
 
     def quiet(self, now_ns: int) -> Iterator[SerialScan]:
-        """Nothing came until now: yield the scan that silence has ended."""
+        """Process silence until now: yield the scan that it has ended."""
         due_ns = self.due_ns
         if due_ns is not None and now_ns >= due_ns:
-            yield from self._fall_silent()
+            yield from self._end_with_silence()
 
-    def _fall_silent(self) -> Iterator[SerialScan]:
-        self._ends = False
+    def _end_with_silence(self) -> Iterator[SerialScan]:
+        self._has_terminator = False
         yield from self._end(self._last_ns + _GAP_NS)
 
-    def _add(self, piece: bytes) -> None:
-        self._text.add(piece if self._text else piece.removeprefix(_STX))
+    def _add(self, part: bytes) -> None:
+        self._text.add(part if self._text else part.removeprefix(_STX))
 
     def _end(self, time_ns: int) -> Iterator[SerialScan]:
         scan = self._text.pop_scan()

@@ -1,8 +1,9 @@
-"""UHF readers that are asked with `53 57` and answer with `43 54` (Chafon CF-RU5xxx and many with other names on them).
+"""Protocol of UHF readers with commands `53 57` and answers `43 54` (Chafon CF-RU5xxx, sold under many names).
 
-Head, length of what follows (2 bytes), address, command, status (01 done), data, two's complement of the sum of all before
-it. The manual says "from Len"; its own examples sum the head too, and so do we. Tags come as answers to an inventory, or
-unasked from a reader set to speak by itself. Source: UHF RFID Reader User's Manual V2.0, sections 3 and 4.
+A frame is start, length of the rest (2 bytes), address, command, status (01 done), data, two's complement of the sum of all
+bytes before it. The manual sums "from Len", but its own examples include the start, and so does this decoder. Tags come as
+answers to an inventory, or unprompted from a reader in active mode. Source: UHF RFID Reader User's Manual V2.0, sections 3
+and 4.
 
 >>> from drivers.decode.serial.framing import FrameDecoder
 >>> active = "4354001C0145 01 C3832508013E2A 01 0F0101E2801191A5030060ACB87676 82 3A"
@@ -15,9 +16,9 @@ from drivers.decode.serial.framing import TagProtocol, TagSighting
 LENGTH_MIN, LENGTH_MAX = 4, 1024
 INVENTORY, ACTIVE_DATA = 0x01, 0x45
 _DONE = 1
-# Behind the status: a count of two bytes, or the reader's serial number of seven and a count of one.
+# After the status: a count of two bytes; or the reader's serial number of seven bytes and a count of one.
 _COUNT = {INVENTORY: slice(7, 9), ACTIVE_DATA: slice(14, 15)}
-_NOT_THE_ID = 3  # type, antenna, signal: in no unit that the manual names, so it is left alone
+_NOT_THE_ID = 3  # type, antenna, signal; the manual gives no unit of the signal, so it is not used
 
 
 def _size(head: bytes) -> int | None:
@@ -32,7 +33,7 @@ def _whole(frame: bytes) -> bool:
 
 
 def _ids(frame: bytes) -> list[bytes] | None:
-    """The tags of a frame, None where their lengths and their number do not fill it."""
+    """The tags of a frame, None if their lengths and their count do not fill it."""
     if frame[5] not in _COUNT or frame[6] != _DONE:
         return []
     count = _COUNT[frame[5]]

@@ -1,8 +1,8 @@
-"""UHF desk readers of the UHFReader18 family (Chafon and others; EPC Gen2 tags).
+"""Protocol of UHF desk readers of the UHFReader18 family (Chafon and others; EPC Gen2 tags).
 
-Length of what follows, address, command, status, data, CRC-16 (polynomial 8408, start FFFF, low byte first): over a whole
-frame the CRC is 0. No byte marks a start, so an answer is believed only where command, status and the lengths of all tags
-agree as well. Source: UHFReader18 user manual; Tasmota's driver xdrv_77.
+A frame is length of the rest, address, command, status, data, CRC-16 (polynomial 8408, initial value FFFF, low byte first);
+the CRC of a complete frame is 0. A frame has no start byte, so it is valid only if command, status and the lengths of all
+tags agree as well. Source: UHFReader18 user manual; Tasmota's driver xdrv_77.
 
 >>> crc16(bytes.fromhex("04FF211995"))
 0
@@ -37,7 +37,7 @@ _CRC_OF = tuple(map(_crc_of, range(256)))
 
 
 def crc16(data: bytes) -> int:
-    """CRC-16 with polynomial 0x8408, start 0xFFFF; 0 over data with its CRC behind it, low byte first."""
+    """CRC-16 with polynomial 0x8408, initial value 0xFFFF; 0 for data followed by its CRC, low byte first."""
     crc = 0xFFFF
     for byte in data:
         crc = crc >> 8 ^ _CRC_OF[(crc ^ byte) & 0xFF]
@@ -63,10 +63,10 @@ def _whole(frame: bytes) -> bool:
 
 
 def _epcs(frame: bytes) -> list[bytes] | None:
-    """The EPCs of an inventory, None where their lengths and their number do not fill the frame."""
+    """The EPCs of an inventory, None if their lengths and their count do not fill the frame."""
     data = frame[4:-2]
-    found = list(_parts(data[1:]))
-    return found if data and len(found) == data[0] and sum(map(len, found)) + len(found) == len(data) - 1 else None
+    epcs = list(_parts(data[1:]))
+    return epcs if data and len(epcs) == data[0] and sum(map(len, epcs)) + len(epcs) == len(data) - 1 else None
 
 
 def _parts(data: bytes) -> Iterator[bytes]:

@@ -1,13 +1,19 @@
-"""Learning how a scanner is set, from one scan of the setup sheet.
+"""Learning the settings of a scanner from a scan of the setup sheet.
 
-The text of a sheet is known, so the keys tell everything else: layout, Caps Lock, how control characters come, prefix,
-suffix, terminator. A text must be ASCII without Enter and Tab; begin with 13 characters out of capitals, digits and the
-colon, some of them again (`WIP:SETUP:2D:`), because it is found by what repeats before the layout is known; have a letter
-or digit after each control character (GS, RS, EOT); and end with three letters or digits. A text with all of
-ASCII teaches layouts that nobody knows; two texts are two codes, read one after the other, in any order.
+The text of the sheet is known, so its keys give everything else: layout, Caps Lock, chords of control characters, prefix,
+suffix and terminator. A text of a sheet must
 
->>> for said in learned_from_bytes(b"]C1S1-WIP:SETUP:1A:AQ", ["WIP:SETUP:1A:\\x1dAQ"]).evidence:
-...     print(said)
+- be ASCII without Enter and Tab,
+- begin with 13 capitals, digits and colons, some of them repeated (`WIP:SETUP:2D:`): the repetitions identify it before the
+  layout is known,
+- have a letter or digit after each control character (GS, RS, EOT),
+- end with three letters or digits.
+
+A text with all of ASCII also teaches a layout that is not known. A sheet of two texts has two codes, which are scanned one
+after the other in any order.
+
+>>> for line in learned_from_bytes(b"]C1S1-WIP:SETUP:1A:AQ", ["WIP:SETUP:1A:\\x1dAQ"]).evidence:
+...     print(line)
 GS does not come: the scanner leaves it out.
 It names the kind of code (AIM identifier).
 It puts 'S1-' before each scan.
@@ -23,7 +29,7 @@ from drivers.decode.keyboard.keys import EV_SYN, SYN_DROPPED, KeyEvent
 from drivers.decode.keyboard.profile import AFFIX_MAX_CHARS, CAPS, CONTROLS, ITSELF, ScannerProfile
 from drivers.decode.keyboard.typewriter import with_keys
 from drivers.decode.scan import MAX_RAW_BYTES
-from drivers.decode.setup_sheet import layout_inference, layout_search
+from drivers.decode.setup_sheet import layout_inference, layout_search, sheet_evidence
 from drivers.decode.setup_sheet.sheet_match import (
     CASES,
     HEAD_KEYS,
@@ -36,17 +42,17 @@ from drivers.decode.setup_sheet.sheet_match import (
 )
 
 STROKES_MAX = 512
-"""Keys of one scan that are looked at: the longest text of a sheet, each sign on a dead key, with prefix and suffix."""
+"""The most keys of one scan: the longest text of a sheet, each sign on a dead key, with prefix and suffix."""
 HALF_CHARS = 12
-"""So many characters of the sheet one after the other, and it was the sheet, though not all of it."""
+"""So many successive characters of a text identify the sheet, even if the rest is missing."""
 END_CHARS = 3
-"""Letters or digits with which a text ends: a scan without them stopped before."""
+"""The letters or digits at the end of a text; a scan without them is incomplete."""
 Layouts = Mapping[str, KeyLayout]
 
 
 @dataclass(frozen=True, slots=True)
 class ProfileResult:
-    """The scanner is known: its profile, and what was seen, a sentence each."""
+    """The learned profile, and the evidence, a sentence each."""
 
     profile: ScannerProfile
     evidence: tuple[str, ...]
@@ -54,7 +60,7 @@ class ProfileResult:
 
 @dataclass(frozen=True, slots=True)
 class ProfileFailure:
-    """Why not, and what to do, a sentence each; `waits`: all is well so far, another code of the sheet is to come."""
+    """The reason why nothing was learned, and what to do, a sentence each. `waits`: another code is expected."""
 
     why: str
     do: str
@@ -79,9 +85,9 @@ SAME = ProfileFailure("The same code of the sheet was read again.", "Now scan th
 def learn(
     scans: Sequence[Iterable[KeyEvent]], texts: Sequence[str], layouts: Layouts, *, caps_lock: bool = False
 ) -> ProfileResult | ProfileFailure:
-    """What the key events of one scan teach, of one scan for each text of the sheet.
+    """Learn from the key events of scans, one scan for each text of the sheet.
 
-    `layouts` are those it may be, by name, the likeliest first. `caps_lock`: the lamp was on when the scans began.
+    `layouts` are the possible layouts by name, the likeliest first. `caps_lock`: the LED was on when the scans began.
     """
     events = [list(scan) for scan in scans]
     if any(event.type == EV_SYN and event.code == SYN_DROPPED for scan in events for event in scan):
@@ -90,38 +96,58 @@ def learn(
 
 
 def learn_profile(scans: Sequence[SheetScan], texts: Sequence[str], layouts: Layouts) -> ProfileResult | ProfileFailure:
-    """As `learn`, of strokes."""
+    """As `learn`, from strokes:
+
+    1. Reject scans that are too long, or do not have exactly one head of a text.
+    2. Search a known layout on which all scans match; else infer the layout from the sheet itself.
+    3. Without a layout, return the reason. With a text still missing, ask for it.
+    4. Build the profile and its evidence.
+    """
+    rejected = _reject(scans, texts, layouts)
+    if rejected is not None:
+        return rejected
+    if all(_only_numbers(scan) for scan in scans):
+        layouts = dict(list(layouts.items())[:1])  # numbers typed with Alt are the same on every layout
+    known = ScannerProfile()
+    candidate = layout_search.best_candidate(scans, texts, layouts, known)
+    if candidate is None:
+        known, candidate = _infer_layout(scans, texts, layouts)
+    if candidate is None:
+        return _why_unmatched(scans, texts, layouts)
+    return MORE if len(scans) < len(texts) else _build_result(candidate, scans, known)
+
+
+def _reject(scans: Sequence[SheetScan], texts: Sequence[str], layouts: Layouts) -> ProfileFailure | None:
+    """Step 1 of `learn_profile`."""
     if any(len(scan.strokes) > STROKES_MAX for scan in scans):
         return TOO_LONG
     for scan in scans:
-        found = max(len(find_heads(scan.strokes, text)) for text in texts)
-        if found != 1:
-            return TWICE if found else HALF if _in_part(scan, texts, layouts) else NO_SHEET
-    if all(_only_numbers(scan) for scan in scans):
-        layouts = dict(list(layouts.items())[:1])  # they are the same on every layout
-    known = ScannerProfile()
-    way = layout_search.best_candidate(scans, texts, layouts, known)
-    if way is None:
-        known, way = _unknown(scans, texts, layouts)
-    if way is None:
-        return _why(scans, texts, layouts)
-    if len(scans) < len(texts):
-        return MORE
+        heads = max(len(find_heads(scan.strokes, text)) for text in texts)
+        if heads != 1:
+            return TWICE if heads else HALF if _has_part(scan, texts, layouts) else NO_SHEET
+    return None
+
+
+def _build_result(
+    candidate: layout_search.LayoutCandidate, scans: Sequence[SheetScan], known: ScannerProfile
+) -> ProfileResult | ProfileFailure:
+    """Step 4 of `learn_profile`."""
+    control, lacking = layout_search.controls(candidate)
     try:
-        profile = layout_search.profile(way, scans, known)
-    except layout_search.LayoutMismatch as misfit:
-        return ProfileFailure(str(misfit), AGAIN)
-    return ProfileResult(profile, layout_search.evidence(profile, way, scans))
+        profile = layout_search.build_profile(candidate, control, scans, known)
+    except layout_search.LayoutMismatch as mismatch:
+        return ProfileFailure(str(mismatch), AGAIN)
+    return ProfileResult(profile, sheet_evidence.evidence(profile, candidate.omitted, lacking, scans))
 
 
 def _only_numbers(scan: SheetScan) -> bool:
     return sum(bool(stroke.chord.number) for stroke in scan.strokes) >= HEAD_KEYS
 
 
-def _unknown(
+def _infer_layout(
     scans: Sequence[SheetScan], texts: Sequence[str], layouts: Layouts
 ) -> tuple[ScannerProfile, layout_search.LayoutCandidate | None]:
-    """The layout that the sheet itself teaches, where it shows every key."""
+    """The layout inferred from the sheet itself, if one text shows every key; else no candidate."""
     if len(scans) == len(texts) == 1:
         (start,) = find_heads(scans[0].strokes, texts[0])
         keys = layout_inference.keys_of(scans[0].strokes[start:], texts[0])
@@ -132,72 +158,74 @@ def _unknown(
     return ScannerProfile(), None
 
 
-def _why(scans: Sequence[SheetScan], texts: Sequence[str], layouts: Layouts) -> ProfileFailure:
-    """Why scans that begin like the sheet are not it."""
-    begun = [_begun(scan, texts, layouts) for scan in scans]
-    if len(scans) > 1 and begun[0].keys() == begun[1].keys() and begun[0]:
+def _why_unmatched(scans: Sequence[SheetScan], texts: Sequence[str], layouts: Layouts) -> ProfileFailure:
+    """The reason why scans with the head of a text match no layout."""
+    texts_begun = [_texts_begun(scan, texts, layouts) for scan in scans]
+    if len(scans) > 1 and texts_begun[0].keys() == texts_begun[1].keys() and texts_begun[0]:
         return SAME
-    if any(each and not any(each.values()) for each in begun):
+    if any(begun and not any(begun.values()) for begun in texts_begun):
         return HALF
-    return NO_LAYOUT if any(_may_be(scan, text) for scan in scans for text in texts) else NO_SHEET
+    return NO_LAYOUT if any(_is_long_enough(scan, text) for scan in scans for text in texts) else NO_SHEET
 
 
-def _may_be(scan: SheetScan, text: str) -> bool:
-    """Whether these keys are enough for the letters and digits of a text, of which the signs may be missing."""
+def _is_long_enough(scan: SheetScan, text: str) -> bool:
+    """Whether the scan has a key for each letter and digit of a text; signs may be missing."""
     return len(scan.strokes) >= sum(map(str.isalnum, text))
 
 
-def _begun(scan: SheetScan, texts: Sequence[str], layouts: Layouts) -> dict[str, bool]:
-    """The texts of which a scan has the head on some layout, each with whether its end is there as well."""
-    found: dict[str, bool] = {}
+def _texts_begun(scan: SheetScan, texts: Sequence[str], layouts: Layouts) -> dict[str, bool]:
+    """The texts whose head the scan has on some layout, each with whether the scan has its end as well."""
+    begun: dict[str, bool] = {}
     for layout in layouts.values():
-        said = {caps: typed_text(scan, layout, ScannerProfile(caps=caps))[0] for caps in CAPS if caps not in CASES}
+        typed_by_caps = {
+            caps: typed_text(scan, layout, ScannerProfile(caps=caps))[0] for caps in CAPS if caps not in CASES
+        }
         for caps, text in product(CAPS, texts):
-            here = said.get(caps, said["obeyed"])  # a case that is lost must come so by itself
-            if apply_case(text[:HEAD_KEYS], caps) in here:
-                found[text] = found.get(text, False) or apply_case(text[-END_CHARS:], caps) in here
-    return found
+            typed = typed_by_caps.get(caps, typed_by_caps["obeyed"])  # the case must come from the scanner itself
+            if apply_case(text[:HEAD_KEYS], caps) in typed:
+                begun[text] = begun.get(text, False) or apply_case(text[-END_CHARS:], caps) in typed
+    return begun
 
 
-def _in_part(scan: SheetScan, texts: Sequence[str], layouts: Layouts) -> bool:
-    """Whether a part of a text of the sheet is in the scan, on any layout."""
-    parts = [text[place : place + HALF_CHARS] for text in texts for place in range(len(text) - HALF_CHARS + 1)]
+def _has_part(scan: SheetScan, texts: Sequence[str], layouts: Layouts) -> bool:
+    """Whether the scan has `HALF_CHARS` successive characters of a text, on any layout."""
+    parts = [text[start : start + HALF_CHARS] for text in texts for start in range(len(text) - HALF_CHARS + 1)]
     for layout in layouts.values():
-        said, _at = typed_text(scan, layout, ScannerProfile())
-        if any(part in said for part in parts):
+        typed, _at = typed_text(scan, layout, ScannerProfile())
+        if any(part in typed for part in parts):
             return True
     return False
 
 
 def learned_from_bytes(raw: bytes, texts: Sequence[str]) -> ProfileResult | ProfileFailure:
-    """What one scan teaches of a scanner that sends bytes (a serial port), with or without its terminator.
+    """Learn from one scan of a scanner that sends bytes, with or without its terminator.
 
-    Of several codes, the one with the control characters is enough.
+    Of a sheet with several codes, the one with the control characters is enough.
     """
     if len(raw) > MAX_RAW_BYTES:
         return TOO_LONG
-    said = raw.strip(b"\r\n\t\x02\x03").decode("latin-1")
-    found = next((each for text in texts for caps in CAPS if (each := match_bytes(said, text, caps))), None)
-    if found is None:
-        parts = (text[place : place + HALF_CHARS] for text in texts for place in range(len(text) - HALF_CHARS + 1))
-        return HALF if any(part in said for part in parts) else NO_SHEET
-    if any(text[:HEAD_KEYS] in said[found.end :] for text in texts):
+    received = raw.strip(b"\r\n\t\x02\x03").decode("latin-1")
+    candidates = (match_bytes(received, text, caps) for text in texts for caps in CAPS)
+    match = next((candidate for candidate in candidates if candidate), None)
+    if match is None:
+        parts = (text[start : start + HALF_CHARS] for text in texts for start in range(len(text) - HALF_CHARS + 1))
+        return HALF if any(part in received for part in parts) else NO_SHEET
+    if any(text[:HEAD_KEYS] in received[match.end :] for text in texts):
         return TWICE
-    if not found.controls and any(char in text for text in texts for char in CONTROLS.values()):
+    if not match.controls and any(char in text for text in texts for char in CONTROLS.values()):
         return MORE
-    return _of_bytes(found, said)
+    return _byte_result(match, received)
 
 
-def _of_bytes(found: ByteSheetMatch, said: str) -> ProfileResult | ProfileFailure:
-    prefix, aim = layout_search.without_aim(said[: found.start])
-    suffix = said[found.end :]
+def _byte_result(match: ByteSheetMatch, received: str) -> ProfileResult | ProfileFailure:
+    prefix, aim = layout_search.without_aim(received[: match.start])
+    suffix = received[match.end :]
     if max(len(prefix), len(suffix)) > AFFIX_MAX_CHARS:
         return ProfileFailure(layout_search.TOO_MUCH_AROUND, AGAIN)
-    control = {name: ITSELF for name, came in found.controls if came == CONTROLS[name]}
-    profile = ScannerProfile(caps=found.caps, control=control, prefix=prefix, suffix=suffix, aim=aim)
-    other = [(name, came) for name, came in found.controls if name not in control]
-    lacking = [f"{name} comes as {came!r}." if came else layout_search.left_out(name) for name, came in other]
-    case = [f"Its letters: {CAPS[found.caps]}."] if found.caps != "obeyed" else []
-    return ProfileResult(
-        profile, (*case, *layout_search.omitted_said(found.omitted), *lacking, *layout_search.around_said(profile))
-    )
+    control = {name: ITSELF for name, came in match.controls if came == CONTROLS[name]}
+    profile = ScannerProfile(caps=match.caps, control=control, prefix=prefix, suffix=suffix, aim=aim)
+    other = [(name, came) for name, came in match.controls if name not in control]
+    lacking = [f"{name} comes as {came!r}." if came else sheet_evidence.missing_control(name) for name, came in other]
+    case = [f"Its letters: {CAPS[match.caps]}."] if match.caps != "obeyed" else []
+    omissions, affixes = sheet_evidence.omissions(match.omitted), sheet_evidence.affixes(profile)
+    return ProfileResult(profile, (*case, *omissions, *lacking, *affixes))

@@ -1,7 +1,7 @@
-"""One scan of the setup sheet, read on one layout: does it say what the sheet says, and what came round and inside it?
+"""Matching of one scan with a text of the setup sheet, on one keyboard layout.
 
-What the keys type is compared with the text on the sheet. A control character may come as any chord or not at all, a sign
-that the scanner cannot type may be missing, and before and after the text there may be more.
+The typed text is compared with the text on the sheet. A control character may come as any chord or be missing, a sign that
+the scanner cannot type may be missing, and a prefix and a suffix may surround the text.
 
 >>> match_bytes("S1-WIP:SETUP:1A:AQ", "WIP:SETUP:1A:\\x1dAQ", "obeyed")
 ByteSheetMatch(start=3, end=18, caps='obeyed', controls=(('GS', ''),), omitted='')
@@ -18,11 +18,11 @@ from drivers.decode.keyboard.profile import CONTROLS, ScannerProfile
 from drivers.decode.keyboard.typewriter import Typewriter
 
 HEAD_KEYS = 13
-"""Characters at the head of a sheet's text by which it is known before the layout is: see `sheet_learning`."""
+"""The first characters of a text, by which it is recognised before the layout is known: see `sheet_learning`."""
 CASES = frozenset({"upper", "lower"})
-"""The words of `CAPS` for scanners that lose the case."""
+"""The values of `CAPS` for scanners that change all letters to one case."""
 BLANK = "\ufffc"
-"""A chord that types no text."""
+"""The placeholder for a chord that types no text."""
 _NAME_OF = {char: name for name, char in CONTROLS.items()}
 
 
@@ -36,11 +36,10 @@ class SheetScan:
 
 @dataclass(frozen=True, slots=True)
 class SheetMatch:
-    """How a scan says a text of the sheet.
+    """The match of a scan with `text`.
 
-    `text` is which; `controls` has for each control character on it the chord, None where it is missing; `omitted` are the
-    signs that are missing; `spoken` are all chords of the text; `before` and `after` are the strokes round it, each with
-    what it types.
+    `controls` has the chord for each control character of the text, None if it is missing. `omitted` are the missing signs.
+    `spoken` are all chords of the text. `before` and `after` are the chords around it, each with the text it types.
     """
 
     text: str
@@ -52,7 +51,10 @@ class SheetMatch:
 
 
 def find_heads(strokes: Sequence[Stroke], text: str) -> list[int]:
-    """Where the head of the text may begin: its characters repeat as the chords do, whatever the layout."""
+    """The indices at which the head of the text may begin: its chords repeat in the same places as its characters.
+
+    This holds on any layout.
+    """
     pattern = _pattern(text[:HEAD_KEYS])
     chords = [stroke.chord for stroke in strokes]
     last = len(chords) - HEAD_KEYS
@@ -61,42 +63,42 @@ def find_heads(strokes: Sequence[Stroke], text: str) -> list[int]:
 
 @lru_cache(maxsize=16)
 def _pattern(head: str) -> tuple[int, ...]:
-    """For each character the place of the first one like it."""
+    """For each character the index of its first occurrence."""
     return tuple(head.index(char) for char in head)
 
 
 def _repeats(chords: Sequence[Chord], start: int, pattern: tuple[int, ...]) -> bool:
-    seen: dict[Chord, int] = {}
-    return all(seen.setdefault(chords[start + place], place) == first for place, first in enumerate(pattern))
+    first_at: dict[Chord, int] = {}
+    return all(first_at.setdefault(chords[start + index], index) == first for index, first in enumerate(pattern))
 
 
-def typed_text(taught: SheetScan, layout: KeyLayout, profile: ScannerProfile) -> tuple[str, list[int]]:
-    """What the scan types on this layout, and for each character the stroke that brought it."""
+def typed_text(scan: SheetScan, layout: KeyLayout, profile: ScannerProfile) -> tuple[str, list[int]]:
+    """The text that the scan types on this layout, and for each character the index of its stroke."""
     if profile.caps in CASES:
-        profile = replace(profile, caps="obeyed")  # it must come in that case by itself
+        profile = replace(profile, caps="obeyed")  # the case must come from the scanner, not from the decoder
     typewriter = Typewriter(layout, profile, ends=False)
-    pieces: list[str] = []
+    parts: list[str] = []
     at: list[int] = []
-    for number, (chord, turned, _ns) in enumerate(taught.strokes):
+    for number, (chord, turned, _ns) in enumerate(scan.strokes):
         if chord.number:
             text = typewriter.number(chord.number)
         else:
-            text = typewriter.type(chord.code, chord.mods | (LOCKED if turned != taught.caps_lock else 0))
+            text = typewriter.type(chord.code, chord.mods | (LOCKED if turned != scan.caps_lock else 0))
         text = text or ("" if typewriter.waits else BLANK)
-        pieces.append(text)
+        parts.append(text)
         at += [number] * len(text)
-    left = typewriter.flush()
-    return "".join(pieces) + left, at + [len(taught.strokes) - 1] * len(left)
+    pending = typewriter.flush()
+    return "".join(parts) + pending, at + [len(scan.strokes) - 1] * len(pending)
 
 
 def apply_case(text: str, caps: str) -> str:
-    """The text of the sheet as a scanner sends it that loses the case."""
+    """The text of the sheet as a scanner with this case setting sends it."""
     return text.upper() if caps == "upper" else text.lower() if caps == "lower" else text
 
 
 @dataclass(frozen=True, slots=True)
 class ByteSheetMatch:
-    """How bytes say a text of the sheet: where, with which case, what came for each control character, what is missing."""
+    """The match of bytes with a text: its range, the case, what came for each control character, the missing signs."""
 
     start: int
     end: int
@@ -105,52 +107,53 @@ class ByteSheetMatch:
     omitted: str
 
 
-def match_bytes(said: str, text: str, caps: str) -> ByteSheetMatch | None:
-    """How what a scanner sent says a text of the sheet, None where it does not."""
-    found = _sought(text.swapcase() if caps == "inverted" else apply_case(text, caps)).search(said)
-    if found is None:
+def match_bytes(received: str, text: str, caps: str) -> ByteSheetMatch | None:
+    """Match the text that a scanner sent as bytes with a text of the sheet; None without a match."""
+    match = _pattern_of(text.swapcase() if caps == "inverted" else apply_case(text, caps)).search(received)
+    if match is None:
         return None
-    loose = list(enumerate(_loose(text), 1))
-    controls = tuple((_NAME_OF[char], found[number]) for number, char in loose if char in _NAME_OF)
-    omitted = "".join(char for number, char in loose if char not in _NAME_OF and found[number] is None)
-    return ByteSheetMatch(found.start(), found.end(), caps, controls, omitted)
+    optional = list(enumerate(_optional(text), 1))
+    controls = tuple((_NAME_OF[char], match[number]) for number, char in optional if char in _NAME_OF)
+    omitted = "".join(char for number, char in optional if char not in _NAME_OF and match[number] is None)
+    return ByteSheetMatch(match.start(), match.end(), caps, controls, omitted)
 
 
-def match_typed(said: str, at: list[int], taught: SheetScan, text: str, caps: str) -> SheetMatch | None:
-    """How what a scan typed (`typed_text`) says a text of the sheet, None where it does not."""
-    found = _sought(apply_case(text, caps)).search(said)
-    if found is None:
+def match_typed(typed: str, at: list[int], scan: SheetScan, text: str, caps: str) -> SheetMatch | None:
+    """Match the typed text of a scan (`typed_text`) with a text of the sheet; None without a match."""
+    match = _pattern_of(apply_case(text, caps)).search(typed)
+    if match is None:
         return None
     controls, omitted = [], ""
-    for number, char in enumerate(_loose(text), 1):
+    for number, char in enumerate(_optional(text), 1):
         if char in _NAME_OF:
-            chord = taught.strokes[at[found.start(number)]].chord if found[number] else None
+            chord = scan.strokes[at[match.start(number)]].chord if match[number] else None
             controls.append((_NAME_OF[char], chord))
-        elif found[number] is None:
+        elif match[number] is None:
             omitted += char
-    chords = [stroke.chord for stroke in taught.strokes]
+    chords = [stroke.chord for stroke in scan.strokes]
     before, after = (
-        tuple((chords[at[place]], said[place]) for place in part)
-        for part in (range(found.start()), range(found.end(), len(said)))
+        tuple((chords[at[index]], typed[index]) for index in part)
+        for part in (range(match.start()), range(match.end(), len(typed)))
     )
-    spoken = tuple(chords[at[found.start()] : at[found.end() - 1] + 1])
+    spoken = tuple(chords[at[match.start()] : at[match.end() - 1] + 1])
     return SheetMatch(text, tuple(controls), omitted, spoken, before, after)
 
 
-def _loose(text: str) -> list[str]:
-    """What of a text may be missing: control characters, and signs between the head and the last character."""
-    return [char for place, char in enumerate(text) if _is_loose(text, place)]
+def _optional(text: str) -> list[str]:
+    """The characters of a text that may be missing: control characters, and signs between the head and the last one."""
+    return [char for index, char in enumerate(text) if _is_optional(text, index)]
 
 
-def _is_loose(text: str, place: int) -> bool:
-    char = text[place]
-    return char in _NAME_OF or (HEAD_KEYS <= place < len(text) - 1 and not char.isalnum() and char != " ")
+def _is_optional(text: str, index: int) -> bool:
+    char = text[index]
+    return char in _NAME_OF or (HEAD_KEYS <= index < len(text) - 1 and not char.isalnum() and char != " ")
 
 
 @lru_cache(maxsize=16)
-def _sought(text: str) -> re.Pattern[str]:
+def _pattern_of(text: str) -> re.Pattern[str]:
+    """The expression that finds a text; it has one group for each optional character."""
     parts = []
-    for place, char in enumerate(text):
-        wanted = "(.?)" if char in _NAME_OF else re.escape(char)
-        parts.append(f"({wanted})?" if _is_loose(text, place) and char not in _NAME_OF else wanted)
+    for index, char in enumerate(text):
+        expected = "(.?)" if char in _NAME_OF else re.escape(char)
+        parts.append(f"({expected})?" if _is_optional(text, index) and char not in _NAME_OF else expected)
     return re.compile("".join(parts), re.DOTALL)

@@ -1,13 +1,13 @@
-"""NFC Forum tags: which commands read the NDEF message of a Type 2 or Type 4 tag, as conversations with the card.
+"""Reading the NDEF message of NFC Forum tags of Type 2 and Type 4.
 
-A conversation is a generator: it yields the next command and is sent the answer, data and two bytes of status; what it
-returns is the message, b"" where there is none. It only reads. What a card claims of lengths is bounded, then believed.
-Source: NFC Forum T2TOP 1.1 and T4TOP 2.0; PC/SC part 3, sections 3.1.3.2.3 (ATR of storage cards) and 3.2.2.1.8.
+The exchange with a card is a generator. It yields the next command, is sent the response (data and two bytes of status), and
+returns the message, b"" if there is none. It sends read commands only. Lengths that the card reports are bounded. Source:
+NFC Forum T2TOP 1.1 and T4TOP 2.0; PC/SC part 3, sections 3.1.3.2.3 (ATR of storage cards) and 3.2.2.1.8.
 
->>> talk = type2()
->>> next(talk).hex()
+>>> exchange = type2()
+>>> next(exchange).hex()
 'ffb0000310'
->>> talk.send(bytes.fromhex("E1101200 0303D00000 FE 000000000000 9000"))
+>>> exchange.send(bytes.fromhex("E1101200 0303D00000 FE 000000000000 9000"))
 Traceback (most recent call last):
     ...
 StopIteration: b'\\xd0\\x00\\x00'
@@ -16,22 +16,22 @@ StopIteration: b'\\xd0\\x00\\x00'
 from collections.abc import Generator
 
 MAX_MESSAGE_BYTES = 1024
-"""Bytes of an NDEF message that are read; a longer one is left on the card."""
+"""The longest NDEF message that is read; a longer one is ignored."""
 MAX_COMMANDS = 80
-"""Commands that one card is sent: those of the longest message in the smallest pieces that readers give, and to spare."""
+"""The most commands to one card: enough for the longest message in the smallest parts that readers return."""
 
-Talk = Generator[bytes, bytes, bytes]
+Exchange = Generator[bytes, bytes, bytes]
 _GOOD = b"\x90\x00"
-_STORAGE_CARD = bytes.fromhex("4F0CA000000306")  # in the ATR that a reader makes for a card that has none
+_STORAGE_CARD = bytes.fromhex("4F0CA000000306")  # in the ATR that a reader makes for a storage card
 _ULTRALIGHT, _ULTRALIGHT_C = 0x0003, 0x003A  # the Type 2 tags, NTAG21x among them
 _HISTORICAL = bytes.fromhex("8001")
 
 
-def conversation(atr: bytes) -> Talk | None:
-    """How to read the card that introduced itself so; None for cards that hold no NDEF message without a key."""
+def conversation(atr: bytes) -> Exchange | None:
+    """The exchange for a card with this ATR; None if such a card has no NDEF message that is readable without a key."""
     at = atr.find(_STORAGE_CARD)
     if at < 0:
-        # A card of ISO/IEC 14443-4 speaks for itself; to any other the commands would be noise.
+        # Only a card of ISO/IEC 14443-4 understands the commands of Type 4.
         return type4() if atr[:1] == b"\x3b" and atr[2:4] == _HISTORICAL else None
     name = int.from_bytes(atr[at + len(_STORAGE_CARD) + 1 :][:2], "big")
     return type2() if name in (_ULTRALIGHT, _ULTRALIGHT_C) else None
@@ -53,11 +53,11 @@ _NULL, _LOCK_CONTROL, _MEMORY_CONTROL, _NDEF, _TERMINATOR = 0x00, 0x01, 0x02, 0x
 _LONG_LENGTH = 0xFF
 
 
-def type2() -> Talk:
+def type2() -> Exchange:
     """The message of a Type 2 tag: capability container in page 3, then TLVs from page 4 on."""
     first = _data((yield _pages(_CC_PAGE)))
     if len(first) < PAGE or first[0] != _NDEF_MAGIC or first[1] >> 4 != 1 or first[3] >> 4:
-        return b""  # no NDEF, of a later version, or not to be read by everybody
+        return b""  # no NDEF, a later version, or protected against reading
     size = min(first[2] * 8, MAX_AREA_BYTES)
     area = first[PAGE : len(first) // PAGE * PAGE][:size]
     while (message := ndef_of(area)) is None and len(area) < size:
@@ -73,37 +73,37 @@ def _pages(page: int) -> bytes:
 
 
 def ndef_of(area: bytes) -> bytes | None:
-    """The NDEF message in the TLVs of a data area, b"" where there is none in it; None where more bytes are needed to say.
+    """The NDEF message in the TLVs of a data area, b"" if there is none; None if more bytes are needed.
 
     Bytes that a control TLV reserves belong to no TLV.
 
     >>> ndef_of(bytes.fromhex("0103A00C34 00 0302D500 FE")).hex()
     'd500'
     """
-    taken = _Area(area)
-    while (kind := taken.byte()) is not None:
+    reader = _Area(area)
+    while (kind := reader.byte()) is not None:
         if kind == _NULL:
             continue
         if kind == _TERMINATOR:
             return b""
-        length = taken.byte()
+        length = reader.byte()
         if length == _LONG_LENGTH:
-            long = taken.several(2)
-            length = None if long is None else int.from_bytes(long, "big")
+            long_length = reader.several(2)
+            length = None if long_length is None else int.from_bytes(long_length, "big")
         if length is None:
             return None
         if kind == _NDEF and length > MAX_MESSAGE_BYTES:
             return b""
-        value = taken.several(length)
+        value = reader.several(length)
         if kind == _NDEF or value is None:
             return value
-        if kind in (_LOCK_CONTROL, _MEMORY_CONTROL) and length == 3 and not taken.reserve(kind, value):
+        if kind in (_LOCK_CONTROL, _MEMORY_CONTROL) and length == 3 and not reader.reserve(kind, value):
             return b""
     return None
 
 
 class _Area:
-    """The bytes of a data area that belong to TLVs, taken one after another."""
+    """Reads the bytes of a data area that belong to TLVs, one after the other."""
 
     def __init__(self, area: bytes) -> None:
         self._area, self._at = area, 0
@@ -111,7 +111,7 @@ class _Area:
 
     def byte(self) -> int | None:
         """The next byte; None at the end."""
-        while any(self._at in each for each in self._reserved):
+        while any(self._at in span for span in self._reserved):
             self._at += 1
         if self._at >= len(self._area):
             return None
@@ -119,21 +119,21 @@ class _Area:
         return self._area[self._at - 1]
 
     def several(self, count: int) -> bytes | None:
-        """The next bytes; None where there are not so many."""
+        """The next bytes; None if there are fewer."""
         if self._at + count > len(self._area):
             return None
-        found = bytearray()
+        value = bytearray()
         for _ in range(count):
-            one = self.byte()
-            if one is None:
+            byte = self.byte()
+            if byte is None:
                 return None
-            found.append(one)
-        return bytes(found)
+            value.append(byte)
+        return bytes(value)
 
     def reserve(self, kind: int, value: bytes) -> bool:
-        """Leave out the bytes that a control TLV tells of; False where there are too many of them.
+        """Skip the span that a control TLV reserves; False if there are more than `MAX_RESERVED` spans.
 
-        Its address counts from the tag's first byte on, in pages of a size of its own.
+        The address in the TLV counts from the first byte of the tag, in pages of a size that the TLV gives.
         """
         begin = (value[0] >> 4 << (value[2] & 0x0F)) + (value[0] & 0x0F) - _FIRST_PAGE * PAGE
         size = value[1] or 256
@@ -147,12 +147,15 @@ _SELECT_APPLICATION = bytes.fromhex("00A4040007D276000085010100")
 _CC_FILE = bytes.fromhex("E103")
 _NO_NDEF_FILES = frozenset(map(bytes.fromhex, ("0000", "E102", "E103", "3F00", "3FFF", "FFFF")))
 _CC_BYTES, _NDEF_CONTROL = 15, bytes.fromhex("0406")
-_PIECE_MIN, _PIECE_MAX = 15, 240  # the specification's least, and what every reader passes on
+_PIECE_MIN, _PIECE_MAX = (
+    15,
+    240,
+)  # the smallest that the specification allows, and the largest that every reader passes on
 _LENGTH_BYTES = 2
 
 
-def type4() -> Talk:
-    """The message of a Type 4 tag: NDEF application, capability container, the file that it names."""
+def type4() -> Exchange:
+    """The message of a Type 4 tag: select the NDEF application, read the capability container and the file it names."""
     if (yield _SELECT_APPLICATION)[-2:] != _GOOD or (yield _select(_CC_FILE))[-2:] != _GOOD:
         return b""
     container = _data((yield _read(0, _CC_BYTES)))
@@ -161,16 +164,16 @@ def type4() -> Talk:
     file, most = container[9:11], int.from_bytes(container[3:5], "big")
     if file in _NO_NDEF_FILES or most < _PIECE_MIN or (yield _select(file))[-2:] != _GOOD:
         return b""
-    told = _data((yield _read(0, _LENGTH_BYTES)))
-    length = int.from_bytes(told, "big") if len(told) == _LENGTH_BYTES else 0
+    prefix = _data((yield _read(0, _LENGTH_BYTES)))
+    length = int.from_bytes(prefix, "big") if len(prefix) == _LENGTH_BYTES else 0
     if length > min(MAX_MESSAGE_BYTES, int.from_bytes(container[11:13], "big") - _LENGTH_BYTES):
         return b""
     message = b""
     while len(message) < length:
-        piece = _data((yield _read(_LENGTH_BYTES + len(message), min(most, _PIECE_MAX, length - len(message)))))
-        if not piece:
+        part = _data((yield _read(_LENGTH_BYTES + len(message), min(most, _PIECE_MAX, length - len(message)))))
+        if not part:
             return b""
-        message += piece
+        message += part
     return message[:length]
 
 

@@ -1,7 +1,7 @@
-"""Slots: one device may have several places for a card, and pcscd lists each as a reader of its own.
+"""Slots of smart card readers: pcscd lists each slot of a device as a reader of its own.
 
-An ACR1281U has a slot for contact cards, one for contactless ones and one for a SAM, the chip that a reader may carry inside
-for ever. pcscd's names end in two counts, of the reader and of its slot; before them may stand the name of the interface.
+An ACR1281U has a slot for contact cards, one for contactless cards, and one for a SAM, a chip that is installed in the
+reader. pcscd's names end with two counts, of the device and of its slot; the name of the interface may precede them.
 
 >>> names = [f"ACS ACR1252 [ACR1252 Dual Reader {what}] 0{count} 00" for count, what in enumerate(("SAM", "PICC"))]
 >>> for_cards(names)
@@ -17,32 +17,32 @@ from collections.abc import Iterable
 from typing import Literal
 
 MOST_SLOTS = 8
-"""Slots of one device that are read; each has a thread."""
+"""The most slots of one device that are read; each has a thread."""
 _USB_CHANNEL = 0x0020
 _SAM = re.compile(r"\bSAM\b", re.IGNORECASE)
 _CONTACTLESS = re.compile(r"\bPICC\b|\bCL\b|contactless|\bNFC\b|\bRFID\b", re.IGNORECASE)
 
 
 def for_cards(names: Iterable[str]) -> tuple[str, ...]:
-    """The slots of one device that a person may put a card to: contactless ones first, and none that says it is a SAM's."""
-    open_to_hands = sorted(name for name in names if not _SAM.search(name))
-    return tuple(sorted(open_to_hands, key=lambda name: not _CONTACTLESS.search(name))[:MOST_SLOTS])
+    """The slots of one device that take cards: contactless slots first, without slots for a SAM."""
+    card_slots = sorted(name for name in names if not _SAM.search(name))
+    return tuple(sorted(card_slots, key=lambda name: not _CONTACTLESS.search(name))[:MOST_SLOTS])
 
 
 def device_of(name: str) -> str:
-    """What the slots of one reader have in common, for a reader that does not tell which USB device it is."""
+    """The common part of the names of one device's slots, for a reader without a USB address."""
     return name[:-3] if short(name) != name else name
 
 
 def short(name: str) -> str:
-    """A name without pcscd's counts, which the next device may get."""
+    """A name without pcscd's two counts, which change when devices are plugged in again."""
     head, _, tail = name.rpartition(" ")
     head, _, count = head.rpartition(" ")
-    return head if head and all(len(each) == 2 for each in (count, tail)) else name
+    return head if head and all(len(part) == 2 for part in (count, tail)) else name
 
 
 def usb_address(channel: bytes, order: Literal["little", "big"]) -> tuple[int, int] | None:
-    """Bus and number of the USB device in a reader's attribute Channel ID; None where it is on no USB.
+    """Bus and device number in a reader's attribute Channel ID; None if it is not connected by USB.
 
     0xDDDDCCCC in the byte order of the machine: DDDD is 0020 for USB, CCCC then bus and number (PC/SC part 3, libccid).
     """
@@ -51,5 +51,5 @@ def usb_address(channel: bytes, order: Literal["little", "big"]) -> tuple[int, i
 
 
 def is_contactless(atr: bytes) -> bool:
-    """Whether a reader made this ATR for a contactless card (PC/SC part 3, 3.1.3.2.3): 3B 8n 80 01."""
+    """Whether this ATR is the one that readers make for a contactless card (PC/SC part 3, 3.1.3.2.3): 3B 8n 80 01."""
     return atr[:1] == b"\x3b" and atr[1:2].hex()[:1] == "8" and atr[2:4] == b"\x80\x01"

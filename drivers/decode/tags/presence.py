@@ -1,7 +1,7 @@
-"""Tags in the field of a reader: one arrival and one end, however often a tag is read between them.
+"""Presence of tags in the field of a reader: one arrival and one departure, however often a tag is detected in between.
 
-A tag arrives when it has been seen for `enter_s` (0: at once) and leaves when it has not been seen for `leave_s`; a tag that
-flickers at the edge of the field stays one arrival. Two readers that see one tag hold a `TagPresence` each: two facts.
+A tag arrives when it has been detected for `enter_s` (0: at once), and leaves when it has not been detected for `leave_s`. A
+tag that flickers at the edge of the field is one arrival. Each reader has its own `TagPresence`.
 
 >>> field = TagPresence(leave_s=1.0)
 >>> [field.seen("3C00CE754C", ms * 1_000_000) for ms in (0, 300, 900)]
@@ -17,13 +17,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 MAX_TAGS = 1024
-"""Tags that are held at once; beyond them the one that was not seen for longest is let go."""
+"""The most tags at once; beyond them the tag that was detected longest ago is dropped."""
 _NS = 1_000_000_000
 
 
 @dataclass(frozen=True, slots=True)
 class TagDeparture:
-    """A tag that had arrived is gone: how often it was seen, its best signal, when it arrived and when it was last seen."""
+    """The departure of a tag: number of detections, best signal, time of arrival, time of the last detection (ns)."""
 
     uid: str
     seen: int
@@ -38,7 +38,7 @@ class _Tag:
     last_ns: int
     seen: int = 0
     signal_dbm: int | None = None
-    since_ns: int | None = None  # none: it has not arrived yet
+    since_ns: int | None = None  # None: it has not arrived yet
     silent: bool = False
 
 
@@ -47,14 +47,14 @@ class TagPresence:
 
     def __init__(self, *, leave_s: float, enter_s: float = 0.0) -> None:
         self._leave_ns, self._enter_ns = int(leave_s * _NS), int(enter_s * _NS)
-        self._tags: OrderedDict[str, _Tag] = OrderedDict()  # seen longest ago first
-        self._ended: deque[TagDeparture] = deque(maxlen=MAX_TAGS)  # not told yet
+        self._tags: OrderedDict[str, _Tag] = OrderedDict()  # detected longest ago first
+        self._ended: deque[TagDeparture] = deque(maxlen=MAX_TAGS)  # not yielded yet
 
     def __len__(self) -> int:
         return len(self._tags)
 
     def seen(self, uid: str, now_ns: int, signal_dbm: int | None = None, *, silent: bool = False) -> bool:
-        """The reader saw this tag; whether it has arrived with that. One that is `silent` leaves without a word."""
+        """Register a detection; whether the tag has arrived with it. A `silent` tag has no departure."""
         tag = self._tags.pop(uid, None)
         if tag is not None and now_ns - tag.last_ns >= self._leave_ns:
             self._end(uid, tag)
@@ -73,38 +73,38 @@ class TagPresence:
         return True
 
     def stays(self, uid: str, now_ns: int) -> None:
-        """The tag has lain there until now, though it was not read again."""
+        """Register that the tag is still present, without a detection."""
         tag = self._tags.get(uid)
         if tag is not None:
             tag.last_ns = now_ns
             self._tags.move_to_end(uid)
 
     def due_ns(self) -> int | None:
-        """When the next tag will have left if it is not seen any more; None where there is none."""
+        """When the next tag leaves if it is not detected again; None without a tag."""
         return next(iter(self._tags.values())).last_ns + self._leave_ns if self._tags else None
 
     def quiet(self, now_ns: int) -> Iterator[TagDeparture]:
-        """It is now so late: yield the tags that have left."""
+        """Process the time until now: yield the tags that have left."""
         while self._tags:
             uid, tag = next(iter(self._tags.items()))
             if now_ns - tag.last_ns < self._leave_ns:
                 break
             del self._tags[uid]
             self._end(uid, tag)
-            yield from self._told()
-        yield from self._told()
+            yield from self._departures()
+        yield from self._departures()
 
     def all_left(self) -> Iterator[TagDeparture]:
-        """The reader sees nothing any more: yield every tag that was there."""
+        """End the presence of every tag, after the loss of the reader."""
         while self._tags:
             self._end(*self._tags.popitem(last=False))
-            yield from self._told()
-        yield from self._told()
+            yield from self._departures()
+        yield from self._departures()
 
     def _end(self, uid: str, tag: _Tag) -> None:
         if tag.since_ns is not None and not tag.silent:
             self._ended.append(TagDeparture(uid, tag.seen, tag.signal_dbm, tag.since_ns, tag.last_ns))
 
-    def _told(self) -> Iterator[TagDeparture]:
+    def _departures(self) -> Iterator[TagDeparture]:
         while self._ended:
             yield self._ended.popleft()

@@ -1,4 +1,4 @@
-"""The number of a contactless card: what PC/SC readers answer, and which numbers stand for a card at all.
+"""The number of a contactless card: the response of PC/SC readers, and numbers that do not identify a card.
 
 Source: PC/SC part 3, section 3.2.2.1.3 (Get Data); ISO/IEC 14443-3 for random numbers and the cascade tag.
 
@@ -20,18 +20,18 @@ _WHY = {
 
 
 def answered(response: bytes) -> TagSighting:
-    """The card in a response to `GET_UID`: data and two bytes of status."""
+    """Parse a response to `GET_UID`: the number and two bytes of status."""
     number, status = response[:-2], response[-2:].hex().upper()
     if status != "9000" or not number:
-        came = _WHY.get(status, "there is no number in the answer")
+        cause = _WHY.get(status, "there is no number in the answer")
         return TagSighting(
-            number.hex().upper(), why=f"The card's number cannot be read: {came} ({status or 'no status'})."
+            number.hex().upper(), why=f"The card's number cannot be read: {cause} ({status or 'no status'})."
         )
     return sighted(number)
 
 
 def sighted(number: bytes) -> TagSighting:
-    """The card of this number, first byte first; with the reason where the number cannot stand for it."""
+    """The card with this number, first byte first; with a reason if the number cannot identify it."""
     text = number.hex().upper()
     if len(number) == 4 and number[0] == 0x08:
         return TagSighting(text, why=f"The card shows a random number, another one each time ({text}).")

@@ -1,14 +1,14 @@
-// Keeps an open page true: hears of each event, fetches the same page again and changes only what is different.
-// And the search box: a scanner types into it from anywhere on the page.
+// Live page: on each ledger event, fetch the same page again and patch only the parts that changed.
+// Search box: route the keystrokes of a scanner to it from anywhere on the page.
 "use strict";
 
-const REST_MS = 300; // between two looks, however fast scans come
-const REST_TIMES = 4; // and so many times what a look took: a slow hub is asked less
-const AFTER_MS = 1000; // what an event changes about others is folded behind it
-const POLL_MS = 3000; // where every stream is taken
+const REST_MS = 300; // least pause between two refreshes
+const REST_TIMES = 4; // least pause as a multiple of the last refresh's duration, so a slow hub gets fewer requests
+const AFTER_MS = 1000; // second refresh: items that an event changes indirectly are refolded after it
+const POLL_MS = 3000; // polling interval while all streams are in use
 const TRY_STREAM_MS = 60000;
-const SETTLED_MS = 500; // who only passes through a page takes no seat
-const AGE_MS = 30000; // ages grow without events
+const SETTLED_MS = 500; // a page that is left before this time opens no stream
+const AGE_MS = 30000; // refresh interval for ages, which change without events
 
 const find = document.getElementById("find");
 const state = document.getElementById("live-state");
@@ -17,27 +17,27 @@ const regions = () => Array.from(document.querySelectorAll("[data-live]"));
 let stream = null;
 let poll = 0;
 let fetching = false;
-let again = false;
-let lastLook = 0;
+let refreshPending = false;
+let lastRefresh = 0;
 let tookMs = 0;
 let timer = 0;
-let after = 0;
+let secondTimer = 0;
 
-function say(word, kind) {
+function showState(word, kind) {
   if (state.textContent !== word) state.textContent = word;
   state.className = "live " + kind;
 }
 
-// --- what is different ---
+// --- patch the page ---
 
 function editing(element) {
   const focus = document.activeElement;
   return focus && element.contains(focus) && focus.matches("input, select, textarea");
 }
 
-function sameAttributes(old, fresh) {
+function patchAttributes(old, fresh) {
   for (const { name } of Array.from(old.attributes)) {
-    // What a reader opened stays open; what glows may end its glow.
+    // Keep an opened <details> open, and let a running highlight end.
     if (!fresh.hasAttribute(name) && name !== "open" && name !== "class") old.removeAttribute(name);
   }
   for (const { name, value } of Array.from(fresh.attributes)) {
@@ -46,9 +46,9 @@ function sameAttributes(old, fresh) {
   if (!fresh.hasAttribute("class") && old.className) old.removeAttribute("class");
 }
 
-function glow(element) {
+function highlight(element) {
   element.classList.remove("glow");
-  void element.getBoundingClientRect(); // so that the same animation runs once more
+  void element.getBoundingClientRect(); // forces a reflow, which restarts the animation
   element.classList.add("glow");
 }
 
@@ -56,28 +56,28 @@ function keyed(parent) {
   return parent.children.length > 0 && Array.from(parent.children).every((child) => child.dataset.key !== undefined);
 }
 
-function changeKeyed(old, fresh) {
-  const had = new Map(Array.from(old.children, (child) => [child.dataset.key, child]));
+function patchKeyed(old, fresh) {
+  const oldByKey = new Map(Array.from(old.children, (child) => [child.dataset.key, child]));
   let place = old.firstElementChild;
   for (const wanted of Array.from(fresh.children)) {
-    const known = had.get(wanted.dataset.key);
-    if (known === undefined) {
+    const existing = oldByKey.get(wanted.dataset.key);
+    if (existing === undefined) {
       const added = document.importNode(wanted, true);
       old.insertBefore(added, place);
-      glow(added);
+      highlight(added);
       continue;
     }
-    had.delete(wanted.dataset.key);
-    if (known === place) place = place.nextElementSibling;
-    else old.insertBefore(known, place);
-    const moved = known.dataset.mark !== wanted.dataset.mark;
-    change(known, wanted);
-    if (moved) glow(known);
+    oldByKey.delete(wanted.dataset.key);
+    if (existing === place) place = place.nextElementSibling;
+    else old.insertBefore(existing, place);
+    const moved = existing.dataset.mark !== wanted.dataset.mark;
+    patch(existing, wanted);
+    if (moved) highlight(existing);
   }
-  for (const gone of had.values()) gone.remove();
+  for (const removed of oldByKey.values()) removed.remove();
 }
 
-function change(old, fresh) {
+function patch(old, fresh) {
   if (old.isEqualNode(fresh) || editing(old)) return;
   if (old.nodeName !== fresh.nodeName) {
     old.replaceWith(document.importNode(fresh, true));
@@ -87,111 +87,113 @@ function change(old, fresh) {
     old.nodeValue = fresh.nodeValue;
     return;
   }
-  sameAttributes(old, fresh);
+  patchAttributes(old, fresh);
   if (keyed(old) && keyed(fresh)) {
-    changeKeyed(old, fresh);
+    patchKeyed(old, fresh);
     return;
   }
-  const mine = Array.from(old.childNodes);
-  const theirs = Array.from(fresh.childNodes);
-  if (mine.length === theirs.length && mine.every((node, index) => node.nodeName === theirs[index].nodeName)) {
-    mine.forEach((node, index) => change(node, theirs[index]));
+  const oldNodes = Array.from(old.childNodes);
+  const freshNodes = Array.from(fresh.childNodes);
+  const sameShape =
+    oldNodes.length === freshNodes.length && oldNodes.every((node, index) => node.nodeName === freshNodes[index].nodeName);
+  if (sameShape) {
+    oldNodes.forEach((node, index) => patch(node, freshNodes[index]));
   } else {
-    old.replaceChildren(...theirs.map((node) => document.importNode(node, true)));
+    old.replaceChildren(...freshNodes.map((node) => document.importNode(node, true)));
   }
 }
 
-async function look() {
+async function refresh() {
   if (fetching) {
-    again = true;
+    refreshPending = true;
     return;
   }
   fetching = true;
-  lastLook = performance.now();
+  lastRefresh = performance.now();
   try {
     const answer = await fetch(location.href, { headers: { Accept: "text/html" }, cache: "no-store", redirect: "error" });
     if (answer.ok) {
       const fresh = new DOMParser().parseFromString(await answer.text(), "text/html");
       for (const region of regions()) {
         const wanted = fresh.getElementById(region.id);
-        if (wanted) change(region, wanted);
+        if (wanted) patch(region, wanted);
       }
-      if (stream === null) say("every 3 s", "on");
+      if (stream === null) showState("every 3 s", "on");
     }
   } catch {
-    say("hub away", "off");
+    showState("hub away", "off");
   } finally {
     fetching = false;
-    tookMs = performance.now() - lastLook;
-    if (again) {
-      again = false;
-      soon();
+    tookMs = performance.now() - lastRefresh;
+    if (refreshPending) {
+      refreshPending = false;
+      scheduleRefresh();
     }
   }
 }
 
-function soon() {
+function scheduleRefresh() {
   if (timer) return;
-  const wait = Math.max(0, Math.max(REST_MS, REST_TIMES * tookMs) - (performance.now() - lastLook));
+  const wait = Math.max(0, Math.max(REST_MS, REST_TIMES * tookMs) - (performance.now() - lastRefresh));
   timer = setTimeout(() => {
     timer = 0;
-    look();
+    refresh();
   }, wait);
 }
 
-// --- hearing of it ---
+// --- event stream ---
 
-function heard() {
-  soon();
-  clearTimeout(after);
-  after = setTimeout(soon, AFTER_MS);
+function onLedgerEvent() {
+  scheduleRefresh();
+  clearTimeout(secondTimer);
+  secondTimer = setTimeout(scheduleRefresh, AFTER_MS);
 }
 
-function listen() {
+function connect() {
   if (stream || document.hidden) return;
   stream = new EventSource("/api/v1/events");
   stream.addEventListener("open", () => {
     clearInterval(poll);
     poll = 0;
-    say("live", "on");
-    soon(); // what happened between the page and the stream
+    showState("live", "on");
+    scheduleRefresh(); // events between the page load and the stream's start
   });
-  stream.addEventListener("ledger", heard);
-  stream.addEventListener("reload", heard);
+  stream.addEventListener("ledger", onLedgerEvent);
+  stream.addEventListener("reload", onLedgerEvent);
   stream.addEventListener("error", () => {
     if (stream.readyState !== EventSource.CLOSED) {
-      say("hub away", "off"); // the browser tries again by itself
+      showState("hub away", "off"); // the browser reconnects by itself
       return;
     }
-    stream = null; // refused: every seat is taken
-    if (!poll) poll = setInterval(look, POLL_MS);
-    setTimeout(listen, TRY_STREAM_MS);
+    stream = null; // refused: all streams are in use
+    if (!poll) poll = setInterval(refresh, POLL_MS);
+    setTimeout(connect, TRY_STREAM_MS);
   });
 }
 
-function rest() {
-  // A page that nobody looks at holds no stream: seats are few, and a browser opens six connections at most.
+function disconnect() {
+  // A hidden page closes its stream: the hub limits streams, and a browser opens at most six connections to a host.
   if (stream) stream.close();
   stream = null;
   clearInterval(poll);
   poll = 0;
 }
 
-function listenSoon() {
-  setTimeout(listen, SETTLED_MS);
+function connectLater() {
+  setTimeout(connect, SETTLED_MS);
 }
 
 if (regions().length) {
-  setInterval(() => document.hidden || soon(), AGE_MS);
+  setInterval(() => document.hidden || scheduleRefresh(), AGE_MS);
   document.addEventListener("visibilitychange", () => {
-    if (document.hidden) rest();
+    if (document.hidden) disconnect();
     else {
-      listen();
-      soon();
+      connect();
+      scheduleRefresh();
     }
   });
-  addEventListener("pagehide", rest);
-  addEventListener("pageshow", listenSoon);
+  addEventListener("pagehide", disconnect);
+  addEventListener("pageshow", connectLater);
 }
 
 // --- the search box ---

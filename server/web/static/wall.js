@@ -1,4 +1,4 @@
-// One question a screen: shows the panels one after another, until somebody pauses them. Without it they stand in a column.
+// Wall: show the panels one after another until the button pauses them. Without this script they are one column.
 "use strict";
 
 (() => {
@@ -22,7 +22,7 @@
   function stop() {
     window.clearInterval(timer);
     timer = 0;
-    pause.textContent = "Go on";
+    pause.textContent = "Continue";
   }
 
   pause.hidden = false;
@@ -34,4 +34,4 @@
   });
   show(0);
   run();
-})(); // its own scope: live.js shares the page
+})(); // a function scope, because live.js runs on the same page

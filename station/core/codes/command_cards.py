@@ -20,10 +20,11 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from station.core.event import MAX_QTY_MILLI
+from station.core.quantity import scaled
 
 HEAD = "WIP:"
 MAX_ARGUMENT_CHARACTERS = 120  # keeps the arguments of cards from making an event too long
-_DECIMAL = re.compile(r"([0-9]{1,10})(?:\.([0-9]{1,3}))?")
+_DECIMAL = re.compile(r"[0-9]{1,10}(?:\.[0-9]{1,3})?")
 
 
 class Card(StrEnum):
@@ -79,11 +80,8 @@ def quantity_milli(text: str) -> int | None:
     >>> quantity_milli("0.5"), quantity_milli("1,5"), quantity_milli("0")
     (500, None, None)
     """
-    match = _DECIMAL.fullmatch(text)
-    if match is None:
-        return None
-    milli = int(match[1]) * 1000 + int((match[2] or "").ljust(3, "0"))
-    return milli if 1 <= milli <= MAX_QTY_MILLI else None
+    milli = scaled(text) if _DECIMAL.fullmatch(text) else None
+    return milli if milli is not None and 1 <= milli <= MAX_QTY_MILLI else None
 
 
 def read_card(text: str) -> CardText | None:

@@ -12,6 +12,8 @@ from typing import NamedTuple
 
 import msgspec
 
+from station.core.quantity import decimal_text
+
 
 class Movement(msgspec.Struct, frozen=True, kw_only=True):
     """What one scan or entry did to one item, in the shop's words. Quantities in thousandths."""
@@ -33,16 +35,6 @@ class Movement(msgspec.Struct, frozen=True, kw_only=True):
     left_behind_milli: int = 0
     unknown: bool = False
     unread: str | None = None
-
-
-def quantity(milli: int) -> str:
-    """Thousandths as a person writes them.
-
-    >>> quantity(12_000), quantity(2_500), quantity(-1)
-    ('12', '2.5', '-0.001')
-    """
-    sign, whole, part = "-" if milli < 0 else "", abs(milli) // 1000, abs(milli) % 1000
-    return f"{sign}{whole}" + (f".{part:03}".rstrip("0") if part else "")
 
 
 def listed(words: tuple[str, ...]) -> str:
@@ -102,11 +94,11 @@ def out_of_order(move: Movement) -> str | None:
 def overrun(move: Movement) -> str | None:
     """No more should be moved than was there."""
     if move.missing_milli:
-        missing = quantity(move.missing_milli)
+        missing = decimal_text(move.missing_milli)
         return f"An adjustment would take {missing} more of {move.item} from {move.place} than is there."
     if not move.over_milli:
         return None
-    return f"{move.item} has {quantity(move.over_milli)} more at {move.place} than was there."
+    return f"{move.item} has {decimal_text(move.over_milli)} more at {move.place} than was there."
 
 
 def which_quantity(move: Movement) -> str | None:
@@ -122,14 +114,14 @@ def late_change(move: Movement) -> str | None:
     """An order should be cut only by what has not been started."""
     if not move.uncut_milli:
         return None
-    return f"{move.item} could not be cut by {quantity(move.uncut_milli)} more: that is already in process."
+    return f"{move.item} could not be cut by {decimal_text(move.uncut_milli)} more: that is already in process."
 
 
 def left_behind(move: Movement) -> str | None:
     """An order should be completed with nothing on hold or unstarted."""
     if not move.left_behind_milli:
         return None
-    return f"{move.item} was completed with {quantity(move.left_behind_milli)} on hold or not started."
+    return f"{move.item} was completed with {decimal_text(move.left_behind_milli)} on hold or not started."
 
 
 class Rule(NamedTuple):

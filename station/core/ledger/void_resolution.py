@@ -117,9 +117,9 @@ def _salvaged(outer: Event, stored: CountedIdentity) -> DecodedEvent:
 def named_by_void(event: Event) -> Place | None:
     """The place that a void means, scanned or entered; None for every other event; an end of a presence voids nothing."""
     if event.kind == "scan" and event.action == "void" and event.ref is not None and event.seen is None:
-        return _place(event.ref.log, event.ref.seq)
+        return place_of(event.ref.log, event.ref.seq)
     if event.kind == "entry" and event.what == "void" and event.data is not None:
-        return _place(event.data.get("log"), event.data.get("seq"))
+        return place_of(event.data.get("log"), event.data.get("seq"))
     return None
 
 
@@ -128,7 +128,8 @@ def _is_whole(value: object) -> TypeGuard[int]:
     return isinstance(value, int) and not isinstance(value, bool)
 
 
-def _place(log: object, seq: object) -> Place | None:
+def place_of(log: object, seq: object) -> Place | None:
+    """The place that two fields of an entry name; None where they name none."""
     if not isinstance(log, str) or not _is_whole(seq) or not 0 < seq < 2**63:
         return None
     return Place(log.lower(), seq) if _is_hex(log.lower(), 2 * LOG_ID_BYTES) else None
@@ -139,11 +140,11 @@ def correction(event: Event, recorded: tuple[int, str, int]) -> Correction | Non
     if event.kind != "entry" or event.what != "correct" or event.data is None:
         return None
     data = event.data
-    first = _place(data.get("log"), data.get("from_seq", data.get("seq")))
+    first = place_of(data.get("log"), data.get("from_seq", data.get("seq")))
     put = data.get("set")
     if first is None or not isinstance(put, dict):
         return None
-    last = _place(first.log, data.get("to_seq", first.seq))
+    last = place_of(first.log, data.get("to_seq", first.seq))
     fields = {name: value for name, value in put.items() if name in CORRECTABLE and _fits(name, value)}
     if not fields or last is None:
         return None

@@ -4,9 +4,6 @@ from collections.abc import Sequence
 
 from station.core.printing import Encode, Page, encoder, not_installed, typefaces, write_pdf
 
-AT_A_STATION = "Install it: pip install 'wipline[print]'. Or print the hub's page /sheet in a browser."
-AT_THE_HUB = "Install it where the hub runs: pip install 'wipline[print]'. Then restart the hub."
-
 
 def symbols(install: str) -> Encode:
     """The symbol encoder. Raises `PaperError` with the advice `install` where the library is not installed."""

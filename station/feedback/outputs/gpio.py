@@ -13,6 +13,7 @@ a card. The buzzer has the rhythms of `station.feedback.outputs.tones`. Each of 
 """
 
 import errno
+import sys
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
@@ -124,7 +125,7 @@ class Chip:
                 came="The Python package gpiod is not installed here, or older than 2.2.",
                 expected="Signals of kind 'gpio' need it.",
                 do="Install it: sudo apt-get install python3-libgpiod (Debian 13 and later), or "
-                "pip install 'wipline[station]'.",
+                f"in wipline's source folder: {sys.prefix}/bin/pip install '.[station]'.",
             ) from error
         off = LineSettings(direction=Direction.OUTPUT, output_value=Value.INACTIVE, active_low=active_low)
         self.names, self._offsets = tuple(offsets), dict(offsets)

@@ -47,7 +47,7 @@ def test_what_was_red_at_the_bench_is_no_scan_when_it_is_played(cable, tmp_path,
 
 
 def test_a_scanner_with_flow_control_says_nothing_of_its_opening(cable, tmp_path):
-    take = record(SerialLine(open_port(cable.port, {}), waits=True), tmp_path / "case.rec", lambda _told: None)
+    take = record(SerialLine(open_port(cable.port, {}), flow_control=True), tmp_path / "case.rec", lambda _told: None)
     assert take.said == []
     assert lines_of((tmp_path / "case.rec").read_bytes())[0].settings == {"profile": {}}
 

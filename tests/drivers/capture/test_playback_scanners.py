@@ -8,8 +8,8 @@ import pytest
 from waiting import until
 
 from drivers import Dropped, ProfileLearned, Read
-from drivers.keyboard import EVENT, Keyboard
-from drivers.platform.serial_ports import open_port as opened_port
+from drivers.keyboard import EVENT, Keyboard, KeyboardDevice
+from drivers.platform.serial_ports import open_port
 from drivers.serial_line import SerialLine
 from tests.drivers.fixtures.captures import bare, notes, play, raws, record, spans
 from tests.drivers.fixtures.hid_devices import MAKERS, PosScanner
@@ -51,7 +51,7 @@ def test_a_keyboard_says_the_same_again(benches, tmp_path, file):
 
 def test_keys_that_the_kernel_stamps_keep_its_times_to_the_nanosecond(strike, file):
     read_end, write_end = os.pipe2(os.O_NONBLOCK)
-    driver = Keyboard(read_end, "r", "n", lambda: os.close(read_end), stamped=True)
+    driver = Keyboard(KeyboardDevice(read_end, "n", lambda: os.close(read_end), stamped=True), "r")
 
     def hand(said):
         now_us = time.clock_gettime_ns(time.CLOCK_BOOTTIME) // 1000
@@ -71,7 +71,8 @@ def test_keys_that_the_kernel_stamps_keep_its_times_to_the_nanosecond(strike, fi
 def test_a_keyboard_that_was_typing_when_it_was_taken_loses_the_same_head(strike, file, after_s):
     read_end, write_end = os.pipe2(os.O_NONBLOCK)
     now_ns = time.clock_gettime_ns(time.CLOCK_BOOTTIME)
-    driver = Keyboard(read_end, "r", "n", lambda: os.close(read_end), stamped=True, opened_ns=now_ns)
+    device = KeyboardDevice(read_end, "n", lambda: os.close(read_end), stamped=True, opened_ns=now_ns)
+    driver = Keyboard(device, "r")
 
     def hand(said):
         at_us = (now_ns + int(after_s * NS)) // 1000
@@ -88,7 +89,8 @@ def test_a_keyboard_that_was_typing_when_it_was_taken_loses_the_same_head(strike
 def test_a_scanner_for_another_layout_is_played_with_its_layout_profile_and_lamp(typist, file):
     how = {"layout": "de", "prefix": "S1-", "turned": True}
     read_end, write_end = os.pipe2(os.O_NONBLOCK)
-    driver = Keyboard(read_end, "r", "n", lambda: os.close(read_end), caps_lock=True, said_layout="de")
+    device = KeyboardDevice(read_end, "n", lambda: os.close(read_end), caps_lock=True)
+    driver = Keyboard(device, "r", fixed_layout="de")
     driver.teach((), '{"layout":"de","prefix":"S1-"}')
     events = typist.scan("Zahl/Yard_#7", **how).events
 
@@ -104,7 +106,7 @@ def test_a_scanner_for_another_layout_is_played_with_its_layout_profile_and_lamp
 
 def test_a_setup_sheet_teaches_a_recorded_scanner_as_it_taught_the_real_one(typist, file):
     read_end, write_end = os.pipe2(os.O_NONBLOCK)
-    driver = Keyboard(read_end, "r", "n", lambda: os.close(read_end))
+    driver = Keyboard(KeyboardDevice(read_end, "n", lambda: os.close(read_end)), "r")
     driver.teach((SQUARE,), None)
     sheet = typist.scan(SQUARE[0], layout="fr")
     code = typist.scan("wo-1042", layout="fr")
@@ -126,7 +128,7 @@ def test_a_setup_sheet_teaches_a_recorded_scanner_as_it_taught_the_real_one(typi
 
 def test_a_serial_scanner_says_the_same_again(file):
     cable = Cable()
-    driver = SerialLine(opened_port(cable.port, {}))
+    driver = SerialLine(open_port(cable.port, {}))
     cable.hand_over()
     driver.teach((), '{"suffix":"!"}')
 

@@ -12,9 +12,9 @@ from drivers.decode.capture_file import CaptureEvent, CaptureHeader, event_line,
 from drivers.decode.serial.m100 import M100
 from drivers.decode.serial.pn532 import PN532
 from drivers.decode.tags.smartcard import GET_UID
-from drivers.pcsc import opened
+from drivers.pcsc import open_reader
 from drivers.platform.pcsc_interface import NoReader, ServiceGone
-from drivers.platform.serial_ports import open_port as opened_port
+from drivers.platform.serial_ports import open_port
 from drivers.serial_rfid import SerialRfid
 from tests.drivers.fixtures.captures import bare, lines_of, notes, play, raws, record
 from tests.drivers.fixtures.pcsc_names import ACR, GOOD, READS, ULTRALIGHT
@@ -41,7 +41,7 @@ def quick(monkeypatch):
 @pytest.mark.parametrize("name", sorted(ANSWERS))
 def test_a_tag_reader_that_is_asked_says_the_same_again(quick, file, name):
     cable = Cable()
-    driver = SerialRfid(opened_port(cable.port, {}))
+    driver = SerialRfid(open_port(cable.port, {}))
     cable.hand_over()
     driver.teach((), None)
     simulator = Simulator(cable, dict(ANSWERS[name]))
@@ -73,10 +73,10 @@ def test_a_tag_reader_that_is_asked_says_the_same_again(quick, file, name):
 
 def test_a_tag_reader_that_was_found_in_opening_is_found_in_its_recording(quick, file):
     cable = Cable()
-    driver = SerialRfid(opened_port(cable.port, {}))
+    driver = SerialRfid(open_port(cable.port, {}))
     cable.hand_over()
     simulator = Simulator(cable, dict(ANSWERS[PN532.name]))
-    assert driver.ask()
+    assert driver.probe()
     take = record(driver, file, lambda said: until(lambda: said))
     simulator.stop.set()
     simulator.join(5)
@@ -92,7 +92,7 @@ def _polls(name):
 
 def test_a_tag_reader_that_speaks_by_itself_says_the_same_again(quick, file):
     cable = Cable()
-    driver = SerialRfid(opened_port(cable.port, {}))
+    driver = SerialRfid(open_port(cable.port, {}))
     cable.hand_over()
 
     def hand(said):
@@ -116,7 +116,7 @@ def test_a_tag_reader_that_speaks_by_itself_says_the_same_again(quick, file):
 def test_cards_are_put_on_and_taken_off_again(quick, file):
     service = Pcscd(ACR)
     service.atr, service.answers = ULTRALIGHT, dict(READS)
-    driver = opened(service, {})
+    driver = open_reader(service, {})
 
     def hand(said):
         service.put(b"\x04\xa1\xb2\xc3" + GOOD)
@@ -200,7 +200,7 @@ def test_a_service_that_ends_while_a_card_is_read_is_written_down_once(file):
 
 def test_a_service_that_stays_away_is_lost_in_the_recording_too(quick, file):
     service = Pcscd(ACR)
-    driver = opened(service, {})
+    driver = open_reader(service, {})
 
     def hand(said):
         service.put(b"\x04\xff" + GOOD)

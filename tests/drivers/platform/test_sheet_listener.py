@@ -11,7 +11,7 @@ from drivers.decode.keyboard.keys import KeyEvent
 from drivers.decode.keyboard.profile import ScannerProfile, dict_of, profile_in, text_of
 from drivers.decode.scan import Scan
 from drivers.decode.setup_sheet.sheet_learning import STROKES_MAX
-from drivers.keyboard import EVENT, Keyboard
+from drivers.keyboard import EVENT, Keyboard, KeyboardDevice
 from drivers.platform.serial_ports import open_port
 from drivers.platform.sheet_listener import EVENTS_A_STROKE, ByteSheetDetector, KeySheetListener, trimmed
 from drivers.serial_line import SerialLine
@@ -26,13 +26,18 @@ NS = 1_000_000_000
 class Desk:
     """A keyboard on a pipe; its events carry the times that they are given."""
 
-    def __init__(self, *, heard_only: bool = False, **how) -> None:
+    def __init__(self, *, heard_only: bool = False, caps_lock: bool = False, **how) -> None:
         self._read_end, self._write_end = os.pipe()
         self.grabs = 0
-        self.driver = Keyboard(
-            self._read_end, "usb-1", "USB Keyboard", lambda: os.close(self._read_end),
-            grab=self._grab if heard_only else None, stamped=True, **how,
-        )  # fmt: skip
+        device = KeyboardDevice(
+            self._read_end,
+            "USB Keyboard",
+            lambda: os.close(self._read_end),
+            caps_lock=caps_lock,
+            stamped=True,
+            grab=self._grab if heard_only else None,
+        )
+        self.driver = Keyboard(device, "usb-1", **how)
         self._at_ns = time.clock_gettime_ns(time.CLOCK_BOOTTIME)
 
     def _grab(self) -> None:
@@ -167,7 +172,7 @@ def test_what_was_learned_holds_at_the_next_opening_and_a_configured_layout_beat
     heard = listen(desk.driver)
     desk.type(typist.scan("S1-AZ-1", layout="fr").events)
     assert heard.read().raw == b"AZ-1"
-    said = Desk(said_layout="de")
+    said = Desk(fixed_layout="de")
     said.driver.teach(SHEETS, learned)
     heard = listen(said.driver)
     said.type(typist.scan("S1-AZ-1", layout="de").events)
@@ -271,9 +276,9 @@ def test_on_a_port_that_nobody_knows_a_tag_reader_shows_itself_by_its_frames(cab
 
 
 def test_an_ear_hears_only_the_sheet():
-    ear = ByteSheetDetector(SHEETS)
-    assert [ear.hears(raw) for raw in (b"WO-1042", b"WIP:SCRAP", b"", b"\xff" * 5000)] == [None] * 4
-    assert ear.hears(b"xWIP:SETUP:2D:half") is not None
+    detector = ByteSheetDetector(SHEETS)
+    assert [detector.detect(raw) for raw in (b"WO-1042", b"WIP:SCRAP", b"", b"\xff" * 5000)] == [None] * 4
+    assert detector.detect(b"xWIP:SETUP:2D:half") is not None
 
 
 def test_a_scan_that_was_cut_stays_as_it_came():

@@ -5,7 +5,7 @@
 
 import evdev
 
-from station.cli.main import main
+from station.cli.commands import main
 
 evdev.InputDevice.grab = lambda _device: None
 main()

@@ -83,7 +83,7 @@ def test_what_is_no_json_is_refused_with_what_came_and_keeps_what_was_said_befor
     answer = beat(readers)
     assert answer.status_code == 400
     assert answer.json["error"]["came"].startswith(f"a body of {len(AROUND) + len(readers)} bytes: ")
-    assert answer.json["error"]["expected"] == "JSON as /openapi.json describes HeartbeatBody"
+    assert answer.json["error"]["expected"] == "JSON as /openapi.json describes HeartbeatRequest"
     assert kept(desk) == [{"id": "usb-1"}]
 
 

@@ -95,8 +95,8 @@ def test_a_tip_that_the_bytes_do_not_give_is_a_409_that_names_the_event(saw, a_l
     assert body == {
         "error": {
             "came": f"tip {'00' * 32} at seq 4",
-            "expected": f"{a_log.hashes[3].hex()}, which is what these bytes give; the first event in doubt is seq 1",
-            "do": "Send what stands before it, then seq 1 alone with the hash your log has for it: it is kept as claimed.",
+            "expected": f"{a_log.hashes[3].hex()}, the hash of these bytes; the first event in doubt is seq 1",
+            "do": "Send the events before it, then seq 1 alone with its hash in your log: it is stored with that hash.",
             "seq": 1,
         }
     }
@@ -129,16 +129,16 @@ def test_no_content_holds_up_the_next_event(saw, a_log, poison, rows):
 @pytest.mark.parametrize(
     ("changes", "status", "expected"),
     [
-        ({"from_seq": 0}, 400, "JSON as /openapi.json describes EventsBody"),
-        ({"from_seq": -1}, 400, "JSON as /openapi.json describes EventsBody"),
-        ({"from_seq": 2**63}, 400, "JSON as /openapi.json describes EventsBody"),
-        ({"prev": "zz"}, 400, "JSON as /openapi.json describes EventsBody"),
-        ({"events": "e30="}, 400, "JSON as /openapi.json describes EventsBody"),
-        ({"events": ["not base64!"]}, 400, "JSON as /openapi.json describes EventsBody"),
+        ({"from_seq": 0}, 400, "JSON as /openapi.json describes EventsRequest"),
+        ({"from_seq": -1}, 400, "JSON as /openapi.json describes EventsRequest"),
+        ({"from_seq": 2**63}, 400, "JSON as /openapi.json describes EventsRequest"),
+        ({"prev": "zz"}, 400, "JSON as /openapi.json describes EventsRequest"),
+        ({"events": "e30="}, 400, "JSON as /openapi.json describes EventsRequest"),
+        ({"events": ["not base64!"]}, 400, "JSON as /openapi.json describes EventsRequest"),
         ({"events": []}, 400, "1 to 500"),
         ({"events": ["e30="] * 501}, 413, "1 to 500"),
         ({"events": [base64.b64encode(b"x" * 65_537).decode()]}, 413, "at most 65536"),
-        ({"prev": "00" * 32}, 409, "the hash of what stands before it here"),
+        ({"prev": "00" * 32}, 409, "the hash of the event before it in the hub's ledger"),
         ({"from_seq": 7}, 409, "the log is complete here up to 0"),
         ({"hashes": ["00" * 32]}, 400, "one for each"),
     ],

@@ -81,10 +81,10 @@ def test_every_address_of_ours_is_described(desk):
     } <= set(described["paths"])
     session = described["paths"]["/api/v1/session"]["post"]
     assert session["requestBody"]["content"]["application/json"]["schema"] == {
-        "$ref": "#/components/schemas/SessionBody"
+        "$ref": "#/components/schemas/SessionRequest"
     }
     assert {"200", "400", "401", "403", "413"} <= set(session["responses"])
-    assert described["components"]["schemas"]["Trouble"]["properties"].keys() == {"came", "expected", "do", "seq"}
+    assert described["components"]["schemas"]["ErrorBody"]["properties"].keys() == {"came", "expected", "do", "seq"}
 
 
 def test_health_and_metrics_tell_where_the_ledger_and_the_projection_are(desk, folded):
@@ -201,7 +201,7 @@ def test_a_stream_hears_of_an_event_when_it_is_folded(desk, folded):
 
 
 def test_a_stream_ends_when_the_hub_does_and_frees_its_seat(desk, monkeypatch):
-    monkeypatch.setattr(stream, "_seats", stream._Seats(1))
+    monkeypatch.setattr(stream, "_slots", stream._Slots(1))
     first = desk.nobody().get("/api/v1/events")
     full = desk.nobody().get("/api/v1/events")
     assert (full.status_code, full.headers["Retry-After"]) == (503, "3")
@@ -229,7 +229,7 @@ def test_a_stream_says_when_something_older_was_folded_anew(desk):
     listener.start()
     bell = desk.app.extensions["wipline"].projected
     while listener.is_alive():
-        bell.ring_again()
+        bell.announce_refold()
         listener.join(0.05)
     assert heard == ["id: 1:0\nevent: reload\ndata: {}"]
 

@@ -225,7 +225,7 @@ def test_what_is_printed_on_a_badge_finds_its_person(desk, told, typed):
     answer = desk.nobody().get("/find", query_string={"q": typed})
     assert answer.status_code == 200
     assert "The badge of B. Lee ." in words(answer)
-    assert "Nothing here is called so" not in words(answer)
+    assert "Nothing found" not in words(answer)
 
 
 def test_a_badge_as_it_is_typed_finds_its_person_and_another_finds_nobody(told):

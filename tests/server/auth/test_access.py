@@ -142,7 +142,7 @@ def test_what_comes_with_a_cookie_must_come_from_our_pages(peopled):
     elsewhere = browser.post("/api/v1/entries", json=note, headers={**token, "Sec-Fetch-Site": "cross-site"})
     assert (elsewhere.status_code, elsewhere.json["error"]["came"]) == (
         403,
-        "a request from a page elsewhere (cross-site)",
+        "a request from another site (cross-site)",
     )
     assert (
         browser.post("/api/v1/entries", json=note, headers={**token, "Sec-Fetch-Site": "same-origin"}).status_code

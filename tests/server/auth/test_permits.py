@@ -9,11 +9,11 @@ from server.api.health import health
 from server.context import HubContext
 from server.db import schema
 from server.db.position_signal import PositionSignal
-from server.projection.log_permissions import beyond
+from server.projection.log_permissions import count_not_permitted
 from server.projection.tables import definition, event_state
 from server.projection.worker import Projector
 from server.queries.item_events import scans
-from server.queries.station_alerts import of_beyond
+from server.queries.station_alerts import of_not_permitted
 from station.core.hash_chain import link
 
 
@@ -48,7 +48,7 @@ def test_an_entry_by_a_stations_token_is_kept_and_makes_no_person(sent, rows):
 
 def test_what_it_may_not_send_stands_on_the_board_and_in_healthz(sent):
     with sent.store.read() as connection:
-        told = [each.sentence for each in of_beyond(beyond(connection))]
+        told = [each.sentence for each in of_not_permitted(count_not_permitted(connection))]
     assert told == [
         "Station saw-1 sent 1 event that it may not send: entries, or voids of what others recorded",
         "Station saw-1 sent 1 event that claims to be of station weld-1",

@@ -31,7 +31,7 @@ def test_a_fresh_hub_has_no_account(store):
 
 def test_the_first_person_comes_in_by_the_printed_link_once(desk, first_link, csrf_of, rows):
     browser = desk.nobody()
-    assert "You are the first person here" in browser.get(first_link).get_data(as_text=True)
+    assert "You are the first person of this hub" in browser.get(first_link).get_data(as_text=True)
     weak = come_in(browser, first_link, csrf_of, name="Kim", password="short")  # noqa: S106
     assert weak.status_code == 400
     assert "A password of 5 characters; expected at least 12." in weak.get_data(as_text=True)
@@ -136,7 +136,7 @@ def test_a_session_that_slept_no_longer_administers_and_ends_after_half_a_day(st
         session = accounts.start_session(connection, now_us, person=key)
 
         def someone(after_min):
-            return accounts.someone_of(connection, session, now_us + after_min * 60_000_000)
+            return accounts.principal_of(connection, session, now_us + after_min * 60_000_000)
 
         assert someone(10)[0].fresh
         accounts.touch_session(connection, session, now_us + 10 * 60_000_000)

@@ -10,7 +10,7 @@ from sqlalchemy import select
 
 from server.app import create_app
 from server.auth import devices
-from server.cli.main import main
+from server.cli.commands import main
 from server.clock import audit
 from server.config import HubConfig
 from server.db import schema
@@ -23,7 +23,7 @@ from server.ops.control_protocol import ControlRequest
 from server.ops.scheduler import ClockMonitor
 from server.projection.tables import event_state
 from server.projection.worker import Projector
-from server.queries.snapshot import attention, floor_now
+from server.queries.snapshot import current_alerts, snapshot_now
 from server.web.template_filters import tongue
 from station.core.event import Event, encode
 from station.core.hash_chain import genesis, link
@@ -165,7 +165,9 @@ def told(hub):
     browser = app.test_client()
     health = browser.get("/healthz").json
     with app.test_request_context(), hub.read() as connection:
-        board = [each.sentence for each in attention(connection, floor_now(connection, tongue(), hub.clock.utc_us()))]
+        board = [
+            each.sentence for each in current_alerts(connection, snapshot_now(connection, tongue(), hub.clock.utc_us()))
+        ]
     return (
         [line for line in health["wrong"] if "clock" in line],
         "No station is given the time." in browser.get("/stations").get_data(as_text=True),
@@ -361,7 +363,7 @@ def test_the_board_and_healthz_name_wrong_anchors_until_they_are_voided(poisoned
     ClockMonitor(hub).step()
     wrong, on_stations, board = told(hub)
     assert wrong == [
-        "4 anchors were given while the hub's clock was wrong: times of scans are off. Look: wipline-hub clock"
+        "4 anchors were given while the hub's clock was wrong: times of scans are off. See: wipline-hub clock"
     ]
     assert (on_stations, board) == (False, ["The hub's clock was wrong when stations were given the time, 4 times"])
     office(hub, "clock void", by="Kim")

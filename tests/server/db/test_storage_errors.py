@@ -109,7 +109,7 @@ def test_a_projection_that_does_not_move_is_wrong(take, a_log, machine, wrong):
     take(a_log.batch())
     assert wrong() == []
     machine.clock.wait(121)
-    assert wrong() == ["The pages have not moved for 2 min: 4 events wait. Look at the hub's log."]
+    assert wrong() == ["The pages have not moved for 2 min: 4 events wait. See the hub's log."]
 
 
 def test_a_stopped_thread_is_wrong(store, tmp_path, wrong):
@@ -118,7 +118,7 @@ def test_a_stopped_thread_is_wrong(store, tmp_path, wrong):
     assert wrong(*work.duties) == []
     work._threads[0].start()
     work._threads[0].join()
-    assert wrong(*work.duties) == ["The hub's projector has stopped. Look at the hub's log, and restart it."]
+    assert wrong(*work.duties) == ["The hub's projector has stopped. See the hub's log, and restart the hub."]
     work._stop.set()
     assert wrong(*work.duties) == []
     work._control.close()
@@ -159,12 +159,12 @@ def test_health_answers_within_its_bound_where_a_disk_hangs(store):
 
     found = health(HubContext(HubConfig(), store, duties=(duty,)), within_s=0.2)
     hangs.set()
-    assert found.wrong == ["The database does not answer within 0.2 s. Look at its disk, then restart the hub."]
+    assert found.wrong == ["The database does not answer within 0.2 s. Check its disk, then restart the hub."]
 
 
 def test_an_entry_is_written_once_where_the_high_water_file_cannot_be(store, rows):
-    store.high_water.close()
-    store.high_water.path.unlink()
-    store.high_water.path.mkdir()
+    store.rollback_guard.close()
+    store.rollback_guard.path.unlink()
+    store.rollback_guard.path.mkdir()
     entries.record(store, "note", {}, "Kim")
     assert len(rows(select(schema.ledger.c.pos))) == 2, "an anchor and the note, and no error after their commit"

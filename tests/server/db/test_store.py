@@ -79,13 +79,13 @@ def test_writers_of_many_threads_come_one_after_another(store):
 
 
 def test_a_new_hub_is_made_once(store):
-    with pytest.raises(NoHub, match="holds a hub already"):
+    with pytest.raises(NoHub, match="already holds a hub"):
         initialise(store)
 
 
 def test_where_there_is_no_hub_it_is_said_how_to_make_one(tmp_path):
     nowhere = tmp_path / "hub.db"
-    with pytest.raises(NoHub, match=f"{nowhere} holds no hub. Make one: wipline-hub init --db {nowhere}"):
+    with pytest.raises(NoHub, match=f"{nowhere} holds no hub. Create one: wipline-hub init --db {nowhere}"):
         open_hub(nowhere)
     with pytest.raises(NoHub), open_read_only(nowhere):
         pass

@@ -6,7 +6,7 @@ import pytest
 from click.testing import CliRunner
 from sqlalchemy import func, select
 
-from server.cli.main import main
+from server.cli.commands import main
 from server.db import schema
 from server.db.store import Store
 from server.ops.bootstrap import initialise, open_hub
@@ -101,7 +101,7 @@ def test_a_database_without_a_hub_is_left_as_it_is(tmp_path):
     done = run(DEMO, tmp_path / "hub.db")
     assert (done.exit_code, done.output) == (
         1,
-        f"Error: {tmp_path}/hub.db holds no hub. Make one: wipline-hub init --db {tmp_path}/hub.db\n",
+        f"Error: {tmp_path}/hub.db holds no hub. Create one: wipline-hub init --db {tmp_path}/hub.db\n",
     )
     assert list(tmp_path.iterdir()) == []
 

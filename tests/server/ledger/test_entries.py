@@ -62,14 +62,17 @@ def test_entries_are_written_together_or_not_at_all(store, own_events):
             Entry("order.relaese", {}, "Kim"),
             "entry 'order.relaese'; expected a kind of entry that is known here. Did you mean order.release?",
         ),
-        (Entry("note", {}, ""), "note by nobody; expected the name of who says it. Sign in, or name yourself."),
+        (
+            Entry("note", {}, ""),
+            "note without a person; expected the name of the person who makes the entry. Sign in, or give a name.",
+        ),
         (
             Entry("order.release", {"order": "W", "qty_milli": -1}, "Kim"),
             "order.release, of which: Expected `int` >= 0 - at `$.qty_milli`; expected the fields order, product, qty",
         ),
         (
             Entry("note", {"text": "x" * 70_000}, "Kim"),
-            "note that is no event; expected fields that can be written. This entry has",
+            "note that cannot be encoded; expected fields that an event can hold. This entry has",
         ),
     ],
 )

@@ -11,9 +11,10 @@ from sqlalchemy.exc import IntegrityError
 
 from server.db import schema
 from server.ledger import ingest, station_logs
-from server.ledger.ingest import BatchAppended, BatchRefused, IngestVerdict
+from server.ledger.ingest import BatchAppended, BatchRefused
 from server.ledger.verify import verify
 from station.core.hash_chain import ledger_genesis, ledger_link, link
+from station.core.protocol import EventVerdict
 
 NOW_US = 1_790_000_000_000_000
 
@@ -31,7 +32,7 @@ def test_a_batch_is_taken_in_its_order_and_linked_into_the_hubs_chain(store, tak
         head = ledger_link(head, pos, a_log.log_id, pos, own)
         event, prev = a_log.events[pos - 1], a_log.hash_at(pos - 1)
         expected.append((pos, a_log.log_id, pos, event, prev, own, NOW_US, head))
-    assert taken == BatchAppended(tuple(IngestVerdict(seq, "ok") for seq in (1, 2, 3, 4)), 4, 0, 1, head, 4)
+    assert taken == BatchAppended(tuple(EventVerdict(seq, "ok") for seq in (1, 2, 3, 4)), 4, 0, 1, head, 4)
     assert rows(select(schema.ledger)) == expected
 
 

@@ -9,7 +9,7 @@ from sqlalchemy import select
 
 from server.auth import accounts
 from server.auth.passwords import PASSWORDS
-from server.cli.main import main
+from server.cli.commands import main
 from server.db import schema
 from server.db.writer_lock import HubLocked
 from server.ledger.entries import Entry, EntryRefused
@@ -48,7 +48,7 @@ def listening(store):
 def test_a_wish_is_granted_by_the_hub_that_runs(listening):
     token = execute(str(listening.path), "station add", name="saw-1")
     assert len(token) == 43
-    with pytest.raises(CommandFailed, match="Station 'saw-1' is here already"):
+    with pytest.raises(CommandFailed, match="Station 'saw-1' already exists"):
         execute(str(listening.path), "station add", name="saw-1")
 
 
@@ -58,7 +58,7 @@ def test_a_wish_is_granted_without_a_running_hub_too(store):
 
 
 def test_a_database_that_is_held_by_somebody_who_does_not_answer_is_said(store, monkeypatch):
-    monkeypatch.setattr("server.ops.control_protocol.KNOCK_S", 0.0)
+    monkeypatch.setattr("server.ops.control_protocol.CONNECT_S", 0.0)
     with pytest.raises(HubLocked, match="is in use by process"):
         execute(str(store.path), "station add", name="saw-1")
 
@@ -85,7 +85,9 @@ def test_the_socket_is_its_owners_alone_and_its_path_may_be_long(tmp_path, new_h
     control.start()
     try:
         assert (folder / "hub.db.sock").stat().st_mode & 0o077 == 0
-        assert ask(str(folder / "hub.db"), ControlRequest("nonsense", {})).error.startswith("Unknown wish 'nonsense'")
+        assert ask(str(folder / "hub.db"), ControlRequest("nonsense", {})).error.startswith(
+            "Unknown request 'nonsense'"
+        )
     finally:
         control.close()
         store.close()
@@ -126,7 +128,7 @@ def test_a_hub_for_tests_needs_three_commands(run, tmp_path):
     assert run("init", "--db", db) == (
         1,
         "",
-        f"Error: sqlite:///{db} holds a hub already. Use it as it is, or name another database.\n",
+        f"Error: sqlite:///{db} already holds a hub. Use it, or name another database.\n",
     )
 
 
@@ -140,14 +142,14 @@ def test_people_and_tokens_are_let_in_and_turned_away(run, store, tmp_path):
     assert run("user", "password", "Kim", tmp_path / "password", "--db", db) == (
         1,
         "",
-        "Error: A password of 5 characters; expected at least 12. A few words in a row do well.\n",
+        "Error: A password of 5 characters; expected at least 12. Use a few words in a row.\n",
     )
     assert run("user", "list", "--db", db)[1] == "Kim\tactive\tsupervise\n"
     assert run("user", "revoke", "Kim", "--db", db)[0] == 0
     assert run("user", "revoke", "Kim", "--db", db) == (
         1,
         "",
-        "Error: Nobody is called 'Kim' here. wipline-hub user list names them.\n",
+        "Error: Unknown person 'Kim'. List all persons: wipline-hub user list.\n",
     )
     assert run("user", "add", "Kim", "--role", "boss", "--db", db)[0] == 2
     assert len(run("token", "--db", db)[1]) == 44
@@ -175,7 +177,7 @@ def test_a_password_comes_from_a_file_and_never_from_the_command_line(run, store
 def test_every_command_says_how_to_make_a_hub_where_there_is_none(run, tmp_path, command):
     code, said, complaint = run(*command, "--db", tmp_path / "hub.db")
     assert (code, said) == (1, "")
-    assert complaint == f"Error: {tmp_path}/hub.db holds no hub. Make one: wipline-hub init --db {tmp_path}/hub.db\n"
+    assert complaint == f"Error: {tmp_path}/hub.db holds no hub. Create one: wipline-hub init --db {tmp_path}/hub.db\n"
 
 
 def test_every_command_has_its_help(run):

@@ -9,7 +9,7 @@ from click.testing import CliRunner
 from fake_host import FakeMachine
 from sqlalchemy import select
 
-from server.cli.main import main
+from server.cli.commands import main
 from server.db import schema
 from server.db.writer_lock import HubLocked
 from server.ledger import entries
@@ -106,8 +106,8 @@ def test_a_restored_hub_names_the_span_that_may_be_lost(restored):
     hub.close()
     assert told == [
         (
-            f"Since {utc_text(since_us)} (restored from copy.db) what stood at positions 6 to 6 is missing: stations send"
-            " theirs again, what people entered then has to be entered anew."
+            f"Since {utc_text(since_us)} (restored from copy.db) the events at positions 6 to 6 are missing: stations send"
+            " their scans again, entries of that time must be entered again."
         ),
         "No verified backup off the hub's disk: stations keep everything they send.",
     ]
@@ -142,7 +142,7 @@ def test_a_hub_that_runs_is_not_restored_over(store, tmp_path):
     [
         (lambda path: path.write_bytes(path.read_bytes()[:-8_192]), "Use another backup."),
         (lambda path: path.write_bytes(b"no database" * 100), "file is not a database"),
-        (lambda path: path.unlink(), "is no file; expected a backup that wipline-hub backup made"),
+        (lambda path: path.unlink(), "is not a file; expected a backup made by wipline-hub backup"),
     ],
 )
 def test_a_backup_that_cannot_be_trusted_replaces_nothing(store, take, a_log, tmp_path, spoil, said):
@@ -206,5 +206,5 @@ def test_where_there_is_no_hub_there_is_no_backup(tmp_path, place):
     db = tmp_path / place
     with pytest.raises(NoHub) as told:
         back_up(str(db), tmp_path / "copy.db", 0)
-    assert str(told.value) == f"{db} holds no hub. Make one: wipline-hub init --db {db}"
+    assert str(told.value) == f"{db} holds no hub. Create one: wipline-hub init --db {db}"
     assert not list(tmp_path.glob("copy.db*"))

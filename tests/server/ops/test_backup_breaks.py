@@ -8,7 +8,7 @@ from click.testing import CliRunner
 from sqlalchemy import select
 
 from server.api.health import health
-from server.cli.main import main
+from server.cli.commands import main
 from server.config import HubConfig
 from server.context import HubContext
 from server.db import schema

@@ -16,7 +16,7 @@ from server.ledger.hub_log import begin_epoch
 from server.ops.backup import KEPT, back_up, check
 from server.ops.bootstrap import initialise
 from server.ops.durability import recheck
-from server.ops.scheduler import AGAIN_S, BackupScheduler
+from server.ops.scheduler import RETRY_S, BackupScheduler
 
 YEARS_30_S = 30 * 365.25 * 86_400
 NOT_DURABLE = "No verified backup off the hub's disk: stations keep everything they send."
@@ -121,19 +121,19 @@ def test_what_lies_in_the_newest_backup_is_durable(two_backups, reach):
 def test_durable_goes_back_to_the_newest_backup_that_is_still_there(two_backups, backups, reach):
     earlier, later = two_backups
     later.unlink()
-    backups.look()
+    backups.check_backups()
     assert reach() == (2, 2, False)
     earlier.unlink()
-    backups.look()
+    backups.check_backups()
     assert reach() == (0, 0, True)
 
 
 def test_a_backup_disk_that_comes_back_counts_again(two_backups, backups, folder, reach):
     folder.rename(folder.with_name("unplugged"))
-    backups.look()
+    backups.check_backups()
     assert reach() == (0, 0, True)
     folder.with_name("unplugged").rename(folder)
-    backups.look()
+    backups.check_backups()
     assert reach() == (4, 4, False)
 
 
@@ -141,7 +141,7 @@ def test_a_damaged_backup_is_not_durable(two_backups, backups, reach, caplog):
     _, later = two_backups
     later.write_bytes(later.read_bytes()[:-8_192])
     with caplog.at_level(logging.ERROR):
-        backups.look()
+        backups.check_backups()
     assert reach() == (2, 2, False)
     assert "a backup no longer counts" in caplog.text
 
@@ -160,14 +160,14 @@ def test_damage_that_leaves_size_and_time_is_found_when_the_hub_starts(two_backu
 def test_another_backup_under_the_same_name_does_not_count_for_more(two_backups, backups, reach):
     earlier, later = two_backups
     later.write_bytes(earlier.read_bytes())
-    backups.look()
+    backups.check_backups()
     assert reach() == (2, 2, False)
 
 
 def test_backups_of_an_earlier_epoch_make_nothing_durable(two_backups, store, machine, backups, reach):
     with store.write() as connection:
         begin_epoch(connection, "a test", None, machine.host)
-    backups.look()
+    backups.check_backups()
     assert reach() == (0, 0, True)
     backups.step()
     assert reach()[:2] == (4, 4)
@@ -180,7 +180,7 @@ def test_a_failed_backup_is_tried_again_soon_and_the_others_are_looked_at(two_ba
     backups.step()
     assert not folder.exists(), "and no file has taken the folder's name"
     assert reach() == (0, 0, True)
-    assert backups.due_in_s() == AGAIN_S
+    assert backups.due_in_s() == RETRY_S
 
 
 def test_a_step_of_the_clock_makes_no_backup_due(machine, backups):
@@ -226,6 +226,6 @@ def test_a_backup_made_by_hand_counts_while_it_is_there(store, take, a_log, mach
     assert handle(store, ControlRequest("backed up", copy)).value is True
     assert reach() == (4, 4, False)
     made.path.unlink()
-    backups.look()
+    backups.check_backups()
     assert reach() == (0, 0, True)
     assert handle(store, ControlRequest("backed up", copy)).value is False

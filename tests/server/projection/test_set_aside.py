@@ -12,7 +12,7 @@ from server.projection import set_aside as aside
 from server.projection.clock_sync import ClockFacts
 from server.projection.definitions import Definitions
 from server.projection.internal_tables import set_aside
-from server.projection.interpreter import MEANING, EventInterpreter
+from server.projection.interpreter import DEFAULT_INTERPRETER, EventInterpreter
 from server.projection.rebuild import compare, rebuild
 from server.projection.tables import event_state, item, parcel
 from server.projection.worker import Projector, recalculating
@@ -52,9 +52,11 @@ def is_of_weld(given: Any) -> bool:
 def branch(name: str) -> EventInterpreter:
     """Every function as it is, but for the one of this name."""
     if name in ClockFacts._fields:
-        times = MEANING.times._replace(**{name: failing(getattr(MEANING.times, name), is_of_weld)})
-        return MEANING._replace(times=times)
-    return MEANING._replace(**{name: failing(getattr(MEANING, name), is_of_weld)})
+        times = DEFAULT_INTERPRETER.times._replace(
+            **{name: failing(getattr(DEFAULT_INTERPRETER.times, name), is_of_weld)}
+        )
+        return DEFAULT_INTERPRETER._replace(times=times)
+    return DEFAULT_INTERPRETER._replace(**{name: failing(getattr(DEFAULT_INTERPRETER, name), is_of_weld)})
 
 
 EVENT_BRANCHES = ["permit", "seal", "void", "numbers", "correction", "binds", "defined", "links", "anchor", "parent"]
@@ -110,7 +112,7 @@ def test_any_order_sets_the_same_facts_aside(seed: int, new_floor: Any, story: A
             raise Planted
         return apply(state, fact, catalogue)
 
-    meaning = MEANING._replace(apply=fails)
+    meaning = DEFAULT_INTERPRETER._replace(apply=fails)
     floors = [new_floor(), new_floor()]
     for one in floors:
         one.projector = Projector(one.store, PositionSignal(), meaning)
@@ -130,14 +132,14 @@ def test_any_order_sets_the_same_facts_aside(seed: int, new_floor: Any, story: A
 
 
 def test_an_event_that_fails_only_when_it_is_linked_again_is_set_aside_then(floor: Any) -> None:
-    real, armed = MEANING.links, []
+    real, armed = DEFAULT_INTERPRETER.links, []
 
     def links(each: Any, put: Any, bindings: Any) -> Any:
         if armed and each.event is not None and each.event.stage == "weld":
             raise Planted
         return real(each, put, bindings)
 
-    floor.projector = Projector(floor.store, PositionSignal(), MEANING._replace(links=links))
+    floor.projector = Projector(floor.store, PositionSignal(), DEFAULT_INTERPRETER._replace(links=links))
     office, saw = floor.log("hub", 1), floor.log("saw-1", 2)
     floor.deliver(saw.anchor(), office.anchor(), saw.scan("TAG-1", "weld"), saw.scan("TAG-1", "saw"))
     floor.drain()
@@ -146,7 +148,7 @@ def test_an_event_that_fails_only_when_it_is_linked_again_is_set_aside_then(floo
     floor.drain()
     assert floor.show(select(set_aside.c.pos, set_aside.c.part)) == [(3, "event")]
     assert sorted(floor.show(select(item.c.item))) == [("WO-1",), ("WO-2",)]
-    assert compare(floor.store, MEANING._replace(links=links)) == []
+    assert compare(floor.store, DEFAULT_INTERPRETER._replace(links=links)) == []
 
 
 def test_an_item_that_cannot_be_written_is_left_out_and_the_others_are_folded(
@@ -231,7 +233,7 @@ def test_a_full_disk_sets_nothing_aside(floor: Any) -> None:
     def full(*_: object) -> Any:
         raise OSError(28, "No space left on device")
 
-    floor.projector = Projector(floor.store, PositionSignal(), MEANING._replace(links=full))
+    floor.projector = Projector(floor.store, PositionSignal(), DEFAULT_INTERPRETER._replace(links=full))
     floor.deliver(floor.log("saw-1", 2).scan("WO-1", "saw"))
     with pytest.raises(OSError, match="No space left"):
         floor.drain()
@@ -245,7 +247,7 @@ def test_a_later_definition_lets_a_fact_be_folded_that_failed_by_the_one_before(
             raise Planted
         return apply(state, fact, catalogue)
 
-    meaning = MEANING._replace(apply=fails)
+    meaning = DEFAULT_INTERPRETER._replace(apply=fails)
     floor.projector = Projector(floor.store, PositionSignal(), meaning)
     office, saw = floor.log("hub", 1), floor.log("saw-1", 2)
     floor.deliver(office.anchor(), saw.anchor(), office.entry("stage.define", {"stage": "pack", "type": "done"}))

@@ -7,7 +7,7 @@ from told import Told
 
 from server.locale_format import NBSP, LocaleFormat
 from server.queries.alerts import Alert, LinkedWord, ranked, without_repeats
-from server.queries.snapshot import attention, floor_now
+from server.queries.snapshot import current_alerts, snapshot_now
 from server.queries.station_alerts import of_stations
 
 NOON_US = 1_790_000_000_000_000
@@ -22,7 +22,7 @@ def said(told):
     """(sentence, who, grave) of everything on the board."""
     told.settle()
     with told.store.read() as connection:
-        found = attention(connection, floor_now(connection, LocaleFormat(), told.now_us))
+        found = current_alerts(connection, snapshot_now(connection, LocaleFormat(), told.now_us))
     return [(each.sentence.replace(NBSP, " "), each.who.replace(NBSP, " "), each.grave) for each in found]
 
 
@@ -64,8 +64,8 @@ def test_a_late_order_is_told_once_with_all_that_is_to_be_said_of_it(told):
     told.scan("WO-1", "saw", told.ago(hours=3, minutes=1))
     told.settle()
     with told.store.read() as connection:
-        (one,) = attention(connection, floor_now(connection, LocaleFormat(), told.now_us))
-    assert one.sentence == "WO-1 was due 2 d ago and stands at Saw"
+        (one,) = current_alerts(connection, snapshot_now(connection, LocaleFormat(), told.now_us))
+    assert one.sentence == "WO-1 was due 2 d ago and is at Saw"
     assert one.who.replace(NBSP, " ") == "Halvorsen Lifts · 10 pcs · € 20"
     assert [each.replace(NBSP, " ") for each in one.also] == ["has waited at Saw for 3 h 1 min, target 1 h"]
 

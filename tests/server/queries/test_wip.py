@@ -8,15 +8,15 @@ from told import Told
 
 from server.locale_format import LocaleFormat
 from server.queries.current_master_data import catalogue
-from server.queries.current_stock import standing
-from server.queries.historical_stock import standing_at
-from server.queries.snapshot import floor_at, floor_now
+from server.queries.current_stock import stock_now
+from server.queries.historical_stock import stock_at
+from server.queries.snapshot import snapshot_at, snapshot_now
 from server.queries.stage_order import line_of
 from server.queries.stage_summary import moved_on
 from server.queries.valuation import Valuation, spread
 from server.queries.wip import GroupBy, wip
 from station.core.ledger.costs import half_even
-from station.core.ledger.rules import quantity
+from station.core.quantity import decimal_text
 
 LEAVES = st.integers(min_value=0, max_value=10**15)
 
@@ -40,7 +40,7 @@ def read(told, look):
 def wip_of(told, by=GroupBy.STAGE, at_us=None):
     def look(connection):
         valuation = Valuation(catalogue(connection), told.now_us if at_us is None else at_us)
-        stands = standing(connection) if at_us is None else standing_at(connection, valuation.catalogue, at_us)
+        stands = stock_now(connection) if at_us is None else stock_at(connection, valuation.catalogue, at_us)
         return wip(stands, by, valuation)
 
     return read(told, look)
@@ -128,11 +128,11 @@ def test_a_total_is_the_sum_of_its_rows(told, by):
 
 def test_the_headline_of_the_board_is_the_sum_of_its_tiles(told):
     full_floor(told)
-    line = read(told, lambda connection: floor_now(connection, LocaleFormat(), told.now_us)).line
+    line = read(told, lambda connection: snapshot_now(connection, LocaleFormat(), told.now_us)).line
     assert line.items > 20
     assert sum(tile.items for tile in line.tiles) == line.items + line.spread_items
     assert sum(tile.shown_micros or 0 for tile in line.tiles) == line.shown_micros
-    assert line.shown_micros == half_even(line.worth.value.total, 10**9) * 10**6
+    assert line.shown_micros == half_even(line.stock_value.value.total, 10**9) * 10**6
     for amount in line.amounts:
         assert sum(a.milli for tile in line.tiles for a in tile.amounts if a.unit == amount.unit) == amount.milli
     assert sum(len(tile.ticks) for tile in line.tiles) >= line.items
@@ -178,15 +178,15 @@ def test_any_past_minute_is_as_it_was(told):
         at_us = told.ago(days=6 - n / 2)
         step(at_us)
         told.settle()
-        was.append((at_us, sorted(read(told, standing)), wip_of(told, GroupBy.ITEM)._replace(rows=())))
+        was.append((at_us, sorted(read(told, stock_now)), wip_of(told, GroupBy.ITEM)._replace(rows=())))
     shop = read(told, catalogue)
     for at_us, stands, _ in was:
         for asked_us in (at_us, at_us + 3_600_000_000):
-            found = read(told, lambda connection, asked_us=asked_us: standing_at(connection, shop, asked_us))
+            found = read(told, lambda connection, asked_us=asked_us: stock_at(connection, shop, asked_us))
             assert sorted(found) == stands
-    assert read(told, lambda connection: standing_at(connection, shop, told.ago(days=30))) == []
-    then = read(told, lambda connection: floor_at(connection, LocaleFormat(), was[4][0])).line
-    assert (then.items, [quantity(each.milli) for each in then.amounts]) == (2, ["40", "9"])
+    assert read(told, lambda connection: stock_at(connection, shop, told.ago(days=30))) == []
+    then = read(told, lambda connection: snapshot_at(connection, LocaleFormat(), was[4][0])).line
+    assert (then.items, [decimal_text(each.milli) for each in then.amounts]) == (2, ["40", "9"])
 
 
 def test_a_quantity_that_became_known_later_holds_for_the_time_before(small):

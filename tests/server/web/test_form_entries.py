@@ -101,7 +101,7 @@ def test_a_note_stands_on_the_page_as_text(send, told, desk):
 @pytest.mark.parametrize(
     ("form", "came"),
     [
-        ({"do": "put-right", "scan": "ab:1", "why": "x"}, "a scan, and nothing that is different"),
+        ({"do": "put-right", "scan": "ab:1", "why": "x"}, "a correction without a changed field"),
         ({"do": "put-right", "scan": "", "why": "x"}, "a scan to be added, without a stage"),
         ({"do": "put-right", "scan": "", "stage": "saw"}, "no reason"),
         ({"do": "put-right", "scan": "", "stage": "saw", "why": "x", "quantity": "ten"}, "the quantity"),
@@ -112,7 +112,7 @@ def test_a_note_stands_on_the_page_as_text(send, told, desk):
         ({"do": "void", "scan": "", "why": "x"}, "no scan"),
         ({"do": "void", "scan": "ab:99999999999999999999", "why": "x"}, "no scan"),
         ({"do": "note", "text": "  "}, "an empty note"),
-        ({"do": "burn"}, "a form that does"),
+        ({"do": "burn"}, "a form with do="),
     ],
 )
 def test_a_form_that_says_nothing_is_told_what_is_missing_and_writes_nothing(send, told, form, came):

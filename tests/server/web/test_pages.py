@@ -226,8 +226,8 @@ def test_a_search_leads_to_the_one_thing_that_is_meant(desk, full):
         assert (answer.status_code, answer.headers.get("Location")) == (302, "/items/WO-1005"), asked
     several = browser.get("/find?q=wo-10")
     assert several.status_code == 200
-    assert heading(several) == "20 things that may be meant"
-    assert heading(browser.get("/find?q=zzz")) == "Nothing here is called so"
+    assert heading(several) == "20 possible items"
+    assert heading(browser.get("/find?q=zzz")) == "Nothing found"
     assert browser.get("/find?q=zzz").status_code == 404
     assert browser.get("/items/zzz", headers={"Accept": "text/html"}).status_code == 404
 

@@ -95,7 +95,7 @@ def test_cards_are_those_of_the_shop(desk, shop, tmp_path, paper):
 def test_badges_are_printed_for_those_who_supervise_alone(desk, shop, who):
     browser = desk.nobody() if who in ("nobody", "station") else desk.person(who)
     asked = {"headers": desk.station()} if who == "station" else {}
-    assert "Badges are printed for somebody who supervises" in text_of(browser.get("/cards", **asked))
+    assert "Badges are printed only for a supervisor" in text_of(browser.get("/cards", **asked))
     pages = (browser.get(f"/cards.svg?page={number}", **asked) for number in range(1, 5))
     texts = [text.decode() for page in pages for _, text in scanned(svg_picture(page.get_data(as_text=True)))]
     assert "WIP:REASON:scratch" in texts
@@ -159,7 +159,8 @@ def test_a_page_of_cards_that_is_not_there_is_refused(desk, page):
 @pytest.mark.parametrize(("module", "package"), [("zint", "zint-bindings"), ("reportlab.pdfgen.canvas", "reportlab")])
 def test_where_a_library_is_missing_the_answer_says_what_to_install(desk, monkeypatch, module, package):
     monkeypatch.setitem(sys.modules, module, None)
-    do = "Install it where the hub runs: pip install 'wipline[print]'. Then restart the hub."
+    pip = f"{sys.prefix}/bin/pip install '.[print]'"
+    do = f"Install it where the hub runs, in wipline's source folder: {pip}. Then restart the hub."
     came = f"The Python package {package!r} is not installed here"
     for address in ("/sheet.pdf", "/cards.pdf"):
         assert trouble(desk.nobody().get(address)) == (503, came, "Sheets and cards are drawn with it", do)

@@ -29,7 +29,7 @@ class Recorder:
     def __init__(self, folder: Path, *words: str) -> None:
         self.cable, self.file = Cable(), folder / "case.rec"
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "station.cli.main", "record", *words, str(self.file)],
+            [sys.executable, "-m", "station.cli", "record", *words, str(self.file)],
             stdout=subprocess.PIPE, stderr=subprocess.PIPE, env={**os.environ, "PYTHONUNBUFFERED": "1"},
         )  # fmt: skip
 

@@ -9,7 +9,7 @@ from drivers import DriverError
 from station.cli import capture
 from station.cli.capture import Capture, CaptureOptions
 from station.config import load
-from station.readers.registry import ReaderStatus
+from station.status import ReaderStatus
 from tests.station.cli.test_keypads import runs
 
 

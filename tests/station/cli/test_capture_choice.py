@@ -76,7 +76,7 @@ def test_without_a_word_the_first_that_is_known_for_a_reader_is_recorded(
 ) -> None:
     keys = DeviceInfo("/dev/input/event1", "Cherry Keyboard", 3, 0x046A, 0x0001, "", "usb-1", types=True, points=False)
     scanner = DeviceInfo("/dev/input/event3", "Symbol", 3, 0x05E0, 0x1200, "SN77", "usb-2", types=True, points=False)
-    monkeypatch.setattr(capture.ports, "present", list)
+    monkeypatch.setattr(capture.serial_ports, "present", list)
     monkeypatch.setattr(capture.hidpos, "present", list)
     words = ("record", "--config", toml, "--seconds", 1)
     for there, more in (([keys, scanner], ()), ([keys], ("--match", "046a:0001"))):

@@ -34,7 +34,7 @@ def test_a_wrong_recording_is_told_with_its_line(tmp_path: Path) -> None:
 
 def test_decode_answers_a_pipe_line_by_line() -> None:
     process = subprocess.Popen(
-        [sys.executable, "-m", "station.cli.main", "decode"], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+        [sys.executable, "-m", "station.cli", "decode"], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
         env={**os.environ, "PYTHONUNBUFFERED": "1"},
     )  # fmt: skip
     assert process.stdin is not None

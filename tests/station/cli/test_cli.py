@@ -7,7 +7,7 @@ import msgspec
 import pytest
 from click.testing import CliRunner, Result
 
-from station.cli.main import main
+from station.cli.commands import main
 from station.core.event import decode
 from station.system.version import version
 from tests.station.fixtures.journals import a_scan, open_journal

@@ -6,7 +6,7 @@ import sys
 import msgspec
 from click.testing import CliRunner
 
-from station.cli.main import main
+from station.cli.commands import main
 
 
 def decoded(*words: str, lines: bytes) -> list[tuple[object, ...]]:

@@ -227,7 +227,7 @@ def test_the_command_exits_1_where_something_is_wrong(config: StationConfig, tmp
         f'station = "saw-1"\njournal = "{config.journal}"\nstatus = "{config.status}"\n'
         f'[[reader]]\nkind = "replay"\npath = "{tmp_path}/scans"\n'
     )
-    command = [sys.executable, "-m", "station.cli.main", "doctor", "--config", str(toml)]
+    command = [sys.executable, "-m", "station.cli", "doctor", "--config", str(toml)]
     asked = subprocess.run(command, capture_output=True, text=True, check=False)
     assert asked.returncode == 1
     assert (

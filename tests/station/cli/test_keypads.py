@@ -9,7 +9,7 @@ from drivers.decode.detect.device_info import DeviceInfo
 from station import status
 from station.cli import keypads
 from station.readers.profile_store import KEYPAD, ProfileStore, beside
-from station.readers.registry import ReaderStatus
+from station.status import ReaderStatus
 from station.system.clock import boot_ns
 from tests.station.cli.test_cli import command
 

@@ -15,8 +15,8 @@ from station.core.codes import read_code, written_code
 from station.core.event import Event, Reader, encode
 from station.feedback.outputs.screen import escaped
 from station.journal.records import StoredEvent
-from station.readers.registry import ReaderRegistry, ReaderStatus
-from station.status import HubStatus, StationStatus
+from station.readers.registry import ReaderRegistry
+from station.status import HubStatus, ReaderStatus, StationStatus
 
 HOSTILE = [
     "<script>alert(1)</script>",

@@ -10,7 +10,7 @@ import pytest
 from click.testing import CliRunner, Result
 from read_back import pdf_pictures, scanned, svg_picture
 
-from station.cli.main import main
+from station.cli.commands import main
 from station.cli.print_sheets import STDOUT, Destination, PrintOptions, destination
 from station.core.codes.setup_sheet import BARS_A_TEXT, BARS_B_TEXT, SQUARE_TEXT
 from tests.station.fixtures.journals import open_journal
@@ -58,9 +58,7 @@ def test_without_a_name_it_goes_along_the_pipe_as_pdf(paper: str, tmp_path: Path
 
 def test_at_a_terminal_it_lies_in_the_folder_afterwards(tmp_path: Path) -> None:
     leader, follower = os.openpty()
-    done = subprocess.run(
-        [sys.executable, "-m", "station.cli.main", "sheet"], stdout=follower, cwd=tmp_path, check=False
-    )
+    done = subprocess.run([sys.executable, "-m", "station.cli", "sheet"], stdout=follower, cwd=tmp_path, check=False)
     os.close(follower)
     said = os.read(leader, 1000).decode()
     os.close(leader)
@@ -162,7 +160,8 @@ def test_where_a_library_is_missing_it_says_what_to_install(
     assert (asked.exit_code, asked.stdout) == (1, "")
     assert asked.stderr == (
         f"wipline-station: The Python package {package!r} is not installed here. Sheets and cards are drawn with it. "
-        "Install it: pip install 'wipline[print]'. Or print the hub's page /sheet in a browser.\n"
+        f"Install it, in wipline's source folder: {sys.prefix}/bin/pip install '.[print]'. "
+        "Or print the hub's page /sheet in a browser.\n"
     )
 
 

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from station.core.hash_chain import genesis, link
+from station.core.protocol import OpenItem
 from station.journal import (
     HubMark,
     Journal,
@@ -17,7 +18,6 @@ from station.journal import (
     JournalLocked,
     JournalReader,
     LogState,
-    OpenItem,
     OpenItems,
     Receipt,
     StoredEvent,
@@ -115,7 +115,7 @@ def test_the_contract_names_the_tables_and_columns(tmp_path: Path) -> None:
         "event": ["seq", "bytes", "prev", "hash"],
         "mark": ["hub_epoch", "accepted_thru", "durable_thru", "head"],
         "snapshot": ["version", "body"],
-        "item": ["item", "product", "operation", "state", "qty_milli"],
+        "item": ["item", "product", "operation", "state", "qty_milli", "stage"],
         "verified": ["seq", "hash"],
     }
     with closing(sqlite3.connect(tmp_path / "journal.db")) as db:
@@ -272,7 +272,7 @@ def test_definitions_and_open_items_are_kept(tmp_path: Path) -> None:
         assert (reader.snapshot(), reader.items()) == (None, OpenItems([], "", complete=False))
         journal.save_snapshot("v1", b"one")
         journal.save_snapshot("v2", b"two")
-        a, b = OpenItem("A", "bracket", 20, "here", 5_000), OpenItem("B", None, None, None, None)
+        a, b = OpenItem("A", "bracket", 20, "here", 5_000), OpenItem("B", stage="saw")
         split = [OpenItem("A", "bracket", 20, "here", 1_000), OpenItem("A", "bracket", 30, "waiting", 4_000)]
         journal.save_items(["A", "B"], [a, b], "1:9")
         assert journal.items() == OpenItems([a, b], "1:9", complete=True)

@@ -9,7 +9,7 @@ from waiting import until
 from drivers import DriverError
 from drivers.hotplug import DeviceAdded, DeviceRemoved
 from station.config import ReaderConfig as Row
-from station.readers.registry import ReaderStatus
+from station.status import ReaderStatus
 from tests.station.fixtures.fake_hotplug import CARDS, Station
 from tests.station.fixtures.reader_manager import Watches, a_station
 

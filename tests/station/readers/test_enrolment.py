@@ -17,7 +17,7 @@ from station.readers.profile_store import ReaderProfile
 from station.readers.reader_thread import ReaderSpec, ReaderThread
 from tests.station.fixtures.reader_threads import Scanner, Station
 
-ASKED = "Nobody knows this serial port, so it is asked with harmless questions and listened to, until a reader answers."
+ASKED = "This serial port is unknown, so it is asked with harmless questions and listened to, until a reader answers."
 MEND = 'Is it a scanner? Scan the setup sheet with it, or name it: kind = "serial_line", match = "1a86:7523".'
 PORT = DeviceInfo(
     "/dev/ttyUSB0", "Serial", 3, 0x1A86, 0x7523, "S1", "usb-1.2", types=False, points=False, subsystem="tty"

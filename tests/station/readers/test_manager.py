@@ -12,8 +12,8 @@ from drivers import DriverError
 from station.config import ReaderConfig as Row
 from station.feedback.messages import TOO_FAST, Red
 from station.readers import reader_thread as module
-from station.readers.registry import ReaderStatus
 from station.scan.pipeline import ReaderSettings
+from station.status import ReaderStatus
 from tests.station.fixtures.reader_manager import Held, a_station
 from tests.station.fixtures.scan_pipeline import a_read
 

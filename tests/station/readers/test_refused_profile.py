@@ -13,7 +13,8 @@ from station.feedback.messages import Red
 from station.readers import reader_thread as module
 from station.readers.enrolment import UNUSABLE
 from station.readers.profile_store import ProfileStore, ReaderProfile, beside
-from station.readers.registry import OPEN_STATES, ReaderRegistry, ReaderStatus, to_heartbeat
+from station.readers.registry import OPEN_STATES, ReaderRegistry, to_heartbeat
+from station.status import ReaderStatus
 from tests.drivers.conftest import Wedge
 from tests.station.fixtures.reader_threads import Scanner, Station
 from tests.station.fixtures.scan_pipeline import a_read

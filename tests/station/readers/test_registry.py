@@ -1,6 +1,7 @@
 """The roll of readers: one line a device, whatever node it has; bounded; each change said once."""
 
-from station.readers.registry import MAX_HEARTBEAT_TEXT, MAX_LINES, MAX_TEXT, ReaderRegistry, ReaderStatus, to_heartbeat
+from station.readers.registry import MAX_HEARTBEAT_TEXT, MAX_LINES, MAX_TEXT, ReaderRegistry, to_heartbeat
+from station.status import ReaderStatus
 
 
 def a_roll() -> tuple[ReaderRegistry, list[tuple[str, dict[str, str]]], list[int]]:

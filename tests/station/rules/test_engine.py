@@ -5,7 +5,9 @@ import pytest
 
 from station.core.codes import read_code, read_tag_code
 from station.core.event import Event
-from station.rules.engine import OpenParcel, ShopRules
+from station.core.protocol import OpenItem
+from station.core.snapshot import read_snapshot
+from station.rules.engine import ShopRules
 
 LINE = [{"op": 10 * number, "stage": stage} for number, stage in enumerate(("saw", "deburr", "weld"), start=1)]
 DEFINITIONS = [
@@ -23,7 +25,7 @@ TURNED_ON = [
 
 def judge(*more: dict[str, object], **snapshot: object) -> ShopRules:
     """A judge that knows the line; `more` definitions are added."""
-    return ShopRules(msgspec.json.encode({"definitions": [*DEFINITIONS, *more], **snapshot}))
+    return ShopRules(read_snapshot(msgspec.json.encode({"definitions": [*DEFINITIONS, *more], **snapshot})))
 
 
 def looks(at: ShopRules, text: str, stage: str, **event: object) -> tuple[str | None, str | None]:
@@ -37,7 +39,7 @@ def looks(at: ShopRules, text: str, stage: str, **event: object) -> tuple[str | 
 def released() -> ShopRules:
     """WO-1: 100 brackets, released, with every rule of the test turned on."""
     known = judge(*TURNED_ON)
-    known.know([OpenParcel("WO-1", "bracket", None, "released", 100_000)], complete=True)
+    known.know([OpenItem("WO-1", "bracket", None, "released", 100_000)], complete=True)
     return known
 
 
@@ -53,14 +55,14 @@ def test_a_skipped_operation_is_said_offline_too(released: ShopRules) -> None:
 
 def test_a_rule_that_nobody_turned_on_says_nothing() -> None:
     quiet = judge()
-    quiet.know([OpenParcel("WO-1", "bracket", 10, "here", 100_000)], complete=True)
+    quiet.know([OpenItem("WO-1", "bracket", 10, "here", 100_000)], complete=True)
     assert looks(quiet, "WO-1", "weld") == (None, None)
 
 
 def test_at_a_strict_stage_work_that_comes_out_of_turn_is_told_to_stop_and_elsewhere_it_is_not() -> None:
     strict = {"what": "stage.define", "data": {"stage": "weld", "name": "Weld", "strict": True}}
     known = judge(*TURNED_ON, strict)
-    known.know([OpenParcel(item, "bracket", None, "released", 100_000) for item in ("WO-1", "WO-2")], complete=True)
+    known.know([OpenItem(item, "bracket", None, "released", 100_000) for item in ("WO-1", "WO-2")], complete=True)
 
     def stopped(text: str, stage: str, qty_milli: int | None = None) -> tuple[str | None, bool]:
         event = Event(kind="scan", station=f"{stage}-1", sw="0.1.0", stage=stage, qty_milli=qty_milli)
@@ -71,14 +73,14 @@ def test_at_a_strict_stage_work_that_comes_out_of_turn_is_told_to_stop_and_elsew
     assert stopped("WO-2", "saw") == (None, False)
     assert stopped("WO-2", "weld") == ("goes to Deburr first", True)
     assert stopped("WO-1", "weld") == (None, False)
-    known.know([OpenParcel("WO-3", "bracket", 20, "held", 100_000)], complete=False)
+    known.know([OpenItem("WO-3", "bracket", 20, "held", 100_000)], complete=False)
     assert stopped("WO-3", "weld") == ("is on hold", True)
-    known.know([OpenParcel("WO-4", "bracket", 20, "here", 100_000)], complete=False)
+    known.know([OpenItem("WO-4", "bracket", 20, "here", 100_000)], complete=False)
     assert stopped("WO-4", "weld", 120_000) == ("more than was there: count again", False)  # nothing is out of turn
 
 
 def test_held_work_that_is_scanned_onwards_is_said(released: ShopRules) -> None:
-    released.know([OpenParcel("WO-1", "bracket", 10, "held", 100_000)], complete=True)
+    released.know([OpenItem("WO-1", "bracket", 10, "held", 100_000)], complete=True)
     assert looks(released, "WO-1", "deburr")[0] == "is on hold"
 
 
@@ -90,7 +92,7 @@ def test_an_unknown_code_is_amber_only_where_the_hub_has_said_all_it_knows(relea
     assert looks(released, "WO-9", "saw")[0] == "not known here"
     assert looks(released, "WO-9", "deburr")[0] == "not known here"
     partial = judge()
-    partial.know([OpenParcel("WO-1", "bracket", 10, "here", 100_000)], complete=False)
+    partial.know([OpenItem("WO-1", "bracket", 10, "here", 100_000)], complete=False)
     assert looks(partial, "WO-9", "saw")[0] is None
     assert looks(judge(), "WO-9", "saw")[0] is None
     assert looks(ShopRules(), "WO-9", "saw")[0] is None
@@ -98,9 +100,9 @@ def test_an_unknown_code_is_amber_only_where_the_hub_has_said_all_it_knows(relea
 
 def test_a_tag_that_nobody_bound_is_asked_for_as_a_text_is_and_an_electronic_product_code_is_not() -> None:
     known = judge(*TURNED_ON, bindings={"04A1B2C3": "WO-1"})
-    known.know([OpenParcel("WO-1", "bracket", 10, "here", 100_000)], complete=True)
+    known.know([OpenItem("WO-1", "bracket", 10, "here", 100_000)], complete=True)
     said = {
-        number: known.advise(read_tag_code(number, ()), Event(kind="scan", station="saw-1", sw="t", stage="saw")).advise
+        number: known.advise(read_tag_code(number, ()), Event(kind="scan", station="saw-1", sw="t", stage="saw")).look
         for number in (b"04A1B2C3", b"04FFFFFF", b"3034257BF7194E4000001A85")
     }
     assert list(said.values()) == [None, "not known here", None]
@@ -108,7 +110,7 @@ def test_a_tag_that_nobody_bound_is_asked_for_as_a_text_is_and_an_electronic_pro
 
 def test_a_bound_code_is_its_item() -> None:
     bound = judge(*TURNED_ON, bindings={"04A1B2C3": "WO-1"})
-    bound.know([OpenParcel("WO-1", "bracket", 10, "here", 100_000)], complete=True)
+    bound.know([OpenItem("WO-1", "bracket", 10, "here", 100_000)], complete=True)
     assert looks(bound, "04A1B2C3", "weld")[0] == "goes to Deburr first"
 
 

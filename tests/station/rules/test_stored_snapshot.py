@@ -9,8 +9,8 @@ import pytest
 
 from station.core.codes import read_code
 from station.core.event import Event
-from station.journal import OpenItem
-from station.rules.snapshot import ShopSnapshot, read_shop, rule_context, stored_shop
+from station.core.protocol import OpenItem
+from station.rules.snapshot import read_shop, rule_context, stored_shop
 from tests.station.fixtures.journals import open_journal
 from tests.station.fixtures.simulated_station import SimRoom
 
@@ -81,9 +81,9 @@ def test_a_station_starts_and_scans_with_any_stored_definitions(tmp_path: Path) 
             _, rules = stored_shop(journal, lambda what, **_: said.append(what))
             for raw in (b"WO-1", b"1", b"A"):
                 code = read_code(raw, None, rules.patterns)
-                rules.judge.pieces(code, "saw")
+                rules.engine.pieces(code, "saw")
                 scan = Event(kind="scan", station="saw-1", sw="t", boot="b", mono_ns=1, raw=raw, stage="saw")
-                rules.judge.advise(code, scan)
+                rules.engine.advise(code, scan)
             assert (journal.snapshot() is None) == bool(said), "what cannot be read is forgotten, and fetched again"
             said.clear()
     print(f"{count} snapshots")
@@ -95,7 +95,13 @@ def test_what_cannot_be_read_is_logged_with_its_reason(tmp_path: Path) -> None:
     with open_journal(tmp_path) as journal:
         journal.save_snapshot("v1", b'{"definitions":7}')
         shop, _ = stored_shop(journal, lambda what, **fields: said.append({"what": what, **fields}))
-        assert shop == ShopSnapshot()
+        assert (shop.patterns, shop.refused, shop.bound, shop.person("7"), shop.stage("saw")) == (
+            (),
+            (),
+            {},
+            "7",
+            "saw",
+        )
         assert journal.snapshot() is None
     (line,) = said
     assert line["what"] == "the stored definitions cannot be read; they are fetched again"

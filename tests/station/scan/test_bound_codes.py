@@ -18,8 +18,10 @@ from station.core.codes import (
     read_code,
     read_tag_code,
 )
+from station.core.protocol import OpenItem
+from station.core.snapshot import Snapshot
 from station.feedback.messages import Reason, State
-from station.rules.engine import OpenParcel, ShopRules
+from station.rules.engine import ShopRules
 from station.rules.snapshot import read_shop, rule_context
 from station.scan.interpret import interpret
 from station.sync.master_data_sync import items_on_the_way
@@ -158,8 +160,8 @@ def test_a_code_that_is_cut_is_never_a_bound_one() -> None:
 
 
 def test_the_rules_know_a_bound_item_by_its_own_name() -> None:
-    judge = ShopRules(json.dumps({"bindings": {"OLD-CARD": "O-31", "O-31": "O-99"}}).encode())
-    judge.know([OpenParcel("O-31", qty_milli=1000)], complete=True)
+    judge = ShopRules(Snapshot(bindings={"OLD-CARD": "O-31", "O-31": "O-99"}))
+    judge.know([OpenItem("O-31", qty_milli=1000)], complete=True)
     code: Code = apply_binding(read_code(b"OLD-CARD", None, ()), {"OLD-CARD": CodeBinding(CodeType.ITEM, "O-31")})
     bench = Bench()
     bench.take(a_read(b"OLD-CARD"))

@@ -88,7 +88,7 @@ def test_a_mistake_of_ours_is_red_and_the_station_goes_on(monkeypatch: pytest.Mo
     def broken(*_args: object) -> Code:
         raise ZeroDivisionError
 
-    monkeypatch.setattr("station.scan.pipeline.meant", broken)
+    monkeypatch.setattr("station.scan.pipeline.interpret", broken)
     assert bench.take(a_read(b"WO-1")) == [Red("not_saved", NOT_RECORDED)]
     monkeypatch.undo()
     assert numbers(bench.take(a_read(b"WO-2"))) == [1]

@@ -17,11 +17,11 @@ from station.feedback.messages import DISK_FULL, Answer, Green, Red
 from station.journal.records import JournalFull, JournalLost
 from station.readers import reader_thread as readers_module
 from station.readers.manager import ReaderManager
-from station.rules.interface import NoRules
+from station.rules.interface import NoRules, RuleContext
 from station.scan.bench_state import BenchSettings
 from station.scan.deduplication import ScanSignature
 from station.scan.event_builder import EventBuilder
-from station.scan.pipeline import ReaderSettings, RuleContext, ScanPipeline
+from station.scan.pipeline import ReaderSettings, ScanPipeline
 from station.scan.restart_state import read_restart_state
 from station.scan.tag_sessions import MAX_PRESENT, TagArrival, TagSessions
 from station.scan.work_queue import WorkQueue

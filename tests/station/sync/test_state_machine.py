@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from station.sync.messages import EventsAnswer, EventVerdict, HeartbeatAnswer, SessionAnswer
+from station.core.protocol import EventsAnswer, EventVerdict, HeartbeatAnswer, SessionAnswer
 from station.sync.state_machine import (
     Act,
     AnchorDue,

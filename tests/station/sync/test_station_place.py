@@ -12,7 +12,8 @@ from tests.station.fixtures.station_process import Daemon
 
 def test_a_snapshot_says_at_which_stage_a_station_scans() -> None:
     body = b'{"definitions":[{"what":"station.define","data":{"station":"saw-1","stage":"deburr"}}]}'
-    assert read_shop(body).placed == {"saw-1": "deburr"}
+    shop = read_shop(body)
+    assert (shop.stage_at("saw-1"), shop.stage_at("saw-2")) == ("deburr", None)
 
 
 def stages(station: Daemon) -> list[str | None]:

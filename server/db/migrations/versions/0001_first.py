@@ -1,7 +1,4 @@
-"""The first tables: ledger, stations, people, and the projections.
-
-Later versions change tables step by step; this one makes what version 1 has, triggers included.
-"""
+"""First tables: ledger, stations, accounts and projections, with triggers. Later steps check for tables that exist."""
 
 from alembic import op
 
@@ -11,9 +8,9 @@ from server.projection import tables
 revision = "0001"
 down_revision = None
 
-assert tables  # they stand on the same metadata
+assert tables  # imported, because its tables are part of the same metadata
 
 
 def upgrade() -> None:
-    """Make every table."""
+    """Create every table."""
     metadata.create_all(op.get_bind())

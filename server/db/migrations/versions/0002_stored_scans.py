@@ -1,4 +1,4 @@
-"""Stored scans: an event may have happened at any time since a moment that it names."""
+"""Scans from a reader's memory: an event may have happened at any time after a boottime that it has."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -8,7 +8,7 @@ down_revision = "0001"
 
 
 def upgrade() -> None:
-    """Add the moment to the states of events; the tables of a new hub have it already."""
-    known = {column["name"] for column in sa.inspect(op.get_bind()).get_columns("event_state")}
-    if "since_ns" not in known:
+    """Add the column to event_state; a new hub already has it."""
+    columns = {column["name"] for column in sa.inspect(op.get_bind()).get_columns("event_state")}
+    if "since_ns" not in columns:
         op.add_column("event_state", sa.Column("since_ns", sa.BigInteger))

@@ -1,4 +1,4 @@
-"""Tag numbers: what is printed on a tag finds it, also the tags that this hub read before it could."""
+"""Tag numbers: the search index of printed numbers, also for tags that were read before this version."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -13,7 +13,7 @@ AT_ONCE = 2000  # rows of the ledger
 
 
 def upgrade() -> None:
-    """Make the table and fill it from the ledger; a new hub has it already."""
+    """Create the table and fill it from the ledger; a new hub already has it."""
     connection = op.get_bind()
     if sa.inspect(connection).has_table(tag_number.name):
         return

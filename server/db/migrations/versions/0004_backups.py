@@ -1,4 +1,4 @@
-"""Backups: which copies were verified, so that only those that are still present count as durable."""
+"""Backups: the verified copies, so that only those that are still present count as durable."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -10,7 +10,7 @@ down_revision = "0003"
 
 
 def upgrade() -> None:
-    """Make the table; a new hub has it already. Where earlier backups lie is not known: the next one counts again."""
+    """Create the table; a new hub already has it. The paths of earlier backups are unknown: the next backup counts."""
     connection = op.get_bind()
     if sa.inspect(connection).has_table(backup.name):
         return

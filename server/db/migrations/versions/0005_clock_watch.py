@@ -10,7 +10,7 @@ down_revision = "0004"
 
 
 def upgrade() -> None:
-    """Make the table; a new hub has it already. It is filled when the clock is looked at next."""
+    """Create the table; a new hub already has it. The next clock check fills it."""
     connection = op.get_bind()
     if not sa.inspect(connection).has_table(clock_watch.name):
         clock_watch.create(connection)

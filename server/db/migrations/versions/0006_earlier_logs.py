@@ -1,4 +1,4 @@
-"""Earlier logs: a station says how many events of logs that lie aside are not known to be here."""
+"""Earlier logs: a heartbeat has the number of events in logs that were set aside and are not acknowledged."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -8,7 +8,7 @@ down_revision = "0005"
 
 
 def upgrade() -> None:
-    """Add the count to the heartbeats; the tables of a new hub have it already."""
-    known = {column["name"] for column in sa.inspect(op.get_bind()).get_columns("heartbeat")}
-    if "aside" not in known:
+    """Add the column to heartbeat; a new hub already has it."""
+    columns = {column["name"] for column in sa.inspect(op.get_bind()).get_columns("heartbeat")}
+    if "aside" not in columns:
         op.add_column("heartbeat", sa.Column("aside", sa.BigInteger))

@@ -1,10 +1,10 @@
-"""What cannot be folded is set aside; what is beyond its bounds or not permitted in its log counts for nothing any more."""
+"""Events that cannot be folded are set aside; events out of bounds or not permitted in their log have no effect."""
 
 import sqlalchemy as sa
 from alembic import op
 
 from server.projection.internal_tables import claim, set_aside
-from server.projection.rebuild import make_again
+from server.projection.rebuild import rebuild_tables
 from server.projection.tables import event_state
 from server.projection.version_check import rules_changed
 
@@ -13,7 +13,7 @@ down_revision = "0006"
 
 
 def upgrade() -> None:
-    """Make the tables; fold everything anew where an event stands otherwise by the rules of this version."""
+    """Create the tables; rebuild the projection where an event has another status by the rules of this version."""
     connection = op.get_bind()
     if sa.inspect(connection).has_table(set_aside.name):
         return
@@ -23,4 +23,4 @@ def upgrade() -> None:
         connection, checkfirst=True
     )
     if rules_changed(connection):
-        make_again(connection)
+        rebuild_tables(connection)

@@ -1,4 +1,4 @@
-"""What is wrong with the ledger itself is written down, so that its backups can be told from copies that a disk changed."""
+"""Known breaks of the ledger, which distinguish a backup of a broken ledger from a copy that was damaged later."""
 
 from alembic import op
 
@@ -9,5 +9,5 @@ down_revision = "0007"
 
 
 def upgrade() -> None:
-    """Make the table; a new hub has it already."""
+    """Create the table; a new hub already has it."""
     known_break.create(op.get_bind(), checkfirst=True)

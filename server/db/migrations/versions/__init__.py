@@ -1,1 +1,1 @@
-"""The steps from one version of the tables to the next; Alembic finds them by their names."""
+"""One module for each migration step; Alembic finds them by their names."""

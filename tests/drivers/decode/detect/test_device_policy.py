@@ -182,7 +182,7 @@ def test_the_evidence_names_what_the_verdict_stands_on():
     assert evidence(ZEBRA) == (
         "usb 05e0:1200", "called 'Zebra Symbol Bar Code Scanner'", "serial number SN77", "has Enter and digits",
     )  # fmt: skip
-    mouse = replace(DELL, bus=5, name="", types=False, points=True, said=("its descriptor is empty",))
+    mouse = replace(DELL, bus=5, name="", types=False, points=True, hints=("its descriptor is empty",))
     assert evidence(mouse) == (
         "bluetooth 413c:2113", "without a name", "no serial number: known by its place usb-dummy_hcd.0-1",
         "has no Enter key and digits", "has the axes of a mouse", "its descriptor is empty",

@@ -69,7 +69,7 @@ def test_without_a_name_it_is_not_opened_to_look_for_a_reader(monkeypatch: pytes
         raise DriverError(came="Busy.", expected="A port.", do="Wait.")
 
     monkeypatch.setattr(serial_rfid, "present", lambda: [ARDUINO, BRIDGE])
-    monkeypatch.setattr(serial_rfid, "opened", refuse)
+    monkeypatch.setattr(serial_rfid, "open_port", refuse)
     for match in (None, "2341:0043"):
         with pytest.raises(DriverError):
             open_driver("serial_rfid", {"match": match})

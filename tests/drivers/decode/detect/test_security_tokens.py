@@ -8,7 +8,7 @@ from drivers import DriverError, hotplug, pcsc
 from drivers.decode.detect.device_info import DeviceInfo
 from drivers.decode.detect.device_policy import DevicePolicy, verdict
 from drivers.decode.detect.security_tokens import ICCD, token_sign
-from drivers.pcsc import opened
+from drivers.pcsc import open_reader
 from drivers.platform import pcsc_devices, usb_sysfs
 from tests.drivers.fixtures.pcsc_slot_devices import CONTACT, NO_NUMBER, Slots
 
@@ -70,7 +70,7 @@ def test_a_device_that_is_the_card_itself_says_so_by_its_protocol(tmp_path, monk
         (device / name).write_text(f"{said}\n")
     monkeypatch.setattr(hotplug, "SYS", tmp_path)
     found = [hotplug.smart_card_reader_of(f"/1-1/1-1:1.{number}") for number in range(3)]
-    assert [each.said for each in found] == [(), (ICCD,), (ICCD,)]
+    assert [each.hints for each in found] == [(), (ICCD,), (ICCD,)]
     assert [verdict(each).take for each in found] == [True, False, False]
 
 
@@ -83,8 +83,8 @@ def test_who_asks_for_any_card_reader_gets_no_token_and_who_names_it_hears_nothi
     pcscd.plug("1-2", (1, 5), NAME, product="YubiKey OTP+FIDO+CCID", ids="1050:0407")
     pcscd.lay(NAME, NO_NUMBER, CONTACT)
     with pytest.raises(DriverError, match="No smart card reader is plugged in"):
-        opened(pcscd.service(), {}, pcscd.service)
-    heard = listen(opened(pcscd.service(), {"match": "1050:0407"}, pcscd.service))
+        open_reader(pcscd.service(), {}, pcscd.service)
+    heard = listen(open_reader(pcscd.service(), {"match": "1050:0407"}, pcscd.service))
     assert heard.nothing(for_s=0.3)
     assert pcscd.slots[NAME]._asked == 1
     heard.end()

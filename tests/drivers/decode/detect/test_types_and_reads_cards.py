@@ -20,12 +20,12 @@ TYPES = DeviceInfo(
     "usb-dummy-1.2",
     True,
     False,
-    said=(CARDS_TOO,),
+    hints=(CARDS_TOO,),
 )
 CARDS = replace(
-    TYPES, node="/sys/devices/usb1/1-1.2/1-1.2:1.1", place="usb-1-1.2", types=False, subsystem="usb", said=()
+    TYPES, node="/sys/devices/usb1/1-1.2/1-1.2:1.1", place="usb-1-1.2", types=False, subsystem="usb", hints=()
 )
-ALONE = replace(TYPES, said=())
+ALONE = replace(TYPES, hints=())
 INTERFACES = bytes.fromhex("12010002000000406b0727540001010200010902 3b00020100 80fa")
 
 
@@ -106,18 +106,18 @@ def test_the_other_interfaces_of_a_device_that_types_are_looked_at(event3):
     said = []
     for there in (both_sides, both_sides[:9]):
         descriptors.write_bytes(INTERFACES + there)
-        said.append(hotplug.facts_of("/dev/input/event3").said)
+        said.append(hotplug.facts_of("/dev/input/event3").hints)
     descriptors.unlink()
-    said.append(hotplug.facts_of("/dev/input/event3").said)
+    said.append(hotplug.facts_of("/dev/input/event3").hints)
     assert said == [(CARDS_TOO,), (), ()]
 
 
 def test_where_there_is_no_pcscd_nobody_reads_its_cards(event3):
     descriptors, socket = event3
     descriptors.write_bytes(bytes.fromhex("0904010003 0b0000 00"))
-    assert hotplug.facts_of("/dev/input/event3").said == ()
+    assert hotplug.facts_of("/dev/input/event3").hints == ()
     socket.touch()
-    assert hotplug.facts_of("/dev/input/event3").said == (CARDS_TOO,)
+    assert hotplug.facts_of("/dev/input/event3").hints == (CARDS_TOO,)
 
 
 @pytest.mark.parametrize("garbage", ["", "09", "0004", "0104", "09040100030b", "02040904", "ff04"])

@@ -44,7 +44,7 @@ def test_once_a_sheet_has_taught_no_time_goes_into_the_others(typist, monkeypatc
         tried.append(tuple(texts))
         return learned(scans, texts, layouts)
 
-    monkeypatch.setattr(sheet_learning, "learned", learning)
+    monkeypatch.setattr(sheet_learning, "learn_profile", learning)
     listener, _asked = apprentice()
     (said,) = fed(listener, typist.scan(SQUARE[0], layout="de").events)
     assert (said.profile.layout, tried) == ("de", [SQUARE])

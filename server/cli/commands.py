@@ -89,7 +89,7 @@ def run(config_path: Path | None, db: str | None, port: int | None) -> None:
 
     config = settings(config_path, db, port)
     try:
-        serve(config, say=_say, whisper=_whisper)
+        serve(config, print_address=_say, print_link=_whisper)
     except ServeError as error:
         raise click.ClickException(str(error)) from error
 

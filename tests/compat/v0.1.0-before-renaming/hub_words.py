@@ -41,7 +41,7 @@ class SessionAnswer(msgspec.Struct, frozen=True):
     do: Short | None = None
 
 
-class EventVerdict(msgspec.Struct, frozen=True):
+class Verdict(msgspec.Struct, frozen=True):
     """What became of one event: ok, dup, fork or damaged."""
 
     seq: Whole
@@ -51,7 +51,7 @@ class EventVerdict(msgspec.Struct, frozen=True):
 class EventsAnswer(msgspec.Struct, frozen=True):
     """What became of a batch, after it was committed there."""
 
-    verdicts: list[EventVerdict]
+    verdicts: list[Verdict]
     accepted_thru: Whole
     durable_thru: Whole
     hub_epoch: Epoch
@@ -74,7 +74,7 @@ class HeartbeatAnswer(msgspec.Struct, frozen=True):
     durable_thru: Whole | None = None
 
 
-class OpenItemEntry(msgspec.Struct, frozen=True):
+class Item(msgspec.Struct, frozen=True):
     """A quantity of an open item where it stands; one row with another state where the item is over."""
 
     item: Text
@@ -89,14 +89,14 @@ class ItemsAnswer(msgspec.Struct, frozen=True):
     """Items that changed since a cursor; `reset`: forget what you had. `epoch`, `head` as in a heartbeat's answer."""
 
     cursor: Short
-    items: Annotated[list[OpenItemEntry], msgspec.Meta(max_length=500_000)]
+    items: Annotated[list[Item], msgspec.Meta(max_length=500_000)]
     reset: bool = False
     complete: bool = True
     epoch: Epoch | None = None
     head: Hex | None = None
 
 
-class SnapshotPosition(msgspec.Struct, frozen=True):
+class SnapshotPlace(msgspec.Struct, frozen=True):
     """Where the hub's ledger is, as a snapshot says beside the definitions."""
 
     epoch: Epoch | None = None

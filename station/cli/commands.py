@@ -225,6 +225,3 @@ main.add_command(record)
 if TYPE_CHECKING:
     from station.journal import JournalReader
     from station.status import StationStatus
-
-if __name__ == "__main__":
-    main()
