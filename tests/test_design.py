@@ -101,6 +101,7 @@ PLANTED: tuple[tuple[str, Check, str, str], ...] = (
     ("protocol.md", design_pages.struct_fields, "| `tip_seq` |", "| `tip` |"),
     ("protocol.md", design_pages.protocol_structs, "(`station.core.protocol.HeartbeatRequest`):", "(see below):"),
     ("protocol.md", design_pages.protocol_structs, "; `refused` [{name,", "; refused [{name,"),
+    ("protocol.md", design_pages.protocol_structs, "`separators` {decimal", "separators {decimal"),
     ("protocol.md", design_pages.message_examples, '"accepted_thru":0,', '"accepted_thru":null,'),
     ("protocol.md", design_pages.message_examples, "Example of `station.core.protocol.SessionRequest`:\n\n", ""),
     ("protocol.md", design_pages.message_examples, '"boot":"0f1e2d3c', '"bootid":"0f1e2d3c'),

@@ -6,8 +6,9 @@ once, so that the user sees that the reader works.
 
 import json
 import os
+import time
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -41,6 +42,7 @@ from station.system.files import flush_folder
 from station.system.version import version
 
 STOP = "stop the station for as long as you record: sudo systemctl stop wipline-station"
+WAKE_S = 0.25  # how soon an interrupt is seen that was delivered to another thread
 ONE_SLOT = {"alone": "yes"}
 """The station reads all slots of a card reader as one reader; a recording is of a single slot."""
 ONLY_OWNER = 0o600
@@ -121,8 +123,11 @@ class Capture:
                 show(OperatorNotice(driver.kind, driver.reader, boot_ns(), self._unusable))
             # In another thread: Ctrl-C must not interrupt between a read and its write to the file.
             reading = pool.submit(read)
-            with suppress(KeyboardInterrupt, TimeoutError):
-                reading.result(seconds)
+            end_s = None if seconds is None else time.monotonic() + seconds
+            with suppress(KeyboardInterrupt):
+                # Never without a timeout: Linux may deliver the signal to the other thread, and then nothing wakes this one.
+                while not reading.done() and (end_s is None or time.monotonic() < end_s):
+                    wait([reading], WAKE_S if end_s is None else max(0.0, min(WAKE_S, end_s - time.monotonic())))
             driver.close()
             why = reading.result()
             writer.end()

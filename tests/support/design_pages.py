@@ -28,9 +28,11 @@ from station.core.codes.command_cards import HEAD, Card
 from station.core.event import Event, EventError, decode, encode
 from station.core.ledger import fold, order_entries
 from station.core.ledger.rules import RULES
+from station.core.snapshot import Snapshot
 from station.feedback.messages import Reason
 from station.journal.schema import PRAGMAS, bring_up_to_date
 
+SNAPSHOT = (Snapshot, protocol.SnapshotPosition)  # what a station reads of the body
 ROOT = Path(__file__).resolve().parents[2]
 PACKAGES = ("station", "server", "drivers")
 _STRUCTS = re.compile(r"\(((?:`(?:station|server)(?:\.\w+)+`,?\s*)+)\):")
@@ -213,10 +215,11 @@ def _snapshot_fields(text: str) -> list[str]:
     with engine.begin() as connection:
         metadata.create_all(connection, tables=list(TABLES))
         connection.execute(definition.insert(), [row | {"data": json.dumps(slow)}])
-        body = json.loads(snapshot(connection, 0)[1])
+        body = json.loads(snapshot(connection, 0, (".", ","))[1])
     engine.dispose()
     found = re.search(r"gives 304\. Fields:(.*?)\n\n", text, re.DOTALL)
-    return differs("snapshot", sorted(words(found[1]) if found else []), sorted([*body, "epoch", "head"]))
+    fields = {*body, *(field.encode_name for kind in SNAPSHOT for field in msgspec.structs.fields(kind))}
+    return differs("snapshot", sorted(words(found[1]) if found else []), sorted(fields))
 
 
 def message_examples(text: str) -> list[str]:
@@ -249,7 +252,10 @@ def constants(text: str) -> list[str]:
     problems = []
     rows = re.findall(r"^\| `((?:station|server|drivers)(?:\.\w+)+\.[A-Z_0-9]+)` \| ([^|]*) \|", text, re.MULTILINE)
     for name, value in rows:
-        problems += differs(name, [value], [str(resolved(name))])
+        try:
+            problems += differs(name, [value], [str(resolved(name))])
+        except (ImportError, AttributeError) as error:
+            problems.append(f"{name}: {error}.")
     return problems
 
 
