@@ -1,12 +1,12 @@
-r"""Automaton: a regular expression as a program whose matching takes linear time.
+r"""Automaton: compile a regular expression to a program that matches in linear time.
 
-Python's own parser reads the expression, so it means what `re` makes of it; only the search is ours. `re` backtracks and may
-take exponential time. Here each pair of (instruction, position in the text) is tried once, so that a match takes at most
-2 x `parts` x (length of the text + 1) steps. The alternatives are tried in the order of `re` (leftmost first), which gives
-the same answer and the same groups.
+Python's own parser parses the expression, so it has the meaning of `re`; only the search differs. `re` backtracks and may
+take exponential time. Here each pair of (instruction, position in the text) is tried once, so that a match takes at most 2
+x `parts` x (length of the text + 1) steps. The alternatives are tried in the order of `re` (leftmost first), which gives
+the same result and the same groups.
 
-What has no such program is refused: references back, look-around, flags, atomic groups, and every node of the parse tree
-that this module does not know.
+Expressions without such a program are refused: back references, look-around, flags, atomic groups, and every node of the
+parse tree that this module does not handle.
 
 >>> automaton = compile_automaton(r"WO-(?P<id>\d+)(?:-\d\d)?", 128)
 >>> automaton.fullmatch("WO-1042-20")
@@ -24,7 +24,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-MAX_PARTS = 1_000  # of one expression, its repeats written out
+MAX_PARTS = 1_000  # of one expression, with its repeats expanded
 _ASCII = [chr(point) for point in range(128)]
 _ELSEWHERE = "looks around, sets flags or refers back; only (...), (?:...) and (?P<name>...) are expected"
 _NESTED = "has a repeat without end inside a repeat without end; repeat one of them only"
@@ -33,11 +33,11 @@ _POSSESSIVE = "has a possessive repeat of more than one character; write the rep
 
 Accepts = Callable[[str], bool]
 _Chars = tuple[frozenset[str], Accepts]
-"""What one place of a text may hold: the characters of ASCII, and a function for all others."""
+"""The characters that a position of a text may hold: a set of ASCII characters, and a function for all others."""
 
 
 class UnsupportedPattern(ValueError):
-    """An expression without a program; the text is the end of a sentence that begins with the expression."""
+    """An expression without a linear program; the message continues a sentence that begins with the expression."""
 
 
 # An instruction is (operation, argument, next instruction); SPLIT has its second choice as argument.
@@ -56,15 +56,15 @@ class Automaton:
 
     @property
     def parts(self) -> int:
-        """The number of instructions: what matching may cost for each character of a text."""
+        """The number of instructions: the cost of matching for each character of a text."""
         return len(self.program)
 
     def fullmatch(self, text: str) -> dict[str, str] | None:  # noqa: C901 - a call for each step would double its time
-        """The named groups that took part where the whole text matches, None where it does not.
+        """The matched named groups where the whole text matches; None where it does not.
 
-        Depth first, as `re` does it. `saved` holds start and end of each group; what is overwritten goes to `stack`, so
-        that a step back restores it. A choice or a junction that failed once at a position fails there again: it is
-        entered once.
+        Depth-first search in the order of `re`. `saved` holds start and end of each group; an overwritten value goes to
+        `stack`, so that backtracking restores it. A choice or a junction that failed at a position would fail there again,
+        so it is entered once.
         """
         size = len(text)
         if size < self.low or (self.high is not None and size > self.high):
@@ -120,7 +120,7 @@ class Automaton:
 
 
 def _step_back(stack: list[tuple[int, int]], saved: list[int]) -> tuple[int, int] | None:
-    """The newest choice that is left, with the groups as they were there; None where none is."""
+    """The newest remaining choice, with the groups restored to it; None where there is none."""
     while stack:
         at, position = stack.pop()
         if at >= 0:
@@ -136,11 +136,11 @@ def _takes(chars: _Chars, character: str) -> bool:
 def compile_automaton(regex: str, most_characters: int) -> Automaton:
     """The program of a regular expression for texts of at most `most_characters`.
 
-    Raises `UnsupportedPattern` for an expression that has no program, `re.error` and its kin for a text that is no
-    expression.
+    Raises `UnsupportedPattern` for an expression without a linear program, and the errors and warnings of `re` for a text
+    that is no expression.
     """
     with warnings.catch_warnings():
-        warnings.simplefilter("error")  # what the next Python may read in another way is no pattern for years
+        warnings.simplefilter("error")  # a pattern must not change its meaning with the next version of Python
         tree: Any = re._parser.parse(regex)  # type: ignore[attr-defined]  # noqa: SLF001 - `re` has no other way to its tree
     if tree.state.flags & ~re.UNICODE.value:
         raise UnsupportedPattern(_ELSEWHERE)
@@ -177,7 +177,7 @@ class _Builder:
         return number
 
     def sequence(self, nodes: Any, *, endless: bool) -> None:
-        """The nodes one after another; literals that follow each other are one text."""
+        """Append the nodes in order; consecutive literals become one text."""
         text = ""
         for operation, argument in nodes:
             name = str(operation)
@@ -203,7 +203,7 @@ class _Builder:
             self.add(_TEXT, text)
 
     def _chars(self, name: str, argument: Any) -> _Chars:
-        """The characters of a node that is one character; every other node is refused."""
+        """The accepted characters of a single-character node; every other node is refused."""
         if name not in _ONE_CHARACTER:
             raise UnsupportedPattern(
                 _ELSEWHERE if name in _KNOWN_AND_REFUSED else f"has a part {name} that is not known here"
@@ -241,7 +241,7 @@ class _Builder:
         self.program[split] = (_SPLIT, second, first)
 
     def _repeat(self, low: int, high: Any, nodes: Any, *, lazy: bool, endless: bool) -> None:
-        """`low` times, then up to `high` times by choice; a body takes a character, so `most` times is without end."""
+        """`low` times, then up to `high` times by choice. A body takes at least one character: `most` times is unbounded."""
         if high == 0:
             return
         unbounded = high >= self.most and high > 1
@@ -254,7 +254,7 @@ class _Builder:
             if number >= low:
                 splits.append(self.add(_SPLIT))
             self.sequence(nodes, endless=endless)
-            if may_be_empty:  # behind the body, which may have a better reason
+            if may_be_empty:  # after the body, whose own error is more precise
                 raise UnsupportedPattern(_EMPTY)
         if unbounded:  # a body has one last instruction
             self.program[-1] = (*self.program[-1][:2], splits[0])
@@ -265,7 +265,7 @@ class _Builder:
             self._choose(split, *((end, split + 1) if lazy else (split + 1, end)))
 
     def _possessive(self, low: int, high: Any, nodes: Any) -> None:
-        """As many as come, and no step back; of one character, since only there it needs no memory."""
+        """As many as possible without backtracking; only of a single character, which needs no saved state."""
         if len(nodes) != 1:
             raise UnsupportedPattern(_POSSESSIVE)
         name, argument = str(nodes[0][0]), nodes[0][1]
@@ -299,7 +299,7 @@ _PLACES: dict[str, Callable[[str, int], bool]] = {
     "AT_BOUNDARY": _boundary,
     "AT_NON_BOUNDARY": lambda text, position: bool(text) and not _boundary(text, position),
 }
-# As `re` has them for text: decimal digits, white space, letters and numbers with the low line.
+# The categories of `re` for text: decimal digits, white space, and word characters (letters, numbers, underscore).
 _CATEGORIES: dict[str, Accepts] = {
     "CATEGORY_DIGIT": str.isdecimal,
     "CATEGORY_NOT_DIGIT": lambda character: not character.isdecimal(),

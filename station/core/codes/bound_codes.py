@@ -1,8 +1,7 @@
-"""Bound codes: single codes for which the shop has said what they name.
+"""Bound codes: single codes that the shop has bound to an item, a product, a badge, a card or a carrier.
 
-A label on a bin, an old card, a bought badge: whatever is printed on it, the shop has bound it to an item, a product, a
-badge, a card or a carrier. A binding comes before the shop's patterns and the published systems, and behind the cards that
-are the same everywhere (`WIP:…`).
+Examples are a label on a bin, an old card or a bought badge. A binding has precedence over the shop's patterns and the
+published systems, but not over the command cards (`WIP:…`).
 
 >>> from station.core.codes.parser import read_code
 >>> bound = {"NEXT-IS-SCRAP": CodeBinding(CodeType.COMMAND, "WIP:SCRAP"), "TOTE-9": CodeBinding(CodeType.ITEM, "WO-1005")}
@@ -24,22 +23,22 @@ _READ_ANEW = frozenset({None, Scheme.AMBIGUOUS, Scheme.BADGE, Scheme.COMMAND})
 
 
 class CodeBinding(NamedTuple):
-    """What a code is bound to: the kind of thing and its name."""
+    """The target of a binding: the type of thing and its id."""
 
     as_: CodeType
     to: str
 
 
 def is_bound(code: Code, bound: Mapping[str, CodeBinding]) -> bool:
-    """Whether the shop has said what this code names."""
+    """Whether the shop has bound this code."""
     return code.code in bound and code.unread not in (TOO_LONG, EMPTY) and code.code[: len(HEAD)].upper() != HEAD
 
 
 def apply_binding(code: Code, bound: Mapping[str, CodeBinding]) -> Code:
-    """The code as its binding says, itself where it has none.
+    """The code with its binding applied; unchanged where it has none.
 
-    An item keeps the scheme and the parts of its label, where that could be read in one way. Products and carriers are
-    the shop's own.
+    An item keeps the scheme and the fields of its label where that was parsed unambiguously. Products and carriers get the
+    scheme of the shop's own codes.
     """
     if not is_bound(code, bound):
         return code
@@ -48,7 +47,7 @@ def apply_binding(code: Code, bound: Mapping[str, CodeBinding]) -> Code:
         return Code(code.raw, code.sym, Scheme.BADGE, code.code, fields={"badge": to}, as_=as_, badge=to)
     if as_ is CodeType.COMMAND:
         read = read_card(to if to[: len(HEAD)].upper() == HEAD else HEAD + to)
-        assert read is not None  # it begins as a card does
+        assert read is not None  # it begins with the head of a card
         return of_card(code.raw, code.sym, CardText(read.card, code.code, read.argument, read.qty_milli, read.unread))
     if as_ is not CodeType.ITEM:
         return Code(code.raw, code.sym, Scheme.OWN, code.code, to, {as_.value: to}, as_)

@@ -1,7 +1,7 @@
-"""Canonical text: the one way to write what a label said, so that every station, page and year names it alike.
+"""Canonical text: the normal form of a label's content, the same at every station and on every page.
 
-A label may hold control characters, text in an old character set, accents in two spellings. Canonical text is printable,
-complete and unambiguous: a control character becomes its name in braces, and so does a brace itself.
+A label may contain control characters, text in an old character set, and accents in two encodings. Canonical text is
+printable, complete and unambiguous: a control character becomes its name in braces, and a brace is escaped too.
 
 >>> canonical(b"WO-1042")
 'WO-1042'
@@ -16,13 +16,13 @@ _NAMED = {0x04: "{EOT}", 0x1D: "{GS}", 0x1E: "{RS}"}
 _ESCAPES = {point: _NAMED.get(point, f"{{{point:02X}}}") for point in (*range(0x20), *range(0x7F, 0xA0), ord("{"))}
 _CONTROLS = {point: escape for point, escape in _ESCAPES.items() if point != ord("{")}
 _LOOSE_BRACE = re.compile(r"\{(?!(?:GS|RS|EOT|[0-9A-F]{2})\})")
-# ISO/IEC 15424: a bracket, the symbology's letter, one modifier that tells how the symbol was read.
+# ISO/IEC 15424: a bracket, the symbology's letter, and a modifier for the way in which the symbol was read.
 _AIM = re.compile(rb"\](?:[A-Za-z][0-9A-Za-z])")
 AIM_BYTES = 3
 
 
 def split_aim(raw: bytes, sym: str | None) -> tuple[str | None, bytes]:
-    """The AIM identifier of a scan and what stands behind it; (`sym`, everything) where the scan opens with none.
+    """The AIM identifier of a scan and the content behind it; (`sym`, everything) where the scan begins with none.
 
     >>> split_aim(b"]C1WO-7", None)
     (']C1', b'WO-7')
@@ -46,7 +46,7 @@ def canonical(content: bytes) -> str:
 
 
 def canonical_written(text: str) -> str:
-    """Canonical text of a code as a person writes it down: a brace that begins no escape is a brace.
+    """Canonical text of a code that was typed by a user: a brace that begins no escape is a literal brace.
 
     >>> canonical_written('{"wo": 7}'), canonical_written("0112{GS}10A")
     ('{7B}"wo": 7}', '0112{GS}10A')
@@ -56,7 +56,7 @@ def canonical_written(text: str) -> str:
 
 
 def written_code(code: str, raw: bytes) -> str | None:
-    """The event's `code` field: absent where the raw bytes, as printable ASCII, already say it.
+    """The event's `code` field: absent where the raw bytes are the same printable ASCII text.
 
     >>> written_code("WO-1042", b"WO-1042"), written_code("WIP:IN", b"wip:in")
     (None, 'WIP:IN')

@@ -1,10 +1,10 @@
-"""Published codes: GS1 element strings, Digital Links, article numbers, EPC, ISO/IEC 15434; what decides whose a scan is.
+"""Codes of published systems: GS1 element strings, Digital Links, article numbers, EPC, ISO/IEC 15434.
 
-An AIM identifier says it outright: then a broken rule makes the scan unread, and the reason names the rule. Without one only
-a key with a good check digit speaks for GS1, and what breaks a rule is a text like any other. Where two readings are
-possible the code is ambiguous: its fields name them, and nobody guesses.
+With an AIM identifier the system is known: a violated rule makes the scan unread, and the reason names the rule. Without
+one, a scan is GS1 only if it has a key with a correct check digit; a scan that violates a rule is plain text. Where two
+parses are possible, the code is ambiguous, and its fields contain them.
 
-The tables behind this are loaded at the first scan that looks as if it needed them.
+The tables are loaded at the first scan that may need them.
 
 >>> from station.core.codes.parser import read_code
 >>> read_code(b"]d20109506000134353", None, ()).unread
@@ -27,17 +27,17 @@ if TYPE_CHECKING:
 
 GS1_SYMBOLS = frozenset({"]C1", "]e0", "]d2", "]Q3", "]J1"})
 ARTICLE_SYMBOLS = frozenset({"]E0", "]E4"})
-_COMPOSITE = "]e0"  # opens what stands in the second part of a composite symbol; some readers set a bar before it
+_COMPOSITE = "]e0"  # begins the second part of a composite symbol; some readers put a bar before it
 _KEYS = frozenset({"00", "01", "253", "255", "402", "414", "417", "8003", "8004", "8006", "8013", "8017", "8018"})
 _SHORTEST = 8  # 8004 and the four digits of a company prefix
 _HEX = frozenset("0123456789ABCDEFabcdef")
-_EPC_CHARACTERS = frozenset({24, 28, 32, 50, 52, 56})  # 96 bits or 198, alone, behind a PC word, behind a checksum too
+_EPC_CHARACTERS = frozenset({24, 28, 32, 50, 52, 56})  # 96 or 198 bits: alone, with PC word, with checksum and PC word
 _ONE_THING = frozenset({"00", "10", "21", "235", "250", "8003", "8004", "8010", "8017", "8018", "253", "402"})
 _OF_PRODUCTS = frozenset({"01", "02", "03", "8006"})
 
 
 def published(scanned: ParseContext) -> Code | None:
-    """The code by a published system that this scan is; None where it is none."""
+    """The code of a published system; None where this scan is none."""
     text, sym = scanned.text, scanned.sym
     opening = text[:1]
     if sym in GS1_SYMBOLS and (announced := _announced(scanned)) is not None:
@@ -54,7 +54,7 @@ def published(scanned: ParseContext) -> Code | None:
 
 
 def _gs1(scanned: ParseContext, fields: Mapping[str, str], scheme: Scheme = Scheme.GS1) -> Code:
-    """A code read; one that names a product, and no lot, serial or load of it, names no single thing."""
+    """A parsed code. One with a product, but without lot, serial number or load, is a product code."""
     product = not _OF_PRODUCTS.isdisjoint(fields) and _ONE_THING.isdisjoint(fields)
     as_ = CodeType.PRODUCT if product else CodeType.ITEM
     return Code(scanned.raw, scanned.sym, scheme, scanned.text, scanned.text, fields, as_)
@@ -70,12 +70,12 @@ def _ambiguous(scanned: ParseContext, readings: list[str]) -> Code:
 
 
 def _content(scanned: ParseContext) -> str:
-    """The content a character a byte: what is not ASCII is in no character set of these systems."""
+    """The content with one character for each byte: these systems have no character beyond ASCII."""
     return scanned.content.decode("latin-1")
 
 
 def _announced(scanned: ParseContext) -> Code | None:
-    """A symbol that says it holds GS1 element strings; a shop's own text in one, that opens with none, is left to it."""
+    """A symbol with a GS1 AIM identifier; None for a shop's own text in it, which begins with no application identifier."""
     from station.core.codes.gs1.elements import GS, read_elements
     from station.core.codes.gs1.identifiers import find
 
@@ -87,7 +87,7 @@ def _announced(scanned: ParseContext) -> Code | None:
 
 
 def _mended(scanned: ParseContext, text: str, refused: str) -> Code:
-    """Read with the separators that a scanner may have lost; unread for the first reason where that does not help."""
+    """Parse again, assuming lost separators; unread for the first reason where that fails too."""
     from station.core.codes.gs1.elements import readings_without_separators
 
     readings = readings_without_separators(text, scanned.year)
@@ -102,12 +102,12 @@ def _found(
     from station.core.codes.gs1.elements import likeliest_first
 
     if len(readings) > 1:
-        return _ambiguous(scanned, [str(each) for each in likeliest_first(text, scanned.year, readings, keys)])
+        return _ambiguous(scanned, [str(reading) for reading in likeliest_first(text, scanned.year, readings, keys)])
     return _gs1(scanned, {**readings[0].fields, "recovered": "separator"})
 
 
 def _keyed(scanned: ParseContext) -> Code | None:
-    """Element strings that nothing announces: a key with a good check digit, and everything else in order too."""
+    """Element strings without AIM identifier: a key with a correct check digit, and no violated rule."""
     from station.core.codes.gs1.elements import GS, USUAL_NEXT, read_elements, readings_without_separators
     from station.core.codes.gs1.identifiers import find
 
@@ -121,15 +121,15 @@ def _keyed(scanned: ParseContext) -> Code | None:
     if _KEYS.isdisjoint(reading.fields):
         return None
     if scanned.sym is None and GS not in text:
-        # Such a scanner may lose separators, and then a lot may have swallowed the serial number behind it.
+        # Such a scanner may lose separators, and then a lot may contain the serial number that follows it.
         others = readings_without_separators(text, scanned.year, USUAL_NEXT) or ()
         if len(others) > 1:
-            return _ambiguous(scanned, [str(each) for each in others])
+            return _ambiguous(scanned, [str(other) for other in others])
     return _gs1(scanned, reading.fields)
 
 
 def _article(scanned: ParseContext) -> Code | None:
-    """An article number, alone or with the second message of a composite symbol behind it (ISO/IEC 24723)."""
+    """An article number, alone or followed by the second message of a composite symbol (ISO/IEC 24723)."""
     from station.core.codes.gs1.elements import read_elements
     from station.core.codes.gs1.gtin import read_article
 
@@ -144,7 +144,7 @@ def _article(scanned: ParseContext) -> Code | None:
         return _unread(scanned, readings[0].refused)
     if len(readings) == 1:
         return _gs1(scanned, readings[0].fields)
-    return _ambiguous(scanned, [str(each) for each in readings])
+    return _ambiguous(scanned, [str(reading) for reading in readings])
 
 
 def _envelope(scanned: ParseContext) -> Code | None:
@@ -167,7 +167,7 @@ def _link(scanned: ParseContext) -> Code | None:
 
 
 def _typed_epc(scanned: ParseContext) -> Code | None:
-    """A tag's number as a reader that plays a keyboard types it, in hex; any other hex is a text."""
+    """A tag's EPC in hex, as a keyboard-emulating reader types it; any other hex is plain text."""
     text = scanned.text
     if len(text) not in _EPC_CHARACTERS or not _HEX.issuperset(text):
         return None

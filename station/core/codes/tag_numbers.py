@@ -1,7 +1,7 @@
-"""One tag, one number: the canonical form of a tag's number, and what may be printed on the same tag.
+"""Tag numbers: the canonical form of a tag's number, and the forms in which it may be printed on the tag.
 
-Canonical is what the tag sends, first byte first, in upper-case hex without a checksum. Cards and fobs print the same number
-as hex with other separators or the other way round, as ten decimal digits of its last three or four bytes, or as facility
+The canonical number is what the tag sends, first byte first, in upper-case hex without a checksum. Cards and fobs print the
+same number as hex with other separators or reversed, as ten decimal digits of its last three or four bytes, or as facility
 and number (one byte, two bytes).
 
 >>> canonical_number("3c:00:ce:75:4c:cb")
@@ -22,9 +22,9 @@ from operator import xor
 MAX_NUMBER_BYTES = 64
 """Bytes of a tag's number: the longest EPC has 62."""
 TAG_READERS = frozenset({"pcsc", "serial_rfid"})
-"""The kinds of readers whose word is a tag's number."""
+"""The kinds of readers that return a tag's number."""
 TAIL_BYTES = 3
-"""The last bytes of a number, by which whatever is printed of it finds it."""
+"""The last bytes of a number, which every printed form contains; they are searched for."""
 _SEPARATORS = re.compile(r"[\s:.-]")
 _EM4100_BYTES = 5
 _FACILITY = re.compile(r"([0-9]{1,3})[,/:]([0-9]{1,5})")
@@ -33,7 +33,7 @@ _MAX_TYPED = 3 * (MAX_NUMBER_BYTES + 1)  # hex with a separator behind every byt
 
 @dataclass(frozen=True, slots=True)
 class PrintedNumbers:
-    """What a card with this number may show. Of a number shorter than four bytes only the hex forms are told."""
+    """The printed forms of a number. A number shorter than four bytes has only the hex forms."""
 
     uid: str
     backwards: str
@@ -46,14 +46,14 @@ class PrintedNumbers:
 
 @dataclass(frozen=True, slots=True)
 class TagSearch:
-    """Where to look for the tag that somebody reads off a card: whole canonical numbers, and ends of them, both hex."""
+    """The candidates for a printed number: whole canonical numbers, and ends of them, both in hex."""
 
     numbers: tuple[str, ...]
     tails: tuple[str, ...]
 
 
 def canonical_number(text: str) -> str | None:
-    """The canonical number of a written one in hex, None where it is none; a good checksum of a 125 kHz tag goes."""
+    """The canonical form of a number in hex, None where it is none; a correct checksum of a 125 kHz tag is removed."""
     digits = _SEPARATORS.sub("", text[:_MAX_TYPED]).upper()
     if not digits or len(digits) % 2 or re.fullmatch("[0-9A-F]+", digits) is None:
         return None
@@ -62,7 +62,7 @@ def canonical_number(text: str) -> str | None:
 
 
 def printed(uid: str) -> PrintedNumbers:
-    """The forms of a canonical number. `decimal` is of the last three bytes, `decimal_long` of the last four."""
+    """The printed forms of a canonical number. `decimal`: of the last three bytes; `decimal_long`: of the last four."""
     number = bytes.fromhex(uid)
     backwards = number[::-1]
     if len(number) < 4:
@@ -79,21 +79,21 @@ def printed(uid: str) -> PrintedNumbers:
 
 
 def finds(text: str, uid: str) -> bool:
-    """Whether what somebody reads off a card may be the tag of this canonical number."""
+    """Whether a printed number may belong to the tag with this canonical number."""
     text = text.strip()
     forms = printed(uid)
     pair = _FACILITY.fullmatch(text)
     if pair is not None:
         return f"{int(pair[1]):03d},{int(pair[2]):05d}" == forms.facility
-    said = _SEPARATORS.sub("", text).upper()
-    if not said:
+    digits = _SEPARATORS.sub("", text).upper()
+    if not digits:
         return False
-    padded = said.rjust(10, "0") if said.isdecimal() and said.isascii() else said
-    return said in astuple(forms) or padded in (forms.decimal, forms.decimal_long, forms.decimal_backwards)
+    padded = digits.rjust(10, "0") if digits.isdecimal() and digits.isascii() else digits
+    return digits in astuple(forms) or padded in (forms.decimal, forms.decimal_long, forms.decimal_backwards)
 
 
 def searched(text: str) -> TagSearch:
-    """Where to look for what somebody typed: a few canonical numbers and ends, whose owners `finds` then judges."""
+    """The candidates for a typed number: a few canonical numbers and ends; `finds` then confirms each match."""
     text = text.strip()
     pair = _FACILITY.fullmatch(text)
     if pair is not None:
@@ -103,18 +103,18 @@ def searched(text: str) -> TagSearch:
     numbers: list[str] = []
     uid = canonical_number(text) if len(text) <= _MAX_TYPED else None
     if uid is not None:
-        # With or without a checksum, and read from either end.
+        # With or without a checksum, and in both byte orders.
         written = _SEPARATORS.sub("", text).upper()
         numbers = [uid, written, bytes.fromhex(written)[::-1].hex().upper()]
     return TagSearch(tuple(dict.fromkeys(numbers)), tuple(dict.fromkeys(_tails(_SEPARATORS.sub("", text)))))
 
 
 def _tails(digits: str) -> list[str]:
-    """The last bytes of numbers that these decimal digits may stand for: of three or four bytes, or of four reversed."""
+    """The last bytes of the numbers that these decimal digits may be: of three or four bytes, or of four reversed."""
     if not (digits.isascii() and digits.isdecimal() and len(digits) <= 10):
         return []
     value = int(digits)
     if value >= 1 << 32:
         return []
     four = value.to_bytes(4, "big")
-    return [each[-TAIL_BYTES:].hex().upper() for each in (four, four[::-1])]
+    return [number[-TAIL_BYTES:].hex().upper() for number in (four, four[::-1])]

@@ -1,8 +1,8 @@
-"""Drawing: which parcels a scan takes up, before it puts them anywhere.
+"""Allocation: select the parcels that a scan moves, before they are put to their target.
 
-With a quantity, source after source until it is met; what even the work on hold cannot meet was never known, and comes from
-`overrun`. Without one, all at the first source that holds any; and where some of the item already stands where the scan
-would put it, only what plainly belongs there. A scan that finds nothing is a sighting: it is kept, and nothing moves.
+With a quantity, sources are drawn one after another until it is met. A rest that even the work on hold does not cover comes
+from `overrun`. Without a quantity, the whole first source that holds any is drawn; if the target already holds some of the
+item, only what is directly before it. A scan that draws nothing is a sighting: it is recorded, and nothing moves.
 """
 
 from collections.abc import Iterable, Sequence
@@ -17,7 +17,7 @@ from station.core.ledger.pick_order import downstream, held_at, held_upstream, u
 
 
 class PostingMarks(msgspec.Struct):
-    """What a posting noticed; the rules turn it into sentences. Quantities in thousandths."""
+    """Observations of a posting, from which the rules make findings. Quantities in thousandths."""
 
     passed: set[int] = set()
     unscanned: set[int] = set()
@@ -25,7 +25,7 @@ class PostingMarks(msgspec.Struct):
     foreign: bool = False
     held: bool = False
     ended: bool = False
-    late: bool = False  # the office changed what it had closed
+    late: bool = False  # the office changed an order that it had closed
     over_milli: int = 0
     several: bool = False
     uncut_milli: int = 0
@@ -34,7 +34,7 @@ class PostingMarks(msgspec.Struct):
 
 
 class ScanContext(msgspec.Struct):
-    """Where a scan takes place: the spot, and whether it counts as the end where no routing says so."""
+    """The context of a scan: the item's stock, the spot, and whether the spot is the end for an item without routing."""
 
     stock: ItemBalance
     spot: Account
@@ -49,7 +49,7 @@ class ScanContext(msgspec.Struct):
 
 
 def collect(bench: ScanContext, target: Account, first: Sequence[Account] = ()) -> list[Piece]:
-    """What a scan brings towards `target`: from the spots of `first`, then from the walk."""
+    """The pieces that a scan moves towards `target`: from the spots of `first`, then from the upstream sources."""
     stock, spot = bench.stock, bench.spot
     if bench.quantity is not None:
         held_here = held_at(spot)
@@ -63,14 +63,14 @@ def collect(bench: ScanContext, target: Account, first: Sequence[Account] = ()) 
     if pieces:
         return pieces
     if stock.holds(held_at(spot)):
-        bench.marks.held = bool(first)  # it cannot go on from here; that it is here is no news
+        bench.marks.held = bool(first)  # a mark only if the scan would move it on: its arrival here is known
         return []
     on_hold = held_upstream(stock, spot)
     return stock.withdraw(on_hold[0]) if on_hold else _bring_back(bench, target)
 
 
 def draw(stock: ItemBalance, sources: Iterable[Account], wanted: int | None = None) -> list[Piece]:
-    """All at the first source that holds any; with a quantity, source after source until it is met."""
+    """The whole first source that holds any; with a quantity, source after source until it is met."""
     pieces: list[Piece] = []
     for source in sources:
         drawn = stock.withdraw(source, wanted)
@@ -87,7 +87,7 @@ def draw(stock: ItemBalance, sources: Iterable[Account], wanted: int | None = No
 def draw_stated(
     bench: ScanContext, sources: Iterable[Account], held_back: Sequence[Account], held: Sequence[Account] = ()
 ) -> list[Piece]:
-    """A stated quantity: from the sources; then what is in `held_back` counts, but stays; then from `held`; else overrun."""
+    """A stated quantity: from the sources; then `held_back` counts, but is not moved; then from `held`; else overrun."""
     assert bench.quantity is not None
     pieces = draw(bench.stock, sources, bench.quantity)
     lacking = bench.quantity - total(pieces)
@@ -107,12 +107,12 @@ def draw_stated(
 
 
 def total(pieces: Iterable[Piece]) -> int:
-    """Thousandths in these pieces, as far as they are known."""
+    """The known quantity of these pieces, in thousandths."""
     return sum(piece.qty_milli or 0 for piece in pieces)
 
 
 def _plainly_next(bench: ScanContext, target: Account, first: Sequence[Account]) -> list[Piece]:
-    """Some already stands at the target: take only what stands here or waits here, or comes straight from before."""
+    """The target already holds some: draw only from here, from this queue, or from the operation directly before."""
     stock, spot, routing = bench.stock, bench.spot, bench.stock.routing
     for near in (*first, waiting_at(spot)):
         if near != target and (pieces := stock.withdraw(near)):
@@ -131,9 +131,9 @@ def _plainly_next(bench: ScanContext, target: Account, first: Sequence[Account])
 
 
 def _bring_back(bench: ScanContext, target: Account) -> list[Piece]:
-    """Nothing here or upstream: the scan brings it back from beyond, asks, or comes after the end."""
+    """Nothing here or upstream: draw back from downstream, mark an ambiguity, or mark a scan after the end."""
     stock, marks = bench.stock, bench.marks
-    beyond = [each for each in downstream(stock, bench.spot) if each != target]
+    beyond = [spot for spot in downstream(stock, bench.spot) if spot != target]
     if not beyond:
         if not stock.known():
             return [stock.first_seen()]
@@ -142,7 +142,8 @@ def _bring_back(bench: ScanContext, target: Account) -> list[Piece]:
     if len(beyond) > 1:
         marks.several = True
         return []
-    if any(uncertain_against(bench.fact, each.put_by, each.lo_us, each.hi_us) for each in stock.at(beyond[0])):
-        return []  # which came first, nobody can say: a sighting
+    parcels = stock.at(beyond[0])
+    if any(uncertain_against(bench.fact, parcel.put_by, parcel.lo_us, parcel.hi_us) for parcel in parcels):
+        return []  # the order of the two events is uncertain: a sighting
     marks.back_from = beyond[0].stage
     return stock.withdraw(beyond[0])

@@ -1,8 +1,8 @@
-"""Standard costs: what one unit of a product has cost by the time it stands somewhere, component by component.
+"""Standard costs: the accumulated cost of one unit of a product at an operation, by component.
 
-A unit value per product, operation, component and date is one whole number of millionths of the currency, rounded once,
-half to even. A parcel's leaf is quantity times unit value, in thousandths of millionths, exact; every total is a sum of
-leaves, and only the answer is divided by a thousand.
+A unit value for product, operation, component and date is a whole number of millionths of the currency (micros), rounded
+once, half to even. A parcel's leaf is quantity times unit value in thousandths of micros, without rounding. Every total is
+a sum of leaves, and only the result is divided by a thousand.
 
 >>> from station.core.master_data import Definition
 >>> catalogue = MasterData([
@@ -24,7 +24,7 @@ MILLI = 1000
 
 
 class CostLine(NamedTuple):
-    """What one unit takes up at an operation; `micros` None: a cost that nobody has stated."""
+    """The cost that one unit accumulates at an operation; `micros` None: the cost is not defined."""
 
     op: int
     component: str
@@ -33,27 +33,27 @@ class CostLine(NamedTuple):
 
 
 class UnitCosts(NamedTuple):
-    """The cost lines of one unit of a product, in the order of its operations; no line at all: no cost is known."""
+    """The cost lines of one unit of a product, in the order of its operations; empty: no cost is known."""
 
     lines: tuple[CostLine, ...]
 
     def reached_by(self, entered: int | None, reached: int | None) -> Iterator[CostLine]:
-        """The lines that a unit has taken up: materials up to `entered`, conversion up to `reached`."""
+        """The lines that a unit has accumulated: materials up to `entered`, conversion up to `reached`."""
         for line in self.lines:
             limit = entered if line.material else reached
             if limit is not None and line.op <= limit:
                 yield line
 
     def at(self, entered: int | None, reached: int | None) -> dict[str, int | None]:
-        """Per component, the micros in one unit that has `entered` and `reached` these operations.
+        """By component, the micros of one unit that has `entered` and `reached` these operations.
 
         None where one line of the component is unknown.
         """
-        found: dict[str, int | None] = {}
+        sums: dict[str, int | None] = {}
         for line in self.reached_by(entered, reached):
-            known = found.get(line.component, 0)
-            found[line.component] = None if known is None or line.micros is None else known + line.micros
-        return found
+            known = sums.get(line.component, 0)
+            sums[line.component] = None if known is None or line.micros is None else known + line.micros
+        return sums
 
 
 def half_even(numerator: int, denominator: int) -> int:
@@ -74,9 +74,9 @@ def unit_costs(
     order_milli: int | None = None,
     bill_us: int | None = None,
 ) -> UnitCosts:
-    """The cost lines of one unit at the prices of a time; `order_milli` shares costs stated per order.
+    """The cost lines of one unit at the prices of a time; `order_milli` divides costs that are defined per order.
 
-    An order keeps the bill of material that it was released with: `bill_us` is when that was, by default the same time.
+    An order keeps the bill of material of its release: `bill_us` is that time, by default the same time.
     """
     known = catalogue.product(product, at_us if bill_us is None else bill_us)
     lines = []
@@ -112,11 +112,11 @@ def _price(
         return micros
     if basis == "order" and order_milli:
         return half_even(micros * MILLI, order_milli)
-    return None  # per minute: known once run times are
+    return None  # a cost per minute needs run times, which are not recorded yet
 
 
 class Value(NamedTuple):
-    """A sum of leaves: per component thousandths of micros, and what could not be valued."""
+    """A sum of leaves: by component, in thousandths of micros; and the quantity that could not be valued."""
 
     leaves: dict[str, int]
     unvalued_milli: int = 0
@@ -128,10 +128,10 @@ class Value(NamedTuple):
 
 
 def parcel_value(costs: UnitCosts, qty_milli: int | None, entered: int | None, reached: int | None) -> Value | None:
-    """What a parcel is worth; None where nothing about it is known.
+    """The value of a parcel; None where its quantity is unknown.
 
-    A parcel of which some cost is unknown carries the known ones, and its quantity as unvalued: what it was worth before
-    it met the unknown one it is still worth.
+    A parcel with an unknown cost keeps its known costs, and its quantity counts as unvalued: an unknown cost does not remove
+    the value that it had before.
     """
     if qty_milli is None:
         return None
@@ -157,7 +157,7 @@ def add(values: Iterable[Value]) -> Value:
 
 
 def shares(leaves: Iterable[int], divisor: int = MILLI) -> list[int]:
-    """Leaves divided so that the parts add up to the divided total: by largest remainder, the first at a tie.
+    """Divide leaves so that the parts add up to the divided total: by largest remainder, the first one at a tie.
 
     >>> shares([500, 500, 500])
     [1, 1, 0]
@@ -174,7 +174,7 @@ def shares(leaves: Iterable[int], divisor: int = MILLI) -> list[int]:
 
 
 def in_micros(value: Value) -> tuple[int, dict[str, int]]:
-    """The answer: total micros, and per component micros that add up to it."""
+    """The total in micros, and by component the micros that add up to it."""
     names = sorted(value.leaves)
     parts = dict(zip(names, shares(value.leaves[name] for name in names), strict=True))
     return sum(parts.values()), parts

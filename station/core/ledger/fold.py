@@ -1,4 +1,4 @@
-"""The ledger of one item: its facts, in their order, folded into what stands where.
+"""Fold: compute the state of one item from its events in their order.
 
 >>> from station.core.ledger.item_event import ItemEvent
 >>> released = ItemEvent(key_us=1, log="hub", seq=1, verb="order.release", data={"order": "WO-1", "qty_milli": 40_000})
@@ -43,57 +43,57 @@ Apply = Callable[[ItemState, ItemEvent, MasterData], FoldResult]
 
 
 def empty(item: str) -> ItemState:
-    """An item of which nothing is known."""
+    """The state of an item without events."""
     return ItemState(item=item)
 
 
 def apply(state: ItemState, fact: ItemEvent, catalogue: MasterData) -> FoldResult:
-    """The item after one more fact; `fact` must stand behind all facts applied so far."""
+    """The item after one more fact, which must follow all facts applied so far."""
     if not (fact.repeat or fact.seen):
         if fact.verb == BARE or fact.verb in ROWS:
             return _scanned(state, fact, catalogue)
         if fact.verb in order_entries.ROWS:
             return _entered(state, fact, catalogue)
-    # Repeats, ends of a presence, calls, counts, bindings, notes: kept, nothing moves.
+    # Repeats, tag removals, calls, counts, bindings, notes: recorded, but nothing moves.
     return FoldResult(msgspec.structs.replace(state, last=fact.place, first_us=_first(state, fact)))
 
 
 def attempt(state: ItemState, fact: ItemEvent, catalogue: MasterData, apply: Apply = apply) -> FoldResult | str:
-    """As `apply`; for a fact that cannot be folded the reason, as one text. The item then goes on without that fact.
+    """As `apply`; for a fact that cannot be folded, the reason as a text. The fold then continues without that fact.
 
-    A fact that would take an account of the item beyond MAX_BALANCE_MILLI cannot be folded: sums fit into 64 bits.
+    A fact that would move an account of the item beyond MAX_BALANCE_MILLI cannot be folded: sums must fit into 64 bits.
     """
     try:
         step = apply(state, fact, catalogue)
-    except Exception as error:  # noqa: BLE001  a defect in one branch must not keep the facts behind from being folded
+    except Exception as error:  # noqa: BLE001 - a defect in one branch must not keep later facts from being folded
         return reason_of(error)
     if step.state.parcels == state.parcels and step.state.outer == state.outer:
         return step
-    quantities = chain(step.state.outer.values(), (each.qty_milli or 0 for each in step.state.parcels))
+    quantities = chain(step.state.outer.values(), (parcel.qty_milli or 0 for parcel in step.state.parcels))
     return BALANCE if any(abs(quantity) > MAX_BALANCE_MILLI for quantity in quantities) else step
 
 
 def reason_of(error: BaseException) -> str:
-    """One short line that names an error: its class and its text."""
+    """An error as one short line: its class and its text."""
     text = " ".join(str(error).split())
     return f"{type(error).__name__}: {text}"[:300].rstrip(": ").replace("\0", "\\0")
 
 
 def fold(item: str, facts: Iterable[ItemEvent], catalogue: MasterData) -> FoldResult:
-    """All facts of an item, in whatever order they come; postings, visits and findings of all that can be folded."""
-    state, trail = empty(item), ItemHistory()
-    for fact in sorted(facts, key=lambda each: each.place):
+    """Fold all facts of an item, given in any order; returns the state, postings, visits and findings."""
+    state, history = empty(item), ItemHistory()
+    for fact in sorted(facts, key=lambda fact: fact.place):
         step = attempt(state, fact, catalogue)
         if isinstance(step, str):
             state = msgspec.structs.replace(state, last=fact.place)
             continue
         state = step.state
-        trail.follow(step)
-    return FoldResult(state, tuple(trail.postings), tuple(trail.visits), tuple(trail.findings))
+        history.follow(step)
+    return FoldResult(state, tuple(history.postings), tuple(history.visits), tuple(history.findings))
 
 
 class ItemHistory:
-    """What the steps of one item have left behind so far, in order."""
+    """The postings, visits and findings of one item so far, in order."""
 
     def __init__(self) -> None:
         self.postings: list[Posting] = []
@@ -101,11 +101,11 @@ class ItemHistory:
         self.findings: list[Finding] = []
 
     def follow(self, step: FoldResult) -> None:
-        """Add what one step left; a quantity that became known holds for the visits before it too."""
+        """Add those of one step; a quantity that became known is also that of the earlier visits."""
         if step.quantity_became is not None:
             self.visits = [
-                msgspec.structs.replace(each, qty_milli=step.quantity_became) if each.qty_milli is None else each
-                for each in self.visits
+                msgspec.structs.replace(visit, qty_milli=step.quantity_became) if visit.qty_milli is None else visit
+                for visit in self.visits
             ]
         self.postings += step.postings
         self.visits += step.visits
@@ -114,10 +114,10 @@ class ItemHistory:
 
 def balances(state: ItemState) -> dict[str, int]:
     """Every account of an item, in thousandths; they sum to zero."""
-    found = dict(state.outer)
+    accounts = dict(state.outer)
     for parcel in state.parcels:
-        found[str(parcel.spot)] = found.get(str(parcel.spot), 0) + (parcel.qty_milli or 0)
-    return {account: qty for account, qty in found.items() if qty}
+        accounts[str(parcel.spot)] = accounts.get(str(parcel.spot), 0) + (parcel.qty_milli or 0)
+    return {account: qty for account, qty in accounts.items() if qty}
 
 
 def _entered(state: ItemState, fact: ItemEvent, catalogue: MasterData) -> FoldResult:
@@ -148,7 +148,7 @@ def _post(stock: ItemBalance, marks: PostingMarks, catalogue: MasterData) -> Non
         means = routing.means(operation.op) if routing and operation else "done" if is_done else "arrived"
         verb = BARE_MEANS.get(means, "in")
     if marks.foreign and verb in MOVES_ALONG:
-        return  # kept as a sighting
+        return  # recorded as a sighting
     quantity = fact.qty_milli
     if quantity is None and operation is not None and operation.transfer_qty_milli and verb in MOVES_ALONG:
         quantity = operation.transfer_qty_milli
@@ -158,12 +158,12 @@ def _post(stock: ItemBalance, marks: PostingMarks, catalogue: MasterData) -> Non
 def _close(
     state: ItemState, stock: ItemBalance, marks: PostingMarks, catalogue: MasterData, *, closed: bool
 ) -> FoldResult:
-    """The state with the stock's parcels, and what the rules say of the movement."""
+    """The state with the stock's parcels, and the findings of the rules about the movement."""
     fact = stock.fact
     started, finished = state.started_us, None
-    if started is None and any(each.started_us is not None for each in stock.parcels):
+    if started is None and any(parcel.started_us is not None for parcel in stock.parcels):
         started = fact.key_us
-    if not stock.live() and any(each.state == ParcelState.FINISHED for each in stock.parcels):
+    if not stock.live() and any(parcel.state == ParcelState.FINISHED for parcel in stock.parcels):
         finished = fact.key_us if state.finished_us is None else state.finished_us
     after = msgspec.structs.replace(
         state,
@@ -196,7 +196,7 @@ def _movement(
 
     def names(ops: set[int]) -> tuple[str, ...]:
         operations = state.routing.operations if state.routing else ()
-        return tuple(catalogue.stage_name(each.stage, fact.key_us) for each in operations if each.op in ops)
+        return tuple(catalogue.stage_name(step.stage, fact.key_us) for step in operations if step.op in ops)
 
     entered = fact.verb in order_entries.ROWS
     stage = (fact.data or {}).get("stage") if entered else fact.stage

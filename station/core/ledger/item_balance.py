@@ -1,7 +1,7 @@
-"""The stock of one item while one fact is posted: what stands where, taken and put, every quantity from somewhere.
+"""Balance of one item while one fact is posted: its parcels and accounts, with every quantity moved from one to another.
 
-Taking splits a parcel and leaves a visit; putting makes the parcel at its new place. Outer accounts may go below zero, the
-spots of parcels never do: what upstream lacks comes from `overrun`.
+A withdrawal splits a parcel and leaves a visit; a put makes the parcel at its new spot. Outer accounts may become negative,
+the spots of parcels never do: a quantity that upstream does not have comes from `overrun`.
 """
 
 import msgspec
@@ -10,18 +10,18 @@ from station.core.ledger.item_event import ItemEvent
 from station.core.ledger.parcels import BETWEEN, ENDED, LIVE, Account, ItemState, Parcel, ParcelState, Posting, Visit
 from station.core.ledger.routing import Routing
 
-Piece = Parcel  # a parcel on its way: still with the state and the place it came from
+Piece = Parcel  # a withdrawn parcel: still with the state and the spot that it came from
 
 
 class ItemBalance:
-    """A working copy of an item's parcels and outer accounts, and what the postings of one fact leave behind."""
+    """A working copy of an item's parcels and outer accounts, with the postings and visits of one fact."""
 
     def __init__(self, state: ItemState, fact: ItemEvent) -> None:
         self.item = state.item
         self.parcels = list(state.parcels)
         self.outer = dict(state.outer)
         self.routing = state.routing
-        # What is tracked under an order has no quantity of its own that it could exceed.
+        # An item that is tracked under an order has no quantity of its own that could be exceeded.
         self.released = state.released_us is not None and state.header.order in (None, state.item)
         self.closed = state.closed
         self.fact = fact
@@ -30,34 +30,35 @@ class ItemBalance:
         self.quantity_became: int | None = None
 
     def at(self, spot: Account) -> list[Parcel]:
-        """What stands at a spot, in the order in which it leaves: this carrier's, this station's, then first in."""
-        found = [
-            each
-            for each in self.parcels
-            if each.state == spot.state and each.op == spot.op and each.stage == spot.stage
+        """The parcels at a spot in the order of withdrawal: this carrier's, this station's, then first in, first out."""
+        parcels = [
+            parcel
+            for parcel in self.parcels
+            if parcel.state == spot.state and parcel.op == spot.op and parcel.stage == spot.stage
         ]
-        if len(found) > 1:
+        if len(parcels) > 1:
             fact = self.fact
-            found.sort(
-                key=lambda each: (
-                    fact.carrier is not None and each.carrier != fact.carrier,
-                    each.station != fact.station,
-                    each.since_us,
+            parcels.sort(
+                key=lambda parcel: (
+                    fact.carrier is not None and parcel.carrier != fact.carrier,
+                    parcel.station != fact.station,
+                    parcel.since_us,
                 )
             )
-        return found
+        return parcels
 
     def holds(self, spot: Account) -> bool:
-        """Whether anything stands there, of known quantity or not."""
+        """Whether there is any parcel at a spot, of known quantity or not."""
         return any(
-            each.state == spot.state and each.op == spot.op and each.stage == spot.stage for each in self.parcels
+            parcel.state == spot.state and parcel.op == spot.op and parcel.stage == spot.stage
+            for parcel in self.parcels
         )
 
     def withdraw(self, spot: Account, want: int | None = None, reached_at_least: int | None = None) -> list[Piece]:
-        """Take `want` thousandths, or all (None), from a spot; less where less is there.
+        """Withdraw `want` thousandths, or all (None), from a spot; less where there is less.
 
-        A parcel of unknown quantity gives itself whole only where all is taken. `reached_at_least` leaves the parcels that
-        have not reached that operation where they are.
+        A parcel of unknown quantity is withdrawn only as a whole, where all is withdrawn. `reached_at_least` excludes the
+        parcels that have not reached that operation.
         """
         pieces: list[Piece] = []
         for parcel in self.at(spot):
@@ -75,27 +76,27 @@ class ItemBalance:
         return pieces
 
     def _remove(self, parcel: Parcel, piece: Piece) -> None:
-        place = 0
-        while self.parcels[place] is not parcel:
-            place += 1
+        index = 0
+        while self.parcels[index] is not parcel:
+            index += 1
         if piece is parcel:
-            del self.parcels[place]
+            del self.parcels[index]
         else:
             left = (parcel.qty_milli or 0) - (piece.qty_milli or 0)
-            self.parcels[place] = msgspec.structs.replace(parcel, qty_milli=left)
+            self.parcels[index] = msgspec.structs.replace(parcel, qty_milli=left)
 
     def first_seen(self) -> Piece:
-        """What nobody has seen before: it is there, from nowhere, and nobody knows how many."""
+        """A piece of an item that was never scanned before: of unknown quantity and without a source."""
         return Parcel(state="", since_us=self.fact.key_us, at_stage_since_us=self.fact.key_us)
 
     def from_outer(self, account: str, qty_milli: int) -> Piece:
-        """Bring a quantity in from an outer account."""
+        """Withdraw a quantity from an outer account."""
         self.outer[account] = self.outer.get(account, 0) - qty_milli
         key_us = self.fact.key_us
         return Parcel(state=account, qty_milli=qty_milli, since_us=key_us, at_stage_since_us=key_us)
 
     def to_outer(self, pieces: list[Piece], account: str) -> int:
-        """Put pieces to an outer account; the thousandths that went."""
+        """Put pieces to an outer account; returns their quantity in thousandths."""
         for piece in pieces:
             self.outer[account] = self.outer.get(account, 0) + (piece.qty_milli or 0)
             self._posted(piece, account, Account(account))
@@ -104,7 +105,7 @@ class ItemBalance:
     def put(
         self, pieces: list[Piece], target: Account, held_from: str | None = None, reason: str | None = None
     ) -> None:
-        """Put pieces to a spot as this fact's station, operator and carrier bring them."""
+        """Put pieces to a spot, with this fact's station, operator and carrier."""
         for piece in pieces:
             parcel = self._arrived(piece, target, held_from, reason)
             self._posted(piece, str(target), target)
@@ -150,18 +151,18 @@ class ItemBalance:
 
     def _add(self, parcel: Parcel) -> None:
         ended = parcel.state in ENDED
-        for index, each in enumerate(self.parcels):
-            if parcel.qty_milli is None or each.qty_milli is None:
+        for index, other in enumerate(self.parcels):
+            if parcel.qty_milli is None or other.qty_milli is None:
                 continue
-            alike = msgspec.structs.replace(each, qty_milli=parcel.qty_milli) == parcel
-            same_end = ended and (each.spot, each.entered, each.reached, each.reason) == (
+            alike = msgspec.structs.replace(other, qty_milli=parcel.qty_milli) == parcel
+            same_end = ended and (other.spot, other.entered, other.reached, other.reason) == (
                 parcel.spot,
                 parcel.entered,
                 parcel.reached,
                 parcel.reason,
             )
             if alike or same_end:
-                self.parcels[index] = msgspec.structs.replace(parcel, qty_milli=each.qty_milli + parcel.qty_milli)
+                self.parcels[index] = msgspec.structs.replace(parcel, qty_milli=other.qty_milli + parcel.qty_milli)
                 return
         self.parcels.append(parcel)
 
@@ -189,19 +190,19 @@ class ItemBalance:
             )
 
     def posted(self, source: str, target: str, qty_milli: int) -> None:
-        """Keep the record of one posting."""
+        """Record one posting."""
         self.postings.append(Posting(source, target, qty_milli))
 
     def known(self) -> bool:
-        """Whether anything of the item has been seen or counted before."""
+        """Whether anything of the item has been scanned or counted before."""
         return bool(self.parcels) or bool(self.outer)
 
     def live(self) -> bool:
         """Whether any of it is in process."""
-        return any(each.state in LIVE for each in self.parcels)
+        return any(parcel.state in LIVE for parcel in self.parcels)
 
     def route(self) -> None:
-        """Put what was here before the order had its routing to the operations of that routing; it has not moved."""
+        """Assign parcels from before the order had its routing to operations of the routing, without moving them."""
         for index, parcel in enumerate(self.parcels):
             routed = _routed(parcel, self.routing) if self.routing and parcel.op is None else parcel
             if routed.spot != parcel.spot and parcel.qty_milli:
@@ -210,11 +211,11 @@ class ItemBalance:
 
     def presence(self) -> Parcel | None:
         """The parcel of unknown quantity, where the item has one."""
-        return next((each for each in self.parcels if each.qty_milli is None), None)
+        return next((parcel for parcel in self.parcels if parcel.qty_milli is None), None)
 
 
 def _routed(parcel: Parcel, routing: Routing) -> Parcel:
-    """A parcel as it stands in a routing: at the operation done at its stage, or behind the one that it was done at."""
+    """A parcel assigned to a routing: at the operation of its stage, or behind the operation that it was done at."""
     if parcel.state == ParcelState.FINISHED:
         last = routing.operations[-1].op
         return msgspec.structs.replace(parcel, entered=last, reached=last)
@@ -233,7 +234,7 @@ def _routed(parcel: Parcel, routing: Routing) -> Parcel:
     return msgspec.structs.replace(parcel, op=op, entered=op, reached=before.op if before else None)
 
 
-def _further(one: int | None, other: int | None) -> int | None:
-    if one is None or other is None:
-        return one if other is None else other
-    return max(one, other)
+def _further(first: int | None, second: int | None) -> int | None:
+    if first is None or second is None:
+        return first if second is None else second
+    return max(first, second)

@@ -1,6 +1,6 @@
-"""What the office does to an order: release it, change it, close it, and put right what was counted differently.
+"""Order entries of the office: release, change, close and adjust an order.
 
-Like a scan, each entry is a row of the posting table; unlike a scan it also changes what the order says of itself.
+Like a scan, each entry is a row of the posting table. Unlike a scan it may also change the order's header.
 """
 
 from collections.abc import Callable
@@ -19,7 +19,7 @@ SHORT = ("short", "cancelled")
 
 
 def headed(state: ItemState, fact: ItemEvent, catalogue: MasterData) -> ItemState:
-    """The item with what the entry says of it; at its release an order gets the routing that it keeps."""
+    """The item with the header fields of the entry. At its release an order gets the routing that it keeps."""
     if fact.verb not in ("order.release", "order.change"):
         return state
     header = state.header
@@ -36,21 +36,21 @@ def headed(state: ItemState, fact: ItemEvent, catalogue: MasterData) -> ItemStat
 
 
 def dated(state: ItemState, fact: ItemEvent) -> ItemState:
-    """The item with the time at which the office closed it."""
+    """The item with the time of its closing by the office."""
     if fact.verb != "order.close" or state.closed:
         return state
     return msgspec.structs.replace(state, closed_us=fact.key_us, how=str((fact.data or {}).get("how", "complete")))
 
 
 def release(stock: ItemBalance, marks: PostingMarks) -> None:
-    """`order.release`: ordered to released; of an item already present at once to where it is. Again: as a change."""
+    """`order.release`: from ordered to released, or to the spot of an item that is already present. Again: as a change."""
     quantity = _whole(stock.fact, "qty_milli")
     if stock.closed:
         marks.late = quantity is not None and quantity != -stock.outer.get("ordered", 0)
         return
     stock.route()
     if quantity is None or (stock.fact.data or {}).get("order", stock.item) != stock.item:
-        return  # what is tracked under an order is a part of its quantity, never that much again
+        return  # an item that is tracked under an order is a part of its quantity, not an additional one
     if stock.outer.get("ordered"):
         _change_to(stock, marks, quantity)
         return
@@ -64,7 +64,7 @@ def release(stock: ItemBalance, marks: PostingMarks) -> None:
 
 
 def change(stock: ItemBalance, marks: PostingMarks) -> None:
-    """`order.change` of quantity: the difference, released or taken back from what is not started."""
+    """`order.change` of quantity: the difference is released, or withdrawn from the quantity that is not started."""
     quantity = _whole(stock.fact, "qty_milli")
     if quantity is None or not stock.released:
         return
@@ -75,11 +75,12 @@ def change(stock: ItemBalance, marks: PostingMarks) -> None:
 
 
 def close(stock: ItemBalance, marks: PostingMarks) -> None:
-    """`order.close`: complete finishes what runs; short and cancelled adjust all that is in process away."""
+    """`order.close`: complete finishes the quantity in process; short and cancelled move it to `adjusted`."""
     if stock.closed:
         return
     if (stock.fact.data or {}).get("how") in SHORT:
-        live = [each.spot for each in stock.parcels if each.state not in (ParcelState.FINISHED, ParcelState.SCRAPPED)]
+        ended = (ParcelState.FINISHED, ParcelState.SCRAPPED)
+        live = [parcel.spot for parcel in stock.parcels if parcel.state not in ended]
         stock.to_outer([piece for spot in dict.fromkeys(live) for piece in stock.withdraw(spot)], "adjusted")
         return
     bench = ScanContext(stock=stock, spot=Account(ParcelState.HERE), marks=marks, quantity=None)
@@ -87,7 +88,7 @@ def close(stock: ItemBalance, marks: PostingMarks) -> None:
 
 
 def adjust(stock: ItemBalance, marks: PostingMarks) -> None:
-    """`adjust`: a physical difference; more stands at `stage` (positive) or less (negative) than was thought."""
+    """`adjust`: an inventory difference; more (positive) or less (negative) is at `stage` than recorded."""
     quantity = _whole(stock.fact, "qty_milli", signed=True)
     if not quantity:
         return
@@ -96,21 +97,21 @@ def adjust(stock: ItemBalance, marks: PostingMarks) -> None:
         return
     spots = _spots(stock)
     if quantity > 0:
-        found = next((spot for spot in spots if stock.holds(spot)), spots[0])
-        stock.put([stock.from_outer("adjusted", quantity)], found)
+        target = next((spot for spot in spots if stock.holds(spot)), spots[0])
+        stock.put([stock.from_outer("adjusted", quantity)], target)
         return
     sources = [source for spot in spots for source in _states_at(spot)]
     marks.missing_milli = -quantity - stock.to_outer(draw(stock, dict.fromkeys(sources), -quantity), "adjusted")
 
 
 def _states_at(spot: Account) -> tuple[Account, ...]:
-    """Here, in the queue in front of it, and on hold; the queue between all stages is not that of a stage."""
+    """The spot, its queue and its hold account; the queue between all stages belongs to no stage."""
     queue = waiting_at(spot)
     return (spot, held_at(spot)) if queue == BETWEEN and spot != RELEASED else (spot, queue, held_at(spot))
 
 
 def _spots(stock: ItemBalance) -> list[Account]:
-    """Where an adjustment can mean: the operations done at its stage and the stage itself; without one the raw goods."""
+    """The spots of an adjustment: the operations at its stage and the stage itself; without a stage the raw goods."""
     stage = (stock.fact.data or {}).get("stage")
     if not isinstance(stage, str) or not stage:
         return [RELEASED]
@@ -119,7 +120,7 @@ def _spots(stock: ItemBalance) -> list[Account]:
 
 
 def _release(stock: ItemBalance, quantity: int, *, to_released: bool) -> int:
-    """Post a released quantity: first what the floor was ahead of the office, the rest to released; the rest."""
+    """Post a released quantity: first to `overrun` for scans before the release, the rest to released; returns the rest."""
     ahead = min(-stock.outer.get("overrun", 0), quantity)
     if ahead > 0:
         stock.to_outer([stock.from_outer("ordered", ahead)], "overrun")

@@ -1,7 +1,7 @@
-"""Parcels: how much of an item is where, in which state, since when; and what they leave behind.
+"""Parcels and the other parts of an item's state.
 
-A parcel is a quantity of one item at one operation, in one state, since a time. One that has left is a visit. What a rule
-says about a movement is a finding. All are frozen: a movement makes new ones.
+A parcel is a quantity of one item at one operation, in one state, since a time. A parcel that has left is a visit. A
+finding is the result of a rule about a movement. All are frozen: a movement makes new ones.
 """
 
 from typing import NamedTuple
@@ -13,7 +13,7 @@ from station.core.ledger.rules import Movement
 
 
 class ParcelState:
-    """The states of a parcel, as the records write them; the last two are ends."""
+    """The states of a parcel, as stored in records; the last two are final."""
 
     RELEASED = "released"
     WAITING = "waiting"
@@ -44,12 +44,12 @@ BETWEEN = Account(ParcelState.WAITING)  # without a routing, the one queue betwe
 
 
 class Parcel(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
-    """`qty_milli` None: present, but nobody has said how many. Times UTC us.
+    """A quantity of one item in one account. `qty_milli` None: present, quantity unknown. Times are UTC us.
 
-    `since_us` this state, `at_stage_since_us` this operation, `started_us` first left the raw goods. `entered`: the furthest
-    operation in whose here it stood or that it passed; `reached`: the furthest it left forward, or the one before where it
-    arrived. Neither ever falls. `done_at`: between stages, the stage that it was done at. `put_by`, `lo_us`, `hi_us`: the
-    log and the interval of the event that put it here.
+    `since_us`: in this state; `at_stage_since_us`: at this operation; `started_us`: first left the raw goods. `entered`: the
+    furthest operation that it was at or passed. `reached`: the furthest operation that it left forward, or the one before
+    its arrival. Neither ever decreases. `done_at`: between stages, the stage that it was done at. `put_by`, `lo_us`,
+    `hi_us`: the log and the time interval of the event that put it here.
     """
 
     state: str
@@ -74,12 +74,12 @@ class Parcel(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
 
     @property
     def spot(self) -> Account:
-        """The account it stands in."""
+        """The account of this parcel."""
         return Account(self.state, self.op, self.stage)
 
 
 class Visit(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
-    """A parcel that has left: from when to when, who brought it, where it went. `log`, `seq`: the event that ended it."""
+    """A parcel that has left: its times, its station and operator, and its target. `log`, `seq`: the event that ended it."""
 
     state: str
     op: int | None = None
@@ -98,7 +98,7 @@ class Visit(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
 
 
 class Finding(msgspec.Struct, frozen=True):
-    """What a rule says about one event of one item: one sentence for a supervisor."""
+    """The result of a rule for one event of one item: one sentence for a supervisor."""
 
     rule: str
     key_us: int
@@ -110,7 +110,7 @@ class Finding(msgspec.Struct, frozen=True):
 
 
 class Posting(NamedTuple):
-    """So many thousandths from one account to another; an item's accounts sum to zero, for ever."""
+    """A quantity in thousandths from one account to another; the accounts of an item always sum to zero."""
 
     source: str
     target: str
@@ -118,7 +118,7 @@ class Posting(NamedTuple):
 
 
 class OrderHeader(msgspec.Struct, frozen=True, omit_defaults=True):
-    """What the office said of an order; `due` an ISO date, `priority` smaller is sooner."""
+    """The header of an order; `due` is an ISO date, a smaller `priority` is more urgent."""
 
     product: str | None = None
     due: str | None = None
@@ -129,7 +129,7 @@ class OrderHeader(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 class ItemState(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
-    """Everything that is known of one item after the facts so far. `outer`: balances of the outer accounts, thousandths."""
+    """The state of one item after its facts so far. `outer`: balances of the outer accounts in thousandths."""
 
     item: str
     header: OrderHeader = OrderHeader()
@@ -151,11 +151,11 @@ class ItemState(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
 
     def quantity(self, *states: str) -> int:
         """Thousandths known to be in any of these states."""
-        found = 0
-        for parcel in self.parcels:  # a loop: this stands in the projector's way for every item it writes
+        total = 0
+        for parcel in self.parcels:  # a loop, because the projector calls this for every item that it writes
             if parcel.state in states:
-                found += parcel.qty_milli or 0
-        return found
+                total += parcel.qty_milli or 0
+        return total
 
     @property
     def live(self) -> bool:
@@ -164,9 +164,9 @@ class ItemState(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
 
 
 class FoldResult(NamedTuple):
-    """What one fact did: the state after it, and what it left behind.
+    """The result of one fact: the state after it, and its postings, visits and findings.
 
-    `quantity_became`: where an item of unknown quantity got one, that quantity, which its earlier visits had too.
+    `quantity_became`: the quantity of an item whose quantity was unknown before; its earlier visits have it too.
     """
 
     state: ItemState
@@ -174,4 +174,4 @@ class FoldResult(NamedTuple):
     visits: tuple[Visit, ...] = ()
     findings: tuple[Finding, ...] = ()
     quantity_became: int | None = None
-    movement: Movement | None = None  # what the rules looked at, where there was anything to look at
+    movement: Movement | None = None  # the input of the rules, where they were applied

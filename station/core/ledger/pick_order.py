@@ -1,7 +1,7 @@
-"""The walk: from where a scan at an operation draws, nearest first.
+"""Pick order: the sources of a scan at an operation, nearest first.
 
-With a routing, what waits at the operation, then each earlier operation backwards, what stands there before what waits
-there, and last the raw goods. Without one every other stage is a source, the one reached last first.
+With a routing: the queue of the operation, then each earlier operation backwards (work there before its queue), and last
+the raw goods. Without a routing every other stage is a source, the one that was reached last first.
 """
 
 from collections.abc import Iterator
@@ -11,12 +11,12 @@ from station.core.ledger.item_balance import ItemBalance
 from station.core.ledger.parcels import BETWEEN, RELEASED, Account, ParcelState
 from station.core.ledger.routing import Operation, Routing
 
-NEXT_DOOR = 1  # operations back: a source so near is where the item would come from
+NEXT_DOOR = 1  # operations back: the usual source of an item
 NOWHERE = float("inf")
 
 
 def here(op: Operation | None, stage: str | None) -> Account:
-    """The spot at which work stands at an operation, or at a stage for an item without routing."""
+    """The spot of work at an operation, or at a stage for an item without routing."""
     return Account(ParcelState.HERE, op.op, op.stage) if op else Account(ParcelState.HERE, None, stage)
 
 
@@ -26,12 +26,12 @@ def waiting_at(spot: Account) -> Account:
 
 
 def held_at(spot: Account) -> Account:
-    """Where work of this spot stands on hold."""
+    """The hold account of a spot."""
     return Account(ParcelState.HELD, spot.op, spot.stage)
 
 
 def upstream(stock: ItemBalance, spot: Account) -> Iterator[Account]:
-    """The sources of the walk to a spot, the spot itself not among them."""
+    """The upstream sources of a spot, without the spot itself."""
     if spot.op is None or stock.routing is None:
         yield from _by_newest(stock, spot, ParcelState.HERE, ParcelState.WAITING)
     else:
@@ -45,38 +45,40 @@ def upstream(stock: ItemBalance, spot: Account) -> Iterator[Account]:
 
 
 def held_upstream(stock: ItemBalance, spot: Account) -> list[Account]:
-    """Where work is on hold on the way to a spot, nearest first."""
+    """The upstream hold accounts with work, nearest first."""
     if spot.op is None or stock.routing is None:
         return _by_newest(stock, spot, ParcelState.HELD)
-    earlier = [each for each in reversed(stock.routing.operations) if each.op < spot.op]
-    spots = [Account(ParcelState.HELD, each.op, each.stage) for each in earlier]
-    return [each for each in [*spots, *_unrouted(stock, ParcelState.HELD)] if stock.holds(each)]
+    earlier = [operation for operation in reversed(stock.routing.operations) if operation.op < spot.op]
+    spots = [Account(ParcelState.HELD, operation.op, operation.stage) for operation in earlier]
+    return [source for source in [*spots, *_unrouted(stock, ParcelState.HELD)] if stock.holds(source)]
 
 
 def downstream(stock: ItemBalance, spot: Account) -> list[Account]:
-    """Where work in process stands beyond a spot."""
+    """The spots downstream of a spot that hold work in process."""
     if spot.op is None:
         return []
     live = (ParcelState.WAITING, ParcelState.HERE, ParcelState.HELD)
     return list(
         dict.fromkeys(
-            each.spot for each in stock.parcels if each.state in live and each.op is not None and each.op > spot.op
+            parcel.spot
+            for parcel in stock.parcels
+            if parcel.state in live and parcel.op is not None and parcel.op > spot.op
         )
     )
 
 
 def held_anywhere(stock: ItemBalance, spot: Account) -> list[Account]:
-    """Where work is on hold: here, else upstream nearest first, else beyond."""
+    """All hold accounts with work: here, then upstream nearest first, then downstream."""
     beyond = sorted(
-        {each.spot for each in stock.parcels if each.state == ParcelState.HELD},
-        key=lambda each: (each.op or 0, each.stage or ""),
+        {parcel.spot for parcel in stock.parcels if parcel.state == ParcelState.HELD},
+        key=lambda held: (held.op or 0, held.stage or ""),
     )
     ordered = [held_at(spot), *held_upstream(stock, spot), *beyond]
-    return list(dict.fromkeys(each for each in ordered if stock.holds(each)))
+    return list(dict.fromkeys(held for held in ordered if stock.holds(held)))
 
 
 def next_spot(stock: ItemBalance, spot: Account, stage_is_done: bool) -> Account:
-    """Where work goes when it is done at a spot: the queue of the next operation, or the finished goods."""
+    """The target of work that is done at a spot: the queue of the next operation, or the finished goods."""
     if spot.op is None or stock.routing is None:
         return Account(ParcelState.FINISHED) if stage_is_done else BETWEEN
     following = stock.routing.after(spot.op)
@@ -84,20 +86,20 @@ def next_spot(stock: ItemBalance, spot: Account, stage_is_done: bool) -> Account
 
 
 def choose(stock: ItemBalance, stage: str, own: bool) -> Operation | None:
-    """Which of the operations done at a stage a scan there means; None where the routing has none there.
+    """The operation of a scan at a stage; None where the routing has none there.
 
-    Where a routing visits the stage twice: the one whose nearest source is fewest operations back, at a tie the earlier.
-    A second look at work that stands here already beats a source further away than next door. Where all of it is beyond,
-    it comes back to the operation that it passed last.
+    If a routing visits the stage more than once, it is the operation with the nearest source, counted in operations, at a
+    tie the earlier one. Work that is already at the operation precedes a source that is further than `NEXT_DOOR` away. If
+    all work is downstream, it is the operation that was passed last.
     """
     candidates = stock.routing.at_stage(stage) if stock.routing else ()
     if len(candidates) < 2:
         return candidates[0] if candidates else None
-    distance = {each.op: _distance(stock, each, own) for each in candidates}
+    distance = {operation.op: _distance(stock, operation, own) for operation in candidates}
     if min(distance.values()) == NOWHERE:
-        passed = [each for each in candidates if downstream(stock, here(each, None))]
+        passed = [operation for operation in candidates if downstream(stock, here(operation, None))]
         return passed[-1] if passed else candidates[0]
-    return min(candidates, key=lambda each: (distance[each.op], each.op))
+    return min(candidates, key=lambda operation: (distance[operation.op], operation.op))
 
 
 def _distance(stock: ItemBalance, operation: Operation, own: bool) -> float:
@@ -118,12 +120,12 @@ def _distance(stock: ItemBalance, operation: Operation, own: bool) -> float:
 
 def _by_newest(stock: ItemBalance, spot: Account, *states: str) -> list[Account]:
     newest: dict[Account, int] = {}
-    for each in stock.parcels:
-        if each.state in states and each.spot != spot:
-            newest[each.spot] = max(each.since_us, newest.get(each.spot, each.since_us))
-    return sorted(newest, key=lambda each: (-newest[each], each.stage or ""))
+    for parcel in stock.parcels:
+        if parcel.state in states and parcel.spot != spot:
+            newest[parcel.spot] = max(parcel.since_us, newest.get(parcel.spot, parcel.since_us))
+    return sorted(newest, key=lambda source: (-newest[source], source.stage or ""))
 
 
 def _unrouted(stock: ItemBalance, *states: str) -> Iterator[Account]:
-    """Spots that stem from before the item had its routing."""
-    yield from dict.fromkeys(each.spot for each in stock.parcels if each.op is None and each.state in states)
+    """The spots of parcels from before the item had its routing."""
+    yield from dict.fromkeys(parcel.spot for parcel in stock.parcels if parcel.op is None and parcel.state in states)

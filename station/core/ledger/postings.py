@@ -1,7 +1,7 @@
-"""The posting table: what each kind of scan moves, from where to where.
+"""Posting table: the movement of each kind of scan, from which accounts to which.
 
-Every function posts one row of the table to the stock of one item and marks what the rules should know. From where a scan
-takes is the same for all rows (see `draw`); a row says what it does with the pieces.
+Each function posts one row of the table to the balance of one item, and sets the marks for the rules. The sources of a scan
+are the same for all rows (see `allocation`); a row defines the target of the pieces.
 """
 
 import msgspec
@@ -15,15 +15,15 @@ ONE_MILLI = 1000  # scrap and rework without a quantity mean one
 
 
 def arrive(bench: ScanContext) -> None:
-    """`in`, `start`, and a bare scan that means arrived: from the walk to here."""
-    _settle(bench)
+    """`in`, `start`, and a bare scan that means arrived: from the upstream sources to here."""
+    _assign_quantity(bench)
     for piece in collect(bench, bench.spot):
         _bring_here(bench, piece)
 
 
 def depart(bench: ScanContext) -> None:
-    """`out`, `done`, and a bare scan that means done: from here to the next queue, the missing `in` first."""
-    _settle(bench)
+    """`out`, `done`, and a bare scan that means done: from here to the next queue; a missing `in` is posted first."""
+    _assign_quantity(bench)
     target = next_spot(bench.stock, bench.spot, bench.stage_is_done)
     for piece in collect(bench, target, first=(bench.spot,)):
         if piece.state == ParcelState.HELD:
@@ -36,7 +36,7 @@ def depart(bench: ScanContext) -> None:
 
 
 def scrap(bench: ScanContext) -> None:
-    """`scrap`: from here, held or not, then the walk, to scrapped."""
+    """`scrap`: from here, on hold or not, then from the upstream sources, to scrapped."""
     target = Account(ParcelState.SCRAPPED, bench.spot.op, bench.spot.stage)
     bench.stock.put(_taken_out(bench, target), target, reason=bench.fact.reason)
 
@@ -46,7 +46,8 @@ def rework(bench: ScanContext) -> None:
     stock, spot, to = bench.stock, bench.spot, bench.fact.to
     target: Account | None = waiting_at(spot)
     if stock.routing is not None and (to is not None or spot.op is None):
-        back = [each for each in stock.routing.at_stage(to) if spot.op is None or each.op <= spot.op]
+        at_stage = stock.routing.at_stage(to)
+        back = [operation for operation in at_stage if spot.op is None or operation.op <= spot.op]
         target = Account(ParcelState.WAITING, back[-1].op, back[-1].stage) if back else None
     pieces = _taken_out(bench, target or held_at(spot))
     if target is None:
@@ -57,11 +58,11 @@ def rework(bench: ScanContext) -> None:
 
 
 def hold(bench: ScanContext) -> None:
-    """`hold`: from here, its queue, then the walk, to held here; it remembers the state it was held from."""
-    _settle(bench)
+    """`hold`: from here, its queue, then the upstream sources, to hold here; the previous state is kept in the parcel."""
+    _assign_quantity(bench)
     spot = bench.spot
     pieces = collect(bench, held_at(spot), first=(spot,))
-    bench.marks.held = False  # that some of it is on hold here already is no news
+    bench.marks.held = False  # some of it may already be on hold here, which needs no finding
     for piece in pieces:
         if piece.state == ParcelState.HELD:
             _bring_here(bench, piece)
@@ -74,34 +75,34 @@ def hold(bench: ScanContext) -> None:
 
 
 def release(bench: ScanContext) -> None:
-    """`release`: from held here, else the nearest, to the state it was held from."""
+    """`release`: from hold here, else from the nearest hold account, to the state before the hold."""
     for piece in draw(bench.stock, held_anywhere(bench.stock, bench.spot), bench.quantity):
         held_from = Account(ParcelState.HERE, piece.op, piece.stage)
         bench.stock.put([piece], waiting_at(held_from) if piece.held_from == ParcelState.WAITING else held_from)
 
 
 def finish(bench: ScanContext) -> None:
-    """`finish`: here and waiting, anywhere, to finished; what is on hold or not started is adjusted away.
+    """`finish`: all work here and waiting, at any operation, to finished; work on hold or not started to `adjusted`.
 
-    With a quantity: from here, the walk, then beyond; what is on hold counts, but cannot be finished.
+    With a quantity: from here, upstream, then downstream; work on hold counts, but cannot be finished.
     """
-    _settle(bench)
+    _assign_quantity(bench)
     stock, spot = bench.stock, bench.spot
     if bench.quantity is not None:
-        beyond = [each for each in downstream(stock, spot) if each.state != ParcelState.HELD]
-        walk = [each for each in upstream(stock, spot) if each != RELEASED]
-        sources = dict.fromkeys([spot, *walk, *sorted(beyond, key=lambda each: each.op or 0), RELEASED])
+        beyond = [source for source in downstream(stock, spot) if source.state != ParcelState.HELD]
+        before = [source for source in upstream(stock, spot) if source != RELEASED]
+        sources = dict.fromkeys([spot, *before, *sorted(beyond, key=lambda source: source.op or 0), RELEASED])
         _finish(bench, draw_stated(bench, sources, held_anywhere(stock, spot)))
         return
-    running = [each.spot for each in stock.parcels if each.state in (ParcelState.HERE, ParcelState.WAITING)]
-    others = [each.spot for each in stock.parcels if each.state in (ParcelState.HELD, ParcelState.RELEASED)]
-    _finish(bench, [piece for each in dict.fromkeys(running) for piece in stock.withdraw(each)])
-    leftover = [piece for each in dict.fromkeys(others) for piece in stock.withdraw(each)]
+    running = [parcel.spot for parcel in stock.parcels if parcel.state in (ParcelState.HERE, ParcelState.WAITING)]
+    others = [parcel.spot for parcel in stock.parcels if parcel.state in (ParcelState.HELD, ParcelState.RELEASED)]
+    _finish(bench, [piece for source in dict.fromkeys(running) for piece in stock.withdraw(source)])
+    leftover = [piece for source in dict.fromkeys(others) for piece in stock.withdraw(source)]
     bench.marks.left_behind_milli += stock.to_outer(leftover, "adjusted")
 
 
 def finish_scanned(bench: ScanContext) -> None:
-    """`finish` by a scan: one of something never seen before finishes it, one after the end moves nothing."""
+    """`finish` by a scan: an unknown item is finished at once; a scan after the end moves nothing."""
     if not bench.stock.known() and bench.quantity is None:
         bench.stock.put([bench.stock.first_seen()], Account(ParcelState.FINISHED))
         return
@@ -110,7 +111,7 @@ def finish_scanned(bench: ScanContext) -> None:
 
 
 def give_quantity(stock: ItemBalance, presence: Parcel, qty_milli: int, account: str) -> None:
-    """Put a quantity that came from an outer account where the presence stood, with the presence's own times."""
+    """Replace a parcel of unknown quantity by one with a quantity from an outer account, with the same times."""
     stock.parcels.append(msgspec.structs.replace(presence, qty_milli=qty_milli))
     stock.posted(account, str(presence.spot), qty_milli)
     stock.quantity_became = qty_milli
@@ -122,8 +123,8 @@ def _finish(bench: ScanContext, pieces: list[Piece]) -> None:
         bench.stock.put([piece], Account(ParcelState.FINISHED))
 
 
-def _settle(bench: ScanContext) -> None:
-    """An item of unknown quantity gets one from the first scan that states it; its presence had it all along."""
+def _assign_quantity(bench: ScanContext) -> None:
+    """Give an item of unknown quantity the quantity of the first scan that states one, from its beginning."""
     if bench.quantity is None:
         return
     presence = bench.stock.presence()
@@ -134,7 +135,7 @@ def _settle(bench: ScanContext) -> None:
 
 
 def _taken_out(bench: ScanContext, target: Account) -> list[Piece]:
-    """What leaves the good ones; one of something never seen before says that the rest of it is here."""
+    """The pieces of a scrap or rework. For an unknown item, the rest of it is present here."""
     stock, spot = bench.stock, bench.spot
     bench.quantity = None if bench.fact.all else bench.fact.qty_milli or ONE_MILLI
     if bench.quantity is not None and not stock.known():
@@ -147,7 +148,7 @@ def _is_beyond(bench: ScanContext, piece: Piece) -> bool:
 
 
 def _bring_here(bench: ScanContext, piece: Piece) -> None:
-    """Put one piece to here, or, where it is on hold, to held here."""
+    """Put one piece to here, or to hold here where it is on hold."""
     _pass(bench, piece, bench.spot.op)
     if piece.state == ParcelState.HELD:
         bench.marks.held = True
@@ -157,7 +158,7 @@ def _bring_here(bench: ScanContext, piece: Piece) -> None:
 
 
 def _same_again(bench: ScanContext, piece: Piece) -> list[Piece]:
-    """Take from here what was just put here, and nothing else that stands there."""
+    """Withdraw from here only the piece that was just put here."""
     newest = bench.stock.parcels[-1]
     if newest.spot == bench.spot and newest.qty_milli == piece.qty_milli:
         return [bench.stock.parcels.pop()]
@@ -165,7 +166,7 @@ def _same_again(bench: ScanContext, piece: Piece) -> list[Piece]:
 
 
 def _pass(bench: ScanContext, piece: Piece, op: int | None) -> None:
-    """Mark the mandatory operations that this move passes and that nobody scanned."""
+    """Mark the mandatory operations that this movement passes without a scan."""
     routing = bench.stock.routing
     if routing is None or piece.state not in LIVE:
         return
@@ -173,4 +174,4 @@ def _pass(bench: ScanContext, piece: Piece, op: int | None) -> None:
     if piece.state in (ParcelState.HERE, ParcelState.HELD) and piece.op is not None:
         reached = max(reached or piece.op, piece.op)
     marked = bench.marks.unscanned if op is None else bench.marks.passed
-    marked.update(each.op for each in routing.mandatory_between(reached, op))
+    marked.update(operation.op for operation in routing.mandatory_between(reached, op))

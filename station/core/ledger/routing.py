@@ -1,4 +1,4 @@
-"""Routing: the numbered operations that a work order passes, each done at a stage.
+"""Routing: the numbered operations of a product, each at a stage.
 
 >>> routing = Routing("bracket", (Operation(10, "saw"), Operation(20, "deburr", optional=True), Operation(30, "weld")))
 >>> routing.after(10).stage
@@ -15,7 +15,7 @@ import msgspec
 
 
 class StageType(StrEnum):
-    """What kind of place a stage is."""
+    """The type of a stage."""
 
     WAITING = "waiting"
     PROCESS = "process"
@@ -25,7 +25,7 @@ class StageType(StrEnum):
 
 
 class Stage(msgspec.Struct, frozen=True, omit_defaults=True):
-    """A place where we scan: `limit` counts items, `target_s` the seconds an item should stay at most."""
+    """A place with scans: `limit` is its WIP limit in items, `target_s` the longest time that an item should stay."""
 
     stage: str
     name: str = ""
@@ -52,11 +52,11 @@ class Routing(msgspec.Struct, frozen=True):
     operations: tuple[Operation, ...]
 
     def at_stage(self, stage: str | None) -> tuple[Operation, ...]:
-        """The operations done at a stage: none, one, or several where the routing comes back."""
+        """The operations at a stage: none, one, or several where the routing visits it more than once."""
         return tuple(operation for operation in self.operations if operation.stage == stage)
 
     def index(self, op: int) -> int:
-        """How many operations come before this one; ValueError for a number the routing lacks."""
+        """The number of operations before this one. Raises StopIteration for a number that the routing does not have."""
         return next(i for i, operation in enumerate(self.operations) if operation.op == op)
 
     def operation(self, op: int | None) -> Operation | None:
@@ -64,22 +64,22 @@ class Routing(msgspec.Struct, frozen=True):
         return next((operation for operation in self.operations if operation.op == op), None)
 
     def after(self, op: int) -> Operation | None:
-        """The operation behind this one; None behind the last."""
+        """The next operation; None after the last."""
         return next((operation for operation in self.operations if operation.op > op), None)
 
     def before(self, op: int) -> Operation | None:
-        """The operation in front of this one; None in front of the first."""
+        """The previous operation; None before the first."""
         return next((operation for operation in reversed(self.operations) if operation.op < op), None)
 
     def means(self, op: int) -> str:
-        """What a bare scan says at this operation."""
+        """The meaning of a bare scan at this operation: arrived, done or both."""
         operation = self.operation(op)
         if operation is not None and operation.scan_means:
             return operation.scan_means
         return "done" if op >= self.operations[-1].op else "arrived"
 
     def mandatory_between(self, reached: int | None, op: int | None) -> tuple[Operation, ...]:
-        """The operations that may not be left out, beyond `reached` (None: none yet) and before `op` (None: the end)."""
+        """The mandatory operations after `reached` (None: none yet) and before `op` (None: the end)."""
         return tuple(
             operation
             for operation in self.operations
@@ -90,7 +90,7 @@ class Routing(msgspec.Struct, frozen=True):
 
 
 class MaterialLine(msgspec.Struct, frozen=True):
-    """A line of a bill of material: so much of a component goes into one unit of the product, issued at an operation."""
+    """A line of a bill of material: the quantity of a component in one unit of the product, issued at an operation."""
 
     component: str
     qty_milli: int
@@ -98,7 +98,7 @@ class MaterialLine(msgspec.Struct, frozen=True):
 
 
 class Product(msgspec.Struct, frozen=True, omit_defaults=True):
-    """What is made: its unit, the decimals shown, its routing and its bill of material."""
+    """A product: its unit, the decimals shown, its routing and its bill of material."""
 
     product: str
     name: str = ""

@@ -1,7 +1,8 @@
-"""Rules: what is worth a supervisor's attention in one movement of one item.
+"""Rules: check one movement of one item for facts that a supervisor should know.
 
-A rule looks at a movement and returns one sentence, or None; it never refuses. Every rule is always computed, so that a
-person who thinks of turning one on sees how many scans of last week it would have flagged; only those that are on are shown.
+A rule examines a movement and returns one sentence, or None; it never refuses a scan. Every rule is always computed, so
+that a supervisor sees before turning one on how many scans of last week it would have flagged. Only the rules that are on
+are shown.
 
 >>> look_at(Movement(item="WO-1077", place="Pack", passed=("Test",)))
 [('skipped', 'WO-1077 came to Pack without Test.')]
@@ -16,12 +17,12 @@ from station.core.quantity import decimal_text
 
 
 class Movement(msgspec.Struct, frozen=True, kw_only=True):
-    """What one scan or entry did to one item, in the shop's words. Quantities in thousandths."""
+    """The effect of one scan or entry on one item, with the shop's names. Quantities in thousandths."""
 
     item: str
     place: str
     passed: tuple[str, ...] = ()  # mandatory operations that it jumped on its way to this place
-    unscanned: tuple[str, ...] = ()  # mandatory operations that nobody had scanned when it was finished
+    unscanned: tuple[str, ...] = ()  # mandatory operations without a scan when it was finished
     back_from: str | None = None
     foreign: bool = False  # the routing has no such stage
     held: bool = False
@@ -125,7 +126,7 @@ def left_behind(move: Movement) -> str | None:
 
 
 class Rule(NamedTuple):
-    """A rule: its name in the records, the function that looks, and whether it shows before anybody turned it on."""
+    """A rule: its name in the records, its function, and whether it is shown by default."""
 
     name: str
     look: Callable[[Movement], str | None]
@@ -152,5 +153,5 @@ ON_BY_DEFAULT = {rule.name: rule.on for rule in RULES}
 
 
 def look_at(move: Movement) -> list[tuple[str, str]]:
-    """What the rules say of a movement: (rule, sentence), in the order of the table."""
+    """The findings of all rules about a movement: (rule, sentence), in the order of the table."""
     return [(rule.name, sentence) for rule in RULES if (sentence := rule.look(move)) is not None]

@@ -1,8 +1,8 @@
-"""When it happened: intervals and order keys from clocks that nobody set.
+"""Event times: intervals and order keys from clocks that were never set.
 
-A station has no clock that survives the power switch, only one that counts since the start (boottime). An anchor ties that
-count to the hub's time: the station asked at `t1`, the hub answered with `t2` to `t3`, the answer came at `t4`. What was
-asked slowly is known loosely: the error is half the round trip, and the crystal's drift for every second away from it.
+A station has no clock that survives a power cut, only one that counts since the boot (boottime). An anchor relates it to the
+hub's time: the station sent a request at `t1`, the hub received it at `t2` and answered at `t3`, the answer arrived at
+`t4`. The error is half of the round trip, plus the drift of the crystal for every second of distance from the anchor.
 
 >>> noon_us = 1_700_000_000_000_000
 >>> anchor = TimeAnchor(boot="b", t1_ns=10_000_000_000, t4_ns=10_002_000_000, t2_us=noon_us, t3_us=noon_us)
@@ -39,28 +39,28 @@ class TimeAnchor(NamedTuple):
 
     @property
     def middle_ns(self) -> int:
-        """The boottime that the hub's middle stands for."""
+        """The boottime of the hub's middle time."""
         return (self.t1_ns + self.t4_ns) // 2
 
     @property
     def middle_us(self) -> int:
-        """The hub's time half way between taking the question and giving the answer."""
+        """The hub's time half way between request and answer."""
         return (self.t2_us + self.t3_us) // 2
 
     @property
     def error_us(self) -> int:
-        """Half of the time on the way, rounded up: how far the two middles may lie apart."""
+        """Half of the transmission time, rounded up: the largest distance of the two middles."""
         on_the_way_ns = self.t4_ns - self.t1_ns - (self.t3_us - self.t2_us) * 1000
         return -(-max(on_the_way_ns, 0) // 2000)
 
     @property
     def order(self) -> tuple[int, int, str, int, int, int]:
-        """Anchors of a boot in the order of their answers; of two at once the tight one last, because that one counts."""
+        """The sort key of a boot's anchors: by answer; of two at the same time the more precise one is last and counts."""
         return (self.t4_ns, -self.error_us, self.log, self.seq, self.t2_us, self.t3_us)
 
 
 class Interval(NamedTuple):
-    """An estimate in UTC us: the true time lies in [lo_us, hi_us]. `approx`: no anchor of its own boot stands behind it."""
+    """An estimate in UTC us: the true time is in [lo_us, hi_us]. `approx`: it is not based on an anchor of its own boot."""
 
     at_us: int
     lo_us: int
@@ -69,7 +69,7 @@ class Interval(NamedTuple):
 
 
 class OrderKey(NamedTuple):
-    """The recorded key of an event, without its place (log, seq): `us` never falls within a log."""
+    """The recorded key of an event, without its position (log, seq); `us` never decreases within a log."""
 
     us: int = 0
     lo_us: int = EARLIEST_US
@@ -78,9 +78,9 @@ class OrderKey(NamedTuple):
 
 
 class EventTime(NamedTuple):
-    """What an event says about its time: its place, and the clock that it read where it read one.
+    """The time fields of an event: its position, and its boottime where it has one.
 
-    `since_ns`: what it tells of happened at some moment from then on, 0 where nobody knows from when (stored scans).
+    `since_ns` (stored scans): the scan was made at some time since then; 0 where the earliest time is unknown.
     """
 
     log: str
@@ -99,28 +99,28 @@ class BootRun(NamedTuple):
 
 
 class LogParent(NamedTuple):
-    """Where a log continues another one: behind `seq` of `log`."""
+    """The position in another log that a log continues: behind `seq` of `log`."""
 
     log: str
     seq: int
 
 
 class BootClock:
-    """One boot's time, from its anchors or, without any, hung rigidly before the boot that followed."""
+    """The clock of one boot: from its anchors or, without any, by its end at the start of the following boot."""
 
     __slots__ = ("_answers", "_last_ns", "_marks", "_next")
 
     def __init__(self, anchors: Iterable[TimeAnchor] = (), last_ns: int = 0, following: Interval | None = None) -> None:
-        in_order = sorted(anchors, key=lambda each: each.order)
+        in_order = sorted(anchors, key=lambda anchor: anchor.order)
         self._answers = [anchor.t4_ns for anchor in in_order]
         self._marks = [(anchor.middle_ns, anchor.middle_us, anchor.error_us + ROUNDING_US) for anchor in in_order]
         self._last_ns = last_ns
         self._next = following
 
     def at(self, mono_ns: int) -> Interval | None:
-        """The estimate for a boottime; None where nothing places this boot."""
+        """The estimate for a boottime; None where this boot has neither anchor nor following boot."""
         if self._marks:
-            # The last anchor answered before the event, else the first after it: a later anchor moves nothing.
+            # The last anchor answered before the event, else the first after it: a later anchor changes no earlier key.
             middle_ns, middle_us, error_us = self._marks[max(bisect_right(self._answers, mono_ns) - 1, 0)]
             away_ns = mono_ns - middle_ns
             at_us = middle_us + away_ns // 1000
@@ -135,7 +135,7 @@ class BootClock:
 
 
 def _within(interval: Interval) -> Interval:
-    """The part that a calendar has: a station may claim any 64 bits for its clock."""
+    """The interval limited to the calendar: a station may send any 64-bit number."""
     if min(interval.lo_us, interval.at_us) >= EARLIEST_US and interval.hi_us <= LATEST_US:
         return interval
     at_us, lo_us, hi_us = (min(max(us, EARLIEST_US), LATEST_US) for us in interval[:3])
@@ -146,17 +146,17 @@ UNKNOWN = BootClock()
 
 
 def next_key(before: OrderKey, estimate: Interval | None) -> OrderKey:
-    """The key of an event whose predecessor in the log has the key `before`; equal to it where nothing places the event."""
+    """The key of an event whose predecessor in the log has the key `before`; equal to it without an estimate."""
     if estimate is None:
         return OrderKey(before.us, before.lo_us, LATEST_US)
     us = max(estimate.at_us, before.us)
-    # An unanchored boot has no lower bound of its own: it ended after whatever stands before it in the log.
+    # A boot without anchor has no lower bound of its own, but it is later than the events before it in the log.
     lo_us = max(estimate.lo_us, before.lo_us) if estimate.approx else estimate.lo_us
     return OrderKey(us, min(lo_us, us), max(estimate.hi_us, us), estimate.approx)
 
 
 def runs(stamps: Iterable[EventTime]) -> Iterator[BootRun]:
-    """The boots of one log in the order in which it lived through them; `stamps` in sequence."""
+    """The boots of one log in their order; `stamps` in sequence."""
     boot: str | None = None
     for stamp in stamps:
         if stamp.boot is not None and stamp.boot != boot:
@@ -165,16 +165,16 @@ def runs(stamps: Iterable[EventTime]) -> Iterator[BootRun]:
 
 
 def followers(runs_of: Mapping[str, Sequence[BootRun]], parents: Mapping[str, LogParent]) -> dict[str, set[str]]:
-    """For each boot the boots that came next, in its own logs, or where a log ends in those that continue it."""
-    found: dict[str, set[str]] = {}
+    """For each boot, the boots that follow it: in its own logs, and at the end of a log in the logs that continue it."""
+    following_boots: dict[str, set[str]] = {}
     for in_log in runs_of.values():
         for run, following in pairwise(in_log):
-            found.setdefault(run.boot, set()).add(following.boot)
+            following_boots.setdefault(run.boot, set()).add(following.boot)
     for child, parent in parents.items():
         before, after = runs_of.get(parent.log), runs_of.get(child)
         if before and after and before[-1].first_seq <= parent.seq and before[-1].boot != after[0].boot:
-            found.setdefault(before[-1].boot, set()).add(after[0].boot)
-    return found
+            following_boots.setdefault(before[-1].boot, set()).add(after[0].boot)
+    return following_boots
 
 
 def clocks(
@@ -182,21 +182,20 @@ def clocks(
 ) -> dict[str, BootClock]:
     """A clock for every boot in `last_ns` (boot -> the boottime of its last event).
 
-    A boot without anchor ends where the next boot of its log begins; where several continue it, where the first does.
-    Boots that follow each other in a ring can only be forged; sorting makes even those the same for everybody.
+    A boot without anchor ends at the start of the next boot of its log; if several continue it, at the earliest. Boots that
+    follow each other in a cycle can only be forged; sorting makes the result deterministic even for them.
     """
     made: dict[str, BootClock] = {boot: BootClock(anchors[boot]) for boot in last_ns if anchors.get(boot)}
     for start in sorted(last_ns):
-        path = [
-            start
-        ]  # a walk, not a recursion: a station may be switched off and on for a year without meeting the hub
+        # A loop instead of a recursion: a station may be rebooted daily for a year without reaching the hub.
+        path = [start]
         entered = {start}
         while path:
             boot = path[-1]
-            waiting = [each for each in sorted(following.get(boot, ())) if each not in made and each not in entered]
+            waiting = [later for later in sorted(following.get(boot, ())) if later not in made and later not in entered]
             if boot in made or not waiting:
                 if boot not in made:
-                    zeros = [zero for each in following.get(boot, ()) if each in made and (zero := made[each].at(0))]
+                    zeros = [zero for later in following.get(boot, ()) if later in made and (zero := made[later].at(0))]
                     made[boot] = BootClock((), last_ns.get(boot, 0), min(zeros, default=None))
                 path.pop()
             else:
@@ -208,14 +207,14 @@ def clocks(
 def log_keys(
     stamps: Iterable[EventTime], clock_of: Mapping[str, BootClock], before: OrderKey | None = None
 ) -> Iterator[tuple[EventTime, OrderKey, OrderKey]]:
-    """The recorded keys of one log's events, in sequence, each with the key from which the next place is reckoned.
+    """The recorded keys of one log's events, in sequence, each with the key that the next position is computed from.
 
-    `before`: that key in front of the first one.
+    `before`: that key for the first one.
     """
     behind = OrderKey() if before is None else before
     seq, front = None, behind
     for stamp in stamps:
-        fresh = stamp.seq != seq  # two branches of a fork stand beside each other, neither behind the other
+        fresh = stamp.seq != seq  # two branches of a fork have the same position; neither follows the other
         if fresh:
             seq, front = stamp.seq, behind
         here = _key(front, stamp, clock_of)
@@ -224,7 +223,7 @@ def log_keys(
 
 
 def key_behind(front: OrderKey, stamp: EventTime, here: OrderKey) -> OrderKey:
-    """From what the next event is reckoned: that a stored scan may be older than the key in `front` says nothing of it."""
+    """The key that the next event is computed from: the early bound of a stored scan does not apply to it."""
     return here if stamp.since_ns is None else here._replace(lo_us=max(front.lo_us, here.lo_us))
 
 
@@ -242,7 +241,7 @@ def _key(before: OrderKey, stamp: EventTime, clock_of: Mapping[str, BootClock]) 
 def recorded_keys(
     stamps: Iterable[EventTime], anchors: Iterable[TimeAnchor], parents: Mapping[str, LogParent]
 ) -> dict[tuple[str, int], OrderKey]:
-    """The recorded key of every (log, seq), from the whole set at once: what reckoning step by step must equal.
+    """The recorded key of every (log, seq), from the whole set at once; the stepwise computation must give the same.
 
     `anchors`: the unvoided ones whose seal is good. `parents`: log -> where it continues another.
     """
@@ -253,7 +252,7 @@ def recorded_keys(
         if stamp.boot is not None:
             last_ns[stamp.boot] = max(last_ns.get(stamp.boot, 0), stamp.mono_ns or 0)
     for in_log in logs.values():
-        in_log.sort(key=lambda each: (each.seq, each.boot or "", each.mono_ns or 0))
+        in_log.sort(key=lambda stamp: (stamp.seq, stamp.boot or "", stamp.mono_ns or 0))
     by_boot: dict[str, list[TimeAnchor]] = {}
     for anchor in anchors:
         by_boot.setdefault(anchor.boot, []).append(anchor)

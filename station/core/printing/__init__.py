@@ -1,8 +1,8 @@
 """Pages to print: positions of text, lines and symbols in mm, and writers for SVG and PDF. Pure.
 
-A page is words, lines and symbols at their places, in mm from the upper left corner. Two writers draw it: as an SVG
-document, which the hub's page shows, and as a PDF for the printer. The libraries that make symbols and PDF files are
-passed in; `libraries` loads them.
+A page is texts, lines and symbols with positions in mm from the upper left corner. Two writers draw it: as an SVG document
+for the hub's page, and as a PDF for the printer. The libraries for symbols and PDF files are passed in; `libraries` loads
+them.
 """
 
 from station.core.printing.card_pages import CARDS_A_PAGE, cards_page, page_count

@@ -1,7 +1,7 @@
-"""The operator's cards on paper: ten to a page, cut along the dashes, each as large as fits a badge holder.
+"""Card pages: the operator's cards, ten on a page with dashed cutting lines, each of a size that fits a badge holder.
 
-A card's code is drawn as bars, which every scanner reads, where its text is plain ASCII and the bars fit with wide enough
-modules; a longer one, or one in other letters, is a square and says that it needs a scanner for squares.
+A card's code is drawn as bars, which every scanner reads, if its text is ASCII and the bars fit with wide enough modules.
+Another text is a square, with a note that it needs a scanner for squares.
 
 >>> page_count(21)
 3
@@ -21,10 +21,10 @@ COLUMNS, ROWS = 2, 5
 CARDS_A_PAGE = COLUMNS * ROWS
 CARD_MM = 85.0, 50.0  # a little smaller than a bank card (ISO/IEC 7810 ID-1: 85.6 by 54 mm)
 MARGIN_MM = 10.0
-PADDING_MM = 2.0  # beside the quiet zones, for scissors that miss the line
+PADDING_MM = 2.0  # in addition to the quiet zones, for inexact cutting
 _TOP_MM = 18.0
-_DOTS = {Symbology.BARS: (5, 4, 3), Symbology.SQUARE: (10, 9, 8, 7, 6)}  # of the printer in a module: what fits
-_MOST_BARS = 60  # characters: even digits in pairs would need narrower modules beyond
+_DOTS = {Symbology.BARS: (5, 4, 3), Symbology.SQUARE: (10, 9, 8, 7, 6)}  # printer dots of a module, largest first
+_MOST_BARS = 60  # characters: with more, even pairs of digits need too narrow modules
 _BAR_MM = 17.0
 _NAME_MM = 9.0, 7.5, 6.0, 5.0
 _SAYS_MM, _TEXT_MM = (3.8, 3.4), (3.4, 2.8, 2.3)
@@ -32,28 +32,28 @@ _NEEDS = "needs a scanner that reads squares"
 
 
 def page_count(cards: int) -> int:
-    """How many pages so many cards fill."""
+    """The number of pages for this number of cards."""
     return -(-cards // CARDS_A_PAGE)
 
 
 def cards_page(paper: Paper, labels: Sequence[CardLabel], number: int, encode: Encode) -> Page:
     """Page `number`, from 1, of these cards."""
-    mine = labels[(number - 1) * CARDS_A_PAGE : number * CARDS_A_PAGE]
-    assert mine, "a page has cards on it"
+    on_page = labels[(number - 1) * CARDS_A_PAGE : number * CARDS_A_PAGE]
+    assert on_page, "a page has cards on it"
     left_mm = (paper.width_mm - COLUMNS * CARD_MM[0]) / 2
     head = f"{TITLE}, page {number} of {page_count(len(labels))}. Print at 100 %, cut along the dashes."
     words, symbols = [TextLine(head, left_mm, _TOP_MM - 3.5, 3.6)], []
-    for label, (row, column) in zip(mine, product(range(ROWS), range(COLUMNS)), strict=False):
+    for label, (row, column) in zip(on_page, product(range(ROWS), range(COLUMNS)), strict=False):
         corner = left_mm + column * CARD_MM[0], _TOP_MM + row * CARD_MM[1]
         symbol = _bars(label, corner, encode) or _square(label, corner, encode)
         symbols.append(symbol)
         words += _above(label, corner) if symbol.symbology is Symbology.BARS else _beside(label, corner, symbol)
-    lines = tuple(_cuts(left_mm, -(-len(mine) // COLUMNS)))
+    lines = tuple(_cuts(left_mm, -(-len(on_page) // COLUMNS)))
     return Page(paper, TITLE, MARGIN_MM, tuple(words), lines, tuple(symbols))
 
 
 def _bars(label: CardLabel, corner: tuple[float, float], encode: Encode) -> Symbol | None:
-    """The bars of a card in its lower half; None where every scanner could not be trusted with them."""
+    """The bars of a card in its lower half; None where some scanners could not read them."""
     if not (label.text.isascii() and label.text.isprintable() and len(label.text) <= _MOST_BARS):
         return None
     modules = encode(label.text.encode(), Symbology.BARS)
@@ -66,7 +66,7 @@ def _bars(label: CardLabel, corner: tuple[float, float], encode: Encode) -> Symb
 
 
 def _square(label: CardLabel, corner: tuple[float, float], encode: Encode) -> Symbol:
-    """The square of a card, at its right."""
+    """The square of a card, on its right side."""
     modules = encode(label.text.encode(), Symbology.SQUARE)
     quiet = QUIET_MODULES[Symbology.SQUARE]
     module_mm = _largest(Symbology.SQUARE, modules.height + 2 * quiet, CARD_MM[1] - 2 * PADDING_MM)
@@ -77,13 +77,13 @@ def _square(label: CardLabel, corner: tuple[float, float], encode: Encode) -> Sy
 
 
 def _largest(symbology: Symbology, modules: int, within_mm: float) -> float | None:
-    """The widest module, in whole dots, with which so many fit."""
+    """The widest module, in whole printer dots, with which this number of modules fits."""
     sizes = (dots * DOT_MM for dots in _DOTS[symbology])
-    return next((each for each in sizes if each >= MIN_MODULE_MM[symbology] and modules * each <= within_mm), None)
+    return next((size for size in sizes if size >= MIN_MODULE_MM[symbology] and modules * size <= within_mm), None)
 
 
 def _above(label: CardLabel, corner: tuple[float, float]) -> Iterator[TextLine]:
-    """The words of a card with bars: its name and what it does above them, what they say below."""
+    """The texts of a card with bars: its name and its effect above them, their content below."""
     middle_mm, within_mm = corner[0] + CARD_MM[0] / 2, CARD_MM[0] - 6
     size_mm, lines = fitted(label.name, _NAME_MM, within_mm, 1, bold=True)
     yield TextLine(lines[0], middle_mm, corner[1] + 13, size_mm, bold=True, middle=True)
@@ -94,7 +94,7 @@ def _above(label: CardLabel, corner: tuple[float, float]) -> Iterator[TextLine]:
 
 
 def _beside(label: CardLabel, corner: tuple[float, float], symbol: Symbol) -> Iterator[TextLine]:
-    """The words of a card with a square: at its left."""
+    """The texts of a card with a square, to the left of it."""
     x_mm, y_mm = corner[0] + 4, corner[1]
     within_mm = symbol.x_mm - symbol.quiet_mm - x_mm
     for text, sizes_mm, most, bold in (
@@ -109,7 +109,7 @@ def _beside(label: CardLabel, corner: tuple[float, float], symbol: Symbol) -> It
 
 
 def _cuts(left_mm: float, rows: int) -> Iterator[RuledLine]:
-    """The dashes between the cards and around them."""
+    """The dashed cutting lines between the cards and around them."""
     right_mm, bottom_mm = left_mm + COLUMNS * CARD_MM[0], _TOP_MM + rows * CARD_MM[1]
     for row in range(rows + 1):
         y_mm = _TOP_MM + row * CARD_MM[1]

@@ -1,4 +1,4 @@
-"""Loads the libraries that draw symbols (zint) and PDF files (reportlab), where paper is to be made."""
+"""Load the libraries for symbols (zint) and PDF files (reportlab)."""
 
 from collections.abc import Sequence
 
@@ -6,7 +6,7 @@ from station.core.printing import Encode, Page, encoder, not_installed, typeface
 
 
 def symbols(install: str) -> Encode:
-    """The encoder of symbols. Raises `PaperError` with the advice `install` where its library is not installed."""
+    """The symbol encoder. Raises `PaperError` with the advice `install` where the library is not installed."""
     try:
         import zint
     except ImportError as error:
@@ -15,7 +15,7 @@ def symbols(install: str) -> Encode:
 
 
 def pdf(pages: Sequence[Page], install: str) -> bytes:
-    """These pages as a PDF file. Raises `PaperError` with the advice `install` where its library is not installed."""
+    """These pages as a PDF file. Raises `PaperError` with the advice `install` where the library is not installed."""
     try:
         from reportlab.pdfbase import pdfmetrics, ttfonts
         from reportlab.pdfgen.canvas import Canvas

@@ -1,4 +1,4 @@
-"""A page: words, lines and symbols at their places, all in mm from the upper left corner of the paper.
+"""Page model: texts, lines and symbols, with positions in mm from the upper left corner of the paper.
 
 >>> PAPERS["letter"].width_mm
 215.9
@@ -12,13 +12,13 @@ from dataclasses import dataclass
 from station.core.codes.setup_sheet import Symbology
 from station.core.printing.symbols import Modules
 
-DOT_MM = 25.4 / 300  # a module is whole dots of a 300 dpi printer, so that none comes out wider than its neighbour
+DOT_MM = 25.4 / 300  # a module is a whole number of dots of a 300 dpi printer, so that all are printed equally wide
 QUIET_MODULES = {Symbology.SQUARE: 4, Symbology.BARS: 10}  # ISO/IEC 18004 and 15417: all around; left and right
-MIN_MODULE_MM = {Symbology.SQUARE: 0.5, Symbology.BARS: 0.25}  # below these, cheap and worn scanners begin to fail
+MIN_MODULE_MM = {Symbology.SQUARE: 0.5, Symbology.BARS: 0.25}  # smaller modules fail with cheap and worn scanners
 
 
 class PaperError(Exception):
-    """Something cannot be printed: what came, what was expected and what to do, a sentence each."""
+    """A page cannot be printed: what came, what was expected and what to do, a sentence each."""
 
     def __init__(self, came: str, expected: str, do: str) -> None:
         super().__init__(came, expected, do)
@@ -29,14 +29,14 @@ class PaperError(Exception):
 
 
 def not_installed(package: str, do: str) -> PaperError:
-    """The error for a library that draws."""
+    """The error for a missing drawing library."""
     came = f"The Python package {package!r} is not installed here."
     return PaperError(came, "Sheets and cards are drawn with it.", do)
 
 
 @dataclass(frozen=True, slots=True)
 class Paper:
-    """A size of paper."""
+    """A paper size."""
 
     name: str
     title: str
@@ -49,7 +49,7 @@ PAPERS = {"a4": Paper("a4", "A4", 210, 297), "letter": Paper("letter", "US Lette
 
 @dataclass(frozen=True, slots=True)
 class TextLine:
-    """One line of text: `x_mm` is its left end, or its middle; `y_mm` its baseline; `size_mm` that of the type."""
+    """One line of text: `x_mm` is its left end, or its middle; `y_mm` its baseline; `size_mm` the font size."""
 
     text: str
     x_mm: float
@@ -73,7 +73,7 @@ class RuledLine:
 
 @dataclass(frozen=True, slots=True)
 class Symbol:
-    """A drawn code: its dark modules begin at (`x_mm`, `y_mm`), each `module_mm` wide; bars are `bar_mm` high."""
+    """A drawn code: its first dark module is at (`x_mm`, `y_mm`), each is `module_mm` wide; bars are `bar_mm` high."""
 
     text: str
     symbology: Symbology
@@ -90,7 +90,7 @@ class Symbol:
 
     @property
     def height_mm(self) -> float:
-        """Likewise, from top to bottom."""
+        """From the top to the bottom, without the quiet zones."""
         return self.modules.height * self.row_mm
 
     @property
@@ -100,13 +100,13 @@ class Symbol:
 
     @property
     def quiet_mm(self) -> float:
-        """How much around it must stay white: on all sides of a square, left and right of bars."""
+        """The width of the quiet zone: on all sides of a square, left and right of bars."""
         return QUIET_MODULES[self.symbology] * self.module_mm
 
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """One sheet of paper and what stands on it; nothing of it lies outside `margin_mm`."""
+    """One sheet of paper and its content, all of it inside `margin_mm`."""
 
     paper: Paper
     title: str

@@ -1,7 +1,7 @@
-"""Pages as a PDF file, with a drawing library's canvas that is passed in.
+"""PDF writer: draw pages on a reportlab canvas that is passed in.
 
-The library is reportlab. Words that its own Helvetica cannot say (Czech, Greek, Cyrillic) are set in DejaVu where this
-machine has it. Where no typeface has a letter, nothing is printed and the error says so: a wrong label is worse than none.
+Texts that reportlab's built-in Helvetica cannot encode (Czech, Greek, Cyrillic) are set in DejaVu if this machine has it.
+If no typeface has a letter, an error is raised, because a wrong label is worse than none.
 """
 
 from collections.abc import Callable, Container, Sequence
@@ -10,17 +10,17 @@ from typing import Any
 from station.core.printing.page import Page, PaperError, RuledLine, Symbol, TextLine
 
 POINT_MM = 25.4 / 72
-_OWN = "cp1252"  # what the built-in Helvetica can say
+_OWN = "cp1252"  # the encoding of the built-in Helvetica
 _BUILT_IN = ("Helvetica", "Helvetica-Bold")
 _EMBEDDED = ("DejaVuSans", "DejaVuSans-Bold")
 _DASHES = (4, 4)  # points
 
 Typeface = Callable[[str], Container[int]]
-"""Makes the typeface of this name ready for the canvas; the code points that it can say, none where it is not installed."""
+"""Registers the typeface of this name and returns its code points; none where it is not installed."""
 
 
 def write_pdf(pages: Sequence[Page], canvas: Any, typeface: Typeface) -> bytes:
-    """A file with these pages. Raises `PaperError` where a word cannot be set."""
+    """A file with these pages. Raises `PaperError` where no typeface has a letter."""
     canvas.setTitle(pages[0].title)
     canvas.setCreator("wipline")
     for page in pages:
@@ -36,9 +36,9 @@ def write_pdf(pages: Sequence[Page], canvas: Any, typeface: Typeface) -> bytes:
 
 
 def typefaces(ttfonts: Any, register: Callable[[Any], None]) -> Typeface:
-    """The typefaces that this machine has, by reportlab's module `ttfonts` and its `registerFont`."""
+    """The typefaces of this machine, from reportlab's module `ttfonts` and its `registerFont`."""
 
-    def made(name: str) -> Container[int]:
+    def load(name: str) -> Container[int]:
         try:
             font = ttfonts.TTFont(name, f"{name}.ttf")
         except ttfonts.TTFError:
@@ -46,7 +46,7 @@ def typefaces(ttfonts: Any, register: Callable[[Any], None]) -> Typeface:
         register(font)
         return font.face.charToGlyph  # type: ignore[no-any-return]
 
-    return made
+    return load
 
 
 def _points(mm: float) -> float:
@@ -86,7 +86,7 @@ def _font(words: TextLine, typeface: Typeface) -> str:
     except UnicodeEncodeError:
         name = _EMBEDDED[words.bold]
         points = typeface(name)
-        if all(ord(each) in points for each in words.text):
+        if all(ord(letter) in points for letter in words.text):
             return name
         raise PaperError(
             came=f"No typeface here has every letter of {words.text!r}.",

@@ -1,6 +1,7 @@
-"""A page as an SVG document: black on white, in millimetres, by attributes alone.
+"""SVG writer: a page as an SVG document, black on white, in millimetres.
 
-No style and no script stands in it, so the strictest content policy shows it; a browser prints it in its true size.
+It contains no styles and no scripts, so the strictest content security policy allows it. A browser prints it in its true
+size.
 """
 
 from collections.abc import Iterator
@@ -40,7 +41,7 @@ def _line(line: RuledLine) -> str:
 
 
 def _symbol(symbol: Symbol) -> str:
-    """A symbol as one path in whole modules, put to its place and size."""
+    """A symbol as one path in whole modules, with a transform to its position and size."""
     place = f"translate({_mm(symbol.x_mm)} {_mm(symbol.y_mm)}) scale({_mm(symbol.module_mm)} {_mm(symbol.row_mm)})"
     return f'<path transform="{place}" d="{"".join(_boxes(symbol))}"/>'
 

@@ -1,7 +1,7 @@
-"""Symbols: a text as dark modules, by a barcode library that is passed in.
+"""Symbols: encode a text to dark modules with a barcode library that is passed in.
 
-The library is zint, by its Python binding. What is asked of it is small, so another could stand here: a function that takes
-the bytes of a text and a symbology.
+The library is zint, through its Python binding. The interface is small, so that it can be replaced: a function of the bytes
+of a text and a symbology.
 """
 
 from collections.abc import Callable
@@ -30,7 +30,7 @@ Encode = Callable[[bytes, Symbology], Modules]
 
 
 def encoder(zint: Any) -> Encode:
-    """The function that makes symbols with this module `zint`: bytes go in as they are, control characters among them."""
+    """The function that encodes symbols with this module `zint`; bytes are encoded unchanged, also control characters."""
 
     def encode(content: bytes, symbology: Symbology) -> Modules:
         symbol = zint.Symbol()
@@ -41,7 +41,7 @@ def encoder(zint: Any) -> Encode:
         symbol.encode(content)
         symbol.buffer_vector()
         rows = symbol.rows if symbology is Symbology.SQUARE else 1
-        dark = (_on_grid(each, rows) for each in symbol.vector.rectangles)
+        dark = (_on_grid(rectangle, rows) for rectangle in symbol.vector.rectangles)
         return Modules(symbol.width, rows, tuple(dark))
 
     return encode

@@ -1,6 +1,7 @@
-"""Measuring words without a font: as wide as the widest of the faces that a browser or a printer may choose.
+"""Text width without a font: the maximum over the typefaces that a browser or a printer may choose.
 
-So a line that fits here fits everywhere. Each letter is as wide as in DejaVu Sans or Helvetica (Arial), whichever is wider.
+A line that fits by this width fits with every typeface. Each letter has the width of DejaVu Sans or Helvetica (Arial),
+whichever is wider.
 
 >>> round(width_mm("SCRAP", 10), 1)
 34.9
@@ -29,12 +30,12 @@ ELLIPSIS = "…"
 
 
 def width_mm(text: str, size_mm: float, *, bold: bool = False) -> float:
-    """How wide a line comes out, at most."""
-    return sum(_hundredths(each, bold=bold) for each in text) * size_mm / 100
+    """The maximum width of a line."""
+    return sum(_hundredths(letter, bold=bold) for letter in text) * size_mm / 100
 
 
 def wrapped(text: str, size_mm: float, within_mm: float, *, bold: bool = False) -> list[str]:
-    """A text in lines of at most this width; a word that is wider stands alone, too wide."""
+    """A text in lines of at most this width; a word that is wider is a line of its own, too wide."""
     lines: list[str] = []
     for word in text.split(" "):
         longer = f"{lines[-1]} {word}" if lines else word

@@ -254,7 +254,7 @@ def test_a_device_that_is_not_there_at_the_start_joins_in_when_it_comes(tmp_path
     voice.dispatch(red("there"))
     until(lambda: len(told) == 2)
     voice.close()
-    assert told == ["console: NotThere", "console: None"]
+    assert told == ["console: OutputMissing", "console: None"]
     assert b"there" in terminal.read_bytes()
 
 

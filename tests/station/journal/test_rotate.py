@@ -133,7 +133,7 @@ def test_a_folder_that_cannot_be_made_says_so(tmp_path: Path) -> None:
 def test_a_missing_right_is_not_taken_for_damage(tmp_path: Path) -> None:
     with pytest.raises(sqlite3.OperationalError) as refused:
         sqlite3.connect(tmp_path / "missing" / "journal.db")
-    blamed = startup._blame(refused.value, tmp_path / "journal.db")
+    blamed = startup._classify(refused.value, tmp_path / "journal.db")
     assert isinstance(blamed, JournalError)
     assert str(blamed) == (
         f"The journal {tmp_path}/journal.db cannot be opened for writing by this user: unable to open database file."

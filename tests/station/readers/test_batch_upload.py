@@ -81,7 +81,7 @@ def test_a_spool_holds_so_many_bytes_and_takes_more_when_some_are_gone() -> None
         gate.acquire()
         handed.append(thing)
 
-    spool, longest = ReadSpool[bytes](hand_over, "storm", weigh=len), b"\xff" * 4096
+    spool, longest = ReadSpool[bytes](hand_over, "storm", size_of=len), b"\xff" * 4096
     most = SPOOL_BYTES // len(longest)
     assert [spool.put(longest) for _ in range(most + 1)] == [True] * most + [False]
     assert spool.put(b"")

@@ -1,5 +1,6 @@
 """The last contact with a reader, from which on its stored scans may have been made: over a new plug and a new start."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -8,7 +9,7 @@ from waiting import until
 from drivers import Read
 from station.core.event import Event, Reader, encode
 from station.readers.batch_upload import MS, QUICK_ONES, ReadPace
-from station.readers.reader_thread import ReaderSpec, ReaderThread, WorkerContext
+from station.readers.reader_thread import ReaderSpec, ReaderThread
 from station.scan.restart_state import read_restart_state
 from tests.station.fixtures.journals import open_journal
 from tests.station.fixtures.reader_threads import Scanner, Station
@@ -54,12 +55,8 @@ def test_a_scanner_of_which_the_journal_knows_was_heard_before_the_station_was_s
 ) -> None:
     scanner = Scanner()
     station = Station(tmp_path, monkeypatch, scanner)
-    ports = (
-        getattr(station.desk, name) for name in ("inbox", "say", "log", "roll", "beeps", "taught", "left", "settled")
-    )
-    reading = ReaderThread(
-        ReaderSpec("event3", "keyboard", {}), WorkerContext(*ports, {"usb-1": MINUTE_NS, "usb-2": 1})
-    )
+    context = replace(station.desk, last_contact_ns={"usb-1": MINUTE_NS, "usb-2": 1})
+    reading = ReaderThread(ReaderSpec("event3", "keyboard", {}), context)
     reading.start()
     a_burst(scanner, 9 * MINUTE_NS)
     assert taken(station) == [None] * QUICK_ONES + [MINUTE_NS] * 3

@@ -12,7 +12,7 @@ from drivers.hotplug import DeviceAdded, DeviceRemoved
 from station.config import ReaderConfig as Row
 from station.readers.hotplug import HOTPLUG, MOST_PLUGGED, TOO_MANY
 from station.readers.reader_thread import ReaderSpec
-from station.readers.registry import MOST
+from station.readers.registry import MAX_LINES
 from tests.station.fixtures.fake_hotplug import CARDS, KEYBOARD, MOUSE, PORT, POS, SCANNER, Station
 from tests.station.fixtures.reader_manager import Watch, Watches
 
@@ -90,7 +90,7 @@ def test_a_watch_that_failed_again_and_again_and_works_between_is_begun_as_soon_
 
 def test_a_device_for_which_there_was_no_thread_is_begun_at_the_next_look(station: Callable[..., Station]) -> None:
     here = station()
-    begin, failed = here.plugs._begin, list[str]()
+    begin, failed = here.plugs._start_reader, list[str]()
 
     def none_left(wanted: ReaderSpec) -> None:
         if not failed:
@@ -99,7 +99,7 @@ def test_a_device_for_which_there_was_no_thread_is_begun_at_the_next_look(statio
             raise RuntimeError(msg)
         begin(wanted)
 
-    here.plugs._begin = none_left  # type: ignore[method-assign]
+    here.plugs._start_reader = none_left  # type: ignore[method-assign]
     here.watches.put(DeviceAdded(SCANNER))
     until(lambda: [each.why for each in here.roll.lines()] == ["can't start new thread"])
     here.sees(DeviceAdded(SCANNER))
@@ -113,7 +113,7 @@ def test_a_device_of_a_thousand_interfaces_has_a_few_threads_and_the_rest_are_na
     here = station().sees(*map(DeviceAdded, many))
     assert [each.settings["path"] for each in here.begun] == [each.node for each in many[:MOST_PLUGGED]]
     lines = here.roll.lines()
-    assert len(lines) == MOST
+    assert len(lines) == MAX_LINES
     assert {(each.state, each.why) for each in lines} == {("ignored", TOO_MANY)}
     here.sees(DeviceRemoved(many[0]), DeviceAdded(many[-1]))  # one goes, and there is room for one
     assert here.begun[-1].settings["path"] == many[-1].node
@@ -126,7 +126,7 @@ def test_a_plug_that_goes_in_and_out_for_ever_leaves_nothing_behind(station: Cal
     assert len(here.begun) == 2000
     assert all(each.gone.is_set() for each in here.begun)
     assert here.plugs._plugged == {}
-    assert len(here.roll.lines()) <= MOST
+    assert len(here.roll.lines()) <= MAX_LINES
 
 
 def test_a_watch_that_was_still_beginning_has_ended_when_close_returns(

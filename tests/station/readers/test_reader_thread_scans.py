@@ -38,7 +38,7 @@ def test_stored_scans_wait_in_their_order_and_no_other_is_lost(tmp_path: Path, m
     assert [read.since_ns for read in taken] == [None] * 3 + [0] * 197
     assert station.said == []
     reading.close()
-    reading.drained(time.monotonic() + 5)
+    reading.drain(time.monotonic() + 5)
 
 
 def test_scans_by_hand_that_find_no_room_are_red(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -80,7 +80,7 @@ def test_hub_and_station_start_with_it_say_so_and_scan(hub: RunningHub, tmp_path
         )  # the hub's snapshot names it, too
         assert "(?:a{,})+b" in station.command("doctor").stdout
         healthz = hub.get("/healthz")
-        assert any("Pattern 'endless' (?:a{,})+b" in note and "Define it anew" in note for note in healthz["notes"])
+        assert any("Pattern 'endless' (?:a{,})+b" in note and "Define it again" in note for note in healthz["notes"])
         station.until(lambda: hub.get("/api/v1/items/1042").get("events"))
         assert hub.get(f"/api/v1/items/{ATTACK}")["item"] == ATTACK
 

@@ -110,7 +110,7 @@ def test_what_was_answered_red_and_came_through_makes_the_next_equal_scan_its_re
 
 
 def test_the_first_scan_after_a_restart_repeats_the_readers_last_one_before_it() -> None:
-    memory = RepeatFilter(before=ScanSignature("WO-1", operator="7"), before_until_ns=120 * S)
+    memory = RepeatFilter(before_start=ScanSignature("WO-1", operator="7"), before_start_until_ns=120 * S)
     assert is_repeat(memory, ScanSignature("WO-1"), 100 * S, 3 * S)
     assert not is_repeat(memory, ScanSignature("WO-1"), 120 * S, 3 * S)
     assert not is_repeat(memory, ScanSignature("WO-2"), 100 * S, 3 * S)

@@ -38,7 +38,7 @@ def end_of(folder: Path, raw: bytes, seq: int, **fields: Any) -> Event:
 def started(before: RestartState, place: ReaderSettings | None = None) -> Bench:
     """A recording thread that has just started."""
     bench = Bench(more={"restart": before, "reader_settings": lambda _reader: place or ReaderSettings(stage="saw")})
-    bench.scan._ready_until_ns = 120 * S
+    bench.scan._restart_until_ns = 120 * S
     return bench
 
 
@@ -124,6 +124,6 @@ def test_a_tag_before_the_restart_is_its_repeat_and_its_end_is_nobodys_last_word
         before = read_restart_state(journal, "boot-a")
         assert before == RestartState({"pcsc-1": ScanSignature("04A1B2C3")})
     bench = Bench(more={"restart": before})
-    bench.scan._ready_until_ns = 120 * S
+    bench.scan._restart_until_ns = 120 * S
     bench.take(a_tag())
     assert bench.journal.decoded()[0].repeat

@@ -1,6 +1,6 @@
-"""The checks that the GS1 General Specifications make of the parts of a value: check digits, dates, lists, ranges.
+"""Checks of the GS1 General Specifications for the parts of a value: check digits, dates, lists, ranges.
 
-Each takes the part's text, which already has the right length and characters, and says whether it holds.
+Each takes the text of a part, whose length and characters are already correct, and returns whether it is valid.
 
 >>> check_digit("0614141123452") and not check_digit("0614141123453")
 True
@@ -31,18 +31,18 @@ SHORTEST_ACCOUNT = 15  # characters; Norway's, the shortest in the register of I
 
 
 def check_digit_of(digits: str) -> str:
-    """The check digit behind these digits: weights 3 and 1 from the right, modulo 10 (section 7.9)."""
+    """The check digit of these digits: weights 3 and 1 from the right, modulo 10 (section 7.9)."""
     total = sum(int(digit) * (3 if place % 2 == 0 else 1) for place, digit in enumerate(reversed(digits)))
     return str(-total % 10)
 
 
 def check_digit(digits: str) -> bool:
-    """The last digit is the check digit of those before."""
+    """Whether the last digit is the check digit of those before."""
     return check_digit_of(digits[:-1]) == digits[-1]
 
 
 def check_pair(text: str) -> bool:
-    """The last two characters are the check characters of a model number: prime weights, modulo 1021 (section 7.9.5)."""
+    """Whether the last two are the check characters of a model number: prime weights, modulo 1021 (section 7.9.5)."""
     body = text[:-2]
     if not body or not set(body) <= SET_82:
         return False
@@ -121,24 +121,24 @@ _SENTENCES = {
 
 
 def refusal(check: str, text: str, year: int | None) -> str | None:
-    """What is wrong with this part of a value, to be said behind its identifier; None where the check holds."""
+    """The fault of this part of a value, as a predicate for its identifier; None where it is valid."""
     dated = _DATED.get(check)
     holds = dated(text, year) if dated else CHECKS[check](text)
     return None if holds else _SENTENCES.get(check, f"holds {text!r}, which is not allowed there")
 
 
 def _whole_groups(text: str) -> bool:
-    """Base64 that is filled up, is filled up to a group of four, and the bits behind the last byte are zero (RFC 4648)."""
+    """Whether padded base64 is padded to a group of four, and its unused bits are zero (RFC 4648)."""
     data = text.rstrip("=")
     filler = len(text) - len(data)
     if not filler:
         return True
-    spare = 3 if filler == 1 else 15  # the bits of the last character that no byte holds
+    spare = 3 if filler == 1 else 15  # the bits of the last character that belong to no byte
     return len(text) % 4 == 0 and filler < 3 and not _ORDER_64.find(data[-1]) & spare
 
 
 def in_set(kind: str, text: str) -> bool:
-    """All characters belong to the set of this kind; of set 64 `=` only fills up the end, as in base64."""
+    """Whether all characters belong to the set of this kind; in set 64, `=` is padding at the end, as in base64."""
     if kind == "z":
         data = text.rstrip("=")
         return bool(data) and SET_64.issuperset(data) and _whole_groups(text)

@@ -1,4 +1,4 @@
-"""Dates as GS1 writes them: a year of two digits, and a day 00 where the end of the month is meant.
+"""GS1 dates: a year of two digits, and the day 00 for the end of the month.
 
 >>> full_year(75, 2026), full_year(77, 2026), full_year(5, 2060)
 (2075, 1977, 2105)
@@ -10,9 +10,9 @@ from calendar import monthrange
 
 
 def full_year(two_digits: int, year: int | None) -> int:
-    """The year that two digits mean in this year: at most 50 years ahead, at most 49 back (section 7.12).
+    """The year of two digits, seen from `year`: at most 50 years ahead, at most 49 back (section 7.12).
 
-    Without a year every date is taken to be of this century.
+    Without `year`, every date is in this century.
     """
     if year is None:
         return 2000 + two_digits
@@ -27,10 +27,10 @@ def _day(year: int, month: str, day: str, *, may_be_00: bool) -> bool:
 
 
 def holds_date(text: str, year: int | None, *, may_be_00: bool = False) -> bool:
-    """YYMMDD is a day; day 00, the end of the month, only where it is allowed."""
+    """Whether YYMMDD is a day; the day 00 only where it is allowed."""
     return _day(full_year(int(text[:2]), year), text[2:4], text[4:6], may_be_00=may_be_00)
 
 
 def holds_long_date(text: str) -> bool:
-    """YYYYMMDD is a day."""
+    """Whether YYYYMMDD is a day."""
     return text[:4] != "0000" and _day(int(text[:4]), text[4:6], text[6:8], may_be_00=False)

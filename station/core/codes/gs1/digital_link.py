@@ -1,7 +1,7 @@
-"""GS1 Digital Link: an element string written as a web address, on anybody's host.
+"""GS1 Digital Link: an element string in the form of a web address on any host.
 
-The path ends in a key and what qualifies it, in a fixed order; the query may hold further fields (GS1 Digital Link
-Standard: URI Syntax). An address that breaks a rule is an address, and no Digital Link.
+The path ends in a key and its qualifiers, in a fixed order; the query may contain further fields (GS1 Digital Link
+Standard: URI Syntax). An address that violates a rule is no Digital Link.
 
 >>> read_link("https://id.example.com/shop/01/09506000134352/10/AB%2F1?17=270131&lang=de", 2026).fields
 {'01': '09506000134352', '10': 'AB/1', '17': '270131'}
@@ -25,7 +25,7 @@ _QUALIFIERS: dict[str, tuple[tuple[str, ...], ...]] = {
 _NOT_IN_QUERY = frozenset(
     {"03", "21", "22", "235", "254", "7040", "7041", "8011", "8014", "8019", "8020", "8040", "8041", "8042", "8043", "8200"}
 )  # fmt: skip
-# RFC 3986: its characters, a `%` only before two hex digits; a name or an address of a host, perhaps a port, nobody's name.
+# RFC 3986: its characters, a `%` only before two hex digits; the name or address of a host, optionally a port, no user.
 _ADDRESS = re.compile(
     r"(?:https?|HTTPS?)://(?:\[[0-9A-Fa-f:.]+\]|[^/?#@:\[\]]+)(?::[0-9]*)?(/[^?#]*)(?:\?([^#]*))?(?:#.*)?"
 )
@@ -40,13 +40,13 @@ def _ai(text: str) -> bool:
 
 
 def _path(segments: Sequence[str]) -> dict[str, str] | None:
-    """The key nearest the end of the path, and its qualifiers."""
+    """The key nearest to the end of the path, and its qualifiers."""
     for at in range(len(segments) - 2, 0, -2):
         key = segments[at]
         if key in _QUALIFIERS:
             names, values = segments[at::2], segments[at + 1 :: 2]
             orders = _QUALIFIERS[key] or ((),)
-            if any(list(names[1:]) == [each for each in order if each in names[1:]] for order in orders):
+            if any(list(names[1:]) == [ai for ai in order if ai in names[1:]] for order in orders):
                 return dict(zip(names, (unquote(value) for value in values), strict=True))
             return None
         if not _ai(key):
@@ -55,9 +55,9 @@ def _path(segments: Sequence[str]) -> dict[str, str] | None:
 
 
 def _qualifies(ai: str, path: Sequence[str]) -> bool:
-    """This identifier qualifies the key of the path beside what stands in it already: its place is in the path."""
-    key, *there = path
-    return any(ai in order and set(there) <= set(order) for order in _QUALIFIERS[key])
+    """Whether this identifier qualifies the key together with the qualifiers in the path, so that it belongs there."""
+    key, *qualifiers = path
+    return any(ai in order and set(qualifiers) <= set(order) for order in _QUALIFIERS[key])
 
 
 def read_link(text: str, year: int | None) -> ElementString | None:
@@ -77,7 +77,7 @@ def read_link(text: str, year: int | None) -> ElementString | None:
         if not equals or not _ai(name) or name in _NOT_IN_QUERY or name in fields or _qualifies(name, path):
             return None
         value = unquote_plus(value)
-        # An example of the standard itself has a GTIN of 13 digits in its query; in the path 14 are laid down.
+        # An example in the standard has a GTIN of 13 digits in its query; the path requires 14.
         fields[name] = value.zfill(_GTIN_DIGITS) if name == "01" and len(value) in _SHORT_GTINS else value
     if any(refused_value(table()[ai], value, year) is not None for ai, value in fields.items()):
         return None

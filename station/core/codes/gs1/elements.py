@@ -1,7 +1,8 @@
-r"""GS1 element strings, judged as the General Specifications say.
+r"""GS1 element strings, parsed and validated according to the General Specifications.
 
-A label strings its fields together: an application identifier, its value, and a separator (FNC1, which a scanner sends as
-GS) behind each value whose length is not laid down. What a field may hold, and beside which others, is in the table.
+A label concatenates its fields: an application identifier, its value, and a separator (FNC1, which a scanner sends as GS)
+behind each value of variable length. The table of identifiers defines the content of a field and the fields it needs or
+excludes.
 
 >>> reading = read_elements("0109506000134353" + "10AB-1\x1d17270100", year=2026)
 >>> reading.refused
@@ -19,22 +20,22 @@ from station.core.codes.gs1.checks import in_set, refusal
 from station.core.codes.gs1.identifiers import ApplicationIdentifier, find, table
 
 GS = "\x1d"
-MAX_CHARACTERS = 512  # a symbol may hold more, but no label of one thing does
-MAX_TRIES = 3_000  # some 15 ms on a small board
-MAX_READINGS = 8  # that are named of one code
-# What a label usually carries behind a lot or serial number whose separator can get lost. Not among them: internal fields
-# (90 to 99), counts (30) and variants (20, 22), whose digits half of all lots hold somewhere.
+MAX_CHARACTERS = 512  # a symbol may hold more, but no label of a single item does
+MAX_TRIES = 3_000  # about 15 ms on a small board
+MAX_READINGS = 8  # parses of one code that are listed
+# The usual fields behind a lot or serial number whose separator can get lost. Without internal fields (90 to 99), counts
+# (30) and variants (20, 22), whose digits occur in half of all lots.
 USUAL_NEXT = frozenset(
     {"10", "11", "13", "15", "17", "21", "37", "240", "241", "250", "400", "403", "7003", "8008"}
 ) | {ai for ai, identifier in table().items() if identifier.fixed and (ai[0] == "3" or ai[:2] == "41")}
 NO_IDENTIFIER = "no application identifier"
-# The digits of these keys in front of their serial number, which may be absent.
+# The number of digits of these keys before their optional serial number.
 _BEFORE_SERIAL = {"253": 13, "255": 13, "8003": 14}
 
 
 @dataclass(frozen=True, slots=True)
 class ElementString:
-    """One way to read an element string: its fields by identifier, or why it cannot be read so."""
+    """One parse of an element string: its fields by identifier, or the reason why it is invalid."""
 
     fields: Mapping[str, str] = field(default_factory=dict)
     refused: str | None = None
@@ -45,7 +46,7 @@ class ElementString:
 
 
 def read_elements(text: str, year: int | None) -> ElementString:
-    """The fields as the separators cut them. `year`: that of the scan, for the century of dates; None for this century."""
+    """Parse by the separators. `year`: that of the scan, for the century of dates; None for this century."""
     if len(text) > MAX_CHARACTERS:
         return ElementString(refused=f"{len(text)} characters, expected at most {MAX_CHARACTERS}")
     fields: dict[str, str] = {}
@@ -63,18 +64,18 @@ def read_elements(text: str, year: int | None) -> ElementString:
         if refused is not None:
             return ElementString(refused=f"({identifier.ai}) {refused}")
         fields[identifier.ai] = value
-        at = end + (text[end : end + 1] == GS)  # one behind a laid-down length is not needed and does no harm
+        at = end + (text[end : end + 1] == GS)  # behind a fixed length it is unnecessary, but allowed
     return ElementString(fields, refused_pairing(fields))
 
 
 def _again(fields: Mapping[str, str], identifier: ApplicationIdentifier, value: str) -> str | None:
-    """The same field twice says the same."""
+    """A repeated field must have the same value."""
     return "stands twice with different values" if fields.get(identifier.ai, value) != value else None
 
 
 @cache
 def _shape(identifier: ApplicationIdentifier) -> re.Pattern[str]:
-    """The value cut into its parts by length alone: of several open parts each takes what it can."""
+    """A pattern that splits the value into its parts by length alone; a part of variable length takes all it can."""
     parts = [
         f"(.{{{part.least},{part.most}}})" if part.least else f"((?:.{{1,{part.most}}})?)" for part in identifier.parts
     ]
@@ -82,7 +83,7 @@ def _shape(identifier: ApplicationIdentifier) -> re.Pattern[str]:
 
 
 def refused_value(identifier: ApplicationIdentifier, value: str, year: int | None) -> str | None:
-    """What is wrong with a field's value; None where it may stand there."""
+    """The fault of a field's value; None where it is valid."""
     least, most = sum(part.least for part in identifier.parts), identifier.most
     if not least <= len(value) <= most:
         expected = str(most) if least == most else f"{least} to {most}"
@@ -104,7 +105,7 @@ def refused_value(identifier: ApplicationIdentifier, value: str, year: int | Non
 
 
 def _stands(pattern: str, fields: Mapping[str, str], but: str = "") -> str | None:
-    """The first field that this identifier, or pattern with `n` for a digit, names, another one than `but`."""
+    """The first field that matches this identifier, or pattern with `n` for a digit, except `but`."""
     if "n" not in pattern:
         return pattern if pattern in fields and pattern != but else None
     head = pattern.rstrip("n")
@@ -112,16 +113,16 @@ def _stands(pattern: str, fields: Mapping[str, str], but: str = "") -> str | Non
 
 
 def refused_pairing(fields: Mapping[str, str]) -> str | None:
-    """What a field lacks beside it, or cannot stand beside; None where all fit together."""
+    """The first field that is missing beside another one or excluded by it; None where all fit together."""
     known = table()
     for ai in fields:
         for pattern in known[ai].excludes:
             if (other := _stands(pattern, fields, but=ai)) is not None:
                 return f"({ai}) cannot stand beside ({other})"
         for demand in known[ai].needs:
-            if not any(all(_stands(one, fields, but=ai) for one in each.split("&")) for each in demand):
-                return f"({ai}) stands without " + " or ".join(f"({each.replace('&', ')(')})" for each in demand)
-    if "8030" in fields:  # a digital signature signs one thing, never all of a kind (section 3.9, AI 8030)
+            if not any(all(_stands(part, fields, but=ai) for part in choice.split("&")) for choice in demand):
+                return f"({ai}) stands without " + " or ".join(f"({choice.replace('&', ')(')})" for choice in demand)
+    if "8030" in fields:  # a digital signature signs a single item, never a class (section 3.9, AI 8030)
         for ai, digits in _BEFORE_SERIAL.items():
             if len(fields.get(ai, "")) == digits:
                 return f"(8030) stands beside ({ai}) without a serial number"
@@ -131,37 +132,37 @@ def refused_pairing(fields: Mapping[str, str]) -> str | None:
 def readings_without_separators(
     text: str, year: int | None, usual: frozenset[str] | None = None, keys: frozenset[str] = frozenset()
 ) -> Sequence[ElementString] | None:
-    """Every valid reading, at most MAX_READINGS, if any separator may have been lost; None where that takes too long to say.
+    """Every valid parse, at most MAX_READINGS, if separators may be lost; None where the search takes too long.
 
-    `usual` keeps a lost separator to those before one of these identifiers; with `keys` a reading needs one of them.
+    `usual`: a separator is lost only before one of these identifiers. `keys`: a parse must have one of them.
     """
-    found: list[ElementString] = []
+    readings: list[ElementString] = []
     if len(text) > MAX_CHARACTERS or GS in text:
-        return found
+        return readings
     for tries, fields in enumerate(_cuts(text, 0, {}, year, usual)):
         if tries == MAX_TRIES:
-            return found if len(found) > 1 else None
+            return readings if len(readings) > 1 else None
         if fields is None or (keys and keys.isdisjoint(fields)):
             continue
         if refused_pairing(fields) is None:
-            found.append(ElementString(dict(fields)))
-            if len(found) == MAX_READINGS:
+            readings.append(ElementString(dict(fields)))
+            if len(readings) == MAX_READINGS:
                 break
-    return found
+    return readings
 
 
 def likeliest_first(
     text: str, year: int | None, readings: Sequence[ElementString], keys: frozenset[str] = frozenset()
 ) -> list[ElementString]:
-    """Of several readings first those whose lost separators stood before what usually stands there."""
+    """The parses sorted: first those whose lost separators precede usual fields."""
     usual = readings_without_separators(text, year, USUAL_NEXT, keys) or ()
-    return [*usual, *(each for each in readings if each not in usual)][:MAX_READINGS]
+    return [*usual, *(reading for reading in readings if reading not in usual)][:MAX_READINGS]
 
 
 def _cuts(
     text: str, at: int, fields: dict[str, str], year: int | None, usual: frozenset[str] | None
 ) -> Iterator[dict[str, str] | None]:
-    """Each way to cut the text into valid fields, the longest first; None for a try that led nowhere."""
+    """Each way to split the text into valid fields, the longest first; None for an attempt that failed."""
     if at == len(text):
         yield fields
         return

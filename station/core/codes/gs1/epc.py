@@ -1,7 +1,7 @@
-"""Electronic product codes: the numbers of GS1 in the memory of an RFID tag (EPC Tag Data Standard, sections 14 and 15).
+"""Electronic product codes (EPC): GS1 numbers in the memory of an RFID tag (EPC Tag Data Standard, sections 14 and 15).
 
-An EPC of 96 bits is a header, a filter, a partition that says how many of the digits are the company's, and two numbers.
-Read strictly: a partition above 6, a number with too many digits, or a bit set where zeros belong, and it is none.
+An EPC of 96 bits is a header, a filter, a partition (how many digits belong to the company), and two numbers. It is parsed
+strictly: a partition above 6, a number with too many digits, or a set bit where zeros are required makes it invalid.
 
 >>> read_epc(bytes.fromhex("3034257BF7194E4000001A85"))["uri"]
 'urn:epc:id:sgtin:0614141.812345.6789'
@@ -20,17 +20,17 @@ EPC_BYTES = 12
 EPC_198_BYTES = 25
 _COMPANY_BITS = (40, 37, 34, 30, 27, 24, 20)  # by partition, for 12 to 6 digits
 _SERIAL_198_CHARACTERS = 20
-# What somebody writes into a tag as text, whose first character, a digit, looks like a header of 30 to 34.
+# Characters of a text that was written into a tag: its first character, a digit, looks like a header of 30 to 34.
 _WRITTEN = frozenset(b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz -./:_")
 _URI_PLAIN = "!'()*+,-.:;=_"  # the characters of set 82 that an EPC URI writes as they are (section 5)
 
 
 class _NoEpc(ValueError):
-    """These bits are none of the numbers that are read here."""
+    """These bits are no EPC of a supported scheme."""
 
 
 class _Bits:
-    """A tag's bits, taken from the left."""
+    """A tag's bits, read from the left."""
 
     def __init__(self, epc: bytes) -> None:
         self._value, self._left = int.from_bytes(epc, "big"), len(epc) * 8
@@ -40,14 +40,14 @@ class _Bits:
         return (self._value >> self._left) & ((1 << width) - 1)
 
     def number(self, width: int, digits: int) -> str:
-        """A number of so many digits, with zeros in front; "" where there are no digits."""
+        """A number with `digits` digits and leading zeros; "" for zero digits."""
         value = self.read_bits(width)
         if value >= 10**digits:
             raise _NoEpc
         return f"{value:0{digits}}" if digits else ""
 
     def zeros(self) -> None:
-        """All that is left is zero."""
+        """Check that all remaining bits are zero."""
         if self.read_bits(self._left):
             raise _NoEpc
 
@@ -137,7 +137,7 @@ _SCHEMES: Mapping[int, tuple[str, int, _Reader]] = {
 
 
 def read_epc(epc: bytes) -> dict[str, str] | None:
-    """The parts of an EPC, its URI and its application identifiers; None where these bytes are none that is read here.
+    """The parts of an EPC, its URI and its application identifiers; None where these bytes are no supported EPC.
 
     Exactly 12 bytes; an SGTIN-198 25, or the 26 of the words that hold it.
     """

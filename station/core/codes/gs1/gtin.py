@@ -1,6 +1,6 @@
-"""Article numbers as shops print them: EAN-13, EAN-8, UPC-A and UPC-E, told apart by the scanner's AIM identifier.
+"""Article numbers: EAN-13, EAN-8, UPC-A and UPC-E, distinguished by the scanner's AIM identifier.
 
-All are one number of 14 digits, the GTIN, with zeros in front; the last digit checks the others.
+All are a GTIN of 14 digits with leading zeros; the last digit is a check digit.
 
 >>> read_article("]E0", "4006381333931")
 ['04006381333931']
@@ -16,7 +16,7 @@ GTIN_DIGITS = 14
 
 
 def whole_upc(short: str) -> str | None:
-    """The 12 digits of a UPC-A whose zeros a UPC-E of 8 digits leaves out; None where it is none (section 5.2.2.4)."""
+    """The 12 digits of the UPC-A that a UPC-E of 8 digits abbreviates; None where it is none (section 5.2.2.4)."""
     if len(short) != 8 or short[0] not in "01":
         return None
     system, body, check = short[0], short[1:7], short[7]
@@ -33,7 +33,7 @@ def whole_upc(short: str) -> str | None:
 
 
 def read_article(sym: str, text: str) -> list[str]:
-    """The GTINs that this can be: none where a check digit is wrong, two where UPC-E and EAN-8 both fit."""
+    """The possible GTINs: none where a check digit is wrong, two where UPC-E and EAN-8 both fit."""
     if not (text.isascii() and text.isdigit()):
         return []
     shapes = {"]E0": (13, 12, 8), "]E4": (8,)}.get(sym, ())
@@ -42,7 +42,7 @@ def read_article(sym: str, text: str) -> list[str]:
     whole = whole_upc(text) if sym == "]E0" else None
     short = whole is not None and check_digit(whole)
     numbers = [whole] if whole is not None and short else []
-    # No EAN-8 of a maker begins with 0: where a UPC-E does, it is one.
+    # No maker's EAN-8 begins with 0, so a valid UPC-E that does is one.
     if check_digit(text) and not (short and text[0] == "0"):
         numbers.insert(0, text)
     return [number.zfill(GTIN_DIGITS) for number in numbers]

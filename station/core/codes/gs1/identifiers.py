@@ -1,10 +1,10 @@
-r"""The application identifiers of the GS1 General Specifications: what may stand behind each, and beside which others.
+r"""Application identifiers (AI) of the GS1 General Specifications: the format of each value, and the required and excluded
+AIs.
 
-One line a family: the identifier (a range where several are alike), `*` where its length is laid down so that no
-separator needs to follow it, the parts of its value, then `+` the others of which one must stand beside it (each `+` by
-itself) and `-` those that must not. A part is `n` digits, `x` character set 82, `y` set 39 or `z` set 64, its length
-(`..20` is 1 to 20), `[...]` where it may be absent, and its checks by name. Source: General Specifications, section 3,
-and the pairs in section 4.
+One line is one family: the identifier (a range where several are alike), `*` for a fixed length without separator, the
+parts of the value, then `+` with AIs of which one is required (each `+` separately) and `-` with the excluded ones. A part
+is `n` digits, `x` character set 82, `y` set 39 or `z` set 64, its length (`..20` is 1 to 20), `[...]` where it is optional,
+and its checks by name. Source: General Specifications, section 3, and the pairs in section 4.
 
 >>> find("10ABC").ai, find("3103001500").fixed, find("9912") is find("99"), find("WO-1042") is None
 ('10', True, True, True)
@@ -148,8 +148,8 @@ _LINES = """
 90 x..30
 91-99 x..90
 """
-# Measures say where their point stands by the fourth digit; those of a trade item stand with its GTIN, those of a load
-# with the load's number or the GTIN.
+# The fourth digit of a measure's AI is its scale. Measures of a trade item require its GTIN, those of a load the load's
+# number or the GTIN.
 _OF_GOODS = (*range(310, 317), *range(320, 330), *range(350, 353), 356, 357, 360, 361, *range(364, 367))
 _OF_LOADS = (*range(330, 337), *range(340, 350), *range(353, 356), 362, 363, *range(367, 370))
 _PART = re.compile(r"(\[?)([nxyz])(\.\.)?(\d+)((?::\w+)*)\]?")
@@ -167,10 +167,10 @@ class ValuePart:
 
 @dataclass(frozen=True, slots=True)
 class ApplicationIdentifier:
-    """An application identifier: whether its length is laid down, its parts, and which others it needs and excludes.
+    """An application identifier: whether its length is fixed, its parts, and the AIs that it requires and excludes.
 
-    `needs` has one tuple a demand, of which one alternative must be there; an alternative is several identifiers where
-    all of them must be. An `n` stands for any digit.
+    `needs` has one tuple for each requirement, of which one alternative must be present; an alternative with `&` requires
+    all of its identifiers. An `n` matches any digit.
     """
 
     ai: str
@@ -181,7 +181,7 @@ class ApplicationIdentifier:
 
     @property
     def most(self) -> int:
-        """The most characters of its value."""
+        """The maximum length of its value."""
         return sum(part.most for part in self.parts)
 
 
@@ -193,23 +193,23 @@ def _lines() -> Iterator[str]:
 
 
 def _part(written: str) -> ValuePart:
-    found = _PART.fullmatch(written)
-    assert found is not None, written
-    absent, kind, open_, most, checks = found.groups()
-    least = 0 if absent else 1 if open_ else int(most)
+    match = _PART.fullmatch(written)
+    assert match is not None, written
+    optional, kind, open_, most, checks = match.groups()
+    least = 0 if optional else 1 if open_ else int(most)
     return ValuePart(kind, least, int(most), tuple(checks.split(":")[1:]))
 
 
 @cache
 def table() -> dict[str, ApplicationIdentifier]:
-    """Every application identifier by its digits; read once, at the first code that needs it."""
+    """Every application identifier by its digits; parsed once, at the first code that needs it."""
     identifiers = {}
     for line in _lines():
         span, *words = line.split()
         first, _, last = span.partition("-")
         parts = tuple(_part(word) for word in words if word[0] in "nxyz[")
         needs = tuple(tuple(word[1:].split(",")) for word in words if word[0] == "+")
-        excludes = tuple(each for word in words if word[0] == "-" for each in word[1:].split(","))
+        excludes = tuple(other for word in words if word[0] == "-" for other in word[1:].split(","))
         for number in range(int(first), int(last or first) + 1):
             ai = str(number).zfill(len(first))
             identifiers[ai] = ApplicationIdentifier(ai, "*" in words, parts, needs, excludes)
@@ -217,6 +217,6 @@ def table() -> dict[str, ApplicationIdentifier]:
 
 
 def find(text: str, at: int = 0) -> ApplicationIdentifier | None:
-    """The application identifier that opens this text; None where none does. No identifier is the beginning of another."""
+    """The application identifier at `at`; None where there is none. No identifier is a prefix of another."""
     known = table()
     return next((known[text[at:end]] for end in (at + 2, at + 3, at + 4) if text[at:end] in known), None)

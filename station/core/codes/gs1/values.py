@@ -1,4 +1,4 @@
-"""What a field's text is worth: a day, or a quantity with its unit.
+"""Values of GS1 fields: a day, or a quantity with its unit.
 
 >>> day_of("17", "280200", 2026), day_of("11", "990131", 2026)
 (datetime.date(2028, 2, 29), datetime.date(1999, 1, 31))
@@ -24,7 +24,7 @@ _UNIT_OF = {str(family): unit for unit, families in _UNITS.items() for family in
 
 
 def day_of(ai: str, value: str, year: int) -> date | None:
-    """The day that a valid field names, seen from a year; day 00 is the last of its month. None for a field without one."""
+    """The day of a valid field, seen from a year; day 00 is the last of its month. None for a field without a day."""
     if ai not in _DAYS:
         return None
     whole, month, day = full_year(int(value[:2]), year), int(value[2:4]), int(value[4:6])
@@ -32,6 +32,6 @@ def day_of(ai: str, value: str, year: int) -> date | None:
 
 
 def measure_of(ai: str, value: str) -> tuple[Decimal, str] | None:
-    """(quantity, unit) of a valid variable measure, its point where the identifier's last digit says; None for others."""
+    """(quantity, unit) of a valid variable measure; the identifier's last digit is the scale. None for other fields."""
     unit = _UNIT_OF.get(ai[:3]) if len(ai) == 4 else None
     return None if unit is None else (Decimal(int(value)).scaleb(-int(ai[3])), unit)
