@@ -40,7 +40,10 @@ def test_flags_beat_the_file(written):
         ("databse = 'x'", "unknown key 'databse'; expected one of db, listen, currency, timezone, locale, order_word"),
         ("[web]\nreads = 'open'", "unknown key [web] 'reads'; expected one of read. Did you mean read?"),
         ("listen = 8080", "Expected `str`, got `int` - at `$.listen`. config/hub.toml explains every key."),
-        ("listen = 'here'", "listen = 'here': expected address:port, such as 127.0.0.1:8080. Correct it, or use --port."),
+        (
+            "listen = 'here'",
+            "listen = 'here': expected address:port, such as 127.0.0.1:8080. Correct it, or use --port.",
+        ),
         ("[web]\nread = 'all'", "Invalid enum value 'all' - at `$.web.read`"),
         ("timezone = 'Europe/Berlyn'", "expected a name such as Europe/Berlin. Did you mean Europe/Berlin?"),
         ("currency = 'Euro'", "currency = 'Euro': expected three capital letters of ISO 4217, such as EUR."),

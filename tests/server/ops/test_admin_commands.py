@@ -85,7 +85,9 @@ def test_the_socket_is_its_owners_alone_and_its_path_may_be_long(tmp_path, new_h
     control.start()
     try:
         assert (folder / "hub.db.sock").stat().st_mode & 0o077 == 0
-        assert ask(str(folder / "hub.db"), ControlRequest("nonsense", {})).error.startswith("Unknown request 'nonsense'")
+        assert ask(str(folder / "hub.db"), ControlRequest("nonsense", {})).error.startswith(
+            "Unknown request 'nonsense'"
+        )
     finally:
         control.close()
         store.close()
