@@ -183,7 +183,7 @@ def test_the_commands_say_what_they_did(store, take, a_log, tmp_path):
     assert run("backup", copy) == (
         0,
         f"{copy}: 4 events, verified.\n",
-        "It is on the hub's own disk, so stations go on keeping what they sent.\n",
+        "It is on the hub's own disk, so stations keep the events that they sent.\n",
     )
     assert run("backup") == (
         1,
@@ -195,7 +195,7 @@ def test_the_commands_say_what_they_did(store, take, a_log, tmp_path):
     assert (code, [line["hash"] for line in lines]) == (0, [own.hex() for own in a_log.hashes])
     assert run("verify") == (0, "4 events verified, no break.\n", "")
     code, _, said = run("restore", copy)
-    assert (code, "What was there before is kept as" in said) == (0, True)
+    assert (code, "The previous database is kept as" in said) == (0, True)
     assert Path(f"{store.path}.before-restore-1").exists()
 
 
