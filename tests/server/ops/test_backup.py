@@ -40,7 +40,7 @@ def test_a_backup_into_a_folder_gets_a_name_and_overwrites_nothing(store, tmp_pa
     (tmp_path / "backups").mkdir()
     made = back_up(str(store.path), tmp_path / "backups", NOW_US)
     assert made.path.name == "hub-20260921T141320Z.db"
-    with pytest.raises(BackupError, match="a backup overwrites nothing"):
+    with pytest.raises(BackupError, match="a backup overwrites no file"):
         back_up(str(store.path), made.path, NOW_US)
 
 
