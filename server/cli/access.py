@@ -1,4 +1,4 @@
-"""wipline-hub station, token, user and clock: who may send, read and enter. They work beside a running hub."""
+"""Commands wipline-hub station, token, user and clock. They work whether the hub runs or not."""
 
 from pathlib import Path
 from typing import Any
@@ -13,16 +13,16 @@ ROLES = click.Choice([str(role) for role in Role])
 
 @click.group()
 def station() -> None:
-    """Stations: let one in, name them, turn one away."""
+    """Add, place, list and revoke stations."""
 
 
 @station.command("add")
 @click.argument("name")
-@click.option("--stage", help="Where it scans, unless its own station.toml says so.")
+@click.option("--stage", help="The stage at which it scans, unless its station.toml sets one.")
 @where
 def station_add(config_path: Path | None, db: str | None, name: str, stage: str | None) -> None:
-    """Let a station in; prints its token, this once."""
-    token = _perform(config_path, db, "station add", name=name)
+    """Add a station; prints its token, which is shown only once."""
+    token = _execute(config_path, db, "station add", name=name)
     if stage is not None:
         _place(config_path, db, name, stage)
     click.echo(token)
@@ -33,14 +33,17 @@ def station_add(config_path: Path | None, db: str | None, name: str, stage: str 
 @click.argument("stage")
 @where
 def station_place(config_path: Path | None, db: str | None, name: str, stage: str) -> None:
-    """Say at which STAGE a station scans; it hears of it by itself. Its own station.toml and STAGE cards beat this."""
+    """Set the STAGE at which a station scans; the station gets it from the hub.
+
+    Its station.toml and STAGE cards override it.
+    """
     _place(config_path, db, name, stage)
 
 
 @station.command("list")
 @where
 def station_list(config_path: Path | None, db: str | None) -> None:
-    """Every station: name, state, how far its newest log is here."""
+    """List all stations: name, state, last accepted event of the newest log."""
     from server.auth.devices import overview
     from server.ops.bootstrap import open_read_only
 
@@ -56,10 +59,10 @@ def station_list(config_path: Path | None, db: str | None) -> None:
 @click.argument("name")
 @where
 def station_revoke(config_path: Path | None, db: str | None, name: str) -> None:
-    """Turn a station's token away, at once; what it records stays with it until it has a new one."""
-    _perform(config_path, db, "station revoke", name=name)
+    """Revoke a station's token at once; the station keeps its events until it has a new token."""
+    _execute(config_path, db, "station revoke", name=name)
     click.echo(
-        f"{name} is turned away. It goes on recording; wipline-hub station add {name} lets it in again.", err=True
+        f"{name} is revoked. It continues to record; wipline-hub station add {name} gives it a new token.", err=True
     )
 
 
@@ -67,10 +70,10 @@ def station_revoke(config_path: Path | None, db: str | None, name: str) -> None:
 @click.pass_context
 @where
 def token(context: click.Context, config_path: Path | None, db: str | None) -> None:
-    """Tokens for programs that read or enter; alone: make one that may view, supervise and account."""
+    """Tokens for programs; without a subcommand: make one with the roles view, supervise and account."""
     if context.invoked_subcommand is None:
         roles = f"{Role.SUPERVISE} {Role.ACCOUNT}"
-        click.echo(_perform(config_path, db, "token add", name=None, roles=roles))
+        click.echo(_execute(config_path, db, "token add", name=None, roles=roles))
 
 
 @token.command("add")
@@ -78,14 +81,14 @@ def token(context: click.Context, config_path: Path | None, db: str | None) -> N
 @click.option("--role", "roles", type=ROLES, multiple=True, default=(str(Role.SUPERVISE), str(Role.ACCOUNT)))
 @where
 def token_add(config_path: Path | None, db: str | None, name: str | None, roles: tuple[str, ...]) -> None:
-    """Make a token; prints it, this once. With --role view alone it also opens a read link, /read/TOKEN."""
-    click.echo(_perform(config_path, db, "token add", name=name, roles=" ".join(roles)))
+    """Make a token; prints it, only once. With the single role view it also works as a read link, /read/TOKEN."""
+    click.echo(_execute(config_path, db, "token add", name=name, roles=" ".join(roles)))
 
 
 @token.command("list")
 @where
 def token_list(config_path: Path | None, db: str | None) -> None:
-    """Every token: name, state, roles."""
+    """List all tokens: name, state, roles."""
     _table(config_path, db, "token")
 
 
@@ -93,13 +96,13 @@ def token_list(config_path: Path | None, db: str | None) -> None:
 @click.argument("name")
 @where
 def token_revoke(config_path: Path | None, db: str | None, name: str) -> None:
-    """Turn a token away, at once."""
-    _perform(config_path, db, "token revoke", name=name)
+    """Revoke a token at once."""
+    _execute(config_path, db, "token revoke", name=name)
 
 
 @click.group()
 def user() -> None:
-    """People who sign in."""
+    """Accounts of persons."""
 
 
 @user.command("add")
@@ -110,9 +113,9 @@ def user() -> None:
 )
 @where
 def user_add(config_path: Path | None, db: str | None, name: str, roles: tuple[str, ...], password_file: Any) -> None:
-    """Let a person in; without a password, prints the path of a link that signs them in once, within 15 minutes."""
+    """Add a person; without a password, prints the path of a sign-in link that works once within 15 minutes."""
     password = password_file.readline().rstrip("\n") if password_file else None
-    secret = _perform(config_path, db, "user add", name=name, roles=" ".join(roles), password=password)
+    secret = _execute(config_path, db, "user add", name=name, roles=" ".join(roles), password=password)
     if secret is not None:
         click.echo(f"/sign-in/{secret}")
 
@@ -120,7 +123,7 @@ def user_add(config_path: Path | None, db: str | None, name: str, roles: tuple[s
 @user.command("list")
 @where
 def user_list(config_path: Path | None, db: str | None) -> None:
-    """Every person: name, state, roles."""
+    """List all persons: name, state, roles."""
     _table(config_path, db, "person")
 
 
@@ -128,8 +131,8 @@ def user_list(config_path: Path | None, db: str | None) -> None:
 @click.argument("name")
 @where
 def user_link(config_path: Path | None, db: str | None, name: str) -> None:
-    """Print the path of a link that signs this person in once, within 15 minutes."""
-    click.echo(f"/sign-in/{_perform(config_path, db, 'user link', name=name)}")
+    """Print the path of a sign-in link for a person that works once within 15 minutes."""
+    click.echo(f"/sign-in/{_execute(config_path, db, 'user link', name=name)}")
 
 
 @user.command("password")
@@ -137,32 +140,32 @@ def user_link(config_path: Path | None, db: str | None, name: str) -> None:
 @click.argument("password_file", type=click.File("r"))
 @where
 def user_password(config_path: Path | None, db: str | None, name: str, password_file: Any) -> None:
-    """Give a person the password in the first line of PASSWORD_FILE (- for standard input), and end their sessions."""
-    _perform(config_path, db, "user password", name=name, password=password_file.readline().rstrip("\n"))
+    """Set a person's password to the first line of PASSWORD_FILE (-: standard input), and end the person's sessions."""
+    _execute(config_path, db, "user password", name=name, password=password_file.readline().rstrip("\n"))
 
 
 @user.command("revoke")
 @click.argument("name")
 @where
 def user_revoke(config_path: Path | None, db: str | None, name: str) -> None:
-    """Let a person in no longer; what they entered stays."""
-    _perform(config_path, db, "user end", name=name)
+    """Close a person's account; the person's entries stay."""
+    _execute(config_path, db, "user end", name=name)
 
 
 @click.group(invoke_without_command=True)
 @where
 @click.pass_context
 def clock(ctx: click.Context, config_path: Path | None, db: str | None) -> None:
-    """The hub's clock, by which every station's scans get their time: what it is, and which anchors it gave wrongly."""
+    """Show the hub's clock, from which all scans get their time, and the anchors that it issued with a wrong time."""
     if ctx.invoked_subcommand is not None:
         return
     from server.text import utc_text
 
-    state = _perform(config_path, db, "clock")
+    state = _execute(config_path, db, "clock")
     click.echo(f"The hub's clock: {utc_text(state['utc_us'])}. {state['doubt'] or 'It is trusted.'}")
-    for each in state["anchors"]:
-        given = f"boot {each['boot']}, {each['boot_ns'] / 1e9:.0f} s after its start: {utc_text(each['utc_us'])}"
-        click.echo(f"{each['pos']}\tlog {each['log']} seq {each['seq']}\t{given}")
+    for anchor in state["anchors"]:
+        issued = f"boot {anchor['boot']}, {anchor['boot_ns'] / 1e9:.0f} s after its start: {utc_text(anchor['utc_us'])}"
+        click.echo(f"{anchor['pos']}\tlog {anchor['log']} seq {anchor['seq']}\t{issued}")
     if state["anchors"]:
         do = "If the time above is right: wipline-hub clock void"
         click.echo(f"{len(state['anchors'])} anchors were given while the clock was wrong. {do}", err=True)
@@ -171,16 +174,16 @@ def clock(ctx: click.Context, config_path: Path | None, db: str | None) -> None:
 @clock.command("void")
 @where
 def clock_void(config_path: Path | None, db: str | None) -> None:
-    """Confirm that this machine's clock is right now, and void the anchors that were given while it was wrong."""
-    count = _perform(config_path, db, "clock void", by="installer")
+    """Confirm that this machine's clock is right, and void the anchors that were issued with a wrong time."""
+    count = _execute(config_path, db, "clock void", by="installer")
     click.echo(f"{count} anchors voided." if count else "No anchor is wrong.", err=True)
 
 
 @clock.command("confirm")
 @where
 def clock_confirm(config_path: Path | None, db: str | None) -> None:
-    """Say that this machine's clock is right, where the hub doubted it."""
-    _perform(config_path, db, "clock confirm")
+    """Confirm that this machine's clock is right, which ends a doubt of the hub."""
+    _execute(config_path, db, "clock confirm")
 
 
 def _place(config_path: Path | None, db: str | None, name: str, stage: str) -> None:
@@ -190,10 +193,10 @@ def _place(config_path: Path | None, db: str | None, name: str, stage: str) -> N
     enter(settings(config_path, db).db, [Entry("station.define", {"station": name, "stage": stage}, "installer")])
 
 
-def _perform(config_path: Path | None, db: str | None, wish: str, /, **arguments: Any) -> Any:
+def _execute(config_path: Path | None, db: str | None, request: str, /, **arguments: Any) -> Any:
     from server.ops.admin_commands import execute
 
-    return execute(settings(config_path, db).db, wish, **arguments)
+    return execute(settings(config_path, db).db, request, **arguments)
 
 
 def _table(config_path: Path | None, db: str | None, name: str) -> None:

@@ -1,6 +1,6 @@
 """wipline-hub: the hub's commands.
 
-Each exits 0, or says on standard error what came, what was expected and what to do.
+A command exits with 0, or prints on standard error what came, what was expected and what to do.
 """
 
 import sys
@@ -16,14 +16,14 @@ from server.config import ConfigError
 from station.system.version import version
 
 __all__ = ["main", "settings", "where"]
-LATER = {"demo": "server.demo:demo", "import": "server.importer.cli:import_folder"}  # loaded when they are asked for
+LATER = {"demo": "server.demo:demo", "import": "server.importer.cli:import_folder"}  # imported on demand
 
 
 class HubCommands(click.Group):
-    """The commands, with those that bring a room of their own loaded when asked for; errors are sentences."""
+    """The command group. Commands with many imports are loaded on demand; known errors become one sentence."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
-        """Every command, by name."""
+        """The names of all commands."""
         return sorted({*super().list_commands(ctx), *LATER})
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
@@ -36,7 +36,7 @@ class HubCommands(click.Group):
         return super().get_command(ctx, cmd_name)
 
     def invoke(self, ctx: click.Context) -> Any:
-        """Run a command; what it cannot do is said in one sentence."""
+        """Run a command; convert known errors into `ClickException`."""
         from sqlalchemy.exc import DatabaseError
 
         from server.db.writer_lock import HubLocked
@@ -51,20 +51,20 @@ class HubCommands(click.Group):
             raise click.ClickException(str(error)) from error
         except (OSError, DatabaseError) as error:
             why = getattr(error, "orig", None) or error
-            msg = f"{why}. Look at the database that was named (--db, or db in hub.toml), and who may write there."
+            msg = f"{why}. Check the named database (--db, or db in hub.toml) and its permissions."
             raise click.ClickException(msg) from error
 
 
 @click.group(cls=HubCommands)
 @click.version_option(version(), prog_name="wipline-hub")
 def main() -> None:
-    """The hub: it keeps the ledger of a shop's work in process, and shows it."""
+    """The hub: it keeps the ledger of a shop's work in process and serves its pages."""
 
 
 @main.command()
 @where
 def init(config_path: Path | None, db: str | None) -> None:
-    """Make a new hub: its database, its keys, its first epoch."""
+    """Create a new hub: its database, its keys, its first epoch."""
     from server.db.store import Store, as_url
     from server.ops.bootstrap import initialise
 
@@ -82,14 +82,14 @@ def init(config_path: Path | None, db: str | None) -> None:
 
 @main.command()
 @where
-@click.option("--port", type=click.IntRange(0, 65535), help="The port to listen on; 0 for any that is free.")
+@click.option("--port", type=click.IntRange(0, 65535), help="The port to listen on; 0: any free port.")
 def run(config_path: Path | None, db: str | None, port: int | None) -> None:
-    """Run the hub, until Ctrl-C or SIGTERM."""
+    """Run the hub until Ctrl-C or SIGTERM."""
     from server.ops.serve import ServeError, serve
 
     config = settings(config_path, db, port)
     try:
-        serve(config, print_address=_say, print_link=_whisper)
+        serve(config, print_address=_print_address, print_link=_print_link)
     except ServeError as error:
         raise click.ClickException(str(error)) from error
 
@@ -97,7 +97,7 @@ def run(config_path: Path | None, db: str | None, port: int | None) -> None:
 @main.command("verify")
 @where
 def verify_command(config_path: Path | None, db: str | None) -> None:
-    """Walk the hub's chain and every log's; name each place that does not fit, and exit 1 where there is one."""
+    """Verify the hub's hash chain and that of every log; print each break, and exit with 1 if there is one."""
     from server.ledger.ingest import last_pos
     from server.ledger.verify import notes, verify
     from server.ops.bootstrap import open_read_only
@@ -105,15 +105,13 @@ def verify_command(config_path: Path | None, db: str | None) -> None:
     with open_read_only(settings(config_path, db).db) as store, store.read() as connection:
         breaks = verify(connection)
         pos = last_pos(connection)
-        noted = [] if breaks else notes(connection)
-    for note in noted:
-        click.echo(f"Note: {note}")
-    for found in breaks:
-        click.echo(str(found))
+        remarks = [] if breaks else notes(connection)
+    for remark in remarks:
+        click.echo(f"Note: {remark}")
+    for ledger_break in breaks:
+        click.echo(str(ledger_break))
     if breaks:
-        msg = (
-            f"{len(breaks)} places do not fit. Keep this database as it is, and restore a backup: wipline-hub restore."
-        )
+        msg = f"{len(breaks)} breaks. Keep this database unchanged, and restore a backup: wipline-hub restore."
         raise click.ClickException(msg)
     click.echo(f"{pos} events verified, no break.")
 
@@ -121,25 +119,25 @@ def verify_command(config_path: Path | None, db: str | None) -> None:
 @main.command()
 @where
 def rebuild(config_path: Path | None, db: str | None) -> None:
-    """Fold everything anew from the ledger, while the hub does not run."""
+    """Rebuild the projection from the ledger, while the hub does not run."""
     from server.ops.bootstrap import open_hub
     from server.ops.gc_tuning import tune
-    from server.projection.rebuild import rebuild as fold_anew
+    from server.projection.rebuild import rebuild as rebuild_projection
 
     store = open_hub(settings(config_path, db).db)
     tune()
     try:
-        fold_anew(store)
+        rebuild_projection(store)
     finally:
         store.close()
-    click.echo("Folded anew.", err=True)
+    click.echo("Rebuilt.", err=True)
 
 
 @main.command()
 @where
 @click.argument("target", required=False, type=click.Path(path_type=Path))
 def backup(config_path: Path | None, db: str | None, target: Path | None) -> None:
-    """Copy the database, also while the hub runs, to TARGET (a file or a folder), and verify the copy."""
+    """Copy the database to TARGET (a file or a folder), also while the hub runs, and verify the copy."""
     from server.ops.admin_commands import execute
     from server.ops.backup import BackupError, back_up
     from station.system.clock import utc_us
@@ -157,25 +155,25 @@ def backup(config_path: Path | None, db: str | None, target: Path | None) -> Non
     if made.breaks:
         execute(config.db, "ledger checked", breaks=list(made.breaks))
         click.echo(
-            f"The copy is as its source, but the ledger itself has {len(made.breaks)} breaks, the first: {made.breaks[0]}."
+            f"The copy equals its source, but the ledger itself has {len(made.breaks)} breaks, the first: {made.breaks[0]}."
             " See all: wipline-hub verify.",
             err=True,
         )
     if made.off_disk and not durable:
-        click.echo("The hub cannot read it there, so stations go on keeping what they sent.", err=True)
+        click.echo("The hub cannot read it there, so stations keep the events that they sent.", err=True)
     elif not durable:
-        click.echo("It is on the hub's own disk, so stations go on keeping what they sent.", err=True)
+        click.echo("It is on the hub's own disk, so stations keep the events that they sent.", err=True)
 
 
 @main.command()
 @where
 @click.argument("source", type=click.Path(path_type=Path))
 def restore(config_path: Path | None, db: str | None, source: Path) -> None:
-    """Put a backup in the database's place, while the hub does not run; stations then send what it lacks."""
-    from server.ops.backup import restore as put_back
+    """Replace the database by a backup, while the hub does not run; stations then send the events that it lacks."""
+    from server.ops.backup import restore as restore_backup
 
-    aside, epoch = put_back(settings(config_path, db).db, source)
-    kept = "" if aside is None else f" What was there before is kept as {aside}."
+    aside, epoch = restore_backup(settings(config_path, db).db, source)
+    kept = "" if aside is None else f" The previous database is kept as {aside}."
     click.echo(f"Restored; epoch {epoch} begins.{kept}", err=True)
 
 
@@ -183,7 +181,7 @@ def restore(config_path: Path | None, db: str | None, source: Path) -> None:
 @where
 @click.argument("target", default="-", type=click.File("wb"))
 def export(config_path: Path | None, db: str | None, target: Any) -> None:
-    """Write the ledger as JSON lines: pos, log, seq, prev, hash, recv_us, chain, and the event's bytes in base64."""
+    """Write the ledger as JSON lines: pos, log, seq, prev, hash, recv_us, chain, and bytes in base64."""
     from server.ops.bootstrap import open_read_only
     from server.ops.export import lines
 
@@ -192,12 +190,12 @@ def export(config_path: Path | None, db: str | None, target: Any) -> None:
             target.write(line)
 
 
-def _say(text: str) -> None:
+def _print_address(text: str) -> None:
     click.echo(text)
     sys.stdout.flush()
 
 
-def _whisper(text: str) -> None:
+def _print_link(text: str) -> None:
     click.echo(text, err=True)
     sys.stderr.flush()
 

@@ -1,4 +1,4 @@
-"""How every command of wipline-hub finds its hub: --config, --db, /etc/wipline/hub.toml, the defaults."""
+"""Common options of all commands: the hub is found by --config, --db, /etc/wipline/hub.toml, or the defaults."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -12,13 +12,13 @@ DEFAULT_CONFIG = Path("/etc/wipline/hub.toml")
 
 
 def where(command: Callable[..., Any]) -> Callable[..., Any]:
-    """The two options by which every command finds its hub."""
-    command = click.option("--db", help="The hub's database: a path, or a URL. Beats the configuration.")(command)
+    """Decorator that adds the options --config and --db."""
+    command = click.option("--db", help="The hub's database: a path or a URL. Overrides the configuration.")(command)
     return click.option("--config", "config_path", type=click.Path(path_type=Path), help="hub.toml.")(command)
 
 
 def settings(config_path: Path | None, db: str | None, port: int | None = None) -> HubConfig:
-    """The configuration that a command was given, else /etc/wipline/hub.toml where there is one, else the defaults."""
+    """The configuration of the options; without options /etc/wipline/hub.toml if it exists, else the defaults."""
     if config_path is None and db is None and DEFAULT_CONFIG.exists():
         config_path = DEFAULT_CONFIG
     return load(config_path, db=db, port=port)

@@ -1,13 +1,13 @@
-"""Clock audit: which anchors were given while the hub's clock was wrong.
+"""Clock audit: find the anchors that were issued with a wrong time of the hub's clock.
 
-An anchor is appended at once, so the hub's own anchors are in the ledger in the order of their true times, and none is later
-than now. The hub's anchors that do not fit the longest such order are suspicious. Of a station's, those that claim more than
-1 h past a later good anchor of the hub, or that disagree by more than 1 h with the good anchors of the same boot: boottime
-never steps.
+An anchor is appended at once, so the hub's own anchors are in the ledger in the order of their true times, and none is
+later than now. An own anchor is suspicious if it does not belong to the longest such order. A station's anchor is
+suspicious if it is more than 1 h later than a good own anchor after it, or differs by more than 1 h from the good anchors
+of its boot, because boottime never steps.
 
 >>> good = IssuedAnchor(pos=1, log="h", seq=1, boot="b", boot_ns=0, utc_us=0, own=True)
 >>> wrong = good._replace(pos=2, seq=2, boot="c", utc_us=10**15)
->>> [each.pos for each in suspicious([good, wrong], now_us=7_200_000_000)]
+>>> [anchor.pos for anchor in suspicious([good, wrong], now_us=7_200_000_000)]
 [2]
 """
 
@@ -29,7 +29,7 @@ AT_ONCE = 2_000  # rows
 
 
 class IssuedAnchor(NamedTuple):
-    """An anchor that counts: where it is, and which UTC (us) it gives to which boottime (ns). `own`: the hub's."""
+    """An anchor with effect: its place, and the UTC (us) that it assigns to a boottime (ns). `own`: the hub's own."""
 
     pos: int
     log: str
@@ -41,79 +41,89 @@ class IssuedAnchor(NamedTuple):
 
     @property
     def zero_us(self) -> int:
-        """UTC at boottime 0: the same for all anchors of a boot, but for drift and steps."""
+        """UTC at boottime 0: equal for all anchors of a boot, except for drift and clock steps."""
         return self.utc_us - self.boot_ns // 1000
 
 
 def suspicious(anchors: Iterable[IssuedAnchor], now_us: int) -> list[IssuedAnchor]:
-    """Those that cannot be right where `now_us` is, by position in the ledger."""
-    given = sorted(anchors)
-    own = [each for each in given if each.own]
-    good_own = _longest_order([each for each in own if each.utc_us <= now_us + DOUBT_US])
+    """The anchors that are wrong if `now_us` is right, by position in the ledger.
+
+    1. Own anchors outside the longest ascending order.
+    2. Stations' anchors that are later than a good own anchor after them.
+    3. Anchors that differ from the good anchors of their boot.
+    """
+    issued = sorted(anchors)
+    own = [candidate for candidate in issued if candidate.own]
+    good_own = _longest_order([candidate for candidate in own if candidate.utc_us <= now_us + DOUBT_US])
     bad = set(own) - set(good_own)
     limits = _limits(good_own, now_us)
-    places = [each.pos for each in good_own]
-    bad |= {each for each in given if not each.own and each.utc_us > limits[bisect_right(places, each.pos)] + DOUBT_US}
+    places = [good.pos for good in good_own]
+    bad |= {
+        candidate
+        for candidate in issued
+        if not candidate.own and candidate.utc_us > limits[bisect_right(places, candidate.pos)] + DOUBT_US
+    }
     boots: dict[str, list[IssuedAnchor]] = {}
-    for each in given:
-        boots.setdefault(each.boot, []).append(each)
+    for candidate in issued:
+        boots.setdefault(candidate.boot, []).append(candidate)
     for in_boot in boots.values():
         bad |= set(_against_boottime(in_boot, bad))
     return sorted(bad)
 
 
 def _longest_order(own: list[IssuedAnchor]) -> list[IssuedAnchor]:
-    """The longest run of anchors whose times never fall by more than an hour, in O(n log n) by patience sorting."""
+    """The longest subsequence whose times never fall by more than an hour, in O(n log n) by patience sorting."""
     tails: list[IssuedAnchor] = []
     before: dict[IssuedAnchor, IssuedAnchor | None] = {}
-    for each in own:
-        at = bisect_right(tails, each.utc_us, key=lambda tail: tail.utc_us)
-        before[each] = tails[at - 1] if at else None
-        tails[at : at + 1] = [each]
+    for candidate in own:
+        at = bisect_right(tails, candidate.utc_us, key=lambda tail: tail.utc_us)
+        before[candidate] = tails[at - 1] if at else None
+        tails[at : at + 1] = [candidate]
     order: list[IssuedAnchor] = []
     last = tails[-1] if tails else None
     while last is not None:
         order.append(last)
         last = before[last]
-    kept = set(order)
-    # A step back of less than an hour is no doubt: what fits its neighbours within one stays.
-    return [each for each in own if each in kept or _fits(each, order)]
+    longest = set(order)
+    # A step back of less than an hour is accepted: an anchor within an hour of its neighbours in the order is good too.
+    return [candidate for candidate in own if candidate in longest or _fits(candidate, order)]
 
 
-def _fits(each: IssuedAnchor, order: list[IssuedAnchor]) -> bool:
-    earlier = [other.utc_us for other in order if other.pos < each.pos]
-    later = [other.utc_us for other in order if other.pos > each.pos]
-    return max(earlier, default=each.utc_us) - DOUBT_US <= each.utc_us <= min(later, default=each.utc_us) + DOUBT_US
+def _fits(candidate: IssuedAnchor, order: list[IssuedAnchor]) -> bool:
+    at_us = candidate.utc_us
+    earlier = [other.utc_us for other in order if other.pos < candidate.pos]
+    later = [other.utc_us for other in order if other.pos > candidate.pos]
+    return max(earlier, default=at_us) - DOUBT_US <= at_us <= min(later, default=at_us) + DOUBT_US
 
 
 def _limits(good_own: list[IssuedAnchor], now_us: int) -> list[int]:
-    """For each number of good anchors in front: the earliest time that a good anchor behind it, or now, has."""
+    """For each index: the earliest time among the good anchors from that index on, and now."""
     limits = [now_us]
-    for each in reversed(good_own):
-        limits.append(min(limits[-1], each.utc_us))
+    for good in reversed(good_own):
+        limits.append(min(limits[-1], good.utc_us))
     return limits[::-1]
 
 
 def _against_boottime(in_boot: list[IssuedAnchor], bad: set[IssuedAnchor]) -> Iterator[IssuedAnchor]:
-    """Anchors of one boot away from the largest group of those that are not suspicious; of equal groups the first."""
-    rest = sorted((each for each in in_boot if each not in bad), key=lambda each: each.zero_us)
+    """The anchors of one boot outside its largest group of agreeing anchors; of equal groups the first one is right."""
+    rest = sorted((candidate for candidate in in_boot if candidate not in bad), key=lambda candidate: candidate.zero_us)
     groups: list[list[IssuedAnchor]] = []
-    for each in rest:
-        if groups and each.zero_us - groups[-1][-1].zero_us <= DOUBT_US:
-            groups[-1].append(each)
+    for candidate in rest:
+        if groups and candidate.zero_us - groups[-1][-1].zero_us <= DOUBT_US:
+            groups[-1].append(candidate)
         else:
-            groups.append([each])
+            groups.append([candidate])
     if len(groups) > 1:
-        right = max(groups, key=lambda group: (len(group), -min(each.pos for each in group)))
-        yield from (each for group in groups if group is not right for each in group)
+        right = max(groups, key=lambda group: (len(group), -min(member.pos for member in group)))
+        yield from (member for group in groups if group is not right for member in group)
 
 
 def find(connection: Connection, now_us: int) -> list[IssuedAnchor]:
-    """The suspicious anchors of this hub that are not voided."""
+    """The suspicious anchors in the ledger that are not voided, also those that are not projected yet."""
     folded = projected_pos(connection)
     own_logs = set(connection.execute(select(schema.log.c.log_id).where(schema.log.c.device.is_(None))).scalars())
     rows = connection.execute(select(anchor).where(anchor.c.pos <= folded))
-    known = [
+    issued = [
         IssuedAnchor(
             row.pos, row.log_id.hex(), row.seq, row.boot, (row.t1_ns + row.t4_ns) // 2, (row.t2_us + row.t3_us) // 2,
             row.log_id in own_logs,
@@ -121,24 +131,24 @@ def find(connection: Connection, now_us: int) -> list[IssuedAnchor]:
         for row in rows
     ]  # fmt: skip
     voided = set()
-    for row, event in _tail(connection, folded):
+    for (pos, log_id, seq), event in _not_projected(connection, folded):
         if event.kind == "anchor" and None not in (event.boot, event.t1, event.t2, event.t3, event.t4):
             middle_ns, middle_us = ((event.t1 or 0) + (event.t4 or 0)) // 2, ((event.t2 or 0) + (event.t3 or 0)) // 2
-            known.append(
-                IssuedAnchor(row[0], row[1].hex(), row[2], event.boot or "", middle_ns, middle_us, row[1] in own_logs)
+            issued.append(
+                IssuedAnchor(pos, log_id.hex(), seq, event.boot or "", middle_ns, middle_us, log_id in own_logs)
             )
         if event.kind == "entry" and event.what == "void" and event.data is not None:
             voided.add((event.data.get("log"), event.data.get("seq")))
-    return suspicious([each for each in known if (each.log, each.seq) not in voided], now_us)
+    return suspicious([candidate for candidate in issued if (candidate.log, candidate.seq) not in voided], now_us)
 
 
-def void_entries(found: Iterable[IssuedAnchor], by: str) -> list[Entry]:
+def void_entries(anchors: Iterable[IssuedAnchor], by: str) -> list[Entry]:
     """The entries that void these anchors."""
-    return [Entry("void", {"log": each.log, "seq": each.seq, "why": WHY}, by) for each in found]
+    return [Entry("void", {"log": issued.log, "seq": issued.seq, "why": WHY}, by) for issued in anchors]
 
 
-def _tail(connection: Connection, folded: int) -> Iterator[tuple[tuple[int, bytes, int], Event]]:
-    """What the projection has not folded yet."""
+def _not_projected(connection: Connection, folded: int) -> Iterator[tuple[tuple[int, bytes, int], Event]]:
+    """The decodable events that the projection does not include yet."""
     ledger = schema.ledger.c
     rows = select(ledger.pos, ledger.log_id, ledger.seq, ledger.bytes).where(ledger.pos > folded).order_by(ledger.pos)
     for row in connection.execution_options(yield_per=AT_ONCE).execute(rows):

@@ -1,8 +1,8 @@
-"""The hub's clocks: a port to read them, and how far they may be trusted.
+"""Clock readings: the port to the hub's clocks, and the limits of trust in UTC.
 
-`boot_ns` counts since this machine started and never steps: durations and order come from it. `utc_us` is what people
-read; a wrong battery or a person may set it, so a hub whose clock runs against its own ledger seals no anchors until
-somebody confirms it.
+`boot_ns` counts from the start of the machine and never steps; durations and order are computed from it. `utc_us` can be set
+by a person or be wrong after a battery failure, so a hub whose clock contradicts its ledger issues no anchors until a person
+confirms the clock.
 
 >>> stepped(before=ClockReading(boot_ns=0, utc_us=0), now=ClockReading(boot_ns=5_000_000_000, utc_us=5_000_400))
 False
@@ -15,8 +15,8 @@ from typing import Protocol
 
 from station.system import clock
 
-STEP_US = 500_000  # more than a well kept clock is slewed between two looks
-DOUBT_US = 3_600_000_000  # one hour against the ledger: a person has to confirm the clock
+STEP_US = 500_000  # more than a synchronised clock is slewed between two checks
+DOUBT_US = 3_600_000_000  # a deviation of one hour from the ledger puts the clock in doubt
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,12 +28,12 @@ class ClockReading:
 
 
 def stepped(before: ClockReading, now: ClockReading) -> bool:
-    """Whether UTC moved otherwise than boottime did since `before`, by more than half a second."""
+    """Whether UTC and boottime advanced by different amounts since `before`, by more than half a second."""
     return abs((now.utc_us - before.utc_us) - (now.boot_ns - before.boot_ns) // 1000) > STEP_US
 
 
 class HubClock(Protocol):
-    """The clocks of one machine. A test or a simulator passes its own."""
+    """The clocks of one machine. Tests and the simulator pass their own."""
 
     def read(self) -> ClockReading:
         """Both clocks, read together."""
@@ -45,7 +45,7 @@ class HubClock(Protocol):
         """Nanoseconds since the machine started, sleep included."""
 
     def boot_id(self) -> str:
-        """A UUID text that is new at each start of the machine."""
+        """A UUID that is new at each start of the machine."""
 
     def state(self) -> str:
         """`synced` or `holdover`: whether the kernel keeps UTC synchronised."""
@@ -53,7 +53,7 @@ class HubClock(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class SystemClock:
-    """The clocks of the machine that this process runs on."""
+    """The clocks of the machine of this process."""
 
     def read(self) -> ClockReading:
         """Both clocks, read together."""

@@ -1,14 +1,14 @@
-"""Clock watch: whether the hub's UTC may be given to stations, and what has to agree before it may.
+"""Clock watch: decide whether the hub's UTC may be issued to stations.
 
-Within a boot UTC is compared with boottime since the boot's baseline. In a new boot it is compared with the last reading
-that was trusted. The rule and its reasons: docs/adr/0010.
+Within a boot, UTC is compared with boottime since the boot's baseline. In a new boot it is compared with the last trusted
+reading. docs/adr/0010 has the rule and its reasons.
 
-- More than 1 h from what boottime says, or more than 1 h back: in doubt, until a person confirms.
-- More than 4 days ahead in a new boot: in doubt, until a station vouches or a person confirms.
-- 1 h to 4 days ahead in a new boot: trusted. The first station that can tell either agrees or puts the clock in doubt.
+- More than 1 h from the value by boottime, or more than 1 h back: in doubt until a person confirms the clock.
+- More than 4 days ahead in a new boot: in doubt until a station's clock agrees or a person confirms the clock.
+- 1 h to 4 days ahead in a new boot: trusted. The first station with a usable clock confirms it or puts it in doubt.
 
-A station can tell by its own boottime, where it has an anchor of the same boot from before, or by a UTC that its kernel
-keeps synchronised.
+A station's clock is usable by its boottime, with an earlier anchor of the same boot, or by a UTC that its kernel keeps
+synchronised.
 """
 
 from typing import Any
@@ -19,13 +19,13 @@ from server.clock.readings import DOUBT_US, ClockReading, HubClock, stepped
 from server.db import schema
 from server.projection.internal_tables import anchor
 
-AHEAD_US = 4 * 86_400_000_000  # a hub that was switched off over a long weekend
-KEPT_EVERY_US = 60_000_000  # a trusted reading is written down once a minute
+AHEAD_US = 4 * 86_400_000_000  # a hub that is switched off over a long weekend
+KEPT_EVERY_US = 60_000_000  # interval at which a trusted reading is stored
 SET_RIGHT = " Set it right, then: wipline-hub clock confirm"
 
 
 def kept_doubt(connection: Connection) -> str | None:
-    """Why the clock was put in doubt when it was looked at last, as a sentence; None where it was not."""
+    """The stored reason of a doubt, as a sentence; None while the clock is not in doubt."""
     if not connection.execute(select(schema.hub.c.clock_doubt)).scalar_one():
         return None
     watch = _row(connection)
@@ -33,12 +33,12 @@ def kept_doubt(connection: Connection) -> str | None:
 
 
 def why_in_doubt(connection: Connection, clock: HubClock) -> str | None:
-    """Why stations are given no time now, as a sentence; None where the clock is trusted."""
-    return kept_doubt(connection) or _look(connection, clock, _row(connection))[0]
+    """The reason for which no anchors are issued now, as a sentence; None where the clock is trusted."""
+    return kept_doubt(connection) or _check(connection, clock, _row(connection))[0]
 
 
 def seen_lately(connection: Connection, clock: HubClock) -> bool:
-    """Whether the clock was found as it should be within the last minute, so that nothing has to be written now."""
+    """Whether the clock was stored as trusted within the last minute and has not stepped since: no write is needed."""
     watch, now = _row(connection), clock.read()
     if watch is None or watch.boot != clock.boot_id() or why_in_doubt(connection, clock) is not None:
         return False
@@ -49,31 +49,34 @@ def seen_lately(connection: Connection, clock: HubClock) -> bool:
 
 
 def watch_clock(connection: Connection, clock: HubClock) -> bool:
-    """Look at the clock and keep what was found; whether it is trusted. In a new boot this sets the baseline."""
+    """Check the clock and store the result; returns whether it is trusted. In a new boot this sets the baseline.
+
+    A stored doubt stays: only a person or a station's clock ends it.
+    """
     now, watch = clock.read(), _row(connection)
     if connection.execute(select(schema.hub.c.clock_doubt)).scalar_one():
         return False
-    reason, vouchable, gap_us = _look(connection, clock, watch)
+    reason, vouchable, gap_us = _check(connection, clock, watch)
     if reason is not None:
         _doubt(connection, reason, vouchable=vouchable)
         return False
     if watch is None or watch.boot != clock.boot_id():
         _set_baseline(connection, clock, sure=gap_us <= DOUBT_US)
     else:
-        _keep(connection, seen_us=now.utc_us)
+        _update(connection, seen_us=now.utc_us)
     return True
 
 
 def confirm(connection: Connection, clock: HubClock) -> None:
-    """Make this reading the baseline: a person confirmed it, or a station vouched for it."""
+    """End a doubt and make the present reading the baseline, after a person's or a station's confirmation."""
     connection.execute(schema.hub.update().values(clock_doubt=False))
     _set_baseline(connection, clock, sure=True)
 
 
 def hear_station(connection: Connection, clock: HubClock, station: str, *, expected_us: int, at_us: int) -> bool:
-    """Compare the hub's UTC `at_us` with what a station makes of the same moment; whether this ended a doubt.
+    """Compare the hub's UTC `at_us` with a station's value `expected_us` of the same moment. Returns whether a doubt ended.
 
-    A station counts only while the hub is not sure of this boot's clock: one bad station must not stop a shop's time.
+    A station's clock is used only while this boot's clock is unconfirmed, so one wrong station cannot stop all anchors.
     """
     watch = _row(connection)
     if watch is None or watch.sure:
@@ -84,62 +87,63 @@ def hear_station(connection: Connection, clock: HubClock, station: str, *, expec
         confirm(connection, clock)
         return True
     if not in_doubt and agrees:
-        _keep(connection, sure=True)
+        _update(connection, sure=True)
     elif not agrees and (not in_doubt or watch.vouchable):
-        apart = _span(abs(at_us - expected_us))
-        _doubt(connection, f"The hub's clock differs by {apart} from station {station}'s.{SET_RIGHT}", vouchable=False)
+        difference = _span(abs(at_us - expected_us))
+        reason = f"The hub's clock differs by {difference} from station {station}'s.{SET_RIGHT}"
+        _doubt(connection, reason, vouchable=False)
     return False
 
 
 def expected_by_boottime(connection: Connection, boot: str, mono_ns: int) -> int | None:
-    """UTC us at a station's boottime, by its last anchor of that boot from before the hub's own boot; None without one."""
+    """UTC us at a station's boottime, by its last anchor of that boot from before the hub's boot; None without one."""
     watch = _row(connection)
-    known = and_(anchor.c.boot == boot, anchor.c.pos <= (0 if watch is None else watch.base_pos))
-    row = connection.execute(select(anchor).where(known).order_by(anchor.c.t4_ns.desc()).limit(1)).first()
+    earlier = and_(anchor.c.boot == boot, anchor.c.pos <= (0 if watch is None else watch.base_pos))
+    row = connection.execute(select(anchor).where(earlier).order_by(anchor.c.t4_ns.desc()).limit(1)).first()
     if row is None:
         return None
     return int((row.t2_us + row.t3_us) // 2 + (mono_ns - (row.t1_ns + row.t4_ns) // 2) // 1000)
 
 
 def unsure(connection: Connection) -> bool:
-    """Whether a station's clock would tell something that is not known yet in this boot."""
+    """Whether this boot's clock is unconfirmed, so that a station's clock is of use."""
     watch = _row(connection)
     return watch is not None and not watch.sure
 
 
 def note_suspects(connection: Connection, count: int) -> None:
-    """Keep how many anchors the last audit found suspicious, for pages."""
+    """Store the number of suspicious anchors of the last audit, for the pages."""
     if _row(connection) is not None:
-        _keep(connection, suspects=count)
+        _update(connection, suspects=count)
 
 
 def suspects(connection: Connection) -> int:
-    """How many anchors the last audit found suspicious."""
+    """The number of suspicious anchors of the last audit."""
     watch = _row(connection)
     return 0 if watch is None else int(watch.suspects)
 
 
-def _look(connection: Connection, clock: HubClock, watch: Any) -> tuple[str | None, bool, int]:
-    """(why not to trust the clock, whether a station may vouch for it, how far it is ahead of the last trusted time)."""
+def _check(connection: Connection, clock: HubClock, watch: Any) -> tuple[str | None, bool, int]:
+    """(reason of a doubt or None, whether a station's clock may end it, microseconds ahead of the trusted time)."""
     now = clock.read()
     if watch is None:
-        return _first_look(connection, clock)
+        return _first_check(connection, clock)
     if watch.boot == clock.boot_id():
         gap_us = now.utc_us - (watch.base_us + (now.boot_ns - watch.base_ns) // 1000)
         return _in_same_boot(gap_us)
     return _in_new_boot(now.utc_us - watch.seen_us)
 
 
-def _first_look(connection: Connection, clock: HubClock) -> tuple[str | None, bool, int]:
-    """Before any reading was kept: an older version's ledger, or a new hub."""
+def _first_check(connection: Connection, clock: HubClock) -> tuple[str | None, bool, int]:
+    """As `_check` before any reading is stored, in a new hub or after an upgrade; the newest time in the database counts."""
     hub, now = connection.execute(select(schema.hub)).one(), clock.read()
     if hub.anchor_us is not None and hub.anchor_boot == clock.boot_id():
         gap_us = now.utc_us - (hub.anchor_us + (now.boot_ns - hub.anchor_ns) // 1000)
         return _in_same_boot(gap_us)
     last = select(schema.ledger.c.recv_us).order_by(schema.ledger.c.pos.desc()).limit(1)
-    times = (hub.anchor_us, connection.execute(last).scalar(), _newest_backup_us(connection))
-    known = [at_us for at_us in times if at_us is not None]
-    return _in_new_boot(now.utc_us - max(known)) if known else (None, False, 0)
+    stored = (hub.anchor_us, connection.execute(last).scalar(), _newest_backup_us(connection))
+    times = [at_us for at_us in stored if at_us is not None]
+    return _in_new_boot(now.utc_us - max(times)) if times else (None, False, 0)
 
 
 def _in_same_boot(gap_us: int) -> tuple[str | None, bool, int]:
@@ -151,7 +155,7 @@ def _in_same_boot(gap_us: int) -> tuple[str | None, bool, int]:
 def _in_new_boot(gap_us: int) -> tuple[str | None, bool, int]:
     if -DOUBT_US <= gap_us <= AHEAD_US:
         return None, False, gap_us
-    text = f"The hub's clock is {_span(abs(gap_us))} {_way(gap_us)} of the last time it was trusted, before this start."
+    text = f"The hub's clock is {_span(abs(gap_us))} {_way(gap_us)} of the last trusted time, before this start."
     return text + SET_RIGHT, gap_us > 0, gap_us
 
 
@@ -163,7 +167,7 @@ def _row(connection: Connection) -> Any:
     return connection.execute(select(schema.clock_watch)).first()
 
 
-def _keep(connection: Connection, **changes: Any) -> None:
+def _update(connection: Connection, **changes: Any) -> None:
     connection.execute(schema.clock_watch.update().values(**changes))
 
 
@@ -173,7 +177,7 @@ def _doubt(connection: Connection, reason: str, *, vouchable: bool) -> None:
         hub = connection.execute(select(schema.hub)).one()
         _insert(connection, hub.anchor_boot or "", hub.anchor_ns or 0, hub.anchor_us or 0)
     pos = connection.execute(select(func.coalesce(func.max(schema.ledger.c.pos), 0))).scalar_one()
-    _keep(connection, reason=reason, vouchable=vouchable, sure=False, base_pos=pos)
+    _update(connection, reason=reason, vouchable=vouchable, sure=False, base_pos=pos)
 
 
 def _set_baseline(connection: Connection, clock: HubClock, *, sure: bool) -> None:
@@ -204,7 +208,8 @@ def _way(gap_us: int) -> str:
 
 
 def _span(us: int) -> str:
-    """
+    """A duration in hours, or in days from 72 h on.
+
     >>> _span(2 * 3_600_000_000), _span(400 * 86_400_000_000)
     ('2 h', '400 d')
     """

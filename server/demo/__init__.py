@@ -1,7 +1,8 @@
-"""The demo: a small factory on this machine, ten days old when it opens its doors, and at work while you look.
+"""Demo: a small simulated factory on this machine with ten past days and live stations.
 
-`floor` works out what happens there, `days` writes the past of it as the stations' logs, `live` runs three real stations on
-what happens next, `show` puts them together and `command` is `wipline-hub demo`.
+`simulated_shop` computes the scans, `factory` reads the sample shop, `days` writes the past scans as station logs, `live`
+runs three real stations for the next scans, `station_client` sends the past, `show` combines them, and `command` is
+`wipline-hub demo`.
 """
 
 from server.demo.command import demo

@@ -1,12 +1,12 @@
-"""Ten past days of the demo's floor, as the logs of the stations that stood there.
+"""Past days of the demo: station logs of the simulated scans of ten days.
 
-Every station has one log and every day is one boot in it: the station was switched on in the morning, asked the hub for
-the time (an anchor), and was scanned at until the evening. The events are what a station writes; they are sent by the
-stations' own protocol. Only one thing is not as in life: a hub seals anchors with its own clock, and its clock says today.
-**The demo made this hub and holds its key, so it seals the anchors of the past itself**, each with the time that the hub
-would have given. Anybody who has the hub's key could do the same; nobody else can.
+Each station has one log with one boot for each day: it is switched on in the morning, gets an anchor from the hub, and
+records scans until the evening. The events have the form of a station's events and are sent with the station protocol. One
+thing differs from a real station: a hub seals anchors with its present time. **The demo created the hub and has its key, so
+it seals the anchors of past days itself**, with the time that the hub would have had. Only an owner of the hub's key can do
+that.
 
-The shift of each day ends at the hour at which the demo was started, so that today's is always in progress.
+Each day's shift ends at the hour of the demo's start, so today's shift is always in progress.
 
 >>> at_us(SHIFT_S - 1.0, end_us=0), at_us(SHIFT_S * DAYS - 1.0, end_us=0)
 (-777601000000, -1000000)
@@ -28,15 +28,15 @@ DAYS = 10
 SHIFT_S = 9 * 3_600
 DAY_S = 86_400
 ANCHOR_EVERY_S = 3 * 3_600  # the protocol allows one an hour
-IDLE_S = 900  # a badge ends after this time without a scan, as in station.toml
+IDLE_S = 900  # a badge expires after this time without a scan, as in station.toml
 _ROUND_TRIP_NS = 3_000_000
 _UP_S = 40  # from the kernel's start to the station's first anchor
-_BADGED = 0.7  # the share of operators who show their badge when they come back to a bench
+_BADGED = 0.7  # share of operators who scan their badge after a pause
 
 
 @dataclass(frozen=True, slots=True)
 class StationBoot:
-    """A day of one station: the boot id, CLOCK_BOOTTIME (ns) of its session, and the events in their bytes."""
+    """A day of one station: the boot id, CLOCK_BOOTTIME (ns) of its session, and the encoded events."""
 
     boot: str
     t1_ns: int
@@ -45,7 +45,7 @@ class StationBoot:
 
 @dataclass(frozen=True, slots=True)
 class StationLog:
-    """The past of one station: a log of its own, boot after boot."""
+    """The log of one station with its boots in order."""
 
     station: str
     log_id: bytes
@@ -53,13 +53,13 @@ class StationLog:
 
 
 def at_us(work_s: float, end_us: int) -> int:
-    """The UTC (us) of a moment on the floor, where the tenth shift ends at `end_us`."""
+    """UTC (us) of a time of work, where the tenth shift ends at `end_us`."""
     day, into = divmod(work_s, SHIFT_S)
     return end_us - round(((DAYS - 1 - day) * DAY_S + SHIFT_S - into) * 1_000_000)
 
 
 def work_s(utc_us: int, end_us: int) -> float:
-    """The first moment of work at or after a UTC (us): the other way round; before the first shift it is 0.
+    """The inverse of `at_us`: the first time of work at or after a UTC (us); 0 before the first shift.
 
     >>> work_s(at_us(5_000.0, 0), 0)
     5000.0
@@ -70,7 +70,7 @@ def work_s(utc_us: int, end_us: int) -> float:
 
 
 def split(scans: Iterator[SimulatedScan], end_s: float) -> tuple[list[SimulatedScan], Iterator[SimulatedScan]]:
-    """The scans before a moment of work, and those from it on, not yet asked for."""
+    """The scans before a time of work, and an iterator of the later ones, which are not computed yet."""
     past: list[SimulatedScan] = []
     for scan in scans:
         if scan.at_s >= end_s:
@@ -88,9 +88,9 @@ def logs(
     key: bytes,
     seed: int,
 ) -> list[StationLog]:
-    """The stations' logs of these scans (in the order of time, all before the tenth shift's end).
+    """The station logs of these scans, which are in order of time and before the end of the tenth shift.
 
-    `benches`: the station at which each stage is scanned; `badges`: who works there; `key`: the hub's, for the anchors.
+    `benches`: stage -> station; `badges`: the operators' badges; `key`: the hub's key for the anchors.
     """
     by_station: dict[str, list[SimulatedScan]] = {station: [] for station in benches.values()}
     for scan in scans:
@@ -115,7 +115,7 @@ def _log(
 
 @dataclass(frozen=True, slots=True)
 class _Shift:
-    """One boot of one station: its clocks, and how an event of it looks."""
+    """One boot of one station: its clocks and its encoder of events."""
 
     station: str
     log_id: bytes
@@ -132,7 +132,7 @@ class _Shift:
         return self.start_us + round(into_s * 1_000_000)
 
     def anchor(self, into_s: float) -> bytes:
-        """An anchor as the best of eight round trips gives it, sealed with the hub's key (see above)."""
+        """An anchor of one round trip, sealed with the hub's key."""
         t1 = round((into_s + _UP_S) * 10**9)
         t2 = self.utc_us(into_s) + _ROUND_TRIP_NS // 2_000
         mac = anchor_mac(self.key, self.log_id, boot_bytes(self.boot), t2, t2)
@@ -143,7 +143,7 @@ class _Shift:
 def _events(
     shift: _Shift, scans: list[SimulatedScan], badges: tuple[str, ...], chance: random.Random, begin_s: int
 ) -> Iterator[bytes]:
-    """One boot's events in the order in which the station wrote them."""
+    """The events of one boot in order: anchors, badges, cards and scans."""
     yield shift.anchor(0.0)
     now_s, anchored_s, operator = 1.0, 0.0, None
     for scan in scans:
@@ -159,13 +159,13 @@ def _events(
         for text in scan.texts[:-1]:
             yield _read(shift, now_s, scan.stage, text, operator)
             now_s += chance.uniform(1, 3)
-        says = {"action": scan.action, "qty_milli": scan.qty_milli, "reason": scan.reason, "to": scan.to}
-        yield _read(shift, now_s, scan.stage, scan.texts[-1], operator, **says)
+        fields = {"action": scan.action, "qty_milli": scan.qty_milli, "reason": scan.reason, "to": scan.to}
+        yield _read(shift, now_s, scan.stage, scan.texts[-1], operator, **fields)
 
 
-def _read(shift: _Shift, into_s: float, stage: str, text: str, operator: str | None, **says: Any) -> bytes:
+def _read(shift: _Shift, into_s: float, stage: str, text: str, operator: str | None, **fields: Any) -> bytes:
     scheme = "badge" if text.startswith("WIP:BADGE:") else "command" if text.startswith("WIP:") else "own"
     reader = Reader("replay", f"replay-{stage}")
     return shift.event(
-        "scan", into_s, raw=text.encode(), reader=reader, scheme=scheme, stage=stage, operator=operator, **says
+        "scan", into_s, raw=text.encode(), reader=reader, scheme=scheme, stage=stage, operator=operator, **fields
     )

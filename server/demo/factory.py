@@ -1,7 +1,7 @@
-"""The demo's factory: the sample shop folder, and beside it what only a demonstration needs to know of its floor.
+"""Demo factory: the sample shop folder and the parameters of its simulation.
 
-`config/demo/` is what an installer would write; its `floor.toml` says which station stands at which stages and how long
-work takes there. Both come from the installed package, so the demo runs from a wheel as well as from a checkout.
+`config/demo/` is a shop folder as an installer writes it. Its `floor.toml` has the stages of each station and the duration
+of work at each stage. Both are part of the installed package, so the demo runs from a wheel as well as from a checkout.
 """
 
 import random
@@ -17,16 +17,16 @@ from server.demo.simulated_shop import SimulatedOrder, SimulatedStage
 from server.importer.entry_builder import NewEntry
 from server.importer.loader import is_sheet
 
-SIGNS_OFF = ("mill", "test")  # where the operator also scans when the work is finished
+SIGNS_OFF = ("mill", "test")  # stages at which the end of work is scanned too
 FIRST_NEW_ORDER = 2001
-_LAST_NUMBER = 999_999  # as many digits as the shop's pattern for an order has
+_LAST_NUMBER = 999_999  # the greatest number that the shop's order pattern matches
 CUSTOMERS = ("Aqualine", "Brandt Rail", "Coldwave", "Ferrox Process", "Kestrel Marine", "Morita Pumps", "Tessier Doors")
 _SIZES = {"pcs": (12, 20, 30, 48, 60, 80, 120), "m": (40, 75, 90, 120)}
 
 
 @dataclass(frozen=True, slots=True)
 class DemoFactory:
-    """The sheets of the shop folder by file name, and the floor: stations, the stages of each, the pace of each stage."""
+    """The sheets of the shop folder by file name, the stages of each station, and the parameters of each stage."""
 
     sheets: Mapping[str, bytes]
     stations: Mapping[str, tuple[str, ...]]
@@ -49,12 +49,12 @@ def sample_factory() -> DemoFactory:
 
 
 def badges(entries: Sequence[NewEntry]) -> tuple[str, ...]:
-    """Everybody's badge."""
+    """The badges of all persons."""
     return tuple(entry.data["badge"] for entry in entries if entry.what == "person.define" and "badge" in entry.data)
 
 
 class Products:
-    """What the shop makes, as its definitions say: routing, unit and decimals of each product."""
+    """The shop's products by its definitions: routing, unit and decimals of each."""
 
     def __init__(self, entries: Sequence[NewEntry]) -> None:
         routings = {
@@ -66,7 +66,7 @@ class Products:
         self._stages = {name: routings[product["routing"]] for name, product in self._products.items()}
 
     def order(self, data: Mapping[str, Any], start_s: float) -> SimulatedOrder:
-        """The work order that a release entry's fields describe."""
+        """The simulated order of a release entry."""
         product = data["product"]
         return SimulatedOrder(
             data["order"],
@@ -79,7 +79,7 @@ class Products:
         )
 
     def further_release(self, number: int, today: date, chance: random.Random) -> dict[str, Any]:
-        """The fields of a new order's release `today`: the `number`-th that the live floor takes in."""
+        """The release fields of the `number`-th new order of the live simulation."""
         product = chance.choice(sorted(self._products))
         size = chance.choice(_SIZES[self._products[product]["unit"]])
         order = FIRST_NEW_ORDER + (number - 1) % (_LAST_NUMBER - FIRST_NEW_ORDER)
@@ -95,7 +95,7 @@ class Products:
 def past_orders(
     entries: Sequence[NewEntry], products: Products, *, end_us: int, chance: random.Random
 ) -> list[SimulatedOrder]:
-    """The shop folder's orders as the floor takes them: each is started a shift or so after its release."""
+    """The simulated orders of the shop folder; each starts about one shift after its release."""
     return [
         products.order(entry.data, work_s(entry.holds_from_us or end_us, end_us) + chance.uniform(0.2, 1.4) * SHIFT_S)
         for entry in entries

@@ -1,7 +1,6 @@
-"""The demo's present: three real stations, each fed through named pipes, one for every stage where it scans.
+"""Live part of the demo: three real station processes, each fed through one named pipe for each stage.
 
-The floor goes on where its past ended, only faster: an act of an operator follows the next as soon as its texts are typed,
-about one a second. Where orders run out, new ones are released, as an office would.
+The simulation continues after its past days, but faster: about one read a second. New orders are released when few are left.
 """
 
 import os
@@ -15,22 +14,22 @@ from pathlib import Path
 
 from server.demo.simulated_shop import SimulatedOrder, SimulatedScan, SimulatedShop
 
-CHANGE_OF_SHIFT = 90  # acts at a station until somebody else takes over
+CHANGE_OF_SHIFT = 90  # scans at a station until the operator changes
 BADGE_TEXT = "WIP:BADGE:{}"
-SLIP_EVERY = 120  # acts: now and then somebody reads the wrong thing, and takes it back
-SLIP = ("4006381333931", "WIP:UNDO")  # the number on a pencil
+SLIP_EVERY = 120  # scans between two wrong reads, which the operator undoes
+SLIP = ("4006381333931", "WIP:UNDO")  # the GTIN of a pencil
 STOP_S = 8.0
 
 
 def command(module: str, *arguments: str) -> list[str]:
-    """The command line of a program of ours, on this Python: it works from a checkout and from an installed wheel alike."""
-    # -P: what lies in the folder where the demo was started is not imported.
+    """The command line of one of the product's programs on this Python, from a checkout or an installed wheel."""
+    # -P: do not import modules from the current folder.
     return [sys.executable, "-P", "-c", f"from {module} import main; main()", *arguments]
 
 
 @dataclass(slots=True)
 class DemoStation:
-    """A `wipline-station run` in its own folder, and the pipes of its readers by stage."""
+    """A process `wipline-station run` in its own folder, and the pipes of its readers by stage."""
 
     name: str
     folder: Path
@@ -38,7 +37,7 @@ class DemoStation:
     pipes: dict[str, int] = field(default_factory=dict)
 
     def start(self, hub_url: str, token: str) -> subprocess.Popen[bytes]:
-        """Write its configuration, make its pipes, start it."""
+        """Write its configuration, create its pipes, and start the process."""
         self.folder.mkdir(mode=0o700)
         secret = self.folder / "token"
         secret.touch(mode=0o600)
@@ -47,19 +46,19 @@ class DemoStation:
         for stage in self.stages:
             path = self.folder / f"scans-{stage}"
             os.mkfifo(path, 0o600)
-            # Read and write: the pipe exists for both sides at once, and neither has to wait for the other to open it.
+            # Opened for reading and writing, so that the open does not wait for the station's side.
             self.pipes[stage] = os.open(path, os.O_RDWR | os.O_NONBLOCK | os.O_CLOEXEC)
         with (self.folder / "station.log").open("wb") as log:
-            return subprocess.Popen(  # noqa: S603 - our own program
+            return subprocess.Popen(  # noqa: S603 - the product's own program
                 command("station.cli", "run", "--config", str(self.folder / "station.toml")),
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
-                start_new_session=True,  # Ctrl-C is for the demo, which then ends its stations in order
+                start_new_session=True,  # Ctrl-C must reach only the demo, which then stops its stations
             )
 
     def scan(self, stage: str, text: str) -> None:
-        """Type one scan; a pipe that nobody empties any more is full one day, and then the scan is not made."""
+        """Write one scan to the pipe; a scan to a full pipe, whose station has ended, is dropped."""
         with suppress(BlockingIOError):
             os.write(self.pipes[stage], text.encode() + b"\n")
 
@@ -76,7 +75,7 @@ class DemoStation:
 
 
 def stop(processes: Sequence[subprocess.Popen[bytes]]) -> None:
-    """End these programs: politely together, then those that are left."""
+    """Terminate all processes together; kill those that do not end within STOP_S."""
     for process in processes:
         process.terminate()
     for process in processes:
@@ -88,7 +87,7 @@ def stop(processes: Sequence[subprocess.Popen[bytes]]) -> None:
 
 
 class Operators:
-    """Who stands at which station: somebody else after a while, who then shows a badge first; and people make mistakes."""
+    """The operator at each station; operators change, scan a badge after a change, and make wrong reads."""
 
     def __init__(self, badges: Sequence[str], chance: random.Random) -> None:
         self._badges, self._chance = tuple(badges), chance
@@ -96,7 +95,7 @@ class Operators:
         self._acts = 0
 
     def before(self, station: str) -> list[str]:
-        """What is read at a station before its next act: a badge where somebody else takes over, and rarely a slip."""
+        """The reads at a station before its next scan: a badge after a change of operator, and rarely a wrong read."""
         self._acts += 1
         badge = self._badge_before(station)
         slip = SLIP if self._acts % SLIP_EVERY == 0 else ()
@@ -107,17 +106,17 @@ class Operators:
         if left:
             self._on[station] = (badge, left - 1)
             return None
-        others = [each for each in self._badges if each != badge]
+        others = [other for other in self._badges if other != badge]
         badge = self._chance.choice(others)
         self._on[station] = (badge, CHANGE_OF_SHIFT)
         return BADGE_TEXT.format(badge)
 
 
 def acts(
-    floor: SimulatedShop, rest: Iterator[SimulatedScan], release: Callable[[SimulatedOrder], None]
+    shop: SimulatedShop, rest: Iterator[SimulatedScan], release: Callable[[SimulatedOrder], None]
 ) -> Iterator[SimulatedScan]:
-    """The acts from now on, for ever; new orders are released before anybody can scan them."""
+    """All further scans, without end; new orders are released before their first scan."""
     while True:
-        for order in floor.top_up():
+        for order in shop.top_up():
             release(order)
         yield next(rest)

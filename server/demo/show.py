@@ -1,7 +1,7 @@
-"""The demo put together: its hub, its past, its stations, in one folder.
+"""Demo run: the hub, the past days and the stations of a demo in one folder.
 
-Everything in it is the product's own: the hub is made and the shop imported as by `init` and `import`, hub and stations run
-as their own processes, and whatever happened or happens comes in over their protocol.
+It uses only the product's own functions: the hub is created and the shop imported as by `init` and `import`, hub and
+stations run as separate processes, and all events are sent with the station protocol.
 """
 
 import random
@@ -35,42 +35,42 @@ if TYPE_CHECKING:
     from server.importer.entry_builder import NewEntry
 
 HOST = "127.0.0.1"
-START_S = 20.0  # a slow board's time to start the hub
-FOLD_S = 20.0  # and to fold ten days
-LAST_SCAN_US = 3 * 60 * 1_000_000  # the past ends this long ago; the stations go on from there
+START_S = 20.0  # start of the hub on a slow board
+FOLD_S = 20.0  # projection of ten days on a slow board
+LAST_SCAN_US = 3 * 60 * 1_000_000  # age of the last past scan
 NAME = "demo"
-LAST_LINES = 20  # of a log, where something went wrong
+LAST_LINES = 20  # lines of a log in an error message
 _LOCALTIME = Path("/etc/localtime")
 
 
 def free_port(port: int) -> int:
-    """This port, or any free one for 0. Raises `click.ClickException` where nobody can listen there."""
+    """This port, or any free one for 0. Raises `click.ClickException` for an unusable port."""
     with socket.socket() as trial:
         trial.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             trial.bind((HOST, port))
         except OSError as error:
-            msg = f"Nobody can listen on {HOST}:{port}: {error.strerror}. Expected a free port; name another, or --port 0."
+            msg = f"{HOST}:{port} cannot be used: {error.strerror}. Expected a free port; name another, or --port 0."
             raise click.ClickException(msg) from error
         return int(trial.getsockname()[1])
 
 
 def timezone() -> str:
-    """This machine's time zone by name; UTC where it does not say."""
-    _, found, name = str(_LOCALTIME.resolve()).partition("/zoneinfo/")
+    """The name of this machine's time zone; UTC where it is unknown."""
+    _, is_zone, name = str(_LOCALTIME.resolve()).partition("/zoneinfo/")
     try:
-        return ZoneInfo(name).key if found else "UTC"
+        return ZoneInfo(name).key if is_zone else "UTC"
     except (ValueError, OSError):
         return "UTC"
 
 
 class DemoRun:
-    """One demo in its own folder. Call `prepare`, `open`, `relive`, `staff`, then take `acts`; end all of `processes`."""
+    """One demo in its own folder. Call `prepare`, `open`, `send_past`, `start_stations`; at the end stop `processes`."""
 
     def __init__(self, folder: Path, seed: int, port: int) -> None:
         self._folder, self._port = folder, port
         self.url = f"http://{HOST}:{port}"
-        self._chance = random.Random(seed)  # noqa: S311 - a plausible factory, no secret
+        self._chance = random.Random(seed)  # noqa: S311 - a simulation, no secret
         self._seed = seed
         self._factory = sample_factory()
         self._tokens: dict[str, str] = {}
@@ -88,7 +88,7 @@ class DemoRun:
         return f"{self.url}/sign-in/{self._link}"
 
     def prepare(self) -> None:
-        """Make the hub, import the shop, and give the stations, the office and the visitor their ways in."""
+        """Create the hub, make tokens for stations and office and a sign-in link for the visitor, and import the shop."""
         configuration = self._folder / "hub.toml"
         configuration.write_text(
             f'db = "{self._folder}/hub.db"\nlisten = "{HOST}:{self._port}"\ntimezone = "{timezone()}"\n',
@@ -111,25 +111,25 @@ class DemoRun:
         self._entries = import_shop(config.db, self._factory.sheets, by=NAME, now_us=now_us, zone=zone).entries
 
     def open(self) -> None:
-        """Start the hub and wait until it answers."""
+        """Start the hub and wait until it answers. Raises `click.ClickException` after START_S."""
         with (self._folder / "hub.log").open("wb") as output:
-            hub = subprocess.Popen(  # noqa: S603 - our own program
+            hub = subprocess.Popen(  # noqa: S603 - the product's own program
                 command("server.cli", "run", "--config", str(self._folder / "hub.toml")),
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=output,
-                start_new_session=True,  # Ctrl-C is for the demo, which then ends the hub in order
+                start_new_session=True,  # Ctrl-C must reach only the demo, which then stops the hub
             )
         self.processes.append(hub)
         deadline = time.monotonic() + START_S
         while self._health() is None:
             if hub.poll() is not None or time.monotonic() > deadline:
-                msg = f"The demo's hub did not start. It said:\n{self.last_words('hub')}"
+                msg = f"The demo's hub did not start. The end of its log:\n{self.log_tail('hub')}"
                 raise click.ClickException(msg)
             time.sleep(0.03)
 
-    def relive(self) -> Iterator[SimulatedScan]:
-        """Send the ten past days and wait until the hub's pages show them; the scans that come after them."""
+    def send_past(self) -> Iterator[SimulatedScan]:
+        """Send the ten past days and wait until they are projected. Returns the scans after them."""
         end_us = clock.utc_us() - LAST_SCAN_US
         products = Products(self._entries)
         orders = past_orders(self._entries, products, end_us=end_us, chance=self._chance)
@@ -139,18 +139,18 @@ class DemoRun:
             self._releases[data["order"]] = data
             return products.order(data, at_s + self._chance.uniform(0.3, 2) * SHIFT_S)
 
-        floor = SimulatedShop(self._factory.stages, orders, seed=self._seed, new_order=further)
-        past, rest = split(floor.scans(), DAYS * SHIFT_S)
-        people_on = badges(self._entries)
-        written = logs(past, self._factory.benches, people_on, end_us=end_us, key=self._key, seed=self._seed)
+        shop = SimulatedShop(self._factory.stages, orders, seed=self._seed, new_order=further)
+        past, rest = split(shop.scans(), DAYS * SHIFT_S)
+        operators = badges(self._entries)
+        written = logs(past, self._factory.benches, operators, end_us=end_us, key=self._key, seed=self._seed)
         with ThreadPoolExecutor(len(written)) as senders:
             for _ in senders.map(lambda log: DemoClient(self.url, self._tokens[log.station]).send(log), written):
                 pass
-        self._await_pages()
-        return acts(floor, rest, lambda order: self._office.enter("order.release", self._releases.pop(order.order)))
+        self._await_projection()
+        return acts(shop, rest, lambda order: self._office.enter("order.release", self._releases.pop(order.order)))
 
-    def staff(self) -> Operators:
-        """Start the stations."""
+    def start_stations(self) -> Operators:
+        """Start the stations; returns their operators."""
         for name, stages in self._factory.stations.items():
             station = DemoStation(name, self._folder / name, stages)
             self.processes.append(station.start(self.url, self._tokens[name]))
@@ -158,7 +158,7 @@ class DemoRun:
         return Operators(badges(self._entries), self._chance)
 
     def at(self, stage: str) -> DemoStation:
-        """The station that scans at a stage."""
+        """The station of a stage."""
         return self.stations[self._factory.benches[stage]]
 
     def _health(self) -> dict[str, Any] | None:
@@ -166,28 +166,28 @@ class DemoRun:
             answer = urllib3.request("GET", self.url + "/healthz", headers=CLOSING, timeout=2.0, retries=False)
         except urllib3.exceptions.HTTPError:
             return None
-        said: dict[str, Any] = answer.json()
-        return said
+        health: dict[str, Any] = answer.json()
+        return health
 
-    def _await_pages(self) -> None:
-        """Until the projection has come to the ledger's end: whoever opens the page at once sees all ten days."""
+    def _await_projection(self) -> None:
+        """Wait until the projection has reached the end of the ledger, at most FOLD_S."""
         deadline = time.monotonic() + FOLD_S
         while time.monotonic() < deadline:
-            found = self._health()
-            if found is not None and (found.get("projected_pos") or 0) >= (found.get("pos") or 0):
+            health = self._health()
+            if health is not None and (health.get("projected_pos") or 0) >= (health.get("pos") or 0):
                 return
             time.sleep(0.03)
 
     def ended(self) -> str | None:
-        """What to say where one of the programs has ended by itself; None while all of them run."""
+        """An error message where a process has ended; None while all of them run."""
         names = ["hub", *self.stations]
         for name, process in zip(names, self.processes, strict=True):
             if process.poll() is not None:
-                return f"{name} ended with exit code {process.returncode}. It said:\n{self.last_words(name)}"
+                return f"{name} ended with exit code {process.returncode}. The end of its log:\n{self.log_tail(name)}"
         return None
 
-    def last_words(self, name: str) -> str:
-        """The end of what the hub or a station has logged."""
+    def log_tail(self, name: str) -> str:
+        """The last lines of the log of the hub or of a station."""
         log = self._folder / "hub.log" if name == "hub" else self._folder / name / "station.log"
         lines = log.read_text(encoding="utf-8", errors="replace").splitlines()
         return "\n".join(lines[-LAST_LINES:]) or "nothing"

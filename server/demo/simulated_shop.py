@@ -1,14 +1,13 @@
-"""The demo's shop floor: forty orders on their way through eight stages, worked out by the minute from a seed.
+"""Simulated shop: a discrete-event simulation of orders at the stages of a factory, reproducible by a seed.
 
-Orders queue at each stage by priority and due date; a stage works on so many lots at once, the mill is the bottleneck.
-Now and then pieces are scrapped, sent back or held, and some scan is forgotten. What comes out are scans as an operator
-makes them: cards first, then the sheet. The floor never ends: with `SimulatedShop.new_order` it takes in new orders for
-as long as somebody asks for the next scan. Nothing here reads a clock: times are seconds of work since the first shift
-began.
+Orders queue at each stage by priority; a stage works on a limited number of lots at once, and the mill is the bottleneck.
+Some pieces are scrapped, reworked or held, and some scans are missed. The result is a sequence of scans in an operator's
+order: cards first, then the traveller. With `new_order` the simulation has no end. It reads no clock: times are seconds of
+work since the start of the first shift.
 
 >>> stages = {"saw": SimulatedStage("saw", 60, 1), "pack": SimulatedStage("pack", 10, 1)}
->>> floor = SimulatedShop(stages, [SimulatedOrder("WO-1", ("saw", "pack"), 10_000, start_s=0)], seed=1)
->>> [(scan.stage, scan.texts) for scan in floor.scans()]
+>>> shop = SimulatedShop(stages, [SimulatedOrder("WO-1", ("saw", "pack"), 10_000, start_s=0)], seed=1)
+>>> [(scan.stage, scan.texts) for scan in shop.scans()]
 [('saw', ('WO-1',)), ('pack', ('WO-1',))]
 """
 
@@ -20,12 +19,12 @@ from dataclasses import dataclass, field
 from station.core.quantity import decimal_text
 
 MINUTE_S = 60
-SMALLEST_SPLIT_MILLI = 24_000  # an order of this much and more travels in several lots
+SMALLEST_SPLIT_MILLI = 24_000  # an order of at least this quantity is split into several lots
 
 
 @dataclass(frozen=True, slots=True)
 class SimulatedStage:
-    """A stage's pace: minutes for a whole order, lots at once, and the share of lots (per cent) with each misfortune."""
+    """Parameters of a stage: minutes for a whole order, lots at once, and the share of lots (per cent) with each event."""
 
     stage: str
     minutes: int
@@ -34,12 +33,12 @@ class SimulatedStage:
     rework: int = 0
     hold: int = 0
     missed: int = 0
-    signs_off: bool = False  # a DONE card when the work is finished, besides the scan at arrival
+    signs_off: bool = False  # a DONE card at the end of work, in addition to the scan at arrival
 
 
 @dataclass(frozen=True, slots=True)
 class SimulatedOrder:
-    """A work order: the stages of its routing, its quantity, the finest step of that quantity, and when work may start."""
+    """A work order: the stages of its routing, its quantity, the step of that quantity, and its earliest start."""
 
     order: str
     stages: tuple[str, ...]
@@ -52,7 +51,7 @@ class SimulatedOrder:
 
 @dataclass(frozen=True, slots=True)
 class SimulatedScan:
-    """One act of an operator: the texts read one after another at a stage; cards, then the sheet."""
+    """One act of an operator: the texts that are read in sequence at a stage; cards, then the traveller."""
 
     at_s: float
     stage: str
@@ -66,22 +65,22 @@ class SimulatedScan:
 
 @dataclass(slots=True)
 class SimulatedLot:
-    """So much of an order travelling together; `step` is its place in the routing."""
+    """A part of an order that moves together; `step` is its index in the routing."""
 
     order: SimulatedOrder
     qty_milli: int
     step: int = 0
-    scanned: bool = True  # whether it was checked in where it stands
-    returning: bool = False  # sent back once: the second time it passes
+    scanned: bool = True  # whether its arrival at the present stage was scanned
+    returning: bool = False  # it was sent back for rework once
 
     @property
     def stage(self) -> str:
-        """Where it stands."""
+        """The present stage."""
         return self.order.stages[self.step]
 
     @property
     def is_last(self) -> bool:
-        """Whether this is the end of the routing: its scan finishes the lot."""
+        """Whether this is the last stage of the routing, where a scan finishes the lot."""
         return self.step == len(self.order.stages) - 1
 
 
@@ -92,7 +91,7 @@ class _StagePlace:
 
 
 class SimulatedShop:
-    """The floor at work. `new_order(n, at_s)` gives the n-th further order where the floor runs short; None: never."""
+    """The simulation. `new_order(n, at_s)` returns the n-th further order when fewer than `wanted` are left; None: never."""
 
     def __init__(
         self,
@@ -104,24 +103,24 @@ class SimulatedShop:
         wanted: int = 24,
     ) -> None:
         self._stages = stages
-        self._chance = random.Random(seed)  # noqa: S311 - a plausible floor, no secret
+        self._chance = random.Random(seed)  # noqa: S311 - a simulation, no secret
         self._agenda: list[tuple[float, int, Callable[[], list[SimulatedScan]]]] = []
         self._count = 0
         self._places = {stage: _StagePlace() for stage in stages}
-        self._lots: dict[str, int] = {}  # how many lots of an order travel
+        self._lots: dict[str, int] = {}  # the number of unfinished lots of each order
         self._new_order, self._wanted, self._taken_in = new_order, wanted, 0
         self._now_s = 0.0
         for order in orders:
             self._take_in(order)
 
     def scans(self) -> Iterator[SimulatedScan]:
-        """Every scan in the order of time; ends when nothing is left to do and no new order comes."""
+        """Every scan in order of time; ends when the agenda is empty."""
         while self._agenda:
             self._now_s, _, act = heapq.heappop(self._agenda)
             yield from act()
 
     def top_up(self) -> list[SimulatedOrder]:
-        """New orders until as many are on their way as wanted; the caller releases them before asking for more scans."""
+        """Add new orders until `wanted` are unfinished, and return them; release them before the next scan."""
         fresh = []
         while self._new_order is not None and len(self._lots) < self._wanted:
             self._taken_in += 1
@@ -187,13 +186,13 @@ class SimulatedShop:
             del self._lots[lot.order.order]
 
     def _misfortunes(self, lot: SimulatedLot, stage: SimulatedStage) -> list[SimulatedScan]:
-        """Scrap and rework of a part of the lot, as the stage's shares have it."""
+        """Scrap and rework of a part of the lot, by the stage's shares."""
         scans = []
         if self._happens(stage.scrap):
             lost = self._part(lot)
             scans.append(self._scan(lot, "scrap", lost, "leak" if stage.stage == "test" else "bore"))
             lot.qty_milli -= lost
-        back = next((each for each in ("deburr", "assembly") if each in lot.order.stages[: lot.step]), None)
+        back = next((stage_ for stage_ in ("deburr", "assembly") if stage_ in lot.order.stages[: lot.step]), None)
         if (
             back is not None
             and not lot.returning
@@ -221,20 +220,20 @@ class SimulatedShop:
         if lot.scanned and self._stages[lot.stage].signs_off:
             scans.append(self._scan(lot, "done"))
         lots = [lot] if lot.step else self._split(lot)
-        for each in lots:
-            each.step += 1
-            self._at(self._now_s + self._chance.uniform(4, 45) * MINUTE_S, lambda each=each: self._arrive(each))  # type: ignore[misc]
+        for part in lots:
+            part.step += 1
+            self._at(self._now_s + self._chance.uniform(4, 45) * MINUTE_S, lambda part=part: self._arrive(part))  # type: ignore[misc]
         return scans
 
     def _split(self, lot: SimulatedLot) -> list[SimulatedLot]:
-        """A big order leaves its first stage in two to four lots."""
+        """Split a big order into two to four lots after its first stage."""
         if lot.qty_milli < SMALLEST_SPLIT_MILLI:
             return [lot]
         count = self._chance.randint(2, 4)
         step = lot.order.step_milli
-        each = lot.qty_milli // count // step * step
-        lots = [SimulatedLot(lot.order, each) for _ in range(count - 1)]
-        lots.append(SimulatedLot(lot.order, lot.qty_milli - each * (count - 1)))
+        share_milli = lot.qty_milli // count // step * step
+        lots = [SimulatedLot(lot.order, share_milli) for _ in range(count - 1)]
+        lots.append(SimulatedLot(lot.order, lot.qty_milli - share_milli * (count - 1)))
         self._lots[lot.order.order] += count - 1
         return lots
 
@@ -246,7 +245,7 @@ class SimulatedShop:
         reason: str | None = None,
         to: str | None = None,
     ) -> SimulatedScan:
-        """The texts of one act; an order that travels in several lots says how much, so that nobody has to guess."""
+        """The texts of one act; a lot that is a part of its order includes its quantity."""
         if qty_milli is None and lot.qty_milli != lot.order.qty_milli:
             qty_milli = lot.qty_milli
         if action in ("hold", "release") and lot.qty_milli == lot.order.qty_milli:

@@ -1,4 +1,4 @@
-"""A client connection as `server.http.request_worker` keeps it: its phase, its deadline, and what it has sent so far."""
+"""Client connection of the request worker: its phase, its deadline, and the bytes that it has sent so far."""
 
 import socket
 import time
@@ -18,7 +18,7 @@ MAX_BUFFERED_BYTES = 32 * 1024 * 1024
 
 
 class ConnectionPhase(Enum):
-    """What a connection is at. In `ANSWERING` it belongs to a thread, otherwise to the main thread."""
+    """The phase of a connection. In `ANSWERING` a thread owns it, otherwise the main thread."""
 
     RECEIVING = 1
     ANSWERING = 2
@@ -26,7 +26,7 @@ class ConnectionPhase(Enum):
 
 
 class WorkerLimits(NamedTuple):
-    """Limits of a worker: connections of an address and of all, bytes of all, seconds for a head, a request and sending."""
+    """Limits of a worker: connections for each address and in all, buffered bytes, seconds for head, request and answer."""
 
     address_connections: int = ADDRESS_CONNECTIONS
     connections: int = MAX_CONNECTIONS
@@ -37,18 +37,18 @@ class WorkerLimits(NamedTuple):
 
 
 class AnswerSocket(socket.socket):
-    """A client's socket. `sendall` may block for `send_s` after `begin_answer`, over all calls together."""
+    """A client's socket with a time limit for an answer: all `sendall` calls after `begin_answer` share `send_s`."""
 
     __slots__ = ("_left_s",)
 
     def begin_answer(self, send_s: float) -> None:
-        """Start a new answer, with all of its time."""
+        """Start the time limit of a new answer."""
         self._left_s = send_s
         self.settimeout(send_s)
 
     def sendall(self, data: Any, flags: int = 0, /) -> None:
-        """As `socket.sendall`. Raises `TimeoutError` when the answer's time is used up."""
-        if self.gettimeout() == 0.0:  # gunicorn's own errors, from the main thread: as much as goes without waiting
+        """Send as `socket.sendall` does. Raises `TimeoutError` when the answer's time is used up."""
+        if self.gettimeout() == 0.0:  # gunicorn's own errors, sent from the main thread, which must not block
             super().sendall(data, flags)
             return
         start = time.monotonic()
@@ -60,9 +60,10 @@ class AnswerSocket(socket.socket):
 
 
 class Connection(gthread.TConn):  # type: ignore[misc]  # gunicorn has no types
-    """One client connection with what it has sent so far.
+    """One client connection with the received bytes of its incomplete request.
 
-    `since`: monotonic seconds of its request's first byte, or of the accept; `deadline`: when its phase ends at the latest.
+    `since`: monotonic seconds of the request's first byte, or of the accept; `deadline`: monotonic seconds at which its
+    phase ends at the latest.
     """
 
     def __init__(self, config: Any, sock: AnswerSocket, client: Any, server: Any) -> None:
@@ -71,7 +72,7 @@ class Connection(gthread.TConn):  # type: ignore[misc]  # gunicorn has no types
         self.buffer = RequestBuffer(config, client)
         self.phase = ConnectionPhase.RECEIVING
         self.request: WholeRequest | None = None
-        self.counted = 0  # bytes of this connection in the worker's sum
+        self.counted = 0  # bytes of this connection in the worker's total
         self.discarded = 0
         self.since = time.monotonic()
         self.deadline = self.since

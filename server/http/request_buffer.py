@@ -1,9 +1,9 @@
-"""Whole HTTP requests out of the bytes of one connection, without a socket and without waiting.
+"""Request buffer: assemble whole HTTP requests from the bytes of one connection, without a socket and without blocking.
 
-`RequestBuffer` is fed what arrives and yields a request when its head and its body are complete. gunicorn's own parser reads
-the head, so there is one opinion about it; only the search for the end of the body is done here (RFC 9112 sections 6 and 7).
-The parser is given exactly the bytes of one request: if it sees its end elsewhere, it meets the end of its input and never
-the next request.
+`RequestBuffer` is fed with received bytes and returns a request when its head and body are complete. gunicorn's own parser
+parses the head, so there is only one interpretation of it; this module only finds the end of the body (RFC 9112 sections 6
+and 7). The parser gets exactly the bytes of one request: if it finds another end, it reaches the end of its input and never
+reads into the next request.
 
 >>> from gunicorn.config import Config
 >>> buffer = RequestBuffer(Config(), ("192.0.2.7", 40000))
@@ -35,7 +35,7 @@ _HEX = frozenset(b"0123456789abcdefABCDEF")
 
 
 class RequestRefused(Exception):
-    """A request that is not read further. `status` is what the client is answered; then the connection is closed."""
+    """A refused request. The client gets `status` as the answer, then the connection is closed."""
 
     def __init__(self, status: int, came: str, expected: str, do: str) -> None:
         super().__init__(f"{came}; expected {expected}. {do}")
@@ -51,9 +51,9 @@ class WholeRequest:
     size: int
 
     def unchunk(self) -> None:
-        """Decode a chunked body into one of known length. Raises gunicorn's errors for one that is malformed.
+        """Decode a chunked body into one of known length. Raises gunicorn's errors for a malformed one.
 
-        It is done before the application sees the request, so that it meets a broken body nowhere.
+        It is called before the application gets the request, so the application never reads a malformed body.
         """
         if isinstance(self.message.body.reader, ChunkedReader):
             body = self.message.body.read()
@@ -66,41 +66,41 @@ class WholeRequest:
 
 
 class RequestBuffer:
-    """The bytes that arrived on a connection and belong to no whole request yet.
+    """The received bytes of a connection that do not form a whole request yet.
 
-    `config` is gunicorn's, `peer` the client's address as gunicorn has it.
+    `config` is gunicorn's configuration, `peer` the client's address in gunicorn's form.
     """
 
     def __init__(self, config: Any, peer: Any) -> None:
         self._config = config
         self._peer = peer
         self._bytes = bytearray()
-        self._searched = 0  # the head does not end before here
-        self._parts: deque[bytes] = deque()  # what the parser may read
-        self._parser: Any = None  # of the head that is complete
+        self._searched = 0  # offset up to which the end of the head was searched
+        self._parts: deque[bytes] = deque()  # the input of the parser
+        self._parser: Any = None  # set when the head is complete
         self._end: Iterator[int | None] | None = None
         self._continue = False
         self._head_size = 0
 
     @property
     def size(self) -> int:
-        """Bytes held here, the head of an incomplete request included."""
+        """The number of buffered bytes, including the parsed head of an incomplete request."""
         return len(self._bytes) + (self._head_size if self._parser is not None else 0)
 
     @property
     def message(self) -> Any:
-        """gunicorn's message of a request whose head is complete and whose body is not; None otherwise."""
+        """gunicorn's message of a request with a complete head and an incomplete body; None otherwise."""
         return None if self._parser is None else self._parser.mesg
 
     def feed(self, arrived: bytes) -> None:
-        """Add what arrived on the connection."""
+        """Append received bytes."""
         self._bytes += arrived
 
     def next_request(self) -> WholeRequest | None:
         """The next whole request, or None while bytes are missing.
 
-        Raises `RequestRefused`, or gunicorn's `ParseException` for a head that is malformed. Afterwards nothing more can be
-        read from this connection.
+        Raises `RequestRefused`, or gunicorn's `ParseException` for a malformed head. After an error the connection is not
+        readable any more.
         """
         if self._parser is None and not self._read_head():
             return None
@@ -111,28 +111,28 @@ class RequestBuffer:
         self._parts.append(bytes(self._bytes[:end]))
         del self._bytes[:end]
         request = WholeRequest(self._parser, self._parser.mesg, self._head_size + end)
-        self._begin_anew()
+        self._reset()
         return request
 
     def clear(self) -> None:
-        """Release everything now: the search for a body's end refers to its buffer and would keep it until a collection."""
+        """Release the memory now: the suspended search for the body's end refers to the buffer in a cycle."""
         self._bytes = bytearray()
-        self._begin_anew()
+        self._reset()
 
-    def _begin_anew(self) -> None:
+    def _reset(self) -> None:
         self._parser, self._end, self._parts, self._searched = None, None, deque(), 0
         self._continue = False
 
     def take_continue(self) -> bool:
-        """Whether the client waits for `100 Continue` before it sends the body; true once a request."""
-        asked, self._continue = self._continue, False
-        return asked
+        """Whether the client waits for `100 Continue` before it sends the body; True only once for each request."""
+        expected, self._continue = self._continue, False
+        return expected
 
     def _read_head(self) -> bool:
         if self._searched == 0 and self._bytes[:2] == b"\r\n":
             del self._bytes[:2]  # one empty line before a request is ignored (RFC 9112 section 2.2)
         blank_line = self._bytes.find(b"\r\n\r\n", max(0, self._searched - 3))
-        # A head with a bare LF never ends as HTTP/1.1 ends one: the parser gets it as it is and names the error.
+        # A head with a bare LF has no valid end: the parser gets it unchanged and reports the error.
         complete = blank_line >= 0 or self._has_bare_lf()
         end = blank_line + 4 if blank_line >= 0 else len(self._bytes)
         if end > MAX_HEAD_BYTES:
@@ -150,7 +150,7 @@ class RequestBuffer:
         self._head_size = end
         self._parser = RequestParser(self._config, _Parts(self._parts), self._peer)
         message = next(self._parser)
-        # gunicorn would send its `100 Continue` from a thread, when the body is here already.
+        # gunicorn would send `100 Continue` from a thread, which starts only after the body has arrived.
         self._continue, message._expected_100_continue = message._expected_100_continue, False  # noqa: SLF001
         self._end = self._body_end(message)
         return True
@@ -165,7 +165,7 @@ class RequestBuffer:
         return False
 
     def _body_end(self, message: Any) -> Iterator[int | None]:
-        """Where the body ends in the buffer, None while it has not ended; asked again after each arrival."""
+        """A generator of the body's end in the buffer; it yields None while bytes are missing."""
         if isinstance(message.body.reader, ChunkedReader):
             return self._chunked_end()
         length = int(message.body.reader.length)
@@ -179,7 +179,7 @@ class RequestBuffer:
         yield length
 
     def _chunked_end(self) -> Iterator[int | None]:
-        """Follow the chunk sizes. What is read once is not read again, however slowly it arrives."""
+        """Follow the chunk sizes. The generator keeps its offset, so slowly arriving bytes are scanned only once."""
         at = received = 0
         while True:
             while (line_end := self._bytes.find(b"\r\n", at, at + MAX_CHUNK_LINE_BYTES)) < 0:
@@ -199,7 +199,7 @@ class RequestBuffer:
             if self._bytes[at : at + 2] != b"\r\n":
                 raise _bad_chunk(bytes(self._bytes[at : at + 40]))
             at += 2
-        # Trailer fields, or the empty line at once.
+        # Trailer fields end with an empty line, which is the only line if there are no trailer fields.
         while self._bytes[at : at + 2] != b"\r\n":
             end = self._bytes.find(b"\r\n\r\n", at, at + MAX_TRAILER_BYTES)
             if end >= 0:
@@ -212,7 +212,7 @@ class RequestBuffer:
 
 
 class _Parts:
-    """What a parser may read: first the head, later the body; never more, and never waiting."""
+    """The input of a parser: the head, later the body. It never blocks and ends after the bytes of one request."""
 
     def __init__(self, parts: deque[bytes]) -> None:
         self._parts = parts

@@ -1,18 +1,18 @@
-"""gunicorn worker that gives a thread to whole requests only.
+"""Request worker: a gunicorn worker that assigns a thread only to whole requests.
 
-gunicorn's threaded worker gives a connection a thread as soon as its first byte arrives, and the thread waits for the rest:
-as many slow senders as there are threads stop the hub. Here the main thread reads all connections without blocking. A thread
-gets a request when head and body are complete. These bounds apply meanwhile:
+gunicorn's threaded worker assigns a thread at the first byte of a request, and the thread waits for the rest: as many slow
+senders as there are threads stop the hub. Here the main thread reads all connections without blocking. A thread gets a
+request when its head and body are complete. These limits apply meanwhile:
 
 - the head must be complete after `HEAD_S`, head and body after `REQUEST_S`, both counted from the first byte;
 - a connection may be idle for gunicorn's `keepalive` between two requests;
 - an address has at most `ADDRESS_CONNECTIONS` connections. One more closes the address's own connection that has waited
-  longest; only when all of them are being answered is the new one refused. A reverse proxy is one address;
-- all connections together hold at most `MAX_BUFFERED_BYTES` of requests, and there are at most `MAX_CONNECTIONS`;
-- sending one answer may block for at most `SEND_S` in all, so a slow reader holds its thread no longer than that.
+  longest; the new one is refused only when all of them are being answered. A reverse proxy is one address;
+- all connections together buffer at most `MAX_BUFFERED_BYTES`, and there are at most `MAX_CONNECTIONS`;
+- sending one answer may block for at most `SEND_S` in all, so a slow reader occupies its thread no longer than that.
 
-Requests with a station's token have threads of their own, so that people's pages never keep a scan from the ledger. Where
-a bound is reached, connections of stations are closed last.
+Requests with a station's token have their own threads, so that pages never delay a scan. Where a limit is reached,
+connections of stations are closed last.
 """
 
 import contextlib
@@ -38,10 +38,10 @@ CLOSE_S = 2.0  # for the client to read the last answer and close its side
 STATION_THREADS = 8
 ACCEPTS_AT_ONCE = 32
 RECV_BYTES = 64 * 1024
-MAX_DISCARDED_BYTES = 4 * 1024 * 1024  # of a connection that is being closed
-SWEEP_S = 0.25  # how often deadlines are looked at
+MAX_DISCARDED_BYTES = 4 * 1024 * 1024  # received on a connection that is being closed
+SWEEP_S = 0.25  # interval at which deadlines are checked
 STOPPING_SWEEP_S = 0.05
-STREAMS = "/api/v1/events"  # holds its thread for as long as it is open
+STREAMS = "/api/v1/events"  # occupies its thread while it is open
 IsStation = Callable[[str], bool]
 _REASONS = {
     400: "Bad Request",
@@ -55,34 +55,34 @@ _EXHAUSTED = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM}
 
 
 class RequestWorker(gthread.ThreadWorker):  # type: ignore[misc]
-    """The worker. `is_station` tests whether a bearer token is a station's; `server.ops.serve` sets it at startup."""
+    """The worker. `is_station` tests whether a bearer token belongs to a station; `server.ops.serve` sets it at startup."""
 
     bounds = WorkerLimits()
 
     def __init__(self, *arguments: Any, **options: Any) -> None:
         super().__init__(*arguments, **options)
         self.is_station: IsStation = lambda _token: False
-        self._open: dict[Connection, None] = {}  # in the order in which they were accepted
+        self._open: dict[Connection, None] = {}  # in the order of their accept
         self._addresses: dict[str, int] = {}
         self._buffered = 0
         self._swept = 0.0
         self._station_pool: ThreadPoolExecutor | None = None
 
-    # What gunicorn's main loop calls
+    # Methods that gunicorn's main loop calls
 
     def get_thread_pool(self) -> ThreadPoolExecutor:
-        """The threads for everybody; beside them the stations'."""
+        """Create both thread pools; returns the one for all requests without a station's token."""
         self._station_pool = ThreadPoolExecutor(STATION_THREADS, thread_name_prefix="station")
         return ThreadPoolExecutor(self.cfg.threads, thread_name_prefix="request")
 
     def handle_quit(self, sig: int, frame: Any) -> None:
-        """End at once."""
+        """Stop at once."""
         if self._station_pool is not None:
             self._station_pool.shutdown(wait=False)
         super().handle_quit(sig, frame)
 
     def accept(self, listener: Any) -> None:
-        """Accept what waits at the listener, a bounded number at once: connections that are open get their turn too."""
+        """Accept a bounded number of pending connections, so that open connections are read in between."""
         for _ in range(ACCEPTS_AT_ONCE):
             try:
                 accepted, client = listener.accept()
@@ -96,13 +96,13 @@ class RequestWorker(gthread.ThreadWorker):  # type: ignore[misc]
             self._admit(Connection(self.cfg, sock, client, listener.getsockname()))
 
     def wait_for_and_dispatch_events(self, timeout: float) -> None:
-        """As gunicorn, and look at the deadlines in time."""
+        """Dispatch events as gunicorn does, with a timeout short enough for the deadlines."""
         if self._open:
             timeout = min(timeout, SWEEP_S if self.alive else STOPPING_SWEEP_S)
         super().wait_for_and_dispatch_events(timeout)
 
     def murder_keepalived(self, force: bool = False) -> None:
-        """Close what is past its deadline (`force`: everything that no thread holds)."""
+        """Expire connections past their deadline; with `force`, all connections that no thread owns."""
         now = time.monotonic()
         if not force and now - self._swept < (SWEEP_S if self.alive else 0):
             return
@@ -112,10 +112,10 @@ class RequestWorker(gthread.ThreadWorker):  # type: ignore[misc]
                 self._expire(connection)
 
     def murder_pending(self) -> None:
-        """Nothing is pending here: gunicorn's own worker keeps connections without a first byte there."""
+        """Nothing to do: gunicorn's worker has pending connections without a first byte, this one has none."""
 
     def _cap_keepalive(self, deadline: float) -> None:
-        """The worker stops. A request that is on its way has until `deadline`; stations send it again anyway."""
+        """Limit all deadlines while the worker stops; stations send an interrupted request again."""
         for connection in self._open:
             if connection.phase is not ConnectionPhase.ANSWERING:
                 connection.deadline = min(connection.deadline, deadline)
@@ -123,7 +123,7 @@ class RequestWorker(gthread.ThreadWorker):  # type: ignore[misc]
     # Connections
 
     def _admit(self, connection: Connection) -> None:
-        """Take a connection in, in place of one that waits where there are too many."""
+        """Add a connection; above a limit, close a waiting one for it, or refuse it where none waits."""
         self.nr_conns += 1
         self._open[connection] = None
         count = self._addresses[connection.address] = self._addresses.get(connection.address, 0) + 1
@@ -140,23 +140,23 @@ class RequestWorker(gthread.ThreadWorker):  # type: ignore[misc]
         self._readable(connection)  # most clients have sent their request by now
 
     def _close_waiting(self, new: Connection | None, *, of_address: bool = True) -> bool:
-        """Close the connection that has waited longest, of the new one's address or of all; False where all are at work.
+        """Close the connection that has waited longest, of the new one's address or of all; False where none waits.
 
-        Idle ones go first, then incomplete requests, those with a station's token last.
+        Idle connections are closed first, then those with incomplete requests, connections of stations last.
         """
         waiting = [
-            each
-            for each in self._open
-            if each is not new
-            and each.phase is not ConnectionPhase.ANSWERING
-            and (new is None or not of_address or each.address == new.address)
+            candidate
+            for candidate in self._open
+            if candidate is not new
+            and candidate.phase is not ConnectionPhase.ANSWERING
+            and (new is None or not of_address or candidate.address == new.address)
         ]
-        for each in sorted(waiting, key=lambda one: (one.of_station, not one.kept_alive, one.since)):
-            self._readable(each)  # its request may have arrived, and was not looked at yet
-            if each not in self._open:
+        for candidate in sorted(waiting, key=lambda other: (other.of_station, not other.kept_alive, other.since)):
+            self._readable(candidate)  # its request may have arrived without being read yet
+            if candidate not in self._open:
                 return True
-            if each.phase is not ConnectionPhase.ANSWERING:
-                self._drop(each)
+            if candidate.phase is not ConnectionPhase.ANSWERING:
+                self._drop(candidate)
                 return True
         return False
 
@@ -184,10 +184,10 @@ class RequestWorker(gthread.ThreadWorker):  # type: ignore[misc]
         connection.close()
 
     def _close_soon(self, connection: Connection) -> None:
-        """Close the sending side, and the rest when the client has closed too.
+        """Shut down the sending side, and close the connection after the client has closed its side.
 
-        Closing at once would reset the connection where unread bytes are left, and the last answer could be lost. gunicorn's
-        `close_graceful` waits for the client in the main thread; here nothing waits.
+        Closing at once would reset a connection with unread bytes, which can discard the last answer at the client.
+        gunicorn's `close_graceful` waits for the client in the main thread, which must not block here.
         """
         connection.phase = ConnectionPhase.CLOSING
         connection.deadline = time.monotonic() + (CLOSE_S if self.alive else gthread.STOP_KEEPALIVE_LINGER)
@@ -200,7 +200,7 @@ class RequestWorker(gthread.ThreadWorker):  # type: ignore[misc]
         self._watch(connection)
 
     def _expire(self, connection: Connection) -> None:
-        """End a connection at its deadline; an incomplete request is answered 408."""
+        """Close a connection at its deadline; an incomplete request gets a 408."""
         if connection.phase is ConnectionPhase.CLOSING or not connection.buffer.size or not self.alive:
             self._drop(connection)
             return
@@ -217,7 +217,7 @@ class RequestWorker(gthread.ThreadWorker):  # type: ignore[misc]
         )
 
     def _refuse(self, connection: Connection, refused: RequestRefused) -> None:
-        """Answer from the main thread as far as the socket takes it without waiting, and close."""
+        """Send an error answer without blocking, as far as the socket accepts it, and close the connection."""
         body = msgspec.json.encode(ErrorAnswer(ErrorBody(refused.came, refused.expected, refused.do)))
         head = (
             f"HTTP/1.1 {refused.status} {_REASONS[refused.status]}\r\nConnection: close\r\n"
@@ -232,9 +232,9 @@ class RequestWorker(gthread.ThreadWorker):  # type: ignore[misc]
     # Receiving
 
     def _readable(self, connection: Connection, _sock: Any = None) -> None:
-        """Read once what has arrived on a connection that the main thread has."""
+        """Read once from a connection that the main thread owns."""
         if connection not in self._open or not connection.registered:
-            return  # closed by an event before this one in the same round
+            return  # closed by an earlier event of the same round
         try:
             arrived = connection.sock.recv(RECV_BYTES)
         except (BlockingIOError, InterruptedError):
@@ -254,7 +254,11 @@ class RequestWorker(gthread.ThreadWorker):  # type: ignore[misc]
             self._advance(connection)
 
     def _advance(self, connection: Connection) -> None:
-        """Pass the connection's next request to a thread if it is whole; else wait for more until its deadline."""
+        """Pass the connection's next request to a thread if it is whole; otherwise wait for more bytes.
+
+        1. Refuse a malformed or too large request. 2. Classify the connection by its token. 3. Pass on a whole request.
+        4. Otherwise count the buffered bytes, set the deadline of the phase, and watch the socket.
+        """
         try:
             request = connection.buffer.next_request()
         except RequestRefused as refused:
@@ -264,7 +268,7 @@ class RequestWorker(gthread.ThreadWorker):  # type: ignore[misc]
             self.handle_error(None, connection.sock, connection.client, error)
             self._close_soon(connection)
             return
-        except OSError as error:  # gunicorn's NoMoreData: the head did not end where it seemed to
+        except OSError as error:  # gunicorn's NoMoreData: the parser found another end of the head
             self._refuse(
                 connection,
                 RequestRefused(400, f"a malformed head: {error}"[:200], "HTTP/1.1", "Correct it and send it again."),
@@ -277,7 +281,7 @@ class RequestWorker(gthread.ThreadWorker):  # type: ignore[misc]
             return
         self._count(connection, connection.buffer.size)
         if connection not in self._open:
-            return  # dropped: it was the largest
+            return  # `_count` dropped it as the largest one
         if connection.kept_alive:
             connection.deadline = connection.since + self.cfg.keepalive
         else:
@@ -297,7 +301,7 @@ class RequestWorker(gthread.ThreadWorker):  # type: ignore[misc]
         if self._buffered > self._room(connection):
             self._refuse(
                 connection,
-                RequestRefused(503, "more at once than the hub holds", "fewer requests at once", "Try again in 5 s."),
+                RequestRefused(503, "more requests than fit in memory", "fewer requests at once", "Try again in 5 s."),
             )
             return
         self._unwatch(connection)
@@ -314,17 +318,17 @@ class RequestWorker(gthread.ThreadWorker):  # type: ignore[misc]
         return False
 
     def _count(self, connection: Connection, held: int) -> None:
-        """Keep the sum of the bytes that connections hold. Where it is too large, drop the largest incomplete requests.
+        """Update the total of buffered bytes. Above the limit, drop the largest incomplete requests, stations' last.
 
-        Those of stations are dropped last. What a thread has, or waits for one, is counted and cannot be dropped.
+        Requests that a thread owns, or that wait for one, are counted and never dropped.
         """
         self._buffered += held - connection.counted
         connection.counted = held
         while self._buffered > self._room(connection):
-            waiting = [each for each in self._open if each.counted and each.phase is ConnectionPhase.RECEIVING]
-            if not waiting:
+            receiving = [other for other in self._open if other.counted and other.phase is ConnectionPhase.RECEIVING]
+            if not receiving:
                 return
-            self._drop(max(waiting, key=lambda each: (not each.of_station, each.counted)))
+            self._drop(max(receiving, key=lambda other: (not other.of_station, other.counted)))
 
     def _release(self, connection: Connection) -> None:
         connection.buffer.clear()
@@ -332,13 +336,13 @@ class RequestWorker(gthread.ThreadWorker):  # type: ignore[misc]
         self._count(connection, 0)
 
     def _room(self, connection: Connection) -> int:
-        """How many bytes all connections may hold when this one grows: a quarter is for stations alone."""
+        """The limit of buffered bytes for growth of this connection: a quarter of all is reserved for stations."""
         return self.bounds.buffered_bytes * (4 if connection.of_station else 3) // 4
 
     # Answering
 
     def handle(self, connection: Connection) -> bool:
-        """Answer one whole request, in a thread; True where the connection may carry another one."""
+        """Answer one whole request in a thread; returns whether the connection may carry another one."""
         request, sock = connection.request, connection.sock
         assert request is not None
         sock.begin_answer(self.bounds.send_s)
@@ -346,22 +350,22 @@ class RequestWorker(gthread.ThreadWorker):  # type: ignore[misc]
             request.unchunk()
             return bool(self.handle_request(request.message, connection)) and request.ended_cleanly
         except StopIteration:
-            self.log.debug("an answer was cut off after its head")
-        except OSError as error:  # the client has gone, or reads too slowly
+            self.log.debug("an answer ended after its head")
+        except OSError as error:  # the client closed the connection or reads too slowly
             self.log.debug("no answer could be sent: %s", error)
-        except Exception as error:  # noqa: BLE001  gunicorn's own edge: it logs, and answers 400 or 500
+        except Exception as error:  # noqa: BLE001  gunicorn's error handler logs it and answers 400 or 500
             self.handle_error(request.message, sock, connection.client, error)
         return False
 
     def finish_request(self, connection: Connection, future: Future[bool]) -> None:
-        """Take the connection back from its thread, in the main thread."""
+        """Return the connection from its thread to the main thread."""
         if connection not in self._open:
             return
-        again = not future.cancelled() and future.exception() is None and future.result()
-        if not again:
+        reusable = not future.cancelled() and future.exception() is None and future.result()
+        if not reusable:
             self._close_soon(connection)
             return
         connection.phase, connection.request = ConnectionPhase.RECEIVING, None
         connection.since = time.monotonic()
-        connection.kept_alive = not connection.buffer.size  # what was sent meanwhile is a next request
+        connection.kept_alive = not connection.buffer.size  # bytes received meanwhile belong to a next request
         self._advance(connection)

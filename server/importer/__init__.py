@@ -1,8 +1,9 @@
-"""A shop as a folder of tables: what an installer writes in a spreadsheet, read into entries of the ledger.
+"""Importer: convert a shop folder of CSV tables into entries of the ledger.
 
-Stages, routings, products, materials, costs, people, reasons, codes, cards and work orders, one CSV file each
-(`docs/shop-folder.md` names every column). Read whole or not at all: `read_shop` gives the entries to record, or raises
-`ShopFolderError` with every mistake in every file. `command` is the thin edge that opens folder and hub.
+The folder has one CSV file each for stages, routings, products, materials, costs, people, reasons, patterns, codes, cards
+and work orders (`docs/shop-folder.md` has every column). It is imported as a whole or not at all: `read_shop` returns the
+entries to record, or raises `ShopFolderError` with every mistake in every file. `cli` is the command that opens folder and
+hub.
 """
 
 from server.importer.current_state import CurrentState

@@ -1,8 +1,7 @@
-"""A shop folder and a hub: what stands there, what the folder adds, and its entries, written all or none.
+"""Apply a shop folder to a hub: compare it with the current state, and write the missing entries, all or none.
 
-It works beside a running hub as well as without one (`server.ops.admin_commands`). The same may be entered
-between the comparison and the writing: an order that is released twice is released once and changed to what it already is,
-a definition entered twice holds once.
+It works whether the hub runs or not (`server.ops.admin_commands`). An equal entry between the comparison and the write is
+harmless: a repeated release or definition changes nothing.
 """
 
 from collections.abc import Mapping
@@ -20,25 +19,25 @@ from station.core.event import EventError, decode
 
 
 def import_shop(db: str, files: Mapping[str, bytes], *, by: str, now_us: int, zone: tzinfo) -> ShopImport:
-    """Enter what a shop folder (file name -> content) adds to the hub in this database, all of it or nothing.
+    """Write the new entries of a shop folder (file name -> content) to the hub in this database, all of them or none.
 
-    `by`: who says it; `now_us`: the moment of import, UTC us; `zone`: the shop's. Raises `ShopError` with every mistake,
-    `EntryRefused` where the hub takes an entry from nobody (one that holds from a closed period), `NoHub`, `HubRuns`.
+    `by`: the author; `now_us`: the time of import, UTC us; `zone`: the shop's time zone. Raises `ShopFolderError` with every
+    mistake, `EntryRefused` for an entry that holds from a closed period, `NoHub`, `HubLocked`.
     """
-    found = read_shop(files, now_us=now_us, zone=zone, standing=standing_in(db))
-    if found.entries:
-        admin_commands.enter(db, [Entry(entry.what, entry.data, by, entry.holds_from_us) for entry in found.entries])
-    return found
+    imported = read_shop(files, now_us=now_us, zone=zone, current=current_state(db))
+    if imported.entries:
+        admin_commands.enter(db, [Entry(entry.what, entry.data, by, entry.holds_from_us) for entry in imported.entries])
+    return imported
 
 
-def standing_in(db: str) -> CurrentState:
-    """What the hub's own entries say, read from the ledger itself: the projection may still be on its way."""
+def current_state(db: str) -> CurrentState:
+    """The current state by the hub's own entries, read from the ledger, because the projection may lag."""
     with open_read_only(db) as store, store.read() as connection:
-        return standing_of(_said(connection))
+        return standing_of(_recorded(connection))
 
 
-def _said(connection: Connection) -> list[RecordedEntry]:
-    """The entries in the hub's own logs, in the order in which they were taken."""
+def _recorded(connection: Connection) -> list[RecordedEntry]:
+    """The entries of the hub's own logs, in ledger order."""
     ledger, log = schema.ledger.c, schema.log.c
     own = (
         select(ledger.log_id, ledger.seq, ledger.bytes)
@@ -46,12 +45,12 @@ def _said(connection: Connection) -> list[RecordedEntry]:
         .where(log.device.is_(None))
         .order_by(ledger.pos)
     )
-    said = []
+    entries = []
     for log_id, seq, encoded in connection.execute(own):
         try:
             event = decode(encoded)
         except EventError:
-            continue  # a later version's entry: it will count when this hub can read it
+            continue  # an entry of a later version, which this version cannot decode
         if event.kind == "entry" and event.what is not None:
-            said.append(RecordedEntry(log_id.hex(), seq, event.what, event.data or {}))
-    return said
+            entries.append(RecordedEntry(log_id.hex(), seq, event.what, event.data or {}))
+    return entries

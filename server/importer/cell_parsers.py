@@ -1,7 +1,8 @@
-"""The cells of a shop folder: from the text an installer typed to exact integers, days and words.
+"""Cell parsers: convert the text of a cell to exact integers, days and words.
 
-Quantities become thousandths of a unit, money millionths, durations seconds; nothing is rounded, a cell that says more
-than can be kept is refused. Each reader takes the text of one filled cell and raises `CellError` with what it expected.
+Quantities become thousandths of a unit, money millionths, durations seconds. Nothing is rounded: a cell with more digits
+than the integer can hold is refused. Each parser takes the text of a filled cell and raises `CellError` with the expected
+form.
 
 >>> quantity("2.5"), money("0.0425"), duration("4h"), yes_or_no("no")
 (2500, 42500, 14400, False)
@@ -17,10 +18,10 @@ from station.core.quantity import scaled
 
 Read = Callable[[str], Any]
 
-MAX_NAME = 64  # characters of a stage, product, order ... as it is scanned and typed
-MAX_TEXT = 200  # characters of a name that people read
+MAX_NAME = 64  # characters of an id: stage, product, order, ...
+MAX_TEXT = 200  # characters of a display name
 MAX_REGEX = 500  # characters of a pattern
-MAX_MICROS = 10**15  # a thousand million of the currency
+MAX_MICROS = 10**15  # one thousand million units of the currency
 MAX_WHOLE = 10**6
 MAX_DAYS = 3_660  # ten years either way
 _SECONDS = {"s": 1, "min": 60, "h": 3_600, "d": 86_400, "w": 604_800}
@@ -28,7 +29,7 @@ _DAYS = {"d": 1, "w": 7}
 
 
 class CellError(ValueError):
-    """A cell that says nothing we can keep: what was expected, and what to do."""
+    """An invalid cell: what was expected, and what to do."""
 
     def __init__(self, expected: str, do: str) -> None:
         super().__init__(expected, do)
@@ -36,18 +37,18 @@ class CellError(ValueError):
 
 
 class DayCell(NamedTuple):
-    """A day as written: a calendar day, or so many days after the day of import (negative: before it)."""
+    """A day as written: a calendar day, or a number of days after the day of import (negative: before it)."""
 
     on: date | None
     after: int
 
     @property
     def is_relative(self) -> bool:
-        """Whether it means another day at each import."""
+        """Whether the day depends on the day of import."""
         return self.on is None
 
     def resolved(self, today: date) -> date:
-        """The calendar day it means where the import happens `today`.
+        """The calendar day for an import on the day `today`.
 
         >>> DayCell(None, 3).resolved(date(2026, 11, 29)).isoformat()
         '2026-12-02'
@@ -56,18 +57,18 @@ class DayCell(NamedTuple):
 
 
 def name(text: str) -> str:
-    """What people scan or type to mean one thing: at most 64 characters."""
+    """An id that is scanned or typed: at most 64 characters."""
     return _bounded(text, MAX_NAME)
 
 
 def words(text: str) -> str:
-    """What people read: at most 200 characters."""
+    """A display text: at most 200 characters."""
     return _bounded(text, MAX_TEXT)
 
 
 def names(text: str) -> list[str]:
-    """Several names with blanks between them."""
-    return [name(each) for each in text.split()]
+    """Several ids, separated by blanks."""
+    return [name(part) for part in text.split()]
 
 
 def _bounded(text: str, limit: int) -> str:
@@ -84,12 +85,12 @@ def regex(text: str) -> str:
         re.compile(text)
     except (re.error, OverflowError, RecursionError) as error:
         msg = "a regular expression"
-        raise CellError(msg, f"mend it ({error})") from error
+        raise CellError(msg, f"correct it ({error})") from error
     return text
 
 
 def decimal(text: str, places: int, most: int, like: str) -> int:
-    """A decimal number as an integer of its last place, exactly; a point, no sign, no grouping.
+    """A decimal number as an exact integer of `places` decimals; with a point, without sign and grouping.
 
     >>> decimal("1.25", 3, 10**12, "1.25")
     1250
@@ -106,21 +107,21 @@ def decimal(text: str, places: int, most: int, like: str) -> int:
         raise CellError(msg, "write digits and at most one point, without sign or unit")
     if value > most:
         msg = f"at most {str(most)[:-places]}"
-        raise CellError(msg, "look for a digit too many")
+        raise CellError(msg, "check for an extra digit")
     return value
 
 
 def quantity(text: str) -> int:
-    """Thousandths of a unit, more than none."""
+    """A quantity above 0, in thousandths of a unit."""
     value = decimal(text, 3, MAX_QTY_MILLI, "12.5")
     if value == 0:
         msg = "more than 0"
-        raise CellError(msg, "write the quantity, or take the line out")
+        raise CellError(msg, "write the quantity, or remove the line")
     return value
 
 
 def money(text: str) -> int:
-    """Millionths of the currency, 0 allowed."""
+    """An amount in millionths of the currency, 0 included."""
     return decimal(text, 6, MAX_MICROS, "12.50")
 
 
@@ -137,22 +138,22 @@ def positive(text: str) -> int:
     value = whole(text)
     if value == 0:
         msg = f"a whole number from 1 to {MAX_WHOLE}"
-        raise CellError(msg, "write one, or leave the cell empty if it may be")
+        raise CellError(msg, "write a number, or leave an optional cell empty")
     return value
 
 
 def decimals(text: str) -> int:
-    """How many decimals a product's quantity has: 0 to 3."""
+    """The number of decimals of a product's quantity: 0 to 3."""
     return int(one_of("0", "1", "2", "3")(text))
 
 
 def yes_or_no(text: str) -> bool:
-    """Yes or no, spelled so."""
+    """The word `yes` or `no`."""
     return one_of("yes", "no")(text) == "yes"
 
 
 def duration(text: str) -> int:
-    """Whole seconds, from a number with its unit.
+    """A duration in whole seconds, from a number with its unit.
 
     >>> duration("90min")
     5400
@@ -165,7 +166,7 @@ def duration(text: str) -> int:
 
 
 def day(text: str) -> DayCell:
-    """A calendar day (2026-11-25), or one counted from the day of import (+3d, -2d, +1w, +0d)."""
+    """A calendar day (2026-11-25), or a day relative to the day of import (+3d, -2d, +1w, +0d)."""
     expected = "a day such as 2026-11-25, or +3d, -2d, +1w from the day of import"
     match = re.fullmatch(r"([+-])([0-9]{1,4})([dw])", text)
     if match is not None:
@@ -179,11 +180,11 @@ def day(text: str) -> DayCell:
     try:
         return DayCell(date.fromisoformat(text), 0)
     except ValueError as error:
-        raise CellError(expected, f"look at the calendar ({error})") from error
+        raise CellError(expected, f"write a day of the calendar ({error})") from error
 
 
 def one_of(*choices: str) -> Callable[[str], str]:
-    """A reader for one of a few words."""
+    """A parser for one of the given words."""
 
     def read(text: str) -> str:
         if text not in choices:
@@ -195,10 +196,10 @@ def one_of(*choices: str) -> Callable[[str], str]:
 
 
 def some_of(*choices: str) -> Callable[[str], list[str]]:
-    """A reader for several of a few words, with blanks between them."""
-    one = one_of(*choices)
+    """A parser for several of the given words, separated by blanks."""
+    read_word = one_of(*choices)
 
     def read(text: str) -> list[str]:
-        return [one(each) for each in text.split()]
+        return [read_word(word) for word in text.split()]
 
     return read

@@ -1,4 +1,4 @@
-"""`wipline-hub import FOLDER`: the thin edge between a folder of tables, the hub, and whoever reads what came of it."""
+"""Command `wipline-hub import FOLDER`: read the files of a shop folder, import them, and print a summary."""
 
 import getpass
 from collections import Counter
@@ -35,20 +35,20 @@ _WORDS = {
 def import_folder(folder: Path, config_path: Path | None, db: str | None) -> None:
     """Enter a shop from a FOLDER of CSV tables: stages, products, costs, people, orders; all of it or nothing.
 
-    What the hub knows already is not entered again. docs/shop-folder.md explains every column.
+    Entries that the hub already has are not repeated. docs/shop-folder.md explains every column.
     """
     config = settings(config_path, db)
     try:
         files = read_folder(folder)
         now_us = clock.utc_us()
-        found = import_shop(config.db, files, by=_user(), now_us=now_us, zone=ZoneInfo(config.timezone))
+        imported = import_shop(config.db, files, by=_user(), now_us=now_us, zone=ZoneInfo(config.timezone))
     except ShopFolderError as error:
         raise click.ClickException(str(error)) from error
-    click.echo(summary(found))
+    click.echo(summary(imported))
 
 
 def read_folder(folder: Path) -> dict[str, bytes]:
-    """The sheets in a folder, by file name. Raises `ShopFolderError` for those that cannot be read."""
+    """The sheets in a folder, by file name. Raises `ShopFolderError` for unreadable files."""
     files: dict[str, bytes] = {}
     mistakes = []
     for path in sorted(folder.iterdir()):
@@ -58,29 +58,29 @@ def read_folder(folder: Path) -> dict[str, bytes]:
             with path.open("rb") as file:
                 files[path.name] = file.read(MAX_FILE_BYTES + 1)
         except OSError as error:
-            came, do = f"a file that cannot be read ({error.strerror})", "look at its permissions"
-            mistakes.append(ImportMistake(path.name, 0, 0, "", came, "one that can", do))
+            came, do = f"an unreadable file ({error.strerror})", "check its permissions"
+            mistakes.append(ImportMistake(path.name, 0, 0, "", came, "a readable file", do))
     if mistakes:
         raise ShopFolderError(mistakes)
     return files
 
 
-def summary(found: ShopImport) -> str:
-    """What an import did, in a sentence; then what the installer should know.
+def summary(imported: ShopImport) -> str:
+    """The result of an import in a sentence, then its notices.
 
-    >>> print(summary(ShopImport((), 3, ("steel has no price: P will stand without cost.",))))
-    Nothing new: all 3 stand in the hub already.
-    Note: steel has no price: P will stand without cost.
+    >>> print(summary(ShopImport((), 3, ("steel has no price: P will have no cost.",))))
+    Nothing new: the hub already has all 3.
+    Note: steel has no price: P will have no cost.
     """
-    counts = Counter(entry.what for entry in found.entries)
+    counts = Counter(entry.what for entry in imported.entries)
     parts = [f"{counts[what]} {words[counts[what] > 1]}" for what, words in _WORDS.items() if counts[what]]
     if not parts:
-        done = f"Nothing new: all {found.unchanged} stand in the hub already."
-    elif found.unchanged:
-        done = f"Entered: {', '.join(parts)}; {found.unchanged} stood there already."
+        result = f"Nothing new: the hub already has all {imported.unchanged}."
+    elif imported.unchanged:
+        result = f"Entered: {', '.join(parts)}; the hub already had {imported.unchanged}."
     else:
-        done = f"Entered: {', '.join(parts)}."
-    return "\n".join([done, *(f"Note: {notice}" for notice in found.notices)])
+        result = f"Entered: {', '.join(parts)}."
+    return "\n".join([result, *(f"Note: {notice}" for notice in imported.notices)])
 
 
 def _user() -> str:

@@ -1,8 +1,8 @@
-"""One file of a shop folder: from bytes to rows of read cells, every mistake noted with its place.
+"""CSV table: decode one file of a shop folder into rows of parsed cells, and collect every mistake with its place.
 
-UTF-8 with or without a byte order mark, commas, LF or CRLF: what every spreadsheet saves as "CSV UTF-8". What stands in a
-cell is taken as typed; a formula, a control character or a second line in a cell is a mistake, and so is a heading that
-the sheet does not have. Blank lines are passed over.
+The form is UTF-8 with or without a byte order mark, commas, LF or CRLF, as every spreadsheet saves "CSV UTF-8". A cell is
+taken as typed. A formula, a control character or a second line in a cell is a mistake, and so is an unknown heading. Blank
+lines are skipped.
 
 >>> from server.importer.file_schema import SHEETS
 >>> mistakes = []
@@ -29,9 +29,9 @@ _FORMULA = ("=", "@")
 
 @dataclass(frozen=True, slots=True)
 class TableRow:
-    """One line of a sheet: its number, what its filled cells say, and in which column each heading stands.
+    """One line of a sheet: its number, the parsed values of its filled cells, and the column number of each heading.
 
-    `broken` names the cells that could not be read; checks that need them stay silent, the mistake is noted already.
+    `broken`: the columns of invalid cells, whose mistake is already recorded; checks skip them.
     """
 
     sheet: FileSchema
@@ -46,7 +46,7 @@ class TableRow:
 
 
 def read_table(sheet: FileSchema, content: bytes, mistakes: list[ImportMistake]) -> list[TableRow]:
-    """The rows of one file; mistakes are added to the list, and the rows that could be read in part are still given."""
+    """The rows of one file, also those with invalid cells; mistakes are appended to the list."""
     text = _decoded(sheet, content, mistakes)
     if text is None:
         return []
@@ -61,44 +61,44 @@ def read_table(sheet: FileSchema, content: bytes, mistakes: list[ImportMistake])
     rows = [_row(sheet, columns, width, line, texts, mistakes) for line, texts in lines if any(map(str.strip, texts))]
     if not rows:
         mistakes.append(
-            _whole(sheet, "headings alone", f"a line for each {sheet.thing}", "fill it, or take it out of the folder")
+            _file_mistake(sheet, "only headings", f"a line for each {sheet.thing}", "fill it, or remove the file")
         )
-    _refuse_twins(sheet, rows, mistakes)
+    _refuse_duplicates(sheet, rows, mistakes)
     return rows
 
 
-def _whole(sheet: FileSchema, came: str, expected: str, do: str, line: int = 0) -> ImportMistake:
+def _file_mistake(sheet: FileSchema, came: str, expected: str, do: str, line: int = 0) -> ImportMistake:
     return ImportMistake(sheet.file, line, 0, "", came, expected, do)
 
 
 def _decoded(sheet: FileSchema, content: bytes, mistakes: list[ImportMistake]) -> str | None:
-    """The file's text, or None where it is none."""
+    """The file's text; None where it cannot be decoded or is empty."""
     if len(content) > MAX_FILE_BYTES:
         mistakes.append(
-            _whole(sheet, f"{len(content)} bytes", f"at most {MAX_FILE_BYTES}", "split it and import twice")
+            _file_mistake(sheet, f"{len(content)} bytes", f"at most {MAX_FILE_BYTES}", "split it and import twice")
         )
         return None
     if content.startswith((b"\xff\xfe", b"\xfe\xff")):
-        mistakes.append(_whole(sheet, "UTF-16 text", "UTF-8", 'save it as "CSV UTF-8 (comma delimited)"'))
+        mistakes.append(_file_mistake(sheet, "UTF-16 text", "UTF-8", 'save it as "CSV UTF-8 (comma delimited)"'))
         return None
     try:
         text = content.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         before = content[: error.start]
         line = before.count(b"\n") + 1
-        came = f"the byte {content[error.start]:#04x}, which is no UTF-8"
-        mistakes.append(_whole(sheet, came, "UTF-8", 'save it as "CSV UTF-8 (comma delimited)"', line))
+        came = f"the byte {content[error.start]:#04x}, which is not UTF-8"
+        mistakes.append(_file_mistake(sheet, came, "UTF-8", 'save it as "CSV UTF-8 (comma delimited)"', line))
         return None
     if not text.strip():
         expected = f"the headings {', '.join(column.name for column in sheet.columns if column.required)}"
-        mistakes.append(_whole(sheet, "an empty file", expected, "fill it, or take it out of the folder"))
+        mistakes.append(_file_mistake(sheet, "an empty file", expected, "fill it, or remove the file"))
         return None
     return text
 
 
 def _lines(sheet: FileSchema, text: str, mistakes: list[ImportMistake]) -> Iterator[tuple[int, list[str]]]:
-    """Each line with its number, as the cells between commas; a broken quotation ends the file."""
-    # Only CR, LF and CRLF end a line here: str.splitlines would also cut at U+2028 and a lone form feed.
+    """Each line with its number and cells; an invalid quotation ends the file."""
+    # Only CR, LF and CRLF end a line: str.splitlines would also split at U+2028 and a lone form feed.
     lines = text.replace("\r\n", "\n").replace("\r", "\n").split("\n")
     reader = csv.reader((line + "\n" for line in lines), strict=True)
     while True:
@@ -106,54 +106,56 @@ def _lines(sheet: FileSchema, text: str, mistakes: list[ImportMistake]) -> Itera
         try:
             texts = next(reader, None)
         except csv.Error as error:
-            came = f"cells that cannot be told apart ({error})"
-            do = "write a cell in quotation marks whole, and a mark inside it twice"
-            mistakes.append(_whole(sheet, came, "cells between commas", do, line))
+            came = f"cells that cannot be separated ({error})"
+            do = "put the whole cell in quotation marks, and double each mark inside it"
+            mistakes.append(_file_mistake(sheet, came, "cells between commas", do, line))
             return
         if texts is None:
             return
         if line > MAX_LINES + 1 and texts:
-            mistakes.append(_whole(sheet, "more lines", f"at most {MAX_LINES}", "split it and import twice", line))
+            mistakes.append(
+                _file_mistake(sheet, "more lines", f"at most {MAX_LINES}", "split it and import twice", line)
+            )
             return
         yield line, texts
 
 
 def _headings(sheet: FileSchema, line: int, texts: list[str], mistakes: list[ImportMistake]) -> dict[str, int] | None:
-    """Where each column stands (from 1), or None where the first line is not a line of headings at all."""
+    """The number of each column (from 1), or None where the first line has no known heading."""
     known = [column.name for column in sheet.columns]
     if len(texts) == 1 and (";" in texts[0] or "\t" in texts[0]):
         mark = "semicolons" if ";" in texts[0] else "tabs"
         mistakes.append(
-            _whole(sheet, f"{mark} between columns", "commas", 'save it as "CSV UTF-8 (comma delimited)"', line)
+            _file_mistake(sheet, f"{mark} between columns", "commas", 'save it as "CSV UTF-8 (comma delimited)"', line)
         )
         return None
     columns: dict[str, int] = {}
     for number, text in enumerate(texts, 1):
         if text in columns:
             mistakes.append(
-                ImportMistake(sheet.file, line, number, text, "a second column of that heading", "one", "take one out")
+                ImportMistake(sheet.file, line, number, text, "a second column of that heading", "one", "remove one")
             )
         elif text in known:
             columns[text] = number
         else:
             close = difflib.get_close_matches(text.strip().lower(), known, n=1, cutoff=0.5)
-            do = f"write {close[0]}, if that is meant" if close else "take the column out"
+            do = f"write {close[0]}, if that is meant" if close else "remove the column"
             expected = f"one of {', '.join(known)}"
             mistakes.append(ImportMistake(sheet.file, line, number, "", f"the heading {shown(text)}", expected, do))
     for column in sheet.columns:
         if column.required and column.name not in columns:
             came = f"no column {column.name}"
-            mistakes.append(_whole(sheet, came, f"one, for every {sheet.thing}", "add it", line))
+            mistakes.append(_file_mistake(sheet, came, f"one, for every {sheet.thing}", "add it", line))
     return columns or None
 
 
 def _row(
     sheet: FileSchema, columns: dict[str, int], width: int, line: int, texts: list[str], mistakes: list[ImportMistake]
 ) -> TableRow:
-    """One line as a row; `width` is how many headings there are."""
+    """One line as a row; `width` is the number of headings."""
     if len(texts) != width:
-        do = "put a cell that holds a comma in quotation marks" if len(texts) > width else "add the missing commas"
-        mistakes.append(_whole(sheet, f"{len(texts)} cells", f"{width}, one for each heading", do, line))
+        do = "put a cell that contains a comma in quotation marks" if len(texts) > width else "add the missing commas"
+        mistakes.append(_file_mistake(sheet, f"{len(texts)} cells", f"{width}, one for each heading", do, line))
         return TableRow(sheet, line, {}, columns, frozenset(columns))
     row = TableRow(sheet, line, {}, columns)
     broken: set[str] = set()
@@ -165,46 +167,46 @@ def _row(
 
 
 def _read_cell(row: TableRow, column: Column, text: str, broken: set[str], mistakes: list[ImportMistake]) -> None:
-    """Put what one cell says into `row.values`; note it as broken where it says nothing that can be kept."""
-    wrong = _not_plain(text)
-    if wrong is None and not text and not column.required:
+    """Parse one cell into `row.values`; an invalid cell is added to `broken` and to the mistakes."""
+    error = _not_plain(text)
+    if error is None and not text and not column.required:
         return
-    if wrong is None and not text:
-        wrong = CellError(f"something: every {row.sheet.thing} has it", "fill it in")
-    if wrong is None:
+    if error is None and not text:
+        error = CellError(f"a value: every {row.sheet.thing} has one", "fill it in")
+    if error is None:
         try:
             row.values[column.name] = column.read(text)
-        except CellError as unreadable:
-            wrong = unreadable
+        except CellError as invalid:
+            error = invalid
         else:
             return
     broken.add(column.name)
-    mistakes.append(row.mistake(column.name, shown(text), wrong.expected, wrong.do))
+    mistakes.append(row.mistake(column.name, shown(text), error.expected, error.do))
 
 
 def _not_plain(text: str) -> CellError | None:
-    """What is wrong with a cell whatever column it stands in."""
+    """The mistake of a cell that is invalid in any column; None for plain text."""
     if text.startswith(_FORMULA):
-        return CellError("a plain value", "a formula is never worked out here: paste its result as a value")
+        return CellError("a plain value", "formulas are not computed: paste the result as a value")
     if "\n" in text:
-        return CellError("one line", "take the line break out of the cell")
+        return CellError("one line", "remove the line break from the cell")
     if any(unicodedata.category(character) in ("Cc", "Cs") for character in text):
-        return CellError("printable characters", "take the control character out")
+        return CellError("printable characters", "remove the control character")
     if text != text.strip():
-        return CellError("no blank at either end", "take the blank out")
+        return CellError("no blank at either end", "remove the blank")
     return None
 
 
-def _refuse_twins(sheet: FileSchema, rows: list[TableRow], mistakes: list[ImportMistake]) -> None:
-    """A key may stand once in its file."""
+def _refuse_duplicates(sheet: FileSchema, rows: list[TableRow], mistakes: list[ImportMistake]) -> None:
+    """Each key may be once in its file."""
     first: dict[tuple[Any, ...], int] = {}
     for row in rows:
         if row.broken.intersection(sheet.key):
             continue
         key = tuple(row.values.get(column) for column in sheet.key)
         if key in first:
-            said = " ".join(str(part) for part in key if part is not None)
-            came = f"{sheet.thing} {shown(said)} again, first on line {first[key]}"
-            mistakes.append(row.mistake(sheet.key[0], came, "each once", "take one out or rename it"))
+            key_text = " ".join(str(part) for part in key if part is not None)
+            came = f"{sheet.thing} {shown(key_text)} again, first on line {first[key]}"
+            mistakes.append(row.mistake(sheet.key[0], came, "each once", "remove one or rename it"))
         else:
             first[key] = row.line

@@ -1,4 +1,4 @@
-"""From checked rows to the entries that say the same, and of those only what the hub does not know yet.
+"""Entry builder: convert validated rows to entries, and omit those that the hub already has.
 
 >>> from datetime import UTC
 >>> from server.importer.csv_table import read_table
@@ -16,7 +16,7 @@ from server.importer.csv_table import TableRow
 from server.importer.current_state import CurrentState
 
 Rows = Mapping[str, list[TableRow]]
-# How a heading is called in an entry, where the two differ: a sheet speaks in units, an entry in thousandths and seconds.
+# Entry fields of headings with another name: a sheet has units, an entry thousandths, seconds and millionths.
 _FIELD = {
     "limit": "limit",
     "target": "target_s",
@@ -35,7 +35,7 @@ _PLAIN = {
 
 
 class NewEntry(NamedTuple):
-    """One entry to record: its word, its fields, and from when it holds (UTC us; None: from when it is recorded)."""
+    """One entry to record: its kind, its fields, and the time from which it holds (UTC us; None: the time of recording)."""
 
     what: str
     data: dict[str, Any]
@@ -43,7 +43,7 @@ class NewEntry(NamedTuple):
 
 
 class ImportDay(NamedTuple):
-    """The shop's calendar day at the moment of import, and its time zone."""
+    """The shop's calendar day at the time of import, and its time zone."""
 
     today: date
     zone: tzinfo
@@ -54,24 +54,24 @@ class ImportDay(NamedTuple):
         return int(midnight.timestamp()) * 1_000_000
 
 
-def new_entries(rows: Rows, standing: CurrentState, when: ImportDay) -> tuple[list[NewEntry], int]:
-    """(what to record, in an order in which each refers only to what came before; how many lines stood already)."""
+def new_entries(rows: Rows, current: CurrentState, when: ImportDay) -> tuple[list[NewEntry], int]:
+    """(entries to record, each after the entries that it refers to; number of entries that the hub already has)."""
     entries: list[NewEntry] = []
     unchanged = 0
-    for entry in _definitions(rows, standing):
-        known = standing.definition(entry.what, entry.data)
-        if known is not None and dict(known) == entry.data:
+    for entry in _definitions(rows, current):
+        existing = current.definition(entry.what, entry.data)
+        if existing is not None and dict(existing) == entry.data:
             unchanged += 1
         else:
             entries.append(entry)
     for row in rows.get("codes.csv", []):
         data = fields(row)
-        if standing.bindings.get(data["code"]) == data:
+        if current.bindings.get(data["code"]) == data:
             unchanged += 1
         else:
             entries.append(NewEntry("code.bind", data))
     for row in rows.get("orders.csv", []):
-        order = _order(row, standing, when)
+        order = _order(row, current, when)
         if order is None:
             unchanged += 1
         else:
@@ -80,14 +80,14 @@ def new_entries(rows: Rows, standing: CurrentState, when: ImportDay) -> tuple[li
 
 
 def fields(row: TableRow) -> dict[str, Any]:
-    """A row's filled cells under the names that an entry has for them."""
+    """A row's filled cells by the field names of an entry."""
     return {_FIELD.get(name, name): value for name, value in row.values.items() if value not in ("", [])}
 
 
-def _definitions(rows: Rows, standing: CurrentState) -> Iterator[NewEntry]:
+def _definitions(rows: Rows, current: CurrentState) -> Iterator[NewEntry]:
     yield from _plain(rows, "stages.csv")
     yield from _routings(rows.get("routings.csv", []))
-    yield from _products(rows, standing)
+    yield from _products(rows, current)
     for file in ("costs.csv", "people.csv", "reasons.csv", "patterns.csv", "cards.csv"):
         yield from _plain(rows, file)
 
@@ -101,45 +101,46 @@ def _plain(rows: Rows, file: str) -> Iterator[NewEntry]:
 
 
 def _routings(rows: Iterable[TableRow]) -> Iterator[NewEntry]:
-    """One entry a routing, its operations in the order of their numbers."""
+    """One entry for each routing, with its operations in the order of their numbers."""
     routings: dict[str, list[dict[str, Any]]] = {}
     for row in rows:
         operation = fields(row)
         routings.setdefault(operation.pop("routing"), []).append(operation)
     for routing, operations in routings.items():
         yield NewEntry(
-            "routing.define", {"routing": routing, "operations": sorted(operations, key=lambda each: each["op"])}
+            "routing.define",
+            {"routing": routing, "operations": sorted(operations, key=lambda operation: operation["op"])},
         )
 
 
-def _products(rows: Rows, standing: CurrentState) -> Iterator[NewEntry]:
-    """One entry a product with its bill of material. A folder without one of the two files leaves that half as it stands."""
+def _products(rows: Rows, current: CurrentState) -> Iterator[NewEntry]:
+    """One entry for each product with its bill of material. A folder without one of the two files keeps that part."""
     products = {row.values["product"]: fields(row) for row in rows.get("products.csv", [])}
     boms: dict[str, list[dict[str, Any]]] = {}
     for row in rows.get("materials.csv", []):
         line = fields(row)
         bom = boms.setdefault(line["product"], [])
         bom.append({"component": line["component"], "qty_milli": line["qty_milli"], "operation": line["op"]})
-    for product in [*products, *(each for each in boms if each not in products)]:
-        before = dict(standing.definition("product.define", {"product": product}) or {})
+    for product in [*products, *(name for name in boms if name not in products)]:
+        before = dict(current.definition("product.define", {"product": product}) or {})
         data = products.get(product) or before
         bom = boms.get(product, [] if "materials.csv" in rows else before.get("bom", []))
         yield NewEntry("product.define", {**{key: value for key, value in data.items() if key != "bom"}, "bom": bom})
 
 
-def _order(row: TableRow, standing: CurrentState, when: ImportDay) -> NewEntry | None:
-    """A release; for an order that the hub has, what changed since; None where there is nothing to say."""
+def _order(row: TableRow, current: CurrentState, when: ImportDay) -> NewEntry | None:
+    """The release of a new order, or the change of a known one; None where nothing changes."""
     data = fields(row)
     released = data.pop("released", None)
     due = data.get("due")
     if due is not None:
         data["due"] = due.resolved(when.today).isoformat()
-    now = standing.orders.get(data["order"])
+    now = current.orders.get(data["order"])
     if now is None:
         holds_from_us = None if released is None else when.start_of(released.resolved(when.today))
         return NewEntry("order.release", data, holds_from_us)
     if due is not None and due.is_relative:
-        del data["due"]  # it was worked out when the order was released; tomorrow's import must not move it
+        del data["due"]  # a relative day was resolved at the release; a later import must not move it
     changed = {name: value for name, value in data.items() if now.fields.get(name) != value}
     changed.pop("items", None)
     if now.closed or not changed:

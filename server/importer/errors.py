@@ -1,4 +1,4 @@
-"""A mistake in a shop folder: where it stands, what came, what was expected, what to do.
+"""Import mistakes: the place in the shop folder, what came, what was expected, what to do.
 
 >>> print(ImportMistake("orders.csv", 7, 4, "due", "'soon'", "a day such as 2026-11-25 or +3d", "write one"))
 orders.csv, line 7, column 4 (due): came 'soon', expected a day such as 2026-11-25 or +3d; write one.
@@ -7,12 +7,12 @@ orders.csv, line 7, column 4 (due): came 'soon', expected a day such as 2026-11-
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-SHOWN_CHARACTERS = 60  # of a cell's text in a sentence
+SHOWN_CHARACTERS = 60  # of a cell's text in a message
 
 
 @dataclass(frozen=True, slots=True, order=True)
 class ImportMistake:
-    """One thing to mend. `line` and `column` count from 1; 0 where the whole file or the whole line is meant."""
+    """One mistake. `line` and `column` count from 1; 0: the whole file or the whole line."""
 
     file: str
     line: int
@@ -23,7 +23,7 @@ class ImportMistake:
     do: str
 
     def __str__(self) -> str:
-        """One sentence that begins with the place."""
+        """The message, which begins with the place."""
         place = self.file
         if self.line:
             place += f", line {self.line}"
@@ -35,7 +35,7 @@ class ImportMistake:
 
 
 class ShopFolderError(ValueError):
-    """A folder that cannot be imported; `mistakes` holds all of them, by file, line and column."""
+    """A folder that cannot be imported; `mistakes` has all mistakes, by file, line and column."""
 
     def __init__(self, mistakes: Iterable[ImportMistake]) -> None:
         self.mistakes = tuple(sorted(set(mistakes)))
@@ -46,7 +46,7 @@ class ShopFolderError(ValueError):
 
 
 def shown(text: str) -> str:
-    """A cell's text as a sentence may quote it: escaped, and cut where it is long.
+    """A cell's text for a message: quoted, escaped, and shortened.
 
     >>> shown("a" + chr(7)), shown("")
     ("'a\\\\x07'", 'an empty cell')

@@ -1,6 +1,6 @@
-"""The sheets of a shop folder: every file, every column, what may stand in it and whether it must.
+"""File schema of a shop folder: every file, every column, its parser and whether it is required.
 
-This is the one place that names them; reading, checking, the documents' test and the error messages all look here.
+Reading, validation, error messages and the test of the documents all use this table.
 
 >>> SHEETS["stages.csv"].column("limit").required
 False
@@ -16,7 +16,7 @@ from station.core.codes.code import CodeType
 from station.core.ledger.routing import StageType
 
 ROLES = ("view", "supervise", "account", "administer")
-CONVERSION = ("labour", "overhead", "outside")  # costs that are no component: per unit of the product at an operation
+CONVERSION = ("labour", "overhead", "outside")  # conversion costs: per unit of the product at an operation
 BASES = ("unit", "order", "minute")
 REASON_USES = ("scrap", "rework", "hold", "call")
 SCAN_MEANS = ("arrived", "done", "both")
@@ -24,9 +24,9 @@ SCAN_MEANS = ("arrived", "done", "both")
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """One column: its heading, how a filled cell is read, and whether every line must fill it.
+    """One column: its heading, the parser of a filled cell, and whether every line must fill it.
 
-    `required` also means that the heading must be there; a column that is not required may be left out altogether.
+    The heading of a required column must be present; an optional column may be omitted.
     """
 
     name: str
@@ -36,7 +36,7 @@ class Column:
 
 @dataclass(frozen=True, slots=True)
 class FileSchema:
-    """One file: what its lines are called in a sentence, its columns, and which of them together name a line."""
+    """One file: the word for one of its lines in messages, its columns, and the columns of its key."""
 
     file: str
     thing: str

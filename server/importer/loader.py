@@ -1,4 +1,4 @@
-"""Reading a shop folder: all of its files at once, into entries, or into one list of every mistake.
+"""Loader: read all files of a shop folder into entries, or raise one error with every mistake.
 
 >>> files = {"stages.csv": b"stage,name,type\\nsaw,Saw,process\\n"}
 >>> read_shop(files, now_us=0, zone=UTC).entries
@@ -21,15 +21,15 @@ from server.importer.current_state import CurrentState
 from server.importer.entry_builder import ImportDay, NewEntry, Rows, fields, new_entries
 from server.importer.errors import ImportMistake, ShopFolderError
 from server.importer.file_schema import SHEETS
-from server.importer.references import KnownNames, known
+from server.importer.references import KnownNames, known_names
 from server.importer.validation import check
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_BESIDE = (".md", ".txt", ".toml")  # what people keep beside their sheets; read by nobody
+_IGNORED = (".md", ".txt", ".toml")  # notes and settings beside the sheets
 
 
 class ShopImport(NamedTuple):
-    """What an import will record, how much of the folder stands in the hub already, and what the installer should know."""
+    """The entries to record, the number of entries that the hub already has, and notices for the installer."""
 
     entries: tuple[NewEntry, ...]
     unchanged: int
@@ -37,24 +37,27 @@ class ShopImport(NamedTuple):
 
 
 def is_sheet(file: str) -> bool:
-    """Whether a file in the folder is meant to be read; notes, settings and hidden files are not."""
-    return not file.startswith((".", "~")) and not file.lower().endswith(_BESIDE)
+    """Whether a file of the folder is a sheet; notes, settings and hidden files are not."""
+    return not file.startswith((".", "~")) and not file.lower().endswith(_IGNORED)
 
 
 def read_shop(
-    files: Mapping[str, bytes], *, now_us: int, zone: tzinfo, standing: CurrentState | None = None
+    files: Mapping[str, bytes], *, now_us: int, zone: tzinfo, current: CurrentState | None = None
 ) -> ShopImport:
-    """Read the folder's files (name -> content) against what `standing` says of the hub.
+    """Read the folder's files (name -> content) and compare them with the hub's state `current`.
 
-    `now_us`: the moment of import, UTC us; `zone`: the shop's, in which a day begins. Raises `ShopFolderError`.
+    `now_us`: the time of import, UTC us; `zone`: the shop's time zone. Raises `ShopFolderError`.
+
+    1. Parse every file. 2. Collect the known names of folder and hub. 3. Validate across files; raise all mistakes at once.
+    4. Build the new entries.
     """
-    standing = standing or CurrentState()
+    current = current or CurrentState()
     mistakes: list[ImportMistake] = []
     rows: dict[str, list[TableRow]] = {}
     unread = set()
     for file, content in files.items():
         if file not in SHEETS:
-            mistakes.append(_foreign(file))
+            mistakes.append(_unknown_file(file))
             continue
         before = len(mistakes)
         rows[file] = read_table(SHEETS[file], content, mistakes)
@@ -64,39 +67,39 @@ def read_shop(
         mistakes.append(
             ImportMistake("the folder", 0, 0, "", "no sheet", f"at least one of {', '.join(SHEETS)}", "add one")
         )
-    names = known(rows, standing, frozenset(unread))
-    mistakes += check(rows, names, standing)
+    names = known_names(rows, current, frozenset(unread))
+    mistakes += check(rows, names, current)
     if mistakes:
         raise ShopFolderError(mistakes)
     moment = (_EPOCH + timedelta(microseconds=now_us)).astimezone(zone)
-    entries, unchanged = new_entries(rows, standing, ImportDay(moment.date(), zone))
-    return ShopImport(tuple(entries), unchanged, tuple(_notices(rows, names, standing)))
+    entries, unchanged = new_entries(rows, current, ImportDay(moment.date(), zone))
+    return ShopImport(tuple(entries), unchanged, tuple(_notices(rows, names, current)))
 
 
-def _foreign(file: str) -> ImportMistake:
+def _unknown_file(file: str) -> ImportMistake:
     close = difflib.get_close_matches(file.lower(), SHEETS, n=1)
     if file.lower().endswith((".xls", ".xlsx", ".ods")):
         do = 'save each of its tables as "CSV UTF-8 (comma delimited)"'
     elif close:
         do = f"rename it to {close[0]}, if that is meant"
     else:
-        do = "take it out of the folder"
+        do = "remove it from the folder"
     return ImportMistake(file, 0, 0, "", "a file of that name", f"one of {', '.join(SHEETS)}", do)
 
 
-def _notices(rows: Rows, names: KnownNames, standing: CurrentState) -> list[str]:
-    """What is no mistake, but would surprise later: components without a price, and items that an import does not add."""
+def _notices(rows: Rows, names: KnownNames, current: CurrentState) -> list[str]:
+    """Notices that are no mistakes: components without a price, and items that an import does not add."""
     notices: list[str] = []
     if "costs.csv" in rows or "materials.csv" in rows:
-        costs = [fields(row) for row in rows.get("costs.csv", [])] + list(standing.all_of("cost.set"))
+        costs = [fields(row) for row in rows.get("costs.csv", [])] + list(current.all_of("cost.set"))
         notices += [
-            f"{component} has no price: {product} will stand without cost."
+            f"{component} has no price: {product} will have no cost."
             for product, components in sorted(names.components_of.items())
             for component in sorted(components)
             if not any(_prices(cost, component, product) for cost in costs)
         ]
     for row in rows.get("orders.csv", []):
-        now = standing.orders.get(row.values["order"])
+        now = current.orders.get(row.values["order"])
         if now is not None and row.values.get("items") and now.fields.get("items") != row.values["items"]:
             notices.append(f"{row.values['order']} is released: an import adds no further items to it.")
     return notices

@@ -1,7 +1,7 @@
-"""What a folder may refer to: the names in its own sheets together with those that stand in the hub already.
+"""References: the names to which a folder may refer, from its own sheets and from the hub.
 
-Where a sheet could not be read whole, nobody can say that a name is missing: such a set of names is open, and a check
-against it stays silent, so that one mistake does not show as twenty.
+The names of a sheet with mistakes are incomplete. Such a set is open: checks against it are skipped, so that one mistake
+does not cause twenty.
 """
 
 from collections.abc import Iterable
@@ -14,7 +14,7 @@ from server.importer.entry_builder import Rows, fields
 
 @dataclass(frozen=True, slots=True)
 class NameSet:
-    """A set of names; an open one may hold more than we could read."""
+    """A set of names; an open set may be incomplete."""
 
     what: str
     file: str
@@ -28,7 +28,7 @@ class NameSet:
 
 @dataclass(frozen=True, slots=True)
 class KnownNames:
-    """Names by kind, and what the checks ask of them."""
+    """Names by kind, and the relations between them that validation uses."""
 
     stages: NameSet
     routings: NameSet
@@ -42,69 +42,69 @@ class KnownNames:
     components_of: dict[str, frozenset[str]]  # by product
 
     def operations_of(self, product: str) -> frozenset[int] | None:
-        """The operation numbers of a product's routing; None where product or routing is not known well enough."""
+        """The operation numbers of a product's routing; None where product or routing is unknown or incomplete."""
         routing = self.routing_of.get(product)
         return None if routing is None else self.operations.get(routing)
 
 
-def known(rows: Rows, standing: CurrentState, unread: frozenset[str]) -> KnownNames:
-    """Bring sheets and hub together; `unread`: files in the folder of which at least one line could not be read."""
+def known_names(rows: Rows, current: CurrentState, unread: frozenset[str]) -> KnownNames:
+    """Collect the names of folder and hub; `unread`: files with at least one mistake."""
 
     def named(what: str, file: str, column: str, before: Iterable[Any]) -> NameSet:
-        here = (row.values[column] for row in rows.get(file, []) if column in row.values)
-        return NameSet(what, file, frozenset(here) | frozenset(str(each) for each in before if each), file in unread)
+        in_folder = frozenset(row.values[column] for row in rows.get(file, []) if column in row.values)
+        return NameSet(what, file, in_folder | frozenset(str(name) for name in before if name), file in unread)
 
-    def stood(what: str, name: str) -> list[Any]:
-        return [data.get(name) for data in standing.all_of(what)]
+    def in_hub(what: str, name: str) -> list[Any]:
+        return [data.get(name) for data in current.all_of(what)]
 
-    boms = _boms(rows, standing)
+    boms = _boms(rows, current)
     return KnownNames(
-        stages=named("stage", "stages.csv", "stage", stood("stage.define", "stage")),
-        routings=named("routing", "routings.csv", "routing", stood("routing.define", "routing")),
-        products=named("product", "products.csv", "product", stood("product.define", "product")),
-        reasons=named("reason", "reasons.csv", "reason", stood("reason.define", "reason")),
-        badges=named("badge", "people.csv", "badge", stood("person.define", "badge")),
+        stages=named("stage", "stages.csv", "stage", in_hub("stage.define", "stage")),
+        routings=named("routing", "routings.csv", "routing", in_hub("routing.define", "routing")),
+        products=named("product", "products.csv", "product", in_hub("product.define", "product")),
+        reasons=named("reason", "reasons.csv", "reason", in_hub("reason.define", "reason")),
+        badges=named("badge", "people.csv", "badge", in_hub("person.define", "badge")),
         components=named("component", "materials.csv", "component", frozenset().union(*boms.values())),
-        operations=_operations(rows, standing, unread),
-        **_products(rows, standing),
+        operations=_operations(rows, current, unread),
+        **_products(rows, current),
         components_of=boms,
     )
 
 
-def _operations(rows: Rows, standing: CurrentState, unread: frozenset[str]) -> dict[str, frozenset[int]]:
+def _operations(rows: Rows, current: CurrentState, unread: frozenset[str]) -> dict[str, frozenset[int]]:
     operations: dict[str, set[int]] = {}
-    for data in standing.all_of("routing.define"):
+    for data in current.all_of("routing.define"):
         operations[data["routing"]] = {operation["op"] for operation in data.get("operations", [])}
-    here: dict[str, set[int]] = {}
+    in_folder: dict[str, set[int]] = {}
     for row in rows.get("routings.csv", []):
         if "routing" in row.values and "op" in row.values:
-            here.setdefault(row.values["routing"], set()).add(row.values["op"])
+            in_folder.setdefault(row.values["routing"], set()).add(row.values["op"])
     if "routings.csv" in unread:
         return {}
-    return {routing: frozenset(ops) for routing, ops in {**operations, **here}.items()}
+    return {routing: frozenset(ops) for routing, ops in {**operations, **in_folder}.items()}
 
 
-def _products(rows: Rows, standing: CurrentState) -> dict[str, Any]:
-    stood = {data["product"]: data for data in standing.all_of("product.define")}
-    here = {row.values["product"]: fields(row) for row in rows.get("products.csv", []) if "product" in row.values}
-    products = {**stood, **here}
+def _products(rows: Rows, current: CurrentState) -> dict[str, Any]:
+    in_hub = {data["product"]: data for data in current.all_of("product.define")}
+    in_folder = {row.values["product"]: fields(row) for row in rows.get("products.csv", []) if "product" in row.values}
+    products = {**in_hub, **in_folder}
     return {
         "routing_of": {product: data.get("routing") for product, data in products.items()},
         "decimals_of": {product: data.get("decimals", 0) for product, data in products.items()},
     }
 
 
-def _boms(rows: Rows, standing: CurrentState) -> dict[str, frozenset[str]]:
-    """The components of each product, as they will be after the import."""
+def _boms(rows: Rows, current: CurrentState) -> dict[str, frozenset[str]]:
+    """The components of each product after the import."""
     boms: dict[str, set[str]] = {}
-    for data in standing.all_of("product.define"):
+    for data in current.all_of("product.define"):
         boms[data["product"]] = {line["component"] for line in data.get("bom", [])}
     if "materials.csv" in rows:
         for row in rows.get("products.csv", []):
             boms.pop(row.values.get("product", ""), None)
-        here: dict[str, set[str]] = {}
+        in_folder: dict[str, set[str]] = {}
         for row in rows["materials.csv"]:
             if "product" in row.values and "component" in row.values:
-                here.setdefault(row.values["product"], set()).add(row.values["component"])
-        boms.update(here)
+                in_folder.setdefault(row.values["product"], set()).add(row.values["component"])
+        boms.update(in_folder)
     return {product: frozenset(components) for product, components in boms.items()}

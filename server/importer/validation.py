@@ -1,7 +1,7 @@
-"""What must be true across the sheets of a shop folder: one function a rule, each yields the mistakes it sees.
+"""Validation across the sheets of a shop folder: one function for each rule, which yields its mistakes.
 
-A name that is referred to must stand in the folder or in the hub; an operation must be one of the product's routing; an
-assembly must not contain itself; a badge belongs to one person; a card, a pattern and a code must mean something.
+A referenced name must be defined in the folder or in the hub. An operation must belong to the product's routing. An assembly
+must not contain itself. A badge belongs to one person. Cards, patterns and codes must be valid.
 """
 
 import difflib
@@ -19,14 +19,14 @@ from station.core.codes.command_cards import Card, read_card
 from station.core.codes.patterns import Pattern, PatternError, usable_patterns
 from station.core.quantity import decimal_text
 
-MAX_MATERIALS = 400  # lines of one bill of material: it is one entry of the ledger
-MAX_OPERATIONS = 400  # of one routing, likewise
+MAX_MATERIALS = 400  # lines of one bill of material, which is one entry of the ledger
+MAX_OPERATIONS = 400  # operations of one routing, likewise
 
 Check = Callable[[Rows, KnownNames, CurrentState], Iterator[ImportMistake]]
 
 
 def _unknown(row: TableRow, column: str, names: NameSet) -> Iterator[ImportMistake]:
-    """A cell that names something nobody has defined."""
+    """A cell must not refer to an undefined name."""
     name = row.values.get(column)
     if not names.lacks(name):
         return
@@ -41,7 +41,7 @@ def _operation(row: TableRow, known: KnownNames) -> Iterator[ImportMistake]:
     if product is None or op is None or product not in known.routing_of:
         return
     if known.routing_of[product] is None:
-        yield row.mistake("op", str(op), f"no operation, for {product} has no routing", "give the product a routing")
+        yield row.mistake("op", str(op), f"no operation: {product} has no routing", "give the product a routing")
         return
     operations = known.operations_of(product)
     if operations is not None and op not in operations:
@@ -50,7 +50,7 @@ def _operation(row: TableRow, known: KnownNames) -> Iterator[ImportMistake]:
 
 
 def references(rows: Rows, known: KnownNames, _: CurrentState) -> Iterator[ImportMistake]:
-    """Every stage, routing and product that a line names is defined."""
+    """Every stage, routing and product that a line refers to is defined."""
     targets = {"stage": known.stages, "routing": known.routings, "product": known.products}
     for file, sheet_rows in rows.items():
         own = SHEETS[file].key[0]
@@ -62,13 +62,13 @@ def references(rows: Rows, known: KnownNames, _: CurrentState) -> Iterator[Impor
 
 
 def materials(rows: Rows, known: KnownNames, _: CurrentState) -> Iterator[ImportMistake]:
-    """A line of material is issued at an operation of its product, and is not called labour, overhead or outside."""
+    """Material is issued at an operation of its product, and is not named labour, overhead or outside."""
     lines: dict[str, int] = {}
     for row in rows.get("materials.csv", []):
         yield from _operation(row, known)
         component, product = row.values.get("component"), row.values.get("product", "")
         if component in CONVERSION:
-            do = "call it something else: these words are costs of an operation"
+            do = "use another name: these words are costs of an operation"
             yield row.mistake("component", shown(component), f"no {', '.join(CONVERSION)}", do)
         lines[product] = lines.get(product, 0) + 1
         if lines[product] == MAX_MATERIALS + 1:
@@ -84,12 +84,12 @@ def operations(rows: Rows, _: KnownNames, __: CurrentState) -> Iterator[ImportMi
         routing = row.values.get("routing", "")
         lines[routing] = lines.get(routing, 0) + 1
         if lines[routing] == MAX_OPERATIONS + 1:
-            yield row.mistake("routing", "one more", f"at most {MAX_OPERATIONS} operations", "make it two routings")
+            yield row.mistake("routing", "one more", f"at most {MAX_OPERATIONS} operations", "split the routing")
 
 
 def assemblies(rows: Rows, known: KnownNames, _: CurrentState) -> Iterator[ImportMistake]:
-    """An assembly must not contain itself, directly or through what it is made of."""
-    suspects = _never_done(known)
+    """An assembly must not contain itself, directly or through its components."""
+    suspects = _cyclic(known)
     for row in rows.get("materials.csv", []):
         product, component = row.values.get("product"), row.values.get("component")
         if product is None or component is None or not {product, component} <= suspects:
@@ -97,13 +97,13 @@ def assemblies(rows: Rows, known: KnownNames, _: CurrentState) -> Iterator[Impor
         path = _path(known, component, product)
         if path:
             came = f"{product} made of {' of '.join(path)}"
-            yield row.mistake("component", came, "no product that contains itself", "take one of these lines out")
+            yield row.mistake("component", came, "no product that contains itself", "remove one of these lines")
 
 
-def _never_done(known: KnownNames) -> set[str]:
-    """The products that no order of making would ever reach: those in a circle, and what is made of them."""
+def _cyclic(known: KnownNames) -> set[str]:
+    """The products in a cycle of bills of material, and the products made of them, by topological sorting."""
     waits_for = {
-        product: {each for each in parts if each in known.components_of}
+        product: {part for part in parts if part in known.components_of}
         for product, parts in known.components_of.items()
     }
     used_in: dict[str, list[str]] = {}
@@ -120,7 +120,7 @@ def _never_done(known: KnownNames) -> set[str]:
 
 
 def _path(known: KnownNames, start: str, goal: str) -> list[str]:
-    """How `goal` is contained in `start`, from the outside in; nothing where it is not."""
+    """The chain of components from `start` down to `goal`; empty where `start` does not contain `goal`."""
     came_from: dict[str, str | None] = {start: None}
     queue = [start]
     for product in queue:
@@ -137,7 +137,7 @@ def _path(known: KnownNames, start: str, goal: str) -> list[str]:
 
 
 def costs(rows: Rows, known: KnownNames, _: CurrentState) -> Iterator[ImportMistake]:
-    """A cost is either of work at an operation of a product, or the price of one unit of a component."""
+    """A cost is either for work at an operation of a product, or the price of one unit of a component."""
     for row in rows.get("costs.csv", []):
         component = row.values.get("component")
         if component in CONVERSION:
@@ -155,7 +155,7 @@ def _price(row: TableRow, component: str, known: KnownNames) -> Iterator[ImportM
         do = f"empty the cell, or write {' or '.join(CONVERSION)} as the component"
         yield row.mistake("op", str(row.values["op"]), "an empty cell: a price belongs to the component", do)
     if row.values.get("basis", "unit") != "unit":
-        yield row.mistake("basis", shown(row.values["basis"]), "unit, for a price is that of one unit", "write unit")
+        yield row.mistake("basis", shown(row.values["basis"]), "unit: a price is per unit", "write unit")
     if known.components.lacks(component):
         yield from _unknown(row, "component", known.components)
         return
@@ -163,45 +163,45 @@ def _price(row: TableRow, component: str, known: KnownNames) -> Iterator[ImportM
     if product is None or known.components.is_open or known.products.lacks(product):
         return
     if component not in known.components_of.get(product, ()):
-        do = "leave the product empty for a price that holds for all, or add the material"
+        do = "leave the product empty for a price for all products, or add the material"
         yield row.mistake("component", shown(component), f"a component of {product}", do)
 
 
-def orders(rows: Rows, known: KnownNames, standing: CurrentState) -> Iterator[ImportMistake]:
-    """An order's quantity fits the product's decimals, and an order that the hub has stays of its product."""
+def orders(rows: Rows, known: KnownNames, current: CurrentState) -> Iterator[ImportMistake]:
+    """An order's quantity fits the product's decimals, and a released order keeps its product."""
     for row in rows.get("orders.csv", []):
         product, qty_milli = row.values.get("product"), row.values.get("qty")
         decimals = known.decimals_of.get(product or "")
         if decimals is not None and qty_milli is not None and qty_milli % 10 ** (3 - decimals):
             expected = f"at most {decimals} decimals, as product {product} has" if decimals else f"whole {product}"
             yield row.mistake("qty", decimal_text(qty_milli), expected, "round it, or give the product more decimals")
-        now = standing.orders.get(row.values.get("order", ""))
+        now = current.orders.get(row.values.get("order", ""))
         if now is not None and product is not None and now.fields.get("product") != product:
             expected = f"{now.fields.get('product')}, as it was released"
             yield row.mistake("product", shown(product), expected, "give a new order its own number")
 
 
 def items(rows: Rows, _: KnownNames, __: CurrentState) -> Iterator[ImportMistake]:
-    """A further item belongs to one order, and is no order itself."""
+    """A further item belongs to one order, and is not an order itself."""
     names = {row.values.get("order") for row in rows.get("orders.csv", [])}
     owner: dict[str, int] = {}
     for row in rows.get("orders.csv", []):
         for item in row.values.get("items", []):
             if item in names:
-                yield row.mistake("items", shown(item), "items that are no orders", "take it out")
+                yield row.mistake("items", shown(item), "items that are not orders", "remove it")
             elif item in owner:
                 came = f"{shown(item)} again, first on line {owner[item]}"
-                yield row.mistake("items", came, "each item under one order", "take one out")
+                yield row.mistake("items", came, "each item under one order", "remove one")
             owner.setdefault(item, row.line)
 
 
-def badges(rows: Rows, _: KnownNames, standing: CurrentState) -> Iterator[ImportMistake]:
+def badges(rows: Rows, _: KnownNames, current: CurrentState) -> Iterator[ImportMistake]:
     """A badge belongs to one person."""
-    here = {row.values.get("person") for row in rows.get("people.csv", [])}
+    in_folder = {row.values.get("person") for row in rows.get("people.csv", [])}
     owner = {
         data["badge"]: str(data["person"])
-        for data in standing.all_of("person.define")
-        if data.get("badge") and data.get("person") not in here
+        for data in current.all_of("person.define")
+        if data.get("badge") and data.get("person") not in in_folder
     }
     for row in rows.get("people.csv", []):
         badge, person = row.values.get("badge"), row.values.get("person", "")
@@ -212,32 +212,32 @@ def badges(rows: Rows, _: KnownNames, standing: CurrentState) -> Iterator[Import
         owner.setdefault(badge, person)
 
 
-def patterns(rows: Rows, _: KnownNames, standing: CurrentState) -> Iterator[ImportMistake]:
+def patterns(rows: Rows, _: KnownNames, current: CurrentState) -> Iterator[ImportMistake]:
     """A pattern must be matched in linear time, and a shop has a bounded number of them."""
-    held = {str(data.get("name")): data for data in standing.all_of("pattern.define")}
-    whole: dict[str, TableRow] = {}
+    in_hub = {str(data.get("name")): data for data in current.all_of("pattern.define")}
+    valid: dict[str, TableRow] = {}
     for row in rows.get("patterns.csv", []):
         if not row.broken and {"name", "regex", "as"} <= row.values.keys():
             try:
                 Pattern(row.values["name"], row.values["regex"], row.values["as"])
             except PatternError as error:
                 yield row.mistake(
-                    "regex", shown(row.values["regex"]), "a pattern that stations can use", f"mend it: {error}"[:-1]
+                    "regex", shown(row.values["regex"]), "a pattern that stations can use", f"correct it: {error}"[:-1]
                 )
             else:
-                whole[row.values["name"]] = row
-    before = {each.name for each in usable_patterns(held.values()).refused} - whole.keys()
-    after = usable_patterns((held | {name: row.values for name, row in whole.items()}).values()).refused
-    beyond = [each for each in after if each.name not in before]
-    if beyond:
-        row = list(whole.values())[-1]
+                valid[row.values["name"]] = row
+    refused_before = {pattern.name for pattern in usable_patterns(in_hub.values()).refused} - valid.keys()
+    refused_after = usable_patterns((in_hub | {name: row.values for name, row in valid.items()}).values()).refused
+    excess = [pattern for pattern in refused_after if pattern.name not in refused_before]
+    if excess:
+        row = list(valid.values())[-1]
         yield row.mistake(
-            "name", shown(row.values["name"]), "no more patterns than a shop may have", beyond[0].why.rstrip(".")
+            "name", shown(row.values["name"]), "no more patterns than a shop may have", excess[0].why.rstrip(".")
         )
 
 
 def codes(rows: Rows, known: KnownNames, _: CurrentState) -> Iterator[ImportMistake]:
-    """A code that is bound names a product or badge that is known, or a card."""
+    """A bound code refers to a known product or badge, or to a valid card."""
     for row in rows.get("codes.csv", []):
         if row.values.get("as") == CodeType.PRODUCT:
             yield from _unknown(row, "to", known.products)
@@ -248,7 +248,7 @@ def codes(rows: Rows, known: KnownNames, _: CurrentState) -> Iterator[ImportMist
 
 
 def cards(rows: Rows, known: KnownNames, _: CurrentState) -> Iterator[ImportMistake]:
-    """A card says something that stations do."""
+    """A card has a valid command."""
     for row in rows.get("cards.csv", []):
         if "card" in row.values:
             yield from _card(row, "card", known)
@@ -273,6 +273,6 @@ CHECKS: tuple[Check, ...] = (
 )  # fmt: skip
 
 
-def check(rows: Rows, known: KnownNames, standing: CurrentState) -> list[ImportMistake]:
-    """Every mistake that shows only across lines."""
-    return list(chain.from_iterable(rule(rows, known, standing) for rule in CHECKS))
+def check(rows: Rows, known: KnownNames, current: CurrentState) -> list[ImportMistake]:
+    """All mistakes of the rules across lines."""
+    return list(chain.from_iterable(rule(rows, known, current) for rule in CHECKS))

@@ -27,8 +27,8 @@ SHOP = {
 }
 
 
-def read(files=None, standing=None, now_us=NOON_US, zone=UTC):
-    return read_shop(SHOP if files is None else files, now_us=now_us, zone=zone, standing=standing)
+def read(files=None, current=None, now_us=NOON_US, zone=UTC):
+    return read_shop(SHOP if files is None else files, now_us=now_us, zone=zone, current=current)
 
 
 def mistakes(**changed: bytes):

@@ -110,7 +110,7 @@ def test_it_says_where_it_is_and_how_to_come_in(shown):
         f"The demo is at {shown.url}/\n\n"
         f"  sign in (once, within 15 minutes): {shown.link}\n"
         "  stations: cutting-1, finishing-1, assembly-1; about a scan a second\n"
-        "  Ctrl-C ends it and leaves nothing behind.\n"
+        "  Ctrl-C ends it and deletes all its data.\n"
     )
     assert shown.get(shown.link.removeprefix(shown.url)).status == 200
 
@@ -185,7 +185,7 @@ def test_a_station_that_dies_ends_the_demo_and_is_named(tmp_path):
     os.kill(victim, signal.SIGKILL)
     assert demo.process.wait(30) == 1
     demo.end()
-    assert "Error: finishing-1 ended with exit code -9. It said:\n" in "".join(demo.lines)
+    assert "Error: finishing-1 ended with exit code -9. The end of its log:\n" in "".join(demo.lines)
     assert (demo.programs(), list(tmp_path.iterdir())) == ([], [])
 
 
@@ -205,7 +205,7 @@ def test_a_taken_port_is_said_before_anything_starts(tmp_path):
         1,
         "",
         (
-            f"Error: Nobody can listen on 127.0.0.1:{port}: Address already in use. "
+            f"Error: 127.0.0.1:{port} cannot be used: Address already in use. "
             "Expected a free port; name another, or --port 0.\n"
         ),
     )

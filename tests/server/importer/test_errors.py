@@ -36,17 +36,17 @@ def test_every_mistake_of_every_file_is_in_one_list():
             "decimals and nothing between thousands."
         ),
         (
-            "orders.csv, line 5, column 3 (qty): came '=2', expected a plain value; a formula is never worked out here: "
-            "paste its result as a value."
+            "orders.csv, line 5, column 3 (qty): came '=2', expected a plain value; formulas are not computed: "
+            "paste the result as a value."
         ),
         "orders.csv, line 6: came 3 cells, expected 4, one for each heading; add the missing commas.",
         (
-            "orders.csv, line 7: came cells that cannot be told apart (unexpected end of data), expected cells between "
-            "commas; write a cell in quotation marks whole, and a mark inside it twice."
+            "orders.csv, line 7: came cells that cannot be separated (unexpected end of data), expected cells between "
+            "commas; put the whole cell in quotation marks, and double each mark inside it."
         ),
-        "patterns.csv, line 2, column 2 (regex): came '(a+)+b', expected a pattern that stations can use; mend it: "
+        "patterns.csv, line 2, column 2 (regex): came '(a+)+b', expected a pattern that stations can use; correct it: "
         + words,
-        "people.csv: came an empty file, expected the headings person, name; fill it, or take it out of the folder.",
+        "people.csv: came an empty file, expected the headings person, name; fill it, or remove the file.",
         (
             "reasons.csv, line 1: came semicolons between columns, expected commas; "
             'save it as "CSV UTF-8 (comma delimited)".'
@@ -58,7 +58,7 @@ def test_every_mistake_of_every_file_is_in_one_list():
         ),
         (
             "stages.csv, line 3, column 1 (stage): came stage 'saw' again, first on line 2, expected each once; "
-            "take one out or rename it."
+            "remove one or rename it."
         ),
         (
             "stages.csv, line 3, column 3 (type): came 'prozess', expected one of waiting, process, test, outside, done; "
@@ -96,7 +96,7 @@ def test_every_mistake_of_every_file_is_in_one_list():
             b"product,component,qty,op\nP,Q,1,10\nQ,P,1,10\nP,steel,1,10\n",
             (
                 "materials.csv, line 2, column 2 (component): came P made of Q of P, expected no product that contains "
-                "itself; take one of these lines out."
+                "itself; remove one of these lines."
             ),
         ),
         (
@@ -117,7 +117,7 @@ def test_every_mistake_of_every_file_is_in_one_list():
             b"component,product,amount\nsteel,Q,1\n",
             (
                 "costs.csv, line 2, column 1 (component): came 'steel', expected a component of Q; leave the product empty "
-                "for a price that holds for all, or add the material."
+                "for a price for all products, or add the material."
             ),
         ),
         (
@@ -153,32 +153,32 @@ def test_every_mistake_of_every_file_is_in_one_list():
             "stages.csv",
             b"stage,name,type\nsaw,S\xe4ge,process\npack,P,done\n",
             (
-                "stages.csv, line 2: came the byte 0xe4, which is no UTF-8, expected UTF-8; "
+                "stages.csv, line 2: came the byte 0xe4, which is not UTF-8, expected UTF-8; "
                 'save it as "CSV UTF-8 (comma delimited)".'
             ),
         ),
         (
             "stages.csv",
             b"stage,name,type\n",
-            "stages.csv: came headings alone, expected a line for each stage; fill it, or take it out of the folder.",
+            "stages.csv: came only headings, expected a line for each stage; fill it, or remove the file.",
         ),
         (
             "stages.csv",
             b"stage,stage,name,type\nsaw,saw,Saw,process\npack,pack,P,done\n",
-            "stages.csv, line 1, column 2 (stage): came a second column of that heading, expected one; take one out.",
+            "stages.csv, line 1, column 2 (stage): came a second column of that heading, expected one; remove one.",
         ),
         (
             "stages.csv",
             b'stage,name,type\nsaw,"Saw\nroom",process\npack,P,done\n',
             (
                 "stages.csv, line 2, column 2 (name): came 'Saw\\nroom', expected one line; "
-                "take the line break out of the cell."
+                "remove the line break from the cell."
             ),
         ),
         (
             "stages.csv",
             b"stage,name,type\nsaw, Saw,process\npack,P,done\n",
-            "stages.csv, line 2, column 2 (name): came ' Saw', expected no blank at either end; take the blank out.",
+            "stages.csv, line 2, column 2 (name): came ' Saw', expected no blank at either end; remove the blank.",
         ),
     ],
 )
@@ -195,7 +195,7 @@ def test_one_unreadable_sheet_does_not_make_its_names_unknown():
 def test_an_order_stays_of_its_product():
     said = standing_of([RecordedEntry("h", 1, "order.release", {"order": "W1", "product": "Z", "qty_milli": 1})])
     with pytest.raises(ShopFolderError) as caught:
-        read(standing=said)
+        read(current=said)
     assert [str(mistake) for mistake in caught.value.mistakes] == [
         "orders.csv, line 2, column 2 (product): came 'P', expected Z, as it was released; give a new order its own number."
     ]

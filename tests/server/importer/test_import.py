@@ -16,11 +16,9 @@ from station.core.event import decode
 DEMO = Path(__file__).resolve().parents[3] / "config" / "demo"
 ENTERED = (
     "Entered: 8 stages, 4 routings, 4 products, 32 costs, 8 people, 8 reasons, 2 patterns, 15 cards, 2 codes, "
-    "40 orders released.\nNote: tube-stock-6 has no price: TUB-06 will stand without cost.\n"
+    "40 orders released.\nNote: tube-stock-6 has no price: TUB-06 will have no cost.\n"
 )
-AGAIN = (
-    "Nothing new: all 123 stand in the hub already.\nNote: tube-stock-6 has no price: TUB-06 will stand without cost.\n"
-)
+AGAIN = "Nothing new: the hub already has all 123.\nNote: tube-stock-6 has no price: TUB-06 will have no cost.\n"
 
 
 @pytest.fixture

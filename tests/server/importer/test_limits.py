@@ -101,7 +101,7 @@ def test_any_cells_are_entries_or_mistakes(data):
         lines = [",".join(names), *(",".join(f'"{cell}"' for cell in row) for row in rows)]
         files[file] = "\n".join(lines).encode()
     try:
-        assert read(files, standing=standing_of([])).entries is not None
+        assert read(files, current=standing_of([])).entries is not None
     except ShopFolderError as error:
         assert error.mistakes  # noqa: PT017 - either is right; a refusal without a mistake is not
 

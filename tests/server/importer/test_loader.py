@@ -94,7 +94,7 @@ def test_what_spreadsheets_save_is_read_the_same(written):
 def test_the_same_folder_again_adds_nothing():
     first = read()
     said = standing_of(RecordedEntry(LOG, seq, entry.what, entry.data) for seq, entry in enumerate(first.entries, 1))
-    tomorrow = read(standing=said, now_us=NOON_US + 86_400_000_000)
+    tomorrow = read(current=said, now_us=NOON_US + 86_400_000_000)
     assert (tomorrow.entries, tomorrow.unchanged) == ((), len(first.entries))
 
 
@@ -104,7 +104,7 @@ def test_only_what_changed_is_entered():
         "stages.csv": SHOP["stages.csv"].replace(b",8,4h", b",9,4h"),
         "orders.csv": SHOP["orders.csv"].replace(b"W1,P,40,+3d,2", b"W1,P,45,2026-11-30,2"),
     }
-    changed = read(files, standing=said)
+    changed = read(files, current=said)
     assert list(changed.entries) == [
         NewEntry(
             "stage.define",
@@ -117,7 +117,7 @@ def test_only_what_changed_is_entered():
 
 def test_materials_alone_keep_the_rest_of_the_product():
     said = standing_of(RecordedEntry(LOG, seq, entry.what, entry.data) for seq, entry in enumerate(read().entries, 1))
-    (entry,) = read({"materials.csv": b"product,component,qty,op\nP,brass,1,10\n"}, standing=said).entries
+    (entry,) = read({"materials.csv": b"product,component,qty,op\nP,brass,1,10\n"}, current=said).entries
     assert entry.data == {
         "product": "P",
         "name": "Plate",
@@ -129,7 +129,7 @@ def test_materials_alone_keep_the_rest_of_the_product():
 
 def test_products_alone_keep_their_bills_of_material():
     said = standing_of(RecordedEntry(LOG, seq, entry.what, entry.data) for seq, entry in enumerate(read().entries, 1))
-    assert read({"products.csv": SHOP["products.csv"]}, standing=said).entries == ()
+    assert read({"products.csv": SHOP["products.csv"]}, current=said).entries == ()
 
 
 def test_a_closed_order_is_left_alone_and_a_voided_release_is_made_again():
@@ -144,23 +144,23 @@ def test_a_closed_order_is_left_alone_and_a_voided_release_is_made_again():
         ]
     )
     whats = [
-        [entry.what for entry in read(standing=standing).entries if entry.data.get("order") == "W2"]
-        for standing in (closed, voided, reopened)
+        [entry.what for entry in read(current=current).entries if entry.data.get("order") == "W2"]
+        for current in (closed, voided, reopened)
     ]
     assert whats == [[], ["order.release"], ["order.change"]]
 
 
 def test_a_component_without_a_price_is_said():
     costs = SHOP["costs.csv"].replace(b"steel,,,,1.84\n", b"")
-    assert read({**SHOP, "costs.csv": costs}).notices == ("steel has no price: P will stand without cost.",)
+    assert read({**SHOP, "costs.csv": costs}).notices == ("steel has no price: P will have no cost.",)
 
 
 def test_names_that_stand_in_the_hub_may_be_referred_to():
     said = standing_of(RecordedEntry(LOG, seq, entry.what, entry.data) for seq, entry in enumerate(read().entries, 1))
     orders = {"orders.csv": b"order,product,qty\nW9,P,1\n"}
-    assert [entry.data["order"] for entry in read(orders, standing=said).entries] == ["W9"]
+    assert [entry.data["order"] for entry in read(orders, current=said).entries] == ["W9"]
     with pytest.raises(ShopFolderError, match="came 'P', expected a product"):
-        read(orders, standing=CurrentState())
+        read(orders, current=CurrentState())
 
 
 def test_the_document_explains_every_sheet_and_every_column():

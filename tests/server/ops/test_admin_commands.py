@@ -18,7 +18,7 @@ from server.ops.admin_commands import CommandFailed, enter, execute
 from server.ops.control_protocol import ControlRequest, ask
 from server.ops.control_server import ControlServer
 
-LOOK = "Look at the database that was named (--db, or db in hub.toml), and who may write there."
+LOOK = "Check the named database (--db, or db in hub.toml) and its permissions."
 COMMANDS = (
     *("init", "run", "demo", "import", "export", "rebuild", "verify", "backup", "restore"),
     *("user", "token", "station", "clock"),
@@ -207,7 +207,7 @@ def test_rebuild_folds_everything_anew(run, store):
     release = {"what": "order.release", "data": {"order": "A", "qty_milli": 1000}, "by": "Kim"}
     assert admin_commands.handle(store, ControlRequest("enter", {"entries": [release]})).error is None
     store.close()
-    assert run("rebuild", "--db", store.path) == (0, "", "Folded anew.\n")
+    assert run("rebuild", "--db", store.path) == (0, "", "Rebuilt.\n")
     again = admin_commands.open_hub(store.path)
     with again.read() as connection:
         from server.projection.tables import item

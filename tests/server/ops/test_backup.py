@@ -40,7 +40,7 @@ def test_a_backup_into_a_folder_gets_a_name_and_overwrites_nothing(store, tmp_pa
     (tmp_path / "backups").mkdir()
     made = back_up(str(store.path), tmp_path / "backups", NOW_US)
     assert made.path.name == "hub-20260921T141320Z.db"
-    with pytest.raises(BackupError, match="a backup overwrites nothing"):
+    with pytest.raises(BackupError, match="a backup overwrites no file"):
         back_up(str(store.path), made.path, NOW_US)
 
 
@@ -183,7 +183,7 @@ def test_the_commands_say_what_they_did(store, take, a_log, tmp_path):
     assert run("backup", copy) == (
         0,
         f"{copy}: 4 events, verified.\n",
-        "It is on the hub's own disk, so stations go on keeping what they sent.\n",
+        "It is on the hub's own disk, so stations keep the events that they sent.\n",
     )
     assert run("backup") == (
         1,
@@ -195,7 +195,7 @@ def test_the_commands_say_what_they_did(store, take, a_log, tmp_path):
     assert (code, [line["hash"] for line in lines]) == (0, [own.hex() for own in a_log.hashes])
     assert run("verify") == (0, "4 events verified, no break.\n", "")
     code, _, said = run("restore", copy)
-    assert (code, "What was there before is kept as" in said) == (0, True)
+    assert (code, "The previous database is kept as" in said) == (0, True)
     assert Path(f"{store.path}.before-restore-1").exists()
 
 

@@ -57,7 +57,7 @@ def test_a_restore_cut_at_any_operation_loses_and_overwrites_nothing(killed, tmp
         db = folder / "hub.db"
         if restore_swap.decided(db):
             decided.append(point)
-            with pytest.raises(NoHub, match="was cut off"), open_read_only(db):
+            with pytest.raises(NoHub, match="was interrupted"), open_read_only(db):
                 pass
         with closing(open_hub(db)) as hub, hub.read() as connection:
             kept = last_pos(connection)

@@ -23,7 +23,7 @@ def said(told):
     told.settle()
     with told.store.read() as connection:
         found = current_alerts(connection, snapshot_now(connection, LocaleFormat(), told.now_us))
-    return [(each.sentence.replace(NBSP, " "), each.who.replace(NBSP, " "), each.grave) for each in found]
+    return [(each.sentence.replace(NBSP, " "), each.detail.replace(NBSP, " "), each.grave) for each in found]
 
 
 def day(told, days):
@@ -66,7 +66,7 @@ def test_a_late_order_is_told_once_with_all_that_is_to_be_said_of_it(told):
     with told.store.read() as connection:
         (one,) = current_alerts(connection, snapshot_now(connection, LocaleFormat(), told.now_us))
     assert one.sentence == "WO-1 was due 2 d ago and is at Saw"
-    assert one.who.replace(NBSP, " ") == "Halvorsen Lifts · 10 pcs · € 20"
+    assert one.detail.replace(NBSP, " ") == "Halvorsen Lifts · 10 pcs · € 20"
     assert [each.replace(NBSP, " ") for each in one.also] == ["has waited at Saw for 3 h 1 min, target 1 h"]
 
 
@@ -162,7 +162,7 @@ def row(**changes):
 )
 def test_each_trouble_of_a_station_is_one_sentence(changes, sentence, who, grave):
     (found,) = of_stations([row(**changes)], NOON_US)
-    assert (found.sentence.replace(NBSP, " "), found.who, found.grave) == (sentence, who, grave)
+    assert (found.sentence.replace(NBSP, " "), found.detail, found.grave) == (sentence, who, grave)
 
 
 def test_a_station_that_is_well_or_revoked_needs_nobody():

@@ -87,7 +87,7 @@ def test_an_empty_hub_answers_with_what_to_do_next(desk, page):
         "/orders?status=finished": "Nothing waits to be closed.",
         "/orders?status=closed": "No closed work orders yet.",
         "/stations": "No station yet. On the hub: wipline-hub station add saw-1 prints its token once.",
-        "/rules": "A rule looks at every scan and refuses none.",
+        "/rules": "A rule checks every scan and refuses none.",
         "/wall": "No stages yet.",
         "/find": "Scan or type a code into the box above.",
         "/sheet": "The station answers green: it knows this scanner now.",
