@@ -64,7 +64,7 @@ def backups_are_thinned_by_name(patch: Patch) -> None:
         return gone
 
     patch(scheduler, "thin_out", thin_out)
-    patch(scheduler, "follow", lambda *_: 0)
+    patch(scheduler, "update_durable", lambda *_: 0)
     patch(scheduler, "recheck", lambda *_: 0)
 
 

@@ -288,10 +288,10 @@ def test_the_comparison_catches_a_defect_in_the_steps(
         monkeypatch.setattr("server.projection.refold_queue.RefoldQueue.add", lambda *_: None)
         floor.deliver(*reversed(late))
     elif forgotten == "void":
-        monkeypatch.setattr(ProjectionPipeline, "_link_old", lambda *_: None)
+        monkeypatch.setattr(ProjectionPipeline, "_relink", lambda *_: None)
         floor.deliver(saw.undo(scanned))
     else:
-        monkeypatch.setattr("server.projection.clock_sync.BootClocks._move", lambda *_: {})
+        monkeypatch.setattr("server.projection.clock_sync.BootClocks._recompute_clocks", lambda *_: {})
         floor.deliver(late[0])
         floor.drain()
         floor.deliver(late[1])

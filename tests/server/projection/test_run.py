@@ -75,7 +75,7 @@ def test_a_failed_transaction_leaves_nothing_in_memory(floor: Any, monkeypatch: 
     floor.drain()
     floor.deliver(log.scan("WO-1", "deburr"), log.scan("WO-2", "saw"))
     with monkeypatch.context() as broken:
-        broken.setattr("server.projection.item_states.ItemStates._write_trail", _fail)
+        broken.setattr("server.projection.item_states.ItemStates._write_history", _fail)
         with pytest.raises(OSError, match="the disk is gone"):
             floor.projector.step()
     floor.drain()
