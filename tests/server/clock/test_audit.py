@@ -2,9 +2,9 @@
 
 from click.testing import CliRunner
 from clock_bench import office, told
-from server.cli.commands import main
 from sqlalchemy import select
 
+from server.cli.commands import main
 from server.clock import audit
 from server.db import schema
 from server.ops.scheduler import ClockMonitor
