@@ -129,7 +129,7 @@ def test_a_backup_that_fails_is_wrong_until_one_succeeds(store, tmp_path, wrong)
     assert wrong(backups.trouble) == []
     backups.step()
     (text,) = wrong(backups.trouble)
-    assert text.startswith(f"The last backup failed: [backup] path {tmp_path / 'gone'} is no folder")
+    assert text.startswith(f"The last backup failed: [backup] path {tmp_path / 'gone'} is not a folder")
     (tmp_path / "gone").mkdir()
     backups.step()
     assert wrong(backups.trouble) == []

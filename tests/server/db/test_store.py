@@ -20,7 +20,7 @@ from station.system import clock
 
 
 def test_a_second_process_is_told_who_has_the_database(store):
-    with pytest.raises(HubLocked, match=r"is in use by process \d+: one process at a time writes a hub's database"):
+    with pytest.raises(HubLocked, match=r"is in use by process \d+: only one process writes a hub's database"):
         Store(store.path)
 
 
