@@ -11,11 +11,11 @@ from pathlib import Path
 from figure import Figure, bound, median, quantile
 
 TESTS = Path(__file__).resolve().parent.parent
-sys.path[:0] = [str(TESTS / "support"), str(TESTS / "station")]
+sys.path[:0] = [str(TESTS / "support"), str(TESTS / "station" / "fixtures")]
 
 from browser import a_browser, a_page, is_live  # noqa: E402 - the folders are on the path only now
-from daemon_room import Daemon  # noqa: E402
 from running_hub import RunningHub  # noqa: E402
+from station_process import Daemon  # noqa: E402
 from told import Told  # noqa: E402
 
 from server.db.store import Store  # noqa: E402

@@ -17,7 +17,7 @@ from figure import Figure, bound, median
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent.parent))
 
 from plug_devices import Cards, Device, Plug, bench, no_reader, plugs, taught_one
-from plug_room import HAND_S, Floor, Machine, Station, wait
+from plug_setup import HAND_S, Floor, Machine, Station, wait
 
 from station.core.codes.setup_sheet import SQUARE_TEXT
 from tests.drivers.fixtures.typing_scanners import Typist

@@ -203,7 +203,7 @@ class Speaking(Device):
 
 
 class Cards(Device):
-    """A reader of smart cards on pcscd, which udev tells of as an interface of USB; the card is `plug_room`'s."""
+    """A reader of smart cards on pcscd, which udev tells of as an interface of USB; the card is `plug_setup`'s."""
 
     codes, class_, how = "04A1B2C3D4{:04X}", "0b", {"kind": "card"}
 

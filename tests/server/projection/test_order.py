@@ -25,7 +25,7 @@ def in_parts(floor: Any, rows: list[Any], chance: random.Random) -> None:
         floor.deliver(*rest[:some])
         rest = rest[some:]
         if chance.random() < 0.2:
-            floor.projector = type(floor.projector)(floor.store, floor.projector._bell)
+            floor.projector = type(floor.projector)(floor.store, floor.projector._signal)
         if chance.random() < 0.5:
             floor.drain()
         else:
@@ -117,7 +117,7 @@ def test_a_stored_scan_in_a_boot_without_time_leaves_the_next_its_bound_also_aft
     one.restart("dark")
     floor.deliver(one.scan("WO-1", "saw"), *(one.scan("WO-2", "saw", since_ns=0) for _ in range(3)))
     floor.drain()
-    floor.projector = type(floor.projector)(floor.store, floor.projector._bell)  # a restart of the hub
+    floor.projector = type(floor.projector)(floor.store, floor.projector._signal)  # a restart of the hub
     floor.deliver(one.scan("WO-3", "saw"))
     floor.drain()
     assert compare(floor.store) == []
