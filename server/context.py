@@ -1,4 +1,4 @@
-"""What a running hub has at hand: its configuration, its store, its bells and its counters."""
+"""Context of a running hub: its configuration, store, position signals and metrics."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field

@@ -1,4 +1,4 @@
-"""State of the wall clock. Wall time is displayed and recorded, but never orders events."""
+"""Synchronisation state of wall time. Wall time is displayed and recorded, but never orders events."""
 
 from station.system.clock import is_synchronised
 

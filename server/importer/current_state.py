@@ -1,4 +1,4 @@
-"""What already stands in the hub: the definitions and orders that an import is compared with and may refer to.
+"""Current state of the hub: the definitions and orders that an import is compared with and may refer to.
 
 It is read from the hub's own entries, so it is exact the moment an import ends, however far the projection has come. Of
 two entries of one name the later said counts; a voided one counts as never said.

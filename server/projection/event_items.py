@@ -1,4 +1,4 @@
-"""Links: which item an event is about, and the fact that it states there.
+"""Event items: the item that each event is about, and the item event that it makes there.
 
 A scan is about the item of its code, a correction may name another one; an entry names its item, an order's release every
 item under it. Links are rows of `event_item`; a fold reads its item's facts through them.

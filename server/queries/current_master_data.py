@@ -1,4 +1,4 @@
-"""The shop's definitions as the projection has them: one catalogue, made anew only when a definition changed."""
+"""Cache of the shop's master data, read again from the projection when a definition has changed."""
 
 import threading
 from typing import Any

@@ -1,4 +1,4 @@
-"""The catalogue: the shop's definitions as of any time.
+"""Master data: the shop's definitions as of any time.
 
 A definition holds from its time on, until a later one of the same name. Of two that hold from the same moment the later
 recorded one wins. Before the first, the first is taken: a shop that defines its routings on the second day has a first day.

@@ -1,4 +1,4 @@
-"""The judge: what the shop's rules say of a scan, from the last snapshot and the open items, with or without a network.
+"""Rule engine: advice for a scan from the last snapshot and the open items, online and offline.
 
 It folds what the hub last said of an item, then this station's own scans, with the same ledger that the hub uses. What it
 does not know it does not judge: a station that never reached its hub says nothing.

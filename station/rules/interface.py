@@ -1,4 +1,4 @@
-"""The judge's port: what the shop's rules say to an operator about a scan that is already safe.
+"""Interface of the rule engine: advice to the operator about a scan that is already committed.
 
 The judge knows the last snapshot of definitions and the open items, so it answers offline too. It may be absent: then
 every scan that was understood is green.

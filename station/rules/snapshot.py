@@ -1,4 +1,4 @@
-"""What the shop told this station: patterns, names and rules from the hub's last snapshot, and the items that come next.
+"""Shop snapshot: patterns, names and rules of the hub's last snapshot, and the next items.
 
 Everything here is read from what the journal keeps, so it holds offline and after a restart. A definition that this
 version cannot read is passed over: the hub showed it to a person when it was made.

@@ -1,4 +1,4 @@
-"""Event builder: the event of a scan, field by field as CONTRACT.md names them."""
+"""Event builder: the event of a scan, with the fields of docs/reference/event-fields.md."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field

@@ -1,4 +1,4 @@
-"""The hub over HTTP: CONTRACT section 4 as five calls, each an answer that was understood or a `HubError`.
+"""HTTP client of the hub: five calls, each with a decoded answer or a `HubError`. See docs/design/protocol.md.
 
 An answer that is not exactly what was promised (a page with status 200, half a JSON, the wrong verdicts) counts as none.
 """

@@ -1,4 +1,4 @@
-"""Durable file names."""
+"""Flushes a folder, so that the names in it last."""
 
 import os
 from pathlib import Path

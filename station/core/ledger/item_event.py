@@ -1,4 +1,4 @@
-"""A fact: one event as the fold of one item reads it, with its place in time and all corrections applied.
+"""Item event: one event as the fold of one item reads it, with its order key and all corrections applied.
 
 The event says what was recorded; the fact says what holds: the time from the anchors, the item from the bindings, the
 stage or quantity that a correction put in place of the scanned one. Voided events, forks and second copies make no fact.

@@ -1,4 +1,4 @@
-"""Event times: intervals and order keys from clocks that were never set.
+"""Event times: intervals and order keys from boottime readings and the anchors between boottime and UTC.
 
 A station has no clock that survives a power cut, only one that counts since the boot (boottime). An anchor relates it to the
 hub's time: the station sent a request at `t1`, the hub received it at `t2` and answered at `t3`, the answer arrived at

@@ -1,4 +1,4 @@
-"""Who counts: what voids, corrections and second copies make of a set of events, before any of it is folded.
+"""Void resolution: which events count after voids, corrections and second copies; item events from those that count.
 
 A void names one event and takes it out; a void of that void brings it back. Voids that name each other in a ring do
 nothing, one whose target has not arrived waits. A correction puts other values in place of scanned ones; of two that set
