@@ -4,6 +4,7 @@ Group 1 is static and pure, group 2 the host's device lanes, group 3 the guest a
 """
 
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -78,6 +79,8 @@ def environment() -> dict[str, str]:
 
 def main(verb: str, *wanted: str) -> int:
     """0 when everything asked for passed."""
+    # A shell starts its background jobs with SIGINT ignored, and programs of the tests would inherit that.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     if verb == "check":
         return min(check(), 1)
     if verb == "busy":
