@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import manual
+import manual_files
 import pytest
 from manual import REFERENCE, rows
 
@@ -103,7 +104,7 @@ def test_a_file_with_a_new_ending_is_seen_in_the_code(tmp_path: Path) -> None:
     (tmp_path / "server" / "diary.py").write_text(
         'NOTE = "diary.txt"\ndb.with_name(NOTE)\ndb.with_name(db.name + ".ink")\n'
     )
-    assert sorted(manual.file_endings(tmp_path)) == [("server.diary", ".ink"), ("server.diary", "diary.txt")]
+    assert sorted(manual_files.file_endings(tmp_path)) == [("server.diary", ".ink"), ("server.diary", "diary.txt")]
 
 
 def test_every_page_of_the_reference_is_checked() -> None:
