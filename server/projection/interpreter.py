@@ -1,7 +1,7 @@
 """Event interpreter: the functions that read an event into the projection, as one port of the projector and the rebuild.
 
-Each function is pure and takes an event or its ledger row. An error in one of them sets that event aside; tests pass failing
-functions to prove it.
+Each function is pure and takes an event, its ledger row, or the state of an item. An error in one of them sets that event
+aside; tests pass failing functions to prove it.
 """
 
 from collections.abc import Callable
@@ -12,6 +12,7 @@ from server.projection.bindings import BindingChange, Bindings, binds
 from server.projection.clock_sync import ClockFacts
 from server.projection.definitions import defined
 from server.projection.event_items import EventItem, links
+from server.projection.item_rows import ItemRow, item_row
 from server.projection.ledger_row import LedgerRow
 from server.projection.log_permissions import LogOwners, check_permission
 from server.projection.tag_numbers import numbers_in
@@ -28,7 +29,8 @@ class EventInterpreter(NamedTuple):
 
     `permit`, `seal`: checks that mark a row as inert. `void`: the place that a void names. `times`: anchors and log
     parents. `numbers`: tag numbers. `correction`, `binds`, `defined`: rows about other events, codes and the shop.
-    `links`: the items of an event. `fact`, `apply`: the item event and its effect on the item's state.
+    `links`: the items of an event. `fact`, `apply`: the item event and its effect on the item's state. `item_row`: the row
+    of that state.
     """
 
     permit: Callable[[LedgerRow, LogOwners], None] = check_permission
@@ -42,6 +44,7 @@ class EventInterpreter(NamedTuple):
     links: Callable[[LedgerRow, dict[str, Any], Bindings], list[EventItem]] = links
     fact: Callable[..., ItemEvent] = fact
     apply: Apply = apply
+    item_row: ItemRow = item_row
 
 
 DEFAULT_INTERPRETER = EventInterpreter()

@@ -1,5 +1,6 @@
 """Rows of one item for the pages: its state as columns, its parcels, visits and findings."""
 
+from collections.abc import Callable
 from typing import Any
 
 from server.projection.tables import DAY_US, LONG, MOST_DAYS
@@ -8,6 +9,7 @@ from station.core.ledger.times import LATEST_US
 
 BIGGEST = 2**63 - 1
 EXACT_US = 60_000_000  # a time that is exact to one minute either way is not marked as approximate
+ItemRow = Callable[[ItemState, str | None, bytes], tuple[Any, ...]]  # state, display name, stored form -> row of `item`
 
 
 def item_row(state: ItemState, name: str | None, encoded: bytes) -> tuple[Any, ...]:

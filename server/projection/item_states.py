@@ -17,6 +17,7 @@ from server.projection import item_rows
 from server.projection.definitions import RecordingMasterData
 from server.projection.event_items import DueEvent
 from server.projection.internal_tables import looked_up
+from server.projection.item_rows import ItemRow
 from server.projection.ledger_row import AT_ONCE
 from server.projection.set_aside import FACT, forget_items, put_aside
 from server.projection.tables import finding, item, open_at, parcel, visit
@@ -105,8 +106,8 @@ class LoadedItem:
 class ItemStates:
     """The items in memory, and the next free surrogate numbers."""
 
-    def __init__(self, connection: Connection, apply: Apply = apply) -> None:
-        self._apply = apply
+    def __init__(self, connection: Connection, apply: Apply = apply, item_row: ItemRow = item_rows.item_row) -> None:
+        self._apply, self._item_row = apply, item_row
         self._loaded: OrderedDict[str, LoadedItem] = OrderedDict()
         self._changed: dict[str, LoadedItem] = {}
         self._deleted: set[str] = set()
@@ -172,7 +173,7 @@ class ItemStates:
         self._update_visits(connection, advanced)
         _delete(connection, "parcel", [(loaded.state.item,) for loaded in advanced])
         rows = [
-            item_rows.item_row(loaded.state, loaded.name, _ENCODER.encode(StoredItem(loaded.state, loaded.name)))
+            self._item_row(loaded.state, loaded.name, _ENCODER.encode(StoredItem(loaded.state, loaded.name)))
             for loaded in changed
         ]
         run_many(connection, _ITEM[connection.dialect.paramstyle], rows)

@@ -36,7 +36,7 @@ from server.projection.released_orders import RELEASE, ReleasedOrders
 from server.projection.set_aside import CODE, ITEM, RebuildNeeded, blame, events_aside, items_aside, put_aside
 from server.projection.tables import PROJECTED_POS, event_item, event_state, item, projection
 from server.projection.tag_numbers import note_numbers
-from server.projection.timeline import Timeline
+from server.projection.timeline import ROWS_AT_ONCE, Timeline
 from server.projection.void_state import VoidState
 from station.core.ledger.times import OrderKey
 from station.core.ledger.void_resolution import Correction, Place
@@ -48,7 +48,12 @@ REFOLDED_TOGETHER = 10  # items that are read with one statement
 class ProjectionPipeline:
     """The projection with its caches in memory. After an error it is discarded and loaded again from the tables."""
 
-    def __init__(self, connection: Connection, interpreter: EventInterpreter = DEFAULT_INTERPRETER) -> None:
+    def __init__(
+        self,
+        connection: Connection,
+        interpreter: EventInterpreter = DEFAULT_INTERPRETER,
+        rows_at_once: int = ROWS_AT_ONCE,
+    ) -> None:
         self._interpreter = interpreter
         self.pos = projected_pos(connection)
         self._aside = events_aside(connection, self.pos)  # coming events that are already set aside
@@ -56,7 +61,7 @@ class ProjectionPipeline:
         self._owners = LogOwners(connection, self.pos)
         self._hub_logs: set[str] = set()
         self._void_state = VoidState.load(connection, self._owners, interpreter.void)
-        self._timeline = Timeline(connection, interpreter.times)
+        self._timeline = Timeline(connection, interpreter.times, rows_at_once)
         self._corrections = Corrections(connection)
         self._definitions = Definitions(connection)
         self._bindings = Bindings(connection)
@@ -64,7 +69,7 @@ class ProjectionPipeline:
         self._orders = ReleasedOrders()
         self._facts = ItemEventBuilder(self._bindings, self._corrections, self._orders, interpreter.fact)
         self._has_definitions = self._facts.has_definitions(connection)
-        self._items = ItemStates(connection, interpreter.apply)
+        self._items = ItemStates(connection, interpreter.apply, interpreter.item_row)
         self._dirty, self._dirty_codes = dirty_items(connection), dirty_codes(connection)
         self._key = seal_key(connection)
 

@@ -122,7 +122,7 @@ class _Folding:
         self._source, self._target, self._interpreter, self._aside = source, target, interpreter, aside
         self._key = seal_key(source)
         self._failed: dict[int, str] = {}
-        self._items = ItemStates(target, interpreter.apply)
+        self._items = ItemStates(target, interpreter.apply, interpreter.item_row)
 
     def run(self) -> int:
         """Run the stages; returns the position of the projection. Raises `Unfoldable`.
@@ -237,7 +237,7 @@ class _Folding:
         """Fold every item once."""
         target = self._target
         definitions, bindings = Definitions(target), Bindings(target)
-        self._items = ItemStates(target, self._interpreter.apply)
+        self._items = ItemStates(target, self._interpreter.apply, self._interpreter.item_row)
         bindings.use(definitions.of(PATTERNS))
         facts = ItemEventBuilder(bindings, Corrections(target), ReleasedOrders(), self._interpreter.fact)
         names = select(event_item.c.item).distinct().order_by(event_item.c.item)
@@ -255,7 +255,7 @@ class _Folding:
             if is_of_medium(error):
                 raise
             # The states in memory include the failed attempt, which must not be written.
-            self._items = ItemStates(self._target, self._interpreter.apply)
+            self._items = ItemStates(self._target, self._interpreter.apply, self._interpreter.item_row)
             if len(names) == 1:
                 put_aside(self._target, [(0, ITEM, names[0], reason_of(error))])
                 return

@@ -17,7 +17,7 @@ from server.projection.ledger_row import LedgerRow
 from server.projection.tables import event_state
 from station.core.ledger.times import BootClock, EventTime, OrderKey, key_behind, log_keys
 
-ROWS_AT_ONCE = 1000
+ROWS_AT_ONCE = 1000  # rows of one log that a statement reads
 
 
 @dataclass(slots=True)
@@ -31,8 +31,11 @@ class _Tail:
 class Timeline:
     """The end of each log, and the clocks of all boots."""
 
-    def __init__(self, connection: Connection, facts: ClockFacts | None = None) -> None:
+    def __init__(
+        self, connection: Connection, facts: ClockFacts | None = None, rows_at_once: int = ROWS_AT_ONCE
+    ) -> None:
         self._boots = BootClocks(connection, facts)
+        self._rows_at_once = rows_at_once
         self._tails: dict[str, _Tail | None] = {}
 
     def apply_rows(
@@ -82,7 +85,7 @@ class Timeline:
 
     def _tail(self, connection: Connection, log: str) -> _Tail | None:
         if log not in self._tails:
-            before = _before(connection, log, FOR_EVER)
+            before = place_before(connection, log, FOR_EVER, self._rows_at_once)
             self._tails[log] = None if before is None else _Tail(*before)
         return self._tails[log]
 
@@ -91,18 +94,18 @@ class Timeline:
     ) -> dict[int, OrderKey]:
         """Compute the keys of a log from `from_seq` on, stored and new rows together. Returns the stored ones that moved.
 
-        The log is read in parts of ROWS_AT_ONCE. It ends after the last part, or after a part behind `until` whose last
+        The log is read in parts of `rows_at_once`. It ends after the last part, or after a part behind `until` whose last
         key is unchanged: then no later key can change.
         """
         if new:
             from_seq, until = min(from_seq, new[0].counted.seq), max(until, new[-1].counted.seq)
         moved: dict[int, OrderKey] = {}
-        before = _before(connection, log, from_seq)
+        before = place_before(connection, log, from_seq, self._rows_at_once)
         last = OrderKey() if before is None else before[1]
         seq, highest = from_seq, max((row.counted.seq for row in new), default=0)
         while True:
-            old = _states(connection, log, seq)
-            full = len(old) >= ROWS_AT_ONCE
+            old = _states(connection, log, seq, self._rows_at_once)
+            full = len(old) >= self._rows_at_once
             highest = max(highest, *(row.at_seq for row in old), 0)  # the last part may be empty
             end = old[-1].at_seq if full else FOR_EVER
             part = [row for row in new if seq <= row.counted.seq <= end]
@@ -140,10 +143,15 @@ class Timeline:
         return last, unchanged
 
 
-def _before(connection: Connection, log: str, seq: int) -> tuple[int, OrderKey] | None:
-    """The last place of a log before `seq`, and the key from which the next one is computed."""
+def place_before(
+    connection: Connection, log: str, seq: int, rows_at_once: int = ROWS_AT_ONCE
+) -> tuple[int, OrderKey] | None:
+    """The last occupied place of a log before `seq`: its sequence number, and the key from which the next is computed.
+
+    None where no place before `seq` is occupied.
+    """
     places: list[list[Any]] = []
-    for rows in _places_back(connection, log, seq):
+    for rows in places_backwards(connection, log, seq, rows_at_once):
         places.append(rows)
         if all(row.since_ns is None for row in rows):
             break  # the next key after a scan from a reader's memory also depends on the rows before it
@@ -153,11 +161,16 @@ def _before(connection: Connection, log: str, seq: int) -> tuple[int, OrderKey] 
     return (places[0][0].at_seq, key) if places else None
 
 
-def _places_back(connection: Connection, log: str, before_seq: int) -> Iterator[list[Any]]:
-    """The rows at each place of a log, backwards from `before_seq`; the first statement reads one row, the others many."""
+def places_backwards(
+    connection: Connection, log: str, before_seq: int, rows_at_once: int = ROWS_AT_ONCE
+) -> Iterator[list[Any]]:
+    """The rows of `event_state` at each place of a log, one list a place, backwards from `before_seq`.
+
+    Forks put several rows at one place; they are never split. The first statement reads one row, the others `rows_at_once`.
+    """
     c, reached = event_state.c, before_seq
     in_log = c.at_log == bytes.fromhex(log)
-    for at_once in chain([1], repeat(ROWS_AT_ONCE)):
+    for at_once in chain([1], repeat(rows_at_once)):
         query = select(event_state).where(and_(in_log, c.at_seq < reached))
         rows = list(connection.execute(query.order_by(c.at_seq.desc()).limit(at_once)))
         if not rows:
@@ -170,13 +183,13 @@ def _places_back(connection: Connection, log: str, before_seq: int) -> Iterator[
             yield list(place_rows)
 
 
-def _states(connection: Connection, log: str, from_seq: int) -> list[Any]:
+def _states(connection: Connection, log: str, from_seq: int, rows_at_once: int) -> list[Any]:
     """The next rows of a log in sequence; the rows of one place are never split."""
     c = event_state.c
     in_log = c.at_log == bytes.fromhex(log)
     query = select(event_state).where(and_(in_log, c.at_seq >= from_seq))
-    rows = list(connection.execute(query.order_by(c.at_seq).limit(ROWS_AT_ONCE)))
-    if len(rows) == ROWS_AT_ONCE:
+    rows = list(connection.execute(query.order_by(c.at_seq).limit(rows_at_once)))
+    if len(rows) == rows_at_once:
         last = rows[-1].at_seq
         place = select(event_state).where(and_(in_log, c.at_seq == last))
         rows = [*(row for row in rows if row.at_seq < last), *connection.execute(place)]

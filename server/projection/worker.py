@@ -10,6 +10,7 @@ event, item or code is left; that one is set aside with its reason, and the rest
 
 import threading
 import time
+from collections.abc import Callable
 
 import structlog
 from sqlalchemy import Connection, func, select
@@ -32,6 +33,7 @@ from server.projection.set_aside import (
     put_aside,
 )
 from server.projection.tables import dirty
+from server.projection.timeline import ROWS_AT_ONCE
 from station.core.ledger.fold import reason_of
 
 MOST_EVENTS = 500
@@ -44,12 +46,24 @@ LOG = structlog.get_logger("projector")
 
 
 class Projector:
-    """Folds the ledger of one store; `signal` announces each position that the pages can show."""
+    """Folds the ledger of one store; `signal` announces each position that the pages can show.
+
+    `rows_at_once`: rows of one log that a statement of the timeline reads. `after_error_s`: the pause of the thread after an
+    error. `now_s`: the monotonic clock that measures a transaction.
+    """
 
     def __init__(
-        self, store: Store, signal: PositionSignal, interpreter: EventInterpreter = DEFAULT_INTERPRETER
+        self,
+        store: Store,
+        signal: PositionSignal,
+        interpreter: EventInterpreter = DEFAULT_INTERPRETER,
+        *,
+        rows_at_once: int = ROWS_AT_ONCE,
+        after_error_s: float = AFTER_ERROR_S,
+        now_s: Callable[[], float] = time.monotonic,
     ) -> None:
         self._store, self._signal, self._interpreter = store, signal, interpreter
+        self._rows_at_once, self._after_error_s, self._now_s = rows_at_once, after_error_s, now_s
         self._pipeline: ProjectionPipeline | None = None
         self._fresh_limit = MOST_EVENTS  # events in one transaction
         self._queue_limit = MOST_EVENTS  # queued items or codes in one transaction
@@ -65,7 +79,7 @@ class Projector:
             except Exception:  # the only projector thread must survive; healthz reports its lag
                 LOG.exception("the projection stopped and starts again", pos=self.pos)
                 self._pipeline = None
-                stop.wait(AFTER_ERROR_S)
+                stop.wait(self._after_error_s)
 
     @property
     def pos(self) -> int:
@@ -95,11 +109,12 @@ class Projector:
             if not self._retried and by_other_software(connection):
                 rebuild_tables(connection, self._interpreter)
             self._retried = True
-            pipeline = self._pipeline = self._pipeline or ProjectionPipeline(connection, self._interpreter)
-            start = time.monotonic()
+            if self._pipeline is None:
+                self._pipeline = ProjectionPipeline(connection, self._interpreter, self._rows_at_once)
+            pipeline, start = self._pipeline, self._now_s()
             attempt.pos, attempt.doing = pipeline.pos, "fresh"
             fresh = pipeline.project_batch(connection, self._fresh_limit)
-            self._adapt(fresh, time.monotonic() - start)
+            self._adapt(fresh, self._now_s() - start)
             done = bool(fresh) or self._process_queues(connection, pipeline, attempt)
         if done and not fresh:
             self._queue_limit = min(MOST_EVENTS, 2 * self._queue_limit)

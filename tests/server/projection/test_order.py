@@ -9,15 +9,18 @@ from sqlalchemy import event as engine_event
 from sqlalchemy import select
 
 from server.db.bulk_insert import insert_many
-from server.projection import timeline
+from server.db.position_signal import PositionSignal
+from server.projection.clock_sync import FOR_EVER
 from server.projection.rebuild import compare, rebuild
 from server.projection.tables import event_state
+from server.projection.timeline import ROWS_AT_ONCE, place_before, places_backwards
+from server.projection.worker import Projector
 from station.core.event import EventIdentity
 
 SEEDS = range(8)
 
 
-def in_parts(floor: Any, rows: list[Any], chance: random.Random) -> None:
+def in_parts(floor: Any, rows: list[Any], chance: random.Random, rows_at_once: int = ROWS_AT_ONCE) -> None:
     """Deliver rows a few at a time, the projector folding between, sometimes with its memory lost."""
     rest = list(rows)
     while rest:
@@ -25,7 +28,7 @@ def in_parts(floor: Any, rows: list[Any], chance: random.Random) -> None:
         floor.deliver(*rest[:some])
         rest = rest[some:]
         if chance.random() < 0.2:
-            floor.projector = type(floor.projector)(floor.store, floor.projector._signal)
+            floor.projector = Projector(floor.store, PositionSignal(), rows_at_once=rows_at_once)
         if chance.random() < 0.5:
             floor.drain()
         else:
@@ -52,18 +55,16 @@ def test_any_order_of_arrival_gives_the_rows_of_a_rebuild(
 
 @pytest.mark.parametrize(("seed", "at_once"), [(4, 2), (9, 3), (13, 3), (17, 2), (26, 2)])
 def test_a_log_that_is_looked_at_in_small_parts_has_the_same_rows(
-    seed: int, at_once: int, new_floor: Callable[[], Any], story: Callable[[int], list[Any]],
-    monkeypatch: pytest.MonkeyPatch,
+    seed: int, at_once: int, new_floor: Callable[[], Any], story: Callable[[int], list[Any]]
 ) -> None:  # fmt: skip
-    monkeypatch.setattr(timeline, "ROWS_AT_ONCE", at_once)
     chance, floor, rows = random.Random(seed), new_floor(), story(seed)
-    in_parts(floor, chance.sample(rows, len(rows)), chance)
+    floor.projector = Projector(floor.store, PositionSignal(), rows_at_once=at_once)
+    in_parts(floor, chance.sample(rows, len(rows)), chance, at_once)
     assert compare(floor.store) == []
 
 
 @pytest.mark.parametrize("at_once", [2, 3, 4, 20])
-def test_a_place_where_two_stand_is_never_cut_in_two(floor: Any, monkeypatch: pytest.MonkeyPatch, at_once: int) -> None:
-    monkeypatch.setattr(timeline, "ROWS_AT_ONCE", at_once)
+def test_a_place_where_two_stand_is_never_cut_in_two(floor: Any, at_once: int) -> None:
     log = bytes(16)
     rows = [
         (pos, log, pos, "scan", "ok", 0, 0, 0, False, log, 1 + pos // 2, bytes(32), "b", pos, 0) for pos in range(1, 10)
@@ -71,7 +72,7 @@ def test_a_place_where_two_stand_is_never_cut_in_two(floor: Any, monkeypatch: py
     with floor.store.write() as connection:
         insert_many(connection, event_state, rows)
     with floor.store.read() as connection:
-        found = [sorted(each.pos for each in here) for here in timeline._places_back(connection, log.hex(), 5)]
+        found = [sorted(each.pos for each in here) for here in places_backwards(connection, log.hex(), 5, at_once)]
     assert found == [[6, 7], [4, 5], [2, 3], [1]]
 
 
@@ -97,7 +98,7 @@ def test_two_events_at_one_place_are_in_one_order_whichever_comes_first(
     assert floors[0].everything() == floors[1].everything()
 
 
-@pytest.mark.parametrize("stored", [0, 2 * timeline.ROWS_AT_ONCE + 1])
+@pytest.mark.parametrize("stored", [0, 2 * ROWS_AT_ONCE + 1])
 def test_a_long_log_of_stored_scans_holds_nobody_up(floor: Any, stored: int) -> None:
     """Whoever hands over nothing else must not have the hub ask once for each of them while it holds the ledger."""
     one, asked = floor.log("s", 1), []
@@ -105,7 +106,7 @@ def test_a_long_log_of_stored_scans_holds_nobody_up(floor: Any, stored: int) -> 
     floor.drain()
     with floor.store.read() as connection:
         engine_event.listen(connection.engine, "before_cursor_execute", lambda *told: asked.append(told[2]))
-        found = timeline._before(connection, one.log_id.hex(), timeline.FOR_EVER)
+        found = place_before(connection, one.log_id.hex(), FOR_EVER)
     assert found is not None
     assert found[0] == stored + 1
     assert len(asked) <= 8, asked
@@ -117,7 +118,7 @@ def test_a_stored_scan_in_a_boot_without_time_leaves_the_next_its_bound_also_aft
     one.restart("dark")
     floor.deliver(one.scan("WO-1", "saw"), *(one.scan("WO-2", "saw", since_ns=0) for _ in range(3)))
     floor.drain()
-    floor.projector = type(floor.projector)(floor.store, floor.projector._signal)  # a restart of the hub
+    floor.projector = Projector(floor.store, PositionSignal())  # a restart of the hub
     floor.deliver(one.scan("WO-3", "saw"))
     floor.drain()
     assert compare(floor.store) == []

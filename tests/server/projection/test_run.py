@@ -1,8 +1,8 @@
 """The projector at work: its thread, its queue, its limits, and what bad bytes do to the others (nothing)."""
 
+import itertools
 import random
 import threading
-import time
 from collections.abc import Callable
 from typing import Any
 
@@ -15,6 +15,8 @@ from sqlalchemy import select
 
 from server.db.position_signal import PositionSignal
 from server.projection.definitions import Definitions
+from server.projection.internal_tables import set_aside
+from server.projection.interpreter import DEFAULT_INTERPRETER, EventInterpreter
 from server.projection.item_rows import days_open
 from server.projection.rebuild import compare, rebuild
 from server.projection.station_snapshot import snapshot
@@ -22,6 +24,7 @@ from server.projection.tables import DAY_US, LONG, dirty, event_state, item, ope
 from server.projection.worker import Projector, behind, projected_pos, recalculating
 from station.core.event import Event, encode
 from station.core.hash_chain import genesis, link
+from station.core.ledger.fold import apply
 from station.core.ledger.parcels import Visit
 
 
@@ -42,21 +45,21 @@ def test_the_thread_folds_what_arrives_and_rings(floor: Any) -> None:
     assert not thread.is_alive()
 
 
-def test_an_error_ends_neither_thread_nor_work(floor: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+def failing_at_first(name: str) -> EventInterpreter:
+    """An interpreter whose function of this name raises an error of the disk at its first call."""
+    real, errors = getattr(DEFAULT_INTERPRETER, name), [OSError("the disk is gone")]
+
+    def fail_once(*arguments: Any) -> Any:
+        if errors:
+            raise errors.pop()
+        return real(*arguments)
+
+    return DEFAULT_INTERPRETER._replace(**{name: fail_once})
+
+
+def test_an_error_ends_neither_thread_nor_work(floor: Any) -> None:
     bell, stop = PositionSignal(), threading.Event()
-    projector = Projector(floor.store, bell)
-    monkeypatch.setattr("server.projection.worker.AFTER_ERROR_S", 0.01)
-    failed = threading.Event()
-    step = projector.step
-
-    def fail_once() -> bool:
-        if not failed.is_set():
-            failed.set()
-            msg = "the disk is gone"
-            raise OSError(msg)
-        return step()
-
-    monkeypatch.setattr(projector, "step", fail_once)
+    projector = Projector(floor.store, bell, failing_at_first("links"), after_error_s=0.01)
     log = floor.log("saw-1", 2)
     floor.deliver(log.scan("WO-1", "saw"))
     thread = threading.Thread(target=projector.run, args=(stop,))
@@ -69,23 +72,17 @@ def test_an_error_ends_neither_thread_nor_work(floor: Any, monkeypatch: pytest.M
         thread.join(10)
 
 
-def test_a_failed_transaction_leaves_nothing_in_memory(floor: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_failed_transaction_leaves_nothing_in_memory(floor: Any) -> None:
     log = floor.log("saw-1", 2)
     floor.deliver(log.anchor(), log.scan("WO-1", "saw"))
     floor.drain()
+    floor.projector = Projector(floor.store, PositionSignal(), failing_at_first("item_row"))
     floor.deliver(log.scan("WO-1", "deburr"), log.scan("WO-2", "saw"))
-    with monkeypatch.context() as broken:
-        broken.setattr("server.projection.item_states.ItemStates._write_history", _fail)
-        with pytest.raises(OSError, match="the disk is gone"):
-            floor.projector.step()
+    with pytest.raises(OSError, match="the disk is gone"):
+        floor.projector.step()
     floor.drain()
     assert compare(floor.store) == []
     assert len(floor.show(select(event_state))) == 4
-
-
-def _fail(*_: object) -> None:
-    msg = "the disk is gone"
-    raise OSError(msg)
 
 
 def test_the_queue_of_dirty_items_survives_a_restart(floor: Any) -> None:
@@ -159,23 +156,21 @@ def test_an_event_whose_hash_does_not_fit_is_kept_and_counts_for_nothing(floor: 
     assert floor.show(select(item.c.item)) == [("WO-2",)]
 
 
-def test_a_fact_that_cannot_be_folded_is_passed_over_and_logged(floor: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    from station.core.ledger import fold
-
-    real = fold.apply
-
+def test_a_fact_that_cannot_be_folded_is_passed_over_and_logged(floor: Any) -> None:
     def broken(state: Any, fact: Any, catalogue: Any) -> Any:
         if fact.stage == "weld":
             msg = "nobody thought of this"
             raise KeyError(msg)
-        return real(state, fact, catalogue)
+        return apply(state, fact, catalogue)
 
-    monkeypatch.setattr("server.projection.item_states.apply", broken)
+    interpreter = DEFAULT_INTERPRETER._replace(apply=broken)
+    floor.projector = Projector(floor.store, PositionSignal(), interpreter)
     saw = floor.log("saw-1", 2)
     floor.deliver(saw.anchor(), saw.scan("WO-1", "saw"), saw.scan("WO-1", "weld"), saw.scan("WO-1", "pack"))
     floor.drain()
     assert floor.show(select(parcel.c.stage)) == [("pack",)]
-    assert compare(floor.store) == []
+    assert floor.show(select(set_aside.c.pos, set_aside.c.part)) == [(3, "fact")]
+    assert compare(floor.store, interpreter) == []
 
 
 def test_a_cost_changes_no_fold(floor: Any) -> None:
@@ -284,11 +279,11 @@ def test_visits_over_days_can_be_asked_for_by_day(floor: Any) -> None:
     assert floor.show(select(open_at.c.day).order_by(open_at.c.day)) == [(day + 1,), (day + 2,)]
 
 
-def test_a_long_transaction_makes_the_next_one_smaller(floor: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_long_transaction_makes_the_next_one_smaller(floor: Any) -> None:
     saw = floor.log("saw-1", 2)
     floor.deliver(*[saw.scan(f"WO-{n}", "saw") for n in range(1100)])
-    ticks = iter(range(100_000))
-    monkeypatch.setattr(time, "monotonic", lambda: float(next(ticks)))
+    ticks = itertools.count()
+    floor.projector = Projector(floor.store, PositionSignal(), now_s=lambda: float(next(ticks)))
     floor.projector.step()
     assert floor.projector.pos == 500
     floor.projector.step()
