@@ -5,6 +5,7 @@
 
 import logging
 from collections.abc import Sequence
+from threading import BoundedSemaphore
 
 from flask import Flask, Response, g, render_template, request
 from werkzeug.exceptions import HTTPException
@@ -14,7 +15,7 @@ from server.api.request_body import MAX_BODY_BYTES
 from server.api_errors import ApiError, answer_error
 from server.auth import gate, session_cookie
 from server.config import HubConfig
-from server.context import Duty, HubContext, running
+from server.context import Duty, HubContext, HubLimits, running
 from server.db.position_signal import PositionSignal
 from server.db.storage_errors import storage_trouble
 from server.db.store import Store
@@ -44,9 +45,16 @@ _log = logging.getLogger(__name__)
 
 
 def create_app(
-    config: HubConfig, store: Store, projected: PositionSignal | None = None, duties: Sequence[Duty] = ()
+    config: HubConfig,
+    store: Store,
+    projected: PositionSignal | None = None,
+    duties: Sequence[Duty] = (),
+    limits: HubLimits = HubLimits(),  # noqa: B008  frozen
 ) -> Flask:
-    """The application of one hub. `projected`: the projector's signal; `duties`: further checks of /healthz."""
+    """The application of one hub.
+
+    `projected`: the projector's signal. `duties`: further checks of /healthz. `limits`: of the answers to open pages.
+    """
     app = Flask("server", template_folder="web/templates", static_folder="web/static", static_url_path="/static")
     with store.read() as connection:
         app.secret_key = hub_row(connection).cookie_key
@@ -58,7 +66,14 @@ def create_app(
         WTF_CSRF_TIME_LIMIT=None,  # as long as the session
     )
     app.session_interface = session_cookie.SessionCookie()
-    app.extensions["wipline"] = HubContext(config, store, projected or PositionSignal(), duties=tuple(duties))
+    app.extensions["wipline"] = HubContext(
+        config,
+        store,
+        projected or PositionSignal(),
+        duties=tuple(duties),
+        limits=limits,
+        streams=BoundedSemaphore(limits.max_streams),
+    )
     gate.guard(app)
     for blueprint in (*addresses(), *pages()):
         app.register_blueprint(blueprint)

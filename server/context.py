@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from threading import BoundedSemaphore
 from typing import cast
 
 from flask import current_app
@@ -17,7 +18,17 @@ from server.locale_format import locale_of
 from server.metrics import HubMetrics
 
 Duty = Callable[[], str | None]  # what is wrong with a piece of background work, as a sentence; None: nothing
+MAX_STREAMS = 24
 _KEY = "wipline"
+
+
+@dataclass(frozen=True, slots=True)
+class HubLimits:
+    """Limits of the answers to open pages."""
+
+    max_streams: int = MAX_STREAMS  # open event streams; each occupies one of the server's threads
+    max_behind: int = 1_000  # events that a stream sends one by one; above this it sends one `reload`
+    shown_within_s: float = 2.0  # wait of a form for the projection; afterwards the answer is sent without the entry
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +43,8 @@ class HubContext:
     passwords: Passwords = PASSWORDS
     snapshot: KeptSnapshot = field(default_factory=KeptSnapshot)
     duties: tuple[Duty, ...] = ()
+    limits: HubLimits = HubLimits()
+    streams: BoundedSemaphore = field(default_factory=lambda: BoundedSemaphore(MAX_STREAMS))  # free event streams
 
     def definitions(self) -> tuple[str, bytes]:
         """(version, body) of the definitions that stations judge with."""

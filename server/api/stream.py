@@ -1,12 +1,11 @@
 """Event stream: server-sent events that notify an open page of each projected ledger position.
 
 A notification names the event; the page then fetches its own content again. The stream reads the ledger by position, so a
-reconnecting page continues where it stopped (Last-Event-ID is `epoch:pos`). A page that missed more than MAX_BEHIND events
-gets one `reload` event instead.
+reconnecting page continues where it stopped (Last-Event-ID is `epoch:pos`). A page that missed more than `max_behind` events
+(`server.context.HubLimits`) gets one `reload` event instead.
 """
 
 import socket
-import threading
 from collections.abc import Iterator
 from select import select
 from typing import Any
@@ -26,8 +25,6 @@ from server.ledger.hub_log import hub_row
 from server.projection.tables import event_item, event_state
 
 blueprint = Blueprint("stream", __name__)
-MAX_STREAMS = 24
-MAX_BEHIND = 1_000
 QUIET_S = 15.0
 RETRY_MS = 2_000
 CHECK_S = 1.0  # interval at which a closed connection is detected and its slot released
@@ -41,20 +38,6 @@ class _EventFields(msgspec.Struct):
     seen: Any = None
 
 
-class _Slots:
-    """The limit of open streams; each stream occupies one of the server's threads."""
-
-    def __init__(self, count: int) -> None:
-        self._free = threading.BoundedSemaphore(count)
-
-    def acquire(self) -> bool:
-        return self._free.acquire(blocking=False)
-
-    def release(self) -> None:
-        self._free.release()
-
-
-_slots = _Slots(MAX_STREAMS)
 _EVENT_FIELDS = msgspec.json.Decoder(_EventFields)
 
 
@@ -63,11 +46,11 @@ _EVENT_FIELDS = msgspec.json.Decoder(_EventFields)
 def events() -> Response:
     """Server-sent events from `after` or Last-Event-ID on (absent: from now); 503 where all streams are in use."""
     after = request.headers.get("Last-Event-ID") or request.args.get("after", "")
-    if not _slots.acquire():
-        raise ApiError(
-            503, "one more event stream", f"at most {MAX_STREAMS}", "Poll every 3 seconds instead.", retry_after_s=3
-        )
-    response = Response(_Stream(running(), after, request.environ.get("gunicorn.socket")), mimetype="text/event-stream")
+    hub = running()
+    if not hub.streams.acquire(blocking=False):
+        most = f"at most {hub.limits.max_streams}"
+        raise ApiError(503, "one more event stream", most, "Poll every 3 seconds instead.", retry_after_s=3)
+    response = Response(_Stream(hub, after, request.environ.get("gunicorn.socket")), mimetype="text/event-stream")
     response.headers["Cache-Control"] = "no-store"
     response.headers["X-Accel-Buffering"] = "no"
     return response
@@ -90,7 +73,7 @@ class _Stream:
             self._open = False
             self._lines.close()  # type: ignore[attr-defined]
             self._hub.counts.streams.dec()
-            _slots.release()
+            self._hub.streams.release()
 
 
 def _is_closed(line: socket.socket | None) -> bool:
@@ -108,7 +91,7 @@ def _notifications(hub: HubContext, after: str, line: socket.socket | None) -> I
     """The lines of one stream, until the hub stops or the connection closes.
 
     1. Start at the cursor; without one start at the current position, with an invalid one send `reload`.
-    2. New positions: one event each, or one `reload` above MAX_BEHIND.
+    2. New positions: one event each, or one `reload` above `max_behind`.
     3. Refolded items (`again` changed): one `reload`, because no new position names them.
     4. Nothing for QUIET_S: a comment, which keeps proxies from closing the connection.
     """
@@ -127,7 +110,7 @@ def _notifications(hub: HubContext, after: str, line: socket.socket | None) -> I
     again, quiet_s = hub.projected.again, 0.0
     while not hub.projected.closed and not _is_closed(line):
         here = max(here, hub.projected.pos)
-        if here - pos > MAX_BEHIND:
+        if here - pos > hub.limits.max_behind:
             pos = here
             yield _reload(epoch, here)
         elif here > pos:

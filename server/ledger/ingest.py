@@ -75,9 +75,11 @@ class _Link(msgspec.Struct, frozen=True, gc=False):
 
 
 def append(
-    connection: Connection, batch: EventBatch, *, recv_us: int, device: int | None = None
+    connection: Connection, batch: EventBatch, *, recv_us: int, device: int | None = None, max_forks: int = MAX_FORKS
 ) -> BatchAppended | BatchRefused:
     """Append a batch to the ledger inside the caller's transaction. Acknowledge it only after the commit.
+
+    `max_forks`: events at occupied places that the hub keeps of one log.
 
     The log's row must exist (`server.ledger.station_logs`). Commit also after `BatchRefused`: the row of the log then names
     the event that the hub requested again.
@@ -100,7 +102,7 @@ def append(
     fresh = [event for event in links if event.seq < fork_from and event.stored is None]
     verdicts = tuple(EventVerdict(event.seq, _verdict(event, fork_from, claimed)) for event in links)
     if forks:
-        full = _keep_forks(connection, batch.log_id, forks, log.forks, recv_us, device)
+        full = _keep_forks(connection, batch.log_id, forks, log.forks, recv_us, device, max_forks)
         if full is not None:
             return full
     owner = connection.execute(select(schema.hub.c.epoch, schema.hub.c.head)).one()
@@ -272,7 +274,13 @@ def _insert(
 
 
 def _keep_forks(
-    connection: Connection, log_id: bytes, forks: list[_Link], kept: int, recv_us: int, device: int | None
+    connection: Connection,
+    log_id: bytes,
+    forks: list[_Link],
+    kept: int,
+    recv_us: int,
+    device: int | None,
+    max_forks: int,
 ) -> BatchRefused | None:
     table = schema.fork
     places = and_(table.c.log_id == log_id, table.c.seq.between(forks[0].seq, forks[-1].seq))
@@ -282,11 +290,11 @@ def _keep_forks(
         for event in forks
         if (event.seq, event.hash) not in known
     ]
-    if kept + len(rows) > MAX_FORKS:
+    if kept + len(rows) > max_forks:
         return BatchRefused(
             forks[0].seq,
             f"{len(rows)} more events at occupied places",
-            f"at most {MAX_FORKS} in a log",
+            f"at most {max_forks} in a log",
             "Two devices write this log: give one of them a new card and a new token.",
             full=True,
         )

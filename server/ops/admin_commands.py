@@ -19,7 +19,7 @@ from server.db.writer_lock import HubLocked
 from server.ledger import hub_log
 from server.ledger.entries import Entry, EntryRefused, Recorded, record_all, write_all
 from server.ops.bootstrap import open_hub
-from server.ops.control_protocol import ControlReply, ControlRequest, ask
+from server.ops.control_protocol import CONNECT_S, ControlReply, ControlRequest, ask
 from server.ops.durability import note_breaks, note_copy
 
 
@@ -27,8 +27,10 @@ class CommandFailed(RuntimeError):
     """The request failed; the message has what came, what was expected and what to do."""
 
 
-def execute(db: str, name: str, /, **arguments: Any) -> Any:
+def execute(db: str, name: str, connect_s: float = CONNECT_S, /, **arguments: Any) -> Any:
     """Execute a named request for the hub in this database, whether it runs or not. Returns its value.
+
+    `connect_s`: the wait for the socket of a hub that has just started.
 
     Raises `CommandFailed`, `EntryRefused`, `NoHub`, or `HubLocked` where another process holds the database and does
     not answer.
@@ -38,7 +40,7 @@ def execute(db: str, name: str, /, **arguments: Any) -> Any:
     except HubLocked as error:
         path = as_url(db).database
         assert path is not None
-        reply = ask(path, ControlRequest(name, arguments))
+        reply = ask(path, ControlRequest(name, arguments), connect_s)
         if reply is None:
             raise error from None
     else:

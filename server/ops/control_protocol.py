@@ -46,10 +46,13 @@ def address_of(db: Path) -> Iterator[str]:
         os.close(folder)
 
 
-def ask(db: str, request: ControlRequest) -> ControlReply | None:
-    """Send a request to the hub that runs on this database; None where no hub listens. Raises OSError."""
+def ask(db: str, request: ControlRequest, connect_s: float = CONNECT_S) -> ControlReply | None:
+    """Send a request to the hub that runs on this database; None where no hub listens within `connect_s`.
+
+    Raises OSError.
+    """
     path = Path(db).resolve()  # the socket lies beside the real file
-    deadline = time.monotonic() + CONNECT_S
+    deadline = time.monotonic() + connect_s
     while True:
         client = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         try:

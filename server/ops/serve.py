@@ -23,11 +23,11 @@ import gunicorn.workers.gthread
 from gunicorn.app.base import BaseApplication
 from gunicorn.arbiter import Arbiter
 
-from server.api.stream import MAX_STREAMS
 from server.app import create_app
 from server.auth import accounts
 from server.auth.devices import StationTokens
 from server.config import HubConfig, seconds_of
+from server.context import MAX_STREAMS
 from server.db.position_signal import PositionSignal
 from server.db.store import Store, sqlite_path
 from server.db.writer_lock import WriterLock

@@ -12,13 +12,15 @@ from server.locale_format import SECOND_US, LocaleFormat
 from server.projection.worker import projected_pos, recalculating
 from station.core.quantity import scaled
 
-SHOWN_WITHIN_S = 2.0  # afterwards the answer is sent without the entry; the page updates itself later
 POLL_S = 0.02
 MAX_QTY_MILLI = 10**12
 
 
 def enter(entries: Sequence[Entry]) -> list[Recorded]:
-    """Write entries, all or none, and wait at most SHOWN_WITHIN_S for the projection. Raises `ApiError` 400 or 403."""
+    """Write entries, all or none, and wait for the projection, at most `shown_within_s` of the hub's limits.
+
+    Raises `ApiError` 400 or 403.
+    """
     demand_rights(caller(), [(entry.what, entry.data) for entry in entries])
     try:
         written = record_all(running().store, entries)
@@ -32,7 +34,8 @@ def enter(entries: Sequence[Entry]) -> list[Recorded]:
 
 def _wait_for(pos: int) -> None:
     """Wait until an entry is projected and the refold queues are empty: a correction queues the items that it changes."""
-    hub, until = running(), time.monotonic() + SHOWN_WITHIN_S
+    hub = running()
+    until = time.monotonic() + hub.limits.shown_within_s  # afterwards the page updates itself
     while (left_s := until - time.monotonic()) > 0:
         with hub.store.read() as connection:
             projected, queued = projected_pos(connection), recalculating(connection)

@@ -15,6 +15,7 @@ from flask.testing import FlaskClient
 from server.app import create_app
 from server.auth import accounts, devices
 from server.config import HubConfig
+from server.context import HubLimits
 from server.db.store import Store
 from server.ledger import station_logs
 from server.ledger.ingest import BatchAppended, BatchRefused, EventBatch, append
@@ -102,10 +103,10 @@ def a_log() -> ALog:
 def take(store: Store) -> Callable[..., BatchAppended | BatchRefused]:
     """Append a batch as the hub does, with the log's row made where it is new."""
 
-    def taken(batch: EventBatch) -> BatchAppended | BatchRefused:
+    def taken(batch: EventBatch, **limits: int) -> BatchAppended | BatchRefused:
         with store.write() as connection:
             station_logs.log_of(connection, batch.log_id, device=None, station="saw-1", now_us=NOW_US)
-            return append(connection, batch, recv_us=NOW_US)
+            return append(connection, batch, recv_us=NOW_US, **limits)
 
     return taken
 
@@ -157,9 +158,15 @@ def csrf_of() -> Callable[[FlaskClient, str], str]:
 
 
 @pytest.fixture
-def open_desk(store: Store) -> Callable[[HubConfig], Desk]:
+def limits() -> HubLimits:
+    """The limits of the hub's answers; a test that varies them overrides it."""
+    return HubLimits()
+
+
+@pytest.fixture
+def open_desk(store: Store, limits: HubLimits) -> Callable[[HubConfig], Desk]:
     def opened(config: HubConfig) -> Desk:
-        app = create_app(config, store)
+        app = create_app(config, store, limits=limits)
         app.testing = False  # errors are answered, as in the shop
         return Desk(app, store, config)
 

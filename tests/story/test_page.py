@@ -9,7 +9,7 @@ from browser import NARROW, WIDE, a_page, barriers, is_live
 from floor_full import HOSTILE
 from playwright.sync_api import expect
 
-from server.api.stream import MAX_STREAMS
+from server.context import MAX_STREAMS
 from server.queries.escape import visible_bytes
 from server.urls import item_url
 from station.core.codes.canonical import canonical

@@ -5,7 +5,8 @@ import threading
 
 import pytest
 
-from server.api import stream
+from server.auth.gate import anybody
+from server.context import HubLimits
 from server.db.position_signal import PositionSignal
 from server.projection.worker import Projector
 
@@ -149,9 +150,13 @@ def test_an_error_has_one_shape_for_programs_and_a_page_for_people(desk, path):
     assert page.mimetype == ("application/json" if path.startswith("/api/") else "text/html")
 
 
-def test_an_error_of_our_own_shows_no_trace(desk, monkeypatch, caplog):
-    monkeypatch.setattr("server.api.rest.health", lambda *_: 1 / 0)
-    answer = desk.nobody().get("/healthz")
+def test_an_error_of_our_own_shows_no_trace(desk, caplog):
+    @desk.app.get("/defect")
+    @anybody
+    def defect():
+        return str(1 / 0)
+
+    answer = desk.nobody().get("/defect")
     assert (answer.status_code, answer.json["error"]["came"]) == (500, "an error of the hub itself")
     assert "ZeroDivisionError" in caplog.text
 
@@ -183,8 +188,8 @@ def test_a_stream_of_another_epoch_is_told_to_load_anew(desk):
     assert told(desk, "?after=7:3") == ["id: 1:0\nevent: reload\ndata: {}"]
 
 
-def test_a_stream_that_is_far_behind_is_told_to_load_anew(desk, folded, monkeypatch):
-    monkeypatch.setattr(stream, "MAX_BEHIND", 1)
+@pytest.mark.parametrize("limits", [HubLimits(max_behind=1)])
+def test_a_stream_that_is_far_behind_is_told_to_load_anew(desk, folded):
     desk.nobody().post("/api/v1/entries", json=release("A"), headers=desk.token("supervise"))
     folded()
     assert told(desk, "?after=1:0") == ["id: 1:2\nevent: reload\ndata: {}"]
@@ -200,12 +205,12 @@ def test_a_stream_hears_of_an_event_when_it_is_folded(desk, folded):
     assert [line.partition("\n")[0] for line in heard] == ["id: 1:1", "id: 1:2"]
 
 
-def test_a_stream_ends_when_the_hub_does_and_frees_its_seat(desk, monkeypatch):
-    monkeypatch.setattr(stream, "_slots", stream._Slots(1))
+@pytest.mark.parametrize("limits", [HubLimits(max_streams=1)])
+def test_a_stream_ends_when_the_hub_does_and_frees_its_seat(desk):
     first = desk.nobody().get("/api/v1/events")
     full = desk.nobody().get("/api/v1/events")
     assert (full.status_code, full.headers["Retry-After"]) == (503, "3")
-    assert full.json["error"]["came"] == "one more event stream"
+    assert (full.json["error"]["came"], full.json["error"]["expected"]) == ("one more event stream", "at most 1")
     desk.app.extensions["wipline"].projected.close()
     assert next(iter(first.iter_encoded())) == b"retry: 2000\n\n"
     first.close()

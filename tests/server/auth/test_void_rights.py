@@ -4,6 +4,7 @@ import pytest
 from told import Told
 
 from server.auth.roles import Role, needed_for
+from server.context import HubLimits
 from server.ledger.entries import Entry, record_all
 from server.ledger.entry_schema import WHATS
 
@@ -173,10 +174,8 @@ def test_a_refusal_names_the_missing_role(told, ask):
     assert (error["came"].partition(" by ")[0], error["expected"]) == ("void", f"the role {Role.ADMINISTER}")
 
 
-def test_the_button_on_a_page_takes_back_no_more_than_the_api(told, desk, csrf_of, monkeypatch):
-    from server.web import form_entries
-
-    monkeypatch.setattr(form_entries, "SHOWN_WITHIN_S", 0)
+@pytest.mark.parametrize("limits", [HubLimits(shown_within_s=0)])
+def test_the_button_on_a_page_takes_back_no_more_than_the_api(told, desk, csrf_of):
     told.release("WO-1")
     scanned = told.scan("WO-1", "saw", told.ago(hours=2))
     priced = told.say("cost.set", component="bar", micros=1)

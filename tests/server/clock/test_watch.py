@@ -4,6 +4,7 @@ from contextlib import closing
 
 import pytest
 from clock_bench import DAY_S, YEARS_30_S, Bench, office, told
+from sqlalchemy import event as engine_event
 
 from server.db.position_signal import PositionSignal
 from server.ledger import hub_log
@@ -131,14 +132,15 @@ def test_a_restarted_process_in_the_same_boot_goes_on_with_its_baseline(bench, s
         assert not bench.at(hub).session()
 
 
-def test_a_clock_set_between_question_and_answer_seals_nothing(bench, machine, monkeypatch):
-    from server.context import HubContext
+def test_a_clock_set_between_question_and_answer_seals_nothing(bench, store, machine):
+    steps = []
 
-    real = HubContext.definitions
+    def step_once(_connection, _cursor, statement, *_):
+        if "FROM definition" in statement and not steps:  # read after the check of the clock, before the answer
+            steps.append(statement)
+            machine.clock.step(3)
 
-    def stepped(hub):
-        machine.clock.step(3)
-        return real(hub)
-
-    monkeypatch.setattr(HubContext, "definitions", stepped)
+    with store.read() as connection:
+        engine_event.listen(connection.engine, "before_cursor_execute", step_once)
     assert not bench.session()
+    assert len(steps) == 1

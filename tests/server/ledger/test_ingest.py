@@ -115,10 +115,9 @@ def test_without_hashes_the_first_event_that_is_not_here_yet_is_named(take, a_lo
     assert refused.seq == 3
 
 
-def test_a_log_with_too_many_forks_is_refused(take, a_log, monkeypatch):
-    monkeypatch.setattr(ingest, "MAX_FORKS", 1)
+def test_a_log_with_too_many_forks_is_refused(take, a_log):
     take(a_log.batch())
-    refused = take(a_log.forked(2).write("x", "y").batch(3))
+    refused = take(a_log.forked(2).write("x", "y").batch(3), max_forks=1)
     assert isinstance(refused, BatchRefused)
     assert refused.full
 

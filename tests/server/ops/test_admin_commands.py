@@ -57,10 +57,9 @@ def test_a_wish_is_granted_without_a_running_hub_too(store):
     assert len(execute(str(store.path), "station add", name="saw-1")) == 43
 
 
-def test_a_database_that_is_held_by_somebody_who_does_not_answer_is_said(store, monkeypatch):
-    monkeypatch.setattr("server.ops.control_protocol.CONNECT_S", 0.0)
+def test_a_database_that_is_held_by_somebody_who_does_not_answer_is_said(store):
     with pytest.raises(HubLocked, match="is in use by process"):
-        execute(str(store.path), "station add", name="saw-1")
+        execute(str(store.path), "station add", 0.0, name="saw-1")
 
 
 def test_entries_go_through_the_socket_all_or_none(listening, rows):

@@ -4,13 +4,17 @@ import pytest
 from sqlalchemy import select
 from told import Told
 
+from server.context import HubLimits
 from server.projection.tables import item, parcel
-from server.web import form_entries
 
 
 @pytest.fixture
-def told(store, monkeypatch):
-    monkeypatch.setattr(form_entries, "SHOWN_WITHIN_S", 0)  # no projector runs beside this application: `settle` is one
+def limits():
+    return HubLimits(shown_within_s=0)  # no projector runs beside this application: `settle` is one
+
+
+@pytest.fixture
+def told(store):
     told = Told(store)
     told.small_shop()
     return told
