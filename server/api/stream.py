@@ -115,7 +115,7 @@ def _notifications(hub: HubContext, after: str, line: socket.socket | None) -> I
             yield _reload(epoch, here)
         elif here > pos:
             with hub.store.read() as connection:
-                lines = list(_lines(connection, epoch, pos, here))
+                lines = list(ledger_events(connection, epoch, pos, here))
             pos = here
             yield b"".join(lines)
         elif hub.projected.again != again:
@@ -134,7 +134,8 @@ def _reload(epoch: int, pos: int) -> bytes:
     return b"id: %d:%d\nevent: reload\ndata: {}\n\n" % (epoch, pos)
 
 
-def _lines(connection: Connection, epoch: int, after: int, thru: int) -> Iterator[bytes]:
+def ledger_events(connection: Connection, epoch: int, after: int, thru: int) -> Iterator[bytes]:
+    """The server-sent events of the ledger positions above `after`, up to `thru`: one for each item of each event."""
     wanted = (
         rows_of(ledger.c.pos, ledger.c.bytes, log.c.station, event_state.c.status, event_item.c.item)
         .join(log, log.c.log_id == ledger.c.log_id)

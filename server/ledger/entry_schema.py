@@ -140,7 +140,8 @@ class _Anything(msgspec.Struct):
     pass
 
 
-_FIELDS: dict[str, type[msgspec.Struct]] = {
+# The fields of the kinds of entries that are checked before they are written.
+FIELDS: dict[str, type[msgspec.Struct]] = {
     "product.define": _Product,
     "routing.define": _Routing,
     "stage.define": _Stage,
@@ -160,14 +161,14 @@ _OTHERS = (
     "reason.define card.define rule.define cost.actual account.map item.name checkin adjust count.open"
     " count.accept period.close period.reopen note answer reread"
 )
-WHATS = frozenset((*_FIELDS, *_OTHERS.split()))
+WHATS = frozenset((*FIELDS, *_OTHERS.split()))
 
 
 def mistakes(what: str, data: dict[str, Any]) -> tuple[str, str, str] | None:
     """Validate an entry: (what came, what was expected, what to do) for an invalid one, None for a valid one."""
     if what not in WHATS:
         return f"entry {what!r}", "a kind of entry that is known here", nearest(what, WHATS)
-    shape = _FIELDS.get(what, _Anything)
+    shape = FIELDS.get(what, _Anything)
     try:
         msgspec.convert(data, shape)
     except msgspec.ValidationError as error:

@@ -119,7 +119,7 @@ class _GunicornApp(BaseApplication):  # type: ignore[misc]
         self._config = config
         self._lock = lock
         self._listening = listening
-        self._work: _WorkerTasks | None = None
+        self._work: WorkerTasks | None = None
         super().__init__()
 
     def load_config(self) -> None:
@@ -152,7 +152,7 @@ class _GunicornApp(BaseApplication):  # type: ignore[misc]
     def load(self) -> Any:
         """Create the application; called in the worker."""
         store = Store(self._config.db, lock=self._lock)
-        self._work = _WorkerTasks(self._config, store)
+        self._work = WorkerTasks(self._config, store)
         return create_app(self._config, store, self._work.projected, self._work.duties)
 
     def run(self) -> None:
@@ -161,6 +161,7 @@ class _GunicornApp(BaseApplication):  # type: ignore[misc]
 
     def _started(self, worker: Any) -> None:
         assert self._work is not None
+        gc_tuning.tune()
         self._work.start()
         worker.is_station = self._work.tokens.known
         for number in (signal.SIGTERM, signal.SIGINT, signal.SIGQUIT):
@@ -182,8 +183,11 @@ class _GunicornApp(BaseApplication):  # type: ignore[misc]
             self._work.stop()
 
 
-class _WorkerTasks:
-    """The worker's background threads: projector, control socket, backups, clock checks, token refresh."""
+class WorkerTasks:
+    """The worker's background threads: projector, control socket, backups, clock checks, token refresh.
+
+    `projected` announces projected positions; `duties` are the checks of /healthz for the threads and the backups.
+    """
 
     def __init__(self, config: HubConfig, store: Store) -> None:
         self.projected = PositionSignal()
@@ -206,7 +210,6 @@ class _WorkerTasks:
 
     def start(self) -> None:
         """Start all threads, after the first read of the station tokens."""
-        gc_tuning.tune()
         self.tokens.refresh()  # before the first request
         for thread in (*self._threads, *([self._control] if self._control else [])):
             thread.start()

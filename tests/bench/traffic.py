@@ -50,7 +50,7 @@ def orders_through(told: Told, first: int, orders: int, *, days_ago: float) -> N
 
 def batches(told: Told) -> Iterator[EventBatch]:
     """What the stations have not sent yet, as they send it."""
-    for log in told._logs.values():
+    for log in told.logs.values():
         while log.sent < len(log.events):
             last = min(log.sent + AT_ONCE, len(log.events))
             prev = log.hashes[log.sent - 1] if log.sent else genesis(log.log_id)
@@ -67,5 +67,5 @@ def take(told: Told, batch: EventBatch) -> None:
 def introduce(told: Told) -> None:
     """Make the rows of the logs, as a session would."""
     with told.store.write() as connection:
-        for log in told._logs.values():
+        for log in told.logs.values():
             station_logs.log_of(connection, log.log_id, device=None, station=log.station, now_us=told.now_us)

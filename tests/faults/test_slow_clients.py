@@ -74,7 +74,7 @@ def test_a_head_that_is_not_finished_is_answered_408_and_closed(hub):
     from server.http.connection import HEAD_S
 
     with SlowClients(hub.port, 1, HEAD, b"x") as slow:
-        held = slow._sockets[0]
+        held = slow.sockets[0]
         held.settimeout(HEAD_S + 15)
         start = time.monotonic()
         assert held.recv(65536).startswith(b"HTTP/1.1 408 Request Timeout\r\nConnection: close\r\n")

@@ -370,7 +370,7 @@ def event_fields(page: str) -> list[str]:
 
 
 def _entry_fields(what: str) -> frozenset[str]:
-    form = entry_schema._FIELDS.get(what)
+    form = entry_schema.FIELDS.get(what)
     return frozenset() if form is None else frozenset(field.encode_name for field in _fields(form))
 
 

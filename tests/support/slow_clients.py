@@ -20,13 +20,13 @@ class SlowClients:
     """`count` connections from one address: each sends `first`, then a byte of `drip` every half second, for ever.
 
     A connection that the hub closes is opened anew, as an attacker would. Used in a `with` statement; all connections are
-    made before its body runs.
+    made before its body runs. `sockets`: the socket of each connection, None where the hub refused it.
     """
 
     def __init__(self, port: int, count: int, first: bytes, drip: bytes, source: str = "127.0.0.1") -> None:
         self._port, self._count, self._source = port, count, source
         self._first, self._drip = first, drip
-        self._sockets: list[socket.socket | None] = [None] * count
+        self.sockets: list[socket.socket | None] = [None] * count
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, daemon=True)
 
@@ -38,22 +38,22 @@ class SlowClients:
     def __exit__(self, *_: object) -> None:
         self._stop.set()
         self._thread.join(30)
-        for held in self._sockets:
+        for held in self.sockets:
             if held is not None:
                 held.close()
 
     @property
     def held(self) -> int:
         """How many connections the hub has not closed yet, as far as the last round saw."""
-        return sum(held is not None for held in self._sockets)
+        return sum(held is not None for held in self.sockets)
 
     def _run(self) -> None:
         while not self._stop.wait(BEAT_S):
             self._round()
 
     def _round(self) -> None:
-        for index, held in enumerate(self._sockets):
-            self._sockets[index] = self._opened() if held is None else self._kept(held)
+        for index, held in enumerate(self.sockets):
+            self.sockets[index] = self._opened() if held is None else self._kept(held)
 
     def _opened(self) -> socket.socket | None:
         try:

@@ -51,13 +51,13 @@ class Log:
 
 
 class Told:
-    """Tells a shop into a store. Times are UTC us; `now_us` is when the telling began."""
+    """Tells a shop into a store. Times are UTC us; `now_us` is when the telling began; `logs` are by station."""
 
     def __init__(self, store: Store, bell: PositionSignal | None = None) -> None:
         self.store = store
         self.now_us = clock.utc_us()
         self.projector = Projector(store, bell or PositionSignal())
-        self._logs: dict[str, Log] = {}
+        self.logs: dict[str, Log] = {}
         with store.read() as connection:
             self._key = hub_row(connection).mac_key
 
@@ -123,16 +123,17 @@ class Told:
 
     def log(self, station: str) -> Log:
         """The station's log; new ones begin with an anchor."""
-        if station not in self._logs:
-            log = self._logs[station] = Log(station, sha256(station.encode()).digest()[:16])
+        if station not in self.logs:
+            log = self.logs[station] = Log(station, sha256(station.encode()).digest()[:16])
             at_us = self.now_us - START_US
-            mac = anchor_mac(self._key, log.log_id, boot_bytes(self._boot(station)), at_us, at_us)
+            mac = anchor_mac(self._key, log.log_id, boot_bytes(self.boot_of(station)), at_us, at_us)
             anchor = {"t1": 0, "t4": 0, "t2": at_us, "t3": at_us, "hub_clk": "synced", "mac": mac}
             log.add(encode(self._event(station, "anchor", at_us, **anchor)))
-        return self._logs[station]
+        return self.logs[station]
 
     @staticmethod
-    def _boot(station: str) -> str:
+    def boot_of(station: str) -> str:
+        """The boot id of a station's only boot."""
         return str(uuid.uuid5(uuid.NAMESPACE_DNS, station))
 
     def mono_ns(self, at_us: int) -> int:
@@ -141,7 +142,7 @@ class Told:
 
     def _event(self, station: str, kind: str, at_us: int, **fields: Any) -> Event:
         mono_ns = self.mono_ns(at_us)
-        return Event(kind=kind, station=station, sw="t", boot=self._boot(station), mono_ns=mono_ns, **fields)
+        return Event(kind=kind, station=station, sw="t", boot=self.boot_of(station), mono_ns=mono_ns, **fields)
 
     def scan(
         self, code: str | bytes, stage: str | None, at_us: int, station: str = "", **fields: Any
@@ -156,7 +157,7 @@ class Told:
 
     def settle(self) -> None:
         """Send what was scanned, and fold all there is."""
-        for log in self._logs.values():
+        for log in self.logs.values():
             while log.sent < len(log.events):
                 self._send(log)
         self.projector.drain()

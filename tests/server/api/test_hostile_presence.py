@@ -9,7 +9,7 @@ import pytest
 from sqlalchemy import func, select
 from told import Told
 
-from server.api.stream import _lines
+from server.api.stream import ledger_events
 from server.db.schema import ledger
 from server.db.store import Store
 from server.ops.bootstrap import initialise
@@ -66,7 +66,7 @@ def writes(told, minutes=30, station="saw-1", **fields):
     """An event with these very fields, as a station with a mind of its own writes it; None: without the field."""
     log = told.log(station)
     event = {
-        "v": 1, "kind": "scan", "station": station, "sw": "t", "boot": told._boot(station),
+        "v": 1, "kind": "scan", "station": station, "sw": "t", "boot": told.boot_of(station),
         "mono_ns": told.mono_ns(told.ago(minutes=minutes)), "raw": base64.b64encode(UID.encode()).decode(),
         "reader": {"kind": "serial_rfid", "id": "usb-1"}, "scheme": "uid", "stage": "saw", **fields,
     }  # fmt: skip
@@ -82,7 +82,7 @@ def looked_at(desk):
         assert answer.status_code in (200, 302), path
         assert answer.mimetype == "application/json" or "<script>alert" not in answer.get_data(as_text=True)
     with desk.store.read() as connection:
-        lines = b"".join(_lines(connection, 1, 0, 10**6)).splitlines()
+        lines = b"".join(ledger_events(connection, 1, 0, 10**6)).splitlines()
     return [msgspec.json.decode(line[6:])["kind"] for line in lines if line.startswith(b"data: ")]
 
 

@@ -9,7 +9,7 @@ from sqlalchemy import event as engine_event
 from sqlalchemy import select
 from told import Told
 
-from server.api.stream import _lines
+from server.api.stream import ledger_events
 from server.locale_format import NBSP
 from server.projection.internal_tables import tag_number
 from server.projection.rebuild import compare, rebuild
@@ -136,7 +136,7 @@ def test_an_open_page_hears_of_an_end_and_not_of_a_scan(desk, told):
     leaves(told, arrival)
     told.settle()
     with told.store.read() as connection:
-        lines = b"".join(_lines(connection, 1, 0, 10**6))
+        lines = b"".join(ledger_events(connection, 1, 0, 10**6))
     kinds = [msgspec.json.decode(line[6:])["kind"] for line in lines.splitlines() if line.startswith(b"data: ")]
     assert kinds == ["anchor", "scan", "seen"]
 

@@ -7,6 +7,7 @@ from contextlib import closing
 import pytest
 from fake_host import FakeMachine
 from sqlalchemy import select
+from waiting import until
 
 from server.api.health import health
 from server.app import create_app
@@ -18,7 +19,7 @@ from server.db.store import Store
 from server.ledger import entries
 from server.ledger.verify import verify
 from server.ops.scheduler import LATE_S, BackupScheduler
-from server.ops.serve import _WorkerTasks
+from server.ops.serve import WorkerTasks
 
 FULL = "The hub's disk is full: nothing can be written. Free some space."
 DAMAGED = "The hub's database is damaged. Stop the hub, keep its files, and restore a backup: wipline-hub restore."
@@ -49,7 +50,6 @@ def no_room(store):
     def limit(*, full):
         with store.write() as connection:
             pages = connection.exec_driver_sql("PRAGMA page_count").scalar()
-        with store._writer.connect() as connection:
             connection.exec_driver_sql(f"PRAGMA max_page_count = {pages if full else 2**30}")
 
     return limit
@@ -113,15 +113,14 @@ def test_a_projection_that_does_not_move_is_wrong(take, a_log, machine, wrong):
 
 
 def test_a_stopped_thread_is_wrong(store, tmp_path, wrong):
-    work = _WorkerTasks(HubConfig(), store)
-    work._threads[0] = threading.Thread(target=lambda: None, name="projector")
+    work = WorkerTasks(HubConfig(), store)
+    work.start()
     assert wrong(*work.duties) == []
-    work._threads[0].start()
-    work._threads[0].join()
-    assert wrong(*work.duties) == ["The hub's projector has stopped. See the hub's log, and restart the hub."]
-    work._stop.set()
-    assert wrong(*work.duties) == []
-    work._control.close()
+    store.arrived.close()  # ends the projector alone
+    stopped = ["The hub's projector has stopped. See the hub's log, and restart the hub."]
+    until(lambda: wrong(*work.duties) == stopped)
+    work.stop()
+    assert [duty() for duty in work.duties] == [None, None]
 
 
 def test_a_backup_that_fails_is_wrong_until_one_succeeds(store, tmp_path, wrong):

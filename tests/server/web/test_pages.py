@@ -153,9 +153,11 @@ def test_a_board_request_reads_no_table_from_end_to_end(desk, full, store):
     def note(_connection, _cursor, statement, parameters, _context, _many):
         asked.append((statement, parameters))
 
-    event.listen(store._reader, "before_cursor_execute", note)
+    with store.read() as connection:
+        engine = connection.engine
+    event.listen(engine, "before_cursor_execute", note)
     desk.nobody().get("/")
-    event.remove(store._reader, "before_cursor_execute", note)
+    event.remove(engine, "before_cursor_execute", note)
     assert len(asked) < 30
     big = re.compile(r"SCAN (parcel|visit|event_item|event_state|ledger|finding|open_at)\b(?! USING)")
     with store.read() as connection:
