@@ -15,15 +15,7 @@ from station.journal.disk_space import MIB, DiskLevel
 from station.journal.lock import JournalLock
 from station.journal.queries import JournalQueries, Result
 from station.journal.reader import JournalReader
-from station.journal.records import (
-    ChainBreak,
-    HubMark,
-    JournalError,
-    JournalFull,
-    JournalLost,
-    Receipt,
-    Tip,
-)
+from station.journal.records import ChainBreak, HubMark, JournalError, JournalFull, JournalLost, Receipt, Tip
 from station.journal.rotate import LogOrigin, finish, give_up_next
 from station.journal.schema import INSERT, UNREADABLE, close_unfolded
 from station.journal.wal import cut_refused, wal_of
@@ -385,11 +377,16 @@ class Journal(JournalQueries, AbstractContextManager["Journal"]):
             try:
                 self._change(lambda db: metadata.write_meta(db, "in_use", 0))
             except JournalFull:
-                close_unfolded(self._db, self.path)
-            else:
-                self._db.close()
-                flush_folder(self.path.parent)
+                self.abandon()
+                return
+            self._db.close()
+            flush_folder(self.path.parent)
         self._lock.release(closed=self._lost is None)
+
+    def abandon(self) -> None:
+        """Close without a checkpoint, and leave the files as a cut of the power would: the next start recovers them."""
+        close_unfolded(self._db, self.path)
+        self._lock.release()
 
     def __exit__(self, *_: object) -> None:
         self.close()

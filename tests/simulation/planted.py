@@ -6,6 +6,7 @@ pytest's `MonkeyPatch.setattr`; nothing else in these tests replaces code of the
 
 import sqlite3
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,7 @@ from server.ops import scheduler
 from station.core import protocol
 from station.core.hash_chain import link as link_hash
 from station.journal import Journal, metadata, startup
-from station.journal.records import HubMark, LogState, Receipt
+from station.journal.records import HubMark, JournalLost, Receipt, Tip
 from station.sync import client, sync_thread
 from tests.simulation.network import of_an_older_hub
 from tests.simulation.shop import Shop
@@ -30,14 +31,11 @@ Patch = Callable[..., None]
 def scans_during_the_session_stay_behind(patch: Patch) -> None:
     """39: the new log begins at the newest event, and nothing of the old one is looked at again."""
 
-    def new_log(self: Any, cause: str, introduced: LogState, mark_thru: int) -> None:
-        again_after = mark_thru if cause == "reidentify" else None
-        self._target.run_chore(lambda: self._journal.new_log(cause, again_after))
-        self._state = sync_thread.new_log_begun(
-            self._state, sync_thread.begin(self._reader, self._boot), self._now_ns()
-        )
+    def new_log(self: Journal, cause: str, again_after: int | None = None, _begins_at: Tip | None = None) -> None:
+        whole(self, cause, again_after if cause == "reidentify" else None)
 
-    patch(sync_thread.SyncThread, "_new_log", new_log)
+    whole = Journal.new_log
+    patch(Journal, "new_log", new_log)
     patch(sync_thread, "set_aside", lambda _journal: [])
     patch(sync_thread, "unconfirmed", lambda _journal, _epoch: 0)
 
@@ -118,10 +116,10 @@ def any_number_is_believed(patch: Patch) -> None:
 
     def mark(self: Journal, hub_epoch: Any, accepted_thru: int, durable_thru: int, head: str) -> None:
         try:
-            with self._db.atomic():
-                metadata.write_mark(self._db.conn, HubMark(hub_epoch, accepted_thru, durable_thru, head))
+            with closing(sqlite3.connect(self.path)) as db, db:
+                metadata.write_mark(db, HubMark(hub_epoch, accepted_thru, durable_thru, head))
         except sqlite3.Error as error:
-            raise self._lose(error) from error
+            raise JournalLost(str(error)) from error
 
     for name in ("SessionAnswer", "EventsAnswer", "HeartbeatAnswer"):
         patch(client, name, loose(getattr(protocol, name)))

@@ -239,7 +239,7 @@ class Shop(HubActs):
     def _count_time(self) -> None:
         for station in self.stations:
             if station.on:
-                station._age()
+                station.count_time()
 
     def full_card(self) -> None:
         """Another program fills a station's card, and later there is room again."""
@@ -293,5 +293,5 @@ def _become(weather: Weather, other: Weather) -> None:
 def _where(station: SimStation) -> str:
     if not station.on:
         return f"{station.device} off"
-    now = station.link._state
+    now = station.link.state
     return f"{station.device} tip {station.journal.tip.seq} accepted {now.accepted_thru} {now.error[:120]!r}"

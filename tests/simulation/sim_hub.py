@@ -70,8 +70,9 @@ class SimHub:
     def start(self) -> None:
         """The service starts in the present boot."""
         self.store = open_hub(self.db, host=self.host)
-        for engine in (self.store._writer, self.store._reader):
-            engine._compiled_cache = STATEMENTS  # type: ignore[union-attr]  # a hub starts often here
+        for transaction in (self.store.write, self.store.read):
+            with transaction() as connection:  # a hub starts often here
+                connection.engine.update_execution_options(compiled_cache=STATEMENTS)
         self.app = create_app(HubConfig(db=str(self.db)), self.store)
         self.app.testing = False
         self.client = self.app.test_client(use_cookies=False)

@@ -15,7 +15,7 @@ from typing import Any
 from drivers import Read
 from station.config import HubConfig, StationConfig
 from station.feedback.messages import Answer, Green, Look
-from station.journal import Journal, JournalError, JournalLost, Receipt
+from station.journal import Journal, JournalError, JournalFull, JournalLost, Receipt
 from station.journal.disk_space import DiskLevel
 from station.journal.wal import wal_of
 from station.rules.snapshot import read_shop, rule_context
@@ -63,13 +63,15 @@ class CardJournal(Journal):
     pruned: Callable[[int, int], None]
 
     def disk_level(self) -> DiskLevel:
-        level = super().disk_level()
-        if self.full:
-            self._budget._level, self._budget._unchecked_bytes = DiskLevel.FULL, 0
-            return DiskLevel.FULL
-        return level
+        return DiskLevel.FULL if self.full else super().disk_level()
+
+    def has_room(self) -> bool:
+        return not self.full and super().has_room()
 
     def commit(self, encoded: bytes) -> Receipt:
+        if self.full:
+            msg = "The simulated card is full. Not recorded."
+            raise JournalFull(msg)
         if self.cut_next == "commit":
             before = _bytes(wal_of(self.path))
             super().commit(encoded)
@@ -182,10 +184,11 @@ class SimStation:
         target = MasterDataTarget(self.journal, self.inbox, self.scan, self.shop, lambda: None)
         host = SyncHost(config, self.recorder, target, self.state)
         self.link = SyncThread(host, self.world.random.random, lambda _ca: wire)  # type: ignore[arg-type]
-        self._age()
+        self.count_time()
         self._schedule(generation, 0)
 
-    def _age(self) -> None:
+    def count_time(self) -> None:
+        """Count how long the log has been in use, as the daemon does at least once an hour."""
         self.inbox.submit(self.journal.count_time)
 
     def power_off(self) -> None:
@@ -201,8 +204,7 @@ class SimStation:
             return
         kept = {path.name: path.read_bytes() for path in self.folder.glob("journal.db*") if path.is_file()}
         self.link._reader.close()
-        journal._db.close()
-        journal._lock.release()
+        journal.abandon()
         for path in self.folder.glob("journal.db*"):
             if path.name not in kept:
                 path.unlink()
@@ -292,7 +294,7 @@ class SimStation:
         if pause is None:
             return 1_000
         ahead_us = max(1_000, (pause.until_ns - self.clock.boot_ns()) // 1_000)
-        asked = self.link._state.not_before_ns > self.clock.boot_ns()
+        asked = self.link.state.not_before_ns > self.clock.boot_ns()
         return ahead_us if asked else min(ahead_us, 200_000 + self.world.random.randrange(300_000))
 
     def state(self) -> StationStatus:
@@ -310,6 +312,6 @@ class SimStation:
     @property
     def quiet(self) -> bool:
         """Whether everything was sent, as far as this station knows."""
-        standing = self.link._state
+        standing = self.link.state
         sent = standing.session and standing.accepted_thru >= self.journal.tip.seq
         return sent and standing.reconciled == standing.epoch and not self.link.aside
