@@ -17,8 +17,8 @@ from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
 
 CONNECT_S = 5.0
-READ_S = 15.0  # for the next byte
-WHOLE_S = 60.0  # for head and body together
+READ_S = 15.0
+WHOLE_S = 60.0
 MAX_ANSWER_BYTES = 32 * 1024 * 1024
 CHUNK_BYTES = 65_536
 
@@ -44,14 +44,17 @@ class HubTransport(Protocol):
 
 
 class HttpTransport:
-    """HTTP through urllib3: one connection, kept open between requests. Used by one thread."""
+    """HTTP through urllib3: one connection, kept open between requests. Used by one thread.
 
-    def __init__(self, ca_file: str | None = None, whole_s: float = WHOLE_S) -> None:
+    `read_s`: for the next byte. `whole_s`: for head and body together.
+    """
+
+    def __init__(self, ca_file: str | None = None, whole_s: float = WHOLE_S, read_s: float = READ_S) -> None:
         self._whole_s = whole_s
         self._guard = _Guard()
         self._pool = urllib3.PoolManager(
             num_pools=1, maxsize=1, retries=False, ca_certs=ca_file,
-            timeout=urllib3.Timeout(connect=CONNECT_S, read=min(READ_S, whole_s)),
+            timeout=urllib3.Timeout(connect=CONNECT_S, read=read_s),
         )  # fmt: skip
         self._pool.pool_classes_by_scheme = _pool_classes(self._guard)
 
