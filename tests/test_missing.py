@@ -1,7 +1,6 @@
 """What is missing on a machine is never passed over in silence: in the pipeline it is a failure."""
 
 import re
-import shutil
 from pathlib import Path
 
 import browser
@@ -28,12 +27,10 @@ def test_what_is_missing_fails_in_the_pipeline_and_is_passed_over_on_a_desk(monk
     monkeypatch.setenv("CI", ci)
     why = "no /dev/fuse here: sudo apt-get install fuse3"
     assert ended(lambda: not_here(why)) == (how, why)
-    monkeypatch.setattr(shutil, "which", lambda _name: None)
-    why = "pdftoppm is missing: sudo apt-get install poppler-utils"
-    assert ended(lambda: read_back.pdf_pictures(b"", tmp_path)) == (how, why)
-    monkeypatch.setattr(browser, "CHROMIUM", tmp_path / "chromium")
+    why = f"{tmp_path}/pdftoppm is missing: sudo apt-get install poppler-utils"
+    assert ended(lambda: read_back.pdf_pictures(b"", tmp_path, f"{tmp_path}/pdftoppm")) == (how, why)
     why = f"{tmp_path}/chromium is missing: sudo apt-get install chromium"
-    assert ended(browser.a_browser().__enter__) == (how, why)
+    assert ended(browser.a_browser(tmp_path / "chromium").__enter__) == (how, why)
 
 
 def test_no_test_passes_itself_over():

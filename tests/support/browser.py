@@ -24,12 +24,12 @@ WIDE, NARROW = {"width": 1600, "height": 1000}, {"width": 400, "height": 850}
 
 
 @contextmanager
-def a_browser() -> Iterator[Any]:
+def a_browser(chromium: Path = CHROMIUM) -> Iterator[Any]:
     """Chromium, started once."""
-    if not CHROMIUM.exists():
-        not_here(f"{CHROMIUM} is missing: sudo apt-get install chromium")
+    if not chromium.exists():
+        not_here(f"{chromium} is missing: sudo apt-get install chromium")
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=str(CHROMIUM), args=FLAGS)
+        browser = playwright.chromium.launch(executable_path=str(chromium), args=FLAGS)
         yield browser
         browser.close()
 

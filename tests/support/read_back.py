@@ -29,12 +29,12 @@ def expected(pages: Sequence[Page]) -> list[list[Seen]]:
     return [sorted((AIM[each.symbology], each.text.encode()) for each in page.symbols) for page in pages]
 
 
-def pdf_pictures(pdf: bytes, folder: Path) -> list[Image.Image]:
-    """The pages of a PDF as a printer would put them on paper."""
-    if not shutil.which("pdftoppm"):
-        not_here("pdftoppm is missing: sudo apt-get install poppler-utils")
+def pdf_pictures(pdf: bytes, folder: Path, pdftoppm: str = "pdftoppm") -> list[Image.Image]:
+    """The pages of a PDF as a printer would put them on paper. `pdftoppm`: the program's name or path."""
+    if not shutil.which(pdftoppm):
+        not_here(f"{pdftoppm} is missing: sudo apt-get install poppler-utils")
     (folder / "read.pdf").write_bytes(pdf)
-    subprocess.run(["pdftoppm", "-r", str(DPI), "-gray", folder / "read.pdf", folder / "read"], check=True)
+    subprocess.run([pdftoppm, "-r", str(DPI), "-gray", folder / "read.pdf", folder / "read"], check=True)
     return [Image.open(path) for path in sorted(folder.glob("read-*.pgm"))]
 
 

@@ -35,6 +35,11 @@ class TriedWorker(RequestWorker):
     bounds = WorkerLimits(**json.loads(sys.argv[1]))
 
 
+def know_the_station(worker: RequestWorker) -> None:
+    """Set the test of tokens, as `server.ops.serve` does at startup: one token, "station"."""
+    worker.is_station = "station".__eq__
+
+
 class Server(BaseApplication):  # type: ignore[misc]
     """gunicorn with four threads."""
 
@@ -49,7 +54,7 @@ class Server(BaseApplication):  # type: ignore[misc]
             "control_socket_disable": True,
             "sendfile": False,
             "when_ready": lambda arbiter: print(arbiter.LISTENERS[0].sock.getsockname()[1], flush=True),
-            "post_worker_init": lambda worker: setattr(worker, "is_station", "station".__eq__),
+            "post_worker_init": know_the_station,
         }
         for name, value in settings.items():
             self.cfg.set(name, value)
