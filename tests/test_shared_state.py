@@ -66,7 +66,6 @@ WAITS = {
     "tests/station/rules/test_recorded_patterns.py": 1,
     "tests/station/cli/test_capture.py": 2,
     "tests/station/cli/test_capture_playback.py": 1,
-    "tests/story/test_page.py": 1,
     "tests/support/live_hub.py": 1,
     "tests/support/running_hub.py": 1,
     "tests/support/slow_clients.py": 1,

@@ -1,7 +1,8 @@
 """The guest with the product in it: this checkout's wheel, installed once, kept as the snapshot `installed`.
 
-The wheel reaches the guest on the read-only project disk, beside the programs of `inside`. The disk with the snapshot is
-cached next to the image and named after the wheel's content, so tests start from it until the product's code changes.
+The wheel reaches the guest on the read-only project disk, beside the programs that run in the guest (`PROGRAMS`). The disk
+with the snapshot is cached next to the image and named after the wheel's content, so tests start from it until the product's
+code changes.
 """
 
 import os
@@ -16,7 +17,10 @@ from tests.guest.image import HERE, ROOT, GuestError, Image, keep_newest, key_of
 from tests.guest.machine import Machine, make_project_disk
 
 INSTALL_LIMIT_S = 180
-PROGRAMS = ("gadget.py", "evread.py", "reads.py", "walls.py", "ungrabbed.py", "hands.py", "install.sh")
+PROGRAMS = (
+    *(f"inside/{name}" for name in ("gadget.py", "evread.py", "reads.py", "walls.py", "ungrabbed.py", "install.sh")),
+    "fixtures/device_emulator.py",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +49,7 @@ def project_disk(scratch: Path) -> tuple[Path, str]:
     content.mkdir()
     wheel = build_wheel(content)
     for name in PROGRAMS:
-        shutil.copy(HERE / "inside" / name, content)
+        shutil.copy(HERE / name, content)
     disk = scratch / "project.img"
     make_project_disk(disk, content)
     return disk, key_of(wheel.read_bytes(), (content / "install.sh").read_bytes())

@@ -1,6 +1,6 @@
 """Readers of every kind for the guest, as a bench has them: plugged in, triggered, pulled out in the middle of a read.
 
-These are of the guest's own making (gadgets and uhid) and are in its `Hands`; QEMU's are in `plugged_by_qemu`.
+These are of the guest's own making (gadgets and uhid) and are in its `EmulatedDevices`; QEMU's are in `plugged_by_qemu`.
 """
 
 from collections.abc import Sequence
@@ -8,7 +8,7 @@ from typing import Protocol
 
 from tests.drivers.fixtures.hid_descriptors import COUNTLESS, HONEYWELL
 from tests.drivers.fixtures.typing_scanners import Typist
-from tests.guest.fixtures.usb_devices import Hands
+from tests.guest.fixtures.usb_devices import EmulatedDevices
 from tests.guest.inside.gadget import KEYS
 
 RELEASED, EV_KEY = bytes(8), 1
@@ -64,18 +64,20 @@ def reports_of(events: Sequence[Sequence[int]]) -> list[bytes]:
 
 
 class InHand:
-    """One that the guest's hands hold. `units` are what a text goes over the wire as, whole or (`half`) without an end."""
+    """A device of the emulator in the guest. `units`: the bytes on the wire for a text, with or (`half`) without its end."""
 
-    def __init__(self, hands: Hands, who: str, reader: str, how: dict[str, str], port: int | None = None) -> None:
+    def __init__(
+        self, devices: EmulatedDevices, who: str, reader: str, how: dict[str, str], port: int | None = None
+    ) -> None:
         self.reader, self.who = reader, who
-        self._hands, self._how = hands, how
+        self._devices, self._how = devices, how
         self._port = f"dummy_udc.{port}"
 
     def add(self) -> int:
-        return self._hands.done(self._hands.order(self.who, "add", how=self._how, port=self._port))
+        return self._devices.done(self._devices.order(self.who, "add", how=self._how, port=self._port))
 
     def plug(self) -> int:
-        return self._hands.done(self._hands.order(self.who, "plug"))
+        return self._devices.done(self._devices.order(self.who, "plug"))
 
     def scan(self, text: str) -> None:
         self._send(self.units(text))
@@ -88,18 +90,18 @@ class InHand:
 
     def _send(self, units: list[bytes], *, pull: bool = False) -> None:
         units_hex = [unit.hex() for unit in units]
-        self._hands.order(self.who, "send", units=units_hex, pause_ms=REPORT_MS, pull=pull)
+        self._devices.order(self.who, "send", units=units_hex, pause_ms=REPORT_MS, pull=pull)
 
 
 class Wedge(InHand):
     """A scanner that types; with `typist`, for the German keyboard."""
 
     def __init__(
-        self, hands: Hands, who: str, reader: str, port: int, *words: str, typist: Typist | None = None
+        self, devices: EmulatedDevices, who: str, reader: str, port: int, *words: str, typist: Typist | None = None
     ) -> None:
         ids, maker, product, serial = words
         how = {"kind": "keyboard", "ids": ids, "maker": maker, "product": product, "serial": serial}
-        super().__init__(hands, who, reader, how, port)
+        super().__init__(devices, who, reader, how, port)
         self._typist = typist
 
     def units(self, text: str, *, half: bool = False) -> list[bytes]:
@@ -112,10 +114,10 @@ class Wedge(InHand):
 class SerialPort(InHand):
     """A scanner with a USB COM port (CDC ACM)."""
 
-    def __init__(self, hands: Hands, who: str, reader: str, port: int, *words: str) -> None:
+    def __init__(self, devices: EmulatedDevices, who: str, reader: str, port: int, *words: str) -> None:
         ids, maker, product, serial = words
         how = {"kind": "serial", "ids": ids, "maker": maker, "product": product, "serial": serial}
-        super().__init__(hands, who, reader, how, port)
+        super().__init__(devices, who, reader, how, port)
 
     def units(self, text: str, *, half: bool = False) -> list[bytes]:
         return [text.encode()] * ENDLESS if half else [text.encode() + b"\r\n"]
@@ -124,11 +126,13 @@ class SerialPort(InHand):
 class Pos(InHand):
     """A scanner of the class HID POS. `counted`: its report says how long the text is (else zeros fill the rest)."""
 
-    def __init__(self, hands: Hands, who: str, reader: str, ids: str, serial: str, *, counted: bool) -> None:
+    def __init__(
+        self, devices: EmulatedDevices, who: str, reader: str, ids: str, serial: str, *, counted: bool
+    ) -> None:
         self._counted = counted
         descriptor = HONEYWELL if counted else COUNTLESS
         how = {"kind": "hidpos", "ids": ids, "product": "Scanner in POS mode", "serial": serial}
-        super().__init__(hands, who, reader, how | {"descriptor": descriptor.hex()})
+        super().__init__(devices, who, reader, how | {"descriptor": descriptor.hex()})
 
     def units(self, text: str, *, half: bool = False) -> list[bytes]:
         body, more = b"]C1" + text.encode().ljust(56 if self._counted else 59, b"\0"), bytes((half,))

@@ -13,7 +13,7 @@ import time
 from functools import reduce
 from operator import xor
 
-from tests.guest.fixtures.usb_devices import Hands
+from tests.guest.fixtures.usb_devices import EmulatedDevices
 
 FIELD_S = 0.065  # an RDM6300 says a tag again and again
 LIE_S = 0.8  # a tag lies in the field for so long
@@ -24,11 +24,11 @@ PLUGGED = {"always-plugged": True}  # else QEMU shows the port only once somebod
 class OnSerial:
     """An RFID reader module behind an FTDI serial port of QEMU; what it says is the subclass's."""
 
-    def __init__(self, hands: Hands, serial: str, port: int) -> None:
+    def __init__(self, devices: EmulatedDevices, serial: str, port: int) -> None:
         self.reader = f"usb-0403-6001-{serial}"
-        self._hands, self._name = hands, f"ftdi-{serial}"
+        self._devices, self._name = devices, f"ftdi-{serial}"
         self._how = {"bus": "xhci.0", "port": str(port), "chardev": self._name, "serial": serial, **PLUGGED}
-        self._line = hands.guest.line_to(self._name)
+        self._line = devices.guest.line_to(self._name)
         self._here: set[str] = set()  # tags in its field
         self._talking, self._plugged = threading.Lock(), False
         threading.Thread(target=self._serve, daemon=True).start()
@@ -37,8 +37,8 @@ class OnSerial:
         return self.plug()
 
     def plug(self) -> int:
-        at_ns = self._hands.now_ns()
-        self._hands.guest.monitor("device_add", driver="usb-serial", id=self._name, **self._how)
+        at_ns = self._devices.now_ns()
+        self._devices.guest.monitor("device_add", driver="usb-serial", id=self._name, **self._how)
         self._plugged = True
         return at_ns
 
@@ -54,7 +54,7 @@ class OnSerial:
             time.sleep(TAKEN_S)
             self._here.clear()
             self._plugged = False
-            self._hands.guest.monitor("device_del", id=self._name)
+            self._devices.guest.monitor("device_del", id=self._name)
 
     def frame(self, tag: str) -> bytes:
         """How it says a tag."""
@@ -119,9 +119,9 @@ NEXT_CARD_S = 0.9  # pcscd looks for a card every 0.4 s: one that takes the plac
 class CardReader:
     """A USB reader of smart cards (CCID) of QEMU, and the cards that are put on it, one after another."""
 
-    def __init__(self, hands: Hands, name: str, reader: str, port: int) -> None:
+    def __init__(self, devices: EmulatedDevices, name: str, reader: str, port: int) -> None:
         self.reader = reader
-        self._hands, self._name, self._port, self._turn = hands, name, str(port), 0
+        self._devices, self._name, self._port, self._turn = devices, name, str(port), 0
         self._uid: bytes | None = None  # of the card that lies on it; None: the card says nothing
         self._asked, self._pulled = threading.Event(), threading.Event()
         self._cards: queue.Queue[bytes | None] = queue.Queue()
@@ -133,9 +133,9 @@ class CardReader:
     def plug(self) -> int:
         self._turn += 1
         line = f"{self._name}-{self._turn}"
-        self._end = self._hands.guest.line_to(line)
-        at_ns = self._hands.now_ns()
-        monitor = self._hands.guest.monitor
+        self._end = self._devices.guest.line_to(line)
+        at_ns = self._devices.now_ns()
+        monitor = self._devices.guest.monitor
         monitor("device_add", driver="usb-ccid", id=self._name, bus="xhci.0", port=self._port)
         monitor("device_add", driver="ccid-card-passthru", id=f"card-{line}", bus=f"{self._name}.0", chardev=line)
         self._say(INIT, b"VSCD" + struct.pack(">II", 2, 0))
@@ -159,7 +159,7 @@ class CardReader:
             self._say(CARD_ON, ATR)
             self._asked.wait(ASKED_S)
             if self._uid is None:
-                self._hands.guest.monitor("device_del", id=self._name)
+                self._devices.guest.monitor("device_del", id=self._name)
                 self._end.close()
                 self._pulled.set()
                 continue
