@@ -28,9 +28,17 @@ spec = SpecTree(
 
 
 def documented(
-    answer: Any, *, json: Any = None, query: Any = None, errors: tuple[int, ...] = (401, 403), tag: str = "reading"
+    answer: Any,
+    *,
+    json: Any = None,
+    query: Any = None,
+    errors: tuple[int, ...] = (401, 403),
+    also: tuple[int, ...] = (),
+    tag: str = "reading",
 ) -> Decorator:
     """Decorator that describes an address: the structs of its answer, body and query, and its error statuses.
+
+    `also`: statuses other than 200 that have the same body as 200.
 
     It validates nothing: the view decodes its body within the limits of `server.api.request_body`.
     """
@@ -38,7 +46,7 @@ def documented(
     return spec.validate(
         json=json,
         query=query,
-        resp=Response(**statuses),
+        resp=Response(**statuses, **{f"HTTP_{status}": answer for status in also}),
         tags=(tag,),
         skip_validation=True,
         validation_error_status=400,

@@ -24,7 +24,7 @@ MAX_REPORT_BYTES = 64 * 1024
 
 
 @blueprint.get("/healthz")
-@documented(schemas.HealthAnswer, errors=(503,))
+@documented(schemas.HealthAnswer, errors=(), also=(503,))
 @anybody
 def healthz() -> Response:
     """200 with status `ok`, or 503 with the faults."""

@@ -5,7 +5,9 @@ import threading
 
 import pytest
 
+from server.app import create_app
 from server.auth.gate import anybody
+from server.config import HubConfig
 from server.context import HubLimits
 from server.db.position_signal import PositionSignal
 from server.projection.worker import Projector
@@ -86,6 +88,17 @@ def test_every_address_of_ours_is_described(desk):
     }
     assert {"200", "400", "401", "403", "413"} <= set(session["responses"])
     assert described["components"]["schemas"]["ErrorBody"]["properties"].keys() == {"came", "expected", "do", "seq"}
+
+
+def test_healthz_is_described_with_its_own_body_for_both_statuses(desk, store):
+    described = desk.nobody().get("/openapi.json").json
+    responses = described["paths"]["/healthz"]["get"]["responses"]
+    body = {"application/json": {"schema": {"$ref": "#/components/schemas/HealthAnswer"}}}
+    assert (responses["200"]["content"], responses["503"]["content"]) == (body, body)
+    broken = create_app(HubConfig(), store, duties=[lambda: "The projector has stopped."])
+    answer = broken.test_client().get("/healthz")
+    assert (answer.status_code, answer.json["wrong"]) == (503, ["The projector has stopped."])
+    assert answer.json.keys() == described["components"]["schemas"]["HealthAnswer"]["properties"].keys()
 
 
 def test_health_and_metrics_tell_where_the_ledger_and_the_projection_are(desk, folded):
