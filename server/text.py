@@ -1,7 +1,9 @@
-"""Text of messages: the nearest known word, and a time in readable form.
+"""Text of messages: the nearest known word, a number with its noun, and a time in readable form.
 
 >>> nearest("order.relaese", ["order.release", "note"])
 'Did you mean order.release?'
+>>> counted(1, "event waits", "events wait"), counted(2, "event waits", "events wait"), counted(0, "hash", "hashes")
+('1 event waits', '2 events wait', '0 hashes')
 >>> utc_text(1_790_000_000_000_000)
 '2026-09-21 14:13:20 UTC'
 """
@@ -16,6 +18,14 @@ def nearest(word: str, known: Iterable[str]) -> str:
     words = sorted(known)
     close = get_close_matches(word, words, n=1)
     return f"Did you mean {close[0]}?" if close else f"Known are: {', '.join(words)}."
+
+
+def counted(count: int, one: str, several: str | None = None) -> str:
+    """A number with its noun in plain text, for /healthz, errors and commands; pages use `LocaleFormat.plural`.
+
+    `several`: the form for all numbers but 1; without it, `one` with an s.
+    """
+    return f"{count} {one if count == 1 else several or one + 's'}"
 
 
 def utc_text(at_us: int) -> str:

@@ -18,10 +18,10 @@ from server.ledger.ingest import last_pos
 from server.projection import set_aside
 from server.projection.definitions import refused_patterns
 from server.projection.log_permissions import count_not_permitted
-from server.text import utc_text
+from server.text import counted, utc_text
 
 DOUBTED = "No station is given the time."
-SUSPECTS = "{} anchors were given while the hub's clock was wrong: times of scans are off. See: wipline-hub clock"
+SUSPECTS = "{} given while the hub's clock was wrong: times of scans are off. See: wipline-hub clock"
 WITHIN_S = 5.0
 WAITS_US = 60 * 1_000_000  # the projection normally takes less than a second
 BEHIND = 10_000  # unprojected events above which the projection is reported
@@ -93,7 +93,7 @@ def notes(connection: Connection, now_us: int) -> list[str]:
 def _clock(connection: Connection, clock: HubClock) -> list[str]:
     reason, count = why_in_doubt(connection, clock), suspects(connection)
     in_doubt = [] if reason is None else [f"{DOUBTED} {reason}"]
-    return [*in_doubt, *([SUSPECTS.format(count)] if count else [])]
+    return [*in_doubt, *([SUSPECTS.format(counted(count, "anchor was", "anchors were"))] if count else [])]
 
 
 def _storage(hub: HubContext) -> Iterator[str]:
@@ -111,9 +111,8 @@ def _projection(connection: Connection, pos: int, folded: int, now_us: int) -> l
     waits_us = now_us - (connection.execute(first).scalar() or now_us) if pos > folded else 0
     if waits_us <= WAITS_US:
         return []
-    return [
-        f"The pages have not moved for {waits_us // 60_000_000} min: {pos - folded} events wait. See the hub's log."
-    ]
+    events = counted(pos - folded, "event waits", "events wait")
+    return [f"The pages have not moved for {waits_us // 60_000_000} min: {events}. See the hub's log."]
 
 
 def _breaks(connection: Connection) -> list[str]:
@@ -126,7 +125,7 @@ def _breaks(connection: Connection) -> list[str]:
 
 def _set_aside(connection: Connection) -> list[str]:
     rows, count = set_aside.shown(connection)
-    more = [f"{count - len(rows)} more were set aside."] if count > len(rows) else []
+    more = [f"{counted(count - len(rows), 'more was', 'more were')} set aside."] if count > len(rows) else []
     return [*(row.sentence for row in rows), *more]
 
 
@@ -137,11 +136,12 @@ def _logs(connection: Connection, now_us: int) -> Iterator[str]:
         yield f"Two devices write log {name} of station {row.station}: both are kept; give one a new card."
     stuck = and_(beat.c.seen_us > now_us - CONNECTED_US, beat.c.oldest_waiting_s > STUCK_S)
     for row in connection.execute(select(beat).where(stuck)):
-        waiting = f"{row.waiting} events wait, the oldest for {row.oldest_waiting_s // 60} min"
+        events = counted(row.waiting, "event waits", "events wait")
+        waiting = f"{events}, the oldest for {row.oldest_waiting_s // 60} min"
         yield f"Station {row.station} is connected, but its events do not come in: {waiting}."
     for row in connection.execute(select(gaps, logs.c.station).join(logs, logs.c.log_id == gaps.c.log_id)):
         span = f"station {row.station}, log {row.log_id.hex()}, from {row.from_seq} to {row.to_seq}"
-        yield f"{row.to_seq - row.from_seq + 1} events lost for ever: {span}."
+        yield f"{counted(row.to_seq - row.from_seq + 1, 'event')} lost for ever: {span}."
     cloned = select(station.c.name).join(device, device.c.station == station.c.id)
     for name in connection.execute(cloned.where(device.c.clone_us > now_us - QUIET_US)).scalars():
         yield f"Station {name} sends another device's log: look for a copied card."

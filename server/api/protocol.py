@@ -24,6 +24,7 @@ from server.db import schema
 from server.ledger import station_logs
 from server.ledger.hub_log import hear_clock, hub_row
 from server.ledger.ingest import BatchRefused, EventBatch, append
+from server.text import counted
 from station.core.event import MAX_SALVAGE_BYTES
 from station.core.hash_chain import anchor_mac, boot_bytes, genesis
 from station.core.protocol import (
@@ -235,7 +236,8 @@ def _batch(log_id: bytes, body: EventsRequest) -> EventBatch:
         raise ApiError(413, f"an event of {longest} bytes", f"at most {MAX_SALVAGE_BYTES}", "It is no event.")
     hashes = [bytes.fromhex(claimed) for claimed in body.hashes or ()]
     if hashes and len(hashes) != count:
-        raise ApiError(400, f"{len(hashes)} hashes for {count} events", "one for each", "Send all of them or none.")
+        came = f"{counted(len(hashes), 'hash', 'hashes')} for {counted(count, 'event')}"
+        raise ApiError(400, came, "one for each", "Send all of them or none.")
     return EventBatch(log_id, body.from_seq, bytes.fromhex(body.prev), bytes.fromhex(body.tip), body.events, hashes)
 
 

@@ -11,6 +11,7 @@ import msgspec
 from flask import request
 
 from server.api_errors import ApiError
+from server.text import counted
 
 MAX_BODY_BYTES = 1024 * 1024
 MAX_DEPTH = 16  # nesting of lists and objects in stored data
@@ -30,7 +31,7 @@ def read_json(form: type[T]) -> T:
     except (msgspec.MsgspecError, ValueError, RecursionError) as error:
         raise ApiError(
             400,
-            f"a body of {len(raw)} bytes: {error}",
+            f"a body of {counted(len(raw), 'byte')}: {error}",
             f"JSON as /openapi.json describes {form.__name__}",
             "Correct the body and send it again.",
         ) from error
@@ -47,7 +48,9 @@ def _read_body() -> bytes:
             if size > MAX_BODY_BYTES:
                 raise too_long(str(size))
     except OSError as error:
-        raise ApiError(400, f"{size} bytes of a body, then nothing", "all of it", "Send it again.") from error
+        raise ApiError(
+            400, f"{counted(size, 'byte')} of a body, then nothing", "all of it", "Send it again."
+        ) from error
     return b"".join(parts)
 
 

@@ -20,6 +20,8 @@ from argon2 import PasswordHasher
 from argon2.exceptions import Argon2Error, InvalidHashError
 from werkzeug.security import check_password_hash, generate_password_hash
 
+from server.text import counted
+
 MIN_CHARACTERS = 12
 MAX_CHARACTERS = 1_024
 MIN_DIFFERENT = 5
@@ -65,7 +67,7 @@ class Passwords:
         """Raise `PasswordRefused` for a new password that breaks a rule for a person of this name."""
         if not MIN_CHARACTERS <= len(password) <= MAX_CHARACTERS:
             expected = f"at least {MIN_CHARACTERS}" if len(password) < MIN_CHARACTERS else f"at most {MAX_CHARACTERS}"
-            msg = f"A password of {len(password)} characters; expected {expected}. Use a few words in a row."
+            msg = f"A password of {counted(len(password), 'character')}; expected {expected}. Use a few words in a row."
             raise PasswordRefused(msg)
         if len(set(password)) < MIN_DIFFERENT:
             msg = (

@@ -159,7 +159,7 @@ def clock(ctx: click.Context, config_path: Path | None, db: str | None) -> None:
     """Show the hub's clock, from which all scans get their time, and the anchors that it issued with a wrong time."""
     if ctx.invoked_subcommand is not None:
         return
-    from server.text import utc_text
+    from server.text import counted, utc_text
 
     state = _execute(config_path, db, "clock")
     click.echo(f"The hub's clock: {utc_text(state['utc_us'])}. {state['doubt'] or 'It is trusted.'}")
@@ -168,15 +168,18 @@ def clock(ctx: click.Context, config_path: Path | None, db: str | None) -> None:
         click.echo(f"{anchor['pos']}\tlog {anchor['log']} seq {anchor['seq']}\t{issued}")
     if state["anchors"]:
         do = "If the time above is right: wipline-hub clock void"
-        click.echo(f"{len(state['anchors'])} anchors were given while the clock was wrong. {do}", err=True)
+        given = counted(len(state["anchors"]), "anchor was", "anchors were")
+        click.echo(f"{given} given while the clock was wrong. {do}", err=True)
 
 
 @clock.command("void")
 @where
 def clock_void(config_path: Path | None, db: str | None) -> None:
     """Confirm that this machine's clock is right, and void the anchors that were issued with a wrong time."""
+    from server.text import counted
+
     count = _execute(config_path, db, "clock void", by="installer")
-    click.echo(f"{count} anchors voided." if count else "No anchor is wrong.", err=True)
+    click.echo(f"{counted(count, 'anchor')} voided." if count else "No anchor is wrong.", err=True)
 
 
 @clock.command("confirm")

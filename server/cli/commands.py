@@ -101,6 +101,7 @@ def verify_command(config_path: Path | None, db: str | None) -> None:
     from server.ledger.ingest import last_pos
     from server.ledger.verify import notes, verify
     from server.ops.bootstrap import open_read_only
+    from server.text import counted
 
     with open_read_only(settings(config_path, db).db) as store, store.read() as connection:
         breaks = verify(connection)
@@ -111,9 +112,11 @@ def verify_command(config_path: Path | None, db: str | None) -> None:
     for ledger_break in breaks:
         click.echo(str(ledger_break))
     if breaks:
-        msg = f"{len(breaks)} breaks. Keep this database unchanged, and restore a backup: wipline-hub restore."
+        msg = (
+            f"{counted(len(breaks), 'break')}. Keep this database unchanged, and restore a backup: wipline-hub restore."
+        )
         raise click.ClickException(msg)
-    click.echo(f"{pos} events verified, no break.")
+    click.echo(f"{counted(pos, 'event')} verified, no break.")
 
 
 @main.command()
@@ -140,6 +143,7 @@ def backup(config_path: Path | None, db: str | None, target: Path | None) -> Non
     """Copy the database to TARGET (a file or a folder), also while the hub runs, and verify the copy."""
     from server.ops.admin_commands import execute
     from server.ops.backup import BackupError, back_up
+    from server.text import counted
     from station.system.clock import utc_us
 
     config = settings(config_path, db)
@@ -151,11 +155,12 @@ def backup(config_path: Path | None, db: str | None, target: Path | None) -> Non
     made = back_up(config.db, target, utc_us())
     copy = {"path": str(made.path.absolute()), "epoch": made.epoch, "pos": made.pos, "off_disk": made.off_disk}
     durable = execute(config.db, "backed up", **copy)
-    click.echo(f"{made.path}: {made.pos} events, verified.")
+    click.echo(f"{made.path}: {counted(made.pos, 'event')}, verified.")
     if made.breaks:
         execute(config.db, "ledger checked", breaks=list(made.breaks))
         click.echo(
-            f"The copy equals its source, but the ledger itself has {len(made.breaks)} breaks, the first: {made.breaks[0]}."
+            f"The copy equals its source, but the ledger itself has {counted(len(made.breaks), 'break')},"
+            f" the first: {made.breaks[0]}."
             " See all: wipline-hub verify.",
             err=True,
         )

@@ -21,6 +21,7 @@ from typing import Any
 from server.importer.cell_parsers import CellError
 from server.importer.errors import ImportMistake, shown
 from server.importer.file_schema import Column, FileSchema
+from server.text import counted
 
 MAX_FILE_BYTES = 16 * 1024 * 1024
 MAX_LINES = 100_000
@@ -155,7 +156,7 @@ def _row(
     """One line as a row; `width` is the number of headings."""
     if len(texts) != width:
         do = "put a cell that contains a comma in quotation marks" if len(texts) > width else "add the missing commas"
-        mistakes.append(_file_mistake(sheet, f"{len(texts)} cells", f"{width}, one for each heading", do, line))
+        mistakes.append(_file_mistake(sheet, counted(len(texts), "cell"), f"{width}, one for each heading", do, line))
         return TableRow(sheet, line, {}, columns, frozenset(columns))
     row = TableRow(sheet, line, {}, columns)
     broken: set[str] = set()

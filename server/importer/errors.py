@@ -7,6 +7,8 @@ orders.csv, line 7, column 4 (due): came 'soon', expected a day such as 2026-11-
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from server.text import counted
+
 SHOWN_CHARACTERS = 60  # of a cell's text in a message
 
 
@@ -39,10 +41,8 @@ class ShopFolderError(ValueError):
 
     def __init__(self, mistakes: Iterable[ImportMistake]) -> None:
         self.mistakes = tuple(sorted(set(mistakes)))
-        count = len(self.mistakes)
-        head = "1 mistake" if count == 1 else f"{count} mistakes"
         lines = "".join(f"\n  {mistake}" for mistake in self.mistakes)
-        super().__init__(f"{head} in the shop folder; nothing was imported.{lines}")
+        super().__init__(f"{counted(len(self.mistakes), 'mistake')} in the shop folder; nothing was imported.{lines}")
 
 
 def shown(text: str) -> str:

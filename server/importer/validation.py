@@ -14,6 +14,7 @@ from server.importer.entry_builder import Rows
 from server.importer.errors import ImportMistake, shown
 from server.importer.file_schema import CONVERSION, SHEETS
 from server.importer.references import KnownNames, NameSet
+from server.text import counted
 from station.core.codes.code import CodeType
 from station.core.codes.command_cards import Card, read_card
 from station.core.codes.patterns import Pattern, PatternError, usable_patterns
@@ -173,7 +174,8 @@ def orders(rows: Rows, known: KnownNames, current: CurrentState) -> Iterator[Imp
         product, qty_milli = row.values.get("product"), row.values.get("qty")
         decimals = known.decimals_of.get(product or "")
         if decimals is not None and qty_milli is not None and qty_milli % 10 ** (3 - decimals):
-            expected = f"at most {decimals} decimals, as product {product} has" if decimals else f"whole {product}"
+            most = f"at most {counted(decimals, 'decimal')}, as product {product} has"
+            expected = most if decimals else f"whole {product}"
             yield row.mistake("qty", decimal_text(qty_milli), expected, "round it, or give the product more decimals")
         now = current.orders.get(row.values.get("order", ""))
         if now is not None and product is not None and now.fields.get("product") != product:

@@ -20,6 +20,7 @@ from server.db import schema
 from server.db.bulk_insert import insert_many
 from server.db.store import GROWN
 from server.ledger.gaps import fill, hash_in_front, leads_on, runs
+from server.text import counted
 from station.core.hash_chain import genesis, ledger_link, link
 from station.core.protocol import EventVerdict
 
@@ -293,7 +294,7 @@ def _keep_forks(
     if kept + len(rows) > max_forks:
         return BatchRefused(
             forks[0].seq,
-            f"{len(rows)} more events at occupied places",
+            f"{counted(len(rows), 'more event')} at occupied places",
             f"at most {max_forks} in a log",
             "Two devices write this log: give one of them a new card and a new token.",
             full=True,

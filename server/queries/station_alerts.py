@@ -14,6 +14,7 @@ from server.projection import set_aside
 from server.projection.log_permissions import NotPermitted
 from server.projection.set_aside import SetAsideRow
 from server.queries.alerts import Alert, LinkedWord
+from server.text import counted
 
 SILENT_S = 120  # four heartbeat intervals of an idle station
 QUEUE_OLD_S = 300  # unsent scans older than this give an alert
@@ -43,10 +44,11 @@ def of_hub_clock(doubt: str | None, suspects: int) -> Iterator[Alert]:
             cost=PRICELESS,
         )
     if suspects:
+        times = "once" if suspects == 1 else f"{suspects} times"
         yield Alert(
             "anchors",
             "anchors",
-            (f"The hub's clock was wrong when stations were given the time, {suspects} times",),
+            (f"The hub's clock was wrong when stations were given the time, {times}",),
             "times of scans are off: wipline-hub clock, then wipline-hub clock void",
             grave=True,
             cost=PRICELESS,
@@ -107,7 +109,7 @@ def _logs(row: dict[str, Any], _now_us: int) -> Iterator[Alert]:
             yield Alert(
                 "fork",
                 f"fork {log['log']}",
-                (*_named(row), f" wrote {log['forks']} numbers twice: it was restored or copied"),
+                (*_named(row), f" wrote {counted(log['forks'], 'number')} twice: it was restored or copied"),
                 f"both are kept; {name} goes on in a new log",
                 grave=True,
                 cost=PRICELESS,
@@ -182,21 +184,23 @@ def _silent(row: dict[str, Any], now_us: int) -> Iterator[Alert]:
     age = (now_us - beat["seen_us"]) // 1_000_000
     if age > SILENT_S:
         safe = sum(log["accepted_thru"] for log in row["logs"])
+        events = "1 event up to then is" if safe == 1 else f"{safe:,} events up to then are"
         yield Alert(
             "silent",
             f"silent {row['station']}",
             (*_named(row), f" has been silent for {duration(age)}"),
-            f"its {safe:,} events up to then are safe here" if safe else "it keeps what it scans",
+            f"its {events} safe here" if safe else "it keeps what it scans",
         )
 
 
 def _queue(row: dict[str, Any], _now_us: int) -> Iterator[Alert]:
     beat = row["heartbeat"]
     if beat and beat["waiting"] and (beat["oldest_waiting_s"] or 0) > QUEUE_OLD_S:
+        scans = counted(beat["waiting"], "scan")
         yield Alert(
             "queue",
             f"queue {row['station']}",
-            (*_named(row), f" holds {beat['waiting']} scans back, the oldest for {duration(beat['oldest_waiting_s'])}"),
+            (*_named(row), f" holds {scans} back, the oldest for {duration(beat['oldest_waiting_s'])}"),
             "these pages do not know them yet",
         )
 
@@ -204,7 +208,7 @@ def _queue(row: dict[str, Any], _now_us: int) -> Iterator[Alert]:
 def _clock(row: dict[str, Any], estimated: int) -> Iterator[Alert]:
     """A station without a time source: its scans are in order, but their times are estimated."""
     if estimated:
-        items = "1 item" if estimated == 1 else f"{estimated} items"
+        items = counted(estimated, "item")
         yield Alert(
             "clock",
             f"clock {row['station']}",

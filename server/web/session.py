@@ -11,6 +11,7 @@ from server.auth import accounts, rate_limit
 from server.auth.gate import Visitor, anybody
 from server.auth.roles import Role
 from server.context import running
+from server.text import counted
 
 blueprint = Blueprint("session", __name__)
 Page = str | tuple[str, int] | tuple[str, int, dict[str, str]] | Response
@@ -28,7 +29,7 @@ def sign_in() -> Page:
     with running().turns.turn(name) as has_turn:
         key = _check_password(name, password, request.remote_addr or "") if has_turn else 1
     if isinstance(key, int):
-        trouble = f"Too many wrong passwords. Wait {key} {'second' if key == 1 else 'seconds'}, then try again."
+        trouble = f"Too many wrong passwords. Wait {counted(key, 'second')}, then try again."
         page = render_template("sign_in.html", trouble=trouble, no_account_yet=no_account_yet)
         return page, 429, {"Retry-After": str(key)}
     if key is None:
