@@ -316,7 +316,8 @@ class Journal(JournalQueries, AbstractContextManager["Journal"]):
         """
         self._change(lambda db: metadata.write_items(db, changed, rows, cursor, complete=complete, afresh=afresh))
 
-    def _ask(self, query: Callable[[sqlite3.Connection], Result]) -> Result:
+    def run_query(self, query: Callable[[sqlite3.Connection], Result]) -> Result:
+        """Run a query on the writing connection, in the thread that owns the journal; returns its result."""
         return query(self._db.conn)
 
     def new_log(self, cause: str, again_after: int | None = None, begins_at: Tip | None = None) -> None:
