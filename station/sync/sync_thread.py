@@ -36,6 +36,7 @@ from station.sync.state_machine import (
     S,
     SendEvents,
     SendHeartbeat,
+    SyncState,
     apply_ack,
     apply_anchor,
     apply_conflict,
@@ -109,6 +110,11 @@ class SyncThread:
         self._stop.set()
         self._wake.set()
         self._thread.join(1.0)
+
+    @property
+    def state(self) -> SyncState:
+        """What is known of the hub, from which the next act is chosen."""
+        return self._state
 
     def status(self) -> HubStatus:
         """The connection to the hub, for status.json."""
