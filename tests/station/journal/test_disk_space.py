@@ -64,6 +64,14 @@ def test_ballast_lies_beside_the_journal_in_real_blocks(tmp_path: Path) -> None:
     assert (tmp_path / "journal.db.ballast").exists(), "laid again at the next start"
 
 
+@pytest.mark.parametrize(("most", "laid"), [(2 * MIB, 2 * MIB), (MIB - 1, None), (0, None)])
+def test_a_journal_has_no_more_ballast_than_it_is_opened_with(tmp_path: Path, most: int, laid: int | None) -> None:
+    with open_journal(tmp_path, most_ballast_bytes=most) as journal:
+        assert journal.commit(a_scan()).seq == 1
+    ballast = tmp_path / "journal.db.ballast"
+    assert (ballast.stat().st_size if ballast.exists() else None) == laid
+
+
 def test_days_left_are_counted_to_red() -> None:
     assert days_left(DiskSpace(16 * GIB, 18 * MIB + 30_000_000, 0), 600.0, 5_000.0) == 10.0
     assert days_left(DiskSpace(16 * GIB, MIB, 0), 600.0, 5_000.0) == 0.0
