@@ -73,8 +73,8 @@ class ShopRules:
         self._order += 1
         # The order of this station's scans suffices; the fold needs no wall time.
         counted, key = CountedIdentity(HERE, self._order, ""), OrderKey(self._order, self._order, self._order)
-        item_event = fact(event, counted, key, {}, unknown=unknown)
-        step = apply(state or empty(item), item_event, self._master_data)
+        scanned = fact(event, counted, key, {}, unknown=unknown)
+        step = apply(state or empty(item), scanned, self._master_data)
         self._store(step.state)
         rule, look = (self._advice(step.movement) if step.movement else None) or (None, None)
         stage = self._master_data.stage(event.stage, NOW_US)
