@@ -33,14 +33,9 @@ class Journal(JournalQueries, AbstractContextManager["Journal"]):
     """The durable, hash-chained log of this station, open for writing. Not thread-safe: one thread owns it."""
 
     def __init__(
-        self,
-        path: Path,
-        origin: LogOrigin,
-        lock: JournalLock,
-        db: Database,
-        news: tuple[str, ...],
+        self, path: Path, origin: LogOrigin, lock: JournalLock, db: Database, news: tuple[str, ...],
         most_ballast_bytes: int,
-    ) -> None:
+    ) -> None:  # fmt: skip
         self.path, self.news = path, news
         self._origin, self._lock, self._most_ballast_bytes = origin, lock, most_ballast_bytes
         self._lost: str | None = None
