@@ -67,7 +67,7 @@ class Station:
         self.readers = ReaderManager(
             config,
             self.queue,
-            self._answer,
+            self.answer,
             log.say,
             self._changed.set,
             lambda removed: self.pipeline.record_tag_removal(removed),  # noqa: PLW0108 - the pipeline is made below
@@ -77,7 +77,7 @@ class Station:
         log_refused(snapshot, log.say)
         self.shop = ShopState(snapshot, self.journal.items().rows)
         self.pipeline = ScanPipeline(
-            self.journal, self.queue, self.events, self._answer, boot_ns,
+            self.journal, self.queue, self.events, self.answer, boot_ns,
             rules=rules,
             settings=BenchSettings(
                 int(config.command_s * S), int(config.operator_idle_s * S), config.cards == "after", config.stages
@@ -116,7 +116,8 @@ class Station:
         """The station's stage from station.toml, else from the hub; None where STAGE cards select it."""
         return self.config.stage or (None if self.config.stages else self.shop.snapshot.stage_at(self.config.station))
 
-    def _answer(self, answer: Answer) -> None:
+    def answer(self, answer: Answer) -> None:
+        """Show an answer at all outputs, then at its reader, and wake the sync thread; any thread, without waiting."""
         self.feedback.dispatch(answer)
         self.readers.show_answer(answer)  # after the quick outputs, because it wakes another thread
         if self.sync is not None:

@@ -5,12 +5,11 @@ claim the same one; a profile is found under either.
 """
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from drivers import Driver, DriverError, ProfileLearned, SupportsEnrolment
-from drivers.decode.detect.device_info import both_names
+from drivers.decode.detect.device_info import DeviceInfo, both_names
 from drivers.decode.detect.device_policy import LEAVE_IT, SERIAL_KINDS
-from drivers.platform import serial_ports
 from station.core.codes.setup_sheet import sheets
 from station.readers.profile_store import ProfileStore, ReaderProfile
 from station.status import ReaderStatus
@@ -22,13 +21,22 @@ SHEETS = sheets()
 
 
 class Enrolment:
-    """One reader. `listened`: whether the device is a reader is not known yet; `names`: its id with and without serial."""
+    """One reader. `listened`: whether the device is a reader is not known yet; `names`: its id with and without serial.
+
+    `serial_ports` returns those of the connected USB devices, among which a serial reader that its row opens is looked up.
+    """
 
     def __init__(
-        self, profiles: ProfileStore, log: Callable[..., None], names: tuple[str, ...], *, listened: bool
+        self,
+        profiles: ProfileStore,
+        log: Callable[..., None],
+        serial_ports: Callable[[], Sequence[DeviceInfo]],
+        names: tuple[str, ...],
+        *,
+        listened: bool,
     ) -> None:
         self._profiles, self._log, self._listened = profiles, log, listened
-        self._names = names
+        self._serial_ports, self._names = serial_ports, names
         self._silent = False
         self.identified = not listened
         self.evidence: tuple[str, ...] = ()
@@ -44,7 +52,7 @@ class Enrolment:
         """Pass the stored profile and the setup sheets to a driver that was just opened."""
         self.unusable, self._silent = "", False
         if not self._names and driver.kind in SERIAL_KINDS:  # opened by its row; hotplug names all other readers
-            self._names = both_names(driver.reader, serial_ports.present())
+            self._names = both_names(driver.reader, self._serial_ports())
         stored = self._stored(driver.reader)
         if isinstance(driver, SupportsEnrolment):
             profile = stored[1].profile if stored is not None else None

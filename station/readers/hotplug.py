@@ -8,11 +8,12 @@ import threading
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing
 
-from drivers import hotplug
 from drivers.decode.detect.device_info import DeviceInfo, id_at_place, reader_id
 from drivers.decode.detect.device_policy import DevicePolicy, evidence, verdict
+from drivers.hotplug import DeviceAdded
 from station.config import ReaderConfig
-from station.readers.reader_thread import FIRST_PAUSE_S, LONGEST_PAUSE_S, ReaderSpec, settings_of
+from station.readers.device_access import THIS_MACHINE, DeviceAccess
+from station.readers.reader_thread import ReaderSpec, settings_of
 from station.readers.registry import ReaderRegistry
 from station.status import ReaderStatus
 
@@ -40,7 +41,9 @@ class HotplugManager:
         profiles: Callable[[], Mapping[str, str]],
         start_reader: Callable[[ReaderSpec], None],
         changed: Callable[[], None],
+        devices: DeviceAccess = THIS_MACHINE,
     ) -> None:
+        self._devices = devices
         self._rows, self._registry, self._profiles = rows, registry, profiles
         self._start_reader, self._changed = start_reader, changed
         self._policy_rows = [{"kind": row.kind, "path": row.path, "match": row.match} for row in rows]
@@ -70,23 +73,24 @@ class HotplugManager:
             self._thread.join(CLOSE_S)
 
     def _watch(self) -> None:
-        pause_s = FIRST_PAUSE_S
+        pauses = self._devices.pauses
+        pause_s = pauses.first_s
         while not self._stopping.is_set():
             try:
                 # Closed at once after an error, because udev continues to fill the socket of an open monitor.
-                with closing(hotplug.Hotplug(self._connected)) as monitor:
+                with closing(self._devices.open_monitor(self._connected)) as monitor:
                     self._close = monitor.close
                     if self._stopping.is_set():
                         monitor.close()
                     for change in monitor.watch():
                         self._registry.remove(HOTPLUG)
-                        (self._added if isinstance(change, hotplug.DeviceAdded) else self._removed)(change.facts)
+                        (self._added if isinstance(change, DeviceAdded) else self._removed)(change.facts)
                         self._changed()
-                        pause_s = FIRST_PAUSE_S  # the monitor works again
+                        pause_s = pauses.first_s  # the monitor works again
             except Exception as error:  # noqa: BLE001 - the readers that are open do not need hotplug
                 self._registry.update(HOTPLUG, ReaderStatus(HOTPLUG, HOTPLUG, "waiting", str(error)))
             self._stopping.wait(pause_s)
-            pause_s = min(pause_s * 2, LONGEST_PAUSE_S)
+            pause_s = min(pause_s * 2, pauses.longest_s)
 
     def _removed(self, facts: DeviceInfo) -> None:
         spec = self._plugged.pop(facts.node, None)

@@ -16,6 +16,7 @@ from drivers.decode.detect.device_policy import SERIAL_KINDS
 from station.config import ReaderConfig, StationConfig
 from station.feedback.messages import Answer
 from station.feedback.outputs.reader_feedback import ReaderFeedback
+from station.readers.device_access import THIS_MACHINE, DeviceAccess
 from station.readers.hotplug import PLUGGED, HotplugManager
 from station.readers.profile_store import KEYPAD, ProfileStore, beside
 from station.readers.reader_thread import ReaderSpec, ReaderThread, WorkerContext, settings_of
@@ -26,6 +27,7 @@ from station.status import ReaderStatus
 
 OPENED_BY_NAME = SERIAL_KINDS | {"pcsc"}
 END_S = 8.0  # for the stored scans that still wait, of all readers together
+DRAIN_POLL_S = 0.01
 
 
 class ReaderManager:
@@ -40,21 +42,28 @@ class ReaderManager:
         changed: Callable[[], None],
         record_tag_removal: Callable[[TagRemoved], object] = lambda _removed: None,
         last_contact_ns: Mapping[str, int] = MappingProxyType({}),
+        devices: DeviceAccess = THIS_MACHINE,
     ) -> None:
         self._config = config
         self._registry, self._feedback = ReaderRegistry(log, changed), ReaderFeedback(log)
         self._profiles = ProfileStore(beside(Path(config.journal)))
         self._context = WorkerContext(
             queue, answer, log, self._registry, self._feedback, self._profiles, record_tag_removal, self._opened,
-            last_contact_ns,
+            last_contact_ns, devices,
         )  # fmt: skip
         self._settings: dict[str, ReaderSettings] = {}
         self._default = ReaderSettings(stage=config.stage)
         self._threads: dict[str, ReaderThread] = {}
         self._lock = threading.Lock()
         self._hotplug = HotplugManager(
-            config.reader, self._registry, self._profiles.descriptions, self._start_reader, self._retry_readers
+            config.reader, self._registry, self._profiles.descriptions, self._start_reader, self._retry_readers, devices
         )
+
+    @property
+    def waiting(self) -> int:
+        """The number of stored scans of all readers that wait for room in the queue."""
+        with self._lock:
+            return sum(thread.waiting for thread in self._threads.values())
 
     def reader_settings(self, reader: str) -> ReaderSettings:
         """The settings of a reader: its row's bench, stage and action, else the station's stage."""
@@ -85,16 +94,16 @@ class ReaderManager:
         if not self._config.reader or any(row.kind in PLUGGED for row in self._config.reader):
             self._hotplug.start()
 
-    def close(self) -> None:
-        """Close all readers, then wait up to `END_S` until their stored scans are in the queue."""
+    def close(self, wait_s: float = END_S) -> None:
+        """Close all readers, then wait up to `wait_s` in all until their stored scans are in the queue."""
         self._hotplug.close()
         with self._lock:
             threads = list(self._threads.values())
         for thread in threads:
             thread.close()
-        until_s = time.monotonic() + END_S
-        for thread in threads:
-            thread.drain(until_s)
+        until_s = time.monotonic() + wait_s
+        while self.waiting and time.monotonic() < until_s:
+            time.sleep(DRAIN_POLL_S)
 
     def _start_reader(self, spec: ReaderSpec) -> None:
         thread = ReaderThread(spec, self._context)

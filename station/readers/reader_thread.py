@@ -21,26 +21,18 @@ from drivers import (
     Read,
     ScanOutcome,
     TagRemoved,
-    open_driver,
 )
 from station.config import ReaderConfig
 from station.feedback.messages import TOO_FAST, Answer, Notice, Reason, Red
 from station.feedback.outputs.reader_feedback import ReaderFeedback
 from station.log import RateLimitedLog
 from station.readers.batch_upload import ReadPace, ReadSpool
+from station.readers.device_access import THIS_MACHINE, DeviceAccess
 from station.readers.enrolment import Enrolment
 from station.readers.profile_store import ProfileStore
 from station.readers.registry import ReaderRegistry
 from station.scan.work_queue import WorkQueue
 
-FIRST_PAUSE_S = 0.5
-PLUGGED_PAUSE_S = 0.1
-"""The first pause for a device that udev reported: pcscd and services that probe new ports release it within a moment."""
-LONGEST_PAUSE_S = 30.0
-LASTED_S = 10.0  # a reader that is lost sooner does not reset the pause: it may fail at every attempt
-UNPLUGGED_S = 2.0
-"""A lost device was most likely unplugged: wait so long for udev's removal event before the next attempt."""
-DRAIN_POLL_S = 0.01
 MAX_REMOVALS = 1024  # tag removals that wait to be recorded: as many tags as one reader holds
 SET_UP = "This scanner is set up now."
 REPLAY = "replay"  # scans written into a pipe are never stored scans, however fast they arrive
@@ -87,7 +79,7 @@ class WorkerContext:
 
     `answer` shows an answer to the operator. `record_tag_removal` runs in the recording thread. `opened` is called for each
     reader that was opened, before its first scan. `last_contact_ns`: by reader id, the last contact of this boot before the
-    station's start.
+    station's start. `devices` opens the readers.
     """
 
     queue: WorkQueue[ScanOutcome]
@@ -99,6 +91,7 @@ class WorkerContext:
     record_tag_removal: Callable[[TagRemoved], object]
     opened: Callable[[ReaderSpec, Driver], None]
     last_contact_ns: Mapping[str, int] = field(default_factory=dict)
+    devices: DeviceAccess = THIS_MACHINE
 
 
 class ReaderThread:
@@ -108,7 +101,9 @@ class ReaderThread:
         self.spec, self._context = spec, context
         self.driver: Driver | None = None
         self._stopping = False
-        self._enrolment = Enrolment(context.profiles, context.log, spec.names, listened=spec.listen)
+        self._enrolment = Enrolment(
+            context.profiles, context.log, context.devices.serial_ports, spec.names, listened=spec.listen
+        )
         self._reader_id = self._lost_why = ""
         self._reopen_now = False
         self._spool = ReadSpool[ScanOutcome](
@@ -117,6 +112,7 @@ class ReaderThread:
         self._limited_log = RateLimitedLog(context.log)
         self._retry = threading.Event()
         self._lock = threading.Lock()
+        self.thread = threading.Thread(target=self._supervise, name=f"reader-{spec.name}", daemon=True)
 
     @property
     def is_read(self) -> bool:
@@ -126,11 +122,16 @@ class ReaderThread:
     @property
     def is_over(self) -> bool:
         """Whether the device is unplugged and none of its scans waits any more."""
-        return self.spec.gone.is_set() and not len(self._spool)
+        return self.spec.gone.is_set() and not self.waiting
+
+    @property
+    def waiting(self) -> int:
+        """The number of stored scans that wait for room in the queue."""
+        return len(self._spool)
 
     def start(self) -> None:
         """Start the thread; returns at once."""
-        threading.Thread(target=self._supervise, name=f"reader-{self.spec.name}", daemon=True).start()
+        self.thread.start()
 
     def retry_now(self) -> None:
         """End a pause before the next attempt, because a device was plugged in."""
@@ -145,11 +146,6 @@ class ReaderThread:
         if driver is not None:
             driver.close()
 
-    def drain(self, until_s: float) -> None:
-        """Wait until the spool is empty, at most until this moment (monotonic)."""
-        while len(self._spool) and time.monotonic() < until_s:
-            time.sleep(DRAIN_POLL_S)
-
     # -- open and open again
 
     def _supervise(self) -> None:
@@ -157,14 +153,15 @@ class ReaderThread:
 
         1. Open the reader and read it until it is lost (`_open_and_read`).
         2. Wait before the next attempt. The pause doubles with each attempt. It starts again at its first value after
-           `retry_now`, and after a reader that lasted `LASTED_S`.
+           `retry_now`, and after a reader that lasted `lasted_s` (`station.readers.device_access`).
         3. A reader that identified itself as another kind is opened again at once: its operator has been asked to scan.
         """
-        pause_s = first_s = PLUGGED_PAUSE_S if self.spec.names else FIRST_PAUSE_S
+        pauses = self._context.devices.pauses
+        pause_s = first_s = pauses.plugged_s if self.spec.names else pauses.first_s
         while not self._stopping and not self.spec.gone.is_set():
             began_s = time.monotonic()
             if self._open_and_read():
-                if time.monotonic() - began_s >= LASTED_S:
+                if time.monotonic() - began_s >= pauses.lasted_s:
                     pause_s = first_s
                 self._retry.clear()  # set while this reader was open: it was meant for another one
                 if self._reopen_now:
@@ -174,7 +171,7 @@ class ReaderThread:
                 self._retry.clear()
                 pause_s = first_s
             else:
-                pause_s = min(pause_s * 2, LONGEST_PAUSE_S)
+                pause_s = min(pause_s * 2, pauses.longest_s)
         if self.spec.gone.is_set():
             self._leave_waiting()
 
@@ -214,14 +211,14 @@ class ReaderThread:
             self._context.registry.remove(self.spec.name)  # it never identified itself as a reader
         if state == "lost" and self.spec.names:
             # The next device may get the same node and be only half initialised: udev's event comes first.
-            self.spec.gone.wait(UNPLUGGED_S)
+            self.spec.gone.wait(self._context.devices.pauses.unplugged_s)
         return True
 
     def _open(self) -> Driver | None:
         """Open the driver; None where that failed, which the registry shows."""
         spec = self.spec
         try:
-            return open_driver(spec.kind, spec.settings)
+            return self._context.devices.open_driver(spec.kind, spec.settings)
         except Exception as error:  # noqa: BLE001 - a failure of one reader must not affect the others
             why = str(error) if isinstance(error, DriverError) else repr(error)
             # The path of a card reader is a folder in /sys, which an operator does not know.

@@ -2,6 +2,6 @@
 
 from tests.drivers.fixtures.fake_udev import udev
 from tests.station.fixtures.fake_hotplug import station
-from tests.station.fixtures.reader_manager import opened, plugs
+from tests.station.fixtures.reader_manager import plugs
 
-__all__ = ["opened", "plugs", "station", "udev"]  # fixtures: pytest finds them here by name
+__all__ = ["plugs", "station", "udev"]  # fixtures: pytest finds them here by name

@@ -33,12 +33,14 @@ def full_floor(told: Told, orders: int = 24) -> None:
     for name in ("skipped", "overrun"):
         told.say("rule.define", 0, rule=name, on=True)
     scans: list[tuple[int, str | bytes, str, dict[str, Any]]] = []
+    released: list[tuple[str, str, int, dict[str, Any]]] = []
     today = datetime.fromtimestamp(told.now_us / 1_000_000, UTC).date()
     for n in range(orders):
         order = f"WO-{1001 + n}"
         due = (today + timedelta(days=n % 9 - 2)).isoformat()
         product = "tube" if n % 5 == 4 else "bracket"
-        told.release(order, product, 20 + n, due=due, priority=1 + n % 3, customer=f"Customer {n % 4} & Sons")
+        fields = {"due": due, "priority": 1 + n % 3, "customer": f"Customer {n % 4} & Sons"}
+        released.append((order, product, 20 + n, fields))
         stages = ("saw", "deburr", "test", "pack")[: n % 5]
         for step, stage in enumerate(stages):
             scans.append((told.ago(days=4 - step, hours=n % 7), order, stage, {"operator": "K7"}))
@@ -47,6 +49,7 @@ def full_floor(told: Told, orders: int = 24) -> None:
             scans.append((told.ago(hours=5), order, stages[-1], held))
         if n % 6 == 2 and stages:
             scans.append((told.ago(hours=3), order, stages[-1], {"action": "scrap", "qty_milli": 2_000}))
+    told.release_all(released)
     scans.append((told.ago(minutes=30), "WO-1001", "test", {}))  # without Saw and Deburr
     scans += [(told.ago(minutes=20 - n), label, "saw", {}) for n, label in enumerate(HOSTILE)]
     for at_us, code, stage, fields in sorted(scans, key=lambda each: each[0]):

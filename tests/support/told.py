@@ -1,6 +1,7 @@
 """A shop told in a few lines: entries and scans at given times, taken through the real ledger and the real projector."""
 
 import uuid
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from hashlib import sha256
 from pathlib import Path
@@ -66,24 +67,36 @@ class Told:
 
     def say(self, what: str, holds_from_us: int | None = None, **data: Any) -> tuple[str, int]:
         """One entry; its place. `as_` is written as `as`."""
-        fields = {("as" if name == "as_" else name): value for name, value in data.items()}
-        one = record_all(self.store, [Entry(what, fields, "Kim", holds_from_us)])[0]
+        one = record_all(self.store, [_entry(what, holds_from_us, **data)])[0]
         return one.log_id.hex(), one.seq
 
     def small_shop(self, **limits: dict[str, Any]) -> None:
-        """Saw, Deburr, Test, Pack; a bracket that passes all of them, 2 a piece of bar and 1 of labour at Saw."""
-        for stage in STAGES:
-            kind = {"test": "test", "pack": "done"}.get(stage, "process")
-            self.say("stage.define", 0, stage=stage, name=stage.capitalize(), type=kind, **limits.get(stage, {}))
+        """Saw, Deburr, Test, Pack; a bracket that passes all of them, 2 a piece of bar and 1 of labour at Saw.
+
+        One transaction: most tests of the hub begin with it.
+        """
+        kinds = {"test": "test", "pack": "done"}
         operations = [{"op": 10 * (n + 1), "stage": stage} for n, stage in enumerate(STAGES)]
-        self.say("routing.define", 0, routing="line", operations=operations)
         bom = [{"component": "bar", "qty_milli": 1000, "operation": 10}]
-        self.say("product.define", 0, product="bracket", name="Bracket", routing="line", bom=bom)
-        self.say("product.define", 0, product="tube", name="Tube", unit="m", decimals=1, routing="line")
-        self.say("cost.set", 0, component="bar", basis="unit", micros=2_000_000)
-        self.say("cost.set", 0, product="bracket", op=10, component="labour", basis="unit", micros=1_000_000)
-        self.say("person.define", 0, person="kim", name="A. Kim", badge="K7")
-        self.say("reason.define", 0, reason="burr", name="Burr left")
+        definitions: list[tuple[str, dict[str, Any]]] = [
+            *(
+                ("stage.define", {"stage": stage, "name": stage.capitalize(), "type": kinds.get(stage, "process")})
+                for stage in STAGES
+            ),
+            ("routing.define", {"routing": "line", "operations": operations}),
+            ("product.define", {"product": "bracket", "name": "Bracket", "routing": "line", "bom": bom}),
+            ("product.define", {"product": "tube", "name": "Tube", "unit": "m", "decimals": 1, "routing": "line"}),
+            ("cost.set", {"component": "bar", "basis": "unit", "micros": 2_000_000}),
+            (
+                "cost.set",
+                {"product": "bracket", "op": 10, "component": "labour", "basis": "unit", "micros": 1_000_000},
+            ),
+            ("person.define", {"person": "kim", "name": "A. Kim", "badge": "K7"}),
+            ("reason.define", {"reason": "burr", "name": "Burr left"}),
+        ]
+        record_all(
+            self.store, [_entry(what, 0, **data, **limits.get(data.get("stage", ""), {})) for what, data in definitions]
+        )
 
     def demo_shop(self) -> None:
         """The demo's folder, as an import would enter it."""
@@ -95,8 +108,18 @@ class Told:
         self, order: str, product: str = "bracket", qty: int = 40, at_us: int | None = None, **data: Any
     ) -> None:
         """The office releases an order, by default ten days ago."""
+        self.release_all([(order, product, qty, data)], at_us)
+
+    def release_all(self, orders: Iterable[tuple[str, str, int, dict[str, Any]]], at_us: int | None = None) -> None:
+        """The office releases orders (name, product, pieces, other fields) in one transaction, by default ten days ago."""
         held = self.ago(days=10) if at_us is None else at_us
-        self.say("order.release", held, order=order, product=product, qty_milli=qty * 1000, **data)
+        record_all(
+            self.store,
+            [
+                _entry("order.release", held, order=order, product=product, qty_milli=qty * 1000, **data)
+                for order, product, qty, data in orders
+            ],
+        )
 
     def log(self, station: str) -> Log:
         """The station's log; new ones begin with an anchor."""
@@ -152,3 +175,8 @@ class Told:
         """A station that may send; its token."""
         with self.store.write() as connection:
             return devices.add(connection, name, self.now_us)
+
+
+def _entry(what: str, holds_from_us: int | None, **data: Any) -> Entry:
+    fields = {("as" if name == "as_" else name): value for name, value in data.items()}
+    return Entry(what, fields, "Kim", holds_from_us)

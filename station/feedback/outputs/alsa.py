@@ -22,13 +22,13 @@ WAIT_MS = 200
 _PLAYBACK, _NONBLOCK, _S16_LE, _INTERLEAVED = 0, 1, 2, 3
 
 
-def library() -> Any:
-    """libasound. Raises `OutputError` where it is not installed."""
+def library(name: str = LIBRARY) -> Any:
+    """libasound, by the file name of the shared library. Raises `OutputError` where it is not installed."""
     try:
-        asound = ctypes.CDLL(LIBRARY)
+        asound = ctypes.CDLL(name)
     except OSError as error:
         raise OutputError(
-            came=f"The sound library {LIBRARY} is not installed here.",
+            came=f"The sound library {name} is not installed here.",
             expected="Signals of kind 'sound' need it.",
             do="Install it: sudo apt-get install alsa-utils; then see the sound cards: aplay -l",
         ) from error
@@ -39,8 +39,8 @@ def library() -> Any:
     asound.snd_pcm_writei.restype = ctypes.c_long
     asound.snd_pcm_nonblock.argtypes = asound.snd_pcm_wait.argtypes = [pcm, ctypes.c_int]
     asound.snd_pcm_recover.argtypes = [pcm, ctypes.c_int, ctypes.c_int]
-    for name in ("drop", "drain", "prepare", "close"):
-        getattr(asound, f"snd_pcm_{name}").argtypes = [pcm]
+    for call in ("drop", "drain", "prepare", "close"):
+        getattr(asound, f"snd_pcm_{call}").argtypes = [pcm]
     asound.snd_strerror.restype = ctypes.c_char_p
     # By default the library writes each failure to standard error, at each attempt. Its error handler is replaced by a C
     # function without effect: a Python callback is not possible, because the service may not create executable memory

@@ -59,10 +59,11 @@ Z ##### ...#. ..#.. .#... #####
 + ..... ..#.. .###. ..#.. .....
 _ ..... ..... ..... ..... #####
 """
-_GLYPHS = {
+GLYPHS = {
     glyph[0]: tuple(row.replace("#", "█").replace(".", " ") for row in glyph[2:].split())
     for glyph in _DRAWN.strip().splitlines()
 }
+"""By upper-case letter, digit or sign: its `HEIGHT` rows of five cells each."""
 _BLANK = (" " * 5,) * HEIGHT
 _UNKNOWN = ("█████", "█   █", "█   █", "█   █", "█████")
 
@@ -74,5 +75,5 @@ def fits(text: str, width: int) -> bool:
 
 def big(text: str) -> list[str]:
     """Five rows of block letters, in upper case; a letter without a glyph is a box."""
-    glyphs = [_BLANK if letter == " " else _GLYPHS.get(letter, _UNKNOWN) for letter in text.upper()]
+    glyphs = [_BLANK if letter == " " else GLYPHS.get(letter, _UNKNOWN) for letter in text.upper()]
     return [" ".join(glyph[row] for glyph in glyphs).rstrip() for row in range(HEIGHT)]

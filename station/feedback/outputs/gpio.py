@@ -82,8 +82,8 @@ def heard_s(form: AnswerForm) -> float:
     return max(edge.at_s for edge in programme(form) if edge.line == BUZZER)
 
 
-def open_output(row: Row) -> OutputThread[GpioLines]:
-    """Request the lines of the chip at `path`, all off."""
+def open_output(row: Row, request_lines: Callable[..., Any] | None = None) -> OutputThread[GpioLines]:
+    """Request the lines of the chip at `path`, all off. `request_lines` is gpiod's where it is None."""
     path = row.path or DEFAULT_CHIP
     offsets = (
         {name: at for name, at in msgspec.structs.asdict(row.lines).items() if at is not None} if row.lines else {}
@@ -98,7 +98,7 @@ def open_output(row: Row) -> OutputThread[GpioLines]:
         )
 
     def open_lines() -> GpioLines:
-        return Chip(path, offsets, active_low=bool(row.active_low))
+        return Chip(path, offsets, active_low=bool(row.active_low), request_lines=request_lines)
 
     try:
         lines = open_lines()
@@ -116,9 +116,17 @@ def open_output(row: Row) -> OutputThread[GpioLines]:
 class Chip:
     """Lines of a chip through gpiod; the kernel inverts their levels where `active_low`."""
 
-    def __init__(self, path: str, offsets: Mapping[str, int], *, active_low: bool) -> None:
+    def __init__(
+        self,
+        path: str,
+        offsets: Mapping[str, int],
+        *,
+        active_low: bool,
+        request_lines: Callable[..., Any] | None = None,
+    ) -> None:
         try:
-            from gpiod import LineSettings, request_lines
+            from gpiod import LineSettings
+            from gpiod import request_lines as gpiod_request
             from gpiod.line import Direction, Value
         except ImportError as error:
             raise OutputError(
@@ -131,7 +139,8 @@ class Chip:
         self.names, self._offsets = tuple(offsets), dict(offsets)
         self._levels = {True: Value.ACTIVE, False: Value.INACTIVE}
         try:
-            self._request: Any = request_lines(path, consumer="wipline", config={tuple(offsets.values()): off})
+            request = request_lines or gpiod_request
+            self._request: Any = request(path, consumer="wipline", config={tuple(offsets.values()): off})
         except ValueError as error:  # a number beyond the chip's last line
             raise OSError(errno.EINVAL, str(error)) from error
 

@@ -43,6 +43,11 @@ class AnswerQueue:
         self._playing = _NOTHING  # the rank of the answer that is being shown
         self._closed = False
 
+    @property
+    def waiting(self) -> int:
+        """The number of waiting answers."""
+        return len(self._waiting)
+
     def put(self, answer: Answer) -> None:
         """Enqueue an answer; any thread, without waiting."""
         rank = RANKS[form_of(answer)]

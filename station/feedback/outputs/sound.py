@@ -8,7 +8,7 @@ same or a lower rank. The tone of a higher rank plays to its end first; only its
 import errno
 import threading
 from collections.abc import Callable, Iterator
-from typing import Protocol
+from typing import Any, Protocol
 
 from station import log
 from station.config import OutputConfig as Row
@@ -35,9 +35,9 @@ class Speaker(Protocol):
     def close(self) -> None: ...
 
 
-def open_output(row: Row) -> OutputThread[Speaker]:
+def open_output(row: Row, load_library: Callable[[], Any] = library) -> OutputThread[Speaker]:
     """Open the ALSA device at `path`; one that another program holds is opened later."""
-    name, asound = row.path or DEFAULT_DEVICE, library()
+    name, asound = row.path or DEFAULT_DEVICE, load_library()
 
     def open_device() -> Speaker:
         return Alsa(asound, name)

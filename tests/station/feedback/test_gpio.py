@@ -9,8 +9,8 @@ from waiting import until
 from station.config import GpioLinesConfig
 from station.config import OutputConfig as Row
 from station.feedback.messages import Answer, AnswerForm
-from station.feedback.outputs import OutputError, OutputMissing, open_output
-from station.feedback.outputs.gpio import Lamps, heard_s
+from station.feedback.outputs import OutputError, OutputMissing
+from station.feedback.outputs.gpio import Lamps, heard_s, open_output
 from tests.station.fixtures.slow_outputs import OF, HandLines, Request, Room, amber, green, red
 
 ALL = ("green", "amber", "red", "buzzer")
@@ -111,11 +111,10 @@ class Taken:
 ROW = Row("gpio", "/dev/gpiochip4", lines=GpioLinesConfig(green=17, buzzer=23), active_low=True)
 
 
-def test_the_chip_is_asked_for_outputs_that_are_off_and_all_are_off_at_the_end(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_chip_is_asked_for_outputs_that_are_off_and_all_are_off_at_the_end() -> None:
     request = Request()
     taken = Taken(request)
-    monkeypatch.setattr("gpiod.request_lines", taken)
-    signal = open_output(ROW)
+    signal = open_output(ROW, taken)
     signal.show(green(), 0)
     until(lambda: (17, Value.ACTIVE) in request.asked)
     signal.close()
@@ -126,11 +125,10 @@ def test_the_chip_is_asked_for_outputs_that_are_off_and_all_are_off_at_the_end(m
     ]  # fmt: skip
 
 
-def test_a_chip_that_fails_is_opened_again_for_the_same_answer(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_chip_that_fails_is_opened_again_for_the_same_answer() -> None:
     broken, whole = Request(), Request()
     broken.fails = OSError(19, "No such device")
-    monkeypatch.setattr("gpiod.request_lines", Taken(broken, whole))
-    signal = open_output(ROW)
+    signal = open_output(ROW, Taken(broken, whole))
     signal.show(green(), 0)
     until(lambda: (17, Value.ACTIVE) in whole.asked)
     signal.close()
@@ -153,14 +151,13 @@ def test_the_real_gpiod_refuses_what_is_no_chip_and_that_says_what_to_do(path: s
     assert str(refused.value) == f"The lines 17, 22 of the GPIO chip {path} cannot be taken: {why}. {HOW}"
 
 
-def test_a_number_beyond_the_chips_last_line_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_number_beyond_the_chips_last_line_is_refused() -> None:
     def request_lines(*_: object, **__: object) -> None:
         msg = "line offset of out range"
         raise ValueError(msg)
 
-    monkeypatch.setattr("gpiod.request_lines", request_lines)
     with pytest.raises(OutputError) as refused:
-        open_output(Row("gpio", lines=GpioLinesConfig(green=900)))
+        open_output(Row("gpio", lines=GpioLinesConfig(green=900)), request_lines)
     assert not isinstance(refused.value, OutputMissing)
     assert refused.value.came == (
         "The lines 900 of the GPIO chip /dev/gpiochip0 cannot be taken: line offset of out range."

@@ -15,8 +15,8 @@ from station.config import GpioLinesConfig
 from station.config import OutputConfig as Row
 from station.feedback.dispatcher import FeedbackDispatcher
 from station.feedback.messages import NOT_RECORDED, Answer, AnswerText, Green, Look, Notice, Reason, Red, State
-from station.feedback.outputs import OutputError, kinds, open_output
-from station.feedback.outputs.block_font import _GLYPHS, HEIGHT
+from station.feedback.outputs import OutputError, gpio, kinds, open_output
+from station.feedback.outputs.block_font import GLYPHS, HEIGHT
 from station.feedback.outputs.idle_state import IdleState
 from station.feedback.outputs.screen import HEADLINES, cells, screen
 from station.journal.records import Receipt
@@ -88,7 +88,7 @@ def test_every_picture_in_the_manual_is_drawn() -> None:
 
 def test_every_why_has_a_headline_and_every_letter_five_rows() -> None:
     assert set(HEADLINES) == set(Reason)
-    assert all(len(glyph) == HEIGHT and {len(row) for row in glyph} == {5} for glyph in _GLYPHS.values())
+    assert all(len(glyph) == HEIGHT and {len(row) for row in glyph} == {5} for glyph in GLYPHS.values())
 
 
 @example("\u202eWO\u2066\x1b[2J\u200b\x9b\n", 80, 25)
@@ -159,9 +159,8 @@ def test_a_signal_that_cannot_be_opened_says_why(kind: str, path: str | None, ca
 
 
 @pytest.mark.host
-def test_every_signal_keeps_the_port(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_every_signal_keeps_the_port(tmp_path: Path) -> None:
     main, terminal = pty.openpty()
-    monkeypatch.setattr("gpiod.request_lines", lambda *_, **__: Request())  # no chip can be simulated here
     rows = (
         Row("console", os.ttyname(terminal)), Row("gpio", lines=GpioLinesConfig(red=22)),
         Row("lines", str(tmp_path / "lines")),
@@ -169,7 +168,8 @@ def test_every_signal_keeps_the_port(tmp_path: Path, monkeypatch: pytest.MonkeyP
     )  # fmt: skip
     assert kinds() == tuple(row.kind for row in rows)
     for kind, row in zip(kinds(), rows, strict=True):
-        signal = open_output(row)
+        # No chip can be simulated here.
+        signal = gpio.open_output(row, lambda *_, **__: Request()) if kind == "gpio" else open_output(row)
         assert signal.kind == kind
         for news, _ in SCREENS.values():
             signal.show(news, boot_ns())

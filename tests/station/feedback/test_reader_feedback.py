@@ -1,25 +1,32 @@
 """The reader's own beep: the right reader, only after the fact, and one that hangs or fails disturbs nobody."""
 
+import gc
 import threading
-from typing import Any
+import weakref
+from collections.abc import Sequence
+from pathlib import Path
 
-import pytest
-from waiting import until
+from waiting import HANG_S, until
 
-from drivers import Dropped, Read
-from station import daemon as daemon_module
-from station.config import OutputConfig as SignalRow
+from drivers import Driver, Dropped, Read, Settings
+from station.config import OutputConfig, StationConfig, read
 from station.config import ReaderConfig as Row
-from station.config import StationConfig, read
 from station.daemon import Station
+from station.feedback.dispatcher import FeedbackDispatcher
 from station.feedback.messages import TOO_FAST, Answer, Green, Notice, Reason, Red
-from station.feedback.outputs.priority_queue import AnswerQueue
+from station.feedback.outputs import open_output
 from station.feedback.outputs.reader_feedback import ReaderFeedback
-from station.readers import reader_thread as module
+from station.readers.device_access import DeviceAccess
 from station.readers.manager import ReaderManager
+from station.rules.interface import NoRules, RuleContext
+from station.scan.bench_state import BenchSettings
+from station.scan.event_builder import EventBuilder
+from station.scan.pipeline import ScanPipeline
 from station.scan.work_queue import WorkQueue
-from tests.station.fixtures.reader_manager import Held
-from tests.station.fixtures.scan_pipeline import at
+from station.system.clock import boot_ns
+from tests.station.fixtures.reader_manager import SHORT, Held, Openings, Watches
+from tests.station.fixtures.scan_pipeline import MemoryJournal, at
+from tests.station.fixtures.slow_outputs import RECEIPT
 
 
 class Scanner(Held):
@@ -43,22 +50,20 @@ class Scanner(Held):
         self.told.append(state)
 
 
-@pytest.fixture
-def opened(monkeypatch: pytest.MonkeyPatch) -> dict[str, list[Any]]:
-    """What opening a path gives, one after another; the last stays."""
-    given: dict[str, list[Any]] = {}
+def devices(scanners: dict[str, Sequence[Held]]) -> DeviceAccess:
+    """A machine on which each path opens its scanners one after another; the last stays. Nothing is plugged in."""
+    openings = {path: Openings(*given) for path, given in scanners.items()}
 
-    def open_driver(_kind: str, settings: Any) -> Any:
-        queued = given[settings["path"]]
-        return queued.pop(0) if len(queued) > 1 else queued[0]
+    def open_driver(kind: str, settings: Settings) -> Driver:
+        return openings[str(settings["path"])](kind, settings)
 
-    monkeypatch.setattr(module, "open_driver", open_driver)
-    monkeypatch.setattr(module, "FIRST_PAUSE_S", 0.01)
-    return given
+    return DeviceAccess(open_driver, Watches().open_monitor, list, SHORT)
 
 
-def a_station(*rows: Row, room: int = 64) -> tuple[ReaderManager, list[Answer], list[str]]:
-    """Readers that tell what is said, started; what was said, and what was logged."""
+def a_station(
+    scanners: dict[str, Sequence[Held]], *rows: Row, room: int = 64
+) -> tuple[ReaderManager, list[Answer], list[str]]:
+    """The started readers of these scanners, which show each answer; the answers, and what was logged."""
     inbox = WorkQueue[Read | Dropped](room)
     said, logged = list[Answer](), list[str]()
 
@@ -66,42 +71,40 @@ def a_station(*rows: Row, room: int = 64) -> tuple[ReaderManager, list[Answer], 
         said.append(answer)
         readers.show_answer(answer)
 
-    config = StationConfig(station="saw-1", stage="saw", reader=rows)
-    readers = ReaderManager(config, inbox, say, lambda what, **_: logged.append(what), lambda: None)
+    rows = rows or tuple(Row("serial_line", path) for path in scanners)
+    readers = ReaderManager(
+        StationConfig(station="saw-1", stage="saw", reader=rows), inbox, say, lambda what, **_: logged.append(what),
+        lambda: None, devices=devices(scanners),
+    )  # fmt: skip
     readers.start()
-    until(lambda: [each.state for each in readers.status()] == ["ready"] * len(rows))
+    until(lambda: [each.state for each in readers.status()] == ["ready"] * len(scanners))
     return readers, said, logged
 
 
-def test_the_reader_that_scanned_is_told_and_no_other(opened: dict[str, list[Any]]) -> None:
+def test_the_reader_that_scanned_is_told_and_no_other() -> None:
     left, right, mute = Scanner("left"), Scanner("right"), Held("mute")
-    opened |= {"/l": [left], "/r": [right], "/m": [mute]}
-    readers, _, logged = a_station(Row("serial_line", "/l"), Row("serial_line", "/r"), Row("serial_line", "/m"))
+    readers, _, logged = a_station({"/l": [left], "/r": [right], "/m": [mute]})
     readers.show_answer(Red(Reason.NOT_SAVED, "x", reader="right"))
     readers.show_answer(Notice(Reason.WAIT, "x", reader="left"))
     readers.show_answer(Red(Reason.NOT_SAVED, "x", reader="mute"))
     readers.show_answer(Red(Reason.NOT_SAVED, "x"))
-    until(lambda: all_told(readers))
-    assert (left.told, right.told) == (["amber"], ["red"])
+    for name in ("left", "right", "mute"):  # green has the lowest rank, so it comes after any other answer
+        readers.show_answer(green_at(name))
+    until(lambda: left.told[-1:] == right.told[-1:] == ["green"])
+    assert (left.told, right.told) == (["amber", "green"], ["red", "green"])
     assert set(logged) == {"a reader is ready"}  # one that cannot answer is no fault
     readers.close()
 
 
-def all_told(readers: ReaderManager) -> bool:
-    """Whether no reader has an answer before it that it was not told."""
-
-    def idle(turns: AnswerQueue) -> bool:
-        with turns._changed:
-            return not turns._waiting and turns._playing < 0  # nobody's turn
-
-    return all(idle(each.queue) for each in readers._feedback._threads.values())
+def green_at(reader: str) -> Green:
+    """The answer to a saved scan at this reader."""
+    return Green(RECEIPT, Reason.SAVED, "x", reader=reader)
 
 
-def test_a_reader_whose_beep_is_off_is_told_nothing(opened: dict[str, list[Any]]) -> None:
+def test_a_reader_whose_beep_is_off_is_told_nothing() -> None:
     config = read('station = "a"\n[[reader]]\nkind = "serial_line"\npath = "/l"\nbeep = false', "station.toml")
     left, right = Scanner("left"), Scanner("right")
-    opened |= {"/l": [left], "/r": [right]}
-    readers, _, _ = a_station(*config.reader, Row("serial_line", "/r"))
+    readers, _, _ = a_station({"/l": [left], "/r": [right]}, *config.reader, Row("serial_line", "/r"))
     for name in ("left", "right"):
         readers.show_answer(Red(Reason.NOT_SAVED, "x", reader=name))
     until(lambda: right.told == ["red"])
@@ -109,10 +112,9 @@ def test_a_reader_whose_beep_is_off_is_told_nothing(opened: dict[str, list[Any]]
     readers.close()
 
 
-def test_a_scan_that_finds_no_room_is_red_at_its_reader(opened: dict[str, list[Any]]) -> None:
+def test_a_scan_that_finds_no_room_is_red_at_its_reader() -> None:
     left = Scanner("left")
-    opened |= {"/l": [left]}
-    readers, said, _ = a_station(Row("serial_line", "/l"), room=1)
+    readers, said, _ = a_station({"/l": [left]}, room=1)
     left.scans.put(at("left"))
     left.scans.put(at("left", b"WO-2"))
     until(lambda: left.told == ["red"])
@@ -120,12 +122,9 @@ def test_a_scan_that_finds_no_room_is_red_at_its_reader(opened: dict[str, list[A
     readers.close()
 
 
-def test_a_reader_that_hangs_disturbs_nobody_and_its_backlog_is_one_of_each_colour(
-    opened: dict[str, list[Any]],
-) -> None:
+def test_a_reader_that_hangs_disturbs_nobody_and_its_backlog_is_one_of_each_colour() -> None:
     left, right = Scanner("left"), Scanner("right")
-    opened |= {"/l": [left], "/r": [right]}
-    readers, _, _ = a_station(Row("serial_line", "/l"), Row("serial_line", "/r"))
+    readers, _, _ = a_station({"/l": [left], "/r": [right]})
     left.go.clear()
     readers.show_answer(Notice(Reason.WAIT, "x", reader="left"))
     until(lambda: left.entered == 1)
@@ -144,27 +143,31 @@ def test_a_reader_whose_beep_hangs_takes_one_thread_however_often_it_is_plugged_
     logged: list[str] = []
     beeps, first, second, third = (
         ReaderFeedback(lambda what, **_: logged.append(what)),
-        *(Scanner("left") for _ in range(3)),
+        *(Scanner("hangs-once") for _ in range(3)),
     )
     first.go.clear()
     beeps.add(first)
-    beeps.enqueue(Red(Reason.NOT_SAVED, "x", reader="left"))
+    beeps.enqueue(Red(Reason.NOT_SAVED, "x", reader="hangs-once"))
     until(lambda: first.entered == 1)
     before = threading.active_count()
     for _ in range(5):
         beeps.remove(first)
         beeps.add(second)
-        beeps.enqueue(Red(Reason.NOT_SAVED, "x", reader="left"))
+        beeps.enqueue(Red(Reason.NOT_SAVED, "x", reader="hangs-once"))
     assert threading.active_count() == before
     assert second.entered == 0
     assert set(logged) == {"a reader's beep hangs; it stays silent until it is opened again"}
-    hanging = beeps._threads["left"].thread
     first.go.set()
-    hanging.join(10)
+    until(lambda: not has_thread(first))
     assert first.told == ["red"]  # and nothing that came after it was gone
     beeps.add(third)
-    beeps.enqueue(Red(Reason.NOT_SAVED, "x", reader="left"))
+    beeps.enqueue(Red(Reason.NOT_SAVED, "x", reader="hangs-once"))
     until(lambda: third.told == ["red"])
+
+
+def has_thread(scanner: Scanner) -> bool:
+    """Whether a thread shows answers at this reader; the reader's name is used in one test only."""
+    return f"beep-{scanner.reader}" in [thread.name for thread in threading.enumerate()]
 
 
 def test_readers_that_come_under_a_new_name_for_ever_leave_nothing_behind() -> None:
@@ -174,22 +177,24 @@ def test_readers_that_come_under_a_new_name_for_ever_leave_nothing_behind() -> N
     beeps.enqueue(Red(Reason.NOT_SAVED, "x", reader="hangs"))
     until(lambda: hanging.entered == 1)
     beeps.remove(hanging)
+    kept = weakref.WeakSet[Scanner]()
     for number in range(200):
         scanner = Scanner(f"usb-S{number}")
+        kept.add(scanner)
         beeps.add(scanner)
-        beep = beeps._threads[scanner.reader]
         beeps.remove(scanner)
-        beep.thread.join(10)
+        until(lambda scanner=scanner: not has_thread(scanner))  # type: ignore[misc]
     beeps.add(Scanner("the last"))
-    assert set(beeps._threads) == {"hangs", "the last"}
+    del scanner
+    gc.collect()
+    assert list(kept) == []
     hanging.go.set()
 
 
-def test_a_reader_that_fails_to_answer_is_told_to_the_log_once(opened: dict[str, list[Any]]) -> None:
+def test_a_reader_that_fails_to_answer_is_told_to_the_log_once() -> None:
     left = Scanner("left")
     left.fails = True
-    opened |= {"/l": [left]}
-    readers, _, logged = a_station(Row("serial_line", "/l"))
+    readers, _, logged = a_station({"/l": [left]})
     for number in range(1, 4):
         readers.show_answer(Red(Reason.NOT_SAVED, "x", reader="left"))
         until(lambda number=number: left.entered == number)  # type: ignore[misc]
@@ -200,15 +205,11 @@ def test_a_reader_that_fails_to_answer_is_told_to_the_log_once(opened: dict[str,
     readers.close()
 
 
-def test_a_reader_that_was_unplugged_is_told_nothing_and_told_again_when_it_is_back(
-    opened: dict[str, list[Any]],
-) -> None:
+def test_a_reader_that_was_unplugged_is_told_nothing_and_told_again_when_it_is_back() -> None:
     first, second = Scanner("left"), Scanner("left")
-    opened |= {"/l": [first, second]}
-    readers, _, _ = a_station(Row("serial_line", "/l"))
+    readers, _, logged = a_station({"/l": [first, second]})
     first.scans.put(None)
-    until(lambda: second in [each.driver for each in readers._threads.values()])
-    until(lambda: readers.status()[0].state == "ready")
+    until(lambda: logged.count("a reader is ready") == 2)
     readers.show_answer(Red(Reason.NOT_SAVED, "x", reader="left"))
     until(lambda: second.told == ["red"])
     assert first.told == []
@@ -216,54 +217,62 @@ def test_a_reader_that_was_unplugged_is_told_nothing_and_told_again_when_it_is_b
 
 
 def test_a_reader_that_is_back_before_its_last_beep_has_noticed_its_end_is_told() -> None:
-    first, second = Scanner("left"), Scanner("left")
-    beeps = ReaderFeedback(lambda *_, **__: None)
+    first, logged = Scanner("left"), list[str]()
+    beeps = ReaderFeedback(lambda what, **_: logged.append(what))
     beeps.add(first)
-    with beeps._threads["left"].queue._changed:  # its thread does not come on while this lock is held
+    for _ in range(100):  # at each turn the thread of the reader before has had no time to end
         beeps.remove(first)
-        beeps.add(second)
+        first, before = Scanner("left"), first
+        beeps.add(first)
+        assert before.told == []
+    assert logged == []  # none of them was taken for one that hangs
     beeps.enqueue(Red(Reason.NOT_SAVED, "x", reader="left"))
-    until(lambda: second.told == ["red"], 20)
-    beeps.remove(second)
-    assert first.told == []
+    until(lambda: first.told == ["red"])
+    beeps.remove(first)
 
 
-@pytest.mark.host
-def test_in_a_whole_station_green_comes_at_the_reader_only_after_the_commit(
-    opened: dict[str, list[Any]], tmp_path: Any, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    left, right = Scanner("left"), Scanner("right")
-    opened |= {"/l": [left], "/r": [right]}
-    config = StationConfig(
-        station="saw-1", stage="saw", journal=f"{tmp_path}/journal.db", status=f"{tmp_path}/status.json",
-        reader=(Row("serial_line", "/l"), Row("serial_line", "/r")),
-        signal=(SignalRow("lines", f"{tmp_path}/answers"),),
-    )  # fmt: skip
-    monkeypatch.setattr(daemon_module.log, "say", lambda *_, **__: None)
-    station = Station(config, "station.toml")
-    commit, committing, go = station.journal.commit, threading.Event(), threading.Event()
+def test_green_comes_at_the_reader_only_after_the_commit(tmp_path: Path) -> None:
+    committing, go = threading.Event(), threading.Event()
 
-    def slow_commit(encoded: bytes) -> Any:
+    def hold(_encoded: bytes) -> None:
         committing.set()
-        go.wait(10)
-        return commit(encoded)
+        assert go.wait(HANG_S)
 
-    monkeypatch.setattr(station.journal, "commit", slow_commit)
-    recording = threading.Thread(target=station._record, name="scan")
+    def answer(news: Answer) -> None:
+        outputs.dispatch(news)
+        readers.show_answer(news)
+
+    left, right, answers = Scanner("left"), Scanner("right"), tmp_path / "answers"
+    outputs = FeedbackDispatcher([open_output(OutputConfig("lines", str(answers)))], boot_ns, lambda *_: None)
+    inbox, journal = WorkQueue[Read | Dropped](), MemoryJournal()
+    journal.misbehave = hold
+    rows = (Row("serial_line", "/l"), Row("serial_line", "/r"))
+    readers = ReaderManager(
+        StationConfig(station="saw-1", stage="saw", reader=rows), inbox, answer, lambda *_, **__: None, lambda: None,
+        devices=devices({"/l": [left], "/r": [right]}),
+    )  # fmt: skip
+    events = EventBuilder("saw-1", "0.1.0", "boot-a", boot_ns, lambda: 1)
+    pipeline = ScanPipeline(
+        journal, inbox, events, answer, boot_ns, rules=RuleContext((), NoRules()), settings=BenchSettings()
+    )
+    recording = threading.Thread(target=pipeline.run, name="scan")
     recording.start()
-    station.readers.start()
-    until(lambda: [each.state for each in station.readers.status()] == ["ready", "ready"])
+    readers.start()
     right.scans.put(at("right"))
-    assert committing.wait(10)
-    assert (right.entered, (tmp_path / "answers").read_bytes()) == (0, b"")
+    assert committing.wait(HANG_S)
+    assert (right.entered, answers.read_bytes()) == (0, b"")
     go.set()
     until(lambda: right.told == ["green"])
-    assert b'"state":"green"' in (tmp_path / "answers").read_bytes()
+    assert b'"state":"green"' in answers.read_bytes()
     assert left.entered == 0
-    assert station._end(recording) == 0
+    readers.close()
+    inbox.close()
+    recording.join()
+    outputs.close()
+    assert pipeline.died is None
 
 
-def test_the_quick_signals_come_before_any_reader_is_woken(monkeypatch: pytest.MonkeyPatch, tmp_path: Any) -> None:
+def test_the_quick_signals_come_before_any_reader_is_woken() -> None:
     order: list[str] = []
 
     class Order:
@@ -280,5 +289,5 @@ def test_the_quick_signals_come_before_any_reader_is_woken(monkeypatch: pytest.M
 
     station = Station.__new__(Station)
     station.feedback, station.readers, station.sync = Order("outputs"), Order("reader"), None  # type: ignore[assignment]
-    station._answer(Green(None, Reason.SAVED, "x"))  # type: ignore[arg-type]
+    station.answer(green_at("left"))
     assert order == ["outputs", "reader"]

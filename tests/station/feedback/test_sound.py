@@ -11,11 +11,12 @@ from hypothesis import strategies as st
 
 from station.config import OutputConfig as Row
 from station.feedback.messages import Answer, AnswerForm, State, form_of
-from station.feedback.outputs import OutputError, alsa, open_output
-from station.feedback.outputs.alsa import LATENCY_S
+from station.feedback.outputs import OutputError, open_output
+from station.feedback.outputs.alsa import LATENCY_S, library
 from station.feedback.outputs.idle_state import IdleState
 from station.feedback.outputs.priority_queue import MOST_WAITING, RANKS
 from station.feedback.outputs.sound import PIECE_S, Sound
+from station.feedback.outputs.sound import open_output as open_sound
 from station.feedback.outputs.speech import MOST_WORD_S, WORDS, spoken, word_of
 from station.feedback.outputs.tones import EDGE_S, MOST_TONE_S, RATE, REST_S, SAMPLE_BYTES, TONES, length_s, samples
 from tests.station.fixtures.slow_outputs import OF, HandSpeaker, Room, amber, green, red, stop
@@ -256,10 +257,9 @@ def test_a_device_that_is_not_there_says_how_to_see_them() -> None:
     )
 
 
-def test_without_the_library_it_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(alsa, "LIBRARY", "libnowhere.so.2")
+def test_without_the_library_it_says_what_to_install() -> None:
     with pytest.raises(OutputError) as refused:
-        open_output(Row("sound"))
+        open_sound(Row("sound"), lambda: library("libnowhere.so.2"))
     assert str(refused.value) == (
         "The sound library libnowhere.so.2 is not installed here. Signals of kind 'sound' need it. Install it: sudo apt-get "
         "install alsa-utils; then see the sound cards: aplay -l"

@@ -96,15 +96,14 @@ def test_a_spool_holds_so_many_bytes_and_takes_more_when_some_are_gone() -> None
 def test_a_spool_for_which_there_was_no_thread_is_emptied_by_the_next(monkeypatch: pytest.MonkeyPatch) -> None:
     taken: list[int] = []
     spool = ReadSpool[int](taken.append, "test")
-    start = threading.Thread.start
 
     def none_left(_thread: threading.Thread) -> None:
         msg = "can't start new thread"
         raise RuntimeError(msg)
 
-    monkeypatch.setattr(threading.Thread, "start", none_left)
-    with pytest.raises(RuntimeError):
-        spool.put(1)
-    monkeypatch.setattr(threading.Thread, "start", start)
+    with monkeypatch.context() as system:
+        system.setattr(threading.Thread, "start", none_left)
+        with pytest.raises(RuntimeError):
+            spool.put(1)
     assert spool.put(2)
     until(lambda: taken == [1, 2])

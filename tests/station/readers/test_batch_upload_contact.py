@@ -3,7 +3,6 @@
 from dataclasses import replace
 from pathlib import Path
 
-import pytest
 from waiting import until
 
 from drivers import Read
@@ -38,9 +37,9 @@ def test_a_burst_that_goes_on_behind_a_new_opening_is_one_from_its_first_scan_th
     assert [pace.record_read(b"WO-%d" % n, MINUTE_NS + (n + 1) * 50 * MS) for n in range(4)] == [None, None, 0, 0]
 
 
-def test_a_scanner_that_was_plugged_in_anew_was_heard_before(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_scanner_that_was_plugged_in_anew_was_heard_before(tmp_path: Path) -> None:
     first, second = Scanner(), Scanner()
-    station = Station(tmp_path, monkeypatch, first, second)
+    station = Station(tmp_path, first, second)
     reading = station.reads()
     a_burst(first, MINUTE_NS, 1)
     assert taken(station, 1) == [None]
@@ -50,11 +49,9 @@ def test_a_scanner_that_was_plugged_in_anew_was_heard_before(tmp_path: Path, mon
     reading.close()
 
 
-def test_a_scanner_of_which_the_journal_knows_was_heard_before_the_station_was_started(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_scanner_of_which_the_journal_knows_was_heard_before_the_station_was_started(tmp_path: Path) -> None:
     scanner = Scanner()
-    station = Station(tmp_path, monkeypatch, scanner)
+    station = Station(tmp_path, scanner)
     context = replace(station.desk, last_contact_ns={"usb-1": MINUTE_NS, "usb-2": 1})
     reading = ReaderThread(ReaderSpec("event3", "keyboard", {}), context)
     reading.start()

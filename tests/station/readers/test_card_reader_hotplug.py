@@ -2,7 +2,6 @@
 
 from collections.abc import Callable
 from dataclasses import replace
-from typing import Any
 
 from waiting import until
 
@@ -11,7 +10,7 @@ from drivers.hotplug import DeviceAdded, DeviceRemoved
 from station.config import ReaderConfig as Row
 from station.status import ReaderStatus
 from tests.station.fixtures.fake_hotplug import CARDS, Station
-from tests.station.fixtures.reader_manager import Watches, a_station
+from tests.station.fixtures.reader_manager import Openings, Watches, a_station
 
 SAM = replace(CARDS, node="/sys/devices/usb1/1-2/1-2:1.1", place="usb-1-2-if01")
 OTHER = replace(CARDS, node="/sys/devices/usb1/1-3/1-3:1.0", place="usb-1-3", serial="R2")
@@ -42,9 +41,9 @@ def test_a_row_without_match_waits_for_a_plug_as_other_readers_do() -> None:
     assert readers.status() == [ReaderStatus("pcsc", "any of its kind", "waiting", "No such reader is plugged in.")]
 
 
-def test_a_card_reader_that_pcscd_has_not_found_yet_is_called_by_its_ids(opened: list[Any], plugs: Watches) -> None:
-    opened.append(DriverError(came="It is not there.", expected="A reader.", do="Wait."))
-    readers, *_ = a_station(Row("pcsc"))
+def test_a_card_reader_that_pcscd_has_not_found_yet_is_called_by_its_ids(plugs: Watches) -> None:
+    missing = DriverError(came="It is not there.", expected="A reader.", do="Wait.")
+    readers, *_ = a_station(Row("pcsc"), opens=Openings(missing), watches=plugs)
     readers.start()
     plugs.put(DeviceAdded(CARDS))
     until(lambda: any(each.id == "usb-072f-1200-SN77" for each in readers.status()))

@@ -10,8 +10,7 @@ from waiting import until
 from drivers import ProbeTimeout, ProfileLearned
 from drivers.decode.detect.device_info import DeviceInfo, both_names
 from drivers.decode.detect.device_policy import LEAVE_IT
-from drivers.platform import serial_ports
-from station.readers import reader_thread as module
+from station.readers.device_access import ReaderPauses
 from station.readers.enrolment import AGAIN, FORGET_IT
 from station.readers.profile_store import ReaderProfile
 from station.readers.reader_thread import ReaderSpec, ReaderThread
@@ -35,11 +34,9 @@ def listening(station: Station) -> ReaderThread:
     return reading
 
 
-def test_a_reader_that_has_answered_is_not_asked_whether_it_is_a_scanner(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_reader_that_has_answered_is_not_asked_whether_it_is_a_scanner(tmp_path: Path) -> None:
     scanner = Scanner("serial_rfid")
-    station = Station(tmp_path, monkeypatch, scanner)
+    station = Station(tmp_path, scanner)
     reading = listening(station)
     assert station.roll.lines()[0].mend == MEND
     scanner.says.put(
@@ -52,11 +49,9 @@ def test_a_reader_that_has_answered_is_not_asked_whether_it_is_a_scanner(
     reading.close()
 
 
-def test_a_port_that_is_only_heard_any_more_says_why_and_what_to_do(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_port_that_is_only_heard_any_more_says_why_and_what_to_do(tmp_path: Path) -> None:
     scanner = Scanner("serial_rfid")
-    station = Station(tmp_path, monkeypatch, scanner)
+    station = Station(tmp_path, scanner)
     reading = listening(station)
     scanner.says.put(ProbeTimeout("serial_rfid", "usb-1", 5, "It has answered nothing."))
     until(lambda: station.roll.lines()[0].why != "")
@@ -70,22 +65,20 @@ def test_a_port_that_is_only_heard_any_more_says_why_and_what_to_do(
 
 
 def test_a_row_for_an_rfid_reader_that_the_sheet_made_a_scanner_is_one_after_a_restart_without_a_word(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path,
 ) -> None:
-    station = Station(tmp_path, monkeypatch, *(rfid := [Scanner("serial_rfid") for _ in range(2)]))
+    rfid, line = Scanner("serial_rfid"), Scanner("serial_line")
+    kinds = {"serial_rfid": rfid, "serial_line": line}
+    station = Station(tmp_path, opens=lambda kind, _settings: kinds[kind], pauses=ReaderPauses(first_s=60))
     station.taught.keep("usb-1", ReaderProfile(profile={"prefix": "S1-"}, words="The prefix is S1-."))
-    line = Scanner("serial_line")
-    kinds = {"serial_rfid": rfid[0], "serial_line": line}
-    monkeypatch.setattr(module, "open_driver", lambda kind, _settings: kinds[kind])
-    monkeypatch.setattr(module, "FIRST_PAUSE_S", 60)
     reading = station.reads(kind="serial_rfid")
-    rfid[0].says.put(ProfileLearned("serial_line", "usb-1", 5, ("It has sent the setup sheet.",), '{"prefix": "S1-"}'))
+    rfid.says.put(ProfileLearned("serial_line", "usb-1", 5, ("It has sent the setup sheet.",), '{"prefix": "S1-"}'))
     until(lambda: line.taught != [])
-    assert rfid[0].taught == line.taught == [(2, '{"prefix": "S1-"}')]
+    assert rfid.taught == line.taught == [(2, '{"prefix": "S1-"}')]
     until(lambda: [(each.kind, each.state) for each in station.roll.lines()] == [("serial_line", "ready")])
     assert station.said == []  # its operator has nothing to try
     assert station.taught.of("usb-1") == ReaderProfile(profile={"prefix": "S1-"}, words="The prefix is S1-.")
-    rfid[0].says.put(None)
+    rfid.says.put(None)
     reading.close()
 
 
@@ -97,12 +90,11 @@ def test_a_row_for_an_rfid_reader_that_the_sheet_made_a_scanner_is_one_after_a_r
     ],
 )
 def test_a_serial_scanner_of_a_row_is_known_with_and_without_its_twin(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, taught_as: str, opened_as: str, there: list[DeviceInfo]
+    tmp_path: Path, taught_as: str, opened_as: str, there: list[DeviceInfo]
 ) -> None:
     scanner = Scanner("serial_line")
     scanner.reader = opened_as
-    station = Station(tmp_path, monkeypatch, scanner)
-    monkeypatch.setattr(serial_ports, "present", lambda: there)
+    station = Station(tmp_path, scanner, ports=there)
     station.taught.keep(taught_as, ReaderProfile(profile={"prefix": "S1-"}, words="The prefix is S1-."))
     reading = station.reads(kind="serial_line")
     until(lambda: station.state() == ["ready"])

@@ -4,17 +4,15 @@ import threading
 from collections.abc import Callable
 from dataclasses import replace
 
-import pytest
 from waiting import until
 
 from drivers.decode.detect.device_info import DeviceInfo
 from drivers.hotplug import DeviceAdded, DeviceRemoved
 from station.config import ReaderConfig as Row
 from station.readers.hotplug import HOTPLUG, MOST_PLUGGED, TOO_MANY
-from station.readers.reader_thread import ReaderSpec
 from station.readers.registry import MAX_LINES
 from tests.station.fixtures.fake_hotplug import CARDS, KEYBOARD, MOUSE, PORT, POS, SCANNER, Station
-from tests.station.fixtures.reader_manager import Watch, Watches
+from tests.station.fixtures.reader_manager import SHORT, Watch, Watches
 
 
 def test_each_device_is_read_as_what_it_is(station: Callable[..., Station]) -> None:
@@ -78,10 +76,9 @@ def test_a_watch_that_fails_is_said_and_begins_again(station: Callable[..., Stat
 
 
 def test_a_watch_that_failed_again_and_again_and_works_between_is_begun_as_soon_as_the_first_time(
-    station: Callable[..., Station], monkeypatch: pytest.MonkeyPatch
+    station: Callable[..., Station],
 ) -> None:
-    monkeypatch.setattr("station.readers.hotplug.LONGEST_PAUSE_S", 3600.0)  # doubled so often, a pause would be hours
-    here = station()
+    here = station(pauses=replace(SHORT, longest_s=3600.0))  # doubled so often, a pause would be hours
     for number in range(20):
         here.sees(OSError("udev is gone"), DeviceAdded(replace(SCANNER, node=f"/dev/input/event{number}")))
     assert len(here.begun) == 20
@@ -90,16 +87,7 @@ def test_a_watch_that_failed_again_and_again_and_works_between_is_begun_as_soon_
 
 def test_a_device_for_which_there_was_no_thread_is_begun_at_the_next_look(station: Callable[..., Station]) -> None:
     here = station()
-    begin, failed = here.plugs._start_reader, list[str]()
-
-    def none_left(wanted: ReaderSpec) -> None:
-        if not failed:
-            failed.append(wanted.name)
-            msg = "can't start new thread"
-            raise RuntimeError(msg)
-        begin(wanted)
-
-    here.plugs._start_reader = none_left  # type: ignore[method-assign]
+    here.failures.append(RuntimeError("can't start new thread"))
     here.watches.put(DeviceAdded(SCANNER))
     until(lambda: [each.why for each in here.roll.lines()] == ["can't start new thread"])
     here.sees(DeviceAdded(SCANNER))
@@ -125,23 +113,19 @@ def test_a_plug_that_goes_in_and_out_for_ever_leaves_nothing_behind(station: Cal
     here = station().sees(*(kind(facts) for facts in comings for kind in (DeviceAdded, DeviceRemoved)))
     assert len(here.begun) == 2000
     assert all(each.gone.is_set() for each in here.begun)
-    assert here.plugs._plugged == {}
     assert len(here.roll.lines()) <= MAX_LINES
 
 
-def test_a_watch_that_was_still_beginning_has_ended_when_close_returns(
-    plugs: Watches, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_watch_that_was_still_beginning_has_ended_when_close_returns(plugs: Watches) -> None:
     """Otherwise it takes what is plugged in from whichever watch comes next."""
     begun, go_on, closed = threading.Event(), threading.Event(), threading.Event()
 
     def late(known: dict[str, DeviceInfo]) -> Watch:
         begun.set()
         assert go_on.wait(10)
-        return plugs.Hotplug(known)
+        return plugs.open_monitor(known)
 
-    monkeypatch.setattr("drivers.hotplug.Hotplug", late)
-    here = Station(plugs)
+    here = Station(plugs, open_monitor=late)
     assert begun.wait(10)
     closing = threading.Thread(target=lambda: (here.plugs.close(), closed.set()), daemon=True)
     closing.start()

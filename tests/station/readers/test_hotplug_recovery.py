@@ -4,25 +4,23 @@ import errno
 import os
 from typing import TYPE_CHECKING, Any
 
-import pytest
 from waiting import until
 
+from station.readers.device_access import DeviceAccess
 from station.readers.hotplug import HotplugManager
 from station.readers.registry import ReaderRegistry
 from tests.drivers.fixtures.fake_udev import FIRST, SECOND
+from tests.station.fixtures.reader_manager import SHORT
 
 if TYPE_CHECKING:
     from station.readers.reader_thread import ReaderSpec
 
 
-def test_what_was_pulled_out_while_nobody_looked_is_gone_and_what_stayed_is_not_begun_twice(
-    udev: Any, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("drivers.hotplug.Hotplug", udev.watch)
-    monkeypatch.setattr("station.readers.hotplug.FIRST_PAUSE_S", 0.01)
+def test_what_was_pulled_out_while_nobody_looked_is_gone_and_what_stayed_is_not_begun_twice(udev: Any) -> None:
     udev.there = [FIRST, SECOND]
     begun, changes, roll = list["ReaderSpec"](), list[int](), ReaderRegistry(lambda *_, **__: None, lambda: None)
-    plugs = HotplugManager((), roll, dict, begun.append, lambda: changes.append(1))
+    devices = DeviceAccess(open_monitor=udev.watch, pauses=SHORT)
+    plugs = HotplugManager((), roll, dict, begun.append, lambda: changes.append(1), devices)
     plugs.start()
     until(lambda: len(changes) == 2)
     udev.there = [SECOND]

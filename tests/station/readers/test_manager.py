@@ -3,26 +3,22 @@
 import queue
 import threading
 from collections.abc import Mapping
-from typing import Any
 
-import pytest
 from waiting import until
 
 from drivers import DriverError
 from station.config import ReaderConfig as Row
 from station.feedback.messages import TOO_FAST, Red
-from station.readers import reader_thread as module
 from station.scan.pipeline import ReaderSettings
 from station.status import ReaderStatus
-from tests.station.fixtures.reader_manager import Held, a_station
+from tests.station.fixtures.reader_manager import Held, Openings, a_station
 from tests.station.fixtures.scan_pipeline import a_read
 
 
-def test_a_reader_that_is_not_there_is_opened_when_it_comes(opened: list[Any]) -> None:
+def test_a_reader_that_is_not_there_is_opened_when_it_comes() -> None:
     missing = DriverError(came="scans is not there.", expected="A pipe.", do="Make it: mkfifo scans")
     held = Held()
-    opened += [missing, missing, missing, held]
-    readers, inbox, _, logged = a_station()
+    readers, inbox, _, logged = a_station(opens=Openings(missing, missing, missing, held))
     readers.start()
     until(lambda: [each.state for each in readers.status()] == ["ready"])
     held.scans.put(a_read())
@@ -34,10 +30,9 @@ def test_a_reader_that_is_not_there_is_opened_when_it_comes(opened: list[Any]) -
     readers.close()
 
 
-def test_a_lost_reader_comes_back_under_its_name(opened: list[Any]) -> None:
+def test_a_lost_reader_comes_back_under_its_name() -> None:
     first, second = Held("usb-1"), Held("usb-1")
-    opened += [first, second]
-    readers, inbox, _, logged = a_station()
+    readers, inbox, _, logged = a_station(opens=Openings(first, second))
     readers.start()
     first.scans.put(a_read())
     first.scans.put(None)
@@ -48,10 +43,9 @@ def test_a_lost_reader_comes_back_under_its_name(opened: list[Any]) -> None:
     readers.close()
 
 
-def test_a_device_that_is_too_fast_is_answered_red_and_a_file_waits(opened: list[Any]) -> None:
+def test_a_device_that_is_too_fast_is_answered_red_and_a_file_waits() -> None:
     device = Held()
-    opened.append(device)
-    readers, inbox, said, _ = a_station(room=2)
+    readers, inbox, said, _ = a_station(opens=Openings(device), room=2)
     readers.start()
     for number in range(3):
         device.scans.put(a_read(b"WO-%d" % number))
@@ -61,8 +55,7 @@ def test_a_device_that_is_too_fast_is_answered_red_and_a_file_waits(opened: list
     readers.close()
 
     file = Held(lossless=True)
-    opened[:] = [file]
-    readers, inbox, said, _ = a_station(room=2)
+    readers, inbox, said, _ = a_station(opens=Openings(file), room=2)
     readers.start()
     for number in range(5):
         file.scans.put(a_read(b"WO-%d" % number))
@@ -72,10 +65,9 @@ def test_a_device_that_is_too_fast_is_answered_red_and_a_file_waits(opened: list
     readers.close()
 
 
-def test_a_storm_of_scans_is_answered_each_time_and_logged_now_and_then(opened: list[Any]) -> None:
+def test_a_storm_of_scans_is_answered_each_time_and_logged_now_and_then() -> None:
     device = Held("usb-storm")
-    opened.append(device)
-    readers, _, said, logged = a_station(room=1)
+    readers, _, said, logged = a_station(opens=Openings(device), room=1)
     readers.start()
     for number in range(3000):
         device.scans.put(a_read(b"WO-1", at_s=10 + number / 1000, kind="keyboard"))
@@ -84,9 +76,9 @@ def test_a_storm_of_scans_is_answered_each_time_and_logged_now_and_then(opened: 
     readers.close()
 
 
-def test_a_reader_stands_where_its_row_says(opened: list[Any]) -> None:
-    opened.append(Held("replay-1"))
-    readers, *_ = a_station(Row("replay", "scans", stage="mill", bench="left", action="out"))
+def test_a_reader_stands_where_its_row_says() -> None:
+    row = Row("replay", "scans", stage="mill", bench="left", action="out")
+    readers, *_ = a_station(row, opens=Openings(Held("replay-1")))
     readers.start()
     until(lambda: [each.state for each in readers.status()] == ["ready"])
     assert readers.reader_settings("replay-1") == ReaderSettings("left", "mill", "out")
@@ -99,15 +91,14 @@ def test_a_scanner_that_is_configured_and_not_there_is_named() -> None:
     assert readers.status() == [ReaderStatus("keyboard", "05e0:1200", "waiting", "No such reader is plugged in.")]
 
 
-def test_a_serial_reader_is_opened_with_the_speed_and_parity_of_its_row(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_serial_reader_is_opened_with_the_speed_and_parity_of_its_row() -> None:
     asked: queue.Queue[tuple[str, Mapping[str, str | None]]] = queue.Queue()
 
     def open_driver(kind: str, settings: Mapping[str, str | None]) -> Held:
         asked.put((kind, settings))
         return Held()
 
-    monkeypatch.setattr(module, "open_driver", open_driver)
-    readers, *_ = a_station(Row("serial_line", "/dev/ttyS0", baud=19_200, parity="even"))
+    readers, *_ = a_station(Row("serial_line", "/dev/ttyS0", baud=19_200, parity="even"), opens=open_driver)
     readers.start()
     settings = {
         "path": "/dev/ttyS0", "match": None, "layout": None, "baud": "19200", "parity": "even", "flow": None,

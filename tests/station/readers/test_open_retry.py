@@ -3,21 +3,16 @@
 from collections.abc import Mapping
 from pathlib import Path
 
-import pytest
 from waiting import until
 
 from drivers import DriverError
-from station.readers import reader_thread as module
+from station.readers.device_access import ReaderPauses
 from station.readers.reader_thread import ReaderSpec, ReaderThread
 from tests.station.fixtures.reader_threads import Scanner, Station
 
 
-def test_one_that_was_plugged_in_is_not_kept_waiting_as_long_as_one_that_may_never_come(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    station, tried = Station(tmp_path, monkeypatch), list[str]()
-    monkeypatch.setattr(module, "FIRST_PAUSE_S", 3600.0)
-    monkeypatch.setattr(module, "PLUGGED_PAUSE_S", 0.01)
+def test_one_that_was_plugged_in_is_not_kept_waiting_as_long_as_one_that_may_never_come(tmp_path: Path) -> None:
+    tried = list[str]()
 
     def open_driver(kind: str, _settings: Mapping[str, str | None]) -> Scanner:
         tried.append(kind)
@@ -25,7 +20,7 @@ def test_one_that_was_plugged_in_is_not_kept_waiting_as_long_as_one_that_may_nev
             return Scanner()
         raise DriverError(came="pcscd knows none.", expected="A reader.", do="Plug it in.")
 
-    monkeypatch.setattr(module, "open_driver", open_driver)
+    station = Station(tmp_path, opens=open_driver, pauses=ReaderPauses(first_s=3600.0, plugged_s=0.01))
     plugged = ReaderThread(ReaderSpec("usb.1", "pcsc", {}, names=("usb-072f-2200-R1",)), station.desk)
     named = ReaderThread(ReaderSpec("keyboard-0", "keyboard", {}), station.desk)
     named.start()

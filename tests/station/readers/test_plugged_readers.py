@@ -1,23 +1,25 @@
 """Readers that are plugged in, pulled out and plugged in again: known by one name, and what they cost is bounded."""
 
+import gc
 import threading
-import time
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
-from waiting import until
+from waiting import HANG_S, until
 
 from drivers import DriverError
 from drivers.hotplug import DeviceAdded, DeviceInfo, DeviceRemoved
 from station.config import ReaderConfig as Row
 from station.config import StationConfig
-from station.readers import reader_thread as module
+from station.readers.batch_upload import QUICK_ONES
+from station.readers.device_access import DeviceAccess, ReaderPauses
 from station.readers.enrolment import FORGET_IT
 from station.readers.manager import ReaderManager
 from station.readers.profile_store import KEYPAD, ProfileStore, ReaderProfile, beside
+from station.readers.reader_thread import ReaderThread
 from station.readers.registry import MAX_LINES
 from station.scan.pipeline import ReaderSettings
 from station.scan.work_queue import WorkQueue
@@ -31,7 +33,7 @@ KEYBOARD = DeviceInfo("/dev/input/event4", "Dell KB216", 3, 0x413C, 0x2113, "", 
 
 
 def test_a_scanner_that_is_plugged_in_is_read_and_comes_back_as_itself_and_a_persons_keyboard_is_left_alone(
-    monkeypatch: pytest.MonkeyPatch, plugs: Watches
+    plugs: Watches,
 ) -> None:
     asked: list[tuple[str | None, str | None]] = []
     first, second = Held("usb-05e0-1200-SN77"), Held("usb-05e0-1200-SN77")
@@ -46,9 +48,9 @@ def test_a_scanner_that_is_plugged_in_is_read_and_comes_back_as_itself_and_a_per
     def states() -> list[str]:
         return [each.state for each in readers.status() if each.id != "a person's"]
 
-    monkeypatch.setattr(module, "open_driver", open_driver)
-    monkeypatch.setattr(module, "FIRST_PAUSE_S", 0.5)  # udev's word comes some 50 ms behind the lost device
-    readers, inbox, _, _ = a_station(Row("keyboard", stage="mill", layout="de"))
+    pauses = ReaderPauses(first_s=0.5)  # udev reports the removal some 50 ms after the device is lost
+    row = Row("keyboard", stage="mill", layout="de")
+    readers, inbox, _, _ = a_station(row, opens=open_driver, watches=plugs, pauses=pauses)
     readers.start()
     for change in (DeviceAdded(KEYBOARD), DeviceAdded(SCANNER), DeviceAdded(SCANNER)):
         plugs.put(change)
@@ -72,9 +74,7 @@ def test_a_scanner_that_is_plugged_in_is_read_and_comes_back_as_itself_and_a_per
     readers.close()
 
 
-def test_a_scanner_that_comes_back_as_another_for_ever_costs_bounded_threads_and_memory(
-    monkeypatch: pytest.MonkeyPatch, plugs: Watches
-) -> None:
+def test_a_scanner_that_comes_back_as_another_for_ever_costs_bounded_threads_and_memory(plugs: Watches) -> None:
     taken: list[Held] = []
     plugged = threading.Event()
 
@@ -84,10 +84,12 @@ def test_a_scanner_that_comes_back_as_another_for_ever_costs_bounded_threads_and
         taken.append(Held(f"usb-05e0-1200-S{len(taken)}"))
         return taken[-1]
 
-    monkeypatch.setattr(module, "open_driver", open_driver)
-    monkeypatch.setattr(module, "FIRST_PAUSE_S", 0.01)
-    readers, *_ = a_station(Row("keyboard", stage="mill"))
-    before = threading.active_count()
+    def kept() -> int:
+        gc.collect()
+        return sum(isinstance(thing, ReaderThread) for thing in gc.get_objects())
+
+    readers, *_ = a_station(Row("keyboard", stage="mill"), opens=open_driver, watches=plugs)
+    before, kept_before = threading.active_count(), kept()
     readers.start()
     for turn in range(300):
         plugged.set()
@@ -96,50 +98,71 @@ def test_a_scanner_that_comes_back_as_another_for_ever_costs_bounded_threads_and
         plugged.clear()
         taken[-1].scans.put(None)
         plugs.put(DeviceRemoved(replace(SCANNER, serial=f"S{turn}")))
-        until(lambda: not readers._hotplug._plugged)
+        plugs.until_applied()
     until(lambda: threading.active_count() <= before + 1)
     assert len(readers.status()) <= MAX_LINES + 1
-    assert len(readers._settings) <= MAX_LINES + 1
-    assert len(readers._threads) <= 2
+    assert sum(readers.reader_settings(each.reader).stage == "mill" for each in taken) <= MAX_LINES + 1
+    assert kept() <= kept_before + 2
     readers.close()
 
 
-def test_stored_scans_of_a_scanner_that_was_pulled_out_are_waited_for_and_no_longer_than_said(
-    monkeypatch: pytest.MonkeyPatch, plugs: Watches
-) -> None:
-    monkeypatch.setattr("station.readers.manager.END_S", 0.5)
-    monkeypatch.setattr(Held, "kind", "keyboard")
-    scanners = {f"/dev/input/event{number}": Held(f"usb-{number}") for number in range(4)}
-    monkeypatch.setattr(module, "open_driver", lambda _kind, settings: scanners[settings["path"]])
-    readers, inbox, *_ = a_station(Row("keyboard"), room=1)
+BURST = [a_read(b"WO-%d" % code, at_s=10 + code / 100, kind="keyboard") for code in range(20)]
+STORED = len(BURST) - QUICK_ONES - 1  # these wait in the spool: the first quick scans find no room, one is in the queue
+
+
+def test_stored_scans_also_of_a_scanner_that_was_pulled_out_are_waited_for_at_the_end(plugs: Watches) -> None:
+    scanners = {f"/dev/input/event{number}": Held(f"usb-{number}", kind="keyboard") for number in range(4)}
+    readers, inbox, *_ = a_station(
+        Row("keyboard"), opens=lambda _kind, settings: scanners[str(settings["path"])], watches=plugs, room=1
+    )
     readers.start()
     for node, scanner in scanners.items():
         plugs.put(DeviceAdded(replace(SCANNER, node=node, serial=node)))
-        for code in range(20):
-            scanner.scans.put(a_read(b"WO-%d" % code, at_s=10 + code / 100, kind="keyboard"))
-    until(lambda: sum(len(each._spool) for each in readers._threads.values()) >= 4 * 16)
+        for scan in BURST:
+            scanner.scans.put(scan)
+    until(lambda: readers.waiting >= 4 * STORED)
     plugs.put(DeviceRemoved(replace(SCANNER, node="/dev/input/event0")))
-    until(lambda: len(readers._hotplug._plugged) == 3)
-    assert sum(len(each._spool) for each in readers._threads.values()) >= 4 * 16  # his are waited for, too
-    began_s = time.monotonic()
-    readers.close()
-    assert 0.5 <= time.monotonic() - began_s < 1.5
-    while inbox.next_work(0.2) is not None:
-        pass
+    plugs.until_applied()
+    assert readers.waiting >= 4 * STORED  # those of the removed scanner too
+    left: list[int] = []
+    closing = threading.Thread(target=lambda: (readers.close(HANG_S), left.append(readers.waiting)))
+    closing.start()
+    until(lambda: all(each.closed.is_set() for each in scanners.values()))
+    until(lambda: inbox.next_work(0.01) is None and not closing.is_alive())
+    assert left == [0]
+
+
+def test_stored_scans_for_which_there_is_no_room_are_waited_for_once_and_not_once_a_reader() -> None:
+    wait_s = 0.6
+    scanners = {f"/dev/ttyS{number}": Held(f"serial-{number}", kind="serial_line") for number in range(120)}
+    assert len(scanners) * wait_s > HANG_S
+    readers, inbox, *_ = a_station(
+        *(Row("serial_line", path) for path in scanners),
+        opens=lambda _kind, settings: scanners[str(settings["path"])],
+        room=1,
+    )
+    readers.start()
+    for scanner in scanners.values():
+        for scan in BURST:
+            scanner.scans.put(scan)
+    until(lambda: readers.waiting >= len(scanners) * STORED)
+    closing = threading.Thread(target=readers.close, args=(wait_s,), daemon=True)
+    closing.start()
+    until(lambda: not closing.is_alive())
+    assert readers.waiting >= len(scanners) * STORED
+    while readers.waiting:
+        inbox.next_work(0.01)
 
 
 @pytest.mark.parametrize("row", [Row("hidpos", match="05e0:1200"), Row("hidpos", path="/dev/hidraw3"), Row("hidpos")])
-def test_a_point_of_sale_scanner_that_a_row_names_is_opened_once_and_its_twin_too(
-    monkeypatch: pytest.MonkeyPatch, plugs: Watches, row: Row
-) -> None:
+def test_a_point_of_sale_scanner_that_a_row_names_is_opened_once_and_its_twin_too(plugs: Watches, row: Row) -> None:
     asked: list[str | None] = []
 
     def open_driver(_kind: str, settings: Mapping[str, str | None]) -> Held:
         asked.append(settings["path"])
         return Held(f"usb-05e0-1200-S{len(asked)}")
 
-    monkeypatch.setattr(module, "open_driver", open_driver)
-    readers, *_ = a_station(row)
+    readers, *_ = a_station(row, opens=open_driver, watches=plugs)
     readers.start()
     first = replace(SCANNER, node="/dev/hidraw3", types=False, subsystem="hidraw")
     plugs.put(DeviceAdded(first))
@@ -165,7 +188,7 @@ class Teachable(Held):
 @pytest.mark.parametrize("opened_as", ["usb-1a86-5723-S1", "usb-1a86-5723-at-usb-1.3"])
 @pytest.mark.parametrize("taught_as", ["usb-1a86-5723-S1", "usb-1a86-5723-at-usb-1.3"])
 def test_what_a_scanner_was_taught_holds_whether_or_not_a_twin_claims_its_serial_number(
-    monkeypatch: pytest.MonkeyPatch, plugs: Watches, tmp_path: Path, taught_as: str, opened_as: str
+    plugs: Watches, tmp_path: Path, taught_as: str, opened_as: str
 ) -> None:
     config = StationConfig(station="saw-1", journal=str(tmp_path / "journal.db"))
     taught = ProfileStore(beside(tmp_path / "journal.db"))
@@ -173,8 +196,10 @@ def test_what_a_scanner_was_taught_holds_whether_or_not_a_twin_claims_its_serial
 
     def plugged_in() -> tuple[ReaderManager, Teachable]:
         scanner = Teachable(opened_as)
-        monkeypatch.setattr(module, "open_driver", lambda _kind, _settings: scanner)
-        readers = ReaderManager(config, WorkQueue(), lambda _: None, lambda *_, **__: None, lambda: None)
+        devices = DeviceAccess(lambda _kind, _settings: scanner, plugs.open_monitor)
+        readers = ReaderManager(
+            config, WorkQueue(), lambda _: None, lambda *_, **__: None, lambda: None, devices=devices
+        )
         readers.start()
         plugs.put(DeviceAdded(facts))
         until(lambda: [each.state for each in readers.status()] == ["ready"])

@@ -17,6 +17,7 @@ from station.readers.profile_store import (
     ReaderProfile,
     beside,
 )
+from station.system.file_lock import locked_folder
 
 GERMAN = ReaderProfile(profile={"layout": "de", "caps": "obeyed"}, words="German layout.")
 
@@ -85,8 +86,9 @@ def test_a_cut_while_it_is_written_leaves_the_old_file_whole(
 
 
 @pytest.mark.parametrize("change", [lambda taught: taught.keep("usb-3", KEYPAD), lambda taught: taught.forget("usb-1")])
+@pytest.mark.parametrize("fails_at", [1, 2, 3])
 def test_a_disk_that_gives_nothing_up_once_makes_nobody_forget(
-    taught: ProfileStore, monkeypatch: pytest.MonkeyPatch, change: Callable[[ProfileStore], object]
+    taught: ProfileStore, monkeypatch: pytest.MonkeyPatch, change: Callable[[ProfileStore], object], fails_at: int
 ) -> None:
     taught.keep("usb-1", GERMAN)
     taught.keep("usb-2", KEYPAD)
@@ -98,39 +100,25 @@ def test_a_disk_that_gives_nothing_up_once_makes_nobody_forget(
             raise OSError(24, "Too many open files")
         return read(path)
 
-    monkeypatch.setattr(Path, "read_bytes", read_but)
-    for fails_at in (1, 2, 3):
-        reads.clear()
-        with suppress(OSError):
-            change(taught)
-        monkeypatch.setattr(Path, "read_bytes", read)
-        assert "usb-2" in taught.ids(), fails_at
-        monkeypatch.setattr(Path, "read_bytes", read_but)
+    with monkeypatch.context() as failing, suppress(OSError):
+        failing.setattr(Path, "read_bytes", read_but)
+        change(taught)
+    assert "usb-2" in taught.ids()
 
 
-def test_a_command_and_the_station_that_write_at_once_both_are_heard(
-    taught: ProfileStore, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    begun, go = threading.Event(), threading.Event()
-    slow, command = ProfileStore(taught.path), ProfileStore(taught.path)
-    write = slow._write
-
-    def held_up(readers: dict[str, ReaderProfile]) -> None:
-        begun.set()
-        go.wait(5)
-        write(readers)
-
-    monkeypatch.setattr(slow, "_write", held_up)
-    threads = [threading.Thread(target=slow.keep, args=("usb-1", GERMAN))]
-    threads[0].start()
-    assert begun.wait(5)
-    threads.append(threading.Thread(target=command.keep, args=("usb-2", KEYPAD)))
-    threads[1].start()
-    threads[1].join(0.2)
-    go.set()
-    for thread in threads:
-        thread.join(5)
-    assert taught.ids() == ("usb-1", "usb-2")
+def test_a_command_and_the_station_that_write_at_once_both_are_heard(taught: ProfileStore) -> None:
+    writers = [
+        threading.Thread(target=ProfileStore(taught.path).keep, args=entry)
+        for entry in (("usb-1", GERMAN), ("usb-2", KEYPAD))
+    ]
+    with locked_folder(taught.path.parent):
+        for writer in writers:
+            writer.start()
+            writer.join(0.2)  # if it did not wait for the lock, it would have read the file by now
+        assert taught.ids() == ()
+    for writer in writers:
+        writer.join()
+    assert sorted(taught.ids()) == ["usb-1", "usb-2"]
 
 
 def test_what_is_taught_again_and_again_is_written_once(taught: ProfileStore) -> None:

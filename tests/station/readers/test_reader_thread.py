@@ -1,27 +1,25 @@
 """One reader's thread: what it shows of itself is kept, it is opened again with patience, and may turn out another kind."""
 
-import threading
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
-import pytest
 from waiting import until
 
 from drivers import ProfileLearned
 from station.feedback.messages import Notice
-from station.readers import reader_thread as module
+from station.readers.device_access import ReaderPauses
 from station.readers.enrolment import FORGET_IT
 from station.readers.profile_store import ReaderProfile
 from station.readers.reader_thread import ReaderSpec, ReaderThread
-from tests.station.fixtures.reader_threads import SHEET, Scanner, Station
+from tests.station.fixtures.reader_threads import SHEET, SHORT, Scanner, Station
 
 
-def test_what_a_device_has_shown_is_kept_and_told_to_it_at_the_next_opening(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_what_a_device_has_shown_is_kept_and_told_to_it_at_the_next_opening(tmp_path: Path) -> None:
     first, second = Scanner(), Scanner()
-    station = Station(tmp_path, monkeypatch, first, second)
+    station = Station(tmp_path, first, second)
     reading = station.reads(listen=True)
     until(lambda: station.state() == ["listening"])
     assert first.taught == [(2, None)]
@@ -40,11 +38,9 @@ def test_what_a_device_has_shown_is_kept_and_told_to_it_at_the_next_opening(
     reading.close()
 
 
-def test_a_device_that_was_only_listened_to_leaves_no_line_when_it_goes(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_device_that_was_only_listened_to_leaves_no_line_when_it_goes(tmp_path: Path) -> None:
     scanner = Scanner()
-    station = Station(tmp_path, monkeypatch, scanner)
+    station = Station(tmp_path, scanner)
     reading = station.reads(listen=True)
     until(lambda: station.state() == ["listening"])
     reading.spec.gone.set()
@@ -53,10 +49,8 @@ def test_a_device_that_was_only_listened_to_leaves_no_line_when_it_goes(
     assert (station.state(), station.asked) == ([], [("keyboard", "yes")])
 
 
-def test_a_device_that_never_could_be_opened_leaves_no_line_when_it_is_pulled_out(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    station = Station(tmp_path, monkeypatch)
+def test_a_device_that_never_could_be_opened_leaves_no_line_when_it_is_pulled_out(tmp_path: Path) -> None:
+    station = Station(tmp_path)
     reading = station.reads()
     until(lambda: station.state() == ["waiting"])
     reading.spec.gone.set()
@@ -66,15 +60,15 @@ def test_a_device_that_never_could_be_opened_leaves_no_line_when_it_is_pulled_ou
 
 
 def has_ended(reading: ReaderThread) -> bool:
-    """Whether its thread has ended by itself, and says nothing more."""
-    return reading._supervise not in [getattr(each, "_target", None) for each in threading.enumerate()]
+    """Whether its thread has ended by itself, and reports nothing more."""
+    return not reading.thread.is_alive()
 
 
 def test_a_reader_that_was_tried_in_vain_before_udev_said_that_it_is_gone_stays_lost_under_its_name(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path,
 ) -> None:
     scanner = Scanner()
-    station = Station(tmp_path, monkeypatch, scanner)
+    station = Station(tmp_path, scanner)
     reading = station.reads()
     scanner.says.put("lost")
     until(lambda: station.state() == ["waiting"])
@@ -86,11 +80,9 @@ def test_a_reader_that_was_tried_in_vain_before_udev_said_that_it_is_gone_stays_
     assert (line.id, line.why) == ("usb-1", "Unplugged. A plug. Plug it in.")
 
 
-def test_a_device_that_was_pulled_out_is_not_tried_again_at_its_node(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_device_that_was_pulled_out_is_not_tried_again_at_its_node(tmp_path: Path) -> None:
     first, second = Scanner(), Scanner()
-    station = Station(tmp_path, monkeypatch, first, second, Scanner())
+    station = Station(tmp_path, first, second, Scanner())
     pulled = ReaderThread(ReaderSpec("event3", "keyboard", {}, names=("usb-1",)), station.desk)
     pulled.start()
     until(lambda: station.state() == ["ready"])
@@ -100,8 +92,8 @@ def test_a_device_that_was_pulled_out_is_not_tried_again_at_its_node(
     assert not until_or_not(lambda: len(station.asked) > 1, within_s=0.2)
     pulled.spec.gone.set()
     assert not until_or_not(lambda: len(station.asked) > 1, within_s=0.2)
-    monkeypatch.setattr(module, "UNPLUGGED_S", 0.01)  # udev says nothing: it was lost for another reason
-    stays = ReaderThread(ReaderSpec("event4", "keyboard", {}, names=("usb-1",)), station.desk)
+    devices = replace(station.desk.devices, pauses=replace(SHORT, unplugged_s=0.01))  # it was lost for another reason
+    stays = ReaderThread(ReaderSpec("event4", "keyboard", {}, names=("usb-1",)), replace(station.desk, devices=devices))
     stays.start()
     until(lambda: len(station.asked) == 2)
     second.says.put("lost")
@@ -117,12 +109,10 @@ def until_or_not(true: Callable[[], bool], within_s: float) -> bool:
     return true()
 
 
-def test_a_port_that_turns_out_a_scanner_is_opened_again_as_that(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_port_that_turns_out_a_scanner_is_opened_again_as_that(tmp_path: Path) -> None:
     rfid, line = Scanner("serial_rfid"), Scanner("serial_line")
-    station = Station(tmp_path, monkeypatch, rfid, line)
-    monkeypatch.setattr(module, "FIRST_PAUSE_S", 60)  # its operator was told to scan again, and does
+    # Its operator has been asked to scan again, and must not wait.
+    station = Station(tmp_path, rfid, line, pauses=ReaderPauses(first_s=60))
     reading = station.reads(listen=True, kind="serial_rfid")
     rfid.says.put(ProfileLearned("serial_line", "usb-1", 5, ("It names the kind of code.",), '{"aim": true}'))
     until(lambda: line.taught != [])
@@ -133,38 +123,39 @@ def test_a_port_that_turns_out_a_scanner_is_opened_again_as_that(
     reading.close()
 
 
-def test_a_reader_that_fails_while_it_is_taught_is_closed_said_and_tried_again(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    first, second = Scanner(), Scanner()
+def test_a_reader_that_fails_while_it_is_taught_is_closed_said_and_tried_again(tmp_path: Path) -> None:
     closed: list[Scanner] = []
 
-    def fails(*_: object) -> None:
-        msg = "no memory for a layout"
-        raise OSError(msg)
+    class Failing(Scanner):
+        def teach(self, _sheets: Any, _profile: str | None) -> None:
+            msg = "no memory for a layout"
+            raise OSError(msg)
 
-    monkeypatch.setattr(first, "teach", fails)
-    monkeypatch.setattr(first, "close", lambda: closed.append(first))
-    station = Station(tmp_path, monkeypatch, first, second)
+        def close(self) -> None:
+            closed.append(self)
+
+    first, second = Failing(), Scanner()
+    station = Station(tmp_path, first, second)
     reading = station.reads()
     until(lambda: station.state() == ["ready"])
     assert closed == [first]
     reading.close()
 
 
-def test_a_reader_that_opens_and_is_lost_at_once_for_ever_is_tried_with_patience(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    scanners = [Scanner() for _ in range(100)]
-    for scanner in scanners:
-        scanner.says.put("lost")
-    station = Station(tmp_path, monkeypatch, *scanners)
+def test_a_reader_that_opens_and_is_lost_at_once_for_ever_is_tried_with_patience(tmp_path: Path) -> None:
+    def lost_at_once() -> list[Scanner]:
+        scanners = [Scanner() for _ in range(100)]
+        for scanner in scanners:
+            scanner.says.put("lost")
+        return scanners
+
+    station = Station(tmp_path, *lost_at_once())
     began_s = time.monotonic()
     reading = station.reads()
     until(lambda: len(station.asked) >= 6)
     assert time.monotonic() - began_s >= 0.01 + 0.02 + 0.04 + 0.08 + 0.16
     reading.close()
-    monkeypatch.setattr(module, "LASTED_S", 0.0)
+    station = Station(tmp_path, *lost_at_once(), pauses=replace(SHORT, lasted_s=0.0))
     reading = station.reads()
     until(lambda: len(station.asked) > 30)
     reading.close()

@@ -2,15 +2,15 @@
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 from waiting import until
 
-from drivers import OperatorNotice, Outcome, ProfileLearned
+from drivers import DriverError, OperatorNotice, Outcome, ProfileLearned
 from station.cli import capture
 from station.config import StationConfig
 from station.feedback.messages import Red
-from station.readers import reader_thread as module
 from station.readers.enrolment import UNUSABLE
 from station.readers.profile_store import ProfileStore, ReaderProfile, beside
 from station.readers.registry import OPEN_STATES, ReaderRegistry, to_heartbeat
@@ -26,16 +26,20 @@ WHY = UNUSABLE.format(
 
 
 class Cordless(Scanner):
-    """A scanner in a test's hand that has another name."""
+    """A scanner with another name, whose stored layout does not exist."""
 
     def __init__(self, kind: str = "keyboard") -> None:
         super().__init__(kind)
         self.reader = Wedge.reader
 
-
-@pytest.fixture
-def station(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Station:
-    return Station(tmp_path, monkeypatch)
+    def teach(self, sheets: Any, profile: str | None) -> None:
+        super().teach(sheets, profile)
+        if profile is not None:
+            raise DriverError(
+                came="There is no keyboard layout 'xx'.",
+                expected="A name.",
+                do="Correct the reader's layout, or have the station learn it from the setup sheet.",
+            )
 
 
 @pytest.mark.parametrize(
@@ -53,10 +57,10 @@ def station(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Station:
     ],
 )
 def test_a_scanner_that_cannot_be_read_as_it_was_taught_is_answered_red_and_shown_so(
-    station: Station, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, profile: dict[str, str], why: str
+    tmp_path: Path, profile: dict[str, str], why: str
 ) -> None:
     wedge = Wedge(tmp_path)
-    monkeypatch.setattr(module, "open_driver", lambda _kind, _settings: wedge.driver)
+    station = Station(tmp_path, opens=lambda _kind, _settings: wedge.driver)
     station.taught.keep(wedge.reader, ReaderProfile(profile=profile, words="The layout is xx."))
     reading = station.reads()
     until(lambda: station.state() == ["refusing"])
@@ -71,25 +75,13 @@ def test_a_scanner_that_cannot_be_read_as_it_was_taught_is_answered_red_and_show
     wedge.unplug()
 
 
-def test_what_it_is_taught_anew_is_read_at_once(station: Station, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_it_is_taught_anew_is_read_at_once(tmp_path: Path) -> None:
     scanner = Cordless()
-    monkeypatch.setattr(module, "open_driver", lambda _kind, _settings: scanner)
+    station = Station(tmp_path, scanner)
     station.taught.keep(scanner.reader, ReaderProfile(profile={"layout": "xx"}))
-    taught: list[str | None] = []
-
-    def teach(_sheets: object, profile: str | None) -> None:
-        taught.append(profile)
-        if profile is not None:
-            raise module.DriverError(
-                came="There is no keyboard layout 'xx'.",
-                expected="A name.",
-                do="Correct the reader's layout, or have the station learn it from the setup sheet.",
-            )
-
-    monkeypatch.setattr(scanner, "teach", teach)
     reading = station.reads()
     until(lambda: station.state() == ["refusing"])
-    assert taught == ['{"layout": "xx"}', None]
+    assert [profile for _, profile in scanner.taught] == ['{"layout": "xx"}', None]
     scanner.says.put(a_read(b"wrong", kind="keyboard", reader=scanner.reader))
     assert station.inbox.next_work(5).why == WHY
     scanner.says.put(OperatorNotice("keyboard", scanner.reader, 5, "The sheet was read in half."))

@@ -15,8 +15,9 @@ from station.config import StationConfig
 from station.core.event import Event, LogPosition, Reader, decode, encode
 from station.feedback.messages import DISK_FULL, Answer, Green, Red
 from station.journal.records import JournalFull, JournalLost
-from station.readers import reader_thread as readers_module
+from station.readers.device_access import DeviceAccess
 from station.readers.manager import ReaderManager
+from station.readers.reader_thread import MAX_REMOVALS
 from station.rules.interface import NoRules, RuleContext
 from station.scan.bench_state import BenchSettings
 from station.scan.deduplication import ScanSignature
@@ -189,9 +190,8 @@ class Field:
         self.heard.put(None)
 
 
-def test_a_presence_goes_from_the_reader_to_the_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_presence_goes_from_the_reader_to_the_disk(tmp_path: Path) -> None:
     field, now_ns, said = Field(), lambda: 50 * S, list[Answer]()
-    monkeypatch.setattr(readers_module, "open_driver", lambda _kind, _settings: field)
     with open_journal(tmp_path) as journal:
         inbox: WorkQueue[Read | Dropped] = WorkQueue()
         recorder = EventBuilder("saw-1", "0.1.0", "boot-a", now_ns, lambda: 1)
@@ -200,8 +200,9 @@ def test_a_presence_goes_from_the_reader_to_the_disk(tmp_path: Path, monkeypatch
         )
         config = StationConfig(station="saw-1", stage="saw", reader=(Row("pcsc", match="field"),))
         readers = ReaderManager(
-            config, inbox, said.append, lambda *_a, **_f: None, lambda: None, scan.record_tag_removal
-        )
+            config, inbox, said.append, lambda *_a, **_f: None, lambda: None, scan.record_tag_removal,
+            devices=DeviceAccess(open_driver=lambda _kind, _settings: field),
+        )  # fmt: skip
         recording = threading.Thread(target=scan.run)
         recording.start()
         readers.start()
@@ -223,21 +224,22 @@ def test_a_presence_goes_from_the_reader_to_the_disk(tmp_path: Path, monkeypatch
         assert read_restart_state(journal, "boot-a").last_scans == {"pcsc-1": ScanSignature("04A1B2C3")}
 
 
-def test_ends_that_nobody_records_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(readers_module, "MAX_REMOVALS", 2)
+def test_ends_that_nobody_records_are_bounded() -> None:
     field, logged = Field(), list[str]()
-    monkeypatch.setattr(readers_module, "open_driver", lambda _kind, _settings: field)
     inbox: WorkQueue[Read | Dropped] = WorkQueue(1)
     config = StationConfig(station="saw-1", stage="saw", reader=(Row("pcsc", match="field"),))
     said = list[Answer]()
-    readers = ReaderManager(config, inbox, said.append, lambda what, **_f: logged.append(what), lambda: None)
+    devices = DeviceAccess(open_driver=lambda _kind, _settings: field)
+    readers = ReaderManager(
+        config, inbox, said.append, lambda what, **_f: logged.append(what), lambda: None, devices=devices
+    )
     readers.start()
-    for _ in range(3):
+    for _ in range(MAX_REMOVALS + 1):
         field.heard.put(its_end(a_tag(), 12))
     field.heard.put(a_tag())
     assert inbox.next_work(None) is None  # woken for a chore
     until(lambda: not inbox.quiet)  # and the scan found the inbox as empty as if no tag had left
-    assert inbox.chores == 2
+    assert inbox.chores == MAX_REMOVALS
     assert logged.count("the end of a tag's presence found no room") == 1
     assert said == []
     readers.close()
