@@ -23,7 +23,7 @@ from drivers import hidpos, missing
 from drivers.decode.detect.device_info import DeviceInfo, is_pointer, keys_in, types_codes
 from drivers.decode.detect.device_policy import CARDS_TOO, DevicePolicy, verdict
 from drivers.decode.detect.security_tokens import ICCD
-from drivers.platform import serial_ports, usb_sysfs
+from drivers.platform import ROOT, serial_ports, usb_sysfs
 from drivers.platform.device_handle import DeviceHandle
 
 if TYPE_CHECKING:
@@ -31,7 +31,6 @@ if TYPE_CHECKING:
 
 __all__ = ["DeviceAdded", "DeviceInfo", "DevicePolicy", "DeviceRemoved", "Hotplug", "facts_of", "present", "verdict"]
 
-SYS = Path("/sys")
 SYS_INPUT = Path("/sys/class/input")
 DEV_INPUT = Path("/dev/input")
 SMART_CARD_CLASS = "0b"
@@ -180,9 +179,9 @@ def facts_of(node: str) -> DeviceInfo | None:
     )
 
 
-def smart_card_reader_of(path: str) -> DeviceInfo | None:
+def smart_card_reader_of(path: str, root: Path = ROOT) -> DeviceInfo | None:
     """The USB device of the smart card interface (class 0B) at this sysfs path; None for any other interface."""
-    interface = SYS / path.lstrip("/")
+    interface = root / "sys" / path.lstrip("/")
     with suppress(OSError):
         if (interface / "bInterfaceClass").read_text().strip() == SMART_CARD_CLASS:
             facts = serial_ports.usb_device(interface, str(interface), "usb")

@@ -108,7 +108,7 @@ def test_a_port_with_a_learned_profile_is_a_scanner_and_is_not_probed(port, list
 
 def hangs_up(cable):
     """Whether DTR falls at the last close of the port."""
-    return bool(termios.tcgetattr(cable._port_end)[2] & termios.HUPCL)
+    return bool(termios.tcgetattr(cable.port_end)[2] & termios.HUPCL)
 
 
 @pytest.mark.parametrize("before", ["yes", None])

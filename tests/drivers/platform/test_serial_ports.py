@@ -21,7 +21,7 @@ PRINTER = replace(MEANT, name="Printer", vendor=0x2C99, product=0x0001, serial="
 def cable():
     made = Cable()
     yield made
-    for end in (made.end, made._port_end):
+    for end in (made.end, made.port_end):
         with suppress(OSError):  # the test may have closed it
             os.close(end)
 
