@@ -1,10 +1,12 @@
 """Scanners on serial lines: the end of a scan, the opening of the port, and the stable id."""
 
 import os
+import termios
 import time
 
 import pytest
 import serial
+from waiting import until
 
 from drivers import DeviceLost, DriverError, Dropped, Read, open_driver
 from drivers.decode.keyboard.keys import JOINED_S
@@ -12,6 +14,7 @@ from drivers.decode.scan import MAX_RAW_BYTES
 from drivers.decode.serial.serial_lines import GAP_S, PULLED_S, SerialLineDecoder
 from drivers.platform import serial_ports
 from drivers.serial_line import BYTES_LOST, HEAD_LOST, SerialLine
+from tests.drivers.fixtures.captures import StandingClock, lines_of, raws, record
 
 MS = 1_000_000
 SPEEDS = "1200, 2400, 4800, 9600, 19200, 38400, 57600, 115200, 230400, 460800, 921600"
@@ -94,38 +97,36 @@ def test_a_scanner_without_terminator_is_read(cable, listen):
 
 
 @pytest.fixture
-def soon(monkeypatch):
-    """Everything in a test counts as soon after the opening."""
-    monkeypatch.setattr("drivers.serial_line.JOINED_S", 60.0)
+def just_opened(cable):
+    """A scanner at a port that was opened at this moment, by a clock that stands still."""
+    clock = StandingClock()
+    return SerialLine(serial_ports.open_port(cable.port, {}), opened_ns=clock.now_ns(), hold=clock.hold)
 
 
-@pytest.mark.usefixtures("soon")
-def test_the_tail_of_a_scan_that_had_begun_before_the_port_was_open_is_no_scan(cable, listen):
-    driver = open_driver("serial_line", {"path": cable.port})
+def test_the_tail_of_a_scan_that_had_begun_before_the_port_was_open_is_no_scan(cable, listen, just_opened):
     cable.send(b"42\r\n")  # WO-10 came before the port was opened
-    outcomes = listen(driver)
+    outcomes = listen(just_opened)
     dropped = outcomes.next()
-    assert dropped == Dropped("serial_line", driver.reader, dropped.boot_ns, HEAD_LOST)
+    assert dropped == Dropped("serial_line", just_opened.reader, dropped.boot_ns, HEAD_LOST)
     cable.send(b"WO-7\r\n")
     assert outcomes.read().raw == b"WO-7"
 
 
-@pytest.mark.usefixtures("soon")
 @pytest.mark.parametrize("begun", [b"\r\n", b"\n", b"\x03"])
-def test_the_end_alone_of_a_scan_that_had_begun_before_is_nothing(cable, listen, begun):
-    driver = open_driver("serial_line", {"path": cable.port})
+def test_the_end_alone_of_a_scan_that_had_begun_before_is_nothing(cable, listen, just_opened, begun):
     cable.send(begun)
-    outcomes = listen(driver)
+    outcomes = listen(just_opened)
     assert outcomes.nothing(0.1)
     cable.send(b"WO-7\r\n")
     assert outcomes.read().raw == b"WO-7"
 
 
-@pytest.mark.usefixtures("soon")
-def test_a_scanner_with_flow_control_kept_its_scan_until_the_port_was_open(cable, listen):
+def test_a_scanner_with_flow_control_kept_its_scan_until_the_port_was_open(cable, tmp_path):
     driver = open_driver("serial_line", {"path": cable.port, "flow": "rtscts"})
     cable.send(b"WO-1042\r\n")
-    assert listen(driver).read().raw == b"WO-1042"
+    take = record(driver, tmp_path / "case.rec", lambda outcomes: until(lambda: outcomes))
+    assert raws(take.outcomes) == [b"WO-1042"]
+    assert "opened_ns" not in lines_of((tmp_path / "case.rec").read_bytes())[0].settings
 
 
 def test_a_tail_is_passed_over_to_its_end_or_to_silence():
@@ -154,7 +155,8 @@ def test_half_a_scan_at_an_unplugging_is_dropped_and_reported(cable, listen):
 
 def test_the_port_is_set_as_configured(cable):
     driver = open_driver("serial_line", {"path": cable.port, "baud": "115200"})
-    assert driver._port._port.baudrate == 115_200
+    speeds = termios.tcgetattr(cable.port_end)[4:6]
+    assert speeds == [termios.B115200, termios.B115200]
     driver.close()
 
 
