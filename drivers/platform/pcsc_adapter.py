@@ -19,7 +19,9 @@ class PyscardService:
 
     def __init__(self, api: Any = None) -> None:
         if api is None:
-            from smartcard import scard as api
+            from smartcard import scard
+
+            api = scard
 
         self._api: Any = api
         self._context: Any = None
