@@ -75,9 +75,7 @@ def of_not_permitted(rows: list[NotPermitted]) -> list[Alert]:
             "not_permitted" if row.claimed is None else "claim",
             f"not permitted {row.log} {row.claimed or ''}",
             ("Station ", LinkedWord("station", row.station, row.station), row.fact),
-            "kept, and counted for nothing; give it a new token"
-            if row.claimed is None
-            else "look at which device it is",
+            "stored without effect; give it a new token" if row.claimed is None else "check which device it is",
             grave=row.claimed is None,
             cost=PRICELESS,
         )
@@ -99,7 +97,7 @@ def _logs(row: dict[str, Any], _now_us: int) -> Iterator[Alert]:
                 "gap",
                 f"gap {log['log']} {gap['from_seq']}",
                 (*_named(row), f" has a gap: {span} missing here"),
-                "look at its journal before anything is pruned",
+                "check its journal before anything is pruned",
                 grave=True,
                 cost=PRICELESS,
             )
@@ -108,7 +106,7 @@ def _logs(row: dict[str, Any], _now_us: int) -> Iterator[Alert]:
                 "fork",
                 f"fork {log['log']}",
                 (*_named(row), f" wrote {log['forks']} numbers twice: it was restored or copied"),
-                f"both are kept; {name} goes on in a new log",
+                f"both are kept; {name} continues in a new log",
                 grave=True,
                 cost=PRICELESS,
             )
@@ -150,7 +148,7 @@ class _MissingEvents(NamedTuple):
 _AHEAD = _MissingEvents(
     "ahead",
     " has recorded {events} that are missing here",
-    "this hub was put back to an older state; the station sends them when it is connected",
+    "this hub was restored from an older state; the station sends them when it is connected",
 )
 _SET_ASIDE = _MissingEvents(
     "aside",
@@ -197,7 +195,7 @@ def _queue(row: dict[str, Any], _now_us: int) -> Iterator[Alert]:
             "queue",
             f"queue {row['station']}",
             (*_named(row), f" holds {beat['waiting']} scans back, the oldest for {duration(beat['oldest_waiting_s'])}"),
-            "these pages do not know them yet",
+            "these pages do not include them yet",
         )
 
 
@@ -208,6 +206,6 @@ def _clock(row: dict[str, Any], estimated: int) -> Iterator[Alert]:
         yield Alert(
             "clock",
             f"clock {row['station']}",
-            (*_named(row), f" had no time to go by when it scanned {items}"),
+            (*_named(row), f" had no time source when it scanned {items}"),
             "ages marked ≈ are estimated",
         )

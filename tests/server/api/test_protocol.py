@@ -305,5 +305,5 @@ def test_forks_and_gaps_are_alarms_too(desk, saw, a_log):
     saw("session", {"log": "ab" * 16, "tip_seq": 9, "tip_hash": "00" * 32, "pruned_thru": 5})
     assert desk.nobody().get("/healthz").json["wrong"] == [
         f"Two devices write log {log} of station saw-1: both are kept; give one a new card.",
-        f"5 events lost for ever: station saw-1, log {'ab' * 16}, from 1 to 5.",
+        f"5 events are permanently lost: station saw-1, log {'ab' * 16}, from 1 to 5.",
     ]

@@ -272,5 +272,5 @@ def test_what_a_station_may_not_say_is_no_break(floor: Any) -> None:
         assert not [each for each in verify(connection) if "chain" not in each.text and "acknowledged" not in each.text]
         assert "\n".join(notes(connection)) == (
             f"Log {saw.log_id.hex()} of station saw-1 holds 1 entry, which only the hub's own log may hold: seq 1."
-            " It is kept and counts for nothing."
+            " It is stored without effect."
         )

@@ -113,7 +113,7 @@ def row(**changes):
         (
             {"beat": {"log": "l-1", "tip_seq": 1_264, "waiting": 0}, "log": {"log": "l-1"}},
             "Station weld-2 has recorded 60 events that are missing here",
-            "this hub was put back to an older state; the station sends them when it is connected",
+            "this hub was restored from an older state; the station sends them when it is connected",
             True,
         ),
         (
@@ -131,25 +131,25 @@ def row(**changes):
         (
             {"beat": {"waiting": 212, "oldest_waiting_s": 7200}},
             "Station weld-2 holds 212 scans back, the oldest for 2 h",
-            "these pages do not know them yet",
+            "these pages do not include them yet",
             False,
         ),
         (
             {"log": {"gaps": [{"from_seq": 12, "to_seq": 14}]}},
             "Station weld-2 has a gap: scans 12 to 14 are missing here",
-            "look at its journal before anything is pruned",
+            "check its journal before anything is pruned",
             True,
         ),
         (
             {"log": {"gaps": [{"from_seq": 12, "to_seq": 12}]}},
             "Station weld-2 has a gap: scan 12 is missing here",
-            "look at its journal before anything is pruned",
+            "check its journal before anything is pruned",
             True,
         ),
         (
             {"log": {"forks": 3}},
             "Station weld-2 wrote 3 numbers twice: it was restored or copied",
-            "both are kept; weld-2 goes on in a new log",
+            "both are kept; weld-2 continues in a new log",
             True,
         ),
         (
@@ -172,7 +172,7 @@ def test_a_station_that_is_well_or_revoked_needs_nobody():
 
 def test_estimated_times_are_said_of_the_station_that_had_none():
     (found,) = of_stations([row()], NOON_US, {"weld-2": 3})
-    assert found.sentence == "Station weld-2 had no time to go by when it scanned 3 items"
+    assert found.sentence == "Station weld-2 had no time source when it scanned 3 items"
 
 
 def test_what_costs_already_comes_first_then_the_most_costly():
