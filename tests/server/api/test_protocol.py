@@ -307,3 +307,30 @@ def test_forks_and_gaps_are_alarms_too(desk, saw, a_log):
         f"Two devices write log {log} of station saw-1: both are kept; give one a new card.",
         f"5 events are permanently lost: station saw-1, log {'ab' * 16}, from 1 to 5.",
     ]
+
+
+def test_the_description_requires_each_field_that_an_answer_always_has(desk, saw, a_log):
+    schemas = desk.nobody().get("/openapi.json").json["components"]["schemas"]
+    log = a_log.log_id.hex()
+    _, session = saw("session", {"log": log})
+    _, appended = saw(f"logs/{log}/events", a_log.body())
+    _, heartbeat = saw("heartbeat", {"log": log})
+    answers = {
+        "SessionAnswer": session,
+        "Limits": session["limits"],
+        "EventsAnswer": appended,
+        "EventVerdict": appended["verdicts"][0],
+        "HeartbeatAnswer": heartbeat,
+        "ItemsAnswer": desk.nobody().get("/api/v1/items/changes", headers=saw.token).json,
+    }
+    assert {name: set(schemas[name]["required"]) for name in answers} == {
+        name: set(answer) for name, answer in answers.items()
+    }
+    assert [
+        name
+        for name, schema in schemas.items()
+        if name.endswith(("Answer", "Item")) and schema["required"] != list(schema["properties"])
+    ] == []
+    # Fields that a client may omit, and the field that an error has only for a batch, are optional.
+    assert schemas["SessionRequest"]["required"] == ["log"]
+    assert schemas["ErrorBody"]["required"] == ["came", "expected", "do"]
