@@ -17,7 +17,7 @@ from server.queries.alerts import Alert, LinkedWord
 
 SILENT_S = 120  # four heartbeat intervals of an idle station
 QUEUE_OLD_S = 300  # unsent scans older than this give an alert
-PRICELESS = 2**62  # the cost of lost scans is unknown: sorted before every alert with a cost
+UNKNOWN_COST = 2**62  # the cost of lost scans is unknown: sorted before every alert with a cost
 
 
 def of_stations(rows: list[dict[str, Any]], now_us: int, estimated: Mapping[str, int] | None = None) -> list[Alert]:
@@ -40,7 +40,7 @@ def of_hub_clock(doubt: str | None, suspects: int) -> Iterator[Alert]:
             (doubt.partition(". ")[0].rstrip("."),),
             "stations are given no time: set it right, then wipline-hub clock confirm",
             grave=True,
-            cost=PRICELESS,
+            cost=UNKNOWN_COST,
         )
     if suspects:
         yield Alert(
@@ -49,7 +49,7 @@ def of_hub_clock(doubt: str | None, suspects: int) -> Iterator[Alert]:
             (f"The hub's clock was wrong when stations were given the time, {suspects} times",),
             "times of scans are off: wipline-hub clock, then wipline-hub clock void",
             grave=True,
-            cost=PRICELESS,
+            cost=UNKNOWN_COST,
         )
 
 
@@ -62,7 +62,7 @@ def of_set_aside(rows: list[SetAsideRow]) -> list[Alert]:
             (f"{row.about} could not be folded and was set aside: {row.reason}",),
             set_aside.TO_DO,
             grave=True,
-            cost=PRICELESS,
+            cost=UNKNOWN_COST,
         )
         for row in rows
     ]
@@ -77,7 +77,7 @@ def of_not_permitted(rows: list[NotPermitted]) -> list[Alert]:
             ("Station ", LinkedWord("station", row.station, row.station), row.fact),
             "stored without effect; give it a new token" if row.claimed is None else "check which device it is",
             grave=row.claimed is None,
-            cost=PRICELESS,
+            cost=UNKNOWN_COST,
         )
         for row in rows
     ]
@@ -99,7 +99,7 @@ def _logs(row: dict[str, Any], _now_us: int) -> Iterator[Alert]:
                 (*_named(row), f" has a gap: {span} missing here"),
                 "check its journal before anything is pruned",
                 grave=True,
-                cost=PRICELESS,
+                cost=UNKNOWN_COST,
             )
         if log["forks"]:
             yield Alert(
@@ -108,7 +108,7 @@ def _logs(row: dict[str, Any], _now_us: int) -> Iterator[Alert]:
                 (*_named(row), f" wrote {log['forks']} numbers twice: it was restored or copied"),
                 f"both are kept; {name} continues in a new log",
                 grave=True,
-                cost=PRICELESS,
+                cost=UNKNOWN_COST,
             )
 
 
@@ -121,7 +121,7 @@ def _clone(row: dict[str, Any], now_us: int) -> Iterator[Alert]:
             (*_named(row), " sent under another station's log"),
             "a copied memory card? give it its own token",
             grave=True,
-            cost=PRICELESS,
+            cost=UNKNOWN_COST,
         )
 
 
@@ -169,7 +169,7 @@ def _missing_events(row: dict[str, Any], _now_us: int) -> Iterator[Alert]:
                 (*_named(row), missing.fact.format(events=events)),
                 missing.remedy,
                 grave=True,
-                cost=PRICELESS,
+                cost=UNKNOWN_COST,
             )
 
 

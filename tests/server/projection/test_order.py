@@ -105,7 +105,7 @@ def test_a_long_log_of_stored_scans_holds_nobody_up(floor: Any, stored: int) -> 
     floor.drain()
     with floor.store.read() as connection:
         engine_event.listen(connection.engine, "before_cursor_execute", lambda *told: asked.append(told[2]))
-        found = timeline._before(connection, one.log_id.hex(), timeline.FOR_EVER)
+        found = timeline._before(connection, one.log_id.hex(), timeline.MAX_SEQ)
     assert found is not None
     assert found[0] == stored + 1
     assert len(asked) <= 8, asked
