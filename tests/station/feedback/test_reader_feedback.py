@@ -18,11 +18,11 @@ from station.feedback.outputs.reader_feedback import ReaderFeedback
 from station.readers import reader_thread as module
 from station.readers.manager import ReaderManager
 from station.scan.work_queue import WorkQueue
-from tests.station.fixtures.reader_manager import Held
+from tests.station.fixtures.reader_manager import FakeReader
 from tests.station.fixtures.scan_pipeline import at
 
 
-class Scanner(Held):
+class Scanner(FakeReader):
     """A reader that can answer, and notes what it was told; `go` cleared, it hangs; `fails`, it raises."""
 
     def __init__(self, name: str) -> None:
@@ -59,7 +59,7 @@ def opened(monkeypatch: pytest.MonkeyPatch) -> dict[str, list[Any]]:
 
 def a_station(*rows: Row, room: int = 64) -> tuple[ReaderManager, list[Answer], list[str]]:
     """Readers that tell what is said, started; what was said, and what was logged."""
-    inbox = WorkQueue[Read | Dropped](room)
+    work_queue = WorkQueue[Read | Dropped](room)
     said, logged = list[Answer](), list[str]()
 
     def say(answer: Answer) -> None:
@@ -67,14 +67,14 @@ def a_station(*rows: Row, room: int = 64) -> tuple[ReaderManager, list[Answer], 
         readers.show_answer(answer)
 
     config = StationConfig(station="saw-1", stage="saw", reader=rows)
-    readers = ReaderManager(config, inbox, say, lambda what, **_: logged.append(what), lambda: None)
+    readers = ReaderManager(config, work_queue, say, lambda what, **_: logged.append(what), lambda: None)
     readers.start()
     until(lambda: [each.state for each in readers.status()] == ["ready"] * len(rows))
     return readers, said, logged
 
 
 def test_the_reader_that_scanned_is_told_and_no_other(opened: dict[str, list[Any]]) -> None:
-    left, right, mute = Scanner("left"), Scanner("right"), Held("mute")
+    left, right, mute = Scanner("left"), Scanner("right"), FakeReader("mute")
     opened |= {"/l": [left], "/r": [right], "/m": [mute]}
     readers, _, logged = a_station(Row("serial_line", "/l"), Row("serial_line", "/r"), Row("serial_line", "/m"))
     readers.show_answer(Red(Reason.NOT_SAVED, "x", reader="right"))

@@ -21,8 +21,8 @@ def test_what_was_pulled_out_while_nobody_looked_is_gone_and_what_stayed_is_not_
     monkeypatch.setattr("drivers.hotplug.Hotplug", udev.watch)
     monkeypatch.setattr("station.readers.hotplug.FIRST_PAUSE_S", 0.01)
     udev.there = [FIRST, SECOND]
-    begun, changes, roll = list["ReaderSpec"](), list[int](), ReaderRegistry(lambda *_, **__: None, lambda: None)
-    plugs = HotplugManager((), roll, dict, begun.append, lambda: changes.append(1))
+    begun, changes, registry = list["ReaderSpec"](), list[int](), ReaderRegistry(lambda *_, **__: None, lambda: None)
+    plugs = HotplugManager((), registry, dict, begun.append, lambda: changes.append(1))
     plugs.start()
     until(lambda: len(changes) == 2)
     udev.there = [SECOND]
@@ -33,5 +33,5 @@ def test_what_was_pulled_out_while_nobody_looked_is_gone_and_what_stayed_is_not_
     udev.happens(udev.device("add", FIRST))
     until(lambda: len(changes) == 5)
     assert [(each.settings["path"], each.gone.is_set()) for each in begun[2:]] == [(FIRST.node, False)]
-    assert roll.lines() == []
+    assert registry.lines() == []
     plugs.close()

@@ -14,19 +14,19 @@ from station.feedback.messages import TOO_FAST, Red
 from station.readers import reader_thread as module
 from station.scan.pipeline import ReaderSettings
 from station.status import ReaderStatus
-from tests.station.fixtures.reader_manager import Held, a_station
+from tests.station.fixtures.reader_manager import FakeReader, a_station
 from tests.station.fixtures.scan_pipeline import a_read
 
 
 def test_a_reader_that_is_not_there_is_opened_when_it_comes(opened: list[Any]) -> None:
     missing = DriverError(came="scans is not there.", expected="A pipe.", do="Make it: mkfifo scans")
-    held = Held()
+    held = FakeReader()
     opened += [missing, missing, missing, held]
-    readers, inbox, _, logged = a_station()
+    readers, work_queue, _, logged = a_station()
     readers.start()
     until(lambda: [each.state for each in readers.status()] == ["ready"])
     held.scans.put(a_read())
-    assert inbox.next_work(5) == a_read()
+    assert work_queue.next_work(5) == a_read()
     until(lambda: readers.status()[0].reads == 1)
     named = ("Reader 1 of the configuration names it.",)
     assert readers.status() == [ReaderStatus("replay", "replay-1", "ready", "", 1, a_read().boot_ns, named)]
@@ -35,45 +35,49 @@ def test_a_reader_that_is_not_there_is_opened_when_it_comes(opened: list[Any]) -
 
 
 def test_a_lost_reader_comes_back_under_its_name(opened: list[Any]) -> None:
-    first, second = Held("usb-1"), Held("usb-1")
+    first, second = FakeReader("usb-1"), FakeReader("usb-1")
     opened += [first, second]
-    readers, inbox, _, logged = a_station()
+    readers, work_queue, _, logged = a_station()
     readers.start()
     first.scans.put(a_read())
     first.scans.put(None)
     until(lambda: logged[-1:] == ["a reader is ready"] and "a reader is lost" in logged)
     second.scans.put(a_read(b"WO-2"))
-    assert [inbox.next_work(5), inbox.next_work(5)] == [a_read(), a_read(b"WO-2")]
+    assert [work_queue.next_work(5), work_queue.next_work(5)] == [a_read(), a_read(b"WO-2")]
     assert [(each.id, each.state) for each in readers.status()] == [("usb-1", "ready")]
     readers.close()
 
 
 def test_a_device_that_is_too_fast_is_answered_red_and_a_file_waits(opened: list[Any]) -> None:
-    device = Held()
+    device = FakeReader()
     opened.append(device)
-    readers, inbox, said, _ = a_station(room=2)
+    readers, work_queue, said, _ = a_station(room=2)
     readers.start()
     for number in range(3):
         device.scans.put(a_read(b"WO-%d" % number))
     until(lambda: said != [])
     assert said == [Red("not_saved", TOO_FAST)]
-    assert [inbox.next_work(1), inbox.next_work(1), inbox.next_work(0)] == [a_read(b"WO-0"), a_read(b"WO-1"), None]
+    assert [work_queue.next_work(1), work_queue.next_work(1), work_queue.next_work(0)] == [
+        a_read(b"WO-0"),
+        a_read(b"WO-1"),
+        None,
+    ]
     readers.close()
 
-    file = Held(lossless=True)
+    file = FakeReader(lossless=True)
     opened[:] = [file]
-    readers, inbox, said, _ = a_station(room=2)
+    readers, work_queue, said, _ = a_station(room=2)
     readers.start()
     for number in range(5):
         file.scans.put(a_read(b"WO-%d" % number))
     threading.Event().wait(0.05)
-    assert [inbox.next_work(5) for _ in range(5)] == [a_read(b"WO-%d" % number) for number in range(5)]
+    assert [work_queue.next_work(5) for _ in range(5)] == [a_read(b"WO-%d" % number) for number in range(5)]
     assert said == []
     readers.close()
 
 
 def test_a_storm_of_scans_is_answered_each_time_and_logged_now_and_then(opened: list[Any]) -> None:
-    device = Held("usb-storm")
+    device = FakeReader("usb-storm")
     opened.append(device)
     readers, _, said, logged = a_station(room=1)
     readers.start()
@@ -85,7 +89,7 @@ def test_a_storm_of_scans_is_answered_each_time_and_logged_now_and_then(opened: 
 
 
 def test_a_reader_stands_where_its_row_says(opened: list[Any]) -> None:
-    opened.append(Held("replay-1"))
+    opened.append(FakeReader("replay-1"))
     readers, *_ = a_station(Row("replay", "scans", stage="mill", bench="left", action="out"))
     readers.start()
     until(lambda: [each.state for each in readers.status()] == ["ready"])
@@ -102,9 +106,9 @@ def test_a_scanner_that_is_configured_and_not_there_is_named() -> None:
 def test_a_serial_reader_is_opened_with_the_speed_and_parity_of_its_row(monkeypatch: pytest.MonkeyPatch) -> None:
     asked: queue.Queue[tuple[str, Mapping[str, str | None]]] = queue.Queue()
 
-    def open_driver(kind: str, settings: Mapping[str, str | None]) -> Held:
+    def open_driver(kind: str, settings: Mapping[str, str | None]) -> FakeReader:
         asked.put((kind, settings))
-        return Held()
+        return FakeReader()
 
     monkeypatch.setattr(module, "open_driver", open_driver)
     readers, *_ = a_station(Row("serial_line", "/dev/ttyS0", baud=19_200, parity="even"))

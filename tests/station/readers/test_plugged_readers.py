@@ -21,7 +21,7 @@ from station.readers.profile_store import KEYPAD, ProfileStore, ReaderProfile, b
 from station.readers.registry import MAX_LINES
 from station.scan.pipeline import ReaderSettings
 from station.scan.work_queue import WorkQueue
-from tests.station.fixtures.reader_manager import Held, Watches, a_station
+from tests.station.fixtures.reader_manager import FakeReader, Watches, a_station
 from tests.station.fixtures.scan_pipeline import a_read
 
 SCANNER = DeviceInfo(
@@ -34,12 +34,12 @@ def test_a_scanner_that_is_plugged_in_is_read_and_comes_back_as_itself_and_a_per
     monkeypatch: pytest.MonkeyPatch, plugs: Watches
 ) -> None:
     asked: list[tuple[str | None, str | None]] = []
-    first, second = Held("usb-05e0-1200-SN77"), Held("usb-05e0-1200-SN77")
+    first, second = FakeReader("usb-05e0-1200-SN77"), FakeReader("usb-05e0-1200-SN77")
     given = iter((first, second))
 
-    def open_driver(_kind: str, settings: Mapping[str, str | None]) -> Held:
+    def open_driver(_kind: str, settings: Mapping[str, str | None]) -> FakeReader:
         if settings["listen"]:
-            return Held("a person's")
+            return FakeReader("a person's")
         asked.append((settings["path"], settings["layout"]))
         return next(given)
 
@@ -48,7 +48,7 @@ def test_a_scanner_that_is_plugged_in_is_read_and_comes_back_as_itself_and_a_per
 
     monkeypatch.setattr(module, "open_driver", open_driver)
     monkeypatch.setattr(module, "FIRST_PAUSE_S", 0.5)  # udev's word comes some 50 ms behind the lost device
-    readers, inbox, _, _ = a_station(Row("keyboard", stage="mill", layout="de"))
+    readers, work_queue, _, _ = a_station(Row("keyboard", stage="mill", layout="de"))
     readers.start()
     for change in (DeviceAdded(KEYBOARD), DeviceAdded(SCANNER), DeviceAdded(SCANNER)):
         plugs.put(change)
@@ -58,7 +58,7 @@ def test_a_scanner_that_is_plugged_in_is_read_and_comes_back_as_itself_and_a_per
         "It looks like a person's keyboard, so it is only listened to, until it types the setup sheet.", "usb 413c:2113",
     )  # fmt: skip
     first.scans.put(a_read())
-    assert inbox.next_work(5) == a_read()
+    assert work_queue.next_work(5) == a_read()
     assert readers.reader_settings("usb-05e0-1200-SN77") == ReaderSettings(None, "mill", None)
     first.scans.put(None)
     plugs.put(DeviceRemoved(SCANNER))
@@ -67,7 +67,7 @@ def test_a_scanner_that_is_plugged_in_is_read_and_comes_back_as_itself_and_a_per
     until(lambda: states() == ["ready"])
     plugs.put(DeviceRemoved(KEYBOARD))
     second.scans.put(a_read(b"WO-2"))
-    assert inbox.next_work(5) == a_read(b"WO-2")
+    assert work_queue.next_work(5) == a_read(b"WO-2")
     assert asked == [("/dev/input/event3", "de"), ("/dev/input/event9", "de")]
     readers.close()
 
@@ -75,13 +75,13 @@ def test_a_scanner_that_is_plugged_in_is_read_and_comes_back_as_itself_and_a_per
 def test_a_scanner_that_comes_back_as_another_for_ever_costs_bounded_threads_and_memory(
     monkeypatch: pytest.MonkeyPatch, plugs: Watches
 ) -> None:
-    taken: list[Held] = []
+    taken: list[FakeReader] = []
     plugged = threading.Event()
 
-    def open_driver(_kind: str, _settings: Mapping[str, str | None]) -> Held:
+    def open_driver(_kind: str, _settings: Mapping[str, str | None]) -> FakeReader:
         if not plugged.is_set():
             raise DriverError(came="It is gone.", expected="A plug.", do="Plug it in.")
-        taken.append(Held(f"usb-05e0-1200-S{len(taken)}"))
+        taken.append(FakeReader(f"usb-05e0-1200-S{len(taken)}"))
         return taken[-1]
 
     monkeypatch.setattr(module, "open_driver", open_driver)
@@ -108,10 +108,10 @@ def test_stored_scans_of_a_scanner_that_was_pulled_out_are_waited_for_and_no_lon
     monkeypatch: pytest.MonkeyPatch, plugs: Watches
 ) -> None:
     monkeypatch.setattr("station.readers.manager.END_S", 0.5)
-    monkeypatch.setattr(Held, "kind", "keyboard")
-    scanners = {f"/dev/input/event{number}": Held(f"usb-{number}") for number in range(4)}
+    monkeypatch.setattr(FakeReader, "kind", "keyboard")
+    scanners = {f"/dev/input/event{number}": FakeReader(f"usb-{number}") for number in range(4)}
     monkeypatch.setattr(module, "open_driver", lambda _kind, settings: scanners[settings["path"]])
-    readers, inbox, *_ = a_station(Row("keyboard"), room=1)
+    readers, work_queue, *_ = a_station(Row("keyboard"), room=1)
     readers.start()
     for node, scanner in scanners.items():
         plugs.put(DeviceAdded(replace(SCANNER, node=node, serial=node)))
@@ -124,7 +124,7 @@ def test_stored_scans_of_a_scanner_that_was_pulled_out_are_waited_for_and_no_lon
     began_s = time.monotonic()
     readers.close()
     assert 0.5 <= time.monotonic() - began_s < 1.5
-    while inbox.next_work(0.2) is not None:
+    while work_queue.next_work(0.2) is not None:
         pass
 
 
@@ -134,9 +134,9 @@ def test_a_point_of_sale_scanner_that_a_row_names_is_opened_once_and_its_twin_to
 ) -> None:
     asked: list[str | None] = []
 
-    def open_driver(_kind: str, settings: Mapping[str, str | None]) -> Held:
+    def open_driver(_kind: str, settings: Mapping[str, str | None]) -> FakeReader:
         asked.append(settings["path"])
-        return Held(f"usb-05e0-1200-S{len(asked)}")
+        return FakeReader(f"usb-05e0-1200-S{len(asked)}")
 
     monkeypatch.setattr(module, "open_driver", open_driver)
     readers, *_ = a_station(row)
@@ -150,7 +150,7 @@ def test_a_point_of_sale_scanner_that_a_row_names_is_opened_once_and_its_twin_to
     readers.close()
 
 
-class Teachable(Held):
+class Teachable(FakeReader):
     """One that can be taught, and notes its profile."""
 
     def __init__(self, name: str) -> None:

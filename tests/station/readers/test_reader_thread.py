@@ -30,7 +30,7 @@ def test_what_a_device_has_shown_is_kept_and_told_to_it_at_the_next_opening(
     assert station.taught.of("usb-1") == ReaderProfile(
         profile={"layout": "de"}, words="The layout is de. GS comes as Ctrl+]."
     )
-    (line,) = station.roll.lines()
+    (line,) = station.registry.lines()
     assert (line.evidence, line.taught, line.mend) == (
         (*SHEET.evidence, "usb 1a86:5723"), "The layout is de. GS comes as Ctrl+].", FORGET_IT.format("usb-1"),
     )  # fmt: skip
@@ -78,11 +78,11 @@ def test_a_reader_that_was_tried_in_vain_before_udev_said_that_it_is_gone_stays_
     reading = station.reads()
     scanner.says.put("lost")
     until(lambda: station.state() == ["waiting"])
-    assert [each.id for each in station.roll.lines()] == ["usb-1"]
+    assert [each.id for each in station.registry.lines()] == ["usb-1"]
     reading.spec.gone.set()
     reading.retry_now()
     until(lambda: station.state() == ["lost"])
-    (line,) = station.roll.lines()
+    (line,) = station.registry.lines()
     assert (line.id, line.why) == ("usb-1", "Unplugged. A plug. Plug it in.")
 
 
@@ -91,7 +91,7 @@ def test_a_device_that_was_pulled_out_is_not_tried_again_at_its_node(
 ) -> None:
     first, second = Scanner(), Scanner()
     station = Station(tmp_path, monkeypatch, first, second, Scanner())
-    pulled = ReaderThread(ReaderSpec("event3", "keyboard", {}, names=("usb-1",)), station.desk)
+    pulled = ReaderThread(ReaderSpec("event3", "keyboard", {}, names=("usb-1",)), station.context)
     pulled.start()
     until(lambda: station.state() == ["ready"])
     first.says.put("lost")
@@ -101,7 +101,7 @@ def test_a_device_that_was_pulled_out_is_not_tried_again_at_its_node(
     pulled.spec.gone.set()
     assert not until_or_not(lambda: len(station.asked) > 1, within_s=0.2)
     monkeypatch.setattr(module, "UNPLUGGED_S", 0.01)  # udev says nothing: it was lost for another reason
-    stays = ReaderThread(ReaderSpec("event4", "keyboard", {}, names=("usb-1",)), station.desk)
+    stays = ReaderThread(ReaderSpec("event4", "keyboard", {}, names=("usb-1",)), station.context)
     stays.start()
     until(lambda: len(station.asked) == 2)
     second.says.put("lost")
@@ -127,7 +127,7 @@ def test_a_port_that_turns_out_a_scanner_is_opened_again_as_that(
     rfid.says.put(ProfileLearned("serial_line", "usb-1", 5, ("It names the kind of code.",), '{"aim": true}'))
     until(lambda: line.taught != [])
     assert (station.asked, line.taught) == ([("serial_rfid", "yes"), ("serial_line", None)], [(2, '{"aim": true}')])
-    until(lambda: [(each.kind, each.state) for each in station.roll.lines()] == [("serial_line", "ready")])
+    until(lambda: [(each.kind, each.state) for each in station.registry.lines()] == [("serial_line", "ready")])
     assert [type(each) for each in station.said] == [Notice]
     assert station.said[0].text == "This scanner is set up now. Scan again to try it."
     reading.close()
