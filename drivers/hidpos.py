@@ -26,11 +26,10 @@ from drivers.decode.hid.scanned_data import ScannedDataDecoder, layouts
 from drivers.decode.hid.scanner_commands import CommandReport, ScannerUsage, command_reports, enabling
 from drivers.decode.keyboard.keys import LostScan
 from drivers.decode.serial.serial_lines import SerialScan
+from drivers.platform import ROOT
 from drivers.platform.device_handle import DeviceHandle, Hold
 from drivers.platform.errors import refused, unplugged
 
-SYS_HIDRAW = Path("/sys/class/hidraw")
-DEV = Path("/dev")
 BEEPS = {
     "green": ScannerUsage.GOOD_READ_BEEP,
     "amber": ScannerUsage.NOT_ON_FILE_BEEP,
@@ -61,14 +60,14 @@ def scanner_at(node: str) -> DeviceInfo | None:
     return replace(device.facts, hints=(device.why,)) if device is not None and device.is_scanner else None
 
 
-def open_device(settings: Settings) -> Driver:
+def open_device(settings: Settings, root: Path = ROOT) -> Driver:
     """Open the scanner at `path`, else the first that `match` names, else the first that is plugged in.
 
     Raises `DriverError`.
     """
     path = settings.get("path")
-    connected = present()
-    at_path = hid_device_at(path) if path else None
+    connected = present(root)
+    at_path = hid_device_at(path, root) if path else None
     refusal = _nothing_there(settings)
     for device in [at_path] if at_path else [] if path else connected:
         if not named(device.facts, settings):
@@ -77,23 +76,24 @@ def open_device(settings: Settings) -> Driver:
             refusal = _no_scanner(device) if path or settings.get("match") else refusal
             continue
         try:
-            return _open(device, device.descriptor, reader_id(device.facts, [other.facts for other in connected]))
+            return open_hidraw(device, reader_id(device.facts, [other.facts for other in connected]), root)
         except OSError as error:
             refusal = refused(device.facts, error)  # another device of the same kind may be free
     raise refusal
 
 
-def present() -> list[Hidraw]:
+def present(root: Path = ROOT) -> list[Hidraw]:
     """Every HID device that is plugged in, by its number."""
-    nodes = [path.name for path in SYS_HIDRAW.glob("hidraw*") if path.name.removeprefix("hidraw").isdecimal()]
+    folders = (root / "sys/class/hidraw").glob("hidraw*")
+    nodes = [path.name for path in folders if path.name.removeprefix("hidraw").isdecimal()]
     nodes.sort(key=lambda name: int(name.removeprefix("hidraw")))
-    return [device for name in nodes if (device := hid_device_at(str(DEV / name))) is not None]
+    return [device for name in nodes if (device := hid_device_at(str(root / "dev" / name), root)) is not None]
 
 
-def hid_device_at(path: str) -> Hidraw | None:
+def hid_device_at(path: str, root: Path = ROOT) -> Hidraw | None:
     """The HID device behind `/dev/hidrawN` or a link to it, from sysfs; None if there is none."""
     node = Path(path).resolve()
-    folder = SYS_HIDRAW / node.name / "device"
+    folder = root / "sys/class/hidraw" / node.name / "device"
     try:
         uevent = dict(line.partition("=")[::2] for line in (folder / "uevent").read_text(errors="replace").splitlines())
         bus, vendor, product = (int(number, 16) for number in uevent["HID_ID"].split(":"))
@@ -127,14 +127,19 @@ def _classify(facts: DeviceInfo, descriptor: bytes) -> Hidraw:
     return Hidraw(facts, "Its report descriptor has Bar Code Scanner data (page 8C).", report_descriptor)
 
 
-def _open(device: Hidraw, descriptor: ReportDescriptor, reader: str) -> "HidPos":
-    """Open, lock, check and enable a scanner. Raises OSError; the device is then closed."""
-    facts = device.facts
+def open_hidraw(device: Hidraw, reader: str, root: Path = ROOT) -> "HidPos":
+    """Open, lock, check and enable a scanner that was found in sysfs; `reader` is its id.
+
+    Raises OSError: ENODEV if it is no scanner, or its node belongs to another device by now. The device is then closed.
+    """
+    facts, descriptor = device.facts, device.descriptor
+    if descriptor is None:
+        raise OSError(errno.ENODEV, os.strerror(errno.ENODEV))
     opened, opened_ns = _open_node(facts.node), boot_ns()
     try:
         # hidraw has no exclusive open: without the lock two stations would each record the scan.
         fcntl.flock(opened, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        _check_unchanged(device)
+        _check_unchanged(device, root)
     except OSError:
         os.close(opened)
         raise
@@ -145,9 +150,9 @@ def _open(device: Hidraw, descriptor: ReportDescriptor, reader: str) -> "HidPos"
     return HidPos(opened, reader, facts.name, descriptor, opened_ns=opened_ns)
 
 
-def _check_unchanged(device: Hidraw) -> None:
+def _check_unchanged(device: Hidraw, root: Path) -> None:
     """Raise OSError if the node belongs to another device by now, a keyboard for instance."""
-    now = hid_device_at(device.facts.node)
+    now = hid_device_at(device.facts.node, root)
     if now is None or now.descriptor != device.descriptor or now.facts != replace(device.facts, links=()):
         raise OSError(errno.ENODEV, os.strerror(errno.ENODEV))
 

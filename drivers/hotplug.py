@@ -13,7 +13,7 @@ first and `DeviceRemoved` follows. When it is plugged in again, `DeviceAdded` fo
 
 import errno
 import struct
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -23,7 +23,7 @@ from drivers import hidpos, missing
 from drivers.decode.detect.device_info import DeviceInfo, is_pointer, keys_in, types_codes
 from drivers.decode.detect.device_policy import CARDS_TOO, DevicePolicy, verdict
 from drivers.decode.detect.security_tokens import ICCD
-from drivers.platform import serial_ports, usb_sysfs
+from drivers.platform import ROOT, serial_ports, usb_sysfs
 from drivers.platform.device_handle import DeviceHandle
 
 if TYPE_CHECKING:
@@ -31,9 +31,6 @@ if TYPE_CHECKING:
 
 __all__ = ["DeviceAdded", "DeviceInfo", "DevicePolicy", "DeviceRemoved", "Hotplug", "facts_of", "present", "verdict"]
 
-SYS = Path("/sys")
-SYS_INPUT = Path("/sys/class/input")
-DEV_INPUT = Path("/dev/input")
 SMART_CARD_CLASS = "0b"
 ICCD_PROTOCOLS = frozenset({"01", "02"})
 LINKS_MAX = 8  # symbolic links from a path to its node
@@ -54,24 +51,129 @@ class DeviceRemoved:
     facts: DeviceInfo
 
 
+def present(root: Path = ROOT) -> list[DeviceInfo]:
+    """Every input device that is plugged in now, from sysfs alone."""
+    folders = (root / "sys/class/input").glob("event*")
+    names = sorted((path.name for path in folders), key=lambda name: int(name.removeprefix("event")))
+    return [facts for name in names if (facts := facts_of(str(root / "dev/input" / name), root)) is not None]
+
+
+def facts_of(node: str, root: Path = ROOT) -> DeviceInfo | None:
+    """The input device behind `/dev/input/eventN` or a link to it, from sysfs; None if there is none.
+
+    sysfs also has the ids of devices for which udev has none (Bluetooth, uhid).
+    """
+    real = _event_node(Path(node), root)
+    folder = root / "sys/class/input" / real.name / "device"
+    attributes: dict[str, str] = {}
+    for name in ("name", "id/bustype", "id/vendor", "id/product", "capabilities/key"):
+        try:
+            attributes[name] = (folder / name).read_text(errors="replace").strip()
+        except OSError:
+            return None
+    for name in ("uniq", "phys", "capabilities/rel", "capabilities/abs"):
+        with suppress(OSError):
+            attributes[name] = (folder / name).read_text(errors="replace").strip()
+    keys, relative, absolute = (
+        keys_in(attributes.get(f"capabilities/{kind}", ""), _LONG_BITS) for kind in ("key", "rel", "abs")
+    )
+    return DeviceInfo(
+        node=str(real),
+        name=attributes["name"],
+        bus=int(attributes["id/bustype"], 16),
+        vendor=int(attributes["id/vendor"], 16),
+        product=int(attributes["id/product"], 16),
+        serial=attributes.get("uniq", ""),
+        place=attributes.get("phys", "").rpartition("/input")[0] or attributes.get("phys", "") or real.name,
+        types=types_codes(keys),
+        points=is_pointer(relative, absolute),
+        links=tuple(sorted({*_links(real, root), node} - {str(real)})),
+        hints=(CARDS_TOO,) if usb_sysfs.reads_cards(folder.resolve()) else (),
+    )
+
+
+def smart_card_reader_of(path: str, root: Path = ROOT) -> DeviceInfo | None:
+    """The USB device of the smart card interface (class 0B) at this sysfs path; None for any other interface."""
+    interface = root / "sys" / path.lstrip("/")
+    with suppress(OSError):
+        if (interface / "bInterfaceClass").read_text().strip() == SMART_CARD_CLASS:
+            facts = serial_ports.usb_device(interface, str(interface), "usb")
+            protocol = (interface / "bInterfaceProtocol").read_text().strip()
+            return replace(facts, hints=(ICCD,)) if facts is not None and protocol in ICCD_PROTOCOLS else facts
+    return None
+
+
+def _links(node: Path, root: Path) -> Iterator[str]:
+    """udev's links to the node: by id and by path."""
+    for folder in ("by-id", "by-path"):
+        with suppress(OSError):  # udev may remove a link at this moment
+            for link in (root / "dev/input" / folder).iterdir():
+                if link.readlink().name == node.name:
+                    yield str(link)
+
+
+def _event_node(path: Path, root: Path) -> Path:
+    """The event node that a path leads to. Links are read, not opened, so no permission on the node is needed."""
+    for _ in range(LINKS_MAX):
+        if (root / "sys/class/input" / path.name).exists() or not path.is_symlink():
+            break
+        path = path.parent / path.readlink()
+    return root / "dev/input" / path.name
+
+
+DeviceReaders = Mapping[str, Callable[[str], DeviceInfo | None]]
+"""For each udev subsystem, the function that reads a device from sysfs."""
+DEVICE_READERS: DeviceReaders = {
+    "input": facts_of,
+    "tty": serial_ports.facts_of,
+    "hidraw": hidpos.scanner_at,
+    "usb": smart_card_reader_of,
+}
+"""The subsystems of all devices that may be readers, in the order of the first listing."""
+
+
+def _key(device: "pyudev.Device") -> str | None:
+    """The key of a device while it is plugged in: its node, or the sysfs path of a USB interface."""
+    if device.subsystem == "usb":
+        return str(device.device_path) if device.device_type == "usb_interface" else None
+    prefix = {"input": "event", "tty": "tty", "hidraw": "hidraw"}[device.subsystem]
+    return str(device.device_node) if device.device_node and device.sys_name.startswith(prefix) else None
+
+
+def connect(subsystems: Iterable[str]) -> "tuple[pyudev.Context, pyudev.Monitor]":
+    """Connect to udev: its context, and a started monitor of these subsystems. Raises `DriverError`."""
+    try:
+        import pyudev
+
+        context = pyudev.Context()
+    except ImportError as error:  # pyudev raises it for a missing libudev as well
+        raise missing(package="pyudev", debian="python3-pyudev libudev1") from error
+    monitor = pyudev.Monitor.from_netlink(context)
+    for subsystem in subsystems:
+        monitor.filter_by(subsystem)
+    monitor.start()
+    return context, monitor
+
+
 class Hotplug:
     """Watches the devices of this machine that may be readers. Raises `DriverError` if pyudev or libudev is missing.
 
     `known`: the devices that an earlier watch reported, by key; this watch updates it. Devices removed in between are
     reported as `DeviceRemoved`.
+
+    `device_readers` has the udev subsystems to watch. `connect` returns udev's context, and a started monitor of them.
     """
 
-    def __init__(self, known: dict[str, DeviceInfo] | None = None) -> None:
-        try:
-            import pyudev
-
-            self._context = pyudev.Context()
-        except ImportError as error:  # pyudev raises it for a missing libudev as well
-            raise missing(package="pyudev", debian="python3-pyudev libudev1") from error
-        self._monitor = pyudev.Monitor.from_netlink(self._context)
-        for subsystem in DEVICE_READERS:
-            self._monitor.filter_by(subsystem)
-        self._monitor.start()  # before the first listing, so that no change in between is missed
+    def __init__(
+        self,
+        known: dict[str, DeviceInfo] | None = None,
+        *,
+        device_readers: DeviceReaders = DEVICE_READERS,
+        connect: Callable[[Iterable[str]], "tuple[pyudev.Context, pyudev.Monitor]"] = connect,
+    ) -> None:
+        self._device_readers = device_readers
+        # Connected before the first listing, so that no change in between is missed.
+        self._context, self._monitor = connect(device_readers)
         self._known: dict[str, DeviceInfo] = {} if known is None else known
         self._handle = DeviceHandle(self._release_monitor)
 
@@ -112,7 +214,7 @@ class Hotplug:
             yield from self._add(key, device)
 
     def _add(self, key: str, device: "pyudev.Device") -> Iterator[DeviceAdded | DeviceRemoved]:
-        facts = DEVICE_READERS[device.subsystem](key)
+        facts = self._device_readers[device.subsystem](key)
         if facts is None:
             return  # removed meanwhile, or no possible reader
         facts = replace(facts, links=tuple(sorted({*facts.links, *device.device_links})))
@@ -126,7 +228,7 @@ class Hotplug:
         """List all devices and yield the differences from `known`: removals first, then every listed device."""
         listed = {
             key: device
-            for subsystem in DEVICE_READERS
+            for subsystem in self._device_readers
             for device in self._context.list_devices(subsystem=subsystem)
             if (key := _key(device)) is not None
         }
@@ -138,89 +240,3 @@ class Hotplug:
     def _release_monitor(self) -> None:
         # pyudev closes the socket when the last reference to the monitor is dropped.
         del self._monitor
-
-
-def present() -> list[DeviceInfo]:
-    """Every input device that is plugged in now, from sysfs alone."""
-    nodes = sorted(SYS_INPUT.glob("event*"), key=lambda path: int(path.name.removeprefix("event")))
-    return [facts for path in nodes if (facts := facts_of(f"/dev/input/{path.name}")) is not None]
-
-
-def facts_of(node: str) -> DeviceInfo | None:
-    """The input device behind `/dev/input/eventN` or a link to it, from sysfs; None if there is none.
-
-    sysfs also has the ids of devices for which udev has none (Bluetooth, uhid).
-    """
-    real = _event_node(Path(node))
-    folder = SYS_INPUT / real.name / "device"
-    attributes: dict[str, str] = {}
-    for name in ("name", "id/bustype", "id/vendor", "id/product", "capabilities/key"):
-        try:
-            attributes[name] = (folder / name).read_text(errors="replace").strip()
-        except OSError:
-            return None
-    for name in ("uniq", "phys", "capabilities/rel", "capabilities/abs"):
-        with suppress(OSError):
-            attributes[name] = (folder / name).read_text(errors="replace").strip()
-    keys, relative, absolute = (
-        keys_in(attributes.get(f"capabilities/{kind}", ""), _LONG_BITS) for kind in ("key", "rel", "abs")
-    )
-    return DeviceInfo(
-        node=str(real),
-        name=attributes["name"],
-        bus=int(attributes["id/bustype"], 16),
-        vendor=int(attributes["id/vendor"], 16),
-        product=int(attributes["id/product"], 16),
-        serial=attributes.get("uniq", ""),
-        place=attributes.get("phys", "").rpartition("/input")[0] or attributes.get("phys", "") or real.name,
-        types=types_codes(keys),
-        points=is_pointer(relative, absolute),
-        links=tuple(sorted({*_links(real), node} - {str(real)})),
-        hints=(CARDS_TOO,) if usb_sysfs.reads_cards(folder.resolve()) else (),
-    )
-
-
-def smart_card_reader_of(path: str) -> DeviceInfo | None:
-    """The USB device of the smart card interface (class 0B) at this sysfs path; None for any other interface."""
-    interface = SYS / path.lstrip("/")
-    with suppress(OSError):
-        if (interface / "bInterfaceClass").read_text().strip() == SMART_CARD_CLASS:
-            facts = serial_ports.usb_device(interface, str(interface), "usb")
-            protocol = (interface / "bInterfaceProtocol").read_text().strip()
-            return replace(facts, hints=(ICCD,)) if facts is not None and protocol in ICCD_PROTOCOLS else facts
-    return None
-
-
-def _key(device: "pyudev.Device") -> str | None:
-    """The key of a device while it is plugged in: its node, or the sysfs path of a USB interface."""
-    if device.subsystem == "usb":
-        return str(device.device_path) if device.device_type == "usb_interface" else None
-    prefix = {"input": "event", "tty": "tty", "hidraw": "hidraw"}[device.subsystem]
-    return str(device.device_node) if device.device_node and device.sys_name.startswith(prefix) else None
-
-
-DEVICE_READERS: Mapping[str, Callable[[str], DeviceInfo | None]] = {
-    "input": facts_of,
-    "tty": serial_ports.facts_of,
-    "hidraw": hidpos.scanner_at,
-    "usb": smart_card_reader_of,
-}
-"""The function that reads a device of each udev subsystem from sysfs, in the order of the first listing."""
-
-
-def _links(node: Path) -> Iterator[str]:
-    """udev's links to the node: by id and by path."""
-    for folder in ("by-id", "by-path"):
-        with suppress(OSError):  # udev may remove a link at this moment
-            for link in (DEV_INPUT / folder).iterdir():
-                if link.readlink().name == node.name:
-                    yield str(link)
-
-
-def _event_node(path: Path) -> Path:
-    """The event node that a path leads to. Links are read, not opened, so no permission on the node is needed."""
-    for _ in range(LINKS_MAX):
-        if (SYS_INPUT / path.name).exists() or not path.is_symlink():
-            break
-        path = path.parent / path.readlink()
-    return DEV_INPUT / path.name

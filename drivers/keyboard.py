@@ -10,6 +10,7 @@ import os
 import struct
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from drivers import (
@@ -33,7 +34,7 @@ from drivers.decode.keyboard.keys import HAND_GAP_S, KeyEvent, LostScan, TypedSc
 from drivers.decode.keyboard.profile import LEARNED, ScannerProfile, dict_of, text_of
 from drivers.decode.setup_sheet.sheet_detector import ProfileFailure
 from drivers.hotplug import facts_of, present
-from drivers.platform import xkb
+from drivers.platform import ROOT, xkb
 from drivers.platform.device_handle import DeviceHandle, Hold
 from drivers.platform.errors import not_a_scanner, nothing_there, refused, unplugged
 from drivers.platform.sheet_listener import KeySheetListener, SheetResult, taught
@@ -74,7 +75,7 @@ class KeyboardDevice:
     hold: Hold = DeviceHandle
 
 
-def open_device(settings: Settings) -> Driver:
+def open_device(settings: Settings, root: Path = ROOT) -> Driver:
     """Open and grab the scanner at `path`, else the first that `match` names, else the first that is plugged in.
 
     `profile` is the learned profile as JSON (`drivers.decode.keyboard.profile`). `layout`, a name of xkb-data, takes
@@ -85,10 +86,10 @@ def open_device(settings: Settings) -> Driver:
         import evdev
     except ImportError as error:
         raise missing(package="evdev", debian="python3-evdev") from error
-    layout, profile = _layout_and_profile(settings)
-    connected = present()
+    layout, profile = layout_and_profile(settings)
+    connected = present(root)
     path = settings.get("path")
-    at_path = facts_of(path) if path else None
+    at_path = facts_of(path, root) if path else None
     # The settings are the only configured reader: a device is used if they name it or leave the choice open.
     configured = {"path": path, "match": settings.get("match")}
     refusal = nothing_there(settings)
@@ -106,8 +107,11 @@ def open_device(settings: Settings) -> Driver:
     raise refusal
 
 
-def _layout_and_profile(settings: Settings) -> tuple[KeyLayout, ScannerProfile]:
-    """The keyboard layout that the scanner types for, and its profile."""
+def layout_and_profile(settings: Settings) -> tuple[KeyLayout, ScannerProfile]:
+    """The keyboard layout that the scanner types for, and its profile, from `profile` and `layout` of the settings.
+
+    Raises `DriverError` if the layout is unknown or the profile cannot be used.
+    """
     profile, name = taught(settings.get("profile")), settings.get("layout")
     if name and name != profile.layout:
         profile = replace(profile, layout=name, keys={}, alike=())
@@ -194,7 +198,7 @@ class Keyboard:
             self._use_profile(profile, caps_lock=self._device.caps_lock, opened_ns=self._device.opened_ns)
 
     def _use_profile(self, profile: str, *, caps_lock: bool, opened_ns: int | None = None) -> None:
-        layout, self._profile = _layout_and_profile({"profile": profile, "layout": self._fixed_layout})
+        layout, self._profile = layout_and_profile({"profile": profile, "layout": self._fixed_layout})
         self._decoder = WedgeDecoder(layout, self._profile, caps_lock=caps_lock, opened_ns=opened_ns)
 
     def reads(self) -> Iterator[Outcome]:

@@ -7,7 +7,7 @@ threads of pyscard do not survive a restart of pcscd. An ACR122 shows answers wi
 
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import closing, suppress
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from drivers import DeviceLost, Driver, DriverError, Dropped, Read, Settings, TagRemoved, gone_of, missing, read_of
 from drivers.capture.recorder import CaptureWriter, CapturingPcsc
@@ -20,27 +20,42 @@ from drivers.decode.tags.pcsc_slots import for_cards, is_contactless
 from drivers.decode.tags.presence import TagDeparture, TagPresence
 from drivers.decode.tags.smartcard import GET_UID, answered
 from drivers.platform.device_handle import DeviceHandle, Hold
-from drivers.platform.multi_slot import MultiSlotReader
-from drivers.platform.pcsc_devices import ChosenDevice, choose, devices, slots_in_use
+from drivers.platform.multi_slot import SEARCH_INTERVAL_S, MultiSlotReader
+from drivers.platform.pcsc_devices import HOST, ChosenDevice, PcscHost
 from drivers.platform.pcsc_interface import NoReader, PcscCard, PcscReaderState, PcscService, ServiceGone
 
-WAIT_S = 1.0
-"""The longest wait for one change. A `close` just before a wait begins takes effect at its end."""
-SOON_S = 0.1
-"""The same while an answer may have to be shown on the reader."""
-ANSWER_S = 4.0
-"""An answer arrives within this time after a card: the latest is red after 3 s."""
-NDEF_S = 1.0
-"""The longest time for reading a card's message; the operator waits for the answer meanwhile."""
-RESTART_S = 10.0
-"""The longest absence of pcscd before its readers count as lost."""
-RETRY_S = 0.2
-LEAVE_S = 1.0
-BUILT_IN_S = 2.0
-"""A contact card without number that is in the slot so soon after the opening is ignored: it is built in."""
 UNPLUGGED = "was unplugged"
 SERVICE_ENDED = "is out of reach: the smart card service pcscd has ended"
 _NS = 1_000_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class PcscTimings:
+    """The times of a card reader, in seconds.
+
+    `wait_s`: the longest wait for one change. A `close` just before a wait begins takes effect at its end. `soon_s`: the
+    same for `answer_s` after a card, while an answer may have to be shown on the reader: the latest is red after 3 s.
+
+    `ndef_s`: the longest time for reading a card's message; the operator waits for the answer meanwhile. `leave_s`: a card
+    that is missing for so long has left. `built_in_s`: a contact card without number that is in the slot so soon after the
+    opening is ignored: it is built in.
+
+    `restart_s`: the longest absence of pcscd before its readers count as lost; `retry_s`: the pause between two attempts to
+    reach it. `search_interval_s`: the interval of the search for more slots.
+    """
+
+    wait_s: float = 1.0
+    soon_s: float = 0.1
+    answer_s: float = 4.0
+    ndef_s: float = 1.0
+    leave_s: float = 1.0
+    built_in_s: float = 2.0
+    restart_s: float = 10.0
+    retry_s: float = 0.2
+    search_interval_s: float = SEARCH_INTERVAL_S
+
+
+TIMINGS = PcscTimings()
 
 
 def open_device(settings: Settings) -> Driver:
@@ -57,48 +72,64 @@ def open_device(settings: Settings) -> Driver:
     return open_reader(service, settings, PyscardService)
 
 
-def open_reader(service: PcscService, settings: Settings, another: Callable[[], PcscService] | None = None) -> Driver:
+def open_reader(
+    service: PcscService,
+    settings: Settings,
+    another: Callable[[], PcscService] | None = None,
+    *,
+    host: PcscHost = HOST,
+    timings: PcscTimings = TIMINGS,
+) -> Driver:
     """As `open_device`, with this service. `another` makes a service for each further slot of the device."""
     try:
-        chosen = choose(service, settings)
+        chosen = host.choose(service, settings)
     except DriverError:
         service.close()
         raise
     another = another or (lambda: service)
-    slots = [Pcsc(service, chosen.names[0], chosen.reader, at=chosen.at)]
+
+    def open_slot(service: PcscService, name: str) -> Pcsc:
+        return Pcsc(service, name, chosen.reader, at=chosen.at, host=host, timings=timings)
+
+    slots = [open_slot(service, chosen.names[0])]
     if settings.get("alone") or (chosen.at is None and len(chosen.names) == 1):
         return slots[0]
     try:
-        slots += [_slot(another(), name, chosen) for name in chosen.names[1:]]
+        for name in chosen.names[1:]:
+            further = another()
+            further.connect()
+            slots.append(open_slot(further, name))
     except ServiceGone as error:
         for slot in slots:
             slot.close()
-        slots_in_use.release(chosen.names)
+        host.release(chosen.names)
         raise device_lost(chosen.reader, SERVICE_ENDED) from error
-    may_grow = chosen.at is not None and chosen.whole
-    return MultiSlotReader(chosen.reader, slots, lambda: _open_late_slot(another(), chosen) if may_grow else [])
+
+    def open_late_slot() -> list[Pcsc]:
+        if chosen.at is None or not chosen.whole:
+            return []
+        service = another()
+        name = _late_slot(service, chosen, host)
+        if name is None:
+            service.close()
+        return [] if name is None else [open_slot(service, name)]
+
+    return MultiSlotReader(chosen.reader, slots, open_late_slot, search_interval_s=timings.search_interval_s)
 
 
-def _slot(service: PcscService, name: str, chosen: ChosenDevice) -> "Pcsc":
-    service.connect()
-    return Pcsc(service, name, chosen.reader, at=chosen.at)
+def _late_slot(service: PcscService, chosen: ChosenDevice, host: PcscHost) -> str | None:
+    """Claim a slot of this device that pcscd has found since; None if there is none or pcscd is not running.
 
-
-def _open_late_slot(service: PcscService, chosen: ChosenDevice) -> list["Pcsc"]:
-    """Open one slot of this device that pcscd has found since; empty if there is none or pcscd is not running."""
-    opened: list[Pcsc] = []
+    One service serves one slot; the next call claims the next slot.
+    """
     with suppress(ServiceGone):
         service.connect()
-        new = [name for name in service.readers() if name not in slots_in_use]
-        same = [device for device in devices(service, new) if device.at == chosen.at]
+        new = [name for name in service.readers() if not host.is_claimed(name)]
+        same = [device for device in host.devices(service, new) if device.at == chosen.at]
         for name in [name for device in same for name in for_cards(device.slots)]:
-            if not opened and slots_in_use.claim(
-                (name,)
-            ):  # one service serves one slot; the next call opens the next slot
-                opened.append(Pcsc(service, name, chosen.reader, at=chosen.at))
-    if not opened:
-        service.close()
-    return opened
+            if host.claim((name,)):
+                return name
+    return None
 
 
 class Pcsc:
@@ -115,12 +146,14 @@ class Pcsc:
         *,
         at: tuple[int, int] | None = None,
         hold: Hold = DeviceHandle,
+        host: PcscHost = HOST,
+        timings: PcscTimings = TIMINGS,
     ) -> None:
         self.reader = reader
-        self._at = at
+        self._at, self._host, self._timings = at, host, timings
         self._service: PcscService = service
         self._name = name
-        self._presence = TagPresence(leave_s=LEAVE_S)
+        self._presence = TagPresence(leave_s=timings.leave_s)
         self._card: str | None = None  # the card that is on the reader
         self._has_led = acr122.is_acr122(name)
         self._pending_state: bytes | None = None  # the command that shows the next answer
@@ -129,7 +162,7 @@ class Pcsc:
         self._beep_is_off = not self._has_led or self._control(acr122.BEEP_OFF)
 
     def _release(self) -> None:
-        slots_in_use.release((self._name,))
+        self._host.release((self._name,))
         self._service.close()
 
     def record(self, writer: CaptureWriter) -> None:
@@ -153,7 +186,7 @@ class Pcsc:
         known: PcscReaderState | None = None
         while not self._handle.closed:
             if known is None:
-                self._built_in_until_ns = self._handle.now_ns() + int(BUILT_IN_S * _NS)
+                self._built_in_until_ns = self._handle.now_ns() + int(self._timings.built_in_s * _NS)
             try:
                 self._show_pending()
                 state = self._service.change(self._name, known, self._wait_s())
@@ -186,7 +219,8 @@ class Pcsc:
         self._service.cancel()
 
     def _wait_s(self) -> float:
-        return SOON_S if self._handle.now_ns() < self._answer_until_ns else WAIT_S
+        soon = self._handle.now_ns() < self._answer_until_ns
+        return self._timings.soon_s if soon else self._timings.wait_s
 
     def _show_pending(self) -> None:
         command, self._pending_state = self._pending_state, None
@@ -242,22 +276,23 @@ class Pcsc:
         self._card = tag.why or tag.uid
         if not self._presence.seen(self._card, now_ns, silent=tag.why is not None):
             return None
-        self._answer_until_ns = now_ns + int(ANSWER_S * _NS) if self._has_led else 0
+        self._answer_until_ns = now_ns + int(self._timings.answer_s * _NS) if self._has_led else 0
         if tag.why is not None:
             return Dropped(self.kind, self.reader, now_ns, tag.why)
         read = read_of(Scan(tag.uid.encode("ascii"), len(tag.uid), None), self.kind, self.reader, now_ns)
-        return replace(read, tag=True, texts=texts_on(card, atr, self._handle.now_ns))
+        written = texts_on(card, atr, self._handle.now_ns, self._timings.ndef_s)
+        return replace(read, tag=True, texts=written)
 
     def _to_removals(self, departures: Iterable[TagDeparture]) -> Iterator[TagRemoved]:
         for departure in departures:
             yield gone_of(departure, self.kind, self.reader)
 
     def _await_service(self) -> None:
-        """Wait until pcscd runs again and lists the reader. Raises `DeviceLost` after `RESTART_S`."""
-        until_ns = self._handle.now_ns() + int(RESTART_S * _NS)
+        """Wait until pcscd runs again and lists the reader. Raises `DeviceLost` after `restart_s`."""
+        until_ns = self._handle.now_ns() + int(self._timings.restart_s * _NS)
         why = SERVICE_ENDED
         while not self._handle.closed and self._handle.now_ns() < until_ns:
-            self._handle.wait(timeout_s=RETRY_S)
+            self._handle.wait(timeout_s=self._timings.retry_s)
             try:
                 self._service.connect()
                 if self._name in self._service.readers() and self._is_ours():
@@ -287,13 +322,13 @@ def device_lost(reader: str, cause: str) -> DeviceLost:
     )
 
 
-def texts_on(card: PcscCard, atr: bytes, now_ns: Callable[[], int]) -> tuple[bytes, ...]:
-    """The texts in the card's NDEF message; () if there is none, the card is removed, or `NDEF_S` is over."""
+def texts_on(card: PcscCard, atr: bytes, now_ns: Callable[[], int], within_s: float) -> tuple[bytes, ...]:
+    """The texts in the card's NDEF message; () if there is none, the card is removed, or `within_s` is over."""
     exchange = conversation(atr)
     if exchange is None:
         return ()
     try:
-        until_ns = now_ns() + int(NDEF_S * _NS)
+        until_ns = now_ns() + int(within_s * _NS)
         command = next(exchange)
         for _ in range(MAX_COMMANDS):
             answer = card.send(command) if now_ns() < until_ns else None

@@ -4,7 +4,7 @@ The port is opened exclusively, so that no modem or terminal program can read a 
 `drivers.decode.serial.serial_lines` decodes the text; this module holds the port.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 
 from drivers import (
     DeviceLost,
@@ -26,7 +26,7 @@ from drivers.decode.keyboard.profile import ScannerProfile, dict_of, text_of
 from drivers.decode.serial.serial_lines import GAP_S, SerialLineDecoder, SerialScan
 from drivers.decode.setup_sheet.sheet_detector import ProfileFailure, ProfileResult
 from drivers.platform.device_handle import DeviceHandle, Hold
-from drivers.platform.serial_ports import FLOWS, SerialPort, open_port, present
+from drivers.platform.serial_ports import FLOWS, OpenSerialPort, SerialPort, open_port, present
 from drivers.platform.sheet_listener import ByteSheetDetector, taught, trimmed
 
 HEAD_LOST = "The scanner was sending when its port was opened, and the head of the scan was lost."
@@ -43,17 +43,26 @@ def open_device(settings: Settings) -> Driver:
     path = settings.get("path")
     if path:
         return _open(path, settings)
+    return open_first(present(), settings)
+
+
+def open_first(
+    ports: Iterable[DeviceInfo], settings: Settings, open_port: Callable[[str, Settings], OpenSerialPort] = open_port
+) -> "SerialLine":
+    """Open the first of these ports that fits the settings, as in `open_device`. Raises `DriverError`."""
     refusal = _nothing_there(settings)
-    for facts in present():
+    for facts in ports:
         if _matches(facts, settings):
             try:
-                return _open(facts.node, settings)
+                return _open(facts.node, settings, open_port)
             except DriverError as error:
                 refusal = error  # another device of the same kind may be free
     raise refusal
 
 
-def _open(path: str, settings: Settings) -> "SerialLine":
+def _open(
+    path: str, settings: Settings, open_port: Callable[[str, Settings], OpenSerialPort] = open_port
+) -> "SerialLine":
     flow_control = settings.get("flow") in FLOWS
     port = open_port(path, settings)
     opened_ns = None if flow_control else boot_ns()

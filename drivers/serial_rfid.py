@@ -6,9 +6,9 @@ port that the configuration does not name is used only if a reader on it answers
 """
 
 from collections import deque
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from drivers import (
     DeviceLost,
@@ -25,7 +25,7 @@ from drivers import (
     read_of,
 )  # fmt: skip
 from drivers.capture.recorder import CaptureWriter, CapturingSerial
-from drivers.decode.detect.device_info import named
+from drivers.decode.detect.device_info import DeviceInfo, named
 from drivers.decode.detect.device_policy import something_else
 from drivers.decode.keyboard.profile import text_of
 from drivers.decode.scan import Scan
@@ -44,33 +44,60 @@ from drivers.platform.sheet_listener import ByteSheetDetector, taught
 
 PROTOCOLS: Sequence[TagProtocol] = (EM4100, UHFREADER18, M100, SWNET, PN532)
 """All protocols, in the order in which they are tried. A new protocol is added here."""
-ANSWER_S = 0.3
-"""The time to wait for an answer to a probe. A later answer still counts while other protocols are probed."""
 COMMONEST = M100
 """The commonest protocol is probed first, so that such a reader works as soon as it is plugged in."""
-QUICK_S = 0.15
-"""The time to wait for its answer, which takes 20 ms. A reader that is still starting is probed again in its turn."""
-FIRST_LISTEN_S, LONGEST_LISTEN_S = 5.0, 60.0
-POLL_S = 0.15
 ASK_ROUNDS = 5
 """Rounds of probing on an unknown port, in 2.5 minutes. After them the driver only listens, until it is opened again."""
 UNANSWERED = (
     f"It has answered none of our questions in {ASK_ROUNDS} rounds, so it is not asked any more, and only listened to."
 )
-SILENT_S = 5.0
-"""A polled reader that is silent for so long has lost its power or has been replaced."""
 SHEET_EVIDENCE = "It has sent the setup sheet."
 _NS = 1_000_000_000
 
 
-def open_device(settings: Settings) -> Driver:
+@dataclass(frozen=True, slots=True)
+class SerialRfidTimings:
+    """The times of a tag reader on a serial line, in seconds.
+
+    `answer_s`: the time to wait for an answer to a probe. A later answer still counts while other protocols are probed.
+    `quick_s`: the same for the commonest protocol, whose answer takes 20 ms. A reader that is still starting is probed again
+    in its turn. `first_listen_s`: the time to listen after the first round of probing; it doubles up to `longest_listen_s`.
+
+    `poll_s`: the time to wait for the answer to a poll. `silent_s`: a polled reader that is silent for so long has lost its
+    power or has been replaced.
+    """
+
+    answer_s: float = 0.3
+    quick_s: float = 0.15
+    first_listen_s: float = 5.0
+    longest_listen_s: float = 60.0
+    poll_s: float = 0.15
+    silent_s: float = 5.0
+
+
+TIMINGS = SerialRfidTimings()
+
+
+def open_device(settings: Settings, timings: SerialRfidTimings = TIMINGS) -> Driver:
     """Open the reader at `path`, else the first port that `match` names and on which a reader answers.
 
     Raises `DriverError`.
     """
     path = settings.get("path")
     if path:
-        return SerialRfid(open_port(path, settings), rounds=ASK_ROUNDS if settings.get("listen") else None)
+        rounds = ASK_ROUNDS if settings.get("listen") else None
+        return SerialRfid(open_port(path, settings), rounds=rounds, timings=timings)
+    return open_answering(present(), settings, timings=timings)
+
+
+def open_answering(
+    ports: Iterable[DeviceInfo],
+    settings: Settings,
+    *,
+    open_port: Callable[[str, Settings], SerialPort] = open_port,
+    timings: SerialRfidTimings = TIMINGS,
+) -> "SerialRfid":
+    """Open the first of these ports that `match` names and on which a reader answers. Raises `DriverError`."""
     match = settings.get("match")
     refusal = DriverError(
         came=f"No RFID reader answers on a serial port {match!r}."
@@ -79,11 +106,11 @@ def open_device(settings: Settings) -> Driver:
         expected=f"Expected one that speaks {', '.join(protocol.name for protocol in PROTOCOLS if protocol.query)}.",
         do='Plug it in; one that speaks only by itself (ID-12, RDM6300) must be named: path = "/dev/serial/by-id/...".',
     )
-    for facts in present():
+    for facts in ports:
         if not named(facts, settings) if match else something_else(facts):
             continue  # a device known to be no reader is probed only if it is named
         try:
-            reader = SerialRfid(open_port(facts.node, settings))
+            reader = SerialRfid(open_port(facts.node, settings), timings=timings)
         except DriverError as error:
             refusal = error if match else refusal
             continue
@@ -110,8 +137,9 @@ class SerialRfid:
         *,
         rounds: int | None = None,
         hold: Hold = DeviceHandle,
+        timings: SerialRfidTimings = TIMINGS,
     ) -> None:
-        self.reader, self._rounds = port.reader, rounds
+        self.reader, self._rounds, self._timings = port.reader, rounds, timings
         self._port: SerialPort = port
         self._handle = hold(port.close)
         self._sheet_detector, self._enrolling = ByteSheetDetector(()), False
@@ -142,7 +170,7 @@ class SerialRfid:
 
     def probe(self) -> bool:
         """Probe for each protocol at its speed; whether a reader has answered. Raises `DeviceLost`."""
-        for protocol, for_s in _probes():
+        for protocol, for_s in _probes(self._timings):
             self._port.set_speed(protocol.baud)
             if protocol.query:
                 self._port.write(protocol.query)
@@ -179,7 +207,7 @@ class SerialRfid:
 
     def _identify(self) -> Iterator[ProbeTimeout]:
         """Probe and listen in turn until the device is identified; after `rounds` rounds only listen."""
-        listen_s, rounds = FIRST_LISTEN_S, 0
+        listen_s, rounds = self._timings.first_listen_s, 0
         while not self._identified and not self._handle.closed:
             if rounds == self._rounds:
                 yield ProbeTimeout(self.kind, self.reader, self._handle.now_ns(), UNANSWERED)
@@ -189,7 +217,7 @@ class SerialRfid:
             if not self.probe() and self._learned is None:
                 self._port.set_speed(EM4100.baud)
                 self._listen(listen_s, until_identified=True)
-                listen_s = min(2 * listen_s, LONGEST_LISTEN_S)
+                listen_s = min(2 * listen_s, self._timings.longest_listen_s)
 
     def close(self) -> None:
         """End `reads` and close the port."""
@@ -216,12 +244,12 @@ class SerialRfid:
         self._port.set_speed(protocol.baud)
         if protocol.begin:
             self._port.write(protocol.begin)
-            self._listen(POLL_S)
+            self._listen(self._timings.poll_s)
         while not self._handle.closed:
             if protocol.poll:
                 self._port.write(protocol.poll)
-                self._listen(POLL_S)
-                if self._handle.now_ns() - self._last_frame_ns > SILENT_S * _NS:
+                self._listen(self._timings.poll_s)
+                if self._handle.now_ns() - self._last_frame_ns > self._timings.silent_s * _NS:
                     self.protocol = None
                     return
             elif not self._receive(self._quiet_s(protocol, presence)):
@@ -231,7 +259,7 @@ class SerialRfid:
     def _quiet_s(self, protocol: TagProtocol, presence: TagPresence) -> float | None:
         """Seconds until a frame that has begun is given up, or a tag has left; None if neither is due."""
         if len(self._frames[protocol.name]):
-            return ANSWER_S
+            return self._timings.answer_s
         due_ns = presence.due_ns()
         return None if due_ns is None else max(due_ns - self._handle.now_ns(), 0) / _NS
 
@@ -293,7 +321,7 @@ class SerialRfid:
             yield gone_of(departure, self.kind, self.reader)
 
 
-def _probes() -> Iterator[tuple[TagProtocol, float]]:
+def _probes(timings: SerialRfidTimings) -> Iterator[tuple[TagProtocol, float]]:
     """The protocols of one round of probing, each with the time to listen in seconds.
 
     1. Protocols without a query are listened to for a short time; between rounds they are listened to for longer.
@@ -303,10 +331,10 @@ def _probes() -> Iterator[tuple[TagProtocol, float]]:
     queried = sorted((protocol for protocol in PROTOCOLS if protocol.query), key=lambda protocol: protocol.baud)
     for protocol in PROTOCOLS:
         if not protocol.query:
-            yield protocol, QUICK_S
-    yield COMMONEST, QUICK_S
+            yield protocol, timings.quick_s
+    yield COMMONEST, timings.quick_s
     for protocol in queried:
-        yield protocol, ANSWER_S
+        yield protocol, timings.answer_s
 
 
 def _evidence(protocol: TagProtocol) -> str:

@@ -73,14 +73,16 @@ def _pcsc(head: CaptureHeader, device: PlaybackHandle) -> Driver:
     return Pcsc(PlaybackPcsc(device), head.settings.get("name", head.reader), head.reader, hold=device.holding)
 
 
-READERS: Mapping[str, Callable[[CaptureHeader, PlaybackHandle], Driver]] = {
+OpenPlayback = Callable[[CaptureHeader, PlaybackHandle], Driver]
+"""Opens a driver on a captured device, with the captured settings."""
+READERS: Mapping[str, OpenPlayback] = {
     "hidpos": _hidpos,
     "keyboard": _keyboard,
     "pcsc": _pcsc,
     "serial_line": _serial_line,
     "serial_rfid": _serial_rfid,
 }
-"""For each kind, the function that opens the driver on a captured device, with the captured settings."""
+"""The drivers of all kinds."""
 
 
 def lines(source: BinaryIO, capture: CaptureReader) -> Iterator[CaptureHeader | CaptureEvent]:
@@ -93,8 +95,11 @@ def lines(source: BinaryIO, capture: CaptureReader) -> Iterator[CaptureHeader | 
         raise _cannot_be_played(error) from error
 
 
-def open_capture(source: BinaryIO, reader: str) -> "PlaybackReader":
-    """The capture in this file as a reader of this id. It is checked to its end first. Raises `DriverError`."""
+def open_capture(source: BinaryIO, reader: str, now_ns: Callable[[], int] = boot_ns) -> "PlaybackReader":
+    """The capture in this file as a reader of this id. It is checked to its end first. Raises `DriverError`.
+
+    `now_ns`: CLOCK_BOOTTIME.
+    """
     capture = CaptureReader()
     try:
         for _line in lines(source, capture):
@@ -103,7 +108,7 @@ def open_capture(source: BinaryIO, reader: str) -> "PlaybackReader":
         source.close()
         raise
     source.seek(0)
-    up_ns = boot_ns()
+    up_ns = now_ns()
     if capture.last_ns > up_ns:
         source.close()
         raise DriverError(
@@ -117,13 +122,21 @@ def open_capture(source: BinaryIO, reader: str) -> "PlaybackReader":
 class PlaybackReader:
     """A capture that is played back, with its clock starting at `begun_ns`.
 
-    `stays`: after the end of the capture, `reads` blocks until `close`.
+    `stays`: after the end of the capture, `reads` blocks until `close`. `readers` are the drivers by kind.
     """
 
     kind = "replay"
     lossless = True
 
-    def __init__(self, source: BinaryIO, reader: str, begun_ns: int = 0, *, stays: bool = True) -> None:
+    def __init__(
+        self,
+        source: BinaryIO,
+        reader: str,
+        begun_ns: int = 0,
+        *,
+        stays: bool = True,
+        readers: Mapping[str, OpenPlayback] = READERS,
+    ) -> None:
         self.reader = reader
         self._stays = stays
         self._capture = CaptureReader()
@@ -132,7 +145,7 @@ class PlaybackReader:
         self._device = PlaybackHandle((item for item in events if isinstance(item, CaptureEvent)), begun_ns)
         try:
             self.head = next(item for item in events if isinstance(item, CaptureHeader))
-            self._inner = READERS[self.head.kind](self.head, self._device)
+            self._inner = readers[self.head.kind](self.head, self._device)
             if "profile" in self.head.settings:
                 self.teach(())
         except (DriverError, DescriptorError) as error:

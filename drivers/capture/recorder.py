@@ -35,14 +35,24 @@ class SupportsCapture(Protocol):
 class CaptureWriter:
     """Writes one capture. `write` takes a line; `stop` is called when the capture is full or a write fails.
 
+    `now_ns` is the clock of the reader: CLOCK_BOOTTIME. The capture is full at `max_bytes`, or after `TIME_MAX_NS`.
     `events` counts the events written; `trouble` is the reason for a stop in a sentence, None without one.
     """
 
-    def __init__(self, write: Callable[[bytes], object], stop: Callable[[], object], sw: str = "") -> None:
+    def __init__(
+        self,
+        write: Callable[[bytes], object],
+        stop: Callable[[], object],
+        sw: str = "",
+        *,
+        now_ns: Callable[[], int] = boot_ns,
+        max_bytes: int = FILE_MAX_BYTES,
+    ) -> None:
         self.events = 0
         self.trouble: str | None = None
         self._write, self._stop, self._sw = write, stop, sw
-        self._begun_ns = self._last_ns = boot_ns()
+        self._now_ns, self._max_bytes = now_ns, max_bytes
+        self._begun_ns = self._last_ns = now_ns()
         self._bytes = 0
         self._writable = True
 
@@ -51,7 +61,7 @@ class CaptureWriter:
 
         Raises `CaptureError`.
         """
-        self._begun_ns = self._last_ns = boot_ns()
+        self._begun_ns = self._last_ns = self._now_ns()
         if opened_ns is not None:  # playback needs it: data soon after the opening is the rest of an earlier scan
             settings["opened_ns"] = min(max(opened_ns - self._begun_ns, -TIME_MAX_NS), 0)
         self._put(
@@ -66,13 +76,13 @@ class CaptureWriter:
         """Write one event at `time_ns` of CLOCK_BOOTTIME, by default now. Does nothing after a stop."""
         if self.trouble is not None:
             return
-        self._last_ns = max(self._last_ns, boot_ns() if time_ns is None else time_ns)
+        self._last_ns = max(self._last_ns, self._now_ns() if time_ns is None else time_ns)
         since_ns = self._last_ns - self._begun_ns
         line = event_line(CaptureEvent(since_ns, name, value))
         if since_ns > TIME_MAX_NS:
             self._stop_with(f"The recording is full: it has lasted {TIME_MAX_NS // _HOUR_NS} hours.")
-        elif self._bytes + len(line) > FILE_MAX_BYTES - END_BYTES:
-            self._stop_with(f"The recording is full: it has {FILE_MAX_BYTES // 2**20} MiB.")
+        elif self._bytes + len(line) > self._max_bytes - END_BYTES:
+            self._stop_with(f"The recording is full: it has {self._max_bytes // 2**20} MiB.")
         else:
             self.events += 1
             self._put(line)
@@ -80,7 +90,7 @@ class CaptureWriter:
     def end(self) -> None:
         """Write the end with the present time, unless a write has failed."""
         if self._writable:
-            since_ns = min(max(self._last_ns, boot_ns()) - self._begun_ns, TIME_MAX_NS)
+            since_ns = min(max(self._last_ns, self._now_ns()) - self._begun_ns, TIME_MAX_NS)
             self._put(event_line(CaptureEvent(since_ns, "end", True)))
             self._writable = False
 

@@ -30,8 +30,15 @@ class MultiSlotReader:
     kind = "pcsc"
     lossless = False
 
-    def __init__(self, reader: str, slots: Sequence[Driver], open_more: Callable[[], Sequence[Driver]]) -> None:
-        self.reader = reader
+    def __init__(
+        self,
+        reader: str,
+        slots: Sequence[Driver],
+        open_more: Callable[[], Sequence[Driver]],
+        *,
+        search_interval_s: float = SEARCH_INTERVAL_S,
+    ) -> None:
+        self.reader, self._search_interval_s = reader, search_interval_s
         self._slots, self._open_more = list(slots), open_more
         self._outcomes: queue.Queue[tuple[Driver, Outcome] | _Ended] = queue.Queue(QUEUED_MOST)
         self._running = 0
@@ -107,7 +114,7 @@ class MultiSlotReader:
     def _wait_s(self, left_s: float, lost: Exception | None) -> float | None:
         if lost is not None:
             return max(left_s, 0.0) if not self._closed else None
-        return min(left_s, SEARCH_INTERVAL_S) if left_s > 0 else None
+        return min(left_s, self._search_interval_s) if left_s > 0 else None
 
     def _add_slots(self) -> None:
         for slot in self._open_more():

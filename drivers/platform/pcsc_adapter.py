@@ -12,12 +12,18 @@ _ESCAPE = 1  # the SCardControl function of libccid that passes a command to the
 
 
 class PyscardService:
-    """One context of pcscd. Raises `ImportError` if pyscard or its library is missing."""
+    """One context of pcscd, through `api`, by default pyscard's module `smartcard.scard`.
 
-    def __init__(self) -> None:
-        from smartcard import scard
+    Raises `ImportError` if pyscard or its library is missing.
+    """
 
-        self._api: Any = scard
+    def __init__(self, api: Any = None) -> None:
+        if api is None:
+            from smartcard import scard
+
+            api = scard
+
+        self._api: Any = api
         self._context: Any = None
 
     def connect(self) -> None:

@@ -13,7 +13,7 @@ import fcntl
 import os
 import struct
 import termios
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
@@ -21,14 +21,14 @@ from typing import TYPE_CHECKING, Protocol
 
 from drivers import DeviceLost, DriverError, Settings, missing
 from drivers.decode.detect.device_info import DeviceInfo, named, reader_id
+from drivers.platform import ROOT
 
 if TYPE_CHECKING:
     import serial
 
-SYS_TTY = Path("/sys/class/tty")
-DEV_SERIAL = Path("/dev/serial")
 READ_BYTES = 4096
 WRITE_TIMEOUT_S = 1.0
+BAUD = 9600
 BAUDS = frozenset({1200, 2400, 4800, 9600, 19_200, 38_400, 57_600, 115_200, 230_400, 460_800, 921_600})
 PARITIES = {"none": "N", "even": "E", "odd": "O"}
 FLOWS = frozenset({"rtscts", "xonxoff"})
@@ -127,8 +127,79 @@ def _overruns_in(counts: bytes) -> int:
     return int(numbers[7] + numbers[10])
 
 
-def open_port(path: str, settings: Settings, *, baud: int = 9600) -> OpenSerialPort:
+def present(root: Path = ROOT) -> list[DeviceInfo]:
+    """The serial ports of USB devices that are plugged in now."""
+    nodes = sorted(folder.name for folder in (root / "sys/class/tty").glob("tty*") if (folder / "device").exists())
+    return [facts for name in nodes if (facts := facts_of(str(root / "dev" / name), root)) is not None]
+
+
+def facts_of(path: str, root: Path = ROOT) -> DeviceInfo | None:
+    """The USB device behind a port or a link to it, from sysfs; None if there is none."""
+    node = Path(path).resolve()
+    facts = usb_device((root / "sys/class/tty" / node.name / "device").resolve(), str(node), "tty")
+    return facts and replace(facts, links=tuple(sorted({*_links(node, root), path} - {str(node)})))
+
+
+def usb_device(part: Path, node: str, subsystem: str) -> DeviceInfo | None:
+    """The USB device that has `part`, a folder of sysfs, and is used through `node`; None if there is none.
+
+    A device may have several ports, on one interface or on several. For each but the first, serial number and place end with
+    the number of the interface or port.
+    """
+    folders = [part, *part.parents][:_LEVELS]
+    number = next((text for folder in folders if (text := _read(folder / "bInterfaceNumber"))), "00")
+    which = "" if number == "00" else f"-if{number}"
+    port = _read(part / "port_number")
+    which += "" if port in ("", "0") else f"-port{port}"
+    for folder in folders:
+        if (folder / "idVendor").exists():
+            break
+    else:
+        return None
+    try:
+        vendor, product = (int((folder / name).read_text(), 16) for name in ("idVendor", "idProduct"))
+    except (OSError, ValueError):
+        return None
+    serial = _read(folder / "serial")
+    return DeviceInfo(
+        node=node,
+        name=_read(folder / "product") or Path(node).name,
+        bus=_USB,
+        vendor=vendor,
+        product=product,
+        serial=serial and serial + which,
+        place=f"usb-{folder.name}{which}",
+        types=False,
+        points=False,
+        subsystem=subsystem,
+    )
+
+
+def _read(path: Path) -> str:
+    try:
+        return path.read_text(errors="replace").strip()
+    except OSError:
+        return ""
+
+
+def _links(node: Path, root: Path) -> Iterator[str]:
+    for folder in ("by-id", "by-path"):
+        with suppress(OSError):
+            for link in (root / "dev/serial" / folder).iterdir():
+                if link.readlink().name == node.name:
+                    yield str(link)
+
+
+def open_port(
+    path: str,
+    settings: Settings,
+    *,
+    device_at: Callable[[str], DeviceInfo | None] = facts_of,
+    write_timeout_s: float = WRITE_TIMEOUT_S,
+) -> OpenSerialPort:
     """Open this port exclusively, with the `baud`, `parity` and `flow` of the settings. Raises `DriverError`.
+
+    `device_at` returns the USB device at a path.
 
     Linux raises DTR and RTS inside open(2). They stay up: lowering them afterwards does not prevent the reset of an Arduino,
     and some scanners send only while DTR is up. With `listen` the device may be no reader: the lines also stay up at close,
@@ -138,11 +209,11 @@ def open_port(path: str, settings: Settings, *, baud: int = 9600) -> OpenSerialP
         import serial
     except ImportError as error:
         raise missing(package="pyserial", debian="python3-serial") from error
-    speed, parity, flow = _speed(settings, baud), _parity(settings), _flow(settings)
-    _check_match(path, settings)  # before the opening, which may disturb a device
+    speed, parity, flow = _speed(settings), _parity(settings), _flow(settings)
+    _check_match(path, settings, device_at(path))  # before the opening, which may disturb a device
     try:
         port = serial.Serial(
-            path, speed, parity=parity, timeout=0, write_timeout=WRITE_TIMEOUT_S, exclusive=True,
+            path, speed, parity=parity, timeout=0, write_timeout=write_timeout_s, exclusive=True,
             rtscts=flow == "rtscts", xonxoff=flow == "xonxoff",
         )  # fmt: skip
     except (OSError, ValueError, termios.error) as error:
@@ -152,18 +223,17 @@ def open_port(path: str, settings: Settings, *, baud: int = 9600) -> OpenSerialP
     with suppress(OSError, termios.error):  # flock is advisory; TIOCEXCL makes other opens fail
         fcntl.ioctl(port.fileno(), termios.TIOCEXCL)
     try:
-        facts = _check_match(
-            path, settings
-        )  # again: the node may have changed until it was open, from now on it cannot
+        facts = device_at(path)  # again: the node may have changed until it was open, from now on it cannot
+        _check_match(path, settings, facts)
     except DriverError:
         port.close()
         raise
     return OpenSerialPort(port, path, reader_id(facts, present()) if facts else f"serial-{path}")
 
 
-def _check_match(path: str, settings: Settings) -> DeviceInfo | None:
-    """The USB device at this path, None if there is none. Raises `DriverError` if `match` names another device."""
-    facts, match = facts_of(path), settings.get("match")
+def _check_match(path: str, settings: Settings, facts: DeviceInfo | None) -> None:
+    """Raise `DriverError` if `match` names another device than that at this path; `facts` is None if there is none."""
+    match = settings.get("match")
     if match and Path(path).exists() and not (facts and named(facts, {"match": match})):
         device = f"{facts.name} ({facts.ids})" if facts else "no USB device"
         raise DriverError(
@@ -171,7 +241,6 @@ def _check_match(path: str, settings: Settings) -> DeviceInfo | None:
             expected="Expected the device that both path and match name.",
             do="Plug that one in, or correct path or match.",
         )
-    return facts
 
 
 def _hang_up(descriptor: int, *, at_close: bool) -> None:
@@ -181,10 +250,10 @@ def _hang_up(descriptor: int, *, at_close: bool) -> None:
     termios.tcsetattr(descriptor, termios.TCSANOW, attributes)
 
 
-def _speed(settings: Settings, default: int) -> int:
+def _speed(settings: Settings) -> int:
     baud = settings.get("baud")
     if baud is None:
-        return default
+        return BAUD
     if not baud.isdecimal() or int(baud) not in BAUDS:
         raise DriverError(
             came=f"No serial port runs at {baud!r} baud.",
@@ -232,66 +301,3 @@ def _refused(path: str, error: Exception) -> DriverError:
     else:
         do = "Correct path, baud or parity."
     return DriverError(f"{path} cannot be opened: {why}.", "Expected a serial port.", do)
-
-
-def present() -> list[DeviceInfo]:
-    """The serial ports of USB devices that are plugged in now."""
-    nodes = sorted(folder.name for folder in SYS_TTY.glob("tty*") if (folder / "device").exists())
-    return [facts for name in nodes if (facts := facts_of(f"/dev/{name}")) is not None]
-
-
-def facts_of(path: str) -> DeviceInfo | None:
-    """The USB device behind a port or a link to it, from sysfs; None if there is none."""
-    node = Path(path).resolve()
-    facts = usb_device((SYS_TTY / node.name / "device").resolve(), str(node), "tty")
-    return facts and replace(facts, links=tuple(sorted({*_links(node), path} - {str(node)})))
-
-
-def usb_device(part: Path, node: str, subsystem: str) -> DeviceInfo | None:
-    """The USB device that has `part`, a folder of sysfs, and is used through `node`; None if there is none.
-
-    A device may have several ports, on one interface or on several. For each but the first, serial number and place end with
-    the number of the interface or port.
-    """
-    folders = [part, *part.parents][:_LEVELS]
-    number = next((text for folder in folders if (text := _read(folder / "bInterfaceNumber"))), "00")
-    which = "" if number == "00" else f"-if{number}"
-    port = _read(part / "port_number")
-    which += "" if port in ("", "0") else f"-port{port}"
-    for folder in folders:
-        if (folder / "idVendor").exists():
-            break
-    else:
-        return None
-    try:
-        vendor, product = (int((folder / name).read_text(), 16) for name in ("idVendor", "idProduct"))
-    except (OSError, ValueError):
-        return None
-    serial = _read(folder / "serial")
-    return DeviceInfo(
-        node=node,
-        name=_read(folder / "product") or Path(node).name,
-        bus=_USB,
-        vendor=vendor,
-        product=product,
-        serial=serial and serial + which,
-        place=f"usb-{folder.name}{which}",
-        types=False,
-        points=False,
-        subsystem=subsystem,
-    )
-
-
-def _read(path: Path) -> str:
-    try:
-        return path.read_text(errors="replace").strip()
-    except OSError:
-        return ""
-
-
-def _links(node: Path) -> Iterator[str]:
-    for folder in ("by-id", "by-path"):
-        with suppress(OSError):
-            for link in (DEV_SERIAL / folder).iterdir():
-                if link.readlink().name == node.name:
-                    yield str(link)

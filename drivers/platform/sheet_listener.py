@@ -42,6 +42,11 @@ class KeySheetListener:
         self._events: deque[KeyEvent] = deque(maxlen=STROKES_MAX * EVENTS_A_STROKE)
 
     @property
+    def begun(self) -> int:
+        """Key events of the burst that has begun."""
+        return len(self._events)
+
+    @property
     def due_ns(self) -> int | None:
         """When silence will end the burst, None if there is none."""
         return self._detector.due_ns

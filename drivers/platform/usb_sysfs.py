@@ -6,17 +6,16 @@ from pathlib import Path
 
 from drivers.decode.detect.device_info import DeviceInfo
 from drivers.decode.detect.usb_classes import SMART_CARD, classes
-from drivers.platform import serial_ports
+from drivers.platform import ROOT, serial_ports
 
-DEVICES = Path("/sys/bus/usb/devices")
 PCSCD = Path("/run/pcscd/pcscd.comm")
 LEVELS = 6  # folders from an interface up to its device
 
 
-def facts_at(address: tuple[int, int]) -> DeviceInfo | None:
+def facts_at(address: tuple[int, int], root: Path = ROOT) -> DeviceInfo | None:
     """The device with this bus and device number; None if it was removed."""
     with suppress(OSError):
-        for folder in DEVICES.iterdir():
+        for folder in (root / "sys/bus/usb/devices").iterdir():
             if address_of(folder) == address:
                 return serial_ports.usb_device(folder, str(folder.resolve()), "usb")
     return None

@@ -76,35 +76,6 @@ class _Names(ctypes.Structure):
     _fields_ = [(name, _TEXT) for name in ("rules", "model", "layout", "variant", "options")]
 
 
-def layout(name: str) -> KeyLayout:
-    """The layout of this name, `de` or with a variant `ch(fr)`. Raises `DriverError` if it or the library is missing."""
-    return US if name == "us" else _layout(name)
-
-
-def layouts(names: Iterable[str] = USUAL) -> Mapping[str, KeyLayout]:
-    """The installed ones of these layouts, in their order; only the American one if the library is missing."""
-    installed: dict[str, KeyLayout] = {}
-    for name in names:
-        try:
-            installed[name] = US if name == "us" else _read(name)
-        except _Unknown:
-            continue
-        except DriverError:
-            return {"us": US}
-    return installed
-
-
-def known() -> tuple[str, ...]:
-    """The names of all installed layouts, each followed by its variants; without `evdev.lst`, the usual ones."""
-    for folder in _folders():
-        try:
-            listed = (folder / "rules" / "evdev.lst").read_text(encoding="utf-8")
-        except OSError:
-            continue
-        return names_in(listed)
-    return tuple(layouts())
-
-
 def names_in(listed: str) -> tuple[str, ...]:
     """The names of the layouts and variants in a list of xkb-data (`evdev.lst`).
 
@@ -139,7 +110,7 @@ def _missing(*, what: str) -> DriverError:
 
 
 class _Library:
-    """The opened library with its context. Calls must be serialised: see `_one_at_a_time`."""
+    """The opened library with its context. Calls must be serialised: see `XkbLayouts`."""
 
     def __init__(self) -> None:
         try:
@@ -156,7 +127,14 @@ class _Library:
         library.xkb_context_set_log_level(self.context, _CRITICAL)
         # X11's compose table has accented characters that Unicode does not compose; without it Unicode's rules are used.
         table = library.xkb_compose_table_new_from_locale(self.context, b"en_US.UTF-8", 0)
-        self.composing = library.xkb_compose_state_new(table, 0) if table else None
+        self._composing = library.xkb_compose_state_new(table, 0) if table else None
+        self.char = cache(self._char)
+        self.composed = cache(self._composed)
+
+    def folders(self) -> list[Path]:
+        """The folders of the data, in the order in which they are searched."""
+        count = self.call.xkb_context_num_include_paths(self.context)
+        return [Path(self.call.xkb_context_include_path_get(self.context, number).decode()) for number in range(count)]
 
     def keymap(self, name: str) -> int | None:
         """A compiled keymap, None if the data has no layout of this name."""
@@ -168,50 +146,33 @@ class _Library:
         keymap: int | None = self.call.xkb_keymap_new_from_names(self.context, ctypes.byref(names), 0)
         return keymap
 
+    def _char(self, keysym: int) -> str:
+        """The character of a keysym, the name of a dead key, or "" if it is no text."""
+        if keysym in _DEAD:
+            return dead_keys.name_of(_DEAD[keysym])
+        number = self.call.xkb_keysym_to_utf32(keysym)
+        return chr(number) if number >= ord(" ") and number != ord("\x7f") else ""
 
-_one_at_a_time = threading.RLock()
+    def _composed(self, mark: str) -> Mapping[str, str]:
+        """What a dead key makes of each following character, by X11's compose table if it is installed."""
+        if self._composing is None:
+            return dead_keys.composed(mark)
+        dead = next(keysym for keysym, its_mark in _DEAD.items() if its_mark == mark)
+        keysyms = {char: self.call.xkb_utf32_to_keysym(ord(char)) for char in (" ", *dead_keys.LETTERS)}
+        pairs = {char: self._compose(dead, keysym) for char, keysym in keysyms.items() if keysym}
+        pairs[dead_keys.name_of(mark)] = self._compose(dead, dead)
+        return MappingProxyType({**dead_keys.composed(mark), **{char: whole for char, whole in pairs.items() if whole}})
 
-
-@cache
-def _library() -> _Library:
-    return _Library()
-
-
-def _folders() -> list[Path]:
-    with _one_at_a_time:
-        library = _library()
-        count = library.call.xkb_context_num_include_paths(library.context)
-        return [
-            Path(library.call.xkb_context_include_path_get(library.context, number).decode()) for number in range(count)
-        ]
-
-
-@lru_cache(maxsize=8)
-def _layout(name: str) -> KeyLayout:
-    return _read(name)
-
-
-def _read(name: str) -> KeyLayout:
-    with _one_at_a_time:
-        library = _library()
-        keymap = library.keymap(name)
-        if keymap is None:
-            raise _not_there(library, name)
-        try:
-            free, locked = _tables(library, keymap)
-        finally:
-            library.call.xkb_keymap_unref(keymap)
-        marks = {mark for mark in _DEAD.values() if any(dead_keys.name_of(mark) in table.values() for table in free)}
-        dead = {dead_keys.name_of(mark): _composed(mark) for mark in sorted(marks)}
-    differs = [
-        {
-            code: char
-            for code, char in with_caps.items()
-            if (without := free[level].get(code)) != char and without not in _NO_LETTERS
-        }
-        for level, with_caps in enumerate(locked)
-    ]
-    return KeyLayout(tuple(free), tuple(differs), dead)
+    def _compose(self, first: int, second: int) -> str:
+        call, state = self.call, self._composing
+        call.xkb_compose_state_reset(state)
+        for keysym in (first, second):
+            call.xkb_compose_state_feed(state, keysym)
+        if call.xkb_compose_state_get_status(state) != _COMPOSED:
+            return ""
+        text = ctypes.create_string_buffer(32)
+        call.xkb_compose_state_get_utf8(state, text, len(text))
+        return text.value.decode()
 
 
 def _not_there(library: _Library, name: str) -> DriverError:
@@ -251,42 +212,84 @@ def _table(library: _Library, keymap: int, held: list[int], locked: bool) -> dic
         table = {
             code - _KEYCODE: char
             for code in range(first, last + 1)
-            if (char := _char(call.xkb_state_key_get_one_sym(state, code)))
+            if (char := library.char(call.xkb_state_key_get_one_sym(state, code)))
         }
     finally:
         call.xkb_state_unref(state)
     return {SPACE: " ", **table, **EVERYWHERE}
 
 
-@cache
-def _char(keysym: int) -> str:
-    """The character of a keysym, the name of a dead key, or "" if it is no text."""
-    if keysym in _DEAD:
-        return dead_keys.name_of(_DEAD[keysym])
-    number = _library().call.xkb_keysym_to_utf32(keysym)
-    return chr(number) if number >= ord(" ") and number != ord("\x7f") else ""
+class XkbLayouts:
+    """The layouts of xkb-data. The library is opened at the first use, and one thread at a time calls it."""
+
+    def __init__(self) -> None:
+        self._one_at_a_time = threading.RLock()
+        self._opened: _Library | None = None
+        self._recent = lru_cache(maxsize=8)(self.read)
+
+    def layout(self, name: str) -> KeyLayout:
+        """The layout of this name, `de` or with a variant `ch(fr)`.
+
+        Raises `DriverError` if the layout or the library is missing.
+        """
+        return US if name == "us" else self._recent(name)
+
+    def layouts(self, names: Iterable[str] = USUAL) -> Mapping[str, KeyLayout]:
+        """The installed ones of these layouts, in their order; only the American one if the library is missing."""
+        installed: dict[str, KeyLayout] = {}
+        for name in names:
+            try:
+                installed[name] = US if name == "us" else self.read(name)
+            except _Unknown:
+                continue
+            except DriverError:
+                return {"us": US}
+        return installed
+
+    def known(self) -> tuple[str, ...]:
+        """The names of all installed layouts, each followed by its variants; without `evdev.lst`, the usual ones."""
+        with self._one_at_a_time:
+            folders = self._library().folders()
+        for folder in folders:
+            try:
+                listed = (folder / "rules" / "evdev.lst").read_text(encoding="utf-8")
+            except OSError:
+                continue
+            return names_in(listed)
+        return tuple(self.layouts())
+
+    def read(self, name: str) -> KeyLayout:
+        """The layout of this name as xkb-data defines it, also the American one. Raises `DriverError`."""
+        with self._one_at_a_time:
+            library = self._library()
+            keymap = library.keymap(name)
+            if keymap is None:
+                raise _not_there(library, name)
+            try:
+                free, locked = _tables(library, keymap)
+            finally:
+                library.call.xkb_keymap_unref(keymap)
+            marks = {
+                mark for mark in _DEAD.values() if any(dead_keys.name_of(mark) in table.values() for table in free)
+            }
+            dead = {dead_keys.name_of(mark): library.composed(mark) for mark in sorted(marks)}
+        differs = [
+            {
+                code: char
+                for code, char in with_caps.items()
+                if (without := free[level].get(code)) != char and without not in _NO_LETTERS
+            }
+            for level, with_caps in enumerate(locked)
+        ]
+        return KeyLayout(tuple(free), tuple(differs), dead)
+
+    def _library(self) -> _Library:
+        with self._one_at_a_time:
+            if self._opened is None:
+                self._opened = _Library()
+            return self._opened
 
 
-@cache
-def _composed(mark: str) -> Mapping[str, str]:
-    """What a dead key makes of each following character, by X11's compose table if it is installed."""
-    library = _library()
-    if library.composing is None:
-        return dead_keys.composed(mark)
-    dead = next(keysym for keysym, its_mark in _DEAD.items() if its_mark == mark)
-    keysyms = {char: library.call.xkb_utf32_to_keysym(ord(char)) for char in (" ", *dead_keys.LETTERS)}
-    pairs = {char: _compose(library, dead, keysym) for char, keysym in keysyms.items() if keysym}
-    pairs[dead_keys.name_of(mark)] = _compose(library, dead, dead)
-    return MappingProxyType({**dead_keys.composed(mark), **{char: whole for char, whole in pairs.items() if whole}})
-
-
-def _compose(library: _Library, first: int, second: int) -> str:
-    call, state = library.call, library.composing
-    call.xkb_compose_state_reset(state)
-    for keysym in (first, second):
-        call.xkb_compose_state_feed(state, keysym)
-    if call.xkb_compose_state_get_status(state) != _COMPOSED:
-        return ""
-    text = ctypes.create_string_buffer(32)
-    call.xkb_compose_state_get_utf8(state, text, len(text))
-    return text.value.decode()
+INSTALLED = XkbLayouts()
+"""The layouts of this machine."""
+layout, layouts, known = INSTALLED.layout, INSTALLED.layouts, INSTALLED.known

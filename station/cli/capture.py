@@ -7,7 +7,7 @@ once, so that the user sees that the reader works.
 import json
 import os
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -20,6 +20,7 @@ from drivers import (
     OperatorNotice,
     Outcome,
     Read,
+    Settings,
     SupportsEnrolment,
     boot_ns,
     hidpos,
@@ -59,6 +60,12 @@ class CaptureOptions:
     layout: str | None = None
 
 
+def connected_devices() -> list[DeviceInfo]:
+    """The connected input devices, serial ports and HID POS scanners, from sysfs."""
+    pos_scanners = (device.facts for device in hidpos.present() if device.is_scanner)
+    return [*present(), *serial_ports.present(), *pos_scanners]
+
+
 @dataclass(frozen=True, slots=True)
 class CaptureResult:
     """The result of a recording; `why`: the fault that ended it, None where the user did."""
@@ -72,16 +79,24 @@ class CaptureResult:
 class Capture:
     """An open reader that is to be recorded. `config`: the station of this machine, None where there is none.
 
-    Raises `DriverError` where it cannot be opened, or where the running station reads it.
+    `open_reader` opens the selected reader; `devices` lists the connected ones, from which it is selected. Raises
+    `DriverError` where the reader cannot be opened, or where the running station reads it.
     """
 
-    def __init__(self, options: CaptureOptions, config: StationConfig | None) -> None:
-        self._config = config
+    def __init__(
+        self,
+        options: CaptureOptions,
+        config: StationConfig | None,
+        *,
+        open_reader: Callable[[str, Settings], Driver] = open_driver,
+        devices: Callable[[], Sequence[DeviceInfo]] = connected_devices,
+    ) -> None:
+        self._config, self._devices = config, devices
         self._profiles = None if config is None else profile_store(config, None)
         kind, settings = self._select(options)
         station_readers = self._station_readers()
         try:
-            self._driver: Driver = open_driver(kind, settings | ONE_SLOT if kind == "pcsc" else settings)
+            self._driver: Driver = open_reader(kind, settings | ONE_SLOT if kind == "pcsc" else settings)
         except DriverError as error:
             if station_readers is None:
                 raise
@@ -182,10 +197,8 @@ class Capture:
 
     def _plugged(self, flags: dict[str, str | None]) -> tuple[DeviceInfo, str]:
         """The first plugged-in device that fits. One that was not named must be a device that the policy opens."""
-        pos_scanners = (device.facts for device in hidpos.present() if device.is_scanner)
-        devices = [*present(), *serial_ports.present(), *pos_scanners]
         profiles = self._profiles.descriptions() if self._profiles is not None else {}
-        policies = [(facts, verdict(facts, (), profiles)) for facts in devices if named(facts, flags)]
+        policies = [(facts, verdict(facts, (), profiles)) for facts in self._devices() if named(facts, flags)]
         is_named = flags["path"] is not None or flags["match"] is not None
         for facts, policy in policies:
             if policy.take or (is_named and policy.listen):
@@ -201,7 +214,7 @@ class Capture:
         """Pass the stored profile to the driver, as the station does; returns why it cannot be used, "" where it can."""
         if not isinstance(self._driver, SupportsEnrolment):
             return ""
-        names = (self._driver.reader, *both_names(self._driver.reader, [*present(), *serial_ports.present()]))
+        names = (self._driver.reader, *both_names(self._driver.reader, self._devices()))
         stored = self._profiles.find(names) if self._profiles is not None else None
         profile = None if stored is None or stored[1].profile is None else json.dumps(stored[1].profile)
         try:
@@ -218,8 +231,16 @@ class Capture:
 
 
 @contextmanager
-def new_file(file: Path) -> Iterator[Callable[[bytes], object]]:
+def new_file(
+    file: Path,
+    *,
+    geteuid: Callable[[], int] = os.geteuid,
+    fchown: Callable[[int, int, int], object] = os.fchown,
+) -> Iterator[Callable[[bytes], object]]:
     """Create a file; yields a function that writes one whole line. At the end the file and its name are on the disk.
+
+    A file that root creates is given to the owner of its folder: most recordings are made with sudo, and are then sent by
+    a user or played by the station, neither of which is root. `geteuid` and `fchown` are those of `os`.
 
     Raises `DriverError` where it cannot be created or flushed.
     """
@@ -229,7 +250,10 @@ def new_file(file: Path) -> Iterator[Callable[[bytes], object]]:
         came = f"{file} cannot be created: {error.strerror}."
         raise DriverError(came, "Expected the name of a new file.", "Name another.") from error
 
-    _give(descriptor, file.absolute().parent)
+    if geteuid() == 0:
+        with suppress(OSError):  # the file system of a USB stick may have no owners
+            owner = file.absolute().parent.stat()
+            fchown(descriptor, owner.st_uid, owner.st_gid)
 
     def write(line: bytes) -> None:
         while line:
@@ -250,14 +274,3 @@ def _flush(file: Path, descriptor: int) -> None:
         came = f"{file} is written, but could not be flushed to the disk: {error.strerror}."
         do = "Play it (`decode`), and copy it, before the power is switched off."
         raise DriverError(came, "Expected a disk that accepts it.", do) from error
-
-
-def _give(descriptor: int, folder: Path) -> None:
-    """Give a file that root created to the owner of its folder.
-
-    Most recordings are made with sudo, and then sent by a user or played by the station, neither of which is root.
-    """
-    if os.geteuid() == 0:
-        with suppress(OSError):  # the file system of a USB stick may have no owners
-            owner = folder.stat()
-            os.fchown(descriptor, owner.st_uid, owner.st_gid)

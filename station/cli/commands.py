@@ -13,8 +13,6 @@ import click
 from station.cli.options import config_option, configured, fail, journal_option, snapshot_of
 from station.cli.scans import decode, record
 
-REPLUG = "Pull it out and plug it in again."
-
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(package_name="wipline", prog_name="wipline-station")
@@ -65,37 +63,14 @@ def status(config_path: Path, as_json: bool) -> None:
 @click.option("--keypad", metavar="ID", help="This device is a number pad: its digits and Enter are quantities.")
 def readers(config_path: Path, journal: str | None, forget: str | None, keypad: str | None) -> None:
     """Print each device's state as a reader, the reasons for it, and how to correct it."""
+    from station.cli.keypads import change_profiles
     from station.cli.output import readers_text
 
     if forget is not None or keypad is not None:
-        _change_profiles(config_path, journal, forget, keypad)
+        change_profiles(configured(config_path), journal, forget=forget, keypad=keypad)
         return
     current, age_s = _status(config_path)
     click.echo(readers_text(current, age_s))
-
-
-def _change_profiles(config_path: Path, journal: str | None, forget: str | None, keypad: str | None) -> None:
-    from station.cli.keypads import keypad_candidates, profile_store
-    from station.readers.profile_store import KEYPAD
-
-    config = configured(config_path)
-    profiles = profile_store(config, journal)
-    try:
-        if keypad is not None:
-            devices = keypad_candidates(config, profiles)
-            if keypad not in devices:
-                ids = f"Expected one of {', '.join(devices)}." if devices else "No keyboard device is plugged in."
-                fail(f"There is no device {keypad!r} here. {ids} Plug it in, and give its ID as `readers` shows it.", 2)
-            profiles.keep(keypad, KEYPAD)
-            click.echo(f"{keypad} is a number pad from now on ({profiles.path}). {REPLUG}")
-        if forget is not None and not profiles.forget(forget):
-            stored = ", ".join(profiles.ids()) or "no reader has a profile"
-            fail(f"There is no profile of {forget!r} in {profiles.path}. Expected one of: {stored}.", 2)
-    except OSError as error:
-        do = "Repeat the command as the station's user: sudo -u wipline ..."
-        fail(f"{profiles.path} cannot be written: {error.strerror}. {do}", 1)
-    if forget is not None:
-        click.echo(f"{forget} is forgotten ({profiles.path}). {REPLUG}")
 
 
 def _status(config_path: Path) -> "tuple[StationStatus, float]":

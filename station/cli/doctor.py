@@ -15,8 +15,12 @@ from station.config import ConfigError, StationConfig, load, token
 from station.status import lives, read
 
 if TYPE_CHECKING:
-    from station.journal.disk_space import DiskSpace
+    from sqlite_utils import Database
 
+    from station.journal.disk_space import DiskSpace
+    from station.sync.transport import HubTransport
+
+MOUNTS = Path("/proc/self/mounts")
 WAL_RESET_FIXED = (3, 51, 3)
 STALE_S = 30.0
 LOOK_S = 5.0
@@ -60,10 +64,10 @@ def journal_folder(config: StationConfig) -> Diagnosis:
     return Diagnosis(True, f"the journal's folder {folder} can be written")
 
 
-def journal_medium(config: StationConfig) -> Diagnosis:
+def journal_medium(config: StationConfig, mounts: Path = MOUNTS) -> Diagnosis:
     """The journal is on a medium where fsync is effective: not in memory, not on a network drive."""
     folder = _nearest(Path(config.journal).absolute().parent)
-    kind = file_system(folder, Path("/proc/self/mounts"))
+    kind = file_system(folder, mounts)
     if kind in ("tmpfs", "ramfs"):
         return Diagnosis(False, f"the journal is in memory ({kind}): a power cut deletes it", _move(config))
     if kind.startswith(("nfs", "cifs", "smb", "fuse.sshfs", "9p")):
@@ -71,15 +75,15 @@ def journal_medium(config: StationConfig) -> Diagnosis:
     return Diagnosis(True, f"the journal is on {kind or 'a file system'} of this device")
 
 
-def journal_settings(config: StationConfig) -> Diagnosis:
+def journal_settings(config: StationConfig, connect: Callable[[Path], "Database"] | None = None) -> Diagnosis:
     """A journal opened for writing has its settings; tried on a file beside it, because the daemon has the real one open."""
     from station.journal import JournalError
-    from station.journal.schema import connect
+    from station.journal.schema import connect as connect_writing
 
     folder = Path(config.journal).absolute().parent
     trial = folder / f".doctor-{os.getpid()}.db"
     try:
-        connect(trial).conn.close()
+        (connect or connect_writing)(trial).conn.close()
     except (JournalError, sqlite3.Error, OSError) as error:
         return Diagnosis(False, f"the journal's settings do not hold here: {error}", _move(config))
     finally:
@@ -253,7 +257,7 @@ def hub_token(config: StationConfig) -> Diagnosis:
     return Diagnosis(True, "the token exists")
 
 
-def hub_answers(config: StationConfig) -> Diagnosis:
+def hub_answers(config: StationConfig, transport: "HubTransport | None" = None) -> Diagnosis:
     """The hub answers, and accepts this station's token."""
     if config.hub is None:
         return Diagnosis(True, "no hub is called", only_note=True)
@@ -261,7 +265,7 @@ def hub_answers(config: StationConfig) -> Diagnosis:
     from station.sync.transport import HttpTransport
 
     try:
-        hub = HubClient(config.hub.url, token(config.hub), HttpTransport(config.hub.ca_file))
+        hub = HubClient(config.hub.url, token(config.hub), transport or HttpTransport(config.hub.ca_file))
         hub.snapshot(None)
     except ConfigError:
         return Diagnosis(False, "the hub cannot be called without a token", f"cat {config.hub.token_file}")

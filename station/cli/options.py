@@ -37,7 +37,7 @@ def configured(path: Path, **flags: str | None) -> "StationConfig":
 
 def config_if_any(path: Path) -> "StationConfig | None":
     """The configuration; None where no station is installed on this machine."""
-    return None if str(path) == DEFAULT_CONFIG and not path.exists() else configured(path)
+    return None if _is_default(path) and not path.exists() else configured(path)
 
 
 def snapshot_of(config_path: Path) -> bytes | None:
@@ -49,7 +49,12 @@ def snapshot_of(config_path: Path) -> bytes | None:
         with closing(JournalReader(Path(load(config_path).journal))) as reader:
             snapshot = reader.snapshot()
     except (ConfigError, JournalError):
-        if str(config_path) != DEFAULT_CONFIG:
+        if not _is_default(config_path):
             configured(config_path)
         return None
     return snapshot[1] if snapshot else None
+
+
+def _is_default(path: Path) -> bool:
+    """Whether a command reads the default configuration: that of the context's `default_map`, or `DEFAULT_CONFIG`."""
+    return str(path) == (click.get_current_context().lookup_default("config_path") or DEFAULT_CONFIG)

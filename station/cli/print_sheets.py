@@ -1,4 +1,4 @@
-"""The setup sheet and the operator's cards as files for a printer: which pages, in which form, and where to.
+"""Print sheets: render the setup sheet or the operator's cards as a PDF or SVG file.
 
 >>> destination(PrintOptions(), terminal=True)
 Destination(form='pdf', path='wipline-setup.pdf')
@@ -27,14 +27,14 @@ FORMS = ("pdf", "svg")
 
 
 class PrintOptionsError(PaperError):
-    """The command line asks for what cannot be."""
+    """The options are invalid or contradict each other."""
 
 
 @dataclass(frozen=True, slots=True)
 class PrintOptions:
-    """What a command line asks for: the sheet or cards, a file, a paper, and words for cards beside the shop's own.
+    """The options of the command: the sheet or cards, the file, the paper, and cards in addition to those of the shop.
 
-    The id of a stage, a reason or a badge may carry a name: `saw=Cold saw`. `quantities` stand between commas.
+    A stage, a reason or a badge is an id, or an id and a name: `saw=Cold saw`. `quantities` are separated by commas.
     """
 
     cards: bool = False
@@ -51,7 +51,7 @@ class PrintOptions:
 
 @dataclass(frozen=True, slots=True)
 class Destination:
-    """`pdf` or `svg`, and a path; `-` is standard output."""
+    """The output: form `pdf` or `svg`, and a path; `-` is standard output."""
 
     form: str
     path: str
@@ -59,45 +59,50 @@ class Destination:
 
 @dataclass(frozen=True, slots=True)
 class PrintResult:
-    """The files that were written, and what a person should know about them."""
+    """The files that were written, and notes for the user about them."""
 
     files: tuple[str, ...]
     notes: tuple[str, ...]
 
 
-def prepare(asked: PrintOptions, snapshot: bytes | None, *, terminal: bool) -> PrintResult:
-    """Draw and write what was asked for. `snapshot`: what this station knows of the shop. Raises `PaperError`."""
-    to = destination(asked, terminal=terminal)
-    paper = PAPERS[asked.paper]
-    if not asked.cards:
-        if asked.quantities is not None or any((asked.stages, asked.reasons, asked.calls, asked.badges)):
+def prepare(options: PrintOptions, snapshot: bytes | None, *, terminal: bool) -> PrintResult:
+    """Render the pages and write them. `snapshot`: the body of this station's snapshot. Raises `PaperError`."""
+    output = destination(options, terminal=terminal)
+    paper = PAPERS[options.paper]
+    if not options.cards:
+        if options.quantities is not None or any((options.stages, options.reasons, options.calls, options.badges)):
             raise PrintOptionsError(
                 came="Words for cards came without --cards.",
                 expected="Expected them beside it.",
                 do="Add --cards, or leave them out.",
             )
-        return PrintResult(_write([setup_page(paper, symbols(INSTALL))], to), ())
-    labels = cards(asked, snapshot)
+        return PrintResult(_write([setup_page(paper, symbols(INSTALL))], output), ())
+    labels = cards(options, snapshot)
     encode = symbols(INSTALL)
     pages = [cards_page(paper, labels.labels, number + 1, encode) for number in range(page_count(len(labels.labels)))]
-    notes = [f"Not printed: {each.text!r}: {each.why}." for each in labels.refused]
+    notes = [f"Not printed: {card.text!r}: {card.why}." for card in labels.refused]
     if snapshot is None:
         notes.insert(0, "This station knows no shop: these are the cards of every shop, and those that you named.")
-    return PrintResult(_write(pages, to), tuple(notes))
+    return PrintResult(_write(pages, output), tuple(notes))
 
 
-def destination(asked: PrintOptions, *, terminal: bool) -> Destination:
-    """Where the file goes. Without a word: into this folder, or on along a pipe. Raises `PrintOptionsError`."""
-    named = [
-        (form, path) for form, path in (("pdf", asked.pdf), ("svg", asked.svg), (None, asked.out)) if path is not None
+def destination(options: PrintOptions, *, terminal: bool) -> Destination:
+    """The output of these options. Raises `PrintOptionsError`.
+
+    Without a file name it is a file in this folder where standard output is a terminal, else standard output.
+    """
+    files = [
+        (form, path)
+        for form, path in (("pdf", options.pdf), ("svg", options.svg), (None, options.out))
+        if path is not None
     ]
-    if len(named) > 1:
+    if len(files) > 1:
         raise PrintOptionsError(
             came="More than one file is named.", expected="Expected one of --pdf, --svg and -o.", do="Leave others out."
         )
-    if not named:
-        return Destination("pdf", f"wipline-{'cards' if asked.cards else 'setup'}.pdf" if terminal else STDOUT)
-    form, path = named[0]
+    if not files:
+        return Destination("pdf", f"wipline-{'cards' if options.cards else 'setup'}.pdf" if terminal else STDOUT)
+    form, path = files[0]
     if form is None and path != STDOUT:
         form = Path(path).suffix.lower().removeprefix(".")
         if form not in FORMS:
@@ -109,52 +114,52 @@ def destination(asked: PrintOptions, *, terminal: bool) -> Destination:
     return Destination(form or "pdf", path)
 
 
-def cards(asked: PrintOptions, snapshot: bytes | None) -> CardLabels:
-    """The cards of the shop in this snapshot, and those that were asked for. Raises `PrintOptionsError` for what is none."""
-    known = words_of(_definitions(snapshot))
-    wanted = CardVocabulary(
-        known.quantities if asked.quantities is None else tuple(map(str.strip, asked.quantities.split(","))),
-        tuple(map(_named, asked.stages)),
-        tuple(map(_named, asked.reasons)),
-        tuple(asked.calls) or known.calls,
-        tuple(map(_named, asked.badges)),
+def cards(options: PrintOptions, snapshot: bytes | None) -> CardLabels:
+    """The cards of the shop in this snapshot and those of the options. Raises `PrintOptionsError` for an invalid one."""
+    shop = words_of(_definitions(snapshot))
+    extra = CardVocabulary(
+        shop.quantities if options.quantities is None else tuple(map(str.strip, options.quantities.split(","))),
+        tuple(map(_parse_named, options.stages)),
+        tuple(map(_parse_named, options.reasons)),
+        tuple(options.calls) or shop.calls,
+        tuple(map(_parse_named, options.badges)),
     )
-    refused = card_labels(wanted).refused
+    refused = card_labels(extra).refused
     if refused:
         raise PrintOptionsError(
             came=f"{refused[0].text!r} makes no card: {refused[0].why}.",
             expected="Expected what a scanner can bring back.",
             do="Correct it.",
         )
-    every = replace(
-        wanted, own=known.own, stages=_joined(known.stages, wanted.stages),
-        reasons=_joined(known.reasons, wanted.reasons), people=_joined(known.people, wanted.people),
+    vocabulary = replace(
+        extra, own=shop.own, stages=_merged(shop.stages, extra.stages),
+        reasons=_merged(shop.reasons, extra.reasons), people=_merged(shop.people, extra.people),
     )  # fmt: skip
-    return card_labels(every)
+    return card_labels(vocabulary)
 
 
-def _write(pages: Sequence[Page], to: Destination) -> tuple[str, ...]:
-    """Write the pages; the files' names. A drawing (SVG) is one page, so several are numbered."""
-    if to.form == "pdf":
-        files = {to.path: pdf(pages, INSTALL)}
+def _write(pages: Sequence[Page], output: Destination) -> tuple[str, ...]:
+    """Write the pages; returns the file names. An SVG file has one page, so the files of several pages are numbered."""
+    if output.form == "pdf":
+        files = {output.path: pdf(pages, INSTALL)}
     elif len(pages) == 1:
-        files = {to.path: write_svg(pages[0]).encode()}
-    elif to.path == STDOUT:
+        files = {output.path: write_svg(pages[0]).encode()}
+    elif output.path == STDOUT:
         raise PrintOptionsError(
             came=f"There are {len(pages)} drawings.",
             expected="Expected a file: standard output takes one drawing.",
             do="Name a file with --svg.",
         )
     else:
-        path = Path(to.path)
+        path = Path(output.path)
         names = (str(path.parent / f"{path.stem}-{number}{path.suffix}") for number in range(1, len(pages) + 1))
         files = {name: write_svg(page).encode() for name, page in zip(names, pages, strict=True)}
     for name, content in files.items():
-        _put(name, content)
-    return () if to.path == STDOUT else tuple(files)
+        _write_file(name, content)
+    return () if output.path == STDOUT else tuple(files)
 
 
-def _put(name: str, content: bytes) -> None:
+def _write_file(name: str, content: bytes) -> None:
     if name == STDOUT:
         sys.stdout.buffer.write(content)
         sys.stdout.buffer.flush()
@@ -170,7 +175,7 @@ def _put(name: str, content: bytes) -> None:
 
 
 def _definitions(body: bytes | None) -> Iterable[tuple[str, dict[str, Any]]]:
-    """The definitions in a snapshot's body; none where there is none or it cannot be read."""
+    """The definitions in a snapshot's body; empty where there is none or it cannot be read."""
     try:
         snapshot = read_snapshot(body)
     except SnapshotError:
@@ -178,10 +183,10 @@ def _definitions(body: bytes | None) -> Iterable[tuple[str, dict[str, Any]]]:
     return ((entry.what, entry.data) for entry in snapshot.definitions)
 
 
-def _named(text: str) -> Named:
+def _parse_named(text: str) -> Named:
     identity, _, name = text.partition("=")
     return identity, name or identity
 
 
-def _joined(known: Sequence[Named], asked: Sequence[Named]) -> tuple[Named, ...]:
-    return tuple((dict(known) | dict(asked)).items())
+def _merged(shop: Sequence[Named], extra: Sequence[Named]) -> tuple[Named, ...]:
+    return tuple((dict(shop) | dict(extra)).items())

@@ -1,7 +1,8 @@
 """Master data: the shop's definitions as of any time.
 
-A definition holds from its time on, until a later one of the same name. Of two that hold from the same moment the later
-recorded one wins. Before the first, the first is taken: a shop that defines its routings on the second day has a first day.
+A definition is valid from its time until that of the next one with the same name. Of two with the same time the later
+recorded one has precedence. Before the first definition the first one is used, because a shop may define its routings a
+day after its first scans.
 
 >>> day = 86_400_000_000
 >>> shop = MasterData([
@@ -36,7 +37,7 @@ Struct = TypeVar("Struct", bound=msgspec.Struct)
 
 
 class Definition(NamedTuple):
-    """One entry that defines something: its word, from when (UTC us), its recorded key, its fields."""
+    """An entry that defines something: its type (`what`), start of validity (UTC us), recorded key and fields."""
 
     what: str
     holds_from_us: int
@@ -45,11 +46,11 @@ class Definition(NamedTuple):
 
 
 class DefinitionError(ValueError):
-    """Fields that define nothing; says which entry, what came and what was expected."""
+    """Invalid fields of a definition. The message contains the entry, what came and what was expected."""
 
 
 def name_of(what: str, data: dict[str, Any]) -> str:
-    """The one text under which later definitions replace this one."""
+    """The name of a definition; a later definition with the same name replaces it. Raises `DefinitionError`."""
     fields = NAMED_BY.get(what)
     if fields is None:
         msg = f"{what!r} defines nothing; expected one of {', '.join(sorted(NAMED_BY))}."
@@ -58,7 +59,7 @@ def name_of(what: str, data: dict[str, Any]) -> str:
 
 
 class MasterData:
-    """Every definition, ready to be asked for as of a time. Immutable once made."""
+    """All definitions, by type, name and time. Immutable."""
 
     def __init__(self, definitions: Iterable[Definition] = ()) -> None:
         self._named: dict[tuple[str, str], list[Definition]] = {}
@@ -66,55 +67,55 @@ class MasterData:
             name = name_of(definition.what, definition.data)
             self._named.setdefault((definition.what, name), []).append(definition)
         for versions in self._named.values():
-            versions.sort(key=lambda each: (each.holds_from_us, each.recorded))
-        self._read: dict[tuple[str, str, int], msgspec.Struct | None] = {}
+            versions.sort(key=lambda version: (version.holds_from_us, version.recorded))
+        self._structs: dict[tuple[str, str, int], msgspec.Struct | None] = {}
 
     def names(self, what: str) -> list[str]:
-        """Every name that this kind of entry defines, sorted."""
+        """The names of all definitions of this type, sorted."""
         return sorted(name for kind, name in self._named if kind == what)
 
     def at(self, what: str, name: str, at_us: int) -> Definition | None:
-        """The definition that holds for `name` at a time; the earliest one where none holds yet; None where none is."""
+        """The definition of `name` that is valid at a time, before the first one the first; None where `name` has none."""
         versions = self._named.get((what, name))
         if not versions:
             return None
-        return versions[max(bisect_right(versions, at_us, key=lambda each: each.holds_from_us) - 1, 0)]
+        return versions[max(bisect_right(versions, at_us, key=lambda version: version.holds_from_us) - 1, 0)]
 
     def _struct(self, what: str, name: str | None, at_us: int, kind: type[Struct]) -> Struct | None:
         definition = self.at(what, name, at_us) if name is not None else None
         if definition is None or name is None:
             return None
         key = (what, name, definition.holds_from_us)
-        if key not in self._read:
+        if key not in self._structs:
             try:
-                self._read[key] = msgspec.convert(definition.data, kind)
+                self._structs[key] = msgspec.convert(definition.data, kind)
             except msgspec.ValidationError:
-                self._read[key] = None  # refused at the door; an old or foreign entry that slipped in defines nothing
-        read = self._read[key]
-        return read if isinstance(read, kind) else None
+                self._structs[key] = None  # the hub refuses such an entry; one of another version defines nothing
+        struct = self._structs[key]
+        return struct if isinstance(struct, kind) else None
 
     def product(self, name: str | None, at_us: int) -> Product | None:
-        """A product as it was at a time."""
+        """The definition of a product at a time."""
         return self._struct("product.define", name, at_us, Product)
 
     def stage(self, name: str | None, at_us: int) -> Stage | None:
-        """A stage as it was at a time."""
+        """The definition of a stage at a time."""
         return self._struct("stage.define", name, at_us, Stage)
 
     def stage_name(self, stage: str | None, at_us: int) -> str:
-        """The shop's word for a stage, its id where it has none."""
-        known = self.stage(stage, at_us)
-        return (known.name if known else "") or stage or "nowhere"
+        """The name of a stage, its id where it has none."""
+        definition = self.stage(stage, at_us)
+        return (definition.name if definition else "") or stage or "nowhere"
 
     def routing(self, name: str | None, at_us: int) -> Routing | None:
-        """A routing as it was at a time, its operations in the order of their numbers."""
-        known = self._struct("routing.define", name, at_us, _RoutingFields)
-        if known is None or name is None or not known.operations:
+        """The definition of a routing at a time, its operations in the order of their numbers."""
+        fields = self._struct("routing.define", name, at_us, _RoutingFields)
+        if fields is None or name is None or not fields.operations:
             return None
-        return Routing(name, tuple(sorted(known.operations, key=lambda each: each.op)))
+        return Routing(name, tuple(sorted(fields.operations, key=lambda operation: operation.op)))
 
     def rule_is_on(self, rule: str, at_us: int, default: bool) -> bool:
-        """Whether a person has turned a rule on or off; `default` where nobody has."""
+        """Whether a rule is turned on by its definition; `default` where it has none."""
         definition = self.at("rule.define", rule, at_us)
         return default if definition is None else bool(definition.data.get("on"))
 
@@ -125,7 +126,7 @@ class _RoutingFields(msgspec.Struct, frozen=True):
 
 
 def check(what: str, data: dict[str, Any]) -> None:
-    """Refuse a definition that could not be read back: raises `DefinitionError` with the field and the reason."""
+    """Validate the fields of a definition. Raises `DefinitionError` with the field and the reason."""
     kinds: dict[str, type[msgspec.Struct]] = {
         "product.define": Product,
         "routing.define": _RoutingFields,

@@ -36,11 +36,15 @@ class DiskLevel(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class DiskSpace:
-    """The file system under the journal: its size, the bytes free for this user, and the size of the ballast."""
+    """The file system under the journal: its size, the bytes free for this user, and the size of the ballast.
+
+    `most_ballast_bytes`: the size that the ballast has on a file system that is large enough.
+    """
 
     size_bytes: int
     free_bytes: int
     ballast_bytes: int
+    most_ballast_bytes: int = MOST_BALLAST
 
 
 def ballast_path(journal: Path) -> Path:
@@ -48,12 +52,12 @@ def ballast_path(journal: Path) -> Path:
     return journal.with_name(journal.name + ".ballast")
 
 
-def room(journal: Path, to_fold_bytes: int = 0) -> DiskSpace:
+def room(journal: Path, to_fold_bytes: int = 0, most_ballast_bytes: int = MOST_BALLAST) -> DiskSpace:
     """Check the file system of this journal; bytes that the next checkpoint will add count as used."""
     fs = os.statvfs(journal.parent)
     ballast = ballast_path(journal)
     size = ballast.stat().st_size if ballast.exists() else 0
-    return DiskSpace(fs.f_blocks * fs.f_frsize, fs.f_bavail * fs.f_frsize - to_fold_bytes, size)
+    return DiskSpace(fs.f_blocks * fs.f_frsize, fs.f_bavail * fs.f_frsize - to_fold_bytes, size, most_ballast_bytes)
 
 
 def reserve_bytes(size_bytes: int) -> int:
@@ -72,7 +76,7 @@ def level_of(space: DiskSpace) -> DiskLevel:
 
 def usable_bytes(space: DiskSpace) -> int:
     """The bytes that events may still use: without the reserve, and without the ballast's room while it is freed."""
-    missing = max(ballast_wanted(space.size_bytes) - space.ballast_bytes, 0)
+    missing = max(ballast_wanted(space.size_bytes, space.most_ballast_bytes) - space.ballast_bytes, 0)
     return space.free_bytes - missing - reserve_bytes(space.size_bytes)
 
 
@@ -81,16 +85,16 @@ def days_left(space: DiskSpace, bytes_per_event: float, events_per_day: float) -
     return max(usable_bytes(space), 0) / max(bytes_per_event * events_per_day, 1.0)
 
 
-def ballast_wanted(size_bytes: int) -> int:
+def ballast_wanted(size_bytes: int, most_bytes: int = MOST_BALLAST) -> int:
     """The size of the ballast on a file system of this size; 0 where it would be too small to help."""
-    wanted = min(MOST_BALLAST, size_bytes // SHARE)
+    wanted = min(most_bytes, size_bytes // SHARE)
     return wanted if wanted >= LEAST_BALLAST else 0
 
 
-def lay_ballast(journal: Path) -> int:
+def lay_ballast(journal: Path, most_bytes: int = MOST_BALLAST) -> int:
     """Create the ballast if there is room for it, with allocated blocks; returns its size in bytes."""
     space = room(journal)
-    wanted = ballast_wanted(space.size_bytes)
+    wanted = ballast_wanted(space.size_bytes, most_bytes)
     needed = wanted + 2 * reserve_bytes(space.size_bytes)
     if space.ballast_bytes >= wanted or space.free_bytes + space.ballast_bytes < needed:
         return space.ballast_bytes

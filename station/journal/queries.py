@@ -17,21 +17,21 @@ class JournalQueries(ABC):
     """The shared queries; a subclass runs them on its connection."""
 
     @abstractmethod
-    def _ask(self, query: Callable[[sqlite3.Connection], Result]) -> Result:
-        """Run a query on the connection."""
+    def run_query(self, query: Callable[[sqlite3.Connection], Result]) -> Result:
+        """Run a query on the journal's connection; returns its result."""
 
     def state(self) -> LogState:
         """The fields that introduce this log in a session with the hub."""
-        return self._ask(metadata.state)
+        return self.run_query(metadata.state)
 
     def snapshot(self) -> tuple[str, bytes] | None:
         """The stored definitions of the hub, (version, body), or None."""
-        return self._ask(metadata.snapshot)
+        return self.run_query(metadata.snapshot)
 
     def items(self) -> OpenItems:
         """The stored open items of the hub."""
-        return self._ask(metadata.items)
+        return self.run_query(metadata.items)
 
     def newest(self, limit: int = NEWEST, before: int = END) -> list[StoredEvent]:
         """The last events with a sequence number below `before`, newest first."""
-        return self._ask(lambda db: metadata.newest(db, limit, before))
+        return self.run_query(lambda db: metadata.newest(db, limit, before))

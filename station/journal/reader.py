@@ -42,9 +42,10 @@ class JournalReader(JournalQueries):
         self.path = path
         self._inode = 0
         self._connection: sqlite3.Connection | None = None
-        self._ask(metadata.log_id)
+        self.run_query(metadata.log_id)
 
-    def _ask(self, query: Callable[[sqlite3.Connection], Result]) -> Result:
+    def run_query(self, query: Callable[[sqlite3.Connection], Result]) -> Result:
+        """Run a query in one read transaction; returns its result. Raises `JournalError` where it cannot be read."""
         try:
             inode = self.path.stat().st_ino
             if self._connection is None or inode != self._inode:
@@ -63,16 +64,16 @@ class JournalReader(JournalQueries):
     @property
     def log_id(self) -> bytes:
         """The 16 bytes that name this log."""
-        return self._ask(metadata.log_id)
+        return self.run_query(metadata.log_id)
 
     @property
     def tip(self) -> Tip:
         """The last event's position and hash."""
-        return self._ask(metadata.tip)
+        return self.run_query(metadata.tip)
 
     def mark(self) -> HubMark | None:
         """The hub's cursors in its present epoch; None before the first contact."""
-        return self._ask(metadata.mark)
+        return self.run_query(metadata.mark)
 
     def events(
         self, after: int = 0, limit: int = MOST_EVENTS, max_bytes: int = MOST_BYTES, log_id: bytes | None = None
@@ -85,11 +86,11 @@ class JournalReader(JournalQueries):
                 raise LogChanged(msg)
             return read_events(db, after, limit, max_bytes)
 
-        return self._ask(query)
+        return self.run_query(query)
 
     def verify(self) -> list[ChainBreak]:
         """Verify the whole chain from the prune point, in many short reads; returns the breaks, none when it holds."""
-        log_id, last = self.log_id, self._ask(metadata.prune_point)
+        log_id, last = self.log_id, self.run_query(metadata.prune_point)
         breaks: list[ChainBreak] = []
         try:
             for events in self._slices(log_id, last.seq):

@@ -1,4 +1,4 @@
-"""What the journal hands out: a receipt, a stored event, where the hub stands, a break in the chain; and its errors.
+"""Journal records: the values that the journal returns (receipt, stored event, hub mark, chain break), and its errors.
 
 >>> StoredEvent(2, b"{}", b"p" * 32, b"h" * 32).seq
 2
@@ -11,11 +11,11 @@ from station.core.protocol import OpenItem
 
 
 class JournalError(Exception):
-    """The journal cannot go on; the message says what came, what was expected and what to do."""
+    """The journal cannot continue. The message contains what came, what was expected and what to do."""
 
 
 class JournalLocked(JournalError):
-    """Another daemon writes this journal; `pid` is its process, 0 where the lock file does not say."""
+    """Another daemon writes this journal; `pid` is its process, 0 where the lock file does not contain it."""
 
     def __init__(self, message: str, pid: int) -> None:
         super().__init__(message)
@@ -23,22 +23,25 @@ class JournalLocked(JournalError):
 
 
 class JournalFull(JournalError):
-    """The disk is full, or full but for the reserve: nothing was written, and a later attempt may succeed. Show red."""
+    """The disk is full up to the reserve. Nothing was written; a later attempt may succeed. The answer is red."""
 
 
 class JournalLost(JournalError):
-    """The medium failed: nothing that is still in memory can be believed. Show red, then exit; a start finds out."""
+    """The medium failed, so the state in memory is unreliable.
+
+    The answer is red and the daemon ends. The next start checks the files.
+    """
 
 
 class LogChanged(JournalError):
-    """A new log took this journal's place since the caller asked last: begin a new session with the hub."""
+    """A new log has replaced this one since the caller's last query: begin a new session with the hub."""
 
 
 @dataclass(frozen=True, slots=True)
 class Receipt:
-    """Proof that an event is on the medium; only `Journal.commit()` makes one, and no green shows without it.
+    """Proof that an event is on the medium. Only `Journal.commit()` makes one; every green answer needs one.
 
-    `log_id` 16 bytes, `hash` 32 bytes, `committed_boot_ns` CLOCK_BOOTTIME after COMMIT returned.
+    `log_id`: 16 bytes. `hash`: 32 bytes. `committed_boot_ns`: CLOCK_BOOTTIME after COMMIT returned.
     """
 
     log_id: bytes
@@ -48,14 +51,14 @@ class Receipt:
 
 
 class Tip(NamedTuple):
-    """The last event of a log: `seq` 0 and the genesis hash while there is none."""
+    """The last event of a log; `seq` 0 and the genesis hash of an empty log."""
 
     seq: int
     hash: bytes
 
 
 class StoredEvent(NamedTuple):
-    """One event as it stands in the journal; `prev` and `hash` have 32 bytes."""
+    """One event as it is stored in the journal; `prev` and `hash` have 32 bytes."""
 
     seq: int
     encoded: bytes
@@ -65,9 +68,9 @@ class StoredEvent(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class HubMark:
-    """How far the hub has taken this log: accepted (committed there) and durable (also off the hub's disk).
+    """The hub's cursors of this log: accepted (committed at the hub) and durable (also in a copy off the hub's disk).
 
-    `hub_epoch` is kept as the hub gave it, a number or a text.
+    `hub_epoch` has the type in which the hub sent it, a number or a text.
     """
 
     hub_epoch: int | str
@@ -78,7 +81,7 @@ class HubMark:
 
 @dataclass(frozen=True, slots=True)
 class PreviousLog:
-    """The log before this one: its id (16 bytes), its last known event, and why it ended."""
+    """The log before this one: its id (16 bytes), its last known event, and the cause of its end."""
 
     log_id: bytes
     seq: int
@@ -88,7 +91,7 @@ class PreviousLog:
 
 @dataclass(frozen=True, slots=True)
 class LogState:
-    """Everything a session with the hub begins with, read at one moment."""
+    """The fields that introduce a log in a session with the hub, read in one transaction."""
 
     log_id: bytes
     tip: Tip
@@ -99,14 +102,14 @@ class LogState:
 
 @dataclass(frozen=True, slots=True)
 class ChainBreak:
-    """A place where the chain does not hold, in one sentence for a person."""
+    """A position at which the chain does not hold, with the reason in one sentence."""
 
     seq: int
     sentence: str
 
 
 class OpenItems(NamedTuple):
-    """The open items for rules offline, oldest first; the cursor of the last answer, and whether these are all."""
+    """The open items, oldest first, for the rules offline; the cursor of the last answer; whether the list is complete."""
 
     rows: list[OpenItem]
     cursor: str
@@ -114,7 +117,7 @@ class OpenItems(NamedTuple):
 
 
 class JournalPort(Protocol):
-    """What the recording thread needs of the journal."""
+    """The part of the journal that the recording thread uses."""
 
     @property
     def log_id(self) -> bytes: ...

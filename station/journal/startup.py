@@ -54,9 +54,12 @@ class JournalGlance:
 
 
 def open_locked(
-    path: Path, origin: LogOrigin, make: Callable[[JournalLock, Database, tuple[str, ...]], Opened]
+    path: Path,
+    origin: LogOrigin,
+    most_ballast_bytes: int,
+    make: Callable[[JournalLock, Database, tuple[str, ...]], Opened],
 ) -> Opened:
-    """Lock the journal at `path`, open it with its ballast laid, and return what `make` makes of it.
+    """Lock the journal at `path`, open it with its ballast laid, and return the result of `make`.
 
     The lock is released if anything fails. Raises as `Journal.open`.
     """
@@ -71,7 +74,7 @@ def open_locked(
     try:
         lock.write(None)
         db, news = open_with_ballast(path, origin, lock.named_log())
-        disk_space.lay_ballast(path)
+        disk_space.lay_ballast(path, most_ballast_bytes)
         return make(lock, db, news)
     except (OSError, sqlite3.Error) as error:
         lock.release()

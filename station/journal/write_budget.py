@@ -24,8 +24,8 @@ COMMIT_PAGES = 3  # a little more than one commit usually writes
 class WriteBudget:
     """The budget of one open journal. It is spent until the first `check`."""
 
-    def __init__(self, journal: Path) -> None:
-        self._journal = journal
+    def __init__(self, journal: Path, most_ballast_bytes: int = disk_space.MOST_BALLAST) -> None:
+        self._journal, self._most_ballast_bytes = journal, most_ballast_bytes
         self._level, self._space = DiskLevel.FULL, DiskSpace(0, 0, 0)
         self._unchecked_bytes = 0  # that may still be written before the next check
         self._unfolded_bytes = 0  # in the write-ahead log since the last checkpoint
@@ -63,7 +63,7 @@ class WriteBudget:
 
     def check(self) -> DiskLevel:
         """Check the disk, and start a new budget unless it is full. Bytes that are still to be folded in count as used."""
-        self._space = disk_space.room(self._journal, self._to_fold_bytes)
+        self._space = disk_space.room(self._journal, self._to_fold_bytes, self._most_ballast_bytes)
         self._level = disk_space.level_of(self._space)
         full = self._level is DiskLevel.FULL
         self._unchecked_bytes = 0 if full else disk_space.reserve_bytes(self._space.size_bytes) // 2

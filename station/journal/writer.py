@@ -32,11 +32,12 @@ PRUNE_STEP = 500
 class Journal(JournalQueries, AbstractContextManager["Journal"]):
     """The durable, hash-chained log of this station, open for writing. Not thread-safe: one thread owns it."""
 
-    def __init__(self, path: Path, origin: LogOrigin, lock: JournalLock, db: Database, news: tuple[str, ...]) -> None:
-        self.path = path
-        self.news = news
-        self._origin = origin
-        self._lock = lock
+    def __init__(
+        self, path: Path, origin: LogOrigin, lock: JournalLock, db: Database, news: tuple[str, ...],
+        most_ballast_bytes: int,
+    ) -> None:  # fmt: skip
+        self.path, self.news = path, news
+        self._origin, self._lock, self._most_ballast_bytes = origin, lock, most_ballast_bytes
         self._lost: str | None = None
         self._owed: dict[str, Callable[[sqlite3.Connection], None]] = {}
         self._attach(db)
@@ -46,7 +47,7 @@ class Journal(JournalQueries, AbstractContextManager["Journal"]):
         self._execute = db.conn.execute
         self.log_id = metadata.log_id(db.conn)
         self._seq, self._hash = metadata.tip(db.conn)
-        self._budget = WriteBudget(self.path)
+        self._budget = WriteBudget(self.path, self._most_ballast_bytes)
         self._unproved = False  # a write found no room: `_prove` must succeed before the next one
         self.disk_level()
         self._lock.hold()
@@ -62,16 +63,18 @@ class Journal(JournalQueries, AbstractContextManager["Journal"]):
         boot: str,
         now_ns: Callable[[], int],
         hardware_id: str | None = None,
+        most_ballast_bytes: int = disk_space.MOST_BALLAST,
     ) -> Self:
         """Open the journal at `path`, or begin one; `news` reports in sentences what was done.
 
-        `boot` is the kernel's boot_id, `now_ns` CLOCK_BOOTTIME. Raises `JournalLocked` where another daemon writes it,
-        `JournalFull` where the disk has no room for that (try again later), `JournalLost` where the medium failed,
-        `JournalError` where another fault must be corrected first.
+        `boot` is the kernel's boot_id, `now_ns` CLOCK_BOOTTIME, `most_ballast_bytes` the ballast on a large file system.
+        Raises `JournalLocked` where another daemon writes it, `JournalFull` where the disk has no room for that (try again
+        later), `JournalLost` where the medium failed, `JournalError` where another fault must be corrected first.
         """
         path = Path(path).resolve()  # SQLite keeps the write-ahead log beside the real file
         origin = LogOrigin(station, sw, boot, hardware_id, now_ns)
-        return startup.open_locked(path, origin, lambda lock, db, news: cls(path, origin, lock, db, news))
+        most = most_ballast_bytes
+        return startup.open_locked(path, origin, most, lambda lock, db, news: cls(path, origin, lock, db, news, most))
 
     @property
     def tip(self) -> Tip:
@@ -139,7 +142,7 @@ class Journal(JournalQueries, AbstractContextManager["Journal"]):
             raise self._failed(error) from error
         self._attach(db)
         old.close()  # after `open_again`, whose docstring gives the reason
-        disk_space.lay_ballast(self.path)
+        disk_space.lay_ballast(self.path, self._most_ballast_bytes)
         self.disk_level()
         for name, change in list(self._owed.items()):
             self._change(change)
@@ -262,7 +265,8 @@ class Journal(JournalQueries, AbstractContextManager["Journal"]):
             return 0
 
     def _prune(self, most: int) -> int:
-        full = disk_space.level_of(disk_space.room(self.path)) is DiskLevel.FULL
+        space = disk_space.room(self.path, most_ballast_bytes=self._most_ballast_bytes)
+        full = disk_space.level_of(space) is DiskLevel.FULL
         start, end = self._prunable(most)
         if end <= start:
             return 0
@@ -275,7 +279,7 @@ class Journal(JournalQueries, AbstractContextManager["Journal"]):
             self._change(lambda db: metadata.delete_thru(db, end))
         if full:
             self._checkpoint()
-            disk_space.lay_ballast(self.path)
+            disk_space.lay_ballast(self.path, self._most_ballast_bytes)
         self._budget.spend()
         return max(0, end - start)
 
@@ -308,7 +312,8 @@ class Journal(JournalQueries, AbstractContextManager["Journal"]):
         """
         self._change(lambda db: metadata.write_items(db, changed, rows, cursor, complete=complete, afresh=afresh))
 
-    def _ask(self, query: Callable[[sqlite3.Connection], Result]) -> Result:
+    def run_query(self, query: Callable[[sqlite3.Connection], Result]) -> Result:
+        """Run a query on the writing connection, in the thread that owns the journal; returns its result."""
         return query(self._db.conn)
 
     def new_log(self, cause: str, again_after: int | None = None, begins_at: Tip | None = None) -> None:

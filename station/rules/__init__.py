@@ -1,1 +1,1 @@
-"""Shop rules at the station: the hub's last snapshot and the advice it gives for a scan."""
+"""Shop rules at the station: advice to the operator for a scan, computed from the hub's last snapshot."""

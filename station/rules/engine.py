@@ -1,7 +1,7 @@
 """Rule engine: advice for a scan from the last snapshot and the open items, online and offline.
 
-It folds what the hub last said of an item, then this station's own scans, with the same ledger that the hub uses. What it
-does not know it does not judge: a station that never reached its hub says nothing.
+It begins with the last state of an item from the hub, and applies this station's own scans with the same ledger that the
+hub uses. It gives no advice about unknown data: a station that never reached its hub has none to give.
 """
 
 from collections import OrderedDict
@@ -21,101 +21,108 @@ from station.core.snapshot import NOW_US, Snapshot
 from station.rules.interface import Advice
 
 MAX_ITEMS = 50_000
-HERE = "here"  # the log of this station's own scans
-OUT_OF_TURN = frozenset({"held", "closed", "skipped", "out_of_order"})  # what a strict stage stops the work for
+HERE = "here"  # the log id of this station's own scans in the fold
+OUT_OF_TURN = frozenset({"held", "closed", "skipped", "out_of_order"})  # findings that stop the work at a strict stage
 NO_SNAPSHOT = Snapshot()
-ASKED = frozenset({"text", "uid"})  # a code that only names itself: somebody must have said what it is
+NEEDS_RELEASE = frozenset({"text", "uid"})  # such a code identifies no item by itself: it must be released or bound
 
 
 class ShopRules:
-    """The rules of one shop, as far as this station knows them. Used by the scan thread alone."""
+    """The rules of one shop, with the definitions that this station has. Used by the recording thread alone."""
 
     def __init__(self, snapshot: Snapshot = NO_SNAPSHOT) -> None:
         self._bindings = snapshot.bindings
-        self._catalogue = snapshot.master_data()
+        self._master_data = snapshot.master_data()
         self._items: OrderedDict[str, ItemState] = OrderedDict()
-        self._released: set[str] = set()  # items that the office knows, not only the floor
+        self._released: set[str] = set()  # items that the office has released
         self._complete = False
-        self._knows = bool(self._catalogue.names("pattern.define"))
+        self._has_master_data = bool(self._master_data.names("pattern.define"))
         self._order = 0
 
     def know(self, rows: list[OpenItem], *, complete: bool) -> None:
-        """Take what the hub says of open items; it replaces what was known of each item named."""
+        """Apply open items from the hub: `rows` replace the state of each item in them."""
         self._complete = complete
         parcels: dict[str, list[OpenItem]] = {}
         for row in rows:
             parcels.setdefault(row.item, []).append(row)
         self._released.update(row.item for row in rows if row.product is not None or row.qty_milli is not None)
-        self._knows = self._knows or bool(self._released)
-        for item, found in parcels.items():
-            self._keep(self._as_state(item, found))
+        self._has_master_data = self._has_master_data or bool(self._released)
+        for item, item_rows in parcels.items():
+            self._store(self._state_from(item, item_rows))
 
     def pieces(self, code: Code, stage: str | None) -> bool:
-        """Whether each scan of this code here is a piece or a box of its own, so that none is a repeat."""
+        """Whether each scan of this code at this stage is a piece or a box of its own, so that none is a repeat."""
         state = self._items.get(self._item(code))
         operations = state.routing.at_stage(stage) if state and state.routing else ()
         return any(operation.transfer_qty_milli for operation in operations)
 
     def advise(self, code: Code, event: Event) -> Advice:
-        """What to say about a scan that was just recorded; the item moves on as the scan says."""
+        """The advice for a scan that was just recorded; the scan is applied to its item."""
         item = self._item(code)
         state = self._items.get(item)
         verb = event.action or BARE
         if verb not in ROWS and verb != BARE:
             return Advice(name=item)
-        asked = self._knows and self._complete and code.scheme in ASKED and code.code not in self._bindings
-        unknown = asked and item not in self._released
+        must_be_released = (
+            self._has_master_data
+            and self._complete
+            and code.scheme in NEEDS_RELEASE
+            and code.code not in self._bindings
+        )
+        unknown = must_be_released and item not in self._released
         self._order += 1
-        # The order is that of this station's scans; the true time is not needed.
+        # The order of this station's scans suffices; the fold needs no wall time.
         counted, key = CountedIdentity(HERE, self._order, ""), OrderKey(self._order, self._order, self._order)
         scanned = fact(event, counted, key, {}, unknown=unknown)
-        step = apply(state or empty(item), scanned, self._catalogue)
-        self._keep(step.state)
+        step = apply(state or empty(item), scanned, self._master_data)
+        self._store(step.state)
         rule, look = (self._advice(step.movement) if step.movement else None) or (None, None)
-        stage = self._catalogue.stage(event.stage, NOW_US)
+        stage = self._master_data.stage(event.stage, NOW_US)
         return Advice(
             look=look,
             stop=rule in OUT_OF_TURN and stage is not None and stage.strict,
             name=item,
-            next_stage=self._next(step.state, event.stage),
+            next_stage=self._next_stage(step.state, event.stage),
         )
 
     def _item(self, code: Code) -> str:
         return self._bindings.get(code.code) or code.item or code.code
 
-    def _keep(self, state: ItemState) -> None:
+    def _store(self, state: ItemState) -> None:
         self._items[state.item] = state
         self._items.move_to_end(state.item)
         while len(self._items) > MAX_ITEMS:
             self._items.popitem(last=False)
 
-    def _as_state(self, item: str, rows: list[OpenItem]) -> ItemState:
-        product = self._catalogue.product(rows[0].product, NOW_US)
-        routing = self._catalogue.routing(product.routing, NOW_US) if product else None
+    def _state_from(self, item: str, rows: list[OpenItem]) -> ItemState:
+        product = self._master_data.product(rows[0].product, NOW_US)
+        routing = self._master_data.routing(product.routing, NOW_US) if product else None
         parcels = []
         for row in rows:
             operation = routing.operation(row.operation) if routing else None
-            before = routing.before(operation.op) if routing and operation else None
-            passed = before.op if before else None
+            previous = routing.before(operation.op) if routing and operation else None
+            passed_op = previous.op if previous else None
             parcels.append(
                 Parcel(
                     state=row.state,
                     op=operation.op if operation else None,
                     stage=operation.stage if operation else row.stage,
                     qty_milli=row.qty_milli,
-                    entered=operation.op if operation and row.state in (ParcelState.HERE, ParcelState.HELD) else passed,
-                    reached=passed,
+                    entered=operation.op
+                    if operation and row.state in (ParcelState.HERE, ParcelState.HELD)
+                    else passed_op,
+                    reached=passed_op,
                     held_from=ParcelState.HERE if row.state == ParcelState.HELD else None,
                 )
             )
         return msgspec.structs.replace(empty(item), routing=routing, released_us=0, parcels=tuple(parcels))
 
     def _is_on(self, rule: str) -> bool:
-        return self._catalogue.rule_is_on(rule, NOW_US, ON_BY_DEFAULT[rule])
+        return self._master_data.rule_is_on(rule, NOW_US, ON_BY_DEFAULT[rule])
 
     def _advice(self, move: Movement) -> tuple[str, str] | None:
-        """The one thing to tell the operator, and the rule behind it, of those that are on; what stops the work first."""
-        said = (
+        """The first finding of the rules that are on: (rule, operator's text). Findings that stop the work come first."""
+        findings = (
             ("held", move.held, "is on hold"),
             ("closed", move.closed or move.ended, "has ended: nothing was moved"),
             ("skipped", bool(move.passed), f"goes to {listed(move.passed)} first"),
@@ -125,9 +132,9 @@ class ShopRules:
             ("overrun", move.over_milli > 0, "more than was there: count again"),
             ("unknown_code", move.unknown, "not known here"),
         )
-        return next(((rule, text) for rule, applies, text in said if applies and self._is_on(rule)), None)
+        return next(((rule, text) for rule, applies, text in findings if applies and self._is_on(rule)), None)
 
-    def _next(self, state: ItemState, stage: str | None) -> str | None:
+    def _next_stage(self, state: ItemState, stage: str | None) -> str | None:
         routing = state.routing
         newest = max(
             (
@@ -140,8 +147,8 @@ class ShopRules:
         )
         if routing is None or newest is None or newest.op is None:
             return None
-        waits = newest.state == ParcelState.WAITING
-        following = routing.operation(newest.op) if waits else routing.after(newest.op)
-        if following is None or following.stage == stage:
+        is_waiting = newest.state == ParcelState.WAITING
+        next_operation = routing.operation(newest.op) if is_waiting else routing.after(newest.op)
+        if next_operation is None or next_operation.stage == stage:
             return None
-        return self._catalogue.stage_name(following.stage, NOW_US)
+        return self._master_data.stage_name(next_operation.stage, NOW_US)

@@ -1,7 +1,7 @@
 """Interface of the rule engine: advice to the operator about a scan that is already committed.
 
-The judge knows the last snapshot of definitions and the open items, so it answers offline too. It may be absent: then
-every scan that was understood is green.
+The engine uses the last snapshot of definitions and the open items, so it works offline too. A station without a snapshot
+has no rules: then the answer to every parsed scan is green.
 """
 
 from collections.abc import Mapping, Sequence
@@ -14,9 +14,9 @@ from station.core.event import Event
 
 @dataclass(frozen=True, slots=True)
 class Advice:
-    """What to tell the operator: `look` makes the answer amber, `name` and `next_stage` stand on the screen.
+    """Advice for the operator: `look` makes the answer amber; `name` and `next_stage` are shown on the screen.
 
-    `stop`: the scan is saved as any other, and the work should not go on.
+    `stop`: the scan is recorded, and the work should stop.
     """
 
     look: str | None = None
@@ -26,26 +26,26 @@ class Advice:
 
 
 class RuleEngine(Protocol):
-    """Rules as the bench needs them. Both calls must be quick (well under a millisecond) and do no IO."""
+    """The rules that the recording thread applies. Both calls take well under a millisecond and do no IO."""
 
     def pieces(self, code: Code, stage: str | None) -> bool:
         """Whether each scan of this code at this stage is a piece (`transfer_qty_milli`), so that none is a repeat."""
         ...
 
     def advise(self, code: Code, event: Event) -> Advice:
-        """What to say about a scan that was just recorded."""
+        """The advice for a scan that was just recorded."""
         ...
 
 
 class NoRules:
-    """The judge of a station that knows no rules yet."""
+    """The rule engine of a station without a snapshot."""
 
     def pieces(self, code: Code, stage: str | None) -> bool:  # noqa: ARG002 - the port's signature
-        """No operation is known."""
+        """False: no operation is known."""
         return False
 
     def advise(self, code: Code, event: Event) -> Advice:  # noqa: ARG002 - the port's signature
-        """Nothing is said."""
+        """No advice."""
         return Advice()
 
 

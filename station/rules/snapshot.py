@@ -1,7 +1,7 @@
-"""Shop snapshot: patterns, names and rules of the hub's last snapshot, and the next items.
+"""Shop snapshot: patterns, names and rules of the hub's last snapshot.
 
-Everything here is read from what the journal keeps, so it holds offline and after a restart. A definition that this
-version cannot read is passed over: the hub showed it to a person when it was made.
+The snapshot is stored in the journal, so it is available offline and after a restart. A definition that this version
+cannot read is ignored; the hub reported it when it was entered.
 """
 
 from collections.abc import Callable, Iterable
@@ -17,14 +17,14 @@ NO_SNAPSHOT = Snapshot()
 
 
 class ShopSnapshot:
-    """The shop's words and patterns, from a snapshot. Immutable.
+    """The shop's names and patterns, from a snapshot. Immutable.
 
-    `patterns`: those that are used; `refused`: those that the hub or this station does not use; `bound`: code -> binding.
+    `patterns`: the usable ones; `refused`: those that the hub or this station does not use; `bound`: code -> binding.
     """
 
     def __init__(self, snapshot: Snapshot = NO_SNAPSHOT) -> None:
         usable = usable_patterns(snapshot.of("pattern.define"))
-        self._shop = snapshot.master_data()
+        self._master_data = snapshot.master_data()
         self._people = {
             str(data["badge"]): data.get("name") for data in snapshot.of("person.define") if data.get("badge")
         }
@@ -38,25 +38,25 @@ class ShopSnapshot:
         return decimal_text(milli, self._separators.decimal, self._separators.group)
 
     def stage_at(self, station: str) -> str | None:
-        """The stage at which a station scans, as the hub has it; None where the hub has none."""
-        definition = self._shop.at("station.define", station, NOW_US)
+        """The stage of a station in the hub's definitions; None where it has none."""
+        definition = self._master_data.at("station.define", station, NOW_US)
         stage = definition.data.get("stage") if definition else None
         return str(stage) if stage else None
 
     def stage_of(self, product: str | None, operation: int | None) -> str | None:
         """The stage of an operation of a product; None where the shop has not defined it."""
-        known = self._shop.product(product, NOW_US)
-        routing = self._shop.routing(known.routing, NOW_US) if known else None
+        definition = self._master_data.product(product, NOW_US)
+        routing = self._master_data.routing(definition.routing, NOW_US) if definition else None
         step = routing.operation(operation) if routing else None
         return step.stage if step else None
 
     def person(self, badge: str) -> str:
-        """A person's name, the badge where it is not known."""
+        """The name of the person with this badge; the badge itself where it is unknown."""
         return str(self._people.get(badge) or badge)
 
     def stage(self, stage: str) -> str:
-        """The shop's word for a stage, its id where it has none."""
-        return self._shop.stage_name(stage, NOW_US)
+        """The name of a stage, its id where it has none."""
+        return self._master_data.stage_name(stage, NOW_US)
 
 
 def read_shop(body: bytes | None) -> ShopSnapshot:
@@ -71,10 +71,10 @@ def read_shop(body: bytes | None) -> ShopSnapshot:
         return ShopSnapshot()
 
 
-def log_refused(shop: ShopSnapshot, say: Callable[..., None]) -> None:
-    """A line in the log for each pattern that is not used."""
-    for each in shop.refused:
-        say("a pattern of the shop is not used; define it anew on the hub", pattern=each.name, why=each.why)
+def log_refused(shop: ShopSnapshot, log: Callable[..., None]) -> None:
+    """Log each pattern that is not used."""
+    for pattern in shop.refused:
+        log("a pattern of the shop is not used; define it again on the hub", pattern=pattern.name, why=pattern.why)
 
 
 def rule_context(body: bytes | None, items: Iterable[OpenItem] = (), *, complete: bool = False) -> RuleContext:
@@ -93,18 +93,18 @@ def rule_context(body: bytes | None, items: Iterable[OpenItem] = (), *, complete
     return RuleContext(shop.patterns, rules, shop.bound)
 
 
-def stored_shop(journal: Journal, say: Callable[..., None]) -> tuple[ShopSnapshot, RuleContext]:
-    """The shop and the rules as the journal keeps them.
+def stored_shop(journal: Journal, log: Callable[..., None]) -> tuple[ShopSnapshot, RuleContext]:
+    """The shop and the rules from the journal.
 
-    Definitions that this version cannot read keep no station from starting: they are logged and forgotten, so that the link
-    fetches the hub's again.
+    Definitions that this version cannot read must not prevent a start: they are logged and deleted, and the sync thread
+    fetches them again.
     """
     snapshot, items = journal.snapshot(), journal.items()
     body = snapshot[1] if snapshot else None
     try:
         return read_shop(body), rule_context(body, items.rows, complete=items.complete)
-    except Exception as error:  # noqa: BLE001 - they were written by another version, or by a hub that is wrong
-        say("the stored definitions cannot be read; they are fetched again", why=repr(error))
+    except Exception as error:  # noqa: BLE001 - another version, or a faulty hub, may have written them
+        log("the stored definitions cannot be read; they are fetched again", why=repr(error))
         journal.forget_snapshot()
         return ShopSnapshot(), rule_context(None)
 

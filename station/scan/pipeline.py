@@ -106,10 +106,10 @@ class ScanPipeline:
 
     def run(self) -> None:
         """Record until the queue is closed and empty. If the medium fails, answer red and set `died`."""
-        self._restart_until_ns = self._now_ns() + UNCONFIRMED_NS
+        self.begin_restart_window()
         try:
             while not (self._queue.closed and self._queue.quiet):
-                read = self._queue.next_work(self._pause_s())
+                read = self._queue.next_work(self.pause_s())
                 if read is not None:
                     self._last_read_ns = self._now_ns()
                     self._untidied += 1
@@ -123,7 +123,11 @@ class ScanPipeline:
             self._queue.refuse_rest()
             self.watchdog.stop()
 
-    def _pause_s(self) -> float | None:
+    def begin_restart_window(self) -> None:
+        """From now on for `UNCONFIRMED_NS`, a scan that equals its reader's last one before the start is a repeat."""
+        self._restart_until_ns = self._now_ns() + UNCONFIRMED_NS
+
+    def pause_s(self) -> float | None:
         """Seconds until a card expires, the journal may be tidied or a full disk is checked; None where nothing is due."""
         due = [self._check_disk_ns, *(bench.due_ns() for bench in self.benches.values())]
         now_ns = self._now_ns()

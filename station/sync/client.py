@@ -1,6 +1,6 @@
-"""HTTP client of the hub: five calls, each with a decoded answer or a `HubError`. See docs/design/protocol.md.
+"""HTTP client of the hub: five requests, each with a decoded answer or a `HubError`. See docs/design/protocol.md.
 
-An answer that is not exactly what was promised (a page with status 200, half a JSON, the wrong verdicts) counts as none.
+An answer that deviates from the protocol (an HTML page with status 200, incomplete JSON, a wrong field) raises `HubError`.
 """
 
 import gzip
@@ -27,12 +27,12 @@ GZIP_FROM_BYTES = 1024
 OK, NOT_MODIFIED, CONFLICT = 200, 304, 409
 REFUSED = frozenset({401, 403})
 MOST_RETRY_S = 3600.0
-MAX_SENTENCE = 1_000  # characters of what a hub says of an error
+MAX_SENTENCE = 1_000  # characters of the hub's error text
 _VERSION = re.compile(r"[\x21\x23-\x7e]{1,200}")
 
 
 class HubError(Exception):
-    """The hub gave no usable answer. `refused`: it does not let this station in; `retry_s`: when it asked to be tried."""
+    """No usable answer of the hub. `refused`: it rejects the token (401, 403). `retry_s`: the value of `Retry-After`."""
 
     def __init__(self, sentence: str, *, refused: bool = False, retry_s: float | None = None) -> None:
         super().__init__(sentence)
@@ -40,7 +40,7 @@ class HubError(Exception):
 
 
 class BatchConflict(HubError):
-    """The hub took nothing of a batch: `seq` is the first event that does not fit."""
+    """The hub rejects a whole batch: `seq` is the first event that does not continue its chain."""
 
     def __init__(self, sentence: str, seq: int) -> None:
         super().__init__(sentence)
@@ -51,53 +51,53 @@ Answer = TypeVar("Answer")
 
 
 class HubClient:
-    """One hub, reached with this station's token. Used by one thread."""
+    """The requests to one hub, with this station's token. Used by one thread."""
 
-    def __init__(self, url: str, token: str, wire: HubTransport, agent: str = "wipline-station") -> None:
+    def __init__(self, url: str, token: str, transport: HubTransport, agent: str = "wipline-station") -> None:
         self._base = url.rstrip("/") + "/api/v1"
         self._headers = {"Authorization": f"Bearer {token}", "User-Agent": agent, "Accept": "application/json"}
-        self._wire = wire
+        self._transport = transport
 
     def session(self, body: SessionRequest) -> SessionAnswer:
         """Open a session for a log."""
         return self._post("/session", body, SessionAnswer)
 
     def events(self, log: str, body: EventsRequest) -> EventsAnswer:
-        """Send a batch; raises `BatchConflict` where its chain does not fit."""
+        """Send a batch. Raises `BatchConflict` where it does not continue the hub's chain."""
         return self._post(f"/logs/{log}/events", body, EventsAnswer)
 
     def heartbeat(self, body: HeartbeatRequest) -> HeartbeatAnswer:
-        """Say how the station is."""
+        """Send the station's status."""
         return self._post("/heartbeat", body, HeartbeatAnswer)
 
     def snapshot(self, version: str | None) -> tuple[str | None, bytes, SnapshotPosition]:
-        """The definitions: (version, body, where the hub's ledger is); version None where `version` still holds."""
+        """Fetch the definitions: (version, body, position of the hub's ledger); version None where `version` is current."""
         headers = {"If-None-Match": f'"{version}"'} if version is not None else {}
-        reply = self._ask("GET", "/snapshot", None, headers)
+        reply = self._request("GET", "/snapshot", None, headers)
         if reply.status == NOT_MODIFIED:
             return None, b"", SnapshotPosition()
-        place = self._decode(reply.body, SnapshotPosition)
-        found = reply.headers.get("ETag", "").removeprefix("W/").strip('"')
-        if not _VERSION.fullmatch(found):
-            msg = f"The hub at {self._base} sent definitions with the version {found[:80]!r}; expected an ETag."
+        position = self._decode(reply.body, SnapshotPosition)
+        etag = reply.headers.get("ETag", "").removeprefix("W/").strip('"')
+        if not _VERSION.fullmatch(etag):
+            msg = f"The hub at {self._base} sent definitions with the version {etag[:80]!r}; expected an ETag."
             raise HubError(msg)
-        return found, reply.body, place
+        return etag, reply.body, position
 
     def items(self, after: str) -> ItemsAnswer:
-        """Open items that changed since a cursor ("" for all)."""
+        """Fetch the open items that changed after a cursor; "" fetches all."""
         query = "/items/changes" + (f"?after={after}" if after else "")
-        return self._decode(self._ask("GET", query, None, {}).body, ItemsAnswer)
+        return self._decode(self._request("GET", query, None, {}).body, ItemsAnswer)
 
     def close(self) -> None:
-        """Let go of the connection."""
-        self._wire.close()
+        """Close the connection."""
+        self._transport.close()
 
     def _post(self, path: str, body: msgspec.Struct, kind: type[Answer]) -> Answer:
         content = msgspec.json.encode(body)
         headers = {"Content-Type": "application/json"}
         if len(content) >= GZIP_FROM_BYTES:
             content, headers["Content-Encoding"] = gzip.compress(content, 1), "gzip"
-        return self._decode(self._ask("POST", path, content, headers).body, kind)
+        return self._decode(self._request("POST", path, content, headers).body, kind)
 
     def _decode(self, body: bytes, kind: type[Answer]) -> Answer:
         try:
@@ -106,9 +106,9 @@ class HubClient:
             msg = f"What answers at {self._base} is no hub: {error}. Correct the hub's url, or look at what stands between."
             raise HubError(msg) from error
 
-    def _ask(self, method: str, path: str, body: bytes | None, headers: Mapping[str, str]) -> HttpReply:
+    def _request(self, method: str, path: str, body: bytes | None, headers: Mapping[str, str]) -> HttpReply:
         try:
-            reply = self._wire.request(method, self._base + path, body, {**self._headers, **headers})
+            reply = self._transport.request(method, self._base + path, body, {**self._headers, **headers})
         except TransportError as error:
             msg = f"The hub at {self._base} cannot be reached: {error}."
             raise HubError(msg) from error

@@ -5,6 +5,7 @@ True
 """
 
 import tomllib
+from collections.abc import Callable
 from functools import cache
 from importlib import metadata
 from pathlib import Path
@@ -21,8 +22,8 @@ def version() -> str:
     return version_at(Path(__file__).resolve().parents[2])
 
 
-def version_at(root: Path) -> str:
-    """The same for a package that lies under `root`."""
+def version_at(root: Path, installed: Callable[[str], str] = metadata.version) -> str:
+    """The same for a package under `root`; `installed` returns the version of an installed distribution."""
     try:
         project = tomllib.loads((root / "pyproject.toml").read_text(encoding="utf-8")).get("project", {})
     except (OSError, ValueError):
@@ -30,6 +31,6 @@ def version_at(root: Path) -> str:
     if project.get("name") == "wipline" and isinstance(project.get("version"), str):
         return str(project["version"])
     try:
-        return metadata.version("wipline")
+        return installed("wipline")
     except metadata.PackageNotFoundError:
         return UNKNOWN

@@ -165,7 +165,7 @@ def test_a_beep_by_feature_report_is_set_as_one(tmp_path, monkeypatch):
 
 def test_showing_a_state_after_close_writes_to_no_file(scanner, listen):
     outcomes = listen(scanner.driver)
-    number = scanner.driver._device
+    number = scanner.descriptor
     scanner.unplug()
     assert isinstance(outcomes.next(), DeviceLost)
     assert outcomes.next() is None

@@ -9,7 +9,7 @@ from drivers.decode.hid.report_descriptor import parsed
 from drivers.decode.hid.scanned_data import HEAD_LOST, ScannedDataDecoder
 from drivers.decode.keyboard.keys import JOINED_S, LostScan
 from drivers.decode.serial.serial_lines import SerialScan
-from tests.drivers.fixtures.captures import bare, play, record
+from tests.drivers.fixtures.captures import StandingClock, bare, play, record
 from tests.drivers.fixtures.hid_descriptors import HONEYWELL
 from tests.drivers.fixtures.hid_devices import MAKERS, PosScanner
 
@@ -73,9 +73,9 @@ def test_a_scanner_whose_scans_are_one_report_each_loses_none():
     assert said(ScannedDataDecoder(whole, opened_ns=OPENED_NS), b"\x02]C1WO-7", at_ns=OPENED_NS) == [b"]C1WO-7"]
 
 
-def test_at_the_bench_it_is_red_and_in_its_recording_as_well(tmp_path, monkeypatch):
-    monkeypatch.setattr("drivers.decode.hid.scanned_data.JOINED_S", 60.0)  # as on a slow machine
-    scanner = PosScanner(tmp_path, opened_ns=boot_ns())
+def test_at_the_bench_it_is_red_and_in_its_recording_as_well(tmp_path):
+    clock = StandingClock()
+    scanner = PosScanner(tmp_path, opened_ns=clock.now_ns(), hold=clock.hold)
 
     def hand(told):
         scanner.send(scanner.maker.scan(b"X" * 60)[1])
@@ -83,7 +83,7 @@ def test_at_the_bench_it_is_red_and_in_its_recording_as_well(tmp_path, monkeypat
         scanner.scan("WO-1042")
         until(lambda: len(told) == 2)
 
-    take = record(scanner.driver, tmp_path / "case.rec", hand)
+    take = record(scanner.driver, tmp_path / "case.rec", hand, clock.now_ns)
     replayed = play((tmp_path / "case.rec").read_bytes(), begun_ns=boot_ns())
     assert [type(outcome) for outcome in take.outcomes] == [Dropped, Read]
     assert take.outcomes[0].why == HEAD_LOST

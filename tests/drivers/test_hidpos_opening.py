@@ -3,14 +3,15 @@
 import errno
 import os
 import time
+from dataclasses import replace
 from functools import partial
 
 import pytest
 
-from drivers import DriverError, Read, hidpos, open_driver
+from drivers import DriverError, Read, hidpos
 from drivers.decode.detect.device_info import DeviceInfo, reader_id
 from drivers.decode.keyboard.keys import JOINED_S
-from drivers.hidpos import hid_device_at, present
+from drivers.hidpos import hid_device_at, open_device, open_hidraw, present
 from tests.drivers.fixtures.hid_descriptors import COUNTLESS, EXTRA_BYTE, HONEYWELL, KEYBOARD, SMALL
 from tests.drivers.fixtures.hid_devices import MAKERS, node, plugged_in
 
@@ -19,20 +20,16 @@ SILENT = "Its report descriptor has no Bar Code Scanner data (page 8C)."
 
 
 @pytest.fixture
-def machine(tmp_path, monkeypatch):
-    """A machine without any HID device; `machine(number, descriptor, ...)` plugs one in."""
-    sysfs, dev = tmp_path / "class", tmp_path / "dev"
-    sysfs.mkdir()
-    dev.mkdir()
-    monkeypatch.setattr(hidpos, "SYS_HIDRAW", sysfs)
-    monkeypatch.setattr(hidpos, "DEV", dev)
+def machine(tmp_path):
+    """A machine without any HID device; `machine(number, descriptor, ...)` plugs one in, `machine.open` opens one."""
 
     def plug(number, descriptor, **said):
-        plugged_in(sysfs, number, descriptor, **said)
-        node(dev, number)
-        return str(dev / f"hidraw{number}")
+        plugged_in(tmp_path, number, descriptor, **said)
+        return node(tmp_path, number)
 
-    plug.sysfs, plug.dev = sysfs, dev
+    plug.root, plug.sysfs, plug.dev = tmp_path, tmp_path / "sys" / "class" / "hidraw", tmp_path / "dev"
+    plug.open = lambda **settings: open_device(settings, tmp_path)
+    plug.present = lambda: present(tmp_path)
     return plug
 
 
@@ -41,20 +38,20 @@ def test_devices_are_listed_from_sysfs_alone(machine):
     second = machine(10, KEYBOARD, ids="413C:2113", uniq="", phys="usb-0000:00:14.0-4/input1", name="Dell KB216")
     third = machine(3, b"\xa1", ids="0C2E:0B61", uniq="", phys="", name="", bus="0005")
     raw = partial(DeviceInfo, types=False, points=False, subsystem="hidraw")
-    assert [(device.facts, device.is_scanner, device.why) for device in present()] == [
+    assert [(device.facts, device.is_scanner, device.why) for device in machine.present()] == [
         (raw(first, "Zebra POS Scanner", 3, 0x05E0, 0x1300, "SN77", "usb-1.3"), True, SPEAKS),
         (raw(third, "", 5, 0x0C2E, 0x0B61, "", "hidraw3"), False,
          "Its report descriptor is damaged. The report descriptor ends in the middle of the item at byte 0."),
         (raw(second, "Dell KB216", 3, 0x413C, 0x2113, "", "usb-0000:00:14.0-4"), False, SILENT),
     ]  # fmt: skip
-    assert [reader_id(device.facts) for device in present()] == [
+    assert [reader_id(device.facts) for device in machine.present()] == [
         "usb-05e0-1300-SN77", "bluetooth-0c2e-0b61-at-hidraw3", "usb-413c-2113-at-usb-0000:00:14.0-4",
     ]  # fmt: skip
 
 
 @pytest.mark.parametrize("descriptor", [HONEYWELL, EXTRA_BYTE, COUNTLESS, SMALL])
 def test_every_makers_scanner_is_known_by_its_descriptor(machine, descriptor):
-    assert hid_device_at(machine(0, descriptor)).is_scanner
+    assert hid_device_at(machine(0, descriptor), machine.root).is_scanner
 
 
 def test_a_device_that_goes_while_it_is_looked_at_is_not_there(machine):
@@ -65,7 +62,7 @@ def test_a_device_that_goes_while_it_is_looked_at_is_not_there(machine):
     machine(2, HONEYWELL)
     (machine.sysfs / "hidraw2" / "device" / "uevent").write_text("HID_NAME=x\n")
     (machine.sysfs / "hidrawX").mkdir()
-    assert present() == []
+    assert machine.present() == []
     assert hid_device_at("/dev/null") is None
 
 
@@ -73,7 +70,7 @@ def test_without_path_and_match_the_first_scanner_is_opened_and_no_keyboard(mach
     machine(1, KEYBOARD, ids="413C:2113", uniq="A")
     machine(2, HONEYWELL)
     machine(3, SMALL, uniq="SN78")
-    driver = open_driver("hidpos", {})
+    driver = machine.open()
     assert (driver.kind, driver.reader, driver.lossless) == ("hidpos", "usb-05e0-1300-SN77", False)
     driver.close()
 
@@ -82,7 +79,7 @@ def test_without_path_and_match_the_first_scanner_is_opened_and_no_keyboard(mach
 def test_a_match_picks_one_of_two(machine, match):
     machine(2, HONEYWELL)
     machine(3, SMALL, ids="1EAB:0010", uniq="N1", name="Newland POS")
-    driver = open_driver("hidpos", {"match": match})
+    driver = machine.open(match=match)
     assert driver.reader == "usb-1eab-0010-N1"
     driver.close()
 
@@ -93,17 +90,17 @@ def test_a_path_or_a_link_to_it_picks_one_of_two(machine):
     link = machine.dev / "by-hand"
     link.symlink_to("hidraw3")
     for named in (path, str(link)):
-        driver = open_driver("hidpos", {"path": named, "match": "05e0:1300"})
+        driver = machine.open(path=named, match="05e0:1300")
         assert driver.reader == "usb-05e0-1300-SN78"
         driver.close()
     with pytest.raises(DriverError):
-        open_driver("hidpos", {"path": path, "match": "05e0:1300:SN77"})
+        machine.open(path=path, match="05e0:1300:SN77")
 
 
 def test_two_scanners_with_one_serial_number_are_distinguished(machine):
     machine(2, HONEYWELL, uniq="0001", phys="usb-1.3/input0")
     machine(3, HONEYWELL, uniq="0001", phys="usb-1.4/input0")
-    left, right = open_driver("hidpos", {}), open_driver("hidpos", {})
+    left, right = machine.open(), machine.open()
     assert (left.reader, right.reader) == ("usb-05e0-1300-at-usb-1.3", "usb-05e0-1300-at-usb-1.4")
     left.close()
     right.close()
@@ -111,32 +108,26 @@ def test_two_scanners_with_one_serial_number_are_distinguished(machine):
 
 def test_a_scanner_is_read_by_one_program_alone(machine, open_descriptors):
     path = machine(2, HONEYWELL)
-    driver = open_driver("hidpos", {})
+    driver = machine.open()
     before = open_descriptors()
     with pytest.raises(DriverError) as refused:
-        open_driver("hidpos", {})
+        machine.open()
     assert str(refused.value) == (
         f"{path} (Zebra POS Scanner) is held by another program. A scanner is read by one program alone. "
         f"End the other one, perhaps a second station; this finds it: sudo fuser -v {path}"
     )
     assert open_descriptors() == before
     driver.close()
-    open_driver("hidpos", {}).close()
+    machine.open().close()
 
 
-def test_a_scanner_that_changed_between_looking_and_opening_is_not_read(machine, open_descriptors, monkeypatch):
-    path = machine(2, HONEYWELL)
-    real = hidpos._open_node
-
-    def swapped(device):
-        (machine.sysfs / "hidraw2" / "device" / "report_descriptor").write_bytes(KEYBOARD)
-        return real(device)
-
-    monkeypatch.setattr(hidpos, "_open_node", swapped)
+def test_a_scanner_that_changed_between_looking_and_opening_is_not_read(machine, open_descriptors):
+    device = hid_device_at(machine(2, HONEYWELL), machine.root)
+    (machine.sysfs / "hidraw2" / "device" / "report_descriptor").write_bytes(KEYBOARD)
     before = open_descriptors()
-    with pytest.raises(DriverError) as refused:
-        open_driver("hidpos", {"path": path})
-    assert refused.value.came == f"{path} (Zebra POS Scanner) cannot be read: No such device."
+    for now in (device, replace(device, descriptor=None)):
+        with pytest.raises(OSError, match="No such device"):
+            open_hidraw(now, "usb-05e0-1300-SN77", machine.root)
     assert open_descriptors() == before
 
 
@@ -151,7 +142,7 @@ def test_a_scanner_that_changed_between_looking_and_opening_is_not_read(machine,
 def test_a_missing_scanner_is_reported(machine, settings, came):
     machine(1, KEYBOARD)
     with pytest.raises(DriverError) as refused:
-        open_driver("hidpos", settings)
+        machine.open(**settings)
     assert str(refused.value) == (
         f"{came} Expected a device whose report descriptor has Bar Code Scanner data (page 8C). "
         "Plug it in, and set the scanner to USB HID POS with the code in its manual; else correct path or match."
@@ -162,7 +153,7 @@ def test_a_missing_scanner_is_reported(machine, settings, came):
 def test_a_scanner_in_another_mode_is_refused_with_the_reason(machine, how):
     path = machine(1, KEYBOARD)
     with pytest.raises(DriverError) as refused:
-        open_driver("hidpos", {"path": path} if how == "path" else {"match": "05e0:1300"})
+        machine.open(**{"path": path} if how == "path" else {"match": "05e0:1300"})
     assert str(refused.value) == (
         f"{path} (Zebra POS Scanner, usb-05e0-1300-SN77) is not read. {SILENT} Expected a scanner in the mode USB HID POS. "
         "Set the scanner to that mode with the code in its manual, or correct path or match."
@@ -184,7 +175,7 @@ def test_a_scanner_without_permission_is_reported(machine, monkeypatch, number, 
 
     monkeypatch.setattr(hidpos.os, "open", refuse)
     with pytest.raises(DriverError) as refused:
-        open_driver("hidpos", {})
+        machine.open()
     monkeypatch.undo()
     assert refused.value.came == f"{path} (Zebra POS Scanner) cannot be read: {os.strerror(number)}."
     assert refused.value.do == do
@@ -193,7 +184,7 @@ def test_a_scanner_without_permission_is_reported(machine, monkeypatch, number, 
 def test_if_one_of_two_is_in_use_the_other_is_opened(machine):
     machine(2, HONEYWELL)
     machine(3, HONEYWELL, uniq="SN78")
-    first, second = open_driver("hidpos", {"match": "zebra"}), open_driver("hidpos", {"match": "zebra"})
+    first, second = machine.open(match="zebra"), machine.open(match="zebra")
     assert (first.reader, second.reader) == ("usb-05e0-1300-SN77", "usb-05e0-1300-SN78")
     first.close()
     second.close()
@@ -209,7 +200,7 @@ def test_a_scanner_that_may_only_be_read_is_read(machine, monkeypatch):
         return real(node, flags)
 
     monkeypatch.setattr(hidpos.os, "open", read_only)
-    driver = open_driver("hidpos", {})
+    driver = machine.open()
     monkeypatch.undo()
     driver.show_state("green")  # the pipe refuses the write, as a device may
     end = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
@@ -223,16 +214,16 @@ def test_a_honeywell_scanner_is_enabled_when_it_is_opened_and_no_other(machine, 
     monkeypatch.setattr(hidpos.fcntl, "ioctl", lambda _device, request, report: asked.append((request, bytes(report))))
     machine(2, HONEYWELL)
     machine(3, HONEYWELL, ids="0C2E:0B61", uniq="H1")
-    open_driver("hidpos", {"match": "05e0:1300"}).close()
+    machine.open(match="05e0:1300").close()
     assert asked == []
-    open_driver("hidpos", {"match": "0c2e:0b61"}).close()
+    machine.open(match="0c2e:0b61").close()
     # _IOC(_IOC_READ | _IOC_WRITE, 'H', 0x06, 2), as linux/hidraw.h puts it together
     assert asked == [(3 << 30 | 2 << 16 | ord("H") << 8 | 0x06, b"\xfe\x01")]
 
 
 def test_a_honeywell_scanner_that_refuses_to_be_enabled_is_read_all_the_same(machine, listen):
     path = machine(3, HONEYWELL, ids="0C2E:0B61", uniq="H1")  # a pipe has no such ioctl
-    outcomes = listen(open_driver("hidpos", {}))
+    outcomes = listen(machine.open())
     end = os.open(path, os.O_WRONLY)
     time.sleep(2 * JOINED_S)  # a scan so soon after the opening would count as the rest of an earlier one
     os.write(end, MAKERS["honeywell"].scan(b"WO-1042")[0])

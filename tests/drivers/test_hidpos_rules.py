@@ -8,7 +8,6 @@ from pathlib import Path
 
 import pytest
 
-from drivers import hidpos
 from drivers.decode.detect.device_policy import SCANNER_VENDORS
 from drivers.hidpos import hid_device_at
 from tests.drivers.fixtures.hid_descriptors import COUNTLESS, EXTRA_BYTE, HONEYWELL, HOSTILE, KEYBOARD, SMALL, written
@@ -33,7 +32,7 @@ def leads_to(device, tmp_path):
             return named[2]
         asked = re.fullmatch(r'PROGRAM=="(.*)", RESULT=="(.*)", GOTO="(\w+)"', rule)
         if asked:
-            line = asked[1].replace("%S", str(tmp_path)).replace("%p", "/hidraw0")
+            line = asked[1].replace("%S", str(tmp_path / "sys")).replace("%p", "/class/hidraw/hidraw0")
             done = subprocess.run(shlex.split(line), capture_output=True, text=True, check=True)
             assert done.stdout.count("\n") == 1  # udev reads one line
             if any(fnmatchcase(done.stdout, pattern) for pattern in asked[2].split("|")):
@@ -46,10 +45,9 @@ def leads_to(device, tmp_path):
     [HONEYWELL, EXTRA_BYTE, COUNTLESS, SMALL, HOSTILE, KEYBOARD, SCALE, KEYBOARD + SMALL, LONG],
     ids=["honeywell", "extra byte", "countless", "small", "hostile", "keyboard", "scale", "both", "long"],
 )
-def test_the_rules_and_the_driver_see_the_same_scanners(tmp_path, monkeypatch, descriptor):
-    monkeypatch.setattr(hidpos, "SYS_HIDRAW", tmp_path)
+def test_the_rules_and_the_driver_see_the_same_scanners(tmp_path, descriptor):
     plugged_in(tmp_path, 0, descriptor)
-    speaks = hid_device_at("/dev/hidraw0").is_scanner
+    speaks = hid_device_at("/dev/hidraw0", tmp_path).is_scanner
     assert leads_to("0003:1234:5678.0001", tmp_path) == ("wipline_pos" if speaks else "wipline_end")
 
 

@@ -104,8 +104,8 @@ def test_serial_ports_and_smart_card_readers_are_reported(udev):
     assert list(changes) == []
 
 
-def test_of_a_usb_device_only_a_smart_card_interface_is_reported(tmp_path, monkeypatch):
-    device = tmp_path / "1-1"
+def test_of_a_usb_device_only_a_smart_card_interface_is_reported(tmp_path):
+    device = tmp_path / "sys" / "1-1"
     for number, kind in (("0", "0b"), ("1", "03")):
         interface = device / f"1-1:1.{number}"
         interface.mkdir(parents=True)
@@ -114,8 +114,7 @@ def test_of_a_usb_device_only_a_smart_card_interface_is_reported(tmp_path, monke
         (interface / "bInterfaceNumber").write_text(f"0{number}\n")
     for name, error in (("idVendor", "072f"), ("idProduct", "2200"), ("product", "ACR122U PICC"), ("serial", "R1")):
         (device / name).write_text(f"{error}\n")
-    monkeypatch.setattr(hotplug, "SYS", tmp_path)
-    device_found = hotplug.smart_card_reader_of("/1-1/1-1:1.0")
+    device_found = hotplug.smart_card_reader_of("/1-1/1-1:1.0", tmp_path)
     assert device_found is not None
     assert (device_found.ids, device_found.name, device_found.serial, device_found.subsystem) == (
         "072f:2200",
@@ -123,8 +122,8 @@ def test_of_a_usb_device_only_a_smart_card_interface_is_reported(tmp_path, monke
         "R1",
         "usb",
     )
-    assert hotplug.smart_card_reader_of("/1-1/1-1:1.1") is None
-    assert hotplug.smart_card_reader_of("/1-1/1-1:1.9") is None
+    assert hotplug.smart_card_reader_of("/1-1/1-1:1.1", tmp_path) is None
+    assert hotplug.smart_card_reader_of("/1-1/1-1:1.9", tmp_path) is None
 
 
 def test_a_watch_that_follows_one_that_failed_tells_what_went_in_between(udev):

@@ -13,7 +13,7 @@ from drivers.decode.keyboard.keymap import BARE, US
 from drivers.decode.keyboard.keys import GAP_S
 from drivers.decode.keyboard.profile import ScannerProfile, profile_in, text_of
 from drivers.hotplug import Hotplug, facts_of
-from drivers.keyboard import EVENT, Keyboard, KeyboardDevice, _layout_and_profile
+from drivers.keyboard import EVENT, Keyboard, KeyboardDevice, layout_and_profile
 from drivers.platform import xkb
 from drivers.platform.errors import refused
 
@@ -91,14 +91,16 @@ def test_events_with_kernel_times_keep_them(strike, listen):
 
 
 @pytest.mark.parametrize("number", [errno.ENODEV, errno.EIO])
-def test_an_error_of_the_device_is_a_loss(monkeypatch, wedge, number):
-    def fail(_descriptor, _count):
+def test_an_error_of_the_device_is_a_loss(number):
+    def fail():
         raise OSError(number, os.strerror(number))
 
-    wedge.scan("a")
-    monkeypatch.setattr(os, "read", fail)
+    read_end, write_end = os.pipe2(os.O_NONBLOCK)
+    driver = Keyboard(KeyboardDevice(read_end, "n", lambda: os.close(read_end), read_events=fail), "r")
+    os.write(write_end, b"!")
     with pytest.raises(DeviceLost):
-        list(wedge.driver.reads())
+        list(driver.reads())
+    os.close(write_end)
 
 
 def test_two_identical_scanners_never_mix(benches, tmp_path, listen):
@@ -175,19 +177,19 @@ def test_a_wrong_layout_or_profile_is_reported_before_a_device_is_opened(setting
     assert str(refused.value).startswith(WRONG_SETTINGS[setting, value])
 
 
-def test_layout_and_profile_come_from_the_settings():
+def testlayout_and_profile_come_from_the_settings():
     german = text_of(ScannerProfile(layout="de", keys={"Q": "x"}, alike=("at",), prefix="S1-"))
-    assert _layout_and_profile({}) == (US, ScannerProfile())
-    assert _layout_and_profile({"layout": "ch(fr)"}) == (xkb.layout("ch(fr)"), ScannerProfile(layout="ch(fr)"))
-    assert _layout_and_profile({"profile": german}) == (xkb.layout("de"), profile_in(german))
-    assert _layout_and_profile({"profile": german, "layout": "de"}) == (xkb.layout("de"), profile_in(german))
+    assert layout_and_profile({}) == (US, ScannerProfile())
+    assert layout_and_profile({"layout": "ch(fr)"}) == (xkb.layout("ch(fr)"), ScannerProfile(layout="ch(fr)"))
+    assert layout_and_profile({"profile": german}) == (xkb.layout("de"), profile_in(german))
+    assert layout_and_profile({"profile": german, "layout": "de"}) == (xkb.layout("de"), profile_in(german))
     # Another layout than the learned one: the learned keys do not apply to it.
-    assert _layout_and_profile({"profile": german, "layout": "at"}) == (
+    assert layout_and_profile({"profile": german, "layout": "at"}) == (
         xkb.layout("at"),
         ScannerProfile(layout="at", prefix="S1-"),
     )
     learned = text_of(ScannerProfile(layout="learned", keys={"Q": "x"}))
-    assert _layout_and_profile({"profile": learned}) == (BARE, profile_in(learned))
+    assert layout_and_profile({"profile": learned}) == (BARE, profile_in(learned))
 
 
 def test_a_scanner_is_read_by_its_profile(strike, listen):

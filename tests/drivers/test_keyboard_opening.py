@@ -8,8 +8,10 @@ from types import SimpleNamespace
 
 import pytest
 
-from drivers import DriverError, keyboard, open_driver
+from drivers import DriverError
 from drivers.decode.detect.device_info import DeviceInfo
+from drivers.keyboard import open_device
+from tests.drivers.fixtures.input_devices import TYPES_CODES, plugged_in
 
 FIRST = DeviceInfo("/dev/input/event3", "Symbol Bar Code Scanner", 3, 0x05E0, 0x1200, "SN77", "usb-1.3", True, False)
 SECOND = replace(FIRST, node="/dev/input/event4", serial="SN78", place="usb-1.4")
@@ -19,10 +21,11 @@ DELL = replace(
 
 
 class Evdev(SimpleNamespace):
-    """The part of evdev that opens devices; `errors` are the error numbers by node."""
+    """The part of evdev that opens devices; `errors` are the error numbers by node below `root`."""
 
-    def __init__(self, errors):
+    def __init__(self, root, errors):
         self.calls = []
+        self.root = root
         self.errors = errors
         super().__init__(InputDevice=self.open, ecodes=SimpleNamespace(LED_CAPSL=1))
 
@@ -32,7 +35,8 @@ class Evdev(SimpleNamespace):
         if number:
             raise OSError(number, os.strerror(number))
 
-    def open(self, node):
+    def open(self, path):
+        node = path.removeprefix(str(self.root))
         self._call("open", node)
         read_end, write_end = os.pipe()
         return SimpleNamespace(
@@ -44,24 +48,23 @@ class Evdev(SimpleNamespace):
 
 
 @pytest.fixture
-def plugged(monkeypatch):
-    """Plug devices in, with the error numbers by node."""
+def plugged(monkeypatch, tmp_path):
+    """Plug devices in, with the error numbers by node; `open` opens one of them."""
 
-    def plug(*there, **errors):
-        evdev = Evdev({key.replace("_", " /dev/input/"): number for key, number in errors.items()})
+    def plug(*there, keys=TYPES_CODES, **errors):
+        for facts in there:
+            plugged_in(tmp_path, facts, keys)
+        evdev = Evdev(tmp_path, {key.replace("_", " /dev/input/"): number for key, number in errors.items()})
         monkeypatch.setitem(sys.modules, "evdev", evdev)
-        monkeypatch.setattr(keyboard, "present", lambda: list(there))
-        monkeypatch.setattr(
-            keyboard, "facts_of", lambda node: next((facts for facts in there if facts.node == node), None)
-        )
         return evdev
 
+    plug.open = lambda **settings: open_device(settings, tmp_path)
     return plug
 
 
 def test_the_first_scanner_is_grabbed_and_no_keyboard(plugged):
     evdev = plugged(DELL, FIRST, SECOND)
-    driver = open_driver("keyboard", {})
+    driver = plugged.open()
     assert driver.reader == "usb-05e0-1200-SN77"
     driver.close()
     assert evdev.calls == ["open /dev/input/event3", "grab /dev/input/event3", "close /dev/input/event3"]
@@ -69,7 +72,7 @@ def test_the_first_scanner_is_grabbed_and_no_keyboard(plugged):
 
 def test_a_match_picks_one_of_two(plugged):
     evdev = plugged(DELL, FIRST, SECOND)
-    driver = open_driver("keyboard", {"path": None, "match": "05e0:1200:SN78"})
+    driver = plugged.open(path=None, match="05e0:1200:SN78")
     assert driver.reader == "usb-05e0-1200-SN78"
     driver.close()
     assert evdev.calls == ["open /dev/input/event4", "grab /dev/input/event4", "close /dev/input/event4"]
@@ -77,7 +80,7 @@ def test_a_match_picks_one_of_two(plugged):
 
 def test_if_one_of_two_is_in_use_the_other_is_opened(plugged):
     evdev = plugged(FIRST, SECOND, grab_event3=errno.EBUSY)
-    driver = open_driver("keyboard", {"match": "05e0:1200"})
+    driver = plugged.open(match="05e0:1200")
     assert driver.reader == "usb-05e0-1200-SN78"
     driver.close()
     assert evdev.calls[:4] == [
@@ -91,24 +94,27 @@ def test_if_one_of_two_is_in_use_the_other_is_opened(plugged):
 def test_a_scanner_that_is_in_use_is_closed_and_reported(plugged):
     evdev = plugged(FIRST, grab_event3=errno.EBUSY)
     with pytest.raises(DriverError) as refused:
-        open_driver("keyboard", {"path": "/dev/input/event3"})
-    assert refused.value.came == "/dev/input/event3 (Symbol Bar Code Scanner) is held by another program."
+        plugged.open(path="/dev/input/event3")
+    assert refused.value.came == f"{evdev.root}/dev/input/event3 (Symbol Bar Code Scanner) is held by another program."
     assert evdev.calls == ["open /dev/input/event3", "grab /dev/input/event3", "close /dev/input/event3"]
 
 
 def test_a_scanner_without_permission_is_reported(plugged):
-    plugged(FIRST, open_event3=errno.EACCES)
+    evdev = plugged(FIRST, open_event3=errno.EACCES)
     with pytest.raises(DriverError) as refused:
-        open_driver("keyboard", {})
-    assert refused.value.came == "/dev/input/event3 (Symbol Bar Code Scanner) cannot be read: Permission denied."
+        plugged.open()
+    assert (
+        refused.value.came
+        == f"{evdev.root}/dev/input/event3 (Symbol Bar Code Scanner) cannot be read: Permission denied."
+    )
 
 
 def test_a_path_to_something_else_is_refused_with_the_reason(plugged):
-    evdev = plugged(replace(FIRST, types=False))
+    evdev = plugged(FIRST, keys="0")
     with pytest.raises(DriverError) as refused:
-        open_driver("keyboard", {"path": "/dev/input/event3"})
+        plugged.open(path="/dev/input/event3")
     assert str(refused.value) == (
-        "/dev/input/event3 (Symbol Bar Code Scanner, usb-05e0-1200-SN77) is not read. "
+        f"{evdev.root}/dev/input/event3 (Symbol Bar Code Scanner, usb-05e0-1200-SN77) is not read. "
         "It has no Enter key and digits, so it types no codes. "
         "Expected a device that types digits and Enter, is no mouse, and fits match where it is given. "
         "Correct path or match; `wipline-station readers` shows what is plugged in."
@@ -119,6 +125,6 @@ def test_a_path_to_something_else_is_refused_with_the_reason(plugged):
 def test_a_persons_keyboard_alone_is_no_scanner(plugged):
     evdev = plugged(DELL)
     with pytest.raises(DriverError) as refused:
-        open_driver("keyboard", {})
+        plugged.open()
     assert refused.value.came == "No scanner is plugged in."
     assert evdev.calls == []

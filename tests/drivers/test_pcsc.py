@@ -2,10 +2,12 @@
 
 import time
 
-from drivers import DeviceLost, Dropped, TagRemoved, boot_ns, pcsc
-from drivers.pcsc import open_reader
+from drivers import DeviceLost, Dropped, TagRemoved, boot_ns
+from drivers.pcsc import PcscTimings, open_reader
 from drivers.platform.pcsc_devices import lasting_name
 from tests.drivers.fixtures.pcsc_names import GOOD
+
+QUICK = PcscTimings(wait_s=0.05, leave_s=0.3)
 
 
 def test_a_card_that_flickers_at_the_edge_of_the_field_is_one_arrival(service, listen):
@@ -18,9 +20,8 @@ def test_a_card_that_flickers_at_the_edge_of_the_field_is_one_arrival(service, l
     outcomes.end()
 
 
-def test_a_card_that_comes_back_later_arrives_again(service, listen, monkeypatch):
-    monkeypatch.setattr(pcsc, "LEAVE_S", 0.1)
-    outcomes = listen(open_reader(service, {}))
+def test_a_card_that_comes_back_later_arrives_again(service, listen):
+    outcomes = listen(open_reader(service, {}, timings=PcscTimings(leave_s=0.1)))
     for _ in range(2):
         service.put(b"\x04\xa1\xb2\xc3" + GOOD)
         assert outcomes.read().raw == b"04A1B2C3"
@@ -29,10 +30,8 @@ def test_a_card_that_comes_back_later_arrives_again(service, listen, monkeypatch
     outcomes.end()
 
 
-def test_a_removed_card_leaves_without_further_events(service, listen, monkeypatch):
-    monkeypatch.setattr(pcsc, "WAIT_S", 0.05)
-    monkeypatch.setattr(pcsc, "LEAVE_S", 0.3)
-    outcomes = listen(open_reader(service, {}))
+def test_a_removed_card_leaves_without_further_events(service, listen):
+    outcomes = listen(open_reader(service, {}, timings=QUICK))
     service.put(b"\x04\xa1\xb2\xc3" + GOOD)
     read = outcomes.read()
     time.sleep(0.5)  # it stays: no new read and no departure
@@ -49,10 +48,8 @@ def heard_name(service):
     return lasting_name(service.names[0], service.names)
 
 
-def test_each_sighting_of_a_card_that_flickers_is_counted(service, listen, monkeypatch):
-    monkeypatch.setattr(pcsc, "WAIT_S", 0.05)
-    monkeypatch.setattr(pcsc, "LEAVE_S", 0.3)
-    outcomes = listen(open_reader(service, {}))
+def test_each_sighting_of_a_card_that_flickers_is_counted(service, listen):
+    outcomes = listen(open_reader(service, {}, timings=QUICK))
     for _ in range(3):
         service.put(b"\x04\xa1\xb2\xc3" + GOOD)
         service.take()

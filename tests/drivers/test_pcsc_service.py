@@ -9,11 +9,11 @@ from drivers import DeviceLost, DriverError, open_driver
 from drivers.pcsc import open_reader
 from drivers.platform.pcsc_adapter import PyscardService
 from drivers.platform.pcsc_devices import lasting_name
-from tests.drivers.fixtures.pcsc_names import ACR, GOOD
+from tests.drivers.fixtures.pcsc_names import ACR, GOOD, SOON
 
 
 def test_a_card_that_stays_while_the_service_is_restarted_is_one_arrival(service, listen):
-    outcomes = listen(open_reader(service, {}))
+    outcomes = listen(open_reader(service, {}, timings=SOON))
     service.put(b"\x04\xa1\xb2\xc3" + GOOD)
     assert outcomes.read().raw == b"04A1B2C3"
     service.set(running=False)
@@ -27,7 +27,7 @@ def test_a_card_that_stays_while_the_service_is_restarted_is_one_arrival(service
 
 
 def test_a_service_that_stays_away_is_a_lost_reader(service, listen):
-    outcomes = listen(open_reader(service, {}))
+    outcomes = listen(open_reader(service, {}, timings=SOON))
     service.set(running=False)
     lost = outcomes.next()
     assert isinstance(lost, DeviceLost)
@@ -87,21 +87,31 @@ def test_two_readers_alike_are_opened_one_after_the_other_and_none_twice(service
     again.close()
 
 
-def test_a_wait_that_ends_while_it_is_cancelled_ends_no_station(monkeypatch):
-    from drivers.platform.pcsc_adapter import PyscardService
-
-    left = iter([7, None, None])
+def test_a_wait_that_ends_while_it_is_cancelled_ends_no_station():
     asked = []
-    monkeypatch.setattr(PyscardService, "_context", property(lambda _: next(left), lambda *_: None), raising=False)
-    service = PyscardService.__new__(PyscardService)
 
     def cancel(context):
         if context is None:  # as pyscard does
             raise TypeError
         asked.append(context)
 
-    service._api = type("Api", (), {"SCardCancel": staticmethod(cancel)})
-    service.cancel()  # while the reading thread disconnects
+    class Api:
+        SCARD_S_SUCCESS, SCARD_SCOPE_SYSTEM = 0, 2
+
+        def SCardEstablishContext(self, _scope):  # noqa: N802 - a call of pyscard's
+            return 0, 7
+
+        def SCardReleaseContext(self, _context):  # noqa: N802
+            return 0
+
+        @property
+        def SCardCancel(self):  # noqa: N802
+            service.close()  # the reading thread disconnects at this moment
+            return cancel
+
+    service = PyscardService(Api())
+    service.connect()
+    service.cancel()
     assert asked == [7]
     service.cancel()
     assert asked == [7]
@@ -109,9 +119,8 @@ def test_a_wait_that_ends_while_it_is_cancelled_ends_no_station(monkeypatch):
 
 def test_a_service_that_denies_access_is_distinguished_from_a_missing_one():
     real = importlib.import_module("smartcard.scard")
-    refusing = PyscardService()
     establish = lambda _scope: (real.SCARD_W_SECURITY_VIOLATION, None)  # noqa: E731 - a call of pyscard's
-    refusing._api = SimpleNamespace(**vars(real) | {"SCardEstablishContext": establish})
+    refusing = PyscardService(SimpleNamespace(**vars(real) | {"SCardEstablishContext": establish}))
     with pytest.raises(DriverError) as refused:
         open_reader(refusing, {})
     assert str(refused.value) == (

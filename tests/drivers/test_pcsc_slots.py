@@ -2,12 +2,11 @@
 
 import pytest
 
-from drivers import DeviceLost, DriverError, Dropped, pcsc
+from drivers import DeviceLost, DriverError, Dropped
 from drivers.decode.detect.device_info import DeviceInfo
 from drivers.decode.detect.device_policy import NAME_IT, NAMED_THERE, NOT_NAMED, DevicePolicy, verdict
 from drivers.decode.tags.pcsc_slots import MOST_SLOTS, device_of, for_cards, is_contactless, short, usb_address
-from drivers.pcsc import open_reader
-from drivers.platform import multi_slot, pcsc_devices, usb_sysfs
+from drivers.pcsc import PcscTimings
 from tests.drivers.fixtures.pcsc_slot_devices import CONTACT, CONTACTLESS, GOOD, NO_NUMBER, Slots
 
 DUAL = [f"ACS ACR1281U 00 0{slot}" for slot in range(3)]  # contact, contactless, SAM
@@ -17,20 +16,16 @@ UID = b"\x04\xa1\xb2\xc3"
 
 
 @pytest.fixture
-def pcscd(tmp_path, monkeypatch):
+def pcscd(tmp_path):
     """A simulated pcscd with devices of several slots; none may be open at the end."""
-    monkeypatch.setattr(usb_sysfs, "DEVICES", tmp_path)
-    fresh = type(pcsc_devices.slots_in_use)()  # independent of readers that other tests have left open
-    monkeypatch.setattr(pcsc_devices, "slots_in_use", fresh)
-    monkeypatch.setattr(pcsc, "slots_in_use", fresh)
     made = Slots(tmp_path)
     yield made
-    assert made.open == 0
+    assert made.connections == 0
 
 
-def at(pcscd, path=None, **settings):
+def at(pcscd, path=None, **how):
     """Open the reader at this path."""
-    return open_reader(pcscd.service(), {"path": path and str(path), **settings}, pcscd.service)
+    return pcscd.open(path=path and str(path), **how)
 
 
 def test_a_card_is_read_on_every_slot_of_the_device_and_all_of_them_are_one_reader(pcscd, listen):
@@ -52,9 +47,8 @@ def test_a_sam_and_a_built_in_card_are_no_scan_when_the_reader_is_opened(pcscd, 
     outcomes.end()
 
 
-def test_a_contact_card_that_is_put_in_later_is_refused_with_the_reason(pcscd, listen, monkeypatch):
-    monkeypatch.setattr("drivers.pcsc.BUILT_IN_S", 0.0)
-    outcomes = listen(at(pcscd, pcscd.plug("1-2", (1, 5), *DUAL)))
+def test_a_contact_card_that_is_put_in_later_is_refused_with_the_reason(pcscd, listen):
+    outcomes = listen(at(pcscd, pcscd.plug("1-2", (1, 5), *DUAL), timings=PcscTimings(built_in_s=0.0)))
     pcscd.put(DUAL[0], NO_NUMBER, CONTACT)
     dropped = outcomes.next()
     assert isinstance(dropped, Dropped)
@@ -66,8 +60,8 @@ def test_a_slot_that_calls_itself_a_sams_is_left_alone(pcscd, listen):
     outcomes = listen(at(pcscd, pcscd.plug("1-2", (1, 5), *ACR1252)))
     pcscd.put(ACR1252[0], UID + GOOD)
     assert outcomes.read().reader == "pcsc-ACS ACR1252 [ACR1252 Dual Reader PICC]"
-    assert pcscd.slots[ACR1252[1]]._asked == 0
-    assert pcscd.open == 1
+    assert pcscd.slots[ACR1252[1]].asked == 0
+    assert pcscd.connections == 1
     outcomes.end()
 
 
@@ -117,16 +111,15 @@ def test_a_row_that_names_one_slot_reads_that_slot_alone(pcscd, listen):
     outcomes.end()
 
 
-def test_a_slot_that_pcscd_finds_a_moment_later_is_read_too(pcscd, listen, monkeypatch):
-    monkeypatch.setattr(multi_slot, "SEARCH_INTERVAL_S", 0.02)
+def test_a_slot_that_pcscd_finds_a_moment_later_is_read_too(pcscd, listen):
     path = pcscd.plug("1-2", (1, 5), DUAL[0])
-    outcomes = listen(at(pcscd, path))
+    outcomes = listen(at(pcscd, path, timings=PcscTimings(search_interval_s=0.02)))
     pcscd.add((1, 9), TWINS[0])  # of another device
     pcscd.add((1, 5), *DUAL[1:])
     for number, name in enumerate(DUAL[1:]):
         pcscd.put(name, bytes((4, 0, 0, number)) + GOOD)
         assert outcomes.read().raw == b"0400000%d" % number
-    assert pcscd.slots[TWINS[0]]._asked == 0
+    assert pcscd.slots[TWINS[0]].asked == 0
     outcomes.end()
 
 
@@ -146,10 +139,9 @@ def test_an_unplugged_device_is_lost_once_with_the_cards_of_all_slots(pcscd, lis
     at(pcscd, path).close()  # it can be opened again
 
 
-def test_a_name_that_is_another_devices_when_pcscd_came_back_is_not_read_on(pcscd, listen, monkeypatch):
-    monkeypatch.setattr("drivers.pcsc.RETRY_S", 0.02)
-    monkeypatch.setattr("drivers.pcsc.RESTART_S", 0.2)
-    outcomes = listen(at(pcscd, pcscd.plug("1-2", (1, 5), TWINS[0])))
+def test_a_name_that_is_another_devices_when_pcscd_came_back_is_not_read_on(pcscd, listen):
+    soon = PcscTimings(retry_s=0.02, restart_s=0.2)
+    outcomes = listen(at(pcscd, pcscd.plug("1-2", (1, 5), TWINS[0]), timings=soon))
     slot = pcscd.slots[TWINS[0]]
     slot.places[TWINS[0]] = (1, 6)
     slot.set(running=False)

@@ -2,9 +2,8 @@
 
 import pytest
 
-from drivers import pcsc
 from drivers.decode.tags import acr122
-from drivers.pcsc import open_reader
+from drivers.pcsc import PcscTimings, open_reader
 from tests.drivers.fixtures.pcsc_names import CLASSIC, GOOD, OMNIKEY, READS, ULTRALIGHT
 from tests.drivers.fixtures.simulated_readers import Pcscd
 
@@ -29,10 +28,9 @@ def test_a_card_that_leaves_before_its_texts_are_read_is_its_number(service, lis
     outcomes.end()
 
 
-def test_reading_the_texts_ends_in_time(service, listen, monkeypatch):
-    monkeypatch.setattr(pcsc, "NDEF_S", 0.0)
+def test_reading_the_texts_ends_in_time(service, listen):
     service.atr, service.answers = ULTRALIGHT, READS
-    outcomes = listen(open_reader(service, {}))
+    outcomes = listen(open_reader(service, {}, timings=PcscTimings(ndef_s=0.0)))
     service.put(b"\x04\xa1\xb2\xc3" + GOOD)
     assert outcomes.read().texts == ()
     outcomes.end()

@@ -2,10 +2,12 @@
 
 import pytest
 
-from drivers import DeviceLost, DriverError, Dropped, open_driver, pcsc
+from drivers import DeviceLost, DriverError, Dropped, open_driver
 from drivers.decode.tags import acr122
+from drivers.pcsc import PcscTimings
+from drivers.platform.pcsc_adapter import PyscardService
 from tests.drivers.fixtures.nfc_cards import ULTRALIGHT_ATR, Type2, Type4, text_message
-from tests.drivers.fixtures.pcscd_service import THERE_S, Card, wait_until
+from tests.drivers.fixtures.pcscd_service import READER, THERE_S, Card, opened_when_there, wait_until
 
 pytestmark = [pytest.mark.host, pytest.mark.xdist_group("pcscd")]
 
@@ -30,8 +32,9 @@ CARDS = {
 
 @pytest.mark.parametrize("kind", CARDS)
 @pytest.mark.parametrize("length", [7, 600])
-def test_the_texts_of_a_card_come_with_its_number(reader, daemon, listen, monkeypatch, kind, length):
-    monkeypatch.setattr(pcsc, "NDEF_S", 10)  # each response of the virtual reader takes 40 ms because of TCP
+def test_the_texts_of_a_card_come_with_its_number(daemon, listen, kind, length):
+    patient = PcscTimings(ndef_s=10)  # each response of the virtual reader takes 40 ms because of TCP
+    reader = opened_when_there(READER, daemon, patient)
     made, atr = CARDS[kind]
     text = b"WO-1042" if length == 7 else b"x" * length
     outcomes = listen(reader)
@@ -68,7 +71,15 @@ def test_a_card_removed_while_its_texts_are_read_has_its_number_alone(reader, da
 
 
 @pytest.mark.parametrize("daemon", ["ACS ACR122U PICC Interface"], indirect=True)
-def test_an_acr122_is_silenced_and_shows_the_answer_through_the_card(reader, daemon, listen):
+def test_an_acr122_is_silenced_and_shows_the_answer_through_the_card(daemon, listen):
+    controls = []
+
+    class Service(PyscardService):
+        def control(self, reader, command):
+            controls.append(command)
+            return super().control(reader, command)
+
+    reader = opened_when_there(READER, daemon, service=Service)
     outcomes = listen(reader)
     lit = (acr122.BEEP_OFF, *acr122.STATES.values())
     card = Card(daemon.port, UID + b"\x90\x00", answer=lambda command: b"\x90\x02" if command in lit else b"\x6a\x81")
@@ -79,7 +90,7 @@ def test_an_acr122_is_silenced_and_shows_the_answer_through_the_card(reader, dae
     card.take()
     assert outcomes.gone.get(timeout=THERE_S).seen == 1  # the LED command was no other card
     reader.show_state("red")  # without a card, and the driver supports no escape commands: no effect
-    wait_until(lambda: reader._pending_state is None, "nobody took the answer")
+    wait_until(lambda: acr122.STATES["red"] in controls, controls)
     card = Card(daemon.port, b"\x04\xff\xff\xff\x90\x00")
     assert outcomes.read().raw == b"04FFFFFF"
     assert acr122.STATES["red"] not in card.heard
@@ -97,9 +108,8 @@ def test_a_random_number_is_refused(reader, daemon, listen):
     outcomes.end()
 
 
-def test_the_same_reader_reads_on_when_pcscd_was_killed_and_started_again(reader, daemon, listen, monkeypatch):
-    monkeypatch.setattr(pcsc, "RESTART_S", THERE_S)
-    outcomes = listen(reader)
+def test_the_same_reader_reads_on_when_pcscd_was_killed_and_started_again(daemon, listen):
+    outcomes = listen(opened_when_there(READER, daemon, PcscTimings(restart_s=THERE_S)))
     card = Card(daemon.port, bytes.fromhex("04A1B2C39000"))
     assert outcomes.read().raw == b"04A1B2C3"
     card.take()
@@ -111,9 +121,8 @@ def test_the_same_reader_reads_on_when_pcscd_was_killed_and_started_again(reader
     outcomes.end()
 
 
-def test_a_pcscd_that_stays_away_loses_the_reader_and_a_new_one_is_opened_later(reader, daemon, listen, monkeypatch):
-    monkeypatch.setattr(pcsc, "RESTART_S", 0.5)
-    outcomes = listen(reader)
+def test_a_pcscd_that_stays_away_loses_the_reader_and_a_new_one_is_opened_later(daemon, listen):
+    outcomes = listen(opened_when_there(READER, daemon, PcscTimings(restart_s=0.5)))
     daemon.kill()
     assert isinstance(outcomes.next(), DeviceLost)
     with pytest.raises(DriverError) as refused:

@@ -1,17 +1,20 @@
 """Scanners on serial lines: the end of a scan, the opening of the port, and the stable id."""
 
 import os
+import termios
 import time
 
 import pytest
 import serial
+from waiting import until
 
 from drivers import DeviceLost, DriverError, Dropped, Read, open_driver
 from drivers.decode.keyboard.keys import JOINED_S
 from drivers.decode.scan import MAX_RAW_BYTES
 from drivers.decode.serial.serial_lines import GAP_S, PULLED_S, SerialLineDecoder
 from drivers.platform import serial_ports
-from drivers.serial_line import BYTES_LOST, HEAD_LOST, SerialLine
+from drivers.serial_line import BYTES_LOST, HEAD_LOST, SerialLine, open_first
+from tests.drivers.fixtures.captures import StandingClock, lines_of, raws, record
 
 MS = 1_000_000
 SPEEDS = "1200, 2400, 4800, 9600, 19200, 38400, 57600, 115200, 230400, 460800, 921600"
@@ -94,38 +97,36 @@ def test_a_scanner_without_terminator_is_read(cable, listen):
 
 
 @pytest.fixture
-def soon(monkeypatch):
-    """Everything in a test counts as soon after the opening."""
-    monkeypatch.setattr("drivers.serial_line.JOINED_S", 60.0)
+def just_opened(cable):
+    """A scanner at a port that was opened at this moment, by a clock that stands still."""
+    clock = StandingClock()
+    return SerialLine(serial_ports.open_port(cable.port, {}), opened_ns=clock.now_ns(), hold=clock.hold)
 
 
-@pytest.mark.usefixtures("soon")
-def test_the_tail_of_a_scan_that_had_begun_before_the_port_was_open_is_no_scan(cable, listen):
-    driver = open_driver("serial_line", {"path": cable.port})
+def test_the_tail_of_a_scan_that_had_begun_before_the_port_was_open_is_no_scan(cable, listen, just_opened):
     cable.send(b"42\r\n")  # WO-10 came before the port was opened
-    outcomes = listen(driver)
+    outcomes = listen(just_opened)
     dropped = outcomes.next()
-    assert dropped == Dropped("serial_line", driver.reader, dropped.boot_ns, HEAD_LOST)
+    assert dropped == Dropped("serial_line", just_opened.reader, dropped.boot_ns, HEAD_LOST)
     cable.send(b"WO-7\r\n")
     assert outcomes.read().raw == b"WO-7"
 
 
-@pytest.mark.usefixtures("soon")
 @pytest.mark.parametrize("begun", [b"\r\n", b"\n", b"\x03"])
-def test_the_end_alone_of_a_scan_that_had_begun_before_is_nothing(cable, listen, begun):
-    driver = open_driver("serial_line", {"path": cable.port})
+def test_the_end_alone_of_a_scan_that_had_begun_before_is_nothing(cable, listen, just_opened, begun):
     cable.send(begun)
-    outcomes = listen(driver)
+    outcomes = listen(just_opened)
     assert outcomes.nothing(0.1)
     cable.send(b"WO-7\r\n")
     assert outcomes.read().raw == b"WO-7"
 
 
-@pytest.mark.usefixtures("soon")
-def test_a_scanner_with_flow_control_kept_its_scan_until_the_port_was_open(cable, listen):
+def test_a_scanner_with_flow_control_kept_its_scan_until_the_port_was_open(cable, tmp_path):
     driver = open_driver("serial_line", {"path": cable.port, "flow": "rtscts"})
     cable.send(b"WO-1042\r\n")
-    assert listen(driver).read().raw == b"WO-1042"
+    take = record(driver, tmp_path / "case.rec", lambda outcomes: until(lambda: outcomes))
+    assert raws(take.outcomes) == [b"WO-1042"]
+    assert "opened_ns" not in lines_of((tmp_path / "case.rec").read_bytes())[0].settings
 
 
 def test_a_tail_is_passed_over_to_its_end_or_to_silence():
@@ -154,7 +155,8 @@ def test_half_a_scan_at_an_unplugging_is_dropped_and_reported(cable, listen):
 
 def test_the_port_is_set_as_configured(cable):
     driver = open_driver("serial_line", {"path": cable.port, "baud": "115200"})
-    assert driver._port._port.baudrate == 115_200
+    speeds = termios.tcgetattr(cable.port_end)[4:6]
+    assert speeds == [termios.B115200, termios.B115200]
     driver.close()
 
 
@@ -194,47 +196,48 @@ def test_a_missing_port_is_reported(kind, tmp_path):
 
 
 @pytest.fixture
-def machine(tmp_path, monkeypatch):
-    """A machine with given serial ports: node, ids, serial number, place, name."""
-    monkeypatch.setattr(serial_ports, "SYS_TTY", tmp_path / "class")
-    monkeypatch.setattr(serial_ports, "DEV_SERIAL", tmp_path / "dev-serial")
-    (tmp_path / "class").mkdir()
-    (tmp_path / "dev-serial" / "by-id").mkdir(parents=True)
+def machine(tmp_path):
+    """A machine with given serial ports: node, ids, serial number, place, name. `present` lists them."""
+    sysfs, dev = tmp_path / "sys" / "class" / "tty", tmp_path / "dev"
+    sysfs.mkdir(parents=True)
+    (dev / "serial" / "by-id").mkdir(parents=True)
 
     def plug(node, ids, number, place, name):
-        device = tmp_path / "devices" / place
+        device = tmp_path / "sys" / "devices" / place
         interface = device / f"{place}:1.0"
         interface.mkdir(parents=True)
         vendor, product = ids.split(":")
         said = {"idVendor": vendor, "idProduct": product, "product": name} | ({"serial": number} if number else {})
         for key, value in said.items():
             (device / key).write_text(value + "\n")
-        (tmp_path / "class" / node).mkdir()
-        (tmp_path / "class" / node / "device").symlink_to(interface)
-        link = tmp_path / "dev-serial" / "by-id" / f"usb-{name}-{number or place}"
+        (sysfs / node).mkdir()
+        (sysfs / node / "device").symlink_to(interface)
+        link = dev / "serial" / "by-id" / f"usb-{name}-{number or place}"
         link.unlink(missing_ok=True)  # of two devices with one name, udev links the later
         link.symlink_to(f"../../{node}")
 
+    plug.sysfs, plug.dev = sysfs, dev
+    plug.present = lambda: serial_ports.present(tmp_path)
+    plug.facts_of = lambda node: serial_ports.facts_of(str(dev / node), tmp_path)
     return plug
 
 
 def test_a_port_is_known_by_its_device_and_never_by_its_number(machine):
     machine("ttyUSB0", "0403:6001", "RFID0001", "1-1.2", "Serial")
     machine("ttyACM0", "05e0:1701", "", "1-1.3", "Symbol Scanner")
-    (tmp := serial_ports.SYS_TTY / "ttyS0").mkdir()
-    (tmp / "device").mkdir()
-    assert [(facts.node, serial_ports.reader_id(facts), facts.name) for facts in serial_ports.present()] == [
-        ("/dev/ttyACM0", "usb-05e0-1701-at-usb-1-1.3", "Symbol Scanner"),
-        ("/dev/ttyUSB0", "usb-0403-6001-RFID0001", "Serial"),
+    (machine.sysfs / "ttyS0" / "device").mkdir(parents=True)
+    assert [(facts.node, serial_ports.reader_id(facts), facts.name) for facts in machine.present()] == [
+        (f"{machine.dev}/ttyACM0", "usb-05e0-1701-at-usb-1-1.3", "Symbol Scanner"),
+        (f"{machine.dev}/ttyUSB0", "usb-0403-6001-RFID0001", "Serial"),
     ]
-    assert serial_ports.facts_of("/dev/ttyUSB0").links == (f"{serial_ports.DEV_SERIAL}/by-id/usb-Serial-RFID0001",)
-    assert serial_ports.facts_of("/dev/ttyS0") is None
+    assert machine.facts_of("ttyUSB0").links == (f"{machine.dev}/serial/by-id/usb-Serial-RFID0001",)
+    assert machine.facts_of("ttyS0") is None
 
 
 def test_two_devices_with_one_serial_number_are_distinguished(machine):
     machine("ttyUSB0", "0403:6001", "0001", "1-1.2", "Serial")
     machine("ttyUSB1", "0403:6001", "0001", "1-1.3", "Serial")
-    there = serial_ports.present()
+    there = machine.present()
     assert [serial_ports.reader_id(facts, there) for facts in there] == [
         "usb-0403-6001-at-usb-1-1.2", "usb-0403-6001-at-usb-1-1.3",
     ]  # fmt: skip
@@ -242,28 +245,27 @@ def test_two_devices_with_one_serial_number_are_distinguished(machine):
 
 def test_the_ports_of_one_interface_are_readers_of_their_own(machine):
     machine("ttyUSB0", "110a:1450", "SN1", "1-1.2", "UPort 1450")
-    interface = (serial_ports.SYS_TTY / "ttyUSB0" / "device").resolve()
-    (serial_ports.SYS_TTY / "ttyUSB0" / "device").unlink()
+    interface = (machine.sysfs / "ttyUSB0" / "device").resolve()
+    (machine.sysfs / "ttyUSB0" / "device").unlink()
     for number in range(2):
         port = interface / f"ttyUSB{number}"
         port.mkdir()
         (port / "port_number").write_text(f"{number}\n")
-        (serial_ports.SYS_TTY / port.name).mkdir(exist_ok=True)
-        (serial_ports.SYS_TTY / port.name / "device").symlink_to(port)
-    assert [(serial_ports.reader_id(facts), facts.place) for facts in serial_ports.present()] == [
+        (machine.sysfs / port.name).mkdir(exist_ok=True)
+        (machine.sysfs / port.name / "device").symlink_to(port)
+    assert [(serial_ports.reader_id(facts), facts.place) for facts in machine.present()] == [
         ("usb-110a-1450-SN1", "usb-1-1.2"), ("usb-110a-1450-SN1-port1", "usb-1-1.2-port1"),
     ]  # fmt: skip
 
 
-def test_without_a_path_a_makers_scanner_is_opened_and_no_other_device(machine, monkeypatch):
+def test_without_a_path_a_makers_scanner_is_opened_and_no_other_device(machine):
     asked = []
-    monkeypatch.setattr("drivers.serial_line.open_port", lambda path, _settings: asked.append(path) or _refuse(path))
     machine("ttyUSB0", "0403:6001", "A", "1-1.2", "Milling machine")
     machine("ttyACM0", "05e0:1701", "B", "1-1.3", "Symbol Scanner")
     for settings in ({}, {"match": "milling"}, {"match": "0403:6001:A"}, {"match": "ffff:0035"}):
         with pytest.raises(DriverError):
-            open_driver("serial_line", settings)
-    assert asked == ["/dev/ttyACM0", "/dev/ttyUSB0", "/dev/ttyUSB0"]
+            open_first(machine.present(), settings, lambda path, _settings: asked.append(path) or _refuse(path))
+    assert asked == [f"{machine.dev}/{node}" for node in ("ttyACM0", "ttyUSB0", "ttyUSB0")]
 
 
 def _refuse(path):

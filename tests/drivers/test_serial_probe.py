@@ -4,31 +4,26 @@ import json
 import os
 import termios
 import time
+from dataclasses import replace
 
 import pytest
 
-from drivers import ProbeTimeout, ProfileLearned, Read, serial_rfid
+from drivers import ProbeTimeout, ProfileLearned, Read
 from drivers.decode.serial.em4100 import EM4100
 from drivers.decode.serial.m100 import M100
 from drivers.platform import serial_ports
-from drivers.serial_rfid import ASK_ROUNDS, COMMONEST, PROTOCOLS, SHEET_EVIDENCE, UNANSWERED
+from drivers.serial_rfid import ASK_ROUNDS, COMMONEST, PROTOCOLS, SHEET_EVIDENCE, UNANSWERED, SerialRfidTimings
 from tests.drivers.fixtures.serial_rfid_readers import ANSWERS, HARMLESS, TAGS, connections
 from tests.drivers.fixtures.simulated_readers import Cable, id12
 
 SHEETS = [["WIP:SETUP:2D:\x1dA"]]
-
-
-@pytest.fixture(autouse=True)
-def soon(monkeypatch):
-    """Short timeouts."""
-    for name, value in (("ANSWER_S", 0.03), ("FIRST_LISTEN_S", 0.05), ("LONGEST_LISTEN_S", 0.05), ("POLL_S", 0.05)):
-        monkeypatch.setattr(serial_rfid, name, value)
+SOON = SerialRfidTimings(answer_s=0.03, first_listen_s=0.05, longest_listen_s=0.05, poll_s=0.05)
 
 
 @pytest.fixture
 def port(listen):
     """An open unknown port with a simulated device at the other end."""
-    with connections() as connect:
+    with connections(SOON) as connect:
         yield connect
 
 
@@ -79,9 +74,8 @@ def test_a_named_port_is_probed_without_limit(port, listen):
     outcomes.end()
 
 
-def test_a_reader_that_answered_and_lost_its_power_is_looked_for_until_it_has_it_again(port, listen, monkeypatch):
-    monkeypatch.setattr(serial_rfid, "SILENT_S", 0.1)
-    driver, simulator, _ = port(ANSWERS[M100.name], listen="yes")
+def test_a_reader_that_answered_and_lost_its_power_is_looked_for_until_it_has_it_again(port, listen):
+    driver, simulator, _ = port(ANSWERS[M100.name], timings=replace(SOON, silent_s=0.1), listen="yes")
     outcomes = listen(driver)
     assert outcomes.read().raw == TAGS[M100.name]
     simulator.answers = {}
@@ -102,13 +96,13 @@ def test_a_port_with_a_learned_profile_is_a_scanner_and_is_not_probed(port, list
     outcome = outcomes.next()
     assert outcome == ProfileLearned("serial_line", driver.reader, outcome.boot_ns, (SHEET_EVIDENCE,), outcome.profile)
     assert json.loads(outcome.profile) == {"prefix": "S1-"}
-    outcomes._driver.close()
+    driver.close()
     assert simulator.sent == []
 
 
 def hangs_up(cable):
     """Whether DTR falls at the last close of the port."""
-    return bool(termios.tcgetattr(cable._port_end)[2] & termios.HUPCL)
+    return bool(termios.tcgetattr(cable.port_end)[2] & termios.HUPCL)
 
 
 @pytest.mark.parametrize("before", ["yes", None])

@@ -1,8 +1,10 @@
 """Tag readers on serial lines: probes, identification, and the choice of a port."""
 
+from dataclasses import replace
+
 import pytest
 
-from drivers import DeviceLost, DriverError, open_driver, serial_rfid
+from drivers import DeviceLost, DriverError
 from drivers.decode.detect.device_info import DeviceInfo
 from drivers.decode.serial.em4100 import EM4100
 from drivers.decode.serial.framing import TagProtocol
@@ -10,8 +12,17 @@ from drivers.decode.serial.m100 import M100
 from drivers.decode.serial.swnet import SWNET
 from drivers.decode.serial.uhfreader18 import UHFREADER18
 from drivers.platform.serial_ports import open_port
-from drivers.serial_rfid import PROTOCOLS, SerialRfid
-from tests.drivers.fixtures.serial_rfid_readers import ANSWERS, HARMLESS, M100_NONE, M100_TAG, TAGS, Simulator, active
+from drivers.serial_rfid import PROTOCOLS, SerialRfid, open_answering
+from tests.drivers.fixtures.serial_rfid_readers import (
+    ANSWERS,
+    HARMLESS,
+    M100_NONE,
+    M100_TAG,
+    SHORT,
+    TAGS,
+    Simulator,
+    active,
+)
 from tests.drivers.fixtures.simulated_readers import Cable, id12
 
 
@@ -90,9 +101,8 @@ def test_a_reader_that_sends_unprompted_is_read_and_not_probed_again(line, liste
     outcomes.end()
 
 
-def test_a_reader_that_lost_its_power_is_looked_for_again(line, listen, monkeypatch):
-    monkeypatch.setattr(serial_rfid, "SILENT_S", 0.3)
-    driver, simulator, _ = line(ANSWERS[M100.name])
+def test_a_reader_that_lost_its_power_is_looked_for_again(line, listen):
+    driver, simulator, _ = line(ANSWERS[M100.name], timings=replace(SHORT, silent_s=0.3))
     outcomes = listen(driver)
     assert outcomes.read().raw == TAGS[M100.name]
     simulator.answers = ANSWERS[SWNET.name]
@@ -116,8 +126,8 @@ def test_a_reader_that_is_unplugged_while_it_is_polled_is_lost(line, listen, ope
 
 
 @pytest.fixture
-def machine(line, monkeypatch):
-    """Unconfigured ports by name, each with the device at its other end."""
+def machine():
+    """Unconfigured ports by name, each with the device at its other end; `ports` lists them."""
     cables = {}
 
     def plug(answers):
@@ -129,7 +139,7 @@ def machine(line, monkeypatch):
     def facts(port):
         return DeviceInfo(port, "Serial", 3, 0x0403, 0x6001, port[-1], "usb-1", types=False, points=False)
 
-    monkeypatch.setattr(serial_rfid, "present", lambda: [facts(port) for port in cables])
+    plug.ports = lambda: map(facts, cables)
     yield plug
     for cable, simulator in cables.values():
         simulator.stop.set()
@@ -141,7 +151,7 @@ def machine(line, monkeypatch):
 def test_of_unconfigured_ports_the_one_with_an_answering_reader_is_opened(machine):
     _, silent = machine({})
     answering, _ = machine(ANSWERS[M100.name])
-    driver = open_driver("serial_rfid", {})
+    driver = open_answering(machine.ports(), {}, timings=SHORT)
     assert (driver.reader, driver.protocol) == (f"serial-{answering.port}", M100)
     driver.close()
     assert set(silent.sent) == HARMLESS
@@ -151,7 +161,7 @@ def test_without_an_answer_no_port_is_opened(machine, open_descriptors):
     machine({})
     before = open_descriptors()
     with pytest.raises(DriverError) as refused:
-        open_driver("serial_rfid", {})
+        open_answering(machine.ports(), {}, timings=SHORT)
     assert str(refused.value) == (
         "No RFID reader answers on a serial port. Expected one that speaks UHFReader18, M100, 53 57, PN532. "
         'Plug it in; one that speaks only by itself (ID-12, RDM6300) must be named: path = "/dev/serial/by-id/...".'

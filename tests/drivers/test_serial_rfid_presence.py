@@ -85,7 +85,7 @@ def test_a_lost_reader_has_lost_its_tags_and_a_closed_one_has_not(line, listen):
             cable.unplug()
 
 
-def test_a_refused_number_has_no_departure(line, listen, monkeypatch):
+def test_a_refused_number_has_no_departure(line, listen):
     card = bytes.fromhex("0000FF0CF4D54B01010004080408A1B2C300")
     card = card[:-1] + bytes([-sum(card[5:-1]) & 0xFF, 0])
     driver, simulator, _ = line(ANSWERS[PN532.name] | {PN532.poll: ACK + card})

@@ -5,14 +5,13 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from drivers import serial_rfid
 from drivers.decode.serial.em4100 import EM4100
 from drivers.decode.serial.framing import TagProtocol
 from drivers.decode.serial.m100 import M100
 from drivers.decode.serial.pn532 import PN532
 from drivers.decode.serial.swnet import SWNET
 from drivers.decode.serial.uhfreader18 import UHFREADER18
-from drivers.serial_rfid import SerialRfid
+from drivers.serial_rfid import SerialRfid, SerialRfidTimings
 from tests.drivers.fixtures.simulated_readers import id12
 
 M100_NONE = bytes.fromhex("BB01FF000115167E")
@@ -48,13 +47,12 @@ class Port:
 
 
 @pytest.fixture
-def reader_at(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[Port], SerialRfid]]:
-    monkeypatch.setattr(serial_rfid, "ANSWER_S", 0.02)
-    monkeypatch.setattr(serial_rfid, "QUICK_S", 0.01)
+def reader_at() -> Iterator[Callable[[Port], SerialRfid]]:
+    timings = SerialRfidTimings(answer_s=0.02, quick_s=0.01)
     made: list[SerialRfid] = []
 
     def make(port: Port) -> SerialRfid:
-        made.append(SerialRfid(port))
+        made.append(SerialRfid(port, timings=timings))
         return made[-1]
 
     yield make

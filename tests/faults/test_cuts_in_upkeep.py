@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from station.journal import JournalReader, disk_space, schema
+from station.journal import JournalReader, schema
 from tests.faults.card import Card
 from tests.faults.conftest import Writers, kept
 from tests.faults.writers import PRUNED_EVENTS, fill
@@ -28,8 +28,7 @@ def full(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("full")
     with pytest.MonkeyPatch.context() as patched:
         patched.setitem(schema.PRAGMAS, "synchronous", 0)
-        patched.setattr(disk_space, "MOST_BALLAST", 0)
-        with open_journal(folder) as journal:
+        with open_journal(folder, most_ballast_bytes=0) as journal:
             fill(journal)
     return folder
 
@@ -55,7 +54,7 @@ def every_scan(folder: Path) -> dict[tuple[str, int], str]:
 
 def nothing_undurable_is_lost(after: Path, log: str) -> None:
     """The journal opens, holds, and has every event that is not durable; what is gone went from the front."""
-    with open_journal(after) as journal:
+    with open_journal(after, most_ballast_bytes=0) as journal:
         assert journal.verify() == []
     found = every_scan(after)
     seqs = sorted(seq for name, seq in found if name == log and seq <= LAST)
@@ -71,14 +70,14 @@ def every_event_is_in_one_log_or_the_other(after: Path, log: str) -> None:
 
 def a_birth_is_whole_or_has_not_been(after: Path, _log: str) -> None:
     """A journal cut off in its beginning begins again."""
-    with open_journal(after) as journal:
+    with open_journal(after, most_ballast_bytes=0) as journal:
         assert journal.verify() == []
         assert journal.tip.seq in (0, 1)
 
 
 def all_but_one_is_told_again(after: Path, log: str) -> None:
     """The salvage is finished: every event behind the durable ones but the damaged one."""
-    with open_journal(after) as journal:
+    with open_journal(after, most_ballast_bytes=0) as journal:
         assert journal.verify() == []
         assert sorted(kept(journal)) == [(log, seq) for seq in range(PRUNED_EVENTS + 1, LAST + 1) if seq != 1_550]
     assert len(list((after / "quarantine").iterdir())) == 1
@@ -96,10 +95,9 @@ def all_but_one_is_told_again(after: Path, log: str) -> None:
     ],
 )
 def test_upkeep_may_be_cut_off_anywhere(
-    card: Card, writers: Writers, tmp_path: Path, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch,
+    card: Card, writers: Writers, tmp_path: Path, request: pytest.FixtureRequest,
     work: str, start: str | None, holds: Callable[[Path, str], None], step: int,
 ) -> None:  # fmt: skip
-    monkeypatch.setattr(disk_space, "MOST_BALLAST", 0)
     base = request.getfixturevalue(start) if start else tmp_path / "nothing"
     base.mkdir(exist_ok=True)
     log = log_of(base)

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from station.core.event import Event, decode
-from station.journal import Journal, JournalReader, disk_space, schema
+from station.journal import Journal, JournalReader, schema
 from tests.station.fixtures.journals import a_scan, bytes_of, open_journal
 
 SEED = 20_261
@@ -85,9 +85,7 @@ def flips(count: int) -> Iterator[tuple[str, int, int]]:
 def test_after_any_flipped_bit_every_intact_event_comes_back(
     crashed: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, count: int
 ) -> None:
-    monkeypatch.setattr(
-        disk_space, "MOST_BALLAST", 0
-    )  # no power is cut here: 500 starts need neither ballast nor fsync
+    # No power is cut here: 500 starts need neither ballast nor fsync.
     monkeypatch.setitem(schema.PRAGMAS, "synchronous", 0)
     monkeypatch.setattr(os, "fsync", lambda _: None)
     expected = {number: a_scan(number, size=4_200 if number % 20 == 0 else 0) for number in range(1, 101)}
@@ -99,11 +97,11 @@ def test_after_any_flipped_bit_every_intact_event_comes_back(
         (folder / name).write_bytes(raw)
         whole = intact(folder)
         where = f"flip {number} of seed {SEED}: {name} byte {place % len(raw)} bit {bit}"
-        with open_journal(folder) as journal:
+        with open_journal(folder, most_ballast_bytes=0) as journal:
             sound = not journal.verify()
             found = told(journal)
         if not sound:  # only the walk of the whole chain saw it: the next start salvages
-            with open_journal(folder) as journal:
+            with open_journal(folder, most_ballast_bytes=0) as journal:
                 found = told(journal)
                 assert journal.verify() == [], where
         assert sorted(found) == sorted(expected), f"{where}: every event is named, readable or not"

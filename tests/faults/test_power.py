@@ -7,7 +7,6 @@ from pathlib import Path
 
 import pytest
 
-from station.journal import disk_space
 from tests.faults.card import Card
 from tests.faults.conftest import Writers, kept, lay_bench
 from tests.station.fixtures.journals import open_journal
@@ -39,7 +38,7 @@ def one_cut(
     os.close(bench.pipe)
     promised = bench.greens(cut.boot_ns)
     after = card.image(folder / "after")
-    with closing(open_journal(after)) as journal:
+    with closing(open_journal(after, most_ballast_bytes=0)) as journal:  # the image is on a real disk
         assert journal.verify() == [], f"seed {seed}"
         found = kept(journal)
         assert plant or forgets or not (after / "quarantine").exists(), (
@@ -59,10 +58,9 @@ def one_cut(
     ],
 )
 def test_green_survives_the_power_cut(
-    card: Card, writers: Writers, tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
+    card: Card, writers: Writers, tmp_path: Path,
     mode: str, plant: dict[str, int], forgets: bool, cuts: int,
 ) -> None:  # fmt: skip
-    monkeypatch.setattr(disk_space, "MOST_BALLAST", 0)  # for the images, which lie on a real disk
     results = [one_cut(card, writers, tmp_path / str(number), SEED + number, plant, forgets) for number in range(cuts)]
     promised, lost = (sum(each[place] for each in results) for place in (0, 1))
     unsynced = sum(each[2] > 0 for each in results)

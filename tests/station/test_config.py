@@ -23,7 +23,7 @@ SAMPLE = Path(__file__).parents[2] / "config" / "station.toml"
 def test_the_sample_is_the_contracts_and_explains_every_key() -> None:
     assert load(SAMPLE) == StationConfig(
         station="saw-1", stage="saw", hub=HubConfig("http://127.0.0.1:8080", "/etc/wipline/token"),
-        reader=(ReaderConfig("replay", "/run/wipline/scans"),), signal=(OutputConfig("lines", "/run/wipline/answers"),),
+        signal=(OutputConfig("lines", "/run/wipline/answers"),),
     )  # fmt: skip
     text = SAMPLE.read_text(encoding="utf-8")
     for kind in (StationConfig, HubConfig, ReaderConfig, OutputConfig, GpioLinesConfig):

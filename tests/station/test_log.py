@@ -1,6 +1,7 @@
 """The station's log: one line an event, whatever was scanned or plugged in."""
 
 import io
+from contextlib import redirect_stderr
 
 import pytest
 
@@ -26,10 +27,10 @@ def test_a_long_value_is_cut_and_says_how_long_it_was() -> None:
     assert len(worst) < JOURNAL_LINE
 
 
-def test_a_log_on_a_full_disk_ends_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_log_on_a_full_disk_ends_nothing() -> None:
     class Full(io.StringIO):
         def write(self, _text: str) -> int:
             raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("sys.stderr", Full())
-    say("the disk is full")
+    with redirect_stderr(Full()):
+        say("the disk is full")

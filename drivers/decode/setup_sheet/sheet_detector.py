@@ -32,6 +32,7 @@ SLOW_PAUSES_MAX = 3
 """The most pauses of human length in one scan: a cordless scanner may wait for its radio."""
 SHEET_S = 120
 """The longest time between two codes of a sheet."""
+LearnProfile = Callable[[Sequence[SheetScan], Sequence[str], Layouts], ProfileResult | ProfileFailure]
 _EV_LED, _LED_CAPS_LOCK = 17, 1
 _NS = 1_000_000_000
 _GAP_NS, _PACE_NS, _SHEET_NS = int(GAP_S * _NS), int(HAND_PACE_S * _NS), SHEET_S * _NS
@@ -41,7 +42,8 @@ class SheetDetector:
     """Collects bursts of keys, at most `STROKES_MAX` strokes, and keeps the first code of each sheet.
 
     `sheets` are the sheets to recognise, each the texts of its codes. `layouts` is called when a burst may be a sheet.
-    `caps_lock` is the state of the LED when the listening began; its changes are events of the device.
+    `caps_lock` is the state of the LED when the listening began; its changes are events of the device. `learn_profile`
+    learns from the scans of one sheet.
     """
 
     def __init__(
@@ -50,7 +52,9 @@ class SheetDetector:
         layouts: Callable[[], Layouts],
         *,
         caps_lock: bool = False,
+        learn_profile: LearnProfile = sheet_learning.learn_profile,
     ) -> None:
+        self._learn_profile = learn_profile
         self._sheets = [tuple(sheet) for sheet in sheets]
         self._layouts = layouts
         self._first: dict[tuple[str, ...], SheetScan] = {}
@@ -60,6 +64,11 @@ class SheetDetector:
         self._last_ns: int | None = None
         self._slow = 0
         self._discarding = False  # until silence: a person types, keys were lost, or there are too many
+
+    @property
+    def begun(self) -> int:
+        """Strokes of the burst that has begun."""
+        return len(self._burst)
 
     @property
     def due_ns(self) -> int | None:
@@ -134,9 +143,9 @@ class SheetDetector:
         """The result of the burst for one sheet, together with the first code of that sheet if it came before."""
         first = self._first.pop(sheet, None)
         if first and burst.strokes[0].time_ns - first.strokes[-1].time_ns <= _SHEET_NS:
-            result = sheet_learning.learn_profile([first, burst], sheet, layouts)
+            result = self._learn_profile([first, burst], sheet, layouts)
         else:
-            first, result = None, sheet_learning.learn_profile([burst], sheet, layouts)
+            first, result = None, self._learn_profile([burst], sheet, layouts)
         if isinstance(result, ProfileFailure):
             if result.waits:
                 self._first[sheet] = first or burst

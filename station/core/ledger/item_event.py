@@ -1,7 +1,7 @@
 """Item event: one event as the fold of one item reads it, with its order key and all corrections applied.
 
-The event says what was recorded; the fact says what holds: the time from the anchors, the item from the bindings, the
-stage or quantity that a correction put in place of the scanned one. Voided events, forks and second copies make no fact.
+A recorded event has the values of its scan. The item event has the valid ones: the time from the anchors, the item from
+the bindings, and the stage or quantity of a correction. Voided events, forks and second copies have no item event.
 """
 
 from typing import Any
@@ -12,10 +12,10 @@ BARE = ""  # the verb of a scan without a card
 
 
 class ItemEvent(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
-    """One thing that happened to one item.
+    """One event of one item.
 
-    `verb`: BARE, an action (`in`, `scrap` …) or an entry's word (`order.release` …). `key_us`, `lo_us`, `hi_us`: UTC in us;
-    the true time lies in [lo_us, hi_us]. (key_us, log, seq) is its place in the order. `data`: an entry's fields.
+    `verb`: BARE, an action (`in`, `scrap` …) or an entry's type (`order.release` …). `key_us`, `lo_us`, `hi_us`: UTC in us;
+    the true time is within [lo_us, hi_us]. (key_us, log, seq) is the order key. `data`: an entry's fields.
     """
 
     key_us: int
@@ -37,19 +37,19 @@ class ItemEvent(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
     repeat: bool = False
     seen: bool = False
     unread: str | None = None
-    unknown: bool = False  # the hub had definitions and no pattern, binding or order knew this code
+    unknown: bool = False  # the shop has definitions, and no pattern, binding or order contains this code
     data: dict[str, Any] | None = None
 
     @property
     def place(self) -> tuple[int, str, int]:
-        """Where it stands in the order of all facts: total, and the same in whatever order events arrived."""
+        """The position in the order of all item events. The order is total and does not depend on the order of arrival."""
         return (self.key_us, self.log, self.seq)
 
 
-def uncertain_against(fact: ItemEvent, log: str, lo_us: int, hi_us: int) -> bool:
-    """Whether nobody can say which came first: intervals of two different logs overlap.
+def uncertain_against(event: ItemEvent, log: str, lo_us: int, hi_us: int) -> bool:
+    """Whether the order of two events of different logs is unknown, because their intervals overlap.
 
     >>> uncertain_against(ItemEvent(key_us=5, lo_us=3, hi_us=7, log="a", seq=1), "b", 6, 9)
     True
     """
-    return fact.log != log and fact.lo_us <= hi_us and lo_us <= fact.hi_us
+    return event.log != log and event.lo_us <= hi_us and lo_us <= event.hi_us

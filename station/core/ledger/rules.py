@@ -1,8 +1,8 @@
-"""Rules: check one movement of one item for facts that a supervisor should know.
+"""Rules: check one movement of one item for irregularities that a supervisor should know.
 
-A rule examines a movement and returns one sentence, or None; it never refuses a scan. Every rule is always computed, so
-that a supervisor sees before turning one on how many scans of last week it would have flagged. Only the rules that are on
-are shown.
+A rule examines a movement and returns one sentence, or None; it never refuses a scan. Every rule is always evaluated, so
+that a supervisor sees, before turning a rule on, how many scans of last week it would have flagged. Only the findings of
+the rules that are on are shown.
 
 >>> look_at(Movement(item="WO-1077", place="Pack", passed=("Test",)))
 [('skipped', 'WO-1077 came to Pack without Test.')]
@@ -21,25 +21,25 @@ class Movement(msgspec.Struct, frozen=True, kw_only=True):
 
     item: str
     place: str
-    passed: tuple[str, ...] = ()  # mandatory operations that it jumped on its way to this place
-    unscanned: tuple[str, ...] = ()  # mandatory operations without a scan when it was finished
+    passed: tuple[str, ...] = ()  # mandatory operations that the movement skipped
+    unscanned: tuple[str, ...] = ()  # mandatory operations without a scan at the time of completion
     back_from: str | None = None
-    foreign: bool = False  # the routing has no such stage
+    foreign: bool = False  # the routing has no operation at this stage
     held: bool = False
-    ended: bool = False  # nothing of it is in process any more
+    ended: bool = False  # no quantity is in process any more
     closed: bool = False
-    entered: bool = False  # by a person in the office, not by a scan
+    entered: bool = False  # an entry of the office, not a scan
     over_milli: int = 0
     several: bool = False
     uncut_milli: int = 0
-    missing_milli: int = 0  # of what an adjustment was to take away
+    missing_milli: int = 0  # of the quantity that an adjustment was to remove
     left_behind_milli: int = 0
     unknown: bool = False
     unread: str | None = None
 
 
 def listed(words: tuple[str, ...]) -> str:
-    """Words as a person lists them.
+    """The words as a list in a sentence.
 
     >>> listed(("Saw", "Weld", "Test"))
     'Saw, Weld and Test'
@@ -126,7 +126,10 @@ def left_behind(move: Movement) -> str | None:
 
 
 class Rule(NamedTuple):
-    """A rule: its name in the records, its function, and whether it is shown by default."""
+    """A rule: its name in the records, its function, and whether it is on by default.
+
+    The docstring of the function is the description of the rule on the hub's page of rules.
+    """
 
     name: str
     look: Callable[[Movement], str | None]

@@ -1,8 +1,8 @@
 """Void resolution: which events count after voids, corrections and second copies; item events from those that count.
 
-A void names one event and takes it out; a void of that void brings it back. Voids that name each other in a ring do
-nothing, one whose target has not arrived waits. A correction puts other values in place of scanned ones; of two that set
-the same field the later recorded one wins. An event that was sent again in a new log counts once, at its old place.
+A void cancels the one event that it names; a void of that void restores it. Voids that name each other in a ring have no
+effect. A void takes effect when its target arrives. A correction replaces scanned values; of two corrections of the same
+field the later recorded one has precedence. An event that was sent again in a new log counts once, at its old position.
 
 >>> first, undo, undo_of_undo = Place("a", 1), Place("a", 2), Place("b", 1)
 >>> voided({undo: first})
@@ -22,7 +22,7 @@ from station.core.ledger.times import EARLIEST_US, LATEST_US, OrderKey
 
 CORRECTABLE = frozenset({"stage", "operator", "action", "item", "qty_milli"})
 ACT_ON_THE_SET = frozenset({"void", "correct", "reread", "period.close", "period.reopen"})
-# What a `checkin` says of a scan that was not made: the fields of a scan, by their own names.
+# A `checkin` replaces a scan that was not made. These are its fields, under the names of a scan's fields.
 CHECKIN_TEXTS = ("stage", "operator", "reason", "to", "caused_at", "carrier", "work_centre", "station")
 
 
@@ -34,7 +34,7 @@ class Place(NamedTuple):
 
 
 class CountedIdentity(NamedTuple):
-    """The identity under which an event counts once: where it first stood, and its hash there, in hex."""
+    """The identity under which an event counts once: its first position, and its hash there, in hex."""
 
     log: str
     seq: int
@@ -42,14 +42,14 @@ class CountedIdentity(NamedTuple):
 
     @property
     def place(self) -> Place:
-        """Where it counts."""
+        """The position at which it counts."""
         return Place(self.log, self.seq)
 
 
 class DecodedEvent(NamedTuple):
-    """What the bytes at a place are: `status` ok, not_understood or future, the event to fold, and its counted identity.
+    """The decoded bytes at a position: `status` ok, not_understood or future, the event to fold, and its counted identity.
 
-    Of a salvage the event is the one inside, None where its bytes were lost.
+    `event` of a salvage event is the inner one; None where its bytes were lost.
     """
 
     status: str
@@ -59,7 +59,7 @@ class DecodedEvent(NamedTuple):
 
 
 class Correction(NamedTuple):
-    """An entry `correct`: these fields of the events from `from_seq` to `to_seq` of a log. `recorded`: its own order key."""
+    """A `correct` entry: new values for the events `from_seq` to `to_seq` of a log. `recorded`: the entry's order key."""
 
     recorded: tuple[int, str, int]
     log: str
@@ -69,7 +69,7 @@ class Correction(NamedTuple):
 
 
 def read(log: str, seq: int, event_hash: str, encoded: bytes) -> DecodedEvent:
-    """Read what stands at a place of a log; never raises."""
+    """Decode the event at a position of a log; never raises."""
     stored = CountedIdentity(log, seq, event_hash)
     try:
         outer = decode(encoded)
@@ -87,8 +87,8 @@ def read(log: str, seq: int, event_hash: str, encoded: bytes) -> DecodedEvent:
 
 def _counted(claim: EventIdentity) -> CountedIdentity | None:
     log, event_hash = claim.log.lower(), claim.hash.lower()
-    fits = _is_hex(log, 2 * LOG_ID_BYTES) and _is_hex(event_hash, 2 * HASH_BYTES)
-    return CountedIdentity(log, claim.seq, event_hash) if fits else None
+    is_valid = _is_hex(log, 2 * LOG_ID_BYTES) and _is_hex(event_hash, 2 * HASH_BYTES)
+    return CountedIdentity(log, claim.seq, event_hash) if is_valid else None
 
 
 def _is_hex(text: str, digits: int) -> bool:
@@ -101,7 +101,7 @@ def _salvaged(outer: Event, stored: CountedIdentity) -> DecodedEvent:
         return DecodedEvent("not_understood", outer, None, stored)
     if outer.body is None:
         return DecodedEvent("not_understood", outer, None, counted)
-    # A salvage of a salvage repeats the inner ones, so there is one layer to take off.
+    # A salvage of a salvage contains the inner event itself, so there is one layer to remove.
     try:
         inner = decode(outer.body)
     except FutureEvent:
@@ -110,12 +110,12 @@ def _salvaged(outer: Event, stored: CountedIdentity) -> DecodedEvent:
         return DecodedEvent("not_understood", outer, None, counted)
     if inner.origin is not None:
         counted = _counted(inner.origin) or counted
-    understood = inner.kind != "salvage" and not out_of_bounds(inner, outer.body)
-    return DecodedEvent("ok" if understood else "not_understood", outer, inner if understood else None, counted)
+    is_understood = inner.kind != "salvage" and not out_of_bounds(inner, outer.body)
+    return DecodedEvent("ok" if is_understood else "not_understood", outer, inner if is_understood else None, counted)
 
 
 def named_by_void(event: Event) -> Place | None:
-    """The place that a void means, scanned or entered; None for every other event; an end of a presence voids nothing."""
+    """The target of a void, scanned or entered; None for every other event. The end of a tag session voids nothing."""
     if event.kind == "scan" and event.action == "void" and event.ref is not None and event.seen is None:
         return place_of(event.ref.log, event.ref.seq)
     if event.kind == "entry" and event.what == "void" and event.data is not None:
@@ -123,91 +123,94 @@ def named_by_void(event: Event) -> Place | None:
     return None
 
 
-def _is_whole(value: object) -> TypeGuard[int]:
-    """Whether a field of an entry is a whole number: JSON's true and false are none."""
+def _is_whole_number(value: object) -> TypeGuard[int]:
+    """Whether a field of an entry is a whole number; JSON's true and false are not."""
     return isinstance(value, int) and not isinstance(value, bool)
 
 
 def place_of(log: object, seq: object) -> Place | None:
-    """The place that two fields of an entry name; None where they name none."""
-    if not isinstance(log, str) or not _is_whole(seq) or not 0 < seq < 2**63:
+    """The position in two fields of an entry; None where they contain no valid one."""
+    if not isinstance(log, str) or not _is_whole_number(seq) or not 0 < seq < 2**63:
         return None
     return Place(log.lower(), seq) if _is_hex(log.lower(), 2 * LOG_ID_BYTES) else None
 
 
 def correction(event: Event, recorded: tuple[int, str, int]) -> Correction | None:
-    """What a `correct` says, None for every other event and for one that says nothing that can be done."""
+    """The correction of a `correct` entry; None for every other event, and where no field or position is valid."""
     if event.kind != "entry" or event.what != "correct" or event.data is None:
         return None
     data = event.data
     first = place_of(data.get("log"), data.get("from_seq", data.get("seq")))
-    put = data.get("set")
-    if first is None or not isinstance(put, dict):
+    values = data.get("set")
+    if first is None or not isinstance(values, dict):
         return None
     last = place_of(first.log, data.get("to_seq", first.seq))
-    fields = {name: value for name, value in put.items() if name in CORRECTABLE and _fits(name, value)}
+    fields = {name: value for name, value in values.items() if name in CORRECTABLE and _is_valid(name, value)}
     if not fields or last is None:
         return None
     return Correction(recorded, first.log, first.seq, last.seq, fields)
 
 
-def _fits(name: str, value: object) -> bool:
+def _is_valid(name: str, value: object) -> bool:
     if value is None:
         return True
     if name == "qty_milli":
-        return _is_whole(value) and 0 < value <= MAX_QTY_MILLI
+        return _is_whole_number(value) and 0 < value <= MAX_QTY_MILLI
     return isinstance(value, str) and value != ""
 
 
 def voided(names: Mapping[Place, Place], protected: frozenset[Place] = frozenset()) -> frozenset[Place]:
-    """The places that an unvoided void names. `names`: void -> target; `protected`: targets that no void reaches.
+    """The targets of all voids that are not voided themselves. `names`: void -> target.
 
-    A protected place is a closed period: it is reopened, never voided.
+    `protected`: targets that no void affects. They are closed periods, which are reopened and never voided.
     """
-    edges = {void: target for void, target in names.items() if target not in protected}
-    unsettled: dict[Place, int] = {}
-    for target in edges.values():
-        unsettled[target] = unsettled.get(target, 0) + 1
-    void: set[Place] = set()
-    # Peel from the voids that nobody names; what is left when none can be peeled are rings, and those have no effect.
-    settled = [place for place in edges if place not in unsettled]
-    while settled:
-        place = settled.pop()
-        named = edges.get(place)
+    targets = {void: target for void, target in names.items() if target not in protected}
+    unresolved: dict[Place, int] = {}  # for each target, the number of its voids that are not resolved yet
+    for target in targets.values():
+        unresolved[target] = unresolved.get(target, 0) + 1
+    voided_places: set[Place] = set()
+    # Topological order: begin with the voids that no void names. Those that remain form rings, which have no effect.
+    resolved = [void for void in targets if void not in unresolved]
+    while resolved:
+        place = resolved.pop()
+        named = targets.get(place)
         if named is None:
             continue
-        if place not in void:
-            void.add(named)
-        unsettled[named] -= 1
-        if not unsettled[named]:
-            settled.append(named)
-    return frozenset(void)
+        if place not in voided_places:
+            voided_places.add(named)
+        unresolved[named] -= 1
+        if not unresolved[named]:
+            resolved.append(named)
+    return frozenset(voided_places)
 
 
 def corrected(places: Iterable[Place], corrections: Iterable[Correction]) -> dict[str, Any]:
-    """The fields put in place of the recorded ones; for each field the correction with the greatest recorded key wins.
+    """The corrected fields of an event; for each field the correction with the greatest recorded key has precedence.
 
-    `places`: where the event stands and, for one sent again, where it stood first.
+    `places`: the position of the event and, where it was sent again, its first position.
     """
     fields: dict[str, Any] = {}
-    for each in sorted(corrections, key=lambda one: one.recorded):
-        if any(each.log == place.log and each.from_seq <= place.seq <= each.to_seq for place in places):
-            fields.update(each.set)
+    for entry in sorted(corrections, key=lambda entry: entry.recorded):
+        if any(entry.log == place.log and entry.from_seq <= place.seq <= entry.to_seq for place in places):
+            fields.update(entry.set)
     return fields
 
 
 def first_copies(copies: Iterable[tuple[CountedIdentity, Place]]) -> dict[CountedIdentity, Place]:
-    """Which stored copy stands for each counted identity: the one at its own place, else the least place."""
-    chosen: dict[CountedIdentity, Place] = {}
+    """The stored copy that counts for each identity: the one at the identity's position, else the least position."""
+    first: dict[CountedIdentity, Place] = {}
     for counted, stored in copies:
-        held = chosen.get(counted)
-        if held is None or (stored != counted.place, stored) < (held != counted.place, held):
-            chosen[counted] = stored
-    return chosen
+        other = first.get(counted)
+        if other is None or (stored != counted.place, stored) < (other != counted.place, other):
+            first[counted] = stored
+    return first
 
 
 def effective(event: Event, recorded: OrderKey) -> OrderKey:
-    """The key at which an event acts: an entry's `holds_from_us`, except for what acts on the set; else the recorded one."""
+    """The key at which an event takes effect: an entry's `holds_from_us`, else the recorded one.
+
+    The entries in `ACT_ON_THE_SET` always take effect at the recorded key.
+    """
     holds_from_us = event.holds_from_us
     if event.kind != "entry" or holds_from_us is None or event.what in ACT_ON_THE_SET:
         return recorded
@@ -218,11 +221,11 @@ def effective(event: Event, recorded: OrderKey) -> OrderKey:
 def fact(
     event: Event, counted: CountedIdentity, key: OrderKey, put: Mapping[str, Any], *, unknown: bool = False
 ) -> ItemEvent:
-    """The fact that an event states, at its effective `key`, with the corrected fields `put` in place of its own."""
+    """The item event of an event, at its effective `key`; the corrected fields `put` replace its own."""
     if event.kind == "entry":
-        said = _entry_fields(event)
+        fields = _entry_fields(event)
     else:
-        said = {
+        fields = {
             "verb": event.action or "",
             "station": event.station,
             "stage": event.stage,
@@ -240,13 +243,13 @@ def fact(
         }
     for name, value in put.items():
         if name == "action":
-            said["verb"] = value or ""
+            fields["verb"] = value or ""
         elif name != "item":
-            said[name] = value
+            fields[name] = value
             if name == "qty_milli":
-                said["all"] = False
+                fields["all"] = False
     return ItemEvent(
-        key_us=key.us, lo_us=key.lo_us, hi_us=key.hi_us, log=counted.log, seq=counted.seq, unknown=unknown, **said
+        key_us=key.us, lo_us=key.lo_us, hi_us=key.hi_us, log=counted.log, seq=counted.seq, unknown=unknown, **fields
     )
 
 
@@ -254,19 +257,19 @@ def _entry_fields(event: Event) -> dict[str, Any]:
     data = event.data or {}
     if event.what != "checkin":
         return {"verb": event.what or "", "station": event.station, "operator": event.by, "data": data}
-    said: dict[str, Any] = {name: data[name] for name in CHECKIN_TEXTS if isinstance(data.get(name), str)}
-    said.setdefault("station", event.station)
-    said.setdefault("operator", event.by)
-    said["verb"] = data["action"] if isinstance(data.get("action"), str) else ""
-    said["all"] = data.get("all") is True
+    fields: dict[str, Any] = {name: data[name] for name in CHECKIN_TEXTS if isinstance(data.get(name), str)}
+    fields.setdefault("station", event.station)
+    fields.setdefault("operator", event.by)
+    fields["verb"] = data["action"] if isinstance(data.get("action"), str) else ""
+    fields["all"] = data.get("all") is True
     qty_milli = data.get("qty_milli")
-    said["qty_milli"] = qty_milli if _is_whole(qty_milli) and 0 < qty_milli <= MAX_QTY_MILLI else None
-    said["data"] = data
-    return said
+    fields["qty_milli"] = qty_milli if _is_whole_number(qty_milli) and 0 < qty_milli <= MAX_QTY_MILLI else None
+    fields["data"] = data
+    return fields
 
 
 def is_fact(event: Event) -> bool:
-    """Whether an event can state something about an item: a scan of a thing, or an entry that names one."""
+    """Whether an event can be an item event: a scan of an item, or an entry."""
     if event.kind == "scan":
         return event.action not in {"void", "call"} and event.scheme not in {"command", "badge"}
     return event.kind == "entry"

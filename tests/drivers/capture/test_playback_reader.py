@@ -10,9 +10,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from drivers import DriverError, Read, TagRemoved, open_driver
-from drivers.capture import playback_reader
-from drivers.capture.playback_reader import PlaybackReader
+from drivers import DriverError, Read, TagRemoved, boot_ns, open_driver
+from drivers.capture.playback_reader import PlaybackReader, open_capture
 from drivers.decode.capture_file import CaptureEvent, event_line
 from drivers.decode.capture_schema import EVENTS, TIME_MAX_NS
 from tests.drivers.fixtures.captures import HEAD, OUTCOMES, SAMPLES, bare, lines_of, play
@@ -24,7 +23,7 @@ def test_a_replay_reader_plays_a_recording_once_at_full_speed(tmp_path: Path, li
     path.write_bytes(SAMPLES["keyboard"])
     driver = open_driver("replay", {"path": str(path)})
     assert (driver.kind, driver.reader, driver.lossless) == ("replay", f"replay-{path}", True)
-    begun_ns = playback_reader.boot_ns()
+    begun_ns = boot_ns()
     outcomes = listen(driver)
     yielded = [outcomes.next(1) for _ in OUTCOMES["keyboard"]]
     assert bare(yielded) == OUTCOMES["keyboard"]
@@ -38,19 +37,16 @@ def test_a_replay_reader_plays_a_recording_once_at_full_speed(tmp_path: Path, li
     assert open_descriptors() == before
 
 
-def test_a_recording_that_began_before_the_machine_did_waits(tmp_path: Path, monkeypatch) -> None:
-    path = tmp_path / "case.rec"
-    path.write_bytes(SAMPLES["serial_rfid"])
-    last_ns = lines_of(SAMPLES["serial_rfid"])[-1].time_ns
-    monkeypatch.setattr(playback_reader, "boot_ns", lambda: last_ns - 1)
+def test_a_recording_that_began_before_the_machine_did_waits() -> None:
+    recording = SAMPLES["serial_rfid"]
+    last_ns = lines_of(recording)[-1].time_ns
     with pytest.raises(DriverError) as refused:
-        open_driver("replay", {"path": str(path)})
+        open_capture(io.BytesIO(recording), "replay-x", lambda: last_ns - 1)
     assert str(refused.value) == (
         "The recording is 3 s long, and this machine was started 3 s ago. "
         "Its scans are played as if the last were made now, and none may lie before the start. Wait: it is tried again."
     )
-    monkeypatch.setattr(playback_reader, "boot_ns", lambda: last_ns)
-    driver = open_driver("replay", {"path": str(path)})
+    driver = open_capture(io.BytesIO(recording), "replay-x", lambda: last_ns)
     driver.close()
     assert list(driver.reads()) == []
 

@@ -54,15 +54,15 @@ def test_keys_that_the_kernel_stamps_keep_its_times_to_the_nanosecond(strike, fi
     driver = Keyboard(KeyboardDevice(read_end, "n", lambda: os.close(read_end), stamped=True), "r")
 
     def hand(outcomes):
-        now_us = time.clock_gettime_ns(time.CLOCK_BOOTTIME) // 1000
         for number, event in enumerate(strike("wo 1042\n")):
-            at_us = now_us + number * 700
+            at_us = begun_ns // 1000 + 1 + number * 700
             os.write(write_end, EVENT.pack(at_us // 10**6, at_us % 10**6, *event))
         until(lambda: outcomes)
 
-    take = record(driver, file, hand)
+    begun_ns = time.clock_gettime_ns(time.CLOCK_BOOTTIME)
+    take = record(driver, file, hand, lambda: begun_ns)
     os.close(write_end)
-    replayed = play(file.read_bytes(), begun_ns=take.writer._begun_ns)
+    replayed = play(file.read_bytes(), begun_ns=begun_ns)
     assert [outcome.boot_ns for outcome in replayed] == [outcome.boot_ns for outcome in take.outcomes]
     assert raws(replayed) == [b"wo 1042"]
 

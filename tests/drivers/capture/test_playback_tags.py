@@ -6,16 +6,17 @@ import time
 import pytest
 from waiting import until
 
-from drivers import Dropped, OperatorNotice, ProfileLearned, Read, TagRemoved, pcsc, serial_rfid
+from drivers import Dropped, OperatorNotice, ProfileLearned, Read, TagRemoved
+from drivers.capture.playback_device import PlaybackHandle, PlaybackPcsc, PlaybackSerial
 from drivers.capture.recorder import CaptureWriter, CapturingPcsc
 from drivers.decode.capture_file import CaptureEvent, CaptureHeader, event_line, head_line
 from drivers.decode.serial.m100 import M100
 from drivers.decode.serial.pn532 import PN532
 from drivers.decode.tags.smartcard import GET_UID
-from drivers.pcsc import open_reader
+from drivers.pcsc import Pcsc, PcscTimings, open_reader
 from drivers.platform.pcsc_interface import NoReader, ServiceGone
 from drivers.platform.serial_ports import open_port
-from drivers.serial_rfid import SerialRfid
+from drivers.serial_rfid import PROTOCOLS, SerialRfid, SerialRfidTimings
 from tests.drivers.fixtures.captures import bare, lines_of, notes, play, raws, record
 from tests.drivers.fixtures.pcsc_names import ACR, GOOD, READS, ULTRALIGHT
 from tests.drivers.fixtures.serial_rfid_readers import ANSWERS, M100_NONE, TAGS, Simulator
@@ -29,19 +30,23 @@ def file(tmp_path):
     return tmp_path / "case.rec"
 
 
-@pytest.fixture
-def quick(monkeypatch):
-    """Tag readers are identified soon, and tags leave soon."""
-    for name, value in (("ANSWER_S", 0.05), ("FIRST_LISTEN_S", 0.1), ("LONGEST_LISTEN_S", 0.1), ("POLL_S", 0.05)):
-        monkeypatch.setattr(serial_rfid, name, value)
-    for name, value in (("WAIT_S", 0.05), ("LEAVE_S", 0.2), ("RETRY_S", 0.02), ("RESTART_S", 0.5)):
-        monkeypatch.setattr(pcsc, name, value)
+# Tag readers are identified soon, and tags leave soon, in the capture and in its playback.
+LINE = SerialRfidTimings(answer_s=0.05, first_listen_s=0.1, longest_listen_s=0.1, poll_s=0.05)
+CARDS = PcscTimings(wait_s=0.05, leave_s=0.2, retry_s=0.02, restart_s=0.5)
+QUICK = {
+    "pcsc": lambda head, device: Pcsc(
+        PlaybackPcsc(device), head.settings["name"], head.reader, hold=device.holding, timings=CARDS
+    ),
+    "serial_rfid": lambda head, device: SerialRfid(
+        PlaybackSerial(head.reader, device), hold=device.holding, timings=LINE
+    ),
+}
 
 
 @pytest.mark.parametrize("name", sorted(ANSWERS))
-def test_a_polled_tag_reader_is_played_back(quick, file, name):
+def test_a_polled_tag_reader_is_played_back(file, name):
     cable = Cable()
-    driver = SerialRfid(open_port(cable.port, {}))
+    driver = SerialRfid(open_port(cable.port, {}), timings=LINE)
     cable.hand_over()
     driver.teach((), None)
     simulator = Simulator(cable, dict(ANSWERS[name]))
@@ -60,7 +65,7 @@ def test_a_polled_tag_reader_is_played_back(quick, file, name):
     simulator.stop.set()
     simulator.join(5)
     cable.unplug()
-    replayed = play(file.read_bytes(), sheets=())
+    replayed = play(file.read_bytes(), sheets=(), readers=QUICK)
     counted = [outcome for outcome in bare(take.outcomes) if not isinstance(outcome, TagRemoved)]
     assert [outcome for outcome in bare(replayed) if not isinstance(outcome, TagRemoved)] == counted
     assert [type(outcome) for outcome in replayed] == [ProfileLearned, Read, TagRemoved, Read]
@@ -74,9 +79,9 @@ def test_a_polled_tag_reader_is_played_back(quick, file, name):
     assert b'"out":"' in file.read_bytes()  # the probes are in the capture beside the answers
 
 
-def test_a_tag_reader_that_was_found_in_opening_is_found_in_its_recording(quick, file):
+def test_a_tag_reader_that_was_found_in_opening_is_found_in_its_recording(file):
     cable = Cable()
-    driver = SerialRfid(open_port(cable.port, {}))
+    driver = SerialRfid(open_port(cable.port, {}), timings=LINE)
     cable.hand_over()
     simulator = Simulator(cable, dict(ANSWERS[PN532.name]))
     assert driver.probe()
@@ -84,18 +89,18 @@ def test_a_tag_reader_that_was_found_in_opening_is_found_in_its_recording(quick,
     simulator.stop.set()
     simulator.join(5)
     cable.unplug()
-    assert raws(play(file.read_bytes())) == raws(take.outcomes) == [TAGS[PN532.name]]
+    assert raws(play(file.read_bytes(), readers=QUICK)) == raws(take.outcomes) == [TAGS[PN532.name]]
     written = [item.value for item in lines_of(file.read_bytes())[1:] if item.name == "out"]
     assert PN532.query in written  # sent again, so that the capture contains the identification
 
 
 def _polls(name):
-    return {protocol.poll for protocol in serial_rfid.PROTOCOLS if protocol.name == name}
+    return {protocol.poll for protocol in PROTOCOLS if protocol.name == name}
 
 
-def test_a_tag_reader_that_sends_unprompted_is_played_back(quick, file):
+def test_a_tag_reader_that_sends_unprompted_is_played_back(file):
     cable = Cable()
-    driver = SerialRfid(open_port(cable.port, {}))
+    driver = SerialRfid(open_port(cable.port, {}), timings=LINE)
     cable.hand_over()
 
     def hand(outcomes):
@@ -110,7 +115,7 @@ def test_a_tag_reader_that_sends_unprompted_is_played_back(quick, file):
         time.sleep(0.1)
 
     take = record(driver, file, hand)
-    replayed = play(file.read_bytes())
+    replayed = play(file.read_bytes(), readers=QUICK)
     assert bare(replayed[:-1]) == bare(take.outcomes)
     assert [type(outcome) for outcome in replayed] == [
         Read,
@@ -124,10 +129,10 @@ def test_a_tag_reader_that_sends_unprompted_is_played_back(quick, file):
     assert notes(replayed) == [f"{driver.reader} was unplugged."]
 
 
-def test_cards_are_put_on_and_removed_in_playback(quick, file):
+def test_cards_are_put_on_and_removed_in_playback(file):
     service = Pcscd(ACR)
     service.atr, service.answers = ULTRALIGHT, dict(READS)
-    driver = open_reader(service, {})
+    driver = open_reader(service, {}, timings=CARDS)
 
     def hand(outcomes):
         service.put(b"\x04\xa1\xb2\xc3" + GOOD)
@@ -150,7 +155,7 @@ def test_cards_are_put_on_and_removed_in_playback(quick, file):
         until(lambda: len(outcomes) == 5)
 
     take = record(driver, file, hand)
-    replayed = play(file.read_bytes())
+    replayed = play(file.read_bytes(), readers=QUICK)
     assert bare(replayed[:-1]) == bare(take.outcomes)
     assert [type(outcome) for outcome in replayed] == [Read, TagRemoved, Dropped, Read, TagRemoved, OperatorNotice]
     assert (replayed[0].raw, replayed[0].texts) == (b"04A1B2C3", (b"WO-1042",))
@@ -172,17 +177,14 @@ def test_a_card_that_took_too_long_takes_too_long_again(step_ms, texts):
     assert play(a_slow_card(step_ms))[0].texts == texts
 
 
-def test_a_changed_exchange_gets_the_captured_responses(monkeypatch):
-    def talk():
-        yield b"\x00never asked"
-        first, second = READS
-        tail = yield second
-        head = yield first
-        return head[4:-2] + tail[:-2]
-
-    monkeypatch.setattr(pcsc, "conversation", lambda _atr: talk())
-    monkeypatch.setattr(pcsc, "texts", lambda message: (message,))
-    assert play(a_slow_card(10))[0].texts[0].startswith(b"\x03\x0e\xd1\x01\x0a\x54\x02en")
+def test_a_changed_exchange_gets_the_captured_responses():
+    events = [line for line in lines_of(a_slow_card(10)) if isinstance(line, CaptureEvent)]
+    service = PlaybackPcsc(PlaybackHandle(iter(events), 0))
+    assert service.change("r", None, 1.0).card
+    card = service.card("r")
+    first, second = READS
+    commands = (b"\x00never asked", second, first)
+    assert [card.send(command) for command in commands] == [b"", READS[second], READS[first]]
 
 
 def test_a_service_that_ends_while_a_card_is_read_is_written_down_once(file):
@@ -209,9 +211,9 @@ def test_a_service_that_ends_while_a_card_is_read_is_written_down_once(file):
     assert [json.loads(line) for line in lines[2:]][1]["gone"] == "reader"
 
 
-def test_a_service_that_stays_away_is_lost_in_the_recording_too(quick, file):
+def test_a_service_that_stays_away_is_lost_in_the_recording_too(file):
     service = Pcscd(ACR)
-    driver = open_reader(service, {})
+    driver = open_reader(service, {}, timings=CARDS)
 
     def hand(outcomes):
         service.put(b"\x04\xff" + GOOD)
@@ -220,7 +222,7 @@ def test_a_service_that_stays_away_is_lost_in_the_recording_too(quick, file):
         until(lambda: len(outcomes) == 2)
 
     take = record(driver, file, hand)
-    replayed = play(file.read_bytes())
+    replayed = play(file.read_bytes(), readers=QUICK)
     assert bare(replayed[:-1]) == bare(take.outcomes)
     assert take.lost is not None
     assert notes(replayed) == [take.lost.came]

@@ -2,19 +2,16 @@
 
 import io
 
-import pytest
-
-from drivers.capture import playback_reader, recorder
+from drivers.capture import playback_reader
 from drivers.capture.recorder import CaptureWriter
 from drivers.decode.capture_file import CaptureEvent
 from drivers.decode.capture_schema import TIME_MAX_NS
 from tests.drivers.fixtures.captures import HEAD, lines_of, notes, play, raws
 
 
-def test_a_capture_stops_at_its_limit(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(recorder, "FILE_MAX_BYTES", 2**20)
+def test_a_capture_stops_at_its_limit() -> None:
     file, stopped = io.BytesIO(), []
-    recording = CaptureWriter(file.write, lambda: stopped.append(1))
+    recording = CaptureWriter(file.write, lambda: stopped.append(1), max_bytes=2**20)
     recording.begin("serial_line", "r")
     while not stopped:
         recording.note("in", bytes(100))
@@ -31,11 +28,11 @@ def test_a_capture_stops_at_its_limit(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_a_capture_stops_after_a_day() -> None:
     file, stopped = io.BytesIO(), []
-    recording = CaptureWriter(file.write, lambda: stopped.append(1))
+    recording = CaptureWriter(file.write, lambda: stopped.append(1), now_ns=lambda: 7)
     recording.begin("keyboard", "r")
-    recording.note("key", (1, 30, 1), recording._begun_ns + TIME_MAX_NS)
+    recording.note("key", (1, 30, 1), 7 + TIME_MAX_NS)
     assert not stopped
-    recording.note("key", (1, 30, 0), recording._begun_ns + TIME_MAX_NS + 1)
+    recording.note("key", (1, 30, 0), 7 + TIME_MAX_NS + 1)
     recording.end()
     assert recording.trouble == "The recording is full: it has lasted 24 hours."
     assert [item.name for item in lines_of(file.getvalue()) if isinstance(item, CaptureEvent)] == ["key", "end"]
@@ -66,9 +63,9 @@ def test_a_full_disk_ends_the_recording_and_what_was_written_is_played() -> None
 
 def test_times_that_run_backwards_are_written_as_one() -> None:
     file = io.BytesIO()
-    recording = CaptureWriter(file.write, lambda: None)
+    recording = CaptureWriter(file.write, lambda: None, now_ns=lambda: 7)
     recording.begin("keyboard", "r")
     for late_ns in (500, 300, -700, 900):
-        recording.note("key", (1, 30, 1), recording._begun_ns + late_ns)
+        recording.note("key", (1, 30, 1), 7 + late_ns)
     times = [item.time_ns for item in lines_of(file.getvalue()) if isinstance(item, CaptureEvent)]
     assert times == [500, 500, 500, 900]

@@ -5,10 +5,11 @@ from contextlib import suppress
 from dataclasses import replace
 
 import pytest
+import serial
 
 from drivers import DeviceLost, DriverError, open_driver
 from drivers.decode.detect.device_info import DeviceInfo
-from drivers.platform import serial_ports
+from drivers.platform.serial_ports import open_port
 from tests.drivers.fixtures.simulated_readers import Cable
 
 MEANT = DeviceInfo(
@@ -21,54 +22,51 @@ PRINTER = replace(MEANT, name="Printer", vendor=0x2C99, product=0x0001, serial="
 def cable():
     made = Cable()
     yield made
-    for end in (made.end, made._port_end):
+    for end in (made.end, made.port_end):
         with suppress(OSError):  # the test may have closed it
             os.close(end)
 
 
-@pytest.fixture
-def there(monkeypatch):
-    """The answers of sysfs about every port, call by call; the last one is repeated."""
-    looks = []
+def looks(*found):
+    """What sysfs has at the port, look by look; the last one is repeated."""
+    left = list(found)
 
-    def facts_of(path):
-        found = looks.pop(0) if len(looks) > 1 else looks[0]
-        return found and replace(found, node=path)
+    def device_at(path):
+        facts = left.pop(0) if len(left) > 1 else left[0]
+        return facts and replace(facts, node=path)
 
-    monkeypatch.setattr(serial_ports, "facts_of", facts_of)
-    monkeypatch.setattr(serial_ports, "present", list)
-    return looks
+    return device_at
 
 
-@pytest.mark.parametrize("kind", ["serial_line", "serial_rfid"])
 @pytest.mark.parametrize("match", ["05e0:1701", "05e0:1701:sn1", "symbol", "usb-05e0-1701-SN1"])
-def test_a_port_that_is_the_device_that_match_names_is_opened(cable, there, kind, match):
-    there.append(MEANT)
-    driver = open_driver(kind, {"path": cable.port, "match": match})
-    assert driver.reader == "usb-05e0-1701-SN1"
-    driver.close()
+def test_a_port_that_is_the_device_that_match_names_is_opened(cable, match):
+    line = open_port(cable.port, {"match": match}, device_at=looks(MEANT))
+    assert line.reader == "usb-05e0-1701-SN1"
+    line.close()
 
 
-@pytest.mark.parametrize("kind", ["serial_line", "serial_rfid"])
-@pytest.mark.parametrize("looks", [[PRINTER], [MEANT, PRINTER], [None]], ids=["before", "in between", "no device"])
-def test_another_device_at_the_path_of_the_named_one_is_not_opened(cable, there, open_descriptors, kind, looks):
-    there += looks
+@pytest.mark.parametrize("found", [[PRINTER], [MEANT, PRINTER], [None]], ids=["before", "in between", "no device"])
+def test_another_device_at_the_path_of_the_named_one_is_not_opened(cable, open_descriptors, found):
     before = open_descriptors()
-    what = "Printer (2c99:0001)" if looks[-1] else "no USB device"
+    what = "Printer (2c99:0001)" if found[-1] else "no USB device"
     with pytest.raises(DriverError) as refused:
-        open_driver(kind, {"path": cable.port, "match": "05e0:1701"})
+        open_port(cable.port, {"match": "05e0:1701"}, device_at=looks(*found))
     assert str(refused.value) == (
         f"{cable.port} is {what}, and not '05e0:1701'. Expected the device that both path and match name. "
         "Plug that one in, or correct path or match."
     )
     assert open_descriptors() == before
-    there[:] = [MEANT]
-    open_driver(kind, {"path": cable.port, "match": "05e0:1701"}).close()  # the lock is free
+    open_port(cable.port, {"match": "05e0:1701"}, device_at=looks(MEANT)).close()  # the lock is free
 
 
-def test_a_device_that_accepts_no_bytes_is_read_all_the_same(cable, monkeypatch):
-    monkeypatch.setattr(serial_ports, "WRITE_TIMEOUT_S", 0.05)
-    line = serial_ports.open_port(cable.port, {})
+@pytest.mark.parametrize("kind", ["serial_line", "serial_rfid"])
+def test_every_serial_reader_compares_path_and_match(cable, kind):
+    with pytest.raises(DriverError, match="Expected the device that both path and match name"):
+        open_driver(kind, {"path": cable.port, "match": "05e0:1701"})
+
+
+def test_a_device_that_accepts_no_bytes_is_read_all_the_same(cable):
+    line = open_port(cable.port, {}, write_timeout_s=0.05)
     for _ in range(3):
         line.write(b"?" * 100_000)  # more than the line holds, and it is not read
     cable.send(b"WO-1042")
@@ -80,9 +78,7 @@ def test_a_device_that_accepts_no_bytes_is_read_all_the_same(cable, monkeypatch)
     line.close()
 
 
-def test_a_device_that_does_not_match_is_not_even_opened(cable, there, monkeypatch):
+def test_a_device_that_does_not_match_is_not_even_opened(cable):
     """Opening raises DTR, which may reset a printer."""
-    there.append(PRINTER)
-    monkeypatch.setattr("serial.Serial", lambda *_, **__: pytest.fail("it was opened"))
-    with pytest.raises(DriverError):
-        open_driver("serial_line", {"path": cable.port, "match": "05e0:1701"})
+    with serial.Serial(cable.port, exclusive=True), pytest.raises(DriverError, match="is Printer"):
+        open_port(cable.port, {"match": "05e0:1701"}, device_at=looks(PRINTER))

@@ -208,11 +208,11 @@ def test_the_keys_of_what_is_typed_are_bounded_and_gone_when_it_is_over():
     lessons = KeySheetListener(SHEETS, caps_lock=False)
     for number in range(3 * STROKES_MAX * EVENTS_A_STROKE):
         lessons.feed(KeyEvent(1, 30, 1 - number % 2, number * MS), ended=False)
-        assert len(lessons._events) <= STROKES_MAX * EVENTS_A_STROKE
+        assert lessons.begun <= STROKES_MAX * EVENTS_A_STROKE
     later = number * MS + 10 * NS
     assert lessons.quiet(later, ended=False) is None
     lessons.feed(KeyEvent(0, 0, 0, later + MS), ended=False)
-    assert len(lessons._events) == 1
+    assert lessons.begun == 1
 
 
 # -- bytes

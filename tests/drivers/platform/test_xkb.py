@@ -31,6 +31,7 @@ NAMES = [
     "us(intl)",
     "us(dvorak)",
 ]
+DATA = Path("/usr/share/X11/xkb")
 PRINTABLE = "".join(map(chr, range(0x20, 0x7F)))
 
 
@@ -43,17 +44,6 @@ def typist():
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     return module
-
-
-@pytest.fixture
-def afresh():
-    """Load the library again in this test and after it."""
-    caches = (xkb._library, xkb._layout, xkb._composed, xkb._char)
-    for cache in caches:
-        cache.cache_clear()
-    yield
-    for cache in caches:
-        cache.cache_clear()
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -80,7 +70,7 @@ def test_dead_keys_are_known_with_what_they_make(typist, name):
 
 
 def test_the_built_in_layout_is_xkbs_own():
-    own = xkb._read("us")
+    own = xkb.INSTALLED.read("us")
     for level in range(4):
         for locked in (False, True):
             typed = {code: own.text(code, level, locked=locked) for code in US.plain}
@@ -112,8 +102,14 @@ def test_the_layouts_of_the_data_are_listed():
 
 
 def test_without_its_list_the_usual_layouts_are_tried(monkeypatch, tmp_path):
-    monkeypatch.setattr(xkb, "_folders", lambda: [tmp_path])
-    assert xkb.known() == xkb.USUAL
+    for folder in ("compat", "keycodes", "symbols", "types"):
+        (tmp_path / folder).symlink_to(DATA / folder)
+    (tmp_path / "rules").mkdir()
+    for rules in (DATA / "rules").iterdir():
+        if rules.name != "evdev.lst":
+            (tmp_path / "rules" / rules.name).symlink_to(rules)
+    monkeypatch.setenv("XKB_CONFIG_ROOT", str(tmp_path))
+    assert xkb.XkbLayouts().known() == xkb.USUAL
 
 
 @pytest.mark.parametrize("name", ["", "zz", "de(zz)", "us,de", "de(", "../us", "d" * 49, "us\0", "pc+us", "de (mac)"])
@@ -129,38 +125,37 @@ def test_an_unknown_name_is_refused(name, capfd):
     assert xkb.layouts(["us", name, "de"]).keys() == {"us", "de"}
 
 
-def test_without_the_library_the_packages_are_named_and_the_built_in_layout_stays(monkeypatch, afresh):
+def test_without_the_library_the_packages_are_named_and_the_built_in_layout_stays(monkeypatch):
     def fail(_name):
         raise OSError
 
     monkeypatch.setattr(ctypes, "CDLL", fail)
+    without = xkb.XkbLayouts()
     with pytest.raises(DriverError) as refused:
-        xkb.layout("de")
+        without.layout("de")
     assert str(refused.value) == (
         "The library libxkbcommon is not installed here. "
         "Scanners that type for another keyboard than the American one need it. "
         "Install it: sudo apt-get install libxkbcommon0 xkb-data"
     )
-    assert xkb.layout("us") is US
-    assert xkb.layouts() == {"us": US}
+    assert without.layout("us") is US
+    assert without.layouts() == {"us": US}
 
 
-def test_without_the_data_the_packages_are_named(monkeypatch, afresh, tmp_path):
+def test_without_the_data_the_packages_are_named(monkeypatch, tmp_path):
     for name in ("XKB_CONFIG_ROOT", "XKB_CONFIG_EXTRA_PATH", "HOME", "XDG_CONFIG_HOME"):
         monkeypatch.setenv(name, str(tmp_path))
+    without = xkb.XkbLayouts()
     with pytest.raises(DriverError) as refused:
-        xkb.layout("de")
+        without.layout("de")
     assert str(refused.value).startswith("The data of keyboard layouts (xkb-data) is not installed here.")
-    assert xkb.layouts() == {"us": US}
+    assert without.layouts() == {"us": US}
 
 
-def test_without_x11s_compose_table_unicode_composes(monkeypatch, afresh, tmp_path):
+def test_without_x11s_compose_table_unicode_composes(monkeypatch, tmp_path):
     with_table = xkb.layout("de").dead[dead_keys.name_of("\u0302")]
     monkeypatch.setenv("XLOCALEDIR", str(tmp_path))
-    for cache in (xkb._library, xkb._layout, xkb._composed):
-        cache.cache_clear()
-    assert xkb._library().composing is None
-    without = xkb.layout("de").dead[dead_keys.name_of("\u0302")]
+    without = xkb.XkbLayouts().layout("de").dead[dead_keys.name_of("\u0302")]
     for made in (with_table, without):
         assert [made[char] for char in "aeiou "] == ["â", "ê", "î", "ô", "û", "^"]
     assert with_table["1"] == "¹"  # X11's table has more than letters

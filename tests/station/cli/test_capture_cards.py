@@ -2,11 +2,11 @@
 
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from drivers import DriverError
-from station.cli import capture
 from station.cli.capture import Capture, CaptureOptions
 from station.config import load
 from station.status import ReaderStatus
@@ -26,23 +26,21 @@ class Slot:
         self.closed = True
 
 
-def test_a_slot_of_a_device_that_the_station_reads_is_left_to_it(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_slot_of_a_device_that_the_station_reads_is_left_to_it(tmp_path: Path) -> None:
     toml = tmp_path / "station.toml"
     toml.write_text(f'station = "saw-1"\njournal = "{tmp_path}/x.db"\nstatus = "{tmp_path}/status.json"\n')
     runs(toml, tmp_path / "x.db", ReaderStatus("pcsc", "pcsc-ACS ACR1281U", "ready"))
     asked, made = list[Mapping[str, str | None]](), list[Slot]()
 
-    def open_driver(_kind: str, settings: Mapping[str, str | None]) -> Slot:
+    def open_slot(_kind: str, settings: Mapping[str, str | None]) -> Any:
         asked.append(settings)
         made.append(Slot(f"pcsc-{settings['match']}"))
         return made[-1]
 
-    monkeypatch.setattr(capture, "open_driver", open_driver)
     for match in ("ACS ACR1281U 00 01", "ACS ACR1281U"):
         with pytest.raises(DriverError, match="is being read by the station"):
-            Capture(CaptureOptions(kind="pcsc", match=match), load(toml))
+            Capture(CaptureOptions(kind="pcsc", match=match), load(toml), open_reader=open_slot)
         assert made[-1].closed
-    Capture(CaptureOptions(kind="pcsc", match="ACS ACR1281UK 00 00"), load(toml)).close()
+    options = CaptureOptions(kind="pcsc", match="ACS ACR1281UK 00 00")
+    Capture(options, load(toml), open_reader=open_slot).close()
     assert {each["alone"] for each in asked} == {"yes"}

@@ -1,14 +1,16 @@
 """Which reader `record` opens, how it is set, and which it leaves alone."""
 
+from contextlib import closing
 from pathlib import Path
-from typing import Any
 
 import msgspec
 import pytest
 
+from drivers import Driver, DriverError, Settings
 from drivers.decode.capture_file import CaptureHeader
 from drivers.decode.detect.device_info import DeviceInfo
-from station.cli import capture
+from station.cli.capture import Capture, CaptureOptions
+from station.config import load
 from station.readers.profile_store import ProfileStore, ReaderProfile, beside
 from tests.drivers.conftest import Wedge
 from tests.drivers.fixtures.simulated_readers import Cable
@@ -23,21 +25,33 @@ def toml(tmp_path: Path) -> Path:
     return never_started(tmp_path)
 
 
+class SilentReaders:
+    """Every reader that a recording opens is a keyboard wedge that sends nothing; `opened`: its kind and its settings."""
+
+    def __init__(self, folder: Path, toml: Path) -> None:
+        self._folder, self._toml = folder, toml
+        self.opened: list[tuple[str, Settings]] = []
+
+    def _open(self, kind: str, settings: Settings) -> Driver:
+        self.opened.append((kind, settings))
+        return Wedge(self._folder).driver
+
+    def record(self, file: str, *connected: DeviceInfo, **options: str) -> None:
+        """Record for a second, where these devices are connected, with these options."""
+        capture = Capture(
+            CaptureOptions(**options), load(self._toml), open_reader=self._open, devices=lambda: connected
+        )
+        with closing(capture):
+            capture.make(self._folder / file, lambda _outcome: None, 1)
+
+
 @pytest.fixture
-def held(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> list[tuple[str, dict[str, Any]]]:
-    """What `record` opens; it gets a keyboard wedge that is in nobody's hand."""
-    opened: list[tuple[str, dict[str, Any]]] = []
-
-    def open_wedge(kind: str, settings: dict[str, Any]) -> Any:
-        opened.append((kind, settings))
-        return Wedge(tmp_path).driver
-
-    monkeypatch.setattr(capture, "open_driver", open_wedge)
-    return opened
+def readers(tmp_path: Path, toml: Path) -> SilentReaders:
+    return SilentReaders(tmp_path, toml)
 
 
 def test_the_row_of_the_configuration_says_how_a_reader_is_set_and_flags_beat_it(
-    tmp_path: Path, toml: Path, held: list[tuple[str, dict[str, Any]]]
+    tmp_path: Path, toml: Path, readers: SilentReaders
 ) -> None:
     toml.write_text(
         f'{toml.read_text()}[[reader]]\nkind = "keyboard"\nmatch = "05e0:1200"\nlayout = "de"\n'
@@ -47,12 +61,11 @@ def test_the_row_of_the_configuration_says_how_a_reader_is_set_and_flags_beat_it
     ProfileStore(beside(tmp_path / "journal.db")).keep(
         Wedge.reader, ReaderProfile(profile={"layout": "de", "prefix": "S1-"})
     )
-    words = ("record", "--config", toml, "--seconds", 1)
-    assert asked(*words, "--kind", "keyboard", "--layout", "fr", tmp_path / "a.rec")[0] == 0
-    assert asked(*words, "--path", "/dev/ttyS0", tmp_path / "b.rec")[0] == 0
-    assert asked(*words, "--kind", "keyboard", "--match", "SN77", tmp_path / "c.rec")[0] == 0
+    readers.record("a.rec", kind="keyboard", layout="fr")
+    readers.record("b.rec", path="/dev/ttyS0")
+    readers.record("c.rec", kind="keyboard", match="SN77")
     set_so = {"path": None, "match": None, "layout": None, "baud": None, "parity": None, "flow": None}
-    assert held == [
+    assert readers.opened == [
         ("keyboard", set_so | {"match": "05e0:1200", "layout": "fr"}),
         ("serial_line", set_so | {"path": "/dev/ttyS0", "baud": "19200"}),
         ("keyboard", {"path": None, "match": "SN77", "layout": None}),  # no row of it
@@ -60,7 +73,7 @@ def test_the_row_of_the_configuration_says_how_a_reader_is_set_and_flags_beat_it
     head = events_of(tmp_path / "a.rec")[0]
     assert isinstance(head, CaptureHeader)
     assert head.settings["profile"] == {"layout": "de", "prefix": "S1-"}  # as the station would read it
-    code, _out, error = asked(*words, tmp_path / "d.rec")
+    code, _out, error = asked("record", "--config", toml, "--seconds", 1, tmp_path / "d.rec")
     assert (code, error) == (
         2,
         (
@@ -72,28 +85,22 @@ def test_the_row_of_the_configuration_says_how_a_reader_is_set_and_flags_beat_it
 
 
 def test_without_a_word_the_first_that_is_known_for_a_reader_is_recorded(
-    tmp_path: Path, toml: Path, held: list[tuple[str, dict[str, Any]]], monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, readers: SilentReaders
 ) -> None:
     keys = DeviceInfo("/dev/input/event1", "Cherry Keyboard", 3, 0x046A, 0x0001, "", "usb-1", types=True, points=False)
     scanner = DeviceInfo("/dev/input/event3", "Symbol", 3, 0x05E0, 0x1200, "SN77", "usb-2", types=True, points=False)
-    monkeypatch.setattr(capture.serial_ports, "present", list)
-    monkeypatch.setattr(capture.hidpos, "present", list)
-    words = ("record", "--config", toml, "--seconds", 1)
-    for there, more in (([keys, scanner], ()), ([keys], ("--match", "046a:0001"))):
-        monkeypatch.setattr(capture, "present", lambda there=there: there)
-        assert asked(*words, *more, tmp_path / f"{len(there)}.rec")[0] == 0
-    assert held == [
+    readers.record("a.rec", keys, scanner)
+    readers.record("b.rec", keys, match="046a:0001")
+    assert readers.opened == [
         ("keyboard", {"path": "/dev/input/event3", "match": "05e0:1200", "layout": None}),
         ("keyboard", {"path": "/dev/input/event1", "match": "046a:0001", "layout": None}),
     ]
-    code, _out, error = asked(*words, tmp_path / "x.rec")
-    assert (code, error) == (
-        2,
-        (
-            "wipline-station: No reader is plugged in. Expected one that is recognised as a reader, or that is named. "
-            "Name it: --kind (keyboard, serial_line, serial_rfid, hidpos, pcsc) and --match; "
-            "`wipline-station readers` shows what is there.\n"
-        ),
+    with pytest.raises(DriverError) as error:
+        readers.record("x.rec", keys)
+    assert str(error.value) == (
+        "No reader is plugged in. Expected one that is recognised as a reader, or that is named. "
+        "Name it: --kind (keyboard, serial_line, serial_rfid, hidpos, pcsc) and --match; "
+        "`wipline-station readers` shows what is there."
     )
     assert not (tmp_path / "x.rec").exists()
 

@@ -28,54 +28,39 @@ class Wedge:
         """Nothing is held."""
 
 
-@pytest.fixture
-def given(monkeypatch: pytest.MonkeyPatch) -> list[tuple[int, int]]:
-    """To whom files are given."""
-    said: list[tuple[int, int]] = []
-    monkeypatch.setattr(os, "fchown", lambda _descriptor, user, group: said.append((user, group)))
-    monkeypatch.setattr(capture, "open_driver", lambda *_: Wedge())
-    return said
+def owners_given(file: Path, user: int) -> list[tuple[int, int]]:
+    """Create a file as this user; the owners that it is given to."""
+    owners: list[tuple[int, int]] = []
+    with capture.new_file(
+        file, geteuid=lambda: user, fchown=lambda _descriptor, owner, group: owners.append((owner, group))
+    ) as write:
+        write(b"{}\n")
+    assert (file.read_bytes(), stat.S_IMODE(file.stat().st_mode)) == (b"{}\n", capture.ONLY_OWNER)
+    return owners
 
 
-def recorded(file: Path) -> Path:
-    """A recording in this file."""
-    Capture(CaptureOptions(kind="keyboard"), None).make(file, lambda _: None, 1)
-    assert stat.S_IMODE(file.stat().st_mode) == capture.ONLY_OWNER
-    return file
+def test_what_root_records_is_given_to_the_folders_owner(tmp_path: Path) -> None:
+    folder = tmp_path.stat()
+    assert owners_given(tmp_path / "case.rec", user=0) == [(folder.st_uid, folder.st_gid)]
 
 
-def test_what_root_records_is_given_to_the_folders_owner(
-    tmp_path: Path, given: list[tuple[int, int]], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(os, "geteuid", lambda: 0)
-    recorded(tmp_path / "case.rec")
-    assert given == [(tmp_path.stat().st_uid, tmp_path.stat().st_gid)]
+def test_what_anybody_else_records_is_theirs(tmp_path: Path) -> None:
+    assert owners_given(tmp_path / "case.rec", user=1000) == []
 
 
-def test_what_anybody_else_records_is_theirs(
-    tmp_path: Path, given: list[tuple[int, int]], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(os, "geteuid", lambda: 1000)
-    recorded(tmp_path / "case.rec")
-    assert given == []
-
-
-def test_a_stick_that_knows_no_owners_holds_a_recording_all_the_same(
-    tmp_path: Path, given: list[tuple[int, int]], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def refuses(*_: object) -> None:
+def test_a_stick_that_knows_no_owners_holds_a_recording_all_the_same(tmp_path: Path) -> None:
+    def refuse(_descriptor: int, _owner: int, _group: int) -> None:
         raise PermissionError
 
-    monkeypatch.setattr(os, "geteuid", lambda: 0)
-    monkeypatch.setattr(os, "fchown", refuses)
-    assert recorded(tmp_path / "case.rec").stat().st_size > 0
-    assert given == []
+    file = tmp_path / "case.rec"
+    with capture.new_file(file, geteuid=lambda: 0, fchown=refuse) as write:
+        write(b"{}\n")
+    assert file.read_bytes() == b"{}\n"
 
 
 def test_in_the_folder_of_the_stations_user_the_file_is_that_users(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(capture, "open_driver", lambda *_: Wedge())
     folder = tmp_path / "wipline"
     folder.mkdir()
     owner = (os.geteuid(), os.getegid())
@@ -83,5 +68,8 @@ def test_in_the_folder_of_the_stations_user_the_file_is_that_users(
         owner = (65_534, 65_533)
         os.chown(folder, *owner)
     monkeypatch.chdir(folder)
-    made = recorded(Path("case.rec")).stat()
-    assert (made.st_uid, made.st_gid) == owner
+    Capture(CaptureOptions(kind="keyboard"), None, open_reader=lambda *_: Wedge()).make(
+        Path("case.rec"), lambda _outcome: None, 1
+    )
+    made = Path("case.rec").stat()
+    assert (made.st_uid, made.st_gid, stat.S_IMODE(made.st_mode)) == (*owner, capture.ONLY_OWNER)

@@ -4,9 +4,9 @@ import os
 import sqlite3
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import pytest
 
@@ -15,6 +15,7 @@ from station.cli.doctor import Diagnosis, examine
 from station.config import HubConfig, ReaderConfig, StationConfig
 from station.journal.disk_space import DiskSpace
 from station.status import HubStatus, StationStatus, write
+from station.sync.transport import HttpReply
 from station.system.clock import boot_ns
 from tests.station.fixtures.journals import a_scan, open_journal
 
@@ -102,11 +103,10 @@ def denied(what: Path) -> Callable[[Any, int], bool]:
 
 
 @pytest.mark.parametrize(("kind", "words"), [("tmpfs", "in memory"), ("nfs4", "on a network drive")])
-def test_a_journal_on_the_wrong_medium(
-    config: StationConfig, monkeypatch: pytest.MonkeyPatch, kind: str, words: str
-) -> None:
-    monkeypatch.setattr(doctor, "file_system", lambda *_: kind)
-    found = doctor.journal_medium(config)
+def test_a_journal_on_the_wrong_medium(config: StationConfig, tmp_path: Path, kind: str, words: str) -> None:
+    mounts = tmp_path / "mounts"
+    mounts.write_text(f"/dev/a / ext4 rw 0 0\nx {tmp_path} {kind} rw 0 0\n")
+    found = doctor.journal_medium(config, mounts)
     assert not found.ok
     assert words in found.what
     assert found.mend == 'put it on this device\'s card: journal = "/var/lib/wipline/journal.db"'
@@ -119,12 +119,12 @@ def test_the_nearest_mount_says_on_what_a_folder_lies(tmp_path: Path) -> None:
     assert kinds == ["ext4", "tmpfs", "nfs4", "ext4"]
 
 
-def test_settings_that_do_not_hold(config: StationConfig, monkeypatch: pytest.MonkeyPatch) -> None:
-    def refuses(_path: Path) -> None:
+def test_settings_that_do_not_hold(config: StationConfig) -> None:
+    def refuse(path: Path) -> NoReturn:
+        path.touch()
         raise sqlite3.OperationalError
 
-    monkeypatch.setattr("station.journal.schema.connect", refuses)
-    assert doctor.journal_settings(config).mend.startswith("put it on this device's card")
+    assert doctor.journal_settings(config, refuse).mend.startswith("put it on this device's card")
     assert not list(Path(config.journal).parent.glob(".doctor*"))
 
 
@@ -207,18 +207,27 @@ def test_a_hub_that_does_not_answer(tmp_path: Path) -> None:
     assert found.what.startswith("The hub at http://127.0.0.1:1/api/v1 cannot be reached: ")
 
 
-def test_a_hub_that_does_not_let_the_station_in(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from station.sync.client import HubError
+class RefusingHub:
+    """A transport to a hub that accepts no token."""
 
-    def refuses(*_args: object) -> Iterator[None]:
-        msg = "The hub answers 401"
-        raise HubError(msg, refused=True)
+    def request(self, method: str, url: str, body: bytes | None, headers: Mapping[str, str]) -> HttpReply:
+        assert (method, url, body) == ("GET", "http://127.0.0.1:1/api/v1/snapshot", None)
+        assert headers["Authorization"] == "Bearer abc"
+        return HttpReply(401, {})
 
-    monkeypatch.setattr("station.sync.client.HubClient.snapshot", refuses)
+    def close(self) -> None:
+        """Nothing is open."""
+
+
+def test_a_hub_that_does_not_let_the_station_in(tmp_path: Path) -> None:
     path = tmp_path / "token"
     path.write_text("abc\n")
-    found = doctor.hub_answers(a_config(tmp_path, hub=HubConfig("http://127.0.0.1:1", str(path))))
-    assert found.mend == f"on the hub: wipline-hub station add saw-1 (then put the token in {path})"
+    config = a_config(tmp_path, hub=HubConfig("http://127.0.0.1:1", str(path)))
+    assert doctor.hub_answers(config, RefusingHub()) == Diagnosis(
+        False,
+        "the hub refuses this station: The hub answers 401",
+        f"on the hub: wipline-hub station add saw-1 (then put the token in {path})",
+    )
 
 
 def test_the_command_exits_1_where_something_is_wrong(config: StationConfig, tmp_path: Path) -> None:

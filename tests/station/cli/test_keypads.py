@@ -1,13 +1,15 @@
 """Number pads are named, and what was taught is forgotten: where the running station looks, by an ID that is here."""
 
 import os
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import pytest
 
 from drivers.decode.detect.device_info import DeviceInfo
 from station import status
-from station.cli import keypads
+from station.cli.keypads import change_profiles
+from station.config import load
 from station.readers.profile_store import KEYPAD, ProfileStore, beside
 from station.status import ReaderStatus
 from station.system.clock import boot_ns
@@ -20,12 +22,37 @@ AGAIN = "Pull it out and plug it in again.\n"
 
 
 @pytest.fixture
-def toml(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A station.toml; a number pad and a mouse are plugged in."""
-    monkeypatch.setattr(keypads, "present", lambda: [PAD, MOUSE])
+def toml(tmp_path: Path) -> Path:
+    """A station.toml."""
     path = tmp_path / "station.toml"
     path.write_text(f'station = "saw-1"\njournal = "{tmp_path}/journal.db"\nstatus = "{tmp_path}/status.json"\n')
     return path
+
+
+Change = Callable[..., tuple[object, str, str]]
+
+
+@pytest.fixture
+def change(toml: Path, capsys: pytest.CaptureFixture[str]) -> Change:
+    """Change the profiles where a number pad and a mouse are plugged in; the exit code, standard output and error."""
+
+    def change(
+        journal: Path | None = None,
+        *,
+        keypad: str | None = None,
+        forget: str | None = None,
+        connected: Sequence[DeviceInfo] = (PAD, MOUSE),
+    ) -> tuple[object, str, str]:
+        code: object = 0
+        try:
+            change_profiles(
+                load(toml), str(journal) if journal else None, forget=forget, keypad=keypad, connected=lambda: connected
+            )
+        except SystemExit as end:
+            code = end.code
+        return code, *capsys.readouterr()
+
+    return change
 
 
 def runs(toml: Path, journal: Path, *readers: ReaderStatus, pid: int = 0, ago_s: float = 0) -> None:
@@ -40,10 +67,9 @@ def runs(toml: Path, journal: Path, *readers: ReaderStatus, pid: int = 0, ago_s:
     status.write(toml.with_name("status.json"), said)
 
 
-def test_a_number_pad_is_named_and_what_was_taught_is_forgotten(toml: Path, tmp_path: Path) -> None:
+def test_a_number_pad_is_named_and_what_was_taught_is_forgotten(toml: Path, tmp_path: Path, change: Change) -> None:
     file = f"{tmp_path}/readers.json"
-    asked = command("readers", "--config", toml, "--keypad", ID)
-    assert (asked.exit_code, asked.output) == (0, f"{ID} is a number pad from now on ({file}). {AGAIN}")
+    assert change(keypad=ID) == (0, f"{ID} is a number pad from now on ({file}). {AGAIN}", "")
     assert ProfileStore(beside(tmp_path / "journal.db")).of(ID) == KEYPAD
     asked = command("readers", "--config", toml, "--forget", "usb-2")
     assert (asked.exit_code, asked.stderr) == (
@@ -55,19 +81,14 @@ def test_a_number_pad_is_named_and_what_was_taught_is_forgotten(toml: Path, tmp_
     assert asked.stderr.endswith("Expected one of: no reader has a profile.\n")
 
 
-def test_an_id_that_is_not_here_is_told_with_those_that_are(
-    toml: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_an_id_that_is_not_here_is_told_with_those_that_are(tmp_path: Path, change: Change) -> None:
     do = "Plug it in, and give its ID as `readers` shows it.\n"
     for wrong in ("usb-1a2c-0002", "usb-046d-0001-M1"):  # half an ID, and a mouse's
-        asked = command("readers", "--config", toml, "--keypad", wrong)
-        assert (asked.exit_code, asked.stderr) == (
-            2, f"wipline-station: There is no device {wrong!r} here. Expected one of {ID}. {do}"
-        )  # fmt: skip
+        error = f"wipline-station: There is no device {wrong!r} here. Expected one of {ID}. {do}"
+        assert change(keypad=wrong) == (2, "", error)
     assert not (tmp_path / "readers.json").exists()
-    monkeypatch.setattr(keypads, "present", list)
-    asked = command("readers", "--config", toml, "--keypad", ID)
-    assert asked.stderr == f"wipline-station: There is no device {ID!r} here. No keyboard device is plugged in. {do}"
+    error = f"wipline-station: There is no device {ID!r} here. No keyboard device is plugged in. {do}"
+    assert change(keypad=ID, connected=()) == (2, "", error)
 
 
 def test_an_id_that_the_running_station_knows_is_taken(toml: Path, tmp_path: Path) -> None:
@@ -86,16 +107,15 @@ def test_an_id_that_the_running_station_knows_is_taken(toml: Path, tmp_path: Pat
     assert codes == [0, 2, 2]
 
 
-def test_what_is_taught_goes_where_the_running_station_looks(toml: Path, tmp_path: Path) -> None:
+def test_what_is_taught_goes_where_the_running_station_looks(toml: Path, tmp_path: Path, change: Change) -> None:
     for folder in ("moved", "said"):
         (tmp_path / folder).mkdir()
     runs(toml, tmp_path / "moved" / "x.db")  # as `run --journal` moves it
-    assert f"({tmp_path}/moved/readers.json)" in command("readers", "--config", toml, "--keypad", ID).output
+    assert f"({tmp_path}/moved/readers.json)" in change(keypad=ID)[1]
     assert ProfileStore(tmp_path / "moved" / "readers.json").of(ID) == KEYPAD
-    said = command("readers", "--config", toml, "--journal", tmp_path / "said" / "x.db", "--keypad", ID).output
-    assert f"({tmp_path}/said/readers.json)" in said
+    assert f"({tmp_path}/said/readers.json)" in change(tmp_path / "said" / "x.db", keypad=ID)[1]
     runs(toml, tmp_path / "moved" / "x.db", ago_s=status.OLD_S + 1)  # it does not run any more
-    assert f"({tmp_path}/readers.json)" in command("readers", "--config", toml, "--keypad", ID).output
+    assert f"({tmp_path}/readers.json)" in change(keypad=ID)[1]
 
 
 def test_a_status_is_a_running_stations_while_it_is_fresh_and_its_process_lives(toml: Path, tmp_path: Path) -> None:

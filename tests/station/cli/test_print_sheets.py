@@ -29,13 +29,13 @@ SHOP = {
 
 @pytest.fixture(autouse=True)
 def in_a_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Whatever a command writes, it writes here; and no configuration of this machine is read."""
+    """Whatever a command writes, it writes here."""
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr("station.cli.options.DEFAULT_CONFIG", "none.toml")
 
 
 def sheet(*words: str) -> Result:
-    return CliRunner().invoke(main, ["sheet", "--config", "none.toml", *words])
+    """The command on a machine without a configuration: its default path is a file that does not exist."""
+    return CliRunner().invoke(main, ["sheet", *words], default_map={"sheet": {"config_path": "none.toml"}})
 
 
 @pytest.fixture

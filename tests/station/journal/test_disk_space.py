@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from station.journal import DiskLevel, JournalFull, JournalLost, disk_space, hardware_id
+from station.journal import DiskLevel, Journal, JournalFull, JournalLost, disk_space, hardware_id
 from station.journal.disk_space import MIB, DiskSpace, ballast_wanted, days_left, level_of, reserve_bytes
 from station.journal.lock import JournalLock
 from station.journal.records import HubMark
@@ -64,6 +64,14 @@ def test_ballast_lies_beside_the_journal_in_real_blocks(tmp_path: Path) -> None:
     assert (tmp_path / "journal.db.ballast").exists(), "laid again at the next start"
 
 
+@pytest.mark.parametrize(("most", "laid"), [(2 * MIB, 2 * MIB), (MIB - 1, None), (0, None)])
+def test_a_journal_has_no_more_ballast_than_it_is_opened_with(tmp_path: Path, most: int, laid: int | None) -> None:
+    with open_journal(tmp_path, most_ballast_bytes=most) as journal:
+        assert journal.commit(a_scan()).seq == 1
+    ballast = tmp_path / "journal.db.ballast"
+    assert (ballast.stat().st_size if ballast.exists() else None) == laid
+
+
 def test_days_left_are_counted_to_red() -> None:
     assert days_left(DiskSpace(16 * GIB, 18 * MIB + 30_000_000, 0), 600.0, 5_000.0) == 10.0
     assert days_left(DiskSpace(16 * GIB, MIB, 0), 600.0, 5_000.0) == 0.0
@@ -106,11 +114,16 @@ def test_a_full_disk_refuses_and_takes_up_again(tmp_path: Path, monkeypatch: pyt
         assert journal.commit(a_scan(2)).seq == 2
 
 
+def allow_no_page(journal: Journal) -> None:
+    """Limit the database to its present pages: SQLite then refuses a new page as it does on a full disk."""
+    (pages,) = journal.run_query(lambda db: db.execute("PRAGMA page_count").fetchone())
+    journal.run_query(lambda db: db.execute(f"PRAGMA max_page_count = {pages}"))
+
+
 def test_a_write_that_finds_no_room_is_refused_and_the_journal_is_proved_before_the_next(tmp_path: Path) -> None:
     with open_journal(tmp_path) as journal:
         receipt = journal.commit(a_scan(1))
-        (pages,) = journal._db.conn.execute("PRAGMA page_count").fetchone()
-        journal._db.conn.execute(f"PRAGMA max_page_count = {pages}")  # SQLite then refuses as on a full disk
+        allow_no_page(journal)
         with pytest.raises(JournalFull):
             journal.commit(a_scan(2, size=9_000))
         assert journal.tip == (receipt.seq, receipt.hash)
@@ -132,8 +145,7 @@ def test_on_a_full_disk_only_what_the_restored_hub_has_durable_is_pruned(
             journal.commit(a_scan(number))
             a_day_passes(journal, number)
         journal.mark(1, 100, 100, "aa")
-        (pages,) = journal._db.conn.execute("PRAGMA page_count").fetchone()
-        journal._db.conn.execute(f"PRAGMA max_page_count = {pages}")
+        allow_no_page(journal)
         with pytest.raises(JournalFull):
             journal.commit(a_scan(101, size=20_000))
         monkeypatch.setattr(os, "statvfs", lambda _: Full())
@@ -146,8 +158,7 @@ def test_on_a_full_disk_only_what_the_restored_hub_has_durable_is_pruned(
 def test_a_journal_that_does_not_end_with_the_last_receipt_is_lost_after_a_full_disk(tmp_path: Path) -> None:
     journal = open_journal(tmp_path)
     journal.commit(a_scan(1))
-    (pages,) = journal._db.conn.execute("PRAGMA page_count").fetchone()
-    journal._db.conn.execute(f"PRAGMA max_page_count = {pages}")
+    allow_no_page(journal)
     with pytest.raises(JournalFull):
         journal.commit(a_scan(2, size=9_000))
     with closing(sqlite3.connect(tmp_path / "journal.db")) as other, other:

@@ -24,6 +24,7 @@ from station.journal import (
     Tip,
     schema,
 )
+from station.journal.wal import wal_of
 from tests.station.fixtures.journals import a_day_passes, a_scan, bytes_of, open_journal
 
 DAY_US = 86_400 * 10**6
@@ -140,7 +141,7 @@ def test_a_setting_that_does_not_hold_is_an_error(tmp_path: Path, monkeypatch: p
 def test_the_settings_of_the_writing_connection(tmp_path: Path) -> None:
     with open_journal(tmp_path) as journal:
         wanted = {"journal_mode": "wal", "synchronous": 2, "mmap_size": 0, "cell_size_check": 1, "trusted_schema": 0}
-        read = {name: journal._execute(f"PRAGMA {name}").fetchone()[0] for name in wanted}
+        read = {name: journal.run_query(lambda db: db.execute(f"PRAGMA {name}").fetchone()[0]) for name in wanted}  # noqa: B023
         assert read == wanted
 
 
@@ -162,7 +163,7 @@ def test_a_reader_sees_what_was_committed_beside_the_writer(tmp_path: Path) -> N
         assert reader.state() == LogState(journal.log_id, Tip(5, receipts[-1].hash), 0, None, None)
         assert reader.verify() == []
         with pytest.raises(JournalError, match="attempt to write a readonly database"):
-            reader._ask(lambda db: db.execute("DELETE FROM verified"))
+            reader.run_query(lambda db: db.execute("DELETE FROM verified"))
 
 
 def test_a_reader_reads_a_journal_whose_daemon_is_away(tmp_path: Path) -> None:
@@ -226,7 +227,7 @@ def test_the_last_event_is_never_pruned(tmp_path: Path) -> None:
             journal.commit(a_scan(day))
             a_day_passes(journal, day)
         journal.mark(1, 200, 200, "aa")
-        journal._change(lambda db: db.execute("UPDATE day SET day = day - 1000 WHERE day < 199"))
+        journal.run_query(lambda db: db.execute("UPDATE day SET day = day - 1000 WHERE day < 199"))
         journal.prune()
         assert journal.newest(1)[0].seq == 200
 
@@ -294,7 +295,7 @@ def test_tidy_folds_when_idle_or_when_the_log_is_long(tmp_path: Path) -> None:
         assert journal.tidy(1.0) is True
         assert journal.tidy(2.0) is False
         number = 0
-        while journal._wal_bytes() <= 4 * 1024 * 1024:
+        while wal_of(journal.path).stat().st_size <= 4 * 1024 * 1024:
             number += 1
             journal.commit(a_scan(number, size=4_000))
         assert journal.tidy(0.0) is True

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from station.core.event import EventIdentity, decode
-from station.journal import ChainBreak, JournalError, JournalLost, JournalReader, LogChanged, schema, startup
+from station.journal import ChainBreak, JournalError, JournalLost, JournalReader, LogChanged, schema
 from tests.station.fixtures.journals import a_scan, bytes_of, open_journal
 
 
@@ -19,7 +19,7 @@ def test_files_taken_away_under_the_daemon_are_red(tmp_path: Path) -> None:
         journal.tidy(1.0)
     with pytest.raises(JournalLost):
         journal.commit(a_scan(2))
-    journal._db.close()  # a station ends here, and leaves it to the kernel
+    journal.run_query(sqlite3.Connection.close)  # a station ends here, and leaves it to the kernel
 
 
 def test_a_new_log_follows_the_one_that_the_hub_is_ahead_of(tmp_path: Path) -> None:
@@ -131,14 +131,16 @@ def test_a_folder_that_cannot_be_made_says_so(tmp_path: Path) -> None:
 
 
 def test_a_missing_right_is_not_taken_for_damage(tmp_path: Path) -> None:
-    with pytest.raises(sqlite3.OperationalError) as refused:
-        sqlite3.connect(tmp_path / "missing" / "journal.db")
-    blamed = startup._classify(refused.value, tmp_path / "journal.db")
-    assert isinstance(blamed, JournalError)
-    assert str(blamed) == (
+    with open_journal(tmp_path) as journal:
+        journal.commit(a_scan())
+    (tmp_path / "journal.db-wal").mkdir()  # not even root can open it for writing
+    with pytest.raises(JournalError) as told:
+        open_journal(tmp_path)
+    assert str(told.value) == (
         f"The journal {tmp_path}/journal.db cannot be opened for writing by this user: unable to open database file."
         f" Correct it: sudo chown -R $(id -un) {tmp_path}"
     )
+    assert not (tmp_path / "quarantine").exists()
 
 
 def test_an_empty_log_has_no_child(tmp_path: Path) -> None:

@@ -104,11 +104,8 @@ def test_a_reader_that_refuses_is_open_in_the_registry() -> None:
     assert "refusing" in OPEN_STATES
 
 
-def test_a_recording_says_that_the_lesson_cannot_be_used_and_keeps_what_the_scanner_sends(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_recording_says_that_the_lesson_cannot_be_used_and_keeps_what_the_scanner_sends(tmp_path: Path) -> None:
     wedge = Wedge(tmp_path)
-    monkeypatch.setattr(capture, "open_driver", lambda _kind, _settings: wedge.driver)
     config = StationConfig(station="saw-1", journal=str(tmp_path / "journal.db"), status=str(tmp_path / "status.json"))
     ProfileStore(beside(tmp_path / "journal.db")).keep(wedge.reader, ReaderProfile(profile={"layout": "xx"}))
     said = list[Outcome]()
@@ -120,7 +117,9 @@ def test_a_recording_says_that_the_lesson_cannot_be_used_and_keeps_what_the_scan
         else:
             wedge.driver.close()
 
-    made = capture.Capture(capture.CaptureOptions(kind="keyboard"), config).make(tmp_path / "x.rec", scan_once_told, 10)
+    options = capture.CaptureOptions(kind="keyboard")
+    recording = capture.Capture(options, config, open_reader=lambda _kind, _settings: wedge.driver)
+    made = recording.make(tmp_path / "x.rec", scan_once_told, 10)
     assert [each.text for each in said if isinstance(each, OperatorNotice)] == [WHY]
     assert (made.reader, made.scans) == (wedge.reader, 1)
     assert b'"key":[1,' in (tmp_path / "x.rec").read_bytes()

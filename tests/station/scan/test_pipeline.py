@@ -13,6 +13,7 @@ from station.feedback.messages import NOT_RECORDED, AnswerText, Green, Look, Not
 from station.rules.interface import Advice
 from station.scan.bench_state import BenchSettings
 from station.scan.deduplication import MAX_READERS, ScanSignature
+from station.scan.event_builder import EventBuilder
 from station.scan.pipeline import ReaderSettings
 from station.scan.restart_state import RestartState
 from station.system.clock import boot_ns
@@ -183,8 +184,7 @@ def test_rules_that_fail_cost_the_green_and_nothing_else() -> None:
 
 
 def test_a_forgotten_card_is_said_without_a_scan() -> None:
-    bench = Bench(settings=BenchSettings(command_ns=S // 5))
-    bench.scan._now_ns = boot_ns
+    bench = Bench(settings=BenchSettings(command_ns=S // 5), clock=boot_ns)
     thread = threading.Thread(target=bench.scan.run)
     thread.start()
     bench.work_queue.put(a_read(b"WIP:SCRAP", boot_ns() / S), wait=False)
@@ -207,15 +207,25 @@ def test_an_order_of_the_shop_is_saved_by_its_own_scheme() -> None:
 
 
 def test_a_device_with_a_new_name_for_each_scan_costs_bounded_memory_and_the_readers_heard_last_are_known() -> None:
-    bench = Bench()
+    bench = Bench(more={"repeat_s": 1_000_000})
     names = [f"usb-05e0-1200-S{number}" for number in range(3 * MAX_READERS)]
     for number, name in enumerate(names):
         bench.take(a_read(b"WO-1042", at_s=10 + number, reader=name))
-    assert list(bench.scan._filters) == names[-MAX_READERS:]
-    assert len(bench.scan._events._readers) == MAX_READERS
-    (answer,) = bench.take(a_read(b"WO-1042", at_s=10 + 3 * MAX_READERS, reader=names[-1]))
-    assert answer.why == "repeat"
+    again = [a_read(b"WO-1042", at_s=1000, reader=names[place]) for place in (-1, -MAX_READERS, -MAX_READERS - 1)]
+    assert [answer.why for answer in bench.take(*again)] == ["repeat", "repeat", "saved"]
     assert {event.reader.id for event in bench.journal.decoded() if event.reader} == set(names)
+
+
+def test_the_readers_of_the_event_builder_are_bounded_and_those_that_scanned_last_are_kept() -> None:
+    events = EventBuilder("saw-1", "0.1.0", "boot-a", lambda: 0, lambda: 0)
+    first = events.reader("keyboard", "usb-0")
+    for number in range(1, MAX_READERS):
+        events.reader("keyboard", f"usb-{number}")
+    assert events.reader("keyboard", "usb-0") is first
+    for number in range(MAX_READERS):
+        events.reader("keyboard", f"usb-new-{number}")
+    forgotten = events.reader("keyboard", "usb-0")
+    assert (forgotten, forgotten is first) == (first, False)
 
 
 def test_a_set_up_code_of_a_scanner_is_recorded_and_answered_amber() -> None:

@@ -6,9 +6,10 @@ from pathlib import Path
 import pytest
 from waiting import until
 
-from station.core.codes import Code
+from station.core.codes import CodeBinding
 from station.feedback.messages import DISK_FULL, NOT_RECORDED, ROOM_AGAIN, Green, Notice, Red
 from station.journal.records import JournalFull, JournalLost
+from station.rules.interface import NoRules, RuleContext
 from station.system.clock import boot_ns
 from tests.station.fixtures.scan_pipeline import Bench, a_read, numbers
 
@@ -82,15 +83,19 @@ def test_a_failed_medium_is_red_and_ends_the_thread() -> None:
     assert isinstance(bench.scan.died, JournalLost)
 
 
-def test_a_mistake_of_ours_is_red_and_the_station_goes_on(monkeypatch: pytest.MonkeyPatch) -> None:
-    bench = Bench()
+class BrokenBindings(dict[str, CodeBinding]):
+    """Bindings whose look-up fails."""
 
-    def broken(*_args: object) -> Code:
+    def __contains__(self, _code: object) -> bool:
         raise ZeroDivisionError
 
-    monkeypatch.setattr("station.scan.pipeline.interpret", broken)
+
+def test_a_mistake_of_ours_is_red_and_the_station_goes_on() -> None:
+    bench = Bench()
+    rules = bench.scan.rules
+    bench.scan.use_rules(RuleContext((), NoRules(), BrokenBindings()))
     assert bench.take(a_read(b"WO-1")) == [Red("not_saved", NOT_RECORDED)]
-    monkeypatch.undo()
+    bench.scan.use_rules(rules)
     assert numbers(bench.take(a_read(b"WO-2"))) == [1]
 
 
@@ -155,9 +160,7 @@ def test_a_chore_that_fails_ends_no_recording_and_one_that_lost_the_medium_does(
 
 
 def test_the_journal_is_tidied_when_the_bench_rests() -> None:
-    bench = Bench()
-    bench.now_ns = boot_ns()
-    bench.scan._now_ns = boot_ns  # this one test lives in real time
+    bench = Bench(clock=boot_ns)
     thread = threading.Thread(target=bench.scan.run)
     thread.start()
     bench.work_queue.put(a_read(b"WO-1", boot_ns() / S), wait=False)
@@ -169,9 +172,9 @@ def test_the_journal_is_tidied_when_the_bench_rests() -> None:
 
 def test_the_thread_sleeps_when_nothing_can_happen(tmp_path: Path) -> None:
     bench = Bench()
-    assert bench.scan._pause_s() is None
+    assert bench.scan.pause_s() is None
     bench.take(a_read(b"WIP:SCRAP", 10))
     bench.now_ns = 12 * S
-    pause_s = bench.scan._pause_s()
+    pause_s = bench.scan.pause_s()
     assert pause_s is not None
     assert 17.9 < pause_s < 18.1

@@ -11,7 +11,7 @@ from station.scan.pipeline import ReaderSettings
 from station.scan.restart_state import RestartState, read_restart_state
 from tests.station.fixtures.journals import open_journal
 from tests.station.fixtures.scan_pipeline import Bench, a_read
-from tests.station.fixtures.tag_reads import S, a_tag
+from tests.station.fixtures.tag_reads import a_tag
 
 FIRST, SECOND, THIRD = b"04A1B2C3", b"04D1B2C4", b"04E1B2C5"
 
@@ -38,7 +38,7 @@ def end_of(folder: Path, raw: bytes, seq: int, **fields: Any) -> Event:
 def started(before: RestartState, place: ReaderSettings | None = None) -> Bench:
     """A recording thread that has just started."""
     bench = Bench(more={"restart": before, "reader_settings": lambda _reader: place or ReaderSettings(stage="saw")})
-    bench.scan._restart_until_ns = 120 * S
+    bench.scan.begin_restart_window()
     return bench
 
 
@@ -124,6 +124,6 @@ def test_a_tag_before_the_restart_is_its_repeat_and_its_end_is_nobodys_last_word
         before = read_restart_state(journal, "boot-a")
         assert before == RestartState({"pcsc-1": ScanSignature("04A1B2C3")})
     bench = Bench(more={"restart": before})
-    bench.scan._restart_until_ns = 120 * S
+    bench.scan.begin_restart_window()
     bench.take(a_tag())
     assert bench.journal.decoded()[0].repeat

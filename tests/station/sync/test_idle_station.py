@@ -59,10 +59,10 @@ def test_a_station_ahead_of_the_hub_is_a_line_on_the_board_until_it_has_sent(roo
     room.scan("AFTER", 60)
     room.settle()
     assert MISSING not in board(room)
-    standing = room.station.link._state
+    standing = room.station.link.state
     while standing.next_beat_ns > standing.next_items_ns:  # the heartbeat is the next request
         room.world.advance(S)
-        standing = room.station.link._state
+        standing = room.station.link.state
     if how == "restored":
         room.hub.restore(next(room.hub.backups.glob("*.db")))
     else:

@@ -262,7 +262,7 @@ def test_an_earlier_log_that_the_hub_refuses_keeps_neither_the_others_nor_the_he
     owed = a_foreign_log(room)
     room.station.boot()
     room.world.advance(180 * S)
-    standing = room.station.link._state
+    standing = room.station.link.state
     assert (standing.session, standing.accepted_thru) == (True, room.station.journal.tip.seq)
     assert room.station.link.aside == owed
     room.all_counted_once()

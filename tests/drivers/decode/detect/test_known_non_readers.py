@@ -4,10 +4,12 @@ from dataclasses import replace
 
 import pytest
 
-from drivers import DriverError, open_driver, serial_rfid
+from drivers import DriverError
 from drivers.decode.detect.device_info import DeviceInfo
 from drivers.decode.detect.device_policy import SCANNER_PRODUCTS, SCANNER_VENDORS, DevicePolicy, verdict
 from drivers.decode.detect.known_non_readers import MAKERS, PRODUCTS, what_else
+from drivers.platform.serial_ports import SerialPort
+from drivers.serial_rfid import open_answering
 
 BRIDGE = DeviceInfo(
     "/dev/ttyUSB0", "USB Serial", 3, 0x1A86, 0x7523, "", "usb-1.2", types=False, points=False, subsystem="tty"
@@ -61,16 +63,14 @@ def test_it_is_a_reader_if_the_configuration_names_it() -> None:
     assert verdict(ARDUINO, taught={"usb-2341-0043-5563": "It has sent the setup sheet."}).take
 
 
-def test_without_a_name_it_is_not_opened_to_look_for_a_reader(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_a_name_it_is_not_opened_to_look_for_a_reader() -> None:
     opened: list[str] = []
 
-    def refuse(path: str, _settings: object) -> None:
+    def refuse(path: str, _settings: object) -> SerialPort:
         opened.append(path)
         raise DriverError(came="Busy.", expected="A port.", do="Wait.")
 
-    monkeypatch.setattr(serial_rfid, "present", lambda: [ARDUINO, BRIDGE])
-    monkeypatch.setattr(serial_rfid, "open_port", refuse)
     for match in (None, "2341:0043"):
         with pytest.raises(DriverError):
-            open_driver("serial_rfid", {"match": match})
+            open_answering([ARDUINO, BRIDGE], {"match": match}, open_port=refuse)
     assert opened == ["/dev/ttyUSB0", "/dev/ttyACM0"]

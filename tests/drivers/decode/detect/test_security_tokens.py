@@ -4,12 +4,10 @@ from dataclasses import replace
 
 import pytest
 
-from drivers import DriverError, hotplug, pcsc
+from drivers import DriverError, hotplug
 from drivers.decode.detect.device_info import DeviceInfo
 from drivers.decode.detect.device_policy import DevicePolicy, verdict
 from drivers.decode.detect.security_tokens import ICCD, token_sign
-from drivers.pcsc import open_reader
-from drivers.platform import pcsc_devices, usb_sysfs
 from tests.drivers.fixtures.pcsc_slot_devices import CONTACT, NO_NUMBER, Slots
 
 YUBIKEY = DeviceInfo(
@@ -59,8 +57,8 @@ def test_a_reader_is_no_token_though_its_maker_makes_some(name, vendor):
     assert called(name, vendor) is None
 
 
-def test_a_device_that_is_the_card_itself_is_recognised_by_its_protocol(tmp_path, monkeypatch):
-    device = tmp_path / "1-1"
+def test_a_device_that_is_the_card_itself_is_recognised_by_its_protocol(tmp_path):
+    device = tmp_path / "sys" / "1-1"
     for number, protocol in enumerate(("00", "01", "02")):
         interface = device / f"1-1:1.{number}"
         interface.mkdir(parents=True)
@@ -68,24 +66,19 @@ def test_a_device_that_is_the_card_itself_is_recognised_by_its_protocol(tmp_path
         (interface / "bInterfaceProtocol").write_text(f"{protocol}\n")
     for name, said in (("idVendor", "1059"), ("idProduct", "000c"), ("product", "Star Sign"), ("serial", "")):
         (device / name).write_text(f"{said}\n")
-    monkeypatch.setattr(hotplug, "SYS", tmp_path)
-    devices = [hotplug.smart_card_reader_of(f"/1-1/1-1:1.{number}") for number in range(3)]
+    devices = [hotplug.smart_card_reader_of(f"/1-1/1-1:1.{number}", tmp_path) for number in range(3)]
     assert [device.hints for device in devices] == [(), (ICCD,), (ICCD,)]
     assert [verdict(device).take for device in devices] == [True, False, False]
 
 
-def test_a_token_is_not_opened_as_any_card_reader_and_by_name_yields_nothing(tmp_path, monkeypatch, listen):
-    monkeypatch.setattr(usb_sysfs, "DEVICES", tmp_path)
-    fresh = type(pcsc_devices.slots_in_use)()
-    monkeypatch.setattr(pcsc_devices, "slots_in_use", fresh)
-    monkeypatch.setattr(pcsc, "slots_in_use", fresh)
+def test_a_token_is_not_opened_as_any_card_reader_and_by_name_yields_nothing(tmp_path, listen):
     pcscd = Slots(tmp_path)
     pcscd.plug("1-2", (1, 5), NAME, product="YubiKey OTP+FIDO+CCID", ids="1050:0407")
     pcscd.lay(NAME, NO_NUMBER, CONTACT)
     with pytest.raises(DriverError, match="No smart card reader is plugged in"):
-        open_reader(pcscd.service(), {}, pcscd.service)
-    outcomes = listen(open_reader(pcscd.service(), {"match": "1050:0407"}, pcscd.service))
+        pcscd.open()
+    outcomes = listen(pcscd.open(match="1050:0407"))
     assert outcomes.nothing(for_s=0.3)
-    assert pcscd.slots[NAME]._asked == 1
+    assert pcscd.slots[NAME].asked == 1
     outcomes.end()
-    assert pcscd.open == 0
+    assert pcscd.connections == 0

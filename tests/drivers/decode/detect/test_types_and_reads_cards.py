@@ -8,7 +8,7 @@ from drivers import hotplug
 from drivers.decode.detect.device_info import DeviceInfo
 from drivers.decode.detect.device_policy import CARDS_TOO, LEAVE_IT, NOT_NAMED, DevicePolicy, verdict
 from drivers.decode.detect.usb_classes import classes
-from drivers.platform import usb_sysfs
+from tests.drivers.fixtures.input_devices import plugged_in
 
 TYPES = DeviceInfo(
     "/dev/input/event3",
@@ -83,46 +83,32 @@ def test_a_persons_keyboard_with_a_slot_for_cards_is_listened_to_as_any():
 @pytest.fixture
 def event3(tmp_path, monkeypatch):
     """An input device in a temporary /sys, with the paths of its descriptors and of pcscd's socket."""
-    device = tmp_path / "usb1" / "1-2"
-    node = device / "1-2:1.0" / "0003:076B:5427.0001" / "input" / "input7"
-    (node / "id").mkdir(parents=True)
-    (node / "capabilities").mkdir()
-    for name, value in (
-        ("id/bustype", "3"),
-        ("id/vendor", "076b"),
-        ("id/product", "5427"),
-        ("name", "OMNIKEY 5427 CK"),
-    ):
-        (node / name).write_text(f"{value}\n")
-    (node / "capabilities" / "key").write_text("0\n")
+    plugged_in(tmp_path, ALONE, folder="usb1/1-2/1-2:1.0/0003:076B:5427.0001/input")
+    device = tmp_path / "sys" / "usb1" / "1-2"
     (device / "idVendor").write_text("076b\n")
-    (tmp_path / "input" / "event3").mkdir(parents=True)
-    (tmp_path / "input" / "event3" / "device").symlink_to(node)
-    monkeypatch.setattr(hotplug, "SYS_INPUT", tmp_path / "input")
-    monkeypatch.setattr(usb_sysfs, "PCSCD", tmp_path / "pcscd.comm")
-    monkeypatch.delenv("PCSCLITE_CSOCK_NAME", raising=False)
+    monkeypatch.setenv("PCSCLITE_CSOCK_NAME", str(tmp_path / "pcscd.comm"))
     return device / "descriptors", tmp_path / "pcscd.comm"
 
 
-def test_the_other_interfaces_of_a_device_that_types_are_looked_at(event3):
+def test_the_other_interfaces_of_a_device_that_types_are_looked_at(event3, tmp_path):
     descriptors, socket = event3
     both_sides = bytes.fromhex("090400000103010100") + bytes.fromhex("0904010003 0b0000 00")
     socket.touch()
     hints = []
     for there in (both_sides, both_sides[:9]):
         descriptors.write_bytes(INTERFACES + there)
-        hints.append(hotplug.facts_of("/dev/input/event3").hints)
+        hints.append(hotplug.facts_of("/dev/input/event3", tmp_path).hints)
     descriptors.unlink()
-    hints.append(hotplug.facts_of("/dev/input/event3").hints)
+    hints.append(hotplug.facts_of("/dev/input/event3", tmp_path).hints)
     assert hints == [(CARDS_TOO,), (), ()]
 
 
-def test_without_pcscd_its_cards_are_not_read(event3):
+def test_without_pcscd_its_cards_are_not_read(event3, tmp_path):
     descriptors, socket = event3
     descriptors.write_bytes(bytes.fromhex("0904010003 0b0000 00"))
-    assert hotplug.facts_of("/dev/input/event3").hints == ()
+    assert hotplug.facts_of("/dev/input/event3", tmp_path).hints == ()
     socket.touch()
-    assert hotplug.facts_of("/dev/input/event3").hints == (CARDS_TOO,)
+    assert hotplug.facts_of("/dev/input/event3", tmp_path).hints == (CARDS_TOO,)
 
 
 @pytest.mark.parametrize("garbage", ["", "09", "0004", "0104", "09040100030b", "02040904", "ff04"])

@@ -4,14 +4,14 @@ import random
 
 from drivers.decode.keyboard.keys import GAP_S, HAND_GAP_S, LostScan, TypedScan, WedgeDecoder
 from drivers.decode.scan import Scan
-from tests.drivers.fixtures.key_events import DROPPED, ENTER, LOST, MS, REPORT, decode, key, texts, timed
+from tests.drivers.fixtures.key_events import DROPPED, ENTER, LOST, MS, REPORT, decode, key, last_press_ns, texts, timed
 
 
 def test_silence_ends_a_scan_that_a_machine_typed(strike):
     keys = WedgeDecoder()
     events = timed(strike("WO-1"), step_ms=2)
     assert decode(keys, events) == []
-    last_ns = max(event.time_ns for event in events if event.value == 1 and event.code != 42)
+    last_ns = last_press_ns(events)
     assert keys.due_ns == last_ns + int(GAP_S * 1e9)
     assert list(keys.quiet(keys.due_ns - 1)) == []
     due_ns = keys.due_ns
@@ -29,15 +29,17 @@ def test_silence_between_two_scans_counts_even_if_both_are_read_late(strike):
 def test_a_scan_of_a_scanner_that_sends_enter_does_not_end_with_short_silence(strike):
     """It was unplugged, and the kernel reports that late: the scan that has begun is half a scan."""
     keys = WedgeDecoder()
-    assert texts(decode(keys, [*timed(strike("WO-1\n")), *timed(strike("WO"), start_ms=1000)])) == ["WO-1"]
-    last_ns = keys._last_ns
+    begun = timed(strike("WO"), start_ms=1000)
+    assert texts(decode(keys, [*timed(strike("WO-1\n")), *begun])) == ["WO-1"]
+    last_ns = last_press_ns(begun)
     assert keys.due_ns == last_ns + int(HAND_GAP_S * 1e9)
     assert list(keys.quiet(keys.due_ns - 1)) == []
     assert keys.begun == 2  # a loss of the device would report this number
     # It is still connected: its setting has changed, and the text is a scan with its own time.
     assert list(keys.quiet(keys.due_ns)) == [TypedScan(Scan(b"WO", 2, None), last_ns + int(HAND_GAP_S * 1e9))]
-    decode(keys, timed(strike("WO-7"), start_ms=60_000))
-    assert keys.due_ns == keys._last_ns + int(GAP_S * 1e9)  # from now on short silence ends a scan
+    later = timed(strike("WO-7"), start_ms=60_000)
+    decode(keys, later)
+    assert keys.due_ns == last_press_ns(later) + int(GAP_S * 1e9)  # from now on short silence ends a scan
 
 
 def test_the_next_scan_ends_one_that_came_without_its_enter(strike):

@@ -9,7 +9,19 @@ from drivers.decode.keyboard.keys import EV_KEY, HAND_GAP_S, KeyEvent, TypedScan
 from drivers.decode.keyboard.profile import CAPS, GAP_MAX_MS, ScannerProfile
 from drivers.decode.scan import MAX_RAW_BYTES
 from drivers.platform import xkb
-from tests.drivers.fixtures.key_events import ALT, ALT_GR, ENTER, LEFT_CONTROL, decode, hold, key, press, texts, timed
+from tests.drivers.fixtures.key_events import (
+    ALT,
+    ALT_GR,
+    ENTER,
+    LEFT_CONTROL,
+    decode,
+    hold,
+    key,
+    last_press_ns,
+    press,
+    texts,
+    timed,
+)
 
 SHIFT, CAPS_KEY, NUM_LOCK, SPACE, F8, DOWN = 42, 58, 69, 57, 66, 108
 GERMAN, FRENCH = xkb.layout("de"), xkb.layout("fr")
@@ -137,9 +149,9 @@ def test_a_stuck_key_is_one_character():
 @pytest.mark.parametrize(("gap_ms", "ends_ms"), [(0, 500), (125, 500), (126, 504), (GAP_MAX_MS, 2000)])
 def test_a_scanner_that_pauses_is_waited_for_four_of_its_pauses(strike, gap_ms, ends_ms):
     keys = WedgeDecoder(US, ScannerProfile(gap_ms=gap_ms))
-    decode(keys, timed(strike("WO-1")))
-    last_ns = keys._last_ns
-    assert keys.due_ns - last_ns == ends_ms * 1_000_000
+    events = timed(strike("WO-1"))
+    decode(keys, events)
+    assert keys.due_ns - last_press_ns(events) == ends_ms * 1_000_000
 
 
 def test_typed_text_is_never_longer_than_its_limit():

@@ -5,9 +5,8 @@ import random
 import pytest
 
 from drivers.decode.keyboard.keys import EV_KEY, EV_SYN, GAP_S, SYN_DROPPED, KeyEvent
-from drivers.decode.setup_sheet import sheet_learning
 from drivers.decode.setup_sheet.sheet_detector import SLOW_PAUSES_MAX, SheetDetector
-from drivers.decode.setup_sheet.sheet_learning import MORE, STROKES_MAX
+from drivers.decode.setup_sheet.sheet_learning import MORE, STROKES_MAX, learn_profile
 from tests.drivers.fixtures.typing_scanners import BARS, CAPS, LAYOUTS, MS, NAMES, SHEETS, SQUARE
 
 
@@ -37,15 +36,14 @@ def test_the_sheet_is_detected_after_silence(typist, layout):
     assert (said.profile.prefix, len(requests), sheet_detector.due_ns) == ("S1-", 1, None)
 
 
-def test_after_a_sheet_has_matched_no_other_sheet_is_tried(typist, monkeypatch):
-    tried, learned = [], sheet_learning.learn_profile
+def test_after_a_sheet_has_matched_no_other_sheet_is_tried(typist):
+    tried = []
 
     def learning(scans, texts, layouts):
         tried.append(tuple(texts))
-        return learned(scans, texts, layouts)
+        return learn_profile(scans, texts, layouts)
 
-    monkeypatch.setattr(sheet_learning, "learn_profile", learning)
-    sheet_detector, _requests = detector()
+    sheet_detector, _requests = detector(learn_profile=learning)
     (said,) = fed(sheet_detector, typist.scan(SQUARE[0], layout="de").events)
     assert (said.profile.layout, tried) == ("de", [SQUARE])
     assert fed(sheet_detector, typist.scan(BARS[0], layout="de", start_ns=10**12).events, 1) == [MORE]
@@ -115,14 +113,14 @@ def test_noise_and_floods_fill_only_a_bounded_buffer(typist):
     for number in range(20_000):
         event = KeyEvent(rng.choice((0, 1, 1, 1, 4, 17)), rng.randrange(0x300), rng.randrange(3), number * MS)
         assert list(sheet_detector.feed(event)) == []
-        assert len(sheet_detector._burst) <= STROKES_MAX
+        assert sheet_detector.begun <= STROKES_MAX
     assert list(sheet_detector.quiet(10**12)) == []
     flood = [KeyEvent(EV_KEY, 30, 1, 2 * 10**12 + n * MS) for n in range(STROKES_MAX + 1)]
     for event in flood[:-1]:
         list(sheet_detector.feed(event))
-    assert len(sheet_detector._burst) == STROKES_MAX
+    assert sheet_detector.begun == STROKES_MAX
     list(sheet_detector.feed(flood[-1]))
-    assert sheet_detector._burst == []
+    assert sheet_detector.begun == 0
     assert list(sheet_detector.quiet(3 * 10**12)) == []
     assert requests == []
     fed(sheet_detector, [KeyEvent(EV_KEY, modifier, 0, 3 * 10**12) for modifier in (42, 54, 29, 97, 56, 100)])
