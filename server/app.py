@@ -82,12 +82,12 @@ def create_app(
     app.register_error_handler(HTTPException, _http)
     app.register_error_handler(Exception, _failed)
     app.after_request(_finish)
-    app.context_processor(_words)
+    app.context_processor(_template_variables)
     return app
 
 
-def _words() -> dict[str, object]:
-    """The names that every template has."""
+def _template_variables() -> dict[str, object]:
+    """The variables of every template."""
     return {
         "encrypted": request.is_secure,
         "settings": running().config,

@@ -17,7 +17,7 @@ from server.db.store import Store
 from server.locale_format import locale_of
 from server.metrics import HubMetrics
 
-Duty = Callable[[], str | None]  # what is wrong with a piece of background work, as a sentence; None: nothing
+Duty = Callable[[], str | None]  # the fault of a background task as a sentence; None: no fault
 MAX_STREAMS = 24
 _KEY = "wipline"
 
@@ -33,13 +33,13 @@ class HubLimits:
 
 @dataclass(frozen=True, slots=True)
 class HubContext:
-    """One hub in one process. `projected` rings when the projection has come further; closed, it ends the streams."""
+    """One hub in one process. `projected` announces each projected position; closing it ends the event streams."""
 
     config: HubConfig
     store: Store
     projected: PositionSignal = field(default_factory=PositionSignal)
     counts: HubMetrics = field(default_factory=HubMetrics)
-    turns: AccountTurns = field(default_factory=AccountTurns)  # of tries to sign in
+    turns: AccountTurns = field(default_factory=AccountTurns)  # serialises sign-in attempts
     passwords: Passwords = PASSWORDS
     snapshot: KeptSnapshot = field(default_factory=KeptSnapshot)
     duties: tuple[Duty, ...] = ()
@@ -47,15 +47,15 @@ class HubContext:
     streams: BoundedSemaphore = field(default_factory=lambda: BoundedSemaphore(MAX_STREAMS))  # free event streams
 
     def definitions(self) -> tuple[str, bytes]:
-        """(version, body) of the definitions that stations judge with."""
+        """(version, body) of the snapshot with which stations check scans."""
         return self.snapshot.current(self.store, locale_of(self.config).separators)
 
     @property
     def clock(self) -> HubClock:
-        """The clocks of the hub's machine."""
+        """The clocks of the machine of the hub."""
         return self.store.clock
 
 
 def running() -> HubContext:
-    """The hub of the request that is being answered."""
+    """The context of the hub that serves the current request."""
     return cast("HubContext", current_app.extensions[_KEY])

@@ -41,7 +41,7 @@ def locale_named(name: str) -> Locale:
 
 @dataclass(frozen=True)
 class LocaleFormat:
-    """One site's way to write numbers, money, quantities and times."""
+    """The formats of one shop: its currency, locale, time zone, and the word for an order on pages."""
 
     currency: str = "EUR"
     locale: str = "en"
@@ -58,58 +58,58 @@ class LocaleFormat:
 
     @cached_property
     def _sign(self) -> tuple[str, bool]:
-        """The currency's sign, and whether the locale writes it in front."""
+        """The sign of the currency, and whether the locale places it before the amount."""
         sign = get_currency_symbol(self.currency, self._locale)
         return sign, "\u00a4" in self._locale.currency_formats["standard"].prefix[0]
 
     @cached_property
     def separators(self) -> tuple[str, str]:
-        """The decimal separator and the group separator. CLDR's straight apostrophe is written as a typographic one."""
+        """The decimal and the group separator. A straight apostrophe of CLDR is replaced by a typographic one."""
         symbols = self._locale.number_symbols["latn"]
         return symbols["decimal"], symbols["group"].replace("'", "\u2019")
 
     @cached_property
     def _group_sizes(self) -> tuple[int, int]:
-        """Digits of the last group and of each group before it: (3, 3), in India (3, 2)."""
+        """The number of digits in the last group and in each group before it: (3, 3), in India (3, 2)."""
         last, before = self._locale.decimal_formats[None].grouping
         return last, before
 
     def _digits(self, scaled: int, places: int, fewest: int) -> str:
-        """An absolute value in units of its last of `places` decimals, grouped, with at least `fewest` decimals.
+        """The digits of an absolute value, grouped. `scaled` has `places` decimals; at least `fewest` of them are written.
 
-        Babel's own formatter is not used: it removes an apostrophe between groups as if it quoted the digits.
+        Babel's number formatter is not used: it parses an apostrophe between groups as a quotation mark and removes it.
         """
         whole, part = divmod(abs(scaled), 10**places)
-        point, group = self.separators
+        point, separator = self.separators
         last, before = self._group_sizes
         digits = str(whole)
         groups = [digits[-last:]]
         for end in range(len(digits) - last, 0, -before):
             groups.insert(0, digits[max(end - before, 0) : end])
         decimals = f"{part:0{places}}".rstrip("0").ljust(fewest, "0") if places else ""
-        return group.join(groups) + (point + decimals if decimals else "")
+        return separator.join(groups) + (point + decimals if decimals else "")
 
     @property
     def orders_word(self) -> str:
-        """The plural of `order_word`, formed as English forms it."""
+        """The plural of `order_word`, by the English spelling rules."""
         word = self.order_word
         if word.endswith(("s", "x", "ch", "sh")):
             return f"{word}es"
         return f"{word[:-1]}ies" if word.endswith("y") and word[-2:-1] not in "aeiou" else f"{word}s"
 
     def number(self, value: int) -> str:
-        """A whole number, grouped as the locale groups."""
+        """A whole number, with the groups of the locale."""
         return (MINUS if value < 0 else "") + self._digits(value, 0, 0)
 
     def quantity(self, milli: int | None, unit: str = "", decimals: int = 0) -> str:
-        """Thousandths in their unit, with at least `decimals` and all that they have; for None `unknown quantity`."""
+        """Thousandths in their unit, exact, with at least `decimals` decimals; `unknown quantity` for None."""
         if milli is None:
             return "unknown quantity"
         text = self._digits(milli, 3, decimals)
         return (MINUS if milli < 0 else "") + text + (NBSP + unit if unit else "")
 
     def plural(self, count: int, one: str, several: str | None = None) -> str:
-        """A number with its word, without a line break between them.
+        """A number with its word, joined by a no-break space.
 
         >>> LocaleFormat().plural(1, "item"), LocaleFormat(locale="de").plural(3000, "item")
         ('1\\xa0item', '3.000\\xa0items')
@@ -127,24 +127,24 @@ class LocaleFormat:
         unit = int(10 ** (MONEY_PLACES - places))
         amount = (abs(micros) + unit // 2) // unit
         text = self._digits(amount, places, places)
-        sign, first = self._sign
+        sign, before = self._sign
         minus = MINUS if micros < 0 and amount else ""
-        return f"{minus}{sign}{NBSP}{text}" if first else f"{minus}{text}{NBSP}{sign}"
+        return f"{minus}{sign}{NBSP}{text}" if before else f"{minus}{text}{NBSP}{sign}"
 
     def local(self, at_us: int) -> datetime:
-        """A time in the shop's zone; what no calendar has becomes its nearest end."""
+        """A time in the shop's zone; a time outside the calendar becomes the nearest end of the calendar."""
         try:
             return datetime.fromtimestamp(at_us / SECOND_US, UTC).astimezone(self.zone)
         except (ValueError, OverflowError, OSError):
             return datetime.min.replace(tzinfo=UTC) if at_us < 0 else datetime.max.replace(tzinfo=UTC)
 
     def at(self, at_us: int) -> str:
-        """The absolute time, to the second, with its zone."""
+        """The weekday, date and time to the second, with the zone."""
         local = self.local(at_us)
         return f"{format_datetime(local, 'EEE', locale=self._locale)} {local:%Y-%m-%d %H:%M:%S %Z}"
 
     def clock(self, at_us: int, now_us: int) -> str:
-        """The time of day, with its date where that is not today's."""
+        """The time of day; with the date if it is not today."""
         local, now = self.local(at_us), self.local(now_us)
         return (
             f"{local:%H:%M}"
@@ -153,24 +153,24 @@ class LocaleFormat:
         )
 
     def iso(self, at_us: int) -> str:
-        """The time for machines: ISO 8601, UTC, to the second."""
+        """The time as ISO 8601 in UTC, to the second."""
         return self.local(at_us).astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
     def today(self, now_us: int) -> date:
-        """The shop's calendar day."""
+        """The calendar day in the shop's zone."""
         return self.local(now_us).date()
 
     def day_start_us(self, now_us: int) -> int:
-        """Midnight before a time, in the shop's zone, as UTC us."""
+        """The last midnight before a time in the shop's zone, as UTC us."""
         local = self.local(now_us)
         return int(local.replace(hour=0, minute=0, second=0, microsecond=0).timestamp()) * SECOND_US
 
     def due(self, due: date, now_us: int) -> str:
-        """A due day, as people say it."""
+        """A due day in words, relative to today: `due tomorrow`, `2 d late`."""
         days = (due - self.today(now_us)).days
-        near = {0: "due today", 1: "due tomorrow", -1: "due yesterday"}
-        if days in near:
-            return near[days]
+        words = {0: "due today", 1: "due tomorrow", -1: "due yesterday"}
+        if days in words:
+            return words[days]
         return f"{-days} d late" if days < 0 else f"due in {days} d"
 
 
@@ -181,7 +181,7 @@ def locale_of(config: HubConfig) -> LocaleFormat:
 
 
 def due_day(due: str | None) -> date | None:
-    """The calendar day of a due date as the office entered it; None where it is none.
+    """The calendar day at the begin of an entered due date; None for any other text.
 
     >>> due_day("2026-11-22"), due_day("soon")
     (datetime.date(2026, 11, 22), None)
@@ -193,7 +193,7 @@ def due_day(due: str | None) -> date | None:
 
 
 def duration(seconds: int) -> str:
-    """How long, in at most two units, none of it breaking apart."""
+    """A duration in at most two units, joined by no-break spaces."""
     seconds = max(seconds, 0)
     days, hours, minutes = seconds // DAY_S, seconds // HOUR_S % 24, seconds // MINUTE_S % 60
     if days:
@@ -206,7 +206,7 @@ def duration(seconds: int) -> str:
 
 
 def ago(at_us: int, now_us: int) -> str:
-    """How long before now; what lies ahead is said to.
+    """The time from `at_us` to now in words; a future time begins with `in`.
 
     >>> ago(0, 90_000_000), ago(90_000_000, 0)
     ('1\\xa0min ago', 'in 1\\xa0min')

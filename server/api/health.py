@@ -141,7 +141,8 @@ def _logs(connection: Connection, now_us: int) -> Iterator[str]:
         yield f"Station {row.station} is connected, but its events do not come in: {waiting}."
     for row in connection.execute(select(gaps, logs.c.station).join(logs, logs.c.log_id == gaps.c.log_id)):
         span = f"station {row.station}, log {row.log_id.hex()}, from {row.from_seq} to {row.to_seq}"
-        yield f"{counted(row.to_seq - row.from_seq + 1, 'event')} lost for ever: {span}."
+        lost = counted(row.to_seq - row.from_seq + 1, "event is", "events are")
+        yield f"{lost} permanently lost: {span}."
     cloned = select(station.c.name).join(device, device.c.station == station.c.id)
     for name in connection.execute(cloned.where(device.c.clone_us > now_us - QUIET_US)).scalars():
         yield f"Station {name} sends another device's log: look for a copied card."

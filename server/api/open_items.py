@@ -51,13 +51,15 @@ def _changed_names(connection: Connection, pos: int) -> tuple[list[str], bool]:
 def _rows(connection: Connection, names: list[str], *, over: bool) -> Iterable[OpenItem]:
     """The open quantities of these items; with `over`, also one row for each item without an open quantity."""
     for start in range(0, len(names), 500):
-        some = names[start : start + 500]
-        parcels: dict[str, list[Any]] = {name: [] for name in some}
-        query = select(parcel).where(and_(parcel.c.item.in_(some), parcel.c.state.in_(OPEN_STATES)))
+        chunk = names[start : start + 500]
+        parcels: dict[str, list[Any]] = {name: [] for name in chunk}
+        query = select(parcel).where(and_(parcel.c.item.in_(chunk), parcel.c.state.in_(OPEN_STATES)))
         query = query.order_by(parcel.c.item, parcel.c.operation, parcel.c.stage, parcel.c.state)
         for row in connection.execute(query):
             parcels[row.item].append(row)
-        state = {row.item: row for row in connection.execute(select(item).where(item.c.item.in_(some)))} if over else {}
+        state = (
+            {row.item: row for row in connection.execute(select(item).where(item.c.item.in_(chunk)))} if over else {}
+        )
         for name, rows in parcels.items():
             for row in rows:
                 yield OpenItem(name, row.product, row.operation, row.state, row.qty_milli, row.stage)

@@ -1,8 +1,11 @@
 """OpenAPI 3.1 description of the API, generated from the structs that decode and encode its bodies."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
+from copy import deepcopy
 from typing import Any
 
+import msgspec
+import msgspec.inspect
 from spectree import Response, SpecTree
 from spectree.model_adapter import get_msgspec_model_adapter
 
@@ -25,6 +28,7 @@ spec = SpecTree(
     security_schemes=[],
     page_templates={},
 )
+_answers: list[Any] = [ErrorAnswer]
 
 
 def documented(
@@ -42,6 +46,7 @@ def documented(
 
     It validates nothing: the view decodes its body within the limits of `server.api.request_body`.
     """
+    _answers.append(answer)
     statuses = {"HTTP_200": answer, **{f"HTTP_{status}": ErrorAnswer for status in errors}}
     return spec.validate(
         json=json,
@@ -51,3 +56,33 @@ def documented(
         skip_validation=True,
         validation_error_status=400,
     )
+
+
+def description() -> dict[str, Any]:
+    """The OpenAPI document of all described addresses.
+
+    In a struct of `station.core.protocol` the default of an answer's field lets a station decode the answer of an earlier
+    hub. This hub always encodes the field, so the document requires it; a struct with `omit_defaults` is left unchanged.
+    """
+    document: dict[str, Any] = deepcopy(spec.spec)
+    schemas = document["components"]["schemas"]
+    for struct in _structs(msgspec.inspect.multi_type_info(_answers)):
+        if not struct.__struct_config__.omit_defaults:
+            schema = schemas[struct.__name__]
+            schema["required"] = list(schema["properties"])
+    return document
+
+
+def _structs(types: Iterable[msgspec.inspect.Type]) -> Iterator[type[msgspec.Struct]]:
+    """The structs in these types, with the structs of their fields."""
+    for info in types:
+        match info:
+            case msgspec.inspect.StructType(cls=struct, fields=fields):
+                yield struct
+                yield from _structs(field.type for field in fields)
+            case msgspec.inspect.ListType(item_type=item):
+                yield from _structs([item])
+            case msgspec.inspect.DictType(value_type=value):
+                yield from _structs([value])
+            case msgspec.inspect.UnionType(types=alternatives):
+                yield from _structs(alternatives)

@@ -1,7 +1,7 @@
-"""The stations' protocol: session, events, heartbeat, definitions, open items.
+"""Station protocol: session, events, heartbeat, snapshot and open items.
 
-A station's token decides which station it is, and it reaches its own logs only. Events are acknowledged after they were
-committed and flushed, never before; their content is not looked at.
+The token of a request identifies the station, which may access only its own logs. Events are acknowledged after the commit
+and the flush to disk. The content of an event is not decoded here.
 """
 
 from typing import Any
@@ -49,10 +49,10 @@ LIMITS = Limits(events=MAX_EVENTS, body_bytes=MAX_BODY_BYTES, event_bytes=MAX_SA
 @documented(SessionAnswer, json=SessionRequest, errors=(400, 401, 403, 413), tag="station")
 @devices
 def session() -> Response:
-    """Open a session for one log: how far the hub has it, and the hub's time."""
+    """Open a session for one log. The answer has the accepted part of the log and the hub's time."""
     clock = running().clock
-    came = clock.read()
-    t2 = came.utc_us
+    received = clock.read()
+    t2 = received.utc_us
     body = read_json(SessionRequest)
     device = _device(body.station)
     log_id = bytes.fromhex(body.log)
@@ -66,7 +66,7 @@ def session() -> Response:
     with running().store.write() as connection:
         log = _own_log(connection, log_id, device, t2, parent)
         if not isinstance(log, ApiError):
-            met = station_logs.meet(connection, log, tip, t2)
+            compared = station_logs.meet(connection, log, tip, t2)
             if unsure(connection) and body.boot is not None and body.t1 is not None:
                 hear_clock(connection, clock, device.station, expected_by_boottime(connection, body.boot, body.t1), t2)
             hub = hub_row(connection)
@@ -74,24 +74,24 @@ def session() -> Response:
     if isinstance(log, ApiError):
         raise log
     version = running().definitions()[0]
-    goes = clock.read()
-    # A clock that was set between question and answer ties the station's boottime to two times.
-    sealed = trusted and body.boot is not None and not stepped(came, goes)
-    t3 = goes.utc_us
+    sent = clock.read()
+    # If the clock stepped between t2 and t3, the anchor would map one boottime to two times.
+    sealed = trusted and body.boot is not None and not stepped(received, sent)
+    t3 = sent.utc_us
     mac = anchor_mac(hub.mac_key, log_id, boot_bytes(body.boot), t2, t3) if sealed and body.boot else None
     return json_answer(
         SessionAnswer(
             hub_epoch=hub.epoch,
-            accepted_thru=met.accepted_thru,
-            accepted_hash=met.accepted_hash.hex(),
-            durable_thru=met.durable_thru,
+            accepted_thru=compared.accepted_thru,
+            accepted_hash=compared.accepted_hash.hex(),
+            durable_thru=compared.durable_thru,
             limits=LIMITS,
             snapshot_version=version,
             t2=t2 if mac else None,
             t3=t3 if mac else None,
             hub_clk=clock.state(),
             mac=mac,
-            do=met.do,
+            do=compared.do,
         )
     )
 
@@ -100,31 +100,31 @@ def session() -> Response:
 @documented(EventsAnswer, json=EventsRequest, errors=(400, 401, 403, 409, 413, 429), tag="station")
 @devices
 def events(log_id: str) -> Response:
-    """Take a batch of events into the ledger; the answer is sent after their commit."""
-    own = _log_id(log_id)
+    """Append a batch of events to the ledger; the answer is sent after the commit."""
+    log_key = _log_id(log_id)
     body = read_json(EventsRequest)
     device, now_us = _device(body.station), running().clock.utc_us()
-    batch = _batch(own, body)
+    batch = _batch(log_key, body)
     with running().store.write() as connection:
-        log = _own_log(connection, own, device, now_us, None)
+        log = _own_log(connection, log_key, device, now_us, None)
         if not isinstance(log, ApiError):
-            taken = append(connection, batch, recv_us=now_us, device=device.id)
+            result = append(connection, batch, recv_us=now_us, device=device.id)
     if isinstance(log, ApiError):
         raise log
     counts = running().counts
-    if isinstance(taken, BatchRefused):
+    if isinstance(result, BatchRefused):
         counts.refused.inc()
-        status = 429 if taken.full else 409
-        raise ApiError(status, taken.came, taken.expected, taken.do, seq=taken.seq)
-    for verdict in taken.verdicts:
+        status = 429 if result.full else 409
+        raise ApiError(status, result.came, result.expected, result.do, seq=result.seq)
+    for verdict in result.verdicts:
         counts.events.labels(verdict.verdict).inc()
     return json_answer(
         EventsAnswer(
-            verdicts=list(taken.verdicts),
-            accepted_thru=taken.accepted_thru,
-            durable_thru=taken.durable_thru,
-            hub_epoch=taken.epoch,
-            head=taken.head.hex(),
+            verdicts=list(result.verdicts),
+            accepted_thru=result.accepted_thru,
+            durable_thru=result.durable_thru,
+            hub_epoch=result.epoch,
+            head=result.head.hex(),
             wait_ms=0,
         )
     )
@@ -134,11 +134,11 @@ def events(log_id: str) -> Response:
 @documented(HeartbeatAnswer, json=HeartbeatRequest, errors=(400, 401, 403, 413), tag="station")
 @devices
 def heartbeat() -> Response:
-    """Keep what a station says of itself; the last one only."""
+    """Store the state that a station reports. It replaces the previous heartbeat of the station."""
     body = read_json(HeartbeatRequest)
     name, clock = _device(body.station).station, running().clock
     now_us = clock.utc_us()
-    # What was read here must be readable where a page is made of it, with other calls in front.
+    # The decoder is recursive. A page decodes this text deeper in its call stack than this view, so the depth is bounded.
     if depth_of(body.readers) > MAX_DEPTH:
         raise ApiError(400, f"readers nested deeper than {MAX_DEPTH}", "a list of flat objects", "Send one a device.")
     row: dict[str, Any] = {
@@ -174,15 +174,15 @@ def heartbeat() -> Response:
 @documented(dict[str, Any], tag="station")
 @readers
 def snapshot() -> Response:
-    """The definitions that hold now; with If-None-Match, 304 where they are the ones you have."""
+    """The current snapshot of the master data; 304 if its version equals the ETag in If-None-Match."""
     version, body = running().definitions()
     with running().store.read() as connection:
         hub = hub_row(connection)
-    place = {"epoch": hub.epoch, "head": bytes(hub.head).hex()}
-    # The version is of the definitions alone: the ledger grows with every scan, and they do not change with it.
-    response = Response(_with(body, place), mimetype="application/json")
+    position = {"epoch": hub.epoch, "head": bytes(hub.head).hex()}
+    # The ETag excludes the position: it changes with each scan, the definitions do not.
+    response = Response(_with(body, position), mimetype="application/json")
     response.set_etag(version)
-    response.headers["Wipline-Epoch"], response.headers["Wipline-Head"] = str(place["epoch"]), place["head"]
+    response.headers["Wipline-Epoch"], response.headers["Wipline-Head"] = str(position["epoch"]), position["head"]
     response.headers["Cache-Control"] = "private, no-cache"
     response.make_conditional(request)
     return response
@@ -192,26 +192,26 @@ def snapshot() -> Response:
 @documented(ItemsAnswer, tag="station")
 @readers
 def item_changes() -> Response:
-    """Open items: those that changed since `after`, or all of them where it is absent or of another epoch."""
+    """The open items that changed since `after`; all open items if `after` is absent or of another epoch."""
     with running().store.read() as connection:
         return json_answer(open_items.changes(connection, request.args.get("after", "")))
 
 
-def _with(body: bytes, more: dict[str, Any]) -> bytes:
-    """A JSON object's bytes with more fields at its end.
+def _with(body: bytes, fields: dict[str, Any]) -> bytes:
+    """Append fields to an encoded JSON object.
 
     >>> _with(b'{"rules":[]}', {"epoch": 1})
     b'{"rules":[],"epoch":1}'
     """
-    return body[:-1] + b"," + msgspec.json.encode(more)[1:]
+    return body[:-1] + b"," + msgspec.json.encode(fields)[1:]
 
 
-def _device(named: str | None) -> Device:
-    """The device of the token. Raises `ApiError` 403 where the body names another station."""
+def _device(station: str | None) -> Device:
+    """The device of the token. Raises `ApiError` 403 if the body names another station."""
     device = caller().device
-    assert device is not None  # the gate let only devices in
-    if named not in (None, device.station):
-        raise ApiError(403, f"station {named!r}", f"{device.station!r}, whose token this is", "Use your own token.")
+    assert device is not None  # the gate permits only devices
+    if station not in (None, device.station):
+        raise ApiError(403, f"station {station!r}", f"{device.station!r}, whose token this is", "Use your own token.")
     return device
 
 
@@ -233,7 +233,9 @@ def _batch(log_id: bytes, body: EventsRequest) -> EventBatch:
         raise ApiError(413 if count else 400, f"{count} events", f"1 to {MAX_EVENTS}", "Send the others next.")
     longest = max(map(len, body.events))
     if longest > MAX_SALVAGE_BYTES:
-        raise ApiError(413, f"an event of {longest} bytes", f"at most {MAX_SALVAGE_BYTES}", "It is no event.")
+        raise ApiError(
+            413, f"an event of {longest} bytes", f"at most {MAX_SALVAGE_BYTES}", "Check the journal of that log."
+        )
     hashes = [bytes.fromhex(claimed) for claimed in body.hashes or ()]
     if hashes and len(hashes) != count:
         came = f"{counted(len(hashes), 'hash', 'hashes')} for {counted(count, 'event')}"
@@ -242,7 +244,7 @@ def _batch(log_id: bytes, body: EventsRequest) -> EventBatch:
 
 
 def _own_log(connection: Connection, log_id: bytes, device: Device, now_us: int, parent: bytes | None) -> Any:
-    """The log's row, or the 403 to raise once the alarm is committed."""
+    """The row of a log, or the 403 error. The caller raises the error after it has committed the clone warning."""
     try:
         return station_logs.log_of(
             connection, log_id, device=device.id, station=device.station, now_us=now_us, parent=parent

@@ -9,7 +9,7 @@ from prometheus_client.exposition import CONTENT_TYPE_LATEST
 
 from server.api import schemas
 from server.api.health import health
-from server.api.openapi import documented, spec
+from server.api.openapi import description, documented
 from server.api.request_body import MAX_DEPTH, depth_of, read_json
 from server.api_errors import ApiError, json_answer
 from server.auth import devices
@@ -47,8 +47,7 @@ def metrics() -> Response:
 @readers
 def openapi() -> Response:
     """This description."""
-    described: dict[str, Any] = spec.spec
-    return json_answer(described)
+    return json_answer(description())
 
 
 @blueprint.post("/csp-report")

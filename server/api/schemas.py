@@ -1,4 +1,4 @@
-"""The bodies of the REST API beside the station protocol (`station.core.protocol`): entries, stations, health."""
+"""Bodies of the REST API outside the station protocol (`station.core.protocol`): entries, stations, health."""
 
 from typing import Annotated, Any
 
@@ -8,13 +8,13 @@ from station.core.protocol import ShortText as Short
 
 MAX_ENTRIES = 500  # in one request
 MAX_READERS = 64  # of one station
-MAX_READER_TEXT = 2_000  # characters of JSON, on average: what it is, why, and what to do where that is wrong
+MAX_READER_TEXT = 2_000  # characters of JSON, on average: kind, id, evidence and remedy
 
 
 class EntryBody(msgspec.Struct):
-    """One entry: what is said, its fields, and from when it holds (UTC us; absent: now).
+    """One entry: its kind, its fields, and the time from which it holds (UTC us; absent: now).
 
-    `by`: for whom a program enters it; a person enters in their own name.
+    `by`: the person in whose name a program makes the entry; ignored for a signed-in person.
     """
 
     what: Short
@@ -24,7 +24,7 @@ class EntryBody(msgspec.Struct):
 
 
 class EntriesBody(msgspec.Struct):
-    """Entries that are written together or not at all; one alone may stand without the list."""
+    """Entries, of which all or none are written. A single entry may be sent without a list."""
 
     entries: Annotated[list[EntryBody], msgspec.Meta(min_length=1, max_length=MAX_ENTRIES)] | None = None
     what: Short | None = None
@@ -34,7 +34,7 @@ class EntriesBody(msgspec.Struct):
 
 
 class EntryAnswer(msgspec.Struct):
-    """Where an entry stands."""
+    """The place of an entry: log, sequence number, position in the ledger."""
 
     log: str
     seq: int
@@ -42,7 +42,7 @@ class EntryAnswer(msgspec.Struct):
 
 
 class EntriesAnswer(msgspec.Struct):
-    """The entries in their order, and where the last one stands: wait until the read model has come to `pos`."""
+    """The places of the entries in their order, and of the last one: the read model includes all of them from `pos` on."""
 
     entries: list[EntryAnswer]
     log: str
@@ -51,14 +51,14 @@ class EntriesAnswer(msgspec.Struct):
 
 
 class StationsAnswer(msgspec.Struct):
-    """Every station, its last heartbeat and its logs; more follow after `cursor`."""
+    """Stations with their last heartbeat and logs; `cursor` leads to the next page, null on the last one."""
 
     stations: list[dict[str, Any]]
     cursor: str | None
 
 
 class HealthAnswer(msgspec.Struct):
-    """`ok`, or what is wrong, one sentence each; `notes`: what somebody should know, though nothing is wrong now."""
+    """`status`: `ok`, or `wrong` with one sentence for each fault; `notes`: remarks that are no faults."""
 
     status: str
     wrong: list[str]
@@ -69,13 +69,13 @@ class HealthAnswer(msgspec.Struct):
 
 
 def readers_json(readers: Any) -> str | None:
-    """A heartbeat's readers as they are kept: bounded, as JSON; what finds no room is left out, and the others stay."""
+    """The readers of a heartbeat as bounded JSON text; a reader that exceeds the rest of the bound is omitted."""
     if not isinstance(readers, list):
         return None
-    kept, room = [], MAX_READERS * MAX_READER_TEXT
-    for each in readers[:MAX_READERS]:
-        text = msgspec.json.encode(each).decode()
-        if len(text) <= room:
-            kept.append(text)
-            room -= len(text)
-    return f"[{','.join(kept)}]"
+    texts, left = [], MAX_READERS * MAX_READER_TEXT
+    for reader in readers[:MAX_READERS]:
+        text = msgspec.json.encode(reader).decode()
+        if len(text) <= left:
+            texts.append(text)
+            left -= len(text)
+    return f"[{','.join(texts)}]"

@@ -169,7 +169,7 @@ class SimulatedShop:
             self._leave(lot)
         else:
             if lot.scanned and lot.qty_milli > 2 * lot.order.step_milli:
-                scans += self._misfortunes(lot, stage)
+                scans += self._scrap_and_rework(lot, stage)
             if lot.scanned and self._happens(stage.hold):
                 scans.append(
                     self._scan(lot, "hold", lot.qty_milli, self._chance.choice(("drawing", "material", "tool")))
@@ -185,7 +185,7 @@ class SimulatedShop:
         if not self._lots[lot.order.order]:
             del self._lots[lot.order.order]
 
-    def _misfortunes(self, lot: SimulatedLot, stage: SimulatedStage) -> list[SimulatedScan]:
+    def _scrap_and_rework(self, lot: SimulatedLot, stage: SimulatedStage) -> list[SimulatedScan]:
         """Scrap and rework of a part of the lot, by the stage's shares."""
         scans = []
         if self._happens(stage.scrap):

@@ -1,14 +1,14 @@
-"""Current state of the hub: the definitions and orders that an import is compared with and may refer to.
+"""Current state of the hub: the definitions and orders to which an import may refer, and with which it is compared.
 
-It is read from the hub's own entries, so it is exact the moment an import ends, however far the projection has come. Of
-two entries of one name the later said counts; a voided one counts as never said.
+The state is folded from the hub's own entries, so it does not depend on the progress of the projection. Of two entries with
+one name, the later one counts. Voided entries have no effect.
 
 >>> saw = RecordedEntry("a", 1, "stage.define", {"stage": "saw", "name": "Saw"})
 >>> release = RecordedEntry("a", 2, "order.release", {"order": "WO-1", "product": "P", "qty_milli": 5000})
->>> now = standing_of([saw, release, RecordedEntry("a", 3, "order.change", {"order": "WO-1", "qty_milli": 8000})])
->>> now.definition("stage.define", {"stage": "saw"})
+>>> state = standing_of([saw, release, RecordedEntry("a", 3, "order.change", {"order": "WO-1", "qty_milli": 8000})])
+>>> state.definition("stage.define", {"stage": "saw"})
 {'stage': 'saw', 'name': 'Saw'}
->>> now.orders["WO-1"].fields["qty_milli"], now.orders["WO-1"].closed
+>>> state.orders["WO-1"].fields["qty_milli"], state.orders["WO-1"].closed
 (8000, False)
 """
 
@@ -21,7 +21,7 @@ from station.core.master_data import NAMED_BY, name_of
 
 
 class RecordedEntry(NamedTuple):
-    """One entry of the hub's own log: its place, its word, its fields."""
+    """One entry of a log of the hub: its position, its kind, its fields."""
 
     log: str
     seq: int
@@ -31,7 +31,7 @@ class RecordedEntry(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class CurrentOrder:
-    """An order as released and changed since; a closed one is left alone."""
+    """The fields of an order after its release and all changes. An import does not change a closed order."""
 
     fields: Mapping[str, Any]
     closed: bool = False
@@ -39,34 +39,34 @@ class CurrentOrder:
 
 @dataclass(frozen=True, slots=True)
 class CurrentState:
-    """Definitions by (word, name), bindings by code, orders by name."""
+    """Definitions by (kind, name), bindings by code, orders by name."""
 
     definitions: Mapping[tuple[str, str], Mapping[str, Any]] = field(default_factory=dict)
     bindings: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     orders: Mapping[str, CurrentOrder] = field(default_factory=dict)
 
     def definition(self, what: str, naming: dict[str, Any]) -> Mapping[str, Any] | None:
-        """The fields of what stands under the same name as `naming`, or None."""
+        """The fields of the definition whose name equals the name in the fields `naming`; None without one."""
         return self.definitions.get((what, name_of(what, naming)))
 
     def all_of(self, what: str) -> list[Mapping[str, Any]]:
-        """Everything of one word, in no order that means anything."""
+        """The fields of all definitions of one kind, in no particular order."""
         return [data for (kind, _), data in self.definitions.items() if kind == what]
 
 
 def _unvoided(entries: list[RecordedEntry]) -> list[RecordedEntry]:
-    """The entries that count: those that no unvoided void names."""
-    names = {}
+    """The entries that have effect: those that no effective void names."""
+    targets = {}
     for entry in entries:
         target = place_of(entry.data.get("log"), entry.data.get("seq")) if entry.what == "void" else None
         if target is not None:
-            names[Place(entry.log, entry.seq)] = target
-    void = voided(names)
+            targets[Place(entry.log, entry.seq)] = target
+    void = voided(targets)
     return [entry for entry in entries if Place(entry.log, entry.seq) not in void]
 
 
 def standing_of(entries: Iterable[RecordedEntry]) -> CurrentState:
-    """Fold the hub's own entries, in the order in which they were said."""
+    """Fold the hub's own entries, which are in ledger order."""
     definitions: dict[tuple[str, str], Mapping[str, Any]] = {}
     bindings: dict[str, Mapping[str, Any]] = {}
     orders: dict[str, CurrentOrder] = {}
@@ -76,16 +76,16 @@ def standing_of(entries: Iterable[RecordedEntry]) -> CurrentState:
         elif entry.what == "code.bind":
             bindings[str(entry.data.get("code"))] = entry.data
         elif entry.what.startswith("order."):
-            _order(orders, entry)
+            _apply_order(orders, entry)
     return CurrentState(definitions, bindings, orders)
 
 
-def _order(orders: dict[str, CurrentOrder], entry: RecordedEntry) -> None:
-    order = str(entry.data.get("order"))
-    now = orders.get(order)
-    if entry.what == "order.release" and now is None:
-        orders[order] = CurrentOrder(entry.data)
-    elif now is not None and entry.what == "order.change":
-        orders[order] = replace(now, fields={**now.fields, **entry.data})
-    elif now is not None and entry.what == "order.close":
-        orders[order] = replace(now, closed=True)
+def _apply_order(orders: dict[str, CurrentOrder], entry: RecordedEntry) -> None:
+    name = str(entry.data.get("order"))
+    order = orders.get(name)
+    if entry.what == "order.release" and order is None:
+        orders[name] = CurrentOrder(entry.data)
+    elif order is not None and entry.what == "order.change":
+        orders[name] = replace(order, fields={**order.fields, **entry.data})
+    elif order is not None and entry.what == "order.close":
+        orders[name] = replace(order, closed=True)

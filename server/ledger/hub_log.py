@@ -57,7 +57,7 @@ def keep_time(connection: Connection, clock: HubClock, *, start: bool = False) -
 
 
 def confirm_clock(connection: Connection, clock: HubClock) -> None:
-    """End the doubt about the hub's clock on a person's word; anchors are issued again from now on."""
+    """End the doubt about the hub's clock after a person confirmed it; anchors are issued again from now on."""
     confirm(connection, clock)
     write_anchor(connection, hub_row(connection), clock, clock.read())
 

@@ -24,7 +24,7 @@ from server.text import counted
 from station.core.hash_chain import genesis, ledger_link, link
 from station.core.protocol import EventVerdict
 
-MAX_FORKS = 10_000  # a log: a cloned card is one person's day, not a way to fill the disk
+MAX_FORKS = 10_000  # in one log: more than a copied card causes in a day; bounds the disk space that one device can use
 
 
 @dataclass(frozen=True, slots=True)

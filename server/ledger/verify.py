@@ -93,7 +93,7 @@ def _own(row: Any, received: bytes | None) -> str | None:
         return None
     if received is None:
         return "its bytes are not those that were acknowledged"
-    return None if sha256(row.bytes).digest() == received else "it came damaged, and was changed again since"
+    return None if sha256(row.bytes).digest() == received else "it arrived damaged, and was changed again later"
 
 
 def _end(log: Any, seq: int, tip: bytes, pos: int) -> Iterator[LedgerBreak]:
@@ -120,7 +120,7 @@ class LedgerNote(NamedTuple):
         }
         content = not_permitted.get(self.what, f"{claims} to be of station {self.what}")
         listed = ", ".join(map(str, self.seqs[:SHOWN])) + (" ..." if number > SHOWN else "")
-        effect = f" {'It is' if single else 'They are'} kept and count{'s' if single else ''} for nothing."
+        effect = f" {'It is' if single else 'They are'} stored without effect."
         end = effect if self.what in not_permitted else ""
         return f"Log {self.log} of station {self.station} holds {content}: seq {listed}.{end}"
 

@@ -219,7 +219,7 @@ def restore(db: str, backup: Path, host: Host | None = None) -> tuple[Path | Non
         fresh = restore_swap.fresh(target)
         # SQLite's backup includes the write-ahead log, which a database that an earlier restore moved aside has.
         _copy(backup, fresh)
-        _owned_as(fresh, target if target.exists() else target.parent)
+        _copy_owner(fresh, target if target.exists() else target.parent)
         restore_swap.decide(target)
         aside = restore_swap.finish(target)
         lock.hold(target)
@@ -233,7 +233,7 @@ def restore(db: str, backup: Path, host: Host | None = None) -> tuple[Path | Non
         lock.release()
 
 
-def _owned_as(path: Path, other: Path) -> None:
+def _copy_owner(path: Path, other: Path) -> None:
     """Give the file the owner of `other`: after a restore by root, the service's user must be able to open it."""
     owner = other.stat()
     if os.geteuid() == 0:

@@ -1,7 +1,7 @@
 """Request and reply protocol of the local control socket.
 
-`<db>.sock` lies beside the database; only its owner may open it. A connection carries one request and one reply, each a
-message of JSON. `multiprocessing.connection` frames the messages; nothing is pickled.
+The socket `<db>.sock` is in the folder of the database; only its owner may open it. A connection carries one request and one
+reply, each one JSON message. `multiprocessing.connection` frames the messages; no message is pickled.
 """
 
 import os
@@ -16,9 +16,9 @@ from typing import Any
 
 import msgspec
 
-MAX_MESSAGE_BYTES = 64 * 1024 * 1024  # a whole shop's entries
+MAX_MESSAGE_BYTES = 64 * 1024 * 1024  # all entries of one shop folder
 TIMEOUT_S = 60
-CONNECT_S = 3.0  # a hub that has just started opens its socket within this
+CONNECT_S = 3.0  # a starting hub opens its socket within this time
 
 
 class ControlRequest(msgspec.Struct):
@@ -29,7 +29,7 @@ class ControlRequest(msgspec.Struct):
 
 
 class ControlReply(msgspec.Struct):
-    """The result of a request: a value, or the error. `refused` holds an entry's came, expected and do."""
+    """The result of a request: a value or an error message. `refused`: came, expected and do of a refused entry."""
 
     value: Any = None
     error: str | None = None
@@ -38,7 +38,7 @@ class ControlReply(msgspec.Struct):
 
 @contextmanager
 def address_of(db: Path) -> Iterator[str]:
-    """A short name for the socket: the kernel takes 107 bytes, and a folder's path may be longer than that."""
+    """A short path to the socket: the kernel limits the address to 107 bytes, and the folder's path may be longer."""
     folder = os.open(db.parent, os.O_RDONLY | os.O_DIRECTORY)
     try:
         yield f"/proc/self/fd/{folder}/{db.name}.sock"
@@ -47,11 +47,8 @@ def address_of(db: Path) -> Iterator[str]:
 
 
 def ask(db: str, request: ControlRequest, connect_s: float = CONNECT_S) -> ControlReply | None:
-    """Send a request to the hub that runs on this database; None where no hub listens within `connect_s`.
-
-    Raises OSError.
-    """
-    path = Path(db).resolve()  # the socket lies beside the real file
+    """Send a request to the running hub of this database. None if no hub listens within `connect_s`. Raises OSError."""
+    path = Path(db).resolve()  # the socket is beside the real file, not beside a link to it
     deadline = time.monotonic() + connect_s
     while True:
         client = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
@@ -70,7 +67,7 @@ def ask(db: str, request: ControlRequest, connect_s: float = CONNECT_S) -> Contr
 
 
 def framed(connected: socket.socket) -> Connection:
-    """The connection over a connected socket, which it takes over; each read and write lasts at most `TIMEOUT_S`."""
+    """A framed connection, which owns the connected socket. Each read and each write times out after `TIMEOUT_S`."""
     for option in (socket.SO_RCVTIMEO, socket.SO_SNDTIMEO):
         connected.setsockopt(socket.SOL_SOCKET, option, struct.pack("@ll", TIMEOUT_S, 0))  # struct timeval
     connected.setblocking(True)
@@ -78,9 +75,9 @@ def framed(connected: socket.socket) -> Connection:
 
 
 def receive(connection: Connection) -> bytes:
-    """The next message. Raises OSError where it is longer than `MAX_MESSAGE_BYTES`, late, or breaks off."""
+    """Receive one message. Raises OSError for more than `MAX_MESSAGE_BYTES`, a timeout, or a closed connection."""
     try:
         return connection.recv_bytes(MAX_MESSAGE_BYTES)
     except EOFError as error:
-        msg = "the other side closed the connection before a whole message came"
+        msg = "the peer closed the connection before the message was complete"
         raise OSError(msg) from error

@@ -1,4 +1,4 @@
-"""Server of the local control socket: executes the requests of commands on this machine in the running hub."""
+"""Server of the local control socket: executes requests of local commands in the running hub."""
 
 import logging
 import os
@@ -15,7 +15,7 @@ _log = logging.getLogger(__name__)
 
 
 class ControlServer(threading.Thread):
-    """Listens from construction on, and executes one request at a time."""
+    """Thread that executes requests one at a time. The constructor opens the socket."""
 
     def __init__(self, store: Store) -> None:
         super().__init__(name="control", daemon=True)
@@ -23,13 +23,14 @@ class ControlServer(threading.Thread):
         self._store = store
         self._path = store.path.with_name(store.path.name + ".sock")
         self._listening = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-        self._path.unlink(missing_ok=True)  # left by a hub that was killed: the lock's holder owns the name
-        before = os.umask(0o177)
+        # A killed hub leaves its socket behind. This process holds the writer lock, so the name belongs to it.
+        self._path.unlink(missing_ok=True)
+        umask = os.umask(0o177)
         try:
             with address_of(store.path) as address:
                 self._listening.bind(address)
         finally:
-            os.umask(before)
+            os.umask(umask)
         self._listening.listen(8)
 
     def run(self) -> None:
@@ -44,12 +45,12 @@ class ControlServer(threading.Thread):
                     reply = handle(self._store, msgspec.json.decode(receive(connection), type=ControlRequest))
                     connection.send_bytes(msgspec.json.encode(reply))
                 except (OSError, msgspec.MsgspecError) as error:
-                    _log.warning("a request on the control socket broke off: %s", error)
-                except Exception:  # noqa: BLE001  the server must go on with the next request
+                    _log.warning("a request on the control socket was interrupted: %s", error)
+                except Exception:  # noqa: BLE001  the server continues with the next request
                     _log.exception("a request on the control socket failed")
 
     def close(self) -> None:
-        """Stop listening."""
+        """Close the socket and remove its name; `run` then returns."""
         self._path.unlink(missing_ok=True)
         self._listening.shutdown(socket.SHUT_RDWR)
         self._listening.close()

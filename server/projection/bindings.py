@@ -59,7 +59,7 @@ class Bindings:
     def use(self, definitions: Iterable[Definition]) -> bool:
         """Replace the pattern definitions by the complete new set; returns whether anything changed."""
         versions: dict[str, list[Definition]] = {}
-        for definition in sorted(definitions, key=lambda each: (each.holds_from_us, each.recorded)):
+        for definition in sorted(definitions, key=lambda pattern: (pattern.holds_from_us, pattern.recorded)):
             versions.setdefault(str(definition.data.get("name")), []).append(definition)
         eras = sorted({version.holds_from_us for of_name in versions.values() for version in of_name})
         patterns = [_patterns_at(versions, era) for era in (-1, *eras)]

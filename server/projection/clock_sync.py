@@ -29,7 +29,7 @@ from station.core.ledger.times import (
 )
 
 MOST_CLOCKS = 4096  # cached; computing a clock again costs a fraction of a millisecond
-FOR_EVER = 2**63 - 1
+MAX_SEQ = 2**63 - 1
 
 
 class BootClocks:
@@ -227,7 +227,7 @@ class BootClocks:
         for log, log_runs in self._runs.items():
             inside = [index for index, begin in enumerate(log_runs) if begin.boot in names]
             if inside:
-                until = log_runs[inside[-1] + 1].first_seq if inside[-1] + 1 < len(log_runs) else FOR_EVER
+                until = log_runs[inside[-1] + 1].first_seq if inside[-1] + 1 < len(log_runs) else MAX_SEQ
                 spans[log] = (log_runs[inside[0]].first_seq, until)
         return spans
 

@@ -1,7 +1,7 @@
-"""Event items: the item that each event is about, and the item event that it makes there.
+"""Event items: the items to which each event is linked, and the item event that it contributes to the fold of an item.
 
-A scan is about the item of its code, a correction may name another one; an entry names its item, an order's release every
-item under it. Links are rows of `event_item`; a fold reads its item's facts through them.
+A scan is linked to the item of its code, or to the item of a correction. An entry is linked to the item that it names; the
+release of an order, to every item of the order. Links are rows of `event_item`, through which a fold finds its events.
 """
 
 from collections.abc import Callable, Iterable
@@ -29,7 +29,7 @@ _JSON = msgspec.json.Encoder()
 
 
 class EventItem(NamedTuple):
-    """One row of `event_item`, without the event's place."""
+    """A link of an event to an item: one row of `event_item` without the position of the event."""
 
     item: str
     key_us: int
@@ -38,7 +38,7 @@ class EventItem(NamedTuple):
 
 
 class Corrections:
-    """Every correction that counts, in memory: as many as people have made."""
+    """All effective corrections, in memory: they are made by hand, so there are few."""
 
     def __init__(self, connection: Connection) -> None:
         self._of: dict[str, dict[int, Correction]] = {}
@@ -48,16 +48,16 @@ class Corrections:
             put = blame(row.pos, msgspec.json.decode, row.put)
             self._keep(row.pos, Correction(recorded, row.of_log.hex(), row.from_seq, row.to_seq, put))
 
-    def _keep(self, pos: int, one: Correction) -> None:
-        self._of.setdefault(one.log, {})[pos] = one
-        self._log_of[pos] = one.log
+    def _keep(self, pos: int, change: Correction) -> None:
+        self._of.setdefault(change.log, {})[pos] = change
+        self._log_of[pos] = change.log
 
-    def put(self, each: LedgerRow) -> dict[str, Any]:
-        """The fields that corrections put in place of an event's own."""
+    def put(self, row: LedgerRow) -> dict[str, Any]:
+        """The fields of an event that corrections replace, with their new values."""
         if not self._of:
             return {}
-        found = [one for place in each.places for one in self._of.get(place.log, {}).values()]
-        return corrected(each.places, found) if found else {}
+        changes = [change for place in row.places for change in self._of.get(place.log, {}).values()]
+        return corrected(row.places, changes) if changes else {}
 
     def apply_rows(
         self,
@@ -65,72 +65,73 @@ class Corrections:
         rows: list[LedgerRow],
         read: Callable[[Event, tuple[int, str, int]], Correction | None] = correction_of,
     ) -> list[Correction]:
-        """Note what new and changed events correct; every correction that came, went or moved."""
+        """Apply the corrections of new and changed events. Returns all corrections that were added, removed or moved."""
         changed = []
-        for each in rows:
-            if each.was is not None and each.pos in self._log_of:
-                changed.append(self._of[self._log_of.pop(each.pos)].pop(each.pos))
-                connection.execute(correction.delete().where(correction.c.pos == each.pos))
+        for row in rows:
+            if row.was is not None and row.pos in self._log_of:
+                changed.append(self._of[self._log_of.pop(row.pos)].pop(row.pos))
+                connection.execute(correction.delete().where(correction.c.pos == row.pos))
         new = []
-        for each in rows:
-            event = each.event if each.ok else None
-            one = None if event is None else blame(each.pos, read, event, each.recorded)
-            if one is not None:
-                new.append((each.pos, one))
-                self._keep(each.pos, one)
-        insert_many(connection, correction, [correction_row(pos, one) for pos, one in new])
-        return changed + [one for _, one in new]
+        for row in rows:
+            event = row.event if row.ok else None
+            change = None if event is None else blame(row.pos, read, event, row.recorded)
+            if change is not None:
+                new.append((row.pos, change))
+                self._keep(row.pos, change)
+        insert_many(connection, correction, [correction_row(pos, change) for pos, change in new])
+        return changed + [change for _, change in new]
 
 
-def correction_row(pos: int, one: Correction) -> tuple[Any, ...]:
+def correction_row(pos: int, change: Correction) -> tuple[Any, ...]:
     """A row of the table `correction`."""
-    key_us, log, seq = one.recorded
-    put = _JSON.encode(one.set).decode()
-    return (pos, key_us, bytes.fromhex(log), seq, bytes.fromhex(one.log), one.from_seq, one.to_seq, put)
+    key_us, log, seq = change.recorded
+    put = _JSON.encode(change.set).decode()
+    return (pos, key_us, bytes.fromhex(log), seq, bytes.fromhex(change.log), change.from_seq, change.to_seq, put)
 
 
 def verb_of(event: Event, put: dict[str, Any]) -> str:
-    """What an event says, corrected: an action, an entry's word, or nothing for a bare scan."""
+    """The corrected verb of an event: the action of a scan, the kind of an entry; empty for a bare scan."""
     if event.kind == "entry" and event.what != "checkin":
         return event.what or ""
     if "action" in put:
         return put["action"] or ""
-    said = event.action if event.kind == "scan" else (event.data or {}).get("action")
-    return said if isinstance(said, str) else ""
+    action = event.action if event.kind == "scan" else (event.data or {}).get("action")
+    return action if isinstance(action, str) else ""
 
 
-def links(each: LedgerRow, put: dict[str, Any], bindings: Bindings) -> list[EventItem]:
-    """What an event is about: nothing where it does not count or names nothing."""
-    event = each.event
-    if event is None or not each.ok or not is_fact(event):
+def links(row: LedgerRow, put: dict[str, Any], bindings: Bindings) -> list[EventItem]:
+    """The links of an event; empty for an event without effect and for one that names no item."""
+    event = row.event
+    if event is None or not row.ok or not is_fact(event):
         return []
-    at_us = effective(event, each.key).us
+    at_us = effective(event, row.key).us
     verb = verb_of(event, put)
     if event.kind == "entry" and event.what != "checkin":
         return [] if verb in NO_ITEM else [EventItem(name, at_us, None, verb) for name in _named_items(event)]
-    code = each.code
+    code = row.code
     if isinstance(put.get("item"), str):
         return [EventItem(put["item"], at_us, code, verb)]
     if code is None:
         return [EventItem(name, at_us, None, verb) for name in _named_items(event)[:1]]
-    at = (at_us, each.counted.log, each.counted.seq)
-    named = bindings.named(code, event.scheme, at).item
-    return [EventItem(named, at_us, code, verb) if named != NOTHING else _nothing(code)]
+    at = (at_us, row.counted.log, row.counted.seq)
+    item = bindings.named(code, event.scheme, at).item
+    return [EventItem(item, at_us, code, verb) if item != NOTHING else _nothing(code)]
 
 
 def _named_items(event: Event) -> list[str]:
     data = event.data or {}
-    first = data.get("order") if (event.what or "").startswith("order.") else data.get("item")
-    names = [first]
+    main = data.get("order") if (event.what or "").startswith("order.") else data.get("item")
+    names = [main]
     if event.what == RELEASE and isinstance(data.get("items"), list):
-        names += [each.get("item") if isinstance(each, dict) else each for each in data["items"]]
+        names += [entry.get("item") if isinstance(entry, dict) else entry for entry in data["items"]]
     return list(dict.fromkeys(name for name in names if isinstance(name, str) and name))[:MOST_ITEMS]
 
 
 class DueEvent(NamedTuple):
-    """A fact in its place in the order, with its event's hash and position; `fact`: why it cannot be made, if so.
+    """An item event with its sort key; `fact`: the item event, or the reason why it could not be built.
 
-    Two events of a copied card stand at one place. Their hashes order them, so that the order of arrival does not count.
+    `place`: effective time, log and seq. Two events of a copied card have the same place. Then `hash` decides, so the result
+    does not depend on the order of arrival.
     """
 
     place: tuple[int, str, int]
@@ -140,7 +141,7 @@ class DueEvent(NamedTuple):
 
 
 class ItemEventBuilder:
-    """Makes the fact that an event states about an item."""
+    """Builds item events: the form in which the fold of an item reads an event."""
 
     def __init__(
         self,
@@ -152,38 +153,40 @@ class ItemEventBuilder:
         self._bindings, self._corrections, self._orders, self._fact = bindings, corrections, orders, fact
 
     def load(self, connection: Connection, items: Iterable[str]) -> None:
-        """Know of many items at once whether they were released."""
+        """Load for many items, with few statements, whether they were released."""
         self._orders.load(connection, items)
 
     def has_definitions(self, connection: Connection) -> bool:
-        """Whether the hub knows anything by which a code could be unknown to it."""
+        """Whether the shop has any pattern or release. Without both, no code counts as unknown."""
         return self._bindings.has_patterns or self._orders.any(connection)
 
-    def of(self, connection: Connection, each: LedgerRow, item: str) -> ItemEvent:
-        """The fact of an event that is linked to `item`."""
-        event = each.event
-        assert event is not None  # only what can be folded is linked
-        put = self._corrections.put(each)
-        key = effective(event, each.key)
-        return self._fact(event, each.counted, key, put, unknown=self._unknown(connection, each, key, put, item))
+    def of(self, connection: Connection, row: LedgerRow, item: str) -> ItemEvent:
+        """The item event of an event that is linked to `item`."""
+        event = row.event
+        assert event is not None  # only decoded events have links
+        put = self._corrections.put(row)
+        key = effective(event, row.key)
+        return self._fact(event, row.counted, key, put, unknown=self._is_unknown(connection, row, key, put, item))
 
-    def due(self, connection: Connection, each: LedgerRow, item: str) -> "DueEvent":
-        """The same as it is to be folded; with the reason in its place where the fact cannot be made."""
+    def due(self, connection: Connection, row: LedgerRow, item: str) -> DueEvent:
+        """As `of`, with the sort key; an error in the event gives its reason in place of the item event."""
         try:
-            made: ItemEvent | str = self.of(connection, each, item)
+            item_event: ItemEvent | str = self.of(connection, row, item)
         except Exception as error:
             if is_of_medium(error):
                 raise
-            made = reason_of(error)
-        event = each.event
-        key_us = each.key.us if event is None else effective(event, each.key).us
-        return DueEvent((key_us, each.counted.log, each.counted.seq), each.counted.hash, each.pos, made)
+            item_event = reason_of(error)
+        event = row.event
+        key_us = row.key.us if event is None else effective(event, row.key).us
+        return DueEvent((key_us, row.counted.log, row.counted.seq), row.counted.hash, row.pos, item_event)
 
-    def _unknown(self, connection: Connection, each: LedgerRow, key: OrderKey, put: dict[str, Any], item: str) -> bool:
-        event, code = each.event, each.code
+    def _is_unknown(
+        self, connection: Connection, row: LedgerRow, key: OrderKey, put: dict[str, Any], item: str
+    ) -> bool:
+        event, code = row.event, row.code
         if event is None or code is None or event.unread or "item" in put or self._orders.released(connection, item):
             return False
-        if self._bindings.named(code, event.scheme, (key.us, each.counted.log, each.counted.seq)).known:
+        if self._bindings.named(code, event.scheme, (key.us, row.counted.log, row.counted.seq)).known:
             return False
         return self.has_definitions(connection)
 
@@ -193,44 +196,43 @@ def _nothing(code: str) -> EventItem:
 
 
 def insert_links(connection: Connection, rows: Iterable[tuple[LedgerRow, list[EventItem]]]) -> None:
-    """Write the links of events."""
-    about: list[tuple[Any, ...]] = []
-    nothing: list[tuple[Any, ...]] = []
-    for each, found in rows:
-        for one in found:
-            if one.item == NOTHING:
-                nothing.append((each.pos, one.code))
+    """Insert the links of events."""
+    linked: list[tuple[Any, ...]] = []
+    unlinked: list[tuple[Any, ...]] = []
+    for row, items in rows:
+        for link in items:
+            if link.item == NOTHING:
+                unlinked.append((row.pos, link.code))
             else:
-                place = (bytes.fromhex(each.counted.log), each.counted.seq, each.pos)
-                about.append((one.item, one.key_us, *place, one.code, one.verb))
-    insert_many(connection, event_item, about)
-    insert_many(connection, no_item, nothing)
+                place = (bytes.fromhex(row.counted.log), row.counted.seq, row.pos)
+                linked.append((link.item, link.key_us, *place, link.code, link.verb))
+    insert_many(connection, event_item, linked)
+    insert_many(connection, no_item, unlinked)
 
 
 def stored_links(connection: Connection, positions: list[int]) -> dict[int, list[EventItem]]:
-    """The links of events as they are written."""
-    found: dict[int, list[EventItem]] = {pos: [] for pos in positions}
-    row = event_item.c
+    """The links of events as the tables hold them, by position."""
+    links_at: dict[int, list[EventItem]] = {pos: [] for pos in positions}
+    c = event_item.c
     for start in range(0, len(positions), AT_ONCE):
-        some = positions[start : start + AT_ONCE]
-        about = select(row.pos, row.item, row.key_us, row.code, row.verb).where(row.pos.in_(some))
-        for pos, *link in connection.execute(about):
-            found[pos].append(EventItem(*link))
-        for pos, code in connection.execute(select(no_item.c.pos, no_item.c.code).where(no_item.c.pos.in_(some))):
-            found[pos].append(_nothing(code))
-    return found
+        chunk = positions[start : start + AT_ONCE]
+        for pos, *link in connection.execute(select(c.pos, c.item, c.key_us, c.code, c.verb).where(c.pos.in_(chunk))):
+            links_at[pos].append(EventItem(*link))
+        for pos, code in connection.execute(select(no_item.c.pos, no_item.c.code).where(no_item.c.pos.in_(chunk))):
+            links_at[pos].append(_nothing(code))
+    return links_at
 
 
 def delete_links(connection: Connection, positions: list[int]) -> None:
-    """Unlink events."""
+    """Delete the links of events."""
     for start in range(0, len(positions), AT_ONCE):
-        some = positions[start : start + AT_ONCE]
-        connection.execute(event_item.delete().where(event_item.c.pos.in_(some)))
-        connection.execute(no_item.delete().where(no_item.c.pos.in_(some)))
+        chunk = positions[start : start + AT_ONCE]
+        connection.execute(event_item.delete().where(event_item.c.pos.in_(chunk)))
+        connection.execute(no_item.delete().where(no_item.c.pos.in_(chunk)))
 
 
 def scanned_as(connection: Connection, code: str) -> set[int]:
-    """The positions of all events with this code, whatever it names."""
+    """The positions of all events with this code, with and without an item."""
     return {
         pos
         for table in (event_item, no_item)
@@ -239,7 +241,7 @@ def scanned_as(connection: Connection, code: str) -> set[int]:
 
 
 def scanned_codes(connection: Connection) -> set[str]:
-    """Every code that was ever scanned."""
+    """All codes of projected events."""
     return {
         code
         for table in (event_item, no_item)

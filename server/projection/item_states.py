@@ -1,4 +1,4 @@
-"""Item states: the folded state of each item, advanced fact by fact in order, refolded from nothing where order is broken.
+"""Item states: the folded state of each item, advanced by one item event at a time, refolded after an event out of order.
 
 The states of recently used items stay in memory. A state is written once a transaction, however many facts changed it.
 """
@@ -120,10 +120,10 @@ class ItemStates:
         """Load the states of many items with few statements."""
         new = [name for name in names if name not in self._loaded]
         for start in range(0, len(new), AT_ONCE):
-            some = new[start : start + AT_ONCE]
-            for name in some:
+            chunk = new[start : start + AT_ONCE]
+            for name in chunk:
                 self._loaded[name] = LoadedItem(empty(name))
-            for name, encoded in connection.execute(select(item.c.item, item.c.state).where(item.c.item.in_(some))):
+            for name, encoded in connection.execute(select(item.c.item, item.c.state).where(item.c.item.in_(chunk))):
                 stored = _DECODER.decode(encoded)
                 product = stored.state.header.product
                 self._loaded[name] = LoadedItem(stored.state, stored.name, stored=True, product=product)
@@ -147,7 +147,7 @@ class ItemStates:
         self._deleted.add(name)
 
     def refold(self, name: str, facts: Iterable[DueEvent], catalogue: RecordingMasterData) -> None:
-        """Fold an item from nothing; an item without facts is deleted."""
+        """Fold an item from its first event; an item without events is deleted."""
         loaded = LoadedItem(empty(name), stored=True, replace_rows=True)
         for due in sorted(facts, key=lambda fact: (fact.place, fact.hash, fact.pos)):
             loaded.apply_fact(due, catalogue, self._apply)

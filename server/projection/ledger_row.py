@@ -123,9 +123,9 @@ def rows_at(connection: Connection, positions: Iterable[int], source: Connection
     projected = []
     ordered = sorted(positions)
     for start in range(0, len(ordered), AT_ONCE):
-        some = ordered[start : start + AT_ONCE]
-        states = {row.pos: row for row in connection.execute(select(event_state).where(event_state.c.pos.in_(some)))}
-        stored = select(*COLUMNS).where(ledger.c.pos.in_(some)).order_by(ledger.c.pos)
+        chunk = ordered[start : start + AT_ONCE]
+        states = {row.pos: row for row in connection.execute(select(event_state).where(event_state.c.pos.in_(chunk)))}
+        stored = select(*COLUMNS).where(ledger.c.pos.in_(chunk)).order_by(ledger.c.pos)
         for values in (source or connection).execute(stored):
             was = states[values.pos]
             row = inert_row(values, SET_ASIDE) if was.status == SET_ASIDE else from_row(values)

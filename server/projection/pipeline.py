@@ -287,7 +287,7 @@ def refold_items(
     definitions: Definitions,
     source: Connection | None = None,
 ) -> None:
-    """Fold items from nothing, each from all events that are linked to it.
+    """Fold items from their first event, each from all events that are linked to it.
 
     `source`: the connection to the ledger, where it is not in the database of the links.
     """

@@ -34,9 +34,9 @@ class ReleasedOrders:
         new = [name for name in items if name not in self._known]
         row = event_item.c
         for start in range(0, len(new), AT_ONCE):
-            some = new[start : start + AT_ONCE]
-            query = select(row.item).where(and_(row.item.in_(some), row.verb == RELEASE))
-            self._known.update(dict.fromkeys(some, False))
+            chunk = new[start : start + AT_ONCE]
+            query = select(row.item).where(and_(row.item.in_(chunk), row.verb == RELEASE))
+            self._known.update(dict.fromkeys(chunk, False))
             self._known.update(dict.fromkeys(connection.execute(query).scalars(), True))
 
     def any(self, connection: Connection) -> bool:

@@ -39,9 +39,9 @@ def snapshot(
         for what in sorted(NAMED_BY.keys() - NOT_FOR_STATIONS)
         for name in catalogue.names(what)
     )
-    current = [found for found in looked_up if found]
+    current = [entry for entry in looked_up if entry]
     refused = usable_patterns(entry.data for entry in current if entry.what == PATTERNS).refused
-    # A refused pattern is not sent: a station of an earlier version could take for ever to match it.
+    # A refused pattern is not sent: the matcher of an earlier station version could backtrack without end.
     unused = {pattern.name for pattern in refused}
     sent = [
         {"what": entry.what, "holds_from_us": entry.holds_from_us, "data": entry.data}

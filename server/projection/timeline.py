@@ -12,7 +12,7 @@ from typing import Any
 
 from sqlalchemy import Connection, and_, select
 
-from server.projection.clock_sync import FOR_EVER, BootClocks, ClockFacts, in_sequence
+from server.projection.clock_sync import MAX_SEQ, BootClocks, ClockFacts, in_sequence
 from server.projection.ledger_row import LedgerRow
 from server.projection.tables import event_state
 from station.core.ledger.times import BootClock, EventTime, OrderKey, key_behind, log_keys
@@ -85,7 +85,7 @@ class Timeline:
 
     def _tail(self, connection: Connection, log: str) -> _Tail | None:
         if log not in self._tails:
-            before = place_before(connection, log, FOR_EVER, self._rows_at_once)
+            before = place_before(connection, log, MAX_SEQ, self._rows_at_once)
             self._tails[log] = None if before is None else _Tail(*before)
         return self._tails[log]
 
@@ -107,7 +107,7 @@ class Timeline:
             old = _states(connection, log, seq, self._rows_at_once)
             full = len(old) >= self._rows_at_once
             highest = max(highest, *(row.at_seq for row in old), 0)  # the last part may be empty
-            end = old[-1].at_seq if full else FOR_EVER
+            end = old[-1].at_seq if full else MAX_SEQ
             part = [row for row in new if seq <= row.counted.seq <= end]
             last, unchanged = self._recompute_part(connection, log, [*part, *old], last, moved)
             if not full or (unchanged and end > until):

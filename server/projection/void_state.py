@@ -165,7 +165,7 @@ class VoidState:
         return min(candidates or [place for place in own + copies if place not in self._second] or [named])
 
     def _resolve_all(self) -> None:
-        """Resolve all voids and copies from nothing."""
+        """Resolve all voids and copies again."""
         self._second, self._early = self._second_copies(), {}
         self._targets = {void: self._target(void) for void in self._named if void not in self._second}
         self._voiders = {}

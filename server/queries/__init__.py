@@ -1,1 +1,1 @@
-"""The read model: what the pages and the API say of the shop, worked out from the projection's rows and nothing else."""
+"""Queries: the read model of pages and API, computed from the rows of the projection alone."""

@@ -63,11 +63,11 @@ def _facts(connection: Connection, names: list[str], at_us: int) -> Iterable[tup
     bindings.use(Definitions(connection).of("pattern.define"))
     facts = ItemEventBuilder(bindings, Corrections(connection), ReleasedOrders())
     for start in range(0, len(names), _CHUNK):
-        some = names[start : start + _CHUNK]
+        chunk = names[start : start + _CHUNK]
         c = event_item.c
-        rows = connection.execute(select(c.item, c.pos).where(and_(c.item.in_(some), c.key_us <= at_us))).all()
+        rows = connection.execute(select(c.item, c.pos).where(and_(c.item.in_(chunk), c.key_us <= at_us))).all()
         events = {event.pos: event for event in rows_at(connection, {row.pos for row in rows})}
-        facts_of: dict[str, list[ItemEvent]] = {name: [] for name in some}
+        facts_of: dict[str, list[ItemEvent]] = {name: [] for name in chunk}
         # `fold` keeps the order of events at one place; `ItemStates.refold` uses the same order.
         for row in sorted(rows, key=lambda linked: (events[linked.pos].counted.hash, linked.pos)):
             facts_of[row.item].append(facts.of(connection, events[row.pos], row.item))

@@ -96,14 +96,14 @@ def is_order() -> Any:
 def _with_families(connection: Connection, valuation: Valuation, rows: list[Any]) -> list[OrderProgress]:
     names = [row.item for row in rows]
     family: dict[str, list[Any]] = {row.item: [row] for row in rows}
-    for some in _chunks(names):
-        children = select(item).where(and_(item.c.order_.in_(some), item.c.item != item.c.order_))
+    for chunk in _chunks(names):
+        children = select(item).where(and_(item.c.order_.in_(chunk), item.c.item != item.c.order_))
         for child in connection.execute(children):
             family[child.order_].append(child)
     members = [member.item for of_order in family.values() for member in of_order]
     stock: dict[str, list[StockRow]] = {}
-    for some in _chunks(members):
-        for stock_row in stock_of(connection, some):
+    for chunk in _chunks(members):
+        for stock_row in stock_of(connection, chunk):
             stock.setdefault(stock_row.order if stock_row.order in family else stock_row.item, []).append(stock_row)
     return [_order(row, family[row.item], stock.get(row.item, []), valuation) for row in rows]
 

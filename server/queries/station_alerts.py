@@ -18,7 +18,7 @@ from server.text import counted
 
 SILENT_S = 120  # four heartbeat intervals of an idle station
 QUEUE_OLD_S = 300  # unsent scans older than this give an alert
-PRICELESS = 2**62  # the cost of lost scans is unknown: sorted before every alert with a cost
+UNKNOWN_COST = 2**62  # the cost of lost scans is unknown: sorted before every alert with a cost
 
 
 def of_stations(rows: list[dict[str, Any]], now_us: int, estimated: Mapping[str, int] | None = None) -> list[Alert]:
@@ -41,7 +41,7 @@ def of_hub_clock(doubt: str | None, suspects: int) -> Iterator[Alert]:
             (doubt.partition(". ")[0].rstrip("."),),
             "stations are given no time: set it right, then wipline-hub clock confirm",
             grave=True,
-            cost=PRICELESS,
+            cost=UNKNOWN_COST,
         )
     if suspects:
         times = "once" if suspects == 1 else f"{suspects} times"
@@ -51,7 +51,7 @@ def of_hub_clock(doubt: str | None, suspects: int) -> Iterator[Alert]:
             (f"The hub's clock was wrong when stations were given the time, {times}",),
             "times of scans are off: wipline-hub clock, then wipline-hub clock void",
             grave=True,
-            cost=PRICELESS,
+            cost=UNKNOWN_COST,
         )
 
 
@@ -64,7 +64,7 @@ def of_set_aside(rows: list[SetAsideRow]) -> list[Alert]:
             (f"{row.about} could not be folded and was set aside: {row.reason}",),
             set_aside.TO_DO,
             grave=True,
-            cost=PRICELESS,
+            cost=UNKNOWN_COST,
         )
         for row in rows
     ]
@@ -77,11 +77,9 @@ def of_not_permitted(rows: list[NotPermitted]) -> list[Alert]:
             "not_permitted" if row.claimed is None else "claim",
             f"not permitted {row.log} {row.claimed or ''}",
             ("Station ", LinkedWord("station", row.station, row.station), row.fact),
-            "kept, and counted for nothing; give it a new token"
-            if row.claimed is None
-            else "look at which device it is",
+            "stored without effect; give it a new token" if row.claimed is None else "check which device it is",
             grave=row.claimed is None,
-            cost=PRICELESS,
+            cost=UNKNOWN_COST,
         )
         for row in rows
     ]
@@ -101,18 +99,18 @@ def _logs(row: dict[str, Any], _now_us: int) -> Iterator[Alert]:
                 "gap",
                 f"gap {log['log']} {gap['from_seq']}",
                 (*_named(row), f" has a gap: {span} missing here"),
-                "look at its journal before anything is pruned",
+                "check its journal before anything is pruned",
                 grave=True,
-                cost=PRICELESS,
+                cost=UNKNOWN_COST,
             )
         if log["forks"]:
             yield Alert(
                 "fork",
                 f"fork {log['log']}",
                 (*_named(row), f" wrote {counted(log['forks'], 'number')} twice: it was restored or copied"),
-                f"both are kept; {name} goes on in a new log",
+                f"both are kept; {name} continues in a new log",
                 grave=True,
-                cost=PRICELESS,
+                cost=UNKNOWN_COST,
             )
 
 
@@ -125,7 +123,7 @@ def _clone(row: dict[str, Any], now_us: int) -> Iterator[Alert]:
             (*_named(row), " sent under another station's log"),
             "a copied memory card? give it its own token",
             grave=True,
-            cost=PRICELESS,
+            cost=UNKNOWN_COST,
         )
 
 
@@ -152,7 +150,7 @@ class _MissingEvents(NamedTuple):
 _AHEAD = _MissingEvents(
     "ahead",
     " has recorded {events} that are missing here",
-    "this hub was put back to an older state; the station sends them when it is connected",
+    "this hub was restored from an older state; the station sends them when it is connected",
 )
 _SET_ASIDE = _MissingEvents(
     "aside",
@@ -173,7 +171,7 @@ def _missing_events(row: dict[str, Any], _now_us: int) -> Iterator[Alert]:
                 (*_named(row), missing.fact.format(events=events)),
                 missing.remedy,
                 grave=True,
-                cost=PRICELESS,
+                cost=UNKNOWN_COST,
             )
 
 
@@ -201,7 +199,7 @@ def _queue(row: dict[str, Any], _now_us: int) -> Iterator[Alert]:
             "queue",
             f"queue {row['station']}",
             (*_named(row), f" holds {scans} back, the oldest for {duration(beat['oldest_waiting_s'])}"),
-            "these pages do not know them yet",
+            "these pages do not include them yet",
         )
 
 
@@ -212,6 +210,6 @@ def _clock(row: dict[str, Any], estimated: int) -> Iterator[Alert]:
         yield Alert(
             "clock",
             f"clock {row['station']}",
-            (*_named(row), f" had no time to go by when it scanned {items}"),
+            (*_named(row), f" had no time source when it scanned {items}"),
             "ages marked ≈ are estimated",
         )

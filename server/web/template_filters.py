@@ -1,4 +1,4 @@
-"""Words on pages: numbers, money, times and scanned text as templates write them. Everything is escaped here or by Jinja."""
+"""Template filters: numbers, times, scanned text and links as HTML. All text is escaped here or by Jinja."""
 
 from typing import Any
 from urllib.parse import quote
@@ -48,36 +48,36 @@ VERBS = {
 
 
 def tongue() -> LocaleFormat:
-    """How this hub's shop speaks."""
+    """The locale format of the shop."""
     return locale_of(running().config)
 
 
 def code(text: str | None, *, whole: bool = False) -> Markup:
-    """A scanned or typed text, every character of it visible, apart from the direction of the text around it."""
-    seen = visible(text or "")
-    shown = seen if whole else short(seen, MOST_SHOWN)
-    if shown == seen:
+    """A scanned or typed text with every character visible, isolated from the text direction of the page."""
+    full = visible(text or "")
+    shown = full if whole else short(full, MOST_SHOWN)
+    if shown == full:
         return Markup('<bdi class="code">{}</bdi>').format(shown)
-    return Markup('<bdi class="code" title="{}">{}</bdi>').format(seen, shown)
+    return Markup('<bdi class="code" title="{}">{}</bdi>').format(full, shown)
 
 
 def link(text: str) -> Markup:
-    """An item's code that leads to its page."""
+    """An item's code as a link to its page."""
     return Markup('<a href="{}">{}</a>').format(item_url(text), code(text))
 
 
 def when(at_us: int | None, now_us: int, *, approx: bool = False) -> Markup:
-    """A time as people say it, with the absolute one behind it."""
+    """A time relative to now; its title is the absolute time."""
     if at_us is None:
         return Markup("")
-    about = "≈ " if approx else ""
+    mark = "≈ " if approx else ""
     return Markup('<time datetime="{}" title="{}{}">{}{}</time>').format(
-        tongue().iso(at_us), about, tongue().at(at_us), about, ago(at_us, now_us)
+        tongue().iso(at_us), mark, tongue().at(at_us), mark, ago(at_us, now_us)
     )
 
 
 def presence(of: TagPresence, now_us: int) -> Markup:
-    """How long a tag lay there, in words: "seen 212 times, until 14:05, best -41 dBm"."""
+    """The presence of a tag in words: "seen 212 times, until 14:05, best -41 dBm"."""
     times = f"{of.seen} times" if of.seen != 1 else "once"
     signal = "" if of.signal_dbm is None else f", best {of.signal_dbm} dBm"
     return Markup('seen {}, until <time datetime="{}" title="{}">{}</time>{}').format(
@@ -86,17 +86,17 @@ def presence(of: TagPresence, now_us: int) -> Markup:
 
 
 def since(at_us: int | None, now_us: int, *, approx: bool = False) -> Markup:
-    """How long since a time, with the time behind it."""
+    """The duration since a time; its title is the absolute time."""
     if at_us is None:
         return Markup("")
-    about = "≈ " if approx else ""
+    mark = "≈ " if approx else ""
     return Markup('<time datetime="{}" title="since {}{}">{}{}</time>').format(
-        tongue().iso(at_us), about, tongue().at(at_us), about, duration((now_us - at_us) // 1_000_000)
+        tongue().iso(at_us), mark, tongue().at(at_us), mark, duration((now_us - at_us) // 1_000_000)
     )
 
 
 def sentence(words: tuple[str | LinkedWord, ...]) -> Markup:
-    """A sentence whose named words lead to what they name."""
+    """A sentence with its linked words as links."""
     return Markup("").join(_word(word) for word in words)
 
 
@@ -110,13 +110,13 @@ def _word(word: str | LinkedWord) -> Markup:
 
 
 def plural(count: int, one: str, several: str | None = None) -> str:
-    """A number with its word, in the shop's locale."""
+    """A number with its noun, in the shop's locale."""
     return tongue().plural(count, one, several)
 
 
 @blueprint.app_context_processor
 def words() -> dict[str, Any]:
-    """What every template may use."""
+    """The variables of every template."""
     return {
         "visitor": visitor(),
         "now_us": running().clock.utc_us(),

@@ -15,8 +15,8 @@ sys.path[:0] = [str(TESTS / "support"), str(TESTS / "station" / "fixtures")]
 
 from browser import a_browser, a_page, is_live  # noqa: E402 - the folders are on the path only now
 from running_hub import RunningHub  # noqa: E402
+from shop_writer import ShopWriter  # noqa: E402
 from station_process import Daemon  # noqa: E402
-from told import Told  # noqa: E402
 
 from server.db.store import Store  # noqa: E402
 from server.ops.bootstrap import initialise  # noqa: E402
@@ -36,12 +36,12 @@ def shop(path: Path) -> str:
     """A hub's database with the small shop and its orders; the token of the station."""
     store = Store(path)
     initialise(store)
-    told = Told(store)
-    told.small_shop()
+    shop_writer = ShopWriter(store)
+    shop_writer.small_shop()
     for number in range(SCANS):
-        told.release(f"WO-{number}")
-    token = told.station("saw-1")
-    told.settle()
+        shop_writer.release(f"WO-{number}")
+    token = shop_writer.station("saw-1")
+    shop_writer.settle()
     store.close()
     return token
 

@@ -72,21 +72,21 @@ def exchange(request: bytes, reply: bytes) -> dict[str, object]:
 
 def make_hub(folder: Path) -> str:
     """A hub with a small shop in it; the token of its station."""
-    from told import Told
+    from shop_writer import ShopWriter
 
     from server.db.store import Store
     from server.ops.bootstrap import initialise
 
     store = Store(folder / "hub.db")
     initialise(store)
-    told = Told(store)
-    told.small_shop()
+    shop_writer = ShopWriter(store)
+    shop_writer.small_shop()
     for order in ("WO-1", "WO-2"):
-        told.release(order, qty=40)
-        told.scan(order, "saw", told.ago(hours=30))
-    told.scan("WO-1", "deburr", told.ago(hours=4))
-    told.settle()
-    token = told.station("saw-1")
+        shop_writer.release(order, qty=40)
+        shop_writer.scan(order, "saw", shop_writer.ago(hours=30))
+    shop_writer.scan("WO-1", "deburr", shop_writer.ago(hours=4))
+    shop_writer.settle()
+    token = shop_writer.station("saw-1")
     store.close()
     return token
 

@@ -19,7 +19,7 @@ import pytest
 from running_hub import RunningHub
 
 from tests.compat.releases import VERSIONS, Release, endpoint_of
-from tests.station.fixtures.fake_hub import TOKEN, StandIn
+from tests.station.fixtures.fake_hub import TOKEN, FakeHub
 from tests.station.fixtures.station_process import Daemon
 
 pytestmark = [pytest.mark.host, pytest.mark.xdist_group("wire")]
@@ -125,7 +125,7 @@ def test_this_hub_answers_every_request_of_an_old_station_as_that_station_takes_
         hub.stop()
 
 
-class OldHub(StandIn):
+class OldHub(FakeHub):
     """A hub that answers with the fields that the recorded one used, and with no other."""
 
     def __init__(self, release: Release) -> None:

@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 import pytest
+from shop_writer import ShopWriter
 from sqlalchemy import func, select
-from told import Told
 
 from drivers.decode.capture_file import CaptureError, CaptureEvent, CaptureReader
 from server.db.position_signal import PositionSignal
@@ -148,11 +148,11 @@ def version_one(tmp_path_factory: pytest.TempPathFactory) -> Path:
     store = Store(folder / "hub.db")
     initialise(store)
     save_location(store)
-    told = Told(store)
-    told.small_shop()
+    shop_writer = ShopWriter(store)
+    shop_writer.small_shop()
     for number in range(TAGS):
-        told.scan(f"3C{number:08X}", "saw", told.ago(hours=20) + number * 60_000_000, scheme="uid")
-    told.settle()
+        shop_writer.scan(f"3C{number:08X}", "saw", shop_writer.ago(hours=20) + number * 60_000_000, scheme="uid")
+    shop_writer.settle()
     store.close()
     with closing(sqlite3.connect(folder / "hub.db")) as raw:
         raw.execute("ALTER TABLE event_state DROP COLUMN since_ns")

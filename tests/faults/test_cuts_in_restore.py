@@ -5,7 +5,7 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
-from told import Told
+from shop_writer import ShopWriter
 
 from server.db.store import Store
 from server.ledger.ingest import last_pos
@@ -25,13 +25,13 @@ def killed(tmp_path_factory: pytest.TempPathFactory) -> Path:
     work, folder = tmp_path_factory.mktemp("work"), tmp_path_factory.mktemp("killed")
     with closing(Store(work / "hub.db")) as store:
         initialise(store)
-        told = Told(store)
-        told.small_shop()
-        told.scan("WO-1", "saw", told.ago(hours=2))
-        told.settle()
+        shop_writer = ShopWriter(store)
+        shop_writer.small_shop()
+        shop_writer.scan("WO-1", "saw", shop_writer.ago(hours=2))
+        shop_writer.settle()
         back_up(str(store.path), folder / "copy.db", 0)
-        told.scan("WO-1", "weld", told.ago(hours=1))
-        told.settle()
+        shop_writer.scan("WO-1", "weld", shop_writer.ago(hours=1))
+        shop_writer.settle()
         for name in ("hub.db", "hub.db-wal", "hub.db.high"):
             shutil.copyfile(work / name, folder / name)
     return folder

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 from running_hub import RunningHub
-from told import Told
+from shop_writer import ShopWriter
 
 from server.db.store import Store
 from server.ops.bootstrap import initialise
@@ -25,11 +25,11 @@ def rooms(tmp_path: Path) -> Iterator[tuple[RunningHub, Daemon]]:
     """A hub that knows one order of 100, and a station with its token; neither runs yet."""
     store = Store(tmp_path / "hub.db")
     initialise(store)
-    told = Told(store)
-    told.small_shop()
-    told.release(ORDER, qty=100)
-    (tmp_path / "token").write_text(told.station("saw-1"))
-    told.settle()
+    shop_writer = ShopWriter(store)
+    shop_writer.small_shop()
+    shop_writer.release(ORDER, qty=100)
+    (tmp_path / "token").write_text(shop_writer.station("saw-1"))
+    shop_writer.settle()
     store.close()
     with ExitStack() as stack:
         hub = RunningHub(tmp_path / "hub.db").start().ready()

@@ -100,8 +100,8 @@ def a_log() -> ALog:
 
 
 @pytest.fixture
-def take(store: Store) -> Callable[..., BatchAppended | BatchRefused]:
-    """Append a batch as the hub does, with the log's row made where it is new."""
+def append_batch(store: Store) -> Callable[..., BatchAppended | BatchRefused]:
+    """Append a batch as the hub does; the row of a new log is inserted first."""
 
     def taken(batch: EventBatch, **limits: int) -> BatchAppended | BatchRefused:
         with store.write() as connection:
@@ -112,8 +112,8 @@ def take(store: Store) -> Callable[..., BatchAppended | BatchRefused]:
 
 
 @dataclass
-class Desk:
-    """A hub's application with everything that may knock at it: tokens, people, nobody."""
+class HubApp:
+    """A hub's application with its clients: stations, tokens, signed-in persons and anonymous clients."""
 
     app: Flask
     store: Store
@@ -128,11 +128,11 @@ class Desk:
         with self.store.write() as connection:
             return bearer(accounts.add_token(connection, None, roles, clock.utc_us()))
 
-    def nobody(self) -> FlaskClient:
+    def anonymous(self) -> FlaskClient:
         return self.app.test_client()
 
     def person(self, roles: str, name: str | None = None) -> FlaskClient:
-        """A browser in which somebody with these roles has signed in by a link."""
+        """A browser session of a new person with these roles, signed in by a link."""
         with self.store.write() as connection:
             key = accounts.add_person(connection, name or f"person-{next(self._numbers)}", roles, None, clock.utc_us())
             secret = accounts.make_link(connection, key, clock.utc_us())
@@ -164,19 +164,19 @@ def limits() -> HubLimits:
 
 
 @pytest.fixture
-def open_desk(store: Store, limits: HubLimits) -> Callable[[HubConfig], Desk]:
-    def opened(config: HubConfig) -> Desk:
+def open_hub_app(store: Store, limits: HubLimits) -> Callable[[HubConfig], HubApp]:
+    def opened(config: HubConfig) -> HubApp:
         app = create_app(config, store, limits=limits)
         app.testing = False  # errors are answered, as in the shop
-        return Desk(app, store, config)
+        return HubApp(app, store, config)
 
     return opened
 
 
 @pytest.fixture
-def desk(open_desk: Callable[[HubConfig], Desk]) -> Desk:
-    """A hub on loopback, where everybody may read."""
-    return open_desk(HubConfig())
+def hub_app(open_hub_app: Callable[[HubConfig], HubApp]) -> HubApp:
+    """A hub on loopback: every client may read."""
+    return open_hub_app(HubConfig())
 
 
 @pytest.fixture

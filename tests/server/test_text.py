@@ -27,14 +27,17 @@ def machine():
 
 
 @pytest.mark.parametrize(
-    ("count", "events", "wait", "were", "anchors"),
-    [(1, "1 event", "waits", "1 more was", "1 anchor was"), (2, "2 events", "wait", "2 more were", "2 anchors were")],
+    ("count", "events", "wait", "are", "were", "anchors"),
+    [
+        (1, "1 event", "waits", "is", "1 more was", "1 anchor was"),
+        (2, "2 events", "wait", "are", "2 more were", "2 anchors were"),
+    ],
 )
-def test_the_sentences_of_healthz(store, take, a_log, machine, count, events, wait, were, anchors):
+def test_the_sentences_of_healthz(store, append_batch, a_log, machine, count, events, wait, are, were, anchors):
     with store.write() as connection:
         keep_time(connection, machine.clock, start=True)
     Projector(store, PositionSignal()).drain()
-    take(a_log.batch(1, count))
+    append_batch(a_log.batch(1, count))
     machine.clock.wait(121)
     beat = {"station": "saw-1", "seen_us": machine.clock.utc_us(), "waiting": count, "oldest_waiting_s": 660}
     lost = {"log_id": a_log.log_id, "from_seq": 5, "to_seq": 4 + count, "seen_us": 0}
@@ -50,7 +53,7 @@ def test_the_sentences_of_healthz(store, take, a_log, machine, count, events, wa
         f"The pages have not moved for 2 min: {events} {wait}. See the hub's log.",
         f"{were} set aside.",
         f"Station saw-1 is connected, but its events do not come in: {events} {wait}, the oldest for 11 min.",
-        f"{events} lost for ever: {span}.",
+        f"{events} {are} permanently lost: {span}.",
     ]
 
 
@@ -74,11 +77,11 @@ def test_the_sentences_of_alerts(count, times, numbers, safe, scans, items):
     assert clock.sentence.endswith(f" {items}")
 
 
-def test_the_errors_of_requests(desk, a_log):
-    path, station = f"/api/v1/logs/{a_log.log_id.hex()}/events", desk.station()
+def test_the_errors_of_requests(hub_app, a_log):
+    path, station = f"/api/v1/logs/{a_log.log_id.hex()}/events", hub_app.station()
 
     def came(**sent):
-        return desk.nobody().post(path, headers=station, **sent).json["error"]["came"]
+        return hub_app.anonymous().post(path, headers=station, **sent).json["error"]["came"]
 
     hashes = [own.hex() for own in a_log.hashes]
     assert came(json=a_log.body(1, 2, hashes=hashes[:1])) == "1 hash for 2 events"
@@ -103,8 +106,8 @@ def test_the_mistakes_of_a_shop_folder():
 
 
 @pytest.mark.parametrize(("count", "events"), [(1, "1 event"), (2, "2 events")])
-def test_the_answers_of_commands(store, take, a_log, tmp_path, count, events):
-    take(a_log.batch(1, count))
+def test_the_answers_of_commands(store, append_batch, a_log, tmp_path, count, events):
+    append_batch(a_log.batch(1, count))
     store.close()
 
     def output(*arguments):

@@ -35,8 +35,8 @@ from tests.simulation.world import MachineClock, PowerCut, World
 SECTOR = 512
 
 
-class InlineInbox(WorkQueue[Any]):
-    """An inbox whose chores are done at once: there is no other thread that could wait for them."""
+class InlineWorkQueue(WorkQueue[Any]):
+    """A work queue that executes each chore at once: there is no other thread that could wait for it."""
 
     do: Callable[[], None]
     died: BaseException | None = None
@@ -170,18 +170,18 @@ class SimStation:
         )  # fmt: skip
         self.journal.chance, self.journal.full = self.world.random, self.full
         self.journal.pruned = self._pruned
-        self.inbox = InlineInbox()
+        self.work_queue = InlineWorkQueue()
         snapshot, items = self.journal.snapshot(), self.journal.items()
         self.shop = ShopState(read_shop(snapshot[1] if snapshot else None), items.rows)
         self.scan = ScanPipeline(
-            self.journal, self.inbox, self.recorder, self._say, self.clock.boot_ns,
+            self.journal, self.work_queue, self.recorder, self._say, self.clock.boot_ns,
             rules=rule_context(snapshot[1] if snapshot else None, items.rows, complete=items.complete),
             settings=BenchSettings(), restart=read_restart_state(self.journal, self.recorder.boot),
         )  # fmt: skip
-        self.inbox.do = self.scan.work_between_scans
+        self.work_queue.do = self.scan.work_between_scans
         generation = self.generation
         wire = SimWire(self.world, self._hub, lambda: self.on and self.generation == generation, self.weather)
-        target = MasterDataTarget(self.journal, self.inbox, self.scan, self.shop, lambda: None)
+        target = MasterDataTarget(self.journal, self.work_queue, self.scan, self.shop, lambda: None)
         host = SyncHost(config, self.recorder, target, self.state)
         self.link = SyncThread(host, self.world.random.random, lambda _ca: wire)  # type: ignore[arg-type]
         self.count_time()
@@ -189,7 +189,7 @@ class SimStation:
 
     def count_time(self) -> None:
         """Count how long the log has been in use, as the daemon does at least once an hour."""
-        self.inbox.submit(self.journal.count_time)
+        self.work_queue.submit(self.journal.count_time)
 
     def power_off(self) -> None:
         """The power goes: what runs ends where it is, and the card stays as it is."""
@@ -280,7 +280,7 @@ class SimStation:
                 self.power_off()
             return
         except InterruptedError:
-            self.on_end(self, self.inbox.died)
+            self.on_end(self, self.work_queue.died)
             if generation == self.generation:
                 self.crash()
             return

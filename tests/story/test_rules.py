@@ -10,7 +10,7 @@ import pytest
 from browser import a_browser, a_page, is_live
 from playwright.sync_api import expect
 from running_hub import RunningHub
-from told import STAGES, Told
+from shop_writer import STAGES, ShopWriter
 
 from server.db.store import Store
 from station.core.ledger.rules import RULES
@@ -29,11 +29,11 @@ class Floor:
         db = folder / "hub.db"
         self.hub = RunningHub(db)
         store = Store(db)
-        told = Told(store)
-        told.small_shop()
+        shop_writer = ShopWriter(store)
+        shop_writer.small_shop()
         for rule in RULES:
-            told.say("rule.define", 0, rule=rule.name, on=True)
-            told.release(rule.name, qty=PIECES)
+            shop_writer.say("rule.define", 0, rule=rule.name, on=True)
+            shop_writer.release(rule.name, qty=PIECES)
         store.close()
         self.hub.start().ready()
         token = folder / "token"

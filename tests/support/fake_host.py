@@ -1,4 +1,4 @@
-"""A machine in a test's hand: clocks that only the test moves, ids that count up, and a backup disk of one's choice."""
+"""A fake machine: clocks that only the test moves, ids that count up, and a backup disk of one's choice."""
 
 import itertools
 from collections.abc import Iterator

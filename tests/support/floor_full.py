@@ -3,7 +3,7 @@
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from told import Told
+from shop_writer import ShopWriter
 
 HOSTILE = (
     b"<script>window.pwned=1</script>",
@@ -22,19 +22,19 @@ HOSTILE = (
 )
 
 
-def full_floor(told: Told, orders: int = 24) -> None:
+def full_floor(shop_writer: ShopWriter, orders: int = 24) -> None:
     """Ten days of the small shop, told into the ledger. Two stages have limits, three have targets."""
-    told.small_shop(
+    shop_writer.small_shop(
         saw={"limit": 6, "target_s": 14_400},
         deburr={"limit": 4, "target_s": 86_400},
         test={"target_s": 28_800},
     )
-    told.say("cost.set", 0, component="bar", basis="unit", micros=2_345_679)  # so that nothing comes out even
+    shop_writer.say("cost.set", 0, component="bar", basis="unit", micros=2_345_679)  # so that nothing comes out even
     for name in ("skipped", "overrun"):
-        told.say("rule.define", 0, rule=name, on=True)
+        shop_writer.say("rule.define", 0, rule=name, on=True)
     scans: list[tuple[int, str | bytes, str, dict[str, Any]]] = []
     released: list[tuple[str, str, int, dict[str, Any]]] = []
-    today = datetime.fromtimestamp(told.now_us / 1_000_000, UTC).date()
+    today = datetime.fromtimestamp(shop_writer.now_us / 1_000_000, UTC).date()
     for n in range(orders):
         order = f"WO-{1001 + n}"
         due = (today + timedelta(days=n % 9 - 2)).isoformat()
@@ -43,15 +43,15 @@ def full_floor(told: Told, orders: int = 24) -> None:
         released.append((order, product, 20 + n, fields))
         stages = ("saw", "deburr", "test", "pack")[: n % 5]
         for step, stage in enumerate(stages):
-            scans.append((told.ago(days=4 - step, hours=n % 7), order, stage, {"operator": "K7"}))
+            scans.append((shop_writer.ago(days=4 - step, hours=n % 7), order, stage, {"operator": "K7"}))
         if n % 6 == 3 and stages:
             held = {"action": "hold", "reason": "burr", "operator": "K7"}
-            scans.append((told.ago(hours=5), order, stages[-1], held))
+            scans.append((shop_writer.ago(hours=5), order, stages[-1], held))
         if n % 6 == 2 and stages:
-            scans.append((told.ago(hours=3), order, stages[-1], {"action": "scrap", "qty_milli": 2_000}))
-    told.release_all(released)
-    scans.append((told.ago(minutes=30), "WO-1001", "test", {}))  # without Saw and Deburr
-    scans += [(told.ago(minutes=20 - n), label, "saw", {}) for n, label in enumerate(HOSTILE)]
+            scans.append((shop_writer.ago(hours=3), order, stages[-1], {"action": "scrap", "qty_milli": 2_000}))
+    shop_writer.release_all(released)
+    scans.append((shop_writer.ago(minutes=30), "WO-1001", "test", {}))  # without Saw and Deburr
+    scans += [(shop_writer.ago(minutes=20 - n), label, "saw", {}) for n, label in enumerate(HOSTILE)]
     for at_us, code, stage, fields in sorted(scans, key=lambda each: each[0]):
-        told.scan(code, stage, at_us, **fields)
-    told.settle()
+        shop_writer.scan(code, stage, at_us, **fields)
+    shop_writer.settle()

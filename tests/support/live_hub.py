@@ -9,7 +9,7 @@ from typing import Any
 import urllib3
 from floor_full import full_floor
 from running_hub import RunningHub
-from told import Told
+from shop_writer import ShopWriter
 
 from server.auth import accounts
 from server.db.store import Store
@@ -28,12 +28,12 @@ class LiveHub:
     def __init__(self, folder: Path) -> None:
         store = Store(folder / "hub.db")
         initialise(store)
-        told = Told(store)
-        full_floor(told)
-        self._token = told.station("live-1")
+        shop_writer = ShopWriter(store)
+        full_floor(shop_writer)
+        self._token = shop_writer.station("live-1")
         with store.write() as connection:
-            person = accounts.add_person(connection, "Mara Weiss", "administer", None, told.now_us)
-            secret = accounts.make_link(connection, person, told.now_us)
+            person = accounts.add_person(connection, "Mara Weiss", "administer", None, shop_writer.now_us)
+            secret = accounts.make_link(connection, person, shop_writer.now_us)
         store.close()
         self.running = RunningHub(folder / "hub.db").start()
         self.url = self.running.url

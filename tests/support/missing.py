@@ -1,4 +1,4 @@
-"""What a test needs and this machine has not: passed over on a desk, a failure in the pipeline."""
+"""What a test needs and this machine has not: skipped on a developer's machine, a failure in the pipeline."""
 
 import os
 from typing import NoReturn

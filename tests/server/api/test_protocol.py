@@ -17,12 +17,12 @@ BOOT = "6f1c2a50-8d4e-4c09-9a51-0d2f1f3c7b11"
 
 
 @pytest.fixture
-def saw(desk):
+def saw(hub_app):
     """Station saw-1's knock: (status, body) of a POST."""
-    token = desk.station()
+    token = hub_app.station()
 
     def knock(path, body, headers=token):
-        answer = desk.nobody().post(f"/api/v1/{path}", json=body, headers=headers)
+        answer = hub_app.anonymous().post(f"/api/v1/{path}", json=body, headers=headers)
         return answer.status_code, answer.json
 
     knock.token = token
@@ -155,17 +155,17 @@ def test_a_log_id_that_is_none_is_a_404(saw, a_log):
     assert saw(f"logs/{a_log.log_id.hex().upper()}00/events", a_log.body())[0] == 404
 
 
-def test_a_log_of_another_device_is_a_403_and_an_alarm(desk, saw, a_log):
+def test_a_log_of_another_device_is_a_403_and_an_alarm(hub_app, saw, a_log):
     path = f"logs/{a_log.log_id.hex()}/events"
     assert saw(path, a_log.body())[0] == 200
-    other = desk.station("saw-2")
+    other = hub_app.station("saw-2")
     status, body = saw(path, a_log.body(), other)
     assert (status, body["error"]["came"]) == (
         403,
         f"log {a_log.log_id.hex()} belongs to station 'saw-1', on another device; this token is of station 'saw-2'",
     )
     assert saw("session", {"log": a_log.log_id.hex()}, other)[0] == 403
-    health = desk.nobody().get("/healthz")
+    health = hub_app.anonymous().get("/healthz")
     assert (health.status_code, health.json["wrong"]) == (
         503,
         ["Station saw-2 sends another device's log: look for a copied card."],
@@ -182,21 +182,21 @@ def test_nobody_sends_without_a_stations_token(saw, a_log, headers):
     assert set(body["error"]) == {"came", "expected", "do"}
 
 
-def test_a_revoked_station_is_turned_away_at_once(desk, saw, a_log):
+def test_a_revoked_station_is_turned_away_at_once(hub_app, saw, a_log):
     from server.ops import admin_commands
     from server.ops.control_protocol import ControlReply, ControlRequest
 
     assert saw("heartbeat", {})[0] == 200
-    assert admin_commands.handle(desk.store, ControlRequest("station revoke", {"name": "saw-1"})) == ControlReply()
+    assert admin_commands.handle(hub_app.store, ControlRequest("station revoke", {"name": "saw-1"})) == ControlReply()
     assert saw("heartbeat", {})[0] == 401
 
 
-def test_gzip_is_unpacked_within_limits(desk, saw, a_log):
+def test_gzip_is_unpacked_within_limits(hub_app, saw, a_log):
     path = f"/api/v1/logs/{a_log.log_id.hex()}/events"
 
     def send(raw, encoding="gzip"):
         headers = {**saw.token, "Content-Encoding": encoding, "Content-Type": "application/json"}
-        answer = desk.nobody().post(path, data=raw, headers=headers)
+        answer = hub_app.anonymous().post(path, data=raw, headers=headers)
         return answer.status_code
 
     packed = gzip.compress(json.dumps(a_log.body()).encode())
@@ -207,8 +207,8 @@ def test_gzip_is_unpacked_within_limits(desk, saw, a_log):
     assert send(packed) == 200
 
 
-def test_a_body_above_the_limit_is_a_413(desk, saw):
-    answer = desk.nobody().post(
+def test_a_body_above_the_limit_is_a_413(hub_app, saw):
+    answer = hub_app.anonymous().post(
         "/api/v1/heartbeat", data=b" " * (1024 * 1024 + 1), headers={**saw.token, "Content-Type": "application/json"}
     )
     assert (answer.status_code, answer.json["error"]["expected"]) == (413, "at most 1048576 bytes")
@@ -218,12 +218,12 @@ def test_a_body_above_the_limit_is_a_413(desk, saw):
     "raw",
     [b"", b"\x00", b"[]", b'{"log":', b"[" * 100_000, b'{"a":' * 100_000, b'{"log":1e999}', b'{"log":"\xff"}', b"nul"],
 )
-def test_a_body_that_is_no_body_is_a_400(desk, saw, raw):
+def test_a_body_that_is_no_body_is_a_400(hub_app, saw, raw):
     headers = {**saw.token, "Content-Type": "application/json"}
-    assert desk.nobody().post("/api/v1/session", data=raw, headers=headers).status_code == 400
+    assert hub_app.anonymous().post("/api/v1/session", data=raw, headers=headers).status_code == 400
 
 
-def test_the_last_heartbeat_of_a_station_is_kept(desk, saw, a_log):
+def test_the_last_heartbeat_of_a_station_is_kept(hub_app, saw, a_log):
     beat = {
         "log": a_log.log_id.hex(),
         "tip_seq": 9,
@@ -239,13 +239,13 @@ def test_the_last_heartbeat_of_a_station_is_kept(desk, saw, a_log):
     assert saw("heartbeat", {**beat, "waiting": 0})[1]["wait_ms"] == 30_000
     status, body = saw("heartbeat", beat)
     assert (status, body["wait_ms"]) == (200, 5_000)
-    (row,) = desk.nobody().get("/api/v1/stations").json["stations"]
+    (row,) = hub_app.anonymous().get("/api/v1/stations").json["stations"]
     kept = row["heartbeat"]
     assert kept.pop("seen_us") <= clock.utc_us()
     assert kept == {**beat, "oldest_waiting_s": 12}
 
 
-def test_every_answer_says_where_the_ledger_is(desk, saw, a_log):
+def test_every_answer_says_where_the_ledger_is(hub_app, saw, a_log):
     log = a_log.log_id.hex()
     sent = saw(f"logs/{log}/events", a_log.body())[1]
     place = (sent["hub_epoch"], sent["head"])
@@ -255,10 +255,13 @@ def test_every_answer_says_where_the_ledger_is(desk, saw, a_log):
     assert saw("heartbeat", {"log": "ab" * 16, "tip_seq": 9})[1]["accepted_thru"] == 0, "a log that is not known here"
     assert saw("heartbeat", {})[1]["accepted_thru"] is None
     for path in ("snapshot", "items/changes"):
-        body = desk.nobody().get(f"/api/v1/{path}", headers=saw.token).json
+        body = hub_app.anonymous().get(f"/api/v1/{path}", headers=saw.token).json
         assert (body["epoch"], body["head"]) == place, path
-    unchanged = {**saw.token, "If-None-Match": desk.nobody().get("/api/v1/snapshot", headers=saw.token).headers["ETag"]}
-    headers = desk.nobody().get("/api/v1/snapshot", headers=unchanged).headers
+    unchanged = {
+        **saw.token,
+        "If-None-Match": hub_app.anonymous().get("/api/v1/snapshot", headers=saw.token).headers["ETag"],
+    }
+    headers = hub_app.anonymous().get("/api/v1/snapshot", headers=unchanged).headers
     assert (headers["Wipline-Epoch"], headers["Wipline-Head"]) == (str(place[0]), place[1])
 
 
@@ -270,12 +273,12 @@ def test_a_station_whose_end_lies_in_a_declared_gap_sends_what_it_has_in_a_new_l
     assert saw("session", older_card)[1]["do"] == "reidentify"
 
 
-def test_definitions_have_a_version_and_are_sent_once(desk, saw, a_log):
-    first = desk.nobody().get("/api/v1/snapshot", headers=saw.token)
+def test_definitions_have_a_version_and_are_sent_once(hub_app, saw, a_log):
+    first = hub_app.anonymous().get("/api/v1/snapshot", headers=saw.token)
     etag = first.headers["ETag"]
     version = saw("session", {"log": a_log.log_id.hex()})[1]["snapshot_version"]
     assert (first.status_code, etag) == (200, f'"{version}"')
-    again = desk.nobody().get("/api/v1/snapshot", headers={**saw.token, "If-None-Match": etag})
+    again = hub_app.anonymous().get("/api/v1/snapshot", headers={**saw.token, "If-None-Match": etag})
     assert (again.status_code, again.data) == (304, b"")
 
 
@@ -291,19 +294,46 @@ def test_a_body_that_names_another_station_is_refused(saw, a_log):
         assert saw(path, {**body, "station": "saw-1"})[0] == 200, path
 
 
-def test_a_connected_station_whose_events_do_not_come_in_is_an_alarm(desk, saw):
+def test_a_connected_station_whose_events_do_not_come_in_is_an_alarm(hub_app, saw):
     saw("heartbeat", {"waiting": 7, "oldest_waiting_s": 720})
-    assert desk.nobody().get("/healthz").json["wrong"] == [
+    assert hub_app.anonymous().get("/healthz").json["wrong"] == [
         "Station saw-1 is connected, but its events do not come in: 7 events wait, the oldest for 12 min."
     ]
 
 
-def test_forks_and_gaps_are_alarms_too(desk, saw, a_log):
+def test_forks_and_gaps_are_alarms_too(hub_app, saw, a_log):
     log = a_log.log_id.hex()
     saw(f"logs/{log}/events", a_log.body())
     saw(f"logs/{log}/events", a_log.forked(3).write("other").body(4))
     saw("session", {"log": "ab" * 16, "tip_seq": 9, "tip_hash": "00" * 32, "pruned_thru": 5})
-    assert desk.nobody().get("/healthz").json["wrong"] == [
+    assert hub_app.anonymous().get("/healthz").json["wrong"] == [
         f"Two devices write log {log} of station saw-1: both are kept; give one a new card.",
-        f"5 events lost for ever: station saw-1, log {'ab' * 16}, from 1 to 5.",
+        f"5 events are permanently lost: station saw-1, log {'ab' * 16}, from 1 to 5.",
     ]
+
+
+def test_the_description_requires_each_field_that_an_answer_always_has(hub_app, saw, a_log):
+    schemas = hub_app.anonymous().get("/openapi.json").json["components"]["schemas"]
+    log = a_log.log_id.hex()
+    _, session = saw("session", {"log": log})
+    _, appended = saw(f"logs/{log}/events", a_log.body())
+    _, heartbeat = saw("heartbeat", {"log": log})
+    answers = {
+        "SessionAnswer": session,
+        "Limits": session["limits"],
+        "EventsAnswer": appended,
+        "EventVerdict": appended["verdicts"][0],
+        "HeartbeatAnswer": heartbeat,
+        "ItemsAnswer": hub_app.anonymous().get("/api/v1/items/changes", headers=saw.token).json,
+    }
+    assert {name: set(schemas[name]["required"]) for name in answers} == {
+        name: set(answer) for name, answer in answers.items()
+    }
+    assert [
+        name
+        for name, schema in schemas.items()
+        if name.endswith(("Answer", "Item")) and schema["required"] != list(schema["properties"])
+    ] == []
+    # Fields that a client may omit, and the field that an error has only for a batch, are optional.
+    assert schemas["SessionRequest"]["required"] == ["log"]
+    assert schemas["ErrorBody"]["required"] == ["came", "expected", "do"]

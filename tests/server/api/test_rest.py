@@ -14,11 +14,11 @@ from server.projection.worker import Projector
 
 
 @pytest.fixture
-def folded(store, desk):
+def folded(store, hub_app):
     """Fold everything that is there."""
 
     def fold():
-        projector = Projector(store, desk.app.extensions["wipline"].projected)
+        projector = Projector(store, hub_app.app.extensions["wipline"].projected)
         while projector.step():
             pass
 
@@ -29,9 +29,9 @@ def release(order="WO-1", qty_milli=5_000):
     return {"what": "order.release", "data": {"order": order, "product": "bracket", "qty_milli": qty_milli}}
 
 
-def test_entries_are_written_by_whom_the_token_names(desk, rows):
-    token = desk.token("supervise")
-    answer = desk.nobody().post("/api/v1/entries", json={"entries": [release("A"), release("B")]}, headers=token)
+def test_entries_are_written_by_whom_the_token_names(hub_app, rows):
+    token = hub_app.token("supervise")
+    answer = hub_app.anonymous().post("/api/v1/entries", json={"entries": [release("A"), release("B")]}, headers=token)
     assert answer.status_code == 200
     log = answer.json["log"]
     assert answer.json == {
@@ -40,7 +40,7 @@ def test_entries_are_written_by_whom_the_token_names(desk, rows):
         "seq": 3,
         "pos": 3,
     }
-    one = desk.nobody().post("/api/v1/entries", json={**release("C"), "by": "Kim"}, headers=token)
+    one = hub_app.anonymous().post("/api/v1/entries", json={**release("C"), "by": "Kim"}, headers=token)
     assert one.json["entries"] == [{"log": log, "seq": 4, "pos": 4}]
     from sqlalchemy import select
 
@@ -63,14 +63,14 @@ def test_entries_are_written_by_whom_the_token_names(desk, rows):
         ({"what": "person.define", "data": {"person": "x"}}, 403, "person.define by token-1"),
     ],
 )
-def test_entries_that_do_not_fit_are_said(desk, body, status, came):
-    answer = desk.nobody().post("/api/v1/entries", json=body, headers=desk.token("supervise"))
+def test_entries_that_do_not_fit_are_said(hub_app, body, status, came):
+    answer = hub_app.anonymous().post("/api/v1/entries", json=body, headers=hub_app.token("supervise"))
     assert answer.status_code == status
     assert answer.json["error"]["came"].startswith(came)
 
 
-def test_every_address_of_ours_is_described(desk):
-    described = desk.nobody().get("/openapi.json").json
+def test_every_address_of_ours_is_described(hub_app):
+    described = hub_app.anonymous().get("/openapi.json").json
     assert described["openapi"].startswith("3.1")
     assert {
         "/api/v1/session",
@@ -90,8 +90,8 @@ def test_every_address_of_ours_is_described(desk):
     assert described["components"]["schemas"]["ErrorBody"]["properties"].keys() == {"came", "expected", "do", "seq"}
 
 
-def test_healthz_is_described_with_its_own_body_for_both_statuses(desk, store):
-    described = desk.nobody().get("/openapi.json").json
+def test_healthz_is_described_with_its_own_body_for_both_statuses(hub_app, store):
+    described = hub_app.anonymous().get("/openapi.json").json
     responses = described["paths"]["/healthz"]["get"]["responses"]
     body = {"application/json": {"schema": {"$ref": "#/components/schemas/HealthAnswer"}}}
     assert (responses["200"]["content"], responses["503"]["content"]) == (body, body)
@@ -101,9 +101,9 @@ def test_healthz_is_described_with_its_own_body_for_both_statuses(desk, store):
     assert answer.json.keys() == described["components"]["schemas"]["HealthAnswer"]["properties"].keys()
 
 
-def test_health_and_metrics_tell_where_the_ledger_and_the_projection_are(desk, folded):
-    desk.nobody().post("/api/v1/entries", json=release(), headers=desk.token("supervise"))
-    assert desk.nobody().get("/healthz").json == {
+def test_health_and_metrics_tell_where_the_ledger_and_the_projection_are(hub_app, folded):
+    hub_app.anonymous().post("/api/v1/entries", json=release(), headers=hub_app.token("supervise"))
+    assert hub_app.anonymous().get("/healthz").json == {
         "status": "ok",
         "wrong": [],
         "notes": ["No verified backup off the hub's disk: stations keep everything they send."],
@@ -112,12 +112,12 @@ def test_health_and_metrics_tell_where_the_ledger_and_the_projection_are(desk, f
         "projected_pos": 0,
     }
     folded()
-    lines = desk.nobody().get("/metrics").get_data(as_text=True).splitlines()
+    lines = hub_app.anonymous().get("/metrics").get_data(as_text=True).splitlines()
     assert {"wipline_ledger_pos 2.0", "wipline_projected_pos 2.0", "wipline_entries_total 1.0"} <= set(lines)
 
 
-def test_open_items_are_told_once_and_then_what_changed(desk, folded):
-    token, browser = desk.token("supervise"), desk.nobody()
+def test_open_items_are_told_once_and_then_what_changed(hub_app, folded):
+    token, browser = hub_app.token("supervise"), hub_app.anonymous()
     browser.post("/api/v1/entries", json={"entries": [release("A"), release("B", 7_000)]}, headers=token)
     folded()
     told = browser.get("/api/v1/items/changes").json
@@ -141,42 +141,42 @@ def test_open_items_are_told_once_and_then_what_changed(desk, folded):
 
 
 @pytest.mark.parametrize("limit", ["0", "1001", "x", "-1", "9" * 40])
-def test_a_list_takes_a_limit_within_limits(desk, limit):
-    assert desk.nobody().get(f"/api/v1/stations?limit={limit}").status_code == 400
+def test_a_list_takes_a_limit_within_limits(hub_app, limit):
+    assert hub_app.anonymous().get(f"/api/v1/stations?limit={limit}").status_code == 400
 
 
-def test_stations_come_in_pages(desk):
+def test_stations_come_in_pages(hub_app):
     for name in ("a", "b", "c"):
-        desk.station(name)
-    first = desk.nobody().get("/api/v1/stations?limit=2").json
+        hub_app.station(name)
+    first = hub_app.anonymous().get("/api/v1/stations?limit=2").json
     assert ([row["station"] for row in first["stations"]], first["cursor"]) == (["a", "b"], "b")
-    rest = desk.nobody().get("/api/v1/stations?limit=2&cursor=b").json
+    rest = hub_app.anonymous().get("/api/v1/stations?limit=2&cursor=b").json
     assert ([row["station"] for row in rest["stations"]], rest["cursor"]) == (["c"], None)
 
 
 @pytest.mark.parametrize("path", ["/nowhere", "/api/v1/nowhere", "/api/v1/session"])
-def test_an_error_has_one_shape_for_programs_and_a_page_for_people(desk, path):
-    answer = desk.nobody().get(path)
+def test_an_error_has_one_shape_for_programs_and_a_page_for_people(hub_app, path):
+    answer = hub_app.anonymous().get(path)
     assert answer.status_code == (405 if path.endswith("session") else 404)
     assert set(answer.json["error"]) == {"came", "expected", "do"}
-    page = desk.nobody().get(path, headers={"Accept": "text/html"})
+    page = hub_app.anonymous().get(path, headers={"Accept": "text/html"})
     assert page.mimetype == ("application/json" if path.startswith("/api/") else "text/html")
 
 
-def test_an_error_of_our_own_shows_no_trace(desk, caplog):
-    @desk.app.get("/defect")
+def test_an_error_of_our_own_shows_no_trace(hub_app, caplog):
+    @hub_app.app.get("/defect")
     @anybody
     def defect():
         return str(1 / 0)
 
-    answer = desk.nobody().get("/defect")
+    answer = hub_app.anonymous().get("/defect")
     assert (answer.status_code, answer.json["error"]["came"]) == (500, "an error of the hub itself")
     assert "ZeroDivisionError" in caplog.text
 
 
-def told(desk, query="", count=1, headers=None):
+def told(hub_app, query="", count=1, headers=None):
     """The first lines of an event stream, comments left out."""
-    answer = desk.nobody().get(f"/api/v1/events{query}", headers=headers)
+    answer = hub_app.anonymous().get(f"/api/v1/events{query}", headers=headers)
     assert answer.mimetype == "text/event-stream"
     lines, iterator = [], answer.iter_encoded()
     while len(lines) < count:
@@ -186,54 +186,54 @@ def told(desk, query="", count=1, headers=None):
     return lines
 
 
-def test_a_stream_tells_what_was_folded_since_a_cursor(desk, folded):
-    desk.nobody().post("/api/v1/entries", json=release("A"), headers=desk.token("supervise"))
+def test_a_stream_tells_what_was_folded_since_a_cursor(hub_app, folded):
+    hub_app.anonymous().post("/api/v1/entries", json=release("A"), headers=hub_app.token("supervise"))
     folded()
     expected = [
         'id: 1:1\nevent: ledger\ndata: {"pos":1,"station":"hub","kind":"anchor","item":null,"stage":null}',
         'id: 1:2\nevent: ledger\ndata: {"pos":2,"station":"hub","kind":"entry","item":"A","stage":null}',
     ]
-    assert told(desk, "?after=1:0", 2) == expected
-    assert told(desk, "", 1, {"Last-Event-ID": "1:1"}) == expected[1:]
+    assert told(hub_app, "?after=1:0", 2) == expected
+    assert told(hub_app, "", 1, {"Last-Event-ID": "1:1"}) == expected[1:]
 
 
-def test_a_stream_of_another_epoch_is_told_to_load_anew(desk):
-    assert told(desk, "?after=7:3") == ["id: 1:0\nevent: reload\ndata: {}"]
+def test_a_stream_of_another_epoch_is_told_to_load_anew(hub_app):
+    assert told(hub_app, "?after=7:3") == ["id: 1:0\nevent: reload\ndata: {}"]
 
 
 @pytest.mark.parametrize("limits", [HubLimits(max_behind=1)])
-def test_a_stream_that_is_far_behind_is_told_to_load_anew(desk, folded):
-    desk.nobody().post("/api/v1/entries", json=release("A"), headers=desk.token("supervise"))
+def test_a_stream_that_is_far_behind_is_told_to_load_anew(hub_app, folded):
+    hub_app.anonymous().post("/api/v1/entries", json=release("A"), headers=hub_app.token("supervise"))
     folded()
-    assert told(desk, "?after=1:0") == ["id: 1:2\nevent: reload\ndata: {}"]
+    assert told(hub_app, "?after=1:0") == ["id: 1:2\nevent: reload\ndata: {}"]
 
 
-def test_a_stream_hears_of_an_event_when_it_is_folded(desk, folded):
+def test_a_stream_hears_of_an_event_when_it_is_folded(hub_app, folded):
     heard = []
-    listener = threading.Thread(target=lambda: heard.extend(told(desk, "?after=1:0", 2)))
+    listener = threading.Thread(target=lambda: heard.extend(told(hub_app, "?after=1:0", 2)))
     listener.start()
-    desk.nobody().post("/api/v1/entries", json=release("A"), headers=desk.token("supervise"))
+    hub_app.anonymous().post("/api/v1/entries", json=release("A"), headers=hub_app.token("supervise"))
     folded()
     listener.join(10)
     assert [line.partition("\n")[0] for line in heard] == ["id: 1:1", "id: 1:2"]
 
 
 @pytest.mark.parametrize("limits", [HubLimits(max_streams=1)])
-def test_a_stream_ends_when_the_hub_does_and_frees_its_seat(desk):
-    first = desk.nobody().get("/api/v1/events")
-    full = desk.nobody().get("/api/v1/events")
+def test_a_stream_ends_when_the_hub_does_and_frees_its_seat(hub_app):
+    first = hub_app.anonymous().get("/api/v1/events")
+    full = hub_app.anonymous().get("/api/v1/events")
     assert (full.status_code, full.headers["Retry-After"]) == (503, "3")
     assert (full.json["error"]["came"], full.json["error"]["expected"]) == ("one more event stream", "at most 1")
-    desk.app.extensions["wipline"].projected.close()
+    hub_app.app.extensions["wipline"].projected.close()
     assert next(iter(first.iter_encoded())) == b"retry: 2000\n\n"
     first.close()
     first.close()
-    assert desk.nobody().get("/api/v1/events").status_code == 200
+    assert hub_app.anonymous().get("/api/v1/events").status_code == 200
 
 
-def test_a_stream_of_a_page_that_went_away_ends_by_itself(desk):
+def test_a_stream_of_a_page_that_went_away_ends_by_itself(hub_app):
     here, there = socket.socketpair()
-    stays = desk.nobody().get("/api/v1/events", environ_overrides={"gunicorn.socket": here}).iter_encoded()
+    stays = hub_app.anonymous().get("/api/v1/events", environ_overrides={"gunicorn.socket": here}).iter_encoded()
     assert next(stays) == b"retry: 2000\n\n"
     assert next(stays).startswith(b": from")
     there.close()
@@ -241,11 +241,11 @@ def test_a_stream_of_a_page_that_went_away_ends_by_itself(desk):
     here.close()
 
 
-def test_a_stream_says_when_something_older_was_folded_anew(desk):
+def test_a_stream_says_when_something_older_was_folded_anew(hub_app):
     heard = []
-    listener = threading.Thread(target=lambda: heard.extend(told(desk, "", 1)))
+    listener = threading.Thread(target=lambda: heard.extend(told(hub_app, "", 1)))
     listener.start()
-    bell = desk.app.extensions["wipline"].projected
+    bell = hub_app.app.extensions["wipline"].projected
     while listener.is_alive():
         bell.announce_refold()
         listener.join(0.05)

@@ -4,33 +4,33 @@ import base64
 
 import pytest
 from jsonschema import Draft202012Validator
-from told import Told
+from shop_writer import ShopWriter
 
 from server.api.format import iso
 
 
 @pytest.fixture
-def told(store):
-    told = Told(store)
-    told.small_shop()
-    told.release("WO-1", qty=40, due="2026-12-01", customer="Halvorsen", at_us=told.ago(days=2))
-    told.release("WO-2", "tube", qty=3, at_us=told.ago(days=2))
-    told.scan("WO-1", "saw", told.ago(hours=5), operator="K7")
-    told.scan("WO-1", "deburr", told.ago(hours=2), qty_milli=15_000)
-    told.settle()
-    return told
+def shop_writer(store):
+    shop_writer = ShopWriter(store)
+    shop_writer.small_shop()
+    shop_writer.release("WO-1", qty=40, due="2026-12-01", customer="Halvorsen", at_us=shop_writer.ago(days=2))
+    shop_writer.release("WO-2", "tube", qty=3, at_us=shop_writer.ago(days=2))
+    shop_writer.scan("WO-1", "saw", shop_writer.ago(hours=5), operator="K7")
+    shop_writer.scan("WO-1", "deburr", shop_writer.ago(hours=2), qty_milli=15_000)
+    shop_writer.settle()
+    return shop_writer
 
 
-def get(desk, path, expected=200, **query):
-    answer = desk.nobody().get(path, query_string=query)
+def get(hub_app, path, expected=200, **query):
+    answer = hub_app.anonymous().get(path, query_string=query)
     assert answer.status_code == expected, answer.get_data(as_text=True)
     return answer.json
 
 
-def test_wip_by_stage_is_answered_whole(desk, told):
-    found = get(desk, "/api/v1/wip")
-    assert found["pos"] == found["known"] == told.projector.pos
-    since = {hours: found_since(told, hours) for hours in (2, 5)}
+def test_wip_by_stage_is_answered_whole(hub_app, shop_writer):
+    found = get(hub_app, "/api/v1/wip")
+    assert found["pos"] == found["known"] == shop_writer.projector.pos
+    since = {hours: found_since(shop_writer, hours) for hours in (2, 5)}
     assert found["rows"] == [
         {
             "key": "deburr",
@@ -81,22 +81,22 @@ def test_wip_by_stage_is_answered_whole(desk, told):
     assert found["not_started"] == [{"unit": "m", "items": 1, "qty": "3"}]
 
 
-def found_since(told, hours):
+def found_since(shop_writer, hours):
     """The scan's time as the anchor gives it."""
-    return iso(told.ago(hours=hours))
+    return iso(shop_writer.ago(hours=hours))
 
 
 @pytest.mark.parametrize(("by", "keys"), [("product", ["bracket"]), ("item", ["WO-1"]), ("order", ["WO-1"])])
-def test_wip_by_something_else(desk, told, by, keys):
-    assert [row["key"] for row in get(desk, "/api/v1/wip", by=by)["rows"]] == keys
+def test_wip_by_something_else(hub_app, shop_writer, by, keys):
+    assert [row["key"] for row in get(hub_app, "/api/v1/wip", by=by)["rows"]] == keys
 
 
-def test_wip_as_of_a_past_time(desk, told):
-    for asked in (iso(told.ago(hours=3)), str(told.ago(hours=3))):
-        found = get(desk, "/api/v1/wip", as_of=asked)
+def test_wip_as_of_a_past_time(hub_app, shop_writer):
+    for asked in (iso(shop_writer.ago(hours=3)), str(shop_writer.ago(hours=3))):
+        found = get(hub_app, "/api/v1/wip", as_of=asked)
         assert [(row["key"], row["qty"], row["at_stage_p50_s"]) for row in found["rows"]] == [("saw", "40", 7200)]
-        assert found["as_of"] == iso(told.ago(hours=3))
-    assert get(desk, "/api/v1/wip", as_of=iso(told.ago(days=90)))["not_started"] == []
+        assert found["as_of"] == iso(shop_writer.ago(hours=3))
+    assert get(hub_app, "/api/v1/wip", as_of=iso(shop_writer.ago(days=90)))["not_started"] == []
 
 
 @pytest.mark.parametrize(
@@ -109,31 +109,31 @@ def test_wip_as_of_a_past_time(desk, told):
         ({"known": "-1"}, "known '-1'"),
     ],
 )
-def test_a_question_that_cannot_be_answered_is_said_so(desk, told, query, came):
-    assert get(desk, "/api/v1/wip", 400, **query)["error"]["came"] == came
+def test_a_question_that_cannot_be_answered_is_said_so(hub_app, shop_writer, query, came):
+    assert get(hub_app, "/api/v1/wip", 400, **query)["error"]["came"] == came
 
 
-def test_what_is_known_now_may_be_asked_for_by_its_position(desk, told):
-    pos = get(desk, "/api/v1/wip")["pos"]
-    assert get(desk, "/api/v1/wip", known=str(pos))["known"] == pos
+def test_what_is_known_now_may_be_asked_for_by_its_position(hub_app, shop_writer):
+    pos = get(hub_app, "/api/v1/wip")["pos"]
+    assert get(hub_app, "/api/v1/wip", known=str(pos))["known"] == pos
 
 
-def test_what_was_known_then_is_answered_from_what_was_there_then(desk, told):
-    then = get(desk, "/api/v1/wip")
-    told.scan("WO-2", "saw", told.ago(hours=1))
-    told.settle()
-    told.say("void", log=told.log("deburr-1").log_id.hex(), seq=2, why="not there")
-    told.say("cost.set", 0, component="bar", basis="unit", micros=9_000_000)
-    told.settle()
-    now = get(desk, "/api/v1/wip")
+def test_what_was_known_then_is_answered_from_what_was_there_then(hub_app, shop_writer):
+    then = get(hub_app, "/api/v1/wip")
+    shop_writer.scan("WO-2", "saw", shop_writer.ago(hours=1))
+    shop_writer.settle()
+    shop_writer.say("void", log=shop_writer.log("deburr-1").log_id.hex(), seq=2, why="not there")
+    shop_writer.say("cost.set", 0, component="bar", basis="unit", micros=9_000_000)
+    shop_writer.settle()
+    now = get(hub_app, "/api/v1/wip")
     assert [(row["key"], row["unit"], row["qty"]) for row in now["rows"]] == [("saw", "m", "3"), ("saw", "pcs", "40")]
     assert now["totals"][1]["value_micros"] == 360_000_000
-    again = get(desk, "/api/v1/wip", known=str(then["pos"]))
+    again = get(hub_app, "/api/v1/wip", known=str(then["pos"]))
     assert (again["known"], again["pos"]) == (then["pos"], now["pos"])
     for name in ("rows", "totals", "not_started"):
         assert ageless(again[name]) == ageless(then[name])
-    assert get(desk, "/api/v1/wip", known="0")["rows"] == []
-    hours_3 = get(desk, "/api/v1/wip", known=str(then["pos"]), as_of=iso(told.ago(hours=3)))
+    assert get(hub_app, "/api/v1/wip", known="0")["rows"] == []
+    hours_3 = get(hub_app, "/api/v1/wip", known=str(then["pos"]), as_of=iso(shop_writer.ago(hours=3)))
     assert [(row["key"], row["qty"]) for row in hours_3["rows"]] == [("saw", "40")]
 
 
@@ -142,8 +142,8 @@ def ageless(rows):
     return [{name: value for name, value in row.items() if not name.endswith("_s")} for row in rows]
 
 
-def test_one_item_is_answered_with_all_it_is_made_of(desk, told):
-    found = get(desk, "/api/v1/items/WO-1")
+def test_one_item_is_answered_with_all_it_is_made_of(hub_app, shop_writer):
+    found = get(hub_app, "/api/v1/items/WO-1")
     assert set(found) >= {"item", "product", "order", "parcels", "visits", "accounts", "findings", "events"}
     assert (found["item"], found["product"], found["order"], found["due"]) == ("WO-1", "bracket", "WO-1", "2026-12-01")
     assert found["accounts"] == {"ordered": "-40", "here@10": "25", "here@20": "15"}
@@ -162,59 +162,59 @@ def test_one_item_is_answered_with_all_it_is_made_of(desk, told):
     ]
     assert base64.b64decode(found["events"][0]["raw"]) == b"WO-1"
     assert found["older"] is None
-    assert get(desk, "/api/v1/items/WO-9", 404)["error"]["came"] == "the item 'WO-9'"
+    assert get(hub_app, "/api/v1/items/WO-9", 404)["error"]["came"] == "the item 'WO-9'"
 
 
 @pytest.mark.parametrize("name", ["WO/1", "/lead//ing/", "a?b#c%2Fd", "ü\u202e", "x" * 4_000])
-def test_any_text_is_one_segment_of_an_address(desk, told, name):
+def test_any_text_is_one_segment_of_an_address(hub_app, shop_writer, name):
     from urllib.parse import quote
 
-    told.release(name)
-    told.settle()
-    assert get(desk, f"/api/v1/items/{quote(name, safe='')}")["item"] == name
+    shop_writer.release(name)
+    shop_writer.settle()
+    assert get(hub_app, f"/api/v1/items/{quote(name, safe='')}")["item"] == name
 
 
-def test_more_events_than_one_page_holds_are_behind_a_link(desk, told):
+def test_more_events_than_one_page_holds_are_behind_a_link(hub_app, shop_writer):
     for n in range(260):
-        told.scan("WO-1", "deburr", told.ago(hours=1) + n * 1_000_000, repeat=True)
-    told.settle()
-    first = get(desk, "/api/v1/items/WO-1")
+        shop_writer.scan("WO-1", "deburr", shop_writer.ago(hours=1) + n * 1_000_000, repeat=True)
+    shop_writer.settle()
+    first = get(hub_app, "/api/v1/items/WO-1")
     assert len(first["events"]) == 200
-    second = desk.nobody().get(first["older"]).json
+    second = hub_app.anonymous().get(first["older"]).json
     assert [each["pos"] for each in first["events"] + second["events"]] == sorted(
         {each["pos"] for each in first["events"] + second["events"]}, reverse=True
     )
     assert len(second["events"]) == 63
 
 
-def test_orders_are_read_piece_by_piece(desk, told):
+def test_orders_are_read_piece_by_piece(hub_app, shop_writer):
     for n in range(3, 8):
-        told.release(f"WO-{n}")
-    told.settle()
+        shop_writer.release(f"WO-{n}")
+    shop_writer.settle()
     names, cursor = [], ""
     while cursor is not None:
-        found = get(desk, "/api/v1/orders", limit="3", cursor=cursor)
+        found = get(hub_app, "/api/v1/orders", limit="3", cursor=cursor)
         names += [each["order"] for each in found["orders"]]
         cursor = found["cursor"]
     assert names == [f"WO-{n}" for n in range(1, 8)]
-    first = get(desk, "/api/v1/orders")["orders"][0]
+    first = get(hub_app, "/api/v1/orders")["orders"][0]
     assert (first["ordered"], first["finished"], first["customer"], first["status"]) == ("40", "0", "Halvorsen", "open")
     assert first["where"] == [
         {"stage": "deburr", "state": "here", "qty": "15"},
         {"stage": "saw", "state": "here", "qty": "25"},
     ]
-    assert get(desk, "/api/v1/orders", status="closed")["orders"] == []
-    assert get(desk, "/api/v1/orders", 400, status="lost")["error"]["came"] == "status 'lost'"
-    assert get(desk, "/api/v1/orders", 400, limit="1001")["error"]["expected"] == "1 to 1000"
+    assert get(hub_app, "/api/v1/orders", status="closed")["orders"] == []
+    assert get(hub_app, "/api/v1/orders", 400, status="lost")["error"]["came"] == "status 'lost'"
+    assert get(hub_app, "/api/v1/orders", 400, limit="1001")["error"]["expected"] == "1 to 1000"
 
 
-def test_stages_are_answered_in_the_order_of_the_line(desk, told):
-    found = get(desk, "/api/v1/stages")["stages"]
+def test_stages_are_answered_in_the_order_of_the_line(hub_app, shop_writer):
+    found = get(hub_app, "/api/v1/stages")["stages"]
     assert [(each["stage"], each["items"]) for each in found] == [("saw", 1), ("deburr", 1), ("test", 0), ("pack", 0)]
 
 
-def test_every_answer_is_as_the_description_says(desk, told):
-    described = get(desk, "/openapi.json")
+def test_every_answer_is_as_the_description_says(hub_app, shop_writer):
+    described = get(hub_app, "/openapi.json")
     for path, query in (
         ("/api/v1/wip", {"by": "item"}),
         ("/api/v1/items/WO-1", {}),
@@ -224,4 +224,4 @@ def test_every_answer_is_as_the_description_says(desk, told):
         name = path.replace("WO-1", "{item}")
         answer = described["paths"][name]["get"]["responses"]["200"]["content"]["application/json"]["schema"]
         schema = {**answer, "components": described["components"]}
-        assert list(Draft202012Validator(schema).iter_errors(get(desk, path, **query))) == []
+        assert list(Draft202012Validator(schema).iter_errors(get(hub_app, path, **query))) == []

@@ -11,18 +11,18 @@ IN = "in"  # let in, whatever it then answers to an empty request
 READERS = {"view", "supervise", "account", "administer", "token", "read link", "station"}
 
 
-def answered(desk, who, method, path):
+def answered(hub_app, who, method, path):
     """How `who` is received at an address."""
-    headers, browser = {}, desk.nobody()
+    headers, browser = {}, hub_app.anonymous()
     if who == "stranger":
         headers = {"Authorization": "Bearer " + "x" * 43}
     elif who == "station":
-        headers = desk.headers["station"]
+        headers = hub_app.headers["station"]
     elif who == "token":
-        headers = desk.headers["token"]
+        headers = hub_app.headers["token"]
     elif who != "nobody":
-        browser = desk.browsers[who]
-        headers = {"X-CSRFToken": desk.csrf[who]}
+        browser = hub_app.browsers[who]
+        headers = {"X-CSRFToken": hub_app.csrf[who]}
     answer = browser.open(path, method=method, headers=headers, json={} if method != "GET" else None, buffered=False)
     status = answer.status_code
     answer.close()
@@ -31,17 +31,17 @@ def answered(desk, who, method, path):
 
 
 @pytest.fixture
-def peopled(open_desk, csrf_of):
+def app_with_callers(open_hub_app, csrf_of):
     """A hub where only those may read who signed in, and one of every kind of caller."""
-    desk = open_desk(HubConfig(web=WebConfig("signed-in")))
-    desk.headers = {"station": desk.station(), "token": desk.token("supervise account")}
-    desk.browsers = {role: desk.person(role) for role in map(str, Role)}
-    link = desk.token("view")["Authorization"].removeprefix("Bearer ")
-    reader = desk.nobody()
+    hub_app = open_hub_app(HubConfig(web=WebConfig("signed-in")))
+    hub_app.headers = {"station": hub_app.station(), "token": hub_app.token("supervise account")}
+    hub_app.browsers = {role: hub_app.person(role) for role in map(str, Role)}
+    link = hub_app.token("view")["Authorization"].removeprefix("Bearer ")
+    reader = hub_app.anonymous()
     reader.post(f"/read/{link}", data={"csrf_token": csrf_of(reader, f"/read/{link}")})
-    desk.browsers["read link"] = reader
-    desk.csrf = {who: csrf_of(browser, "/sign-in") for who, browser in desk.browsers.items()}
-    return desk
+    hub_app.browsers["read link"] = reader
+    hub_app.csrf = {who: csrf_of(browser, "/sign-in") for who, browser in hub_app.browsers.items()}
+    return hub_app
 
 
 def routes(app):
@@ -71,16 +71,16 @@ def may_enter(access):
     return {who for who, has in roles.items() if has & {str(role) for role in access.roles}}
 
 
-def test_every_address_lets_in_whom_it_says_and_nobody_else(peopled):
+def test_every_address_lets_in_whom_it_says_and_nobody_else(app_with_callers):
     size, wrong = 0, []
-    for method, path, view in routes(peopled.app):
+    for method, path, view in routes(app_with_callers.app):
         fallback = AccessRule(readers=True) if method == "GET" else AccessRule(roles=frozenset({Role.SUPERVISE}))
         expected = may_enter(getattr(view, "access", fallback))
         for who in EVERYBODY:
             if path == "/sign-out":
                 continue  # it would end the very sessions that this test uses
             size += 1
-            seen = answered(peopled, who, method, path)
+            seen = answered(app_with_callers, who, method, path)
             bad_proof = who == "stranger" and not getattr(view, "access", fallback).anybody
             wanted = IN if who in expected and not bad_proof else {"nobody": 401, "stranger": 401}.get(who, 403)
             redirected = who == "nobody" and method == "GET" and not path.startswith(FOR_PROGRAMS) and wanted == 401
@@ -108,9 +108,9 @@ def test_every_address_lets_in_whom_it_says_and_nobody_else(peopled):
         ("POST", "/api/v1/entries", {"view", "supervise", "account", "administer", "token", "read link"}),
     ],
 )
-def test_the_addresses_of_the_contract_let_in_whom_the_contract_says(peopled, method, path, expected):
+def test_the_addresses_of_the_contract_let_in_whom_the_contract_says(app_with_callers, method, path, expected):
     """Said once more by name: a decorator taken off or put wrong shows here. (Entries then ask for the kind's own role.)"""
-    assert {who for who in EVERYBODY if answered(peopled, who, method, path) == IN} == expected
+    assert {who for who in EVERYBODY if answered(app_with_callers, who, method, path) == IN} == expected
 
 
 @pytest.mark.parametrize(
@@ -127,15 +127,15 @@ def test_the_addresses_of_the_contract_let_in_whom_the_contract_says(peopled, me
         ("read link", "note", 403),
     ],
 )
-def test_each_kind_of_entry_needs_its_role(peopled, who, what, status):
-    answer = peopled.browsers[who].post(
-        "/api/v1/entries", json={"what": what, "data": {}}, headers={"X-CSRFToken": peopled.csrf[who]}
+def test_each_kind_of_entry_needs_its_role(app_with_callers, who, what, status):
+    answer = app_with_callers.browsers[who].post(
+        "/api/v1/entries", json={"what": what, "data": {}}, headers={"X-CSRFToken": app_with_callers.csrf[who]}
     )
     assert answer.status_code == status
 
 
-def test_what_comes_with_a_cookie_must_come_from_our_pages(peopled):
-    browser, token = peopled.browsers["supervise"], {"X-CSRFToken": peopled.csrf["supervise"]}
+def test_what_comes_with_a_cookie_must_come_from_our_pages(app_with_callers):
+    browser, token = app_with_callers.browsers["supervise"], {"X-CSRFToken": app_with_callers.csrf["supervise"]}
     note = {"what": "note", "data": {}}
     assert browser.post("/api/v1/entries", json=note).status_code == 400
     assert browser.post("/api/v1/entries", json=note, headers={"X-CSRFToken": "x"}).status_code == 400
@@ -150,25 +150,25 @@ def test_what_comes_with_a_cookie_must_come_from_our_pages(peopled):
     )
 
 
-def test_a_view_that_says_nothing_opens_no_door(peopled):
-    peopled.app._got_first_request = False
-    peopled.app.add_url_rule("/forgotten", "forgotten", lambda: "x", methods=["GET", "POST"])
-    assert [who for who in EVERYBODY if answered(peopled, who, "POST", "/forgotten") == IN] == [
+def test_a_view_that_says_nothing_opens_no_door(app_with_callers):
+    app_with_callers.app._got_first_request = False
+    app_with_callers.app.add_url_rule("/forgotten", "forgotten", lambda: "x", methods=["GET", "POST"])
+    assert [who for who in EVERYBODY if answered(app_with_callers, who, "POST", "/forgotten") == IN] == [
         "supervise",
         "administer",
         "token",
     ]
-    assert {who for who in EVERYBODY if answered(peopled, who, "GET", "/forgotten") == IN} == READERS
+    assert {who for who in EVERYBODY if answered(app_with_callers, who, "GET", "/forgotten") == IN} == READERS
 
 
-def test_open_reading_is_open_to_nobody_in_particular_but_not_for_writing(desk):
-    assert desk.nobody().get("/api/v1/stations").status_code == 200
-    assert desk.nobody().post("/api/v1/entries", json={}).status_code == 401
+def test_open_reading_is_open_to_nobody_in_particular_but_not_for_writing(hub_app):
+    assert hub_app.anonymous().get("/api/v1/stations").status_code == 200
+    assert hub_app.anonymous().post("/api/v1/entries", json={}).status_code == 401
 
 
-def test_every_answer_carries_the_headers(desk):
+def test_every_answer_carries_the_headers(hub_app):
     for path in ("/healthz", "/nowhere", "/api/v1/stations", "/sign-in"):
-        headers = desk.nobody().get(path).headers
+        headers = hub_app.anonymous().get(path).headers
         assert headers["Content-Security-Policy"].startswith(
             "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self';"
             " base-uri 'none'; object-src 'none'; frame-ancestors 'none'; form-action 'self'"
@@ -177,6 +177,6 @@ def test_every_answer_carries_the_headers(desk):
         assert headers["Cross-Origin-Opener-Policy"] == "same-origin"
 
 
-def test_a_report_of_a_broken_policy_is_counted(desk):
-    assert desk.nobody().post("/csp-report", data=b"{}").status_code == 204
-    assert "wipline_csp_reports_total 1.0" in desk.nobody().get("/metrics").get_data(as_text=True)
+def test_a_report_of_a_broken_policy_is_counted(hub_app):
+    assert hub_app.anonymous().post("/csp-report", data=b"{}").status_code == 204
+    assert "wipline_csp_reports_total 1.0" in hub_app.anonymous().get("/metrics").get_data(as_text=True)

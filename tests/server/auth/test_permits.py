@@ -23,9 +23,9 @@ def put(log, encoded):
 
 
 @pytest.fixture
-def sent(desk, a_log):
+def sent(hub_app, a_log):
     """A station sends a scan of its own, an entry of a person, and a scan that names another station."""
-    token = desk.station("saw-1")
+    token = hub_app.station("saw-1")
     log = replace(a_log, events=[], hashes=[]).write("WO-1")
     put(
         log,
@@ -33,10 +33,10 @@ def sent(desk, a_log):
         b'"data":{"person":"mallory","roles":["administer"]}}',
     )
     put(log, b'{"v":1,"kind":"scan","station":"weld-1","sw":"t","raw":"V08tMQ=="}')
-    answer = desk.nobody().post(f"/api/v1/logs/{log.log_id.hex()}/events", json=log.body(), headers=token)
+    answer = hub_app.anonymous().post(f"/api/v1/logs/{log.log_id.hex()}/events", json=log.body(), headers=token)
     assert [each["verdict"] for each in answer.json["verdicts"]] == ["ok"] * 3
-    Projector(desk.store, PositionSignal()).drain()
-    return desk
+    Projector(hub_app.store, PositionSignal()).drain()
+    return hub_app
 
 
 def test_an_entry_by_a_stations_token_is_kept_and_makes_no_person(sent, rows):

@@ -19,11 +19,11 @@ WRONG = "wrong words in a row"
 
 
 @pytest.fixture
-def kim(store, desk):
+def kim(store, hub_app):
     with store.write() as connection:
         for name in ("Kim", "Mallory"):
             accounts.add_person(connection, name, "supervise", PASSWORD, clock.utc_us())
-    return desk
+    return hub_app
 
 
 @pytest.fixture
@@ -31,7 +31,7 @@ def sign_in(kim, csrf_of):
     """One try from an address; its status."""
 
     def tried(name="Kim", password=WRONG, address="192.0.2.1"):
-        browser = kim.nobody()
+        browser = kim.anonymous()
         form = {"csrf_token": csrf_of(browser, "/sign-in"), "name": name, "password": password}
         return browser.post("/sign-in", data=form, environ_base={"REMOTE_ADDR": address}).status_code
 

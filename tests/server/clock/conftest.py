@@ -47,7 +47,7 @@ def bench(store, machine, started):
 
 
 @pytest.fixture
-def poisoned(bench, machine, started):
+def hub_with_wrong_anchors(bench, machine, started):
     """A hub on which a person confirmed a clock that was 30 years ahead: (hub, station), the clock right again."""
     hub = started(clock_off_s=60 + YEARS_30_S)
     bench.at(hub)

@@ -10,8 +10,8 @@ from server.db import schema
 from server.ops.scheduler import ClockMonitor
 
 
-def test_suspicious_anchors_are_listed_and_voided_in_one_command(poisoned, machine):
-    hub, bench = poisoned
+def test_suspicious_anchors_are_listed_and_voided_in_one_command(hub_with_wrong_anchors, machine):
+    hub, bench = hub_with_wrong_anchors
     assert len(bench.wrong()) == 3, "the intervals are poisoned"
     state = office(hub, "clock")
     assert len(state["anchors"]) == 4, "three of the station, one of the hub"
@@ -24,8 +24,8 @@ def test_suspicious_anchors_are_listed_and_voided_in_one_command(poisoned, machi
     assert told(hub) == ([], False, [])
 
 
-def test_voiding_twice_writes_nothing_more(poisoned):
-    hub, bench = poisoned
+def test_voiding_twice_writes_nothing_more(hub_with_wrong_anchors):
+    hub, bench = hub_with_wrong_anchors
     office(hub, "clock void", by="Kim")
 
     def ledger():
@@ -39,8 +39,8 @@ def test_voiding_twice_writes_nothing_more(poisoned):
     assert ledger() == before
 
 
-def test_the_board_and_healthz_name_wrong_anchors_until_they_are_voided(poisoned):
-    hub, bench = poisoned
+def test_the_board_and_healthz_name_wrong_anchors_until_they_are_voided(hub_with_wrong_anchors):
+    hub, bench = hub_with_wrong_anchors
     office(hub, "clock confirm")
     bench.intervals()
     ClockMonitor(hub).step()
@@ -72,8 +72,8 @@ def test_an_anchor_against_the_boottime_of_its_own_boot_is_suspicious():
     assert audit.suspicious([*good, wrong], now_us=10**13) == [wrong]
 
 
-def test_the_command_lists_and_voids(poisoned):
-    hub, _ = poisoned
+def test_the_command_lists_and_voids(hub_with_wrong_anchors):
+    hub, _ = hub_with_wrong_anchors
     hub.close()
 
     def run(*arguments):

@@ -3,8 +3,8 @@
 import sqlite3
 from contextlib import closing
 
+from shop_writer import ShopWriter
 from sqlalchemy import select
-from told import Told
 
 from server.db.migrations import HEAD, version_of
 from server.db.store import Store
@@ -17,10 +17,10 @@ from station.system import clock
 
 
 def test_a_hub_from_before_stored_scans_gets_their_column_and_keeps_its_events(store):
-    told = Told(store)
-    told.small_shop()
-    told.scan("WO-1", "saw", told.ago(hours=1))
-    told.settle()
+    shop_writer = ShopWriter(store)
+    shop_writer.small_shop()
+    shop_writer.scan("WO-1", "saw", shop_writer.ago(hours=1))
+    shop_writer.settle()
     with store.read() as connection:
         before = connection.execute(select(event_state.c.pos, event_state.c.key_us)).all()
     path = store.path
@@ -43,17 +43,17 @@ def _made_by_version_one(path):
 
 
 def test_a_hub_from_before_printed_numbers_finds_the_tags_that_it_has_and_projects_on(store, rows):
-    told = Told(store)
-    told.small_shop()
-    told.scan("3C00CE754C", "saw", told.ago(hours=1), scheme="uid")
-    told.settle()
+    shop_writer = ShopWriter(store)
+    shop_writer.small_shop()
+    shop_writer.scan("3C00CE754C", "saw", shop_writer.ago(hours=1), scheme="uid")
+    shop_writer.settle()
     path = store.path
     store.close()
     _made_by_version_one(path)
     later = open_hub(path)
     with later.read() as connection:
         assert connection.execute(select(tag_number.c.number, tag_number.c.tail)).all() == [("3C00CE754C", "CE754C")]
-    again = Told(later)
+    again = ShopWriter(later)
     again.scan("3C00CE754D", "saw", again.ago(minutes=1), station="saw-2", scheme="uid")
     again.settle()
     with later.read() as connection:
@@ -62,31 +62,31 @@ def test_a_hub_from_before_printed_numbers_finds_the_tags_that_it_has_and_projec
 
 
 def test_a_stored_scan_stands_in_its_interval_live_and_folded_anew(store, rows):
-    told = Told(store)
-    told.small_shop()
-    at_us = told.ago(hours=1)
-    told.scan("WO-1", "saw", at_us, since_ns=told.mono_ns(told.ago(hours=5)))
-    told.settle()
+    shop_writer = ShopWriter(store)
+    shop_writer.small_shop()
+    at_us = shop_writer.ago(hours=1)
+    shop_writer.scan("WO-1", "saw", at_us, since_ns=shop_writer.mono_ns(shop_writer.ago(hours=5)))
+    shop_writer.settle()
     wanted = select(event_state.c.key_us, event_state.c.lo_us, event_state.c.hi_us).where(event_state.c.kind == "scan")
     ((key_us, lo_us, hi_us),) = live = rows(wanted)
     minute_us = 60_000_000
     assert abs(key_us - at_us) < minute_us
-    assert abs(lo_us - told.ago(hours=5)) < minute_us
+    assert abs(lo_us - shop_writer.ago(hours=5)) < minute_us
     assert abs(hi_us - at_us) < minute_us
     rebuild(store)
     assert rows(wanted) == live
 
 
 def test_a_hub_that_a_number_stopped_is_folded_anew_and_goes_on(store):
-    told = Told(store)
-    told.small_shop()
+    shop_writer = ShopWriter(store)
+    shop_writer.small_shop()
     huge = (
         b'{"v":1,"kind":"entry","station":"hub","sw":"t","what":"checkin","by":"a","data":{"code":"X","qty_milli":%d}}'
     )
     with store.write() as connection:
         append_own(connection, [huge % (2**63 - 1)] * 2, clock.utc_us())
-    told.scan("WO-1", "saw", told.ago(hours=1))
-    told.settle()
+    shop_writer.scan("WO-1", "saw", shop_writer.ago(hours=1))
+    shop_writer.settle()
     path = store.path
     store.close()
     with sqlite3.connect(path) as raw:  # as the version before left it, which took the first and stopped at the second
@@ -95,7 +95,7 @@ def test_a_hub_that_a_number_stopped_is_folded_anew_and_goes_on(store):
         raw.execute("UPDATE alembic_version SET version_num = '0003'")
     raw.close()
     later = open_hub(path)
-    again = Told(later)
+    again = ShopWriter(later)
     again.settle()
     with later.read() as connection:
         found = list(connection.execute(select(event_state.c.status).order_by(event_state.c.pos)).scalars())
@@ -105,16 +105,16 @@ def test_a_hub_that_a_number_stopped_is_folded_anew_and_goes_on(store):
 
 
 def test_a_hub_with_a_pattern_that_is_refused_now_is_folded_anew(store):
-    told = Told(store)
-    told.small_shop()
+    shop_writer = ShopWriter(store)
+    shop_writer.small_shop()
     event = (
         b'{"v":1,"kind":"entry","station":"hub","sw":"t","what":"pattern.define","by":"a","holds_from_us":0,'
         b'"data":{"name":"slow","regex":"AB-(?P<id>(?:a{,})+b)","as":"item"}}'
     )
     with store.write() as connection:
         append_own(connection, [event], clock.utc_us())
-    told.scan("AB-ab", "saw", told.ago(hours=1))
-    told.settle()
+    shop_writer.scan("AB-ab", "saw", shop_writer.ago(hours=1))
+    shop_writer.settle()
     path = store.path
     store.close()
     with sqlite3.connect(path) as raw:  # as the version before left it, which read the code by the pattern

@@ -32,8 +32,8 @@ def machine():
 
 
 @pytest.fixture
-def wrong(store):
-    """What healthz finds wrong, and its status."""
+def health_faults(store):
+    """The faults in the answer of healthz, whose status is checked."""
 
     def ask(*duties):
         answer = create_app(HubConfig(), store, duties=duties).test_client().get("/healthz")
@@ -44,8 +44,8 @@ def wrong(store):
 
 
 @pytest.fixture
-def no_room(store):
-    """Let the database grow no further, as SQLite sees it; called again, let it grow."""
+def fill_database(store):
+    """Bound the database to its present number of pages; a second call removes the bound."""
 
     def limit(*, full):
         with store.write() as connection:
@@ -59,29 +59,31 @@ def big(a_log):
     return a_log.write(*("X" * 3_000 for _ in range(100)))
 
 
-def test_a_full_disk_answers_503_to_stations_and_people_and_loses_nothing(desk, store, a_log, no_room, wrong):
-    station, office = desk.station(), desk.token("supervise")
-    browser = desk.nobody()
-    no_room(full=True)
+def test_a_full_disk_answers_503_to_stations_and_people_and_loses_nothing(
+    hub_app, store, a_log, fill_database, health_faults
+):
+    station, office = hub_app.station(), hub_app.token("supervise")
+    browser = hub_app.anonymous()
+    fill_database(full=True)
     events = browser.post(LOG, json=big(a_log).body(), headers=station)
     note = {"entries": [{"what": "note", "data": {"text": "n" * 3_000}}] * 40}
     entered = browser.post("/api/v1/entries", json=note, headers=office)
     for answer in (events, entered):
         assert (answer.status_code, answer.headers["Retry-After"], answer.json["error"]["came"]) == (503, "30", FULL)
-    assert FULL in wrong()
+    assert FULL in health_faults()
     assert browser.get("/api/v1/wip", headers=office).status_code == 200, "reading goes on"
-    no_room(full=False)
+    fill_database(full=False)
     assert browser.post(LOG, json=a_log.body(), headers=station).json["accepted_thru"] == 104
     assert browser.post("/api/v1/entries", json=note, headers=office).status_code == 200
-    assert wrong() == []
+    assert health_faults() == []
     with store.read() as connection:
         assert verify(connection) == []
 
 
-def test_a_damaged_database_answers_503_and_stays_wrong(store, take, a_log, machine):
+def test_a_damaged_database_answers_503_and_stays_wrong(store, append_batch, a_log, machine):
     with store.write() as connection:
         station = {"Authorization": f"Bearer {devices.add(connection, 'saw-1', 0)}"}
-    take(a_log.batch())
+    append_batch(a_log.batch())
     store.close()
     with closing(sqlite3.connect(store.path)) as raw:
         page = raw.execute("SELECT rootpage FROM sqlite_master WHERE name = 'ledger'").fetchone()[0]
@@ -104,50 +106,50 @@ def test_a_damaged_database_answers_503_and_stays_wrong(store, take, a_log, mach
     damaged.close()
 
 
-def test_a_projection_that_does_not_move_is_wrong(take, a_log, machine, wrong):
+def test_a_projection_that_does_not_move_is_wrong(append_batch, a_log, machine, health_faults):
     machine.clock.now_us = 1_790_000_000_000_000
-    take(a_log.batch())
-    assert wrong() == []
+    append_batch(a_log.batch())
+    assert health_faults() == []
     machine.clock.wait(121)
-    assert wrong() == ["The pages have not moved for 2 min: 4 events wait. See the hub's log."]
+    assert health_faults() == ["The pages have not moved for 2 min: 4 events wait. See the hub's log."]
 
 
-def test_a_stopped_thread_is_wrong(store, tmp_path, wrong):
+def test_a_stopped_thread_is_wrong(store, tmp_path, health_faults):
     work = WorkerTasks(HubConfig(), store)
     work.start()
-    assert wrong(*work.duties) == []
+    assert health_faults(*work.duties) == []
     store.arrived.close()  # ends the projector alone
     stopped = ["The hub's projector has stopped. See the hub's log, and restart the hub."]
-    until(lambda: wrong(*work.duties) == stopped)
+    until(lambda: health_faults(*work.duties) == stopped)
     work.stop()
     assert [duty() for duty in work.duties] == [None, None]
 
 
-def test_a_backup_that_fails_is_wrong_until_one_succeeds(store, tmp_path, wrong):
+def test_a_backup_that_fails_is_wrong_until_one_succeeds(store, tmp_path, health_faults):
     backups = BackupScheduler(str(tmp_path / "gone"), 3600, store)
-    assert wrong(backups.trouble) == []
+    assert health_faults(backups.trouble) == []
     backups.step()
-    (text,) = wrong(backups.trouble)
+    (text,) = health_faults(backups.trouble)
     assert text.startswith(f"The last backup failed: [backup] path {tmp_path / 'gone'} is not a folder")
     (tmp_path / "gone").mkdir()
     backups.step()
-    assert wrong(backups.trouble) == []
+    assert health_faults(backups.trouble) == []
 
 
-def test_a_backup_that_is_long_due_is_wrong(store, tmp_path, machine, wrong):
+def test_a_backup_that_is_long_due_is_wrong(store, tmp_path, machine, health_faults):
     backups = BackupScheduler(str(tmp_path), 3600, store)
     backups.step()
     machine.clock.wait(3600 + LATE_S)
-    assert wrong(backups.trouble) == []
+    assert health_faults(backups.trouble) == []
     machine.clock.wait(60)
-    (text,) = wrong(backups.trouble)
+    (text,) = health_faults(backups.trouble)
     assert text.startswith("A backup is due for 61 min and was not made.")
 
 
-def test_without_a_folder_no_backup_is_due(store, machine, wrong):
+def test_without_a_folder_no_backup_is_due(store, machine, health_faults):
     backups = BackupScheduler(None, 3600, store)
     machine.clock.wait(10**6)
-    assert wrong(backups.trouble) == []
+    assert health_faults(backups.trouble) == []
 
 
 def test_health_answers_within_its_bound_where_a_disk_hangs(store):

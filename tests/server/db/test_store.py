@@ -107,15 +107,15 @@ def opened_again(path):
     return epoch, causes[1:]
 
 
-def test_a_hub_that_is_the_one_we_left_stays_in_its_epoch(store, take, a_log):
-    take(a_log.batch())
+def test_a_hub_that_is_the_one_we_left_stays_in_its_epoch(store, append_batch, a_log):
+    append_batch(a_log.batch())
     store.close()
     assert opened_again(store.path) == (1, [])
 
 
-def test_an_older_copy_in_the_databases_place_begins_a_new_epoch(store, take, a_log):
+def test_an_older_copy_in_the_databases_place_begins_a_new_epoch(store, append_batch, a_log):
     """By `cp` over the file: the inode stays, so only the high-water file can tell."""
-    take(a_log.batch(1, 2))
+    append_batch(a_log.batch(1, 2))
     store.close()
     old = store.path.read_bytes()
     again = open_hub(store.path)
@@ -130,7 +130,7 @@ def test_an_older_copy_in_the_databases_place_begins_a_new_epoch(store, take, a_
     assert epoch >= clock.utc_us() // 1_000_000 - 60
 
 
-def test_a_copy_elsewhere_begins_a_new_epoch_with_a_new_log_that_names_the_old(store, tmp_path, take, a_log):
+def test_a_copy_elsewhere_begins_a_new_epoch_with_a_new_log_that_names_the_old(store, tmp_path, append_batch, a_log):
     from server.ledger import entries
 
     entries.record(store, "note", {"text": "before"}, "Kim")
@@ -186,9 +186,9 @@ def test_an_old_database_file_of_another_program_is_left_alone(tmp_path):
         open_hub(other)
 
 
-def test_a_hub_that_was_killed_can_be_looked_at_before_it_runs_again(store, take, a_log, tmp_path):
+def test_a_hub_that_was_killed_can_be_looked_at_before_it_runs_again(store, append_batch, a_log, tmp_path):
     """Its last commits are in the write-ahead log; the index beside it may be gone."""
-    take(a_log.batch())
+    append_batch(a_log.batch())
     killed = tmp_path / "killed"
     killed.mkdir()
     for name in ("hub.db", "hub.db-wal"):

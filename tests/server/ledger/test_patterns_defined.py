@@ -20,12 +20,12 @@ def a_pattern(number, regex=None):
 @pytest.mark.parametrize(
     "regex", ["(?:a{,})+b", "(a+)+$", "(?=a)b", r"(a)\1", "x" * 201, "[a", "a{1,9}" * 33 + "(?:a{9}){9}"]
 )
-def test_the_api_refuses_a_pattern_that_could_take_long(desk, regex):
+def test_the_api_refuses_a_pattern_that_could_take_long(hub_app, regex):
     body = {"what": "pattern.define", "data": {"name": "p", "regex": regex, "as": "item"}}
-    answer = desk.nobody().post("/api/v1/entries", json=body, headers=desk.token("administer"))
+    answer = hub_app.anonymous().post("/api/v1/entries", json=body, headers=hub_app.token("administer"))
     assert answer.status_code == 400
     assert answer.json["error"]["came"].startswith("a pattern that is not usable. Pattern 'p' ")
-    with desk.store.read() as connection:
+    with hub_app.store.read() as connection:
         assert connection.execute(select(schema.ledger.c.pos)).all() == []
 
 

@@ -11,9 +11,9 @@ NOW_US = 1
 
 
 @pytest.fixture
-def meeting(store, take, a_log):
-    """Meet the hub with a log of which it has three events."""
-    take(a_log.batch(1, 3))
+def open_session(store, append_batch, a_log):
+    """Open a session for a log of which the hub has three events."""
+    append_batch(a_log.batch(1, 3))
 
     def met(tip):
         with store.write() as connection:
@@ -23,36 +23,38 @@ def meeting(store, take, a_log):
     return met
 
 
-def test_a_station_ahead_goes_on_from_what_the_hub_has(meeting, a_log):
-    assert meeting(LogTip(4, a_log.hashes[3])) == SessionComparison(3, a_log.hashes[2], 0, None)
+def test_a_station_ahead_goes_on_from_what_the_hub_has(open_session, a_log):
+    assert open_session(LogTip(4, a_log.hashes[3])) == SessionComparison(3, a_log.hashes[2], 0, None)
 
 
-def test_a_station_at_the_same_place_has_nothing_to_do(meeting, a_log):
-    assert meeting(LogTip(3, a_log.hashes[2])).do is None
+def test_a_station_at_the_same_place_has_nothing_to_do(open_session, a_log):
+    assert open_session(LogTip(3, a_log.hashes[2])).do is None
 
 
-def test_a_station_put_back_to_an_older_card_opens_a_new_log(meeting, a_log):
-    assert meeting(LogTip(2, a_log.hashes[1])).do == "log_ahead"
-    assert meeting(LogTip(0, a_log.hash_at(0))).do == "log_ahead"
+def test_a_station_put_back_to_an_older_card_opens_a_new_log(open_session, a_log):
+    assert open_session(LogTip(2, a_log.hashes[1])).do == "log_ahead"
+    assert open_session(LogTip(0, a_log.hash_at(0))).do == "log_ahead"
 
 
-def test_a_station_with_another_past_is_told_to_identify_itself_anew(meeting, a_log):
-    assert meeting(LogTip(3, bytes(32))).do == "reidentify"
+def test_a_station_with_another_past_is_told_to_identify_itself_anew(open_session, a_log):
+    assert open_session(LogTip(3, bytes(32))).do == "reidentify"
 
 
-def test_a_branch_that_is_known_as_a_fork_is_told_to_identify_itself_anew(meeting, take, a_log):
+def test_a_branch_that_is_known_as_a_fork_is_told_to_identify_itself_anew(open_session, append_batch, a_log):
     other = a_log.forked(2).write("other", "and more")
-    take(other.batch(3))
-    assert meeting(LogTip(4, other.hashes[3])).do == "reidentify"
-    assert meeting(LogTip(4, a_log.hashes[3])).do is None
+    append_batch(other.batch(3))
+    assert open_session(LogTip(4, other.hashes[3])).do == "reidentify"
+    assert open_session(LogTip(4, a_log.hashes[3])).do is None
 
 
-def test_what_a_station_pruned_before_the_hub_had_it_is_written_down_as_lost(store, meeting, take, a_log, rows):
-    assert meeting(LogTip(9, bytes(32), pruned_thru=8)) == SessionComparison(8, b"", 0, None)
+def test_what_a_station_pruned_before_the_hub_had_it_is_written_down_as_lost(
+    store, open_session, append_batch, a_log, rows
+):
+    assert open_session(LogTip(9, bytes(32), pruned_thru=8)) == SessionComparison(8, b"", 0, None)
     assert rows(select(schema.gap.c.from_seq, schema.gap.c.to_seq)) == [(4, 8)]
     a_log.events += [b"lost"] * 4
     a_log.hashes += [bytes([n]) * 32 for n in range(4)]
-    assert [each.verdict for each in take(a_log.write("nine").batch(9)).verdicts] == ["ok"]
+    assert [each.verdict for each in append_batch(a_log.write("nine").batch(9)).verdicts] == ["ok"]
     with store.read() as connection:
         from server.ledger.verify import verify
 

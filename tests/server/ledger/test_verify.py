@@ -51,8 +51,8 @@ from server.ledger.verify import verify
         ),
     ],
 )
-def test_a_change_behind_the_triggers_back_is_named(store, take, a_log, tampering, said):
-    taken = take(a_log.batch())
+def test_a_change_behind_the_triggers_back_is_named(store, append_batch, a_log, tampering, said):
+    taken = append_batch(a_log.batch())
     with store.read() as connection:
         assert verify(connection) == []
     raw = sqlite3.connect(store.path)

@@ -28,8 +28,8 @@ def machine():
     return FakeMachine()
 
 
-def test_a_backup_is_made_beside_the_writer_and_verified(store, take, a_log, tmp_path):
-    take(a_log.batch())
+def test_a_backup_is_made_beside_the_writer_and_verified(store, append_batch, a_log, tmp_path):
+    append_batch(a_log.batch())
     made = back_up(str(store.path), tmp_path / "copy.db", NOW_US)
     assert made == backup.VerifiedBackup(tmp_path / "copy.db", 1, 4, off_disk=False)
     assert check(made.path) == (1, 4)
@@ -44,8 +44,8 @@ def test_a_backup_into_a_folder_gets_a_name_and_overwrites_nothing(store, tmp_pa
         back_up(str(store.path), made.path, NOW_US)
 
 
-def test_only_a_backup_off_the_hubs_disk_lets_stations_prune(machine, store, take, a_log, tmp_path, rows):
-    take(a_log.batch(1, 3))
+def test_only_a_backup_off_the_hubs_disk_lets_stations_prune(machine, store, append_batch, a_log, tmp_path, rows):
+    append_batch(a_log.batch(1, 3))
     machine.backups_off_disk = False
     BackupScheduler(str(tmp_path), 60, store).step()
     assert rows(select(schema.log.c.durable_thru)) == [(0,)]
@@ -71,12 +71,12 @@ def test_the_schedule_makes_the_first_backup_when_it_is_due(store, tmp_path):
 
 
 @pytest.fixture
-def restored(store, take, a_log, tmp_path):
+def restored(store, append_batch, a_log, tmp_path):
     """A hub that had four events, one of them and a note after its backup, and was restored; (path, aside, epoch)."""
     entries.record(store, "note", {}, "Kim")
-    take(a_log.batch(1, 3))
+    append_batch(a_log.batch(1, 3))
     made = back_up(str(store.path), tmp_path / "copy.db", NOW_US)
-    take(a_log.batch(4, 4))
+    append_batch(a_log.batch(4, 4))
     store.close()
     aside, epoch = restore(str(store.path), made.path)
     return store.path, aside, epoch
@@ -145,8 +145,8 @@ def test_a_hub_that_runs_is_not_restored_over(store, tmp_path):
         (lambda path: path.unlink(), "is not a file; expected a backup made by wipline-hub backup"),
     ],
 )
-def test_a_backup_that_cannot_be_trusted_replaces_nothing(store, take, a_log, tmp_path, spoil, said):
-    take(a_log.batch())
+def test_a_backup_that_cannot_be_trusted_replaces_nothing(store, append_batch, a_log, tmp_path, spoil, said):
+    append_batch(a_log.batch())
     made = back_up(str(store.path), tmp_path / "copy.db", NOW_US)
     store.close()
     before = store.path.read_bytes()
@@ -157,10 +157,10 @@ def test_a_backup_that_cannot_be_trusted_replaces_nothing(store, take, a_log, tm
     assert store.path.read_bytes() == before
 
 
-def test_an_edited_backup_does_not_verify(store, take, a_log, tmp_path):
+def test_an_edited_backup_does_not_verify(store, append_batch, a_log, tmp_path):
     import sqlite3
 
-    take(a_log.batch())
+    append_batch(a_log.batch())
     made = back_up(str(store.path), tmp_path / "copy.db", NOW_US)
     raw = sqlite3.connect(made.path)
     raw.execute("DROP TRIGGER ledger_update")
@@ -171,8 +171,8 @@ def test_an_edited_backup_does_not_verify(store, take, a_log, tmp_path):
         check(made.path)
 
 
-def test_the_commands_say_what_they_did(store, take, a_log, tmp_path):
-    take(a_log.batch())
+def test_the_commands_say_what_they_did(store, append_batch, a_log, tmp_path):
+    append_batch(a_log.batch())
     store.close()
 
     def run(*arguments):

@@ -20,9 +20,9 @@ NOW_US = 1_790_000_000_000_000
 
 
 @pytest.fixture
-def broken(store, take, a_log):
+def broken(store, append_batch, a_log):
     """A hub whose ledger has a break, as a version before gaps were checked could make one."""
-    take(a_log.batch())
+    append_batch(a_log.batch())
     with closing(sqlite3.connect(store.path)) as raw, raw:
         raw.execute("DROP TRIGGER ledger_update")
         raw.execute("UPDATE ledger SET prev = zeroblob(32) WHERE seq = 3")
@@ -57,8 +57,8 @@ def test_a_copy_that_differs_from_its_source_is_no_backup(broken, tmp_path):
         check(made.path)
 
 
-def test_a_copy_of_a_whole_ledger_must_be_whole(store, take, a_log, tmp_path):
-    take(a_log.batch())
+def test_a_copy_of_a_whole_ledger_must_be_whole(store, append_batch, a_log, tmp_path):
+    append_batch(a_log.batch())
     made = back_up(str(store.path), tmp_path / "copy.db", NOW_US)
     assert made.breaks == ()
     with closing(sqlite3.connect(made.path)) as raw, raw:

@@ -25,13 +25,13 @@ BEFORE, BACKED_UP = 4, 2  # events
 
 
 @pytest.fixture
-def killed(store, take, a_log, tmp_path):
+def killed(store, append_batch, a_log, tmp_path):
     """A folder with a hub that was killed (its last events only in the write-ahead log) and a backup of two events."""
-    take(a_log.batch(1, BACKED_UP))
+    append_batch(a_log.batch(1, BACKED_UP))
     folder = tmp_path / "killed"
     folder.mkdir()
     back_up(str(store.path), folder / "copy.db", NOW_US)
-    take(a_log.batch(BACKED_UP + 1, BEFORE))
+    append_batch(a_log.batch(BACKED_UP + 1, BEFORE))
     for path in store.path.parent.glob("hub.db*"):
         if path.is_file():
             shutil.copyfile(path, folder / path.name)

@@ -40,8 +40,8 @@ def backups(store, folder):
 
 
 @pytest.fixture
-def reach(store):
-    """How far the hub calls itself backed up: the hub's position, the log's, and whether its page admits that it is not."""
+def durable_positions(store):
+    """The durable positions: the hub's position, the log's, and whether its page admits that it is not."""
 
     def read():
         with store.read() as connection:
@@ -60,7 +60,7 @@ def newest(folder):
 
 @pytest.mark.parametrize("growing", [True, False], ids=["growing", "idle"])
 def test_a_clock_30_years_ahead_and_right_again_costs_no_new_backup(
-    store, take, a_log, machine, backups, folder, growing
+    store, append_batch, a_log, machine, backups, folder, growing
 ):
     made = []
     for number in range(20):
@@ -68,7 +68,7 @@ def test_a_clock_30_years_ahead_and_right_again_costs_no_new_backup(
             machine.clock.step(YEARS_30_S if number == 5 else -YEARS_30_S)
         if growing or not number:
             a_log.write(f"scan {number}")
-            take(a_log.batch())
+            append_batch(a_log.batch())
         before = set(folder.iterdir())
         backups.step()
         (new,) = set(folder.iterdir()) - before
@@ -103,50 +103,50 @@ def test_another_hubs_backups_and_files_made_by_hand_stay(store, machine, backup
 
 
 @pytest.fixture
-def two_backups(take, a_log, machine, backups, folder):
+def two_backups(append_batch, a_log, machine, backups, folder):
     """Two backups: one of two events, and one of four; (folder of both, the earlier, the later)."""
-    take(a_log.batch(1, 2))
+    append_batch(a_log.batch(1, 2))
     backups.step()
     (earlier,) = folder.iterdir()
-    take(a_log.batch(3, 4))
+    append_batch(a_log.batch(3, 4))
     machine.clock.wait(3600)
     backups.step()
     return earlier, newest(folder)
 
 
-def test_what_lies_in_the_newest_backup_is_durable(two_backups, reach):
-    assert reach() == (4, 4, False)
+def test_what_lies_in_the_newest_backup_is_durable(two_backups, durable_positions):
+    assert durable_positions() == (4, 4, False)
 
 
-def test_durable_goes_back_to_the_newest_backup_that_is_still_there(two_backups, backups, reach):
+def test_durable_goes_back_to_the_newest_backup_that_is_still_there(two_backups, backups, durable_positions):
     earlier, later = two_backups
     later.unlink()
     backups.check_backups()
-    assert reach() == (2, 2, False)
+    assert durable_positions() == (2, 2, False)
     earlier.unlink()
     backups.check_backups()
-    assert reach() == (0, 0, True)
+    assert durable_positions() == (0, 0, True)
 
 
-def test_a_backup_disk_that_comes_back_counts_again(two_backups, backups, folder, reach):
+def test_a_backup_disk_that_comes_back_counts_again(two_backups, backups, folder, durable_positions):
     folder.rename(folder.with_name("unplugged"))
     backups.check_backups()
-    assert reach() == (0, 0, True)
+    assert durable_positions() == (0, 0, True)
     folder.with_name("unplugged").rename(folder)
     backups.check_backups()
-    assert reach() == (4, 4, False)
+    assert durable_positions() == (4, 4, False)
 
 
-def test_a_damaged_backup_is_not_durable(two_backups, backups, reach, caplog):
+def test_a_damaged_backup_is_not_durable(two_backups, backups, durable_positions, caplog):
     _, later = two_backups
     later.write_bytes(later.read_bytes()[:-8_192])
     with caplog.at_level(logging.ERROR):
         backups.check_backups()
-    assert reach() == (2, 2, False)
+    assert durable_positions() == (2, 2, False)
     assert "a backup no longer counts" in caplog.text
 
 
-def test_damage_that_leaves_size_and_time_is_found_when_the_hub_starts(two_backups, store, reach):
+def test_damage_that_leaves_size_and_time_is_found_when_the_hub_starts(two_backups, store, durable_positions):
     _, later = two_backups
     whole, times = later.read_bytes(), later.stat()
     with closing(sqlite3.connect(later)) as raw:
@@ -154,32 +154,34 @@ def test_damage_that_leaves_size_and_time_is_found_when_the_hub_starts(two_backu
     later.write_bytes(whole[: (page - 1) * 4096] + b"\xff" * 4096 + whole[page * 4096 :])
     os.utime(later, ns=(times.st_atime_ns, times.st_mtime_ns))
     assert recheck(store, check) == 2
-    assert reach() == (2, 2, False)
+    assert durable_positions() == (2, 2, False)
 
 
-def test_another_backup_under_the_same_name_does_not_count_for_more(two_backups, backups, reach):
+def test_another_backup_under_the_same_name_does_not_count_for_more(two_backups, backups, durable_positions):
     earlier, later = two_backups
     later.write_bytes(earlier.read_bytes())
     backups.check_backups()
-    assert reach() == (2, 2, False)
+    assert durable_positions() == (2, 2, False)
 
 
-def test_backups_of_an_earlier_epoch_make_nothing_durable(two_backups, store, machine, backups, reach):
+def test_backups_of_an_earlier_epoch_make_nothing_durable(two_backups, store, machine, backups, durable_positions):
     with store.write() as connection:
         begin_epoch(connection, "a test", None, machine.host)
     backups.check_backups()
-    assert reach() == (0, 0, True)
+    assert durable_positions() == (0, 0, True)
     backups.step()
-    assert reach()[:2] == (4, 4)
+    assert durable_positions()[:2] == (4, 4)
 
 
-def test_a_failed_backup_is_tried_again_soon_and_the_others_are_looked_at(two_backups, backups, folder, reach):
+def test_a_failed_backup_is_tried_again_soon_and_the_others_are_looked_at(
+    two_backups, backups, folder, durable_positions
+):
     for path in two_backups:
         path.unlink()
     folder.rmdir()
     backups.step()
     assert not folder.exists(), "and no file has taken the folder's name"
-    assert reach() == (0, 0, True)
+    assert durable_positions() == (0, 0, True)
     assert backups.due_in_s() == RETRY_S
 
 
@@ -216,16 +218,18 @@ def test_a_backup_that_is_being_written_is_left_alone(store, backups, folder):
     assert not part.exists()
 
 
-def test_a_backup_made_by_hand_counts_while_it_is_there(store, take, a_log, machine, backups, tmp_path, reach):
+def test_a_backup_made_by_hand_counts_while_it_is_there(
+    store, append_batch, a_log, machine, backups, tmp_path, durable_positions
+):
     from server.ops.admin_commands import handle
     from server.ops.control_protocol import ControlRequest
 
-    take(a_log.batch())
+    append_batch(a_log.batch())
     made = back_up(str(store.path), tmp_path / "stick.db", machine.clock.now_us, machine.host)
     copy = {"path": str(made.path), "epoch": made.epoch, "pos": made.pos, "off_disk": made.off_disk}
     assert handle(store, ControlRequest("backed up", copy)).value is True
-    assert reach() == (4, 4, False)
+    assert durable_positions() == (4, 4, False)
     made.path.unlink()
     backups.check_backups()
-    assert reach() == (0, 0, True)
+    assert durable_positions() == (0, 0, True)
     assert handle(store, ControlRequest("backed up", copy)).value is False

@@ -96,8 +96,8 @@ class Log:
         self.boot, self.mono_ns = boot, 0
 
 
-class Floor:
-    """A hub's database without the hub around it."""
+class HubDatabase:
+    """The database of a hub with its projector, without the application."""
 
     def __init__(self, store: Store) -> None:
         self.store = store
@@ -141,17 +141,17 @@ def content(connection: Connection, table: Any) -> list[tuple[Any, ...]]:
 
 
 @pytest.fixture
-def new_floor(tmp_path: Path) -> Iterator[Callable[[], Floor]]:
-    """Makes as many shops as a test compares."""
+def new_hub_db(tmp_path: Path) -> Iterator[Callable[[], HubDatabase]]:
+    """Creates databases of hubs."""
     stores: list[Store] = []
 
-    def make() -> Floor:
+    def make() -> HubDatabase:
         store = Store(tmp_path / f"hub-{len(stores)}.db")
         stores.append(store)
         initialise(store)
         with store.write() as connection:
             connection.execute(schema.hub.update().values(mac_key=bytes(32)))
-        return Floor(store)
+        return HubDatabase(store)
 
     yield make
     for store in stores:
@@ -159,9 +159,9 @@ def new_floor(tmp_path: Path) -> Iterator[Callable[[], Floor]]:
 
 
 @pytest.fixture
-def floor(new_floor: Callable[[], Floor]) -> Floor:
-    """One shop."""
-    return new_floor()
+def hub_db(new_hub_db: Callable[[], HubDatabase]) -> HubDatabase:
+    """The database of one hub."""
+    return new_hub_db()
 
 
 @pytest.fixture

@@ -117,14 +117,14 @@ class Maker:
             return b"{}"
 
 
-def one_round(seed: int, floor: Any) -> int:
+def one_round(seed: int, hub_db: Any) -> int:
     """Some hundred random events in batches; what must hold after them. How many events there were."""
     print(f"projector fuzz: seed {seed}", flush=True)
     chance = random.Random(seed)
-    logs = [floor.log("hub", 1), floor.log("saw-1", 2), floor.log("weld-1", 7)]
+    logs = [hub_db.log("hub", 1), hub_db.log("saw-1", 2), hub_db.log("weld-1", 7)]
     makers = [Maker(seed * 10 + n, log) for n, log in enumerate(logs)]
     good = logs[1]
-    floor.deliver(good.anchor(), logs[0].anchor())
+    hub_db.deliver(good.anchor(), logs[0].anchor())
     count = 2
     for _ in range(25):
         rows = []
@@ -132,50 +132,50 @@ def one_round(seed: int, floor: Any) -> int:
             maker = chance.choice(makers)
             rows.append(maker.log.put(maker.event()))
         last = good.scan("GOOD", "saw", qty_milli=1000, after_s=60)
-        floor.deliver(*rows, last)
+        hub_db.deliver(*rows, last)
         count += len(rows) + 1
-        floor.projector.step()
+        hub_db.projector.step()
         if chance.random() < 0.3:
-            floor.drain()
-    floor.drain()
-    assert floor.show(select(func.count()).select_from(event_state)) == [(count,)]
-    assert floor.show(select(event_state.c.status).where(event_state.c.pos == count))[0][0] in ("ok", "void")
+            hub_db.drain()
+    hub_db.drain()
+    assert hub_db.show(select(func.count()).select_from(event_state)) == [(count,)]
+    assert hub_db.show(select(event_state.c.status).where(event_state.c.pos == count))[0][0] in ("ok", "void")
     final = good.scan(f"LAST-{seed}", "saw", qty_milli=1000, after_s=60)
-    floor.deliver(final)
-    floor.drain()
-    assert floor.show(select(parcel.c.qty_milli).where(parcel.c.item == f"LAST-{seed}"))
-    assert floor.show(select(set_aside.c.part, set_aside.c.reason).where(set_aside.c.part != "fact")) == []
-    assert compare(floor.store) == []
-    live = floor.everything()
-    rebuild(floor.store)
-    assert floor.everything() == live
+    hub_db.deliver(final)
+    hub_db.drain()
+    assert hub_db.show(select(parcel.c.qty_milli).where(parcel.c.item == f"LAST-{seed}"))
+    assert hub_db.show(select(set_aside.c.part, set_aside.c.reason).where(set_aside.c.part != "fact")) == []
+    assert compare(hub_db.store) == []
+    live = hub_db.everything()
+    rebuild(hub_db.store)
+    assert hub_db.everything() == live
     return count + 1
 
 
-def rounds(for_s: float, new_floor: Callable[[], Any]) -> None:
+def rounds(for_s: float, new_hub_db: Callable[[], Any]) -> None:
     """As many rounds as fit into the time, each with a seed of its own; at least one."""
     named = os.environ.get("WIPLINE_FUZZ_SEED")
     seed = int(named) if named else random.SystemRandom().randrange(10**9)
     end, events, done = time.monotonic() + for_s, 0, 0
     while not done or (time.monotonic() < end and not named):
-        floor = new_floor()
-        events += one_round(seed, floor)
-        answers_health(floor)
-        floor.store.close()
+        hub_db = new_hub_db()
+        events += one_round(seed, hub_db)
+        answers_health(hub_db)
+        hub_db.store.close()
         seed, done = seed + 1, done + 1
     print(f"projector fuzz: {done} rounds, {events} events, none stopped the projector", flush=True)
 
 
-def answers_health(floor: Any) -> None:
-    told = health(HubContext(HubConfig(), floor.store))
+def answers_health(hub_db: Any) -> None:
+    told = health(HubContext(HubConfig(), hub_db.store))
     assert told.projected_pos == told.pos
 
 
 @pytest.mark.host
-def test_no_event_of_any_kind_stops_the_projector(new_floor: Callable[[], Any]) -> None:
-    rounds(110, new_floor)
+def test_no_event_of_any_kind_stops_the_projector(new_hub_db: Callable[[], Any]) -> None:
+    rounds(110, new_hub_db)
 
 
 @pytest.mark.nightly
-def test_no_event_of_any_kind_stops_the_projector_in_an_hour(new_floor: Callable[[], Any]) -> None:
-    rounds(3600, new_floor)
+def test_no_event_of_any_kind_stops_the_projector_in_an_hour(new_hub_db: Callable[[], Any]) -> None:
+    rounds(3600, new_hub_db)

@@ -22,39 +22,39 @@ def entry(log: Any, what: str, data: dict[str, Any], **fields: Any) -> Any:
     return raw_event(log, kind="entry", what=what, data=data, by="Ann", **fields)
 
 
-def statuses(floor: Any) -> list[str]:
-    return [row[0] for row in floor.show(select(event_state.c.status).order_by(event_state.c.pos))]
+def statuses(hub_db: Any) -> list[str]:
+    return [row[0] for row in hub_db.show(select(event_state.c.status).order_by(event_state.c.pos))]
 
 
-def test_a_checkin_of_the_greatest_quantity_twice_stops_nothing(floor: Any) -> None:
-    office, saw = floor.log("hub", 1), floor.log("saw-1", 2)
+def test_a_checkin_of_the_greatest_quantity_twice_stops_nothing(hub_db: Any) -> None:
+    office, saw = hub_db.log("hub", 1), hub_db.log("saw-1", 2)
     huge = {"code": "WO-1", "stage": "saw", "qty_milli": BIG}
-    floor.deliver(entry(office, "checkin", huge), entry(office, "checkin", huge), saw.scan("WO-2", "saw"))
-    floor.drain()
-    assert statuses(floor) == ["not_understood", "not_understood", "ok"]
-    assert floor.show(select(item.c.item)) == [("WO-2",)]
-    assert compare(floor.store) == []
+    hub_db.deliver(entry(office, "checkin", huge), entry(office, "checkin", huge), saw.scan("WO-2", "saw"))
+    hub_db.drain()
+    assert statuses(hub_db) == ["not_understood", "not_understood", "ok"]
+    assert hub_db.show(select(item.c.item)) == [("WO-2",)]
+    assert compare(hub_db.store) == []
 
 
-def test_a_routing_with_an_operation_beyond_64_bits_stops_nothing(floor: Any) -> None:
-    office, saw = floor.log("hub", 1), floor.log("saw-1", 2)
-    floor.deliver(
+def test_a_routing_with_an_operation_beyond_64_bits_stops_nothing(hub_db: Any) -> None:
+    office, saw = hub_db.log("hub", 1), hub_db.log("saw-1", 2)
+    hub_db.deliver(
         entry(office, "routing.define", {"routing": "r", "operations": [{"op": 2**63, "stage": "saw"}]}),
         office.entry("product.define", {"product": "bracket", "routing": "r"}),
         office.entry("order.release", {"order": "WO-1", "product": "bracket", "qty_milli": 5000}),
         saw.scan("WO-1", "saw", qty_milli=1000),
     )
-    floor.drain()
-    assert statuses(floor) == ["not_understood", "ok", "ok", "ok"]
-    assert set(floor.show(select(parcel.c.stage, parcel.c.qty_milli))) == {(None, 4000), ("saw", 1000)}
-    assert compare(floor.store) == []
+    hub_db.drain()
+    assert statuses(hub_db) == ["not_understood", "ok", "ok", "ok"]
+    assert set(hub_db.show(select(parcel.c.stage, parcel.c.qty_milli))) == {(None, 4000), ("saw", 1000)}
+    assert compare(hub_db.store) == []
 
 
-def test_a_correction_and_a_scrap_of_2_to_the_63_stop_nothing(floor: Any) -> None:
-    office, saw = floor.log("hub", 1), floor.log("saw-1", 2)
+def test_a_correction_and_a_scrap_of_2_to_the_63_stop_nothing(hub_db: Any) -> None:
+    office, saw = hub_db.log("hub", 1), hub_db.log("saw-1", 2)
     scan = saw.scan("WO-1", "saw", qty_milli=1000)
     span = {"log": saw.log_id.hex(), "from_seq": 1, "to_seq": 1}
-    floor.deliver(
+    hub_db.deliver(
         scan,
         entry(office, "correct", {**span, "set": {"qty_milli": BIG}}),
         entry(office, "correct", {**span, "set": {"qty_milli": 2**63}}),
@@ -62,11 +62,11 @@ def test_a_correction_and_a_scrap_of_2_to_the_63_stop_nothing(floor: Any) -> Non
         entry(office, "checkin", {"code": "WO-1", "stage": "saw", "action": "scrap", "qty_milli": 2**63}),
         saw.scan("WO-1", "saw", action="scrap", qty_milli=MAX_QTY_MILLI),
     )
-    floor.drain()
-    assert statuses(floor) == ["ok", *["not_understood"] * 4, "ok"]
-    found = floor.show(select(parcel.c.state, parcel.c.qty_milli))
+    hub_db.drain()
+    assert statuses(hub_db) == ["ok", *["not_understood"] * 4, "ok"]
+    found = hub_db.show(select(parcel.c.state, parcel.c.qty_milli))
     assert found == [("scrapped", MAX_QTY_MILLI)]
-    assert compare(floor.store) == []
+    assert compare(hub_db.store) == []
 
 
 BEYOND: list[dict[str, Any]] = [
@@ -97,27 +97,27 @@ BEYOND += [
 
 
 @pytest.mark.parametrize("fields", BEYOND, ids=str)
-def test_what_is_beyond_its_bounds_is_kept_and_not_understood(floor: Any, fields: dict[str, Any]) -> None:
-    log = floor.log("hub", 1)
-    floor.deliver(raw_event(log, **fields), log.scan("WO-2", "saw"))
-    floor.drain()
-    assert statuses(floor) == ["not_understood", "ok"]
-    assert floor.show(select(item.c.item)) == [("WO-2",)]
-    assert compare(floor.store) == []
+def test_what_is_beyond_its_bounds_is_kept_and_not_understood(hub_db: Any, fields: dict[str, Any]) -> None:
+    log = hub_db.log("hub", 1)
+    hub_db.deliver(raw_event(log, **fields), log.scan("WO-2", "saw"))
+    hub_db.drain()
+    assert statuses(hub_db) == ["not_understood", "ok"]
+    assert hub_db.show(select(item.c.item)) == [("WO-2",)]
+    assert compare(hub_db.store) == []
 
 
 @pytest.mark.parametrize("quantity", [True, 1.5, "7", None, [1]])
-def test_a_quantity_that_is_no_whole_number_is_no_quantity(floor: Any, quantity: Any) -> None:
-    office = floor.log("hub", 1)
-    floor.deliver(entry(office, "checkin", {"code": "WO-1", "stage": "saw", "qty_milli": quantity}))
-    floor.drain()
-    assert floor.show(select(parcel.c.item, parcel.c.qty_milli)) == [("WO-1", None)]
-    assert compare(floor.store) == []
+def test_a_quantity_that_is_no_whole_number_is_no_quantity(hub_db: Any, quantity: Any) -> None:
+    office = hub_db.log("hub", 1)
+    hub_db.deliver(entry(office, "checkin", {"code": "WO-1", "stage": "saw", "qty_milli": quantity}))
+    hub_db.drain()
+    assert hub_db.show(select(parcel.c.item, parcel.c.qty_milli)) == [("WO-1", None)]
+    assert compare(hub_db.store) == []
 
 
-def test_a_sum_stays_within_what_the_database_holds(floor: Any) -> None:
-    office = floor.log("hub", 1)
-    floor.deliver(*[office.entry("adjust", {"item": "WO-1", "qty_milli": MAX_QTY_MILLI}) for _ in range(1002)])
-    floor.drain()
-    assert floor.show(select(item.c.adjusted_milli)) == [(-1000 * MAX_QTY_MILLI,)]
-    assert compare(floor.store) == []
+def test_a_sum_stays_within_what_the_database_holds(hub_db: Any) -> None:
+    office = hub_db.log("hub", 1)
+    hub_db.deliver(*[office.entry("adjust", {"item": "WO-1", "qty_milli": MAX_QTY_MILLI}) for _ in range(1002)])
+    hub_db.drain()
+    assert hub_db.show(select(item.c.adjusted_milli)) == [(-1000 * MAX_QTY_MILLI,)]
+    assert compare(hub_db.store) == []

@@ -28,19 +28,19 @@ from station.core.ledger.fold import apply
 from station.core.ledger.parcels import Visit
 
 
-def test_the_thread_folds_what_arrives_and_rings(floor: Any) -> None:
+def test_the_thread_folds_what_arrives_and_rings(hub_db: Any) -> None:
     bell, stop = PositionSignal(), threading.Event()
-    thread = threading.Thread(target=Projector(floor.store, bell).run, args=(stop,))
+    thread = threading.Thread(target=Projector(hub_db.store, bell).run, args=(stop,))
     thread.start()
     try:
-        log = floor.log("saw-1", 2)
-        floor.deliver(log.anchor(), log.scan("WO-1", "saw"))
-        floor.store.arrived.announce(2)
+        log = hub_db.log("saw-1", 2)
+        hub_db.deliver(log.anchor(), log.scan("WO-1", "saw"))
+        hub_db.store.arrived.announce(2)
         assert bell.wait(1, timeout=10) == 2
-        assert floor.show(select(item.c.item)) == [("WO-1",)]
+        assert hub_db.show(select(item.c.item)) == [("WO-1",)]
     finally:
         stop.set()
-        floor.store.arrived.announce(3)
+        hub_db.store.arrived.announce(3)
         thread.join(10)
     assert not thread.is_alive()
 
@@ -57,63 +57,63 @@ def failing_at_first(name: str) -> EventInterpreter:
     return DEFAULT_INTERPRETER._replace(**{name: fail_once})
 
 
-def test_an_error_ends_neither_thread_nor_work(floor: Any) -> None:
+def test_an_error_ends_neither_thread_nor_work(hub_db: Any) -> None:
     bell, stop = PositionSignal(), threading.Event()
-    projector = Projector(floor.store, bell, failing_at_first("links"), after_error_s=0.01)
-    log = floor.log("saw-1", 2)
-    floor.deliver(log.scan("WO-1", "saw"))
+    projector = Projector(hub_db.store, bell, failing_at_first("links"), after_error_s=0.01)
+    log = hub_db.log("saw-1", 2)
+    hub_db.deliver(log.scan("WO-1", "saw"))
     thread = threading.Thread(target=projector.run, args=(stop,))
     thread.start()
     try:
         assert bell.wait(0, timeout=10) == 1
     finally:
         stop.set()
-        floor.store.arrived.announce(9)
+        hub_db.store.arrived.announce(9)
         thread.join(10)
 
 
-def test_a_failed_transaction_leaves_nothing_in_memory(floor: Any) -> None:
-    log = floor.log("saw-1", 2)
-    floor.deliver(log.anchor(), log.scan("WO-1", "saw"))
-    floor.drain()
-    floor.projector = Projector(floor.store, PositionSignal(), failing_at_first("item_row"))
-    floor.deliver(log.scan("WO-1", "deburr"), log.scan("WO-2", "saw"))
+def test_a_failed_transaction_leaves_nothing_in_memory(hub_db: Any) -> None:
+    log = hub_db.log("saw-1", 2)
+    hub_db.deliver(log.anchor(), log.scan("WO-1", "saw"))
+    hub_db.drain()
+    hub_db.projector = Projector(hub_db.store, PositionSignal(), failing_at_first("item_row"))
+    hub_db.deliver(log.scan("WO-1", "deburr"), log.scan("WO-2", "saw"))
     with pytest.raises(OSError, match="the disk is gone"):
-        floor.projector.step()
-    floor.drain()
-    assert compare(floor.store) == []
-    assert len(floor.show(select(event_state))) == 4
+        hub_db.projector.step()
+    hub_db.drain()
+    assert compare(hub_db.store) == []
+    assert len(hub_db.show(select(event_state))) == 4
 
 
-def test_the_queue_of_dirty_items_survives_a_restart(floor: Any) -> None:
-    office, saw = floor.log("hub", 1), floor.log("saw-1", 2)
+def test_the_queue_of_dirty_items_survives_a_restart(hub_db: Any) -> None:
+    office, saw = hub_db.log("hub", 1), hub_db.log("saw-1", 2)
     first = saw.scan("WO-1", "saw")
-    floor.deliver(office.anchor(), saw.anchor(), first)
-    floor.drain()
-    floor.deliver(saw.undo(first))
-    floor.projector.step()
-    with floor.store.read() as connection:
+    hub_db.deliver(office.anchor(), saw.anchor(), first)
+    hub_db.drain()
+    hub_db.deliver(saw.undo(first))
+    hub_db.projector.step()
+    with hub_db.store.read() as connection:
         assert (recalculating(connection), behind(connection), projected_pos(connection)) == (1, 0, 4)
-    floor.projector = Projector(floor.store, PositionSignal())
-    floor.drain()
-    with floor.store.read() as connection:
+    hub_db.projector = Projector(hub_db.store, PositionSignal())
+    hub_db.drain()
+    with hub_db.store.read() as connection:
         assert recalculating(connection) == 0
-    assert floor.show(select(item)) == []
+    assert hub_db.show(select(item)) == []
 
 
-def test_fresh_work_goes_before_old(floor: Any) -> None:
-    saw = floor.log("saw-1", 2)
+def test_fresh_work_goes_before_old(hub_db: Any) -> None:
+    saw = hub_db.log("saw-1", 2)
     first = saw.scan("WO-1", "saw")
-    floor.deliver(saw.anchor(), first, saw.undo(first))
-    floor.projector.step()
-    floor.deliver(saw.scan("WO-2", "saw"))
-    floor.projector.step()
-    assert [row[0] for row in floor.show(select(dirty.c.item))] == []
-    assert [row[0] for row in floor.show(select(item.c.item))] == ["WO-2"]
+    hub_db.deliver(saw.anchor(), first, saw.undo(first))
+    hub_db.projector.step()
+    hub_db.deliver(saw.scan("WO-2", "saw"))
+    hub_db.projector.step()
+    assert [row[0] for row in hub_db.show(select(dirty.c.item))] == []
+    assert [row[0] for row in hub_db.show(select(item.c.item))] == ["WO-2"]
 
 
-def test_no_bytes_stop_the_events_behind_them(floor: Any) -> None:
-    saw = floor.log("saw-1", 2)
+def test_no_bytes_stop_the_events_behind_them(hub_db: Any) -> None:
+    saw = hub_db.log("saw-1", 2)
     hostile = [
         b"", b"\x00", b"{}", b'{"v":99,"kind":"scan"}', b"[" * 9000, b"\xff\xfe", b'{"v":1,"kind":"scan"}',
         encode(Event(kind="scan", station="s", sw="t", raw=b"x" * 4000, stage="<script>")),
@@ -131,32 +131,32 @@ def test_no_bytes_stop_the_events_behind_them(floor: Any) -> None:
     for encoded in hostile:
         prev = saw.rows[-1].hash if saw.rows else genesis(saw.log_id)
         saw.rows.append(
-            type(floor.log("x", 9).scan("x"))(saw.log_id, len(saw.rows) + 1, encoded, prev, link(prev, encoded))
+            type(hub_db.log("x", 9).scan("x"))(saw.log_id, len(saw.rows) + 1, encoded, prev, link(prev, encoded))
         )
     good = saw.scan("WO-1", "saw", qty_milli=1000)
-    floor.deliver(*saw.rows)
-    floor.drain()
-    assert floor.show(select(parcel.c.stage).where(parcel.c.item == "WO-1")) == [("saw",)]
-    states = dict(floor.show(select(event_state.c.seq, event_state.c.status)))
+    hub_db.deliver(*saw.rows)
+    hub_db.drain()
+    assert hub_db.show(select(parcel.c.stage).where(parcel.c.item == "WO-1")) == [("saw",)]
+    states = dict(hub_db.show(select(event_state.c.seq, event_state.c.status)))
     assert [states[n] for n in range(1, 8)] == ["not_understood"] * 3 + ["future"] + ["not_understood"] * 3
     assert states[good.seq] == "ok"
-    assert compare(floor.store) == []
+    assert compare(hub_db.store) == []
 
 
-def test_an_event_whose_hash_does_not_fit_is_kept_and_counts_for_nothing(floor: Any) -> None:
-    saw = floor.log("saw-1", 2)
+def test_an_event_whose_hash_does_not_fit_is_kept_and_counts_for_nothing(hub_db: Any) -> None:
+    saw = hub_db.log("saw-1", 2)
     bent = saw.scan("WO-1", "saw")
     bent.hash = bytes(32)
-    floor.deliver(bent, saw.scan("WO-2", "saw"))
-    floor.drain()
-    assert floor.show(select(event_state.c.status, event_state.c.kind).order_by(event_state.c.pos)) == [
+    hub_db.deliver(bent, saw.scan("WO-2", "saw"))
+    hub_db.drain()
+    assert hub_db.show(select(event_state.c.status, event_state.c.kind).order_by(event_state.c.pos)) == [
         ("damaged", None),
         ("ok", "scan"),
     ]
-    assert floor.show(select(item.c.item)) == [("WO-2",)]
+    assert hub_db.show(select(item.c.item)) == [("WO-2",)]
 
 
-def test_a_fact_that_cannot_be_folded_is_passed_over_and_logged(floor: Any) -> None:
+def test_a_fact_that_cannot_be_folded_is_passed_over_and_logged(hub_db: Any) -> None:
     def broken(state: Any, fact: Any, catalogue: Any) -> Any:
         if fact.stage == "weld":
             msg = "nobody thought of this"
@@ -164,31 +164,31 @@ def test_a_fact_that_cannot_be_folded_is_passed_over_and_logged(floor: Any) -> N
         return apply(state, fact, catalogue)
 
     interpreter = DEFAULT_INTERPRETER._replace(apply=broken)
-    floor.projector = Projector(floor.store, PositionSignal(), interpreter)
-    saw = floor.log("saw-1", 2)
-    floor.deliver(saw.anchor(), saw.scan("WO-1", "saw"), saw.scan("WO-1", "weld"), saw.scan("WO-1", "pack"))
-    floor.drain()
-    assert floor.show(select(parcel.c.stage)) == [("pack",)]
-    assert floor.show(select(set_aside.c.pos, set_aside.c.part)) == [(3, "fact")]
-    assert compare(floor.store, interpreter) == []
+    hub_db.projector = Projector(hub_db.store, PositionSignal(), interpreter)
+    saw = hub_db.log("saw-1", 2)
+    hub_db.deliver(saw.anchor(), saw.scan("WO-1", "saw"), saw.scan("WO-1", "weld"), saw.scan("WO-1", "pack"))
+    hub_db.drain()
+    assert hub_db.show(select(parcel.c.stage)) == [("pack",)]
+    assert hub_db.show(select(set_aside.c.pos, set_aside.c.part)) == [(3, "fact")]
+    assert compare(hub_db.store, interpreter) == []
 
 
-def test_a_cost_changes_no_fold(floor: Any) -> None:
-    office = floor.log("hub", 1)
+def test_a_cost_changes_no_fold(hub_db: Any) -> None:
+    office = hub_db.log("hub", 1)
     release = office.entry("order.release", {"order": "WO-1", "product": "bracket", "qty_milli": 5000})
-    floor.deliver(office.anchor(), release)
-    floor.drain()
+    hub_db.deliver(office.anchor(), release)
+    hub_db.drain()
     cost = {"product": "bracket", "op": 10, "component": "labour", "basis": "unit", "micros": 5}
-    floor.deliver(office.entry("cost.set", cost))
-    floor.projector.step()
-    assert floor.show(select(dirty)) == []
-    with floor.store.read() as connection:
+    hub_db.deliver(office.entry("cost.set", cost))
+    hub_db.projector.step()
+    assert hub_db.show(select(dirty)) == []
+    with hub_db.store.read() as connection:
         assert [one.data for one in Definitions(connection).of("cost.set")] == [cost]
 
 
-def test_the_snapshot_says_what_holds_now(floor: Any) -> None:
-    office = floor.log("hub", 1)
-    floor.deliver(
+def test_the_snapshot_says_what_holds_now(hub_db: Any) -> None:
+    office = hub_db.log("hub", 1)
+    hub_db.deliver(
         office.anchor(),
         office.entry("stage.define", {"stage": "saw", "name": "Saw"}),
         office.entry("stage.define", {"stage": "saw", "name": "Cold saw"}, holds_from_us=2**60),
@@ -196,8 +196,8 @@ def test_the_snapshot_says_what_holds_now(floor: Any) -> None:
         office.entry("rule.define", {"rule": "skipped", "on": True}),
         office.entry("code.bind", {"code": "TAG-1", "as": "item", "to": "WO-1"}),
     )
-    floor.drain()
-    with floor.store.read() as connection:
+    hub_db.drain()
+    with hub_db.store.read() as connection:
         version, body = snapshot(connection, now_us=office.zero_us + DAY_US)
         assert snapshot(connection, now_us=office.zero_us + 2 * DAY_US) == (version, body)
     told = msgspec.json.decode(body)
@@ -210,9 +210,9 @@ def test_the_snapshot_says_what_holds_now(floor: Any) -> None:
     assert told["codes"] == [{"code": "TAG-1", "as": "item", "to": "WO-1"}]
 
 
-def test_the_snapshot_has_every_code_that_is_bound_and_none_that_was_let_go(floor: Any) -> None:
-    office, saw = floor.log("hub", 1), floor.log("saw-1", 2)
-    floor.deliver(
+def test_the_snapshot_has_every_code_that_is_bound_and_none_that_was_let_go(hub_db: Any) -> None:
+    office, saw = hub_db.log("hub", 1), hub_db.log("saw-1", 2)
+    hub_db.deliver(
         office.anchor(),
         saw.anchor(),
         office.entry("pattern.define", {"name": "order", "regex": "S-(?P<id>.+)", "as": "item"}),
@@ -224,8 +224,8 @@ def test_the_snapshot_has_every_code_that_is_bound_and_none_that_was_let_go(floo
         office.entry("code.bind", {"code": "GONE", "as": "command"}),
         saw.scan("S-7", "saw", action="bind", carrier="TOTE"),
     )
-    floor.drain()
-    with floor.store.read() as connection:
+    hub_db.drain()
+    with hub_db.store.read() as connection:
         _, body = snapshot(connection, now_us=office.zero_us + DAY_US)
     told = msgspec.json.decode(body)
     assert sorted((each["code"], each["as"], each["to"]) for each in told["codes"]) == [
@@ -238,9 +238,9 @@ def test_the_snapshot_has_every_code_that_is_bound_and_none_that_was_let_go(floo
     assert told["bindings"] == {"TOTE": "7", '{7B}"stockitem": 123}': "O-20"}  # all that an older station reads
 
 
-def test_what_a_bench_did_with_a_bound_code_is_what_the_ledger_holds(floor: Any) -> None:
-    office, saw = floor.log("hub", 1), floor.log("saw-1", 2)
-    floor.deliver(
+def test_what_a_bench_did_with_a_bound_code_is_what_the_ledger_holds(hub_db: Any) -> None:
+    office, saw = hub_db.log("hub", 1), hub_db.log("saw-1", 2)
+    hub_db.deliver(
         office.anchor(),
         saw.anchor(),
         office.entry("order.release", {"order": "O-31", "product": "b", "qty_milli": 5000}),
@@ -250,10 +250,10 @@ def test_what_a_bench_did_with_a_bound_code_is_what_the_ledger_holds(floor: Any)
         saw.scan('{"o": 31}', "saw", action="scrap", qty_milli=1000),
         office.entry("code.bind", {"code": "NEXT-IS-SCRAP"}),  # let go: the scan before stays the card that it was
     )
-    floor.drain()
-    assert floor.show(select(item.c.item)) == [("O-31",)]
+    hub_db.drain()
+    assert hub_db.show(select(item.c.item)) == [("O-31",)]
     parcels = select(parcel.c.state, parcel.c.qty_milli).order_by(parcel.c.state)
-    assert floor.show(parcels) == [("released", 4000), ("scrapped", 1000)]
+    assert hub_db.show(parcels) == [("released", 4000), ("scrapped", 1000)]
 
 
 @pytest.mark.parametrize(
@@ -271,23 +271,23 @@ def test_a_visit_is_open_at_the_days_that_it_saw_begin(entered_us: int, left_us:
     assert days_open(Visit(state="here", entered_us=entered_us, left_us=left_us)) == days
 
 
-def test_visits_over_days_can_be_asked_for_by_day(floor: Any) -> None:
-    saw = floor.log("saw-1", 2)
-    floor.deliver(saw.anchor(), saw.scan("WO-1", "saw", after_s=60), saw.scan("WO-1", "pack", after_s=2 * 86_400))
-    floor.drain()
+def test_visits_over_days_can_be_asked_for_by_day(hub_db: Any) -> None:
+    saw = hub_db.log("saw-1", 2)
+    hub_db.deliver(saw.anchor(), saw.scan("WO-1", "saw", after_s=60), saw.scan("WO-1", "pack", after_s=2 * 86_400))
+    hub_db.drain()
     day = saw.zero_us // DAY_US
-    assert floor.show(select(open_at.c.day).order_by(open_at.c.day)) == [(day + 1,), (day + 2,)]
+    assert hub_db.show(select(open_at.c.day).order_by(open_at.c.day)) == [(day + 1,), (day + 2,)]
 
 
-def test_a_long_transaction_makes_the_next_one_smaller(floor: Any) -> None:
-    saw = floor.log("saw-1", 2)
-    floor.deliver(*[saw.scan(f"WO-{n}", "saw") for n in range(1100)])
+def test_a_long_transaction_makes_the_next_one_smaller(hub_db: Any) -> None:
+    saw = hub_db.log("saw-1", 2)
+    hub_db.deliver(*[saw.scan(f"WO-{n}", "saw") for n in range(1100)])
     ticks = itertools.count()
-    floor.projector = Projector(floor.store, PositionSignal(), now_s=lambda: float(next(ticks)))
-    floor.projector.step()
-    assert floor.projector.pos == 500
-    floor.projector.step()
-    assert floor.projector.pos == 875
+    hub_db.projector = Projector(hub_db.store, PositionSignal(), now_s=lambda: float(next(ticks)))
+    hub_db.projector.step()
+    assert hub_db.projector.pos == 500
+    hub_db.projector.step()
+    assert hub_db.projector.pos == 875
 
 
 class Shop(RuleBasedStateMachine):
@@ -298,7 +298,7 @@ class Shop(RuleBasedStateMachine):
 
     def __init__(self) -> None:
         super().__init__()
-        self.floor = type(self).make()
+        self.hub_db = type(self).make()
         self.rest: list[Any] = []
         self.seed = 0
 
@@ -308,31 +308,31 @@ class Shop(RuleBasedStateMachine):
             self.seed = seed + 1
             self.rest = type(self).story(seed)
             random.Random(seed).shuffle(self.rest)
-        self.floor.deliver(*self.rest[:some])
+        self.hub_db.deliver(*self.rest[:some])
         self.rest = self.rest[some:]
 
     @rule()
     def step(self) -> None:
-        self.floor.projector.step()
+        self.hub_db.projector.step()
 
     @rule()
     def restart(self) -> None:
-        self.floor.projector = Projector(self.floor.store, PositionSignal())
+        self.hub_db.projector = Projector(self.hub_db.store, PositionSignal())
 
     @rule()
     def rebuilt(self) -> None:
-        rebuild(self.floor.store)
+        rebuild(self.hub_db.store)
         self.restart()
 
     def teardown(self) -> None:
-        self.floor.drain()
-        assert compare(self.floor.store) == []
+        self.hub_db.drain()
+        assert compare(self.hub_db.store) == []
 
 
 def test_no_sequence_of_steps_leads_away_from_a_rebuild(
-    new_floor: Callable[[], Any], story: Callable[[int], list[Any]]
+    new_hub_db: Callable[[], Any], story: Callable[[int], list[Any]]
 ) -> None:
-    machine = type("Shop", (Shop,), {"make": staticmethod(new_floor), "story": staticmethod(story)})
+    machine = type("Shop", (Shop,), {"make": staticmethod(new_hub_db), "story": staticmethod(story)})
     run_state_machine_as_test(
         machine,
         settings=settings(

@@ -64,9 +64,9 @@ EVENT_BRANCHES = ["permit", "seal", "void", "numbers", "correction", "binds", "d
 FACT_BRANCHES = ["fact", "apply"]
 
 
-def a_shop(floor: Any) -> tuple[list[Any], Any]:
+def a_shop(hub_db: Any) -> tuple[list[Any], Any]:
     """An anchor, scans before and behind the one at `weld`, and a void and a correction behind it."""
-    office, saw = floor.log("hub", 1), floor.log("saw-1", 2)
+    office, saw = hub_db.log("hub", 1), hub_db.log("saw-1", 2)
     rows = [saw.anchor(), office.anchor(), saw.scan("WO-1", "saw", qty_milli=1000)]
     rows.append(office.entry("order.release", {"order": "WO-2", "qty_milli": 7000, "items": ["SN-1", "SN-2"]}))
     bad = saw.scan("WO-1", "weld")
@@ -77,33 +77,33 @@ def a_shop(floor: Any) -> tuple[list[Any], Any]:
 
 @pytest.mark.parametrize("name", EVENT_BRANCHES + FACT_BRANCHES)
 @pytest.mark.parametrize("at_once", [1, 100])
-def test_an_error_in_a_branch_sets_one_event_aside(floor: Any, name: str, at_once: int) -> None:
-    floor.projector = Projector(floor.store, PositionSignal(), branch(name))
-    rows, _bad = a_shop(floor)
+def test_an_error_in_a_branch_sets_one_event_aside(hub_db: Any, name: str, at_once: int) -> None:
+    hub_db.projector = Projector(hub_db.store, PositionSignal(), branch(name))
+    rows, _bad = a_shop(hub_db)
     for start in range(0, len(rows), at_once):
-        floor.deliver(*rows[start : start + at_once])
-        floor.drain()
+        hub_db.deliver(*rows[start : start + at_once])
+        hub_db.drain()
     part = "fact" if name in FACT_BRANCHES else "event"
     about = "WO-1" if name in FACT_BRANCHES else ""
-    assert floor.show(select(set_aside.c.pos, set_aside.c.part, set_aside.c.name, set_aside.c.reason)) == [
+    assert hub_db.show(select(set_aside.c.pos, set_aside.c.part, set_aside.c.name, set_aside.c.reason)) == [
         (BAD_SEQ, part, about, "Planted: planted")
     ]
-    assert floor.show(select(event_state.c.status).where(event_state.c.pos == BAD_SEQ)) == [
+    assert hub_db.show(select(event_state.c.status).where(event_state.c.pos == BAD_SEQ)) == [
         ("ok" if part == "fact" else "set_aside",)
     ]
-    assert sorted(floor.show(select(item.c.item))) == [("SN-1",), ("SN-2",), ("WO-1",), ("WO-2",)]
-    assert floor.show(select(parcel.c.stage).where(parcel.c.item == "WO-1")) == [("pack",)]
-    assert compare(floor.store, branch(name)) == []
-    live = floor.everything()
-    rebuild(floor.store, branch(name))
-    assert floor.everything() == live
-    rebuild(floor.store)  # as software that has the defect mended
-    assert floor.show(select(func.count()).select_from(set_aside)) == [(0,)]
-    assert compare(floor.store) == []
+    assert sorted(hub_db.show(select(item.c.item))) == [("SN-1",), ("SN-2",), ("WO-1",), ("WO-2",)]
+    assert hub_db.show(select(parcel.c.stage).where(parcel.c.item == "WO-1")) == [("pack",)]
+    assert compare(hub_db.store, branch(name)) == []
+    live = hub_db.everything()
+    rebuild(hub_db.store, branch(name))
+    assert hub_db.everything() == live
+    rebuild(hub_db.store)  # as software that has the defect mended
+    assert hub_db.show(select(func.count()).select_from(set_aside)) == [(0,)]
+    assert compare(hub_db.store) == []
 
 
 @pytest.mark.parametrize("seed", range(4))
-def test_any_order_sets_the_same_facts_aside(seed: int, new_floor: Any, story: Any) -> None:
+def test_any_order_sets_the_same_facts_aside(seed: int, new_hub_db: Any, story: Any) -> None:
     print(f"seed {seed}")
     chance, rows = random.Random(seed), story(seed)
 
@@ -114,7 +114,7 @@ def test_any_order_sets_the_same_facts_aside(seed: int, new_floor: Any, story: A
         return apply(state, fact, catalogue)
 
     meaning = DEFAULT_INTERPRETER._replace(apply=fails)
-    floors = [new_floor(), new_floor()]
+    floors = [new_hub_db(), new_hub_db()]
     for one in floors:
         one.projector = Projector(one.store, PositionSignal(), meaning)
     floors[0].deliver(*rows)
@@ -132,7 +132,7 @@ def test_any_order_sets_the_same_facts_aside(seed: int, new_floor: Any, story: A
         assert compare(one.store, meaning) == []
 
 
-def test_an_event_that_fails_only_when_it_is_linked_again_is_set_aside_then(floor: Any) -> None:
+def test_an_event_that_fails_only_when_it_is_linked_again_is_set_aside_then(hub_db: Any) -> None:
     real, armed = DEFAULT_INTERPRETER.links, []
 
     def links(each: Any, put: Any, bindings: Any) -> Any:
@@ -140,16 +140,16 @@ def test_an_event_that_fails_only_when_it_is_linked_again_is_set_aside_then(floo
             raise Planted
         return real(each, put, bindings)
 
-    floor.projector = Projector(floor.store, PositionSignal(), DEFAULT_INTERPRETER._replace(links=links))
-    office, saw = floor.log("hub", 1), floor.log("saw-1", 2)
-    floor.deliver(saw.anchor(), office.anchor(), saw.scan("TAG-1", "weld"), saw.scan("TAG-1", "saw"))
-    floor.drain()
+    hub_db.projector = Projector(hub_db.store, PositionSignal(), DEFAULT_INTERPRETER._replace(links=links))
+    office, saw = hub_db.log("hub", 1), hub_db.log("saw-1", 2)
+    hub_db.deliver(saw.anchor(), office.anchor(), saw.scan("TAG-1", "weld"), saw.scan("TAG-1", "saw"))
+    hub_db.drain()
     armed.append(True)
-    floor.deliver(office.entry("code.bind", {"code": "TAG-1", "as": "item", "to": "WO-1"}), saw.scan("WO-2", "saw"))
-    floor.drain()
-    assert floor.show(select(set_aside.c.pos, set_aside.c.part)) == [(3, "event")]
-    assert sorted(floor.show(select(item.c.item))) == [("WO-1",), ("WO-2",)]
-    assert compare(floor.store, DEFAULT_INTERPRETER._replace(links=links)) == []
+    hub_db.deliver(office.entry("code.bind", {"code": "TAG-1", "as": "item", "to": "WO-1"}), saw.scan("WO-2", "saw"))
+    hub_db.drain()
+    assert hub_db.show(select(set_aside.c.pos, set_aside.c.part)) == [(3, "event")]
+    assert sorted(hub_db.show(select(item.c.item))) == [("WO-1",), ("WO-2",)]
+    assert compare(hub_db.store, DEFAULT_INTERPRETER._replace(links=links)) == []
 
 
 def with_a_row_that_does_not_fit(name: str) -> EventInterpreter:
@@ -161,67 +161,67 @@ def with_a_row_that_does_not_fit(name: str) -> EventInterpreter:
     return DEFAULT_INTERPRETER._replace(item_row=row)
 
 
-def test_an_item_that_cannot_be_written_is_left_out_and_the_others_are_folded(floor: Any) -> None:
-    saw = floor.log("saw-1", 2)
+def test_an_item_that_cannot_be_written_is_left_out_and_the_others_are_folded(hub_db: Any) -> None:
+    saw = hub_db.log("saw-1", 2)
     scans = [saw.scan(f"WO-{n}", "saw") for n in range(30)]
-    floor.deliver(saw.anchor(), *scans)
-    floor.drain()
-    floor.deliver(*[saw.undo(scan) for scan in scans[:20]])
-    floor.projector = Projector(floor.store, PositionSignal(), with_a_row_that_does_not_fit("WO-7"))
-    floor.deliver(saw.scan("WO-7", "pack"), saw.scan("WO-40", "pack"))
-    floor.drain()
-    with floor.store.read() as connection:
+    hub_db.deliver(saw.anchor(), *scans)
+    hub_db.drain()
+    hub_db.deliver(*[saw.undo(scan) for scan in scans[:20]])
+    hub_db.projector = Projector(hub_db.store, PositionSignal(), with_a_row_that_does_not_fit("WO-7"))
+    hub_db.deliver(saw.scan("WO-7", "pack"), saw.scan("WO-40", "pack"))
+    hub_db.drain()
+    with hub_db.store.read() as connection:
         assert recalculating(connection) == 0
         rows, count = aside.shown(connection)
     assert count == 1
     assert rows[0].name == "WO-7"
-    assert ("WO-40",) in floor.show(select(item.c.item))
-    assert ("WO-7",) not in floor.show(select(item.c.item))
-    floor.projector = Projector(floor.store, PositionSignal())
-    floor.deliver(saw.scan("WO-7", "saw"))
-    floor.drain()
-    assert floor.show(select(set_aside)) == []
-    assert compare(floor.store) == []
+    assert ("WO-40",) in hub_db.show(select(item.c.item))
+    assert ("WO-7",) not in hub_db.show(select(item.c.item))
+    hub_db.projector = Projector(hub_db.store, PositionSignal())
+    hub_db.deliver(saw.scan("WO-7", "saw"))
+    hub_db.drain()
+    assert hub_db.show(select(set_aside)) == []
+    assert compare(hub_db.store) == []
 
 
-def test_a_definition_that_cannot_be_loaded_stops_nothing(floor: Any) -> None:
+def test_a_definition_that_cannot_be_loaded_stops_nothing(hub_db: Any) -> None:
     from server.projection.tables import definition
 
-    office, saw = floor.log("hub", 1), floor.log("saw-1", 2)
-    floor.deliver(office.anchor(), office.entry("stage.define", {"stage": "saw", "name": "Saw"}))
-    floor.drain()
-    with floor.store.write() as connection:
+    office, saw = hub_db.log("hub", 1), hub_db.log("saw-1", 2)
+    hub_db.deliver(office.anchor(), office.entry("stage.define", {"stage": "saw", "name": "Saw"}))
+    hub_db.drain()
+    with hub_db.store.write() as connection:
         connection.execute(definition.update().values(data="{"))
-    floor.projector = Projector(floor.store, PositionSignal())
-    floor.deliver(saw.scan("WO-1", "saw"))
-    floor.drain()
-    assert floor.show(select(item.c.item)) == [("WO-1",)]
+    hub_db.projector = Projector(hub_db.store, PositionSignal())
+    hub_db.deliver(saw.scan("WO-1", "saw"))
+    hub_db.drain()
+    assert hub_db.show(select(item.c.item)) == [("WO-1",)]
 
 
-def test_another_version_of_the_software_tries_again(floor: Any) -> None:
-    floor.projector = Projector(floor.store, PositionSignal(), branch("links"))
-    rows, _bad = a_shop(floor)
-    floor.deliver(*rows)
-    floor.drain()
-    floor.projector = Projector(floor.store, PositionSignal())
-    floor.drain()
-    assert floor.show(select(func.count()).select_from(set_aside)) == [(1,)]
-    with floor.store.write() as connection:
+def test_another_version_of_the_software_tries_again(hub_db: Any) -> None:
+    hub_db.projector = Projector(hub_db.store, PositionSignal(), branch("links"))
+    rows, _bad = a_shop(hub_db)
+    hub_db.deliver(*rows)
+    hub_db.drain()
+    hub_db.projector = Projector(hub_db.store, PositionSignal())
+    hub_db.drain()
+    assert hub_db.show(select(func.count()).select_from(set_aside)) == [(1,)]
+    with hub_db.store.write() as connection:
         connection.execute(set_aside.update().values(sw="0.0.1"))
-    floor.projector = Projector(floor.store, PositionSignal())
-    floor.drain()
-    assert floor.show(select(func.count()).select_from(set_aside)) == [(0,)]
-    assert compare(floor.store) == []
-    with floor.store.read() as connection:
+    hub_db.projector = Projector(hub_db.store, PositionSignal())
+    hub_db.drain()
+    assert hub_db.show(select(func.count()).select_from(set_aside)) == [(0,)]
+    assert compare(hub_db.store) == []
+    with hub_db.store.read() as connection:
         assert Definitions(connection).of("stage.define") == []
 
 
-def test_what_was_set_aside_is_one_sentence_with_what_to_do(floor: Any) -> None:
-    floor.projector = Projector(floor.store, PositionSignal(), branch("links"))
-    rows, bad = a_shop(floor)
-    floor.deliver(*rows)
-    floor.drain()
-    with floor.store.read() as connection:
+def test_what_was_set_aside_is_one_sentence_with_what_to_do(hub_db: Any) -> None:
+    hub_db.projector = Projector(hub_db.store, PositionSignal(), branch("links"))
+    rows, bad = a_shop(hub_db)
+    hub_db.deliver(*rows)
+    hub_db.drain()
+    with hub_db.store.read() as connection:
         told, count = aside.shown(connection)
     assert count == 1
     assert told[0].sentence == (
@@ -230,18 +230,18 @@ def test_what_was_set_aside_is_one_sentence_with_what_to_do(floor: Any) -> None:
     )
 
 
-def test_a_full_disk_sets_nothing_aside(floor: Any) -> None:
+def test_a_full_disk_sets_nothing_aside(hub_db: Any) -> None:
     def full(*_: object) -> Any:
         raise OSError(28, "No space left on device")
 
-    floor.projector = Projector(floor.store, PositionSignal(), DEFAULT_INTERPRETER._replace(links=full))
-    floor.deliver(floor.log("saw-1", 2).scan("WO-1", "saw"))
+    hub_db.projector = Projector(hub_db.store, PositionSignal(), DEFAULT_INTERPRETER._replace(links=full))
+    hub_db.deliver(hub_db.log("saw-1", 2).scan("WO-1", "saw"))
     with pytest.raises(OSError, match="No space left"):
-        floor.drain()
-    assert floor.show(select(set_aside)) == []
+        hub_db.drain()
+    assert hub_db.show(select(set_aside)) == []
 
 
-def test_a_later_definition_lets_a_fact_be_folded_that_failed_by_the_one_before(floor: Any) -> None:
+def test_a_later_definition_lets_a_fact_be_folded_that_failed_by_the_one_before(hub_db: Any) -> None:
     def fails(state: Any, fact: ItemEvent, catalogue: Any) -> Any:
         stage = catalogue.stage(fact.stage, fact.key_us)
         if stage is not None and stage.type == "done":
@@ -249,24 +249,24 @@ def test_a_later_definition_lets_a_fact_be_folded_that_failed_by_the_one_before(
         return apply(state, fact, catalogue)
 
     meaning = DEFAULT_INTERPRETER._replace(apply=fails)
-    floor.projector = Projector(floor.store, PositionSignal(), meaning)
-    office, saw = floor.log("hub", 1), floor.log("saw-1", 2)
-    floor.deliver(office.anchor(), saw.anchor(), office.entry("stage.define", {"stage": "pack", "type": "done"}))
-    floor.deliver(saw.scan("WO-1", "pack", after_s=99))
-    floor.drain()
-    assert floor.show(select(set_aside.c.part, set_aside.c.name)) == [("fact", "WO-1")]
-    floor.deliver(office.entry("stage.define", {"stage": "pack", "type": "process"}))
-    floor.drain()
-    assert floor.show(select(set_aside)) == []
-    assert floor.show(select(parcel.c.stage)) == [("pack",)]
-    assert compare(floor.store, meaning) == []
+    hub_db.projector = Projector(hub_db.store, PositionSignal(), meaning)
+    office, saw = hub_db.log("hub", 1), hub_db.log("saw-1", 2)
+    hub_db.deliver(office.anchor(), saw.anchor(), office.entry("stage.define", {"stage": "pack", "type": "done"}))
+    hub_db.deliver(saw.scan("WO-1", "pack", after_s=99))
+    hub_db.drain()
+    assert hub_db.show(select(set_aside.c.part, set_aside.c.name)) == [("fact", "WO-1")]
+    hub_db.deliver(office.entry("stage.define", {"stage": "pack", "type": "process"}))
+    hub_db.drain()
+    assert hub_db.show(select(set_aside)) == []
+    assert hub_db.show(select(parcel.c.stage)) == [("pack",)]
+    assert compare(hub_db.store, meaning) == []
 
 
-def test_an_error_that_names_no_event_is_narrowed_down_to_one(floor: Any) -> None:
-    floor.projector = Projector(floor.store, PositionSignal(), with_a_row_that_does_not_fit("WO-7"))
-    saw = floor.log("saw-1", 2)
-    floor.deliver(saw.anchor(), *[saw.scan(f"WO-{n}", "saw") for n in range(30)])
-    floor.drain()
-    assert floor.show(select(set_aside.c.pos, set_aside.c.part)) == [(9, "event")]
-    assert floor.show(select(func.count()).select_from(item)) == [(29,)]
-    assert compare(floor.store) == []
+def test_an_error_that_names_no_event_is_narrowed_down_to_one(hub_db: Any) -> None:
+    hub_db.projector = Projector(hub_db.store, PositionSignal(), with_a_row_that_does_not_fit("WO-7"))
+    saw = hub_db.log("saw-1", 2)
+    hub_db.deliver(saw.anchor(), *[saw.scan(f"WO-{n}", "saw") for n in range(30)])
+    hub_db.drain()
+    assert hub_db.show(select(set_aside.c.pos, set_aside.c.part)) == [(9, "event")]
+    assert hub_db.show(select(func.count()).select_from(item)) == [(29,)]
+    assert compare(hub_db.store) == []

@@ -4,7 +4,7 @@ import pytest
 from floor_full import full_floor
 from hypothesis import given
 from hypothesis import strategies as st
-from told import Told
+from shop_writer import ShopWriter
 
 from server.locale_format import LocaleFormat
 from server.queries.current_master_data import catalogue
@@ -22,28 +22,28 @@ LEAVES = st.integers(min_value=0, max_value=10**15)
 
 
 @pytest.fixture
-def told(store):
-    return Told(store)
+def shop_writer(store):
+    return ShopWriter(store)
 
 
 @pytest.fixture
-def small(told):
-    told.small_shop()
-    return told
+def small(shop_writer):
+    shop_writer.small_shop()
+    return shop_writer
 
 
-def read(told, look):
-    with told.store.read() as connection:
+def read(shop_writer, look):
+    with shop_writer.store.read() as connection:
         return look(connection)
 
 
-def wip_of(told, by=GroupBy.STAGE, at_us=None):
+def wip_of(shop_writer, by=GroupBy.STAGE, at_us=None):
     def look(connection):
-        valuation = Valuation(catalogue(connection), told.now_us if at_us is None else at_us)
+        valuation = Valuation(catalogue(connection), shop_writer.now_us if at_us is None else at_us)
         stands = stock_now(connection) if at_us is None else stock_at(connection, valuation.catalogue, at_us)
         return wip(stands, by, valuation)
 
-    return read(told, look)
+    return read(shop_writer, look)
 
 
 @given(st.lists(st.lists(LEAVES, min_size=3, max_size=3), min_size=1, max_size=12))
@@ -108,9 +108,9 @@ def test_more_than_was_ordered_is_valued_beside_the_total_and_in_it(small):
 
 
 @pytest.mark.parametrize("by", list(GroupBy))
-def test_a_total_is_the_sum_of_its_rows(told, by):
-    full_floor(told)
-    found = wip_of(told, by)
+def test_a_total_is_the_sum_of_its_rows(shop_writer, by):
+    full_floor(shop_writer)
+    found = wip_of(shop_writer, by)
     assert found.rows
     for total in found.totals:
         rows = [row for row in found.rows if row.unit == total.unit]
@@ -122,13 +122,13 @@ def test_a_total_is_the_sum_of_its_rows(told, by):
             assert sum(row.components.values()) == (row.value_micros or 0)
         for name, micros in total.components.items():
             assert sum(row.components.get(name, 0) for row in rows) == micros
-    values = {each: {t.unit: t.value_micros for t in wip_of(told, each).totals} for each in GroupBy}
+    values = {each: {t.unit: t.value_micros for t in wip_of(shop_writer, each).totals} for each in GroupBy}
     assert all(value == values[GroupBy.STAGE] for value in values.values())
 
 
-def test_the_headline_of_the_board_is_the_sum_of_its_tiles(told):
-    full_floor(told)
-    line = read(told, lambda connection: snapshot_now(connection, LocaleFormat(), told.now_us)).line
+def test_the_headline_of_the_board_is_the_sum_of_its_tiles(shop_writer):
+    full_floor(shop_writer)
+    line = read(shop_writer, lambda connection: snapshot_now(connection, LocaleFormat(), shop_writer.now_us)).line
     assert line.items > 20
     assert sum(tile.items for tile in line.tiles) == line.items + line.spread_items
     assert sum(tile.shown_micros or 0 for tile in line.tiles) == line.shown_micros
@@ -138,10 +138,10 @@ def test_the_headline_of_the_board_is_the_sum_of_its_tiles(told):
     assert sum(len(tile.ticks) for tile in line.tiles) >= line.items
 
 
-def test_the_line_runs_as_the_routings_say(told):
-    told.demo_shop()
-    told.settle()
-    found = read(told, lambda connection: line_of(catalogue(connection), told.now_us))
+def test_the_line_runs_as_the_routings_say(shop_writer):
+    shop_writer.demo_shop()
+    shop_writer.settle()
+    found = read(shop_writer, lambda connection: line_of(catalogue(connection), shop_writer.now_us))
     assert found == ["store", "saw", "mill", "deburr", "plating", "assembly", "test", "pack"]
 
 
@@ -157,35 +157,35 @@ def test_what_moved_on_is_counted_by_item_and_only_when_it_left(small):
     assert read(small, lambda connection: moved_on(connection, small.now_us)) == {"saw": 2}
 
 
-def test_any_past_minute_is_as_it_was(told):
-    told.small_shop()
+def test_any_past_minute_is_as_it_was(shop_writer):
+    shop_writer.small_shop()
     steps = (
-        lambda at: told.release("WO-1", qty=40, at_us=at),
-        lambda at: told.release("WO-2", "tube", qty=9, at_us=at),
-        lambda at: told.scan("WO-1", "saw", at),
-        lambda at: told.scan("WO-1", "deburr", at, qty_milli=15_000),
-        lambda at: told.scan("WO-2", "saw", at),
-        lambda at: told.scan("WO-1", "saw", at, action="hold", reason="burr"),
-        lambda at: told.scan("WO-1", "test", at, qty_milli=5_000),
-        lambda at: told.scan("WO-1", "test", at, action="rework", to="deburr", qty_milli=2_000),
-        lambda at: told.scan("WO-2", "pack", at),
-        lambda at: told.scan("WO-1", "saw", at, action="release"),
-        lambda at: told.scan("NOBODY", "saw", at),
-        lambda at: told.scan("WO-1", "pack", at, qty_milli=3_000),
+        lambda at: shop_writer.release("WO-1", qty=40, at_us=at),
+        lambda at: shop_writer.release("WO-2", "tube", qty=9, at_us=at),
+        lambda at: shop_writer.scan("WO-1", "saw", at),
+        lambda at: shop_writer.scan("WO-1", "deburr", at, qty_milli=15_000),
+        lambda at: shop_writer.scan("WO-2", "saw", at),
+        lambda at: shop_writer.scan("WO-1", "saw", at, action="hold", reason="burr"),
+        lambda at: shop_writer.scan("WO-1", "test", at, qty_milli=5_000),
+        lambda at: shop_writer.scan("WO-1", "test", at, action="rework", to="deburr", qty_milli=2_000),
+        lambda at: shop_writer.scan("WO-2", "pack", at),
+        lambda at: shop_writer.scan("WO-1", "saw", at, action="release"),
+        lambda at: shop_writer.scan("NOBODY", "saw", at),
+        lambda at: shop_writer.scan("WO-1", "pack", at, qty_milli=3_000),
     )
     was = []
     for n, step in enumerate(steps):
-        at_us = told.ago(days=6 - n / 2)
+        at_us = shop_writer.ago(days=6 - n / 2)
         step(at_us)
-        told.settle()
-        was.append((at_us, sorted(read(told, stock_now)), wip_of(told, GroupBy.ITEM)._replace(rows=())))
-    shop = read(told, catalogue)
+        shop_writer.settle()
+        was.append((at_us, sorted(read(shop_writer, stock_now)), wip_of(shop_writer, GroupBy.ITEM)._replace(rows=())))
+    shop = read(shop_writer, catalogue)
     for at_us, stands, _ in was:
         for asked_us in (at_us, at_us + 3_600_000_000):
-            found = read(told, lambda connection, asked_us=asked_us: stock_at(connection, shop, asked_us))
+            found = read(shop_writer, lambda connection, asked_us=asked_us: stock_at(connection, shop, asked_us))
             assert sorted(found) == stands
-    assert read(told, lambda connection: stock_at(connection, shop, told.ago(days=30))) == []
-    then = read(told, lambda connection: snapshot_at(connection, LocaleFormat(), was[4][0])).line
+    assert read(shop_writer, lambda connection: stock_at(connection, shop, shop_writer.ago(days=30))) == []
+    then = read(shop_writer, lambda connection: snapshot_at(connection, LocaleFormat(), was[4][0])).line
     assert (then.items, [decimal_text(each.milli) for each in then.amounts]) == (2, ["40", "9"])
 
 

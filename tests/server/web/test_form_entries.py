@@ -1,8 +1,8 @@
 """What people put right on the pages: one form, one step, by name, with a reason; nothing is overwritten."""
 
 import pytest
+from shop_writer import ShopWriter
 from sqlalchemy import select
-from told import Told
 
 from server.context import HubLimits
 from server.projection.tables import item, parcel
@@ -14,22 +14,22 @@ def limits():
 
 
 @pytest.fixture
-def told(store):
-    told = Told(store)
-    told.small_shop()
-    return told
+def shop_writer(store):
+    shop_writer = ShopWriter(store)
+    shop_writer.small_shop()
+    return shop_writer
 
 
 @pytest.fixture
-def send(desk, told, csrf_of):
+def send(hub_app, shop_writer, csrf_of):
     """Send a form of a page as somebody who supervises; the answer."""
-    browser = desk.person("supervise", "Mara Weiss")
+    browser = hub_app.person("supervise", "Mara Weiss")
 
     def sent(page, to=None, **fields):
         answer = browser.post(
             to or page, data={"csrf_token": csrf_of(browser, page), **fields}, headers={"Accept": "text/html"}
         )
-        told.settle()
+        shop_writer.settle()
         return answer
 
     return sent
@@ -44,32 +44,32 @@ def where(rows):
     return of
 
 
-def test_a_wrong_stage_is_put_right_and_what_was_recorded_stays(send, told, where, desk):
-    told.release("WO-1")
-    log, seq = told.scan("WO-1", "deburr", told.ago(hours=2), operator="K7")
-    told.settle()
+def test_a_wrong_stage_is_put_right_and_what_was_recorded_stays(send, shop_writer, where, hub_app):
+    shop_writer.release("WO-1")
+    log, seq = shop_writer.scan("WO-1", "deburr", shop_writer.ago(hours=2), operator="K7")
+    shop_writer.settle()
     answer = send("/items/WO-1", do="put-right", scan=f"{log}:{seq}", stage="test", operator="", why="wrong bench")
     assert (answer.status_code, answer.headers["Location"]) == (302, "/items/WO-1")
     assert where("WO-1") == [("test", "here", 40_000, "K7")]
-    events = desk.nobody().get("/api/v1/items/WO-1").json["events"]
+    events = hub_app.anonymous().get("/api/v1/items/WO-1").json["events"]
     assert events[0]["corrected"] == {"stage": "test"}
     assert (events[0]["stage"], events[0]["raw"]) == ("test", "V08tMQ==")
 
 
-def test_a_scan_of_the_wrong_sheet_goes_to_the_right_item(send, told, where):
-    told.release("WO-1")
-    told.release("WO-2")
-    log, seq = told.scan("WO-1", "saw", told.ago(hours=2))
-    told.settle()
+def test_a_scan_of_the_wrong_sheet_goes_to_the_right_item(send, shop_writer, where):
+    shop_writer.release("WO-1")
+    shop_writer.release("WO-2")
+    log, seq = shop_writer.scan("WO-1", "saw", shop_writer.ago(hours=2))
+    shop_writer.settle()
     send("/items/WO-1", do="put-right", scan=f"{log}:{seq}", item="WO-2", why="the sheets were swapped")
     assert where("WO-1") == [(None, "released", 40_000, "Kim")]
     assert where("WO-2") == [("saw", "here", 40_000, None)]
 
 
-def test_what_was_not_scanned_is_added_at_its_time(send, told, where, desk):
-    told.release("WO-1")
-    told.scan("WO-1", "test", told.ago(hours=2))
-    told.settle()
+def test_what_was_not_scanned_is_added_at_its_time(send, shop_writer, where, hub_app):
+    shop_writer.release("WO-1")
+    shop_writer.scan("WO-1", "test", shop_writer.ago(hours=2))
+    shop_writer.settle()
     send(
         "/items/WO-1",
         do="put-right",
@@ -80,25 +80,25 @@ def test_what_was_not_scanned_is_added_at_its_time(send, told, where, desk):
         at="2026-01-02T10:00",
         why="forgotten",
     )
-    added = [each for each in desk.nobody().get("/api/v1/items/WO-1").json["events"] if each["verb"] == "checkin"]
+    added = [each for each in hub_app.anonymous().get("/api/v1/items/WO-1").json["events"] if each["verb"] == "checkin"]
     assert [(each["stage"], each["qty"], each["by"], each["at"]) for each in added] == [
         ("saw", "10", "Mara Weiss", "2026-01-02T10:00:00.000000Z")
     ]
 
 
-def test_a_scan_is_taken_back_and_brought_again_by_taking_that_back(send, told, where):
-    told.release("WO-1")
-    log, seq = told.scan("WO-1", "saw", told.ago(hours=2))
-    told.settle()
+def test_a_scan_is_taken_back_and_brought_again_by_taking_that_back(send, shop_writer, where):
+    shop_writer.release("WO-1")
+    log, seq = shop_writer.scan("WO-1", "saw", shop_writer.ago(hours=2))
+    shop_writer.settle()
     send("/items/WO-1", do="void", scan=f"{log}:{seq}", why="scanned by mistake")
     assert where("WO-1") == [(None, "released", 40_000, "Kim")]
 
 
-def test_a_note_stands_on_the_page_as_text(send, told, desk):
-    told.release("WO-1")
-    told.settle()
+def test_a_note_stands_on_the_page_as_text(send, shop_writer, hub_app):
+    shop_writer.release("WO-1")
+    shop_writer.settle()
     send("/items/WO-1", do="note", text="<b>crack</b> in the flange")
-    body = desk.nobody().get("/items/WO-1").get_data(as_text=True)
+    body = hub_app.anonymous().get("/items/WO-1").get_data(as_text=True)
     assert "&lt;b&gt;crack&lt;/b&gt; in the flange" in body
 
 
@@ -119,20 +119,20 @@ def test_a_note_stands_on_the_page_as_text(send, told, desk):
         ({"do": "burn"}, "a form with do="),
     ],
 )
-def test_a_form_that_says_nothing_is_told_what_is_missing_and_writes_nothing(send, told, form, came):
-    told.release("WO-1")
-    told.settle()
-    before = told.projector.pos
+def test_a_form_that_says_nothing_is_told_what_is_missing_and_writes_nothing(send, shop_writer, form, came):
+    shop_writer.release("WO-1")
+    shop_writer.settle()
+    before = shop_writer.projector.pos
     answer = send("/items/WO-1", **form)
     assert answer.status_code == 400
     assert f"Came: {came}" in answer.get_data(as_text=True)
-    assert told.projector.pos == before
+    assert shop_writer.projector.pos == before
 
 
-def test_orders_are_closed_all_or_none(send, told, rows):
+def test_orders_are_closed_all_or_none(send, shop_writer, rows):
     for name in ("WO-1", "WO-2", "WO-3"):
-        told.release(name)
-    told.settle()
+        shop_writer.release(name)
+    shop_writer.settle()
     answer = send("/orders", "/orders/close", order=["WO-1", "WO-2"], how="cancelled", status="open")
     assert answer.headers["Location"] == "/orders?status=open"
     found = rows(select(item.c.item, item.c.status, item.c.how).order_by(item.c.item))
@@ -141,22 +141,22 @@ def test_orders_are_closed_all_or_none(send, told, rows):
     assert send("/orders", "/orders/close", order=["WO-3"], how="burned").status_code == 400
 
 
-def test_a_form_without_its_token_or_from_elsewhere_changes_nothing(desk, told, csrf_of):
-    told.release("WO-1")
-    told.settle()
-    browser, before = desk.person("supervise"), told.projector.pos
+def test_a_form_without_its_token_or_from_elsewhere_changes_nothing(hub_app, shop_writer, csrf_of):
+    shop_writer.release("WO-1")
+    shop_writer.settle()
+    browser, before = hub_app.person("supervise"), shop_writer.projector.pos
     note = {"do": "note", "text": "x"}
     assert browser.post("/items/WO-1", data=note).status_code == 400
     stolen = {**note, "csrf_token": csrf_of(browser, "/items/WO-1")}
     assert browser.post("/items/WO-1", data=stolen, headers={"Sec-Fetch-Site": "cross-site"}).status_code == 403
-    assert desk.person("view").post("/items/WO-1", data=note).status_code == 403
-    assert desk.nobody().post("/items/WO-1", data=note).status_code == 401
-    told.settle()
-    assert told.projector.pos == before
+    assert hub_app.person("view").post("/items/WO-1", data=note).status_code == 403
+    assert hub_app.anonymous().post("/items/WO-1", data=note).status_code == 401
+    shop_writer.settle()
+    assert shop_writer.projector.pos == before
 
 
-def test_only_who_administers_turns_rules(desk, told, csrf_of):
-    supervisor, administrator = desk.person("supervise"), desk.person("administer")
+def test_only_who_administers_turns_rules(hub_app, shop_writer, csrf_of):
+    supervisor, administrator = hub_app.person("supervise"), hub_app.person("administer")
     for browser, status in ((supervisor, 403), (administrator, 302)):
         form = {"csrf_token": csrf_of(browser, "/rules"), "rule": "skipped", "on": "yes"}
         assert browser.post("/rules", data=form).status_code == status

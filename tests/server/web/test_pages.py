@@ -7,8 +7,8 @@ from html.parser import HTMLParser
 
 import pytest
 from floor_full import HOSTILE, full_floor
+from shop_writer import ShopWriter
 from sqlalchemy import event
-from told import Told
 
 from server.config import HubConfig, WebConfig
 from server.locale_format import NBSP
@@ -49,14 +49,14 @@ class Inline(HTMLParser):
 
 
 @pytest.fixture
-def told(store):
-    return Told(store)
+def shop_writer(store):
+    return ShopWriter(store)
 
 
 @pytest.fixture
-def full(told):
-    full_floor(told)
-    return told
+def full(shop_writer):
+    full_floor(shop_writer)
+    return shop_writer
 
 
 def text_of(answer):
@@ -76,8 +76,8 @@ def text_of_part(answer, pattern):
 
 
 @pytest.mark.parametrize("page", PAGES)
-def test_an_empty_hub_answers_with_what_to_do_next(desk, page):
-    answer = desk.nobody().get(page)
+def test_an_empty_hub_answers_with_what_to_do_next(hub_app, page):
+    answer = hub_app.anonymous().get(page)
     assert answer.status_code == 200
     words = text_of(answer)
     assert "not encrypted" in words
@@ -96,33 +96,33 @@ def test_an_empty_hub_answers_with_what_to_do_next(desk, page):
     assert expected in words
 
 
-def test_no_page_has_a_style_or_a_script_of_its_own(desk, full):
+def test_no_page_has_a_style_or_a_script_of_its_own(hub_app, full):
     for page in (*PAGES, "/stages/saw", "/items/WO-1009", "/sign-in"):
         found = Inline()
-        found.feed(desk.nobody().get(page).get_data(as_text=True))
+        found.feed(hub_app.anonymous().get(page).get_data(as_text=True))
         assert found.found == [], page
 
 
-def test_over_an_encrypted_connection_nothing_is_said_of_it(desk):
-    assert "not encrypted" not in desk.nobody().get("/", base_url="https://hub.lan").get_data(as_text=True)
+def test_over_an_encrypted_connection_nothing_is_said_of_it(hub_app):
+    assert "not encrypted" not in hub_app.anonymous().get("/", base_url="https://hub.lan").get_data(as_text=True)
 
 
-def test_the_sites_word_for_an_order_stands_everywhere(open_desk, full):
-    desk = open_desk(HubConfig(order_word="batch"))
-    assert heading(desk.nobody().get("/orders")) == "Batches"
-    assert "Batches" in text_of(desk.nobody().get("/"))
-    assert "work order" not in text_of(desk.nobody().get("/orders")).lower()
+def test_the_sites_word_for_an_order_stands_everywhere(open_hub_app, full):
+    hub_app = open_hub_app(HubConfig(order_word="batch"))
+    assert heading(hub_app.anonymous().get("/orders")) == "Batches"
+    assert "Batches" in text_of(hub_app.anonymous().get("/"))
+    assert "work order" not in text_of(hub_app.anonymous().get("/orders")).lower()
 
 
-def test_the_board_says_the_shop_in_three_figures(desk, told):
-    told.small_shop(saw={"limit": 6})
-    told.release("WO-1", qty=40)
-    told.release("WO-2", "tube", qty=12)
-    told.release("WO-3", qty=5)
-    told.scan("WO-1", "saw", told.ago(hours=2))
-    told.scan("WO-2", "saw", told.ago(hours=1))
-    told.settle()
-    answer = desk.nobody().get("/")
+def test_the_board_says_the_shop_in_three_figures(hub_app, shop_writer):
+    shop_writer.small_shop(saw={"limit": 6})
+    shop_writer.release("WO-1", qty=40)
+    shop_writer.release("WO-2", "tube", qty=12)
+    shop_writer.release("WO-3", qty=5)
+    shop_writer.scan("WO-1", "saw", shop_writer.ago(hours=2))
+    shop_writer.scan("WO-2", "saw", shop_writer.ago(hours=1))
+    shop_writer.settle()
+    answer = hub_app.anonymous().get("/")
     sums = text_of_part(answer, r'id="sums"[^>]*>(.*?)</section>')
     assert sums.startswith("2 items in process 12.0 m + 40 pcs € 80 in process + 1 without cost 0 finished today")
     line = text_of_part(answer, r'id="line"[^>]*>(.*?)</section>')
@@ -131,23 +131,23 @@ def test_the_board_says_the_shop_in_three_figures(desk, told):
     assert "oldest 2 h median 1 h" in line
 
 
-def test_the_board_shows_a_past_minute_without_what_is_only_now(desk, told):
-    told.small_shop()
-    told.release("WO-1", qty=40)
-    told.scan("WO-1", "saw", told.ago(days=2))
-    told.scan("WO-1", "pack", told.ago(days=1))
-    told.settle()
-    then = told.ago(days=1, hours=12) // 1_000_000
-    answer = desk.nobody().get(f"/?as_of={datetime.fromtimestamp(then, UTC):%Y-%m-%dT%H:%M}")
+def test_the_board_shows_a_past_minute_without_what_is_only_now(hub_app, shop_writer):
+    shop_writer.small_shop()
+    shop_writer.release("WO-1", qty=40)
+    shop_writer.scan("WO-1", "saw", shop_writer.ago(days=2))
+    shop_writer.scan("WO-1", "pack", shop_writer.ago(days=1))
+    shop_writer.settle()
+    then = shop_writer.ago(days=1, hours=12) // 1_000_000
+    answer = hub_app.anonymous().get(f"/?as_of={datetime.fromtimestamp(then, UTC):%Y-%m-%dT%H:%M}")
     assert "1 item in process 40 pcs" in text_of(answer)
     assert "Back to now" in text_of(answer)
     assert "Needs someone now" not in text_of(answer)
     assert "data-live" not in answer.get_data(as_text=True)
-    assert "0 items in process" in text_of(desk.nobody().get("/"))
-    assert desk.nobody().get("/?as_of=yesterday").status_code == 400
+    assert "0 items in process" in text_of(hub_app.anonymous().get("/"))
+    assert hub_app.anonymous().get("/?as_of=yesterday").status_code == 400
 
 
-def test_a_board_request_reads_no_table_from_end_to_end(desk, full, store):
+def test_a_board_request_reads_no_table_from_end_to_end(hub_app, full, store):
     asked = []
 
     def note(_connection, _cursor, statement, parameters, _context, _many):
@@ -156,7 +156,7 @@ def test_a_board_request_reads_no_table_from_end_to_end(desk, full, store):
     with store.read() as connection:
         engine = connection.engine
     event.listen(engine, "before_cursor_execute", note)
-    desk.nobody().get("/")
+    hub_app.anonymous().get("/")
     event.remove(engine, "before_cursor_execute", note)
     assert len(asked) < 30
     big = re.compile(r"SCAN (parcel|visit|event_item|event_state|ledger|finding|open_at)\b(?! USING)")
@@ -167,17 +167,17 @@ def test_a_board_request_reads_no_table_from_end_to_end(desk, full, store):
                 assert not [row[3] for row in plan if big.search(row[3])], statement
 
 
-def test_the_stage_page_lists_in_the_order_in_which_people_run(desk, told):
-    told.small_shop(saw={"target_s": 3600})
+def test_the_stage_page_lists_in_the_order_in_which_people_run(hub_app, shop_writer):
+    shop_writer.small_shop(saw={"target_s": 3600})
     for order, priority, due, hours in (("A", 2, "2099-01-02", 5), ("B", 2, "2099-01-01", 4), ("C", 1, None, 3)):
-        told.release(order, qty=10, priority=priority, **({"due": due} if due else {}))
-        told.scan(order, "saw", told.ago(hours=hours))
-    told.release("D", qty=10)
-    told.scan("D", "saw", told.ago(hours=2))
-    told.scan("D", "saw", told.ago(hours=1), action="hold", reason="burr", operator="K7")
-    told.release("E", qty=7)
-    told.settle()
-    answer = desk.nobody().get("/stages/saw")
+        shop_writer.release(order, qty=10, priority=priority, **({"due": due} if due else {}))
+        shop_writer.scan(order, "saw", shop_writer.ago(hours=hours))
+    shop_writer.release("D", qty=10)
+    shop_writer.scan("D", "saw", shop_writer.ago(hours=2))
+    shop_writer.scan("D", "saw", shop_writer.ago(hours=1), action="hold", reason="burr", operator="K7")
+    shop_writer.release("E", qty=7)
+    shop_writer.settle()
+    answer = hub_app.anonymous().get("/stages/saw")
     assert heading(answer) == "Saw"
     run, held, coming = (
         text_of_part(answer, rf'id="{name}"[^>]*>(.*?)</section>') for name in ("run", "held", "coming")
@@ -187,11 +187,11 @@ def test_the_stage_page_lists_in_the_order_in_which_people_run(desk, told):
     assert "5 h, target 1 h" in run
     assert "Burr left by A. Kim" in held
     assert coming.endswith("not started 10 d")
-    assert desk.nobody().get("/stages/nowhere").status_code == 404
+    assert hub_app.anonymous().get("/stages/nowhere").status_code == 404
 
 
-def test_orders_stand_late_first_with_what_is_done_and_where_the_rest_is(desk, full):
-    answer = desk.nobody().get("/orders")
+def test_orders_stand_late_first_with_what_is_done_and_where_the_rest_is(hub_app, full):
+    answer = hub_app.anonymous().get("/orders")
     dues = re.findall(
         r">(due today|due tomorrow|due yesterday|\d+ d late|due in \d+ d)<", answer.get_data(as_text=True)
     )
@@ -206,8 +206,8 @@ def test_orders_stand_late_first_with_what_is_done_and_where_the_rest_is(desk, f
 
 
 @pytest.mark.parametrize("raw", HOSTILE, ids=range(len(HOSTILE)))
-def test_a_label_is_shown_with_every_character_and_as_text_only(desk, full, raw):
-    page = desk.nobody().get(item_url(canonical(raw)))
+def test_a_label_is_shown_with_every_character_and_as_text_only(hub_app, full, raw):
+    page = hub_app.anonymous().get(item_url(canonical(raw)))
     assert page.status_code == 200
     body = page.get_data(as_text=True)
     assert heading(page) == re.sub(r"\s+", " ", visible(canonical(raw)))
@@ -215,14 +215,14 @@ def test_a_label_is_shown_with_every_character_and_as_text_only(desk, full, raw)
     for unsafe in ("<script>window", "<img src=x", "\u202e", "\x1b"):
         assert unsafe not in body
     for other in ("/stages/saw", "/", f"/find?q={item_url(canonical(raw))[7:]}"):
-        body = desk.nobody().get(other).get_data(as_text=True)
+        body = hub_app.anonymous().get(other).get_data(as_text=True)
         assert not any(unsafe in body for unsafe in ("<script>window", "<img src=x", "\u202e", "\x1b")), other
 
 
-def test_a_search_leads_to_the_one_thing_that_is_meant(desk, full):
+def test_a_search_leads_to_the_one_thing_that_is_meant(hub_app, full):
     full.say("code.bind", code="TOTE-9", to="WO-1005", as_="item")
     full.settle()
-    browser = desk.nobody()
+    browser = hub_app.anonymous()
     for asked in ("WO-1005", "wo-1005", " ]C1WO-1005", "TOTE-9"):
         answer = browser.get("/find", query_string={"q": asked})
         assert (answer.status_code, answer.headers.get("Location")) == (302, "/items/WO-1005"), asked
@@ -234,13 +234,13 @@ def test_a_search_leads_to_the_one_thing_that_is_meant(desk, full):
     assert browser.get("/items/zzz", headers={"Accept": "text/html"}).status_code == 404
 
 
-def test_the_item_page_says_where_it_was_for_how_long_and_who(desk, told):
-    told.small_shop()
-    told.release("WO-1", qty=40, customer="Halvorsen Lifts", reference="PO 77")
-    told.scan("WO-1", "saw", told.ago(hours=30), operator="K7")
-    told.scan("WO-1", "deburr", told.ago(hours=3), operator="K7")
-    told.settle()
-    answer = desk.nobody().get("/items/WO-1")
+def test_the_item_page_says_where_it_was_for_how_long_and_who(hub_app, shop_writer):
+    shop_writer.small_shop()
+    shop_writer.release("WO-1", qty=40, customer="Halvorsen Lifts", reference="PO 77")
+    shop_writer.scan("WO-1", "saw", shop_writer.ago(hours=30), operator="K7")
+    shop_writer.scan("WO-1", "deburr", shop_writer.ago(hours=3), operator="K7")
+    shop_writer.settle()
+    answer = hub_app.anonymous().get("/items/WO-1")
     head = text_of_part(answer, r'id="head"[^>]*>(.*?)</header>')
     assert head == "WO-1 Bracket · Halvorsen Lifts · PO 77 · open ordered 40 pcs · in process € 120.00"
     where = text_of_part(answer, r'id="where".*?<tbody>(.*?)</tbody>')
@@ -249,8 +249,8 @@ def test_the_item_page_says_where_it_was_for_how_long_and_who(desk, told):
     assert "Saw in work 1 d 3 h" in text_of_part(answer, r'id="visits".*?<tbody>(.*?)</tbody>')
 
 
-def test_a_visitor_sees_no_form_that_he_may_not_use(desk, full):
-    visitor, viewer, supervisor = desk.nobody(), desk.person("view"), desk.person("supervise")
+def test_a_visitor_sees_no_form_that_he_may_not_use(hub_app, full):
+    visitor, viewer, supervisor = hub_app.anonymous(), hub_app.person("view"), hub_app.person("supervise")
     for page in ("/items/WO-1009", "/orders", "/rules"):
         for browser in (visitor, viewer):
             body = browser.get(page).get_data(as_text=True)
@@ -258,24 +258,24 @@ def test_a_visitor_sees_no_form_that_he_may_not_use(desk, full):
     forms = re.findall(r'<form method="post" action="([^"]*)"', supervisor.get("/items/WO-1009").get_data(as_text=True))
     assert forms == ["/sign-out", "/items/WO-1009", "/items/WO-1009", "/items/WO-1009"]
     assert "Turn on" not in supervisor.get("/rules").get_data(as_text=True)
-    assert "Turn on" in desk.person("administer").get("/rules").get_data(as_text=True)
+    assert "Turn on" in hub_app.person("administer").get("/rules").get_data(as_text=True)
 
 
-def test_who_may_read_only_after_signing_in_is_led_there(open_desk, full):
-    desk = open_desk(HubConfig(web=WebConfig(read="signed-in")))
+def test_who_may_read_only_after_signing_in_is_led_there(open_hub_app, full):
+    hub_app = open_hub_app(HubConfig(web=WebConfig(read="signed-in")))
     for page in (*PAGES, "/stages/saw", "/items/WO-1009"):
-        answer = desk.nobody().get(page)
+        answer = hub_app.anonymous().get(page)
         assert answer.status_code == 302
         assert answer.headers["Location"].startswith("/sign-in?next=")
 
 
-def test_late_and_due_today_are_counted_by_order_on_the_board_as_on_the_orders_page(desk, told):
-    told.small_shop()
-    today = datetime.fromtimestamp(told.now_us / 1e6, UTC).date().isoformat()
-    told.release("WO-1", qty=10, due="2026-01-01", items=["WO-1-A", "WO-1-B"])
-    told.release("WO-2", qty=10, due=today)
-    told.release("WO-3", qty=10)
-    told.settle()
-    for answer in (desk.nobody().get("/"), desk.nobody().get("/orders")):
+def test_late_and_due_today_are_counted_by_order_on_the_board_as_on_the_orders_page(hub_app, shop_writer):
+    shop_writer.small_shop()
+    today = datetime.fromtimestamp(shop_writer.now_us / 1e6, UTC).date().isoformat()
+    shop_writer.release("WO-1", qty=10, due="2026-01-01", items=["WO-1-A", "WO-1-B"])
+    shop_writer.release("WO-2", qty=10, due=today)
+    shop_writer.release("WO-3", qty=10)
+    shop_writer.settle()
+    for answer in (hub_app.anonymous().get("/"), hub_app.anonymous().get("/orders")):
         assert "1 late" in text_of(answer)
         assert "1 due today" in text_of(answer)

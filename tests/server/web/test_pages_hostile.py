@@ -15,12 +15,12 @@ HOSTILE = [
 
 
 @pytest.mark.parametrize("said", HOSTILE)
-def test_what_a_station_says_of_its_readers_is_shown_as_text(desk, said):
-    token = desk.station()
+def test_what_a_station_says_of_its_readers_is_shown_as_text(hub_app, said):
+    token = hub_app.station()
     reader = dict.fromkeys(("id", "kind", "state", "why", "evidence", "mend", "taught"), said)
     beat = {"sw": said, "clock": said, "readers": [reader, said, {"id": said * 40}]}
-    assert desk.nobody().post("/api/v1/heartbeat", json=beat, headers=token).status_code == 200
-    page = desk.nobody().get("/stations")
+    assert hub_app.anonymous().post("/api/v1/heartbeat", json=beat, headers=token).status_code == 200
+    page = hub_app.anonymous().get("/stations")
     assert page.status_code == 200
     body = page.get_data(as_text=True)
     for unsafe in ("<script>alert", "<img src", '" onmouseover="', "\u202e", "\u2066", "\x1b", "\x9b", "\x00", ">49<"):
@@ -34,8 +34,8 @@ PAPER_PAGES = ["/sheet", "/sheet.svg", "/sheet.pdf", "/cards", "/cards.svg", "/c
 
 @pytest.mark.parametrize("roles", ["", "view", "supervise", "administer"])
 @pytest.mark.parametrize("page", PAPER_PAGES)
-def test_pages_for_paper_answer_every_role_alike_and_take_nothing(desk, page, roles):
-    browser = desk.person(roles) if roles else desk.nobody()
+def test_pages_for_paper_answer_every_role_alike_and_take_nothing(hub_app, page, roles):
+    browser = hub_app.person(roles) if roles else hub_app.anonymous()
     told_twice = [browser.get(f"{page}?paper=a4&paper=letter&page=1&page=9&unknown=1").status_code for _ in range(2)]
     assert told_twice == [200, 200]
     assert [browser.open(page, method=verb).status_code for verb in ("POST", "PUT", "DELETE", "PATCH")] == [405] * 4
@@ -43,8 +43,8 @@ def test_pages_for_paper_answer_every_role_alike_and_take_nothing(desk, page, ro
 
 @pytest.mark.parametrize("paper", ["", "A4", "x" * 9_999, "\x00", "\u202e", "a4\r\nX: y", "../a4", *HOSTILE], ids=ascii)
 @pytest.mark.parametrize("page", PAPER_PAGES)
-def test_a_paper_that_there_is_not_is_refused_with_those_that_there_are(desk, page, paper):
-    answer = desk.nobody().get(page, query_string={"paper": paper})
+def test_a_paper_that_there_is_not_is_refused_with_those_that_there_are(hub_app, page, paper):
+    answer = hub_app.anonymous().get(page, query_string={"paper": paper})
     assert answer.status_code == 400
     body = answer.get_data(as_text=True)
     assert "letter" in body
@@ -56,6 +56,6 @@ def test_a_paper_that_there_is_not_is_refused_with_those_that_there_are(desk, pa
     ["", "0", "-1", "9" * 5_000, "1.5", "\u0661", "\u00b2", "1\n", " 1", "+1", "NaN", "1e0", *HOSTILE],
     ids=ascii,
 )
-def test_a_page_of_cards_that_there_is_not_is_refused(desk, number):
-    answer = desk.nobody().get("/cards.svg", query_string={"page": number})
+def test_a_page_of_cards_that_there_is_not_is_refused(hub_app, number):
+    answer = hub_app.anonymous().get("/cards.svg", query_string={"page": number})
     assert (answer.status_code, answer.json["error"]["do"]) == (404, "Open /cards to see them all.")

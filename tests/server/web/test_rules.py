@@ -3,8 +3,8 @@
 import re
 
 import pytest
+from shop_writer import ShopWriter
 from sqlalchemy import select
-from told import Told
 
 from server.projection.tables import finding
 from server.queries.current_master_data import catalogue
@@ -13,67 +13,67 @@ from station.core.ledger.rules import RULES
 
 
 @pytest.fixture
-def told(store):
-    told = Told(store)
-    told.small_shop()
-    told.release("WO-1", qty=40)
-    return told
+def shop_writer(store):
+    shop_writer = ShopWriter(store)
+    shop_writer.small_shop()
+    shop_writer.release("WO-1", qty=40)
+    return shop_writer
 
 
-def unknown_code(told):
-    told.scan("NOBODY", "saw", told.now_us)
+def unknown_code(shop_writer):
+    shop_writer.scan("NOBODY", "saw", shop_writer.now_us)
 
 
-def unread(told):
-    told.scan(b"WO-1 torn", "saw", told.now_us, unread="too long")
+def unread(shop_writer):
+    shop_writer.scan(b"WO-1 torn", "saw", shop_writer.now_us, unread="too long")
 
 
-def held(told):
-    told.scan("WO-1", "saw", told.ago(days=2))
-    told.scan("WO-1", "saw", told.ago(days=1), action="hold")
-    told.scan("WO-1", "deburr", told.now_us)
+def held(shop_writer):
+    shop_writer.scan("WO-1", "saw", shop_writer.ago(days=2))
+    shop_writer.scan("WO-1", "saw", shop_writer.ago(days=1), action="hold")
+    shop_writer.scan("WO-1", "deburr", shop_writer.now_us)
 
 
-def closed(told):
-    told.scan("WO-1", "saw", told.ago(days=2))
-    told.say("order.close", told.ago(days=1), order="WO-1", how="complete")
-    told.scan("WO-1", "deburr", told.now_us)
+def closed(shop_writer):
+    shop_writer.scan("WO-1", "saw", shop_writer.ago(days=2))
+    shop_writer.say("order.close", shop_writer.ago(days=1), order="WO-1", how="complete")
+    shop_writer.scan("WO-1", "deburr", shop_writer.now_us)
 
 
-def skipped(told):
-    told.scan("WO-1", "test", told.now_us)
+def skipped(shop_writer):
+    shop_writer.scan("WO-1", "test", shop_writer.now_us)
 
 
-def passed_unscanned(told):
-    told.scan("WO-1", "saw", told.ago(days=2))
-    told.scan("WO-1", "saw", told.now_us, action="finish")
+def passed_unscanned(shop_writer):
+    shop_writer.scan("WO-1", "saw", shop_writer.ago(days=2))
+    shop_writer.scan("WO-1", "saw", shop_writer.now_us, action="finish")
 
 
-def out_of_order(told):
+def out_of_order(shop_writer):
     for stage, days in (("saw", 3), ("deburr", 2), ("test", 1)):
-        told.scan("WO-1", stage, told.ago(days=days))
-    told.scan("WO-1", "saw", told.now_us)
+        shop_writer.scan("WO-1", stage, shop_writer.ago(days=days))
+    shop_writer.scan("WO-1", "saw", shop_writer.now_us)
 
 
-def overrun(told):
-    told.scan("WO-1", "saw", told.now_us, qty_milli=50_000)
+def overrun(shop_writer):
+    shop_writer.scan("WO-1", "saw", shop_writer.now_us, qty_milli=50_000)
 
 
-def which_quantity(told):
-    told.scan("WO-1", "saw", told.ago(days=3))
-    told.scan("WO-1", "deburr", told.ago(days=2))
-    told.scan("WO-1", "test", told.ago(days=1), qty_milli=15_000)
-    told.scan("WO-1", "saw", told.now_us)
+def which_quantity(shop_writer):
+    shop_writer.scan("WO-1", "saw", shop_writer.ago(days=3))
+    shop_writer.scan("WO-1", "deburr", shop_writer.ago(days=2))
+    shop_writer.scan("WO-1", "test", shop_writer.ago(days=1), qty_milli=15_000)
+    shop_writer.scan("WO-1", "saw", shop_writer.now_us)
 
 
-def late_change(told):
-    told.scan("WO-1", "saw", told.ago(days=1))
-    told.say("order.change", None, order="WO-1", qty_milli=30_000)
+def late_change(shop_writer):
+    shop_writer.scan("WO-1", "saw", shop_writer.ago(days=1))
+    shop_writer.say("order.change", None, order="WO-1", qty_milli=30_000)
 
 
-def left_behind(told):
-    told.scan("WO-1", "saw", told.ago(days=1), qty_milli=30_000)
-    told.say("order.close", None, order="WO-1", how="complete")
+def left_behind(shop_writer):
+    shop_writer.scan("WO-1", "saw", shop_writer.ago(days=1), qty_milli=30_000)
+    shop_writer.say("order.close", None, order="WO-1", how="complete")
 
 
 STORIES = {
@@ -96,22 +96,22 @@ def test_every_rule_has_its_story():
 
 
 @pytest.mark.parametrize("story", STORIES, ids=lambda story: story.__name__)
-def test_from_the_scan_to_the_sentence(desk, told, rows, story):
+def test_from_the_scan_to_the_sentence(hub_app, shop_writer, rows, story):
     name, sentence = story.__name__, STORIES[story]
-    story(told)
-    told.settle()
+    story(shop_writer)
+    shop_writer.settle()
     found = rows(select(finding.c.item, finding.c.text).where(finding.c.rule == name))
     assert [text for _, text in found] == [sentence]
-    with told.store.read() as connection:
-        figures = {rule.name: rule.last_week for rule in rules(connection, catalogue(connection), told.now_us)}
+    with shop_writer.store.read() as connection:
+        figures = {rule.name: rule.last_week for rule in rules(connection, catalogue(connection), shop_writer.now_us)}
     # An entry without a time of its own is made a moment after the story's now.
     assert figures[name] == (0 if name in ("late_change", "left_behind") else 1)
-    told.say("rule.define", 0, rule=name, on=True)
-    told.settle()
-    board = re.sub(r"<[^>]+>", "", desk.nobody().get("/").get_data(as_text=True))
-    page = desk.nobody().get(f"/items/{found[0][0]}").get_data(as_text=True)
+    shop_writer.say("rule.define", 0, rule=name, on=True)
+    shop_writer.settle()
+    board = re.sub(r"<[^>]+>", "", hub_app.anonymous().get("/").get_data(as_text=True))
+    page = hub_app.anonymous().get(f"/items/{found[0][0]}").get_data(as_text=True)
     assert sentence.removesuffix(".") in board
     assert sentence in page
-    told.say("rule.define", 0, rule=name, on=False)
-    told.settle()
-    assert sentence not in desk.nobody().get(f"/items/{found[0][0]}").get_data(as_text=True)
+    shop_writer.say("rule.define", 0, rule=name, on=False)
+    shop_writer.settle()
+    assert sentence not in hub_app.anonymous().get(f"/items/{found[0][0]}").get_data(as_text=True)

@@ -43,20 +43,20 @@ def test_whatever_a_device_or_a_hub_calls_itself_every_line_stays_a_line(said: s
         "/dev/input/event3", f"Scanner {said}", 3, 0x05E0, 0x1200, said, "usb-1.3", types=True, points=False
     )
     lines = list[str]()
-    roll = ReaderRegistry(lambda what, **fields: lines.append(log.line(what, **fields)), lambda: None)
+    registry = ReaderRegistry(lambda what, **fields: lines.append(log.line(what, **fields)), lambda: None)
     judged = verdict(facts)
-    roll.update(
+    registry.update(
         "a", ReaderStatus("keyboard", reader_id(facts), "waiting", judged.why, 0, None, evidence(facts), judged.mend)
     )
     # What is not ours to clean where it arises: an error of a library, what a scanner is said to type.
-    roll.update("b", ReaderStatus("pcsc", f"pcsc-{said}", "lost", f"{said} is gone.", taught=said))
+    registry.update("b", ReaderStatus("pcsc", f"pcsc-{said}", "lost", f"{said} is gone.", taught=said))
     assert len(lines) == 2
     assert all(line.isascii() and line.isprintable() for line in lines)
 
-    found = a_status(roll.lines(), said)
+    found = a_status(registry.lines(), said)
     status.write(tmp_path / "status.json", found)
     assert json.loads((tmp_path / "status.json").read_text())["readers"][1]["id"] == f"pcsc-{said}"
-    plain = a_status(roll.lines(), "x")
+    plain = a_status(registry.lines(), "x")
     for show in (as_text, readers_text):
         shown = show(found, 1.0)
         assert shown.replace("\n", "").isprintable()

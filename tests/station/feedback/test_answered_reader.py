@@ -50,8 +50,8 @@ def test_a_medium_that_is_full_or_fails_or_hangs_is_answered_at_the_reader_that_
         raise JournalLost
 
     bench.journal.misbehave = lost
-    bench.inbox.put(at("left", at_s=20), wait=False)
-    bench.inbox.close()
+    bench.work_queue.put(at("left", at_s=20), wait=False)
+    bench.work_queue.close()
     bench.scan.run()
     assert [(each.state.value, each.text, each.reader) for each in bench.said] == [
         ("red", DISK_FULL, "left"), ("amber", WAIT_TEXT, "right"), ("red", NOT_RECORDED, "right"),

@@ -11,7 +11,7 @@ from station.config import OutputConfig as Row
 from station.feedback.messages import Answer, AnswerForm
 from station.feedback.outputs import OutputError, OutputMissing
 from station.feedback.outputs.gpio import Lamps, heard_s, open_output
-from tests.station.fixtures.slow_outputs import OF, HandLines, Request, Room, amber, green, red
+from tests.station.fixtures.slow_outputs import OF, FakeLines, Request, Room, amber, green, red
 
 ALL = ("green", "amber", "red", "buzzer")
 
@@ -19,9 +19,9 @@ ALL = ("green", "amber", "red", "buzzer")
 def edges(*arrivals: tuple[float, Answer], lines: tuple[str, ...] = ALL) -> list[tuple[float, str, bool]]:
     """Every edge of these answers."""
     room = Room(*arrivals)
-    hand, lamps = HandLines(room, *lines), Lamps(lambda: room.now_ns)
-    room.shown(lambda answer: lamps.perform(hand, answer, room.turns))
-    return hand.edges
+    fake_lines, lamps = FakeLines(room, *lines), Lamps(lambda: room.now_ns)
+    room.shown(lambda answer: lamps.perform(fake_lines, answer, room.turns))
+    return fake_lines.edges
 
 
 def test_the_six_are_told_apart_by_the_lamps_alone_and_by_the_buzzer_alone() -> None:

@@ -24,12 +24,12 @@ from station.scan.event_builder import EventBuilder
 from station.scan.pipeline import ScanPipeline
 from station.scan.work_queue import WorkQueue
 from station.system.clock import boot_ns
-from tests.station.fixtures.reader_manager import SHORT, Held, Openings, Watches
+from tests.station.fixtures.reader_manager import SHORT, FakeReader, Openings, Watches
 from tests.station.fixtures.scan_pipeline import MemoryJournal, at
 from tests.station.fixtures.slow_outputs import RECEIPT
 
 
-class Scanner(Held):
+class Scanner(FakeReader):
     """A reader that can answer, and notes what it was told; `go` cleared, it hangs; `fails`, it raises."""
 
     def __init__(self, name: str) -> None:
@@ -50,7 +50,7 @@ class Scanner(Held):
         self.told.append(state)
 
 
-def devices(scanners: dict[str, Sequence[Held]]) -> DeviceAccess:
+def devices(scanners: dict[str, Sequence[FakeReader]]) -> DeviceAccess:
     """A machine on which each path opens its scanners one after another; the last stays. Nothing is plugged in."""
     openings = {path: Openings(*given) for path, given in scanners.items()}
 
@@ -61,10 +61,10 @@ def devices(scanners: dict[str, Sequence[Held]]) -> DeviceAccess:
 
 
 def a_station(
-    scanners: dict[str, Sequence[Held]], *rows: Row, room: int = 64
+    scanners: dict[str, Sequence[FakeReader]], *rows: Row, room: int = 64
 ) -> tuple[ReaderManager, list[Answer], list[str]]:
     """The started readers of these scanners, which show each answer; the answers, and what was logged."""
-    inbox = WorkQueue[Read | Dropped](room)
+    work_queue = WorkQueue[Read | Dropped](room)
     said, logged = list[Answer](), list[str]()
 
     def say(answer: Answer) -> None:
@@ -73,7 +73,7 @@ def a_station(
 
     rows = rows or tuple(Row("serial_line", path) for path in scanners)
     readers = ReaderManager(
-        StationConfig(station="saw-1", stage="saw", reader=rows), inbox, say, lambda what, **_: logged.append(what),
+        StationConfig(station="saw-1", stage="saw", reader=rows), work_queue, say, lambda what, **_: logged.append(what),
         lambda: None, devices=devices(scanners),
     )  # fmt: skip
     readers.start()
@@ -82,7 +82,7 @@ def a_station(
 
 
 def test_the_reader_that_scanned_is_told_and_no_other() -> None:
-    left, right, mute = Scanner("left"), Scanner("right"), Held("mute")
+    left, right, mute = Scanner("left"), Scanner("right"), FakeReader("mute")
     readers, _, logged = a_station({"/l": [left], "/r": [right], "/m": [mute]})
     readers.show_answer(Red(Reason.NOT_SAVED, "x", reader="right"))
     readers.show_answer(Notice(Reason.WAIT, "x", reader="left"))
@@ -244,16 +244,16 @@ def test_green_comes_at_the_reader_only_after_the_commit(tmp_path: Path) -> None
 
     left, right, answers = Scanner("left"), Scanner("right"), tmp_path / "answers"
     outputs = FeedbackDispatcher([open_output(OutputConfig("lines", str(answers)))], boot_ns, lambda *_: None)
-    inbox, journal = WorkQueue[Read | Dropped](), MemoryJournal()
+    work_queue, journal = WorkQueue[Read | Dropped](), MemoryJournal()
     journal.misbehave = hold
     rows = (Row("serial_line", "/l"), Row("serial_line", "/r"))
     readers = ReaderManager(
-        StationConfig(station="saw-1", stage="saw", reader=rows), inbox, answer, lambda *_, **__: None, lambda: None,
+        StationConfig(station="saw-1", stage="saw", reader=rows), work_queue, answer, lambda *_, **__: None, lambda: None,
         devices=devices({"/l": [left], "/r": [right]}),
     )  # fmt: skip
     events = EventBuilder("saw-1", "0.1.0", "boot-a", boot_ns, lambda: 1)
     pipeline = ScanPipeline(
-        journal, inbox, events, answer, boot_ns, rules=RuleContext((), NoRules()), settings=BenchSettings()
+        journal, work_queue, events, answer, boot_ns, rules=RuleContext((), NoRules()), settings=BenchSettings()
     )
     recording = threading.Thread(target=pipeline.run, name="scan")
     recording.start()
@@ -266,7 +266,7 @@ def test_green_comes_at_the_reader_only_after_the_commit(tmp_path: Path) -> None
     assert b'"state":"green"' in answers.read_bytes()
     assert left.entered == 0
     readers.close()
-    inbox.close()
+    work_queue.close()
     recording.join()
     outputs.close()
     assert pipeline.died is None

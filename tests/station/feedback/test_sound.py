@@ -19,7 +19,7 @@ from station.feedback.outputs.sound import PIECE_S, Sound
 from station.feedback.outputs.sound import open_output as open_sound
 from station.feedback.outputs.speech import MOST_WORD_S, WORDS, spoken, word_of
 from station.feedback.outputs.tones import EDGE_S, MOST_TONE_S, RATE, REST_S, SAMPLE_BYTES, TONES, length_s, samples
-from tests.station.fixtures.slow_outputs import OF, HandSpeaker, Room, amber, green, red, stop
+from tests.station.fixtures.slow_outputs import OF, FakeSpeaker, Room, amber, green, red, stop
 from tests.station.fixtures.station_process import Daemon
 
 WHOLE = {form: samples(tone) for form, tone in TONES.items()}
@@ -144,7 +144,7 @@ def test_words_are_rendered_once_and_said_behind_the_tone(tmp_path: Path) -> Non
 def played_alone(sound: Sound, answer: Answer) -> bytes:
     """What is played where one answer comes alone."""
     room = Room((0, answer))
-    speaker = HandSpeaker(room)
+    speaker = FakeSpeaker(room)
     room.shown(lambda each: sound.perform(speaker, each, room.turns))
     assert speaker.calls == ["finish"]
     return bytes(speaker.played)
@@ -187,10 +187,10 @@ def test_a_speaker_that_says_nonsense_is_told_and_not_played(tmp_path: Path, scr
     assert came in refused.value.came
 
 
-def seconds(*arrivals: tuple[float, Answer], words: float = 0) -> tuple[list[tuple[str, float, float]], HandSpeaker]:
+def seconds(*arrivals: tuple[float, Answer], words: float = 0) -> tuple[list[tuple[str, float, float]], FakeSpeaker]:
     """What was played: the text of each answer, when it began, and how many seconds of it came out."""
     room = Room(*arrivals)
-    speaker = HandSpeaker(room)
+    speaker = FakeSpeaker(room)
     word = bytes(round(words * RATE) * SAMPLE_BYTES)
     sound = Sound(words=True, speak=lambda: iter((each, word) for each in WORDS))
     sound.learning.join(5)

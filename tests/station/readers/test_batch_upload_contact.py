@@ -23,7 +23,7 @@ def a_burst(scanner: Scanner, at_ns: int, count: int = 6) -> None:
 
 
 def taken(station: Station, count: int = 6) -> list[int | None]:
-    return [station.inbox.next_work(5).since_ns for _ in range(count)]
+    return [station.work_queue.next_work(5).since_ns for _ in range(count)]
 
 
 def test_of_a_reader_that_was_heard_before_it_was_opened_the_last_contact_is_known() -> None:
@@ -52,12 +52,12 @@ def test_a_scanner_that_was_plugged_in_anew_was_heard_before(tmp_path: Path) -> 
 def test_a_scanner_of_which_the_journal_knows_was_heard_before_the_station_was_started(tmp_path: Path) -> None:
     scanner = Scanner()
     station = Station(tmp_path, scanner)
-    context = replace(station.desk, last_contact_ns={"usb-1": MINUTE_NS, "usb-2": 1})
+    context = replace(station.context, last_contact_ns={"usb-1": MINUTE_NS, "usb-2": 1})
     reading = ReaderThread(ReaderSpec("event3", "keyboard", {}), context)
     reading.start()
     a_burst(scanner, 9 * MINUTE_NS)
     assert taken(station) == [None] * QUICK_ONES + [MINUTE_NS] * 3
-    until(lambda: station.roll.lines()[0].reads == 6)
+    until(lambda: station.registry.lines()[0].reads == 6)
     reading.close()
 
 

@@ -19,7 +19,7 @@ OTHER = replace(CARDS, node="/sys/devices/usb1/1-3/1-3:1.0", place="usb-1-3", se
 def test_two_interfaces_of_one_device_are_one_reader_and_each_device_is_read(station: Callable[..., Station]) -> None:
     here = station().sees(DeviceAdded(CARDS), DeviceAdded(SAM), DeviceAdded(OTHER))
     assert [each.settings["path"] for each in here.begun] == [CARDS.node, OTHER.node]
-    assert here.roll.lines() == []
+    assert here.registry.lines() == []
     here.sees(
         DeviceRemoved(CARDS), DeviceRemoved(SAM), DeviceAdded(SAM), DeviceAdded(CARDS)
     )  # pulled out, and back in another order

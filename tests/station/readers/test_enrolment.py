@@ -28,7 +28,7 @@ def listening(station: Station) -> ReaderThread:
     wanted = ReaderSpec(
         "ttyUSB0", "serial_rfid", {"listen": "yes"}, None, True, (ASKED, "usb 1a86:7523"), MEND, ("usb-1",)
     )
-    reading = ReaderThread(wanted, station.desk)
+    reading = ReaderThread(wanted, station.context)
     reading.start()
     until(lambda: station.state() == ["listening"])
     return reading
@@ -38,12 +38,12 @@ def test_a_reader_that_has_answered_is_not_asked_whether_it_is_a_scanner(tmp_pat
     scanner = Scanner("serial_rfid")
     station = Station(tmp_path, scanner)
     reading = listening(station)
-    assert station.roll.lines()[0].mend == MEND
+    assert station.registry.lines()[0].mend == MEND
     scanner.says.put(
         ProfileLearned("serial_rfid", "usb-1", 5, ("It answers a question as M100 does, at 115200 baud.",))
     )
     until(lambda: station.state() == ["ready"])
-    (line,) = station.roll.lines()
+    (line,) = station.registry.lines()
     assert line.evidence == ("It answers a question as M100 does, at 115200 baud.", "usb 1a86:7523")
     assert line.mend == LEAVE_IT
     reading.close()
@@ -54,12 +54,12 @@ def test_a_port_that_is_only_heard_any_more_says_why_and_what_to_do(tmp_path: Pa
     station = Station(tmp_path, scanner)
     reading = listening(station)
     scanner.says.put(ProbeTimeout("serial_rfid", "usb-1", 5, "It has answered nothing."))
-    until(lambda: station.roll.lines()[0].why != "")
-    (line,) = station.roll.lines()
+    until(lambda: station.registry.lines()[0].why != "")
+    (line,) = station.registry.lines()
     assert (line.state, line.why, line.mend) == ("listening", "It has answered nothing.", AGAIN.format(MEND))
     scanner.says.put(ProfileLearned("serial_rfid", "usb-1", 6, ("It sends whole frames by itself.",)))
     until(lambda: station.state() == ["ready"])
-    (line,) = station.roll.lines()
+    (line,) = station.registry.lines()
     assert (line.why, line.mend) == ("", LEAVE_IT)
     reading.close()
 
@@ -75,7 +75,7 @@ def test_a_row_for_an_rfid_reader_that_the_sheet_made_a_scanner_is_one_after_a_r
     rfid.says.put(ProfileLearned("serial_line", "usb-1", 5, ("It has sent the setup sheet.",), '{"prefix": "S1-"}'))
     until(lambda: line.taught != [])
     assert rfid.taught == line.taught == [(2, '{"prefix": "S1-"}')]
-    until(lambda: [(each.kind, each.state) for each in station.roll.lines()] == [("serial_line", "ready")])
+    until(lambda: [(each.kind, each.state) for each in station.registry.lines()] == [("serial_line", "ready")])
     assert station.said == []  # its operator has nothing to try
     assert station.taught.of("usb-1") == ReaderProfile(profile={"prefix": "S1-"}, words="The prefix is S1-.")
     rfid.says.put(None)
@@ -99,7 +99,7 @@ def test_a_serial_scanner_of_a_row_is_known_with_and_without_its_twin(
     reading = station.reads(kind="serial_line")
     until(lambda: station.state() == ["ready"])
     assert [json.loads(profile or "null") for _, profile in scanner.taught] == [{"prefix": "S1-"}]
-    (line,) = station.roll.lines()
+    (line,) = station.registry.lines()
     assert (line.taught, line.mend) == ("The prefix is S1-.", FORGET_IT.format(taught_as))
     reading.close()
 

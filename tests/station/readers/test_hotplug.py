@@ -28,7 +28,7 @@ def test_each_device_is_read_as_what_it_is(station: Callable[..., Station]) -> N
     )  # fmt: skip
 
 
-def test_what_nobody_knows_is_listened_to_and_what_is_no_reader_stands_on_the_roll(
+def test_what_nobody_knows_is_listened_to_and_what_is_no_reader_is_in_the_registry(
     station: Callable[..., Station],
 ) -> None:
     here = station().sees(DeviceAdded(KEYBOARD), DeviceAdded(PORT), DeviceAdded(MOUSE))
@@ -36,12 +36,12 @@ def test_what_nobody_knows_is_listened_to_and_what_is_no_reader_stands_on_the_ro
         ("keyboard", "yes"),
         ("serial_rfid", "yes"),
     ]
-    (line,) = here.roll.lines()
+    (line,) = here.registry.lines()
     assert (line.id, line.state, line.why) == (
         "usb-046d-1200-at-usb-1.5", "ignored", "It is a mouse as well; taking it would take the pointer from a person.",
     )  # fmt: skip
     here.sees(DeviceRemoved(MOUSE), DeviceRemoved(KEYBOARD))
-    assert here.roll.lines() == []
+    assert here.registry.lines() == []
     assert [each.gone.is_set() for each in here.begun] == [True, False]
 
 
@@ -62,16 +62,16 @@ def test_a_row_of_the_configuration_goes_with_its_device_and_others_are_named(st
     rows = (Row("keyboard", match="05e0:1200", stage="mill"), Row("serial_rfid", path="/dev/ttyUSB0"))
     here = station(*rows).sees(DeviceAdded(SCANNER), DeviceAdded(PORT), DeviceAdded(POS))
     assert [each.row for each in here.begun] == [rows[0]]  # the port is opened by its own row
-    (line,) = here.roll.lines()
+    (line,) = here.registry.lines()
     assert (line.kind, line.why) == ("hidpos", "The configuration names the readers of this station, and not this one.")
 
 
 def test_a_watch_that_fails_is_said_and_begins_again(station: Callable[..., Station]) -> None:
     here = station()
     here.sees(OSError("udev is gone"))
-    until(lambda: [each.why for each in here.roll.lines()] == ["udev is gone"])
+    until(lambda: [each.why for each in here.registry.lines()] == ["udev is gone"])
     here.sees(DeviceAdded(SCANNER))
-    assert [each.id for each in here.roll.lines() if each.kind == HOTPLUG] == []
+    assert [each.id for each in here.registry.lines() if each.kind == HOTPLUG] == []
     assert len(here.begun) == 1
 
 
@@ -89,7 +89,7 @@ def test_a_device_for_which_there_was_no_thread_is_begun_at_the_next_look(statio
     here = station()
     here.failures.append(RuntimeError("can't start new thread"))
     here.watches.put(DeviceAdded(SCANNER))
-    until(lambda: [each.why for each in here.roll.lines()] == ["can't start new thread"])
+    until(lambda: [each.why for each in here.registry.lines()] == ["can't start new thread"])
     here.sees(DeviceAdded(SCANNER))
     assert [each.settings["path"] for each in here.begun] == [SCANNER.node]
 
@@ -100,7 +100,7 @@ def test_a_device_of_a_thousand_interfaces_has_a_few_threads_and_the_rest_are_na
     many = [replace(SCANNER, node=f"/dev/input/event{n}", place=f"usb-1.{n}", serial=f"S{n}") for n in range(1000)]
     here = station().sees(*map(DeviceAdded, many))
     assert [each.settings["path"] for each in here.begun] == [each.node for each in many[:MOST_PLUGGED]]
-    lines = here.roll.lines()
+    lines = here.registry.lines()
     assert len(lines) == MAX_LINES
     assert {(each.state, each.why) for each in lines} == {("ignored", TOO_MANY)}
     here.sees(DeviceRemoved(many[0]), DeviceAdded(many[-1]))  # one goes, and there is room for one
@@ -113,7 +113,7 @@ def test_a_plug_that_goes_in_and_out_for_ever_leaves_nothing_behind(station: Cal
     here = station().sees(*(kind(facts) for facts in comings for kind in (DeviceAdded, DeviceRemoved)))
     assert len(here.begun) == 2000
     assert all(each.gone.is_set() for each in here.begun)
-    assert len(here.roll.lines()) <= MAX_LINES
+    assert len(here.registry.lines()) <= MAX_LINES
 
 
 def test_a_watch_that_was_still_beginning_has_ended_when_close_returns(plugs: Watches) -> None:

@@ -18,9 +18,9 @@ if TYPE_CHECKING:
 
 def test_what_was_pulled_out_while_nobody_looked_is_gone_and_what_stayed_is_not_begun_twice(udev: Any) -> None:
     udev.there = [FIRST, SECOND]
-    begun, changes, roll = list["ReaderSpec"](), list[int](), ReaderRegistry(lambda *_, **__: None, lambda: None)
+    begun, changes, registry = list["ReaderSpec"](), list[int](), ReaderRegistry(lambda *_, **__: None, lambda: None)
     devices = DeviceAccess(open_monitor=udev.watch, pauses=SHORT)
-    plugs = HotplugManager((), roll, dict, begun.append, lambda: changes.append(1), devices)
+    plugs = HotplugManager((), registry, dict, begun.append, lambda: changes.append(1), devices)
     plugs.start()
     until(lambda: len(changes) == 2)
     udev.there = [SECOND]
@@ -31,5 +31,5 @@ def test_what_was_pulled_out_while_nobody_looked_is_gone_and_what_stayed_is_not_
     udev.happens(udev.device("add", FIRST))
     until(lambda: len(changes) == 5)
     assert [(each.settings["path"], each.gone.is_set()) for each in begun[2:]] == [(FIRST.node, False)]
-    assert roll.lines() == []
+    assert registry.lines() == []
     plugs.close()

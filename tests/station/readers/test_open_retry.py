@@ -21,8 +21,8 @@ def test_one_that_was_plugged_in_is_not_kept_waiting_as_long_as_one_that_may_nev
         raise DriverError(came="pcscd knows none.", expected="A reader.", do="Plug it in.")
 
     station = Station(tmp_path, opens=open_driver, pauses=ReaderPauses(first_s=3600.0, plugged_s=0.01))
-    plugged = ReaderThread(ReaderSpec("usb.1", "pcsc", {}, names=("usb-072f-2200-R1",)), station.desk)
-    named = ReaderThread(ReaderSpec("keyboard-0", "keyboard", {}), station.desk)
+    plugged = ReaderThread(ReaderSpec("usb.1", "pcsc", {}, names=("usb-072f-2200-R1",)), station.context)
+    named = ReaderThread(ReaderSpec("keyboard-0", "keyboard", {}), station.context)
     named.start()
     until(lambda: tried == ["keyboard"])
     plugged.start()

@@ -23,7 +23,7 @@ from station.readers.reader_thread import ReaderThread
 from station.readers.registry import MAX_LINES
 from station.scan.pipeline import ReaderSettings
 from station.scan.work_queue import WorkQueue
-from tests.station.fixtures.reader_manager import Held, Watches, a_station
+from tests.station.fixtures.reader_manager import FakeReader, Watches, a_station
 from tests.station.fixtures.scan_pipeline import a_read
 
 SCANNER = DeviceInfo(
@@ -36,12 +36,12 @@ def test_a_scanner_that_is_plugged_in_is_read_and_comes_back_as_itself_and_a_per
     plugs: Watches,
 ) -> None:
     asked: list[tuple[str | None, str | None]] = []
-    first, second = Held("usb-05e0-1200-SN77"), Held("usb-05e0-1200-SN77")
+    first, second = FakeReader("usb-05e0-1200-SN77"), FakeReader("usb-05e0-1200-SN77")
     given = iter((first, second))
 
-    def open_driver(_kind: str, settings: Mapping[str, str | None]) -> Held:
+    def open_driver(_kind: str, settings: Mapping[str, str | None]) -> FakeReader:
         if settings["listen"]:
-            return Held("a person's")
+            return FakeReader("a person's")
         asked.append((settings["path"], settings["layout"]))
         return next(given)
 
@@ -50,7 +50,7 @@ def test_a_scanner_that_is_plugged_in_is_read_and_comes_back_as_itself_and_a_per
 
     pauses = ReaderPauses(first_s=0.5)  # udev reports the removal some 50 ms after the device is lost
     row = Row("keyboard", stage="mill", layout="de")
-    readers, inbox, _, _ = a_station(row, opens=open_driver, watches=plugs, pauses=pauses)
+    readers, work_queue, _, _ = a_station(row, opens=open_driver, watches=plugs, pauses=pauses)
     readers.start()
     for change in (DeviceAdded(KEYBOARD), DeviceAdded(SCANNER), DeviceAdded(SCANNER)):
         plugs.put(change)
@@ -60,7 +60,7 @@ def test_a_scanner_that_is_plugged_in_is_read_and_comes_back_as_itself_and_a_per
         "It looks like a person's keyboard, so it is only listened to, until it types the setup sheet.", "usb 413c:2113",
     )  # fmt: skip
     first.scans.put(a_read())
-    assert inbox.next_work(5) == a_read()
+    assert work_queue.next_work(5) == a_read()
     assert readers.reader_settings("usb-05e0-1200-SN77") == ReaderSettings(None, "mill", None)
     first.scans.put(None)
     plugs.put(DeviceRemoved(SCANNER))
@@ -69,19 +69,19 @@ def test_a_scanner_that_is_plugged_in_is_read_and_comes_back_as_itself_and_a_per
     until(lambda: states() == ["ready"])
     plugs.put(DeviceRemoved(KEYBOARD))
     second.scans.put(a_read(b"WO-2"))
-    assert inbox.next_work(5) == a_read(b"WO-2")
+    assert work_queue.next_work(5) == a_read(b"WO-2")
     assert asked == [("/dev/input/event3", "de"), ("/dev/input/event9", "de")]
     readers.close()
 
 
 def test_a_scanner_that_comes_back_as_another_for_ever_costs_bounded_threads_and_memory(plugs: Watches) -> None:
-    taken: list[Held] = []
+    taken: list[FakeReader] = []
     plugged = threading.Event()
 
-    def open_driver(_kind: str, _settings: Mapping[str, str | None]) -> Held:
+    def open_driver(_kind: str, _settings: Mapping[str, str | None]) -> FakeReader:
         if not plugged.is_set():
             raise DriverError(came="It is gone.", expected="A plug.", do="Plug it in.")
-        taken.append(Held(f"usb-05e0-1200-S{len(taken)}"))
+        taken.append(FakeReader(f"usb-05e0-1200-S{len(taken)}"))
         return taken[-1]
 
     def kept() -> int:
@@ -111,8 +111,8 @@ STORED = len(BURST) - QUICK_ONES - 1  # these wait in the spool: the first quick
 
 
 def test_stored_scans_also_of_a_scanner_that_was_pulled_out_are_waited_for_at_the_end(plugs: Watches) -> None:
-    scanners = {f"/dev/input/event{number}": Held(f"usb-{number}", kind="keyboard") for number in range(4)}
-    readers, inbox, *_ = a_station(
+    scanners = {f"/dev/input/event{number}": FakeReader(f"usb-{number}", kind="keyboard") for number in range(4)}
+    readers, work_queue, *_ = a_station(
         Row("keyboard"), opens=lambda _kind, settings: scanners[str(settings["path"])], watches=plugs, room=1
     )
     readers.start()
@@ -128,15 +128,15 @@ def test_stored_scans_also_of_a_scanner_that_was_pulled_out_are_waited_for_at_th
     closing = threading.Thread(target=lambda: (readers.close(HANG_S), left.append(readers.waiting)))
     closing.start()
     until(lambda: all(each.closed.is_set() for each in scanners.values()))
-    until(lambda: inbox.next_work(0.01) is None and not closing.is_alive())
+    until(lambda: work_queue.next_work(0.01) is None and not closing.is_alive())
     assert left == [0]
 
 
 def test_stored_scans_for_which_there_is_no_room_are_waited_for_once_and_not_once_a_reader() -> None:
     wait_s = 0.6
-    scanners = {f"/dev/ttyS{number}": Held(f"serial-{number}", kind="serial_line") for number in range(120)}
+    scanners = {f"/dev/ttyS{number}": FakeReader(f"serial-{number}", kind="serial_line") for number in range(120)}
     assert len(scanners) * wait_s > HANG_S
-    readers, inbox, *_ = a_station(
+    readers, work_queue, *_ = a_station(
         *(Row("serial_line", path) for path in scanners),
         opens=lambda _kind, settings: scanners[str(settings["path"])],
         room=1,
@@ -151,16 +151,16 @@ def test_stored_scans_for_which_there_is_no_room_are_waited_for_once_and_not_onc
     until(lambda: not closing.is_alive())
     assert readers.waiting >= len(scanners) * STORED
     while readers.waiting:
-        inbox.next_work(0.01)
+        work_queue.next_work(0.01)
 
 
 @pytest.mark.parametrize("row", [Row("hidpos", match="05e0:1200"), Row("hidpos", path="/dev/hidraw3"), Row("hidpos")])
 def test_a_point_of_sale_scanner_that_a_row_names_is_opened_once_and_its_twin_too(plugs: Watches, row: Row) -> None:
     asked: list[str | None] = []
 
-    def open_driver(_kind: str, settings: Mapping[str, str | None]) -> Held:
+    def open_driver(_kind: str, settings: Mapping[str, str | None]) -> FakeReader:
         asked.append(settings["path"])
-        return Held(f"usb-05e0-1200-S{len(asked)}")
+        return FakeReader(f"usb-05e0-1200-S{len(asked)}")
 
     readers, *_ = a_station(row, opens=open_driver, watches=plugs)
     readers.start()
@@ -173,7 +173,7 @@ def test_a_point_of_sale_scanner_that_a_row_names_is_opened_once_and_its_twin_to
     readers.close()
 
 
-class Teachable(Held):
+class Teachable(FakeReader):
     """One that can be taught, and notes its profile."""
 
     def __init__(self, name: str) -> None:

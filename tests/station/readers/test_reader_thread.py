@@ -28,7 +28,7 @@ def test_what_a_device_has_shown_is_kept_and_told_to_it_at_the_next_opening(tmp_
     assert station.taught.of("usb-1") == ReaderProfile(
         profile={"layout": "de"}, words="The layout is de. GS comes as Ctrl+]."
     )
-    (line,) = station.roll.lines()
+    (line,) = station.registry.lines()
     assert (line.evidence, line.taught, line.mend) == (
         (*SHEET.evidence, "usb 1a86:5723"), "The layout is de. GS comes as Ctrl+].", FORGET_IT.format("usb-1"),
     )  # fmt: skip
@@ -72,18 +72,18 @@ def test_a_reader_that_was_tried_in_vain_before_udev_said_that_it_is_gone_stays_
     reading = station.reads()
     scanner.says.put("lost")
     until(lambda: station.state() == ["waiting"])
-    assert [each.id for each in station.roll.lines()] == ["usb-1"]
+    assert [each.id for each in station.registry.lines()] == ["usb-1"]
     reading.spec.gone.set()
     reading.retry_now()
     until(lambda: station.state() == ["lost"])
-    (line,) = station.roll.lines()
+    (line,) = station.registry.lines()
     assert (line.id, line.why) == ("usb-1", "Unplugged. A plug. Plug it in.")
 
 
 def test_a_device_that_was_pulled_out_is_not_tried_again_at_its_node(tmp_path: Path) -> None:
     first, second = Scanner(), Scanner()
     station = Station(tmp_path, first, second, Scanner())
-    pulled = ReaderThread(ReaderSpec("event3", "keyboard", {}, names=("usb-1",)), station.desk)
+    pulled = ReaderThread(ReaderSpec("event3", "keyboard", {}, names=("usb-1",)), station.context)
     pulled.start()
     until(lambda: station.state() == ["ready"])
     first.says.put("lost")
@@ -92,8 +92,12 @@ def test_a_device_that_was_pulled_out_is_not_tried_again_at_its_node(tmp_path: P
     assert not until_or_not(lambda: len(station.asked) > 1, within_s=0.2)
     pulled.spec.gone.set()
     assert not until_or_not(lambda: len(station.asked) > 1, within_s=0.2)
-    devices = replace(station.desk.devices, pauses=replace(SHORT, unplugged_s=0.01))  # it was lost for another reason
-    stays = ReaderThread(ReaderSpec("event4", "keyboard", {}, names=("usb-1",)), replace(station.desk, devices=devices))
+    devices = replace(
+        station.context.devices, pauses=replace(SHORT, unplugged_s=0.01)
+    )  # it was lost for another reason
+    stays = ReaderThread(
+        ReaderSpec("event4", "keyboard", {}, names=("usb-1",)), replace(station.context, devices=devices)
+    )
     stays.start()
     until(lambda: len(station.asked) == 2)
     second.says.put("lost")
@@ -117,7 +121,7 @@ def test_a_port_that_turns_out_a_scanner_is_opened_again_as_that(tmp_path: Path)
     rfid.says.put(ProfileLearned("serial_line", "usb-1", 5, ("It names the kind of code.",), '{"aim": true}'))
     until(lambda: line.taught != [])
     assert (station.asked, line.taught) == ([("serial_rfid", "yes"), ("serial_line", None)], [(2, '{"aim": true}')])
-    until(lambda: [(each.kind, each.state) for each in station.roll.lines()] == [("serial_line", "ready")])
+    until(lambda: [(each.kind, each.state) for each in station.registry.lines()] == [("serial_line", "ready")])
     assert [type(each) for each in station.said] == [Notice]
     assert station.said[0].text == "This scanner is set up now. Scan again to try it."
     reading.close()

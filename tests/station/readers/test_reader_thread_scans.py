@@ -32,7 +32,7 @@ def test_stored_scans_wait_in_their_order_and_no_other_is_lost(tmp_path: Path) -
         raw = b"WO-%d" % number
         scanner.says.put(Read(raw, None, "keyboard", "usb-1", 10**9 + number * 40 * MS, len(raw)))
     until(lambda: reading.waiting >= 190)
-    taken = [station.inbox.next_work(5) for _ in range(200)]
+    taken = [station.work_queue.next_work(5) for _ in range(200)]
     assert [read.raw for read in taken] == [b"WO-%d" % number for number in range(200)]
     assert [read.since_ns for read in taken] == [None] * 3 + [0] * 197
     assert station.said == []
@@ -59,7 +59,7 @@ def test_a_pipe_and_a_field_full_of_tags_are_no_memory(tmp_path: Path, kind: str
     for number in range(20):
         raw = b"04A1B2%02X" % number
         scanner.says.put(Read(raw, None, kind, "usb-1", 10**9 + number * MS, len(raw), tag=tag))
-    assert [station.inbox.next_work(5).since_ns for _ in range(20)] == [None] * 20
+    assert [station.work_queue.next_work(5).since_ns for _ in range(20)] == [None] * 20
     reading.close()
 
 
@@ -69,7 +69,7 @@ def test_scans_that_a_device_loses_by_the_thousand_are_each_red_and_logged_now_a
     reading = station.reads()
     for _ in range(3000):
         scanner.says.put(Dropped("keyboard", "usb-1", 5, "The scanner spoke of 70 bytes in a report with room for 56."))
-    taken = [station.inbox.next_work(5) for _ in range(3000)]
+    taken = [station.work_queue.next_work(5) for _ in range(3000)]
     assert {type(each) for each in taken} == {Dropped}
     assert station.logged == ["a reader lost a scan"]
     reading.close()
@@ -83,7 +83,7 @@ def test_a_scanner_that_looks_at_the_sheet_for_hours_is_logged_once(tmp_path: Pa
         scanner.says.put(SHEET)
     scanner.says.put(replace(SHEET, evidence=("The layout is fr.",), profile='{"layout": "fr"}'))
     scanner.says.put(a_read())
-    assert station.inbox.next_work(5).raw == a_read().raw
+    assert station.work_queue.next_work(5).raw == a_read().raw
     assert station.logged == ["a reader was identified"] * 2
     reading.close()
 
@@ -94,6 +94,6 @@ def test_what_cannot_be_kept_is_logged_and_the_reader_reads_on(tmp_path: Path) -
     reading = station.reads()
     scanner.says.put(SHEET)
     scanner.says.put(a_read())
-    assert station.inbox.next_work(5).raw == a_read().raw
+    assert station.work_queue.next_work(5).raw == a_read().raw
     assert "a reader's profile cannot be stored" in station.logged
     reading.close()

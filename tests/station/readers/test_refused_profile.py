@@ -26,7 +26,7 @@ WHY = UNUSABLE.format(
 
 
 class Cordless(Scanner):
-    """A scanner with another name, whose stored layout does not exist."""
+    """A fake scanner with another name, whose stored layout does not exist."""
 
     def __init__(self, kind: str = "keyboard") -> None:
         super().__init__(kind)
@@ -65,9 +65,9 @@ def test_a_scanner_that_cannot_be_read_as_it_was_taught_is_answered_red_and_show
     reading = station.reads()
     until(lambda: station.state() == ["refusing"])
     wedge.scan("wo-1042")
-    refused = station.inbox.next_work(5)
+    refused = station.work_queue.next_work(5)
     assert (refused.why, refused.reader) == (why, wedge.reader)
-    (line,) = station.roll.lines()
+    (line,) = station.registry.lines()
     assert (line.why, line.taught) == (why, "The layout is xx.")
     assert (to_heartbeat(line)["state"], to_heartbeat(line)["why"]) == ("refusing", why[:240])
     assert station.logged == ["a reader's profile cannot be used", "a reader lost a scan"]
@@ -83,24 +83,24 @@ def test_what_it_is_taught_anew_is_read_at_once(tmp_path: Path) -> None:
     until(lambda: station.state() == ["refusing"])
     assert [profile for _, profile in scanner.taught] == ['{"layout": "xx"}', None]
     scanner.says.put(a_read(b"wrong", kind="keyboard", reader=scanner.reader))
-    assert station.inbox.next_work(5).why == WHY
+    assert station.work_queue.next_work(5).why == WHY
     scanner.says.put(OperatorNotice("keyboard", scanner.reader, 5, "The sheet was read in half."))
     until(lambda: station.said != [])
     assert not any(isinstance(each, Red) for each in station.said)
     shown = ("The layout is learned.",)
     scanner.says.put(ProfileLearned("keyboard", scanner.reader, 5, shown, json.dumps({"layout": "learned"})))
     scanner.says.put(a_read(b"WO-1", 60, kind="keyboard", reader=scanner.reader))
-    assert station.inbox.next_work(5).raw == b"WO-1"
-    (line,) = station.roll.lines()
+    assert station.work_queue.next_work(5).raw == b"WO-1"
+    (line,) = station.registry.lines()
     assert (line.state, line.why, line.evidence[:1]) == ("ready", "", shown)
     reading.close()
 
 
-def test_a_reader_that_refuses_is_open_to_the_roll() -> None:
-    roll = ReaderRegistry(lambda *_a, **_f: None, lambda: None)
-    roll.update("event3.1", ReaderStatus("keyboard", "usb-1", "refusing", "why"))
-    roll.update("event3", ReaderStatus("keyboard", "usb-1", "lost"))  # the late word of its plug before
-    assert [each.state for each in roll.lines()] == ["refusing"]
+def test_a_reader_that_refuses_is_open_in_the_registry() -> None:
+    registry = ReaderRegistry(lambda *_a, **_f: None, lambda: None)
+    registry.update("event3.1", ReaderStatus("keyboard", "usb-1", "refusing", "why"))
+    registry.update("event3", ReaderStatus("keyboard", "usb-1", "lost"))  # the late word of its plug before
+    assert [each.state for each in registry.lines()] == ["refusing"]
     assert "refusing" in OPEN_STATES
 
 

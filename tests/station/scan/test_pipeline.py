@@ -126,7 +126,7 @@ def test_an_undo_at_one_reader_lets_the_same_sheet_count_again_at_another() -> N
 def test_the_first_scan_after_a_restart_may_be_a_repeat_for_two_minutes() -> None:
     for at_s, repeats in ((100, True), (121, False)):
         bench = Bench(more={"restart": RestartState({"replay-1": ScanSignature("WO-1")})})
-        bench.inbox.close()
+        bench.work_queue.close()
         bench.scan.run()  # ready at 0
         bench.take(a_read(b"WO-1", at_s))
         assert bench.journal.decoded()[0].repeat is repeats
@@ -187,9 +187,9 @@ def test_a_forgotten_card_is_said_without_a_scan() -> None:
     bench = Bench(settings=BenchSettings(command_ns=S // 5), clock=boot_ns)
     thread = threading.Thread(target=bench.scan.run)
     thread.start()
-    bench.inbox.put(a_read(b"WIP:SCRAP", boot_ns() / S), wait=False)
+    bench.work_queue.put(a_read(b"WIP:SCRAP", boot_ns() / S), wait=False)
     until(lambda: len(bench.said) == 2)
-    bench.inbox.close()
+    bench.work_queue.close()
     thread.join(5)
     assert bench.said[1] == Notice("card", "card forgotten: SCRAP")
     assert msgspec.json.decode(bench.said[1].line(7)) == {

@@ -76,8 +76,8 @@ def test_a_failed_medium_is_red_and_ends_the_thread() -> None:
         raise JournalLost
 
     bench.journal.misbehave = lost
-    bench.inbox.put(a_read(b"WO-1"), wait=False)
-    bench.inbox.put(a_read(b"WO-2"), wait=False)
+    bench.work_queue.put(a_read(b"WO-1"), wait=False)
+    bench.work_queue.put(a_read(b"WO-2"), wait=False)
     bench.scan.run()
     assert bench.said == [Red("not_saved", NOT_RECORDED)]
     assert isinstance(bench.scan.died, JournalLost)
@@ -132,15 +132,15 @@ def test_a_chore_waits_for_scans_and_its_error_goes_to_who_asked() -> None:
     bench = Bench()
     order: list[str] = []
     bench.journal.misbehave = lambda _encoded: order.append("scan")
-    chore = bench.inbox.submit(lambda: order.append("chore"))
+    chore = bench.work_queue.submit(lambda: order.append("chore"))
     for number in range(3):
-        bench.inbox.put(a_read(b"WO-%d" % number), wait=False)
-    bench.inbox.close()
+        bench.work_queue.put(a_read(b"WO-%d" % number), wait=False)
+    bench.work_queue.close()
     bench.scan.run()
     chore.wait()
     assert order == ["scan", "scan", "scan", "chore"]
     with pytest.raises(InterruptedError):
-        bench.inbox.submit(lambda: None).wait()
+        bench.work_queue.submit(lambda: None).wait()
 
 
 def test_a_chore_that_fails_ends_no_recording_and_one_that_lost_the_medium_does() -> None:
@@ -150,9 +150,9 @@ def test_a_chore_that_fails_ends_no_recording_and_one_that_lost_the_medium_does(
         def fail(error: type[Exception] = error) -> None:
             raise error
 
-        chore = bench.inbox.submit(fail)
-        bench.inbox.put(a_read(), wait=False)
-        bench.inbox.close()
+        chore = bench.work_queue.submit(fail)
+        bench.work_queue.put(a_read(), wait=False)
+        bench.work_queue.close()
         bench.scan.run()
         assert isinstance(bench.scan.died, JournalLost) is ends
         with pytest.raises(error):
@@ -163,9 +163,9 @@ def test_the_journal_is_tidied_when_the_bench_rests() -> None:
     bench = Bench(clock=boot_ns)
     thread = threading.Thread(target=bench.scan.run)
     thread.start()
-    bench.inbox.put(a_read(b"WO-1", boot_ns() / S), wait=False)
+    bench.work_queue.put(a_read(b"WO-1", boot_ns() / S), wait=False)
     until(lambda: any(idle_s >= 1 for idle_s in bench.journal.tidied))
-    bench.inbox.close()
+    bench.work_queue.close()
     thread.join(5)
     assert not thread.is_alive()
 

@@ -173,7 +173,7 @@ def test_the_arrivals_that_are_remembered_are_bounded() -> None:
 
 
 class Field:
-    """A tag reader in a test's hand."""
+    """A fake tag reader."""
 
     kind, reader, lossless = "pcsc", "pcsc-1", False
 
@@ -193,14 +193,20 @@ class Field:
 def test_a_presence_goes_from_the_reader_to_the_disk(tmp_path: Path) -> None:
     field, now_ns, said = Field(), lambda: 50 * S, list[Answer]()
     with open_journal(tmp_path) as journal:
-        inbox: WorkQueue[Read | Dropped] = WorkQueue()
+        work_queue: WorkQueue[Read | Dropped] = WorkQueue()
         recorder = EventBuilder("saw-1", "0.1.0", "boot-a", now_ns, lambda: 1)
         scan = ScanPipeline(
-            journal, inbox, recorder, said.append, now_ns, rules=RuleContext((), NoRules()), settings=BenchSettings()
+            journal,
+            work_queue,
+            recorder,
+            said.append,
+            now_ns,
+            rules=RuleContext((), NoRules()),
+            settings=BenchSettings(),
         )
         config = StationConfig(station="saw-1", stage="saw", reader=(Row("pcsc", match="field"),))
         readers = ReaderManager(
-            config, inbox, said.append, lambda *_a, **_f: None, lambda: None, scan.record_tag_removal,
+            config, work_queue, said.append, lambda *_a, **_f: None, lambda: None, scan.record_tag_removal,
             devices=DeviceAccess(open_driver=lambda _kind, _settings: field),
         )  # fmt: skip
         recording = threading.Thread(target=scan.run)
@@ -214,7 +220,7 @@ def test_a_presence_goes_from_the_reader_to_the_disk(tmp_path: Path) -> None:
             until(lambda number=number: journal.tip.seq == 2 * number + 2)  # type: ignore[misc]
         assert readers.status()[0].reads == 3
         readers.close()
-        inbox.close()
+        work_queue.close()
         recording.join(10)
         events = [decode(each.encoded) for each in reversed(list(journal.newest(10)))]
         assert [(each.seen, each.ref and each.ref.seq) for each in events] == [
@@ -226,20 +232,20 @@ def test_a_presence_goes_from_the_reader_to_the_disk(tmp_path: Path) -> None:
 
 def test_ends_that_nobody_records_are_bounded() -> None:
     field, logged = Field(), list[str]()
-    inbox: WorkQueue[Read | Dropped] = WorkQueue(1)
+    work_queue: WorkQueue[Read | Dropped] = WorkQueue(1)
     config = StationConfig(station="saw-1", stage="saw", reader=(Row("pcsc", match="field"),))
     said = list[Answer]()
     devices = DeviceAccess(open_driver=lambda _kind, _settings: field)
     readers = ReaderManager(
-        config, inbox, said.append, lambda what, **_f: logged.append(what), lambda: None, devices=devices
+        config, work_queue, said.append, lambda what, **_f: logged.append(what), lambda: None, devices=devices
     )
     readers.start()
     for _ in range(MAX_REMOVALS + 1):
         field.heard.put(its_end(a_tag(), 12))
     field.heard.put(a_tag())
-    assert inbox.next_work(None) is None  # woken for a chore
-    until(lambda: not inbox.quiet)  # and the scan found the inbox as empty as if no tag had left
-    assert inbox.chores == MAX_REMOVALS
+    assert work_queue.next_work(None) is None  # woken for a chore
+    until(lambda: not work_queue.quiet)  # the scan found the work queue empty, as if no tag had left
+    assert work_queue.chores == MAX_REMOVALS
     assert logged.count("the end of a tag's presence found no room") == 1
     assert said == []
     readers.close()

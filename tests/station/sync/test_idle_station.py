@@ -110,7 +110,7 @@ def test_a_hub_clock_that_is_far_ahead_prunes_nothing(room: SimRoom, ahead_us: i
     for _ in range(6):
         room.world.jump(2 * 3600 * S)
         room.world.advance(70 * S)
-        room.station.inbox.submit(room.station.journal.count_time)
+        room.station.work_queue.submit(room.station.journal.count_time)
         room.scan(f"AT-{room.world.now_us}", 2)
     assert len(sessions) > 40, "its clock jumped twice at least"
     assert room.station.link.status().durable_thru >= 20, "the hub gives all of it free"
@@ -124,7 +124,7 @@ def test_ninety_days_of_boot_time_with_scans_prune_what_is_durable(room: SimRoom
     for day in range(95):
         room.world.jump(DAY)
         room.world.advance(5 * S)
-        room.station.inbox.submit(room.station.journal.count_time)
+        room.station.work_queue.submit(room.station.journal.count_time)
         room.scan(f"DAY-{day}", 1)
         if day < 85:
             assert pruned == [], f"day {day}"

@@ -155,12 +155,12 @@ def test_a_restore_between_two_answers_ends_the_comparison(room: SimRoom) -> Non
     logs = set_aside(room.station.folder / "journal.db")
     carried: list[bytes] = []
     with pytest.raises(EpochChanged):
-        reconcile(a_desk(room, carried, epoch=room.hub.epoch() + 1), logs)
+        reconcile(a_context(room, carried, epoch=room.hub.epoch() + 1), logs)
     assert carried == []
 
 
-def a_desk(room: SimRoom, carried: list[bytes], epoch: int) -> ReconcileContext:
-    """A desk whose open log is a list."""
+def a_context(room: SimRoom, carried: list[bytes], epoch: int) -> ReconcileContext:
+    """A context whose open log is a list."""
     station = room.station
     wire = SimWire(room.world, room.answer, lambda: True)  # type: ignore[arg-type]
     token = station.token_file.read_text().strip()
@@ -188,11 +188,11 @@ def test_what_was_cut_off_while_it_was_carried_goes_on_where_it_was(room: SimRoo
             raise JournalFull(msg)
         carried.extend(events)
 
-    desk = replace(a_desk(room, carried, room.hub.epoch()), carry=carry)
+    context = replace(a_context(room, carried, room.hub.epoch()), carry=carry)
     journal_path = room.station.folder / "journal.db"
-    assert reconcile(desk, set_aside(journal_path)) == (0, True), "no room for the last portion"
+    assert reconcile(context, set_aside(journal_path)) == (0, True), "no room for the last portion"
     assert len(carried) == 100
-    assert reconcile(desk, set_aside(journal_path)) == (20, False)
+    assert reconcile(context, set_aside(journal_path)) == (20, False)
     assert sorted(decode(each).raw for each in carried) == sorted(f"BRANCH-{number}".encode() for number in range(120))
 
 
@@ -222,7 +222,7 @@ def test_the_last_common_event_of_a_fork_is_found_in_a_few_sessions(room: SimRoo
 
     room.hub.answer = answer  # type: ignore[method-assign,assignment]
     carried: list[bytes] = []
-    assert reconcile(a_desk(room, carried, room.hub.epoch()), logs).sent == 7
+    assert reconcile(a_context(room, carried, room.hub.epoch()), logs).sent == 7
     assert [decode(each).raw for each in carried] == [f"BRANCH-{number}".encode() for number in range(7)]
     first = decode(carried[0]).origin
     assert first is not None

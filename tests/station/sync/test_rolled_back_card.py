@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from station.core.event import decode
-from tests.station.fixtures.fake_hub import TOKEN, StandIn
+from tests.station.fixtures.fake_hub import TOKEN, FakeHub
 from tests.station.fixtures.station_process import Daemon
 
 pytestmark = [pytest.mark.host, pytest.mark.xdist_group("daemon")]
@@ -25,14 +25,14 @@ SENT_S = 120.0
 
 
 @pytest.fixture
-def hub() -> Iterator[StandIn]:
+def hub() -> Iterator[FakeHub]:
     """A hub that behaves until it is told otherwise."""
-    with StandIn() as stand_in:
-        yield stand_in
+    with FakeHub() as fake_hub:
+        yield fake_hub
 
 
 @pytest.fixture
-def daemon(tmp_path: Path, hub: StandIn) -> Iterator[Daemon]:
+def daemon(tmp_path: Path, hub: FakeHub) -> Iterator[Daemon]:
     """A station with this hub, not yet started."""
     (tmp_path / "token").write_text(TOKEN + "\n")
     with Daemon(tmp_path, f'[hub]\nurl = "{hub.url}"\ntoken_file = "{tmp_path}/token"\n') as station:
@@ -54,7 +54,7 @@ def scan(daemon: Daemon, name: str, count: int, every_s: float = 0.0) -> None:
     assert states == {"green"}
 
 
-def counted(hub: StandIn) -> dict[tuple[str, int, str], str]:
+def counted(hub: FakeHub) -> dict[tuple[str, int, str], str]:
     """Every scan of the hub by the identity that counts: its origin, else its own place. Each was sent once."""
     found: list[tuple[tuple[str, int, str], str]] = []
     with hub.lock:
@@ -71,7 +71,7 @@ def counted(hub: StandIn) -> dict[tuple[str, int, str], str]:
     return dict(found)
 
 
-def all_arrive(daemon: Daemon, hub: StandIn) -> None:
+def all_arrive(daemon: Daemon, hub: FakeHub) -> None:
     """Every green of this station comes to the hub, and counts once."""
     greens = sorted((answer["code"], answer["seq"]) for answer in daemon.answers())
 
@@ -82,7 +82,7 @@ def all_arrive(daemon: Daemon, hub: StandIn) -> None:
     assert there() == greens
 
 
-def rolled_back(daemon: Daemon, hub: StandIn) -> str:
+def rolled_back(daemon: Daemon, hub: FakeHub) -> str:
     """A card that lacks the last scans of its log, which the hub has; the station is ended. Returns the log."""
     daemon.start()
     scan(daemon, "OLD", 3)
@@ -104,7 +104,7 @@ def rolled_back(daemon: Daemon, hub: StandIn) -> str:
     return log
 
 
-def introduced(hub: StandIn) -> list[Any]:
+def introduced(hub: FakeHub) -> list[Any]:
     """The bodies of all sessions from now on."""
     bodies: list[Any] = []
     whole = hub._session
@@ -119,7 +119,7 @@ def introduced(hub: StandIn) -> list[Any]:
 
 @pytest.mark.parametrize("delay_s", [0.3, 1.0])
 def test_scans_during_the_session_of_a_rolled_back_card_arrive_once(
-    daemon: Daemon, hub: StandIn, delay_s: float
+    daemon: Daemon, hub: FakeHub, delay_s: float
 ) -> None:
     old = rolled_back(daemon, hub)
     bodies = introduced(hub)
@@ -133,7 +133,7 @@ def test_scans_during_the_session_of_a_rolled_back_card_arrive_once(
     assert hub.forks == []
 
 
-def test_scans_before_the_answer_to_a_session_are_carried_to_the_new_log(daemon: Daemon, hub: StandIn) -> None:
+def test_scans_before_the_answer_to_a_session_are_carried_to_the_new_log(daemon: Daemon, hub: FakeHub) -> None:
     """The reply comes when ten scans are green: these stand in the old log, behind the tip that was introduced."""
     old = rolled_back(daemon, hub)
     green = len(daemon.answers())
@@ -157,7 +157,7 @@ def test_scans_before_the_answer_to_a_session_are_carried_to_the_new_log(daemon:
 
 @pytest.mark.parametrize("delay_s", [0.3, 1.0])
 def test_scans_during_the_session_of_a_log_with_another_past_arrive_once(
-    daemon: Daemon, hub: StandIn, delay_s: float
+    daemon: Daemon, hub: FakeHub, delay_s: float
 ) -> None:
     old = rolled_back(daemon, hub)
     hub.fate = lambda _path: "500"
@@ -174,7 +174,7 @@ def test_scans_during_the_session_of_a_log_with_another_past_arrive_once(
 
 
 @pytest.mark.parametrize("have", ["all of it", "less of it"])
-def test_a_hub_that_says_it_is_ahead_and_is_not_begins_no_new_log(daemon: Daemon, hub: StandIn, have: str) -> None:
+def test_a_hub_that_says_it_is_ahead_and_is_not_begins_no_new_log(daemon: Daemon, hub: FakeHub, have: str) -> None:
     daemon.start()
     scan(daemon, "FIRST", 5)
     all_arrive(daemon, hub)

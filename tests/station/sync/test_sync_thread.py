@@ -10,7 +10,7 @@ import pytest
 
 from station.core.event import decode
 from station.journal import JournalReader
-from tests.station.fixtures.fake_hub import TOKEN, StandIn
+from tests.station.fixtures.fake_hub import TOKEN, FakeHub
 from tests.station.fixtures.station_process import Daemon
 
 pytestmark = [pytest.mark.host, pytest.mark.xdist_group("daemon")]
@@ -19,25 +19,25 @@ RETRIED_S = 90.0  # a pause after failures may be a minute
 
 
 @pytest.fixture
-def hub() -> Iterator[StandIn]:
+def hub() -> Iterator[FakeHub]:
     """A hub that behaves until it is told otherwise."""
-    with StandIn() as stand_in:
-        yield stand_in
+    with FakeHub() as fake_hub:
+        yield fake_hub
 
 
-def a_daemon(folder: Path, hub: StandIn) -> Daemon:
+def a_daemon(folder: Path, hub: FakeHub) -> Daemon:
     """A station with this hub."""
     (folder / "token").write_text(TOKEN + "\n")
     return Daemon(folder, f'[hub]\nurl = "{hub.url}"\ntoken_file = "{folder}/token"\n')
 
 
-def raws(hub: StandIn, log: str) -> list[bytes | None]:
+def raws(hub: FakeHub, log: str) -> list[bytes | None]:
     """What the hub has of a log's scans."""
     events = [decode(encoded) for encoded, _ in hub.logs.get(log, [])]
     return [event.raw for event in events if event.kind == "scan"]
 
 
-def test_every_scan_reaches_the_hub_and_the_first_event_it_needs_is_an_anchor(tmp_path: Path, hub: StandIn) -> None:
+def test_every_scan_reaches_the_hub_and_the_first_event_it_needs_is_an_anchor(tmp_path: Path, hub: FakeHub) -> None:
     with a_daemon(tmp_path, hub) as daemon:
         daemon.start().scan("WO-1", "WO-2")
         log = daemon.answered(2)[0]["log"]
@@ -58,7 +58,7 @@ def test_every_scan_reaches_the_hub_and_the_first_event_it_needs_is_an_anchor(tm
         assert [decode(encoded).kind for encoded, _ in hub.logs[log]].count("anchor") == 1
 
 
-def test_lost_answers_pages_and_half_answers_lose_nothing_and_double_nothing(tmp_path: Path, hub: StandIn) -> None:
+def test_lost_answers_pages_and_half_answers_lose_nothing_and_double_nothing(tmp_path: Path, hub: FakeHub) -> None:
     seed = random.randrange(10**6)
     print(f"seed {seed}")
     draw = random.Random(seed)
@@ -76,7 +76,7 @@ def test_lost_answers_pages_and_half_answers_lose_nothing_and_double_nothing(tmp
         assert hub.forks == []
 
 
-def test_a_station_scans_on_without_its_hub_and_says_so(tmp_path: Path, hub: StandIn) -> None:
+def test_a_station_scans_on_without_its_hub_and_says_so(tmp_path: Path, hub: FakeHub) -> None:
     hub.fate = lambda _path: "500"
     with a_daemon(tmp_path, hub) as daemon:
         daemon.start().scan("WO-1")
@@ -88,7 +88,7 @@ def test_a_station_scans_on_without_its_hub_and_says_so(tmp_path: Path, hub: Sta
         daemon.until(lambda: daemon.status()["hub"]["state"] == "ok", RETRIED_S)
 
 
-def test_a_wrong_token_is_said_and_scans_go_on(tmp_path: Path, hub: StandIn) -> None:
+def test_a_wrong_token_is_said_and_scans_go_on(tmp_path: Path, hub: FakeHub) -> None:
     with a_daemon(tmp_path, hub) as daemon:
         (tmp_path / "token").write_text("another\n")
         daemon.start().scan("WO-1")
@@ -97,7 +97,7 @@ def test_a_wrong_token_is_said_and_scans_go_on(tmp_path: Path, hub: StandIn) -> 
         assert "Add the station." in daemon.status()["hub"]["error"]
 
 
-def test_a_restored_hub_gets_what_it_lost(tmp_path: Path, hub: StandIn) -> None:
+def test_a_restored_hub_gets_what_it_lost(tmp_path: Path, hub: FakeHub) -> None:
     with a_daemon(tmp_path, hub) as daemon:
         daemon.start().scan("WO-1", "WO-2", "WO-3")
         log = daemon.answered(3)[0]["log"]
@@ -111,7 +111,7 @@ def test_a_restored_hub_gets_what_it_lost(tmp_path: Path, hub: StandIn) -> None:
         daemon.until(lambda: daemon.status()["hub"]["epoch"] == "2")
 
 
-def test_a_card_put_back_to_an_older_image_goes_on_in_a_new_log(tmp_path: Path, hub: StandIn) -> None:
+def test_a_card_put_back_to_an_older_image_goes_on_in_a_new_log(tmp_path: Path, hub: FakeHub) -> None:
     with a_daemon(tmp_path, hub) as daemon:
         daemon.start().scan("WO-1")
         log = daemon.answered(1)[0]["log"]
@@ -134,7 +134,7 @@ def test_a_card_put_back_to_an_older_image_goes_on_in_a_new_log(tmp_path: Path, 
 
 
 def test_one_of_two_devices_with_one_identity_sends_what_the_hub_lacks_in_a_log_of_its_own(
-    tmp_path: Path, hub: StandIn
+    tmp_path: Path, hub: FakeHub
 ) -> None:
     with a_daemon(tmp_path, hub) as daemon:
         daemon.start().scan("WO-1")
@@ -157,7 +157,7 @@ def test_one_of_two_devices_with_one_identity_sends_what_the_hub_lacks_in_a_log_
         assert again.origin.seq > common
 
 
-def test_definitions_and_open_items_are_kept_for_judging_offline(tmp_path: Path, hub: StandIn) -> None:
+def test_definitions_and_open_items_are_kept_for_judging_offline(tmp_path: Path, hub: FakeHub) -> None:
     hub.snapshot = (
         b'{"definitions":[{"what":"pattern.define","data":{"name":"order","regex":"WO-(?P<id>[0-9]+)","as":"item"}},'
         b'{"what":"person.define","data":{"badge":"7","name":"A. Kim"}}]}'

@@ -74,7 +74,7 @@ def box(words: TextLine) -> Rectangle:
     return left, words.y_mm - 0.76 * words.size_mm, left + wide, words.y_mm + 0.24 * words.size_mm
 
 
-def meet(one: Rectangle, other: Rectangle) -> bool:
+def overlap(one: Rectangle, other: Rectangle) -> bool:
     return one[0] < other[2] and other[0] < one[2] and one[1] < other[3] and other[1] < one[3]
 
 
@@ -114,9 +114,9 @@ def test_everything_lies_inside_the_margins_and_the_quiet_zones_are_quiet(paper:
             assert limits[1] <= top
             assert right <= limits[2]
             assert bottom <= limits[3]
-        assert [(one, other) for one in quiet for other in ink if meet(one, other)] == [], page.title
-        assert [pair for pair in combinations(quiet, 2) if meet(*pair)] == []
-        assert [pair for pair in combinations([box(words) for words in page.words], 2) if meet(*pair)] == []
+        assert [(one, other) for one in quiet for other in ink if overlap(one, other)] == [], page.title
+        assert [pair for pair in combinations(quiet, 2) if overlap(*pair)] == []
+        assert [pair for pair in combinations([box(words) for words in page.words], 2) if overlap(*pair)] == []
 
 
 @pytest.mark.parametrize("paper", PAPERS)

@@ -1,4 +1,4 @@
-"""A shop told in a few lines: entries and scans at given times, taken through the real ledger and the real projector."""
+"""Shop writer: entries and scans of a shop at given times, through the real ledger and the real projector."""
 
 import uuid
 from collections.abc import Iterable
@@ -50,8 +50,8 @@ class Log:
         return len(self.events)
 
 
-class Told:
-    """Tells a shop into a store. Times are UTC us; `now_us` is when the telling began; `logs` are by station."""
+class ShopWriter:
+    """Writes a shop into a store. Times are UTC us; `now_us` is the time of its creation; `logs` are by station."""
 
     def __init__(self, store: Store, bell: PositionSignal | None = None) -> None:
         self.store = store
