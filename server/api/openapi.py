@@ -6,6 +6,7 @@ from typing import Any
 
 import msgspec
 import msgspec.inspect
+from flask import current_app
 from spectree import Response, SpecTree
 from spectree.model_adapter import get_msgspec_model_adapter
 
@@ -28,7 +29,6 @@ spec = SpecTree(
     security_schemes=[],
     page_templates={},
 )
-_answers: list[Any] = [ErrorAnswer]
 
 
 def documented(
@@ -42,13 +42,14 @@ def documented(
 ) -> Decorator:
     """Decorator that describes an address: the structs of its answer, body and query, and its error statuses.
 
+    It stores `answer` as an attribute of the view, which `description` reads.
+
     `also`: statuses other than 200 that have the same body as 200.
 
     It validates nothing: the view decodes its body within the limits of `server.api.request_body`.
     """
-    _answers.append(answer)
     statuses = {"HTTP_200": answer, **{f"HTTP_{status}": ErrorAnswer for status in errors}}
-    return spec.validate(
+    validate = spec.validate(
         json=json,
         query=query,
         resp=Response(**statuses, **{f"HTTP_{status}": answer for status in also}),
@@ -56,6 +57,13 @@ def documented(
         skip_validation=True,
         validation_error_status=400,
     )
+
+    def decorate(view: Callable[..., Any]) -> Any:
+        described = validate(view)
+        described.answer = answer
+        return described
+
+    return decorate
 
 
 def description() -> dict[str, Any]:
@@ -66,7 +74,8 @@ def description() -> dict[str, Any]:
     """
     document: dict[str, Any] = deepcopy(spec.spec)
     schemas = document["components"]["schemas"]
-    for struct in _structs(msgspec.inspect.multi_type_info(_answers)):
+    answers = [view.answer for view in current_app.view_functions.values() if hasattr(view, "answer")]
+    for struct in _structs(msgspec.inspect.multi_type_info([ErrorAnswer, *answers])):
         if not struct.__struct_config__.omit_defaults:
             schema = schemas[struct.__name__]
             schema["required"] = list(schema["properties"])
