@@ -6,7 +6,7 @@ decodes the reports; this module holds the device.
 
     for device in present():            # every HID device that is plugged in
         if device.is_scanner:
-            open_driver("hidpos", {"path": device.facts.node})
+            open_driver("hidpos", {"path": device.info.node})
 """
 
 import errno
@@ -44,7 +44,7 @@ _NS = 1_000_000_000
 class Hidraw:
     """A HID device that is plugged in. `descriptor` is None unless it is a scanner; `why` gives the reason in a sentence."""
 
-    facts: DeviceInfo
+    info: DeviceInfo
     why: str
     descriptor: ReportDescriptor | None
 
@@ -57,7 +57,7 @@ class Hidraw:
 def scanner_at(node: str) -> DeviceInfo | None:
     """The HID POS scanner at this node, from sysfs; None if there is no device or it is no such scanner."""
     device = hid_device_at(node)
-    return replace(device.facts, hints=(device.why,)) if device is not None and device.is_scanner else None
+    return replace(device.info, hints=(device.why,)) if device is not None and device.is_scanner else None
 
 
 def open_device(settings: Settings, root: Path = ROOT) -> Driver:
@@ -70,15 +70,15 @@ def open_device(settings: Settings, root: Path = ROOT) -> Driver:
     at_path = hid_device_at(path, root) if path else None
     refusal = _nothing_there(settings)
     for device in [at_path] if at_path else [] if path else connected:
-        if not named(device.facts, settings):
+        if not named(device.info, settings):
             continue
         if device.descriptor is None:
             refusal = _no_scanner(device) if path or settings.get("match") else refusal
             continue
         try:
-            return open_hidraw(device, reader_id(device.facts, [other.facts for other in connected]), root)
+            return open_hidraw(device, reader_id(device.info, [other.info for other in connected]), root)
         except OSError as error:
-            refusal = refused(device.facts, error)  # another device of the same kind may be free
+            refusal = refused(device.info, error)  # another device of the same kind may be free
     raise refusal
 
 
@@ -101,7 +101,7 @@ def hid_device_at(path: str, root: Path = ROOT) -> Hidraw | None:
     except (OSError, KeyError, ValueError):
         return None
     phys = uevent.get("HID_PHYS", "")
-    facts = DeviceInfo(
+    info = DeviceInfo(
         node=str(node),
         name=uevent.get("HID_NAME", node.name),
         bus=bus,
@@ -114,17 +114,17 @@ def hid_device_at(path: str, root: Path = ROOT) -> Hidraw | None:
         links=tuple({path} - {str(node)}),
         subsystem="hidraw",
     )
-    return _classify(facts, descriptor)
+    return _classify(info, descriptor)
 
 
-def _classify(facts: DeviceInfo, descriptor: bytes) -> Hidraw:
+def _classify(info: DeviceInfo, descriptor: bytes) -> Hidraw:
     try:
         report_descriptor = parsed(descriptor)
     except DescriptorError as error:
-        return Hidraw(facts, f"Its report descriptor is damaged. {error}", None)
+        return Hidraw(info, f"Its report descriptor is damaged. {error}", None)
     if not layouts(report_descriptor):
-        return Hidraw(facts, "Its report descriptor has no Bar Code Scanner data (page 8C).", None)
-    return Hidraw(facts, "Its report descriptor has Bar Code Scanner data (page 8C).", report_descriptor)
+        return Hidraw(info, "Its report descriptor has no Bar Code Scanner data (page 8C).", None)
+    return Hidraw(info, "Its report descriptor has Bar Code Scanner data (page 8C).", report_descriptor)
 
 
 def open_hidraw(device: Hidraw, reader: str, root: Path = ROOT) -> "HidPos":
@@ -132,10 +132,10 @@ def open_hidraw(device: Hidraw, reader: str, root: Path = ROOT) -> "HidPos":
 
     Raises OSError: ENODEV if it is no scanner, or its node belongs to another device by now. The device is then closed.
     """
-    facts, descriptor = device.facts, device.descriptor
+    info, descriptor = device.info, device.descriptor
     if descriptor is None:
         raise OSError(errno.ENODEV, os.strerror(errno.ENODEV))
-    opened, opened_ns = _open_node(facts.node), boot_ns()
+    opened, opened_ns = _open_node(info.node), boot_ns()
     try:
         # hidraw has no exclusive open: without the lock two stations would each record the scan.
         fcntl.flock(opened, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -143,17 +143,17 @@ def open_hidraw(device: Hidraw, reader: str, root: Path = ROOT) -> "HidPos":
     except OSError:
         os.close(opened)
         raise
-    command = enabling(descriptor, facts.vendor)
+    command = enabling(descriptor, info.vendor)
     if command is not None:
         with suppress(OSError):  # a scanner that was enabled before sends reports all the same
             _send(opened, command)
-    return HidPos(opened, reader, facts.name, descriptor, opened_ns=opened_ns)
+    return HidPos(opened, reader, info.name, descriptor, opened_ns=opened_ns)
 
 
 def _check_unchanged(device: Hidraw, root: Path) -> None:
     """Raise OSError if the node belongs to another device by now, a keyboard for instance."""
-    now = hid_device_at(device.facts.node, root)
-    if now is None or now.descriptor != device.descriptor or now.facts != replace(device.facts, links=()):
+    now = hid_device_at(device.info.node, root)
+    if now is None or now.descriptor != device.descriptor or now.info != replace(device.info, links=()):
         raise OSError(errno.ENODEV, os.strerror(errno.ENODEV))
 
 
@@ -181,9 +181,9 @@ def _nothing_there(settings: Settings) -> DriverError:
 
 
 def _no_scanner(device: Hidraw) -> DriverError:
-    facts = device.facts
+    info = device.info
     return DriverError(
-        came=f"{facts.node} ({facts.name}, {reader_id(facts)}) is not read. {device.why}",
+        came=f"{info.node} ({info.name}, {reader_id(info)}) is not read. {device.why}",
         expected="Expected a scanner in the mode USB HID POS.",
         do="Set the scanner to that mode with the code in its manual, or correct path or match.",
     )

@@ -7,8 +7,8 @@ first and `DeviceRemoved` follows. When it is plugged in again, `DeviceAdded` fo
     hotplug = Hotplug()
     for change in hotplug.watch():      # in a thread of its own; hotplug.close() ends it
         match change:
-            case DeviceAdded(facts) if verdict(facts, rows).take: open_driver("keyboard", {"path": facts.node})
-            case DeviceRemoved(facts): ...    # nothing to close: the driver has closed the device
+            case DeviceAdded(info) if verdict(info, rows).take: open_driver("keyboard", {"path": info.node})
+            case DeviceRemoved(info): ...    # nothing to close: the driver has closed the device
 """
 
 import errno
@@ -29,7 +29,16 @@ from drivers.platform.device_handle import DeviceHandle
 if TYPE_CHECKING:
     import pyudev
 
-__all__ = ["DeviceAdded", "DeviceInfo", "DevicePolicy", "DeviceRemoved", "Hotplug", "facts_of", "present", "verdict"]
+__all__ = [
+    "DeviceAdded",
+    "DeviceInfo",
+    "DevicePolicy",
+    "DeviceRemoved",
+    "Hotplug",
+    "present",
+    "read_device_info",
+    "verdict",
+]
 
 SMART_CARD_CLASS = "0b"
 ICCD_PROTOCOLS = frozenset({"01", "02"})
@@ -41,24 +50,24 @@ _LONG_BITS = struct.calcsize("l") * 8  # sysfs prints bitmaps in longs of the re
 class DeviceAdded:
     """A device is plugged in. A device that was listed before udev had processed it is reported again."""
 
-    facts: DeviceInfo
+    info: DeviceInfo
 
 
 @dataclass(frozen=True, slots=True)
 class DeviceRemoved:
-    """A device is unplugged. `facts` are those of its `DeviceAdded`."""
+    """A device is unplugged. `info` are those of its `DeviceAdded`."""
 
-    facts: DeviceInfo
+    info: DeviceInfo
 
 
 def present(root: Path = ROOT) -> list[DeviceInfo]:
     """Every input device that is plugged in now, from sysfs alone."""
     folders = (root / "sys/class/input").glob("event*")
     names = sorted((path.name for path in folders), key=lambda name: int(name.removeprefix("event")))
-    return [facts for name in names if (facts := facts_of(str(root / "dev/input" / name), root)) is not None]
+    return [info for name in names if (info := read_device_info(str(root / "dev/input" / name), root)) is not None]
 
 
-def facts_of(node: str, root: Path = ROOT) -> DeviceInfo | None:
+def read_device_info(node: str, root: Path = ROOT) -> DeviceInfo | None:
     """The input device behind `/dev/input/eventN` or a link to it, from sysfs; None if there is none.
 
     sysfs also has the ids of devices for which udev has none (Bluetooth, uhid).
@@ -97,9 +106,9 @@ def smart_card_reader_of(path: str, root: Path = ROOT) -> DeviceInfo | None:
     interface = root / "sys" / path.lstrip("/")
     with suppress(OSError):
         if (interface / "bInterfaceClass").read_text().strip() == SMART_CARD_CLASS:
-            facts = serial_ports.usb_device(interface, str(interface), "usb")
+            info = serial_ports.usb_device(interface, str(interface), "usb")
             protocol = (interface / "bInterfaceProtocol").read_text().strip()
-            return replace(facts, hints=(ICCD,)) if facts is not None and protocol in ICCD_PROTOCOLS else facts
+            return replace(info, hints=(ICCD,)) if info is not None and protocol in ICCD_PROTOCOLS else info
     return None
 
 
@@ -124,8 +133,8 @@ def _event_node(path: Path, root: Path) -> Path:
 DeviceReaders = Mapping[str, Callable[[str], DeviceInfo | None]]
 """For each udev subsystem, the function that reads a device from sysfs."""
 DEVICE_READERS: DeviceReaders = {
-    "input": facts_of,
-    "tty": serial_ports.facts_of,
+    "input": read_device_info,
+    "tty": serial_ports.read_device_info,
     "hidraw": hidpos.scanner_at,
     "usb": smart_card_reader_of,
 }
@@ -214,15 +223,15 @@ class Hotplug:
             yield from self._add(key, device)
 
     def _add(self, key: str, device: "pyudev.Device") -> Iterator[DeviceAdded | DeviceRemoved]:
-        facts = self._device_readers[device.subsystem](key)
-        if facts is None:
+        info = self._device_readers[device.subsystem](key)
+        if info is None:
             return  # removed meanwhile, or no possible reader
-        facts = replace(facts, links=tuple(sorted({*facts.links, *device.device_links})))
+        info = replace(info, links=tuple(sorted({*info.links, *device.device_links})))
         before = self._known.get(key)
-        if before is not None and replace(before, links=()) != replace(facts, links=()):
+        if before is not None and replace(before, links=()) != replace(info, links=()):
             yield DeviceRemoved(before)
-        self._known[key] = facts
-        yield DeviceAdded(facts)
+        self._known[key] = info
+        yield DeviceAdded(info)
 
     def _compare(self) -> Iterator[DeviceAdded | DeviceRemoved]:
         """List all devices and yield the differences from `known`: removals first, then every listed device."""

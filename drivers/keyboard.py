@@ -33,7 +33,7 @@ from drivers.decode.keyboard.keymap import BARE, US, KeyLayout
 from drivers.decode.keyboard.keys import HAND_GAP_S, KeyEvent, LostScan, TypedScan, WedgeDecoder
 from drivers.decode.keyboard.profile import LEARNED, ScannerProfile, dict_of, text_of
 from drivers.decode.setup_sheet.sheet_detector import ProfileFailure
-from drivers.hotplug import facts_of, present
+from drivers.hotplug import present, read_device_info
 from drivers.platform import ROOT, xkb
 from drivers.platform.device_handle import DeviceHandle, Hold
 from drivers.platform.errors import not_a_scanner, nothing_there, refused, unplugged
@@ -89,21 +89,21 @@ def open_device(settings: Settings, root: Path = ROOT) -> Driver:
     layout, profile = layout_and_profile(settings)
     connected = present(root)
     path = settings.get("path")
-    at_path = facts_of(path, root) if path else None
+    at_path = read_device_info(path, root) if path else None
     # The settings are the only configured reader: a device is used if they name it or leave the choice open.
     configured = {"path": path, "match": settings.get("match")}
     refusal = nothing_there(settings)
-    for facts in [at_path] if at_path else [] if path else connected:
-        policy = verdict(facts, [configured])
+    for info in [at_path] if at_path else [] if path else connected:
+        policy = verdict(info, [configured])
         if not policy.take:
-            refusal = not_a_scanner(facts, policy) if path else refusal
+            refusal = not_a_scanner(info, policy) if path else refusal
             continue
         try:
-            device = _open(evdev.InputDevice(facts.node), facts.name, listen=bool(settings.get("listen")))
-            reader = reader_id(facts, connected)
+            device = _open(evdev.InputDevice(info.node), info.name, listen=bool(settings.get("listen")))
+            reader = reader_id(info, connected)
             return Keyboard(device, reader, layout=layout, profile=profile, fixed_layout=settings.get("layout"))
         except OSError as error:
-            refusal = refused(facts, error)  # another device of the same kind may be free
+            refusal = refused(info, error)  # another device of the same kind may be free
     raise refusal
 
 

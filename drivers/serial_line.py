@@ -51,10 +51,10 @@ def open_first(
 ) -> "SerialLine":
     """Open the first of these ports that fits the settings, as in `open_device`. Raises `DriverError`."""
     refusal = _nothing_there(settings)
-    for facts in ports:
-        if _matches(facts, settings):
+    for info in ports:
+        if _matches(info, settings):
             try:
-                return _open(facts.node, settings, open_port)
+                return _open(info.node, settings, open_port)
             except DriverError as error:
                 refusal = error  # another device of the same kind may be free
     raise refusal
@@ -69,8 +69,8 @@ def _open(
     return SerialLine(port, flow_control=flow_control, opened_ns=opened_ns, overruns=port.overruns)
 
 
-def _matches(facts: DeviceInfo, settings: Settings) -> bool:
-    return named(facts, settings) if settings.get("match") else facts.vendor in SCANNER_VENDORS
+def _matches(info: DeviceInfo, settings: Settings) -> bool:
+    return named(info, settings) if settings.get("match") else info.vendor in SCANNER_VENDORS
 
 
 def _nothing_there(settings: Settings) -> DriverError:

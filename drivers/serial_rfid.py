@@ -106,11 +106,11 @@ def open_answering(
         expected=f"Expected one that speaks {', '.join(protocol.name for protocol in PROTOCOLS if protocol.query)}.",
         do='Plug it in; one that speaks only by itself (ID-12, RDM6300) must be named: path = "/dev/serial/by-id/...".',
     )
-    for facts in ports:
-        if not named(facts, settings) if match else something_else(facts):
+    for info in ports:
+        if not named(info, settings) if match else something_else(info):
             continue  # a device known to be no reader is probed only if it is named
         try:
-            reader = SerialRfid(open_port(facts.node, settings), timings=timings)
+            reader = SerialRfid(open_port(info.node, settings), timings=timings)
         except DriverError as error:
             refusal = error if match else refusal
             continue

@@ -7,9 +7,9 @@ from typing import cast
 
 from flask import current_app
 
-from server.api.snapshot_cache import KeptSnapshot
+from server.api.snapshot_cache import CachedSnapshot
 from server.auth.passwords import PASSWORDS, Passwords
-from server.auth.rate_limit import AccountTurns
+from server.auth.rate_limit import SignInLimiter
 from server.clock.readings import HubClock
 from server.config import HubConfig
 from server.db.position_signal import PositionSignal
@@ -39,9 +39,9 @@ class HubContext:
     store: Store
     projected: PositionSignal = field(default_factory=PositionSignal)
     counts: HubMetrics = field(default_factory=HubMetrics)
-    turns: AccountTurns = field(default_factory=AccountTurns)  # serialises sign-in attempts
+    turns: SignInLimiter = field(default_factory=SignInLimiter)  # serialises sign-in attempts
     passwords: Passwords = PASSWORDS
-    snapshot: KeptSnapshot = field(default_factory=KeptSnapshot)
+    snapshot: CachedSnapshot = field(default_factory=CachedSnapshot)
     duties: tuple[Duty, ...] = ()
     limits: HubLimits = HubLimits()
     streams: BoundedSemaphore = field(default_factory=lambda: BoundedSemaphore(MAX_STREAMS))  # free event streams

@@ -15,7 +15,6 @@ from typing import TYPE_CHECKING
 from station import log, status
 from station.clock import WallClock
 from station.config import StationConfig
-from station.disk_full import open_when_room
 from station.feedback.dispatcher import FeedbackDispatcher
 from station.feedback.idle_screen import idle_screen
 from station.feedback.messages import Answer
@@ -31,6 +30,7 @@ from station.scan.pipeline import ReaderSettings, ScanPipeline
 from station.scan.restart_state import read_restart_state
 from station.scan.work_queue import WorkQueue
 from station.shop_state import ShopState
+from station.startup_disk_wait import open_when_room
 from station.system.clock import boot_id, boot_ns, utc_us
 from station.system.version import version
 from station.systemd import notify, watchdog_s

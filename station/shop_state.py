@@ -7,17 +7,17 @@ for the station's stage.
 from collections.abc import Sequence
 
 from station.core.protocol import OpenItem
-from station.rules.snapshot import ShopSnapshot
+from station.rules.snapshot import StationDefinitions
 
 
 class ShopState:
     """The snapshot and the open items in use. Each is replaced as a whole, so a reader never sees a half of one."""
 
-    def __init__(self, snapshot: ShopSnapshot, items: Sequence[OpenItem]) -> None:
+    def __init__(self, snapshot: StationDefinitions, items: Sequence[OpenItem]) -> None:
         self._snapshot, self._items = snapshot, items
 
     @property
-    def snapshot(self) -> ShopSnapshot:
+    def snapshot(self) -> StationDefinitions:
         """The master data of the hub's last snapshot."""
         return self._snapshot
 
@@ -26,7 +26,7 @@ class ShopState:
         """The open items of the hub's last answer."""
         return self._items
 
-    def use_snapshot(self, snapshot: ShopSnapshot) -> None:
+    def use_snapshot(self, snapshot: StationDefinitions) -> None:
         """Replace the master data; any thread."""
         self._snapshot = snapshot
 

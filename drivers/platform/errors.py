@@ -19,23 +19,23 @@ def nothing_there(settings: Settings) -> DriverError:
     )
 
 
-def not_a_scanner(facts: DeviceInfo, policy: DevicePolicy) -> DriverError:
+def not_a_scanner(info: DeviceInfo, policy: DevicePolicy) -> DriverError:
     """The named device is not used, by its policy."""
     return DriverError(
-        came=f"{facts.node} ({facts.name}, {reader_id(facts)}) is not read. {policy.why}",
+        came=f"{info.node} ({info.name}, {reader_id(info)}) is not read. {policy.why}",
         expected="Expected a device that types digits and Enter, is no mouse, and fits match where it is given.",
         do="Correct path or match; `wipline-station readers` shows what is plugged in.",
     )
 
 
-def refused(facts: DeviceInfo, error: OSError) -> DriverError:
+def refused(info: DeviceInfo, error: OSError) -> DriverError:
     """The device cannot be opened or grabbed."""
-    came = f"{facts.node} ({facts.name}) cannot be read: {error.strerror}."
+    came = f"{info.node} ({info.name}) cannot be read: {error.strerror}."
     if error.errno in HELD:
         return DriverError(
-            f"{facts.node} ({facts.name}) is held by another program.",
+            f"{info.node} ({info.name}) is held by another program.",
             "A scanner is read by one program alone.",
-            f"End the other one, perhaps a second station; this finds it: sudo fuser -v {facts.node}",
+            f"End the other one, perhaps a second station; this finds it: sudo fuser -v {info.node}",
         )
     if error.errno in (errno.EACCES, errno.EPERM):
         expected = "The station's user must be allowed to read the device."

@@ -25,7 +25,7 @@ class PcscDevice:
 
     slots: tuple[str, ...]
     at: tuple[int, int] | None
-    facts: DeviceInfo | None
+    info: DeviceInfo | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,8 +74,8 @@ class PcscHost:
         grouped = []
         for key, names_of_device in slots.items():
             at = key if isinstance(key, tuple) else None
-            facts = None if at is None else usb_sysfs.facts_at(at, self._root)
-            grouped.append(PcscDevice(tuple(names_of_device), at, facts))
+            info = None if at is None else usb_sysfs.facts_at(at, self._root)
+            grouped.append(PcscDevice(tuple(names_of_device), at, info))
         return grouped
 
     def choose(self, service: PcscService, settings: Settings) -> ChosenDevice:
@@ -120,7 +120,7 @@ class PcscHost:
         matching = []
         for device in listed:
             named_slots = tuple(name for name in device.slots if match in name.casefold())
-            is_named = match and device.facts is not None and named(device.facts, {"match": match})
+            is_named = match and device.info is not None and named(device.info, {"match": match})
             if not match and not _is_reader(device):
                 continue
             if not match or is_named or named_slots == device.slots:
@@ -133,13 +133,13 @@ class PcscHost:
         """The device at this path. If its driver reports no USB address: those without address, likeliest first."""
         address = usb_sysfs.address_of(path) or usb_sysfs.address_of(path.parent)
         here = [device for device in listed if device.at is not None and device.at == address]
-        facts = None if address is None else usb_sysfs.facts_at(address, self._root)
-        if here or facts is None:
+        info = None if address is None else usb_sysfs.facts_at(address, self._root)
+        if here or info is None:
             return here
 
         def by_likeness(device: PcscDevice) -> tuple[bool, bool]:
             text = " ".join(device.slots).casefold()
-            return not (facts.serial and f"({facts.serial.casefold()})" in text), facts.name.casefold() not in text
+            return not (info.serial and f"({info.serial.casefold()})" in text), info.name.casefold() not in text
 
         return sorted((device for device in listed if device.at is None), key=by_likeness)
 
@@ -150,14 +150,14 @@ HOST = PcscHost()
 
 def _is_reader(device: PcscDevice) -> bool:
     """Whether cards are put on this device; a security token has its card built in."""
-    return device.facts is None or verdict(device.facts).take
+    return device.info is None or verdict(device.info).take
 
 
 def _reader(device: PcscDevice, name: str, others: Iterable[str]) -> str:
     """The stable id of a whole device; with the place where it is plugged in if another has the same name."""
     if short(name) not in {short(other) for other in others}:
         return harmless(f"pcsc-{short(name)}")
-    return harmless(f"pcsc-{name}" if device.facts is None else f"pcsc-{short(name)} at {device.facts.place}")
+    return harmless(f"pcsc-{name}" if device.info is None else f"pcsc-{short(name)} at {device.info.place}")
 
 
 def lasting_name(name: str, listed: Collection[str]) -> str:

@@ -130,14 +130,14 @@ def _overruns_in(counts: bytes) -> int:
 def present(root: Path = ROOT) -> list[DeviceInfo]:
     """The serial ports of USB devices that are plugged in now."""
     nodes = sorted(folder.name for folder in (root / "sys/class/tty").glob("tty*") if (folder / "device").exists())
-    return [facts for name in nodes if (facts := facts_of(str(root / "dev" / name), root)) is not None]
+    return [info for name in nodes if (info := read_device_info(str(root / "dev" / name), root)) is not None]
 
 
-def facts_of(path: str, root: Path = ROOT) -> DeviceInfo | None:
+def read_device_info(path: str, root: Path = ROOT) -> DeviceInfo | None:
     """The USB device behind a port or a link to it, from sysfs; None if there is none."""
     node = Path(path).resolve()
-    facts = usb_device((root / "sys/class/tty" / node.name / "device").resolve(), str(node), "tty")
-    return facts and replace(facts, links=tuple(sorted({*_links(node, root), path} - {str(node)})))
+    info = usb_device((root / "sys/class/tty" / node.name / "device").resolve(), str(node), "tty")
+    return info and replace(info, links=tuple(sorted({*_links(node, root), path} - {str(node)})))
 
 
 def usb_device(part: Path, node: str, subsystem: str) -> DeviceInfo | None:
@@ -194,7 +194,7 @@ def open_port(
     path: str,
     settings: Settings,
     *,
-    device_at: Callable[[str], DeviceInfo | None] = facts_of,
+    device_at: Callable[[str], DeviceInfo | None] = read_device_info,
     write_timeout_s: float = WRITE_TIMEOUT_S,
 ) -> OpenSerialPort:
     """Open this port exclusively, with the `baud`, `parity` and `flow` of the settings. Raises `DriverError`.
@@ -223,19 +223,19 @@ def open_port(
     with suppress(OSError, termios.error):  # flock is advisory; TIOCEXCL makes other opens fail
         fcntl.ioctl(port.fileno(), termios.TIOCEXCL)
     try:
-        facts = device_at(path)  # again: the node may have changed until it was open, from now on it cannot
-        _check_match(path, settings, facts)
+        info = device_at(path)  # again: the node may have changed until it was open, from now on it cannot
+        _check_match(path, settings, info)
     except DriverError:
         port.close()
         raise
-    return OpenSerialPort(port, path, reader_id(facts, present()) if facts else f"serial-{path}")
+    return OpenSerialPort(port, path, reader_id(info, present()) if info else f"serial-{path}")
 
 
-def _check_match(path: str, settings: Settings, facts: DeviceInfo | None) -> None:
-    """Raise `DriverError` if `match` names another device than that at this path; `facts` is None if there is none."""
+def _check_match(path: str, settings: Settings, info: DeviceInfo | None) -> None:
+    """Raise `DriverError` if `match` names another device than that at this path; `info` is None if there is none."""
     match = settings.get("match")
-    if match and Path(path).exists() and not (facts and named(facts, {"match": match})):
-        device = f"{facts.name} ({facts.ids})" if facts else "no USB device"
+    if match and Path(path).exists() and not (info and named(info, {"match": match})):
+        device = f"{info.name} ({info.ids})" if info else "no USB device"
         raise DriverError(
             came=f"{path} is {device}, and not {match!r}.",
             expected="Expected the device that both path and match name.",

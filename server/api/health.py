@@ -15,7 +15,7 @@ from server.db import schema
 from server.db.storage_errors import low_space, storage_trouble
 from server.ledger.hub_log import hub_row
 from server.ledger.ingest import last_pos
-from server.projection import set_aside
+from server.projection import dead_letters
 from server.projection.definitions import refused_patterns
 from server.projection.log_permissions import count_not_permitted
 from server.text import counted, utc_text
@@ -82,7 +82,7 @@ def notes(connection: Connection, now_us: int) -> list[str]:
         )
     if not hub_row(connection).backup_pos:
         remarks.append("No verified backup off the hub's disk: stations keep everything they send.")
-    remarks += [f"Station {row.station}{row.fact} (log {row.log})." for row in count_not_permitted(connection)]
+    remarks += [f"Station {row.station}{row.item_event} (log {row.log})." for row in count_not_permitted(connection)]
     remarks += [
         f"{pattern.why} It is recorded and not used: codes that it should match are read without it. Define it again."
         for pattern in refused_patterns(connection, now_us)
@@ -124,7 +124,7 @@ def _breaks(connection: Connection) -> list[str]:
 
 
 def _set_aside(connection: Connection) -> list[str]:
-    rows, count = set_aside.shown(connection)
+    rows, count = dead_letters.shown(connection)
     more = [f"{counted(count - len(rows), 'more was', 'more were')} set aside."] if count > len(rows) else []
     return [*(row.sentence for row in rows), *more]
 

@@ -66,7 +66,7 @@ def session() -> Response:
     with running().store.write() as connection:
         log = _own_log(connection, log_id, device, t2, parent)
         if not isinstance(log, ApiError):
-            compared = station_logs.meet(connection, log, tip, t2)
+            compared = station_logs.compare_tips(connection, log, tip, t2)
             if unsure(connection) and body.boot is not None and body.t1 is not None:
                 hear_clock(connection, clock, device.station, expected_by_boottime(connection, body.boot, body.t1), t2)
             hub = hub_row(connection)

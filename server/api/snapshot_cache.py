@@ -15,7 +15,7 @@ from server.projection.tables import binding, definition
 
 
 @dataclass(slots=True)
-class KeptSnapshot:
+class CachedSnapshot:
     """The cached snapshot of one hub, rebuilt only after a change of a definition or a binding. Thread-safe."""
 
     lock: threading.Lock = field(default_factory=threading.Lock)

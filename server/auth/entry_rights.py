@@ -17,7 +17,7 @@ from server.auth.roles import Role, needed_for
 from server.db import schema
 from server.projection.internal_tables import resent
 from station.core.event import Event
-from station.core.ledger.void_resolution import DecodedEvent, Place, correction, named_by_void, read
+from station.core.ledger.void_resolution import DecodedEvent, PositionKey, correction, named_by_void, read
 
 UNDOING = frozenset({"void", "correct"})
 ROWS_AT_ONCE = 2_000
@@ -43,7 +43,7 @@ def _roles_of_undoing(connection: Connection, event: Event) -> frozenset[Role]:
     first event that requires it.
     """
     roles: set[Role] = set()
-    seen: set[Place] = set()
+    seen: set[PositionKey] = set()
     waiting = [event]
     while waiting:
         for target in _targets(connection, waiting.pop(), seen):
@@ -70,7 +70,7 @@ def _role_of(event: Event) -> Role:
     return Role.ADMINISTER  # anchors and `open` events: they determine the times and the order of other events
 
 
-def _targets(connection: Connection, event: Event, seen: set[Place]) -> Iterator[Event | None]:
+def _targets(connection: Connection, event: Event, seen: set[PositionKey]) -> Iterator[Event | None]:
     """The events that a void or a correction changes; None for an absent or undecodable one."""
     named = named_by_void(event)
     if named is not None:
@@ -83,7 +83,7 @@ def _targets(connection: Connection, event: Event, seen: set[Place]) -> Iterator
         yield from _corrected(connection, corrects.log, corrects.from_seq, corrects.to_seq)
 
 
-def _voided(connection: Connection, named: Place) -> Iterator[Event | None]:
+def _voided(connection: Connection, named: PositionKey) -> Iterator[Event | None]:
     """The event at a place, and its copies that were resent in other logs."""
     readings = [*_stored(connection, named.log, named.seq, named.seq), *_copies(connection, named.log, named.seq)]
     if not readings:

@@ -35,7 +35,7 @@ class CountedAttempt:
     pair: str
 
 
-class AccountTurns:
+class SignInLimiter:
     """Serialises attempts for each account, and bounds the number of running and waiting attempts of all accounts."""
 
     def __init__(self, wait_s: float = TURN_WAIT_S, most: int = MOST_TRIES) -> None:

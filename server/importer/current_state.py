@@ -16,7 +16,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple
 
-from station.core.ledger.void_resolution import Place, place_of, voided
+from station.core.ledger.void_resolution import PositionKey, place_of, voided
 from station.core.master_data import NAMED_BY, name_of
 
 
@@ -60,9 +60,9 @@ def _unvoided(entries: list[RecordedEntry]) -> list[RecordedEntry]:
     for entry in entries:
         target = place_of(entry.data.get("log"), entry.data.get("seq")) if entry.what == "void" else None
         if target is not None:
-            targets[Place(entry.log, entry.seq)] = target
+            targets[PositionKey(entry.log, entry.seq)] = target
     void = voided(targets)
-    return [entry for entry in entries if Place(entry.log, entry.seq) not in void]
+    return [entry for entry in entries if PositionKey(entry.log, entry.seq) not in void]
 
 
 def standing_of(entries: Iterable[RecordedEntry]) -> CurrentState:

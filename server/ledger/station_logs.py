@@ -58,7 +58,7 @@ def note_clone(connection: Connection, device: int, now_us: int) -> None:
     connection.execute(schema.device.update().where(schema.device.c.id == device).values(clone_us=now_us))
 
 
-def meet(connection: Connection, log: Any, tip: LogTip, now_us: int) -> SessionComparison:
+def compare_tips(connection: Connection, log: Any, tip: LogTip, now_us: int) -> SessionComparison:
     """Compare a station's log with the hub's copy, and record a gap where the station pruned events that the hub lacks.
 
     A station that still has the events of a gap (another copy of its card pruned them) sends those first: the answer's

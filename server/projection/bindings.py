@@ -11,8 +11,8 @@ from typing import NamedTuple
 from sqlalchemy import Connection, select
 
 from server.db.bulk_insert import insert_many
+from server.projection.dead_letters import attribute_error
 from server.projection.ledger_row import LedgerRow
-from server.projection.set_aside import blame
 from server.projection.tables import binding
 from station.core.codes import CodeType, Pattern, canonical_written, usable_patterns
 from station.core.ledger.void_resolution import effective
@@ -126,7 +126,7 @@ class Bindings:
                 changed.add(code)
                 self._bound[code] = [change for change in self._bound[code] if change.pos != row.pos]
                 connection.execute(binding.delete().where(binding.c.pos == row.pos))
-        new = [bound for row, verb in rows if (bound := blame(row.pos, read, row, verb)) is not None]
+        new = [bound for row, verb in rows if (bound := attribute_error(row.pos, read, row, verb)) is not None]
         for code, change in new:
             changed.add(code)
             self._store(code, change)

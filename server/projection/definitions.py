@@ -7,9 +7,9 @@ import msgspec
 from sqlalchemy import Connection, and_, select
 
 from server.db.bulk_insert import insert_many
+from server.projection.dead_letters import attribute_error
 from server.projection.internal_tables import looked_up
 from server.projection.ledger_row import LedgerRow
-from server.projection.set_aside import blame
 from server.projection.tables import definition, item
 from station.core.codes import RefusedPattern, usable_patterns
 from station.core.ledger.void_resolution import effective
@@ -37,16 +37,16 @@ class Definitions:
 
     def __init__(self, connection: Connection) -> None:
         self._at: dict[int, Definition] = {
-            row.id: blame(row.id, read_row, row) for row in connection.execute(select(definition))
+            row.id: attribute_error(row.id, read_row, row) for row in connection.execute(select(definition))
         }
-        self._catalogue: RecordingMasterData | None = None
+        self._master_data: RecordingMasterData | None = None
 
     @property
-    def catalogue(self) -> RecordingMasterData:
+    def master_data(self) -> RecordingMasterData:
         """The master data, for lookups as of any time."""
-        if self._catalogue is None:
-            self._catalogue = RecordingMasterData(self._at.values())
-        return self._catalogue
+        if self._master_data is None:
+            self._master_data = RecordingMasterData(self._at.values())
+        return self._master_data
 
     def of(self, what: str) -> list[Definition]:
         """All definitions of one kind."""
@@ -68,12 +68,12 @@ class Definitions:
             if row.was is not None and row.pos in self._at:
                 changed.append(self._at.pop(row.pos))
                 connection.execute(definition.delete().where(definition.c.id == row.pos))
-        new = [(row.pos, added) for row in rows if (added := blame(row.pos, read, row)) is not None]
+        new = [(row.pos, added) for row in rows if (added := attribute_error(row.pos, read, row)) is not None]
         insert_many(connection, definition, [definition_row(pos, added) for pos, added in new])
         self._at.update(new)
         changed += [added for _, added in new]
         if changed:
-            self._catalogue = None
+            self._master_data = None
         return {(entry.what, name_of(entry.what, entry.data)) for entry in changed}
 
     def who_asked(self, connection: Connection, changed: Iterable[tuple[str, str]]) -> set[str]:

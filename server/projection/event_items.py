@@ -12,16 +12,16 @@ from sqlalchemy import Connection, select
 
 from server.db.bulk_insert import insert_many
 from server.projection.bindings import NOTHING, Bindings
+from server.projection.dead_letters import attribute_error, is_of_medium
 from server.projection.internal_tables import correction, no_item
 from server.projection.ledger_row import AT_ONCE, LedgerRow
 from server.projection.released_orders import MOST_ITEMS, RELEASE, ReleasedOrders
-from server.projection.set_aside import blame, is_of_medium
 from server.projection.tables import event_item
 from station.core.event import Event
 from station.core.ledger.fold import reason_of
 from station.core.ledger.item_event import ItemEvent
 from station.core.ledger.times import OrderKey
-from station.core.ledger.void_resolution import Correction, corrected, effective, fact, is_fact
+from station.core.ledger.void_resolution import Correction, corrected, effective, is_fact, item_event
 from station.core.ledger.void_resolution import correction as correction_of
 
 NO_ITEM = frozenset({"void", "correct", "reread", "period.close", "period.reopen", "code.bind"})
@@ -45,7 +45,7 @@ class Corrections:
         self._log_of: dict[int, str] = {}
         for row in connection.execute(select(correction)):
             recorded = (row.key_us, row.log_id.hex(), row.seq)
-            put = blame(row.pos, msgspec.json.decode, row.put)
+            put = attribute_error(row.pos, msgspec.json.decode, row.put)
             self._keep(row.pos, Correction(recorded, row.of_log.hex(), row.from_seq, row.to_seq, put))
 
     def _keep(self, pos: int, change: Correction) -> None:
@@ -74,7 +74,7 @@ class Corrections:
         new = []
         for row in rows:
             event = row.event if row.ok else None
-            change = None if event is None else blame(row.pos, read, event, row.recorded)
+            change = None if event is None else attribute_error(row.pos, read, event, row.recorded)
             if change is not None:
                 new.append((row.pos, change))
                 self._keep(row.pos, change)
@@ -128,7 +128,7 @@ def _named_items(event: Event) -> list[str]:
 
 
 class DueEvent(NamedTuple):
-    """An item event with its sort key; `fact`: the item event, or the reason why it could not be built.
+    """An item event with its sort key; `item_event`: the item event, or the reason why it could not be built.
 
     `place`: effective time, log and seq. Two events of a copied card have the same place. Then `hash` decides, so the result
     does not depend on the order of arrival.
@@ -137,7 +137,7 @@ class DueEvent(NamedTuple):
     place: tuple[int, str, int]
     hash: str
     pos: int
-    fact: ItemEvent | str
+    item_event: ItemEvent | str
 
 
 class ItemEventBuilder:
@@ -148,9 +148,9 @@ class ItemEventBuilder:
         bindings: Bindings,
         corrections: Corrections,
         orders: ReleasedOrders,
-        fact: Callable[..., ItemEvent] = fact,
+        item_event: Callable[..., ItemEvent] = item_event,
     ) -> None:
-        self._bindings, self._corrections, self._orders, self._fact = bindings, corrections, orders, fact
+        self._bindings, self._corrections, self._orders, self._item_event = bindings, corrections, orders, item_event
 
     def load(self, connection: Connection, items: Iterable[str]) -> None:
         """Load for many items, with few statements, whether they were released."""
@@ -166,7 +166,7 @@ class ItemEventBuilder:
         assert event is not None  # only decoded events have links
         put = self._corrections.put(row)
         key = effective(event, row.key)
-        return self._fact(event, row.counted, key, put, unknown=self._is_unknown(connection, row, key, put, item))
+        return self._item_event(event, row.counted, key, put, unknown=self._is_unknown(connection, row, key, put, item))
 
     def due(self, connection: Connection, row: LedgerRow, item: str) -> DueEvent:
         """As `of`, with the sort key; an error in the event gives its reason in place of the item event."""

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 from server.projection.anchor_seals import check_seal
 from server.projection.bindings import BindingChange, Bindings, binds
-from server.projection.clock_sync import ClockFacts
+from server.projection.boot_clocks import ClockRelations
 from server.projection.definitions import defined
 from server.projection.event_items import EventItem, links
 from server.projection.item_rows import ItemRow, item_row
@@ -19,7 +19,7 @@ from server.projection.tag_numbers import numbers_in
 from station.core.event import Event
 from station.core.ledger.fold import Apply, apply
 from station.core.ledger.item_event import ItemEvent
-from station.core.ledger.void_resolution import Correction, Place, fact, named_by_void
+from station.core.ledger.void_resolution import Correction, PositionKey, item_event, named_by_void
 from station.core.ledger.void_resolution import correction as correction_of
 from station.core.master_data import Definition
 
@@ -29,20 +29,20 @@ class EventInterpreter(NamedTuple):
 
     `permit`, `seal`: checks that mark a row as inert. `void`: the place that a void names. `times`: anchors and log
     parents. `numbers`: tag numbers. `correction`, `binds`, `defined`: rows about other events, codes and the shop.
-    `links`: the items of an event. `fact`, `apply`: the item event and its effect on the item's state. `item_row`: the row
-    of that state.
+    `links`: the items of an event. `item_event`, `apply`: the item event and its effect on the item's state. `item_row`: the
+    row of that state.
     """
 
     permit: Callable[[LedgerRow, LogOwners], None] = check_permission
     seal: Callable[[LedgerRow, bytes | None], None] = check_seal
-    void: Callable[[Event], Place | None] = named_by_void
-    times: ClockFacts = ClockFacts()
+    void: Callable[[Event], PositionKey | None] = named_by_void
+    times: ClockRelations = ClockRelations()
     numbers: Callable[[Event, str | None], list[str]] = numbers_in
     correction: Callable[[Event, tuple[int, str, int]], Correction | None] = correction_of
     binds: Callable[[LedgerRow, str], tuple[str, BindingChange] | None] = binds
     defined: Callable[[LedgerRow], Definition | None] = defined
     links: Callable[[LedgerRow, dict[str, Any], Bindings], list[EventItem]] = links
-    fact: Callable[..., ItemEvent] = fact
+    item_event: Callable[..., ItemEvent] = item_event
     apply: Apply = apply
     item_row: ItemRow = item_row
 

@@ -1,6 +1,6 @@
 """Item states: the folded state of each item, advanced by one item event at a time, refolded after an event out of order.
 
-The states of recently used items stay in memory. A state is written once a transaction, however many facts changed it.
+The states of recently used items stay in memory. A state is written once a transaction, however many item events changed it.
 """
 
 from collections import OrderedDict
@@ -14,12 +14,12 @@ from sqlalchemy import Connection, func, select
 
 from server.db.bulk_insert import insert_many, insert_text, run_many
 from server.projection import item_rows
+from server.projection.dead_letters import FACT, add_dead_letters, delete_dead_items
 from server.projection.definitions import RecordingMasterData
 from server.projection.event_items import DueEvent
 from server.projection.internal_tables import looked_up
 from server.projection.item_rows import ItemRow
 from server.projection.ledger_row import AT_ONCE
-from server.projection.set_aside import FACT, forget_items, put_aside
 from server.projection.tables import finding, item, open_at, parcel, visit
 from station.core.ledger.fold import Apply, apply, attempt, empty
 from station.core.ledger.parcels import Finding, ItemState, Visit
@@ -51,7 +51,7 @@ _DECODER = msgspec.msgpack.Decoder(StoredItem)
 
 @dataclass(slots=True)
 class LoadedItem:
-    """An item in memory, with the results of its facts that are not written to the tables yet."""
+    """An item in memory, with the results of its item events that are not written to the tables yet."""
 
     state: ItemState
     name: str | None = None
@@ -63,23 +63,23 @@ class LoadedItem:
     findings: list[Finding] = field(default_factory=list)
     asked: set[tuple[str, str]] = field(default_factory=set)  # (what, name) of the definitions that its fold looked up
     new_asked: set[tuple[str, str]] = field(default_factory=set)
-    failed: list[tuple[int, str]] = field(default_factory=list)  # (pos, reason) of facts that were set aside
+    failed: list[tuple[int, str]] = field(default_factory=list)  # (pos, reason) of item events that were set aside
 
-    def apply_fact(self, due: DueEvent, catalogue: RecordingMasterData, apply: Apply) -> None:
-        """Apply the next fact in order; a fact that cannot be folded is set aside.
+    def apply_item_event(self, due: DueEvent, master_data: RecordingMasterData, apply: Apply) -> None:
+        """Apply the next item event in order; an item event that cannot be folded is set aside.
 
-        1. Fold the fact, and record which definitions the fold looked up.
+        1. Fold the item event, and record which definitions the fold looked up.
         2. Failed: log it, keep the state, and advance only the order key.
         3. A quantity that became known completes the visits that have none.
         4. Take over the new state, visits, findings and name.
         """
-        catalogue.asked.clear()
-        fact = due.fact
-        result = fact if isinstance(fact, str) else attempt(self.state, fact, catalogue, apply)
-        # Lookups of a failed fact count too: another definition may let it be folded.
-        self.new_asked |= catalogue.asked - self.asked
-        if isinstance(result, str) or isinstance(fact, str):
-            LOG.error("a fact was set aside", item=self.state.item, pos=due.pos, reason=result)
+        master_data.asked.clear()
+        item_event = due.item_event
+        result = item_event if isinstance(item_event, str) else attempt(self.state, item_event, master_data, apply)
+        # Lookups of a failed item event count too: another definition may let it be folded.
+        self.new_asked |= master_data.asked - self.asked
+        if isinstance(result, str) or isinstance(item_event, str):
+            LOG.error("an item event was set aside", item=self.state.item, pos=due.pos, reason=result)
             self.failed.append((due.pos, str(result)))
             self.state = msgspec.structs.replace(self.state, last=due.place)
             return
@@ -91,8 +91,8 @@ class LoadedItem:
         self.state = result.state
         self.visits += result.visits
         self.findings += result.findings
-        if fact.verb == "item.name" and fact.data is not None:
-            name = fact.data.get("name")
+        if item_event.verb == "item.name" and item_event.data is not None:
+            name = item_event.data.get("name")
             self.name = name if isinstance(name, str) and name else None
 
     def mark_written(self) -> None:
@@ -129,15 +129,15 @@ class ItemStates:
                 self._loaded[name] = LoadedItem(stored.state, stored.name, stored=True, product=product)
 
     def get(self, connection: Connection, name: str) -> LoadedItem:
-        """The item as folded so far; an empty one where it has no facts."""
+        """The item as folded so far; an empty one where it has no item events."""
         if name not in self._loaded:
             self.load(connection, [name])
         self._loaded.move_to_end(name)
         return self._loaded[name]
 
-    def apply_fact(self, loaded: LoadedItem, due: DueEvent, catalogue: RecordingMasterData) -> None:
-        """Apply one fact to an item; `write` writes its rows at the end of the transaction."""
-        loaded.apply_fact(due, catalogue, self._apply)
+    def apply_item_event(self, loaded: LoadedItem, due: DueEvent, master_data: RecordingMasterData) -> None:
+        """Apply one item event to an item; `write` writes its rows at the end of the transaction."""
+        loaded.apply_item_event(due, master_data, self._apply)
         self._changed[loaded.state.item] = loaded
 
     def mark_deleted(self, name: str) -> None:
@@ -146,11 +146,11 @@ class ItemStates:
         self._changed.pop(name, None)
         self._deleted.add(name)
 
-    def refold(self, name: str, facts: Iterable[DueEvent], catalogue: RecordingMasterData) -> None:
+    def refold(self, name: str, item_events: Iterable[DueEvent], master_data: RecordingMasterData) -> None:
         """Fold an item from its first event; an item without events is deleted."""
         loaded = LoadedItem(empty(name), stored=True, replace_rows=True)
-        for due in sorted(facts, key=lambda fact: (fact.place, fact.hash, fact.pos)):
-            loaded.apply_fact(due, catalogue, self._apply)
+        for due in sorted(item_events, key=lambda item_event: (item_event.place, item_event.hash, item_event.pos)):
+            loaded.apply_item_event(due, master_data, self._apply)
         self._loaded.pop(name, None)
         self._changed.pop(name, None)
         if loaded.state == empty(name):
@@ -163,7 +163,7 @@ class ItemStates:
 
         1. Delete all rows of refolded and deleted items.
         2. Of the other stored items, complete the old visits and delete the parcels.
-        3. Write the items, their parcels, new visits and findings, looked-up definitions and failed facts.
+        3. Write the items, their parcels, new visits and findings, looked-up definitions and failed item events.
         4. Trim the states in memory to MOST_ITEMS.
         """
         changed = list(self._changed.values())
@@ -185,7 +185,7 @@ class ItemStates:
             statement = insert_text(looked_up.name, ("what", "name", "item"), connection.dialect.paramstyle)
             run_many(connection, f"{statement} ON CONFLICT DO NOTHING", asked)
         failed = [(pos, FACT, loaded.state.item, why) for loaded in changed for pos, why in loaded.failed]
-        put_aside(connection, failed)
+        add_dead_letters(connection, failed)
         for loaded in changed:
             loaded.mark_written()
         self._changed.clear()
@@ -236,7 +236,7 @@ def _delete_items(connection: Connection, items: list[tuple[str]]) -> None:
     for (name,) in items:
         visits = select(visit.c.id).where(visit.c.item == name)
         connection.execute(open_at.delete().where(open_at.c.visit.in_(visits)))
-    forget_items(connection, [name for (name,) in items])
+    delete_dead_items(connection, [name for (name,) in items])
     for table in ("item", "parcel", "visit", "finding", "looked_up"):
         _delete(connection, table, items)
 

@@ -7,13 +7,13 @@ from typing import Any
 from sqlalchemy import Connection, select
 
 from server.db.schema import ledger
-from server.projection.set_aside import SET_ASIDE, blame
+from server.projection.dead_letters import SET_ASIDE, attribute_error
 from server.projection.tables import event_state
 from station.core.codes import canonical
 from station.core.event import Event
 from station.core.hash_chain import link
 from station.core.ledger.times import EventTime, OrderKey
-from station.core.ledger.void_resolution import CountedIdentity, Place, read
+from station.core.ledger.void_resolution import CountedIdentity, PositionKey, read
 
 AT_ONCE = 500  # positions named in one statement
 NOT_PERMITTED = "not_permitted"  # the status of an event that its log is not permitted to hold
@@ -25,7 +25,7 @@ class LedgerRow:
     """One row of the ledger. `event`: the event to fold, None for an inert row. `was`: its row in event_state, if any."""
 
     pos: int
-    stored: Place
+    stored: PositionKey
     kind: str | None
     read_as: str
     event: Event | None
@@ -43,7 +43,7 @@ class LedgerRow:
         return self.status == "ok"
 
     @property
-    def places(self) -> set[Place]:
+    def places(self) -> set[PositionKey]:
         """The place where the event is stored, and the place where it was first recorded."""
         return {self.stored, self.counted.place}
 
@@ -55,7 +55,7 @@ class LedgerRow:
 
 def inert_row(row: Any, status: str) -> LedgerRow:
     """Make an inert row from the columns of COLUMNS: it has no event and no effect."""
-    stored = Place(row.log_id.hex(), row.seq)
+    stored = PositionKey(row.log_id.hex(), row.seq)
     own_hash = row.hash.hex()
     return LedgerRow(
         row.pos, stored, None, status, None, CountedIdentity(*stored, own_hash), EventTime(*stored), own_hash, status
@@ -72,7 +72,7 @@ def mark_inert(row: LedgerRow, status: str) -> None:
 def from_row(row: Any) -> LedgerRow:
     """Decode one row with the columns of COLUMNS."""
     pos, log_id, seq, encoded, prev, event_hash = row
-    stored = Place(log_id.hex(), seq)
+    stored = PositionKey(log_id.hex(), seq)
     if link(prev, encoded) != event_hash:
         counted = CountedIdentity(*stored, event_hash.hex())
         return LedgerRow(pos, stored, None, "damaged", None, counted, EventTime(*stored), counted.hash, "damaged")
@@ -104,7 +104,7 @@ def rows_after(connection: Connection, pos: int, limit: int, aside: Container[in
     """
     wanted = select(*COLUMNS).where(ledger.c.pos > pos).order_by(ledger.c.pos).limit(limit)
     rows = connection.execute(wanted).all()
-    return [inert_row(row, SET_ASIDE) if row.pos in aside else blame(row.pos, from_row, row) for row in rows]
+    return [inert_row(row, SET_ASIDE) if row.pos in aside else attribute_error(row.pos, from_row, row) for row in rows]
 
 
 def all_rows(connection: Connection, aside: Container[int] = ()) -> Iterator[LedgerRow]:
@@ -143,7 +143,7 @@ def _is_refused_void(row: LedgerRow, was: Any) -> bool:
 
     That reason may pass when the target's log arrives; a claimed place or a forbidden kind never becomes permitted.
     """
-    at = Place(was.at_log.hex(), was.at_seq)
+    at = PositionKey(was.at_log.hex(), was.at_seq)
     return row.event is not None and row.event.kind == "scan" and row.counted.place == at
 
 

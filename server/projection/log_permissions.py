@@ -17,7 +17,7 @@ from server.ledger.hub_log import HUB
 from server.projection.internal_tables import claim
 from server.projection.ledger_row import NOT_PERMITTED, LedgerRow, mark_inert
 from server.projection.tables import REFUSED, event_state
-from station.core.ledger.void_resolution import Place
+from station.core.ledger.void_resolution import PositionKey
 
 
 class LogOwners:
@@ -58,7 +58,7 @@ class LogOwners:
             self._arrived.add(name)
         return True
 
-    def may_void(self, void: Place, target: Place) -> bool:
+    def may_void(self, void: PositionKey, target: PositionKey) -> bool:
         """Whether the event stored at `void` may void the event stored at `target`."""
         voiding, voided = self.of(void.log), self.of(target.log)
         return voiding[0] or voiding == voided
@@ -90,7 +90,7 @@ class NotPermitted(NamedTuple):
     events: int
 
     @property
-    def fact(self) -> str:
+    def item_event(self) -> str:
         """The fact of the alert: the sentence after the name of the station."""
         single = self.events == 1
         number = f"{self.events:,} event{'' if single else 's'}"

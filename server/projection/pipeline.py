@@ -15,6 +15,15 @@ from server.db.bulk_insert import insert_many
 from server.db.schema import ledger
 from server.projection.anchor_seals import seal_key
 from server.projection.bindings import NOTHING, Bindings
+from server.projection.dead_letters import (
+    CODE,
+    ITEM,
+    RebuildNeeded,
+    add_dead_letters,
+    attribute_error,
+    dead_events,
+    dead_items,
+)
 from server.projection.definitions import Definitions
 from server.projection.event_items import (  # fmt: skip
     Corrections,
@@ -31,15 +40,14 @@ from server.projection.interpreter import DEFAULT_INTERPRETER, EventInterpreter
 from server.projection.item_states import ItemStates
 from server.projection.ledger_row import NOT_PERMITTED, LedgerRow, rows_after, rows_at, state_rows
 from server.projection.log_permissions import LogOwners, note_claims
+from server.projection.order_keys import ROWS_AT_ONCE, OrderKeys
 from server.projection.refold_queue import dirty_codes, dirty_items
 from server.projection.released_orders import RELEASE, ReleasedOrders
-from server.projection.set_aside import CODE, ITEM, RebuildNeeded, blame, events_aside, items_aside, put_aside
 from server.projection.tables import PROJECTED_POS, event_item, event_state, item, projection
 from server.projection.tag_numbers import note_numbers
-from server.projection.timeline import ROWS_AT_ONCE, Timeline
 from server.projection.void_state import VoidState
 from station.core.ledger.times import OrderKey
-from station.core.ledger.void_resolution import Correction, Place
+from station.core.ledger.void_resolution import Correction, PositionKey
 
 PATTERNS = "pattern.define"
 REFOLDED_TOGETHER = 10  # items that are read with one statement
@@ -56,19 +64,19 @@ class ProjectionPipeline:
     ) -> None:
         self._interpreter = interpreter
         self.pos = projected_pos(connection)
-        self._aside = events_aside(connection, self.pos)  # coming events that are already set aside
-        self._items_aside = items_aside(connection)
+        self._aside = dead_events(connection, self.pos)  # coming events that are already set aside
+        self._items_aside = dead_items(connection)
         self._owners = LogOwners(connection, self.pos)
         self._hub_logs: set[str] = set()
         self._void_state = VoidState.load(connection, self._owners, interpreter.void)
-        self._timeline = Timeline(connection, interpreter.times, rows_at_once)
+        self._timeline = OrderKeys(connection, interpreter.times, rows_at_once)
         self._corrections = Corrections(connection)
         self._definitions = Definitions(connection)
         self._bindings = Bindings(connection)
         self._bindings.use(self._definitions.of(PATTERNS))
         self._orders = ReleasedOrders()
-        self._facts = ItemEventBuilder(self._bindings, self._corrections, self._orders, interpreter.fact)
-        self._has_definitions = self._facts.has_definitions(connection)
+        self._item_events = ItemEventBuilder(self._bindings, self._corrections, self._orders, interpreter.item_event)
+        self._has_definitions = self._item_events.has_definitions(connection)
         self._items = ItemStates(connection, interpreter.apply, interpreter.item_row)
         self._dirty, self._dirty_codes = dirty_items(connection), dirty_codes(connection)
         self._key = seal_key(connection)
@@ -89,8 +97,8 @@ class ProjectionPipeline:
         self.pos = fresh[-1].pos
         self._owners.use(connection, self.pos)
         for row in fresh:
-            blame(row.pos, self._interpreter.permit, row, self._owners)
-            blame(row.pos, self._interpreter.seal, row, self._key)
+            attribute_error(row.pos, self._interpreter.permit, row, self._owners)
+            attribute_error(row.pos, self._interpreter.seal, row, self._key)
         self._check_new_hub_logs(fresh)
         flipped = self._flipped_rows(connection, self._void_state.apply_rows(connection, fresh))
         moved = self._timeline.apply_rows(connection, fresh, flipped)
@@ -119,12 +127,12 @@ class ProjectionPipeline:
     def set_aside(self, connection: Connection, part: str, name: str, reason: str) -> None:
         """Set aside a queued item or code (`part`) that cannot be refolded or relinked, and remove it from its queue."""
         if part == CODE:
-            put_aside(connection, [(0, part, name, reason)])
+            add_dead_letters(connection, [(0, part, name, reason)])
             self._dirty_codes.remove(connection, [name])
             return
         self._items.mark_deleted(name)
         self._items.write(connection)
-        put_aside(connection, [(0, part, name, reason)])
+        add_dead_letters(connection, [(0, part, name, reason)])
         self._dirty.remove(connection, [name])
         self._items_aside.add(name)
 
@@ -150,7 +158,7 @@ class ProjectionPipeline:
         queued = self._dirty.first(most)
         for start in range(0, len(queued), REFOLDED_TOGETHER):
             names = queued[start : start + REFOLDED_TOGETHER]
-            refold_items(connection, names, self._items, self._facts, self._definitions)
+            refold_items(connection, names, self._items, self._item_events, self._definitions)
             self._dirty.remove(connection, names)
             self._items_aside.difference_update(names)
             if time.monotonic() > end:
@@ -158,7 +166,7 @@ class ProjectionPipeline:
         self._items.write(connection)
         return bool(queued)
 
-    def _flipped_rows(self, connection: Connection, places: set[Place]) -> list[LedgerRow]:
+    def _flipped_rows(self, connection: Connection, places: set[PositionKey]) -> list[LedgerRow]:
         """The older rows at these places, with their new status."""
         positions: set[int] = set()
         for place in places:
@@ -192,7 +200,7 @@ class ProjectionPipeline:
         3. Links of the fresh rows to items; releases change whether an item is known.
         4. Links of the revised rows; their items are queued.
         5. The first or last definition of the shop changes which codes are unknown: then all items are queued.
-        6. The fold of the fresh facts.
+        6. The fold of the fresh item events.
         """
         changed = self._corrections.apply_rows(connection, fresh + revised, self._interpreter.correction)
         if changed:
@@ -210,14 +218,14 @@ class ProjectionPipeline:
         insert_links(connection, linked)
         self._apply_releases(connection, [link for _, of_row in linked for link in of_row], known=True)
         self._relink(connection, revised)
-        has_definitions = self._facts.has_definitions(connection)
+        has_definitions = self._item_events.has_definitions(connection)
         if has_definitions != self._has_definitions:
             self._has_definitions = has_definitions
             self._dirty.add(connection, connection.execute(select(item.c.item)).scalars(), self.pos)
-        self._fold_facts(connection, linked)
+        self._fold_item_events(connection, linked)
 
     def _links(self, row: LedgerRow, put: dict[str, Any]) -> list[EventItem]:
-        return blame(row.pos, self._interpreter.links, row, put, self._bindings)
+        return attribute_error(row.pos, self._interpreter.links, row, put, self._bindings)
 
     def _apply_patterns(self, connection: Connection) -> set[str]:
         """Replace the patterns. Returns the scanned codes whose match changed."""
@@ -252,29 +260,29 @@ class ProjectionPipeline:
         items |= {link.item for links in stored.values() for link in links}
         self._dirty.add(connection, items - {NOTHING}, self.pos)
 
-    def _fold_facts(self, connection: Connection, linked: list[tuple[LedgerRow, list[EventItem]]]) -> None:
-        """Fold new facts onto their items in order; an item with a fact before its last one is queued for a refold."""
+    def _fold_item_events(self, connection: Connection, linked: list[tuple[LedgerRow, list[EventItem]]]) -> None:
+        """Fold new item events in order; an item with one that precedes its last one is queued for a refold."""
         items = {link.item for _, links in linked for link in links}
-        late = items & self._items_aside  # an item that could not be refolded is retried with each new fact
+        late = items & self._items_aside  # an item that could not be refolded is retried with each new item event
         names = {name for name in items - late if name not in self._dirty} - {NOTHING}
-        self._facts.load(connection, names)
+        self._item_events.load(connection, names)
         self._items.load(connection, names)
-        facts = [
-            (self._facts.due(connection, row, link.item), link.item)
+        item_events = [
+            (self._item_events.due(connection, row, link.item), link.item)
             for row, links in linked
             for link in links
             if link.item in names
         ]
-        facts.sort(key=lambda pair: pair[0].place)
-        catalogue = self._definitions.catalogue
-        for due, name in facts:
+        item_events.sort(key=lambda pair: pair[0].place)
+        master_data = self._definitions.master_data
+        for due, name in item_events:
             if name in late:
                 continue
             loaded = self._items.get(connection, name)
             if due.place <= loaded.state.last:
                 late.add(name)
                 continue
-            self._items.apply_fact(loaded, due, catalogue)
+            self._items.apply_item_event(loaded, due, master_data)
         self._items.write(connection)
         self._dirty.add(connection, late, self.pos)
 
@@ -283,7 +291,7 @@ def refold_items(
     connection: Connection,
     names: list[str],
     items: ItemStates,
-    facts: ItemEventBuilder,
+    item_events: ItemEventBuilder,
     definitions: Definitions,
     source: Connection | None = None,
 ) -> None:
@@ -297,9 +305,9 @@ def refold_items(
         positions_of[name].append(pos)
     wanted = {pos for positions in positions_of.values() for pos in positions}
     rows = {row.pos: row for row in rows_at(connection, wanted, source)}
-    facts.load(connection, names)
+    item_events.load(connection, names)
     for name, positions in positions_of.items():
-        items.refold(name, [facts.due(connection, rows[pos], name) for pos in positions], definitions.catalogue)
+        items.refold(name, [item_events.due(connection, rows[pos], name) for pos in positions], definitions.master_data)
 
 
 def projected_pos(connection: Connection) -> int:

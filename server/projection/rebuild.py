@@ -16,7 +16,16 @@ from server.db.store import Store
 from server.ledger.ingest import last_pos
 from server.projection.anchor_seals import seal_key
 from server.projection.bindings import Bindings, binding_row
-from server.projection.clock_sync import anchor_row, in_sequence, parent_of
+from server.projection.boot_clocks import anchor_row, in_sequence, parent_of
+from server.projection.dead_letters import (
+    EVENT,
+    ITEM,
+    Unfoldable,
+    add_dead_letters,
+    attribute_error,
+    dead_events,
+    is_of_medium,
+)
 from server.projection.definitions import Definitions, definition_row
 from server.projection.event_items import Corrections, ItemEventBuilder, correction_row, insert_links, verb_of
 from server.projection.internal_tables import anchor, boot, correction, parent, run
@@ -26,7 +35,6 @@ from server.projection.ledger_row import LedgerRow, all_rows, rows_at, state_row
 from server.projection.log_permissions import LogOwners, note_claims
 from server.projection.pipeline import PATTERNS, refold_items
 from server.projection.released_orders import ReleasedOrders
-from server.projection.set_aside import EVENT, ITEM, Unfoldable, blame, events_aside, is_of_medium, put_aside
 from server.projection.tables import (
     PROJECTED_POS,
     SURROGATES,
@@ -80,7 +88,7 @@ def compare(store: Store, interpreter: EventInterpreter = DEFAULT_INTERPRETER) -
     try:
         with store.read() as connection, scratch.begin() as scratch_tables:
             metadata.create_all(scratch_tables, tables=list(TABLES))
-            fold_all(connection, scratch_tables, interpreter, events_aside(connection))
+            fold_all(connection, scratch_tables, interpreter, dead_events(connection))
             return [difference for table in TABLES for difference in _differences(table, connection, scratch_tables)]
     finally:
         scratch.dispose()
@@ -129,7 +137,7 @@ class _Folding:
 
         1. Status and order key of every event. 2. Corrections, definitions, bindings, and links to items. 3. The items.
         """
-        put_aside(self._target, [(pos, EVENT, "", reason) for pos, reason in self._aside.items()])
+        add_dead_letters(self._target, [(pos, EVENT, "", reason) for pos, reason in self._aside.items()])
         pos = self._write_states()
         self._write_links()
         self._fold_items()
@@ -140,7 +148,7 @@ class _Folding:
     def _try(self, row: LedgerRow, function: Callable[..., Any], *args: Any) -> Any:
         """The result of a function that reads an event; None after an error, which is collected."""
         try:
-            return blame(row.pos, function, *args)
+            return attribute_error(row.pos, function, *args)
         except Unfoldable as error:
             self._failed |= error.reasons
             return None
@@ -239,17 +247,17 @@ class _Folding:
         definitions, bindings = Definitions(target), Bindings(target)
         self._items = ItemStates(target, self._interpreter.apply, self._interpreter.item_row)
         bindings.use(definitions.of(PATTERNS))
-        facts = ItemEventBuilder(bindings, Corrections(target), ReleasedOrders(), self._interpreter.fact)
+        item_events = ItemEventBuilder(bindings, Corrections(target), ReleasedOrders(), self._interpreter.item_event)
         names = select(event_item.c.item).distinct().order_by(event_item.c.item)
         every_item = list(target.execute(names).scalars())
         for start in range(0, len(every_item), ITEMS_AT_ONCE):
-            self._fold_some(every_item[start : start + ITEMS_AT_ONCE], facts, definitions)
+            self._fold_some(every_item[start : start + ITEMS_AT_ONCE], item_events, definitions)
 
-    def _fold_some(self, names: list[str], facts: ItemEventBuilder, definitions: Definitions) -> None:
+    def _fold_some(self, names: list[str], item_events: ItemEventBuilder, definitions: Definitions) -> None:
         """Fold items; after an error fold their halves, until the failing item is alone and is set aside."""
         try:
             with self._target.begin_nested():
-                refold_items(self._target, names, self._items, facts, definitions, self._source)
+                refold_items(self._target, names, self._items, item_events, definitions, self._source)
                 self._items.write(self._target)
         except Exception as error:
             if is_of_medium(error):
@@ -257,15 +265,15 @@ class _Folding:
             # The states in memory include the failed attempt, which must not be written.
             self._items = ItemStates(self._target, self._interpreter.apply, self._interpreter.item_row)
             if len(names) == 1:
-                put_aside(self._target, [(0, ITEM, names[0], reason_of(error))])
+                add_dead_letters(self._target, [(0, ITEM, names[0], reason_of(error))])
                 return
             half = len(names) // 2
-            self._fold_some(names[:half], facts, definitions)
-            self._fold_some(names[half:], facts, definitions)
+            self._fold_some(names[:half], item_events, definitions)
+            self._fold_some(names[half:], item_events, definitions)
 
 
 def _without_content(row: LedgerRow) -> LedgerRow:
-    """Drop the event of a row unless its clock facts are needed: the rows of the whole ledger are in memory at once."""
+    """Drop the event of a row unless its clock relations are needed: the rows of the whole ledger are in memory at once."""
     if row.event is not None and row.event.kind not in ("anchor", "open"):
         row.event = row.code = None
     return row

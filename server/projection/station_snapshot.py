@@ -33,11 +33,11 @@ def snapshot(
     and the rules that are on. The same shop gives the same version and bytes.
     """
     at_us = utc_us() if now_us is None else now_us
-    catalogue = MasterData(read_row(row) for row in connection.execute(select(definition)))
+    master_data = MasterData(read_row(row) for row in connection.execute(select(definition)))
     looked_up = (
-        catalogue.at(what, name, at_us)
+        master_data.at(what, name, at_us)
         for what in sorted(NAMED_BY.keys() - NOT_FOR_STATIONS)
-        for name in catalogue.names(what)
+        for name in master_data.names(what)
     )
     current = [entry for entry in looked_up if entry]
     refused = usable_patterns(entry.data for entry in current if entry.what == PATTERNS).refused
@@ -48,7 +48,7 @@ def snapshot(
         for entry in current
         if not (entry.what == PATTERNS and str(entry.data.get("name")) in unused)
     ]
-    rules = [name for name, default in ON_BY_DEFAULT.items() if catalogue.rule_is_on(name, at_us, default)]
+    rules = [name for name, default in ON_BY_DEFAULT.items() if master_data.rule_is_on(name, at_us, default)]
     more: dict[str, Any] = {}
     if refused:
         more["refused"] = [{"name": pattern.name, "why": pattern.why} for pattern in refused]

@@ -15,9 +15,9 @@ from collections.abc import Callable, Iterable
 from sqlalchemy import Connection
 
 from server.db.bulk_insert import insert_text, run_many
+from server.projection.dead_letters import attribute_error
 from server.projection.internal_tables import tag_number
 from server.projection.ledger_row import LedgerRow
-from server.projection.set_aside import blame
 from station.core.codes.code import Scheme
 from station.core.codes.tag_numbers import MAX_NUMBER_BYTES, TAG_READERS, TAIL_BYTES
 from station.core.event import Event
@@ -44,7 +44,7 @@ def note_numbers(
     connection: Connection, rows: Iterable[LedgerRow], numbers_of: Callable[[Event, str | None], list[str]] = numbers_in
 ) -> None:
     """Store the tag numbers of these ledger rows. Void rows are included: the tag exists even if its scan is void."""
-    read = [blame(row.pos, numbers_of, row.event, row.code) for row in rows if row.event is not None]
+    read = [attribute_error(row.pos, numbers_of, row.event, row.code) for row in rows if row.event is not None]
     numbers = sorted({number for of_event in read for number in of_event})
     if numbers:
         statement = insert_text(tag_number.name, ("number", "tail"), connection.dialect.paramstyle)

@@ -9,63 +9,65 @@ from collections.abc import Callable, Iterable
 from sqlalchemy import Connection, and_, select
 
 from server.db.bulk_insert import insert_many
+from server.projection.dead_letters import attribute_error
 from server.projection.internal_tables import resent, void_mark
 from server.projection.ledger_row import NOT_PERMITTED, LedgerRow
 from server.projection.log_permissions import LogOwners
-from server.projection.set_aside import blame
 from server.projection.tables import event_state
 from station.core.event import Event
-from station.core.ledger.void_resolution import CountedIdentity, Place, first_copies, named_by_void, voided
+from station.core.ledger.void_resolution import CountedIdentity, PositionKey, first_copies, named_by_void, voided
 
-PERIOD = Place("", 0)  # the target of a row that closes a period
+PERIOD = PositionKey("", 0)  # the target of a row that closes a period
 
 
 class VoidState:
     """Void events and second copies after the rows so far. A void of another owner's event is not permitted."""
 
-    def __init__(self, owners: LogOwners, void_of: Callable[[Event], Place | None] = named_by_void) -> None:
+    def __init__(self, owners: LogOwners, void_of: Callable[[Event], PositionKey | None] = named_by_void) -> None:
         self._owners, self._void_of = owners, void_of
-        self._named: dict[Place, Place] = {}  # place of a void -> place that it names
-        self._periods: set[Place] = set()
-        self._copies: dict[CountedIdentity, dict[Place, None]] = {}  # resent event -> places of its copies
-        self._at: dict[Place, set[CountedIdentity]] = {}  # place -> resent events that count there
+        self._named: dict[PositionKey, PositionKey] = {}  # place of a void -> place that it names
+        self._periods: set[PositionKey] = set()
+        self._copies: dict[CountedIdentity, dict[PositionKey, None]] = {}  # resent event -> places of its copies
+        self._at: dict[PositionKey, set[CountedIdentity]] = {}  # place -> resent events that count there
         self._own: dict[CountedIdentity, bool] = {}  # resent event -> whether the ledger also has it at its own place
-        self._counted: dict[Place, CountedIdentity] = {}  # place of a copy -> its event
-        self._targets: dict[Place, Place] = {}  # void -> place of its target; without voids that are second copies
-        self._voiders: dict[Place, set[Place]] = {}  # the inverse of `_targets`
-        self._refused: set[Place] = set()  # voids of another owner's event
-        self._early: dict[str, set[Place]] = {}  # log without any event yet -> voids that name it
-        self._second: set[Place] = set()
-        self._void: set[Place] = set()
+        self._counted: dict[PositionKey, CountedIdentity] = {}  # place of a copy -> its event
+        self._targets: dict[
+            PositionKey, PositionKey
+        ] = {}  # void -> place of its target; without voids that are second copies
+        self._voiders: dict[PositionKey, set[PositionKey]] = {}  # the inverse of `_targets`
+        self._refused: set[PositionKey] = set()  # voids of another owner's event
+        self._early: dict[str, set[PositionKey]] = {}  # log without any event yet -> voids that name it
+        self._second: set[PositionKey] = set()
+        self._void: set[PositionKey] = set()
 
     @classmethod
     def load(
-        cls, connection: Connection, owners: LogOwners, void_of: Callable[[Event], Place | None] = named_by_void
+        cls, connection: Connection, owners: LogOwners, void_of: Callable[[Event], PositionKey | None] = named_by_void
     ) -> "VoidState":
         """Load the state from the tables. `void_of`: the place that a void names, None for every other event."""
         state = cls(owners, void_of)
         for _pos, log_id, seq, target_log, target_seq in connection.execute(select(void_mark)):
-            state._add_void(Place(log_id.hex(), seq), Place(target_log.hex(), target_seq))
+            state._add_void(PositionKey(log_id.hex(), seq), PositionKey(target_log.hex(), target_seq))
         for row in connection.execute(select(resent)):
             counted = CountedIdentity(row.at_log.hex(), row.at_seq, row.at_hash.hex())
-            state._add_copy(Place(row.log_id.hex(), row.seq), counted)
+            state._add_copy(PositionKey(row.log_id.hex(), row.seq), counted)
         for counted in state._copies:
             state._own[counted] = _has_original(connection, counted)
         state._resolve_all()
         return state
 
-    def _add_void(self, void: Place, named: Place) -> None:
+    def _add_void(self, void: PositionKey, named: PositionKey) -> None:
         if named == PERIOD:
             self._periods.add(void)
         else:
             self._named[void] = named
 
-    def _add_copy(self, stored: Place, counted: CountedIdentity) -> None:
+    def _add_copy(self, stored: PositionKey, counted: CountedIdentity) -> None:
         self._copies.setdefault(counted, {})[stored] = None
         self._at.setdefault(counted.place, set()).add(counted)
         self._counted[stored] = counted
 
-    def apply_rows(self, connection: Connection, fresh: list[LedgerRow]) -> set[Place]:
+    def apply_rows(self, connection: Connection, fresh: list[LedgerRow]) -> set[PositionKey]:
         """Give each new row its status. Returns the places of older rows whose status changed.
 
         1. Store the new voids and copies, and find the older voids that waited for a log of these rows.
@@ -76,7 +78,7 @@ class VoidState:
         insert_many(connection, void_mark, [(row.pos, *_raw(row.stored), *_raw(named)) for row, named in marks])
         rows = [(row.pos, *_raw(row.stored), *_raw(row.counted.place), _hash(row.counted)) for row in copies]
         insert_many(connection, resent, rows)
-        changed: set[Place] = set()
+        changed: set[PositionKey] = set()
         waiting = {void for log in {row.stored.log for row in fresh} for void in self._early.pop(log, ())}
         if self._copies and any(row.counted in self._copies for row in fresh):
             void, second, refused = self._void, self._second, self._refused
@@ -91,7 +93,7 @@ class VoidState:
 
     def _collect(
         self, connection: Connection, fresh: list[LedgerRow]
-    ) -> tuple[list[tuple[LedgerRow, Place]], list[LedgerRow]]:
+    ) -> tuple[list[tuple[LedgerRow, PositionKey]], list[LedgerRow]]:
         """Add the voids, closed periods and copies among new rows: (row, place that it names), and the copies."""
         marks, copies = [], []
         for row in fresh:
@@ -102,7 +104,7 @@ class VoidState:
             if event is None or row.status != "ok":
                 continue
             closes = event.kind == "entry" and event.what == "period.close"
-            named = PERIOD if closes else blame(row.pos, self._void_of, event)
+            named = PERIOD if closes else attribute_error(row.pos, self._void_of, event)
             if named is not None:
                 self._add_void(row.stored, named)
                 marks.append((row, named))
@@ -111,7 +113,7 @@ class VoidState:
             self._own[counted] = counted in own or self._own.get(counted) or _has_original(connection, counted)
         return marks, copies
 
-    def _second_copies(self) -> set[Place]:
+    def _second_copies(self) -> set[PositionKey]:
         stored = []
         for counted, places in self._copies.items():
             stored += [(counted, place) for place in places]
@@ -119,7 +121,7 @@ class VoidState:
         chosen = first_copies(stored)
         return {place for counted, place in stored if chosen[counted] != place}
 
-    def status_of(self, stored: Place) -> str:
+    def status_of(self, stored: PositionKey) -> str:
         """ok, void, copy or not_permitted, for a row that could be decoded."""
         if stored in self._second:
             return "copy"
@@ -132,11 +134,11 @@ class VoidState:
         stored = (place for counted, places in self._copies.items() if counted.log == log for place in places)
         return any(not self._owners.is_hubs(place.log) for place in stored)
 
-    def _same_owner(self, copy: Place, named: Place) -> bool:
+    def _same_owner(self, copy: PositionKey, named: PositionKey) -> bool:
         """Whether a copy is in a log of the owner that a void names: a void never reaches another station's claim."""
         return not self._owners.has_arrived(named.log) or self._owners.of(copy.log) == self._owners.of(named.log)
 
-    def _is_permitted(self, void: Place, target: Place) -> bool:
+    def _is_permitted(self, void: PositionKey, target: PositionKey) -> bool:
         """Whether a void may void its target. A void of a log that has not arrived is checked again when it arrives."""
         if self._owners.is_hubs(void.log) or void.log == target.log:
             return True
@@ -145,7 +147,7 @@ class VoidState:
             return True
         return self._owners.may_void(void, target)
 
-    def _target(self, void: Place) -> Place:
+    def _target(self, void: PositionKey) -> PositionKey:
         """The place where the target of a void is stored; the named place while nothing has arrived there.
 
         Of several copies: one in the void's own log, else the original, else any; second copies only as a last resort.
@@ -175,7 +177,7 @@ class VoidState:
         edges = {void: target for void, target in self._targets.items() if void not in self._refused}
         self._void = set(voided(edges, frozenset(self._periods)))
 
-    def _resolve(self, marked: Iterable[Place]) -> set[Place]:
+    def _resolve(self, marked: Iterable[PositionKey]) -> set[PositionKey]:
         """Resolve only the voids that are connected with `marked` ones. Returns the places whose status changed.
 
         1. Find the target of each marked void; a former target may count again.
@@ -192,7 +194,7 @@ class VoidState:
         self._void = (self._void - connected) | now
         return changed | (before ^ now)
 
-    def _retarget(self, marked: Iterable[Place]) -> list[Place]:
+    def _retarget(self, marked: Iterable[PositionKey]) -> list[PositionKey]:
         """Update the targets of voids. Returns the former targets of those that have a new one."""
         former = []
         for void in marked:
@@ -205,9 +207,9 @@ class VoidState:
                 self._voiders.setdefault(target, set()).add(void)
         return former
 
-    def _connected(self, places: list[Place]) -> set[Place]:
+    def _connected(self, places: list[PositionKey]) -> set[PositionKey]:
         """These places and all that are connected with them through voids, in either direction."""
-        connected: set[Place] = set()
+        connected: set[PositionKey] = set()
         open_places = list(places)
         while open_places:
             place = open_places.pop()
@@ -218,7 +220,7 @@ class VoidState:
         return connected
 
 
-def _raw(place: Place) -> tuple[bytes, int]:
+def _raw(place: PositionKey) -> tuple[bytes, int]:
     return bytes.fromhex(place.log), place.seq
 
 

@@ -18,22 +18,22 @@ from sqlalchemy import Connection, func, select
 from server.db.position_signal import PositionSignal
 from server.db.schema import ledger
 from server.db.store import Store
-from server.projection.internal_tables import dirty_code
-from server.projection.interpreter import DEFAULT_INTERPRETER, EventInterpreter
-from server.projection.pipeline import ProjectionPipeline
-from server.projection.pipeline import projected_pos as projected_pos  # noqa: PLC0414  public name for the pages
-from server.projection.rebuild import rebuild_tables
-from server.projection.set_aside import (
+from server.projection.dead_letters import (
     EVENT,
     RebuildNeeded,
     Unfoldable,
+    add_dead_letters,
     by_other_software,
-    events_aside,
+    dead_events,
     is_of_medium,
-    put_aside,
 )
+from server.projection.internal_tables import dirty_code
+from server.projection.interpreter import DEFAULT_INTERPRETER, EventInterpreter
+from server.projection.order_keys import ROWS_AT_ONCE
+from server.projection.pipeline import ProjectionPipeline
+from server.projection.pipeline import projected_pos as projected_pos  # noqa: PLC0414  public name for the pages
+from server.projection.rebuild import rebuild_tables
 from server.projection.tables import dirty
-from server.projection.timeline import ROWS_AT_ONCE
 from station.core.ledger.fold import reason_of
 
 MOST_EVENTS = 500
@@ -147,7 +147,7 @@ class Projector:
             return self._set_aside(error.reasons)
         if isinstance(error, RebuildNeeded):
             with self._store.write() as connection:
-                rebuild_tables(connection, self._interpreter, events_aside(connection))
+                rebuild_tables(connection, self._interpreter, dead_events(connection))
             return True
         LOG.warning(
             "a transaction of the projection failed", error=reason_of(error), doing=attempt.doing, pos=attempt.pos
@@ -170,11 +170,11 @@ class Projector:
     def _set_aside(self, reasons: dict[int, str]) -> bool:
         """Set events aside; False where all of them are already. A projected event requires a rebuild without it."""
         with self._store.write() as connection:
-            aside = events_aside(connection)
+            aside = dead_events(connection)
             new = {pos: reason for pos, reason in reasons.items() if pos not in aside}
             for pos, reason in new.items():
                 LOG.error("an event was set aside", pos=pos, reason=reason)
-            put_aside(connection, [(pos, EVENT, "", reason) for pos, reason in new.items()])
+            add_dead_letters(connection, [(pos, EVENT, "", reason) for pos, reason in new.items()])
             if any(pos <= projected_pos(connection) for pos in new):
                 rebuild_tables(connection, self._interpreter, aside | new)
         return bool(new)

@@ -53,7 +53,7 @@ class Alert(NamedTuple):
         return first.id if isinstance(first, LinkedWord) and first.kind == "item" else None
 
 
-class ShopSnapshot(NamedTuple):
+class BoardState(NamedTuple):
     """The input of alerts: all stock in the shop, the line that summarizes it, its valuation, the locale, and the time."""
 
     stock: list[StockRow]
@@ -73,15 +73,15 @@ class ShopSnapshot(NamedTuple):
 
     def stage_name(self, stage: str | None) -> str:
         """The shop's name of a stage."""
-        return self.valuation.catalogue.stage_name(stage, self.now_us) if stage else "between stages"
+        return self.valuation.master_data.stage_name(stage, self.now_us) if stage else "between stages"
 
     def reason_name(self, reason: str) -> str:
         """The shop's name of a reason."""
-        definition = self.valuation.catalogue.at("reason.define", reason, self.now_us)
+        definition = self.valuation.master_data.at("reason.define", reason, self.now_us)
         return str((definition.data.get("name") if definition else None) or reason)
 
 
-def shop_alerts(shop: ShopSnapshot) -> list[Alert]:
+def shop_alerts(shop: BoardState) -> list[Alert]:
     """The alerts of the shop's stock, most costly first."""
     return ranked(alert for find_alerts in ALERTS for alert in find_alerts(shop))
 
@@ -104,7 +104,7 @@ def without_repeats(alerts: Iterable[Alert]) -> list[Alert]:
     return list(merged.values())
 
 
-def at_limit(shop: ShopSnapshot) -> Iterator[Alert]:
+def at_limit(shop: BoardState) -> Iterator[Alert]:
     """A stage should not hold more items than its limit."""
     for tile in shop.line.tiles:
         if not tile.fill:
@@ -112,18 +112,20 @@ def at_limit(shop: ShopSnapshot) -> Iterator[Alert]:
         name = tile.stage.name or tile.stage.stage
         subject = LinkedWord("stage", tile.stage.stage, name)
         count, limit = shop.locale.number(tile.items), shop.locale.number(tile.stage.limit or 0)
-        fact = f" is over its limit: {count} of {limit}" if tile.fill == "over" else f" is full: {count} of {limit}"
+        item_event = (
+            f" is over its limit: {count} of {limit}" if tile.fill == "over" else f" is full: {count} of {limit}"
+        )
         yield Alert(
             "limit",
             f"limit {tile.stage.stage}",
-            (subject, fact),
+            (subject, item_event),
             _waiting_for(shop, tile),
             grave=tile.fill == "over",
             cost=tile.stock_value.value.total,
         )
 
 
-def _waiting_for(shop: ShopSnapshot, tile: StageTile) -> str:
+def _waiting_for(shop: BoardState, tile: StageTile) -> str:
     """The detail of a full stage: the number of items that arrive there next, else the value at the stage."""
     coming = {row.item for row in shop.stock if row.in_process and next_stage(row, shop.valuation) == tile.stage.stage}
     if coming:
@@ -131,7 +133,7 @@ def _waiting_for(shop: ShopSnapshot, tile: StageTile) -> str:
     return shop.locale.money(tile.shown_micros, whole=True) if tile.shown_micros else ""
 
 
-def waited(shop: ShopSnapshot) -> Iterator[Alert]:
+def waited(shop: BoardState) -> Iterator[Alert]:
     """Nothing should stay at a stage for longer than its target."""
     targets = {tile.stage.stage: tile.stage.target_s for tile in shop.line.tiles}
     for (item, stage), stock in _by_stage(shop, (ParcelState.HERE, ParcelState.WAITING)).items():
@@ -154,7 +156,7 @@ def waited(shop: ShopSnapshot) -> Iterator[Alert]:
         )
 
 
-def held_long(shop: ShopSnapshot) -> Iterator[Alert]:
+def held_long(shop: BoardState) -> Iterator[Alert]:
     """What is on hold should be decided within the stage's target, or a day."""
     targets = {tile.stage.stage: tile.stage.target_s for tile in shop.line.tiles}
     for (item, stage), stock in _by_stage(shop, (ParcelState.HELD,)).items():
@@ -178,7 +180,7 @@ def held_long(shop: ShopSnapshot) -> Iterator[Alert]:
         )
 
 
-def late(shop: ShopSnapshot) -> Iterator[Alert]:
+def late(shop: BoardState) -> Iterator[Alert]:
     """An order should be finished by the end of its due day."""
     orders: dict[str, list[StockRow]] = {}
     for row in shop.stock:
@@ -207,10 +209,10 @@ def late(shop: ShopSnapshot) -> Iterator[Alert]:
         )
 
 
-ALERTS: tuple[Callable[[ShopSnapshot], Iterator[Alert]], ...] = (at_limit, late, waited, held_long)
+ALERTS: tuple[Callable[[BoardState], Iterator[Alert]], ...] = (at_limit, late, waited, held_long)
 
 
-def _by_stage(shop: ShopSnapshot, states: tuple[str, ...]) -> dict[tuple[str, str | None], list[StockRow]]:
+def _by_stage(shop: BoardState, states: tuple[str, ...]) -> dict[tuple[str, str | None], list[StockRow]]:
     """The stock rows in these states, by item and stage, in the order of the items."""
     groups: dict[tuple[str, str | None], list[StockRow]] = {}
     for row in sorted(shop.stock, key=lambda row: (row.item, row.since_us)):
@@ -219,12 +221,12 @@ def _by_stage(shop: ShopSnapshot, states: tuple[str, ...]) -> dict[tuple[str, st
     return groups
 
 
-def _late(shop: ShopSnapshot, row: StockRow) -> bool:
+def _late(shop: BoardState, row: StockRow) -> bool:
     due = due_day(row.due)
     return due is not None and due < shop.locale.today(shop.now_us)
 
 
-def _due(shop: ShopSnapshot, row: StockRow) -> str:
+def _due(shop: BoardState, row: StockRow) -> str:
     due = due_day(row.due)
     return shop.locale.due(due, shop.now_us) if due else ""
 

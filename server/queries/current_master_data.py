@@ -14,7 +14,7 @@ _cached: dict[str, tuple[tuple[Any, ...], MasterData]] = {}
 _lock = threading.Lock()
 
 
-def catalogue(connection: Connection) -> MasterData:
+def master_data(connection: Connection) -> MasterData:
     """All unvoided definitions, for lookups as of any time. A cached value costs one query of some hundred keys."""
     c = definition.c
     keys = tuple(tuple(row) for row in connection.execute(select(c.id, c.holds_from_us, c.key_us).order_by(c.id)))

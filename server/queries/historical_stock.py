@@ -1,7 +1,7 @@
 """Historical stock: the stock at any past minute, as it is known now.
 
-The items in process at that minute are read from the visits of one day. Each of them is then folded from its own facts up to
-that minute. The result is exact, and its cost depends on the work that was open then, not on the length of the ledger.
+The items in process at that minute are read from the visits of one day. Each of them is then folded from its own item events
+up to that minute. The result is exact, and its cost depends on the work that was open then, not on the length of the ledger.
 """
 
 from collections.abc import Iterable
@@ -26,13 +26,13 @@ _CHUNK = 500  # items in one statement
 _Place = tuple[str, str, str | None, int]  # item, state, stage, since
 
 
-def stock_at(connection: Connection, catalogue: MasterData, at_us: int) -> list[StockRow]:
+def stock_at(connection: Connection, master_data: MasterData, at_us: int) -> list[StockRow]:
     """All stock that was released, waiting, here or held at a time (UTC us)."""
     quantities = _quantities_at(connection, at_us)
     names = sorted({place[0] for place in quantities})
     stock: list[StockRow] = []
-    for name, facts in _facts(connection, names, at_us):
-        state = fold(name, facts, catalogue).state
+    for name, item_events in _item_events(connection, names, at_us):
+        state = fold(name, item_events, master_data).state
         stock += [stock_row for stock_row in _stock_rows(state, quantities) if stock_row.state in LIVE]
     return stock
 
@@ -57,21 +57,21 @@ def _quantities_at(connection: Connection, at_us: int) -> dict[_Place, int | Non
     return quantities
 
 
-def _facts(connection: Connection, names: list[str], at_us: int) -> Iterable[tuple[str, list[ItemEvent]]]:
-    """The facts of each item up to a time."""
+def _item_events(connection: Connection, names: list[str], at_us: int) -> Iterable[tuple[str, list[ItemEvent]]]:
+    """The item events of each item up to a time."""
     bindings = Bindings(connection)
     bindings.use(Definitions(connection).of("pattern.define"))
-    facts = ItemEventBuilder(bindings, Corrections(connection), ReleasedOrders())
+    item_events = ItemEventBuilder(bindings, Corrections(connection), ReleasedOrders())
     for start in range(0, len(names), _CHUNK):
         chunk = names[start : start + _CHUNK]
         c = event_item.c
         rows = connection.execute(select(c.item, c.pos).where(and_(c.item.in_(chunk), c.key_us <= at_us))).all()
         events = {event.pos: event for event in rows_at(connection, {row.pos for row in rows})}
-        facts_of: dict[str, list[ItemEvent]] = {name: [] for name in chunk}
+        events_of_item: dict[str, list[ItemEvent]] = {name: [] for name in chunk}
         # `fold` keeps the order of events at one place; `ItemStates.refold` uses the same order.
         for row in sorted(rows, key=lambda linked: (events[linked.pos].counted.hash, linked.pos)):
-            facts_of[row.item].append(facts.of(connection, events[row.pos], row.item))
-        yield from facts_of.items()
+            events_of_item[row.item].append(item_events.of(connection, events[row.pos], row.item))
+        yield from events_of_item.items()
 
 
 def _stock_rows(state: ItemState, quantities: dict[_Place, int | None]) -> Iterable[StockRow]:

@@ -19,7 +19,7 @@ SUMS = ("ordered", "finished", "scrapped", "overrun", "adjusted")
 _STORED_ITEM = msgspec.msgpack.Decoder(StoredItem)
 
 
-class PastStay(NamedTuple):
+class PastVisit(NamedTuple):
     """A past stay of a quantity of the item at one place in one state. Times UTC us."""
 
     operation: int | None
@@ -52,7 +52,7 @@ class ItemDetail(NamedTuple):
     order: str
     stock: tuple[StockRow, ...]
     stock_value: StockValue
-    visits: tuple[PastStay, ...]
+    visits: tuple[PastVisit, ...]
     findings: tuple[ItemFinding, ...]
     events: tuple[ItemEventRow, ...]
     more_events: bool
@@ -86,22 +86,22 @@ def item_detail(
     page = scans(connection, name, before_pos)
     return ItemDetail(
         row=row,
-        product=valuation.catalogue.product(row.product, valuation.at_us),
+        product=valuation.master_data.product(row.product, valuation.at_us),
         order=row.order_ or row.item,
         stock=tuple(stock),
         stock_value=valuation.total(stock_row for stock_row in stock if stock_row.in_process),
         visits=tuple(_visits(connection, name)),
-        findings=tuple(_findings(connection, name, rules_on(valuation.catalogue, valuation.at_us))),
+        findings=tuple(_findings(connection, name, rules_on(valuation.master_data, valuation.at_us))),
         events=page.events,
         more_events=page.more,
         children=tuple(connection.execute(children).scalars()),
     )
 
 
-def _visits(connection: Connection, name: str) -> list[PastStay]:
-    columns = [visit.c[field] for field in PastStay._fields]
+def _visits(connection: Connection, name: str) -> list[PastVisit]:
+    columns = [visit.c[field] for field in PastVisit._fields]
     query = select(*columns).where(visit.c.item == name).order_by(visit.c.left_us.desc(), visit.c.id.desc()).limit(MOST)
-    return [PastStay(*row) for row in connection.execute(query)]
+    return [PastVisit(*row) for row in connection.execute(query)]
 
 
 def _findings(connection: Connection, name: str, on: list[str]) -> list[ItemFinding]:

@@ -109,7 +109,7 @@ def _with_families(connection: Connection, valuation: Valuation, rows: list[Any]
 
 
 def _order(row: Any, family: list[Any], stock: list[StockRow], valuation: Valuation) -> OrderProgress:
-    product = valuation.catalogue.product(row.product, valuation.at_us)
+    product = valuation.master_data.product(row.product, valuation.at_us)
     begun = [stock_row for stock_row in stock if stock_row.in_process]
     return OrderProgress(
         order=row.item,

@@ -21,17 +21,17 @@ class RuleSetting(NamedTuple):
     last_week: int
 
 
-def is_on(rule: str, catalogue: MasterData, at_us: int) -> bool:
+def is_on(rule: str, master_data: MasterData, at_us: int) -> bool:
     """Whether a rule's findings are shown; False for a rule that this version does not have."""
-    return catalogue.rule_is_on(rule, at_us, ON_BY_DEFAULT.get(rule, False))
+    return master_data.rule_is_on(rule, at_us, ON_BY_DEFAULT.get(rule, False))
 
 
-def rules_on(catalogue: MasterData, at_us: int) -> list[str]:
+def rules_on(master_data: MasterData, at_us: int) -> list[str]:
     """The names of the rules that are on."""
-    return [rule.name for rule in RULES if is_on(rule.name, catalogue, at_us)]
+    return [rule.name for rule in RULES if is_on(rule.name, master_data, at_us)]
 
 
-def rules(connection: Connection, catalogue: MasterData, now_us: int) -> list[RuleSetting]:
+def rules(connection: Connection, master_data: MasterData, now_us: int) -> list[RuleSetting]:
     """Every rule, in the order of RULES. Reads the findings of the last seven days through their index."""
     c = finding.c
     query = (
@@ -44,7 +44,7 @@ def rules(connection: Connection, catalogue: MasterData, now_us: int) -> list[Ru
         RuleSetting(
             rule.name,
             (rule.look.__doc__ or "").strip(),
-            is_on(rule.name, catalogue, now_us),
+            is_on(rule.name, master_data, now_us),
             rule.on,
             counts.get(rule.name, 0),
         )

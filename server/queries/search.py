@@ -15,26 +15,26 @@ MOST_TAGS = 50  # tags whose number ends like the text, compared in full
 MOST_PEOPLE = 2_000  # badges compared with the text
 
 
-def find(connection: Connection, catalogue: MasterData, text: str, now_us: int) -> list[str]:
+def find(connection: Connection, master_data: MasterData, text: str, now_us: int) -> list[str]:
     """The items that a text may name: the one with this name or code, else those that begin with or contain it."""
     _, content = split_aim(text.strip()[:MAX_TEXT].encode("utf-8", "replace"), None)
     code = canonical(content)
     if not code:
         return []
     for name in dict.fromkeys((code, code.upper())):
-        exact = _exact(connection, catalogue, name, now_us)
+        exact = _exact(connection, master_data, name, now_us)
         if exact:
             return exact
-    of_tags = [name for number in _tags(connection, code) for name in _exact(connection, catalogue, number, now_us)]
+    of_tags = [name for number in _tags(connection, code) for name in _exact(connection, master_data, number, now_us)]
     return list(dict.fromkeys(of_tags))[:MOST] or _alike(connection, code)
 
 
-def people(catalogue: MasterData, text: str, now_us: int) -> list[str]:
+def people(master_data: MasterData, text: str, now_us: int) -> list[str]:
     """The ids of the persons whose badge the text is, either as defined or as the number is printed on a card."""
     text = text.strip()[:MAX_TEXT]
     matches = []
-    for person in catalogue.names("person.define")[:MOST_PEOPLE]:
-        definition = catalogue.at("person.define", person, now_us)
+    for person in master_data.names("person.define")[:MOST_PEOPLE]:
+        definition = master_data.at("person.define", person, now_us)
         badge = definition.data.get("badge") if definition else None
         if isinstance(badge, str) and badge and (badge == text or _is_tag(text, badge)):
             matches.append(person)
@@ -56,21 +56,21 @@ def _tags(connection: Connection, text: str) -> list[str]:
     return [number for number in numbers if number in tag_search.numbers or finds(text, number)]
 
 
-def _exact(connection: Connection, catalogue: MasterData, code: str, now_us: int) -> list[str]:
+def _exact(connection: Connection, master_data: MasterData, code: str, now_us: int) -> list[str]:
     bound = connection.execute(
         select(binding.c.item).where(binding.c.code == code).order_by(binding.c.key_us.desc(), binding.c.seq.desc())
     ).scalar()
-    for name in filter(None, (bound, code, *_by_pattern(catalogue, code, now_us))):
+    for name in filter(None, (bound, code, *_by_pattern(master_data, code, now_us))):
         if connection.execute(select(item.c.item).where(item.c.item == name)).first():
             return [name]
     scanned = select(event_item.c.item).where(event_item.c.code == code).distinct().limit(MOST)
     return list(connection.execute(scanned).scalars())
 
 
-def _by_pattern(catalogue: MasterData, code: str, now_us: int) -> list[str]:
+def _by_pattern(master_data: MasterData, code: str, now_us: int) -> list[str]:
     names = []
-    for pattern_name in catalogue.names("pattern.define"):
-        definition = catalogue.at("pattern.define", pattern_name, now_us)
+    for pattern_name in master_data.names("pattern.define"):
+        definition = master_data.at("pattern.define", pattern_name, now_us)
         data = definition.data if definition else {}
         try:
             pattern = Pattern(pattern_name, str(data.get("regex")), str(data.get("as")))

@@ -47,8 +47,8 @@ def _to_end(stages: set[str], steps: set[tuple[str, str]]) -> dict[str, int]:
     return distance
 
 
-def line_of(catalogue: MasterData, at_us: int) -> list[str]:
+def line_of(master_data: MasterData, at_us: int) -> list[str]:
     """The shop's stages in order, as of a time."""
-    routings = [catalogue.routing(name, at_us) for name in catalogue.names("routing.define")]
+    routings = [master_data.routing(name, at_us) for name in master_data.names("routing.define")]
     paths = [[operation.stage for operation in routing.operations] for routing in routings if routing]
-    return in_order(paths, catalogue.names("stage.define"))
+    return in_order(paths, master_data.names("stage.define"))

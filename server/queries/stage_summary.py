@@ -114,8 +114,8 @@ def summarize_line(stock: Iterable[StockRow], valuation: Valuation, moved_on: di
 
 
 def _stages(at: dict[str | None, list[StockRow]], valuation: Valuation) -> list[Stage]:
-    names = line_of(valuation.catalogue, valuation.at_us)
-    known = [valuation.catalogue.stage(name, valuation.at_us) or Stage(name) for name in names]
+    names = line_of(valuation.master_data, valuation.at_us)
+    known = [valuation.master_data.stage(name, valuation.at_us) or Stage(name) for name in names]
     # Stages of type `done` are outside the line, unless stock is there; undefined stages with stock are shown too.
     shown = [stage for stage in known if stage.type != StageType.DONE or stage.stage in at]
     shown += [Stage(name) for name in sorted(filter(None, at)) if name not in names]
@@ -197,7 +197,7 @@ def finished_since(connection: Connection, since_us: int, now_us: int, valuation
     ).all()
     parts: dict[str, list[tuple[int, int]]] = {}
     for row in rows:
-        product = valuation.catalogue.product(row.product, now_us)
+        product = valuation.master_data.product(row.product, now_us)
         unit, decimals = (product.unit, product.decimals) if product else ("pcs", 0)
         if row.qty_milli is not None:
             parts.setdefault(unit, []).append((row.qty_milli, decimals))

@@ -10,9 +10,9 @@ from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
 from server.locale_format import duration
-from server.projection import set_aside
+from server.projection import dead_letters
+from server.projection.dead_letters import DeadLetter
 from server.projection.log_permissions import NotPermitted
-from server.projection.set_aside import SetAsideRow
 from server.queries.alerts import Alert, LinkedWord
 from server.text import counted
 
@@ -55,14 +55,14 @@ def of_hub_clock(doubt: str | None, suspects: int) -> Iterator[Alert]:
         )
 
 
-def of_set_aside(rows: list[SetAsideRow]) -> list[Alert]:
+def of_set_aside(rows: list[DeadLetter]) -> list[Alert]:
     """One alert for each event, item or code that could not be folded and is therefore missing on the pages."""
     return [
         Alert(
             "set_aside",
             f"set aside {row.part} {row.pos} {row.name}",
             (f"{row.about} could not be folded and was set aside: {row.reason}",),
-            set_aside.TO_DO,
+            dead_letters.TO_DO,
             grave=True,
             cost=UNKNOWN_COST,
         )
@@ -76,7 +76,7 @@ def of_not_permitted(rows: list[NotPermitted]) -> list[Alert]:
         Alert(
             "not_permitted" if row.claimed is None else "claim",
             f"not permitted {row.log} {row.claimed or ''}",
-            ("Station ", LinkedWord("station", row.station, row.station), row.fact),
+            ("Station ", LinkedWord("station", row.station, row.station), row.item_event),
             "stored without effect; give it a new token" if row.claimed is None else "check which device it is",
             grave=row.claimed is None,
             cost=UNKNOWN_COST,
@@ -143,7 +143,7 @@ class _MissingEvents(NamedTuple):
     """One way in which a station has events that the hub lacks: the sentence after its name, and what to do."""
 
     kind: str
-    fact: str
+    item_event: str
     remedy: str
 
 
@@ -168,7 +168,7 @@ def _missing_events(row: dict[str, Any], _now_us: int) -> Iterator[Alert]:
             yield Alert(
                 missing.kind,
                 f"{missing.kind} {row['station']}",
-                (*_named(row), missing.fact.format(events=events)),
+                (*_named(row), missing.item_event.format(events=events)),
                 missing.remedy,
                 grave=True,
                 cost=UNKNOWN_COST,

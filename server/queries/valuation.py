@@ -36,8 +36,8 @@ class StockValue(NamedTuple):
 class Valuation:
     """Standard costs as of one time; the unit cost of each product is computed once."""
 
-    def __init__(self, catalogue: MasterData, at_us: int) -> None:
-        self.catalogue = catalogue
+    def __init__(self, master_data: MasterData, at_us: int) -> None:
+        self.master_data = master_data
         self.at_us = at_us
         self._costs: dict[tuple[str, str, int | None, int], UnitCosts] = {}
         self._routings: dict[tuple[str, int], Routing | None] = {}
@@ -46,7 +46,7 @@ class Valuation:
     def product(self, row: StockRow) -> Product:
         """The product of a stock row; an undefined product has the default unit."""
         if row.product not in self._products:
-            self._products[row.product] = self.catalogue.product(row.product, self.at_us) or _UNKNOWN
+            self._products[row.product] = self.master_data.product(row.product, self.at_us) or _UNKNOWN
         return self._products[row.product]
 
     def routing(self, row: StockRow) -> Routing | None:
@@ -55,7 +55,7 @@ class Valuation:
             return None
         key = (row.routing, self.at_us if row.released_us is None else row.released_us)
         if key not in self._routings:
-            self._routings[key] = self.catalogue.routing(*key)
+            self._routings[key] = self.master_data.routing(*key)
         return self._routings[key]
 
     def costs(self, row: StockRow) -> UnitCosts:
@@ -68,7 +68,7 @@ class Valuation:
             operations = tuple(operation.op for operation in routing.operations)
             order_milli = row.ordered_milli or None
             self._costs[key] = unit_costs(
-                row.product, operations, self.catalogue, self.at_us, order_milli, bill_us=row.released_us
+                row.product, operations, self.master_data, self.at_us, order_milli, bill_us=row.released_us
             )
         return self._costs[key]
 

@@ -10,9 +10,9 @@ from server.context import running
 from server.locale_format import due_day
 from server.projection.tables import item
 from server.projection.worker import recalculating
-from server.queries.alerts import ShopSnapshot
+from server.queries.alerts import BoardState
+from server.queries.board_state import board_state_at, board_state_now, current_alerts
 from server.queries.order_progress import is_order
-from server.queries.snapshot import current_alerts, snapshot_at, snapshot_now
 from server.queries.stage_summary import StockSummary, finished_since
 from server.web.age_strip import strip
 from server.web.form_entries import moment
@@ -33,10 +33,10 @@ def board() -> str:
         asked_us = None
     with running().store.read() as connection:
         if asked_us is None:
-            shop = snapshot_now(connection, tongue(), now_us)
+            shop = board_state_now(connection, tongue(), now_us)
             alerts = current_alerts(connection, shop)
         else:
-            shop, alerts = snapshot_at(connection, tongue(), asked_us), []
+            shop, alerts = board_state_at(connection, tongue(), asked_us), []
         finished = finished_on(connection, shop)
         late, due_today = dues(connection, shop) if asked_us is None else _dues_at(shop)
         queued = recalculating(connection)
@@ -58,14 +58,14 @@ def board() -> str:
     )
 
 
-def finished_on(connection: Connection, shop: ShopSnapshot) -> StockSummary:
+def finished_on(connection: Connection, shop: BoardState) -> StockSummary:
     """The stock that was finished on the day of the snapshot, up to the snapshot or, for a past day, its end."""
     start_us = tongue().day_start_us(shop.now_us)
     until_us = min(start_us + 86_400_000_000, running().clock.utc_us()) if shop.now_us < start_us else shop.now_us
     return finished_since(connection, start_us, until_us, shop.valuation)
 
 
-def dues(connection: Connection, shop: ShopSnapshot) -> tuple[int, int]:
+def dues(connection: Connection, shop: BoardState) -> tuple[int, int]:
     """The numbers of open orders that are late and that are due today."""
     today = tongue().today(shop.now_us)
     c = item.c
@@ -76,7 +76,7 @@ def dues(connection: Connection, shop: ShopSnapshot) -> tuple[int, int]:
     return late, due_today
 
 
-def _dues_at(shop: ShopSnapshot) -> tuple[int, int]:
+def _dues_at(shop: BoardState) -> tuple[int, int]:
     """The same numbers for the orders with stock in a past snapshot."""
     today = tongue().today(shop.now_us)
     due = {row.order: due_day(row.due) for row in shop.stock}

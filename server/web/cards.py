@@ -10,7 +10,7 @@ from server.api_errors import ApiError
 from server.auth.gate import may, readers
 from server.auth.roles import Role
 from server.context import running
-from server.queries.current_master_data import catalogue
+from server.queries.current_master_data import master_data
 from server.web.printing import INSTALL, drawing, paper, pdf_file, unprintable
 from station.core.codes.card_labels import WORD_OF, CardLabels, card_labels, words_of
 from station.core.printing import PAPERS, Encode, PaperError, cards_page, page_count
@@ -62,7 +62,7 @@ def _labels() -> CardLabels:
     now_us = running().clock.utc_us()
     printed = [what for what in WORD_OF if what != "person.define" or may(Role.SUPERVISE)]
     with running().store.read() as connection:
-        shop = catalogue(connection)
+        shop = master_data(connection)
     definitions = (shop.at(what, name, now_us) for what in printed for name in shop.names(what))
     return card_labels(words_of((entry.what, entry.data) for entry in definitions if entry is not None))
 

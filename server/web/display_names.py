@@ -9,17 +9,17 @@ from station.core.master_data import MasterData
 class DisplayNames:
     """The shop's names as of a time. An id without a defined name is shown itself, as visible text."""
 
-    def __init__(self, catalogue: MasterData, at_us: int) -> None:
-        self._catalogue, self._at_us = catalogue, at_us
+    def __init__(self, master_data: MasterData, at_us: int) -> None:
+        self._master_data, self._at_us = master_data, at_us
         self._people: dict[str, str] | None = None
 
     def stage(self, stage: str | None) -> str:
         """A stage's name."""
-        return short(visible(self._catalogue.stage_name(stage, self._at_us))) if stage else ""
+        return short(visible(self._master_data.stage_name(stage, self._at_us))) if stage else ""
 
     def stages(self) -> list[tuple[str, str]]:
         """Every stage that is defined: (id, name), by name."""
-        names = [(stage, self.stage(stage)) for stage in self._catalogue.names("stage.define")]
+        names = [(stage, self.stage(stage)) for stage in self._master_data.names("stage.define")]
         return sorted(names, key=lambda pair: pair[1].casefold())
 
     def person(self, operator: str | None) -> str:
@@ -48,7 +48,7 @@ class DisplayNames:
         """A reason's name."""
         if not reason:
             return ""
-        definition = self._catalogue.at("reason.define", reason, self._at_us)
+        definition = self._master_data.at("reason.define", reason, self._at_us)
         return short(visible(str((definition.data.get("name") if definition else None) or reason)))
 
     def for_templates(self) -> dict[str, Any]:
@@ -56,5 +56,5 @@ class DisplayNames:
         return {"stage_name": self.stage, "person_name": self.person, "reason_name": self.reason}
 
     def _defined(self, what: str) -> list[dict[str, Any]]:
-        definitions = (self._catalogue.at(what, name, self._at_us) for name in self._catalogue.names(what))
+        definitions = (self._master_data.at(what, name, self._at_us) for name in self._master_data.names(what))
         return [definition.data for definition in definitions if definition is not None]

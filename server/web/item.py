@@ -8,7 +8,7 @@ from server.auth.gate import needs, readers
 from server.auth.roles import Role
 from server.context import running
 from server.locale_format import due_day
-from server.queries.current_master_data import catalogue
+from server.queries.current_master_data import master_data
 from server.queries.current_stock import merged
 from server.queries.escape import visible_bytes
 from server.queries.item_detail import item_detail
@@ -34,7 +34,7 @@ def page(item: str | None) -> str:
     now_us = running().clock.utc_us()
     before = request.args.get("before", "")
     with running().store.read() as connection:
-        valuation = Valuation(catalogue(connection), now_us)
+        valuation = Valuation(master_data(connection), now_us)
         before_pos = int(before) if before.isdecimal() and len(before) < 18 else None
         detail = item_detail(connection, item, valuation, before_pos)
     if detail is None:
@@ -44,7 +44,7 @@ def page(item: str | None) -> str:
             "one that was scanned, released or bound",
             "Scan it in the box above.",
         )
-    names = DisplayNames(valuation.catalogue, now_us)
+    names = DisplayNames(valuation.master_data, now_us)
     return render_template(
         "item.html",
         page="item",

@@ -8,7 +8,7 @@ from server.auth.gate import caller, needs, readers
 from server.auth.roles import Role
 from server.context import running
 from server.ledger.entries import Entry
-from server.queries.current_master_data import catalogue
+from server.queries.current_master_data import master_data
 from server.queries.order_progress import STATUSES, orders
 from server.queries.valuation import Valuation
 from server.web.display_names import DisplayNames
@@ -29,7 +29,7 @@ def page() -> str:
         raise ApiError(400, f"status {status[:40]!r}", f"one of {', '.join(STATUSES)}", "Choose one on the page.")
     now_us = running().clock.utc_us()
     with running().store.read() as connection:
-        valuation = Valuation(catalogue(connection), now_us)
+        valuation = Valuation(master_data(connection), now_us)
         progress_rows = orders(connection, valuation, status)
     today = tongue().today(now_us)
     return render_template(
@@ -41,7 +41,7 @@ def page() -> str:
         orders=progress_rows,
         late=sum(progress.is_late(today) for progress in progress_rows),
         due_today=sum(progress.due == today for progress in progress_rows),
-        **DisplayNames(valuation.catalogue, now_us).for_templates(),
+        **DisplayNames(valuation.master_data, now_us).for_templates(),
     )
 
 

@@ -8,7 +8,7 @@ from server.auth.gate import caller, needs, readers
 from server.auth.roles import needed_for
 from server.context import running
 from server.ledger.entries import Entry
-from server.queries.current_master_data import catalogue
+from server.queries.current_master_data import master_data
 from server.queries.rule_settings import rules
 from server.web.form_entries import enter
 from station.core.ledger.rules import ON_BY_DEFAULT
@@ -22,7 +22,7 @@ def page() -> str:
     """The page with every rule."""
     now_us = running().clock.utc_us()
     with running().store.read() as connection:
-        settings = rules(connection, catalogue(connection), now_us)
+        settings = rules(connection, master_data(connection), now_us)
     return render_template("rules.html", page="rules", now_us=now_us, rules=settings)
 
 

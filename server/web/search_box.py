@@ -5,7 +5,7 @@ from werkzeug.wrappers import Response
 
 from server.auth.gate import readers
 from server.context import running
-from server.queries.current_master_data import catalogue
+from server.queries.current_master_data import master_data
 from server.queries.search import find, people
 from server.urls import item_url
 from server.web.display_names import DisplayNames
@@ -19,7 +19,7 @@ def page() -> str | Response | tuple[str, int]:
     """Redirect to a single match; otherwise list all matches, with status 404 where there are none."""
     asked = request.args.get("q", "")
     with running().store.read() as connection:
-        now_us, shop = running().clock.utc_us(), catalogue(connection)
+        now_us, shop = running().clock.utc_us(), master_data(connection)
         items, badges = find(connection, shop, asked, now_us), people(shop, asked, now_us)
     if len(items) == 1 and not badges:
         return redirect(item_url(items[0]))

@@ -6,7 +6,7 @@ from server.api_errors import ApiError
 from server.auth.gate import readers
 from server.context import running
 from server.locale_format import due_day
-from server.queries.snapshot import snapshot_now
+from server.queries.board_state import board_state_now
 from server.queries.stage_queue import stage_queue
 from server.urls import segments
 from server.web.age_strip import strip
@@ -26,10 +26,10 @@ def page(stage: str | None) -> str:
     stage = request.args.get("stage", "") if stage is None else stage
     now_us = running().clock.utc_us()
     with running().store.read() as connection:
-        shop = snapshot_now(connection, tongue(), now_us)
-    names = DisplayNames(shop.valuation.catalogue, now_us)
+        shop = board_state_now(connection, tongue(), now_us)
+    names = DisplayNames(shop.valuation.master_data, now_us)
     lists = stage_queue(shop.stock, stage, shop.valuation)
-    definition = shop.valuation.catalogue.stage(stage, now_us)
+    definition = shop.valuation.master_data.stage(stage, now_us)
     if definition is None and not (lists.run_next or lists.held):
         raise ApiError(404, f"the stage {stage!r}", "a stage that is defined or has work", "Open it from the board.")
     tile = next((tile for tile in shop.line.tiles if tile.stage.stage == stage), None)

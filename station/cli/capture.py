@@ -62,7 +62,7 @@ class CaptureOptions:
 
 def connected_devices() -> list[DeviceInfo]:
     """The connected input devices, serial ports and HID POS scanners, from sysfs."""
-    pos_scanners = (device.facts for device in hidpos.present() if device.is_scanner)
+    pos_scanners = (device.info for device in hidpos.present() if device.is_scanner)
     return [*present(), *serial_ports.present(), *pos_scanners]
 
 
@@ -176,9 +176,9 @@ class Capture:
             return row.kind, settings_of(row) | {name: value for name, value in flags.items() if value is not None}
         if options.kind is not None:
             return options.kind, flags
-        facts, kind = self._plugged(flags)
+        info, kind = self._plugged(flags)
         # With the ids: the kernel may assign the node's name to another device before it is opened.
-        return kind, flags | {"path": facts.node, "match": facts.ids}
+        return kind, flags | {"path": info.node, "match": info.ids}
 
     def _row(self, options: CaptureOptions) -> ReaderConfig | None:
         """The row of station.toml that the options select; None where none fits."""
@@ -198,11 +198,11 @@ class Capture:
     def _plugged(self, flags: dict[str, str | None]) -> tuple[DeviceInfo, str]:
         """The first plugged-in device that fits. One that was not named must be a device that the policy opens."""
         profiles = self._profiles.descriptions() if self._profiles is not None else {}
-        policies = [(facts, verdict(facts, (), profiles)) for facts in self._devices() if named(facts, flags)]
+        policies = [(info, verdict(info, (), profiles)) for info in self._devices() if named(info, flags)]
         is_named = flags["path"] is not None or flags["match"] is not None
-        for facts, policy in policies:
+        for info, policy in policies:
             if policy.take or (is_named and policy.listen):
-                return facts, policy.kind
+                return info, policy.kind
         name = flags["path"] or flags["match"]
         raise DriverError(
             came=f"No reader {name!r} is plugged in." if name else "No reader is plugged in.",

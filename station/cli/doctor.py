@@ -113,7 +113,7 @@ def journal_chain(config: StationConfig) -> Diagnosis:
 def earlier_logs(config: StationConfig) -> Diagnosis:
     """The events of earlier and damaged logs are at the hub, as far as this station knows."""
     from station.journal import JournalError, JournalReader
-    from station.journal.set_aside import set_aside
+    from station.journal.earlier_logs import set_aside
 
     path = Path(config.journal).absolute()
     logs = set_aside(path)

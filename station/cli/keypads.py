@@ -29,8 +29,8 @@ def keypad_candidates(
     config: StationConfig, profiles: ProfileStore, connected: Sequence[DeviceInfo]
 ) -> tuple[str, ...]:
     """The ids of connected keyboard devices, of the running station's keyboard readers, and of stored entries."""
-    keyboards = [facts for facts in connected if facts.types and not facts.points]
-    names = {*(reader_id(facts, keyboards) for facts in keyboards), *map(id_at_place, keyboards), *profiles.ids()}
+    keyboards = [info for info in connected if info.types and not info.points]
+    names = {*(reader_id(info, keyboards) for info in keyboards), *map(id_at_place, keyboards), *profiles.ids()}
     running = status.running(Path(config.status))
     if running is not None:
         names |= {line.id for line in running.readers if line.kind == "keyboard" and line.state != "ignored"}

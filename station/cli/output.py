@@ -16,7 +16,7 @@ from station.core.codes.tag_memory import read_tag
 from station.feedback.idle_screen import HUB_TEXTS
 from station.feedback.outputs.screen import escaped
 from station.journal.records import StoredEvent
-from station.rules.snapshot import ShopSnapshot, read_shop
+from station.rules.snapshot import StationDefinitions, read_shop
 from station.scan.interpret import interpret
 from station.status import ReaderStatus, StationStatus, lives
 
@@ -74,7 +74,7 @@ def decoded_recording(source: BinaryIO, snapshot: bytes | None) -> Iterator[str]
         yield outcome_text(outcome, shop)
 
 
-def outcome_text(outcome: Outcome, shop: ShopSnapshot) -> str:
+def outcome_text(outcome: Outcome, shop: StationDefinitions) -> str:
     """One outcome of a reader as a line of JSON."""
     if isinstance(outcome, Read):
         return _decoded(interpret(outcome, shop.patterns, shop.bound)[1])

@@ -6,7 +6,7 @@ from itertools import islice
 
 from station.core.protocol import OpenItem
 from station.feedback.outputs.idle_state import IdleState
-from station.rules.snapshot import ShopSnapshot
+from station.rules.snapshot import StationDefinitions
 from station.scan.bench_state import BenchState
 from station.status import StationStatus
 
@@ -22,7 +22,7 @@ HUB_TEXTS = {
 
 def idle_screen(
     status: StationStatus,
-    shop: ShopSnapshot,
+    shop: StationDefinitions,
     bench: BenchState | None,
     items: Iterable[OpenItem],
     now: time.struct_time,
@@ -58,7 +58,7 @@ def idle_screen(
     )
 
 
-def next_items(stage: str | None, shop: ShopSnapshot, items: Iterable[OpenItem]) -> tuple[str, ...]:
+def next_items(stage: str | None, shop: StationDefinitions, items: Iterable[OpenItem]) -> tuple[str, ...]:
     """The first items that wait at this stage, in the order of the hub's open items."""
     waits = (row for row in items if row.state == "waiting" and shop.stage_of(row.product, row.operation) == stage)
     return tuple(

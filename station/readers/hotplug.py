@@ -84,7 +84,7 @@ class HotplugManager:
                         monitor.close()
                     for change in monitor.watch():
                         self._registry.remove(HOTPLUG)
-                        (self._added if isinstance(change, DeviceAdded) else self._removed)(change.facts)
+                        (self._added if isinstance(change, DeviceAdded) else self._removed)(change.info)
                         self._changed()
                         pause_s = pauses.first_s  # the monitor works again
             except Exception as error:  # noqa: BLE001 - the readers that are open do not need hotplug
@@ -92,49 +92,49 @@ class HotplugManager:
             self._stopping.wait(pause_s)
             pause_s = min(pause_s * 2, pauses.longest_s)
 
-    def _removed(self, facts: DeviceInfo) -> None:
-        spec = self._plugged.pop(facts.node, None)
+    def _removed(self, info: DeviceInfo) -> None:
+        spec = self._plugged.pop(info.node, None)
         if spec is None:
-            self._registry.remove(facts.node)
+            self._registry.remove(info.node)
         else:
             spec.gone.set()  # its thread then reports the loss, or removes the line of a device that was never read
 
-    def _is_read_through(self, facts: DeviceInfo) -> bool:
+    def _is_read_through(self, info: DeviceInfo) -> bool:
         """Whether all slots of this card reader are already read through another interface of the USB device."""
-        device = facts.node.rpartition("/")[0]
+        device = info.node.rpartition("/")[0]
         return any(node.rpartition("/")[0] == device for node in self._plugged)
 
-    def _added(self, facts: DeviceInfo) -> None:
-        if facts.node in self._plugged:
+    def _added(self, info: DeviceInfo) -> None:
+        if info.node in self._plugged:
             return
-        policy = verdict(facts, self._policy_rows, self._profiles())
+        policy = verdict(info, self._policy_rows, self._profiles())
         row = self._rows[policy.row] if policy.row is not None else None
-        if facts.subsystem == "usb" and (self._is_read_through(facts) or _is_named_to_pcscd(row)):
+        if info.subsystem == "usb" and (self._is_read_through(info) or _is_named_to_pcscd(row)):
             return  # read through another interface of the same device, or opened by its row
         if (policy.take or policy.listen) and len(self._plugged) >= MOST_PLUGGED:
             policy, row = DevicePolicy(False, policy.kind, TOO_MANY, mend=UNPLUG), None
         if policy.take or policy.listen:
             # With the ids: before a retry, the kernel may assign the node's name to a person's keyboard.
-            settings = settings_of(row) | {"path": facts.node, "match": facts.ids}
-            if facts.subsystem == "usb":  # pcscd's reader names do not contain the ids
+            settings = settings_of(row) | {"path": info.node, "match": info.ids}
+            if info.subsystem == "usb":  # pcscd's reader names do not contain the ids
                 settings["match"] = None
             settings["listen"] = "yes" if policy.listen else None
             spec = ReaderSpec(
-                f"{facts.node}.{next(self._count)}",
+                f"{info.node}.{next(self._count)}",
                 policy.kind,
                 settings,
                 row,
                 policy.listen,
-                (policy.why, *evidence(facts)),
+                (policy.why, *evidence(info)),
                 policy.mend,
-                (reader_id(facts), id_at_place(facts)),
+                (reader_id(info), id_at_place(info)),
             )
             self._start_reader(spec)
-            self._plugged[facts.node] = spec  # only after the start: if that fails, the next monitor reports it again
+            self._plugged[info.node] = spec  # only after the start: if that fails, the next monitor reports it again
         elif row is None:  # a configured reader has a line of its own
-            name = reader_id(facts)
-            ignored = ReaderStatus(policy.kind, name, "ignored", policy.why, evidence=evidence(facts), mend=policy.mend)
-            self._registry.update(facts.node, ignored)
+            name = reader_id(info)
+            ignored = ReaderStatus(policy.kind, name, "ignored", policy.why, evidence=evidence(info), mend=policy.mend)
+            self._registry.update(info.node, ignored)
 
 
 def _is_named_to_pcscd(row: ReaderConfig | None) -> bool:

@@ -26,11 +26,11 @@ from station.config import ReaderConfig
 from station.feedback.messages import TOO_FAST, Answer, Notice, Reason, Red
 from station.feedback.outputs.reader_feedback import ReaderFeedback
 from station.log import RateLimitedLog
-from station.readers.batch_upload import ReadPace, ReadSpool
 from station.readers.device_access import THIS_MACHINE, DeviceAccess
 from station.readers.enrolment import Enrolment
 from station.readers.profile_store import ProfileStore
 from station.readers.registry import ReaderRegistry
+from station.readers.stored_scans import ReadPace, ReadSpool
 from station.scan.work_queue import WorkQueue
 
 MAX_REMOVALS = 1024  # tag removals that wait to be recorded: as many tags as one reader holds

@@ -15,7 +15,7 @@ from station.core.ledger.item_event import BARE
 from station.core.ledger.parcels import ItemState, Parcel, ParcelState
 from station.core.ledger.rules import ON_BY_DEFAULT, Movement, listed
 from station.core.ledger.times import OrderKey
-from station.core.ledger.void_resolution import CountedIdentity, fact
+from station.core.ledger.void_resolution import CountedIdentity, item_event
 from station.core.protocol import OpenItem
 from station.core.snapshot import NOW_US, Snapshot
 from station.rules.interface import Advice
@@ -73,7 +73,7 @@ class ShopRules:
         self._order += 1
         # The order of this station's scans suffices; the fold needs no wall time.
         counted, key = CountedIdentity(HERE, self._order, ""), OrderKey(self._order, self._order, self._order)
-        scanned = fact(event, counted, key, {}, unknown=unknown)
+        scanned = item_event(event, counted, key, {}, unknown=unknown)
         step = apply(state or empty(item), scanned, self._master_data)
         self._store(step.state)
         rule, look = (self._advice(step.movement) if step.movement else None) or (None, None)

@@ -16,7 +16,7 @@ from station.rules.interface import NoRules, RuleContext
 NO_SNAPSHOT = Snapshot()
 
 
-class ShopSnapshot:
+class StationDefinitions:
     """The shop's names and patterns, from a snapshot. Immutable.
 
     `patterns`: the usable ones; `refused`: those that the hub or this station does not use; `bound`: code -> binding.
@@ -59,19 +59,19 @@ class ShopSnapshot:
         return self._master_data.stage_name(stage, NOW_US)
 
 
-def read_shop(body: bytes | None) -> ShopSnapshot:
+def read_shop(body: bytes | None) -> StationDefinitions:
     """The shop in a snapshot's body; an empty one where there is none or it cannot be read.
 
     >>> read_shop(b'{"definitions":[{"what":"stage.define","data":{"stage":"saw","name":"Saw"}}]}').stage("saw")
     'Saw'
     """
     try:
-        return ShopSnapshot(read_snapshot(body))
+        return StationDefinitions(read_snapshot(body))
     except SnapshotError:
-        return ShopSnapshot()
+        return StationDefinitions()
 
 
-def log_refused(shop: ShopSnapshot, log: Callable[..., None]) -> None:
+def log_refused(shop: StationDefinitions, log: Callable[..., None]) -> None:
     """Log each pattern that is not used."""
     for pattern in shop.refused:
         log("a pattern of the shop is not used; define it again on the hub", pattern=pattern.name, why=pattern.why)
@@ -83,7 +83,7 @@ def rule_context(body: bytes | None, items: Iterable[OpenItem] = (), *, complete
     Raises `SnapshotError` for a body that is no snapshot.
     """
     snapshot = read_snapshot(body)
-    shop = ShopSnapshot(snapshot)
+    shop = StationDefinitions(snapshot)
     if body is None:
         return RuleContext(shop.patterns, NoRules(), shop.bound)
     from station.rules.engine import ShopRules
@@ -93,7 +93,7 @@ def rule_context(body: bytes | None, items: Iterable[OpenItem] = (), *, complete
     return RuleContext(shop.patterns, rules, shop.bound)
 
 
-def stored_shop(journal: Journal, log: Callable[..., None]) -> tuple[ShopSnapshot, RuleContext]:
+def stored_shop(journal: Journal, log: Callable[..., None]) -> tuple[StationDefinitions, RuleContext]:
     """The shop and the rules from the journal.
 
     Definitions that this version cannot read must not prevent a start: they are logged and deleted, and the sync thread
@@ -106,7 +106,7 @@ def stored_shop(journal: Journal, log: Callable[..., None]) -> tuple[ShopSnapsho
     except Exception as error:  # noqa: BLE001 - another version, or a faulty hub, may have written them
         log("the stored definitions cannot be read; they are fetched again", why=repr(error))
         journal.forget_snapshot()
-        return ShopSnapshot(), rule_context(None)
+        return StationDefinitions(), rule_context(None)
 
 
 def update_rules(context: RuleContext, items: Iterable[OpenItem], *, complete: bool) -> None:

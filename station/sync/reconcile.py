@@ -22,10 +22,10 @@ from typing import NamedTuple
 from station import log as _log
 from station.core.event import EventError
 from station.core.protocol import EventsRequest, SessionAnswer
+from station.journal.earlier_logs import EarlierLog, EarlierLogNote
 from station.journal.records import JournalError, JournalLost, LogState, StoredEvent
 from station.journal.salvage import resent_event
 from station.journal.schema import UNREADABLE
-from station.journal.set_aside import SetAside, SetAsideNote
 from station.scan.event_builder import EventBuilder
 from station.sync.client import BatchConflict, HubClient, HubError
 from station.sync.session import introduce
@@ -58,7 +58,7 @@ class ReconcileResult(NamedTuple):
     again: bool
 
 
-def reconcile(context: ReconcileContext, logs: Iterable[SetAside]) -> ReconcileResult:
+def reconcile(context: ReconcileContext, logs: Iterable[EarlierLog]) -> ReconcileResult:
     """Compare every log with the hub. A log that cannot be sent now keeps its events.
 
     One log must not block the others or the heartbeat. A log that the hub refuses (another device's), that cannot be read,
@@ -81,7 +81,7 @@ def reconcile(context: ReconcileContext, logs: Iterable[SetAside]) -> ReconcileR
     return ReconcileResult(sent, again)
 
 
-def _reconcile(context: ReconcileContext, log: SetAside) -> int:
+def _reconcile(context: ReconcileContext, log: EarlierLog) -> int:
     if log.duty_thru <= log.pruned.seq:
         return 0  # pruned events were durable at the hub
     answer = _ask(context, log, log.duty_thru)
@@ -100,7 +100,7 @@ def _reconcile(context: ReconcileContext, log: SetAside) -> int:
     return _carry(context, log, _last_common(context, log, answer))
 
 
-def _reconcile_unread(context: ReconcileContext, log: SetAside) -> int:
+def _reconcile_unread(context: ReconcileContext, log: EarlierLog) -> int:
     """A damaged log whose last event cannot be read: the hub's cursor is decisive."""
     state = log.state(0)
     assert state is not None  # the genesis hash needs no file
@@ -111,26 +111,26 @@ def _reconcile_unread(context: ReconcileContext, log: SetAside) -> int:
     return _carry(context, log, accepted_thru)
 
 
-def _ask(context: ReconcileContext, log: SetAside, thru: int) -> SessionAnswer | None:
+def _ask(context: ReconcileContext, log: EarlierLog, thru: int) -> SessionAnswer | None:
     """The hub's answer to this log introduced as if it ended at `thru`; None where that event cannot be read."""
     state = log.state(thru)
     return None if state is None else _answer(context, log, state)
 
 
-def _answer(context: ReconcileContext, log: SetAside, state: LogState) -> SessionAnswer:
+def _answer(context: ReconcileContext, log: EarlierLog, state: LogState) -> SessionAnswer:
     answer = introduce(context.hub, state, context.builder).answer
     if answer.hub_epoch != context.epoch:
         raise EpochChanged(log.log_id.hex())
     return answer
 
 
-def _same_at(log: SetAside, answer: SessionAnswer) -> bool:
+def _same_at(log: EarlierLog, answer: SessionAnswer) -> bool:
     """Whether both hashes at the hub's cursor are equal; True also where the hub has none there (behind a gap)."""
     own = log.hash_at(answer.accepted_thru)
     return not answer.accepted_hash or (own is not None and own.hex() == answer.accepted_hash)
 
 
-def _last_common(context: ReconcileContext, log: SetAside, answer: SessionAnswer) -> int:
+def _last_common(context: ReconcileContext, log: EarlierLog, answer: SessionAnswer) -> int:
     """The last common event, found by bisection: by the hash chain, all events before a common one are common."""
     low, high = log.pruned.seq, min(log.duty_thru, answer.accepted_thru)
     while low < high:
@@ -145,7 +145,7 @@ def _last_common(context: ReconcileContext, log: SetAside, answer: SessionAnswer
     return low
 
 
-def _send(context: ReconcileContext, log: SetAside, after: int) -> int:
+def _send(context: ReconcileContext, log: EarlierLog, after: int) -> int:
     """Send the log's own events behind `after` until the file cannot be read; returns the last one that the hub accepted."""
     while after < log.duty_thru and (events := _readable(log, after)):
         try:
@@ -165,7 +165,7 @@ def _send(context: ReconcileContext, log: SetAside, after: int) -> int:
     return after
 
 
-def _readable(log: SetAside, after: int) -> list[StoredEvent]:
+def _readable(log: EarlierLog, after: int) -> list[StoredEvent]:
     """The next events of an undamaged log; none where a page cannot be read."""
     try:
         return log.stored(after, MOST_EVENTS, MAX_BATCH_BYTES)
@@ -173,7 +173,7 @@ def _readable(log: SetAside, after: int) -> list[StoredEvent]:
         return []
 
 
-def _carry(context: ReconcileContext, log: SetAside, after: int) -> int:
+def _carry(context: ReconcileContext, log: EarlierLog, after: int) -> int:
     """Send the duty behind `after` again in the open log.
 
     The last portion goes first, and each is noted. So an interrupted run continues where it was, and a full card is not
@@ -187,14 +187,14 @@ def _carry(context: ReconcileContext, log: SetAside, after: int) -> int:
         while portion := list(islice(again, CARRIED_TOGETHER)):
             context.carry(portion)
             count += len(portion)
-        log = log.noted(SetAsideNote(log.note.epoch, start))
-    log.noted(SetAsideNote(context.epoch, after))
+        log = log.noted(EarlierLogNote(log.note.epoch, start))
+    log.noted(EarlierLogNote(context.epoch, after))
     return count
 
 
-def _confirmed(log: SetAside, epoch: int | str) -> SetAsideNote:
+def _confirmed(log: EarlierLog, epoch: int | str) -> EarlierLogNote:
     """The log's note for an epoch in which the hub has all of its duty."""
-    return SetAsideNote(epoch, log.note.sent_again_after)
+    return EarlierLogNote(epoch, log.note.sent_again_after)
 
 
 def batch_of(events: list[StoredEvent], hashes: bool = False) -> EventsRequest:

@@ -16,7 +16,7 @@ from station.config import ConfigError, StationConfig, token
 from station.core.event import Event
 from station.core.protocol import Epoch, HeartbeatRequest
 from station.journal import JournalFull, JournalReader, LogChanged, LogState
-from station.journal.set_aside import set_aside, unconfirmed
+from station.journal.earlier_logs import set_aside, unconfirmed
 from station.readers.registry import MAX_HEARTBEAT_LINES, to_heartbeat
 from station.scan.event_builder import EventBuilder
 from station.status import HubStatus, StationStatus

@@ -38,13 +38,13 @@ def test_devices_are_listed_from_sysfs_alone(machine):
     second = machine(10, KEYBOARD, ids="413C:2113", uniq="", phys="usb-0000:00:14.0-4/input1", name="Dell KB216")
     third = machine(3, b"\xa1", ids="0C2E:0B61", uniq="", phys="", name="", bus="0005")
     raw = partial(DeviceInfo, types=False, points=False, subsystem="hidraw")
-    assert [(device.facts, device.is_scanner, device.why) for device in machine.present()] == [
+    assert [(device.info, device.is_scanner, device.why) for device in machine.present()] == [
         (raw(first, "Zebra POS Scanner", 3, 0x05E0, 0x1300, "SN77", "usb-1.3"), True, SPEAKS),
         (raw(third, "", 5, 0x0C2E, 0x0B61, "", "hidraw3"), False,
          "Its report descriptor is damaged. The report descriptor ends in the middle of the item at byte 0."),
         (raw(second, "Dell KB216", 3, 0x413C, 0x2113, "", "usb-0000:00:14.0-4"), False, SILENT),
     ]  # fmt: skip
-    assert [reader_id(device.facts) for device in machine.present()] == [
+    assert [reader_id(device.info) for device in machine.present()] == [
         "usb-05e0-1300-SN77", "bluetooth-0c2e-0b61-at-hidraw3", "usb-413c-2113-at-usb-0000:00:14.0-4",
     ]  # fmt: skip
 

@@ -97,7 +97,7 @@ def test_serial_ports_and_smart_card_readers_are_reported(udev):
     udev.there = [FIRST, port, reader]
     watching = udev.watch()
     changes = watching.watch()
-    assert {next(changes).facts.node for _ in range(3)} == {FIRST.node, port.node, reader.node}
+    assert {next(changes).info.node for _ in range(3)} == {FIRST.node, port.node, reader.node}
     udev.happens(udev.device("remove", reader))
     assert next(changes) == DeviceRemoved(reader)
     watching.close()

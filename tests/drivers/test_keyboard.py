@@ -12,7 +12,7 @@ from drivers.decode.detect.device_info import DeviceInfo
 from drivers.decode.keyboard.keymap import BARE, US
 from drivers.decode.keyboard.keys import GAP_S
 from drivers.decode.keyboard.profile import ScannerProfile, profile_in, text_of
-from drivers.hotplug import Hotplug, facts_of
+from drivers.hotplug import Hotplug, read_device_info
 from drivers.keyboard import EVENT, Keyboard, KeyboardDevice, layout_and_profile
 from drivers.platform import xkb
 from drivers.platform.errors import refused
@@ -138,7 +138,7 @@ def test_a_scanner_that_is_not_plugged_in_is_reported(setting):
     with pytest.raises(DriverError) as refused:
         open_driver("keyboard", {setting: "/dev/input/by-id/none"})
     assert refused.value.came == "No scanner '/dev/input/by-id/none' is plugged in."
-    assert facts_of("/dev/input/by-id/none") is None
+    assert read_device_info("/dev/input/by-id/none") is None
 
 
 @pytest.mark.parametrize(

@@ -52,8 +52,8 @@ def plugged(monkeypatch, tmp_path):
     """Plug devices in, with the error numbers by node; `open` opens one of them."""
 
     def plug(*there, keys=TYPES_CODES, **errors):
-        for facts in there:
-            plugged_in(tmp_path, facts, keys)
+        for info in there:
+            plugged_in(tmp_path, info, keys)
         evdev = Evdev(tmp_path, {key.replace("_", " /dev/input/"): number for key, number in errors.items()})
         monkeypatch.setitem(sys.modules, "evdev", evdev)
         return evdev

@@ -204,10 +204,10 @@ def test_the_names_and_the_place_of_slots_are_read():
 
 
 def test_a_device_that_a_row_may_name_by_pcscds_name_is_not_reported_as_unnamed():
-    facts = DeviceInfo(
+    info = DeviceInfo(
         "/sys/1-2:1.0", "ACR1281 Dual Reader", 3, 0x072F, 0x2224, "", "usb-1-2", False, False, subsystem="usb"
     )
     row = {"kind": "pcsc", "match": "ACS ACR1281U"}
-    assert verdict(facts, [row]) == DevicePolicy(False, "pcsc", NAMED_THERE, mend=f'{NAME_IT} = "072f:2224".')
-    assert verdict(facts, [row, {"kind": "pcsc"}]).row == 1
-    assert verdict(facts, [{"kind": "keyboard"}]).why == NOT_NAMED
+    assert verdict(info, [row]) == DevicePolicy(False, "pcsc", NAMED_THERE, mend=f'{NAME_IT} = "072f:2224".')
+    assert verdict(info, [row, {"kind": "pcsc"}]).row == 1
+    assert verdict(info, [{"kind": "keyboard"}]).why == NOT_NAMED

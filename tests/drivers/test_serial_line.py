@@ -218,7 +218,7 @@ def machine(tmp_path):
 
     plug.sysfs, plug.dev = sysfs, dev
     plug.present = lambda: serial_ports.present(tmp_path)
-    plug.facts_of = lambda node: serial_ports.facts_of(str(dev / node), tmp_path)
+    plug.read_device_info = lambda node: serial_ports.read_device_info(str(dev / node), tmp_path)
     return plug
 
 
@@ -226,19 +226,19 @@ def test_a_port_is_known_by_its_device_and_never_by_its_number(machine):
     machine("ttyUSB0", "0403:6001", "RFID0001", "1-1.2", "Serial")
     machine("ttyACM0", "05e0:1701", "", "1-1.3", "Symbol Scanner")
     (machine.sysfs / "ttyS0" / "device").mkdir(parents=True)
-    assert [(facts.node, serial_ports.reader_id(facts), facts.name) for facts in machine.present()] == [
+    assert [(info.node, serial_ports.reader_id(info), info.name) for info in machine.present()] == [
         (f"{machine.dev}/ttyACM0", "usb-05e0-1701-at-usb-1-1.3", "Symbol Scanner"),
         (f"{machine.dev}/ttyUSB0", "usb-0403-6001-RFID0001", "Serial"),
     ]
-    assert machine.facts_of("ttyUSB0").links == (f"{machine.dev}/serial/by-id/usb-Serial-RFID0001",)
-    assert machine.facts_of("ttyS0") is None
+    assert machine.read_device_info("ttyUSB0").links == (f"{machine.dev}/serial/by-id/usb-Serial-RFID0001",)
+    assert machine.read_device_info("ttyS0") is None
 
 
 def test_two_devices_with_one_serial_number_are_distinguished(machine):
     machine("ttyUSB0", "0403:6001", "0001", "1-1.2", "Serial")
     machine("ttyUSB1", "0403:6001", "0001", "1-1.3", "Serial")
     there = machine.present()
-    assert [serial_ports.reader_id(facts, there) for facts in there] == [
+    assert [serial_ports.reader_id(info, there) for info in there] == [
         "usb-0403-6001-at-usb-1-1.2", "usb-0403-6001-at-usb-1-1.3",
     ]  # fmt: skip
 
@@ -253,7 +253,7 @@ def test_the_ports_of_one_interface_are_readers_of_their_own(machine):
         (port / "port_number").write_text(f"{number}\n")
         (machine.sysfs / port.name).mkdir(exist_ok=True)
         (machine.sysfs / port.name / "device").symlink_to(port)
-    assert [(serial_ports.reader_id(facts), facts.place) for facts in machine.present()] == [
+    assert [(serial_ports.reader_id(info), info.place) for info in machine.present()] == [
         ("usb-110a-1450-SN1", "usb-1-1.2"), ("usb-110a-1450-SN1-port1", "usb-1-1.2-port1"),
     ]  # fmt: skip
 

@@ -136,10 +136,10 @@ def machine():
         cables[cable.port] = cable, simulator
         return cable, simulator
 
-    def facts(port):
+    def info(port):
         return DeviceInfo(port, "Serial", 3, 0x0403, 0x6001, port[-1], "usb-1", types=False, points=False)
 
-    plug.ports = lambda: map(facts, cables)
+    plug.ports = lambda: map(info, cables)
     yield plug
     for cable, simulator in cables.values():
         simulator.stop.set()

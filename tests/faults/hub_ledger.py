@@ -9,7 +9,7 @@ from running_hub import RunningHub
 
 from station.core.event import Event, decode
 
-Place = tuple[str, int, str]  # log, seq, hash: two copies of one card use a seq twice, for two events
+PositionKey = tuple[str, int, str]  # log, seq, hash: two copies of one card use a seq twice, for two events
 
 
 def exported(hub: RunningHub) -> list[dict[str, Any]]:
@@ -17,16 +17,16 @@ def exported(hub: RunningHub) -> list[dict[str, Any]]:
     return [json.loads(line) for line in hub.command("export").stdout.splitlines()]
 
 
-def events(hub: RunningHub) -> dict[Place, Event]:
+def events(hub: RunningHub) -> dict[PositionKey, Event]:
     """Every event of the ledger by its place."""
     rows = exported(hub)
     assert [row["pos"] for row in rows] == list(range(1, len(rows) + 1)), "positions have gaps"
     return {(row["log"], row["seq"], row["hash"]): decode(base64.b64decode(row["bytes"])) for row in rows}
 
 
-def scans(hub: RunningHub) -> dict[Place, str]:
+def scans(hub: RunningHub) -> dict[PositionKey, str]:
     """The scanned texts by the place where each was first recorded: what is sent again in a new log names its origin."""
-    found: dict[Place, str] = {}
+    found: dict[PositionKey, str] = {}
     for own, event in events(hub).items():
         if event.kind == "scan" and event.raw is not None:
             first = own if event.origin is None else (event.origin.log, event.origin.seq, event.origin.hash)

@@ -98,9 +98,7 @@ def _median(each: list[FromPlug]) -> FromPlug:
 
 def from_plug(room: Room, states: list[tuple[int, str, str]], plug: Plug) -> FromPlug:
     """How long it took from this plug on."""
-    udev_ns = next(
-        fact["at_ns"] for fact in room.devices.facts if fact["at_ns"] > plug.at_ns and is_last_of(fact, plug)
-    )
+    udev_ns = next(fact["at_ns"] for fact in room.devices.info if fact["at_ns"] > plug.at_ns and is_last_of(fact, plug))
     usable_ns = next(
         at_ns
         for at_ns, reader, state in states

@@ -46,7 +46,7 @@ def test_every_reader_is_found_read_known_again_and_never_in_half(room: Room, ro
     for turn in range(2 * rounds):
         room.pull_in_mid_read(room.seats[turn % 2 :: 2])
     restarted_with_a_twin(room)
-    assert any(fact.get("report") == GOOD_READ_BEEP for fact in room.devices.facts)
+    assert any(fact.get("report") == GOOD_READ_BEEP for fact in room.devices.info)
     kept = scans(room)
     assert_each_scan_once_and_nothing_else(room, kept)
     print("", *told(room, kept), sep="\neverything: ")
@@ -57,7 +57,7 @@ def teach(room: Room, nobody: Seat) -> None:
     nobody.plugged.scan("Zy-heard")
     for _ in range(TRIES):
         room.bench.guest.sh(f"sleep {QUIET_S}")
-        since = len(room.devices.facts)
+        since = len(room.devices.info)
         nobody.plugged.scan(SQUARE_TEXT)
         found = room.devices.maybe(lambda fact: "answer" in fact, since, LESSON_S)
         if found is not None:
@@ -84,11 +84,11 @@ def assert_the_verdicts_stand_on_evidence(room: Room) -> None:
 def restarted_with_a_twin(room: Room) -> None:
     """A daemon that starts anew knows all again: what one was taught, and two that only their sockets tell apart."""
     zebra, twin = room.seat("wedge, Zebra"), twin_of_the_zebra(room.devices)
-    since = len(room.devices.facts)
+    since = len(room.devices.info)
     room.plug([twin], lambda plugged: plugged.add())
     room.usable([twin], since)
     room.scan([zebra, twin])
-    since = len(room.devices.facts)
+    since = len(room.devices.info)
     room.bench.guest.sh("systemctl restart wipline-station")  # that it is killed, and comes back, test_story sees
     zebra.plugged.reader = "usb-05e0-1200-at-usb-dummy_hcd.0-1"  # which of the two was here first is forgotten
     room.usable([*room.seats, twin], since)

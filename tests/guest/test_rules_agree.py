@@ -36,8 +36,8 @@ def test_the_rules_name_the_single_products_that_the_station_knows() -> None:
     ],
 )  # fmt: skip
 def test_the_rules_read_a_name_as_the_station_does(name: str) -> None:
-    facts = DeviceInfo("/dev/input/event3", name, 3, 0x1234, 0x5678, "", "usb-1", types=True, points=False)
-    assert led_to(name) == ("wipline_reader" if verdict(facts).take else "wipline_heard")
+    info = DeviceInfo("/dev/input/event3", name, 3, 0x1234, 0x5678, "", "usb-1", types=True, points=False)
+    assert led_to(name) == ("wipline_reader" if verdict(info).take else "wipline_heard")
 
 
 def led_to(name: str) -> str:

@@ -19,7 +19,7 @@ from server.queries.escape import visible, visible_bytes
 MODULES = [
     "server.locale_format",
     "server.urls",
-    "server.api.wip_routes",
+    "server.api.read_routes",
     "server.api.format",
     *(
         f"{room.__name__}.{found.name}"

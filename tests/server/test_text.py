@@ -14,7 +14,7 @@ from server.context import HubContext
 from server.db import schema
 from server.db.position_signal import PositionSignal
 from server.ledger.hub_log import keep_time
-from server.projection.set_aside import ITEM, SHOWN, put_aside
+from server.projection.dead_letters import ITEM, SHOWN, add_dead_letters
 from server.projection.worker import Projector
 from server.queries.station_alerts import of_hub_clock, of_stations
 
@@ -45,7 +45,7 @@ def test_the_sentences_of_healthz(store, append_batch, a_log, machine, count, ev
         watch.note_suspects(connection, count)
         connection.execute(schema.heartbeat.insert(), [beat])
         connection.execute(schema.gap.insert(), [lost])
-        put_aside(connection, [(0, ITEM, f"WO-{number}", "planted") for number in range(SHOWN + count)])
+        add_dead_letters(connection, [(0, ITEM, f"WO-{number}", "planted") for number in range(SHOWN + count)])
     wrong = health(HubContext(HubConfig(), store)).wrong
     span = f"station saw-1, log {a_log.log_id.hex()}, from 5 to {4 + count}"
     assert [sentence for sentence in wrong if not sentence.startswith("Item WO-")] == [

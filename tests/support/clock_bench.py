@@ -13,7 +13,7 @@ from server.ops.admin_commands import handle
 from server.ops.control_protocol import ControlRequest
 from server.projection.tables import event_state
 from server.projection.worker import Projector
-from server.queries.snapshot import current_alerts, snapshot_now
+from server.queries.board_state import board_state_now, current_alerts
 from server.web.template_filters import tongue
 from station.core.event import Event, encode
 from station.core.hash_chain import genesis, link
@@ -119,7 +119,8 @@ def told(hub):
     health = browser.get("/healthz").json
     with app.test_request_context(), hub.read() as connection:
         board = [
-            each.sentence for each in current_alerts(connection, snapshot_now(connection, tongue(), hub.clock.utc_us()))
+            each.sentence
+            for each in current_alerts(connection, board_state_now(connection, tongue(), hub.clock.utc_us()))
         ]
     return (
         [line for line in health["wrong"] if "clock" in line],

@@ -46,28 +46,28 @@ def shop(*more: Definition) -> MasterData:
 class Story:
     """Facts told one after another, a minute apart, about WO-1."""
 
-    def __init__(self, catalogue: MasterData | None = None) -> None:
-        self.catalogue = catalogue or shop()
-        self.facts: list[ItemEvent] = []
+    def __init__(self, master_data: MasterData | None = None) -> None:
+        self.master_data = master_data or shop()
+        self.item_events: list[ItemEvent] = []
         self._seq = count(1)
 
-    def tell(self, verb: str = "", stage: str | None = None, qty: int | None = None, **fact: Any) -> ItemEvent:
+    def tell(self, verb: str = "", stage: str | None = None, qty: int | None = None, **item_event: Any) -> ItemEvent:
         """One more fact; `qty` in whole units."""
         seq = next(self._seq)
-        key_us = fact.pop("key_us", seq * MINUTE_US)
-        fact.setdefault("station", f"{stage}-1" if stage else "hub")
+        key_us = item_event.pop("key_us", seq * MINUTE_US)
+        item_event.setdefault("station", f"{stage}-1" if stage else "hub")
         told = ItemEvent(
             key_us=key_us,
-            log=fact.pop("log", "log"),
+            log=item_event.pop("log", "log"),
             seq=seq,
             verb=verb,
             stage=stage,
             lo_us=key_us,
             hi_us=key_us,
             qty_milli=None if qty is None else qty * 1000,
-            **fact,
+            **item_event,
         )
-        self.facts.append(told)
+        self.item_events.append(told)
         return told
 
     def release(self, qty: int = 100, product: str = "bracket", **data: Any) -> ItemEvent:
@@ -82,7 +82,7 @@ class Story:
     @property
     def end(self) -> FoldResult:
         """Everything folded; the accounts balance, whatever was told."""
-        step = fold("WO-1", self.facts, self.catalogue)
+        step = fold("WO-1", self.item_events, self.master_data)
         assert sum(balances(step.state).values()) == 0
         assert all(parcel.qty_milli is None or parcel.qty_milli > 0 for parcel in step.state.parcels)
         return step
@@ -92,8 +92,8 @@ class Story:
         """Where how much stands, in whole units; None where nobody has said how many."""
         found: dict[str, int | None] = {}
         for parcel in self.end.state.parcels:
-            spot = f"{parcel.state}@{parcel.stage}" if parcel.stage else parcel.state
-            found[spot] = None if parcel.qty_milli is None else (found.get(spot) or 0) + parcel.qty_milli // 1000
+            account = f"{parcel.state}@{parcel.stage}" if parcel.stage else parcel.state
+            found[account] = None if parcel.qty_milli is None else (found.get(account) or 0) + parcel.qty_milli // 1000
         return found
 
     @property

@@ -71,43 +71,43 @@ def harmless(text: str) -> str:
     return "".join(letter if letter.isprintable() else "?" for letter in text)
 
 
-def named(facts: DeviceInfo, row: Mapping[str, str | None]) -> bool:
+def named(info: DeviceInfo, row: Mapping[str, str | None]) -> bool:
     """Whether a configured reader matches this device by its `path` and its `match`, as far as it has them.
 
     `match` is `VID:PID`, `VID:PID:SERIAL`, the reader's id, or a part of the device's name, without regard to case.
     """
     path, match = row.get("path"), (row.get("match") or "").casefold()
-    if path and path not in (facts.node, *facts.links):
+    if path and path not in (info.node, *info.links):
         return False
-    ids = (facts.ids, f"{facts.ids}:{facts.serial}", reader_id(facts), id_at_place(facts))
-    return not match or match in [name.casefold() for name in ids] or match in facts.name.casefold()
+    ids = (info.ids, f"{info.ids}:{info.serial}", reader_id(info), id_at_place(info))
+    return not match or match in [name.casefold() for name in ids] or match in info.name.casefold()
 
 
-def reader_id(facts: DeviceInfo, others: Iterable[DeviceInfo] = ()) -> str:
+def reader_id(info: DeviceInfo, others: Iterable[DeviceInfo] = ()) -> str:
     """The stable id of a reader: bus, vendor, product and serial number.
 
     Without a serial number, or if another connected reader (`others`) has the same one, the place where the device is
     plugged in takes its place. The interfaces of one device share its id.
     """
-    twin = any(other.place != facts.place and _id(other) == _id(facts) for other in others)
-    return _id(facts, at_place=twin)
+    twin = any(other.place != info.place and _id(other) == _id(info) for other in others)
+    return _id(info, at_place=twin)
 
 
-def id_at_place(facts: DeviceInfo) -> str:
+def id_at_place(info: DeviceInfo) -> str:
     """The id of a reader by the place where it is plugged in, whatever its serial number."""
-    return _id(facts, at_place=True)
+    return _id(info, at_place=True)
 
 
 def both_names(name: str, connected: Iterable[DeviceInfo]) -> tuple[str, ...]:
     """The id by serial number and the id by place of the connected reader with this id; () if it is not connected."""
-    ids = ((reader_id(facts), id_at_place(facts)) for facts in connected)
+    ids = ((reader_id(info), id_at_place(info)) for info in connected)
     return next((both for both in ids if name in both), ())
 
 
-def _id(facts: DeviceInfo, *, at_place: bool = False) -> str:
-    bus = BUSES.get(facts.bus, "input")
-    last = f"at-{facts.place}" if at_place or not facts.serial else facts.serial
-    return re.sub(r"[^A-Za-z0-9._:-]", "_", f"{bus}-{facts.vendor:04x}-{facts.product:04x}-{last}")
+def _id(info: DeviceInfo, *, at_place: bool = False) -> str:
+    bus = BUSES.get(info.bus, "input")
+    last = f"at-{info.place}" if at_place or not info.serial else info.serial
+    return re.sub(r"[^A-Za-z0-9._:-]", "_", f"{bus}-{info.vendor:04x}-{info.product:04x}-{last}")
 
 
 def keys_in(capabilities: str, word_bits: int) -> frozenset[int]:

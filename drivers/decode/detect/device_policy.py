@@ -88,7 +88,7 @@ Row = Mapping[str, str | None]
 NOTHING: Mapping[str, str] = {}
 
 
-def verdict(facts: DeviceInfo, rows: Sequence[Row] = (), taught: Mapping[str, str] = NOTHING) -> DevicePolicy:
+def verdict(info: DeviceInfo, rows: Sequence[Row] = (), taught: Mapping[str, str] = NOTHING) -> DevicePolicy:
     """Decide how to use a device. The first step that applies decides:
 
     1. An input device that cannot type codes, or has a pointer, is ignored.
@@ -100,29 +100,29 @@ def verdict(facts: DeviceInfo, rows: Sequence[Row] = (), taught: Mapping[str, st
     `rows` are the configured readers, each with `kind`, `path`, `match` as far as given; a row without path and match stands
     for any reader of its kind. `taught` maps the ids of learned readers to the evidence.
     """
-    kinds = KINDS[facts.subsystem]
-    decided = _cannot_scan(facts) or _named_by_row(facts, rows, kinds) or _typed_by_row(facts, rows)
+    kinds = KINDS[info.subsystem]
+    decided = _cannot_scan(info) or _named_by_row(info, rows, kinds) or _typed_by_row(info, rows)
     if decided is not None:
         return decided
-    judged = _JUDGES[facts.subsystem](_without_unused_cards(facts, rows), taught)
-    return _for_row(judged, facts, rows, kinds) if judged.take or judged.listen else judged
+    judged = _JUDGES[info.subsystem](_without_unused_cards(info, rows), taught)
+    return _for_row(judged, info, rows, kinds) if judged.take or judged.listen else judged
 
 
-def _cannot_scan(facts: DeviceInfo) -> DevicePolicy | None:
+def _cannot_scan(info: DeviceInfo) -> DevicePolicy | None:
     """Step 1."""
-    if facts.subsystem != "input":
+    if info.subsystem != "input":
         return None
-    if not facts.types:
+    if not info.types:
         return DevicePolicy(False, "keyboard", "It has no Enter key and digits, so it types no codes.")
-    if facts.points:
+    if info.points:
         why = "It is a mouse as well; taking it would take the pointer from a person."
         return DevicePolicy(False, "keyboard", why)
     return None
 
 
-def _named_by_row(facts: DeviceInfo, rows: Sequence[Row], kinds: Sequence[str]) -> DevicePolicy | None:
+def _named_by_row(info: DeviceInfo, rows: Sequence[Row], kinds: Sequence[str]) -> DevicePolicy | None:
     """Step 2."""
-    index = next((n for n, row in enumerate(rows) if _names(row, kinds) and named(facts, row)), None)
+    index = next((n for n, row in enumerate(rows) if _names(row, kinds) and named(info, row)), None)
     if index is None:
         return None
     kind = rows[index].get("kind") or kinds[0]
@@ -131,25 +131,25 @@ def _named_by_row(facts: DeviceInfo, rows: Sequence[Row], kinds: Sequence[str]) 
     return DevicePolicy(take, kind, f"Reader {index + 1} of the configuration names it.", index)
 
 
-def _typed_by_row(facts: DeviceInfo, rows: Sequence[Row]) -> DevicePolicy | None:
+def _typed_by_row(info: DeviceInfo, rows: Sequence[Row]) -> DevicePolicy | None:
     """Step 3."""
-    if facts.subsystem != "usb":
+    if info.subsystem != "usb":
         return None
-    index = next((n for n, row in enumerate(rows) if _names(row, KINDS["input"]) and named(facts, row)), None)
-    return None if index is None else DevicePolicy(False, "pcsc", f"Reader {index + 1} {TYPED}", mend=_as_cards(facts))
+    index = next((n for n, row in enumerate(rows) if _names(row, KINDS["input"]) and named(info, row)), None)
+    return None if index is None else DevicePolicy(False, "pcsc", f"Reader {index + 1} {TYPED}", mend=_as_cards(info))
 
 
-def _without_unused_cards(facts: DeviceInfo, rows: Sequence[Row]) -> DeviceInfo:
+def _without_unused_cards(info: DeviceInfo, rows: Sequence[Row]) -> DeviceInfo:
     """The device without the hint that it reads cards, if its cards are not read through pcscd."""
-    if facts.subsystem == "usb" or CARDS_TOO not in facts.hints:
-        return facts
-    read_through_pcscd = not rows or any(_of(row, KINDS["usb"]) and named(facts, row) for row in rows)
-    if read_through_pcscd and (facts.vendor, facts.product) not in SET_UP_ONLY:
-        return facts
-    return replace(facts, hints=tuple(hint for hint in facts.hints if hint != CARDS_TOO))
+    if info.subsystem == "usb" or CARDS_TOO not in info.hints:
+        return info
+    read_through_pcscd = not rows or any(_of(row, KINDS["usb"]) and named(info, row) for row in rows)
+    if read_through_pcscd and (info.vendor, info.product) not in SET_UP_ONLY:
+        return info
+    return replace(info, hints=tuple(hint for hint in info.hints if hint != CARDS_TOO))
 
 
-def _for_row(judged: DevicePolicy, facts: DeviceInfo, rows: Sequence[Row], kinds: Sequence[str]) -> DevicePolicy:
+def _for_row(judged: DevicePolicy, info: DeviceInfo, rows: Sequence[Row], kinds: Sequence[str]) -> DevicePolicy:
     """Step 4: the row that stands for the device; the device is ignored if there are rows and none does."""
     index = _stands_for(rows, {judged.kind})
     if index is None and judged.take:  # a port that is only listened to is not probed for a row of another kind
@@ -157,12 +157,12 @@ def _for_row(judged: DevicePolicy, facts: DeviceInfo, rows: Sequence[Row], kinds
     if rows and index is None:
         by_other_name = judged.kind == "pcsc" and any(_names(row, ("pcsc",)) for row in rows)
         why = NAMED_THERE if by_other_name else NOT_NAMED
-        return DevicePolicy(False, judged.kind, why, mend=f'{NAME_IT} = "{facts.ids}".')
+        return DevicePolicy(False, judged.kind, why, mend=f'{NAME_IT} = "{info.ids}".')
     return replace(judged, row=index)
 
 
-def _as_cards(facts: DeviceInfo) -> str:
-    return f'To read its cards instead: kind = "pcsc", match = "{facts.ids}".'
+def _as_cards(info: DeviceInfo) -> str:
+    return f'To read its cards instead: kind = "pcsc", match = "{info.ids}".'
 
 
 def _stands_for(rows: Sequence[Row], kinds: Collection[str]) -> int | None:
@@ -178,18 +178,18 @@ def _names(row: Row, kinds: Collection[str]) -> bool:
     return _of(row, kinds) and bool(row.get("path") or row.get("match"))
 
 
-def _evidence_of_learning(facts: DeviceInfo, taught: Mapping[str, str]) -> str | None:
-    return taught.get(reader_id(facts)) or taught.get(id_at_place(facts))
+def _evidence_of_learning(info: DeviceInfo, taught: Mapping[str, str]) -> str | None:
+    return taught.get(reader_id(info)) or taught.get(id_at_place(info))
 
 
-def _judge_input(facts: DeviceInfo, taught: Mapping[str, str]) -> DevicePolicy:
+def _judge_input(info: DeviceInfo, taught: Mapping[str, str]) -> DevicePolicy:
     """An input device with Enter and digits."""
-    learned = _evidence_of_learning(facts, taught)
+    learned = _evidence_of_learning(info, taught)
     if learned is not None:
         return _as_learned("keyboard", learned)
-    sign = _scanner_sign(facts)
-    if sign is not None and CARDS_TOO in facts.hints:
-        mend = f'To read what it types instead: [[reader]] with kind = "keyboard" and match = "{facts.ids}".'
+    sign = _scanner_sign(info)
+    if sign is not None and CARDS_TOO in info.hints:
+        mend = f'To read what it types instead: [[reader]] with kind = "keyboard" and match = "{info.ids}".'
         return DevicePolicy(False, "keyboard", f"{READ_AS_CARDS}.", mend=mend)
     if sign is not None:
         return DevicePolicy(True, "keyboard", sign, mend=LEAVE_IT)
@@ -198,52 +198,52 @@ def _judge_input(facts: DeviceInfo, taught: Mapping[str, str]) -> DevicePolicy:
         "keyboard",
         "It looks like a person's keyboard, so it is only listened to, until it types the setup sheet.",
         listen=True,
-        mend=_how_to_identify(facts, "keyboard"),
+        mend=_how_to_identify(info, "keyboard"),
     )
 
 
-def _judge_serial(facts: DeviceInfo, taught: Mapping[str, str]) -> DevicePolicy:
+def _judge_serial(info: DeviceInfo, taught: Mapping[str, str]) -> DevicePolicy:
     """A serial port of a USB device."""
-    learned = _evidence_of_learning(facts, taught)
+    learned = _evidence_of_learning(info, taught)
     if learned is not None:
         return _as_learned("serial_line", learned)
-    if facts.vendor in SCANNER_VENDORS:
-        return DevicePolicy(True, "serial_line", _vendor_sign(facts), mend=LEAVE_IT)
-    other = something_else(facts)
+    if info.vendor in SCANNER_VENDORS:
+        return DevicePolicy(True, "serial_line", _vendor_sign(info), mend=LEAVE_IT)
+    other = something_else(info)
     if other is not None:
-        return DevicePolicy(False, "serial_rfid", other, mend=f'{NAME_IT} = "{facts.ids}".')
+        return DevicePolicy(False, "serial_rfid", other, mend=f'{NAME_IT} = "{info.ids}".')
     return DevicePolicy(
         False,
         "serial_rfid",
         "This serial port is unknown, so it is asked with harmless questions and listened to, until a reader answers.",
         listen=True,
-        mend=_how_to_identify(facts, "serial_line"),
+        mend=_how_to_identify(info, "serial_line"),
     )
 
 
-def something_else(facts: DeviceInfo) -> str | None:
+def something_else(info: DeviceInfo) -> str | None:
     """The reason why a serial port is certainly no reader, a sentence; None if it may be one."""
-    match = _OTHER_NAME.search(facts.name)
+    match = _OTHER_NAME.search(info.name)
     if match is not None:
         return f"Its name says that it is something else: {match[0].lower()!r}."
-    known = what_else(facts.vendor, facts.product)
+    known = what_else(info.vendor, info.product)
     return known and f"Its ids say that it is something else, {known}, so it is not asked."
 
 
-def _judge_hidraw(_facts: DeviceInfo, _taught: Mapping[str, str]) -> DevicePolicy:
+def _judge_hidraw(_info: DeviceInfo, _taught: Mapping[str, str]) -> DevicePolicy:
     """A HID device; hotplug reports HID POS scanners only."""
     return DevicePolicy(True, "hidpos", "Its report descriptor says that it is a bar code scanner.", mend=LEAVE_IT)
 
 
-def _judge_smart_card(facts: DeviceInfo, _taught: Mapping[str, str]) -> DevicePolicy:
+def _judge_smart_card(info: DeviceInfo, _taught: Mapping[str, str]) -> DevicePolicy:
     """A smart card interface: of a reader, of a security token, or for configuration only."""
-    sign = token_sign(facts)
+    sign = token_sign(info)
     if sign is not None:
-        mend = f'Is it a card reader? Name it: [[reader]] with kind = "pcsc" and match = "{facts.ids}".'
+        mend = f'Is it a card reader? Name it: [[reader]] with kind = "pcsc" and match = "{info.ids}".'
         return DevicePolicy(False, "pcsc", f"{BUILT_IN}: {sign}.", mend=mend)
-    if (facts.vendor, facts.product) in SET_UP_ONLY:
+    if (info.vendor, info.product) in SET_UP_ONLY:
         why = "It is set up through this interface; what it reads it types."
-        return DevicePolicy(False, "pcsc", why, mend=_as_cards(facts))
+        return DevicePolicy(False, "pcsc", why, mend=_as_cards(info))
     return DevicePolicy(True, "pcsc", "It is a smart card reader (USB class 0B).", mend=LEAVE_IT)
 
 
@@ -255,35 +255,35 @@ def _as_learned(kind: str, evidence_text: str) -> DevicePolicy:
     return DevicePolicy(True, kind, evidence_text, mend=f"To forget it: {FORGET}")
 
 
-def _how_to_identify(facts: DeviceInfo, kind: str) -> str:
+def _how_to_identify(info: DeviceInfo, kind: str) -> str:
     """What to do if a device that is only listened to is a scanner."""
-    return f'Is it a scanner? Scan the setup sheet with it, or name it: kind = "{kind}", match = "{facts.ids}".'
+    return f'Is it a scanner? Scan the setup sheet with it, or name it: kind = "{kind}", match = "{info.ids}".'
 
 
-def _vendor_sign(facts: DeviceInfo) -> str:
-    return f"Its maker makes scanners: {facts.vendor:04x}, {SCANNER_VENDORS[facts.vendor]}."
+def _vendor_sign(info: DeviceInfo) -> str:
+    return f"Its maker makes scanners: {info.vendor:04x}, {SCANNER_VENDORS[info.vendor]}."
 
 
-def _scanner_sign(facts: DeviceInfo) -> str | None:
+def _scanner_sign(info: DeviceInfo) -> str | None:
     """The reason why an input device is a scanner, a sentence; None without one."""
-    if facts.vendor in SCANNER_VENDORS:
-        return _vendor_sign(facts)
-    if (facts.vendor, facts.product) in SCANNER_PRODUCTS:
-        return f"It is a known scanner: {facts.ids}."
-    match = _SURE_NAME.search(facts.name)
-    if match is None and not _KEYBOARD_NAME.search(facts.name):
-        match = _LIKELY_NAME.search(facts.name)
+    if info.vendor in SCANNER_VENDORS:
+        return _vendor_sign(info)
+    if (info.vendor, info.product) in SCANNER_PRODUCTS:
+        return f"It is a known scanner: {info.ids}."
+    match = _SURE_NAME.search(info.name)
+    if match is None and not _KEYBOARD_NAME.search(info.name):
+        match = _LIKELY_NAME.search(info.name)
     return f"Its name says so: {match[0].lower()!r}." if match else None
 
 
-def evidence(facts: DeviceInfo) -> tuple[str, ...]:
+def evidence(info: DeviceInfo) -> tuple[str, ...]:
     """The attributes behind the decision, a few words each: ids, name, serial number, keys and axes, and hints."""
-    bus = BUSES.get(facts.bus, f"bus {facts.bus}")
-    lines = [f"{bus} {facts.ids}", f"called {facts.name!r}" if facts.name else "without a name"]
+    bus = BUSES.get(info.bus, f"bus {info.bus}")
+    lines = [f"{bus} {info.ids}", f"called {info.name!r}" if info.name else "without a name"]
     lines.append(
-        f"serial number {facts.serial}" if facts.serial else f"no serial number: known by its place {facts.place}"
+        f"serial number {info.serial}" if info.serial else f"no serial number: known by its place {info.place}"
     )
-    if facts.subsystem == "input":
-        lines.append("has Enter and digits" if facts.types else "has no Enter key and digits")
-        lines += ["has the axes of a mouse"] if facts.points else []
-    return (*lines, *facts.hints)
+    if info.subsystem == "input":
+        lines.append("has Enter and digits" if info.types else "has no Enter key and digits")
+        lines += ["has the axes of a mouse"] if info.points else []
+    return (*lines, *info.hints)

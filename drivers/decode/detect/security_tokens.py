@@ -34,13 +34,13 @@ _NAME = re.compile(
 _READER = re.compile(r"reader|picc|nfc module", re.IGNORECASE)
 
 
-def token_sign(facts: DeviceInfo) -> str | None:
+def token_sign(info: DeviceInfo) -> str | None:
     """The reason why a smart card device is a token, a few words; None if it is none."""
-    if ICCD in facts.hints:
+    if ICCD in info.hints:
         return ICCD
-    if _READER.search(facts.name):
+    if _READER.search(info.name):
         return None
-    if facts.vendor in TOKEN_VENDORS:
-        return f"its maker makes security tokens: {facts.vendor:04x}, {TOKEN_VENDORS[facts.vendor]}"
-    match = _NAME.search(facts.name)
+    if info.vendor in TOKEN_VENDORS:
+        return f"its maker makes security tokens: {info.vendor:04x}, {TOKEN_VENDORS[info.vendor]}"
+    match = _NAME.search(info.name)
     return f"its name says so: {match[0].lower()!r}" if match else None

@@ -33,40 +33,40 @@ class PostingMarks(msgspec.Struct):
     left_behind_milli: int = 0
 
 
-class ScanContext(msgspec.Struct):
-    """The context of a scan: the item's stock, the spot, and whether the spot is the end for an item without routing."""
+class PostingContext(msgspec.Struct):
+    """The context of a scan: the item's stock, the account, and whether that is the end for an item without routing."""
 
     stock: ItemBalance
-    spot: Account
+    account: Account
     marks: PostingMarks
     quantity: int | None
     stage_is_done: bool = False
 
     @property
-    def fact(self) -> ItemEvent:
-        """The fact being posted."""
-        return self.stock.fact
+    def event(self) -> ItemEvent:
+        """The item event being posted."""
+        return self.stock.event
 
 
-def collect(bench: ScanContext, target: Account, first: Sequence[Account] = ()) -> list[Piece]:
-    """The pieces that a scan moves towards `target`: from the spots of `first`, then from the upstream sources."""
-    stock, spot = bench.stock, bench.spot
-    if bench.quantity is not None:
-        held_here = held_at(spot)
+def collect(context: PostingContext, target: Account, first: Sequence[Account] = ()) -> list[Piece]:
+    """The pieces that a scan moves towards `target`: from the accounts of `first`, then from the upstream sources."""
+    stock, account = context.stock, context.account
+    if context.quantity is not None:
+        held_here = held_at(account)
         held_back = () if held_here in first else (held_here,)
-        return draw_stated(bench, chain(first, upstream(stock, spot)), held_back, held_upstream(stock, spot))
+        return draw_stated(context, chain(first, upstream(stock, account)), held_back, held_upstream(stock, account))
     if stock.holds(target):
-        pieces = _plainly_next(bench, target, first)
-        bench.marks.ended = not pieces and not stock.live()
+        pieces = _plainly_next(context, target, first)
+        context.marks.ended = not pieces and not stock.live()
         return pieces
-    pieces = draw(stock, chain(first, upstream(stock, spot)))
+    pieces = draw(stock, chain(first, upstream(stock, account)))
     if pieces:
         return pieces
-    if stock.holds(held_at(spot)):
-        bench.marks.held = bool(first)  # a mark only if the scan would move it on: its arrival here is known
+    if stock.holds(held_at(account)):
+        context.marks.held = bool(first)  # a mark only if the scan would move it on: its arrival here is known
         return []
-    on_hold = held_upstream(stock, spot)
-    return stock.withdraw(on_hold[0]) if on_hold else _bring_back(bench, target)
+    on_hold = held_upstream(stock, account)
+    return stock.withdraw(on_hold[0]) if on_hold else _bring_back(context, target)
 
 
 def draw(stock: ItemBalance, sources: Iterable[Account], wanted: int | None = None) -> list[Piece]:
@@ -85,24 +85,24 @@ def draw(stock: ItemBalance, sources: Iterable[Account], wanted: int | None = No
 
 
 def draw_stated(
-    bench: ScanContext, sources: Iterable[Account], held_back: Sequence[Account], held: Sequence[Account] = ()
+    context: PostingContext, sources: Iterable[Account], held_back: Sequence[Account], held: Sequence[Account] = ()
 ) -> list[Piece]:
     """A stated quantity: from the sources; then `held_back` counts, but is not moved; then from `held`; else overrun."""
-    assert bench.quantity is not None
-    pieces = draw(bench.stock, sources, bench.quantity)
-    lacking = bench.quantity - total(pieces)
-    for spot in held_back:
-        if lacking > 0 and bench.stock.holds(spot):
-            bench.marks.held = True
-            lacking -= min(lacking, total(bench.stock.at(spot)))
+    assert context.quantity is not None
+    pieces = draw(context.stock, sources, context.quantity)
+    lacking = context.quantity - total(pieces)
+    for account in held_back:
+        if lacking > 0 and context.stock.holds(account):
+            context.marks.held = True
+            lacking -= min(lacking, total(context.stock.at(account)))
     if lacking > 0:
-        drawn = draw(bench.stock, held, lacking)
+        drawn = draw(context.stock, held, lacking)
         pieces += drawn
         lacking -= total(drawn)
     if lacking > 0:
-        if bench.stock.released:
-            bench.marks.over_milli += lacking
-        pieces.append(bench.stock.from_outer("overrun", lacking))
+        if context.stock.released:
+            context.marks.over_milli += lacking
+        pieces.append(context.stock.from_outer("overrun", lacking))
     return pieces
 
 
@@ -111,29 +111,29 @@ def total(pieces: Iterable[Piece]) -> int:
     return sum(piece.qty_milli or 0 for piece in pieces)
 
 
-def _plainly_next(bench: ScanContext, target: Account, first: Sequence[Account]) -> list[Piece]:
+def _plainly_next(context: PostingContext, target: Account, first: Sequence[Account]) -> list[Piece]:
     """The target already holds some: draw only from here, from this queue, or from the operation directly before."""
-    stock, spot, routing = bench.stock, bench.spot, bench.stock.routing
-    for near in (*first, waiting_at(spot)):
+    stock, account, routing = context.stock, context.account, context.stock.routing
+    for near in (*first, waiting_at(account)):
         if near != target and (pieces := stock.withdraw(near)):
             return pieces
-    if spot.op is None or routing is None:
+    if account.op is None or routing is None:
         return []
-    before = routing.before(spot.op)
+    before = routing.before(account.op)
     if before is None:
         return stock.withdraw(RELEASED)
     for operation in reversed(routing.operations):
-        if operation.op < spot.op:
+        if operation.op < account.op:
             gap = None if operation == before else before.op
             if pieces := stock.withdraw(Account(ParcelState.HERE, operation.op, operation.stage), reached_at_least=gap):
                 return pieces
     return []
 
 
-def _bring_back(bench: ScanContext, target: Account) -> list[Piece]:
+def _bring_back(context: PostingContext, target: Account) -> list[Piece]:
     """Nothing here or upstream: draw back from downstream, mark an ambiguity, or mark a scan after the end."""
-    stock, marks = bench.stock, bench.marks
-    beyond = [spot for spot in downstream(stock, bench.spot) if spot != target]
+    stock, marks = context.stock, context.marks
+    beyond = [account for account in downstream(stock, context.account) if account != target]
     if not beyond:
         if not stock.known():
             return [stock.first_seen()]
@@ -143,7 +143,7 @@ def _bring_back(bench: ScanContext, target: Account) -> list[Piece]:
         marks.several = True
         return []
     parcels = stock.at(beyond[0])
-    if any(uncertain_against(bench.fact, parcel.put_by, parcel.lo_us, parcel.hi_us) for parcel in parcels):
+    if any(uncertain_against(context.event, parcel.put_by, parcel.lo_us, parcel.hi_us) for parcel in parcels):
         return []  # the order of the two events is uncertain: a sighting
     marks.back_from = beyond[0].stage
     return stock.withdraw(beyond[0])

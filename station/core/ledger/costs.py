@@ -5,12 +5,12 @@ once, half to even. A parcel's leaf is quantity times unit value in thousandths 
 a sum of leaves, and only the result is divided by a thousand.
 
 >>> from station.core.master_data import Definition
->>> catalogue = MasterData([
+>>> master_data = MasterData([
 ...     Definition("product.define", 0, (0, "hub", 1), {"product": "bracket", "bom": [
 ...         {"component": "bar", "qty_milli": 1500, "operation": 10}]}),
 ...     Definition("cost.set", 0, (0, "hub", 2), {"component": "bar", "basis": "unit", "micros": 2_000_000}),
 ... ])
->>> unit_costs("bracket", (10, 20), catalogue, at_us=5).lines
+>>> unit_costs("bracket", (10, 20), master_data, at_us=5).lines
 (CostLine(op=10, component='bar', micros=3000000, material=True),)
 """
 
@@ -69,7 +69,7 @@ def half_even(numerator: int, denominator: int) -> int:
 def unit_costs(
     product: str,
     operations: tuple[int, ...],
-    catalogue: MasterData,
+    master_data: MasterData,
     at_us: int,
     order_milli: int | None = None,
     bill_us: int | None = None,
@@ -78,18 +78,18 @@ def unit_costs(
 
     An order keeps the bill of material of its release: `bill_us` is that time, by default the same time.
     """
-    known = catalogue.product(product, at_us if bill_us is None else bill_us)
+    known = master_data.product(product, at_us if bill_us is None else bill_us)
     lines = []
     first = operations[0] if operations else 0
     for material in known.bom if known else ():
-        price = _price(catalogue, product, None, material.component, at_us, order_milli)
+        price = _price(master_data, product, None, material.component, at_us, order_milli)
         micros = None if price is None else half_even(price * material.qty_milli, MILLI)
         lines.append(CostLine(material.operation or first, material.component, micros, material=True))
     lines += [
-        CostLine(op, component, _price(catalogue, product, op, component, at_us, order_milli), material=False)
+        CostLine(op, component, _price(master_data, product, op, component, at_us, order_milli), material=False)
         for op in operations
         for component in CONVERSION
-        if catalogue.at("cost.set", _name(product, op, component), at_us) is not None
+        if master_data.at("cost.set", _name(product, op, component), at_us) is not None
     ]
     return UnitCosts(tuple(sorted(lines, key=lambda line: line.op)))
 
@@ -99,11 +99,11 @@ def _name(product: str | None, op: int | None, component: str) -> str:
 
 
 def _price(
-    catalogue: MasterData, product: str, op: int | None, component: str, at_us: int, order_milli: int | None
+    master_data: MasterData, product: str, op: int | None, component: str, at_us: int, order_milli: int | None
 ) -> int | None:
     """Micros for one unit (of the component, or of the product for conversion); None where unknown."""
     names = (_name(product, op, component), _name(None, op, component))
-    definition = next(filter(None, (catalogue.at("cost.set", name, at_us) for name in names)), None)
+    definition = next(filter(None, (master_data.at("cost.set", name, at_us) for name in names)), None)
     micros = definition.data.get("micros") if definition else None
     if definition is None or not isinstance(micros, int) or isinstance(micros, bool):
         return None

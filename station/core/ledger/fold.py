@@ -15,7 +15,7 @@ import msgspec
 
 from station.core.bounds import MAX_BALANCE_MILLI
 from station.core.ledger import order_entries, postings
-from station.core.ledger.allocation import PostingMarks, ScanContext
+from station.core.ledger.allocation import PostingContext, PostingMarks
 from station.core.ledger.item_balance import ItemBalance
 from station.core.ledger.item_event import BARE, ItemEvent
 from station.core.ledger.parcels import Finding, FoldResult, ItemState, ParcelState, Posting, Visit
@@ -24,7 +24,7 @@ from station.core.ledger.routing import StageType
 from station.core.ledger.rules import Movement, look_at
 from station.core.master_data import MasterData
 
-ROWS: dict[str, Callable[[ScanContext], None]] = {
+ROWS: dict[str, Callable[[PostingContext], None]] = {
     "in": postings.arrive,
     "start": postings.arrive,
     "out": postings.depart,
@@ -47,25 +47,25 @@ def empty(item: str) -> ItemState:
     return ItemState(item=item)
 
 
-def apply(state: ItemState, fact: ItemEvent, catalogue: MasterData) -> FoldResult:
-    """The item after one more fact, which must follow all facts applied so far."""
-    if not (fact.repeat or fact.seen):
-        if fact.verb == BARE or fact.verb in ROWS:
-            return _scanned(state, fact, catalogue)
-        if fact.verb in order_entries.ROWS:
-            return _entered(state, fact, catalogue)
+def apply(state: ItemState, event: ItemEvent, master_data: MasterData) -> FoldResult:
+    """The item after one more item event, which must follow all item events applied so far."""
+    if not (event.repeat or event.seen):
+        if event.verb == BARE or event.verb in ROWS:
+            return _scanned(state, event, master_data)
+        if event.verb in order_entries.ROWS:
+            return _entered(state, event, master_data)
     # Repeats, tag removals, calls, counts, bindings, notes: recorded, but nothing moves.
-    return FoldResult(msgspec.structs.replace(state, last=fact.place, first_us=_first(state, fact)))
+    return FoldResult(msgspec.structs.replace(state, last=event.place, first_us=_first(state, event)))
 
 
-def attempt(state: ItemState, fact: ItemEvent, catalogue: MasterData, apply: Apply = apply) -> FoldResult | str:
-    """As `apply`; for a fact that cannot be folded, the reason as a text. The fold then continues without that fact.
+def attempt(state: ItemState, event: ItemEvent, master_data: MasterData, apply: Apply = apply) -> FoldResult | str:
+    """As `apply`; for an item event that cannot be folded, the reason as a text. The fold then continues without it.
 
-    A fact that would move an account of the item beyond MAX_BALANCE_MILLI cannot be folded: sums must fit into 64 bits.
+    An item event that would move an account beyond MAX_BALANCE_MILLI cannot be folded: sums must fit into 64 bits.
     """
     try:
-        step = apply(state, fact, catalogue)
-    except Exception as error:  # noqa: BLE001 - a defect in one branch must not keep later facts from being folded
+        step = apply(state, event, master_data)
+    except Exception as error:  # noqa: BLE001 - a defect in one branch must not keep later item events from being folded
         return reason_of(error)
     if step.state.parcels == state.parcels and step.state.outer == state.outer:
         return step
@@ -79,13 +79,13 @@ def reason_of(error: BaseException) -> str:
     return f"{type(error).__name__}: {text}"[:300].rstrip(": ").replace("\0", "\\0")
 
 
-def fold(item: str, facts: Iterable[ItemEvent], catalogue: MasterData) -> FoldResult:
-    """Fold all facts of an item, given in any order; returns the state, postings, visits and findings."""
+def fold(item: str, events: Iterable[ItemEvent], master_data: MasterData) -> FoldResult:
+    """Fold all item events of an item, given in any order; returns the state, postings, visits and findings."""
     state, history = empty(item), ItemHistory()
-    for fact in sorted(facts, key=lambda fact: fact.place):
-        step = attempt(state, fact, catalogue)
+    for event in sorted(events, key=lambda event: event.place):
+        step = attempt(state, event, master_data)
         if isinstance(step, str):
-            state = msgspec.structs.replace(state, last=fact.place)
+            state = msgspec.structs.replace(state, last=event.place)
             continue
         state = step.state
         history.follow(step)
@@ -116,96 +116,96 @@ def balances(state: ItemState) -> dict[str, int]:
     """Every account of an item, in thousandths; they sum to zero."""
     accounts = dict(state.outer)
     for parcel in state.parcels:
-        accounts[str(parcel.spot)] = accounts.get(str(parcel.spot), 0) + (parcel.qty_milli or 0)
+        accounts[str(parcel.account)] = accounts.get(str(parcel.account), 0) + (parcel.qty_milli or 0)
     return {account: qty for account, qty in accounts.items() if qty}
 
 
-def _entered(state: ItemState, fact: ItemEvent, catalogue: MasterData) -> FoldResult:
-    state = order_entries.headed(state, fact, catalogue)
-    stock, marks = ItemBalance(state, fact), PostingMarks()
-    order_entries.ROWS[fact.verb](stock, marks)
-    state = order_entries.dated(state, fact)
-    return _close(state, stock, marks, catalogue, closed=marks.late)
+def _entered(state: ItemState, event: ItemEvent, master_data: MasterData) -> FoldResult:
+    state = order_entries.headed(state, event, master_data)
+    stock, marks = ItemBalance(state, event), PostingMarks()
+    order_entries.ROWS[event.verb](stock, marks)
+    state = order_entries.dated(state, event)
+    return _close(state, stock, marks, master_data, closed=marks.late)
 
 
-def _scanned(state: ItemState, fact: ItemEvent, catalogue: MasterData) -> FoldResult:
-    stock, marks = ItemBalance(state, fact), PostingMarks()
-    if not state.closed and fact.unread is None and (fact.stage is not None or fact.verb == "finish"):
-        _post(stock, marks, catalogue)
-    return _close(state, stock, marks, catalogue, closed=state.closed)
+def _scanned(state: ItemState, event: ItemEvent, master_data: MasterData) -> FoldResult:
+    stock, marks = ItemBalance(state, event), PostingMarks()
+    if not state.closed and event.unread is None and (event.stage is not None or event.verb == "finish"):
+        _post(stock, marks, master_data)
+    return _close(state, stock, marks, master_data, closed=state.closed)
 
 
-def _post(stock: ItemBalance, marks: PostingMarks, catalogue: MasterData) -> None:
-    fact, routing, verb = stock.fact, stock.routing, stock.fact.verb
+def _post(stock: ItemBalance, marks: PostingMarks, master_data: MasterData) -> None:
+    event, routing, verb = stock.event, stock.routing, stock.event.verb
     operation, is_done = None, False
     if routing is not None:
-        operation = choose(stock, fact.stage or "", verb in DRAWS_ON_HERE)
-        marks.foreign = operation is None and fact.stage is not None and verb != "release"
+        operation = choose(stock, event.stage or "", verb in DRAWS_ON_HERE)
+        marks.foreign = operation is None and event.stage is not None and verb != "release"
     else:
-        known = catalogue.stage(fact.stage, fact.key_us)
+        known = master_data.stage(event.stage, event.key_us)
         is_done = known is not None and known.type == StageType.DONE
     if verb == BARE:
         means = routing.means(operation.op) if routing and operation else "done" if is_done else "arrived"
         verb = BARE_MEANS.get(means, "in")
     if marks.foreign and verb in MOVES_ALONG:
         return  # recorded as a sighting
-    quantity = fact.qty_milli
+    quantity = event.qty_milli
     if quantity is None and operation is not None and operation.transfer_qty_milli and verb in MOVES_ALONG:
         quantity = operation.transfer_qty_milli
-    ROWS[verb](ScanContext(stock, here(operation, fact.stage), marks, None if fact.all else quantity, is_done))
+    ROWS[verb](PostingContext(stock, here(operation, event.stage), marks, None if event.all else quantity, is_done))
 
 
 def _close(
-    state: ItemState, stock: ItemBalance, marks: PostingMarks, catalogue: MasterData, *, closed: bool
+    state: ItemState, stock: ItemBalance, marks: PostingMarks, master_data: MasterData, *, closed: bool
 ) -> FoldResult:
     """The state with the stock's parcels, and the findings of the rules about the movement."""
-    fact = stock.fact
+    event = stock.event
     started, finished = state.started_us, None
     if started is None and any(parcel.started_us is not None for parcel in stock.parcels):
-        started = fact.key_us
+        started = event.key_us
     if not stock.live() and any(parcel.state == ParcelState.FINISHED for parcel in stock.parcels):
-        finished = fact.key_us if state.finished_us is None else state.finished_us
+        finished = event.key_us if state.finished_us is None else state.finished_us
     after = msgspec.structs.replace(
         state,
         parcels=tuple(stock.parcels),
         outer={account: qty for account, qty in stock.outer.items() if qty},
-        first_us=_first(state, fact),
+        first_us=_first(state, event),
         started_us=started,
         finished_us=finished,
-        last=fact.place,
+        last=event.place,
     )
     findings: tuple[Finding, ...] = ()
     movement = None
-    if closed or fact.unknown or fact.unread is not None or marks != _NOTHING:
-        movement = _movement(state, stock, marks, catalogue, closed)
+    if closed or event.unknown or event.unread is not None or marks != _NOTHING:
+        movement = _movement(state, stock, marks, master_data, closed)
         findings = tuple(
-            Finding(rule, fact.key_us, fact.log, fact.seq, fact.stage, fact.station, text)
+            Finding(rule, event.key_us, event.log, event.seq, event.stage, event.station, text)
             for rule, text in look_at(movement)
         )
     return FoldResult(after, tuple(stock.postings), tuple(stock.visits), findings, stock.quantity_became, movement)
 
 
-def _first(state: ItemState, fact: ItemEvent) -> int:
-    return fact.key_us if state.first_us is None else state.first_us
+def _first(state: ItemState, event: ItemEvent) -> int:
+    return event.key_us if state.first_us is None else state.first_us
 
 
 def _movement(
-    state: ItemState, stock: ItemBalance, marks: PostingMarks, catalogue: MasterData, closed: bool
+    state: ItemState, stock: ItemBalance, marks: PostingMarks, master_data: MasterData, closed: bool
 ) -> Movement:
-    fact = stock.fact
+    event = stock.event
 
     def names(ops: set[int]) -> tuple[str, ...]:
         operations = state.routing.operations if state.routing else ()
-        return tuple(catalogue.stage_name(step.stage, fact.key_us) for step in operations if step.op in ops)
+        return tuple(master_data.stage_name(step.stage, event.key_us) for step in operations if step.op in ops)
 
-    entered = fact.verb in order_entries.ROWS
-    stage = (fact.data or {}).get("stage") if entered else fact.stage
+    entered = event.verb in order_entries.ROWS
+    stage = (event.data or {}).get("stage") if entered else event.stage
     return Movement(
         item=state.item,
-        place=catalogue.stage_name(stage, fact.key_us) if isinstance(stage, str) else _nowhere(fact, entered),
+        place=master_data.stage_name(stage, event.key_us) if isinstance(stage, str) else _nowhere(event, entered),
         passed=names(marks.passed),
         unscanned=names(marks.unscanned),
-        back_from=catalogue.stage_name(marks.back_from, fact.key_us) if marks.back_from else None,
+        back_from=master_data.stage_name(marks.back_from, event.key_us) if marks.back_from else None,
         foreign=marks.foreign,
         held=marks.held,
         ended=marks.ended,
@@ -216,13 +216,13 @@ def _movement(
         uncut_milli=marks.uncut_milli,
         missing_milli=marks.missing_milli,
         left_behind_milli=marks.left_behind_milli,
-        unknown=fact.unknown,
-        unread=fact.unread,
+        unknown=event.unknown,
+        unread=event.unread,
     )
 
 
-def _nowhere(fact: ItemEvent, entered: bool) -> str:
-    return "the office" if entered or not fact.station else fact.station
+def _nowhere(event: ItemEvent, entered: bool) -> str:
+    return "the office" if entered or not event.station else event.station
 
 
 _NOTHING = PostingMarks()

@@ -1,7 +1,7 @@
-"""Balance of one item while one fact is posted: its parcels and accounts, with every quantity moved from one to another.
+"""Balance of one item while one item event is posted: its parcels and accounts, and every quantity that moved.
 
-A withdrawal splits a parcel and leaves a visit; a put makes the parcel at its new spot. Outer accounts may become negative,
-the spots of parcels never do: a quantity that upstream does not have comes from `overrun`.
+A withdrawal splits a parcel and leaves a visit; a put makes the parcel at its new account. Outer accounts may become
+negative, the accounts of parcels never do: a quantity that upstream does not have comes from `overrun`.
 """
 
 import msgspec
@@ -10,13 +10,13 @@ from station.core.ledger.item_event import ItemEvent
 from station.core.ledger.parcels import BETWEEN, ENDED, LIVE, Account, ItemState, Parcel, ParcelState, Posting, Visit
 from station.core.ledger.routing import Routing
 
-Piece = Parcel  # a withdrawn parcel: still with the state and the spot that it came from
+Piece = Parcel  # a withdrawn parcel: still with the state and the account that it came from
 
 
 class ItemBalance:
-    """A working copy of an item's parcels and outer accounts, with the postings and visits of one fact."""
+    """A working copy of an item's parcels and outer accounts, with the postings and visits of one item event."""
 
-    def __init__(self, state: ItemState, fact: ItemEvent) -> None:
+    def __init__(self, state: ItemState, event: ItemEvent) -> None:
         self.item = state.item
         self.parcels = list(state.parcels)
         self.outer = dict(state.outer)
@@ -24,44 +24,44 @@ class ItemBalance:
         # An item that is tracked under an order has no quantity of its own that could be exceeded.
         self.released = state.released_us is not None and state.header.order in (None, state.item)
         self.closed = state.closed
-        self.fact = fact
+        self.event = event
         self.postings: list[Posting] = []
         self.visits: list[Visit] = []
         self.quantity_became: int | None = None
 
-    def at(self, spot: Account) -> list[Parcel]:
-        """The parcels at a spot in the order of withdrawal: this carrier's, this station's, then first in, first out."""
+    def at(self, account: Account) -> list[Parcel]:
+        """The parcels at an account in the order of withdrawal: this carrier's, this station's, then first in, first out."""
         parcels = [
             parcel
             for parcel in self.parcels
-            if parcel.state == spot.state and parcel.op == spot.op and parcel.stage == spot.stage
+            if parcel.state == account.state and parcel.op == account.op and parcel.stage == account.stage
         ]
         if len(parcels) > 1:
-            fact = self.fact
+            event = self.event
             parcels.sort(
                 key=lambda parcel: (
-                    fact.carrier is not None and parcel.carrier != fact.carrier,
-                    parcel.station != fact.station,
+                    event.carrier is not None and parcel.carrier != event.carrier,
+                    parcel.station != event.station,
                     parcel.since_us,
                 )
             )
         return parcels
 
-    def holds(self, spot: Account) -> bool:
-        """Whether there is any parcel at a spot, of known quantity or not."""
+    def holds(self, account: Account) -> bool:
+        """Whether there is any parcel at an account, of known quantity or not."""
         return any(
-            parcel.state == spot.state and parcel.op == spot.op and parcel.stage == spot.stage
+            parcel.state == account.state and parcel.op == account.op and parcel.stage == account.stage
             for parcel in self.parcels
         )
 
-    def withdraw(self, spot: Account, want: int | None = None, reached_at_least: int | None = None) -> list[Piece]:
-        """Withdraw `want` thousandths, or all (None), from a spot; less where there is less.
+    def withdraw(self, account: Account, want: int | None = None, reached_at_least: int | None = None) -> list[Piece]:
+        """Withdraw `want` thousandths, or all (None), from an account; less where there is less.
 
         A parcel of unknown quantity is withdrawn only as a whole, where all is withdrawn. `reached_at_least` excludes the
         parcels that have not reached that operation.
         """
         pieces: list[Piece] = []
-        for parcel in self.at(spot):
+        for parcel in self.at(account):
             if reached_at_least is not None and (parcel.reached is None or parcel.reached < reached_at_least):
                 continue
             if want is None:
@@ -87,12 +87,12 @@ class ItemBalance:
 
     def first_seen(self) -> Piece:
         """A piece of an item that was never scanned before: of unknown quantity and without a source."""
-        return Parcel(state="", since_us=self.fact.key_us, at_stage_since_us=self.fact.key_us)
+        return Parcel(state="", since_us=self.event.key_us, at_stage_since_us=self.event.key_us)
 
     def from_outer(self, account: str, qty_milli: int) -> Piece:
         """Withdraw a quantity from an outer account."""
         self.outer[account] = self.outer.get(account, 0) - qty_milli
-        key_us = self.fact.key_us
+        key_us = self.event.key_us
         return Parcel(state=account, qty_milli=qty_milli, since_us=key_us, at_stage_since_us=key_us)
 
     def to_outer(self, pieces: list[Piece], account: str) -> int:
@@ -105,14 +105,14 @@ class ItemBalance:
     def put(
         self, pieces: list[Piece], target: Account, held_from: str | None = None, reason: str | None = None
     ) -> None:
-        """Put pieces to a spot, with this fact's station, operator and carrier."""
+        """Put pieces to an account, with this item event's station, operator and carrier."""
         for piece in pieces:
             parcel = self._arrived(piece, target, held_from, reason)
             self._posted(piece, str(target), target)
             self._add(parcel)
 
     def _arrived(self, piece: Piece, target: Account, held_from: str | None, reason: str | None) -> Parcel:
-        fact, routing = self.fact, self.routing
+        event, routing = self.event, self.routing
         entered, reached = piece.entered, piece.reached
         if routing is not None and (target.op is not None or target.state == ParcelState.FINISHED):
             passed: int | None = routing.operations[-1].op
@@ -126,27 +126,27 @@ class ItemBalance:
         same_place = (piece.op, piece.stage) == (target.op, target.stage)
         started = piece.started_us
         if started is None and target.state not in (ParcelState.RELEASED, ParcelState.SCRAPPED):
-            started = fact.key_us
+            started = event.key_us
         return Parcel(
             state=target.state,
             op=target.op,
             stage=target.stage,
             qty_milli=piece.qty_milli,
-            since_us=fact.key_us,
-            at_stage_since_us=piece.at_stage_since_us if same_place else fact.key_us,
+            since_us=event.key_us,
+            at_stage_since_us=piece.at_stage_since_us if same_place else event.key_us,
             started_us=started,
             entered=entered,
             reached=reached,
             held_from=held_from,
             done_at=piece.stage if target == BETWEEN else None,
-            carrier=fact.carrier or piece.carrier,
-            station=fact.station or None,
-            work_centre=fact.work_centre or piece.work_centre,
-            operator=fact.operator,
+            carrier=event.carrier or piece.carrier,
+            station=event.station or None,
+            work_centre=event.work_centre or piece.work_centre,
+            operator=event.operator,
             reason=reason,
-            put_by=fact.log,
-            lo_us=fact.lo_us,
-            hi_us=fact.hi_us,
+            put_by=event.log,
+            lo_us=event.lo_us,
+            hi_us=event.hi_us,
         )
 
     def _add(self, parcel: Parcel) -> None:
@@ -155,8 +155,8 @@ class ItemBalance:
             if parcel.qty_milli is None or other.qty_milli is None:
                 continue
             alike = msgspec.structs.replace(other, qty_milli=parcel.qty_milli) == parcel
-            same_end = ended and (other.spot, other.entered, other.reached, other.reason) == (
-                parcel.spot,
+            same_end = ended and (other.account, other.entered, other.reached, other.reason) == (
+                parcel.account,
                 parcel.entered,
                 parcel.reached,
                 parcel.reason,
@@ -168,7 +168,7 @@ class ItemBalance:
 
     def _posted(self, piece: Piece, account: str, target: Account) -> None:
         if piece.qty_milli:
-            self.posted(str(piece.spot), account, piece.qty_milli)
+            self.posted(str(piece.account), account, piece.qty_milli)
         if piece.state in LIVE or piece.state in ENDED:
             self.visits.append(
                 Visit(
@@ -178,14 +178,14 @@ class ItemBalance:
                     qty_milli=piece.qty_milli,
                     entered_us=piece.since_us,
                     at_stage_since_us=piece.at_stage_since_us,
-                    left_us=self.fact.key_us,
+                    left_us=self.event.key_us,
                     station=piece.station,
                     operator=piece.operator,
                     went_op=target.op,
                     went_to_stage=target.stage,
                     went_to_state=target.state,
-                    log=self.fact.log,
-                    seq=self.fact.seq,
+                    log=self.event.log,
+                    seq=self.event.seq,
                 )
             )
 
@@ -205,8 +205,8 @@ class ItemBalance:
         """Assign parcels from before the order had its routing to operations of the routing, without moving them."""
         for index, parcel in enumerate(self.parcels):
             routed = _routed(parcel, self.routing) if self.routing and parcel.op is None else parcel
-            if routed.spot != parcel.spot and parcel.qty_milli:
-                self.posted(str(parcel.spot), str(routed.spot), parcel.qty_milli)
+            if routed.account != parcel.account and parcel.qty_milli:
+                self.posted(str(parcel.account), str(routed.account), parcel.qty_milli)
             self.parcels[index] = routed
 
     def presence(self) -> Parcel | None:

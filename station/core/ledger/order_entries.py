@@ -8,7 +8,7 @@ from collections.abc import Callable
 import msgspec
 
 from station.core.ledger import postings
-from station.core.ledger.allocation import PostingMarks, ScanContext, draw
+from station.core.ledger.allocation import PostingContext, PostingMarks, draw
 from station.core.ledger.item_balance import ItemBalance
 from station.core.ledger.item_event import ItemEvent
 from station.core.ledger.parcels import BETWEEN, RELEASED, Account, ItemState, OrderHeader, ParcelState
@@ -18,38 +18,38 @@ from station.core.master_data import MasterData
 SHORT = ("short", "cancelled")
 
 
-def headed(state: ItemState, fact: ItemEvent, catalogue: MasterData) -> ItemState:
+def headed(state: ItemState, event: ItemEvent, master_data: MasterData) -> ItemState:
     """The item with the header fields of the entry. At its release an order gets the routing that it keeps."""
-    if fact.verb not in ("order.release", "order.change"):
+    if event.verb not in ("order.release", "order.change"):
         return state
     header = state.header
     for name in OrderHeader.__struct_fields__:
-        value = (fact.data or {}).get(name)
+        value = (event.data or {}).get(name)
         if value is not None and type(value) is (int if name == "priority" else str):
             header = msgspec.structs.replace(header, **{name: value})
     state = msgspec.structs.replace(state, header=header)
-    if fact.verb == "order.release" and state.released_us is None:
-        product = catalogue.product(header.product, fact.key_us)
-        routing = catalogue.routing(product.routing, fact.key_us) if product else None
-        state = msgspec.structs.replace(state, released_us=fact.key_us, routing=routing)
+    if event.verb == "order.release" and state.released_us is None:
+        product = master_data.product(header.product, event.key_us)
+        routing = master_data.routing(product.routing, event.key_us) if product else None
+        state = msgspec.structs.replace(state, released_us=event.key_us, routing=routing)
     return state
 
 
-def dated(state: ItemState, fact: ItemEvent) -> ItemState:
+def dated(state: ItemState, event: ItemEvent) -> ItemState:
     """The item with the time of its closing by the office."""
-    if fact.verb != "order.close" or state.closed:
+    if event.verb != "order.close" or state.closed:
         return state
-    return msgspec.structs.replace(state, closed_us=fact.key_us, how=str((fact.data or {}).get("how", "complete")))
+    return msgspec.structs.replace(state, closed_us=event.key_us, how=str((event.data or {}).get("how", "complete")))
 
 
 def release(stock: ItemBalance, marks: PostingMarks) -> None:
-    """`order.release`: from ordered to released, or to the spot of an item that is already present. Again: as a change."""
-    quantity = _whole(stock.fact, "qty_milli")
+    """`order.release`: from ordered to released, or to the account of a present item. Again: as a change."""
+    quantity = _whole(stock.event, "qty_milli")
     if stock.closed:
         marks.late = quantity is not None and quantity != -stock.outer.get("ordered", 0)
         return
     stock.route()
-    if quantity is None or (stock.fact.data or {}).get("order", stock.item) != stock.item:
+    if quantity is None or (stock.event.data or {}).get("order", stock.item) != stock.item:
         return  # an item that is tracked under an order is a part of its quantity, not an additional one
     if stock.outer.get("ordered"):
         _change_to(stock, marks, quantity)
@@ -65,7 +65,7 @@ def release(stock: ItemBalance, marks: PostingMarks) -> None:
 
 def change(stock: ItemBalance, marks: PostingMarks) -> None:
     """`order.change` of quantity: the difference is released, or withdrawn from the quantity that is not started."""
-    quantity = _whole(stock.fact, "qty_milli")
+    quantity = _whole(stock.event, "qty_milli")
     if quantity is None or not stock.released:
         return
     if stock.closed:
@@ -78,41 +78,43 @@ def close(stock: ItemBalance, marks: PostingMarks) -> None:
     """`order.close`: complete finishes the quantity in process; short and cancelled move it to `adjusted`."""
     if stock.closed:
         return
-    if (stock.fact.data or {}).get("how") in SHORT:
+    if (stock.event.data or {}).get("how") in SHORT:
         ended = (ParcelState.FINISHED, ParcelState.SCRAPPED)
-        live = [parcel.spot for parcel in stock.parcels if parcel.state not in ended]
-        stock.to_outer([piece for spot in dict.fromkeys(live) for piece in stock.withdraw(spot)], "adjusted")
+        live = [parcel.account for parcel in stock.parcels if parcel.state not in ended]
+        stock.to_outer([piece for account in dict.fromkeys(live) for piece in stock.withdraw(account)], "adjusted")
         return
-    bench = ScanContext(stock=stock, spot=Account(ParcelState.HERE), marks=marks, quantity=None)
-    postings.finish(bench)
+    context = PostingContext(stock=stock, account=Account(ParcelState.HERE), marks=marks, quantity=None)
+    postings.finish(context)
 
 
 def adjust(stock: ItemBalance, marks: PostingMarks) -> None:
     """`adjust`: an inventory difference; more (positive) or less (negative) is at `stage` than recorded."""
-    quantity = _whole(stock.fact, "qty_milli", signed=True)
+    quantity = _whole(stock.event, "qty_milli", signed=True)
     if not quantity:
         return
     if stock.closed:
         marks.late = True
         return
-    spots = _spots(stock)
+    accounts = _accounts(stock)
     if quantity > 0:
-        target = next((spot for spot in spots if stock.holds(spot)), spots[0])
+        target = next((account for account in accounts if stock.holds(account)), accounts[0])
         stock.put([stock.from_outer("adjusted", quantity)], target)
         return
-    sources = [source for spot in spots for source in _states_at(spot)]
+    sources = [source for account in accounts for source in _states_at(account)]
     marks.missing_milli = -quantity - stock.to_outer(draw(stock, dict.fromkeys(sources), -quantity), "adjusted")
 
 
-def _states_at(spot: Account) -> tuple[Account, ...]:
-    """The spot, its queue and its hold account; the queue between all stages belongs to no stage."""
-    queue = waiting_at(spot)
-    return (spot, held_at(spot)) if queue == BETWEEN and spot != RELEASED else (spot, queue, held_at(spot))
+def _states_at(account: Account) -> tuple[Account, ...]:
+    """The account, its queue and its hold account; the queue between all stages belongs to no stage."""
+    queue = waiting_at(account)
+    return (
+        (account, held_at(account)) if queue == BETWEEN and account != RELEASED else (account, queue, held_at(account))
+    )
 
 
-def _spots(stock: ItemBalance) -> list[Account]:
-    """The spots of an adjustment: the operations at its stage and the stage itself; without a stage the raw goods."""
-    stage = (stock.fact.data or {}).get("stage")
+def _accounts(stock: ItemBalance) -> list[Account]:
+    """The accounts of an adjustment: the operations at its stage and the stage itself; without a stage the raw goods."""
+    stage = (stock.event.data or {}).get("stage")
     if not isinstance(stage, str) or not stage:
         return [RELEASED]
     operations = stock.routing.at_stage(stage) if stock.routing else ()
@@ -139,8 +141,8 @@ def _change_to(stock: ItemBalance, marks: PostingMarks, quantity: int) -> None:
         marks.uncut_milli = -difference - cut
 
 
-def _whole(fact: ItemEvent, name: str, *, signed: bool = False) -> int | None:
-    value = (fact.data or {}).get(name)
+def _whole(event: ItemEvent, name: str, *, signed: bool = False) -> int | None:
+    value = (event.data or {}).get(name)
     if not isinstance(value, int) or isinstance(value, bool) or abs(value) > 10**12:
         return None
     return value if signed or value > 0 else None

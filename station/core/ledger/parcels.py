@@ -73,7 +73,7 @@ class Parcel(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
     hi_us: int = 0
 
     @property
-    def spot(self) -> Account:
+    def account(self) -> Account:
         """The account of this parcel."""
         return Account(self.state, self.op, self.stage)
 
@@ -129,7 +129,7 @@ class OrderHeader(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 class ItemState(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
-    """The state of one item after its facts so far. `outer`: balances of the outer accounts in thousandths."""
+    """The state of one item after its item events so far. `outer`: balances of the outer accounts in thousandths."""
 
     item: str
     header: OrderHeader = OrderHeader()
@@ -164,7 +164,7 @@ class ItemState(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
 
 
 class FoldResult(NamedTuple):
-    """The result of one fact: the state after it, and its postings, visits and findings.
+    """The result of one item event: the state after it, and its postings, visits and findings.
 
     `quantity_became`: the quantity of an item whose quantity was unknown before; its earlier visits have it too.
     """

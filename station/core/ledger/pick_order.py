@@ -16,72 +16,72 @@ NOWHERE = float("inf")
 
 
 def here(op: Operation | None, stage: str | None) -> Account:
-    """The spot of work at an operation, or at a stage for an item without routing."""
+    """The account of work at an operation, or at a stage for an item without routing."""
     return Account(ParcelState.HERE, op.op, op.stage) if op else Account(ParcelState.HERE, None, stage)
 
 
-def waiting_at(spot: Account) -> Account:
-    """The queue in front of a spot; without a routing there is one queue between all stages."""
-    return Account(ParcelState.WAITING, spot.op, spot.stage) if spot.op is not None else BETWEEN
+def waiting_at(account: Account) -> Account:
+    """The queue in front of an account; without a routing there is one queue between all stages."""
+    return Account(ParcelState.WAITING, account.op, account.stage) if account.op is not None else BETWEEN
 
 
-def held_at(spot: Account) -> Account:
-    """The hold account of a spot."""
-    return Account(ParcelState.HELD, spot.op, spot.stage)
+def held_at(account: Account) -> Account:
+    """The hold account beside an account."""
+    return Account(ParcelState.HELD, account.op, account.stage)
 
 
-def upstream(stock: ItemBalance, spot: Account) -> Iterator[Account]:
-    """The upstream sources of a spot, without the spot itself."""
-    if spot.op is None or stock.routing is None:
-        yield from _by_newest(stock, spot, ParcelState.HERE, ParcelState.WAITING)
+def upstream(stock: ItemBalance, account: Account) -> Iterator[Account]:
+    """The upstream sources of an account, without the account itself."""
+    if account.op is None or stock.routing is None:
+        yield from _by_newest(stock, account, ParcelState.HERE, ParcelState.WAITING)
     else:
-        yield waiting_at(spot)
+        yield waiting_at(account)
         for operation in reversed(stock.routing.operations):
-            if operation.op < spot.op:
+            if operation.op < account.op:
                 yield Account(ParcelState.HERE, operation.op, operation.stage)
                 yield Account(ParcelState.WAITING, operation.op, operation.stage)
         yield from _unrouted(stock, ParcelState.HERE, ParcelState.WAITING)
     yield RELEASED
 
 
-def held_upstream(stock: ItemBalance, spot: Account) -> list[Account]:
+def held_upstream(stock: ItemBalance, account: Account) -> list[Account]:
     """The upstream hold accounts with work, nearest first."""
-    if spot.op is None or stock.routing is None:
-        return _by_newest(stock, spot, ParcelState.HELD)
-    earlier = [operation for operation in reversed(stock.routing.operations) if operation.op < spot.op]
-    spots = [Account(ParcelState.HELD, operation.op, operation.stage) for operation in earlier]
-    return [source for source in [*spots, *_unrouted(stock, ParcelState.HELD)] if stock.holds(source)]
+    if account.op is None or stock.routing is None:
+        return _by_newest(stock, account, ParcelState.HELD)
+    earlier = [operation for operation in reversed(stock.routing.operations) if operation.op < account.op]
+    accounts = [Account(ParcelState.HELD, operation.op, operation.stage) for operation in earlier]
+    return [source for source in [*accounts, *_unrouted(stock, ParcelState.HELD)] if stock.holds(source)]
 
 
-def downstream(stock: ItemBalance, spot: Account) -> list[Account]:
-    """The spots downstream of a spot that hold work in process."""
-    if spot.op is None:
+def downstream(stock: ItemBalance, account: Account) -> list[Account]:
+    """The accounts downstream of an account that hold work in process."""
+    if account.op is None:
         return []
     live = (ParcelState.WAITING, ParcelState.HERE, ParcelState.HELD)
     return list(
         dict.fromkeys(
-            parcel.spot
+            parcel.account
             for parcel in stock.parcels
-            if parcel.state in live and parcel.op is not None and parcel.op > spot.op
+            if parcel.state in live and parcel.op is not None and parcel.op > account.op
         )
     )
 
 
-def held_anywhere(stock: ItemBalance, spot: Account) -> list[Account]:
+def held_anywhere(stock: ItemBalance, account: Account) -> list[Account]:
     """All hold accounts with work: here, then upstream nearest first, then downstream."""
     beyond = sorted(
-        {parcel.spot for parcel in stock.parcels if parcel.state == ParcelState.HELD},
+        {parcel.account for parcel in stock.parcels if parcel.state == ParcelState.HELD},
         key=lambda held: (held.op or 0, held.stage or ""),
     )
-    ordered = [held_at(spot), *held_upstream(stock, spot), *beyond]
+    ordered = [held_at(account), *held_upstream(stock, account), *beyond]
     return list(dict.fromkeys(held for held in ordered if stock.holds(held)))
 
 
-def next_spot(stock: ItemBalance, spot: Account, stage_is_done: bool) -> Account:
-    """The target of work that is done at a spot: the queue of the next operation, or the finished goods."""
-    if spot.op is None or stock.routing is None:
+def next_account(stock: ItemBalance, account: Account, stage_is_done: bool) -> Account:
+    """The target of work that is done at an account: the queue of the next operation, or the finished goods."""
+    if account.op is None or stock.routing is None:
         return Account(ParcelState.FINISHED) if stage_is_done else BETWEEN
-    following = stock.routing.after(spot.op)
+    following = stock.routing.after(account.op)
     return Account(ParcelState.WAITING, following.op, following.stage) if following else Account(ParcelState.FINISHED)
 
 
@@ -105,27 +105,27 @@ def choose(stock: ItemBalance, stage: str, own: bool) -> Operation | None:
 def _distance(stock: ItemBalance, operation: Operation, own: bool) -> float:
     routing: Routing | None = stock.routing
     assert routing is not None
-    spot = here(operation, operation.stage)
+    account = here(operation, operation.stage)
     place = routing.index(operation.op)
-    if own and stock.holds(spot):
+    if own and stock.holds(account):
         return 0
     nearest = NOWHERE
-    for source in chain(upstream(stock, spot), held_upstream(stock, spot)):
+    for source in chain(upstream(stock, account), held_upstream(stock, account)):
         if stock.holds(source):
             nearest = place + 1 if source.op is None else place - routing.index(source.op)
             break
-    stands_here = stock.holds(spot) or stock.holds(held_at(spot))
+    stands_here = stock.holds(account) or stock.holds(held_at(account))
     return NEXT_DOOR + 0.5 if stands_here and nearest > NEXT_DOOR else nearest
 
 
-def _by_newest(stock: ItemBalance, spot: Account, *states: str) -> list[Account]:
+def _by_newest(stock: ItemBalance, account: Account, *states: str) -> list[Account]:
     newest: dict[Account, int] = {}
     for parcel in stock.parcels:
-        if parcel.state in states and parcel.spot != spot:
-            newest[parcel.spot] = max(parcel.since_us, newest.get(parcel.spot, parcel.since_us))
+        if parcel.state in states and parcel.account != account:
+            newest[parcel.account] = max(parcel.since_us, newest.get(parcel.account, parcel.since_us))
     return sorted(newest, key=lambda source: (-newest[source], source.stage or ""))
 
 
 def _unrouted(stock: ItemBalance, *states: str) -> Iterator[Account]:
-    """The spots of parcels from before the item had its routing."""
-    yield from dict.fromkeys(parcel.spot for parcel in stock.parcels if parcel.op is None and parcel.state in states)
+    """The accounts of parcels from before the item had its routing."""
+    yield from dict.fromkeys(parcel.account for parcel in stock.parcels if parcel.op is None and parcel.state in states)

@@ -4,11 +4,11 @@ A void cancels the one event that it names; a void of that void restores it. Voi
 effect. A void takes effect when its target arrives. A correction replaces scanned values; of two corrections of the same
 field the later recorded one has precedence. An event that was sent again in a new log counts once, at its old position.
 
->>> first, undo, undo_of_undo = Place("a", 1), Place("a", 2), Place("b", 1)
+>>> first, undo, undo_of_undo = PositionKey("a", 1), PositionKey("a", 2), PositionKey("b", 1)
 >>> voided({undo: first})
-frozenset({Place(log='a', seq=1)})
+frozenset({PositionKey(log='a', seq=1)})
 >>> voided({undo: first, undo_of_undo: undo})
-frozenset({Place(log='a', seq=2)})
+frozenset({PositionKey(log='a', seq=2)})
 """
 
 from collections.abc import Iterable, Mapping
@@ -26,7 +26,7 @@ ACT_ON_THE_SET = frozenset({"void", "correct", "reread", "period.close", "period
 CHECKIN_TEXTS = ("stage", "operator", "reason", "to", "caused_at", "carrier", "work_centre", "station")
 
 
-class Place(NamedTuple):
+class PositionKey(NamedTuple):
     """A position in a log: the log's id in hex, and the sequence number."""
 
     log: str
@@ -41,9 +41,9 @@ class CountedIdentity(NamedTuple):
     hash: str
 
     @property
-    def place(self) -> Place:
+    def place(self) -> PositionKey:
         """The position at which it counts."""
-        return Place(self.log, self.seq)
+        return PositionKey(self.log, self.seq)
 
 
 class DecodedEvent(NamedTuple):
@@ -114,7 +114,7 @@ def _salvaged(outer: Event, stored: CountedIdentity) -> DecodedEvent:
     return DecodedEvent("ok" if is_understood else "not_understood", outer, inner if is_understood else None, counted)
 
 
-def named_by_void(event: Event) -> Place | None:
+def named_by_void(event: Event) -> PositionKey | None:
     """The target of a void, scanned or entered; None for every other event. The end of a tag session voids nothing."""
     if event.kind == "scan" and event.action == "void" and event.ref is not None and event.seen is None:
         return place_of(event.ref.log, event.ref.seq)
@@ -128,11 +128,11 @@ def _is_whole_number(value: object) -> TypeGuard[int]:
     return isinstance(value, int) and not isinstance(value, bool)
 
 
-def place_of(log: object, seq: object) -> Place | None:
+def place_of(log: object, seq: object) -> PositionKey | None:
     """The position in two fields of an entry; None where they contain no valid one."""
     if not isinstance(log, str) or not _is_whole_number(seq) or not 0 < seq < 2**63:
         return None
-    return Place(log.lower(), seq) if _is_hex(log.lower(), 2 * LOG_ID_BYTES) else None
+    return PositionKey(log.lower(), seq) if _is_hex(log.lower(), 2 * LOG_ID_BYTES) else None
 
 
 def correction(event: Event, recorded: tuple[int, str, int]) -> Correction | None:
@@ -159,16 +159,18 @@ def _is_valid(name: str, value: object) -> bool:
     return isinstance(value, str) and value != ""
 
 
-def voided(names: Mapping[Place, Place], protected: frozenset[Place] = frozenset()) -> frozenset[Place]:
+def voided(
+    names: Mapping[PositionKey, PositionKey], protected: frozenset[PositionKey] = frozenset()
+) -> frozenset[PositionKey]:
     """The targets of all voids that are not voided themselves. `names`: void -> target.
 
     `protected`: targets that no void affects. They are closed periods, which are reopened and never voided.
     """
     targets = {void: target for void, target in names.items() if target not in protected}
-    unresolved: dict[Place, int] = {}  # for each target, the number of its voids that are not resolved yet
+    unresolved: dict[PositionKey, int] = {}  # for each target, the number of its voids that are not resolved yet
     for target in targets.values():
         unresolved[target] = unresolved.get(target, 0) + 1
-    voided_places: set[Place] = set()
+    voided_places: set[PositionKey] = set()
     # Topological order: begin with the voids that no void names. Those that remain form rings, which have no effect.
     resolved = [void for void in targets if void not in unresolved]
     while resolved:
@@ -184,7 +186,7 @@ def voided(names: Mapping[Place, Place], protected: frozenset[Place] = frozenset
     return frozenset(voided_places)
 
 
-def corrected(places: Iterable[Place], corrections: Iterable[Correction]) -> dict[str, Any]:
+def corrected(places: Iterable[PositionKey], corrections: Iterable[Correction]) -> dict[str, Any]:
     """The corrected fields of an event; for each field the correction with the greatest recorded key has precedence.
 
     `places`: the position of the event and, where it was sent again, its first position.
@@ -196,9 +198,9 @@ def corrected(places: Iterable[Place], corrections: Iterable[Correction]) -> dic
     return fields
 
 
-def first_copies(copies: Iterable[tuple[CountedIdentity, Place]]) -> dict[CountedIdentity, Place]:
+def first_copies(copies: Iterable[tuple[CountedIdentity, PositionKey]]) -> dict[CountedIdentity, PositionKey]:
     """The stored copy that counts for each identity: the one at the identity's position, else the least position."""
-    first: dict[CountedIdentity, Place] = {}
+    first: dict[CountedIdentity, PositionKey] = {}
     for counted, stored in copies:
         other = first.get(counted)
         if other is None or (stored != counted.place, stored) < (other != counted.place, other):
@@ -218,7 +220,7 @@ def effective(event: Event, recorded: OrderKey) -> OrderKey:
     return OrderKey(us, us, us, approx=False)
 
 
-def fact(
+def item_event(
     event: Event, counted: CountedIdentity, key: OrderKey, put: Mapping[str, Any], *, unknown: bool = False
 ) -> ItemEvent:
     """The item event of an event, at its effective `key`; the corrected fields `put` replace its own."""

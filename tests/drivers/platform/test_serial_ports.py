@@ -32,8 +32,8 @@ def looks(*found):
     left = list(found)
 
     def device_at(path):
-        facts = left.pop(0) if len(left) > 1 else left[0]
-        return facts and replace(facts, node=path)
+        info = left.pop(0) if len(left) > 1 else left[0]
+        return info and replace(info, node=path)
 
     return device_at
 

@@ -40,5 +40,5 @@ def listen(node: str) -> None:
 hotplug = Hotplug()
 say(ready=True)
 for change in hotplug.watch():
-    if isinstance(change, DeviceAdded) and verdict(change.facts).take:
-        threading.Thread(target=listen, args=(change.facts.node,)).start()
+    if isinstance(change, DeviceAdded) and verdict(change.info).take:
+        threading.Thread(target=listen, args=(change.info.node,)).start()

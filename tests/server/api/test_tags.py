@@ -14,7 +14,7 @@ from server.locale_format import NBSP
 from server.projection.internal_tables import tag_number
 from server.projection.rebuild import compare, rebuild
 from server.projection.tag_numbers import numbers_in
-from server.queries.current_master_data import catalogue
+from server.queries.current_master_data import master_data
 from server.queries.item_events import MOST as MOST_EVENTS
 from server.queries.search import MOST, MOST_TAGS, find, people
 from station.core.event import Event, LogPosition, Reader
@@ -169,7 +169,7 @@ PRINTED = [
 
 def found(shop_writer, text):
     with shop_writer.store.read() as connection:
-        return find(connection, catalogue(connection), text, clock.utc_us())
+        return find(connection, master_data(connection), text, clock.utc_us())
 
 
 @pytest.mark.parametrize("typed", PRINTED)
@@ -223,7 +223,7 @@ def test_what_is_printed_on_a_badge_finds_its_person(hub_app, shop_writer, typed
     shop_writer.scan(UID, "saw", shop_writer.ago(minutes=9), scheme="badge", reader=READER)
     shop_writer.settle()
     with shop_writer.store.read() as connection:
-        assert people(catalogue(connection), typed, clock.utc_us()) == ["lee"]
+        assert people(master_data(connection), typed, clock.utc_us()) == ["lee"]
     answer = hub_app.anonymous().get("/find", query_string={"q": typed})
     assert answer.status_code == 200
     assert "The badge of B. Lee ." in words(answer)
@@ -234,7 +234,7 @@ def test_a_badge_as_it_is_typed_finds_its_person_and_another_finds_nobody(shop_w
     shop_writer.small_shop()
     shop_writer.settle()
     with shop_writer.store.read() as connection:
-        known = catalogue(connection)
+        known = master_data(connection)
         assert [people(known, text, clock.utc_us()) for text in ("K7", " K7 ", "K8", "", "0013530444")] == [
             ["kim"], ["kim"], [], [], [],
         ]  # fmt: skip
@@ -252,7 +252,7 @@ def test_a_search_looks_a_tag_up_and_does_not_look_at_every_tag(shop_writer):
 
         engine_event.listen(connection.engine, "before_cursor_execute", heard)
         try:
-            assert find(connection, catalogue(connection), "0000000007", clock.utc_us()) == ["3C00000007"]
+            assert find(connection, master_data(connection), "0000000007", clock.utc_us()) == ["3C00000007"]
         finally:
             engine_event.remove(connection.engine, "before_cursor_execute", heard)
         of_tags = [each for each in asked if "tag_number" in each[0]]

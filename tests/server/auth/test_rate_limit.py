@@ -10,7 +10,7 @@ from werkzeug.security import generate_password_hash
 
 from server.auth import accounts, rate_limit
 from server.auth.passwords import AT_ONCE, PasswordCheck, PasswordRefused, Passwords, is_common
-from server.auth.rate_limit import MAX_WAIT_S, AccountTurns
+from server.auth.rate_limit import MAX_WAIT_S, SignInLimiter
 from server.db import schema
 from station.system import clock
 
@@ -185,7 +185,7 @@ def test_tries_in_parallel_from_many_addresses_are_compared_one_at_a_time(sign_i
 
 
 def test_one_try_at_a_time_is_made_for_an_account():
-    turns, lock, inside, most = AccountTurns(wait_s=20, most=50), threading.Lock(), {}, {}
+    turns, lock, inside, most = SignInLimiter(wait_s=20, most=50), threading.Lock(), {}, {}
 
     def tried(number):
         name = "Kim" if number % 2 else "Ada"
@@ -203,7 +203,7 @@ def test_one_try_at_a_time_is_made_for_an_account():
 
 
 def test_tries_that_wait_hold_a_bounded_number_of_threads():
-    turns, release = AccountTurns(wait_s=20, most=3), threading.Event()
+    turns, release = SignInLimiter(wait_s=20, most=3), threading.Event()
 
     def tried(_number):
         with turns.turn("Kim") as taken:

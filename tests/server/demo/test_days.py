@@ -54,12 +54,12 @@ def test_the_floor_shows_queues_scrap_rework_holds_and_missed_scans(ten_days):
 @pytest.mark.parametrize("seed", range(1, 21))
 def test_no_order_gains_or_loses_a_piece(seed):
     factory, entries, scans, _ = past(seed)
-    catalogue = MasterData(
+    master_data = MasterData(
         Definition(entry.what, 0, (0, "hub", seq), entry.data)
         for seq, entry in enumerate(entries)
         if entry.what in NAMED_BY
     )
-    facts = {
+    item_events = {
         entry.data["order"]: [
             ItemEvent(key_us=entry.holds_from_us, log="hub", seq=seq, verb=entry.what, data=entry.data)
         ]
@@ -67,7 +67,7 @@ def test_no_order_gains_or_loses_a_piece(seed):
         if entry.what == "order.release"
     }
     for seq, scan in enumerate(scans, 1):
-        fact = ItemEvent(
+        item_event = ItemEvent(
             key_us=at_us(scan.at_s, NOW_US),
             log="floor",
             seq=seq,
@@ -78,17 +78,19 @@ def test_no_order_gains_or_loses_a_piece(seed):
             to=scan.to,
             station=factory.benches[scan.stage],
         )
-        facts[scan.order].append(fact)
+        item_events[scan.order].append(item_event)
     findings = Counter()
     finished = 0
-    for order, its_facts in facts.items():
-        step = fold(order, sorted(its_facts, key=lambda fact: fact.place), catalogue)
+    for order, its_facts in item_events.items():
+        step = fold(order, sorted(its_facts, key=lambda item_event: item_event.place), master_data)
         findings += Counter(finding.rule for finding in step.findings)
         ordered = its_facts[0].data["qty_milli"]
         assert step.state.outer == {"ordered": -ordered}, order
         assert sum(parcel.qty_milli for parcel in step.state.parcels) == ordered
         finished += all(parcel.state in ("finished", "scrapped") for parcel in step.state.parcels)
-    print(f"seed {seed}: {len(scans)} scans, {finished} of {len(facts)} orders finished, findings {dict(findings)}")
+    print(
+        f"seed {seed}: {len(scans)} scans, {finished} of {len(item_events)} orders finished, findings {dict(findings)}"
+    )
     assert findings["skipped"] > 0
     assert 5 <= finished <= 35
 

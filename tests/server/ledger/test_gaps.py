@@ -28,7 +28,7 @@ def open_session(store):
     def met(log_id: bytes, tip: LogTip) -> station_logs.SessionComparison:
         with store.write() as connection:
             log = station_logs.log_of(connection, log_id, device=None, station="saw-1", now_us=NOW_US)
-            return station_logs.meet(connection, log, tip, NOW_US)
+            return station_logs.compare_tips(connection, log, tip, NOW_US)
 
     return met
 

@@ -5,7 +5,7 @@ from sqlalchemy import select
 
 from server.db import schema
 from server.ledger import station_logs
-from server.ledger.station_logs import ForeignLog, LogTip, SessionComparison, meet
+from server.ledger.station_logs import ForeignLog, LogTip, SessionComparison, compare_tips
 
 NOW_US = 1
 
@@ -18,7 +18,7 @@ def open_session(store, append_batch, a_log):
     def met(tip):
         with store.write() as connection:
             log = station_logs.log_of(connection, a_log.log_id, device=None, station="saw-1", now_us=NOW_US)
-            return meet(connection, log, tip, NOW_US)
+            return compare_tips(connection, log, tip, NOW_US)
 
     return met
 

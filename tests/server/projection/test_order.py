@@ -10,10 +10,10 @@ from sqlalchemy import select
 
 from server.db.bulk_insert import insert_many
 from server.db.position_signal import PositionSignal
-from server.projection.clock_sync import MAX_SEQ
+from server.projection.boot_clocks import MAX_SEQ
+from server.projection.order_keys import ROWS_AT_ONCE, place_before, places_backwards
 from server.projection.rebuild import compare, rebuild
 from server.projection.tables import event_state
-from server.projection.timeline import ROWS_AT_ONCE, place_before, places_backwards
 from server.projection.worker import Projector
 from station.core.event import EventIdentity
 

@@ -157,11 +157,11 @@ def test_an_event_whose_hash_does_not_fit_is_kept_and_counts_for_nothing(hub_db:
 
 
 def test_a_fact_that_cannot_be_folded_is_passed_over_and_logged(hub_db: Any) -> None:
-    def broken(state: Any, fact: Any, catalogue: Any) -> Any:
-        if fact.stage == "weld":
+    def broken(state: Any, item_event: Any, master_data: Any) -> Any:
+        if item_event.stage == "weld":
             msg = "nobody thought of this"
             raise KeyError(msg)
-        return apply(state, fact, catalogue)
+        return apply(state, item_event, master_data)
 
     interpreter = DEFAULT_INTERPRETER._replace(apply=broken)
     hub_db.projector = Projector(hub_db.store, PositionSignal(), interpreter)

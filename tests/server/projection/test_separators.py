@@ -4,13 +4,13 @@ import json
 
 import pytest
 
-from server.api.snapshot_cache import KeptSnapshot
+from server.api.snapshot_cache import CachedSnapshot
 from server.config import HubConfig
 from server.db.store import Store
 from server.locale_format import locale_of
 from station.core.protocol import OpenItem
 from station.feedback.idle_screen import next_items
-from station.rules.snapshot import ShopSnapshot, read_shop
+from station.rules.snapshot import BoardState, read_shop
 from station.scan.bench_state import ArmedAction
 
 SHOP = [
@@ -22,7 +22,7 @@ SHOP = [
 @pytest.mark.parametrize(("locale", "text"), [("de", "1.234,5"), ("en", "1,234.5"), ("en-IN", "1,234.5")])
 def test_a_quantity_on_the_screen_has_the_separators_of_the_hubs_locale(store: Store, locale: str, text: str) -> None:
     separators = locale_of(HubConfig(locale=locale)).separators
-    _, body = KeptSnapshot().current(store, separators)
+    _, body = CachedSnapshot().current(store, separators)
     shop = read_shop(json.dumps(json.loads(body) | {"definitions": SHOP}).encode())
     assert shop.quantity(1_234_500) == text
     assert next_items("saw", shop, [OpenItem("WO-1", "bar", 10, "waiting", 1_234_500)]) == (f"WO-1  bar  {text}",)
@@ -30,9 +30,11 @@ def test_a_quantity_on_the_screen_has_the_separators_of_the_hubs_locale(store: S
 
 
 def test_another_locale_is_another_version_of_the_snapshot(store: Store) -> None:
-    versions = {KeptSnapshot().current(store, locale_of(HubConfig(locale=name)).separators)[0] for name in ("de", "en")}
+    versions = {
+        CachedSnapshot().current(store, locale_of(HubConfig(locale=name)).separators)[0] for name in ("de", "en")
+    }
     assert len(versions) == 2
 
 
 def test_a_hub_of_an_earlier_version_sends_none() -> None:
-    assert ShopSnapshot().quantity(1_234_500) == "1234.5"
+    assert BoardState().quantity(1_234_500) == "1234.5"

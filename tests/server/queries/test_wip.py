@@ -7,10 +7,10 @@ from hypothesis import strategies as st
 from shop_writer import ShopWriter
 
 from server.locale_format import LocaleFormat
-from server.queries.current_master_data import catalogue
+from server.queries.board_state import board_state_at, board_state_now
+from server.queries.current_master_data import master_data
 from server.queries.current_stock import stock_now
 from server.queries.historical_stock import stock_at
-from server.queries.snapshot import snapshot_at, snapshot_now
 from server.queries.stage_order import line_of
 from server.queries.stage_summary import moved_on
 from server.queries.valuation import Valuation, spread
@@ -39,8 +39,8 @@ def read(shop_writer, look):
 
 def wip_of(shop_writer, by=GroupBy.STAGE, at_us=None):
     def look(connection):
-        valuation = Valuation(catalogue(connection), shop_writer.now_us if at_us is None else at_us)
-        stands = stock_now(connection) if at_us is None else stock_at(connection, valuation.catalogue, at_us)
+        valuation = Valuation(master_data(connection), shop_writer.now_us if at_us is None else at_us)
+        stands = stock_now(connection) if at_us is None else stock_at(connection, valuation.master_data, at_us)
         return wip(stands, by, valuation)
 
     return read(shop_writer, look)
@@ -128,7 +128,7 @@ def test_a_total_is_the_sum_of_its_rows(shop_writer, by):
 
 def test_the_headline_of_the_board_is_the_sum_of_its_tiles(shop_writer):
     full_floor(shop_writer)
-    line = read(shop_writer, lambda connection: snapshot_now(connection, LocaleFormat(), shop_writer.now_us)).line
+    line = read(shop_writer, lambda connection: board_state_now(connection, LocaleFormat(), shop_writer.now_us)).line
     assert line.items > 20
     assert sum(tile.items for tile in line.tiles) == line.items + line.spread_items
     assert sum(tile.shown_micros or 0 for tile in line.tiles) == line.shown_micros
@@ -141,7 +141,7 @@ def test_the_headline_of_the_board_is_the_sum_of_its_tiles(shop_writer):
 def test_the_line_runs_as_the_routings_say(shop_writer):
     shop_writer.demo_shop()
     shop_writer.settle()
-    found = read(shop_writer, lambda connection: line_of(catalogue(connection), shop_writer.now_us))
+    found = read(shop_writer, lambda connection: line_of(master_data(connection), shop_writer.now_us))
     assert found == ["store", "saw", "mill", "deburr", "plating", "assembly", "test", "pack"]
 
 
@@ -179,13 +179,13 @@ def test_any_past_minute_is_as_it_was(shop_writer):
         step(at_us)
         shop_writer.settle()
         was.append((at_us, sorted(read(shop_writer, stock_now)), wip_of(shop_writer, GroupBy.ITEM)._replace(rows=())))
-    shop = read(shop_writer, catalogue)
+    shop = read(shop_writer, master_data)
     for at_us, stands, _ in was:
         for asked_us in (at_us, at_us + 3_600_000_000):
             found = read(shop_writer, lambda connection, asked_us=asked_us: stock_at(connection, shop, asked_us))
             assert sorted(found) == stands
     assert read(shop_writer, lambda connection: stock_at(connection, shop, shop_writer.ago(days=30))) == []
-    then = read(shop_writer, lambda connection: snapshot_at(connection, LocaleFormat(), was[4][0])).line
+    then = read(shop_writer, lambda connection: board_state_at(connection, LocaleFormat(), was[4][0])).line
     assert (then.items, [decimal_text(each.milli) for each in then.amounts]) == (2, ["40", "9"])
 
 

@@ -7,7 +7,7 @@ from shop_writer import ShopWriter
 from sqlalchemy import select
 
 from server.projection.tables import finding
-from server.queries.current_master_data import catalogue
+from server.queries.current_master_data import master_data
 from server.queries.rule_settings import rules
 from station.core.ledger.rules import RULES
 
@@ -103,7 +103,7 @@ def test_from_the_scan_to_the_sentence(hub_app, shop_writer, rows, story):
     found = rows(select(finding.c.item, finding.c.text).where(finding.c.rule == name))
     assert [text for _, text in found] == [sentence]
     with shop_writer.store.read() as connection:
-        figures = {rule.name: rule.last_week for rule in rules(connection, catalogue(connection), shop_writer.now_us)}
+        figures = {rule.name: rule.last_week for rule in rules(connection, master_data(connection), shop_writer.now_us)}
     # An entry without a time of its own is made a moment after the story's now.
     assert figures[name] == (0 if name in ("late_change", "left_behind") else 1)
     shop_writer.say("rule.define", 0, rule=name, on=True)

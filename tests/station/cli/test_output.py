@@ -39,14 +39,14 @@ def a_status(readers: list[ReaderStatus], said: str) -> StationStatus:
 
 @pytest.mark.parametrize("said", HOSTILE)
 def test_whatever_a_device_or_a_hub_calls_itself_every_line_stays_a_line(said: str, tmp_path: Path) -> None:
-    facts = DeviceInfo(
+    info = DeviceInfo(
         "/dev/input/event3", f"Scanner {said}", 3, 0x05E0, 0x1200, said, "usb-1.3", types=True, points=False
     )
     lines = list[str]()
     registry = ReaderRegistry(lambda what, **fields: lines.append(log.line(what, **fields)), lambda: None)
-    judged = verdict(facts)
+    judged = verdict(info)
     registry.update(
-        "a", ReaderStatus("keyboard", reader_id(facts), "waiting", judged.why, 0, None, evidence(facts), judged.mend)
+        "a", ReaderStatus("keyboard", reader_id(info), "waiting", judged.why, 0, None, evidence(info), judged.mend)
     )
     # What is not ours to clean where it arises: an error of a library, what a scanner is said to type.
     registry.update("b", ReaderStatus("pcsc", f"pcsc-{said}", "lost", f"{said} is gone.", taught=said))

@@ -9,7 +9,7 @@ import pytest
 
 from station.core import event, hash_chain
 from station.core.ledger.times import EventTime, LogParent, OrderKey, TimeAnchor, recorded_keys
-from station.core.ledger.void_resolution import Place, voided
+from station.core.ledger.void_resolution import PositionKey, voided
 
 V1 = Path(__file__).parents[2] / "contract" / "v1"
 VECTORS = json.loads((V1 / "events.json").read_text())
@@ -90,7 +90,7 @@ def test_an_event_has_the_key_that_was_reckoned_by_hand(case: dict[str, Any]) ->
 @pytest.mark.parametrize("case", VOIDS["cases"], ids=lambda case: case["given"])
 def test_an_event_is_void_as_was_reckoned_by_hand(case: dict[str, Any]) -> None:
     logs = VOIDS["logs"]
-    names = [(Place(logs[log], seq), Place(logs[of], target)) for log, seq, of, target in case["names"]]
-    protected = frozenset(Place(logs[log], seq) for log, seq in case["protected"])
-    void = frozenset(Place(logs[log], seq) for log, seq in case["void"])
+    names = [(PositionKey(logs[log], seq), PositionKey(logs[of], target)) for log, seq, of, target in case["names"]]
+    protected = frozenset(PositionKey(logs[log], seq) for log, seq in case["protected"])
+    void = frozenset(PositionKey(logs[log], seq) for log, seq in case["void"])
     assert voided(dict(names), protected) == voided(dict(names[::-1]), protected) == void

@@ -7,8 +7,8 @@ from waiting import until
 
 from drivers import Read
 from station.core.event import Event, Reader, encode
-from station.readers.batch_upload import MS, QUICK_ONES, ReadPace
 from station.readers.reader_thread import ReaderSpec, ReaderThread
+from station.readers.stored_scans import MS, QUICK_ONES, ReadPace
 from station.scan.restart_state import read_restart_state
 from tests.station.fixtures.journals import open_journal
 from tests.station.fixtures.reader_threads import Scanner, Station

@@ -31,8 +31,8 @@ def test_a_row_without_match_stands_for_every_card_reader_and_one_with_match_ask
     station: Callable[..., Station],
 ) -> None:
     rows = (Row("pcsc", match="072f:2200", stage="mill"), Row("pcsc", stage="saw"))
-    facts = replace(CARDS, product=0x2200)
-    here = station(*rows).sees(DeviceAdded(facts), DeviceAdded(OTHER))
+    info = replace(CARDS, product=0x2200)
+    here = station(*rows).sees(DeviceAdded(info), DeviceAdded(OTHER))
     assert [(each.row, each.settings["path"]) for each in here.begun] == [(rows[1], OTHER.node)]
 
 

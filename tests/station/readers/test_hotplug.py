@@ -110,7 +110,7 @@ def test_a_device_of_a_thousand_interfaces_has_a_few_threads_and_the_rest_are_na
 
 def test_a_plug_that_goes_in_and_out_for_ever_leaves_nothing_behind(station: Callable[..., Station]) -> None:
     comings = [replace(SCANNER, serial=f"S{number}") for number in range(2000)]
-    here = station().sees(*(kind(facts) for facts in comings for kind in (DeviceAdded, DeviceRemoved)))
+    here = station().sees(*(kind(info) for info in comings for kind in (DeviceAdded, DeviceRemoved)))
     assert len(here.begun) == 2000
     assert all(each.gone.is_set() for each in here.begun)
     assert len(here.registry.lines()) <= MAX_LINES

@@ -14,13 +14,13 @@ from drivers import DriverError
 from drivers.hotplug import DeviceAdded, DeviceInfo, DeviceRemoved
 from station.config import ReaderConfig as Row
 from station.config import StationConfig
-from station.readers.batch_upload import QUICK_ONES
 from station.readers.device_access import DeviceAccess, ReaderPauses
 from station.readers.enrolment import FORGET_IT
 from station.readers.manager import ReaderManager
 from station.readers.profile_store import KEYPAD, ProfileStore, ReaderProfile, beside
 from station.readers.reader_thread import ReaderThread
 from station.readers.registry import MAX_LINES
+from station.readers.stored_scans import QUICK_ONES
 from station.scan.pipeline import ReaderSettings
 from station.scan.work_queue import WorkQueue
 from tests.station.fixtures.reader_manager import FakeReader, Watches, a_station
@@ -192,7 +192,7 @@ def test_what_a_scanner_was_taught_holds_whether_or_not_a_twin_claims_its_serial
 ) -> None:
     config = StationConfig(station="saw-1", journal=str(tmp_path / "journal.db"))
     taught = ProfileStore(beside(tmp_path / "journal.db"))
-    facts = replace(SCANNER, name="USB Keyboard", vendor=0x1A86, product=0x5723, serial="S1", place="usb-1.3")
+    info = replace(SCANNER, name="USB Keyboard", vendor=0x1A86, product=0x5723, serial="S1", place="usb-1.3")
 
     def plugged_in() -> tuple[ReaderManager, Teachable]:
         scanner = Teachable(opened_as)
@@ -201,7 +201,7 @@ def test_what_a_scanner_was_taught_holds_whether_or_not_a_twin_claims_its_serial
             config, WorkQueue(), lambda _: None, lambda *_, **__: None, lambda: None, devices=devices
         )
         readers.start()
-        plugs.put(DeviceAdded(facts))
+        plugs.put(DeviceAdded(info))
         until(lambda: [each.state for each in readers.status()] == ["ready"])
         readers.close()
         return readers, scanner

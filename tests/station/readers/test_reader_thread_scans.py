@@ -8,7 +8,7 @@ from waiting import until
 
 from drivers import Dropped, OperatorNotice, Read
 from station.feedback.messages import TOO_FAST, Notice, Red
-from station.readers.batch_upload import MS
+from station.readers.stored_scans import MS
 from tests.station.fixtures.reader_threads import SHEET, Scanner, Station
 from tests.station.fixtures.scan_pipeline import a_read
 

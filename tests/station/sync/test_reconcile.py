@@ -13,7 +13,7 @@ import pytest
 from server.locale_format import NBSP
 from station.core.event import decode
 from station.journal import JournalFull
-from station.journal.set_aside import set_aside
+from station.journal.earlier_logs import set_aside
 from station.sync.client import HubClient
 from station.sync.reconcile import EpochChanged, ReconcileContext, reconcile
 from tests.simulation.network import SimWire

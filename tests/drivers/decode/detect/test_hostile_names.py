@@ -31,17 +31,17 @@ def is_harmless(text: str) -> bool:
 
 @pytest.mark.parametrize("text", HOSTILE)
 def test_a_hostile_name_or_serial_number_is_harmless_from_the_start(text: str) -> None:
-    facts = replace(SCANNER, name=f"Scanner {text}", serial=text)
-    assert is_harmless(facts.name)
-    assert is_harmless(facts.serial)
-    assert len(facts.name) <= MAX_NAME
-    assert len(facts.serial) <= MAX_SERIAL
-    assert re.fullmatch(r"[A-Za-z0-9._:-]{1,100}", reader_id(facts))
-    assert all(map(is_harmless, evidence(facts)))
-    assert is_harmless(verdict(facts).why)
+    info = replace(SCANNER, name=f"Scanner {text}", serial=text)
+    assert is_harmless(info.name)
+    assert is_harmless(info.serial)
+    assert len(info.name) <= MAX_NAME
+    assert len(info.serial) <= MAX_SERIAL
+    assert re.fullmatch(r"[A-Za-z0-9._:-]{1,100}", reader_id(info))
+    assert all(map(is_harmless, evidence(info)))
+    assert is_harmless(verdict(info).why)
     # The sanitised name matches the device.
-    assert named(facts, {"match": f"05e0:1200:{facts.serial}"})
-    assert replace(facts, node="/dev/input/event9").serial == facts.serial
+    assert named(info, {"match": f"05e0:1200:{info.serial}"})
+    assert replace(info, node="/dev/input/event9").serial == info.serial
     assert is_harmless(lasting_name(f"{text} 00 00", []))
 
 

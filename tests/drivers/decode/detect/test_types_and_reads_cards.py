@@ -97,18 +97,18 @@ def test_the_other_interfaces_of_a_device_that_types_are_looked_at(event3, tmp_p
     hints = []
     for there in (both_sides, both_sides[:9]):
         descriptors.write_bytes(INTERFACES + there)
-        hints.append(hotplug.facts_of("/dev/input/event3", tmp_path).hints)
+        hints.append(hotplug.read_device_info("/dev/input/event3", tmp_path).hints)
     descriptors.unlink()
-    hints.append(hotplug.facts_of("/dev/input/event3", tmp_path).hints)
+    hints.append(hotplug.read_device_info("/dev/input/event3", tmp_path).hints)
     assert hints == [(CARDS_TOO,), (), ()]
 
 
 def test_without_pcscd_its_cards_are_not_read(event3, tmp_path):
     descriptors, socket = event3
     descriptors.write_bytes(bytes.fromhex("0904010003 0b0000 00"))
-    assert hotplug.facts_of("/dev/input/event3", tmp_path).hints == ()
+    assert hotplug.read_device_info("/dev/input/event3", tmp_path).hints == ()
     socket.touch()
-    assert hotplug.facts_of("/dev/input/event3", tmp_path).hints == (CARDS_TOO,)
+    assert hotplug.read_device_info("/dev/input/event3", tmp_path).hints == (CARDS_TOO,)
 
 
 @pytest.mark.parametrize("garbage", ["", "09", "0004", "0104", "09040100030b", "02040904", "ff04"])

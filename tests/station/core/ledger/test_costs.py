@@ -73,9 +73,9 @@ def test_an_order_keeps_the_bill_it_was_released_with_at_the_prices_of_the_day()
     dearer = Definition(
         "cost.set", 1_000, (1_000, "hub", 9), {"component": "bar", "basis": "unit", "micros": 4_000_000}
     )
-    catalogue = priced(lighter, dearer)
-    released_before = unit_costs("bracket", (10,), catalogue, 2_000, bill_us=500)
-    released_after = unit_costs("bracket", (10,), catalogue, 2_000, bill_us=1_500)
+    master_data = priced(lighter, dearer)
+    released_before = unit_costs("bracket", (10,), master_data, 2_000, bill_us=500)
+    released_after = unit_costs("bracket", (10,), master_data, 2_000, bill_us=1_500)
     assert [line.micros for line in released_before.lines if line.component == "bar"] == [6_000_000]
     assert [line.micros for line in released_after.lines if line.component == "bar"] == [4_000_000]
 
@@ -84,7 +84,7 @@ def test_going_back_lowers_nothing_and_adds_nothing() -> None:
     story = Story(priced())
     story.release(4)
     story.scan("saw", "deburr", "weld", "test")
-    costs = unit_costs("bracket", OPERATIONS, story.catalogue, 0, order_milli=4_000)
+    costs = unit_costs("bracket", OPERATIONS, story.master_data, 0, order_milli=4_000)
 
     def worth() -> int:
         parcels = story.end.state.parcels

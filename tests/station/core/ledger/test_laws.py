@@ -64,7 +64,7 @@ def told(draw: st.DrawFn) -> list[ItemEvent]:
     Most begin with a release: a story without one has little to lose.
     """
     product = draw(st.sampled_from(("bracket", "bracket", "twice", "boxed", "one-off")))
-    facts = []
+    events = []
     key_us = MINUTE_US
     told = draw(st.lists(st.one_of(scans(), scans(), scans(), entries(product)), max_size=24))
     if draw(st.integers(0, 3)):
@@ -72,7 +72,7 @@ def told(draw: st.DrawFn) -> list[ItemEvent]:
         told.insert(0, {"verb": "order.release", "data": data})
     for seq, fields in enumerate(told):
         key_us += draw(st.sampled_from((0, 1, MINUTE_US)))
-        facts.append(
+        events.append(
             ItemEvent(
                 key_us=key_us,
                 lo_us=key_us - 30,
@@ -82,15 +82,15 @@ def told(draw: st.DrawFn) -> list[ItemEvent]:
                 **{"log": "hub", **fields},  # type: ignore[arg-type]
             )
         )
-    return facts
+    return events
 
 
-def steps(facts: list[ItemEvent]) -> list[tuple[ItemState, FoldResult]]:
+def steps(events: list[ItemEvent]) -> list[tuple[ItemState, FoldResult]]:
     """Each state with what the next fact made of it."""
     state = empty("WO-1")
     found = []
-    for fact in sorted(facts, key=lambda each: each.place):
-        step = apply(state, fact, CATALOGUE)
+    for event in sorted(events, key=lambda each: each.place):
+        step = apply(state, event, CATALOGUE)
         found.append((state, step))
         state = step.state
     return found
@@ -98,8 +98,8 @@ def steps(facts: list[ItemEvent]) -> list[tuple[ItemState, FoldResult]]:
 
 @settings(max_examples=150, deadline=None)
 @given(told())
-def test_all_accounts_sum_to_zero_and_are_what_the_postings_say(facts: list[ItemEvent]) -> None:
-    end = fold("WO-1", facts, CATALOGUE)
+def test_all_accounts_sum_to_zero_and_are_what_the_postings_say(events: list[ItemEvent]) -> None:
+    end = fold("WO-1", events, CATALOGUE)
     posted: Counter[str] = Counter()
     for source, target, qty in end.postings:
         assert qty > 0
@@ -115,18 +115,18 @@ def test_all_accounts_sum_to_zero_and_are_what_the_postings_say(facts: list[Item
 
 @settings(max_examples=60, deadline=None)
 @given(told(), st.integers(0, 2**32))
-def test_the_same_facts_give_the_same_item_in_whatever_order_they_arrive(facts: list[ItemEvent], seed: int) -> None:
-    shuffled = list(facts)
+def test_the_same_facts_give_the_same_item_in_whatever_order_they_arrive(events: list[ItemEvent], seed: int) -> None:
+    shuffled = list(events)
     random.Random(seed).shuffle(shuffled)
-    assert fold("WO-1", shuffled, CATALOGUE) == fold("WO-1", facts, CATALOGUE)
+    assert fold("WO-1", shuffled, CATALOGUE) == fold("WO-1", events, CATALOGUE)
 
 
 @settings(max_examples=60, deadline=None)
 @given(told())
-def test_a_later_fact_changes_nothing_of_the_past_but_a_quantity_that_became_known(facts: list[ItemEvent]) -> None:
+def test_a_later_fact_changes_nothing_of_the_past_but_a_quantity_that_became_known(events: list[ItemEvent]) -> None:
     past = fold("WO-1", [], CATALOGUE)
-    in_order = sorted(facts, key=lambda each: each.place)
-    for number, (_, step) in enumerate(steps(facts), start=1):
+    in_order = sorted(events, key=lambda each: each.place)
+    for number, (_, step) in enumerate(steps(events), start=1):
         now = fold("WO-1", in_order[:number], CATALOGUE)
         became = step.quantity_became
         then = [
@@ -141,8 +141,8 @@ def test_a_later_fact_changes_nothing_of_the_past_but_a_quantity_that_became_kno
 
 @settings(max_examples=120, deadline=None)
 @given(told())
-def test_how_far_it_came_and_what_it_is_worth_never_fall(facts: list[ItemEvent]) -> None:
-    for before, step in steps(facts):
+def test_how_far_it_came_and_what_it_is_worth_never_fall(events: list[ItemEvent]) -> None:
+    for before, step in steps(events):
         adjusted = sum(qty for _, target, qty in step.postings if target in OUTER)
         for op in (10, 20, 30, 40, 50, 60):
             for law in ("entered", "reached"):
@@ -167,21 +167,21 @@ def test_how_far_it_came_and_what_it_is_worth_never_fall(facts: list[ItemEvent])
 
 @settings(max_examples=60, deadline=None)
 @given(told())
-def test_a_state_that_was_stored_and_read_back_goes_on_alike(facts: list[ItemEvent]) -> None:
-    for fact, (state, step) in zip(sorted(facts, key=lambda each: each.place), steps(facts), strict=True):
+def test_a_state_that_was_stored_and_read_back_goes_on_alike(events: list[ItemEvent]) -> None:
+    for event, (state, step) in zip(sorted(events, key=lambda each: each.place), steps(events), strict=True):
         again = msgspec.msgpack.decode(msgspec.msgpack.encode(state), type=ItemState)
         assert again == state
-        assert apply(again, fact, CATALOGUE) == step
+        assert apply(again, event, CATALOGUE) == step
 
 
 @settings(max_examples=60, deadline=None)
 @given(told())
-def test_every_visit_has_its_times_in_order_and_ends_where_the_next_begins(facts: list[ItemEvent]) -> None:
-    for fact, (before, step) in zip(sorted(facts, key=lambda each: each.place), steps(facts), strict=True):
+def test_every_visit_has_its_times_in_order_and_ends_where_the_next_begins(events: list[ItemEvent]) -> None:
+    for event, (before, step) in zip(sorted(events, key=lambda each: each.place), steps(events), strict=True):
         for visit in step.visits:
-            assert MINUTE_US <= visit.at_stage_since_us <= visit.entered_us <= visit.left_us == fact.key_us
-            assert (visit.log, visit.seq) == (fact.log, fact.seq)
-        assert all(MINUTE_US <= each.at_stage_since_us <= each.since_us <= fact.key_us for each in step.state.parcels)
+            assert MINUTE_US <= visit.at_stage_since_us <= visit.entered_us <= visit.left_us == event.key_us
+            assert (visit.log, visit.seq) == (event.log, event.seq)
+        assert all(MINUTE_US <= each.at_stage_since_us <= each.since_us <= event.key_us for each in step.state.parcels)
         assert len({(each.rule, each.text) for each in step.findings}) == len(step.findings)
         if not step.postings and not step.visits and step.quantity_became is None and before.parcels:
             assert [each.since_us for each in step.state.parcels] == [each.since_us for each in before.parcels]
@@ -191,5 +191,5 @@ def test_a_story_told_by_hand_obeys_them_too() -> None:
     story = Story(CATALOGUE)
     story.release(100)
     story.scan("saw", "weld", "deburr", "test", "pack")
-    assert fold("WO-1", story.facts[::-1], CATALOGUE) == story.end
+    assert fold("WO-1", story.events[::-1], CATALOGUE) == story.end
     assert story.stands == {"finished": 100}

@@ -15,8 +15,8 @@ def postings(story: Story) -> list[tuple[str, str, int]]:
     """What the last fact posted, in whole units."""
     state = empty("WO-1")
     step = None
-    for fact in story.facts:
-        step = apply(state, fact, story.catalogue)
+    for event in story.events:
+        step = apply(state, event, story.master_data)
         state = step.state
     assert step is not None
     return [(source, target, qty // 1000) for source, target, qty in step.postings]

@@ -13,13 +13,13 @@ from station.core.ledger.times import LATEST_US, OrderKey
 from station.core.ledger.void_resolution import (
     Correction,
     CountedIdentity,
-    Place,
+    PositionKey,
     corrected,
     correction,
     effective,
-    fact,
     first_copies,
     is_fact,
+    item_event,
     named_by_void,
     read,
     voided,
@@ -29,8 +29,8 @@ A, B = "aa" * 16, "bb" * 16
 HASH = "0f" * 32
 
 
-def place(seq: int) -> Place:
-    return Place(A, seq)
+def place(seq: int) -> PositionKey:
+    return PositionKey(A, seq)
 
 
 @pytest.mark.parametrize(
@@ -82,7 +82,7 @@ def _returns(names: dict[int, int], start: int) -> bool:
 def test_a_void_is_scanned_or_entered() -> None:
     undo = Event(kind="scan", station="s", sw="t", raw=b"WIP:UNDO", action="void", ref=Ref(A, 3))
     entered = Event(kind="entry", station="hub", sw="t", what="void", data={"log": A.upper(), "seq": 3})
-    assert (named_by_void(undo), named_by_void(entered)) == (Place(A, 3), Place(A, 3))
+    assert (named_by_void(undo), named_by_void(entered)) == (PositionKey(A, 3), PositionKey(A, 3))
 
 
 @pytest.mark.parametrize(
@@ -98,9 +98,9 @@ def test_for_each_field_the_later_recorded_correction_wins() -> None:
     second = Correction((11, A, 2), A, 7, 7, {"stage": "weld"})
     elsewhere = Correction((12, A, 3), B, 1, 99, {"stage": "pack"})
     every = [second, elsewhere, first]
-    assert corrected([Place(A, 7)], every) == {"stage": "weld", "item": "WO-1"}
-    assert corrected([Place(A, 8)], every) == {"stage": "saw", "item": "WO-1"}
-    assert corrected([Place(A, 10)], every) == {}
+    assert corrected([PositionKey(A, 7)], every) == {"stage": "weld", "item": "WO-1"}
+    assert corrected([PositionKey(A, 8)], every) == {"stage": "saw", "item": "WO-1"}
+    assert corrected([PositionKey(A, 10)], every) == {}
 
 
 def test_a_correction_keeps_to_what_may_be_corrected() -> None:
@@ -117,9 +117,14 @@ def test_a_correction_keeps_to_what_may_be_corrected() -> None:
 
 def test_of_several_copies_the_one_at_its_own_place_counts() -> None:
     counted, other = CountedIdentity(A, 3, HASH), CountedIdentity(A, 3, "f0" * 32)
-    copies = [(counted, Place(B, 9)), (counted, Place(B, 7)), (other, Place(B, 8)), (counted, Place(A, 3))]
-    assert first_copies(copies) == {counted: Place(A, 3), other: Place(B, 8)}
-    assert first_copies(copies[:2]) == {counted: Place(B, 7)}
+    copies = [
+        (counted, PositionKey(B, 9)),
+        (counted, PositionKey(B, 7)),
+        (other, PositionKey(B, 8)),
+        (counted, PositionKey(A, 3)),
+    ]
+    assert first_copies(copies) == {counted: PositionKey(A, 3), other: PositionKey(B, 8)}
+    assert first_copies(copies[:2]) == {counted: PositionKey(B, 7)}
 
 
 def test_a_salvage_counts_as_what_it_saved() -> None:
@@ -171,7 +176,7 @@ def test_an_entry_acts_when_it_says_except_what_acts_on_the_set() -> None:
 def test_a_fact_says_what_holds() -> None:
     scan = Event(kind="scan", station="s", sw="t", raw=b"WO-1", stage="saw", action="scrap", qty_milli=5, operator="7")
     put = {"stage": "weld", "action": None, "qty_milli": 9, "item": "WO-2"}
-    assert fact(scan, CountedIdentity(A, 3, HASH), OrderKey(5, 4, 6, approx=False), put) == ItemEvent(
+    assert item_event(scan, CountedIdentity(A, 3, HASH), OrderKey(5, 4, 6, approx=False), put) == ItemEvent(
         key_us=5, lo_us=4, hi_us=6, log=A, seq=3, verb="", station="s", stage="weld", operator="7", qty_milli=9
     )
 
@@ -179,7 +184,7 @@ def test_a_fact_says_what_holds() -> None:
 def test_a_checkin_states_what_a_scan_would_have() -> None:
     data = {"code": "WO-1", "stage": "saw", "action": "in", "qty_milli": 9, "operator": "12", "carrier": 5}
     entry = Event(kind="entry", station="hub", sw="t", by="Ann", what="checkin", data=data)
-    assert fact(entry, CountedIdentity(A, 3, HASH), OrderKey(5, 4, 6, approx=False), {}) == ItemEvent(
+    assert item_event(entry, CountedIdentity(A, 3, HASH), OrderKey(5, 4, 6, approx=False), {}) == ItemEvent(
         key_us=5, lo_us=4, hi_us=6, log=A, seq=3,
         verb="in", station="hub", stage="saw", operator="12", qty_milli=9, data=data,
     )  # fmt: skip

@@ -29,7 +29,7 @@ NOTE = "hub.json"
 SLICE = 1_000
 
 
-class SetAsideNote(msgspec.Struct, frozen=True):
+class EarlierLogNote(msgspec.Struct, frozen=True):
     """Progress of a log set aside: the epoch in which the hub has all of it, the event behind which it was sent again."""
 
     epoch: int | str | None = None
@@ -37,7 +37,7 @@ class SetAsideNote(msgspec.Struct, frozen=True):
 
 
 @dataclass(frozen=True, slots=True)
-class SetAside:
+class EarlierLog:
     """One log set aside. `duty_thru`: the last event that the following log does not carry."""
 
     path: Path
@@ -46,7 +46,7 @@ class SetAside:
     pruned: Tip
     parent: PreviousLog | None
     mark: HubMark | None
-    note: SetAsideNote
+    note: EarlierLogNote
     whole: bool
 
     def state(self, thru: int) -> LogState | None:
@@ -105,7 +105,7 @@ class SetAside:
         accepted_thru = self.mark.accepted_thru if self.mark and self.mark.hub_epoch == epoch else 0
         return max(0, self.duty_thru - max(accepted_thru, self.pruned.seq))
 
-    def noted(self, note: SetAsideNote) -> "SetAside":
+    def noted(self, note: EarlierLogNote) -> "EarlierLog":
         """Write the note durably; returns the log with it."""
         path, fresh = self.path.with_name(NOTE), self.path.with_name(NOTE + ".new")
         with fresh.open("wb") as file:
@@ -117,7 +117,7 @@ class SetAside:
         return replace(self, note=note, duty_thru=_duty(self.duty_thru, note))
 
 
-def set_aside(journal: Path) -> list[SetAside]:
+def set_aside(journal: Path) -> list[EarlierLog]:
     """Every log set aside beside this journal whose log id is known, oldest first within each folder."""
     paths = [folder / journal.name for room in (EARLIER, QUARANTINE) for folder in _numbered(journal.parent / room)]
     followed = dict(filter(None, (_followed(path, journal.parent) for path in (journal, *paths))))
@@ -158,7 +158,7 @@ def _followed(path: Path, folder: Path) -> tuple[Path, _Follower] | None:
     return folder / aside, _Follower(parent.log_id, parent.seq, after if isinstance(after, int) else None)
 
 
-def _read(path: Path, follower: _Follower | None) -> SetAside | None:
+def _read(path: Path, follower: _Follower | None) -> EarlierLog | None:
     note = _note(path.with_name(NOTE))
     whole = path.parent.parent.name == EARLIER
     carried_after = follower.carried_after if follower else None
@@ -168,21 +168,21 @@ def _read(path: Path, follower: _Follower | None) -> SetAside | None:
                 log_id, pruned = metadata.log_id(connection), metadata.prune_point(connection)
                 thru = metadata.tip(connection).seq if carried_after is None else carried_after
                 parent, mark = metadata.parent(connection), metadata.mark(connection)
-                return SetAside(path, log_id, _duty(thru, note), pruned, parent, mark, note, whole)
+                return EarlierLog(path, log_id, _duty(thru, note), pruned, parent, mark, note, whole)
     except UNREADABLE:
         pass  # its pages can still be carved; the following log holds its log id
     if follower is None or follower.log_id == UNKNOWN_LOG or (carried_after is None and not whole):
         return None  # all its readable events are in the following log
     log_id, thru = follower.log_id, follower.last if carried_after is None else carried_after
-    return SetAside(path, log_id, _duty(thru, note), Tip(0, genesis(log_id)), None, None, note, whole=False)
+    return EarlierLog(path, log_id, _duty(thru, note), Tip(0, genesis(log_id)), None, None, note, whole=False)
 
 
-def _duty(thru: int, note: SetAsideNote) -> int:
+def _duty(thru: int, note: EarlierLogNote) -> int:
     return thru if note.sent_again_after is None else min(thru, note.sent_again_after)
 
 
-def _note(path: Path) -> SetAsideNote:
+def _note(path: Path) -> EarlierLogNote:
     try:
-        return msgspec.json.decode(path.read_bytes(), type=SetAsideNote)
+        return msgspec.json.decode(path.read_bytes(), type=EarlierLogNote)
     except (OSError, msgspec.MsgspecError):
-        return SetAsideNote()
+        return EarlierLogNote()

@@ -5,7 +5,7 @@ import threading
 import pytest
 from waiting import until
 
-from station.readers.batch_upload import MS, OVER_NS, QUICK_NS, QUICK_ONES, SPOOL_BYTES, ReadPace, ReadSpool
+from station.readers.stored_scans import MS, OVER_NS, QUICK_NS, QUICK_ONES, SPOOL_BYTES, ReadPace, ReadSpool
 
 MINUTE_NS = 60_000 * MS
 

@@ -19,7 +19,7 @@ from server.auth.gate import readers
 from server.context import running
 from server.projection.worker import projected_pos
 from server.queries.as_known_at import MOST_EVENTS, projection_at
-from server.queries.current_master_data import catalogue
+from server.queries.current_master_data import master_data
 from server.queries.current_stock import StockRow, stock_now
 from server.queries.historical_stock import stock_at
 from server.queries.item_detail import item_detail
@@ -46,7 +46,7 @@ def work_in_process() -> Response:
         known = _known(request.args.get("known", ""), pos)
         if known != pos:
             connection = stack.enter_context(projection_at(connection, known))  # noqa: PLW2901  replaces the live one
-        valuation = Valuation(catalogue(connection), now_us if at_us is None else at_us)
+        valuation = Valuation(master_data(connection), now_us if at_us is None else at_us)
         report = wip(_stock(connection, valuation, at_us, now_us), by, valuation)
     return json_answer(wip_answer.wip_answer(report, valuation.at_us, known, pos))
 
@@ -57,7 +57,7 @@ def work_in_process() -> Response:
 def item(item: str) -> Response:
     """One item: its present and past places, its accounts, its findings, and its last 200 events."""
     with running().store.read() as connection:
-        detail = item_detail(connection, item, Valuation(catalogue(connection), running().clock.utc_us()), _before())
+        detail = item_detail(connection, item, Valuation(master_data(connection), running().clock.utc_us()), _before())
     if detail is None:
         raise ApiError(
             404, f"the item {item[:80]!r}", "one that was scanned, released or bound", "Search with /find?q=."
@@ -75,7 +75,7 @@ def orders() -> Response:
     if status is not None and status not in STATUSES:
         raise ApiError(400, f"status {status[:40]!r}", f"one of {', '.join(STATUSES)}", "Leave it out for all.")
     with running().store.read() as connection:
-        valuation = Valuation(catalogue(connection), running().clock.utc_us())
+        valuation = Valuation(master_data(connection), running().clock.utc_us())
         rows = orders_after(connection, valuation, cursor, limit + 1, status)
     more = rows[limit - 1].order if len(rows) > limit else None
     return json_answer(order_answer.OrdersAnswer([order_answer.order_row(row) for row in rows[:limit]], more))
@@ -89,7 +89,7 @@ def stages() -> Response:
     limit, cursor = page_of()
     now_us = running().clock.utc_us()
     with running().store.read() as connection:
-        shop = catalogue(connection)
+        shop = master_data(connection)
         stock = stock_now(connection)
     names = line_of(shop, now_us)
     names += sorted({row.stage for row in stock if row.stage} - set(names))
@@ -124,7 +124,7 @@ def time_of(text: str) -> int | None:
 def _stock(connection: Connection, valuation: Valuation, at_us: int | None, now_us: int) -> list[StockRow]:
     if at_us is None or at_us >= now_us:
         return stock_now(connection)
-    return stock_at(connection, valuation.catalogue, at_us)
+    return stock_at(connection, valuation.master_data, at_us)
 
 
 def _by(text: str) -> GroupBy:

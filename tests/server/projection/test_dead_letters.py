@@ -8,8 +8,8 @@ import pytest
 from sqlalchemy import func, select
 
 from server.db.position_signal import PositionSignal
-from server.projection import set_aside as aside
-from server.projection.clock_sync import ClockFacts
+from server.projection import dead_letters as aside
+from server.projection.boot_clocks import ClockRelations
 from server.projection.definitions import Definitions
 from server.projection.internal_tables import set_aside
 from server.projection.interpreter import DEFAULT_INTERPRETER, EventInterpreter
@@ -52,7 +52,7 @@ def is_of_weld(given: Any) -> bool:
 
 def branch(name: str) -> EventInterpreter:
     """Every function as it is, but for the one of this name."""
-    if name in ClockFacts._fields:
+    if name in ClockRelations._fields:
         times = DEFAULT_INTERPRETER.times._replace(
             **{name: failing(getattr(DEFAULT_INTERPRETER.times, name), is_of_weld)}
         )
@@ -107,11 +107,11 @@ def test_any_order_sets_the_same_facts_aside(seed: int, new_hub_db: Any, story: 
     print(f"seed {seed}")
     chance, rows = random.Random(seed), story(seed)
 
-    def fails(state: Any, fact: ItemEvent, catalogue: Any) -> Any:
-        stage = catalogue.stage(fact.stage, fact.key_us)  # a later definition may let it be folded
-        if fact.stage == "deburr" or (stage is not None and stage.type == "done"):
+    def fails(state: Any, item_event: ItemEvent, master_data: Any) -> Any:
+        stage = master_data.stage(item_event.stage, item_event.key_us)  # a later definition may let it be folded
+        if item_event.stage == "deburr" or (stage is not None and stage.type == "done"):
             raise Planted
-        return apply(state, fact, catalogue)
+        return apply(state, item_event, master_data)
 
     meaning = DEFAULT_INTERPRETER._replace(apply=fails)
     floors = [new_hub_db(), new_hub_db()]
@@ -242,11 +242,11 @@ def test_a_full_disk_sets_nothing_aside(hub_db: Any) -> None:
 
 
 def test_a_later_definition_lets_a_fact_be_folded_that_failed_by_the_one_before(hub_db: Any) -> None:
-    def fails(state: Any, fact: ItemEvent, catalogue: Any) -> Any:
-        stage = catalogue.stage(fact.stage, fact.key_us)
+    def fails(state: Any, item_event: ItemEvent, master_data: Any) -> Any:
+        stage = master_data.stage(item_event.stage, item_event.key_us)
         if stage is not None and stage.type == "done":
             raise Planted
-        return apply(state, fact, catalogue)
+        return apply(state, item_event, master_data)
 
     meaning = DEFAULT_INTERPRETER._replace(apply=fails)
     hub_db.projector = Projector(hub_db.store, PositionSignal(), meaning)

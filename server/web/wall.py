@@ -4,7 +4,7 @@ from flask import Blueprint, render_template
 
 from server.auth.gate import readers
 from server.context import running
-from server.queries.snapshot import current_alerts, snapshot_now
+from server.queries.board_state import board_state_now, current_alerts
 from server.queries.stage_summary import StageTile
 from server.web.board import dues, finished_on
 from server.web.template_filters import tongue
@@ -18,7 +18,7 @@ SENTENCES = 3
 def wall() -> str:
     """The panels: alerts, work in process, the tightest stage, late orders, stock finished today."""
     with running().store.read() as connection:
-        shop = snapshot_now(connection, tongue(), running().clock.utc_us())
+        shop = board_state_now(connection, tongue(), running().clock.utc_us())
         alerts = current_alerts(connection, shop)
         late, due_today = dues(connection, shop)
         finished = finished_on(connection, shop)

@@ -46,7 +46,7 @@ class RebuildNeeded(Exception):
     """New rows change the effect of projected rows in a way that only a rebuild computes correctly."""
 
 
-class SetAsideRow(NamedTuple):
+class DeadLetter(NamedTuple):
     """One row of the table `set_aside` for the pages. `log`, `seq`, `station`: of the event, None for an item or code."""
 
     pos: int
@@ -71,7 +71,7 @@ class SetAsideRow(NamedTuple):
         return f"{self.about} could not be folded and was set aside ({self.reason}): {TO_DO}."
 
 
-def blame(pos: int, function: Callable[_Args, _Result], *args: _Args.args, **named: _Args.kwargs) -> _Result:
+def attribute_error(pos: int, function: Callable[_Args, _Result], *args: _Args.args, **named: _Args.kwargs) -> _Result:
     """Call a function that reads an event; raise an error in it as `Unfoldable` with the event's position."""
     try:
         return function(*args, **named)
@@ -94,7 +94,7 @@ def is_of_medium(error: BaseException) -> bool:
     return isinstance(error, OSError | MemoryError)
 
 
-def put_aside(connection: Connection, rows: Iterable[tuple[int, str, str, str]]) -> None:
+def add_dead_letters(connection: Connection, rows: Iterable[tuple[int, str, str, str]]) -> None:
     """Insert rows (pos, part, name, reason); an existing row keeps its reason."""
     names = ("pos", "part", "name", "reason", "sw")
     statement = insert_text(set_aside.name, names, connection.dialect.paramstyle)
@@ -103,19 +103,19 @@ def put_aside(connection: Connection, rows: Iterable[tuple[int, str, str, str]])
         run_many(connection, f"{statement} ON CONFLICT DO NOTHING", values)
 
 
-def events_aside(connection: Connection, after_pos: int = 0) -> dict[int, str]:
+def dead_events(connection: Connection, after_pos: int = 0) -> dict[int, str]:
     """The events that are set aside after a position: pos -> reason."""
     c = set_aside.c
     query = select(c.pos, c.reason).where(and_(c.part == EVENT, c.pos > after_pos))
     return {row.pos: row.reason for row in connection.execute(query)}
 
 
-def items_aside(connection: Connection) -> set[str]:
+def dead_items(connection: Connection) -> set[str]:
     """The items that could not be refolded."""
     return set(connection.execute(select(set_aside.c.name).where(set_aside.c.part == ITEM)).scalars())
 
 
-def forget_items(connection: Connection, names: Iterable[str]) -> None:
+def delete_dead_items(connection: Connection, names: Iterable[str]) -> None:
     """Delete the rows about these items, because they are refolded."""
     row = set_aside.c
     for name in names:
@@ -127,7 +127,7 @@ def by_other_software(connection: Connection) -> bool:
     return connection.execute(select(set_aside.c.pos).where(set_aside.c.sw != version()).limit(1)).first() is not None
 
 
-def shown(connection: Connection, most: int = SHOWN) -> tuple[list[SetAsideRow], int]:
+def shown(connection: Connection, most: int = SHOWN) -> tuple[list[DeadLetter], int]:
     """The newest rows that are set aside, at most `most`, and the number of all."""
     c = set_aside.c
     query = (
@@ -140,7 +140,7 @@ def shown(connection: Connection, most: int = SHOWN) -> tuple[list[SetAsideRow],
     newest: list[Any] = list(connection.execute(query))
     count = connection.execute(select(func.count()).select_from(set_aside)).scalar_one()
     rows = [
-        SetAsideRow(row.pos, row.part, row.name, row.reason, row.log_id and row.log_id.hex(), row.seq, row.station)
+        DeadLetter(row.pos, row.part, row.name, row.reason, row.log_id and row.log_id.hex(), row.seq, row.station)
         for row in newest
     ]
     return rows, int(count)

@@ -1,4 +1,4 @@
-"""Logs that lie aside, at the port of `station.journal.set_aside`: which are found, and what each still has to send."""
+"""Logs that lie aside, at the port of `station.journal.earlier_logs`: which are found, and what each still has to send."""
 
 import sqlite3
 from collections.abc import Callable
@@ -9,7 +9,7 @@ import pytest
 
 from station.cli.doctor import earlier_logs
 from station.config import StationConfig
-from station.journal.set_aside import NOTE, SetAsideNote, set_aside, unconfirmed
+from station.journal.earlier_logs import NOTE, EarlierLogNote, set_aside, unconfirmed
 from tests.station.fixtures.journals import a_scan, open_journal
 from tests.station.fixtures.simulated_station import as_the_version_before, make_unreadable
 
@@ -65,9 +65,9 @@ def test_a_damaged_log_owes_what_was_durable_at_the_hub_and_was_not_salvaged(tmp
 def test_what_is_noted_lasts_and_lessens_what_is_owed(tmp_path: Path) -> None:
     follow(tmp_path, "log_ahead", None)
     (log,) = set_aside(tmp_path / "journal.db")
-    assert log.noted(SetAsideNote(7, 3)).duty_thru == 3
+    assert log.noted(EarlierLogNote(7, 3)).duty_thru == 3
     (log,) = set_aside(tmp_path / "journal.db")
-    assert (log.note, log.duty_thru) == (SetAsideNote(7, 3), 3)
+    assert (log.note, log.duty_thru) == (EarlierLogNote(7, 3), 3)
     assert [log.unconfirmed(epoch) for epoch in (7, "7", 8, None)] == [0, 3, 3, 3]
 
 
@@ -161,6 +161,6 @@ def test_the_doctor_counts_what_earlier_logs_still_owe(tmp_path: Path) -> None:
     (log,) = set_aside(tmp_path / "journal.db")
     with open_journal(tmp_path) as journal:
         journal.mark(3, 0, 0, "aa")
-    log.noted(SetAsideNote(3, None))
+    log.noted(EarlierLogNote(3, None))
     found = earlier_logs(config)
     assert (found.ok, found.what) == (True, "the events of 1 earlier logs are at the hub")

@@ -12,9 +12,9 @@ from typing import NamedTuple
 from sqlalchemy import Connection, and_, select
 
 from server.db.bulk_insert import insert_many, insert_text, run_many
+from server.projection.dead_letters import attribute_error
 from server.projection.internal_tables import anchor, boot, parent, run
 from server.projection.ledger_row import LedgerRow
-from server.projection.set_aside import blame
 from server.projection.tables import event_state
 from station.core.ledger.times import (
     UNKNOWN,
@@ -35,8 +35,8 @@ MAX_SEQ = 2**63 - 1
 class BootClocks:
     """The clock of every boot, from the rows projected so far."""
 
-    def __init__(self, connection: Connection, facts: "ClockFacts | None" = None) -> None:
-        self._facts = facts or ClockFacts()
+    def __init__(self, connection: Connection, item_events: "ClockRelations | None" = None) -> None:
+        self._item_events = item_events or ClockRelations()
         self._runs: dict[str, list[BootRun]] = {}
         for row in connection.execute(select(run).order_by(run.c.log_id, run.c.first_seq, run.c.boot)):
             self._runs.setdefault(row.log_id.hex(), []).append(BootRun(row.log_id.hex(), row.first_seq, row.boot))
@@ -52,7 +52,7 @@ class BootClocks:
     def apply_rows(
         self, connection: Connection, by_log: dict[str, list[LedgerRow]], flipped: list[LedgerRow], middle: set[str]
     ) -> dict[str, tuple[int, int]]:
-        """Apply the clock facts of new rows. Returns log -> (from seq, until seq) where keys of older rows may change.
+        """Apply the clock relations of new rows. Returns log -> (from seq, until seq) where keys of older rows may change.
 
         `by_log`: the new rows of each log, in sequence. `flipped`: older anchors whose void status changed.
         `middle`: logs that got rows before their last row.
@@ -89,7 +89,7 @@ class BootClocks:
                 self._insert_anchors(connection, [row] if row.ok else [])
                 self._forget(row.event.boot)
                 moved.add(row.event.boot)
-        new = [row for row in fresh if row.ok and blame(row.pos, self._facts.anchor, row) is not None]
+        new = [row for row in fresh if row.ok and attribute_error(row.pos, self._item_events.anchor, row) is not None]
         for event in filter(None, (row.event for row in new)):
             name, last_ns = event.boot or "", self._last_ns.get(event.boot or "")
             if last_ns is not None and ((event.t4 or 0) <= last_ns or not self._is_anchored(connection, name)):
@@ -100,7 +100,7 @@ class BootClocks:
         return moved
 
     def _insert_anchors(self, connection: Connection, rows: list[LedgerRow]) -> None:
-        anchor_rows = (blame(row.pos, self._facts.anchor, row) for row in rows)
+        anchor_rows = (attribute_error(row.pos, self._item_events.anchor, row) for row in rows)
         insert_many(connection, anchor, [values for values in anchor_rows if values is not None])
 
     def _forget(self, name: str) -> None:
@@ -174,7 +174,7 @@ class BootClocks:
 
     def _apply_parents(self, connection: Connection, fresh: list[LedgerRow], moved: set[str]) -> None:
         for row in fresh:
-            log, link = row.counted.log, blame(row.pos, self._facts.parent, row)
+            log, link = row.counted.log, attribute_error(row.pos, self._item_events.parent, row)
             current = self._parents.get(log)
             # Two `open` events of one log are a fork: the lesser parent counts, in whatever order they arrived.
             if link is None or (current is not None and current <= link):
@@ -253,8 +253,8 @@ def anchor_row(row: LedgerRow) -> tuple[object, ...] | None:
     return (row.pos, event.boot, *place, event.t1, event.t4, event.t2, event.t3)
 
 
-class ClockFacts(NamedTuple):
-    """Functions that read the clock facts of an event: the row of an anchor, the parent of a log."""
+class ClockRelations(NamedTuple):
+    """Functions that read the clock relations of an event: the row of an anchor, the parent of a log."""
 
     anchor: Callable[[LedgerRow], tuple[object, ...] | None] = anchor_row
     parent: Callable[[LedgerRow], LogParent | None] = parent_of

@@ -1,4 +1,4 @@
-"""Timeline: the recorded order key of every event, maintained while anchors, boots and logs arrive in any order.
+"""OrderKeys: the recorded order key of every event, maintained while anchors, boots and logs arrive in any order.
 
 Most events follow the last event of their log in a boot with an anchor: their key is one sum. Keys of older events move only
 after a first anchor, after a boot that follows a boot without anchors, or after an event in the middle of a log; then the
@@ -12,7 +12,7 @@ from typing import Any
 
 from sqlalchemy import Connection, and_, select
 
-from server.projection.clock_sync import MAX_SEQ, BootClocks, ClockFacts, in_sequence
+from server.projection.boot_clocks import MAX_SEQ, BootClocks, ClockRelations, in_sequence
 from server.projection.ledger_row import LedgerRow
 from server.projection.tables import event_state
 from station.core.ledger.times import BootClock, EventTime, OrderKey, key_behind, log_keys
@@ -28,13 +28,13 @@ class _Tail:
     key: OrderKey
 
 
-class Timeline:
+class OrderKeys:
     """The end of each log, and the clocks of all boots."""
 
     def __init__(
-        self, connection: Connection, facts: ClockFacts | None = None, rows_at_once: int = ROWS_AT_ONCE
+        self, connection: Connection, item_events: ClockRelations | None = None, rows_at_once: int = ROWS_AT_ONCE
     ) -> None:
-        self._boots = BootClocks(connection, facts)
+        self._boots = BootClocks(connection, item_events)
         self._rows_at_once = rows_at_once
         self._tails: dict[str, _Tail | None] = {}
 

@@ -7,12 +7,12 @@ from sqlalchemy import Connection, and_, select
 from server.auth import devices
 from server.clock.watch import kept_doubt, suspects
 from server.locale_format import LocaleFormat
-from server.projection import set_aside
+from server.projection import dead_letters
 from server.projection.log_permissions import count_not_permitted
 from server.projection.tables import finding
 from server.queries import current_stock, historical_stock, stage_summary
-from server.queries.alerts import FINDING, Alert, LinkedWord, ShopSnapshot, ranked, shop_alerts, without_repeats
-from server.queries.current_master_data import catalogue
+from server.queries.alerts import FINDING, Alert, BoardState, LinkedWord, ranked, shop_alerts, without_repeats
+from server.queries.current_master_data import master_data
 from server.queries.rule_settings import rules_on
 from server.queries.station_alerts import of_hub_clock, of_not_permitted, of_set_aside, of_stations
 from server.queries.valuation import Valuation
@@ -20,35 +20,35 @@ from server.queries.valuation import Valuation
 MOST_FINDINGS = 500
 
 
-def snapshot_now(connection: Connection, locale: LocaleFormat, now_us: int) -> ShopSnapshot:
+def board_state_now(connection: Connection, locale: LocaleFormat, now_us: int) -> BoardState:
     """The snapshot of the present."""
-    valuation = Valuation(catalogue(connection), now_us)
+    valuation = Valuation(master_data(connection), now_us)
     stock = current_stock.stock_now(connection)
     line = stage_summary.summarize_line(stock, valuation, stage_summary.moved_on(connection, now_us))
-    return ShopSnapshot(stock, line, valuation, locale, now_us)
+    return BoardState(stock, line, valuation, locale, now_us)
 
 
-def snapshot_at(connection: Connection, locale: LocaleFormat, at_us: int) -> ShopSnapshot:
+def board_state_at(connection: Connection, locale: LocaleFormat, at_us: int) -> BoardState:
     """The snapshot of a past time, as it is known now."""
-    valuation = Valuation(catalogue(connection), at_us)
-    stock = historical_stock.stock_at(connection, valuation.catalogue, at_us)
+    valuation = Valuation(master_data(connection), at_us)
+    stock = historical_stock.stock_at(connection, valuation.master_data, at_us)
     line = stage_summary.summarize_line(stock, valuation, stage_summary.moved_on(connection, at_us))
-    return ShopSnapshot(stock, line, valuation, locale, at_us)
+    return BoardState(stock, line, valuation, locale, at_us)
 
 
-def current_alerts(connection: Connection, shop: ShopSnapshot) -> list[Alert]:
+def current_alerts(connection: Connection, shop: BoardState) -> list[Alert]:
     """All alerts: of the stock, the stations, the hub's clock, the projection, and today's findings; most costly first."""
     estimated_items = {(row.station, row.item) for row in shop.stock if row.approx and row.station}
     estimated = Counter(station for station, _ in estimated_items)
     alerts = [*shop_alerts(shop), *of_stations(devices.overview(connection), shop.now_us, estimated)]
     alerts += of_hub_clock(kept_doubt(connection), suspects(connection))
-    alerts += [*of_set_aside(set_aside.shown(connection)[0]), *of_not_permitted(count_not_permitted(connection))]
+    alerts += [*of_set_aside(dead_letters.shown(connection)[0]), *of_not_permitted(count_not_permitted(connection))]
     return without_repeats(ranked([*alerts, *_todays_findings(connection, shop)]))
 
 
-def _todays_findings(connection: Connection, shop: ShopSnapshot) -> list[Alert]:
+def _todays_findings(connection: Connection, shop: BoardState) -> list[Alert]:
     """One alert for each rule and item of today's findings, about the newest one; its cost is the value of the item."""
-    on = rules_on(shop.valuation.catalogue, shop.now_us)
+    on = rules_on(shop.valuation.master_data, shop.now_us)
     c = finding.c
     since_us = shop.locale.day_start_us(shop.now_us)
     rows = connection.execute(
