@@ -3,8 +3,8 @@ identifiers (12, aerospace).
 
 It begins with `[)>` and RS. Two digits are the format, GS precedes each field, RS ends a format, EOT ends the envelope. A
 data identifier is up to three digits and a letter (ANSI MH10.8.2); a text element identifier is three letters and a space
-(Spec 2000). Some distributors print no end, and some scanners drop it: such an envelope is parsed, with a field
-`recovered`.
+(Spec 2000). Some distributors print no end, some scanners drop it, and some type other characters for it: such an envelope
+is parsed, with a field `recovered`, and `rest` contains what follows the last format.
 
 >>> read_envelope("[)>\x1e06\x1d1PBC547\x1dQ25\x1d4LDE\x1e\x04", None).fields
 {'1P': 'BC547', 'Q': '25', '4L': 'DE'}
@@ -12,10 +12,13 @@ data identifier is up to three digits and a letter (ANSI MH10.8.2); a text eleme
 "the field '25' begins with no data identifier"
 >>> read_envelope("[)>\x1e12\x1dMFR 0B9R9\x1dSER 786950\x1e", None).fields
 {'MFR': '0B9R9', 'SER': '786950', 'recovered': 'end'}
+>>> read_envelope("[)>\x1e06\x1dQ25\x1eV", None).fields
+{'Q': '25', 'recovered': 'end', 'rest': 'V'}
 """
 
 import re
 
+from station.core.codes.canonical import canonical
 from station.core.codes.gs1.elements import ElementString, read_elements
 
 HEAD = "[)>"
@@ -24,6 +27,7 @@ _IDENTIFIERS = {
     "06": (re.compile(r"([0-9]{0,3}[A-Z])(.*)", re.DOTALL), "data identifier"),
     "12": (re.compile(r"([A-Z]{3}) (.*)", re.DOTALL), "text element identifier"),
 }
+_FORMAT_DIGITS = 2
 MAX_FIELDS = 100
 MAX_CHARACTERS = 2_048
 
@@ -41,8 +45,12 @@ def read_envelope(text: str, year: int | None) -> ElementString:
     ended = body.endswith(_EOT)
     body = body.removesuffix(_EOT).removesuffix(_RS)
     fields: dict[str, str] = {}
-    for part in body.split(_RS):
+    formats = body.split(_RS)
+    for number, part in enumerate(formats):
         kind, _, content = part.partition(_GS)
+        if fields and not (kind.isdigit() and len(kind) == _FORMAT_DIGITS):
+            rest = canonical(_RS.join(formats[number:]).encode("latin-1"))
+            return ElementString(fields | {"recovered": "end", "rest": rest})
         parsed = _identified(content, kind) if kind in _IDENTIFIERS else _of_gs1(content, kind, year)
         if isinstance(parsed, str):
             return ElementString(refused=parsed)

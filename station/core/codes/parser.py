@@ -12,6 +12,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from station.core.codes.canonical import canonical, split_aim
+from station.core.codes.charset import plain_content
 from station.core.codes.code import Code, CodeType, Scheme
 from station.core.codes.command_cards import HEAD, Card, CardText, read_card
 from station.core.codes.parse_context import ParseContext
@@ -22,6 +23,7 @@ from station.core.event import MAX_RAW_BYTES
 
 TOO_LONG = "too long"
 EMPTY = "nothing behind the AIM identifier"
+NO_TEXT = "no text: only the marks of a character set"
 
 
 def of_card(raw: bytes, sym: str | None, read: CardText) -> Code:
@@ -116,8 +118,9 @@ def read_code(raw: bytes, sym: str | None, patterns: Sequence[Pattern], year: in
     """
     if len(raw) > MAX_RAW_BYTES:
         return Code(raw, sym, None, canonical(raw[:MAX_RAW_BYTES]), unread=TOO_LONG)
-    symbology, content = split_aim(raw, sym)
-    scanned = ParseContext(raw, symbology, content, canonical(content), patterns, year)
+    symbology, received = split_aim(raw, sym)
+    content = plain_content(received, symbology)
     if not content:
-        return Code(raw, symbology, None, "", unread=EMPTY)
+        return Code(raw, symbology, None, "", unread=NO_TEXT if received else EMPTY)
+    scanned = ParseContext(raw, symbology, content, canonical(content), patterns, year)
     return next(code for reader in READERS if (code := reader(scanned)) is not None)

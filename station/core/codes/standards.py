@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from station.core.codes.gs1.elements import ElementString
     from station.core.codes.parse_context import ParseContext
 
-GS1_SYMBOLS = frozenset({"]C1", "]e0", "]d2", "]Q3", "]J1"})
+GS1_SYMBOLS = frozenset({"]C1", "]e0", "]d2", "]d5", "]Q3", "]Q4", "]J1"})  # ]d5 and ]Q4: with the ECI protocol
 ARTICLE_SYMBOLS = frozenset({"]E0", "]E4"})
 _COMPOSITE = "]e0"  # begins the second part of a composite symbol; some readers put a bar before it
 _KEYS = frozenset({"00", "01", "253", "255", "402", "414", "417", "8003", "8004", "8006", "8013", "8017", "8018"})
