@@ -37,7 +37,7 @@ from drivers.hotplug import present, read_device_info
 from drivers.platform import ROOT, xkb
 from drivers.platform.device_handle import DeviceHandle, Hold
 from drivers.platform.errors import not_a_scanner, nothing_there, refused, unplugged
-from drivers.platform.sheet_listener import KeySheetListener, SheetResult, taught
+from drivers.platform.sheet_listener import KeySheetListener, SheetResult, read_profile_setting
 
 if TYPE_CHECKING:
     import evdev
@@ -112,7 +112,7 @@ def layout_and_profile(settings: Settings) -> tuple[KeyLayout, ScannerProfile]:
 
     Raises `DriverError` if the layout is unknown or the profile cannot be used.
     """
-    profile, name = taught(settings.get("profile")), settings.get("layout")
+    profile, name = read_profile_setting(settings.get("profile")), settings.get("layout")
     if name and name != profile.layout:
         profile = replace(profile, layout=name, keys={}, alike=())
     return BARE if profile.layout == LEARNED else xkb.layout(profile.layout), profile

@@ -27,7 +27,7 @@ from drivers.decode.serial.serial_lines import GAP_S, SerialLineDecoder, SerialS
 from drivers.decode.setup_sheet.sheet_detector import ProfileFailure, ProfileResult
 from drivers.platform.device_handle import DeviceHandle, Hold
 from drivers.platform.serial_ports import FLOWS, OpenSerialPort, SerialPort, open_port, present
-from drivers.platform.sheet_listener import ByteSheetDetector, taught, trimmed
+from drivers.platform.sheet_listener import ByteSheetDetector, read_profile_setting, trimmed
 
 HEAD_LOST = "The scanner was sending when its port was opened, and the head of the scan was lost."
 BYTES_LOST = "The scanner sent faster than its port was read, and some bytes were lost."
@@ -119,7 +119,7 @@ class SerialLine:
     def teach(self, sheets: Sequence[Sequence[str]], profile: str | None) -> None:
         """Set the setup sheets to recognise, and the profile that was learned before. Raises `DriverError`."""
         self._sheet_detector = ByteSheetDetector(sheets)
-        self._profile = taught(profile)
+        self._profile = read_profile_setting(profile)
 
     def reads(self) -> Iterator[Outcome]:
         """Each scan when it is complete."""

@@ -40,7 +40,7 @@ from drivers.decode.setup_sheet.sheet_detector import ProfileResult
 from drivers.decode.tags.presence import MAX_TAGS, TagDeparture, TagPresence
 from drivers.platform.device_handle import DeviceHandle, Hold
 from drivers.platform.serial_ports import SerialPort, open_port, present
-from drivers.platform.sheet_listener import ByteSheetDetector, taught
+from drivers.platform.sheet_listener import ByteSheetDetector, read_profile_setting
 
 PROTOCOLS: Sequence[TagProtocol] = (EM4100, UHFREADER18, M100, SWNET, PN532)
 """All protocols, in the order in which they are tried. A new protocol is added here."""
@@ -166,7 +166,7 @@ class SerialRfid:
         Raises `DriverError`.
         """
         self._sheet_detector, self._enrolling = ByteSheetDetector(sheets), True
-        self._learned = ProfileResult(taught(profile), (SHEET_EVIDENCE,)) if profile is not None else None
+        self._learned = ProfileResult(read_profile_setting(profile), (SHEET_EVIDENCE,)) if profile is not None else None
 
     def probe(self) -> bool:
         """Probe for each protocol at its speed; whether a reader has answered. Raises `DeviceLost`."""

@@ -15,7 +15,7 @@ from server.api.request_body import MAX_BODY_BYTES
 from server.api_errors import ApiError, answer_error
 from server.auth import gate, session_cookie
 from server.config import HubConfig
-from server.context import Duty, HubContext, HubLimits, running
+from server.context import Duty, HubContext, HubLimits, current_hub
 from server.db.position_signal import PositionSignal
 from server.db.storage_errors import storage_trouble
 from server.db.store import Store
@@ -90,7 +90,7 @@ def _template_variables() -> dict[str, object]:
     """The variables of every template."""
     return {
         "encrypted": request.is_secure,
-        "settings": running().config,
+        "settings": current_hub().config,
         "visitor": gate.visitor(),
         "may": gate.may,
     }
@@ -103,7 +103,7 @@ def _finish(response: Response) -> Response:
         response.headers.setdefault("Strict-Transport-Security", "max-age=31536000")
     if request.endpoint != "static":
         response.headers.setdefault("Cache-Control", "private, no-cache")
-    running().counts.answers.labels(str(response.status_code)).inc()
+    current_hub().counts.answers.labels(str(response.status_code)).inc()
     return response
 
 

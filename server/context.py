@@ -56,6 +56,6 @@ class HubContext:
         return self.store.clock
 
 
-def running() -> HubContext:
+def current_hub() -> HubContext:
     """The context of the hub that serves the current request."""
     return cast("HubContext", current_app.extensions[_KEY])

@@ -85,7 +85,7 @@ class ByteSheetDetector:
         return learned_from_bytes(raw, self._texts)
 
 
-def taught(profile: str | None) -> ScannerProfile:
+def read_profile_setting(profile: str | None) -> ScannerProfile:
     """The profile in a JSON text, the default one for None. Raises `DriverError`."""
     try:
         return profile_in(profile) if profile else ScannerProfile()

@@ -19,10 +19,10 @@ from server.auth.devices import Device
 from server.auth.gate import caller, devices, readers
 from server.clock.readings import stepped
 from server.clock.watch import expected_by_boottime, unsure, why_in_doubt
-from server.context import running
+from server.context import current_hub
 from server.db import schema
 from server.ledger import station_logs
-from server.ledger.hub_log import hear_clock, hub_row
+from server.ledger.hub_log import compare_station_clock, hub_row
 from server.ledger.ingest import BatchRefused, EventBatch, append
 from server.text import counted
 from station.core.event import MAX_SALVAGE_BYTES
@@ -50,7 +50,7 @@ LIMITS = Limits(events=MAX_EVENTS, body_bytes=MAX_BODY_BYTES, event_bytes=MAX_SA
 @devices
 def session() -> Response:
     """Open a session for one log. The answer has the accepted part of the log and the hub's time."""
-    clock = running().clock
+    clock = current_hub().clock
     received = clock.read()
     t2 = received.utc_us
     body = read_json(SessionRequest)
@@ -63,17 +63,19 @@ def session() -> Response:
     tip_hash = bytes.fromhex(body.tip_hash) if body.tip_hash and body.tip_seq else genesis(log_id)
     tip = station_logs.LogTip(body.tip_seq, tip_hash, min(body.pruned_thru, body.tip_seq))
     parent = None if body.parent is None else bytes.fromhex(body.parent.log)
-    with running().store.write() as connection:
+    with current_hub().store.write() as connection:
         log = _own_log(connection, log_id, device, t2, parent)
         if not isinstance(log, ApiError):
             compared = station_logs.compare_tips(connection, log, tip, t2)
             if unsure(connection) and body.boot is not None and body.t1 is not None:
-                hear_clock(connection, clock, device.station, expected_by_boottime(connection, body.boot, body.t1), t2)
+                compare_station_clock(
+                    connection, clock, device.station, expected_by_boottime(connection, body.boot, body.t1), t2
+                )
             hub = hub_row(connection)
             trusted = why_in_doubt(connection, clock) is None
     if isinstance(log, ApiError):
         raise log
-    version = running().definitions()[0]
+    version = current_hub().definitions()[0]
     sent = clock.read()
     # If the clock stepped between t2 and t3, the anchor would map one boottime to two times.
     sealed = trusted and body.boot is not None and not stepped(received, sent)
@@ -103,15 +105,15 @@ def events(log_id: str) -> Response:
     """Append a batch of events to the ledger; the answer is sent after the commit."""
     log_key = _log_id(log_id)
     body = read_json(EventsRequest)
-    device, now_us = _device(body.station), running().clock.utc_us()
+    device, now_us = _device(body.station), current_hub().clock.utc_us()
     batch = _batch(log_key, body)
-    with running().store.write() as connection:
+    with current_hub().store.write() as connection:
         log = _own_log(connection, log_key, device, now_us, None)
         if not isinstance(log, ApiError):
             result = append(connection, batch, recv_us=now_us, device=device.id)
     if isinstance(log, ApiError):
         raise log
-    counts = running().counts
+    counts = current_hub().counts
     if isinstance(result, BatchRefused):
         counts.refused.inc()
         status = 429 if result.full else 409
@@ -136,7 +138,7 @@ def events(log_id: str) -> Response:
 def heartbeat() -> Response:
     """Store the state that a station reports. It replaces the previous heartbeat of the station."""
     body = read_json(HeartbeatRequest)
-    name, clock = _device(body.station).station, running().clock
+    name, clock = _device(body.station).station, current_hub().clock
     now_us = clock.utc_us()
     # The decoder is recursive. A page decodes this text deeper in its call stack than this view, so the depth is bounded.
     if depth_of(body.readers) > MAX_DEPTH:
@@ -155,18 +157,18 @@ def heartbeat() -> Response:
         "readers": readers_json(body.readers),
         "aside": body.aside,
     }
-    with running().store.write() as connection:
+    with current_hub().store.write() as connection:
         connection.execute(schema.heartbeat.delete().where(schema.heartbeat.c.station == name))
         connection.execute(schema.heartbeat.insert(), [row])
         hub = hub_row(connection)
         reached = (None, None) if row["log_id"] is None else station_logs.reached(connection, row["log_id"])
         if body.clock == "synced" and unsure(connection):
-            hear_clock(connection, clock, name, body.wall_us, now_us)
-    counts = running().counts
+            compare_station_clock(connection, clock, name, body.wall_us, now_us)
+    counts = current_hub().counts
     counts.seen.labels(name).set(now_us / 1_000_000)
     counts.waiting.labels(name).set(body.waiting or 0)
     wait_ms = NEWS_BEAT_MS if body.waiting else BEAT_MS
-    version = running().definitions()[0]
+    version = current_hub().definitions()[0]
     return json_answer(HeartbeatAnswer(wait_ms, version, hub.epoch, bytes(hub.head).hex(), *reached))
 
 
@@ -175,8 +177,8 @@ def heartbeat() -> Response:
 @readers
 def snapshot() -> Response:
     """The current snapshot of the master data; 304 if its version equals the ETag in If-None-Match."""
-    version, body = running().definitions()
-    with running().store.read() as connection:
+    version, body = current_hub().definitions()
+    with current_hub().store.read() as connection:
         hub = hub_row(connection)
     position = {"epoch": hub.epoch, "head": bytes(hub.head).hex()}
     # The ETag excludes the position: it changes with each scan, the definitions do not.
@@ -193,7 +195,7 @@ def snapshot() -> Response:
 @readers
 def item_changes() -> Response:
     """The open items that changed since `after`; all open items if `after` is absent or of another epoch."""
-    with running().store.read() as connection:
+    with current_hub().store.read() as connection:
         return json_answer(open_items.changes(connection, request.args.get("after", "")))
 
 

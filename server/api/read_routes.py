@@ -16,7 +16,7 @@ from server.api.openapi import documented
 from server.api.rest import page_of
 from server.api_errors import ApiError, json_answer
 from server.auth.gate import readers
-from server.context import running
+from server.context import current_hub
 from server.projection.worker import projected_pos
 from server.queries.as_known_at import MOST_EVENTS, projection_at
 from server.queries.current_master_data import master_data
@@ -38,10 +38,10 @@ segments(blueprint)
 @readers
 def work_in_process() -> Response:
     """Quantity and value of work in process, now or `as_of` a past time, as known now or at position `known`."""
-    now_us = running().clock.utc_us()
+    now_us = current_hub().clock.utc_us()
     by = _by(request.args.get("by", GroupBy.STAGE.value))
     at_us = time_of(request.args.get("as_of", ""))
-    with running().store.read() as connection, ExitStack() as stack:
+    with current_hub().store.read() as connection, ExitStack() as stack:
         pos = projected_pos(connection)
         known = _known(request.args.get("known", ""), pos)
         if known != pos:
@@ -56,8 +56,10 @@ def work_in_process() -> Response:
 @readers
 def item(item: str) -> Response:
     """One item: its present and past places, its accounts, its findings, and its last 200 events."""
-    with running().store.read() as connection:
-        detail = item_detail(connection, item, Valuation(master_data(connection), running().clock.utc_us()), _before())
+    with current_hub().store.read() as connection:
+        detail = item_detail(
+            connection, item, Valuation(master_data(connection), current_hub().clock.utc_us()), _before()
+        )
     if detail is None:
         raise ApiError(
             404, f"the item {item[:80]!r}", "one that was scanned, released or bound", "Search with /find?q=."
@@ -74,8 +76,8 @@ def orders() -> Response:
     status = request.args.get("status") or None
     if status is not None and status not in STATUSES:
         raise ApiError(400, f"status {status[:40]!r}", f"one of {', '.join(STATUSES)}", "Leave it out for all.")
-    with running().store.read() as connection:
-        valuation = Valuation(master_data(connection), running().clock.utc_us())
+    with current_hub().store.read() as connection:
+        valuation = Valuation(master_data(connection), current_hub().clock.utc_us())
         rows = orders_after(connection, valuation, cursor, limit + 1, status)
     more = rows[limit - 1].order if len(rows) > limit else None
     return json_answer(order_answer.OrdersAnswer([order_answer.order_row(row) for row in rows[:limit]], more))
@@ -87,8 +89,8 @@ def orders() -> Response:
 def stages() -> Response:
     """Stages in the order of the line, with their items; `limit` at most 1,000, the next page with `cursor`."""
     limit, cursor = page_of()
-    now_us = running().clock.utc_us()
-    with running().store.read() as connection:
+    now_us = current_hub().clock.utc_us()
+    with current_hub().store.read() as connection:
         shop = master_data(connection)
         stock = stock_now(connection)
     names = line_of(shop, now_us)

@@ -15,7 +15,7 @@ from server.api_errors import ApiError, json_answer
 from server.auth import devices
 from server.auth.gate import Caller, anybody, beacon, caller, demand_rights, needs, readers
 from server.auth.roles import Role
-from server.context import running
+from server.context import current_hub
 from server.ledger.entries import Entry, EntryRefused, record_all
 
 blueprint = Blueprint("rest", __name__)
@@ -28,7 +28,7 @@ MAX_REPORT_BYTES = 64 * 1024
 @anybody
 def healthz() -> Response:
     """200 with status `ok`, or 503 with the faults."""
-    answer = health(running())
+    answer = health(current_hub())
     return json_answer(answer, 503 if answer.wrong else 200)
 
 
@@ -36,7 +36,7 @@ def healthz() -> Response:
 @readers
 def metrics() -> Response:
     """The hub's counters, for Prometheus."""
-    hub = running()
+    hub = current_hub()
     state = health(hub)
     hub.counts.ledger_pos.set(state.pos or 0)
     hub.counts.projected_pos.set(state.projected_pos or 0)
@@ -54,7 +54,7 @@ def openapi() -> Response:
 @beacon
 def csp_report() -> Response:
     """Count and log a violation of the content security policy; the report is not stored."""
-    running().counts.csp_reports.inc()
+    current_hub().counts.csp_reports.inc()
     current_app.logger.warning("a page broke its content policy: %.500r", request.stream.read(MAX_REPORT_BYTES))
     return Response(status=204)
 
@@ -71,12 +71,12 @@ def entries() -> Response:
             raise ApiError(400, f"{entry.what} nested deeper than {MAX_DEPTH}", "flat fields", "Send less at once.")
     try:
         written = record_all(
-            running().store,
+            current_hub().store,
             [Entry(entry.what, entry.data, _author_name(author, entry.by), entry.holds_from_us) for entry in requested],
         )
     except EntryRefused as refused:
         raise ApiError(400, refused.came, refused.expected, refused.do) from refused
-    running().counts.entries.inc(len(written))
+    current_hub().counts.entries.inc(len(written))
     answers = [schemas.EntryAnswer(entry.log_id.hex(), entry.seq, entry.pos) for entry in written]
     last = answers[-1]
     return json_answer(schemas.EntriesAnswer(answers, last.log, last.seq, last.pos))
@@ -88,7 +88,7 @@ def entries() -> Response:
 def station_list() -> Response:
     """Every station with its last heartbeat and its logs, by name."""
     limit, cursor = page_of()
-    with running().store.read() as connection:
+    with current_hub().store.read() as connection:
         rows = [row for row in devices.overview(connection) if row["station"] > cursor]
     more = rows[limit - 1]["station"] if len(rows) > limit else None
     return json_answer(schemas.StationsAnswer([_with_readers(row) for row in rows[:limit]], more))

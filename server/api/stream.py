@@ -19,7 +19,7 @@ from server.api.cursor import Cursor
 from server.api.open_items import projected_pos
 from server.api_errors import ApiError
 from server.auth.gate import readers
-from server.context import HubContext, running
+from server.context import HubContext, current_hub
 from server.db.schema import ledger, log
 from server.ledger.hub_log import hub_row
 from server.projection.tables import event_item, event_state
@@ -46,7 +46,7 @@ _EVENT_FIELDS = msgspec.json.Decoder(_EventFields)
 def events() -> Response:
     """Server-sent events from `after` or Last-Event-ID on (absent: from now); 503 where all streams are in use."""
     after = request.headers.get("Last-Event-ID") or request.args.get("after", "")
-    hub = running()
+    hub = current_hub()
     if not hub.streams.acquire(blocking=False):
         most = f"at most {hub.limits.max_streams}"
         raise ApiError(503, "one more event stream", most, "Poll every 3 seconds instead.", retry_after_s=3)

@@ -20,7 +20,7 @@ from server.auth import accounts
 from server.auth import devices as stations
 from server.auth.entry_rights import UNDOING, lacking
 from server.auth.roles import Role, granted
-from server.context import running
+from server.context import current_hub
 from server.db.storage_errors import storage_trouble
 
 csrf = CSRFProtect()
@@ -114,7 +114,7 @@ def may(role: Role) -> bool:
 
 def demand_rights(author: Caller, entries: Iterable[tuple[str, Mapping[str, Any]]]) -> None:
     """Check that the caller may make all entries (what, data). Raises `ApiError` 403 for the first forbidden one."""
-    with running().store.read() as connection:
+    with current_hub().store.read() as connection:
         missing = lacking(connection, entries, author.roles)
     if missing is not None:
         what, role = missing
@@ -162,7 +162,7 @@ def _is_permitted(access: AccessRule, author: Caller) -> bool:
     if access.devices:
         return author.device is not None
     if access.readers:
-        return author.kind == "device" or Role.VIEW in author.roles or running().config.reads_open
+        return author.kind == "device" or Role.VIEW in author.roles or current_hub().config.reads_open
     return bool(access.roles & author.roles)
 
 
@@ -195,7 +195,7 @@ def _by_token() -> Caller:
     scheme, _, token = request.headers["Authorization"].partition(" ")
     token = token.strip()
     if scheme.lower() == "bearer" and token:
-        with running().store.read() as connection:
+        with current_hub().store.read() as connection:
             device = stations.device_of(connection, token)
             if device is not None:
                 return Caller("device", device.station, device=device)
@@ -222,7 +222,7 @@ def _by_cookie() -> Caller:
 
 
 def _visitor(key: str) -> Visitor | None:
-    store = running().store
+    store = current_hub().store
     now_us = store.clock.utc_us()
     with store.read() as connection:
         session = accounts.principal_of(connection, key, now_us)

@@ -73,7 +73,9 @@ def confirm(connection: Connection, clock: HubClock) -> None:
     _set_baseline(connection, clock, sure=True)
 
 
-def hear_station(connection: Connection, clock: HubClock, station: str, *, expected_us: int, at_us: int) -> bool:
+def confirm_by_station_clock(
+    connection: Connection, clock: HubClock, station: str, *, expected_us: int, at_us: int
+) -> bool:
     """Compare the hub's UTC `at_us` with a station's value `expected_us` of the same moment. Returns whether a doubt ended.
 
     A station's clock is used only while this boot's clock is unconfirmed, so one wrong station cannot stop all anchors.

@@ -10,7 +10,7 @@ from datetime import tzinfo
 from sqlalchemy import Connection, select
 
 from server.db import schema
-from server.importer.current_state import CurrentState, RecordedEntry, standing_of
+from server.importer.current_state import CurrentState, RecordedEntry, fold_entries
 from server.importer.loader import ShopImport, read_shop
 from server.ledger.entries import Entry
 from server.ops import admin_commands
@@ -33,7 +33,7 @@ def import_shop(db: str, files: Mapping[str, bytes], *, by: str, now_us: int, zo
 def current_state(db: str) -> CurrentState:
     """The current state by the hub's own entries, read from the ledger, because the projection may lag."""
     with open_read_only(db) as store, store.read() as connection:
-        return standing_of(_recorded(connection))
+        return fold_entries(_recorded(connection))
 
 
 def _recorded(connection: Connection) -> list[RecordedEntry]:

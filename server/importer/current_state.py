@@ -5,7 +5,7 @@ one name, the later one counts. Voided entries have no effect.
 
 >>> saw = RecordedEntry("a", 1, "stage.define", {"stage": "saw", "name": "Saw"})
 >>> release = RecordedEntry("a", 2, "order.release", {"order": "WO-1", "product": "P", "qty_milli": 5000})
->>> state = standing_of([saw, release, RecordedEntry("a", 3, "order.change", {"order": "WO-1", "qty_milli": 8000})])
+>>> state = fold_entries([saw, release, RecordedEntry("a", 3, "order.change", {"order": "WO-1", "qty_milli": 8000})])
 >>> state.definition("stage.define", {"stage": "saw"})
 {'stage': 'saw', 'name': 'Saw'}
 >>> state.orders["WO-1"].fields["qty_milli"], state.orders["WO-1"].closed
@@ -65,7 +65,7 @@ def _unvoided(entries: list[RecordedEntry]) -> list[RecordedEntry]:
     return [entry for entry in entries if PositionKey(entry.log, entry.seq) not in void]
 
 
-def standing_of(entries: Iterable[RecordedEntry]) -> CurrentState:
+def fold_entries(entries: Iterable[RecordedEntry]) -> CurrentState:
     """Fold the hub's own entries, which are in ledger order."""
     definitions: dict[tuple[str, str], Mapping[str, Any]] = {}
     bindings: dict[str, Mapping[str, Any]] = {}

@@ -10,7 +10,7 @@ from typing import Any
 from sqlalchemy import Connection, select
 
 from server.clock.readings import ClockReading, HubClock, stepped
-from server.clock.watch import confirm, hear_station, watch_clock
+from server.clock.watch import confirm, confirm_by_station_clock, watch_clock
 from server.db import schema
 from server.ledger.ingest import BatchRefused, EventBatch, append
 from server.ledger.station_logs import log_of
@@ -62,12 +62,16 @@ def confirm_clock(connection: Connection, clock: HubClock) -> None:
     write_anchor(connection, hub_row(connection), clock, clock.read())
 
 
-def hear_clock(connection: Connection, clock: HubClock, station: str, expected_us: int | None, at_us: int) -> None:
+def compare_station_clock(
+    connection: Connection, clock: HubClock, station: str, expected_us: int | None, at_us: int
+) -> None:
     """Compare a station's clock with the hub's (see `server.clock.watch`); an ended doubt allows anchors again.
 
     `expected_us`: the hub time that the station's clock predicts; `at_us`: the hub's clock. Both UTC us.
     """
-    if expected_us is not None and hear_station(connection, clock, station, expected_us=expected_us, at_us=at_us):
+    if expected_us is not None and confirm_by_station_clock(
+        connection, clock, station, expected_us=expected_us, at_us=at_us
+    ):
         write_anchor(connection, hub_row(connection), clock, clock.read())
 
 

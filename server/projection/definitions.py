@@ -76,7 +76,7 @@ class Definitions:
             self._master_data = None
         return {(entry.what, name_of(entry.what, entry.data)) for entry in changed}
 
-    def who_asked(self, connection: Connection, changed: Iterable[tuple[str, str]]) -> set[str]:
+    def items_that_looked_up(self, connection: Connection, changed: Iterable[tuple[str, str]]) -> set[str]:
         """The items whose fold looked up a changed definition, also where the lookup found none."""
         items: set[str] = set()
         for what, name in changed:

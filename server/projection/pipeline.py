@@ -213,7 +213,7 @@ class ProjectionPipeline:
         if any(what == PATTERNS for what, _ in defined):
             codes |= self._apply_patterns(connection)
         self._dirty_codes.add(connection, codes, self.pos)
-        self._dirty.add(connection, self._definitions.who_asked(connection, defined), self.pos)
+        self._dirty.add(connection, self._definitions.items_that_looked_up(connection, defined), self.pos)
         linked = [(row, self._links(row, put)) for row, put in rows[: len(fresh)]]
         insert_links(connection, linked)
         self._apply_releases(connection, [link for _, of_row in linked for link in of_row], known=True)

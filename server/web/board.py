@@ -6,7 +6,7 @@ from flask import Blueprint, render_template, request
 from sqlalchemy import Connection, and_, func, select
 
 from server.auth.gate import readers
-from server.context import running
+from server.context import current_hub
 from server.locale_format import due_day
 from server.projection.tables import item
 from server.projection.worker import recalculating
@@ -16,7 +16,7 @@ from server.queries.order_progress import is_order
 from server.queries.stage_summary import StockSummary, finished_since
 from server.web.age_strip import strip
 from server.web.form_entries import moment
-from server.web.template_filters import tongue
+from server.web.template_filters import shop_locale
 
 blueprint = Blueprint("board", __name__)
 FIRST = 7  # alerts that are visible without opening the rest
@@ -27,16 +27,16 @@ MOST = 60  # alerts on the page; the others are on the pages of their stages and
 @readers
 def board() -> str:
     """The board now, or as of a past time."""
-    now_us = running().clock.utc_us()
-    asked_us = moment(request.args.get("as_of", ""), tongue())
+    now_us = current_hub().clock.utc_us()
+    asked_us = moment(request.args.get("as_of", ""), shop_locale())
     if asked_us is not None and asked_us >= now_us:
         asked_us = None
-    with running().store.read() as connection:
+    with current_hub().store.read() as connection:
         if asked_us is None:
-            shop = board_state_now(connection, tongue(), now_us)
+            shop = board_state_now(connection, shop_locale(), now_us)
             alerts = current_alerts(connection, shop)
         else:
-            shop, alerts = board_state_at(connection, tongue(), asked_us), []
+            shop, alerts = board_state_at(connection, shop_locale(), asked_us), []
         finished = finished_on(connection, shop)
         late, due_today = dues(connection, shop) if asked_us is None else _dues_at(shop)
         queued = recalculating(connection)
@@ -60,14 +60,14 @@ def board() -> str:
 
 def finished_on(connection: Connection, shop: BoardState) -> StockSummary:
     """The stock that was finished on the day of the snapshot, up to the snapshot or, for a past day, its end."""
-    start_us = tongue().day_start_us(shop.now_us)
-    until_us = min(start_us + 86_400_000_000, running().clock.utc_us()) if shop.now_us < start_us else shop.now_us
+    start_us = shop_locale().day_start_us(shop.now_us)
+    until_us = min(start_us + 86_400_000_000, current_hub().clock.utc_us()) if shop.now_us < start_us else shop.now_us
     return finished_since(connection, start_us, until_us, shop.valuation)
 
 
 def dues(connection: Connection, shop: BoardState) -> tuple[int, int]:
     """The numbers of open orders that are late and that are due today."""
-    today = tongue().today(shop.now_us)
+    today = shop_locale().today(shop.now_us)
     c = item.c
     open_orders = select(func.count()).where(and_(c.status == "open", is_order()))
     tomorrow = (today + timedelta(days=1)).isoformat()
@@ -78,7 +78,7 @@ def dues(connection: Connection, shop: BoardState) -> tuple[int, int]:
 
 def _dues_at(shop: BoardState) -> tuple[int, int]:
     """The same numbers for the orders with stock in a past snapshot."""
-    today = tongue().today(shop.now_us)
+    today = shop_locale().today(shop.now_us)
     due = {row.order: due_day(row.due) for row in shop.stock}
     days = [day for day in due.values() if day is not None]
     return sum(day < today for day in days), sum(day == today for day in days)

@@ -9,7 +9,7 @@ from flask import Blueprint, Response, render_template, request
 from server.api_errors import ApiError
 from server.auth.gate import may, readers
 from server.auth.roles import Role
-from server.context import running
+from server.context import current_hub
 from server.queries.current_master_data import master_data
 from server.web.printing import INSTALL, drawing, paper, pdf_file, unprintable
 from station.core.codes.card_labels import WORD_OF, CardLabels, card_labels, words_of
@@ -59,9 +59,9 @@ def file() -> Response:
 
 def _labels() -> CardLabels:
     """The cards of the shop's current definitions that the visitor may print."""
-    now_us = running().clock.utc_us()
+    now_us = current_hub().clock.utc_us()
     printed = [what for what in WORD_OF if what != "person.define" or may(Role.SUPERVISE)]
-    with running().store.read() as connection:
+    with current_hub().store.read() as connection:
         shop = master_data(connection)
     definitions = (shop.at(what, name, now_us) for what in printed for name in shop.names(what))
     return card_labels(words_of((entry.what, entry.data) for entry in definitions if entry is not None))

@@ -6,7 +6,7 @@ from datetime import datetime
 
 from server.api_errors import ApiError
 from server.auth.gate import caller, demand_rights
-from server.context import running
+from server.context import current_hub
 from server.ledger.entries import Entry, EntryRefused, Recorded, record_all
 from server.locale_format import SECOND_US, LocaleFormat
 from server.projection.worker import projected_pos, recalculating
@@ -23,10 +23,10 @@ def enter(entries: Sequence[Entry]) -> list[Recorded]:
     """
     demand_rights(caller(), [(entry.what, entry.data) for entry in entries])
     try:
-        written = record_all(running().store, entries)
+        written = record_all(current_hub().store, entries)
     except EntryRefused as refused:
         raise ApiError(400, refused.came, refused.expected, refused.do) from refused
-    running().counts.entries.inc(len(written))
+    current_hub().counts.entries.inc(len(written))
     if written:
         _wait_for(written[-1].pos)
     return written
@@ -34,7 +34,7 @@ def enter(entries: Sequence[Entry]) -> list[Recorded]:
 
 def _wait_for(pos: int) -> None:
     """Wait until an entry is projected and the refold queues are empty: a correction queues the items that it changes."""
-    hub = running()
+    hub = current_hub()
     until = time.monotonic() + hub.limits.shown_within_s  # afterwards the page updates itself
     while (left_s := until - time.monotonic()) > 0:
         with hub.store.read() as connection:

@@ -6,7 +6,7 @@ from werkzeug.wrappers import Response
 from server.api_errors import ApiError
 from server.auth.gate import needs, readers
 from server.auth.roles import Role
-from server.context import running
+from server.context import current_hub
 from server.locale_format import due_day
 from server.queries.current_master_data import master_data
 from server.queries.current_stock import merged
@@ -17,7 +17,7 @@ from server.urls import item_url, segments
 from server.web.corrections import entry_of
 from server.web.display_names import DisplayNames
 from server.web.form_entries import enter
-from server.web.template_filters import tongue
+from server.web.template_filters import shop_locale
 
 blueprint = Blueprint("item", __name__)
 segments(blueprint)
@@ -31,9 +31,9 @@ DONE = {"put-right": "Put right.", "void": "Taken back.", "note": "Written down.
 def page(item: str | None) -> str:
     """The page of one item."""
     item = _named(item)
-    now_us = running().clock.utc_us()
+    now_us = current_hub().clock.utc_us()
     before = request.args.get("before", "")
-    with running().store.read() as connection:
+    with current_hub().store.read() as connection:
         valuation = Valuation(master_data(connection), now_us)
         before_pos = int(before) if before.isdecimal() and len(before) < 18 else None
         detail = item_detail(connection, item, valuation, before_pos)
@@ -49,7 +49,7 @@ def page(item: str | None) -> str:
         "item.html",
         page="item",
         now_us=now_us,
-        today=tongue().today(now_us),
+        today=shop_locale().today(now_us),
         item=item,
         detail=detail,
         stock=merged(detail.stock),
@@ -70,7 +70,7 @@ def page(item: str | None) -> str:
 def put_right(item: str | None) -> Response:
     """Write the entry of a submitted form."""
     item = _named(item)
-    enter([entry_of(request.form, item, tongue())])
+    enter([entry_of(request.form, item, shop_locale())])
     flash(DONE[request.form["do"]])
     return redirect(item_url(item))
 

@@ -6,14 +6,14 @@ from werkzeug.wrappers import Response
 from server.api_errors import ApiError
 from server.auth.gate import caller, needs, readers
 from server.auth.roles import Role
-from server.context import running
+from server.context import current_hub
 from server.ledger.entries import Entry
 from server.queries.current_master_data import master_data
 from server.queries.order_progress import STATUSES, orders
 from server.queries.valuation import Valuation
 from server.web.display_names import DisplayNames
 from server.web.form_entries import enter
-from server.web.template_filters import plural, tongue
+from server.web.template_filters import plural, shop_locale
 
 blueprint = Blueprint("orders", __name__)
 HOW = ("complete", "short", "cancelled")
@@ -27,11 +27,11 @@ def page() -> str:
     status = request.args.get("status", "open")
     if status not in STATUSES:
         raise ApiError(400, f"status {status[:40]!r}", f"one of {', '.join(STATUSES)}", "Choose one on the page.")
-    now_us = running().clock.utc_us()
-    with running().store.read() as connection:
+    now_us = current_hub().clock.utc_us()
+    with current_hub().store.read() as connection:
         valuation = Valuation(master_data(connection), now_us)
         progress_rows = orders(connection, valuation, status)
-    today = tongue().today(now_us)
+    today = shop_locale().today(now_us)
     return render_template(
         "orders.html",
         page="orders",
@@ -51,7 +51,7 @@ def close() -> Response:
     """Close the chosen orders, all of them or none."""
     chosen = list(dict.fromkeys(filter(None, request.form.getlist("order"))))
     how, status = request.form.get("how", ""), request.form.get("status", "open")
-    word, words = tongue().order_word, tongue().orders_word
+    word, words = shop_locale().order_word, shop_locale().orders_word
     if how not in HOW:
         raise ApiError(400, f"how {how[:40]!r}", f"one of {', '.join(HOW)}", "Choose one on the page.")
     if not 1 <= len(chosen) <= MOST_AT_ONCE:

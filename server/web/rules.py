@@ -6,7 +6,7 @@ from werkzeug.wrappers import Response
 from server.api_errors import ApiError
 from server.auth.gate import caller, needs, readers
 from server.auth.roles import needed_for
-from server.context import running
+from server.context import current_hub
 from server.ledger.entries import Entry
 from server.queries.current_master_data import master_data
 from server.queries.rule_settings import rules
@@ -20,8 +20,8 @@ blueprint = Blueprint("rules", __name__)
 @readers
 def page() -> str:
     """The page with every rule."""
-    now_us = running().clock.utc_us()
-    with running().store.read() as connection:
+    now_us = current_hub().clock.utc_us()
+    with current_hub().store.read() as connection:
         settings = rules(connection, master_data(connection), now_us)
     return render_template("rules.html", page="rules", now_us=now_us, rules=settings)
 

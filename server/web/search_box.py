@@ -4,7 +4,7 @@ from flask import Blueprint, redirect, render_template, request
 from werkzeug.wrappers import Response
 
 from server.auth.gate import readers
-from server.context import running
+from server.context import current_hub
 from server.queries.current_master_data import master_data
 from server.queries.search import find, people
 from server.urls import item_url
@@ -18,8 +18,8 @@ blueprint = Blueprint("search", __name__)
 def page() -> str | Response | tuple[str, int]:
     """Redirect to a single match; otherwise list all matches, with status 404 where there are none."""
     asked = request.args.get("q", "")
-    with running().store.read() as connection:
-        now_us, shop = running().clock.utc_us(), master_data(connection)
+    with current_hub().store.read() as connection:
+        now_us, shop = current_hub().clock.utc_us(), master_data(connection)
         items, badges = find(connection, shop, asked, now_us), people(shop, asked, now_us)
     if len(items) == 1 and not badges:
         return redirect(item_url(items[0]))

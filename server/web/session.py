@@ -10,7 +10,7 @@ from werkzeug.wrappers import Response
 from server.auth import accounts, rate_limit
 from server.auth.gate import Visitor, anybody
 from server.auth.roles import Role
-from server.context import running
+from server.context import current_hub
 from server.text import counted
 
 blueprint = Blueprint("session", __name__)
@@ -21,12 +21,12 @@ Page = str | tuple[str, int] | tuple[str, int, dict[str, str]] | Response
 @anybody
 def sign_in() -> Page:
     """The form with name and password; wrong passwords delay the next attempt."""
-    with running().store.read() as connection:
+    with current_hub().store.read() as connection:
         no_account_yet = not accounts.anyone(connection)
     if request.method == "GET":
         return render_template("sign_in.html", trouble=None, no_account_yet=no_account_yet)
     name, password = request.form.get("name", "").strip(), request.form.get("password", "")
-    with running().turns.turn(name) as has_turn:
+    with current_hub().turns.turn(name) as has_turn:
         key = _check_password(name, password, request.remote_addr or "") if has_turn else 1
     if isinstance(key, int):
         trouble = f"Too many wrong passwords. Wait {counted(key, 'second')}, then try again."
@@ -46,7 +46,7 @@ def _check_password(name: str, password: str, address: str) -> str | int | None:
     3. Compare the password outside of any transaction, because that takes a tenth of a second.
     4. For a right password, remove the count, renew an old hash and start the session, in one transaction.
     """
-    store, now_us = running().store, running().clock.utc_us()
+    store, now_us = current_hub().store, current_hub().clock.utc_us()
     with store.read() as connection:
         if wait := rate_limit.wait_s(connection, name, address, now_us):
             return wait
@@ -58,7 +58,7 @@ def _check_password(name: str, password: str, address: str) -> str | int | None:
         person = accounts.person_named(connection, name)
         old_texts_left = accounts.old_passwords_left(connection)
     stored_hash = None if person is None else person.password
-    compared = running().passwords.compare(stored_hash, password, old_texts_left=old_texts_left)
+    compared = current_hub().passwords.compare(stored_hash, password, old_texts_left=old_texts_left)
     if not compared.fits:
         return None
     with store.write() as connection:
@@ -74,7 +74,7 @@ def _check_password(name: str, password: str, address: str) -> str | int | None:
 @anybody
 def link(secret: str) -> Page:
     """A sign-in link. GET does not use it up, because mail scanners open links; the button on the page does."""
-    store, now_us = running().store, running().clock.utc_us()
+    store, now_us = current_hub().store, current_hub().clock.utc_us()
     with store.read() as connection:
         row = accounts.link_row(connection, secret, now_us)
     if row is None:
@@ -96,7 +96,7 @@ def link(secret: str) -> Page:
 @anybody
 def read_link(token: str) -> Page:
     """A read link: its holder may read all pages in this browser until the token is revoked."""
-    store, now_us = running().store, running().clock.utc_us()
+    store, now_us = current_hub().store, current_hub().clock.utc_us()
     with store.read() as connection:
         row = accounts.token_row(connection, token)
     if row is None or row.roles != str(Role.VIEW):
@@ -114,7 +114,7 @@ def sign_out() -> Page:
     """End the session in the browser and in the database."""
     key = session.get("_user_id")
     if key:
-        with running().store.write() as connection:
+        with current_hub().store.write() as connection:
             accounts.end_session(connection, key)
     logout_user()
     session.clear()

@@ -4,14 +4,14 @@ from flask import Blueprint, render_template, request
 
 from server.api_errors import ApiError
 from server.auth.gate import readers
-from server.context import running
+from server.context import current_hub
 from server.locale_format import due_day
 from server.queries.board_state import board_state_now
 from server.queries.stage_queue import stage_queue
 from server.urls import segments
 from server.web.age_strip import strip
 from server.web.display_names import DisplayNames
-from server.web.template_filters import tongue
+from server.web.template_filters import shop_locale
 from station.core.ledger.routing import Stage
 
 blueprint = Blueprint("stage", __name__)
@@ -24,9 +24,9 @@ segments(blueprint)
 def page(stage: str | None) -> str:
     """The page of one stage."""
     stage = request.args.get("stage", "") if stage is None else stage
-    now_us = running().clock.utc_us()
-    with running().store.read() as connection:
-        shop = board_state_now(connection, tongue(), now_us)
+    now_us = current_hub().clock.utc_us()
+    with current_hub().store.read() as connection:
+        shop = board_state_now(connection, shop_locale(), now_us)
     names = DisplayNames(shop.valuation.master_data, now_us)
     lists = stage_queue(shop.stock, stage, shop.valuation)
     definition = shop.valuation.master_data.stage(stage, now_us)
@@ -38,7 +38,7 @@ def page(stage: str | None) -> str:
         "stage.html",
         page="board",
         now_us=now_us,
-        today=tongue().today(now_us),
+        today=shop_locale().today(now_us),
         name=names.stage(stage),
         stage=definition or Stage(stage),
         tile=tile,

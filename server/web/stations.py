@@ -9,7 +9,7 @@ from flask import Blueprint, render_template
 from server.auth import devices
 from server.auth.gate import readers
 from server.clock.watch import why_in_doubt
-from server.context import running
+from server.context import current_hub
 from server.queries.station_alerts import SILENT_S, ahead
 
 blueprint = Blueprint("stations", __name__)
@@ -20,10 +20,10 @@ CLOCKS = {"synced": "set by the network", "holdover": "runs by itself", "never":
 @readers
 def page() -> str:
     """Every station, by name; revoked ones last."""
-    now_us = running().clock.utc_us()
-    with running().store.read() as connection:
+    now_us = current_hub().clock.utc_us()
+    with current_hub().store.read() as connection:
         rows = devices.overview(connection)
-        doubt = why_in_doubt(connection, running().clock)
+        doubt = why_in_doubt(connection, current_hub().clock)
     shown = sorted((_row(row, now_us) for row in rows), key=lambda row: (row["revoked"], row["station"]))
     return render_template("stations.html", page="stations", now_us=now_us, stations=shown, CLOCKS=CLOCKS, doubt=doubt)
 

@@ -7,7 +7,7 @@ from flask import Blueprint
 from markupsafe import Markup, escape
 
 from server.auth.gate import visitor
-from server.context import running
+from server.context import current_hub
 from server.locale_format import LocaleFormat, ago, duration, locale_of
 from server.queries.alerts import LinkedWord
 from server.queries.escape import short, visible
@@ -47,9 +47,9 @@ VERBS = {
 }
 
 
-def tongue() -> LocaleFormat:
+def shop_locale() -> LocaleFormat:
     """The locale format of the shop."""
-    return locale_of(running().config)
+    return locale_of(current_hub().config)
 
 
 def code(text: str | None, *, whole: bool = False) -> Markup:
@@ -72,7 +72,7 @@ def when(at_us: int | None, now_us: int, *, approx: bool = False) -> Markup:
         return Markup("")
     mark = "≈ " if approx else ""
     return Markup('<time datetime="{}" title="{}{}">{}{}</time>').format(
-        tongue().iso(at_us), mark, tongue().at(at_us), mark, ago(at_us, now_us)
+        shop_locale().iso(at_us), mark, shop_locale().at(at_us), mark, ago(at_us, now_us)
     )
 
 
@@ -81,7 +81,11 @@ def presence(of: TagPresence, now_us: int) -> Markup:
     times = f"{of.seen} times" if of.seen != 1 else "once"
     signal = "" if of.signal_dbm is None else f", best {of.signal_dbm} dBm"
     return Markup('seen {}, until <time datetime="{}" title="{}">{}</time>{}').format(
-        times, tongue().iso(of.until_us), tongue().at(of.until_us), tongue().clock(of.until_us, now_us), signal
+        times,
+        shop_locale().iso(of.until_us),
+        shop_locale().at(of.until_us),
+        shop_locale().clock(of.until_us, now_us),
+        signal,
     )
 
 
@@ -91,7 +95,7 @@ def since(at_us: int | None, now_us: int, *, approx: bool = False) -> Markup:
         return Markup("")
     mark = "≈ " if approx else ""
     return Markup('<time datetime="{}" title="since {}{}">{}{}</time>').format(
-        tongue().iso(at_us), mark, tongue().at(at_us), mark, duration((now_us - at_us) // 1_000_000)
+        shop_locale().iso(at_us), mark, shop_locale().at(at_us), mark, duration((now_us - at_us) // 1_000_000)
     )
 
 
@@ -111,7 +115,7 @@ def _word(word: str | LinkedWord) -> Markup:
 
 def plural(count: int, one: str, several: str | None = None) -> str:
     """A number with its noun, in the shop's locale."""
-    return tongue().plural(count, one, several)
+    return shop_locale().plural(count, one, several)
 
 
 @blueprint.app_context_processor
@@ -119,10 +123,10 @@ def words() -> dict[str, Any]:
     """The variables of every template."""
     return {
         "visitor": visitor(),
-        "now_us": running().clock.utc_us(),
-        "tongue": tongue(),
-        "order_word": tongue().order_word,
-        "orders_word": tongue().orders_word,
+        "now_us": current_hub().clock.utc_us(),
+        "shop_locale": shop_locale(),
+        "order_word": shop_locale().order_word,
+        "orders_word": shop_locale().orders_word,
         "STATES": STATES,
         "VERBS": VERBS,
         "presence": presence,

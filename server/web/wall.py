@@ -3,11 +3,11 @@
 from flask import Blueprint, render_template
 
 from server.auth.gate import readers
-from server.context import running
+from server.context import current_hub
 from server.queries.board_state import board_state_now, current_alerts
 from server.queries.stage_summary import StageTile
 from server.web.board import dues, finished_on
-from server.web.template_filters import tongue
+from server.web.template_filters import shop_locale
 
 blueprint = Blueprint("wall", __name__)
 SENTENCES = 3
@@ -17,8 +17,8 @@ SENTENCES = 3
 @readers
 def wall() -> str:
     """The panels: alerts, work in process, the tightest stage, late orders, stock finished today."""
-    with running().store.read() as connection:
-        shop = board_state_now(connection, tongue(), running().clock.utc_us())
+    with current_hub().store.read() as connection:
+        shop = board_state_now(connection, shop_locale(), current_hub().clock.utc_us())
         alerts = current_alerts(connection, shop)
         late, due_today = dues(connection, shop)
         finished = finished_on(connection, shop)

@@ -95,7 +95,7 @@ def a_days_age_comes_from_the_hubs_clock(patch: Patch) -> None:
 def a_new_boot_is_believed(patch: Patch) -> None:
     """44: a clock that is ahead in a new boot gives anchors without a word, whatever a station's clock says."""
     patch(watch, "_in_new_boot", lambda gap_us: (None, False, gap_us))
-    patch(hub_log, "hear_station", lambda *_, **__: False)
+    patch(hub_log, "confirm_by_station_clock", lambda *_, **__: False)
 
 
 def any_number_is_believed(patch: Patch) -> None:

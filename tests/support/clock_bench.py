@@ -14,7 +14,7 @@ from server.ops.control_protocol import ControlRequest
 from server.projection.tables import event_state
 from server.projection.worker import Projector
 from server.queries.board_state import board_state_now, current_alerts
-from server.web.template_filters import tongue
+from server.web.template_filters import shop_locale
 from station.core.event import Event, encode
 from station.core.hash_chain import genesis, link
 
@@ -120,7 +120,7 @@ def told(hub):
     with app.test_request_context(), hub.read() as connection:
         board = [
             each.sentence
-            for each in current_alerts(connection, board_state_now(connection, tongue(), hub.clock.utc_us()))
+            for each in current_alerts(connection, board_state_now(connection, shop_locale(), hub.clock.utc_us()))
         ]
     return (
         [line for line in health["wrong"] if "clock" in line],

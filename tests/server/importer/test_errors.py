@@ -4,7 +4,7 @@ import pytest
 from shop_folder import mistakes, read
 
 from server.importer import ShopFolderError
-from server.importer.current_state import RecordedEntry, standing_of
+from server.importer.current_state import RecordedEntry, fold_entries
 from server.importer.file_schema import SHEETS
 from station.core.codes.patterns import Pattern, PatternError
 
@@ -193,7 +193,7 @@ def test_one_unreadable_sheet_does_not_make_its_names_unknown():
 
 
 def test_an_order_stays_of_its_product():
-    said = standing_of([RecordedEntry("h", 1, "order.release", {"order": "W1", "product": "Z", "qty_milli": 1})])
+    said = fold_entries([RecordedEntry("h", 1, "order.release", {"order": "W1", "product": "Z", "qty_milli": 1})])
     with pytest.raises(ShopFolderError) as caught:
         read(current=said)
     assert [str(mistake) for mistake in caught.value.mistakes] == [

@@ -8,7 +8,7 @@ from shop_folder import read
 from server.importer import ShopFolderError
 from server.importer.cell_parsers import CellError
 from server.importer.csv_table import MAX_FILE_BYTES, MAX_LINES
-from server.importer.current_state import standing_of
+from server.importer.current_state import fold_entries
 from server.importer.file_schema import SHEETS
 
 
@@ -101,7 +101,7 @@ def test_any_cells_are_entries_or_mistakes(data):
         lines = [",".join(names), *(",".join(f'"{cell}"' for cell in row) for row in rows)]
         files[file] = "\n".join(lines).encode()
     try:
-        assert read(files, current=standing_of([])).entries is not None
+        assert read(files, current=fold_entries([])).entries is not None
     except ShopFolderError as error:
         assert error.mistakes  # noqa: PT017 - either is right; a refusal without a mistake is not
 

@@ -8,7 +8,7 @@ import pytest
 from shop_folder import NOON_US, SHOP, read
 
 from server.importer import ShopFolderError
-from server.importer.current_state import CurrentState, RecordedEntry, standing_of
+from server.importer.current_state import CurrentState, RecordedEntry, fold_entries
 from server.importer.entry_builder import NewEntry
 from server.importer.file_schema import SHEETS
 
@@ -93,13 +93,13 @@ def test_what_spreadsheets_save_is_read_the_same(written):
 
 def test_the_same_folder_again_adds_nothing():
     first = read()
-    said = standing_of(RecordedEntry(LOG, seq, entry.what, entry.data) for seq, entry in enumerate(first.entries, 1))
+    said = fold_entries(RecordedEntry(LOG, seq, entry.what, entry.data) for seq, entry in enumerate(first.entries, 1))
     tomorrow = read(current=said, now_us=NOON_US + 86_400_000_000)
     assert (tomorrow.entries, tomorrow.unchanged) == ((), len(first.entries))
 
 
 def test_only_what_changed_is_entered():
-    said = standing_of(RecordedEntry(LOG, seq, entry.what, entry.data) for seq, entry in enumerate(read().entries, 1))
+    said = fold_entries(RecordedEntry(LOG, seq, entry.what, entry.data) for seq, entry in enumerate(read().entries, 1))
     files = {
         "stages.csv": SHOP["stages.csv"].replace(b",8,4h", b",9,4h"),
         "orders.csv": SHOP["orders.csv"].replace(b"W1,P,40,+3d,2", b"W1,P,45,2026-11-30,2"),
@@ -116,7 +116,7 @@ def test_only_what_changed_is_entered():
 
 
 def test_materials_alone_keep_the_rest_of_the_product():
-    said = standing_of(RecordedEntry(LOG, seq, entry.what, entry.data) for seq, entry in enumerate(read().entries, 1))
+    said = fold_entries(RecordedEntry(LOG, seq, entry.what, entry.data) for seq, entry in enumerate(read().entries, 1))
     (entry,) = read({"materials.csv": b"product,component,qty,op\nP,brass,1,10\n"}, current=said).entries
     assert entry.data == {
         "product": "P",
@@ -128,15 +128,15 @@ def test_materials_alone_keep_the_rest_of_the_product():
 
 
 def test_products_alone_keep_their_bills_of_material():
-    said = standing_of(RecordedEntry(LOG, seq, entry.what, entry.data) for seq, entry in enumerate(read().entries, 1))
+    said = fold_entries(RecordedEntry(LOG, seq, entry.what, entry.data) for seq, entry in enumerate(read().entries, 1))
     assert read({"products.csv": SHOP["products.csv"]}, current=said).entries == ()
 
 
 def test_a_closed_order_is_left_alone_and_a_voided_release_is_made_again():
     release = RecordedEntry(LOG, 1, "order.release", {"order": "W2", "product": "Q", "qty_milli": 9_000})
-    closed = standing_of([release, RecordedEntry(LOG, 2, "order.close", {"order": "W2", "how": "short"})])
-    voided = standing_of([release, RecordedEntry(LOG, 2, "void", {"log": LOG, "seq": 1})])
-    reopened = standing_of(
+    closed = fold_entries([release, RecordedEntry(LOG, 2, "order.close", {"order": "W2", "how": "short"})])
+    voided = fold_entries([release, RecordedEntry(LOG, 2, "void", {"log": LOG, "seq": 1})])
+    reopened = fold_entries(
         [
             release,
             RecordedEntry(LOG, 2, "order.close", {"order": "W2", "how": "short"}),
@@ -156,7 +156,7 @@ def test_a_component_without_a_price_is_said():
 
 
 def test_names_that_stand_in_the_hub_may_be_referred_to():
-    said = standing_of(RecordedEntry(LOG, seq, entry.what, entry.data) for seq, entry in enumerate(read().entries, 1))
+    said = fold_entries(RecordedEntry(LOG, seq, entry.what, entry.data) for seq, entry in enumerate(read().entries, 1))
     orders = {"orders.csv": b"order,product,qty\nW9,P,1\n"}
     assert [entry.data["order"] for entry in read(orders, current=said).entries] == ["W9"]
     with pytest.raises(ShopFolderError, match="came 'P', expected a product"):
