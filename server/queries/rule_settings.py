@@ -15,7 +15,7 @@ class RuleSetting(NamedTuple):
     """A rule: its name in events, its sentence, whether it is on, its default, and its findings of the last seven days."""
 
     name: str
-    says: str
+    sentence: str
     on: bool
     by_default: bool
     last_week: int

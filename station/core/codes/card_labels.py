@@ -72,7 +72,7 @@ class CardLabel:
 
     text: str
     name: str
-    says: str
+    meaning: str
 
 
 @dataclass(frozen=True, slots=True)

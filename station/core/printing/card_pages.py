@@ -27,7 +27,7 @@ _DOTS = {Symbology.BARS: (5, 4, 3), Symbology.SQUARE: (10, 9, 8, 7, 6)}  # print
 _MOST_BARS = 60  # characters: with more, even pairs of digits need too narrow modules
 _BAR_MM = 17.0
 _NAME_MM = 9.0, 7.5, 6.0, 5.0
-_SAYS_MM, _TEXT_MM = (3.8, 3.4), (3.4, 2.8, 2.3)
+_MEANING_MM, _TEXT_MM = (3.8, 3.4), (3.4, 2.8, 2.3)
 _NEEDS = "needs a scanner that reads squares"
 
 
@@ -87,7 +87,7 @@ def _above(label: CardLabel, corner: tuple[float, float]) -> Iterator[TextLine]:
     middle_mm, within_mm = corner[0] + CARD_MM[0] / 2, CARD_MM[0] - 6
     size_mm, lines = fitted(label.name, _NAME_MM, within_mm, 1, bold=True)
     yield TextLine(lines[0], middle_mm, corner[1] + 13, size_mm, bold=True, middle=True)
-    size_mm, lines = fitted(label.says, _SAYS_MM, within_mm, 1)
+    size_mm, lines = fitted(label.meaning, _MEANING_MM, within_mm, 1)
     yield TextLine(lines[0], middle_mm, corner[1] + 20, size_mm, middle=True)
     size_mm, lines = fitted(label.text, _TEXT_MM, within_mm, 1)
     yield TextLine(lines[0], middle_mm, corner[1] + 46.5, size_mm, middle=True)
@@ -98,7 +98,7 @@ def _beside(label: CardLabel, corner: tuple[float, float], symbol: Symbol) -> It
     x_mm, y_mm = corner[0] + 4, corner[1]
     within_mm = symbol.x_mm - symbol.quiet_mm - x_mm
     for text, sizes_mm, most, bold in (
-        (label.name, _NAME_MM[2:], 2, True), (label.says, _SAYS_MM, 3, False), (_NEEDS, _TEXT_MM[:2], 2, False),
+        (label.name, _NAME_MM[2:], 2, True), (label.meaning, _MEANING_MM, 3, False), (_NEEDS, _TEXT_MM[:2], 2, False),
         (shown(label.text), _TEXT_MM[1:], 2, False),
     ):  # fmt: skip
         size_mm, lines = fitted(text, sizes_mm, within_mm, most, bold=bold)

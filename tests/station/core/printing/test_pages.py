@@ -189,7 +189,7 @@ def test_what_every_shops_cards_say_is_not_cut_short() -> None:
     standard = card_labels(CardVocabulary(people=(("K7", "A. Kim"),))).labels
     said = [each.text for page in all_cards("a4", standard) for each in page.words]
     assert [text for text in said if text.endswith("…")] == []
-    assert {each.says for each in standard} < set(said)
+    assert {each.meaning for each in standard} < set(said)
 
 
 def test_ten_cards_fill_a_page_and_the_eleventh_begins_the_next() -> None:
