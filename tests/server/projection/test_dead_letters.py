@@ -41,7 +41,7 @@ def failing(function: Callable[..., Any], is_bad: Callable[[Any], bool]) -> Call
 
 
 def is_of_weld(given: Any) -> bool:
-    """Whether this is the event of the stage `weld`: the event, its row or its fact."""
+    """Whether this is the event of the stage `weld`: the event, its row or its item event."""
     event = getattr(given, "event", given)
     if isinstance(event, ItemEvent):
         return event.stage == "weld" or (event.data or {}).get("mark") == "weld"
@@ -61,7 +61,7 @@ def branch(name: str) -> EventInterpreter:
 
 
 EVENT_BRANCHES = ["permit", "seal", "void", "numbers", "correction", "binds", "defined", "links", "anchor", "parent"]
-FACT_BRANCHES = ["fact", "apply"]
+FOLD_BRANCHES = ["item_event", "apply"]
 
 
 def a_shop(hub_db: Any) -> tuple[list[Any], Any]:
@@ -75,7 +75,7 @@ def a_shop(hub_db: Any) -> tuple[list[Any], Any]:
     return rows, bad
 
 
-@pytest.mark.parametrize("name", EVENT_BRANCHES + FACT_BRANCHES)
+@pytest.mark.parametrize("name", EVENT_BRANCHES + FOLD_BRANCHES)
 @pytest.mark.parametrize("at_once", [1, 100])
 def test_an_error_in_a_branch_sets_one_event_aside(hub_db: Any, name: str, at_once: int) -> None:
     hub_db.projector = Projector(hub_db.store, PositionSignal(), branch(name))
@@ -83,8 +83,8 @@ def test_an_error_in_a_branch_sets_one_event_aside(hub_db: Any, name: str, at_on
     for start in range(0, len(rows), at_once):
         hub_db.deliver(*rows[start : start + at_once])
         hub_db.drain()
-    part = "fact" if name in FACT_BRANCHES else "event"
-    about = "WO-1" if name in FACT_BRANCHES else ""
+    part = "fact" if name in FOLD_BRANCHES else "event"
+    about = "WO-1" if name in FOLD_BRANCHES else ""
     assert hub_db.show(select(set_aside.c.pos, set_aside.c.part, set_aside.c.name, set_aside.c.reason)) == [
         (BAD_SEQ, part, about, "Planted: planted")
     ]

@@ -10,7 +10,7 @@ from server.db.store import Store
 from server.locale_format import locale_of
 from station.core.protocol import OpenItem
 from station.feedback.idle_screen import next_items
-from station.rules.snapshot import BoardState, read_shop
+from station.rules.snapshot import StationDefinitions, read_shop
 from station.scan.bench_state import ArmedAction
 
 SHOP = [
@@ -37,4 +37,4 @@ def test_another_locale_is_another_version_of_the_snapshot(store: Store) -> None
 
 
 def test_a_hub_of_an_earlier_version_sends_none() -> None:
-    assert BoardState().quantity(1_234_500) == "1234.5"
+    assert StationDefinitions().quantity(1_234_500) == "1234.5"

@@ -191,5 +191,5 @@ def test_a_story_told_by_hand_obeys_them_too() -> None:
     story = Story(CATALOGUE)
     story.release(100)
     story.scan("saw", "weld", "deburr", "test", "pack")
-    assert fold("WO-1", story.events[::-1], CATALOGUE) == story.end
+    assert fold("WO-1", story.item_events[::-1], CATALOGUE) == story.end
     assert story.stands == {"finished": 100}

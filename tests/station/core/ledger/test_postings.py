@@ -15,7 +15,7 @@ def postings(story: Story) -> list[tuple[str, str, int]]:
     """What the last fact posted, in whole units."""
     state = empty("WO-1")
     step = None
-    for event in story.events:
+    for event in story.item_events:
         step = apply(state, event, story.master_data)
         state = step.state
     assert step is not None

@@ -18,9 +18,9 @@ def test_a_late_scan_of_uncertain_order_is_a_sighting() -> None:
     story = Story()
     story.release(100)
     story.scan("saw", "weld")
-    moved = story.events[-1]
+    moved = story.item_events[-1]
     late = story.tell("", "deburr", log="other")
-    story.events[-1] = type(late)(
+    story.item_events[-1] = type(late)(
         **{**{name: getattr(late, name) for name in late.__struct_fields__}, "lo_us": moved.lo_us, "hi_us": late.key_us}
     )
     assert story.stands == {"here@weld": 100}
@@ -128,7 +128,7 @@ def test_a_void_of_the_first_scan_after_everything_leaves_a_story_that_still_bal
     story.release(100)
     story.scan("saw", "deburr", "weld", "test", "pack")
     assert story.stands == {"finished": 100}
-    del story.events[1]  # a void: the fold never sees the scan
+    del story.item_events[1]  # a void: the fold never sees the scan
     assert story.stands == {"finished": 100}
     assert story.said == [("skipped", "WO-1 came to Deburr without Saw.")]
     assert story.end.state.started_us == 3 * MINUTE_US
