@@ -14,7 +14,7 @@ are in the journal.
 'scrap'
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
 from station.core.codes import Card, Code
@@ -70,6 +70,9 @@ def step(bench: BenchState, read: BenchRead, settings: BenchSettings) -> BenchSt
     if code.unread is not None:
         answer = BenchAnswer(State.AMBER, Reason.NOT_UNDERSTOOD, f"not understood: {code.unread}")
         return BenchStep(bench, fields_of(bench, read), answer)
+    if read.is_card_again and (code.badge is not None or code.card is not None):
+        answer = BenchAnswer(State.AMBER, Reason.REPEAT, "the same card twice within a second: it counts once")
+        return BenchStep(bench, replace(fields_of(bench, read), repeat=True), answer)
     if code.badge is not None:
         return _badge(bench, read, code.badge, settings)
     if code.card is None:
@@ -109,7 +112,8 @@ def _item(bench: BenchState, read: BenchRead, settings: BenchSettings) -> BenchS
         return BenchStep(bench, replace(fields, repeat=True), BenchAnswer(State.AMBER, Reason.REPEAT, text))
     if fields.action != armed.action:  # the reader's configured action
         armed = replace(armed, action=fields.action)
-    done = (*bench.done, UndoableScan(read.position, label(read.code, armed), read.now_ns))[-MAX_DONE:]
+    undoable = UndoableScan(read.position, label(read.code, armed), read.now_ns, fields.operator)
+    done = (*bench.done, undoable)[-MAX_DONE:]
     latest = (
         LatestScan(read.code, ArmedAction(), read.position, read.now_ns + settings.command_ns)
         if settings.cards_after
@@ -183,7 +187,7 @@ def _amend_latest(bench: BenchState, read: BenchRead, settings: BenchSettings) -
     position = LogPosition(read.position.log, read.position.seq + 1)  # the card's own event comes first
     replaced = None if more else latest.position
     kept = tuple(scan for scan in bench.done if scan.position != replaced)
-    undoable = UndoableScan(position, label(latest.code, armed), read.now_ns)
+    undoable = UndoableScan(position, label(latest.code, armed), read.now_ns, fields.operator)
     bench = replace(
         bench,
         latest=LatestScan(latest.code, armed, position, read.now_ns + settings.command_ns),
@@ -238,14 +242,28 @@ def _cancel(bench: BenchState, read: BenchRead) -> BenchStep:
 
 
 def _undo(bench: BenchState, read: BenchRead) -> BenchStep:
-    """Void the newest item scan of this bench; armed cards stay armed."""
-    if not bench.done or bench.done[-1].at_ns + UNDO_NS < read.now_ns:
-        answer = BenchAnswer(State.AMBER, Reason.CARD, "nothing of the last 10 minutes to undo")
-        return BenchStep(bench, fields_of(bench, read), answer)
-    newest = bench.done[-1]
-    bench = replace(bench, done=bench.done[:-1], latest=None)
-    fields = replace(fields_of(bench, read), action="void", void=newest.position)
+    """Void the operator's own newest item scan of the last 10 minutes; armed cards stay armed.
+
+    Where there is none, the answer names the operator of the newest scan. Without a badge, the scans without one are own.
+    """
+    fields = fields_of(bench, read)
+    recent = [scan for scan in bench.done if scan.at_ns + UNDO_NS >= read.now_ns]
+    newest = next((scan for scan in reversed(recent) if scan.operator == fields.operator), None)
+    if newest is None:
+        return BenchStep(bench, fields, BenchAnswer(State.AMBER, Reason.CARD, _not_undone(recent)))
+    done = tuple(scan for scan in bench.done if scan.position != newest.position)
+    bench = replace(bench, done=done, latest=None)
+    fields = replace(fields, action="void", void=newest.position)
     return BenchStep(bench, fields, BenchAnswer(State.GREEN, Reason.CARD, f"undone: {newest.label}"), undone=True)
+
+
+def _not_undone(recent: Sequence[UndoableScan]) -> str:
+    if not recent:
+        return "nothing of the last 10 minutes to undo"
+    newest = recent[-1]
+    if newest.operator is None:
+        return f"not undone: {newest.label} was scanned without a badge. Sign out, then UNDO"
+    return f"not undone: {newest.label} is the scan of {newest.operator}, who can undo it"
 
 
 # Cards that act on their own; all other cards refer to a sheet.

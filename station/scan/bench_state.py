@@ -95,11 +95,12 @@ class ScanFields:
 
 @dataclass(frozen=True, slots=True)
 class UndoableScan:
-    """An item scan of this bench that an UNDO card can void."""
+    """An item scan of this bench that an UNDO card of the same operator can void; `operator` None: without a badge."""
 
     position: LogPosition
     label: str
     at_ns: int
+    operator: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,6 +137,7 @@ class BenchRead:
 
     `action` and `stage` are the reader's configured values; cards override them. `is_repeat` returns whether an event with
     these fields repeats the last scan of its reader. `pieces`: each scan of this code is one piece, so it is never a repeat.
+    `is_card_again`: the last read of this reader, within a second, had the same code; a card or badge then acts once.
     """
 
     code: Code
@@ -145,6 +147,7 @@ class BenchRead:
     stage: str | None = None
     is_repeat: Callable[[ScanFields], bool] = lambda _fields: False
     pieces: bool = False
+    is_card_again: bool = False
 
 
 @dataclass(frozen=True, slots=True)

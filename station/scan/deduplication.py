@@ -19,6 +19,7 @@ False
 from dataclasses import dataclass, replace
 
 UNCONFIRMED_NS = 120 * 10**9  # after a red answer and after a restart
+CARD_AGAIN_NS = 10**9  # shorter than any deliberate second scan of a card
 MAX_UNCONFIRMED = 64
 MAX_READERS = 64
 """Readers whose state is kept: a device may return under a new serial number each time."""
@@ -63,6 +64,15 @@ def is_repeat(memory: RepeatFilter, signature: ScanSignature, now_ns: int, repea
     if after_start and any(_is_present(tag, signature) for tag in memory.present_tags):
         return True
     return any(scan == signature and now_ns < until_ns for scan, until_ns in memory.unconfirmed)
+
+
+def is_card_again(memory: RepeatFilter, code: str, now_ns: int) -> bool:
+    """Whether the last read of this reader had this code, less than `CARD_AGAIN_NS` ago.
+
+    A scanner that fires twice must not sign an operator on and off, hold an action or void two scans. The other fields of
+    the signature do not count, because the first of the two has changed them.
+    """
+    return memory.last is not None and memory.last.code == code and now_ns - memory.at_ns < CARD_AGAIN_NS
 
 
 def _is_present(tag: ScanSignature, signature: ScanSignature) -> bool:

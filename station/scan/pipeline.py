@@ -23,6 +23,7 @@ from station.scan.deduplication import (
     UNCONFIRMED_NS,
     RepeatFilter,
     clear_unconfirmed,
+    is_card_again,
     is_repeat,
     mark_unconfirmed,
     record_read,
@@ -257,6 +258,7 @@ class ScanPipeline:
                 read.since_ns is None and is_repeat(memory, signature_of(code, fields), now_ns, self._repeat_ns)
             ),
             pieces=self._is_piece(code, stage),
+            is_card_again=read.since_ns is None and is_card_again(memory, code.code, now_ns),
         )
         return step(bench, bench_read, self._settings)
 
@@ -312,6 +314,9 @@ class ScanPipeline:
             for name, memory in self._filters.items():
                 if self._reader_settings(name).bench == scan.reader.bench:
                     self._filters[name] = clear_unconfirmed(memory)
+            self._filters[reader] = record_read(
+                self._filters[reader], signature, read.boot_ns
+            )  # UNDO again at once is one
 
     def _record_again(self, card: PreparedScan, rescan: Rescan) -> None:
         """Sheet before card: record the sheet again with the card's fields, then void its previous event.

@@ -80,7 +80,7 @@ ROWS: list[tuple[BenchState, str, ScanFields, tuple[State, Reason, str], dict[st
      (*GREEN_CARD, "7 signed out"),
      {"operator": None}),
     (BenchState(operator=SignedOnOperator("7", 200 * S)), ITEM, ScanFields(operator="7"), (*SAVED, "saved: WO-1042"),
-     {"operator": SignedOnOperator("7", 1000 * S), "done": (UndoableScan(LogPlace(LOG, 7), ITEM, 100 * S),)}),
+     {"operator": SignedOnOperator("7", 1000 * S), "done": (UndoableScan(LogPlace(LOG, 7), ITEM, 100 * S, "7"),)}),
     (BenchState(), "WIP:QTY:none", ScanFields(),
      (State.AMBER, Reason.NOT_UNDERSTOOD,
       "not understood: no quantity: expected 0.001 to 1000000000, at most three digits behind a point"), {}),

@@ -53,6 +53,46 @@ def test_explicit_quantities_and_products_are_never_repeats() -> None:
         assert shop.scan("P-77", 30 + second, pieces=True).fields.repeat is False
 
 
+def test_undo_takes_back_the_own_newest_scan_and_names_whose_the_rest_is() -> None:
+    shop = Shop()
+    for text, at_s in (("WIP:BADGE:A1", 1), ("WO-2", 3), ("WIP:BADGE:B2", 5), ("WO-3", 7)):
+        shop.scan(text, at_s)
+    assert shop.scan("WIP:UNDO", 9).answer.text == "undone: WO-3"
+    others = shop.scan("WIP:UNDO", 11)
+    assert (others.answer.state, others.answer.why) == (State.AMBER, Reason.CARD)
+    assert others.answer.text == "not undone: WO-2 is the scan of A1, who can undo it"
+    assert others.fields.void is None
+    shop.scan("WIP:BADGE:A1", 13)
+    assert shop.scan("WIP:UNDO", 15).answer.text == "undone: WO-2"
+    assert shop.voided == [4, 2]
+
+
+def test_undo_goes_over_the_scan_of_another_to_the_own_one_before_it() -> None:
+    shop = Shop()
+    for text, at_s in (("WIP:BADGE:A1", 1), ("WO-2", 3), ("WIP:BADGE:B2", 5), ("WO-3", 7), ("WIP:BADGE:A1", 9)):
+        shop.scan(text, at_s)
+    assert shop.scan("WIP:UNDO", 11).answer.text == "undone: WO-2"
+    assert shop.scan("WIP:UNDO", 13).answer.text == "not undone: WO-3 is the scan of B2, who can undo it"
+    assert shop.voided == [2]
+
+
+def test_a_scan_without_a_badge_is_undone_without_a_badge() -> None:
+    shop = Shop()
+    for text, at_s in (("WO-1", 1), ("WIP:BADGE:A1", 3)):
+        shop.scan(text, at_s)
+    told = shop.scan("WIP:UNDO", 5).answer.text
+    assert told == "not undone: WO-1 was scanned without a badge. Sign out, then UNDO"
+    shop.scan("WIP:BADGE:A1", 7)
+    assert shop.scan("WIP:UNDO", 9).answer.text == "undone: WO-1"
+
+
+def test_after_ten_minutes_nothing_is_undone_and_nobody_is_named() -> None:
+    shop = Shop()
+    for text, at_s in (("WIP:BADGE:A1", 1), ("WO-1", 3), ("WIP:BADGE:B2", 604)):
+        shop.scan(text, at_s)
+    assert shop.scan("WIP:UNDO", 606).answer.text == "nothing of the last 10 minutes to undo"
+
+
 def test_undo_goes_back_one_further_each_time_and_skips_repeats() -> None:
     shop = Shop()
     for text, at_s in (("WO-1", 1), ("WO-2", 5), ("WO-2", 6), ("WIP:UNDO", 7), ("WIP:UNDO", 8), ("WIP:UNDO", 9)):

@@ -1,9 +1,11 @@
 """The recording thread: every read becomes one event, and no answer comes before its fact."""
 
 import threading
-from dataclasses import asdict
+from dataclasses import asdict, replace
+from typing import Any
 
 import msgspec
+import pytest
 from waiting import until
 
 from drivers import Dropped
@@ -11,7 +13,7 @@ from station.core.codes import Code, Pattern
 from station.core.event import Event, LogPosition, Reader
 from station.feedback.messages import NOT_RECORDED, AnswerText, Green, Look, Notice, Red
 from station.rules.interface import Advice
-from station.scan.bench_state import BenchSettings
+from station.scan.bench_state import BenchSettings, BenchState
 from station.scan.deduplication import MAX_READERS, ScanSignature
 from station.scan.event_builder import EventBuilder
 from station.scan.pipeline import ReaderSettings
@@ -103,6 +105,44 @@ def test_a_repeat_is_stored_and_marked() -> None:
     assert [event.repeat for event in bench.journal.decoded()] == [False, True, False]
     assert [answer.why for answer in answers] == ["saved", "repeat", "saved"]
     assert numbers(answers) == [1, 2, 3]
+
+
+def without_expiry(bench: Bench) -> tuple[str | None, BenchState]:
+    """The bench of one reader: its operator, and the rest. Each read puts the end of the sign-on off."""
+    (state,) = bench.scan.benches.values()
+    return state.operator and state.operator.badge, replace(state, operator=None)
+
+
+@pytest.mark.parametrize(
+    "card", [b"WIP:BADGE:A1", b"WIP:SCRAP", b"WIP:UNDO", b"WIP:LOAD", b"WIP:CALL:x", b"WIP:STAGE:saw"]
+)
+def test_the_same_card_twice_within_a_second_acts_once(card: bytes) -> None:
+    once, twice = Bench(), Bench()
+    before = [a_read(b"WO-1", 10), a_read(b"WO-2", 20)]
+    once.take(*before, a_read(card, 30))
+    *_, again = twice.take(*before, a_read(card, 30), a_read(card, 30.9))
+    assert without_expiry(twice) == without_expiry(once)
+    last = twice.journal.decoded()[-1]
+    assert (last.raw, last.repeat, last.ref, last.action) == (card, True, None, None), "recorded, and without effect"
+    assert (again.why, again.text) == ("repeat", "the same card twice within a second: it counts once")
+
+
+@pytest.mark.parametrize(
+    ("reads", "held"),
+    [
+        ([a_read(b"WIP:SCRAP", 10), a_read(b"WIP:SCRAP", 11)], True),
+        ([a_read(b"WIP:SCRAP", 10), a_read(b"WIP:REASON:x", 10.3), a_read(b"WIP:SCRAP", 10.6)], True),
+        ([a_read(b"WIP:SCRAP", 10), a_read(b"WIP:SCRAP", 10.3, reader="replay-2")], True),
+        ([a_read(b"WIP:SCRAP", 10), a_read(b"WIP:SCRAP", 10.5), a_read(b"WIP:SCRAP", 11.2)], False),
+    ],
+    ids=["a second later", "another card between", "another reader", "three times"],
+)
+def test_a_card_scanned_twice_on_purpose_is_held(reads: list[Any], held: bool) -> None:
+    bench = Bench()
+    bench.take(*reads)
+    (state,) = bench.scan.benches.values()
+    assert state.pending is not None
+    assert state.pending.held is held
 
 
 def test_two_readers_do_not_repeat_each_other_and_benches_do_not_share_cards() -> None:
