@@ -146,6 +146,24 @@ def test_the_search_box_takes_a_scan_from_anywhere(chromium, hub):
         page.wait_for_url("**/items/WO-1008")
 
 
+def test_two_scans_into_the_search_box_are_two_while_the_first_page_loads(chromium, hub):
+    with a_page(chromium, hub.url) as page:
+        page.goto("/")
+        held: list[str] = []
+
+        def hold(route: Any) -> None:
+            held.append(route.request.url)  # and never answer it
+
+        page.route(re.compile(r"/find\?q=wo-1008$"), hold)
+        with page.expect_request(re.compile(r"/find\?q=")):
+            page.keyboard.type("wo-1008")
+            page.keyboard.press("Enter")
+        page.keyboard.type("wo-1009")
+        page.keyboard.press("Enter")
+        page.wait_for_url("**/items/WO-1009")
+        assert len(held) == 1
+
+
 def test_motion_is_left_out_for_whoever_asks(chromium, hub):
     with a_page(chromium, hub.url, reduced_motion="reduce") as page:
         page.goto("/")

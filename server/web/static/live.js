@@ -212,6 +212,9 @@ document.addEventListener("keydown", (event) => {
   if (!writable(event.target)) find.focus();
 });
 
+// The text stays in the box while its page loads. Selected, it is replaced by the next scan.
+find.form.addEventListener("submit", () => find.select());
+
 if (matchMedia("(pointer: fine)").matches && document.activeElement === document.body && !location.hash) {
   find.focus({ preventScroll: true });
 }
