@@ -38,7 +38,7 @@ def names(text: str) -> list[str]:
 
 def test_the_design_has_these_pages_and_none_is_long() -> None:
     assert sorted(path.name for path in FOLDER.iterdir()) == sorted(PAGES)
-    assert {name: lines for name in PAGES if not 60 <= (lines := len(page(name).splitlines())) <= 250} == {}
+    assert {name: lines for name in PAGES if not 60 <= (lines := len(page(name).splitlines())) <= 280} == {}
 
 
 def test_the_overview_leads_to_every_other_page() -> None:
@@ -88,7 +88,7 @@ PLANTED: tuple[tuple[str, Check, str, str], ...] = (
         "",
     ),
     ("ledger.md", design_pages.posting_table, "| `order.close` | complete", "| `order.end` | complete"),
-    ("ledger.md", design_pages.findings, "| `overrun` | no |", "| `overrun` | yes |"),
+    ("ledger.md", design_pages.findings, "| `overrun` | yes |", "| `overrun` | no |"),
     ("ledger.md", design_pages.hub_tables, "`recv_us` `chain` |", "`recv_us` |"),
     ("ledger.md", design_pages.hub_tables, "| `gap` |", "| `gaps` |"),
     ("journal.md", design_pages.journal_tables, "| `verified` | `seq` `hash` |", "| `verified` | `seq` |"),

@@ -8,7 +8,7 @@ from station.core.quantity import decimal_text
 
 
 class OrdersQuery(msgspec.Struct):
-    """`status`: open, finished, closed or none for all."""
+    """`status`: open, finished, scrapped, adjusted, closed, or none for all."""
 
     limit: int = 1_000
     cursor: str = ""
@@ -24,7 +24,7 @@ class WhereAnswer(msgspec.Struct):
 
 
 class OrderAnswer(msgspec.Struct):
-    """One order with the lots and serials under it."""
+    """One order with the lots and serials under it. `ended`: since when nothing of it is in process."""
 
     order: str
     product: str | None
@@ -42,6 +42,7 @@ class OrderAnswer(msgspec.Struct):
     value_micros: int | None
     released: str | None
     where: list[WhereAnswer]
+    ended: str | None
 
 
 class OrdersAnswer(msgspec.Struct):
@@ -70,4 +71,5 @@ def order_row(order: OrderProgress) -> OrderAnswer:
         order.value_micros,
         iso(order.released_us),
         [WhereAnswer(location.stage, location.state, decimal(location.qty_milli)) for location in order.where],
+        iso(order.closed_us or order.ended_us),
     )

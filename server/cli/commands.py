@@ -121,6 +121,26 @@ def verify_command(config_path: Path | None, db: str | None) -> None:
 
 @main.command()
 @where
+def changes(config_path: Path | None, db: str | None) -> None:
+    """List the items whose state changed when another version of the software folded the ledger again."""
+    from server.ops.bootstrap import open_read_only
+    from server.projection.fold_version import refolds
+    from server.text import counted, utc_text
+
+    with open_read_only(settings(config_path, db).db) as store, store.read() as connection:
+        found = refolds(connection)
+    for refold in found:
+        click.echo(f"Version {refold.sw}, {utc_text(refold.at_us)}: {counted(refold.count, 'item')}")
+        for entry in refold.items:
+            click.echo(f"  {entry.item}: {entry.before or 'not there'} -> {entry.after or 'not there'}")
+        if refold.count > len(refold.items):
+            click.echo(f"  and {counted(refold.count - len(refold.items), 'item')} more")
+    if not found:
+        click.echo("No update has changed the state of an item.")
+
+
+@main.command()
+@where
 def rebuild(config_path: Path | None, db: str | None) -> None:
     """Rebuild the projection from the ledger, while the hub does not run."""
     from server.ops.bootstrap import open_hub

@@ -262,6 +262,25 @@ attempt = Table(
 
 Index("session_used", session.c.used_us)
 
+# A refold by another version of the rules, and the items whose state it changed: not a projection, so `rebuild` keeps it.
+refold = Table(
+    "refold",
+    metadata,
+    Column("id", Serial, primary_key=True),
+    _us("at_us"),
+    Column("sw", String, nullable=False),
+    Column("changed", BigInteger, nullable=False),  # items whose state changed; refolded_item has the first of them
+)
+
+refolded_item = Table(
+    "refolded_item",
+    metadata,
+    Column("refold", ForeignKey("refold.id"), primary_key=True),
+    Column("item", Key, primary_key=True),
+    Column("before", String, nullable=False),
+    Column("after", String, nullable=False),
+)
+
 _APPEND_ONLY_SQLITE = """
 CREATE TRIGGER ledger_{what} BEFORE {what} ON ledger BEGIN
   SELECT RAISE(ABORT, 'the ledger is append-only: a mistake is corrected by a new event');

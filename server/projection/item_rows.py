@@ -3,11 +3,14 @@
 from collections.abc import Callable
 from typing import Any
 
+import msgspec
+
 from server.projection.tables import DAY_US, LONG, MOST_DAYS
-from station.core.ledger.parcels import LIVE, Finding, ItemState, Parcel, ParcelState, Visit
+from station.core.ledger.parcels import Finding, ItemState, Parcel, ParcelState, Visit
 from station.core.ledger.times import LATEST_US
 
 BIGGEST = 2**63 - 1
+_JSON = msgspec.json.Encoder(order="deterministic")
 EXACT_US = 60_000_000  # a time that is exact to one minute either way is not marked as approximate
 ItemRow = Callable[[ItemState, str | None, bytes], tuple[Any, ...]]  # state, display name, stored form -> row of `item`
 
@@ -15,18 +18,16 @@ ItemRow = Callable[[ItemState, str | None, bytes], tuple[Any, ...]]  # state, di
 def item_row(state: ItemState, name: str | None, encoded: bytes) -> tuple[Any, ...]:
     """A row of `item`. The outer accounts `ordered` and `overrun` are negated, so that the columns are mostly positive."""
     head = state.header
-    live = any(parcel.state in LIVE for parcel in state.parcels)
-    status = "closed" if state.closed else "finished" if state.parcels and not live else "open"
     has_postings = bool(state.parcels) or bool(state.outer)
     known = has_postings and all(parcel.qty_milli is not None for parcel in state.parcels)
     key_us, log, seq = state.last
     return (
         state.item, name, head.product, head.order, state.routing.routing if state.routing else None,
-        status, state.how, known,
+        state.status, state.how, known,
         -state.outer.get("ordered", 0), state.quantity(ParcelState.FINISHED), state.quantity(ParcelState.SCRAPPED),
         -state.outer.get("overrun", 0), state.outer.get("adjusted", 0),
         head.due, _bounded(head.priority), head.customer, head.reference,
-        state.released_us, state.started_us, state.finished_us, state.closed_us,
+        state.released_us, state.started_us, state.ended_us, state.closed_us,
         key_us, bytes.fromhex(log), seq, encoded,
     )  # fmt: skip
 
@@ -79,5 +80,5 @@ def finding_row(number: int, item: str, finding: Finding) -> tuple[Any, ...]:
         finding.seq,
         finding.stage,
         finding.station,
-        finding.text,
+        _JSON.encode(finding.args).decode(),
     )

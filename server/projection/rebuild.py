@@ -36,6 +36,8 @@ from server.projection.log_permissions import LogOwners, note_claims
 from server.projection.pipeline import PATTERNS, refold_items
 from server.projection.released_orders import ReleasedOrders
 from server.projection.tables import (
+    FOLD_VERSION,
+    FOLD_VERSION_ROW,
     PROJECTED_POS,
     SURROGATES,
     TABLES,
@@ -141,6 +143,7 @@ class _Folding:
         pos = self._write_states()
         self._write_links()
         self._fold_items()
+        self._target.execute(projection.insert().values(k=FOLD_VERSION_ROW, v=FOLD_VERSION))
         if pos:
             self._target.execute(projection.insert().values(k=PROJECTED_POS, v=pos))
         return pos

@@ -59,7 +59,7 @@ item = Table(
     text("product"),
     text("order_"),
     text("routing"),
-    text("status", nullable=False),  # open, finished, closed
+    text("status", nullable=False),  # open, closed, finished, scrapped, adjusted
     text("how"),
     Column("known_qty", Boolean, nullable=False),
     Column("ordered_milli", BigInteger, nullable=False),
@@ -73,7 +73,7 @@ item = Table(
     text("reference"),
     us("released_us"),
     us("started_us"),
-    us("finished_us"),
+    us("ended_us"),
     us("closed_us"),
     us("last_key_us", nullable=False),
     Column("last_log", LargeBinary, nullable=False),
@@ -154,7 +154,7 @@ finding = Table(
     Column("seq", BigInteger, nullable=False),
     text("stage"),
     text("station", nullable=False),
-    Column("text", String, nullable=False),
+    Column("args", String, nullable=False),  # JSON: the arguments of the rule's sentence
     Index("finding_item", "item"),
     Index("finding_rule", "rule", "key_us"),
 )
@@ -192,6 +192,8 @@ dirty = Table("dirty", metadata, Column("item", Key, primary_key=True), Column("
 projection = Table("projection", metadata, Column("k", Key, primary_key=True), Column("v", BigInteger, nullable=False))
 
 PROJECTED_POS = "projected_pos"  # the row of `projection` with the projected ledger position
+FOLD_VERSION_ROW = "fold_version"  # the row of `projection` with the version of the rules by which its rows were folded
+FOLD_VERSION = 2  # 2: a scan fills a gap, scrapped and adjusted orders have an end, codes are known by their keys
 DAY_US = 86_400_000_000
 LONG = -1  # the day of a visit over more than MOST_DAYS days
 MOST_DAYS = 400

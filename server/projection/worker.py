@@ -27,6 +27,7 @@ from server.projection.dead_letters import (
     dead_events,
     is_of_medium,
 )
+from server.projection.fold_version import refold_if_outdated
 from server.projection.internal_tables import dirty_code
 from server.projection.interpreter import DEFAULT_INTERPRETER, EventInterpreter
 from server.projection.order_keys import ROWS_AT_ONCE
@@ -106,10 +107,11 @@ class Projector:
     def _fold(self, attempt: "_Attempt") -> bool:
         """Project fresh events, or process the queues where there are none; announce the position after the commit."""
         with self._store.write() as connection:
-            if not self._retried and by_other_software(connection):
-                rebuild_tables(connection, self._interpreter)
-            self._retried = True
             if self._pipeline is None:
+                refolded = refold_if_outdated(connection, self._interpreter, self._store.clock.utc_us())
+                if not (refolded or self._retried) and by_other_software(connection):
+                    rebuild_tables(connection, self._interpreter)
+                self._retried = True
                 self._pipeline = ProjectionPipeline(connection, self._interpreter, self._rows_at_once)
             pipeline, start = self._pipeline, self._now_s()
             attempt.pos, attempt.doing = pipeline.pos, "fresh"

@@ -19,7 +19,7 @@ FINDING = "finding"
 
 
 class LinkedWord(NamedTuple):
-    """A linked word of a sentence: the kind of its target (item, stage, station), the target's id, and the text."""
+    """A linked word of a sentence: the kind of its target (item, stage, station, changes), the target's id, and the text."""
 
     kind: str
     id: str

@@ -1,6 +1,7 @@
 """Shop snapshot as of a time: all stock, the line that summarizes it, and the current alerts."""
 
 from collections import Counter
+from typing import Any
 
 from sqlalchemy import Connection, and_, select
 
@@ -8,14 +9,17 @@ from server.auth import devices
 from server.clock.watch import kept_doubt, suspects
 from server.locale_format import LocaleFormat
 from server.projection import dead_letters
+from server.projection.fold_version import refolds
 from server.projection.log_permissions import count_not_permitted
-from server.projection.tables import finding
+from server.projection.tables import finding, item
 from server.queries import current_stock, historical_stock, stage_summary
 from server.queries.alerts import FINDING, Alert, BoardState, LinkedWord, ranked, shop_alerts, without_repeats
 from server.queries.current_master_data import master_data
+from server.queries.findings import finding_args, finding_sentence, overrun_value
 from server.queries.rule_settings import rules_on
-from server.queries.station_alerts import of_hub_clock, of_not_permitted, of_set_aside, of_stations
+from server.queries.station_alerts import of_hub_clock, of_not_permitted, of_refolds, of_set_aside, of_stations
 from server.queries.valuation import Valuation
+from station.core.ledger.costs import Value, in_micros
 
 MOST_FINDINGS = 500
 
@@ -43,6 +47,7 @@ def current_alerts(connection: Connection, shop: BoardState) -> list[Alert]:
     alerts = [*shop_alerts(shop), *of_stations(devices.overview(connection), shop.now_us, estimated)]
     alerts += of_hub_clock(kept_doubt(connection), suspects(connection))
     alerts += [*of_set_aside(dead_letters.shown(connection)[0]), *of_not_permitted(count_not_permitted(connection))]
+    alerts += of_refolds(refolds(connection), shop.now_us)
     return without_repeats(ranked([*alerts, *_todays_findings(connection, shop)]))
 
 
@@ -51,24 +56,34 @@ def _todays_findings(connection: Connection, shop: BoardState) -> list[Alert]:
     on = rules_on(shop.valuation.master_data, shop.now_us)
     c = finding.c
     since_us = shop.locale.day_start_us(shop.now_us)
-    rows = connection.execute(
+    query = (
         select(finding)
         .where(and_(c.rule.in_(on), c.key_us >= since_us, c.key_us <= shop.now_us))
         .order_by(c.key_us.desc(), c.log_id, c.seq.desc())
         .limit(MOST_FINDINGS)
     )
+    rows = connection.execute(query).all()
+    items = {
+        row.item: row for row in connection.execute(select(item).where(item.c.item.in_({row.item for row in rows})))
+    }
     stock_of: dict[str, list[current_stock.StockRow]] = {}
     for stock_row in shop.stock:
         stock_of.setdefault(stock_row.item, []).append(stock_row)
     alerts: dict[tuple[str, str], Alert] = {}
     for row in rows:
         if (row.rule, row.item) not in alerts:
-            at = shop.locale.clock(row.key_us, shop.now_us)
-            cost = shop.cost(stock_of.get(row.item, []))
-            alerts[row.rule, row.item] = Alert(
-                FINDING, f"{row.rule} {row.item}", finding_words(row.text, row.item), f"{row.station} · {at}", cost=cost
-            )
+            over = overrun_value(finding_args(row.args), items.get(row.item), shop.valuation)
+            cost = shop.cost(stock_of.get(row.item, [])) if over is None else over.total
+            alerts[row.rule, row.item] = _finding_alert(row, shop, cost, over)
     return list(alerts.values())
+
+
+def _finding_alert(row: Any, shop: BoardState, cost: int, over: Value | None) -> Alert:
+    at = shop.locale.clock(row.key_us, shop.now_us)
+    money = shop.locale.money(in_micros(over)[0], whole=True) if over is not None and over.total else ""
+    text = finding_sentence(row, shop.valuation.master_data, shop.now_us, shop.locale.quantity)
+    detail = " · ".join(filter(None, (money, row.station, at)))
+    return Alert(FINDING, f"{row.rule} {row.item}", finding_words(text, row.item), detail, cost=cost)
 
 
 def finding_words(text: str, item: str) -> tuple[str | LinkedWord, ...]:

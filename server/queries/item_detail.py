@@ -1,5 +1,6 @@
 """Item detail: the stock, past stays, findings and events of one item."""
 
+from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
 import msgspec
@@ -8,11 +9,14 @@ from sqlalchemy import Connection, and_, select
 from server.projection.item_states import StoredItem
 from server.projection.tables import finding, item, visit
 from server.queries.current_stock import StockRow, stock_of
+from server.queries.findings import finding_sentence
 from server.queries.item_events import ItemEventRow, scans
 from server.queries.rule_settings import rules_on
 from server.queries.valuation import StockValue, Valuation
 from station.core.ledger.fold import balances
+from station.core.ledger.parcels import ENDED, LIVE
 from station.core.ledger.routing import Product
+from station.core.quantity import decimal_text
 
 MOST = 200
 SUMS = ("ordered", "finished", "scrapped", "overrun", "adjusted")
@@ -71,9 +75,16 @@ class ItemDetail(NamedTuple):
 
 
 def item_detail(
-    connection: Connection, name: str, valuation: Valuation, before_pos: int | None = None
+    connection: Connection,
+    name: str,
+    valuation: Valuation,
+    before_pos: int | None = None,
+    quantity: Callable[[int], str] = decimal_text,
 ) -> ItemDetail | None:
-    """The item of this name; None for an unknown one. `before_pos`: only events before this ledger position."""
+    """The item of this name; None for an unknown one.
+
+    `before_pos`: only events before this ledger position. `quantity`: writes thousandths in sentences.
+    """
     row = connection.execute(select(item).where(item.c.item == name)).first()
     if row is None:
         return None
@@ -91,7 +102,7 @@ def item_detail(
         stock=tuple(stock),
         stock_value=valuation.total(stock_row for stock_row in stock if stock_row.in_process),
         visits=tuple(_visits(connection, name)),
-        findings=tuple(_findings(connection, name, rules_on(valuation.master_data, valuation.at_us))),
+        findings=tuple(_findings(connection, name, valuation, quantity)),
         events=page.events,
         more_events=page.more,
         children=tuple(connection.execute(children).scalars()),
@@ -100,12 +111,21 @@ def item_detail(
 
 def _visits(connection: Connection, name: str) -> list[PastVisit]:
     columns = [visit.c[field] for field in PastVisit._fields]
-    query = select(*columns).where(visit.c.item == name).order_by(visit.c.left_us.desc(), visit.c.id.desc()).limit(MOST)
+    query = (
+        select(*columns)
+        .where(and_(visit.c.item == name, visit.c.state.in_(LIVE | ENDED)))
+        .order_by(visit.c.left_us.desc(), visit.c.id.desc())
+        .limit(MOST)
+    )
     return [PastVisit(*row) for row in connection.execute(query)]
 
 
-def _findings(connection: Connection, name: str, on: list[str]) -> list[ItemFinding]:
-    c = finding.c
-    columns = [c[field] for field in ItemFinding._fields]
-    query = select(*columns).where(and_(c.item == name, c.rule.in_(on)))
-    return [ItemFinding(*row) for row in connection.execute(query.order_by(c.key_us.desc(), c.id.desc()).limit(MOST))]
+def _findings(
+    connection: Connection, name: str, valuation: Valuation, quantity: Callable[[int], str]
+) -> Iterator[ItemFinding]:
+    c, at_us = finding.c, valuation.at_us
+    on = rules_on(valuation.master_data, at_us)
+    query = select(finding).where(and_(c.item == name, c.rule.in_(on)))
+    for row in connection.execute(query.order_by(c.key_us.desc(), c.id.desc()).limit(MOST)):
+        text = finding_sentence(row, valuation.master_data, at_us, quantity)
+        yield ItemFinding(row.rule, row.key_us, row.stage, row.station, text)

@@ -16,7 +16,7 @@ from server.queries.current_stock import StockRow, stock_of
 from server.queries.valuation import Valuation
 from station.core.ledger.parcels import ParcelState
 
-STATUSES = ("open", "finished", "closed")
+STATUSES = ("open", "finished", "scrapped", "adjusted", "closed")
 MOST = 1_000
 _CHUNK = 500  # names in one statement
 
@@ -30,7 +30,10 @@ class OrderLocation(NamedTuple):
 
 
 class OrderProgress(NamedTuple):
-    """One order with its family. Quantities in thousandths of `unit`; times UTC us."""
+    """One order with its family. Quantities in thousandths of `unit`; times UTC us.
+
+    `ended_us`: since when nothing of it is in process.
+    """
 
     order: str
     product: str | None
@@ -47,7 +50,7 @@ class OrderProgress(NamedTuple):
     finished_milli: int
     scrapped_milli: int
     released_us: int | None
-    finished_us: int | None
+    ended_us: int | None
     closed_us: int | None
     where: tuple[OrderLocation, ...]
     items: int
@@ -127,7 +130,7 @@ def _order(row: Any, family: list[Any], stock: list[StockRow], valuation: Valuat
         finished_milli=sum(member.finished_milli for member in family),
         scrapped_milli=sum(member.scrapped_milli for member in family),
         released_us=row.released_us,
-        finished_us=row.finished_us,
+        ended_us=row.ended_us,
         closed_us=row.closed_us,
         where=places(stock),
         items=len(family),

@@ -1,4 +1,4 @@
-"""Rule settings: for each rule its sentence, whether it is on, and the number of its findings in the last week."""
+"""Rule settings: for each rule its description, whether it is on, and the number of its findings in the last week."""
 
 from typing import NamedTuple
 
@@ -12,10 +12,10 @@ WEEK_US = 7 * 86_400_000_000
 
 
 class RuleSetting(NamedTuple):
-    """A rule: its name in events, its sentence, whether it is on, its default, and its findings of the last seven days."""
+    """A rule: its name, its description, whether it is on, its default, and its findings of the last seven days."""
 
     name: str
-    sentence: str
+    about: str
     on: bool
     by_default: bool
     last_week: int
@@ -43,7 +43,7 @@ def rules(connection: Connection, master_data: MasterData, now_us: int) -> list[
     return [
         RuleSetting(
             rule.name,
-            (rule.look.__doc__ or "").strip(),
+            rule.about,
             is_on(rule.name, master_data, now_us),
             rule.on,
             counts.get(rule.name, 0),

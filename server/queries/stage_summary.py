@@ -15,7 +15,7 @@ from server.queries.current_stock import StockRow
 from server.queries.stage_order import line_of
 from server.queries.valuation import StockValue, Valuation
 from station.core.ledger.costs import MILLI, shares
-from station.core.ledger.parcels import ParcelState
+from station.core.ledger.parcels import LIVE, ParcelState
 from station.core.ledger.routing import Stage, StageType
 
 RATE_SPAN_S = 8 * 3600  # one shift: an hour has too few departures, a day shows a change too late
@@ -179,6 +179,7 @@ def moved_on(connection: Connection, now_us: int) -> dict[str | None, int]:
             and_(
                 c.left_us > now_us - RATE_SPAN_S * 1_000_000,
                 c.left_us <= now_us,
+                c.state.in_(LIVE),
                 or_(c.stage.is_(None), c.went_to_stage.is_(None), c.stage != c.went_to_stage),
             )
         )

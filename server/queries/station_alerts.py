@@ -6,18 +6,20 @@
 ['Station weld-2 has been silent for 18\\xa0min']
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, NamedTuple
 
 from server.locale_format import duration
 from server.projection import dead_letters
 from server.projection.dead_letters import DeadLetter
+from server.projection.fold_version import Refold
 from server.projection.log_permissions import NotPermitted
 from server.queries.alerts import Alert, LinkedWord
 from server.text import counted
 
 SILENT_S = 120  # four heartbeat intervals of an idle station
 QUEUE_OLD_S = 300  # unsent scans older than this give an alert
+REFOLD_SHOWN_US = 14 * 86_400_000_000
 UNKNOWN_COST = 2**62  # the cost of lost scans is unknown: sorted before every alert with a cost
 
 
@@ -68,6 +70,22 @@ def of_set_aside(rows: list[DeadLetter]) -> list[Alert]:
         )
         for row in rows
     ]
+
+
+def of_refolds(found: Iterable[Refold], now_us: int) -> Iterator[Alert]:
+    """An alert for each update of the last days that changed the state of items."""
+    for refold in found:
+        if now_us - refold.at_us <= REFOLD_SHOWN_US:
+            one = refold.count == 1
+            yield Alert(
+                "refold",
+                f"refold {refold.at_us}",
+                (
+                    LinkedWord("changes", "", counted(refold.count, "item")),
+                    f" {'has' if one else 'have'} another state since the update to {refold.sw}",
+                ),
+                "the rules changed, no scan did",
+            )
 
 
 def of_not_permitted(rows: list[NotPermitted]) -> list[Alert]:

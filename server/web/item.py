@@ -36,7 +36,7 @@ def page(item: str | None) -> str:
     with current_hub().store.read() as connection:
         valuation = Valuation(master_data(connection), now_us)
         before_pos = int(before) if before.isdecimal() and len(before) < 18 else None
-        detail = item_detail(connection, item, valuation, before_pos)
+        detail = item_detail(connection, item, valuation, before_pos, shop_locale().quantity)
     if detail is None:
         raise ApiError(
             404,

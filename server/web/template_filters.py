@@ -24,6 +24,15 @@ STATES = {
     "finished": "finished",
     "scrapped": "scrapped",
 }
+OUTCOMES = {
+    "finished": "finished",
+    "scrapped": "scrapped",
+    "adjusted": "adjusted away",
+    "closed": "closed",
+    "complete": "closed as complete",
+    "short": "closed short",
+    "cancelled": "cancelled",
+}
 VERBS = {
     "": "scan",
     "in": "in",
@@ -109,6 +118,8 @@ def _word(word: str | LinkedWord) -> Markup:
         return escape(visible(word))
     if word.kind == "item":
         return link(word.text)
+    if word.kind == "changes":
+        return Markup('<a href="/changes">{}</a>').format(word.text)
     href = stage_url(word.id) if word.kind == "stage" else f"/stations#{quote(word.id, safe='')}"
     return Markup('<a href="{}">{}</a>').format(href, visible(word.text)) if word.id else escape(word.text)
 
@@ -128,6 +139,7 @@ def words() -> dict[str, Any]:
         "order_word": shop_locale().order_word,
         "orders_word": shop_locale().orders_word,
         "STATES": STATES,
+        "OUTCOMES": OUTCOMES,
         "VERBS": VERBS,
         "presence": presence,
     }

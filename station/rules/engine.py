@@ -13,7 +13,7 @@ from station.core.event import Event
 from station.core.ledger.fold import ROWS, apply, empty
 from station.core.ledger.item_event import BARE
 from station.core.ledger.parcels import ItemState, Parcel, ParcelState
-from station.core.ledger.rules import ON_BY_DEFAULT, Movement, listed
+from station.core.ledger.rules import BY_NAME, ON_BY_DEFAULT, Movement, Wording, advice, look_at
 from station.core.ledger.times import OrderKey
 from station.core.ledger.void_resolution import CountedIdentity, item_event
 from station.core.protocol import OpenItem
@@ -22,7 +22,6 @@ from station.rules.interface import Advice
 
 MAX_ITEMS = 50_000
 HERE = "here"  # the log id of this station's own scans in the fold
-OUT_OF_TURN = frozenset({"held", "closed", "skipped", "out_of_order"})  # findings that stop the work at a strict stage
 NO_SNAPSHOT = Snapshot()
 NEEDS_RELEASE = frozenset({"text", "uid"})  # such a code identifies no item by itself: it must be released or bound
 
@@ -80,7 +79,7 @@ class ShopRules:
         stage = self._master_data.stage(event.stage, NOW_US)
         return Advice(
             look=look,
-            stop=rule in OUT_OF_TURN and stage is not None and stage.strict,
+            stop=rule is not None and BY_NAME[rule].stops and stage is not None and stage.strict,
             name=item,
             next_stage=self._next_stage(step.state, event.stage),
         )
@@ -121,18 +120,14 @@ class ShopRules:
         return self._master_data.rule_is_on(rule, NOW_US, ON_BY_DEFAULT[rule])
 
     def _advice(self, move: Movement) -> tuple[str, str] | None:
-        """The first finding of the rules that are on: (rule, operator's text). Findings that stop the work come first."""
-        findings = (
-            ("held", move.held, "is on hold"),
-            ("closed", move.closed or move.ended, "has ended: nothing was moved"),
-            ("skipped", bool(move.passed), f"goes to {listed(move.passed)} first"),
-            ("out_of_order", move.foreign, f"does not go to {move.place}"),
-            ("out_of_order", move.back_from is not None, f"was already at {move.back_from}"),
-            ("which_quantity", move.several, "stands in several places: scan a quantity"),
-            ("overrun", move.over_milli > 0, "more than was there: count again"),
-            ("unknown_code", move.unknown, "not known here"),
-        )
-        return next(((rule, text) for rule, applies, text in findings if applies and self._is_on(rule)), None)
+        """The first rule that holds, is on and has advice: (rule, text); where nothing was moved, also one that is off."""
+        wording = Wording(lambda stage: self._master_data.stage_name(stage, NOW_US))
+        place = wording.stage(move.stage) if move.stage else move.station
+        for rule, args in look_at(move):
+            text = advice(rule, args, wording, place)
+            if text is not None and (self._is_on(rule) or not move.moved):
+                return rule, text
+        return None
 
     def _next_stage(self, state: ItemState, stage: str | None) -> str | None:
         routing = state.routing

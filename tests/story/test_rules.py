@@ -69,7 +69,7 @@ class Floor:
 
 def unknown_code(floor: Floor) -> str:
     floor.at("saw", "NOBODY")
-    return "Nobody knows NOBODY, scanned at Saw"
+    return "NOBODY, scanned at Saw, is not known"
 
 
 def unread(floor: Floor) -> str:
@@ -116,7 +116,7 @@ def which_quantity(floor: Floor) -> str:
     floor.at("deburr", "which_quantity")
     floor.at("test", "WIP:QTY:15", "which_quantity")
     floor.at("saw", "which_quantity")
-    return "which_quantity was scanned at Saw, but stands in several places: say how many"
+    return "which_quantity was scanned at Saw, but its pieces are in several places: say how many"
 
 
 def late_change(floor: Floor) -> str:

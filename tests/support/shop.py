@@ -6,6 +6,7 @@ from typing import Any
 from station.core.ledger.fold import balances, fold
 from station.core.ledger.item_event import ItemEvent
 from station.core.ledger.parcels import FoldResult
+from station.core.ledger.rules import Wording, sentence
 from station.core.master_data import Definition, MasterData
 
 MINUTE_US = 60_000_000
@@ -99,4 +100,20 @@ class Story:
     @property
     def said(self) -> list[tuple[str, str]]:
         """What the rules said: (rule, sentence)."""
-        return [(finding.rule, finding.text) for finding in self.end.findings]
+
+        def stage_name(stage: str) -> str:
+            return self.master_data.stage_name(stage, 0)
+
+        return [
+            (
+                found.rule,
+                sentence(
+                    found.rule,
+                    found.args,
+                    "WO-1",
+                    stage_name(found.stage) if found.stage else found.station or "the office",
+                    Wording(stage_name),
+                ),
+            )
+            for found in self.end.findings
+        ]

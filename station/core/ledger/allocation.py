@@ -1,8 +1,9 @@
 """Allocation: select the parcels that a scan moves, before they are put to their target.
 
-With a quantity, sources are drawn one after another until it is met. A rest that even the work on hold does not cover comes
-from `overrun`. Without a quantity, the whole first source that holds any is drawn; if the target already holds some of the
-item, only what is directly before it. A scan that draws nothing is a sighting: it is recorded, and nothing moves.
+With a quantity, sources are drawn one after another until it is met. An arrival or a departure then fills the gap of pieces
+that passed this operation without a scan: they were here, and nothing moves. A rest that even the work on hold does not
+cover comes from `overrun`. Without a quantity, the whole first source that holds any is drawn; if the target already holds
+some of the item, only what is directly before it. A scan that draws nothing is a sighting: recorded, and nothing moves.
 """
 
 from collections.abc import Iterable, Sequence
@@ -11,7 +12,7 @@ from itertools import chain
 import msgspec
 
 from station.core.ledger.item_balance import ItemBalance, Piece
-from station.core.ledger.item_event import ItemEvent, uncertain_against
+from station.core.ledger.item_event import BARE, ItemEvent, uncertain_against
 from station.core.ledger.parcels import RELEASED, Account, ParcelState
 from station.core.ledger.pick_order import downstream, held_at, held_upstream, upstream, waiting_at
 
@@ -27,10 +28,27 @@ class PostingMarks(msgspec.Struct):
     ended: bool = False
     late: bool = False  # the office changed an order that it had closed
     over_milli: int = 0
+    drawn_milli: int = 0  # of a stated quantity, what was there
+    op: int | None = None
+    stands_here: bool = False
+    part_milli: int = 0
+    filled_milli: int = 0  # passed this operation before without a scan
+    further_milli: int = 0  # of an overrun, what was scanned here and is further on
+    both_milli: int = 0  # a stated quantity that may be arriving pieces or pieces that passed without a scan
+    verb: str = BARE  # of a bare scan: the verb that it means
     several: bool = False
+    uncertain: bool = False  # the order against the event that moved it on is unknown
     uncut_milli: int = 0
     missing_milli: int = 0
     left_behind_milli: int = 0
+
+    def noteworthy(self) -> bool:
+        """Whether any rule may hold, from what was observed."""
+        return bool(
+            self.passed or self.unscanned or self.back_from or self.foreign or self.held or self.ended or self.over_milli
+            or self.part_milli or self.both_milli or self.several or self.uncut_milli or self.missing_milli
+            or self.left_behind_milli
+        )  # fmt: skip
 
 
 class PostingContext(msgspec.Struct):
@@ -48,13 +66,19 @@ class PostingContext(msgspec.Struct):
         return self.stock.event
 
 
-def collect(context: PostingContext, target: Account, first: Sequence[Account] = ()) -> list[Piece]:
-    """The pieces that a scan moves towards `target`: from the accounts of `first`, then from the upstream sources."""
+def collect(
+    context: PostingContext, target: Account, first: Sequence[Account] = (), *, fills_gap: bool = False
+) -> list[Piece]:
+    """The pieces that a scan moves towards `target`: from the accounts of `first`, then from the upstream sources.
+
+    `fills_gap`: a stated quantity may be pieces that passed this operation before without a scan.
+    """
     stock, account = context.stock, context.account
     if context.quantity is not None:
         held_here = held_at(account)
         held_back = () if held_here in first else (held_here,)
-        return draw_stated(context, chain(first, upstream(stock, account)), held_back, held_upstream(stock, account))
+        sources = chain(first, upstream(stock, account))
+        return draw_stated(context, sources, held_back, held_upstream(stock, account), fills_gap=fills_gap)
     if stock.holds(target):
         pieces = _plainly_next(context, target, first)
         context.marks.ended = not pieces and not stock.live()
@@ -85,10 +109,20 @@ def draw(stock: ItemBalance, sources: Iterable[Account], wanted: int | None = No
 
 
 def draw_stated(
-    context: PostingContext, sources: Iterable[Account], held_back: Sequence[Account], held: Sequence[Account] = ()
+    context: PostingContext,
+    sources: Iterable[Account],
+    held_back: Sequence[Account],
+    held: Sequence[Account] = (),
+    *,
+    fills_gap: bool = False,
 ) -> list[Piece]:
-    """A stated quantity: from the sources; then `held_back` counts, but is not moved; then from `held`; else overrun."""
+    """A stated quantity: from the sources; then `held_back` counts, but is not moved; then from `held`; else overrun.
+
+    With `fills_gap` pieces that passed this operation without a scan come before overrun; they are marked as scanned.
+    """
     assert context.quantity is not None
+    op = context.account.op if fills_gap else None
+    gap = 0 if op is None else total(context.stock.unscanned_beyond(op))
     pieces = draw(context.stock, sources, context.quantity)
     lacking = context.quantity - total(pieces)
     for account in held_back:
@@ -99,11 +133,26 @@ def draw_stated(
         drawn = draw(context.stock, held, lacking)
         pieces += drawn
         lacking -= total(drawn)
+    if lacking > 0 and op is not None:
+        context.marks.filled_milli = context.stock.mark_scanned(op, lacking)
+        lacking -= context.marks.filled_milli
+    elif gap >= context.quantity and all(piece.account != context.account for piece in pieces):
+        context.marks.both_milli = context.quantity
     if lacking > 0:
         if context.stock.released:
             context.marks.over_milli += lacking
+            context.marks.drawn_milli = context.quantity - lacking
+            context.marks.further_milli = _scanned_further_on(context, lacking)
         pieces.append(context.stock.from_outer("overrun", lacking))
     return pieces
+
+
+def _scanned_further_on(context: PostingContext, most: int) -> int:
+    """The quantity that was scanned at this operation before and is in process further on; at most `most`."""
+    op = context.account.op
+    beyond = set(downstream(context.stock, context.account))
+    further = [parcel for parcel in context.stock.parcels if parcel.account in beyond and op in parcel.scanned]
+    return min(most, total(further))
 
 
 def total(pieces: Iterable[Piece]) -> int:
@@ -144,6 +193,7 @@ def _bring_back(context: PostingContext, target: Account) -> list[Piece]:
         return []
     parcels = stock.at(beyond[0])
     if any(uncertain_against(context.event, parcel.put_by, parcel.lo_us, parcel.hi_us) for parcel in parcels):
-        return []  # the order of the two events is uncertain: a sighting
+        marks.uncertain = True
+        return []  # a sighting
     marks.back_from = beyond[0].stage
     return stock.withdraw(beyond[0])

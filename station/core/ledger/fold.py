@@ -18,8 +18,8 @@ from station.core.ledger import order_entries, postings
 from station.core.ledger.allocation import PostingContext, PostingMarks
 from station.core.ledger.item_balance import ItemBalance
 from station.core.ledger.item_event import BARE, ItemEvent
-from station.core.ledger.parcels import Finding, FoldResult, ItemState, ParcelState, Posting, Visit
-from station.core.ledger.pick_order import choose, here
+from station.core.ledger.parcels import Finding, FoldResult, ItemState, Posting, Visit
+from station.core.ledger.pick_order import choose, held_at, here
 from station.core.ledger.routing import StageType
 from station.core.ledger.rules import Movement, look_at
 from station.core.master_data import MasterData
@@ -33,9 +33,10 @@ ROWS: dict[str, Callable[[PostingContext], None]] = {
     "rework": postings.rework,
     "hold": postings.hold,
     "release": postings.release,
-    "finish": postings.finish_scanned,
+    "finish": postings.finish,
 }
 DRAWS_ON_HERE = frozenset({"out", "done", "scrap", "rework", "hold"})
+ENDS_ELSEWHERE = frozenset({"release", "finish"})  # they move pieces at other operations, which the scan does not see
 MOVES_ALONG = frozenset({"in", "start", "out", "done"})
 BARE_MEANS = {"arrived": "in", "both": "in", "done": "out"}
 BALANCE = f"a quantity of the item would exceed {MAX_BALANCE_MILLI // 1000}"
@@ -125,14 +126,14 @@ def _entered(state: ItemState, event: ItemEvent, master_data: MasterData) -> Fol
     stock, marks = ItemBalance(state, event), PostingMarks()
     order_entries.ROWS[event.verb](stock, marks)
     state = order_entries.dated(state, event)
-    return _close(state, stock, marks, master_data, closed=marks.late)
+    return _close(state, stock, marks, closed=marks.late)
 
 
 def _scanned(state: ItemState, event: ItemEvent, master_data: MasterData) -> FoldResult:
     stock, marks = ItemBalance(state, event), PostingMarks()
     if not state.closed and event.unread is None and (event.stage is not None or event.verb == "finish"):
         _post(stock, marks, master_data)
-    return _close(state, stock, marks, master_data, closed=state.closed)
+    return _close(state, stock, marks, closed=state.closed)
 
 
 def _post(stock: ItemBalance, marks: PostingMarks, master_data: MasterData) -> None:
@@ -140,47 +141,61 @@ def _post(stock: ItemBalance, marks: PostingMarks, master_data: MasterData) -> N
     operation, is_done = None, False
     if routing is not None:
         operation = choose(stock, event.stage or "", verb in DRAWS_ON_HERE)
+        marks.op = operation.op if operation else None
         marks.foreign = operation is None and event.stage is not None and verb != "release"
     else:
         known = master_data.stage(event.stage, event.key_us)
         is_done = known is not None and known.type == StageType.DONE
     if verb == BARE:
         means = routing.means(operation.op) if routing and operation else "done" if is_done else "arrived"
-        verb = BARE_MEANS.get(means, "in")
+        verb = marks.verb = BARE_MEANS.get(means, "in")
+    if quantity := event.qty_milli:
+        marks.part_milli = _part_unit(stock, quantity, master_data)
     if marks.foreign and verb in MOVES_ALONG:
         return  # recorded as a sighting
-    quantity = event.qty_milli
     if quantity is None and operation is not None and operation.transfer_qty_milli and verb in MOVES_ALONG:
         quantity = operation.transfer_qty_milli
-    ROWS[verb](PostingContext(stock, here(operation, event.stage), marks, None if event.all else quantity, is_done))
+    account = here(operation, event.stage)
+    if verb not in ENDS_ELSEWHERE:
+        stock.scanned_at = account.op
+    marks.stands_here = stock.holds(account) or stock.holds(held_at(account))
+    ROWS[verb](PostingContext(stock, account, marks, None if event.all else quantity, is_done))
 
 
-def _close(
-    state: ItemState, stock: ItemBalance, marks: PostingMarks, master_data: MasterData, *, closed: bool
-) -> FoldResult:
+def _part_unit(stock: ItemBalance, quantity: int, master_data: MasterData) -> int:
+    """The quantity in thousandths where it has a fraction that the unit of the item's product does not have; else 0."""
+    if quantity % 1000 == 0:
+        return 0
+    product = master_data.product(stock.product, stock.event.key_us)
+    return quantity if product is not None and quantity % 10 ** max(3 - product.decimals, 0) else 0
+
+
+def _close(state: ItemState, stock: ItemBalance, marks: PostingMarks, *, closed: bool) -> FoldResult:
     """The state with the stock's parcels, and the findings of the rules about the movement."""
     event = stock.event
-    started, finished = state.started_us, None
+    started, ended = state.started_us, None
     if started is None and any(parcel.started_us is not None for parcel in stock.parcels):
         started = event.key_us
-    if not stock.live() and any(parcel.state == ParcelState.FINISHED for parcel in stock.parcels):
-        finished = event.key_us if state.finished_us is None else state.finished_us
+    if not stock.live() and (stock.parcels or any(stock.outer.values())):
+        ended = event.key_us if state.ended_us is None else state.ended_us
     after = msgspec.structs.replace(
         state,
         parcels=tuple(stock.parcels),
         outer={account: qty for account, qty in stock.outer.items() if qty},
         first_us=_first(state, event),
         started_us=started,
-        finished_us=finished,
+        ended_us=ended,
         last=event.place,
     )
+    entered = event.verb in order_entries.ROWS
+    moved = stock.has_moved(state) or marks.filled_milli > 0
     findings: tuple[Finding, ...] = ()
     movement = None
-    if closed or event.unknown or event.unread is not None or marks != _NOTHING:
-        movement = _movement(state, stock, marks, master_data, closed)
+    if closed or event.unknown or event.unread is not None or not (moved or entered) or marks.noteworthy():
+        movement = _movement(state, stock, marks, closed=closed, moved=moved, entered=entered)
         findings = tuple(
-            Finding(rule, event.key_us, event.log, event.seq, event.stage, event.station, text)
-            for rule, text in look_at(movement)
+            Finding(rule, event.key_us, event.log, event.seq, movement.stage, event.station, args)
+            for rule, args in look_at(movement)
         )
     return FoldResult(after, tuple(stock.postings), tuple(stock.visits), findings, stock.quantity_became, movement)
 
@@ -190,39 +205,41 @@ def _first(state: ItemState, event: ItemEvent) -> int:
 
 
 def _movement(
-    state: ItemState, stock: ItemBalance, marks: PostingMarks, master_data: MasterData, closed: bool
+    state: ItemState, stock: ItemBalance, marks: PostingMarks, *, closed: bool, moved: bool, entered: bool
 ) -> Movement:
     event = stock.event
+    operations = state.routing.operations if state.routing else ()
 
-    def names(ops: set[int]) -> tuple[str, ...]:
-        operations = state.routing.operations if state.routing else ()
-        return tuple(master_data.stage_name(step.stage, event.key_us) for step in operations if step.op in ops)
+    def stages(ops: set[int]) -> tuple[str, ...]:
+        return tuple(step.stage for step in operations if step.op in ops)
 
-    entered = event.verb in order_entries.ROWS
     stage = (event.data or {}).get("stage") if entered else event.stage
     return Movement(
         item=state.item,
-        place=master_data.stage_name(stage, event.key_us) if isinstance(stage, str) else _nowhere(event, entered),
-        passed=names(marks.passed),
-        unscanned=names(marks.unscanned),
-        back_from=master_data.stage_name(marks.back_from, event.key_us) if marks.back_from else None,
+        verb=event.verb or marks.verb,
+        stage=stage if isinstance(stage, str) else None,
+        station=event.station,
+        passed=stages(marks.passed),
+        unscanned=stages(marks.unscanned),
+        back_from=marks.back_from,
         foreign=marks.foreign,
         held=marks.held,
         ended=marks.ended,
         closed=closed,
         entered=entered,
+        moved=moved,
+        stands_here=marks.stands_here,
+        op=marks.op,
         over_milli=marks.over_milli,
+        drawn_milli=marks.drawn_milli,
+        further_milli=marks.further_milli,
+        both_milli=marks.both_milli,
         several=marks.several,
+        uncertain=marks.uncertain,
         uncut_milli=marks.uncut_milli,
         missing_milli=marks.missing_milli,
         left_behind_milli=marks.left_behind_milli,
+        part_milli=marks.part_milli,
         unknown=event.unknown,
         unread=event.unread,
     )
-
-
-def _nowhere(event: ItemEvent, entered: bool) -> str:
-    return "the office" if entered or not event.station else event.station
-
-
-_NOTHING = PostingMarks()

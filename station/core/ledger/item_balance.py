@@ -24,6 +24,8 @@ class ItemBalance:
         # An item that is tracked under an order has no quantity of its own that could be exceeded.
         self.released = state.released_us is not None and state.header.order in (None, state.item)
         self.closed = state.closed
+        self.product = state.header.product
+        self.scanned_at: int | None = None  # the operation at which this scan sees the pieces that it moves
         self.event = event
         self.postings: list[Posting] = []
         self.visits: list[Visit] = []
@@ -123,6 +125,7 @@ class ItemBalance:
                 stood = target.op if target.state in (ParcelState.HERE, ParcelState.HELD) else passed
             if target.state != ParcelState.SCRAPPED:
                 entered, reached = _further(entered, stood), _further(reached, passed)
+        scanned = piece.scanned if self.scanned_at is None else with_operation(piece.scanned, self.scanned_at)
         same_place = (piece.op, piece.stage) == (target.op, target.stage)
         started = piece.started_us
         if started is None and target.state not in (ParcelState.RELEASED, ParcelState.SCRAPPED):
@@ -137,6 +140,7 @@ class ItemBalance:
             started_us=started,
             entered=entered,
             reached=reached,
+            scanned=scanned,
             held_from=held_from,
             done_at=piece.stage if target == BETWEEN else None,
             carrier=event.carrier or piece.carrier,
@@ -155,12 +159,7 @@ class ItemBalance:
             if parcel.qty_milli is None or other.qty_milli is None:
                 continue
             alike = msgspec.structs.replace(other, qty_milli=parcel.qty_milli) == parcel
-            same_end = ended and (other.account, other.entered, other.reached, other.reason) == (
-                parcel.account,
-                parcel.entered,
-                parcel.reached,
-                parcel.reason,
-            )
+            same_end = ended and _end_of(other) == _end_of(parcel)
             if alike or same_end:
                 self.parcels[index] = msgspec.structs.replace(parcel, qty_milli=other.qty_milli + parcel.qty_milli)
                 return
@@ -169,7 +168,8 @@ class ItemBalance:
     def _posted(self, piece: Piece, account: str, target: Account) -> None:
         if piece.qty_milli:
             self.posted(str(piece.account), account, piece.qty_milli)
-        if piece.state in LIVE or piece.state in ENDED:
+        # A quantity that was finished without having been in process is a visit of no duration: its end counts.
+        if piece.state in LIVE or piece.state in ENDED or target.state == ParcelState.FINISHED:
             self.visits.append(
                 Visit(
                     state=piece.state,
@@ -192,6 +192,32 @@ class ItemBalance:
     def posted(self, source: str, target: str, qty_milli: int) -> None:
         """Record one posting."""
         self.postings.append(Posting(source, target, qty_milli))
+
+    def unscanned_beyond(self, op: int) -> list[Parcel]:
+        """The parcels of known quantity that passed an operation without a scan there, the nearest first."""
+        passed = [
+            parcel
+            for parcel in self.parcels
+            if parcel.qty_milli and parcel.entered is not None and parcel.entered > op and op not in parcel.scanned
+        ]
+        return sorted(passed, key=lambda parcel: (parcel.op is None, parcel.op or 0, parcel.since_us))
+
+    def mark_scanned(self, op: int, want: int) -> int:
+        """Mark `want` thousandths that passed an operation as scanned there; nothing moves. Returns how many there were."""
+        left = want
+        for parcel in self.unscanned_beyond(op):
+            if left <= 0:
+                break
+            quantity = min(parcel.qty_milli or 0, left)
+            piece = parcel if quantity == parcel.qty_milli else msgspec.structs.replace(parcel, qty_milli=quantity)
+            self._remove(parcel, piece)
+            self._add(msgspec.structs.replace(piece, scanned=with_operation(piece.scanned, op)))
+            left -= quantity
+        return want - left
+
+    def has_moved(self, before: ItemState) -> bool:
+        """Whether this item event changed a parcel of the item as it was `before`."""
+        return bool(self.postings or self.visits) or len(self.parcels) != len(before.parcels)
 
     def known(self) -> bool:
         """Whether anything of the item has been scanned or counted before."""
@@ -232,6 +258,15 @@ def _routed(parcel: Parcel, routing: Routing) -> Parcel:
         )
     before = routing.before(op)
     return msgspec.structs.replace(parcel, op=op, entered=op, reached=before.op if before else None)
+
+
+def with_operation(scanned: tuple[int, ...], op: int) -> tuple[int, ...]:
+    """The operations with one more, in ascending order."""
+    return scanned if op in scanned else tuple(sorted((*scanned, op)))
+
+
+def _end_of(parcel: Parcel) -> tuple[object, ...]:
+    return (parcel.account, parcel.entered, parcel.reached, parcel.scanned, parcel.reason)
 
 
 def _further(first: int | None, second: int | None) -> int | None:

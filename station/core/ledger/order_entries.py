@@ -84,7 +84,7 @@ def close(stock: ItemBalance, marks: PostingMarks) -> None:
         stock.to_outer([piece for account in dict.fromkeys(live) for piece in stock.withdraw(account)], "adjusted")
         return
     context = PostingContext(stock=stock, account=Account(ParcelState.HERE), marks=marks, quantity=None)
-    postings.finish(context)
+    postings.complete(context)
 
 
 def adjust(stock: ItemBalance, marks: PostingMarks) -> None:

@@ -4,7 +4,7 @@ A parcel is a quantity of one item at one operation, in one state, since a time.
 finding is the result of a rule about a movement. All are frozen: a movement makes new ones.
 """
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import msgspec
 
@@ -48,8 +48,9 @@ class Parcel(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
 
     `since_us`: in this state; `at_stage_since_us`: at this operation; `started_us`: first left the raw goods. `entered`: the
     furthest operation that it was at or passed. `reached`: the furthest operation that it left forward, or the one before
-    its arrival. Neither ever decreases. `done_at`: between stages, the stage that it was done at. `put_by`, `lo_us`,
-    `hi_us`: the log and the time interval of the event that put it here.
+    its arrival. Neither ever decreases. `scanned`: the operations at which it was scanned, in ascending order. `done_at`:
+    between stages, the stage that it was done at. `put_by`, `lo_us`, `hi_us`: the log and the time interval of the event
+    that put it here.
     """
 
     state: str
@@ -61,6 +62,7 @@ class Parcel(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
     started_us: int | None = None
     entered: int | None = None
     reached: int | None = None
+    scanned: tuple[int, ...] = ()
     held_from: str | None = None
     done_at: str | None = None
     carrier: str | None = None
@@ -98,7 +100,7 @@ class Visit(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
 
 
 class Finding(msgspec.Struct, frozen=True):
-    """The result of a rule for one event of one item: one sentence for a supervisor."""
+    """The result of a rule for one event of one item; `args` are the arguments of its sentence (`rules.sentence`)."""
 
     rule: str
     key_us: int
@@ -106,7 +108,7 @@ class Finding(msgspec.Struct, frozen=True):
     seq: int
     stage: str | None
     station: str
-    text: str
+    args: dict[str, Any]
 
 
 class Posting(NamedTuple):
@@ -129,7 +131,10 @@ class OrderHeader(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 class ItemState(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
-    """The state of one item after its item events so far. `outer`: balances of the outer accounts in thousandths."""
+    """The state of one item after its item events so far. `outer`: balances of the outer accounts in thousandths.
+
+    `ended_us`: since when nothing of it is in process, whether it was finished, scrapped or adjusted.
+    """
 
     item: str
     header: OrderHeader = OrderHeader()
@@ -139,10 +144,20 @@ class ItemState(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
     first_us: int | None = None
     released_us: int | None = None
     started_us: int | None = None
-    finished_us: int | None = None
+    ended_us: int | None = None
     closed_us: int | None = None
     how: str | None = None
     last: tuple[int, str, int] = (-(2**63), "", 0)
+
+    @property
+    def status(self) -> str:
+        """`open`; `closed` by the office; else how its last quantity ended: `finished`, `scrapped` or `adjusted`."""
+        if self.closed:
+            return "closed"
+        if self.ended_us is None:
+            return "open"
+        ends = {parcel.state for parcel in self.parcels}
+        return next((end for end in (ParcelState.FINISHED, ParcelState.SCRAPPED) if end in ends), "adjusted")
 
     @property
     def closed(self) -> bool:
@@ -174,4 +189,4 @@ class FoldResult(NamedTuple):
     visits: tuple[Visit, ...] = ()
     findings: tuple[Finding, ...] = ()
     quantity_became: int | None = None
-    movement: Movement | None = None  # the input of the rules, where they were applied
+    movement: Movement | None = None  # the input of the rules; None where no rule could hold

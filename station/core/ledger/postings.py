@@ -15,9 +15,15 @@ ONE_MILLI = 1000  # scrap and rework without a quantity mean one
 
 
 def arrive(context: PostingContext) -> None:
-    """`in`, `start`, and a bare scan that means arrived: from the upstream sources to here."""
+    """`in`, `start`, and a bare scan that means arrived: from the upstream sources to here.
+
+    The first quantity of an item that is here without one is that of the pieces here; it moves nothing.
+    """
+    presence = context.stock.presence()
     _assign_quantity(context)
-    for piece in collect(context, context.account):
+    if context.quantity is not None and presence is not None and presence.account == context.account:
+        return
+    for piece in collect(context, context.account, fills_gap=True):
         _bring_here(context, piece)
 
 
@@ -25,7 +31,7 @@ def depart(context: PostingContext) -> None:
     """`out`, `done`, and a bare scan that means done: from here to the next queue; a missing `in` is posted first."""
     _assign_quantity(context)
     target = next_account(context.stock, context.account, context.stage_is_done)
-    for piece in collect(context, target, first=(context.account,)):
+    for piece in collect(context, target, first=(context.account,), fills_gap=True):
         if piece.state == ParcelState.HELD:
             _bring_here(context, piece)
         elif piece.account == context.account or _is_beyond(context, piece):
@@ -82,32 +88,39 @@ def release(context: PostingContext) -> None:
 
 
 def finish(context: PostingContext) -> None:
-    """`finish`: all work here and waiting, at any operation, to finished; work on hold or not started to `adjusted`.
+    """`finish`: everything that is not on hold, at any operation or not started, to finished; work on hold stays on hold.
 
-    With a quantity: from here, upstream, then downstream; work on hold counts, but cannot be finished.
+    With a quantity: from here, upstream, then downstream; work on hold counts, but cannot be finished. An unknown item is
+    finished at once; a scan after the end moves nothing.
     """
-    _assign_quantity(context)
     stock, account = context.stock, context.account
-    if context.quantity is not None:
-        beyond = [source for source in downstream(stock, account) if source.state != ParcelState.HELD]
-        before = [source for source in upstream(stock, account) if source != RELEASED]
-        sources = dict.fromkeys([account, *before, *sorted(beyond, key=lambda source: source.op or 0), RELEASED])
-        _finish(context, draw_stated(context, sources, held_anywhere(stock, account)))
+    if context.quantity is None:
+        if not stock.known():
+            stock.put([stock.first_seen()], Account(ParcelState.FINISHED))
+            return
+        context.marks.ended = not stock.live()
+        context.marks.held = any(parcel.state == ParcelState.HELD for parcel in stock.parcels)
+        _finish(context, _withdrawn(stock, ParcelState.HERE, ParcelState.WAITING, ParcelState.RELEASED))
         return
-    running = [parcel.account for parcel in stock.parcels if parcel.state in (ParcelState.HERE, ParcelState.WAITING)]
-    others = [parcel.account for parcel in stock.parcels if parcel.state in (ParcelState.HELD, ParcelState.RELEASED)]
-    _finish(context, [piece for source in dict.fromkeys(running) for piece in stock.withdraw(source)])
-    leftover = [piece for source in dict.fromkeys(others) for piece in stock.withdraw(source)]
+    _assign_quantity(context)
+    beyond = [source for source in downstream(stock, account) if source.state != ParcelState.HELD]
+    before = [source for source in upstream(stock, account) if source != RELEASED]
+    sources = dict.fromkeys([account, *before, *sorted(beyond, key=lambda source: source.op or 0), RELEASED])
+    _finish(context, draw_stated(context, sources, held_anywhere(stock, account)))
+
+
+def complete(context: PostingContext) -> None:
+    """`order.close` complete: all work here and waiting to finished; work on hold or not started to `adjusted`."""
+    stock = context.stock
+    _finish(context, _withdrawn(stock, ParcelState.HERE, ParcelState.WAITING))
+    leftover = _withdrawn(stock, ParcelState.HELD, ParcelState.RELEASED)
     context.marks.left_behind_milli += stock.to_outer(leftover, "adjusted")
 
 
-def finish_scanned(context: PostingContext) -> None:
-    """`finish` by a scan: an unknown item is finished at once; a scan after the end moves nothing."""
-    if not context.stock.known() and context.quantity is None:
-        context.stock.put([context.stock.first_seen()], Account(ParcelState.FINISHED))
-        return
-    context.marks.ended = context.quantity is None and not context.stock.live()
-    finish(context)
+def _withdrawn(stock: ItemBalance, *states: str) -> list[Piece]:
+    """Everything of the item in these states, withdrawn."""
+    accounts = dict.fromkeys(parcel.account for parcel in stock.parcels if parcel.state in states)
+    return [piece for account in accounts for piece in stock.withdraw(account)]
 
 
 def give_quantity(stock: ItemBalance, presence: Parcel, qty_milli: int, account: str) -> None:

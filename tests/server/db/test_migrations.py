@@ -10,6 +10,7 @@ from server.db.migrations import HEAD, version_of
 from server.db.store import Store
 from server.ledger.hub_log import append_own
 from server.ops.bootstrap import open_hub
+from server.projection.fold_version import RefoldedItem, refolds
 from server.projection.internal_tables import tag_number
 from server.projection.rebuild import compare, rebuild
 from server.projection.tables import event_state
@@ -92,6 +93,7 @@ def test_a_hub_that_a_number_stopped_is_folded_anew_and_goes_on(store):
     with sqlite3.connect(path) as raw:  # as the version before left it, which took the first and stopped at the second
         raw.execute("UPDATE event_state SET status = 'ok' WHERE status = 'not_understood'")
         raw.execute("DROP TABLE set_aside")
+        raw.execute("DELETE FROM projection WHERE k = 'fold_version'")
         raw.execute("UPDATE alembic_version SET version_num = '0003'")
     raw.close()
     later = open_hub(path)
@@ -119,9 +121,19 @@ def test_a_hub_with_a_pattern_that_is_refused_now_is_folded_anew(store):
     store.close()
     with sqlite3.connect(path) as raw:  # as the version before left it, which read the code by the pattern
         assert raw.execute("UPDATE event_item SET item = 'ab' WHERE item = 'AB-ab'").rowcount == 1
+        assert raw.execute("UPDATE item SET item = 'ab' WHERE item = 'AB-ab'").rowcount == 1
+        assert raw.execute("UPDATE parcel SET item = 'ab' WHERE item = 'AB-ab'").rowcount == 1
         raw.execute("DROP TABLE set_aside")
+        raw.execute("DELETE FROM projection WHERE k = 'fold_version'")
         raw.execute("UPDATE alembic_version SET version_num = '0006'")
     raw.close()
     later = open_hub(path)
+    ShopWriter(later).settle()
+    with later.read() as connection:
+        (changed,) = refolds(connection)
+    assert changed.items == (
+        RefoldedItem("AB-ab", "", "open, ? here at 10 saw"),
+        RefoldedItem("ab", "open, ? here at 10 saw", ""),
+    )
     assert compare(later) == []
     later.close()

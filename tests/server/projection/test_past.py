@@ -160,9 +160,7 @@ def test_a_correction_puts_other_values_in_place(hub_db: Any, office: Any, saw: 
 def test_a_binding_moves_the_scans_of_a_code_to_its_item(hub_db: Any, office: Any, saw: Any) -> None:
     hub_db.deliver(release(office), saw.scan("TAG-7", "saw"))
     hub_db.drain()
-    assert hub_db.show(select(finding.c.rule, finding.c.text)) == [
-        ("unknown_code", "Nobody knows TAG-7, scanned at saw.")
-    ]
+    assert hub_db.show(select(finding.c.item, finding.c.rule, finding.c.args)) == [("TAG-7", "unknown_code", "{}")]
     bound = office.entry("code.bind", {"code": "TAG-7", "as": "item", "to": "WO-1"})
     hub_db.deliver(bound)
     hub_db.drain()
@@ -177,8 +175,8 @@ def test_a_binding_moves_the_scans_of_a_code_to_its_item(hub_db: Any, office: An
 def test_a_scan_that_could_not_be_read_is_shown_and_moves_nothing(hub_db: Any, office: Any, saw: Any) -> None:
     hub_db.deliver(release(office), saw.scan("WIP:QTY:x", "saw", scheme=None, unread="no quantity"))
     hub_db.drain()
-    said = hub_db.show(select(finding.c.item, finding.c.rule, finding.c.text))
-    assert said == [("WIP:QTY:x", "unread", "A scan at saw could not be read: no quantity.")]
+    said = hub_db.show(select(finding.c.item, finding.c.rule, finding.c.args))
+    assert said == [("WIP:QTY:x", "unread", '{"why":"no quantity"}')]
     assert hub_db.show(WHERE) == [("WO-1", None, "released", 40_000)]
 
 

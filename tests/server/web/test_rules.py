@@ -77,7 +77,7 @@ def left_behind(shop_writer):
 
 
 STORIES = {
-    unknown_code: "Nobody knows NOBODY, scanned at Saw.",
+    unknown_code: "NOBODY, scanned at Saw, is not known.",
     unread: "A scan at Saw could not be read: too long.",
     held: "WO-1 came to Deburr while on hold.",
     closed: "WO-1 was scanned at Deburr after it was closed.",
@@ -85,7 +85,7 @@ STORIES = {
     passed_unscanned: "WO-1 was finished at Saw without a scan at Deburr, Test and Pack.",
     out_of_order: "WO-1 came back to Saw from Test.",
     overrun: "WO-1 has 10 more at Saw than was there.",
-    which_quantity: "WO-1 was scanned at Saw, but stands in several places: say how many.",
+    which_quantity: "WO-1 was scanned at Saw, but its pieces are in several places: say how many.",
     late_change: "WO-1 could not be cut by 10 more: that is already in process.",
     left_behind: "WO-1 was completed with 10 on hold or not started.",
 }

@@ -76,7 +76,7 @@ def test_at_a_strict_stage_work_that_comes_out_of_turn_is_told_to_stop_and_elsew
     known.know([OpenItem("WO-3", "bracket", 20, "held", 100_000)], complete=False)
     assert stopped("WO-3", "weld") == ("is on hold", True)
     known.know([OpenItem("WO-4", "bracket", 20, "here", 100_000)], complete=False)
-    assert stopped("WO-4", "weld", 120_000) == ("more than was there: count again", False)  # nothing is out of turn
+    assert stopped("WO-4", "weld", 120_000) == ("100 were here: count again", False)  # nothing is out of turn
 
 
 def test_held_work_that_is_scanned_onwards_is_said(released: ShopRules) -> None:
@@ -85,7 +85,7 @@ def test_held_work_that_is_scanned_onwards_is_said(released: ShopRules) -> None:
 
 
 def test_more_than_was_there_is_said(released: ShopRules) -> None:
-    assert looks(released, "WO-1", "saw", qty_milli=120_000)[0] == "more than was there: count again"
+    assert looks(released, "WO-1", "saw", qty_milli=120_000)[0] == "100 were here: count again"
 
 
 def test_an_unknown_code_is_amber_only_where_the_hub_has_said_all_it_knows(released: ShopRules) -> None:

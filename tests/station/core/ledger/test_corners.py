@@ -4,7 +4,7 @@ import pytest
 from shop import MINUTE_US, Story, definition, routing, shop
 
 from station.core.ledger.fold import balances
-from station.core.ledger.rules import RULES
+from station.core.ledger.rules import RULES, Movement, look_at
 
 
 def at(*stages: str, qty: int = 100) -> Story:
@@ -51,7 +51,10 @@ def test_a_second_hold_does_not_fetch_work_from_far_away() -> None:
     story.tell("hold", "weld")
     story.tell("hold", "weld")
     assert story.stands == {"here@saw": 80, "held@weld": 20}
-    assert story.said == [("skipped", "WO-1 came to Weld without Deburr.")]
+    assert story.said == [
+        ("skipped", "WO-1 came to Weld without Deburr."),
+        ("no_effect", "WO-1 was scanned at Weld, but nothing was moved: it is on hold already."),
+    ]
 
 
 def test_a_hold_that_jumps_says_what_was_skipped() -> None:
@@ -94,7 +97,7 @@ def test_rework_from_a_stage_that_the_routing_lacks_goes_where_the_card_says() -
     story = at("saw", "deburr")
     story.tell("rework", "oven", 5)
     assert story.stands == {"here@deburr": 95, "held@oven": 5}
-    assert story.said == [("out_of_order", "WO-1 came to oven, which its routing does not have.")]
+    assert story.said == [("not_in_routing", "WO-1 came to oven, which its routing does not have.")]
 
 
 def test_one_scrapped_of_something_never_seen_leaves_the_rest_of_it_here() -> None:
@@ -134,7 +137,7 @@ def test_finishing_something_never_seen_and_finishing_again() -> None:
     assert story.end.state.parcels[0].at_stage_since_us == 1 * MINUTE_US
     story.tell("finish", "pack")
     assert story.stands == {"finished": None}
-    assert story.said == [("closed", "WO-1 was scanned at Pack after its end.")]
+    assert story.said == [("ended", "WO-1 was scanned at Pack after its end: nothing was moved.")]
 
 
 @pytest.mark.parametrize("verb", ["in", "out", "hold", "finish"])
@@ -143,7 +146,7 @@ def test_whatever_is_scanned_after_the_end_moves_nothing_and_says_so(verb: str) 
     told = story.said
     story.tell(verb, "weld")
     assert story.stands == {"finished": 100}
-    assert story.said == [*told, ("closed", "WO-1 was scanned at Weld after its end.")]
+    assert story.said == [*told, ("ended", "WO-1 was scanned at Weld after its end: nothing was moved.")]
 
 
 def test_a_closed_order_is_not_released_changed_or_adjusted() -> None:
@@ -155,20 +158,20 @@ def test_a_closed_order_is_not_released_changed_or_adjusted() -> None:
     story.tell("order.change", data={"order": "WO-1", "qty_milli": 130_000})
     story.tell("adjust", data={"item": "WO-1", "stage": "saw", "qty_milli": 5_000})
     assert story.end.state.outer == {"ordered": -100_000, "adjusted": 100_000}
-    assert story.said == [("closed", "WO-1 was changed by the office after it was closed.")] * 3
+    assert story.said == [("changed_after_close", "WO-1 was changed by the office after it was closed.")] * 3
     assert not story.end.state.live
 
 
 def test_the_time_at_which_it_was_finished_is_that_of_the_last_piece_and_goes_when_more_of_it_comes() -> None:
     story = at()
     story.tell("done", "pack", 60)
-    assert story.end.state.finished_us is None
+    assert story.end.state.ended_us is None
     story.tell("done", "pack", 40)
-    assert story.end.state.finished_us == 3 * MINUTE_US
+    assert story.end.state.ended_us == 3 * MINUTE_US
     story.scan("pack")
-    assert story.end.state.finished_us == 3 * MINUTE_US
-    story.tell("in", "weld", 5)
-    assert story.end.state.finished_us is None
+    assert story.end.state.ended_us == 3 * MINUTE_US
+    story.tell("in", "weld", 105)
+    assert story.end.state.ended_us is None
 
 
 # A stage that the routing visits twice
@@ -223,8 +226,9 @@ def test_an_adjustment_beyond_what_is_there_says_so() -> None:
     story.tell("adjust", data={"item": "WO-1", "stage": "saw", "qty_milli": -10_000})
     story.tell("adjust", data={"item": "WO-1", "stage": ["saw"], "qty_milli": 1_000})
     assert balances(story.end.state) == {"ordered": -4_000, "adjusted": 3_000, "released": 1_000}
-    assert story.said == [("overrun", "An adjustment would take 6 more of WO-1 from Saw than is there.")]
+    assert story.said == [("missing", "An adjustment would take 6 more of WO-1 from Saw than is there.")]
 
 
 def test_every_rule_looks_and_none_refuses() -> None:
-    assert [rule.name for rule in RULES if rule.look.__doc__ is None or not rule.look.__doc__.endswith(".")] == []
+    assert [rule.name for rule in RULES if not (rule.about.endswith(".") and rule.sentence.endswith("."))] == []
+    assert look_at(Movement(item="WO-1", stage="saw")) == []

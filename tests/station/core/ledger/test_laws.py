@@ -182,7 +182,7 @@ def test_every_visit_has_its_times_in_order_and_ends_where_the_next_begins(event
             assert MINUTE_US <= visit.at_stage_since_us <= visit.entered_us <= visit.left_us == event.key_us
             assert (visit.log, visit.seq) == (event.log, event.seq)
         assert all(MINUTE_US <= each.at_stage_since_us <= each.since_us <= event.key_us for each in step.state.parcels)
-        assert len({(each.rule, each.text) for each in step.findings}) == len(step.findings)
+        assert len({(each.rule, str(each.args)) for each in step.findings}) == len(step.findings)
         if not step.postings and not step.visits and step.quantity_became is None and before.parcels:
             assert [each.since_us for each in step.state.parcels] == [each.since_us for each in before.parcels]
 

@@ -109,7 +109,7 @@ def test_all_of_it_in_several_places_beyond_moves_nothing_and_asks() -> None:
     assert story.stands == {"here@weld": 40, "here@test": 60}
     assert story.said[-1] == (
         "which_quantity",
-        "WO-1 was scanned at Deburr, but stands in several places: say how many.",
+        "WO-1 was scanned at Deburr, but its pieces are in several places: say how many.",
     )
 
 
@@ -135,7 +135,7 @@ def test_a_stage_that_the_routing_lacks_is_kept_as_a_sighting() -> None:
     story = at_deburr()
     story.scan("oven")
     assert story.stands == {"here@deburr": 100}
-    assert story.said == [("out_of_order", "WO-1 came to oven, which its routing does not have.")]
+    assert story.said == [("not_in_routing", "WO-1 came to oven, which its routing does not have.")]
 
 
 def test_unread_and_unknown_scans_say_so_and_an_unread_one_moves_nothing() -> None:
@@ -144,7 +144,7 @@ def test_unread_and_unknown_scans_say_so_and_an_unread_one_moves_nothing() -> No
     story.tell("", "weld", unread="too long")
     assert story.stands == {"here@saw": None}
     assert story.said == [
-        ("unknown_code", "Nobody knows WO-1, scanned at Saw."),
+        ("unknown_code", "WO-1, scanned at Saw, is not known."),
         ("unread", "A scan at Weld could not be read: too long."),
     ]
 

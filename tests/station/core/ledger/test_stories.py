@@ -52,7 +52,7 @@ def test_480_packed_12_scrapped_closed_and_scanned_once_more() -> None:
     story.scan("pack")
     assert story.stands == {"scrapped@test": 12, "finished": 480}
     assert story.end.state.outer == {"ordered": -500_000, "adjusted": 8_000}
-    assert story.said == [("closed", "WO-1 was scanned at Pack after it was closed.")]
+    assert story.said == [("closed", "WO-1 was scanned at Pack after it was closed: nothing was moved.")]
 
 
 def test_a_code_scanned_twice_before_its_order_is_released_gets_its_quantity_where_it_is() -> None:
@@ -111,7 +111,7 @@ def test_in_in_out_out_moves_once() -> None:
     for verb in ("in", "in", "out", "out"):
         story.tell(verb, "saw")
     assert story.stands == {"waiting@deburr": 100}
-    assert story.said == []
+    assert story.said == [("no_effect", "WO-1 was scanned at Saw, but nothing was moved: it was done already.")]
 
 
 def test_in_in_out_out_moves_once_without_a_routing() -> None:
@@ -120,7 +120,7 @@ def test_in_in_out_out_moves_once_without_a_routing() -> None:
     for verb in ("in", "in", "out", "out"):
         story.tell(verb, "saw")
     assert story.stands == {"waiting": 100}
-    assert story.said == []
+    assert story.said == [("no_effect", "WO-1 was scanned at Saw, but nothing was moved: it was done already.")]
 
 
 def test_a_void_of_the_first_scan_after_everything_leaves_a_story_that_still_balances() -> None:

@@ -1,0 +1,48 @@
+"""Findings as sentences: the rule and the arguments of a stored finding, with the names and the money of a time."""
+
+from collections.abc import Callable
+from typing import Any
+
+import msgspec
+
+from server.queries.valuation import Valuation
+from station.core.ledger.costs import Value, parcel_value
+from station.core.ledger.rules import Wording, sentence
+from station.core.master_data import MasterData
+from station.core.quantity import decimal_text
+
+OFFICE = "the office"
+_ARGS = msgspec.json.Decoder(dict[str, Any])
+
+
+def finding_args(encoded: str) -> dict[str, Any]:
+    """The arguments of a stored finding."""
+    return _ARGS.decode(encoded)
+
+
+def finding_sentence(
+    row: Any, master_data: MasterData, at_us: int, quantity: Callable[[int], str] = decimal_text
+) -> str:
+    """A row of `finding` as a sentence, with the stage names of a time (UTC us); `quantity` writes thousandths."""
+
+    def stage_name(stage: str) -> str:
+        return master_data.stage_name(stage, at_us)
+
+    place = stage_name(row.stage) if row.stage else row.station or OFFICE
+    return sentence(row.rule, finding_args(row.args), row.item, place, Wording(stage_name, quantity))
+
+
+def overrun_value(args: dict[str, Any], of_item: Any, valuation: Valuation) -> Value | None:
+    """The value of the pieces of an `overrun` finding as they stood after the scan; None for another finding.
+
+    `of_item`: the row of `item`, for its product and its routing.
+    """
+    operation = args.get("op")
+    if operation is None or of_item is None:
+        return None
+    routing = valuation.routing(of_item)
+    if routing is None:
+        return None
+    before = routing.before(operation)
+    reached = before.op if before else None
+    return parcel_value(valuation.costs(of_item), args["qty_milli"], operation, reached)
