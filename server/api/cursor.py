@@ -1,4 +1,4 @@
-"""Cursors: a ledger position together with the epoch in which it is valid.
+"""Cursors: an ascending number, of a ledger position or a change of items, with the epoch in which it is valid.
 
 >>> Cursor.read("3:40")
 Cursor(epoch=3, pos=40)

@@ -194,9 +194,14 @@ def snapshot() -> Response:
 @documented(ItemsAnswer, tag="station")
 @readers
 def item_changes() -> Response:
-    """The open items that changed since `after`; all open items if `after` is absent or of another epoch."""
+    """The items that changed since `after`; all open items if `after` is absent or of another epoch.
+
+    `log`: the station's log, for `thru` in the answer.
+    """
+    now_us = current_hub().clock.utc_us()
+    after, log = (request.args.get(name, "") for name in ("after", "log"))
     with current_hub().store.read() as connection:
-        return json_answer(open_items.changes(connection, request.args.get("after", "")))
+        return json_answer(open_items.changes(connection, after, now_us, log))
 
 
 def _with(body: bytes, fields: dict[str, Any]) -> bytes:

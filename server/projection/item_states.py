@@ -106,7 +106,10 @@ class LoadedItem:
 class ItemStates:
     """The items in memory, and the next free surrogate numbers."""
 
-    def __init__(self, connection: Connection, apply: Apply = apply, item_row: ItemRow = item_rows.item_row) -> None:
+    def __init__(
+        self, connection: Connection, apply: Apply = apply, item_row: ItemRow = item_rows.item_row, changes: int = 0
+    ) -> None:
+        """`changes`: the number of the last transaction that changed items, where the tables do not hold it."""
         self._apply, self._item_row = apply, item_row
         self._loaded: OrderedDict[str, LoadedItem] = OrderedDict()
         self._changed: dict[str, LoadedItem] = {}
@@ -115,6 +118,7 @@ class ItemStates:
             table.name: 1 + int(connection.execute(select(func.coalesce(func.max(table.c.id), 0))).scalar_one())
             for table in (parcel, visit, finding)
         }
+        self._change = 1 + max(changes, last_change(connection))
 
     def load(self, connection: Connection, names: Iterable[str]) -> None:
         """Load the states of many items with few statements."""
@@ -173,9 +177,13 @@ class ItemStates:
         self._update_visits(connection, advanced)
         _delete(connection, "parcel", [(loaded.state.item,) for loaded in advanced])
         rows = [
-            self._item_row(loaded.state, loaded.name, _ENCODER.encode(StoredItem(loaded.state, loaded.name)))
+            (
+                *self._item_row(loaded.state, loaded.name, _ENCODER.encode(StoredItem(loaded.state, loaded.name))),
+                self._change,
+            )
             for loaded in changed
         ]
+        self._change += 1
         run_many(connection, _ITEM[connection.dialect.paramstyle], rows)
         self._write_parcels(connection, changed)
         self._write_history(connection, changed)
@@ -229,6 +237,11 @@ class ItemStates:
         insert_many(connection, open_at, days)
         insert_many(connection, finding, findings)
         self._next["visit"], self._next["finding"] = visit_id, finding_id
+
+
+def last_change(connection: Connection) -> int:
+    """The number of the last transaction that changed items; 0 where there is none."""
+    return int(connection.execute(select(func.coalesce(func.max(item.c.changed), 0))).scalar_one())
 
 
 def _delete_items(connection: Connection, items: list[tuple[str]]) -> None:

@@ -7,7 +7,7 @@ functions over the whole set, and each item is folded once. A difference between
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, NamedTuple
 
-from sqlalchemy import Connection, Table, create_engine, select
+from sqlalchemy import Connection, Table, create_engine, func, select
 from sqlalchemy.pool import StaticPool
 
 from server.db.bulk_insert import insert_many
@@ -30,7 +30,7 @@ from server.projection.definitions import Definitions, definition_row
 from server.projection.event_items import Corrections, ItemEventBuilder, correction_row, insert_links, verb_of
 from server.projection.internal_tables import anchor, boot, correction, parent, run
 from server.projection.interpreter import DEFAULT_INTERPRETER, EventInterpreter
-from server.projection.item_states import ItemStates
+from server.projection.item_states import ItemStates, last_change
 from server.projection.ledger_row import LedgerRow, all_rows, rows_at, state_rows
 from server.projection.log_permissions import LogOwners, note_claims
 from server.projection.pipeline import PATTERNS, refold_items
@@ -77,8 +77,11 @@ def rebuild_tables(
     connection: Connection, interpreter: EventInterpreter = DEFAULT_INTERPRETER, aside: Mapping[int, str] | None = None
 ) -> int:
     """Rebuild inside the caller's transaction. `aside`: events that stay set aside, pos -> reason."""
+    # Items keep ascending change numbers, so that each station fetches all of them again; older cursors are positions.
+    position = select(func.coalesce(func.max(projection.c.v), 0)).where(projection.c.k == PROJECTED_POS)
+    changes = max(last_change(connection), int(connection.execute(position).scalar_one()))
     _empty(connection)
-    return fold_all(connection, connection, interpreter, aside)
+    return fold_all(connection, connection, interpreter, aside, changes)
 
 
 def compare(store: Store, interpreter: EventInterpreter = DEFAULT_INTERPRETER) -> list[RowDifference]:
@@ -101,6 +104,7 @@ def fold_all(
     target: Connection,
     interpreter: EventInterpreter = DEFAULT_INTERPRETER,
     aside: Mapping[int, str] | None = None,
+    changes: int = 0,
 ) -> int:
     """Fold the ledger of `source` into the empty projection tables of `target`.
 
@@ -110,7 +114,7 @@ def fold_all(
     left_out = dict(aside or {})
     while True:
         try:
-            return _Folding(source, target, interpreter, left_out).run()
+            return _Folding(source, target, interpreter, left_out, changes).run()
         except Unfoldable as error:
             if not error.reasons.keys() - left_out.keys():
                 raise
@@ -127,12 +131,18 @@ class _Folding:
     """One attempt to fold everything except the events in `aside`. A stage raises its errors after reading all events."""
 
     def __init__(
-        self, source: Connection, target: Connection, interpreter: EventInterpreter, aside: Mapping[int, str]
+        self,
+        source: Connection,
+        target: Connection,
+        interpreter: EventInterpreter,
+        aside: Mapping[int, str],
+        changes: int,
     ) -> None:
+        self._changes = changes
         self._source, self._target, self._interpreter, self._aside = source, target, interpreter, aside
         self._key = seal_key(source)
         self._failed: dict[int, str] = {}
-        self._items = ItemStates(target, interpreter.apply, interpreter.item_row)
+        self._items = ItemStates(target, interpreter.apply, interpreter.item_row, changes)
 
     def run(self) -> int:
         """Run the stages; returns the position of the projection. Raises `Unfoldable`.
@@ -248,7 +258,7 @@ class _Folding:
         """Fold every item once."""
         target = self._target
         definitions, bindings = Definitions(target), Bindings(target)
-        self._items = ItemStates(target, self._interpreter.apply, self._interpreter.item_row)
+        self._items = ItemStates(target, self._interpreter.apply, self._interpreter.item_row, self._changes)
         bindings.use(definitions.of(PATTERNS))
         item_events = ItemEventBuilder(bindings, Corrections(target), ReleasedOrders(), self._interpreter.item_event)
         names = select(event_item.c.item).distinct().order_by(event_item.c.item)
@@ -266,7 +276,7 @@ class _Folding:
             if is_of_medium(error):
                 raise
             # The states in memory include the failed attempt, which must not be written.
-            self._items = ItemStates(self._target, self._interpreter.apply, self._interpreter.item_row)
+            self._items = ItemStates(self._target, self._interpreter.apply, self._interpreter.item_row, self._changes)
             if len(names) == 1:
                 add_dead_letters(self._target, [(0, ITEM, names[0], reason_of(error))])
                 return

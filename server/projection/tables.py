@@ -79,6 +79,8 @@ item = Table(
     Column("last_log", LargeBinary, nullable=False),
     Column("last_seq", BigInteger, nullable=False),
     Column("state", LargeBinary, nullable=False),
+    Column("changed", BigInteger, nullable=False),  # ascending number of the transaction that wrote the row
+    Index("item_changed", "changed"),
     Index("item_order", "order_"),
     Index("item_product", "product"),
     Index("item_open", "status", "due"),
@@ -202,6 +204,7 @@ TABLES = (
     event_state, event_item, item, parcel, visit, open_at, finding, definition, binding, dirty, projection, *OWN_TABLES,
 )  # fmt: skip
 SURROGATES = {
+    "item": {"changed"},
     "parcel": {"id"},
     "visit": {"id"},
     "finding": {"id"},

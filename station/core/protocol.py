@@ -9,6 +9,8 @@ from typing import Annotated, Any
 
 import msgspec
 
+from station.core.ledger.routing import Operation
+
 MAX_INT = 2**63 - 1
 MAX_EVENTS = 500  # in one batch
 Whole = Annotated[int, msgspec.Meta(ge=0, le=MAX_INT)]
@@ -136,10 +138,12 @@ class HeartbeatAnswer(msgspec.Struct, frozen=True):
     durable_thru: Whole | None = None
 
 
-class OpenItem(msgspec.Struct, frozen=True):
-    """A quantity of an open item at its place; an item that has ended has one row with its final state.
+class OpenItem(msgspec.Struct, frozen=True, omit_defaults=True):
+    """A quantity of an item at its place, also finished and scrapped ones; an item without any has one row with its status.
 
-    `qty_milli` None: unknown quantity.
+    `qty_milli` None: unknown quantity. From `order` on the fields belong to the item and are equal in all its rows:
+    `operations` is its routing where another one of this name is valid now, `closed` how the office closed it, `outer` its
+    outer accounts in thousandths. `thru`: a station's own log up to which the row includes its events; set by the station.
     """
 
     item: LongText
@@ -148,10 +152,28 @@ class OpenItem(msgspec.Struct, frozen=True):
     state: ShortText = ""
     qty_milli: Int64 | None = None
     stage: LongText | None = None
+    held_from: ShortText | None = None
+    done_at: LongText | None = None
+    entered: Int64 | None = None
+    reached: Int64 | None = None
+    scanned: tuple[Int64, ...] = ()
+    since_us: Int64 = 0
+    carrier: LongText | None = None
+    station: ShortText | None = None
+    order: LongText | None = None
+    routing: LongText | None = None
+    operations: tuple[Operation, ...] | None = None
+    released: bool = False
+    closed: ShortText | None = None
+    outer: dict[str, Int64] = {}
+    thru: Whole = 0
 
 
 class ItemsAnswer(msgspec.Struct, frozen=True):
-    """Items that changed since a cursor; `reset`: delete the items of before. `epoch`, `head`: as in a heartbeat."""
+    """Items that changed since a cursor; `reset`: delete the items of before. `epoch`, `head`: as in a heartbeat.
+
+    `thru`: the last event of the station's log that the items include; None of a hub of an earlier version.
+    """
 
     cursor: ShortText
     items: Annotated[list[OpenItem], msgspec.Meta(max_length=500_000)]
@@ -159,6 +181,7 @@ class ItemsAnswer(msgspec.Struct, frozen=True):
     complete: bool = True
     epoch: Epoch | None = None
     head: Hex | None = None
+    thru: Whole | None = None
 
 
 class SnapshotPosition(msgspec.Struct, frozen=True):

@@ -1,7 +1,7 @@
 """Compose the answer to a committed scan.
 
-The text comes from the bench where the bench asks the operator for something, else from the rules, else it is the item and
-its next stage.
+The colour and the words of an item's scan follow from what the ledger does with it. In this order: a repeat, or a scan
+without a stage at a bench with several; a rule that holds; a question of the bench; else green, with the next stage.
 """
 
 from station.core.codes import Code
@@ -25,12 +25,15 @@ def answer(
         return kind(receipt, why, text, code.code or None, AnswerText(item=code.code, detail=text), reader)
     armed = ArmedAction(fields.action, fields.to, fields.qty_milli, fields.all, fields.reason)
     name = advice.name or label(code, armed)
-    if bench_answer.state is not State.GREEN:
+    asks = bench_answer.state is not State.GREEN
+    if asks and (fields.repeat or bench_answer.asks_stage or advice.look is None):
         return Look(receipt, why, text, code.code, AnswerText(item=name, detail=text), reader)
     if advice.look is not None:
         shown = AnswerText(item=name, detail=advice.look)
         look_why = Reason.STOP if advice.stop else Reason.LOOK
         return Look(receipt, look_why, f"{code.item}: {advice.look}", code.code, shown, reader)
+    if advice.already_here:
+        text = f"{name} is already here"
     if advice.next_stage is None:
         return Green(receipt, why, text, code.code, AnswerText(item=name), reader)
     next_stage = f"-> {advice.next_stage} next"

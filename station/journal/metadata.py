@@ -11,7 +11,9 @@ from station.journal.records import HubMark, LogState, OpenItems, PreviousLog, S
 
 Value = str | int | bytes | None
 DAY_NS = 86_400 * 10**9
-MOST_ITEMS = 50_000
+MOST_ROWS = 100_000  # of items
+_ROW = msgspec.json.Decoder(OpenItem)
+_JSON = msgspec.json.Encoder()
 
 
 def read_meta(connection: sqlite3.Connection, k: str) -> Value:
@@ -160,12 +162,18 @@ def forget_snapshot(connection: sqlite3.Connection) -> None:
 
 
 def items(connection: sqlite3.Connection) -> OpenItems:
-    """The open items from the hub, oldest first."""
+    """The items from the hub, oldest first."""
     rows = connection.execute(
-        "SELECT item, product, operation, coalesce(state, ''), qty_milli, stage FROM item ORDER BY rowid"
+        "SELECT item, product, operation, coalesce(state, ''), qty_milli, stage, more FROM item ORDER BY rowid"
     ).fetchall()
     complete = bool(read_meta(connection, "items_complete"))
-    return OpenItems([OpenItem(*row) for row in rows], str(read_meta(connection, "items_cursor") or ""), complete)
+    items = [OpenItem(*row[:-1]) if row[-1] is None else _ROW.decode(row[-1]) for row in rows]
+    return OpenItems(items, items_cursor(connection), complete, _as_int(read_meta(connection, "items_thru")))
+
+
+def items_cursor(connection: sqlite3.Connection) -> str:
+    """The cursor of the last answer with items; empty where all of them are to be fetched."""
+    return str(read_meta(connection, "items_cursor") or "")
 
 
 def write_items(
@@ -176,23 +184,30 @@ def write_items(
     *,
     complete: bool,
     afresh: bool,
+    thru: int = 0,
 ) -> None:
-    """Store changed open items: `rows` replace all rows of the items `changed`.
+    """Store changed items: `rows` replace all rows of the items `changed`.
 
-    `afresh` deletes all items first. Beyond `MOST_ITEMS` rows the oldest are deleted. Inside the caller's transaction.
+    `afresh` deletes all items first. Beyond `MOST_ROWS` rows the oldest are deleted. `thru`: the last event of this log that
+    all stored items include. Inside the caller's transaction.
     """
     if afresh:
         connection.execute("DELETE FROM item")
     connection.executemany("DELETE FROM item WHERE item = ?", ((name,) for name in changed))
     connection.executemany(
-        "INSERT INTO item (item, product, operation, state, qty_milli, stage) VALUES (?, ?, ?, ?, ?, ?)",
-        map(msgspec.structs.astuple, rows),
+        "INSERT INTO item (item, product, operation, state, qty_milli, stage, more) VALUES (?, ?, ?, ?, ?, ?, ?)",
+        (
+            (row.item, row.product, row.operation, row.state, row.qty_milli, row.stage, _JSON.encode(row).decode())
+            for row in rows
+        ),
     )
     connection.execute(
-        "DELETE FROM item WHERE rowid <= (SELECT rowid FROM item ORDER BY rowid DESC LIMIT 1 OFFSET ?)", (MOST_ITEMS,)
+        "DELETE FROM item WHERE rowid <= (SELECT rowid FROM item ORDER BY rowid DESC LIMIT 1 OFFSET ?)", (MOST_ROWS,)
     )
     write_meta(connection, "items_cursor", cursor)
     write_meta(connection, "items_complete", int(complete))
+    if cursor:
+        write_meta(connection, "items_thru", thru)
 
 
 def events_per_day(connection: sqlite3.Connection) -> float | None:
@@ -216,6 +231,14 @@ def state(connection: sqlite3.Connection) -> LogState:
     """The fields that introduce this log in a session with the hub."""
     pruned = prune_point(connection).seq
     return LogState(log_id(connection), tip(connection), pruned, parent(connection), mark(connection))
+
+
+def following(connection: sqlite3.Connection, limit: int, after: int) -> list[StoredEvent]:
+    """The first events with a sequence number above `after`, in order."""
+    rows = connection.execute(
+        "SELECT seq, bytes, prev, hash FROM event WHERE seq > ? ORDER BY seq LIMIT ?", (after, limit)
+    )
+    return [StoredEvent(*row) for row in rows.fetchall()]
 
 
 def newest(connection: sqlite3.Connection, limit: int, before: int) -> list[StoredEvent]:

@@ -32,6 +32,14 @@ class JournalQueries(ABC):
         """The stored open items of the hub."""
         return self.run_query(metadata.items)
 
+    def items_cursor(self) -> str:
+        """The cursor of the last answer with items."""
+        return self.run_query(metadata.items_cursor)
+
+    def events_after(self, after: int) -> list[StoredEvent]:
+        """The next events behind a sequence number; none at the end."""
+        return self.run_query(lambda db: metadata.following(db, NEWEST, after))
+
     def newest(self, limit: int = NEWEST, before: int = END) -> list[StoredEvent]:
         """The last events with a sequence number below `before`, newest first."""
         return self.run_query(lambda db: metadata.newest(db, limit, before))

@@ -109,11 +109,15 @@ class ChainBreak:
 
 
 class OpenItems(NamedTuple):
-    """The open items, oldest first, for the rules offline; the cursor of the last answer; whether the list is complete."""
+    """The items from the hub, oldest first, for the rules offline; the cursor of the last answer; whether all are listed.
+
+    `thru`: the last event of this log that all of them include; a row has its own where it includes more.
+    """
 
     rows: list[OpenItem]
     cursor: str
     complete: bool
+    thru: int = 0
 
 
 class JournalPort(Protocol):

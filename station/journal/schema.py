@@ -112,6 +112,13 @@ def version_3(db: Database) -> None:
     db.execute("ALTER TABLE item ADD COLUMN stage TEXT")
 
 
+@migrations()
+def version_4(db: Database) -> None:
+    """Items keep all fields of the hub's row, as JSON, so that the rules have the state that the hub has."""
+    db.execute("ALTER TABLE item ADD COLUMN more TEXT")
+    db.execute("DELETE FROM meta WHERE k = 'items_cursor'")  # all items are fetched again, with these fields
+
+
 def connect(path: Path) -> Database:
     """The writing connection, with its settings read back. Autocommit: one statement is one transaction.
 

@@ -305,12 +305,16 @@ class Journal(JournalQueries, AbstractContextManager["Journal"]):
         *,
         complete: bool = True,
         afresh: bool = False,
+        thru: int = 0,
     ) -> None:
-        """Store changed open items: `rows` replace all rows of `changed`; `afresh` deletes all others first.
+        """Store changed items: `rows` replace all rows of `changed`; `afresh` deletes all others first.
 
-        Raises `JournalFull`: the cursor has not moved, and the hub sends the same changes again.
+        `thru`: the last event of this log that all items include, where `cursor` is set. Raises `JournalFull`: the cursor
+        has not moved, and the hub sends the same changes again.
         """
-        self._change(lambda db: metadata.write_items(db, changed, rows, cursor, complete=complete, afresh=afresh))
+        self._change(
+            lambda db: metadata.write_items(db, changed, rows, cursor, complete=complete, afresh=afresh, thru=thru)
+        )
 
     def run_query(self, query: Callable[[sqlite3.Connection], Result]) -> Result:
         """Run a query on the writing connection, in the thread that owns the journal; returns its result."""

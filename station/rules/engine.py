@@ -1,29 +1,27 @@
-"""Rule engine: advice for a scan from the last snapshot and the open items, online and offline.
+"""Rule engine: the advice for a scan, from the state of its item and the table of rules, online and offline.
 
-It begins with the last state of an item from the hub, and applies this station's own scans with the same ledger that the
-hub uses. It gives no advice about unknown data: a station that never reached its hub has none to give.
+The scan is folded into the state that this station knows (`station_items`), with the ledger that the hub uses; then the
+rules look at the movement. It gives no advice about unknown data: a station that never reached its hub has none to give.
 """
-
-from collections import OrderedDict
 
 import msgspec
 
-from station.core.codes import Code
+from station.core.codes import Card, Code
+from station.core.codes.code import Scheme
 from station.core.event import Event
-from station.core.ledger.fold import ROWS, apply, empty
+from station.core.ledger.fold import ROWS
 from station.core.ledger.item_event import BARE
-from station.core.ledger.parcels import ItemState, Parcel, ParcelState
+from station.core.ledger.parcels import FoldResult, ItemState, ParcelState
 from station.core.ledger.rules import BY_NAME, ON_BY_DEFAULT, Movement, Wording, advice, look_at
 from station.core.ledger.times import OrderKey
 from station.core.ledger.void_resolution import CountedIdentity, item_event
 from station.core.protocol import OpenItem
 from station.core.snapshot import NOW_US, Snapshot
 from station.rules.interface import Advice
+from station.rules.station_items import OWN_LOG, StationItems
 
-MAX_ITEMS = 50_000
-HERE = "here"  # the log id of this station's own scans in the fold
 NO_SNAPSHOT = Snapshot()
-NEEDS_RELEASE = frozenset({"text", "uid"})  # such a code identifies no item by itself: it must be released or bound
+FIRST_KEY_US = 2**60  # own scans follow everything in the hub's rows; between them their sequence suffices
 
 
 class ShopRules:
@@ -32,102 +30,92 @@ class ShopRules:
     def __init__(self, snapshot: Snapshot = NO_SNAPSHOT) -> None:
         self._bindings = snapshot.bindings
         self._master_data = snapshot.master_data()
-        self._items: OrderedDict[str, ItemState] = OrderedDict()
-        self._released: set[str] = set()  # items that the office has released
+        self.items = StationItems(self._master_data)
         self._complete = False
         self._has_master_data = bool(self._master_data.names("pattern.define"))
-        self._order = 0
+        self._stages = frozenset(self._master_data.names("stage.define"))
+        self._reasons = frozenset(self._master_data.names("reason.define"))
+        self._badges = frozenset(str(data["badge"]) for data in snapshot.of("person.define") if data.get("badge"))
+        self._wording = Wording(lambda stage: self._master_data.stage_name(stage, NOW_US))
 
     def know(self, rows: list[OpenItem], *, complete: bool) -> None:
-        """Apply open items from the hub: `rows` replace the state of each item in them."""
+        """Apply items from the hub: `rows` replace the state of each item in them."""
         self._complete = complete
-        parcels: dict[str, list[OpenItem]] = {}
-        for row in rows:
-            parcels.setdefault(row.item, []).append(row)
-        self._released.update(row.item for row in rows if row.product is not None or row.qty_milli is not None)
-        self._has_master_data = self._has_master_data or bool(self._released)
-        for item, item_rows in parcels.items():
-            self._store(self._state_from(item, item_rows))
+        self.items.know(rows)
+        self._has_master_data = self._has_master_data or any(row.released or row.product is not None for row in rows)
 
     def pieces(self, code: Code, stage: str | None) -> bool:
         """Whether each scan of this code at this stage is a piece or a box of its own, so that none is a repeat."""
-        state = self._items.get(self._item(code))
-        operations = state.routing.at_stage(stage) if state and state.routing else ()
-        return any(operation.transfer_qty_milli for operation in operations)
-
-    def advise(self, code: Code, event: Event) -> Advice:
-        """The advice for a scan that was just recorded; the scan is applied to its item."""
         item = self._item(code)
-        state = self._items.get(item)
-        verb = event.action or BARE
+        routing = self.items.state(item).routing if self.items.knows(item) else None
+        return routing is not None and any(operation.transfer_qty_milli for operation in routing.at_stage(stage))
+
+    def remark(self, code: Code) -> str | None:
+        """What is unknown about a card or badge: its stage, reason or person; None where all is known."""
+        if code.badge is not None:
+            return "this badge is not known here" if self._badges and code.badge not in self._badges else None
+        if code.card is Card.STAGE and self._stages and code.argument not in self._stages:
+            return "no stage of the shop"
+        if code.card is Card.REASON and self._reasons and code.argument not in self._reasons:
+            return "this reason is not known here"
+        return None
+
+    def judge(self, code: Code, event: Event, seq: int) -> Advice:
+        """The advice for the scan that was just recorded under `seq`; the scan is applied to its item."""
+        item, verb = self._item(code), event.action or BARE
         if verb not in ROWS and verb != BARE:
             return Advice(name=item)
-        must_be_released = (
-            self._has_master_data
-            and self._complete
-            and code.scheme in NEEDS_RELEASE
-            and code.code not in self._bindings
-        )
-        unknown = must_be_released and item not in self._released
-        self._order += 1
-        # The order of this station's scans suffices; the fold needs no wall time.
-        counted, key = CountedIdentity(HERE, self._order, ""), OrderKey(self._order, self._order, self._order)
-        scanned = item_event(event, counted, key, {}, unknown=unknown)
-        step = apply(state or empty(item), scanned, self._master_data)
-        self._store(step.state)
-        rule, look = (self._advice(step.movement) if step.movement else None) or (None, None)
+        result = self.apply(code, event, seq)
+        if event.repeat or event.seen is not None:
+            return Advice(name=item)
         stage = self._master_data.stage(event.stage, NOW_US)
+        rule, look = self._first_advice(self._movement(result, item, event)) or (None, None)
+        stands = result.movement is not None and not result.movement.moved and look is None
         return Advice(
             look=look,
             stop=rule is not None and BY_NAME[rule].stops and stage is not None and stage.strict,
             name=item,
-            next_stage=self._next_stage(step.state, event.stage),
+            next_stage=self._next_stage(result.state, event.stage),
+            already_here=stands,
         )
+
+    def apply(self, code: Code, event: Event, seq: int) -> FoldResult:
+        """Fold a recorded scan into its item."""
+        item = self._item(code)
+        known_by_itself = code.scheme is Scheme.OWN or code.code in self._bindings
+        unknown = not known_by_itself and self._has_master_data and self._complete and not self.items.released(item)
+        key_us = FIRST_KEY_US + seq
+        counted, key = CountedIdentity(OWN_LOG, seq, ""), OrderKey(key_us, key_us, key_us)
+        return self.items.scan(item, seq, item_event(event, counted, key, {}, unknown=unknown))
+
+    def void(self, seq: int, by_seq: int) -> None:
+        """Take a recorded scan back, because the event `by_seq` voids it."""
+        self.items.void(seq, by_seq)
 
     def _item(self, code: Code) -> str:
         return self._bindings.get(code.code) or code.item or code.code
 
-    def _store(self, state: ItemState) -> None:
-        self._items[state.item] = state
-        self._items.move_to_end(state.item)
-        while len(self._items) > MAX_ITEMS:
-            self._items.popitem(last=False)
+    def _movement(self, result: FoldResult, item: str, event: Event) -> Movement | None:
+        """The movement, with what only the station tells: whether the stage is one of the shop's."""
+        undefined = bool(self._stages) and event.stage is not None and event.stage not in self._stages
+        if not undefined:
+            return result.movement
+        move = result.movement or Movement(item=item, stage=event.stage, station=event.station)
+        return msgspec.structs.replace(move, undefined=True)
 
-    def _state_from(self, item: str, rows: list[OpenItem]) -> ItemState:
-        product = self._master_data.product(rows[0].product, NOW_US)
-        routing = self._master_data.routing(product.routing, NOW_US) if product else None
-        parcels = []
-        for row in rows:
-            operation = routing.operation(row.operation) if routing else None
-            previous = routing.before(operation.op) if routing and operation else None
-            passed_op = previous.op if previous else None
-            parcels.append(
-                Parcel(
-                    state=row.state,
-                    op=operation.op if operation else None,
-                    stage=operation.stage if operation else row.stage,
-                    qty_milli=row.qty_milli,
-                    entered=operation.op
-                    if operation and row.state in (ParcelState.HERE, ParcelState.HELD)
-                    else passed_op,
-                    reached=passed_op,
-                    held_from=ParcelState.HERE if row.state == ParcelState.HELD else None,
-                )
-            )
-        return msgspec.structs.replace(empty(item), routing=routing, released_us=0, parcels=tuple(parcels))
-
-    def _is_on(self, rule: str) -> bool:
-        return self._master_data.rule_is_on(rule, NOW_US, ON_BY_DEFAULT[rule])
-
-    def _advice(self, move: Movement) -> tuple[str, str] | None:
+    def _first_advice(self, move: Movement | None) -> tuple[str, str] | None:
         """The first rule that holds, is on and has advice: (rule, text); where nothing was moved, also one that is off."""
-        wording = Wording(lambda stage: self._master_data.stage_name(stage, NOW_US))
-        place = wording.stage(move.stage) if move.stage else move.station
+        if move is None:
+            return None
+        place = self._wording.stage(move.stage) if move.stage else move.station
         for rule, args in look_at(move):
-            text = advice(rule, args, wording, place)
+            text = advice(rule, args, self._wording, place)
             if text is not None and (self._is_on(rule) or not move.moved):
                 return rule, text
         return None
+
+    def _is_on(self, rule: str) -> bool:
+        return self._master_data.rule_is_on(rule, NOW_US, ON_BY_DEFAULT[rule])
 
     def _next_stage(self, state: ItemState, stage: str | None) -> str | None:
         routing = state.routing

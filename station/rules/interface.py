@@ -16,24 +16,33 @@ from station.core.event import Event
 class Advice:
     """Advice for the operator: `look` makes the answer amber; `name` and `next_stage` are shown on the screen.
 
-    `stop`: the scan is recorded, and the work should stop.
+    `stop`: the scan is recorded, and the work should stop. `already_here`: the item was at this place before.
     """
 
     look: str | None = None
     stop: bool = False
     name: str | None = None
     next_stage: str | None = None
+    already_here: bool = False
 
 
 class RuleEngine(Protocol):
-    """The rules that the recording thread applies. Both calls take well under a millisecond and do no IO."""
+    """The rules that the recording thread applies. Its calls take well under a millisecond and do no IO."""
 
     def pieces(self, code: Code, stage: str | None) -> bool:
         """Whether each scan of this code at this stage is a piece (`transfer_qty_milli`), so that none is a repeat."""
         ...
 
-    def advise(self, code: Code, event: Event) -> Advice:
-        """The advice for a scan that was just recorded."""
+    def remark(self, code: Code) -> str | None:
+        """What the shop does not know about a card or badge; None where all is known."""
+        ...
+
+    def judge(self, code: Code, event: Event, seq: int) -> Advice:
+        """The advice for the scan that was just recorded under `seq`."""
+        ...
+
+    def void(self, seq: int, by_seq: int) -> None:
+        """Take a recorded scan back, because the event `by_seq` voids it."""
         ...
 
 
@@ -44,9 +53,16 @@ class NoRules:
         """False: no operation is known."""
         return False
 
-    def advise(self, code: Code, event: Event) -> Advice:  # noqa: ARG002 - the port's signature
+    def remark(self, code: Code) -> str | None:  # noqa: ARG002 - the port's signature
+        """None: nothing is known."""
+        return None
+
+    def judge(self, code: Code, event: Event, seq: int) -> Advice:  # noqa: ARG002 - the port's signature
         """No advice."""
         return Advice()
+
+    def void(self, seq: int, by_seq: int) -> None:
+        """Nothing to take back."""
 
 
 @dataclass(frozen=True, slots=True)

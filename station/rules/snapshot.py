@@ -12,6 +12,7 @@ from station.core.quantity import decimal_text
 from station.core.snapshot import NOW_US, Snapshot, SnapshotError, read_snapshot
 from station.journal import Journal
 from station.rules.interface import NoRules, RuleContext
+from station.rules.replay import replay
 
 NO_SNAPSHOT = Snapshot()
 
@@ -102,7 +103,10 @@ def stored_shop(journal: Journal, log: Callable[..., None]) -> tuple[StationDefi
     snapshot, items = journal.snapshot(), journal.items()
     body = snapshot[1] if snapshot else None
     try:
-        return read_shop(body), rule_context(body, items.rows, complete=items.complete)
+        context = rule_context(body, items.rows, complete=items.complete)
+        if body is not None:
+            replay(context, journal.events_after, items.thru, journal.log_id.hex())
+        return read_shop(body), context
     except Exception as error:  # noqa: BLE001 - another version, or a faulty hub, may have written them
         log("the stored definitions cannot be read; they are fetched again", why=repr(error))
         journal.forget_snapshot()
@@ -110,7 +114,7 @@ def stored_shop(journal: Journal, log: Callable[..., None]) -> tuple[StationDefi
 
 
 def update_rules(context: RuleContext, items: Iterable[OpenItem], *, complete: bool) -> None:
-    """Apply open items that the hub has just sent. Called by the recording thread."""
+    """Apply items that the hub has just sent. Called by the recording thread."""
     if isinstance(context.engine, NoRules):
         return
     from station.rules.engine import ShopRules

@@ -133,9 +133,8 @@ def _uncounted(bench: BenchState, read: BenchRead) -> BenchStep:
 def _saved(code: Code, armed: ArmedAction, fields: ScanFields, settings: BenchSettings) -> BenchAnswer:
     if settings.stages and fields.stage is None:
         stages = ", ".join(settings.stages)
-        return BenchAnswer(
-            State.AMBER, Reason.ASK, f"saved without a stage: UNDO, then a STAGE card ({stages}) and the sheet"
-        )
+        text = f"saved without a stage: UNDO, then a STAGE card ({stages}) and the sheet"
+        return BenchAnswer(State.AMBER, Reason.ASK, text, asks_stage=True)
     if fields.action in NEEDS_QUANTITY and fields.qty_milli is None and not fields.all:
         more = "Card QTY" if settings.cards_after else f"UNDO, then {fields.action.upper()}, QTY and the sheet"
         return BenchAnswer(State.AMBER, Reason.ASK, f"1 counted: {label(code, armed)}. More? {more}")
@@ -153,9 +152,14 @@ def _arm(bench: BenchState, read: BenchRead, settings: BenchSettings) -> BenchSt
     span_ns = HELD_NS if pending.held else settings.command_ns
     pending = replace(pending, until_ns=read.now_ns + span_ns)
     text = f"{pending.words()}: scan the sheet" + ("s, it stays" if pending.held else "")
-    return BenchStep(
-        replace(bench, pending=pending), fields_of(bench, read), BenchAnswer(State.GREEN, Reason.CARD, text)
-    )
+    return BenchStep(replace(bench, pending=pending), fields_of(bench, read), _taken(text, read))
+
+
+def _taken(text: str, read: BenchRead) -> BenchAnswer:
+    """The answer to a card or badge that takes effect: green, or amber with what the shop does not know about it."""
+    if read.remark is None:
+        return BenchAnswer(State.GREEN, Reason.CARD, text)
+    return BenchAnswer(State.AMBER, Reason.CARD, f"{text}. But {read.remark}")
 
 
 def add_card(armed: ArmedAction, code: Code, *, can_hold: bool = False) -> ArmedAction:
@@ -204,7 +208,7 @@ def _badge(bench: BenchState, read: BenchRead, badge: str, settings: BenchSettin
         answer = BenchAnswer(State.GREEN, Reason.CARD, f"{badge} signed out")
         return BenchStep(bench, replace(fields_of(bench, read), operator=badge), answer)
     bench = replace(bench, operator=SignedOnOperator(badge, read.now_ns + settings.operator_idle_ns))
-    return BenchStep(bench, fields_of(bench, read), BenchAnswer(State.GREEN, Reason.CARD, f"{badge} signed in"))
+    return BenchStep(bench, fields_of(bench, read), _taken(f"{badge} signed in", read))
 
 
 def _stage(bench: BenchState, read: BenchRead, settings: BenchSettings) -> BenchStep:
@@ -212,6 +216,9 @@ def _stage(bench: BenchState, read: BenchRead, settings: BenchSettings) -> Bench
     if settings.stages and stage not in settings.stages:
         text = f"{stage} is no stage of this station ({', '.join(settings.stages)})"
         return BenchStep(bench, fields_of(bench, read), BenchAnswer(State.AMBER, Reason.CARD, text))
+    if read.remark is not None:
+        answer = BenchAnswer(State.AMBER, Reason.CARD, f"{stage} is {read.remark}: this bench stays where it is")
+        return BenchStep(bench, fields_of(bench, read), answer)
     bench = replace(bench, stage_override=StageOverride(stage or ""))
     return BenchStep(bench, fields_of(bench, read), BenchAnswer(State.GREEN, Reason.CARD, f"this bench is at {stage}"))
 

@@ -138,6 +138,7 @@ class BenchRead:
     `action` and `stage` are the reader's configured values; cards override them. `is_repeat` returns whether an event with
     these fields repeats the last scan of its reader. `pieces`: each scan of this code is one piece, so it is never a repeat.
     `is_card_again`: the last read of this reader, within a second, had the same code; a card or badge then acts once.
+    `remark`: what the shop does not know about a card or badge.
     """
 
     code: Code
@@ -148,15 +149,20 @@ class BenchRead:
     is_repeat: Callable[[ScanFields], bool] = lambda _fields: False
     pieces: bool = False
     is_card_again: bool = False
+    remark: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class BenchAnswer:
-    """The bench's part of the answer: the colour after a successful commit, the reason, and the sentence."""
+    """The bench's part of the answer: the colour after a successful commit, the reason, and the sentence.
+
+    `asks_stage`: the bench serves several stages, and none is set.
+    """
 
     state: State
     why: Reason
     text: str
+    asks_stage: bool = False
 
 
 @dataclass(frozen=True, slots=True)

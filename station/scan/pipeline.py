@@ -259,6 +259,7 @@ class ScanPipeline:
             ),
             pieces=self._is_piece(code, stage),
             is_card_again=read.since_ns is None and is_card_again(memory, code.code, now_ns),
+            remark=self._remark(code),
         )
         return step(bench, bench_read, self._settings)
 
@@ -288,9 +289,9 @@ class ScanPipeline:
 
     def _answer_commit(self, receipt: Receipt, code: Code, bench_step: BenchStep, event: Event) -> None:
         """Answer a committed scan, unless the watchdog has answered it red."""
+        advice = self._advice(code, event, receipt.seq)  # also of a late answer: the scan is recorded
         if not self._late:
             fields = bench_step.rescan.fields if bench_step.rescan is not None else bench_step.fields
-            advice = self._advice(code, event)
             self._answer(answer(receipt, code, fields, bench_step.answer, advice, self._reader))
 
     def _keep_cards(self, scan: PreparedScan) -> None:
@@ -335,8 +336,10 @@ class ScanPipeline:
         if rescan.void is not None:
             self._tags.replace(rescan.void, TagArrival(receipt_position(receipt), event))
             void = self._events.void(rescan.void, card.read.boot_ns, card.event, self._late)
-            if self._commit(encode(void), code.code) is None:
+            voided = self._commit(encode(void), code.code)
+            if voided is None:
                 return
+            self.rules.engine.void(rescan.void.seq, voided.seq)
         if not late:
             self._answer_commit(receipt, code, card.step, event)
 
@@ -355,11 +358,22 @@ class ScanPipeline:
             self._log("the rules failed for a scan", error=repr(error), code=code.code)
             return False
 
-    def _advice(self, code: Code, event: Event) -> Advice:
-        if not code.is_counted:
-            return Advice()
+    def _remark(self, code: Code) -> str | None:
+        if code.badge is None and code.card is None:
+            return None
         try:
-            return self.rules.engine.advise(code, event)
+            return self.rules.engine.remark(code)
+        except Exception as error:  # noqa: BLE001 - without the rules the card acts as an ordinary one
+            self._log("the rules failed for a card", error=repr(error), code=code.code)
+            return None
+
+    def _advice(self, code: Code, event: Event, seq: int) -> Advice:
+        try:
+            if event.action == "void" and event.ref is not None:
+                self.rules.engine.void(event.ref.seq, seq)
+            if not code.is_counted:
+                return Advice()
+            return self.rules.engine.judge(code, event, seq)
         except Exception as error:  # noqa: BLE001 - the scan is recorded; the answer states that the rules were not applied
             self._log("the rules failed for a scan", error=repr(error), code=code.code)
             return Advice(look="saved, but the rules could not be asked")

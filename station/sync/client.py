@@ -83,9 +83,9 @@ class HubClient:
             raise HubError(msg)
         return etag, reply.body, position
 
-    def items(self, after: str) -> ItemsAnswer:
-        """Fetch the open items that changed after a cursor; "" fetches all."""
-        query = "/items/changes" + (f"?after={after}" if after else "")
+    def items(self, after: str, log: str) -> ItemsAnswer:
+        """Fetch the items that changed after a cursor; "" fetches all. `log`: this station's log, in hex."""
+        query = f"/items/changes?log={log}" + (f"&after={after}" if after else "")
         return self._decode(self._request("GET", query, None, {}).body, ItemsAnswer)
 
     def close(self) -> None:

@@ -4,17 +4,16 @@ The rules use them, so they also work offline. The sync thread fetches them. The
 small that no scan waits noticeably.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
+import msgspec
+
 from station import log
-from station.core.codes import CodeBinding, Pattern, apply_binding, read_code, read_tag_code
-from station.core.codes.tag_numbers import TAG_READERS
-from station.core.event import Event, EventError, decode
 from station.core.protocol import Epoch, OpenItem
 from station.journal import Journal, JournalFull, JournalReader
-from station.rules.interface import RuleContext
+from station.rules.replay import replay
 from station.rules.snapshot import log_refused, read_shop, rule_context, update_rules
 from station.scan.pipeline import ScanPipeline
 from station.scan.work_queue import WorkQueue
@@ -59,11 +58,14 @@ def apply_snapshot(
     try:
         # Built in the sync thread: it may take long, and the recording thread must not wait for it.
         snapshot, rules = read_shop(body), rule_context(body, items.rows, complete=items.complete)
+        log_id = reader.log_id.hex()
+        replayed = replay(rules, reader.events_after, items.thru, log_id)
     except Exception as error:  # noqa: BLE001 - heartbeats and open items continue, whatever the hub sent
         log.say("the hub's definitions cannot be read; those before are used", version=fresh, why=repr(error))
         return place.epoch
 
     def use() -> None:
+        replay(rules, target.journal.events_after, replayed, log_id)  # what was recorded meanwhile
         target.journal.save_snapshot(fresh, body)
         target.pipeline.use_rules(rules)
         target.shop.use_snapshot(snapshot)
@@ -75,63 +77,46 @@ def apply_snapshot(
 
 
 def apply_items(target: MasterDataTarget, hub: HubClient, reader: JournalReader) -> Epoch | None:
-    """Fetch the open items that changed since the last time, store and use them; returns the hub's epoch."""
-    cursor = reader.items().cursor
-    answer = hub.items(cursor)
+    """Fetch the items that changed since the last time, store and use them; returns the hub's epoch."""
+    cursor, log = reader.items_cursor(), reader.log_id
+    answer = hub.items(cursor, log.hex())
+    mark = reader.mark()
+    # A hub of an earlier version does not say what it includes: what it has accepted is soon included.
+    thru = answer.thru if answer.thru is not None else mark.accepted_thru if mark else 0
     afresh = answer.reset or not cursor
-    starts = range(0, max(len(answer.items), 1), ROWS_A_CHORE)
-    for start in starts:
-        part = answer.items[start : start + ROWS_A_CHORE]
+    parts = list(_parts([msgspec.structs.replace(row, thru=thru) for row in answer.items]))
+    for number, part in enumerate(parts, start=1):
         # The cursor moves with the last part: after a power cut before it, all parts are fetched again.
-        next_cursor = answer.cursor if start == starts[-1] else ""
-        unsent = items_on_the_way(reader, target.pipeline.rules)
-        if not _store(target, part, next_cursor, unsent, complete=answer.complete, afresh=afresh and start == 0):
+        next_cursor = answer.cursor if number == len(parts) else ""
+        first = afresh and number == 1
+        if not _store(target, part, next_cursor, thru, complete=answer.complete, afresh=first):
             return answer.epoch  # the disk is full: the cursor stays, and all parts are fetched again
     if answer.items:
-        target.shop.use_items(reader.items().rows)
+        target.shop.use_items([row for row in reader.items().rows if row.state in OPEN_STATES])
         target.changed()
     return answer.epoch
 
 
-def items_on_the_way(reader: JournalReader, rules: RuleContext) -> frozenset[str]:
-    """The items of scans that the hub has not accepted yet: for these the station's state is newer than the hub's."""
-    mark = reader.mark()
-    items = set()
-    for stored in reader.events(after=mark.accepted_thru if mark else 0):
-        try:
-            event = decode(stored.encoded)
-        except EventError:
-            continue
-        if event.kind == "scan" and event.raw is not None:
-            items.add(_item(event, event.raw, rules.patterns, rules.bound))
-    return frozenset(item for item in items if item is not None)
-
-
-def _item(event: Event, raw: bytes, patterns: Sequence[Pattern], bound: Mapping[str, CodeBinding]) -> str | None:
-    if event.reader is not None and event.reader.kind in TAG_READERS:
-        # A tag's event holds its number or one of its texts; a number is tried first.
-        item = apply_binding(read_tag_code(raw, patterns), bound).item
-        if item is not None:
-            return item
-    return apply_binding(read_code(raw, event.sym, patterns), bound).item
+def _parts(rows: Sequence[OpenItem]) -> Iterator[Sequence[OpenItem]]:
+    """The rows in portions of about ROWS_A_CHORE, without dividing an item; one empty portion for no rows."""
+    start = 0
+    while start == 0 or start < len(rows):
+        end = min(start + ROWS_A_CHORE, len(rows))
+        while 0 < end < len(rows) and rows[end].item == rows[end - 1].item:
+            end += 1
+        yield rows[start:end]
+        start = max(end, 1)
 
 
 def _store(
-    target: MasterDataTarget,
-    part: Sequence[OpenItem],
-    cursor: str,
-    unsent: frozenset[str],
-    *,
-    complete: bool,
-    afresh: bool,
+    target: MasterDataTarget, part: Sequence[OpenItem], cursor: str, thru: int, *, complete: bool, afresh: bool
 ) -> bool:
-    """Store a part of the open items and use it; False where the disk is full."""
-    rows = [row for row in part if row.state in OPEN_STATES]
+    """Store a part of the items and use it; False where the disk is full."""
 
     def use() -> None:
-        named = [row.item for row in part]
-        target.journal.save_items(named, rows, cursor, complete=complete, afresh=afresh)
-        update_rules(target.pipeline.rules, [row for row in part if row.item not in unsent], complete=complete)
+        named = list(dict.fromkeys(row.item for row in part))
+        target.journal.save_items(named, part, cursor, complete=complete, afresh=afresh, thru=thru)
+        update_rules(target.pipeline.rules, part, complete=complete)
 
     try:
         target.run_chore(use)

@@ -93,7 +93,7 @@ def _altered(alter: Callable[[str, Any], Any], path: str, content: bytes) -> byt
         return content
 
 
-NEW_FIELDS = ("epoch", "head", "accepted_thru", "durable_thru")
+NEW_FIELDS = ("epoch", "head", "accepted_thru", "durable_thru", "thru")
 
 
 def of_an_older_hub(path: str, answer: Any) -> Any:

@@ -207,7 +207,7 @@ RULES = (
          lambda move: _quantity(move.missing_milli),
          "An adjustment would take {qty} more of {item} from {place} than is there.", None, True, Need.QUANTITY),
     Rule("part_unit", "A quantity of a product without decimals should be whole.",
-         lambda move: _quantity(move.part_milli),
+         lambda move: _quantity(move.part_milli) if move.moved else None,
          "{item} was counted {qty} at {place}, but its unit has no such fraction.",
          "{qty} is no whole quantity: UNDO, then count again", True, Need.PRODUCT),
     Rule("late_change", "An order should be cut only by what has not been started.",

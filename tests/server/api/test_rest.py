@@ -122,20 +122,29 @@ def test_open_items_are_told_once_and_then_what_changed(hub_app, folded):
     folded()
     told = browser.get("/api/v1/items/changes").json
 
-    def item(name, qty_milli, state="released", product="bracket"):
-        rest = {"operation": None, "state": state, "stage": None}
-        return {"item": name, "product": product, "qty_milli": qty_milli, **rest}
+    def item(name, qty_milli, state="released", **more):
+        outer = {"ordered": -qty_milli}
+        row = {"item": name, "product": "bracket", "qty_milli": qty_milli, "state": state, "released": True}
+        return row | {"outer": outer} | more
 
+    for row in told["items"]:
+        assert row.pop("since_us") > 0
     assert (told.pop("epoch"), len(told.pop("head"))) == (1, 64)
-    assert told == {"cursor": "1:3", "reset": True, "complete": True, "items": [item("A", 5_000), item("B", 7_000)]}
-    assert browser.get("/api/v1/items/changes?after=1:3").json["items"] == []
+    cursor = told.pop("cursor")
+    assert told == {"reset": True, "complete": True, "items": [item("A", 5_000), item("B", 7_000)], "thru": None}
+    assert browser.get(f"/api/v1/items/changes?after={cursor}").json["items"] == []
     browser.post(
         "/api/v1/entries", json={"what": "order.close", "data": {"order": "A", "how": "cancelled"}}, headers=token
     )
     folded()
-    told = browser.get("/api/v1/items/changes?after=1:3").json
+    told = browser.get(f"/api/v1/items/changes?after={cursor}").json
     assert (told.pop("epoch"), len(told.pop("head"))) == (1, 64)
-    assert told == {"cursor": "1:4", "reset": False, "complete": True, "items": [item("A", 0, "closed")]}
+    ended = item("A", 0, "closed", closed="cancelled", outer={"ordered": -5_000, "adjusted": 5_000})
+    assert (told.pop("cursor") > cursor, told) == (
+        True, {"reset": False, "complete": True, "items": [ended], "thru": None}
+    )  # fmt: skip
+    # An ended order is sent with everything else, for 90 days.
+    assert [row["state"] for row in browser.get("/api/v1/items/changes").json["items"]] == ["closed", "released"]
     for foreign in ("9:3", "1:99", "nonsense"):
         assert browser.get(f"/api/v1/items/changes?after={foreign}").json["reset"], foreign
 

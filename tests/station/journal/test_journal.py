@@ -116,7 +116,7 @@ def test_the_contract_names_the_tables_and_columns(tmp_path: Path) -> None:
         "event": ["seq", "bytes", "prev", "hash"],
         "mark": ["hub_epoch", "accepted_thru", "durable_thru", "head"],
         "snapshot": ["version", "body"],
-        "item": ["item", "product", "operation", "state", "qty_milli", "stage"],
+        "item": ["item", "product", "operation", "state", "qty_milli", "stage", "more"],
         "verified": ["seq", "hash"],
     }
     with closing(sqlite3.connect(tmp_path / "journal.db")) as db:

@@ -1,5 +1,7 @@
 """The judge: what an operator is told from the last snapshot, also when the hub is away."""
 
+from itertools import count
+
 import msgspec
 import pytest
 
@@ -18,6 +20,7 @@ DEFINITIONS = [
         for stage in ("saw", "deburr", "weld")
     ),
 ]
+SEQ = count(1)
 TURNED_ON = [
     {"what": "rule.define", "data": {"rule": rule, "on": True}} for rule in ("skipped", "overrun", "which_quantity")
 ]
@@ -31,7 +34,7 @@ def judge(*more: dict[str, object], **snapshot: object) -> ShopRules:
 def looks(at: ShopRules, text: str, stage: str, **event: object) -> tuple[str | None, str | None]:
     """What the judge says of a scan of `text` at `stage`: what to look at, and where it goes next."""
     code = read_code(text.encode(), None, ())
-    said = at.advise(code, Event(kind="scan", station=f"{stage}-1", sw="0.1.0", stage=stage, **event))
+    said = at.judge(code, Event(kind="scan", station=f"{stage}-1", sw="0.1.0", stage=stage, **event), next(SEQ))
     return said.look, said.next_stage
 
 
@@ -39,7 +42,7 @@ def looks(at: ShopRules, text: str, stage: str, **event: object) -> tuple[str | 
 def released() -> ShopRules:
     """WO-1: 100 brackets, released, with every rule of the test turned on."""
     known = judge(*TURNED_ON)
-    known.know([OpenItem("WO-1", "bracket", None, "released", 100_000)], complete=True)
+    known.know([OpenItem("WO-1", "bracket", None, "released", 100_000, released=True)], complete=True)
     return known
 
 
@@ -66,7 +69,7 @@ def test_at_a_strict_stage_work_that_comes_out_of_turn_is_told_to_stop_and_elsew
 
     def stopped(text: str, stage: str, qty_milli: int | None = None) -> tuple[str | None, bool]:
         event = Event(kind="scan", station=f"{stage}-1", sw="0.1.0", stage=stage, qty_milli=qty_milli)
-        said = known.advise(read_code(text.encode(), None, ()), event)
+        said = known.judge(read_code(text.encode(), None, ()), event, next(SEQ))
         return said.look, said.stop
 
     assert stopped("WO-1", "deburr") == ("goes to Saw first", False)
@@ -98,14 +101,16 @@ def test_an_unknown_code_is_amber_only_where_the_hub_has_said_all_it_knows(relea
     assert looks(ShopRules(), "WO-9", "saw")[0] is None
 
 
-def test_a_tag_that_nobody_bound_is_asked_for_as_a_text_is_and_an_electronic_product_code_is_not() -> None:
+def test_a_tag_or_a_published_code_that_is_not_bound_is_unknown_as_a_text_is() -> None:
     known = judge(*TURNED_ON, bindings={"04A1B2C3": "WO-1"})
     known.know([OpenItem("WO-1", "bracket", 10, "here", 100_000)], complete=True)
     said = {
-        number: known.advise(read_tag_code(number, ()), Event(kind="scan", station="saw-1", sw="t", stage="saw")).look
+        number: known.judge(
+            read_tag_code(number, ()), Event(kind="scan", station="saw-1", sw="t", stage="saw"), next(SEQ)
+        ).look
         for number in (b"04A1B2C3", b"04FFFFFF", b"3034257BF7194E4000001A85")
     }
-    assert list(said.values()) == [None, "not known here", None]
+    assert list(said.values()) == [None, "not known here", "not known here"]
 
 
 def test_a_bound_code_is_its_item() -> None:

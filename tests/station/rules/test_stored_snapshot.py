@@ -79,11 +79,11 @@ def test_a_station_starts_and_scans_with_any_stored_definitions(tmp_path: Path) 
             count += 1
             journal.save_snapshot("v1", body)
             _, rules = stored_shop(journal, lambda what, **_: said.append(what))
-            for raw in (b"WO-1", b"1", b"A"):
+            for seq, raw in enumerate((b"WO-1", b"1", b"A"), start=1):
                 code = read_code(raw, None, rules.patterns)
                 rules.engine.pieces(code, "saw")
                 scan = Event(kind="scan", station="saw-1", sw="t", boot="b", mono_ns=1, raw=raw, stage="saw")
-                rules.engine.advise(code, scan)
+                rules.engine.judge(code, scan, seq)
             assert (journal.snapshot() is None) == bool(said), "what cannot be read is forgotten, and fetched again"
             said.clear()
     print(f"{count} snapshots")
@@ -135,6 +135,6 @@ def test_definitions_that_cannot_be_read_keep_neither_heartbeats_nor_open_items(
     room.settle()
     assert paths.count("/snapshot") == 1, "not fetched again before the hub has others"
     assert "/heartbeat" in paths
-    assert "/items/changes" in paths
+    assert any(path.startswith("/items/changes") for path in paths)
     room.hub.answer = whole  # type: ignore[method-assign]
     room.all_counted_once()

@@ -22,9 +22,10 @@ from station.core.protocol import OpenItem
 from station.core.snapshot import Snapshot
 from station.feedback.messages import Reason, State
 from station.rules.engine import ShopRules
+from station.rules.replay import recorded_code
 from station.rules.snapshot import read_shop, rule_context
 from station.scan.interpret import interpret
-from station.sync.master_data_sync import items_on_the_way
+from station.scan.pipeline import ReaderSettings
 from tests.station.fixtures.scan_pipeline import Bench, a_read
 
 CODES = {
@@ -43,7 +44,7 @@ SNAPSHOT = {
 
 def a_bench(snapshot: dict[str, Any] | None = None) -> Bench:
     """A bench that knows the shop of a snapshot."""
-    bench = Bench()
+    bench = Bench(more={"reader_settings": lambda _reader: ReaderSettings(stage="saw")})
     bench.scan.rules = rule_context(json.dumps(snapshot or SNAPSHOT).encode(), [])
     return bench
 
@@ -165,22 +166,13 @@ def test_the_rules_know_a_bound_item_by_its_own_name() -> None:
     code: Code = apply_binding(read_code(b"OLD-CARD", None, ()), {"OLD-CARD": CodeBinding(CodeType.ITEM, "O-31")})
     bench = Bench()
     bench.take(a_read(b"OLD-CARD"))
-    assert judge.advise(code, bench.journal.decoded()[0]).name == "O-31"
+    assert judge.judge(code, bench.journal.decoded()[0], 1).name == "O-31"
     assert read_tag_code(b"04A1B2C3", ()).is_counted
 
 
-def test_what_is_on_its_way_to_the_hub_is_the_item_that_a_code_is_bound_to() -> None:
+def test_a_recorded_scan_names_the_item_that_its_code_is_bound_to() -> None:
     bench = a_bench()
     scan(bench, "OLD-CARD", "NEXT-IS-SCRAP", "WO-9")
-
-    class Reader:
-        """The journal's events, none of them at the hub."""
-
-        def mark(self) -> None:
-            """The hub was never reached."""
-
-        def events(self, after: int) -> list[Any]:
-            """Every event."""
-            return [type("Stored", (), {"encoded": each})() for each in bench.journal.events[after:]]
-
-    assert items_on_the_way(Reader(), bench.scan.rules) == {"O-31", "WO-9"}  # type: ignore[arg-type]
+    rules = bench.scan.rules
+    codes = [recorded_code(event, rules.patterns, rules.bound) for event in bench.journal.decoded()]
+    assert [code and code.item for code in codes] == ["O-31", None, "WO-9"]

@@ -192,7 +192,14 @@ class Rules:
         """No pieces."""
         return False
 
-    def advise(self, code: Code, event: Event) -> Advice:  # noqa: ARG002 - the port's signature
+    def remark(self, code: Code) -> str | None:  # noqa: ARG002 - the port's signature
+        """Nothing."""
+        return None
+
+    def void(self, seq: int, by_seq: int) -> None:
+        """Nothing to take back."""
+
+    def judge(self, code: Code, event: Event, seq: int) -> Advice:  # noqa: ARG002 - the port's signature
         """Say it."""
         if isinstance(self.said, Exception):
             raise self.said

@@ -12,13 +12,14 @@ from waiting import until
 from drivers import Dropped, Read, TagRemoved
 from station.config import ReaderConfig as Row
 from station.config import StationConfig
-from station.core.event import Event, LogPosition, Reader, decode, encode
+from station.core.event import Event, LogPosition, Reader, decode
 from station.feedback.messages import DISK_FULL, Answer, Green, Red
 from station.journal.records import JournalFull, JournalLost
 from station.readers.device_access import DeviceAccess
 from station.readers.manager import ReaderManager
 from station.readers.reader_thread import MAX_REMOVALS
 from station.rules.interface import NoRules, RuleContext
+from station.rules.replay import recorded_code
 from station.scan.bench_state import BenchSettings
 from station.scan.deduplication import ScanSignature
 from station.scan.event_builder import EventBuilder
@@ -26,7 +27,6 @@ from station.scan.pipeline import ReaderSettings, ScanPipeline
 from station.scan.restart_state import read_restart_state
 from station.scan.tag_sessions import MAX_PRESENT, TagArrival, TagSessions
 from station.scan.work_queue import WorkQueue
-from station.sync.master_data_sync import items_on_the_way
 from tests.station.fixtures.journals import open_journal
 from tests.station.fixtures.scan_pipeline import LOG_ID, Bench, a_read, numbers
 from tests.station.fixtures.tag_reads import EPC, PATTERNS, UID, S, a_tag, its_end, left
@@ -256,18 +256,10 @@ def a_scan_event(raw: bytes, **fields: Any) -> Event:
     return Event(kind="scan", station="saw-1", sw="t", raw=raw, reader=Reader("pcsc", "pcsc-1"), **fields)
 
 
-def test_what_the_hub_lacks_names_a_tag_as_its_event_does() -> None:
-    class Unsent:
-        def mark(self) -> None:
-            return None
-
-        def events(self, after: int) -> list[Any]:
-            assert after == 0
-            events = [
-                a_scan_event(b"3000" + EPC, scheme="epc", code=EPC.decode()), a_scan_event(UID, scheme="uid"),
-                a_scan_event(b"WO-1042", scheme="own"),
-            ]  # fmt: skip
-            return [type("Row", (), {"encoded": encode(each)}) for each in events]
-
-    shop = RuleContext(PATTERNS, NoRules())
-    assert items_on_the_way(Unsent(), shop) == {EPC.decode(), "04A1B2C3", "1042"}  # type: ignore[arg-type]
+def test_a_recorded_tag_names_its_item_as_the_scan_did() -> None:
+    events = [
+        a_scan_event(b"3000" + EPC, scheme="epc", code=EPC.decode()), a_scan_event(UID, scheme="uid"),
+        a_scan_event(b"WO-1042", scheme="own"),
+    ]  # fmt: skip
+    codes = [recorded_code(event, PATTERNS, {}) for event in events]
+    assert [code and code.item for code in codes] == [EPC.decode(), "04A1B2C3", "1042"]

@@ -7,7 +7,7 @@ import sqlalchemy as sa
 from alembic import op
 
 from server.db.schema import refold, refolded_item
-from server.projection.tables import finding
+from server.projection.tables import finding, item
 
 revision = "0009"
 down_revision = "0008"
@@ -22,5 +22,8 @@ def upgrade() -> None:
     if "args" not in {column["name"] for column in inspector.get_columns(finding.name)}:
         finding.drop(connection)
         finding.create(connection)
+    if "changed" not in {column["name"] for column in inspector.get_columns("item")}:
+        op.execute("ALTER TABLE item ADD COLUMN changed BIGINT NOT NULL DEFAULT 0")
+        next(index for index in item.indexes if index.name == "item_changed").create(connection, checkfirst=True)
     if "ended_us" not in {column["name"] for column in inspector.get_columns("item")}:
         op.execute("ALTER TABLE item RENAME COLUMN finished_us TO ended_us")
