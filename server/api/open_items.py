@@ -12,7 +12,6 @@ from server.projection.item_states import StoredItem, last_change
 from server.projection.tables import item, projection
 from server.queries.current_master_data import master_data
 from station.core.ledger.parcels import ItemState
-from station.core.ledger.routing import Routing
 from station.core.master_data import MasterData
 from station.core.protocol import ItemsAnswer, OpenItem
 
@@ -99,7 +98,7 @@ def item_rows(state: ItemState, shop: MasterData, now_us: int) -> Iterable[OpenI
         product=state.header.product,
         order=state.header.order,
         routing=routing.routing if routing is not None else None,
-        operations=routing.operations if isinstance(routing, Routing) and routing != current else None,
+        operations=list(routing.operations) if routing is not None and routing != current else None,
         released=state.released_us is not None,
         closed=state.how if state.closed else None,
         outer=state.outer,
@@ -115,7 +114,7 @@ def item_rows(state: ItemState, shop: MasterData, now_us: int) -> Iterable[OpenI
             done_at=parcel.done_at,
             entered=parcel.entered,
             reached=parcel.reached,
-            scanned=parcel.scanned,
+            scanned=list(parcel.scanned),
             since_us=parcel.since_us,
             carrier=parcel.carrier,
             station=parcel.station,

@@ -156,13 +156,13 @@ class OpenItem(msgspec.Struct, frozen=True, omit_defaults=True):
     done_at: LongText | None = None
     entered: Int64 | None = None
     reached: Int64 | None = None
-    scanned: tuple[Int64, ...] = ()
+    scanned: list[Int64] = []
     since_us: Int64 = 0
     carrier: LongText | None = None
     station: ShortText | None = None
     order: LongText | None = None
     routing: LongText | None = None
-    operations: tuple[Operation, ...] | None = None
+    operations: list[Operation] | None = None
     released: bool = False
     closed: ShortText | None = None
     outer: dict[str, Int64] = {}

@@ -157,7 +157,7 @@ def state_of(rows: tuple[OpenItem, ...], master_data: MasterData) -> ItemState:
 
 def _routing(row: OpenItem, master_data: MasterData) -> Routing | None:
     if row.operations is not None and row.routing is not None:
-        return Routing(row.routing, row.operations)
+        return Routing(row.routing, tuple(row.operations))
     product = master_data.product(row.product, NOW_US)
     return master_data.routing(row.routing or (product.routing if product else None), NOW_US)
 
@@ -178,7 +178,7 @@ def _parcel(row: OpenItem, routing: Routing | None) -> Parcel:
         started_us=None if row.state == ParcelState.RELEASED else 0,
         entered=row.entered if known else operation.op if operation and stands else passed,
         reached=row.reached if known else passed,
-        scanned=row.scanned,
+        scanned=tuple(row.scanned),
         held_from=row.held_from or (ParcelState.HERE if row.state == ParcelState.HELD else None),
         done_at=row.done_at,
         carrier=row.carrier,

@@ -125,10 +125,10 @@ def test_open_items_are_told_once_and_then_what_changed(hub_app, folded):
     def item(name, qty_milli, state="released", **more):
         outer = {"ordered": -qty_milli}
         row = {"item": name, "product": "bracket", "qty_milli": qty_milli, "state": state, "released": True}
-        return row | {"outer": outer} | more
+        return row | {"order": name, "outer": outer} | more
 
     for row in told["items"]:
-        assert row.pop("since_us") > 0
+        assert (row.pop("since_us") > 0, row.pop("station")) == (True, "hub")
     assert (told.pop("epoch"), len(told.pop("head"))) == (1, 64)
     cursor = told.pop("cursor")
     assert told == {"reset": True, "complete": True, "items": [item("A", 5_000), item("B", 7_000)], "thru": None}

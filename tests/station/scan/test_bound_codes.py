@@ -64,7 +64,7 @@ def test_the_codes_of_a_shop_act_at_the_bench() -> None:
         (State.AMBER, Reason.ASK, "1 counted: O-31 SCRAP. More? UNDO, then SCRAP, QTY and the sheet"),
         (State.AMBER, Reason.LOOK, "saved, but not counted yet: BRK-20 is a product. Scan the sheet that goes with it"),
         (State.AMBER, Reason.LOOK, "saved, but not counted yet: TOTE-7 is a carrier. Scan the sheet that goes with it"),
-        (State.GREEN, Reason.SAVED, "saved: O-31"),
+        (State.GREEN, Reason.SAVED, "O-31 is already here"),
     ]
     fields = [(each.scheme, each.code, each.action, each.operator) for each in bench.journal.decoded()]
     assert fields == [
