@@ -130,11 +130,11 @@ def changes(config_path: Path | None, db: str | None) -> None:
     with open_read_only(settings(config_path, db).db) as store, store.read() as connection:
         found = refolds(connection)
     for refold in found:
-        click.echo(f"Version {refold.sw}, {utc_text(refold.at_us)}: {counted(refold.count, 'item')}")
+        click.echo(f"Version {refold.sw}, {utc_text(refold.at_us)}: {counted(refold.changed, 'item')}")
         for entry in refold.items:
             click.echo(f"  {entry.item}: {entry.before or 'not there'} -> {entry.after or 'not there'}")
-        if refold.count > len(refold.items):
-            click.echo(f"  and {counted(refold.count - len(refold.items), 'item')} more")
+        if refold.changed > len(refold.items):
+            click.echo(f"  and {counted(refold.changed - len(refold.items), 'item')} more")
     if not found:
         click.echo("No update has changed the state of an item.")
 

@@ -37,7 +37,7 @@ class Refold(NamedTuple):
 
     at_us: int
     sw: str
-    count: int
+    changed: int
     items: tuple[RefoldedItem, ...]
 
 

@@ -76,12 +76,12 @@ def of_refolds(found: Iterable[Refold], now_us: int) -> Iterator[Alert]:
     """An alert for each update of the last days that changed the state of items."""
     for refold in found:
         if now_us - refold.at_us <= REFOLD_SHOWN_US:
-            one = refold.count == 1
+            one = refold.changed == 1
             yield Alert(
                 "refold",
                 f"refold {refold.at_us}",
                 (
-                    LinkedWord("changes", "", counted(refold.count, "item")),
+                    LinkedWord("changes", "", counted(refold.changed, "item")),
                     f" {'has' if one else 'have'} another state since the update to {refold.sw}",
                 ),
                 "the rules changed, no scan did",
