@@ -13,10 +13,10 @@ from collections.abc import Iterable
 from typing import Any, NamedTuple
 
 import msgspec
-from sqlalchemy import Connection, and_, select
+from sqlalchemy import Connection, and_, func, or_, select
 
-from server.projection.call_marks import CALL, VERBS
-from server.projection.internal_tables import call_mark, correction
+from server.projection.call_marks import ANSWER, CALL, VERBS
+from server.projection.internal_tables import call_mark, correction, resent
 from server.projection.tables import event_state
 from station.core.ledger.void_resolution import Correction, PositionKey, corrected
 
@@ -79,20 +79,51 @@ def calls_until(connection: Connection, now_us: int) -> list[Call]:
 
 def open_calls(connection: Connection, now_us: int) -> list[Call]:
     """The calls without an answer at a time, the oldest first."""
-    return [call for call in calls_until(connection, now_us) if call.is_open]
+    if _is_corrected(connection):
+        return [call for call in calls_until(connection, now_us) if call.is_open]
+    return [call for call in pair(_events(connection, since_answer_us=now_us)) if call.is_open]
 
 
-def _events(connection: Connection) -> list[CallEvent]:
-    """The calls and answers that have effect, as corrected, in effective order."""
+def _is_corrected(connection: Connection) -> bool:
+    """Whether a correction may concern a call or an answer: then only the whole history gives its place."""
+    mark, state, change = call_mark.c, event_state.c, correction.c
+    spans = and_(state.at_log == change.of_log, state.at_seq.between(change.from_seq, change.to_seq))
+    named = select(mark.pos).join(event_state, state.pos == mark.pos).join(correction, spans)
+    sent_again = select(mark.pos).join(resent, resent.c.pos == mark.pos)
+    return any(connection.execute(query.limit(1)).first() is not None for query in (sent_again, named))
+
+
+def _events(connection: Connection, since_answer_us: int | None = None) -> list[CallEvent]:
+    """The calls and answers that have effect, as corrected, in effective order.
+
+    `since_answer_us`: only those from the last answer of their place before this time on, and none after it.
+    """
     mark, state = call_mark.c, event_state.c
-    rows = connection.execute(
+    query = (
         select(
             mark.verb, mark.stage, mark.station, mark.reason, mark.by, mark.holds_from_us,
             state.key_us, state.approx, state.log_id, state.seq, state.at_log, state.at_seq, state.at_hash,
         )
         # An outer join, because SQLite may begin an inner one with all events of the shop.
         .outerjoin(event_state, and_(state.pos == mark.pos, state.status == "ok"))
-    ).all()  # fmt: skip
+    )  # fmt: skip
+    if since_answer_us is not None:
+        at_us, place = (
+            func.coalesce(mark.holds_from_us, state.key_us),
+            func.coalesce(func.nullif(mark.stage, ""), "\x01" + mark.station),
+        )
+        answers = (
+            select(place.label("place"), func.max(at_us).label("at_us"))
+            .select_from(call_mark)
+            .outerjoin(event_state, and_(state.pos == mark.pos, state.status == "ok"))
+            .where(and_(mark.verb == ANSWER, state.key_us.is_not(None), at_us <= since_answer_us))
+            .group_by(place)
+            .subquery()
+        )
+        query = query.outerjoin(answers, answers.c.place == place).where(
+            and_(at_us <= since_answer_us, or_(answers.c.at_us.is_(None), at_us >= answers.c.at_us))
+        )
+    rows = connection.execute(query).all()
     corrections = [_correction(row) for row in connection.execute(select(correction))] if rows else []
     found = []
     for row in rows:

@@ -159,7 +159,7 @@ def _saved(
         )
     counts_one = fields.action in NEEDS_QUANTITY and fields.qty_milli is None and not fields.all
     if counts_one and not fields.reason:  # with a reason, one piece is what the operator means
-        more = "Card QTY" if settings.cards_after else f"UNDO, then {fields.action.upper()}, QTY and the sheet"
+        more = "Card QTY" if settings.cards_after else f"UNDO, then {str(fields.action).upper()}, QTY and the sheet"
         return BenchAnswer(State.AMBER, Reason.ASK, f"1 counted: {label(code, armed, names)}. More? {more}")
     return BenchAnswer(State.GREEN, Reason.SAVED, f"saved: {label(code, armed, names)}")
 

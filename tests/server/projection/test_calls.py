@@ -22,6 +22,8 @@ def paired(
     """(place, reason, called by, answered by, seconds) of each call in effective order."""
     hub_db.drain()
     with hub_db.store.read() as connection:
+        open_now = [each for each in calls_until(connection, now_us) if each.is_open]
+        assert open_calls(connection, now_us) == open_now
         return [
             (
                 call.call.place[1], call.call.reason, call.call.by, call.answered_by,
