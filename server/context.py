@@ -48,7 +48,7 @@ class HubContext:
 
     def definitions(self) -> tuple[str, bytes]:
         """(version, body) of the snapshot with which stations check scans."""
-        return self.snapshot.current(self.store, locale_of(self.config).separators)
+        return self.snapshot.current(self.store, locale_of(self.config).separators, self.config.timezone)
 
     @property
     def clock(self) -> HubClock:

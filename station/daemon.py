@@ -215,7 +215,7 @@ class Station:
             self._status_failed = False
         shop = self.shop
         self.feedback.idle(
-            idle_screen(state, shop.snapshot, self._bench(), shop.items, time.localtime(), self.config.stages)
+            idle_screen(state, shop.snapshot, self._bench(), shop.items, time.time(), self.config.stages)
         )
 
     def _bench(self) -> BenchState | None:

@@ -11,7 +11,7 @@ from typing import Any
 from flask import Blueprint, Response, request
 from sqlalchemy import Connection
 
-from server.api import item_answer, order_answer, wip_answer
+from server.api import call_answer, item_answer, order_answer, wip_answer
 from server.api.openapi import documented
 from server.api.rest import page_of
 from server.api_errors import ApiError, json_answer
@@ -19,6 +19,7 @@ from server.auth.gate import readers
 from server.context import current_hub
 from server.projection.worker import projected_pos
 from server.queries.as_known_at import MOST_EVENTS, projection_at
+from server.queries.calls import calls_until, open_calls
 from server.queries.current_master_data import master_data
 from server.queries.current_stock import StockRow, stock_now
 from server.queries.historical_stock import stock_at
@@ -83,6 +84,29 @@ def orders() -> Response:
     return json_answer(order_answer.OrdersAnswer([order_answer.order_row(row) for row in rows[:limit]], more))
 
 
+@blueprint.get("/api/v1/calls")
+@documented(call_answer.CallsAnswer, query=call_answer.CallsQuery, errors=(400, 401, 403))
+@readers
+def calls() -> Response:
+    """Calls for help with who called, who answered, when, and after how long; the newest first."""
+    limit, cursor = page_of()
+    now_us = current_hub().clock.utc_us()
+    before = _before_call(cursor)
+    stage, only_open = request.args.get("stage", ""), _flag("open")
+    with current_hub().store.read() as connection:
+        found = calls_until(connection, now_us)
+    page = [
+        paired
+        for paired in reversed(found)
+        if (not stage or paired.call.stage == stage)
+        and (not only_open or paired.is_open)
+        and (before is None or (paired.call.at_us, paired.call.log, paired.call.seq) < before)
+    ]
+    more = call_answer.cursor_of(page[limit - 1]) if len(page) > limit else None
+    rows = [call_answer.call_answer(paired, now_us) for paired in page[:limit]]
+    return json_answer(call_answer.CallsAnswer(rows, more))
+
+
 @blueprint.get("/api/v1/stages")
 @documented(wip_answer.StagesAnswer, errors=(400, 401, 403))
 @readers
@@ -93,11 +117,12 @@ def stages() -> Response:
     with current_hub().store.read() as connection:
         shop = master_data(connection)
         stock = stock_now(connection)
+        waiting = open_calls(connection, now_us)
     names = line_of(shop, now_us)
     names += sorted({row.stage for row in stock if row.stage} - set(names))
     start = names.index(cursor) + 1 if cursor in names else 0
     page = names[start : start + limit]
-    rows = [wip_answer.stage_row(name, shop.stage(name, now_us), stock) for name in page]
+    rows = [wip_answer.stage_row(name, shop.stage(name, now_us), stock, waiting, now_us) for name in page]
     return json_answer(wip_answer.StagesAnswer(rows, page[-1] if start + limit < len(names) else None))
 
 
@@ -121,6 +146,26 @@ def time_of(text: str) -> int | None:
         raise ApiError(
             400, f"as_of {text[:40]!r}", "a time such as 2026-11-22T14:05:00Z", "Write it so, or leave it out for now."
         ) from error
+
+
+def _flag(name: str) -> bool:
+    """A query word that is 1 or 0, by default 0. Raises `ApiError` 400."""
+    text = request.args.get(name, "") or "0"
+    if text not in ("0", "1"):
+        raise ApiError(400, f"{name} {text[:40]!r}", "0 or 1", "Leave it out for all.")
+    return text == "1"
+
+
+def _before_call(cursor: str) -> tuple[int, str, int] | None:
+    """The place of the last call of the page before, from its cursor. Raises `ApiError` 400."""
+    if not cursor:
+        return None
+    at_us, _, place = cursor.partition(":")
+    log, _, seq = place.partition(":")
+    try:
+        return int(at_us[:20]), log, int(seq[:20])
+    except ValueError:
+        raise ApiError(400, f"cursor {cursor[:40]!r}", "the `cursor` of an answer", "Start without one.") from None
 
 
 def _stock(connection: Connection, valuation: Valuation, at_us: int | None, now_us: int) -> list[StockRow]:

@@ -23,14 +23,14 @@ class CachedSnapshot:
     version: str = ""
     body: bytes = b""
 
-    def current(self, store: Store, separators: tuple[str, str]) -> tuple[str, bytes]:
-        """(version, body) of the current snapshot, with the separators of the hub's locale."""
+    def current(self, store: Store, separators: tuple[str, str], zone: str | None = None) -> tuple[str, bytes]:
+        """(version, body) of the current snapshot, with the separators of the hub's locale and the site's time zone."""
         now_us = store.clock.utc_us()
         with store.read() as connection:
             stamp = _stamp(connection, now_us)
             with self.lock:
                 if self.stamp != stamp:
-                    self.version, self.body = snapshot(connection, now_us, separators)
+                    self.version, self.body = snapshot(connection, now_us, separators, zone)
                     self.stamp = stamp
                 return self.version, self.body
 

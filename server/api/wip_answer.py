@@ -4,7 +4,9 @@ from collections.abc import Iterable
 
 import msgspec
 
+from server.api.call_answer import CallAnswer, call_answer
 from server.api.format import iso, time
+from server.queries.calls import Call
 from server.queries.current_stock import StockRow
 from server.queries.wip import WipReport
 from server.queries.wip import WipRow as Row
@@ -75,7 +77,7 @@ class WipAnswer(msgspec.Struct):
 
 
 class StageAnswer(msgspec.Struct):
-    """A stage with the number of items there; `limit` counts items, `target_s` seconds."""
+    """A stage with the number of items there and its open calls; `limit` counts items, `target_s` seconds."""
 
     stage: str
     name: str
@@ -84,6 +86,7 @@ class StageAnswer(msgspec.Struct):
     target_s: int | None
     items: int
     held_items: int
+    calls: list[CallAnswer]
 
 
 class StagesAnswer(msgspec.Struct):
@@ -140,7 +143,9 @@ def _wip_total(total: Total) -> WipTotalAnswer:
     )
 
 
-def stage_row(name: str, stage: Stage | None, stock: Iterable[StockRow]) -> StageAnswer:
+def stage_row(
+    name: str, stage: Stage | None, stock: Iterable[StockRow], open_calls: Iterable[Call], now_us: int
+) -> StageAnswer:
     """A row of /api/v1/stages."""
     definition = stage or Stage(name)
     present = [row for row in stock if row.stage == name and row.in_process]
@@ -152,4 +157,5 @@ def stage_row(name: str, stage: Stage | None, stock: Iterable[StockRow]) -> Stag
         definition.target_s,
         len({row.item for row in present}),
         len({row.item for row in present if row.state == ParcelState.HELD}),
+        [call_answer(paired, now_us) for paired in open_calls if paired.call.stage == name],
     )

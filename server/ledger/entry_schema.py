@@ -136,6 +136,13 @@ class _Void(msgspec.Struct):
     why: str | None = None
 
 
+class _Answer(msgspec.Struct):
+    stage: Name | None = None
+    station: Name | None = None
+    item: Name | None = None
+    text: str | None = None
+
+
 class _Anything(msgspec.Struct):
     pass
 
@@ -155,11 +162,12 @@ FIELDS: dict[str, type[msgspec.Struct]] = {
     "code.bind": _Bind,
     "correct": _Correct,
     "void": _Void,
+    "answer": _Answer,
 }
 # The fold validates the fields of these kinds; an entry that it cannot read changes nothing and leaves a finding.
 _OTHERS = (
     "reason.define card.define rule.define cost.actual account.map item.name checkin adjust count.open"
-    " count.accept period.close period.reopen note answer reread"
+    " count.accept period.close period.reopen note reread"
 )
 WHATS = frozenset((*FIELDS, *_OTHERS.split()))
 
@@ -176,7 +184,19 @@ def mistakes(what: str, data: dict[str, Any]) -> tuple[str, str, str] | None:
         return f"{what}, of which: {error}", f"the fields {names}", "Correct that field and send the entry again."
     if what == "pattern.define":
         return _pattern(data)
+    if what == "answer":
+        return _answer(data)
     return _command(data) if what == "code.bind" and data.get("as") == CodeType.COMMAND else None
+
+
+def _answer(data: dict[str, Any]) -> tuple[str, str, str] | None:
+    if any(isinstance(data.get(name), str) and data[name] for name in ("stage", "station", "item")):
+        return None
+    return (
+        "answer without a stage",
+        "the stage whose calls are answered, or the station where it has no stage",
+        'Send {"stage": "saw"}, or {"station": "saw-1"}.',
+    )
 
 
 def _command(data: dict[str, Any]) -> tuple[str, str, str] | None:

@@ -120,6 +120,19 @@ tag_number = Table(
     Index("tag_number_tail", "tail"),
 )
 
+# Every CALL and ANSWER scan and every `answer` entry. `event_state` has their status and their time.
+call_mark = Table(
+    "call_mark",
+    metadata,
+    Column("pos", Serial, primary_key=True, autoincrement=False),
+    text("verb", nullable=False),  # call, answer
+    text("stage"),
+    text("station", nullable=False),
+    text("reason"),
+    text("by"),
+    us("holds_from_us"),  # of an entry with a time of its own
+)
+
 # Failed work with its reason; everything else was folded without it. `part` "event": the event at `pos` has no effect.
 # "fact": it has no effect on the item `name`. "item", "code" (pos 0): that item or code could not be refolded or relinked.
 set_aside = Table(
@@ -145,4 +158,5 @@ claim = Table(
 
 OWN_TABLES = (
     set_aside, claim, anchor, boot, run, parent, void_mark, resent, correction, looked_up, dirty_code, no_item, tag_number,
+    call_mark,
 )  # fmt: skip

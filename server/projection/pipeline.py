@@ -15,6 +15,7 @@ from server.db.bulk_insert import insert_many
 from server.db.schema import ledger
 from server.projection.anchor_seals import seal_key
 from server.projection.bindings import NOTHING, Bindings
+from server.projection.call_marks import note_calls
 from server.projection.dead_letters import (
     CODE,
     ITEM,
@@ -87,7 +88,7 @@ class ProjectionPipeline:
         1. Mark rows that are not permitted or whose seal is wrong as inert.
         2. Give each row its status; load older rows whose status changes.
         3. Give each row its order key; load older rows whose key moves.
-        4. Write the rows of event_state, tag numbers and claims; update the older rows.
+        4. Write the rows of event_state, tag numbers, claims and calls; update the older rows.
         5. Apply everything that depends on status and key (`_apply_dependents`).
         6. Store the projected position.
         """
@@ -105,6 +106,7 @@ class ProjectionPipeline:
         insert_many(connection, event_state, state_rows(fresh))
         note_numbers(connection, fresh, self._interpreter.numbers)
         note_claims(connection, fresh, self._owners)
+        note_calls(connection, fresh)
         revised = flipped + rows_at(connection, moved.keys() - {row.pos for row in flipped})
         self._update_states(connection, revised, moved)
         self._apply_dependents(connection, fresh, revised)

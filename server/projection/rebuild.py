@@ -17,6 +17,7 @@ from server.ledger.ingest import last_pos
 from server.projection.anchor_seals import seal_key
 from server.projection.bindings import Bindings, binding_row
 from server.projection.boot_clocks import anchor_row, in_sequence, parent_of
+from server.projection.call_marks import note_calls
 from server.projection.dead_letters import (
     EVENT,
     ITEM,
@@ -191,7 +192,7 @@ class _Folding:
     def _write_states(self) -> int:
         """Write the rows of event_state, and the tables that decide status and order key. Returns the last position.
 
-        1. Read every event once; store voids, tag numbers and claims.
+        1. Read every event once; store voids, tag numbers, claims and calls.
         2. Insert event_state with preliminary values: the void state looks up original events in it.
         3. Compute the final status and key of every row, and replace event_state.
         """
@@ -205,6 +206,7 @@ class _Folding:
                 void_state.apply_rows(target, part)
                 note_numbers(target, part)
                 note_claims(target, part, owners)
+                note_calls(target, part)
             light += [_without_content(row) for row in part]
         self._insert(event_state, [(values[0], values) for values in state_rows(light)])
         self._end_stage()

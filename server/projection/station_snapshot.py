@@ -23,11 +23,14 @@ _JSON = msgspec.json.Encoder(order="deterministic")
 
 
 def snapshot(
-    connection: Connection, now_us: int | None = None, separators: tuple[str, str] | None = None
+    connection: Connection,
+    now_us: int | None = None,
+    separators: tuple[str, str] | None = None,
+    zone: str | None = None,
 ) -> tuple[str, bytes]:
     """(version, body). The body is JSON: definitions [{what, holds_from_us, data}], rules [name], bindings {code: item},
-    codes [{code, as, to}], refused [{name, why}], separators {decimal, group} where they are given. `bindings` are
-    those of `codes` that name an item, for stations of earlier versions.
+    codes [{code, as, to}], refused [{name, why}]; and separators {decimal, group} and zone (an IANA name) where they are
+    given. `bindings` are those of `codes` that name an item, for stations of earlier versions.
 
     It holds the one definition of each name that applies at `now_us` (UTC us; None: this machine's clock), without costs,
     and the rules that are on. The same shop gives the same version and bytes.
@@ -54,6 +57,8 @@ def snapshot(
         more["refused"] = [{"name": pattern.name, "why": pattern.why} for pattern in refused]
     if separators is not None:
         more["separators"] = dict(zip(("decimal", "group"), separators, strict=True))
+    if zone is not None:
+        more["zone"] = zone
     codes = _codes(connection, at_us)
     items = {bound["code"]: bound["to"] for bound in codes if bound["as"] == CodeType.ITEM}
     body = _JSON.encode({"definitions": sent, "rules": rules, "bindings": items, "codes": codes} | more)

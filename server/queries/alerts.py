@@ -26,20 +26,32 @@ class LinkedWord(NamedTuple):
     text: str
 
 
+class RunningTime(NamedTuple):
+    """The time since a moment as a word of a sentence; a page lets it run. `text`: the duration at the time of the query."""
+
+    since_us: int
+    text: str
+
+
+Word = str | LinkedWord | RunningTime
+"""A part of a sentence."""
+
+
 class Alert(NamedTuple):
     """One alert. `grave`: it causes cost now; otherwise it needs a check. `cost`: the value at stake, thousandths of micros.
 
     `detail` is the text beside the sentence. `key` is constant while the alert lasts. `also` holds the facts of further
-    alerts about the same item.
+    alerts about the same item. `answers`: the place, ("stage" or "station", id), whose calls a person may answer here.
     """
 
     kind: str
     key: str
-    words: tuple[str | LinkedWord, ...]
+    words: tuple[Word, ...]
     detail: str
     grave: bool = False
     cost: int = 0
     also: tuple[str, ...] = ()
+    answers: tuple[str, str] | None = None
 
     @property
     def sentence(self) -> str:
@@ -74,6 +86,15 @@ class BoardState(NamedTuple):
     def stage_name(self, stage: str | None) -> str:
         """The shop's name of a stage."""
         return self.valuation.master_data.stage_name(stage, self.now_us) if stage else "between stages"
+
+    def person_name(self, badge: str) -> str:
+        """The name of the person with this badge or id, else the badge or id itself."""
+        master_data = self.valuation.master_data
+        for name in master_data.names("person.define"):
+            definition = master_data.at("person.define", name, self.now_us)
+            if definition is not None and badge in (definition.data.get("badge"), definition.data.get("person")):
+                return str(definition.data.get("name") or definition.data.get("person"))
+        return badge
 
     def reason_name(self, reason: str) -> str:
         """The shop's name of a reason."""

@@ -12,8 +12,9 @@ from server.projection import dead_letters
 from server.projection.fold_version import refolds
 from server.projection.log_permissions import count_not_permitted
 from server.projection.tables import finding, item
-from server.queries import current_stock, historical_stock, stage_summary
+from server.queries import call_alerts, current_stock, historical_stock, stage_summary
 from server.queries.alerts import FINDING, Alert, BoardState, LinkedWord, ranked, shop_alerts, without_repeats
+from server.queries.calls import open_calls
 from server.queries.current_master_data import master_data
 from server.queries.findings import finding_args, finding_sentence, overrun_value
 from server.queries.rule_settings import rules_on
@@ -41,10 +42,11 @@ def board_state_at(connection: Connection, locale: LocaleFormat, at_us: int) -> 
 
 
 def current_alerts(connection: Connection, shop: BoardState) -> list[Alert]:
-    """All alerts: of the stock, the stations, the hub's clock, the projection, and today's findings; most costly first."""
+    """All alerts: calls, stock, stations, the hub's clock, the projection, and today's findings; most costly first."""
     estimated_items = {(row.station, row.item) for row in shop.stock if row.approx and row.station}
     estimated = Counter(station for station, _ in estimated_items)
     alerts = [*shop_alerts(shop), *of_stations(devices.overview(connection), shop.now_us, estimated)]
+    alerts += call_alerts.of_calls(open_calls(connection, shop.now_us), shop)
     alerts += of_hub_clock(kept_doubt(connection), suspects(connection))
     alerts += [*of_set_aside(dead_letters.shown(connection)[0]), *of_not_permitted(count_not_permitted(connection))]
     alerts += of_refolds(refolds(connection), shop.now_us)

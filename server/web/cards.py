@@ -12,9 +12,9 @@ from server.auth.roles import Role
 from server.context import current_hub
 from server.queries.current_master_data import master_data
 from server.web.printing import INSTALL, drawing, paper, pdf_file, unprintable
-from station.core.codes.card_labels import WORD_OF, CardLabels, card_labels, words_of
+from station.core.codes.card_labels import WORD_OF, CardLabel, CardLabels, card_labels, shown, words_of
 from station.core.printing import PAPERS, Encode, PaperError, cards_page, page_count
-from station.core.printing.libraries import symbols
+from station.core.printing.libraries import refused_names, symbols
 
 blueprint = Blueprint("cards", __name__)
 
@@ -30,7 +30,14 @@ def page() -> str:
         missing = error
     numbers = range(1, page_count(len(labels.labels)) + 1)
     return render_template(
-        "cards.html", page="stations", labels=labels, numbers=numbers, paper=paper(), papers=PAPERS, missing=missing
+        "cards.html",
+        page="stations",
+        labels=labels,
+        numbers=numbers,
+        without_typeface=_without_typeface(),
+        paper=paper(),
+        papers=PAPERS,
+        missing=missing,
     )
 
 
@@ -52,7 +59,9 @@ def svg() -> Response:
 @readers
 def file() -> Response:
     """All sheets as a PDF."""
-    labels, encode = _labels().labels, _encode()
+    encode = _encode()
+    refused = _without_typeface()
+    labels = tuple(label for label in _labels().labels if label not in refused)
     drawn = [cards_page(paper(), labels, number + 1, encode) for number in range(page_count(len(labels)))]
     return pdf_file(drawn, f"wipline-cards-{paper().name}.pdf")
 
@@ -65,6 +74,16 @@ def _labels() -> CardLabels:
         shop = master_data(connection)
     definitions = (shop.at(what, name, now_us) for what in printed for name in shop.names(what))
     return card_labels(words_of((entry.what, entry.data) for entry in definitions if entry is not None))
+
+
+def _without_typeface() -> tuple[CardLabel, ...]:
+    """The cards that are in the drawings alone, because no typeface of the hub has every letter of their texts."""
+    labels = _labels().labels
+    try:
+        refused = refused_names([text for label in labels for text in (label.name, shown(label.text))], INSTALL)
+    except PaperError:
+        return ()
+    return tuple(label for label in labels if refused & {label.name, shown(label.text)})
 
 
 def _encode() -> Encode:

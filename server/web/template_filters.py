@@ -9,7 +9,7 @@ from markupsafe import Markup, escape
 from server.auth.gate import visitor
 from server.context import current_hub
 from server.locale_format import LocaleFormat, ago, duration, locale_of
-from server.queries.alerts import LinkedWord
+from server.queries.alerts import RunningTime, Word
 from server.queries.escape import short, visible
 from server.queries.item_events import TagPresence
 from server.urls import item_url, stage_url
@@ -53,6 +53,7 @@ VERBS = {
     "adjust": "adjusted",
     "note": "note",
     "answer": "answer",
+    "call": "call",
 }
 
 
@@ -108,14 +109,29 @@ def since(at_us: int | None, now_us: int, *, approx: bool = False) -> Markup:
     )
 
 
-def sentence(words: tuple[str | LinkedWord, ...]) -> Markup:
-    """A sentence with its linked words as links."""
+def running(since_us: int, text: str) -> Markup:
+    """A duration up to now that the page lets run (`live.js`), with the time of its beginning as the title."""
+    return Markup(
+        '<time class="running" datetime="{}" title="since {}" data-since="{}" data-now="{}">{}</time>'
+    ).format(
+        shop_locale().iso(since_us),
+        shop_locale().at(since_us),
+        since_us // 1_000_000,
+        current_hub().clock.utc_us() // 1_000_000,
+        text,
+    )
+
+
+def sentence(words: tuple[Word, ...]) -> Markup:
+    """A sentence with its linked words as links and its running times."""
     return Markup("").join(_word(word) for word in words)
 
 
-def _word(word: str | LinkedWord) -> Markup:
+def _word(word: Word) -> Markup:
     if isinstance(word, str):
         return escape(visible(word))
+    if isinstance(word, RunningTime):
+        return running(word.since_us, word.text)
     if word.kind == "item":
         return link(word.text)
     if word.kind == "changes":
@@ -145,6 +161,6 @@ def words() -> dict[str, Any]:
     }
 
 
-for _filter in (code, link, when, since, sentence, item_url, stage_url, duration, visible, short):
+for _filter in (code, link, when, since, running, sentence, item_url, stage_url, duration, visible, short):
     blueprint.add_app_template_filter(_filter)
 blueprint.add_app_template_global(plural)

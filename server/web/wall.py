@@ -5,12 +5,14 @@ from flask import Blueprint, render_template
 from server.auth.gate import readers
 from server.context import current_hub
 from server.queries.board_state import board_state_now, current_alerts
+from server.queries.call_alerts import CALL
 from server.queries.stage_summary import StageTile
 from server.web.board import dues, finished_on
 from server.web.template_filters import shop_locale
 
 blueprint = Blueprint("wall", __name__)
 SENTENCES = 3
+MOST_CALLS = 6  # open calls are shown beyond the first sentences
 
 
 @blueprint.get("/wall")
@@ -27,7 +29,7 @@ def wall() -> str:
         page="wall",
         line=shop.line,
         grave=sum(alert.grave for alert in alerts),
-        alerts=alerts[:SENTENCES],
+        alerts=alerts[: max(SENTENCES, min(sum(alert.kind == CALL for alert in alerts), MOST_CALLS))],
         tightest=max(shop.line.tiles, key=tightness, default=None),
         late=late,
         due_today=due_today,

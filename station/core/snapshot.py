@@ -50,13 +50,17 @@ class Separators(msgspec.Struct, frozen=True):
 
 
 class Snapshot(msgspec.Struct, frozen=True):
-    """The body of GET /api/v1/snapshot. `bindings`: code -> item, for hubs of earlier versions also without `codes`."""
+    """The body of GET /api/v1/snapshot. `bindings`: code -> item, for hubs of earlier versions also without `codes`.
+
+    `zone`: the site's time zone as an IANA name ("Europe/Berlin"); empty from a hub of an earlier version.
+    """
 
     definitions: tuple[SnapshotDefinition, ...] = ()
     refused: tuple[UnusedPattern, ...] = ()
     bindings: dict[str, str] = {}
     codes: tuple[BoundCode, ...] = ()
     separators: Separators = Separators()
+    zone: Annotated[str, msgspec.Meta(max_length=64)] = ""
 
     def of(self, what: str) -> list[dict[str, Any]]:
         """The fields of each definition of a kind, in the order of the body."""

@@ -78,9 +78,10 @@ _LINE = msgspec.json.Encoder()
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AnswerText:
-    """The texts of a screen: the item, a sentence about it, and its next stage."""
+    """The texts of a screen: the item, what was recorded of it ("SCRAP 5"), a sentence about it, and its next stage."""
 
     item: str = ""
+    action: str = ""
     detail: str = ""
     advice: str = ""
 

@@ -10,6 +10,7 @@ from typing import Protocol
 
 from station.core.codes import Code, CodeBinding, Pattern
 from station.core.event import Event
+from station.scan.bench_state import IDS_AS_NAMES, BenchNames
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,8 +68,9 @@ class NoRules:
 
 @dataclass(frozen=True, slots=True)
 class RuleContext:
-    """Master data for scans: the shop's code patterns, its rules (`engine`), and the bindings of single codes."""
+    """Master data for scans: the shop's code patterns, its rules (`engine`), the bindings of single codes, its names."""
 
     patterns: Sequence[Pattern]
     engine: RuleEngine
     bound: Mapping[str, CodeBinding] = field(default_factory=dict)
+    names: BenchNames = IDS_AS_NAMES

@@ -5,6 +5,8 @@ cannot read is ignored; the hub reported it when it was entered.
 """
 
 from collections.abc import Callable, Iterable
+from datetime import tzinfo
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from station.core.codes import Pattern, RefusedPattern, usable_patterns
 from station.core.protocol import OpenItem
@@ -21,18 +23,27 @@ class StationDefinitions:
     """The shop's names and patterns, from a snapshot. Immutable.
 
     `patterns`: the usable ones; `refused`: those that the hub or this station does not use; `bound`: code -> binding.
+    `zone`: the site's time zone; None where the hub named none or this machine has no data of it (`zone_missing`: its name).
     """
 
-    def __init__(self, snapshot: Snapshot = NO_SNAPSHOT) -> None:
+    def __init__(self, snapshot: Snapshot = NO_SNAPSHOT, zone_of: Callable[[str], tzinfo] = ZoneInfo) -> None:
         usable = usable_patterns(snapshot.of("pattern.define"))
         self._master_data = snapshot.master_data()
         self._people = {
             str(data["badge"]): data.get("name") for data in snapshot.of("person.define") if data.get("badge")
         }
+        self._reasons = {str(data.get("reason")): data.get("name") for data in snapshot.of("reason.define")}
         self.patterns: tuple[Pattern, ...] = usable.patterns
         self.refused = (*usable.refused, *(RefusedPattern(unused.name, unused.why) for unused in snapshot.refused))
         self.bound = snapshot.bound()
         self._separators = snapshot.separators
+        self.zone: tzinfo | None = None
+        self.zone_missing = ""
+        if snapshot.zone:
+            try:
+                self.zone = zone_of(snapshot.zone)
+            except (ZoneInfoNotFoundError, ValueError, OSError):  # no tzdata, or a name that is no zone
+                self.zone_missing = snapshot.zone
 
     def quantity(self, milli: int) -> str:
         """Thousandths as a decimal with the shop's separators."""
@@ -54,6 +65,15 @@ class StationDefinitions:
     def person(self, badge: str) -> str:
         """The name of the person with this badge; the badge itself where it is unknown."""
         return str(self._people.get(badge) or badge)
+
+    def reason(self, reason: str) -> str:
+        """The name of a reason, its id where it has none."""
+        return str(self._reasons.get(reason) or reason)
+
+    def product(self, product: str) -> str:
+        """The name of a product, its id where it has none."""
+        definition = self._master_data.product(product, NOW_US)
+        return (definition.name if definition else None) or product
 
     def stage(self, stage: str) -> str:
         """The name of a stage, its id where it has none."""
@@ -86,12 +106,12 @@ def rule_context(body: bytes | None, items: Iterable[OpenItem] = (), *, complete
     snapshot = read_snapshot(body)
     shop = StationDefinitions(snapshot)
     if body is None:
-        return RuleContext(shop.patterns, NoRules(), shop.bound)
+        return RuleContext(shop.patterns, NoRules(), shop.bound, shop)
     from station.rules.engine import ShopRules
 
     rules = ShopRules(snapshot)
     rules.know(list(items), complete=complete)
-    return RuleContext(shop.patterns, rules, shop.bound)
+    return RuleContext(shop.patterns, rules, shop.bound, shop)
 
 
 def stored_shop(journal: Journal, log: Callable[..., None]) -> tuple[StationDefinitions, RuleContext]:

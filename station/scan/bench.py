@@ -21,9 +21,11 @@ from station.core.codes import Card, Code
 from station.core.event import LogPosition
 from station.feedback.messages import FORGOTTEN, Reason, State
 from station.scan.bench_state import (
+    IDS_AS_NAMES,
     ArmedAction,
     ArmedLoad,
     BenchAnswer,
+    BenchNames,
     BenchRead,
     BenchSettings,
     BenchState,
@@ -49,21 +51,38 @@ ACTIONS = {
 NEEDS_QUANTITY = frozenset({"scrap", "rework"})
 
 
-def expire(bench: BenchState, now_ns: int) -> tuple[BenchState, BenchAnswer | None]:
-    """Remove expired parts of the state; the answer reports a card that expired unused."""
+def expire(bench: BenchState, now_ns: int, names: BenchNames = IDS_AS_NAMES) -> tuple[BenchState, BenchAnswer | None]:
+    """Remove expired parts of the state; the answer reports a card that expired unused.
+
+    A badge that expires is kept as `ended_badge`: the answer to the next scan reports it.
+    """
     answer = None
     if bench.pending is not None and bench.pending.until_ns <= now_ns:
-        answer = BenchAnswer(State.AMBER, Reason.CARD, f"{FORGOTTEN}: {bench.pending.words()}")
+        answer = BenchAnswer(State.AMBER, Reason.CARD, f"{FORGOTTEN}: {bench.pending.words(names)}")
         bench = replace(bench, pending=None)
     if bench.operator is not None and bench.operator.until_ns <= now_ns:
-        bench = replace(bench, operator=None)
+        bench = replace(bench, operator=None, ended_badge=bench.operator.badge)
     if bench.load is not None and bench.load.until_ns <= now_ns:
         bench = replace(bench, load=None)
     return bench, answer
 
 
 def step(bench: BenchState, read: BenchRead, settings: BenchSettings) -> BenchStep:
-    """Apply one read to a bench whose expired parts have been removed (`expire`)."""
+    """Apply one read to a bench whose expired parts have been removed (`expire`).
+
+    The first read after idling ended a badge has a notice; a badge instead of it has none.
+    """
+    taken = _apply(bench, read, settings)
+    if bench.ended_badge is None or read.code.unread is not None or taken.fields.repeat:
+        return taken
+    taken = replace(taken, bench=replace(taken.bench, ended_badge=None))
+    if read.code.badge is not None:
+        return taken
+    notice = f"no badge: that of {read.names.person(bench.ended_badge)} ended without scans. Scan it again"
+    return replace(taken, answer=replace(taken.answer, notice=notice))
+
+
+def _apply(bench: BenchState, read: BenchRead, settings: BenchSettings) -> BenchStep:
     if bench.operator is not None:
         bench = replace(bench, operator=replace(bench.operator, until_ns=read.now_ns + settings.operator_idle_ns))
     code = read.code
@@ -112,7 +131,7 @@ def _item(bench: BenchState, read: BenchRead, settings: BenchSettings) -> BenchS
         return BenchStep(bench, replace(fields, repeat=True), BenchAnswer(State.AMBER, Reason.REPEAT, text))
     if fields.action != armed.action:  # the reader's configured action
         armed = replace(armed, action=fields.action)
-    undoable = UndoableScan(read.position, label(read.code, armed), read.now_ns, fields.operator)
+    undoable = UndoableScan(read.position, label(read.code, armed, read.names), read.now_ns, fields.operator)
     done = (*bench.done, undoable)[-MAX_DONE:]
     latest = (
         LatestScan(read.code, ArmedAction(), read.position, read.now_ns + settings.command_ns)
@@ -120,7 +139,7 @@ def _item(bench: BenchState, read: BenchRead, settings: BenchSettings) -> BenchS
         else None
     )
     next_bench = BenchState(bench.operator, held, bench.stage_override, load, done, latest)
-    return BenchStep(next_bench, fields, _saved(read.code, armed, fields, settings))
+    return BenchStep(next_bench, fields, _saved(read.code, armed, fields, settings, read.names))
 
 
 def _uncounted(bench: BenchState, read: BenchRead) -> BenchStep:
@@ -130,20 +149,26 @@ def _uncounted(bench: BenchState, read: BenchRead) -> BenchStep:
     return BenchStep(bench, fields_of(bench, read), BenchAnswer(State.AMBER, Reason.LOOK, text))
 
 
-def _saved(code: Code, armed: ArmedAction, fields: ScanFields, settings: BenchSettings) -> BenchAnswer:
+def _saved(
+    code: Code, armed: ArmedAction, fields: ScanFields, settings: BenchSettings, names: BenchNames
+) -> BenchAnswer:
     if settings.stages and fields.stage is None:
-        stages = ", ".join(settings.stages)
-        text = f"saved without a stage: UNDO, then a STAGE card ({stages}) and the sheet"
+        text = f"saved without a stage: UNDO, then a STAGE card ({_stage_names(settings, names)}) and the sheet"
         return BenchAnswer(State.AMBER, Reason.ASK, text, asks_stage=True)
-    if fields.action in NEEDS_QUANTITY and fields.qty_milli is None and not fields.all:
-        more = "Card QTY" if settings.cards_after else f"UNDO, then {fields.action.upper()}, QTY and the sheet"
-        return BenchAnswer(State.AMBER, Reason.ASK, f"1 counted: {label(code, armed)}. More? {more}")
-    return BenchAnswer(State.GREEN, Reason.SAVED, f"saved: {label(code, armed)}")
+    counts_one = fields.action in NEEDS_QUANTITY and fields.qty_milli is None and not fields.all
+    if counts_one and not fields.reason:  # with a reason, one piece is what the operator means
+        more = "Card QTY" if settings.cards_after else f"UNDO, then {str(fields.action).upper()}, QTY and the sheet"
+        return BenchAnswer(State.AMBER, Reason.ASK, f"1 counted: {label(code, armed, names)}. More? {more}")
+    return BenchAnswer(State.GREEN, Reason.SAVED, f"saved: {label(code, armed, names)}")
 
 
-def label(code: Code, armed: ArmedAction) -> str:
+def _stage_names(settings: BenchSettings, names: BenchNames) -> str:
+    return ", ".join(names.stage(stage) for stage in settings.stages)
+
+
+def label(code: Code, armed: ArmedAction, names: BenchNames = IDS_AS_NAMES) -> str:
     """A scan as text for the operator: the item and the armed cards."""
-    words = armed.words()
+    words = armed.words(names)
     return f"{code.item} {words}" if words else str(code.item)
 
 
@@ -151,15 +176,16 @@ def _arm(bench: BenchState, read: BenchRead, settings: BenchSettings) -> BenchSt
     pending = add_card(bench.pending or ArmedAction(), read.code, can_hold=True)
     span_ns = HELD_NS if pending.held else settings.command_ns
     pending = replace(pending, until_ns=read.now_ns + span_ns)
-    text = f"{pending.words()}: scan the sheet" + ("s, it stays" if pending.held else "")
-    return BenchStep(replace(bench, pending=pending), fields_of(bench, read), _taken(text, read))
+    text = f"{pending.words(read.names)}: scan the sheet" + ("s, it stays" if pending.held else "")
+    title = pending.short_words(read.names) or pending.reason_name(read.names)
+    return BenchStep(replace(bench, pending=pending), fields_of(bench, read), _taken(text, read, title))
 
 
-def _taken(text: str, read: BenchRead) -> BenchAnswer:
+def _taken(text: str, read: BenchRead, title: str) -> BenchAnswer:
     """The answer to a card or badge that takes effect: green, or amber with what the shop does not know about it."""
     if read.remark is None:
-        return BenchAnswer(State.GREEN, Reason.CARD, text)
-    return BenchAnswer(State.AMBER, Reason.CARD, f"{text}. But {read.remark}")
+        return BenchAnswer(State.GREEN, Reason.CARD, text, title)
+    return BenchAnswer(State.AMBER, Reason.CARD, f"{text}. But {read.remark}", title)
 
 
 def add_card(armed: ArmedAction, code: Code, *, can_hold: bool = False) -> ArmedAction:
@@ -191,36 +217,39 @@ def _amend_latest(bench: BenchState, read: BenchRead, settings: BenchSettings) -
     position = LogPosition(read.position.log, read.position.seq + 1)  # the card's own event comes first
     replaced = None if more else latest.position
     kept = tuple(scan for scan in bench.done if scan.position != replaced)
-    undoable = UndoableScan(position, label(latest.code, armed), read.now_ns, fields.operator)
+    undoable = UndoableScan(position, label(latest.code, armed, read.names), read.now_ns, fields.operator)
     bench = replace(
         bench,
         latest=LatestScan(latest.code, armed, position, read.now_ns + settings.command_ns),
         done=(*kept, undoable)[-MAX_DONE:],
     )
     sheet_fields = fields_of(bench, replace(read, code=latest.code), armed)
-    answer = _saved(latest.code, armed, sheet_fields, settings)
+    answer = _saved(latest.code, armed, sheet_fields, settings, read.names)
     return BenchStep(bench, fields, answer, Rescan(latest.code, sheet_fields, replaced))
 
 
 def _badge(bench: BenchState, read: BenchRead, badge: str, settings: BenchSettings) -> BenchStep:
+    name = read.names.person(badge)
     if bench.operator is not None and bench.operator.badge == badge:
         bench = replace(bench, operator=None)
-        answer = BenchAnswer(State.GREEN, Reason.CARD, f"{badge} signed out")
+        answer = BenchAnswer(State.GREEN, Reason.CARD, f"{name} signed out", name)
         return BenchStep(bench, replace(fields_of(bench, read), operator=badge), answer)
     bench = replace(bench, operator=SignedOnOperator(badge, read.now_ns + settings.operator_idle_ns))
-    return BenchStep(bench, fields_of(bench, read), _taken(f"{badge} signed in", read))
+    return BenchStep(bench, fields_of(bench, read), _taken(f"{name} signed in", read, name))
 
 
 def _stage(bench: BenchState, read: BenchRead, settings: BenchSettings) -> BenchStep:
     stage = read.code.argument
+    name = read.names.stage(stage or "")
     if settings.stages and stage not in settings.stages:
-        text = f"{stage} is no stage of this station ({', '.join(settings.stages)})"
-        return BenchStep(bench, fields_of(bench, read), BenchAnswer(State.AMBER, Reason.CARD, text))
+        text = f"{name} is no stage of this station ({_stage_names(settings, read.names)})"
+        return BenchStep(bench, fields_of(bench, read), BenchAnswer(State.AMBER, Reason.CARD, text, name))
     if read.remark is not None:
-        answer = BenchAnswer(State.AMBER, Reason.CARD, f"{stage} is {read.remark}: this bench stays where it is")
-        return BenchStep(bench, fields_of(bench, read), answer)
+        text = f"{name} is {read.remark}: this bench stays where it is"
+        return BenchStep(bench, fields_of(bench, read), BenchAnswer(State.AMBER, Reason.CARD, text, name))
     bench = replace(bench, stage_override=StageOverride(stage or ""))
-    return BenchStep(bench, fields_of(bench, read), BenchAnswer(State.GREEN, Reason.CARD, f"this bench is at {stage}"))
+    answer = BenchAnswer(State.GREEN, Reason.CARD, f"this bench is at {name}", name)
+    return BenchStep(bench, fields_of(bench, read), answer)
 
 
 def _load(bench: BenchState, read: BenchRead) -> BenchStep:
@@ -231,7 +260,14 @@ def _load(bench: BenchState, read: BenchRead) -> BenchStep:
 
 def _call(bench: BenchState, read: BenchRead) -> BenchStep:
     fields = replace(fields_of(bench, read), action="call", reason=read.code.argument)
-    return BenchStep(bench, fields, BenchAnswer(State.GREEN, Reason.CARD, f"called: {read.code.argument}"))
+    name = read.names.reason(read.code.argument or "")
+    return BenchStep(bench, fields, BenchAnswer(State.GREEN, Reason.CARD, f"called: {name}"))
+
+
+def _answer_calls(bench: BenchState, read: BenchRead) -> BenchStep:
+    """Record that the open calls of the stage are answered; the station does not know whether there are any."""
+    fields = replace(fields_of(bench, read), action="answer")
+    return BenchStep(bench, fields, BenchAnswer(State.GREEN, Reason.CARD, "calls of this stage: answered"))
 
 
 def _setup(bench: BenchState, read: BenchRead) -> BenchStep:
@@ -242,7 +278,7 @@ def _setup(bench: BenchState, read: BenchRead) -> BenchStep:
 
 
 def _cancel(bench: BenchState, read: BenchRead) -> BenchStep:
-    words = bench.pending.words() if bench.pending else "the load" if bench.load else ""
+    words = bench.pending.words(read.names) if bench.pending else "the load" if bench.load else ""
     bench = replace(bench, pending=None, load=None, latest=None)
     text = f"cancelled: {words}" if words else "no card was armed"
     return BenchStep(bench, fields_of(bench, read), BenchAnswer(State.GREEN, Reason.CARD, text))
@@ -257,26 +293,27 @@ def _undo(bench: BenchState, read: BenchRead) -> BenchStep:
     recent = [scan for scan in bench.done if scan.at_ns + UNDO_NS >= read.now_ns]
     newest = next((scan for scan in reversed(recent) if scan.operator == fields.operator), None)
     if newest is None:
-        return BenchStep(bench, fields, BenchAnswer(State.AMBER, Reason.CARD, _not_undone(recent)))
+        return BenchStep(bench, fields, BenchAnswer(State.AMBER, Reason.CARD, _not_undone(recent, read.names)))
     done = tuple(scan for scan in bench.done if scan.position != newest.position)
     bench = replace(bench, done=done, latest=None)
     fields = replace(fields, action="void", void=newest.position)
     return BenchStep(bench, fields, BenchAnswer(State.GREEN, Reason.CARD, f"undone: {newest.label}"), undone=True)
 
 
-def _not_undone(recent: Sequence[UndoableScan]) -> str:
+def _not_undone(recent: Sequence[UndoableScan], names: BenchNames) -> str:
     if not recent:
         return "nothing of the last 10 minutes to undo"
     newest = recent[-1]
     if newest.operator is None:
         return f"not undone: {newest.label} was scanned without a badge. Sign out, then UNDO"
-    return f"not undone: {newest.label} is the scan of {newest.operator}, who can undo it"
+    return f"not undone: {newest.label} is the scan of {names.person(newest.operator)}, who can undo it"
 
 
 # Cards that act on their own; all other cards refer to a sheet.
 _OWN_STEPS: Mapping[Card, Callable[[BenchState, BenchRead], BenchStep]] = {
     Card.LOAD: _load,
     Card.CALL: _call,
+    Card.ANSWER: _answer_calls,
     Card.CANCEL: _cancel,
     Card.UNDO: _undo,
     Card.SETUP: _setup,

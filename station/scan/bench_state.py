@@ -9,6 +9,7 @@ transitions. Times are CLOCK_BOOTTIME in ns, quantities are thousandths.
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Protocol
 
 from station.core.codes import Code
 from station.core.event import LogPosition
@@ -16,6 +17,49 @@ from station.core.quantity import decimal_text
 from station.feedback.messages import Reason, State
 
 S = 10**9  # one second in ns
+
+
+class BenchNames(Protocol):
+    """The shop's names of the ids in a bench's texts; an id without a name is returned itself."""
+
+    def person(self, badge: str) -> str:
+        """The name of the person with this badge."""
+        ...
+
+    def stage(self, stage: str) -> str:
+        """The name of a stage."""
+        ...
+
+    def reason(self, reason: str) -> str:
+        """The name of a reason."""
+        ...
+
+    def quantity(self, milli: int) -> str:
+        """Thousandths as a decimal."""
+        ...
+
+
+class IdsAsNames:
+    """The names of a shop that the station does not know: each id is its own name."""
+
+    def person(self, badge: str) -> str:
+        """The badge."""
+        return badge
+
+    def stage(self, stage: str) -> str:
+        """The stage's id."""
+        return stage
+
+    def reason(self, reason: str) -> str:
+        """The reason's id."""
+        return reason
+
+    def quantity(self, milli: int) -> str:
+        """Thousandths as a decimal with a point."""
+        return decimal_text(milli)
+
+
+IDS_AS_NAMES = IdsAsNames()
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,13 +97,26 @@ class ArmedAction:
     held: bool = False
     until_ns: int = 0
 
-    def words(self, quantity_text: Callable[[int], str] = decimal_text) -> str:
-        """The armed cards as text for the operator; `quantity_text` writes thousandths."""
+    def words(self, names: BenchNames = IDS_AS_NAMES) -> str:
+        """The armed cards as text for the operator."""
         if not (self.action or self.reason or self.qty_milli or self.all or self.more):
             return ""  # the usual case; every scan calls this
-        action = f"{self.action.upper()} {self.to}" if self.action and self.to else (self.action or "").upper()
-        quantity = "ALL" if self.all else quantity_text(self.qty_milli) if self.qty_milli else ""
-        return " ".join(word for word in (action, quantity, self.reason or "", "MORE" if self.more else "") if word)
+        return " ".join(filter(None, (self.short_words(names), self.reason_name(names), "MORE" if self.more else "")))
+
+    def short_words(self, names: BenchNames = IDS_AS_NAMES) -> str:
+        """The action and the quantity, which a screen shows large.
+
+        >>> ArmedAction(action="scrap", qty_milli=2500, reason="burr").short_words()
+        'SCRAP 2.5'
+        """
+        action = (self.action or "").upper()
+        to = names.stage(self.to) if self.to else ""
+        quantity = "ALL" if self.all else names.quantity(self.qty_milli) if self.qty_milli else ""
+        return " ".join(filter(None, (action, to, quantity)))
+
+    def reason_name(self, names: BenchNames = IDS_AS_NAMES) -> str:
+        """The name of the armed reason; empty where none is armed."""
+        return names.reason(self.reason) if self.reason else ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,7 +173,7 @@ class LatestScan:
 
 @dataclass(frozen=True, slots=True)
 class BenchState:
-    """The state of one bench."""
+    """The state of one bench. `ended_badge`: the badge that idling signed off, until the next read."""
 
     operator: SignedOnOperator | None = None
     pending: ArmedAction | None = None
@@ -124,6 +181,7 @@ class BenchState:
     load: ArmedLoad | None = None
     done: tuple[UndoableScan, ...] = ()
     latest: LatestScan | None = None
+    ended_badge: str | None = None
 
     def due_ns(self) -> int | None:
         """When the next part of this state expires; None where none does."""
@@ -139,6 +197,7 @@ class BenchRead:
     these fields repeats the last scan of its reader. `pieces`: each scan of this code is one piece, so it is never a repeat.
     `is_card_again`: the last read of this reader, within a second, had the same code; a card or badge then acts once.
     `remark`: what the shop does not know about a card or badge.
+    `names`: the shop's names for the answer's text.
     """
 
     code: Code
@@ -150,18 +209,22 @@ class BenchRead:
     pieces: bool = False
     is_card_again: bool = False
     remark: str | None = None
+    names: BenchNames = IDS_AS_NAMES
 
 
 @dataclass(frozen=True, slots=True)
 class BenchAnswer:
     """The bench's part of the answer: the colour after a successful commit, the reason, and the sentence.
 
-    `asks_stage`: the bench serves several stages, and none is set.
+    `title`: what a screen shows large in place of the text of a card or badge. `notice`: a sentence about the bench itself,
+    which makes the answer amber. `asks_stage`: the bench serves several stages, and none is set.
     """
 
     state: State
     why: Reason
     text: str
+    title: str = ""
+    notice: str = ""
     asks_stage: bool = False
 
 

@@ -12,7 +12,7 @@ import msgspec
 from drivers import Dropped, Read, ScanOutcome, TagRemoved
 from station.core.codes import Code, CodeType
 from station.core.event import Event, LogPosition, encode
-from station.feedback.compose import answer
+from station.feedback.compose import answer, with_notice
 from station.feedback.messages import DISK_FULL, NOT_RECORDED, ROOM_AGAIN, SCANS_LOST, Answer, Notice, Reason, Red
 from station.journal.records import JournalFull, JournalLost, JournalPort, Receipt
 from station.rules.interface import Advice, RuleContext
@@ -162,7 +162,7 @@ class ScanPipeline:
             self._check_full_disk()
 
     def _expired(self, bench: BenchState, now_ns: int) -> BenchState:
-        bench, expiry = expire(bench, now_ns)
+        bench, expiry = expire(bench, now_ns, self.rules.names)
         if expiry is not None:
             self._answer(Notice(expiry.why, expiry.text))
         return bench
@@ -260,6 +260,7 @@ class ScanPipeline:
             pieces=self._is_piece(code, stage),
             is_card_again=read.since_ns is None and is_card_again(memory, code.code, now_ns),
             remark=self._remark(code),
+            names=self.rules.names,
         )
         return step(bench, bench_read, self._settings)
 
@@ -292,12 +293,15 @@ class ScanPipeline:
         advice = self._advice(code, event, receipt.seq)  # also of a late answer: the scan is recorded
         if not self._late:
             fields = bench_step.rescan.fields if bench_step.rescan is not None else bench_step.fields
-            self._answer(answer(receipt, code, fields, bench_step.answer, advice, self._reader))
+            composed = answer(receipt, code, fields, bench_step.answer, advice, self._reader, self.rules.names)
+            self._answer(with_notice(composed, bench_step.answer.notice))
 
     def _keep_cards(self, scan: PreparedScan) -> None:
         """After a refused commit: cards take effect, but nothing was recorded that UNDO or a later card could refer to."""
         bench = self.benches[scan.reader.bench]
-        self.benches[scan.reader.bench] = replace(scan.step.bench, done=bench.done, latest=None)
+        self.benches[scan.reader.bench] = replace(
+            scan.step.bench, done=bench.done, latest=None, ended_badge=bench.ended_badge
+        )
 
     def _update_state(self, read: Read, scan: PreparedScan, receipt: Receipt) -> None:
         """After a commit: store the tag's arrival, the reader's last scan and the next bench state.

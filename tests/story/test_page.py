@@ -10,6 +10,7 @@ from playwright.sync_api import expect
 from waiting import HANG_S
 
 from server.context import MAX_STREAMS
+from server.locale_format import duration
 from server.queries.escape import visible_bytes
 from server.urls import item_url
 from station.core.codes.canonical import canonical
@@ -130,6 +131,30 @@ def test_a_hostile_label_is_only_text(chromium, hub, raw):
         page.goto("/")
         assert page.evaluate("window.pwned") is None
     assert hub.csp_reports() == before
+
+
+def test_a_call_appears_at_once_its_time_runs_and_an_answer_ends_it(chromium, hub):
+    with a_page(chromium, hub.url) as board, a_page(chromium, hub.url) as wall:
+        for page, path in ((board, "/"), (wall, "/wall")):
+            page.goto(path)
+            is_live(page)
+        hub.scan(b"WIP:CALL:supervisor", "saw", action="call", reason="supervisor", scheme="command")
+        for page in (board, wall):
+            line = page.get_by_text("Saw calls for supervisor, waiting for")
+            expect(line).to_be_visible(timeout=HANG_S * 1000)
+            time = line.locator("time.running")
+            text = time.text_content()
+            expect(time).not_to_have_text(text, timeout=HANG_S * 1000)
+        hub.scan(b"WIP:ANSWER", "saw", action="answer", scheme="command")
+        for page in (board, wall):
+            expect(page.get_by_text("Saw calls for")).to_have_count(0, timeout=HANG_S * 1000)
+
+
+def test_the_page_writes_a_running_time_as_the_hub_does(chromium, hub):
+    seconds = (0, 1, 59, 60, 61, 3599, 3600, 3660, 86_399, 86_400, 90_000, 86_400 * 100 + 3600)
+    with a_page(chromium, hub.url) as page:
+        page.goto("/")
+        assert [page.evaluate(f"durationText({each})") for each in seconds] == [duration(each) for each in seconds]
 
 
 def test_the_search_box_takes_a_scan_from_anywhere(chromium, hub):

@@ -65,7 +65,7 @@ class LiveHub:
         assert found, f"no such counter: {name}"
         return float(found[1])
 
-    def scan(self, raw: bytes, stage: str) -> None:
+    def scan(self, raw: bytes, stage: str, **fields: Any) -> None:
         """One scan; before the first one a session and an anchor."""
         own = {"station": "live-1", "sw": "t", "boot": clock.boot_id()}
         first = len(self._sent) + 1
@@ -75,7 +75,8 @@ class LiveHub:
             times = {"t1": now_ns, "t4": now_ns, "t2": met["t2"], "t3": met["t3"], "mac": met["mac"]}
             self._sent.append(encode(Event(kind="anchor", mono_ns=now_ns, hub_clk="synced", **times, **own)))
         now_ns = clock.boot_ns()
-        self._sent.append(encode(Event(kind="scan", mono_ns=now_ns, raw=raw, stage=stage, scheme="text", **own)))
+        said = {"scheme": "text", **own, **fields}
+        self._sent.append(encode(Event(kind="scan", mono_ns=now_ns, raw=raw, stage=stage, **said)))
         hashes = [genesis(LOG_ID)]
         for event in self._sent:
             hashes.append(link(hashes[-1], event))

@@ -311,6 +311,7 @@ def body_structs() -> dict[str, type[msgspec.Struct]]:
         "server.api.wip_answer",
         "server.api.item_answer",
         "server.api.order_answer",
+        "server.api.call_answer",
         "station.core.protocol",
     )
     members = (each for name in modules for each in vars(importlib.import_module(name)).values())

@@ -9,6 +9,7 @@ const POLL_MS = 3000; // polling interval while all streams are in use
 const TRY_STREAM_MS = 60000;
 const SETTLED_MS = 500; // a page that is left before this time opens no stream
 const AGE_MS = 30000; // refresh interval for ages, which change without events
+const SECOND_MS = 1000; // running times of open calls
 
 const find = document.getElementById("find");
 const state = document.getElementById("live-state");
@@ -141,6 +142,33 @@ function scheduleRefresh() {
   }, wait);
 }
 
+// --- running times: the hub's clock at the time of the page, and the time since; the clock of this machine may be wrong ---
+
+const clockOf = new WeakMap();
+
+function durationText(seconds) {
+  const days = Math.floor(seconds / 86400);
+  const hours = Math.floor(seconds / 3600) % 24;
+  const minutes = Math.floor(seconds / 60) % 60;
+  let text = minutes ? minutes + " min" : seconds + " s";
+  if (days) text = hours && days < 100 ? days + " d " + hours + " h" : days + " d";
+  else if (seconds >= 3600) text = minutes ? Math.floor(seconds / 3600) + " h " + minutes + " min" : Math.floor(seconds / 3600) + " h";
+  return text.replaceAll(" ", "\u00a0");
+}
+
+function runTimes() {
+  for (const element of document.querySelectorAll("time.running")) {
+    let clock = clockOf.get(element);
+    if (!clock || clock.now !== element.dataset.now) {
+      clock = { now: element.dataset.now, at: performance.now() };
+      clockOf.set(element, clock);
+    }
+    const passed = Math.floor((performance.now() - clock.at) / 1000);
+    const text = durationText(Math.max(0, Number(clock.now) + passed - Number(element.dataset.since)));
+    if (element.textContent !== text) element.textContent = text;
+  }
+}
+
 // --- event stream ---
 
 function onLedgerEvent() {
@@ -184,6 +212,8 @@ function connectLater() {
 }
 
 if (regions().length) {
+  runTimes();
+  setInterval(runTimes, SECOND_MS);
   setInterval(() => document.hidden || scheduleRefresh(), AGE_MS);
   document.addEventListener("visibilitychange", () => {
     if (document.hidden) disconnect();

@@ -38,13 +38,14 @@ _SAYS = {
     Card.CANCEL: ("Cancel", "drops the card that was scanned before"),
     Card.QTY: ("", "the quantity"),
     Card.CALL: ("", "asks for help"),
+    Card.ANSWER: ("Answer", "the calls of this stage are answered"),
     Card.STAGE: ("", "this bench works here now"),
     Card.REASON: ("", "the reason"),
     Card.BADGE: ("", "badge: scan to sign in, again to sign out"),
 }
 _SAME_EVERYWHERE = (
     Card.IN, Card.OUT, Card.START, Card.DONE, Card.SCRAP, Card.REWORK, Card.HOLD, Card.RELEASE, Card.FINISH, Card.COUNT,
-    Card.ALL, Card.MORE, Card.LOAD, Card.UNDO, Card.CANCEL,
+    Card.ALL, Card.MORE, Card.LOAD, Card.ANSWER, Card.UNDO, Card.CANCEL,
 )  # fmt: skip
 
 WORD_OF = {"stage.define": "stage", "reason.define": "reason", "person.define": "badge", "card.define": "card"}

@@ -46,6 +46,7 @@ class Card(StrEnum):
     STAGE = "STAGE"
     LOAD = "LOAD"
     CALL = "CALL"
+    ANSWER = "ANSWER"
     COUNT = "COUNT"
     UNDO = "UNDO"
     CANCEL = "CANCEL"

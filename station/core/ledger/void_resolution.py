@@ -273,5 +273,5 @@ def _entry_fields(event: Event) -> dict[str, Any]:
 def is_fact(event: Event) -> bool:
     """Whether an event can be an item event: a scan of an item, or an entry."""
     if event.kind == "scan":
-        return event.action not in {"void", "call"} and event.scheme not in {"command", "badge"}
+        return event.action not in {"void", "call", "answer"} and event.scheme not in {"command", "badge"}
     return event.kind == "entry"

@@ -7,7 +7,7 @@ them.
 
 from station.core.printing.card_pages import CARDS_A_PAGE, cards_page, page_count
 from station.core.printing.page import PAPERS, Page, Paper, PaperError, RuledLine, Symbol, TextLine, not_installed
-from station.core.printing.pdf import typefaces, write_pdf
+from station.core.printing.pdf import typefaces, without_typeface, write_pdf
 from station.core.printing.setup_page import NOTES, STEPS, setup_page
 from station.core.printing.svg import write_svg
 from station.core.printing.symbols import Encode, Modules, encoder
@@ -31,6 +31,7 @@ __all__ = [
     "page_count",
     "setup_page",
     "typefaces",
+    "without_typeface",
     "write_pdf",
     "write_svg",
 ]

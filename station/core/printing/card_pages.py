@@ -27,6 +27,7 @@ _DOTS = {Symbology.BARS: (5, 4, 3), Symbology.SQUARE: (10, 9, 8, 7, 6)}  # print
 _MOST_BARS = 60  # characters: with more, even pairs of digits need too narrow modules
 _BAR_MM = 17.0
 _NAME_MM = 9.0, 7.5, 6.0, 5.0
+_TWO_LINES_MM = 6.0, 5.0, 4.0
 _MEANING_MM, _TEXT_MM = (3.8, 3.4), (3.4, 2.8, 2.3)
 _NEEDS = "needs a scanner that reads squares"
 
@@ -86,7 +87,11 @@ def _above(label: CardLabel, corner: tuple[float, float]) -> Iterator[TextLine]:
     """The texts of a card with bars: its name and its effect above them, their content below."""
     middle_mm, within_mm = corner[0] + CARD_MM[0] / 2, CARD_MM[0] - 6
     size_mm, lines = fitted(label.name, _NAME_MM, within_mm, 1, bold=True)
-    yield TextLine(lines[0], middle_mm, corner[1] + 13, size_mm, bold=True, middle=True)
+    if lines != [label.name]:  # a name that one line would cut has the room of two
+        size_mm, lines = fitted(label.name, _TWO_LINES_MM, within_mm, 2, bold=True)
+    baselines_mm = (13.0,) if len(lines) == 1 else (8.5, 15.5)
+    for line, y_mm in zip(lines, baselines_mm, strict=True):
+        yield TextLine(line, middle_mm, corner[1] + y_mm, size_mm, bold=True, middle=True)
     size_mm, lines = fitted(label.meaning, _MEANING_MM, within_mm, 1)
     yield TextLine(lines[0], middle_mm, corner[1] + 20, size_mm, middle=True)
     size_mm, lines = fitted(label.text, _TEXT_MM, within_mm, 1)

@@ -1,8 +1,8 @@
 """Load the libraries for symbols (zint) and PDF files (reportlab)."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
-from station.core.printing import Encode, Page, encoder, not_installed, typefaces, write_pdf
+from station.core.printing import Encode, Page, encoder, not_installed, typefaces, without_typeface, write_pdf
 
 
 def symbols(install: str) -> Encode:
@@ -12,6 +12,15 @@ def symbols(install: str) -> Encode:
     except ImportError as error:
         raise not_installed(package="zint-bindings", do=install) from error
     return encoder(zint)
+
+
+def refused_names(names: Iterable[str], install: str) -> frozenset[str]:
+    """The names that no typeface of this machine can set in a PDF. Raises `PaperError` where the library is missing."""
+    try:
+        from reportlab.pdfbase import pdfmetrics, ttfonts
+    except ImportError as error:
+        raise not_installed(package="reportlab", do=install) from error
+    return frozenset(without_typeface(names, typefaces(ttfonts, pdfmetrics.registerFont)))
 
 
 def pdf(pages: Sequence[Page], install: str) -> bytes:

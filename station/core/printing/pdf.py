@@ -4,7 +4,7 @@ Texts that reportlab's built-in Helvetica cannot encode (Czech, Greek, Cyrillic)
 If no typeface has a letter, an error is raised, because a wrong label is worse than none.
 """
 
-from collections.abc import Callable, Container, Sequence
+from collections.abc import Callable, Container, Iterable, Sequence
 from typing import Any
 
 from station.core.printing.page import Page, PaperError, RuledLine, Symbol, TextLine
@@ -72,6 +72,17 @@ def _symbol(canvas: Any, page: Page, symbol: Symbol) -> None:
         size = _points(width * symbol.module_mm), _points(height * symbol.row_mm)
         path.rect(_points(left_mm), _up(page, bottom_mm), *size)
     canvas.drawPath(path, stroke=0, fill=1)
+
+
+def without_typeface(texts: Iterable[str], typeface: Typeface) -> list[str]:
+    """The texts that have a letter which no typeface here has."""
+    lacking = []
+    for text in texts:
+        try:
+            _font(TextLine(text, 0, 0, 1, bold=True), typeface)
+        except PaperError:
+            lacking.append(text)
+    return lacking
 
 
 def _words(canvas: Any, page: Page, words: TextLine, typeface: Typeface) -> None:

@@ -65,15 +65,19 @@ GLYPHS = {
 }
 """By upper-case letter, digit or sign: its `HEIGHT` rows of five cells each."""
 _BLANK = (" " * 5,) * HEIGHT
-_UNKNOWN = ("█████", "█   █", "█   █", "█   █", "█████")
 
 
 def fits(text: str, width: int) -> bool:
-    """Whether these letters fit side by side in `width` cells."""
-    return len(text) * PITCH - 1 <= width
+    """Whether each letter of the text has a glyph and the glyphs fit side by side in `width` cells.
+
+    >>> fits("OK", 11), fits("OK", 10), fits("Fräsen", 80)
+    (True, False, False)
+    """
+    letters = text.upper()
+    return len(letters) * PITCH - 1 <= width and all(letter == " " or letter in GLYPHS for letter in letters)
 
 
 def big(text: str) -> list[str]:
-    """Five rows of block letters, in upper case; a letter without a glyph is a box."""
-    glyphs = [_BLANK if letter == " " else GLYPHS.get(letter, _UNKNOWN) for letter in text.upper()]
+    """Five rows of block letters, in upper case, for a text that `fits`."""
+    glyphs = [_BLANK if letter == " " else GLYPHS[letter] for letter in text.upper()]
     return [" ".join(glyph[row] for glyph in glyphs).rstrip() for row in range(HEIGHT)]

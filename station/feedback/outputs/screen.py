@@ -8,6 +8,7 @@ reverse a line.
 """
 
 import unicodedata
+from collections.abc import Iterable
 from textwrap import wrap
 
 from station.feedback.messages import (
@@ -71,7 +72,8 @@ def cut(text: str, width: int) -> str:
 
 def screen(news: Answer | IdleState, idle: IdleState, width: int = WIDTH, height: int = ROWS) -> list[str]:
     """The rows of the screen for an answer or the idle state; `idle` gives the texts of the top and bottom rows."""
-    body = _idle(news, width) if isinstance(news, IdleState) else _answer(news, width)
+    body_rows = height - 3  # the top row, the empty one below it, and the bottom row
+    body = _idle(news, width, body_rows) if isinstance(news, IdleState) else _answer(news, width, body_rows)
     rows = [_sides(escaped(idle.station).upper(), _hub(idle), width), "", *body]
     rows = [*rows[: height - 1], *([""] * (height - 1 - len(rows)))]
     foot = _sides(escaped(idle.operator) or "nobody signed in", idle.clock, width)
@@ -101,36 +103,51 @@ def _hub(idle: IdleState) -> str:
     return f"{idle.hub} - {idle.waiting} waiting, all safe"
 
 
-def _headline(text: str, width: int, mark: str = "  ") -> list[str]:
-    """A text in block letters where they fit, else in plain ones."""
-    room = width - len(mark) - MARGIN
-    rows = big(text) if fits(text, room) else ["", "", cut(text, room), "", ""]
-    return [f"{mark}{' ' * MARGIN}{row}".rstrip() for row in rows]
+def _headlines(texts: Iterable[str], width: int, rows_left: int, mark: str = "  ") -> list[str]:
+    """Texts one below the other, each with an empty row behind it, the most important one first.
+
+    A text is in block letters where each letter has a glyph and the rows suffice, else it is one plain row.
+    """
+    wanted, room = [text for text in texts if text], width - len(mark) - MARGIN
+    rows_left -= 2 * len(wanted)  # each needs at least a plain row
+    shown: list[str] = []
+    for text in wanted:
+        is_big = fits(text, room) and rows_left >= HEIGHT - 1
+        rows_left -= HEIGHT - 1 if is_big else 0
+        rows = big(text) if is_big else [cut(text, room)]
+        shown += [*(f"{mark}{' ' * MARGIN}{row}".rstrip() for row in rows), mark.rstrip()]
+    return shown
 
 
-def _answer(answer: Answer, width: int) -> list[str]:
+def _answer(answer: Answer, width: int, height: int) -> list[str]:
+    """Headline, item, what was recorded, and next stage, large; then the sentences.
+
+    The next stage is in a sentence too, so it is large only where the rows suffice.
+    """
     mark = EDGES[form_of(answer)]
     word, sentence = HEADLINES[Reason(answer.why)]
     shown = answer.shown
     edge, answer_text = mark + " " * MARGIN, "" if answer.text in _IN_THE_HEADLINE else answer.text
-    item, detail, advice = (
-        escaped(text) for text in (shown.item, shown.detail or ("" if shown.item else answer_text), shown.advice)
-    )
-    rows = [*_headline(word, width, mark), mark]
-    rows += [*_headline(item, width, mark), mark] if item else []
-    next_stage = advice.removeprefix("-").removesuffix(" next")
-    if next_stage and fits(next_stage, width - len(edge)):
-        rows += [*_headline(next_stage, width, mark), mark]
+    detail_text = shown.detail or ("" if shown.item else answer_text)
+    item, action, detail, advice = (escaped(text) for text in (shown.item, shown.action, detail_text, shown.advice))
     lines = [line for line in (sentence, detail, advice) if line]
-    rows += [edge + part for line in lines for part in wrap(line, width - len(edge)) or [""]]
-    return [*rows, mark]
+    text_rows = [edge + part for line in lines for part in wrap(line, width - len(edge)) or [""]]
+    next_stage = advice.removeprefix("-").removesuffix(" next")
+    rows_left = height - len(text_rows) - 1
+    wanted = sum(1 for text in (word, item, action, next_stage) if text)
+    if not fits(next_stage, width - len(edge)) or rows_left < (HEIGHT + 1) * wanted:
+        next_stage = ""
+    return [*_headlines((word, item, action, next_stage), width, rows_left, mark), *text_rows, mark]
 
 
-def _idle(idle: IdleState, width: int) -> list[str]:
-    title = escaped(idle.armed or idle.stage or idle.station)
-    rows = [*_headline(title, width), ""]
-    rows.append(f"    card armed: {title}" if idle.armed else "    ready to scan")
-    if idle.armed and idle.stage:
+def _idle(idle: IdleState, width: int, height: int) -> list[str]:
+    armed = [escaped(text) for text in (idle.armed, idle.armed_reason)]
+    is_armed = any(armed)
+    texts = armed if is_armed else [escaped(idle.stage or idle.station)]
+    rows = _headlines(texts, width, height - 3)
+    armed_text = f"card armed: {' '.join(filter(None, armed))}{', it stays' if idle.armed_stays else ''}"
+    rows += [f"    {cut(part, width - 4)}" for part in (wrap(armed_text, width - 4) if is_armed else ["ready to scan"])]
+    if is_armed and idle.stage:
         rows.append(f"    at {escaped(idle.stage)}")
     if idle.nexts:
         rows += ["", "    next here:"]

@@ -14,6 +14,7 @@ from server.projection.fold_version import RefoldedItem, refolds
 from server.projection.internal_tables import tag_number
 from server.projection.rebuild import compare, rebuild
 from server.projection.tables import event_state
+from server.queries.calls import open_calls
 from station.system import clock
 
 
@@ -135,5 +136,25 @@ def test_a_hub_with_a_pattern_that_is_refused_now_is_folded_anew(store):
         RefoldedItem("AB-ab", "", "open, ? here at 10 saw"),
         RefoldedItem("ab", "open, ? here at 10 saw", ""),
     )
+    assert compare(later) == []
+    later.close()
+
+
+def test_a_hub_from_before_calls_has_the_calls_that_it_recorded(store):
+    shop_writer = ShopWriter(store)
+    shop_writer.small_shop()
+    called = {"action": "call", "reason": "supervisor", "scheme": "command"}
+    shop_writer.scan("WIP:CALL:supervisor", "saw", shop_writer.ago(hours=1), **called)
+    shop_writer.settle()
+    path = store.path
+    store.close()
+    with sqlite3.connect(path) as raw:
+        raw.execute("DROP TABLE call_mark")
+        raw.execute("UPDATE alembic_version SET version_num = '0008'")
+    raw.close()
+    later = open_hub(path)
+    with later.read() as connection:
+        (call,) = open_calls(connection, shop_writer.now_us)
+    assert (call.call.stage, call.call.reason) == ("saw", "supervisor")
     assert compare(later) == []
     later.close()

@@ -94,7 +94,7 @@ def test_drawings_of_several_pages_are_numbered(tmp_path: Path) -> None:
     asked = sheet("--cards", "--svg", "cards.svg")
     names = ["cards-1.svg", "cards-2.svg"]
     assert asked.stdout == "".join(f"{name}: print it at 100 %\n" for name in names)
-    assert [len(scanned(svg_picture((tmp_path / name).read_text()))) for name in names] == [10, 9]
+    assert [len(scanned(svg_picture((tmp_path / name).read_text()))) for name in names] == [10, 10]
 
 
 def test_cards_take_the_shops_words_from_what_the_station_knows(toml: str, tmp_path: Path) -> None:

@@ -16,7 +16,7 @@ from station.config import OutputConfig as Row
 from station.feedback.dispatcher import FeedbackDispatcher
 from station.feedback.messages import NOT_RECORDED, Answer, AnswerText, Green, Look, Notice, Reason, Red, State
 from station.feedback.outputs import OutputError, gpio, kinds, open_output
-from station.feedback.outputs.block_font import GLYPHS, HEIGHT
+from station.feedback.outputs.block_font import GLYPHS, HEIGHT, big, fits
 from station.feedback.outputs.idle_state import IdleState
 from station.feedback.outputs.screen import HEADLINES, cells, screen
 from station.journal.records import Receipt
@@ -38,10 +38,16 @@ ITEM = AnswerText(item="WO-1042")
 SCREENS: dict[str, tuple[Answer | IdleState, IdleState]] = {
     "idle": (IDLE, IDLE),
     "idle-never-reached": (NEVER, NEVER),
-    "idle-card-armed": (IdleState(station="saw-1", stage="Saw", armed="SCRAP 2 burr", hub="hub ok"), IDLE),
+    "idle-card-armed": (
+        IdleState(station="saw-1", stage="Saw", armed="SCRAP 2", armed_reason="Burr left", hub="hub ok"), IDLE,
+    ),
     "saved": (
         Green(RECEIPT, Reason.SAVED, "x", "WO-1042", AnswerText(item="WO-1042", advice="-> Deburr next")),
         IDLE,
+    ),
+    "saved-scrap": (
+        Green(RECEIPT, Reason.SAVED, "x", "WO-1042",
+              AnswerText(item="WO-1042", action="SCRAP 5", detail="Burr left", advice="-> Deburr next")), IDLE,
     ),
     "look": (
         Look(RECEIPT, Reason.LOOK, "x", "WO-1077", AnswerText(item="WO-1077", detail="goes to Test first")), AWAY,
@@ -55,10 +61,11 @@ SCREENS: dict[str, tuple[Answer | IdleState, IdleState]] = {
     ),
     "ask": (
         Look(RECEIPT, Reason.ASK, "x", "WO-1042",
-             AnswerText(item="WO-1042", detail="1 counted: WO-1042 SCRAP. More? UNDO, then SCRAP, QTY and the sheet")), IDLE,
+             AnswerText(item="WO-1042", action="SCRAP 1",
+                        detail="1 counted: WO-1042 SCRAP. More? UNDO, then SCRAP, QTY and the sheet")), IDLE,
     ),
     "card": (
-        Green(RECEIPT, Reason.CARD, "x", "WIP:SCRAP", AnswerText(item="WIP:SCRAP", detail="SCRAP: scan the sheet")), IDLE,
+        Green(RECEIPT, Reason.CARD, "x", "WIP:SCRAP", AnswerText(item="SCRAP", detail="SCRAP: scan the sheet")), IDLE,
     ),
     "card-forgotten": (Notice(Reason.CARD, "card forgotten: SCRAP"), IDLE),
     "not-understood": (
@@ -89,6 +96,35 @@ def test_every_picture_in_the_manual_is_drawn() -> None:
 def test_every_why_has_a_headline_and_every_letter_five_rows() -> None:
     assert set(HEADLINES) == set(Reason)
     assert all(len(glyph) == HEIGHT and {len(row) for row in glyph} == {5} for glyph in GLYPHS.values())
+
+
+def test_letters_without_a_glyph_are_text_and_not_boxes() -> None:
+    assert not fits("Fräsen", 80)
+    assert fits("straße".replace("ß", "ss"), 80)
+    rows = screen(Green(RECEIPT, Reason.SAVED, "x", "FÄ-7", AnswerText(item="FÄ-7", action="SCRAP 2,5")), IDLE)
+    assert "██  FÄ-7" in rows
+    idle = screen(IdleState(station="s", stage="Fräsen 5", armed="REWORK Fräsen 5"), IDLE)
+    assert "    REWORK Fräsen 5" in idle
+
+
+@pytest.mark.parametrize("height", [12, 18, 24, 25, 30])
+def test_whatever_the_height_the_words_about_what_was_saved_are_on_the_screen(height: int) -> None:
+    shown = AnswerText(item="WO-1042", action="SCRAP 5", detail="Burr left on the inner edge", advice="-> Deburr next")
+    rows = screen(Green(RECEIPT, Reason.SAVED, "x", "WO-1042", shown), IDLE, height=height)
+    texts = "\n".join(rows)
+    assert all(text in texts for text in ("Burr left on the inner edge", "-> Deburr next"))
+    for text in ("SAVED", "WO-1042", "SCRAP 5"):
+        drawn = big(text)
+        assert any(text in row for row in rows) or all(any(part in row for row in rows) for part in drawn), text
+
+
+def test_what_is_armed_is_large_with_its_reason_below() -> None:
+    rows = screen(
+        IdleState(station="s", stage="Saw", armed="SCRAP 2", armed_reason="Burr left", armed_stays=True), IDLE
+    )
+    texts = [row.strip() for row in rows]
+    assert [row for text in ("SCRAP 2", "BURR LEFT") for row in big(text)] == [row[4:] for row in rows[2:13] if row]
+    assert "card armed: SCRAP 2 Burr left, it stays" in texts
 
 
 @example("\u202eWO\u2066\x1b[2J\u200b\x9b\n", 80, 25)

@@ -6,7 +6,9 @@ from typing import Any
 import pytest
 
 from station.core.event import LogPosition as LogPlace
+from station.core.snapshot import read_snapshot
 from station.feedback.messages import Reason, State
+from station.rules.snapshot import StationDefinitions
 from station.scan.bench import expire
 from station.scan.bench_state import (
     ArmedAction,
@@ -48,6 +50,12 @@ ROWS: list[tuple[BenchState, str, ScanFields, tuple[State, Reason, str], dict[st
     (BenchState(pending=replace(ARMED, qty_milli=2000, reason="burr")), ITEM,
      ScanFields(action="scrap", qty_milli=2000, reason="burr"), (*SAVED, "saved: WO-1042 SCRAP 2 burr"),
      {"pending": None, "done": (UndoableScan(LogPlace(LOG, 7), "WO-1042 SCRAP 2 burr", 100 * S),)}),
+    (BenchState(pending=replace(ARMED, reason="burr")), ITEM, ScanFields(action="scrap", reason="burr"),
+     (*SAVED, "saved: WO-1042 SCRAP burr"),
+     {"pending": None, "done": (UndoableScan(LogPlace(LOG, 7), "WO-1042 SCRAP burr", 100 * S),)}),
+    (BenchState(pending=ArmedAction(action="rework", reason="burr", until_ns=120 * S)), ITEM,
+     ScanFields(action="rework", reason="burr"), (*SAVED, "saved: WO-1042 REWORK burr"),
+     {"pending": None, "done": (UndoableScan(LogPlace(LOG, 7), "WO-1042 REWORK burr", 100 * S),)}),
     (BenchState(pending=replace(ARMED, all=True)), ITEM, ScanFields(action="scrap", all=True),
      (*SAVED, "saved: WO-1042 SCRAP ALL"),
      {"pending": None, "done": (UndoableScan(LogPlace(LOG, 7), "WO-1042 SCRAP ALL", 100 * S),)}),
@@ -68,6 +76,8 @@ ROWS: list[tuple[BenchState, str, ScanFields, tuple[State, Reason, str], dict[st
     (BenchState(load=ArmedLoad("abababab-2", 110 * S)), ITEM, ScanFields(load="abababab-2"), (*SAVED, "saved: WO-1042"),
      {"load": ArmedLoad("abababab-2", 220 * S), "done": (UndoableScan(LogPlace(LOG, 7), ITEM, 100 * S),)}),
     (BenchState(), "WIP:CALL:material", ScanFields(action="call", reason="material"), (*GREEN_CARD, "called: material"), {}),
+    (BenchState(pending=ARMED, operator=SignedOnOperator("7", 1000 * S)), "WIP:ANSWER",
+     ScanFields(action="answer", operator="7"), (*GREEN_CARD, "calls of this stage: answered"), {}),
     (BenchState(pending=ARMED, load=ArmedLoad("x", 110 * S)), "WIP:CANCEL", ScanFields(), (*GREEN_CARD, "cancelled: SCRAP"),
      {"pending": None, "load": None}),
     (BenchState(), "WIP:CANCEL", ScanFields(), (*GREEN_CARD, "no card was armed"), {}),
@@ -113,6 +123,64 @@ def test_a_card_is_forgotten_after_20_seconds_and_that_is_said() -> None:
     assert bench == BenchState()
     assert says is not None
     assert (says.state, says.why, says.text) == (State.AMBER, Reason.CARD, "card forgotten: SCRAP")
+
+
+SHOP_NAMES = StationDefinitions(
+    read_snapshot(
+        b"""{"separators": {"decimal": ",", "group": "."}, "definitions": [
+        {"what": "person.define", "data": {"person": "kim", "name": "A. Kim", "badge": "K7"}},
+        {"what": "stage.define", "data": {"stage": "deburr", "name": "Deburr"}},
+        {"what": "reason.define", "data": {"reason": "burr", "name": "Burr left"}}]}"""
+    )
+)
+
+
+@pytest.mark.parametrize(
+    ("before", "text", "answer", "title"),
+    [
+        (BenchState(), "WIP:BADGE:K7", "A. Kim signed in", "A. Kim"),
+        (BenchState(operator=SignedOnOperator("K7", 200 * S)), "WIP:BADGE:K7", "A. Kim signed out", "A. Kim"),
+        (BenchState(), "WIP:STAGE:deburr", "this bench is at Deburr", "Deburr"),
+        (BenchState(), "WIP:REWORK:deburr", "REWORK Deburr: scan the sheet", "REWORK Deburr"),
+        (BenchState(pending=ARMED), "WIP:QTY:2.5", "SCRAP 2,5: scan the sheet", "SCRAP 2,5"),
+        (BenchState(pending=ARMED), "WIP:REASON:burr", "SCRAP Burr left: scan the sheet", "SCRAP"),
+        (BenchState(), "WIP:REASON:burr", "Burr left: scan the sheet", "Burr left"),
+        (BenchState(), "WIP:CALL:burr", "called: Burr left", ""),
+        (BenchState(pending=replace(ARMED, reason="burr")), "WIP:CANCEL", "cancelled: SCRAP Burr left", ""),
+        (BenchState(pending=replace(ARMED, reason="burr")), ITEM, "saved: WO-1042 SCRAP Burr left", ""),
+        (BenchState(done=(UndoableScan(LogPlace(LOG, 5), "WO-7", 90 * S, "K7"),)), "WIP:UNDO",
+         "not undone: WO-7 is the scan of A. Kim, who can undo it", ""),
+    ],
+)  # fmt: skip
+def test_the_answer_has_the_shops_names(before: BenchState, text: str, answer: str, title: str) -> None:
+    taken = a_step(text, before, names=SHOP_NAMES)
+    assert (taken.answer.text, taken.answer.title) == (answer, title)
+
+
+def test_stages_to_choose_from_and_a_forgotten_card_have_the_shops_names() -> None:
+    settings = BenchSettings(stages=("deburr", "saw"))
+    assert a_step("WIP:STAGE:mill", settings=settings, names=SHOP_NAMES).answer.text == (
+        "mill is no stage of this station (Deburr, saw)"
+    )
+    assert "a STAGE card (Deburr, saw)" in a_step(ITEM, settings=settings, names=SHOP_NAMES).answer.text
+    _, answer = expire(BenchState(pending=replace(ARMED, reason="burr")), 900 * S, SHOP_NAMES)
+    assert answer is not None
+    assert answer.text == "card forgotten: SCRAP Burr left"
+
+
+def test_a_badge_that_idling_ended_is_reported_at_the_next_scan_and_once() -> None:
+    bench, _ = expire(a_step("WIP:BADGE:K7", at_s=0).bench, 900 * S)
+    assert bench == BenchState(ended_badge="K7")
+    unread = a_step("WIP:QTY:none", bench, at_s=901, names=SHOP_NAMES)
+    assert (unread.answer.notice, unread.bench.ended_badge) == ("", "K7")
+    for text in (ITEM, "WIP:SCRAP", "WIP:CALL:x"):
+        taken = a_step(text, bench, at_s=901, names=SHOP_NAMES)
+        assert taken.answer.notice == "no badge: that of A. Kim ended without scans. Scan it again"
+        assert a_step(ITEM, taken.bench, at_s=902).answer.notice == ""
+    signed_in = a_step("WIP:BADGE:K7", bench, at_s=901)
+    assert (signed_in.answer.notice, signed_in.bench.ended_badge) == ("", None)
+    signed_out = a_step("WIP:BADGE:K7", signed_in.bench, at_s=902)
+    assert a_step(ITEM, signed_out.bench, at_s=903).answer.notice == ""
 
 
 def test_a_badge_ends_after_its_idle_time_and_every_read_keeps_it() -> None:

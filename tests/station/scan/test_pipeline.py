@@ -11,8 +11,10 @@ from waiting import until
 from drivers import Dropped
 from station.core.codes import Code, Pattern
 from station.core.event import Event, LogPosition, Reader
+from station.core.snapshot import read_snapshot
 from station.feedback.messages import NOT_RECORDED, AnswerText, Green, Look, Notice, Red
-from station.rules.interface import Advice
+from station.rules.interface import Advice, NoRules
+from station.rules.snapshot import StationDefinitions
 from station.scan.bench_state import BenchSettings, BenchState
 from station.scan.deduplication import MAX_READERS, ScanSignature
 from station.scan.event_builder import EventBuilder
@@ -22,6 +24,22 @@ from station.system.clock import boot_ns
 from tests.station.fixtures.scan_pipeline import LOG_ID, Bench, a_read, numbers
 
 S = 10**9
+NAMED = StationDefinitions(
+    read_snapshot(
+        b"""{"separators": {"decimal": ",", "group": "."}, "definitions": [
+        {"what": "person.define", "data": {"person": "kim", "name": "A. Kim", "badge": "K7"}},
+        {"what": "stage.define", "data": {"stage": "saw", "name": "Saw"}},
+        {"what": "reason.define", "data": {"reason": "burr", "name": "Burr left"}}]}"""
+    )
+)
+
+
+class Stops(NoRules):
+    """Rules that stop the work on each item."""
+
+    def advise(self, code: Code, event: Event) -> Advice:  # noqa: ARG002 - the port's signature
+        """Stop."""
+        return Advice(look="goes to Test first", stop=True)
 
 
 def test_a_read_becomes_an_event_whose_fields_are_those_of_the_contract() -> None:
@@ -107,6 +125,63 @@ def test_a_repeat_is_stored_and_marked() -> None:
     assert numbers(answers) == [1, 2, 3]
 
 
+@pytest.mark.parametrize(
+    ("cards", "state", "shown"),
+    [
+        ([b"WIP:SCRAP", b"WIP:QTY:5"], Green, AnswerText(item="WO-1", action="SCRAP 5")),
+        ([b"WIP:SCRAP", b"WIP:REASON:burr"], Green, AnswerText(item="WO-1", action="SCRAP 1", detail="Burr left")),
+        ([b"WIP:REWORK:saw", b"WIP:ALL"], Green, AnswerText(item="WO-1", action="REWORK Saw ALL")),
+        ([b"WIP:QTY:2.5"], Green, AnswerText(item="WO-1", action="QTY 2,5")),
+        ([b"WIP:HOLD"], Green, AnswerText(item="WO-1", action="HOLD")),
+        ([], Green, AnswerText(item="WO-1")),
+        ([b"WIP:SCRAP"], Look, AnswerText(item="WO-1", action="SCRAP 1",
+         detail="1 counted: WO-1 SCRAP. More? UNDO, then SCRAP, QTY and the sheet")),
+    ],
+    ids=["quantity", "one with a reason", "a stage", "quantity alone", "action alone", "bare", "one without a reason"],
+)  # fmt: skip
+def test_the_screen_has_the_verb_and_the_quantity_that_were_saved(
+    cards: list[bytes], state: type[Green | Look], shown: AnswerText
+) -> None:
+    bench = Bench(names=NAMED)
+    *_, answer = bench.take(*(a_read(card, 10 + n) for n, card in enumerate(cards)), a_read(b"WO-1", 20))
+    assert isinstance(answer, state)
+    assert answer.shown == shown
+
+
+def test_the_screen_has_names_in_place_of_the_texts_of_cards_and_badges() -> None:
+    bench = Bench(names=NAMED)
+    cards = (b"WIP:BADGE:K7", b"WIP:STAGE:saw", b"WIP:SCRAP", b"WIP:REASON:burr", b"WIP:CANCEL", b"WIP:PAUSE")
+    answers = bench.take(*(a_read(card, 10 + 2 * n) for n, card in enumerate(cards)))
+    assert [answer.shown.item for answer in answers] == ["A. Kim", "Saw", "SCRAP", "SCRAP", "CANCEL", "WIP:PAUSE"]
+
+
+def test_a_repeat_has_no_verb_because_nothing_more_was_saved() -> None:
+    bench = Bench()
+    answers = bench.take(a_read(b"WIP:IN", 10), a_read(b"WIP:IN", 12), a_read(b"WO-1", 14), a_read(b"WO-1", 15))
+    assert [answer.shown.action for answer in answers[2:]] == ["IN", ""]
+
+
+def test_the_scan_after_idling_ended_a_badge_is_amber_and_recorded_without_it() -> None:
+    bench = Bench(names=NAMED)
+    answers = bench.take(a_read(b"WIP:BADGE:K7", 10), a_read(b"WO-1", 911), a_read(b"WO-2", 912))
+    assert [event.operator for event in bench.journal.decoded()] == ["K7", None, None]
+    notice = "no badge: that of A. Kim ended without scans. Scan it again"
+    late, after = answers[1:]
+    assert isinstance(late, Look)
+    assert (late.why, late.text, late.shown) == (
+        "look", f"saved: WO-1. {notice}", AnswerText(item="WO-1", detail=notice),
+    )  # fmt: skip
+    assert isinstance(after, Green)
+
+
+def test_a_notice_about_the_badge_leaves_a_stop_a_stop() -> None:
+    bench = Bench(names=NAMED, judge=Stops())
+    answers = bench.take(a_read(b"WIP:BADGE:K7", 10), a_read(b"WO-1", 911))
+    assert (answers[1].why, answers[1].shown.detail) == (
+        "stop", "goes to Test first. no badge: that of A. Kim ended without scans. Scan it again",
+    )  # fmt: skip
+
+
 def without_expiry(bench: Bench) -> tuple[str | None, BenchState]:
     """The bench of one reader: its operator, and the rest. Each read puts the end of the sign-on off."""
     (state,) = bench.scan.benches.values()
@@ -114,7 +189,7 @@ def without_expiry(bench: Bench) -> tuple[str | None, BenchState]:
 
 
 @pytest.mark.parametrize(
-    "card", [b"WIP:BADGE:A1", b"WIP:SCRAP", b"WIP:UNDO", b"WIP:LOAD", b"WIP:CALL:x", b"WIP:STAGE:saw"]
+    "card", [b"WIP:BADGE:A1", b"WIP:SCRAP", b"WIP:UNDO", b"WIP:LOAD", b"WIP:CALL:x", b"WIP:ANSWER", b"WIP:STAGE:saw"]
 )
 def test_the_same_card_twice_within_a_second_acts_once(card: bytes) -> None:
     once, twice = Bench(), Bench()

@@ -192,6 +192,16 @@ def test_what_every_shops_cards_say_is_not_cut_short() -> None:
     assert {each.meaning for each in standard} < set(said)
 
 
+def test_a_long_name_above_bars_has_two_lines_before_it_is_cut() -> None:
+    name = "Surface scratched at the outer edge of the flange"
+    (page,) = all_cards("a4", (CardLabel("WIP:REASON:s", name, "the reason"),))
+    lines = [each for each in page.words if each.bold]
+    assert " ".join(line.text for line in lines) == name
+    assert len(lines) == 2
+    boxes = [box(words) for words in page.words]
+    assert [pair for pair in combinations(boxes, 2) if overlap(*pair)] == []
+
+
 def test_ten_cards_fill_a_page_and_the_eleventh_begins_the_next() -> None:
     assert [page_count(cards) for cards in (0, 1, CARDS_A_PAGE, CARDS_A_PAGE + 1)] == [0, 1, 1, 2]
     drawn = all_cards("letter", LABELS[:11])
