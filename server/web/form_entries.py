@@ -19,13 +19,13 @@ MAX_QTY_MILLI = 10**12
 def enter(entries: Sequence[Entry]) -> list[Recorded]:
     """Write entries, all or none, and wait for the projection, at most `shown_within_s` of the hub's limits.
 
-    Raises `ApiError` 400 or 403.
+    Raises `ApiError` 400, 403 or 409.
     """
     demand_rights(caller(), [(entry.what, entry.data) for entry in entries])
     try:
         written = record_all(current_hub().store, entries)
     except EntryRefused as refused:
-        raise ApiError(400, refused.came, refused.expected, refused.do) from refused
+        raise ApiError(refused.status, refused.came, refused.expected, refused.do) from refused
     current_hub().counts.entries.inc(len(written))
     if written:
         _wait_for(written[-1].pos)
