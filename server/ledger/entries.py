@@ -69,8 +69,23 @@ def record_all(store: Store, entries: Sequence[Entry]) -> list[Recorded]:
         return write_all(connection, entries, store.clock)
 
 
-def write_all(connection: Connection, entries: Sequence[Entry], clock: HubClock) -> list[Recorded]:
+def record_accepted(store: Store, entries: Sequence[Entry]) -> list[Recorded | EntryRefused]:
+    """Write those of the entries that are not refused, in one transaction: for each its place, or its refusal."""
+    results: list[Recorded | EntryRefused] = []
+    with store.write() as connection:
+        write_all(connection, entries, store.clock, results)
+    return results
+
+
+def write_all(
+    connection: Connection,
+    entries: Sequence[Entry],
+    clock: HubClock,
+    results: list[Recorded | EntryRefused] | None = None,
+) -> list[Recorded]:
     """Write entries as `record_all` does, inside the caller's transaction.
+
+    `results`: filled as `record_accepted` returns it; then a refused entry is left out, and the others are written.
 
     1. Write an anchor where one is due, so that the entries get an exact time.
     2. Check the number of code patterns for the whole group.
@@ -86,21 +101,41 @@ def write_all(connection: Connection, entries: Sequence[Entry], clock: HubClock)
     events = []
     _refuse_patterns(connection, entries)
     checks = EntryChecks(connection, [_candidate(entry) for entry in entries], now.utc_us)
+    outcomes: list[EntryRefused | None] = []
     for entry in entries:
-        _refuse(entry, closed_us, now.utc_us)
-        refused = checks.refusal(_candidate(entry))
-        if refused is not None:
-            raise EntryRefused(*refused)
-        events.append(_encoded(entry, clock, now))
-        closed_us = _note_period(connection, entry, now.utc_us, closed_us)
-    log_id, seq, pos = append_own(connection, events, now.utc_us)
-    return [Recorded(log_id, seq + n, pos + n) for n in range(len(events))]
+        try:
+            _refuse(entry, closed_us, now.utc_us)
+            _check(checks, entry)
+            encoded = _encoded(entry, clock, now)
+            closed_us = _note_period(connection, entry, now.utc_us, closed_us)
+        except EntryRefused as error:
+            if results is None:
+                raise
+            outcomes.append(error)
+        else:
+            events.append(encoded)
+            outcomes.append(None)
+    if not events:
+        written = []
+    else:
+        log_id, seq, pos = append_own(connection, events, now.utc_us)
+        written = [Recorded(log_id, seq + n, pos + n) for n in range(len(events))]
+    if results is not None:
+        places = iter(written)
+        results += [next(places) if error is None else error for error in outcomes]
+    return written
 
 
 def last_close(connection: Connection) -> int | None:
     """The end of the last closed period in UTC us: no entry may hold from an earlier time. None: no period is closed."""
     period = schema.period.c
     return connection.execute(select(func.max(period.closed_us)).where(period.reopened.is_(False))).scalar()
+
+
+def _check(checks: EntryChecks, entry: Entry) -> None:
+    refused = checks.refusal(_candidate(entry))
+    if refused is not None:
+        raise EntryRefused(*refused)
 
 
 def _candidate(entry: Entry) -> Candidate:

@@ -1,5 +1,7 @@
 """Search: from a typed text or a scan in the search box to the items that it may name."""
 
+from typing import Any
+
 from sqlalchemy import Connection, and_, or_, select
 
 from server.projection.internal_tables import tag_number
@@ -95,10 +97,10 @@ def _alike(connection: Connection, code: str) -> list[str]:
             and_(
                 c.status == "open",
                 or_(
-                    c.reference.ilike(_inside(code), escape="\\"),
-                    c.name.ilike(_inside(code), escape="\\"),
-                    c.customer.ilike(_inside(code), escape="\\"),
-                    c.item.ilike(_inside(code), escape="\\"),
+                    contains(c.reference, code),
+                    contains(c.name, code),
+                    contains(c.customer, code),
+                    contains(c.item, code),
                 ),
             )
         )
@@ -109,6 +111,7 @@ def _alike(connection: Connection, code: str) -> list[str]:
     return list(dict.fromkeys(rows))[:MOST]
 
 
-def _inside(code: str) -> str:
-    escaped = code.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
-    return f"%{escaped}%"
+def contains(column: Any, text: str) -> Any:
+    """SQL condition: a column contains a text, in upper or lower case."""
+    escaped = text.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
+    return column.ilike(f"%{escaped}%", escape="\\")
