@@ -8,6 +8,7 @@ from sqlalchemy import Connection, and_, select
 from server.projection.item_states import StoredItem
 from server.projection.tables import finding, item, visit
 from server.queries.current_stock import StockRow, stock_of
+from server.queries.item_changes import ItemChange, item_changes
 from server.queries.item_events import ItemEventRow, scans
 from server.queries.rule_settings import rules_on
 from server.queries.valuation import StockValue, Valuation
@@ -57,6 +58,8 @@ class ItemDetail(NamedTuple):
     events: tuple[ItemEventRow, ...]
     more_events: bool
     children: tuple[str, ...]
+    changes: tuple[ItemChange, ...] = ()
+    more_changes: bool = False
 
     @property
     def sums(self) -> dict[str, int]:
@@ -84,6 +87,7 @@ def item_detail(
         select(item.c.item).where(and_(item.c.order_ == name, item.c.item != name)).order_by(item.c.item).limit(MOST)
     )
     page = scans(connection, name, before_pos)
+    changes, more_changes = item_changes(connection, name, valuation.master_data, valuation.at_us)
     return ItemDetail(
         row=row,
         product=valuation.master_data.product(row.product, valuation.at_us),
@@ -95,6 +99,8 @@ def item_detail(
         events=page.events,
         more_events=page.more,
         children=tuple(connection.execute(children).scalars()),
+        changes=tuple(changes),
+        more_changes=more_changes,
     )
 
 

@@ -62,14 +62,15 @@ def _exact(connection: Connection, master_data: MasterData, code: str, now_us: i
     bound = connection.execute(
         select(binding.c.item).where(binding.c.code == code).order_by(binding.c.key_us.desc(), binding.c.seq.desc())
     ).scalar()
-    for name in filter(None, (bound, code, *_by_pattern(master_data, code, now_us))):
+    for name in filter(None, (bound, code, *by_pattern(master_data, code, now_us))):
         if connection.execute(select(item.c.item).where(item.c.item == name)).first():
             return [name]
     scanned = select(event_item.c.item).where(event_item.c.code == code).distinct().limit(MOST)
     return list(connection.execute(scanned).scalars())
 
 
-def _by_pattern(master_data: MasterData, code: str, now_us: int) -> list[str]:
+def by_pattern(master_data: MasterData, code: str, now_us: int) -> list[str]:
+    """The items that a code names by the shop's patterns."""
     names = []
     for pattern_name in master_data.names("pattern.define"):
         definition = master_data.at("pattern.define", pattern_name, now_us)

@@ -45,6 +45,7 @@ VERBS = {
     "note": "note",
     "answer": "answer",
 }
+FIELD_WORDS = {"stage": "stage", "action": "what", "operator": "by", "item": "item", "qty_milli": "quantity"}
 
 
 def shop_locale() -> LocaleFormat:
@@ -129,6 +130,7 @@ def words() -> dict[str, Any]:
         "orders_word": shop_locale().orders_word,
         "STATES": STATES,
         "VERBS": VERBS,
+        "FIELD_WORDS": FIELD_WORDS,
         "presence": presence,
     }
 
