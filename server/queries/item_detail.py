@@ -3,7 +3,7 @@
 from typing import Any, NamedTuple
 
 import msgspec
-from sqlalchemy import Connection, and_, select
+from sqlalchemy import Connection, and_, func, select
 
 from server.projection.item_states import StoredItem
 from server.projection.tables import finding, item, visit
@@ -58,6 +58,9 @@ class ItemDetail(NamedTuple):
     events: tuple[ItemEventRow, ...]
     more_events: bool
     children: tuple[str, ...]
+    child_count: int = 0
+    visit_count: int = 0
+    finding_count: int = 0
     changes: tuple[ItemChange, ...] = ()
     more_changes: bool = False
 
@@ -87,6 +90,7 @@ def item_detail(
         select(item.c.item).where(and_(item.c.order_ == name, item.c.item != name)).order_by(item.c.item).limit(MOST)
     )
     page = scans(connection, name, before_pos)
+    on = rules_on(valuation.master_data, valuation.at_us)
     changes, more_changes = item_changes(connection, name, valuation.master_data, valuation.at_us)
     return ItemDetail(
         row=row,
@@ -95,13 +99,20 @@ def item_detail(
         stock=tuple(stock),
         stock_value=valuation.total(stock_row for stock_row in stock if stock_row.in_process),
         visits=tuple(_visits(connection, name)),
-        findings=tuple(_findings(connection, name, rules_on(valuation.master_data, valuation.at_us))),
+        findings=tuple(_findings(connection, name, on)),
         events=page.events,
         more_events=page.more,
         children=tuple(connection.execute(children).scalars()),
+        child_count=_count(connection, and_(item.c.order_ == name, item.c.item != name)),
+        visit_count=_count(connection, visit.c.item == name),
+        finding_count=_count(connection, and_(finding.c.item == name, finding.c.rule.in_(on))),
         changes=tuple(changes),
         more_changes=more_changes,
     )
+
+
+def _count(connection: Connection, condition: Any) -> int:
+    return int(connection.execute(select(func.count()).where(condition)).scalar_one())
 
 
 def _visits(connection: Connection, name: str) -> list[PastVisit]:

@@ -210,3 +210,20 @@ def test_the_page_asks_before_pieces_are_adjusted_away(send, shop_writer, rows):
     assert rows(status) == [("WO-1", "open"), ("WO-2", "closed"), ("WO-3", "open")]
     assert send(do="close", how="complete", leave="adjust", order=["WO-1", "WO-3"]).status_code == 302
     assert rows(status) == [("WO-1", "closed"), ("WO-2", "closed"), ("WO-3", "closed")]
+
+
+def test_the_lists_of_a_stage_have_pages_and_a_file(hub_app, shop_writer):
+    shop_writer.release_all([(f"WO-{n:04}", "bracket", 10, {}) for n in range(130)])
+    shop_writer.release("WO-9999")
+    shop_writer.scan("WO-9999", "saw", shop_writer.ago(hours=1))
+    shop_writer.settle()
+    first = hub_app.anonymous().get("/stages/saw").get_data(as_text=True)
+    second = hub_app.anonymous().get("/stages/saw?coming=2").get_data(as_text=True)
+    assert [len(re.findall(r'<tr data-key="WO-0', page)) for page in (first, second)] == [100, 30]
+    assert "1 to 100 of 130\xa0items" in first
+    assert 'rel="next" href="/stages/saw?coming=2"' in first
+    assert "1 of 1\xa0item " in first
+    answer = hub_app.anonymous().get("/stage.csv?stage=saw&list=coming").get_data(as_text=True)
+    assert len(list(csv.reader(io.StringIO(answer)))) == 131
+    assert hub_app.anonymous().get("/stage.csv?list=all").status_code == 400
+    assert "The first 20; there may be more." in hub_app.anonymous().get("/find?q=WO-0").get_data(as_text=True)
