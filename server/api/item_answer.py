@@ -126,6 +126,8 @@ class ItemAnswer(msgspec.Struct):
     page: str
     changes: list[ChangeAnswer]
     more_changes: bool
+    visits_total: int
+    findings_total: int
 
 
 def item_answer(detail: ItemDetail) -> ItemAnswer:
@@ -158,6 +160,8 @@ def item_answer(detail: ItemDetail) -> ItemAnswer:
         page=item_url(row.item),
         changes=[_change(change) for change in detail.changes],
         more_changes=detail.more_changes,
+        visits_total=detail.visit_count,
+        findings_total=detail.finding_count,
     )  # fmt: skip
 
 
