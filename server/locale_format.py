@@ -19,12 +19,15 @@ from babel.dates import format_datetime
 from babel.numbers import get_currency_precision, get_currency_symbol
 
 from server.config import HubConfig
+from station.core.quantity import scaled
 
 NBSP = "\u00a0"
 MINUTE_S, HOUR_S, DAY_S = 60, 3600, 86_400
 SECOND_US = 1_000_000
 MONEY_PLACES = 6  # money is kept in millionths of the currency
 MINUS = "\u2212"
+# The spaces and apostrophes that separate groups, as the one that is compared.
+_GROUP_SIGNS = {"\u00a0": " ", "\u202f": " ", "\u2009": " ", "\u2019": "'"}
 
 
 @cache
@@ -107,6 +110,59 @@ class LocaleFormat:
             return "unknown quantity"
         text = self._digits(milli, 3, decimals)
         return (MINUS if milli < 0 else "") + text + (NBSP + unit if unit else "")
+
+    def readings(self, text: str) -> list[int]:
+        """The quantities, in thousandths, that a typed number may mean, the one of this locale first.
+
+        A text that the locale does not write, and that has one reading by another convention, has that reading.
+
+        >>> LocaleFormat().readings("1,000.5"), LocaleFormat(locale="de").readings("12,5"), LocaleFormat().readings("ten")
+        ([1000500], [12500], [])
+        >>> LocaleFormat().readings("1,000"), LocaleFormat(locale="de").readings("1.000")
+        ([1000000, 1000], [1000000, 1000])
+        """
+        typed = "".join(_GROUP_SIGNS.get(sign, sign) for sign in text.strip())
+        point, group = (_GROUP_SIGNS.get(sign, sign) for sign in self.separators)
+        found = []
+        for decimal, separator in (
+            (point, group),
+            (".", ","),
+            (",", "."),
+            (".", " "),
+            (",", " "),
+            (".", "'"),
+            (",", "'"),
+        ):
+            value = self._read(typed, decimal, separator)
+            if value is not None and value not in found:
+                found.append(value)
+        return found
+
+    def _read(self, typed: str, point: str, separator: str) -> int | None:
+        """A number by one convention; its groups have the sizes of the locale, or three digits."""
+        whole, found, part = typed.partition(point)
+        if found and not part:
+            return None
+        if separator in whole:
+            groups = whole.split(separator)
+            last, before = self._group_sizes
+            sizes = [len(group) for group in groups]
+            fits = any(
+                sizes[-1] == end and all(size == inner for size in sizes[1:-1]) and 1 <= sizes[0] <= inner
+                for end, inner in ((last, before), (3, 3))
+            )
+            if not fits or groups[0].startswith("0"):
+                return None
+            whole = "".join(groups)
+        return scaled(f"{whole or '0'}.{part}" if part else whole)
+
+    def exact(self, milli: int) -> str:
+        """A quantity as it is typed so that it has one reading: without groups, and not with three decimals."""
+        text = self._digits(milli, 3, 0) if milli < 1_000_000 else str(milli // 1000)
+        point = self.separators[0]
+        if milli >= 1_000_000 and milli % 1000:
+            text += point + f"{milli % 1000:03}".rstrip("0")
+        return text + "0" if len(text.partition(point)[2]) == 3 else text
 
     def plural(self, count: int, one: str, several: str | None = None) -> str:
         """A number with its word, joined by a no-break space.

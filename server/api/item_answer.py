@@ -6,6 +6,7 @@ import msgspec
 
 from server.api.format import decimal, iso, time
 from server.queries.current_stock import StockRow
+from server.queries.item_changes import ItemChange
 from server.queries.item_detail import ItemDetail
 from server.queries.item_events import ItemEventRow
 from server.urls import item_url
@@ -80,6 +81,32 @@ class EventAnswer(msgspec.Struct):
     ends: bool
 
 
+class ChangeAnswer(msgspec.Struct):
+    """A void or a correction of an event of the item, which the void of `log`, `seq` takes back.
+
+    `kind`: void or correct; `of_log`, `from_seq`, `to_seq`: the events that it names; the first was made at `of_at`.
+    `old`, `new`: the fields of that event before and after; `new` of a void is empty. `effective` false: it was taken back,
+    by `back_by` at `back_at` because of `back_why`.
+    """
+
+    kind: str
+    log: str
+    seq: int
+    at: str
+    by: str
+    why: str
+    of_log: str
+    from_seq: int
+    to_seq: int
+    of_at: str
+    old: dict[str, Any]
+    new: dict[str, Any]
+    effective: bool
+    back_by: str
+    back_at: str | None
+    back_why: str
+
+
 class ItemAnswer(msgspec.Struct):
     """One item. `accounts`: decimals by account, which sum to zero; `older`: the address of earlier events."""
 
@@ -97,6 +124,10 @@ class ItemAnswer(msgspec.Struct):
     events: list[EventAnswer]
     older: str | None
     page: str
+    changes: list[ChangeAnswer]
+    more_changes: bool
+    visits_total: int
+    findings_total: int
 
 
 def item_answer(detail: ItemDetail) -> ItemAnswer:
@@ -127,6 +158,10 @@ def item_answer(detail: ItemDetail) -> ItemAnswer:
         events=[_event(event) for event in detail.events],
         older=None if not detail.more_events else f"/api/v1{item_url(row.item)}?before={oldest}",
         page=item_url(row.item),
+        changes=[_change(change) for change in detail.changes],
+        more_changes=detail.more_changes,
+        visits_total=detail.visit_count,
+        findings_total=detail.finding_count,
     )  # fmt: skip
 
 
@@ -144,6 +179,14 @@ def _parcel(row: StockRow) -> ParcelAnswer:
         row.reason,
         row.approx,
     )
+
+
+def _change(change: ItemChange) -> ChangeAnswer:
+    return ChangeAnswer(
+        change.kind, change.log, change.seq, time(change.at_us), change.by, change.why, change.of_log, change.from_seq,
+        change.to_seq, time(change.of_at_us), change.old, change.new, change.effective, change.back_by, iso(change.back_us),
+        change.back_why,
+    )  # fmt: skip
 
 
 def _event(event: ItemEventRow) -> EventAnswer:

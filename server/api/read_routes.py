@@ -42,6 +42,9 @@ def work_in_process() -> Response:
     now_us = current_hub().clock.utc_us()
     by = _by(request.args.get("by", GroupBy.STAGE.value))
     at_us = time_of(request.args.get("as_of", ""))
+    limit, cursor = page_of()
+    if cursor and not (cursor.isascii() and cursor.isdecimal() and len(cursor) <= 9):
+        raise ApiError(400, f"cursor {cursor[:40]!r}", "the `cursor` of an answer", "Leave it out for the first rows.")
     with current_hub().store.read() as connection, ExitStack() as stack:
         pos = projected_pos(connection)
         known = _known(request.args.get("known", ""), pos)
@@ -49,7 +52,7 @@ def work_in_process() -> Response:
             connection = stack.enter_context(projection_at(connection, known))  # noqa: PLW2901  replaces the live one
         valuation = Valuation(master_data(connection), now_us if at_us is None else at_us)
         report = wip(_stock(connection, valuation, at_us, now_us), by, valuation)
-    return json_answer(wip_answer.wip_answer(report, valuation.at_us, known, pos))
+    return json_answer(wip_answer.wip_answer(report, valuation.at_us, known, pos, int(cursor or 0), limit))
 
 
 @blueprint.get("/api/v1/items/<segment:item>", merge_slashes=False)

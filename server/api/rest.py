@@ -60,7 +60,7 @@ def csp_report() -> Response:
 
 
 @blueprint.post("/api/v1/entries")
-@documented(schemas.EntriesAnswer, json=schemas.EntriesBody, errors=(400, 401, 403, 413), tag="entering")
+@documented(schemas.EntriesAnswer, json=schemas.EntriesBody, errors=(400, 401, 403, 409, 413), tag="entering")
 @needs(*Role)
 def entries() -> Response:
     """Write entries, all of them or none; a single entry may be sent without a list."""
@@ -75,7 +75,7 @@ def entries() -> Response:
             [Entry(entry.what, entry.data, _author_name(author, entry.by), entry.holds_from_us) for entry in requested],
         )
     except EntryRefused as refused:
-        raise ApiError(400, refused.came, refused.expected, refused.do) from refused
+        raise ApiError(refused.status, refused.came, refused.expected, refused.do) from refused
     current_hub().counts.entries.inc(len(written))
     answers = [schemas.EntryAnswer(entry.log_id.hex(), entry.seq, entry.pos) for entry in written]
     last = answers[-1]

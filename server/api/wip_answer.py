@@ -17,11 +17,16 @@ from station.core.quantity import decimal_text
 
 
 class WipQuery(msgspec.Struct):
-    """`as_of`: a past time, ISO 8601; `known`: only the events up to this position; `by`: stage, product, item, order."""
+    """`as_of`: a past time, ISO 8601; `known`: only the events up to this position; `by`: stage, product, item, order.
+
+    `limit`: rows of one answer, at most 1,000; `cursor`: that of the answer before.
+    """
 
     as_of: str = ""
     known: str = ""
     by: str = "stage"
+    limit: int = 1_000
+    cursor: str = ""
 
 
 class WipRowAnswer(msgspec.Struct):
@@ -66,7 +71,10 @@ class NotStartedAnswer(msgspec.Struct):
 
 
 class WipAnswer(msgspec.Struct):
-    """Work in process as of a time, folded up to the ledger's position `pos`."""
+    """Work in process as of a time, folded up to the ledger's position `pos`.
+
+    `totals` and `not_started` are of all rows; `cursor` leads to the next rows, null on the last page.
+    """
 
     as_of: str
     known: int
@@ -74,6 +82,7 @@ class WipAnswer(msgspec.Struct):
     rows: list[WipRowAnswer]
     totals: list[WipTotalAnswer]
     not_started: list[NotStartedAnswer]
+    cursor: str | None
 
 
 class StageAnswer(msgspec.Struct):
@@ -96,17 +105,19 @@ class StagesAnswer(msgspec.Struct):
     cursor: str | None
 
 
-def wip_answer(report: WipReport, at_us: int, known: int, pos: int) -> WipAnswer:
-    """The answer of /api/v1/wip."""
+def wip_answer(report: WipReport, at_us: int, known: int, pos: int, start: int, limit: int) -> WipAnswer:
+    """The answer of /api/v1/wip: `limit` rows from the row `start` on."""
+    rows = report.rows[start : start + limit]
     return WipAnswer(
         as_of=time(at_us),
         known=known,
         pos=pos,
-        rows=[_wip_row(row) for row in report.rows],
+        rows=[_wip_row(row) for row in rows],
         totals=[_wip_total(of_unit) for of_unit in report.totals],
         not_started=[
             NotStartedAnswer(total.unit, total.items, decimal_text(total.qty_milli)) for total in report.not_started
         ],
+        cursor=str(start + limit) if start + limit < len(report.rows) else None,
     )
 
 

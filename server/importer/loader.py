@@ -102,7 +102,15 @@ def _notices(rows: Rows, names: KnownNames, current: CurrentState) -> list[str]:
         now = current.orders.get(row.values["order"])
         if now is not None and row.values.get("items") and now.fields.get("items") != row.values["items"]:
             notices.append(f"{row.values['order']} is released: an import adds no further items to it.")
+        if now is not None and now.closed and _differs(row, now.fields):
+            notices.append(f"{row.values['order']} is closed: an import does not change it.")
     return notices
+
+
+def _differs(row: TableRow, recorded: Mapping[str, object]) -> bool:
+    """Whether a line has another value than the order; days may be relative to the import and are not compared."""
+    compared = ((name, value) for name, value in fields(row).items() if name not in ("released", "due", "items"))
+    return any(recorded.get(name) != value for name, value in compared)
 
 
 def _prices(cost: Mapping[str, object], component: str, product: str) -> bool:

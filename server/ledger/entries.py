@@ -14,6 +14,7 @@ from sqlalchemy import Connection, func, select
 from server.clock.readings import ClockReading, HubClock
 from server.db import schema
 from server.db.store import Store
+from server.ledger.entry_checks import Candidate, EntryChecks
 from server.ledger.entry_schema import mistakes
 from server.ledger.hub_log import append_own, event_of, keep_time
 from server.projection.tables import definition
@@ -22,14 +23,17 @@ from station.core.codes import usable_patterns
 from station.core.event import EventError
 
 PATTERN = "pattern.define"
+FACTS = frozenset({"checkin", "adjust", "note", "answer"})  # what has happened: no time in the future
+AHEAD_US = 60_000_000  # by which the clock of a client may be ahead of the hub's
 
 
 class EntryRefused(ValueError):
     """An entry that is not accepted: what came, what was expected, what to do. Its whole group of entries is not written."""
 
-    def __init__(self, came: str, expected: str, do: str) -> None:
+    def __init__(self, came: str, expected: str, do: str, status: int = 400) -> None:
         super().__init__(f"{came}; expected {expected}. {do}")
         self.came, self.expected, self.do = came, expected, do
+        self.status = status  # 409: valid, but it needs a decision about the present state
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,12 +69,28 @@ def record_all(store: Store, entries: Sequence[Entry]) -> list[Recorded]:
         return write_all(connection, entries, store.clock)
 
 
-def write_all(connection: Connection, entries: Sequence[Entry], clock: HubClock) -> list[Recorded]:
+def record_accepted(store: Store, entries: Sequence[Entry]) -> list[Recorded | EntryRefused]:
+    """Write those of the entries that are not refused, in one transaction: for each its place, or its refusal."""
+    results: list[Recorded | EntryRefused] = []
+    with store.write() as connection:
+        write_all(connection, entries, store.clock, results)
+    return results
+
+
+def write_all(
+    connection: Connection,
+    entries: Sequence[Entry],
+    clock: HubClock,
+    results: list[Recorded | EntryRefused] | None = None,
+) -> list[Recorded]:
     """Write entries as `record_all` does, inside the caller's transaction.
+
+    `results`: filled as `record_accepted` returns it; then a refused entry is left out, and the others are written.
 
     1. Write an anchor where one is due, so that the entries get an exact time.
     2. Check the number of code patterns for the whole group.
-    3. Check and encode each entry; a closed or reopened period counts for the entries after it.
+    3. Check and encode each entry, against the present state and the entries before it (`server.ledger.entry_checks`); a
+       closed or reopened period counts for the entries after it.
     4. Append all events with one call: nothing is written where an earlier step raises `EntryRefused`.
     """
     if not entries:
@@ -80,12 +100,30 @@ def write_all(connection: Connection, entries: Sequence[Entry], clock: HubClock)
     closed_us = last_close(connection)
     events = []
     _refuse_patterns(connection, entries)
+    checks = EntryChecks(connection, [_candidate(entry) for entry in entries], now.utc_us)
+    outcomes: list[EntryRefused | None] = []
     for entry in entries:
-        _refuse(entry, closed_us)
-        events.append(_encoded(entry, clock, now))
-        closed_us = _note_period(connection, entry, now.utc_us, closed_us)
-    log_id, seq, pos = append_own(connection, events, now.utc_us)
-    return [Recorded(log_id, seq + n, pos + n) for n in range(len(events))]
+        try:
+            _refuse(entry, closed_us, now.utc_us)
+            _check(checks, entry)
+            encoded = _encoded(entry, clock, now)
+            closed_us = _note_period(connection, entry, now.utc_us, closed_us)
+        except EntryRefused as error:
+            if results is None:
+                raise
+            outcomes.append(error)
+        else:
+            events.append(encoded)
+            outcomes.append(None)
+    if not events:
+        written = []
+    else:
+        log_id, seq, pos = append_own(connection, events, now.utc_us)
+        written = [Recorded(log_id, seq + n, pos + n) for n in range(len(events))]
+    if results is not None:
+        places = iter(written)
+        results += [next(places) if error is None else error for error in outcomes]
+    return written
 
 
 def last_close(connection: Connection) -> int | None:
@@ -94,7 +132,17 @@ def last_close(connection: Connection) -> int | None:
     return connection.execute(select(func.max(period.closed_us)).where(period.reopened.is_(False))).scalar()
 
 
-def _refuse(entry: Entry, closed_us: int | None) -> None:
+def _check(checks: EntryChecks, entry: Entry) -> None:
+    refused = checks.refusal(_candidate(entry))
+    if refused is not None:
+        raise EntryRefused(*refused)
+
+
+def _candidate(entry: Entry) -> Candidate:
+    return Candidate(entry.what, entry.data, entry.holds_from_us)
+
+
+def _refuse(entry: Entry, closed_us: int | None, now_us: int) -> None:
     problem = mistakes(entry.what, entry.data)
     if problem is not None:
         raise EntryRefused(*problem)
@@ -109,6 +157,12 @@ def _refuse(entry: Entry, closed_us: int | None) -> None:
             came=f"{entry.what} that holds from {utc_text(entry.holds_from_us)}",
             expected=f"a time not before {utc_text(closed_us)}, where the last closed period ends",
             do="Enter it as of now, or reopen the period.",
+        )
+    if entry.what in FACTS and entry.holds_from_us is not None and entry.holds_from_us > now_us + AHEAD_US:
+        raise EntryRefused(
+            came=f"{entry.what} that holds from {utc_text(entry.holds_from_us)}, in the future",
+            expected=f"a time that has passed; now it is {utc_text(now_us)}",
+            do="Enter the time at which it happened.",
         )
 
 

@@ -22,7 +22,7 @@ Log = Annotated[str, msgspec.Meta(pattern="^[0-9a-f]{32}$")]
 Seq = Annotated[int, msgspec.Meta(ge=1)]
 Quantity = Annotated[int, msgspec.Meta(ge=0, le=MAX_QTY_MILLI)]
 Whole = Annotated[int, msgspec.Meta(ge=0)]
-Micros = Annotated[int, msgspec.Meta(ge=-(2**62), le=2**62)]
+Price = Annotated[int, msgspec.Meta(ge=0, le=2**62)]
 
 
 class _Material(msgspec.Struct):
@@ -50,7 +50,7 @@ class _Operation(msgspec.Struct):
 
 class _Routing(msgspec.Struct):
     routing: Name
-    operations: list[_Operation]
+    operations: Annotated[list[_Operation], msgspec.Meta(min_length=1)]
 
 
 class _Station(msgspec.Struct):
@@ -81,7 +81,7 @@ class _Pattern(msgspec.Struct):
 
 
 class _Cost(msgspec.Struct):
-    micros: Micros
+    micros: Price
     product: str | None = None
     op: Whole | None = None
     component: str | None = None
@@ -102,11 +102,14 @@ class _Release(msgspec.Struct):
 class _Change(msgspec.Struct):
     order: Name
     qty_milli: Quantity | None = None
+    due: str | None = None
+    priority: int | None = None
 
 
 class _Close(msgspec.Struct):
     order: Name
     how: Literal["complete", "short", "cancelled"]
+    leave: Literal["adjust"] | None = None  # what `complete` does with pieces on hold or not started
 
 
 class _Bind(msgspec.Struct):
@@ -186,6 +189,12 @@ def mistakes(what: str, data: dict[str, Any]) -> tuple[str, str, str] | None:
         return _pattern(data)
     if what == "answer":
         return _answer(data)
+    if what == "routing.define":
+        return _routing(data)
+    if what == "correct":
+        return _correct(data)
+    if what in ("order.release", "order.change"):
+        return _ordered(what, data)
     return _command(data) if what == "code.bind" and data.get("as") == CodeType.COMMAND else None
 
 
@@ -197,6 +206,31 @@ def _answer(data: dict[str, Any]) -> tuple[str, str, str] | None:
         "the stage whose calls are answered, or the station where it has no stage",
         'Send {"stage": "saw"}, or {"station": "saw-1"}.',
     )
+
+
+def _routing(data: dict[str, Any]) -> tuple[str, str, str] | None:
+    numbers = [operation["op"] for operation in data["operations"]]
+    twice = next((op for op in numbers if numbers.count(op) > 1), None)
+    if twice is None:
+        return None
+    return f"routing.define with operation {twice} twice", "a number for each operation", "Give one another number."
+
+
+def _ordered(what: str, data: dict[str, Any]) -> tuple[str, str, str] | None:
+    if data.get("qty_milli") == 0:
+        return f"{what} of quantity 0", "a quantity above 0", "Leave it out, or close the order as short or cancelled."
+    if what == "order.change" and not any(name != "order" and value is not None for name, value in data.items()):
+        return "order.change without a changed field", "a field with a new value", "Send what changes."
+    return None
+
+
+def _correct(data: dict[str, Any]) -> tuple[str, str, str] | None:
+    if data["from_seq"] > data["to_seq"]:
+        came = f"correct from seq {data['from_seq']} to {data['to_seq']}"
+        return came, "a range of events", "Send the smaller number as from_seq."
+    if not any(name in data["set"] for name in _Set.__struct_fields__):
+        return "correct without a changed field", f"one of {', '.join(_Set.__struct_fields__)}", "Say what it was."
+    return None
 
 
 def _command(data: dict[str, Any]) -> tuple[str, str, str] | None:

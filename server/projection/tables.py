@@ -14,6 +14,13 @@ REFUSED: ColumnElement[bool] = literal_column(
     "status = 'not_permitted'"
 )  # a literal, so that the planner matches it with the partial index
 
+AN_ORDER: ColumnElement[bool] = literal_column(
+    "released_us IS NOT NULL AND (order_ IS NULL OR order_ = item)"
+)  # as `server.queries.order_progress.is_order`
+CLOSED: ColumnElement[bool] = literal_column(
+    "released_us IS NOT NULL AND (order_ IS NULL OR order_ = item) AND closed_us IS NOT NULL"
+)
+
 event_state = Table(
     "event_state",
     metadata,
@@ -84,6 +91,31 @@ item = Table(
     Index("item_order", "order_"),
     Index("item_product", "product"),
     Index("item_open", "status", "due"),
+    # The list of orders is filtered, sorted and counted in these indexes, without the rows and their `state`.
+    Index(
+        "item_listed",
+        "status",
+        "due",
+        "priority",
+        "item",
+        "product",
+        "customer",
+        "reference",
+        "order_",
+        "released_us",
+        sqlite_where=AN_ORDER,
+        postgresql_where=AN_ORDER,
+    ),
+    Index(
+        "item_closed",
+        "closed_us",
+        "item",
+        "status",
+        "order_",
+        "released_us",
+        sqlite_where=CLOSED,
+        postgresql_where=CLOSED,
+    ),
 )
 
 parcel = Table(

@@ -4,12 +4,13 @@ from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
 import msgspec
-from sqlalchemy import Connection, and_, select
+from sqlalchemy import Connection, and_, func, select
 
 from server.projection.item_states import StoredItem
 from server.projection.tables import finding, item, visit
 from server.queries.current_stock import StockRow, stock_of
 from server.queries.findings import finding_sentence
+from server.queries.item_changes import ItemChange, item_changes
 from server.queries.item_events import ItemEventRow, scans
 from server.queries.rule_settings import rules_on
 from server.queries.valuation import StockValue, Valuation
@@ -61,6 +62,11 @@ class ItemDetail(NamedTuple):
     events: tuple[ItemEventRow, ...]
     more_events: bool
     children: tuple[str, ...]
+    child_count: int = 0
+    visit_count: int = 0
+    finding_count: int = 0
+    changes: tuple[ItemChange, ...] = ()
+    more_changes: bool = False
 
     @property
     def sums(self) -> dict[str, int]:
@@ -95,6 +101,8 @@ def item_detail(
         select(item.c.item).where(and_(item.c.order_ == name, item.c.item != name)).order_by(item.c.item).limit(MOST)
     )
     page = scans(connection, name, before_pos)
+    on = rules_on(valuation.master_data, valuation.at_us)
+    changes, more_changes = item_changes(connection, name, valuation.master_data, valuation.at_us)
     return ItemDetail(
         row=row,
         product=valuation.master_data.product(row.product, valuation.at_us),
@@ -102,11 +110,20 @@ def item_detail(
         stock=tuple(stock),
         stock_value=valuation.total(stock_row for stock_row in stock if stock_row.in_process),
         visits=tuple(_visits(connection, name)),
-        findings=tuple(_findings(connection, name, valuation, quantity)),
+        findings=tuple(_findings(connection, name, valuation, on, quantity)),
         events=page.events,
         more_events=page.more,
         children=tuple(connection.execute(children).scalars()),
+        child_count=_count(connection, and_(item.c.order_ == name, item.c.item != name)),
+        visit_count=_count(connection, and_(visit.c.item == name, visit.c.state.in_(LIVE | ENDED))),
+        finding_count=_count(connection, and_(finding.c.item == name, finding.c.rule.in_(on))),
+        changes=tuple(changes),
+        more_changes=more_changes,
     )
+
+
+def _count(connection: Connection, condition: Any) -> int:
+    return int(connection.execute(select(func.count()).where(condition)).scalar_one())
 
 
 def _visits(connection: Connection, name: str) -> list[PastVisit]:
@@ -121,10 +138,9 @@ def _visits(connection: Connection, name: str) -> list[PastVisit]:
 
 
 def _findings(
-    connection: Connection, name: str, valuation: Valuation, quantity: Callable[[int], str]
+    connection: Connection, name: str, valuation: Valuation, on: list[str], quantity: Callable[[int], str]
 ) -> Iterator[ItemFinding]:
     c, at_us = finding.c, valuation.at_us
-    on = rules_on(valuation.master_data, at_us)
     query = select(finding).where(and_(c.item == name, c.rule.in_(on)))
     for row in connection.execute(query.order_by(c.key_us.desc(), c.id.desc()).limit(MOST)):
         text = finding_sentence(row, valuation.master_data, at_us, quantity)

@@ -1,4 +1,4 @@
-"""Order progress: the ordered and finished quantity of each order, and the places of the rest; late orders first.
+"""Order progress: the ordered and finished quantity of each order, and the places of the rest.
 
 An order is an item that was released under its own name. The lots and serials that were released with it are its family; the
 figures of the order are those of the whole family.
@@ -17,7 +17,7 @@ from server.queries.valuation import Valuation
 from station.core.ledger.parcels import ParcelState
 
 STATUSES = ("open", "finished", "scrapped", "adjusted", "closed")
-MOST = 1_000
+COLUMNS = tuple(column for column in item.c if column.name != "state")  # the folded state is large, and not needed
 _CHUNK = 500  # names in one statement
 
 
@@ -61,34 +61,20 @@ class OrderProgress(NamedTuple):
         return self.status == "open" and self.due is not None and self.due < today
 
 
-def orders(connection: Connection, valuation: Valuation, status: str = "open") -> list[OrderProgress]:
-    """Orders of one status: open ones by due day and priority, the others newest first. At most MOST."""
-    c = item.c
-    query = select(item).where(and_(c.status == status, is_order())).limit(MOST)
-    query = query.order_by(c.due.is_(None), c.due, c.item) if status == "open" else query.order_by(c.last_key_us.desc())
-    progress = _with_families(connection, valuation, list(connection.execute(query)))
-    return sorted(progress, key=run_key) if status == "open" else progress
-
-
 def orders_after(
     connection: Connection, valuation: Valuation, cursor: str, limit: int, status: str | None
 ) -> list[OrderProgress]:
     """Orders by name after `cursor`, for clients that read all of them in pages."""
-    query = select(item).where(and_(item.c.item > cursor, is_order()))
+    query = select(*COLUMNS).where(and_(item.c.item > cursor, is_order()))
     if status is not None:
         query = query.where(item.c.status == status)
-    return _with_families(connection, valuation, list(connection.execute(query.order_by(item.c.item).limit(limit))))
+    return with_families(connection, valuation, list(connection.execute(query.order_by(item.c.item).limit(limit))))
 
 
 def order(connection: Connection, valuation: Valuation, name: str) -> OrderProgress | None:
     """One order with its family; None where no order has this name."""
-    rows = list(connection.execute(select(item).where(and_(item.c.item == name, is_order()))))
-    return next(iter(_with_families(connection, valuation, rows)), None)
-
-
-def run_key(progress: OrderProgress) -> tuple[Any, ...]:
-    """Sort key: due day, then priority, then name."""
-    return (progress.due or date.max, 2**31 if progress.priority is None else progress.priority, progress.order)
+    rows = list(connection.execute(select(*COLUMNS).where(and_(item.c.item == name, is_order()))))
+    return next(iter(with_families(connection, valuation, rows)), None)
 
 
 def is_order() -> Any:
@@ -96,11 +82,12 @@ def is_order() -> Any:
     return and_(item.c.released_us.is_not(None), or_(item.c.order_.is_(None), item.c.order_ == item.c.item))
 
 
-def _with_families(connection: Connection, valuation: Valuation, rows: list[Any]) -> list[OrderProgress]:
+def with_families(connection: Connection, valuation: Valuation, rows: list[Any]) -> list[OrderProgress]:
+    """The progress of these rows of `item` (COLUMNS), in their order."""
     names = [row.item for row in rows]
     family: dict[str, list[Any]] = {row.item: [row] for row in rows}
     for chunk in _chunks(names):
-        children = select(item).where(and_(item.c.order_.in_(chunk), item.c.item != item.c.order_))
+        children = select(*COLUMNS).where(and_(item.c.order_.in_(chunk), item.c.item != item.c.order_))
         for child in connection.execute(children):
             family[child.order_].append(child)
     members = [member.item for of_order in family.values() for member in of_order]

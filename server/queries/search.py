@@ -1,5 +1,7 @@
 """Search: from a typed text or a scan in the search box to the items that it may name."""
 
+from typing import Any
+
 from sqlalchemy import Connection, and_, or_, select
 
 from server.projection.internal_tables import tag_number
@@ -60,14 +62,15 @@ def _exact(connection: Connection, master_data: MasterData, code: str, now_us: i
     bound = connection.execute(
         select(binding.c.item).where(binding.c.code == code).order_by(binding.c.key_us.desc(), binding.c.seq.desc())
     ).scalar()
-    for name in filter(None, (bound, code, *_by_pattern(master_data, code, now_us))):
+    for name in filter(None, (bound, code, *by_pattern(master_data, code, now_us))):
         if connection.execute(select(item.c.item).where(item.c.item == name)).first():
             return [name]
     scanned = select(event_item.c.item).where(event_item.c.code == code).distinct().limit(MOST)
     return list(connection.execute(scanned).scalars())
 
 
-def _by_pattern(master_data: MasterData, code: str, now_us: int) -> list[str]:
+def by_pattern(master_data: MasterData, code: str, now_us: int) -> list[str]:
+    """The items that a code names by the shop's patterns."""
     names = []
     for pattern_name in master_data.names("pattern.define"):
         definition = master_data.at("pattern.define", pattern_name, now_us)
@@ -95,10 +98,10 @@ def _alike(connection: Connection, code: str) -> list[str]:
             and_(
                 c.status == "open",
                 or_(
-                    c.reference.ilike(_inside(code), escape="\\"),
-                    c.name.ilike(_inside(code), escape="\\"),
-                    c.customer.ilike(_inside(code), escape="\\"),
-                    c.item.ilike(_inside(code), escape="\\"),
+                    contains(c.reference, code),
+                    contains(c.name, code),
+                    contains(c.customer, code),
+                    contains(c.item, code),
                 ),
             )
         )
@@ -109,6 +112,7 @@ def _alike(connection: Connection, code: str) -> list[str]:
     return list(dict.fromkeys(rows))[:MOST]
 
 
-def _inside(code: str) -> str:
-    escaped = code.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
-    return f"%{escaped}%"
+def contains(column: Any, text: str) -> Any:
+    """SQL condition: a column contains a text, in upper or lower case."""
+    escaped = text.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
+    return column.ilike(f"%{escaped}%", escape="\\")

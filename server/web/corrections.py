@@ -16,7 +16,7 @@ from server.web.form_entries import milli, moment
 MOST_WORDS = 2_000
 
 
-def entry_of(form: Mapping[str, str], item: str, locale: LocaleFormat) -> Entry:
+def entry_of(form: Mapping[str, str], item: str, locale: LocaleFormat, now_us: int) -> Entry:
     """The entry of a submitted form about an item. Raises `ApiError` 400 for an incomplete or unknown form."""
     do = form.get("do", "")
     if do == "note":
@@ -25,34 +25,56 @@ def entry_of(form: Mapping[str, str], item: str, locale: LocaleFormat) -> Entry:
         log, seq = _scan(form)
         return Entry("void", {"log": log, "seq": seq, "why": _words(form, "why")}, caller().name)
     if do == "put-right":
-        fields = _fields(form)
-        why = _words(form, "why")
-        if form.get("scan"):
-            return _correction(form, fields, why)
-        return _addition(form, item, fields, why, locale)
-    raise ApiError(400, f"a form with do={do[:40]!r}", "put-right, void or note", "Use the forms on the page.")
+        return _correction(form, locale)
+    if do == "add":
+        return _addition(form, item, locale, now_us)
+    raise ApiError(400, f"a form with do={do[:40]!r}", "put-right, add, void or note", "Use the forms on the page.")
 
 
-def _correction(form: Mapping[str, str], fields: dict[str, Any], why: str) -> Entry:
+def _correction(form: Mapping[str, str], locale: LocaleFormat) -> Entry:
+    """A scan was wrong: the fields that it should have. Its time is that of the device, and is not corrected."""
+    if form.get("at", "").strip():
+        raise ApiError(
+            400,
+            "a scan and a time",
+            "a scan, whose time stays, or a time without a scan",
+            "Take this scan back and add it as not scanned, at its time.",
+        )
+    log, seq = _scan(form)
+    fields = _fields(form, locale)
     if not fields:
         raise ApiError(400, "a correction without a changed field", "at least one field", "Choose what it was.")
-    log, seq = _scan(form)
+    why = _words(form, "why")
     return Entry("correct", {"log": log, "from_seq": seq, "to_seq": seq, "set": fields, "why": why}, caller().name)
 
 
-def _addition(form: Mapping[str, str], item: str, fields: dict[str, Any], why: str, locale: LocaleFormat) -> Entry:
+def _addition(form: Mapping[str, str], item: str, locale: LocaleFormat, now_us: int) -> Entry:
+    """Something was not scanned: the scan that is missing, at its time; without a time, now."""
+    if form.get("scan"):
+        raise ApiError(
+            400, "a scan in the form for what was not scanned", "no scan", "Use the form for a scan that was wrong."
+        )
+    fields = _fields(form, locale)
     if "stage" not in fields:
         raise ApiError(400, "a scan to be added, without a stage", "the stage of the scan", "Choose the stage.")
     at_us = moment(form.get("at", ""), locale)
+    if at_us is not None and at_us > now_us:
+        raise ApiError(
+            400,
+            f"the time {locale.at(at_us)}, which is in the future",
+            f"a time that has passed; now it is {locale.at(now_us)}",
+            "Enter the time at which it happened.",
+        )
+    why = _words(form, "why")
     return Entry("checkin", {"item": item, **fields, "why": why}, caller().name, at_us)
 
 
-def _fields(form: Mapping[str, str]) -> dict[str, Any]:
+def _fields(form: Mapping[str, str], locale: LocaleFormat) -> dict[str, Any]:
     """The fields of a scan that the form contains."""
     fields: dict[str, Any] = {
         name: form[name].strip() for name in ("stage", "action", "operator", "item") if form.get(name, "").strip()
     }
-    quantity = milli(form.get("quantity", ""))
+    quantity = milli(form.get("quantity", ""), locale)
     return fields if quantity is None else {**fields, "qty_milli": quantity}
 
 

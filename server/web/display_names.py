@@ -51,6 +51,11 @@ class DisplayNames:
         definition = self._master_data.at("reason.define", reason, self._at_us)
         return short(visible(str((definition.data.get("name") if definition else None) or reason)))
 
+    def reasons(self) -> list[tuple[str, str]]:
+        """Every reason that is defined: (id, name), by name."""
+        names = [(reason, self.reason(reason)) for reason in self._master_data.names("reason.define")]
+        return sorted(names, key=lambda pair: pair[1].casefold())
+
     def for_templates(self) -> dict[str, Any]:
         """The functions of this class by their names in templates."""
         return {"stage_name": self.stage, "person_name": self.person, "reason_name": self.reason}

@@ -7,29 +7,45 @@ from datetime import datetime
 from server.api_errors import ApiError
 from server.auth.gate import caller, demand_rights
 from server.context import current_hub
-from server.ledger.entries import Entry, EntryRefused, Recorded, record_all
+from server.ledger.entries import Entry, EntryRefused, Recorded, record_accepted, record_all
 from server.locale_format import SECOND_US, LocaleFormat
 from server.projection.worker import projected_pos, recalculating
-from station.core.quantity import scaled
 
 POLL_S = 0.02
+AT_ONCE = 500  # entries in one transaction, as in one request of the API
 MAX_QTY_MILLI = 10**12
 
 
 def enter(entries: Sequence[Entry]) -> list[Recorded]:
     """Write entries, all or none, and wait for the projection, at most `shown_within_s` of the hub's limits.
 
-    Raises `ApiError` 400 or 403.
+    Raises `ApiError` 400, 403 or 409.
     """
     demand_rights(caller(), [(entry.what, entry.data) for entry in entries])
     try:
         written = record_all(current_hub().store, entries)
     except EntryRefused as refused:
-        raise ApiError(400, refused.came, refused.expected, refused.do) from refused
+        raise ApiError(refused.status, refused.came, refused.expected, refused.do) from refused
     current_hub().counts.entries.inc(len(written))
     if written:
         _wait_for(written[-1].pos)
     return written
+
+
+def enter_each(entries: Sequence[Entry]) -> list[Recorded | EntryRefused]:
+    """Write the entries that are not refused, AT_ONCE in a transaction, and wait as `enter` does: each place or refusal.
+
+    Raises `ApiError` 403.
+    """
+    demand_rights(caller(), [(entry.what, entry.data) for entry in entries])
+    results: list[Recorded | EntryRefused] = []
+    for start in range(0, len(entries), AT_ONCE):
+        results += record_accepted(current_hub().store, entries[start : start + AT_ONCE])
+    written = [result for result in results if isinstance(result, Recorded)]
+    current_hub().counts.entries.inc(len(written))
+    if written:
+        _wait_for(written[-1].pos)
+    return results
 
 
 def _wait_for(pos: int) -> None:
@@ -47,22 +63,32 @@ def _wait_for(pos: int) -> None:
             time.sleep(min(POLL_S, left_s))
 
 
-def milli(text: str) -> int | None:
-    """A typed quantity in thousandths; None for an empty text. Raises `ApiError` 400.
+def milli(text: str, locale: LocaleFormat) -> int | None:
+    """A typed quantity in thousandths, as the locale writes numbers; None for an empty text.
 
-    >>> milli("12.5"), milli("3,25"), milli("")
+    Raises `ApiError` 400, with both readings where the text has two.
+
+    >>> milli("12.5", LocaleFormat()), milli("3,25", LocaleFormat()), milli("", LocaleFormat())
     (12500, 3250, None)
     """
     text = text.strip()
     if not text:
         return None
-    number = text.replace(",", ".")
-    thousandths = scaled(f"0{number}" if number.startswith(".") else number)
-    if thousandths is None or not 1 <= thousandths <= MAX_QTY_MILLI:
+    readings = locale.readings(f"0{text}" if text.startswith((".", ",")) else text)
+    if len(readings) > 1:
+        either = " or ".join(locale.exact(reading) for reading in readings)
         raise ApiError(
-            400, f"the quantity {text[:40]!r}", "a number above 0 with at most three decimals", "Write it so: 12.5"
+            400, f"the quantity {text[:40]!r}, which is {either}", "a number with one reading", f"Write {either}."
         )
-    return thousandths
+    if not readings or not 1 <= readings[0] <= MAX_QTY_MILLI:
+        example = locale.quantity(12_500)
+        raise ApiError(
+            400,
+            f"the quantity {text[:40]!r}",
+            "a number above 0 with at most three decimals",
+            f"Write it so: {example}",
+        )
+    return readings[0]
 
 
 def moment(text: str, locale: LocaleFormat) -> int | None:

@@ -7,9 +7,10 @@ from server.api_errors import ApiError
 from server.auth.gate import needs, readers
 from server.auth.roles import Role
 from server.context import current_hub
+from server.ledger.entries import Entry
 from server.locale_format import due_day
 from server.queries.current_master_data import master_data
-from server.queries.current_stock import merged
+from server.queries.current_stock import merged, stock_of
 from server.queries.escape import visible_bytes
 from server.queries.item_detail import item_detail
 from server.queries.valuation import Valuation
@@ -17,12 +18,12 @@ from server.urls import item_url, segments
 from server.web.corrections import entry_of
 from server.web.display_names import DisplayNames
 from server.web.form_entries import enter
-from server.web.template_filters import shop_locale
+from server.web.template_filters import STATES, shop_locale
 
 blueprint = Blueprint("item", __name__)
 segments(blueprint)
 blueprint.add_app_template_filter(visible_bytes)
-DONE = {"put-right": "Put right.", "void": "Taken back.", "note": "Written down."}
+DONE = {"put-right": "Put right", "add": "Added", "void": "Taken back", "note": "Written down"}
 
 
 @blueprint.get("/items/<segment:item>", merge_slashes=False)
@@ -58,6 +59,7 @@ def page(item: str | None) -> str:
         decimals=detail.product.decimals if detail.product else 0,
         older=detail.events[-1].pos if detail.more_events else None,
         action=item_url(item),
+        latest=shop_locale().local(now_us).strftime("%Y-%m-%dT%H:%M"),
         stages=names.stages(),
         people=names.people(),
         **names.for_templates(),
@@ -70,9 +72,36 @@ def page(item: str | None) -> str:
 def put_right(item: str | None) -> Response:
     """Write the entry of a submitted form."""
     item = _named(item)
-    enter([entry_of(request.form, item, shop_locale())])
-    flash(DONE[request.form["do"]])
+    now_us = current_hub().clock.utc_us()
+    entry = entry_of(request.form, item, shop_locale(), now_us)
+    before = _places(item, now_us)
+    enter([entry])
+    after = _places(item, now_us)
+    flash(_outcome(entry, before, after))
     return redirect(item_url(item))
+
+
+def _places(item: str, now_us: int) -> str:
+    """Where the item is, in words."""
+    with current_hub().store.read() as connection:
+        valuation = Valuation(master_data(connection), now_us)
+        names = DisplayNames(valuation.master_data, now_us)
+        words = []
+        for row in merged(stock_of(connection, [item])):
+            product = valuation.product(row)
+            quantity = shop_locale().quantity(row.qty_milli, product.unit, product.decimals)
+            words.append(f"{names.stage(row.stage) or 'no stage'}, {STATES[row.state]}, {quantity}")
+    return "; ".join(sorted(words)) or "nothing in process"
+
+
+def _outcome(entry: Entry, before: str, after: str) -> str:
+    """What an entry changed, in one line."""
+    done = DONE[request.form["do"]]
+    if entry.what == "note":
+        return f"{done}."
+    if before == after:
+        return f"{done}. Where it is did not change: {after}."
+    return f"{done}. Before: {before}. Now: {after}."
 
 
 def _named(item: str | None) -> str:

@@ -1,61 +1,132 @@
-"""Orders page: the orders of one status with their progress, late ones first, and the form to close them."""
+"""Orders page: one page of the orders that a filter matches, late ones first, and the list as a CSV file."""
 
-from flask import Blueprint, flash, redirect, render_template, request
-from werkzeug.wrappers import Response
+from collections.abc import Iterator, Mapping
+
+from flask import Blueprint, Response, render_template, request
 
 from server.api_errors import ApiError
-from server.auth.gate import caller, needs, readers
-from server.auth.roles import Role
+from server.auth.gate import readers
 from server.context import current_hub
-from server.ledger.entries import Entry
 from server.queries.current_master_data import master_data
-from server.queries.order_progress import STATUSES, orders
+from server.queries.order_list import (
+    AT_ONCE,
+    DESCENDING,
+    SORTS,
+    DueCounts,
+    OrderFilter,
+    default_sort,
+    due_counts,
+    matching,
+    names_of,
+    order_page,
+    progress_of,
+)
+from server.queries.order_progress import STATUSES, OrderProgress
 from server.queries.valuation import Valuation
 from server.web.display_names import DisplayNames
-from server.web.form_entries import enter
-from server.web.template_filters import plural, shop_locale
+from server.web.listing import MOST_TEXT, Listing, csv_file, page_number
+from server.web.template_filters import STATES, shop_locale
+from station.core.ledger.parcels import LIVE
+from station.core.quantity import decimal_text
 
 blueprint = Blueprint("orders", __name__)
-HOW = ("complete", "short", "cancelled")
-MOST_AT_ONCE = 500
+FILTERS = tuple(name for name in OrderFilter._fields if name != "status")
+COLUMNS = (
+    "order", "reference", "customer", "product", "product name", "due", "priority", "status", "closed as", "unit", "ordered",
+    "finished", "scrapped", "where",
+)  # fmt: skip
 
 
 @blueprint.get("/orders")
 @readers
 def page() -> str:
-    """The orders of one status."""
-    status = request.args.get("status", "open")
-    if status not in STATUSES:
-        raise ApiError(400, f"status {status[:40]!r}", f"one of {', '.join(STATUSES)}", "Choose one on the page.")
+    """One page of the orders of one status that match the filter."""
+    wanted, sort, number = filter_of(request.args), sort_of(), page_number()
     now_us = current_hub().clock.utc_us()
+    today = shop_locale().today(now_us)
     with current_hub().store.read() as connection:
         valuation = Valuation(master_data(connection), now_us)
-        progress_rows = orders(connection, valuation, status)
-    today = shop_locale().today(now_us)
+        listed = order_page(connection, valuation, wanted, sort, (number - 1) * Listing._field_defaults["size"])
+        dues = due_counts(connection, valuation, wanted, today) if wanted.status == "open" else DueCounts(0, 0)
+        of_status = matching(connection, valuation, OrderFilter(wanted.status))
+    listing = Listing(number, listed.total, query_of(wanted, sort), "/orders")
+    names = DisplayNames(valuation.master_data, now_us)
     return render_template(
         "orders.html",
         page="orders",
         now_us=now_us,
         today=today,
-        status=status,
-        orders=progress_rows,
-        late=sum(progress.is_late(today) for progress in progress_rows),
-        due_today=sum(progress.due == today for progress in progress_rows),
-        **DisplayNames(valuation.master_data, now_us).for_templates(),
+        wanted=wanted,
+        sort=sort,
+        sorted_by={"-ended": "ended", "-due": "due"}.get(sort, sort.removeprefix(DESCENDING)),
+        listing=listing,
+        filtered=any(getattr(wanted, name) for name in FILTERS),
+        orders=listed.orders,
+        dues=dues,
+        of_status=of_status,
+        stages=names.stages(),
+        states=[(state, STATES[state]) for state in sorted(LIVE)],
+        reasons=names.reasons(),
+        **names.for_templates(),
     )
 
 
-@blueprint.post("/orders/close")
-@needs(Role.SUPERVISE)
-def close() -> Response:
-    """Close the chosen orders, all of them or none."""
-    chosen = list(dict.fromkeys(filter(None, request.form.getlist("order"))))
-    how, status = request.form.get("how", ""), request.form.get("status", "open")
-    word, words = shop_locale().order_word, shop_locale().orders_word
-    if how not in HOW:
-        raise ApiError(400, f"how {how[:40]!r}", f"one of {', '.join(HOW)}", "Choose one on the page.")
-    if not 1 <= len(chosen) <= MOST_AT_ONCE:
-        raise ApiError(400, plural(len(chosen), word, words), f"1 to {MOST_AT_ONCE}", "Tick the ones to close.")
-    enter([Entry("order.close", {"order": order, "how": how}, caller().name) for order in chosen])
-    flash(f"{plural(len(chosen), word, words)} closed as {how}.")
-    return redirect(f"/orders?status={status}" if status in STATUSES else "/orders")
+@blueprint.get("/orders.csv")
+@readers
+def file() -> Response:
+    """All orders that the filter matches, in the order of the page."""
+    wanted, sort = filter_of(request.args), sort_of()
+    now_us = current_hub().clock.utc_us()
+    store = current_hub().store
+    with store.read() as connection:
+        valuation = Valuation(master_data(connection), now_us)
+        names = names_of(connection, valuation, wanted, sort)
+
+    def rows() -> Iterator[list[str | int | None]]:
+        # Each group has its own read transaction: a slow client must not keep an old state of the database open.
+        for start in range(0, len(names), AT_ONCE):
+            with store.read() as connection:
+                group = progress_of(connection, valuation, names[start : start + AT_ONCE])
+            yield from map(_row, group)
+
+    return csv_file(f"orders-{wanted.status}", COLUMNS, rows())
+
+
+def filter_of(words: Mapping[str, str]) -> OrderFilter:
+    """The filter in a query or a form. Raises `ApiError` 400."""
+    wanted = OrderFilter(words.get("status") or "open", *(words.get(name, "").strip()[:MOST_TEXT] for name in FILTERS))
+    if wanted.status not in STATUSES:
+        raise ApiError(
+            400, f"status {wanted.status[:40]!r}", f"one of {', '.join(STATUSES)}", "Choose one on the page."
+        )
+    if wanted.state and wanted.state not in LIVE:
+        raise ApiError(
+            400, f"state {wanted.state[:40]!r}", f"one of {', '.join(sorted(LIVE))}", "Choose one on the page."
+        )
+    return wanted
+
+
+def sort_of() -> str:
+    """The sorting in the query; by default that of the status. Raises `ApiError` 400."""
+    sort = request.args.get("sort") or default_sort(request.args.get("status") or "open")
+    if sort.removeprefix(DESCENDING) not in SORTS:
+        raise ApiError(400, f"sort {sort[:40]!r}", f"one of {', '.join(SORTS)}", "Choose a heading of the table.")
+    return sort
+
+
+def query_of(wanted: OrderFilter, sort: str = "") -> dict[str, str]:
+    """The query words of a filter and a sorting, without the defaults."""
+    words = {name: value for name, value in wanted._asdict().items() if value and (name, value) != ("status", "open")}
+    return words if sort in ("", default_sort(wanted.status)) else {**words, "sort": sort}
+
+
+def _row(order: OrderProgress) -> list[str | int | None]:
+    where = (
+        f"{location.stage or STATES[location.state]} {decimal_text(location.qty_milli or 0)}"
+        for location in order.where
+    )
+    return [
+        order.order, order.reference, order.customer, order.product, order.product_name,
+        order.due.isoformat() if order.due else None, order.priority, order.status, order.how, order.unit,
+        *map(decimal_text, (order.ordered_milli, order.finished_milli, order.scrapped_milli)), "; ".join(where),
+    ]  # fmt: skip

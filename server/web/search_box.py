@@ -6,7 +6,7 @@ from werkzeug.wrappers import Response
 from server.auth.gate import readers
 from server.context import current_hub
 from server.queries.current_master_data import master_data
-from server.queries.search import find, people
+from server.queries.search import MOST, find, people
 from server.urls import item_url
 from server.web.display_names import DisplayNames
 
@@ -24,5 +24,5 @@ def page() -> str | Response | tuple[str, int]:
     if len(items) == 1 and not badges:
         return redirect(item_url(items[0]))
     names = [DisplayNames(shop, now_us).person(person) for person in badges]
-    matches = render_template("found.html", page="find", asked=asked.strip(), items=items, people=names)
+    matches = render_template("found.html", page="find", asked=asked.strip(), items=items, people=names, most=MOST)
     return matches if items or badges or not asked.strip() else (matches, 404)

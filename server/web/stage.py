@@ -1,6 +1,8 @@
 """Stage page: the stock to run next, the stock on hold with its reason, and the stock that arrives next."""
 
-from flask import Blueprint, render_template, request
+from urllib.parse import urlencode
+
+from flask import Blueprint, Response, render_template, request
 
 from server.api_errors import ApiError
 from server.auth.gate import readers
@@ -9,16 +11,62 @@ from server.locale_format import due_day
 from server.queries.board_state import board_state_now
 from server.queries.call_alerts import by_reason
 from server.queries.calls import calls_until
-from server.queries.stage_queue import stage_queue
-from server.urls import segments
+from server.queries.current_master_data import master_data
+from server.queries.current_stock import StockRow, stock_now
+from server.queries.stage_queue import StageQueue, stage_queue
+from server.queries.valuation import Valuation
+from server.urls import segments, stage_url
 from server.web.age_strip import strip
 from server.web.display_names import DisplayNames
-from server.web.template_filters import shop_locale
+from server.web.listing import Listing, csv_file, page_number
+from server.web.template_filters import STATES, shop_locale
 from station.core.ledger.routing import Stage
+from station.core.quantity import decimal_text
 
 blueprint = Blueprint("stage", __name__)
 MOST_CALLS = 50  # in the list of the newest calls; the API has all
 segments(blueprint)
+COLUMNS = (
+    "item", "order", "product", "quantity", "unit", "due", "priority", "customer", "stage", "state", "reason",
+    "operator", "since",
+)  # fmt: skip
+
+
+@blueprint.get("/stage.csv")
+@readers
+def file() -> Response:
+    """One of the lists of a stage as a CSV file: all of it, in the order of the page."""
+    stage, name = request.args.get("stage", ""), request.args.get("list", "run_next")
+    if name not in StageQueue._fields:
+        raise ApiError(
+            400, f"list {name[:40]!r}", f"one of {', '.join(StageQueue._fields)}", "Use the link of the page."
+        )
+    now_us = current_hub().clock.utc_us()
+    with current_hub().store.read() as connection:
+        valuation = Valuation(master_data(connection), now_us)
+        rows = getattr(stage_queue(stock_now(connection), stage, valuation), name)
+    return csv_file(f"stage-{name}", COLUMNS, [_row(row, valuation) for row in rows])
+
+
+def _row(row: StockRow, valuation: Valuation) -> list[str | int | None]:
+    quantity = None if row.qty_milli is None else decimal_text(row.qty_milli)
+    return [
+        row.item, row.order, row.product, quantity, valuation.product(row).unit, row.due, row.priority, row.customer,
+        row.stage, STATES[row.state], row.reason, row.operator, shop_locale().iso(row.there_since_us),
+    ]  # fmt: skip
+
+
+def _listing(stage: str, name: str, rows: tuple[StockRow, ...]) -> Listing:
+    """The page of one list; the pages of the other lists stay as they are."""
+    others = {other: request.args[other] for other in StageQueue._fields if other != name and other in request.args}
+    path = stage_url(stage)
+    if "?" in path:
+        path, others = "/stages", {"stage": stage, **others}
+    return Listing(page_number(name), len(rows), others, path, name)
+
+
+def _address(stage: str, ending: str, name: str) -> str:
+    return f"/stage{ending}?{urlencode({'stage': stage, 'list': name})}"
 
 
 @blueprint.get("/stages/<segment:stage>", merge_slashes=False)
@@ -33,6 +81,7 @@ def page(stage: str | None) -> str:
         calls = [call for call in calls_until(connection, now_us) if call.call.place == ("stage", stage)]
     names = DisplayNames(shop.valuation.master_data, now_us)
     lists = stage_queue(shop.stock, stage, shop.valuation)
+    listings = {name: _listing(stage, name, rows) for name, rows in lists._asdict().items()}
     definition = shop.valuation.master_data.stage(stage, now_us)
     if definition is None and not (lists.run_next or lists.held or calls):
         raise ApiError(404, f"the stage {stage!r}", "a stage that is defined or has work", "Open it from the board.")
@@ -50,6 +99,9 @@ def page(stage: str | None) -> str:
         lists=lists,
         open_calls=by_reason(call for call in calls if call.is_open),
         calls=calls[: -MOST_CALLS - 1 : -1],
+        parts_of={name: rows[listings[name].start : listings[name].last] for name, rows in lists._asdict().items()},
+        listings=listings,
+        file_of={name: _address(stage, ".csv", name) for name in lists._fields},
         valuation=shop.valuation,
         due_day=due_day,
         **names.for_templates(),

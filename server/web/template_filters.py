@@ -55,6 +55,7 @@ VERBS = {
     "answer": "answer",
     "call": "call",
 }
+FIELD_WORDS = {"stage": "stage", "action": "what", "operator": "by", "item": "item", "qty_milli": "quantity"}
 
 
 def shop_locale() -> LocaleFormat:
@@ -157,6 +158,7 @@ def words() -> dict[str, Any]:
         "STATES": STATES,
         "OUTCOMES": OUTCOMES,
         "VERBS": VERBS,
+        "FIELD_WORDS": FIELD_WORDS,
         "presence": presence,
     }
 

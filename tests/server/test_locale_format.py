@@ -137,3 +137,37 @@ def test_a_due_date_that_is_none():
         None,
         date(2026, 11, 22),
     ]
+
+
+@pytest.mark.parametrize(
+    ("locale", "typed", "milli"),
+    [
+        ("en", "1,234.5", [1_234_500]),
+        ("de", "1.234,5", [1_234_500]),
+        ("fr", "1\u202f234,5", [1_234_500]),
+        ("de_CH", "1\u2019234.5", [1_234_500]),
+        ("en_IN", "1,00,000", [100_000_000]),
+        ("en", "1,00,000", []),
+        ("en", "12,5", [12_500]),
+        ("de", "12.5", [12_500]),
+        ("en", "1,000", [1_000_000, 1_000]),
+        ("en", "1.250", [1_250, 1_250_000]),
+        ("de", "1.000", [1_000_000, 1_000]),
+        ("de", "1,250", [1_250, 1_250_000]),
+        ("en", "0,500", [500]),
+        ("en", "1.2500", [1_250]),
+        ("en", "1,", []),
+        ("en", "1e3", []),
+        ("en", "-5", []),
+        ("en", "1,23,456.5", []),
+    ],
+)
+def test_a_typed_number_has_every_reading_that_it_can_have(locale, typed, milli):
+    assert LocaleFormat(locale=locale).readings(typed) == milli
+
+
+@pytest.mark.parametrize("locale", ["en", "de", "fr", "en_IN"])
+@pytest.mark.parametrize("milli", [1, 1_000, 1_250, 1_000_000, 1_234_567, 12_345_678_900])
+def test_the_exact_form_of_a_number_has_one_reading(locale, milli):
+    shop = LocaleFormat(locale=locale)
+    assert shop.readings(shop.exact(milli)) == [milli]

@@ -105,11 +105,13 @@ def test_a_person_puts_a_scan_right_in_one_step(chromium, hub):
         page.get_by_role("button", name="Sign in").click()
         page.goto("/items/WO-1008")
         assert barriers(page) == []
-        form = page.locator("form", has=page.get_by_role("heading", name="Wrong? It was …"))
+        form = page.locator("form", has=page.get_by_role("heading", name="This scan was wrong"))
         form.get_by_label("At stage").select_option(label="Deburr")
         form.get_by_label("Reason").fill("scanned at the wrong bench")
         form.get_by_role("button", name="Put right").click()
-        assert page.locator(".said").inner_text() == "Put right."
+        assert page.locator(".said").inner_text().startswith("Put right. ")
+        expect(page.locator("#changes")).to_contain_text("scanned at the wrong bench")
+        assert barriers(page) == []
         expect(page.locator("#where")).to_contain_text("Deburr")
         expect(page.locator("#events")).to_contain_text("put right")
         page.goto("/orders")

@@ -1,6 +1,7 @@
 """Each rule from a scan on a real station to its sentence on the open board: daemon, wire, hub, projector, Chromium."""
 
 import json
+import time
 import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
@@ -50,13 +51,13 @@ class Floor:
             answer = self.station.answered(before + 1)[-1]
             assert answer["seq"], answer
 
-    def says(self, what: str, **data: Any) -> None:
+    def says(self, what: str, holds_from_us: int | None = None, **data: Any) -> None:
         """The office enters something, behind everything that was scanned."""
         tip = self.station.answers()[-1]["seq"]
         self.station.until(lambda: self.station.status()["hub"]["accepted_thru"] >= tip)
         asked = urllib.request.Request(  # noqa: S310  loopback
             f"{self.hub.url}/api/v1/entries",
-            json.dumps({"what": what, "data": data}).encode(),
+            json.dumps({"what": what, "data": data, "holds_from_us": holds_from_us}).encode(),
             {"Authorization": f"Bearer {self._office}", "Content-Type": "application/json"},
         )
         with urllib.request.urlopen(asked, timeout=10) as answer:  # noqa: S310  loopback
@@ -85,7 +86,7 @@ def held(floor: Floor) -> str:
 
 def closed(floor: Floor) -> str:
     floor.at("saw", "closed")
-    floor.says("order.close", order="closed", how="complete")
+    floor.says("order.close", order="closed", how="complete", leave="adjust")
     floor.at("deburr", "closed")
     return "closed was scanned at Deburr after it was closed"
 
@@ -120,14 +121,17 @@ def which_quantity(floor: Floor) -> str:
 
 
 def late_change(floor: Floor) -> str:
-    floor.at("saw", "late_change")
+    floor.at("saw", "WIP:QTY:1", "late_change")
+    before_us = time.time_ns() // 1000
     floor.says("order.change", order="late_change", qty_milli=30_000)
+    # What was not scanned is added afterwards, at its time before the change.
+    floor.says("checkin", before_us, item="late_change", stage="saw", qty_milli=39_000)
     return "late_change could not be cut by 10 more: that is already in process"
 
 
 def left_behind(floor: Floor) -> str:
     floor.at("saw", "WIP:QTY:30", "left_behind")
-    floor.says("order.close", order="left_behind", how="complete")
+    floor.says("order.close", order="left_behind", how="complete", leave="adjust")
     return "left_behind was completed with 10 on hold or not started"
 
 

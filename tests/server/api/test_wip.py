@@ -225,3 +225,17 @@ def test_every_answer_is_as_the_description_says(hub_app, shop_writer):
         answer = described["paths"][name]["get"]["responses"]["200"]["content"]["application/json"]["schema"]
         schema = {**answer, "components": described["components"]}
         assert list(Draft202012Validator(schema).iter_errors(get(hub_app, path, **query))) == []
+
+
+def test_work_in_process_comes_in_pages_with_totals_of_all(hub_app, shop_writer):
+    for name in ("WO-1", "WO-2", "WO-3"):
+        shop_writer.release(name, qty=10)
+        shop_writer.scan(name, "saw", shop_writer.ago(hours=1))
+    shop_writer.settle()
+    first = get(hub_app, "/api/v1/wip", by="item", limit="2")
+    rest = get(hub_app, "/api/v1/wip", by="item", limit="2", cursor=first["cursor"])
+    assert [row["key"] for row in (*first["rows"], *rest["rows"])] == ["WO-1", "WO-2", "WO-3"]
+    assert rest["cursor"] is None
+    assert first["totals"] == rest["totals"]
+    assert sum(total["items"] for total in first["totals"]) == 3
+    assert get(hub_app, "/api/v1/wip", 400, cursor="x")["error"]["came"] == "cursor 'x'"

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
+from shop_writer import ShopWriter
 from sqlalchemy import func, select
 
 from server.cli.commands import main
@@ -109,4 +110,73 @@ def test_a_folder_without_sheets_is_said(db, tmp_path):
     (tmp_path / "empty" / "notes.md").write_text("later", encoding="utf-8")
     assert run(tmp_path / "empty", db).output.startswith(
         "Error: 1 mistake in the shop folder; nothing was imported.\n  the folder: came no sheet, expected at least one of"
+    )
+
+
+FRAMES = {
+    "stages.csv": "stage,name,type\nweld,Weld,process\n",
+    "routings.csv": "routing,op,stage\nframe,10,weld\n",
+    "products.csv": "product,name,unit,decimals,routing\nFRM,Frame,pcs,0,frame\n",
+    "orders.csv": "order,product,qty,customer\nWO-1,FRM,40,Ito\n",
+}
+
+
+def changed(folder, file, old, new):
+    path = folder / file
+    path.write_text(path.read_text(encoding="utf-8").replace(old, new), encoding="utf-8")
+
+
+@pytest.fixture
+def frames(tmp_path, db):
+    """A folder with one order of frames, imported."""
+    folder = tmp_path / "frames"
+    folder.mkdir()
+    for name, text in FRAMES.items():
+        (folder / name).write_text(text, encoding="utf-8")
+    assert run(folder, db).exit_code == 0
+    return folder
+
+
+def test_the_unit_of_a_product_with_an_open_order_is_not_changed_by_an_import(frames, db):
+    before = entries_in(db)
+    changed(frames, "products.csv", "pcs,0", "kg,0")
+    refused = run(frames, db)
+    assert (refused.exit_code, refused.output) == (
+        1,
+        (
+            "Error: product.define of FRM with unit kg; expected pcs, as long as an order of it is open: WO-1. "
+            "Close its orders first, or define a new product.\n"
+        ),
+    )
+    assert entries_in(db) == before
+
+
+def test_an_import_below_what_is_started_is_refused_and_changes_nothing(frames, db):
+    store = open_hub(db)
+    shop_writer = ShopWriter(store)
+    shop_writer.settle()
+    shop_writer.scan("WO-1", "weld", shop_writer.now_us + 1, qty_milli=30_000)
+    shop_writer.settle()
+    store.close()
+    changed(frames, "orders.csv", "40", "20")
+    refused = run(frames, db)
+    assert (refused.exit_code, refused.output) == (
+        1,
+        (
+            "Error: order.change of WO-1 to 20; expected at least 30: that quantity is started. "
+            "Enter what is started or more, or scrap or adjust the pieces first.\n"
+        ),
+    )
+    changed(frames, "orders.csv", "20", "30")
+    assert "1 order changed" in run(frames, db).output
+
+
+def test_an_import_says_that_it_leaves_a_closed_order_as_it_is(frames, db):
+    store = open_hub(db)
+    ShopWriter(store).say("order.close", order="WO-1", how="short")
+    store.close()
+    assert run(frames, db).output == "Nothing new: the hub already has all 4.\n"
+    changed(frames, "orders.csv", "Ito", "Sato")
+    assert run(frames, db).output == (
+        "Nothing new: the hub already has all 4.\nNote: WO-1 is closed: an import does not change it.\n"
     )

@@ -72,8 +72,7 @@ def test_what_was_not_scanned_is_added_at_its_time(send, shop_writer, where, hub
     shop_writer.settle()
     send(
         "/items/WO-1",
-        do="put-right",
-        scan="",
+        do="add",
         stage="saw",
         operator="K7",
         quantity="10",
@@ -106,13 +105,24 @@ def test_a_note_stands_on_the_page_as_text(send, shop_writer, hub_app):
     ("form", "came"),
     [
         ({"do": "put-right", "scan": "ab:1", "why": "x"}, "a correction without a changed field"),
-        ({"do": "put-right", "scan": "", "why": "x"}, "a scan to be added, without a stage"),
-        ({"do": "put-right", "scan": "", "stage": "saw"}, "no reason"),
-        ({"do": "put-right", "scan": "", "stage": "saw", "why": "x", "quantity": "ten"}, "the quantity"),
-        ({"do": "put-right", "scan": "", "stage": "saw", "why": "x", "quantity": "1e99"}, "the quantity"),
-        ({"do": "put-right", "scan": "", "stage": "saw", "why": "x", "quantity": "0"}, "the quantity"),
-        ({"do": "put-right", "scan": "", "stage": "saw", "why": "x", "at": "soon"}, "the time"),
+        ({"do": "add", "scan": "", "why": "x"}, "a scan to be added, without a stage"),
+        ({"do": "add", "scan": "", "stage": "saw"}, "no reason"),
+        ({"do": "add", "scan": "", "stage": "saw", "why": "x", "quantity": "ten"}, "the quantity"),
+        ({"do": "add", "scan": "", "stage": "saw", "why": "x", "quantity": "1e99"}, "the quantity"),
+        ({"do": "add", "scan": "", "stage": "saw", "why": "x", "quantity": "0"}, "the quantity"),
+        ({"do": "add", "scan": "", "stage": "saw", "why": "x", "at": "soon"}, "the time"),
         ({"do": "put-right", "scan": "zz:1", "stage": "saw", "why": "x"}, "correct, of which"),
+        ({"do": "put-right", "scan": "", "stage": "saw", "why": "x"}, "no scan"),
+        (
+            {"do": "put-right", "scan": "ab:1", "stage": "saw", "why": "x", "at": "2026-01-02T10:00"},
+            "a scan and a time",
+        ),
+        ({"do": "add", "scan": "ab:1", "stage": "saw", "why": "x"}, "a scan in the form for what was not scanned"),
+        ({"do": "add", "stage": "saw", "why": "x", "at": "2999-01-02T10:00"}, "the time "),
+        (
+            {"do": "add", "stage": "saw", "why": "x", "quantity": "1,000"},
+            "the quantity &#39;1,000&#39;, which is 1000 or 1",
+        ),
         ({"do": "void", "scan": "", "why": "x"}, "no scan"),
         ({"do": "void", "scan": "ab:99999999999999999999", "why": "x"}, "no scan"),
         ({"do": "note", "text": "  "}, "an empty note"),
@@ -162,3 +172,49 @@ def test_only_who_administers_turns_rules(hub_app, shop_writer, csrf_of):
         assert browser.post("/rules", data=form).status_code == status
     form["rule"] = "no such rule"
     assert administrator.post("/rules", data=form).status_code == 400
+
+
+def test_every_change_shows_old_new_author_time_and_reason_and_is_taken_back(send, shop_writer, where, hub_app):
+    shop_writer.release("WO-1")
+    log, seq = shop_writer.scan("WO-1", "deburr", shop_writer.ago(hours=2), operator="K7")
+    shop_writer.settle()
+    send("/items/WO-1", do="put-right", scan=f"{log}:{seq}", stage="test", why="wrong bench")
+
+    def changes():
+        answer = hub_app.anonymous().get("/api/v1/items/WO-1").json
+        return [
+            (each["kind"], each["old"], each["new"], each["by"], each["why"], each["effective"], each["back_by"])
+            for each in answer["changes"]
+        ], answer["changes"]
+
+    found, (change,) = changes()
+    corrected = ("correct", {"stage": "deburr"}, {"stage": "test"}, "Mara Weiss", "wrong bench")
+    assert found == [(*corrected, True, "")]
+    assert (change["of_log"], change["from_seq"], change["to_seq"]) == (log, seq, seq)
+    page = hub_app.anonymous().get("/items/WO-1").get_data(as_text=True)
+    for word in ("wrong bench", "Deburr", "Test", "in effect"):
+        assert word in page.partition('id="changes"')[2].partition("</section>")[0]
+
+    send("/items/WO-1", do="void", scan=f"{change['log']}:{change['seq']}", why="it was right")
+    assert where("WO-1") == [("deburr", "here", 40_000, "K7")]
+    assert (*corrected, False, "Mara Weiss") in changes()[0]
+
+    send("/items/WO-1", do="void", scan=f"{log}:{seq}", why="scanned by mistake")
+    assert where("WO-1") == [(None, "released", 40_000, "Kim")]
+    found, (newest, *_) = changes()
+    was = {"stage": "deburr", "operator": "K7", "item": "WO-1"}
+    assert found[0] == ("void", was, {}, "Mara Weiss", "scanned by mistake", True, "")
+    send("/items/WO-1", do="void", scan=f"{newest['log']}:{newest['seq']}", why="no mistake")
+    assert where("WO-1") == [("deburr", "here", 40_000, "K7")]
+    assert changes()[0][0] == ("void", was, {}, "Mara Weiss", "scanned by mistake", False, "Mara Weiss")
+
+
+def test_a_scan_that_was_moved_to_another_item_shows_on_both(send, shop_writer, hub_app):
+    shop_writer.release("WO-1")
+    shop_writer.release("WO-2")
+    log, seq = shop_writer.scan("WO-1", "saw", shop_writer.ago(hours=2))
+    shop_writer.settle()
+    send("/items/WO-1", do="put-right", scan=f"{log}:{seq}", item="WO-2", why="the sheets were swapped")
+    for name in ("WO-1", "WO-2"):
+        (change,) = hub_app.anonymous().get(f"/api/v1/items/{name}").json["changes"]
+        assert (change["old"], change["new"]) == ({"item": "WO-1"}, {"item": "WO-2"}), name

@@ -36,7 +36,7 @@ def held(shop_writer):
 
 def closed(shop_writer):
     shop_writer.scan("WO-1", "saw", shop_writer.ago(days=2))
-    shop_writer.say("order.close", shop_writer.ago(days=1), order="WO-1", how="complete")
+    shop_writer.say("order.close", shop_writer.ago(days=1), order="WO-1", how="complete", leave="adjust")
     shop_writer.scan("WO-1", "deburr", shop_writer.now_us)
 
 
@@ -73,7 +73,7 @@ def late_change(shop_writer):
 
 def left_behind(shop_writer):
     shop_writer.scan("WO-1", "saw", shop_writer.ago(days=1), qty_milli=30_000)
-    shop_writer.say("order.close", None, order="WO-1", how="complete")
+    shop_writer.say("order.close", None, order="WO-1", how="complete", leave="adjust")
 
 
 STORIES = {

@@ -1,0 +1,231 @@
+"""Entry checks: an entry without effect, or against the present state, is refused with the reason; nothing is written."""
+
+import pytest
+from shop_writer import ShopWriter
+from sqlalchemy import func, select
+
+from server.db import schema
+from server.ledger.entries import Entry, EntryRefused, record_all
+from server.ledger.entry_checks import Candidate, EntryChecks
+
+MADE = {"product": "bracket", "name": "Bracket", "routing": "line"}
+
+
+@pytest.fixture
+def shop_writer(store):
+    shop_writer = ShopWriter(store)
+    shop_writer.small_shop()
+    shop_writer.settle()
+    return shop_writer
+
+
+@pytest.fixture(params=["projected", "not projected"])
+def settle(request, shop_writer):
+    """Project the ledger, or leave the projector behind: the refusals are equal for what the hub entered itself."""
+    return shop_writer.settle if request.param == "projected" else lambda: None
+
+
+@pytest.fixture
+def refused(store):
+    """Send entries in one request; (what came, what was expected) of the refusal, None for accepted entries."""
+
+    def sent(*entries):
+        with store.read() as connection:
+            before = connection.execute(select(func.max(schema.ledger.c.pos))).scalar_one()
+        try:
+            record_all(store, [Entry(what, data, "Kim") for what, data in entries])
+        except EntryRefused as error:
+            with store.read() as connection:
+                assert connection.execute(select(func.max(schema.ledger.c.pos))).scalar_one() == before
+            return error.status, error.came, error.expected
+        return None
+
+    return sent
+
+
+def close(order, how="short", **more):
+    return "order.close", {"order": order, "how": how, **more}
+
+
+def change(order, **fields):
+    return "order.change", {"order": order, **fields}
+
+
+def release(order, qty=40, product="bracket"):
+    return "order.release", {"order": order, "product": product, "qty_milli": qty * 1000}
+
+
+def adjust(item, qty, **more):
+    return "adjust", {"item": item, "qty_milli": qty * 1000, **more}
+
+
+def test_an_order_that_was_never_released_is_neither_closed_nor_changed_nor_adjusted(refused, shop_writer):
+    assert refused(close("WO-9")) == (400, "order.close of WO-9", "an order that was released")
+    assert refused(change("WO-9", qty_milli=5000)) == (400, "order.change of WO-9", "an order that was released")
+    assert refused(adjust("WO-9", -5)) == (400, "adjust of WO-9", "an item that was scanned or released")
+    assert refused(release("WO-9"), change("WO-9", qty_milli=5000), close("WO-9")) is None
+
+
+def test_a_closed_order_is_not_closed_again_and_keeps_its_quantity(refused, shop_writer, settle):
+    shop_writer.release("WO-1")
+    assert refused(close("WO-1")) is None
+    settle()
+    assert refused(close("WO-1", "cancelled")) == (
+        400,
+        "order.close of WO-1, which is closed as short",
+        "an order that is not closed",
+    )
+    expected = "an order that is not closed"
+    assert refused(change("WO-1", qty_milli=50_000)) == (400, "order.change of WO-1 to 50", expected)
+    assert refused(adjust("WO-1", 5)) == (400, "adjust of WO-1, which is closed", "an open order")
+
+
+def test_a_closing_that_is_taken_back_leaves_the_order_open_for_a_change(refused, shop_writer, settle):
+    shop_writer.release("WO-1")
+    log, seq = shop_writer.say("order.close", order="WO-1", how="short")
+    settle()
+    shop_writer.say("void", log=log, seq=seq, why="too early")
+    settle()
+    assert refused(change("WO-1", qty_milli=50_000)) is None
+
+
+def test_a_void_by_the_hub_is_not_repeated_and_can_be_taken_back(refused, shop_writer):
+    shop_writer.release("WO-1")
+    log, seq = shop_writer.say("order.close", order="WO-1", how="short")
+    void = ("void", {"log": log, "seq": seq, "why": "too early"})
+    assert refused(void, void)[1] == f"void of {log}:{seq}, which is taken back already"
+    back = shop_writer.say("void", log=log, seq=seq, why="too early")
+    shop_writer.settle()
+    assert refused(void) == (400, f"void of {log}:{seq}, which is taken back already", "an event with effect")
+    shop_writer.say("void", log=back[0], seq=back[1], why="it was right")
+    shop_writer.settle()
+    assert refused(void) is None
+
+
+def test_an_order_is_not_cut_below_what_is_started(refused, shop_writer):
+    shop_writer.release("WO-1", qty=40)
+    shop_writer.scan("WO-1", "saw", shop_writer.ago(days=1), qty_milli=30_000)
+    shop_writer.settle()
+    expected = "at least 30: that quantity is started"
+    assert refused(change("WO-1", qty_milli=20_000)) == (400, "order.change of WO-1 to 20", expected)
+    assert refused(release("WO-1", 20)) == (400, "order.release of WO-1 to 20", expected)
+    assert refused(change("WO-1", qty_milli=30_000)) is None
+
+
+def test_an_entry_that_changes_nothing_is_refused(refused, shop_writer, settle):
+    shop_writer.release("WO-1", qty=40, customer="Ito")
+    settle()
+    nothing = (400, "order.change of WO-1 without effect", "a field with a new value")
+    assert refused(change("WO-1", qty_milli=40_000, customer="Ito")) == nothing
+    assert refused(release("WO-1")) == (400, "order.release of WO-1 without effect", "a field with a new value")
+    assert refused(change("WO-1")) == (400, "order.change without a changed field", "a field with a new value")
+    assert refused(change("WO-1", qty_milli=0)) == (400, "order.change of quantity 0", "a quantity above 0")
+    assert refused(adjust("WO-1", 0))[1] == "adjust of WO-1 by 0 thousandths"
+    assert refused(change("WO-1", customer="Sato")) is None
+
+
+def test_an_adjustment_takes_no_more_than_is_there(refused, shop_writer):
+    shop_writer.release("WO-1", qty=40)
+    shop_writer.scan("WO-1", "saw", shop_writer.ago(days=1), qty_milli=15_000)
+    shop_writer.settle()
+    expected = "at most 15 less: no more is there"
+    assert refused(adjust("WO-1", -99, stage="saw")) == (400, "adjust of WO-1 by -99 at saw", expected)
+    first, second = adjust("WO-1", -10, stage="saw"), adjust("WO-1", -6, stage="saw")
+    assert refused(first, second)[2] == "at most 5 less: no more is there"
+    assert refused(adjust("WO-1", -15, stage="saw")) is None
+
+
+def test_a_completed_order_leaves_no_piece_behind_unless_that_is_asked_for(refused, shop_writer, settle):
+    shop_writer.release("WO-1", qty=100)
+    settle()
+    came = "order.close complete of WO-1 with 100 not started"
+    assert refused(close("WO-1", "complete")) == (409, came, "all pieces started and none on hold")
+    assert refused(close("WO-1", "complete", leave="scrap"))[0] == 400
+    assert refused(close("WO-1", "complete", leave="adjust")) is None
+
+
+def test_held_pieces_are_named_too(refused, shop_writer):
+    shop_writer.release("WO-1", qty=40)
+    shop_writer.scan("WO-1", "saw", shop_writer.ago(days=2))
+    shop_writer.scan("WO-1", "saw", shop_writer.ago(days=1), action="hold", qty_milli=12_000)
+    shop_writer.settle()
+    assert refused(close("WO-1", "complete"))[:2] == (409, "order.close complete of WO-1 with 12 on hold")
+
+
+def test_unit_and_decimals_stay_while_an_order_is_open(refused, shop_writer, settle):
+    shop_writer.release("WO-1")
+    settle()
+    expected = "pcs, as long as an order of it is open: WO-1"
+    assert refused(("product.define", {**MADE, "unit": "kg"})) == (
+        400,
+        "product.define of bracket with unit kg",
+        expected,
+    )
+    assert refused(("product.define", {**MADE, "decimals": 2}))[1] == "product.define of bracket with decimals 2"
+    assert refused(("product.define", {**MADE, "name": "Angle bracket", "unit": "pcs"})) is None
+    assert refused(close("WO-1"), ("product.define", {**MADE, "unit": "kg"})) is None
+    later = release("WO-2"), ("product.define", {**MADE, "unit": "m"})
+    assert refused(*later)[2] == "kg, as long as an order of it is open: WO-2"
+
+
+def test_a_bill_of_material_contains_no_product_that_contains_it(refused, shop_writer, settle):
+    def made_of(product, *components):
+        return "product.define", {
+            "product": product,
+            "bom": [{"component": component, "qty_milli": 1000} for component in components],
+        }
+
+    assert refused(made_of("lid", "lid")) == (
+        400,
+        "product.define of lid made of lid",
+        "no product that contains itself",
+    )
+    assert refused(made_of("frame", "bracket")) is None
+    settle()
+    came = "product.define of bracket made of frame of bracket"
+    assert refused(made_of("bracket", "frame")) == (400, came, "no product that contains itself")
+    assert (
+        refused(made_of("a", "b"), made_of("b", "c"), made_of("c", "a"))[1] == "product.define of c made of a of b of c"
+    )
+
+
+@pytest.mark.parametrize(
+    ("entry", "came"),
+    [
+        (("cost.set", {"component": "bar", "micros": -1}), "cost.set, of which: Expected `int` >= 0 - at `$.micros`"),
+        (
+            ("routing.define", {"routing": "r", "operations": []}),
+            "routing.define, of which: Expected `array` of length >= 1 - at `$.operations`",
+        ),
+        (
+            ("routing.define", {"routing": "r", "operations": [{"op": 10, "stage": "a"}, {"op": 10, "stage": "b"}]}),
+            "routing.define with operation 10 twice",
+        ),
+        (
+            ("correct", {"log": "ab" * 16, "from_seq": 4, "to_seq": 3, "set": {"stage": "saw"}}),
+            "correct from seq 4 to 3",
+        ),
+        (("correct", {"log": "ab" * 16, "from_seq": 3, "to_seq": 3, "set": {}}), "correct without a changed field"),
+    ],
+)
+def test_an_entry_that_can_have_no_effect_is_refused(refused, entry, came):
+    assert refused(entry)[:2] == (400, came)
+
+
+def test_what_has_happened_has_no_time_in_the_future(store, shop_writer):
+    later_us = shop_writer.now_us + 3_600_000_000
+    with pytest.raises(
+        EntryRefused, match=r"checkin that holds from .*, in the future; expected a time that has passed"
+    ):
+        record_all(store, [Entry("checkin", {"item": "WO-1", "stage": "saw"}, "Kim", later_us)])
+    record_all(store, [Entry("cost.set", {"component": "bar", "micros": 5}, "Kim", later_us)])
+
+
+def test_beyond_the_bound_of_unprojected_entries_nothing_is_refused_for_its_state(store, shop_writer):
+    for n in range(4):
+        shop_writer.release(f"WO-{n}")
+    with store.read() as connection:
+        few = EntryChecks(connection, [Candidate(*close("WO-9"))], shop_writer.now_us, most_pending=3)
+        all_of_them = EntryChecks(connection, [Candidate(*close("WO-9"))], shop_writer.now_us, most_pending=4)
+        assert few.refusal(Candidate(*close("WO-9"))) is None
+        assert all_of_them.refusal(Candidate(*close("WO-9"))) is not None
