@@ -2,7 +2,12 @@
 
 `environment.py demo|station|test`. A stamp in `.venv` names what was installed from which `pyproject.toml`; a second call
 with the same answer does nothing. Debian images without `ensurepip` get pip from its wheel, checked against a pinned hash.
+
+A machine that cannot be set up gets one sentence, and exit code 3: a Python below 3.11, no network, a folder that cannot be
+written. The syntax is that of old Pythons, so that those reach their sentence.
 """
+
+from __future__ import annotations
 
 import hashlib
 import importlib.util
@@ -14,7 +19,12 @@ import sys
 import tempfile
 import urllib.request
 from pathlib import Path
+from typing import TYPE_CHECKING
 from urllib.parse import urljoin
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+    from typing import NoReturn
 
 ROOT = Path(__file__).resolve().parent.parent
 VENV = ROOT / ".venv"
@@ -25,7 +35,37 @@ PIP_SHA256 = "9655943313a94722b7774661c21049070f6bbb0a1516bf02f7c8d5d9201514cd"
 EXTRAS = {"demo": "hub,print", "station": "station,print", "test": "station,hub,print"}
 GROUPS = {"test": ["dev"]}
 # A build of the verb's extras needs these where no wheel exists; a test machine has them from apt-packages.txt.
+NEEDED_PYTHON = (3, 11)
+CANNOT_BE_SET_UP = 3
+# What pip and urllib print where the package index cannot be reached.
+_NO_NETWORK = re.compile(
+    "Failed to establish a new connection|Name or service not known|name resolution|NameResolutionError"
+    "|Network is unreachable|Connection refused|ConnectTimeoutError|ProxyError|No route to host|timed out"
+    r"|\(from versions: none\)"  # of pip without retries
+)
 STATION_BUILD = "gcc python3-dev libpcsclite-dev pkg-config"
+
+
+def give_up(sentence: str) -> NoReturn:
+    """End with one sentence and exit code 3."""
+    print("wipline: " + sentence, file=sys.stderr)
+    sys.exit(CANNOT_BE_SET_UP)
+
+
+def no_network() -> NoReturn:
+    """End because the package index cannot be reached."""
+    index = os.environ.get("PIP_INDEX_URL", "https://pypi.org/simple")
+    give_up("the package index " + index + " cannot be reached; connect this machine to the network, and try again.")
+
+
+def installed(*command: str) -> bool:
+    """Run pip; returns whether it succeeded. Without the index the set-up ends; another failure is printed."""
+    done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False, text=True)
+    if done.returncode and _NO_NETWORK.search(done.stdout):
+        no_network()
+    if done.returncode:
+        sys.stderr.write(done.stdout)
+    return not done.returncode
 
 
 def run(*command: str) -> None:
@@ -38,13 +78,19 @@ def run(*command: str) -> None:
 def bootstrap_pip(python: Path) -> None:
     """Install pip into a bare environment from the index's own wheel, refused unless its SHA-256 is the pinned one."""
     index = os.environ.get("PIP_INDEX_URL", "https://pypi.org/simple").rstrip("/") + "/pip/"
-    with urllib.request.urlopen(index, timeout=60) as page:  # noqa: S310 - the index the installer chose
-        links = re.findall(r'href="([^"]+)"', page.read().decode())
+    try:
+        with urllib.request.urlopen(index, timeout=60) as page:  # noqa: S310 - the index the installer chose
+            links = re.findall(r'href="([^"]+)"', page.read().decode())
+    except OSError:
+        no_network()
     link = next((urljoin(index, href) for href in links if PIP_WHEEL in href), None)
     if link is None:
         sys.exit(f"wipline: {index} has no {PIP_WHEEL}. Install pip yourself: sudo apt-get install python3-venv")
-    with urllib.request.urlopen(link, timeout=60) as answer:  # noqa: S310 - hash-checked below
-        wheel = answer.read()
+    try:
+        with urllib.request.urlopen(link, timeout=60) as answer:  # noqa: S310 - hash-checked below
+            wheel = answer.read()
+    except OSError:
+        no_network()
     if hashlib.sha256(wheel).hexdigest() != PIP_SHA256:
         sys.exit(f"wipline: {PIP_WHEEL} from {index} has the wrong SHA-256; expected {PIP_SHA256}. Not installed.")
     with tempfile.TemporaryDirectory() as folder:
@@ -71,7 +117,8 @@ def make_venv() -> Path:
         shutil.rmtree(VENV, ignore_errors=True)
         if importlib.util.find_spec("ensurepip"):
             run(sys.executable, "-m", "venv", str(VENV))
-            run(str(python), "-m", "pip", "install", "--quiet", f"pip=={PIP_VERSION}")
+            if not installed(str(python), "-m", "pip", "install", "--quiet", f"pip=={PIP_VERSION}"):
+                sys.exit(1)
         else:
             run(sys.executable, "-m", "venv", "--without-pip", str(VENV))
             bootstrap_pip(python)
@@ -119,20 +166,24 @@ def system_packages() -> None:
     run(*sudo, *environment, "apt-get", "install", "-y", "-qq", "--no-install-recommends", *missing)
 
 
-def main(verb: str) -> None:
+def main(verb: str, version: Sequence[int] = sys.version_info, may: Callable[..., bool] = os.access) -> None:
     """Bring `.venv` to what `verb` needs."""
+    if tuple(version[:2]) < NEEDED_PYTHON:
+        give_up(f"this is Python {version[0]}.{version[1]}, and 3.11 or newer is needed: sudo apt-get install python3")
     if verb == "test":
         system_packages()
     stamp = VENV / f"wipline-{verb}.stamp"
     wanted = stamp_of(verb)
     if stamp.exists() and stamp.read_text() == wanted:
         return
+    if not may(VENV if VENV.exists() else ROOT, os.W_OK):
+        give_up(f"the folder {ROOT} cannot be written by this user; copy it to one that can be, and start it there.")
     python = make_venv()
     command = [str(python), "-m", "pip", "install", "--quiet", "--editable", f"{ROOT}[{EXTRAS[verb]}]"]
     for group in GROUPS.get(verb, []):
         command += ["--group", f"{ROOT / 'pyproject.toml'}:{group}"]
     print(f"wipline: installing what '{verb}' needs", file=sys.stderr)
-    if subprocess.run(command, stdout=sys.stderr, check=False).returncode:
+    if not installed(*command):
         hint = (
             f" Readers need a compiler here: sudo apt-get install {STATION_BUILD}" if "station" in EXTRAS[verb] else ""
         )

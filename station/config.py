@@ -108,6 +108,12 @@ class StationConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     signal: Annotated[tuple[OutputConfig, ...], msgspec.Meta(max_length=MAX_SIGNALS)] = ()
 
 
+def configured_stages(config: StationConfig) -> tuple[str, ...]:
+    """Every stage that the configuration names: the station's, its stages, and those of its readers."""
+    rows = (config.stage, *config.stages, *(row.stage for row in config.reader))
+    return tuple(stage for stage in rows if stage is not None)
+
+
 _TABLES: dict[type[msgspec.Struct], dict[str, type[msgspec.Struct]]] = {
     StationConfig: {"hub": HubConfig, "reader": ReaderConfig, "signal": OutputConfig},
     OutputConfig: {"lines": GpioLinesConfig},

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from station import log, status
 from station.clock import WallClock
-from station.config import StationConfig
+from station.config import StationConfig, configured_stages
 from station.feedback.dispatcher import FeedbackDispatcher
 from station.feedback.idle_screen import idle_screen
 from station.feedback.messages import Answer
@@ -75,6 +75,9 @@ class Station:
         )
         snapshot, rules = stored_shop(self.journal, log.say)
         log_refused(snapshot, log.say)
+        for stage in snapshot.unknown_stages(configured_stages(config)):
+            known = ", ".join(snapshot.stage_names())
+            log.say("a stage of station.toml is not one of the shop's; correct it", stage=stage, known=known)
         self.shop = ShopState(snapshot, self.journal.items().rows)
         self.pipeline = ScanPipeline(
             self.journal, self.queue, self.events, self.answer, boot_ns,

@@ -23,9 +23,9 @@ def station() -> None:
 def station_add(config_path: Path | None, db: str | None, name: str, stage: str | None) -> None:
     """Add a station; prints its token, which is shown only once."""
     token = _execute(config_path, db, "station add", name=name)
+    click.echo(token)  # before a stage that may be refused: the token is shown only once
     if stage is not None:
         _place(config_path, db, name, stage)
-    click.echo(token)
 
 
 @station.command("place")

@@ -52,5 +52,6 @@ def _recorded(connection: Connection) -> list[RecordedEntry]:
         except EventError:
             continue  # an entry of a later version, which this version cannot decode
         if event.kind == "entry" and event.what is not None:
-            entries.append(RecordedEntry(log_id.hex(), seq, event.what, event.data or {}))
+            data, made_us = event.data or {}, event.wall_us or 0
+            entries.append(RecordedEntry(log_id.hex(), seq, event.what, data, event.holds_from_us, made_us))
     return entries

@@ -13,6 +13,7 @@ from collections.abc import Callable
 from datetime import date, timedelta
 from typing import Any, NamedTuple
 
+from server.importer.raw_table import Notation
 from station.core.event import MAX_QTY_MILLI
 from station.core.quantity import scaled
 
@@ -26,6 +27,7 @@ MAX_WHOLE = 10**6
 MAX_DAYS = 3_660  # ten years either way
 _SECONDS = {"s": 1, "min": 60, "h": 3_600, "d": 86_400, "w": 604_800}
 _DAYS = {"d": 1, "w": 7}
+WITHDRAWN = "withdrawn"  # in place of an amount: from its day on there is no price
 
 
 class CellError(ValueError):
@@ -54,6 +56,9 @@ class DayCell(NamedTuple):
         '2026-12-02'
         """
         return self.on or today + timedelta(days=self.after)
+
+    def __str__(self) -> str:
+        return self.on.isoformat() if self.on else f"{self.after:+d}d"
 
 
 def name(text: str) -> str:
@@ -87,6 +92,26 @@ def regex(text: str) -> str:
         msg = "a regular expression"
         raise CellError(msg, f"correct it ({error})") from error
     return text
+
+
+def with_point(text: str, notation: Notation) -> str:
+    """A number with a point before its decimals. A number that may have thousands separators is refused.
+
+    >>> with_point("87,5", Notation.COMMA), with_point("12.50", Notation.EITHER), with_point("1,250", Notation.COMMA)
+    ('87.5', '12.50', '1.250')
+    """
+    if notation is Notation.POINT or not re.fullmatch(r"[0-9.,]+", text):
+        return text
+    commas, points = text.count(","), text.count(".")
+    grouped = re.fullmatch(r"[1-9][0-9]{0,2}[.,][0-9]{3}", text) is not None
+    unclear = grouped and (points == 1 or notation is Notation.EITHER)
+    if commas + points > 1 or unclear:
+        if notation is Notation.COMMA:
+            msg = "a number such as 12,5 or 1250"
+            raise CellError(msg, "write a comma before the decimals and nothing between thousands")
+        msg = "a number such as 12.5 or 1250"
+        raise CellError(msg, "enter it as a number, or with one, two or four decimals: it may be read with thousands")
+    return text.replace(",", ".")
 
 
 def decimal(text: str, places: int, most: int, like: str) -> int:
@@ -123,6 +148,11 @@ def quantity(text: str) -> int:
 def money(text: str) -> int:
     """An amount in millionths of the currency, 0 included."""
     return decimal(text, 6, MAX_MICROS, "12.50")
+
+
+def price(text: str) -> int | str:
+    """An amount as `money`, or the word `withdrawn`."""
+    return WITHDRAWN if text == WITHDRAWN else money(text)
 
 
 def whole(text: str) -> int:
@@ -175,10 +205,39 @@ def day(text: str) -> DayCell:
             msg = f"at most {MAX_DAYS} days from the day of import"
             raise CellError(msg, "write a calendar day")
         return DayCell(None, after)
-    if not re.fullmatch(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", text):
+    return DayCell(_calendar_day(text, expected), 0)
+
+
+def calendar_day(text: str) -> DayCell:
+    """A calendar day; a day relative to the day of import is refused."""
+    return DayCell(_calendar_day(text, "a day such as 2026-11-25"), 0)
+
+
+def _calendar_day(text: str, expected: str) -> date:
+    """A day as year-month-day, or as day.month.year with points.
+
+    With slashes or hyphens the day may be before the month or behind it. It is accepted where only one order is possible.
+
+    >>> [_calendar_day(text, "").isoformat() for text in ("2026-11-29", "29.11.2026", "11/29/2026", "3.4.2026")]
+    ['2026-11-29', '2026-11-29', '2026-11-29', '2026-04-03']
+    """
+    iso = re.fullmatch(r"([0-9]{4})([-/.])([0-9]{2})\2([0-9]{2})", text)
+    other = re.fullmatch(r"([0-9]{1,2})([-/.])([0-9]{1,2})\2([0-9]{4})", text)
+    if iso is not None:
+        year, month, on = int(iso[1]), int(iso[3]), int(iso[4])
+    elif other is not None:
+        year, month, on = int(other[4]), int(other[3]), int(other[1])
+        if other[2] != "." and on != month:
+            if on <= 12 and month <= 12:
+                do = f"write year-month-day: {year}-{month:02}-{on:02} or {year}-{on:02}-{month:02}"
+                msg = "a day that can be read in one way only"
+                raise CellError(msg, do)
+            if month > 12:
+                month, on = on, month
+    else:
         raise CellError(expected, "write year-month-day with two hyphens, or a sign, a number and d or w")
     try:
-        return DayCell(date.fromisoformat(text), 0)
+        return date(year, month, on)
     except ValueError as error:
         raise CellError(expected, f"write a day of the calendar ({error})") from error
 

@@ -9,9 +9,9 @@ import click
 
 from server.cli.commands import settings, where
 from server.importer.apply import import_shop
-from server.importer.csv_table import MAX_FILE_BYTES
 from server.importer.errors import ImportMistake, ShopFolderError
 from server.importer.loader import ShopImport, is_sheet
+from server.importer.raw_table import MAX_FILE_BYTES
 from station.system import clock
 
 _WORDS = {

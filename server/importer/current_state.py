@@ -19,14 +19,21 @@ from typing import Any, NamedTuple
 from station.core.ledger.void_resolution import PositionKey, place_of, voided
 from station.core.master_data import NAMED_BY, name_of
 
+COST = "cost.set"
+
 
 class RecordedEntry(NamedTuple):
-    """One entry of a log of the hub: its position, its kind, its fields."""
+    """One entry of a log of the hub: its position, its kind, its fields, the time from which it holds, its own time.
+
+    Times are UTC us; `holds_from_us` None: it holds from its own time.
+    """
 
     log: str
     seq: int
     what: str
     data: dict[str, Any]
+    holds_from_us: int | None = None
+    made_us: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,11 +46,26 @@ class CurrentOrder:
 
 @dataclass(frozen=True, slots=True)
 class CurrentState:
-    """Definitions by (kind, name), bindings by code, orders by name."""
+    """Definitions by (kind, name), bindings by code, orders by name, all entries of each cost in ledger order."""
 
     definitions: Mapping[tuple[str, str], Mapping[str, Any]] = field(default_factory=dict)
     bindings: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     orders: Mapping[str, CurrentOrder] = field(default_factory=dict)
+    costs: Mapping[str, tuple[RecordedEntry, ...]] = field(default_factory=dict)
+
+    def price(
+        self, naming: dict[str, Any], holds_from_us: int | None, now_us: int, *, undated_only: bool = False
+    ) -> Mapping[str, Any] | None:
+        """The fields of the cost with the name in `naming` that holds from exactly this time; None without one.
+
+        Without a time: the cost that holds now; with `undated_only` the last one that was recorded without a time.
+        """
+        entries = self.costs.get(cost_name(naming), ())
+        if holds_from_us is not None or undated_only:
+            same = [entry for entry in entries if entry.holds_from_us == holds_from_us]
+        else:
+            same = sorted((entry for entry in entries if _start_us(entry) <= now_us), key=_start_us)
+        return same[-1].data if same else None
 
     def definition(self, what: str, naming: dict[str, Any]) -> Mapping[str, Any] | None:
         """The fields of the definition whose name equals the name in the fields `naming`; None without one."""
@@ -52,6 +74,15 @@ class CurrentState:
     def all_of(self, what: str) -> list[Mapping[str, Any]]:
         """The fields of all definitions of one kind, in no particular order."""
         return [data for (kind, _), data in self.definitions.items() if kind == what]
+
+
+def cost_name(naming: Mapping[str, Any]) -> str:
+    """The name of a cost: product, operation and component."""
+    return name_of(COST, dict(naming))
+
+
+def _start_us(entry: RecordedEntry) -> int:
+    return entry.made_us if entry.holds_from_us is None else entry.holds_from_us
 
 
 def _unvoided(entries: list[RecordedEntry]) -> list[RecordedEntry]:
@@ -70,14 +101,17 @@ def fold_entries(entries: Iterable[RecordedEntry]) -> CurrentState:
     definitions: dict[tuple[str, str], Mapping[str, Any]] = {}
     bindings: dict[str, Mapping[str, Any]] = {}
     orders: dict[str, CurrentOrder] = {}
+    costs: dict[str, tuple[RecordedEntry, ...]] = {}
     for entry in _unvoided(list(entries)):
+        if entry.what == COST:
+            costs[cost_name(entry.data)] = (*costs.get(cost_name(entry.data), ()), entry)
         if entry.what in NAMED_BY:
             definitions[entry.what, name_of(entry.what, entry.data)] = entry.data
         elif entry.what == "code.bind":
             bindings[str(entry.data.get("code"))] = entry.data
         elif entry.what.startswith("order."):
             _apply_order(orders, entry)
-    return CurrentState(definitions, bindings, orders)
+    return CurrentState(definitions, bindings, orders, costs)
 
 
 def _apply_order(orders: dict[str, CurrentOrder], entry: RecordedEntry) -> None:

@@ -1,10 +1,10 @@
 """Entry builder: convert validated rows to entries, and omit those that the hub already has.
 
 >>> from datetime import UTC
->>> from server.importer.csv_table import read_table
+>>> from server.importer.table_rows import read_table
 >>> from server.importer.file_schema import SHEETS
 >>> people = read_table(SHEETS["people.csv"], b"person,name,badge\\nkim,A. Kim,K1\\n", [])
->>> new_entries({"people.csv": people}, CurrentState(), ImportDay(date(2026, 11, 22), UTC))
+>>> new_entries({"people.csv": people}, CurrentState(), ImportDay(date(2026, 11, 22), UTC, now_us=0))
 ([NewEntry(what='person.define', data={'person': 'kim', 'name': 'A. Kim', 'badge': 'K1'}, holds_from_us=None)], 0)
 """
 
@@ -12,8 +12,9 @@ from collections.abc import Iterable, Iterator, Mapping
 from datetime import date, datetime, time, tzinfo
 from typing import Any, NamedTuple
 
-from server.importer.csv_table import TableRow
-from server.importer.current_state import CurrentState
+from server.importer.cell_parsers import WITHDRAWN
+from server.importer.current_state import COST, CurrentState, cost_name
+from server.importer.table_rows import TableRow
 
 Rows = Mapping[str, list[TableRow]]
 # Entry fields of headings with another name: a sheet has units, an entry thousandths, seconds and millionths.
@@ -30,7 +31,6 @@ _PLAIN = {
     "reasons.csv": "reason.define",
     "patterns.csv": "pattern.define",
     "cards.csv": "card.define",
-    "costs.csv": "cost.set",
 }
 
 
@@ -43,10 +43,11 @@ class NewEntry(NamedTuple):
 
 
 class ImportDay(NamedTuple):
-    """The shop's calendar day at the time of import, and its time zone."""
+    """The shop's calendar day at the time of import, its time zone, and the time itself (UTC us)."""
 
     today: date
     zone: tzinfo
+    now_us: int
 
     def start_of(self, day: date) -> int:
         """00:00 of a day in the shop's zone, UTC us."""
@@ -58,8 +59,14 @@ def new_entries(rows: Rows, current: CurrentState, when: ImportDay) -> tuple[lis
     """(entries to record, each after the entries that it refers to; number of entries that the hub already has)."""
     entries: list[NewEntry] = []
     unchanged = 0
-    for entry in _definitions(rows, current):
-        existing = current.definition(entry.what, entry.data)
+    definitions = list(_definitions(rows, current, when))
+    dated = {cost_name(entry.data) for entry in definitions if entry.what == COST and entry.holds_from_us is not None}
+    for entry in definitions:
+        if entry.what == COST:
+            undated_only = cost_name(entry.data) in dated
+            existing = current.price(entry.data, entry.holds_from_us, when.now_us, undated_only=undated_only)
+        else:
+            existing = current.definition(entry.what, entry.data)
         if existing is not None and dict(existing) == entry.data:
             unchanged += 1
         else:
@@ -84,20 +91,30 @@ def fields(row: TableRow) -> dict[str, Any]:
     return {_FIELD.get(name, name): value for name, value in row.values.items() if value not in ("", [])}
 
 
-def _definitions(rows: Rows, current: CurrentState) -> Iterator[NewEntry]:
+def _definitions(rows: Rows, current: CurrentState, when: ImportDay) -> Iterator[NewEntry]:
     yield from _plain(rows, "stages.csv")
     yield from _routings(rows.get("routings.csv", []))
     yield from _products(rows, current)
-    for file in ("costs.csv", "people.csv", "reasons.csv", "patterns.csv", "cards.csv"):
+    yield from _costs(rows.get("costs.csv", []), when)
+    for file in ("people.csv", "reasons.csv", "patterns.csv", "cards.csv"):
         yield from _plain(rows, file)
 
 
 def _plain(rows: Rows, file: str) -> Iterator[NewEntry]:
     for row in rows.get(file, []):
-        data = fields(row)
-        if file == "costs.csv":
-            data = {"basis": "unit", **data}
-        yield NewEntry(_PLAIN[file], data)
+        yield NewEntry(_PLAIN[file], fields(row))
+
+
+def _costs(rows: Iterable[TableRow], when: ImportDay) -> Iterator[NewEntry]:
+    """One entry for each price or withdrawal; `valid_from` is the day from whose beginning it holds."""
+    for row in rows:
+        data = {"basis": "unit", **fields(row)}
+        day = data.pop("valid_from", None)
+        if data["micros"] == WITHDRAWN:
+            data = {name: value for name, value in data.items() if name not in ("basis", "micros")} | {
+                "withdrawn": True
+            }
+        yield NewEntry(COST, data, None if day is None else when.start_of(day.resolved(when.today)))
 
 
 def _routings(rows: Iterable[TableRow]) -> Iterator[NewEntry]:

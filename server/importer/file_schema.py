@@ -33,6 +33,11 @@ class Column:
     read: cell_parsers.Read
     required: bool = False
 
+    @property
+    def is_decimal(self) -> bool:
+        """Whether its cells are numbers with a decimal sign."""
+        return self.read in (cell_parsers.quantity, cell_parsers.price)
+
 
 @dataclass(frozen=True, slots=True)
 class FileSchema:
@@ -101,13 +106,14 @@ _ALL = (
     FileSchema(
         "costs.csv",
         "cost",
-        ("component", "product", "op"),
+        ("component", "product", "op", "valid_from"),
         (
             Column("component", cell_parsers.name, required=True),
             Column("product", cell_parsers.name),
             Column("op", cell_parsers.positive),
             Column("basis", cell_parsers.one_of(*BASES)),
-            Column("amount", cell_parsers.money, required=True),
+            Column("amount", cell_parsers.price, required=True),
+            Column("valid_from", cell_parsers.calendar_day),
         ),
     ),
     FileSchema(
@@ -178,3 +184,19 @@ _ALL = (
     ),
 )
 SHEETS = {sheet.file: sheet for sheet in _ALL}
+
+
+def recognised(headings: list[str]) -> FileSchema | None:
+    """The file whose columns a table's headings are; None where none or more than one has the most of them.
+
+    >>> recognised(["product", "component", "qty", "op"]).file, recognised(["name"])
+    ('materials.csv', None)
+    """
+    counts = {sheet.file: sum(sheet.column(name) is not None for name in headings) for sheet in _ALL}
+    complete = [
+        sheet.file
+        for sheet in _ALL
+        if counts[sheet.file] == len(headings) and all(c.name in headings for c in sheet.columns if c.required)
+    ]
+    best = complete or [file for file, count in counts.items() if count == max(counts.values()) and count > 1]
+    return SHEETS[best[0]] if len(best) == 1 else None

@@ -8,21 +8,24 @@ Traceback (most recent call last):
   ...
 server.importer.errors.ShopFolderError: 1 mistake in the shop folder; nothing was imported.
   stage.csv: came a file of that name, expected one of stages.csv, routings.csv, products.csv, materials.csv, costs.csv, \
-people.csv, reasons.csv, patterns.csv, codes.csv, cards.csv, orders.csv; rename it to stages.csv, if that is meant.
+people.csv, reasons.csv, patterns.csv, codes.csv, cards.csv, orders.csv, or a \
+workbook (.xlsx, .ods, .xls); rename it to stages.csv, if that is meant.
 """
 
 import difflib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime, timedelta, tzinfo
 from typing import NamedTuple
 
-from server.importer.csv_table import TableRow, read_table
-from server.importer.current_state import CurrentState
+from server.importer.current_state import COST, CurrentState, cost_name
 from server.importer.entry_builder import ImportDay, NewEntry, Rows, fields, new_entries
 from server.importer.errors import ImportMistake, ShopFolderError
-from server.importer.file_schema import SHEETS
+from server.importer.file_schema import SHEETS, FileSchema, recognised
+from server.importer.raw_table import RawTable, file_mistake, read_text
 from server.importer.references import KnownNames, known_names
+from server.importer.table_rows import TableRow, read_rows
 from server.importer.validation import check
+from server.importer.workbook import ENDINGS, is_workbook, read_workbook
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _IGNORED = (".md", ".txt", ".toml")  # notes and settings beside the sheets
@@ -54,15 +57,19 @@ def read_shop(
     current = current or CurrentState()
     mistakes: list[ImportMistake] = []
     rows: dict[str, list[TableRow]] = {}
-    unread = set()
-    for file, content in files.items():
-        if file not in SHEETS:
-            mistakes.append(_unknown_file(file))
+    unread: set[str] = set()
+    notes: list[str] = []
+    for sheet, raw in _tables(files, mistakes, unread):
+        if sheet.file in rows:
+            came = f"a second table of {sheet.file.removesuffix('.csv')}"
+            mistakes.append(file_mistake(raw.place, came, "each table once", "put its lines into one table"))
+            unread.add(sheet.file)
             continue
         before = len(mistakes)
-        rows[file] = read_table(SHEETS[file], content, mistakes)
+        rows[sheet.file] = read_rows(sheet, raw, mistakes)
+        notes += raw.notes
         if len(mistakes) > before:
-            unread.add(file)
+            unread.add(sheet.file)
     if not files:
         mistakes.append(
             ImportMistake("the folder", 0, 0, "", "no sheet", f"at least one of {', '.join(SHEETS)}", "add one")
@@ -72,31 +79,66 @@ def read_shop(
     if mistakes:
         raise ShopFolderError(mistakes)
     moment = (_EPOCH + timedelta(microseconds=now_us)).astimezone(zone)
-    entries, unchanged = new_entries(rows, current, ImportDay(moment.date(), zone))
-    return ShopImport(tuple(entries), unchanged, tuple(_notices(rows, names, current)))
+    entries, unchanged = new_entries(rows, current, ImportDay(moment.date(), zone, now_us))
+    return ShopImport(tuple(entries), unchanged, (*notes, *_notices(rows, names, current)))
+
+
+def _tables(
+    files: Mapping[str, bytes], mistakes: list[ImportMistake], unread: set[str]
+) -> Iterator[tuple[FileSchema, RawTable]]:
+    """Each table of the folder with its schema. A file that cannot be read is a mistake, and its names are `unread`."""
+    for file, content in files.items():
+        before = len(mistakes)
+        if is_workbook(file, content):
+            sheets = list(_sheets(file, content, mistakes))
+            if len(mistakes) > before:
+                unread.update(SHEETS)  # any table may have been in it
+            yield from sheets
+        elif file not in SHEETS:
+            mistakes.append(_unknown_file(file))
+        else:
+            raw = read_text(file, content, {column.name for column in SHEETS[file].columns}, mistakes)
+            if raw is None:
+                unread.add(file)
+            else:
+                yield SHEETS[file], raw
+
+
+def _sheets(file: str, content: bytes, mistakes: list[ImportMistake]) -> Iterator[tuple[FileSchema, RawTable]]:
+    """Each sheet of a workbook with its schema: by its name, by the file's name for a single sheet, else by its headings."""
+    tables = read_workbook(file, content, mistakes)
+    for name, raw in tables:
+        named = SHEETS.get(f"{name.strip().lower()}.csv")
+        if named is None and len(tables) == 1:
+            named = SHEETS.get(f"{file.rpartition('.')[0].lower()}.csv")
+        sheet = named or recognised(raw.headings)
+        if sheet is None:
+            came = f"a table with the headings {', '.join(raw.headings)[:120]}"
+            tables_known = ", ".join(known.removesuffix(".csv") for known in SHEETS)
+            do = "correct the headings, name the sheet after its table, or delete the sheet"
+            mistakes.append(file_mistake(raw.place, came, f"the headings of one of {tables_known}", do))
+        else:
+            yield sheet, raw
 
 
 def _unknown_file(file: str) -> ImportMistake:
     close = difflib.get_close_matches(file.lower(), SHEETS, n=1)
-    if file.lower().endswith((".xls", ".xlsx", ".ods")):
-        do = 'save each of its tables as "CSV UTF-8 (comma delimited)"'
-    elif close:
-        do = f"rename it to {close[0]}, if that is meant"
-    else:
-        do = "remove it from the folder"
-    return ImportMistake(file, 0, 0, "", "a file of that name", f"one of {', '.join(SHEETS)}", do)
+    do = f"rename it to {close[0]}, if that is meant" if close else "remove it from the folder"
+    expected = f"one of {', '.join(SHEETS)}, or a workbook ({', '.join(ENDINGS)})"
+    return ImportMistake(file, 0, 0, "", "a file of that name", expected, do)
 
 
 def _notices(rows: Rows, names: KnownNames, current: CurrentState) -> list[str]:
     """Notices that are no mistakes: components without a price, and items that an import does not add."""
     notices: list[str] = []
     if "costs.csv" in rows or "materials.csv" in rows:
-        costs = [fields(row) for row in rows.get("costs.csv", [])] + list(current.all_of("cost.set"))
+        costs = {cost_name(cost): cost for cost in current.all_of(COST)}
+        costs |= {cost_name(cost): cost for cost in map(fields, rows.get("costs.csv", []))}
         notices += [
             f"{component} has no price: {product} will have no cost."
             for product, components in sorted(names.components_of.items())
             for component in sorted(components)
-            if not any(_prices(cost, component, product) for cost in costs)
+            if not any(_prices(cost, component, product) for cost in costs.values())
         ]
     for row in rows.get("orders.csv", []):
         now = current.orders.get(row.values["order"])
@@ -114,4 +156,8 @@ def _differs(row: TableRow, recorded: Mapping[str, object]) -> bool:
 
 
 def _prices(cost: Mapping[str, object], component: str, product: str) -> bool:
-    return cost.get("component") == component and cost.get("product") in (None, product)
+    return (
+        cost.get("component") == component
+        and cost.get("product") in (None, product)
+        and isinstance(cost.get("micros"), int)
+    )

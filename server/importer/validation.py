@@ -8,12 +8,12 @@ import difflib
 from collections.abc import Callable, Iterator
 from itertools import chain
 
-from server.importer.csv_table import TableRow
 from server.importer.current_state import CurrentState
 from server.importer.entry_builder import Rows
 from server.importer.errors import ImportMistake, shown
 from server.importer.file_schema import CONVERSION, SHEETS
 from server.importer.references import KnownNames, NameSet
+from server.importer.table_rows import TableRow
 from server.text import counted
 from station.core.codes.code import CodeType
 from station.core.codes.command_cards import Card, read_card

@@ -17,6 +17,7 @@ from server.db.store import Store
 from server.ledger.entry_checks import Candidate, EntryChecks
 from server.ledger.entry_schema import mistakes
 from server.ledger.hub_log import append_own, event_of, keep_time
+from server.ledger.stage_check import unknown_stage
 from server.projection.tables import definition
 from server.text import utc_text
 from station.core.codes import usable_patterns
@@ -88,7 +89,7 @@ def write_all(
     `results`: filled as `record_accepted` returns it; then a refused entry is left out, and the others are written.
 
     1. Write an anchor where one is due, so that the entries get an exact time.
-    2. Check the number of code patterns for the whole group.
+    2. Check the number of code patterns and the references to stages for the whole group.
     3. Check and encode each entry, against the present state and the entries before it (`server.ledger.entry_checks`); a
        closed or reopened period counts for the entries after it.
     4. Append all events with one call: nothing is written where an earlier step raises `EntryRefused`.
@@ -100,6 +101,7 @@ def write_all(
     closed_us = last_close(connection)
     events = []
     _refuse_patterns(connection, entries)
+    _refuse_stages(connection, entries)
     checks = EntryChecks(connection, [_candidate(entry) for entry in entries], now.utc_us)
     outcomes: list[EntryRefused | None] = []
     for entry in entries:
@@ -180,6 +182,13 @@ def _refuse_patterns(connection: Connection, entries: Sequence[Entry]) -> None:
             raise EntryRefused(
                 came="pattern.define of one more pattern", expected="no more than a shop may have", do=pattern.why
             )
+
+
+def _refuse_stages(connection: Connection, entries: Sequence[Entry]) -> None:
+    """Refuse a reference to a stage that the shop has not defined, where it has defined any."""
+    problem = unknown_stage(connection, [(entry.what, entry.data) for entry in entries])
+    if problem is not None:
+        raise EntryRefused(*problem)
 
 
 def _encoded(entry: Entry, clock: HubClock, now: ClockReading) -> bytes:

@@ -81,7 +81,8 @@ class _Pattern(msgspec.Struct):
 
 
 class _Cost(msgspec.Struct):
-    micros: Price
+    micros: Price | None = None
+    withdrawn: bool | None = None
     product: str | None = None
     op: Whole | None = None
     component: str | None = None
@@ -195,6 +196,8 @@ def mistakes(what: str, data: dict[str, Any]) -> tuple[str, str, str] | None:
         return _correct(data)
     if what in ("order.release", "order.change"):
         return _ordered(what, data)
+    if what == "cost.set":
+        return _cost(data)
     return _command(data) if what == "code.bind" and data.get("as") == CodeType.COMMAND else None
 
 
@@ -244,6 +247,13 @@ def _command(data: dict[str, Any]) -> tuple[str, str, str] | None:
         "a card such as WIP:SCRAP or WIP:QTY:10",
         "Write it as on the operator's card.",
     )
+
+
+def _cost(data: dict[str, Any]) -> tuple[str, str, str] | None:
+    if (data.get("micros") is None) == (data.get("withdrawn") is True):
+        return None
+    came = "cost.set with an amount that is withdrawn" if data.get("withdrawn") else "cost.set without an amount"
+    return came, "`micros`, or `withdrawn` true", "Send one of the two: a price, or that from then on there is none."
 
 
 def _pattern(data: dict[str, Any]) -> tuple[str, str, str] | None:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from station.config import ConfigError, StationConfig, load, token
+from station.config import ConfigError, StationConfig, configured_stages, load, token
 from station.status import lives, read
 
 if TYPE_CHECKING:
@@ -153,6 +153,27 @@ def shop_patterns(config: StationConfig) -> Diagnosis:
         what = f"a pattern of the shop is not used{others}: {first.why.rstrip('.')}"
         return Diagnosis(False, what, f"define pattern {first.name!r} again on the hub")
     return Diagnosis(True, f"all {len(shop.patterns)} patterns of the shop are used")
+
+
+def shop_stages(config: StationConfig) -> Diagnosis:
+    """Every stage of the configuration is one of the shop's, according to the journal's last snapshot."""
+    from station.journal import JournalError, JournalReader
+    from station.rules.snapshot import read_shop
+
+    try:
+        with closing(JournalReader(Path(config.journal))) as reader:
+            snapshot = reader.snapshot()
+    except JournalError:
+        return Diagnosis(True, "no stage of a shop is known here yet", only_note=True)
+    shop = read_shop(snapshot[1] if snapshot else None)
+    names = shop.stage_names()
+    unknown = shop.unknown_stages(configured_stages(config))
+    if unknown:
+        what = f"stage {unknown[0]!r} of station.toml is not one of the shop's: {', '.join(names)}"
+        return Diagnosis(False, what, "write one of them, or define the stage on the hub: wipline-hub import FOLDER")
+    if not names:
+        return Diagnosis(True, "no stage of a shop is known here yet", only_note=True)
+    return Diagnosis(True, "the stages of station.toml are the shop's")
 
 
 def sqlite_version(config: StationConfig, version: tuple[int, ...] = sqlite3.sqlite_version_info) -> Diagnosis:  # noqa: ARG001
@@ -305,6 +326,7 @@ CHECKS: tuple[Callable[[StationConfig], Diagnosis], ...] = (
     journal_chain,
     earlier_logs,
     shop_patterns,
+    shop_stages,
     sqlite_version,
     disk,
     ballast,

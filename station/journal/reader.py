@@ -35,6 +35,10 @@ def read_events(connection: sqlite3.Connection, after: int, limit: int, max_byte
     return events
 
 
+def _not_this_user(path: Path) -> str:
+    return f"The journal {path} may not be read by this user. Repeat the command as the station's user, or with sudo."
+
+
 class JournalReader(JournalQueries):
     """A journal opened for reading. Raises `JournalError` where there is none or it cannot be read."""
 
@@ -57,7 +61,11 @@ class JournalReader(JournalQueries):
         except FileNotFoundError as error:
             msg = f"There is no journal at {self.path}. Start the station once, or name another with --config."
             raise JournalError(msg) from error
+        except PermissionError as error:
+            raise JournalError(_not_this_user(self.path)) from error
         except UNREADABLE as error:
+            if getattr(error, "sqlite_errorname", "").startswith(("SQLITE_CANTOPEN", "SQLITE_PERM")):
+                raise JournalError(_not_this_user(self.path)) from error
             msg = f"The journal {self.path} cannot be read: {error}. Restart the station: it moves damaged files aside."
             raise JournalError(msg) from error
 

@@ -55,6 +55,15 @@ class StationDefinitions:
         stage = definition.data.get("stage") if definition else None
         return str(stage) if stage else None
 
+    def unknown_stages(self, stages: Iterable[str | None]) -> tuple[str, ...]:
+        """Those of the stages that the shop has not defined; none where it has defined no stage at all."""
+        defined = self._master_data.names("stage.define")
+        return tuple(stage for stage in dict.fromkeys(stages) if defined and stage and stage not in defined)
+
+    def stage_names(self) -> tuple[str, ...]:
+        """The ids of all defined stages, sorted."""
+        return tuple(self._master_data.names("stage.define"))
+
     def stage_of(self, product: str | None, operation: int | None) -> str | None:
         """The stage of an operation of a product; None where the shop has not defined it."""
         definition = self._master_data.product(product, NOW_US)

@@ -26,17 +26,33 @@ from station.sync.transport import HttpReply, HubTransport, TransportError
 GZIP_FROM_BYTES = 1024
 OK, NOT_MODIFIED, CONFLICT = 200, 304, 409
 REFUSED = frozenset({401, 403})
+TOO_LARGE = 413
+SMALLER = frozenset({408, TOO_LARGE, 502, 504})  # the last two: a proxy that got no reply in its time
 MOST_RETRY_S = 3600.0
 MAX_SENTENCE = 1_000  # characters of the hub's error text
 _VERSION = re.compile(r"[\x21\x23-\x7e]{1,200}")
 
 
 class HubError(Exception):
-    """No usable answer of the hub. `refused`: it rejects the token (401, 403). `retry_s`: the value of `Retry-After`."""
+    """No usable answer of the hub.
 
-    def __init__(self, sentence: str, *, refused: bool = False, retry_s: float | None = None) -> None:
+    `refused`: it rejects the token (401, 403). `retry_s`: the value of `Retry-After`. `status`: the HTTP status, None
+    without a complete reply. `smaller`: fewer events in one request may succeed. `events`: the events of the failed
+    batch, 0 for another request.
+    """
+
+    def __init__(
+        self,
+        sentence: str,
+        *,
+        refused: bool = False,
+        retry_s: float | None = None,
+        status: int | None = None,
+        smaller: bool = False,
+    ) -> None:
         super().__init__(sentence)
-        self.refused, self.retry_s = refused, retry_s
+        self.refused, self.retry_s, self.status, self.smaller = refused, retry_s, status, smaller
+        self.events = 0
 
 
 class BatchConflict(HubError):
@@ -64,7 +80,11 @@ class HubClient:
 
     def events(self, log: str, body: EventsRequest) -> EventsAnswer:
         """Send a batch. Raises `BatchConflict` where it does not continue the hub's chain."""
-        return self._post(f"/logs/{log}/events", body, EventsAnswer)
+        try:
+            return self._post(f"/logs/{log}/events", body, EventsAnswer)
+        except HubError as error:
+            error.events = len(body.events)
+            raise
 
     def heartbeat(self, body: HeartbeatRequest) -> HeartbeatAnswer:
         """Send the station's status."""
@@ -104,14 +124,14 @@ class HubClient:
             return msgspec.json.decode(body, type=kind)
         except (msgspec.MsgspecError, ValueError, RecursionError) as error:
             msg = f"What answers at {self._base} is no hub: {error}. Correct the hub's url, or look at what stands between."
-            raise HubError(msg) from error
+            raise HubError(msg, status=OK, smaller=True) from error
 
     def _request(self, method: str, path: str, body: bytes | None, headers: Mapping[str, str]) -> HttpReply:
         try:
             reply = self._transport.request(method, self._base + path, body, {**self._headers, **headers})
         except TransportError as error:
             msg = f"The hub at {self._base} cannot be reached: {error}."
-            raise HubError(msg) from error
+            raise HubError(msg, smaller=error.cut) from error
         if reply.status in (OK, NOT_MODIFIED):
             return reply
         raise self._error(reply)
@@ -128,4 +148,10 @@ class HubClient:
             return BatchConflict(sentence, body.seq)
         retry = reply.headers.get("Retry-After", "")
         retry_s = min(float(retry), MOST_RETRY_S) if re.fullmatch(r"[0-9]{1,9}", retry) else None
-        return HubError(sentence, refused=reply.status in REFUSED, retry_s=retry_s)
+        return HubError(
+            sentence,
+            refused=reply.status in REFUSED,
+            retry_s=retry_s,
+            status=reply.status,
+            smaller=reply.status in SMALLER,
+        )

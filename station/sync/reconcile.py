@@ -43,12 +43,16 @@ class EpochChanged(Exception):
 
 @dataclass(frozen=True, slots=True)
 class ReconcileContext:
-    """The hub and its epoch, the builder of the station's events, and `carry`, which commits events to the open log."""
+    """The hub and its epoch, the builder of the station's events, and `carry`, which commits events to the open log.
+
+    `most`: the most events of one request.
+    """
 
     hub: HubClient
     epoch: int | str
     builder: EventBuilder
     carry: Carry
+    most: int = MOST_EVENTS
 
 
 class ReconcileResult(NamedTuple):
@@ -147,7 +151,7 @@ def _last_common(context: ReconcileContext, log: EarlierLog, answer: SessionAnsw
 
 def _send(context: ReconcileContext, log: EarlierLog, after: int) -> int:
     """Send the log's own events behind `after` until the file cannot be read; returns the last one that the hub accepted."""
-    while after < log.duty_thru and (events := _readable(log, after)):
+    while after < log.duty_thru and (events := _readable(log, after, context.most)):
         try:
             answer = context.hub.events(log.log_id.hex(), batch_of(events))
         except BatchConflict:
@@ -165,10 +169,10 @@ def _send(context: ReconcileContext, log: EarlierLog, after: int) -> int:
     return after
 
 
-def _readable(log: EarlierLog, after: int) -> list[StoredEvent]:
+def _readable(log: EarlierLog, after: int, most: int) -> list[StoredEvent]:
     """The next events of an undamaged log; none where a page cannot be read."""
     try:
-        return log.stored(after, MOST_EVENTS, MAX_BATCH_BYTES)
+        return log.stored(after, most, MAX_BATCH_BYTES)
     except UNREADABLE:
         return []
 

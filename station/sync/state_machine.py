@@ -24,6 +24,7 @@ ITEMS_S = 30.0
 ANCHOR_S = 3600.0
 DOUBT_S = 300.0
 MOST_EVENTS = 500
+GROW_AFTER = 4  # accepted batches until the next one may have twice as many events
 MOST_STUCK = 3  # batches in a row without an accepted event that are sent without a pause
 NEW_LOG_PAUSE_S, NEW_LOG_LONGEST_S = 1.0, 3600.0
 ACCEPTED = frozenset({"ok", "dup", "damaged"})
@@ -37,7 +38,8 @@ class SyncState:
     alone next. `exact`: the hash of each event is sent, so that a refusal names the right one. `reached`: the hub has
     answered before. `reconciled`: the epoch in which the logs set aside were compared with the hub. `new_logs`: logs that
     the hub asked for shortly after each other; `new_log_from_ns`: when the next one may begin. `stuck`: batches without an
-    accepted event since the last accepted one.
+    accepted event since the last accepted one. `batch`: events in one request, after requests that were too large; `good`:
+    accepted batches since `batch` changed.
     """
 
     session: bool = False
@@ -62,6 +64,13 @@ class SyncState:
     new_logs: int = 0
     new_log_from_ns: int = 0
     stuck: int = 0
+    batch: int = MOST_EVENTS
+    good: int = 0
+
+    @property
+    def limit(self) -> int:
+        """The most events of the next request: the hub's limit, and the size that arrives."""
+        return min(self.most, self.batch)
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,10 +131,10 @@ def next_act(state: SyncState, *, tip_seq: int, now_ns: int) -> Act:
         return AnchorDue()
     if state.doubt is not None and state.doubt <= tip_seq:
         if state.accepted_thru + 1 < state.doubt:
-            return SendEvents(state.accepted_thru, min(state.most, state.doubt - 1 - state.accepted_thru))
+            return SendEvents(state.accepted_thru, min(state.limit, state.doubt - 1 - state.accepted_thru))
         return SendEvents(state.doubt - 1, 1)
     if state.accepted_thru < tip_seq:
-        return SendEvents(state.accepted_thru, state.most)
+        return SendEvents(state.accepted_thru, state.limit)
     if state.reconciled != state.epoch:
         return Reconcile()
     if state.hub_snapshot is not None and state.hub_snapshot != state.snapshot_version:
@@ -214,8 +223,10 @@ def apply_ack(state: SyncState, answer: EventsAnswer, sent: range, now_ns: int) 
     stuck = 0 if moved else state.stuck + 1
     pause_ms = min(answer.wait_ms, 60_000) if stuck <= MOST_STUCK else BEAT_NEWS_S * 1000
     pause_ns = int(pause_ms * 1_000_000)
+    grows = moved and state.good + 1 >= GROW_AFTER and state.batch < MOST_EVENTS
     return replace(
-        state, session=not forked, error="", failures=0, stuck=stuck,
+        state, batch=min(MOST_EVENTS, state.batch * 2) if grows else state.batch,
+        good=0 if grows else state.good + moved, session=not forked, error="", failures=0, stuck=stuck,
         accepted_thru=max(state.accepted_thru, thru), head=answer.head,
         durable_thru=min(answer.durable_thru, max(state.accepted_thru, thru)),
         doubt=None if done else state.doubt, exact=state.exact and not done,
@@ -242,6 +253,23 @@ def apply_conflict(
     # A session between two refusals resets `failures`, so the pause grows with the number of refusals.
     failures = max(named.failures, named.stuck - MOST_STUCK - 1)
     return apply_failure(replace(named, failures=failures), sentence, now_ns, jitter)
+
+
+def apply_too_large(
+    state: SyncState, sent: int, sentence: str, now_ns: int, jitter: Callable[[], float],
+    *, at_once: bool, retry_s: float | None = None,
+) -> SyncState:  # fmt: skip
+    """After a batch of `sent` events that was too large, or whose reply was cut: the next one has half as many events.
+
+    `at_once`: the hub refused it for its size (413), so that the smaller one needs no pause.
+
+    >>> apply_too_large(SyncState(session=True), 500, "413", 0, float, at_once=True).limit
+    250
+    """
+    smaller = replace(state, batch=max(1, sent // 2), good=0)
+    if at_once and sent > 1 and retry_s is None:
+        return replace(smaller, error=sentence)
+    return apply_failure(smaller, sentence, now_ns, jitter, retry_s=retry_s)
 
 
 def apply_failure(

@@ -20,7 +20,7 @@ from station.journal.earlier_logs import set_aside, unconfirmed
 from station.readers.registry import MAX_HEARTBEAT_LINES, to_heartbeat
 from station.scan.event_builder import EventBuilder
 from station.status import HubStatus, StationStatus
-from station.sync.client import BatchConflict, HubClient, HubError
+from station.sync.client import TOO_LARGE, BatchConflict, HubClient, HubError
 from station.sync.master_data_sync import MasterDataTarget, apply_items, apply_snapshot
 from station.sync.reconcile import MAX_BATCH_BYTES, EpochChanged, ReconcileContext, batch_of, reconcile
 from station.sync.session import anchor, begin, introduce, same_past
@@ -43,6 +43,7 @@ from station.sync.state_machine import (
     apply_failure,
     apply_heartbeat,
     apply_session,
+    apply_too_large,
     impossible_answer,
     is_other_state,
     new_log_begun,
@@ -177,6 +178,9 @@ class SyncThread:
         refused = isinstance(error, HubError) and error.refused
         retry_s = error.retry_s if isinstance(error, HubError) else None
         sentence = str(error) if isinstance(error, HubError | ConfigError) else repr(error)
+        if isinstance(error, HubError) and error.smaller and error.events:
+            self._send_less(error)
+            return
         if not self._state.error:
             log.say("the hub is away; scans are kept", why=sentence)
             self._changed()
@@ -186,6 +190,15 @@ class SyncThread:
         self._state = apply_failure(
             self._state, sentence, self._now_ns(), self._jitter, refused=refused, retry_s=retry_s
         )
+
+    def _send_less(self, error: HubError) -> None:
+        """After a batch that was too large or whose reply was cut: send fewer events."""
+        if not self._state.error:
+            log.say("a batch did not arrive; it is sent in smaller parts", events=error.events, why=str(error))
+            self._changed()
+        self._state = apply_too_large(
+            self._state, error.events, str(error), self._now_ns(), self._jitter,
+            at_once=error.status == TOO_LARGE, retry_s=error.retry_s)  # fmt: skip
 
     def _pause(self, act: Pause) -> None:
         now_ns = self._now_ns()
@@ -276,7 +289,7 @@ class SyncThread:
         assert epoch is not None  # there is a session
         logs = set_aside(self._journal.path)
         if logs:
-            context = ReconcileContext(self._connect(), epoch, self._events, self._carry)
+            context = ReconcileContext(self._connect(), epoch, self._events, self._carry, self._state.limit)
             sent, self._reconcile_again = reconcile(context, logs)
             if sent:
                 log.say("events of earlier logs were not at the hub; they are sent", events=sent)

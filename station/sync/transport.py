@@ -21,10 +21,18 @@ READ_S = 15.0
 WHOLE_S = 60.0
 MAX_ANSWER_BYTES = 32 * 1024 * 1024
 CHUNK_BYTES = 65_536
+_CUT = (urllib3.exceptions.ProtocolError, urllib3.exceptions.ReadTimeoutError)
 
 
 class TransportError(Exception):
-    """No complete reply was received; the message is the reason, without a subject."""
+    """No complete reply was received; the message is the reason, without a subject.
+
+    `cut`: the connection was open, and ended or fell silent before the whole reply was there.
+    """
+
+    def __init__(self, reason: str, *, cut: bool = False) -> None:
+        super().__init__(reason)
+        self.cut = cut
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,12 +77,13 @@ class HttpTransport:
             content = self._read(answer, deadline)
         except (urllib3.exceptions.HTTPError, OSError, ValueError) as error:
             late = f"no whole answer within {self._whole_s:.0f} s"
-            raise TransportError(late if self._guard.ended else _reason(error)) from error
+            cut = self._guard.ended or isinstance(error, _CUT)
+            raise TransportError(late if self._guard.ended else _reason(error), cut=cut) from error
         finally:
             self._guard.end()
         if self._guard.ended:
             msg = f"no whole answer within {self._whole_s:.0f} s"
-            raise TransportError(msg)
+            raise TransportError(msg, cut=True)
         return HttpReply(answer.status, answer.headers, content)
 
     def close(self) -> None:
@@ -90,7 +99,7 @@ class HttpTransport:
                 if size > MAX_ANSWER_BYTES or time.monotonic() > deadline:
                     answer.close()
                     msg = f"it sent {size} bytes and did not end; expected less, or sooner"
-                    raise TransportError(msg)
+                    raise TransportError(msg, cut=True)
         finally:
             answer.release_conn()
         return b"".join(parts)

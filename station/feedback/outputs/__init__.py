@@ -27,6 +27,10 @@ class OutputError(Exception):
         return f"{self.came} {self.expected} {self.do}"
 
 
+class OutputRowError(OutputError):
+    """The table in station.toml is no output: an unknown kind, or a key that its kind needs is missing or contradictory."""
+
+
 class OutputMissing(OutputError):
     """An output's device is missing or in use by another program; a later attempt may succeed."""
 
@@ -51,7 +55,7 @@ def kinds() -> tuple[str, ...]:
 def open_output(row: Row) -> Output:
     """Open the output of this table. Raises `OutputError`."""
     if row.kind not in kinds():
-        raise OutputError(
+        raise OutputRowError(
             came=f"There is no signal of kind {row.kind!r}.",
             expected=f"Expected one of {', '.join(kinds())}.",
             do="Correct the signal's kind.",

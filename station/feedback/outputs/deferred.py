@@ -1,7 +1,8 @@
-"""Deferred output: start the station without an output whose device is missing, and open it when the device appears.
+"""Deferred output: start the station without an output that cannot be opened, and open it when that becomes possible.
 
-After a power cut a loudspeaker may be unplugged, or start later than the station. A fault that time cannot correct (an
-unknown kind, a missing library, a file in a missing folder) still ends the start, so that the installer sees it.
+After a power cut a loudspeaker may be unplugged, or start later than the station; a library or a folder may be missing. None
+of these stops scanning: the dispatcher logs the reason, and the output is tried again. Only a table in station.toml that is
+no output (`OutputRowError`) ends the start, so that the installer sees the mistake.
 """
 
 from collections.abc import Callable
@@ -9,7 +10,7 @@ from collections.abc import Callable
 from station.config import OutputConfig as Row
 from station.feedback import outputs
 from station.feedback.messages import Answer
-from station.feedback.outputs import Output, OutputMissing
+from station.feedback.outputs import Output, OutputError, OutputRowError
 from station.feedback.outputs.idle_state import IdleState
 from station.feedback.outputs.output_thread import REOPEN_S
 from station.feedback.outputs.priority_queue import S
@@ -17,10 +18,12 @@ from station.system.clock import boot_ns
 
 
 def open_or_later(row: Row, now_ns: Callable[[], int] = boot_ns) -> Output:
-    """Open the output of this table now or later. Raises `OutputError` where a later attempt would fail too."""
+    """Open the output of this table now or later. Raises `OutputRowError` for a table that is no output."""
     try:
         return outputs.open_output(row)
-    except OutputMissing as error:
+    except OutputRowError:
+        raise
+    except Exception as error:  # noqa: BLE001 - scanning must not depend on an output
         return DeferredOutput(row, error, now_ns)
 
 
@@ -29,18 +32,20 @@ class DeferredOutput:
 
     quick = False
 
-    def __init__(self, row: Row, error: OutputMissing, now_ns: Callable[[], int]) -> None:
+    def __init__(self, row: Row, error: Exception, now_ns: Callable[[], int]) -> None:
         self.kind = row.kind
         self._row, self._error, self._now_ns = row, error, now_ns
         self._output: Output | None = None
         self._not_before_ns = now_ns() + int(REOPEN_S * S)
 
     def show(self, news: Answer | IdleState, boot_ns: int) -> None:
-        """Show it. Raises `OutputMissing` while the device is missing; it is tried once in `REOPEN_S` at most."""
+        """Show it. Raises the reason while the output cannot be opened; it is tried once in `REOPEN_S` at most."""
         if self._output is None:
             self._open()
         if self._output is None:
-            raise OutputMissing(*self._error.args)
+            if isinstance(self._error, OutputError):
+                raise type(self._error)(*self._error.args)
+            raise OSError(repr(self._error)) from self._error
         self._output.show(news, boot_ns)
 
     def close(self) -> None:
@@ -54,5 +59,5 @@ class DeferredOutput:
         self._not_before_ns = self._now_ns() + int(REOPEN_S * S)
         try:
             self._output = outputs.open_output(self._row)
-        except OutputMissing as error:
+        except Exception as error:  # noqa: BLE001 - scanning must not depend on an output
             self._error = error

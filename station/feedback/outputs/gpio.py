@@ -22,7 +22,7 @@ import msgspec
 
 from station.config import OutputConfig as Row
 from station.feedback.messages import Answer, AnswerForm, State, form_of
-from station.feedback.outputs import OutputError, OutputMissing
+from station.feedback.outputs import OutputError, OutputMissing, OutputRowError
 from station.feedback.outputs.output_thread import OutputThread
 from station.feedback.outputs.priority_queue import AnswerQueue
 from station.feedback.outputs.tones import TONES
@@ -89,7 +89,7 @@ def open_output(row: Row, request_lines: Callable[..., Any] | None = None) -> Ou
         {name: at for name, at in msgspec.structs.asdict(row.lines).items() if at is not None} if row.lines else {}
     )
     if not offsets or len(set(offsets.values())) < len(offsets):
-        raise OutputError(
+        raise OutputRowError(
             came="A signal of kind 'gpio' has no lines."
             if not offsets
             else "Two lines of a signal 'gpio' are the same.",

@@ -8,7 +8,7 @@ import os
 
 from station.config import OutputConfig as Row
 from station.feedback.messages import Answer
-from station.feedback.outputs import OutputError
+from station.feedback.outputs import OutputError, OutputRowError
 from station.feedback.outputs.idle_state import IdleState
 
 
@@ -16,7 +16,7 @@ def open_output(row: Row) -> "LinesOutput":
     """Open the file at `path` for appending; a missing one is created."""
     path = row.path
     if path is None:
-        raise OutputError(
+        raise OutputRowError(
             came="A signal of kind 'lines' has no path.",
             expected="Expected the file that answers are appended to.",
             do='Add path = "/run/wipline/answers" to the signal.',

@@ -16,12 +16,12 @@ def test_every_mistake_of_every_file_is_in_one_list():
     assert mistakes(
         stages_csv=b"stage,nam,type\nsaw,=1,process\nsaw,Saw,prozess\n",
         people_csv=b"",
-        costs_csv=b"\xff\xfec\x00",
-        reasons_csv=b"reason;name\nx;y\n",
+        costs_csv=b"\xff\xfec",
+        reasons_csv=b"reason;name\nburr;y\n",
         patterns_csv=b"name,regex,as\nbad,(a+)+b,item\n",
         orders_csv=b'order,product,qty,due\nA,X,1.5,soon\nB,P,1.5,+3d\nC,P,"1,5",\nD,P,=2,\nE,P,1\nF,P,1,"+3d\n',
     ) == [
-        'costs.csv: came UTF-16 text, expected UTF-8; save it as "CSV UTF-8 (comma delimited)".',
+        'costs.csv, line 1: came the byte 0x63, which is no text of UTF-16, expected UTF-8; save it as "CSV UTF-8".',
         (
             "orders.csv, line 2, column 2 (product): came 'X', expected a product of products.csv or of the hub; "
             "add it to products.csv."
@@ -47,10 +47,6 @@ def test_every_mistake_of_every_file_is_in_one_list():
         "patterns.csv, line 2, column 2 (regex): came '(a+)+b', expected a pattern that stations can use; correct it: "
         + words,
         "people.csv: came an empty file, expected the headings person, name; fill it, or remove the file.",
-        (
-            "reasons.csv, line 1: came semicolons between columns, expected commas; "
-            'save it as "CSV UTF-8 (comma delimited)".'
-        ),
         "stages.csv, line 1: came no column name, expected one, for every stage; add it.",
         (
             "stages.csv, line 1, column 2: came the heading 'nam', expected one of stage, name, type, limit, target, "
@@ -151,10 +147,10 @@ def test_every_mistake_of_every_file_is_in_one_list():
         ),
         (
             "stages.csv",
-            b"stage,name,type\nsaw,S\xe4ge,process\npack,P,done\n",
+            b"stage,name,type\nsaw,S\x81ge,process\npack,P,done\n",
             (
-                "stages.csv, line 2: came the byte 0xe4, which is not UTF-8, expected UTF-8; "
-                'save it as "CSV UTF-8 (comma delimited)".'
+                "stages.csv, line 2: came the byte 0x81, which is neither UTF-8 nor Windows-1252, expected UTF-8; "
+                'save it as "CSV UTF-8".'
             ),
         ),
         (
@@ -188,7 +184,7 @@ def test_each_mistake_says_where_what_and_how_to_mend_it(sheet, content, said):
 
 def test_one_unreadable_sheet_does_not_make_its_names_unknown():
     assert mistakes(stages_csv=b"stage;name;type\n") == [
-        'stages.csv, line 1: came semicolons between columns, expected commas; save it as "CSV UTF-8 (comma delimited)".'
+        "stages.csv: came only headings, expected a line for each stage; fill it, or remove the file."
     ]
 
 
@@ -204,9 +200,9 @@ def test_an_order_stays_of_its_product():
 def test_an_empty_folder_and_a_strange_file_are_mistakes():
     with pytest.raises(ShopFolderError, match=r"the folder: came no sheet, expected at least one of stages\.csv"):
         read({})
-    assert mistakes(shop_xlsx=b"PK") == [
+    assert mistakes(shop_doc=b"PK") == [
         (
-            f"shop.xlsx: came a file of that name, expected one of {', '.join(SHEETS)}; "
-            'save each of its tables as "CSV UTF-8 (comma delimited)".'
+            f"shop.doc: came a file of that name, expected one of {', '.join(SHEETS)}, or a workbook (.xlsx, .ods, .xls); "
+            "remove it from the folder."
         )
     ]

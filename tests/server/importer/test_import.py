@@ -180,3 +180,23 @@ def test_an_import_says_that_it_leaves_a_closed_order_as_it_is(frames, db):
     assert run(frames, db).output == (
         "Nothing new: the hub already has all 4.\nNote: WO-1 is closed: an import does not change it.\n"
     )
+
+
+def test_prices_with_their_days_go_in_once(db, tmp_path):
+    folder = tmp_path / "shop"
+    folder.mkdir()
+    for sheet in DEMO.glob("*.csv"):
+        (folder / sheet.name).write_bytes(sheet.read_bytes())
+    run(folder, db)
+    costs = folder / "costs.csv"
+    heading = "component;amount;valid from\n"
+    costs.write_text(f"{heading}bar-12;1,84;\nbar-12;2,50;1.1.2020\nbar-12;withdrawn;2020-06-01\n")
+    (folder / "materials.csv").write_text("product;component;qty;op\nBRK-20;bar-12;1;10\n")
+    said = [run(folder, db).output.split(";")[0].splitlines()[0] for _ in (1, 2)]
+    assert said == ["Entered: 4 products, 3 costs", "Nothing new: the hub already has all 94."]
+    costs.write_text(f"{heading}bar-12;2,6;1.1.2020\nbar-12;withdrawn;2020-06-01\n")
+    assert run(folder, db).output.startswith("Entered: 1 cost;")
+    costs.write_text(f"{heading}bar-12;1,84;\n")
+    assert run(folder, db).output.startswith("Nothing new")
+    costs.write_text(f"{heading}bar-12;1,85;\n")
+    assert run(folder, db).output.startswith("Entered: 1 cost;")

@@ -56,6 +56,25 @@ def a_status(folder: Path, *, pid: int | None = None, age_s: float = 0) -> None:
     write(folder / "status.json", status)
 
 
+def test_a_stage_that_is_not_the_shops_is_wrong(tmp_path: Path) -> None:
+    with open_journal(tmp_path) as journal:
+        journal.save_snapshot("v1", b'{"definitions":[{"what":"stage.define","data":{"stage":"saw","name":"Saw"}}]}')
+    assert doctor.shop_stages(a_config(tmp_path, stage="swa")) == Diagnosis(
+        False,
+        "stage 'swa' of station.toml is not one of the shop's: saw",
+        "write one of them, or define the stage on the hub: wipline-hub import FOLDER",
+    )
+    assert doctor.shop_stages(a_config(tmp_path, stage="saw")).ok
+    reader = ReaderConfig("replay", str(tmp_path / "scans"), stage="weld")
+    assert not doctor.shop_stages(a_config(tmp_path, reader=(reader,))).ok
+    assert not doctor.shop_stages(a_config(tmp_path, stages=("saw", "weld"))).ok
+
+
+def test_a_shop_without_stages_allows_any(config: StationConfig) -> None:
+    finding = doctor.shop_stages(config)
+    assert (finding.ok, finding.only_note) == (True, True)
+
+
 def test_a_whole_station_has_nothing_wrong(config: StationConfig, tmp_path: Path) -> None:
     a_status(tmp_path)
     findings = [check(config) for check in doctor.CHECKS]

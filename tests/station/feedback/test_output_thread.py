@@ -256,11 +256,23 @@ def test_a_device_that_is_not_there_at_the_start_joins_in_when_it_comes(tmp_path
     assert b"there" in terminal.read_bytes()
 
 
-@pytest.mark.parametrize("row", [Row("bell"), Row("lines"), Row("lines", "/nowhere/answers"), Row("gpio")])
+@pytest.mark.parametrize("row", [Row("bell"), Row("lines"), Row("gpio")])
 def test_what_waiting_would_not_mend_ends_the_start(row: Row) -> None:
     with pytest.raises(OutputError) as refused:
         open_or_later(row)
     assert not isinstance(refused.value, OutputMissing)
+
+
+def test_a_signal_that_cannot_be_opened_for_any_reason_does_not_end_the_start(tmp_path: Path) -> None:
+    answers, now = tmp_path / "later" / "answers", [0]
+    signal = open_or_later(Row("lines", str(answers)), lambda: now[0])
+    with pytest.raises(OutputError, match="cannot be opened: No such file or directory"):
+        signal.show(red("lost"), 0)
+    answers.parent.mkdir()
+    now[0] = int(REOPEN_S * S)
+    signal.show(red("there"), 0)
+    signal.close()
+    assert b"there" in answers.read_bytes()
 
 
 def test_an_answer_comes_to_a_device_that_is_still_away_and_nothing_is_closed_twice(tmp_path: Path) -> None:

@@ -114,3 +114,13 @@ def test_the_parts_of_an_answer_add_up_to_its_total(leaves: list[int]) -> None:
     assert sum(parts) == total == sum(by_component.values())
     assert abs(total * 1_000 - sum(leaves)) <= 500
     assert all(abs(part * 1_000 - leaf) < 1_000 for part, leaf in zip(parts, leaves, strict=True))
+
+
+def test_a_withdrawn_price_is_none_from_its_day_on() -> None:
+    withdrawn = Definition("cost.set", 10, (10, "hub", 99), {"component": "bar", "withdrawn": True})
+    before, after = (
+        unit_costs("bracket", OPERATIONS, priced(withdrawn), at_us, order_milli=4_000) for at_us in (9, 10)
+    )
+    assert (before.lines[0].micros, after.lines[0].micros) == (3_000_002, None)
+    assert parcel_value(before, 1_000, 10, None) == Value({"bar": 3_000_002_000})
+    assert parcel_value(after, 1_000, 10, None) == Value({}, unvalued_milli=1_000)
