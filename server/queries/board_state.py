@@ -3,6 +3,7 @@
 from collections import Counter
 from typing import Any
 
+import msgspec
 from sqlalchemy import Connection, and_, select
 
 from server.auth import devices
@@ -10,19 +11,21 @@ from server.clock.watch import kept_doubt, suspects
 from server.locale_format import LocaleFormat
 from server.projection import dead_letters
 from server.projection.fold_version import refolds
+from server.projection.item_states import StoredItem
 from server.projection.log_permissions import count_not_permitted
 from server.projection.tables import finding, item
 from server.queries import call_alerts, current_stock, historical_stock, stage_summary
 from server.queries.alerts import FINDING, Alert, BoardState, LinkedWord, ranked, shop_alerts, without_repeats
 from server.queries.calls import open_calls
 from server.queries.current_master_data import master_data
-from server.queries.findings import finding_args, finding_sentence, overrun_value
+from server.queries.findings import finding_args, finding_sentence, has_ended, overrun_value
 from server.queries.rule_settings import rules_on
 from server.queries.station_alerts import of_hub_clock, of_not_permitted, of_refolds, of_set_aside, of_stations
 from server.queries.valuation import Valuation
 from station.core.ledger.costs import Value, in_micros
 
 MOST_FINDINGS = 500
+_STORED_ITEM = msgspec.msgpack.Decoder(StoredItem)
 
 
 def board_state_now(connection: Connection, locale: LocaleFormat, now_us: int) -> BoardState:
@@ -73,8 +76,11 @@ def _todays_findings(connection: Connection, shop: BoardState) -> list[Alert]:
         stock_of.setdefault(stock_row.item, []).append(stock_row)
     alerts: dict[tuple[str, str], Alert] = {}
     for row in rows:
+        of_item = items.get(row.item)
+        if of_item is not None and has_ended(row, _STORED_ITEM.decode(of_item.state).state):
+            continue
         if (row.rule, row.item) not in alerts:
-            over = overrun_value(finding_args(row.args), items.get(row.item), shop.valuation)
+            over = overrun_value(finding_args(row.args), of_item, shop.valuation)
             cost = shop.cost(stock_of.get(row.item, [])) if over is None else over.total
             alerts[row.rule, row.item] = _finding_alert(row, shop, cost, over)
     return list(alerts.values())

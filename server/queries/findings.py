@@ -7,17 +7,36 @@ import msgspec
 
 from server.queries.valuation import Valuation
 from station.core.ledger.costs import Value, parcel_value
+from station.core.ledger.parcels import ItemState
 from station.core.ledger.rules import Wording, sentence
 from station.core.master_data import MasterData
 from station.core.quantity import decimal_text
 
 OFFICE = "the office"
+HUB = "hub"  # the station of the hub's own entries
+ENDED_BY_SCANS = frozenset({"skipped", "passed_unscanned"})
 _ARGS = msgspec.json.Decoder(dict[str, Any])
 
 
 def finding_args(encoded: str) -> dict[str, Any]:
     """The arguments of a stored finding."""
     return _ARGS.decode(encoded)
+
+
+def has_ended(row: Any, state: ItemState) -> bool:
+    """Whether a finding about operations without a scan has ended: all pieces beyond them were scanned there since then.
+
+    `row`: of `finding`; `state`: the folded state of its item.
+    """
+    if row.rule not in ENDED_BY_SCANS or state.routing is None:
+        return False
+    stages = finding_args(row.args).get("stages", ())
+    ops = [operation.op for operation in state.routing.operations if operation.stage in stages]
+    return not any(
+        op not in parcel.scanned and parcel.entered is not None and parcel.entered > op
+        for parcel in state.parcels
+        for op in ops
+    )
 
 
 def finding_sentence(
@@ -28,7 +47,7 @@ def finding_sentence(
     def stage_name(stage: str) -> str:
         return master_data.stage_name(stage, at_us)
 
-    place = stage_name(row.stage) if row.stage else row.station or OFFICE
+    place = stage_name(row.stage) if row.stage else OFFICE if row.station in ("", HUB) else row.station
     return sentence(row.rule, finding_args(row.args), row.item, place, Wording(stage_name, quantity))
 
 

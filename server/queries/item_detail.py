@@ -9,7 +9,7 @@ from sqlalchemy import Connection, and_, func, select
 from server.projection.item_states import StoredItem
 from server.projection.tables import finding, item, visit
 from server.queries.current_stock import StockRow, stock_of
-from server.queries.findings import finding_sentence
+from server.queries.findings import finding_sentence, has_ended
 from server.queries.item_changes import ItemChange, item_changes
 from server.queries.item_events import ItemEventRow, scans
 from server.queries.rule_settings import rules_on
@@ -110,7 +110,7 @@ def item_detail(
         stock=tuple(stock),
         stock_value=valuation.total(stock_row for stock_row in stock if stock_row.in_process),
         visits=tuple(_visits(connection, name)),
-        findings=tuple(_findings(connection, name, valuation, on, quantity)),
+        findings=tuple(_findings(connection, row, valuation, on, quantity)),
         events=page.events,
         more_events=page.more,
         children=tuple(connection.execute(children).scalars()),
@@ -138,10 +138,13 @@ def _visits(connection: Connection, name: str) -> list[PastVisit]:
 
 
 def _findings(
-    connection: Connection, name: str, valuation: Valuation, on: list[str], quantity: Callable[[int], str]
+    connection: Connection, of_item: Any, valuation: Valuation, on: list[str], quantity: Callable[[int], str]
 ) -> Iterator[ItemFinding]:
     c, at_us = finding.c, valuation.at_us
-    query = select(finding).where(and_(c.item == name, c.rule.in_(on)))
+    state = _STORED_ITEM.decode(of_item.state).state
+    query = select(finding).where(and_(c.item == of_item.item, c.rule.in_(on)))
     for row in connection.execute(query.order_by(c.key_us.desc(), c.id.desc()).limit(MOST)):
+        if has_ended(row, state):
+            continue
         text = finding_sentence(row, valuation.master_data, at_us, quantity)
         yield ItemFinding(row.rule, row.key_us, row.stage, row.station, text)

@@ -73,7 +73,10 @@ class StockSummary(NamedTuple):
 
 
 class LineSummary(NamedTuple):
-    """The whole line and its headline. `spread_items`: the sum of the tiles' items minus the distinct items."""
+    """The whole line and its headline. `spread_items`: the sum of the tiles' items minus the distinct items.
+
+    `over_amounts`, `over_micros`: what of released orders is more than ordered, and its value; None where no cost is known.
+    """
 
     tiles: tuple[StageTile, ...]
     items: int
@@ -83,6 +86,8 @@ class LineSummary(NamedTuple):
     shown_micros: int | None
     not_started: StockSummary
     not_started_moved_on: int
+    over_amounts: tuple[UnitQuantity, ...] = ()
+    over_micros: int | None = None
 
 
 def summarize_line(stock: Iterable[StockRow], valuation: Valuation, moved_on: dict[str | None, int]) -> LineSummary:
@@ -101,6 +106,7 @@ def summarize_line(stock: Iterable[StockRow], valuation: Valuation, moved_on: di
     )
     whole = valuation.total(begun)
     items = len({row.item for row in begun})
+    over = valuation.overrun_rows(row for row in begun if row.released_us is not None)
     return LineSummary(
         tiles=tiles,
         items=items,
@@ -110,6 +116,8 @@ def summarize_line(stock: Iterable[StockRow], valuation: Valuation, moved_on: di
         shown_micros=sum(tile.shown_micros or 0 for tile in tiles) if whole.known else None,
         not_started=summarize((row for row in everything if not row.in_process), valuation),
         not_started_moved_on=moved_on.get("", 0),
+        over_amounts=amounts(over, valuation),
+        over_micros=valuation.total(over).micros,
     )
 
 

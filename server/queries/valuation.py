@@ -89,7 +89,11 @@ class Valuation:
         return StockValue(add(values), len(unvalued), known)
 
     def overrun(self, stock: Iterable[StockRow]) -> Value:
-        """The value of stock in process above the ordered quantity.
+        """The value of stock in process above the ordered quantity (`overrun_rows`)."""
+        return add(value for row in self.overrun_rows(stock) if (value := self.of(row)) is not None)
+
+    def overrun_rows(self, stock: Iterable[StockRow]) -> list[StockRow]:
+        """The stock in process above the ordered quantity, as rows with that quantity.
 
         Finished pieces use up an item's overrun first; the rest is taken from the stock furthest along the routing.
         """
@@ -97,15 +101,15 @@ class Valuation:
         for row in stock:
             if row.overrun_milli and row.qty_milli:
                 items.setdefault(row.item, []).append(row)
-        values = []
+        rows = []
         for of_item in items.values():
             left = of_item[0].overrun_milli - of_item[0].finished_milli
             for row in sorted(of_item, key=lambda part: -(part.operation or 0)):
                 over = min(left, row.qty_milli or 0)
                 if over > 0:
                     left -= over
-                    values.append(parcel_value(self.costs(row), over, row.entered, row.reached))
-        return add(value for value in values if value is not None)
+                    rows.append(row._replace(qty_milli=over))
+        return rows
 
 
 def spread(table: Sequence[Sequence[int]], divisor: int = MILLI) -> list[list[int]]:

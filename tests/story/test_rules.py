@@ -158,8 +158,9 @@ def board(floor: Floor) -> Iterator[Any]:
         yield page
 
 
-def test_every_rule_has_its_story() -> None:
-    assert [story.__name__ for story in STORIES] == [rule.name for rule in RULES]
+def test_every_story_is_of_a_rule() -> None:
+    # The others have theirs without a browser: tests/server/web/test_rules.py.
+    assert {story.__name__ for story in STORIES} <= {rule.name for rule in RULES}
 
 
 @pytest.mark.parametrize("story", STORIES, ids=lambda story: story.__name__)
