@@ -169,3 +169,19 @@ def connect_reading(path: Path, *, main_file_only: bool = False) -> sqlite3.Conn
     connection.execute("PRAGMA cell_size_check = ON")
     connection.execute("PRAGMA trusted_schema = OFF")
     return connection
+
+
+def refuse_other_database(path: Path) -> None:
+    """Raise `JournalError` where the file is a sound SQLite database that is no journal; it stays as it is.
+
+    The database file alone is read: a connection with the write-ahead log could create one that is missing.
+    """
+    try:
+        with closing(connect_reading(path, main_file_only=True)) as connection:
+            tables = {name for (name,) in connection.execute("SELECT name FROM sqlite_schema WHERE type = 'table'")}
+    except (OSError, *UNREADABLE):
+        return  # missing or damaged: the start decides
+    if tables and not tables & {"meta", "event"}:
+        names = ", ".join(sorted(tables)[:5])
+        msg = f"{path} is another database, with the tables {names}. Expected a journal. Correct `journal` in station.toml."
+        raise JournalError(msg)

@@ -29,6 +29,7 @@ from station.journal.schema import (
     close_unfolded,
     connect,
     connect_reading,
+    refuse_other_database,
 )
 from station.journal.verify_chain import walk
 from station.journal.wal import believed_frames, commits_behind, read_wal, wal_of
@@ -63,7 +64,7 @@ def open_locked(
 
     The lock is released if anything fails. Raises as `Journal.open`.
     """
-    _refuse_other_database(path)
+    refuse_other_database(path)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         lock = JournalLock(path)
@@ -86,22 +87,6 @@ def open_locked(
     except BaseException:
         lock.release()
         raise
-
-
-def _refuse_other_database(path: Path) -> None:
-    """Raise `JournalError` where the file is a sound SQLite database that is no journal; it stays as it is.
-
-    The database file alone is read: a connection with the write-ahead log could create one that is missing.
-    """
-    try:
-        with closing(connect_reading(path, main_file_only=True)) as connection:
-            tables = {name for (name,) in connection.execute("SELECT name FROM sqlite_schema WHERE type = 'table'")}
-    except (OSError, *UNREADABLE):
-        return  # missing or damaged: the start decides
-    if tables and not tables & {"meta", "event"}:
-        names = ", ".join(sorted(tables)[:5])
-        msg = f"{path} is another database, with the tables {names}. Expected a journal. Correct `journal` in station.toml."
-        raise JournalError(msg)
 
 
 def glance(journal: Path, *, main_file_only: bool) -> JournalGlance:

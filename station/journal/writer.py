@@ -309,8 +309,7 @@ class Journal(JournalQueries, AbstractContextManager["Journal"]):
     ) -> None:
         """Store changed items: `rows` replace all rows of `changed`; `afresh` deletes all others first.
 
-        `thru`: the last event of this log that all items include, where `cursor` is set. Raises `JournalFull`: the cursor
-        has not moved, and the hub sends the same changes again.
+        `thru`: the last event of this log that all items include. Raises `JournalFull`: the hub sends the changes again.
         """
         self._change(
             lambda db: metadata.write_items(db, changed, rows, cursor, complete=complete, afresh=afresh, thru=thru)

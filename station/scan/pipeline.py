@@ -6,6 +6,7 @@ to the work queue as chores, which run while no scan waits.
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from typing import TypeVar
 
 import msgspec
 
@@ -39,6 +40,8 @@ TIDY_EVERY_READS = 256  # the journal is tidied at least so often, even if the r
 TIDY_IDLE_S = 1.0
 CHECK_DISK_EVERY_S = 2.0  # while the disk is full
 S = 10**9
+
+Result = TypeVar("Result")
 
 
 @dataclass(frozen=True, slots=True)
@@ -259,7 +262,7 @@ class ScanPipeline:
             ),
             pieces=self._is_piece(code, stage),
             is_card_again=read.since_ns is None and is_card_again(memory, code.code, now_ns),
-            remark=self._remark(code),
+            remark=self._ask_rules(lambda: self.rules.engine.remark(code), None, code),
             names=self.rules.names,
         )
         return step(bench, bench_read, self._settings)
@@ -343,8 +346,10 @@ class ScanPipeline:
             voided = self._commit(encode(void), code.code)
             if voided is None:
                 return
-            self.rules.engine.void(rescan.void.seq, voided.seq)
-        if not late:
+            self._advice(code, void, voided.seq)
+        if late:
+            self._advice(code, event, receipt.seq)
+        else:
             self._answer_commit(receipt, code, card.step, event)
 
     # -- the rules
@@ -353,34 +358,26 @@ class ScanPipeline:
         """Replace the master data for the scans that follow. Runs in this thread, as a chore."""
         self.rules = rules
 
-    def _is_piece(self, code: Code, stage: str | None) -> bool:
-        if code.as_ is CodeType.PRODUCT:
-            return True
+    def _ask_rules(self, question: Callable[[], Result], otherwise: Result, code: Code) -> Result:
+        """The answer of the rules; `otherwise` where they fail: a scan is recorded without them."""
         try:
-            return code.item is not None and self.rules.engine.pieces(code, stage)
-        except Exception as error:  # noqa: BLE001 - without the rules the scan is recorded as an ordinary one
+            return question()
+        except Exception as error:  # noqa: BLE001 - a fault of the rules must not end the station
             self._log("the rules failed for a scan", error=repr(error), code=code.code)
-            return False
+            return otherwise
 
-    def _remark(self, code: Code) -> str | None:
-        if code.badge is None and code.card is None:
-            return None
-        try:
-            return self.rules.engine.remark(code)
-        except Exception as error:  # noqa: BLE001 - without the rules the card acts as an ordinary one
-            self._log("the rules failed for a card", error=repr(error), code=code.code)
-            return None
+    def _is_piece(self, code: Code, stage: str | None) -> bool:
+        if code.as_ is CodeType.PRODUCT or code.item is None:
+            return code.as_ is CodeType.PRODUCT
+        return self._ask_rules(lambda: self.rules.engine.pieces(code, stage), otherwise=False, code=code)
 
     def _advice(self, code: Code, event: Event, seq: int) -> Advice:
-        try:
-            if event.action == "void" and event.ref is not None:
-                self.rules.engine.void(event.ref.seq, seq)
-            if not code.is_counted:
-                return Advice()
-            return self.rules.engine.judge(code, event, seq)
-        except Exception as error:  # noqa: BLE001 - the scan is recorded; the answer states that the rules were not applied
-            self._log("the rules failed for a scan", error=repr(error), code=code.code)
-            return Advice(look="saved, but the rules could not be asked")
+        if event.action == "void" and (voided := event.ref) is not None:
+            self._ask_rules(lambda: self.rules.engine.void(voided.seq, seq), None, code)
+        if not code.is_counted:
+            return Advice()
+        failed = Advice(look="saved, but the rules could not be asked")
+        return self._ask_rules(lambda: self.rules.engine.judge(code, event, seq), failed, code)
 
     # -- events that are no scans
 

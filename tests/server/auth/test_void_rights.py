@@ -21,6 +21,7 @@ FIELDS = {
     "order.close": {"order": "WO-1", "how": "short"},
     "code.bind": {"code": "x", "to": "WO-1"},
     "rule.define": {"rule": "skipped", "on": False},
+    "answer": {"stage": "saw"},
     "adjust": {"item": "WO-1", "qty_milli": 1000},
 }
 # Said again by name and not taken from the code under test.

@@ -22,7 +22,7 @@ from station.core.hash_chain import anchor_mac, boot_bytes, genesis, link
 
 DAY_US = 86_400_000_000
 START_US = 20_000 * DAY_US
-BY_POS = {"pos", "id", "visit", "since"}  # columns that say when something arrived, or number rows
+BY_POS = {"pos", "id", "visit", "since", "changed"}  # columns that say when something arrived, or number rows
 
 
 @dataclass

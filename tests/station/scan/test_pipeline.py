@@ -37,7 +37,7 @@ NAMED = StationDefinitions(
 class Stops(NoRules):
     """Rules that stop the work on each item."""
 
-    def advise(self, code: Code, event: Event) -> Advice:  # noqa: ARG002 - the port's signature
+    def judge(self, code: Code, event: Event, seq: int) -> Advice:  # noqa: ARG002 - the port's signature
         """Stop."""
         return Advice(look="goes to Test first", stop=True)
 
