@@ -183,3 +183,11 @@ def test_what_costs_already_comes_first_then_the_most_costly():
     assert [each.key for each in ranked([cheap, dear, grave])] == ["c", "b", "a"]
     again = dear._replace(kind="waited", words=(LinkedWord("item", "b", "b"), " waits"))
     assert without_repeats([dear, again]) == [dear._replace(also=("waits",))]
+
+
+def test_without_any_cost_the_latest_order_comes_first(shop_writer):
+    shop_writer.say("stage.define", 0, stage="saw", name="Saw")
+    for order, late in (("WO-1", 2), ("WO-2", 9), ("WO-3", 5)):
+        shop_writer.release(order, product="unpriced", due=day(shop_writer, -late))
+        shop_writer.scan(order, "saw", shop_writer.ago(hours=1))
+    assert [sentence.split()[0] for sentence, _, _ in said(shop_writer)] == ["WO-2", "WO-3", "WO-1"]
