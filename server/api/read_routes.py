@@ -5,7 +5,7 @@ are never added.
 """
 
 from contextlib import ExitStack
-from datetime import UTC, datetime
+from datetime import UTC, datetime, tzinfo
 from typing import Any
 
 from flask import Blueprint, Response, request
@@ -17,6 +17,7 @@ from server.api.rest import page_of
 from server.api_errors import ApiError, json_answer
 from server.auth.gate import readers
 from server.context import current_hub
+from server.locale_format import locale_of
 from server.projection.worker import projected_pos
 from server.queries.as_known_at import MOST_EVENTS, projection_at
 from server.queries.calls import calls_until, open_calls
@@ -41,7 +42,7 @@ def work_in_process() -> Response:
     """Quantity and value of work in process, now or `as_of` a past time, as known now or at position `known`."""
     now_us = current_hub().clock.utc_us()
     by = _by(request.args.get("by", GroupBy.STAGE.value))
-    at_us = time_of(request.args.get("as_of", ""))
+    at_us = time_of(request.args.get("as_of", ""), locale_of(current_hub().config).zone)
     limit, cursor = page_of()
     if cursor and not (cursor.isascii() and cursor.isdecimal() and len(cursor) <= 9):
         raise ApiError(400, f"cursor {cursor[:40]!r}", "the `cursor` of an answer", "Leave it out for the first rows.")
@@ -56,7 +57,7 @@ def work_in_process() -> Response:
 
 
 @blueprint.get("/api/v1/items/<segment:item>", merge_slashes=False)
-@documented(item_answer.ItemAnswer, errors=(401, 403, 404))
+@documented(item_answer.ItemAnswer, words=("before",), errors=(400, 401, 403, 404))
 @readers
 def item(item: str) -> Response:
     """One item: its present and past places, its accounts, its findings, and its last 200 events."""
@@ -111,7 +112,7 @@ def calls() -> Response:
 
 
 @blueprint.get("/api/v1/stages")
-@documented(wip_answer.StagesAnswer, errors=(400, 401, 403))
+@documented(wip_answer.StagesAnswer, words=("limit", "cursor"), errors=(400, 401, 403))
 @readers
 def stages() -> Response:
     """Stages in the order of the line, with their items; `limit` at most 1,000, the next page with `cursor`."""
@@ -129,8 +130,8 @@ def stages() -> Response:
     return json_answer(wip_answer.StagesAnswer(rows, page[-1] if start + limit < len(names) else None))
 
 
-def time_of(text: str) -> int | None:
-    """A time in a query, ISO 8601 (without a zone: UTC) or whole us since 1970, as UTC us. Raises `ApiError` 400.
+def time_of(text: str, zone: tzinfo = UTC) -> int | None:
+    """A time in a query, ISO 8601 (without a zone: in `zone`) or whole us since 1970, as UTC us. Raises `ApiError` 400.
 
     >>> time_of("2026-11-22T14:05:00Z"), time_of("1790000000000000"), time_of("")
     (1795356300000000, 1790000000000000, None)
@@ -143,7 +144,7 @@ def time_of(text: str) -> int | None:
     try:
         # URL decoding turns the plus of a zone offset into a blank.
         at = datetime.fromisoformat(text.replace(" ", "+") if "T" in text else text)
-        at = at if at.tzinfo is not None else at.replace(tzinfo=UTC)
+        at = at if at.tzinfo is not None else at.replace(tzinfo=zone)
         return (int(at.timestamp()) * 1_000_000) + at.microsecond
     except (ValueError, OverflowError) as error:
         raise ApiError(

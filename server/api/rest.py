@@ -83,7 +83,7 @@ def entries() -> Response:
 
 
 @blueprint.get("/api/v1/stations")
-@documented(schemas.StationsAnswer)
+@documented(schemas.StationsAnswer, words=("limit", "cursor"), errors=(400, 401, 403))
 @readers
 def station_list() -> Response:
     """Every station with its last heartbeat and its logs, by name."""
