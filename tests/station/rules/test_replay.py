@@ -96,6 +96,12 @@ def test_a_scan_that_was_taken_back_is_not_applied(journal: Journal) -> None:
     assert places(journal) == {"released": 35_000, "saw": 5_000}
 
 
+def test_an_order_that_was_released_without_a_routing_has_none_here(journal: Journal) -> None:
+    journal.save_items(["WO-1"], [a_row(routing=None)], "1:1", thru=journal.tip.seq)
+    scan(journal, "pack")
+    assert places(journal) == {"pack": 40_000}
+
+
 def test_an_item_is_never_divided_between_two_portions() -> None:
     rows = [OpenItem(f"WO-{number // 3}") for number in range(3 * ROWS_A_CHORE)]
     parts = list(item_parts(rows))
