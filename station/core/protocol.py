@@ -13,6 +13,8 @@ from station.core.ledger.routing import Operation
 
 MAX_INT = 2**63 - 1
 MAX_EVENTS = 500  # in one batch
+MOST_OPERATIONS = 1_000  # of one routing
+MOST_ACCOUNTS = 20  # outer accounts of one item
 Whole = Annotated[int, msgspec.Meta(ge=0, le=MAX_INT)]
 Int64 = Annotated[int, msgspec.Meta(ge=-(2**63), le=MAX_INT)]
 Micros = Annotated[int, msgspec.Meta(ge=0, le=2**62)]
@@ -156,16 +158,16 @@ class OpenItem(msgspec.Struct, frozen=True, omit_defaults=True):
     done_at: LongText | None = None
     entered: Int64 | None = None
     reached: Int64 | None = None
-    scanned: list[Int64] = []
+    scanned: Annotated[list[Int64], msgspec.Meta(max_length=MOST_OPERATIONS)] = []
     since_us: Int64 = 0
     carrier: LongText | None = None
     station: ShortText | None = None
     order: LongText | None = None
     routing: LongText | None = None
-    operations: list[Operation] | None = None
+    operations: Annotated[list[Operation], msgspec.Meta(max_length=MOST_OPERATIONS)] | None = None
     released: bool = False
     closed: ShortText | None = None
-    outer: dict[str, Int64] = {}
+    outer: Annotated[dict[str, Int64], msgspec.Meta(max_length=MOST_ACCOUNTS)] = {}
     thru: Whole = 0
 
 

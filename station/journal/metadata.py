@@ -162,12 +162,15 @@ def forget_snapshot(connection: sqlite3.Connection) -> None:
 
 
 def items(connection: sqlite3.Connection) -> OpenItems:
-    """The items from the hub, oldest first."""
+    """The items from the hub, oldest first; none, and an empty cursor, where a row cannot be decoded."""
     rows = connection.execute(
         "SELECT item, product, operation, coalesce(state, ''), qty_milli, stage, more FROM item ORDER BY rowid"
     ).fetchall()
     complete = bool(read_meta(connection, "items_complete"))
-    items = [OpenItem(*row[:-1]) if row[-1] is None else _ROW.decode(row[-1]) for row in rows]
+    try:
+        items = [OpenItem(*row[:-1]) if row[-1] is None else _ROW.decode(row[-1]) for row in rows]
+    except msgspec.MsgspecError:  # of another version, or damaged
+        return OpenItems([], "", complete=False)
     return OpenItems(items, items_cursor(connection), complete, _as_int(read_meta(connection, "items_thru")))
 
 

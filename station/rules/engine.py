@@ -38,9 +38,11 @@ class ShopRules:
         self._badges = frozenset(str(data["badge"]) for data in snapshot.of("person.define") if data.get("badge"))
         self._wording = Wording(lambda stage: self._master_data.stage_name(stage, NOW_US))
 
-    def know(self, rows: list[OpenItem], *, complete: bool) -> None:
-        """Apply items from the hub: `rows` replace the state of each item in them."""
+    def know(self, rows: list[OpenItem], *, complete: bool, afresh: bool = False) -> None:
+        """Apply items from the hub: `rows` replace the state of each item in them; `afresh`, of all items."""
         self._complete = complete
+        if afresh:
+            self.items.forget()
         self.items.know(rows)
         self._has_master_data = self._has_master_data or any(row.released or row.product is not None for row in rows)
 

@@ -5,6 +5,7 @@ cannot read is ignored; the hub reported it when it was entered.
 """
 
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from datetime import tzinfo
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
@@ -12,7 +13,7 @@ from station.core.codes import Pattern, RefusedPattern, usable_patterns
 from station.core.protocol import OpenItem
 from station.core.quantity import decimal_text
 from station.core.snapshot import NOW_US, Snapshot, SnapshotError, read_snapshot
-from station.journal import Journal
+from station.journal import Journal, JournalFull
 from station.rules.interface import NoRules, RuleContext
 from station.rules.replay import replay
 
@@ -126,10 +127,14 @@ def rule_context(body: bytes | None, items: Iterable[OpenItem] = (), *, complete
 def stored_shop(journal: Journal, log: Callable[..., None]) -> tuple[StationDefinitions, RuleContext]:
     """The shop and the rules from the journal.
 
-    Definitions that this version cannot read must not prevent a start: they are logged and deleted, and the sync thread
-    fetches them again.
+    Definitions and items that this version cannot read must not prevent a start: they are logged and deleted, and the sync
+    thread fetches them again.
     """
     snapshot, items = journal.snapshot(), journal.items()
+    if not items.cursor and journal.items_cursor():
+        log("the stored items cannot be read; they are fetched again")
+        with suppress(JournalFull):  # then the hub's changes replace them one by one
+            journal.save_items([], [], "", complete=False, afresh=True)
     body = snapshot[1] if snapshot else None
     try:
         context = rule_context(body, items.rows, complete=items.complete)
@@ -142,11 +147,11 @@ def stored_shop(journal: Journal, log: Callable[..., None]) -> tuple[StationDefi
         return StationDefinitions(), rule_context(None)
 
 
-def update_rules(context: RuleContext, items: Iterable[OpenItem], *, complete: bool) -> None:
+def update_rules(context: RuleContext, items: Iterable[OpenItem], *, complete: bool, afresh: bool) -> None:
     """Apply items that the hub has just sent. Called by the recording thread."""
     if isinstance(context.engine, NoRules):
         return
     from station.rules.engine import ShopRules
 
     if isinstance(context.engine, ShopRules):
-        context.engine.know(list(items), complete=complete)
+        context.engine.know(list(items), complete=complete, afresh=afresh)

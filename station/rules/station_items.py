@@ -51,6 +51,11 @@ class StationItems:
         self._own_of: dict[str, list[int]] = {}
         self._voids: dict[str, list[tuple[int, int]]] = {}  # of an item: voided scan, and the event that voids it
 
+    def forget(self) -> None:
+        """Drop the hub's states: it sends all of them again. The own scans stay."""
+        self._bases.clear()
+        self._folded.clear()
+
     def know(self, rows: Iterable[OpenItem]) -> None:
         """Replace the hub's state of each item in `rows`; own scans after its `thru` are folded on top of it.
 
@@ -157,8 +162,8 @@ def state_of(rows: tuple[OpenItem, ...], master_data: MasterData) -> ItemState:
 
 
 def _routing(row: OpenItem, master_data: MasterData) -> Routing | None:
-    if row.operations is not None and row.routing is not None:
-        return Routing(row.routing, tuple(row.operations))
+    if row.operations and row.routing is not None:
+        return Routing(row.routing, tuple(sorted(row.operations, key=lambda operation: operation.op)))
     if row.released and row.routing is None:
         return None  # it was released without one, whatever its product has now
     product = master_data.product(row.product, NOW_US)

@@ -87,9 +87,9 @@ def apply_items(target: MasterDataTarget, hub: HubClient, reader: JournalReader)
     parts = list(item_parts([msgspec.structs.replace(row, thru=thru) for row in answer.items]))
     for number, part in enumerate(parts, start=1):
         # The cursor moves with the last part: after a power cut before it, all parts are fetched again.
-        next_cursor = answer.cursor if number == len(parts) else ""
-        first = afresh and number == 1
-        if not _store(target, part, next_cursor, thru, complete=answer.complete, afresh=first):
+        last, first = number == len(parts), afresh and number == 1
+        next_cursor = answer.cursor if last else ""
+        if not _store(target, part, next_cursor, thru, complete=answer.complete and last, afresh=first):
             return answer.epoch  # the disk is full: the cursor stays, and all parts are fetched again
     if answer.items:
         target.shop.use_items([row for row in reader.items().rows if row.state in OPEN_STATES])
@@ -116,7 +116,7 @@ def _store(
     def use() -> None:
         named = list(dict.fromkeys(row.item for row in part))
         target.journal.save_items(named, part, cursor, complete=complete, afresh=afresh, thru=thru)
-        update_rules(target.pipeline.rules, part, complete=complete)
+        update_rules(target.pipeline.rules, part, complete=complete, afresh=afresh)
 
     try:
         target.run_chore(use)

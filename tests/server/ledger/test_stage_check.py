@@ -2,11 +2,14 @@
 
 import pytest
 from click.testing import CliRunner
+from sqlalchemy import select
 
 from server.cli.commands import main
+from server.db.schema import ledger
 from server.db.store import Store
 from server.ledger.entries import Entry, EntryRefused, record, record_all
 from server.ops.bootstrap import initialise
+from station.core.event import decode
 
 SAW = {"stage": "saw", "name": "Saw", "type": "process"}
 NAMING = [
@@ -18,6 +21,13 @@ NAMING = [
     ("code.bind", {"code": "X", "as": "command", "to": "WIP:STAGE:swa"}),
     ("card.define", {"card": "WIP:REWORK:swa", "name": "Back"}),
 ]
+
+
+def entries(store):
+    """Each recorded entry: its kind and the stage in it."""
+    with store.read() as connection:
+        recorded = [decode(row) for row in connection.execute(select(ledger.c.bytes).order_by(ledger.c.pos)).scalars()]
+    return [(event.what, event.data.get("stage")) for event in recorded if event.kind == "entry"]
 
 
 @pytest.mark.parametrize(("what", "data"), NAMING)
@@ -32,6 +42,7 @@ def test_an_undefined_stage_is_refused_where_the_shop_has_stages(store, what, da
 
 def test_a_shop_without_stages_may_name_any(store):
     record(store, "station.define", {"station": "s1", "stage": "swa"}, "Kim")
+    assert entries(store) == [("station.define", "swa")]
 
 
 def test_a_stage_of_the_same_group_is_defined(store):
@@ -42,6 +53,9 @@ def test_a_stage_of_the_same_group_is_defined(store):
         [Entry("station.define", {"station": "s1", "stage": "weld"}, "Kim"), Entry("stage.define", weld, "Kim")],
     )
     record(store, "station.define", {"station": "s1"}, "Kim")
+    assert entries(store) == [
+        ("stage.define", "saw"), ("station.define", "weld"), ("stage.define", "weld"), ("station.define", None)
+    ]  # fmt: skip
 
 
 def test_the_command_place_refuses_it(tmp_path):

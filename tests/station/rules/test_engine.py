@@ -42,7 +42,7 @@ def looks(at: ShopRules, text: str, stage: str, **event: object) -> tuple[str | 
 def released() -> ShopRules:
     """WO-1: 100 brackets, released, with every rule of the test turned on."""
     known = judge(*TURNED_ON)
-    known.know([OpenItem("WO-1", "bracket", None, "released", 100_000, released=True)], complete=True)
+    known.know([OpenItem("WO-1", "bracket", None, "released", 100_000, released=True, routing="line")], complete=True)
     return known
 
 

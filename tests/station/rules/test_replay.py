@@ -9,11 +9,13 @@ import pytest
 
 from station.core.codes import read_code
 from station.core.event import Event, LogPosition, encode
+from station.core.ledger.routing import Operation
 from station.core.protocol import OpenItem
+from station.core.snapshot import read_snapshot
 from station.journal import Journal
 from station.rules.engine import ShopRules
 from station.rules.snapshot import stored_shop
-from station.rules.station_items import MOST_OWN
+from station.rules.station_items import MOST_OWN, state_of
 from station.sync.master_data_sync import ROWS_A_CHORE, item_parts
 from tests.station.fixtures.journals import open_journal
 
@@ -100,6 +102,34 @@ def test_an_order_that_was_released_without_a_routing_has_none_here(journal: Jou
     journal.save_items(["WO-1"], [a_row(routing=None)], "1:1", thru=journal.tip.seq)
     scan(journal, "pack")
     assert places(journal) == {"pack": 40_000}
+
+
+def test_items_that_cannot_be_read_are_fetched_again_and_the_station_starts(journal: Journal) -> None:
+    journal.save_items(["WO-1"], [a_row()], "1:1", thru=journal.tip.seq)
+    journal._change(lambda db: db.execute("UPDATE item SET more = '{\"item\": 7'"))
+    scan(journal, "saw")
+    said: list[str] = []
+    stored_shop(journal, lambda what, **_: said.append(what))
+    assert said == ["the stored items cannot be read; they are fetched again"]
+    assert (journal.items_cursor(), journal.items().rows) == ("", [])
+    assert places(journal) == {"saw": None}
+
+
+def test_items_that_are_sent_afresh_replace_all_others_and_keep_own_scans() -> None:
+    rules, code = ShopRules(), read_code(b"WO-1", None, ())
+    rules.know([a_row(), a_row("WO-2")], complete=True)
+    rules.judge(code, Event(kind="scan", station="saw-1", sw="t", stage="saw"), 1)
+    rules.know([a_row()], complete=True, afresh=True)
+    assert [parcel.stage for parcel in rules.items.state("WO-1").parcels] == ["saw"]
+    assert not rules.items.knows("WO-2")
+
+
+def test_a_hub_that_sends_an_empty_or_disordered_routing_gives_none_or_the_ordered_one() -> None:
+    backwards = [Operation(20, "weld"), Operation(10, "saw")]
+    states = [state_of((a_row(operations=sent),), read_snapshot(SHOP).master_data()) for sent in ([], backwards)]
+    assert [[step.op for step in state.routing.operations] for state in states if state.routing] == [
+        [10, 20, 30, 40], [10, 20]
+    ]  # fmt: skip
 
 
 def test_an_item_is_never_divided_between_two_portions() -> None:
