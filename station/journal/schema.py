@@ -117,6 +117,11 @@ def version_4(db: Database) -> None:
     """Items keep all fields of the hub's row, as JSON, so that the rules have the state that the hub has."""
     db.execute("ALTER TABLE item ADD COLUMN more TEXT")
     db.execute("DELETE FROM meta WHERE k = 'items_cursor'")  # all items are fetched again, with these fields
+    # The rows until then include what the hub had accepted, and nothing behind it.
+    db.execute(
+        "INSERT INTO meta (k, v) SELECT 'items_thru', accepted_thru FROM mark"
+        " WHERE hub_epoch = (SELECT v FROM meta WHERE k = 'hub_epoch')"
+    )
 
 
 def connect(path: Path) -> Database:

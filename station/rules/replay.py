@@ -9,23 +9,32 @@ from station.core.codes import Code, CodeBinding, Pattern, apply_binding, read_c
 from station.core.codes.tag_numbers import TAG_READERS
 from station.core.event import Event, EventError, decode
 from station.journal.records import StoredEvent
+from station.log import say
 from station.rules.interface import RuleContext
 
+MOST_REPLAYED = 10_000  # newest events of the log; the start of a station must not wait for those of weeks offline
 
-def replay(context: RuleContext, events_after: Callable[[int], list[StoredEvent]], after: int, log: str) -> int:
+
+def replay(
+    context: RuleContext, events_after: Callable[[int], list[StoredEvent]], after: int, log: str, tip: int = 0
+) -> int:
     """Apply the own scans after a sequence number; returns the last one that was read.
 
     `events_after`: the next events of the journal behind a sequence number, none at its end. `log`: its id in hex.
+    `tip`: its last event; of more than MOST_REPLAYED before it only the newest are applied.
     """
+    after = max(after, tip - MOST_REPLAYED)
     while events := events_after(after):
         for stored in events:
             after = stored.seq
             try:
                 event = decode(stored.encoded)
+                if event.kind == "scan":
+                    _apply(context, event, stored.seq, log)
             except EventError:
                 continue
-            if event.kind == "scan":
-                _apply(context, event, stored.seq, log)
+            except Exception as error:  # noqa: BLE001 - a fault of the rules in one scan must not cost the others
+                say("the rules failed for a recorded scan", error=repr(error), seq=stored.seq)
     return after
 
 

@@ -139,7 +139,7 @@ def stored_shop(journal: Journal, log: Callable[..., None]) -> tuple[StationDefi
     try:
         context = rule_context(body, items.rows, complete=items.complete)
         if body is not None:
-            replay(context, journal.events_after, items.thru, journal.log_id.hex())
+            replay(context, journal.events_after, items.thru, journal.log_id.hex(), journal.tip.seq)
         return read_shop(body), context
     except Exception as error:  # noqa: BLE001 - another version, or a faulty hub, may have written them
         log("the stored definitions cannot be read; they are fetched again", why=repr(error))

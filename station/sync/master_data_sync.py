@@ -59,7 +59,7 @@ def apply_snapshot(
         # Built in the sync thread: it may take long, and the recording thread must not wait for it.
         snapshot, rules = read_shop(body), rule_context(body, items.rows, complete=items.complete)
         log_id = reader.log_id.hex()
-        replayed = replay(rules, reader.events_after, items.thru, log_id)
+        replayed = replay(rules, reader.events_after, items.thru, log_id, reader.tip.seq)
     except Exception as error:  # noqa: BLE001 - heartbeats and open items continue, whatever the hub sent
         log.say("the hub's definitions cannot be read; those before are used", version=fresh, why=repr(error))
         return place.epoch

@@ -1,5 +1,7 @@
 """After a restart the station knows its own scans that the hub's items do not include yet."""
 
+import sqlite3
+from contextlib import closing
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -7,13 +9,15 @@ from typing import Any
 import msgspec
 import pytest
 
-from station.core.codes import read_code
+from station.core.codes import Code, read_code
 from station.core.event import Event, LogPosition, encode
 from station.core.ledger.routing import Operation
 from station.core.protocol import OpenItem
 from station.core.snapshot import read_snapshot
 from station.journal import Journal
 from station.rules.engine import ShopRules
+from station.rules.interface import Advice, NoRules, RuleContext
+from station.rules.replay import MOST_REPLAYED, replay
 from station.rules.snapshot import stored_shop
 from station.rules.station_items import MOST_OWN, state_of
 from station.sync.master_data_sync import ROWS_A_CHORE, item_parts
@@ -154,3 +158,48 @@ def test_the_memory_of_own_scans_is_bounded_and_loses_no_scan() -> None:
     taken_back = (MOST_OWN + 49) // 997
     scrapped = sum(parcel.qty_milli or 0 for parcel in rules.items.state("WO-1").parcels if parcel.state == "scrapped")
     assert scrapped == (MOST_OWN + 49 - taken_back) * 1_000
+
+
+class FailsOnce(NoRules):
+    """Rules that fail for the first scan."""
+
+    def __init__(self) -> None:
+        self.seen: list[int] = []
+
+    def judge(self, code: Code, event: Event, seq: int) -> Advice:  # noqa: ARG002 - the port's signature
+        self.seen.append(seq)
+        if len(self.seen) == 1:
+            msg = "planted"
+            raise RuntimeError(msg)
+        return Advice()
+
+
+def test_a_fault_in_one_recorded_scan_costs_no_other_and_only_the_newest_are_applied(journal: Journal) -> None:
+    first = scan(journal, "saw")
+    later = [scan(journal, "saw", item=f"WO-{number}") for number in (2, 3)]
+    rules = FailsOnce()
+    context = RuleContext((), rules)
+    assert replay(context, journal.events_after, 0, journal.log_id.hex()) == later[-1]
+    assert rules.seen == [first, *later]
+    rules.seen.clear()
+    rules.seen.append(0)
+    replay(context, journal.events_after, 0, journal.log_id.hex(), tip=later[0] + MOST_REPLAYED)
+    assert rules.seen == [0, later[-1]]
+
+
+def test_after_the_update_rows_without_all_fields_include_what_the_hub_had_accepted(tmp_path: Path) -> None:
+    path = tmp_path / "journal.db"
+    with open_journal(tmp_path) as opened:
+        opened.save_snapshot("v1", SHOP)
+        accepted = scan(opened, "saw")
+        opened.mark(1, accepted, 0, "aa")
+        scan(opened, "weld", qty_milli=10_000)
+    with closing(sqlite3.connect(path)) as raw:  # as the version before left it
+        raw.execute("ALTER TABLE item DROP COLUMN more")
+        raw.execute("INSERT INTO item VALUES ('WO-1', 'bracket', 10, 'here', 40000, 'saw')")
+        raw.execute("DELETE FROM meta WHERE k = 'items_thru'")
+        raw.execute("DELETE FROM _sqlite_migrations WHERE name = 'version_4'")
+        raw.commit()
+    with open_journal(tmp_path) as updated:
+        assert places(updated) == {"saw": 30_000, "weld": 10_000}
+        assert updated.items_cursor() == ""
