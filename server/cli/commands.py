@@ -145,12 +145,16 @@ def rebuild(config_path: Path | None, db: str | None) -> None:
     """Rebuild the projection from the ledger, while the hub does not run."""
     from server.ops.bootstrap import open_hub
     from server.ops.gc_tuning import tune
-    from server.projection.rebuild import rebuild as rebuild_projection
+    from server.projection.fold_version import refold_if_outdated
+    from server.projection.interpreter import DEFAULT_INTERPRETER
+    from server.projection.rebuild import rebuild_tables
 
     store = open_hub(settings(config_path, db).db)
     tune()
     try:
-        rebuild_projection(store)
+        with store.write() as connection:
+            if not refold_if_outdated(connection, DEFAULT_INTERPRETER, store.clock.utc_us()):
+                rebuild_tables(connection)
     finally:
         store.close()
     click.echo("Rebuilt.", err=True)

@@ -42,8 +42,8 @@ class PostingMarks(msgspec.Struct):
     missing_milli: int = 0
     left_behind_milli: int = 0
 
-    def noteworthy(self) -> bool:
-        """Whether any rule may hold, from what was observed."""
+    def any_set(self) -> bool:
+        """Whether anything was observed that a rule looks at."""
         return bool(
             self.passed or self.unscanned or self.back_from or self.foreign or self.held or self.ended or self.over_milli
             or self.part_milli or self.both_milli or self.several or self.uncut_milli or self.missing_milli

@@ -191,7 +191,7 @@ def _close(state: ItemState, stock: ItemBalance, marks: PostingMarks, *, closed:
     moved = stock.has_moved(state) or marks.filled_milli > 0
     findings: tuple[Finding, ...] = ()
     movement = None
-    if closed or event.unknown or event.unread is not None or not (moved or entered) or marks.noteworthy():
+    if closed or event.unknown or event.unread is not None or not (moved or entered) or marks.any_set():
         movement = _movement(state, stock, marks, closed=closed, moved=moved, entered=entered)
         findings = tuple(
             Finding(rule, event.key_us, event.log, event.seq, movement.stage, event.station, args)

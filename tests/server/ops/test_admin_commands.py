@@ -1,10 +1,12 @@
 """What commands on this machine ask of the hub: done here, or by the hub that runs, and said the same way."""
 
 import os
+import sqlite3
 import threading
 
 import pytest
 from click.testing import CliRunner
+from shop_writer import ShopWriter
 from sqlalchemy import select
 
 from server.auth import accounts
@@ -13,10 +15,13 @@ from server.cli.commands import main
 from server.db import schema
 from server.db.writer_lock import HubLocked
 from server.ledger.entries import Entry, EntryRefused
+from server.locale_format import LocaleFormat
 from server.ops import admin_commands
 from server.ops.admin_commands import CommandFailed, enter, execute
 from server.ops.control_protocol import ControlRequest, ask
 from server.ops.control_server import ControlServer
+from server.queries.board_state import board_state_now, current_alerts
+from station.system.version import version
 
 LOOK = "Check the named database (--db, or db in hub.toml) and its permissions."
 COMMANDS = (
@@ -213,3 +218,30 @@ def test_rebuild_folds_everything_anew(run, store):
 
         assert list(connection.execute(select(item.c.item)).scalars()) == ["A"]
     again.close()
+
+
+def test_a_rebuild_after_an_update_lists_the_items_whose_state_changed(store, run):
+    assert run("changes", "--db", store.path) == (0, "No update has changed the state of an item.\n", "")
+    shop_writer = ShopWriter(store)
+    shop_writer.small_shop()
+    shop_writer.release("WO-1", qty=40)
+    shop_writer.settle()
+    store.close()
+    with sqlite3.connect(store.path) as raw:  # as a version with other rules left it
+        raw.execute("UPDATE item SET status = 'finished'")
+        raw.execute("DELETE FROM projection WHERE k = 'fold_version'")
+    raw.close()
+    assert run("rebuild", "--db", store.path)[0] == 0
+    status, listed, _ = run("changes", "--db", store.path)
+    assert (status, listed.splitlines()[1]) == (
+        0, "  WO-1: finished, ordered 40, 40 released -> open, ordered 40, 40 released"
+    )  # fmt: skip
+    assert listed.startswith("Version ")
+    assert ": 1 item\n" in listed
+    again = admin_commands.open_hub(store.path)
+    with again.read() as connection:
+        alerts = current_alerts(connection, board_state_now(connection, LocaleFormat(), shop_writer.now_us))
+    again.close()
+    assert [alert.sentence for alert in alerts if alert.kind == "refold"] == [
+        f"1 item has another state since the update to {version()}"
+    ]
