@@ -175,7 +175,7 @@ RULES = (
          _no_stage,
          "{item} was scanned at {place}, which has no stage: nothing was moved.",
          "saved without a stage: nothing was moved", True, Need.STAGES),
-    Rule("undefined_stage", "Scans should be made at a stage that the shop has defined.",
+    Rule("undefined_stage", "Scans should be made at a defined stage; the bench alone says it, so the figure stays 0.",
          lambda move: _where(move.undefined),
          "{item} was scanned at {place}, which is no stage of the shop.",
          "{place} is no stage of the shop: call the supervisor", True, Need.STAGES),
