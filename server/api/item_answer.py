@@ -9,6 +9,7 @@ from server.queries.current_stock import StockRow
 from server.queries.item_changes import ItemChange
 from server.queries.item_detail import ItemDetail
 from server.queries.item_events import ItemEventRow
+from server.queries.lag import Lag
 from server.urls import item_url
 from station.core.quantity import decimal_text
 
@@ -107,6 +108,12 @@ class ChangeAnswer(msgspec.Struct):
     back_why: str
 
 
+class ItemQuery(msgspec.Struct):
+    """`before`: only events before this ledger position, as `older` of an answer names it."""
+
+    before: str = ""
+
+
 class ItemAnswer(msgspec.Struct):
     """One item. `accounts`: decimals by account, which sum to zero; `older`: the address of earlier events."""
 
@@ -128,9 +135,13 @@ class ItemAnswer(msgspec.Struct):
     more_changes: bool
     visits_total: int
     findings_total: int
+    pos: int
+    behind: int
+    behind_s: int
+    recalculating: int
 
 
-def item_answer(detail: ItemDetail) -> ItemAnswer:
+def item_answer(detail: ItemDetail, lag: Lag) -> ItemAnswer:
     """The answer of /api/v1/items/{item}."""
     row = detail.row
     oldest = detail.events[-1].pos if detail.events else None
@@ -162,6 +173,7 @@ def item_answer(detail: ItemDetail) -> ItemAnswer:
         more_changes=detail.more_changes,
         visits_total=detail.visit_count,
         findings_total=detail.finding_count,
+        pos=lag.pos, behind=lag.events, behind_s=lag.seconds, recalculating=lag.queued,
     )  # fmt: skip
 
 

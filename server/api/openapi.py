@@ -42,7 +42,7 @@ def documented(
 ) -> Decorator:
     """Decorator that describes an address: the structs of its answer, body and query, and its error statuses.
 
-    It stores `answer` as an attribute of the view, which `description` reads.
+    It stores `answer` as an attribute of the view, which `description` reads, and the fields of `query` as its query words.
 
     `also`: statuses other than 200 that have the same body as 200.
 
@@ -61,6 +61,7 @@ def documented(
     def decorate(view: Callable[..., Any]) -> Any:
         described = validate(view)
         described.answer = answer
+        described.query_words = () if query is None else query.__struct_fields__
         return described
 
     return decorate

@@ -5,6 +5,7 @@ from datetime import timedelta
 from flask import Blueprint, render_template, request
 from sqlalchemy import Connection, and_, func, select
 
+from server.api_errors import ApiError
 from server.auth.gate import readers
 from server.context import current_hub
 from server.locale_format import due_day
@@ -14,21 +15,27 @@ from server.queries.alerts import BoardState
 from server.queries.board_state import board_state_at, board_state_now, current_alerts
 from server.queries.order_progress import is_order
 from server.queries.stage_summary import StockSummary, finished_since
+from server.query_words import query_words
 from server.web.age_strip import strip
 from server.web.form_entries import moment
 from server.web.template_filters import shop_locale
 
 blueprint = Blueprint("board", __name__)
 FIRST = 7  # alerts that are visible without opening the rest
+MINUTE_US = 60_000_000
 MOST = 60  # alerts on the page; the others are on the pages of their stages and orders
 
 
 @blueprint.get("/")
 @readers
+@query_words("as_of")
 def board() -> str:
     """The board now, or as of a past time."""
     now_us = current_hub().clock.utc_us()
     asked_us = moment(request.args.get("as_of", ""), shop_locale())
+    if asked_us is not None and asked_us > now_us + MINUTE_US:  # the form has no seconds
+        came = f"the time {request.args['as_of'][:40]!r}, which is in the future"
+        raise ApiError(400, came, "a past time", "Open the board without `as_of` for now.")
     if asked_us is not None and asked_us >= now_us:
         asked_us = None
     with current_hub().store.read() as connection:

@@ -23,6 +23,7 @@ from server.queries.order_list import (
 )
 from server.queries.order_progress import STATUSES, OrderProgress
 from server.queries.valuation import Valuation
+from server.query_words import query_words
 from server.web.display_names import DisplayNames
 from server.web.listing import MOST_TEXT, Listing, csv_file, page_number
 from server.web.template_filters import STATES, shop_locale
@@ -39,6 +40,7 @@ COLUMNS = (
 
 @blueprint.get("/orders")
 @readers
+@query_words("status", *FILTERS, "sort", "page")
 def page() -> str:
     """One page of the orders of one status that match the filter."""
     wanted, sort, number = filter_of(request.args), sort_of(), page_number()
@@ -73,6 +75,7 @@ def page() -> str:
 
 @blueprint.get("/orders.csv")
 @readers
+@query_words("status", *FILTERS, "sort")
 def file() -> Response:
     """All orders that the filter matches, in the order of the page."""
     wanted, sort = filter_of(request.args), sort_of()
