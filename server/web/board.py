@@ -10,7 +10,6 @@ from server.auth.gate import readers
 from server.context import current_hub
 from server.locale_format import due_day
 from server.projection.tables import item
-from server.projection.worker import recalculating
 from server.queries.alerts import BoardState
 from server.queries.board_state import board_state_at, board_state_now, current_alerts
 from server.queries.order_progress import is_order
@@ -18,7 +17,7 @@ from server.queries.stage_summary import StockSummary, finished_since
 from server.query_words import query_words
 from server.web.age_strip import strip
 from server.web.form_entries import moment
-from server.web.template_filters import shop_locale
+from server.web.template_filters import read_lag, shop_locale
 
 blueprint = Blueprint("board", __name__)
 FIRST = 7  # alerts that are visible without opening the rest
@@ -39,6 +38,7 @@ def board() -> str:
     if asked_us is not None and asked_us >= now_us:
         asked_us = None
     with current_hub().store.read() as connection:
+        read_lag(connection)
         if asked_us is None:
             shop = board_state_now(connection, shop_locale(), now_us)
             alerts = current_alerts(connection, shop)
@@ -46,7 +46,6 @@ def board() -> str:
             shop, alerts = board_state_at(connection, shop_locale(), asked_us), []
         finished = finished_on(connection, shop)
         late, due_today = dues(connection, shop) if asked_us is None else _dues_at(shop)
-        queued = recalculating(connection)
     longest_s = max((tile.ages.max_s or 0 for tile in shop.line.tiles if not tile.stage.target_s), default=1)
     return render_template(
         "board.html",
@@ -61,7 +60,6 @@ def board() -> str:
         alerts=alerts,
         first=FIRST,
         most=MOST,
-        recalculating=queued,
     )
 
 

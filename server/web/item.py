@@ -19,7 +19,7 @@ from server.urls import before_pos, item_url, segments
 from server.web.corrections import entry_of
 from server.web.display_names import DisplayNames
 from server.web.form_entries import enter
-from server.web.template_filters import STATES, shop_locale
+from server.web.template_filters import STATES, lag, shop_locale
 
 blueprint = Blueprint("item", __name__)
 segments(blueprint)
@@ -44,7 +44,7 @@ def page(item: str | None) -> str:
             404,
             f"the item {item[:80]!r}",
             "one that was scanned, released or bound",
-            "Scan it in the box above.",
+            f"{lag().words}: try again." if lag().events else "Scan it in the box above.",
         )
     names = DisplayNames(valuation.master_data, now_us)
     return render_template(

@@ -26,7 +26,7 @@ from server.queries.valuation import Valuation
 from server.query_words import query_words
 from server.web.display_names import DisplayNames
 from server.web.listing import MOST_TEXT, Listing, csv_file, page_number
-from server.web.template_filters import STATES, shop_locale
+from server.web.template_filters import STATES, read_lag, shop_locale
 from station.core.ledger.parcels import LIVE
 from station.core.quantity import decimal_text
 
@@ -47,6 +47,7 @@ def page() -> str:
     now_us = current_hub().clock.utc_us()
     today = shop_locale().today(now_us)
     with current_hub().store.read() as connection:
+        read_lag(connection)
         valuation = Valuation(master_data(connection), now_us)
         listed = order_page(connection, valuation, wanted, sort, (number - 1) * Listing._field_defaults["size"])
         dues = due_counts(connection, valuation, wanted, today) if wanted.status == "open" else DueCounts(0, 0)

@@ -3,8 +3,9 @@
 from typing import Any
 from urllib.parse import quote
 
-from flask import Blueprint
+from flask import Blueprint, g
 from markupsafe import Markup, escape
+from sqlalchemy import Connection
 
 from server.auth.gate import visitor
 from server.context import current_hub
@@ -12,6 +13,7 @@ from server.locale_format import LocaleFormat, ago, duration, locale_of
 from server.queries.alerts import RunningTime, Word
 from server.queries.escape import short, visible
 from server.queries.item_events import TagPresence
+from server.queries.lag import Lag, lag_of
 from server.urls import item_url, stage_url
 
 blueprint = Blueprint("wording", __name__)
@@ -141,6 +143,24 @@ def _word(word: Word) -> Markup:
     return Markup('<a href="{}">{}</a>').format(href, visible(word.text)) if word.id else escape(word.text)
 
 
+def picture_time(at_us: int) -> str:
+    """The day and the time to the second at which a page was true, beside the live word."""
+    return f"{shop_locale().local(at_us):%d %b %H:%M:%S}"
+
+
+def lag() -> Lag:
+    """How far the page is behind the ledger; read once a request, by the snapshot of the page where it did so itself."""
+    if "lag" not in g:
+        with current_hub().store.read() as connection:
+            read_lag(connection)
+    return g.lag  # type: ignore[no-any-return]
+
+
+def read_lag(connection: Connection) -> None:
+    """Read the lag of the page's own snapshot of the database, for `lag`."""
+    g.lag = lag_of(connection, current_hub().clock.utc_us())
+
+
 def plural(count: int, one: str, several: str | None = None) -> str:
     """A number with its noun, in the shop's locale."""
     return shop_locale().plural(count, one, several)
@@ -160,9 +180,23 @@ def words() -> dict[str, Any]:
         "VERBS": VERBS,
         "FIELD_WORDS": FIELD_WORDS,
         "presence": presence,
+        "lag": lag,
     }
 
 
-for _filter in (code, link, when, since, running, sentence, item_url, stage_url, duration, visible, short):
+for _filter in (
+    code,
+    link,
+    when,
+    since,
+    picture_time,
+    running,
+    sentence,
+    item_url,
+    stage_url,
+    duration,
+    visible,
+    short,
+):
     blueprint.add_app_template_filter(_filter)
 blueprint.add_app_template_global(plural)
