@@ -1,6 +1,7 @@
 """Shop snapshot as of a time: all stock, the line that summarizes it, and the current alerts."""
 
 from collections import Counter
+from collections.abc import Iterable
 from typing import Any
 
 import msgspec
@@ -19,6 +20,7 @@ from server.queries.alerts import FINDING, Alert, BoardState, LinkedWord, ranked
 from server.queries.calls import open_calls
 from server.queries.current_master_data import master_data
 from server.queries.findings import finding_args, finding_sentence, has_ended, overrun_value
+from server.queries.hub_alerts import UNDEFINED_STAGE, of_undefined_stages
 from server.queries.rule_settings import rules_on
 from server.queries.station_alerts import of_hub_clock, of_not_permitted, of_refolds, of_set_aside, of_stations
 from server.queries.valuation import Valuation
@@ -44,11 +46,16 @@ def board_state_at(connection: Connection, locale: LocaleFormat, at_us: int) -> 
     return BoardState(stock, line, valuation, locale, at_us)
 
 
-def current_alerts(connection: Connection, shop: BoardState) -> list[Alert]:
-    """All alerts: calls, stock, stations, the hub's clock, the projection, and today's findings; most costly first."""
+def current_alerts(connection: Connection, shop: BoardState, of_hub: Iterable[Alert] = ()) -> list[Alert]:
+    """All alerts: calls, stock, stations, stages, the hub's clock, the projection, and findings; most costly first.
+
+    `of_hub`: those of the running hub, which are not in the database.
+    """
     estimated_items = {(row.station, row.item) for row in shop.stock if row.approx and row.station}
     estimated = Counter(station for station, _ in estimated_items)
-    alerts = [*shop_alerts(shop), *of_stations(devices.overview(connection), shop.now_us, estimated)]
+    stations = devices.overview(connection)
+    alerts = [*of_hub, *shop_alerts(shop), *of_stations(stations, shop.now_us, estimated)]
+    alerts += of_undefined_stages(connection, shop, stations)
     alerts += call_alerts.of_calls(open_calls(connection, shop.now_us), shop)
     alerts += of_hub_clock(kept_doubt(connection), suspects(connection))
     alerts += [*of_set_aside(dead_letters.shown(connection)[0]), *of_not_permitted(count_not_permitted(connection))]
@@ -58,7 +65,7 @@ def current_alerts(connection: Connection, shop: BoardState) -> list[Alert]:
 
 def _todays_findings(connection: Connection, shop: BoardState) -> list[Alert]:
     """One alert for each rule and item of today's findings, about the newest one; its cost is the value of the item."""
-    on = rules_on(shop.valuation.master_data, shop.now_us)
+    on = [rule for rule in rules_on(shop.valuation.master_data, shop.now_us) if rule != UNDEFINED_STAGE]
     c = finding.c
     since_us = shop.locale.day_start_us(shop.now_us)
     query = (

@@ -5,13 +5,16 @@ from datetime import timedelta
 from flask import Blueprint, render_template, request
 from sqlalchemy import Connection, and_, func, select
 
+from server.api.health import backup_note, hub_faults, lost_by_restore, unused_patterns
 from server.api_errors import ApiError
 from server.auth.gate import readers
+from server.config import seconds_of
 from server.context import current_hub
 from server.locale_format import due_day
 from server.projection.tables import item
-from server.queries.alerts import BoardState
+from server.queries.alerts import Alert, BoardState
 from server.queries.board_state import board_state_at, board_state_now, current_alerts
+from server.queries.hub_alerts import of_backup, of_faults
 from server.queries.order_progress import is_order
 from server.queries.stage_summary import StockSummary, finished_since
 from server.query_words import query_words
@@ -41,7 +44,7 @@ def board() -> str:
         read_lag(connection)
         if asked_us is None:
             shop = board_state_now(connection, shop_locale(), now_us)
-            alerts = current_alerts(connection, shop)
+            alerts = current_alerts(connection, shop, alerts_of_hub(connection, now_us))
         else:
             shop, alerts = board_state_at(connection, shop_locale(), asked_us), []
         finished = finished_on(connection, shop)
@@ -61,6 +64,16 @@ def board() -> str:
         first=FIRST,
         most=MOST,
     )
+
+
+def alerts_of_hub(connection: Connection, now_us: int) -> list[Alert]:
+    """The alerts of the running hub: what /healthz knows of its storage, its tasks, its projection and its backups."""
+    hub = current_hub()
+    alerts = of_faults(hub_faults(hub, connection, now_us))
+    alerts += of_faults([*lost_by_restore(connection), *unused_patterns(connection, now_us)], grave=False)
+    if connection.execute(select(item.c.item).limit(1)).first() is None:
+        return alerts  # a new hub has nothing to lose yet
+    return alerts + of_backup(backup_note(connection, now_us, seconds_of(hub.config.backup.every)))
 
 
 def finished_on(connection: Connection, shop: BoardState) -> StockSummary:

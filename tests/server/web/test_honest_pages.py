@@ -6,6 +6,10 @@ import re
 import pytest
 from shop_writer import ShopWriter
 
+from server.config import HubConfig
+from server.db import schema
+from server.ledger.entries import Entry, record_all
+
 
 @pytest.fixture
 def shop_writer(store):
@@ -42,3 +46,82 @@ def test_a_shop_that_is_being_imported_is_not_called_empty(hub_app, shop_writer)
     assert "Recalculating" in page_of(hub_app, "/items/WO-1", 404)
     shop_writer.projector.drain()
     assert "No open" in page_of(hub_app, "/orders")
+
+
+def alerts_on(hub_app, address="/"):
+    """The sentences of a page's alerts, each with the text beside it."""
+    page = hub_app.anonymous().get(address).get_data(as_text=True)
+    lines = re.findall(r'<li class="(?:grave|mild)".*?</li>', page) or re.findall(r'<p class="line-of">.*?</p>', page)
+    return [text_of(line) for line in lines]
+
+
+def test_what_healthz_knows_is_on_the_board_and_on_the_wall(open_hub_app, shop_writer):
+    faults = ("The last backup failed: no folder. Mount it.", None)
+    hub_app = open_hub_app(HubConfig(), [lambda fault=fault: fault for fault in faults])
+    shop_writer.release("WO-1")
+    shop_writer.settle()
+    assert alerts_on(hub_app) == [
+        "The last backup failed: no folderMount it",
+        "No verified backup off the hub's diskstations keep everything they send",
+    ]
+    assert "The last backup failed: no folder" in page_of(hub_app, "/wall")
+    assert hub_app.anonymous().get("/healthz").json["wrong"] == [faults[0]]
+
+
+def backed_up(store, pos, at_us):
+    with store.write() as connection:
+        connection.execute(schema.hub.update().values(backup_pos=pos, backup_us=at_us))
+
+
+def test_an_old_backup_is_on_the_board_while_the_ledger_grows(hub_app, shop_writer):
+    shop_writer.release("WO-1")
+    shop_writer.settle()
+    old = ["The last verified backup off the hub's disk is 3 d old" + "stations keep everything they send"]
+    backed_up(hub_app.store, 1, shop_writer.ago(days=3))
+    assert [text.replace("\xa0", " ") for text in alerts_on(hub_app)] == old
+    assert hub_app.anonymous().get("/healthz").json["notes"] == [old[0].replace("oldst", "old: st") + "."]
+    backed_up(hub_app.store, shop_writer.projector.pos, shop_writer.ago(days=3))
+    assert alerts_on(hub_app) == []
+    backed_up(hub_app.store, 1, shop_writer.ago(days=1))
+    assert alerts_on(hub_app) == []
+
+
+def test_a_new_hub_has_nothing_to_back_up(hub_app, store):
+    assert alerts_on(hub_app) == []
+
+
+def test_a_stage_that_the_shop_has_not_defined_is_on_the_board(hub_app, shop_writer):
+    backed_up(hub_app.store, 2**40, shop_writer.now_us)
+    shop_writer.station("gate-1")
+    shop_writer.release("WO-1", qty=5)
+    shop_writer.scan("WO-1", "gate", shop_writer.ago(minutes=2), station="gate-1")
+    shop_writer.say("rule.define", rule="not_in_routing", on=False)
+    shop_writer.settle()
+    seen = "1 item was scanned at gate, a stage that the shop has not definedby gate-1"
+    assert [text.partition(":")[0] for text in alerts_on(hub_app)] == [seen]
+    record_all(hub_app.store, [Entry("station.define", {"station": "gate-1", "stage": "saw"}, "Kim")])
+    shop_writer.say("stage.define", stage="gate", name="Gate")
+    shop_writer.settle()
+    assert alerts_on(hub_app) == []
+
+
+def test_a_station_that_is_placed_at_an_unknown_stage_is_on_the_board(hub_app, store):
+    shop_writer = ShopWriter(store)
+    shop_writer.station("gate-1")
+    shop_writer.say("station.define", station="gate-1", stage="gate")
+    shop_writer.settle()
+    assert alerts_on(hub_app) == []  # a shop without defined stages may name any
+    shop_writer.small_shop()
+    shop_writer.settle()
+    seen = "Station gate-1 is placed at the stage gate, which the shop has not defined"
+    assert alerts_on(hub_app) == [f"{seen}wipline-hub station place gate-1 STAGE"]
+
+
+def test_the_number_on_the_wall_is_that_of_its_lines(hub_app, shop_writer):
+    backed_up(hub_app.store, 2**40, shop_writer.now_us)
+    for number in range(5):
+        shop_writer.release(f"WO-{number}", due="2026-01-01")
+    shop_writer.settle()
+    page = page_of(hub_app, "/wall")
+    assert re.search(r"Needs someone now 5 WO-0 .* WO-1 .* WO-2 .* and 2 more on the board", page)
+    assert len(alerts_on(hub_app)) == 5
