@@ -42,6 +42,7 @@ class Alert(NamedTuple):
 
     `detail` is the text beside the sentence. `key` is constant while the alert lasts. `also` holds the facts of further
     alerts about the same item. `answers`: the place, ("stage" or "station", id), whose calls a person may answer here.
+    `days_late`: of the item, or the greatest of the items at a stage.
     """
 
     kind: str
@@ -52,6 +53,7 @@ class Alert(NamedTuple):
     cost: int = 0
     also: tuple[str, ...] = ()
     answers: tuple[str, str] | None = None
+    days_late: int = 0
 
     @property
     def sentence(self) -> str:
@@ -108,8 +110,8 @@ def shop_alerts(shop: BoardState) -> list[Alert]:
 
 
 def ranked(alerts: Iterable[Alert]) -> list[Alert]:
-    """Sort grave alerts before the others, and each group by descending cost."""
-    return sorted(alerts, key=lambda alert: (not alert.grave, -alert.cost, alert.key))
+    """Sort grave alerts before the others, and each group by descending cost; at equal cost, or none, by days late."""
+    return sorted(alerts, key=lambda alert: (not alert.grave, -alert.cost, -alert.days_late, alert.key))
 
 
 def without_repeats(alerts: Iterable[Alert]) -> list[Alert]:
@@ -143,6 +145,7 @@ def at_limit(shop: BoardState) -> Iterator[Alert]:
             _waiting_for(shop, tile),
             grave=tile.fill == "over",
             cost=tile.stock_value.value.total,
+            days_late=max((_days_late(shop, row) for row in shop.stock if row.stage == tile.stage.stage), default=0),
         )
 
 
@@ -174,6 +177,7 @@ def waited(shop: BoardState) -> Iterator[Alert]:
             _and(shop.cost_text(stock), _due(shop, stock[0])),
             grave=_late(shop, stock[0]) or age > 2 * target_s,
             cost=shop.cost(stock),
+            days_late=_days_late(shop, stock[0]),
         )
 
 
@@ -198,6 +202,7 @@ def held_long(shop: BoardState) -> Iterator[Alert]:
             _and(shop.cost_text(stock), _due(shop, stock[0])),
             grave=_late(shop, stock[0]),
             cost=shop.cost(stock),
+            days_late=_days_late(shop, stock[0]),
         )
 
 
@@ -227,6 +232,7 @@ def late(shop: BoardState) -> Iterator[Alert]:
             ),
             grave=True,
             cost=shop.cost(stock),
+            days_late=days,
         )
 
 
@@ -243,8 +249,12 @@ def _by_stage(shop: BoardState, states: tuple[str, ...]) -> dict[tuple[str, str 
 
 
 def _late(shop: BoardState, row: StockRow) -> bool:
+    return _days_late(shop, row) > 0
+
+
+def _days_late(shop: BoardState, row: StockRow) -> int:
     due = due_day(row.due)
-    return due is not None and due < shop.locale.today(shop.now_us)
+    return 0 if due is None else max(0, (shop.locale.today(shop.now_us) - due).days)
 
 
 def _due(shop: BoardState, row: StockRow) -> str:

@@ -56,7 +56,7 @@ def board() -> str:
         now_us=now_us,
         asked_us=asked_us,
         line=shop.line,
-        tiles=[(tile, strip(tile.ticks, tile.stage.target_s, longest_s)) for tile in shop.line.tiles],
+        strips={tile.stage.stage: strip(tile.ticks, tile.stage.target_s, longest_s) for tile in shop.line.tiles},
         finished=finished,
         late=late,
         due_today=due_today,

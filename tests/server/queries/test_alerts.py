@@ -175,6 +175,13 @@ def test_estimated_times_are_said_of_the_station_that_had_none():
     assert found.sentence == "Station weld-2 had no time source when it scanned 3 items"
 
 
+def test_without_costs_the_latest_order_comes_first(shop_writer):
+    shop_writer.small_shop()
+    for order, days in (("WO-1", -2), ("WO-2", -9), ("WO-3", -4)):
+        shop_writer.release(order, "tube", due=day(shop_writer, days))
+    assert [sentence[:4] for sentence, _, _ in said(shop_writer)] == ["WO-2", "WO-3", "WO-1"]
+
+
 def test_what_costs_already_comes_first_then_the_most_costly():
     cheap, dear, grave = (
         Alert("late", name, (LinkedWord("item", name, name), " is late"), "", grave=name == "c", cost=cost)
