@@ -7,7 +7,7 @@ import msgspec
 from server.api.format import decimal, iso, time
 from server.queries.current_stock import StockRow
 from server.queries.item_changes import ItemChange
-from server.queries.item_detail import ItemDetail
+from server.queries.item_detail import ItemDetail, ItemFinding
 from server.queries.item_events import ItemEventRow
 from server.queries.lag import Lag
 from server.urls import item_url
@@ -46,13 +46,22 @@ class VisitAnswer(msgspec.Struct):
 
 
 class FindingAnswer(msgspec.Struct):
-    """A finding of an enabled rule about one event."""
+    """A finding of an enabled rule about one event; `log`, `seq`: that event.
+
+    `state`: open; answered, by a person; ended, by later scans or by the closing of the order.
+    """
 
     rule: str
     at: str
     stage: str | None
     station: str
     text: str
+    log: str
+    seq: int
+    state: str
+    answered_at: str | None
+    answered_by: str
+    note: str
 
 
 class EventAnswer(msgspec.Struct):
@@ -163,7 +172,7 @@ def item_answer(detail: ItemDetail, lag: Lag) -> ItemAnswer:
         ],
         accounts={name: decimal_text(milli) for name, milli in detail.accounts.items()},
         findings=[
-            FindingAnswer(finding.rule, time(finding.key_us), finding.stage, finding.station, finding.text)
+            _finding(finding)
             for finding in detail.findings
         ],
         events=[_event(event) for event in detail.events],
@@ -174,6 +183,14 @@ def item_answer(detail: ItemDetail, lag: Lag) -> ItemAnswer:
         visits_total=detail.visit_count,
         findings_total=detail.finding_count,
         pos=lag.pos, behind=lag.events, behind_s=lag.seconds, recalculating=lag.queued,
+    )  # fmt: skip
+
+
+def _finding(finding: ItemFinding) -> FindingAnswer:
+    state = "open" if finding.is_open else "answered" if finding.answered_us is not None else "ended"
+    return FindingAnswer(
+        finding.rule, time(finding.key_us), finding.stage, finding.station, finding.text, finding.log, finding.seq, state,
+        iso(finding.answered_us), finding.answered_by, finding.note,
     )  # fmt: skip
 
 

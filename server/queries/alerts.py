@@ -42,7 +42,7 @@ class Alert(NamedTuple):
 
     `detail` is the text beside the sentence. `key` is constant while the alert lasts. `also` holds the facts of further
     alerts about the same item. `answers`: the place, ("stage" or "station", id), whose calls a person may answer here.
-    `days_late`: of the item, or the greatest of the items at a stage.
+    `days_late`: of the item, or the greatest of the items at a stage. `finding`: (rule, item), which a person may answer.
     """
 
     kind: str
@@ -54,6 +54,7 @@ class Alert(NamedTuple):
     also: tuple[str, ...] = ()
     answers: tuple[str, str] | None = None
     days_late: int = 0
+    finding: tuple[str, str] | None = None
 
     @property
     def sentence(self) -> str:

@@ -55,6 +55,7 @@ VERBS = {
     "adjust": "adjusted",
     "note": "note",
     "answer": "answer",
+    "finding.answer": "finding answered",
     "call": "call",
 }
 FIELD_WORDS = {"stage": "stage", "action": "what", "operator": "by", "item": "item", "qty_milli": "quantity"}

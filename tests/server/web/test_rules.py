@@ -105,7 +105,7 @@ def part_unit(shop_writer):
 
 
 def no_effect(shop_writer):
-    shop_writer.scan("WO-1", "saw", shop_writer.ago(days=1), action="hold")
+    shop_writer.scan("WO-1", "saw", shop_writer.ago(hours=20), action="hold")
     shop_writer.scan("WO-1", "saw", shop_writer.now_us, action="hold")
 
 
@@ -172,8 +172,9 @@ def test_a_forgotten_scan_with_a_quantity_ends_the_finding_and_makes_no_pieces(h
     shop_writer.scan("WO-1", "saw", shop_writer.now_us - 2, qty_milli=40_000)
     shop_writer.scan("WO-1", "deburr", shop_writer.now_us - 1, qty_milli=40_000)
     shop_writer.settle()
+    assert "without Saw and Deburr" not in text_of(hub_app, "/")
+    assert "without Saw and Deburr. ended by itself" in text_of(hub_app, "/items/WO-1")
     for address in ("/", "/items/WO-1"):
-        assert "without Saw and Deburr" not in text_of(hub_app, address)
         assert "more than" not in text_of(hub_app, address)
 
 
