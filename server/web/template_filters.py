@@ -149,6 +149,15 @@ def picture_time(at_us: int) -> str:
     return f"{shop_locale().local(at_us):%d %b %H:%M:%S}"
 
 
+def reader_name(reader: str) -> str:
+    """The name of a reader: an id without the kind before it, where the rest is a name that a person gave (`replay`).
+
+    >>> reader_name("replay-Saw scanner"), reader_name("usb-05e0-1200-SN77")
+    ('Saw scanner', 'usb-05e0-1200-SN77')
+    """
+    return reader.removeprefix("replay-").rpartition("/")[2] if reader.startswith("replay-") else reader
+
+
 def lag() -> Lag:
     """How far the page is behind the ledger; read once a request, by the snapshot of the page where it did so itself."""
     if "lag" not in g:
@@ -191,6 +200,7 @@ for _filter in (
     when,
     since,
     picture_time,
+    reader_name,
     running,
     sentence,
     item_url,
