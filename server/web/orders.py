@@ -126,11 +126,13 @@ def query_of(wanted: OrderFilter, sort: str = "") -> dict[str, str]:
 
 def _row(order: OrderProgress) -> list[str | int | None]:
     where = (
-        f"{location.stage or STATES[location.state]} {decimal_text(location.qty_milli or 0)}"
+        f"{location.stage or STATES[location.state]}"
+        f" {'of unknown quantity' if location.qty_milli is None else decimal_text(location.qty_milli)}"
         for location in order.where
     )
     return [
         order.order, order.reference, order.customer, order.product, order.product_name,
         order.due.isoformat() if order.due else None, order.priority, order.status, order.how, order.unit,
-        *map(decimal_text, (order.ordered_milli, order.finished_milli, order.scrapped_milli)), "; ".join(where),
+        decimal_text(order.ordered_milli) if order.ordered_milli else None, decimal_text(order.finished_milli),
+        decimal_text(order.scrapped_milli), "; ".join(where),
     ]  # fmt: skip

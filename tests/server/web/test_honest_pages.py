@@ -135,3 +135,51 @@ def test_an_item_at_several_stages_is_said_to_be_so_once(hub_app, shop_writer):
     shop_writer.scan("WO-1", "deburr", shop_writer.ago(hours=1), qty_milli=15_000)
     shop_writer.settle()
     assert re.search(r"1 item in process 40.pcs · some at several stages", page_of(hub_app, "/"))
+
+
+UNIT, NAME = "\u0642\u0637\u0639\u0629", "\u05de\u05e1\u05d5\u05e8 7"
+CUSTOMER = "\u0634\u0631\u0643\u0629 \u0646\u0648\u0631"
+RUN = re.compile("(?<![\u2068\u0590-\u08ff])[\u0590-\u08ff]+")
+
+
+def test_right_to_left_texts_are_isolated_from_the_numbers_beside_them(hub_app, shop_writer):
+    shop_writer.say("stage.define", 0, stage="saw", name=NAME, target_s=60)
+    shop_writer.say("product.define", 0, product="lid", name=UNIT, unit=UNIT, routing="line")
+    shop_writer.say("reason.define", 0, reason="burr", name=CUSTOMER)
+    shop_writer.release("WO-1", "lid", qty=40, customer=CUSTOMER, reference=CUSTOMER, due="2026-01-01")
+    shop_writer.scan("WO-1", "saw", shop_writer.ago(hours=3))
+    shop_writer.scan("WO-1", "deburr", shop_writer.ago(hours=2), qty_milli=15_000)
+    shop_writer.scan("WO-1", "deburr", shop_writer.ago(hours=1), action="hold", reason="burr")
+    shop_writer.settle()
+    assert f"40 \u2068{UNIT}\u2069" in page_of(hub_app, "/items/WO-1")
+    for address in ("/", "/wall", "/orders", "/stages/saw", "/stages/deburr", "/items/WO-1", "/without-cost"):
+        page = hub_app.anonymous().get(address).get_data(as_text=True)
+        page = re.sub(r"<(option|bdi|title|h1)\b.*?</\1>", "", page, flags=re.DOTALL)  # no text stands beside these
+        bare = [match for text in re.findall(r">([^<]+)<", page) for match in RUN.findall(html.unescape(text))]
+        inside = [run for run in bare if run not in (CUSTOMER.split()[1], NAME)]
+        assert (address, inside) == (address, [])
+
+
+def test_a_value_that_is_not_zero_is_not_shown_as_zero(hub_app, shop_writer):
+    shop_writer.say("cost.set", 0, component="bar", basis="unit", micros=100_000)
+    shop_writer.say("cost.set", 0, product="bracket", op=10, component="labour", basis="unit", micros=0)
+    shop_writer.release("WO-1", qty=2)
+    shop_writer.scan("WO-1", "saw", shop_writer.ago(hours=2))
+    shop_writer.settle()
+    page = page_of(hub_app, "/").replace("\xa0", " ")
+    assert "< € 1 in process" in page
+    assert "€ 0" not in page
+
+
+def test_an_order_without_a_quantity_is_not_one_of_zero(hub_app, shop_writer):
+    shop_writer.say("order.release", order="WO-9", product="bracket")
+    shop_writer.settle()
+    assert "no quantity given" in page_of(hub_app, "/orders")
+    row = hub_app.anonymous().get("/orders.csv").get_data(as_text=True).splitlines()[1].split(",")
+    assert row[10:13] == ["", "0", "0"]
+
+
+def test_a_number_that_is_not_known_yet_is_not_zero(hub_app, shop_writer):
+    assert "… items in process" in page_of(hub_app, "/")
+    shop_writer.projector.drain()
+    assert "0 items in process" in page_of(hub_app, "/")
