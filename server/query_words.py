@@ -35,11 +35,11 @@ def check_query_words() -> None:
     if view is None or getattr(access, "anybody", False) or request.path in UNCHECKED:
         return
     words = getattr(view, "query_words", ())
-    expected = f"the words {', '.join(words)}" if words else "no query words"
+    expected = f"one of {', '.join(words)}" if words else "no query words"
     for word, values in request.args.lists():
         if word not in words:
             do = PAST if word == AS_OF else _advice(word, words)
-            raise ApiError(400, f"the query word {word[:40]!r} for {request.path[:80]}", expected, do)
+            raise ApiError(400, f"the query word {word[:40]!r}", expected, do)
         if len(values) > 1:
             raise ApiError(400, f"the query word {word} {len(values)} times", "each word once", "Send one of them.")
 

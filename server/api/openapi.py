@@ -35,7 +35,7 @@ def documented(
     answer: Any,
     *,
     json: Any = None,
-    query: Any = None,
+    query: type[msgspec.Struct] | None = None,
     errors: tuple[int, ...] = (401, 403),
     also: tuple[int, ...] = (),
     tag: str = "reading",

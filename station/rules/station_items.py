@@ -19,6 +19,7 @@ from station.core.protocol import OpenItem
 from station.core.snapshot import NOW_US
 
 MOST_FOLDED = 5_000  # item states in memory; the others are built from their rows when they are scanned
+MOST_VOIDS = 20  # of one item that are compared with the hub's rows
 MOST_OWN = 10_000  # own scans that the hub has not included yet, or that UNDO may void
 OWN_LOG = "here"  # the log id of this station's own scans in the fold
 
@@ -103,7 +104,7 @@ class StationItems:
         if scan is None:
             return
         self._remove(scan.item, seq)
-        self._voids.setdefault(scan.item, []).append((seq, by_seq))
+        self._voids[scan.item] = [*self._voids.get(scan.item, ())[-MOST_VOIDS:], (seq, by_seq)]
         _, thru = self._base(scan.item)
         if seq <= thru:  # the hub's state includes it: begin before it, until the hub sends another one
             self._bases[scan.item] = BaseState((), scan.before, seq)
@@ -158,6 +159,8 @@ def state_of(rows: tuple[OpenItem, ...], master_data: MasterData) -> ItemState:
 def _routing(row: OpenItem, master_data: MasterData) -> Routing | None:
     if row.operations is not None and row.routing is not None:
         return Routing(row.routing, tuple(row.operations))
+    if row.released and row.routing is None:
+        return None  # it was released without one, whatever its product has now
     product = master_data.product(row.product, NOW_US)
     return master_data.routing(row.routing or (product.routing if product else None), NOW_US)
 

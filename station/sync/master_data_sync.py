@@ -84,7 +84,7 @@ def apply_items(target: MasterDataTarget, hub: HubClient, reader: JournalReader)
     # A hub of an earlier version does not say what it includes: what it has accepted is soon included.
     thru = answer.thru if answer.thru is not None else mark.accepted_thru if mark else 0
     afresh = answer.reset or not cursor
-    parts = list(_parts([msgspec.structs.replace(row, thru=thru) for row in answer.items]))
+    parts = list(item_parts([msgspec.structs.replace(row, thru=thru) for row in answer.items]))
     for number, part in enumerate(parts, start=1):
         # The cursor moves with the last part: after a power cut before it, all parts are fetched again.
         next_cursor = answer.cursor if number == len(parts) else ""
@@ -97,7 +97,7 @@ def apply_items(target: MasterDataTarget, hub: HubClient, reader: JournalReader)
     return answer.epoch
 
 
-def _parts(rows: Sequence[OpenItem]) -> Iterator[Sequence[OpenItem]]:
+def item_parts(rows: Sequence[OpenItem]) -> Iterator[Sequence[OpenItem]]:
     """The rows in portions of about ROWS_A_CHORE, without dividing an item; one empty portion for no rows."""
     start = 0
     while start == 0 or start < len(rows):

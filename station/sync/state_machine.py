@@ -39,7 +39,7 @@ class SyncState:
     answered before. `reconciled`: the epoch in which the logs set aside were compared with the hub. `new_logs`: logs that
     the hub asked for shortly after each other; `new_log_from_ns`: when the next one may begin. `stuck`: batches without an
     accepted event since the last accepted one. `batch`: events in one request, after requests that were too large; `good`:
-    accepted batches since `batch` changed.
+    accepted batches since `batch` changed. `cut`: events of the last batch without a whole reply, which ended at `cut_thru`.
     """
 
     session: bool = False
@@ -66,6 +66,8 @@ class SyncState:
     stuck: int = 0
     batch: int = MOST_EVENTS
     good: int = 0
+    cut: int = 0
+    cut_thru: int = 0
 
     @property
     def limit(self) -> int:
@@ -193,8 +195,11 @@ def apply_session(
     hub accepted from this station in this epoch; the hub then reports the difference event by event.
     """
     accepted = answer.accepted_thru if same_past else min(mark_thru, answer.accepted_thru)
+    # A batch that arrived, although its reply did not, was not too large: otherwise lost replies alone would shrink batches.
+    arrived = state.cut > 0 and accepted >= state.cut_thru
     return replace(
-        state, session=True, reached=True, refused=False, error="", failures=0, not_before_ns=0,
+        state, batch=min(MOST_EVENTS, 2 * state.cut) if arrived else state.batch, cut=0,
+        session=True, reached=True, refused=False, error="", failures=0, not_before_ns=0,
         epoch=answer.hub_epoch, accepted_thru=accepted, durable_thru=min(answer.durable_thru, accepted),
         most=max(1, min(MOST_EVENTS, answer.limits.events)), hub_snapshot=answer.snapshot_version,
         next_beat_ns=now_ns if not state.reached else state.next_beat_ns,
@@ -266,7 +271,9 @@ def apply_too_large(
     >>> apply_too_large(SyncState(session=True), 500, "413", 0, float, at_once=True).limit
     250
     """
-    smaller = replace(state, batch=max(1, sent // 2), good=0)
+    smaller = replace(
+        state, batch=max(1, sent // 2), good=0, cut=0 if at_once else sent, cut_thru=state.accepted_thru + sent
+    )
     if at_once and sent > 1 and retry_s is None:
         return replace(smaller, error=sentence)
     return apply_failure(smaller, sentence, now_ns, jitter, retry_s=retry_s)

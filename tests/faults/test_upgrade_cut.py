@@ -85,7 +85,7 @@ def upgraded(base: Path, folder: Path, name: str) -> Path:
 def between(base: Path, folder: Path) -> set[tuple[str, ...]]:
     """The schemas of an old version's journal after each of its migrations but the last; each one commits alone."""
     schemas = set()
-    for number, stop in enumerate(("version_2", "version_3")):
+    for number, stop in enumerate(("version_2", "version_3", "version_4")):
         path = Path(shutil.copytree(base, folder / str(number))) / "journal.db"
         db = Database(path)
         if stop not in {done.name for done in migrations.applied(db)}:

@@ -2,9 +2,11 @@
 
 import socket
 import threading
+from zoneinfo import ZoneInfo
 
 import pytest
 
+from server.api.read_routes import time_of
 from server.app import create_app
 from server.auth.gate import anybody
 from server.config import HubConfig
@@ -265,3 +267,21 @@ def test_a_closed_bell_keeps_nobody_waiting():
     bell = PositionSignal()
     bell.close()
     assert bell.wait(0) == 0
+
+
+@pytest.mark.parametrize("address", ["wip", "orders", "stages", "stations", "calls", "items/A"])
+def test_an_unknown_query_word_is_refused_with_those_that_are_known(hub_app, folded, address):
+    assert hub_app.anonymous().post("/api/v1/entries", json=release("A"), headers=hub_app.token("supervise")).json
+    folded()
+    browser = hub_app.anonymous()
+    assert browser.get(f"/api/v1/{address}").status_code == 200
+    refused = browser.get(f"/api/v1/{address}?asof=2026-01-01")
+    assert refused.status_code == 400
+    assert refused.json["error"]["came"] == "the query word 'asof'"
+    if address != "wip":
+        assert browser.get(f"/api/v1/{address}?as_of=2026-01-01").status_code == 400, "it would show the present"
+
+
+def test_a_time_without_a_zone_is_that_of_the_site():
+    assert time_of("2026-07-01T12:00", ZoneInfo("Europe/Berlin")) == time_of("2026-07-01T10:00Z")
+    assert time_of("2026-07-01T12:00+05:00", ZoneInfo("Europe/Berlin")) == time_of("2026-07-01T07:00Z")

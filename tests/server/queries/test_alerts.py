@@ -175,13 +175,6 @@ def test_estimated_times_are_said_of_the_station_that_had_none():
     assert found.sentence == "Station weld-2 had no time source when it scanned 3 items"
 
 
-def test_without_costs_the_latest_order_comes_first(shop_writer):
-    shop_writer.small_shop()
-    for order, days in (("WO-1", -2), ("WO-2", -9), ("WO-3", -4)):
-        shop_writer.release(order, "tube", due=day(shop_writer, days))
-    assert [sentence[:4] for sentence, _, _ in said(shop_writer)] == ["WO-2", "WO-3", "WO-1"]
-
-
 def test_what_costs_already_comes_first_then_the_most_costly():
     cheap, dear, grave = (
         Alert("late", name, (LinkedWord("item", name, name), " is late"), "", grave=name == "c", cost=cost)
@@ -190,3 +183,11 @@ def test_what_costs_already_comes_first_then_the_most_costly():
     assert [each.key for each in ranked([cheap, dear, grave])] == ["c", "b", "a"]
     again = dear._replace(kind="waited", words=(LinkedWord("item", "b", "b"), " waits"))
     assert without_repeats([dear, again]) == [dear._replace(also=("waits",))]
+
+
+def test_without_any_cost_the_latest_order_comes_first(shop_writer):
+    shop_writer.say("stage.define", 0, stage="saw", name="Saw")
+    for order, late in (("WO-1", 2), ("WO-2", 9), ("WO-3", 5)):
+        shop_writer.release(order, product="unpriced", due=day(shop_writer, -late))
+        shop_writer.scan(order, "saw", shop_writer.ago(hours=1))
+    assert [sentence.split()[0] for sentence, _, _ in said(shop_writer)] == ["WO-2", "WO-3", "WO-1"]

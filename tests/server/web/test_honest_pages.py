@@ -127,16 +127,6 @@ def test_the_number_on_the_wall_is_that_of_its_lines(hub_app, shop_writer):
     assert len(alerts_on(hub_app)) == 5
 
 
-def test_an_item_at_several_stages_is_said_to_be_so_once(hub_app, shop_writer):
-    shop_writer.release("WO-1", qty=40)
-    shop_writer.scan("WO-1", "saw", shop_writer.ago(hours=2))
-    shop_writer.settle()
-    assert "at several stages" not in page_of(hub_app, "/")
-    shop_writer.scan("WO-1", "deburr", shop_writer.ago(hours=1), qty_milli=15_000)
-    shop_writer.settle()
-    assert re.search(r"1 item in process 40.pcs · some at several stages", page_of(hub_app, "/"))
-
-
 UNIT, NAME = "\u0642\u0637\u0639\u0629", "\u05de\u05e1\u05d5\u05e8 7"
 CUSTOMER = "\u0634\u0631\u0643\u0629 \u0646\u0648\u0631"
 RUN = re.compile("(?<![\u2068\u0590-\u08ff])[\u0590-\u08ff]+")

@@ -207,3 +207,19 @@ def test_orders_are_named_by_how_they_ended_and_never_finished_where_they_are_no
 
 def test_the_page_of_changes_by_updates_is_empty_without_any(hub_app):
     assert "No update has changed the state of an item." in text_of(hub_app, "/changes")
+
+
+def test_the_wall_counts_the_lines_that_need_someone(hub_app, shop_writer):
+    for number in range(5):
+        shop_writer.scan(f"NOBODY-{number}", "saw", shop_writer.now_us - 1)
+    shop_writer.settle()
+    wall = text_of(hub_app, "/wall")
+    assert "Needs someone now 6 NOBODY-" in wall  # and the missing backup
+    assert "and 3 more" in wall
+
+
+def test_an_item_at_several_stages_is_said_beside_the_number_of_items(hub_app, shop_writer):
+    shop_writer.scan("WO-1", "saw", shop_writer.now_us - 2)
+    shop_writer.scan("WO-1", "deburr", shop_writer.now_us - 1, qty_milli=10_000)
+    shop_writer.settle()
+    assert "1 item in process 40 pcs · some at several stages" in text_of(hub_app, "/").replace("\xa0", " ")

@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 
 from station.core.event import decode
-from station.core.protocol import EventsAnswer, EventsRequest, EventVerdict
+from station.core.protocol import EventsAnswer, EventsRequest, EventVerdict, SessionAnswer
 from station.sync.client import HubClient, HubError
-from station.sync.state_machine import S, SendEvents, SyncState, apply_ack, apply_too_large, next_act
+from station.sync.state_machine import S, SendEvents, SyncState, apply_ack, apply_session, apply_too_large, next_act
 from station.sync.transport import HttpReply, TransportError
 from tests.station.fixtures.fake_hub import TOKEN, FakeHub
 from tests.station.fixtures.station_process import Daemon
@@ -80,6 +80,15 @@ def test_batches_shrink_to_one_event_and_grow_again() -> None:
         state = acked
     assert sizes == [size for size in (1, 2, 4, 8, 16, 32, 64, 128, 256, 500) for _ in range(4)]
     assert state.error == ""
+
+
+@pytest.mark.parametrize(("accepted_thru", "limit"), [(500, 500), (499, 250), (0, 250)])
+def test_a_batch_that_arrived_without_its_reply_was_not_too_large(accepted_thru: int, limit: int) -> None:
+    state = apply_too_large(THERE, 500, "cut", 0, lambda: 0.0, at_once=False)
+    assert state.limit == 250
+    answer = SessionAnswer(hub_epoch=1, accepted_thru=accepted_thru, durable_thru=0)
+    again = apply_session(state, answer, same_past=True, mark_thru=0, now_ns=0)
+    assert (again.limit, again.cut) == (limit, 0)
 
 
 def test_after_a_timeout_the_smaller_batch_has_a_pause_before_it() -> None:
