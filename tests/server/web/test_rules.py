@@ -214,7 +214,7 @@ def test_the_wall_counts_the_lines_that_need_someone(hub_app, shop_writer):
         shop_writer.scan(f"NOBODY-{number}", "saw", shop_writer.now_us - 1)
     shop_writer.settle()
     wall = text_of(hub_app, "/wall")
-    assert "Needs someone now 6 NOBODY-" in wall  # and the missing backup
+    assert "Needs someone now 6 No verified backup" in wall
     assert "and 3 more" in wall
 
 
