@@ -5,9 +5,11 @@ The server decodes %2F before it matches routes, so the whole rest of the path i
 
 from urllib.parse import quote
 
-from flask import Blueprint
+from flask import Blueprint, request
 from flask.blueprints import BlueprintSetupState
 from werkzeug.routing import BaseConverter
+
+from server.api_errors import ApiError
 
 
 class PathSegment(BaseConverter):
@@ -24,6 +26,14 @@ def segments(blueprint: Blueprint) -> None:
         setup.app.url_map.converters.setdefault("segment", PathSegment)
 
     blueprint.record(register)
+
+
+def before_pos() -> int | None:
+    """The ledger position of the query word `before`; None without it. Raises `ApiError` 400."""
+    text = request.args.get("before", "")
+    if text and not (text.isascii() and text.isdecimal() and len(text) <= 18):
+        raise ApiError(400, f"before {text[:40]!r}", "a position of the ledger", "Leave it out for the newest events.")
+    return int(text) if text else None
 
 
 def item_url(item: str) -> str:

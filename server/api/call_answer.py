@@ -39,6 +39,10 @@ class CallsAnswer(msgspec.Struct):
 
     calls: list[CallAnswer]
     cursor: str | None
+    pos: int
+    behind: int
+    behind_s: int
+    recalculating: int
 
 
 def call_answer(paired: Call, now_us: int) -> CallAnswer:

@@ -10,11 +10,13 @@ from server.api.open_items import projected_pos
 from server.api.schemas import HealthAnswer
 from server.clock.readings import HubClock
 from server.clock.watch import suspects, why_in_doubt
+from server.config import seconds_of
 from server.context import HubContext
 from server.db import schema
 from server.db.storage_errors import low_space, storage_trouble
 from server.ledger.hub_log import hub_row
 from server.ledger.ingest import last_pos
+from server.locale_format import DAY_S, NBSP, SECOND_US, duration
 from server.projection import dead_letters
 from server.projection.definitions import refused_patterns
 from server.projection.log_permissions import count_not_permitted
@@ -52,15 +54,12 @@ def _check(hub: HubContext) -> HealthAnswer:
         with hub.store.read() as connection:
             pos, folded = last_pos(connection), projected_pos(connection)
             wrong = [
-                *_storage(hub),
-                *filter(None, (duty() for duty in hub.duties)),
+                *hub_faults(hub, connection, now_us),
                 *_clock(connection, hub.clock),
-                *_projection(connection, pos, folded, now_us),
-                *_breaks(connection),
                 *_set_aside(connection),
                 *_logs(connection, now_us),
             ]
-            remarks = notes(connection, now_us)
+            remarks = notes(connection, now_us, seconds_of(hub.config.backup.every))
             epoch = hub_row(connection).epoch
     except Exception as error:  # noqa: BLE001  healthz must answer after any error of the database
         _log.exception("the hub's health could not be read")
@@ -71,23 +70,54 @@ def _check(hub: HubContext) -> HealthAnswer:
     return HealthAnswer("wrong" if wrong else "ok", wrong, remarks, epoch, pos, folded)
 
 
-def notes(connection: Connection, now_us: int) -> list[str]:
-    """Remarks that are no faults: entries lost by a restore, no backup, events that are not permitted, unused patterns."""
-    remarks = []
+def hub_faults(hub: HubContext, connection: Connection, now_us: int) -> list[str]:
+    """The faults of the hub itself that no table of the pages has: storage, background threads, projection, breaks."""
+    pos, folded = last_pos(connection), projected_pos(connection)
+    return [
+        *_storage(hub),
+        *filter(None, (duty() for duty in hub.duties)),
+        *_projection(connection, pos, folded, now_us),
+        *_breaks(connection),
+    ]
+
+
+def notes(connection: Connection, now_us: int, backup_every_s: int = DAY_S) -> list[str]:
+    """Remarks that are no faults: entries lost by a restore, the backup, events that are not permitted, unused patterns."""
+    backup = backup_note(connection, now_us, backup_every_s)
+    remarks = [*lost_by_restore(connection), *([f"{backup}: stations keep everything they send."] if backup else [])]
+    remarks += [f"Station {row.station}{row.item_event} (log {row.log})." for row in count_not_permitted(connection)]
+    return remarks + unused_patterns(connection, now_us)
+
+
+def lost_by_restore(connection: Connection) -> list[str]:
+    """The remark about entries that the newest restore lost."""
     last = connection.execute(select(schema.epoch).order_by(schema.epoch.c.epoch.desc())).first()
     if last is not None and last.high_pos is not None and last.high_pos > last.pos:
-        remarks.append(
+        text = (
             f"Since {utc_text(last.since_us)} ({last.cause}) the events at positions {last.pos + 1} to {last.high_pos} are"
             " missing: stations send their scans again, entries of that time must be entered again."
         )
-    if not hub_row(connection).backup_pos:
-        remarks.append("No verified backup off the hub's disk: stations keep everything they send.")
-    remarks += [f"Station {row.station}{row.item_event} (log {row.log})." for row in count_not_permitted(connection)]
-    remarks += [
+        return [text]
+    return []
+
+
+def backup_note(connection: Connection, now_us: int, every_s: int) -> str | None:
+    """The remark about a missing backup, or one older than two intervals while the ledger grew; without its full stop."""
+    hub = hub_row(connection)
+    if not hub.backup_pos:
+        return "No verified backup off the hub's disk"
+    age_s = (now_us - hub.backup_us) // SECOND_US if hub.backup_us is not None else 0
+    if age_s <= 2 * every_s or last_pos(connection) <= hub.backup_pos:
+        return None
+    return f"The last verified backup off the hub's disk is {duration(age_s)} old".replace(NBSP, " ")
+
+
+def unused_patterns(connection: Connection, now_us: int) -> list[str]:
+    """A remark for each pattern that is recorded and cannot be used."""
+    return [
         f"{pattern.why} It is recorded and not used: codes that it should match are read without it. Define it again."
         for pattern in refused_patterns(connection, now_us)
     ]
-    return remarks
 
 
 def _clock(connection: Connection, clock: HubClock) -> list[str]:

@@ -7,8 +7,9 @@ import msgspec
 from server.api.format import decimal, iso, time
 from server.queries.current_stock import StockRow
 from server.queries.item_changes import ItemChange
-from server.queries.item_detail import ItemDetail
+from server.queries.item_detail import ItemDetail, ItemFinding
 from server.queries.item_events import ItemEventRow
+from server.queries.lag import Lag
 from server.urls import item_url
 from station.core.quantity import decimal_text
 
@@ -45,13 +46,22 @@ class VisitAnswer(msgspec.Struct):
 
 
 class FindingAnswer(msgspec.Struct):
-    """A finding of an enabled rule about one event."""
+    """A finding of an enabled rule about one event; `log`, `seq`: that event.
+
+    `state`: open; answered, by a person; ended, by later scans or by the closing of the order.
+    """
 
     rule: str
     at: str
     stage: str | None
     station: str
     text: str
+    log: str
+    seq: int
+    state: str
+    answered_at: str | None
+    answered_by: str
+    note: str
 
 
 class EventAnswer(msgspec.Struct):
@@ -107,6 +117,12 @@ class ChangeAnswer(msgspec.Struct):
     back_why: str
 
 
+class ItemQuery(msgspec.Struct):
+    """`before`: only events before this ledger position, as `older` of an answer names it."""
+
+    before: str = ""
+
+
 class ItemAnswer(msgspec.Struct):
     """One item. `accounts`: decimals by account, which sum to zero; `older`: the address of earlier events."""
 
@@ -128,9 +144,13 @@ class ItemAnswer(msgspec.Struct):
     more_changes: bool
     visits_total: int
     findings_total: int
+    pos: int
+    behind: int
+    behind_s: int
+    recalculating: int
 
 
-def item_answer(detail: ItemDetail) -> ItemAnswer:
+def item_answer(detail: ItemDetail, lag: Lag) -> ItemAnswer:
     """The answer of /api/v1/items/{item}."""
     row = detail.row
     oldest = detail.events[-1].pos if detail.events else None
@@ -152,7 +172,7 @@ def item_answer(detail: ItemDetail) -> ItemAnswer:
         ],
         accounts={name: decimal_text(milli) for name, milli in detail.accounts.items()},
         findings=[
-            FindingAnswer(finding.rule, time(finding.key_us), finding.stage, finding.station, finding.text)
+            _finding(finding)
             for finding in detail.findings
         ],
         events=[_event(event) for event in detail.events],
@@ -162,6 +182,15 @@ def item_answer(detail: ItemDetail) -> ItemAnswer:
         more_changes=detail.more_changes,
         visits_total=detail.visit_count,
         findings_total=detail.finding_count,
+        pos=lag.pos, behind=lag.events, behind_s=lag.seconds, recalculating=lag.queued,
+    )  # fmt: skip
+
+
+def _finding(finding: ItemFinding) -> FindingAnswer:
+    state = "open" if finding.is_open else "answered" if finding.answered_us is not None else "ended"
+    return FindingAnswer(
+        finding.rule, time(finding.key_us), finding.stage, finding.station, finding.text, finding.log, finding.seq, state,
+        iso(finding.answered_us), finding.answered_by, finding.note,
     )  # fmt: skip
 
 

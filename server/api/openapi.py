@@ -2,17 +2,14 @@
 
 from collections.abc import Callable, Iterable, Iterator
 from copy import deepcopy
-from functools import wraps
-from http import HTTPStatus
 from typing import Any
 
 import msgspec
 import msgspec.inspect
-from flask import current_app, request
+from flask import current_app
 from spectree import Response, SpecTree
 from spectree.model_adapter import get_msgspec_model_adapter
 
-from server.api_errors import ApiError
 from station.core.protocol import ErrorAnswer
 from station.system.version import version
 
@@ -39,21 +36,18 @@ def documented(
     *,
     json: Any = None,
     query: type[msgspec.Struct] | None = None,
-    words: tuple[str, ...] = (),
     errors: tuple[int, ...] = (401, 403),
     also: tuple[int, ...] = (),
     tag: str = "reading",
 ) -> Decorator:
     """Decorator that describes an address: the structs of its answer, body and query, and its error statuses.
 
-    It stores `answer` as an attribute of the view, which `description` reads.
+    It stores `answer` as an attribute of the view, which `description` reads, and the fields of `query` as its query words.
 
-    `also`: statuses other than 200 that have the same body as 200. `words`: query words beside those of `query`.
+    `also`: statuses other than 200 that have the same body as 200.
 
-    An address whose errors include 400 refuses unknown query words; it validates nothing else: the view decodes its body
-    within the limits of `server.api.request_body`.
+    It validates nothing: the view decodes its body within the limits of `server.api.request_body`.
     """
-    known = frozenset((*(query.__struct_fields__ if query is not None else ()), *words))
     statuses = {"HTTP_200": answer, **{f"HTTP_{status}": ErrorAnswer for status in errors}}
     validate = spec.validate(
         json=json,
@@ -65,26 +59,12 @@ def documented(
     )
 
     def decorate(view: Callable[..., Any]) -> Any:
-        @wraps(view)
-        def checked(*args: Any, **named: Any) -> Any:
-            if request.method == "GET":
-                refuse_unknown_words(known)
-            return view(*args, **named)
-
-        described = validate(checked if HTTPStatus.BAD_REQUEST in errors else view)
+        described = validate(view)
         described.answer = answer
+        described.query_words = () if query is None else query.__struct_fields__
         return described
 
     return decorate
-
-
-def refuse_unknown_words(known: Iterable[str]) -> None:
-    """Raise `ApiError` 400 where the query has a word that this address does not know: it would have no effect."""
-    names = sorted(known)
-    unknown = next((word for word in request.args if word not in names), None)
-    if unknown is not None:
-        expected = f"one of {', '.join(names)}" if names else "none"
-        raise ApiError(400, f"the query word {unknown[:40]!r}", expected, "Leave it out, or correct its name.")
 
 
 def description() -> dict[str, Any]:

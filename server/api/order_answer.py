@@ -50,6 +50,10 @@ class OrdersAnswer(msgspec.Struct):
 
     orders: list[OrderAnswer]
     cursor: str | None
+    pos: int
+    behind: int
+    behind_s: int
+    recalculating: int
 
 
 def order_row(order: OrderProgress) -> OrderAnswer:

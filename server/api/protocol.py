@@ -13,7 +13,7 @@ from sqlalchemy import Connection
 from server.api import open_items
 from server.api.openapi import documented
 from server.api.request_body import MAX_BODY_BYTES, MAX_DEPTH, depth_of, read_json
-from server.api.schemas import readers_json
+from server.api.schemas import ItemsQuery, readers_json
 from server.api_errors import ApiError, json_answer
 from server.auth.devices import Device
 from server.auth.gate import caller, devices, readers
@@ -191,7 +191,7 @@ def snapshot() -> Response:
 
 
 @blueprint.get("/items/changes")
-@documented(ItemsAnswer, tag="station")
+@documented(ItemsAnswer, query=ItemsQuery, tag="station", errors=(400, 401, 403))
 @readers
 def item_changes() -> Response:
     """The items that changed since `after`; all open items if `after` is absent or of another epoch.

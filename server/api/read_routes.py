@@ -6,7 +6,6 @@ are never added.
 
 from contextlib import ExitStack
 from datetime import UTC, datetime, tzinfo
-from typing import Any
 
 from flask import Blueprint, Response, request
 from sqlalchemy import Connection
@@ -18,21 +17,22 @@ from server.api_errors import ApiError, json_answer
 from server.auth.gate import readers
 from server.context import current_hub
 from server.locale_format import locale_of
-from server.projection.worker import projected_pos
 from server.queries.as_known_at import MOST_EVENTS, projection_at
 from server.queries.calls import calls_until, open_calls
 from server.queries.current_master_data import master_data
 from server.queries.current_stock import StockRow, stock_now
 from server.queries.historical_stock import stock_at
 from server.queries.item_detail import item_detail
+from server.queries.lag import lag_of
 from server.queries.order_progress import STATUSES, orders_after
 from server.queries.stage_order import line_of
 from server.queries.valuation import Valuation
 from server.queries.wip import GroupBy, wip
-from server.urls import segments
+from server.urls import before_pos, segments
 
 blueprint = Blueprint("wip", __name__)
 segments(blueprint)
+CLOCK_SKEW_US = 60 * 1_000_000  # a client whose clock is ahead may name its present
 
 
 @blueprint.get("/api/v1/wip")
@@ -42,34 +42,34 @@ def work_in_process() -> Response:
     """Quantity and value of work in process, now or `as_of` a past time, as known now or at position `known`."""
     now_us = current_hub().clock.utc_us()
     by = _by(request.args.get("by", GroupBy.STAGE.value))
-    at_us = time_of(request.args.get("as_of", ""), locale_of(current_hub().config).zone)
+    at_us = _as_of(request.args.get("as_of", ""), now_us)
     limit, cursor = page_of()
     if cursor and not (cursor.isascii() and cursor.isdecimal() and len(cursor) <= 9):
         raise ApiError(400, f"cursor {cursor[:40]!r}", "the `cursor` of an answer", "Leave it out for the first rows.")
     with current_hub().store.read() as connection, ExitStack() as stack:
-        pos = projected_pos(connection)
-        known = _known(request.args.get("known", ""), pos)
-        if known != pos:
+        lag = lag_of(connection, now_us)
+        known = _known(request.args.get("known", ""), lag.pos)
+        if known != lag.pos:
             connection = stack.enter_context(projection_at(connection, known))  # noqa: PLW2901  replaces the live one
         valuation = Valuation(master_data(connection), now_us if at_us is None else at_us)
         report = wip(_stock(connection, valuation, at_us, now_us), by, valuation)
-    return json_answer(wip_answer.wip_answer(report, valuation.at_us, known, pos, int(cursor or 0), limit))
+    return json_answer(wip_answer.wip_answer(report, valuation.at_us, known, lag, int(cursor or 0), limit))
 
 
 @blueprint.get("/api/v1/items/<segment:item>", merge_slashes=False)
-@documented(item_answer.ItemAnswer, words=("before",), errors=(400, 401, 403, 404))
+@documented(item_answer.ItemAnswer, query=item_answer.ItemQuery, errors=(400, 401, 403, 404))
 @readers
 def item(item: str) -> Response:
     """One item: its present and past places, its accounts, its findings, and its last 200 events."""
+    now_us, before = current_hub().clock.utc_us(), before_pos()
     with current_hub().store.read() as connection:
-        detail = item_detail(
-            connection, item, Valuation(master_data(connection), current_hub().clock.utc_us()), _before()
-        )
+        detail = item_detail(connection, item, Valuation(master_data(connection), now_us), before)
+        lag = lag_of(connection, now_us)
     if detail is None:
         raise ApiError(
             404, f"the item {item[:80]!r}", "one that was scanned, released or bound", "Search with /find?q=."
         )
-    return json_answer(item_answer.item_answer(detail))
+    return json_answer(item_answer.item_answer(detail, lag))
 
 
 @blueprint.get("/api/v1/orders")
@@ -81,11 +81,12 @@ def orders() -> Response:
     status = request.args.get("status") or None
     if status is not None and status not in STATUSES:
         raise ApiError(400, f"status {status[:40]!r}", f"one of {', '.join(STATUSES)}", "Leave it out for all.")
+    now_us = current_hub().clock.utc_us()
     with current_hub().store.read() as connection:
-        valuation = Valuation(master_data(connection), current_hub().clock.utc_us())
-        rows = orders_after(connection, valuation, cursor, limit + 1, status)
+        valuation = Valuation(master_data(connection), now_us)
+        rows, lag = orders_after(connection, valuation, cursor, limit + 1, status), lag_of(connection, now_us)
     more = rows[limit - 1].order if len(rows) > limit else None
-    return json_answer(order_answer.OrdersAnswer([order_answer.order_row(row) for row in rows[:limit]], more))
+    return json_answer(order_answer.OrdersAnswer([order_answer.order_row(row) for row in rows[:limit]], more, *lag))
 
 
 @blueprint.get("/api/v1/calls")
@@ -98,7 +99,7 @@ def calls() -> Response:
     before = _before_call(cursor)
     stage, only_open = request.args.get("stage", ""), _flag("open")
     with current_hub().store.read() as connection:
-        found = calls_until(connection, now_us)
+        found, lag = calls_until(connection, now_us), lag_of(connection, now_us)
     page = [
         paired
         for paired in reversed(found)
@@ -108,11 +109,11 @@ def calls() -> Response:
     ]
     more = call_answer.cursor_of(page[limit - 1]) if len(page) > limit else None
     rows = [call_answer.call_answer(paired, now_us) for paired in page[:limit]]
-    return json_answer(call_answer.CallsAnswer(rows, more))
+    return json_answer(call_answer.CallsAnswer(rows, more, *lag))
 
 
 @blueprint.get("/api/v1/stages")
-@documented(wip_answer.StagesAnswer, words=("limit", "cursor"), errors=(400, 401, 403))
+@documented(wip_answer.StagesAnswer, query=wip_answer.StagesQuery, errors=(400, 401, 403))
 @readers
 def stages() -> Response:
     """Stages in the order of the line, with their items; `limit` at most 1,000, the next page with `cursor`."""
@@ -121,20 +122,27 @@ def stages() -> Response:
     with current_hub().store.read() as connection:
         shop = master_data(connection)
         stock = stock_now(connection)
-        waiting = open_calls(connection, now_us)
+        waiting, lag = open_calls(connection, now_us), lag_of(connection, now_us)
     names = line_of(shop, now_us)
     names += sorted({row.stage for row in stock if row.stage} - set(names))
-    start = names.index(cursor) + 1 if cursor in names else 0
+    if cursor and cursor not in names:
+        raise ApiError(
+            400, f"cursor {cursor[:40]!r}", "the `cursor` of an answer", "Leave it out for the first stages."
+        )
+    start = names.index(cursor) + 1 if cursor else 0
     page = names[start : start + limit]
     rows = [wip_answer.stage_row(name, shop.stage(name, now_us), stock, waiting, now_us) for name in page]
-    return json_answer(wip_answer.StagesAnswer(rows, page[-1] if start + limit < len(names) else None))
+    return json_answer(wip_answer.StagesAnswer(rows, page[-1] if start + limit < len(names) else None, *lag))
 
 
 def time_of(text: str, zone: tzinfo = UTC) -> int | None:
-    """A time in a query, ISO 8601 (without a zone: in `zone`) or whole us since 1970, as UTC us. Raises `ApiError` 400.
+    """A time in a query as UTC us: ISO 8601, without a zone in `zone`, or whole us since 1970. Raises `ApiError` 400.
 
     >>> time_of("2026-11-22T14:05:00Z"), time_of("1790000000000000"), time_of("")
     (1795356300000000, 1790000000000000, None)
+    >>> from zoneinfo import ZoneInfo
+    >>> time_of("2026-11-22T15:05", ZoneInfo("Europe/Berlin"))
+    1795356300000000
     """
     text = text.strip()
     if not text:
@@ -150,6 +158,14 @@ def time_of(text: str, zone: tzinfo = UTC) -> int | None:
         raise ApiError(
             400, f"as_of {text[:40]!r}", "a time such as 2026-11-22T14:05:00Z", "Write it so, or leave it out for now."
         ) from error
+
+
+def _as_of(text: str, now_us: int) -> int | None:
+    """The past time of a query, without a zone in the zone of the site; None for now. Raises `ApiError` 400."""
+    at_us = time_of(text, locale_of(current_hub().config).zone)
+    if at_us is not None and at_us > now_us + CLOCK_SKEW_US:
+        raise ApiError(400, f"as_of {text[:40]!r}, which is in the future", "a past time", "Leave it out for now.")
+    return None if at_us is None else min(at_us, now_us)
 
 
 def _flag(name: str) -> bool:
@@ -202,8 +218,3 @@ def _known(text: str, pos: int) -> int:
             "Leave `known` out, or query a copy of the hub that is restored from a backup of that time.",
         )
     return known
-
-
-def _before() -> int | None:
-    text: Any = request.args.get("before", "")
-    return int(text) if text.isascii() and text.isdecimal() and len(text) <= 18 else None

@@ -17,6 +17,7 @@ from server.auth.gate import Caller, anybody, beacon, caller, demand_rights, nee
 from server.auth.roles import Role
 from server.context import current_hub
 from server.ledger.entries import Entry, EntryRefused, record_all
+from server.queries.lag import lag_of
 
 blueprint = Blueprint("rest", __name__)
 MAX_LIST = 1_000
@@ -83,15 +84,16 @@ def entries() -> Response:
 
 
 @blueprint.get("/api/v1/stations")
-@documented(schemas.StationsAnswer, words=("limit", "cursor"), errors=(400, 401, 403))
+@documented(schemas.StationsAnswer, query=schemas.StationsQuery, errors=(400, 401, 403))
 @readers
 def station_list() -> Response:
     """Every station with its last heartbeat and its logs, by name."""
     limit, cursor = page_of()
     with current_hub().store.read() as connection:
         rows = [row for row in devices.overview(connection) if row["station"] > cursor]
+        lag = lag_of(connection, current_hub().clock.utc_us())
     more = rows[limit - 1]["station"] if len(rows) > limit else None
-    return json_answer(schemas.StationsAnswer([_with_readers(row) for row in rows[:limit]], more))
+    return json_answer(schemas.StationsAnswer([_with_readers(row) for row in rows[:limit]], more, *lag))
 
 
 def _with_readers(row: dict[str, Any]) -> dict[str, Any]:

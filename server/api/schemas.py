@@ -50,11 +50,29 @@ class EntriesAnswer(msgspec.Struct):
     pos: int
 
 
+class ItemsQuery(msgspec.Struct):
+    """`after`: the cursor of the answer before; `log`: the station's log, for `thru` in the answer."""
+
+    after: str = ""
+    log: str = ""
+
+
+class StationsQuery(msgspec.Struct):
+    """`limit` at most 1,000; `cursor`: that of the answer before."""
+
+    limit: int = 1_000
+    cursor: str = ""
+
+
 class StationsAnswer(msgspec.Struct):
     """Stations with their last heartbeat and logs; `cursor` leads to the next page, null on the last one."""
 
     stations: list[dict[str, Any]]
     cursor: str | None
+    pos: int
+    behind: int
+    behind_s: int
+    recalculating: int
 
 
 class HealthAnswer(msgspec.Struct):

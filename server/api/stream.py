@@ -23,6 +23,7 @@ from server.context import HubContext, current_hub
 from server.db.schema import ledger, log
 from server.ledger.hub_log import hub_row
 from server.projection.tables import event_item, event_state
+from server.query_words import query_words
 
 blueprint = Blueprint("stream", __name__)
 QUIET_S = 15.0
@@ -43,6 +44,7 @@ _EVENT_FIELDS = msgspec.json.Decoder(_EventFields)
 
 @blueprint.get("/api/v1/events")
 @readers
+@query_words("after")
 def events() -> Response:
     """Server-sent events from `after` or Last-Event-ID on (absent: from now); 503 where all streams are in use."""
     after = request.headers.get("Last-Event-ID") or request.args.get("after", "")

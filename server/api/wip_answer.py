@@ -8,6 +8,7 @@ from server.api.call_answer import CallAnswer, call_answer
 from server.api.format import iso, time
 from server.queries.calls import Call
 from server.queries.current_stock import StockRow
+from server.queries.lag import Lag
 from server.queries.wip import WipReport
 from server.queries.wip import WipRow as Row
 from server.queries.wip import WipTotal as Total
@@ -71,7 +72,7 @@ class NotStartedAnswer(msgspec.Struct):
 
 
 class WipAnswer(msgspec.Struct):
-    """Work in process as of a time, folded up to the ledger's position `pos`.
+    """Work in process as of a time, folded up to the ledger's position `pos`, which is `behind` events behind the ledger.
 
     `totals` and `not_started` are of all rows; `cursor` leads to the next rows, null on the last page.
     """
@@ -83,6 +84,9 @@ class WipAnswer(msgspec.Struct):
     totals: list[WipTotalAnswer]
     not_started: list[NotStartedAnswer]
     cursor: str | None
+    behind: int
+    behind_s: int
+    recalculating: int
 
 
 class StageAnswer(msgspec.Struct):
@@ -98,26 +102,40 @@ class StageAnswer(msgspec.Struct):
     calls: list[CallAnswer]
 
 
+class StagesQuery(msgspec.Struct):
+    """`limit` at most 1,000; `cursor`: that of the answer before."""
+
+    limit: int = 1_000
+    cursor: str = ""
+
+
 class StagesAnswer(msgspec.Struct):
     """Stages in the order of the line; `cursor` leads to the next page, null on the last one."""
 
     stages: list[StageAnswer]
     cursor: str | None
+    pos: int
+    behind: int
+    behind_s: int
+    recalculating: int
 
 
-def wip_answer(report: WipReport, at_us: int, known: int, pos: int, start: int, limit: int) -> WipAnswer:
+def wip_answer(report: WipReport, at_us: int, known: int, lag: Lag, start: int, limit: int) -> WipAnswer:
     """The answer of /api/v1/wip: `limit` rows from the row `start` on."""
     rows = report.rows[start : start + limit]
     return WipAnswer(
         as_of=time(at_us),
         known=known,
-        pos=pos,
+        pos=lag.pos,
         rows=[_wip_row(row) for row in rows],
         totals=[_wip_total(of_unit) for of_unit in report.totals],
         not_started=[
             NotStartedAnswer(total.unit, total.items, decimal_text(total.qty_milli)) for total in report.not_started
         ],
         cursor=str(start + limit) if start + limit < len(report.rows) else None,
+        behind=lag.events,
+        behind_s=lag.seconds,
+        recalculating=lag.queued,
     )
 
 

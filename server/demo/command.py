@@ -76,7 +76,7 @@ def _play(show: DemoRun, seconds: float | None) -> None:
 def _typed(show: DemoRun, acts: Iterator[SimulatedScan], operators: Operators) -> Iterator[tuple[str, str]]:
     """Every further read: (stage, text)."""
     for act in acts:
-        for text in (*operators.before(show.at(act.stage).name), *act.texts):
+        for text in (*operators.before(show.at(act.stage).name, act.stage), *act.texts):
             yield act.stage, text
 
 

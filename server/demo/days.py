@@ -87,27 +87,35 @@ def logs(
     end_us: int,
     key: bytes,
     seed: int,
+    readers: Mapping[str, str],
 ) -> list[StationLog]:
     """The station logs of these scans, which are in order of time and before the end of the tenth shift.
 
     `benches`: stage -> station; `badges`: the operators' badges; `key`: the hub's key for the anchors.
+    `readers`: stage -> the name of its scanner.
     """
     by_station: dict[str, list[SimulatedScan]] = {station: [] for station in benches.values()}
     for scan in scans:
         by_station[benches[scan.stage]].append(scan)
     chance = random.Random(seed)  # noqa: S311 - a plausible past, no secret
-    return [_log(station, its_scans, badges, end_us, key, chance) for station, its_scans in by_station.items()]
+    return [_log(station, its_scans, badges, end_us, key, chance, readers) for station, its_scans in by_station.items()]
 
 
 def _log(
-    station: str, scans: list[SimulatedScan], badges: tuple[str, ...], end_us: int, key: bytes, chance: random.Random
+    station: str,
+    scans: list[SimulatedScan],
+    badges: tuple[str, ...],
+    end_us: int,
+    key: bytes,
+    chance: random.Random,
+    readers: Mapping[str, str],
 ) -> StationLog:
     log_id = chance.randbytes(LOG_ID_BYTES)
     boots = []
     for day in range(DAYS):
         its_scans = [scan for scan in scans if scan.at_s // SHIFT_S == day]
         start_us = at_us(float(day * SHIFT_S), end_us)
-        shift = _Shift(station, log_id, str(uuid.UUID(bytes=chance.randbytes(16), version=4)), start_us, key)
+        shift = _Shift(station, log_id, str(uuid.UUID(bytes=chance.randbytes(16), version=4)), start_us, key, readers)
         events = tuple(_events(shift, its_scans, badges, chance, day * SHIFT_S))
         boots.append(StationBoot(shift.boot, _UP_S * 10**9, events))
     return StationLog(station, log_id, tuple(boots))
@@ -122,6 +130,7 @@ class _Shift:
     boot: str
     start_us: int
     key: bytes
+    readers: Mapping[str, str]
 
     def event(self, kind: str, into_s: float, **fields: Any) -> bytes:
         mono_ns = round((into_s + _UP_S) * 10**9)
@@ -165,7 +174,7 @@ def _events(
 
 def _read(shift: _Shift, into_s: float, stage: str, text: str, operator: str | None, **fields: Any) -> bytes:
     scheme = "badge" if text.startswith("WIP:BADGE:") else "command" if text.startswith("WIP:") else "own"
-    reader = Reader("replay", f"replay-{stage}")
+    reader = Reader("replay", f"replay-{shift.readers[stage]}")
     return shift.event(
         "scan", into_s, raw=text.encode(), reader=reader, scheme=scheme, stage=stage, operator=operator, **fields
     )

@@ -4,6 +4,8 @@
 of work at each stage. Both are part of the installed package, so the demo runs from a wheel as well as from a checkout.
 """
 
+import csv
+import io
 import random
 import tomllib
 from collections.abc import Mapping, Sequence
@@ -26,11 +28,21 @@ _SIZES = {"pcs": (12, 20, 30, 48, 60, 80, 120), "m": (40, 75, 90, 120)}
 
 @dataclass(frozen=True, slots=True)
 class DemoFactory:
-    """The sheets of the shop folder by file name, the stages of each station, and the parameters of each stage."""
+    """The sheets of the shop folder by file name, the stages of each station, the parameters and the name of each stage."""
 
     sheets: Mapping[str, bytes]
     stations: Mapping[str, tuple[str, ...]]
     stages: Mapping[str, SimulatedStage]
+    names: Mapping[str, str]
+
+    def reader(self, stage: str) -> str:
+        """The name of the scanner of a stage, as a person writes it on the device."""
+        return f"{self.names[stage]} scanner"
+
+    @property
+    def readers(self) -> dict[str, str]:
+        """The name of the scanner of each stage."""
+        return {stage: self.reader(stage) for stage in self.stages}
 
     @property
     def benches(self) -> dict[str, str]:
@@ -45,7 +57,9 @@ def sample_factory() -> DemoFactory:
     floor = tomllib.loads((folder / "floor.toml").read_text(encoding="utf-8"))
     stations = {station["name"]: tuple(station["stages"]) for station in floor["station"]}
     stages = {name: SimulatedStage(name, **pace, signs_off=name in SIGNS_OFF) for name, pace in floor["stage"].items()}
-    return DemoFactory(sheets, stations, stages)
+    rows = csv.DictReader(io.StringIO(sheets["stages.csv"].decode("utf-8")))
+    names = {row["stage"]: row["name"] for row in rows}
+    return DemoFactory(sheets, stations, stages, names)
 
 
 def badges(entries: Sequence[NewEntry]) -> tuple[str, ...]:

@@ -7,7 +7,7 @@ import os
 import random
 import subprocess
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -17,6 +17,9 @@ from server.demo.simulated_shop import SimulatedOrder, SimulatedScan, SimulatedS
 CHANGE_OF_SHIFT = 90  # scans at a station until the operator changes
 BADGE_TEXT = "WIP:BADGE:{}"
 SLIP_EVERY = 120  # scans between two wrong reads, which the operator undoes
+CALL_EVERY = 150  # acts from one call for help to the next; the first one is made at once
+ANSWER_AFTER = 45  # acts until it is answered at its stage
+CALLS = ("drawing", "tool")
 SLIP = ("4006381333931", "WIP:UNDO")  # the GTIN of a pencil
 STOP_S = 8.0
 
@@ -29,11 +32,15 @@ def command(module: str, *arguments: str) -> list[str]:
 
 @dataclass(slots=True)
 class DemoStation:
-    """A process `wipline-station run` in its own folder, and the pipes of its readers by stage."""
+    """A process `wipline-station run` in its own folder, and the pipes of its readers by stage.
+
+    `readers`: stage -> the name of its scanner, which is the name of the pipe in that folder and so the reader's id.
+    """
 
     name: str
     folder: Path
     stages: tuple[str, ...]
+    readers: Mapping[str, str]
     pipes: dict[str, int] = field(default_factory=dict)
 
     def start(self, hub_url: str, token: str) -> subprocess.Popen[bytes]:
@@ -44,13 +51,14 @@ class DemoStation:
         secret.write_text(token + "\n", encoding="ascii")
         (self.folder / "station.toml").write_text(self._configuration(hub_url), encoding="utf-8")
         for stage in self.stages:
-            path = self.folder / f"scans-{stage}"
+            path = self.folder / self.readers[stage]
             os.mkfifo(path, 0o600)
             # Opened for reading and writing, so that the open does not wait for the station's side.
             self.pipes[stage] = os.open(path, os.O_RDWR | os.O_NONBLOCK | os.O_CLOEXEC)
         with (self.folder / "station.log").open("wb") as log:
             return subprocess.Popen(  # noqa: S603 - the product's own program
                 command("station.cli", "run", "--config", str(self.folder / "station.toml")),
+                cwd=self.folder,
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
@@ -64,7 +72,7 @@ class DemoStation:
 
     def _configuration(self, hub_url: str) -> str:
         readers = "".join(
-            f'\n[[reader]]\nkind = "replay"\npath = "{self.folder}/scans-{stage}"\nstage = "{stage}"\n'
+            f'\n[[reader]]\nkind = "replay"\npath = "{self.readers[stage]}"\nstage = "{stage}"\n'
             for stage in self.stages
         )
         return (
@@ -93,13 +101,22 @@ class Operators:
         self._badges, self._chance = tuple(badges), chance
         self._on: dict[str, tuple[str, int]] = {}
         self._acts = 0
+        self._called: tuple[str, int] | None = None  # the stage of the open call, and its act
 
-    def before(self, station: str) -> list[str]:
-        """The reads at a station before its next scan: a badge after a change of operator, and rarely a wrong read."""
+    def before(self, station: str, stage: str) -> list[str]:
+        """The reads at a stage before its next scan: a badge after a change of operator, a call, a wrong read."""
         self._acts += 1
         badge = self._badge_before(station)
         slip = SLIP if self._acts % SLIP_EVERY == 0 else ()
-        return [*([] if badge is None else [badge]), *slip]
+        return [*([] if badge is None else [badge]), *self._call_before(stage), *slip]
+
+    def _call_before(self, stage: str) -> Iterator[str]:
+        if self._called is None and self._acts % CALL_EVERY == 1:
+            self._called = (stage, self._acts)
+            yield f"WIP:CALL:{self._chance.choice(CALLS)}"
+        elif self._called is not None and stage == self._called[0] and self._acts - self._called[1] >= ANSWER_AFTER:
+            self._called = None
+            yield "WIP:ANSWER"
 
     def _badge_before(self, station: str) -> str | None:
         badge, left = self._on.get(station, ("", 0))

@@ -24,6 +24,7 @@ from server.db.store import Store
 from server.demo.days import DAYS, SHIFT_S, logs, split
 from server.demo.factory import Products, badges, past_orders, sample_factory
 from server.demo.live import DemoStation, Operators, acts, command
+from server.demo.office import office_work
 from server.demo.simulated_shop import SimulatedOrder, SimulatedScan, SimulatedShop
 from server.demo.station_client import CLOSING, DemoClient
 from server.importer.apply import import_shop
@@ -38,7 +39,7 @@ HOST = "127.0.0.1"
 START_S = 20.0  # start of the hub on a slow board
 FOLD_S = 20.0  # projection of ten days on a slow board
 LAST_SCAN_US = 3 * 60 * 1_000_000  # age of the last past scan
-NAME = "demo"
+NAME = "Dana Reyes"  # of the visitor
 LAST_LINES = 20  # lines of a log in an error message
 _LOCALTIME = Path("/etc/localtime")
 
@@ -142,17 +143,27 @@ class DemoRun:
         shop = SimulatedShop(self._factory.stages, orders, seed=self._seed, new_order=further)
         past, rest = split(shop.scans(), DAYS * SHIFT_S)
         operators = badges(self._entries)
-        written = logs(past, self._factory.benches, operators, end_us=end_us, key=self._key, seed=self._seed)
+        written = logs(
+            past,
+            self._factory.benches,
+            operators,
+            end_us=end_us,
+            key=self._key,
+            seed=self._seed,
+            readers=self._factory.readers,
+        )
         with ThreadPoolExecutor(len(written)) as senders:
             for _ in senders.map(lambda log: DemoClient(self.url, self._tokens[log.station]).send(log), written):
                 pass
         self._await_projection()
+        office_work(self._office, operators)
         return acts(shop, rest, lambda order: self._office.enter("order.release", self._releases.pop(order.order)))
 
     def start_stations(self) -> Operators:
         """Start the stations; returns their operators."""
         for name, stages in self._factory.stations.items():
-            station = DemoStation(name, self._folder / name, stages)
+            readers = {stage: self._factory.reader(stage) for stage in stages}
+            station = DemoStation(name, self._folder / name, stages, readers)
             self.processes.append(station.start(self.url, self._tokens[name]))
             self.stations[name] = station
         return Operators(badges(self._entries), self._chance)

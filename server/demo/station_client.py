@@ -31,15 +31,22 @@ class DemoClient:
         # An open connection would delay the hub's stop at the end of the demo.
         self._headers = {**CLOSING, "Authorization": f"Bearer {token}", "Content-Type": "application/json"}
 
+    def get(self, path: str) -> dict[str, Any]:
+        """Read JSON. Raises `DemoRequestFailed` for any other status than 2xx."""
+        return self._ask("GET", path, None)
+
     def post(self, path: str, body: dict[str, Any]) -> dict[str, Any]:
         """Send JSON and return the JSON answer. Raises `DemoRequestFailed` for any other status than 2xx."""
+        return self._ask("POST", path, msgspec.json.encode(body))
+
+    def _ask(self, method: str, path: str, body: bytes | None) -> dict[str, Any]:
         try:
-            answer = self._pool.request("POST", self._url + path, body=msgspec.json.encode(body), headers=self._headers)
+            answer = self._pool.request(method, self._url + path, body=body, headers=self._headers)
         except urllib3.exceptions.HTTPError as error:
-            msg = f"POST {path}: {error}"
+            msg = f"{method} {path}: {error}"
             raise DemoRequestFailed(msg) from error
         if not 200 <= answer.status < 300:
-            msg = f"POST {path} was answered {answer.status}: {answer.data[:500].decode('utf-8', 'replace')}"
+            msg = f"{method} {path} was answered {answer.status}: {answer.data[:500].decode('utf-8', 'replace')}"
             raise DemoRequestFailed(msg)
         decoded: dict[str, Any] = msgspec.json.decode(answer.data)
         return decoded

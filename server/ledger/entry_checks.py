@@ -12,13 +12,13 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Any, NamedTuple
 
 import msgspec
-from sqlalchemy import Connection, and_, select
+from sqlalchemy import Connection, and_, func, select
 
 from server.db import schema
 from server.projection.internal_tables import void_mark
 from server.projection.item_states import StoredItem
 from server.projection.pipeline import projected_pos
-from server.projection.tables import definition, dirty, event_state, item
+from server.projection.tables import definition, dirty, event_state, finding, item
 from station.core.event import EventError, decode
 from station.core.ledger.fold import attempt, empty
 from station.core.ledger.item_event import ItemEvent
@@ -32,7 +32,8 @@ HUB = "hub"  # the station of the hub's own logs
 OF_ORDER = frozenset({"order.release", "order.change", "order.close"})
 OF_ITEM = OF_ORDER | {"adjust"}
 OF_EVENT = frozenset({"void", "correct"})
-CHECKED = OF_ITEM | OF_EVENT | {"product.define"}
+ANSWER = "finding.answer"
+CHECKED = OF_ITEM | OF_EVENT | {"product.define", ANSWER}
 _STORED = msgspec.msgpack.Decoder(StoredItem)
 
 
@@ -125,6 +126,27 @@ class EntryChecks:
     def _is_last(self, entry: Candidate, state: ItemState) -> bool:
         """Whether an entry takes effect after all that is known of its item, so that the present state is what it meets."""
         return entry.holds_from_us is None or entry.holds_from_us >= state.last[0]
+
+    def answer(self, entry: Candidate) -> Refusal | None:
+        """Check an answer against the finding that it names."""
+        name, rule, c = str(entry.data["item"]), str(entry.data["rule"]), finding.c
+        if not self._certain or name in self._uncertain or self._is_behind():
+            return None  # a scan that is not projected yet may have the finding
+        place = and_(c.log_id == bytes.fromhex(entry.data["log"]), c.seq == entry.data["seq"])
+        query = select(c.answered_us, c.answered_by).where(and_(c.item == name, c.rule == rule, place))
+        row = self._connection.execute(query).first()
+        came = f"finding.answer of {rule} of {name}"
+        if row is None:
+            return Refusal(
+                came, "a finding of the item", "Take rule, log and seq from the item's `findings` in the API."
+            )
+        if row.answered_us is not None:
+            return Refusal(f"{came}, answered by {row.answered_by}", "an open finding", "There is nothing to do.")
+        return None
+
+    def _is_behind(self) -> bool:
+        last = self._connection.execute(select(func.max(schema.ledger.c.pos))).scalar()
+        return projected_pos(self._connection) < (last or 0)
 
     def order(self, entry: Candidate) -> Refusal | None:
         """Check a release, a change or a closing of an order against the order."""
@@ -294,6 +316,7 @@ _CHECKS: dict[str, Callable[[EntryChecks, Candidate], Refusal | None]] = {
     "adjust": EntryChecks.adjust,
     "product.define": EntryChecks.product,
     "void": EntryChecks.void,
+    ANSWER: EntryChecks.answer,
 }
 
 

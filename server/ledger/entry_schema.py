@@ -147,6 +147,14 @@ class _Answer(msgspec.Struct):
     text: str | None = None
 
 
+class _FindingAnswer(msgspec.Struct):
+    item: Name
+    rule: Name
+    log: Log
+    seq: Seq
+    note: Annotated[str, msgspec.Meta(max_length=2_000)] | None = None
+
+
 class _Anything(msgspec.Struct):
     pass
 
@@ -167,6 +175,7 @@ FIELDS: dict[str, type[msgspec.Struct]] = {
     "correct": _Correct,
     "void": _Void,
     "answer": _Answer,
+    "finding.answer": _FindingAnswer,
 }
 # The fold validates the fields of these kinds; an entry that it cannot read changes nothing and leaves a finding.
 _OTHERS = (

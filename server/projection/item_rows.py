@@ -81,4 +81,8 @@ def finding_row(number: int, item: str, finding: Finding) -> tuple[Any, ...]:
         finding.stage,
         finding.station,
         _JSON.encode(finding.args).decode(),
+        None,
+        None,
+        None,
+        False,
     )

@@ -10,7 +10,7 @@ from typing import Any
 
 import msgspec
 import structlog
-from sqlalchemy import Connection, func, select
+from sqlalchemy import Connection, and_, func, select
 
 from server.db.bulk_insert import insert_many, insert_text, run_many
 from server.projection import item_rows
@@ -22,8 +22,10 @@ from server.projection.item_rows import ItemRow
 from server.projection.ledger_row import AT_ONCE
 from server.projection.tables import finding, item, open_at, parcel, visit
 from station.core.ledger.fold import Apply, apply, attempt, empty
+from station.core.ledger.item_event import ItemEvent
 from station.core.ledger.parcels import Finding, ItemState, Visit
 
+FINDING_ANSWER = "finding.answer"
 MOST_ITEMS = 12_000  # states in memory, some 4 KB each
 _ENCODER = msgspec.msgpack.Encoder()
 LOG = structlog.get_logger("projector")
@@ -61,6 +63,7 @@ class LoadedItem:
     late_quantity: int | None = None  # a quantity in thousandths that became known after visits without one
     visits: list[Visit] = field(default_factory=list)
     findings: list[Finding] = field(default_factory=list)
+    answers: list[ItemEvent] = field(default_factory=list)  # entries `finding.answer`
     asked: set[tuple[str, str]] = field(default_factory=set)  # (what, name) of the definitions that its fold looked up
     new_asked: set[tuple[str, str]] = field(default_factory=set)
     failed: list[tuple[int, str]] = field(default_factory=list)  # (pos, reason) of item events that were set aside
@@ -91,6 +94,8 @@ class LoadedItem:
         self.state = result.state
         self.visits += result.visits
         self.findings += result.findings
+        if item_event.verb == FINDING_ANSWER:
+            self.answers.append(item_event)
         if item_event.verb == "item.name" and item_event.data is not None:
             name = item_event.data.get("name")
             self.name = name if isinstance(name, str) and name else None
@@ -100,7 +105,7 @@ class LoadedItem:
         self.stored, self.replace_rows, self.late_quantity = True, False, None
         self.product = self.state.header.product
         self.asked |= self.new_asked
-        self.visits, self.findings, self.new_asked, self.failed = [], [], set(), []
+        self.visits, self.findings, self.answers, self.new_asked, self.failed = [], [], [], set(), []
 
 
 class ItemStates:
@@ -168,7 +173,8 @@ class ItemStates:
         1. Delete all rows of refolded and deleted items.
         2. Of the other stored items, complete the old visits and delete the parcels.
         3. Write the items, their parcels, new visits and findings, looked-up definitions and failed item events.
-        4. Trim the states in memory to MOST_ITEMS.
+        4. End the findings that were answered, and those of orders that were closed later.
+        5. Trim the states in memory to MOST_ITEMS.
         """
         changed = list(self._changed.values())
         advanced = [loaded for loaded in changed if loaded.stored and not loaded.replace_rows]
@@ -195,6 +201,7 @@ class ItemStates:
         failed = [(pos, FACT, loaded.state.item, why) for loaded in changed for pos, why in loaded.failed]
         add_dead_letters(connection, failed)
         for loaded in changed:
+            _end_findings(connection, loaded)
             loaded.mark_written()
         self._changed.clear()
         self._deleted.clear()
@@ -237,6 +244,37 @@ class ItemStates:
         insert_many(connection, open_at, days)
         insert_many(connection, finding, findings)
         self._next["visit"], self._next["finding"] = visit_id, finding_id
+
+
+def _end_findings(connection: Connection, loaded: LoadedItem) -> None:
+    """Mark the findings of an item that were answered, and those that are earlier than the closing of its order."""
+    c = finding.c
+    of_item = finding.update().where(c.item == loaded.state.item)
+    for answer in loaded.answers:
+        data = answer.data or {}
+        log, seq = _log_id(data.get("log")), data.get("seq")
+        if log is None or not isinstance(seq, int) or not 0 < seq <= item_rows.BIGGEST:
+            continue
+        note = data.get("note")
+        named = and_(c.rule == str(data.get("rule")), c.log_id == log, c.seq == seq, c.answered_us.is_(None))
+        connection.execute(
+            of_item.where(named).values(
+                answered_us=answer.key_us,
+                answered_by=answer.operator or "",
+                note=note if isinstance(note, str) and note else None,
+            )
+        )
+    if loaded.state.closed_us is not None:
+        connection.execute(
+            of_item.where(and_(c.key_us < loaded.state.closed_us, c.ended.is_(False))).values(ended=True)
+        )
+
+
+def _log_id(text: Any) -> bytes | None:
+    try:
+        return bytes.fromhex(text) if isinstance(text, str) else None
+    except ValueError:
+        return None
 
 
 def last_change(connection: Connection) -> int:

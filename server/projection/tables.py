@@ -21,6 +21,8 @@ CLOSED: ColumnElement[bool] = literal_column(
     "released_us IS NOT NULL AND (order_ IS NULL OR order_ = item) AND closed_us IS NOT NULL"
 )
 
+OPEN: ColumnElement[bool] = literal_column("answered_us IS NULL AND NOT ended")
+
 event_state = Table(
     "event_state",
     metadata,
@@ -189,8 +191,13 @@ finding = Table(
     text("stage"),
     text("station", nullable=False),
     Column("args", String, nullable=False),  # JSON: the arguments of the rule's sentence
+    us("answered_us"),  # of `finding.answer`, which a person enters
+    text("answered_by"),
+    text("note"),
+    Column("ended", Boolean, nullable=False),  # its order was closed later
     Index("finding_item", "item"),
     Index("finding_rule", "rule", "key_us"),
+    Index("finding_open", "key_us", sqlite_where=OPEN, postgresql_where=OPEN),
 )
 
 definition = Table(

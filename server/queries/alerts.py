@@ -42,7 +42,7 @@ class Alert(NamedTuple):
 
     `detail` is the text beside the sentence. `key` is constant while the alert lasts. `also` holds the facts of further
     alerts about the same item. `answers`: the place, ("stage" or "station", id), whose calls a person may answer here.
-    `days_late`: days since the due day of its order; 0 without one.
+    `days_late`: of the item, or the greatest of the items at a stage. `finding`: (rule, item), which a person may answer.
     """
 
     kind: str
@@ -54,6 +54,7 @@ class Alert(NamedTuple):
     also: tuple[str, ...] = ()
     answers: tuple[str, str] | None = None
     days_late: int = 0
+    finding: tuple[str, str] | None = None
 
     @property
     def sentence(self) -> str:
@@ -110,7 +111,7 @@ def shop_alerts(shop: BoardState) -> list[Alert]:
 
 
 def ranked(alerts: Iterable[Alert]) -> list[Alert]:
-    """Sort grave alerts before the others, and each group by descending cost; where costs are equal, the latest first."""
+    """Sort grave alerts before the others, and each group by descending cost; at equal cost, or none, by days late."""
     return sorted(alerts, key=lambda alert: (not alert.grave, -alert.cost, -alert.days_late, alert.key))
 
 
@@ -145,6 +146,7 @@ def at_limit(shop: BoardState) -> Iterator[Alert]:
             _waiting_for(shop, tile),
             grave=tile.fill == "over",
             cost=tile.stock_value.value.total,
+            days_late=max((_days_late(shop, row) for row in shop.stock if row.stage == tile.stage.stage), default=0),
         )
 
 
@@ -253,7 +255,7 @@ def _late(shop: BoardState, row: StockRow) -> bool:
 
 def _days_late(shop: BoardState, row: StockRow) -> int:
     due = due_day(row.due)
-    return 0 if due is None else max((shop.locale.today(shop.now_us) - due).days, 0)
+    return 0 if due is None else max(0, (shop.locale.today(shop.now_us) - due).days)
 
 
 def _due(shop: BoardState, row: StockRow) -> str:

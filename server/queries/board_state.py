@@ -1,6 +1,7 @@
 """Shop snapshot as of a time: all stock, the line that summarizes it, and the current alerts."""
 
 from collections import Counter
+from collections.abc import Iterable
 from typing import Any
 
 import msgspec
@@ -13,12 +14,13 @@ from server.projection import dead_letters
 from server.projection.fold_version import refolds
 from server.projection.item_states import StoredItem
 from server.projection.log_permissions import count_not_permitted
-from server.projection.tables import finding, item
+from server.projection.tables import OPEN, finding, item
 from server.queries import call_alerts, current_stock, historical_stock, stage_summary
 from server.queries.alerts import FINDING, Alert, BoardState, LinkedWord, ranked, shop_alerts, without_repeats
 from server.queries.calls import open_calls
 from server.queries.current_master_data import master_data
-from server.queries.findings import finding_args, finding_sentence, has_ended, overrun_value
+from server.queries.findings import ENDED_BY_SCANS, finding_args, finding_sentence, has_ended, overrun_value
+from server.queries.hub_alerts import UNDEFINED_STAGE, of_undefined_stages
 from server.queries.rule_settings import rules_on
 from server.queries.station_alerts import of_hub_clock, of_not_permitted, of_refolds, of_set_aside, of_stations
 from server.queries.valuation import Valuation
@@ -44,28 +46,35 @@ def board_state_at(connection: Connection, locale: LocaleFormat, at_us: int) -> 
     return BoardState(stock, line, valuation, locale, at_us)
 
 
-def current_alerts(connection: Connection, shop: BoardState) -> list[Alert]:
-    """All alerts: calls, stock, stations, the hub's clock, the projection, and today's findings; most costly first."""
+def current_alerts(connection: Connection, shop: BoardState, of_hub: Iterable[Alert] = ()) -> list[Alert]:
+    """All alerts: calls, stock, stations, stages, the hub's clock, the projection, and findings; most costly first.
+
+    `of_hub`: those of the running hub, which are not in the database.
+    """
     estimated_items = {(row.station, row.item) for row in shop.stock if row.approx and row.station}
     estimated = Counter(station for station, _ in estimated_items)
-    alerts = [*shop_alerts(shop), *of_stations(devices.overview(connection), shop.now_us, estimated)]
+    stations = devices.overview(connection)
+    alerts = [*of_hub, *shop_alerts(shop), *of_stations(stations, shop.now_us, estimated)]
+    alerts += of_undefined_stages(connection, shop, stations)
     alerts += call_alerts.of_calls(open_calls(connection, shop.now_us), shop)
     alerts += of_hub_clock(kept_doubt(connection), suspects(connection))
     alerts += [*of_set_aside(dead_letters.shown(connection)[0]), *of_not_permitted(count_not_permitted(connection))]
     alerts += of_refolds(refolds(connection), shop.now_us)
-    return without_repeats(ranked([*alerts, *_todays_findings(connection, shop)]))
+    return without_repeats(ranked([*alerts, *_open_findings(connection, shop)]))
 
 
-def _todays_findings(connection: Connection, shop: BoardState) -> list[Alert]:
-    """One alert for each rule and item of today's findings, about the newest one; its cost is the value of the item."""
-    on = rules_on(shop.valuation.master_data, shop.now_us)
+def _open_findings(connection: Connection, shop: BoardState) -> list[Alert]:
+    """One alert for each rule and item of the open findings, about the newest one; its cost is the value of the item.
+
+    A finding is open until it ends (`findings.has_ended`, or the closing of the order) or a person answers it.
+    """
+    on = [rule for rule in rules_on(shop.valuation.master_data, shop.now_us) if rule != UNDEFINED_STAGE]
     c = finding.c
-    since_us = shop.locale.day_start_us(shop.now_us)
     query = (
         select(finding)
-        .where(and_(c.rule.in_(on), c.key_us >= since_us, c.key_us <= shop.now_us))
+        .where(and_(OPEN, c.key_us <= shop.now_us, c.rule.in_(on)))
         .order_by(c.key_us.desc(), c.log_id, c.seq.desc())
-        .limit(MOST_FINDINGS)
+        .limit(MOST_FINDINGS + 1)
     )
     rows = connection.execute(query).all()
     items = {
@@ -75,14 +84,22 @@ def _todays_findings(connection: Connection, shop: BoardState) -> list[Alert]:
     for stock_row in shop.stock:
         stock_of.setdefault(stock_row.item, []).append(stock_row)
     alerts: dict[tuple[str, str], Alert] = {}
-    for row in rows:
+    for row in rows[:MOST_FINDINGS]:
         of_item = items.get(row.item)
-        if of_item is not None and has_ended(row, _STORED_ITEM.decode(of_item.state).state):
+        if (
+            of_item is not None
+            and row.rule in ENDED_BY_SCANS
+            and has_ended(row, _STORED_ITEM.decode(of_item.state).state)
+        ):
             continue
         if (row.rule, row.item) not in alerts:
             over = overrun_value(finding_args(row.args), of_item, shop.valuation)
             cost = shop.cost(stock_of.get(row.item, [])) if over is None else over.total
             alerts[row.rule, row.item] = _finding_alert(row, shop, cost, over)
+    if len(rows) > MOST_FINDINGS:
+        older = f"Only the newest {shop.locale.number(MOST_FINDINGS)} findings are listed"
+        advice = "answer them on the pages of their items"
+        alerts["", ""] = Alert("more", "more findings", (older,), advice, cost=-1)
     return list(alerts.values())
 
 
@@ -91,7 +108,8 @@ def _finding_alert(row: Any, shop: BoardState, cost: int, over: Value | None) ->
     money = shop.locale.money(in_micros(over)[0], whole=True) if over is not None and over.total else ""
     text = finding_sentence(row, shop.valuation.master_data, shop.now_us, shop.locale.quantity)
     detail = " · ".join(filter(None, (money, row.station, at)))
-    return Alert(FINDING, f"{row.rule} {row.item}", finding_words(text, row.item), detail, cost=cost)
+    words = finding_words(text, row.item)
+    return Alert(FINDING, f"{row.rule} {row.item}", words, detail, cost=cost, finding=(row.rule, row.item))
 
 
 def finding_words(text: str, item: str) -> tuple[str | LinkedWord, ...]:

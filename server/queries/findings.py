@@ -4,7 +4,9 @@ from collections.abc import Callable
 from typing import Any
 
 import msgspec
+from sqlalchemy import Connection, and_, select
 
+from server.projection.tables import finding
 from server.queries.valuation import Valuation
 from station.core.ledger.costs import Value, parcel_value
 from station.core.ledger.parcels import ItemState
@@ -37,6 +39,13 @@ def has_ended(row: Any, state: ItemState) -> bool:
         for parcel in state.parcels
         for op in ops
     )
+
+
+def open_findings(connection: Connection, item: str, rule: str) -> list[tuple[str, int]]:
+    """The places (log, seq) of the findings of a rule about an item that are not answered."""
+    c = finding.c
+    query = select(c.log_id, c.seq).where(and_(c.item == item, c.rule == rule, c.answered_us.is_(None)))
+    return [(row.log_id.hex(), row.seq) for row in connection.execute(query.order_by(c.key_us, c.id))]
 
 
 def finding_sentence(

@@ -40,13 +40,27 @@ class PastVisit(NamedTuple):
 
 
 class ItemFinding(NamedTuple):
-    """A rule's finding about one event of the item."""
+    """A rule's finding about one event of the item, which is at (`log`, `seq`).
+
+    `answered_us`, `answered_by`, `note`: of a person's answer. `ended`: later scans or the closing of the order ended it.
+    """
 
     rule: str
     key_us: int
     stage: str | None
     station: str
     text: str
+    log: str
+    seq: int
+    answered_us: int | None
+    answered_by: str
+    note: str
+    ended: bool
+
+    @property
+    def is_open(self) -> bool:
+        """Whether it needs a person."""
+        return self.answered_us is None and not self.ended
 
 
 class ItemDetail(NamedTuple):
@@ -144,7 +158,8 @@ def _findings(
     state = _STORED_ITEM.decode(of_item.state).state
     query = select(finding).where(and_(c.item == of_item.item, c.rule.in_(on)))
     for row in connection.execute(query.order_by(c.key_us.desc(), c.id.desc()).limit(MOST)):
-        if has_ended(row, state):
-            continue
         text = finding_sentence(row, valuation.master_data, at_us, quantity)
-        yield ItemFinding(row.rule, row.key_us, row.stage, row.station, text)
+        yield ItemFinding(
+            row.rule, row.key_us, row.stage, row.station, text, row.log_id.hex(), row.seq, row.answered_us,
+            row.answered_by or "", row.note or "", row.ended or has_ended(row, state),
+        )  # fmt: skip

@@ -49,6 +49,48 @@ def _to_end(stages: set[str], steps: set[tuple[str, str]]) -> dict[str, int]:
 
 def line_of(master_data: MasterData, at_us: int) -> list[str]:
     """The shop's stages in order, as of a time."""
+    return in_order(paths_of(master_data, at_us), master_data.names("stage.define"))
+
+
+def paths_of(master_data: MasterData, at_us: int) -> list[list[str]]:
+    """The stages of each routing, as of a time."""
     routings = [master_data.routing(name, at_us) for name in master_data.names("routing.define")]
-    paths = [[operation.stage for operation in routing.operations] for routing in routings if routing]
-    return in_order(paths, master_data.names("stage.define"))
+    return [[operation.stage for operation in routing.operations] for routing in routings if routing]
+
+
+def columns(line: Sequence[str], paths: Sequence[Sequence[str]]) -> list[list[str]]:
+    """Group a line of stages: stages that follow each other in the line and in no routing are branches of one column.
+
+    >>> columns(["saw", "plating", "assembly", "test"], [("saw", "plating", "test"), ("assembly", "test")])
+    [['saw'], ['plating', 'assembly'], ['test']]
+    >>> columns(["saw", "crate"], [("saw",)])
+    [['saw'], ['crate']]
+    """
+    follows: dict[str, set[str]] = {}
+    for path in paths:
+        for index, stage in enumerate(path):
+            follows.setdefault(stage, set()).update(path[:index], path[index + 1 :])
+    grouped: list[list[str]] = []
+    for stage in line:
+        branches = grouped[-1] if grouped else []
+        related = follows.get(stage)
+        if branches and related is not None and all(other in follows and other not in related for other in branches):
+            branches.append(stage)
+        else:
+            grouped.append([stage])
+    return grouped
+
+
+def next_stages(paths: Sequence[Sequence[str]]) -> dict[str, list[str]]:
+    """The stages to which the routings lead from each stage; from "", those at which they begin.
+
+    >>> next_stages([("saw", "plating", "test"), ("saw", "test")])
+    {'': ['saw'], 'saw': ['plating', 'test'], 'plating': ['test'], 'test': []}
+    """
+    following: dict[str, list[str]] = {"": []}
+    for path in paths:
+        for stage, target in zip(("", *path), (*path, None), strict=True):
+            targets = following.setdefault(stage, [])
+            if target is not None and target not in targets:
+                targets.append(target)
+    return following

@@ -4,22 +4,22 @@ The headline is computed from the tiles: quantities and money add up exactly. An
 headline, which also gives the number of such items.
 """
 
-from collections.abc import Iterable
-from typing import NamedTuple
+from collections.abc import Iterable, Sequence
+from typing import Any, NamedTuple
 
-from sqlalchemy import Connection, and_, func, or_, select
+from sqlalchemy import Connection, and_, or_, select
 
 from server.projection.tables import visit
 from server.queries.age_stats import AgeStats, age_s, ages
 from server.queries.current_stock import StockRow
-from server.queries.stage_order import line_of
+from server.queries.stage_order import columns, line_of, next_stages, paths_of
 from server.queries.valuation import StockValue, Valuation
 from station.core.ledger.costs import MILLI, shares
 from station.core.ledger.parcels import LIVE, ParcelState
-from station.core.ledger.routing import Stage, StageType
+from station.core.ledger.routing import Stage
 
 RATE_SPAN_S = 8 * 3600  # one shift: an hour has too few departures, a day shows a change too late
-HOUR_S = 3600
+BETWEEN = "Between stages"
 
 
 class UnitQuantity(NamedTuple):
@@ -39,8 +39,25 @@ class AgeTick(NamedTuple):
     held: bool
 
 
+class Moves(NamedTuple):
+    """The items that left each stage in the last shift, and by (stage, target); the stage "" is released stock."""
+
+    left: dict[str | None, int]
+    to: dict[tuple[str | None, str | None], int]
+
+
+class Branch(NamedTuple):
+    """One of the stages to which the routings lead from a stage, and the items that moved there in the last shift."""
+
+    name: str
+    moved_on: int
+
+
 class StageTile(NamedTuple):
-    """A stage now. `shown_micros`: its share of the headline in whole units of the currency; None for unknown value."""
+    """A stage now. `shown_micros`: its share of the headline in whole units of the currency; None for unknown value.
+
+    `branches`: where the items go on to, unless that is the only tile of the next column.
+    """
 
     stage: Stage
     items: int
@@ -51,6 +68,7 @@ class StageTile(NamedTuple):
     ages: AgeStats
     ticks: tuple[AgeTick, ...]
     moved_on: int
+    branches: tuple[Branch, ...] = ()
 
     @property
     def late(self) -> int:
@@ -75,6 +93,7 @@ class StockSummary(NamedTuple):
 class LineSummary(NamedTuple):
     """The whole line and its headline. `spread_items`: the sum of the tiles' items minus the distinct items.
 
+    `columns`: the tiles in the order of the line, the branches of the routings together.
     `over_amounts`, `over_micros`: what of released orders is more than ordered, and its value; None where no cost is known.
     """
 
@@ -86,18 +105,21 @@ class LineSummary(NamedTuple):
     shown_micros: int | None
     not_started: StockSummary
     not_started_moved_on: int
+    not_started_branches: tuple[Branch, ...]
+    columns: tuple[tuple[StageTile, ...], ...]
     over_amounts: tuple[UnitQuantity, ...] = ()
     over_micros: int | None = None
 
 
-def summarize_line(stock: Iterable[StockRow], valuation: Valuation, moved_on: dict[str | None, int]) -> LineSummary:
-    """Summarize the stock by stage. `moved_on`: items that left each stage in the last shift; "" for released stock."""
+def summarize_line(stock: Iterable[StockRow], valuation: Valuation, moves: Moves) -> LineSummary:
+    """Summarize the stock by stage. `moves`: the items that left each stage in the last shift."""
     everything = list(stock)
     begun = [row for row in everything if row.in_process]
     at: dict[str | None, list[StockRow]] = {}
     for row in begun:
         at.setdefault(row.stage, []).append(row)
-    stages = _stages(at, valuation)
+    moved_on = moves.left
+    stages = _stages({*at, *moved_on}, valuation)
     values = [valuation.total(at.get(stage.stage or None, [])) for stage in stages]
     shown = shares((stock_value.value.total for stock_value in values), MILLI * 1_000_000)
     tiles = tuple(
@@ -106,9 +128,16 @@ def summarize_line(stock: Iterable[StockRow], valuation: Valuation, moved_on: di
     )
     whole = valuation.total(begun)
     items = len({row.item for row in begun})
+    paths = paths_of(valuation.master_data, valuation.at_us)
+    names = columns([tile.stage.stage for tile in tiles], paths)
+    branches = _branches(["", *(stage.stage for stage in stages)], names, paths, moves, valuation)
+    by_name = {
+        tile.stage.stage: tile._replace(branches=branches[tile.stage.stage] if tile.stage.stage else ())
+        for tile in tiles
+    }
     over = valuation.overrun_rows(row for row in begun if row.released_us is not None)
     return LineSummary(
-        tiles=tiles,
+        tiles=tuple(by_name.values()),
         items=items,
         spread_items=sum(tile.items for tile in tiles) - items,
         amounts=amounts(begun, valuation),
@@ -116,18 +145,42 @@ def summarize_line(stock: Iterable[StockRow], valuation: Valuation, moved_on: di
         shown_micros=sum(tile.shown_micros or 0 for tile in tiles) if whole.known else None,
         not_started=summarize((row for row in everything if not row.in_process), valuation),
         not_started_moved_on=moved_on.get("", 0),
+        not_started_branches=branches[""],
+        columns=tuple(tuple(by_name[name] for name in column) for column in names),
         over_amounts=amounts(over, valuation),
         over_micros=valuation.total(over).micros,
     )
 
 
-def _stages(at: dict[str | None, list[StockRow]], valuation: Valuation) -> list[Stage]:
+def _stages(at: set[str | None], valuation: Valuation) -> list[Stage]:
+    """The stages of the shop, also empty ones, then those that it has not defined; `at`: with stock or with departures."""
     names = line_of(valuation.master_data, valuation.at_us)
-    known = [valuation.master_data.stage(name, valuation.at_us) or Stage(name) for name in names]
-    # Stages of type `done` are outside the line, unless stock is there; undefined stages with stock are shown too.
-    shown = [stage for stage in known if stage.type != StageType.DONE or stage.stage in at]
+    shown = [valuation.master_data.stage(name, valuation.at_us) or Stage(name) for name in names]
     shown += [Stage(name) for name in sorted(filter(None, at)) if name not in names]
-    return [*shown, Stage("", "Between stages")] if None in at else shown
+    return [*shown, Stage("", BETWEEN)] if None in at else shown
+
+
+def _branches(
+    stages: Sequence[str],
+    names: Sequence[Sequence[str]],
+    paths: Sequence[Sequence[str]],
+    moves: Moves,
+    valuation: Valuation,
+) -> dict[str, tuple[Branch, ...]]:
+    """The branches of each stage; none where the only tile of the next column is the only one that follows."""
+    following = next_stages(paths)
+    beside = {name: number for number, column in enumerate(names) for name in column}
+    found = {}
+    for stage in stages:
+        targets = following.get(stage, [])
+        number = beside[stage] + 1 if stage else 0
+        plain = not targets or (number < len(names) and targets == list(names[number]))
+        found[stage] = () if plain else tuple(_branch(stage, target, moves, valuation) for target in targets)
+    return found
+
+
+def _branch(stage: str, target: str, moves: Moves, valuation: Valuation) -> Branch:
+    return Branch(valuation.master_data.stage_name(target, valuation.at_us), moves.to.get((stage, target), 0))
 
 
 def _tile(
@@ -178,22 +231,28 @@ def summarize(stock: Iterable[StockRow], valuation: Valuation) -> StockSummary:
     return StockSummary(len({row.item for row in rows}), amounts(rows, valuation))
 
 
-def moved_on(connection: Connection, now_us: int) -> dict[str | None, int]:
-    """The number of items that left each stage in the last shift; "" is released stock. Reads that shift's visits only."""
+def moved_on(connection: Connection, now_us: int) -> Moves:
+    """The moves of the last shift. Reads that shift's visits only."""
     c = visit.c
-    query = (
-        select(c.stage, c.state == ParcelState.RELEASED, func.count(c.item.distinct()))
-        .where(
-            and_(
-                c.left_us > now_us - RATE_SPAN_S * 1_000_000,
-                c.left_us <= now_us,
-                c.state.in_(LIVE),
-                or_(c.stage.is_(None), c.went_to_stage.is_(None), c.stage != c.went_to_stage),
-            )
+    query = select(c.stage, c.state == ParcelState.RELEASED, c.went_to_stage, c.item).where(
+        and_(
+            c.left_us > now_us - RATE_SPAN_S * 1_000_000,
+            c.left_us <= now_us,
+            c.state.in_(LIVE),
+            or_(c.stage.is_(None), c.went_to_stage.is_(None), c.stage != c.went_to_stage),
         )
-        .group_by(c.stage, c.state == ParcelState.RELEASED)
     )
-    return {"" if released else stage: count for stage, released, count in connection.execute(query)}
+    left: dict[str | None, set[str]] = {}
+    to: dict[tuple[str | None, str | None], set[str]] = {}
+    for row_stage, released, target, item in connection.execute(query.distinct()):
+        stage = "" if released else row_stage
+        left.setdefault(stage, set()).add(item)
+        to.setdefault((stage, target), set()).add(item)
+    return Moves(_counts(left), _counts(to))
+
+
+def _counts(items: dict[Any, set[str]]) -> dict[Any, int]:
+    return {key: len(of_key) for key, of_key in items.items()}
 
 
 def finished_since(connection: Connection, since_us: int, now_us: int, valuation: Valuation) -> StockSummary:

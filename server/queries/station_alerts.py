@@ -193,11 +193,18 @@ def _missing_events(row: dict[str, Any], _now_us: int) -> Iterator[Alert]:
             )
 
 
+def last_seen_us(row: dict[str, Any]) -> int | None:
+    """The last heartbeat or batch of events of a station; None for one without any contact."""
+    heartbeat = row["heartbeat"] or {}
+    seen = (heartbeat.get("seen_us"), *(log.get("seen_us") for log in row["logs"]))
+    return max((at for at in seen if at is not None), default=None)
+
+
 def _silent(row: dict[str, Any], now_us: int) -> Iterator[Alert]:
-    beat = row["heartbeat"]
-    if beat is None:
+    seen_us = last_seen_us(row)
+    if seen_us is None:
         return
-    age = (now_us - beat["seen_us"]) // 1_000_000
+    age = (now_us - seen_us) // 1_000_000
     if age > SILENT_S:
         safe = sum(log["accepted_thru"] for log in row["logs"])
         events = "1 event up to then is" if safe == 1 else f"{safe:,} events up to then are"

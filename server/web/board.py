@@ -5,41 +5,50 @@ from datetime import timedelta
 from flask import Blueprint, render_template, request
 from sqlalchemy import Connection, and_, func, select
 
+from server.api.health import backup_note, hub_faults, lost_by_restore, unused_patterns
+from server.api_errors import ApiError
 from server.auth.gate import readers
+from server.config import seconds_of
 from server.context import current_hub
 from server.locale_format import due_day
 from server.projection.tables import item
-from server.projection.worker import recalculating
-from server.queries.alerts import BoardState
+from server.queries.alerts import Alert, BoardState
 from server.queries.board_state import board_state_at, board_state_now, current_alerts
+from server.queries.hub_alerts import of_backup, of_faults
 from server.queries.order_progress import is_order
 from server.queries.stage_summary import StockSummary, finished_since
+from server.query_words import query_words
 from server.web.age_strip import strip
 from server.web.form_entries import moment
-from server.web.template_filters import shop_locale
+from server.web.template_filters import read_lag, shop_locale
 
 blueprint = Blueprint("board", __name__)
 FIRST = 7  # alerts that are visible without opening the rest
+MINUTE_US = 60_000_000
 MOST = 60  # alerts on the page; the others are on the pages of their stages and orders
 
 
 @blueprint.get("/")
 @readers
+@query_words("as_of")
 def board() -> str:
     """The board now, or as of a past time."""
     now_us = current_hub().clock.utc_us()
     asked_us = moment(request.args.get("as_of", ""), shop_locale())
+    if asked_us is not None and asked_us > now_us + MINUTE_US:  # the form has no seconds
+        came = f"the time {request.args['as_of'][:40]!r}, which is in the future"
+        raise ApiError(400, came, "a past time", "Open the board without `as_of` for now.")
     if asked_us is not None and asked_us >= now_us:
         asked_us = None
     with current_hub().store.read() as connection:
+        read_lag(connection)
         if asked_us is None:
             shop = board_state_now(connection, shop_locale(), now_us)
-            alerts = current_alerts(connection, shop)
+            alerts = current_alerts(connection, shop, alerts_of_hub(connection, now_us))
         else:
             shop, alerts = board_state_at(connection, shop_locale(), asked_us), []
         finished = finished_on(connection, shop)
         late, due_today = dues(connection, shop) if asked_us is None else _dues_at(shop)
-        queued = recalculating(connection)
     longest_s = max((tile.ages.max_s or 0 for tile in shop.line.tiles if not tile.stage.target_s), default=1)
     return render_template(
         "board.html",
@@ -47,15 +56,24 @@ def board() -> str:
         now_us=now_us,
         asked_us=asked_us,
         line=shop.line,
-        tiles=[(tile, strip(tile.ticks, tile.stage.target_s, longest_s)) for tile in shop.line.tiles],
+        strips={tile.stage.stage: strip(tile.ticks, tile.stage.target_s, longest_s) for tile in shop.line.tiles},
         finished=finished,
         late=late,
         due_today=due_today,
         alerts=alerts,
         first=FIRST,
         most=MOST,
-        recalculating=queued,
     )
+
+
+def alerts_of_hub(connection: Connection, now_us: int) -> list[Alert]:
+    """The alerts of the running hub: what /healthz knows of its storage, its tasks, its projection and its backups."""
+    hub = current_hub()
+    alerts = of_faults(hub_faults(hub, connection, now_us))
+    alerts += of_faults([*lost_by_restore(connection), *unused_patterns(connection, now_us)], grave=False)
+    if connection.execute(select(item.c.item).limit(1)).first() is None:
+        return alerts  # a new hub has nothing to lose yet
+    return alerts + of_backup(backup_note(connection, now_us, seconds_of(hub.config.backup.every)))
 
 
 def finished_on(connection: Connection, shop: BoardState) -> StockSummary:

@@ -11,6 +11,7 @@ from server.auth.gate import may, readers
 from server.auth.roles import Role
 from server.context import current_hub
 from server.queries.current_master_data import master_data
+from server.query_words import query_words
 from server.web.printing import INSTALL, drawing, paper, pdf_file, unprintable
 from station.core.codes.card_labels import WORD_OF, CardLabel, CardLabels, card_labels, shown, words_of
 from station.core.printing import PAPERS, Encode, PaperError, cards_page, page_count
@@ -21,6 +22,7 @@ blueprint = Blueprint("cards", __name__)
 
 @blueprint.get("/cards")
 @readers
+@query_words("paper")
 def page() -> str:
     """The page with all sheets of cards, and the texts that cannot be printed as a card."""
     labels, missing = _labels(), None
@@ -43,6 +45,7 @@ def page() -> str:
 
 @blueprint.get("/cards.svg")
 @readers
+@query_words("page", "paper")
 def svg() -> Response:
     """One sheet of cards as SVG: the `page` of the query, from 1."""
     asked, labels = request.args.get("page", "1"), _labels().labels
@@ -57,6 +60,7 @@ def svg() -> Response:
 
 @blueprint.get("/cards.pdf")
 @readers
+@query_words("paper")
 def file() -> Response:
     """All sheets as a PDF."""
     encode = _encode()

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from server.queries.escape import short, visible
+from server.queries.escape import isolated, short, visible
 from station.core.master_data import MasterData
 
 
@@ -15,7 +15,7 @@ class DisplayNames:
 
     def stage(self, stage: str | None) -> str:
         """A stage's name."""
-        return short(visible(self._master_data.stage_name(stage, self._at_us))) if stage else ""
+        return isolated(short(visible(self._master_data.stage_name(stage, self._at_us)))) if stage else ""
 
     def stages(self) -> list[tuple[str, str]]:
         """Every stage that is defined: (id, name), by name."""
@@ -33,12 +33,12 @@ class DisplayNames:
                 for key in (data.get("person"), data.get("badge"))
                 if isinstance(key, str)
             }
-        return short(visible(self._people.get(operator, operator)))
+        return isolated(short(visible(self._people.get(operator, operator))))
 
     def people(self) -> list[tuple[str, str]]:
         """Every person with a badge: (badge, name), by name."""
         names = [
-            (str(data["badge"]), short(visible(str(data.get("name") or data.get("person")))))
+            (str(data["badge"]), isolated(short(visible(str(data.get("name") or data.get("person"))))))
             for data in self._defined("person.define")
             if data.get("badge")
         ]
@@ -49,7 +49,7 @@ class DisplayNames:
         if not reason:
             return ""
         definition = self._master_data.at("reason.define", reason, self._at_us)
-        return short(visible(str((definition.data.get("name") if definition else None) or reason)))
+        return isolated(short(visible(str((definition.data.get("name") if definition else None) or reason))))
 
     def reasons(self) -> list[tuple[str, str]]:
         """Every reason that is defined: (id, name), by name."""

@@ -14,11 +14,12 @@ from server.queries.current_stock import merged, stock_of
 from server.queries.escape import visible_bytes
 from server.queries.item_detail import item_detail
 from server.queries.valuation import Valuation
-from server.urls import item_url, segments
+from server.query_words import query_words
+from server.urls import before_pos, item_url, segments
 from server.web.corrections import entry_of
 from server.web.display_names import DisplayNames
 from server.web.form_entries import enter
-from server.web.template_filters import STATES, shop_locale
+from server.web.template_filters import STATES, lag, shop_locale
 
 blueprint = Blueprint("item", __name__)
 segments(blueprint)
@@ -29,21 +30,21 @@ DONE = {"put-right": "Put right", "add": "Added", "void": "Taken back", "note": 
 @blueprint.get("/items/<segment:item>", merge_slashes=False)
 @blueprint.get("/items", defaults={"item": None})
 @readers
+@query_words("code", "before")
 def page(item: str | None) -> str:
     """The page of one item."""
     item = _named(item)
     now_us = current_hub().clock.utc_us()
-    before = request.args.get("before", "")
+    before = before_pos()
     with current_hub().store.read() as connection:
         valuation = Valuation(master_data(connection), now_us)
-        before_pos = int(before) if before.isdecimal() and len(before) < 18 else None
-        detail = item_detail(connection, item, valuation, before_pos, shop_locale().quantity)
+        detail = item_detail(connection, item, valuation, before, shop_locale().quantity)
     if detail is None:
         raise ApiError(
             404,
             f"the item {item[:80]!r}",
             "one that was scanned, released or bound",
-            "Scan it in the box above.",
+            f"{lag().words}: try again." if lag().events else "Scan it in the box above.",
         )
     names = DisplayNames(valuation.master_data, now_us)
     return render_template(
@@ -69,6 +70,7 @@ def page(item: str | None) -> str:
 @blueprint.post("/items/<segment:item>", merge_slashes=False)
 @blueprint.post("/items", defaults={"item": None})
 @needs(Role.SUPERVISE)
+@query_words("code")
 def put_right(item: str | None) -> Response:
     """Write the entry of a submitted form."""
     item = _named(item)

@@ -23,9 +23,10 @@ from server.queries.order_list import (
 )
 from server.queries.order_progress import STATUSES, OrderProgress
 from server.queries.valuation import Valuation
+from server.query_words import query_words
 from server.web.display_names import DisplayNames
 from server.web.listing import MOST_TEXT, Listing, csv_file, page_number
-from server.web.template_filters import STATES, shop_locale
+from server.web.template_filters import STATES, read_lag, shop_locale
 from station.core.ledger.parcels import LIVE
 from station.core.quantity import decimal_text
 
@@ -39,12 +40,14 @@ COLUMNS = (
 
 @blueprint.get("/orders")
 @readers
+@query_words("status", *FILTERS, "sort", "page")
 def page() -> str:
     """One page of the orders of one status that match the filter."""
     wanted, sort, number = filter_of(request.args), sort_of(), page_number()
     now_us = current_hub().clock.utc_us()
     today = shop_locale().today(now_us)
     with current_hub().store.read() as connection:
+        read_lag(connection)
         valuation = Valuation(master_data(connection), now_us)
         listed = order_page(connection, valuation, wanted, sort, (number - 1) * Listing._field_defaults["size"])
         dues = due_counts(connection, valuation, wanted, today) if wanted.status == "open" else DueCounts(0, 0)
@@ -73,6 +76,7 @@ def page() -> str:
 
 @blueprint.get("/orders.csv")
 @readers
+@query_words("status", *FILTERS, "sort")
 def file() -> Response:
     """All orders that the filter matches, in the order of the page."""
     wanted, sort = filter_of(request.args), sort_of()
@@ -122,11 +126,13 @@ def query_of(wanted: OrderFilter, sort: str = "") -> dict[str, str]:
 
 def _row(order: OrderProgress) -> list[str | int | None]:
     where = (
-        f"{location.stage or STATES[location.state]} {decimal_text(location.qty_milli or 0)}"
+        f"{location.stage or STATES[location.state]}"
+        f" {'of unknown quantity' if location.qty_milli is None else decimal_text(location.qty_milli)}"
         for location in order.where
     )
     return [
         order.order, order.reference, order.customer, order.product, order.product_name,
         order.due.isoformat() if order.due else None, order.priority, order.status, order.how, order.unit,
-        *map(decimal_text, (order.ordered_milli, order.finished_milli, order.scrapped_milli)), "; ".join(where),
+        decimal_text(order.ordered_milli) if order.ordered_milli else None, decimal_text(order.finished_milli),
+        decimal_text(order.scrapped_milli), "; ".join(where),
     ]  # fmt: skip

@@ -7,6 +7,7 @@ from server.auth.gate import readers
 from server.context import current_hub
 from server.queries.current_master_data import master_data
 from server.queries.search import MOST, find, people
+from server.query_words import query_words
 from server.urls import item_url
 from server.web.display_names import DisplayNames
 
@@ -15,6 +16,7 @@ blueprint = Blueprint("search", __name__)
 
 @blueprint.get("/find")
 @readers
+@query_words("q")
 def page() -> str | Response | tuple[str, int]:
     """Redirect to a single match; otherwise list all matches, with status 404 where there are none."""
     asked = request.args.get("q", "")

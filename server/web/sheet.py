@@ -3,6 +3,7 @@
 from flask import Blueprint, Response, render_template
 
 from server.auth.gate import readers
+from server.query_words import query_words
 from server.web.printing import INSTALL, drawing, paper, pdf_file, unprintable
 from station.core.printing import NOTES, PAPERS, STEPS, Page, PaperError, setup_page
 from station.core.printing.libraries import symbols
@@ -12,6 +13,7 @@ blueprint = Blueprint("sheet", __name__)
 
 @blueprint.get("/sheet")
 @readers
+@query_words("paper")
 def page() -> str:
     """The steps and the sheet; without the symbol library, how to install it."""
     missing = None
@@ -26,6 +28,7 @@ def page() -> str:
 
 @blueprint.get("/sheet.svg")
 @readers
+@query_words("paper")
 def svg() -> Response:
     """The sheet as SVG."""
     return drawing(_drawn())
@@ -33,6 +36,7 @@ def svg() -> Response:
 
 @blueprint.get("/sheet.pdf")
 @readers
+@query_words("paper")
 def file() -> Response:
     """The sheet as a PDF."""
     return pdf_file([_drawn()], f"wipline-setup-{paper().name}.pdf")

@@ -15,6 +15,7 @@ from server.queries.current_master_data import master_data
 from server.queries.current_stock import StockRow, stock_now
 from server.queries.stage_queue import StageQueue, stage_queue
 from server.queries.valuation import Valuation
+from server.query_words import query_words
 from server.urls import segments, stage_url
 from server.web.age_strip import strip
 from server.web.display_names import DisplayNames
@@ -34,6 +35,7 @@ COLUMNS = (
 
 @blueprint.get("/stage.csv")
 @readers
+@query_words("stage", "list")
 def file() -> Response:
     """One of the lists of a stage as a CSV file: all of it, in the order of the page."""
     stage, name = request.args.get("stage", ""), request.args.get("list", "run_next")
@@ -72,6 +74,7 @@ def _address(stage: str, ending: str, name: str) -> str:
 @blueprint.get("/stages/<segment:stage>", merge_slashes=False)
 @blueprint.get("/stages", defaults={"stage": None})
 @readers
+@query_words("stage", *StageQueue._fields)
 def page(stage: str | None) -> str:
     """The page of one stage."""
     stage = request.args.get("stage", "") if stage is None else stage

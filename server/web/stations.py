@@ -10,7 +10,8 @@ from server.auth import devices
 from server.auth.gate import readers
 from server.clock.watch import why_in_doubt
 from server.context import current_hub
-from server.queries.station_alerts import SILENT_S, ahead
+from server.queries.station_alerts import SILENT_S, ahead, last_seen_us
+from server.web.template_filters import reader_name
 
 blueprint = Blueprint("stations", __name__)
 CLOCKS = {"synced": "set by the network", "holdover": "runs by itself", "never": "set only by this hub"}
@@ -31,8 +32,7 @@ def page() -> str:
 def _row(row: dict[str, Any], now_us: int) -> dict[str, Any]:
     heartbeat = row["heartbeat"] or {}
     logs = row["logs"]
-    seen = [at for at in (heartbeat.get("seen_us"), *(log["seen_us"] for log in logs)) if at is not None]
-    seen_us = max(seen, default=None)
+    seen_us = last_seen_us(row)
     gaps = [gap for log in logs for gap in log["gaps"]]
     waiting = heartbeat.get("waiting")
     return {
@@ -83,7 +83,7 @@ def _reader(reader: Any) -> dict[str, Any]:
         str(reported.get(field) or "") for field in ("state", "kind", "id", "why", "evidence", "mend", "taught")
     )
     state = state or "ready"
-    text = name if name.startswith(kind) else f"{kind} {name}".strip()
+    text = reader_name(name) if name.startswith(kind) else f"{kind} {name}".strip()
     ready = state in NO_TROUBLE
     return {
         "text": text if ready else f"{text} {state}",

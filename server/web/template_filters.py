@@ -3,15 +3,17 @@
 from typing import Any
 from urllib.parse import quote
 
-from flask import Blueprint
+from flask import Blueprint, g
 from markupsafe import Markup, escape
+from sqlalchemy import Connection
 
 from server.auth.gate import visitor
 from server.context import current_hub
 from server.locale_format import LocaleFormat, ago, duration, locale_of
 from server.queries.alerts import RunningTime, Word
-from server.queries.escape import short, visible
+from server.queries.escape import isolated, short, visible
 from server.queries.item_events import TagPresence
+from server.queries.lag import Lag, lag_of
 from server.urls import item_url, stage_url
 
 blueprint = Blueprint("wording", __name__)
@@ -53,6 +55,7 @@ VERBS = {
     "adjust": "adjusted",
     "note": "note",
     "answer": "answer",
+    "finding.answer": "finding answered",
     "call": "call",
 }
 FIELD_WORDS = {"stage": "stage", "action": "what", "operator": "by", "item": "item", "qty_milli": "quantity"}
@@ -123,6 +126,16 @@ def running(since_us: int, text: str) -> Markup:
     )
 
 
+def shown(text: str) -> str:
+    """Visible text whose right-to-left letters are isolated: the filter `visible` of the templates."""
+    return isolated(visible(text))
+
+
+def shortened(text: str, most: int = 60) -> str:
+    """The filter `short` of the templates, which cuts no isolated run open."""
+    return isolated(short(text.replace("\u2068", "").replace("\u2069", ""), most))
+
+
 def sentence(words: tuple[Word, ...]) -> Markup:
     """A sentence with its linked words as links and its running times."""
     return Markup("").join(_word(word) for word in words)
@@ -130,7 +143,7 @@ def sentence(words: tuple[Word, ...]) -> Markup:
 
 def _word(word: Word) -> Markup:
     if isinstance(word, str):
-        return escape(visible(word))
+        return escape(shown(word))
     if isinstance(word, RunningTime):
         return running(word.since_us, word.text)
     if word.kind == "item":
@@ -138,7 +151,49 @@ def _word(word: Word) -> Markup:
     if word.kind == "changes":
         return Markup('<a href="/changes">{}</a>').format(word.text)
     href = stage_url(word.id) if word.kind == "stage" else f"/stations#{quote(word.id, safe='')}"
-    return Markup('<a href="{}">{}</a>').format(href, visible(word.text)) if word.id else escape(word.text)
+    return Markup('<a href="{}">{}</a>').format(href, shown(word.text)) if word.id else escape(shown(word.text))
+
+
+def picture_time(at_us: int) -> str:
+    """The day and the time to the second at which a page was true, beside the live word."""
+    return f"{shop_locale().local(at_us):%d %b %H:%M:%S}"
+
+
+def reader_name(reader: str) -> str:
+    """The name of a reader: an id without the kind before it, where the rest is a name that a person gave (`replay`).
+
+    >>> reader_name("replay-Saw scanner"), reader_name("usb-05e0-1200-SN77")
+    ('Saw scanner', 'usb-05e0-1200-SN77')
+    """
+    return reader.removeprefix("replay-").rpartition("/")[2] if reader.startswith("replay-") else reader
+
+
+def lag() -> Lag:
+    """How far the page is behind the ledger; read once a request, by the snapshot of the page where it did so itself."""
+    if "lag" not in g:
+        with current_hub().store.read() as connection:
+            read_lag(connection)
+    return g.lag  # type: ignore[no-any-return]
+
+
+def read_lag(connection: Connection) -> None:
+    """Read the lag of the page's own snapshot of the database, for `lag`."""
+    g.lag = lag_of(connection, current_hub().clock.utc_us())
+
+
+def whole_money(micros: int, total: int) -> str:
+    """An amount in whole units of the currency; `total`: its exact value, which is not shown as zero when it is above.
+
+    `total` is in thousandths of micros.
+    """
+    if not micros and total > 0:
+        return f"< {shop_locale().money(1_000_000, whole=True)}"
+    return shop_locale().money(micros, whole=True)
+
+
+def counted_now(count: int) -> str:
+    """A number of the present; a zero is not known while newest events are not included."""
+    return "…" if not count and lag().events else shop_locale().number(count)
 
 
 def plural(count: int, one: str, several: str | None = None) -> str:
@@ -160,9 +215,27 @@ def words() -> dict[str, Any]:
         "VERBS": VERBS,
         "FIELD_WORDS": FIELD_WORDS,
         "presence": presence,
+        "lag": lag,
+        "whole_money": whole_money,
+        "counted_now": counted_now,
     }
 
 
-for _filter in (code, link, when, since, running, sentence, item_url, stage_url, duration, visible, short):
+for _filter in (
+    code,
+    link,
+    when,
+    since,
+    picture_time,
+    reader_name,
+    running,
+    sentence,
+    item_url,
+    stage_url,
+    duration,
+    isolated,
+):
     blueprint.add_app_template_filter(_filter)
+blueprint.add_app_template_filter(shown, "visible")
+blueprint.add_app_template_filter(shortened, "short")
 blueprint.add_app_template_global(plural)

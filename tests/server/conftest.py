@@ -15,7 +15,7 @@ from flask.testing import FlaskClient
 from server.app import create_app
 from server.auth import accounts, devices
 from server.config import HubConfig
-from server.context import HubLimits
+from server.context import Duty, HubLimits
 from server.db.store import Store
 from server.ledger import station_logs
 from server.ledger.ingest import BatchAppended, BatchRefused, EventBatch, append
@@ -164,9 +164,9 @@ def limits() -> HubLimits:
 
 
 @pytest.fixture
-def open_hub_app(store: Store, limits: HubLimits) -> Callable[[HubConfig], HubApp]:
-    def opened(config: HubConfig) -> HubApp:
-        app = create_app(config, store, limits=limits)
+def open_hub_app(store: Store, limits: HubLimits) -> Callable[..., HubApp]:
+    def opened(config: HubConfig, duties: Sequence[Duty] = ()) -> HubApp:
+        app = create_app(config, store, duties=duties, limits=limits)
         app.testing = False  # errors are answered, as in the shop
         return HubApp(app, store, config)
 
@@ -174,7 +174,7 @@ def open_hub_app(store: Store, limits: HubLimits) -> Callable[[HubConfig], HubAp
 
 
 @pytest.fixture
-def hub_app(open_hub_app: Callable[[HubConfig], HubApp]) -> HubApp:
+def hub_app(open_hub_app: Callable[..., HubApp]) -> HubApp:
     """A hub on loopback: every client may read."""
     return open_hub_app(HubConfig())
 

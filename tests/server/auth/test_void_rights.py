@@ -22,6 +22,7 @@ FIELDS = {
     "code.bind": {"code": "x", "to": "WO-1"},
     "rule.define": {"rule": "skipped", "on": False},
     "answer": {"stage": "saw"},
+    "finding.answer": {"item": "WO-1", "rule": "skipped", "log": "ab" * 16, "seq": 1},
     "adjust": {"item": "WO-1", "qty_milli": 1000},
 }
 # Said again by name and not taken from the code under test.

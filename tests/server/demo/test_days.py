@@ -106,7 +106,7 @@ def test_every_text_is_a_card_or_an_order(ten_days):
 
 def test_the_logs_are_whole_and_each_day_is_a_boot_with_a_sealed_anchor(ten_days):
     factory, entries, scans, _ = ten_days
-    written = logs(scans, factory.benches, badges(entries), end_us=NOW_US, key=KEY, seed=7)
+    written = logs(scans, factory.benches, badges(entries), end_us=NOW_US, key=KEY, seed=7, readers=factory.readers)
     assert [log.station for log in written] == list(factory.stations)
     seen = Counter()
     for log in written:
@@ -162,9 +162,14 @@ def test_new_orders_keep_the_live_floor_busy():
 
 def test_operators_show_a_badge_when_they_take_over_and_slip_now_and_then():
     operators = Operators(("K7", "O4"), random.Random(1))
-    read = [operators.before("cutting-1") for _ in range(2 * SLIP_EVERY)]
+    read = [operators.before("cutting-1", "saw") for _ in range(2 * SLIP_EVERY)]
     badges_read = [(act, texts[0]) for act, texts in enumerate(read) if texts and texts[0].startswith("WIP:BADGE:")]
     assert [act for act, _ in badges_read] == [0, 91, 182]
     assert all(one[1] != other[1] for one, other in itertools.pairwise(badges_read))  # the same again would sign out
+    calls = {
+        act: text for act, texts in enumerate(read) for text in texts if text.startswith(("WIP:CALL", "WIP:ANSWER"))
+    }
+    assert list(calls) == [0, 45, 150, 195]
+    assert [calls[45], calls[195]] == ["WIP:ANSWER"] * 2
     slips = [act for act, texts in enumerate(read) if texts[-2:] == ["4006381333931", "WIP:UNDO"]]
     assert slips == [SLIP_EVERY - 1, 2 * SLIP_EVERY - 1]

@@ -123,7 +123,7 @@ def row(**changes):
             True,
         ),
         (
-            {"beat": {"seen_us": NOON_US - 18 * 60_000_000}},
+            {"beat": {"seen_us": NOON_US - 18 * 60_000_000}, "log": {"seen_us": NOON_US - 20 * 60_000_000}},
             "Station weld-2 has been silent for 18 min",
             "its 1,204 events up to then are safe here",
             False,

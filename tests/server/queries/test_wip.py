@@ -145,6 +145,37 @@ def test_the_line_runs_as_the_routings_say(shop_writer):
     assert found == ["store", "saw", "mill", "deburr", "plating", "assembly", "test", "pack"]
 
 
+def test_the_tiles_follow_the_branches_of_the_routings(shop_writer):
+    shop_writer.demo_shop()
+    at_us = shop_writer.ago(days=2)
+    shop_writer.release("WO-9001", "BRK-20", qty=5, at_us=at_us)
+    shop_writer.scan("WO-9001", "deburr", shop_writer.ago(hours=3))
+    shop_writer.scan("WO-9001", "plating", shop_writer.ago(hours=2))
+    shop_writer.settle()
+    line = read(shop_writer, lambda connection: board_state_now(connection, LocaleFormat(), shop_writer.now_us)).line
+    columns = [[tile.stage.stage for tile in column] for column in line.columns]
+    assert columns == [["store"], ["saw"], ["mill"], ["deburr"], ["plating", "assembly"], ["test"], ["pack"]]
+    branches = {tile.stage.stage: tile.branches for tile in line.tiles if tile.branches}
+    assert branches["deburr"] == (("Plating (Nordgalvan)", 1), ("Test", 0))
+    assert branches["plating"] == (("Packed", 0), ("Test", 0))
+    assert [branch.name for branch in line.not_started_branches] == ["Raw goods", "Saw", "Assembly"]
+
+
+def test_an_empty_stage_keeps_its_tile(small):
+    def tiles():
+        small.settle()
+        line = read(small, lambda connection: board_state_now(connection, LocaleFormat(), small.now_us)).line
+        return [(tile.stage.stage, tile.items) for tile in line.tiles]
+
+    assert tiles() == [("saw", 0), ("deburr", 0), ("test", 0), ("pack", 0)]
+    small.scan("LOOSE", "pack", small.ago(hours=2), action="hold")
+    assert tiles() == [("saw", 0), ("deburr", 0), ("test", 0), ("pack", 1)]
+    small.scan("STRAY", "gate", small.ago(hours=2))
+    assert ("gate", 1) in tiles()
+    small.scan("STRAY", "saw", small.ago(hours=1))
+    assert ("gate", 0) in tiles()  # its departures of the last shift are in the tile
+
+
 def test_what_moved_on_is_counted_by_item_and_only_when_it_left(small):
     for n in range(3):
         small.release(f"WO-{n}", qty=10)
@@ -154,7 +185,7 @@ def test_what_moved_on_is_counted_by_item_and_only_when_it_left(small):
     small.scan("WO-0", "deburr", small.ago(hours=5))
     small.scan("WO-1", "deburr", small.ago(hours=4))
     small.settle()
-    assert read(small, lambda connection: moved_on(connection, small.now_us)) == {"saw": 2}
+    assert read(small, lambda connection: moved_on(connection, small.now_us)).left == {"saw": 2}
 
 
 def test_any_past_minute_is_as_it_was(shop_writer):

@@ -158,7 +158,7 @@ def test_a_board_request_reads_no_table_from_end_to_end(hub_app, full, store):
     event.listen(engine, "before_cursor_execute", note)
     hub_app.anonymous().get("/")
     event.remove(engine, "before_cursor_execute", note)
-    assert len(asked) < 30
+    assert len(asked) < 40
     big = re.compile(r"SCAN (parcel|visit|event_item|event_state|ledger|finding|open_at)\b(?! USING)")
     with store.read() as connection:
         for statement, parameters in asked:

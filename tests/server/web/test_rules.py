@@ -105,7 +105,7 @@ def part_unit(shop_writer):
 
 
 def no_effect(shop_writer):
-    shop_writer.scan("WO-1", "saw", shop_writer.ago(days=1), action="hold")
+    shop_writer.scan("WO-1", "saw", shop_writer.ago(hours=20), action="hold")
     shop_writer.scan("WO-1", "saw", shop_writer.now_us, action="hold")
 
 
@@ -172,8 +172,9 @@ def test_a_forgotten_scan_with_a_quantity_ends_the_finding_and_makes_no_pieces(h
     shop_writer.scan("WO-1", "saw", shop_writer.now_us - 2, qty_milli=40_000)
     shop_writer.scan("WO-1", "deburr", shop_writer.now_us - 1, qty_milli=40_000)
     shop_writer.settle()
+    assert "without Saw and Deburr" not in text_of(hub_app, "/")
+    assert "without Saw and Deburr. ended by itself" in text_of(hub_app, "/items/WO-1")
     for address in ("/", "/items/WO-1"):
-        assert "without Saw and Deburr" not in text_of(hub_app, address)
         assert "more than" not in text_of(hub_app, address)
 
 
@@ -213,8 +214,8 @@ def test_the_wall_counts_the_lines_that_need_someone(hub_app, shop_writer):
         shop_writer.scan(f"NOBODY-{number}", "saw", shop_writer.now_us - 1)
     shop_writer.settle()
     wall = text_of(hub_app, "/wall")
-    assert "Needs someone now 5 NOBODY-" in wall
-    assert "and 2 more" in wall
+    assert "Needs someone now 6 No verified backup" in wall
+    assert "and 3 more" in wall
 
 
 def test_an_item_at_several_stages_is_said_beside_the_number_of_items(hub_app, shop_writer):

@@ -1,0 +1,132 @@
+"""Findings stay until they end or a person answers them, with the answer in the item's history."""
+
+import html
+import re
+
+import pytest
+from shop_writer import ShopWriter
+from sqlalchemy import select
+
+from server.projection.rebuild import rebuild
+from server.projection.tables import finding
+
+SENTENCE = "WO-1 came to Test without Saw and Deburr"
+
+
+@pytest.fixture
+def shop_writer(store):
+    shop_writer = ShopWriter(store)
+    shop_writer.small_shop()
+    shop_writer.say("rule.define", 0, rule="skipped", on=True)
+    shop_writer.release("WO-1", qty=5)
+    shop_writer.scan("WO-1", "test", shop_writer.ago(days=3))
+    shop_writer.settle()
+    return shop_writer
+
+
+def text_of(page):
+    return re.sub(r"\s+", " ", html.unescape(re.sub(r"<[^>]*>", "", page.get_data(as_text=True))))
+
+
+def on_the_board(hub_app):
+    return SENTENCE in text_of(hub_app.anonymous().get("/"))
+
+
+def findings(hub_app):
+    return hub_app.anonymous().get("/api/v1/items/WO-1").json["findings"]
+
+
+def entry(hub_app, shop_writer, expected=200, **fields):
+    body = {"what": "finding.answer", "data": {"item": "WO-1", "rule": "skipped", **fields}}
+    answer = hub_app.anonymous().post("/api/v1/entries", json=body, headers=hub_app.token("supervise"))
+    assert answer.status_code == expected, answer.json
+    shop_writer.settle()
+    return answer.json
+
+
+def place(hub_app):
+    return {name: findings(hub_app)[0][name] for name in ("log", "seq")}
+
+
+def test_a_finding_of_days_ago_is_on_the_board_until_it_is_answered(hub_app, shop_writer, csrf_of):
+    assert on_the_board(hub_app)
+    browser = hub_app.person("supervise", "Mara Weiss")
+    page = browser.get("/").get_data(as_text=True)
+    assert '<input type="hidden" name="rule" value="skipped"><input type="hidden" name="item" value="WO-1">' in page
+    form = {"item": "WO-1", "rule": "skipped", "note": "seen & decided", "back": "item"}
+    answer = browser.post("/findings", data={**form, "csrf_token": csrf_of(browser, "/items/WO-1")})
+    assert (answer.status_code, answer.headers["Location"]) == (302, "/items/WO-1")
+    shop_writer.settle()
+    assert not on_the_board(hub_app)
+    history = text_of(browser.get("/items/WO-1"))
+    assert re.search(rf"{SENTENCE}\. answered by Mara Weiss just now: seen & decided", history)
+    assert "finding answered" in history
+    (answered,) = findings(hub_app)
+    assert (answered["state"], answered["answered_by"], answered["note"]) == (
+        "answered",
+        "Mara Weiss",
+        "seen & decided",
+    )
+    again = browser.post("/findings", data={**form, "csrf_token": csrf_of(browser, "/items/WO-1")})
+    assert again.status_code == 400
+
+
+def test_a_finding_is_answered_through_the_api_and_opens_when_the_answer_is_taken_back(hub_app, shop_writer, store):
+    written = entry(hub_app, shop_writer, **place(hub_app))
+    assert not on_the_board(hub_app)
+    with store.read() as connection:
+        before = connection.execute(select(finding)).all()
+    rebuild(store)
+    with store.read() as connection:
+        assert connection.execute(select(finding)).all() == before
+    shop_writer.say("void", log=written["log"], seq=written["seq"], why="not decided")
+    shop_writer.settle()
+    assert on_the_board(hub_app)
+    assert findings(hub_app)[0]["state"] == "open"
+
+
+def test_a_finding_ends_with_the_missing_scan(hub_app, shop_writer):
+    for stage in ("saw", "deburr"):
+        shop_writer.scan("WO-1", stage, shop_writer.ago(hours=2), qty_milli=5_000)
+    shop_writer.settle()
+    assert not on_the_board(hub_app)
+    assert [each["state"] for each in findings(hub_app) if each["rule"] == "skipped"] == ["ended"]
+
+
+def test_a_finding_ends_when_its_order_is_closed_and_opens_when_that_is_taken_back(hub_app, shop_writer):
+    log, seq = shop_writer.say("order.close", order="WO-1", how="short")
+    shop_writer.settle()
+    assert not on_the_board(hub_app)
+    assert [each["state"] for each in findings(hub_app) if each["rule"] == "skipped"] == ["ended"]
+    shop_writer.say("void", log=log, seq=seq, why="too early")
+    shop_writer.settle()
+    assert on_the_board(hub_app)
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"log": "ab" * 16, "seq": 1},
+        {"seq": 10_000},
+        {"rule": "overrun"},
+        {"item": "WO-2"},
+        {"log": "no log"},
+        {"seq": 0},
+    ],
+)
+def test_an_answer_to_no_finding_is_refused(hub_app, shop_writer, fields):
+    assert entry(hub_app, shop_writer, 400, **{**place(hub_app), **fields})["error"]["expected"]
+    assert on_the_board(hub_app)
+
+
+def test_a_second_answer_is_refused_with_the_name_of_the_first(hub_app, shop_writer):
+    named = place(hub_app)
+    entry(hub_app, shop_writer, **named)
+    assert "answered by token" in entry(hub_app, shop_writer, 400, **named)["error"]["came"]
+
+
+def test_only_a_supervisor_answers(hub_app, shop_writer, csrf_of):
+    reader = hub_app.person("view")
+    assert 'action="/findings"' not in reader.get("/").get_data(as_text=True)
+    form = {"item": "WO-1", "rule": "skipped", "csrf_token": csrf_of(reader, "/")}
+    assert reader.post("/findings", data=form).status_code == 403
