@@ -15,6 +15,7 @@ from server.projection.dead_letters import attribute_error
 from server.projection.ledger_row import LedgerRow
 from server.projection.tables import binding
 from station.core.codes import CodeType, Pattern, canonical_written, usable_patterns
+from station.core.codes.canonical import plain_braces
 from station.core.ledger.void_resolution import effective
 from station.core.master_data import Definition
 
@@ -186,6 +187,6 @@ def _patterns_at(versions: dict[str, list[Definition]], at_us: int) -> tuple[Pat
 def _named_by(code: str, patterns: Sequence[Pattern]) -> NamedItem:
     matches = {(pattern.as_, match[0]) for pattern in patterns if (match := pattern.match(code)) is not None}
     if len(matches) != 1:
-        return NamedItem(code, known=False)
+        return NamedItem(plain_braces(code), known=False)
     as_, named = matches.pop()
     return NamedItem(named if as_ == CodeType.ITEM else NOTHING, known=True)

@@ -176,3 +176,14 @@ def test_a_recorded_scan_names_the_item_that_its_code_is_bound_to() -> None:
     rules = bench.scan.rules
     codes = [recorded_code(event, rules.patterns, rules.bound) for event in bench.journal.decoded()]
     assert [code and code.item for code in codes] == ["O-31", None, "WO-9"]
+
+
+def test_a_label_with_braces_is_what_was_scanned_and_is_shown_so() -> None:
+    pattern = {"name": "jsonwo", "regex": r'\{"wo":"(?P<id>O-[0-9]+)"\}', "as": "item"}
+    bound = {"code": '{7B}"stockitem": 123}', "as": "item", "to": "O-20"}
+    bench = a_bench({"definitions": [{"what": "pattern.define", "data": pattern}], "codes": [bound]})
+    assert [text for _, _, text in scan(bench, '{"stockitem": 123}', '{"wo":"O-35"}', '{"other"}')] == [
+        "saved: O-20", "saved: O-35", 'saved: {"other"}'
+    ]  # fmt: skip
+    assert [each.code for each in bench.journal.decoded()][2] == '{7B}"other"}'
+    assert bench.said[-1].shown.item == '{"other"}'
