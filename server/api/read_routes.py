@@ -25,6 +25,7 @@ from server.queries.current_stock import StockRow, stock_now
 from server.queries.historical_stock import stock_at
 from server.queries.item_detail import item_detail
 from server.queries.order_progress import STATUSES, orders_after
+from server.queries.search import item_named
 from server.queries.stage_order import line_of
 from server.queries.valuation import Valuation
 from server.queries.wip import GroupBy, wip
@@ -61,9 +62,9 @@ def work_in_process() -> Response:
 def item(item: str) -> Response:
     """One item: its present and past places, its accounts, its findings, and its last 200 events."""
     with current_hub().store.read() as connection:
-        detail = item_detail(
-            connection, item, Valuation(master_data(connection), current_hub().clock.utc_us()), _before()
-        )
+        valuation = Valuation(master_data(connection), current_hub().clock.utc_us())
+        name = item_named(connection, valuation.master_data, item, valuation.at_us)
+        detail = item_detail(connection, name, valuation, _before())
     if detail is None:
         raise ApiError(
             404, f"the item {item[:80]!r}", "one that was scanned, released or bound", "Search with /find?q=."

@@ -127,6 +127,7 @@ def test_what_a_pattern_names_is_written_without_needless_escapes(regex: str, ra
     assert read_code(raw, None, (Pattern("p", regex, "item"),)).item == named
 
 
+@settings(deadline=None)
 @given(st.text())
 def test_the_name_of_a_text_gives_its_canonical_text_back(text: str) -> None:
     code = canonical(text.encode("utf-8", "replace"))
