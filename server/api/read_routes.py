@@ -25,6 +25,7 @@ from server.queries.historical_stock import stock_at
 from server.queries.item_detail import item_detail
 from server.queries.lag import lag_of
 from server.queries.order_progress import STATUSES, orders_after
+from server.queries.search import item_named
 from server.queries.stage_order import line_of
 from server.queries.valuation import Valuation
 from server.queries.wip import GroupBy, wip
@@ -63,7 +64,9 @@ def item(item: str) -> Response:
     """One item: its present and past places, its accounts, its findings, and its last 200 events."""
     now_us, before = current_hub().clock.utc_us(), before_pos()
     with current_hub().store.read() as connection:
-        detail = item_detail(connection, item, Valuation(master_data(connection), now_us), before)
+        valuation = Valuation(master_data(connection), now_us)
+        name = item_named(connection, valuation.master_data, item, now_us)
+        detail = item_detail(connection, name, valuation, before)
         lag = lag_of(connection, now_us)
     if detail is None:
         raise ApiError(

@@ -14,7 +14,7 @@ from sqlalchemy import Connection, func, select
 from server.clock.readings import ClockReading, HubClock
 from server.db import schema
 from server.db.store import Store
-from server.ledger.entry_checks import Candidate, EntryChecks
+from server.ledger.entry_checks import Candidate, EntryChecks, candidate
 from server.ledger.entry_schema import mistakes
 from server.ledger.hub_log import append_own, event_of, keep_time
 from server.ledger.stage_check import unknown_stage
@@ -141,7 +141,7 @@ def _check(checks: EntryChecks, entry: Entry) -> None:
 
 
 def _candidate(entry: Entry) -> Candidate:
-    return Candidate(entry.what, entry.data, entry.holds_from_us)
+    return candidate(entry.what, entry.data, entry.holds_from_us)
 
 
 def _refuse(entry: Entry, closed_us: int | None, now_us: int) -> None:

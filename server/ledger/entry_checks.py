@@ -19,10 +19,12 @@ from server.projection.internal_tables import void_mark
 from server.projection.item_states import StoredItem
 from server.projection.pipeline import projected_pos
 from server.projection.tables import definition, dirty, event_state, finding, item
+from station.core.codes import identity_of_written
 from station.core.event import EventError, decode
 from station.core.ledger.fold import attempt, empty
 from station.core.ledger.item_event import ItemEvent
 from station.core.ledger.parcels import FoldResult, ItemState, ParcelState
+from station.core.ledger.void_resolution import names_by_identity
 from station.core.master_data import MasterData
 from station.core.quantity import decimal_text
 
@@ -52,6 +54,11 @@ class Candidate(NamedTuple):
     what: str
     data: dict[str, Any]
     holds_from_us: int | None = None
+
+
+def candidate(what: str, data: dict[str, Any], holds_from_us: int | None = None) -> Candidate:
+    """An entry to check, with its order and its item named as in the projection, by the identity of their codes."""
+    return Candidate(what, names_by_identity(data), holds_from_us)
 
 
 class EntryChecks:
@@ -332,7 +339,7 @@ def _pending(connection: Connection, most: int) -> list[Candidate]:
         except EventError:
             continue  # an entry of a later version
         if event.kind == "entry" and event.what in CHECKED:
-            entries.append(Candidate(event.what, event.data or {}, event.holds_from_us))
+            entries.append(candidate(event.what, event.data or {}, event.holds_from_us))
     return entries
 
 
@@ -345,7 +352,7 @@ def _items_of(entry: Candidate) -> set[str]:
     """The names of the items that a release adds."""
     items = entry.data.get("items")
     names = [one.get("item") if isinstance(one, dict) else one for one in items] if isinstance(items, list) else []
-    return {name for name in names if isinstance(name, str)}
+    return {identity_of_written(name) for name in names if isinstance(name, str)}
 
 
 def _content(state: ItemState) -> ItemState:

@@ -1,4 +1,6 @@
-"""Bindings: the item that a code names at a time: its bound item, else the match of the shop's patterns, else the code.
+"""Bindings: the item that a code names at a time: its bound item, else the match of the shop's patterns, else its identity.
+
+A binding holds for all spellings of its code (`station.core.codes.identity`).
 
 An entry `code.bind` also applies to scans before its first binding, because a person states what the code is. A tag that is
 bound at a bench has no meaning for earlier scans: it was then attached to something else.
@@ -14,7 +16,16 @@ from server.db.bulk_insert import insert_many
 from server.projection.dead_letters import attribute_error
 from server.projection.ledger_row import LedgerRow
 from server.projection.tables import binding
-from station.core.codes import CodeType, Pattern, canonical_written, usable_patterns
+from station.core.codes import (
+    CodeType,
+    Pattern,
+    binding_key,
+    canonical_written,
+    identity_of_written,
+    usable_patterns,
+)
+from station.core.codes.canonical import plain_braces
+from station.core.codes.identity import PUBLISHED, gtin_key, gtin_texts
 from station.core.ledger.void_resolution import effective
 from station.core.master_data import Definition
 
@@ -45,7 +56,9 @@ class Bindings:
     """All bindings, in memory, and the shop's patterns as of any time."""
 
     def __init__(self, connection: Connection) -> None:
-        self._bound: dict[str, list[BindingChange]] = {}
+        self._bound: dict[str, list[BindingChange]] = {}  # by the key of the code
+        self._key_of: dict[str, str] = {}  # of every code that was ever bound, as it was written
+        self._spellings: dict[str, set[str]] = {}  # these codes by their keys
         self._code_at: dict[int, str] = {}
         for row in connection.execute(select(binding)):
             at = (row.key_us, row.log_id.hex(), row.seq)
@@ -73,9 +86,12 @@ class Bindings:
         """Whether the shop has defined any pattern."""
         return any(self._patterns)
 
-    def bound(self, code: str, at: tuple[int, str, int]) -> BindingChange | None:
+    def bound(self, code: str, identity: str, scheme: str | None, at: tuple[int, str, int]) -> BindingChange | None:
         """The binding of a code at an order key; None where it has none or was unbound."""
-        versions = self._bound.get(code)
+        versions = self._bound.get(identity)
+        if not versions and self._bound:
+            key = self._key_of.get(code) or (None if scheme in PUBLISHED else gtin_key(code))
+            versions = self._bound.get(key) if key is not None else None
         if not versions:
             return None
         index = bisect_right(versions, at, key=lambda change: change.at) - 1
@@ -84,16 +100,17 @@ class Bindings:
         change = versions[max(index, 0)]
         return change if change.item is not None or change.as_ != CodeType.ITEM else None
 
-    def named(self, code: str, scheme: str | None, at: tuple[int, str, int]) -> NamedItem:
-        """The item that a code names at an order key."""
-        change = self.bound(code, at)
+    def named(self, code: str, identity: str, scheme: str | None, at: tuple[int, str, int]) -> NamedItem:
+        """The item that a code with this identity names at an order key."""
+        change = self.bound(code, identity, scheme, at)
         if change is not None:
             if change.as_ != CodeType.ITEM or change.item is None:
                 return NamedItem(NOTHING, known=True)
             # A bench binds the scanned code of the item, which a pattern may translate; the office binds the item itself.
             item = change.item if change.from_office else self._by_pattern(change.item, at[0]).item
             return NamedItem(item, known=True)
-        return self._by_pattern(code, at[0]) if scheme in PATTERNED else NamedItem(code, known=False)
+        named = self._by_pattern(code, at[0]) if scheme in PATTERNED else None
+        return named if named is not None and named.known else NamedItem(identity, known=False)
 
     def _by_pattern(self, code: str, at_us: int) -> NamedItem:
         era = bisect_right(self._eras, at_us)
@@ -114,7 +131,7 @@ class Bindings:
         rows: list[tuple[LedgerRow, str]],
         read: Callable[[LedgerRow, str], tuple[str, BindingChange] | None] | None = None,
     ) -> set[str]:
-        """Apply the bindings of new and changed events. Returns the codes whose binding changed.
+        """Apply the bindings of new and changed events. Returns the codes whose binding changed, in all known spellings.
 
         `rows`: each event with its corrected verb. `read`: reads a binding from an event, by default `binds`.
         """
@@ -124,18 +141,27 @@ class Bindings:
             code = self._code_at.pop(row.pos, None) if row.was is not None else None
             if code is not None:
                 changed.add(code)
-                self._bound[code] = [change for change in self._bound[code] if change.pos != row.pos]
+                key = binding_key(code)
+                self._bound[key] = [change for change in self._bound[key] if change.pos != row.pos]
                 connection.execute(binding.delete().where(binding.c.pos == row.pos))
         new = [bound for row, verb in rows if (bound := attribute_error(row.pos, read, row, verb)) is not None]
         for code, change in new:
             changed.add(code)
             self._store(code, change)
-            self._bound[code].sort(key=_order)
+            self._bound[binding_key(code)].sort(key=_order)
         insert_many(connection, binding, [binding_row(code, change) for code, change in new])
-        return changed
+        return {spelling for code in changed for spelling in self._spelled(code)}
+
+    def _spelled(self, code: str) -> set[str]:
+        """The key of a code, and all texts that this key is known to be written in."""
+        key = binding_key(code)
+        return {code, key, *gtin_texts(key), *self._spellings.get(key, ())}
 
     def _store(self, code: str, change: BindingChange) -> None:
-        self._bound.setdefault(code, []).append(change)
+        key = binding_key(code)
+        self._bound.setdefault(key, []).append(change)
+        self._key_of[code] = key
+        self._spellings.setdefault(key, set()).add(code)
         self._code_at[change.pos] = code
 
 
@@ -163,12 +189,13 @@ def binds(row: LedgerRow, verb: str) -> tuple[str, BindingChange] | None:
         if not isinstance(code, str) or not code or (to is not None and not isinstance(to, str)):
             return None
         named_as = as_ if isinstance(as_, str) and to else CodeType.ITEM.value  # an empty `to` unbinds the code
-        return canonical_written(code), BindingChange(at, row.pos, to or None, named_as, from_office=True)
+        item = identity_of_written(to) if to and named_as == CodeType.ITEM else to or None
+        return canonical_written(code), BindingChange(at, row.pos, item, named_as, from_office=True)
     code = row.code
     if event.kind != "scan" or code is None or event.seen is not None:
         return None
     if verb == "bind" and event.carrier:
-        return event.carrier, BindingChange(at, row.pos, code, CodeType.ITEM.value, from_office=False)
+        return event.carrier, BindingChange(at, row.pos, row.identity, CodeType.ITEM.value, from_office=False)
     if verb == "unbind":
         return event.carrier or code, BindingChange(at, row.pos, None, CodeType.ITEM.value, from_office=False)
     return None
@@ -186,6 +213,6 @@ def _patterns_at(versions: dict[str, list[Definition]], at_us: int) -> tuple[Pat
 def _named_by(code: str, patterns: Sequence[Pattern]) -> NamedItem:
     matches = {(pattern.as_, match[0]) for pattern in patterns if (match := pattern.match(code)) is not None}
     if len(matches) != 1:
-        return NamedItem(code, known=False)
+        return NamedItem(plain_braces(code), known=False)
     as_, named = matches.pop()
     return NamedItem(named if as_ == CodeType.ITEM else NOTHING, known=True)

@@ -12,11 +12,13 @@ from sqlalchemy import Connection, select
 
 from server.db.bulk_insert import insert_many
 from server.projection.bindings import NOTHING, Bindings
+from server.projection.code_keys import spellings_of
 from server.projection.dead_letters import attribute_error, is_of_medium
 from server.projection.internal_tables import correction, no_item
 from server.projection.ledger_row import AT_ONCE, LedgerRow
 from server.projection.released_orders import MOST_ITEMS, RELEASE, ReleasedOrders
 from server.projection.tables import event_item
+from station.core.codes import identity_of_written
 from station.core.event import Event
 from station.core.ledger.fold import reason_of
 from station.core.ledger.item_event import ItemEvent
@@ -110,11 +112,11 @@ def links(row: LedgerRow, put: dict[str, Any], bindings: Bindings) -> list[Event
         return [] if verb in NO_ITEM else [EventItem(name, at_us, None, verb) for name in _named_items(event)]
     code = row.code
     if isinstance(put.get("item"), str):
-        return [EventItem(put["item"], at_us, code, verb)]
+        return [EventItem(identity_of_written(put["item"]), at_us, code, verb)]
     if code is None:
         return [EventItem(name, at_us, None, verb) for name in _named_items(event)[:1]]
     at = (at_us, row.counted.log, row.counted.seq)
-    item = bindings.named(code, event.scheme, at).item
+    item = bindings.named(code, row.identity, event.scheme, at).item
     return [EventItem(item, at_us, code, verb) if item != NOTHING else _nothing(code)]
 
 
@@ -124,7 +126,9 @@ def _named_items(event: Event) -> list[str]:
     names = [main]
     if event.what == RELEASE and isinstance(data.get("items"), list):
         names += [entry.get("item") if isinstance(entry, dict) else entry for entry in data["items"]]
-    return list(dict.fromkeys(name for name in names if isinstance(name, str) and name))[:MOST_ITEMS]
+    return list(dict.fromkeys(identity_of_written(name) for name in names if isinstance(name, str) and name))[
+        :MOST_ITEMS
+    ]
 
 
 class DueEvent(NamedTuple):
@@ -186,7 +190,7 @@ class ItemEventBuilder:
         event, code = row.event, row.code
         if event is None or code is None or event.unread or "item" in put or self._orders.released(connection, item):
             return False
-        if self._bindings.named(code, event.scheme, (key.us, row.counted.log, row.counted.seq)).known:
+        if self._bindings.named(code, row.identity, event.scheme, (key.us, row.counted.log, row.counted.seq)).known:
             return False
         return self.has_definitions(connection)
 
@@ -232,11 +236,15 @@ def delete_links(connection: Connection, positions: list[int]) -> None:
 
 
 def scanned_as(connection: Connection, code: str) -> set[int]:
-    """The positions of all events with this code, with and without an item."""
+    """The positions of all events with this code, or with a spelling of this key, with and without an item."""
+    codes = [code, *spellings_of(connection, code)]
     return {
         pos
         for table in (event_item, no_item)
-        for pos in connection.execute(select(table.c.pos).where(table.c.code == code)).scalars()
+        for start in range(0, len(codes), AT_ONCE)
+        for pos in connection.execute(
+            select(table.c.pos).where(table.c.code.in_(codes[start : start + AT_ONCE]))
+        ).scalars()
     }
 
 

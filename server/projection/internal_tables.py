@@ -120,6 +120,15 @@ tag_number = Table(
     Index("tag_number_tail", "tail"),
 )
 
+# Every spelling of a published code that was scanned, bound or entered, where it differs from the key that it has.
+code_key = Table(
+    "code_key",
+    metadata,
+    Column("code", Key, primary_key=True),
+    Column("key", Key, primary_key=True),
+    Index("code_key_key", "key"),
+)
+
 # Every CALL and ANSWER scan and every `answer` entry. `event_state` has their status and their time.
 call_mark = Table(
     "call_mark",
@@ -158,5 +167,5 @@ claim = Table(
 
 OWN_TABLES = (
     set_aside, claim, anchor, boot, run, parent, void_mark, resent, correction, looked_up, dirty_code, no_item, tag_number,
-    call_mark,
+    code_key, call_mark,
 )  # fmt: skip

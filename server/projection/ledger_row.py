@@ -9,7 +9,7 @@ from sqlalchemy import Connection, select
 from server.db.schema import ledger
 from server.projection.dead_letters import SET_ASIDE, attribute_error
 from server.projection.tables import event_state
-from station.core.codes import canonical
+from station.core.codes import canonical, identity_of_recorded, identity_of_written
 from station.core.event import Event
 from station.core.hash_chain import link
 from station.core.ledger.times import EventTime, OrderKey
@@ -36,6 +36,7 @@ class LedgerRow:
     key: OrderKey = field(default_factory=OrderKey)
     was: Any = None
     code: str | None = None  # the canonical text of the scanned code, or of the code typed in place of a scan
+    identity: str = ""  # what all spellings of this code have in common
 
     @property
     def ok(self) -> bool:
@@ -65,6 +66,7 @@ def inert_row(row: Any, status: str) -> LedgerRow:
 def mark_inert(row: LedgerRow, status: str) -> None:
     """Make a row inert: it has no event and no effect, and counts at the place where it is stored."""
     row.event = row.code = None
+    row.identity = ""
     row.counted, row.stamp = CountedIdentity(*row.stored, row.own_hash), EventTime(*row.stored)
     row.status = row.read_as = status
 
@@ -84,7 +86,9 @@ def from_row(row: Any) -> LedgerRow:
         stamp = EventTime(counted.log, counted.seq)
         return LedgerRow(pos, stored, kind, status, None, counted, stamp, own_hash, status)
     stamp = EventTime(counted.log, counted.seq, event.boot, event.mono_ns, event.since_ns)
-    return LedgerRow(pos, stored, kind, status, event, counted, stamp, own_hash, status, code=code_of(event))
+    code = code_of(event)
+    identity = "" if code is None else identity_of(event, code)
+    return LedgerRow(pos, stored, kind, status, event, counted, stamp, own_hash, status, code=code, identity=identity)
 
 
 def code_of(event: Event) -> str | None:
@@ -95,6 +99,11 @@ def code_of(event: Event) -> str | None:
         code = event.data.get("code")
         return code if isinstance(code, str) and code else None
     return None
+
+
+def identity_of(event: Event, code: str) -> str:
+    """The identity of the code of an event: that of a scan is read by its scheme, a typed one as it is written."""
+    return identity_of_recorded(code, event.scheme, event.sym) if event.kind == "scan" else identity_of_written(code)
 
 
 def rows_after(connection: Connection, pos: int, limit: int, aside: Container[int] = ()) -> list[LedgerRow]:

@@ -16,6 +16,7 @@ from server.db.schema import ledger
 from server.projection.anchor_seals import seal_key
 from server.projection.bindings import NOTHING, Bindings
 from server.projection.call_marks import note_calls
+from server.projection.code_keys import note_spellings
 from server.projection.dead_letters import (
     CODE,
     ITEM,
@@ -105,6 +106,7 @@ class ProjectionPipeline:
         moved = self._timeline.apply_rows(connection, fresh, flipped)
         insert_many(connection, event_state, state_rows(fresh))
         note_numbers(connection, fresh, self._interpreter.numbers)
+        note_spellings(connection, fresh)
         note_claims(connection, fresh, self._owners)
         note_calls(connection, fresh)
         revised = flipped + rows_at(connection, moved.keys() - {row.pos for row in flipped})

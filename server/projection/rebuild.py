@@ -18,6 +18,7 @@ from server.projection.anchor_seals import seal_key
 from server.projection.bindings import Bindings, binding_row
 from server.projection.boot_clocks import anchor_row, in_sequence, parent_of
 from server.projection.call_marks import note_calls
+from server.projection.code_keys import note_spellings
 from server.projection.dead_letters import (
     EVENT,
     ITEM,
@@ -205,6 +206,7 @@ class _Folding:
             if not self._failed:
                 void_state.apply_rows(target, part)
                 note_numbers(target, part)
+                note_spellings(target, part)
                 note_claims(target, part, owners)
                 note_calls(target, part)
             light += [_without_content(row) for row in part]
@@ -291,6 +293,7 @@ def _without_content(row: LedgerRow) -> LedgerRow:
     """Drop the event of a row unless its clock relations are needed: the rows of the whole ledger are in memory at once."""
     if row.event is not None and row.event.kind not in ("anchor", "open"):
         row.event = row.code = None
+        row.identity = ""
     return row
 
 

@@ -9,7 +9,7 @@ from sqlalchemy import Connection, func, select
 from server.projection.bindings import Bindings
 from server.projection.definitions import Definitions, read_row
 from server.projection.tables import binding, definition
-from station.core.codes import CodeType, usable_patterns
+from station.core.codes import CodeType, binding_key, usable_patterns
 from station.core.ledger.rules import ON_BY_DEFAULT
 from station.core.master_data import NAMED_BY, MasterData
 from station.system.clock import utc_us
@@ -73,10 +73,11 @@ def _codes(connection: Connection, at_us: int) -> list[dict[str, str]]:
     at = (at_us, _LAST, 0)
     codes = []
     for code in connection.execute(newest.limit(MOST_BINDINGS)).scalars():
-        bound = bindings.bound(code, at)
+        key = binding_key(code)
+        bound = bindings.bound(code, key, "text", at)
         if bound is None:
             continue
-        to = bindings.named(code, "text", at).item if bound.as_ == CodeType.ITEM else bound.item
+        to = bindings.named(code, key, "text", at).item if bound.as_ == CodeType.ITEM else bound.item
         if to:
             codes.append({"code": code, "as": bound.as_, "to": to})
     return codes

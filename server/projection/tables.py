@@ -234,7 +234,8 @@ projection = Table("projection", metadata, Column("k", Key, primary_key=True), C
 
 PROJECTED_POS = "projected_pos"  # the row of `projection` with the projected ledger position
 FOLD_VERSION_ROW = "fold_version"  # the row of `projection` with the version of the rules by which its rows were folded
-FOLD_VERSION = 2  # 2: a scan fills a gap, scrapped and adjusted orders have an end, codes are known by their keys
+# 2: a scan fills a gap, scrapped and adjusted orders have an end. 3: a published code is its keys, texts have plain braces.
+FOLD_VERSION = 3
 DAY_US = 86_400_000_000
 LONG = -1  # the day of a visit over more than MOST_DAYS days
 MOST_DAYS = 400

@@ -11,11 +11,13 @@ import msgspec
 from sqlalchemy import Connection, LargeBinary, and_, cast, func, literal, or_, select
 
 from server.db.schema import ledger
+from server.projection.code_keys import spellings_of
 from server.projection.event_items import Corrections
 from server.projection.internal_tables import correction, void_mark
 from server.projection.ledger_row import LedgerRow, rows_at
 from server.projection.tables import binding, event_item, event_state
 from server.queries.search import by_pattern
+from station.core.codes import identity_of_written
 from station.core.master_data import MasterData
 
 MOST = 200  # changes of one item
@@ -74,6 +76,7 @@ def _names(connection: Connection, item: str) -> list[str]:
     scanned = select(event_item.c.code).where(and_(event_item.c.item == item, event_item.c.code.is_not(None)))
     bound = select(binding.c.code).where(binding.c.item == item)
     codes = [
+        *spellings_of(connection, item, MOST_CODES),
         *connection.execute(scanned.distinct().limit(MOST_CODES)).scalars(),
         *connection.execute(bound.limit(MOST_CODES)).scalars(),
     ]
@@ -170,13 +173,18 @@ def _is_of(
     """Whether the event, as recorded or as corrected, is one of the item."""
     event, data = target.event, (change.event.data if change.event else None) or {}
     assert event is not None
-    if isinstance(data.get("set"), dict) and data["set"].get("item") == item:
+    put = data["set"].get("item") if isinstance(data.get("set"), dict) else None
+    if isinstance(put, str) and identity_of_written(put) == item:
         return True
     fields = event.data or {}
     if event.kind == "entry":
         named = fields.get("order") if (event.what or "").startswith("order.") else fields.get("item")
-        return named == item
-    return target.code in names or (target.code is not None and item in by_pattern(master_data, target.code, now_us))
+        return isinstance(named, str) and identity_of_written(named) == item
+    return (
+        target.identity == item
+        or target.code in names
+        or (target.code is not None and item in by_pattern(master_data, target.code, now_us))
+    )
 
 
 def _change(connection: Connection, change: LedgerRow, target: LedgerRow, corrections: Corrections) -> ItemChange:

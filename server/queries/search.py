@@ -4,26 +4,30 @@ from typing import Any
 
 from sqlalchemy import Connection, and_, or_, select
 
+from server.projection.code_keys import keys_of, spellings_of
 from server.projection.internal_tables import tag_number
 from server.projection.tables import binding, event_item, item
-from station.core.codes import CodeType, Pattern, PatternError
-from station.core.codes.canonical import canonical, split_aim
+from station.core.codes import CodeType, Pattern, PatternError, binding_key, canonical_written, identity_of_written
+from station.core.codes.canonical import canonical, plain_braces, split_aim
+from station.core.codes.identity import gtin_texts
 from station.core.codes.tag_numbers import canonical_number, finds, searched
 from station.core.master_data import MasterData
 
 MOST = 20
 MAX_TEXT = 4_296
+MOST_SPELLINGS = 100  # of one code, whose bindings and scans are looked up
 MOST_TAGS = 50  # tags whose number ends like the text, compared in full
 MOST_PEOPLE = 2_000  # badges compared with the text
 
 
 def find(connection: Connection, master_data: MasterData, text: str, now_us: int) -> list[str]:
     """The items that a text may name: the one with this name or code, else those that begin with or contain it."""
-    _, content = split_aim(text.strip()[:MAX_TEXT].encode("utf-8", "replace"), None)
+    typed = text.strip()[:MAX_TEXT]
+    _, content = split_aim(typed.encode("utf-8", "replace"), None)
     code = canonical(content)
     if not code:
         return []
-    for name in dict.fromkeys((code, code.upper())):
+    for name in dict.fromkeys((code, identity_of_written(typed), canonical_written(typed), code.upper())):
         exact = _exact(connection, master_data, name, now_us)
         if exact:
             return exact
@@ -58,14 +62,34 @@ def _tags(connection: Connection, text: str) -> list[str]:
     return [number for number in numbers if number in tag_search.numbers or finds(text, number)]
 
 
+def item_named(connection: Connection, master_data: MasterData, name: str, now_us: int) -> str:
+    """The name of the item that is known under this name or under another spelling of it; the name itself where none is.
+
+    Links of before an update, and of labels, name an item by a spelling of its code.
+    """
+    if not name or _is_item(connection, name):
+        return name
+    found = _exact(connection, master_data, canonical_written(name), now_us)
+    return found[0] if len(found) == 1 else name
+
+
+def _is_item(connection: Connection, name: str) -> bool:
+    return connection.execute(select(item.c.item).where(item.c.item == name)).first() is not None
+
+
 def _exact(connection: Connection, master_data: MasterData, code: str, now_us: int) -> list[str]:
-    bound = connection.execute(
-        select(binding.c.item).where(binding.c.code == code).order_by(binding.c.key_us.desc(), binding.c.seq.desc())
-    ).scalar()
-    for name in filter(None, (bound, code, *by_pattern(master_data, code, now_us))):
-        if connection.execute(select(item.c.item).where(item.c.item == name)).first():
+    """The item that is bound to the code, has its name, or was scanned by it, in any spelling."""
+    keys = list(dict.fromkeys((binding_key(code), *keys_of(connection, code))))
+    spellings = {code, *keys}
+    for key in keys:
+        spellings.update(gtin_texts(key), spellings_of(connection, key, MOST_SPELLINGS))
+    c = binding.c
+    newest = select(c.item).where(c.code.in_(spellings)).order_by(c.key_us.desc(), c.seq.desc())
+    bound = connection.execute(newest).scalar()
+    for name in filter(None, (bound, code, plain_braces(code), *keys, *by_pattern(master_data, code, now_us))):
+        if _is_item(connection, name):
             return [name]
-    scanned = select(event_item.c.item).where(event_item.c.code == code).distinct().limit(MOST)
+    scanned = select(event_item.c.item).where(event_item.c.code.in_(spellings)).distinct().limit(MOST)
     return list(connection.execute(scanned).scalars())
 
 

@@ -13,6 +13,7 @@ from server.queries.current_master_data import master_data
 from server.queries.current_stock import merged, stock_of
 from server.queries.escape import visible_bytes
 from server.queries.item_detail import item_detail
+from server.queries.search import item_named
 from server.queries.valuation import Valuation
 from server.query_words import query_words
 from server.urls import before_pos, item_url, segments
@@ -107,7 +108,10 @@ def _outcome(entry: Entry, before: str, after: str) -> str:
 
 
 def _named(item: str | None) -> str:
+    """The item of the address, which may have another spelling of its code."""
     name = request.args.get("code", "") if item is None else item
     if not name:
         raise ApiError(404, "no item", "/items/ and its code", "Scan it in the box, or search for it there.")
-    return name
+    hub = current_hub()
+    with hub.store.read() as connection:
+        return item_named(connection, master_data(connection), name, hub.clock.utc_us())

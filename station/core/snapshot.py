@@ -9,7 +9,7 @@ from typing import Annotated, Any
 
 import msgspec
 
-from station.core.codes import CodeBinding, CodeType
+from station.core.codes import CodeBinding, CodeType, bindings_by_key, identity_of_written
 from station.core.master_data import Definition, DefinitionError, MasterData
 
 NOW_US = 2**62  # a snapshot holds what is valid now; the reader need not know what time it is
@@ -79,10 +79,15 @@ class Snapshot(msgspec.Struct, frozen=True):
         return MasterData(definitions)
 
     def bound(self) -> dict[str, CodeBinding]:
-        """Code -> binding, without bindings of a kind that this version does not know."""
+        """Code -> binding, also by the keys of the codes, without bindings of a kind that this version does not know."""
         kinds = set(CodeType)
-        items = {code: CodeBinding(CodeType.ITEM, item) for code, item in self.bindings.items()}
-        return items | {row.code: CodeBinding(CodeType(row.as_), row.to) for row in self.codes if row.as_ in kinds}
+        items = {code: CodeBinding(CodeType.ITEM, identity_of_written(item)) for code, item in self.bindings.items()}
+        return bindings_by_key(items | {row.code: _binding(row) for row in self.codes if row.as_ in kinds})
+
+
+def _binding(row: BoundCode) -> CodeBinding:
+    as_ = CodeType(row.as_)
+    return CodeBinding(as_, identity_of_written(row.to) if as_ is CodeType.ITEM else row.to)
 
 
 def read_snapshot(body: bytes | None) -> Snapshot:

@@ -7,6 +7,7 @@ without a stage at a bench with several; a rule that holds; a question of the be
 from dataclasses import replace
 
 from station.core.codes import Code
+from station.core.codes.canonical import plain_braces
 from station.feedback.messages import AnswerText, Green, Look, Reason, State
 from station.journal.records import Receipt
 from station.rules.interface import Advice
@@ -81,5 +82,5 @@ def with_notice(composed: Green | Look, notice: str) -> Green | Look:
 def _title(code: Code, bench_answer: BenchAnswer) -> str:
     """What the screen shows large of a code that is no item: the bench's title, the card's word, else the code."""
     if code.unread is not None or code.card is None:
-        return bench_answer.title or code.code
+        return bench_answer.title or plain_braces(code.code)
     return bench_answer.title or code.card.value

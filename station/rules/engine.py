@@ -6,8 +6,9 @@ rules look at the movement. It gives no advice about unknown data: a station tha
 
 import msgspec
 
-from station.core.codes import Card, Code
-from station.core.codes.code import Scheme
+from station.core.codes import Card, Code, is_bound
+from station.core.codes.bound_codes import binding_of
+from station.core.codes.code import CodeType, Scheme
 from station.core.event import Event
 from station.core.ledger.fold import ROWS
 from station.core.ledger.item_event import BARE
@@ -28,7 +29,7 @@ class ShopRules:
     """The rules of one shop, with the definitions that this station has. Used by the recording thread alone."""
 
     def __init__(self, snapshot: Snapshot = NO_SNAPSHOT) -> None:
-        self._bindings = snapshot.bindings
+        self._bound = snapshot.bound()
         self._master_data = snapshot.master_data()
         self.items = StationItems(self._master_data)
         self._complete = False
@@ -84,7 +85,7 @@ class ShopRules:
     def apply(self, code: Code, event: Event, seq: int) -> FoldResult:
         """Fold a recorded scan into its item."""
         item = self._item(code)
-        known_by_itself = code.scheme is Scheme.OWN or code.code in self._bindings
+        known_by_itself = code.scheme is Scheme.OWN or is_bound(code, self._bound)
         unknown = not known_by_itself and self._has_master_data and self._complete and not self.items.released(item)
         key_us = FIRST_KEY_US + seq
         counted, key = CountedIdentity(OWN_LOG, seq, ""), OrderKey(key_us, key_us, key_us)
@@ -95,7 +96,8 @@ class ShopRules:
         self.items.void(seq, by_seq)
 
     def _item(self, code: Code) -> str:
-        return self._bindings.get(code.code) or code.item or code.code
+        binding = binding_of(code, self._bound)
+        return binding.to if binding is not None and binding.as_ is CodeType.ITEM else code.item or code.identity
 
     def _movement(self, result: FoldResult, item: str, event: Event) -> Movement | None:
         """The movement, with what only the station tells: whether the stage is one of the shop's."""

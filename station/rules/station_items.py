@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 import msgspec
 
+from station.core.codes import identity_of_written
 from station.core.ledger.fold import apply, empty
 from station.core.ledger.item_event import ItemEvent
 from station.core.ledger.parcels import FoldResult, ItemState, OrderHeader, Parcel, ParcelState
@@ -64,6 +65,12 @@ class StationItems:
         rows_of: dict[str, list[OpenItem]] = {}
         for row in rows:
             rows_of.setdefault(row.item, []).append(row)
+        for item in list(rows_of):
+            # A hub of an earlier version, and rows of before an update, name an item by a spelling of its code.
+            name = identity_of_written(item)
+            if name != item:
+                rows = rows_of.pop(item)
+                rows_of.setdefault(name, [msgspec.structs.replace(row, item=name) for row in rows])
         for item, of_item in rows_of.items():
             thru = of_item[0].thru
             if any(target <= thru < by for target, by in self._voids.get(item, ())):

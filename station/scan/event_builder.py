@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 import msgspec
 
 from drivers import Read, TagRemoved
-from station.core.codes import Code, written_code
+from station.core.codes import Code, identity_of_recorded, written_code
 from station.core.codes.parser import TOO_LONG
 from station.core.event import Event, EventError, LogPosition, Reader, encode
 from station.scan.bench_state import ScanFields
@@ -92,13 +92,14 @@ def tag_removed_event(events: EventBuilder, removed: TagRemoved, arrival: Event,
 
 def signature_of(code: Code, fields: ScanFields) -> ScanSignature:
     """The signature of a scan, for deduplication."""
-    return ScanSignature(code.code, fields.action, fields.qty_milli, fields.reason, fields.operator)
+    return ScanSignature(code.identity, fields.action, fields.qty_milli, fields.reason, fields.operator)
 
 
 def recorded_signature(event: Event) -> ScanSignature:
     """The signature of a recorded scan; an event without a code has its raw bytes as the code."""
     code = event.code if event.code is not None else (event.raw or b"").decode("ascii", "replace")
-    return ScanSignature(code, event.action, event.qty_milli, event.reason, event.operator)
+    identity = identity_of_recorded(code, event.scheme, event.sym)
+    return ScanSignature(identity, event.action, event.qty_milli, event.reason, event.operator)
 
 
 def encode_or_shorten(event: Event) -> bytes:

@@ -261,7 +261,7 @@ class ScanPipeline:
                 read.since_ns is None and is_repeat(memory, signature_of(code, fields), now_ns, self._repeat_ns)
             ),
             pieces=self._is_piece(code, stage),
-            is_card_again=read.since_ns is None and is_card_again(memory, code.code, now_ns),
+            is_card_again=read.since_ns is None and is_card_again(memory, code.identity, now_ns),
             remark=self._ask_rules(lambda: self.rules.engine.remark(code), None, code),
             names=self.rules.names,
         )

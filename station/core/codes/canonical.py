@@ -16,6 +16,9 @@ _NAMED = {0x04: "{EOT}", 0x1D: "{GS}", 0x1E: "{RS}"}
 _ESCAPES = {point: _NAMED.get(point, f"{{{point:02X}}}") for point in (*range(0x20), *range(0x7F, 0xA0), ord("{"))}
 _CONTROLS = {point: escape for point, escape in _ESCAPES.items() if point != ord("{")}
 _LOOSE_BRACE = re.compile(r"\{(?!(?:GS|RS|EOT|[0-9A-F]{2})\})")
+_ESCAPED_BRACE = re.compile(r"\{7B\}(?!(?:GS|RS|EOT|[0-9A-F]{2})\})")
+_ESCAPE = re.compile(r"\{(GS|RS|EOT|[0-9A-F]{2})\}")
+_POINTS = {escape[1:-1]: point for point, escape in _NAMED.items()}
 # ISO/IEC 15424: a bracket, the symbology's letter, and a modifier for the way in which the symbol was read.
 _AIM = re.compile(rb"\](?:[A-Za-z][0-9A-Za-z])")
 AIM_BYTES = 3
@@ -53,6 +56,26 @@ def canonical_written(text: str) -> str:
     """
     escaped = _LOOSE_BRACE.sub("{7B}", text).translate(_CONTROLS)
     return unicodedata.normalize("NFC", escaped)
+
+
+def plain_braces(code: str) -> str:
+    """Canonical text with its braces as they are printed, except where one would look like an escape.
+
+    It is the name of a thing that a text identifies; `canonical_written` gives the canonical text back.
+
+    >>> plain_braces('{7B}"wo": 7}'), plain_braces("0112{GS}10A"), plain_braces("{7B}GS}")
+    ('{"wo": 7}', '0112{GS}10A', '{7B}GS}')
+    """
+    return _ESCAPED_BRACE.sub("{", code) if "{7B}" in code else code
+
+
+def unescaped(code: str) -> str:
+    """The scanned text behind a canonical text, with the characters that it escapes.
+
+    >>> unescaped('{7B}"wo": 7}'), unescaped("0112{GS}10A")
+    ('{"wo": 7}', '0112\\x1d10A')
+    """
+    return _ESCAPE.sub(lambda match: chr(_POINTS.get(match[1]) or int(match[1], 16)), code) if "{" in code else code
 
 
 def written_code(code: str, raw: bytes) -> str | None:

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
+from station.core.codes.canonical import plain_braces
 from station.core.codes.command_cards import Card
 
 
@@ -42,7 +43,7 @@ class Code:
     `raw`: as the device sent it; `sym`: its AIM identifier; `code`: canonical text (empty only without content); `item`: the
     id before bindings, None for cards, badges and unread codes; `fields`: its parts by name; `as_`: the type of thing;
     `unread`: why it could not be parsed (then `scheme` is None). A card has `card`, `argument` and `qty_milli`; a badge has
-    `badge`.
+    `badge`. `key`: the key of a published code, which each spelling of it has; empty for every other code.
     """
 
     raw: bytes
@@ -57,6 +58,12 @@ class Code:
     argument: str | None = None
     qty_milli: int | None = None
     badge: str | None = None
+    key: str = ""
+
+    @property
+    def identity(self) -> str:
+        """What all spellings of this code have in common: the key of a published code, else the text."""
+        return self.key or plain_braces(self.code)
 
     @property
     def is_counted(self) -> bool:

@@ -62,6 +62,22 @@ def read_envelope(text: str, year: int | None) -> ElementString:
     return ElementString(fields if ended else fields | {"recovered": "end"})
 
 
+def complete_envelope(text: str) -> str:
+    r"""The envelope with its head, its separators and its end, and without what follows its last format.
+
+    >>> complete_envelope(">[)>06\x1d1PBC547\x1dQ25\x1d") == "[)>\x1e06\x1d1PBC547\x1dQ25\x1e\x04"
+    True
+    """
+    body = text.removeprefix(">").removeprefix(HEAD).removeprefix(_RS).removesuffix(_EOT).removesuffix(_RS)
+    formats = []
+    for part in body.split(_RS):
+        kind = part.partition(_GS)[0]
+        if formats and not (kind.isdigit() and len(kind) == _FORMAT_DIGITS):
+            break
+        formats.append(part.removesuffix(_GS))
+    return f"{HEAD}{_RS}{_RS.join(formats)}{_RS}{_EOT}"
+
+
 def _of_gs1(content: str, kind: str, year: int | None) -> list[tuple[str, str]] | str:
     if kind != "05":
         return f"the format {kind[:8]!r}, expected 05, 06 or 12"

@@ -11,7 +11,7 @@
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
-from station.core.codes.canonical import canonical, split_aim
+from station.core.codes.canonical import canonical, plain_braces, split_aim
 from station.core.codes.charset import plain_content
 from station.core.codes.code import Code, CodeType, Scheme
 from station.core.codes.command_cards import HEAD, Card, CardText, read_card
@@ -54,7 +54,7 @@ def own(scanned: ParseContext) -> Code | None:
     pattern, named, fields = matches[0]
     if any((other.as_, name) != (pattern.as_, named) for other, name, _ in matches[1:]):
         readings = {match.name: name for match, name, _ in matches}
-        return Code(scanned.raw, scanned.sym, Scheme.AMBIGUOUS, scanned.text, scanned.text, readings)
+        return Code(scanned.raw, scanned.sym, Scheme.AMBIGUOUS, scanned.text, plain_braces(scanned.text), readings)
     as_ = CodeType(pattern.as_)
     if as_ is CodeType.BADGE:
         return Code(scanned.raw, scanned.sym, Scheme.BADGE, scanned.text, fields=fields, as_=as_, badge=named)
@@ -79,7 +79,7 @@ def setup_code(scanned: ParseContext) -> Code | None:
 
 def text(scanned: ParseContext) -> Code:
     """Any other text identifies itself."""
-    return Code(scanned.raw, scanned.sym, Scheme.TEXT, scanned.text, scanned.text)
+    return Code(scanned.raw, scanned.sym, Scheme.TEXT, scanned.text, plain_braces(scanned.text))
 
 
 # A parser for a new kind of code belongs between the shop's own patterns and plain text.

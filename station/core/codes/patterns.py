@@ -18,6 +18,7 @@ from functools import lru_cache
 from typing import Any, NamedTuple
 
 from station.core.codes.automaton import Automaton, UnsupportedPattern, compile_automaton
+from station.core.codes.canonical import canonical, canonical_written, plain_braces, unescaped
 from station.core.codes.code import CodeType
 
 MAX_TEXT_CHARACTERS = 128
@@ -70,8 +71,29 @@ class Pattern:
         """The steps that matching may take for each character of a code."""
         return self._compiled.parts
 
-    def match(self, text: str) -> tuple[str, dict[str, str]] | None:
-        """(identified thing, named groups) where the whole text matches; None where it does not, or is too long."""
+    def match(self, code: str) -> tuple[str, dict[str, str]] | None:
+        r"""(identified thing, named groups) where the whole scanned text matches; None where it does not, or is too long.
+
+        `code`: the canonical text. What was scanned is matched, without escapes; then, for patterns that were written for
+        them, the text with its escapes.
+
+        >>> Pattern("json", r'\{"wo":"(?P<id>O-[0-9]+)"\}').match('{7B}"wo":"O-35"}')
+        ('O-35', {'id': 'O-35'})
+        """
+        if "{" not in code:
+            return self._matched(code)
+        scanned = unescaped(code)
+        for text in dict.fromkeys((scanned, plain_braces(code), code)):
+            match = self._matched(text)
+            if match is None:
+                continue
+            # The names of things are canonical, whichever form the pattern matched.
+            escaped = (lambda part: canonical(part.encode())) if text == scanned else canonical_written
+            parts = {group: plain_braces(escaped(part)) for group, part in match[1].items()}
+            return parts.get("id") or plain_braces(code), parts
+        return None
+
+    def _matched(self, text: str) -> tuple[str, dict[str, str]] | None:
         parts = self._compiled.fullmatch(text) if len(text) <= MAX_TEXT_CHARACTERS else None
         return None if parts is None else (parts.get("id") or text, parts)
 

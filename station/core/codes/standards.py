@@ -17,7 +17,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from station.core.codes.canonical import plain_braces
 from station.core.codes.code import Code, CodeType, Scheme
+from station.core.codes.keys import envelope_key, published_key
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -53,11 +55,14 @@ def published(scanned: ParseContext) -> Code | None:
     return _keyed(scanned) or _typed_epc(scanned)
 
 
-def _gs1(scanned: ParseContext, fields: Mapping[str, str], scheme: Scheme = Scheme.GS1) -> Code:
-    """A parsed code. One with a product, but without lot, serial number or load, is a product code."""
+def _gs1(scanned: ParseContext, fields: Mapping[str, str], scheme: Scheme = Scheme.GS1, key: str = "") -> Code:
+    """A parsed code; `key`: its key, by default that of its fields. One that identifies neither a single thing nor a lot,
+    but a product, is a product code.
+    """
     product = not _OF_PRODUCTS.isdisjoint(fields) and _ONE_THING.isdisjoint(fields)
     as_ = CodeType.PRODUCT if product else CodeType.ITEM
-    return Code(scanned.raw, scanned.sym, scheme, scanned.text, scanned.text, fields, as_)
+    key = key or published_key(fields)
+    return Code(scanned.raw, scanned.sym, scheme, scanned.text, key, fields, as_, key=key)
 
 
 def _unread(scanned: ParseContext, why: str) -> Code:
@@ -66,7 +71,7 @@ def _unread(scanned: ParseContext, why: str) -> Code:
 
 def _ambiguous(scanned: ParseContext, readings: list[str]) -> Code:
     fields = {f"reading {number}": reading for number, reading in enumerate(readings, 1)}
-    return Code(scanned.raw, scanned.sym, Scheme.AMBIGUOUS, scanned.text, scanned.text, fields)
+    return Code(scanned.raw, scanned.sym, Scheme.AMBIGUOUS, scanned.text, plain_braces(scanned.text), fields)
 
 
 def _content(scanned: ParseContext) -> str:
@@ -148,15 +153,16 @@ def _article(scanned: ParseContext) -> Code | None:
 
 
 def _envelope(scanned: ParseContext) -> Code | None:
-    from station.core.codes.iso15434 import opens, read_envelope
+    from station.core.codes.iso15434 import complete_envelope, opens, read_envelope
 
     text = _content(scanned)
     if not opens(text):
         return None
     reading = read_envelope(text, scanned.year)
-    return (
-        _gs1(scanned, reading.fields, Scheme.ISO15434) if reading.refused is None else _unread(scanned, reading.refused)
-    )
+    if reading.refused is not None:
+        return _unread(scanned, reading.refused)
+    key = envelope_key(reading.fields, complete_envelope(text))
+    return _gs1(scanned, reading.fields, Scheme.ISO15434, key)
 
 
 def _link(scanned: ParseContext) -> Code | None:

@@ -16,6 +16,7 @@ from dataclasses import dataclass
 
 from station.core.codes.code import Code, Scheme
 from station.core.codes.gs1.epc import read_epc
+from station.core.codes.keys import published_key
 
 WORD = 2
 MAX_TAG_BYTES = 64  # the five bits of a PC word name at most 31 words
@@ -84,7 +85,8 @@ def read_tag(memory: bytes, raw: bytes | None = None) -> Code:
     code = tag.number.hex().upper()
     fields = read_epc(tag.number) if tag.of_gs1 else None
     if fields is not None:
-        return Code(raw, None, Scheme.EPC, code, code, fields)
+        key = published_key(fields)
+        return Code(raw, None, Scheme.EPC, code, key, fields, key=key)
     if not any(tag.number):
         return Code(raw, None, None, code, unread="an empty tag: its number is all zeros")
     return Code(raw, None, Scheme.UID, code, code, {"uid": code})

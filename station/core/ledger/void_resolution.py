@@ -15,6 +15,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple, TypeGuard
 
 from station.core.bounds import out_of_bounds
+from station.core.codes import identity_of_written
 from station.core.event import MAX_QTY_MILLI, Event, EventError, EventIdentity, FutureEvent, decode
 from station.core.hash_chain import HASH_BYTES, LOG_ID_BYTES
 from station.core.ledger.item_event import ItemEvent
@@ -258,7 +259,8 @@ def item_event(
 def _entry_fields(event: Event) -> dict[str, Any]:
     data = event.data or {}
     if event.what != "checkin":
-        return {"verb": event.what or "", "station": event.station, "operator": event.by, "data": data}
+        named = names_by_identity(data)
+        return {"verb": event.what or "", "station": event.station, "operator": event.by, "data": named}
     fields: dict[str, Any] = {name: data[name] for name in CHECKIN_TEXTS if isinstance(data.get(name), str)}
     fields.setdefault("station", event.station)
     fields.setdefault("operator", event.by)
@@ -268,6 +270,12 @@ def _entry_fields(event: Event) -> dict[str, Any]:
     fields["qty_milli"] = qty_milli if _is_whole_number(qty_milli) and 0 < qty_milli <= MAX_QTY_MILLI else None
     fields["data"] = data
     return fields
+
+
+def names_by_identity(data: dict[str, Any]) -> dict[str, Any]:
+    """The fields of an entry with its order and its item named by the identity of their codes."""
+    written = {name: data[name] for name in ("order", "item") if isinstance(data.get(name), str)}
+    return {**data, **{name: identity_of_written(code) for name, code in written.items()}} if written else data
 
 
 def is_fact(event: Event) -> bool:

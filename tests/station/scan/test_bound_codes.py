@@ -24,6 +24,7 @@ from station.feedback.messages import Reason, State
 from station.rules.engine import ShopRules
 from station.rules.replay import recorded_code
 from station.rules.snapshot import read_shop, rule_context
+from station.scan.event_builder import recorded_signature
 from station.scan.interpret import interpret
 from station.scan.pipeline import ReaderSettings
 from tests.station.fixtures.scan_pipeline import Bench, a_read
@@ -176,3 +177,49 @@ def test_a_recorded_scan_names_the_item_that_its_code_is_bound_to() -> None:
     rules = bench.scan.rules
     codes = [recorded_code(event, rules.patterns, rules.bound) for event in bench.journal.decoded()]
     assert [code and code.item for code in codes] == ["O-31", None, "WO-9"]
+
+
+def test_a_label_with_braces_is_what_was_scanned_and_is_shown_so() -> None:
+    pattern = {"name": "jsonwo", "regex": r'\{"wo":"(?P<id>O-[0-9]+)"\}', "as": "item"}
+    bound = {"code": '{7B}"stockitem": 123}', "as": "item", "to": "O-20"}
+    bench = a_bench({"definitions": [{"what": "pattern.define", "data": pattern}], "codes": [bound]})
+    assert [text for _, _, text in scan(bench, '{"stockitem": 123}', '{"wo":"O-35"}', '{"other"}')] == [
+        "saved: O-20", "saved: O-35", 'saved: {"other"}'
+    ]  # fmt: skip
+    assert [each.code for each in bench.journal.decoded()][2] == '{7B}"other"}'
+    assert bench.said[-1].shown.item == '{"other"}'
+
+
+SPELLINGS = (
+    b"0105000456013482172012001000001\x1d210000000003",
+    b"\x1d0105000456013482172012001000001\x1d210000000003",
+    b"]d20105000456013482172012001000001\x1d210000000003",
+    b"]C10105000456013482172012001000001\x1d210000000003\x1d",
+)
+
+
+@pytest.mark.parametrize("to", ["O-21", None])
+def test_each_spelling_of_a_label_is_one_item_and_counts_once_within_the_time_of_a_repeat(to: str | None) -> None:
+    bound = {
+        "code": SPELLINGS[0].decode().replace("\x1d", "{GS}"),
+        "as": "item",
+        "to": to or "0105000456013482210000000003",
+    }
+    bench = a_bench({"codes": [bound] if to else []})
+    answers = bench.take(*(a_read(raw, 10 + n) for n, raw in enumerate(SPELLINGS)))
+    named = to or "0105000456013482210000000003"
+    assert [each.shown.item for each in answers] == [named] * 4
+    events = bench.journal.decoded()
+    assert [each.repeat for each in events] == [False, True, True, True]
+    assert events[1].code == "{GS}0105000456013482172012001000001{GS}210000000003"
+    assert {recorded_signature(each) for each in events} == {recorded_signature(events[0])}
+
+
+def test_an_item_of_an_earlier_hub_is_known_by_each_spelling_of_its_name() -> None:
+    rules = ShopRules(Snapshot())
+    old = "{GS}0105000456013482172012001000001{GS}210000000003"
+    rules.know([OpenItem(old, "b", None, "released", 5000, released=True)], complete=True)
+    assert rules.items.released("0105000456013482210000000003")
+    real = OpenItem("0105000456013482210000000003", "b", 10, "here", 7000, released=True)
+    rules.know([OpenItem(old, "b", None, "released", 5000), real], complete=True)
+    assert [each.qty_milli for each in rules.items.state("0105000456013482210000000003").parcels] == [7000]

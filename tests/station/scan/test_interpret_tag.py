@@ -11,10 +11,10 @@ from tests.station.fixtures.tag_reads import EPC, OTHER_STANDARD, PATTERNS, UID,
     ("raw", "texts", "scheme", "code", "item"),
     [
         (UID, (), "uid", "04A1B2C3", "04A1B2C3"),
-        (EPC, (), "epc", EPC.decode(), EPC.decode()),
-        (b"3A76340030751FEB705C5904E3D50D70", (), "epc", "30751FEB705C5904E3D50D70", "30751FEB705C5904E3D50D70"),
+        (EPC, (), "epc", EPC.decode(), "0180614141123458216789"),
+        (b"3A76340030751FEB705C5904E3D50D70", (), "epc", "30751FEB705C5904E3D50D70", "01047172769456402121002259824"),
         (OTHER_STANDARD, (), "uid", EPC.decode(), EPC.decode()),  # the PC word says that it is none of GS1
-        (b"3000" + EPC, (), "epc", EPC.decode(), EPC.decode()),
+        (b"3000" + EPC, (), "epc", EPC.decode(), "0180614141123458216789"),
         (b"04FFFFFF", (), "badge", "04FFFFFF", None),
         (b"00000000", (), None, "00000000", None),
         (UID, (b"https://example.com/", b"hello"), "uid", "04A1B2C3", "04A1B2C3"),
@@ -22,11 +22,11 @@ from tests.station.fixtures.tag_reads import EPC, OTHER_STANDARD, PATTERNS, UID,
         (UID, (b"wip:scrap",), "command", "WIP:SCRAP", None),
         (UID, (b"WIP:BADGE:kim",), "badge", "WIP:BADGE:kim", None),
         (UID, (b"WIP:QTY:x", b"x" * 900), "uid", "04A1B2C3", "04A1B2C3"),
-        (UID, (EPC,), "epc", EPC.decode(), EPC.decode()),
+        (UID, (EPC,), "epc", EPC.decode(), "0180614141123458216789"),
         (UID, (b"010950600013435210A21B",), "uid", "04A1B2C3", "04A1B2C3"),  # two readings: nobody guesses
         (
             UID, (b"https://id.gs1.org/01/09506000134352/21/7",), "gs1",
-            "https://id.gs1.org/01/09506000134352/21/7", "https://id.gs1.org/01/09506000134352/21/7",
+            "https://id.gs1.org/01/09506000134352/21/7", "0109506000134352217",
         ),
     ],
 )  # fmt: skip

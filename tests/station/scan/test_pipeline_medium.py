@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from waiting import until
 
-from station.core.codes import CodeBinding
+from station.core.codes import CodeBinding, CodeType
 from station.feedback.messages import DISK_FULL, NOT_RECORDED, ROOM_AGAIN, Green, Notice, Red
 from station.journal.records import JournalFull, JournalLost
 from station.rules.interface import NoRules, RuleContext
@@ -86,14 +86,14 @@ def test_a_failed_medium_is_red_and_ends_the_thread() -> None:
 class BrokenBindings(dict[str, CodeBinding]):
     """Bindings whose look-up fails."""
 
-    def __contains__(self, _code: object) -> bool:
+    def get(self, *_code: object) -> CodeBinding:  # type: ignore[override]
         raise ZeroDivisionError
 
 
 def test_a_mistake_of_ours_is_red_and_the_station_goes_on() -> None:
     bench = Bench()
     rules = bench.scan.rules
-    bench.scan.use_rules(RuleContext((), NoRules(), BrokenBindings()))
+    bench.scan.use_rules(RuleContext((), NoRules(), BrokenBindings(A=CodeBinding(CodeType.ITEM, "A"))))
     assert bench.take(a_read(b"WO-1")) == [Red("not_saved", NOT_RECORDED)]
     bench.scan.use_rules(rules)
     assert numbers(bench.take(a_read(b"WO-2"))) == [1]

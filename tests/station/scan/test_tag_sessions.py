@@ -262,4 +262,4 @@ def test_a_recorded_tag_names_its_item_as_the_scan_did() -> None:
         a_scan_event(b"WO-1042", scheme="own"),
     ]  # fmt: skip
     codes = [recorded_code(event, PATTERNS, {}) for event in events]
-    assert [code and code.item for code in codes] == [EPC.decode(), "04A1B2C3", "1042"]
+    assert [code and code.item for code in codes] == ["0180614141123458216789", "04A1B2C3", "1042"]

@@ -158,8 +158,8 @@ def test_the_character_sets_have_their_sizes() -> None:
 def test_these_symbols_announce_element_strings(sym: str) -> None:
     code = scan(GTIN + "10AB^21X-1", sym)
     assert code == Code(
-        (sym + GTIN + "10AB\x1d21X-1").encode(), sym, Scheme.GS1, GTIN + "10AB{GS}21X-1", GTIN + "10AB{GS}21X-1",
-        {"01": "09506000134352", "10": "AB", "21": "X-1"},
+        (sym + GTIN + "10AB\x1d21X-1").encode(), sym, Scheme.GS1, GTIN + "10AB{GS}21X-1", GTIN + "21X-1",
+        {"01": "09506000134352", "10": "AB", "21": "X-1"}, key=GTIN + "21X-1",
     )  # fmt: skip
 
 

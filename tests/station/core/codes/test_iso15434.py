@@ -35,7 +35,7 @@ TABLE = str.maketrans({"^": "\x1d", "~": "\x1e", "$": "\x04"})
 def test_an_envelope_is_read(sym: str, written: str, fields: dict[str, str]) -> None:
     code = read_code((sym + written.translate(TABLE)).encode(), None, ())
     text = written.replace("^", "{GS}").replace("~", "{RS}").replace("$", "{EOT}")
-    assert (code.scheme, code.fields, code.code, code.item) == (Scheme.ISO15434, fields, text, text)
+    assert (code.scheme, code.fields, code.code) == (Scheme.ISO15434, fields, text)
 
 
 @pytest.mark.parametrize(

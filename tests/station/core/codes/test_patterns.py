@@ -6,6 +6,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from station.core.codes.canonical import canonical, canonical_written, plain_braces, unescaped
+from station.core.codes.parser import read_code
 from station.core.codes.patterns import MAX_PATTERNS, MAX_SHOP_PARTS, Pattern, PatternError, usable_patterns
 
 
@@ -99,3 +101,35 @@ def test_the_patterns_of_a_shop_together_are_bounded() -> None:
     usable = usable_patterns({"name": str(number), "regex": r"(?:\w{1,120}x){4}", "as": "item"} for number in range(9))
     assert (len(usable.patterns), len(usable.refused)) == (4, 5)
     assert sum(each.parts for each in usable.patterns) <= MAX_SHOP_PARTS
+
+
+JSON_ORDER = Pattern("jsonwo", r'\{"wo":"(?P<id>O-[0-9]+)"\}', "item")
+
+
+def test_a_pattern_matches_the_braces_that_were_scanned() -> None:
+    code = read_code(b'{"wo":"O-35"}', None, (JSON_ORDER,))
+    assert (code.scheme, code.code, code.item) == ("own", '{7B}"wo":"O-35"}', "O-35")
+
+
+@pytest.mark.parametrize(
+    ("regex", "raw", "named"),
+    [
+        (r"\{(?P<id>.+)\}", b"{a{b}", "a{b"),
+        (r"\{.+\}", b"{a}", "{a}"),
+        (r"A\x1d(?P<id>.+)", b"A\x1d{7", "{7"),
+        (r"A\{GS\}(?P<id>.+)", b"A\x1d7", "7"),  # as a pattern of before is written
+        (r"\{7B\}(?P<id>.+)\}", b"{7}", "7"),
+        (r"(?P<id>[^7]+)", b"{GS}", "{7B}GS}"),  # printed so: no separator
+        (r"(?P<id>A.B)", b"A\x1dB", "A{GS}B"),
+    ],
+)
+def test_what_a_pattern_names_is_written_without_needless_escapes(regex: str, raw: bytes, named: str) -> None:
+    assert read_code(raw, None, (Pattern("p", regex, "item"),)).item == named
+
+
+@settings(deadline=None)
+@given(st.text())
+def test_the_name_of_a_text_gives_its_canonical_text_back(text: str) -> None:
+    code = canonical(text.encode("utf-8", "replace"))
+    assert canonical_written(plain_braces(code)) == code
+    assert canonical(unescaped(code).encode()) == code
