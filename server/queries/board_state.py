@@ -4,7 +4,6 @@ from collections import Counter
 from collections.abc import Iterable
 from typing import Any
 
-import msgspec
 from sqlalchemy import Connection, and_, select
 
 from server.auth import devices
@@ -12,14 +11,13 @@ from server.clock.watch import kept_doubt, suspects
 from server.locale_format import LocaleFormat
 from server.projection import dead_letters
 from server.projection.fold_version import refolds
-from server.projection.item_states import StoredItem
 from server.projection.log_permissions import count_not_permitted
 from server.projection.tables import OPEN, finding, item
 from server.queries import call_alerts, current_stock, historical_stock, stage_summary
 from server.queries.alerts import FINDING, Alert, BoardState, LinkedWord, ranked, shop_alerts, without_repeats
 from server.queries.calls import open_calls
 from server.queries.current_master_data import master_data
-from server.queries.findings import ENDED_BY_SCANS, finding_args, finding_sentence, has_ended, overrun_value
+from server.queries.findings import finding_args, finding_sentence, overrun_value
 from server.queries.hub_alerts import UNDEFINED_STAGE, of_undefined_stages
 from server.queries.rule_settings import rules_on
 from server.queries.station_alerts import of_hub_clock, of_not_permitted, of_refolds, of_set_aside, of_stations
@@ -27,7 +25,6 @@ from server.queries.valuation import Valuation
 from station.core.ledger.costs import Value, in_micros
 
 MOST_FINDINGS = 500
-_STORED_ITEM = msgspec.msgpack.Decoder(StoredItem)
 
 
 def board_state_now(connection: Connection, locale: LocaleFormat, now_us: int) -> BoardState:
@@ -66,7 +63,7 @@ def current_alerts(connection: Connection, shop: BoardState, of_hub: Iterable[Al
 def _open_findings(connection: Connection, shop: BoardState) -> list[Alert]:
     """One alert for each rule and item of the open findings, about the newest one; its cost is the value of the item.
 
-    A finding is open until it ends (`findings.has_ended`, or the closing of the order) or a person answers it.
+    A finding is open until it ends (`finding_ends`, or the closing of its order) or a person answers it.
     """
     on = [rule for rule in rules_on(shop.valuation.master_data, shop.now_us) if rule != UNDEFINED_STAGE]
     c = finding.c
@@ -86,16 +83,12 @@ def _open_findings(connection: Connection, shop: BoardState) -> list[Alert]:
     alerts: dict[tuple[str, str], Alert] = {}
     for row in rows[:MOST_FINDINGS]:
         of_item = items.get(row.item)
-        if (
-            of_item is not None
-            and row.rule in ENDED_BY_SCANS
-            and has_ended(row, _STORED_ITEM.decode(of_item.state).state)
-        ):
-            continue
         if (row.rule, row.item) not in alerts:
             over = overrun_value(finding_args(row.args), of_item, shop.valuation)
             cost = shop.cost(stock_of.get(row.item, [])) if over is None else over.total
-            alerts[row.rule, row.item] = _finding_alert(row, shop, cost, over)
+            alerts[row.rule, row.item] = _finding_alert(
+                row, None if of_item is None else of_item.product, shop, cost, over
+            )
     if len(rows) > MOST_FINDINGS:
         older = f"Only the newest {shop.locale.number(MOST_FINDINGS)} findings are listed"
         advice = "answer them on the pages of their items"
@@ -103,10 +96,10 @@ def _open_findings(connection: Connection, shop: BoardState) -> list[Alert]:
     return list(alerts.values())
 
 
-def _finding_alert(row: Any, shop: BoardState, cost: int, over: Value | None) -> Alert:
+def _finding_alert(row: Any, product: str | None, shop: BoardState, cost: int, over: Value | None) -> Alert:
     at = shop.locale.clock(row.key_us, shop.now_us)
     money = shop.locale.money(in_micros(over)[0], whole=True) if over is not None and over.total else ""
-    text = finding_sentence(row, shop.valuation.master_data, shop.now_us, shop.locale.quantity)
+    text = finding_sentence(row, product, shop.valuation, shop.locale.quantity)
     detail = " · ".join(filter(None, (money, row.station, at)))
     words = finding_words(text, row.item)
     return Alert(FINDING, f"{row.rule} {row.item}", words, detail, cost=cost, finding=(row.rule, row.item))

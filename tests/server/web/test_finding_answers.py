@@ -130,3 +130,39 @@ def test_only_a_supervisor_answers(hub_app, shop_writer, csrf_of):
     assert 'action="/findings"' not in reader.get("/").get_data(as_text=True)
     form = {"item": "WO-1", "rule": "skipped", "csrf_token": csrf_of(reader, "/")}
     assert reader.post("/findings", data=form).status_code == 403
+
+
+def test_ended_findings_hide_no_open_one(hub_app, shop_writer):
+    """The board lists the newest 500 open findings; those that scans have ended do not count."""
+    for number in range(510):
+        name = f"WO-1{number:03}"
+        shop_writer.release(name, qty=1)
+        for hours, stage in ((4, "test"), (3, "saw"), (2, "deburr")):
+            shop_writer.scan(name, stage, shop_writer.ago(hours=hours), qty_milli=1_000)
+    shop_writer.settle()
+    assert on_the_board(hub_app)
+    assert "findings are listed" not in text_of(hub_app.anonymous().get("/"))
+
+
+def test_a_doubt_about_a_quantity_is_told_in_its_unit_and_ends_when_all_is_finished(hub_app, shop_writer):
+    shop_writer.say("rule.define", 0, rule="skipped", on=False)
+    shop_writer.release("WO-2", qty=10)
+    shop_writer.scan("WO-2", "test", shop_writer.ago(hours=3), qty_milli=5_000)
+    shop_writer.scan("WO-2", "deburr", shop_writer.ago(hours=2), qty_milli=5_000)
+    shop_writer.settle()
+    doubt = "WO-2: the 5 pcs at Deburr may have come now, or have passed there before without a scan"
+    assert doubt in text_of(hub_app.anonymous().get("/")).replace("\xa0", " ")
+    texts = [each["text"] for each in hub_app.anonymous().get("/api/v1/items/WO-2").json["findings"]]
+    assert f"{doubt}." in texts
+    shop_writer.scan("WO-2", "pack", shop_writer.ago(hours=1), action="finish")
+    shop_writer.settle()
+    assert "may have come now" not in text_of(hub_app.anonymous().get("/"))
+
+
+def test_an_unknown_code_is_settled_by_its_release(hub_app, shop_writer):
+    shop_writer.scan("WO-77", "saw", shop_writer.ago(hours=3))
+    shop_writer.settle()
+    assert "WO-77, scanned at Saw, is not known" in text_of(hub_app.anonymous().get("/"))
+    shop_writer.release("WO-77", qty=4)
+    shop_writer.settle()
+    assert "is not known" not in text_of(hub_app.anonymous().get("/"))
