@@ -14,6 +14,7 @@ from sqlalchemy import Connection, func, select
 from server.clock.readings import ClockReading, HubClock
 from server.db import schema
 from server.db.store import Store
+from server.ledger.binding_check import BindingChecks
 from server.ledger.entry_checks import Candidate, EntryChecks, candidate
 from server.ledger.entry_schema import mistakes
 from server.ledger.hub_log import append_own, event_of, keep_time
@@ -102,7 +103,8 @@ def write_all(
     events = []
     _refuse_patterns(connection, entries)
     _refuse_stages(connection, entries)
-    checks = EntryChecks(connection, [_candidate(entry) for entry in entries], now.utc_us)
+    candidates = [_candidate(entry) for entry in entries]
+    checks = [BindingChecks(connection, candidates, now.utc_us), EntryChecks(connection, candidates, now.utc_us)]
     outcomes: list[EntryRefused | None] = []
     for entry in entries:
         try:
@@ -134,10 +136,11 @@ def last_close(connection: Connection) -> int | None:
     return connection.execute(select(func.max(period.closed_us)).where(period.reopened.is_(False))).scalar()
 
 
-def _check(checks: EntryChecks, entry: Entry) -> None:
-    refused = checks.refusal(_candidate(entry))
-    if refused is not None:
-        raise EntryRefused(*refused)
+def _check(checks: Sequence[EntryChecks | BindingChecks], entry: Entry) -> None:
+    for check in checks:
+        refused = check.refusal(_candidate(entry))
+        if refused is not None:
+            raise EntryRefused(*refused)
 
 
 def _candidate(entry: Entry) -> Candidate:
