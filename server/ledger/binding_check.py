@@ -48,10 +48,8 @@ class BoundTo(NamedTuple):
 class BindingChecks:
     """The checks of bindings, patterns and releases of one request, in their order."""
 
-    def __init__(
-        self, connection: Connection, entries: Sequence[Candidate], now_us: int, most_pending: int = MOST_PENDING
-    ) -> None:
-        self._connection, self._now_us = connection, now_us
+    def __init__(self, connection: Connection, entries: Sequence[Candidate], most_pending: int = MOST_PENDING) -> None:
+        self._connection = connection
         self._released: dict[str, bool] = {}  # by the entries that are not projected: whether the order is open
         self._bound: dict[str, BoundTo] = {}  # by the key of the code
         self._certain = True

@@ -15,9 +15,11 @@ from server.clock.readings import ClockReading, HubClock
 from server.db import schema
 from server.db.store import Store
 from server.ledger.binding_check import BindingChecks
+from server.ledger.correction_check import CorrectionChecks
 from server.ledger.entry_checks import Candidate, EntryChecks, candidate
 from server.ledger.entry_schema import mistakes
 from server.ledger.hub_log import append_own, event_of, keep_time
+from server.ledger.shop_names import ShopNames
 from server.ledger.stage_check import unknown_stage
 from server.projection.tables import definition
 from server.text import utc_text
@@ -26,6 +28,7 @@ from station.core.event import EventError
 
 PATTERN = "pattern.define"
 FACTS = frozenset({"checkin", "adjust", "note", "answer"})  # what has happened: no time in the future
+Check = CorrectionChecks | BindingChecks | EntryChecks
 AHEAD_US = 60_000_000  # by which the clock of a client may be ahead of the hub's
 
 
@@ -104,7 +107,12 @@ def write_all(
     _refuse_patterns(connection, entries)
     _refuse_stages(connection, entries)
     candidates = [_candidate(entry) for entry in entries]
-    checks = [BindingChecks(connection, candidates, now.utc_us), EntryChecks(connection, candidates, now.utc_us)]
+    names = ShopNames(connection, candidates)
+    checks: list[Check] = [
+        CorrectionChecks(connection, candidates, names),
+        BindingChecks(connection, candidates),
+        EntryChecks(connection, candidates, now.utc_us),
+    ]
     outcomes: list[EntryRefused | None] = []
     for entry in entries:
         try:
@@ -136,7 +144,7 @@ def last_close(connection: Connection) -> int | None:
     return connection.execute(select(func.max(period.closed_us)).where(period.reopened.is_(False))).scalar()
 
 
-def _check(checks: Sequence[EntryChecks | BindingChecks], entry: Entry) -> None:
+def _check(checks: Sequence[Check], entry: Entry) -> None:
     for check in checks:
         refused = check.refusal(_candidate(entry))
         if refused is not None:

@@ -21,6 +21,8 @@ Name = Annotated[str, msgspec.Meta(min_length=1, max_length=4_296)]
 Log = Annotated[str, msgspec.Meta(pattern="^[0-9a-f]{32}$")]
 Seq = Annotated[int, msgspec.Meta(ge=1)]
 Quantity = Annotated[int, msgspec.Meta(ge=0, le=MAX_QTY_MILLI)]
+Stated = Annotated[int, msgspec.Meta(ge=1, le=MAX_QTY_MILLI)]  # of a scan
+Action = Literal["in", "start", "out", "done", "scrap", "rework", "hold", "release", "finish"]
 Whole = Annotated[int, msgspec.Meta(ge=0)]
 Price = Annotated[int, msgspec.Meta(ge=0, le=2**62)]
 
@@ -120,11 +122,11 @@ class _Bind(msgspec.Struct):
 
 
 class _Set(msgspec.Struct):
-    stage: str | None = None
-    operator: str | None = None
-    action: str | None = None
-    item: str | None = None
-    qty_milli: Quantity | None = None
+    stage: Name | None = None
+    operator: Name | None = None
+    action: Action | None = None
+    item: Name | None = None
+    qty_milli: Stated | None = None
 
 
 class _Correct(msgspec.Struct):
