@@ -19,6 +19,7 @@ from server.ledger.correction_check import CorrectionChecks
 from server.ledger.entry_checks import Candidate, EntryChecks, candidate
 from server.ledger.entry_schema import mistakes
 from server.ledger.hub_log import append_own, event_of, keep_time
+from server.ledger.reference_check import ReferenceChecks
 from server.ledger.shop_names import ShopNames
 from server.ledger.stage_check import unknown_stage
 from server.projection.tables import definition
@@ -28,7 +29,7 @@ from station.core.event import EventError
 
 PATTERN = "pattern.define"
 FACTS = frozenset({"checkin", "adjust", "note", "answer"})  # what has happened: no time in the future
-Check = CorrectionChecks | BindingChecks | EntryChecks
+Check = ReferenceChecks | CorrectionChecks | BindingChecks | EntryChecks
 AHEAD_US = 60_000_000  # by which the clock of a client may be ahead of the hub's
 
 
@@ -109,6 +110,7 @@ def write_all(
     candidates = [_candidate(entry) for entry in entries]
     names = ShopNames(connection, candidates)
     checks: list[Check] = [
+        ReferenceChecks(connection, candidates, names),
         CorrectionChecks(connection, candidates, names),
         BindingChecks(connection, candidates),
         EntryChecks(connection, candidates, now.utc_us),
