@@ -9,6 +9,7 @@ from typing import Any
 import msgspec
 from sqlalchemy import Connection, select
 
+from server.ledger.definition_check import SHOP_CHECKS
 from server.ledger.entry_checks import MOST_PENDING, Candidate, Refusal, pending_entries
 from server.ledger.shop_names import PRODUCT, REASON, ROUTING, ShopNames
 from server.projection.item_states import StoredItem
@@ -40,6 +41,8 @@ class ReferenceChecks:
             refused = self._checkin(entry.data)
         elif entry.what == "adjust":
             refused = self._adjusted(entry.data)
+        elif entry.what in SHOP_CHECKS:
+            refused = SHOP_CHECKS[entry.what](self._names, entry.data)
         if refused is None:
             self._follow(entry)
         return refused

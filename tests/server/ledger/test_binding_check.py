@@ -52,7 +52,7 @@ def pattern(regex, as_="item"):
 def test_the_number_of_a_released_order_is_not_bound_to_another_thing(refused, shop_writer, settle, as_):
     shop_writer.release("WO-2")
     settle()
-    to = "WIP:SCRAP" if as_ == "command" else "kim"
+    to = {"command": "WIP:SCRAP", "product": "bracket"}.get(as_, "kim")
     came = f"code.bind of WO-2 as {as_} to {to}"
     assert refused(bind("WO-2", as_, to)) == (
         came,
