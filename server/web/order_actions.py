@@ -20,6 +20,7 @@ from server.queries.current_stock import stock_of
 from server.queries.order_list import names_of
 from server.queries.valuation import Valuation
 from server.web.form_entries import enter_each
+from server.web.form_results import written_once
 from server.web.listing import Listing
 from server.web.orders import filter_of, query_of
 from server.web.template_filters import plural, shop_locale
@@ -35,6 +36,7 @@ LEAVE = ("", "adjust", "skip")
 @blueprint.post("/orders/close", defaults={"do": "close"})
 @blueprint.post("/orders/change", defaults={"do": None})
 @needs(Role.SUPERVISE)
+@written_once
 def act(do: str | None) -> Answer | Response | tuple[str, int] | str:
     """Apply one action to the chosen orders.
 
