@@ -15,6 +15,7 @@ import msgspec
 from sqlalchemy import Connection, and_, func, select
 
 from server.db import schema
+from server.projection.ended_findings import finding_etag
 from server.projection.internal_tables import void_mark
 from server.projection.item_states import StoredItem
 from server.projection.pipeline import projected_pos
@@ -140,7 +141,7 @@ class EntryChecks:
         if not self._certain or name in self._uncertain or self._is_behind():
             return None  # a scan that is not projected yet may have the finding
         place = and_(c.log_id == bytes.fromhex(entry.data["log"]), c.seq == entry.data["seq"])
-        query = select(c.answered_us, c.answered_by).where(and_(c.item == name, c.rule == rule, place))
+        query = select(c.answered_us, c.answered_by, c.ended, c.args).where(and_(c.item == name, c.rule == rule, place))
         row = self._connection.execute(query).first()
         came = f"finding.answer of {rule} of {name}"
         if row is None:
@@ -149,6 +150,10 @@ class EntryChecks:
             )
         if row.answered_us is not None:
             return Refusal(f"{came}, answered by {row.answered_by}", "an open finding", "There is nothing to do.")
+        if row.ended:
+            return Refusal(f"{came}, which has ended", "an open finding", "There is nothing to do.")
+        if entry.data.get("etag") not in (None, finding_etag(row.args)):
+            return Refusal(f"{came} with other arguments", "the finding as it is now", "Read it again, then answer it.")
         return None
 
     def _is_behind(self) -> bool:

@@ -239,6 +239,8 @@ def _movement(
         uncut_milli=marks.uncut_milli,
         missing_milli=marks.missing_milli,
         left_behind_milli=marks.left_behind_milli,
+        unheld_milli=marks.unheld_milli,
+        beyond_milli=marks.beyond_milli,
         part_milli=marks.part_milli,
         unknown=event.unknown,
         unread=event.unread,

@@ -61,6 +61,8 @@ class Movement(msgspec.Struct, frozen=True, kw_only=True):
     uncut_milli: int = 0
     missing_milli: int = 0  # of the quantity that an adjustment was to remove
     left_behind_milli: int = 0
+    unheld_milli: int = 0  # of a stated quantity to release from hold, what was not on hold
+    beyond_milli: int = 0  # scanned before the release, beyond the quantity that it ordered
     part_milli: int = 0  # a stated quantity with a fraction of a whole unit
     undefined: bool = False  # the shop has stages, and this is none of them
     unknown: bool = False
@@ -203,6 +205,13 @@ RULES = (
          instead=("further_milli",
                   "{item} has {qty} more at {place} than was there: more than ordered, or did {further} come back? REWORK.",
                   "{qty} more than ordered, or did {further} come back? REWORK")),
+    Rule("more_than_ordered", "No more should have been scanned than the order that is released afterwards.",
+         lambda move: _quantity(move.beyond_milli),
+         "{item} was released after scans of {qty} more than it orders.", None, True, Need.RELEASE),
+    Rule("not_held", "No more should be released from hold than is on hold.",
+         lambda move: {"qty_milli": move.unheld_milli, "there_milli": move.drawn_milli} if move.unheld_milli else None,
+         "{item} was released at {place} with {qty} more than was on hold.",
+         "{there_were} on hold: count again", True, Need.QUANTITY),
     Rule("missing", "An adjustment should not remove more than is there.",
          lambda move: _quantity(move.missing_milli),
          "An adjustment would take {qty} more of {item} from {place} than is there.", None, True, Need.QUANTITY),
