@@ -53,6 +53,10 @@ class ShopRules:
         routing = self.items.state(item).routing if self.items.knows(item) else None
         return routing is not None and any(operation.transfer_qty_milli for operation in routing.at_stage(stage))
 
+    def knows(self, code: Code) -> bool:
+        """Whether the office has released what this code names."""
+        return code.item is not None and self.items.released(self._item(code))
+
     def remark(self, code: Code) -> str | None:
         """What is unknown about a card or badge: its stage, reason or person; None where all is known."""
         if code.badge is not None:

@@ -34,6 +34,10 @@ class RuleEngine(Protocol):
         """Whether each scan of this code at this stage is a piece (`transfer_qty_milli`), so that none is a repeat."""
         ...
 
+    def knows(self, code: Code) -> bool:
+        """Whether the office has released what this code names."""
+        ...
+
     def remark(self, code: Code) -> str | None:
         """What the shop does not know about a card or badge; None where all is known."""
         ...
@@ -52,6 +56,10 @@ class NoRules:
 
     def pieces(self, code: Code, stage: str | None) -> bool:  # noqa: ARG002 - the port's signature
         """False: no operation is known."""
+        return False
+
+    def knows(self, code: Code) -> bool:  # noqa: ARG002 - the port's signature
+        """False: no order is known."""
         return False
 
     def remark(self, code: Code) -> str | None:  # noqa: ARG002 - the port's signature

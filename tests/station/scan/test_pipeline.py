@@ -267,6 +267,10 @@ class Rules:
         """No pieces."""
         return False
 
+    def knows(self, code: Code) -> bool:  # noqa: ARG002 - the port's signature
+        """No order."""
+        return False
+
     def remark(self, code: Code) -> str | None:  # noqa: ARG002 - the port's signature
         """Nothing."""
         return None
