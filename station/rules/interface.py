@@ -38,6 +38,10 @@ class RuleEngine(Protocol):
         """Whether the office has released what this code names."""
         ...
 
+    def unknown(self, code: Code) -> str | None:
+        """What the operator reads of a code that names nothing here; None where it names something, as by a pattern."""
+        ...
+
     def remark(self, code: Code) -> str | None:
         """What the shop does not know about a card or badge; None where all is known."""
         ...
@@ -61,6 +65,10 @@ class NoRules:
     def knows(self, code: Code) -> bool:  # noqa: ARG002 - the port's signature
         """False: no order is known."""
         return False
+
+    def unknown(self, code: Code) -> str | None:  # noqa: ARG002 - the port's signature
+        """None: each code is an item."""
+        return None
 
     def remark(self, code: Code) -> str | None:  # noqa: ARG002 - the port's signature
         """None: nothing is known."""

@@ -96,8 +96,7 @@ class ScanPipeline:
         self._restart_until_ns = 0
         self._filters: dict[str, RepeatFilter] = {}
         self._late: list[int] = []  # sequence numbers of commits that succeeded behind a red answer
-        self._last_read_ns = now_ns()
-        self._untidied = 0
+        self._last_read_ns, self._untidied = now_ns(), 0
         self._reader = ""  # of the read that is being processed
         self.rules = rules
         self.benches: dict[str | None, BenchState] = {}
@@ -267,6 +266,7 @@ class ScanPipeline:
             pieces=self._is_piece(code, stage),
             is_card_again=read.since_ns is None and is_card_again(memory, code.identity, now_ns),
             remark=self._ask_rules(lambda: self.rules.engine.remark(code), None, code),
+            unknown=self._ask_rules(lambda: self.rules.engine.unknown(code), None, code) if code.is_counted else None,
             names=self.rules.names,
         )
         return step(bench, bench_read, self._settings)

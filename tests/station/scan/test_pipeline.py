@@ -271,6 +271,10 @@ class Rules:
         """No order."""
         return False
 
+    def unknown(self, code: Code) -> str | None:  # noqa: ARG002 - the port's signature
+        """Each code names something."""
+        return None
+
     def remark(self, code: Code) -> str | None:  # noqa: ARG002 - the port's signature
         """Nothing."""
         return None
