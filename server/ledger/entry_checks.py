@@ -15,6 +15,7 @@ import msgspec
 from sqlalchemy import Connection, and_, func, select
 
 from server.db import schema
+from server.ledger.near_names import DEFINED, NearNames, new_names
 from server.projection.ended_findings import finding_etag
 from server.projection.internal_tables import void_mark
 from server.projection.item_states import StoredItem
@@ -36,7 +37,7 @@ OF_ORDER = frozenset({"order.release", "order.change", "order.close"})
 OF_ITEM = OF_ORDER | {"adjust"}
 OF_EVENT = frozenset({"void", "correct"})
 ANSWER = "finding.answer"
-CHECKED = OF_ITEM | OF_EVENT | {"product.define", ANSWER}
+CHECKED = OF_ITEM | OF_EVENT | {"product.define", "code.bind", ANSWER, *DEFINED}
 _STORED = msgspec.msgpack.Decoder(StoredItem)
 
 
@@ -83,6 +84,9 @@ class EntryChecks:
         if any(entry.what == "product.define" for entry in entries):
             concerned += self._pending  # orders that are closed or released since, which the projection does not show
         self._load({name for entry in concerned if (name := _named(entry)) is not None})
+        self._near_names = NearNames(
+            connection, (name for entry in entries for name in new_names(entry.what, entry.data))
+        )
         for entry in self._pending:
             self._follow(entry)
         self._voided.clear()  # a void that is not projected may be void itself
@@ -91,7 +95,10 @@ class EntryChecks:
         """The reason to refuse an entry; None for an accepted one, which then counts for the entries after it."""
         if not self._needed:
             return None
-        refused = _CHECKS[entry.what](self, entry) if entry.what in _CHECKS else None
+        words = self._near_names.refusal(entry.what, entry.data) if self._certain else None
+        refused = Refusal(*words) if words is not None else None
+        if refused is None and entry.what in _CHECKS:
+            refused = _CHECKS[entry.what](self, entry)
         if refused is None:
             self._follow(entry)
         return refused
@@ -112,6 +119,7 @@ class EntryChecks:
             self._certain = False  # its effect is known when it is projected
             if entry.what == "void":
                 self._voided.add((str(entry.data.get("log")), entry.data.get("seq", 0)))
+        self._near_names.follow(entry.what, entry.data)
         name = _named(entry)
         if entry.what in OF_ITEM and name in self._items:
             step = self._step(entry, self._items[name] or empty(name))

@@ -142,12 +142,13 @@ def _which_quantity(move: Movement) -> Arguments | None:
 
 
 def _no_stage(move: Movement) -> Arguments | None:
-    return _where(move.stage is None and not (move.moved or move.entered or move.closed or move.unread))
+    explained = move.moved or move.entered or move.closed or move.unread or move.unknown
+    return _where(move.stage is None and not explained)
 
 
 def _no_effect(move: Movement) -> Arguments | None:
     """A scan that claims a movement and made none; an arrival of what is already at the place claims none."""
-    if move.moved or move.entered or move.unread or (move.verb in ARRIVALS and move.stands_here):
+    if move.moved or move.entered or move.unread or move.unknown or (move.verb in ARRIVALS and move.stands_here):
         return None
     explained = (
         move.closed or move.ended or move.held or move.foreign or move.several or move.uncertain or move.undefined
@@ -225,7 +226,7 @@ RULES = (
     Rule("left_behind", "An order should be completed with nothing on hold or unstarted.",
          lambda move: _quantity(move.left_behind_milli),
          "{item} was completed with {qty} on hold or not started.", None, True, Need.RELEASE),
-    Rule("unknown_code", "A scan should name something that the office has released, bound or described by a pattern.",
+    Rule("unknown_code", "A scan should name what the office has released or bound; with no orders, a pattern is enough.",
          lambda move: _where(move.unknown),
          "{item}, scanned at {place}, is not known.", "not known here", True, Need.DEFINITIONS),
     Rule("no_effect", "A scan that reports work should move something.",
