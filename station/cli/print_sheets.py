@@ -65,8 +65,11 @@ class PrintResult:
     notes: tuple[str, ...]
 
 
-def prepare(options: PrintOptions, snapshot: bytes | None, *, terminal: bool) -> PrintResult:
-    """Render the pages and write them. `snapshot`: the body of this station's snapshot. Raises `PaperError`."""
+def prepare(options: PrintOptions, snapshot: bytes | None, *, terminal: bool, why: str = "") -> PrintResult:
+    """Render the pages and write them. `snapshot`: the body of this station's snapshot. Raises `PaperError`.
+
+    `why`: the reason in sentences why a snapshot could not be read; empty where the station has none.
+    """
     output = destination(options, terminal=terminal)
     paper = PAPERS[options.paper]
     if not options.cards:
@@ -82,7 +85,8 @@ def prepare(options: PrintOptions, snapshot: bytes | None, *, terminal: bool) ->
     pages = [cards_page(paper, labels.labels, number + 1, encode) for number in range(page_count(len(labels.labels)))]
     notes = [f"Not printed: {card.text!r}: {card.why}." for card in labels.refused]
     if snapshot is None:
-        notes.insert(0, "This station knows no shop: these are the cards of every shop, and those that you named.")
+        reason = f"{why} The shop of this station is not known" if why else "This station knows no shop"
+        notes.insert(0, f"{reason}: these are the cards of every shop, and those that you named.")
     return PrintResult(_write(pages, output), tuple(notes))
 
 

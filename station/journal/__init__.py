@@ -17,6 +17,7 @@ from station.journal.reader import JournalReader
 from station.journal.records import (
     ChainBreak,
     HubMark,
+    JournalDenied,
     JournalError,
     JournalFull,
     JournalLocked,
@@ -36,6 +37,7 @@ __all__ = [
     "DiskLevel",
     "HubMark",
     "Journal",
+    "JournalDenied",
     "JournalError",
     "JournalFull",
     "JournalLocked",

@@ -71,6 +71,13 @@ def open_locked(
     except OSError as error:
         if disk_space.lacks_room(error, path):
             raise full(path, error) from error
+        if isinstance(error, PermissionError):
+            msg = (
+                f"{error.filename} may not be used by this user. Expected the user of the station."
+                " Start it as that user: sudo systemctl start wipline-station."
+                f" Or give the folder to this one: sudo chown -R $(id -un) {path.parent}"
+            )
+            raise JournalError(msg) from error
         msg = f"The journal's folder {path.parent} cannot be used: {error.strerror}. Create it for the station's user."
         raise JournalError(msg) from error
     try:
