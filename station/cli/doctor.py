@@ -120,7 +120,7 @@ def journal_settings(config: StationConfig, connect: Callable[[Path], "Database"
 
 def journal_chain(config: StationConfig) -> Diagnosis:
     """The journal's chain holds."""
-    from station.journal import JournalDenied, JournalError, JournalReader
+    from station.journal import JournalDenied, JournalError, JournalReader, NotAJournal
 
     path = Path(config.journal)
     if not is_there(path):
@@ -131,7 +131,8 @@ def journal_chain(config: StationConfig) -> Diagnosis:
     except JournalDenied as error:
         raise refusal(path) from error
     except JournalError as error:
-        return Diagnosis(False, str(error), "sudo systemctl restart wipline-station")
+        mend = "" if isinstance(error, NotAJournal) else "sudo systemctl restart wipline-station"
+        return Diagnosis(False, str(error), mend)
     if breaks:
         verify_then_restart = f"sudo wipline-station verify --journal {path} || sudo systemctl restart wipline-station"
         return Diagnosis(False, f"the journal's chain is broken: {breaks[0].sentence}", verify_then_restart)

@@ -13,6 +13,7 @@ needs its receipt. The file is an SQLite database that common tools can read, an
 
 from station.journal.board_id import hardware_id
 from station.journal.disk_space import DiskLevel
+from station.journal.other_file import NotAJournal
 from station.journal.reader import JournalReader
 from station.journal.records import (
     ChainBreak,
@@ -45,6 +46,7 @@ __all__ = [
     "JournalReader",
     "LogChanged",
     "LogState",
+    "NotAJournal",
     "OpenItems",
     "PreviousLog",
     "Receipt",

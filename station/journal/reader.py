@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from station.journal import metadata
+from station.journal.other_file import refuse_other_file
 from station.journal.queries import JournalQueries, Result
 from station.journal.records import ChainBreak, HubMark, JournalDenied, JournalError, LogChanged, StoredEvent, Tip
 from station.journal.schema import UNREADABLE, connect_reading
@@ -69,6 +70,7 @@ class JournalReader(JournalQueries):
         except UNREADABLE as error:
             if getattr(error, "sqlite_errorname", "").startswith(("SQLITE_CANTOPEN", "SQLITE_PERM")):
                 raise JournalDenied(_not_this_user(self.path)) from error
+            refuse_other_file(self.path)
             msg = f"The journal {self.path} cannot be read: {error}. Restart the station: it moves damaged files aside."
             raise JournalError(msg) from error
 
