@@ -12,9 +12,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from station.core.codes.card_labels import CardLabels, CardVocabulary, Named, card_labels, words_of
+from station.core.codes.card_labels import CardLabel, CardLabels, CardVocabulary, Named, card_labels, shown, words_of
 from station.core.printing import PAPERS, Page, PaperError, cards_page, page_count, setup_page, write_svg
-from station.core.printing.libraries import pdf, symbols
+from station.core.printing.libraries import pdf, refused_names, symbols
 from station.core.snapshot import SnapshotError, read_snapshot
 
 # wipline is in no package registry: pip installs it from its source folder, into the environment that runs this code.
@@ -22,6 +22,7 @@ INSTALL = (
     f"Install it, in wipline's source folder: {sys.prefix}/bin/pip install '.[print]'."
     " Or print the hub's page /sheet in a browser."
 )
+NO_TYPEFACE = "Install one (sudo apt-get install fonts-dejavu-core), or print the drawing: --svg."
 STDOUT = "-"
 FORMS = ("pdf", "svg")
 
@@ -82,8 +83,15 @@ def prepare(options: PrintOptions, snapshot: bytes | None, *, terminal: bool, wh
         return PrintResult(_write([setup_page(paper, symbols(INSTALL))], output), ())
     labels = cards(options, snapshot)
     encode = symbols(INSTALL)
-    pages = [cards_page(paper, labels.labels, number + 1, encode) for number in range(page_count(len(labels.labels)))]
+    without = refused_names(_texts(labels.labels), INSTALL) if output.form == "pdf" else frozenset()
+    printed = [label for label in labels.labels if not without.intersection(_texts([label]))]
+    pages = [cards_page(paper, printed, number + 1, encode) for number in range(page_count(printed))]
     notes = [f"Not printed: {card.text!r}: {card.why}." for card in labels.refused]
+    notes += [
+        f"Not printed: {label.text!r}: no typeface here can set {label.name!r}. {NO_TYPEFACE}"
+        for label in labels.labels
+        if label not in printed
+    ]
     if snapshot is None:
         reason = f"{why} The shop of this station is not known" if why else "This station knows no shop"
         notes.insert(0, f"{reason}: these are the cards of every shop, and those that you named.")
@@ -140,6 +148,11 @@ def cards(options: PrintOptions, snapshot: bytes | None) -> CardLabels:
         reasons=_merged(shop.reasons, extra.reasons), people=_merged(shop.people, extra.people),
     )  # fmt: skip
     return card_labels(vocabulary)
+
+
+def _texts(labels: Iterable[CardLabel]) -> list[str]:
+    """The texts of these cards that are the shop's own."""
+    return [text for label in labels for text in (label.name, shown(label.text))]
 
 
 def _write(pages: Sequence[Page], output: Destination) -> tuple[str, ...]:
