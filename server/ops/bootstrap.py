@@ -15,6 +15,7 @@ from server.ledger.hub_log import begin_epoch, hub_row
 from server.ops import restore_swap
 from server.ops.host import Host
 from station.core.hash_chain import LOG_ID_BYTES, ledger_genesis
+from station.system.access import is_there, require_readable
 
 
 class NoHub(RuntimeError):
@@ -69,8 +70,13 @@ def open_hub(
 
 @contextmanager
 def open_read_only(db: str | Path) -> Iterator[Store]:
-    """Open the hub in this database read-only, also while the hub runs. Raises `NoHub` where there is none."""
+    """Open the hub in this database read-only, also while the hub runs.
+
+    Raises `NoHub` where there is none, and `PermissionError` where this user may not read it.
+    """
     path = sqlite_path(db)
+    if path is not None:
+        require_readable(path)
     if path is not None and restore_swap.decided(path):
         msg = f"A restore of {db} was interrupted. Repeat it, or start the hub: either finishes it."
         raise NoHub(msg)
@@ -124,6 +130,11 @@ def save_location(store: Store) -> None:
 
 
 def database_exists(db: str | Path) -> bool:
-    """Whether a hub may exist: a non-empty database file, a decided restore, or the address of a database server."""
+    """Whether a hub may exist: a non-empty database file, a decided restore, or the address of a database server.
+
+    Raises `PermissionError` where this user may not look.
+    """
     path = sqlite_path(db)
+    if path is not None:
+        is_there(path)  # raises `PermissionError` where this user may not look, instead of a missing hub
     return path is None or restore_swap.decided(path) or (path.is_file() and path.stat().st_size > 0)

@@ -245,3 +245,13 @@ def test_a_rebuild_after_an_update_lists_the_items_whose_state_changed(store, ru
     assert [alert.sentence for alert in alerts if alert.kind == "refold"] == [
         f"1 item has another state since the update to {version()}"
     ]
+
+
+def test_a_station_that_is_placed_where_it_is_is_said_to_be(store, run):
+    ShopWriter(store).settle()
+    db = store.path
+    store.close()
+    token = run("station", "add", "saw-1", "--stage", "saw", "--db", db)
+    assert (token[0], token[2]) == (0, "")
+    assert run("station", "place", "saw-1", "saw", "--db", db) == (0, "", "saw-1 scans at saw already.\n")
+    assert run("station", "place", "saw-1", "deburr", "--db", db) == (0, "", "")

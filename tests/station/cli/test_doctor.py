@@ -17,6 +17,7 @@ from station.journal.disk_space import DiskSpace
 from station.status import HubStatus, StationStatus, write
 from station.sync.transport import HttpReply
 from station.system.clock import boot_ns
+from station.system.files import file_system
 from tests.station.fixtures.journals import a_scan, open_journal
 
 RESTART = "sudo systemctl restart wipline-station"
@@ -134,7 +135,7 @@ def test_a_journal_on_the_wrong_medium(config: StationConfig, tmp_path: Path, ki
 def test_the_nearest_mount_says_on_what_a_folder_lies(tmp_path: Path) -> None:
     mounts = tmp_path / "mounts"
     mounts.write_text("/dev/a / ext4 rw 0 0\ntmpfs /run tmpfs rw 0 0\nx /run/with\\040space nfs4 rw 0 0\n")
-    kinds = [doctor.file_system(Path(path), mounts) for path in ("/var/lib", "/run/x", "/run/with space/x", "/runner")]
+    kinds = [file_system(Path(path), mounts) for path in ("/var/lib", "/run/x", "/run/with space/x", "/runner")]
     assert kinds == ["ext4", "tmpfs", "nfs4", "ext4"]
 
 
