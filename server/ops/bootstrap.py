@@ -23,11 +23,20 @@ class NoHub(RuntimeError):
 
 
 def initialise(store: Store) -> None:
-    """Create the tables, keys and first epoch of a new hub. Raises `NoHub` where the database already holds one."""
+    """Create the tables, keys and first epoch of a new hub.
+
+    Raises `NoHub` where the database already holds one, or an SQLite file holds the tables of another application.
+    """
+    with store.read() as connection:  # a writing connection would change the head of another application's file
+        tables = inspect(connection).get_table_names()
+    if "hub" in tables:
+        msg = f"{store.url.render_as_string()} already holds a hub. Use it, or name another database."
+        raise NoHub(msg)
+    if tables and store.path is not None:
+        names = ", ".join(sorted(tables)[:5])
+        msg = f"{store.path} is another database, with the tables {names}. Expected an empty one or none. Name another."
+        raise NoHub(msg)
     with store.write() as connection:
-        if inspect(connection).has_table("hub"):
-            msg = f"{store.url.render_as_string()} already holds a hub. Use it, or name another database."
-            raise NoHub(msg)
         upgrade(connection)
         now_us, hub_id = store.clock.utc_us(), store.host.random_bytes(LOG_ID_BYTES)
         row = {

@@ -266,3 +266,14 @@ def test_the_command_exits_1_where_something_is_wrong(config: StationConfig, tmp
     a_status(tmp_path)
     asked = subprocess.run(command, capture_output=True, text=True, check=False)
     assert (asked.returncode, asked.stdout.splitlines()[-1]) == (0, "nothing is wrong")
+
+
+def test_a_journal_path_that_names_another_file_is_not_mended_by_a_restart(config: StationConfig) -> None:
+    path = Path(config.journal)
+    for beside in path.parent.glob("journal.db*"):
+        beside.unlink()
+    path.write_text("a list of what to buy\n")
+    found = doctor.journal_chain(config)
+    assert (found.ok, found.mend) == (False, "")
+    assert found.what.startswith(f"{path} is a file of another kind, which begins with b'a list of what t'.")
+    assert found.what.endswith("Correct `journal` in station.toml.")
