@@ -232,6 +232,7 @@ class _FindingAnswer(_Fields):
     rule: Name
     log: Log
     seq: Seq
+    etag: Name | None = None
     note: Annotated[str, msgspec.Meta(max_length=2_000)] | None = None
 
 

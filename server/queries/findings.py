@@ -1,12 +1,14 @@
 """Findings as sentences: the rule and the arguments of a stored finding, with the names and the money of a time."""
 
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Iterable
+from hashlib import sha256
+from typing import Any, NamedTuple
 
 import msgspec
 from sqlalchemy import Connection, and_, select
 
-from server.projection.tables import finding
+from server.projection.ended_findings import ETAG_CHARACTERS, finding_etag
+from server.projection.tables import OPEN, finding
 from server.queries.valuation import Valuation
 from station.core.ledger.costs import Value, parcel_value
 from station.core.ledger.rules import Wording, sentence
@@ -23,11 +25,30 @@ def finding_args(encoded: str) -> dict[str, Any]:
     return _ARGS.decode(encoded)
 
 
-def open_findings(connection: Connection, item: str, rule: str) -> list[tuple[str, int]]:
-    """The places (log, seq) of the findings of a rule about an item that are not answered."""
+class OpenFinding(NamedTuple):
+    """An open finding: the event that it is about, and the tag of its arguments (`finding_etag`)."""
+
+    log: str
+    seq: int
+    etag: str
+
+
+def open_findings(connection: Connection, item: str, rule: str) -> list[OpenFinding]:
+    """The open findings of a rule about an item, the oldest first."""
     c = finding.c
-    query = select(c.log_id, c.seq).where(and_(c.item == item, c.rule == rule, c.answered_us.is_(None)))
-    return [(row.log_id.hex(), row.seq) for row in connection.execute(query.order_by(c.key_us, c.id))]
+    query = select(c.log_id, c.seq, c.args).where(and_(c.item == item, c.rule == rule, OPEN))
+    return [open_finding(row) for row in connection.execute(query.order_by(c.key_us, c.log_id, c.seq))]
+
+
+def open_finding(row: Any) -> OpenFinding:
+    """A row of `finding` as an answer names it."""
+    return OpenFinding(row.log_id.hex(), row.seq, finding_etag(row.args))
+
+
+def shown_findings(found: Iterable[OpenFinding]) -> str:
+    """What tells the findings that a page showed from those that are open when its form comes back."""
+    texts = sorted(f"{one.log} {one.seq} {one.etag}" for one in found)
+    return sha256("\n".join(texts).encode()).hexdigest()[:ETAG_CHARACTERS]
 
 
 def plain_quantity(milli: int, unit: str = "", _decimals: int = 0) -> str:

@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 import msgspec
 from sqlalchemy import Connection, and_, func, select
 
+from server.projection.ended_findings import finding_etag
 from server.projection.item_states import StoredItem
 from server.projection.tables import finding, item, visit
 from server.queries.current_stock import StockRow, stock_of
@@ -39,7 +40,7 @@ class PastVisit(NamedTuple):
 
 
 class ItemFinding(NamedTuple):
-    """A rule's finding about one event of the item, which is at (`log`, `seq`).
+    """A rule's finding about one event of the item, which is at (`log`, `seq`); `etag` tells its arguments from others.
 
     `answered_us`, `answered_by`, `note`: of a person's answer. `ended`: later scans or the closing of the order ended it.
     """
@@ -51,6 +52,7 @@ class ItemFinding(NamedTuple):
     text: str
     log: str
     seq: int
+    etag: str
     answered_us: int | None
     answered_by: str
     note: str
@@ -158,6 +160,7 @@ def _findings(
     for row in connection.execute(query.order_by(c.key_us.desc(), c.id.desc()).limit(MOST)):
         text = finding_sentence(row, of_item.product, valuation, quantity)
         yield ItemFinding(
-            row.rule, row.key_us, row.stage, row.station, text, row.log_id.hex(), row.seq, row.answered_us,
+            row.rule, row.key_us, row.stage, row.station, text, row.log_id.hex(), row.seq, finding_etag(row.args),
+            row.answered_us,
             row.answered_by or "", row.note or "", row.ended,
         )  # fmt: skip

@@ -34,16 +34,10 @@ def _all_came_through(_args: Mapping[str, Any], state: ItemState) -> bool:
     return bool(state.parcels) and not state.live and not state.outer.get("overrun")
 
 
-def _released(_args: Mapping[str, Any], state: ItemState) -> bool:
-    """The office has released the order after its code was scanned."""
-    return state.released_us is not None
-
-
 ENDS: Mapping[str, Ends] = {
     "skipped": _scanned_since,
     "passed_unscanned": _scanned_since,
     "which_quantity": _all_came_through,
-    "unknown_code": _released,
 }
 
 

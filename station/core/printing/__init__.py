@@ -5,7 +5,7 @@ for the hub's page, and as a PDF for the printer. The libraries for symbols and 
 them.
 """
 
-from station.core.printing.card_pages import CARDS_A_PAGE, cards_page, page_count
+from station.core.printing.card_pages import APART_A_PAGE, CARDS_A_PAGE, card_sheets, cards_page, page_count
 from station.core.printing.page import PAPERS, Page, Paper, PaperError, RuledLine, Symbol, TextLine, not_installed
 from station.core.printing.pdf import typefaces, without_typeface, write_pdf
 from station.core.printing.setup_page import NOTES, STEPS, setup_page
@@ -13,6 +13,7 @@ from station.core.printing.svg import write_svg
 from station.core.printing.symbols import Encode, Modules, encoder
 
 __all__ = [
+    "APART_A_PAGE",
     "CARDS_A_PAGE",
     "NOTES",
     "PAPERS",
@@ -25,6 +26,7 @@ __all__ = [
     "RuledLine",
     "Symbol",
     "TextLine",
+    "card_sheets",
     "cards_page",
     "encoder",
     "not_installed",

@@ -56,7 +56,7 @@ PRODUCTS = "a product of the shop: bracket, tube"
         ("cost.set", {"micros": 5, "product": "lid"}, "cost.set with the product 'lid'", PRODUCTS),
         ("code.bind", {"code": "ZZ", "as": "badge", "to": "kimm"}, "code.bind of ZZ with the person 'kimm'", PEOPLE),
         ("code.bind", {"code": "ZZ", "as": "product", "to": "lid"}, "code.bind of ZZ with the product 'lid'", PRODUCTS),
-        ("code.bind", {"code": "ZZ"}, "code.bind of ZZ without `to`", "a code that is bound"),
+        ("code.bind", {"code": "ZZ"}, "code.bind of ZZ to nothing", "a code that is bound"),
         (
             "product.define",
             {"product": "lid", "routing": "lin"},
@@ -100,7 +100,7 @@ def test_an_entry_without_a_subject_of_the_shop_is_refused(refused, what, data, 
 def test_the_right_ones_are_accepted(refused):
     assert refused(("rule.define", {"rule": "skipped", "on": False}), ("reread", {"code": "ZZ"})) is None
     assert refused(("code.bind", {"code": "ZZ", "as": "badge", "to": "kim"}), ("code.bind", {"code": "ZZ"})) is None
-    assert refused(("code.bind", {"code": "ZZ"})) == ("code.bind of ZZ without `to`", "a code that is bound")
+    assert refused(("code.bind", {"code": "ZZ"})) == ("code.bind of ZZ to nothing", "a code that is bound")
 
 
 def test_two_persons_exchange_their_badges_in_one_request(refused, shop_writer):

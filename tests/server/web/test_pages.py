@@ -91,7 +91,7 @@ def test_an_empty_hub_answers_with_what_to_do_next(hub_app, page):
         "/wall": "No stages yet.",
         "/find": "Scan or type a code into the box above.",
         "/sheet": "The station answers green: it knows this scanner now.",
-        "/cards": "with this shop's own stages and reasons: 20 cards on 2 pages.",
+        "/cards": "with this shop's own stages and reasons: 20 cards on 3 pages.",
     }[page]
     assert expected in words
 

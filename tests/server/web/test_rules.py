@@ -102,6 +102,17 @@ def missing(shop_writer):
     shop_writer.say("adjust", None, item="WO-1", qty_milli=-10_000)
 
 
+def more_than_ordered(shop_writer):
+    shop_writer.scan("WO-3", "saw", shop_writer.ago(hours=2), qty_milli=50_000)
+    shop_writer.settle()
+    shop_writer.release("WO-3", qty=40, at_us=shop_writer.ago(hours=1))
+
+
+def not_held(shop_writer):
+    shop_writer.scan("WO-1", "saw", shop_writer.ago(hours=20), action="hold", qty_milli=5_000)
+    shop_writer.scan("WO-1", "saw", shop_writer.now_us, action="release", qty_milli=30_000)
+
+
 def part_unit(shop_writer):
     shop_writer.scan("WO-1", "saw", shop_writer.now_us, qty_milli=2_500)
 
@@ -126,6 +137,8 @@ STORIES = {
     out_of_order: "WO-1 came back to Saw from Test.",
     which_quantity: "WO-1 was scanned at Saw, but its pieces are in several places: say how many.",
     overrun: "WO-1 has 10 pcs more at Saw than was there.",
+    more_than_ordered: "WO-3 was released after scans of 10 pcs more than it orders.",
+    not_held: "WO-1 was released at Saw with 25 pcs more than was on hold.",
     missing: "An adjustment would take 10 pcs more of WO-1 from the office than is there.",
     part_unit: "WO-1 was counted 2.5 pcs at Saw, but its unit has no such fraction.",
     late_change: "WO-1 could not be cut by 10 pcs more: that is already in process.",
