@@ -192,7 +192,7 @@ def _finding(finding: ItemFinding) -> FindingAnswer:
     state = "open" if finding.is_open else "answered" if finding.answered_us is not None else "ended"
     return FindingAnswer(
         finding.rule, time(finding.key_us), finding.stage, finding.station, finding.text, finding.log, finding.seq,
-        finding.etag, state,        iso(finding.answered_us), finding.answered_by, finding.note,
+        finding.etag, state, iso(finding.answered_us), finding.answered_by, finding.note,
     )  # fmt: skip
 
 
