@@ -77,6 +77,15 @@ def order(connection: Connection, valuation: Valuation, name: str) -> OrderProgr
     return next(iter(with_families(connection, valuation, rows)), None)
 
 
+def open_members(connection: Connection, orders: list[str]) -> list[str]:
+    """The lots and serials of these orders that are open, by name."""
+    found: list[str] = []
+    for chunk in _chunks(orders):
+        of_family = and_(item.c.order_.in_(chunk), item.c.item != item.c.order_, item.c.status == "open")
+        found += connection.execute(select(item.c.item).where(of_family)).scalars()
+    return sorted(found)
+
+
 def is_order() -> Any:
     """SQL condition on `item`: the item is an order, released under its own name and no part of another order."""
     return and_(item.c.released_us.is_not(None), or_(item.c.order_.is_(None), item.c.order_ == item.c.item))
