@@ -73,7 +73,7 @@ def new_entries(rows: Rows, current: CurrentState, when: ImportDay) -> tuple[lis
             entries.append(entry)
     for row in rows.get("codes.csv", []):
         data = fields(row)
-        if current.bindings.get(data["code"]) == data:
+        if current.is_bound(data):
             unchanged += 1
         else:
             entries.append(NewEntry("code.bind", data))
@@ -152,14 +152,14 @@ def _order(row: TableRow, current: CurrentState, when: ImportDay) -> NewEntry | 
     due = data.get("due")
     if due is not None:
         data["due"] = due.resolved(when.today).isoformat()
-    now = current.orders.get(data["order"])
+    now = current.order(data["order"])
     if now is None:
         holds_from_us = None if released is None else when.start_of(released.resolved(when.today))
         return NewEntry("order.release", data, holds_from_us)
     if due is not None and due.is_relative:
         del data["due"]  # a relative day was resolved at the release; a later import must not move it
-    changed = {name: value for name, value in data.items() if now.fields.get(name) != value}
-    changed.pop("items", None)
+    compared = {name: value for name, value in data.items() if name not in ("order", "items")}
+    changed = {name: value for name, value in compared.items() if now.fields.get(name) != value}
     if now.closed or not changed:
         return None
     return NewEntry("order.change", {"order": data["order"], **changed})

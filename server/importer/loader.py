@@ -15,7 +15,7 @@ workbook (.xlsx, .ods, .xls); rename it to stages.csv, if that is meant.
 import difflib
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime, timedelta, tzinfo
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from server.importer.current_state import COST, CurrentState, cost_name
 from server.importer.entry_builder import ImportDay, NewEntry, Rows, fields, new_entries
@@ -26,8 +26,10 @@ from server.importer.references import KnownNames, known_names
 from server.importer.table_rows import TableRow, read_rows
 from server.importer.validation import check
 from server.importer.workbook import ENDINGS, is_workbook, read_workbook
+from station.core.codes import identity_of_written
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_NOT_COMPARED = ("order", "released", "due", "items")
 _IGNORED = (".md", ".txt", ".toml")  # notes and settings beside the sheets
 
 
@@ -141,17 +143,27 @@ def _notices(rows: Rows, names: KnownNames, current: CurrentState) -> list[str]:
             if not any(_prices(cost, component, product) for cost in costs.values())
         ]
     for row in rows.get("orders.csv", []):
-        now = current.orders.get(row.values["order"])
-        if now is not None and row.values.get("items") and now.fields.get("items") != row.values["items"]:
+        now = current.order(row.values["order"])
+        if (
+            now is not None
+            and row.values.get("items")
+            and _names(now.fields.get("items")) != _names(row.values["items"])
+        ):
             notices.append(f"{row.values['order']} is released: an import adds no further items to it.")
         if now is not None and now.closed and _differs(row, now.fields):
             notices.append(f"{row.values['order']} is closed: an import does not change it.")
     return notices
 
 
+def _names(items: Any) -> list[str]:
+    """The items of an order, by the keys of their codes."""
+    names = (one.get("item") if isinstance(one, dict) else one for one in items or [])
+    return [identity_of_written(name) for name in names if isinstance(name, str)]
+
+
 def _differs(row: TableRow, recorded: Mapping[str, object]) -> bool:
     """Whether a line has another value than the order; days may be relative to the import and are not compared."""
-    compared = ((name, value) for name, value in fields(row).items() if name not in ("released", "due", "items"))
+    compared = ((name, value) for name, value in fields(row).items() if name not in _NOT_COMPARED)
     return any(recorded.get(name) != value for name, value in compared)
 
 

@@ -157,15 +157,22 @@ def _not_plain(text: str) -> CellError | None:
 
 
 def _refuse_duplicates(sheet: FileSchema, rows: list[TableRow], mistakes: list[ImportMistake]) -> None:
-    """Each key may be once in its file."""
-    first: dict[tuple[Any, ...], int] = {}
+    """Each key may be once in its file; of a code, in one spelling."""
+    identities = [column.identity if (column := sheet.column(name)) else None for name in sheet.key]
+    first: dict[tuple[Any, ...], tuple[int, str]] = {}
     for row in rows:
         if row.broken.intersection(sheet.key):
             continue
-        key = tuple(row.values.get(column) for column in sheet.key)
+        parts = [row.values.get(column) for column in sheet.key]
+        key = tuple(
+            identity(part) if identity is not None and part is not None else part
+            for identity, part in zip(identities, parts, strict=True)
+        )
+        key_text = " ".join(str(part) for part in parts if part is not None)
         if key in first:
-            key_text = " ".join(str(part) for part in key if part is not None)
-            came = f"{sheet.thing} {shown(key_text)} again, first on line {first[key]}"
+            line, text = first[key]
+            spelled = "" if text == key_text else f" as {shown(text)}, which is the same code"
+            came = f"{sheet.thing} {shown(key_text)} again, first on line {line}{spelled}"
             mistakes.append(row.mistake(sheet.key[0], came, "each once", "remove one or rename it"))
         else:
-            first[key] = row.line
+            first[key] = (row.line, key_text)

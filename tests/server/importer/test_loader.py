@@ -115,6 +115,46 @@ def test_only_what_changed_is_entered():
     assert changed.unchanged == 2
 
 
+def recorded(*entries):
+    return fold_entries(RecordedEntry(LOG, seq, what, data) for seq, (what, data) in enumerate(entries, 1))
+
+
+def test_a_code_is_compared_by_its_key_and_not_by_its_spelling():
+    def bind(code, to):
+        return ("code.bind", {"code": code, "as": "item", "to": to})
+
+    files = {"codes.csv": b"code,as,to\n4006381333931,item,W1\n"}
+    assert read(files, current=recorded(bind("04006381333931", "W1"))).entries == ()
+    moved = recorded(bind("4006381333931", "W1"), bind("04006381333931", "W5"))
+    assert list(read(files, current=moved).entries) == [NewEntry(*bind("4006381333931", "W1"))]
+    item = b"code,as,to\nBIN,item,(01)09506000134352(21)7\n"
+    assert read({"codes.csv": item}, current=recorded(bind("BIN", "0109506000134352217"))).entries == ()
+
+
+def test_an_order_is_compared_by_its_key_and_not_by_its_spelling():
+    release = ("order.release", {"order": "(01)09506000134352(21)7", "product": "P", "qty_milli": 60_000})
+    head, spelled = "order,product,qty\n", "https://id.gs1.org/01/09506000134352/21/7"
+    same, other = (f"{head}{spelled},P,{qty}\n".encode() for qty in (60, 50))
+    files = {
+        "products.csv": SHOP["products.csv"],
+        "routings.csv": SHOP["routings.csv"],
+        "stages.csv": SHOP["stages.csv"],
+    }
+
+    def entered(orders, *more):
+        found = read({**files, "orders.csv": orders}, current=recorded(release, *more))
+        return [entry for entry in found.entries if entry.what.startswith("order.")], found.notices
+
+    assert entered(same) == ([], ())
+    assert entered(other)[0] == [NewEntry("order.change", {"order": spelled, "qty_milli": 50_000})]
+    again = ("order.release", {"order": spelled, "qty_milli": 50_000})  # of a released order: the ledger reads a change
+    assert entered(other, again) == ([], ())
+    assert entered(other, ("order.close", {"order": spelled, "how": "short"})) == (
+        [],
+        (f"{spelled} is closed: an import does not change it.",),
+    )
+
+
 def test_materials_alone_keep_the_rest_of_the_product():
     said = fold_entries(RecordedEntry(LOG, seq, entry.what, entry.data) for seq, entry in enumerate(read().entries, 1))
     (entry,) = read({"materials.csv": b"product,component,qty,op\nP,brass,1,10\n"}, current=said).entries
