@@ -43,10 +43,15 @@ class RecordedEntry(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class CurrentOrder:
-    """The fields of an order after its release and all changes. An import does not change a closed order."""
+    """The fields of an order after its release and all changes. An import does not change a closed order.
+
+    `released_us`: the time from which the release holds, UTC us; `dated`: that time was given with the release.
+    """
 
     fields: Mapping[str, Any]
     closed: bool = False
+    released_us: int = 0
+    dated: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,7 +145,7 @@ def _apply_order(orders: dict[str, CurrentOrder], entry: RecordedEntry) -> None:
     name = identity_of_written(str(entry.data.get("order")))
     order = orders.get(name)
     if entry.what == "order.release" and order is None:
-        orders[name] = CurrentOrder(entry.data)
+        orders[name] = CurrentOrder(entry.data, released_us=_start_us(entry), dated=entry.holds_from_us is not None)
     elif order is not None and entry.what in ("order.release", "order.change"):
         # The ledger reads a second release as a change. A field without a value leaves the order as it is.
         changed = {field: value for field, value in entry.data.items() if value is not None and field != "items"}

@@ -17,7 +17,7 @@ from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime, timedelta, tzinfo
 from typing import Any, NamedTuple
 
-from server.importer.current_state import COST, CurrentState, cost_name
+from server.importer.current_state import COST, CurrentOrder, CurrentState, cost_name
 from server.importer.entry_builder import ImportDay, NewEntry, Rows, fields, new_entries
 from server.importer.errors import ImportMistake, ShopFolderError
 from server.importer.file_schema import SHEETS, FileSchema, recognised
@@ -30,6 +30,7 @@ from station.core.codes import identity_of_written
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _NOT_COMPARED = ("order", "released", "due", "items")
+_CLEARABLE = ("due", "priority", "customer", "reference", "items")
 _IGNORED = (".md", ".txt", ".toml")  # notes and settings beside the sheets
 
 
@@ -82,7 +83,7 @@ def read_shop(
         raise ShopFolderError(mistakes)
     moment = (_EPOCH + timedelta(microseconds=now_us)).astimezone(zone)
     entries, unchanged = new_entries(rows, current, ImportDay(moment.date(), zone, now_us))
-    return ShopImport(tuple(entries), unchanged, (*notes, *_notices(rows, names, current)))
+    return ShopImport(tuple(entries), unchanged, (*notes, *_notices(rows, names, current, zone)))
 
 
 def _tables(
@@ -130,8 +131,8 @@ def _unknown_file(file: str) -> ImportMistake:
     return ImportMistake(file, 0, 0, "", "a file of that name", expected, do)
 
 
-def _notices(rows: Rows, names: KnownNames, current: CurrentState) -> list[str]:
-    """Notices that are no mistakes: components without a price, and items that an import does not add."""
+def _notices(rows: Rows, names: KnownNames, current: CurrentState, zone: tzinfo) -> list[str]:
+    """Notices that are no mistakes: components without a price, and what an import does not change of an order."""
     notices: list[str] = []
     if "costs.csv" in rows or "materials.csv" in rows:
         costs = {cost_name(cost): cost for cost in current.all_of(COST)}
@@ -143,16 +144,30 @@ def _notices(rows: Rows, names: KnownNames, current: CurrentState) -> list[str]:
             if not any(_prices(cost, component, product) for cost in costs.values())
         ]
     for row in rows.get("orders.csv", []):
-        now = current.order(row.values["order"])
-        if (
-            now is not None
-            and row.values.get("items")
-            and _names(now.fields.get("items")) != _names(row.values["items"])
-        ):
-            notices.append(f"{row.values['order']} is released: an import adds no further items to it.")
-        if now is not None and now.closed and _differs(row, now.fields):
-            notices.append(f"{row.values['order']} is closed: an import does not change it.")
+        notices += _of_order(row, current.order(row.values["order"]), zone)
     return notices
+
+
+def _of_order(row: TableRow, now: CurrentOrder | None, zone: tzinfo) -> Iterator[str]:
+    """What the hub keeps of a known order where its line differs: no entry empties a value or moves a release."""
+    if now is None:
+        return
+    order, place = row.values["order"], f"{row.sheet.file}, line {row.line}"
+    if row.values.get("items") and _names(now.fields.get("items")) != _names(row.values["items"]):
+        yield f"{order} is released: an import adds no further items to it."
+    if now.closed and _differs(row, now.fields):
+        yield f"{order} is closed: an import does not change it."
+    for name in row.columns:
+        kept = now.fields.get(name)
+        if name in _CLEARABLE and not row.values.get(name) and kept not in (None, "", []):
+            text = " ".join(_names(kept)) if name == "items" else kept
+            yield f"{place}: {name} emptied; the hub keeps {text}: no entry empties it, write the value that replaces it."
+    released = row.values.get("released")
+    day = (_EPOCH + timedelta(microseconds=now.released_us)).astimezone(zone).date()
+    emptied = "released" in row.columns and released is None and now.dated
+    if emptied or (released is not None and not released.is_relative and released.on != day):
+        came = "released emptied" if emptied else f"released {released}"
+        yield f"{place}: {came}; the hub keeps {day}: to change it, take the release back by a void and import again."
 
 
 def _names(items: Any) -> list[str]:
