@@ -13,6 +13,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from server.importer import cell_parsers
+from server.importer.raw_table import CellKind
 from station.core.codes import binding_key, identity_of_written
 from station.core.codes.code import CodeType
 from station.core.ledger.routing import StageType
@@ -36,6 +37,13 @@ class Column:
     read: cell_parsers.Read
     required: bool = False
     identity: Callable[[str], str] | None = None
+
+    @property
+    def kinds(self) -> tuple[CellKind, ...]:
+        """The kinds of a workbook's cells, besides text and numbers, that the column has."""
+        if self.read is cell_parsers.yes_or_no:
+            return (CellKind.TRUTH,)
+        return (CellKind.DAY,) if self.read in (cell_parsers.day, cell_parsers.calendar_day) else ()
 
     @property
     def is_decimal(self) -> bool:
