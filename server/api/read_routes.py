@@ -45,8 +45,7 @@ def work_in_process() -> Response:
     by = _by(request.args.get("by", GroupBy.STAGE.value))
     at_us = _as_of(request.args.get("as_of", ""), now_us)
     limit, cursor = page_of()
-    if cursor and not (cursor.isascii() and cursor.isdecimal() and len(cursor) <= 9):
-        raise ApiError(400, f"cursor {cursor[:40]!r}", "the `cursor` of an answer", "Leave it out for the first rows.")
+    after = _after_row(cursor, by)
     with current_hub().store.read() as connection, ExitStack() as stack:
         lag = lag_of(connection, now_us)
         known = _known(request.args.get("known", ""), lag.pos)
@@ -54,7 +53,7 @@ def work_in_process() -> Response:
             connection = stack.enter_context(projection_at(connection, known))  # noqa: PLW2901  replaces the live one
         valuation = Valuation(master_data(connection), now_us if at_us is None else at_us)
         report = wip(_stock(connection, valuation, at_us, now_us), by, valuation)
-    return json_answer(wip_answer.wip_answer(report, valuation.at_us, known, lag, int(cursor or 0), limit))
+    return json_answer(wip_answer.wip_answer(report, valuation.at_us, known, lag, by, after, limit))
 
 
 @blueprint.get("/api/v1/items/<segment:item>", merge_slashes=False)
@@ -177,6 +176,20 @@ def _flag(name: str) -> bool:
     if text not in ("0", "1"):
         raise ApiError(400, f"{name} {text[:40]!r}", "0 or 1", "Leave it out for all.")
     return text == "1"
+
+
+def _after_row(cursor: str, by: GroupBy) -> wip_answer.RowCursor | None:
+    """The place of the last row of the page before, from its cursor. Raises `ApiError` 400."""
+    if not cursor:
+        return None
+    after = wip_answer.RowCursor.read(cursor)
+    came, do = f"cursor {cursor[:40]!r}", "Leave it out for the first rows."
+    if after is None:
+        number = "" if not cursor.isdecimal() else "; the number of a row is none, because rows come and go"
+        raise ApiError(400, came, f"the `cursor` of an answer{number}", do)
+    if after.by != by:
+        raise ApiError(400, f"{came} of rows by {after.by[:20]!r}", f"the `cursor` of an answer by {by}", do)
+    return after
 
 
 def _before_call(cursor: str) -> tuple[int, str, int] | None:

@@ -239,3 +239,33 @@ def test_work_in_process_comes_in_pages_with_totals_of_all(hub_app, shop_writer)
     assert first["totals"] == rest["totals"]
     assert sum(total["items"] for total in first["totals"]) == 3
     assert get(hub_app, "/api/v1/wip", 400, cursor="x")["error"]["came"] == "cursor 'x'"
+
+
+def test_a_page_of_work_in_process_begins_behind_the_last_row_whatever_comes_and_goes(hub_app, shop_writer):
+    shop_writer.release_all([(f"C-{n}", "bracket", 10, {}) for n in range(6)])
+    for number in range(6):
+        shop_writer.scan(f"C-{number}", "deburr", shop_writer.ago(hours=3))
+    shop_writer.settle()
+    first = get(hub_app, "/api/v1/wip", by="item", limit="3")
+    for gone in ("C-0", "C-2"):  # C-2 is the row of the cursor
+        shop_writer.scan(gone, "pack", shop_writer.ago(hours=1))
+    shop_writer.scan("A-0", "saw", shop_writer.ago(hours=1), qty_milli=1_000)
+    shop_writer.settle()
+    rest = get(hub_app, "/api/v1/wip", by="item", limit="3", cursor=first["cursor"])
+    assert [row["key"] for row in first["rows"]] == ["C-0", "C-1", "C-2"]
+    assert [row["key"] for row in rest["rows"]] == ["C-3", "C-4", "C-5"]
+    assert rest["cursor"] is not None
+
+
+def test_a_cursor_of_other_rows_and_the_number_of_a_row_are_refused(hub_app, shop_writer):
+    number = get(hub_app, "/api/v1/wip", 400, cursor="3")["error"]
+    reason = "the number of a row is none, because rows come and go"
+    assert (number["came"], number["expected"]) == ("cursor '3'", f"the `cursor` of an answer; {reason}")
+    shop_writer.scan("WO-3", "saw", shop_writer.ago(hours=1))
+    shop_writer.settle()
+    of_items = get(hub_app, "/api/v1/wip", by="item", limit="1")["cursor"]
+    refused = get(hub_app, "/api/v1/wip", 400, by="stage", cursor=of_items)["error"]
+    assert refused["came"].endswith(" of rows by 'item'")
+    assert refused["expected"] == "the `cursor` of an answer by stage"
+    for cursor in ("3" * 4, "W10", "bnVsbA", "\u00e9", "=" * 9):
+        assert get(hub_app, "/api/v1/wip", 400, cursor=cursor)["error"]["came"] == f"cursor {cursor!r}"
