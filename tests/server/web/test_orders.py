@@ -295,4 +295,7 @@ def test_the_lists_of_a_stage_have_pages_and_a_file(hub_app, shop_writer):
     answer = hub_app.anonymous().get("/stage.csv?stage=saw&list=coming").get_data(as_text=True)
     assert len(list(csv.reader(io.StringIO(answer)))) == 131
     assert hub_app.anonymous().get("/stage.csv?list=all").status_code == 400
+    missing = hub_app.anonymous().get("/stage.csv?stage=nope")
+    assert (missing.status_code, hub_app.anonymous().get("/stages/nope").status_code) == (404, 404)
+    assert hub_app.anonymous().get("/stage.csv?stage=test&list=held").status_code == 200
     assert "The first 20; there may be more." in hub_app.anonymous().get("/find?q=WO-0").get_data(as_text=True)
