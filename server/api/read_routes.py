@@ -24,6 +24,7 @@ from server.queries.current_stock import StockRow, stock_now
 from server.queries.historical_stock import stock_at
 from server.queries.item_detail import item_detail
 from server.queries.lag import lag_of
+from server.queries.order_family import without_members
 from server.queries.order_progress import STATUSES, orders_after
 from server.queries.search import item_named
 from server.queries.stage_order import line_of
@@ -206,8 +207,8 @@ def _before_call(cursor: str) -> tuple[int, str, int] | None:
 
 def _stock(connection: Connection, valuation: Valuation, at_us: int | None, now_us: int) -> list[StockRow]:
     if at_us is None or at_us >= now_us:
-        return stock_now(connection)
-    return stock_at(connection, valuation.master_data, at_us)
+        return without_members(connection, stock_now(connection), valuation)
+    return without_members(connection, stock_at(connection, valuation.master_data, at_us), valuation, at_us)
 
 
 def _by(text: str) -> GroupBy:

@@ -14,6 +14,7 @@ from server.queries.call_alerts import by_reason
 from server.queries.calls import Call, calls_until
 from server.queries.current_master_data import master_data
 from server.queries.current_stock import StockRow, stock_now
+from server.queries.order_family import without_members
 from server.queries.stage_queue import StageQueue, stage_queue
 from server.queries.valuation import Valuation
 from server.query_words import query_words
@@ -47,7 +48,7 @@ def file() -> Response:
     now_us = current_hub().clock.utc_us()
     with current_hub().store.read() as connection:
         valuation = Valuation(master_data(connection), now_us)
-        lists = stage_queue(stock_now(connection), stage, valuation)
+        lists = stage_queue(without_members(connection, stock_now(connection), valuation), stage, valuation)
         calls = _calls(connection, stage, now_us)
     _demand_stage(stage, valuation.master_data.stage(stage, now_us), lists, calls)
     rows = getattr(lists, name)
