@@ -33,16 +33,15 @@ class PlannedHold(NamedTuple):
 
 
 class NotHeld(NamedTuple):
-    """A quantity of an order that no entry of the plan holds: not started, or at a place that a hold cannot name alone."""
+    """A quantity in process that no entry of the plan holds: it is at a place that a hold cannot name alone."""
 
     order: str
     product: str | None
-    started: bool
     qty_milli: int | None
 
 
 class HoldPlan(NamedTuple):
-    """The holds of some orders with their lots and serials, and what is not held, in the order of the orders."""
+    """The holds of some orders with their lots and serials, and what of them in process is not held."""
 
     holds: list[PlannedHold]
     rest: list[NotHeld]
@@ -66,11 +65,9 @@ def _plan_item(plan: HoldPlan, order: str, state: ItemState, reason: str, now_us
     while (step := _next_step(state, reason, now_us)) is not None:
         data, quantity, state = step
         plan.holds.append(PlannedHold(order, product, data, quantity))
-    for started in (False, True):
-        states = LOOSE if started else (ParcelState.RELEASED,)
-        rest = [parcel for parcel in state.parcels if parcel.state in states]
-        if rest:
-            plan.rest.append(NotHeld(order, product, started, _total(rest)))
+    rest = [parcel for parcel in state.parcels if parcel.state in LOOSE]
+    if rest:
+        plan.rest.append(NotHeld(order, product, _total(rest)))
 
 
 def _next_step(state: ItemState, reason: str, now_us: int) -> tuple[dict[str, Any], int | None, ItemState] | None:

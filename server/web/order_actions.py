@@ -21,7 +21,9 @@ from server.ledger.entries import Entry, EntryRefused, Recorded
 from server.ledger.entry_checks import held_or_unstarted
 from server.queries.current_master_data import master_data
 from server.queries.current_stock import stock_of
+from server.queries.escape import visible
 from server.queries.hold_plan import HoldPlan, hold_plan
+from server.queries.order_family import without_members
 from server.queries.order_list import names_of
 from server.queries.order_progress import open_members
 from server.queries.valuation import Valuation
@@ -121,16 +123,28 @@ def _planned(do: str, orders: list[str], how: str, leave: str) -> Planned:
 
 def _holds(orders: list[str], by: str) -> Planned:
     """A hold for each place with pieces of an order, with their quantity; what is not started is at no stage."""
+    now_us, reason = current_hub().clock.utc_us(), request.form.get("reason", "").strip()
     with current_hub().store.read() as connection:
-        plan: HoldPlan = hold_plan(
-            connection, orders, request.form.get("reason", "").strip(), current_hub().clock.utc_us()
-        )
-    words = {True: "at a place that no hold can name alone", False: "not started"}
+        plan: HoldPlan = hold_plan(connection, orders, reason, now_us)
+        rest = _not_started(connection, orders, now_us)
+    rest += [Moved(*left[:2], "at a place that no hold can name alone", left.qty_milli) for left in plan.rest]
     return Planned(
         [Entry("checkin", hold.data, by) for hold in plan.holds],
         [[Moved(hold.order, hold.product, "", hold.qty_milli)] for hold in plan.holds],
-        [Moved(rest.order, rest.product, words[rest.started], rest.qty_milli) for rest in plan.rest],
+        rest,
     )
+
+
+def _not_started(connection: Connection, orders: list[str], now_us: int) -> list[Moved]:
+    """What of each order is not started, without what its begun lots and serials stand for."""
+    valuation = Valuation(master_data(connection), now_us)
+    stock = [
+        row for start in range(0, len(orders), AT_ONCE) for row in stock_of(connection, orders[start : start + AT_ONCE])
+    ]
+    rows = without_members(connection, stock, valuation)
+    return [
+        Moved(row.item, row.product, "not started", row.qty_milli) for row in rows if row.state == ParcelState.RELEASED
+    ]
 
 
 def _closings(connection: Connection, orders: list[str], how: str) -> dict[str, list[Moved]]:
@@ -214,15 +228,16 @@ def _sentence(do: str, how: str, done: list[str], moved: list[Moved], rest: list
     sentence = f"{plural(len(done), shop_locale().order_word, shop_locale().orders_word)} {verb}"
     with current_hub().store.read() as connection:
         units = _units(connection, [*moved, *rest])
-        members = open_members(connection, done) if do == "close" else []
+        members = open_members(connection, done) if do != "hold" else []
     amounts = [f"{_amount(of, units)} {what}".rstrip() for what, of in _by_word(moved)]
     sentence += f": {', '.join(amounts)}." if amounts else "."
     for what, of in _by_word(one for one in rest if one.order in done):
         sentence += f" {_amount(of, units)} {what} are not held."
     if members:
-        named = ", ".join(members[:3]) + (" …" if len(members) > 3 else "")
-        stay = "stays" if len(members) == 1 else "stay"
-        sentence += f" {plural(len(members), 'lot or serial', 'lots or serials')} {stay} open: {named}."
+        named = ", ".join(map(visible, members[:3])) + (" …" if len(members) > 3 else "")
+        one = len(members) == 1
+        effect = {"close": "stays open" if one else "stay open"}.get(do, "keeps its own" if one else "keep their own")
+        sentence += f" {plural(len(members), 'lot or serial', 'lots or serials')} {effect}: {named}."
     return sentence
 
 

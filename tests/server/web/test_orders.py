@@ -249,7 +249,7 @@ def test_a_hold_takes_the_lots_and_serials_of_an_order(send, shop_writer, rows, 
     shop_writer.settle()
     assert send(do="hold", order="WO-1").status_code == 302
     assert rows(select(parcel.c.state).where(parcel.c.item == "SN-1")) == [("held",)]
-    assert told().startswith("1\xa0work order put on hold: an unknown quantity.")
+    assert told() == "1\xa0work order put on hold: an unknown quantity. 1\xa0pcs not started are not held."
 
 
 def test_the_outcome_states_what_a_closing_finishes_and_adjusts_away(send, shop_writer, told):
@@ -260,6 +260,8 @@ def test_the_outcome_states_what_a_closing_finishes_and_adjusts_away(send, shop_
     shop_writer.settle()
     send(do="close", how="complete", leave="adjust", order="WO-1")
     assert told() == "1\xa0work order closed as complete: 7\xa0pcs finished, 3\xa0pcs adjusted away."
+    send(do="priority", priority="3", order="WO-2")
+    assert told() == "1\xa0work order given priority 3. 1\xa0lot or serial keeps its own: SN-1."
     send(do="close", how="short", order="WO-2")
     assert told().endswith(" 1\xa0lot or serial stays open: SN-1.")
 
