@@ -15,6 +15,7 @@ workbook (.xlsx, .ods, .xls); rename it to stages.csv, if that is meant.
 import difflib
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime, timedelta, tzinfo
+from itertools import chain
 from typing import Any, NamedTuple
 
 from server.importer.current_state import COST, CurrentOrder, CurrentState, cost_name
@@ -35,11 +36,15 @@ _IGNORED = (".md", ".txt", ".toml")  # notes and settings beside the sheets
 
 
 class ShopImport(NamedTuple):
-    """The entries to record, the number of entries that the hub already has, and notices for the installer."""
+    """The entries to record, the number of entries that the hub already has, and notices for the installer.
+
+    `kept`: the number of lines that differ from the hub without an entry; a notice names each value that the hub keeps.
+    """
 
     entries: tuple[NewEntry, ...]
     unchanged: int
     notices: tuple[str, ...]
+    kept: int = 0
 
 
 def is_sheet(file: str) -> bool:
@@ -83,7 +88,14 @@ def read_shop(
         raise ShopFolderError(mistakes)
     moment = (_EPOCH + timedelta(microseconds=now_us)).astimezone(zone)
     entries, unchanged = new_entries(rows, current, ImportDay(moment.date(), zone, now_us))
-    return ShopImport(tuple(entries), unchanged, (*notes, *_notices(rows, names, current, zone)))
+    of_orders = {
+        row.values["order"]: list(_of_order(row, current.order(row.values["order"]), zone))
+        for row in rows.get("orders.csv", [])
+    }
+    written = {entry.data.get("order") for entry in entries}
+    kept = sum(bool(notices) and order not in written for order, notices in of_orders.items())
+    notes += [*_without_price(rows, names, current), *chain.from_iterable(of_orders.values())]
+    return ShopImport(tuple(entries), unchanged - kept, tuple(notes), kept)
 
 
 def _tables(
@@ -131,8 +143,8 @@ def _unknown_file(file: str) -> ImportMistake:
     return ImportMistake(file, 0, 0, "", "a file of that name", expected, do)
 
 
-def _notices(rows: Rows, names: KnownNames, current: CurrentState, zone: tzinfo) -> list[str]:
-    """Notices that are no mistakes: components without a price, and what an import does not change of an order."""
+def _without_price(rows: Rows, names: KnownNames, current: CurrentState) -> list[str]:
+    """A notice for each component without a price."""
     notices: list[str] = []
     if "costs.csv" in rows or "materials.csv" in rows:
         costs = {cost_name(cost): cost for cost in current.all_of(COST)}
@@ -143,8 +155,6 @@ def _notices(rows: Rows, names: KnownNames, current: CurrentState, zone: tzinfo)
             for component in sorted(components)
             if not any(_prices(cost, component, product) for cost in costs.values())
         ]
-    for row in rows.get("orders.csv", []):
-        notices += _of_order(row, current.order(row.values["order"]), zone)
     return notices
 
 

@@ -194,6 +194,8 @@ def test_an_emptied_cell_of_an_order_is_named_with_what_the_hub_keeps():
     ]
     assert imported(head, "W1,P,40,2026-12-02,2,Acme,S1,2026-11-22") == ([], [])
     assert imported("order,product,qty", "W1,P,40") == ([], [])
+    found = read({"orders.csv": f"{head}\nW1,P,40,,2,Acme,S1,2026-11-22\n".encode()}, current=current)
+    assert (found.entries, found.unchanged, found.kept) == ((), 0, 1)
 
 
 def test_an_emptied_cell_of_a_definition_clears_and_a_missing_column_keeps():
