@@ -16,7 +16,11 @@ from server.config import ConfigError
 from station.system.version import version
 
 __all__ = ["main", "settings", "where"]
-LATER = {"demo": "server.demo:demo", "import": "server.importer.cli:import_folder"}  # imported on demand
+LATER = {  # imported on demand
+    "demo": "server.demo:demo",
+    "import": "server.importer.cli:import_folder",
+    "print": "server.cli.printing:print_group",
+}
 
 
 class HubCommands(click.Group):

@@ -290,6 +290,9 @@ def _openapi(address: str) -> str:
 
 
 def _schema(answer: Mapping[str, Any]) -> str | None:
+    """The struct of an answer; None for an answer of any shape, and for a file."""
+    if "application/json" not in answer.get("content", {}):
+        return None
     name = str(answer["content"]["application/json"]["schema"]["$ref"]).rpartition("/")[2]
     return None if name == "dict" else name
 

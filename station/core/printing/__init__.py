@@ -8,28 +8,38 @@ them.
 from station.core.printing.card_pages import CARDS_A_PAGE, cards_page, page_count
 from station.core.printing.page import PAPERS, Page, Paper, PaperError, RuledLine, Symbol, TextLine, not_installed
 from station.core.printing.pdf import typefaces, without_typeface, write_pdf
+from station.core.printing.printed_code import CodeRefused, PrintedCode, ShopCodes, Thing, printed_code
 from station.core.printing.setup_page import NOTES, STEPS, setup_page
 from station.core.printing.svg import write_svg
 from station.core.printing.symbols import Encode, Modules, encoder
+from station.core.printing.traveller_pages import Traveller, TravellerStep, traveller_pages
 
 __all__ = [
     "CARDS_A_PAGE",
     "NOTES",
     "PAPERS",
     "STEPS",
+    "CodeRefused",
     "Encode",
     "Modules",
     "Page",
     "Paper",
     "PaperError",
+    "PrintedCode",
     "RuledLine",
+    "ShopCodes",
     "Symbol",
     "TextLine",
+    "Thing",
+    "Traveller",
+    "TravellerStep",
     "cards_page",
     "encoder",
     "not_installed",
     "page_count",
+    "printed_code",
     "setup_page",
+    "traveller_pages",
     "typefaces",
     "without_typeface",
     "write_pdf",

@@ -1,0 +1,131 @@
+"""Command wipline-hub print: papers with codes as files. It reads the database, also while the hub runs."""
+
+import sys
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import click
+
+from server.cli.options import settings, where
+from station.core.printing import PAPERS, Encode, Page, PaperError, write_svg
+from station.core.printing.libraries import pdf, pdf_check, pdf_letters, symbols
+from station.core.printing.pdf import Letters
+
+INSTALL = f"Install it, in wipline's source folder: {sys.prefix}/bin/pip install '.[print]'."
+STDOUT = "-"
+PROGRESS_EVERY = 50  # orders
+
+
+@click.group("print")
+def print_group() -> None:
+    """Print papers with codes: the travellers of orders."""
+
+
+@print_group.command()
+@click.argument("names", nargs=-1, required=True, metavar="NAMES...")
+@click.option("-o", "--output", required=True, help="The file; - for standard output.")
+@click.option("--format", "form", type=click.Choice(["pdf", "svg"]), default="pdf", help="The form of the file.")
+@click.option("--paper", type=click.Choice(list(PAPERS)), default="a4", help="The size of the paper.")
+@where
+def traveller(
+    names: tuple[str, ...], output: str, form: str, paper: str, config_path: Path | None, db: str | None
+) -> None:
+    """Print the traveller of each order; of an order with named lots or serials, one for each of them.
+
+    Orders that cannot be printed are listed with the reason; the others are printed, and the command ends with 1.
+    """
+    from server.locale_format import locale_of
+    from server.ops.bootstrap import open_read_only
+    from server.printing.travellers import TravellerWriter, Unprinted, printable
+    from server.queries.current_master_data import master_data
+    from station.core.printing import traveller_pages
+    from station.system.clock import utc_us
+
+    config = settings(config_path, db)
+    refused: list[Unprinted] = []
+    with open_read_only(config.db) as store, store.read() as connection, sentences():
+        encode: Encode = symbols(INSTALL)
+        writer = TravellerWriter(connection, master_data(connection), locale_of(config), utc_us())
+        check = pdf_check(INSTALL, letters()) if form == "pdf" else _any_text
+        prepared = printable(writer, names, lambda sheet: traveller_pages(PAPERS[paper], sheet, encode), check, refused)
+        pages = write((page for _, of_order in progress(prepared, len(names)) for page in of_order), output, form)
+    for unprinted in refused:
+        click.echo(f"Not printed: {unprinted.order[:80]}: {unprinted.error}", err=True)
+    click.echo(
+        f"{'1 page' if pages == 1 else f'{pages} pages'}{'' if output == STDOUT else f' in {output}'}.", err=True
+    )
+    if refused:
+        sys.exit(1)
+
+
+def progress(
+    prepared: Iterable[tuple[str, list[Page]]], total: int, every: int = PROGRESS_EVERY
+) -> Iterator[tuple[str, list[Page]]]:
+    """The same, with a line on standard error after each `every` of many."""
+    for number, of_order in enumerate(prepared, 1):
+        yield of_order
+        if total > every and number % every == 0:
+            click.echo(f"{number} of {total}", err=True)
+
+
+def write(pages: Iterable[Page], output: str, form: str) -> int:
+    """Write the pages as one PDF file, or each as an SVG file, numbered where there are several. Returns their number.
+
+    A file is written only where there is a page. Raises `PaperError`.
+    """
+    count = 0
+
+    def counted() -> Iterator[Page]:
+        nonlocal count
+        for page in pages:
+            count += 1
+            yield page
+
+    if form == "pdf":
+        content = pdf(counted(), INSTALL, letters())
+        if count:
+            write_file(output, content)
+        return count
+    drawings = [write_svg(page).encode() for page in counted()]
+    if len(drawings) > 1 and output == STDOUT:
+        came = f"There are {len(drawings)} drawings."
+        raise PaperError(came, "Expected a file: standard output takes one drawing.", "Name a file with --output.")
+    path = Path(output)
+    for number, drawing in enumerate(drawings, 1):
+        name = output if len(drawings) == 1 else str(path.parent / f"{path.stem}-{number}{path.suffix}")
+        write_file(name, drawing)
+    return count
+
+
+def write_file(name: str, content: bytes) -> None:
+    """Write a file, or standard output for `-`. Raises `PaperError`."""
+    if name == STDOUT:
+        sys.stdout.buffer.write(content)
+        sys.stdout.buffer.flush()
+        return
+    try:
+        Path(name).write_bytes(content)
+    except OSError as error:
+        came = f"{name!r} cannot be written: {error.strerror}."
+        raise PaperError(came, "Expected a file in a folder where you may write.", "Name another.") from error
+
+
+def letters() -> Letters:
+    """How texts are drawn that reportlab cannot set. Raises `PaperError`."""
+    from server.printing.fonts import MACHINE_FONTS
+
+    return pdf_letters(MACHINE_FONTS, INSTALL)
+
+
+@contextmanager
+def sentences() -> Iterator[None]:
+    """Convert a `PaperError` into the error of a command."""
+    try:
+        yield
+    except PaperError as error:
+        raise click.ClickException(str(error)) from error
+
+
+def _any_text(_: object) -> None:
+    """A browser has its own fonts, so every text can be drawn."""
