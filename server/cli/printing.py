@@ -1,25 +1,38 @@
 """Command wipline-hub print: papers with codes as files. It reads the database, also while the hub runs."""
 
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import BinaryIO
 
 import click
 
 from server.cli.options import settings, where
-from station.core.printing import PAPERS, Encode, Page, PaperError, write_svg
+from station.core.printing import (
+    PAPERS,
+    Encode,
+    Page,
+    PaperError,
+    Placement,
+    label_pages,
+    label_words,
+    read_logo,
+    write_svg,
+)
 from station.core.printing.libraries import pdf, pdf_check, pdf_letters, symbols
+from station.core.printing.logo import MAX_BYTES as MAX_LOGO_BYTES
 from station.core.printing.pdf import Letters
 
 INSTALL = f"Install it, in wipline's source folder: {sys.prefix}/bin/pip install '.[print]'."
 STDOUT = "-"
+KINDS = ("item", "product", "carrier", "badge", "stage", "reason", "card")
 PROGRESS_EVERY = 50  # orders
 
 
 @click.group("print")
 def print_group() -> None:
-    """Print papers with codes: the travellers of orders."""
+    """Print papers with codes: travellers of orders, and labels."""
 
 
 @print_group.command()
@@ -50,8 +63,60 @@ def traveller(
         check = pdf_check(INSTALL, letters()) if form == "pdf" else _any_text
         prepared = printable(writer, names, lambda sheet: traveller_pages(PAPERS[paper], sheet, encode), check, refused)
         pages = write((page for _, of_order in progress(prepared, len(names)) for page in of_order), output, form)
-    for unprinted in refused:
-        click.echo(f"Not printed: {unprinted.order[:80]}: {unprinted.error}", err=True)
+    report(refused, pages, output)
+
+
+@print_group.command()
+@click.argument("kind", type=click.Choice(KINDS))
+@click.argument("names", nargs=-1, required=True, metavar="NAMES...")
+@click.option("-o", "--output", required=True, help="The file; - for standard output.")
+@click.option("--format", "form", type=click.Choice(["pdf", "svg"]), default="pdf", help="The form of the file.")
+@click.option("--sheet", default="a4-3x7", help="The label sheet or roll.")
+@click.option("--start", type=click.IntRange(1, 10_000), default=1, help="The first free label of the sheet.")
+@click.option("--offset-x", type=click.FloatRange(-50, 50), default=0.0, help="mm to the right.")
+@click.option("--offset-y", type=click.FloatRange(-50, 50), default=0.0, help="mm down.")
+@click.option("--copies", type=click.IntRange(1, 1_000), default=1, help="Labels of each thing.")
+@click.option("--second", help="The second line, in place of the usual one.")
+@click.option("--logo", type=click.File("rb"), help="An SVG file with filled paths.")
+@click.option("--link", help="The address of a resolver: QR Codes with GS1 Digital Links.")
+@where
+def label(
+    kind: str, names: tuple[str, ...], output: str, form: str, sheet: str, start: int, offset_x: float, offset_y: float,
+    copies: int, second: str | None, logo: BinaryIO | None, link: str | None, config_path: Path | None, db: str | None,
+) -> None:  # fmt: skip
+    """Print labels of items (orders, lots, serials), products, carriers, badges, stages, reasons or cards.
+
+    Things that cannot be printed are listed with the reason; the others are printed, and the command ends with 1.
+    """
+    from server.ops.bootstrap import open_read_only
+    from server.printing.labels import LabelKind, LabelOptions, LabelWriter, label_sheet, labelled
+    from server.queries.current_master_data import master_data
+    from station.system.clock import utc_us
+
+    config = settings(config_path, db)
+    refused: list[tuple[str, PaperError]] = []
+    with open_read_only(config.db) as store, store.read() as connection, sentences():
+        picture = None if logo is None else read_logo(logo.read(MAX_LOGO_BYTES + 1))
+        options = LabelOptions(second, picture, link)
+        writer = LabelWriter(connection, master_data(connection), utc_us(), options)
+        placement = Placement(label_sheet(config, sheet), start, offset_x, offset_y)
+        encode, check_texts = symbols(INSTALL), pdf_check(INSTALL, letters()) if form == "pdf" else _any_text
+        labels = labelled(
+            writer,
+            LabelKind(kind),
+            names,
+            lambda made: check_texts(label_words(made, placement, encode)),
+            refused,
+            copies,
+        )
+        pages = write(label_pages(labels, placement, encode), output, form)
+    report(refused, pages, output)
+
+
+def report(refused: Sequence[tuple[str, PaperError]], pages: int, output: str) -> None:
+    """List what was not printed, and the number of pages; end the command with 1 where anything was not printed."""
+    for name, error in refused:
+        click.echo(f"Not printed: {name[:80]}: {error}", err=True)
     click.echo(
         f"{'1 page' if pages == 1 else f'{pages} pages'}{'' if output == STDOUT else f' in {output}'}.", err=True
     )

@@ -1,5 +1,8 @@
 """Printing: papers with codes, composed from the projection.
 
 - `travellers`: the traveller of each order
+- `labels`: the labels of items, products, carriers, badges, stages, reasons and cards
+- `fonts`: the fonts of the hub's machine
+- `response`: papers as answers over HTTP
 - `shop_codes`: how the shop's stations read codes, with which each code is checked before it is printed
 """

@@ -27,10 +27,13 @@ def scanned(picture: Image.Image) -> list[Seen]:
     return sorted((each.symbology_identifier, each.bytes) for each in zxingcpp.read_barcodes(picture))
 
 
-def worn(picture: Image.Image) -> Image.Image:
-    """A picture of paper that is held badly and worn: turned by 3 degrees, blurred, and with 70 % of its contrast."""
+def worn(picture: Image.Image, blur: float = 1.5) -> Image.Image:
+    """A picture of paper that is held badly and worn: turned by 3 degrees, blurred, and with 70 % of its contrast.
+
+    `blur`: in dots; at most half a module.
+    """
     turned = picture.convert("L").rotate(3, Image.Resampling.BICUBIC, expand=True, fillcolor=255)
-    return turned.filter(ImageFilter.GaussianBlur(1.5)).point(lambda shade: round(shade * 0.7 + 255 * 0.15))
+    return turned.filter(ImageFilter.GaussianBlur(blur)).point(lambda shade: round(shade * 0.7 + 255 * 0.15))
 
 
 def expected(pages: Sequence[Page]) -> list[list[Seen]]:

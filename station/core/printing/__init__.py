@@ -6,6 +6,9 @@ them.
 """
 
 from station.core.printing.card_pages import CARDS_A_PAGE, cards_page, page_count
+from station.core.printing.label_pages import Label, Placement, label_pages, label_words
+from station.core.printing.label_sheets import SHEETS, LabelSheet
+from station.core.printing.logo import Logo, read_logo
 from station.core.printing.page import PAPERS, Page, Paper, PaperError, RuledLine, Symbol, TextLine, not_installed
 from station.core.printing.pdf import typefaces, without_typeface, write_pdf
 from station.core.printing.printed_code import CodeRefused, PrintedCode, ShopCodes, Thing, printed_code
@@ -18,13 +21,18 @@ __all__ = [
     "CARDS_A_PAGE",
     "NOTES",
     "PAPERS",
+    "SHEETS",
     "STEPS",
     "CodeRefused",
     "Encode",
+    "Label",
+    "LabelSheet",
+    "Logo",
     "Modules",
     "Page",
     "Paper",
     "PaperError",
+    "Placement",
     "PrintedCode",
     "RuledLine",
     "ShopCodes",
@@ -35,9 +43,12 @@ __all__ = [
     "TravellerStep",
     "cards_page",
     "encoder",
+    "label_pages",
+    "label_words",
     "not_installed",
     "page_count",
     "printed_code",
+    "read_logo",
     "setup_page",
     "traveller_pages",
     "typefaces",

@@ -115,6 +115,17 @@ class Symbol:
         return QUIET_MODULES[self.symbology] * self.module_mm
 
 
+Outline = tuple[tuple[str, *tuple[float, ...]], ...]
+"""A closed outline in mm: steps `M`, `L`, `C` with absolute positions, and `Z` at the end."""
+
+
+@dataclass(frozen=True, slots=True)
+class Shape:
+    """A picture that is filled black by the even-odd rule."""
+
+    outlines: tuple[Outline, ...]
+
+
 @dataclass(frozen=True, slots=True)
 class Page:
     """One sheet of paper and its content, all of it inside `margin_mm`."""
@@ -125,3 +136,4 @@ class Page:
     words: tuple[TextLine, ...]
     lines: tuple[RuledLine, ...]
     symbols: tuple[Symbol, ...]
+    shapes: tuple[Shape, ...] = ()

@@ -9,7 +9,7 @@ import unicodedata
 from collections.abc import Callable, Container, Iterable
 from typing import Any, NamedTuple
 
-from station.core.printing.page import Page, PaperError, RuledLine, Symbol, TextLine
+from station.core.printing.page import Page, PaperError, RuledLine, Shape, Symbol, TextLine
 
 POINT_MM = 25.4 / 72
 _OWN = "cp1252"  # the encoding of the built-in Helvetica
@@ -27,6 +27,9 @@ _COMPLEX = (
 
 Typeface = Callable[[str], Container[int]]
 """Registers the typeface of this name and returns its code points; none where it is not installed."""
+
+
+_EVEN_ODD = 0  # reportlab.pdfgen.canvas.FILL_EVEN_ODD
 
 
 class LetterPicture(NamedTuple):
@@ -57,6 +60,8 @@ def write_pdf(pages: Iterable[Page], canvas: Any, typeface: Typeface, letters: L
             _line(canvas, page, line)
         for symbol in page.symbols:
             _symbol(canvas, page, symbol)
+        for shape in page.shapes:
+            _shape(canvas, page, shape)
         for words in page.words:
             _words(canvas, page, words, typeface, letters)
         canvas.showPage()
@@ -122,6 +127,16 @@ def without_typeface(texts: Iterable[str], typeface: Typeface) -> list[str]:
         except PaperError:
             lacking.append(text)
     return lacking
+
+
+def _shape(canvas: Any, page: Page, shape: Shape) -> None:
+    path = canvas.beginPath()
+    draw = {"M": path.moveTo, "L": path.lineTo, "C": path.curveTo, "Z": path.close}
+    for outline in shape.outlines:
+        for letter, *numbers in outline:
+            points = zip(numbers[::2], numbers[1::2], strict=True)
+            draw[letter](*(edge for x_mm, y_mm in points for edge in (_points(x_mm), _up(page, y_mm))))
+    canvas.drawPath(path, stroke=0, fill=1, fillMode=_EVEN_ODD)
 
 
 def is_simple(text: str) -> bool:

@@ -130,12 +130,15 @@ class Placed(NamedTuple):
         return Symbol(text, self.symbology, self.modules, x_mm, y_mm, self.module_mm, self.bar_mm, self.code.content)
 
 
-def printed_code(thing: Thing, shop: ShopCodes, link: str | None = None) -> PrintedCode:
-    """The checked code of a thing. `link`: the address of a resolver; an element string then becomes a QR Code with a link.
+def printed_code(thing: Thing, shop: ShopCodes, link: str | None = None, written: str | None = None) -> PrintedCode:
+    """The checked code of a thing: its name, or another code `written` that the shop has bound to it.
+
+    `link`: the address of a resolver; an element string then becomes a QR Code with a link.
 
     Raises `CodeRefused` with the reason where a scan of the code would not name the thing.
     """
-    text = unescaped(thing.name)
+    name = thing.name if written is None else written
+    text = unescaped(name)
     content = text.encode("utf-8", "replace")
     if len(content) > MAX_CONTENT_BYTES:
         raise _refused(thing, f"has {len(content)} bytes", f"at most {MAX_CONTENT_BYTES}", "Give it a shorter code.")
@@ -162,7 +165,7 @@ def printed_code(thing: Thing, shop: ShopCodes, link: str | None = None) -> Prin
     for symbology in symbologies:
         for raw in (content, AIM[symbology].encode() + content):
             _check(thing, apply_binding(read_code(raw, None, shop.patterns), shop.bound))
-    return PrintedCode(shown(thing.name), content, symbologies)
+    return PrintedCode(shown(name), content, symbologies)
 
 
 def digital_link(elements: str, resolver: str) -> str:
