@@ -81,7 +81,7 @@ def description() -> dict[str, Any]:
     document: dict[str, Any] = deepcopy(spec.spec)
     schemas = document["components"]["schemas"]
     views = current_app.view_functions
-    answers = [view.answer for view in views.values() if getattr(view, "answer", None) is not None]
+    answers = [answer for view in views.values() if (answer := getattr(view, "answer", None)) is not None]
     for rule in current_app.url_map.iter_rules():
         for media in getattr(views[rule.endpoint], "files", ()):
             answer = document["paths"][_VARIABLE.sub(r"{\1}", rule.rule)]["get"]["responses"]["200"]

@@ -15,6 +15,7 @@ from station.core.printing import (
     Page,
     PaperError,
     Placement,
+    kit_pages,
     label_pages,
     label_words,
     read_logo,
@@ -32,7 +33,7 @@ PROGRESS_EVERY = 50  # orders
 
 @click.group("print")
 def print_group() -> None:
-    """Print papers with codes: travellers of orders, and labels."""
+    """Print papers with codes: travellers of orders, labels, and the kits of benches."""
 
 
 @print_group.command()
@@ -111,6 +112,27 @@ def label(
         )
         pages = write(label_pages(labels, placement, encode), output, form)
     report(refused, pages, output)
+
+
+@print_group.command()
+@click.argument("stage")
+@click.option("-o", "--output", required=True, help="The file; - for standard output.")
+@click.option("--format", "form", type=click.Choice(["pdf", "svg"]), default="pdf", help="The form of the file.")
+@click.option("--paper", type=click.Choice(list(PAPERS)), default="a4", help="The size of the paper.")
+@where
+def kit(stage: str, output: str, form: str, paper: str, config_path: Path | None, db: str | None) -> None:
+    """Print the kit of the bench at a STAGE: setup symbols, its cards and reasons, and the dangerous cards apart."""
+    from server.ops.bootstrap import open_read_only
+    from server.printing.kit import kit_of
+    from server.printing.labels import LabelWriter
+    from server.queries.current_master_data import master_data
+    from station.system.clock import utc_us
+
+    with open_read_only(settings(config_path, db).db) as store, store.read() as connection, sentences():
+        shop = master_data(connection)
+        made = kit_of(LabelWriter(connection, shop, utc_us()), shop, stage)
+        pages = write(kit_pages(PAPERS[paper], made, symbols(INSTALL)), output, form)
+    report([], pages, output)
 
 
 def report(refused: Sequence[tuple[str, PaperError]], pages: int, output: str) -> None:

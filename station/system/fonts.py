@@ -15,7 +15,7 @@ class FontFile(NamedTuple):
     """A font file, and the number of the font in it."""
 
     path: str
-    index: int = 0
+    number: int = 0
 
 
 def run_command(command: list[str]) -> str:

@@ -6,6 +6,7 @@ them.
 """
 
 from station.core.printing.card_pages import CARDS_A_PAGE, cards_page, page_count
+from station.core.printing.kit_pages import Kit, kit_pages
 from station.core.printing.label_pages import Label, Placement, label_pages, label_words
 from station.core.printing.label_sheets import SHEETS, LabelSheet
 from station.core.printing.logo import Logo, read_logo
@@ -25,6 +26,7 @@ __all__ = [
     "STEPS",
     "CodeRefused",
     "Encode",
+    "Kit",
     "Label",
     "LabelSheet",
     "Logo",
@@ -43,6 +45,7 @@ __all__ = [
     "TravellerStep",
     "cards_page",
     "encoder",
+    "kit_pages",
     "label_pages",
     "label_words",
     "not_installed",

@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from station.core.codes.setup_sheet import Symbology
 from station.core.printing.label_sheets import LabelSheet
-from station.core.printing.logo import Logo
+from station.core.printing.logo import Logo, Step
 from station.core.printing.page import DOT_MM, MIN_MODULE_MM, Page, Paper, PaperError, Shape, Symbol, TextLine
 from station.core.printing.printed_code import CodeRefused, Placed, PrintedCode, Room, place
 from station.core.printing.symbols import Encode
@@ -36,12 +36,13 @@ _SIDE_BY_SIDE = 1.25  # a box that is wider than high by this factor has the tex
 
 @dataclass(frozen=True, slots=True)
 class Label:
-    """One label: its title, its code, an optional second line and logo."""
+    """One label: its title, its code, an optional second line and logo. `compact`: without the text of the code."""
 
     title: str
     code: PrintedCode
     second: str = ""
     logo: Logo | None = None
+    compact: bool = False
 
 
 class Placement(NamedTuple):
@@ -54,7 +55,9 @@ class Placement(NamedTuple):
     dot_mm: float = DOT_MM
 
 
-class _Box(NamedTuple):
+class Box(NamedTuple):
+    """The room of a label, in mm."""
+
     x_mm: float
     y_mm: float
     width_mm: float
@@ -62,7 +65,7 @@ class _Box(NamedTuple):
 
 
 @dataclass(slots=True)
-class _Content:
+class Content:
     """What is drawn in one cell."""
 
     words: list[TextLine]
@@ -77,12 +80,12 @@ def label_pages(labels: Iterable[Label], placement: Placement, encode: Encode) -
         came = f"The start cell is {placement.start}."
         raise PaperError(came, f"Expected 1 to {sheet.cells} of the sheet {sheet.name}.", "Count row by row.")
     cell = placement.start - 1
-    contents: list[_Content] = []
+    contents: list[Content] = []
     for label in labels:
         if cell == sheet.cells:
             yield _page(sheet, contents)
             contents, cell = [], 0
-        contents.append(_content(label, _box(placement, cell), placement.dot_mm, encode))
+        contents.append(draw_label(label, _box(placement, cell), placement.dot_mm, encode))
         cell += 1
     if contents:
         yield _page(sheet, contents)
@@ -90,10 +93,10 @@ def label_pages(labels: Iterable[Label], placement: Placement, encode: Encode) -
 
 def label_words(label: Label, placement: Placement, encode: Encode) -> list[TextLine]:
     """The texts that are printed on a label. Raises `PaperError` where its code does not fit on the sheet."""
-    return _content(label, _box(placement, 0), placement.dot_mm, encode).words
+    return draw_label(label, _box(placement, 0), placement.dot_mm, encode).words
 
 
-def _page(sheet: LabelSheet, contents: list[_Content]) -> Page:
+def _page(sheet: LabelSheet, contents: list[Content]) -> Page:
     paper = Paper(sheet.name, sheet.name, sheet.paper_width_mm, sheet.paper_height_mm)
     return Page(
         paper, "Labels", ROLL_EDGE_MM if sheet.is_roll else EDGE_MM,
@@ -103,20 +106,20 @@ def _page(sheet: LabelSheet, contents: list[_Content]) -> Page:
     )  # fmt: skip
 
 
-def _box(placement: Placement, cell: int) -> _Box:
+def _box(placement: Placement, cell: int) -> Box:
     """The room inside a cell: inside its padding, and inside the part of the paper that a printer can print."""
     sheet = placement.sheet
     x_mm, y_mm = sheet.corner(cell)
     edge_mm = ROLL_EDGE_MM if sheet.is_roll else EDGE_MM
     across_mm, down_mm = max(_PADDING_MM, edge_mm - sheet.left_mm), max(_PADDING_MM, edge_mm - sheet.top_mm)
-    return _Box(
+    return Box(
         x_mm + across_mm + placement.right_mm, y_mm + down_mm + placement.down_mm,
         sheet.width_mm - 2 * across_mm, sheet.height_mm - 2 * down_mm,
     )  # fmt: skip
 
 
-def _content(label: Label, box: _Box, dot_mm: float, encode: Encode) -> _Content:
-    """The first layout that fits: bars below the title, a matrix beside it, the symbol alone."""
+def draw_label(label: Label, box: Box, dot_mm: float, encode: Encode) -> Content:
+    """A label in a box, in the first layout that fits: bars below the title, a matrix beside it, the symbol alone."""
     bars = replace(label.code, symbologies=tuple(each for each in label.code.symbologies if each.is_bars))
     matrix = replace(label.code, symbologies=tuple(each for each in label.code.symbologies if not each.is_bars))
     for layout, code in ((_with_bars, bars), (_with_matrix, matrix)):
@@ -124,7 +127,7 @@ def _content(label: Label, box: _Box, dot_mm: float, encode: Encode) -> _Content
         if content is not None:
             return content
     alone = place(label.code, _room(box.width_mm, box.height_mm, box.height_mm, dot_mm), encode)
-    return _Content([], [alone.at(box.x_mm, box.y_mm)], [])
+    return Content([], [alone.at(box.x_mm, box.y_mm)], [])
 
 
 def _room(
@@ -140,7 +143,7 @@ def _fitting(code: PrintedCode, room: Room, encode: Encode) -> Placed | None:
         return None
 
 
-def _with_bars(label: Label, box: _Box, dot_mm: float, encode: Encode) -> _Content | None:
+def _with_bars(label: Label, box: Box, dot_mm: float, encode: Encode) -> Content | None:
     """Title and second line, below them the bars, and the text of the code where the title is another."""
     shapes, logo_mm = _logo(label, box)
     words: list[TextLine] = []
@@ -153,21 +156,22 @@ def _with_bars(label: Label, box: _Box, dot_mm: float, encode: Encode) -> _Conte
         y_mm = _lines(words, label.second, box, y_mm, sizes, 1, less_mm=logo_mm)
     below: list[TextLine] = []
     below_mm = 0.0
-    if cut or label.code.text != label.title:
+    if (cut or label.code.text != label.title) and not label.compact:
         below_mm = _whole(below, label.code.text, box, 0.0) + 0.5
     top_mm = max(y_mm, box.y_mm + (min(box.height_mm * _LOGO_HEIGHT_SHARE, _MOST_LOGO_MM) if shapes else 0)) + 1.0
     bar_mm = min(box.y_mm + box.height_mm - top_mm - below_mm, _MOST_BAR_MM)
     if bar_mm < _LEAST_BAR_MM:
         return None
-    placed = _fitting(label.code, _room(box.width_mm, bar_mm, bar_mm, dot_mm), encode)
-    if placed is None or bar_mm < _BAR_SHARE * placed.width_mm:
+    within_mm = min(box.width_mm, bar_mm / _BAR_SHARE)
+    placed = _fitting(label.code, _room(within_mm, bar_mm, bar_mm, dot_mm), encode)
+    if placed is None:
         return None
     left_mm = box.x_mm + (box.width_mm - placed.width_mm) / 2
     words += (replace(line, y_mm=line.y_mm + top_mm + bar_mm + 0.5) for line in below)
-    return _Content(words, [placed.at(left_mm, top_mm)], shapes)
+    return Content(words, [placed.at(left_mm, top_mm)], shapes)
 
 
-def _with_matrix(label: Label, box: _Box, dot_mm: float, encode: Encode) -> _Content | None:
+def _with_matrix(label: Label, box: Box, dot_mm: float, encode: Encode) -> Content | None:
     """A matrix, and beside or below it the title, the second line and the text of the code."""
     beside = box.width_mm >= _SIDE_BY_SIDE * box.height_mm
     side_mm = (
@@ -177,13 +181,13 @@ def _with_matrix(label: Label, box: _Box, dot_mm: float, encode: Encode) -> _Con
     if placed is None:
         return None
     if beside:
-        rest = _Box(
+        rest = Box(
             box.x_mm + placed.width_mm + 1, box.y_mm, box.width_mm - placed.width_mm - 1, box.height_mm
         )  # fmt: skip
         corner = box.x_mm, box.y_mm + (box.height_mm - placed.height_mm) / 2
     else:
         below_mm = placed.height_mm + 1
-        rest = _Box(box.x_mm, box.y_mm + below_mm, box.width_mm, box.height_mm - below_mm)
+        rest = Box(box.x_mm, box.y_mm + below_mm, box.width_mm, box.height_mm - below_mm)
         corner = box.x_mm + (box.width_mm - placed.width_mm) / 2, box.y_mm
     shapes, logo_mm = _logo(label, rest)
     words: list[TextLine] = []
@@ -193,18 +197,18 @@ def _with_matrix(label: Label, box: _Box, dot_mm: float, encode: Encode) -> _Con
     shown = "".join(line.text for line in words).replace(" ", "")
     if label.second:
         y_mm = _lines(words, label.second, rest, y_mm, _SECOND_MM[2:], 1, less_mm=logo_mm)
-    if label.code.text.replace(" ", "") != shown:
+    if label.code.text.replace(" ", "") != shown and not label.compact:
         below: list[TextLine] = []
         if y_mm + 0.5 + _whole(below, label.code.text, rest, y_mm + 0.5) - (y_mm + 0.5) <= rest.y_mm + rest.height_mm:
             words += below
     bottom_mm = max((line.y_mm + 0.24 * line.size_mm for line in words), default=0.0)
     if bottom_mm > rest.y_mm + rest.height_mm + 0.01:
         words = [line for line in words if line.y_mm + 0.24 * line.size_mm <= rest.y_mm + rest.height_mm + 0.01]
-    return _Content(words, [placed.at(*corner)], shapes)
+    return Content(words, [placed.at(*corner)], shapes)
 
 
 def _lines(
-    words: list[TextLine], text: str, box: _Box, y_mm: float, sizes_mm: tuple[float, ...], most: int, *,
+    words: list[TextLine], text: str, box: Box, y_mm: float, sizes_mm: tuple[float, ...], most: int, *,
     less_mm: float, bold: bool = False,
 ) -> float:  # fmt: skip
     """Add a text in at most so many lines, cut where it is longer; returns the height below it."""
@@ -216,7 +220,7 @@ def _lines(
     return y_mm
 
 
-def _whole(words: list[TextLine], text: str, box: _Box, y_mm: float) -> float:
+def _whole(words: list[TextLine], text: str, box: Box, y_mm: float) -> float:
     """Add a text that is never cut, in the largest size with one line, else in the smallest; returns the height below."""
     for size_mm in _CODE_MM:
         lines = broken(text, size_mm, box.width_mm)
@@ -228,7 +232,7 @@ def _whole(words: list[TextLine], text: str, box: _Box, y_mm: float) -> float:
     return y_mm
 
 
-def _logo(label: Label, box: _Box) -> tuple[list[Shape], float]:
+def _logo(label: Label, box: Box) -> tuple[list[Shape], float]:
     """The logo in the upper right corner of a box, and the width that it takes from the lines beside it."""
     logo = label.logo
     if logo is None:
@@ -236,11 +240,9 @@ def _logo(label: Label, box: _Box) -> tuple[list[Shape], float]:
     height_mm = min(box.height_mm * _LOGO_HEIGHT_SHARE, _MOST_LOGO_MM)
     scale = min(box.width_mm * _LOGO_SHARE / logo.width, height_mm / logo.height)
     left_mm = box.x_mm + box.width_mm - logo.width * scale
-    outlines = []
-    for outline in logo.outlines:
-        steps = []
-        for letter, *numbers in outline:
-            moved = ((left_mm, box.y_mm)[n % 2] + number * scale for n, number in enumerate(numbers))
-            steps.append((letter, *moved))
-        outlines.append(tuple(steps))
-    return [Shape(tuple(outlines))], logo.width * scale + 1.0
+
+    def moved(step: Step) -> Step:
+        letter, *numbers = step
+        return (letter, *((left_mm, box.y_mm)[n % 2] + number * scale for n, number in enumerate(numbers)))
+
+    return [Shape(tuple(tuple(map(moved, outline)) for outline in logo.outlines))], logo.width * scale + 1.0

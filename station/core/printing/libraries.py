@@ -29,7 +29,7 @@ class FoundFont(Protocol):
         """The path of the file."""
 
     @property
-    def index(self) -> int:
+    def number(self) -> int:
         """The number of the font in the file."""
 
 
@@ -114,7 +114,7 @@ def drawn_letters(fonts: MachineFonts, install: str) -> Callable[[str, float, bo
         if not joins and not is_simple(text):
             came = f"The text {text!r} has letters that are joined or reordered, and the library raqm is missing."
             raise PaperError(came, "Expected Pillow with raqm.", "Print the drawing (SVG) from a browser.")
-        font = ImageFont.truetype(file.path, max(1, round(size)), index=file.index)
+        font = ImageFont.truetype(file.path, max(1, round(size)), index=file.number)
         left, top, right, bottom = (round(edge) for edge in font.getbbox(text, anchor="ls"))
         picture = Image.new("L", (max(1, right - left), max(1, bottom - top)), 255)
         ImageDraw.Draw(picture).text((-left, -top), text, font=font, fill=0, anchor="ls")

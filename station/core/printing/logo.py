@@ -77,7 +77,7 @@ class _Reader:
         """Leave an element."""
         self._depth -= 1
 
-    def refuse(self, *_: object) -> None:
+    def refuse(self, *_: object) -> NoReturn:
         """Refuse a document type, an entity or a processing instruction."""
         _refuse("a document type, an entity or an instruction")
 
@@ -88,8 +88,8 @@ def read_logo(content: bytes) -> Logo:
         _refuse(f"{len(content)} bytes")
     reader, parser = _Reader(), expat.ParserCreate()
     parser.StartElementHandler, parser.EndElementHandler = reader.begin, reader.end
-    parser.StartDoctypeDeclHandler = parser.EntityDeclHandler = reader.refuse
-    parser.ProcessingInstructionHandler = parser.ExternalEntityRefHandler = reader.refuse
+    parser.StartDoctypeDeclHandler = reader.refuse  # without a document type there are no entities
+    parser.ProcessingInstructionHandler = reader.refuse
     try:
         parser.Parse(content, True)
     except expat.ExpatError as error:
