@@ -9,6 +9,7 @@ from typing import BinaryIO
 import click
 
 from server.cli.options import settings, where
+from server.printing.target import Target
 from station.core.printing import (
     PAPERS,
     Encode,
@@ -19,14 +20,13 @@ from station.core.printing import (
     label_pages,
     label_words,
     read_logo,
-    write_svg,
 )
-from station.core.printing.libraries import pdf, pdf_check, pdf_letters, symbols
+from station.core.printing.libraries import symbols
 from station.core.printing.logo import MAX_BYTES as MAX_LOGO_BYTES
-from station.core.printing.pdf import Letters
 
 INSTALL = f"Install it, in wipline's source folder: {sys.prefix}/bin/pip install '.[print]'."
-STDOUT = "-"
+DPI = ("203", "300", "600")
+PRINT_DPI = 300  # of office printers: a module is a whole number of their dots
 KINDS = ("item", "product", "carrier", "badge", "stage", "reason", "card")
 PROGRESS_EVERY = 50  # orders
 
@@ -38,12 +38,19 @@ def print_group() -> None:
 
 @print_group.command()
 @click.argument("names", nargs=-1, required=True, metavar="NAMES...")
-@click.option("-o", "--output", required=True, help="The file; - for standard output.")
+@click.option("-o", "--output", help="The file; - for standard output.")
+@click.option("--printer", help="cups:QUEUE, in place of a file.")
 @click.option("--format", "form", type=click.Choice(["pdf", "svg"]), default="pdf", help="The form of the file.")
 @click.option("--paper", type=click.Choice(list(PAPERS)), default="a4", help="The size of the paper.")
 @where
 def traveller(
-    names: tuple[str, ...], output: str, form: str, paper: str, config_path: Path | None, db: str | None
+    names: tuple[str, ...],
+    output: str | None,
+    printer: str | None,
+    form: str,
+    paper: str,
+    config_path: Path | None,
+    db: str | None,
 ) -> None:
     """Print the traveller of each order; of an order with named lots or serials, one for each of them.
 
@@ -61,17 +68,20 @@ def traveller(
     with open_read_only(config.db) as store, store.read() as connection, sentences():
         encode: Encode = symbols(INSTALL)
         writer = TravellerWriter(connection, master_data(connection), locale_of(config), utc_us())
-        check = pdf_check(INSTALL, letters()) if form == "pdf" else _any_text
+        target = Target(form, PRINT_DPI, output, printer, INSTALL)
+        check = target.check()
         prepared = printable(writer, names, lambda sheet: traveller_pages(PAPERS[paper], sheet, encode), check, refused)
-        pages = write((page for _, of_order in progress(prepared, len(names)) for page in of_order), output, form)
-    report(refused, pages, output)
+        pages = target.write(page for _, of_order in progress(prepared, len(names)) for page in of_order)
+    report(refused, pages, target.name)
 
 
 @print_group.command()
 @click.argument("kind", type=click.Choice(KINDS))
 @click.argument("names", nargs=-1, required=True, metavar="NAMES...")
-@click.option("-o", "--output", required=True, help="The file; - for standard output.")
-@click.option("--format", "form", type=click.Choice(["pdf", "svg"]), default="pdf", help="The form of the file.")
+@click.option("-o", "--output", help="The file; - for standard output.")
+@click.option("--printer", help="tcp://HOST[:9100] or cups:QUEUE, in place of a file.")
+@click.option("--format", "form", type=click.Choice(["pdf", "svg", "zpl"]), default="pdf", help="The form of the file.")
+@click.option("--dpi", type=click.Choice(DPI), default="203", help="The resolution of a thermal printer.")
 @click.option("--sheet", default="a4-3x7", help="The label sheet or roll.")
 @click.option("--start", type=click.IntRange(1, 10_000), default=1, help="The first free label of the sheet.")
 @click.option("--offset-x", type=click.FloatRange(-50, 50), default=0.0, help="mm to the right.")
@@ -82,8 +92,9 @@ def traveller(
 @click.option("--link", help="The address of a resolver: QR Codes with GS1 Digital Links.")
 @where
 def label(
-    kind: str, names: tuple[str, ...], output: str, form: str, sheet: str, start: int, offset_x: float, offset_y: float,
-    copies: int, second: str | None, logo: BinaryIO | None, link: str | None, config_path: Path | None, db: str | None,
+    kind: str, names: tuple[str, ...], output: str | None, printer: str | None, form: str, dpi: str, sheet: str, start: int,
+    offset_x: float, offset_y: float, copies: int, second: str | None, logo: BinaryIO | None, link: str | None,
+    config_path: Path | None, db: str | None,
 ) -> None:  # fmt: skip
     """Print labels of items (orders, lots, serials), products, carriers, badges, stages, reasons or cards.
 
@@ -97,11 +108,16 @@ def label(
     config = settings(config_path, db)
     refused: list[tuple[str, PaperError]] = []
     with open_read_only(config.db) as store, store.read() as connection, sentences():
+        target = Target(form, int(dpi), output, printer, INSTALL)
         picture = None if logo is None else read_logo(logo.read(MAX_LOGO_BYTES + 1))
         options = LabelOptions(second, picture, link)
         writer = LabelWriter(connection, master_data(connection), utc_us(), options)
-        placement = Placement(label_sheet(config, sheet), start, offset_x, offset_y)
-        encode, check_texts = symbols(INSTALL), pdf_check(INSTALL, letters()) if form == "pdf" else _any_text
+        chosen = label_sheet(config, sheet)
+        if form == "zpl" and not chosen.is_roll:
+            came = f"The sheet {sheet} has {chosen.cells} labels."
+            raise PaperError(came, "Expected a roll for a thermal printer.", "Name one: --sheet roll-50x30.")
+        placement = Placement(chosen, start, offset_x, offset_y, target.dot_mm)
+        encode, check_texts = symbols(INSTALL), target.check()
         labels = labelled(
             writer,
             LabelKind(kind),
@@ -110,17 +126,20 @@ def label(
             refused,
             copies,
         )
-        pages = write(label_pages(labels, placement, encode), output, form)
-    report(refused, pages, output)
+        pages = target.write(label_pages(labels, placement, encode))
+    report(refused, pages, target.name)
 
 
 @print_group.command()
 @click.argument("stage")
-@click.option("-o", "--output", required=True, help="The file; - for standard output.")
+@click.option("-o", "--output", help="The file; - for standard output.")
+@click.option("--printer", help="cups:QUEUE, in place of a file.")
 @click.option("--format", "form", type=click.Choice(["pdf", "svg"]), default="pdf", help="The form of the file.")
 @click.option("--paper", type=click.Choice(list(PAPERS)), default="a4", help="The size of the paper.")
 @where
-def kit(stage: str, output: str, form: str, paper: str, config_path: Path | None, db: str | None) -> None:
+def kit(
+    stage: str, output: str | None, printer: str | None, form: str, paper: str, config_path: Path | None, db: str | None
+) -> None:
     """Print the kit of the bench at a STAGE: setup symbols, its cards and reasons, and the dangerous cards apart."""
     from server.ops.bootstrap import open_read_only
     from server.printing.kit import kit_of
@@ -131,17 +150,16 @@ def kit(stage: str, output: str, form: str, paper: str, config_path: Path | None
     with open_read_only(settings(config_path, db).db) as store, store.read() as connection, sentences():
         shop = master_data(connection)
         made = kit_of(LabelWriter(connection, shop, utc_us()), shop, stage)
-        pages = write(kit_pages(PAPERS[paper], made, symbols(INSTALL)), output, form)
-    report([], pages, output)
+        target = Target(form, PRINT_DPI, output, printer, INSTALL)
+        pages = target.write(kit_pages(PAPERS[paper], made, symbols(INSTALL)))
+    report([], pages, target.name)
 
 
-def report(refused: Sequence[tuple[str, PaperError]], pages: int, output: str) -> None:
+def report(refused: Sequence[tuple[str, PaperError]], pages: int, place: str) -> None:
     """List what was not printed, and the number of pages; end the command with 1 where anything was not printed."""
     for name, error in refused:
         click.echo(f"Not printed: {name[:80]}: {error}", err=True)
-    click.echo(
-        f"{'1 page' if pages == 1 else f'{pages} pages'}{'' if output == STDOUT else f' in {output}'}.", err=True
-    )
+    click.echo(f"{'1 page' if pages == 1 else f'{pages} pages'}{f' {place}' if place else ''}.", err=True)
     if refused:
         sys.exit(1)
 
@@ -156,55 +174,6 @@ def progress(
             click.echo(f"{number} of {total}", err=True)
 
 
-def write(pages: Iterable[Page], output: str, form: str) -> int:
-    """Write the pages as one PDF file, or each as an SVG file, numbered where there are several. Returns their number.
-
-    A file is written only where there is a page. Raises `PaperError`.
-    """
-    count = 0
-
-    def counted() -> Iterator[Page]:
-        nonlocal count
-        for page in pages:
-            count += 1
-            yield page
-
-    if form == "pdf":
-        content = pdf(counted(), INSTALL, letters())
-        if count:
-            write_file(output, content)
-        return count
-    drawings = [write_svg(page).encode() for page in counted()]
-    if len(drawings) > 1 and output == STDOUT:
-        came = f"There are {len(drawings)} drawings."
-        raise PaperError(came, "Expected a file: standard output takes one drawing.", "Name a file with --output.")
-    path = Path(output)
-    for number, drawing in enumerate(drawings, 1):
-        name = output if len(drawings) == 1 else str(path.parent / f"{path.stem}-{number}{path.suffix}")
-        write_file(name, drawing)
-    return count
-
-
-def write_file(name: str, content: bytes) -> None:
-    """Write a file, or standard output for `-`. Raises `PaperError`."""
-    if name == STDOUT:
-        sys.stdout.buffer.write(content)
-        sys.stdout.buffer.flush()
-        return
-    try:
-        Path(name).write_bytes(content)
-    except OSError as error:
-        came = f"{name!r} cannot be written: {error.strerror}."
-        raise PaperError(came, "Expected a file in a folder where you may write.", "Name another.") from error
-
-
-def letters() -> Letters:
-    """How texts are drawn that reportlab cannot set. Raises `PaperError`."""
-    from server.printing.fonts import MACHINE_FONTS
-
-    return pdf_letters(MACHINE_FONTS, INSTALL)
-
-
 @contextmanager
 def sentences() -> Iterator[None]:
     """Convert a `PaperError` into the error of a command."""
@@ -212,7 +181,3 @@ def sentences() -> Iterator[None]:
         yield
     except PaperError as error:
         raise click.ClickException(str(error)) from error
-
-
-def _any_text(_: object) -> None:
-    """A browser has its own fonts, so every text can be drawn."""

@@ -1,6 +1,6 @@
 """Load the libraries for symbols (zint), PDF files (reportlab) and pictures of texts (Pillow)."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import lru_cache, partial
 from typing import Any, NamedTuple, Protocol
 
@@ -15,8 +15,12 @@ from station.core.printing import (
     without_typeface,
     write_pdf,
 )
+from station.core.printing.page import Outline, Shape
 from station.core.printing.pdf import LetterPicture, Letters, check_letters, is_simple
+from station.core.printing.zpl import Bitmap, write_zpl
 
+CURVE_PARTS = 16
+_DARK = 128  # below this shade of 255 a dot is black
 PICTURE_DOTS_MM = 400 / 25.4
 _MOST_LETTERS = 8  # in a message
 
@@ -131,3 +135,52 @@ def _no_font(text: str, letters: Sequence[str]) -> PaperError:
         came = f"No single font of this machine has every letter of {text!r}."
     do = "Install one, such as fonts-dejavu-core, or fonts-noto-cjk for Chinese, Japanese and Korean."
     return PaperError(came, "Expected a font that fontconfig finds (fc-list).", do)
+
+
+def zpl(pages: Iterable[Page], dpi: int, fonts: MachineFonts, install: str) -> Iterator[bytes]:
+    """Each page as a ZPL label. Raises `PaperError` where Pillow is not installed, and for a letter that no font has."""
+    draw = drawn_letters(fonts, install)
+    from PIL import Image, ImageChops, ImageDraw
+
+    def text(words: TextLine, dots_mm: float) -> Bitmap:
+        picture, left, top = draw(words.text, words.size_mm * dots_mm, words.bold)
+        left = -(picture.width // 2) if words.middle else left
+        return Bitmap(left, top, picture.width, _rows_of(picture.point(lambda shade: 255 * (shade < _DARK))))
+
+    def shape(drawn: Shape, dots_mm: float) -> Bitmap:
+        outlines = [list(flattened(outline, dots_mm)) for outline in drawn.outlines]
+        xs, ys = ([point[axis] for outline in outlines for point in outline] for axis in (0, 1))
+        left, top = int(min(xs)), int(min(ys))
+        size = int(max(xs)) - left + 1, int(max(ys)) - top + 1
+        picture = Image.new("1", size)
+        for outline in outlines:
+            one = Image.new("1", size)
+            if len(outline) > 1:
+                ImageDraw.Draw(one).polygon([(x - left, y - top) for x, y in outline], fill=1)
+            picture = ImageChops.logical_xor(picture, one)  # the even-odd rule
+        return Bitmap(left, top, size[0], _rows_of(picture))
+
+    return (write_zpl(page, dpi, text, shape) for page in pages)
+
+
+def flattened(outline: Outline, dots_mm: float) -> Iterator[tuple[float, float]]:
+    """The corners of an outline in dots; a curve becomes CURVE_PARTS lines."""
+    at = (0.0, 0.0)
+    for letter, *numbers in outline:
+        points = [(x * dots_mm, y * dots_mm) for x, y in zip(numbers[::2], numbers[1::2], strict=True)]
+        if letter == "C":
+            ends = (at, *points)
+            for part in range(1, CURVE_PARTS):
+                t = part / CURVE_PARTS
+                weights = ((1 - t) ** 3, 3 * t * (1 - t) ** 2, 3 * t**2 * (1 - t), t**3)
+                x, y = (sum(weight * end[axis] for weight, end in zip(weights, ends, strict=True)) for axis in (0, 1))
+                yield x, y
+        if points:
+            at = points[-1]
+            yield at
+
+
+def _rows_of(picture: Any) -> list[bytes]:
+    """The rows of a picture, packed to bits; a pixel above 0 is black."""
+    data, across = picture.convert("1").tobytes(), (picture.width + 7) // 8
+    return [data[start : start + across] for start in range(0, len(data), across)]
