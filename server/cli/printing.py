@@ -1,5 +1,6 @@
 """Command wipline-hub print: papers with codes as files. It reads the database, also while the hub runs."""
 
+import getpass
 import sys
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -9,7 +10,9 @@ from typing import BinaryIO
 import click
 
 from server.cli.options import settings, where
+from server.ledger.entries import Entry
 from server.printing.target import Target
+from server.printing.travellers import Prepared
 from station.core.printing import (
     PAPERS,
     Encode,
@@ -29,6 +32,7 @@ DPI = ("203", "300", "600")
 PRINT_DPI = 300  # of office printers: a module is a whole number of their dots
 KINDS = ("item", "product", "carrier", "badge", "stage", "reason", "card")
 PROGRESS_EVERY = 50  # orders
+AT_ONCE = 500  # entries in one transaction
 
 
 @click.group("print")
@@ -37,16 +41,20 @@ def print_group() -> None:
 
 
 @print_group.command()
-@click.argument("names", nargs=-1, required=True, metavar="NAMES...")
+@click.argument("names", nargs=-1, metavar="NAMES...")
+@click.option("--new", is_flag=True, help="Every open order whose traveller is not printed yet.")
 @click.option("-o", "--output", help="The file; - for standard output.")
 @click.option("--printer", help="cups:QUEUE, in place of a file.")
+@click.option("--unrecorded", is_flag=True, help="Do not record the print: it is a draft.")
 @click.option("--format", "form", type=click.Choice(["pdf", "svg"]), default="pdf", help="The form of the file.")
 @click.option("--paper", type=click.Choice(list(PAPERS)), default="a4", help="The size of the paper.")
 @where
 def traveller(
     names: tuple[str, ...],
+    new: bool,
     output: str | None,
     printer: str | None,
+    unrecorded: bool,
     form: str,
     paper: str,
     config_path: Path | None,
@@ -54,24 +62,51 @@ def traveller(
 ) -> None:
     """Print the traveller of each order; of an order with named lots or serials, one for each of them.
 
+    A traveller that was printed before carries the word "copy".
+
     Orders that cannot be printed are listed with the reason; the others are printed, and the command ends with 1.
     """
     from server.locale_format import locale_of
     from server.ops.bootstrap import open_read_only
+    from server.printing.print_record import entries_of
     from server.printing.travellers import TravellerWriter, Unprinted, printable
     from server.queries.current_master_data import master_data
+    from server.queries.lag import lag_of
+    from server.queries.order_list import OrderFilter, names_of
+    from server.queries.valuation import Valuation
     from station.core.printing import traveller_pages
     from station.system.clock import utc_us
 
     config = settings(config_path, db)
     refused: list[Unprinted] = []
+    items: list[str] = []
     with open_read_only(config.db) as store, store.read() as connection, sentences():
+        now_us = utc_us()
+        shop, target = master_data(connection), Target(form, PRINT_DPI, output, printer, INSTALL)
         encode: Encode = symbols(INSTALL)
-        writer = TravellerWriter(connection, master_data(connection), locale_of(config), utc_us())
-        target = Target(form, PRINT_DPI, output, printer, INSTALL)
-        check = target.check()
-        prepared = printable(writer, names, lambda sheet: traveller_pages(PAPERS[paper], sheet, encode), check, refused)
-        pages = target.write(page for _, of_order in progress(prepared, len(names)) for page in of_order)
+        writer = TravellerWriter(connection, shop, locale_of(config), now_us)
+        orders = list(names)
+        if new:
+            orders += writer.not_printed(names_of(connection, Valuation(shop, now_us), OrderFilter(), "due"))
+        elif not names:
+            raise PaperError(came="No order is named.", expected="Expected some, or --new.", do="Name one.")
+        prepared = printable(
+            writer, orders, lambda sheet: traveller_pages(PAPERS[paper], sheet, encode), target.check(), refused
+        )
+
+        def drawn() -> Iterator[Page]:
+            for of_order in progress(prepared, len(orders)):
+                items.extend(of_order.items)
+                yield from of_order.pages
+
+        def record() -> None:
+            if not unrecorded:
+                record_prints(config.db, entries_of(items, _user()))
+
+        pages = target.write(drawn(), record)
+        lag = lag_of(connection, now_us)
+    if new and lag.events:
+        click.echo(f"{lag.words}: start the hub, and print them then.", err=True)
     report(refused, pages, target.name)
 
 
@@ -164,14 +199,27 @@ def report(refused: Sequence[tuple[str, PaperError]], pages: int, place: str) ->
         sys.exit(1)
 
 
-def progress(
-    prepared: Iterable[tuple[str, list[Page]]], total: int, every: int = PROGRESS_EVERY
-) -> Iterator[tuple[str, list[Page]]]:
+def progress(prepared: Iterable[Prepared], total: int, every: int = PROGRESS_EVERY) -> Iterator[Prepared]:
     """The same, with a line on standard error after each `every` of many."""
     for number, of_order in enumerate(prepared, 1):
         yield of_order
         if total > every and number % every == 0:
             click.echo(f"{number} of {total}", err=True)
+
+
+def record_prints(db: str, entries: list[Entry]) -> None:
+    """Write the entries of prints, whether the hub runs or not."""
+    from server.ops.admin_commands import enter
+
+    for start in range(0, len(entries), AT_ONCE):
+        enter(db, entries[start : start + AT_ONCE])
+
+
+def _user() -> str:
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):  # a service user without a name
+        return "print"
 
 
 @contextmanager

@@ -155,6 +155,10 @@ class _FindingAnswer(msgspec.Struct):
     note: Annotated[str, msgspec.Meta(max_length=2_000)] | None = None
 
 
+class _TravellerPrint(msgspec.Struct):
+    item: Name
+
+
 class _Anything(msgspec.Struct):
     pass
 
@@ -176,6 +180,7 @@ FIELDS: dict[str, type[msgspec.Struct]] = {
     "void": _Void,
     "answer": _Answer,
     "finding.answer": _FindingAnswer,
+    "traveller.print": _TravellerPrint,
 }
 # The fold validates the fields of these kinds; an entry that it cannot read changes nothing and leaves a finding.
 _OTHERS = (

@@ -83,8 +83,11 @@ class Target:
             return lambda _: None
         return pdf_check(self.install, pdf_letters(MACHINE_FONTS, self.install))
 
-    def write(self, pages: Iterable[Page]) -> int:
-        """Write or print the pages; returns their number. Where there is none, nothing is written. Raises `PaperError`."""
+    def write(self, pages: Iterable[Page], record: Callable[[], None] = lambda: None) -> int:
+        """Write or print the pages; returns their number. Where there is none, nothing is written. Raises `PaperError`.
+
+        `record`: called when all pages are drawn, before the first one comes out.
+        """
         count = 0
 
         def counted() -> Iterator[Page]:
@@ -94,29 +97,38 @@ class Target:
                 yield page
 
         if self.form == "svg":
-            self._write_drawings([write_svg(page).encode() for page in counted()])
+            drawings = [write_svg(page).encode() for page in counted()]
+            self._refuse_several(drawings)
+            if drawings:
+                record()
+            self._write_drawings(drawings)
             return count
         if self.form == "zpl":
             labels = list(zpl(counted(), self.dpi, MACHINE_FONTS, self.install))
-            address = None if self.printer is None else self.address
-            if labels and address is not None:
-                print_raw(*address, labels)
-                return count
             content = b"".join(labels)
         else:
-            content = pdf(counted(), self.install, pdf_letters(MACHINE_FONTS, self.install))
-        if count and self.printer is not None:
-            print_cups(self.printer.removeprefix(CUPS), content, raw=self.form == "zpl")
-        elif count and self.output is not None:
+            labels, content = [], pdf(counted(), self.install, pdf_letters(MACHINE_FONTS, self.install))
+        if not count:
+            return 0
+        record()
+        if self.printer is None:
+            assert self.output is not None  # one of the two is given
             write_file(self.output, content)
+        elif self.printer.startswith(CUPS):
+            print_cups(self.printer.removeprefix(CUPS), content, raw=self.form == "zpl")
+        elif self.address is not None:
+            print_raw(*self.address, labels)
         return count
+
+    def _refuse_several(self, drawings: list[bytes]) -> None:
+        """Raise `PaperError` where several drawings would go to standard output."""
+        if len(drawings) > 1 and self.output == STDOUT:
+            came = f"There are {len(drawings)} drawings."
+            raise PaperError(came, "Expected a file: standard output takes one drawing.", "Name a file with --output.")
 
     def _write_drawings(self, drawings: list[bytes]) -> None:
         """One file for each drawing, numbered where there are several."""
         assert self.output is not None  # a printer takes no drawings
-        if len(drawings) > 1 and self.output == STDOUT:
-            came = f"There are {len(drawings)} drawings."
-            raise PaperError(came, "Expected a file: standard output takes one drawing.", "Name a file with --output.")
         path = Path(self.output)
         for number, drawing in enumerate(drawings, 1):
             name = str(path.parent / f"{path.stem}-{number}{path.suffix}")

@@ -10,6 +10,7 @@ import msgspec
 from sqlalchemy import Connection, and_, select
 
 from server.locale_format import LocaleFormat, due_day
+from server.printing.print_record import PrintRecord
 from server.printing.shop_codes import shop_codes
 from server.projection.event_items import named_items
 from server.projection.item_states import StoredItem
@@ -47,6 +48,14 @@ class UnknownOrderError(LookupError):
     """No order and no item has this name."""
 
 
+class Prepared(NamedTuple):
+    """The pages of one order, and the items whose travellers they are."""
+
+    order: str
+    pages: list[Page]
+    items: list[str]
+
+
 class Unprinted(NamedTuple):
     """An order that is not printed, and the reason."""
 
@@ -60,7 +69,13 @@ class TravellerWriter:
     def __init__(self, connection: Connection, shop: MasterData, locale: LocaleFormat, now_us: int) -> None:
         self._connection, self._shop, self._locale, self._now_us = connection, shop, locale, now_us
         self._codes: ShopCodes = shop_codes(connection, shop, now_us)
+        self._record = PrintRecord(connection)
         self._printed = f"Printed {locale.local(now_us):%Y-%m-%d %H:%M}"
+
+    def not_printed(self, orders: Iterable[str]) -> list[str]:
+        """Those of the orders of which no traveller is on record."""
+        printed = self._record.printed_orders()
+        return [order for order in orders if order not in printed]
 
     def travellers(self, names: Iterable[str]) -> Iterator[Traveller]:
         """The travellers of these orders and items, in their order.
@@ -135,7 +150,9 @@ class TravellerWriter:
                 self._material(line, row.ordered_milli) for line in bill if line.operation not in operations
             ),
             notes=tuple(self._notes(dict.fromkeys((row.item, name)))),
+            mark="" if not (before := self._record.count(name)) else f"copy {before}",
             printed=self._printed,
+            item=name,
         )
 
     def _product_text(self, name: str | None, product: Product | None) -> str:
@@ -184,14 +201,15 @@ def printable(
     draw: Callable[[Traveller], list[Page]],
     check: Callable[[Iterable[TextLine]], None],
     refused: list[Unprinted],
-) -> Iterator[tuple[str, list[Page]]]:
+) -> Iterator[Prepared]:
     """Each order with the pages of its travellers. One that cannot be printed is added to `refused`, and the next follows.
 
     `draw`: the pages of a traveller; `check`: raises `PaperError` for a text that cannot be set.
     """
     for order in orders:
         try:
-            pages = [page for traveller in writer.travellers([order]) for page in draw(traveller)]
+            sheets = list(writer.travellers([order]))
+            pages = [page for sheet in sheets for page in draw(sheet)]
             for page in pages:
                 check(page.words)
         except PaperError as error:
@@ -199,7 +217,7 @@ def printable(
         except UnknownOrderError:
             refused.append(Unprinted(order, _unknown(order)))
         else:
-            yield order, pages
+            yield Prepared(order, pages, [sheet.item for sheet in sheets])
 
 
 def _unknown(order: str) -> PaperError:

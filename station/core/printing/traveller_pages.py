@@ -40,8 +40,8 @@ class TravellerStep:
 class Traveller:
     """The texts of one traveller. `fields`: label and value, in reading order; `part`: such as `1 of 3`, empty for a whole.
 
-    `code` is that of the item; `order` is the name in large letters. `mark`: such as `copy`; `printed`: the time of
-    printing.
+    `item`: the name of the item; `code` is its code; `order` is the name in large letters. `mark`: such as `copy 1`;
+    `printed`: the time of printing.
     """
 
     word: str
@@ -54,6 +54,7 @@ class Traveller:
     notes: tuple[str, ...] = ()
     mark: str = ""
     printed: str = ""
+    item: str = ""
 
 
 @dataclass(slots=True)

@@ -7,8 +7,12 @@ import pytest
 from click.testing import CliRunner
 from read_back import pdf_pictures, scanned, svg_picture
 from shop_writer import ShopWriter
+from sqlalchemy import select
 
 from server.cli.commands import main
+from server.db import schema
+from server.ops.control_server import ControlServer
+from station.core.event import decode
 
 ADDRESS = "/api/v1/print/traveller"
 JAPANESE = "注文"
@@ -26,6 +30,15 @@ def shop(store):
     writer.say("note", item="WO-1", text="Ask A. Kim\nbefore packing.")
     writer.settle()
     return writer
+
+
+@pytest.fixture
+def running(store):
+    """A running hub's end of the local socket, which records the prints of commands."""
+    control = ControlServer(store)
+    control.start()
+    yield store
+    control.close()
 
 
 def words_of(drawing):
@@ -178,14 +191,66 @@ def test_a_choice_that_cannot_be_printed_at_once_is_refused(hub_app, shop, csrf_
     assert (answer.status_code, answer.json["error"]["came"]) == (400, came)
 
 
+def test_a_print_by_a_supervisor_is_on_record_and_the_next_is_a_copy(hub_app, shop, csrf_of, rows):
+    browser = hub_app.person("supervise", name="kim")
+    preview = browser.get("/print/traveller/WO-2").get_data(as_text=True)
+    assert "Print and record" in preview
+    assert ticked(browser, csrf_of, order=["WO-1", "WO-2"]).mimetype == "application/pdf"
+    shop.settle()
+    recorded = [event.data for event in events(rows) if event.what == "traveller.print"]
+    assert recorded == [{"item": "WO-1"}, {"item": "SN-10"}, {"item": "SN-2"}, {"item": "SN-7"}]
+    assert {event.by for event in events(rows) if event.what == "traveller.print"} == {"kim"}
+    assert "Work order · copy 1" in words_of(drawing_of(hub_app, "WO-1"))
+    assert "Work order · 2 of 3 · copy 1" in words_of(drawing_of(hub_app, "SN-2"))
+    assert "traveller printed" in browser.get("/items/WO-1").get_data(as_text=True)
+    ticked(browser, csrf_of, order=["WO-1"])
+    # The projection does not have the newest print yet; the ledger has.
+    assert "Work order · copy 2" in words_of(drawing_of(hub_app, "WO-1"))
+
+
+def events(rows):
+    return [decode(encoded) for (encoded,) in rows(select(schema.ledger.c.bytes).order_by(schema.ledger.c.pos))]
+
+
+def test_a_print_by_a_reader_and_a_preview_are_not_recorded(hub_app, shop, csrf_of, rows):
+    before = len(events(rows))
+    reader = hub_app.person("view")
+    assert "Print and record" not in reader.get("/print/traveller/WO-1").get_data(as_text=True)
+    assert ticked(reader, csrf_of, order=["WO-1"]).mimetype == "application/pdf"
+    drawing_of(hub_app, "WO-1")
+    hub_app.person("supervise").get("/print/traveller/WO-1")
+    assert len(events(rows)) == before
+
+
+def test_only_the_orders_that_are_not_printed_yet(hub_app, shop, csrf_of, tmp_path, rows):
+    browser = hub_app.person("supervise")
+    ticked(browser, csrf_of, order=["WO-1"])
+    shop.settle()
+    answer = ticked(browser, csrf_of, order=["WO-1", "WO-2"], new="1")
+    assert [scanned(picture)[0][1] for picture in pdf_pictures(answer.data, tmp_path)] == [b"SN-10", b"SN-2", b"SN-7"]
+    shop.settle()
+    answer = ticked(browser, csrf_of, order=["WO-1", "WO-2"], new="1")
+    assert (answer.status_code, answer.json["error"]["came"]) == (400, "no order whose traveller is not printed")
+
+
+def test_a_print_moves_nothing(hub_app, shop, csrf_of):
+    before = hub_app.anonymous().get("/api/v1/items/WO-1").json
+    ticked(hub_app.person("supervise"), csrf_of, order=["WO-1"])
+    shop.settle()
+    after = hub_app.anonymous().get("/api/v1/items/WO-1").json
+    assert [after[name] for name in ("accounts", "status", "parcels")] == [
+        before[name] for name in ("accounts", "status", "parcels")
+    ]
+
+
 def run(*arguments):
     done = CliRunner().invoke(main, ["print", *map(str, arguments)])
     return done.exit_code, done.stdout_bytes, done.stderr
 
 
-def test_the_command_writes_the_orders_and_lists_those_that_it_cannot_print(store, shop, tmp_path):
+def test_the_command_writes_the_orders_and_lists_those_that_it_cannot_print(running, shop, tmp_path):
     path = tmp_path / "travellers.pdf"
-    code, _, said = run("traveller", "WO-1", "B7", "nope", "WO-2", "--output", path, "--db", store.path)
+    code, _, said = run("traveller", "WO-1", "B7", "nope", "WO-2", "--output", path, "--db", running.path)
     assert code == 1
     assert said == (
         "Not printed: B7: The code 'B7' scans as the badge 'B7'. Expected the item 'B7'. Give it another code.\n"
@@ -198,8 +263,8 @@ def test_the_command_writes_the_orders_and_lists_those_that_it_cannot_print(stor
     ]  # fmt: skip
 
 
-def test_the_command_numbers_drawings_and_takes_standard_output(store, shop, tmp_path):
-    where = ("--db", store.path, "--format", "svg")
+def test_the_command_numbers_drawings_and_takes_standard_output(running, shop, tmp_path):
+    where = ("--db", running.path, "--format", "svg")
     code, _, said = run("traveller", "WO-2", "--output", tmp_path / "t.svg", *where)
     assert (code, said) == (0, f"3 pages in {tmp_path / 't.svg'}.\n")
     names = ["t-1.svg", "t-2.svg", "t-3.svg"]
@@ -212,11 +277,42 @@ def test_the_command_numbers_drawings_and_takes_standard_output(store, shop, tmp
     assert "standard output takes one drawing" in said
 
 
-def test_nothing_is_written_where_nothing_can_be_printed(store, shop, tmp_path):
-    code, _, said = run("traveller", "B7", "-o", tmp_path / "none.pdf", "--db", store.path)
+def test_nothing_is_written_where_nothing_can_be_printed(running, shop, tmp_path):
+    code, _, said = run("traveller", "B7", "-o", tmp_path / "none.pdf", "--db", running.path)
     assert code == 1
     assert said.endswith(f"0 pages in {tmp_path / 'none.pdf'}.\n")
     assert not (tmp_path / "none.pdf").exists()
-    code, _, said = run("traveller", "WO-1", "-o", tmp_path / "gone" / "none.pdf", "--db", store.path)
+    code, _, said = run("traveller", "WO-1", "-o", tmp_path / "gone" / "none.pdf", "--db", running.path)
     assert code == 1
     assert "cannot be written: No such file or directory" in said
+
+
+def test_the_command_prints_the_new_orders_once_and_a_copy_on_request(store, shop, tmp_path, rows):
+    path = tmp_path / "new.pdf"
+    shop.say("order.close", None, order="B7", how="cancelled")
+    shop.settle()
+    store.close()  # the command takes the lock of the database, as without a running hub
+    code, _, said = run("traveller", "--new", "-o", path, "--db", store.path)
+    assert (code, said) == (0, f"4 pages in {path}.\n")
+    code, _, said = run("traveller", "--new", "-o", tmp_path / "again.pdf", "--db", store.path)
+    assert code == 0
+    assert "0 pages" in said
+    assert "4 events are not included yet" in said
+    assert not (tmp_path / "again.pdf").exists()
+    code, out, _ = run("traveller", "SN-2", "-o", "-", "--format", "svg", "--unrecorded", "--db", store.path)
+    assert "Work order · 2 of 3 · copy 1" in words_of(out.decode())
+    code, out, _ = run("traveller", "SN-2", "-o", "-", "--format", "svg", "--db", store.path)
+    assert "Work order · 2 of 3 · copy 1" in words_of(out.decode())
+    code, out, _ = run("traveller", "SN-2", "-o", "-", "--format", "svg", "--db", store.path)
+    assert "Work order · 2 of 3 · copy 2" in words_of(out.decode())
+    code, _, said = run("traveller", "-o", path, "--db", store.path)
+    assert (code, said) == (1, "Error: No order is named. Expected some, or --new. Name one.\n")
+
+
+def test_many_travellers_are_printed_with_progress(store, shop, tmp_path):
+    shop.release_all([(f"M-{number:03}", "bracket", 5, {}) for number in range(60)])
+    shop.settle()
+    path = tmp_path / "many.pdf"
+    names = [f"M-{number:03}" for number in range(60)]
+    code, _, said = run("traveller", *names, "-o", path, "--unrecorded", "--db", store.path)
+    assert (code, said) == (0, f"50 of 60\n60 pages in {path}.\n")
