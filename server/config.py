@@ -120,6 +120,8 @@ def seconds_of(every: str) -> int:
 def _read(path: Path) -> dict[str, Any]:
     try:
         raw = tomllib.loads(path.read_text(encoding="utf-8"))
+    except PermissionError:
+        raise  # the commands name the user that may read it
     except OSError as error:
         msg = f"{path}: {error.strerror}. Name the hub's configuration with --config, or its database with --db."
         raise ConfigError(msg) from error

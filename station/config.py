@@ -19,6 +19,7 @@ from typing import Annotated, Any, Literal
 import msgspec
 
 from station.core.codes.command_cards import MAX_ARGUMENT_CHARACTERS
+from station.system.access import DO, EXPECTED, denied
 
 MAX_READERS = 32
 MAX_SIGNALS = 8
@@ -125,6 +126,8 @@ def load(path: Path, **flags: str | None) -> StationConfig:
     """The configuration in a file; flags (named like the keys) override it. Raises `ConfigError`."""
     try:
         text = path.read_text(encoding="utf-8")
+    except PermissionError as error:
+        raise ConfigError(came=f"{denied(path)}.", expected=EXPECTED, do=DO) from error
     except (OSError, UnicodeDecodeError) as error:
         why = error.strerror if isinstance(error, OSError) else "it is not UTF-8 text"
         raise ConfigError(

@@ -1,6 +1,7 @@
 """status.json: the station's status for `status`, `readers`, `doctor` and other programs. It is replaced atomically."""
 
 import os
+import time
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -80,9 +81,14 @@ def write(path: Path, status: StationStatus) -> None:
 
 
 def read(path: Path) -> tuple[StationStatus, float] | None:
-    """The status and its age in seconds; None where there is no valid file."""
+    """The status and its age in seconds; None where there is no valid file.
+
+    Raises `PermissionError` where this user may not read it: then it is unknown whether a station runs.
+    """
     try:
         status = msgspec.json.decode(path.read_bytes(), type=StationStatus)
+    except PermissionError:
+        raise
     except (OSError, msgspec.MsgspecError):
         return None
     age_s = (boot_ns() - status.written_boot_ns) / 1e9
@@ -90,12 +96,22 @@ def read(path: Path) -> tuple[StationStatus, float] | None:
 
 
 def running(path: Path) -> StationStatus | None:
-    """The status of a running station; None where none runs."""
+    """The status of a running station; None where none runs. Raises `PermissionError` as `read`."""
     current = read(path)
     if current is None:
         return None
     status, age_s = current
     return status if age_s <= OLD_S and lives(status.pid) else None
+
+
+def may_be_fresh(path: Path) -> bool:
+    """Whether a status that this user may not read was written lately, by its time of change."""
+    try:
+        return time.time() - path.stat().st_mtime <= OLD_S
+    except PermissionError:
+        return True
+    except OSError:
+        return False
 
 
 def lives(pid: int) -> bool:

@@ -46,7 +46,8 @@ class VisitAnswer(msgspec.Struct):
 
 
 class FindingAnswer(msgspec.Struct):
-    """A finding of an enabled rule about one event; `log`, `seq`: that event.
+    """A finding of an enabled rule about one event; `log`, `seq`: that event; `etag`: what an answer sends back, so that
+    it holds for what was seen only.
 
     `state`: open; answered, by a person; ended, by later scans or by the closing of the order.
     """
@@ -58,6 +59,7 @@ class FindingAnswer(msgspec.Struct):
     text: str
     log: str
     seq: int
+    etag: str
     state: str
     answered_at: str | None
     answered_by: str
@@ -189,8 +191,8 @@ def item_answer(detail: ItemDetail, lag: Lag) -> ItemAnswer:
 def _finding(finding: ItemFinding) -> FindingAnswer:
     state = "open" if finding.is_open else "answered" if finding.answered_us is not None else "ended"
     return FindingAnswer(
-        finding.rule, time(finding.key_us), finding.stage, finding.station, finding.text, finding.log, finding.seq, state,
-        iso(finding.answered_us), finding.answered_by, finding.note,
+        finding.rule, time(finding.key_us), finding.stage, finding.station, finding.text, finding.log, finding.seq,
+        finding.etag, state,        iso(finding.answered_us), finding.answered_by, finding.note,
     )  # fmt: skip
 
 

@@ -10,7 +10,7 @@ from datetime import UTC, datetime, tzinfo
 from flask import Blueprint, Response, request
 from sqlalchemy import Connection
 
-from server.api import call_answer, item_answer, order_answer, wip_answer
+from server.api import call_answer, item_answer, order_answer, unknown_code_answer, wip_answer
 from server.api.openapi import documented
 from server.api.rest import page_of
 from server.api_errors import ApiError, json_answer
@@ -27,6 +27,7 @@ from server.queries.lag import lag_of
 from server.queries.order_progress import STATUSES, orders_after
 from server.queries.search import item_named
 from server.queries.stage_order import line_of
+from server.queries.unknown_codes import count_unknown, unknown_after
 from server.queries.valuation import Valuation
 from server.queries.wip import GroupBy, wip
 from server.urls import before_pos, segments
@@ -113,6 +114,21 @@ def calls() -> Response:
     more = call_answer.cursor_of(page[limit - 1]) if len(page) > limit else None
     rows = [call_answer.call_answer(paired, now_us) for paired in page[:limit]]
     return json_answer(call_answer.CallsAnswer(rows, more, *lag))
+
+
+@blueprint.get("/api/v1/unknown-codes")
+@documented(unknown_code_answer.UnknownCodesAnswer, query=unknown_code_answer.UnknownCodesQuery, errors=(400, 401, 403))
+@readers
+def unknown_codes() -> Response:
+    """Codes that were scanned and name nothing released or bound; `limit` at most 1,000, the next page with `cursor`."""
+    limit, cursor = page_of()
+    now_us = current_hub().clock.utc_us()
+    with current_hub().store.read() as connection:
+        rows, total = unknown_after(connection, cursor, limit + 1), count_unknown(connection)
+        lag = lag_of(connection, now_us)
+    more = rows[limit - 1].code if len(rows) > limit else None
+    answers = [unknown_code_answer.unknown_code_answer(row) for row in rows[:limit]]
+    return json_answer(unknown_code_answer.UnknownCodesAnswer(answers, total, more, *lag))
 
 
 @blueprint.get("/api/v1/stages")

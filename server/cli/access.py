@@ -193,7 +193,9 @@ def _place(config_path: Path | None, db: str | None, name: str, stage: str) -> N
     from server.ledger.entries import Entry
     from server.ops.admin_commands import enter
 
-    enter(settings(config_path, db).db, [Entry("station.define", {"station": name, "stage": stage}, "installer")])
+    entry = Entry("station.define", {"station": name, "stage": stage}, "installer")
+    if enter(settings(config_path, db).db, [entry]) == [None]:
+        click.echo(f"{name} scans at {stage} already.", err=True)
 
 
 def _execute(config_path: Path | None, db: str | None, request: str, /, **arguments: Any) -> Any:

@@ -13,6 +13,7 @@ import click
 from server.cli.access import clock, station, token, user
 from server.cli.options import settings, where
 from server.config import ConfigError
+from station.system.access import denied, owner_of
 from station.system.version import version
 
 __all__ = ["main", "settings", "where"]
@@ -53,6 +54,13 @@ class HubCommands(click.Group):
             return super().invoke(ctx)
         except (BackupError, ConfigError, EntryRefused, HubLocked, NoHub, CommandFailed) as error:
             raise click.ClickException(str(error)) from error
+        except PermissionError as error:
+            msg = f"{error}. Check the permissions of the hub's files."
+            if error.filename is not None:
+                owner = owner_of(Path(error.filename))
+                do = f"Repeat the command as its owner: sudo -u {owner} wipline-hub ..."
+                msg = f"{denied(error.filename)}. Expected its owner ({owner}) or root. {do}"
+            raise click.ClickException(msg) from error
         except (OSError, DatabaseError) as error:
             why = getattr(error, "orig", None) or error
             msg = f"{why}. Check the named database (--db, or db in hub.toml) and its permissions."

@@ -70,7 +70,8 @@ class Store:
     """The open database of the hub. On SQLite it holds the writer's lock unless `writing` is False.
 
     `lock`: a lock that this process or its parent already holds; the store does not release it. `host`: the machine whose
-    clocks, ids and disks the hub uses. Raises `HubLocked` when another process writes.
+    clocks, ids and disks the hub uses. Raises `HubLocked` when another process writes, and `OSError` for a folder, a pipe
+    or a device.
     """
 
     def __init__(
@@ -80,6 +81,9 @@ class Store:
         self.url = as_url(db)
         # The real path, so that the files beside the database are found through any link to it.
         self.path = sqlite_path(db)
+        if self.path is not None and self.path.exists() and not self.path.is_file():
+            msg = f"{self.path} is no file"  # an open would wait for the writer of a named pipe
+            raise OSError(msg)
         self.trouble: StorageTrouble | None = None  # of the last transaction; a permanent one stays until a restart
         self.arrived = PositionSignal()  # announces the ledger's last position after each append
         self._own_lock = WriterLock(self.path) if writing and lock is None and self.path is not None else None

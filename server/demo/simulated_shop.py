@@ -19,6 +19,7 @@ from dataclasses import dataclass, field
 from station.core.quantity import decimal_text
 
 MINUTE_S = 60
+MILLI = 1000
 SMALLEST_SPLIT_MILLI = 24_000  # an order of at least this quantity is split into several lots
 
 
@@ -208,9 +209,9 @@ class SimulatedShop:
         return scans
 
     def _part(self, lot: SimulatedLot) -> int:
-        """A small part of a lot, in whole steps of the product's quantity."""
-        steps = lot.qty_milli // lot.order.step_milli
-        return max(1, min(steps // 12, self._chance.randint(1, 5))) * lot.order.step_milli
+        """A small part of a lot: whole units, or one step of the product's quantity where the lot is small."""
+        units = min(lot.qty_milli // MILLI // 12, self._chance.randint(1, 5))
+        return units * MILLI or lot.order.step_milli
 
     def _release(self, lot: SimulatedLot) -> list[SimulatedScan]:
         return [self._scan(lot, "release", lot.qty_milli), *self._move_on(lot)]

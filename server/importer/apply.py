@@ -1,7 +1,7 @@
 """Apply a shop folder to a hub: compare it with the current state, and write the missing entries, all or none.
 
-It works whether the hub runs or not (`server.ops.admin_commands`). An equal entry between the comparison and the write is
-harmless: a repeated release or definition changes nothing.
+It works whether the hub runs or not (`server.ops.admin_commands`). An entry that the hub has so already when it is written
+is left out and counted as unchanged: a person entered it since the comparison, or its fields differ only in defaults.
 """
 
 from collections.abc import Mapping
@@ -25,9 +25,12 @@ def import_shop(db: str, files: Mapping[str, bytes], *, by: str, now_us: int, zo
     mistake, `EntryRefused` for an entry that holds from a closed period, `NoHub`, `HubLocked`.
     """
     imported = read_shop(files, now_us=now_us, zone=zone, current=current_state(db))
-    if imported.entries:
-        admin_commands.enter(db, [Entry(entry.what, entry.data, by, entry.holds_from_us) for entry in imported.entries])
-    return imported
+    if not imported.entries:
+        return imported
+    rows = [Entry(entry.what, entry.data, by, entry.holds_from_us) for entry in imported.entries]
+    places = admin_commands.enter(db, rows)
+    written = [entry for entry, place in zip(imported.entries, places, strict=True) if place is not None]
+    return imported._replace(entries=tuple(written), unchanged=imported.unchanged + len(rows) - len(written))
 
 
 def current_state(db: str) -> CurrentState:

@@ -85,6 +85,16 @@ def _start_us(entry: RecordedEntry) -> int:
     return entry.made_us if entry.holds_from_us is None else entry.holds_from_us
 
 
+def released_names(current: CurrentState) -> set[str]:
+    """The names of all orders, and of the items that their releases name."""
+    names = set(current.orders)
+    for order in current.orders.values():
+        for one in order.fields.get("items") or ():
+            name = one.get("item") if isinstance(one, dict) else one
+            names.update([name] if isinstance(name, str) else [])
+    return names
+
+
 def _unvoided(entries: list[RecordedEntry]) -> list[RecordedEntry]:
     """The entries that have effect: those that no effective void names."""
     targets = {}

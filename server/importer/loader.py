@@ -13,6 +13,7 @@ workbook (.xlsx, .ods, .xls); rename it to stages.csv, if that is meant.
 """
 
 import difflib
+import re
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime, timedelta, tzinfo
 from typing import NamedTuple
@@ -28,6 +29,7 @@ from server.importer.validation import check
 from server.importer.workbook import ENDINGS, is_workbook, read_workbook
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_ZEROS = re.compile(r"(?<![0-9.,])0+(?=[0-9])")
 _IGNORED = (".md", ".txt", ".toml")  # notes and settings beside the sheets
 
 
@@ -146,7 +148,20 @@ def _notices(rows: Rows, names: KnownNames, current: CurrentState) -> list[str]:
             notices.append(f"{row.values['order']} is released: an import adds no further items to it.")
         if now is not None and now.closed and _differs(row, now.fields):
             notices.append(f"{row.values['order']} is closed: an import does not change it.")
-    return notices
+    return notices + list(_without_zeros(rows, current))
+
+
+def _without_zeros(rows: Rows, current: CurrentState) -> Iterator[str]:
+    """A notice for each new order whose number differs from another one only in leading zeros."""
+    first = {_ZEROS.sub("", name): (name, "of the hub") for name in current.orders}
+    for row in rows.get("orders.csv", []):
+        name = row.values["order"]
+        other, where = first.setdefault(_ZEROS.sub("", name), (name, f"of line {row.line}"))
+        if other != name and name not in current.orders:
+            yield (
+                f"orders.csv, line {row.line}: {name} and {other} {where} differ only in leading zeros and are two orders. "
+                "Compare them with the labels: a spreadsheet removes such zeros."
+            )
 
 
 def _differs(row: TableRow, recorded: Mapping[str, object]) -> bool:

@@ -5,10 +5,10 @@ must not contain itself. A badge belongs to one person. Cards, patterns and code
 """
 
 import difflib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from itertools import chain
 
-from server.importer.current_state import CurrentState
+from server.importer.current_state import CurrentState, released_names
 from server.importer.entry_builder import Rows
 from server.importer.errors import ImportMistake, shown
 from server.importer.file_schema import CONVERSION, SHEETS
@@ -17,6 +17,7 @@ from server.importer.table_rows import TableRow
 from server.text import counted
 from station.core.codes.code import CodeType
 from station.core.codes.command_cards import Card, read_card
+from station.core.codes.lookalike import DIFFERENT, folded, shown_code
 from station.core.codes.patterns import Pattern, PatternError, usable_patterns
 from station.core.quantity import decimal_text
 
@@ -183,6 +184,40 @@ def orders(rows: Rows, known: KnownNames, current: CurrentState) -> Iterator[Imp
             yield row.mistake("product", shown(product), expected, "give a new order its own number")
 
 
+_NAMES = {  # the column of the names, the kind of definition, and the word for one of them
+    "stages.csv": ("stage", "stage.define"),
+    "routings.csv": ("routing", "routing.define"),
+    "products.csv": ("product", "product.define"),
+    "people.csv": ("person", "person.define"),
+    "reasons.csv": ("reason", "reason.define"),
+}
+
+
+def lookalikes(rows: Rows, _: KnownNames, current: CurrentState) -> Iterator[ImportMistake]:
+    """A new name differs from every other one in more than blanks, case, dashes or invisible characters."""
+    for file, (column, what) in _NAMES.items():
+        in_hub = {str(data[column]) for data in current.all_of(what) if data.get(column)}
+        yield from _lookalikes(((row, column, row.values.get(column)) for row in rows.get(file, [])), in_hub)
+    names = (
+        (row, column, name)
+        for row in rows.get("orders.csv", [])
+        for column in ("order", "items")
+        for name in ([row.values.get("order")] if column == "order" else row.values.get("items", []))
+    )
+    yield from _lookalikes(names, released_names(current))
+
+
+def _lookalikes(names: Iterable[tuple[TableRow, str, str | None]], in_hub: set[str]) -> Iterator[ImportMistake]:
+    first = {folded(name): (name, "of the hub") for name in in_hub}
+    for row, column, name in names:
+        if name is None or name in in_hub:
+            continue
+        near, where = first.setdefault(folded(name), (name, f"of line {row.line}"))
+        if near != name:
+            do = f"write {shown_code(near)}, if that is meant, or another name"
+            yield row.mistake(column, shown_code(name), f"{shown_code(near)} {where}, or {DIFFERENT}", do)
+
+
 def items(rows: Rows, _: KnownNames, __: CurrentState) -> Iterator[ImportMistake]:
     """A further item belongs to one order, and is not an order itself."""
     names = {row.values.get("order") for row in rows.get("orders.csv", [])}
@@ -271,7 +306,7 @@ def _card(row: TableRow, column: str, known: KnownNames) -> Iterator[ImportMista
 
 
 CHECKS: tuple[Check, ...] = (
-    references, operations, materials, assemblies, costs, orders, items, badges, patterns, codes, cards,
+    references, operations, materials, assemblies, costs, orders, lookalikes, items, badges, patterns, codes, cards,
 )  # fmt: skip
 
 

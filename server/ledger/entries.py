@@ -31,9 +31,10 @@ AHEAD_US = 60_000_000  # by which the clock of a client may be ahead of the hub'
 class EntryRefused(ValueError):
     """An entry that is not accepted: what came, what was expected, what to do. Its whole group of entries is not written."""
 
-    def __init__(self, came: str, expected: str, do: str, status: int = 400) -> None:
+    def __init__(self, came: str, expected: str, do: str, status: int = 400, unchanged: bool = False) -> None:
         super().__init__(f"{came}; expected {expected}. {do}")
         self.came, self.expected, self.do = came, expected, do
+        self.unchanged = unchanged  # the hub has it so already
         self.status = status  # 409: valid, but it needs a decision about the present state
 
 
@@ -78,15 +79,26 @@ def record_accepted(store: Store, entries: Sequence[Entry]) -> list[Recorded | E
     return results
 
 
+def record_changes(store: Store, entries: Sequence[Entry]) -> list[Recorded | None]:
+    """Write entries as `record_all` does, without those that the hub has so already: for each its place, else None."""
+    results: list[Recorded | EntryRefused] = []
+    with store.write() as connection:
+        write_all(connection, entries, store.clock, results, only_unchanged=True)
+    return [place if isinstance(place, Recorded) else None for place in results]
+
+
 def write_all(
     connection: Connection,
     entries: Sequence[Entry],
     clock: HubClock,
     results: list[Recorded | EntryRefused] | None = None,
+    *,
+    only_unchanged: bool = False,
 ) -> list[Recorded]:
     """Write entries as `record_all` does, inside the caller's transaction.
 
-    `results`: filled as `record_accepted` returns it; then a refused entry is left out, and the others are written.
+    `results`: filled as `record_accepted` returns it; then a refused entry is left out, and the others are written. With
+    `only_unchanged` that holds for an entry that the hub has so already, and any other refusal is raised.
 
     1. Write an anchor where one is due, so that the entries get an exact time.
     2. Check the number of code patterns and the references to stages for the whole group.
@@ -111,7 +123,7 @@ def write_all(
             encoded = _encoded(entry, clock, now)
             closed_us = _note_period(connection, entry, now.utc_us, closed_us)
         except EntryRefused as error:
-            if results is None:
+            if results is None or (only_unchanged and not error.unchanged):
                 raise
             outcomes.append(error)
         else:
@@ -213,9 +225,15 @@ def _note_period(connection: Connection, entry: Entry, now_us: int, closed_us: i
     period = schema.period
     if entry.what == "period.close":
         until_us = entry.holds_from_us if entry.holds_from_us is not None else now_us
-        if until_us != closed_us:
-            connection.execute(period.delete().where(period.c.closed_us == until_us))
-            connection.execute(period.insert(), [{"closed_us": until_us, "reopened": False}])
+        if until_us == closed_us:
+            raise EntryRefused(
+                came=f"period.close at {utc_text(until_us)}",
+                expected="a time after the end of the last closed period",
+                do="It is closed already: there is nothing to do.",
+                unchanged=True,
+            )
+        connection.execute(period.delete().where(period.c.closed_us == until_us))
+        connection.execute(period.insert(), [{"closed_us": until_us, "reopened": False}])
     elif entry.what == "period.reopen":
         if closed_us is None:
             raise EntryRefused(

@@ -15,10 +15,12 @@ import msgspec
 from sqlalchemy import Connection, and_, func, select
 
 from server.db import schema
+from server.ledger.near_names import DEFINED, NearNames, new_names
+from server.ledger.unchanged import BIND, NAME, UNCHANGED, CurrentDefinitions, Unchanged, answered, named
 from server.projection.internal_tables import void_mark
 from server.projection.item_states import StoredItem
 from server.projection.pipeline import projected_pos
-from server.projection.tables import definition, dirty, event_state, finding, item
+from server.projection.tables import definition, dirty, event_state, item
 from station.core.codes import identity_of_written
 from station.core.event import EventError, decode
 from station.core.ledger.fold import attempt, empty
@@ -35,7 +37,7 @@ OF_ORDER = frozenset({"order.release", "order.change", "order.close"})
 OF_ITEM = OF_ORDER | {"adjust"}
 OF_EVENT = frozenset({"void", "correct"})
 ANSWER = "finding.answer"
-CHECKED = OF_ITEM | OF_EVENT | {"product.define", ANSWER}
+CHECKED = OF_ITEM | OF_EVENT | UNCHANGED | {ANSWER, *DEFINED}
 _STORED = msgspec.msgpack.Decoder(StoredItem)
 
 
@@ -46,6 +48,7 @@ class Refusal(NamedTuple):
     expected: str
     do: str
     status: int = 400
+    unchanged: bool = False  # it holds already
 
 
 class Candidate(NamedTuple):
@@ -71,6 +74,8 @@ class EntryChecks:
         self._voided: set[tuple[str, int]] = set()
         self._products: dict[str, dict[str, Any]] | None = None
         self._items: dict[str, ItemState | None] = {}
+        self._names: dict[str, str | None] = {}
+        self._definitions = CurrentDefinitions(connection, now_us)
         self._uncertain: set[str] = set()
         self._certain = True
         self._needed = any(entry.what in CHECKED for entry in entries)
@@ -82,6 +87,9 @@ class EntryChecks:
         if any(entry.what == "product.define" for entry in entries):
             concerned += self._pending  # orders that are closed or released since, which the projection does not show
         self._load({name for entry in concerned if (name := _named(entry)) is not None})
+        self._near_names = NearNames(
+            connection, (name for entry in entries for name in new_names(entry.what, entry.data))
+        )
         for entry in self._pending:
             self._follow(entry)
         self._voided.clear()  # a void that is not projected may be void itself
@@ -90,7 +98,10 @@ class EntryChecks:
         """The reason to refuse an entry; None for an accepted one, which then counts for the entries after it."""
         if not self._needed:
             return None
-        refused = _CHECKS[entry.what](self, entry) if entry.what in _CHECKS else None
+        words = self._near_names.refusal(entry.what, entry.data) if self._certain else None
+        refused = Refusal(*words) if words is not None else None
+        if refused is None and entry.what in _CHECKS:
+            refused = _CHECKS[entry.what](self, entry)
         if refused is None:
             self._follow(entry)
         return refused
@@ -101,7 +112,9 @@ class EntryChecks:
         for start in range(0, len(ordered), AT_ONCE):
             chunk = ordered[start : start + AT_ONCE]
             rows = self._connection.execute(select(item.c.item, item.c.state).where(item.c.item.in_(chunk)))
-            self._items.update({row.item: _STORED.decode(row.state).state for row in rows})
+            for row in rows:
+                stored = _STORED.decode(row.state)
+                self._items[row.item], self._names[row.item] = stored.state, stored.name
             waiting = self._connection.execute(select(dirty.c.item).where(dirty.c.item.in_(chunk)))
             self._uncertain.update(waiting.scalars())
 
@@ -111,14 +124,18 @@ class EntryChecks:
             self._certain = False  # its effect is known when it is projected
             if entry.what == "void":
                 self._voided.add((str(entry.data.get("log")), entry.data.get("seq", 0)))
+        self._near_names.follow(entry.what, entry.data)
+        self._definitions.follow(entry.what, entry.data, entry.holds_from_us)
         name = _named(entry)
-        if entry.what in OF_ITEM and name in self._items:
+        if entry.what == NAME and name is not None:
+            self._names[name] = entry.data.get("name")
+        elif entry.what in OF_ITEM and name in self._items:
             step = self._step(entry, self._items[name] or empty(name))
             if isinstance(step, str):
                 self._uncertain.add(name)
             else:
                 self._items[name] = step.state
-        elif entry.what == "product.define" and self._products is not None:
+        if entry.what == "product.define" and self._products is not None:
             self._products[str(entry.data.get("product"))] = entry.data
 
     def _step(self, entry: Candidate, state: ItemState) -> FoldResult | str:
@@ -136,20 +153,10 @@ class EntryChecks:
 
     def answer(self, entry: Candidate) -> Refusal | None:
         """Check an answer against the finding that it names."""
-        name, rule, c = str(entry.data["item"]), str(entry.data["rule"]), finding.c
-        if not self._certain or name in self._uncertain or self._is_behind():
+        if not self._certain or entry.data["item"] in self._uncertain or self._is_behind():
             return None  # a scan that is not projected yet may have the finding
-        place = and_(c.log_id == bytes.fromhex(entry.data["log"]), c.seq == entry.data["seq"])
-        query = select(c.answered_us, c.answered_by).where(and_(c.item == name, c.rule == rule, place))
-        row = self._connection.execute(query).first()
-        came = f"finding.answer of {rule} of {name}"
-        if row is None:
-            return Refusal(
-                came, "a finding of the item", "Take rule, log and seq from the item's `findings` in the API."
-            )
-        if row.answered_us is not None:
-            return Refusal(f"{came}, answered by {row.answered_by}", "an open finding", "There is nothing to do.")
-        return None
+        found = answered(self._connection, entry.data)
+        return None if found is None else Refusal(*found)
 
     def _is_behind(self) -> bool:
         last = self._connection.execute(select(func.max(schema.ledger.c.pos))).scalar()
@@ -186,7 +193,12 @@ class EntryChecks:
                 "Enter what is started or more, or scrap or adjust the pieces first.",
             )
         if _content(step.state) == _content(state) and _items_of(entry) <= {name}:
-            return Refusal(f"{entry.what} of {name} without effect", "a field with a new value", "It is so already.")
+            return Refusal(
+                f"{entry.what} of {name} without effect",
+                "a field with a new value",
+                "It is so already.",
+                unchanged=True,
+            )
         return None
 
     def _closed(self, entry: Candidate, name: str, state: ItemState) -> Refusal | None:
@@ -245,12 +257,24 @@ class EntryChecks:
                     )
         path = self._path(name, entry.data)
         if path is None:
+            return self.unchanged(entry)
+        came = f"product.define of {name} made of {' of '.join(path)}"
+        return Refusal(came, "no product that contains itself", "Remove one of these components.")
+
+    def unchanged(self, entry: Candidate) -> Refusal | None:
+        """Check a definition, a price, a binding or a name against the one that holds already."""
+        if not self._certain:
             return None
-        return Refusal(
-            f"product.define of {name} made of {' of '.join(path)}",
-            "no product that contains itself",
-            "Remove one of these components.",
-        )
+        found: Unchanged | None
+        if entry.what == NAME:
+            name = str(entry.data.get("item"))
+            known = name in self._names and name not in self._uncertain and entry.holds_from_us is None
+            found = named(name, entry.data, self._names[name]) if known else None
+        elif entry.what == BIND:
+            found = None if self._is_behind() else self._definitions.bound(entry.data, entry.holds_from_us)
+        else:
+            found = self._definitions.defined(entry.what, entry.data, entry.holds_from_us)
+        return None if found is None else Refusal(*found, unchanged=True)
 
     def _all_products(self) -> dict[str, dict[str, Any]]:
         """The newest definition of each product: projected, then pending."""
@@ -272,17 +296,11 @@ class EntryChecks:
         for name in self._connection.execute(query.order_by(c.item).limit(len(known) + 1)).scalars():
             if name not in known:
                 return str(name)
-        return next(
-            (
-                name
-                for name, state in self._items.items()
-                if state is not None
-                and state.released_us is not None
-                and state.header.product == product
-                and not state.closed
-            ),
-            None,
-        )
+        for name, state in self._items.items():
+            is_open = state is not None and state.released_us is not None and not state.closed
+            if is_open and state is not None and state.header.product == product:
+                return name
+        return None
 
     def _path(self, goal: str, data: dict[str, Any]) -> list[str] | None:
         """The chain of components from a new bill back to its product; None where there is none."""
@@ -319,6 +337,7 @@ class EntryChecks:
 
 
 _CHECKS: dict[str, Callable[[EntryChecks, Candidate], Refusal | None]] = {
+    **dict.fromkeys(UNCHANGED, EntryChecks.unchanged),
     **dict.fromkeys(OF_ORDER, EntryChecks.order),
     "adjust": EntryChecks.adjust,
     "product.define": EntryChecks.product,
@@ -345,7 +364,7 @@ def _pending(connection: Connection, most: int) -> list[Candidate]:
 
 def _named(entry: Candidate) -> str | None:
     name = entry.data.get("order") if entry.what in OF_ORDER else entry.data.get("item")
-    return name if entry.what in OF_ITEM and isinstance(name, str) else None
+    return name if entry.what in OF_ITEM | {NAME} and isinstance(name, str) else None
 
 
 def _items_of(entry: Candidate) -> set[str]:

@@ -152,6 +152,7 @@ class _FindingAnswer(msgspec.Struct):
     rule: Name
     log: Log
     seq: Seq
+    etag: Name | None = None
     note: Annotated[str, msgspec.Meta(max_length=2_000)] | None = None
 
 

@@ -17,7 +17,7 @@ from server.clock import audit, watch
 from server.db.store import Store, as_url
 from server.db.writer_lock import HubLocked
 from server.ledger import hub_log
-from server.ledger.entries import Entry, EntryRefused, Recorded, record_all, write_all
+from server.ledger.entries import Entry, EntryRefused, Recorded, record_changes, write_all
 from server.ops.bootstrap import open_hub
 from server.ops.control_protocol import CONNECT_S, ControlReply, ControlRequest, ask
 from server.ops.durability import note_breaks, note_copy
@@ -55,11 +55,14 @@ def execute(db: str, name: str, connect_s: float = CONNECT_S, /, **arguments: An
     return reply.value
 
 
-def enter(db: str, entries: Sequence[Entry]) -> list[Recorded]:
-    """Write entries, all or none, whether the hub runs or not. Raises as `execute`."""
+def enter(db: str, entries: Sequence[Entry]) -> list[Recorded | None]:
+    """Write entries, all or none, whether the hub runs or not. Raises as `execute`.
+
+    For each its place; None for one that the hub has so already, which is left out.
+    """
     encoded = [msgspec.to_builtins(entry) for entry in entries]
     written = execute(db, "enter", entries=encoded)
-    return [Recorded(bytes.fromhex(log), seq, pos) for log, seq, pos in written]
+    return [None if place is None else Recorded(bytes.fromhex(place[0]), *place[1:]) for place in written]
 
 
 def handle(store: Store, request: ControlRequest) -> ControlReply:
@@ -155,9 +158,9 @@ def _void_anchors(store: Store, by: str) -> int:
     return len(suspicious)
 
 
-def _enter(store: Store, entries: list[dict[str, Any]]) -> list[tuple[str, int, int]]:
-    written = record_all(store, [msgspec.convert(entry, Entry) for entry in entries])
-    return [(entry.log_id.hex(), entry.seq, entry.pos) for entry in written]
+def _enter(store: Store, entries: list[dict[str, Any]]) -> list[tuple[str, int, int] | None]:
+    written = record_changes(store, [msgspec.convert(entry, Entry) for entry in entries])
+    return [None if entry is None else (entry.log_id.hex(), entry.seq, entry.pos) for entry in written]
 
 
 def _backed_up(store: Store, path: str, epoch: int, pos: int, *, off_disk: bool) -> bool:

@@ -15,6 +15,7 @@ from server.ledger.hub_log import begin_epoch, hub_row
 from server.ops import restore_swap
 from server.ops.host import Host
 from station.core.hash_chain import LOG_ID_BYTES, ledger_genesis
+from station.system.access import is_there, require_readable
 
 
 class NoHub(RuntimeError):
@@ -22,11 +23,20 @@ class NoHub(RuntimeError):
 
 
 def initialise(store: Store) -> None:
-    """Create the tables, keys and first epoch of a new hub. Raises `NoHub` where the database already holds one."""
+    """Create the tables, keys and first epoch of a new hub.
+
+    Raises `NoHub` where the database already holds one, or an SQLite file holds the tables of another application.
+    """
+    with store.read() as connection:  # a writing connection would change the head of another application's file
+        tables = inspect(connection).get_table_names()
+    if "hub" in tables:
+        msg = f"{store.url.render_as_string()} already holds a hub. Use it, or name another database."
+        raise NoHub(msg)
+    if tables and store.path is not None:
+        names = ", ".join(sorted(tables)[:5])
+        msg = f"{store.path} is another database, with the tables {names}. Expected an empty one or none. Name another."
+        raise NoHub(msg)
     with store.write() as connection:
-        if inspect(connection).has_table("hub"):
-            msg = f"{store.url.render_as_string()} already holds a hub. Use it, or name another database."
-            raise NoHub(msg)
         upgrade(connection)
         now_us, hub_id = store.clock.utc_us(), store.host.random_bytes(LOG_ID_BYTES)
         row = {
@@ -69,8 +79,13 @@ def open_hub(
 
 @contextmanager
 def open_read_only(db: str | Path) -> Iterator[Store]:
-    """Open the hub in this database read-only, also while the hub runs. Raises `NoHub` where there is none."""
+    """Open the hub in this database read-only, also while the hub runs.
+
+    Raises `NoHub` where there is none, and `PermissionError` where this user may not read it.
+    """
     path = sqlite_path(db)
+    if path is not None:
+        require_readable(path)
     if path is not None and restore_swap.decided(path):
         msg = f"A restore of {db} was interrupted. Repeat it, or start the hub: either finishes it."
         raise NoHub(msg)
@@ -124,6 +139,11 @@ def save_location(store: Store) -> None:
 
 
 def database_exists(db: str | Path) -> bool:
-    """Whether a hub may exist: a non-empty database file, a decided restore, or the address of a database server."""
+    """Whether a hub may exist: a non-empty database file, a decided restore, or the address of a database server.
+
+    Raises `PermissionError` where this user may not look.
+    """
     path = sqlite_path(db)
+    if path is not None:
+        is_there(path)  # raises `PermissionError` where this user may not look, instead of a missing hub
     return path is None or restore_swap.decided(path) or (path.is_file() and path.stat().st_size > 0)

@@ -61,6 +61,9 @@ def ask(db: str, request: ControlRequest, connect_s: float = CONNECT_S) -> Contr
                 return None
             time.sleep(0.05)
             continue
+        except PermissionError as error:  # of a short address, which names no file
+            client.close()
+            raise PermissionError(error.errno, error.strerror, f"{path}.sock") from error
         with framed(client) as connection:
             connection.send_bytes(msgspec.json.encode(request))
             return msgspec.json.decode(receive(connection), type=ControlReply)

@@ -46,10 +46,11 @@ class BindingChange(NamedTuple):
 
 
 class NamedItem(NamedTuple):
-    """The item of a code (NOTHING: no item), and whether a pattern or a binding matched the code."""
+    """The item of a code (NOTHING: no item), and whether a pattern or a binding matched the code; `bound`: a binding."""
 
     item: str
     known: bool
+    bound: bool = False
 
 
 class Bindings:
@@ -105,10 +106,10 @@ class Bindings:
         change = self.bound(code, identity, scheme, at)
         if change is not None:
             if change.as_ != CodeType.ITEM or change.item is None:
-                return NamedItem(NOTHING, known=True)
+                return NamedItem(NOTHING, known=True, bound=True)
             # A bench binds the scanned code of the item, which a pattern may translate; the office binds the item itself.
             item = change.item if change.from_office else self._by_pattern(change.item, at[0]).item
-            return NamedItem(item, known=True)
+            return NamedItem(item, known=True, bound=True)
         named = self._by_pattern(code, at[0]) if scheme in PATTERNED else None
         return named if named is not None and named.known else NamedItem(identity, known=False)
 

@@ -160,9 +160,13 @@ class ItemEventBuilder:
         """Load for many items, with few statements, whether they were released."""
         self._orders.load(connection, items)
 
-    def has_definitions(self, connection: Connection) -> bool:
-        """Whether the shop has any pattern or release. Without both, no code counts as unknown."""
-        return self._bindings.has_patterns or self._orders.any(connection)
+    def definitions(self, connection: Connection) -> tuple[bool, bool]:
+        """Whether the shop has any pattern or release, and any release.
+
+        Without both, no code is unknown; without a release, no code that a pattern names.
+        """
+        has_orders = self._orders.any(connection)
+        return self._bindings.has_patterns or has_orders, has_orders
 
     def of(self, connection: Connection, row: LedgerRow, item: str) -> ItemEvent:
         """The item event of an event that is linked to `item`."""
@@ -190,9 +194,11 @@ class ItemEventBuilder:
         event, code = row.event, row.code
         if event is None or code is None or event.unread or "item" in put or self._orders.released(connection, item):
             return False
-        if self._bindings.named(code, row.identity, event.scheme, (key.us, row.counted.log, row.counted.seq)).known:
+        named = self._bindings.named(code, row.identity, event.scheme, (key.us, row.counted.log, row.counted.seq))
+        if named.bound:
             return False
-        return self.has_definitions(connection)
+        has_any, has_orders = self.definitions(connection)
+        return has_orders if named.known else has_any
 
 
 def _nothing(code: str) -> EventItem:

@@ -6,6 +6,7 @@ from typing import Any
 import msgspec
 
 from server.projection.tables import DAY_US, LONG, MOST_DAYS
+from station.core.codes.lookalike import folded
 from station.core.ledger.parcels import Finding, ItemState, Parcel, ParcelState, Visit
 from station.core.ledger.times import LATEST_US
 
@@ -29,6 +30,7 @@ def item_row(state: ItemState, name: str | None, encoded: bytes) -> tuple[Any, .
         head.due, _bounded(head.priority), head.customer, head.reference,
         state.released_us, state.started_us, state.ended_us, state.closed_us,
         key_us, bytes.fromhex(log), seq, encoded,
+        None if state.released_us is None else folded(state.item),
     )  # fmt: skip
 
 

@@ -10,12 +10,13 @@ from typing import Any
 
 import msgspec
 import structlog
-from sqlalchemy import Connection, and_, func, select
+from sqlalchemy import Connection, func, select
 
 from server.db.bulk_insert import insert_many, insert_text, run_many
 from server.projection import item_rows
 from server.projection.dead_letters import FACT, add_dead_letters, delete_dead_items
 from server.projection.definitions import RecordingMasterData
+from server.projection.ended_findings import FINDING_ANSWER, mark_answered, mark_ended
 from server.projection.event_items import DueEvent
 from server.projection.internal_tables import looked_up
 from server.projection.item_rows import ItemRow
@@ -25,7 +26,6 @@ from station.core.ledger.fold import Apply, apply, attempt, empty
 from station.core.ledger.item_event import ItemEvent
 from station.core.ledger.parcels import Finding, ItemState, Visit
 
-FINDING_ANSWER = "finding.answer"
 MOST_ITEMS = 12_000  # states in memory, some 4 KB each
 _ENCODER = msgspec.msgpack.Encoder()
 LOG = structlog.get_logger("projector")
@@ -173,7 +173,7 @@ class ItemStates:
         1. Delete all rows of refolded and deleted items.
         2. Of the other stored items, complete the old visits and delete the parcels.
         3. Write the items, their parcels, new visits and findings, looked-up definitions and failed item events.
-        4. End the findings that were answered, and those of orders that were closed later.
+        4. Mark the findings that were answered, and those that have ended.
         5. Trim the states in memory to MOST_ITEMS.
         """
         changed = list(self._changed.values())
@@ -201,7 +201,9 @@ class ItemStates:
         failed = [(pos, FACT, loaded.state.item, why) for loaded in changed for pos, why in loaded.failed]
         add_dead_letters(connection, failed)
         for loaded in changed:
-            _end_findings(connection, loaded)
+            mark_answered(connection, loaded.state.item, loaded.answers)
+        mark_ended(connection, [loaded.state for loaded in changed])
+        for loaded in changed:
             loaded.mark_written()
         self._changed.clear()
         self._deleted.clear()
@@ -244,37 +246,6 @@ class ItemStates:
         insert_many(connection, open_at, days)
         insert_many(connection, finding, findings)
         self._next["visit"], self._next["finding"] = visit_id, finding_id
-
-
-def _end_findings(connection: Connection, loaded: LoadedItem) -> None:
-    """Mark the findings of an item that were answered, and those that are earlier than the closing of its order."""
-    c = finding.c
-    of_item = finding.update().where(c.item == loaded.state.item)
-    for answer in loaded.answers:
-        data = answer.data or {}
-        log, seq = _log_id(data.get("log")), data.get("seq")
-        if log is None or not isinstance(seq, int) or not 0 < seq <= item_rows.BIGGEST:
-            continue
-        note = data.get("note")
-        named = and_(c.rule == str(data.get("rule")), c.log_id == log, c.seq == seq, c.answered_us.is_(None))
-        connection.execute(
-            of_item.where(named).values(
-                answered_us=answer.key_us,
-                answered_by=answer.operator or "",
-                note=note if isinstance(note, str) and note else None,
-            )
-        )
-    if loaded.state.closed_us is not None:
-        connection.execute(
-            of_item.where(and_(c.key_us < loaded.state.closed_us, c.ended.is_(False))).values(ended=True)
-        )
-
-
-def _log_id(text: Any) -> bytes | None:
-    try:
-        return bytes.fromhex(text) if isinstance(text, str) else None
-    except ValueError:
-        return None
 
 
 def last_change(connection: Connection) -> int:

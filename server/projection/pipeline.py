@@ -78,7 +78,7 @@ class ProjectionPipeline:
         self._bindings.use(self._definitions.of(PATTERNS))
         self._orders = ReleasedOrders()
         self._item_events = ItemEventBuilder(self._bindings, self._corrections, self._orders, interpreter.item_event)
-        self._has_definitions = self._item_events.has_definitions(connection)
+        self._known_by = self._item_events.definitions(connection)
         self._items = ItemStates(connection, interpreter.apply, interpreter.item_row)
         self._dirty, self._dirty_codes = dirty_items(connection), dirty_codes(connection)
         self._key = seal_key(connection)
@@ -203,7 +203,7 @@ class ProjectionPipeline:
            definition are queued.
         3. Links of the fresh rows to items; releases change whether an item is known.
         4. Links of the revised rows; their items are queued.
-        5. The first or last definition of the shop changes which codes are unknown: then all items are queued.
+        5. The first or last pattern or release of the shop changes which codes are unknown: then all items are queued.
         6. The fold of the fresh item events.
         """
         changed = self._corrections.apply_rows(connection, fresh + revised, self._interpreter.correction)
@@ -222,9 +222,9 @@ class ProjectionPipeline:
         insert_links(connection, linked)
         self._apply_releases(connection, [link for _, of_row in linked for link in of_row], known=True)
         self._relink(connection, revised)
-        has_definitions = self._item_events.has_definitions(connection)
-        if has_definitions != self._has_definitions:
-            self._has_definitions = has_definitions
+        known_by = self._item_events.definitions(connection)
+        if known_by != self._known_by:
+            self._known_by = known_by
             self._dirty.add(connection, connection.execute(select(item.c.item)).scalars(), self.pos)
         self._fold_item_events(connection, linked)
 

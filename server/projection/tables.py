@@ -88,8 +88,10 @@ item = Table(
     Column("last_log", LargeBinary, nullable=False),
     Column("last_seq", BigInteger, nullable=False),
     Column("state", LargeBinary, nullable=False),
+    text("folded"),  # of a released item: the form of its name that look-alikes have in common
     Column("changed", BigInteger, nullable=False),  # ascending number of the transaction that wrote the row
     Index("item_changed", "changed"),
+    Index("item_folded", "folded"),
     Index("item_order", "order_"),
     Index("item_product", "product"),
     Index("item_open", "status", "due"),
@@ -234,7 +236,8 @@ projection = Table("projection", metadata, Column("k", Key, primary_key=True), C
 
 PROJECTED_POS = "projected_pos"  # the row of `projection` with the projected ledger position
 FOLD_VERSION_ROW = "fold_version"  # the row of `projection` with the version of the rules by which its rows were folded
-# 2: a scan fills a gap, scrapped and adjusted orders have an end. 3: a published code is its keys, texts have plain braces.
+# 2: a scan fills a gap, scrapped and adjusted orders have an end. 3: a published code is its keys, texts have plain braces;
+# a code that nobody released is no item in process.
 FOLD_VERSION = 3
 DAY_US = 86_400_000_000
 LONG = -1  # the day of a visit over more than MOST_DAYS days

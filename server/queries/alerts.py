@@ -37,12 +37,20 @@ Word = str | LinkedWord | RunningTime
 """A part of a sentence."""
 
 
+class AnswerableFindings(NamedTuple):
+    """The open findings of a rule about an item; `shown` tells these from others (`findings.shown_findings`)."""
+
+    rule: str
+    item: str
+    shown: str
+
+
 class Alert(NamedTuple):
     """One alert. `grave`: it causes cost now; otherwise it needs a check. `cost`: the value at stake, thousandths of micros.
 
     `detail` is the text beside the sentence. `key` is constant while the alert lasts. `also` holds the facts of further
     alerts about the same item. `answers`: the place, ("stage" or "station", id), whose calls a person may answer here.
-    `days_late`: of the item, or the greatest of the items at a stage. `finding`: (rule, item), which a person may answer.
+    `days_late`: of the item, or the greatest of the items at a stage. `finding`: which a person may answer.
     """
 
     kind: str
@@ -54,7 +62,7 @@ class Alert(NamedTuple):
     also: tuple[str, ...] = ()
     answers: tuple[str, str] | None = None
     days_late: int = 0
-    finding: tuple[str, str] | None = None
+    finding: AnswerableFindings | None = None
 
     @property
     def sentence(self) -> str:

@@ -4,7 +4,6 @@ from collections import Counter
 from collections.abc import Iterable
 from typing import Any
 
-import msgspec
 from sqlalchemy import Connection, and_, select
 
 from server.auth import devices
@@ -12,14 +11,22 @@ from server.clock.watch import kept_doubt, suspects
 from server.locale_format import LocaleFormat
 from server.projection import dead_letters
 from server.projection.fold_version import refolds
-from server.projection.item_states import StoredItem
 from server.projection.log_permissions import count_not_permitted
 from server.projection.tables import OPEN, finding, item
 from server.queries import call_alerts, current_stock, historical_stock, stage_summary
-from server.queries.alerts import FINDING, Alert, BoardState, LinkedWord, ranked, shop_alerts, without_repeats
+from server.queries.alerts import (
+    FINDING,
+    Alert,
+    AnswerableFindings,
+    BoardState,
+    LinkedWord,
+    ranked,
+    shop_alerts,
+    without_repeats,
+)
 from server.queries.calls import open_calls
 from server.queries.current_master_data import master_data
-from server.queries.findings import ENDED_BY_SCANS, finding_args, finding_sentence, has_ended, overrun_value
+from server.queries.findings import finding_args, finding_sentence, open_finding, overrun_value, shown_findings
 from server.queries.hub_alerts import UNDEFINED_STAGE, of_undefined_stages
 from server.queries.rule_settings import rules_on
 from server.queries.station_alerts import of_hub_clock, of_not_permitted, of_refolds, of_set_aside, of_stations
@@ -27,7 +34,6 @@ from server.queries.valuation import Valuation
 from station.core.ledger.costs import Value, in_micros
 
 MOST_FINDINGS = 500
-_STORED_ITEM = msgspec.msgpack.Decoder(StoredItem)
 
 
 def board_state_now(connection: Connection, locale: LocaleFormat, now_us: int) -> BoardState:
@@ -66,7 +72,7 @@ def current_alerts(connection: Connection, shop: BoardState, of_hub: Iterable[Al
 def _open_findings(connection: Connection, shop: BoardState) -> list[Alert]:
     """One alert for each rule and item of the open findings, about the newest one; its cost is the value of the item.
 
-    A finding is open until it ends (`findings.has_ended`, or the closing of the order) or a person answers it.
+    A finding is open until it ends (`finding_ends`, or the closing of its order) or a person answers it.
     """
     on = [rule for rule in rules_on(shop.valuation.master_data, shop.now_us) if rule != UNDEFINED_STAGE]
     c = finding.c
@@ -83,33 +89,33 @@ def _open_findings(connection: Connection, shop: BoardState) -> list[Alert]:
     stock_of: dict[str, list[current_stock.StockRow]] = {}
     for stock_row in shop.stock:
         stock_of.setdefault(stock_row.item, []).append(stock_row)
-    alerts: dict[tuple[str, str], Alert] = {}
+    alike: dict[tuple[str, str], list[Any]] = {}
     for row in rows[:MOST_FINDINGS]:
-        of_item = items.get(row.item)
-        if (
-            of_item is not None
-            and row.rule in ENDED_BY_SCANS
-            and has_ended(row, _STORED_ITEM.decode(of_item.state).state)
-        ):
-            continue
-        if (row.rule, row.item) not in alerts:
-            over = overrun_value(finding_args(row.args), of_item, shop.valuation)
-            cost = shop.cost(stock_of.get(row.item, [])) if over is None else over.total
-            alerts[row.rule, row.item] = _finding_alert(row, shop, cost, over)
-    if len(rows) > MOST_FINDINGS:
+        alike.setdefault((row.rule, row.item), []).append(row)
+    cut = len(rows) > MOST_FINDINGS  # further ones may be alike: they are answered where all are listed
+    alerts = []
+    for (rule, name), found in alike.items():
+        of_item = items.get(name)
+        over = overrun_value(finding_args(found[0].args), of_item, shop.valuation)
+        cost = shop.cost(stock_of.get(name, [])) if over is None else over.total
+        alert = _finding_alert(found, None if of_item is None else of_item.product, shop, cost, over)
+        shown = shown_findings(open_finding(row) for row in found)
+        alerts.append(alert if cut else alert._replace(finding=AnswerableFindings(rule, name, shown)))
+    if cut:
         older = f"Only the newest {shop.locale.number(MOST_FINDINGS)} findings are listed"
         advice = "answer them on the pages of their items"
-        alerts["", ""] = Alert("more", "more findings", (older,), advice, cost=-1)
-    return list(alerts.values())
+        alerts.append(Alert("more", "more findings", (older,), advice, cost=-1))
+    return alerts
 
 
-def _finding_alert(row: Any, shop: BoardState, cost: int, over: Value | None) -> Alert:
+def _finding_alert(found: list[Any], product: str | None, shop: BoardState, cost: int, over: Value | None) -> Alert:
+    row = found[0]
     at = shop.locale.clock(row.key_us, shop.now_us)
     money = shop.locale.money(in_micros(over)[0], whole=True) if over is not None and over.total else ""
-    text = finding_sentence(row, shop.valuation.master_data, shop.now_us, shop.locale.quantity)
-    detail = " · ".join(filter(None, (money, row.station, at)))
-    words = finding_words(text, row.item)
-    return Alert(FINDING, f"{row.rule} {row.item}", words, detail, cost=cost, finding=(row.rule, row.item))
+    text = finding_sentence(row, product, shop.valuation, shop.locale.quantity)
+    newest = f"the newest of {shop.locale.number(len(found))}" if len(found) > 1 else ""
+    detail = " · ".join(filter(None, (money, row.station, at, newest)))
+    return Alert(FINDING, f"{row.rule} {row.item}", finding_words(text, row.item), detail, cost=cost)
 
 
 def finding_words(text: str, item: str) -> tuple[str | LinkedWord, ...]:

@@ -1,22 +1,22 @@
 """Findings as sentences: the rule and the arguments of a stored finding, with the names and the money of a time."""
 
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Iterable
+from hashlib import sha256
+from typing import Any, NamedTuple
 
 import msgspec
 from sqlalchemy import Connection, and_, select
 
-from server.projection.tables import finding
+from server.projection.ended_findings import ETAG_CHARACTERS, finding_etag
+from server.projection.tables import OPEN, finding
 from server.queries.valuation import Valuation
 from station.core.ledger.costs import Value, parcel_value
-from station.core.ledger.parcels import ItemState
 from station.core.ledger.rules import Wording, sentence
-from station.core.master_data import MasterData
 from station.core.quantity import decimal_text
 
 OFFICE = "the office"
 HUB = "hub"  # the station of the hub's own entries
-ENDED_BY_SCANS = frozenset({"skipped", "passed_unscanned"})
+WriteQuantity = Callable[[int, str, int], str]  # thousandths, the unit, the least decimals
 _ARGS = msgspec.json.Decoder(dict[str, Any])
 
 
@@ -25,39 +25,53 @@ def finding_args(encoded: str) -> dict[str, Any]:
     return _ARGS.decode(encoded)
 
 
-def has_ended(row: Any, state: ItemState) -> bool:
-    """Whether a finding about operations without a scan has ended: all pieces beyond them were scanned there since then.
+class OpenFinding(NamedTuple):
+    """An open finding: the event that it is about, and the tag of its arguments (`finding_etag`)."""
 
-    `row`: of `finding`; `state`: the folded state of its item.
-    """
-    if row.rule not in ENDED_BY_SCANS or state.routing is None:
-        return False
-    stages = finding_args(row.args).get("stages", ())
-    ops = [operation.op for operation in state.routing.operations if operation.stage in stages]
-    return not any(
-        op not in parcel.scanned and parcel.entered is not None and parcel.entered > op
-        for parcel in state.parcels
-        for op in ops
-    )
+    log: str
+    seq: int
+    etag: str
 
 
-def open_findings(connection: Connection, item: str, rule: str) -> list[tuple[str, int]]:
-    """The places (log, seq) of the findings of a rule about an item that are not answered."""
+def open_findings(connection: Connection, item: str, rule: str) -> list[OpenFinding]:
+    """The open findings of a rule about an item, the oldest first."""
     c = finding.c
-    query = select(c.log_id, c.seq).where(and_(c.item == item, c.rule == rule, c.answered_us.is_(None)))
-    return [(row.log_id.hex(), row.seq) for row in connection.execute(query.order_by(c.key_us, c.id))]
+    query = select(c.log_id, c.seq, c.args).where(and_(c.item == item, c.rule == rule, OPEN))
+    return [open_finding(row) for row in connection.execute(query.order_by(c.key_us, c.log_id, c.seq))]
+
+
+def open_finding(row: Any) -> OpenFinding:
+    """A row of `finding` as an answer names it."""
+    return OpenFinding(row.log_id.hex(), row.seq, finding_etag(row.args))
+
+
+def shown_findings(found: Iterable[OpenFinding]) -> str:
+    """What tells the findings that a page showed from those that are open when its form comes back."""
+    texts = sorted(f"{one.log} {one.seq} {one.etag}" for one in found)
+    return sha256("\n".join(texts).encode()).hexdigest()[:ETAG_CHARACTERS]
+
+
+def plain_quantity(milli: int, unit: str = "", _decimals: int = 0) -> str:
+    """Thousandths with their unit, as the API writes them."""
+    return f"{decimal_text(milli)} {unit}".rstrip()
 
 
 def finding_sentence(
-    row: Any, master_data: MasterData, at_us: int, quantity: Callable[[int], str] = decimal_text
+    row: Any, product: str | None, valuation: Valuation, quantity: WriteQuantity = plain_quantity
 ) -> str:
-    """A row of `finding` as a sentence, with the stage names of a time (UTC us); `quantity` writes thousandths."""
+    """A row of `finding` as a sentence, with the stage names and the unit of the product at the time of the valuation."""
+    master_data, at_us = valuation.master_data, valuation.at_us
 
     def stage_name(stage: str) -> str:
         return master_data.stage_name(stage, at_us)
 
+    known = None if product is None else master_data.product(product, at_us)
+
+    def amount(milli: int) -> str:
+        return quantity(milli, known.unit, known.decimals) if known is not None else quantity(milli, "", 0)
+
     place = stage_name(row.stage) if row.stage else OFFICE if row.station in ("", HUB) else row.station
-    return sentence(row.rule, finding_args(row.args), row.item, place, Wording(stage_name, quantity))
+    return sentence(row.rule, finding_args(row.args), row.item, place, Wording(stage_name, amount))
 
 
 def overrun_value(args: dict[str, Any], of_item: Any, valuation: Valuation) -> Value | None:

@@ -1,15 +1,16 @@
 """Item detail: the stock, past stays, findings and events of one item."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 import msgspec
 from sqlalchemy import Connection, and_, func, select
 
+from server.projection.ended_findings import finding_etag
 from server.projection.item_states import StoredItem
 from server.projection.tables import finding, item, visit
 from server.queries.current_stock import StockRow, stock_of
-from server.queries.findings import finding_sentence, has_ended
+from server.queries.findings import WriteQuantity, finding_sentence, plain_quantity
 from server.queries.item_changes import ItemChange, item_changes
 from server.queries.item_events import ItemEventRow, scans
 from server.queries.rule_settings import rules_on
@@ -17,7 +18,6 @@ from server.queries.valuation import StockValue, Valuation
 from station.core.ledger.fold import balances
 from station.core.ledger.parcels import ENDED, LIVE
 from station.core.ledger.routing import Product
-from station.core.quantity import decimal_text
 
 MOST = 200
 SUMS = ("ordered", "finished", "scrapped", "overrun", "adjusted")
@@ -40,7 +40,7 @@ class PastVisit(NamedTuple):
 
 
 class ItemFinding(NamedTuple):
-    """A rule's finding about one event of the item, which is at (`log`, `seq`).
+    """A rule's finding about one event of the item, which is at (`log`, `seq`); `etag` tells its arguments from others.
 
     `answered_us`, `answered_by`, `note`: of a person's answer. `ended`: later scans or the closing of the order ended it.
     """
@@ -52,6 +52,7 @@ class ItemFinding(NamedTuple):
     text: str
     log: str
     seq: int
+    etag: str
     answered_us: int | None
     answered_by: str
     note: str
@@ -99,11 +100,11 @@ def item_detail(
     name: str,
     valuation: Valuation,
     before_pos: int | None = None,
-    quantity: Callable[[int], str] = decimal_text,
+    quantity: WriteQuantity = plain_quantity,
 ) -> ItemDetail | None:
     """The item of this name; None for an unknown one.
 
-    `before_pos`: only events before this ledger position. `quantity`: writes thousandths in sentences.
+    `before_pos`: only events before this ledger position. `quantity`: writes thousandths and a unit in sentences.
     """
     row = connection.execute(select(item).where(item.c.item == name)).first()
     if row is None:
@@ -152,14 +153,14 @@ def _visits(connection: Connection, name: str) -> list[PastVisit]:
 
 
 def _findings(
-    connection: Connection, of_item: Any, valuation: Valuation, on: list[str], quantity: Callable[[int], str]
+    connection: Connection, of_item: Any, valuation: Valuation, on: list[str], quantity: WriteQuantity
 ) -> Iterator[ItemFinding]:
-    c, at_us = finding.c, valuation.at_us
-    state = _STORED_ITEM.decode(of_item.state).state
+    c = finding.c
     query = select(finding).where(and_(c.item == of_item.item, c.rule.in_(on)))
     for row in connection.execute(query.order_by(c.key_us.desc(), c.id.desc()).limit(MOST)):
-        text = finding_sentence(row, valuation.master_data, at_us, quantity)
+        text = finding_sentence(row, of_item.product, valuation, quantity)
         yield ItemFinding(
-            row.rule, row.key_us, row.stage, row.station, text, row.log_id.hex(), row.seq, row.answered_us,
-            row.answered_by or "", row.note or "", row.ended or has_ended(row, state),
+            row.rule, row.key_us, row.stage, row.station, text, row.log_id.hex(), row.seq, finding_etag(row.args),
+            row.answered_us,
+            row.answered_by or "", row.note or "", row.ended,
         )  # fmt: skip

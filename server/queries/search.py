@@ -10,6 +10,7 @@ from server.projection.tables import binding, event_item, item
 from station.core.codes import CodeType, Pattern, PatternError, binding_key, canonical_written, identity_of_written
 from station.core.codes.canonical import canonical, plain_braces, split_aim
 from station.core.codes.identity import gtin_texts
+from station.core.codes.lookalike import folded
 from station.core.codes.tag_numbers import canonical_number, finds, searched
 from station.core.master_data import MasterData
 
@@ -32,7 +33,7 @@ def find(connection: Connection, master_data: MasterData, text: str, now_us: int
         if exact:
             return exact
     of_tags = [name for number in _tags(connection, code) for name in _exact(connection, master_data, number, now_us)]
-    return list(dict.fromkeys(of_tags))[:MOST] or _alike(connection, code)
+    return list(dict.fromkeys(of_tags))[:MOST] or _lookalikes(connection, typed) or _alike(connection, code)
 
 
 def people(master_data: MasterData, text: str, now_us: int) -> list[str]:
@@ -107,6 +108,14 @@ def by_pattern(master_data: MasterData, code: str, now_us: int) -> list[str]:
         if match is not None:
             names.append(match[0])
     return names
+
+
+def _lookalikes(connection: Connection, text: str) -> list[str]:
+    """Released items whose name differs only in blanks, case, dashes or invisible characters."""
+    c = item.c
+    return list(
+        connection.execute(select(c.item).where(c.folded == folded(text)).order_by(c.item).limit(MOST)).scalars()
+    )
 
 
 def _alike(connection: Connection, code: str) -> list[str]:

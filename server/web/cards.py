@@ -14,7 +14,7 @@ from server.queries.current_master_data import master_data
 from server.query_words import query_words
 from server.web.printing import INSTALL, drawing, paper, pdf_file, unprintable
 from station.core.codes.card_labels import WORD_OF, CardLabel, CardLabels, card_labels, shown, words_of
-from station.core.printing import PAPERS, Encode, PaperError, cards_page, page_count
+from station.core.printing import PAPERS, Encode, PaperError, card_sheets, cards_page, page_count
 from station.core.printing.libraries import refused_names, symbols
 
 blueprint = Blueprint("cards", __name__)
@@ -30,12 +30,12 @@ def page() -> str:
         symbols(INSTALL)
     except PaperError as error:
         missing = error
-    numbers = range(1, page_count(len(labels.labels)) + 1)
+    sheets = card_sheets(labels.labels)
     return render_template(
         "cards.html",
         page="stations",
         labels=labels,
-        numbers=numbers,
+        sheets=list(enumerate(sheets, 1)),
         without_typeface=_without_typeface(),
         paper=paper(),
         papers=PAPERS,
@@ -49,7 +49,7 @@ def page() -> str:
 def svg() -> Response:
     """One sheet of cards as SVG: the `page` of the query, from 1."""
     asked, labels = request.args.get("page", "1"), _labels().labels
-    pages = page_count(len(labels))
+    pages = page_count(labels)
     number = int(asked) if asked.isascii() and asked.isdecimal() and len(asked) <= len(str(pages)) else 0
     if not 1 <= number <= pages:
         raise ApiError(
@@ -66,7 +66,7 @@ def file() -> Response:
     encode = _encode()
     refused = _without_typeface()
     labels = tuple(label for label in _labels().labels if label not in refused)
-    drawn = [cards_page(paper(), labels, number + 1, encode) for number in range(page_count(len(labels)))]
+    drawn = [cards_page(paper(), labels, number + 1, encode) for number in range(page_count(labels))]
     return pdf_file(drawn, f"wipline-cards-{paper().name}.pdf")
 
 

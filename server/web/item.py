@@ -12,6 +12,7 @@ from server.locale_format import due_day
 from server.queries.current_master_data import master_data
 from server.queries.current_stock import merged, stock_of
 from server.queries.escape import visible_bytes
+from server.queries.findings import open_findings, shown_findings
 from server.queries.item_detail import item_detail
 from server.queries.search import item_named
 from server.queries.valuation import Valuation
@@ -40,6 +41,8 @@ def page(item: str | None) -> str:
     with current_hub().store.read() as connection:
         valuation = Valuation(master_data(connection), now_us)
         detail = item_detail(connection, item, valuation, before, shop_locale().quantity)
+        open_rules = {found.rule for found in detail.findings if found.is_open} if detail else ()
+        shown_of = {rule: shown_findings(open_findings(connection, item, rule)) for rule in open_rules}
     if detail is None:
         raise ApiError(
             404,
@@ -55,6 +58,7 @@ def page(item: str | None) -> str:
         today=shop_locale().today(now_us),
         item=item,
         detail=detail,
+        shown_of=shown_of,
         stock=merged(detail.stock),
         due=due_day(detail.row.due),
         unit=detail.product.unit if detail.product else "pcs",

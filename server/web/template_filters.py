@@ -15,6 +15,7 @@ from server.queries.escape import isolated, short, visible
 from server.queries.item_events import TagPresence
 from server.queries.lag import Lag, lag_of
 from server.urls import item_url, stage_url
+from station.core.codes.lookalike import shown_code
 
 blueprint = Blueprint("wording", __name__)
 MOST_SHOWN = 48  # characters of a code in a list
@@ -238,5 +239,6 @@ for _filter in (
 ):
     blueprint.add_app_template_filter(_filter)
 blueprint.add_app_template_filter(shown, "visible")
+blueprint.add_app_template_filter(shown_code)
 blueprint.add_app_template_filter(shortened, "short")
 blueprint.add_app_template_global(plural)

@@ -4,6 +4,7 @@ The reader is opened as the station would open it, with its stored profile, and 
 once, so that the user sees that the reader works.
 """
 
+import errno
 import json
 import os
 import time
@@ -39,6 +40,7 @@ from station.config import ReaderConfig, StationConfig
 from station.readers.enrolment import SHEETS, UNUSABLE
 from station.readers.reader_thread import settings_of
 from station.readers.registry import OPEN_STATES
+from station.system.access import DO, EXPECTED, denied
 from station.system.files import flush_folder
 from station.system.version import version
 
@@ -98,6 +100,9 @@ class Capture:
         try:
             self._driver: Driver = open_reader(kind, settings | ONE_SLOT if kind == "pcsc" else settings)
         except DriverError as error:
+            if getattr(error.__cause__, "errno", None) in (errno.EACCES, errno.EPERM):
+                do = f"Repeat the command with sudo. For the station itself: {error.do}"
+                raise DriverError(error.came, error.expected, do) from error
             if station_readers is None:
                 raise
             do = f"{error.do} The station is running; where it is the one that holds the reader: {STOP}"
@@ -215,6 +220,11 @@ class Capture:
         if not isinstance(self._driver, SupportsEnrolment):
             return ""
         names = (self._driver.reader, *both_names(self._driver.reader, self._devices()))
+        try:
+            if self._profiles is not None:
+                self._profiles.require_access()
+        except PermissionError as error:
+            return f"Decoded without the reader's stored profile: {denied(error.filename)}. {EXPECTED} {DO}"
         stored = self._profiles.find(names) if self._profiles is not None else None
         profile = None if stored is None or stored[1].profile is None else json.dumps(stored[1].profile)
         try:
@@ -225,8 +235,21 @@ class Capture:
         return ""
 
     def _station_readers(self) -> set[str] | None:
-        """The ids of the readers that a running station reads; None where none runs."""
-        current = None if self._config is None else status.running(Path(self._config.status))
+        """The ids of the readers that a running station reads; None where none runs.
+
+        Raises `DriverError` where a station runs whose status this user may not read: a recording could disturb it.
+        """
+        path = None if self._config is None else Path(self._config.status)
+        try:
+            current = None if path is None else status.running(path)
+        except PermissionError as error:
+            if not status.may_be_fresh(Path(error.filename)):
+                return None
+            raise DriverError(
+                came=f"The station runs, and its status {denied(error.filename)}: it may be reading this reader.",
+                expected="A reader is read by one program alone.",
+                do=f"Repeat the command with sudo, or {STOP}",
+            ) from error
         return None if current is None else {line.id for line in current.readers if line.state in OPEN_STATES}
 
 

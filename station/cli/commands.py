@@ -12,6 +12,7 @@ import click
 
 from station.cli.options import config_option, configured, fail, journal_option, snapshot_of
 from station.cli.scans import decode, record
+from station.system.access import DO, EXPECTED, denied
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -77,7 +78,10 @@ def _status(config_path: Path) -> "tuple[StationStatus, float]":
     from station.status import read
 
     path = Path(configured(config_path).status)
-    current = read(path)
+    try:
+        current = read(path)
+    except PermissionError:
+        fail(f"The status {denied(path)}. {EXPECTED} {DO}", 1)
     if current is None:
         fail(
             f"There is no status in {path}. Expected one that a running station writes. "
@@ -90,18 +94,25 @@ def _status(config_path: Path) -> "tuple[StationStatus, float]":
 @main.command()
 @config_option
 def doctor(config_path: Path) -> None:
-    """Print each fault and the command that corrects it. Exits with 1 where there is one."""
+    """Print each fault and the command that corrects it. Exits with 1 where there is one.
+
+    What another user than the station's may not see is printed as not checked.
+    """
     from station.cli.doctor import examine
 
-    wrong = 0
+    wrong = checked = hidden = 0
     for finding in examine(config_path):
-        click.echo(f"{'ok   ' if finding.ok else 'WRONG'}  {finding.what}")
+        click.echo(f"{'-    ' if not finding.checked else 'ok   ' if finding.ok else 'WRONG'}  {finding.what}")
         if not finding.ok:
             wrong += not finding.only_note
+        checked, hidden = checked + finding.checked, hidden + (not finding.checked)
         if finding.mend:
             click.echo(f"       {finding.mend}")
-    click.echo(f"{wrong} wrong" if wrong else "nothing is wrong")
-    sys.exit(1 if wrong else 0)
+    summary = f"{wrong} wrong" if wrong else "nothing is wrong"
+    if hidden:
+        summary += f"; {hidden} not checked. Check all: sudo wipline-station doctor"
+    click.echo(summary if checked else f"nothing was checked. {EXPECTED} {DO}")
+    sys.exit(2 if not checked else 1 if wrong else 0)
 
 
 @main.command()
@@ -183,9 +194,9 @@ def sheet(config_path: Path, **asked: Any) -> None:
     from station.cli.print_sheets import PrintOptions, PrintOptionsError, prepare
     from station.core.printing import PaperError
 
-    snapshot = snapshot_of(config_path) if asked["cards"] else None
+    snapshot, why = snapshot_of(config_path) if asked["cards"] else (None, "")
     try:
-        printed = prepare(PrintOptions(**asked), snapshot, terminal=sys.stdout.isatty())
+        printed = prepare(PrintOptions(**asked), snapshot, terminal=sys.stdout.isatty(), why=why)
     except PaperError as error:
         fail(error, 2 if isinstance(error, PrintOptionsError) else 1)
     for note in printed.notes:

@@ -1,6 +1,7 @@
 """Doctor: check a station, and print each fault in a sentence with the command that corrects it.
 
-One function is one check. The facts that it examines can be passed in, so that a test can simulate each fault.
+One function is one check. The facts that it examines can be passed in, so that a test can simulate each fault. A check
+raises `PermissionError` where another user than the station's may not look: `examine` reports it as not checked.
 """
 
 import os
@@ -13,14 +14,16 @@ from typing import TYPE_CHECKING
 
 from station.config import ConfigError, StationConfig, configured_stages, load, token
 from station.status import lives, read
+from station.system.access import is_own_station, is_there, refusal
+from station.system.files import MOUNTS, file_system, nearest_folder
 
 if TYPE_CHECKING:
     from sqlite_utils import Database
 
     from station.journal.disk_space import DiskSpace
+    from station.rules.snapshot import StationDefinitions
     from station.sync.transport import HubTransport
 
-MOUNTS = Path("/proc/self/mounts")
 WAL_RESET_FIXED = (3, 51, 3)
 STALE_S = 30.0
 LOOK_S = 5.0
@@ -28,12 +31,16 @@ LOOK_S = 5.0
 
 @dataclass(frozen=True, slots=True)
 class Diagnosis:
-    """The result of one check; `mend` is a command, or what the user has to do. With `only_note` it is no fault."""
+    """The result of one check; `mend` is a command, or what the user has to do. With `only_note` it is no fault.
+
+    `checked` is False where this user may not see what the check examines: then it is neither a fault nor ok.
+    """
 
     ok: bool
     what: str
     mend: str = ""
     only_note: bool = False
+    checked: bool = True
 
 
 def examine(config_path: Path) -> Iterator[Diagnosis]:
@@ -41,32 +48,46 @@ def examine(config_path: Path) -> Iterator[Diagnosis]:
     try:
         config = load(config_path)
     except ConfigError as error:
-        yield Diagnosis(False, f"{error.came} {error.expected}", error.do)
+        if isinstance(error.__cause__, PermissionError):
+            yield _not_checked("The configuration can be used.", config_path)
+        else:
+            yield Diagnosis(False, f"{error.came} {error.expected}", error.do)
         return
     yield Diagnosis(True, f"{config_path} is understood")
     for check in CHECKS:
-        yield check(config)
+        try:
+            yield check(config)
+        except PermissionError as error:
+            yield _not_checked(check.__doc__ or check.__name__, error.filename)
+
+
+def _not_checked(fact: str, path: object) -> Diagnosis:
+    first = fact.splitlines()[0].rstrip(".")
+    what = f"not checked: {first[0].lower()}{first[1:]} (no access for this user: {path})"
+    return Diagnosis(True, what, only_note=True, checked=False)
 
 
 def journal_folder(config: StationConfig) -> Diagnosis:
-    """The journal's folder exists and this user may write in it."""
+    """The journal's folder exists, and the station may write in it."""
     folder = Path(config.journal).absolute().parent
-    if not folder.is_dir():
+    if not is_there(folder):
         mend = f"sudo install -d -o {_user()} -m 750 {folder}"
         return Diagnosis(False, f"the journal's folder {folder} is not there", mend)
     if not os.access(folder, os.W_OK | os.X_OK):
+        _require_own_station(config, folder)
         return Diagnosis(
             False, f"this user may not write in the journal's folder {folder}", f"sudo chown {_user()} {folder}"
         )
     journal = Path(config.journal)
-    if journal.exists() and not os.access(journal, os.R_OK | os.W_OK):
+    if is_there(journal) and not os.access(journal, os.R_OK | os.W_OK):
+        _require_own_station(config, journal)
         return Diagnosis(False, f"this user may not write the journal {journal}", f"sudo chown {_user()} {journal}*")
     return Diagnosis(True, f"the journal's folder {folder} can be written")
 
 
 def journal_medium(config: StationConfig, mounts: Path = MOUNTS) -> Diagnosis:
     """The journal is on a medium where fsync is effective: not in memory, not on a network drive."""
-    folder = _nearest(Path(config.journal).absolute().parent)
+    folder = nearest_folder(Path(config.journal).absolute().parent)
     kind = file_system(folder, mounts)
     if kind in ("tmpfs", "ramfs"):
         return Diagnosis(False, f"the journal is in memory ({kind}): a power cut deletes it", _move(config))
@@ -76,12 +97,17 @@ def journal_medium(config: StationConfig, mounts: Path = MOUNTS) -> Diagnosis:
 
 
 def journal_settings(config: StationConfig, connect: Callable[[Path], "Database"] | None = None) -> Diagnosis:
-    """A journal opened for writing has its settings; tried on a file beside it, because the daemon has the real one open."""
+    """A journal opened for writing has its settings.
+
+    Tried on a file beside it, because the daemon has the real one open.
+    """
     from station.journal import JournalError
     from station.journal.schema import connect as connect_writing
 
     folder = Path(config.journal).absolute().parent
     trial = folder / f".doctor-{os.getpid()}.db"
+    if not os.access(folder, os.W_OK | os.X_OK):
+        raise refusal(folder)  # `journal_folder` reports it where it is a fault
     try:
         (connect or connect_writing)(trial).conn.close()
     except (JournalError, sqlite3.Error, OSError) as error:
@@ -94,16 +120,19 @@ def journal_settings(config: StationConfig, connect: Callable[[Path], "Database"
 
 def journal_chain(config: StationConfig) -> Diagnosis:
     """The journal's chain holds."""
-    from station.journal import JournalError, JournalReader
+    from station.journal import JournalDenied, JournalError, JournalReader, NotAJournal
 
     path = Path(config.journal)
-    if not path.exists():
+    if not is_there(path):
         return Diagnosis(True, f"there is no journal at {path} yet", only_note=True)
     try:
         with closing(JournalReader(path)) as reader:
             breaks = reader.verify()
+    except JournalDenied as error:
+        raise refusal(path) from error
     except JournalError as error:
-        return Diagnosis(False, str(error), "sudo systemctl restart wipline-station")
+        mend = "" if isinstance(error, NotAJournal) else "sudo systemctl restart wipline-station"
+        return Diagnosis(False, str(error), mend)
     if breaks:
         verify_then_restart = f"sudo wipline-station verify --journal {path} || sudo systemctl restart wipline-station"
         return Diagnosis(False, f"the journal's chain is broken: {breaks[0].sentence}", verify_then_restart)
@@ -112,16 +141,19 @@ def journal_chain(config: StationConfig) -> Diagnosis:
 
 def earlier_logs(config: StationConfig) -> Diagnosis:
     """The events of earlier and damaged logs are at the hub, as far as this station knows."""
-    from station.journal import JournalError, JournalReader
-    from station.journal.earlier_logs import set_aside
+    from station.journal import JournalDenied, JournalError, JournalReader
+    from station.journal.earlier_logs import require_access, set_aside
 
     path = Path(config.journal).absolute()
+    require_access(path)
     logs = set_aside(path)
     if not logs:
         return Diagnosis(True, "no earlier log lies aside", only_note=True)
     try:
         with closing(JournalReader(path)) as reader:
             mark = reader.mark()
+    except JournalDenied as error:
+        raise refusal(path) from error
     except JournalError:
         mark = None
     missing = {log.path.parent: log.unconfirmed(mark.hub_epoch if mark else None) for log in logs}
@@ -138,15 +170,9 @@ def earlier_logs(config: StationConfig) -> Diagnosis:
 
 def shop_patterns(config: StationConfig) -> Diagnosis:
     """Every pattern of the shop is used, according to the journal's last snapshot."""
-    from station.journal import JournalError, JournalReader
-    from station.rules.snapshot import read_shop
-
-    try:
-        with closing(JournalReader(Path(config.journal))) as reader:
-            snapshot = reader.snapshot()
-    except JournalError:
+    shop = _shop(config)
+    if shop is None:
         return Diagnosis(True, "no pattern of a shop is known here yet", only_note=True)
-    shop = read_shop(snapshot[1] if snapshot else None)
     if shop.refused:
         first, more = shop.refused[0], len(shop.refused) - 1
         others = f" ({more} more)" if more else ""
@@ -157,15 +183,9 @@ def shop_patterns(config: StationConfig) -> Diagnosis:
 
 def shop_stages(config: StationConfig) -> Diagnosis:
     """Every stage of the configuration is one of the shop's, according to the journal's last snapshot."""
-    from station.journal import JournalError, JournalReader
-    from station.rules.snapshot import read_shop
-
-    try:
-        with closing(JournalReader(Path(config.journal))) as reader:
-            snapshot = reader.snapshot()
-    except JournalError:
+    shop = _shop(config)
+    if shop is None:
         return Diagnosis(True, "no stage of a shop is known here yet", only_note=True)
-    shop = read_shop(snapshot[1] if snapshot else None)
     names = shop.stage_names()
     unknown = shop.unknown_stages(configured_stages(config))
     if unknown:
@@ -174,6 +194,22 @@ def shop_stages(config: StationConfig) -> Diagnosis:
     if not names:
         return Diagnosis(True, "no stage of a shop is known here yet", only_note=True)
     return Diagnosis(True, "the stages of station.toml are the shop's")
+
+
+def _shop(config: StationConfig) -> "StationDefinitions | None":
+    """The shop's definitions in the journal's last snapshot; None where there is no journal that can be read."""
+    from station.journal import JournalDenied, JournalError, JournalReader
+    from station.rules.snapshot import read_shop
+
+    path = Path(config.journal)
+    try:
+        with closing(JournalReader(path)) as reader:
+            snapshot = reader.snapshot()
+    except JournalDenied as error:
+        raise refusal(path) from error
+    except JournalError:
+        return None
+    return read_shop(snapshot[1] if snapshot else None)
 
 
 def sqlite_version(config: StationConfig, version: tuple[int, ...] = sqlite3.sqlite_version_info) -> Diagnosis:  # noqa: ARG001
@@ -191,10 +227,11 @@ def sqlite_version(config: StationConfig, version: tuple[int, ...] = sqlite3.sql
 
 def disk(config: StationConfig, room: "DiskSpace | None" = None) -> Diagnosis:
     """There is room for weeks of scans."""
-    from station.journal.disk_space import DiskLevel, level_of
+    from station.journal.disk_space import DiskLevel, ballast_path, level_of
     from station.journal.disk_space import room as room_of
 
-    space = room or room_of(_nearest(Path(config.journal).absolute().parent) / Path(config.journal).name)
+    is_there(ballast_path(Path(config.journal).absolute()))  # its size counts; a hidden one would count as missing
+    space = room or room_of(nearest_folder(Path(config.journal).absolute().parent) / Path(config.journal).name)
     level, free = level_of(space), space.free_bytes // 2**20
     if level in (DiskLevel.FINE, DiskLevel.WARN):
         return Diagnosis(True, f"{free} MiB are free under the journal")
@@ -208,7 +245,7 @@ def ballast(config: StationConfig, room: "DiskSpace | None" = None) -> Diagnosis
     from station.journal.disk_space import room as room_of
 
     path = Path(config.journal).absolute()
-    if not path.exists():
+    if not is_there(path):
         return Diagnosis(True, "the ballast is made when the station starts", only_note=True)
     space = room or room_of(path)
     if not ballast_wanted(space.size_bytes):
@@ -242,6 +279,7 @@ def input_devices(config: StationConfig, folder: Path = Path("/dev/input")) -> D
     nodes = sorted(folder.glob("event*")) if folder.is_dir() else []
     if not nodes:
         return Diagnosis(False, f"no input device is in {folder}", "plug a scanner in, then check again: lsusb")
+    _require_own_station(config, folder)
     closed = [node for node in nodes if not os.access(node, os.R_OK | os.W_OK)]
     if len(closed) == len(nodes):
         mend = f"sudo usermod -aG input {_user()} && sudo systemctl restart wipline-station"
@@ -252,7 +290,7 @@ def input_devices(config: StationConfig, folder: Path = Path("/dev/input")) -> D
 def reader_paths(config: StationConfig) -> Diagnosis:
     """Every path of a configured reader exists."""
     for row in config.reader:
-        if row.path is not None and not Path(row.path).exists():
+        if row.path is not None and not is_there(Path(row.path)):
             make = (
                 f"mkfifo {row.path}"
                 if row.kind == "replay"
@@ -260,6 +298,7 @@ def reader_paths(config: StationConfig) -> Diagnosis:
             )
             return Diagnosis(False, f"the reader's {row.path} is not there", make)
         if row.path is not None and not os.access(row.path, os.R_OK):
+            _require_own_station(config, Path(row.path))
             return Diagnosis(False, f"this user may not read {row.path}", f"sudo chown {_user()} {row.path}")
     return Diagnosis(True, f"{sum(row.path is not None for row in config.reader)} paths of readers are there")
 
@@ -271,6 +310,8 @@ def hub_token(config: StationConfig) -> Diagnosis:
     try:
         token(config.hub)
     except ConfigError as error:
+        if isinstance(error.__cause__, PermissionError):
+            _require_own_station(config, Path(config.hub.token_file))
         return Diagnosis(False, error.came, error.do)
     path = Path(config.hub.token_file)
     if path.stat().st_mode & 0o007:
@@ -288,7 +329,9 @@ def hub_answers(config: StationConfig, transport: "HubTransport | None" = None) 
     try:
         hub = HubClient(config.hub.url, token(config.hub), transport or HttpTransport(config.hub.ca_file))
         hub.snapshot(None)
-    except ConfigError:
+    except ConfigError as error:
+        if isinstance(error.__cause__, PermissionError):
+            _require_own_station(config, Path(config.hub.token_file))
         return Diagnosis(False, "the hub cannot be called without a token", f"cat {config.hub.token_file}")
     except HubError as error:
         if error.refused:
@@ -338,20 +381,10 @@ CHECKS: tuple[Callable[[StationConfig], Diagnosis], ...] = (
 )
 
 
-def file_system(folder: Path, mounts: Path) -> str:
-    """The type of the file system that a folder is on, from the kernel's table of mounts."""
-    best, kind = -1, ""
-    for row in mounts.read_text(encoding="utf-8", errors="replace").splitlines():
-        _, point, name, *_ = row.split()
-        mount = Path(point.encode().decode("unicode_escape"))
-        if (folder == mount or mount in folder.parents) and len(mount.parts) >= best:
-            best, kind = len(mount.parts), name
-    return kind
-
-
-def _nearest(folder: Path) -> Path:
-    """The folder, or the nearest parent that exists."""
-    return next((parent for parent in (folder, *folder.parents) if parent.is_dir()), Path("/"))
+def _require_own_station(config: StationConfig, path: Path) -> None:
+    """Raise `PermissionError` for this path where the station runs as another user: its rights are unknown then."""
+    if not is_own_station(Path(config.status), Path(config.journal).absolute()):
+        raise refusal(path)
 
 
 def _user() -> str:

@@ -15,13 +15,20 @@ from station import status
 from station.cli.options import fail
 from station.config import StationConfig
 from station.readers.profile_store import KEYPAD, ProfileStore, beside
+from station.system.access import DO, EXPECTED, denied
 
 REPLUG = "Pull it out and plug it in again."
 
 
 def profile_store(config: StationConfig, journal: str | None) -> ProfileStore:
-    """The profile store of the running station: `run --journal` may have moved it."""
-    running = status.running(Path(config.status))
+    """The profile store of the running station: `run --journal` may have moved it.
+
+    Where this user may not read the status it is that of the configuration.
+    """
+    try:
+        running = status.running(Path(config.status))
+    except PermissionError:
+        running = None
     return ProfileStore(beside(Path(journal or (running.journal if running is not None else config.journal))))
 
 
@@ -48,6 +55,7 @@ def change_profiles(
     """Mark `keypad` as a number pad and delete the profile of `forget`; prints each change, and exits where it cannot."""
     profiles = profile_store(config, journal)
     try:
+        profiles.require_access()
         if keypad is not None:
             devices = keypad_candidates(config, profiles, connected())
             if keypad not in devices:
@@ -58,6 +66,8 @@ def change_profiles(
         if forget is not None and not profiles.forget(forget):
             stored = ", ".join(profiles.ids()) or "no reader has a profile"
             fail(f"There is no profile of {forget!r} in {profiles.path}. Expected one of: {stored}.", 2)
+    except PermissionError as error:
+        fail(f"{denied(error.filename or profiles.path)}. {EXPECTED} {DO}", 1)
     except OSError as error:
         do = "Repeat the command as the station's user: sudo -u wipline ..."
         fail(f"{profiles.path} cannot be written: {error.strerror}. {do}", 1)

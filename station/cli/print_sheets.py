@@ -12,9 +12,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from station.core.codes.card_labels import CardLabels, CardVocabulary, Named, card_labels, words_of
+from station.core.codes.card_labels import CardLabel, CardLabels, CardVocabulary, Named, card_labels, shown, words_of
 from station.core.printing import PAPERS, Page, PaperError, cards_page, page_count, setup_page, write_svg
-from station.core.printing.libraries import pdf, symbols
+from station.core.printing.libraries import pdf, refused_names, symbols
 from station.core.snapshot import SnapshotError, read_snapshot
 
 # wipline is in no package registry: pip installs it from its source folder, into the environment that runs this code.
@@ -22,6 +22,7 @@ INSTALL = (
     f"Install it, in wipline's source folder: {sys.prefix}/bin/pip install '.[print]'."
     " Or print the hub's page /sheet in a browser."
 )
+NO_TYPEFACE = "Install one (sudo apt-get install fonts-dejavu-core), or print the drawing: --svg."
 STDOUT = "-"
 FORMS = ("pdf", "svg")
 
@@ -65,8 +66,11 @@ class PrintResult:
     notes: tuple[str, ...]
 
 
-def prepare(options: PrintOptions, snapshot: bytes | None, *, terminal: bool) -> PrintResult:
-    """Render the pages and write them. `snapshot`: the body of this station's snapshot. Raises `PaperError`."""
+def prepare(options: PrintOptions, snapshot: bytes | None, *, terminal: bool, why: str = "") -> PrintResult:
+    """Render the pages and write them. `snapshot`: the body of this station's snapshot. Raises `PaperError`.
+
+    `why`: the reason in sentences why a snapshot could not be read; empty where the station has none.
+    """
     output = destination(options, terminal=terminal)
     paper = PAPERS[options.paper]
     if not options.cards:
@@ -79,10 +83,18 @@ def prepare(options: PrintOptions, snapshot: bytes | None, *, terminal: bool) ->
         return PrintResult(_write([setup_page(paper, symbols(INSTALL))], output), ())
     labels = cards(options, snapshot)
     encode = symbols(INSTALL)
-    pages = [cards_page(paper, labels.labels, number + 1, encode) for number in range(page_count(len(labels.labels)))]
+    without = refused_names(_texts(labels.labels), INSTALL) if output.form == "pdf" else frozenset()
+    printed = [label for label in labels.labels if not without.intersection(_texts([label]))]
+    pages = [cards_page(paper, printed, number + 1, encode) for number in range(page_count(printed))]
     notes = [f"Not printed: {card.text!r}: {card.why}." for card in labels.refused]
+    notes += [
+        f"Not printed: {label.text!r}: no typeface here can set {label.name!r}. {NO_TYPEFACE}"
+        for label in labels.labels
+        if label not in printed
+    ]
     if snapshot is None:
-        notes.insert(0, "This station knows no shop: these are the cards of every shop, and those that you named.")
+        reason = f"{why} The shop of this station is not known" if why else "This station knows no shop"
+        notes.insert(0, f"{reason}: these are the cards of every shop, and those that you named.")
     return PrintResult(_write(pages, output), tuple(notes))
 
 
@@ -136,6 +148,11 @@ def cards(options: PrintOptions, snapshot: bytes | None) -> CardLabels:
         reasons=_merged(shop.reasons, extra.reasons), people=_merged(shop.people, extra.people),
     )  # fmt: skip
     return card_labels(vocabulary)
+
+
+def _texts(labels: Iterable[CardLabel]) -> list[str]:
+    """The texts of these cards that are the shop's own."""
+    return [text for label in labels for text in (label.name, shown(label.text))]
 
 
 def _write(pages: Sequence[Page], output: Destination) -> tuple[str, ...]:

@@ -25,9 +25,9 @@ def decode(config_path: Path, tags: bool, source: BinaryIO) -> None:
 
     stream = source if isinstance(source, io.BufferedReader) else io.BufferedReader(source)  # type: ignore[type-var]
     if is_recording(stream.peek(len(MARK))[: len(MARK)]):
-        lines = decoded_recording(stream, snapshot_of(config_path))
+        lines = decoded_recording(stream, _shop_of(config_path))
     else:
-        lines = decoded_tags(stream) if tags else decoded_lines(stream, snapshot_of(config_path))
+        lines = decoded_tags(stream) if tags else decoded_lines(stream, _shop_of(config_path))
     try:
         for line in lines:
             click.echo(line)
@@ -54,7 +54,7 @@ def record(config_path: Path, seconds: int | None, file: Path, **options: str | 
     from station.cli.output import outcome_text
     from station.rules.snapshot import read_shop
 
-    shop = read_shop(snapshot_of(config_path))
+    shop = read_shop(_shop_of(config_path))
     try:
         with closing(Capture(CaptureOptions(**options), config_if_any(config_path))) as capture:
             click.echo(
@@ -67,3 +67,11 @@ def record(config_path: Path, seconds: int | None, file: Path, **options: str | 
     click.echo(f"{file}: {result.events} events, {result.scans} scans.", err=True)
     if result.why is not None:
         fail(f"{result.why} The file contains the input before it.", 1)
+
+
+def _shop_of(config_path: Path) -> bytes | None:
+    """The body of the stored snapshot; a note on standard error where it cannot be read."""
+    snapshot, why = snapshot_of(config_path)
+    if why:
+        click.echo(f"Decoded without the shop's patterns and bindings. {why}", err=True)
+    return snapshot

@@ -8,6 +8,7 @@ from dataclasses import replace
 
 from station.core.codes import Code
 from station.core.codes.canonical import plain_braces
+from station.core.codes.lookalike import shown_code
 from station.feedback.messages import AnswerText, Green, Look, Reason, State
 from station.journal.records import Receipt
 from station.rules.interface import Advice
@@ -36,14 +37,17 @@ def answer(
         return kind(
             receipt, why, text, code.code or None, AnswerText(item=_title(code, bench_answer), detail=text), reader
         )
-    name, action = advice.name or str(code.item), saved_words(fields, names)
+    name, action = shown_code(advice.name or str(code.item)), saved_words(fields, names)
+    if bench_answer.detail:
+        shown = AnswerText(item=name, detail=bench_answer.detail)
+        return Look(receipt, why, text, code.code, shown, reader)
     asks = bench_answer.state is not State.GREEN
     if asks and (fields.repeat or bench_answer.asks_stage or advice.look is None):
         return Look(receipt, why, text, code.code, AnswerText(item=name, action=action, detail=text), reader)
     if advice.look is not None:
         shown = AnswerText(item=name, action=action, detail=advice.look)
         look_why = Reason.STOP if advice.stop else Reason.LOOK
-        return Look(receipt, look_why, f"{code.item}: {advice.look}", code.code, shown, reader)
+        return Look(receipt, look_why, f"{shown_code(str(code.item))}: {advice.look}", code.code, shown, reader)
     if advice.already_here:
         text = f"{name} is already here"
     reason = names.reason(fields.reason) if fields.reason else ""

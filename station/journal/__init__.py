@@ -13,10 +13,12 @@ needs its receipt. The file is an SQLite database that common tools can read, an
 
 from station.journal.board_id import hardware_id
 from station.journal.disk_space import DiskLevel
+from station.journal.other_file import NotAJournal
 from station.journal.reader import JournalReader
 from station.journal.records import (
     ChainBreak,
     HubMark,
+    JournalDenied,
     JournalError,
     JournalFull,
     JournalLocked,
@@ -36,6 +38,7 @@ __all__ = [
     "DiskLevel",
     "HubMark",
     "Journal",
+    "JournalDenied",
     "JournalError",
     "JournalFull",
     "JournalLocked",
@@ -43,6 +46,7 @@ __all__ = [
     "JournalReader",
     "LogChanged",
     "LogState",
+    "NotAJournal",
     "OpenItems",
     "PreviousLog",
     "Receipt",

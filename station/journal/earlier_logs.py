@@ -23,6 +23,7 @@ from station.journal.rotate import EARLIER, QUARANTINE
 from station.journal.salvage import UNKNOWN_HASH, UNKNOWN_LOG, SalvagedEvent, in_order
 from station.journal.schema import UNREADABLE, connect_reading
 from station.journal.wal import wal_of
+from station.system.access import require_readable
 from station.system.files import flush_folder
 
 NOTE = "hub.json"
@@ -115,6 +116,14 @@ class EarlierLog:
         fresh.replace(path)
         flush_folder(path.parent)
         return replace(self, note=note, duty_thru=_duty(self.duty_thru, note))
+
+
+def require_access(journal: Path) -> None:
+    """Raise `PermissionError` where this user may not read a log set aside, or may not see whether there is one."""
+    for room in (EARLIER, QUARANTINE):
+        require_readable(journal.parent / room)
+        for folder in _numbered(journal.parent / room):
+            require_readable(folder / journal.name)
 
 
 def set_aside(journal: Path) -> list[EarlierLog]:

@@ -30,6 +30,16 @@ def lock_path(journal: Path) -> Path:
     return real.with_name(real.name + ".lock")
 
 
+def log_in_lock_file(journal: Path) -> bytes | None:
+    """The log id in the lock file of a journal, without a lock; None where there is none."""
+    try:
+        with lock_path(journal).open("rb") as file:
+            match = _LOG.search(file.read(_MOST_BYTES).decode("ascii", "replace"))
+    except OSError:
+        return None
+    return bytes.fromhex(match[1]) if match else None
+
+
 class JournalLock:
     """The held locks of one journal, until `release()`."""
 

@@ -9,10 +9,12 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from station.journal import metadata
+from station.journal.other_file import refuse_other_file
 from station.journal.queries import JournalQueries, Result
-from station.journal.records import ChainBreak, HubMark, JournalError, LogChanged, StoredEvent, Tip
+from station.journal.records import ChainBreak, HubMark, JournalDenied, JournalError, LogChanged, StoredEvent, Tip
 from station.journal.schema import UNREADABLE, connect_reading
 from station.journal.verify_chain import MOST_BREAKS, walk
+from station.system.access import DO, EXPECTED, denied
 
 MOST_EVENTS = 500
 MOST_BYTES = 1024 * 1024
@@ -36,11 +38,13 @@ def read_events(connection: sqlite3.Connection, after: int, limit: int, max_byte
 
 
 def _not_this_user(path: Path) -> str:
-    return f"The journal {path} may not be read by this user. Repeat the command as the station's user, or with sudo."
+    return f"The journal {denied(path)}. {EXPECTED} {DO}"
 
 
 class JournalReader(JournalQueries):
-    """A journal opened for reading. Raises `JournalError` where there is none or it cannot be read."""
+    """A journal opened for reading. Raises `JournalError` where there is none or it cannot be read, `JournalDenied` for a
+    user that may not.
+    """
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -62,10 +66,11 @@ class JournalReader(JournalQueries):
             msg = f"There is no journal at {self.path}. Start the station once, or name another with --config."
             raise JournalError(msg) from error
         except PermissionError as error:
-            raise JournalError(_not_this_user(self.path)) from error
+            raise JournalDenied(_not_this_user(self.path)) from error
         except UNREADABLE as error:
             if getattr(error, "sqlite_errorname", "").startswith(("SQLITE_CANTOPEN", "SQLITE_PERM")):
-                raise JournalError(_not_this_user(self.path)) from error
+                raise JournalDenied(_not_this_user(self.path)) from error
+            refuse_other_file(self.path)
             msg = f"The journal {self.path} cannot be read: {error}. Restart the station: it moves damaged files aside."
             raise JournalError(msg) from error
 
@@ -106,7 +111,7 @@ class JournalReader(JournalQueries):
                 breaks += slice_breaks
                 if len(breaks) >= MOST_BREAKS:
                     break
-        except LogChanged:
+        except (JournalDenied, LogChanged):
             raise
         except JournalError as error:
             breaks.append(ChainBreak(last.seq + 1, str(error)))

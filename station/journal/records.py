@@ -14,6 +14,10 @@ class JournalError(Exception):
     """The journal cannot continue. The message contains what came, what was expected and what to do."""
 
 
+class JournalDenied(JournalError):
+    """This user may not read the journal. Whether it exists and is sound is unknown."""
+
+
 class JournalLocked(JournalError):
     """Another daemon writes this journal; `pid` is its process, 0 where the lock file does not contain it."""
 

@@ -49,6 +49,11 @@ def _next(journal: Path) -> Path:
     return journal.with_name(journal.name + ".next")
 
 
+def is_rotating(journal: Path) -> bool:
+    """Whether a change to a new log is decided and not finished."""
+    return _next(journal).exists()
+
+
 def _part(journal: Path) -> Path:
     return journal.with_name(journal.name + ".part")
 

@@ -5,6 +5,7 @@ made and then read back.
 """
 
 import sqlite3
+import stat
 from contextlib import closing, suppress
 from pathlib import Path
 from urllib.parse import quote
@@ -166,7 +167,16 @@ def close_unfolded(db: Database, path: Path) -> None:
 
 
 def connect_reading(path: Path, *, main_file_only: bool = False) -> sqlite3.Connection:
-    """A read-only connection; `main_file_only` ignores the write-ahead log and reads the database file alone."""
+    """A read-only connection; `main_file_only` ignores the write-ahead log and reads the database file alone.
+
+    Raises `ValueError` for a path that SQLite must not open: it would wait for the writer of a named pipe, and beside an
+    empty file it deletes the write-ahead log, also read-only, although the log may hold every event.
+    """
+    with suppress(OSError):
+        seen = path.stat()
+        if not stat.S_ISREG(seen.st_mode) or (seen.st_size == 0 and not main_file_only):
+            msg = f"{path} is {'an empty file' if stat.S_ISREG(seen.st_mode) else 'no file'}"
+            raise ValueError(msg)
     how = "mode=ro&immutable=1" if main_file_only else "mode=ro"
     uri = f"file:{quote(str(path.absolute()))}?{how}"
     connection = sqlite3.connect(uri, uri=True, isolation_level=None, check_same_thread=False)
@@ -174,19 +184,3 @@ def connect_reading(path: Path, *, main_file_only: bool = False) -> sqlite3.Conn
     connection.execute("PRAGMA cell_size_check = ON")
     connection.execute("PRAGMA trusted_schema = OFF")
     return connection
-
-
-def refuse_other_database(path: Path) -> None:
-    """Raise `JournalError` where the file is a sound SQLite database that is no journal; it stays as it is.
-
-    The database file alone is read: a connection with the write-ahead log could create one that is missing.
-    """
-    try:
-        with closing(connect_reading(path, main_file_only=True)) as connection:
-            tables = {name for (name,) in connection.execute("SELECT name FROM sqlite_schema WHERE type = 'table'")}
-    except (OSError, *UNREADABLE):
-        return  # missing or damaged: the start decides
-    if tables and not tables & {"meta", "event"}:
-        names = ", ".join(sorted(tables)[:5])
-        msg = f"{path} is another database, with the tables {names}. Expected a journal. Correct `journal` in station.toml."
-        raise JournalError(msg)

@@ -16,6 +16,7 @@ from sqlite_utils import Database
 
 from station.journal import disk_space, metadata, verify_marker
 from station.journal.lock import JournalLock
+from station.journal.other_file import refuse_other_file
 from station.journal.page_recovery import carve
 from station.journal.reader import read_events
 from station.journal.records import ChainBreak, JournalError, JournalFull, JournalLost, PreviousLog, StoredEvent, Tip
@@ -29,7 +30,6 @@ from station.journal.schema import (
     close_unfolded,
     connect,
     connect_reading,
-    refuse_other_database,
 )
 from station.journal.verify_chain import walk
 from station.journal.wal import believed_frames, commits_behind, read_wal, wal_of
@@ -64,13 +64,20 @@ def open_locked(
 
     The lock is released if anything fails. Raises as `Journal.open`.
     """
-    refuse_other_database(path)
+    refuse_other_file(path)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         lock = JournalLock(path)
     except OSError as error:
         if disk_space.lacks_room(error, path):
             raise full(path, error) from error
+        if isinstance(error, PermissionError):
+            msg = (
+                f"{error.filename} may not be used by this user. Expected the user of the station."
+                " Start it as that user: sudo systemctl start wipline-station."
+                f" Or give the folder to this one: sudo chown -R $(id -un) {path.parent}"
+            )
+            raise JournalError(msg) from error
         msg = f"The journal's folder {path.parent} cannot be used: {error.strerror}. Create it for the station's user."
         raise JournalError(msg) from error
     try:

@@ -20,6 +20,7 @@ from typing import Any
 
 import msgspec
 
+from station.system.access import require_readable
 from station.system.file_lock import locked_folder
 
 MOST_READERS = 64
@@ -56,6 +57,10 @@ class ProfileStore:
 
     def __init__(self, path: Path) -> None:
         self.path = path
+
+    def require_access(self) -> None:
+        """Raise `PermissionError` where this user may not read the file: it then seems to have no entries."""
+        require_readable(self.path)
 
     def ids(self) -> tuple[str, ...]:
         """The id of every reader that has an entry."""

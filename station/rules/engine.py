@@ -4,11 +4,14 @@ The scan is folded into the state that this station knows (`station_items`), wit
 rules look at the movement. It gives no advice about unknown data: a station that never reached its hub has none to give.
 """
 
+from collections.abc import Iterable, Sequence
+
 import msgspec
 
-from station.core.codes import Card, Code, is_bound
+from station.core.codes import Card, Code, Pattern, apply_binding, is_bound, read_code
 from station.core.codes.bound_codes import binding_of
 from station.core.codes.code import CodeType, Scheme
+from station.core.codes.lookalike import cleaned, folded
 from station.core.event import Event
 from station.core.ledger.fold import ROWS
 from station.core.ledger.item_event import BARE
@@ -23,17 +26,20 @@ from station.rules.station_items import OWN_LOG, StationItems
 
 NO_SNAPSHOT = Snapshot()
 FIRST_KEY_US = 2**60  # own scans follow everything in the hub's rows; between them their sequence suffices
+UNKNOWN_CODE = "unknown_code"
 
 
 class ShopRules:
     """The rules of one shop, with the definitions that this station has. Used by the recording thread alone."""
 
-    def __init__(self, snapshot: Snapshot = NO_SNAPSHOT) -> None:
-        self._bound = snapshot.bound()
+    def __init__(self, snapshot: Snapshot = NO_SNAPSHOT, patterns: Sequence[Pattern] = ()) -> None:
+        self._bound, self._patterns = snapshot.bound(), patterns
         self._master_data = snapshot.master_data()
         self.items = StationItems(self._master_data)
         self._complete = False
-        self._has_master_data = bool(self._master_data.names("pattern.define"))
+        self._has_patterns, self._has_orders = bool(self._master_data.names("pattern.define")), False
+        self._known_names: dict[str, str] = {}  # released items and bound codes by their folded form
+        self._remember(self._bound)
         self._stages = frozenset(self._master_data.names("stage.define"))
         self._reasons = frozenset(self._master_data.names("reason.define"))
         self._badges = frozenset(str(data["badge"]) for data in snapshot.of("person.define") if data.get("badge"))
@@ -44,8 +50,12 @@ class ShopRules:
         self._complete = complete
         if afresh:
             self.items.forget()
+            self._known_names.clear()
+            self._remember(self._bound)
         self.items.know(rows)
-        self._has_master_data = self._has_master_data or any(row.released or row.product is not None for row in rows)
+        released = [row.item for row in rows if row.released or row.product is not None]
+        self._has_orders = self._has_orders or bool(released)
+        self._remember(released)
 
     def pieces(self, code: Code, stage: str | None) -> bool:
         """Whether each scan of this code at this stage is a piece or a box of its own, so that none is a repeat."""
@@ -53,14 +63,52 @@ class ShopRules:
         routing = self.items.state(item).routing if self.items.knows(item) else None
         return routing is not None and any(operation.transfer_qty_milli for operation in routing.at_stage(stage))
 
+    def knows(self, code: Code) -> bool:
+        """Whether the office has released what this code names."""
+        return code.item is not None and self.items.released(self._item(code))
+
+    def unknown(self, code: Code) -> str | None:
+        """What the operator reads of a code that names nothing here; None where it names something, as by a pattern."""
+        if code.scheme is Scheme.OWN or not self._is_unknown(code):
+            return None
+        return self._unknown_text(code)
+
+    def _is_unknown(self, code: Code) -> bool:
+        """Whether nothing that the office has entered names this code. Without any release, a pattern is enough."""
+        if not (self._complete and (self._has_patterns or self._has_orders)) or is_bound(code, self._bound):
+            return False
+        if code.scheme is Scheme.OWN and not self._has_orders:
+            return False
+        return not self.items.released(self._item(code))
+
+    def _unknown_text(self, code: Code) -> str:
+        near = self._near(code)
+        return "not known here" if near is None else f"not known; {near} is"
+
+    def _remember(self, names: Iterable[str]) -> None:
+        self._known_names.update((folded(name), name) for name in names)
+
+    def _near(self, code: Code) -> str | None:
+        """The known code that a person takes this one for; None without one."""
+        for text in (str(code.item), code.code):
+            name = self._known_names.get(folded(text))
+            if name is not None and name != text and (name in self._bound or self.items.released(name)):
+                return name
+        meant = cleaned(code.code)
+        for text in (meant, meant.upper()):
+            own = apply_binding(read_code(text.encode(), None, self._patterns), self._bound)
+            if text != code.code and own.scheme is Scheme.OWN and self.items.released(self._item(own)):
+                return text
+        return None
+
     def remark(self, code: Code) -> str | None:
         """What is unknown about a card or badge: its stage, reason or person; None where all is known."""
         if code.badge is not None:
-            return "this badge is not known here" if self._badges and code.badge not in self._badges else None
-        if code.card is Card.STAGE and self._stages and code.argument not in self._stages:
-            return "no stage of the shop"
-        if code.card is Card.REASON and self._reasons and code.argument not in self._reasons:
-            return "this reason is not known here"
+            return _remark("this badge is not known here", code.badge, self._badges)
+        if code.card is Card.STAGE:
+            return _remark("no stage of the shop", code.argument, self._stages)
+        if code.card is Card.REASON:
+            return _remark("this reason is not known here", code.argument, self._reasons)
         return None
 
     def judge(self, code: Code, event: Event, seq: int) -> Advice:
@@ -73,6 +121,8 @@ class ShopRules:
             return Advice(name=item)
         stage = self._master_data.stage(event.stage, NOW_US)
         rule, look = self._first_advice(self._movement(result, item, event)) or (None, None)
+        if rule == UNKNOWN_CODE:
+            look = self._unknown_text(code)
         stands = result.movement is not None and not result.movement.moved and look is None
         return Advice(
             look=look,
@@ -85,11 +135,9 @@ class ShopRules:
     def apply(self, code: Code, event: Event, seq: int) -> FoldResult:
         """Fold a recorded scan into its item."""
         item = self._item(code)
-        known_by_itself = code.scheme is Scheme.OWN or is_bound(code, self._bound)
-        unknown = not known_by_itself and self._has_master_data and self._complete and not self.items.released(item)
         key_us = FIRST_KEY_US + seq
         counted, key = CountedIdentity(OWN_LOG, seq, ""), OrderKey(key_us, key_us, key_us)
-        return self.items.scan(item, seq, item_event(event, counted, key, {}, unknown=unknown))
+        return self.items.scan(item, seq, item_event(event, counted, key, {}, unknown=self._is_unknown(code)))
 
     def void(self, seq: int, by_seq: int) -> None:
         """Take a recorded scan back, because the event `by_seq` voids it."""
@@ -139,3 +187,12 @@ class ShopRules:
         if next_operation is None or next_operation.stage == stage:
             return None
         return self._master_data.stage_name(next_operation.stage, NOW_US)
+
+
+def _remark(text: str, name: str | None, known: frozenset[str]) -> str | None:
+    """The remark about a name that is none of the known ones, with the one that a person takes it for."""
+    if name is None or not known or name in known:
+        return None
+    form = folded(name)
+    near = next((other for other in sorted(known) if folded(other) == form), None)
+    return text if near is None else f"{text}; {near} is"

@@ -34,6 +34,14 @@ class RuleEngine(Protocol):
         """Whether each scan of this code at this stage is a piece (`transfer_qty_milli`), so that none is a repeat."""
         ...
 
+    def knows(self, code: Code) -> bool:
+        """Whether the office has released what this code names."""
+        ...
+
+    def unknown(self, code: Code) -> str | None:
+        """What the operator reads of a code that names nothing here; None where it names something, as by a pattern."""
+        ...
+
     def remark(self, code: Code) -> str | None:
         """What the shop does not know about a card or badge; None where all is known."""
         ...
@@ -53,6 +61,14 @@ class NoRules:
     def pieces(self, code: Code, stage: str | None) -> bool:  # noqa: ARG002 - the port's signature
         """False: no operation is known."""
         return False
+
+    def knows(self, code: Code) -> bool:  # noqa: ARG002 - the port's signature
+        """False: no order is known."""
+        return False
+
+    def unknown(self, code: Code) -> str | None:  # noqa: ARG002 - the port's signature
+        """None: each code is an item."""
+        return None
 
     def remark(self, code: Code) -> str | None:  # noqa: ARG002 - the port's signature
         """None: nothing is known."""

@@ -119,7 +119,7 @@ def rule_context(body: bytes | None, items: Iterable[OpenItem] = (), *, complete
         return RuleContext(shop.patterns, NoRules(), shop.bound, shop)
     from station.rules.engine import ShopRules
 
-    rules = ShopRules(snapshot)
+    rules = ShopRules(snapshot, shop.patterns)
     rules.know(list(items), complete=complete)
     return RuleContext(shop.patterns, rules, shop.bound, shop)
 

@@ -18,6 +18,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
 from station.core.codes import Card, Code
+from station.core.codes.lookalike import shown_code
 from station.core.event import LogPosition
 from station.feedback.messages import FORGOTTEN, Reason, State
 from station.scan.bench_state import (
@@ -94,6 +95,8 @@ def _apply(bench: BenchState, read: BenchRead, settings: BenchSettings) -> Bench
         return BenchStep(bench, replace(fields_of(bench, read), repeat=True), answer)
     if code.badge is not None:
         return _badge(bench, read, code.badge, settings)
+    if code.card is None and read.unknown is not None:
+        return _unknown(bench, read, read.unknown)
     if code.card is None:
         return _item(bench, read, settings) if code.is_counted else _uncounted(bench, read)
     if code.card is Card.STAGE:
@@ -147,6 +150,20 @@ def _uncounted(bench: BenchState, read: BenchRead) -> BenchStep:
     code = read.code
     text = f"saved, but not counted yet: {code.item} is a {code.as_}. Scan the sheet that goes with it"
     return BenchStep(bench, fields_of(bench, read), BenchAnswer(State.AMBER, Reason.LOOK, text))
+
+
+def _unknown(bench: BenchState, read: BenchRead, text: str) -> BenchStep:
+    """Record a code that names nothing here. It takes no action and no card: an armed card waits for the right sheet.
+
+    UNDO voids it like any scan, and a card after it (`cards_after`) has no sheet.
+    """
+    fields = fields_of(bench, read)
+    shown = shown_code(str(read.code.item))
+    answer = BenchAnswer(State.AMBER, Reason.LOOK, f"{shown}: {text}", detail=text)
+    if read.is_repeat(fields):
+        return BenchStep(bench, replace(fields, repeat=True), answer)
+    undoable = UndoableScan(read.position, shown, read.now_ns, fields.operator)
+    return BenchStep(replace(bench, done=(*bench.done, undoable)[-MAX_DONE:], latest=None), fields, answer)
 
 
 def _saved(

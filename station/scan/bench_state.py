@@ -196,7 +196,8 @@ class BenchRead:
     `action` and `stage` are the reader's configured values; cards override them. `is_repeat` returns whether an event with
     these fields repeats the last scan of its reader. `pieces`: each scan of this code is one piece, so it is never a repeat.
     `is_card_again`: the last read of this reader, within a second, had the same code; a card or badge then acts once.
-    `remark`: what the shop does not know about a card or badge.
+    `remark`: what the shop does not know about a card or badge. `unknown`: what the operator reads of a code that names
+    nothing here; None where it names something.
     `names`: the shop's names for the answer's text.
     """
 
@@ -209,6 +210,7 @@ class BenchRead:
     pieces: bool = False
     is_card_again: bool = False
     remark: str | None = None
+    unknown: str | None = None
     names: BenchNames = IDS_AS_NAMES
 
 
@@ -217,7 +219,8 @@ class BenchAnswer:
     """The bench's part of the answer: the colour after a successful commit, the reason, and the sentence.
 
     `title`: what a screen shows large in place of the text of a card or badge. `notice`: a sentence about the bench itself,
-    which makes the answer amber. `asks_stage`: the bench serves several stages, and none is set.
+    which makes the answer amber. `asks_stage`: the bench serves several stages, and none is set. `detail`: the sentence
+    without the code before it, of a code that names nothing here.
     """
 
     state: State
@@ -226,6 +229,7 @@ class BenchAnswer:
     title: str = ""
     notice: str = ""
     asks_stage: bool = False
+    detail: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,7 +4,7 @@ Only this thread uses the journal's writing connection. Other threads submit the
 to the work queue as chores, which run while no scan waits.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import TypeVar
 
@@ -31,7 +31,7 @@ from station.scan.deduplication import (
     store_filter,
 )
 from station.scan.event_builder import EventBuilder, encode_or_shorten, scan_event, signature_of, tag_removed_event
-from station.scan.interpret import interpret
+from station.scan.interpret import LabelRead, interpret, label_reads
 from station.scan.restart_state import RestartState
 from station.scan.tag_sessions import TagArrival, TagSessions, receipt_position
 from station.scan.work_queue import WorkQueue
@@ -87,8 +87,7 @@ class ScanPipeline:
     ) -> None:
         self._journal, self._queue, self._events = journal, queue, events
         self._answer, self._now_ns, self._log = answer_operator, now_ns, log
-        self._settings, self._repeat_ns = settings, int(repeat_s * S)
-        self._reader_settings = reader_settings
+        self._settings, self._reader_settings, self._repeat_ns = settings, reader_settings, int(repeat_s * S)
         self._has_room, self._full_reader = has_room, ""
         self._check_disk_ns: int | None = None  # when to check for free space again; None while the disk is not full
         self._last_scans, self._present_tags = (
@@ -97,16 +96,13 @@ class ScanPipeline:
         self._restart_until_ns = 0
         self._filters: dict[str, RepeatFilter] = {}
         self._late: list[int] = []  # sequence numbers of commits that succeeded behind a red answer
-        self._last_read_ns = now_ns()
-        self._untidied = 0
+        self._last_read_ns, self._untidied = now_ns(), 0
         self._reader = ""  # of the read that is being processed
         self.rules = rules
         self.benches: dict[str | None, BenchState] = {}
         self._tags = TagSessions()
         self.watchdog = CommitWatchdog(answer_operator, now_ns)
         self.died: BaseException | None = None
-
-    # -- the loop
 
     def run(self) -> None:
         """Record until the queue is closed and empty. If the medium fails, answer red and set `died`."""
@@ -170,8 +166,6 @@ class ScanPipeline:
             self._answer(Notice(expiry.why, expiry.text))
         return bench
 
-    # -- a full disk
-
     def _check_full_disk(self) -> None:
         """While the disk is full, check every `CHECK_DISK_EVERY_S` for room; the notice goes to the last refused reader."""
         if self._check_disk_ns is None or self._has_room is None or self._now_ns() < self._check_disk_ns:
@@ -197,12 +191,11 @@ class ScanPipeline:
             self._check_disk_ns = None
             self._log("there is room again; scans are recorded")
 
-    # -- one scan
-
     def process_read(self, read: ScanOutcome) -> None:
         """Record one read and answer it.
 
-        1. A read that its driver lost is answered red; an empty read (a terminator alone) is ignored.
+        1. A read that its driver lost is answered red; an empty read (a terminator alone) is ignored. Of a label with
+           several lines each line that is a code is a read of its own.
         2. Prepare: interpret the code, apply it to the bench (this finds repeats), build and encode the event.
         3. Commit. On a full disk the answer is red, and nothing of step 4 and 5 happens.
         4. Answer. Only after the commit, because green means that the event is on the medium.
@@ -215,10 +208,18 @@ class ScanPipeline:
         if isinstance(read, Dropped):
             text = SCANS_LOST if read.many else NOT_RECORDED
             self._answer(Red(Reason.NOT_SAVED, f"{text} ({read.why})", reader=read.reader))
-            return
-        if not read.raw:
-            return
-        scan = self._prepare(read, self._reader_settings(read.reader))
+        elif read.raw:
+            for label_read in self._label_reads(read):
+                self._record_read(*label_read)
+
+    def _label_reads(self, read: Read) -> Sequence[LabelRead]:
+        try:
+            return label_reads(read, self.rules.patterns, self.rules.bound, self.rules.engine.knows)
+        except Exception:  # noqa: BLE001 - `_prepare` meets the same fault, and reports it
+            return (LabelRead(read),)
+
+    def _record_read(self, read: Read, unread: str | None) -> None:
+        scan = self._prepare(read, self._reader_settings(read.reader), unread)
         if scan is None:
             return
         receipt = self._commit(scan.encoded, scan.code.code)
@@ -231,10 +232,12 @@ class ScanPipeline:
         if scan.step.rescan is not None:
             self._record_again(scan, scan.step.rescan)
 
-    def _prepare(self, read: Read, reader: ReaderSettings) -> PreparedScan | None:
+    def _prepare(self, read: Read, reader: ReaderSettings, unread: str | None) -> PreparedScan | None:
         """Interpret the read, apply it to its bench, build and encode its event; None where that failed (answered red)."""
         try:
             read, code = interpret(read, self.rules.patterns, self.rules.bound, keypad=reader.keypad)
+            if unread is not None:
+                code = replace(code, unread=unread)
             bench_step = self._apply_to_bench(read, code, reader)
             event = scan_event(self._events, read, code, bench_step.fields, reader.bench, self._late)
             return PreparedScan(read, code, reader, bench_step, event, encode_or_shorten(event))
@@ -263,6 +266,7 @@ class ScanPipeline:
             pieces=self._is_piece(code, stage),
             is_card_again=read.since_ns is None and is_card_again(memory, code.identity, now_ns),
             remark=self._ask_rules(lambda: self.rules.engine.remark(code), None, code),
+            unknown=self._ask_rules(lambda: self.rules.engine.unknown(code), None, code) if code.is_counted else None,
             names=self.rules.names,
         )
         return step(bench, bench_read, self._settings)
@@ -352,8 +356,6 @@ class ScanPipeline:
         else:
             self._answer_commit(receipt, code, card.step, event)
 
-    # -- the rules
-
     def use_rules(self, rules: RuleContext) -> None:
         """Replace the master data for the scans that follow. Runs in this thread, as a chore."""
         self.rules = rules
@@ -378,8 +380,6 @@ class ScanPipeline:
             return Advice()
         failed = Advice(look="saved, but the rules could not be asked")
         return self._ask_rules(lambda: self.rules.engine.judge(code, event, seq), failed, code)
-
-    # -- events that are no scans
 
     def record_tag_removal(self, removed: TagRemoved) -> Receipt | None:
         """Record the end of a tag session; None where its arrival was not recorded here. Only from a chore.

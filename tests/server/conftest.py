@@ -11,6 +11,7 @@ import pytest
 from fake_host import FakeMachine
 from flask import Flask
 from flask.testing import FlaskClient
+from jinja2 import FileSystemBytecodeCache
 
 from server.app import create_app
 from server.auth import accounts, devices
@@ -23,6 +24,8 @@ from server.ops.bootstrap import initialise, save_location
 from station.core.hash_chain import genesis, link
 from station.system import clock
 
+# Every test has an application of its own; the templates of all of them are compiled once.
+Flask.jinja_options = {**Flask.jinja_options, "bytecode_cache": FileSystemBytecodeCache()}
 NOW_US = 1_790_000_000_000_000
 
 

@@ -3,7 +3,8 @@
 A scan ends with Enter, keypad Enter or Tab, or with silence if the scanner sends none of them. The silence is short for text
 that was typed at a machine's pace, and long for text that a person may be typing at a keypad. If the scan before ended with
 a key, the long silence counts: such a scanner has probably been unplugged in mid-scan, and the kernel may report that late.
-A `ScannerProfile` may set another terminator and pace.
+A `ScannerProfile` may set another terminator and pace. A document of several lines is one scan, with a line feed for each
+Enter in it (`drivers.decode.label_lines`).
 
 >>> decoder = WedgeDecoder()
 >>> presses = [(30, 0), (2, 1), (28, 2)]  # A, 1, Enter, a millisecond apart
@@ -21,6 +22,7 @@ from drivers.decode.keyboard.chords import ALT_DIGITS_MAX, ALTED, ALTGRED, BIT, 
 from drivers.decode.keyboard.keymap import ALT, CAPS_LOCK, KEYPAD_DIGITS, US, KeyLayout
 from drivers.decode.keyboard.profile import ScannerProfile
 from drivers.decode.keyboard.typewriter import Typewriter
+from drivers.decode.label_lines import LabelLines
 from drivers.decode.scan import Scan
 
 EV_SYN, EV_KEY = 0, 1
@@ -37,6 +39,8 @@ PACES_IN_GAP = 4
 """For a slow scanner, the silence is so many of its slowest pauses, and a machine's pace is up to two of them."""
 JOINED_S = 0.05
 """A key so soon after the opening belongs to a scan that had begun before."""
+MOST_BREAKS = 64
+"""The most line breaks behind one line of a document that are kept."""
 MACHINE_KEYS = 3
 """The fewest keys from which the pace is judged."""
 KEYS_LOST = "The reader sent keys faster than they were taken, and some were lost."
@@ -103,6 +107,8 @@ class WedgeDecoder:
         self._keys = 0
         self._slowest_ns = 0
         self._ends_with_key = False  # the last scan ended with a key
+        self._lines = LabelLines()
+        self._breaks = 0  # behind the last line of a document, a part of the label only if another line follows
         slowest_ns = profile.gap_ms * 1_000_000
         self._pace_ns = max(int(HAND_PACE_S * _NS), 2 * slowest_ns)
         self._gap_ns = max(int(GAP_S * _NS), PACES_IN_GAP * slowest_ns)
@@ -120,12 +126,13 @@ class WedgeDecoder:
         if not self._text and not self._typewriter.waits:
             return None
         # A scanner that ends its scans with a key has probably been unplugged; the kernel may report that late.
-        return self._last_ns + (_HAND_GAP_NS if self._ends_with_key else self._silence_ns())
+        is_unplugged = self._ends_with_key and not self._lines.is_open
+        return self._last_ns + (_HAND_GAP_NS if is_unplugged else self._silence_ns())
 
     def _silence_ns(self) -> int:
         """The silence that ends the scan that has begun."""
         machine = self._keys >= MACHINE_KEYS and self._slowest_ns <= self._pace_ns
-        return self._gap_ns if machine else _HAND_GAP_NS
+        return self._gap_ns if machine or self._lines.is_open else _HAND_GAP_NS
 
     def feed(self, event: KeyEvent) -> Iterator[TypedScan | LostScan]:
         """Process the next event; yield scans that are now complete or known to be lost."""
@@ -150,6 +157,9 @@ class WedgeDecoder:
             self._begin()
 
     def _end_with_silence(self) -> Iterator[TypedScan | LostScan]:
+        if self._breaks:  # the document was complete at its last key
+            yield from self._end(self._last_ns)
+            return
         self._ends_with_key = False
         yield from self._end(self._last_ns + self._silence_ns())
 
@@ -158,6 +168,8 @@ class WedgeDecoder:
         self._text.clear()
         self._typewriter.flush()
         self._keys = self._slowest_ns = 0
+        self._lines.reset()
+        self._breaks = 0
         self._state = _State.COMPLETE
 
     def _end(self, time_ns: int) -> Iterator[TypedScan | LostScan]:
@@ -168,8 +180,20 @@ class WedgeDecoder:
             yield TypedScan(scan, time_ns)
 
     def _end_with_key(self, time_ns: int) -> Iterator[TypedScan | LostScan]:
+        """Process a terminator: the scan is complete, unless it is a document that has more lines."""
         self._ends_with_key = True
-        yield from self._end(time_ns)
+        self._type(self._typewriter.flush())
+        if self._has_more_lines():
+            self._breaks = min(self._breaks + 1, MOST_BREAKS)
+            self._last_ns = time_ns
+        else:
+            yield from self._end(time_ns)
+
+    def _has_more_lines(self) -> bool:
+        """Whether the label of the line that has just ended has another line. A person types one line at a time."""
+        if not self._text or self._state is not _State.COMPLETE or self._slowest_ns > self._pace_ns:
+            return False
+        return self._breaks > 0 or self._lines.end_line()
 
     def _synchronise(self, event: KeyEvent) -> Iterator[TypedScan | LostScan]:
         """Process SYN_DROPPED (the kernel queue overflowed) and SYN_REPORT (events are valid again).
@@ -239,4 +263,9 @@ class WedgeDecoder:
 
     def _type(self, text: str) -> None:
         if text and self._state is _State.COMPLETE:
-            self._text.add(text.encode())
+            if self._breaks:
+                self._text.add(b"\n" * self._breaks)
+                self._breaks = 0
+            typed = text.encode()
+            self._text.add(typed)
+            self._lines.add(typed)

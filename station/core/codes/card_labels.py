@@ -13,6 +13,7 @@ that a scanner could not return unchanged makes no card; it is listed with the r
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
+from unicodedata import bidirectional
 
 from station.core.codes.command_cards import HEAD, Card, read_card
 from station.core.codes.parser import read_code
@@ -48,6 +49,9 @@ _SAME_EVERYWHERE = (
     Card.ALL, Card.MORE, Card.LOAD, Card.ANSWER, Card.UNDO, Card.CANCEL,
 )  # fmt: skip
 
+HARD_TO_TAKE_BACK = frozenset({Card.SCRAP, Card.REWORK, Card.FINISH, Card.ALL, Card.UNDO})
+"""Cards that scrap or end pieces, lower the yield, apply to all that is here, or take a scan out of the ledger."""
+
 WORD_OF = {"stage.define": "stage", "reason.define": "reason", "person.define": "badge", "card.define": "card"}
 """The definitions that make cards, and the field of each that is printed on its card."""
 
@@ -74,6 +78,15 @@ class CardLabel:
     text: str
     name: str
     meaning: str
+
+    @property
+    def hard_to_take_back(self) -> bool:
+        """Whether it is kept apart from the other cards.
+
+        >>> CardLabel("WIP:REWORK:saw", "Back to the saw", "").hard_to_take_back
+        True
+        """
+        return _card_of(self) in HARD_TO_TAKE_BACK
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,6 +152,15 @@ def shown(text: str) -> str:
     return "".join(char if char.isprintable() else f"{{{ord(char):02X}}}" for char in text)
 
 
+def from_right_to_left(text: str) -> bool:
+    """Whether a text has letters of a script that is written from right to left.
+
+    >>> from_right_to_left("\u05d3\u05e0\u05d4"), from_right_to_left("D\xe1na 5")
+    (True, False)
+    """
+    return any(bidirectional(letter) in ("R", "AL") for letter in text)
+
+
 def _canonical(text: str) -> str:
     read = read_card(text)
     return text if read is None else read.text
@@ -164,4 +186,8 @@ def _label(text: str, name: str) -> CardLabel | RefusedLabel:
 
 
 def _rank(label: CardLabel, order: list[Card]) -> int:
-    return order.index(Card(label.text[len(HEAD) :].partition(":")[0]))
+    return order.index(_card_of(label))
+
+
+def _card_of(label: CardLabel) -> Card:
+    return Card(label.text[len(HEAD) :].partition(":")[0])

@@ -69,7 +69,7 @@ def complete_envelope(text: str) -> str:
     True
     """
     body = text.removeprefix(">").removeprefix(HEAD).removeprefix(_RS).removesuffix(_EOT).removesuffix(_RS)
-    formats = []
+    formats: list[str] = []
     for part in body.split(_RS):
         kind = part.partition(_GS)[0]
         if formats and not (kind.isdigit() and len(kind) == _FORMAT_DIGITS):

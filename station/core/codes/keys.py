@@ -24,13 +24,18 @@ KEYS: tuple[tuple[str, ...], ...] = (
     ("253",), ("255",), ("402",), ("401",),
     ("415", "8020"), ("415",), ("414", "254"), ("414",), ("417",),
 )  # fmt: skip
+_SEPARATED = frozenset({"8006", "8010", "8017", "8018"})  # a separator follows their value
 
 
 def key_text(fields: Mapping[str, str]) -> str | None:
     """The key in these fields (by application identifier) as canonical text; None where they have none."""
     for key in KEYS:
-        if key[0] in fields and key[-1] in fields:
-            return _element_string(fields, key)
+        first, last = key[0], key[-1]
+        if first in fields and last in fields:
+            head = first + fields[first]
+            if first is last:
+                return head
+            return f"{head}{{GS}}{last}{fields[last]}" if first in _SEPARATED else head + last + fields[last]
     return None
 
 
@@ -53,8 +58,6 @@ def envelope_key(fields: Mapping[str, str], text: str) -> str:
 
 
 def _element_string(fields: Mapping[str, str], names: tuple[str, ...]) -> str:
-    if len(names) == 1:
-        return names[0] + fields[names[0]]
     from station.core.codes.gs1.identifiers import table  # at the first code that needs it
 
     known = table()

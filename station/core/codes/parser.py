@@ -15,6 +15,7 @@ from station.core.codes.canonical import canonical, plain_braces, split_aim
 from station.core.codes.charset import plain_content
 from station.core.codes.code import Code, CodeType, Scheme
 from station.core.codes.command_cards import HEAD, Card, CardText, read_card
+from station.core.codes.documents import unread_text
 from station.core.codes.parse_context import ParseContext
 from station.core.codes.patterns import Pattern
 from station.core.codes.setup_codes import made_for
@@ -78,12 +79,14 @@ def setup_code(scanned: ParseContext) -> Code | None:
 
 
 def text(scanned: ParseContext) -> Code:
-    """Any other text identifies itself."""
+    """Any other text identifies itself, except a document and a text of several lines."""
+    if (why := unread_text(scanned.text)) is not None:
+        return Code(scanned.raw, scanned.sym, None, scanned.text, unread=why)
     return Code(scanned.raw, scanned.sym, Scheme.TEXT, scanned.text, plain_braces(scanned.text))
 
 
-# A parser for a new kind of code belongs between the shop's own patterns and plain text.
-READERS: tuple[Callable[[ParseContext], Code | None], ...] = (card, own, setup_code, published, text)
+# A parser for a new kind of code belongs behind the shop's own patterns. What none of them accepts is a text.
+READERS: tuple[Callable[[ParseContext], Code | None], ...] = (card, own, setup_code, published)
 
 
 def read_tag_code(raw: bytes, patterns: Sequence[Pattern]) -> Code:
@@ -123,4 +126,8 @@ def read_code(raw: bytes, sym: str | None, patterns: Sequence[Pattern], year: in
     if not content:
         return Code(raw, symbology, None, "", unread=NO_TEXT if received else EMPTY)
     scanned = ParseContext(raw, symbology, content, canonical(content), patterns, year)
-    return next(code for reader in READERS if (code := reader(scanned)) is not None)
+    for reader in READERS:
+        code = reader(scanned)
+        if code is not None:
+            return code
+    return text(scanned)

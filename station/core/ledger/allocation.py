@@ -41,13 +41,15 @@ class PostingMarks(msgspec.Struct):
     uncut_milli: int = 0
     missing_milli: int = 0
     left_behind_milli: int = 0
+    unheld_milli: int = 0  # of a stated quantity to release from hold, what was not on hold
+    beyond_milli: int = 0  # scanned before the release, beyond the quantity that it ordered
 
     def any_set(self) -> bool:
         """Whether anything was observed that a rule looks at."""
         return bool(
             self.passed or self.unscanned or self.back_from or self.foreign or self.held or self.ended or self.over_milli
             or self.part_milli or self.both_milli or self.several or self.uncut_milli or self.missing_milli
-            or self.left_behind_milli
+            or self.left_behind_milli or self.unheld_milli or self.beyond_milli
         )  # fmt: skip
 
 

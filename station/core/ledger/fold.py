@@ -131,7 +131,10 @@ def _entered(state: ItemState, event: ItemEvent, master_data: MasterData) -> Fol
 
 def _scanned(state: ItemState, event: ItemEvent, master_data: MasterData) -> FoldResult:
     stock, marks = ItemBalance(state, event), PostingMarks()
-    if not state.closed and event.unread is None and (event.stage is not None or event.verb == "finish"):
+    # A code that names no item is listed, and is not in process.
+    is_nothing = event.unknown and not state.parcels and not state.outer
+    is_effective = event.unread is None and (event.stage is not None or event.verb == "finish")
+    if is_effective and not (state.closed or is_nothing):
         _post(stock, marks, master_data)
     return _close(state, stock, marks, closed=state.closed)
 
@@ -239,6 +242,8 @@ def _movement(
         uncut_milli=marks.uncut_milli,
         missing_milli=marks.missing_milli,
         left_behind_milli=marks.left_behind_milli,
+        unheld_milli=marks.unheld_milli,
+        beyond_milli=marks.beyond_milli,
         part_milli=marks.part_milli,
         unknown=event.unknown,
         unread=event.unread,

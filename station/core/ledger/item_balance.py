@@ -10,6 +10,7 @@ from station.core.ledger.item_event import ItemEvent
 from station.core.ledger.parcels import BETWEEN, ENDED, LIVE, Account, ItemState, Parcel, ParcelState, Posting, Visit
 from station.core.ledger.routing import Routing
 
+FIRST_SEEN = ""  # the state of a piece of an item that no scan has seen before
 Piece = Parcel  # a withdrawn parcel: still with the state and the account that it came from
 
 
@@ -89,7 +90,7 @@ class ItemBalance:
 
     def first_seen(self) -> Piece:
         """A piece of an item that was never scanned before: of unknown quantity and without a source."""
-        return Parcel(state="", since_us=self.event.key_us, at_stage_since_us=self.event.key_us)
+        return Parcel(state=FIRST_SEEN, since_us=self.event.key_us, at_stage_since_us=self.event.key_us)
 
     def from_outer(self, account: str, qty_milli: int) -> Piece:
         """Withdraw a quantity from an outer account."""

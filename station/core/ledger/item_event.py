@@ -37,7 +37,7 @@ class ItemEvent(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
     repeat: bool = False
     seen: bool = False
     unread: str | None = None
-    unknown: bool = False  # the shop has definitions, and no pattern, binding or order contains this code
+    unknown: bool = False  # the shop has definitions, and none of them names this code (`unknown_code`)
     data: dict[str, Any] | None = None
 
     @property

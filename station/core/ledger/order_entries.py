@@ -51,16 +51,7 @@ def release(stock: ItemBalance, marks: PostingMarks) -> None:
     stock.route()
     if quantity is None or (stock.event.data or {}).get("order", stock.item) != stock.item:
         return  # an item that is tracked under an order is a part of its quantity, not an additional one
-    if stock.outer.get("ordered"):
-        _change_to(stock, marks, quantity)
-        return
-    presence = stock.presence()
-    if presence is not None:
-        stock.parcels.remove(presence)
-    rest = _release(stock, quantity, to_released=presence is None)
-    if presence is not None and rest:
-        stock.outer["ordered"] = stock.outer.get("ordered", 0) - rest
-        postings.give_quantity(stock, presence, rest, "ordered")
+    _change_to(stock, marks, quantity)
 
 
 def change(stock: ItemBalance, marks: PostingMarks) -> None:
@@ -121,21 +112,32 @@ def _accounts(stock: ItemBalance) -> list[Account]:
     return [*(here(operation, stage) for operation in operations), here(None, stage)]
 
 
-def _release(stock: ItemBalance, quantity: int, *, to_released: bool) -> int:
-    """Post a released quantity: first to `overrun` for scans before the release, the rest to released; returns the rest."""
+def _release(stock: ItemBalance, quantity: int) -> None:
+    """Post a released quantity: first to `overrun` for scans before the release, the rest to released.
+
+    An item that is present without a quantity gets the rest as its quantity.
+    """
     ahead = min(-stock.outer.get("overrun", 0), quantity)
     if ahead > 0:
         stock.to_outer([stock.from_outer("ordered", ahead)], "overrun")
     rest = quantity - max(ahead, 0)
-    if rest and to_released:
+    presence = stock.presence()
+    if presence is not None:
+        stock.parcels.remove(presence)
+        if rest:
+            stock.outer["ordered"] = stock.outer.get("ordered", 0) - rest
+            postings.give_quantity(stock, presence, rest, "ordered")
+    elif rest:
         stock.put([stock.from_outer("ordered", rest)], RELEASED)
-    return rest
 
 
 def _change_to(stock: ItemBalance, marks: PostingMarks, quantity: int) -> None:
-    difference = quantity + stock.outer.get("ordered", 0)
+    ordered = -stock.outer.get("ordered", 0)
+    difference = quantity - ordered
     if difference > 0:
-        _release(stock, difference, to_released=True)
+        _release(stock, difference)
+        if not ordered:
+            marks.beyond_milli = -stock.outer.get("overrun", 0)
     elif difference < 0:
         cut = stock.to_outer(stock.withdraw(RELEASED, -difference), "ordered")
         marks.uncut_milli = -difference - cut

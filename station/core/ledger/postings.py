@@ -6,8 +6,8 @@ are the same for all rows (see `allocation`); a row defines the target of the pi
 
 import msgspec
 
-from station.core.ledger.allocation import PostingContext, collect, draw, draw_stated
-from station.core.ledger.item_balance import ItemBalance, Piece
+from station.core.ledger.allocation import PostingContext, collect, draw, draw_stated, total
+from station.core.ledger.item_balance import FIRST_SEEN, ItemBalance, Piece
 from station.core.ledger.parcels import LIVE, RELEASED, Account, Parcel, ParcelState
 from station.core.ledger.pick_order import downstream, held_anywhere, held_at, next_account, upstream, waiting_at
 
@@ -19,9 +19,7 @@ def arrive(context: PostingContext) -> None:
 
     The first quantity of an item that is here without one is that of the pieces here; it moves nothing.
     """
-    presence = context.stock.presence()
-    _assign_quantity(context)
-    if context.quantity is not None and presence is not None and presence.account == context.account:
+    if _is_first_quantity_at(context, context.account):
         return
     for piece in collect(context, context.account, fills_gap=True):
         _bring_here(context, piece)
@@ -29,8 +27,9 @@ def arrive(context: PostingContext) -> None:
 
 def depart(context: PostingContext) -> None:
     """`out`, `done`, and a bare scan that means done: from here to the next queue; a missing `in` is posted first."""
-    _assign_quantity(context)
     target = next_account(context.stock, context.account, context.stage_is_done)
+    if _is_first_quantity_at(context, target):
+        return
     for piece in collect(context, target, first=(context.account,), fills_gap=True):
         if piece.state == ParcelState.HELD:
             _bring_here(context, piece)
@@ -82,7 +81,14 @@ def hold(context: PostingContext) -> None:
 
 def release(context: PostingContext) -> None:
     """`release`: from hold here, else from the nearest hold account, to the state before the hold."""
-    for piece in draw(context.stock, held_anywhere(context.stock, context.account), context.quantity):
+    presence = context.stock.presence()
+    if presence is not None and presence.state == ParcelState.HELD:
+        _assign_quantity(context)
+    pieces = draw(context.stock, held_anywhere(context.stock, context.account), context.quantity)
+    if context.quantity is not None and pieces:
+        context.marks.drawn_milli = total(pieces)
+        context.marks.unheld_milli = context.quantity - context.marks.drawn_milli
+    for piece in pieces:
         held_from = Account(ParcelState.HERE, piece.op, piece.stage)
         context.stock.put([piece], waiting_at(held_from) if piece.held_from == ParcelState.WAITING else held_from)
 
@@ -96,13 +102,14 @@ def finish(context: PostingContext) -> None:
     stock, account = context.stock, context.account
     if context.quantity is None:
         if not stock.known():
-            stock.put([stock.first_seen()], Account(ParcelState.FINISHED))
+            _finish(context, [stock.first_seen()])
             return
         context.marks.ended = not stock.live()
         context.marks.held = any(parcel.state == ParcelState.HELD for parcel in stock.parcels)
         _finish(context, _withdrawn(stock, ParcelState.HERE, ParcelState.WAITING, ParcelState.RELEASED))
         return
-    _assign_quantity(context)
+    if _is_first_quantity_at(context, Account(ParcelState.FINISHED)):
+        return
     beyond = [source for source in downstream(stock, account) if source.state != ParcelState.HELD]
     before = [source for source in upstream(stock, account) if source != RELEASED]
     sources = dict.fromkeys([account, *before, *sorted(beyond, key=lambda source: source.op or 0), RELEASED])
@@ -147,9 +154,20 @@ def _assign_quantity(context: PostingContext) -> None:
         give_quantity(context.stock, presence, context.quantity, "overrun")
 
 
+def _is_first_quantity_at(context: PostingContext, target: Account) -> bool:
+    """Give an item of unknown quantity the stated one; whether it is at `target` already, so that nothing has to move."""
+    presence = context.stock.presence()
+    _assign_quantity(context)
+    return context.quantity is not None and presence is not None and presence.account == target
+
+
 def _taken_out(context: PostingContext, target: Account) -> list[Piece]:
     """The pieces of a scrap or rework. For an unknown item, the rest of it is present here."""
     stock, account = context.stock, context.account
+    presence = stock.presence()
+    if presence is not None and presence.account == target and context.event.qty_milli:
+        _assign_quantity(context)  # all of it is there: the first quantity that is stated is that of the whole item
+        return []
     context.quantity = None if context.event.all else context.event.qty_milli or ONE_MILLI
     if context.quantity is not None and not stock.known():
         stock.put([stock.first_seen()], account)
@@ -181,7 +199,7 @@ def _same_again(context: PostingContext, piece: Piece) -> list[Piece]:
 def _pass(context: PostingContext, piece: Piece, op: int | None) -> None:
     """Mark the mandatory operations that this movement passes without a scan."""
     routing = context.stock.routing
-    if routing is None or piece.state not in LIVE:
+    if routing is None or (piece.state not in LIVE and piece.state != FIRST_SEEN):
         return
     reached = piece.reached
     if piece.state in (ParcelState.HERE, ParcelState.HELD) and piece.op is not None:

@@ -61,6 +61,8 @@ class Movement(msgspec.Struct, frozen=True, kw_only=True):
     uncut_milli: int = 0
     missing_milli: int = 0  # of the quantity that an adjustment was to remove
     left_behind_milli: int = 0
+    unheld_milli: int = 0  # of a stated quantity to release from hold, what was not on hold
+    beyond_milli: int = 0  # scanned before the release, beyond the quantity that it ordered
     part_milli: int = 0  # a stated quantity with a fraction of a whole unit
     undefined: bool = False  # the shop has stages, and this is none of them
     unknown: bool = False
@@ -140,12 +142,13 @@ def _which_quantity(move: Movement) -> Arguments | None:
 
 
 def _no_stage(move: Movement) -> Arguments | None:
-    return _where(move.stage is None and not (move.moved or move.entered or move.closed or move.unread))
+    explained = move.moved or move.entered or move.closed or move.unread or move.unknown
+    return _where(move.stage is None and not explained)
 
 
 def _no_effect(move: Movement) -> Arguments | None:
     """A scan that claims a movement and made none; an arrival of what is already at the place claims none."""
-    if move.moved or move.entered or move.unread or (move.verb in ARRIVALS and move.stands_here):
+    if move.moved or move.entered or move.unread or move.unknown or (move.verb in ARRIVALS and move.stands_here):
         return None
     explained = (
         move.closed or move.ended or move.held or move.foreign or move.several or move.uncertain or move.undefined
@@ -203,6 +206,13 @@ RULES = (
          instead=("further_milli",
                   "{item} has {qty} more at {place} than was there: more than ordered, or did {further} come back? REWORK.",
                   "{qty} more than ordered, or did {further} come back? REWORK")),
+    Rule("more_than_ordered", "No more should have been scanned than the order that is released afterwards.",
+         lambda move: _quantity(move.beyond_milli),
+         "{item} was released after scans of {qty} more than it orders.", None, True, Need.RELEASE),
+    Rule("not_held", "No more should be released from hold than is on hold.",
+         lambda move: {"qty_milli": move.unheld_milli, "there_milli": move.drawn_milli} if move.unheld_milli else None,
+         "{item} was released at {place} with {qty} more than was on hold.",
+         "{there_were} on hold: count again", True, Need.QUANTITY),
     Rule("missing", "An adjustment should not remove more than is there.",
          lambda move: _quantity(move.missing_milli),
          "An adjustment would take {qty} more of {item} from {place} than is there.", None, True, Need.QUANTITY),
@@ -216,7 +226,7 @@ RULES = (
     Rule("left_behind", "An order should be completed with nothing on hold or unstarted.",
          lambda move: _quantity(move.left_behind_milli),
          "{item} was completed with {qty} on hold or not started.", None, True, Need.RELEASE),
-    Rule("unknown_code", "A scan should name something that the office has released, bound or described by a pattern.",
+    Rule("unknown_code", "A scan should name what the office has released or bound; with no orders, a pattern is enough.",
          lambda move: _where(move.unknown),
          "{item}, scanned at {place}, is not known.", "not known here", True, Need.DEFINITIONS),
     Rule("no_effect", "A scan that reports work should move something.",

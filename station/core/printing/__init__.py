@@ -5,7 +5,7 @@ for the hub's page, and as a PDF for the printer. The libraries for symbols and 
 them.
 """
 
-from station.core.printing.card_pages import CARDS_A_PAGE, cards_page, page_count
+from station.core.printing.card_pages import APART_A_PAGE, CARDS_A_PAGE, card_sheets, cards_page, page_count
 from station.core.printing.kit_pages import Kit, kit_pages
 from station.core.printing.label_pages import Label, Placement, label_pages, label_words
 from station.core.printing.label_sheets import SHEETS, LabelSheet
@@ -19,6 +19,7 @@ from station.core.printing.symbols import Encode, Modules, encoder
 from station.core.printing.traveller_pages import Traveller, TravellerStep, traveller_pages
 
 __all__ = [
+    "APART_A_PAGE",
     "CARDS_A_PAGE",
     "NOTES",
     "PAPERS",
@@ -43,6 +44,7 @@ __all__ = [
     "Thing",
     "Traveller",
     "TravellerStep",
+    "card_sheets",
     "cards_page",
     "encoder",
     "kit_pages",

@@ -1,7 +1,7 @@
 """Kit of a bench: everything that hangs at a stage on one sheet of paper, the dangerous cards apart.
 
 The setup sheet's symbols come first, for a new scanner, then the card of the stage, the commands and the reasons. Below a
-cutting line, in a frame, are the cards that scrap, finish or take back: a scan of one of them by mistake costs the most.
+cutting line, in a frame, are the cards that are hard to take back: a scan of one of them by mistake costs the most.
 """
 
 from collections.abc import Iterator, Sequence
@@ -15,7 +15,7 @@ from station.core.printing.symbols import Encode
 from station.core.printing.text_width import fitted
 
 MARGIN_MM = 10.0
-DANGER = "Danger: these scrap, finish or take back. Cut here, and keep them apart from the others."
+DANGER = "Danger: hard to take back. Cut here, and keep these cards apart from the others."
 _COLUMNS = 3
 _CELL_MM = 17.5
 _GAP_MM = 2.0

@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import lru_cache, partial
 from typing import Any, NamedTuple, Protocol
 
+from station.core.codes.card_labels import from_right_to_left
 from station.core.printing import (
     Encode,
     Page,
@@ -54,12 +55,17 @@ def symbols(install: str) -> Encode:
 
 
 def refused_names(names: Iterable[str], install: str) -> frozenset[str]:
-    """The names that no typeface of this machine can set in a PDF. Raises `PaperError` where the library is missing."""
+    """The names that no typeface of this machine can set in a PDF. Raises `PaperError` where the library is missing.
+
+    Letters from right to left are among them: reportlab would draw them in the wrong order.
+    """
     try:
         from reportlab.pdfbase import pdfmetrics, ttfonts
     except ImportError as error:
         raise not_installed(package="reportlab", do=install) from error
-    return frozenset(without_typeface(names, typefaces(ttfonts, pdfmetrics.registerFont)))
+    texts = list(names)
+    lacking = without_typeface(texts, typefaces(ttfonts, pdfmetrics.registerFont))
+    return frozenset((*lacking, *(text for text in texts if from_right_to_left(text))))
 
 
 def pdf(pages: Iterable[Page], install: str, letters: Letters | None = None) -> bytes:

@@ -201,3 +201,19 @@ def test_prices_with_their_days_go_in_once(db, tmp_path):
     assert run(folder, db).output.startswith("Nothing new")
     costs.write_text(f"{heading}bar-12;1,85;\n")
     assert run(folder, db).output.startswith("Entered: 1 cost;")
+
+
+def test_rows_that_the_hub_has_in_other_words_are_unchanged(db, tmp_path):
+    store = open_hub(db)
+    shop_writer = ShopWriter(store)
+    shop_writer.say("product.define", product="LID-1", name="Lid")
+    shop_writer.say("reason.define", reason="burr", name="Burr")
+    store.close()
+    folder = tmp_path / "shop"
+    folder.mkdir()
+    (folder / "products.csv").write_text("product,name,unit,decimals\nLID-1,Lid,pcs,0\n", encoding="utf-8")
+    (folder / "reasons.csv").write_text("reason,name\nburr,Burr\ncrack,Crack\n", encoding="utf-8")
+    done = run(folder, db)
+    assert (done.exit_code, done.output) == (0, "Entered: 1 reason; the hub already had 2.\n")
+    assert run(folder, db).output == "Nothing new: the hub already has all 3.\n"
+    assert [event.data for event in entries_in(db)][2:] == [{"reason": "crack", "name": "Crack"}]

@@ -122,8 +122,8 @@ def test_a_clock_that_runs_against_the_ledger_is_doubted_until_a_person_confirms
 
 
 def test_a_cost_has_an_amount_or_is_withdrawn(store):
-    record(store, "cost.set", {"component": "bar", "withdrawn": True}, "Kim")
     record(store, "cost.set", {"component": "bar", "micros": 0}, "Kim")
+    record(store, "cost.set", {"component": "bar", "withdrawn": True}, "Kim")
     for data in ({"component": "bar"}, {"component": "bar", "micros": 1, "withdrawn": True}, {"withdrawn": False}):
         with pytest.raises(EntryRefused, match="`micros`, or `withdrawn` true"):
             record(store, "cost.set", data, "Kim")

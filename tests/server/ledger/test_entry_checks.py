@@ -5,7 +5,7 @@ from shop_writer import ShopWriter
 from sqlalchemy import func, select
 
 from server.db import schema
-from server.ledger.entries import Entry, EntryRefused, record_all
+from server.ledger.entries import Entry, EntryRefused, record_all, record_changes
 from server.ledger.entry_checks import Candidate, EntryChecks
 
 MADE = {"product": "bracket", "name": "Bracket", "routing": "line"}
@@ -229,3 +229,160 @@ def test_beyond_the_bound_of_unprojected_entries_nothing_is_refused_for_its_stat
         all_of_them = EntryChecks(connection, [Candidate(*close("WO-9"))], shop_writer.now_us, most_pending=4)
         assert few.refusal(Candidate(*close("WO-9"))) is None
         assert all_of_them.refusal(Candidate(*close("WO-9"))) is not None
+
+
+EXPECTED_NAME = ", or a name that differs in more than blanks, case, dashes or invisible characters"
+
+
+@pytest.mark.parametrize("name", ["wo-33", "WO-33 ", "WO\u201333", "WO-\u200b33", "WO\u00ad33", "\uff37\uff2f-33"])
+def test_a_new_order_that_is_taken_for_another_one_is_refused(shop_writer, settle, refused, name):
+    shop_writer.release("WO-33", items=["SN-1"])
+    settle()
+    new = {"product": "bracket", "qty_milli": 1000}
+    status, _, expected = refused(("order.release", {"order": name, **new}))
+    assert (status, expected) == (400, f"WO-33{EXPECTED_NAME}")
+    assert refused(("order.release", {"order": "WO-34", **new, "items": ["sn-1"]}))[1:] == (
+        "order.release of sn-1", f"SN-1{EXPECTED_NAME}",
+    )  # fmt: skip
+    assert refused(("code.bind", {"code": "TAG", "as": "item", "to": name}))[2] == expected
+    assert refused(("order.release", {"order": "WO-35", **new}), ("order.release", {"order": "wo-35", **new}))[1:] == (
+        "order.release of wo-35", f"WO-35{EXPECTED_NAME}",
+    )  # fmt: skip
+    assert refused(("order.release", {"order": "W0-33", **new})) is None
+    assert refused(("order.change", {"order": "WO-33", "qty_milli": 50_000})) is None
+
+
+def test_a_new_definition_that_is_taken_for_another_one_is_refused_and_a_changed_one_is_not(settle, refused):
+    settle()
+    assert refused(("stage.define", {"stage": "Saw", "name": "Saw"}))[1:] == (
+        "stage.define of Saw", f"saw{EXPECTED_NAME}",
+    )  # fmt: skip
+    assert refused(("stage.define", {"stage": "saw", "name": "Band saw"})) is None
+    assert refused(("reason.define", {"reason": "Burr", "name": "Burr"}))[2] == f"burr{EXPECTED_NAME}"
+
+
+DEFINITIONS = {
+    "product.define": ({"product": "lid", "name": "Lid"}, {"product": "lid", "name": "Lid", "unit": "pcs", "bom": []},
+                       {"product": "lid", "name": "Cover"}),
+    "routing.define": (
+        {"routing": "r", "operations": [{"op": 10, "stage": "saw"}, {"op": 20, "stage": "deburr"}]},
+        {"routing": "r", "operations": [{"op": 20, "stage": "deburr"}, {"op": 10, "stage": "saw", "optional": False}]},
+        {"routing": "r", "operations": [{"op": 10, "stage": "saw"}, {"op": 20, "stage": "deburr", "optional": True}]},
+    ),
+    "stage.define": ({"stage": "saw", "limit": 4}, {"stage": "saw", "limit": 4, "strict": False}, {"stage": "saw"}),
+    "station.define": ({"station": "saw-1", "stage": "saw"}, {"station": "saw-1", "stage": "saw"},
+                       {"station": "saw-1", "stage": "deburr"}),
+    "person.define": ({"person": "kim", "badge": "K1"}, {"person": "kim", "badge": "K1", "name": None},
+                      {"person": "kim", "badge": "K2"}),
+    "reason.define": ({"reason": "burr", "name": "Burr"}, {"reason": "burr", "name": "Burr"}, {"reason": "burr"}),
+    "pattern.define": ({"name": "wo", "regex": "WO-[0-9]+", "as": "item"},) * 2
+    + ({"name": "wo", "regex": "WO-[0-9]{4}", "as": "item"},),
+    "card.define": ({"card": "WIP:QTY:5", "name": "Five"}, {"card": "WIP:QTY:5", "name": "Five"}, {"card": "WIP:QTY:5"}),
+    "rule.define": ({"rule": "overrun", "on": False}, {"rule": "overrun", "on": False}, {"rule": "overrun", "on": True}),
+    "cost.set": ({"component": "bar", "micros": 5}, {"component": "bar", "micros": 5, "basis": "unit"},
+                 {"component": "bar", "micros": 6}),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("what", DEFINITIONS)
+def test_a_definition_that_holds_already_is_refused(refused, shop_writer, settle, what):
+    first, same, other = DEFINITIONS[what]
+    assert refused((what, first)) is None
+    settle()
+    status, came, expected = refused((what, same))
+    assert (status, expected) == (400, "a field with a new value")
+    assert came.startswith(f"{what} of ")
+    assert came.endswith(" as it is defined")
+    assert refused((what, other)) is None
+    settle()
+    assert refused((what, first), (what, same))[2] == "a field with a new value"
+    assert refused((what, first)) is None  # back to what it was
+
+
+def test_a_definition_is_compared_with_the_one_of_its_own_time(store, shop_writer, settle):
+    def price(micros, day, **more):
+        fields = {"component": "bar", "micros": micros, **more}
+        record_all(store, [Entry("cost.set", fields, "Kim", shop_writer.ago(days=day))])
+        settle()
+
+    price(5, 10)
+    price(7, 5)
+    with pytest.raises(EntryRefused, match=r"cost\.set of component bar as it is defined; expected a field with a new"):
+        price(5, 8)
+    with pytest.raises(EntryRefused, match="as it is defined"):
+        price(7, 2)
+    price(5, 2)
+    price(5, 12)  # nothing held then
+    with pytest.raises(EntryRefused, match=r"cost\.set of component bolt, withdrawn; expected a price that holds"):
+        record_all(store, [Entry("cost.set", {"component": "bolt", "withdrawn": True}, "Kim")])
+
+
+def test_a_voided_definition_does_not_hold(refused, shop_writer):
+    log, seq = shop_writer.say("reason.define", reason="burr", name="Burr")
+    shop_writer.say("void", log=log, seq=seq, why="typing error")
+    shop_writer.settle()
+    assert refused(("reason.define", {"reason": "burr", "name": "Burr"})) is None
+
+
+def bind(code, to, **more):
+    return "code.bind", {"code": code, "to": to, **more}
+
+
+def test_a_code_that_is_bound_so_is_not_bound_again(refused, shop_writer):
+    expected = "a code that is not bound so"
+    assert refused(bind("TAG-1", "WO-1")) is None
+    shop_writer.settle()
+    assert refused(bind("TAG-1", "WO-1")) == (400, "code.bind of TAG-1 to WO-1", expected)
+    assert refused(bind("TAG-1", "WO-2"), bind("TAG-1", "WO-2")) == (400, "code.bind of TAG-1 to WO-2", expected)
+    assert refused(bind("TAG-1", "K1", **{"as": "badge"})) is None
+    shop_writer.settle()
+    assert refused(bind("TAG-1", "WO-1")) is None
+    shop_writer.settle()
+    assert refused(bind("TAG-2", None)) == (400, "code.bind of TAG-2 to nothing", "a code that is bound")
+    shop_writer.settle()
+    assert refused(bind("TAG-1", None)) is None
+    shop_writer.settle()
+    assert refused(bind("TAG-1", ""))[1] == "code.bind of TAG-1 to nothing"
+
+
+def test_a_published_code_in_another_spelling_that_was_bound_since_is_compared(refused, shop_writer):
+    assert refused(bind("9506000134352", "WO-1")) is None
+    shop_writer.settle()
+    assert refused(bind("9506000134352", "WO-1"))[1] == "code.bind of 9506000134352 to WO-1"
+    assert refused(bind("0109506000134352", "WO-2")) is None
+    shop_writer.settle()
+    assert refused(bind("9506000134352", "WO-1")) is None
+
+
+def test_an_item_is_not_named_as_it_is_named(refused, shop_writer, settle):
+    def name(text):
+        return "item.name", {"item": "WO-1", "name": text}
+
+    shop_writer.release("WO-1")
+    shop_writer.settle()
+    assert refused(name("")) == (400, "item.name of WO-1 without a name", "an item with a name")
+    assert refused(name("First")) is None
+    settle()
+    assert refused(name("First")) == (400, "item.name of WO-1 'First'", "a new name")
+    assert refused(name("Second"), name("Second"))[1] == "item.name of WO-1 'Second'"
+    assert refused(name("Second")) is None
+    settle()
+    assert refused(name(None)) is None
+
+
+def test_a_period_is_not_closed_where_it_is_closed(store, shop_writer):
+    record_all(store, [Entry("period.close", {}, "Kim", 1_000_000)])
+    with pytest.raises(EntryRefused, match="expected a time after the end of the last closed period"):
+        record_all(store, [Entry("period.close", {}, "Kim", 1_000_000)])
+    record_all(store, [Entry("period.reopen", {}, "Kim"), Entry("period.close", {}, "Kim", 1_000_000)])
+
+
+def test_what_holds_already_is_left_out_of_an_import_and_the_rest_is_written(store, shop_writer):
+    same = Entry("reason.define", {"reason": "burr", "name": "Burr"}, "Kim")
+    record_all(store, [same])
+    new = Entry("reason.define", {"reason": "crack", "name": "Crack"}, "Kim")
+    first, second = record_changes(store, [same, new])
+    assert first is None
+    assert second is not None
+    with pytest.raises(EntryRefused, match=r"order\.close of WO-9"):
+        record_changes(store, [same, Entry(*close("WO-9"), "Kim")])

@@ -245,3 +245,33 @@ def test_a_rebuild_after_an_update_lists_the_items_whose_state_changed(store, ru
     assert [alert.sentence for alert in alerts if alert.kind == "refold"] == [
         f"1 item has another state since the update to {version()}"
     ]
+
+
+def test_a_station_that_is_placed_where_it_is_is_said_to_be(store, run):
+    ShopWriter(store).settle()
+    db = store.path
+    store.close()
+    token = run("station", "add", "saw-1", "--stage", "saw", "--db", db)
+    assert (token[0], token[2]) == (0, "")
+    assert run("station", "place", "saw-1", "saw", "--db", db) == (0, "", "saw-1 scans at saw already.\n")
+    assert run("station", "place", "saw-1", "deburr", "--db", db) == (0, "", "")
+
+
+def test_no_hub_is_made_in_what_is_no_database_of_its_own(tmp_path, run):
+    other, pipe, folder = tmp_path / "other.db", tmp_path / "pipe.db", tmp_path / "folder.db"
+    db = sqlite3.connect(other)
+    db.execute("CREATE TABLE customer (name)")
+    db.commit()
+    db.close()
+    before = other.read_bytes()
+    os.mkfifo(pipe)
+    folder.mkdir()
+    assert run("init", "--db", other) == (
+        1,
+        "",
+        f"Error: {other} is another database, with the tables customer. Expected an empty one or none. Name another.\n",
+    )
+    for path in (pipe, folder):
+        assert run("init", "--db", path) == (1, "", f"Error: {path} is no file. {LOOK}\n")
+        assert not path.with_name(f"{path.name}.lock").exists()
+    assert other.read_bytes() == before

@@ -18,11 +18,11 @@ from station.core.printing.kit_pages import DANGER
 from station.core.printing.libraries import symbols
 
 COMMANDS = {
-    "WIP:IN", "WIP:OUT", "WIP:START", "WIP:DONE", "WIP:REWORK", "WIP:HOLD", "WIP:RELEASE", "WIP:COUNT", "WIP:QTY:1",
-    "WIP:QTY:5", "WIP:QTY:10", "WIP:QTY:25", "WIP:ALL", "WIP:MORE", "WIP:LOAD", "WIP:CALL:supervisor", "WIP:ANSWER",
+    "WIP:IN", "WIP:OUT", "WIP:START", "WIP:DONE", "WIP:HOLD", "WIP:RELEASE", "WIP:COUNT", "WIP:QTY:1",
+    "WIP:QTY:5", "WIP:QTY:10", "WIP:QTY:25", "WIP:MORE", "WIP:LOAD", "WIP:CALL:supervisor", "WIP:ANSWER",
     "WIP:CANCEL", "WIP:STAGE:deburr", "WIP:REASON:burr", "WIP:REASON:ř",
 }  # fmt: skip
-DANGEROUS = {"WIP:SCRAP", "WIP:FINISH", "WIP:UNDO"}
+DANGEROUS = {"WIP:SCRAP", "WIP:FINISH", "WIP:UNDO", "WIP:REWORK", "WIP:ALL", "WIP:REWORK:saw"}
 
 
 @pytest.fixture
@@ -32,6 +32,8 @@ def shop(store):
     writer.say("reason.define", 0, reason="ř", name="Řezání")
     writer.say("card.define", 0, card="WIP:QTY:25", name="A box")
     writer.say("card.define", 0, card="WIP:SCRAP", name="Scrap it")
+    writer.say("card.define", 0, card="WIP:REWORK:saw", name="Back to the saw")
+    writer.say("card.define", 0, card="WIP:REASON:burr", name="Burr left")
     writer.settle()
     return writer
 

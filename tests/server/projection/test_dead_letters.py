@@ -68,7 +68,7 @@ def a_shop(hub_db: Any) -> tuple[list[Any], Any]:
     """An anchor, scans before and behind the one at `weld`, and a void and a correction behind it."""
     office, saw = hub_db.log("hub", 1), hub_db.log("saw-1", 2)
     rows = [saw.anchor(), office.anchor(), saw.scan("WO-1", "saw", qty_milli=1000)]
-    rows.append(office.entry("order.release", {"order": "WO-2", "qty_milli": 7000, "items": ["SN-1", "SN-2"]}))
+    rows.append(office.entry("order.release", {"order": "WO-2", "qty_milli": 7000, "items": ["SN-1", "SN-2", "WO-1"]}))
     bad = saw.scan("WO-1", "weld")
     undone = saw.scan("WO-3", "saw")
     rows += [bad, saw.scan("WO-1", "pack"), saw.scan("WO-2", "saw"), undone, saw.undo(undone)]

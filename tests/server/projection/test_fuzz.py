@@ -19,7 +19,7 @@ from server.context import HubContext
 from server.ledger.entry_schema import WHATS
 from server.projection.internal_tables import set_aside
 from server.projection.rebuild import compare, rebuild
-from server.projection.tables import event_state, parcel
+from server.projection.tables import event_state, item
 from station.core.event import MAX_QTY_MILLI, Event
 from station.core.ledger.fold import ROWS
 from station.core.master_data import NAMED_BY
@@ -143,7 +143,7 @@ def one_round(seed: int, hub_db: Any) -> int:
     final = good.scan(f"LAST-{seed}", "saw", qty_milli=1000, after_s=60)
     hub_db.deliver(final)
     hub_db.drain()
-    assert hub_db.show(select(parcel.c.qty_milli).where(parcel.c.item == f"LAST-{seed}"))
+    assert hub_db.show(select(item.c.item).where(item.c.item == f"LAST-{seed}"))
     assert hub_db.show(select(set_aside.c.part, set_aside.c.reason).where(set_aside.c.part != "fact")) == []
     assert compare(hub_db.store) == []
     live = hub_db.everything()

@@ -23,6 +23,7 @@ def shop_writer(store):
     for order, product in (("WO-1", "bracket"), ("WO-2", "tube"), ("WO-3", "cover")):
         shop_writer.release(order, product, qty=5)
         shop_writer.scan(order, "deburr" if order == "WO-3" else "saw", shop_writer.ago(hours=2))
+    shop_writer.say("code.bind", 0, code="LOOSE", as_="item", to="LOOSE")
     shop_writer.scan("LOOSE", "saw", shop_writer.ago(hours=1))
     shop_writer.settle()
     return shop_writer

@@ -6,10 +6,12 @@ import pytest
 from shop_writer import ShopWriter
 from sqlalchemy import select
 
+from server.locale_format import NBSP
 from server.projection.tables import finding
 from server.queries.current_master_data import master_data
 from server.queries.findings import finding_sentence
 from server.queries.rule_settings import rules
+from server.queries.valuation import Valuation
 from station.core.ledger.rules import RULES
 
 
@@ -100,6 +102,17 @@ def missing(shop_writer):
     shop_writer.say("adjust", None, item="WO-1", qty_milli=-10_000)
 
 
+def more_than_ordered(shop_writer):
+    shop_writer.scan("WO-3", "saw", shop_writer.ago(hours=2), qty_milli=50_000)
+    shop_writer.settle()
+    shop_writer.release("WO-3", qty=40, at_us=shop_writer.ago(hours=1))
+
+
+def not_held(shop_writer):
+    shop_writer.scan("WO-1", "saw", shop_writer.ago(hours=20), action="hold", qty_milli=5_000)
+    shop_writer.scan("WO-1", "saw", shop_writer.now_us, action="release", qty_milli=30_000)
+
+
 def part_unit(shop_writer):
     shop_writer.scan("WO-1", "saw", shop_writer.now_us, qty_milli=2_500)
 
@@ -123,11 +136,13 @@ STORIES = {
     passed_unscanned: "WO-1 was finished at Saw without a scan at Deburr, Test and Pack.",
     out_of_order: "WO-1 came back to Saw from Test.",
     which_quantity: "WO-1 was scanned at Saw, but its pieces are in several places: say how many.",
-    overrun: "WO-1 has 10 more at Saw than was there.",
-    missing: "An adjustment would take 10 more of WO-1 from the office than is there.",
-    part_unit: "WO-1 was counted 2.5 at Saw, but its unit has no such fraction.",
-    late_change: "WO-1 could not be cut by 10 more: that is already in process.",
-    left_behind: "WO-1 was completed with 10 on hold or not started.",
+    overrun: "WO-1 has 10 pcs more at Saw than was there.",
+    more_than_ordered: "WO-3 was released after scans of 10 pcs more than it orders.",
+    not_held: "WO-1 was released at Saw with 25 pcs more than was on hold.",
+    missing: "An adjustment would take 10 pcs more of WO-1 from the office than is there.",
+    part_unit: "WO-1 was counted 2.5 pcs at Saw, but its unit has no such fraction.",
+    late_change: "WO-1 could not be cut by 10 pcs more: that is already in process.",
+    left_behind: "WO-1 was completed with 10 pcs on hold or not started.",
     unknown_code: "NOBODY, scanned at Saw, is not known.",
     no_effect: "WO-1 was scanned at Saw, but nothing was moved: it is on hold already.",
 }
@@ -145,14 +160,15 @@ def test_from_the_scan_to_the_sentence(hub_app, shop_writer, story):
     with shop_writer.store.read() as connection:
         found = connection.execute(select(finding).where(finding.c.rule == name)).all()
         shop = master_data(connection)
-        assert [finding_sentence(row, shop, shop_writer.now_us) for row in found] == [sentence]
+        valuation = Valuation(shop, shop_writer.now_us)
+        assert [finding_sentence(row, "bracket", valuation) for row in found] == [sentence]
         figures = {rule.name: rule.last_week for rule in rules(connection, shop, shop_writer.now_us)}
     # An entry without a time of its own is made a moment after the story's now.
     assert figures[name] == (0 if name in BY_ENTRIES else 1)
     shop_writer.say("rule.define", 0, rule=name, on=True)
     shop_writer.settle()
-    board = re.sub(r"<[^>]+>", "", hub_app.anonymous().get("/").get_data(as_text=True))
-    page = hub_app.anonymous().get(f"/items/{found[0].item}").get_data(as_text=True)
+    board = re.sub(r"<[^>]+>", "", hub_app.anonymous().get("/").get_data(as_text=True)).replace(NBSP, " ")
+    page = hub_app.anonymous().get(f"/items/{found[0].item}").get_data(as_text=True).replace(NBSP, " ")
     assert sentence.removesuffix(".") in board
     assert sentence in page
     shop_writer.say("rule.define", 0, rule=name, on=False)
@@ -181,9 +197,9 @@ def test_a_forgotten_scan_with_a_quantity_ends_the_finding_and_makes_no_pieces(h
 def test_more_than_ordered_is_beside_the_headline_and_needs_someone_with_its_money(hub_app, shop_writer):
     shop_writer.scan("WO-1", "saw", shop_writer.now_us - 1, qty_milli=45_000)
     shop_writer.settle()
-    board = text_of(hub_app, "/")
-    assert re.search(r"5\W+pcs more than ordered, € ?10\b", board.replace("\xa0", " ")), board
-    assert "WO-1 has 5 more at Saw than was there" in board
+    board = text_of(hub_app, "/").replace(NBSP, " ")
+    assert re.search(r"5\W+pcs more than ordered, € ?10\b", board), board
+    assert "WO-1 has 5 pcs more at Saw than was there" in board
 
 
 def test_orders_are_named_by_how_they_ended_and_never_finished_where_they_are_not(hub_app, shop_writer):

@@ -17,6 +17,7 @@ from station.journal.disk_space import DiskSpace
 from station.status import HubStatus, StationStatus, write
 from station.sync.transport import HttpReply
 from station.system.clock import boot_ns
+from station.system.files import file_system
 from tests.station.fixtures.journals import a_scan, open_journal
 
 RESTART = "sudo systemctl restart wipline-station"
@@ -134,7 +135,7 @@ def test_a_journal_on_the_wrong_medium(config: StationConfig, tmp_path: Path, ki
 def test_the_nearest_mount_says_on_what_a_folder_lies(tmp_path: Path) -> None:
     mounts = tmp_path / "mounts"
     mounts.write_text("/dev/a / ext4 rw 0 0\ntmpfs /run tmpfs rw 0 0\nx /run/with\\040space nfs4 rw 0 0\n")
-    kinds = [doctor.file_system(Path(path), mounts) for path in ("/var/lib", "/run/x", "/run/with space/x", "/runner")]
+    kinds = [file_system(Path(path), mounts) for path in ("/var/lib", "/run/x", "/run/with space/x", "/runner")]
     assert kinds == ["ext4", "tmpfs", "nfs4", "ext4"]
 
 
@@ -265,3 +266,14 @@ def test_the_command_exits_1_where_something_is_wrong(config: StationConfig, tmp
     a_status(tmp_path)
     asked = subprocess.run(command, capture_output=True, text=True, check=False)
     assert (asked.returncode, asked.stdout.splitlines()[-1]) == (0, "nothing is wrong")
+
+
+def test_a_journal_path_that_names_another_file_is_not_mended_by_a_restart(config: StationConfig) -> None:
+    path = Path(config.journal)
+    for beside in path.parent.glob("journal.db*"):
+        beside.unlink()
+    path.write_text("a list of what to buy\n")
+    found = doctor.journal_chain(config)
+    assert (found.ok, found.mend) == (False, "")
+    assert found.what.startswith(f"{path} is a file of another kind, which begins with b'a list of what t'.")
+    assert found.what.endswith("Correct `journal` in station.toml.")

@@ -92,9 +92,9 @@ def test_cards_take_what_the_command_line_says(tmp_path: Path) -> None:
 
 def test_drawings_of_several_pages_are_numbered(tmp_path: Path) -> None:
     asked = sheet("--cards", "--svg", "cards.svg")
-    names = ["cards-1.svg", "cards-2.svg"]
+    names = ["cards-1.svg", "cards-2.svg", "cards-3.svg"]
     assert asked.stdout == "".join(f"{name}: print it at 100 %\n" for name in names)
-    assert [len(scanned(svg_picture((tmp_path / name).read_text()))) for name in names] == [10, 10]
+    assert [len(scanned(svg_picture((tmp_path / name).read_text()))) for name in names] == [10, 5, 5]
 
 
 def test_cards_take_the_shops_words_from_what_the_station_knows(toml: str, tmp_path: Path) -> None:
@@ -118,10 +118,6 @@ NO_FOLDER = (
     "'no/such/folder.pdf' cannot be written: No such file or directory. "
     "Expected a file in a folder that is there, where you may write. Name another with -o."
 )
-NO_LETTER = (
-    "No typeface here has every letter of '李'. Expected letters that Helvetica or DejaVu Sans has. "
-    "Install it: sudo apt-get install fonts-dejavu-core. Or print the drawing (SVG) from a browser."
-)
 
 
 @pytest.mark.parametrize(
@@ -134,15 +130,29 @@ NO_LETTER = (
         ("--cards --qty 1,,5", 2, NO_CARD.format("QTY")),
         ("--cards --stage =Saw", 2, NO_CARD.format("STAGE")),
         ("--cards --svg -", 2,
-         "There are 2 drawings. Expected a file: standard output takes one drawing. Name a file with --svg."),
+         "There are 3 drawings. Expected a file: standard output takes one drawing. Name a file with --svg."),
         ("-o no/such/folder.pdf", 1, NO_FOLDER),
-        ("--cards --stage 李 -o c.pdf", 1, NO_LETTER),
     ],
 )  # fmt: skip
 def test_what_cannot_be_is_told_in_three_sentences(words: str, code: int, said: str, tmp_path: Path) -> None:
     asked = sheet(*words.split())
     assert (asked.exit_code, asked.stderr) == (code, f"wipline-station: {said}\n")
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_card_without_a_typeface_is_left_out_of_the_pdf_and_named(tmp_path: Path) -> None:
+    asked = sheet("--cards", "--stage", "saw=Saw", "--stage", "li=李", "--badge", "K1=דנה", "-o", "c.pdf")
+    do = "Install one (sudo apt-get install fonts-dejavu-core), or print the drawing: --svg.\n"
+    assert asked.exit_code == 0
+    assert asked.stderr == (
+        f"{NO_SHOP}Not printed: 'WIP:STAGE:li': no typeface here can set '李'. {do}"
+        f"Not printed: 'WIP:BADGE:K1': no typeface here can set 'דנה'. {do}"
+    )
+    texts = {text for page in pdf_pictures((tmp_path / "c.pdf").read_bytes(), tmp_path) for _, text in scanned(page)}
+    assert b"WIP:STAGE:saw" in texts
+    assert not texts & {b"WIP:STAGE:li", b"WIP:BADGE:K1"}
+    drawn = sheet("--cards", "--stage", "li=李", "--svg", "c.svg")
+    assert (drawn.exit_code, drawn.stderr) == (0, NO_SHOP)
 
 
 def test_another_paper_is_refused_with_those_there_are() -> None:

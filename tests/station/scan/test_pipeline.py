@@ -267,6 +267,14 @@ class Rules:
         """No pieces."""
         return False
 
+    def knows(self, code: Code) -> bool:  # noqa: ARG002 - the port's signature
+        """No order."""
+        return False
+
+    def unknown(self, code: Code) -> str | None:  # noqa: ARG002 - the port's signature
+        """Each code names something."""
+        return None
+
     def remark(self, code: Code) -> str | None:  # noqa: ARG002 - the port's signature
         """Nothing."""
         return None

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from shop import MINUTE_US, Story, definition, shop
 
-from station.core.ledger.fold import fold
+from station.core.ledger.fold import balances, fold
 from station.core.ledger.item_event import ItemEvent
 from station.core.ledger.parcels import Finding
 
@@ -65,6 +65,62 @@ def test_a_first_quantity_is_that_of_the_pieces_that_are_here_already() -> None:
     assert story.stands == {"here@saw": 10}
     story.scan("weld", qty=10)
     assert story.stands == {"here@weld": 10}
+
+
+@pytest.mark.parametrize(
+    ("verb", "stage"),
+    [(verb, stage) for verb in ("", "in", "start", "out", "done", "hold", "finish") for stage in ("saw", "pack")],
+)
+def test_a_first_quantity_after_a_scan_without_one_is_counted_once(verb: str, stage: str) -> None:
+    story = Story()
+    story.tell(verb, stage)
+    (place,) = story.stands
+    story.tell(verb, stage, 20)
+    assert story.stands == {place: 20}
+    assert balances(story.end.state)["overrun"] == -20_000
+
+
+@pytest.mark.parametrize("verb", ["scrap", "rework"])
+def test_all_and_then_a_quantity_is_that_quantity(verb: str) -> None:
+    story = Story()
+    story.tell(verb, "saw", all=True)
+    (place,) = story.stands
+    story.tell(verb, "saw", 5)
+    assert story.stands == {place: 5}
+
+
+def test_what_is_held_without_a_quantity_is_released_with_the_first_one() -> None:
+    story = Story()
+    story.tell("hold", "saw")
+    story.tell("release", "saw", 20)
+    assert story.stands == {"here@saw": 20}
+
+
+def test_a_tracked_item_that_jumps_at_its_first_scan_has_skipped() -> None:
+    for verb, rule in (("in", "skipped"), ("finish", "passed_unscanned")):
+        story = Story()
+        data = {"order": "WO-0", "product": "bracket", "qty_milli": 2_000, "items": ["WO-1"]}
+        story.tell("order.release", data=data)
+        story.tell(verb, "test")
+        assert rule in [found.rule for found in newest(story)]
+
+
+def test_a_quantity_that_the_office_adds_later_is_that_of_what_is_present() -> None:
+    story = Story()
+    story.tell("order.release", data={"order": "WO-1", "product": "bracket"})
+    story.scan("saw")
+    story.tell("order.change", data={"order": "WO-1", "qty_milli": 10_000})
+    assert story.stands == {"here@saw": 10}
+    assert balances(story.end.state)["ordered"] == -10_000
+
+
+def test_more_than_ordered_is_found_whichever_came_first() -> None:
+    story = Story()
+    story.tell("in", "saw", 50)
+    story.release(40)
+    assert [(found.rule, found.args) for found in newest(story)] == [("more_than_ordered", {"qty_milli": 10_000})]
+    story.tell("order.change", data={"order": "WO-1", "qty_milli": 60_000})
+    assert newest(story) == []
 
 
 @pytest.mark.parametrize(

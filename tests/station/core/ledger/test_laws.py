@@ -184,7 +184,8 @@ def test_every_visit_has_its_times_in_order_and_ends_where_the_next_begins(event
         assert all(MINUTE_US <= each.at_stage_since_us <= each.since_us <= event.key_us for each in step.state.parcels)
         assert len({(each.rule, str(each.args)) for each in step.findings}) == len(step.findings)
         if not step.postings and not step.visits and step.quantity_became is None and before.parcels:
-            assert [each.since_us for each in step.state.parcels] == [each.since_us for each in before.parcels]
+            # A filled gap divides a parcel and moves nothing.
+            assert {each.since_us for each in step.state.parcels} == {each.since_us for each in before.parcels}
 
 
 def test_a_story_told_by_hand_obeys_them_too() -> None:

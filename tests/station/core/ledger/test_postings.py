@@ -138,11 +138,11 @@ def test_a_stage_that_the_routing_lacks_is_kept_as_a_sighting() -> None:
     assert story.said == [("not_in_routing", "WO-1 came to oven, which its routing does not have.")]
 
 
-def test_unread_and_unknown_scans_say_so_and_an_unread_one_moves_nothing() -> None:
+def test_unread_and_unknown_scans_say_so_and_move_nothing() -> None:
     story = Story()
     story.tell("", "saw", unknown=True)
     story.tell("", "weld", unread="too long")
-    assert story.stands == {"here@saw": None}
+    assert story.stands == {}
     assert story.said == [
         ("unknown_code", "WO-1, scanned at Saw, is not known."),
         ("unread", "A scan at Weld could not be read: too long."),

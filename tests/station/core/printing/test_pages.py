@@ -16,6 +16,7 @@ from reportlab.pdfgen.canvas import Canvas
 from station.core.codes.card_labels import MAX_TEXT_BYTES, CardLabel, CardVocabulary, card_labels
 from station.core.codes.setup_sheet import Symbology, setup_texts
 from station.core.printing import (
+    APART_A_PAGE,
     CARDS_A_PAGE,
     NOTES,
     PAPERS,
@@ -32,6 +33,8 @@ from station.core.printing import (
     write_pdf,
     write_svg,
 )
+from station.core.printing.card_pages import APART, GAP_MM, MARK
+from station.core.printing.libraries import refused_names
 from station.core.printing.page import DOT_MM, MIN_MODULE_MM, QUIET_MODULES
 from station.core.printing.text_width import fitted, width_mm
 
@@ -50,7 +53,7 @@ typeface = typefaces(ttfonts, registerFont)
 
 
 def all_cards(paper: str, labels: tuple[CardLabel, ...] = LABELS) -> list[Page]:
-    return [cards_page(PAPERS[paper], labels, number + 1, encode) for number in range(page_count(len(labels)))]
+    return [cards_page(PAPERS[paper], labels, number + 1, encode) for number in range(page_count(labels))]
 
 
 def pages(paper: str) -> list[Page]:
@@ -175,8 +178,9 @@ def test_a_long_name_above_bars_has_two_lines_before_it_is_cut() -> None:
 
 
 def test_ten_cards_fill_a_page_and_the_eleventh_begins_the_next() -> None:
-    assert [page_count(cards) for cards in (0, 1, CARDS_A_PAGE, CARDS_A_PAGE + 1)] == [0, 1, 1, 2]
-    drawn = all_cards("letter", LABELS[:11])
+    card = CardLabel("WIP:IN", "In", "has arrived here")
+    assert [page_count([card] * cards) for cards in (0, 1, CARDS_A_PAGE, CARDS_A_PAGE + 1)] == [0, 1, 1, 2]
+    drawn = all_cards("letter", tuple(label for label in LABELS if not label.hard_to_take_back)[:11])
     assert [len(page.symbols) for page in drawn] == [10, 1]
     assert drawn[1].words[0].text == "Operator's cards, page 2 of 2. Print at 100 %, cut along the dashes."
 
@@ -229,3 +233,35 @@ def test_a_symbol_is_drawn_in_whole_modules_from_its_first_dark_one() -> None:
     ]  # ISO/IEC 15417: start C, 00, 2, stop
     bars = tuple((sum(widths[:n]), 0, widths[n], 1) for n in range(0, len(widths), 2))
     assert encode(b"00", Symbology.BARS) == Modules(46, 1, bars)
+
+
+@pytest.mark.parametrize("paper", PAPERS)
+def test_cards_that_are_hard_to_take_back_are_apart_with_gaps_and_marked(paper: str) -> None:
+    drawn = all_cards(paper)
+    apart = [page for page in drawn if page.words[0].text.startswith(APART)]
+    assert drawn[-len(apart) :] == apart
+    texts = [symbol.text for page in apart for symbol in page.symbols]
+    assert texts == ["WIP:SCRAP", "WIP:REWORK", "WIP:REWORK:assembly", "WIP:FINISH", "WIP:ALL", "WIP:UNDO"]
+    others = [symbol.text for page in drawn if page not in apart for symbol in page.symbols]
+    assert sorted(texts + others) == sorted(label.text for label in LABELS)
+    for page in apart:
+        assert [words.text for words in page.words].count(MARK) == len(page.symbols)
+        tops = sorted({line.y_mm for line in page.lines if line.dashed and line.y_mm == line.to_y_mm})
+        assert all(below - above >= GAP_MM for above, below in zip(tops[1::2], tops[2::2], strict=False))
+        lefts = sorted({line.x_mm for line in page.lines if line.dashed and line.x_mm == line.to_x_mm})
+        assert lefts[2] - lefts[1] == pytest.approx(GAP_MM)
+    assert not any(words.text == MARK for page in drawn if page not in apart for words in page.words)
+
+
+def test_more_than_a_page_of_them_goes_on_the_next_page_apart() -> None:
+    own = tuple(
+        CardLabel(f"WIP:REWORK:{number}", f"Back to {number}", "goes back") for number in range(APART_A_PAGE + 1)
+    )
+    drawn = all_cards("letter", (CardLabel("WIP:IN", "In", "has arrived here"), *own))
+    assert [len(page.symbols) for page in drawn] == [1, APART_A_PAGE, 1]
+    assert drawn[2].words[0].text == f"{APART}, page 3 of 3. Print at 100 %, cut along the dashes."
+
+
+def test_names_from_right_to_left_are_not_set_in_a_pdf() -> None:
+    names = ["Saw", "Řezání", "\u05d3\u05e0\u05d4", "\u0645\u0646\u0634\u0627\u0631", "李"]
+    assert refused_names(names, "") == set(names[2:])
