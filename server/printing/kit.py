@@ -4,7 +4,7 @@ from server.printing.labels import LabelKind, LabelWriter
 from station.core.codes.card_labels import HARD_TO_TAKE_BACK
 from station.core.codes.command_cards import HEAD, Card, read_card
 from station.core.master_data import MasterData
-from station.core.printing import Kit
+from station.core.printing import Kit, Label
 
 CARDS = (
     "IN", "OUT", "START", "DONE", "HOLD", "RELEASE", "COUNT", "QTY:1", "QTY:5", "QTY:10", "MORE", "LOAD", "CALL:supervisor",
@@ -17,7 +17,8 @@ OTHER_SHEETS = frozenset(
 
 def kit_of(writer: LabelWriter, shop: MasterData, stage: str) -> Kit:
     """The kit of a stage. Raises `UnknownThing`, and `CodeRefused` where a card would scan as another thing."""
-    commands, danger = [], []
+    commands: list[Label] = []
+    danger: list[Label] = []
     for text in dict.fromkeys((*(HEAD + card for card in CARDS), *shop.names("card.define"))):
         read = read_card(text)
         card = read.card if read else None

@@ -6,7 +6,7 @@ on more pages; each repeats the head and has its number.
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from station.core.printing.page import Page, Paper, RuledLine, TextLine
 from station.core.printing.printed_code import Placed, PrintedCode, Room, place
@@ -110,7 +110,9 @@ def _page(
     footing = f"{traveller.printed}" + (f" · page {number} of {len(sheets)}" if len(sheets) > 1 else "")
     if footing:
         words.append(TextLine(footing.removeprefix(" · "), MARGIN_MM, paper.height_mm - MARGIN_MM - 1, _SMALL_MM))
-    return Page(paper, f"{traveller.word} {traveller.order}", MARGIN_MM, tuple(words), tuple(lines), tuple(symbols))
+    return Page(
+        paper, f"{traveller.word} {traveller.order}", MARGIN_MM, tuple(words), tuple(_joined(lines)), tuple(symbols)
+    )
 
 
 def _head(paper: Paper, traveller: Traveller, symbol: Placed) -> _Block:
@@ -252,6 +254,20 @@ def _foot(traveller: Traveller, symbol: Placed, top_mm: float, right_mm: float) 
         if y_mm > top_mm + FOOT_MM - 2:
             return
         yield TextLine(_one(text, _CELL_MM, within_mm), MARGIN_MM, y_mm, _CELL_MM)
+
+
+def _joined(lines: list[RuledLine]) -> Iterator[RuledLine]:
+    """The lines, with vertical ones that continue each other as one: a route has many rows, and each line costs time."""
+    open_at: dict[tuple[float, float, float], RuledLine] = {}
+    for line in lines:
+        if line.x_mm != line.to_x_mm:
+            yield line
+            continue
+        above = open_at.pop((line.x_mm, round(line.y_mm, 3), line.width_mm), None)
+        if above is not None:
+            line = replace(above, to_y_mm=line.to_y_mm)  # noqa: PLW2901  the longer line
+        open_at[line.x_mm, round(line.to_y_mm, 3), line.width_mm] = line
+    yield from open_at.values()
 
 
 def _one(text: str, size_mm: float, within_mm: float) -> str:
