@@ -10,13 +10,16 @@ False
 
 import tomllib
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 from zoneinfo import available_timezones
 
 import msgspec
 
 from server.text import nearest
 
+Length = Annotated[float, msgspec.Meta(ge=5, le=1_000)]
+Margin = Annotated[float, msgspec.Meta(ge=0, le=500)]
+Cells = Annotated[int, msgspec.Meta(ge=1, le=100)]
 _UNITS_S = {"m": 60, "h": 3600, "d": 86400}
 
 
@@ -37,6 +40,22 @@ class BackupConfig(msgspec.Struct, frozen=True):
     every: str = "1d"
 
 
+class LabelSheetConfig(msgspec.Struct, frozen=True):
+    """A sheet of labels, or a roll, with its sizes in mm: the paper, its columns and rows, one label, margins and gaps."""
+
+    name: Annotated[str, msgspec.Meta(min_length=1, max_length=60)]
+    paper_width_mm: Length
+    paper_height_mm: Length
+    width_mm: Length
+    height_mm: Length
+    columns: Cells = 1
+    rows: Cells = 1
+    left_mm: Margin = 0.0
+    top_mm: Margin = 0.0
+    column_gap_mm: Margin = 0.0
+    row_gap_mm: Margin = 0.0
+
+
 class HubConfig(msgspec.Struct, frozen=True):
     """The validated configuration of the hub."""
 
@@ -48,6 +67,7 @@ class HubConfig(msgspec.Struct, frozen=True):
     order_word: str = "work order"
     web: WebConfig = WebConfig()
     backup: BackupConfig = BackupConfig()
+    label_sheet: Annotated[tuple[LabelSheetConfig, ...], msgspec.Meta(max_length=100)] = ()
 
     @property
     def host(self) -> str:
@@ -112,6 +132,10 @@ def _read(path: Path) -> dict[str, Any]:
     for table, form in (("web", WebConfig), ("backup", BackupConfig)):
         if isinstance(raw.get(table), dict):
             _known(raw[table], form, path, f"[{table}] ")
+    sheets = raw.get("label_sheet")
+    for sheet in sheets if isinstance(sheets, list) else ():
+        if isinstance(sheet, dict):
+            _known(sheet, LabelSheetConfig, path, "[[label_sheet]] ")
     return raw
 
 

@@ -1,5 +1,6 @@
 """OpenAPI 3.1 description of the API, generated from the structs that decode and encode its bodies."""
 
+import re
 from collections.abc import Callable, Iterable, Iterator
 from copy import deepcopy
 from typing import Any
@@ -30,6 +31,8 @@ spec = SpecTree(
     page_templates={},
 )
 
+_VARIABLE = re.compile(r"<(?:\w+:)?(\w+)>")
+
 
 def documented(
     answer: Any,
@@ -38,13 +41,15 @@ def documented(
     query: type[msgspec.Struct] | None = None,
     errors: tuple[int, ...] = (401, 403),
     also: tuple[int, ...] = (),
+    files: tuple[str, ...] = (),
     tag: str = "reading",
 ) -> Decorator:
     """Decorator that describes an address: the structs of its answer, body and query, and its error statuses.
 
     It stores `answer` as an attribute of the view, which `description` reads, and the fields of `query` as its query words.
 
-    `also`: statuses other than 200 that have the same body as 200.
+    `also`: statuses other than 200 that have the same body as 200. `files`: the media types of a file that is answered in
+    place of JSON; `answer` is then None.
 
     It validates nothing: the view decodes its body within the limits of `server.api.request_body`.
     """
@@ -60,7 +65,7 @@ def documented(
 
     def decorate(view: Callable[..., Any]) -> Any:
         described = validate(view)
-        described.answer = answer
+        described.answer, described.files = answer, files
         described.query_words = () if query is None else query.__struct_fields__
         return described
 
@@ -75,7 +80,12 @@ def description() -> dict[str, Any]:
     """
     document: dict[str, Any] = deepcopy(spec.spec)
     schemas = document["components"]["schemas"]
-    answers = [view.answer for view in current_app.view_functions.values() if hasattr(view, "answer")]
+    views = current_app.view_functions
+    answers = [answer for view in views.values() if (answer := getattr(view, "answer", None)) is not None]
+    for rule in current_app.url_map.iter_rules():
+        for media in getattr(views[rule.endpoint], "files", ()):
+            answer = document["paths"][_VARIABLE.sub(r"{\1}", rule.rule)]["get"]["responses"]["200"]
+            answer.setdefault("content", {})[media] = {"schema": {"type": "string", "format": "binary"}}
     for struct in _structs(msgspec.inspect.multi_type_info([ErrorAnswer, *answers])):
         if not struct.__struct_config__.omit_defaults:
             schema = schemas[struct.__name__]

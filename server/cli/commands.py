@@ -17,7 +17,11 @@ from station.system.access import denied, owner_of
 from station.system.version import version
 
 __all__ = ["main", "settings", "where"]
-LATER = {"demo": "server.demo:demo", "import": "server.importer.cli:import_folder"}  # imported on demand
+LATER = {  # imported on demand
+    "demo": "server.demo:demo",
+    "import": "server.importer.cli:import_folder",
+    "print": "server.cli.printing:print_group",
+}
 
 
 class HubCommands(click.Group):

@@ -46,6 +46,8 @@ def import_folder(folder: Path, config_path: Path | None, db: str | None) -> Non
     except ShopFolderError as error:
         raise click.ClickException(str(error)) from error
     click.echo(summary(imported))
+    if any(entry.what == "order.release" for entry in imported.entries):
+        click.echo("Print the new travellers: wipline-hub print traveller --new -o travellers.pdf", err=True)
 
 
 def read_folder(folder: Path) -> dict[str, bytes]:

@@ -236,6 +236,10 @@ class _FindingAnswer(_Fields):
     note: Annotated[str, msgspec.Meta(max_length=2_000)] | None = None
 
 
+class _TravellerPrint(msgspec.Struct):
+    item: Name
+
+
 class _Anything(msgspec.Struct):
     pass
 
@@ -267,6 +271,7 @@ FIELDS: dict[str, type[msgspec.Struct]] = {
     "reread": _Reread,
     "period.close": _Period,
     "period.reopen": _Period,
+    "traveller.print": _TravellerPrint,
 }
 _PARTS: dict[str, type[msgspec.Struct]] = {"set": _Set, "operations": _Operation, "bom": _Material}
 # These kinds are recorded and not used yet; their fields are not fixed.

@@ -116,18 +116,18 @@ def links(row: LedgerRow, put: dict[str, Any], bindings: Bindings) -> list[Event
     at_us = effective(event, row.key).us
     verb = verb_of(event, put)
     if event.kind == "entry" and event.what != "checkin":
-        return [] if verb in NO_ITEM else [EventItem(name, at_us, None, verb) for name in _named_items(event)]
+        return [] if verb in NO_ITEM else [EventItem(name, at_us, None, verb) for name in named_items(event)]
     code = row.code
     if isinstance(put.get("item"), str):
         return [EventItem(identity_of_written(put["item"]), at_us, code, verb)]
     if code is None:
-        return [EventItem(name, at_us, None, verb) for name in _named_items(event)[:1]]
+        return [EventItem(name, at_us, None, verb) for name in named_items(event)[:1]]
     at = (at_us, row.counted.log, row.counted.seq)
     item = bindings.named(code, row.identity, event.scheme, at).item
     return [EventItem(item, at_us, code, verb) if item != NOTHING else _nothing(code)]
 
 
-def _named_items(event: Event) -> list[str]:
+def named_items(event: Event) -> list[str]:
     data = event.data or {}
     main = data.get("order") if (event.what or "").startswith("order.") else data.get("item")
     names = [main]

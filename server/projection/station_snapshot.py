@@ -59,13 +59,13 @@ def snapshot(
         more["separators"] = dict(zip(("decimal", "group"), separators, strict=True))
     if zone is not None:
         more["zone"] = zone
-    codes = _codes(connection, at_us)
+    codes = bound_codes(connection, at_us)
     items = {bound["code"]: bound["to"] for bound in codes if bound["as"] == CodeType.ITEM}
     body = _JSON.encode({"definitions": sent, "rules": rules, "bindings": items, "codes": codes} | more)
     return sha256(body).hexdigest()[:VERSION_DIGITS], body
 
 
-def _codes(connection: Connection, at_us: int) -> list[dict[str, str]]:
+def bound_codes(connection: Connection, at_us: int) -> list[dict[str, str]]:
     """The bound codes with their current targets: {code, as, to}; above MOST_BINDINGS only the newest ones."""
     bindings = Bindings(connection)
     bindings.use(Definitions(connection).of(PATTERNS))

@@ -73,7 +73,7 @@ def act(do: str | None) -> Answer | Response | tuple[str, int] | str:
     do = _one_of("do", do or request.form.get("do", ""), DO)
     how = _one_of("how", request.form.get("how", ""), HOW) if do == "close" else ""
     leave = _one_of("leave", request.form.get("leave", ""), LEAVE)
-    chosen = _chosen()
+    chosen = chosen_orders()
     left: dict[str, str] = {}
     if do == "close" and how == "complete" and leave != "adjust":
         with current_hub().store.read() as connection:
@@ -85,19 +85,19 @@ def act(do: str | None) -> Answer | Response | tuple[str, int] | str:
     return _outcome(do, how, chosen, planned, results, left)
 
 
-def _chosen() -> list[str]:
-    """The ticked orders, or all that match the filter. Raises `ApiError` 400."""
+def chosen_orders(most: int = MOST_AT_ONCE) -> list[str]:
+    """The ticked orders, or all that match the filter, at most `most`. Raises `ApiError` 400."""
     word, words = shop_locale().order_word, shop_locale().orders_word
     if request.form.get("all"):
         wanted = filter_of(request.form)
         with current_hub().store.read() as connection:
             valuation = Valuation(master_data(connection), current_hub().clock.utc_us())
-            chosen = names_of(connection, valuation, wanted, "due", MOST_AT_ONCE + 1)
+            chosen = names_of(connection, valuation, wanted, "due", most + 1)
     else:
         chosen = list(dict.fromkeys(filter(None, request.form.getlist("order"))))
-    if not 1 <= len(chosen) <= MOST_AT_ONCE:
-        came = plural(len(chosen), word, words) if len(chosen) <= MOST_AT_ONCE else f"more than {MOST_AT_ONCE} {words}"
-        raise ApiError(400, came, f"1 to {MOST_AT_ONCE}", "Tick at least one, or filter the list to fewer.")
+    if not 1 <= len(chosen) <= most:
+        came = plural(len(chosen), word, words) if len(chosen) <= most else f"more than {most} {words}"
+        raise ApiError(400, came, f"1 to {most}", "Tick at least one, or filter the list to fewer.")
     return chosen
 
 
@@ -183,7 +183,7 @@ def _ask(chosen: list[str], left: dict[str, str]) -> str:
         (name, value) for name, value in request.form.items(multi=True) if name not in ("csrf_token", "order", "all")
     ]
     return render_template(
-        "orders_ask.html", page="orders", chosen=chosen, left=left, fields=fields, most=MOST_LISTED, back=_back()
+        "orders_ask.html", page="orders", chosen=chosen, left=left, fields=fields, most=MOST_LISTED, back=back()
     )
 
 
@@ -213,9 +213,9 @@ def _outcome(
     sentence = _sentence(do, how, done, moved, planned.rest)
     if not refused:
         flash(sentence)
-        return redirect(_back())
+        return redirect(back())
     return render_template(
-        "orders_done.html", page="orders", sentence=sentence, done=done, refused=refused, most=MOST_LISTED, back=_back()
+        "orders_done.html", page="orders", sentence=sentence, done=done, refused=refused, most=MOST_LISTED, back=back()
     )
 
 
@@ -270,7 +270,7 @@ def _amount(quantities: list[Moved], units: dict[str | None, str]) -> str:
     return " and ".join(parts)
 
 
-def _back() -> str:
+def back() -> str:
     """The list with the filter from which the form was sent."""
     wanted = filter_of(request.form)
     return Listing(1, 0, {"status": wanted.status, **query_of(wanted)}, "/orders").address()

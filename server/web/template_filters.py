@@ -59,6 +59,7 @@ VERBS = {
     "answer": "answer",
     "finding.answer": "finding answered",
     "call": "call",
+    "traveller.print": "traveller printed",
 }
 FIELD_WORDS = {"stage": "stage", "action": "what", "operator": "by", "item": "item", "qty_milli": "quantity"}
 

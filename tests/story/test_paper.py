@@ -63,3 +63,26 @@ def test_a_drawing_opened_by_itself_is_read_from_the_screen(chromium, hub, addre
     assert seen == scanned(svg_picture(hub.get(address)))
     assert seen
     assert hub.csp_reports() == before
+
+
+@pytest.mark.parametrize("paper", PAPERS)
+def test_the_preview_of_a_traveller_prints_it_as_it_was_drawn(chromium, hub, paper, tmp_path):
+    address = "/print/traveller/WO-1001"
+    drawings = [hub.get(f"/api/v1{address}?format=svg&paper={paper}")]
+    before = hub.csp_reports()
+    pictures = printed(chromium, hub, f"{address}?paper={paper}", tmp_path)
+    assert [scanned(picture) for picture in pictures] == [scanned(svg_picture(each)) for each in drawings]
+    assert scanned(pictures[0]) == [("]C0", b"WO-1001")] * 2
+    assert hub.csp_reports() == before
+
+
+def test_the_list_prints_the_chosen_orders(chromium, hub, tmp_path):
+    with a_page(chromium, hub.url) as page:
+        page.goto("/orders")
+        page.check("input[name=order] >> nth=0")
+        chosen = page.get_attribute("input[name=order] >> nth=0", "value")
+        with page.expect_download() as download:
+            page.click("text=Print >> nth=-1")
+        download.value.save_as(tmp_path / "travellers.pdf")
+    content = (tmp_path / "travellers.pdf").read_bytes()
+    assert [raw.decode() for picture in pdf_pictures(content, tmp_path) for _, raw in scanned(picture)] == [chosen] * 2

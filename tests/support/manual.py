@@ -22,7 +22,7 @@ import drivers
 import station.feedback.outputs
 from server.api.openapi import spec
 from server.auth.roles import needed_for
-from server.config import BackupConfig, HubConfig, WebConfig
+from server.config import BackupConfig, HubConfig, LabelSheetConfig, WebConfig
 from server.ledger import entry_schema
 from server.metrics import HubMetrics
 from station import config as station_config
@@ -156,6 +156,7 @@ CONFIGURATION: dict[str, type[msgspec.Struct]] = {
     "hub.toml": HubConfig,
     "[web]": WebConfig,
     "[backup]": BackupConfig,
+    "[[label_sheet]]": LabelSheetConfig,
 }
 _WORDS = {shape.StrType: "text", shape.IntType: "integer", shape.FloatType: "number", shape.BoolType: "boolean"}
 
@@ -290,6 +291,9 @@ def _openapi(address: str) -> str:
 
 
 def _schema(answer: Mapping[str, Any]) -> str | None:
+    """The struct of an answer; None for an answer of any shape, and for a file."""
+    if "application/json" not in answer.get("content", {}):
+        return None
     name = str(answer["content"]["application/json"]["schema"]["$ref"]).rpartition("/")[2]
     return None if name == "dict" else name
 

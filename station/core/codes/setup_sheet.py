@@ -32,10 +32,21 @@ BARS_B_TEXT = f"{SETUP_HEAD}1B:-/+_.$%#@0123456789"
 
 
 class Symbology(StrEnum):
-    """The symbology of a text: a square (QR Code, AIM identifier ]Q1) or bars (Code 128, ]C0), which every scanner reads."""
+    """The symbology of a text: a square (QR Code, AIM identifier ]Q1) or bars (Code 128, ]C0), which every scanner reads.
+
+    A matrix (Data Matrix, ]d1) is smaller than both. GS1-128 (]C1) and GS1 Data Matrix (]d2) hold an element string.
+    """
 
     SQUARE = "square"
     BARS = "bars"
+    MATRIX = "matrix"
+    GS1_BARS = "gs1-bars"
+    GS1_MATRIX = "gs1-matrix"
+
+    @property
+    def is_bars(self) -> bool:
+        """Whether it has one row of bars, which a laser scanner reads too."""
+        return self in (Symbology.BARS, Symbology.GS1_BARS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +71,8 @@ _SETUP = (
     SetupText("1B", Symbology.BARS, BARS_B_TEXT, "digits and signs, prefix and suffix", 2),
 )
 
+_KINDS = (Symbology.SQUARE, Symbology.BARS)
+
 
 def setup_texts() -> tuple[SetupText, ...]:
     """The texts of the setup sheet, the square first, byte for byte as sheet learning expects them."""
@@ -69,4 +82,4 @@ def setup_texts() -> tuple[SetupText, ...]:
 def sheets() -> tuple[tuple[str, ...], ...]:
     """The codes that complete a profile together: the square alone, or both bars in any order."""
     symbols = setup_texts()
-    return tuple(tuple(symbol.text for symbol in symbols if symbol.symbology is kind) for kind in Symbology)
+    return tuple(tuple(symbol.text for symbol in symbols if symbol.symbology is kind) for kind in _KINDS)

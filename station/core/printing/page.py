@@ -13,8 +13,15 @@ from station.core.codes.setup_sheet import Symbology
 from station.core.printing.symbols import Modules
 
 DOT_MM = 25.4 / 300  # a module is a whole number of dots of a 300 dpi printer, so that all are printed equally wide
-QUIET_MODULES = {Symbology.SQUARE: 4, Symbology.BARS: 10}  # ISO/IEC 18004 and 15417: all around; left and right
-MIN_MODULE_MM = {Symbology.SQUARE: 0.5, Symbology.BARS: 0.25}  # smaller modules fail with cheap and worn scanners
+# ISO/IEC 18004 and 15417: all around; left and right. ISO/IEC 16022 asks for 1, and inexact cutting takes the other.
+QUIET_MODULES = {
+    Symbology.SQUARE: 4, Symbology.BARS: 10, Symbology.GS1_BARS: 10, Symbology.MATRIX: 2, Symbology.GS1_MATRIX: 2,
+}  # fmt: skip
+# Smaller modules fail with cheap and worn scanners.
+MIN_MODULE_MM = {
+    Symbology.SQUARE: 0.5, Symbology.BARS: 0.25, Symbology.GS1_BARS: 0.25, Symbology.MATRIX: 0.33,
+    Symbology.GS1_MATRIX: 0.33,
+}  # fmt: skip
 
 
 class PaperError(Exception):
@@ -73,7 +80,10 @@ class RuledLine:
 
 @dataclass(frozen=True, slots=True)
 class Symbol:
-    """A drawn code: its first dark module is at (`x_mm`, `y_mm`), each is `module_mm` wide; bars are `bar_mm` high."""
+    """A drawn code: its first dark module is at (`x_mm`, `y_mm`), each is `module_mm` wide; bars are `bar_mm` high.
+
+    `content`: what a scanner returns, where it is not `text`.
+    """
 
     text: str
     symbology: Symbology
@@ -82,6 +92,7 @@ class Symbol:
     y_mm: float
     module_mm: float
     bar_mm: float = 0.0
+    content: bytes | None = None
 
     @property
     def width_mm(self) -> float:
@@ -100,8 +111,19 @@ class Symbol:
 
     @property
     def quiet_mm(self) -> float:
-        """The width of the quiet zone: on all sides of a square, left and right of bars."""
+        """The width of the quiet zone: on all sides of a square or a matrix, left and right of bars."""
         return QUIET_MODULES[self.symbology] * self.module_mm
+
+
+Outline = tuple[tuple[str, *tuple[float, ...]], ...]
+"""A closed outline in mm: steps `M`, `L`, `C` with absolute positions, and `Z` at the end."""
+
+
+@dataclass(frozen=True, slots=True)
+class Shape:
+    """A picture that is filled black by the even-odd rule."""
+
+    outlines: tuple[Outline, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,3 +136,4 @@ class Page:
     words: tuple[TextLine, ...]
     lines: tuple[RuledLine, ...]
     symbols: tuple[Symbol, ...]
+    shapes: tuple[Shape, ...] = ()

@@ -7,7 +7,7 @@ size.
 from collections.abc import Iterator
 from xml.sax.saxutils import escape
 
-from station.core.printing.page import Page, RuledLine, Symbol, TextLine
+from station.core.printing.page import Page, RuledLine, Shape, Symbol, TextLine
 
 _FONT = "Helvetica, Arial, 'DejaVu Sans', sans-serif"
 _DASHES = "1.5 1.5"
@@ -28,6 +28,7 @@ def write_svg(page: Page) -> str:
             '<g shape-rendering="crispEdges">',
             *map(_symbol, page.symbols),
             "</g>",
+            *map(_shape, page.shapes),
             *map(_words, page.words),
             "</svg>\n",
         )
@@ -44,6 +45,11 @@ def _symbol(symbol: Symbol) -> str:
     """A symbol as one path in whole modules, with a transform to its position and size."""
     place = f"translate({_mm(symbol.x_mm)} {_mm(symbol.y_mm)}) scale({_mm(symbol.module_mm)} {_mm(symbol.row_mm)})"
     return f'<path transform="{place}" d="{"".join(_boxes(symbol))}"/>'
+
+
+def _shape(shape: Shape) -> str:
+    steps = (letter + " ".join(map(_mm, numbers)) for outline in shape.outlines for letter, *numbers in outline)
+    return f'<path fill-rule="evenodd" d="{"".join(steps)}"/>'
 
 
 def _boxes(symbol: Symbol) -> Iterator[str]:

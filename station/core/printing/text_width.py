@@ -65,6 +65,25 @@ def fitted(
     return size_mm, [_cut(line, size_mm, within_mm, bold=bold) for line in kept]
 
 
+def broken(text: str, size_mm: float, within_mm: float, *, bold: bool = False) -> list[str]:
+    """A text in lines of at most this width, all of it: a word that is wider continues on the next line.
+
+    >>> broken("WO-1042 Oberflaechenbehandlung", 4, 40)
+    ['WO-1042', 'Oberflaechenbehan', 'dlung']
+    """
+    lines: list[str] = []
+    for line in wrapped(text, size_mm, within_mm, bold=bold):
+        rest = line
+        while width_mm(rest, size_mm, bold=bold) > within_mm and len(rest) > 1:
+            kept = len(rest) - 1
+            while kept > 1 and width_mm(rest[:kept], size_mm, bold=bold) > within_mm:
+                kept -= 1
+            lines.append(rest[:kept])
+            rest = rest[kept:]
+        lines.append(rest)
+    return lines
+
+
 def _cut(line: str, size_mm: float, within_mm: float, *, bold: bool) -> str:
     if width_mm(line, size_mm, bold=bold) <= within_mm:
         return line

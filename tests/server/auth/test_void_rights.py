@@ -23,6 +23,7 @@ FIELDS = {
     "rule.define": {"rule": "skipped", "on": False},
     "answer": {"stage": "saw"},
     "finding.answer": {"item": "WO-1", "rule": "skipped", "log": "ab" * 16, "seq": 1},
+    "traveller.print": {"item": "WO-1"},
     "adjust": {"item": "WO-1", "qty_milli": 1000},
     "checkin": {"item": "WO-1", "stage": "saw"},
     "reason.define": {"reason": "burr"},

@@ -6,6 +6,7 @@ from xml.etree import ElementTree as ET
 
 import pytest
 import zint
+from page_layout import box, layout_faults, overlap
 from PIL import ImageFont
 from read_back import expected, pdf_pictures, scanned, svg_picture
 from reportlab.pdfbase import ttfonts
@@ -23,7 +24,6 @@ from station.core.printing import (
     Modules,
     Page,
     PaperError,
-    Symbol,
     TextLine,
     cards_page,
     encoder,
@@ -47,7 +47,6 @@ SHOP = CardVocabulary(
     own={"WIP:REWORK:assembly": "Back to Assembly"},
 )
 LABELS = card_labels(SHOP).labels
-Rectangle = tuple[float, float, float, float]  # left, top, right, bottom, in mm
 
 
 typeface = typefaces(ttfonts, registerFont)
@@ -59,26 +58,6 @@ def all_cards(paper: str, labels: tuple[CardLabel, ...] = LABELS) -> list[Page]:
 
 def pages(paper: str) -> list[Page]:
     return [setup_page(PAPERS[paper], encode), *all_cards(paper)]
-
-
-def around(symbol: Symbol) -> Rectangle:
-    """A symbol with its quiet zones."""
-    upper = symbol.quiet_mm if symbol.symbology is Symbology.SQUARE else 0
-    return (
-        symbol.x_mm - symbol.quiet_mm, symbol.y_mm - upper,
-        symbol.x_mm + symbol.width_mm + symbol.quiet_mm, symbol.y_mm + symbol.height_mm + upper,
-    )  # fmt: skip
-
-
-def box(words: TextLine) -> Rectangle:
-    """Where words may put ink: from the tallest letter to the lowest."""
-    wide = width_mm(words.text, words.size_mm, bold=words.bold)
-    left = words.x_mm - (wide / 2 if words.middle else 0)
-    return left, words.y_mm - 0.76 * words.size_mm, left + wide, words.y_mm + 0.24 * words.size_mm
-
-
-def overlap(one: Rectangle, other: Rectangle) -> bool:
-    return one[0] < other[2] and other[0] < one[2] and one[1] < other[3] and other[1] < one[3]
 
 
 def test_the_setup_sheet_says_each_text_once_and_what_to_do() -> None:
@@ -100,26 +79,19 @@ def test_modules_and_bars_are_large_enough_and_whole_printers_dots(paper: str) -
             assert symbol.module_mm / DOT_MM == pytest.approx(round(symbol.module_mm / DOT_MM))
             if symbol.symbology is Symbology.BARS:
                 assert symbol.height_mm >= max(0.15 * symbol.width_mm, 6.35), symbol.text
-    assert MIN_MODULE_MM == {Symbology.BARS: 0.25, Symbology.SQUARE: 0.5}
-    assert QUIET_MODULES == {Symbology.BARS: 10, Symbology.SQUARE: 4}
+    assert MIN_MODULE_MM == {
+        Symbology.BARS: 0.25, Symbology.SQUARE: 0.5, Symbology.GS1_BARS: 0.25, Symbology.MATRIX: 0.33,
+        Symbology.GS1_MATRIX: 0.33,
+    }  # fmt: skip
+    assert QUIET_MODULES == {
+        Symbology.BARS: 10, Symbology.SQUARE: 4, Symbology.GS1_BARS: 10, Symbology.MATRIX: 2, Symbology.GS1_MATRIX: 2,
+    }  # fmt: skip
 
 
 @pytest.mark.parametrize("paper", PAPERS)
 def test_everything_lies_inside_the_margins_and_the_quiet_zones_are_quiet(paper: str) -> None:
     for page in pages(paper):
-        margin = page.margin_mm
-        limits = (margin, margin, page.paper.width_mm - margin, page.paper.height_mm - margin)
-        quiet = [around(symbol) for symbol in page.symbols]
-        ink = [box(words) for words in page.words]
-        ink += [(line.x_mm, line.y_mm, line.to_x_mm, line.to_y_mm) for line in page.lines]
-        for left, top, right, bottom in (*quiet, *ink):
-            assert limits[0] <= left, page.title
-            assert limits[1] <= top
-            assert right <= limits[2]
-            assert bottom <= limits[3]
-        assert [(one, other) for one in quiet for other in ink if overlap(one, other)] == [], page.title
-        assert [pair for pair in combinations(quiet, 2) if overlap(*pair)] == []
-        assert [pair for pair in combinations([box(words) for words in page.words], 2) if overlap(*pair)] == []
+        assert layout_faults(page) == []
 
 
 @pytest.mark.parametrize("paper", PAPERS)

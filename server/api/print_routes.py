@@ -1,0 +1,115 @@
+"""Papers over HTTP: the traveller of an order and the label of a thing, as a PDF file or as a drawing."""
+
+import msgspec
+from flask import Blueprint, Response, request
+
+from server.api.openapi import documented
+from server.api_errors import ApiError
+from server.auth.gate import may, readers
+from server.auth.roles import Role
+from server.context import current_hub
+from server.locale_format import locale_of
+from server.printing.labels import LabelKind, LabelOptions, LabelWriter, label_sheet
+from server.printing.response import pdf_answer, refused
+from server.printing.travellers import TravellerWriter, UnknownOrderError
+from server.queries.current_master_data import master_data
+from server.urls import segments
+from server.web.printing import INSTALL, drawing, paper
+from station.core.printing import Page, PaperError, Placement, label_pages, traveller_pages
+from station.core.printing.libraries import symbols
+
+blueprint = Blueprint("print_routes", __name__)
+segments(blueprint)
+FORMATS = ("pdf", "svg")
+FILES = ("application/pdf", "image/svg+xml")
+
+
+class PrintQuery(msgspec.Struct):
+    """`format`: pdf or svg; `paper`: a4 or letter; `page`: of an svg, the number of the page, from 1."""
+
+    format: str = "pdf"
+    paper: str = "a4"
+    page: int = 1
+
+
+@blueprint.get("/api/v1/print/traveller/<segment:order>", merge_slashes=False)
+@documented(None, query=PrintQuery, errors=(400, 401, 403, 404, 409, 503), files=FILES)
+@readers
+def traveller(order: str) -> Response:
+    """The traveller of an order, or of one of its items: all pages as a PDF file, or one page as an SVG drawing."""
+    form = _format()
+    pages = drawn([order])
+    if form == "pdf":
+        return pdf_answer(pages, f"wipline-traveller-{paper().name}.pdf")
+    return drawing(pages[page_of(len(pages)) - 1])
+
+
+class LabelQuery(msgspec.Struct):
+    """`format`: pdf or svg; `sheet`: a label sheet; `start`: its first free label; `second`: the second line."""
+
+    format: str = "pdf"
+    sheet: str = "a4-3x7"
+    start: int = 1
+    second: str = ""
+
+
+@blueprint.get("/api/v1/print/label/<kind>/<segment:name>", merge_slashes=False)
+@documented(None, query=LabelQuery, errors=(400, 401, 403, 404, 409, 503), files=FILES)
+@readers
+def label(kind: str, name: str) -> Response:
+    """The label of an item, product, carrier, stage, reason or card; the badge of a person for a supervisor."""
+    if kind not in list(LabelKind):
+        raise ApiError(404, f"the kind {kind[:40]!r}", f"one of {', '.join(LabelKind)}", "Use one of them.")
+    if kind == LabelKind.BADGE and not may(Role.SUPERVISE):
+        raise ApiError(403, "a badge", "a supervisor: a badge lets its holder scan in a name", "Sign in as one.")
+    form = _format()
+    start = request.args.get("start", "1")
+    if not (start.isascii() and start.isdecimal() and len(start) <= 5):
+        raise ApiError(400, f"start {start[:40]!r}", "a number from 1", "Leave it out for the first label.")
+    hub = current_hub()
+    try:
+        placement = Placement(label_sheet(hub.config, request.args.get("sheet", "a4-3x7")), int(start))
+        if not 1 <= placement.start <= placement.sheet.cells:
+            raise ApiError(400, f"start {start}", f"1 to {placement.sheet.cells}", "Count the labels row by row.")
+        with hub.store.read() as connection:
+            options = LabelOptions(request.args.get("second"))
+            writer = LabelWriter(connection, master_data(connection), hub.clock.utc_us(), options)
+            made = writer.label(LabelKind(kind), name)
+        (page,) = label_pages([made], placement, symbols(INSTALL))
+    except PaperError as error:
+        raise refused(error) from error
+    return pdf_answer([page], "wipline-label.pdf") if form == "pdf" else drawing(page)
+
+
+def _format() -> str:
+    """The format of the query. Raises `ApiError` 400."""
+    form = request.args.get("format", "pdf")
+    if form not in FORMATS:
+        raise ApiError(400, f"format {form[:40]!r}", f"one of {', '.join(FORMATS)}", "Leave it out for pdf.")
+    return form
+
+
+def drawn(orders: list[str]) -> list[Page]:
+    """The pages of the travellers of these orders. Raises `ApiError` 404, 409 and 503."""
+    hub = current_hub()
+    now_us = hub.clock.utc_us()
+    try:
+        encode = symbols(INSTALL)
+        with hub.store.read() as connection:
+            writer = TravellerWriter(connection, master_data(connection), locale_of(hub.config), now_us)
+            return [page for sheet in writer.travellers(orders) for page in traveller_pages(paper(), sheet, encode)]
+    except UnknownOrderError as error:
+        name = str(error.args[0])
+        expected = "an order that was released, or one of its items"
+        raise ApiError(404, f"the order {name[:80]!r}", expected, "Search with /find?q=.") from error
+    except PaperError as error:
+        raise refused(error) from error
+
+
+def page_of(pages: int) -> int:
+    """The number of a page in the query, from 1. Raises `ApiError` 404."""
+    text = request.args.get("page", "1")
+    number = int(text) if text.isascii() and text.isdecimal() and len(text) <= len(str(pages)) else 0
+    if not 1 <= number <= pages:
+        raise ApiError(404, f"page {text[:40]!r}", f"one from 1 to {pages}", "Leave it out for the first page.")
+    return number

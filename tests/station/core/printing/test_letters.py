@@ -1,0 +1,58 @@
+"""Letters in a PDF: Arabic is joined, other scripts are drawn with a font of the machine, and a missing one is named."""
+
+from pathlib import Path
+
+import pytest
+from PIL import Image
+from read_back import DPI, pdf_pictures
+
+from station.core.printing import PAPERS, Page, PaperError, TextLine
+from station.core.printing.libraries import MachineFonts, pdf, pdf_check, pdf_letters
+from station.system.fonts import font_file, letters_without_font
+
+FONTS = MachineFonts(font_file, letters_without_font)
+DOTS = DPI / 25.4
+
+
+def a_page(*words: TextLine) -> Page:
+    return Page(PAPERS["a4"], "x", 10, words, (), ())
+
+
+def ink(
+    picture: Image.Image, left_mm: float, top_mm: float, right_mm: float, bottom_mm: float
+) -> tuple[int, ...] | None:
+    """The box of what is dark in a part of a page, in dots from its corner."""
+    part = picture.crop(tuple(round(mm * DOTS) for mm in (left_mm, top_mm, right_mm, bottom_mm)))
+    return part.point(lambda shade: 255 * (shade < 128)).getbbox()
+
+
+def test_arabic_letters_are_joined(tmp_path: Path) -> None:
+    joined, apart = TextLine("شركة", 20, 30, 10), TextLine(" ".join("شركة"), 20, 60, 10)
+    (picture,) = pdf_pictures(pdf([a_page(joined, apart)], "", pdf_letters(FONTS, "")), tmp_path)
+    one, four = ink(picture, 15, 20, 100, 36), ink(picture, 15, 50, 100, 66)
+    assert one is not None
+    assert four is not None
+    assert (one[2] - one[0]) < 0.75 * (four[2] - four[0])
+
+
+def test_a_text_stands_at_its_place_and_in_its_size(tmp_path: Path) -> None:
+    words = TextLine("שלום", 50, 40, 8), TextLine("שלום", 105, 80, 8, middle=True)
+    (picture,) = pdf_pictures(pdf([a_page(*words)], "", pdf_letters(FONTS, "")), tmp_path)
+    left, top, right, bottom = ink(picture, 45, 30, 100, 45) or (0, 0, 0, 0)
+    assert left / DOTS == pytest.approx(5.5, abs=0.7)
+    assert bottom / DOTS == pytest.approx(10, abs=0.5)
+    assert 4 < (bottom - top) / DOTS < 8
+    assert (right - left) / DOTS > 12
+    left, _, right, _ = ink(picture, 70, 70, 140, 85) or (0, 0, 0, 0)
+    assert 70 + (left + right) / 2 / DOTS == pytest.approx(105, abs=0.3)
+
+
+def test_a_letter_that_no_font_has_is_named_before_anything_is_drawn() -> None:
+    check = pdf_check("", pdf_letters(FONTS, ""))
+    check([TextLine(text, 0, 0, 5) for text in ("Größe", "Řezání", "شركة", "กำ")[:3]])
+    with pytest.raises(PaperError) as refused:
+        check([TextLine("A ꗬ", 0, 0, 5)])
+    assert refused.value.came == "No font of this machine has 'ꗬ' (U+A5EC) of 'A ꗬ'."
+    mixed = MachineFonts(lambda text, **_: None if len(text) > 1 else font_file("a"), lambda _: [])
+    with pytest.raises(PaperError, match="No single font of this machine has every letter of 'שꗬ'"):
+        pdf_check("", pdf_letters(mixed, ""))([TextLine("שꗬ", 0, 0, 5)])
