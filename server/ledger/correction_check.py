@@ -93,7 +93,8 @@ class CorrectionChecks:
 
     def _events(self, log: str, first: int, last: int) -> list[tuple[int, DecodedEvent]]:
         """(position, decoded event) of the events in a range: as stored there, and as sent again in another log."""
-        ledger, rows = schema.ledger.c, []
+        ledger = schema.ledger.c
+        rows: list[Any] = []
         stored = and_(ledger.log_id == bytes.fromhex(log), ledger.seq >= first, ledger.seq <= last)
         copied = and_(resent.c.at_log == bytes.fromhex(log), resent.c.at_seq >= first, resent.c.at_seq <= last)
         copies = select(resent.c.pos).where(copied).limit(MOST_READ)
