@@ -21,6 +21,7 @@ from station.core.printing.libraries import symbols
 blueprint = Blueprint("print_routes", __name__)
 segments(blueprint)
 FORMATS = ("pdf", "svg")
+DEFAULT_SHEET = "a4-3x7"
 FILES = ("application/pdf", "image/svg+xml")
 
 
@@ -48,7 +49,7 @@ class LabelQuery(msgspec.Struct):
     """`format`: pdf or svg; `sheet`: a label sheet; `start`: its first free label; `second`: the second line."""
 
     format: str = "pdf"
-    sheet: str = "a4-3x7"
+    sheet: str = DEFAULT_SHEET
     start: int = 1
     second: str = ""
 
@@ -58,27 +59,32 @@ class LabelQuery(msgspec.Struct):
 @readers
 def label(kind: str, name: str) -> Response:
     """The label of an item, product, carrier, stage, reason or card; the badge of a person for a supervisor."""
+    form, page = _format(), label_page(kind, name)
+    return pdf_answer([page], "wipline-label.pdf") if form == "pdf" else drawing(page)
+
+
+def label_page(kind: str, name: str) -> Page:
+    """The page with the label of the query. Raises `ApiError` 400, 403, 404, 409 and 503."""
     if kind not in list(LabelKind):
         raise ApiError(404, f"the kind {kind[:40]!r}", f"one of {', '.join(LabelKind)}", "Use one of them.")
     if kind == LabelKind.BADGE and not may(Role.SUPERVISE):
         raise ApiError(403, "a badge", "a supervisor: a badge lets its holder scan in a name", "Sign in as one.")
-    form = _format()
-    start = request.args.get("start", "1")
+    start = request.args.get("start") or "1"
     if not (start.isascii() and start.isdecimal() and len(start) <= 5):
         raise ApiError(400, f"start {start[:40]!r}", "a number from 1", "Leave it out for the first label.")
     hub = current_hub()
     try:
-        placement = Placement(label_sheet(hub.config, request.args.get("sheet", "a4-3x7")), int(start))
+        placement = Placement(label_sheet(hub.config, request.args.get("sheet") or DEFAULT_SHEET), int(start))
         if not 1 <= placement.start <= placement.sheet.cells:
             raise ApiError(400, f"start {start}", f"1 to {placement.sheet.cells}", "Count the labels row by row.")
         with hub.store.read() as connection:
-            options = LabelOptions(request.args.get("second"))
+            options = LabelOptions(request.args.get("second") or None)
             writer = LabelWriter(connection, master_data(connection), hub.clock.utc_us(), options)
             made = writer.label(LabelKind(kind), name)
         (page,) = label_pages([made], placement, symbols(INSTALL))
     except PaperError as error:
         raise refused(error) from error
-    return pdf_answer([page], "wipline-label.pdf") if form == "pdf" else drawing(page)
+    return page
 
 
 def _format() -> str:

@@ -1,5 +1,8 @@
 """Labels of the hub: of each kind of thing, over HTTP and from the command."""
 
+import html
+import re
+
 import pytest
 from click.testing import CliRunner
 from read_back import pdf_pictures, scanned, svg_picture
@@ -123,3 +126,31 @@ def test_a_shop_adds_sheets_in_hub_toml(tmp_path):
     path.write_text('[[label_sheet]]\nnaem = "ours"\n')
     with pytest.raises(ConfigError, match="naem"):
         load(path)
+
+
+def test_the_preview_shows_the_label_on_the_chosen_sheet(hub_app, shop):
+    assert '<a href="/print/label/item/WO-1">Label</a>' in hub_app.anonymous().get("/items/WO-1").get_data(as_text=True)
+    page = (
+        hub_app.anonymous().get("/print/label/item/WO-1?sheet=roll-50x30&start=&second=A+%26+B").get_data(as_text=True)
+    )
+    assert '<option value="roll-50x30" selected>' in page
+    (address,) = re.findall(r'<img class="sheet" src="([^"]*)"', page)
+    drawing = hub_app.anonymous().get(html.unescape(address)).get_data(as_text=True)
+    assert [raw for _, raw in scanned(svg_picture(drawing))] == [b"WO-1"]
+    assert ">A &amp; B</text>" in drawing
+    (file,) = re.findall(r'<a href="([^"]*)">PDF</a>', page)
+    assert hub_app.anonymous().get(html.unescape(file)).mimetype == "application/pdf"
+
+
+@pytest.mark.parametrize(
+    ("address", "status"),
+    [
+        ("item/C0001", 409),
+        ("stage/sow", 404),
+        ("badge/kim", 403),
+        ("item/WO-1?sheet=a3", 400),
+        ("item/WO-1?format=svg", 400),
+    ],
+)
+def test_a_preview_of_what_cannot_be_printed_gives_the_reason(hub_app, shop, address, status):
+    assert hub_app.anonymous().get(f"/print/label/{address}").status_code == status
