@@ -13,7 +13,8 @@ from typing import Any, NamedTuple
 import msgspec
 from sqlalchemy import Connection, and_, select
 
-from server.ledger.entry_checks import AT_ONCE, MOST_PENDING, Candidate, Refusal, pending_entries
+from server.ledger.candidates import MOST_PENDING, Candidate, Refusal, pending_entries
+from server.ledger.entry_checks import AT_ONCE
 from server.projection.code_keys import spellings_of
 from server.projection.item_states import StoredItem
 from server.projection.tables import binding, definition, event_item, item

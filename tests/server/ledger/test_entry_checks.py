@@ -5,8 +5,9 @@ from shop_writer import ShopWriter
 from sqlalchemy import func, select
 
 from server.db import schema
+from server.ledger.candidates import Candidate
 from server.ledger.entries import Entry, EntryRefused, record_all, record_changes
-from server.ledger.entry_checks import Candidate, EntryChecks
+from server.ledger.entry_checks import EntryChecks
 
 MADE = {"product": "bracket", "name": "Bracket", "routing": "line"}
 
