@@ -375,11 +375,8 @@ def _command(data: dict[str, Any]) -> tuple[str, str, str] | None:
     if not to or (card is not None and card.unread is None):
         return None
     why = card.unread if card else "it does not begin with WIP:"
-    return (
-        f"code.bind to {to!r}: {why}",
-        "a card such as WIP:SCRAP or WIP:QTY:10",
-        "Write it as on the operator's card.",
-    )
+    expected = "a card such as WIP:SCRAP or WIP:QTY:10"
+    return f"code.bind to {to!r}: {why}", expected, "Write it as on the operator's card."
 
 
 def _cost(data: dict[str, Any]) -> tuple[str, str, str] | None:

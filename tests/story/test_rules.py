@@ -109,7 +109,7 @@ def out_of_order(floor: Floor) -> str:
 
 def overrun(floor: Floor) -> str:
     floor.at("saw", "WIP:QTY:50", "overrun")
-    return "overrun has 10 more at Saw than was there"
+    return "overrun has 10 pcs more at Saw than was there"
 
 
 def which_quantity(floor: Floor) -> str:
@@ -126,13 +126,13 @@ def late_change(floor: Floor) -> str:
     floor.says("order.change", order="late_change", qty_milli=30_000)
     # What was not scanned is added afterwards, at its time before the change.
     floor.says("checkin", before_us, item="late_change", stage="saw", qty_milli=39_000)
-    return "late_change could not be cut by 10 more: that is already in process"
+    return "late_change could not be cut by 10 pcs more: that is already in process"
 
 
 def left_behind(floor: Floor) -> str:
     floor.at("saw", "WIP:QTY:30", "left_behind")
     floor.says("order.close", order="left_behind", how="complete", leave="adjust")
-    return "left_behind was completed with 10 on hold or not started"
+    return "left_behind was completed with 10 pcs on hold or not started"
 
 
 STORIES = (
