@@ -97,8 +97,9 @@ class ChangeAnswer(msgspec.Struct):
     """A void or a correction of an event of the item, which the void of `log`, `seq` takes back.
 
     `kind`: void or correct; `of_log`, `from_seq`, `to_seq`: the events that it names; the first was made at `of_at`.
-    `old`, `new`: the fields of that event before and after; `new` of a void is empty. `effective` false: it was taken back,
-    by `back_by` at `back_at` because of `back_why`.
+    `old`, `new`: the fields of that event before and after, with the earlier corrections; `new` of a void is empty.
+    `effective` false: it was taken back, by `back_by` at `back_at` because of `back_why`; with an empty `back_by`, it has no
+    effect because of `back_why`: a later correction, or the void of the event.
     """
 
     kind: str
@@ -192,7 +193,7 @@ def _finding(finding: ItemFinding) -> FindingAnswer:
     state = "open" if finding.is_open else "answered" if finding.answered_us is not None else "ended"
     return FindingAnswer(
         finding.rule, time(finding.key_us), finding.stage, finding.station, finding.text, finding.log, finding.seq,
-        finding.etag, state,        iso(finding.answered_us), finding.answered_by, finding.note,
+        finding.etag, state, iso(finding.answered_us), finding.answered_by, finding.note,
     )  # fmt: skip
 
 

@@ -24,6 +24,7 @@ from server.queries.current_stock import StockRow, stock_now
 from server.queries.historical_stock import stock_at
 from server.queries.item_detail import item_detail
 from server.queries.lag import lag_of
+from server.queries.order_family import without_members
 from server.queries.order_progress import STATUSES, orders_after
 from server.queries.search import item_named
 from server.queries.stage_order import line_of
@@ -46,8 +47,7 @@ def work_in_process() -> Response:
     by = _by(request.args.get("by", GroupBy.STAGE.value))
     at_us = _as_of(request.args.get("as_of", ""), now_us)
     limit, cursor = page_of()
-    if cursor and not (cursor.isascii() and cursor.isdecimal() and len(cursor) <= 9):
-        raise ApiError(400, f"cursor {cursor[:40]!r}", "the `cursor` of an answer", "Leave it out for the first rows.")
+    after = _after_row(cursor, by)
     with current_hub().store.read() as connection, ExitStack() as stack:
         lag = lag_of(connection, now_us)
         known = _known(request.args.get("known", ""), lag.pos)
@@ -55,7 +55,7 @@ def work_in_process() -> Response:
             connection = stack.enter_context(projection_at(connection, known))  # noqa: PLW2901  replaces the live one
         valuation = Valuation(master_data(connection), now_us if at_us is None else at_us)
         report = wip(_stock(connection, valuation, at_us, now_us), by, valuation)
-    return json_answer(wip_answer.wip_answer(report, valuation.at_us, known, lag, int(cursor or 0), limit))
+    return json_answer(wip_answer.wip_answer(report, valuation.at_us, known, lag, by, after, limit))
 
 
 @blueprint.get("/api/v1/items/<segment:item>", merge_slashes=False)
@@ -195,6 +195,20 @@ def _flag(name: str) -> bool:
     return text == "1"
 
 
+def _after_row(cursor: str, by: GroupBy) -> wip_answer.RowCursor | None:
+    """The place of the last row of the page before, from its cursor. Raises `ApiError` 400."""
+    if not cursor:
+        return None
+    after = wip_answer.RowCursor.read(cursor)
+    came, do = f"cursor {cursor[:40]!r}", "Leave it out for the first rows."
+    if after is None:
+        number = "" if not cursor.isdecimal() else "; the number of a row is none, because rows come and go"
+        raise ApiError(400, came, f"the `cursor` of an answer{number}", do)
+    if after.by != by:
+        raise ApiError(400, f"{came} of rows by {after.by[:20]!r}", f"the `cursor` of an answer by {by}", do)
+    return after
+
+
 def _before_call(cursor: str) -> tuple[int, str, int] | None:
     """The place of the last call of the page before, from its cursor. Raises `ApiError` 400."""
     if not cursor:
@@ -209,8 +223,8 @@ def _before_call(cursor: str) -> tuple[int, str, int] | None:
 
 def _stock(connection: Connection, valuation: Valuation, at_us: int | None, now_us: int) -> list[StockRow]:
     if at_us is None or at_us >= now_us:
-        return stock_now(connection)
-    return stock_at(connection, valuation.master_data, at_us)
+        return without_members(connection, stock_now(connection), valuation)
+    return without_members(connection, stock_at(connection, valuation.master_data, at_us), valuation, at_us)
 
 
 def _by(text: str) -> GroupBy:

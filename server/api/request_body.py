@@ -32,9 +32,16 @@ def read_json(form: type[T]) -> T:
         raise ApiError(
             400,
             f"a body of {counted(len(raw), 'byte')}: {error}",
-            f"JSON as /openapi.json describes {form.__name__}",
+            f"JSON as /openapi.json describes {form.__name__}{_known_fields(form, error)}",
             "Correct the body and send it again.",
         ) from error
+
+
+def _known_fields(form: type[Any], error: Exception) -> str:
+    """For an unknown field of a form that refuses them, the fields that it has."""
+    if "unknown field" not in str(error) or not issubclass(form, msgspec.Struct):
+        return ""
+    return f", with the fields {', '.join(field.encode_name for field in msgspec.structs.fields(form))}"
 
 
 def _read_body() -> bytes:

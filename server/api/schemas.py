@@ -11,7 +11,7 @@ MAX_READERS = 64  # of one station
 MAX_READER_TEXT = 2_000  # characters of JSON, on average: kind, id, evidence and remedy
 
 
-class EntryBody(msgspec.Struct):
+class EntryBody(msgspec.Struct, forbid_unknown_fields=True):
     """One entry: its kind, its fields, and the time from which it holds (UTC us; absent: now).
 
     `by`: the person in whose name a program makes the entry; ignored for a signed-in person.
@@ -23,7 +23,7 @@ class EntryBody(msgspec.Struct):
     by: Short | None = None
 
 
-class EntriesBody(msgspec.Struct):
+class EntriesBody(msgspec.Struct, forbid_unknown_fields=True):
     """Entries, of which all or none are written. A single entry may be sent without a list."""
 
     entries: Annotated[list[EntryBody], msgspec.Meta(min_length=1, max_length=MAX_ENTRIES)] | None = None

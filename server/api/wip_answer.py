@@ -1,5 +1,6 @@
 """The API's answers about work in process and stages: their structs, and their construction from query rows."""
 
+import base64
 from collections.abc import Iterable
 
 import msgspec
@@ -120,8 +121,39 @@ class StagesAnswer(msgspec.Struct):
     recalculating: int
 
 
-def wip_answer(report: WipReport, at_us: int, known: int, lag: Lag, start: int, limit: int) -> WipAnswer:
-    """The answer of /api/v1/wip: `limit` rows from the row `start` on."""
+class RowCursor(msgspec.Struct, frozen=True, array_like=True):
+    """The place behind a row: what the rows are by, and the row's key and unit.
+
+    Rows that come or go between two requests move no other row. Its text is base64url, and is opaque to a client.
+
+    >>> RowCursor.read(str(RowCursor("item", "WO-1", "pcs")))
+    RowCursor(by='item', key='WO-1', unit='pcs')
+    >>> RowCursor.read("3") is None
+    True
+    """
+
+    by: str
+    key: str | None
+    unit: str
+
+    def __str__(self) -> str:
+        return base64.urlsafe_b64encode(msgspec.json.encode(self)).decode().rstrip("=")
+
+    @classmethod
+    def read(cls, text: str) -> "RowCursor | None":
+        """Parse a cursor; None for any other text."""
+        try:
+            encoded = base64.b64decode(text + "=" * (-len(text) % 4), altchars=b"-_", validate=True)
+            return msgspec.json.decode(encoded, type=cls)
+        except (ValueError, msgspec.DecodeError):
+            return None
+
+
+def wip_answer(
+    report: WipReport, at_us: int, known: int, lag: Lag, by: str, after: RowCursor | None, limit: int
+) -> WipAnswer:
+    """The answer of /api/v1/wip: `limit` rows after the row of the cursor `after`."""
+    start = report.start_after(after.key, after.unit) if after else 0
     rows = report.rows[start : start + limit]
     return WipAnswer(
         as_of=time(at_us),
@@ -132,7 +164,7 @@ def wip_answer(report: WipReport, at_us: int, known: int, lag: Lag, start: int, 
         not_started=[
             NotStartedAnswer(total.unit, total.items, decimal_text(total.qty_milli)) for total in report.not_started
         ],
-        cursor=str(start + limit) if start + limit < len(report.rows) else None,
+        cursor=str(RowCursor(by, rows[-1].key, rows[-1].unit)) if start + limit < len(report.rows) else None,
         behind=lag.events,
         behind_s=lag.seconds,
         recalculating=lag.queued,

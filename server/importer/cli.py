@@ -12,6 +12,7 @@ from server.importer.apply import import_shop
 from server.importer.errors import ImportMistake, ShopFolderError
 from server.importer.loader import ShopImport, is_sheet
 from server.importer.raw_table import MAX_FILE_BYTES
+from server.text import counted
 from station.system import clock
 
 _WORDS = {
@@ -73,15 +74,20 @@ def summary(imported: ShopImport) -> str:
     >>> print(summary(ShopImport((), 3, ("steel has no price: P will have no cost.",))))
     Nothing new: the hub already has all 3.
     Note: steel has no price: P will have no cost.
+    >>> print(summary(ShopImport((), 3, (), kept=1)))
+    Nothing entered: the hub already has 3; of 1 line the hub keeps what it has.
     """
     counts = Counter(entry.what for entry in imported.entries)
     parts = [f"{counts[what]} {words[counts[what] > 1]}" for what, words in _WORDS.items() if counts[what]]
-    if not parts:
+    kept = f"; of {counted(imported.kept, 'line')} the hub keeps what it has" if imported.kept else ""
+    if not parts and kept:
+        result = f"Nothing entered: the hub already has {imported.unchanged}{kept}."
+    elif not parts:
         result = f"Nothing new: the hub already has all {imported.unchanged}."
     elif imported.unchanged:
-        result = f"Entered: {', '.join(parts)}; the hub already had {imported.unchanged}."
+        result = f"Entered: {', '.join(parts)}; the hub already had {imported.unchanged}{kept}."
     else:
-        result = f"Entered: {', '.join(parts)}."
+        result = f"Entered: {', '.join(parts)}{kept}."
     return "\n".join([result, *(f"Note: {notice}" for notice in imported.notices)])
 
 

@@ -1,7 +1,8 @@
 """Current state of the hub: the definitions and orders to which an import may refer, and with which it is compared.
 
 The state is folded from the hub's own entries, so it does not depend on the progress of the projection. Of two entries with
-one name, the later one counts. Voided entries have no effect.
+one name, the later one counts. Voided entries have no effect. Bindings and orders are compared by the key of their code, as
+the projection reads them: all spellings of a published code are one.
 
 >>> saw = RecordedEntry("a", 1, "stage.define", {"stage": "saw", "name": "Saw"})
 >>> release = RecordedEntry("a", 2, "order.release", {"order": "WO-1", "product": "P", "qty_milli": 5000})
@@ -10,12 +11,16 @@ one name, the later one counts. Voided entries have no effect.
 {'stage': 'saw', 'name': 'Saw'}
 >>> state.orders["WO-1"].fields["qty_milli"], state.orders["WO-1"].closed
 (8000, False)
+>>> bound = fold_entries([RecordedEntry("a", 1, "code.bind", {"code": "4006381333931", "as": "item", "to": "WO-1"})])
+>>> bound.is_bound({"code": "04006381333931", "as": "item", "to": "WO-1"})
+True
 """
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple
 
+from station.core.codes import CodeType, binding_key, identity_of_written
 from station.core.ledger.void_resolution import PositionKey, place_of, voided
 from station.core.master_data import NAMED_BY, name_of
 
@@ -38,15 +43,20 @@ class RecordedEntry(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class CurrentOrder:
-    """The fields of an order after its release and all changes. An import does not change a closed order."""
+    """The fields of an order after its release and all changes. An import does not change a closed order.
+
+    `released_us`: the time from which the release holds, UTC us; `dated`: that time was given with the release.
+    """
 
     fields: Mapping[str, Any]
     closed: bool = False
+    released_us: int = 0
+    dated: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class CurrentState:
-    """Definitions by (kind, name), bindings by code, orders by name, all entries of each cost in ledger order."""
+    """Definitions by (kind, name), bindings and orders by their key, all entries of each cost in ledger order."""
 
     definitions: Mapping[tuple[str, str], Mapping[str, Any]] = field(default_factory=dict)
     bindings: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
@@ -67,6 +77,15 @@ class CurrentState:
             same = sorted((entry for entry in entries if _start_us(entry) <= now_us), key=_start_us)
         return same[-1].data if same else None
 
+    def order(self, code: str) -> CurrentOrder | None:
+        """The order of a written code; None without one."""
+        return self.orders.get(identity_of_written(code))
+
+    def is_bound(self, data: Mapping[str, Any]) -> bool:
+        """Whether the code of this binding has the same effect already, in whatever spelling."""
+        bound = self.bindings.get(binding_key(str(data.get("code"))))
+        return bound is not None and _without_spelling(bound) == _without_spelling(data)
+
     def definition(self, what: str, naming: dict[str, Any]) -> Mapping[str, Any] | None:
         """The fields of the definition whose name equals the name in the fields `naming`; None without one."""
         return self.definitions.get((what, name_of(what, naming)))
@@ -79,6 +98,14 @@ class CurrentState:
 def cost_name(naming: Mapping[str, Any]) -> str:
     """The name of a cost: product, operation and component."""
     return name_of(COST, dict(naming))
+
+
+def _without_spelling(data: Mapping[str, Any]) -> dict[str, Any]:
+    """A binding with the keys of its code and of the item that it names."""
+    to = data.get("to")
+    if isinstance(to, str) and data.get("as") in (None, CodeType.ITEM):
+        to = identity_of_written(to)
+    return {**data, "code": binding_key(str(data.get("code"))), "to": to}
 
 
 def _start_us(entry: RecordedEntry) -> int:
@@ -118,18 +145,20 @@ def fold_entries(entries: Iterable[RecordedEntry]) -> CurrentState:
         if entry.what in NAMED_BY:
             definitions[entry.what, name_of(entry.what, entry.data)] = entry.data
         elif entry.what == "code.bind":
-            bindings[str(entry.data.get("code"))] = entry.data
+            bindings[binding_key(str(entry.data.get("code")))] = entry.data
         elif entry.what.startswith("order."):
             _apply_order(orders, entry)
     return CurrentState(definitions, bindings, orders, costs)
 
 
 def _apply_order(orders: dict[str, CurrentOrder], entry: RecordedEntry) -> None:
-    name = str(entry.data.get("order"))
+    name = identity_of_written(str(entry.data.get("order")))
     order = orders.get(name)
     if entry.what == "order.release" and order is None:
-        orders[name] = CurrentOrder(entry.data)
-    elif order is not None and entry.what == "order.change":
-        orders[name] = replace(order, fields={**order.fields, **entry.data})
+        orders[name] = CurrentOrder(entry.data, released_us=_start_us(entry), dated=entry.holds_from_us is not None)
+    elif order is not None and entry.what in ("order.release", "order.change"):
+        # The ledger reads a second release as a change. A field without a value leaves the order as it is.
+        changed = {field: value for field, value in entry.data.items() if value is not None and field != "items"}
+        orders[name] = replace(order, fields={**order.fields, **changed})
     elif order is not None and entry.what == "order.close":
         orders[name] = replace(order, closed=True)

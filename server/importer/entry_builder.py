@@ -73,7 +73,7 @@ def new_entries(rows: Rows, current: CurrentState, when: ImportDay) -> tuple[lis
             entries.append(entry)
     for row in rows.get("codes.csv", []):
         data = fields(row)
-        if current.bindings.get(data["code"]) == data:
+        if current.is_bound(data):
             unchanged += 1
         else:
             entries.append(NewEntry("code.bind", data))
@@ -91,37 +91,49 @@ def fields(row: TableRow) -> dict[str, Any]:
     return {_FIELD.get(name, name): value for name, value in row.values.items() if value not in ("", [])}
 
 
+def changed_fields(row: TableRow, before: Mapping[str, Any] | None) -> dict[str, Any]:
+    """The fields of a definition after a row: an empty cell clears its field, a column that the file lacks keeps it."""
+    named = {_FIELD.get(name, name) for name in row.columns}
+    return {**{name: value for name, value in (before or {}).items() if name not in named}, **fields(row)}
+
+
 def _definitions(rows: Rows, current: CurrentState, when: ImportDay) -> Iterator[NewEntry]:
-    yield from _plain(rows, "stages.csv")
-    yield from _routings(rows.get("routings.csv", []))
+    yield from _plain(rows, "stages.csv", current)
+    yield from _routings(rows.get("routings.csv", []), current)
     yield from _products(rows, current)
-    yield from _costs(rows.get("costs.csv", []), when)
+    yield from _costs(rows.get("costs.csv", []), current, when)
     for file in ("people.csv", "reasons.csv", "patterns.csv", "cards.csv"):
-        yield from _plain(rows, file)
+        yield from _plain(rows, file, current)
 
 
-def _plain(rows: Rows, file: str) -> Iterator[NewEntry]:
+def _plain(rows: Rows, file: str, current: CurrentState) -> Iterator[NewEntry]:
+    what = _PLAIN[file]
     for row in rows.get(file, []):
-        yield NewEntry(_PLAIN[file], fields(row))
+        yield NewEntry(what, changed_fields(row, current.definition(what, fields(row))))
 
 
-def _costs(rows: Iterable[TableRow], when: ImportDay) -> Iterator[NewEntry]:
+def _costs(rows: Iterable[TableRow], current: CurrentState, when: ImportDay) -> Iterator[NewEntry]:
     """One entry for each price or withdrawal; `valid_from` is the day from whose beginning it holds."""
     for row in rows:
         data = {"basis": "unit", **fields(row)}
         day = data.pop("valid_from", None)
+        holds_from_us = None if day is None else when.start_of(day.resolved(when.today))
+        if "basis" not in row.columns and (before := current.price(data, holds_from_us, when.now_us)) is not None:
+            data["basis"] = before.get("basis", "unit")
         if data["micros"] == WITHDRAWN:
             data = {name: value for name, value in data.items() if name not in ("basis", "micros")} | {
                 "withdrawn": True
             }
-        yield NewEntry(COST, data, None if day is None else when.start_of(day.resolved(when.today)))
+        yield NewEntry(COST, data, holds_from_us)
 
 
-def _routings(rows: Iterable[TableRow]) -> Iterator[NewEntry]:
+def _routings(rows: Iterable[TableRow], current: CurrentState) -> Iterator[NewEntry]:
     """One entry for each routing, with its operations in the order of their numbers."""
     routings: dict[str, list[dict[str, Any]]] = {}
     for row in rows:
-        operation = fields(row)
+        known = (current.definition("routing.define", fields(row)) or {}).get("operations", [])
+        same = next((operation for operation in known if operation["op"] == row.values["op"]), None)
+        operation = changed_fields(row, same)
         routings.setdefault(operation.pop("routing"), []).append(operation)
     for routing, operations in routings.items():
         yield NewEntry(
@@ -132,7 +144,10 @@ def _routings(rows: Iterable[TableRow]) -> Iterator[NewEntry]:
 
 def _products(rows: Rows, current: CurrentState) -> Iterator[NewEntry]:
     """One entry for each product with its bill of material. A folder without one of the two files keeps that part."""
-    products = {row.values["product"]: fields(row) for row in rows.get("products.csv", [])}
+    products = {
+        row.values["product"]: changed_fields(row, current.definition("product.define", fields(row)))
+        for row in rows.get("products.csv", [])
+    }
     boms: dict[str, list[dict[str, Any]]] = {}
     for row in rows.get("materials.csv", []):
         line = fields(row)
@@ -152,14 +167,14 @@ def _order(row: TableRow, current: CurrentState, when: ImportDay) -> NewEntry | 
     due = data.get("due")
     if due is not None:
         data["due"] = due.resolved(when.today).isoformat()
-    now = current.orders.get(data["order"])
+    now = current.order(data["order"])
     if now is None:
         holds_from_us = None if released is None else when.start_of(released.resolved(when.today))
         return NewEntry("order.release", data, holds_from_us)
     if due is not None and due.is_relative:
         del data["due"]  # a relative day was resolved at the release; a later import must not move it
-    changed = {name: value for name, value in data.items() if now.fields.get(name) != value}
-    changed.pop("items", None)
+    compared = {name: value for name, value in data.items() if name not in ("order", "items")}
+    changed = {name: value for name, value in compared.items() if now.fields.get(name) != value}
     if now.closed or not changed:
         return None
     return NewEntry("order.change", {"order": data["order"], **changed})

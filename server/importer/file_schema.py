@@ -9,9 +9,12 @@ False
 cards.csv, orders.csv'
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from server.importer import cell_parsers
+from server.importer.raw_table import CellKind
+from station.core.codes import binding_key, identity_of_written
 from station.core.codes.code import CodeType
 from station.core.ledger.routing import StageType
 
@@ -26,12 +29,21 @@ SCAN_MEANS = ("arrived", "done", "both")
 class Column:
     """One column: its heading, the parser of a filled cell, and whether every line must fill it.
 
-    The heading of a required column must be present; an optional column may be omitted.
+    The heading of a required column must be present; an optional column may be omitted. `identity`: of a column of codes,
+    the key of a code, which all its spellings have in common.
     """
 
     name: str
     read: cell_parsers.Read
     required: bool = False
+    identity: Callable[[str], str] | None = None
+
+    @property
+    def kinds(self) -> tuple[CellKind, ...]:
+        """The kinds of a workbook's cells, besides text and numbers, that the column has."""
+        if self.read is cell_parsers.yes_or_no:
+            return (CellKind.TRUTH,)
+        return (CellKind.DAY,) if self.read in (cell_parsers.day, cell_parsers.calendar_day) else ()
 
     @property
     def is_decimal(self) -> bool:
@@ -152,7 +164,7 @@ _ALL = (
         "code",
         ("code",),
         (
-            Column("code", cell_parsers.words, required=True),
+            Column("code", cell_parsers.words, required=True, identity=binding_key),
             Column("as", cell_parsers.one_of(*CodeType), required=True),
             Column("to", cell_parsers.name, required=True),
         ),
@@ -171,7 +183,7 @@ _ALL = (
         "order",
         ("order",),
         (
-            Column("order", cell_parsers.name, required=True),
+            Column("order", cell_parsers.name, required=True, identity=identity_of_written),
             Column("product", cell_parsers.name, required=True),
             Column("qty", cell_parsers.quantity, required=True),
             Column("due", cell_parsers.day),

@@ -16,9 +16,10 @@ import difflib
 import re
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime, timedelta, tzinfo
-from typing import NamedTuple
+from itertools import chain
+from typing import Any, NamedTuple
 
-from server.importer.current_state import COST, CurrentState, cost_name
+from server.importer.current_state import COST, CurrentOrder, CurrentState, cost_name
 from server.importer.entry_builder import ImportDay, NewEntry, Rows, fields, new_entries
 from server.importer.errors import ImportMistake, ShopFolderError
 from server.importer.file_schema import SHEETS, FileSchema, recognised
@@ -27,18 +28,25 @@ from server.importer.references import KnownNames, known_names
 from server.importer.table_rows import TableRow, read_rows
 from server.importer.validation import check
 from server.importer.workbook import ENDINGS, is_workbook, read_workbook
+from station.core.codes import identity_of_written
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _ZEROS = re.compile(r"(?<![0-9.,])0+(?=[0-9])")
+_NOT_COMPARED = ("order", "released", "due", "items")
+_CLEARABLE = ("due", "priority", "customer", "reference", "items")
 _IGNORED = (".md", ".txt", ".toml")  # notes and settings beside the sheets
 
 
 class ShopImport(NamedTuple):
-    """The entries to record, the number of entries that the hub already has, and notices for the installer."""
+    """The entries to record, the number of entries that the hub already has, and notices for the installer.
+
+    `kept`: the number of lines that differ from the hub without an entry; a notice names each value that the hub keeps.
+    """
 
     entries: tuple[NewEntry, ...]
     unchanged: int
     notices: tuple[str, ...]
+    kept: int = 0
 
 
 def is_sheet(file: str) -> bool:
@@ -82,7 +90,18 @@ def read_shop(
         raise ShopFolderError(mistakes)
     moment = (_EPOCH + timedelta(microseconds=now_us)).astimezone(zone)
     entries, unchanged = new_entries(rows, current, ImportDay(moment.date(), zone, now_us))
-    return ShopImport(tuple(entries), unchanged, (*notes, *_notices(rows, names, current)))
+    of_orders = {
+        row.values["order"]: list(_of_order(row, current.order(row.values["order"]), zone))
+        for row in rows.get("orders.csv", [])
+    }
+    written = {entry.data.get("order") for entry in entries}
+    kept = sum(bool(notices) and order not in written for order, notices in of_orders.items())
+    notes += [
+        *_without_price(rows, names, current),
+        *chain.from_iterable(of_orders.values()),
+        *_without_zeros(rows, current),
+    ]
+    return ShopImport(tuple(entries), unchanged - kept, tuple(notes), kept)
 
 
 def _tables(
@@ -130,8 +149,8 @@ def _unknown_file(file: str) -> ImportMistake:
     return ImportMistake(file, 0, 0, "", "a file of that name", expected, do)
 
 
-def _notices(rows: Rows, names: KnownNames, current: CurrentState) -> list[str]:
-    """Notices that are no mistakes: components without a price, and items that an import does not add."""
+def _without_price(rows: Rows, names: KnownNames, current: CurrentState) -> list[str]:
+    """A notice for each component without a price."""
     notices: list[str] = []
     if "costs.csv" in rows or "materials.csv" in rows:
         costs = {cost_name(cost): cost for cost in current.all_of(COST)}
@@ -142,13 +161,7 @@ def _notices(rows: Rows, names: KnownNames, current: CurrentState) -> list[str]:
             for component in sorted(components)
             if not any(_prices(cost, component, product) for cost in costs.values())
         ]
-    for row in rows.get("orders.csv", []):
-        now = current.orders.get(row.values["order"])
-        if now is not None and row.values.get("items") and now.fields.get("items") != row.values["items"]:
-            notices.append(f"{row.values['order']} is released: an import adds no further items to it.")
-        if now is not None and now.closed and _differs(row, now.fields):
-            notices.append(f"{row.values['order']} is closed: an import does not change it.")
-    return notices + list(_without_zeros(rows, current))
+    return notices
 
 
 def _without_zeros(rows: Rows, current: CurrentState) -> Iterator[str]:
@@ -157,16 +170,44 @@ def _without_zeros(rows: Rows, current: CurrentState) -> Iterator[str]:
     for row in rows.get("orders.csv", []):
         name = row.values["order"]
         other, where = first.setdefault(_ZEROS.sub("", name), (name, f"of line {row.line}"))
-        if other != name and name not in current.orders:
+        if other != name and current.order(name) is None:
             yield (
                 f"orders.csv, line {row.line}: {name} and {other} {where} differ only in leading zeros and are two orders. "
                 "Compare them with the labels: a spreadsheet removes such zeros."
             )
 
 
+def _of_order(row: TableRow, now: CurrentOrder | None, zone: tzinfo) -> Iterator[str]:
+    """What the hub keeps of a known order where its line differs: no entry empties a value or moves a release."""
+    if now is None:
+        return
+    order, place = row.values["order"], f"{row.sheet.file}, line {row.line}"
+    if row.values.get("items") and _names(now.fields.get("items")) != _names(row.values["items"]):
+        yield f"{order} is released: an import adds no further items to it."
+    if now.closed and _differs(row, now.fields):
+        yield f"{order} is closed: an import does not change it."
+    for name in row.columns:
+        kept = now.fields.get(name)
+        if name in _CLEARABLE and not row.values.get(name) and kept not in (None, "", []):
+            text = " ".join(_names(kept)) if name == "items" else kept
+            yield f"{place}: {name} emptied; the hub keeps {text}: no entry empties it, write the value that replaces it."
+    released = row.values.get("released")
+    day = (_EPOCH + timedelta(microseconds=now.released_us)).astimezone(zone).date()
+    emptied = "released" in row.columns and released is None and now.dated
+    if emptied or (released is not None and not released.is_relative and released.on != day):
+        came = "released emptied" if emptied else f"released {released}"
+        yield f"{place}: {came}; the hub keeps {day}: to change it, take the release back by a void and import again."
+
+
+def _names(items: Any) -> list[str]:
+    """The items of an order, by the keys of their codes."""
+    names = (one.get("item") if isinstance(one, dict) else one for one in items or [])
+    return [identity_of_written(name) for name in names if isinstance(name, str)]
+
+
 def _differs(row: TableRow, recorded: Mapping[str, object]) -> bool:
     """Whether a line has another value than the order; days may be relative to the import and are not compared."""
-    compared = ((name, value) for name, value in fields(row).items() if name not in ("released", "due", "items"))
+    compared = ((name, value) for name, value in fields(row).items() if name not in _NOT_COMPARED)
     return any(recorded.get(name) != value for name, value in compared)
 
 

@@ -5,15 +5,16 @@ Its delimiter is the one that separates the most known headings. With semicolons
 
 >>> raw = read_text("orders.csv", "order;qty;customer\\nW1;87,5;Müller\\n".encode("cp1252"), {"order", "qty"}, [])
 >>> raw.notation, raw.lines[1], raw.notes
-(<Notation.COMMA: 'comma'>, RawLine(number=2, texts=['W1', '87,5', 'Müller'], numeric=frozenset()), ("orders.csv is not \
-UTF-8. It was read as Windows-1252: 'Müller' on line 2.",))
+(<Notation.COMMA: 'comma'>, RawLine(number=2, texts=['W1', '87,5', 'Müller'], numeric=frozenset(), \
+typed=mappingproxy({})), ("orders.csv is not UTF-8. It was read as Windows-1252: 'Müller' on line 2.",))
 """
 
 import csv
 import re
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
+from types import MappingProxyType
 from typing import NamedTuple
 
 from server.importer.errors import ImportMistake, shown
@@ -32,15 +33,27 @@ class Notation(StrEnum):
     EITHER = "either"
 
 
+class CellKind(StrEnum):
+    """The kind of a value of a workbook's cell that is neither text nor a number."""
+
+    TRUTH = "truth value"
+    DAY = "day"
+    TIME = "time"
+
+
 _NOTATIONS = {",": Notation.POINT, ";": Notation.COMMA, "\t": Notation.EITHER}
 
 
 class RawLine(NamedTuple):
-    """One line: its number from 1, the texts of its cells, the places (from 0) of cells that hold numbers, not text."""
+    """One line: its number from 1, the texts of its cells, the places (from 0) of cells that hold numbers, not text.
+
+    `typed`: the kind of the cells that hold neither text nor a number, by their place.
+    """
 
     number: int
     texts: list[str]
     numeric: frozenset[int] = frozenset()
+    typed: Mapping[int, CellKind] = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,10 +120,7 @@ def without_empty_columns(lines: list[RawLine]) -> list[RawLine]:
     filled = max((number for line in lines for number, text in enumerate(line.texts, 1) if text.strip()), default=0)
     if filled >= width:
         return lines
-    return [
-        RawLine(line.number, line.texts[:filled] if len(line.texts) == width else line.texts, line.numeric)
-        for line in lines
-    ]
+    return [line._replace(texts=line.texts[:filled] if len(line.texts) == width else line.texts) for line in lines]
 
 
 def _decoded(file: str, content: bytes, mistakes: list[ImportMistake]) -> tuple[str, tuple[str, ...]] | None:

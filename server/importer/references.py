@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from server.importer.current_state import CurrentState
-from server.importer.entry_builder import Rows, fields
+from server.importer.entry_builder import Rows, changed_fields
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +86,11 @@ def _operations(rows: Rows, current: CurrentState, unread: frozenset[str]) -> di
 
 def _products(rows: Rows, current: CurrentState) -> dict[str, Any]:
     in_hub = {data["product"]: data for data in current.all_of("product.define")}
-    in_folder = {row.values["product"]: fields(row) for row in rows.get("products.csv", []) if "product" in row.values}
+    in_folder = {
+        row.values["product"]: changed_fields(row, in_hub.get(row.values["product"]))
+        for row in rows.get("products.csv", [])
+        if "product" in row.values
+    }
     products = {**in_hub, **in_folder}
     return {
         "routing_of": {product: data.get("routing") for product, data in products.items()},

@@ -20,12 +20,12 @@ from typing import Any
 from server.importer.cell_parsers import CellError, with_point
 from server.importer.errors import ImportMistake, shown
 from server.importer.file_schema import Column, FileSchema
-from server.importer.raw_table import Notation, RawLine, RawTable, file_mistake, heading_name, read_text
+from server.importer.raw_table import CellKind, Notation, RawLine, RawTable, file_mistake, heading_name, read_text
 from server.text import counted
 
 _FORMULA = ("=", "@")
 _SHORTENED = re.compile(r"[0-9]([.,][0-9]+)?[Ee]\+[0-9]{2,3}")
-_ERROR_VALUE = re.compile(r"#([A-ZÄÖÜ0-9/]+[!?]|N/A|NV)")
+_ERROR_VALUE = re.compile(r"#([A-ZÄÖÜ0-9/]+[\s\u00a0\u202f]?[!?]|N/A|NV)|(Err|Fehler):[0-9]{3}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,14 +115,27 @@ def _row(
         if column is not None:
             # A cell that holds a number has its text from here, with a point.
             notation = Notation.POINT if number - 1 in line.numeric else raw.notation
-            _read_cell(row, column, texts[number - 1], notation, broken, mistakes)
+            _read_cell(row, column, texts[number - 1], notation, line.typed.get(number - 1), broken, mistakes)
     return replace(row, broken=frozenset(broken))
 
 
 def _read_cell(
-    row: TableRow, column: Column, text: str, notation: Notation, broken: set[str], mistakes: list[ImportMistake]
+    row: TableRow,
+    column: Column,
+    text: str,
+    notation: Notation,
+    kind: CellKind | None,
+    broken: set[str],
+    mistakes: list[ImportMistake],
 ) -> None:
     """Parse one cell into `row.values`; an invalid cell is added to `broken` and to the mistakes."""
+    if kind is not None and kind not in column.kinds:
+        value = {"yes": "TRUE", "no": "FALSE"}[text] if kind == CellKind.TRUTH else text
+        expected = " or ".join(("text", *(f"a {taken}" for taken in column.kinds)))
+        do = "format the cell as text, and enter the value again"
+        broken.add(column.name)
+        mistakes.append(row.mistake(column.name, f"the {kind} {value}", expected, do))
+        return
     error = _not_plain(text)
     if error is None and not text and not column.required:
         return
@@ -157,15 +170,22 @@ def _not_plain(text: str) -> CellError | None:
 
 
 def _refuse_duplicates(sheet: FileSchema, rows: list[TableRow], mistakes: list[ImportMistake]) -> None:
-    """Each key may be once in its file."""
-    first: dict[tuple[Any, ...], int] = {}
+    """Each key may be once in its file; of a code, in one spelling."""
+    identities = [column.identity if (column := sheet.column(name)) else None for name in sheet.key]
+    first: dict[tuple[Any, ...], tuple[int, str]] = {}
     for row in rows:
         if row.broken.intersection(sheet.key):
             continue
-        key = tuple(row.values.get(column) for column in sheet.key)
+        parts = [row.values.get(column) for column in sheet.key]
+        key = tuple(
+            identity(part) if identity is not None and part is not None else part
+            for identity, part in zip(identities, parts, strict=True)
+        )
+        key_text = " ".join(str(part) for part in parts if part is not None)
         if key in first:
-            key_text = " ".join(str(part) for part in key if part is not None)
-            came = f"{sheet.thing} {shown(key_text)} again, first on line {first[key]}"
+            line, text = first[key]
+            spelled = "" if text == key_text else f" as {shown(text)}, which is the same code"
+            came = f"{sheet.thing} {shown(key_text)} again, first on line {line}{spelled}"
             mistakes.append(row.mistake(sheet.key[0], came, "each once", "remove one or rename it"))
         else:
-            first[key] = row.line
+            first[key] = (row.line, key_text)

@@ -15,6 +15,7 @@ from server.importer.file_schema import CONVERSION, SHEETS
 from server.importer.references import KnownNames, NameSet
 from server.importer.table_rows import TableRow
 from server.text import counted
+from station.core.codes import identity_of_written
 from station.core.codes.code import CodeType
 from station.core.codes.command_cards import Card, read_card
 from station.core.codes.lookalike import DIFFERENT, folded, shown_code
@@ -178,7 +179,7 @@ def orders(rows: Rows, known: KnownNames, current: CurrentState) -> Iterator[Imp
             most = f"at most {counted(decimals, 'decimal')}, as product {product} has"
             expected = most if decimals else f"whole {product}"
             yield row.mistake("qty", decimal_text(qty_milli), expected, "round it, or give the product more decimals")
-        now = current.orders.get(row.values.get("order", ""))
+        now = current.order(row.values.get("order", ""))
         if now is not None and product is not None and now.fields.get("product") != product:
             expected = f"{now.fields.get('product')}, as it was released"
             yield row.mistake("product", shown(product), expected, "give a new order its own number")
@@ -220,16 +221,17 @@ def _lookalikes(names: Iterable[tuple[TableRow, str, str | None]], in_hub: set[s
 
 def items(rows: Rows, _: KnownNames, __: CurrentState) -> Iterator[ImportMistake]:
     """A further item belongs to one order, and is not an order itself."""
-    names = {row.values.get("order") for row in rows.get("orders.csv", [])}
+    names = {identity_of_written(row.values.get("order", "")) for row in rows.get("orders.csv", [])}
     owner: dict[str, int] = {}
     for row in rows.get("orders.csv", []):
         for item in row.values.get("items", []):
-            if item in names:
+            name = identity_of_written(item)
+            if name in names:
                 yield row.mistake("items", shown(item), "items that are not orders", "remove it")
-            elif item in owner:
-                came = f"{shown(item)} again, first on line {owner[item]}"
+            elif name in owner:
+                came = f"{shown(item)} again, first on line {owner[name]}"
                 yield row.mistake("items", came, "each item under one order", "remove one")
-            owner.setdefault(item, row.line)
+            owner.setdefault(name, row.line)
 
 
 def badges(rows: Rows, _: KnownNames, current: CurrentState) -> Iterator[ImportMistake]:

@@ -20,6 +20,7 @@ from server.importer.errors import ImportMistake
 from server.importer.raw_table import (
     MAX_FILE_BYTES,
     MAX_LINES,
+    CellKind,
     Notation,
     RawLine,
     RawTable,
@@ -32,8 +33,10 @@ MAX_UNPACKED_BYTES = 256 * 1024 * 1024
 _MARKS = (b"PK\x03\x04", b"\xd0\xcf\x11\xe0")  # a zip archive (XLSX, ODS), a compound file (XLS)
 _MOST_DIGITS = 10**15
 # A cell whose formula failed. calamine returns such a cell as an empty one.
-_XLSX_ERROR = re.compile(rb'<c [^>]*?r="([A-Z]{1,3}[0-9]{1,7})"[^>]*?t="e"')
-_ODS_ERROR = re.compile(rb'calcext:value-type="error"')
+_XLSX_ERROR = re.compile(
+    rb'<c (?=[^>]*?r="([A-Z]{1,3}[0-9]{1,7})")[^>]*?t="e"[^>]*>(?:(?!</c>).)*?<v>([^<]*)', re.DOTALL
+)
+_ODS_ERROR = re.compile(rb'calcext:value-type="error"[^>]*>(?:<text:p[^>]*>([^<]*))?')
 
 
 def is_workbook(file: str, content: bytes) -> bool:
@@ -88,6 +91,15 @@ def cell_text(value: Any) -> str:
     return str(value) if isinstance(value, timedelta) else value
 
 
+def cell_kind(value: Any) -> CellKind | None:
+    """The kind of a cell's value; None for text, a number and an empty cell."""
+    if isinstance(value, bool):
+        return CellKind.TRUTH
+    if isinstance(value, date):
+        return CellKind.TIME if isinstance(value, datetime) and value.time() != time() else CellKind.DAY
+    return CellKind.TIME if isinstance(value, time | timedelta) else None
+
+
 def _number_text(value: float) -> str:
     text = format(value, ".15g")
     if abs(value) >= _MOST_DIGITS:
@@ -107,8 +119,10 @@ def _table(place: str, rows: list[list[Any]], mistakes: list[ImportMistake]) -> 
                 file_mistake(place, "more lines", f"at most {MAX_LINES}", "split it and import twice", number)
             )
             break
-        numeric = frozenset(n for n, value in enumerate(values) if isinstance(value, int | float))
-        lines.append(RawLine(number, texts, numeric))
+        kinds = [cell_kind(value) for value in values]
+        numeric = frozenset(n for n, value in enumerate(values) if isinstance(value, int | float) and kinds[n] is None)
+        typed = {n: kind for n, kind in enumerate(kinds) if kind is not None}
+        lines.append(RawLine(number, texts, numeric, typed))
     return RawTable(place, without_empty_columns(lines), Notation.EITHER, "columns")
 
 
@@ -134,10 +148,10 @@ def _unreadable(content: bytes) -> tuple[str, str, str] | None:
 
 
 def _failed_formula(archive: zipfile.ZipFile) -> str | None:
-    """The first cell whose formula failed; None without one."""
+    """The first cell whose formula failed, with its value; None without one."""
     for part in archive.namelist():
         if part.startswith("xl/worksheets/") and (cell := _XLSX_ERROR.search(archive.read(part))):
-            return f" in cell {cell[1].decode()}"
-        if part == "content.xml" and _ODS_ERROR.search(archive.read(part)):
-            return ""
+            return f" in cell {cell[1].decode()}: {cell[2].decode('utf-8', 'replace')}"
+        if part == "content.xml" and (cell := _ODS_ERROR.search(archive.read(part))):
+            return f": {cell[1].decode('utf-8', 'replace')}" if cell[1] else ""
     return None

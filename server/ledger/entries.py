@@ -14,9 +14,13 @@ from sqlalchemy import Connection, func, select
 from server.clock.readings import ClockReading, HubClock
 from server.db import schema
 from server.db.store import Store
+from server.ledger.binding_check import BindingChecks
+from server.ledger.correction_check import CorrectionChecks
 from server.ledger.entry_checks import Candidate, EntryChecks, candidate
 from server.ledger.entry_schema import mistakes
 from server.ledger.hub_log import append_own, event_of, keep_time
+from server.ledger.reference_check import ReferenceChecks
+from server.ledger.shop_names import ShopNames
 from server.ledger.stage_check import unknown_stage
 from server.projection.tables import definition
 from server.text import utc_text
@@ -25,6 +29,7 @@ from station.core.event import EventError
 
 PATTERN = "pattern.define"
 FACTS = frozenset({"checkin", "adjust", "note", "answer"})  # what has happened: no time in the future
+Check = ReferenceChecks | CorrectionChecks | BindingChecks | EntryChecks
 AHEAD_US = 60_000_000  # by which the clock of a client may be ahead of the hub's
 
 
@@ -114,7 +119,14 @@ def write_all(
     events = []
     _refuse_patterns(connection, entries)
     _refuse_stages(connection, entries)
-    checks = EntryChecks(connection, [_candidate(entry) for entry in entries], now.utc_us)
+    candidates = [_candidate(entry) for entry in entries]
+    names = ShopNames(connection, candidates)
+    checks: list[Check] = [
+        EntryChecks(connection, candidates, now.utc_us),  # first: what the hub has so already needs no other check
+        ReferenceChecks(connection, candidates, names),
+        CorrectionChecks(connection, candidates, names),
+        BindingChecks(connection, candidates),
+    ]
     outcomes: list[EntryRefused | None] = []
     for entry in entries:
         try:
@@ -146,10 +158,11 @@ def last_close(connection: Connection) -> int | None:
     return connection.execute(select(func.max(period.closed_us)).where(period.reopened.is_(False))).scalar()
 
 
-def _check(checks: EntryChecks, entry: Entry) -> None:
-    refused = checks.refusal(_candidate(entry))
-    if refused is not None:
-        raise EntryRefused(*refused)
+def _check(checks: Sequence[Check], entry: Entry) -> None:
+    for check in checks:
+        refused = check.refusal(_candidate(entry))
+        if refused is not None:
+            raise EntryRefused(*refused)
 
 
 def _candidate(entry: Entry) -> Candidate:

@@ -81,7 +81,7 @@ class EntryChecks:
         self._needed = any(entry.what in CHECKED for entry in entries)
         if not self._needed:
             return
-        self._pending = _pending(connection, most_pending)
+        self._pending = pending_entries(connection, most_pending)
         self._certain = len(self._pending) <= most_pending
         concerned = list(entries)
         if any(entry.what == "product.define" for entry in entries):
@@ -346,8 +346,8 @@ _CHECKS: dict[str, Callable[[EntryChecks, Candidate], Refusal | None]] = {
 }
 
 
-def _pending(connection: Connection, most: int) -> list[Candidate]:
-    """The hub's own entries that are not projected, in ledger order; at most `most` + 1."""
+def pending_entries(connection: Connection, most: int, kinds: frozenset[str] = CHECKED) -> list[Candidate]:
+    """The hub's own entries of these kinds that are not projected, in ledger order; at most `most` + 1."""
     ledger, log = schema.ledger.c, schema.log.c
     own = and_(ledger.pos > projected_pos(connection), log.device.is_(None))
     query = select(ledger.bytes).join(schema.log, log.log_id == ledger.log_id).where(own)
@@ -357,7 +357,7 @@ def _pending(connection: Connection, most: int) -> list[Candidate]:
             event = decode(encoded)
         except EventError:
             continue  # an entry of a later version
-        if event.kind == "entry" and event.what in CHECKED:
+        if event.kind == "entry" and event.what in kinds:
             entries.append(candidate(event.what, event.data or {}, event.holds_from_us))
     return entries
 

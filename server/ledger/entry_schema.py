@@ -1,13 +1,16 @@
 """Entry schema: the required fields of each kind of entry, and the types of its optional fields.
 
-A field that the schema does not name is stored unchanged: fields are only added, and an older hub must accept the entries of
-a newer page. A field that the schema names is validated.
+A field that the schema does not name is refused by its name: a misspelled field would be recorded and have no effect.
+Recorded entries are not checked again, so those of older versions keep their fields and are folded as before.
 
 >>> mistakes("order.release", {"order": "WO-1", "product": "bracket", "qty_milli": 40_000})
 >>> mistakes("order.close", {"order": "WO-1"})[0]
 'order.close, of which: Object missing required field `how`'
 """
 
+import re
+from datetime import date
+from difflib import get_close_matches
 from typing import Annotated, Any, Literal
 
 import msgspec
@@ -17,30 +20,37 @@ from station.core.codes import CodeType, Pattern, PatternError
 from station.core.codes.command_cards import read_card
 from station.core.event import MAX_QTY_MILLI
 
-Name = Annotated[str, msgspec.Meta(min_length=1, max_length=4_296)]
+Name = Annotated[str, msgspec.Meta(min_length=1, max_length=4_296, pattern=r"\S")]
+Text = Annotated[str, msgspec.Meta(min_length=1, pattern=r"\S")]
 Log = Annotated[str, msgspec.Meta(pattern="^[0-9a-f]{32}$")]
 Seq = Annotated[int, msgspec.Meta(ge=1)]
 Quantity = Annotated[int, msgspec.Meta(ge=0, le=MAX_QTY_MILLI)]
+Stated = Annotated[int, msgspec.Meta(ge=1, le=MAX_QTY_MILLI)]  # of a scan
+Action = Literal["in", "start", "out", "done", "scrap", "rework", "hold", "release", "finish"]
 Whole = Annotated[int, msgspec.Meta(ge=0)]
 Price = Annotated[int, msgspec.Meta(ge=0, le=2**62)]
 
 
-class _Material(msgspec.Struct):
+class _Fields(msgspec.Struct, forbid_unknown_fields=True):
+    """The fields of a kind of entry, or of a part of it."""
+
+
+class _Material(_Fields):
     component: Name
     qty_milli: Quantity
     operation: Whole | None = None
 
 
-class _Product(msgspec.Struct):
+class _Product(_Fields):
     product: Name
-    name: str | None = None
+    name: Text | None = None
     unit: str | None = None
     decimals: Annotated[int, msgspec.Meta(ge=0, le=3)] | None = None
     routing: str | None = None
     bom: list[_Material] | None = None
 
 
-class _Operation(msgspec.Struct):
+class _Operation(_Fields):
     op: Whole
     stage: Name
     optional: bool | None = None
@@ -48,39 +58,55 @@ class _Operation(msgspec.Struct):
     transfer_qty_milli: Quantity | None = None
 
 
-class _Routing(msgspec.Struct):
+class _Routing(_Fields):
     routing: Name
     operations: Annotated[list[_Operation], msgspec.Meta(min_length=1)]
 
 
-class _Station(msgspec.Struct):
+class _Station(_Fields):
     station: Name
     stage: Name | None = None
 
 
-class _Stage(msgspec.Struct):
+class _Stage(_Fields):
     stage: Name
-    name: str | None = None
+    name: Text | None = None
     type: Literal["waiting", "process", "test", "outside", "done"] | None = None
     limit: Whole | None = None
     target_s: Whole | None = None
     strict: bool | None = None
 
 
-class _Person(msgspec.Struct):
+class _Person(_Fields):
     person: Name
-    name: str | None = None
-    badge: str | None = None
-    roles: list[str] | None = None
+    name: Text | None = None
+    badge: Name | None = None
+    roles: list[Literal["view", "supervise", "account", "administer"]] | None = None
 
 
-class _Pattern(msgspec.Struct):
+class _Reason(_Fields):
+    reason: Name
+    name: Text | None = None
+    for_: list[Literal["scrap", "rework", "hold", "call"]] | None = msgspec.field(default=None, name="for")
+
+
+class _CardDefinition(_Fields):
+    card: Name
+    name: Text | None = None
+
+
+class _RuleDefinition(_Fields):
+    rule: Name
+    on: bool
+
+
+class _Pattern(_Fields):
     name: Name
     regex: Annotated[str, msgspec.Meta(min_length=1, max_length=500)]
     as_: Literal["item", "product", "badge", "command", "carrier"] = msgspec.field(name="as")
 
 
-class _Cost(msgspec.Struct):
+class _Cost(_Fields):
     micros: Price | None = None
     withdrawn: bool | None = None
     product: str | None = None
@@ -89,65 +115,119 @@ class _Cost(msgspec.Struct):
     basis: Literal["unit", "order", "minute"] | None = None
 
 
-class _Release(msgspec.Struct):
+class _Release(_Fields):
     order: Name
-    product: str | None = None
+    product: Name | None = None
     qty_milli: Quantity | None = None
-    due: str | int | None = None
+    due: str | None = None
     priority: int | None = None
     customer: str | None = None
     reference: str | None = None
     items: list[str | dict[str, Any]] | None = None
+    why: str | None = None
 
 
-class _Change(msgspec.Struct):
+class _Change(_Fields):
     order: Name
+    product: Name | None = None
     qty_milli: Quantity | None = None
     due: str | None = None
     priority: int | None = None
+    customer: str | None = None
+    reference: str | None = None
+    why: str | None = None
 
 
-class _Close(msgspec.Struct):
+class _Close(_Fields):
     order: Name
     how: Literal["complete", "short", "cancelled"]
     leave: Literal["adjust"] | None = None  # what `complete` does with pieces on hold or not started
+    why: str | None = None
 
 
-class _Bind(msgspec.Struct):
+class _Adjust(_Fields):
+    item: Name
+    qty_milli: Annotated[int, msgspec.Meta(ge=-MAX_QTY_MILLI, le=MAX_QTY_MILLI)]
+    stage: str | None = None
+    why: str | None = None
+
+
+class _CheckIn(_Fields):
+    item: Name | None = None
+    code: Name | None = None
+    action: Action | None = None
+    qty_milli: Stated | None = None
+    all: bool | None = None
+    stage: Name | None = None
+    operator: Name | None = None
+    reason: Name | None = None
+    to: Name | None = None
+    caused_at: Name | None = None
+    carrier: Name | None = None
+    work_centre: Name | None = None
+    station: Name | None = None
+    why: str | None = None
+
+
+class _ItemName(_Fields):
+    item: Name
+    name: str | None = None  # absent or empty: the item has no name any more
+
+
+class _Note(_Fields):
+    item: Name
+    text: Text
+
+
+class _Reread(_Fields):
+    code: Name | None = None
+    item: Name | None = None
+    log: Log | None = None
+    from_seq: Seq | None = None
+    to_seq: Seq | None = None
+    why: str | None = None
+
+
+class _Period(_Fields):
+    why: str | None = None
+
+
+class _Bind(_Fields):
     code: Name
     to: str | None = None
     as_: Literal["item", "product", "badge", "command", "carrier"] | None = msgspec.field(default=None, name="as")
 
 
-class _Set(msgspec.Struct):
-    stage: str | None = None
-    operator: str | None = None
-    action: str | None = None
-    item: str | None = None
-    qty_milli: Quantity | None = None
+class _Set(_Fields):
+    stage: Name | None = None
+    operator: Name | None = None
+    action: Action | None = None
+    item: Name | None = None
+    qty_milli: Stated | None = None
 
 
-class _Correct(msgspec.Struct):
+class _Correct(_Fields):
     log: Log
     from_seq: Seq
     to_seq: Seq
     set: _Set
+    why: str | None = None
 
 
-class _Void(msgspec.Struct):
+class _Void(_Fields):
     log: Log
     seq: Seq
     why: str | None = None
 
 
-class _Answer(msgspec.Struct):
+class _Answer(_Fields):
     stage: Name | None = None
     station: Name | None = None
     item: Name | None = None
     text: str | None = None
 
 
-class _FindingAnswer(msgspec.Struct):
+class _FindingAnswer(_Fields):
     item: Name
     rule: Name
     log: Log
@@ -156,14 +236,11 @@ class _FindingAnswer(msgspec.Struct):
     note: Annotated[str, msgspec.Meta(max_length=2_000)] | None = None
 
 
-class _TravellerPrint(msgspec.Struct):
-    item: Name
-
-
 class _Anything(msgspec.Struct):
     pass
 
 
+_Item = msgspec.defstruct("_Item", [("item", Name)], forbid_unknown_fields=True)
 # The fields of the kinds of entries that are checked before they are written.
 FIELDS: dict[str, type[msgspec.Struct]] = {
     "product.define": _Product,
@@ -172,23 +249,33 @@ FIELDS: dict[str, type[msgspec.Struct]] = {
     "station.define": _Station,
     "person.define": _Person,
     "pattern.define": _Pattern,
+    "reason.define": _Reason,
+    "card.define": _CardDefinition,
+    "rule.define": _RuleDefinition,
     "cost.set": _Cost,
     "order.release": _Release,
     "order.change": _Change,
     "order.close": _Close,
+    "item.name": _ItemName,
     "code.bind": _Bind,
+    "checkin": _CheckIn,
+    "adjust": _Adjust,
     "correct": _Correct,
     "void": _Void,
     "answer": _Answer,
     "finding.answer": _FindingAnswer,
-    "traveller.print": _TravellerPrint,
+    "traveller.print": _Item,
+    "note": _Note,
+    "reread": _Reread,
+    "period.close": _Period,
+    "period.reopen": _Period,
 }
-# The fold validates the fields of these kinds; an entry that it cannot read changes nothing and leaves a finding.
-_OTHERS = (
-    "reason.define card.define rule.define cost.actual account.map item.name checkin adjust count.open"
-    " count.accept period.close period.reopen note reread"
-)
-WHATS = frozenset((*FIELDS, *_OTHERS.split()))
+_PARTS: dict[str, type[msgspec.Struct]] = {"set": _Set, "operations": _Operation, "bom": _Material}
+# These kinds are recorded and not used yet; their fields are not fixed.
+_OTHERS = ("cost.actual", "account.map", "count.open", "count.accept")
+WHATS = frozenset((*FIELDS, *_OTHERS))
+_UNKNOWN = re.compile(r"unknown field `([^`]*)`(?: - at `\$\.(\w+))?")
+_DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 
 
 def mistakes(what: str, data: dict[str, Any]) -> tuple[str, str, str] | None:
@@ -199,8 +286,13 @@ def mistakes(what: str, data: dict[str, Any]) -> tuple[str, str, str] | None:
     try:
         msgspec.convert(data, shape)
     except msgspec.ValidationError as error:
-        names = ", ".join(field.encode_name for field in msgspec.structs.fields(shape))
-        return f"{what}, of which: {error}", f"the fields {names}", "Correct that field and send the entry again."
+        unknown = _UNKNOWN.search(str(error))
+        part = _PARTS.get(unknown[2] or "", shape) if unknown else shape
+        names = [field.encode_name for field in msgspec.structs.fields(part)]
+        do = "Correct that field and send the entry again."
+        if unknown and (close := get_close_matches(unknown[1], names, n=1)):
+            do = f"Did you mean {close[0]}?"
+        return f"{what}, of which: {error}", f"the fields {', '.join(names)}", do
     if what == "pattern.define":
         return _pattern(data)
     if what == "answer":
@@ -211,6 +303,8 @@ def mistakes(what: str, data: dict[str, Any]) -> tuple[str, str, str] | None:
         return _correct(data)
     if what in ("order.release", "order.change"):
         return _ordered(what, data)
+    if what == "checkin":
+        return _checkin(data)
     if what == "cost.set":
         return _cost(data)
     return _command(data) if what == "code.bind" and data.get("as") == CodeType.COMMAND else None
@@ -237,8 +331,29 @@ def _routing(data: dict[str, Any]) -> tuple[str, str, str] | None:
 def _ordered(what: str, data: dict[str, Any]) -> tuple[str, str, str] | None:
     if data.get("qty_milli") == 0:
         return f"{what} of quantity 0", "a quantity above 0", "Leave it out, or close the order as short or cancelled."
-    if what == "order.change" and not any(name != "order" and value is not None for name, value in data.items()):
+    if data.get("due") is not None and not _is_day(data["due"]):
+        came, do = f"{what} with the due day {data['due']!r}", "Write year, month and day."
+        return came, "a day of the calendar such as 2026-11-30", do
+    if what == "order.change" and not any(
+        name not in ("order", "why") and value is not None for name, value in data.items()
+    ):
         return "order.change without a changed field", "a field with a new value", "Send what changes."
+    return None
+
+
+def _is_day(text: str) -> bool:
+    """Whether a text is a day of the calendar in the form of ISO 8601 with hyphens."""
+    try:
+        return _DAY.fullmatch(text) is not None and date.fromisoformat(text) is not None
+    except ValueError:
+        return False
+
+
+def _checkin(data: dict[str, Any]) -> tuple[str, str, str] | None:
+    if data.get("item") is None and data.get("code") is None:
+        return "checkin without an item", "`item`, or the scanned `code`", "Send the item that was not scanned."
+    if data.get("stage") is None and data.get("action") != "finish":
+        return "checkin without a stage", "the stage of the scan", "Send the stage at which it happened."
     return None
 
 

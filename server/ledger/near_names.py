@@ -1,7 +1,8 @@
 """Near names: a new name that a person takes for an existing one of the same kind is refused.
 
 Two such names differ only in blanks, case, dashes or invisible characters (`station.core.codes.lookalike`), so the label of
-one is taken for that of the other. The names are those of released orders and items, and of definitions.
+one is taken for that of the other. The names are those of released orders and items, and of definitions. The keys of
+published codes are exact: two serial numbers may differ in case alone.
 """
 
 from collections.abc import Iterable, Mapping
@@ -10,7 +11,7 @@ from typing import Any
 from sqlalchemy import Connection, and_, select
 
 from server.projection.tables import definition, item
-from station.core.codes import identity_of_written
+from station.core.codes import identity_of_written, is_published
 from station.core.codes.lookalike import DIFFERENT, folded, shown_code
 
 ITEM = "item"
@@ -43,7 +44,9 @@ def new_names(what: str, data: Mapping[str, Any]) -> list[tuple[str, str]]:
     elif what == "correct" and isinstance(data.get("set"), dict):
         names = [data["set"].get("item")]
     texts = [name.get("item") if isinstance(name, dict) else name for name in names]
-    return [(ITEM, identity_of_written(name)) for name in texts if isinstance(name, str) and name]
+    return [
+        (ITEM, identity_of_written(name)) for name in texts if isinstance(name, str) and name and not is_published(name)
+    ]
 
 
 class NearNames:

@@ -61,6 +61,13 @@ class Corrections:
         changes = [change for place in row.places for change in self._of.get(place.log, {}).values()]
         return corrected(row.places, changes) if changes else {}
 
+    def of(self, row: LedgerRow) -> list[Correction]:
+        """The corrections of one event, in the order in which they are applied: a later one replaces an earlier one."""
+        changes = [change for place in row.places for change in self._of.get(place.log, {}).values()]
+        return sorted(
+            (change for change in changes if corrected(row.places, [change])), key=lambda change: change.recorded
+        )
+
     def apply_rows(
         self,
         connection: Connection,

@@ -28,6 +28,7 @@ from server.queries.calls import open_calls
 from server.queries.current_master_data import master_data
 from server.queries.findings import finding_args, finding_sentence, open_finding, overrun_value, shown_findings
 from server.queries.hub_alerts import UNDEFINED_STAGE, of_undefined_stages
+from server.queries.order_family import without_members
 from server.queries.rule_settings import rules_on
 from server.queries.station_alerts import of_hub_clock, of_not_permitted, of_refolds, of_set_aside, of_stations
 from server.queries.valuation import Valuation
@@ -39,7 +40,7 @@ MOST_FINDINGS = 500
 def board_state_now(connection: Connection, locale: LocaleFormat, now_us: int) -> BoardState:
     """The snapshot of the present."""
     valuation = Valuation(master_data(connection), now_us)
-    stock = current_stock.stock_now(connection)
+    stock = without_members(connection, current_stock.stock_now(connection), valuation)
     line = stage_summary.summarize_line(stock, valuation, stage_summary.moved_on(connection, now_us))
     return BoardState(stock, line, valuation, locale, now_us)
 
@@ -48,6 +49,7 @@ def board_state_at(connection: Connection, locale: LocaleFormat, at_us: int) -> 
     """The snapshot of a past time, as it is known now."""
     valuation = Valuation(master_data(connection), at_us)
     stock = historical_stock.stock_at(connection, valuation.master_data, at_us)
+    stock = without_members(connection, stock, valuation, at_us)
     line = stage_summary.summarize_line(stock, valuation, stage_summary.moved_on(connection, at_us))
     return BoardState(stock, line, valuation, locale, at_us)
 

@@ -28,8 +28,9 @@ FIELDS = ("stage", "action", "operator", "item", "qty_milli")
 class ItemChange(NamedTuple):
     """A void or a correction. `of_log`, `from_seq`, `to_seq`: the events that it names; times UTC us.
 
-    `old`, `new`: the fields of the first of these events before and after; `new` of a void is empty. `back_*`: the void that
-    took the change back; the change then has no effect.
+    `old`, `new`: the fields of the first of these events before and after, each with the earlier corrections that have
+    effect; `new` of a void is empty. `back_*`: the void that took the change back; the change then has no effect.
+    `replaced`: no void names the change, and it has no effect, because of `back_why`.
     """
 
     kind: str
@@ -48,6 +49,7 @@ class ItemChange(NamedTuple):
     back_by: str = ""
     back_us: int | None = None
     back_why: str = ""
+    replaced: bool = False
 
 
 def item_changes(
@@ -194,8 +196,14 @@ def _change(connection: Connection, change: LedgerRow, target: LedgerRow, correc
     data, recorded = event.data or {}, _fields(target)
     is_correction = event.what == "correct"
     new = {name: data["set"][name] for name in FIELDS if name in data["set"]} if is_correction else {}
-    old = {name: recorded.get(name) for name in new} if is_correction else {**recorded, **corrections.put(target)}
+    old = {**recorded, **corrections.put(target)}
+    if is_correction:
+        before = {**recorded}
+        for earlier in corrections.of(target):
+            before |= earlier.set if earlier.recorded < change.recorded else {}
+        old = {name: before.get(name) for name in new}
     back = None if change.status == "ok" else _void_of(connection, change)
+    replaced = _replaced(connection, change, target, corrections, new) if change.status == "ok" else ""
     return ItemChange(
         kind="correct" if is_correction else "void",
         log=change.counted.log,
@@ -209,11 +217,26 @@ def _change(connection: Connection, change: LedgerRow, target: LedgerRow, correc
         of_at_us=target.key.us,
         old=old,
         new=new,
-        effective=change.status == "ok",
+        effective=change.status == "ok" and not replaced,
         back_by="" if back is None or back.event is None else back.event.by or back.event.station,
         back_us=None if back is None else back.key.us,
-        back_why="" if back is None or back.event is None else str((back.event.data or {}).get("why") or ""),
+        back_why=replaced if back is None or back.event is None else str((back.event.data or {}).get("why") or ""),
+        replaced=bool(replaced),
     )
+
+
+def _replaced(
+    connection: Connection, change: LedgerRow, target: LedgerRow, corrections: Corrections, new: dict[str, Any]
+) -> str:
+    """Why a change that was not taken back has no effect on the event; empty where it has.
+
+    The later corrections replace all of its fields, or another void takes the event back.
+    """
+    void = _void_of(connection, target) if target.status == "void" else None
+    if void is not None and void.pos != change.pos:
+        return "the event was taken back" if new else "the event was taken back before"
+    later = {name for other in corrections.of(target) if other.recorded > change.recorded for name in other.set}
+    return "superseded by the later one" if new and later >= set(new) else ""
 
 
 def _void_of(connection: Connection, row: LedgerRow) -> LedgerRow | None:

@@ -1,7 +1,7 @@
 """Order progress: the ordered and finished quantity of each order, and the places of the rest.
 
 An order is an item that was released under its own name. The lots and serials that were released with it are its family; the
-figures of the order are those of the whole family.
+figures of the order are those of the whole family, in which each piece counts once (`server.queries.order_family`).
 """
 
 from collections.abc import Iterable
@@ -13,6 +13,7 @@ from sqlalchemy import Connection, and_, or_, select
 from server.locale_format import due_day
 from server.projection.tables import item
 from server.queries.current_stock import StockRow, stock_of
+from server.queries.order_family import Member, member_of, reduced, stands_for
 from server.queries.valuation import Valuation
 from station.core.ledger.parcels import ParcelState
 
@@ -77,6 +78,15 @@ def order(connection: Connection, valuation: Valuation, name: str) -> OrderProgr
     return next(iter(with_families(connection, valuation, rows)), None)
 
 
+def open_members(connection: Connection, orders: list[str]) -> list[str]:
+    """The lots and serials of these orders that are open, by name."""
+    found: list[str] = []
+    for chunk in _chunks(orders):
+        of_family = and_(item.c.order_.in_(chunk), item.c.item != item.c.order_, item.c.status == "open")
+        found += connection.execute(select(item.c.item).where(of_family)).scalars()
+    return sorted(found)
+
+
 def is_order() -> Any:
     """SQL condition on `item`: the item is an order, released under its own name and no part of another order."""
     return and_(item.c.released_us.is_not(None), or_(item.c.order_.is_(None), item.c.order_ == item.c.item))
@@ -100,6 +110,9 @@ def with_families(connection: Connection, valuation: Valuation, rows: list[Any])
 
 def _order(row: Any, family: list[Any], stock: list[StockRow], valuation: Valuation) -> OrderProgress:
     product = valuation.master_data.product(row.product, valuation.at_us)
+    members = [member_of(member) for member in family if member.item != row.item]
+    quantities = stands_for(row.ordered_milli, product.decimals if product else 0, members)
+    stock = _each_once(row.item, stock, members, quantities, valuation)
     begun = [stock_row for stock_row in stock if stock_row.in_process]
     return OrderProgress(
         order=row.item,
@@ -114,8 +127,8 @@ def _order(row: Any, family: list[Any], stock: list[StockRow], valuation: Valuat
         status=row.status,
         how=row.how,
         ordered_milli=row.ordered_milli,
-        finished_milli=sum(member.finished_milli for member in family),
-        scrapped_milli=sum(member.scrapped_milli for member in family),
+        finished_milli=sum(_ended(member, "finished", member.finished_milli, quantities) for member in family),
+        scrapped_milli=sum(_ended(member, "scrapped", member.scrapped_milli, quantities) for member in family),
         released_us=row.released_us,
         ended_us=row.ended_us,
         closed_us=row.closed_us,
@@ -123,6 +136,21 @@ def _order(row: Any, family: list[Any], stock: list[StockRow], valuation: Valuat
         items=len(family),
         value_micros=valuation.total(begun).micros if begun else None,
     )
+
+
+def _each_once(
+    order: str, stock: list[StockRow], members: list[Member], quantities: dict[str, int | None], valuation: Valuation
+) -> list[StockRow]:
+    """The stock of a family with the quantities of its members, which what is not started of the order does not count."""
+    if not members:
+        return stock
+    rows = reduced(stock, {order: members}, valuation)
+    return [row._replace(qty_milli=quantities.get(row.item)) if row.qty_milli is None else row for row in rows]
+
+
+def _ended(member: Any, status: str, milli: int, quantities: dict[str, int | None]) -> int:
+    """What of a member has ended so: an item without quantity, what it stands for."""
+    return milli if member.known_qty or member.status != status else quantities.get(member.item) or 0
 
 
 def places(stock: Iterable[StockRow]) -> tuple[OrderLocation, ...]:

@@ -84,10 +84,11 @@ class StageTile(NamedTuple):
 
 
 class StockSummary(NamedTuple):
-    """Stock outside the line: not started, or finished today."""
+    """Stock outside the line: not started, or finished today. `uncounted`: the items of which a quantity is unknown."""
 
     items: int
     amounts: tuple[UnitQuantity, ...]
+    uncounted: int = 0
 
 
 class LineSummary(NamedTuple):
@@ -228,7 +229,11 @@ def _unit_sum(unit: str, parts: list[tuple[int, int]]) -> UnitQuantity:
 def summarize(stock: Iterable[StockRow], valuation: Valuation) -> StockSummary:
     """Count the items and quantities of some stock."""
     rows = list(stock)
-    return StockSummary(len({row.item for row in rows}), amounts(rows, valuation))
+    return StockSummary(len({row.item for row in rows}), amounts(rows, valuation), _uncounted(rows))
+
+
+def _uncounted(rows: Iterable[Any]) -> int:
+    return len({row.item for row in rows if row.qty_milli is None})
 
 
 def moved_on(connection: Connection, now_us: int) -> Moves:
@@ -270,4 +275,4 @@ def finished_since(connection: Connection, since_us: int, now_us: int, valuation
         if row.qty_milli is not None:
             parts.setdefault(unit, []).append((row.qty_milli, decimals))
     sums = tuple(_unit_sum(unit, of_unit) for unit, of_unit in sorted(parts.items()))
-    return StockSummary(len({row.item for row in rows}), sums)
+    return StockSummary(len({row.item for row in rows}), sums, _uncounted(rows))

@@ -4,6 +4,7 @@ A row has one key and one unit, because quantities of different units are never 
 excluded; released stock that is not started has totals of its own.
 """
 
+from bisect import bisect_right
 from collections.abc import Callable, Iterable
 from enum import StrEnum
 from typing import NamedTuple
@@ -69,6 +70,10 @@ class WipReport(NamedTuple):
     totals: tuple[WipTotal, ...]
     not_started: tuple[NotStartedTotal, ...]
 
+    def start_after(self, key: str | None, unit: str) -> int:
+        """The place of the first row behind a key and a unit, whether that row is still there or not."""
+        return bisect_right(self.rows, _place(key, unit), key=lambda row: _place(row.key, row.unit))
+
 
 _KEY: dict[GroupBy, Callable[[StockRow], str | None]] = {
     GroupBy.STAGE: lambda stock_row: stock_row.stage,
@@ -94,10 +99,15 @@ def wip(stock: Iterable[StockRow], by: GroupBy, valuation: Valuation) -> WipRepo
         of_unit = _unit(unit, begun[unit], valuation)
         rows += of_unit[0]
         totals.append(of_unit[1])
-    rows.sort(key=lambda row: (row.key is None, row.key or "", row.unit))
+    rows.sort(key=lambda row: _place(row.key, row.unit))
     return WipReport(
         tuple(rows), tuple(totals), tuple(_not_started(unit, not_started[unit]) for unit in sorted(not_started))
     )
+
+
+def _place(key: str | None, unit: str) -> tuple[bool, str, str]:
+    """The sort key of a row; the row without a key is the last one."""
+    return (key is None, key or "", unit)
 
 
 def _unit(unit: str, groups: dict[str | None, list[StockRow]], valuation: Valuation) -> tuple[list[WipRow], WipTotal]:

@@ -9,6 +9,7 @@ from server.auth.roles import Role
 from server.ledger.entries import Entry
 from server.urls import stage_url
 from server.web.form_entries import enter
+from server.web.form_results import written_once
 
 blueprint = Blueprint("calls", __name__)
 PLACES = frozenset({"stage", "station"})
@@ -16,6 +17,7 @@ PLACES = frozenset({"stage", "station"})
 
 @blueprint.post("/calls")
 @needs(Role.SUPERVISE)
+@written_once
 def answer() -> Response:
     """Write the answer in the caller's name, and return to the page of the form: the stage page, else the board."""
     kind, place = request.form.get("kind", ""), request.form.get("place", "")

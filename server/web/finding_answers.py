@@ -11,6 +11,7 @@ from server.ledger.entries import Entry
 from server.queries.findings import open_findings, shown_findings
 from server.urls import item_url
 from server.web.form_entries import enter
+from server.web.form_results import written_once
 
 blueprint = Blueprint("finding_answers", __name__)
 MOST_NOTE = 2_000  # characters
@@ -18,6 +19,7 @@ MOST_NOTE = 2_000  # characters
 
 @blueprint.post("/findings")
 @needs(Role.SUPERVISE)
+@written_once
 def answer() -> Response:
     """Write one entry for each open finding of the rule about the item, and return to the page of the form.
 

@@ -21,6 +21,7 @@ from server.urls import before_pos, item_url, segments
 from server.web.corrections import entry_of
 from server.web.display_names import DisplayNames
 from server.web.form_entries import enter
+from server.web.form_results import written_once
 from server.web.template_filters import STATES, lag, shop_locale
 
 blueprint = Blueprint("item", __name__)
@@ -76,6 +77,7 @@ def page(item: str | None) -> str:
 @blueprint.post("/items", defaults={"item": None})
 @needs(Role.SUPERVISE)
 @query_words("code")
+@written_once
 def put_right(item: str | None) -> Response:
     """Write the entry of a submitted form."""
     item = _named(item)

@@ -11,6 +11,7 @@ from server.ledger.entries import Entry
 from server.queries.current_master_data import master_data
 from server.queries.rule_settings import rules
 from server.web.form_entries import enter
+from server.web.form_results import written_once
 from station.core.ledger.rules import ON_BY_DEFAULT
 
 blueprint = Blueprint("rules", __name__)
@@ -28,6 +29,7 @@ def page() -> str:
 
 @blueprint.post("/rules")
 @needs(needed_for("rule.define"))
+@written_once
 def turn() -> Response:
     """Turn one rule on or off, from now on."""
     rule, on = request.form.get("rule", ""), bool(request.form.get("on"))

@@ -3,6 +3,7 @@
 from urllib.parse import urlencode
 
 from flask import Blueprint, Response, render_template, request
+from sqlalchemy import Connection
 
 from server.api_errors import ApiError
 from server.auth.gate import readers
@@ -10,9 +11,10 @@ from server.context import current_hub
 from server.locale_format import due_day
 from server.queries.board_state import board_state_now
 from server.queries.call_alerts import by_reason
-from server.queries.calls import calls_until
+from server.queries.calls import Call, calls_until
 from server.queries.current_master_data import master_data
 from server.queries.current_stock import StockRow, stock_now
+from server.queries.order_family import without_members
 from server.queries.stage_queue import StageQueue, stage_queue
 from server.queries.valuation import Valuation
 from server.query_words import query_words
@@ -37,7 +39,7 @@ COLUMNS = (
 @readers
 @query_words("stage", "list")
 def file() -> Response:
-    """One of the lists of a stage as a CSV file: all of it, in the order of the page."""
+    """One of the lists of a stage as a CSV file: all of it, in the order of the page. Raises `ApiError` 404 as the page."""
     stage, name = request.args.get("stage", ""), request.args.get("list", "run_next")
     if name not in StageQueue._fields:
         raise ApiError(
@@ -46,8 +48,21 @@ def file() -> Response:
     now_us = current_hub().clock.utc_us()
     with current_hub().store.read() as connection:
         valuation = Valuation(master_data(connection), now_us)
-        rows = getattr(stage_queue(stock_now(connection), stage, valuation), name)
+        lists = stage_queue(without_members(connection, stock_now(connection), valuation), stage, valuation)
+        calls = _calls(connection, stage, now_us)
+    _demand_stage(stage, valuation.master_data.stage(stage, now_us), lists, calls)
+    rows = getattr(lists, name)
     return csv_file(f"stage-{name}", COLUMNS, [_row(row, valuation) for row in rows])
+
+
+def _calls(connection: Connection, stage: str, now_us: int) -> list[Call]:
+    return [call for call in calls_until(connection, now_us) if call.call.place == ("stage", stage)]
+
+
+def _demand_stage(stage: str, definition: Stage | None, lists: StageQueue, calls: list[Call]) -> None:
+    """Raises `ApiError` 404 for a stage that is not defined, and has neither work nor calls."""
+    if definition is None and not (lists.run_next or lists.held or calls):
+        raise ApiError(404, f"the stage {stage!r}", "a stage that is defined or has work", "Open it from the board.")
 
 
 def _row(row: StockRow, valuation: Valuation) -> list[str | int | None]:
@@ -81,13 +96,12 @@ def page(stage: str | None) -> str:
     now_us = current_hub().clock.utc_us()
     with current_hub().store.read() as connection:
         shop = board_state_now(connection, shop_locale(), now_us)
-        calls = [call for call in calls_until(connection, now_us) if call.call.place == ("stage", stage)]
+        calls = _calls(connection, stage, now_us)
     names = DisplayNames(shop.valuation.master_data, now_us)
     lists = stage_queue(shop.stock, stage, shop.valuation)
     listings = {name: _listing(stage, name, rows) for name, rows in lists._asdict().items()}
     definition = shop.valuation.master_data.stage(stage, now_us)
-    if definition is None and not (lists.run_next or lists.held or calls):
-        raise ApiError(404, f"the stage {stage!r}", "a stage that is defined or has work", "Open it from the board.")
+    _demand_stage(stage, definition, lists, calls)
     tile = next((tile for tile in shop.line.tiles if tile.stage.stage == stage), None)
     longest_s = max((tile.ages.max_s or 1) if tile else 1, 1)
     return render_template(

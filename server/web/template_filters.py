@@ -15,6 +15,7 @@ from server.queries.escape import isolated, short, visible
 from server.queries.item_events import TagPresence
 from server.queries.lag import Lag, lag_of
 from server.urls import item_url, stage_url
+from server.web.form_results import form_key
 from station.core.codes.lookalike import shown_code
 
 blueprint = Blueprint("wording", __name__)
@@ -242,3 +243,4 @@ blueprint.add_app_template_filter(shown, "visible")
 blueprint.add_app_template_filter(shown_code)
 blueprint.add_app_template_filter(shortened, "short")
 blueprint.add_app_template_global(plural)
+blueprint.add_app_template_global(form_key)

@@ -17,6 +17,7 @@ PAGES = (
     "/items/WO-1009",
     "/items/WO-1001",
     "/without-cost",
+    "/unknown-codes",
     "/sheet",
     "/cards",
 )

@@ -63,7 +63,7 @@ def main(folder: Path) -> None:
     sent = 1
     while sent < len(pending) and post("events", events, pending[sent], station) == 200:
         sent += 1
-    notes = {"entries": [{"what": "note", "data": {"text": "n" * 3000}}] * 100}
+    notes = {"entries": [{"what": "note", "data": {"item": "WO-1", "text": "n" * 3000}}] * 100}
     post("entries", "/api/v1/entries", notes, office)
     post("session", "/api/v1/session", {"log": bytes(16).hex()}, station)
     post("heartbeat", "/api/v1/heartbeat", {"readers": [{"id": "x" * 200}] * 60}, station)

@@ -4,7 +4,7 @@ from station.core.codes.bound_codes import CodeBinding, apply_binding, bindings_
 from station.core.codes.canonical import canonical, canonical_written, written_code
 from station.core.codes.code import Code, CodeType, Scheme
 from station.core.codes.command_cards import Card
-from station.core.codes.identity import binding_key, identity_of_recorded, identity_of_written
+from station.core.codes.identity import binding_key, identity_of_recorded, identity_of_written, is_published
 from station.core.codes.parser import READERS, read_code, read_tag_code
 from station.core.codes.patterns import Pattern, PatternError, RefusedPattern, usable_patterns
 
@@ -26,6 +26,7 @@ __all__ = [
     "identity_of_recorded",
     "identity_of_written",
     "is_bound",
+    "is_published",
     "read_code",
     "read_tag_code",
     "usable_patterns",

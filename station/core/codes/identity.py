@@ -84,6 +84,15 @@ def _identity_of_written(text: str) -> str:
     return _read(code if sym is None else canonical(content), sym) or plain_braces(code)
 
 
+def is_published(text: str) -> bool:
+    """Whether a text that was typed is a code of a published system: its letters are then exact, in upper and lower case.
+
+    >>> is_published("(01)09506000134352(21)a7"), is_published("WO-1042")
+    (True, False)
+    """
+    return _read(identity_of_written(text), None) is not None
+
+
 def binding_key(code: str) -> str:
     """The key under which the binding of a written code holds: its identity; of the digits of a GTIN, that GTIN.
 

@@ -91,6 +91,7 @@ def test_one_sighting_without_signal_is_said_so(hub_app, shop_writer):
 def test_an_end_whose_arrival_is_not_here_stands_alone_and_is_nothing_to_put_right(hub_app, shop_writer):
     arrival = arrives(shop_writer)
     leaves(shop_writer, arrival)
+    shop_writer.settle()
     shop_writer.say("void", log=arrival[0], seq=arrival[1], why="wrong tag")
     shop_writer.settle()
     page = hub_app.person("supervise").get(f"/items/{UID}")
@@ -286,6 +287,7 @@ def test_the_numbers_are_the_same_when_the_projection_is_made_anew(shop_writer, 
     arrives(shop_writer, OTHER, stage="deburr")
     leaves(shop_writer, arrival)
     shop_writer.say("code.bind", 0, code="0102030405", as_="item", to="WO-1")
+    shop_writer.settle()
     shop_writer.say("void", log=arrival[0], seq=arrival[1], why="wrong tag")
     shop_writer.settle()
     assert compare(shop_writer.store) == []

@@ -208,6 +208,48 @@ def test_orders_are_read_piece_by_piece(hub_app, shop_writer):
     assert get(hub_app, "/api/v1/orders", 400, limit="1001")["error"]["expected"] == "1 to 1000"
 
 
+def order_of(hub_app, name):
+    (row,) = [row for row in get(hub_app, "/api/v1/orders")["orders"] if row["order"] == name]
+    where = [(place["stage"], place["state"], place["qty"]) for place in row["where"]]
+    return row["finished"], where
+
+
+def not_started(hub_app, **query):
+    totals = get(hub_app, "/api/v1/wip", **query)["not_started"]
+    return {total["unit"]: (total["items"], total["qty"]) for total in totals}.get("pcs")
+
+
+def test_an_order_of_serials_counts_each_piece_once(hub_app, shop_writer):
+    shop_writer.release("WO-9", qty=3, items=["SN-1", "SN-2", "SN-3"])
+    shop_writer.settle()
+    assert order_of(hub_app, "WO-9") == ("0", [(None, "released", "3")])
+    before = iso(shop_writer.ago(hours=3))
+    for hours, stage in ((2, "saw"), (1, "pack")):
+        shop_writer.scan("SN-1", stage, shop_writer.ago(hours=hours))
+    shop_writer.scan("SN-2", "deburr", shop_writer.ago(hours=1))
+    shop_writer.settle()
+    assert order_of(hub_app, "WO-9") == ("1", [("deburr", "here", "1"), (None, "released", "1")])
+    assert not_started(hub_app) == (1, "1")
+    assert not_started(hub_app, as_of=before) == (1, "3")
+    assert not_started(hub_app, as_of=iso(shop_writer.ago(hours=1.5))) == (1, "2")
+    for stage in ("deburr", "pack"):
+        for name in ("SN-2", "SN-3"):
+            shop_writer.scan(name, stage, shop_writer.now_us - 1)
+    shop_writer.settle()
+    assert order_of(hub_app, "WO-9") == ("3", [])
+    assert not_started(hub_app) is None
+
+
+def test_an_order_of_lots_counts_what_its_lots_have_and_knows_no_more(hub_app, shop_writer):
+    shop_writer.release("WO-9", qty=100, items=["L-1", "L-2"])
+    shop_writer.scan("L-1", "saw", shop_writer.ago(hours=2), qty_milli=60_000)
+    shop_writer.settle()
+    assert order_of(hub_app, "WO-9") == ("0", [("saw", "here", "60"), (None, "released", "40")])
+    shop_writer.scan("L-2", "saw", shop_writer.ago(hours=1))
+    shop_writer.settle()
+    assert order_of(hub_app, "WO-9") == ("0", [("saw", "here", None), (None, "released", None)])
+
+
 def test_stages_are_answered_in_the_order_of_the_line(hub_app, shop_writer):
     found = get(hub_app, "/api/v1/stages")["stages"]
     assert [(each["stage"], each["items"]) for each in found] == [("saw", 1), ("deburr", 1), ("test", 0), ("pack", 0)]
@@ -239,3 +281,33 @@ def test_work_in_process_comes_in_pages_with_totals_of_all(hub_app, shop_writer)
     assert first["totals"] == rest["totals"]
     assert sum(total["items"] for total in first["totals"]) == 3
     assert get(hub_app, "/api/v1/wip", 400, cursor="x")["error"]["came"] == "cursor 'x'"
+
+
+def test_a_page_of_work_in_process_begins_behind_the_last_row_whatever_comes_and_goes(hub_app, shop_writer):
+    shop_writer.release_all([(f"C-{n}", "bracket", 10, {}) for n in range(6)])
+    for number in range(6):
+        shop_writer.scan(f"C-{number}", "deburr", shop_writer.ago(hours=3))
+    shop_writer.settle()
+    first = get(hub_app, "/api/v1/wip", by="item", limit="3")
+    for gone in ("C-0", "C-2"):  # C-2 is the row of the cursor
+        shop_writer.scan(gone, "pack", shop_writer.ago(hours=1))
+    shop_writer.scan("A-0", "saw", shop_writer.ago(hours=1), qty_milli=1_000)
+    shop_writer.settle()
+    rest = get(hub_app, "/api/v1/wip", by="item", limit="3", cursor=first["cursor"])
+    assert [row["key"] for row in first["rows"]] == ["C-0", "C-1", "C-2"]
+    assert [row["key"] for row in rest["rows"]] == ["C-3", "C-4", "C-5"]
+    assert rest["cursor"] is not None
+
+
+def test_a_cursor_of_other_rows_and_the_number_of_a_row_are_refused(hub_app, shop_writer):
+    number = get(hub_app, "/api/v1/wip", 400, cursor="3")["error"]
+    reason = "the number of a row is none, because rows come and go"
+    assert (number["came"], number["expected"]) == ("cursor '3'", f"the `cursor` of an answer; {reason}")
+    shop_writer.scan("WO-3", "saw", shop_writer.ago(hours=1))
+    shop_writer.settle()
+    of_items = get(hub_app, "/api/v1/wip", by="item", limit="1")["cursor"]
+    refused = get(hub_app, "/api/v1/wip", 400, by="stage", cursor=of_items)["error"]
+    assert refused["came"].endswith(" of rows by 'item'")
+    assert refused["expected"] == "the `cursor` of an answer by stage"
+    for cursor in ("3" * 4, "W10", "bnVsbA", "\u00e9", "=" * 9):
+        assert get(hub_app, "/api/v1/wip", 400, cursor=cursor)["error"]["came"] == f"cursor {cursor!r}"

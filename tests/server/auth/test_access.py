@@ -113,6 +113,9 @@ def test_the_addresses_of_the_contract_let_in_whom_the_contract_says(app_with_ca
     assert {who for who in EVERYBODY if answered(app_with_callers, who, method, path) == IN} == expected
 
 
+FIELDS = {"note": {"item": "WO-1", "text": "x"}, "reread": {"code": "x"}}
+
+
 @pytest.mark.parametrize(
     ("who", "what", "status"),
     [
@@ -129,14 +132,16 @@ def test_the_addresses_of_the_contract_let_in_whom_the_contract_says(app_with_ca
 )
 def test_each_kind_of_entry_needs_its_role(app_with_callers, who, what, status):
     answer = app_with_callers.browsers[who].post(
-        "/api/v1/entries", json={"what": what, "data": {}}, headers={"X-CSRFToken": app_with_callers.csrf[who]}
+        "/api/v1/entries",
+        json={"what": what, "data": FIELDS.get(what, {})},
+        headers={"X-CSRFToken": app_with_callers.csrf[who]},
     )
     assert answer.status_code == status
 
 
 def test_what_comes_with_a_cookie_must_come_from_our_pages(app_with_callers):
     browser, token = app_with_callers.browsers["supervise"], {"X-CSRFToken": app_with_callers.csrf["supervise"]}
-    note = {"what": "note", "data": {}}
+    note = {"what": "note", "data": FIELDS["note"]}
     assert browser.post("/api/v1/entries", json=note).status_code == 400
     assert browser.post("/api/v1/entries", json=note, headers={"X-CSRFToken": "x"}).status_code == 400
     elsewhere = browser.post("/api/v1/entries", json=note, headers={**token, "Sec-Fetch-Site": "cross-site"})

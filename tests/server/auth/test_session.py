@@ -38,7 +38,7 @@ def test_the_first_person_comes_in_by_the_printed_link_once(hub_app, first_link,
     assert come_in(browser, first_link, csrf_of, name="Kim", password=PASSWORD).status_code == 302
     assert rows(select(schema.person.c.name, schema.person.c.roles)) == [("Kim", "administer")]
     assert hub_app.anonymous().get(first_link).status_code == 410
-    note = {"what": "reread", "data": {}}
+    note = {"what": "reread", "data": {"code": "x"}}
     answer = browser.post("/api/v1/entries", json=note, headers={"X-CSRFToken": csrf_of(browser, "/sign-in")})
     assert answer.status_code == 200
 

@@ -66,7 +66,7 @@ def test_a_full_disk_answers_503_to_stations_and_people_and_loses_nothing(
     browser = hub_app.anonymous()
     fill_database(full=True)
     events = browser.post(LOG, json=big(a_log).body(), headers=station)
-    note = {"entries": [{"what": "note", "data": {"text": "n" * 3_000}}] * 40}
+    note = {"entries": [{"what": "note", "data": {"item": "WO-1", "text": "n" * 3_000}}] * 40}
     entered = browser.post("/api/v1/entries", json=note, headers=office)
     for answer in (events, entered):
         assert (answer.status_code, answer.headers["Retry-After"], answer.json["error"]["came"]) == (503, "30", FULL)
@@ -167,5 +167,5 @@ def test_an_entry_is_written_once_where_the_high_water_file_cannot_be(store, row
     store.rollback_guard.close()
     store.rollback_guard.path.unlink()
     store.rollback_guard.path.mkdir()
-    entries.record(store, "note", {}, "Kim")
+    entries.record(store, "note", {"item": "WO-1", "text": "x"}, "Kim")
     assert len(rows(select(schema.ledger.c.pos))) == 2, "an anchor and the note, and no error after their commit"

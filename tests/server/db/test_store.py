@@ -133,7 +133,7 @@ def test_an_older_copy_in_the_databases_place_begins_a_new_epoch(store, append_b
 def test_a_copy_elsewhere_begins_a_new_epoch_with_a_new_log_that_names_the_old(store, tmp_path, append_batch, a_log):
     from server.ledger import entries
 
-    entries.record(store, "note", {"text": "before"}, "Kim")
+    entries.record(store, "note", {"item": "WO-1", "text": "before"}, "Kim")
     with store.read() as connection:
         before = hub_row(connection)
     store.close()
@@ -142,7 +142,7 @@ def test_a_copy_elsewhere_begins_a_new_epoch_with_a_new_log_that_names_the_old(s
     shutil.copy(RollbackGuard(store.path).path, RollbackGuard(moved).path)
     assert opened_again(moved)[1] == ["the database is another file than before"]
     copy = open_hub(moved)
-    log_id, seq, _ = entries.record(copy, "note", {"text": "after"}, "Kim")
+    log_id, seq, _ = entries.record(copy, "note", {"item": "WO-1", "text": "after"}, "Kim")
     with copy.read() as connection:
         first = connection.execute(
             select(schema.ledger.c.bytes).where(schema.ledger.c.log_id == log_id).order_by(schema.ledger.c.seq)

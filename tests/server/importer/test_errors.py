@@ -188,6 +188,22 @@ def test_one_unreadable_sheet_does_not_make_its_names_unknown():
     ]
 
 
+def test_two_spellings_of_one_code_are_refused_with_both_lines():
+    orders = b"order,product,qty,items\n(01)09506000134352(21)7,P,60,\n0109506000134352217,P,50,0109506000134352217\n"
+    codes = b"code,as,to\n4006381333931,item,W1\n04006381333931,item,W5\n"
+    assert mistakes(orders_csv=orders, codes_csv=codes) == [
+        (
+            "codes.csv, line 3, column 1 (code): came code '04006381333931' again, first on line 2 as '4006381333931', "
+            "which is the same code, expected each once; remove one or rename it."
+        ),
+        (
+            "orders.csv, line 3, column 1 (order): came order '0109506000134352217' again, first on line 2 as "
+            "'(01)09506000134352(21)7', which is the same code, expected each once; remove one or rename it."
+        ),
+        "orders.csv, line 3, column 4 (items): came '0109506000134352217', expected items that are not orders; remove it.",
+    ]
+
+
 def test_an_order_stays_of_its_product():
     said = fold_entries([RecordedEntry("h", 1, "order.release", {"order": "W1", "product": "Z", "qty_milli": 1})])
     with pytest.raises(ShopFolderError) as caught:

@@ -179,7 +179,8 @@ def test_an_import_says_that_it_leaves_a_closed_order_as_it_is(frames, db):
     assert run(frames, db).output == "Nothing new: the hub already has all 4.\n"
     changed(frames, "orders.csv", "Ito", "Sato")
     assert run(frames, db).output == (
-        "Nothing new: the hub already has all 4.\nNote: WO-1 is closed: an import does not change it.\n"
+        "Nothing entered: the hub already has 3; of 1 line the hub keeps what it has.\n"
+        "Note: WO-1 is closed: an import does not change it.\n"
     )
 
 

@@ -115,6 +115,114 @@ def test_only_what_changed_is_entered():
     assert changed.unchanged == 2
 
 
+def recorded(*entries):
+    return fold_entries(RecordedEntry(LOG, seq, what, data) for seq, (what, data) in enumerate(entries, 1))
+
+
+def test_a_code_is_compared_by_its_key_and_not_by_its_spelling():
+    def bind(code, to):
+        return ("code.bind", {"code": code, "as": "item", "to": to})
+
+    files = {"codes.csv": b"code,as,to\n4006381333931,item,W1\n"}
+    assert read(files, current=recorded(bind("04006381333931", "W1"))).entries == ()
+    moved = recorded(bind("4006381333931", "W1"), bind("04006381333931", "W5"))
+    assert list(read(files, current=moved).entries) == [NewEntry(*bind("4006381333931", "W1"))]
+    item = b"code,as,to\nBIN,item,(01)09506000134352(21)7\n"
+    assert read({"codes.csv": item}, current=recorded(bind("BIN", "0109506000134352217"))).entries == ()
+
+
+def test_an_order_is_compared_by_its_key_and_not_by_its_spelling():
+    release = ("order.release", {"order": "(01)09506000134352(21)7", "product": "P", "qty_milli": 60_000})
+    head, spelled = "order,product,qty\n", "https://id.gs1.org/01/09506000134352/21/7"
+    same, other = (f"{head}{spelled},P,{qty}\n".encode() for qty in (60, 50))
+    files = {
+        "products.csv": SHOP["products.csv"],
+        "routings.csv": SHOP["routings.csv"],
+        "stages.csv": SHOP["stages.csv"],
+    }
+
+    def entered(orders, *more):
+        found = read({**files, "orders.csv": orders}, current=recorded(release, *more))
+        return [entry for entry in found.entries if entry.what.startswith("order.")], found.notices
+
+    assert entered(same) == ([], ())
+    assert entered(other)[0] == [NewEntry("order.change", {"order": spelled, "qty_milli": 50_000})]
+    again = ("order.release", {"order": spelled, "qty_milli": 50_000})  # of a released order: the ledger reads a change
+    assert entered(other, again) == ([], ())
+    assert entered(other, ("order.close", {"order": spelled, "how": "short"})) == (
+        [],
+        (f"{spelled} is closed: an import does not change it.",),
+    )
+
+
+def test_an_emptied_cell_of_an_order_is_named_with_what_the_hub_keeps():
+    day_us = 86_400_000_000
+    fields = {
+        "product": "P",
+        "qty_milli": 40_000,
+        "due": "2026-12-01",
+        "priority": 2,
+        "customer": "Acme",
+        "items": ["S1"],
+    }
+    current = fold_entries(
+        [
+            RecordedEntry(LOG, 1, "order.release", {"order": "W1", **fields}, NOON_US - NOON_US % day_us),
+            RecordedEntry(LOG, 2, "product.define", {"product": "P", "decimals": 0}),
+            RecordedEntry(LOG, 3, "order.change", {"order": "W1", "due": "2026-12-02", "customer": None}),
+        ]
+    )
+
+    def imported(head, line):
+        found = read({"orders.csv": f"{head}\n{line}\n".encode()}, current=current)
+        return [entry.data for entry in found.entries], [notice.partition(": ")[2] for notice in found.notices]
+
+    head = "order,product,qty,due,priority,customer,items,released"
+    keeps = "no entry empties it, write the value that replaces it."
+    assert imported(head, "W1,P,41,,,,,") == (
+        [{"order": "W1", "qty_milli": 41_000}],
+        [
+            f"due emptied; the hub keeps 2026-12-02: {keeps}",
+            f"priority emptied; the hub keeps 2: {keeps}",
+            f"customer emptied; the hub keeps Acme: {keeps}",
+            f"items emptied; the hub keeps S1: {keeps}",
+            "released emptied; the hub keeps 2026-11-22: to change it, take the release back by a void and import again.",
+        ],
+    )
+    assert imported(head, "W1,P,40,2026-12-02,2,Acme,S1,2026-11-20")[1] == [
+        "released 2026-11-20; the hub keeps 2026-11-22: to change it, take the release back by a void and import again."
+    ]
+    assert imported(head, "W1,P,40,2026-12-02,2,Acme,S1,2026-11-22") == ([], [])
+    assert imported("order,product,qty", "W1,P,40") == ([], [])
+    found = read({"orders.csv": f"{head}\nW1,P,40,,2,Acme,S1,2026-11-22\n".encode()}, current=current)
+    assert (found.entries, found.unchanged, found.kept) == ((), 0, 1)
+
+
+def test_an_emptied_cell_of_a_definition_clears_and_a_missing_column_keeps():
+    said = recorded(*((entry.what, entry.data) for entry in read().entries))
+
+    def changes(**files):
+        found = read({name.replace("_", "."): content for name, content in files.items()}, current=said)
+        return [entry.data for entry in found.entries]
+
+    assert (
+        changes(
+            stages_csv=b"stage,name,type\nsaw,Saw,process\npack,Packed,done\n",
+            routings_csv=b"routing,op,stage\nr,10,saw\nr,20,pack\n",
+            products_csv=b"product,name,unit\nP,Plate,pcs\nQ,Rod,m\n",
+            people_csv=b"person,name\nkim,A. Kim\n",
+            orders_csv=b"order,product,qty\nW2,Q,2.5\n",
+        )
+        == []
+    )
+    assert changes(
+        stages_csv=b"stage,name,type,limit\nsaw,Saw,process,\n", people_csv=b"person,name,badge\nkim,A. Kim,\n"
+    ) == [
+        {"stage": "saw", "name": "Saw", "type": "process", "target_s": 14_400, "strict": False},
+        {"person": "kim", "name": "A. Kim", "roles": ["view", "supervise"]},
+    ]
+
+
 def test_materials_alone_keep_the_rest_of_the_product():
     said = fold_entries(RecordedEntry(LOG, seq, entry.what, entry.data) for seq, entry in enumerate(read().entries, 1))
     (entry,) = read({"materials.csv": b"product,component,qty,op\nP,brass,1,10\n"}, current=said).entries

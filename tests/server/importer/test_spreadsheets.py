@@ -145,12 +145,31 @@ def test_a_table_that_is_there_twice_is_refused():
     ]
 
 
-@pytest.mark.parametrize(("made", "place"), [(xlsx, " in cell C2"), (ods, "")])
+@pytest.mark.parametrize(("made", "place"), [(xlsx, " in cell C2: #DIV/0!"), (ods, ": #DIV/0!")])
 def test_a_formula_that_failed_is_refused(made, place):
     content = made({"orders": [["order", "product", "qty"], ["A", "Q", Failed]]})
     assert refused(content, "orders.ods") == [
         f"orders.ods: came a formula without a value{place}, expected a value in each cell; correct the formula."
     ]
+
+
+@pytest.mark.parametrize("made", [xlsx, ods])
+def test_a_truth_value_and_a_day_are_refused_where_a_column_has_text(made):
+    rows = [[True, "Q", 1, date(2026, 12, 1), "A"], ["W2", "Q", False, True, date(2026, 12, 1)]]
+    place, do = "o.xlsx (orders), line", "format the cell as text, and enter the value again."
+    assert refused(made({"orders": [HEADING, *rows]}), "o.xlsx") == [
+        f"{place} 2, column 1 (order): came the truth value TRUE, expected text; {do}",
+        f"{place} 3, column 3 (qty): came the truth value FALSE, expected text; {do}",
+        f"{place} 3, column 4 (due): came the truth value TRUE, expected text or a day; {do}",
+        f"{place} 3, column 5 (customer): came the day 2026-12-01, expected text; {do}",
+    ]
+
+
+@pytest.mark.parametrize("value", ["#N/A", "#REF!", "#BEZUG!", "#VALEUR\u00a0!", "Err:502", "#NV"])
+def test_an_error_of_a_spreadsheet_program_is_refused_as_text_too(value):
+    (message,) = refused(xlsx({"orders": [HEADING, ["W1", "Q", 1, None, value]]}), "o.xlsx")
+    assert message.startswith("o.xlsx (orders), line 2, column 5 (customer): came ")
+    assert message.endswith("expected a value; correct the formula in the spreadsheet.")
 
 
 def test_a_number_that_the_spreadsheet_shortened_is_refused():

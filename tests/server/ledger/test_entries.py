@@ -41,13 +41,13 @@ def test_an_entry_stands_in_the_hubs_own_log_behind_an_anchor(store, own_events,
 
 
 def test_a_second_entry_needs_no_second_anchor(store, own_events):
-    record(store, "note", {"text": "a"}, "Kim")
-    record(store, "note", {"text": "b"}, "Kim")
+    record(store, "note", {"item": "WO-1", "text": "a"}, "Kim")
+    record(store, "note", {"item": "WO-1", "text": "b"}, "Kim")
     assert [event.kind for event in own_events()] == ["anchor", "entry", "entry"]
 
 
 def test_entries_are_written_together_or_not_at_all(store, own_events):
-    good, bad = Entry("note", {"text": "a"}, "Kim"), Entry("order.close", {"order": "WO-1"}, "Kim")
+    good, bad = Entry("note", {"item": "WO-1", "text": "a"}, "Kim"), Entry("order.close", {"order": "WO-1"}, "Kim")
     with pytest.raises(EntryRefused) as caught:
         record_all(store, [good, bad])
     assert caught.value.came == "order.close, of which: Object missing required field `how`"
@@ -63,7 +63,7 @@ def test_entries_are_written_together_or_not_at_all(store, own_events):
             "entry 'order.relaese'; expected a kind of entry that is known here. Did you mean order.release?",
         ),
         (
-            Entry("note", {}, ""),
+            Entry("note", {"item": "WO-1", "text": "x"}, ""),
             "note without a person; expected the name of the person who makes the entry. Sign in, or give a name.",
         ),
         (
@@ -71,7 +71,7 @@ def test_entries_are_written_together_or_not_at_all(store, own_events):
             "order.release, of which: Expected `int` >= 0 - at `$.qty_milli`; expected the fields order, product, qty",
         ),
         (
-            Entry("note", {"text": "x" * 70_000}, "Kim"),
+            Entry("note", {"item": "WO-1", "text": "x" * 70_000}, "Kim"),
             "note that cannot be encoded; expected fields that an event can hold. This entry has",
         ),
     ],
@@ -84,28 +84,28 @@ def test_a_person_is_told_what_does_not_fit(store, entry, said):
 
 def test_nothing_is_entered_from_before_a_closed_period(store):
     record(store, "period.close", {}, "Kim", 1_000_000)
-    record(store, "note", {}, "Kim", 1_000_000)
+    record(store, "note", {"item": "WO-1", "text": "x"}, "Kim", 1_000_000)
     with pytest.raises(EntryRefused) as caught:
-        record(store, "note", {}, "Kim", 999_999)
+        record(store, "note", {"item": "WO-1", "text": "x"}, "Kim", 999_999)
     assert str(caught.value) == (
         "note that holds from 1970-01-01 00:00:00 UTC; expected a time not before 1970-01-01 00:00:01 UTC, where the"
         " last closed period ends. Enter it as of now, or reopen the period."
     )
     record(store, "period.reopen", {}, "Kim")
-    record(store, "note", {}, "Kim", 999_999)
+    record(store, "note", {"item": "WO-1", "text": "x"}, "Kim", 999_999)
     with pytest.raises(EntryRefused, match="expected a closed period"):
         record(store, "period.reopen", {}, "Kim")
 
 
 def test_a_step_of_the_clock_gets_an_anchor(store, own_events, machine):
-    record(store, "note", {}, "Kim")
+    record(store, "note", {"item": "WO-1", "text": "x"}, "Kim")
     machine.clock.step(2)
-    record(store, "note", {}, "Kim")
+    record(store, "note", {"item": "WO-1", "text": "x"}, "Kim")
     assert [event.kind for event in own_events()] == ["anchor", "entry", "anchor", "entry"]
 
 
 def test_a_clock_that_runs_against_the_ledger_is_doubted_until_a_person_confirms_it(store, own_events, machine):
-    record(store, "note", {}, "Kim")
+    record(store, "note", {"item": "WO-1", "text": "x"}, "Kim")
     machine.clock.step(-2 * 3600)
     with store.write() as connection:
         keep_time(connection, machine.clock, start=True)

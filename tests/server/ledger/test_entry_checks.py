@@ -252,6 +252,13 @@ def test_a_new_order_that_is_taken_for_another_one_is_refused(shop_writer, settl
     assert refused(("order.change", {"order": "WO-33", "qty_milli": 50_000})) is None
 
 
+def test_serial_numbers_of_published_codes_may_differ_in_case(settle, refused):
+    for serial in ("a7", "A7"):
+        release = {"order": f"(01)09506000134352(21){serial}", "product": "bracket", "qty_milli": 1000}
+        assert refused(("order.release", release)) is None
+        settle()
+
+
 def test_a_new_definition_that_is_taken_for_another_one_is_refused_and_a_changed_one_is_not(settle, refused):
     settle()
     assert refused(("stage.define", {"stage": "Saw", "name": "Saw"}))[1:] == (

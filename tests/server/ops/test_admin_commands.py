@@ -69,7 +69,7 @@ def test_a_database_that_is_held_by_somebody_who_does_not_answer_is_said(store):
 
 def test_entries_go_through_the_socket_all_or_none(listening, rows):
     db = str(listening.path)
-    good, bad = Entry("note", {"text": "ä" * 1000}, "Kim", 5), Entry("order.close", {}, "Kim")
+    good, bad = Entry("note", {"item": "WO-1", "text": "ä" * 1000}, "Kim", 5), Entry("order.close", {}, "Kim")
     with pytest.raises(EntryRefused) as caught:
         enter(db, [good, bad])
     assert caught.value.came == "order.close, of which: Object missing required field `order`"

@@ -73,7 +73,7 @@ def test_the_schedule_makes_the_first_backup_when_it_is_due(store, tmp_path):
 @pytest.fixture
 def restored(store, append_batch, a_log, tmp_path):
     """A hub that had four events, one of them and a note after its backup, and was restored; (path, aside, epoch)."""
-    entries.record(store, "note", {}, "Kim")
+    entries.record(store, "note", {"item": "WO-1", "text": "x"}, "Kim")
     append_batch(a_log.batch(1, 3))
     made = back_up(str(store.path), tmp_path / "copy.db", NOW_US)
     append_batch(a_log.batch(4, 4))

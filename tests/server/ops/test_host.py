@@ -36,7 +36,7 @@ def live_a_day(folder, a_log):
     assert session["t2"] == session["t3"] == START_US + MINUTE_US
     assert browser.post(f"/api/v1/logs/{a_log.log_id.hex()}/events", json=a_log.body(), headers=mine).status_code == 200
     assert browser.post("/api/v1/heartbeat", json={}, headers=mine).status_code == 200
-    entries.record(hub, "note", {}, "Kim")
+    entries.record(hub, "note", {"item": "WO-1", "text": "x"}, "Kim")
     machine.clock.step(2)
     ClockMonitor(hub).step()
     schedule = BackupScheduler(str(backups), 3600, hub)

@@ -6,6 +6,7 @@ from sqlalchemy import select
 
 from server.context import HubLimits
 from server.projection.tables import item, parcel
+from station.core.event import LogPosition
 
 
 @pytest.fixture
@@ -207,6 +208,54 @@ def test_every_change_shows_old_new_author_time_and_reason_and_is_taken_back(sen
     send("/items/WO-1", do="void", scan=f"{newest['log']}:{newest['seq']}", why="no mistake")
     assert where("WO-1") == [("deburr", "here", 40_000, "K7")]
     assert changes()[0][0] == ("void", was, {}, "Mara Weiss", "scanned by mistake", False, "Mara Weiss")
+
+
+def test_a_correction_has_the_value_of_the_earlier_one_as_old_and_is_superseded_by_the_later(
+    send, shop_writer, hub_app
+):
+    shop_writer.release("WO-1")
+    log, seq = shop_writer.scan("WO-1", "saw", shop_writer.ago(hours=2))
+    shop_writer.settle()
+
+    def correct(**fields):
+        place = shop_writer.say("correct", log=log, from_seq=seq, to_seq=seq, set=fields)
+        shop_writer.settle()
+        return place
+
+    def changes():
+        answer = hub_app.anonymous().get("/api/v1/items/WO-1").json["changes"]
+        return [(each["old"], each["new"], each["effective"], each["back_why"]) for each in answer]
+
+    four, six = {"qty_milli": 4_000}, {"qty_milli": 6_000}
+    none = {"qty_milli": None}
+    correct(**four)
+    second = correct(**six)
+    assert changes() == [(four, six, True, ""), (none, four, False, "superseded by the later one")]
+    browser = hub_app.person("supervise")
+    page = browser.get("/items/WO-1").get_data(as_text=True).partition('id="changes"')[2].partition("</section>")[0]
+    assert page.count("take it back") == 1
+    assert "without effect: superseded by the later one" in page
+
+    both = correct(operator="K7", **four)
+    only_operator = correct(operator="K8")
+    assert [change[2] for change in changes()] == [True, True, False, False]  # of `both` the quantity has effect
+    assert changes()[0][:2] == ({"operator": "K7"}, {"operator": "K8"})
+    for place in (only_operator, both, second):
+        shop_writer.say("void", log=place[0], seq=place[1])
+    shop_writer.settle()
+    assert (none, four, True, "") in changes()
+
+    void = shop_writer.say("void", log=log, seq=seq)
+    shop_writer.settle()
+    assert (none, four, False, "the event was taken back") in changes()
+    undo = LogPosition(log, seq)
+    shop_writer.scan("WIP:UNDO", "saw", shop_writer.ago(hours=1), scheme="command", action="void", ref=undo)
+    shop_writer.settle()
+    voids = {why: effective for _, new, effective, why in changes() if new == {}}
+    assert voids == {"": True, "the event was taken back before": False}
+    shop_writer.say("void", log=void[0], seq=void[1])
+    shop_writer.settle()
+    assert (none, four, False, "the event was taken back") in changes()
 
 
 def test_a_scan_that_was_moved_to_another_item_shows_on_both(send, shop_writer, hub_app):

@@ -41,7 +41,26 @@ def send(hub_app, shop_writer, csrf_of):
         shop_writer.settle()
         return answer
 
+    sent.browser = browser
     return sent
+
+
+@pytest.fixture
+def told(send):
+    """The message on the page after the newest action."""
+
+    def message():
+        body = send.browser.get("/orders").get_data(as_text=True)
+        return re.search(r'<div class="said" role="status"><p>(.*?)</p>', body)[1]
+
+    return message
+
+
+def accounts(rows, name):
+    """The quantity of an item at each stage in each state."""
+    total = select(parcel.c.stage, parcel.c.state, func.sum(parcel.c.qty_milli)).where(parcel.c.item == name)
+    found = rows(total.where(parcel.c.qty_milli > 0).group_by(parcel.c.stage, parcel.c.state))
+    return {(stage, state): int(quantity) for stage, state, quantity in found}
 
 
 def five(shop_writer):
@@ -178,7 +197,7 @@ def test_the_outcome_names_what_was_not_changed_and_why(send, shop_writer, rows)
     answer = send(do="due", due="2026-02-01", order=["WO-1", "WO-2"])
     body = answer.get_data(as_text=True)
     assert answer.status_code == 200
-    assert "<h1>1\xa0work order given another due day.</h1>" in body
+    assert "<h1>1\xa0work order given the due day 2026-02-01.</h1>" in body
     assert "order.change of WO-2 without effect" in body
     assert rows(select(item.c.due).where(item.c.item == "WO-1")) == [("2026-02-01",)]
     for wrong in ({"do": "due", "due": "soon"}, {"do": "priority", "priority": "-1"}, {"do": "burn"}):
@@ -189,10 +208,62 @@ def test_the_outcome_names_what_was_not_changed_and_why(send, shop_writer, rows)
 def test_a_hold_reaches_the_pieces_at_their_stages(send, shop_writer, rows):
     five(shop_writer)
     body = send(do="hold", reason="burr", order=["WO-1", "WO-2"]).get_data(as_text=True)
-    assert "1\xa0work order put on hold." in body
+    assert "1\xa0work order put on hold: 10\xa0pcs." in body
     assert "nothing at a stage that is not on hold" in body
     held = select(parcel.c.item, parcel.c.stage, parcel.c.state, parcel.c.reason).where(parcel.c.item == "WO-2")
     assert rows(held) == [("WO-2", "saw", "held", "burr")]
+
+
+def test_a_hold_takes_the_queue_of_a_stage_and_names_what_is_not_started(send, shop_writer, rows, told):
+    shop_writer.release("WO-1", qty=50)
+    shop_writer.scan("WO-1", "saw", shop_writer.ago(hours=5), qty_milli=40_000, action="out")
+    shop_writer.scan("WO-1", "deburr", shop_writer.ago(hours=4), qty_milli=10_000)
+    shop_writer.settle()
+    assert send(do="hold", order="WO-1").status_code == 302
+    assert told() == "1\xa0work order put on hold: 40\xa0pcs. 10\xa0pcs not started are not held."
+    assert accounts(rows, "WO-1") == {("deburr", "held"): 40_000, (None, "released"): 10_000}
+    assert "nothing at a stage that is not on hold" in send(do="hold", order="WO-1").get_data(as_text=True)
+
+
+def test_a_hold_reaches_each_visit_of_a_stage_and_the_queue_between_stages(send, shop_writer, rows, told):
+    operations = [{"op": 10 * n, "stage": stage} for n, stage in enumerate(("saw", "deburr", "saw", "pack"), 1)]
+    shop_writer.say("routing.define", 0, routing="twice", operations=operations)
+    shop_writer.say("product.define", 0, product="twice", routing="twice")
+    shop_writer.release("WO-1", product="twice", qty=40)
+    shop_writer.scan("WO-1", "saw", shop_writer.ago(hours=6), qty_milli=30_000)
+    shop_writer.scan("WO-1", "deburr", shop_writer.ago(hours=5), qty_milli=20_000, action="out")
+    shop_writer.scan("WO-1", "saw", shop_writer.ago(hours=4), qty_milli=5_000, station="saw-2")
+    shop_writer.release("WO-2", product="unrouted", qty=8)
+    shop_writer.scan("WO-2", "saw", shop_writer.ago(hours=3), qty_milli=8_000)
+    shop_writer.scan("WO-2", "test", shop_writer.ago(hours=2), qty_milli=5_000, action="out")
+    shop_writer.settle()
+    send(do="hold", order=["WO-1", "WO-2"])
+    assert told() == "2\xa0work orders put on hold: 38\xa0pcs. 10\xa0pcs not started are not held."
+    assert accounts(rows, "WO-1") == {("saw", "held"): 30_000, (None, "released"): 10_000}
+    assert accounts(rows, "WO-2") == {("saw", "held"): 3_000, ("test", "held"): 5_000}
+
+
+def test_a_hold_takes_the_lots_and_serials_of_an_order(send, shop_writer, rows, told):
+    shop_writer.release("WO-1", qty=2, items=["SN-1", "SN-2"])
+    shop_writer.scan("SN-1", "saw", shop_writer.ago(hours=2))
+    shop_writer.settle()
+    assert send(do="hold", order="WO-1").status_code == 302
+    assert rows(select(parcel.c.state).where(parcel.c.item == "SN-1")) == [("held",)]
+    assert told() == "1\xa0work order put on hold: an unknown quantity. 1\xa0pcs not started are not held."
+
+
+def test_the_outcome_states_what_a_closing_finishes_and_adjusts_away(send, shop_writer, told):
+    shop_writer.release("WO-1", qty=10)
+    shop_writer.scan("WO-1", "saw", shop_writer.ago(hours=2), qty_milli=7_000)
+    shop_writer.release("WO-2", qty=1, items=["SN-1"])
+    shop_writer.scan("SN-1", "saw", shop_writer.ago(hours=2))
+    shop_writer.settle()
+    send(do="close", how="complete", leave="adjust", order="WO-1")
+    assert told() == "1\xa0work order closed as complete: 7\xa0pcs finished, 3\xa0pcs adjusted away."
+    send(do="priority", priority="3", order="WO-2")
+    assert told() == "1\xa0work order given priority 3. 1\xa0lot or serial keeps its own: SN-1."
+    send(do="close", how="short", order="WO-2")
+    assert told().endswith(" 1\xa0lot or serial stays open: SN-1.")
 
 
 def test_the_page_asks_before_pieces_are_adjusted_away(send, shop_writer, rows):
@@ -226,4 +297,7 @@ def test_the_lists_of_a_stage_have_pages_and_a_file(hub_app, shop_writer):
     answer = hub_app.anonymous().get("/stage.csv?stage=saw&list=coming").get_data(as_text=True)
     assert len(list(csv.reader(io.StringIO(answer)))) == 131
     assert hub_app.anonymous().get("/stage.csv?list=all").status_code == 400
+    missing = hub_app.anonymous().get("/stage.csv?stage=nope")
+    assert (missing.status_code, hub_app.anonymous().get("/stages/nope").status_code) == (404, 404)
+    assert hub_app.anonymous().get("/stage.csv?stage=test&list=held").status_code == 200
     assert "The first 20; there may be more." in hub_app.anonymous().get("/find?q=WO-0").get_data(as_text=True)

@@ -221,6 +221,24 @@ def test_orders_are_named_by_how_they_ended_and_never_finished_where_they_are_no
     assert "10 pcs" in text_of(hub_app, "/").replace("\xa0", " ")  # finished today, without having been in process
 
 
+def test_finished_items_without_a_quantity_are_counted_beside_the_quantities(hub_app, shop_writer):
+    shop_writer.settle()
+    for path in ("/", "/wall"):
+        assert "nothing yet" in text_of(hub_app, path)
+    for name in ("SN-1", "SN-2"):
+        shop_writer.scan(name, "pack", shop_writer.now_us - 1, action="finish")
+    shop_writer.settle()
+    for path in ("/", "/wall"):
+        text = text_of(hub_app, path).replace("\xa0", " ")
+        assert "2 items without quantity" in text
+        assert "nothing yet" not in text
+    shop_writer.release("WO-1", qty=10)
+    shop_writer.scan("WO-1", "pack", shop_writer.now_us - 1, action="finish")
+    shop_writer.settle()
+    for path in ("/", "/wall"):
+        assert "10 pcs + 2 items without quantity" in text_of(hub_app, path).replace("\xa0", " ")
+
+
 def test_the_page_of_changes_by_updates_is_empty_without_any(hub_app):
     assert "No update has changed the state of an item." in text_of(hub_app, "/changes")
 

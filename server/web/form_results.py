@@ -1,0 +1,111 @@
+"""Form results: the answer of a form that was sent, so that the same form sent twice writes its entries once.
+
+Every form has a key that is rendered once, in the hidden field `once`. A second request with the same key and the same
+fields, such as that of a double click, gets the answer of the first. Other fields with the same key are another form: a
+person went back and changed the form. The results are in memory: a hub that restarts has none.
+"""
+
+import secrets
+from collections import OrderedDict
+from collections.abc import Callable
+from concurrent.futures import Future
+from functools import wraps
+from threading import Lock
+from typing import Any, NamedTuple
+
+from flask import current_app, flash, make_response, request, session
+from werkzeug.wrappers import Response
+
+from server.auth.gate import caller
+
+FIELD = "once"
+MOST_RESULTS = 1_000
+MOST_KEY = 64  # characters
+FIRST_S = 30.0  # wait of the second request for the first
+_FLASHES = "_flashes"  # the key of Flask for messages that are not shown yet
+_EXTENSION = "form_results"
+
+
+class FormResult(NamedTuple):
+    """The answer of a form, and the messages for the next page."""
+
+    status: int
+    body: bytes
+    content_type: str
+    location: str | None
+    messages: list[tuple[str, str]]
+
+
+class FormResults:
+    """The newest results of one hub, by the author, the address, the key and the fields of the form."""
+
+    def __init__(self, most: int = MOST_RESULTS) -> None:
+        self._most, self._lock = most, Lock()
+        self._results: OrderedDict[tuple[Any, ...], Future[FormResult | None]] = OrderedDict()
+
+    def claim(self, key: tuple[Any, ...]) -> tuple[Future[FormResult | None], bool]:
+        """The result of a form, and whether this request is the first and sets it."""
+        with self._lock:
+            if key in self._results:
+                return self._results[key], False
+            future = self._results[key] = Future()
+            while len(self._results) > self._most:
+                self._results.popitem(last=False)
+            return future, True
+
+    def drop(self, key: tuple[Any, ...]) -> None:
+        """Remove a form that wrote nothing, so that it can be sent again."""
+        with self._lock:
+            self._results.pop(key, None)
+
+
+def form_key() -> str:
+    """The value of the field `once` of one form."""
+    return secrets.token_urlsafe(12)
+
+
+def written_once(view: Callable[..., Any]) -> Callable[..., Any]:
+    """A view that writes the entries of a form, for which the same form sent twice is one.
+
+    1. Without a key, call the view. 2. Of the first request, keep the answer below status 400 with its messages. 3. A second
+    request waits for the first and gets its answer; where that failed, it calls the view itself.
+    """
+
+    @wraps(view)
+    def answered(*args: Any, **kwargs: Any) -> Any:
+        once = request.form.get(FIELD, "")
+        if not once or len(once) > MOST_KEY:
+            return view(*args, **kwargs)
+        results: FormResults = current_app.extensions.setdefault(_EXTENSION, FormResults())
+        fields = [pair for pair in request.form.items(multi=True) if pair[0] not in ("csrf_token", FIELD)]
+        author = caller()
+        key = (author.kind, author.name, request.full_path, once, tuple(sorted(fields)))
+        future, is_first = results.claim(key)
+        if not is_first:
+            result = future.result(FIRST_S)
+            return view(*args, **kwargs) if result is None else _again(result)
+        result = None
+        try:
+            before = len(session.get(_FLASHES, []))
+            answer = make_response(view(*args, **kwargs))
+            if answer.status_code < 400:
+                messages = [tuple(message) for message in session.get(_FLASHES, [])[before:]]
+                location = answer.headers.get("Location")
+                result = FormResult(answer.status_code, answer.get_data(), answer.content_type, location, messages)
+            return answer
+        finally:
+            if result is None:
+                results.drop(key)
+            future.set_result(result)
+
+    return answered
+
+
+def _again(result: FormResult) -> Response:
+    for category, message in result.messages:
+        flash(message, category)
+    answer = make_response(result.body, result.status)
+    answer.content_type = result.content_type
+    if result.location is not None:
+        answer.headers["Location"] = result.location
+    return answer
