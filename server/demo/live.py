@@ -21,6 +21,7 @@ CALL_EVERY = 150  # acts from one call for help to the next; the first one is ma
 ANSWER_AFTER = 45  # acts until it is answered at its stage
 CALLS = ("drawing", "tool")
 SLIP = ("4006381333931", "WIP:UNDO")  # the GTIN of a pencil
+STRAY_AT, STRAY = 4, "WO-1OO8"  # the act with a label whose zeros somebody typed as letters
 STOP_S = 8.0
 
 
@@ -104,11 +105,12 @@ class Operators:
         self._called: tuple[str, int] | None = None  # the stage of the open call, and its act
 
     def before(self, station: str, stage: str) -> list[str]:
-        """The reads at a stage before its next scan: a badge after a change of operator, a call, a wrong read."""
+        """The reads at a stage before its next scan: a badge after a change of operator, a call, a wrong one."""
         self._acts += 1
         badge = self._badge_before(station)
         slip = SLIP if self._acts % SLIP_EVERY == 0 else ()
-        return [*([] if badge is None else [badge]), *self._call_before(stage), *slip]
+        stray = (STRAY,) if self._acts == STRAY_AT else ()
+        return [*([] if badge is None else [badge]), *self._call_before(stage), *slip, *stray]
 
     def _call_before(self, stage: str) -> Iterator[str]:
         if self._called is None and self._acts % CALL_EVERY == 1:

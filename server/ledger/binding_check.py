@@ -13,7 +13,8 @@ from typing import Any, NamedTuple
 import msgspec
 from sqlalchemy import Connection, and_, select
 
-from server.ledger.entry_checks import AT_ONCE, MOST_PENDING, Candidate, Refusal, pending_entries
+from server.ledger.candidates import MOST_PENDING, Candidate, Refusal, pending_entries
+from server.ledger.entry_checks import AT_ONCE
 from server.projection.code_keys import spellings_of
 from server.projection.item_states import StoredItem
 from server.projection.tables import binding, definition, event_item, item
@@ -85,7 +86,7 @@ class BindingChecks:
         """Check a binding: no released order, and no item with quantities, loses its own code."""
         code, target = canonical_written(str(entry.data.get("code"))), _target(entry.data)
         if target.to is None:
-            return None
+            return self._unbinding(code)
         names = self._named_by(code)
         if target.as_ == CodeType.ITEM:
             names.discard(target.to)
@@ -102,6 +103,13 @@ class BindingChecks:
                 do = f"Bind another code, or take the scans of {name} back first."
                 return Refusal(came, expected, do)
         return None
+
+    def _unbinding(self, code: str) -> Refusal | None:
+        """Check the end of a binding: the code is bound, at a bench or by an entry, also by one that is not projected."""
+        bound = self._bound.get(binding_key(code)) or self._projected_binding(self._spellings(code))
+        if bound is not None and bound.to is not None:
+            return None
+        return Refusal(f"code.bind of {code} to nothing", "a code that is bound", "It is not bound.", unchanged=True)
 
     def _named_by(self, code: str) -> set[str]:
         """The items that a code names by its spelling, and those whose scans a pattern reads from it."""

@@ -11,7 +11,7 @@ import msgspec
 from sqlalchemy import Connection, and_, select
 
 from server.db import schema
-from server.ledger.entry_checks import MOST_PENDING, Candidate, Refusal, pending_entries
+from server.ledger.candidates import MOST_PENDING, Candidate, Refusal, pending_entries
 from server.ledger.shop_names import ShopNames
 from server.projection.internal_tables import correction, resent
 from server.projection.tables import event_item, item

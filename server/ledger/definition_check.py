@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import Any
 
-from server.ledger.entry_checks import Refusal
+from server.ledger.candidates import Refusal
 from server.ledger.shop_names import PERSON, PRODUCT, ROUTING, ShopNames
 from server.text import nearest
 from station.core.codes import CodeType

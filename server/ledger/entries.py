@@ -15,8 +15,9 @@ from server.clock.readings import ClockReading, HubClock
 from server.db import schema
 from server.db.store import Store
 from server.ledger.binding_check import BindingChecks
+from server.ledger.candidates import Candidate, candidate
 from server.ledger.correction_check import CorrectionChecks
-from server.ledger.entry_checks import Candidate, EntryChecks, candidate
+from server.ledger.entry_checks import EntryChecks
 from server.ledger.entry_schema import mistakes
 from server.ledger.hub_log import append_own, event_of, keep_time
 from server.ledger.reference_check import ReferenceChecks

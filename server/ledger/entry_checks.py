@@ -9,12 +9,13 @@ in the state: an entry that contradicts them is recorded, and the rules make a f
 """
 
 from collections.abc import Callable, Iterable, Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 import msgspec
 from sqlalchemy import Connection, and_, func, select
 
 from server.db import schema
+from server.ledger.candidates import MOST_PENDING, Candidate, Refusal, pending_entries
 from server.ledger.near_names import DEFINED, NearNames, new_names
 from server.ledger.unchanged import BIND, NAME, UNCHANGED, CurrentDefinitions, Unchanged, answered, named
 from server.projection.internal_tables import void_mark
@@ -22,15 +23,12 @@ from server.projection.item_states import StoredItem
 from server.projection.pipeline import projected_pos
 from server.projection.tables import definition, dirty, event_state, item
 from station.core.codes import identity_of_written
-from station.core.event import EventError, decode
 from station.core.ledger.fold import attempt, empty
 from station.core.ledger.item_event import ItemEvent
 from station.core.ledger.parcels import FoldResult, ItemState, ParcelState
-from station.core.ledger.void_resolution import names_by_identity
 from station.core.master_data import MasterData
 from station.core.quantity import decimal_text
 
-MOST_PENDING = 5_000  # own entries without projection that are read for the checks of one request
 AT_ONCE = 500  # names in one statement
 HUB = "hub"  # the station of the hub's own logs
 OF_ORDER = frozenset({"order.release", "order.change", "order.close"})
@@ -39,29 +37,6 @@ OF_EVENT = frozenset({"void", "correct"})
 ANSWER = "finding.answer"
 CHECKED = OF_ITEM | OF_EVENT | UNCHANGED | {ANSWER, *DEFINED}
 _STORED = msgspec.msgpack.Decoder(StoredItem)
-
-
-class Refusal(NamedTuple):
-    """The reason of a refusal. `status` 409: the entry is valid, but needs a decision about the present state."""
-
-    came: str
-    expected: str
-    do: str
-    status: int = 400
-    unchanged: bool = False  # it holds already
-
-
-class Candidate(NamedTuple):
-    """An entry to check: its kind, its fields, and the time from which it holds (UTC us; None: now)."""
-
-    what: str
-    data: dict[str, Any]
-    holds_from_us: int | None = None
-
-
-def candidate(what: str, data: dict[str, Any], holds_from_us: int | None = None) -> Candidate:
-    """An entry to check, with its order and its item named as in the projection, by the identity of their codes."""
-    return Candidate(what, names_by_identity(data), holds_from_us)
 
 
 class EntryChecks:
@@ -81,7 +56,7 @@ class EntryChecks:
         self._needed = any(entry.what in CHECKED for entry in entries)
         if not self._needed:
             return
-        self._pending = pending_entries(connection, most_pending)
+        self._pending = pending_entries(connection, most_pending, CHECKED)
         self._certain = len(self._pending) <= most_pending
         concerned = list(entries)
         if any(entry.what == "product.define" for entry in entries):
@@ -344,22 +319,6 @@ _CHECKS: dict[str, Callable[[EntryChecks, Candidate], Refusal | None]] = {
     "void": EntryChecks.void,
     ANSWER: EntryChecks.answer,
 }
-
-
-def pending_entries(connection: Connection, most: int, kinds: frozenset[str] = CHECKED) -> list[Candidate]:
-    """The hub's own entries of these kinds that are not projected, in ledger order; at most `most` + 1."""
-    ledger, log = schema.ledger.c, schema.log.c
-    own = and_(ledger.pos > projected_pos(connection), log.device.is_(None))
-    query = select(ledger.bytes).join(schema.log, log.log_id == ledger.log_id).where(own)
-    entries = []
-    for encoded in connection.execute(query.order_by(ledger.pos).limit(most + 1)).scalars():
-        try:
-            event = decode(encoded)
-        except EventError:
-            continue  # an entry of a later version
-        if event.kind == "entry" and event.what in kinds:
-            entries.append(candidate(event.what, event.data or {}, event.holds_from_us))
-    return entries
 
 
 def _named(entry: Candidate) -> str | None:

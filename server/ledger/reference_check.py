@@ -9,8 +9,8 @@ from typing import Any
 import msgspec
 from sqlalchemy import Connection, select
 
+from server.ledger.candidates import MOST_PENDING, Candidate, Refusal, pending_entries
 from server.ledger.definition_check import SHOP_CHECKS
-from server.ledger.entry_checks import MOST_PENDING, Candidate, Refusal, pending_entries
 from server.ledger.shop_names import PRODUCT, REASON, ROUTING, ShopNames
 from server.projection.item_states import StoredItem
 from server.projection.tables import item

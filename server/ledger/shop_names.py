@@ -10,7 +10,7 @@ from typing import Any
 import msgspec
 from sqlalchemy import Connection, select
 
-from server.ledger.entry_checks import MOST_PENDING, Candidate, Refusal, pending_entries
+from server.ledger.candidates import MOST_PENDING, Candidate, Refusal, pending_entries
 from server.projection.tables import definition
 from server.text import nearest
 from station.core.master_data import NAMED_BY

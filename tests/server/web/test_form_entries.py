@@ -237,9 +237,9 @@ def test_a_correction_has_the_value_of_the_earlier_one_as_old_and_is_superseded_
     assert "without effect: superseded by the later one" in page
 
     both = correct(operator="K7", **four)
-    only_operator = correct(operator="K8")
+    only_operator = correct(operator="kim")
     assert [change[2] for change in changes()] == [True, True, False, False]  # of `both` the quantity has effect
-    assert changes()[0][:2] == ({"operator": "K7"}, {"operator": "K8"})
+    assert changes()[0][:2] == ({"operator": "K7"}, {"operator": "kim"})
     for place in (only_operator, both, second):
         shop_writer.say("void", log=place[0], seq=place[1])
     shop_writer.settle()

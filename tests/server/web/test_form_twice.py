@@ -32,11 +32,14 @@ def browser(hub_app):
 
 @pytest.fixture
 def form_of(browser):
-    """The hidden fields that every form of a page has: its token and its key."""
+    """The hidden fields that every form of a page has: its token, its key and the findings that it shows."""
 
     def fields(page):
         text = browser.get(page).get_data(as_text=True)
-        return {name: text.partition(f'name="{name}" value="')[2].partition('"')[0] for name in ("csrf_token", "once")}
+        return {
+            name: text.partition(f'name="{name}" value="')[2].partition('"')[0]
+            for name in ("csrf_token", "once", "shown")
+        }
 
     return fields
 
