@@ -236,14 +236,11 @@ class _FindingAnswer(_Fields):
     note: Annotated[str, msgspec.Meta(max_length=2_000)] | None = None
 
 
-class _TravellerPrint(msgspec.Struct):
-    item: Name
-
-
 class _Anything(msgspec.Struct):
     pass
 
 
+_Item = msgspec.defstruct("_Item", [("item", Name)], forbid_unknown_fields=True)
 # The fields of the kinds of entries that are checked before they are written.
 FIELDS: dict[str, type[msgspec.Struct]] = {
     "product.define": _Product,
@@ -267,11 +264,11 @@ FIELDS: dict[str, type[msgspec.Struct]] = {
     "void": _Void,
     "answer": _Answer,
     "finding.answer": _FindingAnswer,
+    "traveller.print": _Item,
     "note": _Note,
     "reread": _Reread,
     "period.close": _Period,
     "period.reopen": _Period,
-    "traveller.print": _TravellerPrint,
 }
 _PARTS: dict[str, type[msgspec.Struct]] = {"set": _Set, "operations": _Operation, "bom": _Material}
 # These kinds are recorded and not used yet; their fields are not fixed.

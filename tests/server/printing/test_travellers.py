@@ -26,7 +26,6 @@ def shop(store):
     writer.release("WO-1", qty=40, customer="Müller & Söhne", reference="PO 4711", due="2026-12-24", priority=2)
     writer.release("WO-2", qty=3, items=["SN-10", {"item": "SN-2"}, "SN-7"])
     writer.release("B7", qty=1)
-    writer.say("code.bind", 0, code="TOTE-1", to="WO-1")
     writer.say("note", item="WO-1", text="Ask A. Kim\nbefore packing.")
     writer.settle()
     return writer
@@ -106,9 +105,9 @@ def test_what_cannot_be_printed_is_refused_with_the_reason(hub_app, shop, addres
 
 
 def test_a_code_that_the_shop_has_bound_to_another_item_is_refused(hub_app, shop):
-    shop.release("TOTE-1", qty=1)
+    shop.say("code.bind", 0, code="TOTE-1", to="WO-1")
     shop.settle()
-    answer = hub_app.anonymous().get(f"{ADDRESS}/TOTE-1")
+    answer = hub_app.anonymous().get("/api/v1/print/label/item/TOTE-1")
     assert answer.status_code == 409
     assert answer.json["error"]["came"] == "The code 'TOTE-1' scans as the item 'WO-1'"
 
