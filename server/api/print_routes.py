@@ -1,4 +1,4 @@
-"""Papers over HTTP: the traveller of an order and the label of a thing, as a PDF file or as a drawing."""
+"""Papers over HTTP: the traveller of an order, the label of a thing, the kit of a bench, as a PDF file or as a drawing."""
 
 import msgspec
 from flask import Blueprint, Response, request
@@ -9,13 +9,14 @@ from server.auth.gate import may, readers
 from server.auth.roles import Role
 from server.context import current_hub
 from server.locale_format import locale_of
+from server.printing.kit import kit_of
 from server.printing.labels import LabelKind, LabelOptions, LabelWriter, label_sheet
 from server.printing.response import pdf_answer, refused
 from server.printing.travellers import TravellerWriter, UnknownOrderError
 from server.queries.current_master_data import master_data
 from server.urls import segments
 from server.web.printing import INSTALL, drawing, paper
-from station.core.printing import Page, PaperError, Placement, label_pages, traveller_pages
+from station.core.printing import Page, PaperError, Placement, kit_pages, label_pages, traveller_pages
 from station.core.printing.libraries import symbols
 
 blueprint = Blueprint("print_routes", __name__)
@@ -42,6 +43,24 @@ def traveller(order: str) -> Response:
     pages = drawn([order])
     if form == "pdf":
         return pdf_answer(pages, f"wipline-traveller-{paper().name}.pdf")
+    return drawing(pages[page_of(len(pages)) - 1])
+
+
+@blueprint.get("/api/v1/print/kit/<segment:stage>", merge_slashes=False)
+@documented(None, query=PrintQuery, errors=(400, 401, 403, 404, 409, 503), files=FILES)
+@readers
+def kit(stage: str) -> Response:
+    """The kit of the bench at a stage: all pages as a PDF file, or one page as an SVG drawing."""
+    form, hub = _format(), current_hub()
+    try:
+        with hub.store.read() as connection:
+            shop = master_data(connection)
+            made = kit_of(LabelWriter(connection, shop, hub.clock.utc_us()), shop, stage)
+        pages = list(kit_pages(paper(), made, symbols(INSTALL)))
+    except PaperError as error:
+        raise refused(error) from error
+    if form == "pdf":
+        return pdf_answer(pages, f"wipline-kit-{paper().name}.pdf")
     return drawing(pages[page_of(len(pages)) - 1])
 
 

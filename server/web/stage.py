@@ -111,6 +111,7 @@ def page(stage: str | None) -> str:
         today=shop_locale().today(now_us),
         name=names.stage(stage),
         stage=definition or Stage(stage),
+        definition=definition,
         tile=tile,
         strip=strip(tile.ticks, tile.stage.target_s, longest_s)._replace(width=1.2) if tile else None,
         lists=lists,

@@ -79,3 +79,19 @@ def test_the_command_writes_the_kit_of_a_stage(store, shop, tmp_path):
     done = CliRunner().invoke(main, ["print", "kit", "nowhere", "-o", str(path), "--db", str(store.path)])
     assert done.exit_code == 1
     assert re.match("Error: The shop has no stage 'nowhere'", done.stderr)
+
+
+@pytest.mark.parametrize("paper", PAPERS)
+def test_the_page_of_a_stage_leads_to_its_kit(hub_app, shop, tmp_path, paper):
+    page = hub_app.anonymous().get("/stages/deburr").get_data(as_text=True)
+    (address,) = re.findall(r'href="(/api/v1/print/kit/[^"]*)"', page)
+    answer = hub_app.anonymous().get(f"{address}?paper={paper}")
+    assert (answer.status_code, answer.mimetype) == (200, "application/pdf")
+    (picture,) = pdf_pictures(answer.data, tmp_path)
+    assert {raw.decode() for _, raw in scanned(picture)} > DANGEROUS
+    assert hub_app.anonymous().get(f"{address}?format=svg").mimetype == "image/svg+xml"
+
+
+def test_a_stage_that_the_shop_does_not_have_has_no_kit(hub_app, shop):
+    answer = hub_app.anonymous().get("/api/v1/print/kit/nowhere")
+    assert (answer.status_code, answer.json["error"]["came"]) == (404, "The shop has no stage 'nowhere'")
