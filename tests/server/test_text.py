@@ -49,8 +49,8 @@ def test_the_sentences_of_healthz(store, append_batch, a_log, machine, count, ev
     wrong = health(HubContext(HubConfig(), store)).wrong
     span = f"station saw-1, log {a_log.log_id.hex()}, from 5 to {4 + count}"
     assert [sentence for sentence in wrong if not sentence.startswith("Item WO-")] == [
-        f"{anchors} given while the hub's clock was wrong: times of scans are off. See: wipline-hub clock",
         f"The pages have not moved for 2 min: {events} {wait}. See the hub's log.",
+        f"{anchors} given while the hub's clock was wrong: times of scans are off. See: wipline-hub clock",
         f"{were} set aside.",
         f"Station saw-1 is connected, but its events do not come in: {events} {wait}, the oldest for 11 min.",
         f"{events} {are} permanently lost: {span}.",

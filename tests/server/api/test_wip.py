@@ -303,7 +303,8 @@ def test_a_cursor_of_other_rows_and_the_number_of_a_row_are_refused(hub_app, sho
     number = get(hub_app, "/api/v1/wip", 400, cursor="3")["error"]
     reason = "the number of a row is none, because rows come and go"
     assert (number["came"], number["expected"]) == ("cursor '3'", f"the `cursor` of an answer; {reason}")
-    shop_writer.scan("WO-3", "saw", shop_writer.ago(hours=1))
+    shop_writer.release("WO-4", qty=5)
+    shop_writer.scan("WO-4", "saw", shop_writer.ago(hours=1))
     shop_writer.settle()
     of_items = get(hub_app, "/api/v1/wip", by="item", limit="1")["cursor"]
     refused = get(hub_app, "/api/v1/wip", 400, by="stage", cursor=of_items)["error"]

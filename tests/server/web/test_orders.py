@@ -233,6 +233,7 @@ def test_a_hold_reaches_each_visit_of_a_stage_and_the_queue_between_stages(send,
     shop_writer.scan("WO-1", "saw", shop_writer.ago(hours=6), qty_milli=30_000)
     shop_writer.scan("WO-1", "deburr", shop_writer.ago(hours=5), qty_milli=20_000, action="out")
     shop_writer.scan("WO-1", "saw", shop_writer.ago(hours=4), qty_milli=5_000, station="saw-2")
+    shop_writer.say("product.define", 0, product="unrouted")
     shop_writer.release("WO-2", product="unrouted", qty=8)
     shop_writer.scan("WO-2", "saw", shop_writer.ago(hours=3), qty_milli=8_000)
     shop_writer.scan("WO-2", "test", shop_writer.ago(hours=2), qty_milli=5_000, action="out")

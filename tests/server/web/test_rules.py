@@ -226,14 +226,14 @@ def test_finished_items_without_a_quantity_are_counted_beside_the_quantities(hub
     for path in ("/", "/wall"):
         assert "nothing yet" in text_of(hub_app, path)
     for name in ("SN-1", "SN-2"):
+        shop_writer.say("order.release", shop_writer.ago(days=1), order=name, product="bracket")
         shop_writer.scan(name, "pack", shop_writer.now_us - 1, action="finish")
     shop_writer.settle()
     for path in ("/", "/wall"):
         text = text_of(hub_app, path).replace("\xa0", " ")
         assert "2 items without quantity" in text
         assert "nothing yet" not in text
-    shop_writer.release("WO-1", qty=10)
-    shop_writer.scan("WO-1", "pack", shop_writer.now_us - 1, action="finish")
+    shop_writer.scan("WO-1", "pack", shop_writer.now_us - 1, action="finish", qty_milli=10_000)
     shop_writer.settle()
     for path in ("/", "/wall"):
         assert "10 pcs + 2 items without quantity" in text_of(hub_app, path).replace("\xa0", " ")
