@@ -2,7 +2,8 @@
 
 A damaged journal is moved to quarantine at the start. A file that is no journal must stay where it is, even if `journal` in
 station.toml names it. So a file that SQLite cannot read counts as a damaged journal only where something proves that it was
-one: the head of an SQLite file, its rows, its write-ahead log, its lock file, or a change of logs that was interrupted.
+one: the head of an SQLite file, its rows, its write-ahead log, its lock file, or a change of logs that was interrupted. An
+empty file, and one of zeros alone, contain nothing of anybody: a power cut leaves such files, and the station starts.
 """
 
 import stat
@@ -56,8 +57,8 @@ def _other_file(path: Path) -> str | None:
     except OSError:
         return None
     if head != SQLITE_HEAD:
-        what = f"a file of another kind, which begins with {head!r}" if head else "an empty file"
-        return None if _was_journal(path) else what
+        is_journal = _has_no_content(path) or _was_journal(path)
+        return None if is_journal else f"a file of another kind, which begins with {head!r}"
     try:
         # The database file alone: a connection with the write-ahead log could create one that is missing.
         with closing(connect_reading(path, main_file_only=True)) as connection:
@@ -69,6 +70,18 @@ def _other_file(path: Path) -> str | None:
     if tables:
         return f"another database, with the tables {', '.join(sorted(tables)[:5])}"
     return None if _was_journal(path) else "a database without tables"
+
+
+def _has_no_content(path: Path) -> bool:
+    """Whether a file is empty or holds only zeros, as far as it is searched."""
+    try:
+        with path.open("rb") as file:
+            while file.tell() < MOST_SEARCHED_BYTES and (part := file.read(_SEARCHED_AT_ONCE)):
+                if part.strip(b"\0"):
+                    return False
+    except OSError:
+        return True  # a medium that cannot be read: the start names it
+    return True
 
 
 def _was_journal(path: Path) -> bool:

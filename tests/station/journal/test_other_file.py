@@ -7,6 +7,7 @@ import os
 import socket
 import sqlite3
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -46,11 +47,10 @@ OTHER: dict[str, tuple[Callable[[Path], object], str]] = {
         lambda path: path.write_bytes(PNG),
         r"a file of another kind, which begins with b'\x89PNG\r\n\x1a\n\x00\x01\x02\x03\x04\x05\x06\x07'",
     ),
-    "zeros": (
-        lambda path: path.write_bytes(bytes(8192)),
+    "zeros and a text": (
+        lambda path: path.write_bytes(bytes(8192) + b"a list of what to buy"),
         f"a file of another kind, which begins with {bytes(16)!r}",
     ),
-    "an empty file": (Path.touch, "an empty file"),
     "a folder": (Path.mkdir, "a folder"),
     "a named pipe": (os.mkfifo, "a named pipe"),
     "a device": (lambda path: path.symlink_to("/dev/null"), "a device"),
@@ -78,6 +78,18 @@ def test_another_file_is_refused_and_stays_as_it_is(tmp_path: Path, what: str, m
     )  # fmt: skip
     assert (path.read_bytes() if path.is_file() else None) == before[1]
     assert list(tmp_path.iterdir()) == [path]
+
+
+@pytest.mark.parametrize("left", [b"", bytes(8192)], ids=["empty", "zeros"])
+def test_a_file_without_content_as_a_power_cut_leaves_it_keeps_no_station_from_starting(
+    tmp_path: Path, left: bytes
+) -> None:
+    path = tmp_path / "journal.db"
+    path.write_bytes(left)
+    with open_journal(tmp_path) as opened:
+        assert opened.commit(a_scan(1)).seq == 2  # behind the opening of the log
+    with closing(JournalReader(path)) as reader:
+        assert not reader.verify()
 
 
 @pytest.fixture
