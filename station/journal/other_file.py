@@ -73,10 +73,12 @@ def _other_file(path: Path) -> str | None:
 
 
 def _has_no_content(path: Path) -> bool:
-    """Whether a file is empty or holds only zeros, as far as it is searched."""
+    """Whether a file is empty or holds only zeros. One that is too large to be searched may hold more."""
     try:
+        if path.stat().st_size > MOST_SEARCHED_BYTES:
+            return False
         with path.open("rb") as file:
-            while file.tell() < MOST_SEARCHED_BYTES and (part := file.read(_SEARCHED_AT_ONCE)):
+            while part := file.read(_SEARCHED_AT_ONCE):
                 if part.strip(b"\0"):
                     return False
     except OSError:

@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from station.journal import JournalError, JournalReader, NotAJournal
+from station.journal.other_file import MOST_SEARCHED_BYTES
 from tests.station.fixtures.journals import a_scan, open_journal
 
 PNG = b"\x89PNG\r\n\x1a\n" + bytes(range(256)) * 64
@@ -77,6 +78,18 @@ def test_another_file_is_refused_and_stays_as_it_is(tmp_path: Path, what: str, m
         before[0].st_ino, before[0].st_mtime_ns, before[0].st_mode,
     )  # fmt: skip
     assert (path.read_bytes() if path.is_file() else None) == before[1]
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_a_large_file_that_begins_with_zeros_is_refused(tmp_path: Path) -> None:
+    """A disk image: its content begins behind what is searched."""
+    path = tmp_path / "journal.db"
+    with path.open("wb") as file:
+        file.truncate(MOST_SEARCHED_BYTES)
+        file.seek(0, os.SEEK_END)
+        file.write(b"content")
+    with pytest.raises(NotAJournal):
+        open_journal(tmp_path)
     assert list(tmp_path.iterdir()) == [path]
 
 
