@@ -10,6 +10,7 @@ from collections import OrderedDict
 from collections.abc import Callable
 from concurrent.futures import Future
 from functools import wraps
+from hashlib import sha256
 from threading import Lock
 from typing import Any, NamedTuple
 
@@ -79,7 +80,9 @@ def written_once(view: Callable[..., Any]) -> Callable[..., Any]:
         results: FormResults = current_app.extensions.setdefault(_EXTENSION, FormResults())
         fields = [pair for pair in request.form.items(multi=True) if pair[0] not in ("csrf_token", FIELD)]
         author = caller()
-        key = (author.kind, author.name, request.full_path, once, tuple(sorted(fields)))
+        # A digest, because a form may have as many fields as a request may have bytes.
+        digest = sha256(repr(sorted(fields)).encode("utf-8", "surrogatepass")).digest()
+        key = (author.kind, author.name, request.full_path, once, digest)
         future, is_first = results.claim(key)
         if not is_first:
             result = future.result(FIRST_S)
