@@ -49,7 +49,8 @@ class FindingAnswer(msgspec.Struct):
     """A finding of an enabled rule about one event; `log`, `seq`: that event; `etag`: what an answer sends back, so that
     it holds for what was seen only.
 
-    `state`: open; answered, by a person; ended, by later scans or by the closing of the order.
+    `state`: open; answered, by a person; ended, by later scans or by the closing of the order. `charged_micros`: the cost in
+    its value of operations that were passed without a scan; null where nothing is charged.
     """
 
     rule: str
@@ -64,6 +65,7 @@ class FindingAnswer(msgspec.Struct):
     answered_at: str | None
     answered_by: str
     note: str
+    charged_micros: int | None
 
 
 class EventAnswer(msgspec.Struct):
@@ -193,7 +195,7 @@ def _finding(finding: ItemFinding) -> FindingAnswer:
     state = "open" if finding.is_open else "answered" if finding.answered_us is not None else "ended"
     return FindingAnswer(
         finding.rule, time(finding.key_us), finding.stage, finding.station, finding.text, finding.log, finding.seq,
-        finding.etag, state, iso(finding.answered_us), finding.answered_by, finding.note,
+        finding.etag, state, iso(finding.answered_us), finding.answered_by, finding.note, finding.charged_micros,
     )  # fmt: skip
 
 

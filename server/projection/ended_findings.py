@@ -19,6 +19,7 @@ from server.projection.tables import finding
 from station.core.ledger.finding_ends import ENDS, has_ended
 from station.core.ledger.item_event import ItemEvent
 from station.core.ledger.parcels import ItemState
+from station.core.ledger.rules import CHARGED
 
 FINDING_ANSWER = "finding.answer"
 ITEMS_A_QUERY = 500
@@ -28,8 +29,12 @@ _SORTED = msgspec.json.Encoder(order="deterministic")
 
 
 def finding_etag(args: str) -> str:
-    """What tells the arguments of a stored finding (JSON) from others: an answer holds for those that the person saw."""
-    return sha256(_SORTED.encode(_ARGS.decode(args))).hexdigest()[:ETAG_CHARACTERS]
+    """What tells the arguments of a stored finding (JSON) from others: an answer holds for those that the person saw.
+
+    What is charged is left out: its money follows the prices, and answers from before it was recorded stay valid.
+    """
+    seen = {name: value for name, value in _ARGS.decode(args).items() if name != CHARGED}
+    return sha256(_SORTED.encode(seen)).hexdigest()[:ETAG_CHARACTERS]
 
 
 def mark_answered(connection: Connection, item: str, answers: Iterable[ItemEvent]) -> None:

@@ -1,6 +1,7 @@
 """Rows of one item for the pages: its state as columns, its parcels, visits and findings."""
 
 from collections.abc import Callable
+from functools import lru_cache
 from typing import Any
 
 import msgspec
@@ -43,8 +44,24 @@ def parcel_row(number: int, state: ItemState, parcel: Parcel) -> tuple[Any, ...]
     return (
         number, state.item, state.header.product, parcel.op, parcel.stage, parcel.state, parcel.held_from, parcel.carrier,
         parcel.station, parcel.work_centre, parcel.qty_milli, parcel.since_us, parcel.at_stage_since_us, parcel.started_us,
-        parcel.entered, parcel.reached, parcel.reason, parcel.operator, is_approximate(parcel),
+        parcel.entered, parcel.reached, operations_text(parcel.scanned), parcel.reason, parcel.operator,
+        is_approximate(parcel),
     )  # fmt: skip
+
+
+def operations_text(scanned: tuple[int, ...]) -> str | None:
+    """Operation numbers in ascending order as a column holds them; None for none.
+
+    >>> operations_text((10, 20)), operations_of("10,20")
+    ('10,20', (10, 20))
+    """
+    return ",".join(map(str, scanned)) or None
+
+
+@lru_cache(maxsize=4096)
+def operations_of(text: str | None) -> tuple[int, ...]:
+    """The operation numbers of a column."""
+    return tuple(map(int, text.split(","))) if text else ()
 
 
 def is_approximate(parcel: Parcel) -> bool:

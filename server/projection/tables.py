@@ -141,6 +141,7 @@ parcel = Table(
     us("started_us"),
     Column("entered", BigInteger),
     Column("reached", BigInteger),
+    text("scanned"),  # the operations at which the pieces were scanned, such as 10,20
     text("reason"),
     text("operator"),
     Column("approx", Boolean, nullable=False),
@@ -237,8 +238,8 @@ projection = Table("projection", metadata, Column("k", Key, primary_key=True), C
 PROJECTED_POS = "projected_pos"  # the row of `projection` with the projected ledger position
 FOLD_VERSION_ROW = "fold_version"  # the row of `projection` with the version of the rules by which its rows were folded
 # 2: a scan fills a gap, scrapped and adjusted orders have an end. 3: a published code is its keys, texts have plain braces;
-# a code that nobody released is no item in process.
-FOLD_VERSION = 3
+# a code that nobody released is no item in process. 4: parcels keep the operations at which they were scanned.
+FOLD_VERSION = 4
 DAY_US = 86_400_000_000
 LONG = -1  # the day of a visit over more than MOST_DAYS days
 MOST_DAYS = 400

@@ -26,7 +26,14 @@ from server.queries.alerts import (
 )
 from server.queries.calls import open_calls
 from server.queries.current_master_data import master_data
-from server.queries.findings import finding_args, finding_sentence, open_finding, overrun_value, shown_findings
+from server.queries.findings import (
+    charged_value,
+    finding_args,
+    finding_sentence,
+    open_finding,
+    overrun_value,
+    shown_findings,
+)
 from server.queries.hub_alerts import UNDEFINED_STAGE, of_undefined_stages
 from server.queries.order_family import without_members
 from server.queries.rule_settings import rules_on
@@ -100,7 +107,8 @@ def _open_findings(connection: Connection, shop: BoardState) -> list[Alert]:
         of_item = items.get(name)
         over = overrun_value(finding_args(found[0].args), of_item, shop.valuation)
         cost = shop.cost(stock_of.get(name, [])) if over is None else over.total
-        alert = _finding_alert(found, None if of_item is None else of_item.product, shop, cost, over)
+        charged = charged_value(finding_args(found[0].args), of_item, shop.valuation)
+        alert = _finding_alert(found, None if of_item is None else of_item.product, shop, cost, over, charged)
         shown = shown_findings(open_finding(row) for row in found)
         alerts.append(alert if cut else alert._replace(finding=AnswerableFindings(rule, name, shown)))
     if cut:
@@ -110,14 +118,21 @@ def _open_findings(connection: Connection, shop: BoardState) -> list[Alert]:
     return alerts
 
 
-def _finding_alert(found: list[Any], product: str | None, shop: BoardState, cost: int, over: Value | None) -> Alert:
+def _finding_alert(
+    found: list[Any], product: str | None, shop: BoardState, cost: int, over: Value | None, charged: Value | None
+) -> Alert:
     row = found[0]
     at = shop.locale.clock(row.key_us, shop.now_us)
-    money = shop.locale.money(in_micros(over)[0], whole=True) if over is not None and over.total else ""
+    passed = _money(charged, shop)
+    money = _money(over, shop) or (f"{passed} charged without a scan" if passed else "")
     text = finding_sentence(row, product, shop.valuation, shop.locale.quantity)
     newest = f"the newest of {shop.locale.number(len(found))}" if len(found) > 1 else ""
     detail = " · ".join(filter(None, (money, row.station, at, newest)))
     return Alert(FINDING, f"{row.rule} {row.item}", finding_words(text, row.item), detail, cost=cost)
+
+
+def _money(value: Value | None, shop: BoardState) -> str:
+    return shop.locale.money(in_micros(value)[0], whole=True) if value is not None and value.total else ""
 
 
 def finding_words(text: str, item: str) -> tuple[str | LinkedWord, ...]:

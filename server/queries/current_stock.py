@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 
 from sqlalchemy import Connection, Select, select
 
+from server.projection.item_rows import operations_of
 from server.projection.tables import item, parcel
 from station.core.ledger.parcels import LIVE, ParcelState
 
@@ -15,6 +16,7 @@ from station.core.ledger.parcels import LIVE, ParcelState
 class StockRow(NamedTuple):
     """A quantity of one item at one place in one state; `qty_milli` None: unknown quantity. Times UTC us.
 
+    `scanned`: the operations at which it was scanned, in ascending order.
     The columns up to `customer` belong to the item and are equal in all its rows.
     """
 
@@ -44,6 +46,7 @@ class StockRow(NamedTuple):
     entered: int | None
     reached: int | None
     approx: bool
+    scanned: tuple[int, ...]
 
     @property
     def in_process(self) -> bool:
@@ -59,7 +62,7 @@ class StockRow(NamedTuple):
 _OF_ITEM = ("item", "name", "product", "order_", "routing", "released_us", "ordered_milli", "finished_milli",
             "overrun_milli", "due", "priority", "customer")  # fmt: skip
 _OF_PARCEL = ("operation", "stage", "state", "held_from", "station", "operator", "reason", "qty_milli", "since_us",
-              "at_stage_since_us", "started_us", "entered", "reached", "approx")  # fmt: skip
+              "at_stage_since_us", "started_us", "entered", "reached", "approx", "scanned")  # fmt: skip
 
 
 def merged(stock: Iterable[StockRow]) -> list[StockRow]:
@@ -93,6 +96,6 @@ def stock_of(connection: Connection, items: list[str]) -> list[StockRow]:
 
 
 def _read(connection: Connection, query: Select[Any]) -> list[StockRow]:
-    rows = [StockRow(*values) for values in connection.execute(query)]
+    rows = [StockRow(*values[:-1], operations_of(values[-1])) for values in connection.execute(query)]
     # An item without an order is its own order.
     return [row if row.order else row._replace(order=row.item) for row in rows]

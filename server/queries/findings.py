@@ -10,8 +10,8 @@ from sqlalchemy import Connection, and_, select
 from server.projection.ended_findings import ETAG_CHARACTERS, finding_etag
 from server.projection.tables import OPEN, finding
 from server.queries.valuation import Valuation
-from station.core.ledger.costs import Value, parcel_value
-from station.core.ledger.rules import Wording, sentence
+from station.core.ledger.costs import Value, add, parcel_value
+from station.core.ledger.rules import CHARGED, Wording, sentence
 from station.core.quantity import decimal_text
 
 OFFICE = "the office"
@@ -87,4 +87,17 @@ def overrun_value(args: dict[str, Any], of_item: Any, valuation: Valuation) -> V
         return None
     before = routing.before(operation)
     reached = before.op if before else None
-    return parcel_value(valuation.costs(of_item), args["qty_milli"], operation, reached)
+    return parcel_value(valuation.costs(of_item), args["qty_milli"], operation, reached, (operation,))
+
+
+def charged_value(args: dict[str, Any], of_item: Any, valuation: Valuation) -> Value | None:
+    """The cost of the mandatory operations that pieces passed without a scan, which their value contains.
+
+    None for a finding about nothing of that kind. `of_item`: the row of `item`.
+    """
+    charged = args.get(CHARGED)
+    if not charged or of_item is None:
+        return None
+    costs = valuation.costs(of_item)
+    values = (parcel_value(costs.of_operations((op,)), milli, op, op, (op,)) for op, milli in charged)
+    return add(value for value in values if value is not None and value.leaves)

@@ -10,11 +10,12 @@ from server.projection.ended_findings import finding_etag
 from server.projection.item_states import StoredItem
 from server.projection.tables import finding, item, visit
 from server.queries.current_stock import StockRow, stock_of
-from server.queries.findings import WriteQuantity, finding_sentence, plain_quantity
+from server.queries.findings import WriteQuantity, charged_value, finding_args, finding_sentence, plain_quantity
 from server.queries.item_changes import ItemChange, item_changes
 from server.queries.item_events import ItemEventRow, scans
 from server.queries.rule_settings import rules_on
 from server.queries.valuation import StockValue, Valuation
+from station.core.ledger.costs import in_micros
 from station.core.ledger.fold import balances
 from station.core.ledger.parcels import ENDED, LIVE
 from station.core.ledger.routing import Product
@@ -43,6 +44,7 @@ class ItemFinding(NamedTuple):
     """A rule's finding about one event of the item, which is at (`log`, `seq`); `etag` tells its arguments from others.
 
     `answered_us`, `answered_by`, `note`: of a person's answer. `ended`: later scans or the closing of the order ended it.
+    `charged_micros`: the cost in its value of operations that were passed without a scan; None where nothing is charged.
     """
 
     rule: str
@@ -57,6 +59,7 @@ class ItemFinding(NamedTuple):
     answered_by: str
     note: str
     ended: bool
+    charged_micros: int | None = None
 
     @property
     def is_open(self) -> bool:
@@ -159,8 +162,9 @@ def _findings(
     query = select(finding).where(and_(c.item == of_item.item, c.rule.in_(on)))
     for row in connection.execute(query.order_by(c.key_us.desc(), c.id.desc()).limit(MOST)):
         text = finding_sentence(row, of_item.product, valuation, quantity)
+        charged = charged_value(finding_args(row.args), of_item, valuation)
         yield ItemFinding(
             row.rule, row.key_us, row.stage, row.station, text, row.log_id.hex(), row.seq, finding_etag(row.args),
             row.answered_us,
-            row.answered_by or "", row.note or "", row.ended,
+            row.answered_by or "", row.note or "", row.ended, in_micros(charged)[0] if charged else None,
         )  # fmt: skip

@@ -40,7 +40,7 @@ def _lacks(row: StockRow, valuation: Valuation) -> tuple[str, ...]:
     costs = valuation.costs(row)
     if not costs.lines:
         return (NO_COST,)
-    lines = (line for line in costs.reached_by(row.entered, row.reached) if line.micros is None)
+    lines = (line for line in costs.reached_by(row.entered, row.reached, row.scanned) if line.micros is None)
     return tuple(dict.fromkeys(_line(line) for line in lines))
 
 

@@ -68,13 +68,19 @@ class Valuation:
             operations = tuple(operation.op for operation in routing.operations)
             order_milli = row.ordered_milli or None
             self._costs[key] = unit_costs(
-                row.product, operations, self.master_data, self.at_us, order_milli, bill_us=row.released_us
+                row.product,
+                operations,
+                self.master_data,
+                self.at_us,
+                order_milli,
+                bill_us=row.released_us,
+                optional={operation.op for operation in routing.operations if operation.optional},
             )
         return self._costs[key]
 
     def of(self, row: StockRow) -> Value | None:
         """The value of one stock row; None where its quantity is unknown."""
-        return parcel_value(self.costs(row), row.qty_milli, row.entered, row.reached)
+        return parcel_value(self.costs(row), row.qty_milli, row.entered, row.reached, row.scanned)
 
     def total(self, stock: Iterable[StockRow]) -> StockValue:
         """The value of several stock rows together."""

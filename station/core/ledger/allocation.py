@@ -22,6 +22,7 @@ class PostingMarks(msgspec.Struct):
 
     passed: set[int] = set()
     unscanned: set[int] = set()
+    charged: dict[int, int] = {}  # operation -> quantity that passed it without a scan, whose cost it takes up
     back_from: str | None = None
     foreign: bool = False
     held: bool = False

@@ -14,7 +14,7 @@ a sum of leaves, and only the result is divided by a thousand.
 (CostLine(op=10, component='bar', micros=3000000, material=True),)
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from typing import NamedTuple
 
 from station.core.master_data import MasterData
@@ -24,12 +24,16 @@ MILLI = 1000
 
 
 class CostLine(NamedTuple):
-    """The cost that one unit accumulates at an operation; `micros` None: the cost is not defined."""
+    """The cost that one unit accumulates at an operation; `micros` None: the cost is not defined.
+
+    `optional`: the operation may be left out, and is charged only where it was scanned.
+    """
 
     op: int
     component: str
     micros: int | None
     material: bool
+    optional: bool = False
 
 
 class UnitCosts(NamedTuple):
@@ -37,20 +41,27 @@ class UnitCosts(NamedTuple):
 
     lines: tuple[CostLine, ...]
 
-    def reached_by(self, entered: int | None, reached: int | None) -> Iterator[CostLine]:
-        """The lines that a unit has accumulated: materials up to `entered`, conversion up to `reached`."""
+    def reached_by(self, entered: int | None, reached: int | None, scanned: Collection[int] = ()) -> Iterator[CostLine]:
+        """The lines that a unit has accumulated: materials up to `entered`, conversion up to `reached`.
+
+        `scanned`: the operations at which it was scanned. An optional operation that is not among them was left out.
+        """
         for line in self.lines:
             limit = entered if line.material else reached
-            if limit is not None and line.op <= limit:
+            if limit is not None and line.op <= limit and not (line.optional and line.op not in scanned):
                 yield line
 
-    def at(self, entered: int | None, reached: int | None) -> dict[str, int | None]:
-        """By component, the micros of one unit that has `entered` and `reached` these operations.
+    def of_operations(self, ops: Collection[int]) -> "UnitCosts":
+        """The lines of some operations only."""
+        return UnitCosts(tuple(line for line in self.lines if line.op in ops))
+
+    def at(self, entered: int | None, reached: int | None, scanned: Collection[int] = ()) -> dict[str, int | None]:
+        """By component, the micros of one unit that has `entered` and `reached` these operations (see `reached_by`).
 
         None where one line of the component is unknown.
         """
         sums: dict[str, int | None] = {}
-        for line in self.reached_by(entered, reached):
+        for line in self.reached_by(entered, reached, scanned):
             known = sums.get(line.component, 0)
             sums[line.component] = None if known is None or line.micros is None else known + line.micros
         return sums
@@ -73,10 +84,12 @@ def unit_costs(
     at_us: int,
     order_milli: int | None = None,
     bill_us: int | None = None,
+    optional: Collection[int] = (),
 ) -> UnitCosts:
     """The cost lines of one unit at the prices of a time; `order_milli` divides costs that are defined per order.
 
-    An order keeps the bill of material of its release: `bill_us` is that time, by default the same time.
+    `optional`: those of the operations that may be left out. An order keeps the bill of material of its release: `bill_us`
+    is that time, by default the same time.
     """
     known = master_data.product(product, at_us if bill_us is None else bill_us)
     lines = []
@@ -84,9 +97,16 @@ def unit_costs(
     for material in known.bom if known else ():
         price = _price(master_data, product, None, material.component, at_us, order_milli)
         micros = None if price is None else half_even(price * material.qty_milli, MILLI)
-        lines.append(CostLine(material.operation or first, material.component, micros, material=True))
+        op = material.operation or first
+        lines.append(CostLine(op, material.component, micros, material=True, optional=op in optional))
     lines += [
-        CostLine(op, component, _price(master_data, product, op, component, at_us, order_milli), material=False)
+        CostLine(
+            op,
+            component,
+            _price(master_data, product, op, component, at_us, order_milli),
+            material=False,
+            optional=op in optional,
+        )
         for op in operations
         for component in CONVERSION
         if master_data.at("cost.set", _name(product, op, component), at_us) is not None
@@ -127,8 +147,14 @@ class Value(NamedTuple):
         return sum(self.leaves.values())
 
 
-def parcel_value(costs: UnitCosts, qty_milli: int | None, entered: int | None, reached: int | None) -> Value | None:
-    """The value of a parcel; None where its quantity is unknown.
+def parcel_value(
+    costs: UnitCosts,
+    qty_milli: int | None,
+    entered: int | None,
+    reached: int | None,
+    scanned: Collection[int] = (),
+) -> Value | None:
+    """The value of a parcel (`UnitCosts.reached_by`); None where its quantity is unknown.
 
     A parcel with an unknown cost keeps its known costs, and its quantity counts as unvalued: an unknown cost does not remove
     the value that it had before.
@@ -137,7 +163,7 @@ def parcel_value(costs: UnitCosts, qty_milli: int | None, entered: int | None, r
         return None
     leaves: dict[str, int] = {}
     complete = bool(costs.lines)
-    for line in costs.reached_by(entered, reached):
+    for line in costs.reached_by(entered, reached, scanned):
         if line.micros is None:
             complete = False
         else:

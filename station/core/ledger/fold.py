@@ -224,6 +224,7 @@ def _movement(
         station=event.station,
         passed=stages(marks.passed),
         unscanned=stages(marks.unscanned),
+        charged=tuple(sorted((op, milli) for op, milli in marks.charged.items() if milli)),
         back_from=marks.back_from,
         foreign=marks.foreign,
         held=marks.held,

@@ -250,15 +250,16 @@ def _routed(parcel: Parcel, routing: Routing) -> Parcel:
     if not operations:
         return parcel
     op = operations[0].op
+    seen = with_operation(parcel.scanned, op)  # the scan that put it there was at this stage
     if parcel.state == ParcelState.WAITING:
         following = routing.after(op)
         if following is None:
-            return msgspec.structs.replace(parcel, entered=op, reached=op)
+            return msgspec.structs.replace(parcel, entered=op, reached=op, scanned=seen)
         return msgspec.structs.replace(
-            parcel, op=following.op, stage=following.stage, entered=op, reached=op, done_at=None
+            parcel, op=following.op, stage=following.stage, entered=op, reached=op, done_at=None, scanned=seen
         )
     before = routing.before(op)
-    return msgspec.structs.replace(parcel, op=op, entered=op, reached=before.op if before else None)
+    return msgspec.structs.replace(parcel, op=op, entered=op, reached=before.op if before else None, scanned=seen)
 
 
 def with_operation(scanned: tuple[int, ...], op: int) -> tuple[int, ...]:

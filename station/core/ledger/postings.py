@@ -205,4 +205,7 @@ def _pass(context: PostingContext, piece: Piece, op: int | None) -> None:
     if piece.state in (ParcelState.HERE, ParcelState.HELD) and piece.op is not None:
         reached = max(reached or piece.op, piece.op)
     marked = context.marks.unscanned if op is None else context.marks.passed
-    marked.update(operation.op for operation in routing.mandatory_between(reached, op))
+    for operation in routing.mandatory_between(reached, op):
+        marked.add(operation.op)
+        charged = context.marks.charged
+        charged[operation.op] = charged.get(operation.op, 0) + (piece.qty_milli or 0)

@@ -25,6 +25,7 @@ from station.core.quantity import decimal_text
 
 Arguments = dict[str, Any]
 NONE: Arguments = {}  # of a rule whose sentence needs only the item and the place
+CHARGED = "charged"  # the argument with the operations and quantities whose cost is charged without a scan
 ARRIVALS = frozenset({"in", "start"})
 NOTHING_TO_MOVE = {
     "out": "it was done already",
@@ -43,6 +44,7 @@ class Movement(msgspec.Struct, frozen=True, kw_only=True):
     station: str = ""
     passed: tuple[str, ...] = ()  # stages of mandatory operations that the movement skipped
     unscanned: tuple[str, ...] = ()  # stages of mandatory operations without a scan at the time of completion
+    charged: tuple[tuple[int, int], ...] = ()  # (operation, quantity) of those, whose cost the pieces take up
     back_from: str | None = None
     foreign: bool = False  # the routing has no operation at this stage
     held: bool = False
@@ -126,7 +128,15 @@ def _quantity(milli: int) -> Arguments | None:
 
 
 def _skipped(move: Movement) -> Arguments | None:
-    return {"stages": list(move.passed)} if move.passed else None
+    return {"stages": list(move.passed)} | _charged(move) if move.passed else None
+
+
+def _passed_unscanned(move: Movement) -> Arguments | None:
+    return {"stages": list(move.unscanned)} | _charged(move) if move.unscanned else None
+
+
+def _charged(move: Movement) -> Arguments:
+    return {CHARGED: [list(pair) for pair in move.charged]} if move.charged else {}
 
 
 def _overrun(move: Movement) -> Arguments | None:
@@ -189,7 +199,7 @@ RULES = (
     Rule("skipped", "An item should not jump over an operation of its routing.",
          _skipped, "{item} came to {place} without {stages}.", "goes to {stages} first", False, Need.ROUTING, stops=True),
     Rule("passed_unscanned", "A finished item should have been scanned at every operation that may not be left out.",
-         lambda move: {"stages": list(move.unscanned)} if move.unscanned else None,
+         _passed_unscanned,
          "{item} was finished at {place} without a scan at {stages}.", None, False, Need.ROUTING),
     Rule("out_of_order", "An item should come to its operations in the order of its routing.",
          lambda move: {"stage": move.back_from} if move.back_from else None,
@@ -261,6 +271,8 @@ def advice(rule: str, args: Mapping[str, Any], wording: Wording = PLAIN, place: 
 def _filled(template: str, args: Mapping[str, Any], item: str, place: str, wording: Wording) -> str:
     words = {"item": item, "place": place}
     for name, value in args.items():
+        if name == CHARGED:
+            continue  # its money is written beside the sentence, by the prices of the time
         if name.endswith("_milli"):
             words[name.removesuffix("_milli")] = wording.quantity(value)
             words[f"{name.removesuffix('_milli')}_were"] = _were(value, wording)

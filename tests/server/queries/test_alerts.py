@@ -90,7 +90,9 @@ def test_a_finding_of_a_rule_that_is_on_shows_today_and_with_its_station(shop_wr
     shop_writer.say("rule.define", 0, rule="skipped", on=True)
     shop_writer.scan("WO-7", "test", shop_writer.now_us - 1_000_000, "test-1")
     clock = datetime.fromtimestamp((shop_writer.now_us - 1_000_000) / 1e6, UTC).strftime("%H:%M")
-    assert said(shop_writer) == [("WO-7 came to Test without Saw and Deburr", f"test-1 · {clock}", False)]
+    assert said(shop_writer) == [
+        ("WO-7 came to Test without Saw and Deburr", f"€ 120 charged without a scan · test-1 · {clock}", False)
+    ]
     shop_writer.say("rule.define", 0, rule="skipped", on=False)
     assert said(shop_writer) == []
 

@@ -185,6 +185,7 @@ def test_a_forgotten_scan_with_a_quantity_ends_the_finding_and_makes_no_pieces(h
     shop_writer.scan("WO-1", "test", shop_writer.now_us - 3)
     shop_writer.settle()
     assert "without Saw and Deburr" in text_of(hub_app, "/")
+    assert "without Saw and Deburr. its value has € 120.00 for that" in text_of(hub_app, "/items/WO-1")
     shop_writer.scan("WO-1", "saw", shop_writer.now_us - 2, qty_milli=40_000)
     shop_writer.scan("WO-1", "deburr", shop_writer.now_us - 1, qty_milli=40_000)
     shop_writer.settle()

@@ -23,11 +23,11 @@ CATALOGUE = shop(
     definition("product.define", product="boxed", routing="boxes"),
     *(
         definition("cost.set", product="bracket", op=op, component="labour", basis="unit", micros=op * 7_001)
-        for op in (10, 20, 30, 50)
+        for op in (10, 20, 30, 40, 50)
     ),
     definition("cost.set", product="bracket", op=60, component="labour", basis="minute", micros=5),
 )
-COSTS = unit_costs("bracket", (10, 20, 30, 40, 50, 60), CATALOGUE, 0)
+COSTS = unit_costs("bracket", (10, 20, 30, 40, 50, 60), CATALOGUE, 0, optional={40})
 
 
 @st.composite
@@ -156,7 +156,8 @@ def test_how_far_it_came_and_what_it_is_worth_never_fall(events: list[ItemEvent]
                 add(
                     value
                     for each in state.parcels
-                    if (value := parcel_value(COSTS, each.qty_milli, each.entered, each.reached)) is not None
+                    if (value := parcel_value(COSTS, each.qty_milli, each.entered, each.reached, each.scanned))
+                    is not None
                 ).total
                 for state in (before, step.state)
             )

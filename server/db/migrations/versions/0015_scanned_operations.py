@@ -1,0 +1,16 @@
+"""Parcels have the operations at which their pieces were scanned. The new fold fills the column."""
+
+import sqlalchemy as sa
+from alembic import op
+
+from server.projection.tables import parcel
+
+revision = "0015"
+down_revision = "0014"
+
+
+def upgrade() -> None:
+    """Add the column; a new hub already has it."""
+    names = {column["name"] for column in sa.inspect(op.get_bind()).get_columns(parcel.name)}
+    if parcel.c.scanned.name not in names:
+        op.add_column(parcel.name, sa.Column(parcel.c.scanned.name, parcel.c.scanned.type))
