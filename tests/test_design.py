@@ -7,7 +7,17 @@ import pytest
 from design_pages import PACKAGES, ROOT
 
 FOLDER = ROOT / "docs" / "design"
-PAGES = ("overview.md", "event.md", "time.md", "ledger.md", "value.md", "journal.md", "protocol.md", "readers.md")
+PAGES = (
+    "overview.md",
+    "event.md",
+    "time.md",
+    "ledger.md",
+    "moves.md",
+    "value.md",
+    "journal.md",
+    "protocol.md",
+    "readers.md",
+)
 Check = Callable[[str], list[str]]
 OF_ONE_PAGE: tuple[tuple[str, Check], ...] = (
     ("event.md", design_pages.event_examples),

@@ -224,7 +224,7 @@ def _before_call(cursor: str) -> tuple[int, str, int] | None:
 def _stock(connection: Connection, valuation: Valuation, at_us: int | None, now_us: int) -> list[StockRow]:
     if at_us is None or at_us >= now_us:
         return without_members(connection, stock_now(connection), valuation)
-    return without_members(connection, stock_at(connection, valuation.master_data, at_us), valuation, at_us)
+    return without_members(connection, stock_at(connection, at_us), valuation, at_us)
 
 
 def _by(text: str) -> GroupBy:

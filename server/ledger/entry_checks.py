@@ -24,8 +24,9 @@ from server.projection.pipeline import projected_pos
 from server.projection.tables import definition, dirty, event_state, item
 from station.core.codes import identity_of_written
 from station.core.ledger.fold import attempt, empty
+from station.core.ledger.fold_result import FoldResult
 from station.core.ledger.item_event import ItemEvent
-from station.core.ledger.parcels import FoldResult, ItemState, ParcelState
+from station.core.ledger.parcels import ItemState, ParcelState
 from station.core.master_data import MasterData
 from station.core.quantity import decimal_text
 

@@ -1,4 +1,4 @@
-"""Rows of one item for the pages: its state as columns, its parcels, visits and findings."""
+"""Rows of one item for the pages: its state as columns, its parcels, moves, heads and findings."""
 
 from collections.abc import Callable
 from functools import lru_cache
@@ -8,7 +8,8 @@ import msgspec
 
 from server.projection.tables import DAY_US, LONG, MOST_DAYS
 from station.core.codes.lookalike import folded
-from station.core.ledger.parcels import Finding, ItemState, Parcel, ParcelState, Visit
+from station.core.ledger.moves import FIRST_SEEN, Move
+from station.core.ledger.parcels import LIVE, Finding, ItemState, Parcel, ParcelState
 from station.core.ledger.times import LATEST_US
 
 BIGGEST = 2**63 - 1
@@ -45,7 +46,7 @@ def parcel_row(number: int, state: ItemState, parcel: Parcel) -> tuple[Any, ...]
         number, state.item, state.header.product, parcel.op, parcel.stage, parcel.state, parcel.held_from, parcel.carrier,
         parcel.station, parcel.work_centre, parcel.qty_milli, parcel.since_us, parcel.at_stage_since_us, parcel.started_us,
         parcel.entered, parcel.reached, operations_text(parcel.scanned), parcel.reason, parcel.operator,
-        is_approximate(parcel),
+        is_approximate(parcel), parcel.put, _unless(parcel.placed_us, parcel.since_us, parcel.put),
     )  # fmt: skip
 
 
@@ -69,22 +70,61 @@ def is_approximate(parcel: Parcel) -> bool:
     return parcel.hi_us == LATEST_US or parcel.hi_us - parcel.lo_us > 2 * EXACT_US
 
 
-def visit_row(number: int, state: ItemState, visit: Visit) -> tuple[Any, ...]:
-    """A row of `visit` with the surrogate id `number`."""
+def move_row(pos: int, state: ItemState, move: Move, late_milli: int | None) -> tuple[Any, ...]:
+    """A row of `move` of the event at `pos`. `late_milli`: the quantity of a move without one, where it became known.
+
+    The quantity that an unknown one became is from its outer account to that of pieces first seen, where the earlier moves
+    of the same pieces began.
+    """
+    source, target = move.source, FIRST if move.gives_quantity else move.target
+    quantity = late_milli if move.qty_milli is None else move.qty_milli
     return (
-        number, state.item, state.header.product, visit.op, visit.stage, visit.state, visit.station, visit.operator,
-        visit.qty_milli, visit.entered_us, visit.left_us, visit.went_to_stage, visit.went_to_state,
+        state.item, move.number, move.at_us, pos, state.header.product, quantity,
+        source.state, source.op, source.stage, source.put or None, _unless(source.placed_us, source.since_us, source.put),
+        source.since_us, source.at_stage_since_us, source.started_us, source.entered, source.reached,
+        operations_text(source.scanned),
+        target.state, target.op, target.stage, target.entered, target.reached, operations_text(target.scanned),
+        target.held_from, target.carrier, target.station, target.work_centre, target.operator, target.reason,
+        is_approximate(target), move.restated,
     )  # fmt: skip
 
 
-def days_open(visit: Visit) -> list[int]:
-    """The UTC days at whose first moment a visit was open; [LONG] for a visit over more than MOST_DAYS days.
+FIRST = Parcel(state=FIRST_SEEN)
 
-    >>> days_open(Visit(state="here", entered_us=1, left_us=2 * DAY_US + 1))
+
+def _unless(placed_us: int, since_us: int, put: int) -> int | None:
+    return placed_us if put and placed_us != since_us else None
+
+
+def days_open(move: Move) -> list[int]:
+    """The UTC days at whose first moment the piece of a move was in process in its form before; see `days_between`."""
+    source = move.source
+    return days_between(source.placed_us, move.at_us) if source.state in LIVE else []
+
+
+def days_between(placed_us: int, left_us: int) -> list[int]:
+    """The UTC days whose first moment is in [placed_us, left_us); [LONG] for more than MOST_DAYS of them.
+
+    >>> days_between(1, 2 * DAY_US + 1)
     [1, 2]
     """
-    first, last = -(-visit.entered_us // DAY_US), (visit.left_us - 1) // DAY_US
+    first, last = -(-placed_us // DAY_US), (left_us - 1) // DAY_US
     return [LONG] if last - first >= MOST_DAYS else list(range(first, last + 1))
+
+
+Head = tuple[Any, ...]
+"""The columns of `head` behind `from_us`."""
+
+
+def head_of(state: ItemState, name: str | None) -> Head:
+    """What belongs to an item as a whole, as a row of `head` has it."""
+    header = state.header
+    overrun = -state.outer.get("overrun", 0)
+    over = max(overrun - state.quantity(ParcelState.FINISHED), 0) if overrun > 0 else 0
+    return (
+        name, header.product, header.order, state.routing.routing if state.routing else None, state.released_us,
+        -state.outer.get("ordered", 0), over, header.due, _bounded(header.priority), header.customer,
+    )  # fmt: skip
 
 
 def finding_row(number: int, item: str, finding: Finding) -> tuple[Any, ...]:

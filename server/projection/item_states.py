@@ -6,11 +6,12 @@ The states of recently used items stay in memory. A state is written once a tran
 from collections import OrderedDict
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from functools import cache
 from typing import Any
 
 import msgspec
 import structlog
-from sqlalchemy import Connection, func, select
+from sqlalchemy import Connection, Table, func, select
 
 from server.db.bulk_insert import insert_many, insert_text, run_many
 from server.projection import item_rows
@@ -19,26 +20,27 @@ from server.projection.definitions import RecordingMasterData
 from server.projection.ended_findings import FINDING_ANSWER, mark_answered, mark_ended
 from server.projection.event_items import DueEvent
 from server.projection.internal_tables import looked_up
-from server.projection.item_rows import ItemRow
+from server.projection.item_rows import Head, ItemRow, head_of
 from server.projection.ledger_row import AT_ONCE
-from server.projection.tables import finding, item, open_at, parcel, visit
+from server.projection.tables import finding, head, item, move, open_at, parcel
 from station.core.ledger.fold import Apply, apply, attempt, empty
 from station.core.ledger.item_event import ItemEvent
-from station.core.ledger.parcels import Finding, ItemState, Visit
+from station.core.ledger.moves import Move
+from station.core.ledger.parcels import LIVE, Finding, ItemState
 
 MOST_ITEMS = 12_000  # states in memory, some 4 KB each
 _ENCODER = msgspec.msgpack.Encoder()
 LOG = structlog.get_logger("projector")
 
 
-def _upsert(paramstyle: str) -> str:
-    """The upsert of an item's row: an update leaves unchanged indexes unwritten, which delete and insert would not."""
-    names = [column.name for column in item.columns]
-    changes = ", ".join(f'"{name}" = excluded."{name}"' for name in names if name != "item")
-    return f'{insert_text(item.name, tuple(names), paramstyle)} ON CONFLICT ("item") DO UPDATE SET {changes}'
-
-
-_ITEM = {paramstyle: _upsert(paramstyle) for paramstyle in ("qmark", "pyformat")}
+@cache
+def _upsert(table: Table, paramstyle: str) -> str:
+    """The upsert of a row: an update leaves unchanged indexes unwritten, which delete and insert would not."""
+    names = [column.name for column in table.columns]
+    keys = [column.name for column in table.primary_key]
+    changes = ", ".join(f'"{name}" = excluded."{name}"' for name in names if name not in keys)
+    conflict = ", ".join(f'"{name}"' for name in keys)
+    return f"{insert_text(table.name, tuple(names), paramstyle)} ON CONFLICT ({conflict}) DO UPDATE SET {changes}"
 
 
 class StoredItem(msgspec.Struct):
@@ -59,9 +61,11 @@ class LoadedItem:
     name: str | None = None
     stored: bool = False  # the tables hold rows of the item
     replace_rows: bool = False  # those rows are deleted before the new ones are written
-    product: str | None = None  # the product in its stored visits
-    late_quantity: int | None = None  # a quantity in thousandths that became known after visits without one
-    visits: list[Visit] = field(default_factory=list)
+    product: str | None = None  # the product in its stored moves
+    late_quantity: int | None = None  # a quantity in thousandths that became known after moves without one
+    moves: list[tuple[int, Move]] = field(default_factory=list)  # (pos of the event, move)
+    head: Head | None = None  # the last one; None: not computed yet
+    heads: list[tuple[int, Head]] = field(default_factory=list)  # (from_us, columns)
     findings: list[Finding] = field(default_factory=list)
     answers: list[ItemEvent] = field(default_factory=list)  # entries `finding.answer`
     asked: set[tuple[str, str]] = field(default_factory=set)  # (what, name) of the definitions that its fold looked up
@@ -73,8 +77,8 @@ class LoadedItem:
 
         1. Fold the item event, and record which definitions the fold looked up.
         2. Failed: log it, keep the state, and advance only the order key.
-        3. A quantity that became known completes the visits that have none.
-        4. Take over the new state, visits, findings and name.
+        3. Keep a quantity that became known: it is also that of the moves that have none.
+        4. Take over the new state, moves, findings and name, and the head where it changed.
         """
         master_data.asked.clear()
         item_event = due.item_event
@@ -88,24 +92,29 @@ class LoadedItem:
             return
         if result.quantity_became is not None:
             self.late_quantity = result.quantity_became
-            for index, past in enumerate(self.visits):
-                if past.qty_milli is None:
-                    self.visits[index] = msgspec.structs.replace(past, qty_milli=self.late_quantity)
+        if self.head is None and self.stored and not self.replace_rows:
+            self.head = head_of(self.state, self.name)
         self.state = result.state
-        self.visits += result.visits
+        self.moves += ((due.pos, made) for made in result.moves)
         self.findings += result.findings
         if item_event.verb == FINDING_ANSWER:
             self.answers.append(item_event)
         if item_event.verb == "item.name" and item_event.data is not None:
             name = item_event.data.get("name")
             self.name = name if isinstance(name, str) and name else None
+        after = head_of(self.state, self.name)
+        if after != self.head:
+            if self.heads and self.heads[-1][0] == item_event.key_us:
+                self.heads.pop()
+            self.heads.append((item_event.key_us, after))
+            self.head = after
 
     def mark_written(self) -> None:
         """Reset the pending results: the tables hold all rows of the item."""
         self.stored, self.replace_rows, self.late_quantity = True, False, None
         self.product = self.state.header.product
         self.asked |= self.new_asked
-        self.visits, self.findings, self.answers, self.new_asked, self.failed = [], [], [], set(), []
+        self.moves, self.heads, self.findings, self.answers, self.new_asked, self.failed = [], [], [], [], set(), []
 
 
 class ItemStates:
@@ -121,7 +130,7 @@ class ItemStates:
         self._deleted: set[str] = set()
         self._next = {
             table.name: 1 + int(connection.execute(select(func.coalesce(func.max(table.c.id), 0))).scalar_one())
-            for table in (parcel, visit, finding)
+            for table in (parcel, finding)
         }
         self._change = 1 + max(changes, last_change(connection))
 
@@ -171,8 +180,8 @@ class ItemStates:
         """Write the rows of every changed item.
 
         1. Delete all rows of refolded and deleted items.
-        2. Of the other stored items, complete the old visits and delete the parcels.
-        3. Write the items, their parcels, new visits and findings, looked-up definitions and failed item events.
+        2. Of the other stored items, complete the old moves and delete the parcels.
+        3. Write the items, their parcels, new moves, heads and findings, looked-up definitions and failed item events.
         4. Mark the findings that were answered, and those that have ended.
         5. Trim the states in memory to MOST_ITEMS.
         """
@@ -180,7 +189,7 @@ class ItemStates:
         advanced = [loaded for loaded in changed if loaded.stored and not loaded.replace_rows]
         replaced = [(loaded.state.item,) for loaded in changed if loaded.replace_rows]
         _delete_items(connection, replaced + [(name,) for name in self._deleted])
-        self._update_visits(connection, advanced)
+        self._update_moves(connection, advanced)
         _delete(connection, "parcel", [(loaded.state.item,) for loaded in advanced])
         rows = [
             (
@@ -190,7 +199,7 @@ class ItemStates:
             for loaded in changed
         ]
         self._change += 1
-        run_many(connection, _ITEM[connection.dialect.paramstyle], rows)
+        run_many(connection, _upsert(item, connection.dialect.paramstyle), rows)
         self._write_parcels(connection, changed)
         self._write_history(connection, changed)
         asked = [(*definition, loaded.state.item) for loaded in changed for definition in loaded.new_asked]
@@ -210,13 +219,13 @@ class ItemStates:
         while len(self._loaded) > MOST_ITEMS:
             self._loaded.popitem(last=False)
 
-    def _update_visits(self, connection: Connection, advanced: list[LoadedItem]) -> None:
+    def _update_moves(self, connection: Connection, advanced: list[LoadedItem]) -> None:
         for loaded in advanced:
             if loaded.late_quantity is None and loaded.product == loaded.state.header.product:
                 continue
-            rows = visit.update().where(visit.c.item == loaded.state.item)
+            rows = move.update().where(move.c.item == loaded.state.item)
             if loaded.late_quantity is not None:
-                connection.execute(rows.where(visit.c.qty_milli.is_(None)).values(qty_milli=loaded.late_quantity))
+                connection.execute(rows.where(move.c.qty_milli.is_(None)).values(qty_milli=loaded.late_quantity))
             connection.execute(rows.values(product=loaded.state.header.product))
 
     def _write_parcels(self, connection: Connection, changed: list[LoadedItem]) -> None:
@@ -230,22 +239,25 @@ class ItemStates:
         self._next["parcel"] = number
 
     def _write_history(self, connection: Connection, changed: list[LoadedItem]) -> None:
-        visits: list[tuple[Any, ...]] = []
-        days: list[tuple[int, int]] = []
+        moves: list[tuple[Any, ...]] = []
+        days: list[tuple[int, str, int]] = []
+        heads: list[tuple[Any, ...]] = []
         findings: list[tuple[Any, ...]] = []
-        visit_id, finding_id = self._next["visit"], self._next["finding"]
+        finding_id = self._next["finding"]
         for loaded in changed:
-            for past in loaded.visits:
-                visits.append(item_rows.visit_row(visit_id, loaded.state, past))
-                days += [(day, visit_id) for day in item_rows.days_open(past)]
-                visit_id += 1
+            name = loaded.state.item
+            for pos, made in loaded.moves:
+                moves.append(item_rows.move_row(pos, loaded.state, made, loaded.late_quantity))
+                days += [(day, name, made.number) for day in item_rows.days_open(made)]
+            heads += [(name, from_us, *columns) for from_us, columns in loaded.heads]
             for result in loaded.findings:
                 findings.append(item_rows.finding_row(finding_id, loaded.state.item, result))
                 finding_id += 1
-        insert_many(connection, visit, visits)
+        insert_many(connection, move, moves)
         insert_many(connection, open_at, days)
+        run_many(connection, _upsert(head, connection.dialect.paramstyle), heads)
         insert_many(connection, finding, findings)
-        self._next["visit"], self._next["finding"] = visit_id, finding_id
+        self._next["finding"] = finding_id
 
 
 def last_change(connection: Connection) -> int:
@@ -255,12 +267,23 @@ def last_change(connection: Connection) -> int:
 
 def _delete_items(connection: Connection, items: list[tuple[str]]) -> None:
     """Delete every row of these items."""
-    for (name,) in items:
-        visits = select(visit.c.id).where(visit.c.item == name)
-        connection.execute(open_at.delete().where(open_at.c.visit.in_(visits)))
+    _delete_days(connection, items)
     delete_dead_items(connection, [name for (name,) in items])
-    for table in ("item", "parcel", "visit", "finding", "looked_up"):
+    for table in ("item", "parcel", "move", "head", "finding", "looked_up"):
         _delete(connection, table, items)
+
+
+def _delete_days(connection: Connection, items: list[tuple[str]]) -> None:
+    """Delete the rows of `open_at` of these items, by their keys: it has no index by item."""
+    c = move.c
+    placed = func.coalesce(c.placed_us, c.since_us)
+    lasted = select(c.n, placed, c.at_us).where(c.from_state.in_(LIVE))
+    keys: list[tuple[int, str, int]] = []
+    for (name,) in items:
+        for number, placed_us, at_us in connection.execute(lasted.where(c.item == name)):
+            keys += [(day, name, number) for day in item_rows.days_between(placed_us, at_us)]
+    mark = "?" if connection.dialect.paramstyle == "qmark" else "%s"
+    run_many(connection, f"DELETE FROM open_at WHERE day = {mark} AND item = {mark} AND n = {mark}", keys)  # noqa: S608
 
 
 def _delete(connection: Connection, table: str, items: list[tuple[str]]) -> None:

@@ -145,41 +145,82 @@ parcel = Table(
     text("reason"),
     text("operator"),
     Column("approx", Boolean, nullable=False),
+    Column("put", BigInteger, nullable=False),  # the move of the item that gave it this form
+    us("placed_us"),  # the time of that move, where it is not `since_us`
     Index("parcel_item", "item"),
     Index("parcel_stage", "stage", "state"),
     Index("parcel_since", "since_us"),
 )
 
-visit = Table(
-    "visit",
+# A row for each piece of an item that moved, in the order of its events: from one form of a parcel to the next. `from_state`
+# and `to_state` may be an outer account; an empty one has the pieces that no scan had seen before. The columns from
+# `since_us` to `scanned` are of the piece before, those from `to_entered` on of the piece after. A row has no prices.
+move = Table(
+    "move",
     metadata,
-    Column("id", Serial, primary_key=True, autoincrement=False),
-    text("item", nullable=False),
+    Column("item", Key, primary_key=True),
+    Column("n", BigInteger, primary_key=True, autoincrement=False),  # from 1
+    us("at_us", nullable=False),
+    Column("pos", BigInteger, nullable=False),  # the event
     text("product"),
-    Column("operation", BigInteger),
-    text("stage"),
-    text("state", nullable=False),
+    Column("qty_milli", BigInteger),  # none: the quantity is unknown
+    text("from_state", nullable=False),
+    Column("from_operation", BigInteger),
+    text("from_stage"),
+    Column("put", BigInteger),  # the move of this item that gave the piece its form before; none: from an outer account
+    us("placed_us"),  # the time of that move, where it is not `since_us`
+    us("since_us", nullable=False),
+    us("at_stage_since_us", nullable=False),
+    us("started_us"),
+    Column("entered", BigInteger),
+    Column("reached", BigInteger),
+    text("scanned"),
+    text("to_state", nullable=False),
+    Column("to_operation", BigInteger),
+    text("to_stage"),
+    Column("to_entered", BigInteger),
+    Column("to_reached", BigInteger),
+    text("to_scanned"),
+    text("held_from"),
+    text("carrier"),
     text("station"),
+    text("work_centre"),
     text("operator"),
-    Column("qty_milli", BigInteger),
-    us("entered_us", nullable=False),
-    us("left_us", nullable=False),
-    text("went_to_stage"),
-    text("went_to_state", nullable=False),
-    Index("visit_item", "item"),
-    Index("visit_stage", "stage", "left_us"),
-    Index("visit_entered", "entered_us"),
-    Index("visit_left", "left_us"),
+    text("reason"),
+    Column("approx", Boolean, nullable=False),
+    Column("restated", Boolean, nullable=False),  # no piece moved: what is known of it changed
+    Index("move_at", "at_us"),
+    sqlite_with_rowid=False,
 )
 
-# The visits that were open at the first moment of a UTC day (us // 86,400,000,000): a query about any past minute reads
-# one day. A visit over more than MOST_DAYS days has a single row with the day LONG.
+# The pieces in process at the first moment of a UTC day (us // 86,400,000,000), each as the move that ended its form: a
+# query about any past minute reads one day. A form of more than MOST_DAYS days has a single row with the day LONG.
 open_at = Table(
     "open_at",
     metadata,
     Column("day", BigInteger, primary_key=True, autoincrement=False),
-    Column("visit", BigInteger, primary_key=True, autoincrement=False),
-    Index("open_at_visit", "visit"),
+    Column("item", Key, primary_key=True),
+    Column("n", BigInteger, primary_key=True, autoincrement=False),
+    sqlite_with_rowid=False,
+)
+
+# What belongs to an item as a whole, from a time on: its order, and how much is ordered and beyond that.
+head = Table(
+    "head",
+    metadata,
+    Column("item", Key, primary_key=True),
+    Column("from_us", BigInteger, primary_key=True, autoincrement=False),
+    text("name"),
+    text("product"),
+    text("order_"),
+    text("routing"),
+    us("released_us"),
+    Column("ordered_milli", BigInteger, nullable=False),
+    Column("over_milli", BigInteger, nullable=False),  # the overrun, less what is finished
+    text("due"),
+    Column("priority", BigInteger),
+    text("customer"),
+    sqlite_with_rowid=False,
 )
 
 finding = Table(
@@ -238,21 +279,19 @@ projection = Table("projection", metadata, Column("k", Key, primary_key=True), C
 PROJECTED_POS = "projected_pos"  # the row of `projection` with the projected ledger position
 FOLD_VERSION_ROW = "fold_version"  # the row of `projection` with the version of the rules by which its rows were folded
 # 2: a scan fills a gap, scrapped and adjusted orders have an end. 3: a published code is its keys, texts have plain braces;
-# a code that nobody released is no item in process. 4: parcels keep the operations at which they were scanned.
+# a code that nobody released is no item in process. 4: moves, and the operations at which parcels were scanned.
 FOLD_VERSION = 4
 DAY_US = 86_400_000_000
-LONG = -1  # the day of a visit over more than MOST_DAYS days
+LONG = -1  # the day of a form of more than MOST_DAYS days
 MOST_DAYS = 400
 
 TABLES = (
-    event_state, event_item, item, parcel, visit, open_at, finding, definition, binding, dirty, projection, *OWN_TABLES,
+    event_state, event_item, item, parcel, move, open_at, head, finding, definition, binding, dirty, projection, *OWN_TABLES,
 )  # fmt: skip
 SURROGATES = {
     "item": {"changed"},
     "parcel": {"id"},
-    "visit": {"id"},
     "finding": {"id"},
-    "open_at": {"visit"},
     "dirty": {"since"},
     "dirty_code": {"since"},
     "set_aside": {"reason", "sw"},

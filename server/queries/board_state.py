@@ -55,7 +55,7 @@ def board_state_now(connection: Connection, locale: LocaleFormat, now_us: int) -
 def board_state_at(connection: Connection, locale: LocaleFormat, at_us: int) -> BoardState:
     """The snapshot of a past time, as it is known now."""
     valuation = Valuation(master_data(connection), at_us)
-    stock = historical_stock.stock_at(connection, valuation.master_data, at_us)
+    stock = historical_stock.stock_at(connection, at_us)
     stock = without_members(connection, stock, valuation, at_us)
     line = stage_summary.summarize_line(stock, valuation, stage_summary.moved_on(connection, at_us))
     return BoardState(stock, line, valuation, locale, at_us)

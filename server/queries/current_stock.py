@@ -6,7 +6,7 @@ It reads only open items and their parcels, through indexes, so its cost does no
 from collections.abc import Iterable
 from typing import Any, NamedTuple
 
-from sqlalchemy import Connection, Select, select
+from sqlalchemy import Connection, Select, case, select
 
 from server.projection.item_rows import operations_of
 from server.projection.tables import item, parcel
@@ -16,7 +16,8 @@ from station.core.ledger.parcels import LIVE, ParcelState
 class StockRow(NamedTuple):
     """A quantity of one item at one place in one state; `qty_milli` None: unknown quantity. Times UTC us.
 
-    `scanned`: the operations at which it was scanned, in ascending order.
+    `over_milli`: the overrun of the item, less what of it is finished. `scanned`: the operations at which the pieces were
+    scanned, in ascending order.
     The columns up to `customer` belong to the item and are equal in all its rows.
     """
 
@@ -27,8 +28,7 @@ class StockRow(NamedTuple):
     routing: str | None
     released_us: int | None
     ordered_milli: int
-    finished_milli: int
-    overrun_milli: int
+    over_milli: int
     due: str | None
     priority: int | None
     customer: str | None
@@ -59,8 +59,8 @@ class StockRow(NamedTuple):
         return self.at_stage_since_us if self.in_process else self.since_us
 
 
-_OF_ITEM = ("item", "name", "product", "order_", "routing", "released_us", "ordered_milli", "finished_milli",
-            "overrun_milli", "due", "priority", "customer")  # fmt: skip
+_OF_ITEM = ("item", "name", "product", "order_", "routing", "released_us", "ordered_milli")
+_HEADER = ("due", "priority", "customer")
 _OF_PARCEL = ("operation", "stage", "state", "held_from", "station", "operator", "reason", "qty_milli", "since_us",
               "at_stage_since_us", "started_us", "entered", "reached", "approx", "scanned")  # fmt: skip
 
@@ -81,7 +81,9 @@ def merged(stock: Iterable[StockRow]) -> list[StockRow]:
 
 
 def _open_parcels() -> Select[Any]:
-    columns = [*(item.c[name] for name in _OF_ITEM), *(parcel.c[name] for name in _OF_PARCEL)]
+    over = case((item.c.overrun_milli > item.c.finished_milli, item.c.overrun_milli - item.c.finished_milli), else_=0)
+    of_item = [*(item.c[name] for name in _OF_ITEM), over, *(item.c[name] for name in _HEADER)]
+    columns = [*of_item, *(parcel.c[name] for name in _OF_PARCEL)]
     return select(*columns).select_from(item.join(parcel, parcel.c.item == item.c.item)).where(parcel.c.state.in_(LIVE))
 
 
@@ -96,6 +98,6 @@ def stock_of(connection: Connection, items: list[str]) -> list[StockRow]:
 
 
 def _read(connection: Connection, query: Select[Any]) -> list[StockRow]:
-    rows = [StockRow(*values[:-1], operations_of(values[-1])) for values in connection.execute(query)]
+    rows = [StockRow._make((*values[:-1], operations_of(values[-1]))) for values in connection.execute(query)]
     # An item without an order is its own order.
     return [row if row.order else row._replace(order=row.item) for row in rows]

@@ -8,7 +8,7 @@ from sqlalchemy import Connection, and_, func, select
 
 from server.projection.ended_findings import finding_etag
 from server.projection.item_states import StoredItem
-from server.projection.tables import finding, item, visit
+from server.projection.tables import finding, item, move
 from server.queries.current_stock import StockRow, stock_of
 from server.queries.findings import WriteQuantity, charged_value, finding_args, finding_sentence, plain_quantity
 from server.queries.item_changes import ItemChange, item_changes
@@ -133,7 +133,7 @@ def item_detail(
         more_events=page.more,
         children=tuple(connection.execute(children).scalars()),
         child_count=_count(connection, and_(item.c.order_ == name, item.c.item != name)),
-        visit_count=_count(connection, and_(visit.c.item == name, visit.c.state.in_(LIVE | ENDED))),
+        visit_count=_count(connection, _stays(name)),
         finding_count=_count(connection, and_(finding.c.item == name, finding.c.rule.in_(on))),
         changes=tuple(changes),
         more_changes=more_changes,
@@ -144,15 +144,25 @@ def _count(connection: Connection, condition: Any) -> int:
     return int(connection.execute(select(func.count()).where(condition)).scalar_one())
 
 
+def _stays(name: str) -> Any:
+    """The moves of an item that ended a stay in process or, by a correction or rework, one after its end."""
+    return and_(move.c.item == name, move.c.from_state.in_(LIVE | ENDED), ~move.c.restated)
+
+
 def _visits(connection: Connection, name: str) -> list[PastVisit]:
-    columns = [visit.c[field] for field in PastVisit._fields]
+    put = move.alias("put_by")
+    c = move.c
     query = (
-        select(*columns)
-        .where(and_(visit.c.item == name, visit.c.state.in_(LIVE | ENDED)))
-        .order_by(visit.c.left_us.desc(), visit.c.id.desc())
+        select(
+            c.from_operation, c.from_stage, c.from_state, put.c.station, put.c.operator, c.qty_milli, c.since_us, c.at_us,
+            c.to_stage, c.to_state,
+        )
+        .select_from(move.outerjoin(put, and_(put.c.item == c.item, put.c.n == c.put)))
+        .where(_stays(name))
+        .order_by(c.at_us.desc(), c.n.desc())
         .limit(MOST)
-    )
-    return [PastVisit(*row) for row in connection.execute(query)]
+    )  # fmt: skip
+    return [PastVisit._make(row) for row in connection.execute(query)]
 
 
 def _findings(

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 from sqlalchemy import Connection, and_, or_, select
 
-from server.projection.tables import visit
+from server.projection.tables import move
 from server.queries.age_stats import AgeStats, age_s, ages
 from server.queries.current_stock import StockRow
 from server.queries.stage_order import columns, line_of, next_stages, paths_of
@@ -237,14 +237,15 @@ def _uncounted(rows: Iterable[Any]) -> int:
 
 
 def moved_on(connection: Connection, now_us: int) -> Moves:
-    """The moves of the last shift. Reads that shift's visits only."""
-    c = visit.c
-    query = select(c.stage, c.state == ParcelState.RELEASED, c.went_to_stage, c.item).where(
+    """The moves of the last shift. Reads that shift's rows only."""
+    c = move.c
+    query = select(c.from_stage, c.from_state == ParcelState.RELEASED, c.to_stage, c.item).where(
         and_(
-            c.left_us > now_us - RATE_SPAN_S * 1_000_000,
-            c.left_us <= now_us,
-            c.state.in_(LIVE),
-            or_(c.stage.is_(None), c.went_to_stage.is_(None), c.stage != c.went_to_stage),
+            c.at_us > now_us - RATE_SPAN_S * 1_000_000,
+            c.at_us <= now_us,
+            c.from_state.in_(LIVE),
+            ~c.restated,
+            or_(c.from_stage.is_(None), c.to_stage.is_(None), c.from_stage != c.to_stage),
         )
     )
     left: dict[str | None, set[str]] = {}
@@ -261,11 +262,11 @@ def _counts(items: dict[Any, set[str]]) -> dict[Any, int]:
 
 
 def finished_since(connection: Connection, since_us: int, now_us: int, valuation: Valuation) -> StockSummary:
-    """The stock that was finished in a period. Reads that period's visits only."""
-    c = visit.c
+    """The stock that was finished in a period. Reads that period's rows only."""
+    c = move.c
     rows = connection.execute(
         select(c.item, c.product, c.qty_milli).where(
-            and_(c.left_us >= since_us, c.left_us <= now_us, c.went_to_state == ParcelState.FINISHED)
+            and_(c.at_us >= since_us, c.at_us <= now_us, c.to_state == ParcelState.FINISHED, ~c.restated)
         )
     ).all()
     parts: dict[str, list[tuple[int, int]]] = {}

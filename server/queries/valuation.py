@@ -105,11 +105,11 @@ class Valuation:
         """
         items: dict[str, list[StockRow]] = {}
         for row in stock:
-            if row.overrun_milli and row.qty_milli:
+            if row.over_milli and row.qty_milli:
                 items.setdefault(row.item, []).append(row)
         rows = []
         for of_item in items.values():
-            left = of_item[0].overrun_milli - of_item[0].finished_milli
+            left = of_item[0].over_milli
             for row in sorted(of_item, key=lambda part: -(part.operation or 0)):
                 over = min(left, row.qty_milli or 0)
                 if over > 0:

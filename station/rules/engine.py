@@ -14,8 +14,9 @@ from station.core.codes.code import CodeType, Scheme
 from station.core.codes.lookalike import cleaned, folded
 from station.core.event import Event
 from station.core.ledger.fold import ROWS
+from station.core.ledger.fold_result import FoldResult
 from station.core.ledger.item_event import BARE
-from station.core.ledger.parcels import FoldResult, ItemState, ParcelState
+from station.core.ledger.parcels import ItemState, ParcelState
 from station.core.ledger.rules import BY_NAME, ON_BY_DEFAULT, Movement, Wording, advice, look_at
 from station.core.ledger.times import OrderKey
 from station.core.ledger.void_resolution import CountedIdentity, item_event

@@ -12,8 +12,9 @@ import msgspec
 
 from station.core.codes import identity_of_written
 from station.core.ledger.fold import apply, empty
+from station.core.ledger.fold_result import FoldResult
 from station.core.ledger.item_event import ItemEvent
-from station.core.ledger.parcels import FoldResult, ItemState, OrderHeader, Parcel, ParcelState
+from station.core.ledger.parcels import ItemState, OrderHeader, Parcel, ParcelState
 from station.core.ledger.routing import Routing
 from station.core.master_data import MasterData
 from station.core.protocol import OpenItem

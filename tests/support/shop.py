@@ -4,8 +4,8 @@ from itertools import count
 from typing import Any
 
 from station.core.ledger.fold import balances, fold
+from station.core.ledger.fold_result import FoldResult
 from station.core.ledger.item_event import ItemEvent
-from station.core.ledger.parcels import FoldResult
 from station.core.ledger.rules import Wording, sentence
 from station.core.master_data import Definition, MasterData
 

@@ -10,8 +10,8 @@ a sum of leaves, and only the result is divided by a thousand.
 ...         {"component": "bar", "qty_milli": 1500, "operation": 10}]}),
 ...     Definition("cost.set", 0, (0, "hub", 2), {"component": "bar", "basis": "unit", "micros": 2_000_000}),
 ... ])
->>> unit_costs("bracket", (10, 20), master_data, at_us=5).lines
-(CostLine(op=10, component='bar', micros=3000000, material=True),)
+>>> [(line.op, line.component, line.micros) for line in unit_costs("bracket", (10, 20), master_data, at_us=5).lines]
+[(10, 'bar', 3000000)]
 """
 
 from collections.abc import Collection, Iterable, Iterator

@@ -16,9 +16,10 @@ import msgspec
 from station.core.bounds import MAX_BALANCE_MILLI
 from station.core.ledger import order_entries, postings
 from station.core.ledger.allocation import PostingContext, PostingMarks
+from station.core.ledger.fold_result import FoldResult
 from station.core.ledger.item_balance import ItemBalance
 from station.core.ledger.item_event import BARE, ItemEvent
-from station.core.ledger.parcels import Finding, FoldResult, ItemState, Posting, Visit
+from station.core.ledger.parcels import Finding, ItemState
 from station.core.ledger.pick_order import choose, held_at, here
 from station.core.ledger.routing import StageType
 from station.core.ledger.rules import Movement, look_at
@@ -81,36 +82,17 @@ def reason_of(error: BaseException) -> str:
 
 
 def fold(item: str, events: Iterable[ItemEvent], master_data: MasterData) -> FoldResult:
-    """Fold all item events of an item, given in any order; returns the state, postings, visits and findings."""
-    state, history = empty(item), ItemHistory()
+    """Fold all item events of an item, given in any order; returns the state, moves and findings."""
+    state, steps = empty(item), []
     for event in sorted(events, key=lambda event: event.place):
         step = attempt(state, event, master_data)
         if isinstance(step, str):
             state = msgspec.structs.replace(state, last=event.place)
             continue
         state = step.state
-        history.follow(step)
-    return FoldResult(state, tuple(history.postings), tuple(history.visits), tuple(history.findings))
-
-
-class ItemHistory:
-    """The postings, visits and findings of one item so far, in order."""
-
-    def __init__(self) -> None:
-        self.postings: list[Posting] = []
-        self.visits: list[Visit] = []
-        self.findings: list[Finding] = []
-
-    def follow(self, step: FoldResult) -> None:
-        """Add those of one step; a quantity that became known is also that of the earlier visits."""
-        if step.quantity_became is not None:
-            self.visits = [
-                msgspec.structs.replace(visit, qty_milli=step.quantity_became) if visit.qty_milli is None else visit
-                for visit in self.visits
-            ]
-        self.postings += step.postings
-        self.visits += step.visits
-        self.findings += step.findings
+        steps.append(step)
+    moves = tuple(move for step in steps for move in step.moves)
+    return FoldResult(state, moves, tuple(finding for step in steps for finding in step.findings))
 
 
 def balances(state: ItemState) -> dict[str, int]:
@@ -188,6 +170,7 @@ def _close(state: ItemState, stock: ItemBalance, marks: PostingMarks, *, closed:
         first_us=_first(state, event),
         started_us=started,
         ended_us=ended,
+        moves=state.moves + len(stock.moves),
         last=event.place,
     )
     entered = event.verb in order_entries.ROWS
@@ -200,7 +183,7 @@ def _close(state: ItemState, stock: ItemBalance, marks: PostingMarks, *, closed:
             Finding(rule, event.key_us, event.log, event.seq, movement.stage, event.station, args)
             for rule, args in look_at(movement)
         )
-    return FoldResult(after, tuple(stock.postings), tuple(stock.visits), findings, stock.quantity_became, movement)
+    return FoldResult(after, tuple(stock.moves), findings, movement)
 
 
 def _first(state: ItemState, event: ItemEvent) -> int:

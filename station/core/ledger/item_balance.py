@@ -1,21 +1,21 @@
 """Balance of one item while one item event is posted: its parcels and accounts, and every quantity that moved.
 
-A withdrawal splits a parcel and leaves a visit; a put makes the parcel at its new account. Outer accounts may become
-negative, the accounts of parcels never do: a quantity that upstream does not have comes from `overrun`.
+A withdrawal splits a parcel; a put makes the parcel at its new account, and a move. Outer accounts may become negative, the
+accounts of parcels never do: a quantity that upstream does not have comes from `overrun`.
 """
 
 import msgspec
 
 from station.core.ledger.item_event import ItemEvent
-from station.core.ledger.parcels import BETWEEN, ENDED, LIVE, Account, ItemState, Parcel, ParcelState, Posting, Visit
+from station.core.ledger.moves import FIRST_SEEN, Move
+from station.core.ledger.parcels import BETWEEN, ENDED, LIVE, Account, ItemState, Parcel, ParcelState
 from station.core.ledger.routing import Routing
 
-FIRST_SEEN = ""  # the state of a piece of an item that no scan has seen before
 Piece = Parcel  # a withdrawn parcel: still with the state and the account that it came from
 
 
 class ItemBalance:
-    """A working copy of an item's parcels and outer accounts, with the postings and visits of one item event."""
+    """A working copy of an item's parcels and outer accounts, with the moves of one item event."""
 
     def __init__(self, state: ItemState, event: ItemEvent) -> None:
         self.item = state.item
@@ -28,9 +28,8 @@ class ItemBalance:
         self.product = state.header.product
         self.scanned_at: int | None = None  # the operation at which this scan sees the pieces that it moves
         self.event = event
-        self.postings: list[Posting] = []
-        self.visits: list[Visit] = []
-        self.quantity_became: int | None = None
+        self.moves: list[Move] = []
+        self._earlier_moves = state.moves
 
     def at(self, account: Account) -> list[Parcel]:
         """The parcels at an account in the order of withdrawal: this carrier's, this station's, then first in, first out."""
@@ -102,7 +101,7 @@ class ItemBalance:
         """Put pieces to an outer account; returns their quantity in thousandths."""
         for piece in pieces:
             self.outer[account] = self.outer.get(account, 0) + (piece.qty_milli or 0)
-            self._posted(piece, account, Account(account))
+            self._moved(piece, Parcel(state=account, qty_milli=piece.qty_milli))
         return sum(piece.qty_milli or 0 for piece in pieces)
 
     def put(
@@ -111,7 +110,7 @@ class ItemBalance:
         """Put pieces to an account, with this item event's station, operator and carrier."""
         for piece in pieces:
             parcel = self._arrived(piece, target, held_from, reason)
-            self._posted(piece, str(target), target)
+            self._moved(piece, parcel)
             self._add(parcel)
 
     def _arrived(self, piece: Piece, target: Account, held_from: str | None, reason: str | None) -> Parcel:
@@ -152,47 +151,61 @@ class ItemBalance:
             put_by=event.log,
             lo_us=event.lo_us,
             hi_us=event.hi_us,
+            put=self._next_move(),
+            placed_us=event.key_us,
         )
 
     def _add(self, parcel: Parcel) -> None:
         ended = parcel.state in ENDED
+        if parcel.qty_milli is None:
+            self.parcels.append(parcel)
+            return
         for index, other in enumerate(self.parcels):
-            if parcel.qty_milli is None or other.qty_milli is None:
+            if other.qty_milli is None or other.state != parcel.state or other.op != parcel.op:
                 continue
-            alike = msgspec.structs.replace(other, qty_milli=parcel.qty_milli) == parcel
+            alike = msgspec.structs.replace(other, qty_milli=parcel.qty_milli, put=parcel.put) == parcel
             same_end = ended and _end_of(other) == _end_of(parcel)
             if alike or same_end:
                 self.parcels[index] = msgspec.structs.replace(parcel, qty_milli=other.qty_milli + parcel.qty_milli)
                 return
         self.parcels.append(parcel)
 
-    def _posted(self, piece: Piece, account: str, target: Account) -> None:
-        if piece.qty_milli:
-            self.posted(str(piece.account), account, piece.qty_milli)
-        # A quantity that was finished without having been in process is a visit of no duration: its end counts.
-        if piece.state in LIVE or piece.state in ENDED or target.state == ParcelState.FINISHED:
-            self.visits.append(
-                Visit(
-                    state=piece.state,
-                    op=piece.op,
-                    stage=piece.stage,
-                    qty_milli=piece.qty_milli,
-                    entered_us=piece.since_us,
-                    at_stage_since_us=piece.at_stage_since_us,
-                    left_us=self.event.key_us,
-                    station=piece.station,
-                    operator=piece.operator,
-                    went_op=target.op,
-                    went_to_stage=target.stage,
-                    went_to_state=target.state,
-                    log=self.event.log,
-                    seq=self.event.seq,
-                )
+    def _moved(self, source: Parcel, target: Parcel, *, restated: bool = False, gives_quantity: bool = False) -> None:
+        event = self.event
+        self.moves.append(
+            Move(
+                number=self._next_move(),
+                at_us=event.key_us,
+                log=event.log,
+                seq=event.seq,
+                source=source,
+                target=target,
+                restated=restated,
+                gives_quantity=gives_quantity,
             )
+        )
 
-    def posted(self, source: str, target: str, qty_milli: int) -> None:
-        """Record one posting."""
-        self.postings.append(Posting(source, target, qty_milli))
+    def _next_move(self) -> int:
+        return self._earlier_moves + len(self.moves) + 1
+
+    def _restate(self, parcel: Parcel, coordinates: Parcel) -> Parcel:
+        """Record that a parcel has other coordinates from now on; returns it with them."""
+        restated = msgspec.structs.replace(coordinates, put=self._next_move(), placed_us=self.event.key_us)
+        self._moved(parcel, restated, restated=True)
+        return restated
+
+    def give_quantity(self, presence: Parcel, qty_milli: int, account: str) -> None:
+        """Replace the parcel of unknown quantity by one with a quantity from an outer account, with the same times."""
+        self.parcels.remove(presence)
+        piece = self.from_outer(account, qty_milli)
+        parcel = msgspec.structs.replace(presence, qty_milli=qty_milli)
+        self.parcels.append(parcel)
+        self._moved(piece, parcel, gives_quantity=True)
+
+    def drop_presence(self, presence: Parcel) -> None:
+        """Remove the parcel of unknown quantity: all pieces of the item are in its other parcels."""
+        self.parcels.remove(presence)
+        self._moved(presence, Parcel(state=FIRST_SEEN), restated=True)
 
     def unscanned_beyond(self, op: int) -> list[Parcel]:
         """The parcels of known quantity that passed an operation without a scan there, the nearest first."""
@@ -212,13 +225,14 @@ class ItemBalance:
             quantity = min(parcel.qty_milli or 0, left)
             piece = parcel if quantity == parcel.qty_milli else msgspec.structs.replace(parcel, qty_milli=quantity)
             self._remove(parcel, piece)
-            self._add(msgspec.structs.replace(piece, scanned=with_operation(piece.scanned, op)))
+            self._add(self._restate(piece, msgspec.structs.replace(piece, scanned=with_operation(piece.scanned, op))))
             left -= quantity
         return want - left
 
     def has_moved(self, before: ItemState) -> bool:
         """Whether this item event changed a parcel of the item as it was `before`."""
-        return bool(self.postings or self.visits) or len(self.parcels) != len(before.parcels)
+        moved = any(not move.restated or move.posting is not None for move in self.moves)
+        return moved or len(self.parcels) != len(before.parcels)
 
     def known(self) -> bool:
         """Whether anything of the item has been scanned or counted before."""
@@ -232,9 +246,8 @@ class ItemBalance:
         """Assign parcels from before the order had its routing to operations of the routing, without moving them."""
         for index, parcel in enumerate(self.parcels):
             routed = _routed(parcel, self.routing) if self.routing and parcel.op is None else parcel
-            if routed.account != parcel.account and parcel.qty_milli:
-                self.posted(str(parcel.account), str(routed.account), parcel.qty_milli)
-            self.parcels[index] = routed
+            if routed != parcel:
+                self.parcels[index] = self._restate(parcel, routed)
 
     def presence(self) -> Parcel | None:
         """The parcel of unknown quantity, where the item has one."""

@@ -123,10 +123,10 @@ def _release(stock: ItemBalance, quantity: int) -> None:
     rest = quantity - max(ahead, 0)
     presence = stock.presence()
     if presence is not None:
-        stock.parcels.remove(presence)
         if rest:
-            stock.outer["ordered"] = stock.outer.get("ordered", 0) - rest
-            postings.give_quantity(stock, presence, rest, "ordered")
+            stock.give_quantity(presence, rest, "ordered")
+        else:
+            stock.drop_presence(presence)
     elif rest:
         stock.put([stock.from_outer("ordered", rest)], RELEASED)
 

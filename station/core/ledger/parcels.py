@@ -1,7 +1,7 @@
 """Parcels and the other parts of an item's state.
 
-A parcel is a quantity of one item at one operation, in one state, since a time. A parcel that has left is a visit. A
-finding is the result of a rule about a movement. All are frozen: a movement makes new ones.
+A parcel is a quantity of one item at one operation, in one state, since a time. A finding is the result of a rule about a
+movement. All are frozen: a movement makes new ones.
 """
 
 from typing import Any, NamedTuple
@@ -9,7 +9,6 @@ from typing import Any, NamedTuple
 import msgspec
 
 from station.core.ledger.routing import Routing
-from station.core.ledger.rules import Movement
 
 
 class ParcelState:
@@ -50,7 +49,7 @@ class Parcel(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
     furthest operation that it was at or passed. `reached`: the furthest operation that it left forward, or the one before
     its arrival. Neither ever decreases. `scanned`: the operations at which it was scanned, in ascending order. `done_at`:
     between stages, the stage that it was done at. `put_by`, `lo_us`, `hi_us`: the log and the time interval of the event
-    that put it here.
+    that put it here. `put`: the number of the item's move that gave it this form, at `placed_us`.
     """
 
     state: str
@@ -73,30 +72,13 @@ class Parcel(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
     put_by: str = ""
     lo_us: int = 0
     hi_us: int = 0
+    put: int = 0
+    placed_us: int = 0
 
     @property
     def account(self) -> Account:
         """The account of this parcel."""
         return Account(self.state, self.op, self.stage)
-
-
-class Visit(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
-    """A parcel that has left: its times, its station and operator, and its target. `log`, `seq`: the event that ended it."""
-
-    state: str
-    op: int | None = None
-    stage: str | None = None
-    qty_milli: int | None = None
-    entered_us: int = 0
-    at_stage_since_us: int = 0
-    left_us: int = 0
-    station: str | None = None
-    operator: str | None = None
-    went_op: int | None = None
-    went_to_stage: str | None = None
-    went_to_state: str = ""
-    log: str = ""
-    seq: int = 0
 
 
 class Finding(msgspec.Struct, frozen=True):
@@ -109,14 +91,6 @@ class Finding(msgspec.Struct, frozen=True):
     stage: str | None
     station: str
     args: dict[str, Any]
-
-
-class Posting(NamedTuple):
-    """A quantity in thousandths from one account to another; the accounts of an item always sum to zero."""
-
-    source: str
-    target: str
-    qty_milli: int
 
 
 class OrderHeader(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -133,7 +107,7 @@ class OrderHeader(msgspec.Struct, frozen=True, omit_defaults=True):
 class ItemState(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
     """The state of one item after its item events so far. `outer`: balances of the outer accounts in thousandths.
 
-    `ended_us`: since when nothing of it is in process, whether it was finished, scrapped or adjusted.
+    `ended_us`: since when nothing of it is in process, whether it was finished, scrapped or adjusted. `moves`: their number.
     """
 
     item: str
@@ -147,6 +121,7 @@ class ItemState(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
     ended_us: int | None = None
     closed_us: int | None = None
     how: str | None = None
+    moves: int = 0
     last: tuple[int, str, int] = (-(2**63), "", 0)
 
     @property
@@ -176,17 +151,3 @@ class ItemState(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
     def live(self) -> bool:
         """Whether any of it is still in process."""
         return any(parcel.state in LIVE for parcel in self.parcels)
-
-
-class FoldResult(NamedTuple):
-    """The result of one item event: the state after it, and its postings, visits and findings.
-
-    `quantity_became`: the quantity of an item whose quantity was unknown before; its earlier visits have it too.
-    """
-
-    state: ItemState
-    postings: tuple[Posting, ...] = ()
-    visits: tuple[Visit, ...] = ()
-    findings: tuple[Finding, ...] = ()
-    quantity_became: int | None = None
-    movement: Movement | None = None  # the input of the rules; None where no rule could hold

@@ -4,11 +4,10 @@ Each function posts one row of the table to the balance of one item, and sets th
 are the same for all rows (see `allocation`); a row defines the target of the pieces.
 """
 
-import msgspec
-
 from station.core.ledger.allocation import PostingContext, collect, draw, draw_stated, total
-from station.core.ledger.item_balance import FIRST_SEEN, ItemBalance, Piece
-from station.core.ledger.parcels import LIVE, RELEASED, Account, Parcel, ParcelState
+from station.core.ledger.item_balance import ItemBalance, Piece
+from station.core.ledger.moves import FIRST_SEEN
+from station.core.ledger.parcels import LIVE, RELEASED, Account, ParcelState
 from station.core.ledger.pick_order import downstream, held_anywhere, held_at, next_account, upstream, waiting_at
 
 ONE_MILLI = 1000  # scrap and rework without a quantity mean one
@@ -130,13 +129,6 @@ def _withdrawn(stock: ItemBalance, *states: str) -> list[Piece]:
     return [piece for account in accounts for piece in stock.withdraw(account)]
 
 
-def give_quantity(stock: ItemBalance, presence: Parcel, qty_milli: int, account: str) -> None:
-    """Replace a parcel of unknown quantity by one with a quantity from an outer account, with the same times."""
-    stock.parcels.append(msgspec.structs.replace(presence, qty_milli=qty_milli))
-    stock.posted(account, str(presence.account), qty_milli)
-    stock.quantity_became = qty_milli
-
-
 def _finish(context: PostingContext, pieces: list[Piece]) -> None:
     for piece in pieces:
         _pass(context, piece, None)
@@ -149,9 +141,7 @@ def _assign_quantity(context: PostingContext) -> None:
         return
     presence = context.stock.presence()
     if presence is not None:
-        context.stock.parcels.remove(presence)
-        context.stock.from_outer("overrun", context.quantity)
-        give_quantity(context.stock, presence, context.quantity, "overrun")
+        context.stock.give_quantity(presence, context.quantity, "overrun")
 
 
 def _is_first_quantity_at(context: PostingContext, target: Account) -> bool:

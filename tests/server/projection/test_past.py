@@ -10,7 +10,7 @@ from server.db.position_signal import PositionSignal
 from server.projection.internal_tables import no_item
 from server.projection.interpreter import DEFAULT_INTERPRETER
 from server.projection.rebuild import compare, rebuild
-from server.projection.tables import dirty, event_item, event_state, finding, item, parcel, visit
+from server.projection.tables import dirty, event_item, event_state, finding, head, item, move, parcel
 from server.projection.worker import Projector
 from station.core.event import EventIdentity
 
@@ -47,8 +47,12 @@ def test_an_item_is_where_it_was_scanned_last(hub_db: Any, office: Any, saw: Any
     hub_db.deliver(release(office), saw.scan("WO-1", "saw"), saw.scan("WO-1", "deburr", operator="7"))
     hub_db.drain()
     assert hub_db.show(WHERE) == [("WO-1", "deburr", "here", 40_000)]
-    went = select(visit.c.stage, visit.c.state, visit.c.went_to_stage, visit.c.went_to_state)
-    assert hub_db.show(went) == [(None, "released", "saw", "here"), ("saw", "here", "deburr", "here")]
+    went = select(move.c.from_stage, move.c.from_state, move.c.to_stage, move.c.to_state)
+    assert hub_db.show(went) == [
+        (None, "ordered", None, "released"),
+        (None, "released", "saw", "here"),
+        ("saw", "here", "deburr", "here"),
+    ]
     assert hub_db.show(select(item.c.status, item.c.product, item.c.ordered_milli)) == [("open", "bracket", 40_000)]
     assert compare(hub_db.store) == []
 
@@ -83,7 +87,7 @@ def test_an_item_of_which_everything_is_void_never_was(hub_db: Any, saw: Any) ->
     hub_db.drain()
     hub_db.deliver(saw.undo(scanned))
     hub_db.drain()
-    assert [hub_db.show(select(table)) for table in (item, parcel, visit, finding, event_item)] == [[]] * 5
+    assert [hub_db.show(select(table)) for table in (item, parcel, move, head, finding, event_item)] == [[]] * 6
 
 
 def test_a_closed_period_cannot_be_voided(hub_db: Any, office: Any) -> None:
@@ -137,7 +141,7 @@ def test_a_scan_that_arrives_late_is_folded_where_it_belongs(hub_db: Any, office
     assert hub_db.projector.step()
     assert hub_db.show(select(dirty.c.item)) == [("WO-1",)]
     hub_db.drain()
-    stages = select(visit.c.stage).where(visit.c.stage.is_not(None)).order_by(visit.c.entered_us)
+    stages = select(move.c.from_stage).where(move.c.from_stage.is_not(None)).order_by(move.c.since_us)
     assert hub_db.show(stages) == [("weld",), ("saw",)]
     assert hub_db.show(select(dirty)) == []
 
@@ -229,7 +233,11 @@ def test_a_release_makes_known_what_was_scanned_before_it(hub_db: Any, office: A
     hub_db.drain()
     assert hub_db.show(select(finding)) == []
     assert hub_db.show(WHERE) == [("WO-1", "deburr", "here", 40_000), ("WO-9", None, "released", 40_000)]
-    assert hub_db.show(select(visit.c.qty_milli).where(visit.c.item == "WO-1")) == [(40_000,)]
+    assert hub_db.show(select(move.c.to_stage, move.c.qty_milli).where(move.c.item == "WO-1").order_by(move.c.n)) == [
+        ("saw", 40_000),
+        (None, 40_000),
+        ("deburr", 40_000),
+    ]
     assert compare(hub_db.store) == []
 
 
@@ -274,7 +282,7 @@ def test_a_name_is_what_the_office_said_last(hub_db: Any, office: Any) -> None:
     assert hub_db.show(select(item.c.name)) == [("B",)]
 
 
-DEFECTS = {"late": "visit", "void": "event_state", "key": "anchor"}  # a table that each one leaves wrong
+DEFECTS = {"late": "move", "void": "event_state", "key": "anchor"}  # a table that each one leaves wrong
 
 
 @pytest.mark.parametrize(("forgotten", "table"), DEFECTS.items())

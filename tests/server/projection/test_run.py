@@ -17,7 +17,7 @@ from server.db.position_signal import PositionSignal
 from server.projection.definitions import Definitions
 from server.projection.internal_tables import set_aside
 from server.projection.interpreter import DEFAULT_INTERPRETER, EventInterpreter
-from server.projection.item_rows import days_open
+from server.projection.item_rows import days_between
 from server.projection.rebuild import compare, rebuild
 from server.projection.station_snapshot import snapshot
 from server.projection.tables import DAY_US, LONG, dirty, event_state, item, open_at, parcel
@@ -25,7 +25,6 @@ from server.projection.worker import Projector, behind, projected_pos, recalcula
 from station.core.event import Event, encode
 from station.core.hash_chain import genesis, link
 from station.core.ledger.fold import apply
-from station.core.ledger.parcels import Visit
 from station.core.ledger.rules import RULES
 
 
@@ -268,11 +267,11 @@ def test_what_a_bench_did_with_a_bound_code_is_what_the_ledger_holds(hub_db: Any
         (5, 900 * DAY_US, [LONG]),
     ],
 )
-def test_a_visit_is_open_at_the_days_that_it_saw_begin(entered_us: int, left_us: int, days: list[int]) -> None:
-    assert days_open(Visit(state="here", entered_us=entered_us, left_us=left_us)) == days
+def test_a_piece_is_open_at_the_days_that_it_saw_begin(entered_us: int, left_us: int, days: list[int]) -> None:
+    assert days_between(entered_us, left_us) == days
 
 
-def test_visits_over_days_can_be_asked_for_by_day(hub_db: Any) -> None:
+def test_moves_over_days_can_be_asked_for_by_day(hub_db: Any) -> None:
     saw = hub_db.log("saw-1", 2)
     hub_db.deliver(saw.anchor(), saw.scan("WO-1", "saw", after_s=60), saw.scan("WO-1", "pack", after_s=2 * 86_400))
     hub_db.drain()

@@ -40,7 +40,7 @@ def read(shop_writer, look):
 def wip_of(shop_writer, by=GroupBy.STAGE, at_us=None):
     def look(connection):
         valuation = Valuation(master_data(connection), shop_writer.now_us if at_us is None else at_us)
-        stands = stock_now(connection) if at_us is None else stock_at(connection, valuation.master_data, at_us)
+        stands = stock_now(connection) if at_us is None else stock_at(connection, at_us)
         return wip(stands, by, valuation)
 
     return read(shop_writer, look)
@@ -210,12 +210,11 @@ def test_any_past_minute_is_as_it_was(shop_writer):
         step(at_us)
         shop_writer.settle()
         was.append((at_us, sorted(read(shop_writer, stock_now)), wip_of(shop_writer, GroupBy.ITEM)._replace(rows=())))
-    shop = read(shop_writer, master_data)
     for at_us, stands, _ in was:
         for asked_us in (at_us, at_us + 3_600_000_000):
-            found = read(shop_writer, lambda connection, asked_us=asked_us: stock_at(connection, shop, asked_us))
+            found = read(shop_writer, lambda connection, asked_us=asked_us: stock_at(connection, asked_us))
             assert sorted(found) == stands
-    assert read(shop_writer, lambda connection: stock_at(connection, shop, shop_writer.ago(days=30))) == []
+    assert read(shop_writer, lambda connection: stock_at(connection, shop_writer.ago(days=30))) == []
     then = read(shop_writer, lambda connection: board_state_at(connection, LocaleFormat(), was[4][0])).line
     assert (then.items, [decimal_text(each.milli) for each in then.amounts]) == (2, ["40", "9"])
 

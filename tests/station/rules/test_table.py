@@ -17,8 +17,9 @@ from server.api.open_items import item_rows
 from station.core.codes import read_code
 from station.core.event import Event
 from station.core.ledger.fold import apply, fold
+from station.core.ledger.fold_result import FoldResult
 from station.core.ledger.item_event import ItemEvent
-from station.core.ledger.parcels import FoldResult, ItemState
+from station.core.ledger.parcels import ItemState
 from station.core.ledger.rules import BY_NAME, ON_BY_DEFAULT, look_at
 from station.core.protocol import OpenItem
 from station.core.snapshot import NOW_US, read_snapshot

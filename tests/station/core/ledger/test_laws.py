@@ -2,6 +2,7 @@
 
 import random
 from collections import Counter
+from itertools import count
 
 import hypothesis.strategies as st
 import msgspec
@@ -10,8 +11,10 @@ from shop import MINUTE_US, STAGES, Story, definition, routing, shop
 
 from station.core.ledger.costs import add, parcel_value, unit_costs
 from station.core.ledger.fold import apply, balances, empty, fold
+from station.core.ledger.fold_result import FoldResult
 from station.core.ledger.item_event import ItemEvent
-from station.core.ledger.parcels import FoldResult, ItemState
+from station.core.ledger.moves import FIRST_SEEN
+from station.core.ledger.parcels import LIVE, ItemState, Parcel
 
 VERBS = ("", "", "in", "out", "done", "scrap", "rework", "hold", "release", "finish", "count", "call")
 OUTER = {"ordered", "overrun", "adjusted", "transferred"}
@@ -111,6 +114,71 @@ def test_all_accounts_sum_to_zero_and_are_what_the_postings_say(events: list[Ite
     assert [account for account, qty in stands.items() if qty < 0 and account not in OUTER] == []
     assert [each for each in end.state.parcels if each.qty_milli is not None and each.qty_milli <= 0] == []
     assert [each.qty_milli for each in end.state.parcels].count(None) <= 1
+
+
+@settings(max_examples=150, deadline=None)
+@given(told())
+def test_the_moves_so_far_sum_to_what_is_there_after_every_event(events: list[ItemEvent]) -> None:
+    """With the quantity that an unknown one became, of which no account is left over."""
+    found = steps(events)
+    became = next((move.qty_milli for _, step in found for move in step.moves if move.gives_quantity), None)
+    sums: Counter[str] = Counter()
+    numbers = count(1)
+    for _, step in found:
+        for move in step.moves:
+            assert move.number == next(numbers)
+            quantity = move.qty_milli if move.qty_milli is not None else became or 0
+            sums[str(move.source.account)] -= quantity
+            sums[FIRST_SEEN if move.gives_quantity else str(move.target.account)] += quantity
+        stands = Counter(balances(step.state))
+        if became is not None:
+            for presence in (each for each in step.state.parcels if each.qty_milli is None):
+                stands[str(presence.account)] += became
+                stands[FIRST_SEEN] -= became
+        assert {account: qty for account, qty in sums.items() if qty} == {a: qty for a, qty in stands.items() if qty}
+
+
+@settings(max_examples=150, deadline=None)
+@given(told())
+def test_every_parcel_in_process_is_what_its_move_brought_less_what_left(events: list[ItemEvent]) -> None:
+    """So the stock at any past time can be read from moves: each leads from the form that the move `put` gave."""
+    forms: dict[int, Parcel] = {}
+    left: Counter[int] = Counter()
+    for _, step in steps(events):
+        for move in step.moves:
+            if move.source.state in LIVE:
+                form = forms[move.source.put]
+                assert msgspec.structs.replace(move.source, qty_milli=form.qty_milli) == form
+                left[move.source.put] += move.qty_milli or (1 if form.qty_milli is None else 0)
+            if move.target.state not in LIVE:
+                continue
+            forms[move.target.put] = move.target
+            assert move.gives_quantity or (move.target.put, move.target.placed_us) == (move.number, move.at_us)
+        there: Counter[int] = Counter()
+        for number, form in forms.items():
+            there[number] += (1 if form.qty_milli is None else form.qty_milli) - left[number]
+        live: Counter[int] = Counter()
+        for parcel in step.state.parcels:
+            if parcel.state in LIVE:
+                merged = [n for n, form in forms.items() if _same_form(form, parcel)]
+                assert parcel.put in merged
+                live[parcel.put] += 1 if parcel.qty_milli is None else parcel.qty_milli
+        same = {n: next(m for m, other in forms.items() if _same_form(other, form)) for n, form in forms.items()}
+        by_form: Counter[int] = Counter()
+        for number, quantity in there.items():
+            by_form[same[number]] += quantity
+        assert {n: qty for n, qty in by_form.items() if qty} == dict(_summed(live, same))
+
+
+def _same_form(one: Parcel, other: Parcel) -> bool:
+    return msgspec.structs.replace(one, qty_milli=other.qty_milli, put=other.put) == other
+
+
+def _summed(live: Counter[int], same: dict[int, int]) -> Counter[int]:
+    sums: Counter[int] = Counter()
+    for number, quantity in live.items():
+        sums[same[number]] += quantity
+    return sums
 
 
 @settings(max_examples=60, deadline=None)

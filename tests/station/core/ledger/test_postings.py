@@ -8,7 +8,7 @@ import pytest
 from shop import Story, definition, routing, shop
 
 from station.core.ledger.fold import apply, balances, empty
-from station.core.ledger.parcels import Posting
+from station.core.ledger.moves import Posting
 
 
 def postings(story: Story) -> list[tuple[str, str, int]]:
