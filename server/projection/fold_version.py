@@ -66,6 +66,12 @@ def refold_if_outdated(connection: Connection, interpreter: EventInterpreter, no
     return True
 
 
+def is_outdated(connection: Connection) -> bool:
+    """Whether the stored rows were folded by other rules than those of this version."""
+    query = select(projection.c.v).where(projection.c.k == FOLD_VERSION_ROW)
+    return connection.execute(query).scalar() not in (None, FOLD_VERSION)
+
+
 def refolds(connection: Connection, most: int = 20) -> list[Refold]:
     """The newest refolds that changed items, newest first."""
     c = refold.c

@@ -50,6 +50,7 @@ def parcel_row(number: int, state: ItemState, parcel: Parcel) -> tuple[Any, ...]
     )  # fmt: skip
 
 
+@lru_cache(maxsize=4096)
 def operations_text(scanned: tuple[int, ...]) -> str | None:
     """Operation numbers in ascending order as a column holds them; None for none.
 
