@@ -10,7 +10,7 @@
 """
 
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, tzinfo
+from datetime import UTC, date, datetime, time, timedelta, tzinfo
 from functools import cache, cached_property, lru_cache
 from zoneinfo import ZoneInfo
 
@@ -220,6 +220,11 @@ class LocaleFormat:
         """The last midnight before a time in the shop's zone, as UTC us."""
         local = self.local(now_us)
         return int(local.replace(hour=0, minute=0, second=0, microsecond=0).timestamp()) * SECOND_US
+
+    def day_end_us(self, day: date) -> int:
+        """The midnight that ends a day in the shop's zone, as UTC us; of the last day of the calendar its begin."""
+        after = day if day == date.max else day + timedelta(days=1)
+        return round(datetime.combine(after, time(0), tzinfo=self.zone).timestamp()) * SECOND_US
 
     def due(self, due: date, now_us: int) -> str:
         """A due day in words, relative to today: `due tomorrow`, `2 d late`."""

@@ -9,8 +9,10 @@ from server.queries.current_stock import StockRow
 from server.queries.item_changes import ItemChange
 from server.queries.item_detail import ItemDetail, ItemFinding
 from server.queries.item_events import ItemEventRow
+from server.queries.item_moves import ItemMove
 from server.queries.lag import Lag
 from server.urls import item_url
+from station.core.ledger.parcels import Account
 from station.core.quantity import decimal_text
 
 
@@ -43,6 +45,23 @@ class VisitAnswer(msgspec.Struct):
     operator: str | None
     went_to_stage: str | None
     went_to_state: str
+
+
+class MoveAnswer(msgspec.Struct):
+    """A posting: a quantity that went from one account of the item to another, by the event `log`, `seq`.
+
+    `from_account`, `to_account`: as in `accounts`; an empty one has pieces that no scan had seen before.
+    """
+
+    number: int
+    at: str
+    from_account: str
+    from_stage: str | None
+    to_account: str
+    to_stage: str | None
+    qty: str | None
+    log: str
+    seq: int
 
 
 class FindingAnswer(msgspec.Struct):
@@ -141,6 +160,8 @@ class ItemAnswer(msgspec.Struct):
     parcels: list[ParcelAnswer]
     visits: list[VisitAnswer]
     accounts: dict[str, str]
+    moves: list[MoveAnswer]
+    moves_total: int
     findings: list[FindingAnswer]
     events: list[EventAnswer]
     older: str | None
@@ -176,6 +197,8 @@ def item_answer(detail: ItemDetail, lag: Lag) -> ItemAnswer:
             for stay in detail.visits
         ],
         accounts={name: decimal_text(milli) for name, milli in detail.accounts.items()},
+        moves=[_move(made) for made in detail.moves],
+        moves_total=detail.move_count,
         findings=[
             _finding(finding)
             for finding in detail.findings
@@ -188,6 +211,15 @@ def item_answer(detail: ItemDetail, lag: Lag) -> ItemAnswer:
         visits_total=detail.visit_count,
         findings_total=detail.finding_count,
         pos=lag.pos, behind=lag.events, behind_s=lag.seconds, recalculating=lag.queued,
+    )  # fmt: skip
+
+
+def _move(made: ItemMove) -> MoveAnswer:
+    source = Account(made.from_state, made.from_operation, made.from_stage)
+    target = Account(made.to_state, made.to_operation, made.to_stage)
+    return MoveAnswer(
+        made.number, time(made.at_us), str(source), made.from_stage, str(target), made.to_stage, decimal(made.qty_milli),
+        made.log, made.seq,
     )  # fmt: skip
 
 

@@ -13,11 +13,12 @@ from server.queries.current_stock import StockRow, stock_of
 from server.queries.findings import WriteQuantity, charged_value, finding_args, finding_sentence, plain_quantity
 from server.queries.item_changes import ItemChange, item_changes
 from server.queries.item_events import ItemEventRow, scans
+from server.queries.item_moves import ItemMove, item_moves
 from server.queries.rule_settings import rules_on
 from server.queries.valuation import StockValue, Valuation
 from station.core.ledger.costs import in_micros
 from station.core.ledger.fold import balances
-from station.core.ledger.parcels import ENDED, LIVE
+from station.core.ledger.parcels import ENDED, LIVE, ItemState
 from station.core.ledger.routing import Product
 
 MOST = 200
@@ -83,6 +84,8 @@ class ItemDetail(NamedTuple):
     child_count: int = 0
     visit_count: int = 0
     finding_count: int = 0
+    moves: tuple[ItemMove, ...] = ()
+    move_count: int = 0
     changes: tuple[ItemChange, ...] = ()
     more_changes: bool = False
 
@@ -95,7 +98,12 @@ class ItemDetail(NamedTuple):
     @property
     def accounts(self) -> dict[str, int]:
         """Balances by account (`here@20`, `ordered`) in thousandths; inner and outer accounts sum to zero."""
-        return balances(_STORED_ITEM.decode(self.row.state).state)
+        return balances(self.state)
+
+    @property
+    def state(self) -> ItemState:
+        """The folded state."""
+        return _STORED_ITEM.decode(self.row.state).state
 
 
 def item_detail(
@@ -120,6 +128,7 @@ def item_detail(
     )
     page = scans(connection, name, before_pos)
     on = rules_on(valuation.master_data, valuation.at_us)
+    moves, move_count = item_moves(connection, name)
     changes, more_changes = item_changes(connection, name, valuation.master_data, valuation.at_us)
     return ItemDetail(
         row=row,
@@ -135,6 +144,8 @@ def item_detail(
         child_count=_count(connection, and_(item.c.order_ == name, item.c.item != name)),
         visit_count=_count(connection, _stays(name)),
         finding_count=_count(connection, and_(finding.c.item == name, finding.c.rule.in_(on))),
+        moves=tuple(moves),
+        move_count=move_count,
         changes=tuple(changes),
         more_changes=more_changes,
     )

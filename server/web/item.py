@@ -13,7 +13,8 @@ from server.queries.current_master_data import master_data
 from server.queries.current_stock import merged, stock_of
 from server.queries.escape import visible_bytes
 from server.queries.findings import open_findings, shown_findings
-from server.queries.item_detail import item_detail
+from server.queries.item_detail import ItemDetail, item_detail
+from server.queries.item_moves import item_stays
 from server.queries.search import item_named
 from server.queries.valuation import Valuation
 from server.query_words import query_words
@@ -22,7 +23,9 @@ from server.web.corrections import entry_of
 from server.web.display_names import DisplayNames
 from server.web.form_entries import enter
 from server.web.form_results import written_once
+from server.web.path_picture import Words, path_picture
 from server.web.template_filters import STATES, lag, shop_locale
+from station.core.ledger.parcels import Account
 
 blueprint = Blueprint("item", __name__)
 segments(blueprint)
@@ -43,6 +46,7 @@ def page(item: str | None) -> str:
         valuation = Valuation(master_data(connection), now_us)
         detail = item_detail(connection, item, valuation, before, shop_locale().quantity)
         open_rules = {found.rule for found in detail.findings if found.is_open} if detail else ()
+        stays = item_stays(connection, item) if detail else []
         shown_of = {rule: shown_findings(open_findings(connection, item, rule)) for rule in open_rules}
     if detail is None:
         raise ApiError(
@@ -52,6 +56,9 @@ def page(item: str | None) -> str:
             f"{lag().words}: try again." if lag().events else "Scan it in the box above.",
         )
     names = DisplayNames(valuation.master_data, now_us)
+    due = due_day(detail.row.due)
+    due_us = None if due is None else shop_locale().day_end_us(due)
+    words = Words(STATES, names.stage, shop_locale())
     return render_template(
         "item.html",
         page="item",
@@ -61,7 +68,10 @@ def page(item: str | None) -> str:
         detail=detail,
         shown_of=shown_of,
         stock=merged(detail.stock),
-        due=due_day(detail.row.due),
+        due=due,
+        picture=path_picture(stays, detail.state.routing, due_us, now_us, words),
+        accounts=_accounts(detail),
+        shown_events={event.pos for event in detail.events},
         unit=detail.product.unit if detail.product else "pcs",
         decimals=detail.product.decimals if detail.product else 0,
         older=detail.events[-1].pos if detail.more_events else None,
@@ -88,6 +98,15 @@ def put_right(item: str | None) -> Response:
     after = _places(item, now_us)
     flash(_outcome(entry, before, after))
     return redirect(item_url(item))
+
+
+def _accounts(detail: ItemDetail) -> list[tuple[str, int | None, str | None, int]]:
+    """The accounts of an item: (state, operation, stage, thousandths), the outer ones first; they sum to zero."""
+    sums = {Account(name): milli for name, milli in detail.state.outer.items() if milli}
+    for parcel in detail.state.parcels:
+        if parcel.qty_milli:
+            sums[parcel.account] = sums.get(parcel.account, 0) + parcel.qty_milli
+    return [(account.state, account.op, account.stage, milli) for account, milli in sums.items()]
 
 
 def _places(item: str, now_us: int) -> str:
