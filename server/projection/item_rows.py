@@ -43,7 +43,7 @@ def parcel_row(number: int, state: ItemState, parcel: Parcel) -> tuple[Any, ...]
     return (
         number, state.item, state.header.product, parcel.op, parcel.stage, parcel.state, parcel.held_from, parcel.carrier,
         parcel.station, parcel.work_centre, parcel.qty_milli, parcel.since_us, parcel.at_stage_since_us, parcel.started_us,
-        parcel.entered, parcel.reached, parcel.reason, parcel.operator, is_approximate(parcel),
+        parcel.entered, parcel.reached, parcel.reason, parcel.operator, is_approximate(parcel), parcel.run_since_us,
     )  # fmt: skip
 
 

@@ -144,6 +144,7 @@ parcel = Table(
     text("reason"),
     text("operator"),
     Column("approx", Boolean, nullable=False),
+    us("run_since_us"),  # none: waits to run
     Index("parcel_item", "item"),
     Index("parcel_stage", "stage", "state"),
     Index("parcel_since", "since_us"),
@@ -237,8 +238,8 @@ projection = Table("projection", metadata, Column("k", Key, primary_key=True), C
 PROJECTED_POS = "projected_pos"  # the row of `projection` with the projected ledger position
 FOLD_VERSION_ROW = "fold_version"  # the row of `projection` with the version of the rules by which its rows were folded
 # 2: a scan fills a gap, scrapped and adjusted orders have an end. 3: a published code is its keys, texts have plain braces;
-# a code that nobody released is no item in process.
-FOLD_VERSION = 3
+# a code that nobody released is no item in process. 4: a `start` on what is here begins its run.
+FOLD_VERSION = 4
 DAY_US = 86_400_000_000
 LONG = -1  # the day of a visit over more than MOST_DAYS days
 MOST_DAYS = 400

@@ -113,4 +113,5 @@ _SAME = (
     "started_us",
     "entered",
     "reached",
+    "run_since_us",
 )

@@ -50,7 +50,7 @@ class Parcel(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
     furthest operation that it was at or passed. `reached`: the furthest operation that it left forward, or the one before
     its arrival. Neither ever decreases. `scanned`: the operations at which it was scanned, in ascending order. `done_at`:
     between stages, the stage that it was done at. `put_by`, `lo_us`, `hi_us`: the log and the time interval of the event
-    that put it here.
+    that put it here. `run_since_us`: a `start` scan began the run at this operation; None: it waits to run.
     """
 
     state: str
@@ -73,6 +73,7 @@ class Parcel(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
     put_by: str = ""
     lo_us: int = 0
     hi_us: int = 0
+    run_since_us: int | None = None
 
     @property
     def account(self) -> Account:

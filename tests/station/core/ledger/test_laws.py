@@ -13,7 +13,7 @@ from station.core.ledger.fold import apply, balances, empty, fold
 from station.core.ledger.item_event import ItemEvent
 from station.core.ledger.parcels import FoldResult, ItemState
 
-VERBS = ("", "", "in", "out", "done", "scrap", "rework", "hold", "release", "finish", "count", "call")
+VERBS = ("", "", "in", "out", "start", "done", "scrap", "rework", "hold", "release", "finish", "count", "call")
 OUTER = {"ordered", "overrun", "adjusted", "transferred"}
 CATALOGUE = shop(
     routing("twice", "saw", "deburr", "weld", "deburr", "pack", weld={"scan_means": "both"}),
