@@ -17,12 +17,14 @@ from server.importer.current_state import COST, CurrentState, cost_name
 from server.importer.table_rows import TableRow
 
 Rows = Mapping[str, list[TableRow]]
-# Entry fields of headings with another name: a sheet has units, an entry thousandths, seconds and millionths.
+# Entry fields of headings with another name: a sheet has units, an entry thousandths, seconds, ms and millionths.
 _FIELD = {
     "limit": "limit",
     "target": "target_s",
     "qty": "qty_milli",
     "transfer_qty": "transfer_qty_milli",
+    "run_time": "run_ms",
+    "setup_time": "setup_ms",
     "amount": "micros",
 }
 _PLAIN = {

@@ -28,6 +28,7 @@ Quantity = Annotated[int, msgspec.Meta(ge=0, le=MAX_QTY_MILLI)]
 Stated = Annotated[int, msgspec.Meta(ge=1, le=MAX_QTY_MILLI)]  # of a scan
 Action = Literal["in", "start", "out", "done", "scrap", "rework", "hold", "release", "finish"]
 Whole = Annotated[int, msgspec.Meta(ge=0)]
+Milliseconds = Annotated[int, msgspec.Meta(ge=0, le=10**12)]  # at most some 30 years
 Price = Annotated[int, msgspec.Meta(ge=0, le=2**62)]
 
 
@@ -56,6 +57,8 @@ class _Operation(_Fields):
     optional: bool | None = None
     scan_means: Literal["arrived", "done", "both"] | None = None
     transfer_qty_milli: Quantity | None = None
+    run_ms: Milliseconds | None = None
+    setup_ms: Milliseconds | None = None
 
 
 class _Routing(_Fields):

@@ -68,8 +68,9 @@ class Valuation:
             operations = tuple(operation.op for operation in routing.operations)
             order_milli = row.ordered_milli or None
             self._costs[key] = unit_costs(
-                row.product, operations, self.master_data, self.at_us, order_milli, bill_us=row.released_us
-            )
+                row.product, operations, self.master_data, self.at_us, order_milli,
+                bill_us=row.released_us, timed=routing.operations,
+            )  # fmt: skip
         return self._costs[key]
 
     def of(self, row: StockRow) -> Value | None:
