@@ -15,10 +15,12 @@ from typing import Annotated, Any, Literal
 
 import msgspec
 
+from server.ledger.site_check import site_mistake
 from server.text import nearest
 from station.core.codes import CodeType, Pattern, PatternError
 from station.core.codes.command_cards import read_card
 from station.core.event import MAX_QTY_MILLI
+from station.core.site import MINUTES_OF_DAY
 
 Name = Annotated[str, msgspec.Meta(min_length=1, max_length=4_296, pattern=r"\S")]
 Text = Annotated[str, msgspec.Meta(min_length=1, pattern=r"\S")]
@@ -78,6 +80,13 @@ class _Stage(_Fields):
     limit: Whole | None = None
     target_s: Whole | None = None
     strict: bool | None = None
+
+
+class _Site(_Fields):
+    zone: Name | None = None
+    currency: Name | None = None
+    locale: Name | None = None
+    day_start: Annotated[int, msgspec.Meta(ge=0, lt=MINUTES_OF_DAY)] | None = None
 
 
 class _Person(_Fields):
@@ -250,6 +259,7 @@ FIELDS: dict[str, type[msgspec.Struct]] = {
     "routing.define": _Routing,
     "stage.define": _Stage,
     "station.define": _Station,
+    "site.define": _Site,
     "person.define": _Person,
     "pattern.define": _Pattern,
     "reason.define": _Reason,
@@ -302,6 +312,8 @@ def mistakes(what: str, data: dict[str, Any]) -> tuple[str, str, str] | None:
         return _answer(data)
     if what == "routing.define":
         return _routing(data)
+    if what == "site.define":
+        return site_mistake(data)
     if what == "correct":
         return _correct(data)
     if what in ("order.release", "order.change"):
