@@ -306,22 +306,14 @@ def mistakes(what: str, data: dict[str, Any]) -> tuple[str, str, str] | None:
         if unknown and (close := get_close_matches(unknown[1], names, n=1)):
             do = f"Did you mean {close[0]}?"
         return f"{what}, of which: {error}", f"the fields {', '.join(names)}", do
-    if what == "pattern.define":
-        return _pattern(data)
-    if what == "answer":
-        return _answer(data)
-    if what == "routing.define":
-        return _routing(data)
-    if what == "site.define":
-        return site_mistake(data)
-    if what == "correct":
-        return _correct(data)
     if what in ("order.release", "order.change"):
         return _ordered(what, data)
-    if what == "checkin":
-        return _checkin(data)
-    if what == "cost.set":
-        return _cost(data)
+    of_kind = {
+        "pattern.define": _pattern, "answer": _answer, "routing.define": _routing, "site.define": site_mistake,
+        "correct": _correct, "checkin": _checkin, "cost.set": _cost,
+    }.get(what)  # fmt: skip
+    if of_kind is not None:
+        return of_kind(data)
     return _command(data) if what == "code.bind" and data.get("as") == CodeType.COMMAND else None
 
 
@@ -402,9 +394,6 @@ def _pattern(data: dict[str, Any]) -> tuple[str, str, str] | None:
     try:
         Pattern(data["name"], data["regex"], data["as"])
     except PatternError as error:
-        return (
-            f"a pattern that is not usable. {error}",
-            "one that is matched in linear time (docs/codes.md)",
-            "Correct the expression.",
-        )
+        expected = "one that is matched in linear time (docs/codes.md)"
+        return f"a pattern that is not usable. {error}", expected, "Correct the expression."
     return None
