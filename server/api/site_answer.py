@@ -53,6 +53,13 @@ def site_answer(definitions: Sequence[Definition], base: Site, now_us: int, lag:
 
 
 def _definition(entry: Definition) -> SiteDefinitionAnswer:
-    fields = (entry.data.get(name) for name in Site._fields)
-    _, log, seq = entry.recorded
-    return SiteDefinitionAnswer(time(entry.holds_from_us), *fields, log=log, seq=seq)  # type: ignore[misc]
+    data, (_, log, seq) = entry.data, entry.recorded
+    return SiteDefinitionAnswer(
+        time(entry.holds_from_us),
+        data.get("zone"),
+        data.get("currency"),
+        data.get("locale"),
+        data.get("day_start"),
+        log,
+        seq,
+    )
