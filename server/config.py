@@ -61,9 +61,10 @@ class HubConfig(msgspec.Struct, frozen=True):
 
     db: str = "/var/lib/wipline/hub.db"
     listen: str = "127.0.0.1:8080"
-    currency: str = "EUR"
-    timezone: str = "UTC"
-    locale: str = "en"
+    # What hub.toml names of the site is the first `site.define` of a new hub; from then on the entries hold.
+    currency: str | None = None
+    timezone: str | None = None
+    locale: str | None = None
     order_word: str = "work order"
     web: WebConfig = WebConfig()
     backup: BackupConfig = BackupConfig()
@@ -152,11 +153,12 @@ def _check(config: HubConfig) -> None:
     if not colon or not host or not port.isdecimal() or int(port) > 65535:
         msg = f"listen = {config.listen!r}: expected address:port, such as 127.0.0.1:8080. Correct it, or use --port."
         raise ConfigError(msg)
-    if config.timezone not in available_timezones():
+    if config.timezone is not None and config.timezone not in available_timezones():
         hint = nearest(config.timezone, available_timezones()) if "/" in config.timezone else "Correct it in hub.toml."
         msg = f"timezone = {config.timezone!r}: expected a name such as Europe/Berlin. {hint[:100]}"
         raise ConfigError(msg)
-    if not (len(config.currency) == 3 and config.currency.isalpha() and config.currency.isupper()):
+    currency = config.currency
+    if currency is not None and not (len(currency) == 3 and currency.isalpha() and currency.isupper()):
         msg = f"currency = {config.currency!r}: expected three capital letters of ISO 4217, such as EUR."
         raise ConfigError(msg)
     if not config.order_word.strip():

@@ -14,8 +14,10 @@ from server.clock.readings import HubClock
 from server.config import HubConfig
 from server.db.position_signal import PositionSignal
 from server.db.store import Store
-from server.locale_format import locale_of
+from server.locale_format import locale_of, site_of
 from server.metrics import HubMetrics
+from server.queries.site import site_definitions
+from station.core.site import site_at, site_history
 
 Duty = Callable[[], str | None]  # the fault of a background task as a sentence; None: no fault
 MAX_STREAMS = 24
@@ -48,7 +50,12 @@ class HubContext:
 
     def definitions(self) -> tuple[str, bytes]:
         """(version, body) of the snapshot with which stations check scans."""
-        return self.snapshot.current(self.store, locale_of(self.config).separators, self.config.timezone)
+        with self.store.read() as connection:
+            definitions = site_definitions(connection)
+        now_us = self.clock.utc_us()
+        site = site_at(site_history(definitions, site_of(self.config)), now_us)
+        separators = locale_of(self.config, definitions, now_us).separators
+        return self.snapshot.current(self.store, separators, site.zone)
 
     @property
     def clock(self) -> HubClock:

@@ -9,6 +9,7 @@
 ('3\\xa0d\\xa04\\xa0h', '18\\xa0min', '40\\xa0s')
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta, tzinfo
 from functools import cache, cached_property, lru_cache
@@ -19,7 +20,9 @@ from babel.dates import format_datetime
 from babel.numbers import get_currency_precision, get_currency_symbol
 
 from server.config import HubConfig
+from station.core.master_data import Definition
 from station.core.quantity import scaled
+from station.core.site import Site, SiteDays, SiteFrom, site_at, site_history
 
 NBSP = "\u00a0"
 MINUTE_S, HOUR_S, DAY_S = 60, 3600, 86_400
@@ -50,6 +53,7 @@ class LocaleFormat:
     locale: str = "en"
     zone: tzinfo = UTC
     order_word: str = "work order"
+    days: SiteDays | None = None  # None: days from midnight in `zone`
 
     @cached_property
     def _locale(self) -> Locale:
@@ -212,14 +216,17 @@ class LocaleFormat:
         """The time as ISO 8601 in UTC, to the second."""
         return self.local(at_us).astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
-    def today(self, now_us: int) -> date:
-        """The calendar day in the shop's zone."""
-        return self.local(now_us).date()
+    @cached_property
+    def _days(self) -> SiteDays:
+        return self.days or SiteDays([SiteFrom(None, Site())], lambda _name: self.zone)
 
-    def day_start_us(self, now_us: int) -> int:
-        """The last midnight before a time in the shop's zone, as UTC us."""
-        local = self.local(now_us)
-        return int(local.replace(hour=0, minute=0, second=0, microsecond=0).timestamp()) * SECOND_US
+    def today(self, now_us: int) -> date:
+        """The day of the shop at a time."""
+        return self._days.day_of(now_us)
+
+    def day_bounds(self, now_us: int) -> tuple[int, int]:
+        """The first instant of the shop's day at a time, and the first after that day (UTC us)."""
+        return self._days.day_bounds(self.today(now_us))
 
     def day_end_us(self, day: date) -> int:
         """The midnight that ends a day in the shop's zone, as UTC us; of the last day of the calendar its begin."""
@@ -235,10 +242,21 @@ class LocaleFormat:
         return f"{-days} d late" if days < 0 else f"due in {days} d"
 
 
+def site_of(config: HubConfig) -> Site:
+    """The site as hub.toml names it, for what no entry `site.define` states."""
+    default = Site()
+    return Site(config.timezone or default.zone, config.currency or default.currency, config.locale or default.locale)
+
+
+def locale_of(config: HubConfig, definitions: Iterable[Definition] = (), at_us: int = 0) -> LocaleFormat:
+    """The locale at a time (UTC us): that of the entries `site.define`, and of hub.toml for what they do not state."""
+    history = tuple(site_history(definitions, site_of(config)))
+    return _of_site(history, site_at(history, at_us), config.order_word.strip())
+
+
 @lru_cache(maxsize=8)
-def locale_of(config: HubConfig) -> LocaleFormat:
-    """The locale that hub.toml configures."""
-    return LocaleFormat(config.currency, config.locale, ZoneInfo(config.timezone), config.order_word.strip())
+def _of_site(history: tuple[SiteFrom, ...], site: Site, order_word: str) -> LocaleFormat:
+    return LocaleFormat(site.currency, site.locale, ZoneInfo(site.zone), order_word, SiteDays(history))
 
 
 def due_day(due: str | None) -> date | None:

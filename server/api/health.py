@@ -20,6 +20,7 @@ from server.locale_format import DAY_S, NBSP, SECOND_US, duration
 from server.projection import dead_letters
 from server.projection.definitions import refused_patterns
 from server.projection.log_permissions import count_not_permitted
+from server.queries.site import ignored_settings, site_definitions
 from server.text import counted, utc_text
 
 DOUBTED = "No station is given the time."
@@ -60,6 +61,7 @@ def _check(hub: HubContext) -> HealthAnswer:
                 *_logs(connection, now_us),
             ]
             remarks = notes(connection, now_us, seconds_of(hub.config.backup.every))
+            remarks += ignored_settings(site_definitions(connection), hub.config, now_us)
             epoch = hub_row(connection).epoch
     except Exception as error:  # noqa: BLE001  healthz must answer after any error of the database
         _log.exception("the hub's health could not be read")

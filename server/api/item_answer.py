@@ -17,7 +17,10 @@ from station.core.quantity import decimal_text
 
 
 class ParcelAnswer(msgspec.Struct):
-    """A quantity of the item at one place in one state; `qty` null: unknown quantity."""
+    """A quantity of the item at one place in one state; `qty` null: unknown quantity.
+
+    `run_since_us`: a `start` scan began its run at this operation, UTC us; null: no start was scanned since its arrival.
+    """
 
     operation: int | None
     stage: str | None
@@ -30,6 +33,7 @@ class ParcelAnswer(msgspec.Struct):
     operator: str | None
     reason: str | None
     approx: bool
+    run_since_us: int | None
 
 
 class VisitAnswer(msgspec.Struct):
@@ -244,6 +248,7 @@ def _parcel(row: StockRow) -> ParcelAnswer:
         row.operator,
         row.reason,
         row.approx,
+        row.run_since_us,
     )
 
 

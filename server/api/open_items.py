@@ -118,6 +118,7 @@ def item_rows(state: ItemState, shop: MasterData, now_us: int) -> Iterable[OpenI
             since_us=parcel.since_us,
             carrier=parcel.carrier,
             station=parcel.station,
+            run_since_us=parcel.run_since_us,
         )
     if not state.parcels:
         yield msgspec.structs.replace(common, state=state.status, qty_milli=0)

@@ -8,12 +8,12 @@ from server.api_errors import ApiError
 from server.auth.gate import may, readers
 from server.auth.roles import Role
 from server.context import current_hub
-from server.locale_format import locale_of
 from server.printing.kit import kit_of
 from server.printing.labels import LabelKind, LabelOptions, LabelWriter, label_sheet
 from server.printing.response import pdf_answer, refused
 from server.printing.travellers import TravellerWriter, UnknownOrderError
 from server.queries.current_master_data import master_data
+from server.queries.site import current_locale
 from server.urls import segments
 from server.web.printing import INSTALL, drawing, paper
 from station.core.printing import Page, PaperError, Placement, kit_pages, label_pages, traveller_pages
@@ -121,7 +121,9 @@ def drawn(orders: list[str]) -> list[Page]:
     try:
         encode = symbols(INSTALL)
         with hub.store.read() as connection:
-            writer = TravellerWriter(connection, master_data(connection), locale_of(hub.config), now_us)
+            writer = TravellerWriter(
+                connection, master_data(connection), current_locale(connection, hub.config, now_us), now_us
+            )
             return [page for sheet in writer.travellers(orders) for page in traveller_pages(paper(), sheet, encode)]
     except UnknownOrderError as error:
         name = str(error.args[0])

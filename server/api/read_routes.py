@@ -10,13 +10,13 @@ from datetime import UTC, datetime, tzinfo
 from flask import Blueprint, Response, request
 from sqlalchemy import Connection
 
-from server.api import call_answer, item_answer, order_answer, unknown_code_answer, wip_answer
+from server.api import call_answer, item_answer, order_answer, site_answer, unknown_code_answer, wip_answer
 from server.api.openapi import documented
 from server.api.rest import page_of
 from server.api_errors import ApiError, json_answer
 from server.auth.gate import readers
 from server.context import current_hub
-from server.locale_format import locale_of
+from server.locale_format import site_of
 from server.queries.as_known_at import MOST_EVENTS, projection_at
 from server.queries.calls import calls_until, open_calls
 from server.queries.current_master_data import master_data
@@ -27,6 +27,7 @@ from server.queries.lag import lag_of
 from server.queries.order_family import without_members
 from server.queries.order_progress import STATUSES, orders_after
 from server.queries.search import item_named
+from server.queries.site import current_locale, site_definitions
 from server.queries.stage_order import line_of
 from server.queries.unknown_codes import count_unknown, unknown_after
 from server.queries.valuation import Valuation
@@ -154,6 +155,17 @@ def stages() -> Response:
     return json_answer(wip_answer.StagesAnswer(rows, page[-1] if start + limit < len(names) else None, *lag))
 
 
+@blueprint.get("/api/v1/site")
+@documented(site_answer.SiteAnswer, errors=(400, 401, 403))
+@readers
+def site() -> Response:
+    """The site now: its zone, currency, locale, start of day, its present day, and all its definitions."""
+    now_us = current_hub().clock.utc_us()
+    with current_hub().store.read() as connection:
+        definitions, lag = site_definitions(connection), lag_of(connection, now_us)
+    return json_answer(site_answer.site_answer(definitions, site_of(current_hub().config), now_us, lag))
+
+
 def time_of(text: str, zone: tzinfo = UTC) -> int | None:
     """A time in a query as UTC us: ISO 8601, without a zone in `zone`, or whole us since 1970. Raises `ApiError` 400.
 
@@ -181,7 +193,9 @@ def time_of(text: str, zone: tzinfo = UTC) -> int | None:
 
 def _as_of(text: str, now_us: int) -> int | None:
     """The past time of a query, without a zone in the zone of the site; None for now. Raises `ApiError` 400."""
-    at_us = time_of(text, locale_of(current_hub().config).zone)
+    with current_hub().store.read() as connection:
+        zone = current_locale(connection, current_hub().config, now_us).zone
+    at_us = time_of(text, zone)
     if at_us is not None and at_us > now_us + CLOCK_SKEW_US:
         raise ApiError(400, f"as_of {text[:40]!r}, which is in the future", "a past time", "Leave it out for now.")
     return None if at_us is None else min(at_us, now_us)

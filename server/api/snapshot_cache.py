@@ -27,7 +27,7 @@ class CachedSnapshot:
         """(version, body) of the current snapshot, with the separators of the hub's locale and the site's time zone."""
         now_us = store.clock.utc_us()
         with store.read() as connection:
-            stamp = _stamp(connection, now_us)
+            stamp = (*_stamp(connection, now_us), separators, zone)
             with self.lock:
                 if self.stamp != stamp:
                     self.version, self.body = snapshot(connection, now_us, separators, zone)

@@ -25,7 +25,7 @@ _IMPLIED = {
     Role.ADMINISTER: set(Role),
 }
 _MONEY = frozenset({"cost.set", "cost.actual", "account.map", "period.close", "period.reopen"})
-_SHOP_RULES = frozenset({"person.define", "pattern.define", "card.define", "rule.define", "reread"})
+_SHOP_RULES = frozenset({"person.define", "pattern.define", "card.define", "rule.define", "site.define", "reread"})
 
 
 def granted(words: str) -> frozenset[Role]:

@@ -66,13 +66,13 @@ def traveller(
 
     Orders that cannot be printed are listed with the reason; the others are printed, and the command ends with 1.
     """
-    from server.locale_format import locale_of
     from server.ops.bootstrap import open_read_only
     from server.printing.print_record import entries_of
     from server.printing.travellers import TravellerWriter, Unprinted, printable
     from server.queries.current_master_data import master_data
     from server.queries.lag import lag_of
     from server.queries.order_list import OrderFilter, names_of
+    from server.queries.site import current_locale
     from server.queries.valuation import Valuation
     from station.core.printing import traveller_pages
     from station.system.clock import utc_us
@@ -84,7 +84,7 @@ def traveller(
         now_us = utc_us()
         shop, target = master_data(connection), Target(form, PRINT_DPI, output, printer, INSTALL)
         encode: Encode = symbols(INSTALL)
-        writer = TravellerWriter(connection, shop, locale_of(config), now_us)
+        writer = TravellerWriter(connection, shop, current_locale(connection, config, now_us), now_us)
         orders = list(names)
         if new:
             orders += writer.not_printed(names_of(connection, Valuation(shop, now_us), OrderFilter(), "due"))

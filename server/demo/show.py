@@ -29,6 +29,7 @@ from server.demo.simulated_shop import SimulatedOrder, SimulatedScan, SimulatedS
 from server.demo.station_client import CLOSING, DemoClient
 from server.importer.apply import import_shop
 from server.ledger.hub_log import hub_row
+from server.locale_format import site_of
 from server.ops.bootstrap import initialise
 from station.system import clock
 
@@ -108,7 +109,7 @@ class DemoRun:
                 self._link = accounts.make_link(connection, visitor, now_us)
         finally:
             store.close()
-        zone = ZoneInfo(config.timezone)
+        zone = ZoneInfo(site_of(config).zone)
         self._entries = import_shop(config.db, self._factory.sheets, by=NAME, now_us=now_us, zone=zone).entries
 
     def open(self) -> None:

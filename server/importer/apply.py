@@ -21,8 +21,8 @@ from station.core.event import EventError, decode
 def import_shop(db: str, files: Mapping[str, bytes], *, by: str, now_us: int, zone: tzinfo) -> ShopImport:
     """Write the new entries of a shop folder (file name -> content) to the hub in this database, all of them or none.
 
-    `by`: the author; `now_us`: the time of import, UTC us; `zone`: the shop's time zone. Raises `ShopFolderError` with every
-    mistake, `EntryRefused` for an entry that holds from a closed period, `NoHub`, `HubLocked`.
+    `by`: the author; `now_us`: the time of import, UTC us; `zone`: that of a site without `site.define`. Raises
+    `ShopFolderError` with every mistake, `EntryRefused` for an entry that holds from a closed period, `NoHub`, `HubLocked`.
     """
     imported = read_shop(files, now_us=now_us, zone=zone, current=current_state(db))
     if not imported.entries:

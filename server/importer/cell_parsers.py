@@ -24,6 +24,7 @@ MAX_TEXT = 200  # characters of a display name
 MAX_REGEX = 500  # characters of a pattern
 MAX_MICROS = 10**15  # one thousand million units of the currency
 MAX_WHOLE = 10**6
+MAX_TIME_MS = 10**9  # of a run or a set-up: some 277 hours
 MAX_DAYS = 3_660  # ten years either way
 _SECONDS = {"s": 1, "min": 60, "h": 3_600, "d": 86_400, "w": 604_800}
 _DAYS = {"d": 1, "w": 7}
@@ -193,6 +194,23 @@ def duration(text: str) -> int:
         msg = "a time such as 90min, 4h or 2d"
         raise CellError(msg, "write a whole number and one of s, min, h, d, w, without a blank")
     return int(match[1]) * _SECONDS[match[2]]
+
+
+def milliseconds(text: str) -> int:
+    """A run or set-up time in milliseconds, 0 included, from a number with its unit.
+
+    >>> milliseconds("45s"), milliseconds("2.5min"), milliseconds("0.75h"), milliseconds("0s")
+    (45000, 150000, 2700000, 0)
+    """
+    match = re.fullmatch(r"([0-9]{1,7}(?:\.[0-9]{1,3})?)(s|min|h)", text)
+    if match is None:
+        msg = "a time such as 45s, 2.5min or 1h"
+        raise CellError(msg, "write a number, with a point before its decimals, and one of s, min, h, without a blank")
+    value = (scaled(match[1], 3) or 0) * _SECONDS[match[2]]
+    if value > MAX_TIME_MS:
+        msg = f"at most {MAX_TIME_MS // 3_600_000}h"
+        raise CellError(msg, "check for an extra digit")
+    return value
 
 
 def day(text: str) -> DayCell:

@@ -12,6 +12,7 @@ from server.importer.apply import import_shop
 from server.importer.errors import ImportMistake, ShopFolderError
 from server.importer.loader import ShopImport, is_sheet
 from server.importer.raw_table import MAX_FILE_BYTES
+from server.locale_format import site_of
 from server.text import counted
 from station.system import clock
 
@@ -42,7 +43,7 @@ def import_folder(folder: Path, config_path: Path | None, db: str | None) -> Non
     try:
         files = read_folder(folder)
         now_us = clock.utc_us()
-        imported = import_shop(config.db, files, by=_user(), now_us=now_us, zone=ZoneInfo(config.timezone))
+        imported = import_shop(config.db, files, by=_user(), now_us=now_us, zone=ZoneInfo(site_of(config).zone))
     except ShopFolderError as error:
         raise click.ClickException(str(error)) from error
     click.echo(summary(imported))

@@ -22,7 +22,8 @@ from typing import Any, NamedTuple
 
 from station.core.codes import CodeType, binding_key, identity_of_written
 from station.core.ledger.void_resolution import PositionKey, place_of, voided
-from station.core.master_data import NAMED_BY, name_of
+from station.core.master_data import NAMED_BY, Definition, name_of
+from station.core.site import SITE
 
 COST = "cost.set"
 
@@ -56,12 +57,16 @@ class CurrentOrder:
 
 @dataclass(frozen=True, slots=True)
 class CurrentState:
-    """Definitions by (kind, name), bindings and orders by their key, all entries of each cost in ledger order."""
+    """Definitions by (kind, name), bindings and orders by their key, all entries of each cost in ledger order.
+
+    `site`: the entries `site.define`.
+    """
 
     definitions: Mapping[tuple[str, str], Mapping[str, Any]] = field(default_factory=dict)
     bindings: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     orders: Mapping[str, CurrentOrder] = field(default_factory=dict)
     costs: Mapping[str, tuple[RecordedEntry, ...]] = field(default_factory=dict)
+    site: tuple[Definition, ...] = ()
 
     def price(
         self, naming: dict[str, Any], holds_from_us: int | None, now_us: int, *, undated_only: bool = False
@@ -139,16 +144,20 @@ def fold_entries(entries: Iterable[RecordedEntry]) -> CurrentState:
     bindings: dict[str, Mapping[str, Any]] = {}
     orders: dict[str, CurrentOrder] = {}
     costs: dict[str, tuple[RecordedEntry, ...]] = {}
+    site: list[Definition] = []
     for entry in _unvoided(list(entries)):
         if entry.what == COST:
             costs[cost_name(entry.data)] = (*costs.get(cost_name(entry.data), ()), entry)
+        if entry.what == SITE:
+            from_us = _start_us(entry)
+            site.append(Definition(SITE, from_us, (from_us, entry.log, entry.seq), entry.data))
         if entry.what in NAMED_BY:
             definitions[entry.what, name_of(entry.what, entry.data)] = entry.data
         elif entry.what == "code.bind":
             bindings[binding_key(str(entry.data.get("code")))] = entry.data
         elif entry.what.startswith("order."):
             _apply_order(orders, entry)
-    return CurrentState(definitions, bindings, orders, costs)
+    return CurrentState(definitions, bindings, orders, costs, tuple(site))
 
 
 def _apply_order(orders: dict[str, CurrentOrder], entry: RecordedEntry) -> None:

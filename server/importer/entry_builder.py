@@ -1,28 +1,32 @@
 """Entry builder: convert validated rows to entries, and omit those that the hub already has.
 
->>> from datetime import UTC
+>>> from station.core.site import Site, SiteFrom
 >>> from server.importer.table_rows import read_table
 >>> from server.importer.file_schema import SHEETS
 >>> people = read_table(SHEETS["people.csv"], b"person,name,badge\\nkim,A. Kim,K1\\n", [])
->>> new_entries({"people.csv": people}, CurrentState(), ImportDay(date(2026, 11, 22), UTC, now_us=0))
+>>> today = ImportDay(date(2026, 11, 22), SiteDays([SiteFrom(None, Site())]), now_us=0)
+>>> new_entries({"people.csv": people}, CurrentState(), today)
 ([NewEntry(what='person.define', data={'person': 'kim', 'name': 'A. Kim', 'badge': 'K1'}, holds_from_us=None)], 0)
 """
 
 from collections.abc import Iterable, Iterator, Mapping
-from datetime import date, datetime, time, tzinfo
+from datetime import date
 from typing import Any, NamedTuple
 
 from server.importer.cell_parsers import WITHDRAWN
 from server.importer.current_state import COST, CurrentState, cost_name
 from server.importer.table_rows import TableRow
+from station.core.site import FIRST_DAY, LAST_DAY, SiteDays
 
 Rows = Mapping[str, list[TableRow]]
-# Entry fields of headings with another name: a sheet has units, an entry thousandths, seconds and millionths.
+# Entry fields of headings with another name: a sheet has units, an entry thousandths, seconds, ms and millionths.
 _FIELD = {
     "limit": "limit",
     "target": "target_s",
     "qty": "qty_milli",
     "transfer_qty": "transfer_qty_milli",
+    "run_time": "run_ms",
+    "setup_time": "setup_ms",
     "amount": "micros",
 }
 _PLAIN = {
@@ -43,16 +47,15 @@ class NewEntry(NamedTuple):
 
 
 class ImportDay(NamedTuple):
-    """The shop's calendar day at the time of import, its time zone, and the time itself (UTC us)."""
+    """The shop's day at the time of import, its days, and the time itself (UTC us)."""
 
     today: date
-    zone: tzinfo
+    days: SiteDays
     now_us: int
 
     def start_of(self, day: date) -> int:
-        """00:00 of a day in the shop's zone, UTC us."""
-        midnight = datetime.combine(day, time(), self.zone)
-        return int(midnight.timestamp()) * 1_000_000
+        """The beginning of a day of the shop, UTC us; of a day outside the calendar, that of its first or last one."""
+        return self.days.day_bounds(min(max(day, FIRST_DAY), LAST_DAY))[0]
 
 
 def new_entries(rows: Rows, current: CurrentState, when: ImportDay) -> tuple[list[NewEntry], int]:

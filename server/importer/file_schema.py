@@ -90,6 +90,8 @@ _ALL = (
             Column("optional", cell_parsers.yes_or_no),
             Column("scan_means", cell_parsers.one_of(*SCAN_MEANS)),
             Column("transfer_qty", cell_parsers.quantity),
+            Column("run_time", cell_parsers.milliseconds),
+            Column("setup_time", cell_parsers.milliseconds),
         ),
     ),
     FileSchema(

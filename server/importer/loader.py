@@ -1,5 +1,6 @@
 """Loader: read all files of a shop folder into entries, or raise one error with every mistake.
 
+>>> from datetime import UTC
 >>> files = {"stages.csv": b"stage,name,type\\nsaw,Saw,process\\n"}
 >>> read_shop(files, now_us=0, zone=UTC).entries
 (NewEntry(what='stage.define', data={'stage': 'saw', 'name': 'Saw', 'type': 'process'}, holds_from_us=None),)
@@ -15,9 +16,10 @@ workbook (.xlsx, .ods, .xls); rename it to stages.csv, if that is meant.
 import difflib
 import re
 from collections.abc import Iterator, Mapping
-from datetime import UTC, datetime, timedelta, tzinfo
+from datetime import tzinfo
 from itertools import chain
 from typing import Any, NamedTuple
+from zoneinfo import ZoneInfo
 
 from server.importer.current_state import COST, CurrentOrder, CurrentState, cost_name
 from server.importer.entry_builder import ImportDay, NewEntry, Rows, fields, new_entries
@@ -29,8 +31,8 @@ from server.importer.table_rows import TableRow, read_rows
 from server.importer.validation import check
 from server.importer.workbook import ENDINGS, is_workbook, read_workbook
 from station.core.codes import identity_of_written
+from station.core.site import Site, SiteDays, site_history
 
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _ZEROS = re.compile(r"(?<![0-9.,])0+(?=[0-9])")
 _NOT_COMPARED = ("order", "released", "due", "items")
 _CLEARABLE = ("due", "priority", "customer", "reference", "items")
@@ -59,7 +61,7 @@ def read_shop(
 ) -> ShopImport:
     """Read the folder's files (name -> content) and compare them with the hub's state `current`.
 
-    `now_us`: the time of import, UTC us; `zone`: the shop's time zone. Raises `ShopFolderError`.
+    `now_us`: the time of import, UTC us; `zone`: the zone of a site without `site.define`. Raises `ShopFolderError`.
 
     1. Parse every file. 2. Collect the known names of folder and hub. 3. Validate across files; raise all mistakes at once.
     4. Build the new entries.
@@ -88,10 +90,11 @@ def read_shop(
     mistakes += check(rows, names, current)
     if mistakes:
         raise ShopFolderError(mistakes)
-    moment = (_EPOCH + timedelta(microseconds=now_us)).astimezone(zone)
-    entries, unchanged = new_entries(rows, current, ImportDay(moment.date(), zone, now_us))
+    # What no entry states of the site has an empty zone here: then it is the zone of hub.toml.
+    days = SiteDays(site_history(current.site, Site(zone="")), lambda name: ZoneInfo(name) if name else zone)
+    entries, unchanged = new_entries(rows, current, ImportDay(days.day_of(now_us), days, now_us))
     of_orders = {
-        row.values["order"]: list(_of_order(row, current.order(row.values["order"]), zone))
+        row.values["order"]: list(_of_order(row, current.order(row.values["order"]), days))
         for row in rows.get("orders.csv", [])
     }
     written = {entry.data.get("order") for entry in entries}
@@ -177,7 +180,7 @@ def _without_zeros(rows: Rows, current: CurrentState) -> Iterator[str]:
             )
 
 
-def _of_order(row: TableRow, now: CurrentOrder | None, zone: tzinfo) -> Iterator[str]:
+def _of_order(row: TableRow, now: CurrentOrder | None, days: SiteDays) -> Iterator[str]:
     """What the hub keeps of a known order where its line differs: no entry empties a value or moves a release."""
     if now is None:
         return
@@ -192,7 +195,7 @@ def _of_order(row: TableRow, now: CurrentOrder | None, zone: tzinfo) -> Iterator
             text = " ".join(_names(kept)) if name == "items" else kept
             yield f"{place}: {name} emptied; the hub keeps {text}: no entry empties it, write the value that replaces it."
     released = row.values.get("released")
-    day = (_EPOCH + timedelta(microseconds=now.released_us)).astimezone(zone).date()
+    day = days.day_of(now.released_us)
     emptied = "released" in row.columns and released is None and now.dated
     if emptied or (released is not None and not released.is_relative and released.on != day):
         came = "released emptied" if emptied else f"released {released}"

@@ -22,6 +22,7 @@ from server.ledger.entry_schema import mistakes
 from server.ledger.hub_log import append_own, event_of, keep_time
 from server.ledger.reference_check import ReferenceChecks
 from server.ledger.shop_names import ShopNames
+from server.ledger.site_check import SiteChecks
 from server.ledger.stage_check import unknown_stage
 from server.projection.tables import definition
 from server.text import utc_text
@@ -30,7 +31,7 @@ from station.core.event import EventError
 
 PATTERN = "pattern.define"
 FACTS = frozenset({"checkin", "adjust", "note", "answer"})  # what has happened: no time in the future
-Check = ReferenceChecks | CorrectionChecks | BindingChecks | EntryChecks
+Check = ReferenceChecks | CorrectionChecks | BindingChecks | EntryChecks | SiteChecks
 AHEAD_US = 60_000_000  # by which the clock of a client may be ahead of the hub's
 
 
@@ -127,6 +128,7 @@ def write_all(
         ReferenceChecks(connection, candidates, names),
         CorrectionChecks(connection, candidates, names),
         BindingChecks(connection, candidates),
+        SiteChecks(connection),
     ]
     outcomes: list[EntryRefused | None] = []
     for entry in entries:

@@ -15,10 +15,12 @@ from typing import Annotated, Any, Literal
 
 import msgspec
 
+from server.ledger.site_check import site_mistake
 from server.text import nearest
 from station.core.codes import CodeType, Pattern, PatternError
 from station.core.codes.command_cards import read_card
 from station.core.event import MAX_QTY_MILLI
+from station.core.site import MINUTES_OF_DAY
 
 Name = Annotated[str, msgspec.Meta(min_length=1, max_length=4_296, pattern=r"\S")]
 Text = Annotated[str, msgspec.Meta(min_length=1, pattern=r"\S")]
@@ -28,6 +30,7 @@ Quantity = Annotated[int, msgspec.Meta(ge=0, le=MAX_QTY_MILLI)]
 Stated = Annotated[int, msgspec.Meta(ge=1, le=MAX_QTY_MILLI)]  # of a scan
 Action = Literal["in", "start", "out", "done", "scrap", "rework", "hold", "release", "finish"]
 Whole = Annotated[int, msgspec.Meta(ge=0)]
+Milliseconds = Annotated[int, msgspec.Meta(ge=0, le=10**12)]  # at most some 30 years
 Price = Annotated[int, msgspec.Meta(ge=0, le=2**62)]
 
 
@@ -56,6 +59,8 @@ class _Operation(_Fields):
     optional: bool | None = None
     scan_means: Literal["arrived", "done", "both"] | None = None
     transfer_qty_milli: Quantity | None = None
+    run_ms: Milliseconds | None = None
+    setup_ms: Milliseconds | None = None
 
 
 class _Routing(_Fields):
@@ -75,6 +80,13 @@ class _Stage(_Fields):
     limit: Whole | None = None
     target_s: Whole | None = None
     strict: bool | None = None
+
+
+class _Site(_Fields):
+    zone: Name | None = None
+    currency: Name | None = None
+    locale: Name | None = None
+    day_start: Annotated[int, msgspec.Meta(ge=0, lt=MINUTES_OF_DAY)] | None = None
 
 
 class _Person(_Fields):
@@ -247,6 +259,7 @@ FIELDS: dict[str, type[msgspec.Struct]] = {
     "routing.define": _Routing,
     "stage.define": _Stage,
     "station.define": _Station,
+    "site.define": _Site,
     "person.define": _Person,
     "pattern.define": _Pattern,
     "reason.define": _Reason,
@@ -293,20 +306,14 @@ def mistakes(what: str, data: dict[str, Any]) -> tuple[str, str, str] | None:
         if unknown and (close := get_close_matches(unknown[1], names, n=1)):
             do = f"Did you mean {close[0]}?"
         return f"{what}, of which: {error}", f"the fields {', '.join(names)}", do
-    if what == "pattern.define":
-        return _pattern(data)
-    if what == "answer":
-        return _answer(data)
-    if what == "routing.define":
-        return _routing(data)
-    if what == "correct":
-        return _correct(data)
     if what in ("order.release", "order.change"):
         return _ordered(what, data)
-    if what == "checkin":
-        return _checkin(data)
-    if what == "cost.set":
-        return _cost(data)
+    of_kind = {
+        "pattern.define": _pattern, "answer": _answer, "routing.define": _routing, "site.define": site_mistake,
+        "correct": _correct, "checkin": _checkin, "cost.set": _cost,
+    }.get(what)  # fmt: skip
+    if of_kind is not None:
+        return of_kind(data)
     return _command(data) if what == "code.bind" and data.get("as") == CodeType.COMMAND else None
 
 
@@ -387,9 +394,6 @@ def _pattern(data: dict[str, Any]) -> tuple[str, str, str] | None:
     try:
         Pattern(data["name"], data["regex"], data["as"])
     except PatternError as error:
-        return (
-            f"a pattern that is not usable. {error}",
-            "one that is matched in linear time (docs/codes.md)",
-            "Correct the expression.",
-        )
+        expected = "one that is matched in linear time (docs/codes.md)"
+        return f"a pattern that is not usable. {error}", expected, "Correct the expression."
     return None

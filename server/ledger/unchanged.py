@@ -22,6 +22,7 @@ from server.projection.ended_findings import finding_etag
 from server.projection.tables import binding, definition, finding
 from station.core.codes import CodeType, binding_key, canonical_written, identity_of_written
 from station.core.master_data import NAMED_BY, name_of
+from station.core.site import SITE
 
 COST, BIND, NAME = "cost.set", "code.bind", "item.name"
 UNCHANGED = frozenset({*NAMED_BY, BIND, NAME})
@@ -66,10 +67,16 @@ class CurrentDefinitions:
         """Check a definition or a price against the one of its name that holds at its time."""
         name = name_of(what, data)
         shown = " ".join(f"{field} {data[field]}" for field in NAMED_BY[what] if data.get(field) is not None)
+        shown = shown or "the " + name
         versions = self._of_kind(what).get(name, [])
         at_us = self._now_us if holds_from_us is None else holds_from_us
         place = bisect_right(versions, at_us, key=lambda version: version.from_us) - 1
         holds = versions[place].data if place >= 0 else None
+        if what == SITE:  # a field that an entry leaves out stays as it was
+            holds = {}
+            for version in versions[: place + 1]:
+                holds |= _plain(what, version.data)
+            data = holds | _plain(what, data)
         if holds is not None and _plain(what, holds) == _plain(what, data):
             return Unchanged(f"{what} of {shown} as it is defined", "a field with a new value")
         if what == COST and data.get("withdrawn") and (not versions or (holds or {}).get("withdrawn")):

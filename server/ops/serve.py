@@ -37,6 +37,7 @@ from server.ops import gc_tuning
 from server.ops.bootstrap import database_exists, open_hub
 from server.ops.control_server import ControlServer
 from server.ops.scheduler import BackupScheduler, ClockMonitor
+from server.ops.site_proposal import propose_site
 from server.projection.worker import Projector
 
 THREADS = MAX_STREAMS + 16  # each stream occupies a thread; the other 16 serve all further requests
@@ -57,7 +58,7 @@ def serve(config: HubConfig, print_address: Callable[[str], None], print_link: C
     """Run the hub until a signal stops it. `print_address` gets its address, `print_link` the first sign-in link.
 
     1. Take the lock and open the hub; bind the port.
-    2. Write the anchor of this start; make a sign-in link where there is no account.
+    2. Write the anchor of this start, and the first `site.define`; make a sign-in link where there is no account.
     3. Close the store, because no database connection may cross the fork.
     4. Run gunicorn.
 
@@ -71,6 +72,7 @@ def serve(config: HubConfig, print_address: Callable[[str], None], print_link: C
     address = f"http://{f'[{host}]' if ':' in host else host}:{port}"
     with store.write() as connection:
         keep_time(connection, store.clock, start=True)
+        propose_site(connection, config, store.clock)
         now_us = store.clock.utc_us()
         secret = None if accounts.anyone(connection) else accounts.make_link(connection, None, now_us)
     store.close()

@@ -46,7 +46,7 @@ def parcel_row(number: int, state: ItemState, parcel: Parcel) -> tuple[Any, ...]
         number, state.item, state.header.product, parcel.op, parcel.stage, parcel.state, parcel.held_from, parcel.carrier,
         parcel.station, parcel.work_centre, parcel.qty_milli, parcel.since_us, parcel.at_stage_since_us, parcel.started_us,
         parcel.entered, parcel.reached, operations_text(parcel.scanned), parcel.reason, parcel.operator,
-        is_approximate(parcel), parcel.put, _unless(parcel.placed_us, parcel.since_us, parcel.put),
+        is_approximate(parcel), parcel.put, _unless(parcel.placed_us, parcel.since_us, parcel.put), parcel.run_since_us,
     )  # fmt: skip
 
 
@@ -82,7 +82,7 @@ def move_row(pos: int, state: ItemState, move: Move, late_milli: int | None) -> 
     return (
         state.item, move.number, move.at_us, pos, state.header.product, quantity,
         source.state, source.op, source.stage, source.put or None, _unless(source.placed_us, source.since_us, source.put),
-        source.since_us, source.at_stage_since_us, source.started_us, source.entered, source.reached,
+        source.since_us, source.at_stage_since_us, source.started_us, source.run_since_us, source.entered, source.reached,
         operations_text(source.scanned),
         target.state, target.op, target.stage, target.entered, target.reached, operations_text(target.scanned),
         target.held_from, target.carrier, target.station, target.work_centre, target.operator, target.reason,

@@ -12,12 +12,13 @@ from server.projection.tables import binding, definition
 from station.core.codes import CodeType, binding_key, usable_patterns
 from station.core.ledger.rules import ON_BY_DEFAULT
 from station.core.master_data import NAMED_BY, MasterData
+from station.core.site import SITE
 from station.system.clock import utc_us
 
 VERSION_DIGITS = 16
 MOST_BINDINGS = 50_000  # the newest ones
 PATTERNS = "pattern.define"
-NOT_FOR_STATIONS = frozenset({"cost.set"})  # costs are confidential at a bench
+NOT_FOR_STATIONS = frozenset({"cost.set", SITE})  # costs are confidential at a bench; the zone is sent by itself
 _LAST = "~"  # sorts after every log id
 _JSON = msgspec.json.Encoder(order="deterministic")
 

@@ -147,6 +147,7 @@ parcel = Table(
     Column("approx", Boolean, nullable=False),
     Column("put", BigInteger, nullable=False),  # the move of the item that gave it this form
     us("placed_us"),  # the time of that move, where it is not `since_us`
+    us("run_since_us"),  # none: waits to run
     Index("parcel_item", "item"),
     Index("parcel_stage", "stage", "state"),
     Index("parcel_since", "since_us"),
@@ -172,6 +173,7 @@ move = Table(
     us("since_us", nullable=False),
     us("at_stage_since_us", nullable=False),
     us("started_us"),
+    us("run_since_us"),
     Column("entered", BigInteger),
     Column("reached", BigInteger),
     text("scanned"),
@@ -279,7 +281,8 @@ projection = Table("projection", metadata, Column("k", Key, primary_key=True), C
 PROJECTED_POS = "projected_pos"  # the row of `projection` with the projected ledger position
 FOLD_VERSION_ROW = "fold_version"  # the row of `projection` with the version of the rules by which its rows were folded
 # 2: a scan fills a gap, scrapped and adjusted orders have an end. 3: a published code is its keys, texts have plain braces;
-# a code that nobody released is no item in process. 4: moves, and the operations at which parcels were scanned.
+# a code that nobody released is no item in process. 4: moves, the operations at which parcels were scanned, and the begin of
+# their run by `start`.
 FOLD_VERSION = 4
 DAY_US = 86_400_000_000
 LONG = -1  # the day of a form of more than MOST_DAYS days

@@ -6,7 +6,7 @@ It reads only open items and their parcels, through indexes, so its cost does no
 from collections.abc import Iterable
 from typing import Any, NamedTuple
 
-from sqlalchemy import Connection, Select, case, select
+from sqlalchemy import Connection, Select, and_, case, select
 
 from server.projection.item_rows import operations_of
 from server.projection.tables import item, parcel
@@ -46,6 +46,7 @@ class StockRow(NamedTuple):
     entered: int | None
     reached: int | None
     approx: bool
+    run_since_us: int | None
     scanned: tuple[int, ...]
 
     @property
@@ -62,21 +63,28 @@ class StockRow(NamedTuple):
 _OF_ITEM = ("item", "name", "product", "order_", "routing", "released_us", "ordered_milli")
 _HEADER = ("due", "priority", "customer")
 _OF_PARCEL = ("operation", "stage", "state", "held_from", "station", "operator", "reason", "qty_milli", "since_us",
-              "at_stage_since_us", "started_us", "entered", "reached", "approx", "scanned")  # fmt: skip
+              "at_stage_since_us", "started_us", "entered", "reached", "approx", "run_since_us", "scanned")  # fmt: skip
 
 
 def merged(stock: Iterable[StockRow]) -> list[StockRow]:
-    """Merge rows of one item, stage, state and reason: the oldest row with the quantity of all of them."""
-    groups: dict[tuple[str, str | None, str, str | None], StockRow] = {}
+    """Merge rows of one item, stage, state and reason: the oldest row with the quantity of all of them.
+
+    What runs and what waits to run stay apart; a merged row runs since the first start.
+    """
+    groups: dict[tuple[str, str | None, str, str | None, bool], StockRow] = {}
     for stock_row in sorted(stock, key=lambda row: row.there_since_us):
-        key = (stock_row.item, stock_row.stage, stock_row.state, stock_row.reason)
+        runs = stock_row.run_since_us is not None
+        key = (stock_row.item, stock_row.stage, stock_row.state, stock_row.reason, runs)
         first = groups.get(key)
         if first is None:
             groups[key] = stock_row
         else:
             known = first.qty_milli is not None and stock_row.qty_milli is not None
             quantity = (first.qty_milli or 0) + (stock_row.qty_milli or 0) if known else None
-            groups[key] = first._replace(qty_milli=quantity, approx=first.approx or stock_row.approx)
+            begun = [row.run_since_us for row in (first, stock_row) if row.run_since_us is not None]
+            groups[key] = first._replace(
+                qty_milli=quantity, approx=first.approx or stock_row.approx, run_since_us=min(begun, default=None)
+            )
     return list(groups.values())
 
 
@@ -95,6 +103,16 @@ def stock_now(connection: Connection) -> list[StockRow]:
 def stock_of(connection: Connection, items: list[str]) -> list[StockRow]:
     """The stock of some items, in no particular order."""
     return _read(connection, _open_parcels().where(item.c.item.in_(items)))
+
+
+def run_stages(connection: Connection, stages: Iterable[str | None]) -> frozenset[str]:
+    """Of these stages, those where something runs that a `start` scan began: the rest of what is there waits to run."""
+    c = parcel.c
+    names = {stage for stage in stages if stage is not None}
+    query = select(c.stage).where(
+        and_(c.stage.in_(sorted(names)), c.state == ParcelState.HERE, c.run_since_us.is_not(None))
+    )
+    return frozenset(connection.execute(query.distinct()).scalars()) if names else frozenset()
 
 
 def _read(connection: Connection, query: Select[Any]) -> list[StockRow]:

@@ -17,7 +17,7 @@ from station.core.ledger.parcels import LIVE
 _OF_ITEM = ("name", "product", "order_", "routing", "released_us", "ordered_milli", "over_milli", "due", "priority",
             "customer")  # fmt: skip
 _OF_PLACE = ("held_from", "station", "operator", "reason", "approx")
-_OF_FORM = ("qty_milli", "since_us", "at_stage_since_us", "started_us", "entered", "reached", "scanned")
+_OF_FORM = ("qty_milli", "since_us", "at_stage_since_us", "started_us", "entered", "reached", "run_since_us", "scanned")
 
 
 def stock_at(connection: Connection, at_us: int) -> list[StockRow]:
@@ -100,10 +100,10 @@ def _stock_row(values: Any) -> StockRow:
     (
         name_of_item, name, product, order, routing, released_us, ordered_milli, over_milli, due, priority, customer,
         operation, stage, state, held_from, station, operator, reason, approx,
-        qty_milli, since_us, at_stage_since_us, started_us, entered, reached, scanned,
+        qty_milli, since_us, at_stage_since_us, started_us, entered, reached, run_since_us, scanned,
     ) = values  # fmt: skip
     return StockRow(
         name_of_item, name, product, order or name_of_item, routing, released_us, ordered_milli, over_milli, due, priority,
         customer, operation, stage, state, held_from, station, operator, reason, qty_milli, since_us, at_stage_since_us,
-        started_us, entered, reached, approx, operations_of(scanned),
+        started_us, entered, reached, approx, run_since_us, operations_of(scanned),
     )  # fmt: skip

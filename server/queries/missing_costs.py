@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 from server.queries.current_stock import StockRow, merged
 from server.queries.valuation import Valuation
-from station.core.ledger.costs import CostLine
+from station.core.ledger.costs import CostLine, cost_of
 
 NO_QUANTITY = "its quantity"
 NO_PRODUCT = "its product"
@@ -41,8 +41,14 @@ def _lacks(row: StockRow, valuation: Valuation) -> tuple[str, ...]:
     if not costs.lines:
         return (NO_COST,)
     lines = (line for line in costs.reached_by(row.entered, row.reached, row.scanned) if line.micros is None)
-    return tuple(dict.fromkeys(_line(line) for line in lines))
+    return tuple(dict.fromkeys(_line(line, row, valuation) for line in lines))
 
 
-def _line(line: CostLine) -> str:
+def _line(line: CostLine, row: StockRow, valuation: Valuation) -> str:
+    routing = valuation.routing(row)
+    operation = routing.operation(line.op) if routing is not None and not line.material else None
+    cost = cost_of(valuation.master_data, row.product, line.op, line.component, valuation.at_us) if operation else None
+    is_priced = cost is not None and cost.data.get("basis") == "minute" and cost.data.get("micros") is not None
+    if operation is not None and operation.run_ms is None and is_priced:
+        return f"the run time of operation {line.op}"
     return f"the price of {line.component}" if line.material else f"{line.component} of operation {line.op}"

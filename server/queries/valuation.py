@@ -68,14 +68,9 @@ class Valuation:
             operations = tuple(operation.op for operation in routing.operations)
             order_milli = row.ordered_milli or None
             self._costs[key] = unit_costs(
-                row.product,
-                operations,
-                self.master_data,
-                self.at_us,
-                order_milli,
-                bill_us=row.released_us,
-                optional={operation.op for operation in routing.operations if operation.optional},
-            )
+                row.product, operations, self.master_data, self.at_us, order_milli,
+                bill_us=row.released_us, routed=routing.operations,
+            )  # fmt: skip
         return self._costs[key]
 
     def of(self, row: StockRow) -> Value | None:

@@ -10,17 +10,18 @@ from server.api_errors import ApiError
 from server.auth.gate import readers
 from server.config import seconds_of
 from server.context import current_hub
-from server.locale_format import due_day
+from server.locale_format import LocaleFormat, due_day
 from server.projection.tables import item
 from server.queries.alerts import Alert, BoardState
 from server.queries.board_state import board_state_at, board_state_now, current_alerts
 from server.queries.hub_alerts import of_backup, of_faults
 from server.queries.order_progress import is_order
+from server.queries.site import ignored_settings
 from server.queries.stage_summary import StockSummary, finished_since
 from server.query_words import query_words
 from server.web.age_strip import strip
 from server.web.form_entries import moment
-from server.web.template_filters import read_lag, shop_locale
+from server.web.template_filters import read_lag, read_site, shop_locale
 
 blueprint = Blueprint("board", __name__)
 FIRST = 7  # alerts that are visible without opening the rest
@@ -34,19 +35,15 @@ MOST = 60  # alerts on the page; the others are on the pages of their stages and
 def board() -> str:
     """The board now, or as of a past time."""
     now_us = current_hub().clock.utc_us()
-    asked_us = moment(request.args.get("as_of", ""), shop_locale())
-    if asked_us is not None and asked_us > now_us + MINUTE_US:  # the form has no seconds
-        came = f"the time {request.args['as_of'][:40]!r}, which is in the future"
-        raise ApiError(400, came, "a past time", "Open the board without `as_of` for now.")
-    if asked_us is not None and asked_us >= now_us:
-        asked_us = None
     with current_hub().store.read() as connection:
+        locale = shop_locale(connection)
+        asked_us = _asked_us(locale, now_us)
         read_lag(connection)
         if asked_us is None:
-            shop = board_state_now(connection, shop_locale(), now_us)
+            shop = board_state_now(connection, locale, now_us)
             alerts = current_alerts(connection, shop, alerts_of_hub(connection, now_us))
         else:
-            shop, alerts = board_state_at(connection, shop_locale(), asked_us), []
+            shop, alerts = board_state_at(connection, locale, asked_us), []
         finished = finished_on(connection, shop)
         late, due_today = dues(connection, shop) if asked_us is None else _dues_at(shop)
     longest_s = max((tile.ages.max_s or 0 for tile in shop.line.tiles if not tile.stage.target_s), default=1)
@@ -66,11 +63,23 @@ def board() -> str:
     )
 
 
+def _asked_us(locale: LocaleFormat, now_us: int) -> int | None:
+    """The past time of the query; None for now. Raises `ApiError` 400."""
+    asked_us = moment(request.args.get("as_of", ""), locale)
+    if asked_us is not None and asked_us > now_us + MINUTE_US:  # the form has no seconds
+        came = f"the time {request.args['as_of'][:40]!r}, which is in the future"
+        raise ApiError(400, came, "a past time", "Open the board without `as_of` for now.")
+    if asked_us is not None and asked_us >= now_us:
+        return None
+    return asked_us
+
+
 def alerts_of_hub(connection: Connection, now_us: int) -> list[Alert]:
     """The alerts of the running hub: what /healthz knows of its storage, its tasks, its projection and its backups."""
     hub = current_hub()
     alerts = of_faults(hub_faults(hub, connection, now_us))
-    alerts += of_faults([*lost_by_restore(connection), *unused_patterns(connection, now_us)], grave=False)
+    remarks = [*lost_by_restore(connection), *unused_patterns(connection, now_us)]
+    alerts += of_faults([*remarks, *ignored_settings(read_site(connection), hub.config, now_us)], grave=False)
     if connection.execute(select(item.c.item).limit(1)).first() is None:
         return alerts  # a new hub has nothing to lose yet
     return alerts + of_backup(backup_note(connection, now_us, seconds_of(hub.config.backup.every)))
@@ -78,8 +87,8 @@ def alerts_of_hub(connection: Connection, now_us: int) -> list[Alert]:
 
 def finished_on(connection: Connection, shop: BoardState) -> StockSummary:
     """The stock that was finished on the day of the snapshot, up to the snapshot or, for a past day, its end."""
-    start_us = shop_locale().day_start_us(shop.now_us)
-    until_us = min(start_us + 86_400_000_000, current_hub().clock.utc_us()) if shop.now_us < start_us else shop.now_us
+    start_us, end_us = shop_locale().day_bounds(shop.now_us)
+    until_us = min(end_us, current_hub().clock.utc_us()) if shop.now_us < start_us else shop.now_us
     return finished_since(connection, start_us, until_us, shop.valuation)
 
 

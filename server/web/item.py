@@ -10,7 +10,7 @@ from server.context import current_hub
 from server.ledger.entries import Entry
 from server.locale_format import due_day
 from server.queries.current_master_data import master_data
-from server.queries.current_stock import merged, stock_of
+from server.queries.current_stock import merged, run_stages, stock_of
 from server.queries.escape import visible_bytes
 from server.queries.findings import open_findings, shown_findings
 from server.queries.item_detail import ItemDetail, item_detail
@@ -47,6 +47,7 @@ def page(item: str | None) -> str:
         detail = item_detail(connection, item, valuation, before, shop_locale().quantity)
         open_rules = {found.rule for found in detail.findings if found.is_open} if detail else ()
         stays = item_stays(connection, item) if detail else []
+        runs_at = run_stages(connection, [row.stage for row in detail.stock] if detail else ())
         shown_of = {rule: shown_findings(open_findings(connection, item, rule)) for rule in open_rules}
     if detail is None:
         raise ApiError(
@@ -68,6 +69,7 @@ def page(item: str | None) -> str:
         detail=detail,
         shown_of=shown_of,
         stock=merged(detail.stock),
+        runs_at=runs_at,
         due=due,
         picture=path_picture(stays, detail.state.routing, due_us, now_us, words),
         accounts=_accounts(detail),
@@ -118,7 +120,8 @@ def _places(item: str, now_us: int) -> str:
         for row in merged(stock_of(connection, [item])):
             product = valuation.product(row)
             quantity = shop_locale().quantity(row.qty_milli, product.unit, product.decimals)
-            words.append(f"{names.stage(row.stage) or 'no stage'}, {STATES[row.state]}, {quantity}")
+            state = STATES[row.state] if row.run_since_us is None else "running"
+            words.append(f"{names.stage(row.stage) or 'no stage'}, {state}, {quantity}")
     return "; ".join(sorted(words)) or "nothing in process"
 
 

@@ -13,7 +13,7 @@ from server.queries.board_state import board_state_now
 from server.queries.call_alerts import by_reason
 from server.queries.calls import Call, calls_until
 from server.queries.current_master_data import master_data
-from server.queries.current_stock import StockRow, stock_now
+from server.queries.current_stock import StockRow, run_stages, stock_now
 from server.queries.order_family import without_members
 from server.queries.stage_queue import StageQueue, stage_queue
 from server.queries.valuation import Valuation
@@ -31,7 +31,7 @@ MOST_CALLS = 50  # in the list of the newest calls; the API has all
 segments(blueprint)
 COLUMNS = (
     "item", "order", "product", "quantity", "unit", "due", "priority", "customer", "stage", "state", "reason",
-    "operator", "since",
+    "operator", "since", "run_since",
 )  # fmt: skip
 
 
@@ -70,6 +70,7 @@ def _row(row: StockRow, valuation: Valuation) -> list[str | int | None]:
     return [
         row.item, row.order, row.product, quantity, valuation.product(row).unit, row.due, row.priority, row.customer,
         row.stage, STATES[row.state], row.reason, row.operator, shop_locale().iso(row.there_since_us),
+        None if row.run_since_us is None else shop_locale().iso(row.run_since_us),
     ]  # fmt: skip
 
 
@@ -97,6 +98,7 @@ def page(stage: str | None) -> str:
     with current_hub().store.read() as connection:
         shop = board_state_now(connection, shop_locale(), now_us)
         calls = _calls(connection, stage, now_us)
+        runs_at = run_stages(connection, [stage])
     names = DisplayNames(shop.valuation.master_data, now_us)
     lists = stage_queue(shop.stock, stage, shop.valuation)
     listings = {name: _listing(stage, name, rows) for name, rows in lists._asdict().items()}
@@ -122,5 +124,6 @@ def page(stage: str | None) -> str:
         file_of={name: _address(stage, ".csv", name) for name in lists._fields},
         valuation=shop.valuation,
         due_day=due_day,
+        runs_at=runs_at,
         **names.for_templates(),
     )

@@ -1,11 +1,13 @@
 """Template filters: numbers, times, scanned text and links as HTML. All text is escaped here or by Jinja."""
 
-from typing import Any
+from contextlib import nullcontext
+from typing import Any, cast
 from urllib.parse import quote
 
 from flask import Blueprint, g
 from markupsafe import Markup, escape
 from sqlalchemy import Connection
+from sqlalchemy.exc import DBAPIError
 
 from server.auth.gate import visitor
 from server.context import current_hub
@@ -14,9 +16,11 @@ from server.queries.alerts import RunningTime, Word
 from server.queries.escape import isolated, short, visible
 from server.queries.item_events import TagPresence
 from server.queries.lag import Lag, lag_of
+from server.queries.site import site_definitions
 from server.urls import item_url, stage_url
 from server.web.form_results import form_key
 from station.core.codes.lookalike import shown_code
+from station.core.master_data import Definition
 
 blueprint = Blueprint("wording", __name__)
 MOST_SHOWN = 48  # characters of a code in a list
@@ -64,9 +68,24 @@ VERBS = {
 FIELD_WORDS = {"stage": "stage", "action": "what", "operator": "by", "item": "item", "qty_milli": "quantity"}
 
 
-def shop_locale() -> LocaleFormat:
-    """The locale format of the shop."""
-    return locale_of(current_hub().config)
+def read_site(connection: Connection) -> list[Definition]:
+    """The entries `site.define`, read once a request."""
+    if "site" not in g:
+        g.site = site_definitions(connection)
+    return cast("list[Definition]", g.site)
+
+
+def shop_locale(connection: Connection | None = None) -> LocaleFormat:
+    """The locale format of the shop, read once a request; `connection`: of the caller, where it has one."""
+    if "shop_locale" not in g:
+        hub = current_hub()
+        try:
+            with nullcontext(connection) if connection is not None else hub.store.read() as reading:
+                definitions = read_site(reading)
+        except DBAPIError:  # the page of that error needs a locale, too
+            return locale_of(hub.config)
+        g.shop_locale = locale_of(hub.config, definitions, hub.clock.utc_us())
+    return cast("LocaleFormat", g.shop_locale)
 
 
 def code(text: str | None, *, whole: bool = False) -> Markup:

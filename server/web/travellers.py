@@ -9,11 +9,11 @@ from server.api_errors import ApiError
 from server.auth.gate import caller, may, readers
 from server.auth.roles import Role
 from server.context import current_hub
-from server.locale_format import locale_of
 from server.printing.print_record import entries_of
 from server.printing.response import letter_check, pdf_answer, refused
 from server.printing.travellers import TravellerWriter, Unprinted, printable
 from server.queries.current_master_data import master_data
+from server.queries.site import current_locale
 from server.query_words import query_words
 from server.urls import segments
 from server.web.form_entries import enter
@@ -63,7 +63,7 @@ def file() -> Response | tuple[str, int]:
         encode, check = symbols(INSTALL), letter_check()
         with hub.store.read() as connection:
             shop, now_us = master_data(connection), hub.clock.utc_us()
-            writer = TravellerWriter(connection, shop, locale_of(hub.config), now_us)
+            writer = TravellerWriter(connection, shop, current_locale(connection, hub.config, now_us), now_us)
             if request.form.get("new"):
                 orders = writer.not_printed(orders)
             prepared = printable(writer, orders, lambda sheet: traveller_pages(size, sheet, encode), check, unprinted)

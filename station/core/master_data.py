@@ -32,6 +32,7 @@ NAMED_BY = {
     "card.define": ("card",),
     "rule.define": ("rule",),
     "cost.set": ("product", "op", "component"),
+    "site.define": (),  # there is one site
 }
 Struct = TypeVar("Struct", bound=msgspec.Struct)
 
@@ -55,6 +56,8 @@ def name_of(what: str, data: dict[str, Any]) -> str:
     if fields is None:
         msg = f"{what!r} defines nothing; expected one of {', '.join(sorted(NAMED_BY))}."
         raise DefinitionError(msg)
+    if not fields:
+        return what.partition(".")[0]
     return "\0".join("" if data.get(field) is None else str(data[field]) for field in fields)
 
 
@@ -73,6 +76,10 @@ class MasterData:
     def names(self, what: str) -> list[str]:
         """The names of all definitions of this type, sorted."""
         return sorted(name for kind, name in self._named if kind == what)
+
+    def versions(self, what: str, name: str) -> tuple[Definition, ...]:
+        """All definitions of a name, in the order in which they hold."""
+        return tuple(self._named.get((what, name), ()))
 
     def at(self, what: str, name: str, at_us: int) -> Definition | None:
         """The definition of `name` that is valid at a time, before the first one the first; None where `name` has none."""

@@ -146,6 +146,7 @@ class OpenItem(msgspec.Struct, frozen=True, omit_defaults=True):
     `qty_milli` None: unknown quantity. From `order` on the fields belong to the item and are equal in all its rows:
     `operations` is its routing where another one of this name is valid now, `closed` how the office closed it, `outer` its
     outer accounts in thousandths. `thru`: a station's own log up to which the row includes its events; set by the station.
+    `run_since_us`: of the parcel.
     """
 
     item: LongText
@@ -169,6 +170,7 @@ class OpenItem(msgspec.Struct, frozen=True, omit_defaults=True):
     closed: ShortText | None = None
     outer: Annotated[dict[str, Int64], msgspec.Meta(max_length=MOST_ACCOUNTS)] = {}
     thru: Whole = 0
+    run_since_us: Int64 | None = None
 
 
 class ItemsAnswer(msgspec.Struct, frozen=True):

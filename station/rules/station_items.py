@@ -199,4 +199,5 @@ def _parcel(row: OpenItem, routing: Routing | None) -> Parcel:
         done_at=row.done_at,
         carrier=row.carrier,
         station=row.station,
+        run_since_us=row.run_since_us,
     )

@@ -21,7 +21,11 @@ def written(tmp_path):
 def test_the_sample_loads_and_names_every_key():
     sample = files("config") / "hub.toml"
     assert load(str(sample)) == HubConfig(
-        timezone="Europe/Berlin", web=WebConfig("signed-in"), backup=BackupConfig("/mnt/backup/wipline", "6h")
+        currency="EUR",
+        timezone="Europe/Berlin",
+        locale="en",
+        web=WebConfig("signed-in"),
+        backup=BackupConfig("/mnt/backup/wipline", "6h"),
     )
     text = sample.read_text(encoding="utf-8")
     for form in (HubConfig, WebConfig, BackupConfig):

@@ -18,7 +18,7 @@ from station.core.ledger.item_event import ItemEvent
 from station.core.ledger.parcels import LIVE, ItemState, ParcelState
 
 SAME = ("stage", "state", "held_from", "station", "operator", "reason", "since_us", "at_stage_since_us", "started_us",
-        "entered", "reached", "scanned")  # fmt: skip
+        "entered", "reached", "run_since_us", "scanned")  # fmt: skip
 
 
 class FoldOracle:

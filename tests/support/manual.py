@@ -316,6 +316,7 @@ def body_structs() -> dict[str, type[msgspec.Struct]]:
         "server.api.item_answer",
         "server.api.order_answer",
         "server.api.call_answer",
+        "server.api.site_answer",
         "station.core.protocol",
     )
     members = (each for name in modules for each in vars(importlib.import_module(name)).values())

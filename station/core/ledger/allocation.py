@@ -44,6 +44,7 @@ class PostingMarks(msgspec.Struct):
     left_behind_milli: int = 0
     unheld_milli: int = 0  # of a stated quantity to release from hold, what was not on hold
     beyond_milli: int = 0  # scanned before the release, beyond the quantity that it ordered
+    begun: bool = False  # a run began; it moves nothing, and needs no finding
 
     def any_set(self) -> bool:
         """Whether anything was observed that a rule looks at."""
@@ -62,6 +63,8 @@ class PostingContext(msgspec.Struct):
     marks: PostingMarks
     quantity: int | None
     stage_is_done: bool = False
+    met_milli: int = 0  # of the quantity, what a `start` found here and nothing has to move for
+    running_milli: int = 0  # pieces here that count for a second `start` before more than was there is assumed
 
     @property
     def event(self) -> ItemEvent:
@@ -126,8 +129,10 @@ def draw_stated(
     assert context.quantity is not None
     op = context.account.op if fills_gap else None
     gap = 0 if op is None else total(context.stock.unscanned_beyond(op))
-    pieces = draw(context.stock, sources, context.quantity)
-    lacking = context.quantity - total(pieces)
+    wanted = context.quantity - context.met_milli
+    pieces = draw(context.stock, sources, wanted)
+    lacking = wanted - total(pieces)
+    lacking -= min(lacking, context.running_milli)
     for account in held_back:
         if lacking > 0 and context.stock.holds(account):
             context.marks.held = True
@@ -139,7 +144,9 @@ def draw_stated(
     if lacking > 0 and op is not None:
         context.marks.filled_milli = context.stock.mark_scanned(op, lacking)
         lacking -= context.marks.filled_milli
-    elif gap >= context.quantity and all(piece.account != context.account for piece in pieces):
+    elif (
+        gap >= context.quantity and not context.met_milli and all(piece.account != context.account for piece in pieces)
+    ):
         context.marks.both_milli = context.quantity
     if lacking > 0:
         if context.stock.released:

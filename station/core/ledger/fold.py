@@ -27,7 +27,7 @@ from station.core.master_data import MasterData
 
 ROWS: dict[str, Callable[[PostingContext], None]] = {
     "in": postings.arrive,
-    "start": postings.arrive,
+    "start": postings.start,
     "out": postings.depart,
     "done": postings.depart,
     "scrap": postings.scrap,
@@ -174,7 +174,7 @@ def _close(state: ItemState, stock: ItemBalance, marks: PostingMarks, *, closed:
         last=event.place,
     )
     entered = event.verb in order_entries.ROWS
-    moved = stock.has_moved(state) or marks.filled_milli > 0
+    moved = stock.has_moved(state) or marks.filled_milli > 0 or marks.begun
     findings: tuple[Finding, ...] = ()
     movement = None
     if closed or event.unknown or event.unread is not None or not (moved or entered) or marks.any_set():

@@ -6,7 +6,7 @@ accounts of parcels never do: a quantity that upstream does not have comes from 
 
 import msgspec
 
-from station.core.ledger.item_event import ItemEvent
+from station.core.ledger.item_event import START, ItemEvent
 from station.core.ledger.moves import FIRST_SEEN, Move
 from station.core.ledger.parcels import BETWEEN, ENDED, LIVE, Account, ItemState, Parcel, ParcelState
 from station.core.ledger.routing import Routing
@@ -153,7 +153,28 @@ class ItemBalance:
             hi_us=event.hi_us,
             put=self._next_move(),
             placed_us=event.key_us,
+            run_since_us=event.key_us if event.verb == START and target.state == ParcelState.HERE else None,
         )
+
+    def start_run(self, account: Account, want: int | None = None) -> list[Piece]:
+        """Begin the run of `want` thousandths, or all (None), that are at an account and wait to run; nothing moves.
+
+        Returns the pieces whose run began.
+        """
+        waiting = [parcel for parcel in self.at(account) if parcel.run_since_us is None]
+        begun: list[Piece] = []
+        for parcel in waiting:
+            piece = parcel
+            if want is not None:
+                if parcel.qty_milli is None or want <= 0:
+                    continue
+                quantity = min(parcel.qty_milli, want)
+                piece = parcel if quantity == parcel.qty_milli else msgspec.structs.replace(parcel, qty_milli=quantity)
+                want -= quantity
+            self._remove(parcel, piece)
+            self._add(self._restate(piece, msgspec.structs.replace(piece, run_since_us=self.event.key_us)))
+            begun.append(piece)
+        return begun
 
     def _add(self, parcel: Parcel) -> None:
         ended = parcel.state in ENDED

@@ -9,6 +9,7 @@ from typing import Any
 import msgspec
 
 BARE = ""  # the verb of a scan without a card
+START = "start"
 
 
 class ItemEvent(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):

@@ -50,6 +50,7 @@ class Parcel(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
     its arrival. Neither ever decreases. `scanned`: the operations at which it was scanned, in ascending order. `done_at`:
     between stages, the stage that it was done at. `put_by`, `lo_us`, `hi_us`: the log and the time interval of the event
     that put it here. `put`: the number of the item's move that gave it this form, at `placed_us`.
+    that put it here. `run_since_us`: a `start` scan began the run at this operation; None: it waits to run.
     """
 
     state: str
@@ -74,6 +75,7 @@ class Parcel(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
     hi_us: int = 0
     put: int = 0
     placed_us: int = 0
+    run_since_us: int | None = None
 
     @property
     def account(self) -> Account:

@@ -14,13 +14,39 @@ ONE_MILLI = 1000  # scrap and rework without a quantity mean one
 
 
 def arrive(context: PostingContext) -> None:
-    """`in`, `start`, and a bare scan that means arrived: from the upstream sources to here.
+    """`in`, and a bare scan that means arrived: from the upstream sources to here.
 
     The first quantity of an item that is here without one is that of the pieces here; it moves nothing.
     """
     if _is_first_quantity_at(context, context.account):
         return
     for piece in collect(context, context.account, fills_gap=True):
+        _bring_here(context, piece)
+
+
+def start(context: PostingContext) -> None:
+    """`start`: the run begins. What is here and waits to run begins where it is; what is not here arrives, as by `in`.
+
+    1. A first quantity is that of the pieces here.
+    2. The run of what is here and waits to run begins: all, or the stated quantity.
+    3. What was started here before counts, and keeps its time: a second `start` changes nothing.
+    4. The rest of a stated quantity arrives from the upstream sources, or all where 2 and 3 found nothing. What arrived by a
+       `start` counts after these sources, so that a shop without `in` can start one lot after the other.
+    """
+    stock, account = context.stock, context.account
+    is_first = _is_first_quantity_at(context, account)
+    running = [parcel for parcel in stock.at(account) if parcel.run_since_us is not None]
+    started_here = [parcel for parcel in running if parcel.run_since_us != parcel.since_us]
+    begun = stock.start_run(account, context.quantity)
+    context.marks.begun = bool(begun)
+    if is_first or (context.quantity is None and (begun or started_here)):
+        return
+    if context.quantity is not None:
+        context.met_milli = total(begun) + total(started_here)
+        context.running_milli = total(running) - total(started_here)
+        if context.met_milli >= context.quantity:
+            return
+    for piece in collect(context, account, fills_gap=True):
         _bring_here(context, piece)
 
 

@@ -36,13 +36,18 @@ class Stage(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 class Operation(msgspec.Struct, frozen=True, omit_defaults=True):
-    """One step of a routing; `scan_means` arrived, done or both, by default arrived, done at the last operation."""
+    """One step of a routing; `scan_means` arrived, done or both, by default arrived, done at the last operation.
+
+    `run_ms`: run time of one unit, `setup_ms`: set-up time of an order, in milliseconds; None: not stated.
+    """
 
     op: int
     stage: str
     optional: bool = False
     scan_means: str | None = None
     transfer_qty_milli: int | None = None
+    run_ms: int | None = None
+    setup_ms: int | None = None
 
 
 class Routing(msgspec.Struct, frozen=True):

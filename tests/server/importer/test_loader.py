@@ -5,7 +5,7 @@ from pathlib import Path
 from zoneinfo import ZoneInfo
 
 import pytest
-from shop_folder import NOON_US, SHOP, read
+from shop_folder import NOON_US, SHOP, mistakes, read
 
 from server.importer import ShopFolderError
 from server.importer.current_state import CurrentState, RecordedEntry, fold_entries
@@ -14,6 +14,26 @@ from server.importer.file_schema import SHEETS
 
 LOG = "0a" * 16
 ROOT = Path(__file__).resolve().parents[3]
+
+
+def test_run_and_set_up_times_become_milliseconds_and_a_file_without_them_keeps_them():
+    timed = b"routing,op,stage,run_time,setup_time\nr,10,saw,2.5min,1h\nr,20,pack,0s,\n"
+    (entry,) = (entry for entry in read({**SHOP, "routings.csv": timed}).entries if entry.what == "routing.define")
+    operations = [
+        {"op": 10, "stage": "saw", "run_ms": 150_000, "setup_ms": 3_600_000},
+        {"op": 20, "stage": "pack", "run_ms": 0},
+    ]
+    assert entry.data["operations"] == operations
+    current = CurrentState({("routing.define", "r"): {"routing": "r", "operations": operations}})
+    (kept,) = (entry for entry in read(current=current).entries if entry.what == "routing.define")
+    assert [operation.get("run_ms") for operation in kept.data["operations"]] == [150_000, 0]
+
+
+@pytest.mark.parametrize("cell", ["2,5min", "45", "1.2345s", "-1s", "1 h", "1d", "9999999h"])
+def test_a_time_that_is_none_is_named(cell):
+    content = f'routing,op,stage,run_time\nr,10,saw,"{cell}"\nr,20,pack,\n'.encode()
+    (message,) = mistakes(routings_csv=content)
+    assert message.startswith(f"routings.csv, line 2, column 4 (run_time): came '{cell}', expected ")
 
 
 def test_a_folder_becomes_exactly_these_entries():

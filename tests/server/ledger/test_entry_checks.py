@@ -203,6 +203,14 @@ def test_a_bill_of_material_contains_no_product_that_contains_it(refused, shop_w
             "routing.define with operation 10 twice",
         ),
         (
+            ("routing.define", {"routing": "r", "operations": [{"op": 10, "stage": "a", "run_ms": -1}]}),
+            "routing.define, of which: Expected `int` >= 0 - at `$.operations[0].run_ms`",
+        ),
+        (
+            ("routing.define", {"routing": "r", "operations": [{"op": 10, "stage": "a", "setup_ms": 1.5}]}),
+            "routing.define, of which: Expected `int | null`, got `float` - at `$.operations[0].setup_ms`",
+        ),
+        (
             ("correct", {"log": "ab" * 16, "from_seq": 4, "to_seq": 3, "set": {"stage": "saw"}}),
             "correct from seq 4 to 3",
         ),

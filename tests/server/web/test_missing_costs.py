@@ -45,8 +45,25 @@ def test_each_number_without_cost_opens_its_items_with_what_they_lack(hub_app, s
     assert [row.replace("\xa0", " ") for row in rows] == [
         "LOOSE,LOOSE,,saw,,pcs,its quantity",
         "WO-2,WO-2,tube,saw,5,m,any cost of its product",
-        "WO-3,WO-3,cover,deburr,5,pcs,the price of sheet; labour of operation 10",
+        "WO-3,WO-3,cover,deburr,5,pcs,the price of sheet; the run time of operation 10",
     ]
+
+
+def test_a_run_time_gives_a_cost_per_minute_its_value(hub_app, shop_writer):
+    line = [
+        {"op": 10 * number, "stage": stage} for number, stage in enumerate(("saw", "deburr", "test", "pack"), start=1)
+    ]
+    line[0] |= {"run_ms": 45_000, "setup_ms": 1_800_000}
+    shop_writer.say("routing.define", 0, routing="line", operations=line)
+    shop_writer.say("cost.set", 0, product="cover", op=10, component="labour", basis="minute", micros=800_000)
+    shop_writer.say("cost.set", 0, component="sheet", basis="unit", micros=2_000_000)
+    shop_writer.settle()
+    rows = hub_app.anonymous().get("/without-cost.csv").get_data(as_text=True).splitlines()[1:]
+    assert [row.split(",")[0] for row in rows] == ["LOOSE", "WO-2"]
+    answer = hub_app.anonymous().get("/api/v1/wip?by=order").get_json()
+    (row,) = (row for row in answer["rows"] if row["key"] == "WO-3")
+    # 45 s of run at 0.80 a minute, and of 30 min of set-up a fifth: 0.60 + 4.80, for five.
+    assert row["components"] == {"labour": 27_000_000, "sheet": 5_000_000}
 
 
 def test_a_shop_with_all_costs_says_so(hub_app, store):

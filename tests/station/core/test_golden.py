@@ -14,9 +14,11 @@ from station.core.ledger.void_resolution import PositionKey, voided
 V1 = Path(__file__).parents[2] / "contract" / "v1"
 VECTORS = json.loads((V1 / "events.json").read_text())
 ADDED = json.loads((V1 / "events_added.json").read_text())
+TIMES = json.loads((V1 / "routing_times.json").read_text())
+SITE = json.loads((V1 / "site.json").read_text())
 KEYS = json.loads((V1 / "keys.json").read_text())["cases"]
 VOIDS = json.loads((V1 / "voids.json").read_text())
-EVENTS = {row["name"]: row for log in (VECTORS, ADDED) for row in log["events"]}
+EVENTS = {row["name"]: row for log in (VECTORS, ADDED, TIMES, SITE) for row in log["events"]}
 
 
 @pytest.mark.parametrize("name", EVENTS)
@@ -25,7 +27,7 @@ def test_an_event_decodes_and_encodes_to_the_same_bytes_for_ever(name: str) -> N
     assert event.encode(event.decode(encoded)) == encoded
 
 
-LOGS = pytest.mark.parametrize("log", [VECTORS, ADDED], ids=["first", "added"])
+LOGS = pytest.mark.parametrize("log", [VECTORS, ADDED, TIMES, SITE], ids=["first", "added", "times", "site"])
 
 
 @LOGS

@@ -55,6 +55,9 @@ ITEMS: dict[str, list[ItemEvent]] = {
     "upstream": given(("in", "saw", None)),
     "downstream": given(("in", "test", None)),
     "in several places": given(("in", "test", 10), ("in", "paint", 10)),
+    "running": given(("in", "weld", None), ("start", "weld", None)),
+    "partly running": given(("in", "weld", None), ("start", "weld", 10)),
+    "arrived running": given(("start", "weld", 10)),
     "held here": given(("hold", "weld", None)),
     "held upstream": given(("hold", "saw", None)),
     "finished": given(("done", "pack", None)),
@@ -140,7 +143,17 @@ def parcels(state: ItemState) -> Counter[tuple[Any, ...]]:
     """Where how much of the item is, whatever the clock says: place and history -> thousandths, and the places without."""
     found: Counter[tuple[Any, ...]] = Counter()
     for each in state.parcels:
-        place = (each.state, each.op, each.stage, each.entered, each.reached, each.scanned, each.qty_milli is None)
+        runs = each.run_since_us is not None
+        place = (
+            each.state,
+            each.op,
+            each.stage,
+            each.entered,
+            each.reached,
+            each.scanned,
+            runs,
+            each.qty_milli is None,
+        )
         found[place] += 1 if each.qty_milli is None else each.qty_milli
     return +found
 

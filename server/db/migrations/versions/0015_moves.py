@@ -7,7 +7,7 @@ from server.projection.tables import head, move, open_at, parcel
 
 revision = "0015"
 down_revision = "0014"
-COLUMNS = {"scanned": "VARCHAR", "put": "BIGINT NOT NULL DEFAULT 0", "placed_us": "BIGINT"}
+COLUMNS = {"scanned": "VARCHAR", "put": "BIGINT NOT NULL DEFAULT 0", "placed_us": "BIGINT", "run_since_us": "BIGINT"}
 
 
 def upgrade() -> None:

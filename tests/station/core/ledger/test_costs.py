@@ -1,10 +1,17 @@
 """What a parcel is worth: exact leaves, materials where they are issued, unknown stays unknown."""
 
+import json
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
 import hypothesis.strategies as st
+import pytest
 from hypothesis import given
 from shop import Story, definition, shop
 
-from station.core.ledger.costs import CostLine, Value, add, in_micros, parcel_value, shares, unit_costs
+from station.core.ledger.costs import CostLine, Value, add, in_micros, minute_cost, parcel_value, shares, unit_costs
+from station.core.ledger.routing import Operation
 from station.core.master_data import Definition, MasterData
 
 OPERATIONS = (10, 20, 30, 40, 50, 60)
@@ -61,6 +68,32 @@ def test_an_unknown_cost_further_on_takes_away_nothing_that_was_known_before() -
     assert before is not None
     assert after == Value(before.leaves, unvalued_milli=1_000)
     assert before.leaves["labour"] == 1_500_000_000
+
+
+MINUTES = json.loads((Path(__file__).parents[3] / "contract" / "v1" / "costs.json").read_text())["minutes"]
+
+
+@pytest.mark.parametrize("row", MINUTES, ids=lambda row: row["about"])
+def test_a_cost_per_minute_is_that_of_the_run_and_the_share_of_the_set_up(row: dict[str, Any]) -> None:
+    times = {name: row[name] for name in ("run_ms", "setup_ms") if name in row}
+    by_the_minute = definition("cost.set", product="p", op=10, component="labour", basis="minute", micros=row["micros"])
+    master_data = shop(by_the_minute)
+    timed = (Operation(10, "saw", **times),)
+    (line,) = unit_costs("p", (10,), master_data, 0, row.get("order_milli"), routed=timed).lines
+    assert line == CostLine(10, "labour", row["unit_micros"], material=False)
+
+
+@given(st.integers(0, 2**62), st.integers(0, 10**12), st.integers(0, 10**12), st.integers(1, 10**12))
+def test_a_cost_per_minute_is_rounded_once(micros: int, run_ms: int, setup_ms: int, order_milli: int) -> None:
+    exact = Fraction(micros * run_ms, 60_000) + Fraction(micros * setup_ms * 1_000, 60_000 * order_milli)
+    assert minute_cost(micros, run_ms, setup_ms, order_milli) == round(exact)
+
+
+def test_a_material_has_no_run_time() -> None:
+    bar = definition("cost.set", product="bracket", component="bar", basis="minute", micros=900)
+    timed = tuple(Operation(op, "saw", run_ms=1_000) for op in OPERATIONS)
+    lines = unit_costs("bracket", OPERATIONS, priced(bar), 0, order_milli=4_000, routed=timed).lines
+    assert lines[0] == CostLine(10, "bar", None, material=True)
 
 
 def test_an_order_keeps_the_bill_it_was_released_with_at_the_prices_of_the_day() -> None:

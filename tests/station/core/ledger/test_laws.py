@@ -15,8 +15,9 @@ from station.core.ledger.fold_result import FoldResult
 from station.core.ledger.item_event import ItemEvent
 from station.core.ledger.moves import FIRST_SEEN
 from station.core.ledger.parcels import LIVE, ItemState, Parcel
+from station.core.ledger.routing import Operation
 
-VERBS = ("", "", "in", "out", "done", "scrap", "rework", "hold", "release", "finish", "count", "call")
+VERBS = ("", "", "in", "out", "start", "done", "scrap", "rework", "hold", "release", "finish", "count", "call")
 OUTER = {"ordered", "overrun", "adjusted", "transferred"}
 CATALOGUE = shop(
     routing("twice", "saw", "deburr", "weld", "deburr", "pack", weld={"scan_means": "both"}),
@@ -30,7 +31,7 @@ CATALOGUE = shop(
     ),
     definition("cost.set", product="bracket", op=60, component="labour", basis="minute", micros=5),
 )
-COSTS = unit_costs("bracket", (10, 20, 30, 40, 50, 60), CATALOGUE, 0, optional={40})
+COSTS = unit_costs("bracket", (10, 20, 30, 40, 50, 60), CATALOGUE, 0, routed=[Operation(40, "paint", optional=True)])
 
 
 @st.composite

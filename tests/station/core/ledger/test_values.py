@@ -9,6 +9,7 @@ import pytest
 from shop import Story, definition
 
 from station.core.ledger.costs import UnitCosts, add, in_micros, parcel_value, unit_costs
+from station.core.ledger.routing import Operation
 from station.core.ledger.rules import CHARGED
 from station.core.master_data import MasterData
 
@@ -25,8 +26,8 @@ OPERATIONS = GOLDEN["routing"]["operations"]
 
 def costs() -> UnitCosts:
     ops = tuple(operation["op"] for operation in OPERATIONS)
-    optional = {operation["op"] for operation in OPERATIONS if operation.get("optional")}
-    return unit_costs("cover", ops, MASTER_DATA, 0, order_milli=4_000, optional=optional)
+    routed = tuple(Operation(**operation) for operation in OPERATIONS)
+    return unit_costs("cover", ops, MASTER_DATA, 0, order_milli=4_000, routed=routed)
 
 
 @pytest.mark.parametrize("unit", GOLDEN["units"], ids=lambda unit: unit["case"])
