@@ -1,13 +1,14 @@
-"""Store: transactions on the hub's database, with one writer on SQLite and any number of readers.
+"""Store: transactions on the hub's database, with one writer at a time and any number of readers.
 
 `with store.write() as connection:` is one transaction, committed and flushed to the medium at the end of the block. `with
-store.read() as connection:` is a read-only snapshot of the database. All SQL that is specific to SQLite is in this file.
+store.read() as connection:` is a read-only snapshot of the database. All SQL that is specific to SQLite is in this file, and
+that of PostgreSQL in `server.db.postgresql`.
 """
 
 import logging
 import threading
 from collections.abc import Generator, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -17,6 +18,7 @@ from sqlalchemy.pool import QueuePool
 
 from server.clock.readings import HubClock
 from server.db.position_signal import PositionSignal
+from server.db.postgresql import lock_writers, reader_engine, writer_engine
 from server.db.rollback_guard import RollbackGuard
 from server.db.storage_errors import StorageTrouble, storage_trouble
 from server.db.writer_lock import WriterLock
@@ -114,7 +116,7 @@ class Store:
 
     def _engine(self, pragmas: tuple[str, ...], begin: str, *, pool_size: int, url: URL | None = None) -> Engine:
         if self.path is None:
-            return create_engine(self.url, pool_pre_ping=True)
+            return writer_engine(self.url) if pragmas is _WRITER else reader_engine(self.url)
         engine = create_engine(
             url or URL.create("sqlite", database=str(self.path)),
             poolclass=QueuePool,
@@ -136,26 +138,28 @@ class Store:
         return engine
 
     @contextmanager
-    def write(self) -> Iterator[Connection]:
-        """One writing transaction; on SQLite the only one of this process. Do not nest it: the inner one would deadlock."""
+    def write(self, *, lock: bool = True) -> Iterator[Connection]:
+        """One writing transaction; the only one of all processes. Do not nest it: the inner one would deadlock.
+
+        `lock` False: on PostgreSQL beside the writers, for a new hub, which has no tables to lock yet.
+        """
         if self._writer is None:
             msg = f"{self.url.render_as_string()} is open for reading only."
             raise RuntimeError(msg)
         with self._recording_trouble():
-            grown = yield from self._transaction(self._writer)
+            grown = yield from self._transaction(self._writer, lock)
             if self.trouble is not None and not self.trouble.lasting:
                 self.trouble = None
         if grown is not None:
             self._announce(*grown)
 
-    def _transaction(self, writer: Engine) -> Generator[Connection, None, tuple[int, int] | None]:
-        if self.path is None:
-            with writer.begin() as connection:
-                yield connection
-                return connection.info.pop(GROWN, None)  # type: ignore[no-any-return]
-        with self._one_writer, writer.connect() as connection:
+    def _transaction(self, writer: Engine, lock: bool) -> Generator[Connection, None, tuple[int, int] | None]:
+        # On PostgreSQL the threads of all processes wait in the server.
+        with nullcontext() if self.path is None else self._one_writer, writer.connect() as connection:
             try:
                 with connection.begin():
+                    if self.path is None and lock:
+                        lock_writers(connection)
                     yield connection
             finally:
                 # Removed after a rollback too, because that append did not happen.

@@ -36,7 +36,7 @@ def initialise(store: Store) -> None:
         names = ", ".join(sorted(tables)[:5])
         msg = f"{store.path} is another database, with the tables {names}. Expected an empty one or none. Name another."
         raise NoHub(msg)
-    with store.write() as connection:
+    with store.write(lock=False) as connection:
         upgrade(connection)
         now_us, hub_id = store.clock.utc_us(), store.host.random_bytes(LOG_ID_BYTES)
         row = {
