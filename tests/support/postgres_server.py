@@ -42,6 +42,7 @@ class PostgresServer:
         # Its processes end and the machine does not: what was written to the kernel survives without a flush.
         self._options = (
             f"-c listen_addresses='' -c unix_socket_directories='{folder}' -c fsync={'on' if fsync else 'off'}"
+            " -c full_page_writes=off -c max_wal_size=4GB"
         )
         self._control("start")
         self.create("hub")
