@@ -75,7 +75,15 @@ BEYOND: list[dict[str, Any]] = [
 ]
 BEYOND += [
     {"kind": "scan", "raw": "V08tMQ==", name: "a\0b"}
-    for name in ("stage", "code", "operator", "reason", "to", "carrier", "bench", "unread", "boot", "station")
+    for name in (
+        "stage", "code", "operator", "reason", "to", "carrier", "bench", "unread", "boot", "station", "sw", "clk", "sym",
+        "scheme", "action", "caused_at", "load", "hub_clk", "mac", "cause", "by", "what",
+    )
+]  # fmt: skip
+BEYOND += [
+    {"kind": "a\0b", "raw": "V08tMQ=="},
+    {"kind": "scan", "raw": "V08tMQ==", "reader": {"kind": "a\0b", "id": "x"}},
+    {"kind": "scan", "raw": "V08tMQ==", "a\0b": "x"},
 ]
 BEYOND += [
     {"kind": "entry", "what": what, "by": "Ann", "data": data}
