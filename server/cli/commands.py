@@ -164,7 +164,7 @@ def rebuild(config_path: Path | None, db: str | None) -> None:
     store = open_hub(settings(config_path, db).db)
     tune()
     try:
-        with store.write() as connection:
+        with store.project() as connection:
             if not refold_if_outdated(connection, DEFAULT_INTERPRETER, store.clock.utc_us()):
                 rebuild_tables(connection)
     finally:
