@@ -20,7 +20,7 @@ from server.db.position_signal import PositionSignal
 from server.db.storage_errors import storage_trouble
 from server.db.store import Store
 from server.ledger.hub_log import hub_row
-from server.query_words import check_query_words
+from server.query_words import check_query_words, refuse_nul
 from server.web import pages
 
 POLICY = (
@@ -76,6 +76,7 @@ def create_app(
         streams=BoundedSemaphore(limits.max_streams),
     )
     gate.guard(app)
+    app.before_request(refuse_nul)
     app.before_request(check_query_words)  # behind the gate: a caller without access learns nothing of the words
     for blueprint in (*addresses(), *pages()):
         app.register_blueprint(blueprint)

@@ -1,5 +1,7 @@
 """Query words: a view declares the words of its query, and a request with any other word gets 400.
 
+A NUL character in an address, a query or a form gets 400 too: no text of the hub has one, and PostgreSQL holds none.
+
 An ignored word is an untrue answer: `/api/v1/orders?as_of=…` would list the orders of now under a past time. Views that
 every caller may use without credentials (sign-in, health, static files), and those of UNCHECKED, take any word.
 """
@@ -26,6 +28,18 @@ def query_words(*words: str) -> Callable[[View], View]:
         return view
 
     return declare
+
+
+def refuse_nul() -> None:
+    """Refuse a NUL in the address, the query or the form of the request. Raises `ApiError` 400."""
+    fields = [("the address", request.path)]
+    fields += [(f"the query word {word[:40]!r}", word + value) for word, value in request.args.items(multi=True)]
+    fields += [(f"the field {name[:40]!r}", name + value) for name, value in request.form.items(multi=True)]
+    for name, text in fields:
+        if "\0" in text:
+            raise ApiError(
+                400, f"a NUL character in {name}", "text without control characters", "Remove that character."
+            )
 
 
 def check_query_words() -> None:

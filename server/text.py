@@ -11,6 +11,7 @@
 from collections.abc import Iterable
 from datetime import UTC, datetime
 from difflib import get_close_matches
+from typing import Any
 
 
 def nearest(word: str, known: Iterable[str]) -> str:
@@ -34,3 +35,20 @@ def utc_text(at_us: int) -> str:
         return datetime.fromtimestamp(at_us / 1_000_000, UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
     except (ValueError, OverflowError, OSError):
         return f"{at_us} us since 1970"
+
+
+def with_nul(value: Any, name: str = "") -> str | None:
+    """The field of an entry whose text, or whose own name, has a NUL character; None where none has.
+
+    >>> with_nul({"item": "WO-1", "texts": ["a", "b\\0"]})
+    'texts'
+    """
+    if isinstance(value, str):
+        return name if "\0" in value else None
+    if isinstance(value, dict):
+        if any("\0" in key for key in value):
+            return "the name of a field"
+        return next((found for key, inner in value.items() if (found := with_nul(inner, key))), None)
+    if isinstance(value, list):
+        return next((found for inner in value if (found := with_nul(inner, name))), None)
+    return None

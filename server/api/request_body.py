@@ -4,6 +4,7 @@ A body is JSON, plain or gzip, at most 1 MiB before and after decompression. The
 has arrived (`server.http.request_worker`), so a read never blocks here.
 """
 
+import re
 import zlib
 from typing import Any, TypeVar
 
@@ -17,17 +18,21 @@ MAX_BODY_BYTES = 1024 * 1024
 MAX_DEPTH = 16  # nesting of lists and objects in stored data
 CHUNK_BYTES = 64 * 1024
 _GZIP = 16 + zlib.MAX_WBITS
+_NUL = re.compile(rb"(?<!\\)((?:\\\\)*)\\u0000")  # with an even number of backslashes before it
 
 T = TypeVar("T")
 
 
-def read_json(form: type[T]) -> T:
-    """The request's body as `form`. Raises `ApiError` 400 or 413."""
+def read_json(form: type[T], *, nul: bool = False) -> T:
+    """The request's body as `form`. Raises `ApiError` 400 or 413.
+
+    `nul`: keep a NUL in a text, for the caller to refuse it. Otherwise it is escaped, so that no station is refused.
+    """
     if request.mimetype not in ("application/json", ""):
         raise ApiError(400, f"content type {request.mimetype}", "application/json", "Send JSON with that Content-Type.")
     raw = _decompressed(_read_body())
     try:
-        return msgspec.json.decode(raw, type=form)
+        return msgspec.json.decode(raw if nul else escape_nul(raw), type=form)
     except (msgspec.MsgspecError, ValueError, RecursionError) as error:
         raise ApiError(
             400,
@@ -35,6 +40,15 @@ def read_json(form: type[T]) -> T:
             f"JSON as /openapi.json describes {form.__name__}{_known_fields(form, error)}",
             "Correct the body and send it again.",
         ) from error
+
+
+def escape_nul(encoded: bytes) -> bytes:
+    r"""JSON with `{00}` for each NUL in its texts, as the canonical text of a code has it.
+
+    >>> escape_nul(rb'{"sw":"a\u0000b","boot":"c\\u0000"}')
+    b'{"sw":"a{00}b","boot":"c\\\\u0000"}'
+    """
+    return _NUL.sub(rb"\1{00}", encoded) if b"\\u0000" in encoded else encoded
 
 
 def _known_fields(form: type[Any], error: Exception) -> str:

@@ -113,7 +113,7 @@ def page_of() -> tuple[int, str]:
 
 
 def _entries() -> list[schemas.EntryBody]:
-    body = read_json(schemas.EntriesBody)
+    body = read_json(schemas.EntriesBody, nul=True)
     if body.entries is not None:
         return body.entries
     if body.what is None or body.data is None:

@@ -50,10 +50,11 @@ class HubCommands(click.Group):
         from server.ops.admin_commands import CommandFailed
         from server.ops.backup import BackupError
         from server.ops.bootstrap import NoHub
+        from server.ops.transfer import TransferError
 
         try:
             return super().invoke(ctx)
-        except (BackupError, ConfigError, EntryRefused, HubLocked, NoHub, CommandFailed) as error:
+        except (BackupError, ConfigError, EntryRefused, HubLocked, NoHub, CommandFailed, TransferError) as error:
             raise click.ClickException(str(error)) from error
         except PermissionError as error:
             msg = f"{error}. Check the permissions of the hub's files."
@@ -183,7 +184,7 @@ def rebuild(config_path: Path | None, db: str | None) -> None:
     store = open_hub(settings(config_path, db).db)
     tune()
     try:
-        with store.write() as connection:
+        with store.project() as connection:
             if not refold_if_outdated(connection, DEFAULT_INTERPRETER, store.clock.utc_us()):
                 rebuild_tables(connection)
     finally:
@@ -235,6 +236,33 @@ def restore(config_path: Path | None, db: str | None, source: Path) -> None:
     aside, epoch = restore_backup(settings(config_path, db).db, source)
     kept = "" if aside is None else f" The previous database is kept as {aside}."
     click.echo(f"Restored; epoch {epoch} begins.{kept}", err=True)
+
+
+@main.command()
+@where
+@click.argument("target", type=click.Path(path_type=Path))
+def snapshot(config_path: Path | None, db: str | None, target: Path) -> None:
+    """Write the ledger and its folded state into TARGET, a new SQLite file with views, also while the hub runs."""
+    from server.ops.transfer import snapshot as write_snapshot
+    from server.text import counted
+
+    events = write_snapshot(settings(config_path, db).db, target)
+    click.echo(f"{target}: {counted(events, 'event')}, without keys, tokens and accounts.")
+
+
+@main.command()
+@where
+@click.argument("target")
+def move(config_path: Path | None, db: str | None, target: str) -> None:
+    """Move a hub from its SQLite file into TARGET, the URL of an empty PostgreSQL database, and compare both by hash."""
+    from server.ops.transfer import move as move_hub
+    from server.text import counted
+
+    moved = move_hub(settings(config_path, db).db, target)
+    click.echo(
+        f"{counted(moved.events, 'event')}; ledger {moved.ledger_hash}, state {moved.state_hash}: equal in both.\n"
+        f"Epoch {moved.epoch} begins. Set db in hub.toml to the new database; the old one stays as it is."
+    )
 
 
 @main.command()

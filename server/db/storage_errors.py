@@ -48,6 +48,25 @@ _SQLITE = {
     sqlite3.SQLITE_CANTOPEN: CLOSED,
     sqlite3.SQLITE_PERM: CLOSED,
 }
+# PostgreSQL's SQLSTATE, by the code or by its class (appendix A of its manual). Other codes concern the statement.
+_POSTGRESQL = {
+    "53100": FULL,
+    "53": BUSY,  # connections, memory
+    "55P03": BUSY,  # the lock was not free in time
+    "40": BUSY,  # a deadlock, or a row that changed since the snapshot
+    "57014": BUSY,
+    "25P03": BUSY,  # the server ended a transaction that waited for this process
+    "57": AWAY,  # the server stops or recovers
+    "08": AWAY,
+    "25006": CLOSED,  # a standby
+    "28": CLOSED,
+    "3D": CLOSED,
+    "42501": CLOSED,
+    "58": FAILED,
+    "XX001": DAMAGED,
+    "XX002": DAMAGED,
+}
+_LOST = frozenset({"OperationalError", "InterfaceError"})  # the driver's classes, without an import of the driver
 _NO_SPACE = frozenset({errno.ENOSPC, errno.EDQUOT})
 
 
@@ -57,7 +76,9 @@ def storage_trouble(error: BaseException) -> StorageTrouble | None:
         code = getattr(error.orig, "sqlite_errorcode", None)
         if code is not None:
             return _SQLITE.get(code & 0xFF)  # the low byte is the primary code
-        return AWAY if error.connection_invalidated else None
+        return AWAY if error.connection_invalidated else _of_server(error.orig)
+    if hasattr(error, "sqlstate"):
+        return _of_server(error)  # of the driver itself, by which rows are inserted in bulk
     if isinstance(error, PoolTimeout):
         return BUSY
     if isinstance(error, sqlite3.Error):
@@ -65,6 +86,14 @@ def storage_trouble(error: BaseException) -> StorageTrouble | None:
     if isinstance(error, OSError) and error.errno in _NO_SPACE:
         return FULL
     return None
+
+
+def _of_server(error: BaseException | None) -> StorageTrouble | None:
+    """The fault that the driver of PostgreSQL reports; a lost connection has no SQLSTATE."""
+    state = getattr(error, "sqlstate", None)
+    if state is None:
+        return AWAY if _LOST.intersection(kind.__name__ for kind in type(error).__mro__) else None
+    return _POSTGRESQL.get(state) or _POSTGRESQL.get(state[:2])
 
 
 def low_space(db: Path) -> str | None:

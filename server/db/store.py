@@ -1,13 +1,15 @@
-"""Store: transactions on the hub's database, with one writer on SQLite and any number of readers.
+"""Store: transactions on the hub's database, with one writer at a time and any number of readers.
 
 `with store.write() as connection:` is one transaction, committed and flushed to the medium at the end of the block. `with
-store.read() as connection:` is a read-only snapshot of the database. All SQL that is specific to SQLite is in this file.
+store.read() as connection:` is a read-only snapshot of the database. All SQL that is specific to SQLite is in this file, and
+that of PostgreSQL in `server.db.postgresql`.
 """
 
 import logging
+import secrets
 import threading
 from collections.abc import Generator, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -17,9 +19,18 @@ from sqlalchemy.pool import QueuePool
 
 from server.clock.readings import HubClock
 from server.db.position_signal import PositionSignal
+from server.db.postgresql import (
+    PROJECTOR,
+    hold_projector_lock,
+    lock_writers,
+    notify,
+    projector_engine,
+    reader_engine,
+    writer_engine,
+)
 from server.db.rollback_guard import RollbackGuard
 from server.db.storage_errors import StorageTrouble, storage_trouble
-from server.db.writer_lock import WriterLock
+from server.db.writer_lock import HubLocked, WriterLock
 from server.ops import restore_swap
 from server.ops.host import Host
 
@@ -66,6 +77,10 @@ def _read_only(path: Path) -> URL:
     return URL.create("sqlite", database=f"file:{quote(str(path))}", query={"mode": "ro", "uri": "true"})
 
 
+class ProjectedElsewhere(HubLocked):
+    """Another process folds the ledger of this database."""
+
+
 class Store:
     """The open database of the hub. On SQLite it holds the writer's lock unless `writing` is False.
 
@@ -85,6 +100,7 @@ class Store:
             msg = f"{self.path} is no file"  # an open would wait for the writer of a named pipe
             raise OSError(msg)
         self.trouble: StorageTrouble | None = None  # of the last transaction; a permanent one stays until a restart
+        self.name = secrets.token_hex(4)  # of this store in notifications to the others
         self.arrived = PositionSignal()  # announces the ledger's last position after each append
         self._own_lock = WriterLock(self.path) if writing and lock is None and self.path is not None else None
         self._lock = lock or self._own_lock
@@ -93,6 +109,7 @@ class Store:
         self._high = RollbackGuard(self.path) if writing and self.path is not None else None
         self._one_writer = threading.Lock()
         self._writer = self._engine(_WRITER, "BEGIN IMMEDIATE", pool_size=1) if writing else None
+        self._projector = projector_engine(self.url) if writing and self.path is None else None
         # Read-only where a hub may run: a second process must not even checkpoint.
         readable = None if writing or self.path is None else _read_only(self.path)
         self._reader = self._engine(_READER, "BEGIN", pool_size=READERS, url=readable)
@@ -114,7 +131,7 @@ class Store:
 
     def _engine(self, pragmas: tuple[str, ...], begin: str, *, pool_size: int, url: URL | None = None) -> Engine:
         if self.path is None:
-            return create_engine(self.url, pool_pre_ping=True)
+            return writer_engine(self.url) if pragmas is _WRITER else reader_engine(self.url)
         engine = create_engine(
             url or URL.create("sqlite", database=str(self.path)),
             poolclass=QueuePool,
@@ -136,27 +153,53 @@ class Store:
         return engine
 
     @contextmanager
-    def write(self) -> Iterator[Connection]:
-        """One writing transaction; on SQLite the only one of this process. Do not nest it: the inner one would deadlock."""
+    def write(self, *, lock: bool = True) -> Iterator[Connection]:
+        """One writing transaction; the only one of all processes. Do not nest it: the inner one would deadlock.
+
+        `lock` False: on PostgreSQL beside the writers, for a new hub, which has no tables to lock yet.
+        """
         if self._writer is None:
             msg = f"{self.url.render_as_string()} is open for reading only."
             raise RuntimeError(msg)
         with self._recording_trouble():
-            grown = yield from self._transaction(self._writer)
+            grown = yield from self._transaction(self._writer, lock)
             if self.trouble is not None and not self.trouble.lasting:
                 self.trouble = None
         if grown is not None:
             self._announce(*grown)
 
-    def _transaction(self, writer: Engine) -> Generator[Connection, None, tuple[int, int] | None]:
-        if self.path is None:
-            with writer.begin() as connection:
+    @contextmanager
+    def project(self) -> Iterator[Connection]:
+        """A writing transaction of the projector; on PostgreSQL beside the writers, under the lock of the only projector.
+
+        Raises `ProjectedElsewhere` where another process has that lock. See `projecting` for a lock that was lost meanwhile.
+        """
+        if self._projector is None:
+            with self.write() as connection:
                 yield connection
-                return connection.info.pop(GROWN, None)  # type: ignore[no-any-return]
-        with self._one_writer, writer.connect() as connection:
+            return
+        with self._recording_trouble(), self._projector.connect() as connection:
+            if not hold_projector_lock(connection):
+                msg = f"Another process folds the ledger in {self.url.render_as_string()}. Stop the hub first."
+                raise ProjectedElsewhere(msg)
+            with connection.begin():
+                yield connection
+
+    def notify(self, connection: Connection, what: str, *numbers: int) -> None:
+        """Notify the other processes of this database at the commit; on SQLite there are none."""
+        if self.path is None:
+            notify(connection, " ".join([self.name, what, *map(str, numbers)]))
+
+    def _transaction(self, writer: Engine, lock: bool) -> Generator[Connection, None, tuple[int, int] | None]:
+        # On PostgreSQL the threads of all processes wait in the server.
+        with nullcontext() if self.path is None else self._one_writer, writer.connect() as connection:
             try:
                 with connection.begin():
+                    if self.path is None and lock:
+                        lock_writers(connection)
                     yield connection
+                    if GROWN in connection.info:
+                        self.notify(connection, GROWN, *connection.info[GROWN])
             finally:
                 # Removed after a rollback too, because that append did not happen.
                 grown: tuple[int, int] | None = connection.info.pop(GROWN, None)
@@ -202,10 +245,16 @@ class Store:
         """Close every connection, and release the lock if the store acquired it."""
         self.arrived.close()
         self._reader.dispose()
-        if self._writer is not None:
-            self._writer.dispose()
+        for engine in (self._writer, self._projector):
+            if engine is not None:
+                engine.dispose()
         if self._high is not None:
             self._high.close()
         if self._own_lock is not None:
             self._own_lock.release()
             self._own_lock = None
+
+
+def projecting(connection: Connection) -> object:
+    """What stays the same while no other process can have projected; compare it by identity."""
+    return connection.info.get(PROJECTOR)

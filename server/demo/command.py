@@ -29,14 +29,15 @@ class _StopRequested(Exception):
 @click.option(
     "--port", type=click.IntRange(0, 65_535), default=DEFAULT_PORT, show_default=True, help="0: any free port."
 )
+@click.option("--db", help="An empty PostgreSQL database, as a URL; by default an SQLite file in the demo's folder.")
 @click.option("--seconds", type=click.FloatRange(min=0), help="Stop after this time; by default at Ctrl-C.")
-def demo(port: int, seconds: float | None) -> None:
+def demo(port: int, db: str | None, seconds: float | None) -> None:
     """Run a demonstration: a hub and three stations with ten past days and live scans. All data is deleted at the end."""
     port = free_port(port)
     before = {number: signal.signal(number, _stop) for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)}
     try:
         with tempfile.TemporaryDirectory(prefix="wipline-demo-", ignore_cleanup_errors=True) as folder:
-            show = DemoRun(Path(folder), SEED, port)
+            show = DemoRun(Path(folder), SEED, port, db)
             try:
                 _play(show, seconds)
             except _StopRequested:
@@ -48,6 +49,7 @@ def demo(port: int, seconds: float | None) -> None:
                 for number in before:
                     signal.signal(number, signal.SIG_IGN)  # a second signal must not interrupt the cleanup
                 stop(show.processes)
+                show.remove_tables()
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)

@@ -4,12 +4,14 @@ It uses only the product's own functions: the hub is created and the shop import
 stations run as separate processes, and all events are sent with the station protocol.
 """
 
+import json
 import random
 import socket
 import subprocess
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -20,7 +22,7 @@ import urllib3
 
 from server.auth import accounts, devices
 from server.config import load
-from server.db.store import Store
+from server.db.store import Store, sqlite_path
 from server.demo.days import DAYS, SHIFT_S, logs, split
 from server.demo.factory import Products, badges, past_orders, sample_factory
 from server.demo.live import DemoStation, Operators, acts, command
@@ -30,7 +32,7 @@ from server.demo.station_client import CLOSING, DemoClient
 from server.importer.apply import import_shop
 from server.ledger.hub_log import hub_row
 from server.locale_format import site_of
-from server.ops.bootstrap import initialise
+from server.ops.bootstrap import initialise, remove_hub, require_empty
 from station.system import clock
 
 if TYPE_CHECKING:
@@ -69,8 +71,10 @@ def timezone() -> str:
 class DemoRun:
     """One demo in its own folder. Call `prepare`, `open`, `send_past`, `start_stations`; at the end stop `processes`."""
 
-    def __init__(self, folder: Path, seed: int, port: int) -> None:
+    def __init__(self, folder: Path, seed: int, port: int, db: str | None = None) -> None:
+        """`db`: the URL of an empty database; None: a file in the folder."""
         self._folder, self._port = folder, port
+        self._db, self._made = db or f"{folder}/hub.db", False
         self.url = f"http://{HOST}:{port}"
         self._chance = random.Random(seed)  # noqa: S311 - a simulation, no secret
         self._seed = seed
@@ -93,14 +97,17 @@ class DemoRun:
         """Create the hub, make tokens for stations and office and a sign-in link for the visitor, and import the shop."""
         configuration = self._folder / "hub.toml"
         configuration.write_text(
-            f'db = "{self._folder}/hub.db"\nlisten = "{HOST}:{self._port}"\ntimezone = "{timezone()}"\n',
+            f'db = {json.dumps(self._db)}\nlisten = "{HOST}:{self._port}"\ntimezone = "{timezone()}"\n',
             encoding="utf-8",
         )
         config = load(configuration)
         now_us = clock.utc_us()
         store = Store(config.db)
         try:
+            if store.path is None:
+                require_empty(store)
             initialise(store)
+            self._made = True
             with store.write() as connection:
                 self._key = hub_row(connection).mac_key
                 self._tokens = {name: devices.add(connection, name, now_us) for name in self._factory.stations}
@@ -111,6 +118,12 @@ class DemoRun:
             store.close()
         zone = ZoneInfo(site_of(config).zone)
         self._entries = import_shop(config.db, self._factory.sheets, by=NAME, now_us=now_us, zone=zone).entries
+
+    def remove_tables(self) -> None:
+        """Remove what the demo made in the database of `--db`; a file is removed with the folder."""
+        if self._made and sqlite_path(self._db) is None:
+            with closing(Store(self._db)) as store:
+                remove_hub(store)
 
     def open(self) -> None:
         """Start the hub and wait until it answers. Raises `click.ClickException` after START_S."""

@@ -25,7 +25,7 @@ from server.ledger.shop_names import ShopNames
 from server.ledger.site_check import SiteChecks
 from server.ledger.stage_check import unknown_stage
 from server.projection.tables import definition
-from server.text import utc_text
+from server.text import utc_text, with_nul
 from station.core.codes import usable_patterns
 from station.core.event import EventError
 
@@ -119,9 +119,10 @@ def write_all(
     now = clock.read()
     closed_us = last_close(connection)
     events = []
-    _refuse_patterns(connection, entries)
-    _refuse_stages(connection, entries)
-    candidates = [_candidate(entry) for entry in entries]
+    readable = [entry for entry in entries if with_nul(entry.data) is None]  # no statement may contain a NUL
+    _refuse_patterns(connection, readable)
+    _refuse_stages(connection, readable)
+    candidates = [_candidate(entry) for entry in readable]
     names = ShopNames(connection, candidates)
     checks: list[Check] = [
         EntryChecks(connection, candidates, now.utc_us),  # first: what the hub has so already needs no other check
@@ -181,6 +182,12 @@ def _refuse(entry: Entry, closed_us: int | None, now_us: int) -> None:
             came=f"{entry.what} without a person",
             expected="the name of the person who makes the entry",
             do="Sign in, or give a name.",
+        )
+    if "\0" in entry.by:
+        raise EntryRefused(
+            came=f"{entry.what} by a person with a NUL character in the name",
+            expected="a name without control characters",
+            do="Remove that character.",
         )
     if entry.holds_from_us is not None and closed_us is not None and entry.holds_from_us < closed_us:
         raise EntryRefused(

@@ -16,7 +16,7 @@ from typing import Annotated, Any, Literal
 import msgspec
 
 from server.ledger.site_check import site_mistake
-from server.text import nearest
+from server.text import nearest, with_nul
 from station.core.codes import CodeType, Pattern, PatternError
 from station.core.codes.command_cards import read_card
 from station.core.event import MAX_QTY_MILLI
@@ -295,6 +295,8 @@ def mistakes(what: str, data: dict[str, Any]) -> tuple[str, str, str] | None:
     """Validate an entry: (what came, what was expected, what to do) for an invalid one, None for a valid one."""
     if what not in WHATS:
         return f"entry {what!r}", "a kind of entry that is known here", nearest(what, WHATS)
+    if (name := with_nul(data)) is not None:
+        return f"{what} with a NUL character in {name}", "text without control characters", "Remove that character."
     shape = FIELDS.get(what, _Anything)
     try:
         msgspec.convert(data, shape)

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
 
-from sqlalchemy import inspect, select
+from sqlalchemy import inspect, select, text
 
 from server.db import schema
 from server.db.migrations import upgrade
@@ -36,7 +36,7 @@ def initialise(store: Store) -> None:
         names = ", ".join(sorted(tables)[:5])
         msg = f"{store.path} is another database, with the tables {names}. Expected an empty one or none. Name another."
         raise NoHub(msg)
-    with store.write() as connection:
+    with store.write(lock=False) as connection:
         upgrade(connection)
         now_us, hub_id = store.clock.utc_us(), store.host.random_bytes(LOG_ID_BYTES)
         row = {
@@ -55,6 +55,25 @@ def initialise(store: Store) -> None:
         first = {"epoch": 1, "since_us": now_us, "cause": "the hub was made", "pos": 0, "high_pos": None}
         connection.execute(schema.epoch.insert(), [first])
     save_location(store)
+
+
+def require_empty(store: Store) -> None:
+    """Raise `NoHub` where the database has any table."""
+    with store.read() as connection:
+        tables = inspect(connection).get_table_names()
+    if tables:
+        names = ", ".join(sorted(tables)[:5])
+        msg = f"{store.url.render_as_string()} has the tables {names}. Expected an empty database. Name another."
+        raise NoHub(msg)
+
+
+def remove_hub(store: Store) -> None:
+    """Remove all tables of the hub with everything in them: for the demonstration."""
+    with store.write() as connection:
+        schema.metadata.drop_all(connection)
+        connection.execute(text("DROP TABLE IF EXISTS alembic_version"))
+        if connection.dialect.name == "postgresql":
+            connection.execute(text("DROP FUNCTION IF EXISTS ledger_append_only()"))
 
 
 def open_hub(

@@ -28,6 +28,7 @@ from server.auth import accounts
 from server.auth.devices import StationTokens
 from server.config import HubConfig, seconds_of
 from server.context import MAX_STREAMS
+from server.db.listener import PositionListener
 from server.db.position_signal import PositionSignal
 from server.db.store import Store, sqlite_path
 from server.db.writer_lock import WriterLock
@@ -198,6 +199,7 @@ class WorkerTasks:
         self.tokens = StationTokens(store)
         self._control = ControlServer(store) if store.path is not None else None
         projector = Projector(store, self.projected)
+        listener = PositionListener(store, self.projected, projector.read_pos)
         backups = BackupScheduler(config.backup.path, seconds_of(config.backup.every), store)
         self._threads = [
             threading.Thread(target=run, args=(self._stop,), name=name, daemon=True)
@@ -206,6 +208,7 @@ class WorkerTasks:
                 ("clock", ClockMonitor(store).run),
                 ("backup", backups.run),
                 ("tokens", self.tokens.run),
+                *([] if store.path is not None else [("listener", listener.run)]),
             )
         ]
         self.duties = (self._ended_thread, backups.trouble)

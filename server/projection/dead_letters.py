@@ -10,10 +10,11 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any, NamedTuple, ParamSpec, TypeVar
 
 from sqlalchemy import Connection, and_, func, select
-from sqlalchemy.exc import DBAPIError, OperationalError
+from sqlalchemy.exc import DBAPIError
 
 from server.db.bulk_insert import insert_text, run_many
 from server.db.schema import ledger, log
+from server.db.storage_errors import storage_trouble
 from server.projection.internal_tables import set_aside
 from station.core.ledger.fold import reason_of
 from station.system.version import version
@@ -85,9 +86,9 @@ def attribute_error(pos: int, function: Callable[_Args, _Result], *args: _Args.a
 
 def is_of_medium(error: BaseException) -> bool:
     """Whether an error concerns the disk, the memory, a lock or the connection, and so no event."""
+    if hasattr(getattr(error, "orig", error), "sqlstate"):
+        return storage_trouble(error) is not None  # PostgreSQL: any other error concerns the statement
     if isinstance(error, DBAPIError):
-        if isinstance(error, OperationalError) and not isinstance(error.orig, sqlite3.Error):
-            return True  # PostgreSQL: the connection, the disk, the server
         return error.orig is not None and is_of_medium(error.orig)
     if isinstance(error, sqlite3.Error):
         return getattr(error, "sqlite_errorcode", 0) & 0xFF in _MEDIUM

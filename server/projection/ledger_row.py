@@ -79,7 +79,7 @@ def from_row(row: Any) -> LedgerRow:
         counted = CountedIdentity(*stored, event_hash.hex())
         return LedgerRow(pos, stored, None, "damaged", None, counted, EventTime(*stored), counted.hash, "damaged")
     decoded = read(stored.log, seq, event_hash.hex(), encoded)
-    kind = None if decoded.outer is None else decoded.outer.kind
+    kind = None if decoded.outer is None or "\0" in decoded.outer.kind else decoded.outer.kind
     counted, event, status = decoded.counted, decoded.event, decoded.status
     own_hash = event_hash.hex()
     if event is None:

@@ -71,7 +71,7 @@ def rebuild(store: Store, interpreter: EventInterpreter = DEFAULT_INTERPRETER) -
 
     Events, items and codes that were set aside are retried.
     """
-    with store.write() as connection:
+    with store.project() as connection:
         return rebuild_tables(connection, interpreter)
 
 

@@ -4,6 +4,9 @@ A transaction processes at most 500 events, fewer where 500 take longer than 50 
 their rows. An event that changes others (a void, a correction, a first anchor, a binding, a definition) queues their items;
 the queue survives a restart and is processed after fresh work.
 
+On PostgreSQL any number of processes serve one hub. One of them holds the lock of the projector and notifies the others of
+each position; another one takes over within a second after it ends.
+
 No event stops the projector. After an error the transaction is rolled back and repeated with half the work, until a single
 event, item or code is left; that one is set aside with its reason, and the rest continues.
 """
@@ -15,9 +18,10 @@ from collections.abc import Callable
 import structlog
 from sqlalchemy import Connection, func, select
 
+from server.db.listener import PROJECTED, REFOLDED
 from server.db.position_signal import PositionSignal
 from server.db.schema import ledger
-from server.db.store import Store
+from server.db.store import ProjectedElsewhere, Store, projecting
 from server.projection.dead_letters import (
     EVENT,
     RebuildNeeded,
@@ -66,6 +70,7 @@ class Projector:
         self._store, self._signal, self._interpreter = store, signal, interpreter
         self._rows_at_once, self._after_error_s, self._now_s = rows_at_once, after_error_s, now_s
         self._pipeline: ProjectionPipeline | None = None
+        self._loaded_under: object = None  # of `projecting`: another process may have written since it changed
         self._fresh_limit = MOST_EVENTS  # events in one transaction
         self._queue_limit = MOST_EVENTS  # queued items or codes in one transaction
         self._retried = False  # events that another version set aside were retried
@@ -77,10 +82,22 @@ class Projector:
             try:
                 if not self.step():
                     self._store.arrived.wait(self.pos, POLL_S)
+            except ProjectedElsewhere:
+                self._follow()
+                stop.wait(POLL_S)
             except Exception:  # the only projector thread must survive; healthz reports its lag
                 LOG.exception("the projection stopped and starts again", pos=self.pos)
                 self._pipeline = None
                 stop.wait(self._after_error_s)
+
+    def _follow(self) -> None:
+        """Announce the position that another process projected; its notification may have been lost."""
+        self._signal.announce(self.read_pos())
+
+    def read_pos(self) -> int:
+        """The projected position in the tables, whichever process projects."""
+        with self._store.read() as connection:
+            return projected_pos(connection)
 
     @property
     def pos(self) -> int:
@@ -93,11 +110,14 @@ class Projector:
         1. Fold.
         2. After an error that names its events, set those events aside.
         3. After another error, halve the work of the next step; a single event, item or code is set aside.
-        Raises errors of the medium (a full disk), and any error that remains with nothing left to set aside.
+        Raises `ProjectedElsewhere`, errors of the medium (a full disk), and any error that remains with nothing left to set
+        aside.
         """
         attempt = _Attempt()
         try:
             return self._fold(attempt)
+        except ProjectedElsewhere:
+            raise
         except BaseException as error:
             self._pipeline = None  # its caches may differ from the tables after the rollback
             if not isinstance(error, Exception) or is_of_medium(error) or not self._isolate(attempt, error):
@@ -106,7 +126,9 @@ class Projector:
 
     def _fold(self, attempt: "_Attempt") -> bool:
         """Project fresh events, or process the queues where there are none; announce the position after the commit."""
-        with self._store.write() as connection:
+        with self._store.project() as connection:
+            if self._loaded_under is not projecting(connection):
+                self._pipeline, self._loaded_under = None, projecting(connection)
             if self._pipeline is None:
                 refolded = refold_if_outdated(connection, self._interpreter, self._store.clock.utc_us())
                 if not (refolded or self._retried) and by_other_software(connection):
@@ -118,6 +140,8 @@ class Projector:
             fresh = pipeline.project_batch(connection, self._fresh_limit)
             self._adapt(fresh, self._now_s() - start)
             done = bool(fresh) or self._process_queues(connection, pipeline, attempt)
+            if done:
+                self._store.notify(connection, PROJECTED if fresh else REFOLDED, pipeline.pos)
         if done and not fresh:
             self._queue_limit = min(MOST_EVENTS, 2 * self._queue_limit)
         self._signal.announce(pipeline.pos)
@@ -148,7 +172,7 @@ class Projector:
         if isinstance(error, Unfoldable):
             return self._set_aside(error.reasons)
         if isinstance(error, RebuildNeeded):
-            with self._store.write() as connection:
+            with self._store.project() as connection:
                 rebuild_tables(connection, self._interpreter, dead_events(connection))
             return True
         LOG.warning(
@@ -165,13 +189,13 @@ class Projector:
         if self._rebuilt:
             return False
         self._rebuilt = True
-        with self._store.write() as connection:
+        with self._store.project() as connection:
             rebuild_tables(connection, self._interpreter)
         return True
 
     def _set_aside(self, reasons: dict[int, str]) -> bool:
         """Set events aside; False where all of them are already. A projected event requires a rebuild without it."""
-        with self._store.write() as connection:
+        with self._store.project() as connection:
             aside = dead_events(connection)
             new = {pos: reason for pos, reason in reasons.items() if pos not in aside}
             for pos, reason in new.items():
@@ -188,7 +212,7 @@ class Projector:
             return True
         name, reason = attempt.names[0], reason_of(error)
         LOG.error("an item or code was set aside", part=attempt.part, name=name, reason=reason)
-        with self._store.write() as connection:
+        with self._store.project() as connection:
             ProjectionPipeline(connection, self._interpreter).set_aside(connection, attempt.part, name, reason)
         return True
 

@@ -13,7 +13,7 @@ from collections.abc import Iterable
 from typing import Any, NamedTuple
 
 import msgspec
-from sqlalchemy import Connection, and_, func, or_, select
+from sqlalchemy import Connection, String, and_, func, literal_column, or_, select
 
 from server.projection.call_marks import ANSWER, CALL, VERBS
 from server.projection.internal_tables import call_mark, correction, resent
@@ -110,7 +110,10 @@ def _events(connection: Connection, since_answer_us: int | None = None) -> list[
     if since_answer_us is not None:
         at_us, place = (
             func.coalesce(mark.holds_from_us, state.key_us),
-            func.coalesce(func.nullif(mark.stage, ""), "\x01" + mark.station),
+            # Literals: PostgreSQL does not see that two bound parameters are the same, and refuses to group by them.
+            func.coalesce(
+                func.nullif(mark.stage, literal_column("''")), literal_column("'\x01'", String) + mark.station
+            ),
         )
         answers = (
             select(place.label("place"), func.max(at_us).label("at_us"))

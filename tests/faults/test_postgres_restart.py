@@ -7,10 +7,10 @@ import time
 from pathlib import Path
 
 import pytest
+from postgres_server import postgres_server
 from running_hub import RunningHub
 
 from tests.faults.hub_ledger import exported
-from tests.faults.postgres import postgres
 from tests.faults.test_wire import Sender
 
 pytestmark = [pytest.mark.host, pytest.mark.xdist_group("wire")]
@@ -26,8 +26,8 @@ def test_a_database_server_that_ends_at_once_in_mid_ingest_loses_nothing_that_wa
     seed = secrets.randbits(32)
     chance = random.Random(seed)
     print(f"seed {seed}")
-    with postgres() as cluster:
-        hub = RunningHub(tmp_path / "hub.db", database=cluster.url)
+    with postgres_server() as cluster:
+        hub = RunningHub(tmp_path / "hub.db", database=cluster.url())
         token = hub.command("station", "add", "saw-1").stdout.strip()
         hub.start().ready()
         try:

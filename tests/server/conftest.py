@@ -8,10 +8,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from engines import SQLITE, Databases, HubsOnServer
 from fake_host import FakeMachine
 from flask import Flask
 from flask.testing import FlaskClient
 from jinja2 import FileSystemBytecodeCache
+from postgres_server import PostgresServer, postgres_server
 
 from server.app import create_app
 from server.auth import accounts, devices
@@ -78,6 +80,36 @@ def new_hub(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[PostgresServer]:
+    """The PostgreSQL server of the run, started with the first test that needs it."""
+    with postgres_server() as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def hubs_on_server(postgres: PostgresServer) -> Iterator[HubsOnServer]:
+    """New hubs on that server."""
+    hubs = HubsOnServer(postgres)
+    yield hubs
+    hubs.close()
+
+
+@pytest.fixture
+def engine() -> str:
+    """The database engine; a folder whose tests run on both overrides it."""
+    return SQLITE
+
+
+@pytest.fixture
+def databases(request: pytest.FixtureRequest, engine: str, tmp_path: Path) -> Iterator[Databases]:
+    """Makes databases of the engine."""
+    fixture = request.getfixturevalue  # on demand: a test on SQLite starts no server
+    made = Databases(tmp_path, lambda: fixture("new_hub"), None if engine == SQLITE else fixture("hubs_on_server"))
+    yield made
+    made.close()
+
+
 @pytest.fixture
 def machine() -> FakeMachine | None:
     """The machine that the store's hub runs on: None is this one; a test that moves clocks overrides it."""
@@ -85,12 +117,9 @@ def machine() -> FakeMachine | None:
 
 
 @pytest.fixture
-def store(tmp_path: Path, new_hub: Path, machine: FakeMachine | None) -> Iterator[Store]:
+def store(databases: Databases, machine: FakeMachine | None) -> Iterator[Store]:
     """A new hub's store."""
-    path = tmp_path / "hub.db"
-    path.touch(0o600)
-    path.write_bytes(new_hub.read_bytes())
-    opened = Store(path, host=None if machine is None else machine.host)
+    opened = Store(databases.hub(), host=None if machine is None else machine.host)
     save_location(opened)
     yield opened
     opened.close()

@@ -4,9 +4,12 @@ import sqlite3
 import threading
 from contextlib import closing
 
+import psycopg
 import pytest
 from fake_host import FakeMachine
 from sqlalchemy import select
+from sqlalchemy.dialects import postgresql
+from sqlalchemy.exc import DBAPIError
 from waiting import until
 
 from server.api.health import health
@@ -14,12 +17,13 @@ from server.app import create_app
 from server.auth import devices
 from server.config import HubConfig
 from server.context import HubContext
-from server.db import schema
+from server.db import schema, storage_errors
 from server.db.store import Store
 from server.ledger import entries
 from server.ledger.verify import verify
 from server.ops.scheduler import LATE_S, BackupScheduler
 from server.ops.serve import WorkerTasks
+from server.projection.dead_letters import is_of_medium
 
 FULL = "The hub's disk is full: nothing can be written. Free some space."
 DAMAGED = "The hub's database is damaged. Stop the hub, keep its files, and restore a backup: wipline-hub restore."
@@ -169,3 +173,29 @@ def test_an_entry_is_written_once_where_the_high_water_file_cannot_be(store, row
     store.rollback_guard.path.mkdir()
     entries.record(store, "note", {"item": "WO-1", "text": "x"}, "Kim")
     assert len(rows(select(schema.ledger.c.pos))) == 2, "an anchor and the note, and no error after their commit"
+
+
+@pytest.mark.parametrize(
+    ("error", "trouble"),
+    [
+        ("DiskFull", storage_errors.FULL),
+        ("TooManyConnections", storage_errors.BUSY),
+        ("LockNotAvailable", storage_errors.BUSY),
+        ("SerializationFailure", storage_errors.BUSY),
+        ("AdminShutdown", storage_errors.AWAY),
+        ("CannotConnectNow", storage_errors.AWAY),
+        ("OperationalError", storage_errors.AWAY),
+        ("InterfaceError", storage_errors.AWAY),
+        ("ReadOnlySqlTransaction", storage_errors.CLOSED),
+        ("IndexCorrupted", storage_errors.DAMAGED),
+        ("DataError", None),
+        ("UniqueViolation", None),
+        ("ProgramLimitExceeded", None),
+    ],
+)
+def test_an_error_of_a_database_server_is_a_storage_fault_or_one_of_its_statement(error, trouble):
+    """Raised by the driver itself, and as SQLAlchemy wraps it."""
+    own = getattr(psycopg.errors, error)("it failed")
+    wrapped = DBAPIError.instance("INSERT", {}, own, psycopg.Error, dialect=postgresql.psycopg.dialect())
+    assert [storage_errors.storage_trouble(each) for each in (own, wrapped)] == [trouble, trouble]
+    assert [is_of_medium(each) for each in (own, wrapped)] == [trouble is not None] * 2

@@ -1,5 +1,6 @@
 """`wipline-hub demo`, as a person starts it: real processes on real sockets and pipes, and nothing left afterwards."""
 
+import html
 import os
 import re
 import signal
@@ -14,6 +15,7 @@ from queue import Queue
 import msgspec
 import pytest
 import urllib3
+from postgres_server import postgres_server
 
 pytestmark = [pytest.mark.host, pytest.mark.xdist_group("demo")]
 COMMAND = str(Path(sys.executable).with_name("wipline-hub"))
@@ -210,3 +212,17 @@ def test_a_taken_port_is_said_before_anything_starts(tmp_path):
         ),
     )
     assert list(tmp_path.iterdir()) == []
+
+
+def test_the_demo_on_postgresql_answers_with_every_page_and_leaves_its_database_empty(tmp_path):
+    with postgres_server() as server:
+        demo = Demo(tmp_path, "--port", "0", "--db", server.url())
+        board = demo.get("/").data.decode()
+        links = sorted(set(re.findall(r'href="(/[^"#]*)"', board)))
+        answers = {link: demo.get(html.unescape(link)).status for link in ["/", *links]}
+        (events,) = server.execute("SELECT count(*) FROM ledger", "hub")[0]
+        assert demo.end(signal.SIGINT) == 0
+        left = server.execute("SELECT count(*) FROM pg_class WHERE relnamespace = 'public'::regnamespace", "hub")
+    print(f"{len(answers)} pages of a demo with {events} events on PostgreSQL, up in {demo.up_s:.1f} s")
+    assert answers == dict.fromkeys(answers, 200)
+    assert (len(answers) > 10, events > 500, left) == (True, True, [(0,)])

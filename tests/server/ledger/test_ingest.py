@@ -7,7 +7,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import select, text
-from sqlalchemy.exc import IntegrityError
+from sqlalchemy.exc import DBAPIError
 
 from server.db import schema
 from server.ledger import ingest, station_logs
@@ -122,23 +122,26 @@ def test_a_log_with_too_many_forks_is_refused(append_batch, a_log):
     assert refused.full
 
 
-REPLACED = """INSERT OR REPLACE INTO ledger
-SELECT {pos}, log_id, seq, x'00', prev, hash, recv_us, chain FROM ledger WHERE pos = 2"""
+REPLACED = {
+    "sqlite": "INSERT OR REPLACE INTO ledger {row}",
+    "postgresql": "INSERT INTO ledger {row} ON CONFLICT ({key}) DO UPDATE SET recv_us = 0",
+}
+ROW = "SELECT {pos}, log_id, seq, prev, prev, hash, recv_us, chain FROM ledger WHERE pos = 2"
 
 
 @pytest.mark.parametrize(
-    "statement",
+    ("statement", "values"),
     [
-        "UPDATE ledger SET recv_us = 0",
-        "DELETE FROM ledger",
-        pytest.param(REPLACED.format(pos="pos"), id="another at the same position"),
-        pytest.param(REPLACED.format(pos="99"), id="another for the same event"),
+        ("UPDATE ledger SET recv_us = 0", {}),
+        ("DELETE FROM ledger", {}),
+        pytest.param("", {"row": ROW.format(pos="pos"), "key": "pos"}, id="another at the same position"),
+        pytest.param("", {"row": ROW.format(pos="99"), "key": "log_id, seq"}, id="another for the same event"),
     ],
 )
-def test_the_database_itself_refuses_to_change_the_ledger(store, append_batch, a_log, statement):
+def test_the_database_itself_refuses_to_change_the_ledger(store, engine, append_batch, a_log, statement, values):
     append_batch(a_log.batch())
-    with pytest.raises(IntegrityError, match="append-only"), store.write() as connection:
-        connection.execute(text(statement))
+    with pytest.raises(DBAPIError, match="append-only"), store.write() as connection:
+        connection.execute(text(statement or REPLACED[engine].format(**values)))
 
 
 def test_what_fails_before_the_commit_leaves_nothing(store, append_batch, a_log, rows):

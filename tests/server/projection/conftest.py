@@ -6,7 +6,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import engines
 import pytest
+from engines import Databases, HubsOnServer
 from sqlalchemy import Connection, select
 
 from server.db import schema
@@ -14,12 +16,12 @@ from server.db.bulk_insert import insert_many
 from server.db.position_signal import PositionSignal
 from server.db.store import Store
 from server.ledger import station_logs
-from server.ops.bootstrap import initialise
 from server.projection.tables import TABLES
 from server.projection.worker import Projector
 from station.core.event import Event, EventIdentity, LogPosition, encode
 from station.core.hash_chain import anchor_mac, boot_bytes, genesis, link
 
+engine = engines.both
 DAY_US = 86_400_000_000
 START_US = 20_000 * DAY_US
 BY_POS = {"pos", "id", "visit", "since", "changed"}  # columns that say when something arrived, or number rows
@@ -141,20 +143,44 @@ def content(connection: Connection, table: Any) -> list[tuple[Any, ...]]:
 
 
 @pytest.fixture
-def new_hub_db(tmp_path: Path) -> Iterator[Callable[[], HubDatabase]]:
+def new_hub_db(databases: Databases) -> Iterator[Callable[[], HubDatabase]]:
     """Creates databases of hubs."""
     stores: list[Store] = []
 
     def make() -> HubDatabase:
-        store = Store(tmp_path / f"hub-{len(stores)}.db")
+        store = Store(databases.hub())
         stores.append(store)
-        initialise(store)
         with store.write() as connection:
             connection.execute(schema.hub.update().values(mac_key=bytes(32)))
         return HubDatabase(store)
 
     yield make
     for store in stores:
+        store.close()
+
+
+@pytest.fixture
+def hub_on(
+    tmp_path: Path, request: pytest.FixtureRequest, hubs_on_server: HubsOnServer
+) -> Iterator[Callable[[str], HubDatabase]]:
+    """Creates databases of hubs on a named engine."""
+    made = {
+        engines.SQLITE: Databases(tmp_path, lambda: request.getfixturevalue("new_hub")),
+        engines.POSTGRESQL: Databases(tmp_path, lambda: request.getfixturevalue("new_hub"), hubs_on_server),
+    }
+    stores: dict[str, Store] = {}
+
+    def make(name: str) -> HubDatabase:
+        if name in stores:
+            stores[name].close()
+            made[name].forget()
+        stores[name] = Store(made[name].hub())
+        with stores[name].write() as connection:
+            connection.execute(schema.hub.update().values(mac_key=bytes(32)))
+        return HubDatabase(stores[name])
+
+    yield make
+    for store in stores.values():
         store.close()
 
 

@@ -153,10 +153,10 @@ def test_an_event_that_fails_only_when_it_is_linked_again_is_set_aside_then(hub_
 
 
 def with_a_row_that_does_not_fit(name: str) -> EventInterpreter:
-    """An interpreter whose row of this item is refused by the database: a number where the item's text belongs."""
+    """An interpreter whose row of this item is refused by the driver: an object where the item's text belongs."""
 
     def row(state: Any, *rest: Any) -> Any:
-        return (2**64, *item_row(state, *rest)[1:]) if state.item == name else item_row(state, *rest)
+        return (object(), *item_row(state, *rest)[1:]) if state.item == name else item_row(state, *rest)
 
     return DEFAULT_INTERPRETER._replace(item_row=row)
 

@@ -15,7 +15,7 @@ from server.projection.worker import Projector
 from station.core.event import EventIdentity
 
 WHERE = select(parcel.c.item, parcel.c.stage, parcel.c.state, parcel.c.qty_milli).order_by(
-    parcel.c.item, parcel.c.stage
+    parcel.c.item, parcel.c.stage.nulls_first()
 )
 STANDING = select(event_state.c.seq, event_state.c.status).order_by(event_state.c.pos)
 DAY_S = 86_400

@@ -1,9 +1,11 @@
 """Numbers and texts beyond their bounds: kept, marked, and never in the way of the events behind them."""
 
+import random
 from typing import Any
 
 import msgspec
 import pytest
+from engines import SQLITE
 from sqlalchemy import select
 
 from server.projection.rebuild import compare
@@ -75,7 +77,14 @@ BEYOND: list[dict[str, Any]] = [
 ]
 BEYOND += [
     {"kind": "scan", "raw": "V08tMQ==", name: "a\0b"}
-    for name in ("stage", "code", "operator", "reason", "to", "carrier", "bench", "unread", "boot", "station")
+    for name in (
+        "stage", "code", "operator", "reason", "to", "carrier", "bench", "unread", "boot", "station", "sw", "clk", "sym",
+        "scheme", "action", "caused_at", "load", "hub_clk", "mac", "cause", "by", "what",
+    )
+]  # fmt: skip
+BEYOND += [
+    {"kind": "a\0b", "raw": "V08tMQ=="},
+    {"kind": "scan", "raw": "V08tMQ==", "reader": {"kind": "a\0b", "id": "x"}},
 ]
 BEYOND += [
     {"kind": "entry", "what": what, "by": "Ann", "data": data}
@@ -120,4 +129,16 @@ def test_a_sum_stays_within_what_the_database_holds(hub_db: Any) -> None:
     hub_db.deliver(*[office.entry("adjust", {"item": "WO-1", "qty_milli": MAX_QTY_MILLI}) for _ in range(1002)])
     hub_db.drain()
     assert hub_db.show(select(item.c.adjusted_milli)) == [(-1000 * MAX_QTY_MILLI,)]
+    assert compare(hub_db.store) == []
+
+
+def test_a_code_that_is_too_long_for_an_index_of_the_database_delays_nothing(hub_db: Any, engine: str) -> None:
+    chance = random.Random(1)
+    code = "".join(chr(chance.randrange(0x4E00, 0x9FA5)) for _ in range(1_400))  # 4,200 bytes that do not compress
+    saw = hub_db.log("saw-1", 1)
+    hub_db.deliver(saw.scan("WO-1", "saw"), saw.scan(code, "saw"), saw.scan("WO-2", "saw"))
+    hub_db.drain()
+    assert statuses(hub_db) == ["ok", "ok" if engine == SQLITE else "set_aside", "ok"]
+    folded = [("WO-1",), ("WO-2",), *([(code,)] if engine == SQLITE else [])]
+    assert hub_db.show(select(item.c.item).order_by(item.c.item)) == folded
     assert compare(hub_db.store) == []

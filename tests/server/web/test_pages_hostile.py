@@ -12,6 +12,7 @@ HOSTILE = [
     "\x1b[2J\x9b\x00",
     "{{7*7}}",
 ]
+WITHOUT_NUL = [said for said in HOSTILE if "\0" not in said]  # a NUL in a query is refused before any view reads it
 
 
 @pytest.mark.parametrize("said", HOSTILE)
@@ -25,7 +26,7 @@ def test_what_a_station_says_of_its_readers_is_shown_as_text(hub_app, said):
     body = page.get_data(as_text=True)
     for unsafe in ("<script>alert", "<img src", '" onmouseover="', "\u202e", "\u2066", "\x1b", "\x9b", "\x00", ">49<"):
         assert unsafe not in body
-    shown = visible(said).replace("<", "&lt;").replace(">", "&gt;").replace('"', "&#34;")
+    shown = visible(said.replace("\0", "{00}")).replace("<", "&lt;").replace(">", "&gt;").replace('"', "&#34;")
     assert shown in body
 
 
@@ -43,7 +44,7 @@ def test_pages_for_paper_answer_every_role_alike_and_take_nothing(hub_app, page,
     assert [browser.open(page, method=verb).status_code for verb in ("POST", "PUT", "DELETE", "PATCH")] == [405] * 4
 
 
-@pytest.mark.parametrize("paper", ["", "A4", "x" * 9_999, "\x00", "\u202e", "a4\r\nX: y", "../a4", *HOSTILE], ids=ascii)
+@pytest.mark.parametrize("paper", ["", "A4", "x" * 9_999, "\u202e", "a4\r\nX: y", "../a4", *WITHOUT_NUL], ids=ascii)
 @pytest.mark.parametrize("page", PAPER_PAGES)
 def test_a_paper_that_there_is_not_is_refused_with_those_that_there_are(hub_app, page, paper):
     answer = hub_app.anonymous().get(page, query_string={"paper": paper})
@@ -55,7 +56,7 @@ def test_a_paper_that_there_is_not_is_refused_with_those_that_there_are(hub_app,
 
 @pytest.mark.parametrize(
     "number",
-    ["", "0", "-1", "9" * 5_000, "1.5", "\u0661", "\u00b2", "1\n", " 1", "+1", "NaN", "1e0", *HOSTILE],
+    ["", "0", "-1", "9" * 5_000, "1.5", "\u0661", "\u00b2", "1\n", " 1", "+1", "NaN", "1e0", *WITHOUT_NUL],
     ids=ascii,
 )
 def test_a_page_of_cards_that_there_is_not_is_refused(hub_app, number):

@@ -7,7 +7,8 @@ import pytest
 from shop import MINUTE_US, Story, definition, routing, shop
 
 from station.core.ledger.fold import balances, fold
-from station.core.ledger.parcels import FoldResult, Parcel
+from station.core.ledger.fold_result import FoldResult
+from station.core.ledger.parcels import Parcel
 
 
 def runs(story: Story) -> list[tuple[str, int | None, int | None]]:
@@ -35,7 +36,7 @@ def arrived(qty: int = 100) -> Story:
 
 
 def without_run(parcel: Parcel) -> Parcel:
-    return msgspec.structs.replace(parcel, run_since_us=None)
+    return msgspec.structs.replace(parcel, run_since_us=None, put=0, placed_us=0)
 
 
 def test_a_start_on_what_is_here_sets_the_run_alone() -> None:
@@ -44,7 +45,7 @@ def test_a_start_on_what_is_here_sets_the_run_alone() -> None:
     story.tell("start", "deburr", operator="kim", carrier="tote-1")
     (after,) = story.end.state.parcels
     assert (before.run_since_us, after.run_since_us) == (None, 4 * MINUTE_US)
-    assert (after.since_us, without_run(after)) == (3 * MINUTE_US, before)
+    assert (after.since_us, without_run(after)) == (3 * MINUTE_US, without_run(before))
     assert (story.said, len(story.end.visits)) == ([], 2)  # the visits are those of the arrivals
 
 

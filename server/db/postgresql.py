@@ -1,0 +1,131 @@
+"""PostgreSQL: the hub's connections to a database server. All SQL that is specific to PostgreSQL's sessions is in this file.
+
+A writing transaction locks the table of the position counter first, so writers of all processes run one after another, as
+they do on SQLite. The projector writes beside them, in the session that holds its advisory lock. Every transaction is
+REPEATABLE READ: it reads one snapshot. That of a writer is taken after its lock, because `LOCK TABLE` takes no snapshot, so
+it contains what the writer before it committed.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
+from sqlalchemy import URL, Connection, Engine, create_engine, event, text
+from sqlalchemy.exc import DBAPIError
+
+CHANNEL = "wipline"
+PROJECTOR_LOCK = (2002874992, 1)  # advisory locks of the hub's database; the first number only tells them from others'
+PROJECTOR = "projector"  # key in `connection.info`: an object of its own for each session that took the lock
+READERS = (8, 16)  # connections of one process that stay open, and further ones under load
+WRITERS = (2, 4)  # more than one, so that a request waits in the server for its lock and not in the pool
+# A process that hangs in a transaction loses it, so that the writers of other processes go on.
+_SESSION = (
+    "SET lock_timeout = '10s'",
+    "SET idle_in_transaction_session_timeout = '60s'",
+    "SET client_min_messages = warning",
+)
+_LONGER = "SET idle_in_transaction_session_timeout = '15min'"  # a rebuild folds in memory between two statements
+# An acknowledged event must survive a crash, whatever the server's or the role's default is.
+_FLUSHED = "SELECT set_config('synchronous_commit', 'on', false) WHERE current_setting('synchronous_commit') = 'off'"
+WRITERS_LOCK = "LOCK TABLE counter IN EXCLUSIVE MODE"  # readers of the counter pass
+
+
+def with_driver(url: URL) -> URL:
+    """The address with the driver that the hub uses."""
+    return url.set(drivername="postgresql+psycopg") if url.get_backend_name() == "postgresql" else url
+
+
+def writer_engine(url: URL) -> Engine:
+    """Connections for writing transactions. The caller locks with WRITERS_LOCK."""
+    return _engine(url, WRITERS, (*_SESSION, _FLUSHED), read_only=False)
+
+
+def reader_engine(url: URL) -> Engine:
+    """Connections for read-only transactions."""
+    return _engine(url, READERS, _SESSION, read_only=True)
+
+
+def projector_engine(url: URL) -> Engine:
+    """The single connection of the projector, whose session holds the lock."""
+    return _engine(url, (1, 0), (*_SESSION, _LONGER, _FLUSHED), read_only=False)
+
+
+def hold_projector_lock(connection: Connection) -> bool:
+    """Hold the projector's lock until the session ends; False where another session has it.
+
+    In a transaction of its own: one that took its snapshot before the lock would miss what the holder before it wrote.
+    """
+    if PROJECTOR not in connection.info:
+        with connection.begin():
+            took = connection.execute(
+                text("SELECT pg_try_advisory_lock(:a, :b)"), _numbers(PROJECTOR_LOCK)
+            ).scalar_one()
+        if not took:
+            return False
+        connection.info[PROJECTOR] = object()
+    return True
+
+
+def notify(connection: Connection, payload: str) -> None:
+    """Send a line to the listening processes at the commit of the transaction."""
+    connection.execute(text("SELECT pg_notify(:channel, :payload)"), {"channel": CHANNEL, "payload": payload})
+
+
+def notifications(url: URL, listening: Callable[[], None], wait_s: float) -> Iterator[str | None]:
+    """The lines of other sessions; None after each `wait_s` without one. `listening` is called before the first.
+
+    Raises `OSError` where the server ends the connection.
+    """
+    import psycopg
+
+    engine = _engine(url, (1, 0), _SESSION, read_only=False)
+    try:
+        with engine.connect() as pooled:
+            raw: Any = pooled.connection.driver_connection
+            raw.autocommit = True
+            raw.execute(f"LISTEN {CHANNEL}").close()
+            listening()
+            while True:
+                for note in raw.notifies(timeout=wait_s):
+                    yield note.payload
+                yield None
+    except (psycopg.Error, DBAPIError) as error:
+        msg = f"the database server ended the connection: {error}"
+        raise OSError(msg) from error
+    finally:
+        engine.dispose()
+
+
+def _numbers(lock: tuple[int, int]) -> dict[str, int]:
+    return {"a": lock[0], "b": lock[1]}
+
+
+def lock_writers(connection: Connection) -> None:
+    """Wait for the writers before this one; must be the first statement of the transaction."""
+    connection.exec_driver_sql(WRITERS_LOCK)
+
+
+def _engine(url: URL, sizes: tuple[int, int], session: Sequence[str], *, read_only: bool) -> Engine:
+    try:
+        from psycopg import IsolationLevel  # of an extra: a hub on SQLite has no driver
+    except ImportError as error:
+        msg = (
+            f"{url.render_as_string()} needs the driver psycopg. Install it in the clone: pip install '.[hub,postgres]'"
+        )
+        raise OSError(msg) from error
+    engine = create_engine(
+        with_driver(url),
+        pool_size=sizes[0],
+        max_overflow=sizes[1],
+        pool_pre_ping=True,  # the server may have restarted since the last use
+        connect_args={"application_name": "wipline-hub", "connect_timeout": 10},
+    )
+
+    def prepare(raw: Any, _record: object) -> None:
+        raw.autocommit = True
+        raw.execute("; ".join(session)).close()
+        raw.autocommit = False
+        raw.isolation_level = IsolationLevel.REPEATABLE_READ
+        raw.read_only = read_only
+
+    event.listen(engine, "connect", prepare)
+    return engine

@@ -1,0 +1,5 @@
+"""These tests run on both database engines."""
+
+import engines
+
+engine = engines.both
