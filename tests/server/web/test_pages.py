@@ -159,7 +159,7 @@ def test_a_board_request_reads_no_table_from_end_to_end(hub_app, full, store):
     hub_app.anonymous().get("/")
     event.remove(engine, "before_cursor_execute", note)
     assert len(asked) < 40
-    big = re.compile(r"SCAN (parcel|visit|event_item|event_state|ledger|finding|open_at)\b(?! USING)")
+    big = re.compile(r"SCAN (parcel|move|head|event_item|event_state|ledger|finding|open_at)\b(?! USING)")
     with store.read() as connection:
         for statement, parameters in asked:
             if statement.startswith("SELECT"):
