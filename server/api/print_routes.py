@@ -10,6 +10,7 @@ from server.auth.roles import Role
 from server.context import current_hub
 from server.locale_format import locale_of
 from server.printing.kit import kit_of
+from server.printing.label_print import DEFAULT_SHEET, MEDIA, DrawnLabels, LabelPrint, draw_labels, label_file
 from server.printing.labels import LabelKind, LabelOptions, LabelWriter, label_sheet
 from server.printing.response import pdf_answer, refused
 from server.printing.travellers import TravellerWriter, UnknownOrderError
@@ -22,7 +23,6 @@ from station.core.printing.libraries import symbols
 blueprint = Blueprint("print_routes", __name__)
 segments(blueprint)
 FORMATS = ("pdf", "svg")
-DEFAULT_SHEET = "a4-3x7"
 FILES = ("application/pdf", "image/svg+xml")
 
 
@@ -104,6 +104,28 @@ def label_page(kind: str, name: str) -> Page:
     except PaperError as error:
         raise refused(error) from error
     return page
+
+
+def labels_drawn(wanted: LabelPrint) -> DrawnLabels:
+    """The labels of several things. Raises `ApiError` 400, 409 and 503."""
+    hub = current_hub()
+    try:
+        encode = symbols(INSTALL)
+        with hub.store.read() as connection:
+            shop, now_us = master_data(connection), hub.clock.utc_us()
+            return draw_labels(connection, shop, now_us, hub.config, wanted, encode, INSTALL)
+    except PaperError as error:
+        raise refused(error) from error
+
+
+def label_file_answer(drawn: DrawnLabels, wanted: LabelPrint) -> Response:
+    """The labels as a file to download. Raises `ApiError` 400, 409 and 503."""
+    try:
+        content = label_file(drawn.pages, wanted, INSTALL)
+    except PaperError as error:
+        raise refused(error) from error
+    headers = {"Content-Disposition": f'attachment; filename="wipline-labels-{wanted.kind}.{wanted.form}"'}
+    return Response(content, mimetype=MEDIA[wanted.form], headers=headers)
 
 
 def _format() -> str:

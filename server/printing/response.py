@@ -6,12 +6,12 @@ from flask import Response
 
 from server.api_errors import ApiError
 from server.printing.fonts import MACHINE_FONTS
-from server.printing.labels import UnknownSheet, UnknownThing
+from server.printing.labels import NoBadge, UnknownSheet, UnknownThing
 from server.web.printing import INSTALL, unprintable
 from station.core.printing import CodeRefused, Page, PaperError, TextLine
 from station.core.printing.libraries import pdf, pdf_check, pdf_letters
 
-_STATUS = {UnknownSheet: 400, UnknownThing: 404, CodeRefused: 409}
+_STATUS = {UnknownSheet: 400, UnknownThing: 404, NoBadge: 409, CodeRefused: 409}
 
 
 def pdf_answer(pages: Iterable[Page], name: str) -> Response:
@@ -30,7 +30,8 @@ def letter_check() -> Callable[[Iterable[TextLine]], None]:
 
 
 def refused(error: PaperError) -> ApiError:
-    """The error as an answer: 400 for an unknown sheet, 404 for an unknown thing, 409 for a code, 503 for a missing part."""
+    """The error as an answer: 400 for an unknown sheet, 404 for an unknown thing, 409 for a code or a
+    missing badge, 503 for a missing part."""
     status = next((code for kind, code in _STATUS.items() if isinstance(error, kind)), None)
     if status is None:
         return unprintable(error)

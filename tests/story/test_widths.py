@@ -18,6 +18,8 @@ PAGES = (
     "/items/WO-1001",
     "/without-cost",
     "/unknown-codes",
+    "/people",
+    "/carriers",
     "/sheet",
     "/cards",
 )
