@@ -4,13 +4,23 @@ import msgspec
 from flask import Blueprint, Response, request
 
 from server.api.openapi import documented
+from server.api.print_bodies import LabelsBody
+from server.api.request_body import read_json
 from server.api_errors import ApiError
 from server.auth.gate import may, readers
 from server.auth.roles import Role
 from server.context import current_hub
 from server.locale_format import locale_of
 from server.printing.kit import kit_of
-from server.printing.label_print import DEFAULT_SHEET, MEDIA, DrawnLabels, LabelPrint, draw_labels, label_file
+from server.printing.label_print import (
+    DEFAULT_SHEET,
+    MEDIA,
+    MOST_LABELS,
+    DrawnLabels,
+    LabelPrint,
+    draw_labels,
+    label_file,
+)
 from server.printing.labels import LabelKind, LabelOptions, LabelWriter, label_sheet
 from server.printing.response import pdf_answer, refused
 from server.printing.travellers import TravellerWriter, UnknownOrderError
@@ -82,12 +92,38 @@ def label(kind: str, name: str) -> Response:
     return pdf_answer([page], "wipline-label.pdf") if form == "pdf" else drawing(page)
 
 
+@blueprint.post("/api/v1/print/labels")
+@documented(None, json=LabelsBody, errors=(400, 401, 403, 404, 409, 413, 503), files=tuple(MEDIA.values()))
+@readers
+def labels() -> Response:
+    """The labels of several things as a file, all of them or none: 409 names the first that cannot be printed."""
+    body = read_json(LabelsBody)
+    kind = label_kind(body.kind)
+    names = tuple(dict.fromkeys(body.names))
+    wanted = LabelPrint(kind, names, body.sheet, body.start, body.copies, body.second, body.format, body.dpi)
+    if len(names) * body.copies > MOST_LABELS:
+        came = f"{len(names)} things with {body.copies} copies"
+        raise ApiError(400, came, f"at most {MOST_LABELS} labels", "Print fewer at once.")
+    made = labels_drawn(wanted)
+    if made.refused:
+        name, error = made.refused[0]
+        count = f"{len(made.refused)} of {len(names)} things cannot be printed, the first is {name[:80]!r}: "
+        raise refused(error, count)
+    return label_file_answer(made, wanted)
+
+
+def label_kind(text: str) -> LabelKind:
+    """The kind of an address, a form or a body. Raises `ApiError` 403 and 404."""
+    if text not in list(LabelKind):
+        raise ApiError(404, f"the kind {text[:40]!r}", f"one of {', '.join(LabelKind)}", "Use one of them.")
+    if text == LabelKind.BADGE and not may(Role.SUPERVISE):
+        raise ApiError(403, "a badge", "a supervisor: a badge lets its holder scan in a name", "Sign in as one.")
+    return LabelKind(text)
+
+
 def label_page(kind: str, name: str) -> Page:
     """The page with the label of the query. Raises `ApiError` 400, 403, 404, 409 and 503."""
-    if kind not in list(LabelKind):
-        raise ApiError(404, f"the kind {kind[:40]!r}", f"one of {', '.join(LabelKind)}", "Use one of them.")
-    if kind == LabelKind.BADGE and not may(Role.SUPERVISE):
-        raise ApiError(403, "a badge", "a supervisor: a badge lets its holder scan in a name", "Sign in as one.")
+    of_kind = label_kind(kind)
     start = request.args.get("start") or "1"
     if not (start.isascii() and start.isdecimal() and len(start) <= 5):
         raise ApiError(400, f"start {start[:40]!r}", "a number from 1", "Leave it out for the first label.")
@@ -99,7 +135,7 @@ def label_page(kind: str, name: str) -> Page:
         with hub.store.read() as connection:
             options = LabelOptions(request.args.get("second") or None)
             writer = LabelWriter(connection, master_data(connection), hub.clock.utc_us(), options)
-            made = writer.label(LabelKind(kind), name)
+            made = writer.label(of_kind, name)
         (page,) = label_pages([made], placement, symbols(INSTALL))
     except PaperError as error:
         raise refused(error) from error

@@ -18,7 +18,6 @@ from station.core.printing.page import DOT_MM
 from station.core.printing.zpl import DOTS_MM
 
 DEFAULT_SHEET = "a4-3x7"
-FORMS = ("pdf", "svg", "zpl")
 MEDIA = {"pdf": "application/pdf", "svg": "image/svg+xml", "zpl": "application/zpl"}
 MOST_THINGS = 500  # in one print of a page or of the API; the command prints more
 MOST_LABELS = 2_000

@@ -29,10 +29,13 @@ def letter_check() -> Callable[[Iterable[TextLine]], None]:
     return pdf_check(INSTALL, pdf_letters(MACHINE_FONTS, INSTALL))
 
 
-def refused(error: PaperError) -> ApiError:
-    """The error as an answer: 400 for an unknown sheet, 404 for an unknown thing, 409 for a code or a
-    missing badge, 503 for a missing part."""
+def refused(error: PaperError, before: str = "") -> ApiError:
+    """The error as an answer: 400 for a sheet, 404 for an unknown thing, 409 for a code or a badge, 503 for a missing part.
+
+    `before`: what is written in front of what came.
+    """
     status = next((code for kind, code in _STATUS.items() if isinstance(error, kind)), None)
     if status is None:
         return unprintable(error)
-    return ApiError(status, error.came.rstrip("."), error.expected.removeprefix("Expected ").rstrip("."), error.do)
+    came = before + error.came.rstrip(".")
+    return ApiError(status, came, error.expected.removeprefix("Expected ").rstrip("."), error.do)

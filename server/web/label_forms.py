@@ -7,11 +7,10 @@ The things of a kind are those that are ticked (`name`), or all of them (`all`).
 from flask import request
 from sqlalchemy import Connection, select
 
+from server.api.print_routes import label_kind
 from server.api_errors import ApiError
-from server.auth.gate import may
-from server.auth.roles import Role
 from server.context import current_hub
-from server.printing.label_print import DEFAULT_SHEET, FORMS, MOST_LABELS, MOST_THINGS, LabelPrint
+from server.printing.label_print import DEFAULT_SHEET, MOST_LABELS, MOST_THINGS, LabelPrint
 from server.printing.labels import LabelKind
 from server.printing.shop_codes import shop_codes
 from server.projection.tables import item
@@ -35,15 +34,6 @@ FORMATS = {
 MOST_SECOND = 200  # characters
 
 
-def kind_of(text: str) -> LabelKind:
-    """The kind of a form or an address. Raises `ApiError` 403, 404."""
-    if text not in list(LabelKind):
-        raise ApiError(404, f"the kind {text[:40]!r}", f"one of {', '.join(LabelKind)}", "Use one of them.")
-    if text == LabelKind.BADGE and not may(Role.SUPERVISE):
-        raise ApiError(403, "a badge", "a supervisor: a badge lets its holder scan in a name", "Sign in as one.")
-    return LabelKind(text)
-
-
 def sheet_names() -> list[str]:
     """The label sheets of hub.toml, then the common ones."""
     return [*(sheet.name for sheet in current_hub().config.label_sheet), *SHEETS]
@@ -56,13 +46,13 @@ def source_fields() -> list[tuple[str, str]]:
 
 def label_print() -> LabelPrint:
     """The choice of the form. Raises `ApiError` 400, 403, 404."""
-    kind = kind_of(request.form.get("kind", ""))
+    kind = label_kind(request.form.get("kind", ""))
     words = request.form.get("format") or "pdf"
     if words not in FORMATS:
         raise ApiError(400, f"format {words[:40]!r}", f"one of {', '.join(FORMATS)}", "Choose one on the page.")
     form, _, dpi = words.partition("-")
     copies, names = number_of(request.form.get("copies", ""), "copies", MOST_LABELS), _names(kind)
-    return checked(
+    return _checked(
         LabelPrint(
             kind,
             names,
@@ -76,7 +66,7 @@ def label_print() -> LabelPrint:
     )
 
 
-def checked(wanted: LabelPrint) -> LabelPrint:
+def _checked(wanted: LabelPrint) -> LabelPrint:
     """The same, where the number of labels is within the limits. Raises `ApiError` 400."""
     if not 1 <= len(wanted.names) <= MOST_THINGS:
         came = "nothing to print" if not wanted.names else f"more than {MOST_THINGS} things"
@@ -84,9 +74,6 @@ def checked(wanted: LabelPrint) -> LabelPrint:
     if len(wanted.names) * wanted.copies > MOST_LABELS:
         came = f"{len(wanted.names)} things with {wanted.copies} copies"
         raise ApiError(400, came, f"at most {MOST_LABELS} labels", "Print fewer at once.")
-    if wanted.form not in FORMS or wanted.dpi not in DPI:
-        came = f"format {wanted.form[:40]!r} with {wanted.dpi} dpi"
-        raise ApiError(400, came, f"{', '.join(FORMS)}; {', '.join(map(str, DPI))} dpi", "Choose one of these.")
     return wanted
 
 

@@ -7,18 +7,30 @@ from flask import Blueprint, Response, render_template, request
 from markupsafe import Markup
 
 from server.api.print_routes import label_file_answer, label_page, labels_drawn
+from server.api_errors import ApiError
 from server.auth.gate import may, readers
 from server.auth.roles import Role
+from server.context import current_hub
 from server.printing.label_print import DEFAULT_SHEET, DrawnLabels, LabelPrint
 from server.printing.labels import LabelKind
+from server.queries.current_master_data import master_data
+from server.queries.labelled_things import things
 from server.query_words import query_words
 from server.urls import segments
 from server.web.label_forms import FORMATS, label_print, sheet_names, source_fields, source_url
+from server.web.listing import Listing, page_number
 from station.core.printing import write_svg
 
 blueprint = Blueprint("labels", __name__)
 segments(blueprint)
 WORDS = ("sheet", "start", "second")
+LISTED = {
+    LabelKind.STAGE.value: ("stage", "stages", "stages.csv", "stage.define"),
+    LabelKind.REASON.value: ("reason", "reasons", "reasons.csv", "reason.define"),
+    LabelKind.PRODUCT.value: ("product", "products", "products.csv", "product.define"),
+    LabelKind.CARD.value: ("command card", "command cards", "cards.csv", "card.define"),
+}
+"""The kinds of the page `/labels`: the word for one, for several, the file that lists them, and their entry."""
 MOST_DRAWINGS = 4  # pages of the preview of several labels
 
 
@@ -48,6 +60,28 @@ def preview(kind: str, name: str) -> str:
         chosen=asked.get("sheet", DEFAULT_SHEET),
         sheets=sheet_names(),
         paper=page.paper,
+    )
+
+
+@blueprint.get("/labels")
+@readers
+@query_words("kind", "page")
+def listed() -> str:
+    """The stages, reasons, products or command cards of the shop, 100 on a page, to choose those that get a label."""
+    kind, number, now_us = request.args.get("kind") or LabelKind.STAGE, page_number(), current_hub().clock.utc_us()
+    if kind not in LISTED:
+        expected = f"one of {', '.join(LISTED)}"
+        raise ApiError(400, f"the kind {kind[:40]!r}", expected, "People and carriers have pages of their own.")
+    with current_hub().store.read() as connection:
+        found = things(master_data(connection), kind, now_us)
+    listing = Listing(number, len(found), {"kind": kind}, "/labels")
+    return render_template(
+        "labels.html",
+        page="stations",
+        kind=kind,
+        kinds=LISTED,
+        things=found[listing.start : listing.last],
+        listing=listing,
     )
 
 

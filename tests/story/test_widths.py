@@ -20,6 +20,8 @@ PAGES = (
     "/unknown-codes",
     "/people",
     "/carriers",
+    "/labels",
+    "/labels?kind=card",
     "/sheet",
     "/cards",
 )
