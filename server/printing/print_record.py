@@ -4,19 +4,13 @@ A print is recorded before the paper comes out: after a failure in between the n
 never are there two papers that look like the only one.
 """
 
-from collections import Counter
 from collections.abc import Iterable
 
 from sqlalchemy import Connection, and_, func, select
 
-from server.db import schema
 from server.ledger.entries import Entry
 from server.projection.tables import event_item, item
-from server.projection.worker import projected_pos
-from station.core.codes import identity_of_written
-from station.core.event import EventError, decode
-
-PRINT = "traveller.print"
+from server.queries.printed_orders import PRINT, newest_prints, with_their_orders
 
 
 class PrintRecord:
@@ -24,7 +18,7 @@ class PrintRecord:
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
-        self._newest = _newest(connection)
+        self._newest = newest_prints(connection)
 
     def count(self, name: str) -> int:
         """How often the traveller of an item was printed."""
@@ -38,34 +32,10 @@ class PrintRecord:
         printed = select(c.item).where(c.verb == PRINT)
         names = {*self._connection.execute(printed.distinct()).scalars(), *self._newest}
         owners = select(item.c.order_).where(and_(item.c.item.in_(printed), item.c.order_.is_not(None))).distinct()
-        orders = {*self._connection.execute(owners).scalars()}
-        for name in self._newest:
-            orders.update(
-                filter(None, self._connection.execute(select(item.c.order_).where(item.c.item == name)).scalars())
-            )
+        orders = {*self._connection.execute(owners).scalars()} | with_their_orders(self._connection, list(self._newest))
         return names | orders
 
 
 def entries_of(items: Iterable[str], by: str) -> list[Entry]:
     """The entries for printed travellers of these items."""
     return [Entry(PRINT, {"item": name}, by) for name in dict.fromkeys(items)]
-
-
-def _newest(connection: Connection) -> Counter[str]:
-    """The prints in the hub's own log behind the projection, by item."""
-    ledger, log = schema.ledger.c, schema.log.c
-    own = (
-        select(ledger.bytes)
-        .join(schema.log, log.log_id == ledger.log_id)
-        .where(and_(log.device.is_(None), ledger.pos > projected_pos(connection)))
-    )
-    prints: Counter[str] = Counter()
-    for encoded in connection.execute(own).scalars():
-        try:
-            event = decode(encoded)
-        except EventError:
-            continue  # an entry of a later version, which this version cannot decode
-        name = (event.data or {}).get("item") if event.what == PRINT else None
-        if isinstance(name, str):
-            prints[identity_of_written(name)] += 1
-    return prints
