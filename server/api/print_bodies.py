@@ -19,3 +19,17 @@ class LabelsBody(msgspec.Struct, forbid_unknown_fields=True):
     second: Annotated[str, msgspec.Meta(max_length=200)] = ""
     format: Literal["pdf", "svg", "zpl"] = "pdf"
     dpi: Literal[203, 300, 600] = 203
+
+
+class TravellersBody(msgspec.Struct, forbid_unknown_fields=True):
+    """The travellers of these orders, or of items of them, on one paper."""
+
+    orders: Annotated[list[LongText], msgspec.Meta(min_length=1, max_length=MOST_THINGS)]
+    paper: Literal["a4", "letter"] = "a4"
+
+
+class KitBody(msgspec.Struct, forbid_unknown_fields=True):
+    """The kit of the bench at a stage, on one paper."""
+
+    stage: LongText
+    paper: Literal["a4", "letter"] = "a4"

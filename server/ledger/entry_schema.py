@@ -15,6 +15,7 @@ from typing import Annotated, Any, Literal
 
 import msgspec
 
+from server.ledger.print_schema import PRINTS
 from server.text import nearest
 from station.core.codes import CodeType, Pattern, PatternError
 from station.core.codes.command_cards import read_card
@@ -240,7 +241,6 @@ class _Anything(msgspec.Struct):
     pass
 
 
-_Item = msgspec.defstruct("_Item", [("item", Name)], forbid_unknown_fields=True)
 # The fields of the kinds of entries that are checked before they are written.
 FIELDS: dict[str, type[msgspec.Struct]] = {
     "product.define": _Product,
@@ -264,7 +264,7 @@ FIELDS: dict[str, type[msgspec.Struct]] = {
     "void": _Void,
     "answer": _Answer,
     "finding.answer": _FindingAnswer,
-    "traveller.print": _Item,
+    **PRINTS,
     "note": _Note,
     "reread": _Reread,
     "period.close": _Period,

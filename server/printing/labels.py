@@ -34,7 +34,7 @@ class LabelKind(StrEnum):
 
 
 class UnknownThing(PaperError):
-    """The shop has no such stage, reason or person."""
+    """The shop has no such stage, reason, person or order."""
 
 
 class NoBadge(PaperError):

@@ -36,6 +36,6 @@ def refused(error: PaperError, before: str = "") -> ApiError:
     """
     status = next((code for kind, code in _STATUS.items() if isinstance(error, kind)), None)
     if status is None:
-        return unprintable(error)
+        return unprintable(PaperError(before + error.came, error.expected, error.do))
     came = before + error.came.rstrip(".")
     return ApiError(status, came, error.expected.removeprefix("Expected ").rstrip("."), error.do)
