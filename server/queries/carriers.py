@@ -125,7 +125,7 @@ def _bound_since(connection: Connection, codes: Sequence[str]) -> dict[str, int]
 
 
 def _seen(connection: Connection, codes: Iterable[str]) -> dict[str, tuple[int, str | None]]:
-    """The time and the stage of the newest scan of each code that was scanned."""
+    """The time and the stage of the newest scan of each code that was scanned, or bound at a bench."""
     wanted = sorted(set(codes))
     newest: dict[str, tuple[int, int]] = {}
     for start in range(0, len(wanted), AT_ONCE):
@@ -136,7 +136,10 @@ def _seen(connection: Connection, codes: Iterable[str]) -> dict[str, tuple[int, 
             .join(event_state, event_state.c.pos == no_item.c.pos)
             .where(no_item.c.code.in_(chunk))
         )
-        for query in (linked, unlinked):
+        at_a_bench = select(binding.c.code, binding.c.key_us, binding.c.pos).where(
+            and_(binding.c.code.in_(chunk), binding.c.from_office.is_(False))
+        )
+        for query in (linked, unlinked, at_a_bench):
             scans = query.subquery()
             rank = func.row_number().over(
                 partition_by=scans.c.code, order_by=(scans.c.key_us.desc(), scans.c.pos.desc())

@@ -7,8 +7,11 @@ from flask import Blueprint, Response, render_template, request
 from server.api.print_routes import drawn, kit_answer, kit_drawn, travellers_answer, travellers_drawn
 from server.api_errors import ApiError
 from server.auth.gate import readers
+from server.context import current_hub
+from server.queries.current_master_data import master_data
 from server.query_words import query_words
 from server.urls import segments
+from server.web.display_names import DisplayNames
 from server.web.order_actions import back, chosen_orders
 from server.web.printing import paper
 from station.core.printing import PAPERS, Paper
@@ -66,6 +69,7 @@ def kit_preview(stage: str) -> str:
         "kit.html",
         page="board",
         stage=stage,
+        name=_stage_name(stage),
         address=address,
         file=f"/api/v1{address}",
         numbers=range(1, len(pages) + 1),
@@ -80,6 +84,12 @@ def kit_preview(stage: str) -> str:
 def kit_file(stage: str) -> Response:
     """The kit of the bench at a stage as a PDF file; where a supervisor prints it, the print is recorded."""
     return kit_answer(stage, _paper())
+
+
+def _stage_name(stage: str) -> str:
+    hub = current_hub()
+    with hub.store.read() as connection:
+        return DisplayNames(master_data(connection), hub.clock.utc_us()).stage(stage)
 
 
 def _paper() -> Paper:

@@ -11,6 +11,8 @@ PAGES = (
     "/",
     "/orders",
     "/orders?status=finished",
+    "/orders?printed=no",
+    "/print/kit/saw",
     "/stages/saw",
     "/stations",
     "/rules",

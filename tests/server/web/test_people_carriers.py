@@ -138,7 +138,8 @@ def test_a_carrier_that_a_bench_bound_holds_its_item_until_it_is_unbound(hub_app
     shop.scan("WO-2", "deburr", shop.ago(minutes=20), action="bind", carrier="TOTE 5")
     shop.settle()
     browser = hub_app.anonymous()
-    assert "WO-2" in row_of(browser.get("/carriers"), "TOTE 5")
+    row = row_of(browser.get("/carriers"), "TOTE 5").replace("\u00a0", " ").replace("\u2068", "").replace("\u2069", "")
+    assert row == "TOTE 5 WO-2 7 pcs 20 min ago Deburr at its last scan , not started 20 min ago Deburr"
     shop.scan("WO-2", "deburr", shop.ago(minutes=10), action="unbind", carrier="TOTE 5")
     shop.settle()
     assert "nothing" in row_of(browser.get("/carriers"), "TOTE 5")
