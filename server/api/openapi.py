@@ -84,7 +84,8 @@ def description() -> dict[str, Any]:
     answers = [answer for view in views.values() if (answer := getattr(view, "answer", None)) is not None]
     for rule in current_app.url_map.iter_rules():
         for media in getattr(views[rule.endpoint], "files", ()):
-            answer = document["paths"][_VARIABLE.sub(r"{\1}", rule.rule)]["get"]["responses"]["200"]
+            method = "post" if "POST" in (rule.methods or ()) else "get"
+            answer = document["paths"][_VARIABLE.sub(r"{\1}", rule.rule)][method]["responses"]["200"]
             answer.setdefault("content", {})[media] = {"schema": {"type": "string", "format": "binary"}}
     for struct in _structs(msgspec.inspect.multi_type_info([ErrorAnswer, *answers])):
         if not struct.__struct_config__.omit_defaults:

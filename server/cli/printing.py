@@ -18,7 +18,6 @@ from station.core.printing import (
     Encode,
     Page,
     PaperError,
-    Placement,
     kit_pages,
     label_pages,
     label_words,
@@ -125,18 +124,21 @@ def traveller(
 @click.option("--second", help="The second line, in place of the usual one.")
 @click.option("--logo", type=click.File("rb"), help="An SVG file with filled paths.")
 @click.option("--link", help="The address of a resolver: QR Codes with GS1 Digital Links.")
+@click.option("--unrecorded", is_flag=True, help="Do not record the print: it is a draft.")
 @where
 def label(
     kind: str, names: tuple[str, ...], output: str | None, printer: str | None, form: str, dpi: str, sheet: str, start: int,
     offset_x: float, offset_y: float, copies: int, second: str | None, logo: BinaryIO | None, link: str | None,
-    config_path: Path | None, db: str | None,
+    unrecorded: bool, config_path: Path | None, db: str | None,
 ) -> None:  # fmt: skip
     """Print labels of items (orders, lots, serials), products, carriers, badges, stages, reasons or cards.
 
     Things that cannot be printed are listed with the reason; the others are printed, and the command ends with 1.
     """
     from server.ops.bootstrap import open_read_only
-    from server.printing.labels import LabelKind, LabelOptions, LabelWriter, label_sheet, labelled
+    from server.printing.label_print import placement_of
+    from server.printing.labels import LabelKind, LabelOptions, LabelWriter, labelled
+    from server.printing.print_record import label_entries
     from server.queries.current_master_data import master_data
     from station.system.clock import utc_us
 
@@ -147,11 +149,7 @@ def label(
         picture = None if logo is None else read_logo(logo.read(MAX_LOGO_BYTES + 1))
         options = LabelOptions(second, picture, link)
         writer = LabelWriter(connection, master_data(connection), utc_us(), options)
-        chosen = label_sheet(config, sheet)
-        if form == "zpl" and not chosen.is_roll:
-            came = f"The sheet {sheet} has {chosen.cells} labels."
-            raise PaperError(came, "Expected a roll for a thermal printer.", "Name one: --sheet roll-50x30.")
-        placement = Placement(chosen, start, offset_x, offset_y, target.dot_mm)
+        placement = placement_of(config, sheet, start, form, int(dpi), offset_x, offset_y)
         encode, check_texts = symbols(INSTALL), target.check()
         labels = labelled(
             writer,
@@ -161,7 +159,14 @@ def label(
             refused,
             copies,
         )
-        pages = target.write(label_pages(labels, placement, encode))
+
+        def record() -> None:
+            if not unrecorded:
+                left_out = {name for name, _ in refused}
+                printed = [name for name in names if name not in left_out]
+                record_prints(config.db, label_entries(connection, kind, printed, copies, _user()))
+
+        pages = target.write(label_pages(labels, placement, encode), record)
     report(refused, pages, target.name)
 
 
@@ -171,22 +176,31 @@ def label(
 @click.option("--printer", help="cups:QUEUE, in place of a file.")
 @click.option("--format", "form", type=click.Choice(["pdf", "svg"]), default="pdf", help="The form of the file.")
 @click.option("--paper", type=click.Choice(list(PAPERS)), default="a4", help="The size of the paper.")
+@click.option("--unrecorded", is_flag=True, help="Do not record the print: it is a draft.")
 @where
 def kit(
-    stage: str, output: str | None, printer: str | None, form: str, paper: str, config_path: Path | None, db: str | None
-) -> None:
+    stage: str, output: str | None, printer: str | None, form: str, paper: str, unrecorded: bool,
+    config_path: Path | None, db: str | None,
+) -> None:  # fmt: skip
     """Print the kit of the bench at a STAGE: setup symbols, its cards and reasons, and the dangerous cards apart."""
     from server.ops.bootstrap import open_read_only
     from server.printing.kit import kit_of
     from server.printing.labels import LabelWriter
+    from server.printing.print_record import kit_entry
     from server.queries.current_master_data import master_data
     from station.system.clock import utc_us
 
-    with open_read_only(settings(config_path, db).db) as store, store.read() as connection, sentences():
+    config = settings(config_path, db)
+    with open_read_only(config.db) as store, store.read() as connection, sentences():
         shop = master_data(connection)
         made = kit_of(LabelWriter(connection, shop, utc_us()), shop, stage)
         target = Target(form, PRINT_DPI, output, printer, INSTALL)
-        pages = target.write(kit_pages(PAPERS[paper], made, symbols(INSTALL)))
+
+        def record() -> None:
+            if not unrecorded:
+                record_prints(config.db, [kit_entry(stage, _user())])
+
+        pages = target.write(kit_pages(PAPERS[paper], made, symbols(INSTALL)), record)
     report([], pages, target.name)
 
 

@@ -2,12 +2,15 @@
 
 import getpass
 from collections import Counter
+from collections.abc import Callable
 from pathlib import Path
+from socket import gethostname
 from zoneinfo import ZoneInfo
 
 import click
 
 from server.cli.commands import settings, where
+from server.config import HubConfig
 from server.importer.apply import import_shop
 from server.importer.errors import ImportMistake, ShopFolderError
 from server.importer.loader import ShopImport, is_sheet
@@ -16,6 +19,7 @@ from server.locale_format import site_of
 from server.text import counted
 from station.system import clock
 
+PRINT_NEW = "wipline-hub print traveller --new -o travellers.pdf"
 _WORDS = {
     "stage.define": ("stage", "stages"),
     "routing.define": ("routing", "routings"),
@@ -48,7 +52,7 @@ def import_folder(folder: Path, config_path: Path | None, db: str | None) -> Non
         raise click.ClickException(str(error)) from error
     click.echo(summary(imported))
     if any(entry.what == "order.release" for entry in imported.entries):
-        click.echo("Print the new travellers: wipline-hub print traveller --new -o travellers.pdf", err=True)
+        click.echo(f"Print the new travellers: {_new_orders(config)}{PRINT_NEW}", err=True)
 
 
 def read_folder(folder: Path) -> dict[str, bytes]:
@@ -90,6 +94,20 @@ def summary(imported: ShopImport) -> str:
     else:
         result = f"Entered: {', '.join(parts)}{kept}."
     return "\n".join([result, *(f"Note: {notice}" for notice in imported.notices)])
+
+
+def _new_orders(config: HubConfig, machine: Callable[[], str] = gethostname) -> str:
+    """The address of the list of orders that are not printed yet; empty where the hub listens on any free port.
+
+    >>> _new_orders(HubConfig(listen="0.0.0.0:8080"), lambda: "hub")
+    'http://hub:8080/orders?printed=no or '
+    >>> _new_orders(HubConfig(listen="[::1]:80"))
+    'http://[::1]:80/orders?printed=no or '
+    """
+    if not config.port:
+        return ""
+    host = machine() if config.host in ("0.0.0.0", "::", "") else config.host  # noqa: S104
+    return f"http://{f'[{host}]' if ':' in host else host}:{config.port}/orders?printed=no or "
 
 
 def _user() -> str:

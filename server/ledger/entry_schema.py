@@ -15,6 +15,7 @@ from typing import Annotated, Any, Literal
 
 import msgspec
 
+from server.ledger.print_schema import PRINTS
 from server.ledger.site_check import site_mistake
 from server.text import nearest, with_nul
 from station.core.codes import CodeType, Pattern, PatternError
@@ -252,7 +253,6 @@ class _Anything(msgspec.Struct):
     pass
 
 
-_Item = msgspec.defstruct("_Item", [("item", Name)], forbid_unknown_fields=True)
 # The fields of the kinds of entries that are checked before they are written.
 FIELDS: dict[str, type[msgspec.Struct]] = {
     "product.define": _Product,
@@ -277,7 +277,7 @@ FIELDS: dict[str, type[msgspec.Struct]] = {
     "void": _Void,
     "answer": _Answer,
     "finding.answer": _FindingAnswer,
-    "traveller.print": _Item,
+    **PRINTS,
     "note": _Note,
     "reread": _Reread,
     "period.close": _Period,

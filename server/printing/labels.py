@@ -12,6 +12,7 @@ from sqlalchemy import Connection, select
 from server.config import HubConfig
 from server.printing.shop_codes import shop_codes
 from server.projection.tables import item
+from server.queries.carriers import carrier_codes
 from server.text import nearest
 from station.core.codes import CodeType, identity_of_written
 from station.core.codes.card_labels import WORD_OF, card_labels, shown, words_of
@@ -33,7 +34,11 @@ class LabelKind(StrEnum):
 
 
 class UnknownThing(PaperError):
-    """The shop has no such stage, reason or person."""
+    """The shop has no such stage, reason, person or order."""
+
+
+class NoBadge(PaperError):
+    """The person has no badge."""
 
 
 class UnknownSheet(PaperError):
@@ -60,10 +65,11 @@ class LabelWriter:
     ) -> None:
         self._connection, self._shop, self._now_us, self._options = connection, shop, now_us, options
         self._codes = shop_codes(connection, shop, now_us)
+        self._carriers: dict[str, tuple[str, ...]] | None = None  # read for the first carrier with a code of its own
         self._label: dict[LabelKind, Callable[[str], Label]] = {
             LabelKind.ITEM: self._item,
             LabelKind.PRODUCT: self._product,
-            LabelKind.CARRIER: lambda name: self._made(Thing(CodeType.CARRIER, name), name, ""),
+            LabelKind.CARRIER: self._carrier,
             LabelKind.BADGE: self._badge,
             LabelKind.STAGE: lambda name: self._card_of(name, "stage.define", Card.STAGE, "stage"),
             LabelKind.REASON: lambda name: self._card_of(name, "reason.define", Card.REASON, "reason"),
@@ -74,8 +80,9 @@ class LabelWriter:
         """The label of a thing. Raises `PaperError` where it is not known, or its code would scan as another thing."""
         return self._label[kind](name)
 
-    def _made(self, thing: Thing, title: str, second: str) -> Label:
-        code = printed_code(thing, self._codes, self._options.link)
+    def _made(self, thing: Thing, title: str, second: str, written: str | None = None) -> Label:
+        """The label with the name of the thing as its code, or with another code `written` that a scan reads as it."""
+        code = printed_code(thing, self._codes, self._options.link, written)
         line = second if self._options.second is None else self._options.second
         return Label(_text(title), code, _text(line), self._options.logo)
 
@@ -96,14 +103,31 @@ class LabelWriter:
         except CodeRefused:
             if not bound:
                 raise
-        code = printed_code(Thing(CodeType.PRODUCT, name), self._codes, self._options.link, min(bound, key=len))
-        line = second if self._options.second is None else self._options.second
-        return Label(_text(title), code, _text(line), self._options.logo)
+        return self._made(Thing(CodeType.PRODUCT, name), title, second, min(bound, key=len))
+
+    def _carrier(self, name: str) -> Label:
+        """The label of a carrier: its name where a scan reads it as the carrier, else its shortest code."""
+        thing = Thing(CodeType.CARRIER, name)
+        try:
+            return self._made(thing, name, "")
+        except CodeRefused:
+            if self._carriers is None:
+                self._carriers = carrier_codes(self._connection, self._codes)
+            codes = [code for code in self._carriers.get(name, ()) if code != name]
+            if not codes:
+                raise
+        return self._made(thing, name, "", codes[0])
 
     def _badge(self, name: str) -> Label:
-        """The badge of a person: the shop's own badge code where a scan reads it, else a badge card."""
+        """The badge of a person: the shop's own badge code where a scan reads it, else a badge card.
+
+        Raises `NoBadge` for a person without a badge: no station would know the printed one.
+        """
         person = self._defined("person.define", name)
-        badge = str(person.get("badge") or name)
+        badge = str(person.get("badge") or "")
+        if not badge:
+            came = f"The person {name[:60]!r} has no badge."
+            raise NoBadge(came, "Expected a badge in people.csv.", "Add it there, and import the folder.")
         title = str(person.get("name") or name)
         for code in (badge, f"{HEAD}{Card.BADGE}:{badge}"):
             try:

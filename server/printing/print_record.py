@@ -1,22 +1,19 @@
-"""Print record: how often the traveller of an item was printed, and the entries that say so.
+"""Print record: the entries of prints, and how often the traveller of an item was printed.
 
 A print is recorded before the paper comes out: after a failure in between the next paper is called a copy without need, and
 never are there two papers that look like the only one.
 """
 
-from collections import Counter
 from collections.abc import Iterable
 
 from sqlalchemy import Connection, and_, func, select
 
-from server.db import schema
 from server.ledger.entries import Entry
 from server.projection.tables import event_item, item
-from server.projection.worker import projected_pos
+from server.queries.printed_orders import AT_ONCE, PRINT, newest_prints, with_their_orders
 from station.core.codes import identity_of_written
-from station.core.event import EventError, decode
 
-PRINT = "traveller.print"
+LABEL_PRINT, KIT_PRINT = "label.print", "kit.print"
 
 
 class PrintRecord:
@@ -24,7 +21,7 @@ class PrintRecord:
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
-        self._newest = _newest(connection)
+        self._newest = newest_prints(connection)
 
     def count(self, name: str) -> int:
         """How often the traveller of an item was printed."""
@@ -38,11 +35,7 @@ class PrintRecord:
         printed = select(c.item).where(c.verb == PRINT)
         names = {*self._connection.execute(printed.distinct()).scalars(), *self._newest}
         owners = select(item.c.order_).where(and_(item.c.item.in_(printed), item.c.order_.is_not(None))).distinct()
-        orders = {*self._connection.execute(owners).scalars()}
-        for name in self._newest:
-            orders.update(
-                filter(None, self._connection.execute(select(item.c.order_).where(item.c.item == name)).scalars())
-            )
+        orders = {*self._connection.execute(owners).scalars()} | with_their_orders(self._connection, list(self._newest))
         return names | orders
 
 
@@ -51,21 +44,33 @@ def entries_of(items: Iterable[str], by: str) -> list[Entry]:
     return [Entry(PRINT, {"item": name}, by) for name in dict.fromkeys(items)]
 
 
-def _newest(connection: Connection) -> Counter[str]:
-    """The prints in the hub's own log behind the projection, by item."""
-    ledger, log = schema.ledger.c, schema.log.c
-    own = (
-        select(ledger.bytes)
-        .join(schema.log, log.log_id == ledger.log_id)
-        .where(and_(log.device.is_(None), ledger.pos > projected_pos(connection)))
-    )
-    prints: Counter[str] = Counter()
-    for encoded in connection.execute(own).scalars():
-        try:
-            event = decode(encoded)
-        except EventError:
-            continue  # an entry of a later version, which this version cannot decode
-        name = (event.data or {}).get("item") if event.what == PRINT else None
-        if isinstance(name, str):
-            prints[identity_of_written(name)] += 1
-    return prints
+def label_entries(connection: Connection, kind: str, names: Iterable[str], copies: int, by: str) -> list[Entry]:
+    """The entries for printed labels; that of an item which the hub knows is an event of the item.
+
+    A label may be printed before its item is known: that print must not make an item of the name.
+    """
+    wanted = list(dict.fromkeys(names))
+    known: set[str] = set()
+    if kind == "item":
+        identities = [identity_of_written(name) for name in wanted]
+        for start in range(0, len(identities), AT_ONCE):
+            query = select(item.c.item).where(item.c.item.in_(identities[start : start + AT_ONCE]))
+            known.update(connection.execute(query).scalars())
+    return [
+        Entry(
+            LABEL_PRINT,
+            {
+                "kind": kind,
+                "name": name,
+                **({"item": identity_of_written(name)} if identity_of_written(name) in known else {}),
+                **({"copies": copies} if copies > 1 else {}),
+            },
+            by,
+        )
+        for name in wanted
+    ]
+
+
+def kit_entry(stage: str, by: str) -> Entry:
+    """The entry for the printed kit of a stage."""
+    return Entry(KIT_PRINT, {"stage": stage}, by)

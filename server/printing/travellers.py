@@ -10,6 +10,7 @@ import msgspec
 from sqlalchemy import Connection, and_, select
 
 from server.locale_format import LocaleFormat, due_day
+from server.printing.labels import UnknownThing
 from server.printing.print_record import PrintRecord
 from server.printing.shop_codes import shop_codes
 from server.projection.event_items import named_items
@@ -220,9 +221,9 @@ def printable(
             yield Prepared(order, pages, [sheet.item for sheet in sheets])
 
 
-def _unknown(order: str) -> PaperError:
+def _unknown(order: str) -> UnknownThing:
     came = f"There is no order {order[:80]!r}."
-    return PaperError(came, "Expected an order that was released, or one of its items.", "Check its number.")
+    return UnknownThing(came, "Expected an order that was released, or one of its items.", "Check its number.")
 
 
 def _text(text: str) -> str:

@@ -7,10 +7,11 @@ the rows of its own orders. Quantities and places are read for these orders (`se
 from datetime import date, timedelta
 from typing import Any, NamedTuple
 
-from sqlalchemy import Connection, Select, and_, false, func, or_, select
+from sqlalchemy import Connection, Select, and_, false, func, not_, or_, select
 
 from server.projection.tables import item, parcel
 from server.queries.order_progress import COLUMNS, OrderProgress, is_order, with_families
+from server.queries.printed_orders import is_printed
 from server.queries.search import contains
 from server.queries.valuation import Valuation
 from station.core.ledger.parcels import LIVE
@@ -25,7 +26,8 @@ class OrderFilter(NamedTuple):
 
     `q` is contained in the name, the product, the customer or the reference; `number` in the name alone, `product`,
     `customer` and `reference` in the column of that name.
-    `stage` and `state`: a piece of the order, or of a lot or serial under it, is there.
+    `stage` and `state`: a piece of the order, or of a lot or serial under it, is there. `printed`: `no` or `yes`: whether a
+    traveller of it, or of a lot or serial under it, is on record.
     """
 
     status: str = "open"
@@ -36,6 +38,7 @@ class OrderFilter(NamedTuple):
     reference: str = ""
     stage: str = ""
     state: str = ""
+    printed: str = ""
 
 
 class OrderPage(NamedTuple):
@@ -63,6 +66,7 @@ SORTS = {
     "state": (),
     "ended": (),
 }
+PRINTED = ("no", "yes")
 DESCENDING = "-"  # before the name of a sorting
 
 
@@ -75,14 +79,14 @@ def order_page(
     connection: Connection, valuation: Valuation, wanted: OrderFilter, sort: str, start: int = 0, limit: int = PAGE
 ) -> OrderPage:
     """The orders from `start` on, at most `limit`. `sort`: a name of SORTS, after "-" descending."""
-    names = _names(wanted, valuation, sort).offset(start).limit(limit)
+    names = _names(connection, wanted, valuation, sort).offset(start).limit(limit)
     ordered = list(connection.execute(names).scalars())
     return OrderPage(tuple(progress_of(connection, valuation, ordered)), matching(connection, valuation, wanted))
 
 
 def matching(connection: Connection, valuation: Valuation, wanted: OrderFilter) -> int:
     """The number of orders that match."""
-    query = select(func.count()).select_from(item).where(_condition(wanted, valuation))
+    query = select(func.count()).select_from(item).where(_condition(connection, wanted, valuation))
     return int(connection.execute(query).scalar_one())
 
 
@@ -90,7 +94,7 @@ def names_of(
     connection: Connection, valuation: Valuation, wanted: OrderFilter, sort: str, limit: int | None = None
 ) -> list[str]:
     """The names of the matching orders in their order, at most `limit`."""
-    return list(connection.execute(_names(wanted, valuation, sort).limit(limit)).scalars())
+    return list(connection.execute(_names(connection, wanted, valuation, sort).limit(limit)).scalars())
 
 
 def progress_of(connection: Connection, valuation: Valuation, names: list[str]) -> list[OrderProgress]:
@@ -105,19 +109,21 @@ def progress_of(connection: Connection, valuation: Valuation, names: list[str]) 
 def due_counts(connection: Connection, valuation: Valuation, wanted: OrderFilter, today: date) -> DueCounts:
     """The numbers of matching open orders that are late and due today."""
     c, tomorrow = item.c, (today + timedelta(days=1)).isoformat()
-    count = select(func.count()).select_from(item).where(_condition(wanted._replace(status="open"), valuation))
+    count = (
+        select(func.count()).select_from(item).where(_condition(connection, wanted._replace(status="open"), valuation))
+    )
     late = count.where(and_(c.due >= "0", c.due < today.isoformat()))
     due_today = count.where(and_(c.due >= today.isoformat(), c.due < tomorrow))
     return DueCounts(int(connection.execute(late).scalar_one()), int(connection.execute(due_today).scalar_one()))
 
 
-def _names(wanted: OrderFilter, valuation: Valuation, sort: str) -> Select[Any]:
+def _names(connection: Connection, wanted: OrderFilter, valuation: Valuation, sort: str) -> Select[Any]:
     """The names of the matching orders, sorted; an order without the value is last.
 
     Only columns of the indexes are read, except for the stock that `stage` and `state` need.
     """
     name, descending = sort.removeprefix(DESCENDING), sort.startswith(DESCENDING)
-    query = select(item.c.item).where(_condition(wanted, valuation))
+    query = select(item.c.item).where(_condition(connection, wanted, valuation))
     columns: tuple[Any, ...] = SORTS[name]
     if name in ("stage", "state"):
         stock = select(func.min(parcel.c[name])).where(and_(parcel.c.item == item.c.item, parcel.c.state.in_(LIVE)))
@@ -131,7 +137,7 @@ def _names(wanted: OrderFilter, valuation: Valuation, sort: str) -> Select[Any]:
     return query.order_by(*(column.asc().nulls_last() for column in columns), item.c.item)
 
 
-def _condition(wanted: OrderFilter, valuation: Valuation) -> Any:
+def _condition(connection: Connection, wanted: OrderFilter, valuation: Valuation) -> Any:
     c = item.c
     conditions = [c.status == wanted.status, is_order()]
     for name, column in (("number", c.item), ("customer", c.customer), ("reference", c.reference)):
@@ -145,6 +151,9 @@ def _condition(wanted: OrderFilter, valuation: Valuation) -> Any:
         conditions.append(or_(*columns, _of_product(wanted.q, valuation)))
     if wanted.stage or wanted.state:
         conditions.append(c.item.in_(_with_stock(wanted)))
+    if wanted.printed:
+        printed = is_printed(connection)
+        conditions.append(printed if wanted.printed == "yes" else not_(printed))
     return and_(*conditions)
 
 

@@ -11,6 +11,7 @@ from server.queries.current_master_data import master_data
 from server.queries.order_list import (
     AT_ONCE,
     DESCENDING,
+    PRINTED,
     SORTS,
     DueCounts,
     OrderFilter,
@@ -106,6 +107,10 @@ def filter_of(words: Mapping[str, str]) -> OrderFilter:
     if wanted.state and wanted.state not in LIVE:
         raise ApiError(
             400, f"state {wanted.state[:40]!r}", f"one of {', '.join(sorted(LIVE))}", "Choose one on the page."
+        )
+    if wanted.printed and wanted.printed not in PRINTED:
+        raise ApiError(
+            400, f"printed {wanted.printed[:40]!r}", f"one of {', '.join(PRINTED)}", "Choose one on the page."
         )
     return wanted
 

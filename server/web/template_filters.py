@@ -64,6 +64,7 @@ VERBS = {
     "finding.answer": "finding answered",
     "call": "call",
     "traveller.print": "traveller printed",
+    "label.print": "label printed",
 }
 FIELD_WORDS = {"stage": "stage", "action": "what", "operator": "by", "item": "item", "qty_milli": "quantity"}
 

@@ -1,26 +1,20 @@
-"""Travellers on paper: the preview of an order's traveller, and the travellers of the chosen orders as one PDF file."""
+"""Travellers and kits on paper: the preview of each, the travellers of the chosen orders, and a kit, as one PDF file."""
 
 from urllib.parse import quote
 
 from flask import Blueprint, Response, render_template, request
 
-from server.api.print_routes import drawn
+from server.api.print_routes import drawn, kit_answer, kit_drawn, travellers_answer, travellers_drawn
 from server.api_errors import ApiError
-from server.auth.gate import caller, may, readers
-from server.auth.roles import Role
+from server.auth.gate import readers
 from server.context import current_hub
-from server.printing.print_record import entries_of
-from server.printing.response import letter_check, pdf_answer, refused
-from server.printing.travellers import TravellerWriter, Unprinted, printable
 from server.queries.current_master_data import master_data
-from server.queries.site import current_locale
 from server.query_words import query_words
 from server.urls import segments
-from server.web.form_entries import enter
+from server.web.display_names import DisplayNames
 from server.web.order_actions import back, chosen_orders
-from server.web.printing import INSTALL, paper
-from station.core.printing import PAPERS, Page, Paper, PaperError, traveller_pages
-from station.core.printing.libraries import symbols
+from server.web.printing import paper
+from station.core.printing import PAPERS, Paper
 
 blueprint = Blueprint("travellers", __name__)
 segments(blueprint)
@@ -53,37 +47,49 @@ def file() -> Response | tuple[str, int]:
 
     Where some cannot be printed they are listed with the reason, and the page asks whether to print the others.
     """
-    orders = chosen_orders(MOST_AT_ONCE)
-    hub = current_hub()
-    size, unprinted = _paper(), list[Unprinted]()
-    printed: list[str] = []
-    items: list[str] = []
-    pages: list[Page] = []
-    try:
-        encode, check = symbols(INSTALL), letter_check()
-        with hub.store.read() as connection:
-            shop, now_us = master_data(connection), hub.clock.utc_us()
-            writer = TravellerWriter(connection, shop, current_locale(connection, hub.config, now_us), now_us)
-            if request.form.get("new"):
-                orders = writer.not_printed(orders)
-            prepared = printable(writer, orders, lambda sheet: traveller_pages(size, sheet, encode), check, unprinted)
-            for of_order in prepared:
-                printed.append(of_order.order)
-                items += of_order.items
-                pages += of_order.pages
-    except PaperError as error:
-        raise refused(error) from error
-    if not orders:
+    orders, size = chosen_orders(MOST_AT_ONCE), _paper()
+    made = travellers_drawn(orders, size, new=bool(request.form.get("new")))
+    if not made.printed and not made.unprinted:
         raise ApiError(400, "no order whose traveller is not printed", "one", "Print them again without that choice.")
-    if not unprinted:
-        answer = pdf_answer(pages, f"wipline-travellers-{size.name}.pdf")
-        if may(Role.SUPERVISE):
-            enter(entries_of(items, caller().name))
-        return answer
+    if not made.unprinted:
+        return travellers_answer(made, size)
     page = render_template(
-        "travellers_ask.html", page="orders", unprinted=unprinted, printed=printed, paper=size, back=back()
+        "travellers_ask.html", page="orders", unprinted=made.unprinted, printed=made.printed, paper=size, back=back()
     )
     return page, 409
+
+
+@blueprint.get("/print/kit/<segment:stage>", merge_slashes=False)
+@readers
+@query_words("paper")
+def kit_preview(stage: str) -> str:
+    """The kit of the bench at a stage as it will come out."""
+    pages, address = kit_drawn(stage, paper()), f"/print/kit/{quote(stage, safe='')}"
+    return render_template(
+        "kit.html",
+        page="board",
+        stage=stage,
+        name=_stage_name(stage),
+        address=address,
+        file=f"/api/v1{address}",
+        numbers=range(1, len(pages) + 1),
+        paper=paper(),
+        papers=PAPERS,
+    )
+
+
+@blueprint.post("/print/kit/<segment:stage>", merge_slashes=False)
+@readers
+@query_words()
+def kit_file(stage: str) -> Response:
+    """The kit of the bench at a stage as a PDF file; where a supervisor prints it, the print is recorded."""
+    return kit_answer(stage, _paper())
+
+
+def _stage_name(stage: str) -> str:
+    hub = current_hub()
+    with hub.store.read() as connection:
+        return DisplayNames(master_data(connection), hub.clock.utc_us()).stage(stage)
 
 
 def _paper() -> Paper:

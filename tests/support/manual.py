@@ -312,6 +312,7 @@ def body_structs() -> dict[str, type[msgspec.Struct]]:
     """The structs of the API's bodies and answers, by name; what a query holds stands in the table of addresses."""
     modules = (
         "server.api.schemas",
+        "server.api.print_bodies",
         "server.api.wip_answer",
         "server.api.item_answer",
         "server.api.order_answer",
@@ -347,6 +348,8 @@ def json_word(kind: shape.Type) -> str:
         return kind.cls.__name__
     if isinstance(kind, shape.ListType):
         return f"list of {json_word(kind.item_type)}"
+    if isinstance(kind, shape.LiteralType):
+        return "integer" if isinstance(kind.values[0], int) else "text"
     names = {
         shape.BytesType: "base64", shape.NoneType: "null", shape.DictType: "object", shape.AnyType: "any",
     }  # fmt: skip

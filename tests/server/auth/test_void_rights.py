@@ -24,6 +24,8 @@ FIELDS = {
     "answer": {"stage": "saw"},
     "finding.answer": {"item": "WO-1", "rule": "skipped", "log": "ab" * 16, "seq": 1},
     "traveller.print": {"item": "WO-1"},
+    "label.print": {"kind": "item", "name": "WO-1", "item": "WO-1"},
+    "kit.print": {"stage": "saw"},
     "adjust": {"item": "WO-1", "qty_milli": 1000},
     "checkin": {"item": "WO-1", "stage": "saw"},
     "reason.define": {"reason": "burr"},

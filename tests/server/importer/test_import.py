@@ -18,7 +18,8 @@ DEMO = Path(__file__).resolve().parents[3] / "config" / "demo"
 ENTERED = (
     "Entered: 8 stages, 4 routings, 4 products, 32 costs, 8 people, 8 reasons, 2 patterns, 15 cards, 2 codes, "
     "40 orders released.\nNote: tube-stock-6 has no price: TUB-06 will have no cost.\n"
-    "Print the new travellers: wipline-hub print traveller --new -o travellers.pdf\n"
+    "Print the new travellers: http://127.0.0.1:8080/orders?printed=no or "
+    "wipline-hub print traveller --new -o travellers.pdf\n"
 )
 AGAIN = "Nothing new: the hub already has all 123.\nNote: tube-stock-6 has no price: TUB-06 will have no cost.\n"
 

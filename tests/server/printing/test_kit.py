@@ -71,7 +71,7 @@ def test_the_dangerous_cards_are_apart_in_a_frame_below_a_cutting_line(store, sh
 def test_the_command_writes_the_kit_of_a_stage(store, shop, tmp_path):
     path = tmp_path / "kit.pdf"
     done = CliRunner().invoke(
-        main, ["print", "kit", "deburr", "-o", str(path), "--paper", "letter", "--db", str(store.path)]
+        main, ["print", "kit", "deburr", "-o", str(path), "--paper", "letter", "--unrecorded", "--db", str(store.path)]
     )
     assert (done.exit_code, done.stderr) == (0, f"1 page in {path}.\n")
     (picture,) = pdf_pictures(path.read_bytes(), tmp_path)
@@ -84,7 +84,9 @@ def test_the_command_writes_the_kit_of_a_stage(store, shop, tmp_path):
 @pytest.mark.parametrize("paper", PAPERS)
 def test_the_page_of_a_stage_leads_to_its_kit(hub_app, shop, tmp_path, paper):
     page = hub_app.anonymous().get("/stages/deburr").get_data(as_text=True)
-    (address,) = re.findall(r'href="(/api/v1/print/kit/[^"]*)"', page)
+    (preview,) = re.findall(r'href="(/print/kit/[^"]*)"', page)
+    assert f'src="/api/v1{preview}?format=svg' in hub_app.anonymous().get(preview).get_data(as_text=True)
+    address = f"/api/v1{preview}"
     answer = hub_app.anonymous().get(f"{address}?paper={paper}")
     assert (answer.status_code, answer.mimetype) == (200, "application/pdf")
     (picture,) = pdf_pictures(answer.data, tmp_path)

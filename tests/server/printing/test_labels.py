@@ -78,7 +78,7 @@ def test_a_label_that_cannot_be_printed_is_refused(hub_app, shop, address, statu
 
 
 def run(store, *arguments):
-    done = CliRunner().invoke(main, ["print", "label", *map(str, arguments), "--db", str(store.path)])
+    done = CliRunner().invoke(main, ["print", "label", *map(str, arguments), "--unrecorded", "--db", str(store.path)])
     return done.exit_code, done.stdout_bytes, done.stderr
 
 

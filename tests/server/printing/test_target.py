@@ -86,7 +86,7 @@ def test_the_command_prints_labels_as_zpl_on_a_roll(store, tmp_path):
 
     def run(*words):
         done = CliRunner().invoke(
-            main, ["print", "label", "item", "WO-1", "^XZ", "--db", str(store.path), *map(str, words)]
+            main, ["print", "label", "item", "WO-1", "^XZ", "--unrecorded", "--db", str(store.path), *map(str, words)]
         )
         return done.exit_code, done.stderr
 
