@@ -87,3 +87,10 @@ def mask(graphic: str) -> Image.Image:
     assert row == ""
     assert len(rows) * int(across) == int(total)
     return Image.frombytes("1", (int(across) * 8, len(rows)), bytes.fromhex("".join(rows)))
+
+
+def on_white(picture: Image.Image) -> Image.Image:
+    """A label on white paper, so that each symbol has its quiet zone."""
+    white = Image.new("L", (picture.width + 80, picture.height + 80), 255)
+    white.paste(picture.convert("L"), (40, 40))
+    return white

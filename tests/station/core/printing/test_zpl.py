@@ -4,9 +4,8 @@ from dataclasses import replace
 
 import pytest
 import zint
-from PIL import Image
 from read_back import AIM, scanned, worn
-from zpl_reader import labels
+from zpl_reader import labels, on_white
 
 from station.core.codes import CodeType
 from station.core.printing import (
@@ -36,12 +35,6 @@ NAMES = ("WO-1042", "010950600013435210AB", "Größe-17", "ABCDEFGH" * 8, "注�
 
 def made(name: str, title: str | None = None, second: str = "") -> Label:
     return Label(title or name, printed_code(Thing(CodeType.ITEM, name), ShopCodes()), second)
-
-
-def on_white(picture: Image.Image) -> Image.Image:
-    white = Image.new("L", (picture.width + 80, picture.height + 80), 255)
-    white.paste(picture.convert("L"), (40, 40))
-    return white
 
 
 @pytest.mark.parametrize("dpi", DOTS_MM)
