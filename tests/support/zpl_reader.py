@@ -6,6 +6,8 @@ from dataclasses import dataclass, field
 from PIL import Image
 
 _COMMAND = re.compile(r"\^(XA|CI|LH|PW|LL|FO|FT|GF|GB|A0|FH|FD|FS|PQ|XZ)([^^~]*)")
+EDGE = 40
+"""Dots of white around a label that is looked at."""
 _COUNTS = {
     **{letter: n for n, letter in enumerate("GHIJKLMNOPQRSTUVWXY", 1)},
     **{c: 20 * n for n, c in enumerate("ghijklmnopqrstuvwxyz", 1)},
@@ -91,6 +93,6 @@ def mask(graphic: str) -> Image.Image:
 
 def on_white(picture: Image.Image) -> Image.Image:
     """A label on white paper, so that each symbol has its quiet zone."""
-    white = Image.new("L", (picture.width + 80, picture.height + 80), 255)
-    white.paste(picture.convert("L"), (40, 40))
+    white = Image.new("L", (picture.width + 2 * EDGE, picture.height + 2 * EDGE), 255)
+    white.paste(picture.convert("L"), (EDGE, EDGE))
     return white

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 import pytest
 from paper_station import PaperStation
-from read_back import Seen, expected, pdf_pictures, scanned, svg_picture
+from read_back import Seen, expected, pdf_pictures, scanned, svg_picture, worn
 from shop_writer import ShopWriter
 from zpl_reader import labels, on_white
 
@@ -159,7 +159,7 @@ def hung_at_a_bench(shop: ShopWriter, paper: str) -> list[Page]:
 
 
 def read_from(pages: Sequence[Page], target: Target, folder: Path) -> set[Seen]:
-    """Print these pages into files, and read back each of their symbols."""
+    """Print these pages into files, and read back each of their symbols; the first page of a PDF also when it is worn."""
     target.write(pages)
     if target.form == "pdf":
         pictures = pdf_pictures((folder / "paper.pdf").read_bytes(), folder)
@@ -171,6 +171,8 @@ def read_from(pages: Sequence[Page], target: Target, folder: Path) -> set[Seen]:
         pictures = [on_white(label.picture) for label in labels((folder / "paper.zpl").read_bytes())]
     seen = [scanned(picture) for picture in pictures]
     assert seen == expected(pages)
+    if target.form == "pdf":
+        assert scanned(worn(pictures[0], blur=1.0)) == expected(pages)[0]
     return {each for page in seen for each in page}
 
 

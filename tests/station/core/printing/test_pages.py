@@ -8,7 +8,7 @@ import pytest
 import zint
 from page_layout import box, layout_faults, overlap
 from PIL import ImageFont
-from read_back import expected, pdf_pictures, scanned, svg_picture
+from read_back import expected, pdf_pictures, scanned, svg_picture, worn
 from reportlab.pdfbase import ttfonts
 from reportlab.pdfbase.pdfmetrics import registerFont, stringWidth
 from reportlab.pdfgen.canvas import Canvas
@@ -99,6 +99,7 @@ def test_a_scanner_reads_every_symbol_of_the_pdf_byte_for_byte(paper: str, tmp_p
     drawn = pages(paper)
     pictures = pdf_pictures(write_pdf(drawn, Canvas("", invariant=1), typeface), tmp_path)
     assert [scanned(picture) for picture in pictures] == expected(drawn)
+    assert scanned(worn(pictures[-1], blur=1.0)) == expected(drawn)[-1]
     sheet = drawn[0].paper
     size = sheet.width_mm / 25.4 * 300, sheet.height_mm / 25.4 * 300
     assert pictures[0].size == pytest.approx(size, abs=1)

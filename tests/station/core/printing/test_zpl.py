@@ -4,8 +4,8 @@ from dataclasses import replace
 
 import pytest
 import zint
-from read_back import AIM, scanned, worn
-from zpl_reader import labels, on_white
+from read_back import AIM, imaged, scanned, scratched, worn
+from zpl_reader import EDGE, labels, on_white
 
 from station.core.codes import CodeType
 from station.core.printing import (
@@ -51,8 +51,10 @@ def test_a_scanner_reads_the_dots_of_each_resolution(name: str, sheet: str, dpi:
     assert dots == pytest.approx(round(dots))
     picture = on_white(printed.picture)
     assert scanned(picture) == [(AIM[symbol.symbology], label.code.content)]
-    if dpi == 300:
-        assert scanned(worn(picture, blur=1.0)) == [(AIM[symbol.symbology], label.code.content)]
+    assert scanned(worn(picture, blur=dots / 3)) == [(AIM[symbol.symbology], label.code.content)]
+    there = replace(symbol, x_mm=symbol.x_mm + EDGE / DOTS_MM[dpi], y_mm=symbol.y_mm + EDGE / DOTS_MM[dpi])
+    damaged = scratched(picture, [there], 30, dpi=dpi)
+    assert (scanned(damaged) or imaged(damaged)) == [(AIM[symbol.symbology], label.code.content)]
 
 
 @pytest.mark.parametrize("text", ["^XZ", "~JA", "{GS}", "_5E", "^FD^FS", "a\\&b", "100 % ^ ~ _", "Größe ½"])
