@@ -92,7 +92,12 @@ def pdf_pictures(pdf: bytes, folder: Path, pdftoppm: str = "pdftoppm") -> list[I
         not_here(f"{pdftoppm} is missing: sudo apt-get install poppler-utils")
     (folder / "read.pdf").write_bytes(pdf)
     subprocess.run([pdftoppm, "-r", str(DPI), "-gray", folder / "read.pdf", folder / "read"], check=True)
-    return [Image.open(path) for path in sorted(folder.glob("read-*.pgm"))]
+    return [_loaded(path) for path in sorted(folder.glob("read-*.pgm"))]
+
+
+def _loaded(path: Path) -> Image.Image:
+    with Image.open(path) as picture:
+        return picture.copy()
 
 
 _SIZE = re.compile(r'<svg [^>]*width="([\d.]+)mm" height="([\d.]+)mm"')

@@ -34,9 +34,10 @@ from station.core.printing import (
     write_svg,
 )
 from station.core.printing.card_pages import APART, GAP_MM, MARK
-from station.core.printing.libraries import refused_names
+from station.core.printing.libraries import MachineFonts, pdf_letters, refused_names
 from station.core.printing.page import DOT_MM, MIN_MODULE_MM, QUIET_MODULES
 from station.core.printing.text_width import fitted, width_mm
+from station.system.fonts import font_file, letters_without_font
 
 encode = encoder(zint)
 SHOP = CardVocabulary(
@@ -263,6 +264,9 @@ def test_more_than_a_page_of_them_goes_on_the_next_page_apart() -> None:
     assert drawn[2].words[0].text == f"{APART}, page 3 of 3. Print at 100 %, cut along the dashes."
 
 
-def test_names_from_right_to_left_are_not_set_in_a_pdf() -> None:
-    names = ["Saw", "Řezání", "\u05d3\u05e0\u05d4", "\u0645\u0646\u0634\u0627\u0631", "李"]
-    assert refused_names(names, "") == set(names[2:])
+def test_a_name_is_refused_in_a_pdf_for_a_letter_that_no_font_has() -> None:
+    names = ["Saw", "Řezání", "\u05d3\u05e0\u05d4", "\u0645\u0646\u0634\u0627\u0631", "ꗬ 1"]
+    refused = refused_names(names, "", pdf_letters(MachineFonts(font_file, letters_without_font), ""))
+    assert {name: error.came for name, error in refused.items()} == {
+        "ꗬ 1": "No font of this machine has 'ꗬ' (U+A5EC) of 'ꗬ 1'."
+    }
