@@ -3,6 +3,8 @@
 What is on paper is compared with the same text drawn by Pillow with a font file that the test names.
 """
 
+import subprocess
+import xml.etree.ElementTree as ET
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -37,6 +39,7 @@ from station.core.printing.zpl import DOTS_MM
 
 encode = symbols("")
 FONTS = Path("/usr/share/fonts/truetype")
+HOSTILE = ("^XZ~JA", "{GS}", "<b>&amp;</b>", r"\) Tj (_5E", "]C1", "%PDF")
 JAPANESE = FONTS / "motoya-l-cedar" / "MTLc3m.ttf"
 NAMES = {"de": "Größe Übermaß", "ja": "部品の工程", "ar": "شركة الاختبار", "he": "דנה כהן"}
 DRAWN = ("ja", "ar", "he")  # as pictures; Latin-1 is in the fonts of every PDF viewer and printer
@@ -166,3 +169,28 @@ def test_names_of_every_script_are_the_text_of_a_drawing(shop: ShopWriter, tmp_p
         drawing = (tmp_path / f"papers-{number}.svg").read_text()
         names = [words.text for words in page.words if not words.text.isascii()]
         assert [name for name in names if f">{name}</text>" not in drawing] == []
+
+
+def test_hostile_names_are_printed_as_text_in_every_format(store: Store, tmp_path: Path) -> None:
+    writer = ShopWriter(store)
+    for number, name in enumerate(HOSTILE):
+        writer.say("stage.define", 0, stage=f"s{number}", name=name)
+        writer.say("person.define", 0, person=f"p{number}", name=name, badge=f"K{number}")
+        writer.say("reason.define", 0, reason=f"r{number}", name=name)
+    writer.settle()
+    kinds = ((LabelKind.STAGE, "s"), (LabelKind.BADGE, "p"), (LabelKind.REASON, "r"))
+    with store.read() as connection:
+        made = LabelWriter(connection, master_data(connection), writer.now_us)
+        named = [made.label(kind, f"{letter}{number}") for number in range(len(HOSTILE)) for kind, letter in kinds]
+    for form, dot_mm in (("pdf", 25.4 / 300), ("svg", 25.4 / 300), ("zpl", 1 / 8)):
+        pages = list(label_pages(named, Placement(SHEETS["roll-100x50"], dot_mm=dot_mm), encode))
+        Target(form, 203, str(tmp_path / f"names.{form}"), None).write(pages)
+    assert [label.texts[0] for label in labels((tmp_path / "names.zpl").read_bytes())] == [
+        name for name in HOSTILE for _ in kinds
+    ]
+    drawings = [ET.parse(tmp_path / f"names-{number}.svg") for number in range(1, len(named) + 1)]  # noqa: S314 - our own
+    texts = [next(drawing.iter("{http://www.w3.org/2000/svg}text")).text for drawing in drawings]
+    assert texts == [name for name in HOSTILE for _ in kinds]
+    subprocess.run(["pdftotext", "-layout", tmp_path / "names.pdf", tmp_path / "names.txt"], check=True)
+    pages_of_text = (tmp_path / "names.txt").read_text().split("\f")[:-1]
+    assert [page.split("\n")[0].strip() for page in pages_of_text] == [name for name in HOSTILE for _ in kinds]
