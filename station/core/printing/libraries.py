@@ -126,14 +126,15 @@ def drawn_letters(fonts: MachineFonts, install: str) -> Callable[[str, float, bo
         for run, file in _runs_by_font(text, fonts, bold=bold):
             font = ImageFont.truetype(file.path, max(1, round(size)), index=file.number)
             placed.append((run, font, x))
-            boxes.append(tuple(edge + (x, 0)[n % 2] for n, edge in enumerate(font.getbbox(run, anchor="ls"))))
+            left, top, right, bottom = font.getbbox(run, anchor="ls")
+            boxes.append((left + x, top, right + x, bottom))
             x += font.getlength(run)
-        left, top = (round(min(box[n] for box in boxes)) for n in (0, 1))
-        right, bottom = (round(max(box[n] for box in boxes)) for n in (2, 3))
-        picture = Image.new("L", (max(1, right - left), max(1, bottom - top)), 255)
+        first_x, first_y = (round(min(box[axis] for box in boxes)) for axis in (0, 1))
+        last_x, last_y = (round(max(box[axis] for box in boxes)) for axis in (2, 3))
+        picture = Image.new("L", (max(1, last_x - first_x), max(1, last_y - first_y)), 255)
         for run, font, at in placed:
-            ImageDraw.Draw(picture).text((at - left, -top), run, font=font, fill=0, anchor="ls")
-        return picture, left, top
+            ImageDraw.Draw(picture).text((at - first_x, -first_y), run, font=font, fill=0, anchor="ls")
+        return picture, first_x, first_y
 
     return draw
 
