@@ -8,10 +8,22 @@ from pathlib import Path
 from types import ModuleType
 
 import pytest
+from read_back import scanned, svg_picture
 
 ROOT = Path(__file__).resolve().parent.parent
 FOLDER = ROOT / "docs" / "pictures"
 NAMES = ("architecture.svg", "scan.svg")
+PAPERS = {
+    "traveller": [b"WO-1042"] * 2,
+    "label-sheet": [
+        b"WO-1042", b"010950600013435210AB", "Größe-17".encode(), b"WIP:BADGE:F6", b"WIP:STAGE:deburr", b"WIP:REASON:bore",
+        b"WIP:QTY:5", *(b"SN-%05d" % number for number in range(1, 15)),
+    ],
+    "label-roll": [b"WO-1042"],
+    "danger-cards": [
+        b"WIP:SCRAP", b"WIP:REWORK", b"WIP:REWORK:assembly", b"WIP:REWORK:deburr", b"WIP:FINISH", b"WIP:ALL", b"WIP:UNDO",
+    ],
+}  # fmt: skip
 
 
 @pytest.fixture(scope="module")
@@ -44,6 +56,18 @@ def test_the_committed_picture_is_what_the_script_draws(name: str, tmp_path: Pat
     do = "Draw it again: python3 docs/pictures/draw.py"
     assert (tmp_path / name).read_text() == (FOLDER / name).read_text(), do
     assert ET.parse(tmp_path / name).getroot().tag == "{http://www.w3.org/2000/svg}svg"  # noqa: S314 - our own file
+
+
+def test_the_committed_papers_are_what_their_script_draws_and_a_scanner_reads_them(tmp_path: Path) -> None:
+    subprocess.run([sys.executable, str(FOLDER / "papers.py"), str(tmp_path)], check=True, cwd=ROOT)
+    do = "Draw them again: .venv/bin/python docs/pictures/papers.py"
+    drawn = {path.name: path.read_text() for path in tmp_path.iterdir()}
+    assert drawn == {name: (FOLDER / name).read_text() for name in drawn}, do
+    assert set(drawn) == {"kit.svg", *(f"{name}.svg" for name in PAPERS)}
+    for name, contents in PAPERS.items():
+        assert sorted(raw for _, raw in scanned(svg_picture(drawn[f"{name}.svg"]))) == sorted(contents)
+    kit = {raw for _, raw in scanned(svg_picture(drawn["kit.svg"]))}
+    assert {b"WIP:STAGE:deburr", b"WIP:DONE", b"WIP:SCRAP", b"WIP:REASON:burr", b"WIP:REWORK:deburr"} < kit
 
 
 def test_every_module_of_a_scan_exists(draw: ModuleType) -> None:

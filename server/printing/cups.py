@@ -40,5 +40,5 @@ def print_cups(queue: str, content: bytes, *, raw: bool, run: Callable[[list[str
             came=f"lp failed: {error}.", expected="Expected CUPS to take it.", do="Check lpstat -p."
         ) from error
     if result.code:
-        came = f"lp refused the file: {result.said or f'exit code {result.code}'}."
+        came = f"lp refused the file: {result.said.rstrip('.') or f'exit code {result.code}'}."
         raise PaperError(came, "Expected a queue of CUPS.", "List them: lpstat -p.")

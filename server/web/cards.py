@@ -10,12 +10,13 @@ from server.api_errors import ApiError
 from server.auth.gate import may, readers
 from server.auth.roles import Role
 from server.context import current_hub
+from server.printing.fonts import MACHINE_FONTS
 from server.queries.current_master_data import master_data
 from server.query_words import query_words
 from server.web.printing import INSTALL, drawing, paper, pdf_file, unprintable
 from station.core.codes.card_labels import WORD_OF, CardLabel, CardLabels, card_labels, shown, words_of
 from station.core.printing import PAPERS, Encode, PaperError, card_sheets, cards_page, page_count
-from station.core.printing.libraries import refused_names, symbols
+from station.core.printing.libraries import pdf_letters, refused_names, symbols
 
 blueprint = Blueprint("cards", __name__)
 
@@ -36,7 +37,7 @@ def page() -> str:
         page="stations",
         labels=labels,
         sheets=list(enumerate(sheets, 1)),
-        without_typeface=_without_typeface(),
+        without_font=_without_font(),
         paper=paper(),
         papers=PAPERS,
         missing=missing,
@@ -64,7 +65,7 @@ def svg() -> Response:
 def file() -> Response:
     """All sheets as a PDF."""
     encode = _encode()
-    refused = _without_typeface()
+    refused = _without_font()
     labels = tuple(label for label in _labels().labels if label not in refused)
     drawn = [cards_page(paper(), labels, number + 1, encode) for number in range(page_count(labels))]
     return pdf_file(drawn, f"wipline-cards-{paper().name}.pdf")
@@ -80,14 +81,15 @@ def _labels() -> CardLabels:
     return card_labels(words_of((entry.what, entry.data) for entry in definitions if entry is not None))
 
 
-def _without_typeface() -> tuple[CardLabel, ...]:
-    """The cards that are in the drawings alone, because no typeface of the hub has every letter of their texts."""
-    labels = _labels().labels
+def _without_font() -> dict[CardLabel, str]:
+    """The cards that are in the drawings alone, each with the reason: the letters that no font of the hub has."""
+    texts = {label: (label.name, shown(label.text)) for label in _labels().labels}
     try:
-        refused = refused_names([text for label in labels for text in (label.name, shown(label.text))], INSTALL)
+        letters = pdf_letters(MACHINE_FONTS, INSTALL)
+        refused = refused_names([text for both in texts.values() for text in both], INSTALL, letters)
     except PaperError:
-        return ()
-    return tuple(label for label in labels if refused & {label.name, shown(label.text)})
+        return {}
+    return {label: refused[text].came for label, both in texts.items() for text in both if text in refused}
 
 
 def _encode() -> Encode:

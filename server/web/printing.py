@@ -6,8 +6,9 @@ from collections.abc import Sequence
 from flask import Response, request
 
 from server.api_errors import ApiError
+from server.printing.fonts import MACHINE_FONTS
 from station.core.printing import PAPERS, Page, Paper, PaperError, write_svg
-from station.core.printing.libraries import pdf
+from station.core.printing.libraries import pdf, pdf_letters
 
 # wipline is in no package registry: pip installs it from its source folder, into the environment that runs this code.
 INSTALL = (
@@ -32,7 +33,7 @@ def drawing(page: Page) -> Response:
 def pdf_file(pages: Sequence[Page], name: str) -> Response:
     """A PDF response. Raises `ApiError` 503 where the PDF library is missing."""
     try:
-        content = pdf(pages, INSTALL)
+        content = pdf(pages, INSTALL, pdf_letters(MACHINE_FONTS, INSTALL))
     except PaperError as error:
         raise unprintable(error) from error
     disposition = f'attachment; filename="{name}"'

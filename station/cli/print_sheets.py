@@ -14,15 +14,17 @@ from typing import Any
 
 from station.core.codes.card_labels import CardLabel, CardLabels, CardVocabulary, Named, card_labels, shown, words_of
 from station.core.printing import PAPERS, Page, PaperError, cards_page, page_count, setup_page, write_svg
-from station.core.printing.libraries import pdf, refused_names, symbols
+from station.core.printing.libraries import MachineFonts, pdf, pdf_letters, refused_names, symbols
 from station.core.snapshot import SnapshotError, read_snapshot
+from station.system.fonts import font_file, letters_without_font
 
 # wipline is in no package registry: pip installs it from its source folder, into the environment that runs this code.
 INSTALL = (
     f"Install it, in wipline's source folder: {sys.prefix}/bin/pip install '.[print]'."
     " Or print the hub's page /sheet in a browser."
 )
-NO_TYPEFACE = "Install one (sudo apt-get install fonts-dejavu-core), or print the drawing: --svg."
+FONTS = MachineFonts(font_file, letters_without_font)
+NO_FONT = "Install one (fonts-dejavu-core, fonts-noto-cjk), or print the drawing: --svg."
 STDOUT = "-"
 FORMS = ("pdf", "svg")
 
@@ -83,15 +85,12 @@ def prepare(options: PrintOptions, snapshot: bytes | None, *, terminal: bool, wh
         return PrintResult(_write([setup_page(paper, symbols(INSTALL))], output), ())
     labels = cards(options, snapshot)
     encode = symbols(INSTALL)
-    without = refused_names(_texts(labels.labels), INSTALL) if output.form == "pdf" else frozenset()
-    printed = [label for label in labels.labels if not without.intersection(_texts([label]))]
+    without = refused_names(_texts(labels.labels), INSTALL, pdf_letters(FONTS, INSTALL)) if output.form == "pdf" else {}
+    why_not = {label: without[text] for label in labels.labels for text in _texts([label]) if text in without}
+    printed = [label for label in labels.labels if label not in why_not]
     pages = [cards_page(paper, printed, number + 1, encode) for number in range(page_count(printed))]
     notes = [f"Not printed: {card.text!r}: {card.why}." for card in labels.refused]
-    notes += [
-        f"Not printed: {label.text!r}: no typeface here can set {label.name!r}. {NO_TYPEFACE}"
-        for label in labels.labels
-        if label not in printed
-    ]
+    notes += [f"Not printed: {label.text!r}: {error.came} {NO_FONT}" for label, error in why_not.items()]
     if snapshot is None:
         reason = f"{why} The shop of this station is not known" if why else "This station knows no shop"
         notes.insert(0, f"{reason}: these are the cards of every shop, and those that you named.")
@@ -158,7 +157,7 @@ def _texts(labels: Iterable[CardLabel]) -> list[str]:
 def _write(pages: Sequence[Page], output: Destination) -> tuple[str, ...]:
     """Write the pages; returns the file names. An SVG file has one page, so the files of several pages are numbered."""
     if output.form == "pdf":
-        files = {output.path: pdf(pages, INSTALL)}
+        files = {output.path: pdf(pages, INSTALL, pdf_letters(FONTS, INSTALL))}
     elif len(pages) == 1:
         files = {output.path: write_svg(pages[0]).encode()}
     elif output.path == STDOUT:

@@ -52,7 +52,8 @@ def _ranked(lines: Iterable[str], weight: int) -> Iterable[tuple[tuple[bool, boo
         if len(parts) != len(_FORMAT.split("\t")):
             continue
         path, index, heavy, slant, spacing, family = parts
-        rank = (slant not in ("0", ""), spacing not in ("0", ""), "serif" in family.lower().replace("sans serif", ""))
+        sans = "sans" in family.lower()
+        rank = (slant not in ("0", ""), spacing not in ("0", ""), not sans)
         # A variable font has a range of weights, such as [0 205].
         yield (*rank, abs(_number(heavy) - weight), path), FontFile(path, int(_number(index)) & 0xFFFF)
 

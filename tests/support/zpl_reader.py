@@ -6,6 +6,8 @@ from dataclasses import dataclass, field
 from PIL import Image
 
 _COMMAND = re.compile(r"\^(XA|CI|LH|PW|LL|FO|FT|GF|GB|A0|FH|FD|FS|PQ|XZ)([^^~]*)")
+EDGE = 40
+"""Dots of white around a label that is looked at."""
 _COUNTS = {
     **{letter: n for n, letter in enumerate("GHIJKLMNOPQRSTUVWXY", 1)},
     **{c: 20 * n for n, c in enumerate("ghijklmnopqrstuvwxyz", 1)},
@@ -87,3 +89,10 @@ def mask(graphic: str) -> Image.Image:
     assert row == ""
     assert len(rows) * int(across) == int(total)
     return Image.frombytes("1", (int(across) * 8, len(rows)), bytes.fromhex("".join(rows)))
+
+
+def on_white(picture: Image.Image) -> Image.Image:
+    """A label on white paper, so that each symbol has its quiet zone."""
+    white = Image.new("L", (picture.width + 2 * EDGE, picture.height + 2 * EDGE), 255)
+    white.paste(picture.convert("L"), (EDGE, EDGE))
+    return white

@@ -13,7 +13,6 @@ that a scanner could not return unchanged makes no card; it is listed with the r
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
-from unicodedata import bidirectional
 
 from station.core.codes.command_cards import HEAD, Card, read_card
 from station.core.codes.parser import read_code
@@ -150,15 +149,6 @@ def shown(text: str) -> str:
     'Saw{202E} 1'
     """
     return "".join(char if char.isprintable() else f"{{{ord(char):02X}}}" for char in text)
-
-
-def from_right_to_left(text: str) -> bool:
-    """Whether a text has letters of a script that is written from right to left.
-
-    >>> from_right_to_left("\u05d3\u05e0\u05d4"), from_right_to_left("D\xe1na 5")
-    (True, False)
-    """
-    return any(bidirectional(letter) in ("R", "AL") for letter in text)
 
 
 def _canonical(text: str) -> str:

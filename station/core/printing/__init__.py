@@ -11,7 +11,7 @@ from station.core.printing.label_pages import Label, Placement, label_pages, lab
 from station.core.printing.label_sheets import SHEETS, LabelSheet
 from station.core.printing.logo import Logo, read_logo
 from station.core.printing.page import PAPERS, Page, Paper, PaperError, RuledLine, Symbol, TextLine, not_installed
-from station.core.printing.pdf import typefaces, without_typeface, write_pdf
+from station.core.printing.pdf import typefaces, write_pdf
 from station.core.printing.printed_code import CodeRefused, PrintedCode, ShopCodes, Thing, printed_code
 from station.core.printing.setup_page import NOTES, STEPS, setup_page
 from station.core.printing.svg import write_svg
@@ -57,7 +57,6 @@ __all__ = [
     "setup_page",
     "traveller_pages",
     "typefaces",
-    "without_typeface",
     "write_pdf",
     "write_svg",
 ]

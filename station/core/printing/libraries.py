@@ -4,7 +4,6 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import lru_cache, partial
 from typing import Any, NamedTuple, Protocol
 
-from station.core.codes.card_labels import from_right_to_left
 from station.core.printing import (
     Encode,
     Page,
@@ -13,7 +12,6 @@ from station.core.printing import (
     encoder,
     not_installed,
     typefaces,
-    without_typeface,
     write_pdf,
 )
 from station.core.printing.page import Outline, Shape
@@ -54,18 +52,19 @@ def symbols(install: str) -> Encode:
     return encoder(zint)
 
 
-def refused_names(names: Iterable[str], install: str) -> frozenset[str]:
-    """The names that no typeface of this machine can set in a PDF. Raises `PaperError` where the library is missing.
+def refused_names(names: Iterable[str], install: str, letters: Letters) -> dict[str, PaperError]:
+    """The names that no font of this machine can set in a PDF, each with its error, which has the missing letters.
 
-    Letters from right to left are among them: reportlab would draw them in the wrong order.
+    Raises `PaperError` where the library is missing.
     """
-    try:
-        from reportlab.pdfbase import pdfmetrics, ttfonts
-    except ImportError as error:
-        raise not_installed(package="reportlab", do=install) from error
-    texts = list(names)
-    lacking = without_typeface(texts, typefaces(ttfonts, pdfmetrics.registerFont))
-    return frozenset((*lacking, *(text for text in texts if from_right_to_left(text))))
+    check = pdf_check(install, letters)
+    refused = {}
+    for name in names:
+        try:
+            check([TextLine(name, 0, 0, 1, bold=True)])
+        except PaperError as error:
+            refused[name] = error
+    return refused
 
 
 def pdf(pages: Iterable[Page], install: str, letters: Letters | None = None) -> bytes:
@@ -118,19 +117,49 @@ def drawn_letters(fonts: MachineFonts, install: str) -> Callable[[str, float, bo
     joins = features.check("raqm")
 
     def draw(text: str, size: float, bold: bool) -> tuple[Any, int, int]:
-        file = fonts.find(text, bold=bold)
-        if file is None:
-            raise _no_font(text, fonts.missing(text))
         if not joins and not is_simple(text):
             came = f"The text {text!r} has letters that are joined or reordered, and the library raqm is missing."
             raise PaperError(came, "Expected Pillow with raqm.", "Print the drawing (SVG) from a browser.")
-        font = ImageFont.truetype(file.path, max(1, round(size)), index=file.number)
-        left, top, right, bottom = (round(edge) for edge in font.getbbox(text, anchor="ls"))
-        picture = Image.new("L", (max(1, right - left), max(1, bottom - top)), 255)
-        ImageDraw.Draw(picture).text((-left, -top), text, font=font, fill=0, anchor="ls")
-        return picture, left, top
+        placed: list[tuple[str, Any, float]] = []
+        boxes: list[tuple[float, float, float, float]] = []
+        x = 0.0
+        for run, file in _runs_by_font(text, fonts, bold=bold):
+            font = ImageFont.truetype(file.path, max(1, round(size)), index=file.number)
+            placed.append((run, font, x))
+            left, top, right, bottom = font.getbbox(run, anchor="ls")
+            boxes.append((left + x, top, right + x, bottom))
+            x += font.getlength(run)
+        first_x, first_y = (round(min(box[axis] for box in boxes)) for axis in (0, 1))
+        last_x, last_y = (round(max(box[axis] for box in boxes)) for axis in (2, 3))
+        picture = Image.new("L", (max(1, last_x - first_x), max(1, last_y - first_y)), 255)
+        for run, font, at in placed:
+            ImageDraw.Draw(picture).text((at - first_x, -first_y), run, font=font, fill=0, anchor="ls")
+        return picture, first_x, first_y
 
     return draw
+
+
+def _runs_by_font(text: str, fonts: MachineFonts, *, bold: bool) -> list[tuple[str, FoundFont]]:
+    """A text in parts, each with a font that has all of its letters: one where there is one for all of them.
+
+    A text whose letters are joined or reordered is not divided, because its parts have another order on paper.
+    Raises `PaperError` with the letters that no font has.
+    """
+    whole = fonts.find(text, bold=bold)
+    if whole is not None:
+        return [(text, whole)]
+    missing = fonts.missing(text)
+    if missing or not is_simple(text):
+        raise _no_font(text, missing)
+    runs: list[tuple[str, FoundFont]] = []
+    for letter in text:
+        longer = runs[-1][0] + letter if runs else letter
+        file = fonts.find(longer, bold=bold)
+        if file is not None:
+            runs[-1:] = [(longer, file)]
+        elif (own := fonts.find(letter, bold=bold)) is not None:
+            runs.append((letter, own))
+    return runs
 
 
 def _no_font(text: str, letters: Sequence[str]) -> PaperError:

@@ -118,17 +118,6 @@ def _symbol(canvas: Any, page: Page, symbol: Symbol) -> None:
     canvas.drawPath(path, stroke=0, fill=1)
 
 
-def without_typeface(texts: Iterable[str], typeface: Typeface) -> list[str]:
-    """The texts that have a letter which no typeface here has."""
-    lacking = []
-    for text in texts:
-        try:
-            _font(TextLine(text, 0, 0, 1, bold=True), typeface)
-        except PaperError:
-            lacking.append(text)
-    return lacking
-
-
 def _shape(canvas: Any, page: Page, shape: Shape) -> None:
     path = canvas.beginPath()
     draw = {"M": path.moveTo, "L": path.lineTo, "C": path.curveTo, "Z": path.close}

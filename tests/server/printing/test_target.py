@@ -67,7 +67,7 @@ def slow(command, content):
         (slow, "lp failed: Command"),
         (
             lambda *_: LpResult(1, "lp: The printer does not exist."),
-            "lp refused the file: lp: The printer does not exist..",
+            "lp refused the file: lp: The printer does not exist. Expected",
         ),
         (lambda *_: LpResult(1, ""), "lp refused the file: exit code 1."),
     ],

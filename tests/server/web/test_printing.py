@@ -190,17 +190,18 @@ def test_where_a_library_is_missing_the_answer_says_what_to_install(hub_app, mon
         assert hub_app.anonymous().get(address).status_code == (503 if module == "zint" else 200)
 
 
-def test_a_name_that_no_typeface_has_is_left_out_of_the_pdf_alone(hub_app, shop_writer, tmp_path):
-    shop_writer.say("person.define", 0, person="li", name="李小龙", badge="L1")
-    shop_writer.say("person.define", 0, person="wu", name="Wu", badge="李")
+def test_a_name_without_a_font_is_left_out_of_the_pdf_alone(hub_app, shop_writer, tmp_path):
+    shop_writer.say("person.define", 0, person="li", name="ꗬ Li", badge="L1")
+    shop_writer.say("person.define", 0, person="wu", name="Wu", badge="ꗬ")
+    shop_writer.say("person.define", 0, person="dana", name="דנה", badge="D1")
     shop_writer.settle()
     browser = hub_app.person("supervise")
     filed = browser.get("/cards.pdf")
     assert filed.status_code == 200
     printed = [text.decode() for each in pdf_pictures(filed.data, tmp_path) for _, text in scanned(each)]
-    assert len(printed) == 20
-    assert not [text for text in printed if "BADGE" in text]
+    assert len(printed) == 21
+    assert [text for text in printed if "BADGE" in text] == ["WIP:BADGE:D1"]
     words = text_of(browser.get("/cards"))
-    assert "Not in the PDF No typeface of the hub can set these names: a letter is missing, or" in words
-    assert "WIP:BADGE:L1: 李小龙" in words
+    assert "Not in the PDF The hub has no font for these names." in words
+    assert "WIP:BADGE:L1: No font of this machine has 'ꗬ' (U+A5EC) of 'ꗬ Li'." in words
     assert "WIP:BADGE:L1" in cards_read(browser, 2)

@@ -6,6 +6,7 @@ from station.system.fonts import FontFile, font_file, letters_without_font, run_
 
 LISTED = (
     "/f/Serif.ttf\t0\t80\t0\t0\tExample Serif\n"
+    "/f/A-Math.ttf\t0\t80\t0\t0\tExample Math\n"
     "/f/Mono.ttf\t0\t80\t0\t100\tExample Mono\n"
     "/f/Oblique.ttf\t0\t80\t110\t0\tExample Sans\n"
     "/f/Bold.ttf\t0\t200\t0\t0\tExample Sans\n"

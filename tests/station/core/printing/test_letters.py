@@ -53,6 +53,29 @@ def test_a_letter_that_no_font_has_is_named_before_anything_is_drawn() -> None:
     with pytest.raises(PaperError) as refused:
         check([TextLine("A ꗬ", 0, 0, 5)])
     assert refused.value.came == "No font of this machine has 'ꗬ' (U+A5EC) of 'A ꗬ'."
+    for text, missing in (("部品 17", "部品"), ("שלום 部", "部")):
+        latin = MachineFonts(
+            lambda text, **how: font_file(text, **how) if all(ord(each) < 0x3000 for each in text) else None,
+            lambda text: [each for each in text if ord(each) >= 0x3000],
+        )
+        with pytest.raises(PaperError) as refused:
+            pdf_check("", pdf_letters(latin, ""))([TextLine(text, 0, 0, 5)])
+        named = ", ".join(f"{each!r} (U+{ord(each):04X})" for each in missing)
+        assert refused.value.came == f"No font of this machine has {named} of {text!r}."
     mixed = MachineFonts(lambda text, **_: None if len(text) > 1 else font_file("a"), lambda _: [])
     with pytest.raises(PaperError, match="No single font of this machine has every letter of 'שꗬ'"):
         pdf_check("", pdf_letters(mixed, ""))([TextLine("שꗬ", 0, 0, 5)])
+
+
+def test_a_text_of_two_scripts_is_drawn_with_a_font_for_each(tmp_path: Path) -> None:
+    assert font_file("部品ř") is None  # the Japanese font has no Czech letters
+    words = TextLine("部品 Řezání", 20, 30, 10), TextLine("部品", 20, 60, 10), TextLine("Řezání", 20, 90, 10)
+    (picture,) = pdf_pictures(pdf([a_page(*words)], "", pdf_letters(FONTS, "")), tmp_path)
+    both, *single = (ink(picture, 15, top_mm, 150, top_mm + 16) for top_mm in (20, 50, 80))
+    assert both is not None
+    widths_mm = [(box[2] - box[0]) / DOTS for box in single if box is not None]
+    assert len(widths_mm) == 2
+    assert sum(widths_mm) < (both[2] - both[0]) / DOTS < sum(widths_mm) + 12
+    assert min(widths_mm) > 15
+    with pytest.raises(PaperError, match="No single font of this machine has every letter of '部品 שלום'"):
+        pdf([a_page(TextLine("部品 שלום", 20, 30, 10))], "", pdf_letters(FONTS, ""))

@@ -8,7 +8,7 @@ import pytest
 import zint
 from page_layout import box, layout_faults, overlap
 from PIL import ImageFont
-from read_back import expected, pdf_pictures, scanned, svg_picture
+from read_back import expected, pdf_pictures, scanned, svg_picture, worn
 from reportlab.pdfbase import ttfonts
 from reportlab.pdfbase.pdfmetrics import registerFont, stringWidth
 from reportlab.pdfgen.canvas import Canvas
@@ -34,9 +34,10 @@ from station.core.printing import (
     write_svg,
 )
 from station.core.printing.card_pages import APART, GAP_MM, MARK
-from station.core.printing.libraries import refused_names
+from station.core.printing.libraries import MachineFonts, pdf_letters, refused_names
 from station.core.printing.page import DOT_MM, MIN_MODULE_MM, QUIET_MODULES
 from station.core.printing.text_width import fitted, width_mm
+from station.system.fonts import font_file, letters_without_font
 
 encode = encoder(zint)
 SHOP = CardVocabulary(
@@ -99,6 +100,7 @@ def test_a_scanner_reads_every_symbol_of_the_pdf_byte_for_byte(paper: str, tmp_p
     drawn = pages(paper)
     pictures = pdf_pictures(write_pdf(drawn, Canvas("", invariant=1), typeface), tmp_path)
     assert [scanned(picture) for picture in pictures] == expected(drawn)
+    assert scanned(worn(pictures[-1], blur=1.0)) == expected(drawn)[-1]
     sheet = drawn[0].paper
     size = sheet.width_mm / 25.4 * 300, sheet.height_mm / 25.4 * 300
     assert pictures[0].size == pytest.approx(size, abs=1)
@@ -262,6 +264,9 @@ def test_more_than_a_page_of_them_goes_on_the_next_page_apart() -> None:
     assert drawn[2].words[0].text == f"{APART}, page 3 of 3. Print at 100 %, cut along the dashes."
 
 
-def test_names_from_right_to_left_are_not_set_in_a_pdf() -> None:
-    names = ["Saw", "Řezání", "\u05d3\u05e0\u05d4", "\u0645\u0646\u0634\u0627\u0631", "李"]
-    assert refused_names(names, "") == set(names[2:])
+def test_a_name_is_refused_in_a_pdf_for_a_letter_that_no_font_has() -> None:
+    names = ["Saw", "Řezání", "\u05d3\u05e0\u05d4", "\u0645\u0646\u0634\u0627\u0631", "ꗬ 1"]
+    refused = refused_names(names, "", pdf_letters(MachineFonts(font_file, letters_without_font), ""))
+    assert {name: error.came for name, error in refused.items()} == {
+        "ꗬ 1": "No font of this machine has 'ꗬ' (U+A5EC) of 'ꗬ 1'."
+    }

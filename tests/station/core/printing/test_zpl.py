@@ -4,9 +4,8 @@ from dataclasses import replace
 
 import pytest
 import zint
-from PIL import Image
-from read_back import AIM, scanned, worn
-from zpl_reader import labels
+from read_back import AIM, imaged, scanned, scratched, worn
+from zpl_reader import EDGE, labels, on_white
 
 from station.core.codes import CodeType
 from station.core.printing import (
@@ -38,12 +37,6 @@ def made(name: str, title: str | None = None, second: str = "") -> Label:
     return Label(title or name, printed_code(Thing(CodeType.ITEM, name), ShopCodes()), second)
 
 
-def on_white(picture: Image.Image) -> Image.Image:
-    white = Image.new("L", (picture.width + 80, picture.height + 80), 255)
-    white.paste(picture.convert("L"), (40, 40))
-    return white
-
-
 @pytest.mark.parametrize("dpi", DOTS_MM)
 @pytest.mark.parametrize("sheet", ["roll-50x30", "roll-100x50"])
 @pytest.mark.parametrize("name", NAMES)
@@ -58,8 +51,10 @@ def test_a_scanner_reads_the_dots_of_each_resolution(name: str, sheet: str, dpi:
     assert dots == pytest.approx(round(dots))
     picture = on_white(printed.picture)
     assert scanned(picture) == [(AIM[symbol.symbology], label.code.content)]
-    if dpi == 300:
-        assert scanned(worn(picture, blur=1.0)) == [(AIM[symbol.symbology], label.code.content)]
+    assert scanned(worn(picture, blur=dots / 3)) == [(AIM[symbol.symbology], label.code.content)]
+    there = replace(symbol, x_mm=symbol.x_mm + EDGE / DOTS_MM[dpi], y_mm=symbol.y_mm + EDGE / DOTS_MM[dpi])
+    damaged = scratched(picture, [there], 30, dpi=dpi)
+    assert (scanned(damaged) or imaged(damaged)) == [(AIM[symbol.symbology], label.code.content)]
 
 
 @pytest.mark.parametrize("text", ["^XZ", "~JA", "{GS}", "_5E", "^FD^FS", "a\\&b", "100 % ^ ~ _", "Größe ½"])
