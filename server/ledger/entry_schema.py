@@ -15,7 +15,7 @@ from typing import Annotated, Any, Literal
 
 import msgspec
 
-from server.ledger.print_schema import PRINTS
+from server.ledger.print_schema import PRINTS, Name
 from server.ledger.site_check import site_mistake
 from server.text import nearest, with_nul
 from station.core.codes import CodeType, Pattern, PatternError
@@ -23,7 +23,6 @@ from station.core.codes.command_cards import read_card
 from station.core.event import MAX_QTY_MILLI
 from station.core.site import MINUTES_OF_DAY
 
-Name = Annotated[str, msgspec.Meta(min_length=1, max_length=4_296, pattern=r"\S")]
 Text = Annotated[str, msgspec.Meta(min_length=1, pattern=r"\S")]
 Log = Annotated[str, msgspec.Meta(pattern="^[0-9a-f]{32}$")]
 Seq = Annotated[int, msgspec.Meta(ge=1)]
