@@ -44,7 +44,7 @@ def test_a_queue_passes_labels_and_travellers_to_its_printer(store, cups, printe
         done = CliRunner().invoke(main, ["print", *words, "--db", str(store.path)])
         return done.exit_code, done.stderr
 
-    zpl = ("label", "item", "WO-1", "SN-2", "--format", "zpl", "--sheet", "roll-50x30")
+    zpl = ("label", "item", "WO-1", "SN-2", "--unrecorded", "--format", "zpl", "--sheet", "roll-50x30")
     assert printed(*zpl, "--printer", "cups:labels") == (0, "2 pages on cups:labels.\n")
     until(lambda: printer.jobs)
     pictures = [on_white(label.picture) for label in labels(printer.jobs[0])]
