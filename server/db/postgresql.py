@@ -12,9 +12,12 @@ from typing import Any
 from sqlalchemy import URL, Connection, Engine, create_engine, event, text
 from sqlalchemy.exc import DBAPIError
 
+from server.db.rollback_guard import DatabaseLocation
+
 CHANNEL = "wipline"
 PROJECTOR_LOCK = (2002874992, 1)  # advisory locks of the hub's database; the first number only tells them from others'
-PROJECTOR = "projector"  # key in `connection.info`: an object of its own for each session that took the lock
+BACKUP_LOCK = (2002874992, 2)
+HELD = "held"  # key in `connection.info`: an object of its own for each session that took its lock
 READERS = (8, 16)  # connections of one process that stay open, and further ones under load
 WRITERS = (2, 4)  # more than one, so that a request waits in the server for its lock and not in the pool
 # A process that hangs in a transaction loses it, so that the writers of other processes go on.
@@ -44,25 +47,37 @@ def reader_engine(url: URL) -> Engine:
     return _engine(url, READERS, _SESSION, read_only=True)
 
 
-def projector_engine(url: URL) -> Engine:
-    """The single connection of the projector, whose session holds the lock."""
+def keeper_engine(url: URL) -> Engine:
+    """A single connection, whose session holds an advisory lock: that of the projector, or of the backups."""
     return _engine(url, (1, 0), (*_SESSION, _LONGER, _FLUSHED), read_only=False)
 
 
-def hold_projector_lock(connection: Connection) -> bool:
-    """Hold the projector's lock until the session ends; False where another session has it.
+def hold_lock(connection: Connection, lock: tuple[int, int]) -> bool:
+    """Hold an advisory lock until the session ends; False where another session has it.
 
     In a transaction of its own: one that took its snapshot before the lock would miss what the holder before it wrote.
     """
-    if PROJECTOR not in connection.info:
+    if HELD not in connection.info:
         with connection.begin():
-            took = connection.execute(
-                text("SELECT pg_try_advisory_lock(:a, :b)"), _numbers(PROJECTOR_LOCK)
-            ).scalar_one()
+            took = connection.execute(text("SELECT pg_try_advisory_lock(:a, :b)"), _numbers(lock)).scalar_one()
         if not took:
             return False
-        connection.info[PROJECTOR] = object()
+        connection.info[HELD] = object()
     return True
+
+
+def server_location(connection: Connection) -> DatabaseLocation:
+    """The identity of the database: the number of its ledger's table, and the server with its timeline.
+
+    A restored dump has other numbers, and a server that was set back to an earlier time or replaced has another timeline.
+    """
+    query = """
+        SELECT 'ledger'::regclass::oid::bigint AS ledger_table,
+            (SELECT oid FROM pg_database WHERE datname = current_database()) AS db,
+            (SELECT system_identifier FROM pg_control_system()) AS server,
+            (SELECT timeline_id FROM pg_control_checkpoint()) AS timeline"""
+    row = connection.execute(text(query)).one()
+    return DatabaseLocation(row.ledger_table, f"{row.server} database {row.db} timeline {row.timeline}")
 
 
 def notify(connection: Connection, payload: str) -> None:

@@ -20,11 +20,13 @@ from sqlalchemy.pool import QueuePool
 from server.clock.readings import HubClock
 from server.db.position_signal import PositionSignal
 from server.db.postgresql import (
-    PROJECTOR,
-    hold_projector_lock,
+    BACKUP_LOCK,
+    HELD,
+    PROJECTOR_LOCK,
+    hold_lock,
+    keeper_engine,
     lock_writers,
     notify,
-    projector_engine,
     reader_engine,
     writer_engine,
 )
@@ -109,7 +111,8 @@ class Store:
         self._high = RollbackGuard(self.path) if writing and self.path is not None else None
         self._one_writer = threading.Lock()
         self._writer = self._engine(_WRITER, "BEGIN IMMEDIATE", pool_size=1) if writing else None
-        self._projector = projector_engine(self.url) if writing and self.path is None else None
+        self._projector = keeper_engine(self.url) if writing and self.path is None else None
+        self._backups = keeper_engine(self.url) if writing and self.path is None else None
         # Read-only where a hub may run: a second process must not even checkpoint.
         readable = None if writing or self.path is None else _read_only(self.path)
         self._reader = self._engine(_READER, "BEGIN", pool_size=READERS, url=readable)
@@ -179,11 +182,18 @@ class Store:
                 yield connection
             return
         with self._recording_trouble(), self._projector.connect() as connection:
-            if not hold_projector_lock(connection):
+            if not hold_lock(connection, PROJECTOR_LOCK):
                 msg = f"Another process folds the ledger in {self.url.render_as_string()}. Stop the hub first."
                 raise ProjectedElsewhere(msg)
             with connection.begin():
                 yield connection
+
+    def keeps_backups(self) -> bool:
+        """Whether this process makes the backups: on PostgreSQL the first one that asks, until it ends."""
+        if self._backups is None:
+            return True
+        with self._backups.connect() as connection:
+            return hold_lock(connection, BACKUP_LOCK)
 
     def notify(self, connection: Connection, what: str, *numbers: int) -> None:
         """Notify the other processes of this database at the commit; on SQLite there are none."""
@@ -245,7 +255,7 @@ class Store:
         """Close every connection, and release the lock if the store acquired it."""
         self.arrived.close()
         self._reader.dispose()
-        for engine in (self._writer, self._projector):
+        for engine in (self._writer, self._projector, self._backups):
             if engine is not None:
                 engine.dispose()
         if self._high is not None:
@@ -257,4 +267,4 @@ class Store:
 
 def projecting(connection: Connection) -> object:
     """What stays the same while no other process can have projected; compare it by identity."""
-    return connection.info.get(PROJECTOR)
+    return connection.info.get(HELD)

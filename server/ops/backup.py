@@ -1,8 +1,9 @@
 """Backup and restore of the hub's database: verified copies, and a new epoch after a restore.
 
-A backup is made while the hub runs, with SQLite's online backup, and is then opened and verified from the first event to the
-last. Only a verified copy off the hub's disk permits stations to prune. A ledger with a break is copied too: the copy must
-have the same breaks, and lists them. A restored hub begins a new epoch, in which stations send again what it lacks.
+A backup is made while the hub runs, with SQLite's online backup or PostgreSQL's `pg_dump` (`server.ops.dump`), and is then
+opened or restored elsewhere, and verified from the first event to the last. Only a verified copy off the hub's disk permits
+stations to prune. A ledger with a break is copied too: the copy must have the same breaks, and lists them. A restored hub
+begins a new epoch, in which stations send again what it lacks.
 """
 
 import os
@@ -25,13 +26,14 @@ from server.db.writer_lock import WriterLock
 from server.ledger.hub_log import hub_row
 from server.ledger.ingest import last_pos
 from server.ledger.verify import verify
-from server.ops import restore_swap
+from server.ops import dump, restore_swap
 from server.ops.bootstrap import NoHub, open_hub, open_read_only
 from server.ops.host import Host
 from station.system.files import flush_folder
 
 KEPT = 14  # scheduled backups in a folder; earlier ones are removed after a later one is verified
 NAMES = "hub-*Z*.db"  # file names of scheduled backups
+DUMP_NAMES = "hub-*Z*.dump"
 PAGES = 1_024  # pages copied at a time; the hub's writer can run in between
 
 
@@ -59,32 +61,58 @@ def back_up(db: str, target: Path, now_us: int, host: Host | None = None) -> Ver
 
     Raises `NoHub`, or `BackupError` where the target exists, cannot be written or does not verify.
     """
-    source = _sqlite_path(db)
+    source = _source(db)
     with open_read_only(db):
         pass  # raises `NoHub`
     if target.is_dir():
-        target = _free_name(target, now_us)
+        target = _free_name(target, now_us, ".db" if source is not None else ".dump")
     if target.exists():
         msg = f"{target} exists; expected a new file or a folder. Name another one: a backup overwrites no file."
         raise BackupError(msg)
     half = target.with_name(target.name + ".part")
     try:
         half.unlink(missing_ok=True)
-        _copy(source, half)
-        breaks = _note_breaks(db, half)
-        epoch, pos = check(half)
+        if source is None:
+            breaks = _dump(db, half)
+        else:
+            _copy(source, half)
+            breaks = _note_breaks(db, half)
+        epoch, pos = check(half, db)
         half.rename(target)
         flush_folder(target.parent)
     except (OSError, sqlite3.Error) as error:
         msg = f"No backup at {target}: {error}. Check that disk: its free space and its permissions."
         raise BackupError(msg) from error
-    return VerifiedBackup(target, epoch, pos, (host or Host()).off_disk(target, source), breaks)
+    off_disk = _off_server(db, target, host or Host()) if source is None else (host or Host()).off_disk(target, source)
+    return VerifiedBackup(target, epoch, pos, off_disk, breaks)
 
 
-def _free_name(folder: Path, now_us: int) -> Path:
-    """The path `hub-<UTC>.db`, with a number where it exists already. No code depends on the time in the name."""
+def _dump(db: str, half: Path) -> tuple[str, ...]:
+    """Write a dump of a database server. Returns the breaks of the ledger, which the database knows before the dump."""
+    with closing(Store(db)) as store:
+        with store.read() as connection:
+            breaks = sorted({str(found) for found in verify(connection)})
+        with store.write() as connection:
+            connection.execute(known_break.delete())
+            if breaks:
+                connection.execute(known_break.insert(), [{"text": text} for text in breaks])
+    dump.dump(as_url(db), half)
+    return tuple(breaks)
+
+
+def _off_server(db: str, target: Path, host: Host) -> bool:
+    """Whether a dump survives the loss of the server's disk; False where the server does not tell its folder."""
+    try:
+        folder = dump.data_folder(as_url(db))
+        return folder is None or host.off_disk(target, folder)
+    except OSError:
+        return False  # the role lacks pg_read_all_settings, or the folder cannot be looked at: nothing proves it
+
+
+def _free_name(folder: Path, now_us: int, suffix: str) -> Path:
+    """The path `hub-<UTC>.db` or `.dump`, with a number where it exists already. No code depends on the time in the name."""
     stamp = datetime.fromtimestamp(now_us / 1_000_000, UTC).strftime("%Y%m%dT%H%M%SZ")
-    names = (f"hub-{stamp}{number}.db" for number in chain(("",), (f"-{n}" for n in count(2))))
+    names = (f"hub-{stamp}{number}{suffix}" for number in chain(("",), (f"-{n}" for n in count(2))))
     return next(folder / name for name in names if not (folder / name).exists())
 
 
@@ -101,6 +129,16 @@ def thin_out(folder: Path, made: Path, order: Mapping[str, int]) -> list[Path]:
         if newest is not None and extent is not None and extent.hub_id == newest.hub_id:
             candidates.append((extent.epoch, extent.pos, order.get(str(path), 0), path))
     removed = [path for *_, path in sorted(candidates)[: max(0, len(candidates) - (KEPT - 1))]]
+    for path in removed:
+        path.unlink()
+    return removed
+
+
+def thin_out_dumps(folder: Path, made: Path, extents: Mapping[str, tuple[int, int, int]]) -> list[Path]:
+    """As `thin_out` for dumps, of which `extents` has (epoch, last position, number) by path; unknown files stay."""
+    files = (path for path in folder.glob(DUMP_NAMES) if path != made and str(path) in extents)
+    candidates = sorted(files, key=lambda path: extents[str(path)])
+    removed = candidates[: max(0, len(candidates) - (KEPT - 1))]
     for path in removed:
         path.unlink()
     return removed
@@ -147,8 +185,18 @@ def _being_written(part: Path) -> bool:
     return False
 
 
-def check(path: Path) -> tuple[int, int]:
-    """Verify a backup; returns its (epoch, last pos). Raises `BackupError` for any break that its source did not have."""
+def check(path: Path, db: str = "") -> tuple[int, int]:
+    """Verify a backup; returns its (epoch, last pos). Raises `BackupError` for any break that its source did not have.
+
+    `db`: the hub's database. A dump of a database server is restored on that server, in a database of its own.
+    """
+    if db and sqlite_path(db) is None:
+        try:
+            with dump.restored(as_url(db), path) as url:
+                return _verified(path, url.render_as_string(hide_password=False))
+        except dump.DumpError as error:
+            msg = f"{path} cannot be restored for its verification: {error}. See docs/postgresql.md, Backups."
+            raise BackupError(msg) from error
     try:
         with closing(sqlite3.connect(f"file:{quote(str(path.absolute()))}?mode=ro", uri=True)) as raw:
             results = [str(row[0]) for row in raw.execute("PRAGMA quick_check(5)")]
@@ -157,7 +205,12 @@ def check(path: Path) -> tuple[int, int]:
     if results != ["ok"]:
         msg = f"{path} is damaged: {'; '.join(results)[:300]}. Use another backup."
         raise BackupError(msg)
-    store = Store(path, writing=False)
+    return _verified(path, path)
+
+
+def _verified(path: Path, database: str | Path) -> tuple[int, int]:
+    """The (epoch, last pos) of a backup that can be read as this database. Raises as `check`."""
+    store = Store(database, writing=False)
     try:
         with store.read() as connection:
             known = _known_breaks(connection)
@@ -208,10 +261,12 @@ def restore(db: str, backup: Path, host: Host | None = None) -> tuple[Path | Non
 
     Raises `HubLocked` while a hub uses the database, and `BackupError` for a backup that does not verify.
     """
-    target = _sqlite_path(db)
     if not backup.is_file():
         msg = f"{backup} is not a file; expected a backup made by wipline-hub backup. Name one."
         raise BackupError(msg)
+    target = _source(db)
+    if target is None:
+        return _restore_on_server(db, backup, host)
     lock = WriterLock(target)
     try:
         restore_swap.finish(target)
@@ -233,6 +288,27 @@ def restore(db: str, backup: Path, host: Host | None = None) -> tuple[Path | Non
         lock.release()
 
 
+def _restore_on_server(db: str, backup: Path, host: Host | None) -> tuple[Path | None, int]:
+    """Restore a dump into a new database, verify it there, and swap the names of both databases in one transaction."""
+    url = as_url(db)
+    with closing(Store(db, host=host)) as store, store.project():
+        pass  # raises `HubLocked` while a hub projects
+    fresh = url.set(database=f"{url.database}_restoring")
+    try:
+        dump.restore_into(fresh, backup)
+        try:
+            _verified(backup, fresh.render_as_string(hide_password=False))
+            aside = dump.swap(url, fresh)
+        except BaseException:
+            dump.drop(fresh)
+            raise
+    except dump.DumpError as error:
+        msg = f"{backup} was not restored: {error}. The database is unchanged. See docs/postgresql.md, Backups."
+        raise BackupError(msg) from error
+    with closing(open_hub(db, cause=f"restored from {backup.name}", host=host)) as store, store.read() as connection:
+        return Path(str(aside.database)), hub_row(connection).epoch
+
+
 def _copy_owner(path: Path, other: Path) -> None:
     """Give the file the owner of `other`: after a restore by root, the service's user must be able to open it."""
     owner = other.stat()
@@ -252,13 +328,10 @@ def _copy(source: Path, target: Path) -> None:
     _flush(target)
 
 
-def _sqlite_path(db: str) -> Path:
-    url = as_url(db)
-    if url.get_backend_name() != "sqlite":
-        msg = f"{url.render_as_string()} is not an SQLite database. Back it up and restore it with its own tools."
-        raise BackupError(msg)
-    path = sqlite_path(db) or Path()
-    if not path.parent.is_dir():
+def _source(db: str) -> Path | None:
+    """The file of the hub's database; None on a database server. Raises `NoHub` where its folder is missing."""
+    path = sqlite_path(db)
+    if path is not None and not path.parent.is_dir():
         msg = f"{db} holds no hub. Create one: wipline-hub init --db {db}"
         raise NoHub(msg)
     return path

@@ -8,6 +8,7 @@ from sqlalchemy import inspect, select, text
 
 from server.db import schema
 from server.db.migrations import upgrade
+from server.db.postgresql import server_location
 from server.db.rollback_guard import DatabaseLocation, moved
 from server.db.store import Store, sqlite_path
 from server.db.writer_lock import WriterLock
@@ -128,7 +129,7 @@ def is_hub(store: Store) -> bool:
 def begin_epoch_if_moved(store: Store, *, cause: str | None = None) -> str | None:
     """Begin a new epoch for `cause`, or where the rollback guard finds a replaced database. Returns the cause or None."""
     if store.path is None:
-        return None
+        return _begin_epoch_if_other_database(store, cause)
     assert store.rollback_guard is not None
     high = store.rollback_guard.read()
     with store.write() as connection:
@@ -144,9 +145,27 @@ def begin_epoch_if_moved(store: Store, *, cause: str | None = None) -> str | Non
     return cause
 
 
+def _begin_epoch_if_other_database(store: Store, cause: str | None) -> str | None:
+    """As `begin_epoch_if_moved` on a database server: a dump that was restored, or a server that was set back, is another
+    database. A hub of an earlier version has recorded none; the present one is recorded then.
+    """
+    with store.write() as connection:
+        hub, now = hub_row(connection), server_location(connection)
+        if cause is None and hub.machine is not None and (hub.inode, hub.machine) != (now.inode, now.machine):
+            cause = "the database is another one than before"
+        if cause is not None:
+            begin_epoch(connection, cause, None, store.host)
+        if (hub.inode, hub.machine) != (now.inode, now.machine):
+            connection.execute(schema.hub.update().values(inode=now.inode, machine=now.machine))
+    return cause
+
+
 def save_location(store: Store) -> None:
-    """Record the inode and the machine of the database, and write its high-water file."""
+    """Record the inode and the machine of the database, and write its high-water file; on a server its own identity."""
     if store.path is None:
+        with store.write() as connection:
+            now = server_location(connection)
+            connection.execute(schema.hub.update().values(inode=now.inode, machine=now.machine))
         return
     assert store.rollback_guard is not None
     location = store.host.location_of(store.path)

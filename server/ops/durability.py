@@ -84,6 +84,13 @@ def order_of(connection: Connection) -> dict[str, int]:
     return {row.path: row.id for row in connection.execute(select(schema.backup.c.path, schema.backup.c.id))}
 
 
+def extents_of(connection: Connection) -> dict[str, tuple[int, int, int]]:
+    """The known backups by path: (epoch, last position, ascending number)."""
+    c = schema.backup.c
+    rows = connection.execute(select(c.path, c.epoch, c.pos, c.id))
+    return {row.path: (row.epoch, row.pos, row.id) for row in rows}
+
+
 def last_verified_us(connection: Connection) -> int | None:
     """UTC us of the last verified backup on any disk; None where there is none."""
     newest = select(schema.backup.c.verified_us).order_by(schema.backup.c.id.desc()).limit(1)

@@ -5,12 +5,22 @@ import threading
 from collections.abc import Callable
 from pathlib import Path
 
+from sqlalchemy.exc import SQLAlchemyError
+
 from server.clock.audit import find
 from server.clock.watch import note_suspects, seen_lately, suspects, why_in_doubt
 from server.db.store import Store
 from server.ledger.hub_log import keep_time
-from server.ops.backup import BackupError, back_up, check, sweep, thin_out
-from server.ops.durability import last_verified_us, note_breaks, note_copy, order_of, recheck, update_durable
+from server.ops.backup import BackupError, back_up, check, sweep, thin_out, thin_out_dumps
+from server.ops.durability import (
+    extents_of,
+    last_verified_us,
+    note_breaks,
+    note_copy,
+    order_of,
+    recheck,
+    update_durable,
+)
 
 CLOCK_CHECK_S = 10.0
 AUDIT_EVERY = 360  # clock checks: one audit an hour
@@ -68,10 +78,22 @@ class BackupScheduler:
         self._store = store
         self._next_ns: int | None = None
         self._failed: str | None = None
+        self._db = str(store.path) if store.path is not None else store.url.render_as_string(hide_password=False)
+
+    def _check(self, path: Path) -> tuple[int, int]:
+        return check(path, self._db)
+
+    def _keeps_backups(self) -> bool:
+        """Whether this process makes the backups; not while the database server is away."""
+        try:
+            return self._store.keeps_backups()
+        except SQLAlchemyError as error:
+            _log.error("the backups wait for the database: %s", error)
+            return False
 
     def trouble(self) -> str | None:
         """The fault for /healthz: the last backup failed, or a due one was not made for LATE_S. None: no fault."""
-        if self._folder is None or self._store.path is None:
+        if self._folder is None:
             return None
         if self._failed is not None:
             return f"The last backup failed: {self._failed}"
@@ -84,11 +106,14 @@ class BackupScheduler:
 
     def run(self, stop: threading.Event) -> None:
         """Back up and check the backups until `stop`; the first backup is due one interval after the last one."""
-        if self._store.path is None:
-            return
-        self._try(lambda: recheck(self._store, check))
-        wait_s = 0.0
+        wait_s, first = 0.0, True
         while not stop.wait(wait_s):
+            wait_s = CHECK_S
+            if not self._keeps_backups():
+                continue
+            if first:
+                self._try(lambda: recheck(self._store, self._check))
+                first = False
             due = self._folder is not None and self.due_in_s() <= 0
             self._try(self.step if due else self.check_backups)
             wait_s = CHECK_S if self._folder is None else min(CHECK_S, self.due_in_s())
@@ -106,7 +131,7 @@ class BackupScheduler:
 
     def check_backups(self) -> None:
         """Update the durable position by the backups that are present."""
-        update_durable(self._store, check)
+        update_durable(self._store, self._check)
 
     def step(self) -> None:
         """Make one backup now.
@@ -116,17 +141,17 @@ class BackupScheduler:
         3. Record the breaks of the ledger and the backup.
         4. Remove the earliest backups, then update the durable position.
         """
-        if self._folder is None or self._store.path is None:
+        if self._folder is None:
             return
         try:
             _require_folder(self._folder)
             sweep(self._folder)
-            made = back_up(str(self._store.path), self._folder, self._store.clock.utc_us(), self._store.host)
+            made = back_up(self._db, self._folder, self._store.clock.utc_us(), self._store.host)
         except (BackupError, OSError) as error:
             _log.error("no backup: %s", error)
             self._failed = str(error)
             self._due_after(min(self._every_s, RETRY_S))
-            recheck(self._store, check)
+            recheck(self._store, self._check)
             return
         self._due_after(self._every_s)
         self._failed = None
@@ -135,9 +160,12 @@ class BackupScheduler:
             _log.warning("%s is on the hub's own disk: stations keep the events that they sent", made.path)
         note_copy(self._store, made.path.absolute(), epoch=made.epoch, pos=made.pos, off_disk=made.off_disk)
         with self._store.read() as connection:
-            order = order_of(connection)
+            order, extents = order_of(connection), extents_of(connection)
         try:
-            thin_out(self._folder.absolute(), made.path.absolute(), order)
+            if self._store.path is not None:
+                thin_out(self._folder.absolute(), made.path.absolute(), order)
+            else:
+                thin_out_dumps(self._folder.absolute(), made.path.absolute(), extents)
         except OSError as error:
             _log.error("earlier backups were not removed: %s", error)
         self.check_backups()

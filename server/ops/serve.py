@@ -221,12 +221,9 @@ class WorkerTasks:
 
     def _ended_thread(self) -> str | None:
         for thread in self._threads:
-            if thread.ident is not None and not thread.is_alive() and not self._may_end(thread.name):
+            if thread.ident is not None and not thread.is_alive() and not self._stop.is_set():
                 return f"The hub's {thread.name} has stopped. See the hub's log, and restart the hub."
         return None
-
-    def _may_end(self, name: str) -> bool:
-        return self._stop.is_set() or (name == "backup" and self._store.path is None)
 
     def stop(self) -> None:
         """Stop all threads, then close the database.

@@ -18,9 +18,9 @@ from station.journal.rotate import EARLIER, QUARANTINE
 # Files whose names are not made with `with_name`: the databases, folders, and what a command or a person names.
 OTHER_FILES = frozenset(
     {
-        "journal.db", "status.json", "hub.db", "hub.db-wal", "hub.db-shm", "hub-<UTC>.db", ".doctor-<pid>.db",
-        f"{EARLIER}/<n>/", f"{QUARANTINE}/<n>/", "answers", "FILE", "wipline-setup.pdf", "wipline-cards.pdf",
-        "wipline-demo-*/",
+        "journal.db", "status.json", "hub.db", "hub.db-wal", "hub.db-shm", "hub-<UTC>.db", "hub-<UTC>.dump",
+        ".doctor-<pid>.db", f"{EARLIER}/<n>/", f"{QUARANTINE}/<n>/", "answers", "FILE", "wipline-setup.pdf",
+        "wipline-cards.pdf", "wipline-demo-*/",
     }
 )  # fmt: skip
 _STEMS = OTHER_FILES | {"readers.json", "hub.json"}

@@ -186,7 +186,9 @@ def test_all_that_match_are_changed_not_only_the_page(send, shop_writer, rows):
     shop_writer.settle()
     answer = send(do="priority", priority="3", all="1", q="ito", status="open")
     assert (answer.status_code, answer.headers["Location"]) == (302, "/orders?status=open&q=ito")
-    assert rows(select(item.c.priority, func.count()).group_by(item.c.priority).order_by(item.c.priority)) == [
+    assert rows(
+        select(item.c.priority, func.count()).group_by(item.c.priority).order_by(item.c.priority.nulls_first())
+    ) == [
         (None, 1),
         (3, 120),
     ]

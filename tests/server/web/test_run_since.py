@@ -9,7 +9,6 @@ from sqlalchemy import select
 
 from server.projection.rebuild import compare
 from server.projection.tables import parcel
-from server.queries.current_master_data import master_data
 from server.queries.historical_stock import stock_at
 from station.core.event import LogPosition
 
@@ -62,12 +61,8 @@ def test_the_file_of_a_stage_and_the_answer_of_an_item_have_the_time(hub_app, sh
 
 def test_the_past_before_the_start_has_no_run(store, shop_writer, started):
     with store.read() as connection:
-        shop = master_data(connection)
         now, before = (
-            {
-                row.qty_milli: row.run_since_us is not None
-                for row in stock_at(connection, shop, shop_writer.ago(hours=ago))
-            }
+            {row.qty_milli: row.run_since_us is not None for row in stock_at(connection, shop_writer.ago(hours=ago))}
             for ago in (0, 2)
         )
     assert (now, before) == ({10_000: True, 30_000: False}, {40_000: False})
