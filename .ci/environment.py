@@ -32,7 +32,7 @@ PIP_VERSION = "25.3"  # dependency groups need 25.1
 PIP_WHEEL = f"pip-{PIP_VERSION}-py3-none-any.whl"
 PIP_SHA256 = "9655943313a94722b7774661c21049070f6bbb0a1516bf02f7c8d5d9201514cd"
 # What each verb installs: extras of the project, and dependency groups.
-EXTRAS = {"demo": "hub,print", "station": "station,print", "test": "station,hub,print"}
+EXTRAS = {"demo": "hub,print,postgres", "station": "station,print", "test": "station,hub,print,postgres"}
 GROUPS = {"test": ["dev"]}
 # A build of the verb's extras needs these where no wheel exists; a test machine has them from apt-packages.txt.
 NEEDED_PYTHON = (3, 11)
