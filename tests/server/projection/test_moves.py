@@ -14,17 +14,23 @@ from server.projection.tables import DAY_US, LONG, item, move, open_at, parcel
 from server.queries.current_stock import stock_now
 from server.queries.historical_stock import stock_at
 
-SEEDS = [11, 42, *(secrets.randbelow(10**6) for _ in range(4))]
-OUTER = ("ordered", "overrun", "adjusted", "finished", "scrapped")
+SEEDS = [11, 42, 988083, "new", "another"]
 YEAR_S = 365 * 86_400
+
+
+def _drawn(seed: int | str) -> int:
+    """A seed as it is, or a new one for a word; printed."""
+    drawn = seed if isinstance(seed, int) else secrets.randbelow(10**6)
+    print(f"seed {drawn}")
+    return drawn
 
 
 @pytest.mark.parametrize("seed", SEEDS)
 def test_the_stock_of_any_past_time_is_that_of_a_fold(
-    seed: int, new_hub_db: Callable[[], Any], story: Callable[[int], list[Any]]
+    seed: int | str, new_hub_db: Callable[[], Any], story: Callable[[int], list[Any]]
 ) -> None:
     """The story arrives in random parts and in random order, so that old events come late."""
-    print(f"seed {seed}")
+    seed = _drawn(seed)
     chance = random.Random(seed)
     hub_db, rows = new_hub_db(), story(seed)
     chance.shuffle(rows)
@@ -47,13 +53,12 @@ def test_the_stock_of_any_past_time_is_that_of_a_fold(
     assert compare(hub_db.store) == []
 
 
-@pytest.mark.parametrize("seed", SEEDS[:3])
+@pytest.mark.parametrize("seed", SEEDS[2:4])
 def test_the_moves_of_an_item_sum_to_what_is_there(
-    seed: int, new_hub_db: Callable[[], Any], story: Callable[[int], list[Any]]
+    seed: int | str, new_hub_db: Callable[[], Any], story: Callable[[int], list[Any]]
 ) -> None:
-    print(f"seed {seed}")
     hub_db = new_hub_db()
-    hub_db.deliver(*story(seed))
+    hub_db.deliver(*story(_drawn(seed)))
     hub_db.drain()
     sums: dict[tuple[str, str], int] = {}
     for name, source, target, milli in hub_db.show(

@@ -1,7 +1,6 @@
 """The verification of rows: a projection as it was folded has no break, and each planted defect is named."""
 
 import secrets
-import sqlite3
 from collections.abc import Callable
 from typing import Any
 
@@ -87,13 +86,14 @@ def breaks(hub_db: Any) -> list[str]:
         return [str(each) for each in verify_rows(connection)]
 
 
-@pytest.mark.parametrize("seed", [3, 7, 988083, secrets.randbelow(10**6)])
+@pytest.mark.parametrize("seed", [3, 988083, "new"])
 def test_rows_as_they_were_folded_have_no_break(
-    seed: int, new_hub_db: Callable[[], Any], story: Callable[[int], list[Any]]
+    seed: int | str, new_hub_db: Callable[[], Any], story: Callable[[int], list[Any]]
 ) -> None:
-    print(f"seed {seed}")
+    drawn = seed if isinstance(seed, int) else secrets.randbelow(10**6)
+    print(f"seed {drawn}")
     hub_db = new_hub_db()
-    for row in story(seed):
+    for row in story(drawn):
         hub_db.deliver(row)
         hub_db.projector.step()
     hub_db.drain()
@@ -104,10 +104,8 @@ def test_rows_as_they_were_folded_have_no_break(
 def test_a_planted_defect_is_named_with_its_item(planted: str, order: Any) -> None:
     assert breaks(order) == []
     statement, said = DEFECTS[planted]
-    raw = sqlite3.connect(order.store.path)
-    assert raw.execute(statement).rowcount > 0
-    raw.commit()
-    raw.close()
+    with order.store.write() as connection:
+        assert connection.exec_driver_sql(statement).rowcount > 0
     found = breaks(order)
     assert all(each.startswith("item WO-1: ") for each in found)
     assert any(said in each for each in found), found
@@ -119,7 +117,7 @@ def test_the_command_prints_the_breaks_and_a_rebuild_mends_them(hub_db: Any) -> 
     shop_writer.release("WO-1")
     shop_writer.scan("WO-1", "saw", shop_writer.ago(days=1))
     shop_writer.settle()
-    where = ["--db", str(shop_writer.store.path)]
+    where = ["--db", shop_writer.store.url.render_as_string(hide_password=False)]
     with shop_writer.store.write() as connection:
         connection.exec_driver_sql("UPDATE move SET qty_milli = 9000 WHERE n = 2")
     shop_writer.store.close()
