@@ -33,10 +33,11 @@ FIELDS = {
     "item.name": {"item": "WO-1", "name": "Urgent"},
     "note": {"item": "WO-1", "text": "x"},
     "reread": {"code": "x"},
+    "site.define": {"day_start": 360},
 }
 # Said again by name and not taken from the code under test.
 ACCOUNT = {"cost.set", "cost.actual", "account.map", "period.close", "period.reopen"}
-ADMINISTER = {"person.define", "pattern.define", "card.define", "rule.define", "reread"}
+ADMINISTER = {"person.define", "pattern.define", "card.define", "rule.define", "reread", "site.define"}
 HOLDERS = {
     "supervise": {"supervise"},
     "account": {"account"},
