@@ -1,6 +1,7 @@
 """Printed papers in the guest: what is decoded from them is typed by a USB scanner, and the hub has the right item.
 
-The hub prints a traveller, labels and the kit of a bench into PDF files; poppler renders them at 300 dpi.
+The hub prints a traveller, labels and the kit of a bench into PDF files; poppler renders them at 300 dpi. It takes six
+minutes, of which two install the wheel in the guest, so it runs in the night.
 """
 
 import base64
@@ -21,7 +22,7 @@ from tests.guest.machine import Machine
 from tests.guest.scanner import Scanner
 from tests.guest.test_story import ledger
 
-pytestmark = pytest.mark.guest
+pytestmark = [pytest.mark.guest, pytest.mark.nightly]
 
 LOT, BADGE, SCRAP, REASON = "010950600013435210AB", "WIP:BADGE:K7", "WIP:SCRAP", "WIP:REASON:burr"
 

@@ -1,7 +1,7 @@
 """Sessions: what a station hears of its log."""
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import func, select
 
 from server.db import schema
 from server.ledger import station_logs
@@ -65,11 +65,15 @@ def test_another_devices_log_is_not_taken_and_a_revoked_ones_is(store, a_log):
     with store.write() as connection:
         from server.auth import devices
 
-        devices.add(connection, "saw-1", NOW_US)
-        devices.add(connection, "saw-2", NOW_US)
-        station_logs.log_of(connection, a_log.log_id, device=1, station="saw-1", now_us=NOW_US)
+        def added(name):
+            devices.add(connection, name, NOW_US)
+            return connection.execute(select(func.max(schema.device.c.id))).scalar_one()
+
+        first, second = added("saw-1"), added("saw-2")
+        station_logs.log_of(connection, a_log.log_id, device=first, station="saw-1", now_us=NOW_US)
         with pytest.raises(ForeignLog, match=f"log {a_log.log_id.hex()} belongs to station 'saw-1', on another device"):
-            station_logs.log_of(connection, a_log.log_id, device=2, station="saw-2", now_us=NOW_US)
+            station_logs.log_of(connection, a_log.log_id, device=second, station="saw-2", now_us=NOW_US)
         devices.revoke(connection, "saw-1", NOW_US)
-        devices.add(connection, "saw-1", NOW_US)
-        assert station_logs.log_of(connection, a_log.log_id, device=3, station="saw-1", now_us=NOW_US).device == 3
+        again = added("saw-1")
+        taken = station_logs.log_of(connection, a_log.log_id, device=again, station="saw-1", now_us=NOW_US)
+        assert taken.device == again

@@ -1,6 +1,7 @@
 """Random events of every kind, with every field and type: none stops the projector, and a rebuild gives the same rows.
 
-`host`: two minutes in every run; `nightly`: an hour. Each round prints its seed; WIPLINE_FUZZ_SEED repeats one.
+`host`: two minutes in every run, on SQLite; `nightly`: an hour on each engine, and two minutes on PostgreSQL.
+Each round prints its seed; WIPLINE_FUZZ_SEED repeats one.
 """
 
 import os
@@ -9,6 +10,7 @@ import time
 from collections.abc import Callable
 from typing import Any, get_type_hints
 
+import engines
 import msgspec
 import pytest
 from sqlalchemy import func, select
@@ -172,6 +174,7 @@ def answers_health(hub_db: Any) -> None:
 
 
 @pytest.mark.host
+@pytest.mark.parametrize("engine", [engines.SQLITE, pytest.param(engines.POSTGRESQL, marks=pytest.mark.nightly)])
 def test_no_event_of_any_kind_stops_the_projector(new_hub_db: Callable[[], Any]) -> None:
     rounds(110, new_hub_db)
 
