@@ -112,8 +112,8 @@ class EarlyStore(Store):
     batches = 0
 
     @contextmanager
-    def write(self):
-        with super().write() as connection:
+    def write(self, *, lock=True):
+        with super().write(lock=lock) as connection:
             inner = connection.begin_nested()
             yield connection
             if GROWN not in connection.info:
