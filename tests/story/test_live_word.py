@@ -169,7 +169,7 @@ def test_a_part_of_the_page_that_did_not_exist_is_added(chromium, hub):
         expect(page.locator("#changes")).to_have_count(0)
         page.evaluate("document.getElementById('visits').remove()")
         hub.scan(b"GROWS", "deburr")
-        expect(page.locator("#where + #visits, #findings + #visits")).to_have_count(1, timeout=WAIT_MS)
+        expect(page.locator("#path + #visits")).to_have_count(1, timeout=WAIT_MS)
 
 
 def test_without_a_seat_at_the_stream_the_word_is_the_interval(chromium, hub):
