@@ -20,9 +20,16 @@ from server.ops.bootstrap import initialise
 
 SQLITE, POSTGRESQL = "sqlite", "postgresql"
 TEMPLATE, SHARED = "new_hub", "shared_hub"
-both = pytest.fixture(
-    params=[SQLITE, pytest.param(POSTGRESQL, marks=pytest.mark.host)], name="engine"
-)(lambda request: request.param)  # fmt: skip
+
+
+def _engines(*marks: pytest.MarkDecorator) -> Any:
+    """The fixture `engine` with both engines; `marks`: of the runs on PostgreSQL."""
+    params = [SQLITE, pytest.param(POSTGRESQL, marks=[pytest.mark.host, *marks])]
+    return pytest.fixture(params=params, name="engine")(lambda request: request.param)
+
+
+both = _engines()
+both_at_night = _engines(pytest.mark.nightly)  # of tests whose statements others run on PostgreSQL in every run
 
 
 class HubsOnServer:

@@ -4,6 +4,7 @@ import random
 from collections.abc import Callable
 from typing import Any
 
+import engines
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -11,6 +12,8 @@ from hypothesis import strategies as st
 from server.projection.rebuild import compare, rebuild
 from server.queries.calls import Call, CallEvent, calls_until, open_calls, pair
 from station.core.event import LogPosition
+
+engine = engines.both_at_night
 
 FOREVER_US = 2**60
 S_US = 1_000_000

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import engines
 import pytest
 from sqlalchemy import func, select
 
@@ -16,6 +17,8 @@ from station.core.codes import canonical, read_code
 from station.core.codes.canonical import split_aim
 from station.core.master_data import MasterData
 from station.core.snapshot import read_snapshot
+
+engine = engines.both_at_night
 
 
 def test_a_recorded_text_with_braces_is_matched_and_named_as_it_is_printed(hub_db: Any) -> None:

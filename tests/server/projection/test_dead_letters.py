@@ -4,6 +4,7 @@ import random
 from collections.abc import Callable
 from typing import Any
 
+import engines
 import pytest
 from sqlalchemy import func, select
 
@@ -20,6 +21,8 @@ from server.projection.worker import Projector, recalculating
 from station.core.event import Event
 from station.core.ledger.fold import apply
 from station.core.ledger.item_event import ItemEvent
+
+engine = engines.both_at_night
 
 BAD_SEQ = 5
 

@@ -1,6 +1,6 @@
 """Random events of every kind, with every field and type: none stops the projector, and a rebuild gives the same rows.
 
-`host`: two minutes in every run, on SQLite; `nightly`: an hour on each engine, and two minutes on PostgreSQL.
+`host`: a minute in every run, on SQLite; `nightly`: an hour on each engine, a minute on PostgreSQL.
 Each round prints its seed; WIPLINE_FUZZ_SEED repeats one.
 """
 
@@ -176,7 +176,7 @@ def answers_health(hub_db: Any) -> None:
 @pytest.mark.host
 @pytest.mark.parametrize("engine", [engines.SQLITE, pytest.param(engines.POSTGRESQL, marks=pytest.mark.nightly)])
 def test_no_event_of_any_kind_stops_the_projector(new_hub_db: Callable[[], Any]) -> None:
-    rounds(110, new_hub_db)
+    rounds(60, new_hub_db)
 
 
 @pytest.mark.nightly

@@ -4,6 +4,7 @@ import random
 from collections.abc import Callable
 from typing import Any
 
+import engines
 import pytest
 from sqlalchemy import event as engine_event
 from sqlalchemy import select
@@ -16,6 +17,8 @@ from server.projection.rebuild import compare, rebuild
 from server.projection.tables import event_state
 from server.projection.worker import Projector
 from station.core.event import EventIdentity
+
+engine = engines.both_at_night
 
 SEEDS = range(8)
 

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from typing import Any
 
+import engines
 import msgspec
 import pytest
 from sqlalchemy import select
@@ -15,6 +16,8 @@ from server.projection.rebuild import compare
 from server.projection.station_snapshot import snapshot
 from server.projection.tables import binding, definition, event_state, item, parcel
 from station.core.event import Event, EventIdentity, encode
+
+engine = engines.both_at_night
 
 ATTACKS: list[tuple[str, dict[str, Any]]] = [
     ("person.define", {"person": "p-mallory", "name": "Mallory", "badge": "M1", "roles": ["administer"]}),

@@ -3,6 +3,7 @@
 import random
 from typing import Any
 
+import engines
 import msgspec
 import pytest
 from engines import SQLITE
@@ -11,6 +12,8 @@ from sqlalchemy import select
 from server.projection.rebuild import compare
 from server.projection.tables import event_state, item, parcel
 from station.core.event import MAX_QTY_MILLI
+
+engine = engines.both_at_night
 
 BIG = 2**63 - 1
 

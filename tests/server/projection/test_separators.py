@@ -4,6 +4,7 @@ import json
 import time
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
+import engines
 import pytest
 
 from server.api.snapshot_cache import CachedSnapshot
@@ -16,6 +17,8 @@ from station.core.snapshot import Snapshot
 from station.feedback.idle_screen import next_items, site_clock
 from station.rules.snapshot import StationDefinitions, read_shop
 from station.scan.bench_state import ArmedAction
+
+engine = engines.both_at_night
 
 SHOP = [
     {"what": "product.define", "data": {"product": "bar", "routing": "r", "unit": "m", "decimals": 3}},

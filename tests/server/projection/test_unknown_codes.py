@@ -2,11 +2,14 @@
 
 from typing import Any
 
+import engines
 import pytest
 from sqlalchemy import select
 
 from server.projection.rebuild import compare
 from server.projection.tables import finding, parcel
+
+engine = engines.both_at_night
 
 STANDS = select(parcel.c.item, parcel.c.stage).order_by(parcel.c.item)
 UNKNOWN = select(finding.c.item, finding.c.stage).where(finding.c.rule == "unknown_code").order_by(finding.c.key_us)

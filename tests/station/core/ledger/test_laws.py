@@ -117,7 +117,7 @@ def test_all_accounts_sum_to_zero_and_are_what_the_postings_say(events: list[Ite
     assert [each.qty_milli for each in end.state.parcels].count(None) <= 1
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=80, deadline=None)
 @given(told())
 def test_the_moves_so_far_sum_to_what_is_there_after_every_event(events: list[ItemEvent]) -> None:
     """With the quantity that an unknown one became, of which no account is left over."""
@@ -139,7 +139,7 @@ def test_the_moves_so_far_sum_to_what_is_there_after_every_event(events: list[It
         assert {account: qty for account, qty in sums.items() if qty} == {a: qty for a, qty in stands.items() if qty}
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=80, deadline=None)
 @given(told())
 def test_every_parcel_in_process_is_what_its_move_brought_less_what_left(events: list[ItemEvent]) -> None:
     """So the stock at any past time can be read from moves: each leads from the form that the move `put` gave."""
