@@ -1,47 +1,12 @@
 """Entry checks: an entry without effect, or against the present state, is refused with the reason; nothing is written."""
 
 import pytest
-from shop_writer import ShopWriter
-from sqlalchemy import func, select
 
-from server.db import schema
 from server.ledger.candidates import Candidate
 from server.ledger.entries import Entry, EntryRefused, record_all, record_changes
 from server.ledger.entry_checks import EntryChecks
 
 MADE = {"product": "bracket", "name": "Bracket", "routing": "line"}
-
-
-@pytest.fixture
-def shop_writer(store):
-    shop_writer = ShopWriter(store)
-    shop_writer.small_shop()
-    shop_writer.settle()
-    return shop_writer
-
-
-@pytest.fixture(params=["projected", "not projected"])
-def settle(request, shop_writer):
-    """Project the ledger, or leave the projector behind: the refusals are equal for what the hub entered itself."""
-    return shop_writer.settle if request.param == "projected" else lambda: None
-
-
-@pytest.fixture
-def refused(store):
-    """Send entries in one request; (what came, what was expected) of the refusal, None for accepted entries."""
-
-    def sent(*entries):
-        with store.read() as connection:
-            before = connection.execute(select(func.max(schema.ledger.c.pos))).scalar_one()
-        try:
-            record_all(store, [Entry(what, data, "Kim") for what, data in entries])
-        except EntryRefused as error:
-            with store.read() as connection:
-                assert connection.execute(select(func.max(schema.ledger.c.pos))).scalar_one() == before
-            return error.status, error.came, error.expected
-        return None
-
-    return sent
 
 
 def close(order, how="short", **more):
@@ -238,43 +203,6 @@ def test_beyond_the_bound_of_unprojected_entries_nothing_is_refused_for_its_stat
         all_of_them = EntryChecks(connection, [Candidate(*close("WO-9"))], shop_writer.now_us, most_pending=4)
         assert few.refusal(Candidate(*close("WO-9"))) is None
         assert all_of_them.refusal(Candidate(*close("WO-9"))) is not None
-
-
-EXPECTED_NAME = ", or a name that differs in more than blanks, case, dashes or invisible characters"
-
-
-@pytest.mark.parametrize("name", ["wo-33", "WO-33 ", "WO\u201333", "WO-\u200b33", "WO\u00ad33", "\uff37\uff2f-33"])
-def test_a_new_order_that_is_taken_for_another_one_is_refused(shop_writer, settle, refused, name):
-    shop_writer.release("WO-33", items=["SN-1"])
-    settle()
-    new = {"product": "bracket", "qty_milli": 1000}
-    status, _, expected = refused(("order.release", {"order": name, **new}))
-    assert (status, expected) == (400, f"WO-33{EXPECTED_NAME}")
-    assert refused(("order.release", {"order": "WO-34", **new, "items": ["sn-1"]}))[1:] == (
-        "order.release of sn-1", f"SN-1{EXPECTED_NAME}",
-    )  # fmt: skip
-    assert refused(("code.bind", {"code": "TAG", "as": "item", "to": name}))[2] == expected
-    assert refused(("order.release", {"order": "WO-35", **new}), ("order.release", {"order": "wo-35", **new}))[1:] == (
-        "order.release of wo-35", f"WO-35{EXPECTED_NAME}",
-    )  # fmt: skip
-    assert refused(("order.release", {"order": "W0-33", **new})) is None
-    assert refused(("order.change", {"order": "WO-33", "qty_milli": 50_000})) is None
-
-
-def test_serial_numbers_of_published_codes_may_differ_in_case(settle, refused):
-    for serial in ("a7", "A7"):
-        release = {"order": f"(01)09506000134352(21){serial}", "product": "bracket", "qty_milli": 1000}
-        assert refused(("order.release", release)) is None
-        settle()
-
-
-def test_a_new_definition_that_is_taken_for_another_one_is_refused_and_a_changed_one_is_not(settle, refused):
-    settle()
-    assert refused(("stage.define", {"stage": "Saw", "name": "Saw"}))[1:] == (
-        "stage.define of Saw", f"saw{EXPECTED_NAME}",
-    )  # fmt: skip
-    assert refused(("stage.define", {"stage": "saw", "name": "Band saw"})) is None
-    assert refused(("reason.define", {"reason": "Burr", "name": "Burr"}))[2] == f"burr{EXPECTED_NAME}"
 
 
 DEFINITIONS = {
