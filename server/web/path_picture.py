@@ -1,8 +1,9 @@
 """Path picture: where the pieces of one item were over time, drawn as SVG, with its sentence.
 
 Each row is an operation, or a stage of an item without routing; x is time. A bar is a stay: solid in work, pale waiting,
-hatched on hold. Nights are grey. Stays of one row and state that overlap or follow one another are one bar, so that
-their number has a bound. Coordinates are attributes, because the content security policy allows no inline styles.
+hatched on hold. Nights are grey. Stays of one row and state that overlap or follow one another are one bar. Of more than
+MOST_STAYS stays, those with a gap that could not be seen are one bar too, so that the number of bars has a bound.
+Coordinates are attributes, because the content security policy allows no inline styles.
 """
 
 from collections.abc import Callable, Iterable, Sequence
@@ -21,6 +22,7 @@ ROW = 26.0
 BAR = 16.0
 SHORTEST = 3.0  # a bar is at least this wide, so that it can be seen and clicked
 MOST_NIGHTS = 60
+MOST_STAYS = 400
 NIGHT = (time(20), time(6))  # in the shop's zone; a calendar of shifts is not known
 DAYS_NAMED = 12
 SECOND_US = 1_000_000
@@ -100,9 +102,9 @@ def path_picture(
     scale = _Scale(begin_us, max(last_us, due_us) if near and due_us is not None else last_us)
     rows = _rows(stays, routing, words)
     tops = {(row.operation, row.stage): row.y for row in rows}
-    bars = tuple(
-        _bar(stay, tops[_place(stay, routing)], scale, end_us, words) for stay in _joined(stays, routing, end_us)
-    )
+    unseen_us = round((scale.end_us - scale.begin_us) * SHORTEST / (WIDTH - LEFT))
+    joined = _joined(stays, routing, end_us, unseen_us if len(stays) > MOST_STAYS else 0)
+    bars = tuple(_bar(stay, tops[_place(stay, routing)], scale, end_us, words) for stay in joined)
     return Picture(
         rows,
         _nights(scale, words.locale),
@@ -144,14 +146,14 @@ def _row_name(name: str, operation: int | None) -> str:
     return name + number
 
 
-def _joined(stays: Sequence[Stay], routing: Routing | None, end_us: int) -> list[Stay]:
-    """Stays of one row and state that overlap or meet, as one: from the first begin to the last end."""
+def _joined(stays: Sequence[Stay], routing: Routing | None, end_us: int, gap_us: int) -> list[Stay]:
+    """Stays of one row and state that overlap or are at most `gap_us` apart, as one from the first begin to the last end."""
     open_of: dict[tuple[object, ...], Stay] = {}
     joined: list[Stay] = []
     for stay in stays:
         key = (*_place(stay, routing), stay.state)
         before = open_of.get(key)
-        if before is not None and stay.since_us <= (end_us if before.until_us is None else before.until_us):
+        if before is not None and stay.since_us <= (end_us if before.until_us is None else before.until_us) + gap_us:
             ends = (before.until_us, stay.until_us)
             until = None if None in ends else max(end for end in ends if end is not None)
             open_of[key] = before._replace(until_us=until)

@@ -69,6 +69,16 @@ def test_work_on_several_pieces_at_once_counts_once() -> None:
     assert [(bar.state, round(bar.width)) for bar in picture.bars] == [("here", 810), ("here", 405)]
 
 
+def test_many_stays_are_drawn_as_no_more_bars_than_can_be_seen() -> None:
+    many = [stay("saw" if n % 2 else "mill", "here", n, n + 1, 10 if n % 2 else 20, pos=n) for n in range(6_000)]
+    picture = path_picture(many, ROUTING, None, NOON_US + 6_000 * HOUR_US, words())
+    assert picture is not None
+    assert len(picture.bars) == 2
+    few = path_picture(many[:400], ROUTING, None, NOON_US + 400 * HOUR_US, words())
+    assert few is not None
+    assert len(few.bars) == 400
+
+
 def test_nights_are_those_of_the_shops_zone() -> None:
     stays = [stay("saw", "here", 0, 24, 10)]
     assert [
