@@ -32,7 +32,7 @@ def known_stock(connection: Connection, shop: KnownShop, at_us: int | None) -> l
     """
     horizon_us = shop.horizon_us()
     until_us = horizon_us if at_us is None else min(at_us, horizon_us)
-    differ = shop.items_defined_otherwise(until_us) | shop.late_items(until_us) | shop.changed_items
+    differ = shop.items_defined_otherwise(horizon_us) | shop.late_items(until_us) | shop.changed_items
     stock = [row for row in stock_at(connection, until_us) if row.item not in differ]
     differ |= shop.items_known_later({row.item for row in stock})
     shop.fold_items(differ)

@@ -266,7 +266,7 @@ class ItemBalance:
     def route(self) -> None:
         """Assign parcels from before the order had its routing to operations of the routing, without moving them."""
         for index, parcel in enumerate(self.parcels):
-            routed = _routed(parcel, self.routing) if self.routing and parcel.op is None else parcel
+            routed = routed_parcel(parcel, self.routing) if self.routing and parcel.op is None else parcel
             if routed != parcel:
                 self.parcels[index] = self._restate(parcel, routed)
 
@@ -275,7 +275,7 @@ class ItemBalance:
         return next((parcel for parcel in self.parcels if parcel.qty_milli is None), None)
 
 
-def _routed(parcel: Parcel, routing: Routing) -> Parcel:
+def routed_parcel(parcel: Parcel, routing: Routing) -> Parcel:
     """A parcel assigned to a routing: at the operation of its stage, or behind the operation that it was done at."""
     if parcel.state == ParcelState.FINISHED:
         last = routing.operations[-1].op
