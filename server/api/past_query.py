@@ -6,7 +6,7 @@ ledger ended at that position.
 
 from datetime import UTC, datetime, tzinfo
 from typing import NamedTuple
-from urllib.parse import urlencode
+from urllib.parse import quote, urlencode
 
 from flask import g, has_request_context, request
 from sqlalchemy import Connection
@@ -68,6 +68,12 @@ def page_past() -> Past | None:
 def past_words() -> dict[str, str]:
     """The query words that keep the past of the page; empty on a page of the present."""
     return {} if page_past() is None else {word: request.args[word] for word in PAST_WORDS if request.args.get(word)}
+
+
+def present_address() -> str:
+    """The address of the present page: that of this request without a past."""
+    words = {word: value for word, value in request.args.items() if word not in PAST_WORDS}
+    return f"{quote(request.path)}?{urlencode(words)}" if words else quote(request.path)
 
 
 def keep_past(address: str) -> str:

@@ -355,9 +355,9 @@ class KnownShop:
         return found
 
     @property
-    def size(self) -> int:
-        """The number of items that were folded."""
-        return len(self._folded)
+    def folded(self) -> frozenset[str]:
+        """The items that were folded."""
+        return frozenset(self._folded)
 
     def differing(self, names: Iterable[str]) -> set[str]:
         """Those of some items that have an event after the position, or that a later row changed."""

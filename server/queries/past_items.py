@@ -20,6 +20,7 @@ from server.queries.as_known_at import shop_known_at
 from server.queries.calls import Call, calls_until
 from server.queries.item_changes import change_targets
 from server.queries.order_progress import OrderProgress, orders_after
+from server.queries.printed_orders import PRINT
 from server.queries.valuation import Valuation
 
 ORDERS_AT_ONCE = 500
@@ -112,19 +113,28 @@ def past_orders_after(
         end = names[-1] if len(names) == ORDERS_AT_ONCE else None
         wanted = {*names, *(name for name in shop.changed_items if name > after and (end is None or name <= end))}
         load_items(connection, shop, wanted | members_of(connection, shop, wanted), at_us)
-        rows = orders_after(shop.scratch, valuation, after, len(shop.copied) + shop.size + 1, status)
+        rows = orders_after(shop.scratch, valuation, after, len(shop.copied) + len(shop.folded) + 1, status)
         found += [row for row in rows if end is None or row.order <= end]
         after = end
     return found[:limit]
 
 
-def load_orders(connection: Connection, shop: KnownShop, at_us: int | None) -> None:
-    """Fill the tables with every order and its lots and serials, for a list that is filtered and sorted."""
-    released = set(connection.execute(select(item.c.item).where(item.c.released_us.is_not(None))).scalars())
-    released |= shop.changed_items
+def load_orders(connection: Connection, shop: KnownShop, at_us: int | None, *, with_prints: bool = False) -> None:
+    """Fill the tables with every order and its lots and serials, for a list that is filtered and sorted.
+
+    `with_prints`: with the entries that record their prints.
+    """
     of_orders = or_(item.c.order_.is_not(None), item.c.released_us.is_not(None))
-    released.update(connection.execute(select(item.c.item).where(of_orders)).scalars())
-    load_items(connection, shop, released, at_us)
+    load_items(
+        connection,
+        shop,
+        {*connection.execute(select(item.c.item).where(of_orders)).scalars()} | shop.changed_items,
+        at_us,
+    )
+    ordered = sorted(shop.copied) if with_prints else []
+    for start in range(0, len(ordered), AT_ONCE):
+        of_chunk = and_(event_item.c.item.in_(ordered[start : start + AT_ONCE]), event_item.c.verb == PRINT)
+        shop.copy_rows(event_item, of_chunk)
 
 
 def past_calls(connection: Connection, known: int | None, at_us: int) -> list[Call]:
