@@ -9,7 +9,6 @@ from server.api_errors import ApiError
 from server.auth.gate import readers
 from server.context import current_hub
 from server.locale_format import due_day
-from server.queries.board_state import board_state_now
 from server.queries.call_alerts import by_reason
 from server.queries.calls import Call, calls_until
 from server.queries.current_master_data import master_data
@@ -20,6 +19,7 @@ from server.queries.valuation import Valuation
 from server.query_words import query_words
 from server.urls import segments, stage_url
 from server.web.age_strip import strip
+from server.web.board import board_now
 from server.web.display_names import DisplayNames
 from server.web.listing import Listing, csv_file, page_number
 from server.web.template_filters import STATES, shop_locale
@@ -94,13 +94,14 @@ def _address(stage: str, ending: str, name: str) -> str:
 def page(stage: str | None) -> str:
     """The page of one stage."""
     stage = request.args.get("stage", "") if stage is None else stage
-    now_us = current_hub().clock.utc_us()
+    shop = board_now().shop
+    now_us = shop.now_us
     with current_hub().store.read() as connection:
-        shop = board_state_now(connection, shop_locale(), now_us)
+        stock = without_members(connection, stock_now(connection), shop.valuation)
         calls = _calls(connection, stage, now_us)
         runs_at = run_stages(connection, [stage])
     names = DisplayNames(shop.valuation.master_data, now_us)
-    lists = stage_queue(shop.stock, stage, shop.valuation)
+    lists = stage_queue(stock, stage, shop.valuation)
     listings = {name: _listing(stage, name, rows) for name, rows in lists._asdict().items()}
     definition = shop.valuation.master_data.stage(stage, now_us)
     _demand_stage(stage, definition, lists, calls)
@@ -115,7 +116,7 @@ def page(stage: str | None) -> str:
         stage=definition or Stage(stage),
         definition=definition,
         tile=tile,
-        strip=strip(tile.ticks, tile.stage.target_s, longest_s)._replace(width=1.2) if tile else None,
+        strip=strip(tile.ticks, tile.bars, tile.stage.target_s, longest_s)._replace(width=1.2) if tile else None,
         lists=lists,
         open_calls=by_reason(call for call in calls if call.is_open),
         calls=calls[: -MOST_CALLS - 1 : -1],
