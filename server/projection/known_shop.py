@@ -9,7 +9,7 @@ from collections.abc import Callable, Container, Iterable, Iterator
 from contextlib import contextmanager
 from functools import cache
 from itertools import count
-from typing import Any
+from typing import Any, TypeVar
 
 import msgspec
 from sqlalchemy import Connection, Table, and_, create_engine, func, or_, select
@@ -51,6 +51,8 @@ from station.core.ledger.times import LATEST_US
 from station.core.ledger.void_resolution import Correction, PositionKey
 from station.core.ledger.void_resolution import correction as correction_of
 from station.core.master_data import MasterData, name_of
+
+_Key = TypeVar("_Key", int, str)
 
 
 @contextmanager
@@ -476,7 +478,7 @@ class KnownShop:
             self._late_releases[name] = -state.outer.get("ordered", 0)
 
 
-def _chunks(names: Iterable[str]) -> Iterator[list[str]]:
+def _chunks(names: Iterable[_Key]) -> Iterator[list[_Key]]:
     ordered = sorted(names)
     return (ordered[start : start + AT_ONCE] for start in range(0, len(ordered), AT_ONCE))
 
