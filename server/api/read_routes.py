@@ -18,6 +18,7 @@ from server.auth.gate import readers
 from server.context import current_hub
 from server.locale_format import site_of
 from server.queries.as_known_at import MOST_EVENTS, projection_at
+from server.queries.board_state import board_state_at
 from server.queries.calls import calls_until, open_calls
 from server.queries.current_master_data import master_data
 from server.queries.current_stock import StockRow, stock_now
@@ -29,6 +30,7 @@ from server.queries.order_progress import STATUSES, orders_after
 from server.queries.search import item_named
 from server.queries.site import current_locale, site_definitions
 from server.queries.stage_order import line_of
+from server.queries.stock_change import stock_change
 from server.queries.unknown_codes import count_unknown, unknown_after
 from server.queries.valuation import Valuation
 from server.queries.wip import GroupBy, wip
@@ -57,6 +59,24 @@ def work_in_process() -> Response:
         valuation = Valuation(master_data(connection), now_us if at_us is None else at_us)
         report = wip(_stock(connection, valuation, at_us, now_us), by, valuation)
     return json_answer(wip_answer.wip_answer(report, valuation.at_us, known, lag, by, after, limit))
+
+
+@blueprint.get("/api/v1/wip/change")
+@documented(wip_answer.ChangeAnswer, query=wip_answer.ChangeQuery, errors=(400, 401, 403))
+@readers
+def change_of_stock() -> Response:
+    """What came and went at each stage between the times `against` and `as_of`, in items, quantities and value."""
+    now_us = current_hub().clock.utc_us()
+    against_us, at_us = (_as_of(request.args.get(word, ""), now_us, word) for word in ("against", "as_of"))
+    if against_us is None:
+        raise ApiError(400, "no `against`", "a past time such as 2026-11-22T14:05:00Z", "Add the earlier time.")
+    first_us, last_us = sorted((against_us, now_us if at_us is None else at_us))
+    with current_hub().store.read() as connection:
+        lag = lag_of(connection, now_us)
+        locale = current_locale(connection, current_hub().config, now_us)
+        was, now = (board_state_at(connection, locale, us) for us in (first_us, last_us))
+        change = stock_change(connection, was, now)
+    return json_answer(wip_answer.change_answer(change, lag))
 
 
 @blueprint.get("/api/v1/items/<segment:item>", merge_slashes=False)
@@ -191,13 +211,13 @@ def time_of(text: str, zone: tzinfo = UTC) -> int | None:
         ) from error
 
 
-def _as_of(text: str, now_us: int) -> int | None:
+def _as_of(text: str, now_us: int, word: str = "as_of") -> int | None:
     """The past time of a query, without a zone in the zone of the site; None for now. Raises `ApiError` 400."""
     with current_hub().store.read() as connection:
         zone = current_locale(connection, current_hub().config, now_us).zone
     at_us = time_of(text, zone)
     if at_us is not None and at_us > now_us + CLOCK_SKEW_US:
-        raise ApiError(400, f"as_of {text[:40]!r}, which is in the future", "a past time", "Leave it out for now.")
+        raise ApiError(400, f"{word} {text[:40]!r}, which is in the future", "a past time", "Leave it out for now.")
     return None if at_us is None else min(at_us, now_us)
 
 

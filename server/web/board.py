@@ -6,7 +6,6 @@ from flask import Blueprint, g, render_template, request
 from sqlalchemy import Connection, and_, func, select
 
 from server.api.health import backup_note, hub_faults, lost_by_restore, unused_patterns
-from server.api_errors import ApiError
 from server.auth.gate import readers
 from server.config import seconds_of
 from server.context import current_hub
@@ -20,27 +19,31 @@ from server.queries.order_progress import is_order
 from server.queries.shared_board import BoardAnswer
 from server.queries.site import ignored_settings
 from server.queries.stage_summary import StockSummary, finished_since
+from server.queries.stock_change import stock_change
 from server.query_words import query_words
 from server.web.age_strip import strip
-from server.web.form_entries import moment
+from server.web.board_dates import asked_times, date_fields
+from server.web.stock_change import change_table
 from server.web.template_filters import read_lag, read_site, shop_locale
 
 blueprint = Blueprint("board", __name__)
 REFRESH = "X-Refresh"  # the header of a page that follows the shop (`live.js`)
 FIRST = 7  # alerts that are visible without opening the rest
-MINUTE_US = 60_000_000
 
 
 @blueprint.get("/")
 @readers
-@query_words("as_of")
+@query_words("as_of", "against")
 def board() -> str:
-    """The board now, or as of a past time."""
+    """The board now, or as of a past time; `against`: what came and went since another time."""
     now_us = current_hub().clock.utc_us()
     with current_hub().store.read() as connection:
         locale = shop_locale(connection)
-        asked_us = _asked_us(locale, now_us)
+        against_us, asked_us = asked_times(locale, now_us)
         past = None if asked_us is None else _board_at(connection, locale, asked_us)
+        change = None
+        if past is not None and against_us is not None:
+            change = stock_change(connection, board_state_at(connection, locale, against_us), past.shop)
     answer = board_now() if past is None else past
     shop = answer.shop
     longest_s = max((tile.ages.max_s or 0 for tile in shop.line.tiles if not tile.stage.target_s), default=1)
@@ -61,6 +64,8 @@ def board() -> str:
         alert_count=answer.listed.total,
         first=FIRST,
         behind=answer.behind,
+        change=None if change is None else change_table(change, locale),
+        dates=date_fields(locale, now_us, asked_us, against_us),
     )
 
 
@@ -84,17 +89,6 @@ def _board_at(connection: Connection, locale: LocaleFormat, asked_us: int) -> Bo
     read_lag(connection)
     shop = board_state_at(connection, locale, asked_us)
     return BoardAnswer(shop, AlertList([], 0, False), finished_on(connection, shop), *_dues_at(shop), g.lag)
-
-
-def _asked_us(locale: LocaleFormat, now_us: int) -> int | None:
-    """The past time of the query; None for now. Raises `ApiError` 400."""
-    asked_us = moment(request.args.get("as_of", ""), locale)
-    if asked_us is not None and asked_us > now_us + MINUTE_US:  # the form has no seconds
-        came = f"the time {request.args['as_of'][:40]!r}, which is in the future"
-        raise ApiError(400, came, "a past time", "Open the board without `as_of` for now.")
-    if asked_us is not None and asked_us >= now_us:
-        return None
-    return asked_us
 
 
 def alerts_of_hub(connection: Connection, now_us: int) -> list[Alert]:
