@@ -4,9 +4,11 @@
 - `random_bytes(n)`: ids of hubs and logs, and their keys.
 - `location_of(db)`: inode and machine id, which identify a moved database.
 - `off_disk(backup, db)`: whether a backup survives the loss of the database's disk.
+- `free_bytes(folder)`: what this user may still write on the file system of a folder.
 """
 
 import secrets
+import shutil
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -20,6 +22,10 @@ def _off_disk(backup: Path, db: Path) -> bool:
     return backup.stat().st_dev != db.stat().st_dev
 
 
+def _free_bytes(folder: Path) -> int:
+    return shutil.disk_usage(folder).free
+
+
 @dataclass(frozen=True, slots=True)
 class Host:
     """The ports to one machine; the default is the machine that this process runs on."""
@@ -28,3 +34,4 @@ class Host:
     random_bytes: Callable[[int], bytes] = secrets.token_bytes
     location_of: Callable[[Path], DatabaseLocation] = location_of
     off_disk: Callable[[Path, Path], bool] = _off_disk
+    free_bytes: Callable[[Path], int] = _free_bytes

@@ -63,11 +63,11 @@ def serve(config: HubConfig, print_address: Callable[[str], None], print_link: C
     3. Close the store, because no database connection may cross the fork.
     4. Run gunicorn.
 
-    Raises `ServeError`, `NoHub` or `HubLocked` before it listens.
+    Raises `ServeError`, `NoHub`, `NewerDatabase`, `TooLittleDisk` or `HubLocked` before it listens.
     """
     path = sqlite_path(config.db)
     lock = WriterLock(path, wait_s=TAKEN_S) if path is not None and database_exists(path) else None
-    store = open_hub(config.db, lock=lock)
+    store = open_hub(config.db, lock=lock, folds=True)
     listening = _bind(config.host, config.port)
     host, port = listening.getsockname()[:2]
     address = f"http://{f'[{host}]' if ':' in host else host}:{port}"
@@ -195,6 +195,7 @@ class WorkerTasks:
     def __init__(self, config: HubConfig, store: Store) -> None:
         self.projected = PositionSignal()
         self._store = store
+        store.on_progress = self.projected.announce_refold  # open pages read the progress again
         self._stop = threading.Event()
         self.tokens = StationTokens(store)
         self._control = ControlServer(store) if store.path is not None else None
