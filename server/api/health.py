@@ -13,7 +13,7 @@ from server.clock.watch import suspects, why_in_doubt
 from server.config import seconds_of
 from server.context import HubContext
 from server.db import schema
-from server.db.long_work import running
+from server.db.long_work import REBUILD, running
 from server.db.storage_errors import low_space, storage_trouble
 from server.ledger.hub_log import hub_row
 from server.ledger.ingest import last_pos
@@ -81,10 +81,11 @@ def _check(hub: HubContext) -> HealthAnswer:
 def hub_faults(hub: HubContext, connection: Connection, now_us: int) -> list[str]:
     """The faults of the hub itself that no table of the pages has: storage, background threads, projection, breaks."""
     pos, folded = last_pos(connection), projected_pos(connection)
+    rebuilds = REBUILD in running(hub.store, connection)  # its progress is a line of its own, and no fault
     return [
         *_storage(hub),
         *filter(None, (duty() for duty in hub.duties)),
-        *_projection(connection, pos, folded, now_us),
+        *([] if rebuilds else _projection(connection, pos, folded, now_us)),
         *_breaks(connection),
     ]
 

@@ -168,6 +168,31 @@ def verify_command(config_path: Path | None, db: str | None) -> None:
 
 @main.command()
 @where
+def doctor(config_path: Path | None, db: str | None) -> None:
+    """Check the hub's database, its disk and its ledger, and show the long work that runs; one line for each finding.
+
+    Exits with 1 if something is wrong. The faults of the running process itself are in /healthz alone.
+    """
+    from server.api.health import health
+    from server.context import HubContext
+    from server.ops.bootstrap import open_read_only
+
+    config = settings(config_path, db)
+    with open_read_only(config.db) as store:
+        answer = health(HubContext(config, store))
+    for work in answer.running:
+        click.echo(f"Running: {work.text}")
+    for note in answer.notes:
+        click.echo(f"Note: {note}")
+    for fault in answer.wrong:
+        click.echo(f"Wrong: {fault}")
+    if answer.wrong:
+        raise click.exceptions.Exit(1)
+    click.echo(f"Nothing is wrong: {answer.pos} events in the ledger, {answer.projected_pos} of them on the pages.")
+
+
+@main.command()
+@where
 def changes(config_path: Path | None, db: str | None) -> None:
     """List the items whose state changed when another version of the software folded the ledger again."""
     from server.ops.bootstrap import open_read_only
@@ -198,7 +223,9 @@ def rebuild(config_path: Path | None, db: str | None) -> None:
     from server.projection.interpreter import DEFAULT_INTERPRETER
     from server.projection.rebuild_beside import rebuilt
 
-    store = open_hub(settings(config_path, db).db, folds=True)
+    migrated = "The database is as before. Repeat the command."
+    with terminal_progress("Migration", migrated) as line:
+        store = open_hub(settings(config_path, db).db, folds=True, show=line.show)
     tune()
     kept = "Nothing was changed: the pages have their former rows. Repeat the command, or start the hub."
     try:

@@ -24,6 +24,7 @@ from server.projection.fold_version import is_outdated
 from server.projection.rebuild_beside import remove_scratch
 from station.core.hash_chain import LOG_ID_BYTES, ledger_genesis
 from station.system.access import is_there, require_readable
+from station.system.progress import Show, unseen
 
 _log = logging.getLogger(__name__)
 
@@ -93,12 +94,14 @@ def open_hub(
     cause: str | None = None,
     host: Host | None = None,
     folds: bool = False,
+    show: Show = unseen,
 ) -> Store:
     """Open the hub in this database for writing: upgrade its tables, and begin a new epoch after a move or for `cause`.
 
-    `folds`: the caller projects, so the disk must have room for a rebuild that other rules of the fold make necessary.
-    The store is closed again where a step fails. Raises `NoHub` where there is no hub, `NewerDatabase` for one of a later
-    version, `TooLittleDisk` before an upgrade, and `HubLocked` where another process has the database.
+    `show`: gets the progress of a migration. `folds`: the caller projects, so the disk must have room for a rebuild that
+    other rules of the fold make necessary. The store is closed again where a step fails. Raises `NoHub` where there is no
+    hub, `NewerDatabase` for one of a later version, `TooLittleDisk` before an upgrade, and `HubLocked` where another process
+    has the database.
     """
     with ExitStack() as on_error:
         store = on_error.enter_context(closing(Store(db, lock=lock, host=host))) if database_exists(db) else None
@@ -113,7 +116,7 @@ def open_hub(
                 need += rebuild_need(connection)
         require_room(store, "The update", need)
         with store.write() as connection:
-            upgrade(connection)
+            upgrade(connection, show)
             if store.path is not None:
                 forget(connection)  # this process alone writes: the others were killed
         if store.path is not None:

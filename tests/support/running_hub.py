@@ -80,9 +80,9 @@ class RunningHub:
             else:
                 return self
 
-    def until(self, true: Callable[[Any], object]) -> Any:
+    def until(self, true: Callable[[Any], object], within_s: float = START_S) -> Any:
         """Wait until this holds for the answer of /healthz; that answer."""
-        deadline = time.monotonic() + START_S
+        deadline = time.monotonic() + within_s
         while not true(health := self.get("/healthz")):
             assert time.monotonic() < deadline, (health, self.stderr.read_text()[-2000:])
             time.sleep(0.05)

@@ -9,6 +9,7 @@ from sqlalchemy import insert
 from server.db.long_work import IMPORT, REBUILD, published
 from server.db.schema import long_work
 from server.ledger.entries import Entry, record_changes
+from server.ledger.hub_log import append_own
 
 engine = both
 SENTENCE = (
@@ -48,6 +49,16 @@ def test_healthz_has_the_long_work_in_fields(hub_app, elsewhere):
     assert hub_app.anonymous().get("/healthz").json["running"] == [
         {"work": "rebuild", "text": SENTENCE, "unit": "event", "done": 30, "total": 40, "left_s": 3}
     ]
+
+
+def test_pages_that_wait_for_a_rebuild_are_no_fault(hub_app, store, elsewhere):
+    with store.write() as connection:
+        append_own(connection, [b'{"v":1,"kind":"entry"}'], store.clock.utc_us() - 3_600_000_000)
+    answer = hub_app.anonymous().get("/healthz").json
+    assert (answer["status"], answer["wrong"]) == ("ok", [])
+    with store.write() as connection:
+        connection.execute(long_work.delete())
+    assert hub_app.anonymous().get("/healthz").json["wrong"][0].startswith("The pages have not moved for 60 min")
 
 
 def test_without_long_work_no_page_has_a_banner(hub_app):
