@@ -49,6 +49,10 @@ class Definitions:
             self._master_data = RecordingMasterData(self._at.values())
         return self._master_data
 
+    def entries(self) -> list[Definition]:
+        """All definitions."""
+        return list(self._at.values())
+
     def of(self, what: str) -> list[Definition]:
         """All definitions of one kind."""
         return [entry for entry in self._at.values() if entry.what == what]
