@@ -36,7 +36,7 @@ from server.db.writer_lock import HubLocked, WriterLock
 from server.ops import restore_swap
 from server.ops.host import Host
 
-READERS = 56  # connections: the number of the web server's threads and some more
+READERS = 104  # connections: the number of the web server's threads and some more
 _log = logging.getLogger(__name__)
 GROWN = "grown"  # key in `connection.info` of an append's (epoch, pos), read at the end of the transaction
 
