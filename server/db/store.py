@@ -8,7 +8,7 @@ that of PostgreSQL in `server.db.postgresql`.
 import logging
 import secrets
 import threading
-from collections.abc import Generator, Iterator
+from collections.abc import Callable, Generator, Iterator
 from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import Any
@@ -18,6 +18,7 @@ from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url
 from sqlalchemy.pool import QueuePool
 
 from server.clock.readings import HubClock
+from server.db.group_commit import GroupCommit, Result
 from server.db.position_signal import PositionSignal
 from server.db.postgresql import (
     BACKUP_LOCK,
@@ -110,6 +111,7 @@ class Store:
             self._hold(self._lock, self.path)
         self._high = RollbackGuard(self.path) if writing and self.path is not None else None
         self._one_writer = threading.Lock()
+        self._group = GroupCommit(self.write)
         self._writer = self._engine(_WRITER, "BEGIN IMMEDIATE", pool_size=1) if writing else None
         self._projector = keeper_engine(self.url) if writing and self.path is None else None
         self._backups = keeper_engine(self.url) if writing and self.path is None else None
@@ -170,6 +172,14 @@ class Store:
                 self.trouble = None
         if grown is not None:
             self._announce(*grown)
+
+    def write_with_others(self, execute: Callable[[Connection], Result]) -> Result:
+        """Execute a write in a transaction with those of other threads; it is committed and flushed when this returns.
+
+        For requests of stations. `execute` may be called twice: where another write of the transaction fails, all are
+        rolled back and each is executed alone.
+        """
+        return self._group.run(execute)
 
     @contextmanager
     def project(self) -> Iterator[Connection]:
