@@ -18,6 +18,7 @@ from server.db.position_signal import PositionSignal
 from server.db.store import Store
 from server.locale_format import locale_of, site_of
 from server.metrics import HubMetrics
+from server.queries.shared_board import EVERY_S, KEEP_S, SharedBoard
 from server.queries.site import site_definitions
 from station.core.site import site_at, site_history
 
@@ -32,6 +33,8 @@ class HubLimits:
 
     max_streams: int = MAX_STREAMS  # open event streams; each occupies one of the server's threads
     max_behind: int = MOST_POSITIONS  # events that a stream sends one by one; above this it sends one `reload`
+    board_every_s: float = EVERY_S  # least time between two computations of the board
+    board_keep_s: float = KEEP_S  # time for which pages that follow share a board while nothing is projected
     shown_within_s: float = 2.0  # wait of a form for the projection; afterwards the answer is sent without the entry
 
 
@@ -47,6 +50,7 @@ class HubContext:
     passwords: Passwords = PASSWORDS
     snapshot: CachedSnapshot = field(default_factory=CachedSnapshot)
     feed: EventFeed = field(default_factory=EventFeed)
+    board: SharedBoard = field(default_factory=SharedBoard)
     duties: tuple[Duty, ...] = ()
     limits: HubLimits = HubLimits()
     streams: BoundedSemaphore = field(default_factory=lambda: BoundedSemaphore(MAX_STREAMS))  # free event streams
