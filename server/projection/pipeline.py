@@ -52,6 +52,7 @@ from station.core.ledger.times import OrderKey
 from station.core.ledger.void_resolution import Correction, PositionKey
 
 PATTERNS = "pattern.define"
+_SET_POS = projection.update().where(projection.c.k == PROJECTED_POS).values(v=bindparam("to"))
 REFOLDED_TOGETHER = 10  # items that are read with one statement
 
 
@@ -112,8 +113,7 @@ class ProjectionPipeline:
         revised = flipped + rows_at(connection, moved.keys() - {row.pos for row in flipped})
         self._update_states(connection, revised, moved)
         self._apply_dependents(connection, fresh, revised)
-        position = projection.update().where(projection.c.k == PROJECTED_POS).values(v=self.pos)
-        if not connection.execute(position).rowcount:
+        if not connection.execute(_SET_POS, {"to": self.pos}).rowcount:
             connection.execute(projection.insert().values(k=PROJECTED_POS, v=self.pos))
         return len(fresh)
 
