@@ -25,7 +25,7 @@ from server.ledger.ingest import last_pos
 from server.ops.bootstrap import open_hub, open_read_only, require_empty, save_location
 from server.ops.host import Host
 from server.projection.rebuild import rebuild_tables
-from server.projection.tables import SURROGATES, TABLES
+from server.projection.tables import TABLES, comparable
 from server.projection.worker import Projector
 
 ROWS_AT_ONCE = 1_000
@@ -155,8 +155,7 @@ def state_hash(connection: Connection) -> str:
     """A hash of the folded state, in hex: the sum of the hashes of its rows without surrogate ids, in whatever order."""
     total = 0
     for table in TABLES:
-        columns = [column for column in table.columns if column.name not in SURROGATES.get(table.name, ())]
-        for row in connection.execute(select(*columns)).yield_per(ROWS_AT_ONCE):
+        for row in connection.execute(comparable(table)).yield_per(ROWS_AT_ONCE):
             total += int.from_bytes(sha256(repr((table.name, *row)).encode()).digest())
     return (total % 2**256).to_bytes(32).hex()
 

@@ -41,9 +41,9 @@ from server.projection.tables import (
     FOLD_VERSION,
     FOLD_VERSION_ROW,
     PROJECTED_POS,
-    SURROGATES,
     TABLES,
     binding,
+    comparable,
     definition,
     event_item,
     event_state,
@@ -363,17 +363,16 @@ def _projected(source: Connection, target: Connection) -> Iterator[list[LedgerRo
 
 
 def _differences(table: Table, live: Connection, rebuilt: Connection) -> Iterator[RowDifference]:
-    columns = [column for column in table.c if column.name not in SURROGATES.get(table.name, ())]
-    have = _row_counts(live, columns)
-    want = _row_counts(rebuilt, columns)
+    have = _row_counts(live, table)
+    want = _row_counts(rebuilt, table)
     for row in sorted(have.keys() | want.keys(), key=repr):
         more = have.get(row, 0) - want.get(row, 0)
         for _ in range(abs(more)):
             yield RowDifference(table.name, "+" if more > 0 else "-", row)
 
 
-def _row_counts(connection: Connection, columns: list[Any]) -> dict[tuple[Any, ...], int]:
+def _row_counts(connection: Connection, table: Table) -> dict[tuple[Any, ...], int]:
     counts: dict[tuple[Any, ...], int] = {}
-    for row in map(tuple, connection.execute(select(*columns))):
+    for row in map(tuple, connection.execute(comparable(table))):
         counts[row] = counts.get(row, 0) + 1
     return counts
