@@ -343,6 +343,7 @@ dirty = Table("dirty", metadata, Column("item", Key, primary_key=True), Column("
 projection = Table("projection", metadata, Column("k", Key, primary_key=True), Column("v", BigInteger, nullable=False))
 
 PROJECTED_POS = "projected_pos"  # the row of `projection` with the projected ledger position
+DEFINITION_CHANGES = "definition_changes"  # the row of `projection` that counts changes of definitions and bindings
 FOLD_VERSION_ROW = "fold_version"  # the row of `projection` with the version of the rules by which its rows were folded
 # 2: a scan fills a gap, scrapped and adjusted orders have an end. 3: a published code is its keys, texts have plain braces;
 # a code that nobody released is no item in process. 4: moves, the operations at which parcels were scanned, and the begin of
@@ -369,13 +370,19 @@ SURROGATES = {
 }
 
 
-def comparable(table: Table) -> Select[Any]:
-    """The rows of a table as those of two databases can be compared: without surrogate ids, a flow class as its texts."""
-    columns = [column for column in table.c if column.name not in SURROGATES.get(table.name, ())]
+def folded_rows(table: Table) -> Select[Any]:
+    """Select what a rebuild of the same ledger folds again: no surrogate ids, and no count of the transactions.
+
+    A flow class is selected as its texts in place of its number; one that no row has is left out.
+    """
+    columns = [column for column in table.columns if column.name not in SURROGATES.get(table.name, ())]
+    rows = select(*columns)
+    if table is projection:
+        return rows.where(projection.c.k != DEFINITION_CHANGES)
     if table is flow_class:
-        return select(*columns).where(flow_class.c.id.in_(select(flow_day.c.class_id)))
+        return rows.where(flow_class.c.id.in_(select(flow_day.c.class_id)))
     if "class_id" not in table.c:
-        return select(*columns)
+        return rows
     of_class = [column for column in flow_class.c if column.name != "id"]
     joined = table.outerjoin(flow_class, flow_class.c.id == table.c.class_id)
     return select(*columns, *of_class).select_from(joined)

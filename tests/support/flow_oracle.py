@@ -7,7 +7,7 @@ from typing import Any
 
 from sqlalchemy import Connection, select
 
-from server.projection.tables import comparable, definition, flow_day, flow_duration, item, move
+from server.projection.tables import definition, flow_day, flow_duration, folded_rows, item, move
 from station.core.ledger.duration_buckets import bucket_of
 from station.core.master_data import Definition
 from station.core.site import SiteDays, site_history
@@ -45,11 +45,11 @@ def want(connection: Connection) -> tuple[dict[Any, list[Any]], dict[Any, int]]:
 def have(connection: Connection) -> tuple[dict[Any, list[Any]], dict[Any, int]]:
     """The same of the stored rows."""
     sums: dict[Any, list[Any]] = {}
-    for row in connection.execute(comparable(flow_day)):
+    for row in connection.execute(folded_rows(flow_day)):
         assert (row[0], *row[8:]) not in sums
         sums[(row[0], *row[8:])] = list(row[1:8])
     buckets: dict[Any, int] = {}
-    for day, measure, bucket, count, *of_class in connection.execute(comparable(flow_duration)):
+    for day, measure, bucket, count, *of_class in connection.execute(folded_rows(flow_duration)):
         assert (day, *of_class, measure, bucket) not in buckets
         buckets[(day, *of_class, measure, bucket)] = count
     return sums, buckets

@@ -10,7 +10,7 @@ from flow_oracle import have, want
 from sqlalchemy import select
 
 from server.projection.rebuild import compare, rebuild
-from server.projection.tables import comparable, flow_class, flow_day, flow_duration
+from server.projection.tables import flow_class, flow_day, flow_duration, folded_rows
 from server.projection.verify_flow import verify_flow
 from station.core.ledger.flow import Measure
 
@@ -147,7 +147,7 @@ def test_a_product_and_a_quantity_that_become_known_are_those_of_the_earlier_mov
     assert days(hub_db, from_stage="saw", product="bracket", routing="r") == {
         20_000: (10_000, 1, 60_000_000, None, None, None, None)
     }
-    assert {row[-12] for row in hub_db.show(comparable(flow_day))} == {"bracket"}
+    assert {row[-12] for row in hub_db.show(folded_rows(flow_day))} == {"bracket"}
     assert compare(hub_db.store) == []
 
 
