@@ -5,13 +5,14 @@ concerns, keys that a later anchor moved, and what depends on them (corrections,
 are found through indexes and computed again from the rows up to the position. Items are folded on demand.
 """
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Container, Iterable, Iterator
 from contextlib import contextmanager
 from functools import cache
+from itertools import count
 from typing import Any
 
 import msgspec
-from sqlalchemy import Connection, and_, create_engine, func, or_, select
+from sqlalchemy import Connection, Table, and_, create_engine, func, or_, select
 from sqlalchemy.pool import StaticPool
 from sqlalchemy.schema import CreateIndex, CreateTable
 
@@ -39,7 +40,7 @@ from server.projection.ledger_row import AT_ONCE, NOT_PERMITTED, LedgerRow, rows
 from server.projection.log_permissions import LogOwners
 from server.projection.pipeline import PATTERNS, corrected_rows
 from server.projection.released_orders import RELEASE, ReleasedOrders
-from server.projection.tables import TABLES, binding, definition, event_item, event_state, move
+from server.projection.tables import TABLES, binding, definition, event_item, event_state, item, move, parcel
 from server.projection.void_state import VoidState
 from station.core.codes import binding_key
 from station.core.codes.identity import gtin_texts
@@ -84,13 +85,16 @@ class KnownShop:
     def __init__(self, live: Connection, scratch: Connection, pos: int, until_us: int | None = None) -> None:
         self._live, self.scratch, self.pos, self._until_us = live, scratch, pos, until_us
         self._folded: set[str] = set()
+        self.copied: set[str] = set()  # items whose rows are those of today
         self._stored: set[int] = set()  # positions whose state the scratch tables hold
-        self._late_releases: dict[str, DueEvent] = {}
+        self._late_releases: dict[str, int] = {}  # item -> its ordered quantity
         self._rows: dict[int, LedgerRow] = {}  # the events that later rows changed, with their status and key at `pos`
         self._links: dict[int, list[EventItem]] = {}
-        later = select(schema.ledger.c.pos).where(schema.ledger.c.pos > pos).limit(1)
-        is_past = live.execute(later).first() is not None
-        if is_past:
+        later = select(event_state.c.pos).where(event_state.c.pos > pos).limit(1)
+        self._is_past = live.execute(later).first() is not None
+        self._differing: set[str] | None = None
+        self._numbers = count(1)
+        if self._is_past:
             self._find_flipped()
         self._corrections = self._apply_corrections()
         codes = self._apply_bindings()
@@ -350,6 +354,24 @@ class KnownShop:
             found.update(self._live.execute(later.distinct()).scalars())
         return found
 
+    @property
+    def folded(self) -> frozenset[str]:
+        """The items that were folded."""
+        return frozenset(self._folded)
+
+    def differing(self, names: Iterable[str]) -> set[str]:
+        """Those of some items that have an event after the position, or that a later row changed."""
+        if self._differing is None:
+            horizon_us = self.horizon_us()
+            self._differing = self.items_defined_otherwise(horizon_us) | self.changed_items if self._is_past else set()
+        wanted = set(names)
+        return (wanted & self._differing) | (self.later_items(wanted) if self._is_past else set())
+
+    def copy_parcels(self, condition: Any) -> None:
+        """Copy parcels of today; their numbers are those of the scratch tables."""
+        rows = [tuple(row) for row in self._live.execute(select(parcel).where(condition))]
+        insert_many(self.scratch, parcel, [(-next(self._numbers), *row[1:]) for row in rows])
+
     def has_folded(self, name: str) -> bool:
         """Whether the scratch tables hold an item, or its absence."""
         return name in self._folded
@@ -366,6 +388,12 @@ class KnownShop:
         changed = [(pos, link) for pos, of_row in self._links.items() for link in of_row if link.item in linked]
         for name, pos in [(row[0], row[4]) for row in plain] + [(link.item, pos) for pos, link in changed]:
             linked[name].append(pos)
+        if self._until_us is not None:  # what began later is not there yet
+            begun = {row[0] for row in plain if row[1] <= self._until_us}
+            begun |= {link.item for _, link in changed if link.key_us <= self._until_us}
+            linked = {name: positions for name, positions in linked.items() if name in begun}
+            plain = [row for row in plain if row[0] in begun]
+            changed = [(pos, link) for pos, link in changed if link.item in begun]
         rows = {row.pos: row for row in rows_at(self._live, {row[4] for row in plain})}
         rows |= {pos: self._rows[pos] for pos, _ in changed}
         self._store(plain, [(rows[pos], [link]) for pos, link in changed], rows)
@@ -376,6 +404,42 @@ class KnownShop:
         for name, positions in linked.items():
             self._fold(name, [builder.due(self.scratch, rows[pos], name) for pos in positions])
         self._items.write(self.scratch)
+        self._order_late_releases()
+
+    def _order_late_releases(self) -> None:
+        """Give items that were released after the time of the fold their ordered quantity: what is ordered is no overrun."""
+        c = item.c
+        for name, ordered in self._late_releases.items():
+            row = self.scratch.execute(select(c.overrun_milli).where(c.item == name)).first()
+            if row is not None:
+                over = max(row.overrun_milli - ordered, 0)
+                self.scratch.execute(
+                    item.update().where(c.item == name).values(ordered_milli=ordered, overrun_milli=over)
+                )
+        self._late_releases.clear()
+
+    def add_events(self, positions: Iterable[int]) -> None:
+        """Store these events up to the position, as recorded and with their state then, in the scratch tables."""
+        wanted = {pos for pos in positions if pos <= self.pos}
+        new = [self._rows.get(row.pos, row) for row in rows_at(self._live, wanted - self._stored)]
+        self._stored.update(row.pos for row in new)
+        insert_many(self.scratch, event_state, state_rows(new))
+        held = set(self.scratch.execute(select(schema.ledger.c.pos)).scalars())
+        for chunk in _chunks(wanted - held):
+            query = select(schema.ledger).where(schema.ledger.c.pos.in_(chunk))
+            insert_many(self.scratch, schema.ledger, [tuple(row) for row in self._live.execute(query)])
+
+    def add_item_events(self) -> None:
+        """Store the events of the items that were folded, and whose logs they are in."""
+        self.add_events(self.scratch.execute(select(event_item.c.pos).distinct()).scalars().all())
+        held = set(self.scratch.execute(select(schema.log.c.log_id)).scalars())
+        logs = [tuple(row) for row in self._live.execute(select(schema.log)) if row.log_id not in held]
+        insert_many(self.scratch, schema.log, logs)
+
+    def copy_rows(self, table: Table, condition: Any, without: Container[str] = ()) -> None:
+        """Copy rows of today into the scratch tables, but those of the items `without`."""
+        rows = self._live.execute(select(table).where(condition))
+        insert_many(self.scratch, table, [tuple(row) for row in rows if not without or row.item not in without])
 
     def _store(
         self,
@@ -407,7 +471,9 @@ class KnownShop:
             events = [one.item_event for one in _in_order(due) if isinstance(one.item_event, ItemEvent)]
             self._items.state_quantity(loaded, fold(name, events, master_data).quantity_became)
         if is_early and release is not None:
-            self._late_releases[name] = release
+            before = [one.item_event for one in due if one.place <= release.place]
+            state = fold(name, [one for one in before if isinstance(one, ItemEvent)], master_data).state
+            self._late_releases[name] = -state.outer.get("ordered", 0)
 
 
 def _chunks(names: Iterable[str]) -> Iterator[list[str]]:
