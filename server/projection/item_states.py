@@ -19,6 +19,7 @@ from server.projection.dead_letters import FACT, add_dead_letters, delete_dead_i
 from server.projection.definitions import RecordingMasterData
 from server.projection.ended_findings import FINDING_ANSWER, mark_answered, mark_ended
 from server.projection.event_items import DueEvent
+from server.projection.flow_rows import FlowRows, flow_move
 from server.projection.internal_tables import looked_up
 from server.projection.item_rows import Head, ItemRow, head_of
 from server.projection.ledger_row import AT_ONCE
@@ -62,6 +63,7 @@ class LoadedItem:
     stored: bool = False  # the tables hold rows of the item
     replace_rows: bool = False  # those rows are deleted before the new ones are written
     product: str | None = None  # the product in its stored moves
+    routing: str | None = None  # the routing by which its stored moves are counted
     late_quantity: int | None = None  # a quantity in thousandths that became known after moves without one
     moves: list[tuple[int, Move]] = field(default_factory=list)  # (pos of the event, move)
     head: Head | None = None  # the last one; None: not computed yet
@@ -109,10 +111,15 @@ class LoadedItem:
             self.heads.append((item_event.key_us, after))
             self.head = after
 
+    @property
+    def routing_now(self) -> str | None:
+        """The name of the routing after the last item event."""
+        return self.state.routing.routing if self.state.routing else None
+
     def mark_written(self) -> None:
         """Reset the pending results: the tables hold all rows of the item."""
         self.stored, self.replace_rows, self.late_quantity = True, False, None
-        self.product = self.state.header.product
+        self.product, self.routing = self.state.header.product, self.routing_now
         self.asked |= self.new_asked
         self.moves, self.heads, self.findings, self.answers, self.new_asked, self.failed = [], [], [], [], set(), []
 
@@ -134,6 +141,7 @@ class ItemStates:
         `once`: each item is folded once into empty tables, so it has no stored rows, and `write` drops its state.
         """
         self._apply, self._item_row, self._once = apply, item_row, once
+        self._flow = FlowRows(connection)
         self._loaded: OrderedDict[str, LoadedItem] = OrderedDict()
         self._changed: dict[str, LoadedItem] = {}
         self._deleted: set[str] = set()
@@ -152,8 +160,8 @@ class ItemStates:
                 self._loaded[name] = LoadedItem(empty(name))
             for name, encoded in connection.execute(select(item.c.item, item.c.state).where(item.c.item.in_(chunk))):
                 stored = _DECODER.decode(encoded)
-                product = stored.state.header.product
-                self._loaded[name] = LoadedItem(stored.state, stored.name, stored=True, product=product)
+                loaded = self._loaded[name] = LoadedItem(stored.state, stored.name, stored=True)
+                loaded.mark_written()
 
     def get(self, connection: Connection, name: str) -> LoadedItem:
         """The item as folded so far; an empty one where it has no item events."""
@@ -194,19 +202,26 @@ class ItemStates:
         )
         loaded.state, loaded.late_quantity = msgspec.structs.replace(loaded.state, parcels=parcels), qty_milli
 
+    def redefine_days(self, connection: Connection) -> None:
+        """Count the moves on the days of the site as it is defined now."""
+        self._flow.redefine_days(connection)
+
     def write(self, connection: Connection) -> None:
         """Write the rows of every changed item.
 
-        1. Delete all rows of refolded and deleted items.
+        1. Delete all rows of refolded and deleted items, and subtract their moves from the flow.
         2. Of the other stored items, complete the old moves and delete the parcels.
         3. Write the items, their parcels, new moves, heads and findings, looked-up definitions and failed item events.
-        4. Mark the findings that were answered, and those that have ended.
-        5. Trim the states in memory to MOST_ITEMS; drop all of them where each item is folded once.
+        4. Write the flow of all these moves.
+        5. Mark the findings that were answered, and those that have ended.
+        6. Trim the states in memory to MOST_ITEMS; drop all of them where each item is folded once.
         """
         changed = list(self._changed.values())
         advanced = [loaded for loaded in changed if loaded.stored and not loaded.replace_rows]
         replaced = [(loaded.state.item,) for loaded in changed if loaded.replace_rows]
-        _delete_items(connection, replaced + [(name,) for name in self._deleted])
+        gone = replaced + [(name,) for name in self._deleted]
+        self._flow.subtract_items(connection, [name for (name,) in gone])
+        _delete_items(connection, gone)
         self._update_moves(connection, advanced)
         _delete(connection, "parcel", [(loaded.state.item,) for loaded in advanced])
         rows = [
@@ -220,6 +235,7 @@ class ItemStates:
         run_many(connection, _upsert(item, connection.dialect.paramstyle), rows)
         self._write_parcels(connection, changed)
         self._write_history(connection, changed)
+        self._flow.write(connection)
         asked = [(*definition, loaded.state.item) for loaded in changed for definition in loaded.new_asked]
         if asked:
             # An item that was out of memory may look up a definition that its rows already name.
@@ -238,13 +254,19 @@ class ItemStates:
             self._loaded.popitem(last=False)
 
     def _update_moves(self, connection: Connection, advanced: list[LoadedItem]) -> None:
+        """Complete the old moves of items whose product, routing or quantity became known, and count them by it."""
         for loaded in advanced:
-            if loaded.late_quantity is None and loaded.product == loaded.state.header.product:
+            now = (loaded.state.header.product, loaded.routing_now)
+            if loaded.late_quantity is None and (loaded.product, loaded.routing) == now:
                 continue
-            rows = move.update().where(move.c.item == loaded.state.item)
+            of_item = move.c.item == loaded.state.item
+            self._flow.subtract_items(connection, [loaded.state.item])
             if loaded.late_quantity is not None:
-                connection.execute(rows.where(move.c.qty_milli.is_(None)).values(qty_milli=loaded.late_quantity))
-            connection.execute(rows.values(product=loaded.state.header.product))
+                unknown = move.update().where(of_item, move.c.qty_milli.is_(None))
+                connection.execute(unknown.values(qty_milli=loaded.late_quantity))
+            connection.execute(move.update().where(of_item).values(product=loaded.state.header.product))
+            for row in connection.execute(select(move).where(of_item)):
+                self._flow.add(flow_move(row, loaded.routing_now, loaded.state.released_us))
 
     def _write_parcels(self, connection: Connection, changed: list[LoadedItem]) -> None:
         number = self._next["parcel"]
@@ -266,6 +288,7 @@ class ItemStates:
             name = loaded.state.item
             for pos, made in loaded.moves:
                 moves.append(item_rows.move_row(pos, loaded.state, made, loaded.late_quantity))
+                self._flow.add(flow_move(moves[-1], loaded.routing_now, loaded.state.released_us))
                 days += [(day, name, made.number) for day in item_rows.days_open(made)]
             heads += [(name, from_us, *columns) for from_us, columns in loaded.heads]
             for result in loaded.findings:

@@ -50,6 +50,7 @@ from server.projection.tag_numbers import note_numbers
 from server.projection.void_state import VoidState
 from station.core.ledger.times import OrderKey
 from station.core.ledger.void_resolution import Correction, PositionKey
+from station.core.site import SITE
 
 PATTERNS = "pattern.define"
 _SET_POS = projection.update().where(projection.c.k == PROJECTED_POS).values(v=bindparam("to"))
@@ -200,7 +201,7 @@ class ProjectionPipeline:
 
         1. Corrections; the rows that they correct are revised too.
         2. Bindings, with the corrected verbs, and definitions. Changed codes and the items that looked up a changed
-           definition are queued.
+           definition are queued; after a changed definition of the site the moves are counted on its days.
         3. Links of the fresh rows to items; releases change whether an item is known.
         4. Links of the revised rows; their items are queued.
         5. The first or last pattern or release of the shop changes which codes are unknown: then all items are queued.
@@ -219,6 +220,8 @@ class ProjectionPipeline:
         if any(what == PATTERNS for what, _ in defined):
             codes |= self._apply_patterns(connection)
         self._dirty_codes.add(connection, codes, self.pos)
+        if any(what == SITE for what, _ in defined):
+            self._items.redefine_days(connection)
         self._dirty.add(connection, self._definitions.items_that_looked_up(connection, defined), self.pos)
         linked = [(row, self._links(row, put)) for row, put in rows[: len(fresh)]]
         insert_links(connection, linked)
