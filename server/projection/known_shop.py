@@ -177,13 +177,14 @@ class KnownShop:
     def _fold(self, name: str, due: list[DueEvent]) -> None:
         master_data = self.changes.definitions.master_data
         if self._until_us is None:
-            self._items.refold(name, due, master_data)
+            self._items.refold(name, due, master_data, stored=False)
             return
         until_us = self._until_us
         then = [one for one in due if one.place[0] <= until_us]
         release = _first_release(due)
         is_early = bool(then) and release is not None and release.place[0] > until_us
-        self._items.refold(name, [*then, _without_quantity(release)] if is_early and release else then, master_data)
+        counted = [*then, _without_quantity(release)] if is_early and release else then
+        self._items.refold(name, counted, master_data, stored=False)
         loaded = self._items.get(self.scratch, name)
         if then and any(parcel.qty_milli is None for parcel in loaded.state.parcels):
             events = [one.item_event for one in _in_order(due) if isinstance(one.item_event, ItemEvent)]

@@ -14,7 +14,7 @@ from server.queries.wip import GroupBy, wip
 EVENTS, LONG_EVENTS = 50_000, 1_000_000
 LATE = 1_000
 OPEN_ORDERS = 200
-DAYS = 9
+DAYS = 8
 REQUESTS = 7
 
 
@@ -28,7 +28,7 @@ def grown(told: ShopWriter, events: int) -> tuple[int, int]:
     pos = at_us = 0
     for n in range(OPEN_ORDERS):
         told.release(f"OPEN-{n}", due="2026-12-01", at_us=told.ago(days=DAYS + 2))
-        told.scan(f"OPEN-{n}", "saw", told.ago(days=DAYS + 1, minutes=-n))
+        told.scan(f"OPEN-{n}", "saw", told.ago(days=DAYS + 0.5, minutes=-n))
     _arrive(told)
     for step in range(steps):
         first, last = orders * step // steps, orders * (step + 1) // steps
