@@ -181,16 +181,19 @@ class ItemStates:
         self._changed.pop(name, None)
         self._deleted.add(name)
 
-    def refold(self, name: str, item_events: Iterable[DueEvent], master_data: RecordingMasterData) -> None:
-        """Fold an item from its first event; an item without events is deleted."""
-        loaded = LoadedItem(empty(name), stored=not self._once, replace_rows=not self._once)
+    def refold(
+        self, name: str, item_events: Iterable[DueEvent], master_data: RecordingMasterData, *, stored: bool = True
+    ) -> None:
+        """Fold an item from its first event; an item without events is deleted. `stored`: the tables may hold rows of it."""
+        stored = stored and not self._once
+        loaded = LoadedItem(empty(name), stored=stored, replace_rows=stored)
         for due in sorted(item_events, key=lambda item_event: (item_event.place, item_event.hash, item_event.pos)):
             loaded.apply_item_event(due, master_data, self._apply)
         self._loaded.pop(name, None)
         self._changed.pop(name, None)
         if loaded.state != empty(name):
             self._loaded[name] = self._changed[name] = loaded
-        elif not self._once:
+        elif stored:
             self._deleted.add(name)
 
     @staticmethod
