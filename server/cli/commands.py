@@ -5,6 +5,7 @@ A command exits with 0, or prints on standard error what came, what was expected
 
 import sys
 from importlib import import_module
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -111,7 +112,9 @@ def run(config_path: Path | None, db: str | None, port: int | None) -> None:
 @main.command("verify")
 @where
 def verify_command(config_path: Path | None, db: str | None) -> None:
-    """Verify the hub's hash chain, that of every log, and the accounts and moves of every item; print each break.
+    """Verify the hub's hash chain, that of every log, and the accounts, moves and checkpoints of every item.
+
+    It prints each break.
 
     Exits with 1 if there is one.
     """
@@ -119,6 +122,7 @@ def verify_command(config_path: Path | None, db: str | None) -> None:
     from server.ledger.verify import notes, verify
     from server.ops.bootstrap import open_read_only
     from server.projection.fold_version import is_outdated
+    from server.projection.verify_checkpoints import verify_checkpoints
     from server.projection.verify_rows import verify_rows
     from server.text import counted
 
@@ -129,7 +133,8 @@ def verify_command(config_path: Path | None, db: str | None) -> None:
         if is_outdated(connection):
             remarks.append("The rows of items are of an earlier version, and are not verified. Start the hub once.")
         row_breaks = 0
-        for row_break in () if breaks or is_outdated(connection) else verify_rows(connection):
+        is_comparable = not breaks and not is_outdated(connection)
+        for row_break in chain(verify_rows(connection), verify_checkpoints(connection)) if is_comparable else ():
             row_breaks += 1
             if row_breaks <= MOST_ROW_BREAKS:
                 click.echo(str(row_break))

@@ -144,7 +144,7 @@ class _Folding:
         self._source, self._target, self._interpreter, self._aside = source, target, interpreter, aside
         self._key = seal_key(source)
         self._failed: dict[int, str] = {}
-        self._items = ItemStates(target, interpreter.apply, interpreter.item_row, changes)
+        self._items = self._new_items()
 
     def run(self) -> int:
         """Run the stages; returns the position of the projection. Raises `Unfoldable`.
@@ -262,13 +262,17 @@ class _Folding:
         """Fold every item once."""
         target = self._target
         definitions, bindings = Definitions(target), Bindings(target)
-        self._items = ItemStates(target, self._interpreter.apply, self._interpreter.item_row, self._changes)
+        self._items = self._new_items()
         bindings.use(definitions.of(PATTERNS))
         item_events = ItemEventBuilder(bindings, Corrections(target), ReleasedOrders(), self._interpreter.item_event)
         names = select(event_item.c.item).distinct().order_by(event_item.c.item)
         every_item = list(target.execute(names).scalars())
         for start in range(0, len(every_item), ITEMS_AT_ONCE):
             self._fold_some(every_item[start : start + ITEMS_AT_ONCE], item_events, definitions)
+
+    def _new_items(self) -> ItemStates:
+        interpreter, every = self._interpreter, self._interpreter.checkpoint_events
+        return ItemStates(self._target, interpreter.apply, interpreter.item_row, self._changes, checkpoint_events=every)
 
     def _fold_some(self, names: list[str], item_events: ItemEventBuilder, definitions: Definitions) -> None:
         """Fold items; after an error fold their halves, until the failing item is alone and is set aside."""
@@ -280,7 +284,7 @@ class _Folding:
             if is_of_medium(error):
                 raise
             # The states in memory include the failed attempt, which must not be written.
-            self._items = ItemStates(self._target, self._interpreter.apply, self._interpreter.item_row, self._changes)
+            self._items = self._new_items()
             if len(names) == 1:
                 add_dead_letters(self._target, [(0, ITEM, names[0], reason_of(error))])
                 return
