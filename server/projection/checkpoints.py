@@ -6,12 +6,14 @@ anything of the item changed, and a refold begins at the newest checkpoint befor
 """
 
 from collections.abc import Iterable
+from typing import NamedTuple
 
 import msgspec
 from sqlalchemy import Connection, and_, select
 
 from server.db.bulk_insert import insert_many
 from server.projection.internal_tables import checkpoint
+from server.projection.tables import item, move
 from station.core.ledger.parcels import ItemState
 
 CHECKPOINT_EVENTS = 256  # a refold reads at most so many events before the one that changed
@@ -40,12 +42,28 @@ class Checkpoint(msgspec.Struct, frozen=True, omit_defaults=True):
 _DECODER = msgspec.msgpack.Decoder(Checkpoint)
 
 
-def checkpoint_before(connection: Connection, item: str, key_us: int) -> Checkpoint | None:
-    """The newest checkpoint of an item whose events are all earlier than a time; None where there is none."""
-    c = checkpoint.c
-    query = select(c.content).where(and_(c.item == item, c.key_us < key_us)).order_by(c.n.desc()).limit(1)
-    content = connection.execute(query).scalar()
-    return None if content is None else _DECODER.decode(content)
+class KeptRows(NamedTuple):
+    """The rows of an item that stay, where it is folded from a checkpoint.
+
+    `product`: that in its moves. `unknown_milli`: the present quantity in the row of the move `checkpoint.unknown`.
+    """
+
+    checkpoint: Checkpoint
+    product: str | None
+    unknown_milli: int | None
+
+
+def rows_before(connection: Connection, name: str, key_us: int) -> KeptRows | None:
+    """The rows up to the newest checkpoint of an item whose events are all earlier than a time; None: there is none."""
+    c, m = checkpoint.c, move.c
+    query = select(c.content, item.c.product).join(item, item.c.item == c.item)
+    newest = query.where(and_(c.item == name, c.key_us < key_us)).order_by(c.n.desc()).limit(1)
+    row = connection.execute(newest).one_or_none()
+    if row is None:
+        return None
+    kept = _DECODER.decode(row.content)
+    unknown = select(m.qty_milli).where(and_(m.item == name, m.n == kept.unknown))
+    return KeptRows(kept, row.product, connection.execute(unknown).scalar() if kept.unknown else None)
 
 
 def insert_checkpoints(connection: Connection, made: Iterable[Checkpoint]) -> None:

@@ -11,11 +11,11 @@ from typing import Any
 
 import msgspec
 import structlog
-from sqlalchemy import Connection, Table, and_, func, select
+from sqlalchemy import Connection, Table, func, select
 
 from server.db.bulk_insert import insert_many, insert_text, run_many
 from server.projection import item_rows
-from server.projection.checkpoints import CHECKPOINT_EVENTS, Checkpoint, checkpoint_before, insert_checkpoints
+from server.projection.checkpoints import CHECKPOINT_EVENTS, Checkpoint, KeptRows, insert_checkpoints
 from server.projection.dead_letters import FACT, add_dead_letters
 from server.projection.definitions import RecordingMasterData
 from server.projection.ended_findings import FINDING_ANSWER, mark_answered, mark_ended
@@ -83,9 +83,10 @@ class LoadedItem:
     new_asked: set[tuple[str, str]] = field(default_factory=set)
     failed: list[tuple[int, str]] = field(default_factory=list)  # (pos, reason) of item events that were set aside
 
-    def begin_at(self, kept: Checkpoint, product: str | None) -> None:
-        """Begin at a checkpoint, whose rows are kept; `product` is that in the stored moves."""
-        self.kept, self.product = kept, product
+    def begin_at(self, rows: KeptRows) -> None:
+        """Begin at a checkpoint, whose rows are kept."""
+        kept = self.kept = rows.checkpoint
+        self.product = rows.product
         self.state, self.name, self.folded, self.unknown = kept.state, kept.name, kept.folded, kept.unknown
         self.head = head_of(kept.state, kept.name)
         self.new_asked = set(kept.asked)
@@ -158,10 +159,15 @@ class ItemStates:
         item_row: ItemRow = item_rows.item_row,
         changes: int = 0,
         *,
+        once: bool = False,
         checkpoint_events: int = CHECKPOINT_EVENTS,
     ) -> None:
-        """`changes`: the number of the last transaction that changed items, where the tables do not hold it."""
-        self._apply, self._item_row, self._every = apply, item_row, checkpoint_events
+        """`changes`: the number of the last transaction that changed items, where the tables do not hold it.
+
+        `once`: each item is folded once into empty tables, so it has no stored rows, and `write` drops its state.
+        `checkpoint_events`: the number of events of an item from one checkpoint to the next.
+        """
+        self._apply, self._item_row, self._once, self._every = apply, item_row, once, checkpoint_events
         self._loaded: OrderedDict[str, LoadedItem] = OrderedDict()
         self._changed: dict[str, LoadedItem] = {}
         self._deleted: set[str] = set()
@@ -208,40 +214,44 @@ class ItemStates:
         self._changed.pop(name, None)
         self._deleted.add(name)
 
-    def checkpoint(self, connection: Connection, name: str, changed_us: int | None) -> Checkpoint | None:
-        """The newest checkpoint of an item before the first time of its change; None: fold it from its first event."""
-        return None if changed_us is None else checkpoint_before(connection, name, changed_us)
-
     def refold(
         self,
-        connection: Connection,
         name: str,
         item_events: Iterable[DueEvent],
         master_data: RecordingMasterData,
-        kept: Checkpoint | None = None,
+        kept: KeptRows | None = None,
     ) -> bool:
         """Fold an item from its first event, or from a checkpoint; an item without events is deleted.
 
         `item_events` of a checkpoint: all after it, and the answers to findings before it, which may be about later ones.
         Returns False, without an effect, where rows before the checkpoint have to change: then fold it from its first event.
         """
-        loaded = LoadedItem(empty(name), stored=True, replace_rows=True)
+        loaded = LoadedItem(empty(name), stored=not self._once, replace_rows=not self._once)
         if kept is not None:
-            loaded.begin_at(kept, _stored_product(connection, name))
+            loaded.begin_at(kept)
         for due in sorted(item_events, key=lambda item_event: (item_event.place, item_event.hash, item_event.pos)):
-            if kept is None or due.place > kept.state.last:
+            if kept is None or due.place > kept.checkpoint.state.last:
                 loaded.apply_item_event(due, master_data, self._apply, self._every)
             elif isinstance(due.item_event, ItemEvent) and due.item_event.verb == FINDING_ANSWER:
                 loaded.answers.append(due.item_event)
-        if kept is not None and kept.unknown and _quantity_of(connection, name, kept.unknown) != loaded.late_quantity:
+        if kept is not None and kept.checkpoint.unknown and kept.unknown_milli != loaded.late_quantity:
             return False
         self._loaded.pop(name, None)
         self._changed.pop(name, None)
-        if loaded.state == empty(name):
-            self._deleted.add(name)
-        else:
+        if loaded.state != empty(name):
             self._loaded[name] = self._changed[name] = loaded
+        elif not self._once:
+            self._deleted.add(name)
         return True
+
+    @staticmethod
+    def state_quantity(loaded: LoadedItem, qty_milli: int | None) -> None:
+        """Give the parcels and moves of unknown quantity, which later events made known, that quantity."""
+        parcels = tuple(
+            msgspec.structs.replace(portion, qty_milli=qty_milli) if portion.qty_milli is None else portion
+            for portion in loaded.state.parcels
+        )
+        loaded.state, loaded.late_quantity = msgspec.structs.replace(loaded.state, parcels=parcels), qty_milli
 
     def write(self, connection: Connection) -> None:
         """Write the rows of every changed item.
@@ -251,7 +261,7 @@ class ItemStates:
         3. Write the items, their parcels, new moves, heads and findings, checkpoints, looked-up definitions and failed item
            events.
         4. Mark the findings that were answered, and those that have ended.
-        5. Trim the states in memory to MOST_ITEMS.
+        5. Trim the states in memory to MOST_ITEMS; drop all of them where each item is folded once.
         """
         changed = list(self._changed.values())
         advanced = [loaded for loaded in changed if loaded.stored and not loaded.replace_rows]
@@ -288,7 +298,7 @@ class ItemStates:
             loaded.mark_written()
         self._changed.clear()
         self._deleted.clear()
-        while len(self._loaded) > MOST_ITEMS:
+        while len(self._loaded) > (0 if self._once else MOST_ITEMS):
             self._loaded.popitem(last=False)
 
     def _update_moves(self, connection: Connection, advanced: list[LoadedItem]) -> None:
@@ -349,12 +359,3 @@ def _complete_checkpoints(connection: Connection, changed: Iterable[LoadedItem])
             }
         for made in loaded.checkpoints:
             yield msgspec.structs.replace(made, asked=tuple(sorted(asked.union(made.asked))))
-
-
-def _stored_product(connection: Connection, name: str) -> str | None:
-    return connection.execute(select(item.c.product).where(item.c.item == name)).scalar()
-
-
-def _quantity_of(connection: Connection, name: str, number: int) -> int | None:
-    """The quantity in the row of a move."""
-    return connection.execute(select(move.c.qty_milli).where(and_(move.c.item == name, move.c.n == number))).scalar()

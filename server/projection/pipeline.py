@@ -16,7 +16,7 @@ from server.db.schema import ledger
 from server.projection.anchor_seals import seal_key
 from server.projection.bindings import NOTHING, Bindings
 from server.projection.call_marks import note_calls
-from server.projection.checkpoints import Checkpoint
+from server.projection.checkpoints import KeptRows, rows_before
 from server.projection.code_keys import note_spellings
 from server.projection.dead_letters import (
     CODE,
@@ -27,7 +27,7 @@ from server.projection.dead_letters import (
     dead_events,
     dead_items,
 )
-from server.projection.definitions import Definitions
+from server.projection.definitions import Definitions, count_change
 from server.projection.ended_findings import FINDING_ANSWER
 from server.projection.event_items import (  # fmt: skip
     Corrections,
@@ -214,11 +214,13 @@ class ProjectionPipeline:
         changed = self._corrections.apply_rows(connection, fresh + revised, self._interpreter.correction)
         if changed:
             done = {row.pos for row in fresh} | {row.pos for row in revised}
-            revised = revised + rows_at(connection, _corrected_rows(connection, changed) - done)
+            revised = revised + rows_at(connection, corrected_rows(connection, changed) - done)
         rows = [(row, self._corrections.put(row)) for row in fresh + revised]
         verbs = [(row, verb_of(row.event, put)) for row, put in rows if row.event]
         codes = self._bindings.apply_rows(connection, verbs, self._interpreter.binds)
         defined = self._definitions.apply_rows(connection, fresh + revised, self._interpreter.defined)
+        if codes or defined:
+            count_change(connection)
         if any(what == PATTERNS for what, _ in defined):
             codes |= self._apply_patterns(connection)
         self._dirty_codes.add(connection, codes, self.pos)
@@ -324,21 +326,24 @@ def refold_items(
     `source`: the connection to the ledger, where it is not in the database of the links. `changed_us`: the first time at
     which an item changed; it is folded from its newest checkpoint before that, and without such a time from its first event.
     """
-    kept = {name: items.checkpoint(connection, name, (changed_us or {}).get(name)) for name in names}
+    kept: dict[str, KeptRows | None] = {}
+    for name in names:
+        first_us = (changed_us or {}).get(name)
+        kept[name] = None if first_us is None else rows_before(connection, name, first_us)
     item_events.load(connection, names)
     while kept:
         positions_of = _positions(connection, kept)
         wanted = {pos for positions in positions_of.values() for pos in positions}
         rows = {row.pos: row for row in rows_at(connection, wanted, source)}
-        whole: dict[str, Checkpoint | None] = {}
+        whole: dict[str, KeptRows | None] = {}
         for name, positions in positions_of.items():
             due = [item_events.due(connection, rows[pos], name) for pos in positions]
-            if not items.refold(connection, name, due, definitions.master_data, kept[name]):
+            if not items.refold(name, due, definitions.master_data, kept[name]):
                 whole[name] = None
         kept = whole
 
 
-def _positions(connection: Connection, kept: Mapping[str, Checkpoint | None]) -> dict[str, list[int]]:
+def _positions(connection: Connection, kept: Mapping[str, KeptRows | None]) -> dict[str, list[int]]:
     """The positions of the events of items: of all, or of those after their checkpoint and of the answers before it."""
     positions_of: dict[str, list[int]] = {name: [] for name in kept}
     c = event_item.c
@@ -346,7 +351,8 @@ def _positions(connection: Connection, kept: Mapping[str, Checkpoint | None]) ->
     queries = [linked.where(c.item.in_([name for name, start in kept.items() if start is None]))]
     for name, start in kept.items():
         if start is not None:
-            queries.append(linked.where(and_(c.item == name, or_(c.key_us >= start.key_us, c.verb == FINDING_ANSWER))))
+            after = or_(c.key_us >= start.checkpoint.key_us, c.verb == FINDING_ANSWER)
+            queries.append(linked.where(and_(c.item == name, after)))
     for query in queries:
         for name, pos in connection.execute(query):
             positions_of[name].append(pos)
@@ -359,7 +365,7 @@ def projected_pos(connection: Connection) -> int:
     return int(pos or 0)
 
 
-def _corrected_rows(connection: Connection, changed: list[Correction]) -> set[int]:
+def corrected_rows(connection: Connection, changed: list[Correction]) -> set[int]:
     """The positions of the rows that these corrections name, by the place where they count or are stored."""
     positions: set[int] = set()
     state: Any = event_state.c

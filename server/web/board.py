@@ -2,49 +2,48 @@
 
 from datetime import timedelta
 
-from flask import Blueprint, render_template, request
+from flask import Blueprint, render_template
 from sqlalchemy import Connection, and_, func, select
 
 from server.api.health import backup_note, hub_faults, lost_by_restore, unused_patterns
-from server.api_errors import ApiError
+from server.api.past_query import asked_past
 from server.auth.gate import readers
 from server.config import seconds_of
 from server.context import current_hub
-from server.locale_format import LocaleFormat, due_day
+from server.locale_format import due_day
 from server.projection.tables import item
 from server.queries.alerts import Alert, BoardState
-from server.queries.board_state import board_state_at, board_state_now, current_alerts
+from server.queries.board_state import current_alerts
 from server.queries.hub_alerts import of_backup, of_faults
 from server.queries.order_progress import is_order
+from server.queries.past_board import past_board
 from server.queries.site import ignored_settings
 from server.queries.stage_summary import StockSummary, finished_since
-from server.query_words import query_words
+from server.query_words import PAST_WORDS, query_words
 from server.web.age_strip import strip
-from server.web.form_entries import moment
 from server.web.template_filters import read_lag, read_site, shop_locale
 
 blueprint = Blueprint("board", __name__)
 FIRST = 7  # alerts that are visible without opening the rest
-MINUTE_US = 60_000_000
 MOST = 60  # alerts on the page; the others are on the pages of their stages and orders
 
 
 @blueprint.get("/")
 @readers
-@query_words("as_of")
+@query_words(*PAST_WORDS)
 def board() -> str:
-    """The board now, or as of a past time."""
+    """The board now, or as of a past time and as known at a position."""
     now_us = current_hub().clock.utc_us()
     with current_hub().store.read() as connection:
         locale = shop_locale(connection)
-        asked_us = _asked_us(locale, now_us)
+        past = asked_past(connection, now_us)
+        asked_us = past.time_us if past.is_past else None
         read_lag(connection)
+        with past_board(connection, locale, past.known, past.at_us, now_us) as (shop, moves):
+            finished = finished_on(moves, shop)
+        alerts = []
         if asked_us is None:
-            shop = board_state_now(connection, locale, now_us)
             alerts = current_alerts(connection, shop, alerts_of_hub(connection, now_us))
-        else:
-            shop, alerts = board_state_at(connection, locale, asked_us), []
-        finished = finished_on(connection, shop)
         late, due_today = dues(connection, shop) if asked_us is None else _dues_at(shop)
     longest_s = max((tile.ages.max_s or 0 for tile in shop.line.tiles if not tile.stage.target_s), default=1)
     return render_template(
@@ -61,17 +60,6 @@ def board() -> str:
         first=FIRST,
         most=MOST,
     )
-
-
-def _asked_us(locale: LocaleFormat, now_us: int) -> int | None:
-    """The past time of the query; None for now. Raises `ApiError` 400."""
-    asked_us = moment(request.args.get("as_of", ""), locale)
-    if asked_us is not None and asked_us > now_us + MINUTE_US:  # the form has no seconds
-        came = f"the time {request.args['as_of'][:40]!r}, which is in the future"
-        raise ApiError(400, came, "a past time", "Open the board without `as_of` for now.")
-    if asked_us is not None and asked_us >= now_us:
-        return None
-    return asked_us
 
 
 def alerts_of_hub(connection: Connection, now_us: int) -> list[Alert]:

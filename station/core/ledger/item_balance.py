@@ -314,7 +314,7 @@ class ItemBalance:
     def route(self) -> None:
         """Assign parcels from before the order had its routing to operations of the routing, without moving them."""
         for number, parcel in list(self._spots.numbered.items()):
-            routed = _routed(parcel, self.routing) if self.routing and parcel.op is None else parcel
+            routed = routed_parcel(parcel, self.routing) if self.routing and parcel.op is None else parcel
             if routed != parcel:
                 self._spots.move(parcel.account, number, self._restate(parcel, routed))
                 self._written.append(number)
@@ -341,7 +341,7 @@ def _is_alike(other: Parcel, parcel: Parcel) -> bool:
     return msgspec.structs.replace(other, qty_milli=parcel.qty_milli, put=parcel.put) == parcel
 
 
-def _routed(parcel: Parcel, routing: Routing) -> Parcel:
+def routed_parcel(parcel: Parcel, routing: Routing) -> Parcel:
     """A parcel assigned to a routing: at the operation of its stage, or behind the operation that it was done at."""
     if parcel.state == ParcelState.FINISHED:
         last = routing.operations[-1].op
