@@ -86,13 +86,13 @@ class FlowRows:
         if counts(flow.flow_class):
             self._sums.add(self._days.of(flow.at_us), self._number(flow.flow_class), flow, times)
 
-    def subtract_items(self, connection: Connection, names: Iterable[str]) -> None:
-        """Subtract all stored moves of items, by the routing and release that their stored rows have."""
+    def subtract_items(self, connection: Connection, names: Iterable[str], after: int = 0) -> None:
+        """Subtract the stored moves of items after number `after`, by the routing and release of their stored rows."""
         wanted = list(names)
         for start in range(0, len(wanted), AT_ONCE):
             chunk = wanted[start : start + AT_ONCE]
             query = select(*move.columns, item.c.routing, item.c.released_us).join(item, item.c.item == move.c.item)
-            for row in connection.execute(query.where(move.c.item.in_(chunk))):
+            for row in connection.execute(query.where(and_(move.c.item.in_(chunk), move.c.n > after))):
                 self.add(flow_move(row, row[-2], row[-1]), -1)
 
     def redefine_days(self, connection: Connection) -> None:

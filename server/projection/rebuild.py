@@ -298,8 +298,10 @@ class _Folding:
             self._show(READING + LINKING, FOLDING, done / total)
 
     def _new_items(self) -> ItemStates:
-        interpreter = self._interpreter
-        return ItemStates(self._target, interpreter.apply, interpreter.item_row, self._changes, once=True)
+        interpreter, every = self._interpreter, self._interpreter.checkpoint_events
+        return ItemStates(
+            self._target, interpreter.apply, interpreter.item_row, self._changes, once=True, checkpoint_events=every
+        )
 
     def _count_linked(self) -> int:
         return int(self._target.execute(select(func.count(event_item.c.item.distinct()))).scalar_one())

@@ -338,7 +338,13 @@ binding = Table(
     Index("binding_code", "code"),
 )
 
-dirty = Table("dirty", metadata, Column("item", Key, primary_key=True), Column("since", BigInteger, nullable=False))
+dirty = Table(
+    "dirty",
+    metadata,
+    Column("item", Key, primary_key=True),
+    Column("since", BigInteger, nullable=False),
+    us("from_us"),  # the first time at which anything of it changed; none: from its first event
+)
 
 projection = Table("projection", metadata, Column("k", Key, primary_key=True), Column("v", BigInteger, nullable=False))
 
@@ -347,7 +353,7 @@ DEFINITION_CHANGES = "definition_changes"  # the row of `projection` that counts
 FOLD_VERSION_ROW = "fold_version"  # the row of `projection` with the version of the rules by which its rows were folded
 # 2: a scan fills a gap, scrapped and adjusted orders have an end. 3: a published code is its keys, texts have plain braces;
 # a code that nobody released is no item in process. 4: moves, the operations at which parcels were scanned, and the begin of
-# their run by `start`. 5: the flow of each day.
+# their run by `start`. 5: the flow of each day, the number of folded events, and checkpoints.
 FOLD_VERSION = 5
 DAY_US = 86_400_000_000
 LONG = -1  # the day of a form of more than MOST_DAYS days
