@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Iterable
 from typing import Any, NamedTuple
 
-from sqlalchemy import Connection, and_, select
+from sqlalchemy import Connection, FromClause, and_, select
 
 from server.auth import devices
 from server.clock.watch import kept_doubt, suspects
@@ -41,7 +41,8 @@ from server.queries.order_family import without_members
 from server.queries.rule_settings import rules_on
 from server.queries.stage_load import stage_loads
 from server.queries.station_alerts import of_hub_clock, of_not_permitted, of_refolds, of_set_aside, of_stations
-from server.queries.stock_sums import stock_sums
+from server.queries.stock_source import stock_source
+from server.queries.stock_sums import StockSums, stock_sums, stock_sums_at
 from server.queries.valuation import Valuation
 from station.core.ledger.costs import Value, in_micros
 
@@ -52,22 +53,33 @@ AT_ONCE = 500  # items in one statement
 
 def board_state_now(connection: Connection, locale: LocaleFormat, now_us: int) -> BoardState:
     """The snapshot of the present."""
-    return _board_state(connection, locale, now_us, None)
+    valuation = Valuation(master_data(connection), now_us)
+    sums = stock_sums(connection, valuation, stock_source(None), past=False)
+    return _board_state(connection, sums, valuation, locale, None)
 
 
 def board_state_at(connection: Connection, locale: LocaleFormat, at_us: int) -> BoardState:
     """The snapshot of a past time, as it is known now."""
-    return _board_state(connection, locale, at_us, at_us)
+    valuation = Valuation(master_data(connection), at_us)
+    return _board_state(connection, stock_sums_at(connection, valuation, at_us), valuation, locale, at_us)
 
 
-def _board_state(connection: Connection, locale: LocaleFormat, now_us: int, at_us: int | None) -> BoardState:
-    valuation = Valuation(master_data(connection), now_us)
-    sums = stock_sums(connection, valuation, at_us)
+def board_state_of(
+    connection: Connection, source: FromClause, valuation: Valuation, locale: LocaleFormat
+) -> BoardState:
+    """The snapshot of stock that is stored in a table (`stock_source.stored_stock`), at the time of the valuation."""
+    sums = stock_sums(connection, valuation, source, past=True)
+    return _board_state(connection, sums, valuation, locale, valuation.at_us)
+
+
+def _board_state(
+    connection: Connection, sums: StockSums, valuation: Valuation, locale: LocaleFormat, at_us: int | None
+) -> BoardState:
     rest = without_members(connection, sums.with_members, valuation, at_us)
     not_started = stage_summary.not_started(sums, rest, valuation)
-    moves = stage_summary.moved_on(connection, now_us)
+    moves = stage_summary.moved_on(connection, valuation.at_us)
     line = stage_summary.summarize_line(sums, not_started, valuation, moves)
-    return BoardState(line, valuation, locale, now_us, sums.dues, sums.estimated)
+    return BoardState(line, valuation, locale, valuation.at_us, sums.dues, sums.estimated)
 
 
 class AlertList(NamedTuple):

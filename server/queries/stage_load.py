@@ -44,8 +44,11 @@ def stage_loads(connection: Connection, shop: BoardState, stages: Sequence[str])
             for place in places
             if _next(shop, place) == stage
         ]  # fmt: skip
-        count = select(sql.count(c.item.distinct())).where(or_(*leading))
-        loads[stage] = StageLoad(connection.execute(count).scalar_one() if leading else 0, late.get(stage, 0))
+        coming = 0
+        if leading:
+            count = select(sql.count(c.item.distinct())).where(or_(*leading))
+            coming = connection.execute(count).scalar_one()
+        loads[stage] = StageLoad(coming, late.get(stage, 0))
     return loads
 
 

@@ -6,6 +6,7 @@ from flask import Blueprint, g, render_template, request
 from sqlalchemy import Connection, and_, func, select
 
 from server.api.health import backup_note, hub_faults, lost_by_restore, unused_patterns
+from server.api.past_query import asked_against, asked_past
 from server.auth.gate import readers
 from server.config import seconds_of
 from server.context import current_hub
@@ -16,13 +17,14 @@ from server.queries.board_state import AlertList, board_state_at, board_state_no
 from server.queries.hub_alerts import of_backup, of_faults
 from server.queries.lag import lag_of
 from server.queries.order_progress import is_order
+from server.queries.past_board import past_board
 from server.queries.shared_board import BoardAnswer
 from server.queries.site import ignored_settings
 from server.queries.stage_summary import StockSummary, finished_since
 from server.queries.stock_change import stock_change
-from server.query_words import query_words
+from server.query_words import PAST_WORDS, query_words
 from server.web.age_strip import strip
-from server.web.board_dates import asked_times, date_fields
+from server.web.board_dates import date_fields
 from server.web.stock_change import change_table
 from server.web.template_filters import read_lag, read_site, shop_locale
 
@@ -33,18 +35,23 @@ FIRST = 7  # alerts that are visible without opening the rest
 
 @blueprint.get("/")
 @readers
-@query_words("as_of", "against")
+@query_words(*PAST_WORDS, "against")
 def board() -> str:
-    """The board now, or as of a past time; `against`: what came and went since another time."""
+    """The board now, or as of a past time and as known at a position; `against`: what came and went since another time."""
     now_us = current_hub().clock.utc_us()
     with current_hub().store.read() as connection:
         locale = shop_locale(connection)
-        against_us, asked_us = asked_times(locale, now_us)
-        past = None if asked_us is None else _board_at(connection, locale, asked_us)
-        change = None
-        if past is not None and against_us is not None:
-            change = stock_change(connection, board_state_at(connection, locale, against_us), past.shop)
-    answer = board_now() if past is None else past
+        past, against_us = asked_past(connection, now_us), asked_against(connection, now_us)
+        asked_us = past.time_us if past.is_past or against_us is not None else None
+        answer, change = None, None
+        if asked_us is not None and against_us is not None:
+            from_us, asked_us = sorted((asked_us, against_us))
+            answer = _board_at(connection, locale, asked_us, None)
+            was = board_state_at(connection, locale, from_us)
+            change = change_table(stock_change(connection, was, answer.shop), locale)
+        elif asked_us is not None:
+            answer = _board_at(connection, locale, past.at_us, past.known)
+    answer = board_now() if answer is None else answer
     shop = answer.shop
     longest_s = max((tile.ages.max_s or 0 for tile in shop.line.tiles if not tile.stage.target_s), default=1)
     strips = {
@@ -64,8 +71,8 @@ def board() -> str:
         alert_count=answer.listed.total,
         first=FIRST,
         behind=answer.behind,
-        change=None if change is None else change_table(change, locale),
-        dates=date_fields(locale, now_us, asked_us, against_us),
+        change=change,
+        dates=date_fields(locale, now_us, asked_us, None if change is None else change.from_us),
     )
 
 
@@ -85,10 +92,12 @@ def _compute(connection: Connection) -> BoardAnswer:
     return BoardAnswer(shop, listed, finished_on(connection, shop), *dues(connection, shop), lag_of(connection, now_us))
 
 
-def _board_at(connection: Connection, locale: LocaleFormat, asked_us: int) -> BoardAnswer:
+def _board_at(connection: Connection, locale: LocaleFormat, at_us: int | None, known: int | None) -> BoardAnswer:
     read_lag(connection)
-    shop = board_state_at(connection, locale, asked_us)
-    return BoardAnswer(shop, AlertList([], 0, False), finished_on(connection, shop), *_dues_at(shop), g.lag)
+    now_us = current_hub().clock.utc_us()
+    with past_board(connection, locale, known, at_us, now_us) as found:
+        finished = finished_on(found.moves, found.shop)
+        return BoardAnswer(found.shop, AlertList([], 0, grave=False), finished, *_dues_at(found.shop), g.lag)
 
 
 def alerts_of_hub(connection: Connection, now_us: int) -> list[Alert]:
