@@ -54,7 +54,7 @@ def work_in_process() -> Response:
 
 
 @blueprint.get("/api/v1/wip/change")
-@documented(wip_answer.ChangeAnswer, query=wip_answer.ChangeQuery, errors=(400, 401, 403))
+@documented(wip_answer.StockChangeAnswer, query=wip_answer.StockChangeQuery, errors=(400, 401, 403))
 @readers
 def change_of_stock() -> Response:
     """What came and went at each stage between the times `against` and `as_of`, in items, quantities and value."""
