@@ -286,7 +286,14 @@ class Store:
 
     @property
     def rollback_guard(self) -> RollbackGuard | None:
-        """The guard with the last ledger position; None on PostgreSQL and for a read-only store."""
+        """The guard with the last ledger position; None for a read-only store, and on PostgreSQL before `guard_server`."""
+        return self._high
+
+    def guard_server(self, hub_id: bytes) -> RollbackGuard | None:
+        """Guard a database server by a file in the state folder of the service. None without such a folder."""
+        folder = self.host.state_folder()
+        if self._high is None and folder is not None:
+            self._high = RollbackGuard(folder / hub_id.hex())
         return self._high
 
     def close(self) -> None:

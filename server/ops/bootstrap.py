@@ -12,7 +12,7 @@ from server.db.long_work import forget
 from server.db.migrations import HEAD, upgrade, version_of
 from server.db.newer_database import refuse_newer
 from server.db.postgresql import server_location
-from server.db.rollback_guard import DatabaseLocation, moved
+from server.db.rollback_guard import DatabaseLocation, moved, set_back
 from server.db.store import Store, sqlite_path
 from server.db.writer_lock import WriterLock
 from server.ledger.hub_log import begin_epoch, hub_row
@@ -201,15 +201,21 @@ def begin_epoch_if_moved(store: Store, *, cause: str | None = None) -> str | Non
 
 
 def _begin_epoch_if_other_database(store: Store, cause: str | None) -> str | None:
-    """As `begin_epoch_if_moved` on a database server: a dump that was restored, or a server that was set back, is another
-    database. A hub of an earlier version has recorded none; the present one is recorded then.
+    """As `begin_epoch_if_moved` on a database server. A dump that was restored, or a server that was set back to an earlier
+    time, has another identity. A copy of the server's folder that was put back has the same one; there the ledger ends below
+    this machine's high-water file. A hub of an earlier version has recorded no identity; the present one is recorded then.
     """
+    with store.read() as connection:
+        guard = store.guard_server(hub_row(connection).hub_id)
+    high = None if guard is None else guard.read()
     with store.write() as connection:
         hub, now = hub_row(connection), server_location(connection)
+        pos = connection.execute(select(schema.counter.c.pos).where(schema.counter.c.name == "ledger")).scalar_one()
         if cause is None and hub.machine is not None and (hub.inode, hub.machine) != (now.inode, now.machine):
             cause = "the database is another one than before"
+        cause = cause or set_back(ledger_pos=pos, high=high, epoch=hub.epoch)
         if cause is not None:
-            begin_epoch(connection, cause, None, store.host)
+            begin_epoch(connection, cause, high, store.host)
         if (hub.inode, hub.machine) != (now.inode, now.machine):
             connection.execute(schema.hub.update().values(inode=now.inode, machine=now.machine))
     return cause

@@ -27,7 +27,7 @@ from server.ops.disk_need import SPARE_BYTES, database_bytes, require
 from server.ops.host import Host
 from server.projection.fold_version import is_outdated
 from server.projection.rebuild import rebuild_tables
-from server.projection.tables import SURROGATES, TABLES
+from server.projection.tables import TABLES, folded_rows
 from server.projection.worker import Projector
 from station.system.progress import Show, unseen
 
@@ -176,8 +176,7 @@ def state_hash(connection: Connection) -> str:
     """A hash of the folded state, in hex: the sum of the hashes of its rows without surrogate ids, in whatever order."""
     total = 0
     for table in TABLES:
-        columns = [column for column in table.columns if column.name not in SURROGATES.get(table.name, ())]
-        for row in connection.execute(select(*columns)).yield_per(ROWS_AT_ONCE):
+        for row in connection.execute(folded_rows(table)).yield_per(ROWS_AT_ONCE):
             total += int.from_bytes(sha256(repr((table.name, *row)).encode()).digest())
     return (total % 2**256).to_bytes(32).hex()
 

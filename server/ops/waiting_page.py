@@ -79,7 +79,7 @@ class _Handler(BaseHTTPRequestHandler):
             if progress is not None:
                 fields = {"unit": progress.unit, "done": progress.done, "total": progress.total}
                 running = [{"work": "migration", "text": text, **fields, "left_s": progress.left_s}]
-            nothing = {"notes": [], "epoch": None, "pos": None, "projected_pos": None}
+            nothing: dict[str, object] = {"notes": [], "epoch": None, "pos": None, "projected_pos": None}
             body, kind = json.dumps({"status": "wrong", "wrong": [text], **nothing, "running": running}), "json"
         elif self.path.startswith("/api/"):
             error = {"came": text.rstrip("."), "expected": "a hub that is not being updated", "do": "Try again later."}
