@@ -221,8 +221,7 @@ def insert_links(connection: Connection, rows: Iterable[tuple[LedgerRow, list[Ev
             if link.item == NOTHING:
                 unlinked.append((row.pos, link.code))
             else:
-                place = (bytes.fromhex(row.counted.log), row.counted.seq, row.pos)
-                linked.append((link.item, link.key_us, *place, link.code, link.verb))
+                linked.append((link.item, link.key_us, row.pos, link.code, link.verb))
     insert_many(connection, event_item, linked)
     insert_many(connection, no_item, unlinked)
 

@@ -1,6 +1,6 @@
 """Ledger rows as the projector processes them: decoded, checked against their hash, with their order key and status."""
 
-from collections.abc import Container, Iterable, Iterator, Sequence
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -8,6 +8,7 @@ from sqlalchemy import Connection, select
 
 from server.db.schema import ledger
 from server.projection.dead_letters import SET_ASIDE, attribute_error
+from server.projection.internal_tables import word
 from server.projection.tables import event_state
 from station.core.codes import canonical, identity_of_recorded, identity_of_written
 from station.core.event import Event
@@ -140,7 +141,7 @@ def rows_at(connection: Connection, positions: Iterable[int], source: Connection
         for values in (source or connection).execute(stored).all():
             was = states[values.pos]
             row = inert_row(values, SET_ASIDE) if was.status == SET_ASIDE else from_row(values)
-            if was.status == NOT_PERMITTED and row.event is not None and not _is_refused_void(row, was):
+            if was.status == NOT_PERMITTED and row.event is not None and not _is_refused_void(connection, row, was):
                 mark_inert(row, NOT_PERMITTED)
             row.was = was
             row.status = was.status
@@ -149,23 +150,32 @@ def rows_at(connection: Connection, positions: Iterable[int], source: Connection
     return projected
 
 
-def _is_refused_void(row: LedgerRow, was: Any) -> bool:
+def _is_refused_void(connection: Connection, row: LedgerRow, was: Any) -> bool:
     """Whether a row is not permitted because of the event that it voids.
 
     That reason may pass when the target's log arrives; a claimed place or a forbidden kind never becomes permitted.
     """
-    at = PositionKey(was.at_log.hex(), was.at_seq)
-    return row.event is not None and row.event.kind == "scan" and row.counted.place == at
+    if row.event is None or row.event.kind != "scan" or row.counted.seq != was.at_seq:
+        return False
+    at_log = connection.execute(select(word.c.text).where(word.c.id == was.at_log)).scalar_one()
+    return bool(row.counted.log == at_log)
 
 
-def state_rows(rows: Sequence[LedgerRow]) -> list[tuple[Any, ...]]:
-    """The rows of event_state, in the order of its columns."""
-    raw = {log: bytes.fromhex(log) for row in rows for log in (row.stored.log, row.counted.log)}
+def words_of(rows: Sequence[LedgerRow]) -> Iterator[str]:
+    """The words in the rows of event_state of these ledger rows."""
+    for row in rows:
+        yield row.counted.log
+        if row.stamp.boot is not None:
+            yield row.stamp.boot
+
+
+def state_rows(rows: Sequence[LedgerRow], word_ids: Mapping[str, int]) -> list[tuple[Any, ...]]:
+    """The rows of event_state, in the order of its columns. `word_ids`: the numbers of `words_of`."""
     return [
         (
-            row.pos, raw[row.stored.log], row.stored.seq, row.kind, row.status, *row.key,
-            raw[row.counted.log], row.counted.seq, bytes.fromhex(row.counted.hash),
-            row.stamp.boot, row.stamp.mono_ns, row.stamp.since_ns,
+            row.pos, row.kind, row.status, *row.key, word_ids[row.counted.log], row.counted.seq,
+            None if row.counted.hash == row.own_hash else bytes.fromhex(row.counted.hash),
+            None if row.stamp.boot is None else word_ids[row.stamp.boot], row.stamp.mono_ns, row.stamp.since_ns,
         )
         for row in rows
     ]  # fmt: skip

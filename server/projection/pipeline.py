@@ -9,7 +9,7 @@ import time
 from collections.abc import Iterable
 from typing import Any
 
-from sqlalchemy import Connection, and_, bindparam, or_, select
+from sqlalchemy import Connection, and_, bindparam, select
 
 from server.db.bulk_insert import insert_many
 from server.db.schema import ledger
@@ -38,9 +38,10 @@ from server.projection.event_items import (  # fmt: skip
     stored_links,
     verb_of,
 )
+from server.projection.internal_tables import resent
 from server.projection.interpreter import DEFAULT_INTERPRETER, EventInterpreter
 from server.projection.item_states import ItemStates
-from server.projection.ledger_row import NOT_PERMITTED, LedgerRow, rows_after, rows_at, state_rows
+from server.projection.ledger_row import NOT_PERMITTED, LedgerRow, rows_after, rows_at, state_rows, words_of
 from server.projection.log_permissions import LogOwners, note_claims
 from server.projection.order_keys import ROWS_AT_ONCE, OrderKeys
 from server.projection.refold_queue import dirty_codes, dirty_items
@@ -48,6 +49,7 @@ from server.projection.released_orders import RELEASE, ReleasedOrders
 from server.projection.tables import PROJECTED_POS, event_item, event_state, item, projection
 from server.projection.tag_numbers import note_numbers
 from server.projection.void_state import VoidState
+from server.projection.words import Words, word_id
 from station.core.ledger.times import OrderKey
 from station.core.ledger.void_resolution import Correction, PositionKey
 
@@ -70,6 +72,7 @@ class ProjectionPipeline:
         self._items_aside = dead_items(connection)
         self._owners = LogOwners(connection, self.pos)
         self._hub_logs: set[str] = set()
+        self._words = Words()
         self._void_state = VoidState.load(connection, self._owners, interpreter.void)
         self._timeline = OrderKeys(connection, interpreter.times, rows_at_once)
         self._corrections = Corrections(connection)
@@ -104,7 +107,7 @@ class ProjectionPipeline:
         self._check_new_hub_logs(fresh)
         flipped = self._flipped_rows(connection, self._void_state.apply_rows(connection, fresh))
         moved = self._timeline.apply_rows(connection, fresh, flipped)
-        insert_many(connection, event_state, state_rows(fresh))
+        insert_many(connection, event_state, state_rows(fresh, self._words.ids(connection, words_of(fresh))))
         note_numbers(connection, fresh, self._interpreter.numbers)
         note_spellings(connection, fresh)
         note_claims(connection, fresh, self._owners)
@@ -326,10 +329,11 @@ def _corrected_rows(connection: Connection, changed: list[Correction]) -> set[in
     state: Any = event_state.c
     for correction in changed:
         log_id = bytes.fromhex(correction.log)
-        counted = and_(state.at_log == log_id, state.at_seq.between(correction.from_seq, correction.to_seq))
+        counted = and_(
+            state.at_log == word_id(correction.log), state.at_seq.between(correction.from_seq, correction.to_seq)
+        )
         positions.update(connection.execute(select(state.pos).where(counted)).scalars())
         stored = and_(ledger.c.log_id == log_id, ledger.c.seq.between(correction.from_seq, correction.to_seq))
-        is_resent = or_(state.at_log != log_id, state.at_seq != state.seq)
-        resent = select(state.pos).join(ledger, ledger.c.pos == state.pos).where(stored, is_resent)
-        positions.update(connection.execute(resent).scalars())
+        sent_again = select(resent.c.pos).join(ledger, ledger.c.pos == resent.c.pos).where(stored)
+        positions.update(connection.execute(sent_again).scalars())
     return positions

@@ -33,7 +33,7 @@ from server.projection.event_items import Corrections, ItemEventBuilder, correct
 from server.projection.internal_tables import anchor, boot, correction, parent, run
 from server.projection.interpreter import DEFAULT_INTERPRETER, EventInterpreter
 from server.projection.item_states import ItemStates, last_change
-from server.projection.ledger_row import LedgerRow, all_rows, rows_at, state_rows
+from server.projection.ledger_row import LedgerRow, all_rows, rows_at, state_rows, words_of
 from server.projection.log_permissions import LogOwners, note_claims
 from server.projection.pipeline import PATTERNS, refold_items
 from server.projection.released_orders import ReleasedOrders
@@ -51,6 +51,7 @@ from server.projection.tables import (
 )
 from server.projection.tag_numbers import note_numbers
 from server.projection.void_state import VoidState
+from server.projection.words import Words
 from station.core.ledger.fold import reason_of
 from station.core.ledger.times import BootRun, LogParent, TimeAnchor, clocks, followers, log_keys, runs
 
@@ -209,14 +210,15 @@ class _Folding:
                 note_claims(target, part, owners)
                 note_calls(target, part)
             light += [_without_content(row) for row in part]
-        self._insert(event_state, [(values[0], values) for values in state_rows(light)])
+        word_ids = Words().ids(target, words_of(light))
+        self._insert(event_state, [(values[0], values) for values in state_rows(light, word_ids)])
         self._end_stage()
         void_state = VoidState.load(target, owners, interpreter.void)
         for row in light:
             row.status = void_state.status_of(row.stored) if row.read_as == "ok" else row.status
         _compute_keys(target, light)
         target.execute(event_state.delete())
-        insert_many(target, event_state, state_rows(light))
+        insert_many(target, event_state, state_rows(light, word_ids))
         return light[-1].pos if light else 0
 
     def _read_all(self, part: list[LedgerRow], owners: LogOwners) -> None:

@@ -14,6 +14,7 @@ from server.projection.internal_tables import resent, void_mark
 from server.projection.ledger_row import NOT_PERMITTED, LedgerRow
 from server.projection.log_permissions import LogOwners
 from server.projection.tables import event_state
+from server.projection.words import word_id
 from station.core.event import Event
 from station.core.ledger.void_resolution import CountedIdentity, PositionKey, first_copies, named_by_void, voided
 
@@ -52,7 +53,7 @@ class VoidState:
             counted = CountedIdentity(row.at_log.hex(), row.at_seq, row.at_hash.hex())
             state._add_copy(PositionKey(row.log_id.hex(), row.seq), counted)
         for counted in state._copies:
-            state._own[counted] = _has_original(connection, counted)
+            state._own[counted] = _has_original(connection, counted, owners)
         state._resolve_all()
         return state
 
@@ -110,7 +111,9 @@ class VoidState:
                 marks.append((row, named))
         own = {row.counted for row in fresh if row.counted.place == row.stored and row.status != "damaged"}
         for counted in {row.counted for row in copies} | (own & self._copies.keys()):
-            self._own[counted] = counted in own or self._own.get(counted) or _has_original(connection, counted)
+            self._own[counted] = (
+                counted in own or self._own.get(counted) or _has_original(connection, counted, self._owners)
+            )
         return marks, copies
 
     def _second_copies(self) -> set[PositionKey]:
@@ -228,17 +231,10 @@ def _hash(counted: CountedIdentity) -> bytes:
     return bytes.fromhex(counted.hash)
 
 
-def _has_original(connection: Connection, counted: CountedIdentity) -> bool:
-    """Whether this event was projected, undamaged, from its own place."""
-    at_log, row = bytes.fromhex(counted.log), event_state.c
-    own = select(row.pos).where(
-        and_(
-            row.at_log == at_log,
-            row.at_seq == counted.seq,
-            row.at_hash == _hash(counted),
-            row.log_id == at_log,
-            row.seq == counted.seq,
-            row.status != "damaged",
-        )
-    )
-    return connection.execute(own).first() is not None
+def _has_original(connection: Connection, counted: CountedIdentity, owners: LogOwners) -> bool:
+    """Whether this event was projected, undamaged, from its own place: there it is no resent one."""
+    row = event_state.c
+    at_place = and_(row.at_log == word_id(counted.log), row.at_seq == counted.seq, row.status != "damaged")
+    query = select(row.pos, row.at_hash).where(and_(at_place, row.pos.not_in(select(resent.c.pos))))
+    originals = connection.execute(query).all()
+    return any((own.at_hash or owners.hash_of(own.pos)) == _hash(counted) for own in originals)

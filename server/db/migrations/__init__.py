@@ -4,7 +4,7 @@ from pathlib import Path
 
 from sqlalchemy import Connection, inspect, text
 
-HEAD = "0015"  # the newest version under versions/
+HEAD = "0018"  # the newest version under versions/
 
 
 def upgrade(connection: Connection) -> None:

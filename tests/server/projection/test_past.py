@@ -7,6 +7,7 @@ import pytest
 from sqlalchemy import select
 
 from server.db.position_signal import PositionSignal
+from server.db.schema import ledger
 from server.projection.internal_tables import no_item
 from server.projection.interpreter import DEFAULT_INTERPRETER
 from server.projection.rebuild import compare, rebuild
@@ -17,7 +18,9 @@ from station.core.event import EventIdentity
 WHERE = select(parcel.c.item, parcel.c.stage, parcel.c.state, parcel.c.qty_milli).order_by(
     parcel.c.item, parcel.c.stage.nulls_first()
 )
-STANDING = select(event_state.c.seq, event_state.c.status).order_by(event_state.c.pos)
+STANDING = (
+    select(ledger.c.seq, event_state.c.status).join(ledger, ledger.c.pos == event_state.c.pos).order_by(ledger.c.pos)
+)
 DAY_S = 86_400
 START_US_PLUS_AN_HOUR = 20_000 * 86_400_000_000 + 3_600_000_000
 OPERATIONS = [{"op": 10, "stage": "saw"}, {"op": 20, "stage": "deburr"}, {"op": 30, "stage": "pack"}]
