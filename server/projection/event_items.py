@@ -61,6 +61,10 @@ class Corrections:
         changes = [change for place in row.places for change in self._of.get(place.log, {}).values()]
         return corrected(row.places, changes) if changes else {}
 
+    def every(self) -> list[Correction]:
+        """All corrections."""
+        return [change for of_log in self._of.values() for change in of_log.values()]
+
     def of(self, row: LedgerRow) -> list[Correction]:
         """The corrections of one event, in the order in which they are applied: a later one replaces an earlier one."""
         changes = [change for place in row.places for change in self._of.get(place.log, {}).values()]

@@ -186,12 +186,12 @@ def places_backwards(
             yield list(place_rows)
 
 
-def _states(connection: Connection, log: str, from_seq: int, rows_at_once: int) -> list[Any]:
+def _states(connection: Connection, log: str, from_seq: int, rows_at_once: int = ROWS_AT_ONCE) -> list[Any]:
     """The next rows of a log in sequence; the rows of one place are never split."""
     c = event_state.c
     in_log = c.at_log == word_id(log)
     query = _STATES.where(and_(in_log, c.at_seq >= from_seq))
-    rows = list(connection.execute(query.order_by(c.at_seq).limit(rows_at_once)))
+    rows = list(connection.execute(query.order_by(c.at_seq).limit(rows_at_once)).all())
     if len(rows) == rows_at_once:
         last = rows[-1].at_seq
         place = _STATES.where(and_(in_log, c.at_seq == last))

@@ -41,7 +41,7 @@ from server.projection.event_items import (  # fmt: skip
 from server.projection.internal_tables import resent
 from server.projection.interpreter import DEFAULT_INTERPRETER, EventInterpreter
 from server.projection.item_states import ItemStates
-from server.projection.ledger_row import NOT_PERMITTED, LedgerRow, rows_after, rows_at, state_rows, words_of
+from server.projection.ledger_row import NOT_PERMITTED, LedgerRow, rows_after, rows_at, rows_of, state_rows, words_of
 from server.projection.log_permissions import LogOwners, note_claims
 from server.projection.order_keys import ROWS_AT_ONCE, OrderKeys
 from server.projection.refold_queue import dirty_codes, dirty_items
@@ -212,7 +212,7 @@ class ProjectionPipeline:
         changed = self._corrections.apply_rows(connection, fresh + revised, self._interpreter.correction)
         if changed:
             done = {row.pos for row in fresh} | {row.pos for row in revised}
-            revised = revised + rows_at(connection, _corrected_rows(connection, changed) - done)
+            revised = revised + rows_at(connection, corrected_rows(connection, changed) - done)
         rows = [(row, self._corrections.put(row)) for row in fresh + revised]
         verbs = [(row, verb_of(row.event, put)) for row, put in rows if row.event]
         codes = self._bindings.apply_rows(connection, verbs, self._interpreter.binds)
@@ -306,12 +306,12 @@ def refold_items(
 
     `source`: the connection to the ledger, where it is not in the database of the links.
     """
-    linked = select(event_item.c.item, event_item.c.pos).where(event_item.c.item.in_(names))
+    links = select(event_state, event_item.c.item).join(event_item, event_item.c.pos == event_state.c.pos)
+    linked = connection.execute(links.where(event_item.c.item.in_(names))).all()
     positions_of: dict[str, list[int]] = {name: [] for name in names}
-    for name, pos in connection.execute(linked):
-        positions_of[name].append(pos)
-    wanted = {pos for positions in positions_of.values() for pos in positions}
-    rows = {row.pos: row for row in rows_at(connection, wanted, source)}
+    for row in linked:
+        positions_of[row[-1]].append(row[0])
+    rows = {row.pos: row for row in rows_of(connection, {row[0]: row for row in linked}, source)}
     item_events.load(connection, names)
     for name, positions in positions_of.items():
         items.refold(name, [item_events.due(connection, rows[pos], name) for pos in positions], definitions.master_data)
@@ -323,7 +323,7 @@ def projected_pos(connection: Connection) -> int:
     return int(pos or 0)
 
 
-def _corrected_rows(connection: Connection, changed: list[Correction]) -> set[int]:
+def corrected_rows(connection: Connection, changed: Iterable[Correction]) -> set[int]:
     """The positions of the rows that these corrections name, by the place where they count or are stored."""
     positions: set[int] = set()
     state: Any = event_state.c
@@ -333,7 +333,6 @@ def _corrected_rows(connection: Connection, changed: list[Correction]) -> set[in
             state.at_log == word_id(correction.log), state.at_seq.between(correction.from_seq, correction.to_seq)
         )
         positions.update(connection.execute(select(state.pos).where(counted)).scalars())
-        stored = and_(ledger.c.log_id == log_id, ledger.c.seq.between(correction.from_seq, correction.to_seq))
-        sent_again = select(resent.c.pos).join(ledger, ledger.c.pos == resent.c.pos).where(stored)
-        positions.update(connection.execute(sent_again).scalars())
+        here = and_(resent.c.log_id == log_id, resent.c.seq.between(correction.from_seq, correction.to_seq))
+        positions.update(connection.execute(select(resent.c.pos).where(here)).scalars())
     return positions

@@ -76,9 +76,7 @@ class VoidState:
         3. Otherwise resolve only what is connected with the new or waiting voids.
         """
         marks, copies = self._collect(connection, fresh)
-        insert_many(connection, void_mark, [(row.pos, *_raw(row.stored), *_raw(named)) for row, named in marks])
-        rows = [(row.pos, *_raw(row.stored), *_raw(row.counted.place), _hash(row.counted)) for row in copies]
-        insert_many(connection, resent, rows)
+        store_marks(connection, marks, copies)
         changed: set[PositionKey] = set()
         waiting = {void for log in {row.stored.log for row in fresh} for void in self._early.pop(log, ())}
         if self._copies and any(row.counted in self._copies for row in fresh):
@@ -98,14 +96,10 @@ class VoidState:
         """Add the voids, closed periods and copies among new rows: (row, place that it names), and the copies."""
         marks, copies = [], []
         for row in fresh:
-            event = row.event
-            if row.counted.place != row.stored and row.status != "damaged":
+            if is_resent(row):
                 self._add_copy(row.stored, row.counted)
                 copies.append(row)
-            if event is None or row.status != "ok":
-                continue
-            closes = event.kind == "entry" and event.what == "period.close"
-            named = PERIOD if closes else attribute_error(row.pos, self._void_of, event)
+            named = named_place(row, self._void_of)
             if named is not None:
                 self._add_void(row.stored, named)
                 marks.append((row, named))
@@ -123,6 +117,10 @@ class VoidState:
             stored += [(counted, counted.place)] if self._own.get(counted) else []
         chosen = first_copies(stored)
         return {place for counted, place in stored if chosen[counted] != place}
+
+    def without_effect(self) -> set[PositionKey]:
+        """The places whose status is not ok."""
+        return self._second | self._void | self._refused
 
     def status_of(self, stored: PositionKey) -> str:
         """ok, void, copy or not_permitted, for a row that could be decoded."""
@@ -221,6 +219,41 @@ class VoidState:
                 open_places += self._voiders.get(place, ())
                 open_places += [self._targets[place]] if place in self._targets else []
         return connected
+
+
+def note_marks(
+    connection: Connection, rows: Iterable[LedgerRow], void_of: Callable[[Event], PositionKey | None]
+) -> None:
+    """Store the voids, closed periods and resent events among new rows, without an effect on any status yet."""
+    marks, copies = [], []
+    for row in rows:
+        if is_resent(row):
+            copies.append(row)
+        named = named_place(row, void_of)
+        if named is not None:
+            marks.append((row, named))
+    store_marks(connection, marks, copies)
+
+
+def is_resent(row: LedgerRow) -> bool:
+    """Whether an event counts at another place than that where it is stored."""
+    return row.counted.place != row.stored and row.status != "damaged"
+
+
+def named_place(row: LedgerRow, void_of: Callable[[Event], PositionKey | None]) -> PositionKey | None:
+    """The place that a void names, PERIOD for the closing of a period; None for every other event and without effect."""
+    event = row.event
+    if event is None or row.status != "ok":
+        return None
+    closes = event.kind == "entry" and event.what == "period.close"
+    return PERIOD if closes else attribute_error(row.pos, void_of, event)
+
+
+def store_marks(connection: Connection, marks: list[tuple[LedgerRow, PositionKey]], copies: list[LedgerRow]) -> None:
+    """Store voids and closed periods with the places that they name, and resent events."""
+    insert_many(connection, void_mark, [(row.pos, *_raw(row.stored), *_raw(named)) for row, named in marks])
+    rows = [(row.pos, *_raw(row.stored), *_raw(row.counted.place), _hash(row.counted)) for row in copies]
+    insert_many(connection, resent, rows)
 
 
 def _raw(place: PositionKey) -> tuple[bytes, int]:
