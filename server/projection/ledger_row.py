@@ -117,10 +117,12 @@ def rows_after(connection: Connection, pos: int, limit: int, aside: Container[in
     return [inert_row(row, SET_ASIDE) if row.pos in aside else attribute_error(row.pos, from_row, row) for row in rows]
 
 
-def all_rows(connection: Connection, aside: Container[int] = ()) -> Iterator[list[LedgerRow]]:
-    """The whole ledger in order, ROWS_AT_ONCE rows at a time."""
+def all_rows(
+    connection: Connection, aside: Container[int] = (), rows_at_once: int = ROWS_AT_ONCE
+) -> Iterator[list[LedgerRow]]:
+    """The whole ledger in order, some thousand rows at a time."""
     pos = 0
-    while rows := rows_after(connection, pos, ROWS_AT_ONCE, aside):
+    while rows := rows_after(connection, pos, rows_at_once, aside):
         yield rows
         pos = rows[-1].pos
 
@@ -163,11 +165,13 @@ def rows_of(connection: Connection, states: Mapping[int, Any], source: Connectio
     return projected
 
 
-def projected_rows(connection: Connection, source: Connection | None = None) -> Iterator[list[LedgerRow]]:
-    """All projected rows as `rows_at` returns them, in ledger order, ROWS_AT_ONCE at a time."""
+def projected_rows(
+    connection: Connection, source: Connection | None = None, rows_at_once: int = ROWS_AT_ONCE
+) -> Iterator[list[LedgerRow]]:
+    """All projected rows as `rows_at` returns them, in ledger order, some thousand at a time."""
     c, last = event_state.c, 0
     while states := connection.execute(
-        select(event_state).where(c.pos > last).order_by(c.pos).limit(ROWS_AT_ONCE)
+        select(event_state).where(c.pos > last).order_by(c.pos).limit(rows_at_once)
     ).all():
         span = ledger.c.pos.between(last + 1, states[-1].pos)
         stored = (source or connection).execute(select(*COLUMNS).where(span).order_by(ledger.c.pos)).all()

@@ -75,24 +75,27 @@ class RowDifference(NamedTuple):
     row: tuple[Any, ...]
 
 
-def rebuild(store: Store, interpreter: EventInterpreter = DEFAULT_INTERPRETER) -> int:
+def rebuild(store: Store, interpreter: EventInterpreter = DEFAULT_INTERPRETER, rows_at_once: int = ROWS_AT_ONCE) -> int:
     """Delete the projection and fold it again in one transaction. Returns its position.
 
-    Events, items and codes that were set aside are retried.
+    Events, items and codes that were set aside are retried. `rows_at_once`: events in memory.
     """
     with store.project() as connection:
-        return rebuild_tables(connection, interpreter)
+        return rebuild_tables(connection, interpreter, rows_at_once=rows_at_once)
 
 
 def rebuild_tables(
-    connection: Connection, interpreter: EventInterpreter = DEFAULT_INTERPRETER, aside: Mapping[int, str] | None = None
+    connection: Connection,
+    interpreter: EventInterpreter = DEFAULT_INTERPRETER,
+    aside: Mapping[int, str] | None = None,
+    rows_at_once: int = ROWS_AT_ONCE,
 ) -> int:
     """Rebuild inside the caller's transaction. `aside`: events that stay set aside, pos -> reason."""
     # Items keep ascending change numbers, so that each station fetches all of them again; older cursors are positions.
     position = select(func.coalesce(func.max(projection.c.v), 0)).where(projection.c.k == PROJECTED_POS)
     changes = max(last_change(connection), int(connection.execute(position).scalar_one()))
     _empty(connection)
-    return fold_all(connection, connection, interpreter, aside, changes)
+    return fold_all(connection, connection, interpreter, aside, changes, rows_at_once)
 
 
 def compare(store: Store, interpreter: EventInterpreter = DEFAULT_INTERPRETER) -> list[RowDifference]:
@@ -116,6 +119,7 @@ def fold_all(
     interpreter: EventInterpreter = DEFAULT_INTERPRETER,
     aside: Mapping[int, str] | None = None,
     changes: int = 0,
+    rows_at_once: int = ROWS_AT_ONCE,
 ) -> int:
     """Fold the ledger of `source` into the empty projection tables of `target`.
 
@@ -125,7 +129,7 @@ def fold_all(
     left_out = dict(aside or {})
     while True:
         try:
-            return _Folding(source, target, interpreter, left_out, changes).run()
+            return _Folding(source, target, interpreter, left_out, changes, rows_at_once).run()
         except Unfoldable as error:
             if not error.reasons.keys() - left_out.keys():
                 raise
@@ -148,12 +152,13 @@ class _Folding:
         interpreter: EventInterpreter,
         aside: Mapping[int, str],
         changes: int,
+        rows_at_once: int,
     ) -> None:
-        self._changes = changes
+        self._changes, self._rows_at_once = changes, rows_at_once
         self._source, self._target, self._interpreter, self._aside = source, target, interpreter, aside
         self._key = seal_key(source)
         self._failed: dict[int, str] = {}
-        self._times = LogTimes(interpreter.times)
+        self._times = LogTimes(interpreter.times, rows_at_once)
         self._about_others = array("q")  # positions of corrections, definitions and bindings, in order
 
     def run(self) -> int:
@@ -210,7 +215,7 @@ class _Folding:
         """
         target, interpreter = self._target, self._interpreter
         owners, words, pos = LogOwners(self._source, last_pos(self._source)), Words(), 0
-        for rows in all_rows(self._source, self._aside):
+        for rows in all_rows(self._source, self._aside, self._rows_at_once):
             pos = rows[-1].pos
             for row in rows:
                 self._try(row, self._read, row, owners)
@@ -276,15 +281,15 @@ class _Folding:
         self._end_stage()
         bindings = Bindings(target)
         bindings.use(Definitions(target).of(PATTERNS))
-        for rows in projected_rows(target, self._source):
+        for rows in projected_rows(target, self._source, self._rows_at_once):
             linked = [(row, self._try(row, interpreter.links, row, corrections.put(row), bindings)) for row in rows]
             if not self._failed:
                 insert_links(target, linked)
         self._end_stage()
 
     def _rows_at(self, positions: Sequence[int]) -> Iterator[list[LedgerRow]]:
-        for start in range(0, len(positions), ROWS_AT_ONCE):
-            yield rows_at(self._target, positions[start : start + ROWS_AT_ONCE], self._source)
+        for start in range(0, len(positions), self._rows_at_once):
+            yield rows_at(self._target, positions[start : start + self._rows_at_once], self._source)
 
     def _fold_items(self) -> None:
         """Fold every item once."""

@@ -47,8 +47,8 @@ class _LogRuns:
 class LogTimes:
     """The clock relations of all logs. `relations`: the functions that read an anchor and a parent from an event."""
 
-    def __init__(self, relations: ClockRelations) -> None:
-        self._relations = relations
+    def __init__(self, relations: ClockRelations, rows_at_once: int = ROWS_AT_ONCE) -> None:
+        self._relations, self._rows_at_once = relations, rows_at_once
         self._logs: dict[str, _LogRuns] = {}
         self._last_ns: dict[str, int] = {}
         self._parents: dict[str, LogParent] = {}
@@ -87,8 +87,8 @@ class LogTimes:
         target.execute(anchor.delete().where(anchor.c.pos.in_(without_effect)))
         for log, of_log in self._logs.items():
             if not of_log.in_order:
-                stamps = (EventTime(log, *row[:4]) for rows in _parts_of_log(target, log) for row in rows)
-                of_log.runs = list(runs(stamps))
+                parts = _parts_of_log(target, log, self._rows_at_once)
+                of_log.runs = list(runs(EventTime(log, *row[:4]) for rows in parts for row in rows))
         runs_of = {log: of_log.runs for log, of_log in self._logs.items()}
         clock_of = clocks(_stored_anchors(target), self._last_ns, followers(runs_of, self._parents))
         insert_many(target, boot, list(self._last_ns.items()))
@@ -97,38 +97,38 @@ class LogTimes:
         links = [(bytes.fromhex(log), bytes.fromhex(link.log), link.seq) for log, link in self._parents.items()]
         insert_many(target, parent, links)
         for log in self._logs:
-            _write_keys(target, log, clock_of)
+            _write_keys(target, log, clock_of, self._rows_at_once)
 
 
-def _parts_of_log(target: Connection, log: str) -> Iterator[list[Any]]:
+def _parts_of_log(target: Connection, log: str, rows_at_once: int) -> Iterator[list[Any]]:
     """The rows of a log in sequence, some thousand at a time; the rows of one place are in one part."""
     seq = 0
-    while rows := _stamps(target, log, seq):
+    while rows := _stamps(target, log, seq, rows_at_once):
         if len({row[0] for row in rows}) < len(rows):  # forks: two rows at one place
             rows.sort(key=lambda stamp: (stamp[0], stamp[1] or "", stamp[2] or 0))
         yield rows
         seq = rows[-1][0] + 1
 
 
-def _stamps(target: Connection, log: str, from_seq: int) -> list[Any]:
+def _stamps(target: Connection, log: str, from_seq: int, rows_at_once: int) -> list[Any]:
     """The next rows of a log in sequence: seq, boot, mono_ns, since_ns, pos. The rows of one place are never split."""
     c = event_state.c
     columns = select(c.at_seq, word.c.text, c.mono_ns, c.since_ns, c.pos).outerjoin(word, word.c.id == c.boot)
     query = columns.where(and_(c.at_log == word_id(log), c.at_seq >= from_seq)).order_by(c.at_seq)
-    rows = list(target.execute(query.limit(ROWS_AT_ONCE)).all())
-    if len(rows) == ROWS_AT_ONCE:
+    rows = list(target.execute(query.limit(rows_at_once)).all())
+    if len(rows) == rows_at_once:
         last = rows[-1][0]
         place = columns.where(and_(c.at_log == word_id(log), c.at_seq == last))
         rows = [*(row for row in rows if row[0] < last), *target.execute(place).all()]
     return rows
 
 
-def _write_keys(target: Connection, log: str, clock_of: Mapping[str, BootClock]) -> None:
+def _write_keys(target: Connection, log: str, clock_of: Mapping[str, BootClock], rows_at_once: int) -> None:
     mark = "?" if target.dialect.paramstyle == "qmark" else "%s"
     values = ", ".join(f"{name} = {mark}" for name in ("key_us", "lo_us", "hi_us", "approx"))
     update = f"UPDATE event_state SET {values} WHERE pos = {mark}"  # noqa: S608  names of our own columns
     behind: OrderKey | None = None
-    for rows in _parts_of_log(target, log):
+    for rows in _parts_of_log(target, log, rows_at_once):
         updates = []
         keys = log_keys([EventTime(log, *row[:4]) for row in rows], clock_of, behind)
         for row, (_, key, next_from) in zip(rows, keys, strict=True):
