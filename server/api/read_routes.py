@@ -1,33 +1,30 @@
-"""Read model over HTTP: work in process, one item, orders, stages.
+"""Read model over HTTP: work in process, one item, orders, stages; now, or as of a past time and as known at a position.
 
 Quantities are decimal strings, money whole millionths of the currency, times ISO 8601 in UTC. Quantities of different units
 are never added.
 """
 
-from contextlib import ExitStack
-from datetime import UTC, datetime, tzinfo
-
 from flask import Blueprint, Response, request
-from sqlalchemy import Connection
 
 from server.api import call_answer, item_answer, order_answer, site_answer, unknown_code_answer, wip_answer
+from server.api.format import time
 from server.api.openapi import documented
+from server.api.past_query import asked_past
 from server.api.rest import page_of
 from server.api_errors import ApiError, json_answer
 from server.auth.gate import readers
 from server.context import current_hub
 from server.locale_format import site_of
-from server.queries.as_known_at import MOST_EVENTS, projection_at
+from server.queries.as_known_at import past_stock, shop_known_at
 from server.queries.calls import calls_until, open_calls
 from server.queries.current_master_data import master_data
-from server.queries.current_stock import StockRow, stock_now
-from server.queries.historical_stock import stock_at
+from server.queries.current_stock import stock_now
 from server.queries.item_detail import item_detail
 from server.queries.lag import lag_of
-from server.queries.order_family import without_members
 from server.queries.order_progress import STATUSES, orders_after
+from server.queries.past_items import past_calls, past_item, past_orders_after
 from server.queries.search import item_named
-from server.queries.site import current_locale, site_definitions
+from server.queries.site import site_definitions
 from server.queries.stage_order import line_of
 from server.queries.unknown_codes import count_unknown, unknown_after
 from server.queries.valuation import Valuation
@@ -36,7 +33,6 @@ from server.urls import before_pos, segments
 
 blueprint = Blueprint("wip", __name__)
 segments(blueprint)
-CLOCK_SKEW_US = 60 * 1_000_000  # a client whose clock is ahead may name its present
 
 
 @blueprint.get("/api/v1/wip")
@@ -46,35 +42,39 @@ def work_in_process() -> Response:
     """Quantity and value of work in process, now or `as_of` a past time, as known now or at position `known`."""
     now_us = current_hub().clock.utc_us()
     by = _by(request.args.get("by", GroupBy.STAGE.value))
-    at_us = _as_of(request.args.get("as_of", ""), now_us)
     limit, cursor = page_of()
     after = _after_row(cursor, by)
-    with current_hub().store.read() as connection, ExitStack() as stack:
-        lag = lag_of(connection, now_us)
-        known = _known(request.args.get("known", ""), lag.pos)
-        if known != lag.pos:
-            connection = stack.enter_context(projection_at(connection, known))  # noqa: PLW2901  replaces the live one
-        valuation = Valuation(master_data(connection), now_us if at_us is None else at_us)
-        report = wip(_stock(connection, valuation, at_us, now_us), by, valuation)
-    return json_answer(wip_answer.wip_answer(report, valuation.at_us, known, lag, by, after, limit))
+    with current_hub().store.read() as connection:
+        lag, past = lag_of(connection, now_us), asked_past(connection, now_us)
+        valuation, stock = past_stock(connection, past.known, past.at_us, now_us)
+        report = wip(stock, by, valuation)
+    return json_answer(wip_answer.wip_answer(report, valuation.at_us, past.known_pos, lag, by, after, limit))
 
 
 @blueprint.get("/api/v1/items/<segment:item>", merge_slashes=False)
 @documented(item_answer.ItemAnswer, query=item_answer.ItemQuery, errors=(400, 401, 403, 404))
 @readers
 def item(item: str) -> Response:
-    """One item: its present and past places, its accounts, its findings, and its last 200 events."""
+    """One item: its places, its accounts, its findings, and its last 200 events; now or at a past time."""
     now_us, before = current_hub().clock.utc_us(), before_pos()
     with current_hub().store.read() as connection:
-        valuation = Valuation(master_data(connection), now_us)
-        name = item_named(connection, valuation.master_data, item, now_us)
-        detail = item_detail(connection, name, valuation, before)
-        lag = lag_of(connection, now_us)
-    if detail is None:
+        past, lag = asked_past(connection, now_us), lag_of(connection, now_us)
+        today = master_data(connection)
+        name = item_named(connection, today, item, now_us)
+        if past.is_past:
+            with past_item(connection, name, past.known_pos, past.at_us) as shop:
+                valuation = Valuation(shop.master_data, past.time_us)
+                detail = item_detail(shop.scratch, name, valuation, before)
+        else:
+            detail = item_detail(connection, name, Valuation(today, now_us), before)
+        # The state is decoded here, while the row that holds it can be read.
+        answer = None if detail is None else item_answer.item_answer(detail, past, lag)
+    if answer is None:
+        by_then = " by then" if past.is_past else ""
         raise ApiError(
-            404, f"the item {item[:80]!r}", "one that was scanned, released or bound", "Search with /find?q=."
+            404, f"the item {item[:80]!r}", f"one that was scanned, released or bound{by_then}", "Search with /find?q=."
         )
-    return json_answer(item_answer.item_answer(detail, lag))
+    return json_answer(answer)
 
 
 @blueprint.get("/api/v1/orders")
@@ -88,10 +88,16 @@ def orders() -> Response:
         raise ApiError(400, f"status {status[:40]!r}", f"one of {', '.join(STATUSES)}", "Leave it out for all.")
     now_us = current_hub().clock.utc_us()
     with current_hub().store.read() as connection:
-        valuation = Valuation(master_data(connection), now_us)
-        rows, lag = orders_after(connection, valuation, cursor, limit + 1, status), lag_of(connection, now_us)
+        past, lag = asked_past(connection, now_us), lag_of(connection, now_us)
+        if past.is_past:
+            with shop_known_at(connection, past.known_pos, past.at_us) as shop:
+                valuation = Valuation(shop.master_data, past.time_us)
+                rows = past_orders_after(connection, shop, valuation, cursor, limit + 1, status, past.at_us)
+        else:
+            rows = orders_after(connection, Valuation(master_data(connection), now_us), cursor, limit + 1, status)
     more = rows[limit - 1].order if len(rows) > limit else None
-    return json_answer(order_answer.OrdersAnswer([order_answer.order_row(row) for row in rows[:limit]], more, *lag))
+    answers = [order_answer.order_row(row) for row in rows[:limit]]
+    return json_answer(order_answer.OrdersAnswer(answers, more, time(past.time_us), past.known_pos, *lag))
 
 
 @blueprint.get("/api/v1/calls")
@@ -140,10 +146,15 @@ def stages() -> Response:
     limit, cursor = page_of()
     now_us = current_hub().clock.utc_us()
     with current_hub().store.read() as connection:
-        shop = master_data(connection)
-        stock = stock_now(connection)
-        waiting, lag = open_calls(connection, now_us), lag_of(connection, now_us)
-    names = line_of(shop, now_us)
+        past, lag = asked_past(connection, now_us), lag_of(connection, now_us)
+        if past.is_past:
+            valuation, stock = past_stock(connection, past.known, past.at_us, now_us)
+            shop = valuation.master_data
+            waiting = [call for call in past_calls(connection, past.known, past.time_us) if call.is_open]
+        else:
+            shop, stock = master_data(connection), stock_now(connection)
+            waiting = open_calls(connection, now_us)
+    names = line_of(shop, past.time_us)
     names += sorted({row.stage for row in stock if row.stage} - set(names))
     if cursor and cursor not in names:
         raise ApiError(
@@ -151,8 +162,10 @@ def stages() -> Response:
         )
     start = names.index(cursor) + 1 if cursor else 0
     page = names[start : start + limit]
-    rows = [wip_answer.stage_row(name, shop.stage(name, now_us), stock, waiting, now_us) for name in page]
-    return json_answer(wip_answer.StagesAnswer(rows, page[-1] if start + limit < len(names) else None, *lag))
+    at_us = past.time_us
+    rows = [wip_answer.stage_row(name, shop.stage(name, at_us), stock, waiting, at_us) for name in page]
+    more = page[-1] if start + limit < len(names) else None
+    return json_answer(wip_answer.StagesAnswer(rows, more, time(at_us), past.known_pos, *lag))
 
 
 @blueprint.get("/api/v1/site")
@@ -164,41 +177,6 @@ def site() -> Response:
     with current_hub().store.read() as connection:
         definitions, lag = site_definitions(connection), lag_of(connection, now_us)
     return json_answer(site_answer.site_answer(definitions, site_of(current_hub().config), now_us, lag))
-
-
-def time_of(text: str, zone: tzinfo = UTC) -> int | None:
-    """A time in a query as UTC us: ISO 8601, without a zone in `zone`, or whole us since 1970. Raises `ApiError` 400.
-
-    >>> time_of("2026-11-22T14:05:00Z"), time_of("1790000000000000"), time_of("")
-    (1795356300000000, 1790000000000000, None)
-    >>> from zoneinfo import ZoneInfo
-    >>> time_of("2026-11-22T15:05", ZoneInfo("Europe/Berlin"))
-    1795356300000000
-    """
-    text = text.strip()
-    if not text:
-        return None
-    if text.isascii() and text.isdecimal() and len(text) <= 18:
-        return int(text)
-    try:
-        # URL decoding turns the plus of a zone offset into a blank.
-        at = datetime.fromisoformat(text.replace(" ", "+") if "T" in text else text)
-        at = at if at.tzinfo is not None else at.replace(tzinfo=zone)
-        return (int(at.timestamp()) * 1_000_000) + at.microsecond
-    except (ValueError, OverflowError) as error:
-        raise ApiError(
-            400, f"as_of {text[:40]!r}", "a time such as 2026-11-22T14:05:00Z", "Write it so, or leave it out for now."
-        ) from error
-
-
-def _as_of(text: str, now_us: int) -> int | None:
-    """The past time of a query, without a zone in the zone of the site; None for now. Raises `ApiError` 400."""
-    with current_hub().store.read() as connection:
-        zone = current_locale(connection, current_hub().config, now_us).zone
-    at_us = time_of(text, zone)
-    if at_us is not None and at_us > now_us + CLOCK_SKEW_US:
-        raise ApiError(400, f"as_of {text[:40]!r}, which is in the future", "a past time", "Leave it out for now.")
-    return None if at_us is None else min(at_us, now_us)
 
 
 def _flag(name: str) -> bool:
@@ -235,33 +213,8 @@ def _before_call(cursor: str) -> tuple[int, str, int] | None:
         raise ApiError(400, f"cursor {cursor[:40]!r}", "the `cursor` of an answer", "Start without one.") from None
 
 
-def _stock(connection: Connection, valuation: Valuation, at_us: int | None, now_us: int) -> list[StockRow]:
-    if at_us is None or at_us >= now_us:
-        return without_members(connection, stock_now(connection), valuation)
-    return without_members(connection, stock_at(connection, at_us), valuation, at_us)
-
-
 def _by(text: str) -> GroupBy:
     try:
         return GroupBy(text)
     except ValueError:
         raise ApiError(400, f"by {text[:40]!r}", f"one of {', '.join(GroupBy)}", "Leave it out for stage.") from None
-
-
-def _known(text: str, pos: int) -> int:
-    """The ledger position whose knowledge the answer uses. Raises `ApiError` 400."""
-    if not text:
-        return pos
-    known = int(text) if text.isascii() and text.isdecimal() and len(text) <= 18 else -1
-    if not 0 <= known <= pos:
-        raise ApiError(
-            400, f"known {text[:40]!r}", f"a position from 0 to {pos}", "Leave it out for what is known now."
-        )
-    if MOST_EVENTS < known < pos:
-        raise ApiError(
-            400,
-            f"known {known}",
-            f"{pos}, or at most {MOST_EVENTS}, because the answer folds the ledger from its beginning",
-            "Leave `known` out, or query a copy of the hub that is restored from a backup of that time.",
-        )
-    return known

@@ -104,10 +104,15 @@ class StageAnswer(msgspec.Struct):
 
 
 class StagesQuery(msgspec.Struct):
-    """`limit` at most 1,000; `cursor`: that of the answer before."""
+    """`limit` at most 1,000; `cursor`: that of the answer before.
+
+    `as_of`: a past time, ISO 8601; `known`: only the events up to this position.
+    """
 
     limit: int = 1_000
     cursor: str = ""
+    as_of: str = ""
+    known: str = ""
 
 
 class StagesAnswer(msgspec.Struct):
@@ -115,6 +120,8 @@ class StagesAnswer(msgspec.Struct):
 
     stages: list[StageAnswer]
     cursor: str | None
+    as_of: str
+    known: int
     pos: int
     behind: int
     behind_s: int

@@ -188,6 +188,11 @@ class Store:
             with connection.begin():
                 yield connection
 
+    def leave_projection(self) -> None:
+        """Release the lock of the only projector, so that another process can take it."""
+        if self._projector is not None:
+            self._projector.dispose()
+
     def keeps_backups(self) -> bool:
         """Whether this process makes the backups: on PostgreSQL the first one that asks, until it ends."""
         if self._backups is None:
@@ -248,7 +253,14 @@ class Store:
 
     @property
     def rollback_guard(self) -> RollbackGuard | None:
-        """The guard with the last ledger position; None on PostgreSQL and for a read-only store."""
+        """The guard with the last ledger position; None for a read-only store, and on PostgreSQL before `guard_server`."""
+        return self._high
+
+    def guard_server(self, hub_id: bytes) -> RollbackGuard | None:
+        """Guard a database server by a file in the state folder of the service. None without such a folder."""
+        folder = self.host.state_folder()
+        if self._high is None and folder is not None:
+            self._high = RollbackGuard(folder / hub_id.hex())
         return self._high
 
     def close(self) -> None:

@@ -8,8 +8,9 @@ from sqlalchemy import inspect, select, text
 
 from server.db import schema
 from server.db.migrations import upgrade
+from server.db.newer_database import refuse_newer
 from server.db.postgresql import server_location
-from server.db.rollback_guard import DatabaseLocation, moved
+from server.db.rollback_guard import DatabaseLocation, moved, set_back
 from server.db.store import Store, sqlite_path
 from server.db.writer_lock import WriterLock
 from server.ledger.hub_log import begin_epoch, hub_row
@@ -82,14 +83,16 @@ def open_hub(
 ) -> Store:
     """Open the hub in this database for writing: upgrade its tables, and begin a new epoch after a move or for `cause`.
 
-    The store is closed again where a step fails. Raises `NoHub` where there is no hub and `HubLocked` where another process
-    has the database.
+    The store is closed again where a step fails. Raises `NoHub` where there is no hub, `NewerDatabase` for one of a later
+    version, and `HubLocked` where another process has the database.
     """
     with ExitStack() as on_error:
         store = on_error.enter_context(closing(Store(db, lock=lock, host=host))) if database_exists(db) else None
         if store is None or not is_hub(store):
             msg = f"{db} holds no hub. Create one: wipline-hub init --db {db}"
             raise NoHub(msg)
+        with store.read() as connection:  # a writing connection would already change the file
+            refuse_newer(connection, db_name(store))
         with store.write() as connection:
             upgrade(connection)
         begin_epoch_if_moved(store, cause=cause)
@@ -101,7 +104,8 @@ def open_hub(
 def open_read_only(db: str | Path) -> Iterator[Store]:
     """Open the hub in this database read-only, also while the hub runs.
 
-    Raises `NoHub` where there is none, and `PermissionError` where this user may not read it.
+    Raises `NoHub` where there is none, `NewerDatabase` for one of a later version, and `PermissionError` where this user may
+    not read it.
     """
     path = sqlite_path(db)
     if path is not None:
@@ -114,10 +118,17 @@ def open_read_only(db: str | Path) -> Iterator[Store]:
         if store is None or not is_hub(store):
             msg = f"{db} holds no hub. Create one: wipline-hub init --db {db}"
             raise NoHub(msg)
+        with store.read() as connection:
+            refuse_newer(connection, db_name(store))
         yield store
     finally:
         if store is not None:
             store.close()
+
+
+def db_name(store: Store) -> str:
+    """The database in a message: the path of its file, or the address of the server without its password."""
+    return str(store.path) if store.path is not None else store.url.render_as_string()
 
 
 def is_hub(store: Store) -> bool:
@@ -146,15 +157,21 @@ def begin_epoch_if_moved(store: Store, *, cause: str | None = None) -> str | Non
 
 
 def _begin_epoch_if_other_database(store: Store, cause: str | None) -> str | None:
-    """As `begin_epoch_if_moved` on a database server: a dump that was restored, or a server that was set back, is another
-    database. A hub of an earlier version has recorded none; the present one is recorded then.
+    """As `begin_epoch_if_moved` on a database server. A dump that was restored, or a server that was set back to an earlier
+    time, has another identity. A copy of the server's folder that was put back has the same one; there the ledger ends below
+    this machine's high-water file. A hub of an earlier version has recorded no identity; the present one is recorded then.
     """
+    with store.read() as connection:
+        guard = store.guard_server(hub_row(connection).hub_id)
+    high = None if guard is None else guard.read()
     with store.write() as connection:
         hub, now = hub_row(connection), server_location(connection)
+        pos = connection.execute(select(schema.counter.c.pos).where(schema.counter.c.name == "ledger")).scalar_one()
         if cause is None and hub.machine is not None and (hub.inode, hub.machine) != (now.inode, now.machine):
             cause = "the database is another one than before"
+        cause = cause or set_back(ledger_pos=pos, high=high, epoch=hub.epoch)
         if cause is not None:
-            begin_epoch(connection, cause, None, store.host)
+            begin_epoch(connection, cause, high, store.host)
         if (hub.inode, hub.machine) != (now.inode, now.machine):
             connection.execute(schema.hub.update().values(inode=now.inode, machine=now.machine))
     return cause

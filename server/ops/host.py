@@ -3,6 +3,7 @@
 - `clock`: both clocks, the boot id and whether UTC is synchronised.
 - `random_bytes(n)`: ids of hubs and logs, and their keys.
 - `location_of(db)`: inode and machine id, which identify a moved database.
+- `state_folder()`: the folder of the hub's service, for the high-water file of a database server.
 - `off_disk(backup, db)`: whether a backup survives the loss of the database's disk.
 """
 
@@ -12,7 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from server.clock.readings import HubClock, SystemClock
-from server.db.rollback_guard import DatabaseLocation, location_of
+from server.db.rollback_guard import DatabaseLocation, location_of, state_folder
 
 
 def _off_disk(backup: Path, db: Path) -> bool:
@@ -27,4 +28,5 @@ class Host:
     clock: HubClock = field(default_factory=SystemClock)
     random_bytes: Callable[[int], bytes] = secrets.token_bytes
     location_of: Callable[[Path], DatabaseLocation] = location_of
+    state_folder: Callable[[], Path | None] = state_folder
     off_disk: Callable[[Path, Path], bool] = _off_disk

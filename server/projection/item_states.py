@@ -185,6 +185,15 @@ class ItemStates:
         elif not self._once:
             self._deleted.add(name)
 
+    @staticmethod
+    def state_quantity(loaded: LoadedItem, qty_milli: int | None) -> None:
+        """Give the parcels and moves of unknown quantity, which later events made known, that quantity."""
+        parcels = tuple(
+            msgspec.structs.replace(portion, qty_milli=qty_milli) if portion.qty_milli is None else portion
+            for portion in loaded.state.parcels
+        )
+        loaded.state, loaded.late_quantity = msgspec.structs.replace(loaded.state, parcels=parcels), qty_milli
+
     def write(self, connection: Connection) -> None:
         """Write the rows of every changed item.
 

@@ -26,7 +26,7 @@ from server.projection.dead_letters import (
     dead_events,
     dead_items,
 )
-from server.projection.definitions import Definitions
+from server.projection.definitions import Definitions, count_change
 from server.projection.event_items import (  # fmt: skip
     Corrections,
     EventItem,
@@ -217,6 +217,8 @@ class ProjectionPipeline:
         verbs = [(row, verb_of(row.event, put)) for row, put in rows if row.event]
         codes = self._bindings.apply_rows(connection, verbs, self._interpreter.binds)
         defined = self._definitions.apply_rows(connection, fresh + revised, self._interpreter.defined)
+        if codes or defined:
+            count_change(connection)
         if any(what == PATTERNS for what, _ in defined):
             codes |= self._apply_patterns(connection)
         self._dirty_codes.add(connection, codes, self.pos)

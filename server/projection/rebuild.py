@@ -8,7 +8,7 @@ from array import array
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
-from sqlalchemy import Connection, Table, and_, bindparam, create_engine, func, select
+from sqlalchemy import Connection, Select, Table, and_, bindparam, create_engine, func, select
 from sqlalchemy.pool import StaticPool
 
 from server.db.bulk_insert import insert_many
@@ -28,7 +28,7 @@ from server.projection.dead_letters import (
     dead_events,
     is_of_medium,
 )
-from server.projection.definitions import Definitions, definition_row
+from server.projection.definitions import Definitions, change_count, count_change, definition_row
 from server.projection.event_items import Corrections, ItemEventBuilder, correction_row, insert_links, verb_of
 from server.projection.internal_tables import correction
 from server.projection.interpreter import DEFAULT_INTERPRETER, EventInterpreter
@@ -51,12 +51,12 @@ from server.projection.tables import (
     FOLD_VERSION,
     FOLD_VERSION_ROW,
     PROJECTED_POS,
-    SURROGATES,
     TABLES,
     binding,
     definition,
     event_item,
     event_state,
+    folded_rows,
     projection,
 )
 from server.projection.tag_numbers import note_numbers
@@ -94,8 +94,11 @@ def rebuild_tables(
     # Items keep ascending change numbers, so that each station fetches all of them again; older cursors are positions.
     position = select(func.coalesce(func.max(projection.c.v), 0)).where(projection.c.k == PROJECTED_POS)
     changes = max(last_change(connection), int(connection.execute(position).scalar_one()))
+    definitions = change_count(connection)
     _empty(connection)
-    return fold_all(connection, connection, interpreter, aside, changes, rows_at_once)
+    pos = fold_all(connection, connection, interpreter, aside, changes, rows_at_once)
+    count_change(connection, definitions + 1)
+    return pos
 
 
 def compare(store: Store, interpreter: EventInterpreter = DEFAULT_INTERPRETER) -> list[RowDifference]:
@@ -334,17 +337,16 @@ class _Folding:
 
 
 def _differences(table: Table, live: Connection, rebuilt: Connection) -> Iterator[RowDifference]:
-    columns = [column for column in table.c if column.name not in SURROGATES.get(table.name, ())]
-    have = _row_counts(live, columns)
-    want = _row_counts(rebuilt, columns)
+    have = _row_counts(live, folded_rows(table))
+    want = _row_counts(rebuilt, folded_rows(table))
     for row in sorted(have.keys() | want.keys(), key=repr):
         more = have.get(row, 0) - want.get(row, 0)
         for _ in range(abs(more)):
             yield RowDifference(table.name, "+" if more > 0 else "-", row)
 
 
-def _row_counts(connection: Connection, columns: list[Any]) -> dict[tuple[Any, ...], int]:
+def _row_counts(connection: Connection, query: Select[Any]) -> dict[tuple[Any, ...], int]:
     counts: dict[tuple[Any, ...], int] = {}
-    for row in map(tuple, connection.execute(select(*columns))):
+    for row in map(tuple, connection.execute(query)):
         counts[row] = counts.get(row, 0) + 1
     return counts

@@ -42,4 +42,5 @@ class Words:
 
 def word_id(text: str) -> ColumnElement[Any]:
     """The number of a word in a statement; NULL where no event has it."""
-    return select(word.c.id).where(word.c.text == text).scalar_subquery()
+    named = word.alias()  # a statement may read `word` besides
+    return select(named.c.id).where(named.c.text == text).scalar_subquery()

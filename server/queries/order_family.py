@@ -14,17 +14,19 @@ True
 """
 
 from collections.abc import Iterable, Sequence
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 from sqlalchemy import Connection, and_, select
 
 from server.projection.tables import item
 from server.queries.current_stock import StockRow
+from server.queries.stock_sums import ReleasedRow
 from server.queries.valuation import Valuation
 from station.core.ledger.parcels import ParcelState
 
 AT_ONCE = 500  # orders in one statement
 ONE_MILLI = 1000
+Row = TypeVar("Row", StockRow, ReleasedRow)
 
 
 class Member(NamedTuple):
@@ -58,24 +60,40 @@ def begun_milli(members: Sequence[Member], quantities: dict[str, int | None]) ->
 
 
 def without_members(
-    connection: Connection, stock: list[StockRow], valuation: Valuation, at_us: int | None = None
-) -> list[StockRow]:
+    connection: Connection, stock: list[Row], valuation: Valuation, at_us: int | None = None
+) -> list[Row]:
     """The stock, with what is not started of each order reduced by its begun lots and serials; at a time or now."""
-    released = {row.item for row in stock if row.state == ParcelState.RELEASED and row.item == row.order}
-    families: dict[str, list[Member]] = {}
-    names = sorted(released)
-    for start in range(0, len(names), AT_ONCE):
-        c = item.c
-        columns = (c.order_, c.item, c.known_qty, c.ordered_milli, c.overrun_milli, c.started_us, c.ended_us)
-        chunk = names[start : start + AT_ONCE]
-        for row in connection.execute(select(*columns).where(and_(c.order_.in_(chunk), c.item != c.order_))):
-            families.setdefault(row.order_, []).append(member_of(row, at_us))
+    families = families_of(member_rows(connection, not_started_orders(stock)), at_us)
     return reduced(stock, families, valuation) if families else stock
 
 
-def reduced(stock: Iterable[StockRow], families: dict[str, list[Member]], valuation: Valuation) -> list[StockRow]:
+def not_started_orders(stock: Iterable[Row]) -> list[str]:
+    """The orders of which something is not started, by name."""
+    return sorted({row.item for row in stock if row.state == ParcelState.RELEASED and row.item == row.order})
+
+
+def member_rows(connection: Connection, orders: list[str]) -> list[Any]:
+    """The rows of the lots and serials of orders, without their state."""
+    c = item.c
+    columns = (c.order_, c.item, c.known_qty, c.ordered_milli, c.overrun_milli, c.started_us, c.ended_us)
+    rows: list[Any] = []
+    for start in range(0, len(orders), AT_ONCE):
+        chunk = orders[start : start + AT_ONCE]
+        rows += connection.execute(select(*columns).where(and_(c.order_.in_(chunk), c.item != c.order_)))
+    return rows
+
+
+def families_of(rows: Iterable[Any], at_us: int | None = None) -> dict[str, list[Member]]:
+    """The lots and serials of each order."""
+    families: dict[str, list[Member]] = {}
+    for row in rows:
+        families.setdefault(row.order_, []).append(member_of(row, at_us))
+    return families
+
+
+def reduced(stock: Iterable[Row], families: dict[str, list[Member]], valuation: Valuation) -> list[Row]:
     """The stock without what the begun members of each order stand for: the oldest that is not started goes first."""
-    rows: list[StockRow] = []
+    rows: list[Row] = []
     left: dict[str, int | None] = {}
     for row in sorted(stock, key=lambda row: row.since_us):
         members = families.get(row.item) if row.state == ParcelState.RELEASED else None

@@ -6,7 +6,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from server.api.read_routes import time_of
+from server.api.past_query import time_of
 from server.app import create_app
 from server.auth.gate import anybody
 from server.config import HubConfig
