@@ -167,9 +167,10 @@ class ItemEventBuilder:
     ) -> None:
         self._bindings, self._corrections, self._orders, self._item_event = bindings, corrections, orders, item_event
 
-    def load(self, connection: Connection, items: Iterable[str]) -> None:
-        """Load for many items, with few statements, whether they were released."""
+    def load(self, connection: Connection, items: Iterable[str], rows: Iterable[LedgerRow] = ()) -> None:
+        """Load for many items, with few statements, whether they were released, and the bindings of these events."""
         self._orders.load(connection, items)
+        self._bindings.load(rows)
 
     def definitions(self, connection: Connection) -> tuple[bool, bool]:
         """Whether the shop has any pattern or release, and any release.

@@ -101,6 +101,8 @@ class ProjectionPipeline:
             return 0
         self.pos = fresh[-1].pos
         self._owners.use(connection, self.pos)
+        self._bindings.read_from(connection)
+        self._bindings.load(fresh)
         for row in fresh:
             attribute_error(row.pos, self._interpreter.permit, row, self._owners)
             attribute_error(row.pos, self._interpreter.seal, row, self._key)
@@ -152,6 +154,7 @@ class ProjectionPipeline:
         """Relink the events of some queued codes; False where the queue is empty."""
         end = time.monotonic() + longest_s
         queued = self._dirty_codes.first(most)
+        self._bindings.read_from(connection)
         for code in queued:
             self._relink(connection, rows_at(connection, scanned_as(connection, code)))
             self._dirty_codes.remove(connection, [code])
@@ -163,6 +166,7 @@ class ProjectionPipeline:
         """Refold some queued items; False where the queue is empty."""
         end = time.monotonic() + longest_s
         queued = self._dirty.first(most)
+        self._bindings.read_from(connection)
         for start in range(0, len(queued), REFOLDED_TOGETHER):
             names = queued[start : start + REFOLDED_TOGETHER]
             refold_items(connection, names, self._items, self._item_events, self._definitions)
@@ -258,6 +262,7 @@ class ProjectionPipeline:
 
     def _relink(self, connection: Connection, rows: list[LedgerRow]) -> None:
         """Recompute the links of projected rows, and queue the items that they had or have links to."""
+        self._bindings.load(rows)
         stored = stored_links(connection, [row.pos for row in rows])
         new = [(row, self._links(row, self._corrections.put(row))) for row in rows]
         changed = [(row, links) for row, links in new if set(links) != set(stored[row.pos])]
@@ -314,7 +319,7 @@ def refold_items(
     for row in linked:
         positions_of[row[-1]].append(row[0])
     rows = {row.pos: row for row in rows_of(connection, {row[0]: row for row in linked}, source)}
-    item_events.load(connection, names)
+    item_events.load(connection, names, rows.values())
     for name, positions in positions_of.items():
         items.refold(name, [item_events.due(connection, rows[pos], name) for pos in positions], definitions.master_data)
 

@@ -285,6 +285,7 @@ class _Folding:
         bindings = Bindings(target)
         bindings.use(Definitions(target).of(PATTERNS))
         for rows in projected_rows(target, self._source, self._rows_at_once):
+            bindings.load(rows)
             linked = [(row, self._try(row, interpreter.links, row, corrections.put(row), bindings)) for row in rows]
             if not self._failed:
                 insert_links(target, linked)

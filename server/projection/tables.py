@@ -282,7 +282,9 @@ binding = Table(
     Column("log_id", LargeBinary, nullable=False),
     Column("seq", BigInteger, nullable=False),
     Column("pos", Serial, primary_key=True, autoincrement=False),
+    text("key", nullable=False),  # what all spellings of the code have in common
     Index("binding_code", "code"),
+    Index("binding_key", "key"),
 )
 
 dirty = Table("dirty", metadata, Column("item", Key, primary_key=True), Column("since", BigInteger, nullable=False))

@@ -172,6 +172,8 @@ CREATE TABLE event_item (item VARCHAR NOT NULL, key_us BIGINT NOT NULL, log_id B
   pos BIGINT NOT NULL, code VARCHAR, verb VARCHAR NOT NULL, PRIMARY KEY (item, log_id, seq, pos)) WITHOUT ROWID;
 CREATE INDEX event_item_code ON event_item (code);
 CREATE INDEX event_item_pos ON event_item (pos);
+CREATE TABLE binding (code VARCHAR NOT NULL, item VARCHAR, as_ VARCHAR NOT NULL, from_office BOOLEAN NOT NULL,
+  key_us BIGINT NOT NULL, log_id BLOB NOT NULL, seq BIGINT NOT NULL, pos INTEGER PRIMARY KEY);
 INSERT INTO event_state SELECT pos, log_id, seq, 'scan', 'ok', 1, 1, 1, 0, log_id, seq, hash, 'b', 1, NULL FROM ledger;
 INSERT INTO event_item SELECT 'WO-1', 1, log_id, seq, pos, 'WO-1', '' FROM ledger;
 """
@@ -188,7 +190,9 @@ def test_a_hub_from_before_words_gets_the_smaller_tables_and_is_folded_anew(stor
     path = store.path
     store.close()
     with closing(sqlite3.connect(path)) as raw:
-        raw.executescript("DROP TABLE event_state; DROP TABLE event_item; DROP TABLE word;" + OLD_EVENTS)
+        raw.executescript(
+            "DROP TABLE event_state; DROP TABLE event_item; DROP TABLE word; DROP TABLE binding;" + OLD_EVENTS
+        )
         raw.execute("UPDATE projection SET v = 4 WHERE k = 'fold_version'")
         raw.execute("UPDATE alembic_version SET version_num = '0015'")
         raw.commit()

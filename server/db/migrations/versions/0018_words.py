@@ -1,10 +1,13 @@
-"""Words are stored once, and an event is linked to its item by its position alone. The new fold fills the tables."""
+"""Words are stored once, events are linked to items by position, bindings have the key of their code.
+
+The new fold fills the tables.
+"""
 
 import sqlalchemy as sa
 from alembic import op
 
 from server.projection.internal_tables import word
-from server.projection.tables import event_item, event_state
+from server.projection.tables import binding, event_item, event_state
 
 revision = "0018"
 down_revision = "0015"
@@ -19,3 +22,6 @@ def upgrade() -> None:
             table.drop(connection)
             table.create(connection)
     word.create(connection, checkfirst=True)
+    if "key" not in {column["name"] for column in inspector.get_columns(binding.name)}:
+        binding.drop(connection)
+        binding.create(connection)
