@@ -1,7 +1,7 @@
 """Ledger rows as the projector processes them: decoded, checked against their hash, with their order key and status."""
 
 from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import Connection, and_, select
@@ -21,6 +21,8 @@ ROWS_AT_ONCE = 2000  # rows in memory while all of them are read
 NOT_PERMITTED = "not_permitted"  # the status of an event that its log is not permitted to hold
 COLUMNS = (ledger.c.pos, ledger.c.log_id, ledger.c.seq, ledger.c.bytes, ledger.c.prev, ledger.c.hash)
 
+NO_KEY = OrderKey()
+
 
 @dataclass(slots=True)
 class LedgerRow:
@@ -35,7 +37,7 @@ class LedgerRow:
     stamp: EventTime  # its place in its log, and the clock values that it was recorded with
     own_hash: str = ""  # the hash of the stored event, in hex
     status: str = ""
-    key: OrderKey = field(default_factory=OrderKey)
+    key: OrderKey = NO_KEY
     was: Any = None
     code: str | None = None  # the canonical text of the scanned code, or of the code typed in place of a scan
     identity: str = ""  # what all spellings of this code have in common
