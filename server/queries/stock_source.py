@@ -130,10 +130,6 @@ def _with_head(
     pieces: FromClause, columns: Sequence[ColumnElement[Any]], qty_milli: ColumnElement[Any], of: Any, at_us: int
 ) -> Select[Any]:
     """Pieces with what belonged to their item as a whole at a time."""
-    later = head.alias("later")
-    replaced: Select[Any] = select(literal_column("1")).where(
-        and_(later.c.item == head.c.item, later.c.from_us > head.c.from_us, later.c.from_us <= at_us)
-    )
     return (
         select(
             head.c.item,
@@ -143,8 +139,17 @@ def _with_head(
             qty_milli.label("qty_milli"),
         )
         .select_from(pieces.join(head, head.c.item == of))
-        .where(and_(head.c.from_us <= at_us, ~replaced.exists()))
+        .where(head_at(at_us))
     )
+
+
+def head_at(at_us: int) -> ColumnElement[bool]:
+    """The condition for the rows of `head` that held at a time."""
+    later = head.alias("later")
+    replaced: Select[Any] = select(literal_column("1")).where(
+        and_(later.c.item == head.c.item, later.c.from_us > head.c.from_us, later.c.from_us <= at_us)
+    )
+    return and_(head.c.from_us <= at_us, ~replaced.exists())
 
 
 def has_members(state: ColumnElement[Any], name: ColumnElement[Any], order: ColumnElement[Any]) -> ColumnElement[Any]:

@@ -10,7 +10,7 @@ from server.projection.internal_tables import word
 from server.projection.tables import binding, event_item, event_state
 
 revision = "0018"
-down_revision = "0015"
+down_revision = "0017"
 
 
 def upgrade() -> None:
