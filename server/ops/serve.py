@@ -41,7 +41,9 @@ from server.ops.bootstrap import database_exists, open_hub
 from server.ops.control_server import ControlServer
 from server.ops.scheduler import BackupScheduler, ClockMonitor
 from server.ops.site_proposal import propose_site
+from server.ops.waiting_page import WaitingPage
 from server.projection.worker import Projector
+from station.system.progress import terminal_progress
 
 THREADS = MAX_STREAMS + 16  # each stream occupies a thread; the other 16 serve all further requests
 GRACE_S = 5
@@ -62,18 +64,25 @@ class ServeError(RuntimeError):
 def serve(config: HubConfig, print_address: Callable[[str], None], print_link: Callable[[str], None]) -> None:
     """Run the hub until a signal stops it. `print_address` gets its address, `print_link` the first sign-in link.
 
-    1. Raise the limit of open files; take the lock and open the hub; bind the port.
+    1. Raise the limit of open files; take the lock and open the hub, and answer with the progress of a migration meanwhile;
+       bind the port.
     2. Write the anchor of this start, and the first `site.define`; make a sign-in link where there is no account.
     3. Close the store, because no database connection may cross the fork.
     4. Run gunicorn.
 
-    Raises `ServeError`, `NoHub` or `HubLocked` before it listens.
+    Raises `ServeError`, `NoHub`, `NewerDatabase`, `TooLittleDisk` or `HubLocked` before it listens.
     """
     raise_file_limit()
     path = sqlite_path(config.db)
     lock = WriterLock(path, wait_s=TAKEN_S) if path is not None and database_exists(path) else None
-    store = open_hub(config.db, lock=lock)
-    listening = _bind(config.host, config.port)
+    with terminal_progress("The start of the hub", "The database is as before. Start the hub again.") as line:
+        page = WaitingPage(lambda: _bind(config.host, config.port), line)
+        try:
+            store = open_hub(config.db, lock=lock, folds=True, show=page.show)
+        except BaseException:
+            page.close()
+            raise
+        listening = page.release()
     host, port = listening.getsockname()[:2]
     address = f"http://{f'[{host}]' if ':' in host else host}:{port}"
     with store.write() as connection:
@@ -210,6 +219,7 @@ class WorkerTasks:
     def __init__(self, config: HubConfig, store: Store) -> None:
         self.projected = PositionSignal()
         self._store = store
+        store.on_progress = self.projected.announce_refold  # open pages read the progress again
         self._stop = threading.Event()
         self.tokens = StationTokens(store)
         self._control = ControlServer(store) if store.path is not None else None
