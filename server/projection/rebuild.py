@@ -4,10 +4,12 @@ It shares the event interpreter with the projector, and none of the incremental 
 functions over the whole set, and each item is folded once. A difference between the two is a defect of the incremental way.
 """
 
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
+from itertools import islice
 from typing import Any, NamedTuple
 
-from sqlalchemy import Connection, Select, Table, create_engine, func, select
+from sqlalchemy import Connection, Table, create_engine, func, select
 from sqlalchemy.pool import StaticPool
 
 from server.db.bulk_insert import insert_many
@@ -70,10 +72,7 @@ class RowDifference(NamedTuple):
 
 
 def rebuild(store: Store, interpreter: EventInterpreter = DEFAULT_INTERPRETER) -> int:
-    """Delete the projection and fold it again in one transaction. Returns its position.
-
-    Events, items and codes that were set aside are retried.
-    """
+    """Fold the projection again in one transaction; what was set aside is retried. Returns its position."""
     with store.project() as connection:
         return rebuild_tables(connection, interpreter)
 
@@ -93,10 +92,7 @@ def rebuild_tables(
 
 
 def first_change(connection: Connection) -> int:
-    """The change number after which a rebuild numbers its items: each station fetches all of them again.
-
-    Older cursors are positions of the ledger.
-    """
+    """The change number after which a rebuild numbers its items: each station fetches all again, by positions too."""
     position = select(func.coalesce(func.max(projection.c.v), 0)).where(projection.c.k == PROJECTED_POS)
     return max(last_change(connection), int(connection.execute(position).scalar_one()))
 
@@ -223,7 +219,8 @@ class _Folding:
         light: list[LedgerRow] = []
         owners = LogOwners(self._source, last_pos(self._source))
         void_state = VoidState(owners, interpreter.void)
-        for part in _parts(all_rows(self._source, self._aside)):
+        every = iter(all_rows(self._source, self._aside))
+        for part in iter(lambda: list(islice(every, AT_ONCE)), []):
             self._read_all(part, owners)
             if not self._failed:
                 void_state.apply_rows(target, part)
@@ -378,17 +375,6 @@ def _stored_anchors(target: Connection) -> dict[str, list[TimeAnchor]]:
     return anchors
 
 
-def _parts(rows: Iterator[LedgerRow]) -> Iterator[list[LedgerRow]]:
-    part: list[LedgerRow] = []
-    for row in rows:
-        part.append(row)
-        if len(part) == AT_ONCE:
-            yield part
-            part = []
-    if part:
-        yield part
-
-
 def _projected(source: Connection, target: Connection) -> Iterator[list[LedgerRow]]:
     """All rows with their status and key, some thousand at a time."""
     last = 0
@@ -405,13 +391,10 @@ def _differences(table: Table, live: Connection, rebuilt: Connection) -> Iterato
     have = _row_counts(live, folded_rows(table))
     want = _row_counts(rebuilt, folded_rows(table))
     for row in sorted(have.keys() | want.keys(), key=repr):
-        more = have.get(row, 0) - want.get(row, 0)
+        more = have[row] - want[row]
         for _ in range(abs(more)):
             yield RowDifference(table.name, "+" if more > 0 else "-", row)
 
 
-def _row_counts(connection: Connection, query: Select[Any]) -> dict[tuple[Any, ...], int]:
-    counts: dict[tuple[Any, ...], int] = {}
-    for row in map(tuple, connection.execute(query)):
-        counts[row] = counts.get(row, 0) + 1
-    return counts
+def _row_counts(connection: Connection, columns: list[Any]) -> Counter[tuple[Any, ...]]:
+    return Counter(map(tuple, connection.execute(select(*columns))))
