@@ -5,6 +5,7 @@ A command exits with 0, or prints on standard error what came, what was expected
 
 import sys
 from importlib import import_module
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -118,15 +119,18 @@ def run(config_path: Path | None, db: str | None, port: int | None) -> None:
 @main.command("verify")
 @where
 def verify_command(config_path: Path | None, db: str | None) -> None:
-    """Verify the hub's hash chain, that of every log, and the accounts and moves of every item; print each break.
+    """Verify the hub's hash chain, that of every log, the accounts, moves and checkpoints of every item, and the daily flow.
 
-    Exits with 1 if there is one.
+    Prints each break. Exits with 1 if there is one.
     """
+
     from server.db.migrations import HEAD, version_of
     from server.ledger.ingest import last_pos
     from server.ledger.verify import notes, verify
     from server.ops.bootstrap import open_read_only
     from server.projection.fold_version import is_outdated
+    from server.projection.verify_checkpoints import verify_checkpoints
+    from server.projection.verify_flow import verify_flow
     from server.projection.verify_rows import verify_rows
     from server.text import counted
 
@@ -142,8 +146,13 @@ def verify_command(config_path: Path | None, db: str | None) -> None:
         if outdated:
             remarks.append("The rows of items are of an earlier version, and are not verified. Start the hub once.")
         row_breaks = 0
-        rows = () if breaks or outdated else verify_rows(connection, line.show("Verify, items", "item"))
-        for row_break in rows:
+        verified = not breaks and not outdated
+        rows = chain(
+            verify_rows(connection, line.show("Verify, items", "item")),
+            verify_checkpoints(connection),
+            verify_flow(connection),
+        )
+        for row_break in rows if verified else ():
             row_breaks += 1
             if row_breaks <= MOST_ROW_BREAKS:
                 line.clear()

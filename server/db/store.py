@@ -19,6 +19,7 @@ from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url
 from sqlalchemy.pool import QueuePool
 
 from server.clock.readings import HubClock
+from server.db.group_commit import GroupCommit, Result
 from server.db.position_signal import PositionSignal
 from server.db.postgresql import (
     BACKUP_LOCK,
@@ -40,7 +41,7 @@ from server.ops.host import Host
 if TYPE_CHECKING:
     from station.system.progress import Listener, Progress
 
-READERS = 56  # connections: the number of the web server's threads and some more
+READERS = 104  # connections: the number of the web server's threads and some more
 _log = logging.getLogger(__name__)
 OTHER = "other"  # schema name of the file that `write_with` attaches
 GROWN = "grown"  # key in `connection.info` of an append's (epoch, pos), read at the end of the transaction
@@ -118,6 +119,7 @@ class Store:
             self._hold(self._lock, self.path)
         self._high = RollbackGuard(self.path) if writing and self.path is not None else None
         self._one_writer = threading.Lock()
+        self._group = GroupCommit(self.write)
         self._writer = self._engine(_WRITER, "BEGIN IMMEDIATE", pool_size=1) if writing else None
         self._projector = keeper_engine(self.url) if writing and self.path is None else None
         self._backups = keeper_engine(self.url) if writing and self.path is None else None
@@ -178,6 +180,14 @@ class Store:
                 self.trouble = None
         if grown is not None:
             self._announce(*grown)
+
+    def write_with_others(self, execute: Callable[[Connection], Result]) -> Result:
+        """Execute a write in a transaction with those of other threads; it is committed and flushed when this returns.
+
+        For requests of stations. `execute` may be called twice: where another write of the transaction fails, all are
+        rolled back and each is executed alone.
+        """
+        return self._group.run(execute)
 
     @contextmanager
     def write_with(self, other: Path) -> Iterator[Connection]:

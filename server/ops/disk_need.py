@@ -83,7 +83,7 @@ def folded_bytes(connection: Connection) -> int:
     mean = connection.execute(select(func.avg(sample.c.size))).scalar() or 0
     events = connection.execute(select(func.coalesce(func.max(ledger.c.pos), 0))).scalar_one()
     whole = database_bytes(connection)
-    return max(round(whole - events * (float(mean) + EVENT_BYTES)), round(LEAST_FOLDED * whole))
+    return int(max(round(whole - events * (float(mean) + EVENT_BYTES)), round(LEAST_FOLDED * whole)))
 
 
 def _mib(size: int) -> str:

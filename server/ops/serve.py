@@ -9,6 +9,7 @@ import ctypes
 import errno
 import logging
 import os
+import resource
 import signal
 import socket
 import sys
@@ -49,6 +50,8 @@ GRACE_S = 5
 SEND_BUFFER_BYTES = 512 * 1024  # an answer of usual size fits, so its thread is free even if the client reads slowly
 LINGER_S = 0.3  # for a request in transit while the hub stops; stations send it again anyway
 TAKEN_S = 2.0  # time for the worker of a killed hub to release the lock and the port
+BACKLOG = 1024  # all stations connect again at once after a restart of the hub
+MAX_FILES = 4096  # as config/systemd/wipline-hub.service: connections, and the files of the database connections
 MAX_REQUEST_LINE = 32 * 1024  # a code of 4,296 characters, percent-encoded, is one segment of an address
 PR_SET_PDEATHSIG = 1
 _log = logging.getLogger(__name__)
@@ -61,13 +64,15 @@ class ServeError(RuntimeError):
 def serve(config: HubConfig, print_address: Callable[[str], None], print_link: Callable[[str], None]) -> None:
     """Run the hub until a signal stops it. `print_address` gets its address, `print_link` the first sign-in link.
 
-    1. Take the lock and open the hub, and answer with the progress of a migration meanwhile; bind the port.
+    1. Raise the limit of open files; take the lock and open the hub, and answer with the progress of a migration meanwhile;
+       bind the port.
     2. Write the anchor of this start, and the first `site.define`; make a sign-in link where there is no account.
     3. Close the store, because no database connection may cross the fork.
     4. Run gunicorn.
 
     Raises `ServeError`, `NoHub`, `NewerDatabase`, `TooLittleDisk` or `HubLocked` before it listens.
     """
+    raise_file_limit()
     path = sqlite_path(config.db)
     lock = WriterLock(path, wait_s=TAKEN_S) if path is not None and database_exists(path) else None
     with terminal_progress("The start of the hub", "The database is as before. Start the hub again.") as line:
@@ -92,6 +97,16 @@ def serve(config: HubConfig, print_address: Callable[[str], None], print_link: C
     _GunicornApp(config, lock, listening).run()
 
 
+def raise_file_limit(files: int = MAX_FILES) -> int:
+    """Raise this process's limit of open files to `files`, or as far as the system allows it. Returns the limit."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = files if hard == resource.RLIM_INFINITY else min(files, hard)
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
+        return wanted
+    return soft
+
+
 def _bind(host: str, port: int) -> socket.socket:
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     deadline = time.monotonic() + TAKEN_S
@@ -111,7 +126,7 @@ def _bind(host: str, port: int) -> socket.socket:
             why = "is used by another program" if in_use else f"cannot be used: {error.strerror}"
             msg = f"{host}:{port} {why}; expected a free port. Choose another with --port, or --port 0 for any."
             raise ServeError(msg) from error
-        listening.listen(128)
+        listening.listen(BACKLOG)
         return listening
 
 

@@ -294,8 +294,10 @@ class _Folding:
             self._show(READING + LINKING, FOLDING, number * ITEMS_AT_ONCE / count)
 
     def _new_items(self) -> ItemStates:
-        interpreter = self._interpreter
-        return ItemStates(self._target, interpreter.apply, interpreter.item_row, self._changes, once=True)
+        interpreter, every = self._interpreter, self._interpreter.checkpoint_events
+        return ItemStates(
+            self._target, interpreter.apply, interpreter.item_row, self._changes, once=True, checkpoint_events=every
+        )
 
     def _linked_items(self) -> Iterator[list[str]]:
         """The items that have events, in their order, ITEMS_AT_ONCE at a time."""

@@ -1,8 +1,9 @@
 """Projector: the single thread that folds the ledger into the tables of the pages, shortly after each append.
 
 A transaction processes at most 500 events, fewer where 500 take longer than 50 ms, and stores the projected position with
-their rows. An event that changes others (a void, a correction, a first anchor, a binding, a definition) queues their items;
-the queue survives a restart and is processed after fresh work.
+their rows. Where events arrive one by one, transactions begin at most every 50 ms, so that the events of that time share
+one; an event after a quiet time is projected at once. An event that changes others (a void, a correction, a first anchor, a
+binding, a definition) queues their items; the queue survives a restart and is processed after fresh work.
 
 On PostgreSQL any number of processes serve one hub. One of them holds the lock of the projector and notifies the others of
 each position; another one takes over within a second after it ends.
@@ -47,6 +48,7 @@ from station.system.progress import Progress
 MOST_EVENTS = 500
 LONGEST_S = 0.050
 LEAST_EVENTS = 20
+GATHER_S = 0.050  # between the begins of two transactions, unless one was full or queued work waits
 REFOLDED_AT_ONCE = 50
 POLL_S = 1.0  # an append in another process does not signal this one
 AFTER_ERROR_S = 5.0
@@ -62,7 +64,8 @@ class Projector:
     """Folds the ledger of one store; `signal` announces each position that the pages can show.
 
     `rows_at_once`: rows of one log that a statement of the timeline reads. `after_error_s`: the pause of the thread after an
-    error. `now_s`: the monotonic clock that measures a transaction.
+    error. `now_s`: the monotonic clock that measures a transaction. `pause`: waits for so many seconds or until the event is
+    set.
     """
 
     def __init__(
@@ -74,9 +77,12 @@ class Projector:
         rows_at_once: int = ROWS_AT_ONCE,
         after_error_s: float = AFTER_ERROR_S,
         now_s: Callable[[], float] = time.monotonic,
+        pause: Callable[[threading.Event, float], object] = threading.Event.wait,
     ) -> None:
         self._store, self._signal, self._interpreter = store, signal, interpreter
         self._rows_at_once, self._after_error_s, self._now_s = rows_at_once, after_error_s, now_s
+        self._pause = pause
+        self._gathers = False  # the last transaction had all fresh events, and no queued work waits
         self._pipeline: ProjectionPipeline | None = None
         self._loaded_under: object = None  # of `projecting`: another process may have written since it changed
         self._fresh_limit = MOST_EVENTS  # events in one transaction
@@ -89,9 +95,12 @@ class Projector:
         """Fold until `stop` is set. An error is logged and the step retried; ingest continues meanwhile."""
         self._stop = stop
         while not stop.is_set() and not self._store.arrived.closed:
+            begin_s = self._now_s()
             try:
                 if not self.step():
                     self._store.arrived.wait(self.pos, POLL_S)
+                elif self._gathers:
+                    self._pause(stop, max(0.0, begin_s + GATHER_S - self._now_s()))
             except HubStops:
                 return  # nothing was changed; the next start begins the rebuild again
             except ProjectedElsewhere:
@@ -154,6 +163,7 @@ class Projector:
             pipeline, start = self._pipeline, self._now_s()
             attempt.pos, attempt.doing = pipeline.pos, "fresh"
             fresh = pipeline.project_batch(connection, self._fresh_limit)
+            self._gathers = 0 < fresh < self._fresh_limit and not pipeline.waiting(1, 1)[1]
             self._adapt(fresh, self._now_s() - start)
             done = bool(fresh) or self._process_queues(connection, pipeline, attempt)
             if done:

@@ -5,7 +5,7 @@ read and ends without an event. Each kind of alert is one function that yields a
 its alerts are about items the stock of some items.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 from server.locale_format import DAY_S, LocaleFormat, due_day, duration
@@ -148,12 +148,12 @@ class StageLoad(NamedTuple):
     days_late: int
 
 
-def at_limit(shop: BoardState, load_of: Callable[[str], StageLoad]) -> Iterator[Alert]:
+def at_limit(shop: BoardState, loads: Mapping[str, StageLoad]) -> Iterator[Alert]:
     """A stage should not hold more items than its limit."""
     for tile in shop.line.tiles:
         if not tile.fill:
             continue
-        name, load = tile.stage.name or tile.stage.stage, load_of(tile.stage.stage)
+        name, load = tile.stage.name or tile.stage.stage, loads[tile.stage.stage]
         subject = LinkedWord("stage", tile.stage.stage, name)
         count, limit = shop.locale.number(tile.items), shop.locale.number(tile.stage.limit or 0)
         item_event = (

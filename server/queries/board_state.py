@@ -2,7 +2,6 @@
 
 from collections import Counter
 from collections.abc import Iterable
-from functools import partial
 from typing import Any, NamedTuple
 
 from sqlalchemy import Connection, FromClause, and_, select
@@ -40,10 +39,10 @@ from server.queries.findings import (
 from server.queries.hub_alerts import UNDEFINED_STAGE, of_undefined_stages
 from server.queries.order_family import without_members
 from server.queries.rule_settings import rules_on
-from server.queries.stage_load import stage_load
+from server.queries.stage_load import stage_loads
 from server.queries.station_alerts import of_hub_clock, of_not_permitted, of_refolds, of_set_aside, of_stations
 from server.queries.stock_source import stock_source
-from server.queries.stock_sums import stock_sums
+from server.queries.stock_sums import StockSums, stock_sums, stock_sums_at
 from server.queries.valuation import Valuation
 from station.core.ledger.costs import Value, in_micros
 
@@ -55,26 +54,27 @@ AT_ONCE = 500  # items in one statement
 def board_state_now(connection: Connection, locale: LocaleFormat, now_us: int) -> BoardState:
     """The snapshot of the present."""
     valuation = Valuation(master_data(connection), now_us)
-    return _board_state(connection, stock_source(None), valuation, locale, None)
+    sums = stock_sums(connection, valuation, stock_source(None), past=False)
+    return _board_state(connection, sums, valuation, locale, None)
 
 
 def board_state_at(connection: Connection, locale: LocaleFormat, at_us: int) -> BoardState:
     """The snapshot of a past time, as it is known now."""
     valuation = Valuation(master_data(connection), at_us)
-    return _board_state(connection, stock_source(at_us), valuation, locale, at_us)
+    return _board_state(connection, stock_sums_at(connection, valuation, at_us), valuation, locale, at_us)
 
 
 def board_state_of(
     connection: Connection, source: FromClause, valuation: Valuation, locale: LocaleFormat
 ) -> BoardState:
     """The snapshot of stock that is stored in a table (`stock_source.stored_stock`), at the time of the valuation."""
-    return _board_state(connection, source, valuation, locale, valuation.at_us)
+    sums = stock_sums(connection, valuation, source, past=True)
+    return _board_state(connection, sums, valuation, locale, valuation.at_us)
 
 
 def _board_state(
-    connection: Connection, source: FromClause, valuation: Valuation, locale: LocaleFormat, at_us: int | None
+    connection: Connection, sums: StockSums, valuation: Valuation, locale: LocaleFormat, at_us: int | None
 ) -> BoardState:
-    sums = stock_sums(connection, valuation, source, past=at_us is not None)
     rest = without_members(connection, sums.with_members, valuation, at_us)
     not_started = stage_summary.not_started(sums, rest, valuation)
     moves = stage_summary.moved_on(connection, valuation.at_us)
@@ -100,7 +100,8 @@ def current_alerts(
     """
     of_stock = alert_items(connection, shop, most)
     stations = devices.overview(connection)
-    alerts = [*of_hub, *at_limit(shop, partial(stage_load, connection, shop))]
+    full = [tile.stage.stage for tile in shop.line.tiles if tile.fill]
+    alerts = [*of_hub, *at_limit(shop, stage_loads(connection, shop, full))]
     alerts += of_stations(stations, shop.now_us, Counter(shop.estimated))
     alerts += of_undefined_stages(connection, shop, stations)
     alerts += call_alerts.of_calls(open_calls(connection, shop.now_us), shop)
@@ -112,7 +113,8 @@ def current_alerts(
     names |= set(list(dict.fromkeys(group.item for group in of_finding.groups))[:most])
     alerts += [_finding_alert(group, shop, cut=of_finding.cut) for group in of_finding.groups if group.item in names]
     alerts += [_more_findings(shop)] if of_finding.cut else []
-    alerts += stock_alerts(shop, [row for rows in _stock_of(connection, shop, names).values() for row in rows])
+    stock = of_finding.stock | _stock_of(connection, shop, names - of_finding.stock.keys())
+    alerts += stock_alerts(shop, [row for name in names for row in stock.get(name, [])])
     merged = without_repeats(ranked(alerts))
     total = len(merged) + len((of_stock.items | {group.item for group in of_finding.groups}) - names)
     return AlertList(merged[:most], total, of_stock.grave or any(alert.grave for alert in merged))
@@ -144,9 +146,10 @@ class _FindingGroup(NamedTuple):
 
 
 class _FindingGroups(NamedTuple):
-    """The groups by rank. `cut`: there are further findings, which may be alike."""
+    """The groups by rank, and the stock of their items. `cut`: there are further findings, which may be alike."""
 
     groups: list[_FindingGroup]
+    stock: dict[str, list[current_stock.StockRow]]
     cut: bool
 
 
@@ -179,7 +182,7 @@ def _finding_groups(connection: Connection, shop: BoardState) -> _FindingGroups:
         product = None if of_item is None else of_item.product
         groups.append(_FindingGroup(rule, name, findings, product, cost, over, charged))
     groups.sort(key=lambda group: (-group.cost, f"{group.rule} {group.item}"))
-    return _FindingGroups(groups, len(rows) > MOST_FINDINGS)
+    return _FindingGroups(groups, {name: stock.get(name, []) for name in names}, len(rows) > MOST_FINDINGS)
 
 
 def _finding_alert(group: _FindingGroup, shop: BoardState, *, cut: bool) -> Alert:

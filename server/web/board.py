@@ -6,14 +6,14 @@ from flask import Blueprint, g, render_template, request
 from sqlalchemy import Connection, and_, func, select
 
 from server.api.health import backup_note, hub_faults, lost_by_restore, unused_patterns
-from server.api.past_query import Past, asked_past
+from server.api.past_query import asked_against, asked_past
 from server.auth.gate import readers
 from server.config import seconds_of
 from server.context import current_hub
 from server.locale_format import LocaleFormat, due_day
 from server.projection.tables import item
 from server.queries.alerts import Alert, BoardState
-from server.queries.board_state import AlertList, board_state_now, current_alerts
+from server.queries.board_state import AlertList, board_state_at, board_state_now, current_alerts
 from server.queries.hub_alerts import of_backup, of_faults
 from server.queries.lag import lag_of
 from server.queries.order_progress import is_order
@@ -21,8 +21,11 @@ from server.queries.past_board import past_board
 from server.queries.shared_board import BoardAnswer
 from server.queries.site import ignored_settings
 from server.queries.stage_summary import StockSummary, finished_since
+from server.queries.stock_change import stock_change
 from server.query_words import PAST_WORDS, query_words
 from server.web.age_strip import strip
+from server.web.board_dates import date_fields
+from server.web.stock_change import change_table
 from server.web.template_filters import read_lag, read_site, shop_locale
 
 blueprint = Blueprint("board", __name__)
@@ -32,15 +35,22 @@ FIRST = 7  # alerts that are visible without opening the rest
 
 @blueprint.get("/")
 @readers
-@query_words(*PAST_WORDS)
+@query_words(*PAST_WORDS, "against")
 def board() -> str:
-    """The board now, or as of a past time and as known at a position."""
+    """The board now, or as of a past time and as known at a position; `against`: what came and went since another time."""
     now_us = current_hub().clock.utc_us()
     with current_hub().store.read() as connection:
         locale = shop_locale(connection)
-        past = asked_past(connection, now_us)
-        answer = _past_answer(connection, locale, past) if past.is_past else None
-    asked_us = past.time_us if past.is_past else None
+        past, against_us = asked_past(connection, now_us), asked_against(connection, now_us)
+        asked_us = past.time_us if past.is_past or against_us is not None else None
+        answer, change = None, None
+        if asked_us is not None and against_us is not None:
+            from_us, asked_us = sorted((asked_us, against_us))
+            answer = _board_at(connection, locale, asked_us, None)
+            was = board_state_at(connection, locale, from_us)
+            change = change_table(stock_change(connection, was, answer.shop), locale)
+        elif asked_us is not None:
+            answer = _board_at(connection, locale, past.at_us, past.known)
     answer = board_now() if answer is None else answer
     shop = answer.shop
     longest_s = max((tile.ages.max_s or 0 for tile in shop.line.tiles if not tile.stage.target_s), default=1)
@@ -61,6 +71,8 @@ def board() -> str:
         alert_count=answer.listed.total,
         first=FIRST,
         behind=answer.behind,
+        change=change,
+        dates=date_fields(locale, now_us, asked_us, None if change is None else change.from_us),
     )
 
 
@@ -80,9 +92,10 @@ def _compute(connection: Connection) -> BoardAnswer:
     return BoardAnswer(shop, listed, finished_on(connection, shop), *dues(connection, shop), lag_of(connection, now_us))
 
 
-def _past_answer(connection: Connection, locale: LocaleFormat, past: Past) -> BoardAnswer:
+def _board_at(connection: Connection, locale: LocaleFormat, at_us: int | None, known: int | None) -> BoardAnswer:
     read_lag(connection)
-    with past_board(connection, locale, past.known, past.at_us, past.now_us) as found:
+    now_us = current_hub().clock.utc_us()
+    with past_board(connection, locale, known, at_us, now_us) as found:
         finished = finished_on(found.moves, found.shop)
         return BoardAnswer(found.shop, AlertList([], 0, grave=False), finished, *_dues_at(found.shop), g.lag)
 

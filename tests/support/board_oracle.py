@@ -120,7 +120,8 @@ class BoardOracle:
             coming = {row.item for row in self.stock if row.in_process and next_stage(row, shop.valuation) == stage}
             return StageLoad(len(coming), max([0, *((today - day).days for day in there if day is not None)]))
 
-        found = [*others, *at_limit(shop, load), *stock_alerts(shop, self.stock)]
+        loads = {tile.stage.stage: load(tile.stage.stage) for tile in shop.line.tiles}
+        found = [*others, *at_limit(shop, loads), *stock_alerts(shop, self.stock)]
         return without_repeats(ranked(found))
 
 

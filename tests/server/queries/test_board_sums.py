@@ -1,9 +1,8 @@
 """The board's sums by the database against the same figures from each stock row."""
 
-import random
-
 import pytest
 from board_oracle import BoardOracle, estimated, figures
+from drawn_shop import drawn_shop
 from shop_writer import ShopWriter
 
 from server.locale_format import LocaleFormat
@@ -13,49 +12,15 @@ from server.queries.current_stock import stock_now
 from server.queries.historical_stock import stock_at
 from server.queries.order_family import without_members
 from server.queries.stock_source import stock_source
-from server.queries.stock_sums import stock_sums
+from server.queries.stock_sums import stock_sums, stock_sums_at
 from server.queries.valuation import Valuation
 
 ABOUT_STOCK = {"limit", "late", "waited", "held"}
-STAGES = ["saw", "deburr", "test", "pack", "gate"]
 
 
 @pytest.fixture
 def shop_writer(store):
     return ShopWriter(store)
-
-
-def drawn_shop(shop_writer, seed, orders=26):
-    """Orders of three products, whose routing and bill changed; lots, unknown quantities, holds, an undefined stage."""
-    chance = random.Random(seed)
-    say, ago = shop_writer.say, shop_writer.ago
-    shop_writer.small_shop(saw={"limit": 3, "target_s": 30_000}, test={"target_s": 400_000})
-    say("product.define", 0, product="frame", name="Frame", unit="kg", decimals=2, routing="line",
-        bom=[{"component": "bar", "qty_milli": 700, "operation": 20},
-             {"component": "glue", "qty_milli": 5, "operation": 30}])  # fmt: skip
-    say("cost.set", 0, product="frame", op=20, component="labour", basis="order", micros=9_999_999)
-    steps = [{"op": 10, "stage": "saw"}, {"op": 20, "stage": "deburr", "optional": True}, {"op": 30, "stage": "pack"}]
-    say("routing.define", ago(days=6), routing="line", operations=steps)
-    say("product.define", ago(days=4), product="bracket", name="Bracket", routing="line",
-        bom=[{"component": "bar", "qty_milli": 333, "operation": 10}])  # fmt: skip
-    scans = []
-    for n in range(orders):
-        due = (f"2026-{chance.randint(10, 12)}-{chance.randint(1, 28)}", None)[chance.random() < 0.2]
-        fields = {"due": due} if due and len(due) == 10 else {}
-        if chance.random() < 0.2:
-            fields["items"] = [f"WO-{n}-{lot}" for lot in range(3)]
-        product = chance.choice(["bracket", "bracket", "tube", "frame"])
-        shop_writer.release(f"WO-{n}", product, chance.randint(3, 30), ago(days=chance.randint(3, 9)), **fields)
-        names = [f"WO-{n}", *fields.get("items", [])]
-        for _ in range(chance.randint(0, 5)):
-            more = {"qty_milli": 1000 * chance.randint(1, 9)} if chance.random() < 0.5 else {}
-            action = chance.choice([None, None, None, "hold", "scrap", "out", "release"])
-            more |= {"action": action} if action else {}
-            scans.append((ago(hours=chance.randint(1, 90)), chance.choice(names), chance.choice(STAGES), more))
-    scans += [(ago(hours=n), f"FOUND-{n % 4}", chance.choice(STAGES), {}) for n in range(8)]
-    for at_us, code, stage, more in sorted(scans, key=lambda scan: scan[0]):
-        shop_writer.scan(code, stage, at_us, **more)
-    shop_writer.settle()
 
 
 def longest_of(line):
@@ -79,7 +44,10 @@ def test_every_figure_of_the_board_is_that_of_its_stock_rows(shop_writer, seed):
             else:
                 shop = board_state_at(connection, LocaleFormat(), at_us)
             assert figures(shop.line) == oracle.line(shop.line), at_us
-            sums = stock_sums(connection, valuation, stock_source(at_us), past=at_us is not None, most_ticks=3)
+            if at_us is None:
+                sums = stock_sums(connection, valuation, stock_source(None), past=False, most_ticks=3)
+            else:
+                sums = stock_sums_at(connection, valuation, at_us, most_ticks=3)
             for tile in shop.line.tiles:
                 stage, target_s = tile.stage.stage, tile.stage.target_s
                 assert [tuple(tick) for tick in tile.ticks] == oracle.ticks(stage, target_s)

@@ -5,7 +5,7 @@ from alembic import op
 from server.db.schema import long_work
 
 revision = "0019"
-down_revision = "0015"
+down_revision = "0017"
 
 
 def upgrade() -> None:
