@@ -136,13 +136,13 @@ def _events(connection: Connection, since_answer_us: int | None = None) -> list[
     for row in rows:
         if row.key_us is None:
             continue  # void, a second copy, or not permitted
-        stored, counted = PositionKey(row.log_id.hex(), row.seq), PositionKey(row.at_log, row.at_seq)
+        own, counted = PositionKey(row.log_id.hex(), row.seq), PositionKey(row.at_log, row.at_seq)
         is_entry = row.holds_from_us is not None
         at_us = row.holds_from_us if is_entry else row.key_us
         event = CallEvent(
             row.verb, row.stage, row.station, row.reason, row.by, at_us, *counted, row.approx and not is_entry
         )
-        put = corrected({stored, counted}, corrections) if corrections else {}
+        put = corrected({own, counted}, corrections) if corrections else {}
         if put:
             event = _as_corrected(event, put)
         if event.verb in VERBS:
