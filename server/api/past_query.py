@@ -17,9 +17,8 @@ from server.projection.worker import projected_pos
 from server.queries.site import current_locale
 from server.query_words import PAST_WORDS
 
-CLOCK_SKEW_US = (
-    60 * 1_000_000
-)  # a client whose clock is ahead may name its present; the form of the board has no seconds
+# A client whose clock is ahead may name its present; the form of the board has no seconds.
+CLOCK_SKEW_US = 60 * 1_000_000
 
 
 class Past(NamedTuple):
@@ -49,12 +48,17 @@ class Past(NamedTuple):
         return self.pos if self.known is None else self.known
 
 
-def asked_past(connection: Connection, now_us: int) -> Past:
-    """The time and the knowledge that the request asks for; kept for the links of its page. Raises `ApiError` 400."""
-    pos = projected_pos(connection)
+def asked_past(connection: Connection, now_us: int, pos: int | None = None) -> Past:
+    """The time and the knowledge that the request asks for; kept for the links of its page. Raises `ApiError` 400.
+
+    `pos`: the projected position, where the caller has read it.
+    """
+    if pos is None:  # a page of the present does not use it
+        pos = projected_pos(connection) if any(request.args.get(word) for word in PAST_WORDS) else 0
     known = _known(request.args.get("known", ""), pos)
-    zone = current_locale(connection, current_hub().config, now_us).zone
-    at_us = _as_of(request.args.get("as_of", ""), zone, now_us)
+    text = request.args.get("as_of", "").strip()
+    zone = current_locale(connection, current_hub().config, now_us).zone if text else UTC
+    at_us = _as_of(text, zone, now_us)
     g.past = Past(now_us, at_us, None if known == pos else known, pos)
     return g.past  # type: ignore[no-any-return]
 

@@ -47,7 +47,8 @@ def work_in_process() -> Response:
     limit, cursor = page_of()
     after = _after_row(cursor, by)
     with current_hub().store.read() as connection:
-        lag, past = lag_of(connection, now_us), asked_past(connection, now_us)
+        lag = lag_of(connection, now_us)
+        past = asked_past(connection, now_us, lag.pos)
         valuation, stock = past_stock(connection, past.known, past.at_us, now_us)
         report = wip(stock, by, valuation)
     return json_answer(wip_answer.wip_answer(report, valuation.at_us, past.known_pos, lag, by, after, limit))
@@ -78,7 +79,8 @@ def item(item: str) -> Response:
     """One item: its places, its accounts, its findings, and its last 200 events; now or at a past time."""
     now_us, before = current_hub().clock.utc_us(), before_pos()
     with current_hub().store.read() as connection:
-        past, lag = asked_past(connection, now_us), lag_of(connection, now_us)
+        lag = lag_of(connection, now_us)
+        past = asked_past(connection, now_us, lag.pos)
         today = master_data(connection)
         name = item_named(connection, today, item, now_us)
         if past.is_past:
@@ -108,7 +110,8 @@ def orders() -> Response:
         raise ApiError(400, f"status {status[:40]!r}", f"one of {', '.join(STATUSES)}", "Leave it out for all.")
     now_us = current_hub().clock.utc_us()
     with current_hub().store.read() as connection:
-        past, lag = asked_past(connection, now_us), lag_of(connection, now_us)
+        lag = lag_of(connection, now_us)
+        past = asked_past(connection, now_us, lag.pos)
         if past.is_past:
             with shop_known_at(connection, past.known_pos, past.at_us) as shop:
                 valuation = Valuation(shop.master_data, past.time_us)
@@ -166,7 +169,8 @@ def stages() -> Response:
     limit, cursor = page_of()
     now_us = current_hub().clock.utc_us()
     with current_hub().store.read() as connection:
-        past, lag = asked_past(connection, now_us), lag_of(connection, now_us)
+        lag = lag_of(connection, now_us)
+        past = asked_past(connection, now_us, lag.pos)
         if past.is_past:
             valuation, stock = past_stock(connection, past.known, past.at_us, now_us)
             shop = valuation.master_data

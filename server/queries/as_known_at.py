@@ -38,11 +38,12 @@ def known_stock(connection: Connection, shop: KnownShop, at_us: int | None) -> K
 
     `at_us`: as of this time (UTC us); None: with all events up to the position.
     """
-    horizon_us = shop.horizon_us()
+    changes = shop.changes
+    horizon_us = changes.horizon_us()
     until_us = horizon_us if at_us is None else min(at_us, horizon_us)
-    differ = shop.items_defined_otherwise(horizon_us) | shop.late_items(until_us) | shop.changed_items
+    differ = changes.items_defined_otherwise(horizon_us) | changes.late_items(until_us) | changes.changed_items
     stock = [row for row in stock_at(connection, until_us) if row.item not in differ]
-    differ |= shop.items_known_later({row.item for row in stock})
+    differ |= changes.items_known_later({row.item for row in stock})
     shop.fold_items(differ)
     then = stock_now(shop.scratch) if at_us is None else stock_at(shop.scratch, at_us)
     unchanged = [row for row in stock if row.item not in differ]
@@ -56,7 +57,7 @@ def known_without_members(
     orders = not_started_orders(stock)
     today = member_rows(connection, orders)
     names = {row.item for row in today}
-    differ = shop.later_items(names) | (names & shop.changed_items)
+    differ = shop.changes.later_items(names) | (names & shop.changes.changed_items)
     shop.fold_items(differ)
     known = [row for row in today if not shop.has_folded(row.item)] + member_rows(shop.scratch, orders)
     families = families_of(known, at_us)

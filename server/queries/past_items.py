@@ -53,7 +53,7 @@ def members_of(connection: Connection, shop: KnownShop, orders: Iterable[str]) -
             .where(and_(own.c.item.in_(chunk), own.c.verb == RELEASE))
         )
         found.update(connection.execute(named.distinct()).scalars())
-    return (found | shop.changed_items) - set(ordered)
+    return (found | shop.changes.changed_items) - set(ordered)
 
 
 def _add_changes(connection: Connection, shop: KnownShop, name: str) -> None:
@@ -83,7 +83,7 @@ def load_items(connection: Connection, shop: KnownShop, names: Iterable[str], at
         if at_us is not None:
             query = query.where(item.c.last_key_us <= at_us)
         unchanged.update({row.item: tuple(row) for row in connection.execute(query)})
-    same = unchanged.keys() - shop.differing(unchanged)
+    same = unchanged.keys() - shop.changes.differing(unchanged)
     shop.fold_items(wanted - same)
     fresh = sorted(name for name in same if not shop.has_folded(name) and name not in shop.copied)
     shop.copied.update(fresh)
@@ -111,7 +111,10 @@ def past_orders_after(
         query = select(c.item).where(and_(c.item > after, c.released_us.is_not(None)))
         names = list(connection.execute(query.order_by(c.item).limit(ORDERS_AT_ONCE)).scalars())
         end = names[-1] if len(names) == ORDERS_AT_ONCE else None
-        wanted = {*names, *(name for name in shop.changed_items if name > after and (end is None or name <= end))}
+        wanted = {
+            *names,
+            *(name for name in shop.changes.changed_items if name > after and (end is None or name <= end)),
+        }
         load_items(connection, shop, wanted | members_of(connection, shop, wanted), at_us)
         rows = orders_after(shop.scratch, valuation, after, len(shop.copied) + len(shop.folded) + 1, status)
         found += [row for row in rows if end is None or row.order <= end]
@@ -128,7 +131,7 @@ def load_orders(connection: Connection, shop: KnownShop, at_us: int | None, *, w
     load_items(
         connection,
         shop,
-        {*connection.execute(select(item.c.item).where(of_orders)).scalars()} | shop.changed_items,
+        {*connection.execute(select(item.c.item).where(of_orders)).scalars()} | shop.changes.changed_items,
         at_us,
     )
     ordered = sorted(shop.copied) if with_prints else []

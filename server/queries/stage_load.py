@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import Connection, Row, and_, or_, select
+from sqlalchemy import Connection, and_, or_, select
 from sqlalchemy import func as sql
 
 from server.locale_format import due_day
@@ -52,7 +52,7 @@ def stage_loads(connection: Connection, shop: BoardState, stages: Sequence[str])
     return loads
 
 
-def _next(shop: BoardState, place: Row[Any]) -> str | None:
+def _next(shop: BoardState, place: Any) -> str | None:
     """The stage that follows a place of a routing of some epoch."""
     released_us = shop.valuation.epochs.time(place.epoch)
     at_us = shop.now_us if released_us is None else released_us

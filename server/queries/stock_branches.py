@@ -242,7 +242,7 @@ def _due(stock: FromClause) -> Select[Any]:
 def _late(stock: FromClause, at_us: int) -> Select[Any]:
     """The items that were not released yet and were released later."""
     c = stock.c
-    later = select(literal_column("1")).where(
+    later: Select[Any] = select(literal_column("1")).where(
         and_(head.c.item == c.item, head.c.from_us > at_us, head.c.released_us.is_not(None))
     )
     return _row(Kind.LATE, (c.item,), ()).where(and_(c.released_us.is_(None), later.exists())).distinct()

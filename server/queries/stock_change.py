@@ -12,7 +12,19 @@ less what went, is what is there, exactly:
 from collections.abc import Iterable
 from typing import Any, NamedTuple
 
-from sqlalchemy import ColumnElement, Connection, Select, and_, case, except_, func, literal_column, or_, select
+from sqlalchemy import (
+    BigInteger,
+    ColumnElement,
+    Connection,
+    Select,
+    and_,
+    case,
+    except_,
+    func,
+    literal_column,
+    or_,
+    select,
+)
 
 from server.projection.item_rows import operations_of
 from server.projection.tables import head, move
@@ -191,8 +203,12 @@ def balanced(figures: tuple[int, int, int, int], divisor: int) -> tuple[int, int
 
 
 def _zone(state: ColumnElement[Any]) -> ColumnElement[Any]:
-    released = (state == ParcelState.RELEASED, literal_column(str(NOT_STARTED)))
-    return case(released, (state.in_(LIVE), literal_column(str(BEGUN))), else_=literal_column(str(OUTSIDE)))
+    not_started = literal_column(str(NOT_STARTED), BigInteger)
+    return case(
+        (state == ParcelState.RELEASED, not_started),
+        (state.in_(LIVE), literal_column(str(BEGUN))),
+        else_=literal_column(str(OUTSIDE)),
+    )
 
 
 def _stage(state: ColumnElement[Any], stage: ColumnElement[Any]) -> ColumnElement[Any]:
@@ -230,7 +246,7 @@ def _flows(connection: Connection, from_us: int, to_us: int, valuation: Valuatio
         valuation.epochs.column(c.released_us).label("epoch"), ordered.label("ordered"), c.entered, c.reached, c.scanned,
         c.to_entered, c.to_reached, c.to_scanned, c.qty_milli,
     ).where(c.qty_milli.is_not(None)).subquery("classed")  # fmt: skip
-    million = literal_column(str(MILLION))
+    million = literal_column(str(MILLION), BigInteger)
     grouped = [column for column in classed.c if column.key != "qty_milli"]
     quantity = classed.c.qty_milli
     sums = (func.sum(quantity // million), func.sum(quantity % million))

@@ -111,7 +111,7 @@ def _at(at_us: int, instead: Sequence[StockRow]) -> Select[Any]:
     left = forms.join(move, and_(move.c.item == forms.c.item, move.c.n == forms.c.n))
     rest = forms.join(parcel, and_(parcel.c.item == forms.c.item, parcel.c.put == forms.c.form))
     whole = item.join(parcel, parcel.c.item == item.c.item)
-    names = sorted({row.item for row in instead})
+    given_names = sorted({row.item for row in instead})
     parts = [
         _with_head(left, _FROM_MOVE, forms.c.qty_milli, move.c.item, at_us),
         _with_head(rest, _FROM_PARCEL, forms.c.qty_milli, parcel.c.item, at_us).where(forms.c.n.is_(None)),
@@ -119,7 +119,7 @@ def _at(at_us: int, instead: Sequence[StockRow]) -> Select[Any]:
         .where(_still_there(at_us))
         .where(item.c.item.not_in(select(moved.c.item))),
     ]
-    given = [part.where(head.c.item.not_in(names)) for part in parts] + [_given(instead)] if instead else parts
+    given = [part.where(head.c.item.not_in(given_names)) for part in parts] + [_given(instead)] if instead else parts
     rows = union_all(*given).subquery("rows")
     now_only = (false().label("approx"), cast(null(), Text).label("station"))
     return select(*rows.c, *now_only, has_members(rows.c.state, rows.c.item, rows.c.order_).label("members"))

@@ -46,7 +46,7 @@ class ItemBalance:
 
     def accounts(self, *states: str) -> list[Account]:
         """The accounts that hold parcels in any of these states, in the order of their first parcels."""
-        return [account for account in self._spots.accounts() if account.state in states]
+        return self._spots.accounts(*states)
 
     def at(self, account: Account) -> list[Parcel]:
         """The parcels at an account in the order of withdrawal: this carrier's, this station's, then first in, first out."""
@@ -309,7 +309,7 @@ class ItemBalance:
 
     def live(self) -> bool:
         """Whether any of it is in process."""
-        return any(account.state in LIVE for account in self._spots.at)
+        return any(account[0] in LIVE for account in self._spots.at)
 
     def route(self) -> None:
         """Assign parcels from before the order had its routing to operations of the routing, without moving them."""
