@@ -17,9 +17,8 @@ from server.projection.worker import projected_pos
 from server.queries.site import current_locale
 from server.query_words import PAST_WORDS
 
-CLOCK_SKEW_US = (
-    60 * 1_000_000
-)  # a client whose clock is ahead may name its present; the form of the board has no seconds
+# A client whose clock is ahead may name its present; the form of the board has no seconds.
+CLOCK_SKEW_US = 60 * 1_000_000
 
 
 class Past(NamedTuple):
@@ -59,7 +58,7 @@ def asked_past(connection: Connection, now_us: int, pos: int | None = None) -> P
     known = _known(request.args.get("known", ""), pos)
     text = request.args.get("as_of", "").strip()
     zone = current_locale(connection, current_hub().config, now_us).zone if text else UTC
-    at_us = _as_of(text, zone, now_us)
+    at_us = past_time(text, zone, now_us)
     g.past = Past(now_us, at_us, None if known == pos else known, pos)
     return g.past  # type: ignore[no-any-return]
 
@@ -112,11 +111,11 @@ def time_of(text: str, zone: tzinfo = UTC) -> int | None:
         ) from error
 
 
-def _as_of(text: str, zone: tzinfo, now_us: int) -> int | None:
-    """The past time of a query, without a zone in the zone of the site; None for now. Raises `ApiError` 400."""
+def past_time(text: str, zone: tzinfo, now_us: int, word: str = "as_of") -> int | None:
+    """The past time of a query word, without a zone in the zone of the site; None for now. Raises `ApiError` 400."""
     at_us = time_of(text, zone)
     if at_us is not None and at_us > now_us + CLOCK_SKEW_US:
-        raise ApiError(400, f"as_of {text[:40]!r}, which is in the future", "a past time", "Leave it out for now.")
+        raise ApiError(400, f"{word} {text[:40]!r}, which is in the future", "a past time", "Leave it out for now.")
     return None if at_us is None or at_us >= now_us else at_us
 
 

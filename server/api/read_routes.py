@@ -9,13 +9,14 @@ from flask import Blueprint, Response, request
 from server.api import call_answer, item_answer, order_answer, site_answer, unknown_code_answer, wip_answer
 from server.api.format import time
 from server.api.openapi import documented
-from server.api.past_query import asked_past
+from server.api.past_query import asked_past, past_time
 from server.api.rest import page_of
 from server.api_errors import ApiError, json_answer
 from server.auth.gate import readers
 from server.context import current_hub
 from server.locale_format import site_of
 from server.queries.as_known_at import past_stock, shop_known_at
+from server.queries.board_state import board_state_at
 from server.queries.calls import calls_until, open_calls
 from server.queries.current_master_data import master_data
 from server.queries.current_stock import stock_now
@@ -24,8 +25,9 @@ from server.queries.lag import lag_of
 from server.queries.order_progress import STATUSES, orders_after
 from server.queries.past_items import past_calls, past_item, past_orders_after
 from server.queries.search import item_named
-from server.queries.site import site_definitions
+from server.queries.site import current_locale, site_definitions
 from server.queries.stage_order import line_of
+from server.queries.stock_change import stock_change
 from server.queries.unknown_codes import count_unknown, unknown_after
 from server.queries.valuation import Valuation
 from server.queries.wip import GroupBy, wip
@@ -50,6 +52,24 @@ def work_in_process() -> Response:
         valuation, stock = past_stock(connection, past.known, past.at_us, now_us)
         report = wip(stock, by, valuation)
     return json_answer(wip_answer.wip_answer(report, valuation.at_us, past.known_pos, lag, by, after, limit))
+
+
+@blueprint.get("/api/v1/wip/change")
+@documented(wip_answer.ChangeAnswer, query=wip_answer.ChangeQuery, errors=(400, 401, 403))
+@readers
+def change_of_stock() -> Response:
+    """What came and went at each stage between the times `against` and `as_of`, in items, quantities and value."""
+    now_us = current_hub().clock.utc_us()
+    if not request.args.get("against", "").strip():
+        raise ApiError(400, "no `against`", "a past time such as 2026-11-22T14:05:00Z", "Add the earlier time.")
+    with current_hub().store.read() as connection:
+        lag = lag_of(connection, now_us)
+        locale = current_locale(connection, current_hub().config, now_us)
+        asked = (past_time(request.args.get(word, ""), locale.zone, now_us, word) for word in ("against", "as_of"))
+        first_us, last_us = sorted(now_us if us is None else us for us in asked)
+        was, now = (board_state_at(connection, locale, us) for us in (first_us, last_us))
+        change = stock_change(connection, was, now)
+    return json_answer(wip_answer.change_answer(change, lag))
 
 
 @blueprint.get("/api/v1/items/<segment:item>", merge_slashes=False)

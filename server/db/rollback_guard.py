@@ -4,6 +4,9 @@ A rolled-back hub would claim to have events that it no longer has. Therefore a 
 last ledger position, and the database records its inode and machine. Where these differ, a new epoch begins, in which
 stations resume from what the hub has. When unsure, a new epoch begins: it costs one handshake.
 
+On PostgreSQL the file is in the state folder of the hub's service. There may be several, one for each machine with a worker,
+or none at all; so a missing or lagging file proves nothing there, and only one that is ahead of the ledger counts.
+
 >>> location = DatabaseLocation(inode=7, machine="m")
 >>> moved(location, location, ledger_pos=40, high=(3, 40), epoch=3) is None
 True
@@ -50,6 +53,25 @@ def moved(
     if ledger_pos < high[1]:
         return f"the ledger ends at {ledger_pos} and had reached {high[1]}"
     return None
+
+
+def set_back(*, ledger_pos: int, high: tuple[int, int] | None, epoch: int) -> str | None:
+    """The cause of a new epoch on a database server, as a clause; None where no file of this machine is ahead of it.
+
+    >>> set_back(ledger_pos=12, high=(3, 40), epoch=3), set_back(ledger_pos=40, high=(2, 90), epoch=3)
+    ('the ledger ends at 12 and had reached 40', None)
+    """
+    if high is None or high[0] < epoch:
+        return None
+    if high[0] > epoch:
+        return f"the database is of epoch {epoch} and the high-water file of epoch {high[0]}"
+    return f"the ledger ends at {ledger_pos} and had reached {high[1]}" if ledger_pos < high[1] else None
+
+
+def state_folder() -> Path | None:
+    """The state folder of the service, from systemd's `STATE_DIRECTORY`; None for a hub that runs without a unit."""
+    first = os.environ.get("STATE_DIRECTORY", "").split(":")[0]
+    return Path(first) if first else None
 
 
 class RollbackGuard:

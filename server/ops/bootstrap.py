@@ -1,5 +1,6 @@
 """Bootstrap of a hub: create a new one, open and upgrade an existing one, and detect a replaced database."""
 
+import logging
 from collections.abc import Iterator
 from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
@@ -7,16 +8,25 @@ from pathlib import Path
 from sqlalchemy import inspect, select, text
 
 from server.db import schema
-from server.db.migrations import upgrade
+from server.db.long_work import forget
+from server.db.migrations import HEAD, upgrade, version_of
+from server.db.newer_database import refuse_newer
 from server.db.postgresql import server_location
-from server.db.rollback_guard import DatabaseLocation, moved
+from server.db.rollback_guard import DatabaseLocation, moved, set_back
 from server.db.store import Store, sqlite_path
 from server.db.writer_lock import WriterLock
 from server.ledger.hub_log import begin_epoch, hub_row
 from server.ops import restore_swap
+from server.ops.disk_need import migration_need, rebuild_need, require
+from server.ops.dump import data_folder
 from server.ops.host import Host
+from server.projection.fold_version import is_outdated
+from server.projection.rebuild_beside import remove_scratch
 from station.core.hash_chain import LOG_ID_BYTES, ledger_genesis
 from station.system.access import is_there, require_readable
+from station.system.progress import Show, unseen
+
+_log = logging.getLogger(__name__)
 
 
 class NoHub(RuntimeError):
@@ -78,11 +88,19 @@ def remove_hub(store: Store) -> None:
 
 
 def open_hub(
-    db: str | Path, *, lock: WriterLock | None = None, cause: str | None = None, host: Host | None = None
+    db: str | Path,
+    *,
+    lock: WriterLock | None = None,
+    cause: str | None = None,
+    host: Host | None = None,
+    folds: bool = False,
+    show: Show = unseen,
 ) -> Store:
     """Open the hub in this database for writing: upgrade its tables, and begin a new epoch after a move or for `cause`.
 
-    The store is closed again where a step fails. Raises `NoHub` where there is no hub and `HubLocked` where another process
+    `show`: gets the progress of a migration. `folds`: the caller projects, so the disk must have room for a rebuild that
+    other rules of the fold make necessary. The store is closed again where a step fails. Raises `NoHub` where there is no
+    hub, `NewerDatabase` for one of a later version, `TooLittleDisk` before an upgrade, and `HubLocked` where another process
     has the database.
     """
     with ExitStack() as on_error:
@@ -90,8 +108,19 @@ def open_hub(
         if store is None or not is_hub(store):
             msg = f"{db} holds no hub. Create one: wipline-hub init --db {db}"
             raise NoHub(msg)
+        with store.read() as connection:  # a writing connection would already change the file
+            refuse_newer(connection, db_name(store))
+            pending = version_of(connection) != HEAD
+            need = migration_need(connection) if pending else 0
+            if is_outdated(connection) and (pending or folds):
+                need += rebuild_need(connection)
+        require_room(store, "The update", need)
         with store.write() as connection:
-            upgrade(connection)
+            upgrade(connection, show)
+            if store.path is not None:
+                forget(connection)  # this process alone writes: the others were killed
+        if store.path is not None:
+            remove_scratch(store.path)
         begin_epoch_if_moved(store, cause=cause)
         on_error.pop_all()
     return store
@@ -101,7 +130,8 @@ def open_hub(
 def open_read_only(db: str | Path) -> Iterator[Store]:
     """Open the hub in this database read-only, also while the hub runs.
 
-    Raises `NoHub` where there is none, and `PermissionError` where this user may not read it.
+    Raises `NoHub` where there is none, `NewerDatabase` for one of a later version, and `PermissionError` where this user may
+    not read it.
     """
     path = sqlite_path(db)
     if path is not None:
@@ -114,10 +144,35 @@ def open_read_only(db: str | Path) -> Iterator[Store]:
         if store is None or not is_hub(store):
             msg = f"{db} holds no hub. Create one: wipline-hub init --db {db}"
             raise NoHub(msg)
+        with store.read() as connection:
+            refuse_newer(connection, db_name(store))
         yield store
     finally:
         if store is not None:
             store.close()
+
+
+def require_room(store: Store, work: str, need: int) -> None:
+    """Raise `TooLittleDisk` where the disk of the database has no room for `need` bytes of this work.
+
+    The disk of a server elsewhere is not seen: the log then has the need.
+    """
+    if not need:
+        return
+    try:
+        folder = store.path.parent if store.path is not None else data_folder(store.url)
+    except OSError:
+        folder = None  # the role lacks pg_read_all_settings
+    if folder is None:
+        _log.warning(
+            "%s of %s needs about %d MiB on the disk of its server", work, db_name(store), max(1, need // 2**20)
+        )
+    require(work, db_name(store), need, folder, store.host.free_bytes)
+
+
+def db_name(store: Store) -> str:
+    """The database in a message: the path of its file, or the address of the server without its password."""
+    return str(store.path) if store.path is not None else store.url.render_as_string()
 
 
 def is_hub(store: Store) -> bool:
@@ -146,15 +201,21 @@ def begin_epoch_if_moved(store: Store, *, cause: str | None = None) -> str | Non
 
 
 def _begin_epoch_if_other_database(store: Store, cause: str | None) -> str | None:
-    """As `begin_epoch_if_moved` on a database server: a dump that was restored, or a server that was set back, is another
-    database. A hub of an earlier version has recorded none; the present one is recorded then.
+    """As `begin_epoch_if_moved` on a database server. A dump that was restored, or a server that was set back to an earlier
+    time, has another identity. A copy of the server's folder that was put back has the same one; there the ledger ends below
+    this machine's high-water file. A hub of an earlier version has recorded no identity; the present one is recorded then.
     """
+    with store.read() as connection:
+        guard = store.guard_server(hub_row(connection).hub_id)
+    high = None if guard is None else guard.read()
     with store.write() as connection:
         hub, now = hub_row(connection), server_location(connection)
+        pos = connection.execute(select(schema.counter.c.pos).where(schema.counter.c.name == "ledger")).scalar_one()
         if cause is None and hub.machine is not None and (hub.inode, hub.machine) != (now.inode, now.machine):
             cause = "the database is another one than before"
+        cause = cause or set_back(ledger_pos=pos, high=high, epoch=hub.epoch)
         if cause is not None:
-            begin_epoch(connection, cause, None, store.host)
+            begin_epoch(connection, cause, high, store.host)
         if (hub.inode, hub.machine) != (now.inode, now.machine):
             connection.execute(schema.hub.update().values(inode=now.inode, machine=now.machine))
     return cause

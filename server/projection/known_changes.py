@@ -5,7 +5,7 @@ links depend on both. These events are found through indexes and computed again 
 """
 
 from collections.abc import Callable, Iterable, Iterator
-from typing import Any
+from typing import Any, TypeVar
 
 from sqlalchemy import Connection, and_, func, or_, select
 
@@ -37,6 +37,8 @@ from station.core.ledger.moves import FIRST_SEEN
 from station.core.ledger.void_resolution import Correction, PositionKey
 from station.core.ledger.void_resolution import correction as correction_of
 from station.core.master_data import MasterData, name_of
+
+_Key = TypeVar("_Key", int, str)
 
 
 class KnownChanges:
@@ -315,7 +317,7 @@ class KnownChanges:
         return (wanted & self._differing) | (self.later_items(wanted) if self.is_past else set())
 
 
-def chunks(names: Iterable[str]) -> Iterator[list[str]]:
+def chunks(names: Iterable[_Key]) -> Iterator[list[_Key]]:
     ordered = sorted(names)
     return (ordered[start : start + AT_ONCE] for start in range(0, len(ordered), AT_ONCE))
 

@@ -7,7 +7,7 @@ functions over the whole set, and each item is folded once. A difference between
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, NamedTuple
 
-from sqlalchemy import Connection, Table, create_engine, func, select
+from sqlalchemy import Connection, Select, Table, create_engine, func, select
 from sqlalchemy.pool import StaticPool
 
 from server.db.bulk_insert import insert_many
@@ -28,7 +28,7 @@ from server.projection.dead_letters import (
     dead_events,
     is_of_medium,
 )
-from server.projection.definitions import Definitions, definition_row
+from server.projection.definitions import Definitions, change_count, count_change, definition_row
 from server.projection.event_items import Corrections, ItemEventBuilder, correction_row, insert_links, verb_of
 from server.projection.internal_tables import anchor, boot, correction, parent, run
 from server.projection.interpreter import DEFAULT_INTERPRETER, EventInterpreter
@@ -41,21 +41,24 @@ from server.projection.tables import (
     FOLD_VERSION,
     FOLD_VERSION_ROW,
     PROJECTED_POS,
-    SURROGATES,
     TABLES,
     binding,
     definition,
     event_item,
     event_state,
+    folded_rows,
     projection,
 )
 from server.projection.tag_numbers import note_numbers
 from server.projection.void_state import VoidState
 from station.core.ledger.fold import reason_of
 from station.core.ledger.times import BootRun, LogParent, TimeAnchor, clocks, followers, log_keys, runs
+from station.system.progress import Advance, unheard
 
 AT_ONCE = 2000  # rows
 ITEMS_AT_ONCE = 100
+# The parts of the three stages in the duration of a rebuild, for its progress: measured, 13,500 events of 1,500 orders.
+READING, LINKING, FOLDING = 0.2, 0.3, 0.5
 
 
 class RowDifference(NamedTuple):
@@ -76,14 +79,26 @@ def rebuild(store: Store, interpreter: EventInterpreter = DEFAULT_INTERPRETER) -
 
 
 def rebuild_tables(
-    connection: Connection, interpreter: EventInterpreter = DEFAULT_INTERPRETER, aside: Mapping[int, str] | None = None
+    connection: Connection,
+    interpreter: EventInterpreter = DEFAULT_INTERPRETER,
+    aside: Mapping[int, str] | None = None,
+    advance: Advance = unheard,
 ) -> int:
     """Rebuild inside the caller's transaction. `aside`: events that stay set aside, pos -> reason."""
-    # Items keep ascending change numbers, so that each station fetches all of them again; older cursors are positions.
+    changes, definitions = first_change(connection), change_count(connection)
+    empty(connection)
+    pos = fold_all(connection, connection, interpreter, aside, changes, advance)
+    count_change(connection, definitions + 1)
+    return pos
+
+
+def first_change(connection: Connection) -> int:
+    """The change number after which a rebuild numbers its items: each station fetches all of them again.
+
+    Older cursors are positions of the ledger.
+    """
     position = select(func.coalesce(func.max(projection.c.v), 0)).where(projection.c.k == PROJECTED_POS)
-    changes = max(last_change(connection), int(connection.execute(position).scalar_one()))
-    _empty(connection)
-    return fold_all(connection, connection, interpreter, aside, changes)
+    return max(last_change(connection), int(connection.execute(position).scalar_one()))
 
 
 def compare(store: Store, interpreter: EventInterpreter = DEFAULT_INTERPRETER) -> list[RowDifference]:
@@ -107,8 +122,9 @@ def fold_all(
     interpreter: EventInterpreter = DEFAULT_INTERPRETER,
     aside: Mapping[int, str] | None = None,
     changes: int = 0,
+    advance: Advance = unheard,
 ) -> int:
-    """Fold the ledger of `source` into the empty projection tables of `target`.
+    """Fold the ledger of `source` into the empty projection tables of `target`. `advance` counts in events.
 
     An event that cannot be folded is set aside like those in `aside` (pos -> reason), and the whole fold starts again
     without it, because the effects that it had on other events before it failed must not remain.
@@ -116,15 +132,16 @@ def fold_all(
     left_out = dict(aside or {})
     while True:
         try:
-            return _Folding(source, target, interpreter, left_out, changes).run()
+            return _Folding(source, target, interpreter, left_out, changes, advance).run()
         except Unfoldable as error:
             if not error.reasons.keys() - left_out.keys():
                 raise
             left_out |= error.reasons
-            _empty(target)
+            empty(target)
 
 
-def _empty(connection: Connection) -> None:
+def empty(connection: Connection) -> None:
+    """Delete the rows of every table of the projection."""
     for table in TABLES:
         connection.execute(table.delete())
 
@@ -139,12 +156,13 @@ class _Folding:
         interpreter: EventInterpreter,
         aside: Mapping[int, str],
         changes: int,
+        advance: Advance,
     ) -> None:
-        self._changes = changes
+        self._changes, self._advance = changes, advance
+        self._last_pos = last_pos(source)
         self._source, self._target, self._interpreter, self._aside = source, target, interpreter, aside
         self._key = seal_key(source)
         self._failed: dict[int, str] = {}
-        self._items = ItemStates(target, interpreter.apply, interpreter.item_row, changes)
 
     def run(self) -> int:
         """Run the stages; returns the position of the projection. Raises `Unfoldable`.
@@ -159,6 +177,10 @@ class _Folding:
         if pos:
             self._target.execute(projection.insert().values(k=PROJECTED_POS, v=pos))
         return pos
+
+    def _show(self, before: float, part: float, done: float) -> None:
+        """Pass on the progress: `done` of a stage that is `part` of the whole, behind stages that are `before`."""
+        self._advance(int(self._last_pos * (before + part * min(1.0, done))), self._last_pos)
 
     def _try(self, row: LedgerRow, function: Callable[..., Any], *args: Any) -> Any:
         """The result of a function that reads an event; None after an error, which is collected."""
@@ -210,6 +232,7 @@ class _Folding:
                 note_claims(target, part, owners)
                 note_calls(target, part)
             light += [_without_content(row) for row in part]
+            self._show(0, READING, len(light) / self._last_pos)
         self._insert(event_state, [(values[0], values) for values in state_rows(light)])
         self._end_stage()
         void_state = VoidState.load(target, owners, interpreter.void)
@@ -243,12 +266,14 @@ class _Folding:
             )
             defined = [(row.pos, self._try(row, interpreter.defined, row)) for row in rows]
             self._insert(definition, [(pos, definition_row(pos, value)) for pos, value in defined if value is not None])
+            self._show(READING, LINKING / 3, rows[-1].pos / self._last_pos)
         self._end_stage()
         corrections = Corrections(target)
         for rows in _projected(self._source, target):
             verbs = [(row, verb_of(row.event, corrections.put(row))) for row in rows if row.event is not None]
             bound = [(row.pos, self._try(row, interpreter.binds, row, verb)) for row, verb in verbs]
             self._insert(binding, [(pos, binding_row(*value)) for pos, value in bound if value is not None])
+            self._show(READING + LINKING / 3, LINKING / 3, rows[-1].pos / self._last_pos)
         self._end_stage()
         bindings = Bindings(target)
         bindings.use(Definitions(target).of(PATTERNS))
@@ -256,19 +281,39 @@ class _Folding:
             linked = [(row, self._try(row, interpreter.links, row, corrections.put(row), bindings)) for row in rows]
             if not self._failed:
                 insert_links(target, linked)
+            self._show(READING + 2 * LINKING / 3, LINKING / 3, rows[-1].pos / self._last_pos)
         self._end_stage()
 
     def _fold_items(self) -> None:
         """Fold every item once."""
         target = self._target
         definitions, bindings = Definitions(target), Bindings(target)
-        self._items = ItemStates(target, self._interpreter.apply, self._interpreter.item_row, self._changes)
+        self._items = self._new_items()
         bindings.use(definitions.of(PATTERNS))
         item_events = ItemEventBuilder(bindings, Corrections(target), ReleasedOrders(), self._interpreter.item_event)
-        names = select(event_item.c.item).distinct().order_by(event_item.c.item)
-        every_item = list(target.execute(names).scalars())
-        for start in range(0, len(every_item), ITEMS_AT_ONCE):
-            self._fold_some(every_item[start : start + ITEMS_AT_ONCE], item_events, definitions)
+        total, done = self._count_linked(), 0
+        for names in self._linked_items():
+            self._fold_some(names, item_events, definitions)
+            done += len(names)
+            self._show(READING + LINKING, FOLDING, done / total)
+
+    def _new_items(self) -> ItemStates:
+        interpreter, every = self._interpreter, self._interpreter.checkpoint_events
+        return ItemStates(
+            self._target, interpreter.apply, interpreter.item_row, self._changes, once=True, checkpoint_events=every
+        )
+
+    def _count_linked(self) -> int:
+        return int(self._target.execute(select(func.count(event_item.c.item.distinct()))).scalar_one())
+
+    def _linked_items(self) -> Iterator[list[str]]:
+        """The items that have events, in their order, ITEMS_AT_ONCE at a time."""
+        c = event_item.c
+        query = select(c.item).distinct().order_by(c.item).limit(ITEMS_AT_ONCE)
+        names = list(self._target.execute(query).scalars())
+        while names:
+            yield names
+            names = list(self._target.execute(query.where(c.item > names[-1])).scalars())
 
     def _fold_some(self, names: list[str], item_events: ItemEventBuilder, definitions: Definitions) -> None:
         """Fold items; after an error fold their halves, until the failing item is alone and is set aside."""
@@ -280,7 +325,7 @@ class _Folding:
             if is_of_medium(error):
                 raise
             # The states in memory include the failed attempt, which must not be written.
-            self._items = ItemStates(self._target, self._interpreter.apply, self._interpreter.item_row, self._changes)
+            self._items = self._new_items()
             if len(names) == 1:
                 add_dead_letters(self._target, [(0, ITEM, names[0], reason_of(error))])
                 return
@@ -363,17 +408,16 @@ def _projected(source: Connection, target: Connection) -> Iterator[list[LedgerRo
 
 
 def _differences(table: Table, live: Connection, rebuilt: Connection) -> Iterator[RowDifference]:
-    columns = [column for column in table.c if column.name not in SURROGATES.get(table.name, ())]
-    have = _row_counts(live, columns)
-    want = _row_counts(rebuilt, columns)
+    have = _row_counts(live, folded_rows(table))
+    want = _row_counts(rebuilt, folded_rows(table))
     for row in sorted(have.keys() | want.keys(), key=repr):
         more = have.get(row, 0) - want.get(row, 0)
         for _ in range(abs(more)):
             yield RowDifference(table.name, "+" if more > 0 else "-", row)
 
 
-def _row_counts(connection: Connection, columns: list[Any]) -> dict[tuple[Any, ...], int]:
+def _row_counts(connection: Connection, query: Select[Any]) -> dict[tuple[Any, ...], int]:
     counts: dict[tuple[Any, ...], int] = {}
-    for row in map(tuple, connection.execute(select(*columns))):
+    for row in map(tuple, connection.execute(query)):
         counts[row] = counts.get(row, 0) + 1
     return counts

@@ -52,13 +52,13 @@ def _of_accounts(name: str) -> Any:
     return and_(c.item == name, or_(~c.restated, ~same))
 
 
-def item_moves(connection: Connection, name: str) -> tuple[list[ItemMove], int]:
-    """The newest moves of an item from one account to another, newest first, at most MOST; and the number of all."""
+def item_moves(connection: Connection, name: str, most: int | None = MOST) -> tuple[list[ItemMove], int]:
+    """The newest moves of an item from one account to another, newest first, at most `most`; and the number of all."""
     c, e = move.c, event_state.c
     columns = (c.n, c.at_us, c.qty_milli, c.from_state, c.from_operation, c.from_stage, c.to_state, c.to_operation,
                c.to_stage, c.pos, e.at_log, e.at_seq)  # fmt: skip
     query = select(*columns).select_from(move.join(event_state, e.pos == c.pos)).where(_of_accounts(name))
-    rows = connection.execute(query.order_by(c.n.desc()).limit(MOST)).all()
+    rows = connection.execute(query.order_by(c.n.desc()).limit(most)).all()
     total = connection.execute(select(func.count()).where(_of_accounts(name))).scalar_one()
     return [ItemMove._make((*row[:-2], row.at_log.hex(), row.at_seq)) for row in rows], int(total)
 

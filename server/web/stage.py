@@ -21,6 +21,7 @@ from server.queries.valuation import Valuation
 from server.query_words import PAST_WORDS, query_words
 from server.urls import segments, stage_url
 from server.web.age_strip import strip
+from server.web.board import board_now
 from server.web.display_names import DisplayNames
 from server.web.listing import Listing, csv_file, page_number
 from server.web.template_filters import STATES, shop_locale
@@ -97,16 +98,21 @@ def _address(stage: str, ending: str, name: str) -> str:
 def page(stage: str | None) -> str:
     """The page of one stage, now or as of a past time and as known at a position."""
     stage = request.args.get("stage", "") if stage is None else stage
-    now_us = current_hub().clock.utc_us()
+    shop = board_now().shop
+    now_us = shop.now_us
     with current_hub().store.read() as connection:
-        locale = shop_locale(connection)
         past = asked_past(connection, now_us)
-        with past_board(connection, locale, past.known, past.at_us, now_us) as (shop, _):
+        if past.is_past:
             now_us = past.time_us
+            with past_board(connection, shop_locale(connection), past.known, past.at_us, now_us) as found:
+                shop, stock = found.shop, found.stock()
+            runs_at = running_stages(stock, [stage])
+        else:
+            stock = past_stock(connection, None, None, now_us)[1]
+            runs_at = run_stages(connection, [stage])
         calls = _calls(connection, stage, past)
-        runs_at = run_stages(connection, [stage]) if not past.is_past else running_stages(shop.stock, [stage])
     names = DisplayNames(shop.valuation.master_data, now_us)
-    lists = stage_queue(shop.stock, stage, shop.valuation)
+    lists = stage_queue(stock, stage, shop.valuation)
     listings = {name: _listing(stage, name, rows) for name, rows in lists._asdict().items()}
     definition = shop.valuation.master_data.stage(stage, now_us)
     _demand_stage(stage, definition, lists, calls)
@@ -122,7 +128,7 @@ def page(stage: str | None) -> str:
         stage=definition or Stage(stage),
         definition=definition,
         tile=tile,
-        strip=strip(tile.ticks, tile.stage.target_s, longest_s)._replace(width=1.2) if tile else None,
+        strip=strip(tile.ticks, tile.bars, tile.stage.target_s, longest_s)._replace(width=1.2) if tile else None,
         lists=lists,
         open_calls=by_reason(call for call in calls if call.is_open),
         calls=calls[: -MOST_CALLS - 1 : -1],

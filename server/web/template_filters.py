@@ -19,6 +19,7 @@ from server.queries.alerts import RunningTime, Word
 from server.queries.escape import isolated, short, visible
 from server.queries.item_events import TagPresence
 from server.queries.lag import Lag, lag_of
+from server.queries.long_work_words import sentences
 from server.queries.site import site_definitions
 from server.urls import item_url, stage_url
 from server.web.form_results import form_key
@@ -210,6 +211,16 @@ def reader_name(reader: str) -> str:
     return reader.removeprefix("replay-").rpartition("/")[2] if reader.startswith("replay-") else reader
 
 
+def long_work() -> list[str]:
+    """The sentences about long work of this hub; none where the database cannot be read, whose error is on the page."""
+    hub = current_hub()
+    try:
+        with hub.store.read() as connection:
+            return sentences(hub.store, connection)
+    except DBAPIError:
+        return []
+
+
 def lag() -> Lag:
     """How far the page is behind the ledger; read once a request, by the snapshot of the page where it did so itself."""
     if "lag" not in g:
@@ -258,6 +269,7 @@ def words() -> dict[str, Any]:
         "FIELD_WORDS": FIELD_WORDS,
         "presence": presence,
         "lag": lag,
+        "long_work": long_work,
         "whole_money": whole_money,
         "counted_now": counted_now,
     }

@@ -12,9 +12,10 @@ from station.journal import metadata
 from station.journal.other_file import refuse_other_file
 from station.journal.queries import JournalQueries, Result
 from station.journal.records import ChainBreak, HubMark, JournalDenied, JournalError, LogChanged, StoredEvent, Tip
-from station.journal.schema import UNREADABLE, connect_reading
+from station.journal.schema import UNREADABLE, connect_reading, refuse_newer
 from station.journal.verify_chain import MOST_BREAKS, walk
 from station.system.access import DO, EXPECTED, denied
+from station.system.progress import Advance, unheard
 
 MOST_EVENTS = 500
 MOST_BYTES = 1024 * 1024
@@ -42,8 +43,8 @@ def _not_this_user(path: Path) -> str:
 
 
 class JournalReader(JournalQueries):
-    """A journal opened for reading. Raises `JournalError` where there is none or it cannot be read, `JournalDenied` for a
-    user that may not.
+    """A journal opened for reading. Raises `JournalError` where there is none, it cannot be read or is of later software,
+    `JournalDenied` for a user that may not.
     """
 
     def __init__(self, path: Path) -> None:
@@ -58,7 +59,9 @@ class JournalReader(JournalQueries):
             inode = self.path.stat().st_ino
             if self._connection is None or inode != self._inode:
                 self.close()
-                self._connection, self._inode = connect_reading(self.path), inode
+                self._connection, self._inode = connect_reading(self.path), 0
+                refuse_newer(self._connection)
+                self._inode = inode  # only now, so that a further query of a refused journal is refused too
             with self._connection:  # all statements of a query see the same snapshot of the database
                 self._connection.execute("BEGIN")
                 return query(self._connection)
@@ -101,14 +104,19 @@ class JournalReader(JournalQueries):
 
         return self.run_query(query)
 
-    def verify(self) -> list[ChainBreak]:
-        """Verify the whole chain from the prune point, in many short reads; returns the breaks, none when it holds."""
+    def verify(self, advance: Advance = unheard) -> list[ChainBreak]:
+        """Verify the whole chain from the prune point, in many short reads; returns the breaks, none when it holds.
+
+        `advance` counts the events.
+        """
         log_id, last = self.log_id, self.run_query(metadata.prune_point)
         breaks: list[ChainBreak] = []
+        first, end = last.seq, self.tip.seq
         try:
             for events in self._slices(log_id, last.seq):
                 slice_breaks, last = walk(events, last)
                 breaks += slice_breaks
+                advance(last.seq - first, max(end, last.seq) - first)
                 if len(breaks) >= MOST_BREAKS:
                     break
         except (JournalDenied, LogChanged):

@@ -14,6 +14,7 @@ from sqlite_utils import Database
 from sqlite_utils.migrations import Migrations
 
 from station.journal.records import JournalError
+from station.system.progress import Show, unseen
 
 PAGE_BYTES = 4096
 INSERT = "INSERT INTO event (seq, bytes, prev, hash) VALUES (?, ?, ?, ?)"
@@ -79,13 +80,36 @@ UNREADABLE = (sqlite3.Error, ValueError, TypeError)
 migrations = Migrations("journal")
 
 
-def bring_up_to_date(db: Database) -> None:
-    """Apply the missing migrations. Raises `JournalError` for a file of later software."""
-    later = {done.name for done in migrations.applied(db)} - {known.name for known in _known()}
+def bring_up_to_date(db: Database, show: Show = unseen) -> None:
+    """Apply the missing migrations, each in a transaction of its own. Raises `JournalError` for a file of later software."""
+    refuse_newer(db.conn)
+    pending = [step.name for step in migrations.pending(db)]
+    advance = show("Migration of the journal", "step") if pending else unseen("", "")
+    for done, following in enumerate([*pending[1:], None], 1):
+        migrations.apply(db, stop_before=following)
+        advance(done, len(pending))
+
+
+def refuse_newer_file(path: Path) -> None:
+    """Raise `JournalError` for a file of later software, before anything is locked, checked or written.
+
+    It reads the database file alone, because a connection that looks for a write-ahead log creates a missing one. A file
+    that cannot be read passes: the checks of the start name its damage.
+    """
+    with suppress(OSError, *UNREADABLE), closing(connect_reading(path, main_file_only=True)) as connection:
+        refuse_newer(connection)
+
+
+def refuse_newer(connection: sqlite3.Connection) -> None:
+    """Raise `JournalError` for a journal of later software."""
+    query = "SELECT name FROM sqlite_schema WHERE name = '_sqlite_migrations'"
+    if connection.execute(query).fetchone() is None:
+        return
+    rows = connection.execute("SELECT name FROM _sqlite_migrations WHERE migration_set = 'journal'")
+    later = {str(row[0]) for row in rows} - {known.name for known in _known()}
     if later:
         msg = f"The journal was written by later software ({', '.join(sorted(later))}). Install that version again."
         raise JournalError(msg)
-    migrations.apply(db)
 
 
 def _known() -> list[Migrations._Migration]:

@@ -16,8 +16,10 @@ from typing import Any
 
 import msgspec
 import pytest
-from running_hub import RunningHub
+from running_hub import RunningHub, hub_command
 
+from server.projection.tables import FOLD_VERSION
+from station.core.hash_chain import genesis, link
 from tests.compat.releases import VERSIONS, Release, endpoint_of
 from tests.station.fixtures.fake_hub import TOKEN, FakeHub
 from tests.station.fixtures.station_process import Daemon
@@ -173,3 +175,56 @@ def test_this_station_sends_all_to_an_old_hub_and_learns_its_shop(release: Relea
         drawn = tmp_path / "cards.svg"
         assert one.command("sheet", "--cards", "--svg", str(drawn)).returncode == 0
         assert "Burr left" in "".join(path.read_text() for path in tmp_path.glob("cards*.svg"))  # of the old snapshot
+
+
+def test_commands_that_only_read_leave_an_old_database_as_it_is(release: Release, tmp_path: Path) -> None:
+    db = tmp_path / "hub.db"
+    shutil.copy(release.folder / "hub.db", db)
+    before = db.read_bytes()
+    verified = hub_command("verify", "--db", str(db))
+    assert "The rows of items are of an earlier version, and are not verified. Start the hub once." in verified.stdout
+    refused = hub_command("snapshot", str(tmp_path / "questions.db"), "--db", str(db), check=False)
+    assert refused.returncode == 1
+    assert refused.stderr == (
+        f"Error: {db} is of an earlier version; expected items that this version folded."
+        " Start the hub once, wait until its pages are up to date, and repeat the command.\n"
+    )
+    assert db.read_bytes() == before
+
+
+def test_a_hub_of_the_version_before_opens_makes_its_projections_anew_and_takes_scans(tmp_path: Path) -> None:
+    """Its rules of the fold are made earlier ones in the copy, so that there is something to make anew."""
+    release = Release("v0.1.0-moves")
+    db = tmp_path / "hub.db"
+    shutil.copy(release.folder / "hub.db", db)
+    with closing(sqlite3.connect(db)) as old:
+        old.execute("UPDATE projection SET v = v - 1 WHERE k = 'fold_version'")
+        old.commit()
+    hub = RunningHub(db).start().ready()
+    try:
+        log, _, scans = a_log(bytes(range(16, 32)), "WO-2", "WO-1")
+        url = f"{hub.url}/api/v1/logs/{log.hex()}/events"
+        headers = {"Authorization": f"Bearer {release.token}", "Content-Type": "application/json"}
+        request = urllib.request.Request(url, json.dumps(scans).encode(), headers)  # noqa: S310 - loopback
+        with urllib.request.urlopen(request, timeout=30) as answer:  # noqa: S310 - loopback
+            assert [verdict["verdict"] for verdict in json.load(answer)["verdicts"]] == ["ok", "ok"]
+        hub.until(lambda health: health["projected_pos"] == health["pos"] and not health["running"])
+        assert hub.get("/api/v1/items/WO-1")["accounts"] == release.accounts
+        assert hub.get("/api/v1/items/WO-1")["events"][-1]["log"] == log.hex()
+    finally:
+        hub.stop()
+    with closing(sqlite3.connect(db)) as now:
+        assert now.execute("SELECT v FROM projection WHERE k = 'fold_version'").fetchone() == (FOLD_VERSION,)
+    assert hub.command("verify").stdout.endswith(" verified, no break.\n")
+
+
+def a_log(log_id: bytes, *texts: str) -> tuple[bytes, bytes, dict[str, Any]]:
+    """The scans of a new log as a station sends them: the log, its tip, and the body of the request."""
+    tip, events = genesis(log_id), []
+    for text in texts:
+        raw = base64.b64encode(text.encode())
+        events.append(b'{"v":1,"kind":"scan","station":"saw-1","sw":"t","stage":"saw","raw":"%s"}' % raw)
+        tip = link(tip, events[-1])
+    encoded = [base64.b64encode(event).decode() for event in events]
+    body = {"from_seq": 1, "prev": genesis(log_id).hex(), "tip": tip.hex(), "events": encoded}
+    return log_id, tip, body

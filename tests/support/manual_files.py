@@ -20,7 +20,7 @@ OTHER_FILES = frozenset(
     {
         "journal.db", "status.json", "hub.db", "hub.db-wal", "hub.db-shm", "hub-<UTC>.db", "hub-<UTC>.dump",
         ".doctor-<pid>.db", f"{EARLIER}/<n>/", f"{QUARANTINE}/<n>/", "answers", "FILE", "wipline-setup.pdf",
-        "wipline-cards.pdf", "wipline-demo-*/",
+        "wipline-cards.pdf", "wipline-demo-*/", "<hub id>.high",
     }
 )  # fmt: skip
 _STEMS = OTHER_FILES | {"readers.json", "hub.json"}

@@ -14,6 +14,7 @@ PAGES = (
     "/stages/saw",
     "/stage.csv?stage=saw",
     "/items/WO-1",
+    "/item.csv?code=WO-1",
     "/find?q=WO-1",
     "/stations",
     "/rules",

@@ -112,6 +112,7 @@ def test_health_and_metrics_tell_where_the_ledger_and_the_projection_are(hub_app
         "epoch": 1,
         "pos": 2,
         "projected_pos": 0,
+        "running": [],
     }
     folded()
     lines = hub_app.anonymous().get("/metrics").get_data(as_text=True).splitlines()

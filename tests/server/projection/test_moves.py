@@ -66,7 +66,7 @@ def test_the_moves_of_an_item_sum_to_what_is_there(
     for row in hub_db.show(select(item.c.item, item.c.ordered_milli, item.c.overrun_milli, item.c.adjusted_milli)):
         there |= {(row[0], "ordered"): -row[1], (row[0], "overrun"): -row[2], (row[0], "adjusted"): row[3]}
     known = {name for name, is_known in hub_db.show(select(item.c.item, item.c.known_qty)) if is_known}
-    assert known
+    assert known or not isinstance(seed, int)  # a drawn story may have no item of known quantity
     for name in known:
         of_item = {state: milli for (one, state), milli in sums.items() if one == name and milli}
         assert of_item == {state: milli for (one, state), milli in there.items() if one == name and milli}
