@@ -152,7 +152,7 @@ def rows_at(connection: Connection, positions: Iterable[int], source: Connection
     `source`: the connection to the ledger, where it is not in the database of the projection.
     """
     ordered = sorted(positions)
-    states = {}
+    states: dict[int, Any] = {}
     for start in range(0, len(ordered), AT_ONCE):
         chunk = ordered[start : start + AT_ONCE]
         query = select(event_state).where(event_state.c.pos.in_(chunk))

@@ -255,8 +255,8 @@ class _Folding:
         self._end_stage()
         void_state = VoidState.load(target, owners, interpreter.void)
         update = event_state.update().where(and_(event_state.c.pos == bindparam("at"), event_state.c.status == "ok"))
-        for rows in stored_at(self._source, void_state.without_effect()):
-            values = [{"at": pos, "as": void_state.status_of(place)} for pos, place in rows]
+        for places in stored_at(self._source, void_state.without_effect()):
+            values = [{"at": at, "as": void_state.status_of(place)} for at, place in places]
             if values:  # what a void names may not have arrived
                 target.execute(update.values(status=bindparam("as")), values)
         self._times.write(target)
