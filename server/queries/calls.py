@@ -99,16 +99,16 @@ def _events(connection: Connection, since_answer_us: int | None = None) -> list[
 
     `since_answer_us`: only those from the last answer of their place before this time on, and none after it.
     """
-    mark, state, stored = call_mark.c, event_state.c, ledger.c
+    mark, state, row_of = call_mark.c, event_state.c, ledger.c
     query = (
         select(
             mark.verb, mark.stage, mark.station, mark.reason, mark.by, mark.holds_from_us,
-            state.key_us, state.approx, stored.log_id, stored.seq, word.c.text.label("at_log"), state.at_seq,
-            func.coalesce(state.at_hash, stored.hash).label("at_hash"),
+            state.key_us, state.approx, row_of.log_id, row_of.seq, word.c.text.label("at_log"), state.at_seq,
+            func.coalesce(state.at_hash, row_of.hash).label("at_hash"),
         )
         # An outer join, because SQLite may begin an inner one with all events of the shop.
         .outerjoin(event_state, and_(state.pos == mark.pos, state.status == "ok"))
-        .outerjoin(ledger, stored.pos == state.pos)
+        .outerjoin(ledger, row_of.pos == state.pos)
         .outerjoin(word, word.c.id == state.at_log)
     )  # fmt: skip
     if since_answer_us is not None:
